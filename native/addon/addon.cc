@@ -1,0 +1,15 @@
+// Registers what the addon exports; src/native/binding.ts declares it for TypeScript.
+#include <napi.h>
+
+#include "cluster.h"
+#include "listener_check.h"
+#include "shard_host.h"
+
+static Napi::Object init(Napi::Env env, Napi::Object exports) {
+  exports.Set("createCluster", Napi::Function::New(env, sluice::create_cluster));
+  exports.Set("checkListener", Napi::Function::New(env, sluice::check_listener));
+  sluice::ShardHost::define(env, exports);
+  return exports;
+}
+
+NODE_API_MODULE(sluice, init)

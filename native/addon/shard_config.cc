@@ -1,0 +1,113 @@
+#include "shard_config.h"
+
+#include <cstring>
+
+namespace sluice {
+namespace {
+
+uint32_t number(const Napi::Object& from, const char* name) { return from.Get(name).ToNumber().Uint32Value(); }
+
+Address read_address(const Napi::Object& from) {
+  Address address;
+  parse_ip(from.Get("address").ToString().Utf8Value(), address);
+  address.port = static_cast<uint16_t>(number(from, "port"));
+  return address;
+}
+
+Transport read_transport(const Napi::Object& from) {
+  return from.Get("transport").ToString().Utf8Value() == "tcp" ? Transport::tcp : Transport::udp;
+}
+
+SipKey read_sip_key(const Napi::Value& from) {
+  SipKey key;
+  const auto octets = from.As<Napi::Uint8Array>();
+  if (octets.ElementLength() >= 16) {
+    std::memcpy(&key.k0, octets.Data(), 8);
+    std::memcpy(&key.k1, octets.Data() + 8, 8);
+  }
+  return key;
+}
+
+Napi::Object item(const Napi::Array& from, uint32_t i) { return Napi::Value(from[i]).As<Napi::Object>(); }
+
+}  // namespace
+
+EdgeConfig read_edge_config(const Napi::Object& from) {
+  EdgeConfig config;
+  config.shard = static_cast<uint8_t>(number(from, "shard"));
+  config.shards = static_cast<uint8_t>(number(from, "shards"));
+  config.boot = static_cast<uint16_t>(number(from, "boot"));
+  config.table_key = read_sip_key(from.Get("tableKey"));
+  config.branch_key = read_sip_key(from.Get("branchKey"));
+  const auto listeners = from.Get("listeners").As<Napi::Array>();
+  for (uint32_t i = 0; i < listeners.Length(); ++i) {
+    const Napi::Object one = item(listeners, i);
+    Listener listener;
+    listener.transport = read_transport(one);
+    listener.bound = read_address(one);
+    listener.sent_by = one.Get("sentBy").ToString();
+    const std::string facing = one.Get("facing").ToString();
+    listener.facing = facing == "client" ? Facing::client : facing == "core" ? Facing::core : Facing::both;
+    config.listeners.push_back(listener);
+  }
+  const auto aliases = from.Get("aliases").As<Napi::Array>();
+  for (uint32_t i = 0; i < aliases.Length(); ++i) config.aliases.push_back(read_address(item(aliases, i)));
+  const auto names = from.Get("names").As<Napi::Array>();
+  for (uint32_t i = 0; i < names.Length(); ++i) config.names.push_back(Napi::Value(names[i]).ToString());
+  config.trusted = read_trusted(from.Get("trusted").As<Napi::Array>());
+  const auto limits = from.Get("limits").As<Napi::Object>();
+  EdgeLimits& out = config.limits;
+  out.scan.max_body = number(limits, "maxMessage");
+  out.max_flows = number(limits, "maxFlows");
+  out.max_flows_per_source = number(limits, "maxFlowsPerSource");
+  out.max_pending = number(limits, "maxPending");
+  out.max_queue = number(limits, "queueMax");
+  out.first_message_seconds = number(limits, "firstMessageSeconds");
+  out.message_seconds = number(limits, "messageSeconds");
+  out.idle_seconds = number(limits, "idleSeconds");
+  config.t1_ms = number(from, "t1Ms");
+  config.branch_seconds = number(from, "branchSeconds");
+  config.flow_timer = number(from, "flowTimer");
+  config.flow_grace = number(from, "flowGrace");
+  config.probe_seconds = number(from, "probeSeconds");
+  config.udp_token_seconds = number(from, "udpTokenSeconds");
+  return config;
+}
+
+KeyRing read_keys(const Napi::Array& from) {
+  KeyRing ring;
+  for (uint32_t i = 0; i < from.Length(); ++i) {
+    const Napi::Object one = item(from, i);
+    const auto key = one.Get("key").As<Napi::Uint8Array>();
+    ring.add(static_cast<uint8_t>(number(one, "id")), key.Data(), key.ElementLength());
+  }
+  return ring;
+}
+
+std::vector<TrustedNet> read_trusted(const Napi::Array& from) {
+  std::vector<TrustedNet> nets;
+  for (uint32_t i = 0; i < from.Length(); ++i) {
+    const Napi::Object one = item(from, i);
+    TrustedNet net;
+    net.base = read_address(one);
+    net.prefix = static_cast<uint8_t>(number(one, "prefix"));
+    nets.push_back(net);
+  }
+  return nets;
+}
+
+UpstreamSet read_upstreams(const Napi::Array& from) {
+  UpstreamSet set;
+  for (uint32_t i = 0; i < from.Length(); ++i) {
+    const Napi::Object one = item(from, i);
+    Upstream upstream;
+    upstream.address = read_address(one);
+    upstream.transport = read_transport(one);
+    upstream.priority = static_cast<uint16_t>(number(one, "priority"));
+    upstream.weight = static_cast<uint16_t>(number(one, "weight"));
+    set.add(upstream, one.Get("name").ToString().Utf8Value());
+  }
+  return set;
+}
+
+}  // namespace sluice

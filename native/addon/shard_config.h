@@ -1,0 +1,17 @@
+// Reads the configuration object of a shard; its shape is ShardConfig in src/native/binding.ts, which has checked it.
+#pragma once
+
+#include <napi.h>
+
+#include "../core/edge_config.h"
+#include "../core/flow_token.h"
+#include "../core/upstream_set.h"
+
+namespace sluice {
+
+EdgeConfig read_edge_config(const Napi::Object& from);
+KeyRing read_keys(const Napi::Array& from);
+std::vector<TrustedNet> read_trusted(const Napi::Array& from);
+UpstreamSet read_upstreams(const Napi::Array& from);
+
+}  // namespace sluice

@@ -1,0 +1,204 @@
+#include "shard_host.h"
+
+#include <cstring>
+
+#include "shard_config.h"
+
+namespace sluice {
+
+void ShardHost::define(Napi::Env env, Napi::Object exports) {
+  exports.Set("Shard", DefineClass(env, "Shard",
+                                   {
+                                       InstanceMethod<&ShardHost::start>("start"),
+                                       InstanceMethod<&ShardHost::next>("next"),
+                                       InstanceMethod<&ShardHost::finish>("finish"),
+                                       InstanceMethod<&ShardHost::message>("message"),
+                                       InstanceMethod<&ShardHost::source>("source"),
+                                       InstanceMethod<&ShardHost::custom_reply>("customReply"),
+                                       InstanceMethod<&ShardHost::set_upstreams>("setUpstreams"),
+                                       InstanceMethod<&ShardHost::set_trusted>("setTrusted"),
+                                       InstanceMethod<&ShardHost::set_keys>("setKeys"),
+                                       InstanceMethod<&ShardHost::notices>("notices"),
+                                       InstanceMethod<&ShardHost::stop_accepting>("stopAccepting"),
+                                       InstanceMethod<&ShardHost::pending>("pending"),
+                                       InstanceMethod<&ShardHost::close>("close"),
+                                   }));
+}
+
+ShardHost::ShardHost(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ShardHost>(info) {
+  const auto config = info[0].As<Napi::Object>();
+  auto records = info[1].As<Napi::Int32Array>();
+  auto verdicts = info[2].As<Napi::Int32Array>();
+  const auto counters = info[3].As<Napi::TypedArray>();
+  if (records.ElementLength() < k_batch_size * k_record_fields || verdicts.ElementLength() < k_batch_size * k_verdict_fields ||
+      counters.ElementLength() < static_cast<size_t>(Counter::count_) || counters.ElementSize() != sizeof(int64_t)) {
+    Napi::TypeError::New(info.Env(), "a table of the shard is too small").ThrowAsJavaScriptException();
+    return;
+  }
+  const std::shared_ptr<Cluster> cluster = find_cluster(config.Get("cluster").ToNumber().Uint32Value());
+  EdgeConfig edge = read_edge_config(config);
+  if (!cluster || edge.shard >= cluster->rings.size() || edge.shards != cluster->rings.size()) {
+    Napi::TypeError::New(info.Env(), "no such cluster, or the shard has no place in it").ThrowAsJavaScriptException();
+    return;
+  }
+  records_ = Napi::Reference<Napi::Int32Array>::New(records, 1);
+  verdicts_ = Napi::Reference<Napi::Int32Array>::New(verdicts, 1);
+  counters_ = Napi::Reference<Napi::TypedArray>::New(counters, 1);
+  void* counter_memory = nullptr;
+  napi_get_typedarray_info(info.Env(), counters, nullptr, nullptr, &counter_memory, nullptr, nullptr);
+  std::vector<Ring*> rings;
+  for (const auto& ring : cluster->rings) rings.push_back(ring.get());
+  running_ = new Running();
+  running_->cluster = cluster;
+  running_->host = this;
+  running_->env = info.Env();
+  running_->shard = std::make_unique<Shard>(std::move(edge), read_keys(config.Get("keys").As<Napi::Array>()), records.Data(), verdicts.Data(),
+                                            static_cast<int64_t*>(counter_memory), rings, cluster->wakes);
+}
+
+ShardHost::~ShardHost() {
+  if (running_ == nullptr) return;
+  running_->host = nullptr;
+  if (running_->hook == nullptr && !running_->closing) delete running_;  // never started
+}
+
+// start(onBatch): undefined, or {errno, listener} when a listener could not be opened
+Napi::Value ShardHost::start(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (running_ == nullptr || running_->hook != nullptr) return env.Undefined();
+  size_t failed = 0;
+  if (const int error = running_->shard->open(&failed); error != 0) {
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("errno", error);
+    result.Set("listener", static_cast<double>(failed));
+    return result;
+  }
+  on_batch_ = Napi::Persistent(info[0].As<Napi::Function>());
+  uv_loop_s* loop = nullptr;
+  napi_get_uv_event_loop(env, &loop);
+  uv_poll_init(loop, &running_->poll, running_->shard->epoll_fd());
+  running_->poll.data = running_;
+  uv_poll_start(&running_->poll, UV_READABLE, on_readable);
+  // Without this a worker that ends with an open handle aborts the process.
+  napi_add_async_cleanup_hook(env, on_environment_ends, running_, &running_->hook);
+  return env.Undefined();
+}
+
+void ShardHost::on_readable(uv_poll_t* poll, int, int) {
+  auto* running = static_cast<Running*>(poll->data);
+  if (running->host == nullptr || running->closing) return;
+  const unsigned count = running->shard->collect();
+  if (count == 0) return running->shard->rest();
+  const Napi::Env env(running->env);
+  const Napi::HandleScope scope(env);
+  // MakeCallback: an error that escapes becomes the worker's uncaughtException, never an abort.
+  running->host->on_batch_.MakeCallback(env.Global(), {Napi::Number::New(env, count)});
+}
+
+// next(): carries the verdicts out and returns the size of the next batch
+Napi::Value ShardHost::next(const Napi::CallbackInfo& info) {
+  if (running_ == nullptr || running_->closing) return Napi::Number::New(info.Env(), 0);
+  running_->shard->execute();
+  const unsigned count = running_->shard->collect();
+  if (count == 0) running_->shard->rest();
+  return Napi::Number::New(info.Env(), count);
+}
+
+// finish(): carries the verdicts out and leaves what is left to the next wake-up
+Napi::Value ShardHost::finish(const Napi::CallbackInfo& info) {
+  if (running_ != nullptr && !running_->closing) {
+    running_->shard->execute();
+    running_->shard->rest();
+  }
+  return info.Env().Undefined();
+}
+
+Napi::Value ShardHost::message(const Napi::CallbackInfo& info) {
+  const Text text = running_->shard->message_text(info[0].ToNumber().Uint32Value() % k_batch_size);
+  return Napi::Buffer<char>::Copy(info.Env(), text.data(), text.size());
+}
+
+Napi::Value ShardHost::source(const Napi::CallbackInfo& info) {
+  const Source& source = running_->shard->source_of(info[0].ToNumber().Uint32Value() % k_batch_size);
+  char ip[kMaxIpText];
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("address", Napi::String::New(info.Env(), ip, format_ip(source.remote, ip)));
+  result.Set("port", static_cast<double>(source.remote.port));
+  result.Set("listener", static_cast<double>(source.listener));
+  return result;
+}
+
+// customReply(item, status, reason, headers)
+Napi::Value ShardHost::custom_reply(const Napi::CallbackInfo& info) {
+  const std::string reason = info[2].ToString();
+  const std::string headers = info[3].ToString();
+  CustomReply reply;
+  reply.item = info[0].ToNumber().Int32Value();
+  reply.status = info[1].ToNumber().Int32Value();
+  reply.reason.assign(reason.begin(), reason.end());
+  reply.headers.assign(headers.begin(), headers.end());
+  running_->shard->add_custom_reply(std::move(reply));
+  return info.Env().Undefined();
+}
+
+Napi::Value ShardHost::set_upstreams(const Napi::CallbackInfo& info) {
+  running_->shard->set_upstreams(read_upstreams(info[0].As<Napi::Array>()));
+  return info.Env().Undefined();
+}
+
+Napi::Value ShardHost::set_trusted(const Napi::CallbackInfo& info) {
+  running_->shard->set_trusted(read_trusted(info[0].As<Napi::Array>()));
+  return info.Env().Undefined();
+}
+
+Napi::Value ShardHost::set_keys(const Napi::CallbackInfo& info) {
+  running_->shard->set_keys(read_keys(info[0].As<Napi::Array>()));
+  return info.Env().Undefined();
+}
+
+Napi::Value ShardHost::notices(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  std::vector<Notice>& notices = running_->shard->notices();
+  Napi::Array result = Napi::Array::New(env, notices.size());
+  for (uint32_t i = 0; i < notices.size(); ++i) {
+    const Notice& notice = notices[i];
+    char ip[kMaxIpText];
+    Napi::Object one = Napi::Object::New(env);
+    one.Set("event", static_cast<double>(notice.event));
+    one.Set("address", Napi::String::New(env, ip, format_ip(notice.peer, ip)));
+    one.Set("port", static_cast<double>(notice.peer.port));
+    one.Set("number", static_cast<double>(notice.number));
+    one.Set("sample", Napi::Buffer<char>::Copy(env, notice.sample, notice.sample_size));
+    result[i] = one;
+  }
+  notices.clear();
+  return result;
+}
+
+Napi::Value ShardHost::stop_accepting(const Napi::CallbackInfo& info) {
+  running_->shard->stop_accepting();
+  return info.Env().Undefined();
+}
+
+Napi::Value ShardHost::pending(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), running_->shard->pending()); }
+
+void ShardHost::end(Running* running) {
+  if (running->closing) return;
+  running->closing = true;
+  if (running->host != nullptr) running->host->running_ = nullptr;
+  uv_poll_stop(&running->poll);
+  uv_close(reinterpret_cast<uv_handle_t*>(&running->poll), [](uv_handle_t* handle) {
+    auto* ended = static_cast<Running*>(handle->data);
+    if (ended->hook != nullptr) napi_remove_async_cleanup_hook(ended->hook);
+    delete ended;
+  });
+}
+
+void ShardHost::on_environment_ends(napi_async_cleanup_hook_handle, void* running) { end(static_cast<Running*>(running)); }
+
+Napi::Value ShardHost::close(const Napi::CallbackInfo& info) {
+  if (running_ != nullptr && running_->hook != nullptr) end(running_);
+  return info.Env().Undefined();
+}
+
+}  // namespace sluice

@@ -1,0 +1,57 @@
+// A shard on the event loop of its worker thread: one uv_poll on its epoll descriptor, one call into JavaScript for a wake-up.
+#pragma once
+
+#include <napi.h>
+#include <uv.h>
+
+#include <memory>
+
+#include "../core/shard.h"
+#include "cluster.h"
+
+namespace sluice {
+
+class ShardHost : public Napi::ObjectWrap<ShardHost> {
+ public:
+  static void define(Napi::Env env, Napi::Object exports);
+  explicit ShardHost(const Napi::CallbackInfo& info);
+  ~ShardHost() override;
+
+ private:
+  // What must live until libuv has let go of the handle, whatever becomes of the JavaScript object.
+  struct Running {
+    uv_poll_t poll;
+    std::shared_ptr<Cluster> cluster;
+    std::unique_ptr<Shard> shard;
+    ShardHost* host = nullptr;
+    napi_env env = nullptr;
+    napi_async_cleanup_hook_handle hook = nullptr;
+    bool closing = false;
+  };
+
+  Napi::Value start(const Napi::CallbackInfo& info);
+  Napi::Value next(const Napi::CallbackInfo& info);
+  Napi::Value finish(const Napi::CallbackInfo& info);
+  Napi::Value message(const Napi::CallbackInfo& info);
+  Napi::Value source(const Napi::CallbackInfo& info);
+  Napi::Value custom_reply(const Napi::CallbackInfo& info);
+  Napi::Value set_upstreams(const Napi::CallbackInfo& info);
+  Napi::Value set_trusted(const Napi::CallbackInfo& info);
+  Napi::Value set_keys(const Napi::CallbackInfo& info);
+  Napi::Value notices(const Napi::CallbackInfo& info);
+  Napi::Value stop_accepting(const Napi::CallbackInfo& info);
+  Napi::Value pending(const Napi::CallbackInfo& info);
+  Napi::Value close(const Napi::CallbackInfo& info);
+
+  static void on_readable(uv_poll_t* poll, int status, int events);
+  static void end(Running* running);
+  static void on_environment_ends(napi_async_cleanup_hook_handle handle, void* running);
+
+  Running* running_ = nullptr;
+  Napi::Reference<Napi::Int32Array> records_;
+  Napi::Reference<Napi::Int32Array> verdicts_;
+  Napi::Reference<Napi::TypedArray> counters_;
+  Napi::FunctionReference on_batch_;
+};
+
+}  // namespace sluice

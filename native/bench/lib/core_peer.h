@@ -1,0 +1,99 @@
+// The core side: the registrar and proxy behind the edge, reached by UDP or by the TCP connections that the edge opens.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "datagrams.h"
+#include "stream.h"
+
+namespace sluice::bench {
+
+class CorePeer {
+ public:
+  // Marks the core's descriptors among the events of the common epoll descriptor.
+  static constexpr uint64_t kTag = 1ULL << 40;
+
+  CorePeer(bool tcp, const sockaddr_in& local, int epoll) : tcp_(tcp), epoll_(epoll) {
+    if (tcp_) {
+      listener_ = listening_socket(local);
+      epoll_event event{EPOLLIN, {}};
+      event.data.u64 = kTag | static_cast<uint64_t>(listener_);
+      epoll_ctl(epoll_, EPOLL_CTL_ADD, listener_, &event);
+    } else {
+      datagrams_ = std::make_unique<Datagrams>(local, false);
+    }
+  }
+
+  // The core's own requests go back to where the edge's came from.
+  char* room() noexcept { return tcp_ ? scratch_ : datagrams_->room(); }
+
+  void commit(size_t size) {
+    if (!tcp_) return datagrams_->commit(size, edge_, {});
+    if (current_ != nullptr) current_->queue(scratch_, size);
+  }
+
+  // What the kernel does not take is tried again in the next round: the program never sleeps while it measures.
+  void flush() {
+    if (!tcp_) return datagrams_->flush();
+    for (auto& [fd, stream] : streams_) stream->flush();
+  }
+
+  // The descriptor that is in no epoll set, or -1.
+  int datagram_fd() const noexcept { return !tcp_ ? datagrams_->fd() : -1; }
+
+  // Calls handler(message, room) for each message; what it returns, if not 0, is the size of an answer that it wrote.
+  template <typename Handler>
+  void poll_datagrams(Handler&& handler) {
+    datagrams_->receive([&](const char* data, size_t size, const sockaddr_in& peer, in_addr) {
+      Message m;
+      if (read_message(Text(data, size), m) != Read::kWhole) return;
+      edge_ = peer;
+      size_t answer = handler(m, datagrams_->room());
+      if (answer > 0) datagrams_->commit(answer, peer, {});
+    });
+  }
+
+  template <typename Handler>
+  void stream_ready(uint64_t tag, uint32_t events, Handler&& handler) {
+    int fd = static_cast<int>(tag & (kTag - 1));
+    if (fd == listener_) return accept_all();
+    auto found = streams_.find(fd);
+    if (found == streams_.end()) return;
+    Stream* stream = found->second.get();
+    if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR))) return;
+    bool alive = stream->receive(input_, sizeof input_, [&](const Message& m) {
+      current_ = stream;
+      size_t answer = handler(m, scratch_);
+      if (answer > 0) stream->queue(scratch_, answer);
+    });
+    if (alive) return;
+    if (current_ == stream) current_ = nullptr;
+    streams_.erase(found);
+  }
+
+ private:
+  void accept_all() {
+    for (;;) {
+      int fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (fd < 0) return;
+      set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+      epoll_event event{EPOLLIN, {}};
+      event.data.u64 = kTag | static_cast<uint64_t>(fd);
+      epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
+      streams_.emplace(fd, std::make_unique<Stream>(fd));
+    }
+  }
+
+  bool tcp_;
+  int epoll_;
+  int listener_ = -1;
+  sockaddr_in edge_{};
+  std::unique_ptr<Datagrams> datagrams_;
+  std::map<int, std::unique_ptr<Stream>> streams_;
+  Stream* current_ = nullptr;
+  char scratch_[Datagrams::kRoom];
+  char input_[262144];
+};
+
+}  // namespace sluice::bench

@@ -1,0 +1,72 @@
+// The requests that wait for their answer: what came back late, twice, for nothing or on a wrong flow does not count as delivered.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace sluice::bench {
+
+class Ledger {
+ public:
+  enum class Outcome { kDone, kUnknown, kWrongFlow };
+
+  Ledger() : slots_(kSlots) {}
+
+  // A slot still taken by a request of long ago makes that one lost.
+  uint32_t open(uint32_t flow, int64_t when) noexcept {
+    uint32_t seq = next_++;
+    Slot& slot = slots_[seq % kSlots];
+    if (slot.open) lose(slot);
+    slot = {when, seq, flow, true};
+    ++open_;
+    return seq;
+  }
+
+  Outcome close(uint32_t seq, uint32_t flow, int64_t& opened) noexcept {
+    Slot& slot = slots_[seq % kSlots];
+    if (!slot.open || slot.seq != seq) return Outcome::kUnknown;
+    if (slot.flow != flow) return Outcome::kWrongFlow;
+    opened = slot.when;
+    slot.open = false;
+    --open_;
+    return Outcome::kDone;
+  }
+
+  // Gives up what was sent before the given time; requests are opened in the order of time.
+  void expire(int64_t before) noexcept {
+    for (; oldest_ != next_; ++oldest_) {
+      Slot& slot = slots_[oldest_ % kSlots];
+      if (!slot.open || slot.seq != oldest_) continue;
+      if (slot.when >= before) return;
+      lose(slot);
+    }
+  }
+
+  uint32_t open_count() const noexcept { return open_; }
+  uint64_t opened() const noexcept { return next_; }
+  uint64_t lost() const noexcept { return lost_; }
+
+ private:
+  static constexpr uint32_t kSlots = 1u << 17;
+
+  struct Slot {
+    int64_t when = 0;
+    uint32_t seq = 0;
+    uint32_t flow = 0;
+    bool open = false;
+  };
+
+  void lose(Slot& slot) noexcept {
+    slot.open = false;
+    --open_;
+    ++lost_;
+  }
+
+  std::vector<Slot> slots_;
+  uint32_t next_ = 0;
+  uint32_t oldest_ = 0;
+  uint32_t open_ = 0;
+  uint64_t lost_ = 0;
+};
+
+}  // namespace sluice::bench

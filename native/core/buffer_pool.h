@@ -1,0 +1,45 @@
+// Octet buffers of four sizes, for unfinished and unsent messages. A pool belongs to one thread.
+#pragma once
+
+#include <cstddef>
+
+namespace sluice {
+
+class BufferPool {
+ public:
+  static constexpr size_t kClasses = 4;
+  static constexpr size_t kSmallest = 2048;
+  static constexpr size_t kLargest = kSmallest << 2 * (kClasses - 1);  // 128 KB: each size is four times the one before
+  static constexpr size_t kMaxIdle = 4u << 20;
+
+  // `cap`: octets that the pool may hold, lent or idle. `max_idle`: octets that it keeps for later; more goes back to the system.
+  explicit BufferPool(size_t cap, size_t max_idle = kMaxIdle) noexcept : cap_(cap), max_idle_(max_idle) {}
+  ~BufferPool() noexcept;
+  BufferPool(const BufferPool&) = delete;
+  BufferPool& operator=(const BufferPool&) = delete;
+
+  // A buffer of at least `octets`, aligned for any type; `capacity` is its size. nullptr: over the cap, more than kLargest, or the
+  // system has no memory.
+  void* take(size_t octets, size_t& capacity) noexcept;
+  // `capacity` is what take() said.
+  void give(void* buffer, size_t capacity) noexcept;
+
+  size_t lent() const noexcept { return lent_; }
+  size_t idle() const noexcept { return idle_; }
+
+ private:
+  struct Idle {
+    Idle* next;
+  };
+
+  void* unlink(size_t size_class) noexcept;
+  void shrink(size_t octets) noexcept;
+
+  size_t cap_;
+  size_t max_idle_;
+  size_t lent_ = 0;
+  size_t idle_ = 0;
+  Idle* free_[kClasses] = {};
+};
+
+}  // namespace sluice

@@ -1,0 +1,58 @@
+// From a scanned message to the numbers that the policy decides by.
+#pragma once
+
+#include "edge_config.h"
+#include "flow_table.h"
+#include "layout.h"
+#include "message.h"
+#include "source.h"
+#include "upstream_set.h"
+#include "uri.h"
+#include "via.h"
+#include "via_branch.h"
+
+namespace sluice {
+
+// One of our own URIs at the head of the Route set.
+struct OwnRoute {
+  RouteKind kind = RouteKind::plain;
+  FlowName flow;
+};
+
+// What the numbers were read from, kept for carrying the verdict out.
+struct Facts {
+  Via top_via;
+  OwnRoute routes[k_max_own_routes];
+  Text next_route_uri;    // the first Route value that is not ours
+  bool next_is_strict = false;
+  Address hop;            // of Hop::trusted: where the next Route or the Request-URI points
+  Transport hop_transport = Transport::udp;
+  uint32_t loop_hash = 0;
+  WayBack back;           // of a response
+};
+
+// What the facts are read against; all of one shard.
+struct Surroundings {
+  const EdgeConfig& config;
+  const KeyRing& keys;
+  const UpstreamSet& upstreams;
+  FlowTable& flows;
+  uint32_t birth_now;     // the present birth unit, for the age of UDP tokens
+};
+
+// True when host and port are an address or a name of ours (DET-16); `port` 0 means the scheme's default.
+bool is_own_host(const EdgeConfig& config, Text host, uint16_t port) noexcept;
+
+// Whether `address` counts as core on a shared listener.
+bool is_trusted(const EdgeConfig& config, const Address& address) noexcept;
+
+// The listener bound to an address, -1: none.
+int find_listener(const EdgeConfig& config, Transport transport, const Address& bound) noexcept;
+
+// Fills `record` (record_fields numbers) and `facts` of a request.
+void gather_request(const Surroundings& around, const Message& message, const Source& source, Facts& facts, int32_t* record) noexcept;
+
+// The same of a response whose way back was read already.
+void gather_response(const Message& message, const Source& source, const Facts& facts, int32_t* record) noexcept;
+
+}  // namespace sluice

@@ -1,0 +1,222 @@
+// One shard: its sockets, flows, timers and remembered requests, driven by one epoll descriptor on one thread.
+//
+// A turn: collect() receives and scans up to batch_size messages and writes a record for each; the policy writes a verdict for each;
+// execute() carries the verdicts out and sends. Received octets stay where they are until the turn's sending is done.
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "answer.h"
+#include "counters.h"
+#include "datagram_queue.h"
+#include "edge_config.h"
+#include "facts.h"
+#include "flow_table.h"
+#include "pending_table.h"
+#include "ring.h"
+#include "stream_writer.h"
+
+namespace sluice {
+
+// What the rest of the process should hear of; rare, and lost rather than waited for.
+struct Notice {
+  Event event;
+  Address peer;
+  int32_t number;         // upstream: target; malformed: ScanError; accept_failed: errno
+  uint16_t sample_size;
+  char sample[200];       // first octets of what came, raw
+};
+
+// An answer of the operator's own policy, given with words instead of a number.
+struct CustomReply {
+  int item = -1;
+  int status = 0;
+  std::vector<char> reason;
+  std::vector<char> headers;  // whole lines with their CRLF
+};
+
+class Shard {
+ public:
+  // `records` and `verdicts` hold batch_size rows, `counters` a number for each Counter; they outlive the shard. `rings[i]` and `wakes[i]` (an eventfd) belong to shard i; this shard reads its own and writes the others'.
+  Shard(EdgeConfig config, KeyRing keys, int32_t* records, int32_t* verdicts, int64_t* counters, std::vector<Ring*> rings, std::vector<int> wakes) noexcept;
+  ~Shard() noexcept;
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+
+  // Opens every listener; 0 or an errno with the index of the listener that failed.
+  int open(size_t* failed_listener) noexcept;
+  int epoll_fd() const noexcept { return epoll_; }
+
+  // Receives the next batch; the number of records written. 0: nothing is left to do for now.
+  unsigned collect() noexcept;
+  // Carries out the verdicts of the batch and sends. Verdicts that were not written are `drop`.
+  void execute() noexcept;
+  // Sees to it that epoll_fd() becomes readable again if work was left.
+  void rest() noexcept;
+
+  Text message_text(unsigned item) const noexcept;
+  const Source& source_of(unsigned item) const noexcept { return items_[item].source; }
+  void add_custom_reply(CustomReply reply) noexcept { custom_.push_back(std::move(reply)); }
+
+  void set_upstreams(const UpstreamSet& upstreams) noexcept;
+  void set_trusted(std::vector<TrustedNet> trusted) noexcept { config_.trusted = std::move(trusted); }
+  void set_keys(const KeyRing& keys) noexcept { keys_ = keys; }
+  void stop_accepting() noexcept;
+  uint32_t pending() const noexcept { return pending_.size(); }
+  std::vector<Notice>& notices() noexcept { return notices_; }
+
+ private:
+  struct Item {
+    Message message;
+    Source source;
+    Facts facts;
+    bool crossed;  // came from another shard
+  };
+
+  struct RingHead {
+    enum Kind : uint8_t { message, stream_octets } kind;
+    uint32_t slot;
+    uint32_t generation;
+    Source source;
+  };
+
+  struct Wheels;
+
+  // shard_receive.cc
+  void receive_event(const epoll_event& event) noexcept;
+  void receive_datagrams(uint16_t listener) noexcept;
+  void take_datagram(uint16_t listener, const Address& from, char* data, size_t size) noexcept;
+  void receive_stream(uint32_t slot) noexcept;
+  void frame_stream(uint32_t slot, char* data, size_t size) noexcept;
+  void resume_streams() noexcept;
+  void take_message(const Source& source, bool crossed) noexcept;
+  void take_ring() noexcept;
+  Source source_of_flow(uint32_t slot) noexcept;
+  char* stream_room(size_t octets) noexcept;
+  void ping(uint32_t slot) noexcept;
+  void note(Event event, const Address& peer, int32_t number, Text sample) noexcept;
+
+  // shard_connections.cc
+  void accept_all(uint16_t listener) noexcept;
+  void listen_again() noexcept;
+  uint32_t adopt(int fd, const Address& remote, uint16_t listener, bool dialled) noexcept;
+  uint32_t core_connection(const Address& address) noexcept;
+  void connected(uint32_t slot) noexcept;
+  void peer_closed(uint32_t slot) noexcept;
+  void close_flow(uint32_t slot, Counter why) noexcept;
+  void close_failed() noexcept;
+  void refuse_unsent(Text messages) noexcept;
+  void flow_is_gone(uint32_t slot) noexcept;
+  void read_icmp_errors(uint16_t listener) noexcept;
+
+  // shard_relay.cc
+  void relay_request(unsigned i) noexcept;
+  void relay_response(unsigned i) noexcept;
+  void reply(unsigned i, int status, Text reason, uint32_t retry_after, Text headers = Text()) noexcept;
+  struct Departure;
+  bool depart(unsigned i, Departure& departure) noexcept;
+  bool write_request(unsigned i, const Departure& departure, Text branch, Writer& head) noexcept;
+  bool hand_over(uint8_t shard, unsigned i) noexcept;
+  bool push_to(uint8_t shard, const iovec* parts, int count) noexcept;
+  void flush() noexcept;
+  void answer_sent(const Message& sent, int status) noexcept;
+  void send_back(const WayBack& back, Text head, Text body, bool final) noexcept;
+  FlowName name_of_source(const Source& source, bool renew) noexcept;
+  uint16_t core_listener(Transport transport, bool v4) const noexcept;
+  void put_uri(Writer& out, Text header, const FlowName& flow, Side side, uint16_t listener, bool ob) noexcept;
+  Writer scratch() noexcept;
+
+  // shard_pending.cc
+  void remember(uint64_t key, uint8_t roles, Method method, uint32_t flow, uint16_t listener, const Address& to, Text head, Text body) noexcept;
+  void answered(uint64_t key, int status, Text head, Text body) noexcept;
+  void answer_pending(uint32_t index, int status) noexcept;
+  void forget(uint32_t index) noexcept;
+  bool absorb(uint64_t key, Text branch) noexcept;
+  Text copied(Text octets) noexcept;
+  void pending_due(uint32_t index) noexcept;
+  void arm_pending(uint32_t index, uint32_t wait) noexcept;
+  void disarm_pending(uint32_t index) noexcept;
+
+  // shard_timers.cc
+  void tick() noexcept;
+  void flow_due(uint32_t slot) noexcept;
+  void arm_flow(uint32_t slot) noexcept;
+  void supervise(uint32_t slot, uint32_t seconds) noexcept;
+  uint32_t remember_udp_flow(const Address& remote, uint16_t listener, uint32_t birth) noexcept;
+  void udp_flow_died(uint32_t slot) noexcept;
+  uint32_t ticks(uint64_t milliseconds) const noexcept { return static_cast<uint32_t>((milliseconds + kTickMs - 1) / kTickMs); }
+  uint32_t birth_now() const noexcept { return birth_; }
+  void read_clock() noexcept;
+
+  // shard_upstreams.cc
+  void probe_upstreams() noexcept;
+  void probe(int target) noexcept;
+  void upstream_asked(int target) noexcept;
+  void upstream_heard(const Address& peer, Transport transport) noexcept;
+  void upstream_failed(int target) noexcept;
+  void upstream_lives(int target) noexcept;
+
+  static constexpr uint32_t kTickMs = 50;
+  static constexpr size_t kDatagram = 65'536;
+  static constexpr size_t kDatagramStride = kDatagram + 17 * 64;  // an odd number of cache lines, so that slots do not share sets
+  static constexpr size_t kStreamArena = 1u << 20;
+  static constexpr size_t kScratch = 2u << 20;
+  static constexpr size_t kMaxTargets = 64;
+
+  EdgeConfig config_;
+  KeyRing keys_;
+  Counters counters_;
+  std::vector<Ring*> rings_;
+  std::vector<int> wakes_;
+  int epoll_ = -1;
+  int timer_ = -1;
+  UpstreamSet upstreams_;
+  BufferPool pool_;
+  FlowTable flows_;
+  PendingTable pending_;
+  StreamWriter streams_;
+  std::vector<int> sockets_;                // of each listener
+  std::vector<DatagramQueue> datagrams_;    // of each UDP listener
+  std::unique_ptr<Wheels> wheels_;
+
+  std::vector<Item> items_;
+  unsigned count_ = 0;
+  int32_t* records_;
+  int32_t* verdicts_;
+  std::array<epoll_event, 128> events_;
+  int event_count_ = 0;
+  int event_at_ = 0;
+
+  std::unique_ptr<char[]> datagram_arena_;
+  std::unique_ptr<char[]> stream_arena_;
+  unsigned datagrams_used_ = 0;             // slots of the datagram arena that hold this turn's octets
+  size_t stream_used_ = 0;
+  std::unique_ptr<char[]> scratch_;
+  size_t scratch_used_ = 0;
+  std::vector<uint32_t> resumes_;           // flows with whole messages left in their buffer
+  std::vector<uint32_t> doomed_;            // flows to be closed behind the answer to what broke them
+  std::vector<uint64_t> completed_;         // remembered answers, oldest first
+  size_t completed_at_ = 0;
+  std::vector<Notice> notices_;
+  std::vector<CustomReply> custom_;
+  bool accepting_ = true;
+  uint32_t accept_pause_until_ = 0;
+  uint32_t now_tick_ = 0;
+  uint32_t birth_ = 0;
+  // What tells a silent upstream from an idle one.
+  struct Health {
+    uint32_t asked = 0;      // tick of the first request since it was last heard, 0: none
+    uint32_t probe_due = 0;  // tick
+    uint8_t missed = 0;
+  };
+  std::array<Health, kMaxTargets> health_{};
+  uint32_t probes_sent_ = 0;
+  std::unique_ptr<Message> spare_;
+  std::vector<std::pair<Address, uint32_t>> core_connections_;  // dialled by us: address, slot
+};
+
+}  // namespace sluice

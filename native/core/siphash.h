@@ -1,0 +1,30 @@
+// SipHash-2-4: the keyed hash of tables that strangers can fill, and the short MAC of our own Via branch.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace sluice {
+
+struct SipKey {
+  uint64_t k0 = 0;
+  uint64_t k1 = 0;
+};
+
+uint64_t siphash(const SipKey& key, const void* data, size_t size) noexcept;
+
+// The same hash over several pieces, as if they were one.
+class SipHasher {
+ public:
+  explicit SipHasher(const SipKey& key) noexcept;
+  void add(const void* data, size_t size) noexcept;
+  uint64_t finish() noexcept;
+
+ private:
+  void compress(uint64_t word) noexcept;
+  uint64_t v0_, v1_, v2_, v3_;
+  uint64_t tail_ = 0;
+  uint64_t total_ = 0;
+};
+
+}  // namespace sluice

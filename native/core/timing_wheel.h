@@ -1,0 +1,143 @@
+// A hierarchical timing wheel over caller-owned nodes: arming, moving and cancelling are O(1), a turn costs O(expired) (OB-5.4-15).
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+namespace sluice {
+
+// A node is part of the thing that it times; 0 in both links means: not armed. A copy of an armed node is not armed.
+struct WheelNode {
+  uint32_t next = 0;
+  uint32_t prev = 0;
+  uint32_t due = 0;  // tick
+};
+
+// `Nodes` gives `WheelNode& node(uint32_t index)`; index 0 is never used by the caller, and an index is below 2^31.
+// Ticks are 32 bits and may wrap; a delay is at most 2^24 - 1 ticks and is cut to that.
+// A node lies in the level that its delay fits: level 0 has a slot for each tick, each higher level one for 64 slots of the level
+// below. When time comes to a slot of a higher level, its nodes move down, so a node moves at most three times.
+template <typename Nodes>
+class TimingWheel {
+ public:
+  static constexpr uint32_t kMaxDelay = (1u << 24) - 1;
+
+  explicit TimingWheel(Nodes& nodes, uint32_t now) noexcept : nodes_(nodes), now_(now), turned_(now) {}
+  TimingWheel(const TimingWheel&) = delete;
+  TimingWheel& operator=(const TimingWheel&) = delete;
+
+  void arm(uint32_t index, uint32_t delay) noexcept {  // re-arms when armed already; a delay of 0 counts as 1
+    cancel(index);
+    if (delay == 0) delay = 1;
+    if (delay > kMaxDelay) delay = kMaxDelay;
+    nodes_.node(index).due = now_ + delay;
+    place(index);
+    ++size_;
+  }
+
+  void cancel(uint32_t index) noexcept {  // no-op when not armed
+    WheelNode& node = nodes_.node(index);
+    if (node.prev == 0) return;
+    if (node.next != 0) nodes_.node(node.next).prev = node.prev;
+    if (node.prev & kIsHead) {
+      const uint32_t slot = node.prev & ~kIsHead;
+      heads_[slot] = node.next;
+      if (node.next == 0) occupied_[slot / kSlots] &= ~(uint64_t{1} << slot % kSlots);
+    } else {
+      nodes_.node(node.prev).next = node.next;
+    }
+    node.next = node.prev = 0;
+    --size_;
+  }
+
+  bool armed(uint32_t index) const noexcept { return nodes_.node(index).prev != 0; }
+
+  // Moves time on to `now` and calls `expired(index)` for each node that is due, after it was taken out; the callback may arm, move
+  // or cancel any node, itself included. At most `budget` calls, the rest follows at the next call. Returns the calls made.
+  // Nodes come in the order of their ticks, those of one tick in any order. A `now` that lies behind counts as no time passed.
+  template <typename Expired>
+  size_t advance(uint32_t now, size_t budget, Expired&& expired) noexcept {
+    if (static_cast<int32_t>(now - now_) > 0) now_ = now;
+    for (size_t calls = 0;;) {
+      const uint32_t slot = turned_ % kSlots;
+      while (heads_[slot] != 0) {
+        if (calls == budget) return calls;
+        const uint32_t index = heads_[slot];
+        cancel(index);
+        ++calls;
+        expired(index);
+      }
+      if (turned_ == now_) return calls;
+      turn();
+    }
+  }
+
+  size_t size() const noexcept { return size_; }
+  uint32_t now() const noexcept { return now_; }
+
+ private:
+  static constexpr uint32_t kLevels = 4;
+  static constexpr uint32_t kBits = 6;
+  static constexpr uint32_t kSlots = 1u << kBits;
+  static constexpr uint32_t kIsHead = 1u << 31;  // in `prev`: the rest is a slot, not a node
+
+  void place(uint32_t index) noexcept {
+    WheelNode& node = nodes_.node(index);
+    // While the budget holds us back, a delay counted from where the wheel stands may pass the longest; such a node is placed as far
+    // away as can be and finds its place when it moves down.
+    uint32_t distance = node.due - turned_;
+    if (distance > kMaxDelay) distance = kMaxDelay;
+    const uint32_t level = distance < kSlots ? 0 : (31 - static_cast<uint32_t>(std::countl_zero(distance))) / kBits;
+    const uint32_t place = (turned_ + distance) >> (level * kBits) & (kSlots - 1);
+    const uint32_t slot = level * kSlots + place;
+    node.prev = kIsHead | slot;
+    node.next = heads_[slot];
+    if (node.next != 0) nodes_.node(node.next).prev = index;
+    heads_[slot] = index;
+    occupied_[level] |= uint64_t{1} << place;
+  }
+
+  // The next tick at which a slot is due or moves down; the bits of `occupied_` skip all that is empty.
+  uint32_t next_stop() const noexcept {
+    for (uint32_t level = 0; level < kLevels; ++level) {
+      if (occupied_[level] == 0) continue;
+      const uint32_t at = turned_ >> (level * kBits);
+      const uint64_t ahead = occupied_[level] & ~uint64_t{1} << at % kSlots;
+      if (ahead != 0) return (at - at % kSlots + static_cast<uint32_t>(std::countr_zero(ahead))) << (level * kBits);
+      // What lies behind belongs to the next round, before which the level above may have something.
+      return (at / kSlots + 1) << ((level + 1) * kBits);
+    }
+    return now_;
+  }
+
+  void turn() noexcept {
+    const uint32_t stop = next_stop();
+    if (stop - turned_ > now_ - turned_) {
+      turned_ = now_;
+      return;
+    }
+    turned_ = stop;
+    for (uint32_t level = kLevels - 1; level > 0; --level) {
+      if (turned_ & ((1u << (level * kBits)) - 1)) continue;
+      const uint32_t place_here = turned_ >> (level * kBits) & (kSlots - 1);
+      uint32_t index = heads_[level * kSlots + place_here];
+      heads_[level * kSlots + place_here] = 0;
+      occupied_[level] &= ~(uint64_t{1} << place_here);
+      while (index != 0) {
+        const uint32_t after = nodes_.node(index).next;
+        place(index);
+        index = after;
+      }
+    }
+  }
+
+  Nodes& nodes_;
+  uint32_t now_;     // as the caller told us
+  uint32_t turned_;  // as far as nodes were called; behind `now_` only while a budget is used up
+  size_t size_ = 0;
+  uint64_t occupied_[kLevels] = {};
+  uint32_t heads_[kLevels * kSlots] = {};
+};
+
+}  // namespace sluice

@@ -1,0 +1,164 @@
+// The flow token: what it carries, its keys, and its escaped copies.
+#include "flow_tokens.h"
+
+#include <algorithm>
+
+using namespace sluice;
+using namespace sluice::test;
+
+TEST("OB-5.1-8 a token is legal in a user part without escaping, and short") {
+  const size_t lengths[] = {32, 40, 72};
+  for (int i = 0; i < 3; ++i) {
+    const std::string text = token(kFlows[i]);
+    CHECK_EQ(text.size(), lengths[i]);
+    for (char c : text) CHECK(is_base64url(c));
+  }
+}
+
+TEST("OB-5.2-3 a token gives back the flow that it was made for, whole") {
+  for (const FlowName& flow : kFlows) {
+    for (Side side : {Side::client, Side::core}) {
+      FlowName got;
+      Side got_side = side == Side::client ? Side::core : Side::client;
+      CHECK_EQ(read_token(kRing, token(flow, kRing, side), got, got_side), TokenVerdict::ok);
+      CHECK(same(got, flow));
+      CHECK_EQ(got_side, side);
+    }
+  }
+}
+
+TEST("OB-5.2-3 each thing that tells flows apart is in the token: connection, protocol, both addresses") {
+  std::vector<std::string> tokens;
+  const auto differs = [&](const FlowName& flow, Side side = Side::client) { tokens.push_back(token(flow, kRing, side)); };
+  const auto stream = [&](auto change) { FlowName flow = stream_flow(); change(flow); differs(flow); };
+  const auto udp = [&](auto change) { FlowName flow = udp_flow(); change(flow); differs(flow); };
+  differs(stream_flow()), differs(udp_flow()), differs(stream_flow(), Side::core), differs(udp_flow(), Side::core), differs(udp6_flow());
+  stream([](FlowName& flow) { flow.generation += 1; });
+  stream([](FlowName& flow) { flow.slot ^= 1; });
+  stream([](FlowName& flow) { flow.boot ^= 0x100; });
+  stream([](FlowName& flow) { flow.shard = 255; });
+  udp([](FlowName& flow) { flow.remote.port += 1; });
+  udp([](FlowName& flow) { flow.local.port += 1; });
+  udp([](FlowName& flow) { flow.remote.ip[15] ^= 1; });
+  udp([](FlowName& flow) { flow.local.ip[12] ^= 1; });
+  udp([](FlowName& flow) { flow.birth ^= 0x10000; });
+  udp([](FlowName& flow) { std::swap(flow.remote, flow.local); });
+  for (const std::string& text : tokens) CHECK_EQ(std::count(tokens.begin(), tokens.end(), text), 1);
+}
+
+TEST("OB-5.2-3 numbers at their ends come through") {
+  for (uint32_t all : {0u, ~0u}) {
+    FlowName flow;
+    flow.shard = static_cast<uint8_t>(all);
+    flow.boot = static_cast<uint16_t>(all);
+    flow.slot = all & 0xFFFFFF;
+    flow.generation = all;
+    CHECK(same(flow_of(token(flow)), flow));
+    flow = udp_flow();
+    flow.shard = static_cast<uint8_t>(all);
+    flow.birth = all & 0xFFFFFF;
+    flow.remote.port = flow.local.port = static_cast<uint16_t>(all);
+    CHECK(same(flow_of(token(flow)), flow));
+  }
+}
+
+TEST("OB-5.2-2 keys have 160 bits or more, and each id one key") {
+  KeyRing ring;
+  const auto* key = reinterpret_cast<const uint8_t*>(kSecret.data());
+  CHECK(!ring.add(1, key, 19));
+  CHECK(!ring.add(1, key, 0));
+  CHECK(!ring.add(64, key, 20));
+  CHECK(ring.empty());
+  CHECK(ring.add(1, key, 20));
+  CHECK(!ring.add(1, key, 24));
+  for (uint8_t id = 48; id <= KeyRing::kMaxKeyId && id - 48 < 15; ++id) CHECK(ring.add(id, key, 24));
+  CHECK(!ring.add(7, key, 24));
+  ring.clear();
+  CHECK(ring.empty());
+}
+
+TEST("OB-5.2-2 all of the key counts") {
+  for (size_t size : {20u, 64u, 65u, 100u}) {
+    const std::string key(size, 'k');
+    const std::string text = token(stream_flow(), ring_of({{5, key}}));
+    CHECK_EQ(verdict(text, ring_of({{5, key}})), TokenVerdict::ok);
+    for (size_t at : {size_t{0}, size / 2, size - 1}) {
+      std::string other = key;
+      other[at] ^= 1;
+      CHECK_EQ(verdict(text, ring_of({{5, other}})), TokenVerdict::forged);
+    }
+  }
+}
+
+TEST("OB-5.2-5 the first key signs, all verify, and a key that was taken out is unknown") {
+  const std::string old_token = token(stream_flow(), ring_of({{5, kSecret}}));
+  const KeyRing both = ring_of({{6, kOtherSecret}, {5, kSecret}});
+  CHECK_EQ(verdict(old_token, both), TokenVerdict::ok);
+  const std::string new_token = token(stream_flow(), both);
+  CHECK(new_token != old_token);
+  CHECK_EQ(verdict(new_token, both), TokenVerdict::ok);
+  const KeyRing only_new = ring_of({{6, kOtherSecret}});
+  CHECK_EQ(token(stream_flow(), only_new), new_token);
+  CHECK_EQ(verdict(new_token, only_new), TokenVerdict::ok);
+  CHECK_EQ(verdict(old_token, only_new), TokenVerdict::unknown_key);
+}
+
+TEST("D4 after a restart with its keys an old token is authentic and names the old boot") {
+  const std::string before = token(stream_flow(), ring_of({{5, kSecret}}));
+  CHECK_EQ(flow_of(before, ring_of({{5, kSecret}})).boot, stream_flow().boot);
+}
+
+TEST("D4 unknown key and wrong key are told apart: 430 for one, 403 for the other") {
+  for (const FlowName& flow : kFlows) {
+    CHECK_EQ(verdict(token(flow), ring_of({{6, kSecret}})), TokenVerdict::unknown_key);
+    CHECK_EQ(verdict(token(flow), ring_of({{5, kOtherSecret}})), TokenVerdict::forged);
+  }
+}
+
+TEST("D4 only text in the right format can be of an unknown key") {
+  const KeyRing other = ring_of({{6, kSecret}});
+  const std::string octets = octets_of(token(stream_flow()));
+  const auto altered = [&](size_t at, int mask) {
+    std::string text = octets;
+    text[at] = static_cast<char>(text[at] ^ mask);
+    return verdict(text_of_octets(text), other);
+  };
+  CHECK_EQ(altered(11, 1), TokenVerdict::unknown_key);
+  for (int bit : {0x80, 0x40}) CHECK_EQ(altered(0, bit), TokenVerdict::forged);        // version
+  for (int bit : {0x80, 0x40, 0xC0}) CHECK_EQ(altered(1, bit), TokenVerdict::forged);  // another kind has another length
+  for (int bit : {1, 2, 4, 8, 16}) CHECK_EQ(altered(1, bit), TokenVerdict::forged);    // must be zero
+  CHECK_EQ(verdict(text_of_octets(octets + octets.substr(0, 3)), other), TokenVerdict::forged);
+}
+
+TEST("D4 without a key nothing is made and nothing is good") {
+  char out[kMaxTokenText];
+  CHECK_EQ(make_token(KeyRing(), stream_flow(), Side::client, out), 0u);
+  CHECK_EQ(verdict(token(stream_flow()), KeyRing()), TokenVerdict::unknown_key);
+  CHECK_EQ(verdict("alice", KeyRing()), TokenVerdict::none);
+}
+
+TEST("OB-5.2-8 an escaped copy is the same token") {
+  for (const FlowName& flow : kFlows) {
+    const std::string text = token(flow);
+    CHECK(same(flow_of(all_escaped(text)), flow));
+    for (size_t at = 0; at < text.size(); ++at)
+      for (bool upper : {true, false}) CHECK(same(flow_of(text.substr(0, at) + escaped(text[at], upper) + text.substr(at + 1)), flow));
+  }
+}
+
+TEST("OB-5.2-8 escapes are undone once") {
+  const std::string text = token(stream_flow());
+  CHECK_EQ(verdict("%25" + escaped(text[0]).substr(1) + text.substr(1)), TokenVerdict::forged);
+}
+
+TEST("OB-5.2-11 IPv6 flows, and v4-mapped sources as the IPv4 flows that they are") {
+  for (Text remote : {"2001:db8::44", "::1", "fe80::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"}) {
+    const FlowName flow = udp_flow(remote, "::1");
+    CHECK_EQ(token(flow).size(), 72u);
+    CHECK(same(flow_of(token(flow)), flow));
+  }
+  CHECK_EQ(token(udp_flow("::ffff:192.0.2.44")), token(udp_flow("192.0.2.44")));
+  const FlowName mixed = udp_flow("192.0.2.44", "2001:db8::1");
+  CHECK(same(flow_of(token(mixed)), mixed));
+  CHECK(flow_of(token(mixed)).remote.is_v4());
+}

@@ -1,0 +1,196 @@
+// The choice among upstream targets: shares by weight, steady by hash, and what a death moves.
+#include "../core/upstream_set.h"
+
+#include <array>
+#include <string>
+
+#include "check.h"
+
+using namespace sluice;
+
+namespace {
+
+constexpr uint64_t kHashes = 40'000;
+
+Address address_of(int host, uint16_t port = 5060) {
+  Address address;
+  parse_ip("192.0.2." + std::to_string(host), address);
+  address.port = port;
+  return address;
+}
+
+Upstream target(int host, uint16_t priority = 0, uint16_t weight = 1) {
+  return {address_of(host), Transport::udp, priority, weight, true};
+}
+
+// One target each, host 1, 2, … with these weights.
+UpstreamSet weighted(std::initializer_list<uint16_t> weights) {
+  UpstreamSet set;
+  int host = 0;
+  for (const uint16_t weight : weights) set.add(target(++host, 0, weight), "proxy.example.org");
+  return set;
+}
+
+std::array<int, UpstreamSet::kCapacity> shares(const UpstreamSet& set) {
+  std::array<int, UpstreamSet::kCapacity> counts{};
+  for (uint64_t hash = 0; hash < kHashes; ++hash) {
+    const int picked = set.pick(hash);
+    if (picked >= 0) ++counts[static_cast<size_t>(picked)];
+  }
+  return counts;
+}
+
+// Within 5 % of all hashes, ten times what chance allows for.
+bool is_near(int count, double share) {
+  const double off = count - share * kHashes;
+  return (off < 0 ? -off : off) < 0.05 * kHashes;
+}
+
+}  // namespace
+
+TEST("DNS-5 targets of the lowest priority alone are picked while one of them lives") {
+  UpstreamSet set;
+  set.add(target(1, 20), "a");
+  set.add(target(2, 10), "b");
+  set.add(target(3, 10), "c");
+  const auto before = shares(set);
+  CHECK_EQ(before[0], 0);
+  CHECK(before[1] > 0 && before[2] > 0);
+  set.set_alive(1, false);
+  CHECK_EQ(shares(set)[2], static_cast<int>(kHashes));
+  set.set_alive(2, false);
+  CHECK_EQ(shares(set)[0], static_cast<int>(kHashes));
+}
+
+TEST("DNS-5 the load is shared by weight") {
+  const auto counts = shares(weighted({60, 30, 10}));
+  CHECK(is_near(counts[0], 0.6));
+  CHECK(is_near(counts[1], 0.3));
+  CHECK(is_near(counts[2], 0.1));
+}
+
+TEST("DNS-5 equal weights share equally, whatever they are") {
+  for (const uint16_t weight : {uint16_t{0}, uint16_t{1}, uint16_t{65'535}}) {
+    const auto counts = shares(weighted({weight, weight, weight, weight}));
+    for (size_t i = 0; i < 4; ++i) CHECK(is_near(counts[i], 0.25));
+  }
+}
+
+TEST("DNS-5 weight 0 is picked very seldom beside others, but it is picked") {
+  const auto counts = shares(weighted({1, 0}));
+  CHECK(counts[1] > 0);
+  CHECK(counts[1] < static_cast<int>(kHashes) / 20);
+  UpstreamSet last = weighted({1, 0});
+  last.set_alive(0, false);
+  CHECK_EQ(shares(last)[1], static_cast<int>(kHashes));
+}
+
+TEST("DNS-6 a hash picks the same target again, in whatever order the list came") {
+  UpstreamSet forwards;
+  UpstreamSet backwards;
+  for (int host = 1; host <= 9; ++host) forwards.add(target(host, 0, static_cast<uint16_t>(host * 7)), "a");
+  for (int host = 9; host >= 1; --host) backwards.add(target(host, 0, static_cast<uint16_t>(host * 7)), "a");
+  for (uint64_t hash = 0; hash < 2'000; ++hash) {
+    CHECK_EQ(forwards.pick(hash), forwards.pick(hash));
+    CHECK(forwards.at(forwards.pick(hash)).address == backwards.at(backwards.pick(hash)).address);
+  }
+}
+
+TEST("DNS-6 DNS-8 a death moves the share of the dead one only, and its return brings it back") {
+  // The weights of those that are left are equal, so the short way and the way by logarithms have to agree.
+  UpstreamSet set = weighted({10, 10, 40, 10});
+  std::array<int, 4'000> before{};
+  for (uint64_t hash = 0; hash < before.size(); ++hash) before[hash] = set.pick(hash);
+  set.set_alive(2, false);
+  std::array<int, 4> heirs{};
+  for (uint64_t hash = 0; hash < before.size(); ++hash) {
+    const int now = set.pick(hash);
+    CHECK(now != 2);
+    if (before[hash] == 2) ++heirs[static_cast<size_t>(now)];
+    else CHECK_EQ(now, before[hash]);
+  }
+  CHECK(heirs[0] > 0 && heirs[1] > 0 && heirs[3] > 0);
+  set.set_alive(2, true);
+  for (uint64_t hash = 0; hash < before.size(); ++hash) CHECK_EQ(set.pick(hash), before[hash]);
+}
+
+TEST("DNS-8 with no target alive, or none at all, none is picked") {
+  CHECK_EQ(UpstreamSet().pick(1), -1);
+  UpstreamSet set = weighted({1, 1});
+  set.set_alive(0, false);
+  set.set_alive(1, false);
+  CHECK_EQ(set.pick(1), -1);
+}
+
+TEST("DNS-5 a target is found by its address, port and transport") {
+  UpstreamSet set;
+  CHECK(set.add({address_of(1, 5060), Transport::udp, 0, 1, true}, "a"));
+  CHECK(set.add({address_of(1, 5060), Transport::tcp, 0, 1, true}, "a"));
+  CHECK(set.add({address_of(1, 5070), Transport::udp, 0, 1, true}, "a"));
+  CHECK_EQ(set.find(address_of(1, 5060), Transport::udp), 0);
+  CHECK_EQ(set.find(address_of(1, 5060), Transport::tcp), 1);
+  CHECK_EQ(set.find(address_of(1, 5070), Transport::udp), 2);
+  CHECK_EQ(set.find(address_of(1, 5070), Transport::tcp), -1);
+  CHECK_EQ(set.find(address_of(2, 5060), Transport::udp), -1);
+}
+
+TEST("DNS-5 an address over one transport is in the set once, and the set is full at 64") {
+  UpstreamSet set;
+  for (int host = 1; host <= UpstreamSet::kCapacity; ++host) CHECK(set.add(target(host), "a"));
+  CHECK_EQ(set.size(), UpstreamSet::kCapacity);
+  CHECK(!set.add(target(100), "a"));
+  UpstreamSet twice;
+  CHECK(twice.add(target(1), "a"));
+  CHECK(!twice.add(target(1, 5, 5), "b"));
+  CHECK_EQ(twice.size(), 1);
+  CHECK_EQ(twice.at(0).priority, 0);
+}
+
+TEST("DNS-5 all 64 targets get their share") {
+  UpstreamSet set;
+  for (int host = 1; host <= UpstreamSet::kCapacity; ++host) set.add(target(host, 0, static_cast<uint16_t>(host % 2 + 1)), "a");
+  const auto counts = shares(set);
+  int light = 0, heavy = 0;
+  for (size_t i = 0; i < counts.size(); ++i) {
+    CHECK(counts[i] > 0);
+    (i % 2 == 0 ? heavy : light) += counts[i];
+  }
+  CHECK(is_near(heavy, 2.0 / 3));
+  CHECK(is_near(light, 1.0 / 3));
+}
+
+TEST("DNS-6 a host name finds the targets that it was resolved to, spread by the hash") {
+  UpstreamSet set;
+  set.add(target(1), "a.example.org");
+  set.add(target(2), "b.example.org");
+  set.add(target(3), "b.example.org");
+  set.add({address_of(4, 5070), Transport::tcp, 0, 1, true}, "b.example.org");
+  CHECK_EQ(set.find_name("A.Example.Org.", 0), 0);
+  CHECK_EQ(set.find_name("b.example.org", 5070), 3);
+  CHECK_EQ(set.find_name("a.example.org", 5070), -1);
+  CHECK_EQ(set.find_name("c.example.org", 0), -1);
+  CHECK_EQ(set.find_name("", 0), -1);
+  std::array<int, 4> counts{};
+  for (uint64_t hash = 0; hash < 3'000; ++hash) ++counts[static_cast<size_t>(set.find_name("b.example.org", 0, hash))];
+  CHECK_EQ(counts[0], 0);
+  CHECK(counts[1] > 500 && counts[2] > 500 && counts[3] > 500);
+}
+
+TEST("DNS-8 a host name passes over dead targets, and finds a dead one when all are") {
+  UpstreamSet set;
+  set.add(target(1), "a");
+  set.add(target(2, 9), "a");
+  set.set_alive(0, false);
+  for (uint64_t hash = 0; hash < 100; ++hash) CHECK_EQ(set.find_name("a", 0, hash), 1);
+  set.set_alive(1, false);
+  CHECK_EQ(set.find_name("a", 0), 0);
+}
+
+TEST("DNS-5 the name stands behind the index, and one that is too long is refused") {
+  UpstreamSet set;
+  CHECK(set.add(target(1), std::string(255, 'n')));
+  CHECK(!set.add(target(2), std::string(256, 'n')));
+  CHECK(set.add(target(3), ""));
+  CHECK_EQ(set.name(0), std::string(255, 'n'));
+  CHECK_EQ(set.name(1), std::string());
+}

@@ -1,0 +1,128 @@
+// SIP and other URIs: which texts are URIs, and what their parts are.
+#include "../core/uri.h"
+
+#include "check.h"
+
+using namespace sluice;
+
+namespace {
+
+bool is_uri(Text text) {
+  Uri uri;
+  return parse_uri(text, uri);
+}
+
+Uri parsed(Text text) {
+  Uri uri;
+  CHECK(parse_uri(text, uri));
+  return uri;
+}
+
+}  // namespace
+
+TEST("GR-13 the user part may hold what separates elsewhere, and ends at the @") {
+  const Uri uri = parsed("sip:a;b?c/d,e@example.net");
+  CHECK_EQ(uri.user, "a;b?c/d,e");
+  CHECK_EQ(uri.host, "example.net");
+  CHECK(uri.params.empty());
+  CHECK(uri.headers.empty());
+  CHECK_EQ(parsed("sip:x&y=1+2$3@h;lr").user, "x&y=1+2$3");
+  CHECK_EQ(parsed("sip:x;lr@h;ob").params, ";ob");
+  CHECK(!is_uri("sip:a@b@c"));
+  CHECK(!is_uri("sip:@h"));
+  CHECK_EQ(parsed("sip:h;x=a@b").user, "h;x=a");
+}
+
+TEST("GR-14 password and escapes") {
+  const Uri uri = parsed("sip:a%40b:c%3A@example.net:5080");
+  CHECK_EQ(uri.user, "a%40b");
+  CHECK_EQ(uri.password, "c%3A");
+  CHECK_EQ(uri.port, 5080);
+  CHECK_EQ(parsed("sip:nul%00l@h").user, "nul%00l");
+  CHECK_EQ(parsed("sip:u:@h").password, "");
+  for (Text bad : {"sip:a%@h", "sip:a%4@h", "sip:a%4g@h", "sip:a%", "sip:u@h;p=%2", "sip:a:b:c@h", "sip:u@%65h"}) CHECK(!is_uri(bad));
+}
+
+TEST("GR-15 other schemes need only be well formed") {
+  CHECK_EQ(parsed("tel:+49-30-5550100;phone-context=x").scheme, Scheme::tel);
+  CHECK_EQ(parsed("SIPS:h").scheme, Scheme::sips);
+  CHECK_EQ(parsed("Sip:h").scheme, Scheme::sip);
+  for (Text other : {"im:a@b", "http://h/p?q=1;2", "urn:service:sos", "isbn:2983792873", "a+b-c.d:x"})
+    CHECK_EQ(parsed(other).scheme, Scheme::other);
+  for (Text bad : {"", ":", "sip", "sip:", "tel:", "1x:y", ":x", "a b:c", "http:a b", "x:<y>", "x:\"", "x:\x01", "x:\x7f", "<sip:h>", " sip:h"})
+    CHECK(!is_uri(bad));
+}
+
+TEST("GR-16 parameters in any case, without value, and doubled ones") {
+  const Uri uri = parsed("sip:h;LR;Transport=TCP;x-y=[1]/:&+$;maddr=192.0.2.1");
+  Text value = "unset";
+  CHECK(find_uri_param(uri.params, "lr", &value));
+  CHECK(value.empty());
+  CHECK(find_uri_param(uri.params, "transport", &value));
+  CHECK_EQ(value, "TCP");
+  CHECK(find_uri_param(uri.params, "MADDR", &value));
+  CHECK_EQ(value, "192.0.2.1");
+  CHECK(!find_uri_param(uri.params, "l", &value));
+  CHECK(!find_uri_param(uri.params, "transpor", nullptr));
+  CHECK(!find_uri_param("", "lr", nullptr));
+  for (Text bad : {"sip:h;", "sip:h;;lr", "sip:h;=x", "sip:h;x=", "sip:h;lr;LR", "sip:h;transport=tcp;Transport=udp", "sip:h;ob;x;ob", "sip:h;a b",
+                   "sip:h;x=\"q\""})
+    CHECK(!is_uri(bad));
+  CHECK(is_uri("sip:h;x=1;x=2"));  // decides nothing, so nobody can be misled
+}
+
+TEST("GR-13 headers of a URI are told apart from its parameters") {
+  const Uri uri = parsed("sip:a@h;method=INVITE?Subject=x%20y&Priority=urgent");
+  CHECK_EQ(uri.params, ";method=INVITE");
+  CHECK_EQ(uri.headers, "?Subject=x%20y&Priority=urgent");
+  CHECK(!is_uri("sip:a@h?"));
+  CHECK(!is_uri("sip:a@h?x=<y>"));
+}
+
+TEST("GR-29 all characters of user, password and parameters that the grammar names") {
+  const Uri uri = parsed("sip:aZ09-_.!~*'()&=+$,;?/:-_.!~*'()&=+$,@h;-_.!~*'()[]/:&+$=-_.!~*'()[]/:&+$");
+  CHECK_EQ(uri.user, "aZ09-_.!~*'()&=+$,;?/");
+  CHECK_EQ(uri.password, "-_.!~*'()&=+$,");
+  for (Text bad : {"sip:a\"b@h", "sip:a<b@h", "sip:a b@h", "sip:a^b@h", "sip:a{b}@h", "sip:a\\b@h", "sip:a|b@h", "sip:a`b@h", "sip:\xc3\xa4@h", "sip:a\tb@h"})
+    CHECK(!is_uri(bad));
+}
+
+TEST("T6-1 T6-3 T6-4 IPv6 references") {
+  CHECK_EQ(parsed("sip:[2001:db8::10]").host, "[2001:db8::10]");
+  CHECK_EQ(parsed("sip:[2001:db8::10:5070]").port, 0);
+  CHECK_EQ(parsed("sip:[2001:db8::10]:5070").port, 5070);
+  CHECK_EQ(parsed("sip:u@[::ffff:192.0.2.1]:5070;lr").host, "[::ffff:192.0.2.1]");
+}
+
+TEST("T6-2 T6-9 T6-11 IPv6 without brackets and with zone ids is refused, three colons are not") {
+  for (Text bad : {"sip:2001:db8::10", "sip:u@2001:db8::10", "sip:[fe80::1%25eth0]", "sip:[fe80::1%eth0]", "sip:[2001:db8::10", "sip:[]", "sip:[:]",
+                   "sip:[192.0.2.1]", "sip:[::g]", "sip:[::1]x"})
+    CHECK(!is_uri(bad));
+  CHECK(is_uri("sip:u@[2001:db8:::192.0.2.1]"));
+}
+
+TEST("PX-16.3-1 hosts and ports that are none") {
+  for (Text bad : {"sip:h:", "sip:h:0", "sip:h:65536", "sip:h:4294967301", "sip:h:x", "sip:h:5060x", "sip:.h", "sip:-h", "sip:a..b", "sip:h:5060:5061",
+                   "sip:u@", "sip:u@:5060", "sip:u@;lr", "sip:h h", "sip:h/p", "sip://h"})
+    CHECK(!is_uri(bad));
+  CHECK_EQ(parsed("sip:h.:05060").port, 5060);
+}
+
+TEST("DET-16 T6-10 hosts are compared as hosts") {
+  CHECK(same_host("Example.NET", "example.net."));
+  CHECK(same_host("192.0.2.1", "192.0.2.1"));
+  CHECK(same_host("[::1]", "[0:0:0:0:0:0:0:1]"));
+  CHECK(same_host("[2001:DB8::A]", "2001:db8:0:0::a"));
+  CHECK(!same_host("example.net", "example.org"));
+  CHECK(!same_host("192.0.2.1", "192.0.2.10"));
+  CHECK(!same_host("[::1]", "[::2]"));
+}
+
+TEST("GR-32 a URI of 60,000 parameters or escapes is read in one go") {
+  std::string text = "sip:h";
+  for (int i = 0; i < 30000; ++i) text += ";a";
+  CHECK_EQ(parsed(text).params.size(), 60000u);
+  std::string user = "sip:";
+  for (int i = 0; i < 20000; ++i) user += "%41";
+  CHECK_EQ(parsed(user + "@h").user.size(), 60000u);
+}
