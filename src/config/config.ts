@@ -1,0 +1,12 @@
+/** The configuration as the program sees it: typed, frozen, and one for the whole process. */
+import type { FlowKey } from "./flow-key.js";
+import type { table } from "./table.js";
+import type { Variable } from "./variable.js";
+
+/** What the environment says. */
+export type Settings = {
+  readonly [Key in keyof typeof table]: (typeof table)[Key] extends Variable<infer T> ? T : never;
+};
+
+/** What the program runs with: keys are there, out of the environment or out of the key file. */
+export type Config = Omit<Settings, "flowKeys"> & { readonly flowKeys: readonly FlowKey[] };

@@ -1,0 +1,82 @@
+/** The key file of the state folder: made at the first start, so that tokens outlive a restart (decision D4). */
+import { randomBytes } from "node:crypto";
+import { closeSync, fstatSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { commaList } from "./comma-list.js";
+import { type FlowKey, MAX_FLOW_KEYS, flowKey, sameFlowKey } from "./flow-key.js";
+import { expected } from "./kind.js";
+
+const KEY_OCTETS = 32;
+const keys = commaList(flowKey, { most: MAX_FLOW_KEYS, sameness: sameFlowKey });
+
+export function keyFileOf(stateDir: string): string {
+  return join(stateDir, "flow.keys");
+}
+
+/** The keys of the state folder, or undefined when it has no key file yet. */
+export function readKeyFile(stateDir: string): readonly FlowKey[] | undefined {
+  const path = keyFileOf(stateDir);
+  let file: number;
+  try {
+    file = openSync(path, "r");
+  } catch (error) {
+    if (isCode(error, "ENOENT")) return undefined;
+    return expected(`a folder whose flow.keys can be read: ${message(error)}`);
+  }
+  try {
+    const stat = fstatSync(file);
+    if (!stat.isFile()) expected(`${path} to be a plain file`);
+    if ((stat.mode & 0o077) !== 0) expected(`nobody else to be able to read ${path}: chmod 600 ${path}`);
+    return parseFile(path, readFileSync(file, "utf8"));
+  } finally {
+    closeSync(file);
+  }
+}
+
+function parseFile(path: string, text: string): readonly FlowKey[] {
+  const lines = text.split("\n").map((line) => line.trim());
+  try {
+    return keys.parse(lines.filter((line) => line !== "" && !line.startsWith("#")).join(","));
+  } catch (error) {
+    return expected(`sound keys in ${path}, ${message(error)} there`);
+  }
+}
+
+/** The keys of the state folder; makes one when there is none. */
+export function openKeyFile(stateDir: string): readonly FlowKey[] {
+  return readKeyFile(stateDir) ?? makeKeyFile(stateDir);
+}
+
+function makeKeyFile(stateDir: string): readonly FlowKey[] {
+  const path = keyFileOf(stateDir);
+  const draft = `${path}.${process.pid}`;
+  try {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    const file = openSync(draft, "wx", 0o600);
+    try {
+      writeFileSync(file, `# Signs flow tokens. The first key signs, all verify. Keep it secret.\n1:${randomBytes(KEY_OCTETS).toString("base64")}\n`);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    try {
+      // Unlike a rename this loses against another process that was first.
+      linkSync(draft, path);
+    } catch (error) {
+      if (!isCode(error, "EEXIST")) throw error;
+    } finally {
+      unlinkSync(draft);
+    }
+  } catch (error) {
+    return expected(`a folder that can be written to: ${message(error)}`);
+  }
+  return readKeyFile(stateDir) ?? expected(`${path} to stay where it is`);
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}
+
+function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,12 @@
+/** --print-config: the values that count, as lines which can be put into an environment file. Secrets are masked. */
+import { type Environment, textOf } from "./read.js";
+import { table } from "./table.js";
+
+export function printConfig(environment: Environment): string {
+  const lines = Object.values(table).map((variable) => {
+    const text = textOf(variable, environment);
+    if (text === undefined) return `# ${variable.name} is not set: ${variable.shownDefault.replaceAll("`", "")}`;
+    return `${variable.name}=${variable.secret ? "***" : text}`;
+  });
+  return `${lines.join("\n")}\n`;
+}

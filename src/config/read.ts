@@ -1,0 +1,89 @@
+/** Reads the environment by the table and gathers every error, each naming its variable. */
+import { printable } from "../observe/printable.js";
+import type { Config, Settings } from "./config.js";
+import { openKeyFile, readKeyFile } from "./key-file.js";
+import { Unexpected } from "./kind.js";
+import { type Listener, showListener } from "./listener.js";
+import { nearest } from "./nearest.js";
+import { table } from "./table.js";
+import type { Variable } from "./variable.js";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface Reading {
+  /** Undefined when there are errors. */
+  readonly settings: Settings | undefined;
+  readonly errors: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+export function readSettings(environment: Environment): Reading {
+  const errors: string[] = [];
+  const read = (variable: Variable<unknown>): unknown => {
+    const text = textOf(variable, environment);
+    // An empty default is an empty list: nothing to parse.
+    if (text === undefined || text === "") return text === undefined ? undefined : Object.freeze([]);
+    try {
+      return variable.kind.parse(text);
+    } catch (error) {
+      if (!(error instanceof Unexpected)) throw error;
+      const shown = variable.secret ? "" : `, not "${printable(text, 80)}"`;
+      errors.push(`${variable.name}: expected ${error.message}${shown}`);
+      return undefined;
+    }
+  };
+  const entries = Object.entries(table).map(([key, variable]) => [key, read(variable)] as const);
+  // The table's own types say that this is what its kinds return.
+  const settings = Object.freeze(Object.fromEntries(entries)) as unknown as Settings;
+  if (errors.length === 0) errors.push(...contradictions(settings));
+  return { settings: errors.length === 0 ? settings : undefined, errors, warnings: warningsOf(settings, environment) };
+}
+
+/** The text that counts for a variable: what is set, else its default. An empty variable is one that is not set. */
+export function textOf(variable: Variable<unknown>, environment: Environment): string | undefined {
+  const text = environment[variable.name]?.trim();
+  return text === undefined || text === "" ? variable.fallback : text;
+}
+
+/** Adds the keys of the key file where the environment has none. `make`: a missing key file is made. */
+export function completeConfig(settings: Settings, make: boolean): { readonly config?: Config; readonly error?: string } {
+  try {
+    const open = make ? openKeyFile : readKeyFile;
+    const flowKeys = settings.flowKeys ?? open(settings.stateDir) ?? [];
+    return { config: Object.freeze({ ...settings, flowKeys }) };
+  } catch (error) {
+    if (!(error instanceof Unexpected)) throw error;
+    return { error: `${table.stateDir.name}: expected ${error.message}` };
+  }
+}
+
+function contradictions({ listen, coreListen }: Settings): string[] {
+  const taken = new Map<string, string>();
+  const errors: string[] = [];
+  const claim = (variable: string, listeners: readonly Listener[]): void => {
+    for (const listener of listeners) {
+      const place = showListener(listener);
+      const owner = taken.get(place);
+      if (listener.port === 0 || owner === undefined) taken.set(place, variable);
+      else errors.push(`${variable}: expected each listener once, but ${owner} has ${place} already`);
+    }
+  };
+  claim(table.listen.name, listen);
+  claim(table.coreListen.name, coreListen ?? []);
+  return errors;
+}
+
+function warningsOf(settings: Settings, environment: Environment): string[] {
+  const names = Object.values(table).map(({ name }) => name);
+  const known = new Set<string>(names);
+  const unknown = Object.keys(environment).filter((name) => name.startsWith("SLUICE_") && !known.has(name));
+  const warnings = unknown.sort().map((name) => {
+    const meant = nearest(name, names);
+    const hint = meant === undefined ? "" : `, did you mean ${meant}?`;
+    return `${printable(name, 80)}: there is no such variable${hint}`;
+  });
+  if (settings.upstream?.length === 0 && !environment[table.upstream.name]) {
+    warnings.push(`${table.upstream.name}: not set, so what clients send will be answered 503`);
+  }
+  return warnings;
+}

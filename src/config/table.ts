@@ -1,0 +1,172 @@
+/** Every SLUICE_ variable: parsing, validation, --print-config, --help and docs/configuration.md are made from this table. */
+import { availableParallelism } from "node:os";
+import { cidr } from "./cidr.js";
+import { commaList } from "./comma-list.js";
+import { MAX_FLOW_KEYS, flowKey, sameFlowKey } from "./flow-key.js";
+import { hostName } from "./host-name.js";
+import { integer } from "./integer.js";
+import { listener } from "./listener.js";
+import { oneOf } from "./one-of.js";
+import { existingFile, folder } from "./path.js";
+import { showUpstream, upstream } from "./upstream.js";
+import { optional, withDefault } from "./variable.js";
+
+const MAX_SHARDS = 64;
+const DAY = 86_400;
+
+export const table = {
+  mode: withDefault(
+    "SLUICE_MODE",
+    oneOf(["edge"], ["registrar", "standalone"]),
+    "edge",
+    "What this process is: an edge in front of somebody's registrar.",
+  ),
+  listen: withDefault(
+    "SLUICE_LISTEN",
+    commaList(listener, { most: 64 }),
+    "udp:127.0.0.1:5060,tcp:127.0.0.1:5060",
+    "Where clients reach the edge. Port 0 lets the kernel choose. `advertise` is the name or address that Via, Path and " +
+      "Record-Route show, for a host behind NAT; both it and the bound address count as this edge.",
+  ),
+  coreListen: optional(
+    "SLUICE_CORE_LISTEN",
+    commaList(listener, { most: 64 }),
+    "the listeners of `SLUICE_LISTEN`",
+    "Where the registrar and other proxies reach the edge. **Whoever reaches these is trusted**, so they belong on an inner network.",
+  ),
+  upstream: withDefault(
+    "SLUICE_UPSTREAM",
+    commaList(upstream, { most: 64, sameness: showUpstream }),
+    "",
+    "The registrar or proxies that requests of clients are sent to, resolved as RFC 3263 says. Of the targets that are alive " +
+      "those with the lowest priority share the load by weight. With none the edge answers 503.",
+    "none",
+  ),
+  trusted: optional(
+    "SLUICE_TRUSTED",
+    commaList(cidr),
+    "the addresses and ports of the upstream",
+    "Sources that count as the core on listeners that both sides share.",
+  ),
+  names: withDefault(
+    "SLUICE_NAMES",
+    commaList(hostName),
+    "",
+    "Further host names that mean this edge when they stand in Route or Request-URI.",
+    "none",
+  ),
+  shards: withDefault(
+    "SLUICE_SHARDS",
+    integer(1, MAX_SHARDS),
+    String(Math.min(availableParallelism(), MAX_SHARDS)),
+    "Worker threads that share the listeners.",
+    "one a core",
+  ),
+  flowKeys: optional(
+    "SLUICE_FLOW_KEYS",
+    commaList(flowKey, { most: MAX_FLOW_KEYS, sameness: sameFlowKey }),
+    "the file `flow.keys` in `SLUICE_STATE_DIR`, made at the first start",
+    "Keys of the flow tokens, at least 20 random octets each, ids from 0 to 63. The first signs, all verify: put a new key " +
+      "in front, and take the old one out when its tokens may die. `openssl rand -base64 32` makes one.",
+    true,
+  ),
+  stateDir: withDefault(
+    "SLUICE_STATE_DIR",
+    folder,
+    "./state",
+    "Folder of what must outlive a restart. Keep it: with other keys no token of before is known.",
+  ),
+  outbound: withDefault(
+    "SLUICE_OUTBOUND",
+    oneOf(["auto", "force", "off"]),
+    "auto",
+    "Who is served with a flow token: clients that ask for outbound (`auto`), every client (`force`), nobody (`off`).",
+  ),
+  flowTimer: withDefault(
+    "SLUICE_FLOW_TIMER",
+    integer(0, DAY),
+    "0",
+    "Flow-Timer in seconds for 2xx to REGISTER with outbound (RFC 5626 5.4), `0` = none. A flow that got it is dead that long " +
+      "plus 5 seconds after its last life sign. Some clients never ping more often than each 20 seconds: stay at 25 or above.",
+  ),
+  policy: optional(
+    "SLUICE_POLICY",
+    existingFile,
+    "the built-in policy",
+    "A module with hooks of your own. Each request then becomes a JavaScript object, which costs; without it none does.",
+  ),
+  logLevel: withDefault(
+    "SLUICE_LOG_LEVEL",
+    oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"]),
+    "info",
+    "The least level that is logged, as JSON on stdout. Single messages are logged at `trace` only.",
+  ),
+  maxFlows: withDefault(
+    "SLUICE_MAX_FLOWS",
+    integer(1, 10_000_000),
+    "200000",
+    "Connections of clients at once, of all shards together; more are refused. The process needs that many file descriptors.",
+  ),
+  maxFlowsPerSource: withDefault(
+    "SLUICE_MAX_FLOWS_PER_SOURCE",
+    integer(1, 10_000_000),
+    "1000",
+    "Connections at once from one address. Clients behind one NAT share it.",
+  ),
+  maxMessage: withDefault(
+    "SLUICE_MAX_MESSAGE",
+    integer(1_500, 65_535),
+    "65535",
+    "Octets of one message, head and body; longer ones are answered 513 or 413.",
+  ),
+  maxPending: withDefault(
+    "SLUICE_MAX_PENDING",
+    integer(1, 10_000_000),
+    "100000",
+    "Requests at once that are remembered until their final response, of all shards together.",
+  ),
+  queueMax: withDefault(
+    "SLUICE_QUEUE_MAX",
+    integer(4_096, 1 << 30),
+    "262144",
+    "Unsent octets for one client; a client that lets more pile up loses its connection.",
+  ),
+  firstMessageSeconds: withDefault(
+    "SLUICE_FIRST_MESSAGE_SECONDS",
+    integer(1, 3_600),
+    "30",
+    "A new connection that has sent nothing for that long is closed.",
+  ),
+  messageSeconds: withDefault(
+    "SLUICE_MESSAGE_SECONDS",
+    integer(1, 3_600),
+    "10",
+    "A message that has begun on a connection must be whole within that time.",
+  ),
+  idleSeconds: withDefault(
+    "SLUICE_IDLE_SECONDS",
+    integer(1, 30 * DAY),
+    "3600",
+    "A connection without any life sign for that long is closed.",
+  ),
+  upstreamProbeSeconds: withDefault(
+    "SLUICE_UPSTREAM_PROBE_SECONDS",
+    integer(1, 3_600),
+    "10",
+    "How often a dead upstream target is probed by OPTIONS.",
+  ),
+  drainSeconds: withDefault(
+    "SLUICE_DRAIN_SECONDS",
+    integer(0, 3_600),
+    "10",
+    "After SIGTERM: how long pending requests may take to end. New ones get 503 with Retry-After.",
+  ),
+  t1Ms: withDefault("SLUICE_T1_MS", integer(10, 10_000), "500", "T1 of RFC 3261 17.1.1.1 in milliseconds, for requests sent again over UDP."),
+  branchTimeoutSeconds: withDefault(
+    "SLUICE_BRANCH_TIMEOUT_SECONDS",
+    integer(1, 3_600),
+    "32",
+    "How long a request is remembered without a final response, and sent again towards a UDP client.",
+  ),
+  udpTokenDays: withDefault("SLUICE_UDP_TOKEN_DAYS", integer(1, 1_000), "30", "A UDP flow token older than that is answered 430."),
+} as const;

@@ -1,0 +1,21 @@
+/** One row of the configuration table. */
+import type { Kind } from "./kind.js";
+
+export interface Variable<T> {
+  readonly name: `SLUICE_${string}`;
+  readonly kind: Kind<T>;
+  /** The text that stands in when the variable is not set; undefined: the value is undefined then. */
+  readonly fallback: string | undefined;
+  /** What the documentation says in the column of the default. */
+  readonly shownDefault: string;
+  readonly prose: string;
+  readonly secret: boolean;
+}
+
+export function withDefault<T>(name: Variable<T>["name"], kind: Kind<T>, fallback: string, prose: string, shown = `\`${fallback}\``): Variable<T> {
+  return { name, kind, fallback, shownDefault: shown, prose, secret: false };
+}
+
+export function optional<T>(name: Variable<T>["name"], kind: Kind<T>, whenUnset: string, prose: string, secret = false): Variable<T | undefined> {
+  return { name, kind, fallback: undefined, shownDefault: whenUnset, prose, secret };
+}

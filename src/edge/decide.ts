@@ -1,0 +1,13 @@
+/** The policy of the edge over one batch: numbers in, numbers out; not an object is made on the way. */
+import { Const, RecordField } from "../native/layout.js";
+import { type EdgeRules, decideRequest } from "./request.js";
+import { decideResponse } from "./response.js";
+
+export function decide(records: Int32Array, verdicts: Int32Array, count: number, rules: EdgeRules): void {
+  for (let item = 0; item < count; item += 1) {
+    const row = item * Const.recordFields;
+    const out = item * Const.verdictFields;
+    if (records[row + RecordField.isResponse] === 0) decideRequest(records, row, verdicts, out, rules);
+    else decideResponse(records, row, verdicts, out, rules);
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * What a module named by SLUICE_POLICY may export. Each hook sees one request, must return at once (no promise), and is optional; what it
+ * leaves undefined the built-in policy decides. With such a module each request costs an object and a copy of its octets.
+ */
+import type { PolicyRequest } from "./request.js";
+
+export interface Policy {
+  /** True or false: whether this request of a client asks for outbound, instead of the signs of RFC 5626. */
+  readonly isOutboundRequested?: (request: PolicyRequest) => boolean | undefined;
+  /** True: a flow token for this client whatever its request says, as SLUICE_OUTBOUND=force gives one to all. */
+  readonly forceOutbound?: (request: PolicyRequest) => boolean | undefined;
+  /** False: 403. An ACK is dropped. */
+  readonly allow?: (request: PolicyRequest) => boolean | undefined;
+  /** One of `request.upstreams` that a request bound for the upstream goes to. */
+  readonly route?: (request: PolicyRequest) => string | undefined;
+  /** An answer of the edge's own; the request goes no further. */
+  readonly reply?: (request: PolicyRequest) => PolicyReply | undefined;
+}
+
+export interface PolicyReply {
+  /** 200 to 699. */
+  readonly status: number;
+  /** Unset: the usual phrase. */
+  readonly reason?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export const HOOKS = ["isOutboundRequested", "forceOutbound", "allow", "route", "reply"] as const satisfies readonly (keyof Policy)[];
+
+/** Throws one line when the module is not a policy. */
+export async function loadPolicy(url: string): Promise<Policy> {
+  const module: unknown = await import(url);
+  const exported = new Map<string, unknown>(Object.entries(module as object));
+  for (const [name, value] of exported) {
+    if (!(HOOKS as readonly string[]).includes(name)) throw new Error(`SLUICE_POLICY: there is no hook ${name}; the hooks are ${HOOKS.join(", ")}`);
+    if (typeof value !== "function") throw new Error(`SLUICE_POLICY: ${name} is no function`);
+  }
+  return Object.fromEntries(exported);
+}

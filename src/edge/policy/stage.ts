@@ -1,0 +1,101 @@
+/** Puts the operator's hooks around the built-in policy: request by request, where it alone would decide a batch in one go. */
+import { showHostPort } from "../../config/host-port.js";
+import type { Shard, ShardConfig, UpstreamTarget } from "../../native/binding.js";
+import { Action, Const, ContactFlag, Method, OptionFlag, RecordField, ScanError, VerdictField } from "../../native/layout.js";
+import type { OutboundMode } from "../outbound.js";
+import { decideRequest, type EdgeRules } from "../request.js";
+import { decideResponse } from "../response.js";
+import { reply } from "../verdicts.js";
+import { type Policy, type PolicyReply, loadPolicy } from "./hooks.js";
+import { PolicyRequest } from "./request.js";
+
+const TOKEN = /^[\w!%'*+.`~-]+$/;
+// Whatever would end the line or hide in it.
+const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/;
+
+export async function loadPolicyStage(url: string, shard: Shard, config: ShardConfig, onFault: (message: string) => void): Promise<PolicyStage> {
+  return new PolicyStage(await loadPolicy(url), shard, config, onFault);
+}
+
+export class PolicyStage {
+  readonly #policy: Policy;
+  readonly #shard: Shard;
+  readonly #config: ShardConfig;
+  readonly #onFault: (message: string) => void;
+  #upstreams: readonly string[] = [];
+
+  constructor(policy: Policy, shard: Shard, config: ShardConfig, onFault: (message: string) => void) {
+    this.#policy = policy;
+    this.#shard = shard;
+    this.#config = config;
+    this.#onFault = onFault;
+  }
+
+  setUpstreams(targets: readonly UpstreamTarget[]): void {
+    this.#upstreams = targets.map(({ address, port, transport }) => `sip:${showHostPort(address, port)};transport=${transport}`);
+  }
+
+  decide(records: Int32Array, verdicts: Int32Array, count: number, rules: EdgeRules): void {
+    for (let item = 0; item < count; item += 1) {
+      const row = item * Const.recordFields;
+      const out = item * Const.verdictFields;
+      if (records[row + RecordField.isResponse] !== 0) decideResponse(records, row, verdicts, out, rules);
+      else if (records[row + RecordField.error] !== ScanError.none) decideRequest(records, row, verdicts, out, rules);
+      else this.#request(item, records, row, verdicts, out, rules);
+    }
+  }
+
+  /** A hook that throws costs its own request a 500 and no other. */
+  #request(item: number, records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): void {
+    try {
+      this.#apply(item, records, row, verdicts, out, rules);
+    } catch (error) {
+      this.#onFault(error instanceof Error ? (error.stack ?? error.message) : String(error));
+      verdicts.fill(0, out, out + Const.verdictFields);
+      if (records[row + RecordField.method] !== Method.ack) reply(verdicts, out, 500);
+    }
+  }
+
+  #apply(item: number, records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): void {
+    const { allow, reply: answer, route } = this.#policy;
+    const source = this.#shard.source(item);
+    const { transport } = this.#config.listeners[source.listener]!;
+    const request = new PolicyRequest(this.#shard.message(item), { ...source, transport }, this.#upstreams, records, row);
+    const isAck = records[row + RecordField.method] === Method.ack;
+    if (allow?.(request) === false) return isAck ? undefined : reply(verdicts, out, 403);
+    const own = isAck ? undefined : answer?.(request);
+    if (own !== undefined) return this.#answer(item, own, verdicts, out);
+    decideRequest(records, row, verdicts, out, { ...rules, outbound: this.#outbound(request, records, row, rules.outbound) });
+    if (verdicts[out + VerdictField.action] !== Action.relayUpstream) return;
+    const target = route?.(request);
+    if (target !== undefined) verdicts[out + VerdictField.target] = this.#targetOf(target);
+  }
+
+  /** The mode for this one request; its record then says what the hook says. */
+  #outbound(request: PolicyRequest, records: Int32Array, row: number, mode: OutboundMode): OutboundMode {
+    if (this.#policy.forceOutbound?.(request) === true) return "force";
+    const asked = this.#policy.isOutboundRequested?.(request);
+    if (asked === undefined) return mode;
+    if (!asked) return "off";
+    records[row + RecordField.contact]! |= ContactFlag.ob;
+    records[row + RecordField.options]! |= OptionFlag.supportedOutbound;
+    return mode === "off" ? "auto" : mode;
+  }
+
+  #answer(item: number, { status, reason = "", headers = {} }: PolicyReply, verdicts: Int32Array, out: number): void {
+    if (!Number.isInteger(status) || status < 200 || status > 699) throw new Error(`the hook reply returned the status ${status}`);
+    const lines = Object.entries(headers).map(([name, value]) => {
+      if (!TOKEN.test(name) || CONTROL.test(value)) throw new Error(`the hook reply returned a bad header field ${JSON.stringify(name)}`);
+      return `${name}: ${value}\r\n`;
+    });
+    if (CONTROL.test(reason)) throw new Error("the hook reply returned a bad reason phrase");
+    reply(verdicts, out, status);
+    this.#shard.customReply(item, status, reason, lines.join(""));
+  }
+
+  #targetOf(text: string): number {
+    const index = this.#upstreams.indexOf(text.includes(";transport=") ? text : `${text};transport=udp`);
+    if (index < 0) throw new Error(`the hook route returned ${JSON.stringify(text)}, which is none of ${this.#upstreams.join(", ")}`);
+    return index;
+  }
+}

@@ -1,0 +1,156 @@
+/** What becomes of a request (RFC 3261 16.3-16.6 as far as a relay without forking needs it, RFC 5626 5). */
+import {
+  Action,
+  Edit,
+  HeaderFlag,
+  Hop,
+  Method,
+  OptionFlag,
+  RecordField,
+  RouteKind,
+  ScanError,
+  scanErrorStatus,
+} from "../native/layout.js";
+import type { OutboundMode } from "./outbound.js";
+import { Registering, needsRecordRoute, registerTreatment } from "./outbound.js";
+import { formsDialog, refreshesTarget } from "./methods.js";
+import { relay, reply } from "./verdicts.js";
+import { walkRoutes, walked } from "./route-walk.js";
+
+/** What the operator set, and whether this process is on its way out. */
+export interface EdgeRules {
+  outbound: OutboundMode;
+  /** Seconds; 0: none is inserted. */
+  flowTimer: number;
+  draining: boolean;
+}
+
+const RETRY_AFTER_SECONDS = 10;
+const SMUGGLED = HeaderFlag.path | HeaderFlag.serviceRoute | HeaderFlag.assertedIdentity | HeaderFlag.flowTimer;
+
+export function decideRequest(records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): void {
+  const method = records[row + RecordField.method]!;
+  const error = records[row + RecordField.error]!;
+  if (error !== ScanError.none) {
+    const status = scanErrorStatus[error]!;
+    if (records[row + RecordField.answerable] !== 0 && status !== 0) reply(verdicts, out, status, error);
+    return;
+  }
+  if (method === Method.ack) return decideAck(records, row, verdicts, out, rules);
+  if (records[row + RecordField.looped] !== 0) return reply(verdicts, out, 482);
+  if (isForUs(records, row)) return rules.draining ? reply(verdicts, out, 503, 0, RETRY_AFTER_SECONDS) : reply(verdicts, out, 200);
+  if (records[row + RecordField.maxForwards] === 0) return reply(verdicts, out, 483);
+  // RFC 3261 16.3 step 5; a CANCEL follows its INVITE whatever it says.
+  if ((records[row + RecordField.options]! & OptionFlag.proxyRequire) !== 0 && method !== Method.cancel) return reply(verdicts, out, 420);
+
+  walkRoutes(records, row);
+  if (walked.forged) return reply(verdicts, out, 403);
+  if (walked.unknownKey) return reply(verdicts, out, 430);
+  if (rules.draining && records[row + RecordField.hasToTag] === 0 && method !== Method.cancel) {
+    return reply(verdicts, out, 503, 0, RETRY_AFTER_SECONDS);
+  }
+  if (walked.target >= 0) return incoming(records, row, verdicts, out, rules);
+  if (records[row + RecordField.fromCore] !== 0) return fromCore(records, row, verdicts, out);
+  outgoing(records, row, verdicts, out, rules);
+}
+
+/** An OPTIONS that names the edge itself asks whether it is there (RFC 3261 11). */
+function isForUs(records: Int32Array, row: number): boolean {
+  return (
+    records[row + RecordField.method] === Method.options &&
+    records[row + RecordField.uriHop] === Hop.own &&
+    records[row + RecordField.uriHasUser] === 0 &&
+    records[row + RecordField.nextRoute] === Hop.none
+  );
+}
+
+/** No ACK is ever answered (RFC 3261 17); what cannot go on ends here in silence. */
+function decideAck(records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): void {
+  if (records[row + RecordField.looped] !== 0 || records[row + RecordField.maxForwards] === 0) return;
+  walkRoutes(records, row);
+  if (walked.forged || walked.unknownKey) return;
+  if (walked.target >= 0) {
+    if (walked.targetKind === RouteKind.alive && mayUseFlow(records, row)) {
+      relay(verdicts, out, Action.relayToFlow, walked.target, stripOf(records, row), walked.cut);
+    }
+    return;
+  }
+  if (records[row + RecordField.fromCore] !== 0) fromCore(records, row, verdicts, out);
+  else outgoing(records, row, verdicts, out, rules);
+}
+
+/** Along a token. Nothing else may reach the client when its flow is dead (RFC 5626 5.3.1). */
+function incoming(records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): void {
+  const method = records[row + RecordField.method]!;
+  if (!mayUseFlow(records, row)) return reply(verdicts, out, 403);
+  if (walked.targetKind !== RouteKind.alive) {
+    // The INVITE was answered 430 when the flow died: this CANCEL has nothing left to do (RFC 3261 9.2).
+    return reply(verdicts, out, method === Method.cancel ? 200 : 430);
+  }
+  let edits = stripOf(records, row);
+  // In a hairpin both ends' routes are in the set already (OB-5.3-10).
+  if (!walked.outgoing && rules.outbound !== "off") {
+    const inDialog = records[row + RecordField.hasToTag] !== 0;
+    const wanted = inDialog ? refreshesTarget[method] === 1 : formsDialog[method] === 1 && (walked.targetOb || rules.outbound === "force");
+    if (wanted) edits |= Edit.recordRoute;
+  }
+  relay(verdicts, out, Action.relayToFlow, walked.target, edits, walked.cut);
+}
+
+/** The core may use any token; a client only within a dialog, whose route set is the proof (OB-5.3.1-18). */
+function mayUseFlow(records: Int32Array, row: number): boolean {
+  return records[row + RecordField.fromCore] !== 0 || records[row + RecordField.hasToTag] !== 0;
+}
+
+/** From the core without a token: on to another core address, never to a client that a URI names. */
+function fromCore(records: Int32Array, row: number, verdicts: Int32Array, out: number): void {
+  const route = records[row + RecordField.nextRoute]!;
+  const hop = route === Hop.none ? records[row + RecordField.uriHop]! : route;
+  if (hop === Hop.upstream) {
+    const target = records[row + (route === Hop.none ? RecordField.uriTarget : RecordField.nextRouteTarget)]!;
+    relay(verdicts, out, Action.relayUpstream, target, 0, walked.cut);
+  } else if (hop === Hop.trusted) {
+    relay(verdicts, out, Action.relayToHop, -1, 0, walked.cut);
+  } else if (records[row + RecordField.method] !== Method.ack) {
+    reply(verdicts, out, 404);
+  }
+}
+
+/** From a client: to the upstream and nowhere else, whatever Route, maddr or Request-URI name. */
+function outgoing(records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): void {
+  const method = records[row + RecordField.method]!;
+  const inDialog = records[row + RecordField.hasToTag] !== 0;
+  const route = records[row + RecordField.nextRoute]!;
+  const foreignRoute = route === Hop.foreign || route === Hop.trusted || route === Hop.own;
+  const lostDialog = inDialog && !walked.outgoing && route === Hop.none && method !== Method.cancel && isElsewhere(records, row);
+  if ((foreignRoute && !(inDialog && walked.outgoing)) || lostDialog) {
+    if (method !== Method.ack) reply(verdicts, out, 403);
+    return;
+  }
+  let edits = stripOf(records, row);
+  if (records[row + RecordField.weDialled] === 0) {
+    if (method === Method.register) {
+      const treatment = registerTreatment(records, row, rules.outbound, walked.topOb);
+      if (treatment !== Registering.none) edits |= Edit.path;
+      if (treatment === Registering.outbound) edits |= Edit.pathOb | Edit.markOutbound;
+    } else if (needsRecordRoute(records, row, rules.outbound, walked.topOb, walked.outgoing)) {
+      edits |= Edit.recordRoute;
+    }
+    if ((records[row + RecordField.headers]! & HeaderFlag.keep) !== 0 && !inDialog && records[row + RecordField.viaCount] === 1 && method !== Method.ack) {
+      edits |= Edit.keep;
+    }
+  }
+  const target = records[row + (route === Hop.upstream ? RecordField.nextRouteTarget : RecordField.uriTarget)]!;
+  relay(verdicts, out, Action.relayUpstream, target, edits, walked.cut);
+}
+
+/** A Request-URI that is neither the edge nor an upstream: without a route of ours it is no dialog of ours (DET-17). */
+function isElsewhere(records: Int32Array, row: number): boolean {
+  const hop = records[row + RecordField.uriHop]!;
+  return hop !== Hop.upstream && hop !== Hop.own;
+}
+
+/** What only the core may say (RFC 3325 5, RFC 3327 5.1, RFC 5626 12) is taken out of a client's request. */
+function stripOf(records: Int32Array, row: number): number {
+  return records[row + RecordField.fromCore] === 0 && (records[row + RecordField.headers]! & SMUGGLED) !== 0 ? Edit.stripClient : 0;
+}

@@ -1,0 +1,35 @@
+/** What becomes of a response (RFC 3261 16.7 and 16.11, RFC 5626 5.4 and 11.5, RFC 6223). */
+import { Edit, FlowFlag, HeaderFlag, Method, OptionFlag, RecordField } from "../native/layout.js";
+import type { EdgeRules } from "./request.js";
+import { relayResponse } from "./verdicts.js";
+
+/** Supervision of a client that asked for keep-alives by Via where no Flow-Timer is set; the interval that it was told. */
+const KEEP_SECONDS = 30;
+
+export function decideResponse(records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): void {
+  const status = records[row + RecordField.status]!;
+  if (records[row + RecordField.toClient] === 0) return relayResponse(verdicts, out, 0, 0);
+  // RFC 5626 11.5: an endpoint should never see 430.
+  if (status === 430) return relayResponse(verdicts, out, Edit.as480, 0);
+  if (status < 200 || status >= 300) return relayResponse(verdicts, out, 0, 0);
+  const headers = records[row + RecordField.headers]!;
+  const keep = (headers & HeaderFlag.keep) !== 0;
+  if (records[row + RecordField.method] !== Method.register) {
+    const interval = rules.flowTimer > 0 ? rules.flowTimer : KEEP_SECONDS;
+    return relayResponse(verdicts, out, keep ? Edit.supervise : 0, keep ? interval : 0);
+  }
+
+  let edits = (records[row + RecordField.flowFlags]! & FlowFlag.outbound) !== 0 ? Edit.markOutbound : 0;
+  const given = records[row + RecordField.flowTimer]!;
+  if ((headers & HeaderFlag.flowTimer) !== 0 && given <= 0) edits |= Edit.stripFlowTimer;
+  let seconds = 0;
+  // RFC 5626 5.4: only behind a 2xx whose Require has outbound.
+  if (rules.flowTimer > 0 && (records[row + RecordField.options]! & OptionFlag.requireOutbound) !== 0) {
+    seconds = given > 0 && given < rules.flowTimer ? given : rules.flowTimer;
+    edits |= Edit.flowTimer;
+  } else if (keep) {
+    seconds = rules.flowTimer > 0 ? rules.flowTimer : KEEP_SECONDS;
+    edits |= Edit.supervise;
+  }
+  relayResponse(verdicts, out, edits, seconds);
+}

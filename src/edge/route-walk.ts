@@ -1,0 +1,71 @@
+/**
+ * Which way a request goes, read off our own URIs at the head of its Route set (RFC 5626 5.3, RFC 5658, decision D5): the client
+ * side's URI on top means outgoing, the core side's incoming; with one URI alone the RFC's rule holds, source equal to token.
+ */
+import { RecordField, RouteFlag, RouteKind } from "../native/layout.js";
+
+const KIND = 0xf;
+
+export const Direction = { none: 0, outgoing: 1, incoming: 2 } as const;
+
+/** What the walk found; one object, written anew for each request. */
+export const walked = {
+  /** Index of the incoming route value, -1: none. */
+  target: -1,
+  targetKind: 0 as number,
+  /** Leading own values to take out. */
+  cut: 0,
+  /** A value of ours was forged. */
+  forged: false,
+  /** A token of ours that no key of the ring made stands in the way. */
+  unknownKey: false,
+  /** An own value was read as outgoing: the sender has, or had, a flow of ours. */
+  outgoing: false,
+  /** The top own value has `ob`. */
+  topOb: false,
+  /** The incoming value, or its pair, has `ob`. */
+  targetOb: false,
+};
+
+export function walkRoutes(records: Int32Array, row: number): void {
+  walked.target = -1;
+  walked.targetKind = RouteKind.plain;
+  walked.cut = 0;
+  walked.forged = false;
+  walked.unknownKey = false;
+  walked.outgoing = false;
+  walked.targetOb = false;
+  const count = records[row + RecordField.ownRoutes]!;
+  walked.topOb = count > 0 && (records[row + RecordField.route0]! & RouteFlag.ob) !== 0;
+  let at = 0;
+  while (at < count) {
+    const value = records[row + RecordField.route0 + at]!;
+    const kind = value & KIND;
+    if (kind === RouteKind.forged) {
+      walked.forged = true;
+      return;
+    }
+    if (kind === RouteKind.unknownKey) {
+      walked.unknownKey = true;
+      return;
+    }
+    if (kind === RouteKind.plain) {
+      at += 1;
+      walked.cut = at;
+      continue;
+    }
+    const second = at + 1 < count ? records[row + RecordField.route0 + at + 1]! : 0;
+    const paired = (second & RouteFlag.pair) !== 0;
+    const outgoing = paired ? (value & RouteFlag.coreSide) === 0 : (value & RouteFlag.source) !== 0;
+    const past = at + (paired ? 2 : 1);
+    walked.cut = past;
+    if (!outgoing) {
+      walked.target = at;
+      walked.targetKind = kind;
+      walked.targetOb = ((value | (paired ? second : 0)) & RouteFlag.ob) !== 0;
+      return;
+    }
+    walked.outgoing = true;
+    at = past;
+  }
+}

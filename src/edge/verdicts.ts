@@ -1,0 +1,22 @@
+/** Writing verdicts; a row that nobody writes means: drop. */
+import { Action, VerdictField } from "../native/layout.js";
+
+export function reply(verdicts: Int32Array, row: number, status: number, reason = 0, retryAfter = 0): void {
+  verdicts[row + VerdictField.action] = Action.reply;
+  verdicts[row + VerdictField.status] = status;
+  verdicts[row + VerdictField.reason] = reason;
+  verdicts[row + VerdictField.retryAfter] = retryAfter;
+}
+
+export function relay(verdicts: Int32Array, row: number, action: number, target: number, edits: number, cutRoutes: number): void {
+  verdicts[row + VerdictField.action] = action;
+  verdicts[row + VerdictField.target] = target;
+  verdicts[row + VerdictField.edits] = edits;
+  verdicts[row + VerdictField.cutRoutes] = cutRoutes;
+}
+
+export function relayResponse(verdicts: Int32Array, row: number, edits: number, flowTimer: number): void {
+  verdicts[row + VerdictField.action] = Action.relayResponse;
+  verdicts[row + VerdictField.edits] = edits;
+  verdicts[row + VerdictField.flowTimer] = flowTimer;
+}

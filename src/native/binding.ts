@@ -1,0 +1,116 @@
+/** Everything that the addon exports is declared here and nowhere else. */
+import type { Transport } from "../config/listener.js";
+
+/** A listener as a shard opens it. */
+export interface ShardListener {
+  readonly transport: Transport;
+  /** Literal address without brackets. */
+  readonly address: string;
+  readonly port: number;
+  /** "HOST:PORT" that Via, Path and Record-Route show. */
+  readonly sentBy: string;
+  readonly facing: "client" | "core" | "both";
+}
+
+export interface AddressPort {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** A network of trusted senders; the prefix counts in the 128-bit form (an IPv4 /8 is 104), port 0 is any. */
+export interface TrustedNet extends AddressPort {
+  readonly prefix: number;
+}
+
+/** One resolved upstream target. */
+export interface UpstreamTarget extends AddressPort {
+  readonly transport: Transport;
+  /** The lowest that is alive is used. */
+  readonly priority: number;
+  readonly weight: number;
+  /** Host of the URI that it was resolved from, so that a Route with that name is known. */
+  readonly name: string;
+}
+
+export interface ShardKey {
+  /** 0-63. */
+  readonly id: number;
+  /** At least 20 octets. */
+  readonly key: Uint8Array;
+}
+
+export interface ShardLimits {
+  /** Octets of a message body. */
+  readonly maxMessage: number;
+  readonly maxFlows: number;
+  readonly maxFlowsPerSource: number;
+  readonly maxPending: number;
+  /** Unsent octets for one client. */
+  readonly queueMax: number;
+  readonly firstMessageSeconds: number;
+  readonly messageSeconds: number;
+  readonly idleSeconds: number;
+}
+
+export interface ShardConfig {
+  /** From createCluster. */
+  readonly cluster: number;
+  readonly shard: number;
+  readonly shards: number;
+  /** Random at each start of the process, 16 bits; names the life of a stream flow's token. */
+  readonly boot: number;
+  /** 16 octets each. */
+  readonly tableKey: Uint8Array;
+  readonly branchKey: Uint8Array;
+  readonly keys: readonly ShardKey[];
+  readonly listeners: readonly ShardListener[];
+  readonly aliases: readonly AddressPort[];
+  readonly names: readonly string[];
+  readonly trusted: readonly TrustedNet[];
+  readonly limits: ShardLimits;
+  readonly t1Ms: number;
+  readonly branchSeconds: number;
+  readonly flowTimer: number;
+  readonly flowGrace: number;
+  readonly probeSeconds: number;
+  readonly udpTokenSeconds: number;
+}
+
+/** What the rest of the process should hear of. `event` is a number of `Event` in layout.ts. */
+export interface Notice extends AddressPort {
+  readonly event: number;
+  readonly number: number;
+  /** First octets of what came, raw: hostile. */
+  readonly sample: Uint8Array;
+}
+
+export interface Shard {
+  /** Opens the listeners and starts receiving; `onBatch(n)` says that n records wait for their verdicts. */
+  start(onBatch: (count: number) => void): { readonly errno: number; readonly listener: number } | undefined;
+  /** Carries the verdicts out and returns the size of the next batch; 0: nothing is left. */
+  next(): number;
+  /** Carries the verdicts out and leaves the rest to the next wake-up. */
+  finish(): void;
+  /** A copy of message `item` of the batch. */
+  message(item: number): Uint8Array;
+  source(item: number): AddressPort & { readonly listener: number };
+  /** The words of a reply; its verdict must be Action.reply. `headers`: whole lines with CRLF. */
+  customReply(item: number, status: number, reason: string, headers: string): void;
+  setUpstreams(targets: readonly UpstreamTarget[]): void;
+  setTrusted(nets: readonly TrustedNet[]): void;
+  setKeys(keys: readonly ShardKey[]): void;
+  /** Takes the notices since the last call. */
+  notices(): readonly Notice[];
+  stopAccepting(): void;
+  /** Requests that are remembered now. */
+  pending(): number;
+  close(): void;
+}
+
+export interface Binding {
+  /** Makes the rings of a group of shards; returns its id. */
+  createCluster(shards: number, ringOctets: number): number;
+  /** The port (the kernel's choice for 0), or -errno. */
+  checkListener(transport: Transport, address: string, port: number): number;
+  readonly Shard: new (config: ShardConfig, records: Int32Array, verdicts: Int32Array, counters: BigInt64Array) => Shard;
+}

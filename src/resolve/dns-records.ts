@@ -1,0 +1,146 @@
+/**
+ * What the DNS said, by name and type: kept for its TTL, absence too (RFC 2308), and kept beyond that while the servers fail, because
+ * an old answer is better than none (RFC 8767) and a failure says nothing about the name.
+ */
+import type { NaptrRecord, RecordWithTtl, Resolver as CallbackResolver, SrvRecord, promises } from "node:dns";
+import { type Clock, systemClock, within } from "./clock.js";
+import { ResolveError } from "./resolve-error.js";
+
+/** The part of node:dns's promise resolver that is used; `new dns.promises.Resolver()` is one. */
+export type DnsResolver = Pick<promises.Resolver, "resolve4" | "resolve6" | "resolveSrv" | "resolveNaptr"> & Pick<CallbackResolver, "cancel">;
+
+interface RecordsOf {
+  readonly A: RecordWithTtl;
+  readonly AAAA: RecordWithTtl;
+  readonly SRV: SrvRecord;
+  readonly NAPTR: NaptrRecord;
+}
+export type RecordType = keyof RecordsOf;
+
+export interface DnsAnswer<Type extends RecordType> {
+  /** Empty: there is no such name, or it has no such record. */
+  readonly records: readonly RecordsOf[Type][];
+  /** Time of the clock at which it should be asked for again. */
+  readonly until: number;
+}
+
+export interface DnsRecordsOptions {
+  /** How long SRV and NAPTR answers count, whose TTL node:dns does not tell. */
+  readonly serviceMs?: number;
+  /** How long absence counts. */
+  readonly absentMs?: number;
+  /** How long to leave the servers alone after a failure. */
+  readonly retryMs?: number;
+  readonly clock?: Clock;
+}
+
+interface Entry {
+  /** The last answer, however old; undefined: there was none yet. */
+  answer?: DnsAnswer<RecordType>;
+  /** Of the last failure, until an answer comes. */
+  error?: ResolveError;
+  retryAt: number;
+  asking?: Promise<void>;
+}
+
+// A TTL of 0 must not keep us asking without pause, nor one of 68 years be longer than a timer can run.
+const LEAST_MS = 1_000;
+const MOST_MS = 86_400_000;
+// Absence, and what a server says that knows nothing of the type: it answered, and there is no such record.
+const ABSENT = new Set(["ENOTFOUND", "ENODATA"]);
+const TYPE_UNKNOWN = new Set(["ENOTIMP", "EFORMERR"]);
+
+export class DnsRecords {
+  readonly #resolver: DnsResolver;
+  readonly #serviceMs: number;
+  readonly #absentMs: number;
+  readonly #retryMs: number;
+  readonly #clock: Clock;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(resolver: DnsResolver, { serviceMs = 30_000, absentMs = 30_000, retryMs = 5_000, clock = systemClock }: DnsRecordsOptions = {}) {
+    this.#resolver = resolver;
+    this.#serviceMs = serviceMs;
+    this.#absentMs = absentMs;
+    this.#retryMs = retryMs;
+    this.#clock = clock;
+  }
+
+  get clock(): Clock {
+    return this.#clock;
+  }
+
+  /** When to ask again for what failed. */
+  retryTime(): number {
+    return this.#clock.now() + this.#retryMs;
+  }
+
+  /** Throws ResolveError when neither the servers nor memory say anything by `deadline`, a time of the clock. */
+  async get<Type extends RecordType>(type: Type, name: string, deadline: number): Promise<DnsAnswer<Type>> {
+    const key = `${type} ${name.toLowerCase()}`;
+    const entry = this.#entries.get(key) ?? { retryAt: 0 };
+    this.#entries.set(key, entry);
+    const now = this.#clock.now();
+    const isFresh = entry.answer !== undefined && entry.answer.until > now;
+    if (!isFresh && entry.retryAt <= now) {
+      entry.asking ??= this.#ask(type, name, entry);
+      await within(this.#clock, entry.asking, deadline);
+    }
+    // What was found under the key of a type is of that type.
+    const answer = entry.answer as DnsAnswer<Type> | undefined;
+    if (answer === undefined) throw entry.error ?? new ResolveError("timeout", `no answer from the DNS for ${type} ${name}`);
+    return answer.until > this.#clock.now() ? answer : { records: answer.records, until: this.retryTime() };
+  }
+
+  /** Forgets what was last fresh before `time`, so that names which no SRV record mentions any more do not pile up. */
+  forgetBefore(time: number): void {
+    for (const [key, { answer, retryAt, asking }] of this.#entries) {
+      if (asking === undefined && Math.max(answer?.until ?? 0, retryAt) < time) this.#entries.delete(key);
+    }
+  }
+
+  async #ask(type: RecordType, name: string, entry: Entry): Promise<void> {
+    try {
+      const records = await this.#query(type, name);
+      entry.answer = { records, until: this.#clock.now() + this.#lifetime(type, records) };
+      delete entry.error;
+    } catch (error) {
+      const code = codeOf(error);
+      entry.error = new ResolveError(code === "ETIMEOUT" ? "timeout" : "failed", `the DNS failed for ${type} ${name}: ${code}`);
+      entry.retryAt = this.retryTime();
+    } finally {
+      delete entry.asking;
+    }
+  }
+
+  async #query(type: RecordType, name: string): Promise<readonly RecordsOf[RecordType][]> {
+    try {
+      switch (type) {
+        case "A":
+          return await this.#resolver.resolve4(name, { ttl: true });
+        case "AAAA":
+          return await this.#resolver.resolve6(name, { ttl: true });
+        case "SRV":
+          return await this.#resolver.resolveSrv(name);
+        case "NAPTR":
+          return await this.#resolver.resolveNaptr(name);
+      }
+    } catch (error) {
+      const code = codeOf(error);
+      const isService = type === "SRV" || type === "NAPTR";
+      if (ABSENT.has(code) || (isService && TYPE_UNKNOWN.has(code))) return [];
+      throw error;
+    }
+  }
+
+  #lifetime(type: RecordType, records: readonly object[]): number {
+    if (records.length === 0) return this.#absentMs;
+    if (type === "SRV" || type === "NAPTR") return this.#serviceMs;
+    const seconds = records.map((record) => ("ttl" in record && typeof record.ttl === "number" ? record.ttl : 0));
+    return Math.min(Math.max(Math.min(...seconds) * 1_000, LEAST_MS), MOST_MS);
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : String(error);
+}

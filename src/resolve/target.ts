@@ -1,0 +1,79 @@
+/** Where a request may be sent: what RFC 3263 makes of a URI, one entry for each address. */
+import type { Transport } from "./upstream-uri.js";
+
+export interface Target {
+  readonly transport: Transport;
+  /** A literal address without brackets. */
+  readonly address: string;
+  readonly port: number;
+  /** 0 is used first, 1 when all of 0 are dead, and so on. */
+  readonly priority: number;
+  /** Share among targets of the same priority, 0 to 65535; 0: next to none (RFC 2782). */
+  readonly weight: number;
+  /** Host of the URI that it was resolved from, in lower case. */
+  readonly name: string;
+}
+
+/** A target on its way to its final numbers: ranks are compared from left to right, and the lowest comes first. */
+export interface Candidate extends Omit<Target, "priority" | "weight"> {
+  readonly ranks: readonly number[];
+  readonly share: number;
+}
+
+const MOST_WEIGHT = 65_535;
+/** As many as a shard holds. */
+export const MOST_TARGETS = 64;
+
+/** Ranks become priorities 0, 1, 2, … and shares whole weights; an address that comes twice counts once, where it ranks best. */
+export function toTargets(candidates: readonly Candidate[]): readonly Target[] {
+  const ordered = [...candidates].sort((one, other) => compareRanks(one.ranks, other.ranks) || compareText(placeOf(one), placeOf(other)));
+  const places = new Set<string>();
+  const single = ordered.filter((candidate) => !places.has(placeOf(candidate)) && places.add(placeOf(candidate))).slice(0, MOST_TARGETS);
+  const levels: Candidate[][] = [];
+  for (const candidate of single) {
+    const level = levels.at(-1);
+    if (level?.[0] && compareRanks(level[0].ranks, candidate.ranks) === 0) level.push(candidate);
+    else levels.push([candidate]);
+  }
+  const targets = levels.flatMap((level, priority) => {
+    const weights = wholeWeights(level.map(({ share }) => share));
+    return level.map(({ transport, address, port, name }, index) =>
+      Object.freeze({ transport, address, port, priority, weight: weights[index] ?? 0, name }),
+    );
+  });
+  return Object.freeze(targets);
+}
+
+export function sameTargets(one: readonly Target[], other: readonly Target[]): boolean {
+  if (one.length !== other.length) return false;
+  const texts = new Set(one.map(textOf));
+  return other.every((target) => texts.has(textOf(target)));
+}
+
+/** Shares that are whole numbers stay as they are; others are stretched as far as the weights reach. Nobody's share becomes none. */
+function wholeWeights(shares: readonly number[]): number[] {
+  const most = Math.max(...shares);
+  if (most <= MOST_WEIGHT && shares.every(Number.isInteger)) return [...shares];
+  return shares.map((share) => (share === 0 ? 0 : Math.max(1, Math.round((share / most) * MOST_WEIGHT))));
+}
+
+function compareRanks(one: readonly number[], other: readonly number[]): number {
+  for (let at = 0; at < Math.max(one.length, other.length); at += 1) {
+    const difference = (one[at] ?? 0) - (other[at] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+// Not by locale: the order must be the same on every machine.
+function compareText(one: string, other: string): number {
+  return one < other ? -1 : Number(one > other);
+}
+
+function placeOf({ transport, address, port }: Pick<Target, "transport" | "address" | "port">): string {
+  return `${transport} ${address} ${port}`;
+}
+
+function textOf(target: Target): string {
+  return `${placeOf(target)} ${target.priority} ${target.weight} ${target.name}`;
+}

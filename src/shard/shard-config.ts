@@ -1,0 +1,81 @@
+/** What each shard is started with, made from the configuration. */
+import { createHmac, randomBytes } from "node:crypto";
+import { isIP } from "node:net";
+import { getSystemErrorName } from "node:util";
+import type { Config } from "../config/config.js";
+import type { Cidr } from "../config/cidr.js";
+import { type Family, showHostPort } from "../config/host-port.js";
+import { type Listener, showListener } from "../config/listener.js";
+import type { AddressPort, ShardConfig, ShardListener, TrustedNet } from "../native/binding.js";
+import { binding } from "../native/load.js";
+import type { Target } from "../resolve/target.js";
+
+// Room for what crosses between shards while the other one is busy.
+const RING_OCTETS = 4 << 20;
+const FLOW_GRACE_SECONDS = 5;
+const DAY_SECONDS = 86_400;
+
+/** Numbers the shards of one process; throws one line when a listener cannot be had. */
+export function shardConfigs(config: Config): readonly ShardConfig[] {
+  const facing = config.coreListen === undefined ? "both" : "client";
+  const listeners = [
+    ...config.listen.map((listener) => placeOf(listener, facing)),
+    ...(config.coreListen ?? []).map((listener) => placeOf(listener, "core")),
+  ];
+  const advertised = [...config.listen, ...(config.coreListen ?? [])].flatMap(({ advertise }) => (advertise ? [advertise] : []));
+  const share = (total: number): number => Math.ceil(total / config.shards);
+  const common: Omit<ShardConfig, "shard"> = {
+    cluster: binding.createCluster(config.shards, RING_OCTETS),
+    shards: config.shards,
+    boot: randomBytes(2).readUInt16BE(),
+    tableKey: randomBytes(16),
+    // Of the key that tokens are signed with, so that answers to what was sent before a restart are still known.
+    branchKey: createHmac("sha256", config.flowKeys[0]?.key ?? randomBytes(32)).update("Via branch").digest().subarray(0, 16),
+    keys: config.flowKeys,
+    listeners,
+    aliases: aliasesOf(listeners, advertised),
+    names: [...config.names, ...advertised.filter(({ host }) => isIP(host) === 0).map(({ host }) => host)],
+    trusted: trustedNets(config, []),
+    limits: {
+      maxMessage: config.maxMessage,
+      maxFlows: share(config.maxFlows),
+      maxFlowsPerSource: share(config.maxFlowsPerSource),
+      maxPending: share(config.maxPending),
+      queueMax: config.queueMax,
+      firstMessageSeconds: config.firstMessageSeconds,
+      messageSeconds: config.messageSeconds,
+      idleSeconds: config.idleSeconds,
+    },
+    t1Ms: config.t1Ms,
+    branchSeconds: config.branchTimeoutSeconds,
+    flowTimer: config.flowTimer,
+    flowGrace: FLOW_GRACE_SECONDS,
+    probeSeconds: config.upstreamProbeSeconds,
+    udpTokenSeconds: config.udpTokenDays * DAY_SECONDS,
+  };
+  return Array.from({ length: config.shards }, (_, shard) => ({ ...common, shard }));
+}
+
+/** SO_REUSEPORT would let a second process share the port in silence, so each is tried without it first. */
+function placeOf(listener: Listener, facing: ShardListener["facing"]): ShardListener {
+  const { transport, host, advertise } = listener;
+  const port = binding.checkListener(transport, host, listener.port);
+  if (port < 0) throw new Error(`cannot listen on ${showListener(listener)}: ${getSystemErrorName(port)}`);
+  return { transport, address: host, port, facing, sentBy: advertise ? showHostPort(advertise.host, advertise.port) : showHostPort(host, port) };
+}
+
+function aliasesOf(listeners: readonly ShardListener[], advertised: readonly { host: string; port: number }[]): readonly AddressPort[] {
+  const bound = listeners.map(({ address, port }) => ({ address, port }));
+  return [...bound, ...advertised.filter(({ host }) => isIP(host) !== 0).map(({ host, port }) => ({ address: host, port }))];
+}
+
+/** What the operator trusts; unset, the upstream's own addresses and ports. */
+export function trustedNets({ trusted }: Pick<Config, "trusted">, targets: readonly Target[]): readonly TrustedNet[] {
+  if (trusted === undefined) return targets.map(({ address, port }) => ({ address, port, prefix: 128 }));
+  return trusted.map(({ address, family, prefix, port }: Cidr) => ({ address, port: port ?? 0, prefix: prefixOf(prefix, family) }));
+}
+
+/** Prefixes count in the 128-bit form, where an IPv4 address is the tail of ::ffff:0:0/96. */
+function prefixOf(prefix: number, family: Family): number {
+  return family === 4 ? prefix + 96 : prefix;
+}

@@ -1,0 +1,96 @@
+/** One shard's thread: the native loop wakes it, the policy decides batch by batch. */
+import { parentPort, workerData } from "node:worker_threads";
+import { decide } from "../edge/decide.js";
+import { loadPolicyStage } from "../edge/policy/stage.js";
+import type { EdgeRules } from "../edge/request.js";
+import { Const, Counter } from "../native/layout.js";
+import { binding } from "../native/load.js";
+import type { FromShard, ShardStart, ToShard } from "./messages.js";
+
+const BATCHES_PER_WAKE = 8;
+const NOTICE_INTERVAL_MS = 250;
+const DRAIN_POLL_MS = 50;
+const QUIET_MS = 1_000;
+
+const port = parentPort;
+if (port === null) throw new Error("this file is the entry of a worker thread");
+const start = workerData as ShardStart;
+
+const records = new Int32Array(Const.batchSize * Const.recordFields);
+const verdicts = new Int32Array(Const.batchSize * Const.verdictFields);
+const counters = new BigInt64Array(start.counters);
+const rules: EdgeRules = { outbound: start.outbound, flowTimer: start.config.flowTimer, draining: false };
+const shard = new binding.Shard(start.config, records, verdicts, counters);
+const say = (message: FromShard): void => port.postMessage(message);
+const stage = start.policy === undefined ? undefined : await loadPolicyStage(start.policy, shard, start.config, (message) => say({ kind: "fault", message }));
+
+function decideAll(count: number): void {
+  if (stage === undefined) decide(records, verdicts, count, rules);
+  else stage.decide(records, verdicts, count, rules);
+}
+
+function onBatch(first: number): void {
+  let count = first;
+  for (let batch = 1; count > 0; batch += 1) {
+    try {
+      decideAll(count);
+    } catch (error) {
+      // Rows without a verdict are dropped; the shard and its flows live on.
+      say({ kind: "fault", message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    }
+    if (batch === BATCHES_PER_WAKE) return shard.finish();
+    count = shard.next();
+  }
+}
+
+function relayed(): bigint {
+  return counters[Counter.requestsRelayed]! + counters[Counter.responsesRelayed]!;
+}
+
+/** Ends when nothing is remembered and nothing was relayed for a second, or when the time is up. */
+function drain(seconds: number): void {
+  rules.draining = true;
+  shard.stopAccepting();
+  const end = performance.now() + seconds * 1_000;
+  let seen = relayed();
+  let quietSince = performance.now();
+  const poll = setInterval(() => {
+    const now = performance.now();
+    if (relayed() !== seen) {
+      seen = relayed();
+      quietSince = now;
+    }
+    if (now < end && (shard.pending() > 0 || now - quietSince < QUIET_MS)) return;
+    clearInterval(poll);
+    say({ kind: "drained" });
+  }, DRAIN_POLL_MS);
+}
+
+port.on("message", (message: ToShard) => {
+  switch (message.kind) {
+    case "upstreams":
+      shard.setUpstreams(message.targets);
+      shard.setTrusted(message.trusted);
+      stage?.setUpstreams(message.targets);
+      break;
+    case "keys":
+      shard.setKeys(message.keys);
+      break;
+    case "drain":
+      drain(message.seconds);
+      break;
+    case "close":
+      shard.close();
+      clearInterval(noticing);
+      port.close();
+      break;
+  }
+});
+
+const noticing = setInterval(() => {
+  const notices = shard.notices();
+  if (notices.length > 0) say({ kind: "notices", notices });
+}, NOTICE_INTERVAL_MS);
+
+const failure = shard.start(onBatch);
+say(failure === undefined ? { kind: "ready" } : { kind: "failed", ...failure });
