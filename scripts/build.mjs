@@ -1,0 +1,14 @@
+/** `npm run build` and `npm run build:native`, the latter with `--gyp` by node-gyp. Generated sources are made anew first. */
+import { checkNode, checkPlatform } from "./lib/check.mjs";
+import { install } from "./lib/install.mjs";
+import { writeLayout } from "./lib/layout.mjs";
+import { buildNative } from "./lib/native.mjs";
+import { buildTypescript } from "./lib/typescript.mjs";
+
+const words = process.argv.slice(2);
+checkNode();
+checkPlatform();
+install();
+writeLayout();
+buildNative({ tests: true, gyp: words.includes("--gyp") });
+if (!words.includes("native")) buildTypescript();

@@ -1,0 +1,13 @@
+/** `npm run docs`: writes the documents that are made from the code and the tests. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { COMPLIANCE_MD, complianceDocument } from "./lib/compliance.mjs";
+import { install } from "./lib/install.mjs";
+import { ROOT } from "./lib/run.mjs";
+import { buildTypescript } from "./lib/typescript.mjs";
+
+install();
+buildTypescript();
+const { configurationDocument } = await import("../dist/config/document.js");
+writeFileSync(join(ROOT, "docs/configuration.md"), configurationDocument());
+writeFileSync(COMPLIANCE_MD, complianceDocument());

@@ -1,0 +1,39 @@
+/** `npm run fuzz`: builds every libFuzzer target, replays its seeds and old crashers, then fuzzes each: node scripts/fuzz.mjs [SECONDS] [TARGET…] */
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { checkNode } from "./lib/check.mjs";
+import { cmake } from "./lib/native.mjs";
+import { ROOT, fail, has, run, say } from "./lib/run.mjs";
+
+const words = process.argv.slice(2);
+const seconds = words.find((word) => /^\d+$/.test(word)) ?? "20";
+const named = words.filter((word) => word !== seconds);
+
+checkNode();
+if (!has("clang++")) fail("clang is missing: apt-get install -y clang libclang-rt-14-dev");
+const targets = readdirSync(join(ROOT, "native/fuzz"))
+  .map((file) => /^fuzz_(\w+)\.cc$/.exec(file)?.[1])
+  .filter((name) => name !== undefined && (named.length === 0 || named.includes(name)));
+if (targets.length === 0) fail(`no fuzz target ${named.join(", ")}`);
+say(`building the fuzz targets ${targets.join(", ")} …`);
+const compilers = { CMAKE_CXX_COMPILER: "clang++" };
+cmake({ out: "build/fuzz", target: "fuzzers", settings: compilers });
+
+const failed = targets.filter((name) => !fuzz(name));
+if (failed.length > 0) fail(`a fault in ${failed.join(", ")}; the input is in native/fuzz/crashers/`);
+say(`no fault in ${targets.length} targets, ${seconds} s each`);
+
+function fuzz(name) {
+  const binary = join(ROOT, "build/fuzz", `fuzz_${name}`);
+  const crashers = join(ROOT, "native/fuzz/crashers", name);
+  const corpus = join(ROOT, "build/fuzz/corpus", name);
+  for (const folder of [crashers, corpus]) mkdirSync(folder, { recursive: true });
+  const seeds = [join(ROOT, "native/fuzz/seeds", name), crashers].filter((folder) => existsSync(folder));
+  const inputs = seeds.flatMap((folder) => readdirSync(folder).map((file) => join(folder, file)));
+  if (inputs.length > 0 && run(binary, inputs, { quiet: true }) !== 0) return false;
+  const dictionary = join(ROOT, "native/fuzz/sip.dict");
+  const options = [`-max_total_time=${seconds}`, "-timeout=5", "-rss_limit_mb=1024", `-artifact_prefix=${crashers}/`, "-print_final_stats=0", "-verbosity=0"];
+  if (existsSync(dictionary)) options.push(`-dict=${dictionary}`);
+  say(`${name}: ${inputs.length} seeds replayed, fuzzing ${seconds} s`);
+  return run(binary, [...options, corpus, ...seeds], { quiet: true }) === 0;
+}

@@ -1,0 +1,90 @@
+/** Builds the addon and the C++ tests into build/Release, by cmake-js where CMake is there, else by node-gyp. */
+import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { dirname, join } from "node:path";
+import { ROOT, fail, has, mustRun, outputOf, say } from "./run.mjs";
+import { checkCompiler } from "./check.mjs";
+import { newest, timeOf } from "./newest.mjs";
+
+export const CORE_TEST = join(ROOT, "build/Release/core_test");
+export const ADDON = join(ROOT, "build/Release/sluice.node");
+const STAMP = join(ROOT, "build/Release/built-by");
+const CPP = [".cc", ".h", ".def", ".txt", ".gyp"];
+
+export const JOBS = String(availableParallelism());
+
+/** `tests` also builds core_test; `gyp` insists on node-gyp. */
+export function buildNative({ tests = false, gyp = false } = {}) {
+  const tool = gyp || !has("cmake") ? "node-gyp" : "cmake-js";
+  const sources = newest(
+    [join(ROOT, "native/core"), join(ROOT, "native/addon"), ...["sources.txt", "tests.txt", "CMakeLists.txt"].map((name) => join(ROOT, "native", name)), join(ROOT, "binding.gyp")],
+    CPP,
+  );
+  const wanted = tests ? newest([join(ROOT, "native/test")], CPP) : 0;
+  const stamp = readStamp();
+  const fresh = stamp.tool === tool || (!gyp && stamp.tool !== undefined);
+  if (fresh && existsSync(ADDON) && stamp.addon >= sources && (!tests || stamp.tests >= Math.max(sources, wanted))) return;
+  checkCompiler(tool);
+  // The two tools leave different makefiles in the same folder.
+  if (stamp.tool !== undefined && stamp.tool !== tool) rmSync(join(ROOT, "build"), { recursive: true, force: true });
+  say(`building the C++ addon with ${tool} …`);
+  const started = Date.now();
+  const target = tests ? undefined : "sluice";
+  if (tool === "cmake-js") cmakeJs({ out: "build", target });
+  else nodeGyp(target);
+  writeStamp({ tool, addon: started, tests: tests ? started : (stamp.tests ?? 0) });
+}
+
+/** cmake-js into any folder, with any further settings of native/CMakeLists.txt. */
+export function cmakeJs({ out, target, settings = {} }) {
+  const args = ["node_modules/cmake-js/bin/cmake-js", "build", "-d", "native", "-O", out, "--prefer-make", "--parallel", JOBS, "--log-level", "error"];
+  if (target !== undefined) args.push("--target", target);
+  for (const [name, value] of Object.entries(settings)) args.push(`--CD${name}=${value}`);
+  mustRun("the C++ build", process.execPath, args, { env: headerEnvironment(), quiet: true });
+}
+
+/** Plain CMake, for what needs no Node: benches, fuzzers. */
+export function cmake({ out, target, settings = {}, env = {} }) {
+  if (!has("cmake")) fail("cmake is missing: apt-get install -y cmake");
+  const define = Object.entries(settings).map(([name, value]) => `-D${name}=${value}`);
+  mustRun("cmake", "cmake", ["-S", "native", "-B", out, ...define], { env, quiet: true });
+  mustRun("the C++ build", "cmake", ["--build", out, "--parallel", JOBS, ...(target ? ["--target", target] : [])], { quiet: true });
+}
+
+function nodeGyp(target) {
+  const tool = [findNodeGyp()];
+  const options = { env: headerEnvironment(), quiet: true };
+  mustRun("node-gyp configure", process.execPath, [...tool, "configure", "--loglevel=error"], options);
+  mustRun("the C++ build", process.execPath, [...tool, "build", ...(target ? [target] : []), "--jobs", JOBS, "--loglevel=error"], options);
+}
+
+/** npm brings node-gyp along but puts it on no path. */
+function findNodeGyp() {
+  const npm = process.env.npm_execpath ?? outputOf("sh", ["-c", "command -v npm"]);
+  const beside = npm === undefined ? [] : [join(dirname(realpathSync(npm)), "..")];
+  const homes = [...beside, join(dirname(process.execPath), "../lib/node_modules/npm"), "/usr/share/nodejs"];
+  const found = homes.map((home) => join(home, "node_modules/node-gyp/bin/node-gyp.js")).find((path) => existsSync(path));
+  if (found === undefined) fail("neither cmake nor npm's node-gyp is there: apt-get install -y cmake");
+  return found;
+}
+
+/** Names the headers that came with this Node, so that neither tool downloads them; without them both do. */
+function headerEnvironment() {
+  const prefixes = [process.env.npm_config_nodedir, join(dirname(process.execPath), "..")];
+  const prefix = prefixes.find((path) => path && existsSync(join(path, "include/node/uv.h")));
+  return prefix === undefined ? {} : { npm_config_nodedir: prefix };
+}
+
+function readStamp() {
+  try {
+    return JSON.parse(readFileSync(STAMP, "utf8"));
+  } catch {
+    return { tool: existsSync(join(ROOT, "build/config.gypi")) ? "node-gyp" : undefined, addon: 0, tests: 0 };
+  }
+}
+
+function writeStamp(stamp) {
+  if (timeOf(ADDON) === 0) fail(`the C++ build made no ${ADDON}`);
+  mkdirSync(dirname(STAMP), { recursive: true });
+  writeFileSync(STAMP, JSON.stringify(stamp));
+}

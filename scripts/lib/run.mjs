@@ -1,0 +1,54 @@
+/** Starts other programs for the scripts: their output is ours, and a failure ends the script with one line. */
+import { spawn, spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** Ends the script because something that it needs is not there or went wrong. */
+export function fail(line) {
+  process.stderr.write(`sluice: ${line}\n`);
+  process.exit(1);
+}
+
+export function say(line) {
+  process.stderr.write(`sluice: ${line}\n`);
+}
+
+/** Runs a program to its end and returns its exit status; `quiet` shows its output only when it fails. */
+export function run(command, args, { env = {}, cwd = ROOT, quiet = false } = {}) {
+  const result = spawnSync(command, args, {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: quiet ? ["ignore", "pipe", "pipe"] : "inherit",
+    maxBuffer: 1 << 28,
+  });
+  if (result.error) fail(`cannot run ${command}: ${result.error.message}`);
+  if (quiet && result.status !== 0) {
+    process.stderr.write(result.stdout);
+    process.stderr.write(result.stderr);
+  }
+  return result.status ?? 1;
+}
+
+export function mustRun(what, command, args, options) {
+  const status = run(command, args, options);
+  if (status !== 0) fail(`${what} failed (status ${status})`);
+}
+
+/** What a program prints, or undefined when it is not there or fails. */
+export function outputOf(command, args) {
+  const result = spawnSync(command, args, { cwd: ROOT, encoding: "utf8" });
+  return result.status === 0 ? result.stdout.trim() : undefined;
+}
+
+export function has(command) {
+  return outputOf("sh", ["-c", 'command -v "$1"', "sh", command]) !== undefined;
+}
+
+/** Replaces this script by a program, as far as Node can: signals go to it, and its end is ours. */
+export function become(command, args, env = {}) {
+  const child = spawn(command, args, { cwd: ROOT, env: { ...process.env, ...env }, stdio: "inherit" });
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR2"]) process.on(signal, () => child.kill(signal));
+  child.on("error", (error) => fail(`cannot run ${command}: ${error.message}`));
+  child.on("exit", (code, signal) => process.exit(code ?? (signal === "SIGKILL" ? 137 : 1)));
+}

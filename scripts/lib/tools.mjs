@@ -1,0 +1,28 @@
+/** The real peers that the interop tests run: which are here, and the line that installs those that are not. */
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT, has } from "./run.mjs";
+
+const TOOLS = [
+  { name: "kamailio", packages: "kamailio kamailio-outbound-modules", isHere: () => has("kamailio") || existsSync("/usr/sbin/kamailio") },
+  { name: "sipp", packages: "sip-tester", isHere: () => has("sipp") },
+  { name: "sipsak", packages: "sipsak", isHere: () => has("sipsak") },
+  { name: "baresip", packages: "baresip-core", isHere: () => has("baresip") },
+];
+
+export function missingTools() {
+  return TOOLS.filter((tool) => !tool.isHere());
+}
+
+/** Interop tests that cannot run without these: each says so in a line "Needs: kamailio, sipp" of its head comment. */
+export function testsThatNeed(missing) {
+  const folder = join(ROOT, "test/interop");
+  if (missing.length === 0 || !existsSync(folder)) return [];
+  const files = readdirSync(folder, { recursive: true }).filter((file) => file.endsWith(".test.ts"));
+  return files
+    .filter((file) => {
+      const needs = /\bNeeds: ([\w, -]+)/.exec(readFileSync(join(folder, file), "utf8"))?.[1]?.split(/[ ,]+/) ?? TOOLS.map(({ name }) => name);
+      return missing.some(({ name }) => needs.includes(name));
+    })
+    .map((file) => `test/interop/${file}`);
+}

@@ -1,0 +1,11 @@
+/** Compiles src/ to dist/ when it has changed. */
+import { join } from "node:path";
+import { ROOT, mustRun, say } from "./run.mjs";
+import { newest, timeOf } from "./newest.mjs";
+
+export function buildTypescript() {
+  const sources = newest([join(ROOT, "src"), join(ROOT, "tsconfig.json"), join(ROOT, "tsconfig.build.json")], [".ts", ".json"]);
+  if (timeOf(join(ROOT, "dist/.tsbuildinfo")) >= sources) return;
+  say("compiling TypeScript …");
+  mustRun("the TypeScript build", process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"]);
+}

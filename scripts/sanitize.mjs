@@ -1,0 +1,41 @@
+/** `npm run test:sanitize`: the C++ tests and the vitest suite with an addon under AddressSanitizer and UBSan. */
+import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { cmakeJs } from "./lib/native.mjs";
+import { prepare } from "./lib/prepare.mjs";
+import { ROOT, fail, has, outputOf, run, say } from "./lib/run.mjs";
+
+const SANITIZE = "address,undefined";
+const projects = process.argv.slice(2);
+if (projects.length === 0) projects.push("unit", "conformance", "integration");
+
+prepare();
+if (!has("cmake")) fail("cmake is missing: apt-get install -y cmake");
+say(`building with ${SANITIZE} …`);
+cmakeJs({ out: "build/sanitize/native", settings: { SANITIZE } });
+
+const options = {
+  // Node frees little at its end and V8 hides pointers, so leaks are looked for in the C++ tests only.
+  ASAN_OPTIONS: "detect_leaks=0:abort_on_error=0:halt_on_error=1:detect_stack_use_after_return=1",
+  UBSAN_OPTIONS: "print_stacktrace=1:halt_on_error=1",
+};
+const failed = [];
+if (run("build/sanitize/native/Release/core_test", [], { env: { ...options, ASAN_OPTIONS: "detect_leaks=1" } }) !== 0) failed.push("core_test");
+
+// The program finds its addon beside itself, so it gets a tree of its own with the instrumented one in it.
+const tree = join(ROOT, "build/sanitize/tree");
+rmSync(tree, { recursive: true, force: true });
+mkdirSync(join(tree, "build/Release"), { recursive: true });
+for (const name of ["package.json", "tsconfig.json", "vitest.config.ts", "src", "dist", "test", "docs", "scripts", "native"]) {
+  if (existsSync(join(ROOT, name))) cpSync(join(ROOT, name), join(tree, name), { recursive: true });
+}
+symlinkSync(join(ROOT, "node_modules"), join(tree, "node_modules"));
+cpSync(join(ROOT, "build/sanitize/native/Release/sluice.node"), join(tree, "build/Release/sluice.node"));
+
+const runtime = outputOf(process.env.CXX ?? "c++", ["-print-file-name=libasan.so"]);
+if (runtime === undefined || !existsSync(runtime)) fail("libasan is missing: apt-get install -y libgcc-12-dev");
+const vitest = ["node_modules/vitest/vitest.mjs", "run", "--passWithNoTests", ...projects.flatMap((name) => ["--project", name])];
+if (run(process.execPath, vitest, { cwd: tree, env: { ...options, LD_PRELOAD: runtime, TEST_PATIENCE: "4" } }) !== 0) failed.push("vitest");
+
+if (failed.length > 0) fail(`failed under ${SANITIZE}: ${failed.join(", ")}`);
+say(`clean under ${SANITIZE}`);

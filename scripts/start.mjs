@@ -1,0 +1,6 @@
+/** `npm start`: installs and builds what is missing, then runs the edge with the environment's settings. */
+import { prepare } from "./lib/prepare.mjs";
+import { become } from "./lib/run.mjs";
+
+prepare();
+become(process.execPath, ["dist/main.js", ...process.argv.slice(2)]);

@@ -1,0 +1,43 @@
+/** `npm test`: installs and builds what is missing, then runs every test, or only the parts that are named behind `--`. */
+import { CORE_TEST } from "./lib/native.mjs";
+import { readCompliance, summary } from "./lib/compliance.mjs";
+import { prepare } from "./lib/prepare.mjs";
+import { run, say } from "./lib/run.mjs";
+import { missingTools, testsThatNeed } from "./lib/tools.mjs";
+
+const PROJECTS = ["unit", "conformance", "integration", "interop"];
+const PARTS = ["types", "lint", "native", ...PROJECTS];
+
+const named = process.argv.slice(2);
+const unknown = named.filter((part) => !PARTS.includes(part));
+if (unknown.length > 0) {
+  say(`there is no part ${unknown.join(", ")}; the parts are ${PARTS.join(", ")}`);
+  process.exit(2);
+}
+const wants = (part) => named.length === 0 || named.includes(part);
+
+prepare({ tests: true });
+
+const failed = [];
+const attempt = (part, status) => {
+  if (status !== 0) failed.push(part);
+};
+const node = (script, ...args) => run(process.execPath, [script, ...args]);
+
+if (wants("types")) attempt("types", node("node_modules/typescript/bin/tsc", "--noEmit", "--incremental", "--tsBuildInfoFile", "build/types.tsbuildinfo"));
+if (wants("lint")) attempt("lint", node("node_modules/eslint/bin/eslint.js", "--cache", "--cache-location", "build/eslint-cache", "."));
+if (wants("native")) attempt("native", run(CORE_TEST, []));
+
+const projects = PROJECTS.filter(wants);
+if (projects.length > 0) {
+  const missing = projects.includes("interop") ? missingTools() : [];
+  const without = testsThatNeed(missing).flatMap((file) => ["--exclude", file]);
+  attempt("vitest", node("node_modules/vitest/vitest.mjs", "run", "--passWithNoTests", ...projects.flatMap((name) => ["--project", name]), ...without));
+  // Named last, where they are seen. Without them the rest still counts, except where everything is expected to be there.
+  for (const { name, packages } of missing) say(`${name} is missing, so its interop tests did not run: apt-get install -y ${packages}`);
+  if (missing.length > 0 && process.env.CI === "true") failed.push("interop");
+}
+
+if (named.length === 0) say(summary(readCompliance()));
+if (failed.length > 0) say(`failed: ${failed.join(", ")}`);
+process.exitCode = failed.length > 0 ? 1 : 0;

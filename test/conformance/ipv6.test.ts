@@ -1,0 +1,13 @@
+/** Every conformance document over IPv6, where this machine has it. */
+import { networkInterfaces } from "node:os";
+import { expect, test } from "vitest";
+import { playAll } from "./stage.js";
+
+const hasIpv6 = Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === "::1"));
+
+if (hasIpv6) {
+  playAll({ name: "UDP to UDP over IPv6", client: "udp", core: "udp", host: "::1" });
+  playAll({ name: "TCP to TCP over IPv6", client: "tcp", core: "tcp", host: "::1" });
+} else {
+  test("without ::1 there is nothing to play", () => expect(hasIpv6).toBe(false));
+}

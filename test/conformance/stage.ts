@@ -1,0 +1,65 @@
+/** Declares the cases of all documents as tests for one way of transport; edges are shared by the cases with the same settings. */
+import { afterAll, describe, test } from "vitest";
+import { type Case, readDocuments } from "./document.js";
+import { Cast, type Scenery } from "../support/cast.js";
+import { Player } from "./player.js";
+import type { Splitter, Transport } from "../support/wire.js";
+
+export interface Way {
+  readonly name: string;
+  readonly client: Transport;
+  readonly core: Transport;
+  readonly host?: string;
+  /** Chooses the split points for a case. */
+  readonly split?: (script: Case) => Splitter;
+}
+
+export function playAll(way: Way, isWanted: (script: Case) => boolean = () => true): void {
+  const casts = new Map<string, Promise<Cast>>();
+  // The scenery is chosen before the case is known, so the splitter looks up who is playing.
+  let playing: Splitter | undefined;
+  afterAll(async () => {
+    for (const cast of await Promise.allSettled(casts.values())) if (cast.status === "fulfilled") await cast.value.end();
+  });
+
+  const assemble = (script: Case): Promise<Cast> => {
+    const key = JSON.stringify([script.settings, script.shared]);
+    const scenery: Scenery = {
+      client: way.client,
+      core: way.core,
+      host: way.host ?? "127.0.0.1",
+      shared: script.shared,
+      settings: script.settings,
+      ...(way.split ? { split: (text: string) => playing?.(text) ?? [text] } : {}),
+    };
+    const ready = casts.get(key) ?? Cast.assemble(scenery);
+    casts.set(key, ready);
+    return ready;
+  };
+
+  const scripts = readDocuments().filter((script) => fits(script, way) && isWanted(script));
+  for (const file of new Set(scripts.map((script) => script.file))) {
+    describe(`${file}, ${way.name}`, () => {
+      for (const script of scripts.filter((one) => one.file === file)) {
+        test(script.name, async () => {
+          const cast = await assemble(script);
+          await cast.enter();
+          playing = way.split?.(script);
+          try {
+            await new Player(cast, script).play();
+          } finally {
+            playing = undefined;
+            await cast.exit();
+          }
+          await cast.SUT.expectHealthy();
+        });
+      }
+    });
+  }
+}
+
+function fits(script: Case, way: Way): boolean {
+  if (script.client && script.client !== way.client) return false;
+  if (script.core && script.core !== way.core) return false;
+  return !(script.ipv4 && way.host?.includes(":"));
+}

@@ -1,0 +1,125 @@
+/** Flows end, and their tokens with them: nobody else ever gets what was meant for the one who left (RFC 5626 5.2, 5.3.1). */
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
+import { type Cast, cast } from "../support/cast.js";
+import type { Party } from "../support/party.js";
+import { freePort, hostPort } from "../support/ports.js";
+import { register } from "../support/calls.js";
+import { TcpConnection } from "../support/tcp-connection.js";
+import { UdpSocket } from "../support/udp-socket.js";
+
+const message = (U: Party, path: readonly string[]): string =>
+  `MESSAGE sip:U@${U.at} SIP/2.0\nRoute: ${path.join(", ")}`;
+
+async function reset(party: Party): Promise<void> {
+  if (party.wire instanceof TcpConnection) await party.wire.reset();
+}
+
+test("OB-5.1-4 OB-5.2-3 OB-4.5-2 a port used again after a close is another flow with another token", async () => {
+  const company = await cast({ client: "tcp" });
+  const { U, C } = company;
+  const path = await register(U, C);
+  const { port } = U.wire;
+  await reset(U);
+  await company.reconnect(U, port);
+  expect(U.wire.port).toBe(port);
+  const again = await register(U, C);
+  expect(again.at(-1)).not.toBe(path.at(-1));
+  await C.say(message(U, path));
+  await C.response(430);
+  await U.nothing();
+  await C.say(message(U, again));
+  await U.request("MESSAGE");
+});
+
+test("OB-5.2-3 another client that takes over the port of a closed connection gets nothing by its token", async () => {
+  const company = await cast({ client: "tcp" });
+  const { U, C } = company;
+  const path = await register(U, C);
+  const { port } = U.wire;
+  await reset(U);
+  const heir = await company.newClient("heir", "tcp", port);
+  await C.say(message(U, path));
+  await C.response(430);
+  await heir.nothing();
+});
+
+test("OB-5.3.1-4 a closed connection is 430 at the next request, within a second", async () => {
+  const { U, C } = await cast({ client: "tcp" });
+  const path = await register(U, C);
+  await U.close();
+  await C.settle();
+  await C.say(message(U, path));
+  await C.response(430, 1_000);
+});
+
+test("OB-5.3.1-6 TR-4 the edge never dials a client, though somebody listens where the client was", async () => {
+  const { U, C } = await cast({ client: "tcp" });
+  const path = await register(U, C);
+  const { port } = U.wire;
+  await reset(U);
+  let dialled = 0;
+  const listener = createServer(() => (dialled += 1)).listen(port, "127.0.0.1");
+  await once(listener, "listening");
+  onTestFinished(() => void listener.close());
+  await C.say(message(U, path));
+  await C.response(430);
+  await C.nothing();
+  expect(dialled).toBe(0);
+});
+
+test("OB-4.2-12 OB-5.3-8 one client with a UDP flow and a TCP flow from the same address and port", async () => {
+  const company = await cast({ client: "tcp" });
+  const { U, C } = company;
+  const twin = await company.newClient("twin", "udp", U.wire.port);
+  expect(twin.at).toBe(U.at);
+  const byTcp = await register(U, C, 1);
+  const byUdp = await register(twin, C, 2);
+  await C.say(message(U, byTcp));
+  await U.request("MESSAGE");
+  await C.say(message(U, byUdp));
+  await twin.request("MESSAGE");
+  await U.nothing();
+  await twin.nothing();
+});
+
+test("OB-5.3.1-13 SA-7 RPORT-4-4 OB-8-4 a UDP flow is served from the listener where it began", async () => {
+  const ports = [await freePort(), await freePort()] as const;
+  const company = await cast({ settings: { SLUICE_LISTEN: ports.map((port) => `udp:127.0.0.1:${port}`).join(",") } });
+  const { C } = company;
+  const [first, second] = await Promise.all(ports.map((port) => clientOf(company, port)));
+  if (!first || !second) throw new Error("two clients were asked for");
+  const path = await register(second, C);
+  expect(path.at(-1)).toContain(hostPort("127.0.0.1", ports[1]));
+  await C.say(message(second, path));
+  const received = await second.request("MESSAGE");
+  expect(received.header("Via")).toContain(hostPort("127.0.0.1", ports[1]));
+  expect(second.last.from).toBe(hostPort("127.0.0.1", ports[1]));
+  await first.say("MESSAGE sip:bob@example.com SIP/2.0");
+  await C.request("MESSAGE");
+  await C.reply("200 OK");
+  await first.response(200);
+  expect(first.last.from).toBe(hostPort("127.0.0.1", ports[0]));
+});
+
+test("OB-4.4-2 OB-5.1-19 a token serves as long as its connection, whatever the registrar answered", async () => {
+  const { U, C } = await cast({ client: "tcp" });
+  const path = await register(U, C);
+  for (let round = 1; round <= 20; round += 1) {
+    await C.say(`MESSAGE sip:U@${U.at} SIP/2.0\nRoute: ${path.join(", ")}\nCSeq: ${round} MESSAGE`);
+    await U.request("MESSAGE");
+    await U.reply("200 OK");
+    await C.response(200);
+  }
+  await U.close();
+  await C.settle();
+  await C.say(message(U, path));
+  await C.response(430);
+});
+
+async function clientOf(company: Cast, port: number): Promise<Party> {
+  const party = await company.newClient(`at-${port}`, "udp");
+  await party.close();
+  return party.attach(await UdpSocket.open({ host: "127.0.0.1", port }, party.receive));
+}

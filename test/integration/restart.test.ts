@@ -1,0 +1,102 @@
+/** After a crash and under new keys: authentic tokens are told from forged ones (decision D4, RFC 5626 5.2 and 9.3). */
+import { randomBytes } from "node:crypto";
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { Edge } from "../support/edge.js";
+import { cast } from "../support/cast.js";
+import { register } from "../support/calls.js";
+import { userOf } from "../support/sip-message.js";
+
+const message = (path: readonly string[]): string => `MESSAGE sip:U@192.0.2.1 SIP/2.0\nRoute: ${path.join(", ")}`;
+const newKey = (): string => randomBytes(32).toString("base64");
+
+test("OB-9-2 OB-5.2-5 after kill -9 and restart an old TCP token is 430, not 403", async () => {
+  const { SUT, U, C } = await cast({ client: "tcp" });
+  const path = await register(U, C);
+  await SUT.kill();
+  await SUT.restart();
+  await C.say(message(path));
+  await C.response(430);
+});
+
+test("OB-9-2 an old TCP token does not lead to the client that has the slot now", async () => {
+  const company = await cast({ client: "tcp" });
+  const { SUT, U, U2, C } = company;
+  const path = await register(U, C);
+  await SUT.kill();
+  await SUT.restart();
+  await company.reconnect(U);
+  await company.reconnect(U2);
+  await register(U, C);
+  await register(U2, C);
+  await C.say(message(path));
+  await C.response(430);
+  await U.nothing();
+  await U2.nothing();
+});
+
+test("OB-5.2-4 after kill -9 and restart an old UDP token still delivers", async () => {
+  const { SUT, U, C } = await cast();
+  const path = await register(U, C);
+  await SUT.kill();
+  await SUT.restart();
+  await C.say(message(path));
+  await U.request("MESSAGE");
+  await U.reply("200 OK");
+  await C.response(200);
+});
+
+test("OB-5.2-5 the key file is made at the first start, for nobody else to read, and kept", async () => {
+  const { SUT } = await cast();
+  const file = join(SUT.stateDir, "flow.keys");
+  const before = statSync(file);
+  expect(before.mode & 0o777).toBe(0o600);
+  await SUT.restart();
+  expect(statSync(file).mtimeMs).toBe(before.mtimeMs);
+});
+
+test("OB-5.2-5 a token of the previous key is good while the key is in the ring and 430 when it is not", async () => {
+  const [old, fresh] = [newKey(), newKey()];
+  const company = await cast({ settings: { SLUICE_FLOW_KEYS: `1:${old}` } });
+  const { U, C } = company;
+  const path = await register(U, C);
+  await company.SUT.stop();
+  const settings = company.SUT.settings;
+  const rotated = await Edge.start({ ...settings, SLUICE_FLOW_KEYS: `2:${fresh},1:${old}` });
+  await C.say(message(path));
+  await U.request("MESSAGE");
+  const freshPath = await register(U, C);
+  expect(freshPath.at(-1)).not.toBe(path.at(-1));
+  await rotated.stop();
+  const renewed = await Edge.start({ ...settings, SLUICE_FLOW_KEYS: `2:${fresh}` });
+  onTestFinished(() => renewed.stop());
+  await C.say(message(path));
+  await C.response(430);
+  await C.say(message(freshPath));
+  await U.request("MESSAGE");
+});
+
+test("OB-5.2-1 another key under the same id makes a token forged", async () => {
+  const company = await cast({ settings: { SLUICE_FLOW_KEYS: `1:${newKey()}` } });
+  const { U, C } = company;
+  const path = await register(U, C);
+  await company.SUT.stop();
+  const other = await Edge.start({ ...company.SUT.settings, SLUICE_FLOW_KEYS: `1:${newKey()}` });
+  onTestFinished(() => other.stop());
+  await C.say(message(path));
+  await C.response(403);
+  await U.nothing();
+});
+
+for (const client of ["udp", "tcp"] as const) {
+  test(`OB-5.2-6 DET-19 a token of another node with the same keys is 430, ${client}`, async () => {
+    const settings = { SLUICE_FLOW_KEYS: `1:${newKey()}` };
+    const node = await cast({ client, settings });
+    const sibling = await cast({ client, settings });
+    const [top = "", below = ""] = await register(node.U, node.C);
+    await sibling.C.say(message([`<sip:${userOf(top)}@${sibling.core};lr;ob>`, `<sip:${userOf(below)}@${sibling.client};lr;ob>`]));
+    await sibling.C.response(430);
+    await node.U.nothing();
+  });
+}

@@ -1,0 +1,121 @@
+/** Flow tokens under attack (RFC 5626 5.2): every change is noticed, and none is ever shown to outsiders. */
+import { randomBytes } from "node:crypto";
+import { expect, test } from "vitest";
+import type { Party } from "../support/party.js";
+import { cast } from "../support/cast.js";
+import { register } from "../support/calls.js";
+import { seeded } from "../support/prng.js";
+import { userOf } from "../support/sip-message.js";
+
+const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+function tokenOf(value = ""): string {
+  return userOf(value);
+}
+
+async function statusOf(C: Party, route: string, cseq: number): Promise<number> {
+  await C.say(`MESSAGE sip:U@192.0.2.1 SIP/2.0\nCSeq: ${cseq} MESSAGE\nRoute: ${route}`);
+  return (await C.next()).status;
+}
+
+for (const client of ["udp", "tcp"] as const) {
+  test(`OB-5.2-1 OB-12-2 each character of a token, changed, is 403 or, where it names the key, 430; ${client}`, async () => {
+    const { U, C, core } = await cast({ client });
+    const token = tokenOf((await register(U, C)).at(0));
+    const random = seeded(7);
+    let forged = 0;
+    for (let at = 0; at < token.length; at += 1) {
+      const other = ALPHABET[(ALPHABET.indexOf(token[at] ?? "") + 1 + random(63)) % 64] ?? "A";
+      const status = await statusOf(C, `<sip:${token.slice(0, at)}${other}${token.slice(at + 1)}@${core};lr>`, at + 1);
+      expect([403, 430], `position ${at}`).toContain(status);
+      // The key id stands in the first octet, so in the first two characters.
+      if (at >= 2) expect(status, `position ${at}`).toBe(403);
+      if (status === 403) forged += 1;
+    }
+    expect(forged).toBeGreaterThanOrEqual(token.length - 2);
+    await U.nothing();
+  });
+
+  test(`OB-5.2-1 OB-5.2-7 each beginning of a token and each longer form is refused, ${client}`, async () => {
+    const { U, C, core } = await cast({ client });
+    const token = tokenOf((await register(U, C)).at(0));
+    for (let length = 24; length < token.length; length += 1) {
+      expect(await statusOf(C, `<sip:${token.slice(0, length)}@${core};lr>`, length)).toBe(403);
+    }
+    for (const longer of [`${token}A`, `${token}AAAA`, token + token]) {
+      expect(await statusOf(C, `<sip:${longer}@${core};lr>`, 500)).toBe(403);
+    }
+    await U.nothing();
+  });
+
+  test(`OB-5.2-7 a token in the other letter case is another token, ${client}`, async () => {
+    const { U, C, core } = await cast({ client });
+    const token = tokenOf((await register(U, C)).at(0));
+    for (const cased of [token.toUpperCase(), token.toLowerCase()]) {
+      expect([403, 430]).toContain(await statusOf(C, `<sip:${cased}@${core};lr>`, 1));
+    }
+    await U.nothing();
+  });
+}
+
+test("OB-5.2-2 random tokens of the right length are never accepted", async () => {
+  const { U, C, core } = await cast({ client: "tcp" });
+  const token = tokenOf((await register(U, C)).at(0));
+  for (let at = 1; at <= 2_000; at += 1) {
+    // The key id is left right, so that it is the MAC that decides.
+    const guess = token.slice(0, 2) + randomBytes(24).toString("base64url").slice(0, token.length - 2);
+    expect(await statusOf(C, `<sip:${guess}@${core};lr>`, at)).toBe(403);
+  }
+  await U.nothing();
+});
+
+test("OB-5.2-7 garbage for a user part never delivers and never harms", async () => {
+  const { U, C, core } = await cast();
+  await register(U, C);
+  const users = ["a", "%00", "%zz", "%", "..", "a:b", "~".repeat(4_000), "A".repeat(4_000), "=".repeat(32), "%41".repeat(32), "ä".repeat(9)];
+  for (const [at, user] of users.entries()) {
+    const status = await statusOf(C, `<sip:${user}@${core};lr>`, at + 1);
+    expect([400, 403, 404, 414, 513], user.slice(0, 20)).toContain(status);
+  }
+  await U.nothing();
+});
+
+test("OB-5.1-8 a token fits a user part without escapes and is short", async () => {
+  for (const [client, host, longest] of [["tcp", "127.0.0.1", 64], ["udp", "127.0.0.1", 64], ["udp", "::1", 96], ["tcp", "::1", 96]] as const) {
+    const { U, C } = await cast({ client, host });
+    for (const value of await register(U, C)) {
+      expect(tokenOf(value)).toMatch(/^[A-Za-z0-9_-]+$/);
+      expect(tokenOf(value).length).toBeLessThanOrEqual(longest);
+    }
+  }
+});
+
+test("OB-12-5 SA-16 tokens, credentials and bodies stand in no log line", async () => {
+  const { SUT, U, C, core } = await cast({ client: "tcp" });
+  const path = await register(U, C);
+  const tokens = path.map(tokenOf);
+  await U.say("REGISTER sip:example.com SIP/2.0\nCall-ID: x\nAuthorization: Digest username=\"alice\", response=\"5ecre7\"\n\nbody5ecre7");
+  await C.request("REGISTER");
+  await C.say(`MESSAGE sip:U@192.0.2.1 SIP/2.0\nRoute: <sip:${tokens[0]?.slice(0, -2)}AA@${core};lr>\n\nbody5ecre7`);
+  await C.response(403);
+  await U.send("garbage 5ecre7\r\n\r\n");
+  await U.close();
+  await C.settle();
+  await C.say(`MESSAGE sip:U@192.0.2.1 SIP/2.0\nCSeq: 2 MESSAGE\nRoute: ${path.join(", ")}`);
+  const refused = await C.response(430);
+  for (const secret of [...tokens, "5ecre7"]) {
+    expect(SUT.output).not.toContain(secret);
+    if (secret !== "5ecre7") expect(refused.body).not.toContain(secret);
+  }
+});
+
+test("DET-22 a hundred forged tokens are told of, in a few lines", async () => {
+  const { SUT, U, C, core } = await cast();
+  const token = tokenOf((await register(U, C)).at(0));
+  const before = SUT.output.length;
+  for (let at = 1; at <= 100; at += 1) {
+    expect(await statusOf(C, `<sip:${token.slice(0, -3)}${at % 10}AA@${core};lr>`, at)).toBe(403);
+  }
+  await expect.poll(() => SUT.output.slice(before), { timeout: 5_000 }).toMatch(/forged/i);
+  expect(SUT.output.length - before).toBeLessThan(10_000);
+});

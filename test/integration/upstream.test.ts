@@ -1,0 +1,103 @@
+/** The upstream: several targets, dead ones, none at all (RFC 3263, RFC 3261 16.6 step 7). */
+import { expect, onTestFinished, test } from "vitest";
+import { type Cast, cast } from "../support/cast.js";
+import { freePort } from "../support/ports.js";
+import { CoreTcp } from "../support/core-tcp.js";
+import { Party } from "../support/party.js";
+
+/** One more core on a port of its own. */
+async function anotherCore(company: Cast, name: string, port: number): Promise<Party> {
+  const party = new Party(name, company.core, company.scene, company.company);
+  const [host = "", corePort = ""] = company.core.split(":");
+  const wire = await CoreTcp.open({ host, port: Number(corePort) }, party.receive, port, false);
+  onTestFinished(() => wire.close());
+  return party.attach(wire);
+}
+
+test("DNS-5 DNS-8 a dead first target is passed over for the second, and its branch differs", async () => {
+  const [dead, alive] = [await freePort(), await freePort()];
+  const upstream = [`sip:127.0.0.1:${dead};transport=tcp;priority=1`, `sip:127.0.0.1:${alive};transport=tcp;priority=2`];
+  const company = await cast({ client: "tcp", core: "tcp", settings: { SLUICE_UPSTREAM: upstream.join(",") } });
+  const second = await anotherCore(company, "second", alive);
+  const { U } = company;
+  await U.say("MESSAGE sip:bob@example.com SIP/2.0");
+  await second.request("MESSAGE");
+  await second.reply("200 OK");
+  await U.response(200);
+});
+
+test("DNS-8 a target that comes back is used again", async () => {
+  const port = await freePort();
+  const settings = { SLUICE_UPSTREAM: `sip:127.0.0.1:${port};transport=tcp`, SLUICE_UPSTREAM_PROBE_SECONDS: "1" };
+  const company = await cast({ client: "tcp", core: "tcp", settings });
+  const { U } = company;
+  await U.say("MESSAGE sip:bob@example.com SIP/2.0");
+  await U.response(503);
+  const late = await anotherCore(company, "late", port);
+  await expect
+    .poll(
+      async () => {
+        await U.say("MESSAGE sip:bob@example.com SIP/2.0");
+        const next = await Promise.race([U.next(), late.next()]);
+        return next.isResponse ? next.status : next.method;
+      },
+      { timeout: 15_000, interval: 300 },
+    )
+    .toBe("MESSAGE");
+});
+
+test("PX-16.9-1 TR-23 without a target that lives the answer is 503 with Retry-After, at once", async () => {
+  const port = await freePort();
+  const { U } = await cast({ client: "tcp", settings: { SLUICE_UPSTREAM: `sip:127.0.0.1:${port};transport=tcp` } });
+  await U.say("REGISTER sip:example.com SIP/2.0\nContact: <sip:U@192.0.2.1>");
+  const refused = await U.response(503, 2_000);
+  expect(Number(refused.header("Retry-After"))).toBeGreaterThan(0);
+});
+
+test("PX-16.9-1 without any upstream configured the answer is 503 with Retry-After", async () => {
+  const { U } = await cast({ settings: { SLUICE_UPSTREAM: "" } });
+  await U.say("INVITE sip:bob@example.com SIP/2.0\nContact: <sip:U@192.0.2.1>");
+  const refused = await U.response(503);
+  expect(Number(refused.header("Retry-After"))).toBeGreaterThan(0);
+});
+
+test("DNS-1 DNS-2 a numeric target needs no DNS, and its transport is what the URI says", async () => {
+  for (const core of ["udp", "tcp"] as const) {
+    const { U, C } = await cast({ core });
+    await U.say("MESSAGE sip:bob@example.com SIP/2.0");
+    await C.request("MESSAGE");
+    expect(C.last.transport).toBe(core);
+  }
+});
+
+test("DNS-9 a name is resolved to its addresses", async () => {
+  const port = await freePort();
+  const company = await cast({ core: "tcp", settings: { SLUICE_UPSTREAM: `sip:localhost:${port};transport=tcp` } });
+  const named = await anotherCore(company, "named", port);
+  await expect
+    .poll(
+      async () => {
+        await company.U.say("MESSAGE sip:bob@example.com SIP/2.0");
+        const next = await Promise.race([company.U.next(), named.next()]);
+        return next.method;
+      },
+      { timeout: 10_000, interval: 300 },
+    )
+    .toBe("MESSAGE");
+});
+
+test("DNS-11 names that a client writes are never looked up and never sent to", async () => {
+  const { U, C } = await cast();
+  await U.say("INVITE sip:bob@host.invalid SIP/2.0\nContact: <sip:U@df7jal23ls0d.invalid;ob>");
+  await C.request("INVITE");
+  await U.say("INVITE sip:bob@example.com SIP/2.0\nCSeq: 2 INVITE\nRoute: <sip:host.invalid;lr>");
+  await U.response(403, 1_000);
+});
+
+test("OB-8-9 nobody is sent a STUN request", async () => {
+  const { U, C } = await cast({ settings: { SLUICE_FLOW_TIMER: "30" } });
+  await U.say("MESSAGE sip:bob@example.com SIP/2.0");
+  await C.request("MESSAGE");
+  await U.nothing(500);
+  await C.nothing(500);
+});

@@ -1,0 +1,38 @@
+/** What baresip reads at its start: a configuration without devices, and an account that uses outbound. */
+import type { Transport } from "../../support/wire.js";
+
+export interface Account {
+  readonly user: string;
+  /** host:port of the edge */
+  readonly edge: string;
+  /** One flow for each, with reg-ids from 1. */
+  readonly transports: readonly Transport[];
+  /** Lets calls ring; otherwise they are answered at once. */
+  readonly ringing?: boolean;
+}
+
+/** The aubridge module is sound card and loudspeaker in one: what a call says, it hears. */
+export function configurationFile(user: string, controlPort: number): string {
+  return `
+sip_listen 127.0.0.1:0
+net_interface 127.0.0.1
+audio_source aubridge,${user}
+audio_player aubridge,${user}
+audio_alert aubridge,${user}-alert
+audio_path /nonexistent
+rtcp_mux no
+ctrl_tcp_listen 127.0.0.1:${controlPort}
+module_path /usr/lib/baresip/modules
+module g711.so
+module aubridge.so
+module_tmp uuid.so
+module_tmp account.so
+module_app menu.so
+module_app ctrl_tcp.so
+`;
+}
+
+export function accountFile({ user, edge, transports, ringing = false }: Account): string {
+  const proxies = transports.map((transport, at) => `outbound${at === 0 ? "" : at + 1}="sip:${edge};transport=${transport}"`);
+  return `<sip:${user}@example.com>;${proxies.join(";")};sipnat=outbound;regint=60;answermode=${ringing ? "manual" : "auto"};audio_codecs=pcmu\n`;
+}

@@ -1,0 +1,122 @@
+/** Debian's Kamailio as the registrar and home proxy behind the edge. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { PATIENCE } from "../../support/mailbox.js";
+import { freePort } from "../../support/ports.js";
+import { splitList } from "../../support/sip-message.js";
+import { Program } from "./program.js";
+import { peerPath } from "./peers.js";
+
+const CONFIGURATION = fileURLToPath(new URL("../kamailio/registrar.cfg", import.meta.url));
+const HOST = "127.0.0.1";
+
+export interface Binding {
+  readonly user: string;
+  readonly contact: string;
+  readonly path: readonly string[];
+  readonly instance: string;
+  readonly regId: number;
+}
+
+/** What usrloc tells of a contact; it leaves out or empties what a client did not send. */
+interface DumpedContact {
+  readonly Address: string;
+  readonly Path?: string;
+  readonly Instance?: string;
+  readonly "Reg-Id"?: number;
+}
+
+interface Dump {
+  readonly Domains: readonly {
+    readonly Domain: {
+      readonly AoRs: readonly {
+        readonly Info: { readonly AoR: string; readonly Contacts: readonly { readonly Contact: DumpedContact }[] };
+      }[];
+    };
+  }[];
+}
+
+export class Kamailio {
+  readonly port: number;
+  readonly #folder: string;
+  readonly #program: Program;
+
+  private constructor(port: number, recordRoute: boolean) {
+    this.port = port;
+    const program = peerPath("kamailio");
+    this.#folder = mkdtempSync(join(tmpdir(), "sluice-kamailio-"));
+    const listeners = ["udp", "tcp"].flatMap((transport) => ["-l", `${transport}:${HOST}:${port}`]);
+    const memory = ["-m", "64", "-M", "8"];
+    const runtime = ["-Y", this.#folder, "-P", join(this.#folder, "pid"), "-w", this.#folder];
+    const defines = recordRoute ? [] : ["-A", "WITHOUT_RECORD_ROUTE"];
+    // In the foreground, with its log on stderr.
+    const args = ["-f", CONFIGURATION, "-DD", "-E", ...listeners, ...memory, ...runtime, ...defines];
+    this.#program = new Program("kamailio", program, args, this.#folder);
+  }
+
+  /** Without `recordRoute` it is in no dialog: the requests within go from edge to edge. */
+  static async start(recordRoute = true): Promise<Kamailio> {
+    const kamailio = new Kamailio(await freePort(HOST), recordRoute);
+    try {
+      await kamailio.#program.until("its RPC interface", () => kamailio.#call("core.version").catch(() => undefined), 4 * PATIENCE);
+    } catch (error) {
+      await kamailio.stop();
+      throw error;
+    }
+    return kamailio;
+  }
+
+  get at(): string {
+    return `${HOST}:${this.port}`;
+  }
+
+  get output(): string {
+    return this.#program.output;
+  }
+
+  async bindings(): Promise<readonly Binding[]> {
+    const dump = (await this.#call("ul.dump")) as Dump;
+    return dump.Domains.flatMap(({ Domain }) =>
+      Domain.AoRs.flatMap(({ Info }) => Info.Contacts.map(({ Contact }) => readBinding(Info.AoR, Contact))),
+    );
+  }
+
+  /** The bindings of these users as soon as there are `count` of them. */
+  async registered(users: readonly string[], count = users.length): Promise<readonly Binding[]> {
+    const probe = async (): Promise<readonly Binding[] | undefined> => {
+      const found = (await this.bindings()).filter(({ user }) => users.includes(user));
+      return found.length === count ? found : undefined;
+    };
+    return this.#program.until(`${count} bindings of ${users.join(", ")}`, probe, 2 * PATIENCE);
+  }
+
+  /** The Path of the only binding of `user`, top first: the Route to it. */
+  async pathTo(user: string): Promise<readonly string[]> {
+    const [binding] = await this.registered([user]);
+    return binding?.path ?? [];
+  }
+
+  async stop(): Promise<void> {
+    await this.#program.stop();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #call(method: string): Promise<unknown> {
+    const answer = await fetch(`http://${this.at}/RPC`, {
+      method: "POST",
+      // One connection a call: Kamailio does not say when it closes an idle one.
+      headers: { connection: "close", "content-type": "application/json" },
+      body: JSON.stringify({ jsonrpc: "2.0", id: 1, method }),
+    });
+    const { result } = (await answer.json()) as { result?: unknown };
+    if (result === undefined) throw new Error(`kamailio does not answer ${method}`);
+    return result;
+  }
+}
+
+function readBinding(user: string, contact: DumpedContact): Binding {
+  const path = contact.Path === undefined || contact.Path === "" || contact.Path === "[not set]" ? [] : splitList(contact.Path);
+  return { user, contact: contact.Address, path, instance: contact.Instance ?? "", regId: contact["Reg-Id"] ?? 0 };
+}

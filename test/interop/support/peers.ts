@@ -1,0 +1,47 @@
+/** The real peers and where they come from: a test that lacks one says how to install it, and only CI insists on it. */
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+import { type TestAPI, test } from "vitest";
+
+const PACKAGES = {
+  kamailio: "kamailio kamailio-outbound-modules",
+  sipp: "sip-tester",
+  sipsak: "sipsak",
+  baresip: "baresip-core",
+} as const;
+
+export type Peer = keyof typeof PACKAGES;
+
+/** `test`, or with a peer missing one that is skipped; with CI=true it runs, and fails at the peer that it lacks. */
+export function testWith(...peers: readonly Peer[]): TestAPI {
+  const missing = peers.filter((peer) => findPeer(peer) === undefined);
+  if (missing.length === 0 || process.env["CI"] === "true") return test;
+  console.warn(missing.map(howToInstall).join("\n"));
+  return test.skip as TestAPI;
+}
+
+/** The program's path; throws with the line that installs it. */
+export function peerPath(peer: Peer): string {
+  const path = findPeer(peer);
+  if (path === undefined) throw new Error(howToInstall(peer));
+  return path;
+}
+
+function findPeer(peer: Peer): string | undefined {
+  // Debian keeps servers where an ordinary user's PATH does not lead.
+  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin"];
+  return folders.map((folder) => join(folder, peer)).find(isExecutable);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function howToInstall(peer: Peer): string {
+  return `${peer} is missing: apt-get install -y ${PACKAGES[peer]}`;
+}

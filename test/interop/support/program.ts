@@ -1,0 +1,65 @@
+/** A peer's process: what it writes is kept, and it is ended by its own id when the test is over. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+
+export interface Exit {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+export class Program {
+  readonly #process: ChildProcess;
+  readonly #exited: Promise<void>;
+  readonly #name: string;
+  #output = "";
+
+  constructor(name: string, command: string, args: readonly string[], cwd: string) {
+    this.#name = name;
+    this.#process = spawn(command, args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
+    const collect = (bytes: Buffer): void => {
+      this.#output += bytes.toString("latin1");
+    };
+    this.#process.stdout?.on("data", collect);
+    this.#process.stderr?.on("data", collect);
+    this.#exited = once(this.#process, "close").then(() => undefined);
+  }
+
+  get output(): string {
+    return this.#output;
+  }
+
+  get isRunning(): boolean {
+    return this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  /** Its end by itself. */
+  async exit(): Promise<Exit> {
+    await this.#exited;
+    return { code: this.#process.exitCode, output: this.#output };
+  }
+
+  /** SIGTERM, and SIGKILL when it has not heeded that in `patience` ms. */
+  async stop(patience = 3_000): Promise<void> {
+    if (this.isRunning) this.#process.kill("SIGTERM");
+    const late = sleep(patience, "late", { ref: false });
+    if ((await Promise.race([this.#exited, late])) === "late") await this.kill();
+  }
+
+  /** As a crash does it. */
+  async kill(): Promise<void> {
+    this.#process.kill("SIGKILL");
+    await this.#exited;
+  }
+
+  /** Waits until `probe` gives something, while the program runs. */
+  async until<T>(what: string, probe: () => Promise<T | undefined> | T | undefined, timeout: number): Promise<T> {
+    const deadline = Date.now() + timeout;
+    while (Date.now() < deadline && this.isRunning) {
+      const found = await probe();
+      if (found !== undefined) return found;
+      await sleep(25);
+    }
+    throw new Error(`${this.#name}: ${what} did not come\n${this.#output.slice(-4_000)}`);
+  }
+}

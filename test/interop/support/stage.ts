@@ -1,0 +1,77 @@
+/** An edge with Kamailio behind it, and the peers that a test brings; all of them leave with it. */
+import { Edge, type Settings } from "../../support/edge.js";
+import { freePort } from "../../support/ports.js";
+import { Party } from "../../support/party.js";
+import { UdpSocket } from "../../support/udp-socket.js";
+import type { Transport } from "../../support/wire.js";
+import { Kamailio } from "./kamailio.js";
+
+const HOST = "127.0.0.1";
+
+export interface Scenery {
+  readonly settings?: Settings;
+  /** Between edge and registrar. */
+  readonly core?: Transport;
+  readonly recordRoute?: boolean;
+}
+
+interface Stoppable {
+  stop(): Promise<void>;
+}
+
+export class Stage {
+  edge!: Edge;
+  registrar!: Kamailio;
+  /** host:port of the client side and of the core side. */
+  client = "";
+  core = "";
+  readonly #scenery: Scenery;
+  readonly #started: Stoppable[] = [];
+  #isOpen = false;
+
+  constructor(scenery: Scenery = {}) {
+    this.#scenery = scenery;
+  }
+
+  async open(): Promise<void> {
+    const { core = "udp", recordRoute, settings } = this.#scenery;
+    this.registrar = this.with(await Kamailio.start(recordRoute));
+    this.client = `${HOST}:${await freePort(HOST)}`;
+    this.core = `${HOST}:${await freePort(HOST)}`;
+    const both = (at: string): string => `udp:${at},tcp:${at}`;
+    this.edge = this.with(
+      await Edge.start({
+        SLUICE_LISTEN: both(this.client),
+        SLUICE_CORE_LISTEN: both(this.core),
+        SLUICE_UPSTREAM: `sip:${this.registrar.at};transport=${core}`,
+        ...settings,
+      }),
+    );
+    this.#isOpen = true;
+  }
+
+  /** Somebody of the core who talks to `target` over UDP: to the edge's core side, or to the registrar. */
+  async coreParty(target: "edge" | "registrar"): Promise<Party> {
+    const at = target === "edge" ? this.core : this.registrar.at;
+    const party = new Party("C", at, "interop", new Set());
+    const port = Number(at.slice(at.lastIndexOf(":") + 1));
+    const socket = await UdpSocket.open({ host: HOST, port }, party.receive);
+    this.#started.push({ stop: () => socket.close() });
+    return party.attach(socket);
+  }
+
+  /** Stops `peer` when the stage closes. */
+  with<T extends Stoppable>(peer: T): T {
+    this.#started.push(peer);
+    return peer;
+  }
+
+  /** Stops everybody, the last one first; throws when the edge is not alive and well in the end. */
+  async close(): Promise<void> {
+    try {
+      if (this.#isOpen) await this.edge.expectHealthy();
+    } finally {
+      for (const peer of this.#started.reverse()) await peer.stop();
+    }
+  }
+}

@@ -1,0 +1,143 @@
+/** Brings the parties of a test together around an edge: SUT, U, U2, C and A of the requirements' vocabulary. */
+import { onTestFinished } from "vitest";
+import { Edge, type Settings } from "./edge.js";
+import { freePort, hostPort } from "./ports.js";
+import type { Splitter, Transport } from "./wire.js";
+import { CoreTcp } from "./core-tcp.js";
+import { Party } from "./party.js";
+import { TcpConnection } from "./tcp-connection.js";
+import { UdpSocket } from "./udp-socket.js";
+
+export interface Scenery {
+  readonly client?: Transport;
+  readonly core?: Transport;
+  readonly host?: string;
+  /** One set of listeners for both sides: the core is known by its address. */
+  readonly shared?: boolean;
+  readonly settings?: Settings;
+  readonly split?: Splitter | undefined;
+}
+
+let scenes = 0;
+
+export class Cast {
+  readonly company = new Set<Party>();
+  scene = "";
+  SUT!: Edge;
+  U!: Party;
+  U2!: Party;
+  C!: Party;
+  A!: Party;
+  /** host:port of the client side and of the core side. */
+  client = "";
+  core = "";
+  readonly host: string;
+  readonly scenery: Scenery;
+  #clientPort = 0;
+  #corePort = 0;
+
+  private constructor(scenery: Scenery) {
+    this.scenery = scenery;
+    this.host = scenery.host ?? "127.0.0.1";
+  }
+
+  /** Starts an edge and its upstream C; the others come with `enter`. */
+  static async assemble(scenery: Scenery): Promise<Cast> {
+    const cast = new Cast(scenery);
+    await cast.#start();
+    return cast;
+  }
+
+  get transport(): Transport {
+    return this.scenery.client ?? "udp";
+  }
+
+  /** A new scene: new clients, and C forgets what it was sent before. */
+  async enter(): Promise<void> {
+    scenes += 1;
+    this.scene = `scene-${scenes}`;
+    this.C.scene = this.scene;
+    this.C.forget();
+    this.U = await this.newClient("U");
+    this.U2 = await this.newClient("U2");
+    this.A = await this.newCaller("A");
+  }
+
+  /** The clients leave; C and the edge stay for the next scene. */
+  async exit(): Promise<void> {
+    const leaving = [...this.company].filter((party) => party !== this.C);
+    for (const party of leaving) party.leave();
+    await Promise.all(leaving.map((party) => party.close()));
+  }
+
+  async end(): Promise<void> {
+    await this.exit();
+    await this.SUT.stop();
+    await this.C.close();
+  }
+
+  async newClient(name: string, transport = this.transport, localPort = 0): Promise<Party> {
+    const party = new Party(name, this.client, this.scene, this.company);
+    return party.attach(await this.dial(party, this.#clientPort, transport, localPort));
+  }
+
+  /** Somebody on the core side who is not the upstream. */
+  async newCaller(name: string, transport: Transport = this.scenery.core ?? "udp"): Promise<Party> {
+    const party = new Party(name, this.core, this.scene, this.company);
+    return party.attach(await this.dial(party, this.#corePort, transport, 0));
+  }
+
+  /** The same party on a new connection or port. */
+  async reconnect(party: Party, localPort = 0): Promise<void> {
+    party.attach(await this.dial(party, this.#clientPort, party.transport, localPort));
+  }
+
+  dial(party: Party, port: number, transport: Transport, localPort: number): Promise<UdpSocket | TcpConnection> {
+    const target = { host: this.host, port };
+    if (transport === "udp") return UdpSocket.open(target, party.receive, { localPort });
+    return TcpConnection.open(target, party.receive, { localPort, split: this.scenery.split });
+  }
+
+  async #start(): Promise<void> {
+    const { host, scenery } = this;
+    const core = scenery.core ?? "udp";
+    this.#clientPort = await freePort(host);
+    this.#corePort = scenery.shared ? this.#clientPort : await freePort(host);
+    const upstreamPort = await freePort(host);
+    this.client = hostPort(host, this.#clientPort);
+    this.core = hostPort(host, this.#corePort);
+    const upstream = hostPort(host, upstreamPort);
+    this.C = new Party("C", this.core, this.scene, this.company);
+    const target = { host, port: this.#corePort };
+    const wire =
+      core === "udp"
+        ? await UdpSocket.open(target, this.C.receive, { localPort: upstreamPort })
+        : await CoreTcp.open(target, this.C.receive, upstreamPort, scenery.shared ?? false);
+    if (wire instanceof CoreTcp) wire.split = scenery.split;
+    this.C.attach(wire);
+    const both = (at: string): string => `udp:${at},tcp:${at}`;
+    this.SUT = await Edge.start({
+      SLUICE_LISTEN: both(this.client),
+      ...(scenery.shared ? {} : { SLUICE_CORE_LISTEN: both(this.core) }),
+      SLUICE_UPSTREAM: `sip:${upstream}${core === "tcp" ? ";transport=tcp" : ""}`,
+      ...scenery.settings,
+    });
+  }
+}
+
+/**
+ * A whole cast for one test, which ends with it: the edge must still be alive and answer then. A concurrent test hands in
+ * its own `onTestFinished`.
+ */
+export async function cast(scenery: Scenery = {}, atEnd: typeof onTestFinished = onTestFinished): Promise<Cast> {
+  const company = await Cast.assemble(scenery);
+  atEnd(async () => {
+    try {
+      await company.SUT.expectHealthy();
+    } finally {
+      await company.end();
+    }
+  });
+  await company.enter();
+  return company;
+}

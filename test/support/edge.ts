@@ -1,0 +1,177 @@
+/** The edge under test: the compiled program in a process of its own. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { Mailbox } from "./mailbox.js";
+import { TcpConnection } from "./tcp-connection.js";
+import { UdpSocket } from "./udp-socket.js";
+import { type Sender, complete } from "./sip-text.js";
+
+const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
+const START_DEADLINE = 20_000;
+
+export type Settings = Readonly<Record<string, string>>;
+
+export class Edge {
+  readonly stateDir: string;
+  #process: ChildProcess;
+  readonly settings: Settings;
+  #output = "";
+  #stopped = false;
+
+  private constructor(settings: Settings) {
+    this.settings = settings;
+    if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: run the build first`);
+    this.stateDir = mkdtempSync(join(tmpdir(), "sluice-test-"));
+    this.#process = this.#spawn();
+  }
+
+  /** Starts it and waits until an OPTIONS to itself is answered with 200. */
+  static async start(settings: Settings): Promise<Edge> {
+    const edge = new Edge(settings);
+    await edge.#ready();
+    return edge;
+  }
+
+  /** Starts it without waiting, for settings with which it should not come up. */
+  static launch(settings: Settings): Edge {
+    return new Edge(settings);
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
+  /** Everything that it has written to stdout and stderr. */
+  get output(): string {
+    return this.#output;
+  }
+
+  get isRunning(): boolean {
+    return this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  get exitCode(): number | null {
+    return this.#process.exitCode;
+  }
+
+  /** Tells the edge to end; the test sees to the rest. */
+  terminate(): void {
+    this.#stopped = true;
+    this.signal("SIGTERM");
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#process.kill(name);
+  }
+
+  async exited(): Promise<number | null> {
+    if (this.isRunning) await once(this.#process, "exit");
+    return this.#process.exitCode;
+  }
+
+  /** As an operator stops it: SIGTERM, and SIGKILL when it does not heed that. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    if (this.isRunning) {
+      this.signal("SIGTERM");
+      const late = sleep(10_000, "late", { ref: false });
+      if ((await Promise.race([this.exited(), late])) === "late") await this.kill();
+    }
+    rmSync(this.stateDir, { recursive: true, force: true });
+  }
+
+  /** As a crash does it. */
+  async kill(): Promise<void> {
+    this.#stopped = true;
+    this.signal("SIGKILL");
+    await this.exited();
+  }
+
+  /** Starts again with the same settings and the same state folder. */
+  async restart(): Promise<void> {
+    if (this.isRunning) await this.kill();
+    this.#stopped = false;
+    this.#process = this.#spawn();
+    await this.#ready();
+  }
+
+  /** One OPTIONS to each client-side listener; throws when one stays silent. An edge that a test has stopped is left alone. */
+  async expectHealthy(): Promise<void> {
+    if (this.#stopped) return;
+    if (!this.isRunning) throw new Error(`the edge has ended:\n${this.#output}`);
+    for (const listener of listeners(this.settings["SLUICE_LISTEN"] ?? "")) {
+      if (!(await answers(listener))) throw new Error(`${JSON.stringify(listener)} does not answer:\n${this.#output}`);
+    }
+  }
+
+  #spawn(): ChildProcess {
+    const child = spawn(process.execPath, [MAIN], {
+      env: {
+        PATH: process.env["PATH"],
+        SLUICE_MODE: "edge",
+        SLUICE_SHARDS: "1",
+        SLUICE_STATE_DIR: this.stateDir,
+        SLUICE_DRAIN_SECONDS: "1",
+        ...this.settings,
+      },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const collect = (bytes: Buffer): void => {
+      this.#output += bytes.toString();
+    };
+    child.stdout.on("data", collect);
+    child.stderr.on("data", collect);
+    return child;
+  }
+
+  async #ready(): Promise<void> {
+    const deadline = Date.now() + START_DEADLINE;
+    const [listener] = listeners(this.settings["SLUICE_LISTEN"] ?? "");
+    if (!listener) throw new Error("an edge under test needs SLUICE_LISTEN");
+    while (Date.now() < deadline && this.isRunning) {
+      if (await answers(listener, 200)) return;
+      await sleep(20);
+    }
+    const { output } = this;
+    await this.stop();
+    throw new Error(`the edge did not come up:\n${output}`);
+  }
+}
+
+interface Listener {
+  readonly transport: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+function listeners(setting: string): Listener[] {
+  return [...setting.matchAll(/(udp|tcp):(\[[^\]]*\]|[^:,]*):(\d+)/g)].map(([, transport = "", host = "", port]) => ({
+    transport,
+    host: host.replace(/[[\]]/g, ""),
+    port: Number(port),
+  }));
+}
+
+async function answers(listener: Listener, timeout = 2_000): Promise<boolean> {
+  const inbox = new Mailbox<string>();
+  const receive = ({ text }: { text: string }): void => inbox.put(text);
+  try {
+    const open = listener.transport === "udp" ? UdpSocket.open(listener, receive) : TcpConnection.open(listener, receive);
+    const socket = await open;
+    try {
+      const uri = listener.host.includes(":") ? `[${listener.host}]` : listener.host;
+      const sender: Sender = { name: "health", at: socket.at, transport: socket.transport, scene: "health" };
+      await socket.send(complete(`OPTIONS sip:${uri}:${listener.port} SIP/2.0`, sender));
+      return (await inbox.take("health", timeout)).startsWith("SIP/2.0 200");
+    } finally {
+      await socket.close();
+    }
+  } catch {
+    return false;
+  }
+}

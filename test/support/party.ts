@@ -1,0 +1,158 @@
+/** Someone in a test: U and U2 are clients, C is the core, A a caller on the core side. It talks to the edge and reads what comes. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Incoming, Transport, Wire } from "./wire.js";
+import { Mailbox, PATIENCE } from "./mailbox.js";
+import { type Sender, complete, exactly, responseTo } from "./sip-text.js";
+import { PONG } from "./stream-framer.js";
+import { SipMessage } from "./sip-message.js";
+
+/** What the edge may still have in its hands when it has answered the OPTIONS that follow. */
+const GRACE = 30;
+
+export interface Received extends Incoming {
+  readonly message: SipMessage;
+}
+
+export class Party implements Sender {
+  readonly #inbox = new Mailbox<Received>();
+  readonly #settled = new Mailbox<Received>();
+  #wire: Wire | undefined;
+  #last: Received | undefined;
+  /** What was sent last, octet by octet. */
+  sent = "";
+  readonly name: string;
+  /** host:port of the edge, as this party sees it. */
+  readonly edge: string;
+  scene: string;
+  readonly #company: Set<Party>;
+
+  constructor(name: string, edge: string, scene: string, company: Set<Party>) {
+    this.name = name;
+    this.edge = edge;
+    this.scene = scene;
+    this.#company = company;
+    company.add(this);
+  }
+
+  /** The callback that a wire needs before there is one. */
+  readonly receive = (incoming: Incoming): void => {
+    const received: Received = { ...incoming, message: new SipMessage(incoming.text) };
+    const { message } = received;
+    const callId = message.header("Call-ID");
+    if (message.isResponse && callId.startsWith("settle-")) this.#settled.put(received);
+    else if (isProbe(message)) void received.answer(responseTo(message, "200 OK", this.name));
+    else if (!isOfAnotherScene(callId, this.scene)) this.#inbox.put(received);
+  };
+
+  attach(wire: Wire): this {
+    this.#wire = wire;
+    return this;
+  }
+
+  get wire(): Wire {
+    if (!this.#wire) throw new Error(`${this.name} has no socket`);
+    return this.#wire;
+  }
+
+  get transport(): Transport {
+    return this.wire.transport;
+  }
+
+  get at(): string {
+    return this.wire.at;
+  }
+
+  /** The last message that `next` gave. */
+  get last(): Received {
+    if (!this.#last) throw new Error(`${this.name} has received nothing yet`);
+    return this.#last;
+  }
+
+  /** Sends a message that is completed: `INVITE sip:bob@example.com SIP/2.0` alone is enough. */
+  async say(text: string): Promise<SipMessage> {
+    await this.send(complete(text, this));
+    return new SipMessage(this.sent);
+  }
+
+  /** Sends the text as it stands, with CRLF for its line ends. */
+  exactly(text: string): Promise<void> {
+    return this.send(exactly(text));
+  }
+
+  /** Sends octets. */
+  send(octets: string): Promise<void> {
+    this.sent = octets;
+    return this.wire.send(octets);
+  }
+
+  /** Answers the last request received, or the one given, the way it came. */
+  async reply(status: string, extra = "", request: Received = this.last): Promise<SipMessage> {
+    this.sent = responseTo(request.message, status, this.name, extra);
+    await request.answer(this.sent);
+    return new SipMessage(this.sent);
+  }
+
+  /** The next message or pong; 100 Trying is hop by hop and no test's matter unless it asks. */
+  async next(timeout = PATIENCE, with100 = false): Promise<SipMessage> {
+    let received = await this.#inbox.take(this.name, timeout);
+    while (!with100 && received.message.status === 100) received = await this.#inbox.take(this.name, timeout);
+    this.#last = received;
+    return received.message;
+  }
+
+  async request(method: string, timeout = PATIENCE): Promise<SipMessage> {
+    const message = await this.next(timeout);
+    if (message.isResponse || message.method !== method) {
+      throw new Error(`${this.name} expected ${method} and got:\n${message.text}`);
+    }
+    return message;
+  }
+
+  async response(status: number, timeout = PATIENCE): Promise<SipMessage> {
+    const message = await this.next(timeout, status === 100);
+    if (message.status !== status) throw new Error(`${this.name} expected ${status} and got:\n${message.text}`);
+    return message;
+  }
+
+  async pong(): Promise<void> {
+    const message = await this.next();
+    if (message.text !== PONG) throw new Error(`${this.name} expected a pong and got:\n${message.text}`);
+  }
+
+  /** Asserts that nothing waits for this party once the edge has worked off what everybody sent. */
+  async nothing(wait = GRACE): Promise<void> {
+    await Promise.all([...this.#company].map((party) => party.settle()));
+    await sleep(wait);
+    const texts = this.#inbox.peek().filter(({ message }) => message.status !== 100).map(({ text }) => text);
+    if (texts.length > 0) throw new Error(`${this.name} expected nothing and got:\n${texts.join("\n")}`);
+  }
+
+  /** Returns when the edge has worked off what this party sent before: its OPTIONS is answered. */
+  async settle(): Promise<void> {
+    if (!this.#wire?.isOpen) return;
+    await this.wire.send(complete(`OPTIONS sip:${this.edge} SIP/2.0\nCall-ID: settle-${this.name}`, this));
+    await this.#settled.take(`${this.name}, OPTIONS to the edge`);
+  }
+
+  forget(): void {
+    this.#inbox.clear();
+    this.#last = undefined;
+  }
+
+  async close(): Promise<void> {
+    await this.#wire?.close();
+  }
+
+  leave(): void {
+    this.#company.delete(this);
+  }
+}
+
+/** The edge asks its upstream whether it lives: an OPTIONS of its own, so with one Via. */
+function isProbe(message: SipMessage): boolean {
+  return message.method === "OPTIONS" && !message.isResponse && message.all("Via").length === 1;
+}
+
+function isOfAnotherScene(callId: string, scene: string): boolean {
+  return /@scene-\d+$/.test(callId) && !callId.endsWith(`@${scene}`);
+}

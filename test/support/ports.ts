@@ -1,0 +1,38 @@
+/** Free ports for listeners under test, below the kernel's ephemeral range so that no outgoing connection takes them. */
+import { createSocket } from "node:dgram";
+import { createServer } from "node:net";
+
+const FIRST = 20_000;
+const COUNT = 12_000;
+// Test files run in processes of their own: each begins somewhere else, so two of them seldom try the same port.
+let next = (process.pid * 97) % COUNT;
+
+export async function freePort(host = "127.0.0.1"): Promise<number> {
+  for (let tries = 0; tries < COUNT; tries += 1) {
+    next = (next + 1) % COUNT;
+    const port = FIRST + next;
+    if ((await tcpIsFree(host, port)) && (await udpIsFree(host, port))) return port;
+  }
+  throw new Error(`no free port on ${host}`);
+}
+
+/** `127.0.0.1:5060` or `[::1]:5060`, as sent-by and URIs write it. */
+export function hostPort(host: string, port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function tcpIsFree(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}
+
+function udpIsFree(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
+    socket.once("error", () => resolve(false));
+    socket.bind({ address: host, port, exclusive: true }, () => socket.close(() => resolve(true)));
+  });
+}

@@ -1,0 +1,101 @@
+/** A TCP connection of a test party: framed when read, written in pieces when a splitter says so. */
+import { once } from "node:events";
+import { type Socket, connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Incoming, Splitter, Wire } from "./wire.js";
+import { PATIENCE } from "./mailbox.js";
+import { StreamFramer } from "./stream-framer.js";
+import { hostPort } from "./ports.js";
+
+export class TcpConnection implements Wire {
+  readonly transport = "tcp";
+  readonly at: string;
+  readonly port: number;
+  /** Settled when the other side has closed, or we have. */
+  readonly closed: Promise<void>;
+  readonly #socket: Socket;
+  readonly #framer = new StreamFramer();
+  readonly #split: Splitter | undefined;
+
+  constructor(socket: Socket, receive: (incoming: Incoming) => void, split?: Splitter) {
+    this.#socket = socket;
+    this.#split = split;
+    this.at = hostPort(socket.localAddress ?? "", socket.localPort ?? 0);
+    this.port = socket.localPort ?? 0;
+    const from = hostPort(socket.remoteAddress ?? "", socket.remotePort ?? 0);
+    const answer = (text: string): Promise<void> => this.send(text);
+    socket.setNoDelay(true);
+    // A reset is an ordinary end of a connection here; `closed` tells of both.
+    socket.on("error", () => undefined);
+    socket.on("data", (bytes) => {
+      for (const text of this.#framer.push(bytes)) receive({ text, from, transport: "tcp", answer });
+    });
+    this.closed = new Promise((resolve) => socket.once("close", () => resolve()));
+  }
+
+  static async open(
+    target: { host: string; port: number },
+    receive: (incoming: Incoming) => void,
+    options: { readonly localPort?: number; readonly split?: Splitter | undefined } = {},
+  ): Promise<TcpConnection> {
+    const localPort = options.localPort ?? 0;
+    const socket = connect({ ...target, ...(localPort > 0 ? { localPort, localAddress: target.host } : {}) });
+    await once(socket, "connect");
+    return new TcpConnection(socket, receive, options.split);
+  }
+
+  get isOpen(): boolean {
+    return !this.#socket.destroyed;
+  }
+
+  /** What came and is no whole message yet. */
+  get unfinished(): string {
+    return this.#framer.unfinished;
+  }
+
+  async send(text: string): Promise<void> {
+    const pieces = this.#split?.(text) ?? [text];
+    for (const [index, piece] of pieces.entries()) {
+      // Without a pause the kernel would join the pieces again before the edge reads them.
+      if (index > 0) await sleep(1);
+      await this.#write(piece);
+    }
+  }
+
+  /** No more bytes from us; what the other side still sends is read. */
+  finish(): void {
+    this.#socket.end();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  async close(): Promise<void> {
+    this.#socket.destroy();
+    await this.closed;
+  }
+
+  /** With RST instead of FIN, which also frees the port at once. */
+  async reset(): Promise<void> {
+    this.#socket.resetAndDestroy();
+    await this.closed;
+  }
+
+  /** Throws when the other side leaves the connection open. */
+  async expectClosed(timeout = PATIENCE): Promise<void> {
+    const deadline = sleep(timeout, "open", { ref: false });
+    if ((await Promise.race([this.closed, deadline])) === "open") throw new Error(`not closed within ${timeout} ms`);
+  }
+
+  #write(piece: string): Promise<void> {
+    return new Promise((resolve) => {
+      // Writing to a connection that the edge has closed is part of some tests; those look at `closed`.
+      this.#socket.write(Buffer.from(piece, "latin1"), () => resolve());
+    });
+  }
+}

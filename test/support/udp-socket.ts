@@ -1,0 +1,66 @@
+/** A UDP socket of a test party, aimed at one port of the edge. */
+import { type Socket, createSocket } from "node:dgram";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import type { Incoming, Wire } from "./wire.js";
+import { hostPort } from "./ports.js";
+
+export class UdpSocket implements Wire {
+  readonly transport = "udp";
+  readonly #socket: Socket;
+  readonly #target: { readonly host: string; readonly port: number };
+  #open = true;
+
+  private constructor(socket: Socket, target: { host: string; port: number }) {
+    this.#socket = socket;
+    this.#target = target;
+  }
+
+  static async open(
+    target: { host: string; port: number },
+    receive: (incoming: Incoming) => void,
+    options: { readonly localPort?: number } = {},
+  ): Promise<UdpSocket> {
+    const socket = createSocket(target.host.includes(":") ? "udp6" : "udp4");
+    const udp = new UdpSocket(socket, target);
+    socket.on("message", (bytes, from) => {
+      const answer = (text: string): Promise<void> => udp.#sendTo(text, from.address, from.port);
+      receive({ text: bytes.toString("latin1"), from: hostPort(from.address, from.port), transport: "udp", answer });
+    });
+    socket.bind(options.localPort ?? 0, target.host);
+    await once(socket, "listening");
+    return udp;
+  }
+
+  get port(): number {
+    return this.#address.port;
+  }
+
+  get at(): string {
+    return hostPort(this.#address.address, this.#address.port);
+  }
+
+  get isOpen(): boolean {
+    return this.#open;
+  }
+
+  send(text: string): Promise<void> {
+    return this.#sendTo(text, this.#target.host, this.#target.port);
+  }
+
+  close(): Promise<void> {
+    if (!this.#open) return Promise.resolve();
+    this.#open = false;
+    return new Promise((resolve) => this.#socket.close(() => resolve()));
+  }
+
+  get #address(): AddressInfo {
+    return this.#socket.address();
+  }
+
+  #sendTo(text: string, host: string, port: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#socket.send(Buffer.from(text, "latin1"), port, host, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+}

@@ -1,0 +1,25 @@
+/** What every kind of test socket can do, and what it hands over. */
+
+export type Transport = "udp" | "tcp";
+
+export interface Incoming {
+  readonly text: string;
+  /** host:port of the sender */
+  readonly from: string;
+  readonly transport: Transport;
+  /** Sends back over the same connection, or to the same address. */
+  readonly answer: (text: string) => Promise<void>;
+}
+
+export interface Wire {
+  readonly transport: Transport;
+  /** host:port, as Via and Contact name it */
+  readonly at: string;
+  readonly port: number;
+  readonly isOpen: boolean;
+  send(text: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Cuts what goes over a stream into the pieces that are written one by one. */
+export type Splitter = (text: string) => readonly string[];

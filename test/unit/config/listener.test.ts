@@ -1,0 +1,60 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { listener, showListener } from "../../../src/config/listener.js";
+import { complaintOf } from "./expecting.js";
+
+test("a listener over IPv4", () => {
+  expect(listener.parse("udp:127.0.0.1:5060")).toEqual({ transport: "udp", host: "127.0.0.1", port: 5060, family: 4 });
+});
+
+test("a listener over IPv6 stands in brackets", () => {
+  expect(listener.parse("TCP:[::1]:0")).toEqual({ transport: "tcp", host: "::1", port: 0, family: 6 });
+});
+
+test("SA-19 an advertised name or address", () => {
+  expect(listener.parse("udp:10.0.0.1:5060;advertise=edge.example.org:5080").advertise).toEqual({ host: "edge.example.org", port: 5080 });
+  expect(listener.parse("udp:[::]:5060; advertise=[2001:DB8::1]:5060").advertise).toEqual({ host: "2001:db8::1", port: 5060 });
+});
+
+test("what is printed is read again as the same", () => {
+  const address = fc.oneof(fc.ipV4(), fc.ipV6().map((ip) => `[${ip}]`));
+  fc.assert(
+    fc.property(fc.constantFrom("udp", "tcp"), address, fc.integer({ min: 0, max: 65_535 }), (transport, host, port) => {
+      const text = `${transport}:${host}:${port};advertise=a:1`;
+      const { advertise: _advertise, ...place } = listener.parse(text);
+      expect(listener.parse(`${showListener(place)};advertise=a:1`)).toEqual({ ...place, advertise: { host: "a", port: 1 } });
+    }),
+  );
+});
+
+test.each([
+  ["tls:127.0.0.1:5061", "tls is not in this version"],
+  ["wss:127.0.0.1:443", "wss is not in this version"],
+  ["ws:127.0.0.1:80", "ws is not in this version"],
+  ["127.0.0.1:5060", "udp:ADDRESS:PORT or tcp:ADDRESS:PORT"],
+  ["udp:127.0.0.1", "udp:ADDRESS:PORT"],
+  ["udp:127.0.0.1:65536", "udp:ADDRESS:PORT"],
+  ["udp:::1:5060", "udp:ADDRESS:PORT"],
+  ["udp:[fe80::1%eth0]:5060", "udp:ADDRESS:PORT"],
+  ["tcp:localhost:5060", "not the name localhost"],
+  ["udp:0.0.0.0:5060", ";advertise=HOST:PORT"],
+  ["udp:[::]:5060", ";advertise=HOST:PORT"],
+  ["udp:127.0.0.1:5060;advertise=edge", "with a port from 1 to 65535"],
+  ["udp:127.0.0.1:5060;advertise=edge:0", "with a port from 1 to 65535"],
+  ["udp:127.0.0.1:5060;advertise=a:1;advertise=b:1", "one advertise"],
+  ["udp:127.0.0.1:5060;backlog=5", "no parameter but"],
+])("%s is refused", (text, complaint) => {
+  expect(complaintOf(listener, text)).toContain(complaint);
+});
+
+test("no text whatever makes it fail in another way", () => {
+  fc.assert(
+    fc.property(fc.stringMatching(/^(udp:|tcp:|tls:)?[\]0-9a-f:.;=\[]*$/), (text) => {
+      try {
+        expect(["udp", "tcp"]).toContain(listener.parse(text).transport);
+      } catch (error) {
+        expect(error).toHaveProperty("name", "Unexpected");
+      }
+    }),
+  );
+});

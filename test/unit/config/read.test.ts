@@ -1,0 +1,81 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { completeConfig, readSettings } from "../../../src/config/read.js";
+
+const KEY = Buffer.alloc(32, 1).toString("base64");
+const UPSTREAM = { SLUICE_UPSTREAM: "sip:127.0.0.1:5070" };
+
+test("nothing set: the defaults, and a warning that there is no upstream", () => {
+  const { settings, errors, warnings } = readSettings({});
+  expect(errors).toEqual([]);
+  expect(settings).toMatchObject({ mode: "edge", outbound: "auto", flowTimer: 0, t1Ms: 500, branchTimeoutSeconds: 32, upstream: [] });
+  expect(settings?.listen.map(({ transport, port }) => [transport, port])).toEqual([["udp", 5060], ["tcp", 5060]]);
+  expect(settings?.coreListen).toBeUndefined();
+  expect(warnings).toEqual([expect.stringContaining("SLUICE_UPSTREAM: not set")]);
+});
+
+test("all errors come at once, a line each, beginning with their variable", () => {
+  const { settings, errors } = readSettings({
+    ...UPSTREAM,
+    SLUICE_SHARDS: "many",
+    SLUICE_LISTEN: "udp:127.0.0.1:5060,wss:127.0.0.1:443",
+    SLUICE_OUTBOUND: "yes",
+    SLUICE_MODE: "registrar",
+  });
+  expect(settings).toBeUndefined();
+  expect(errors).toEqual([
+    'SLUICE_MODE: expected edge: registrar is not in this version, not "registrar"',
+    expect.stringMatching(/^SLUICE_LISTEN: expected a listener over udp or tcp: wss is not in this version/),
+    'SLUICE_SHARDS: expected a whole number from 1 to 64, not "many"',
+    'SLUICE_OUTBOUND: expected one of auto, force, off, not "yes"',
+  ]);
+});
+
+test("SA-16 an error in a key does not repeat the key", () => {
+  const { errors } = readSettings({ ...UPSTREAM, SLUICE_FLOW_KEYS: `1:${KEY},1:${KEY}` });
+  expect(errors).toEqual(["SLUICE_FLOW_KEYS: expected each value once, but key id 1 is there twice"]);
+});
+
+test("hostile octets in a value are escaped and cut", () => {
+  const { errors } = readSettings({ SLUICE_SHARDS: `\u001b[2J\n${"x".repeat(500)}` });
+  expect(errors[0]).toMatch(/^SLUICE_SHARDS: expected .* not "\\x1b\[2J\\nx+…"$/);
+  expect(errors[0]?.length).toBeLessThan(200);
+});
+
+test("an empty variable counts as not set", () => {
+  expect(readSettings({ ...UPSTREAM, SLUICE_SHARDS: " ", SLUICE_TRUSTED: "" }).errors).toEqual([]);
+});
+
+test("a misspelt variable gets a warning with the nearest one", () => {
+  const { warnings, settings } = readSettings({ ...UPSTREAM, SLUICE_FLOWTIMER: "30", SLUICELESS: "1" });
+  expect(warnings).toEqual(["SLUICE_FLOWTIMER: there is no such variable, did you mean SLUICE_FLOW_TIMER?"]);
+  expect(settings?.flowTimer).toBe(0);
+});
+
+test("a listener that both sides claim is an error, one without a port is not", () => {
+  const both = "udp:127.0.0.1:5060";
+  expect(readSettings({ ...UPSTREAM, SLUICE_LISTEN: both, SLUICE_CORE_LISTEN: both }).errors).toEqual([
+    "SLUICE_CORE_LISTEN: expected each listener once, but SLUICE_LISTEN has udp:127.0.0.1:5060 already",
+  ]);
+  const chosen = "udp:127.0.0.1:0";
+  expect(readSettings({ ...UPSTREAM, SLUICE_LISTEN: chosen, SLUICE_CORE_LISTEN: chosen }).errors).toEqual([]);
+});
+
+test("the settings cannot be changed", () => {
+  const { settings } = readSettings(UPSTREAM);
+  expect(() => Object.assign(settings ?? {}, { shards: 2 })).toThrow(TypeError);
+  expect(() => (settings?.upstream as unknown[]).push(1)).toThrow(TypeError);
+});
+
+test("OB-5.2-5 keys come from the environment, else from the state folder", () => {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-read-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const named = readSettings({ ...UPSTREAM, SLUICE_STATE_DIR: folder, SLUICE_FLOW_KEYS: `7:${KEY},3:${KEY}` });
+  expect(named.settings && completeConfig(named.settings, true).config?.flowKeys.map(({ id }) => id)).toEqual([7, 3]);
+  const unnamed = readSettings({ ...UPSTREAM, SLUICE_STATE_DIR: folder });
+  expect(unnamed.settings && completeConfig(unnamed.settings, false).config?.flowKeys).toEqual([]);
+  expect(readdirSync(folder)).toEqual([]);
+  expect(unnamed.settings && completeConfig(unnamed.settings, true).config?.flowKeys.length).toBe(1);
+});

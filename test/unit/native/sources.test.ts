@@ -1,0 +1,22 @@
+/** No C++ file stands outside the two lists that the builds read. */
+import { readFileSync, readdirSync } from "node:fs";
+import { expect, test } from "vitest";
+
+const NATIVE = new URL("../../../native/", import.meta.url);
+
+function listed(name: string): string[] {
+  return readFileSync(new URL(name, NATIVE), "utf8").split("\n").filter((line) => line !== "" && !line.startsWith("#")).sort();
+}
+
+function present(...folders: string[]): string[] {
+  const files = folders.flatMap((folder) => readdirSync(new URL(`${folder}/`, NATIVE)).map((file) => `${folder}/${file}`));
+  return files.filter((file) => file.endsWith(".cc")).sort();
+}
+
+test("native/sources.txt names every source of the core and the addon", () => {
+  expect(listed("sources.txt")).toEqual(present("core", "addon"));
+});
+
+test("native/tests.txt names every C++ test", () => {
+  expect(listed("tests.txt")).toEqual(present("test"));
+});
