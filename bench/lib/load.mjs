@@ -1,0 +1,18 @@
+/** Runs the load program on CPU 1 and returns the figures that it prints. */
+import { spawn } from "node:child_process";
+import { fail } from "../../scripts/lib/run.mjs";
+import { CORE_PORT, EDGE_PORT } from "./edges.mjs";
+import { program } from "./tools.mjs";
+
+/** Options are those of native/bench/load.cc. */
+export function runLoad(options) {
+  const all = { edge: `127.0.0.1:${EDGE_PORT}`, core: `127.0.0.1:${CORE_PORT}`, ...options };
+  const args = Object.entries(all).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  return new Promise((resolve) => {
+    const child = spawn("taskset", ["-c", "1", program("load"), ...args], { stdio: ["ignore", "pipe", "inherit"] });
+    let text = "";
+    child.stdout.on("data", (data) => (text += data));
+    child.on("error", (error) => fail(`cannot run the load program: ${error.message}`));
+    child.on("close", (status) => resolve(status === 0 ? JSON.parse(text) : undefined));
+  });
+}

@@ -1,0 +1,12 @@
+/** `npm run bench -- NAME [options]`: one door to the benches. */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT, become, fail } from "../scripts/lib/run.mjs";
+
+const [name = "edge", ...rest] = process.argv.slice(2);
+const BENCHES = readdirSync(join(ROOT, "bench"))
+  .filter((file) => file.endsWith(".mjs") && file !== "run.mjs")
+  .map((file) => file.slice(0, -4));
+const script = join(ROOT, "bench", `${name}.mjs`);
+if (!BENCHES.includes(name)) fail(`no bench ${name}; there are ${BENCHES.join(", ")}`);
+become(process.execPath, [script, ...rest]);
