@@ -34,6 +34,8 @@ export function differences(expected: string, message: SipMessage, variables: Va
 /** The octets of both messages without the header fields named in `except` must be equal. */
 export function changes(sent: string, received: string, except: readonly string[]): string[] {
   const ignored = new Set(except.map(longName));
+  // RFC 5393 5.3.3: every proxied request has one, so where there was none its arrival is no change.
+  if (!/^max-breadth *:/im.test(sent)) ignored.add("max-breadth");
   const rest = (text: string): string[] => {
     const end = text.indexOf("\r\n\r\n");
     const lines = text.slice(0, end).split(/\r\n(?![ \t])/);
