@@ -63,7 +63,7 @@ async function untilTold(config: Config, log: Log, pool: ShardPool, upstreams: U
   for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => process.exit(1));
   process.off("SIGHUP", hangUp);
   upstreams.close();
-  await pool.drain(config.drainSeconds);
+  await pool.drain(config.drainSeconds, config.drainRate);
   await pool.close();
   log.info("stopped");
 }

@@ -21,6 +21,16 @@ void ShardHost::define(Napi::Env env, Napi::Object exports) {
                                        InstanceMethod<&ShardHost::notices>("notices"),
                                        InstanceMethod<&ShardHost::stop_accepting>("stopAccepting"),
                                        InstanceMethod<&ShardHost::pending>("pending"),
+                                       InstanceMethod<&ShardHost::flows>("flows"),
+                                       InstanceMethod<&ShardHost::ends>("ends"),
+                                       InstanceMethod<&ShardHost::token>("token"),
+                                       InstanceMethod<&ShardHost::upstreams>("upstreams"),
+                                       InstanceMethod<&ShardHost::set_limits>("setLimits"),
+                                       InstanceMethod<&ShardHost::set_bans>("setBans"),
+                                       InstanceMethod<&ShardHost::set_tap>("setTap"),
+                                       InstanceMethod<&ShardHost::tapped>("tapped"),
+                                       InstanceMethod<&ShardHost::close_flow>("closeFlow"),
+                                       InstanceMethod<&ShardHost::move_out>("moveOut"),
                                        InstanceMethod<&ShardHost::close>("close"),
                                    }));
 }

@@ -264,6 +264,11 @@ bool is_trusted(const EdgeConfig& config, const Address& address) noexcept {
   return false;
 }
 
+RouteKind judge_flow(const Surroundings& around, const FlowName& flow) noexcept {
+  bool is_source = false;
+  return judge(around, Source{}, flow, &is_source);
+}
+
 void gather_request(const Surroundings& around, const Message& message, const Source& source, Facts& facts, int32_t* record) noexcept {
   std::memset(record, 0, k_record_fields * sizeof *record);
   record[kRecord_error] = static_cast<int32_t>(message.error);

@@ -1,5 +1,6 @@
 /** Reads the environment by the table and gathers every error, each naming its variable. */
 import { printable } from "../observe/printable.js";
+import { isLoopback } from "./admin-listen.js";
 import type { Config, Settings } from "./config.js";
 import { openKeyFile, readKeyFile } from "./key-file.js";
 import { Unexpected } from "./kind.js";
@@ -57,9 +58,12 @@ export function completeConfig(settings: Settings, make: boolean): { readonly co
   }
 }
 
-function contradictions({ listen, coreListen }: Settings): string[] {
+function contradictions({ listen, coreListen, adminListen, adminToken }: Settings): string[] {
   const taken = new Map<string, string>();
   const errors: string[] = [];
+  if (adminListen !== "off" && !isLoopback(adminListen) && adminToken === undefined) {
+    errors.push(`${table.adminListen.name}: expected a loopback address, for others need ${table.adminToken.name}`);
+  }
   const claim = (variable: string, listeners: readonly Listener[]): void => {
     for (const listener of listeners) {
       const place = showListener(listener);

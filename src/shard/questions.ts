@@ -1,0 +1,55 @@
+/** What the main thread may ask of a shard. A long answer is looked for slice by slice, so that no message waits for it. */
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { Shard } from "../native/binding.js";
+import type { FlowEndRow, FlowFilter, FlowRow, TokenRow, UpstreamRow } from "../native/inspect.js";
+
+const SLOTS_PER_SLICE = 8_192;
+
+export type Question =
+  | { readonly kind: "flows"; readonly filter: FlowFilter; readonly most: number; /** From an earlier answer, 0: from the start. */ readonly cursor: number }
+  | { readonly kind: "ends" }
+  | { readonly kind: "token"; readonly text: string }
+  | { readonly kind: "upstreams" }
+  | { readonly kind: "close"; readonly slot: number; readonly generation: number };
+
+export interface FlowsAnswer {
+  readonly flows: readonly FlowRow[];
+  /** 0: all were looked at. */
+  readonly cursor: number;
+}
+
+/** What each kind of question is answered with. */
+export interface Answers {
+  readonly flows: FlowsAnswer;
+  readonly ends: readonly FlowEndRow[];
+  readonly token: TokenRow;
+  readonly upstreams: readonly UpstreamRow[];
+  readonly close: boolean;
+}
+
+export async function answer(shard: Shard, question: Question): Promise<Answers[keyof Answers]> {
+  switch (question.kind) {
+    case "flows":
+      return findFlows(shard, question);
+    case "ends":
+      return shard.ends();
+    case "token":
+      return shard.token(question.text);
+    case "upstreams":
+      return shard.upstreams();
+    case "close":
+      return shard.closeFlow(question.slot, question.generation);
+  }
+}
+
+async function findFlows(shard: Shard, { filter, most, cursor }: Extract<Question, { kind: "flows" }>): Promise<FlowsAnswer> {
+  const found: FlowRow[] = [];
+  let at = cursor;
+  for (;;) {
+    const slice = shard.flows(filter, at, SLOTS_PER_SLICE, most - found.length);
+    found.push(...slice.flows);
+    at = slice.cursor;
+    if (at === 0 || found.length >= most) return { flows: found, cursor: at };
+    await nextTurn();
+  }
+}
