@@ -22,6 +22,7 @@ void ShardHost::define(Napi::Env env, Napi::Object exports) {
                                        InstanceMethod<&ShardHost::stop_accepting>("stopAccepting"),
                                        InstanceMethod<&ShardHost::pending>("pending"),
                                        InstanceMethod<&ShardHost::flows>("flows"),
+                                       InstanceMethod<&ShardHost::survey>("survey"),
                                        InstanceMethod<&ShardHost::ends>("ends"),
                                        InstanceMethod<&ShardHost::token>("token"),
                                        InstanceMethod<&ShardHost::upstreams>("upstreams"),

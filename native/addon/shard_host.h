@@ -45,6 +45,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost> {
 
   // shard_inspect_host.cc
   Napi::Value flows(const Napi::CallbackInfo& info);
+  Napi::Value survey(const Napi::CallbackInfo& info);
   Napi::Value ends(const Napi::CallbackInfo& info);
   Napi::Value token(const Napi::CallbackInfo& info);
   Napi::Value upstreams(const Napi::CallbackInfo& info);

@@ -89,6 +89,23 @@ Napi::Value ShardHost::ends(const Napi::CallbackInfo& info) {
   }
 }
 
+// survey(): {ages, silence, outbound, supervised}
+Napi::Value ShardHost::survey(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const FlowSurvey survey = running_->shard->survey();
+  Napi::Object result = Napi::Object::New(env);
+  const auto put = [&](const char* name, const uint32_t (&counts)[kSurveyClasses]) {
+    Napi::Array list = Napi::Array::New(env, kSurveyClasses);
+    for (uint32_t i = 0; i < kSurveyClasses; ++i) list[i] = number(env, counts[i]);
+    result.Set(name, list);
+  };
+  put("ages", survey.ages);
+  put("silence", survey.silence);
+  result.Set("outbound", static_cast<double>(survey.outbound));
+  result.Set("supervised", static_cast<double>(survey.supervised));
+  return result;
+}
+
 // token(user)
 Napi::Value ShardHost::token(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();

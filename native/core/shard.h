@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 
 #include <array>
+#include <iterator>
 #include <memory>
 #include <vector>
 
@@ -65,6 +66,16 @@ struct FlowFacts {
   size_t unsent = 0;          // octets that wait for the peer to read
 };
 
+// The flows of clients counted by how old they are and how long they have been silent; a step ends where kSurveySteps says.
+constexpr uint32_t kSurveySteps[] = {30, 60, 300, 3600, 6 * 3600, 86'400};  // seconds; one more class holds the rest
+constexpr size_t kSurveyClasses = std::size(kSurveySteps) + 1;
+struct FlowSurvey {
+  uint32_t ages[kSurveyClasses] = {};    // of connections
+  uint32_t silence[kSurveyClasses] = {};
+  uint32_t outbound = 0;
+  uint32_t supervised = 0;
+};
+
 // What a flow token says, and whether its flow lives.
 struct TokenFacts {
   TokenVerdict verdict = TokenVerdict::none;
@@ -105,6 +116,7 @@ class Shard {
   // shard_inspect.cc: what the operator asks and changes; never on the way of a message.
   // Looks at up to `steps` slots from `cursor` on, adds what matches up to `most` in all, and moves the cursor; 0: all were looked at.
   void flows(uint32_t& cursor, uint32_t steps, size_t most, const FlowFilter& filter, std::vector<FlowFacts>& out) noexcept;
+  FlowSurvey survey() noexcept;
   TokenFacts token(Text user) noexcept;
   const FlowNotes& notes() const noexcept { return notes_; }
   uint32_t ms_since(uint32_t tick) const noexcept { return (now_tick_ - tick) * kTickMs; }

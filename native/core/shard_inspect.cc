@@ -63,6 +63,25 @@ void Shard::flows(uint32_t& cursor, uint32_t steps, size_t most, const FlowFilte
   cursor = filter.slot != 0 || slot >= end ? 0 : slot;
 }
 
+FlowSurvey Shard::survey() noexcept {
+  read_clock();
+  FlowSurvey result;
+  const auto step_of = [](uint32_t milliseconds) {
+    size_t step = 0;
+    while (step < std::size(kSurveySteps) && milliseconds / 1000 >= kSurveySteps[step]) ++step;
+    return step;
+  };
+  for (uint32_t slot = 1; slot < flows_.slots(); ++slot) {
+    const Flow& flow = flows_.at(slot);
+    if (flow.state == FlowState::free_slot || (flow.flags & (kFlow_core | kFlow_dead))) continue;
+    if (flow.kind == FlowKind::stream) ++result.ages[step_of(ms_since(flow.birth))];
+    ++result.silence[step_of(ms_since(flow.last_seen))];
+    result.outbound += (flow.flags & kFlow_outbound) != 0;
+    result.supervised += (flow.flags & kFlow_supervised) != 0;
+  }
+  return result;
+}
+
 TokenFacts Shard::token(Text user) noexcept {
   TokenFacts facts;
   facts.verdict = read_token(keys_, user, facts.flow, facts.side);

@@ -43,6 +43,7 @@ export class Control {
       route("GET", "flows/*", (request) => this.flows.byId(request.place(0))),
       route("DELETE", "flows/*", async (request) => this.#done(await this.flows.close(request.place(0)))),
       route("GET", "ended", async (request) => ({ flows: await this.flows.ended(request.optionalText("q", ""), limit(request)) })),
+      route("GET", "survey", () => this.flows.survey()),
       route("GET", "bindings", async (request) => ({ bindings: await this.#bindings().find(request.optionalText("q", ""), limit(request)) })),
       route("DELETE", "bindings/*", async (request) => this.#removeBindings(request.place(0))),
       route("GET", "shards", () => ({ shards: this.#shards() })),

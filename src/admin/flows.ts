@@ -2,7 +2,7 @@
 import { isIP } from "node:net";
 import { splitHostPort } from "../config/host-port.js";
 import type { ShardListener } from "../native/binding.js";
-import type { AorRow, FlowEndRow, FlowFilter, FlowRow } from "../native/inspect.js";
+import type { AorRow, FlowEndRow, FlowFilter, FlowRow, SurveyRow } from "../native/inspect.js";
 import { Counter, FlowFlag } from "../native/layout.js";
 import type { ShardPool } from "../shard/pool.js";
 import { Refusal } from "./refusal.js";
@@ -79,6 +79,18 @@ export class Flows {
       if (flows.length >= limit) return { flows, next: this.#next(shard, cursor) };
     }
     return { flows, next: "" };
+  }
+
+  /** Of all shards together. */
+  async survey(): Promise<SurveyRow> {
+    const rows = (await this.#pool.askAll({ kind: "survey" })).map(({ answer }) => answer);
+    const sum = (one: readonly number[], other: readonly number[]): readonly number[] => other.map((count, at) => count + (one[at] ?? 0));
+    return rows.reduce((all, row) => ({
+      ages: sum(all.ages, row.ages),
+      silence: sum(all.silence, row.silence),
+      outbound: all.outbound + row.outbound,
+      supervised: all.supervised + row.supervised,
+    }));
   }
 
   async byId(id: string): Promise<FlowView> {

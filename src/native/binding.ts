@@ -1,6 +1,6 @@
 /** Everything that the addon exports is declared here and nowhere else. */
 import type { Transport } from "../config/listener.js";
-import type { FlowEndRow, FlowFilter, FlowRow, TapFilter, TokenRow, UpstreamRow } from "./inspect.js";
+import type { FlowEndRow, FlowFilter, FlowRow, SurveyRow, TapFilter, TokenRow, UpstreamRow } from "./inspect.js";
 
 /** A listener as a shard opens it. */
 export interface ShardListener {
@@ -111,6 +111,7 @@ export interface Shard {
   pending(): number;
   /** Looks at `steps` slots from `cursor` on (0: from the start) for at most `most` flows; the cursor that comes back is 0 at the end. */
   flows(filter: FlowFilter, cursor: number, steps: number, most: number): { readonly cursor: number; readonly flows: readonly FlowRow[] };
+  survey(): SurveyRow;
   /** The flows that ended last, newest first. */
   ends(): readonly FlowEndRow[];
   token(user: string): TokenRow;

@@ -48,6 +48,15 @@ export interface FlowRow extends AddressPort {
   readonly aors: readonly AorRow[];
 }
 
+/** The flows of clients by age and by silence; the classes end at 30 s, 1 min, 5 min, 1 h, 6 h, 1 d, and one holds the rest. */
+export interface SurveyRow {
+  /** Of connections. */
+  readonly ages: readonly number[];
+  readonly silence: readonly number[];
+  readonly outbound: number;
+  readonly supervised: number;
+}
+
 export interface FlowEndRow extends AddressPort {
   readonly listener: number;
   /** A number of Counter. */

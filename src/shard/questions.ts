@@ -1,12 +1,13 @@
 /** What the main thread may ask of a shard. A long answer is looked for slice by slice, so that no message waits for it. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Shard } from "../native/binding.js";
-import type { FlowEndRow, FlowFilter, FlowRow, TokenRow, UpstreamRow } from "../native/inspect.js";
+import type { FlowEndRow, FlowFilter, FlowRow, SurveyRow, TokenRow, UpstreamRow } from "../native/inspect.js";
 
 const SLOTS_PER_SLICE = 8_192;
 
 export type Question =
   | { readonly kind: "flows"; readonly filter: FlowFilter; readonly most: number; /** From an earlier answer, 0: from the start. */ readonly cursor: number }
+  | { readonly kind: "survey" }
   | { readonly kind: "ends" }
   | { readonly kind: "token"; readonly text: string }
   | { readonly kind: "upstreams" }
@@ -21,6 +22,7 @@ export interface FlowsAnswer {
 /** What each kind of question is answered with. */
 export interface Answers {
   readonly flows: FlowsAnswer;
+  readonly survey: SurveyRow;
   readonly ends: readonly FlowEndRow[];
   readonly token: TokenRow;
   readonly upstreams: readonly UpstreamRow[];
@@ -31,6 +33,8 @@ export async function answer(shard: Shard, question: Question): Promise<Answers[
   switch (question.kind) {
     case "flows":
       return findFlows(shard, question);
+    case "survey":
+      return shard.survey();
     case "ends":
       return shard.ends();
     case "token":
