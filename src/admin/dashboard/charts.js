@@ -29,7 +29,7 @@ export class Chart {
     this.plot = new uPlot({
       ...this.size(),
       scales: { y: { range: (_, __, most) => [0, Math.max(most * 1.1, 1)] } },
-      axes: [{ ...axis, size: 26, gap: 2, values: (_, ticks) => ticks.map((at) => new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" })), space: 90 }, { ...axis, size: 54, values: (_, ticks) => ticks.map(short) }],
+      axes: [{ ...axis, size: 32, gap: 6, incrs: [1, 5, 10, 30, 60, 120], values: (_, ticks) => ticks.map((at) => new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" })), space: 90 }, { ...axis, size: 54, values: (_, ticks) => ticks.map(short) }],
       series: [{ value: (_, at) => (at ? new Date(at * 1000).toLocaleTimeString([], { hourCycle: "h23" }) : "") }, ...this.series.map((one) => ({
         label: one.label,
         stroke: tone(one.tone),
