@@ -42,14 +42,45 @@ uint32_t number_of(Text digits) noexcept {
   return value;
 }
 
+// Not a strong hash: whoever makes two REGISTERs look alike deceives the operator's list about himself.
+uint32_t mix(uint32_t mark, Text text) noexcept {
+  uint64_t state = mark + text.size() * 0x9E37'79B9'7F4A'7C15u;
+  const char* p = text.data();
+  for (size_t left = text.size(); left > 0;) {
+    uint64_t word = 0;
+    const size_t step = left < 8 ? left : 8;
+    std::memcpy(&word, p, step);
+    state = (state ^ word) * 0xD6E8'FEB8'6659'FD93u;
+    state ^= state >> 32;
+    p += step;
+    left -= step;
+  }
+  return static_cast<uint32_t>(state);
+}
+
+uint32_t mark_of(const Message& request) noexcept {
+  uint32_t mark = mix(1, request.text(request.to_value));
+  for (HeaderId id : {HeaderId::contact, HeaderId::expires})
+    for (const HeaderLine* line = request.line(id); line != nullptr; line = request.next(*line)) mark = mix(mark, request.value(*line));
+  return mark == 0 ? 1 : mark;
+}
+
 bool is_zero(Text digits) noexcept { return !digits.empty() && digits.find_first_not_of('0') == Text::npos; }
 
 }  // namespace
 
-void FlowNotes::asked(uint64_t key, const Message& request) noexcept {
+void FlowNotes::asked(uint64_t key, const Message& request, uint32_t slot) noexcept {
   if (!asked_) asked_ = std::make_unique<Asked[]>(kAsked);
   Asked& entry = asked_[key % kAsked];
   entry.key = 0;
+  entry.mark = mark_of(request);
+  entry.refresh = false;
+  for (const AorNote* note = slot != 0 ? of(slot) : nullptr; note != nullptr; note = note->next.get()) {
+    if (note->mark != entry.mark) continue;
+    entry.refresh = true;
+    entry.key = key;
+    return;
+  }
   const size_t aor = write_aor(request.text(request.to_value), entry.text);
   if (aor == 0) return;
   entry.aor_size = static_cast<uint8_t>(aor);
@@ -85,10 +116,15 @@ void FlowNotes::granted(uint64_t key, uint32_t slot, uint32_t tick) noexcept {
   if (entry.key != key) return;
   entry.key = 0;
   if (slot == 0) return;
-  add(slot, Text(entry.text, entry.aor_size), Text(entry.text + entry.aor_size, entry.instance_size), entry.reg_id, entry.leaves, tick);
+  if (entry.refresh) {
+    for (AorNote* note = slot < notes_.size() ? notes_[slot].get() : nullptr; note != nullptr; note = note->next.get())
+      if (note->mark == entry.mark) note->refreshed = tick;
+    return;
+  }
+  add(slot, Text(entry.text, entry.aor_size), Text(entry.text + entry.aor_size, entry.instance_size), entry.reg_id, entry.leaves, tick, entry.mark);
 }
 
-void FlowNotes::add(uint32_t slot, Text aor, Text instance, uint32_t reg_id, bool leaves, uint32_t tick) noexcept {
+void FlowNotes::add(uint32_t slot, Text aor, Text instance, uint32_t reg_id, bool leaves, uint32_t tick, uint32_t mark) noexcept {
   aor = cut(aor, kMaxAor);
   instance = cut(instance, kMaxInstance);
   if (slot >= notes_.size()) notes_.resize(size_t{slot} + slot / 2 + 64);
@@ -103,6 +139,7 @@ void FlowNotes::add(uint32_t slot, Text aor, Text instance, uint32_t reg_id, boo
     } else {
       note.refreshed = tick;
       note.reg_id = reg_id;
+      note.mark = mark;
     }
     return;
   }
@@ -112,6 +149,7 @@ void FlowNotes::add(uint32_t slot, Text aor, Text instance, uint32_t reg_id, boo
   auto* note = new (memory) AorNote;
   note->since = note->refreshed = tick;
   note->reg_id = reg_id;
+  note->mark = mark;
   note->aor_size = static_cast<uint8_t>(aor.size());
   note->instance_size = static_cast<uint8_t>(instance.size());
   std::memcpy(note->text(), aor.data(), aor.size());

@@ -16,6 +16,7 @@ struct AorNote {
   uint32_t since = 0;      // tick of the first 2xx
   uint32_t refreshed = 0;  // tick of the last 2xx
   uint32_t reg_id = 0;     // 0: none
+  uint32_t mark = 0;       // of the REGISTER that said so: an equal one is a refresh and is not read again
   uint8_t aor_size = 0;
   uint8_t instance_size = 0;
 
@@ -45,13 +46,13 @@ class FlowNotes {
  public:
   static constexpr size_t kEnds = 256;
 
-  // A REGISTER of a client leaves for the core under `key`, the key of its transaction there.
-  void asked(uint64_t key, const Message& request) noexcept;
+  // A REGISTER of a client leaves for the core under `key`, the key of its transaction there; `slot` is its flow, 0: not remembered yet.
+  void asked(uint64_t key, const Message& request, uint32_t slot) noexcept;
   // Its 2xx came; `slot` is the client's flow, 0 when nothing is remembered of it.
   void granted(uint64_t key, uint32_t slot, uint32_t tick) noexcept;
 
   // An AOR registered over a flow, said by whoever accepted it. `leaves`: it is registered no more.
-  void add(uint32_t slot, Text aor, Text instance, uint32_t reg_id, bool leaves, uint32_t tick) noexcept;
+  void add(uint32_t slot, Text aor, Text instance, uint32_t reg_id, bool leaves, uint32_t tick, uint32_t mark = 0) noexcept;
   void ended(uint32_t slot, const Flow& flow, Counter why, uint32_t tick) noexcept;
   // Forgets the AORs of a slot that is about to be reused.
   void drop(uint32_t slot) noexcept;
@@ -68,10 +69,12 @@ class FlowNotes {
   struct Asked {
     uint64_t key = 0;
     uint32_t reg_id = 0;
+    uint32_t mark = 0;
     uint8_t aor_size = 0;
     uint8_t instance_size = 0;
     bool leaves = false;
-    char text[171];
+    bool refresh = false;
+    char text[170];
   };
 
   std::unique_ptr<Asked[]> asked_;

@@ -290,7 +290,7 @@ void Shard::relay_request(unsigned i) noexcept {
   counters_.add(Counter::requests_relayed);
   if (message.method == Method::register_ && !to_flow && !item.source.from_core) {
     counters_.add(Counter::registers_in);
-    if (config_.notes) notes_.asked(key, message);
+    if (config_.notes) notes_.asked(key, message, item.source.slot);
   }
   if (tap_ != nullptr) tap_departing(item, to_flow, departure, octets, body);
   if (to_stream) streams_.add(departure.slot, octets, body);

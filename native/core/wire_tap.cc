@@ -12,11 +12,13 @@ bool is_name_char(char c) noexcept {
 
 // `aor` (user@host) as a whole in a URI: "bob@example.com" is neither in "jimbob@example.com" nor in "bob@example.com.au".
 bool holds_aor(Text value, Text aor) noexcept {
-  if (aor.empty()) return false;
-  for (size_t at = 0; at + aor.size() <= value.size(); ++at) {
-    if (!same_text(value.substr(at, aor.size()), aor)) continue;
-    const bool starts = at == 0 || value[at - 1] == ':' || value[at - 1] == '<';
+  const size_t user = aor.find('@');
+  if (user == Text::npos) return false;
+  for (size_t sign = value.find('@'); sign != Text::npos; sign = value.find('@', sign + 1)) {
+    if (sign < user || !same_text(value.substr(sign - user, aor.size()), aor)) continue;
+    const size_t at = sign - user;
     const size_t behind = at + aor.size();
+    const bool starts = at == 0 || value[at - 1] == ':' || value[at - 1] == '<';
     if (starts && (behind == value.size() || !is_name_char(value[behind]))) return true;
   }
   return false;
