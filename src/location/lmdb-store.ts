@@ -56,14 +56,11 @@ export class LmdbStore implements LocationStore {
     });
   }
 
-  lookup(aor: string): Promise<readonly Binding[]> {
-    try {
-      // A read transaction lives until the end of the turn; what was saved by another thread meanwhile must be seen.
-      this.#root.resetReadTxn();
-      return Promise.resolve(this.#alive(this.#stored(aor)));
-    } catch (error) {
-      return Promise.reject(unavailable(error));
-    }
+  // eslint-disable-next-line @typescript-eslint/require-await -- async makes a rejection of what is thrown.
+  async lookup(aor: string): Promise<readonly Binding[]> {
+    // A read transaction lives until the end of the turn; what was saved by another thread meanwhile must be seen.
+    this.#root.resetReadTxn();
+    return this.#alive(this.#stored(aor));
   }
 
   remove(aor: string, key: string, seen = Infinity): Promise<void> {
@@ -125,12 +122,8 @@ export class LmdbStore implements LocationStore {
   }
 
   /** All writes of one turn of the event loop share a commit. */
-  async #write<T>(action: () => T): Promise<T> {
-    try {
-      return await this.#root.transaction(action);
-    } catch (error) {
-      throw unavailable(error);
-    }
+  #write<T>(action: () => T): Promise<T> {
+    return this.#root.transaction(action);
   }
 }
 
@@ -138,8 +131,4 @@ function flowsOf(bindings: readonly Binding[]): ReadonlySet<string> {
   const flows = new Set<string>();
   for (const { flow } of bindings) if (flow !== undefined) flows.add(flow);
   return flows;
-}
-
-function unavailable(error: unknown): StoreUnavailable {
-  return new StoreUnavailable("the location store cannot be read or written", { cause: error });
 }

@@ -26,12 +26,12 @@ export type SaveResult =
   | { readonly outcome: "out-of-order" }
   | { readonly outcome: "full" };
 
-/** The store cannot be reached or cannot write: the request is answered 503 or 500, and nothing of it was kept. */
+/** The store cannot be reached: the request is answered 503, and nothing of it was half done. */
 export class StoreUnavailable extends Error {
   override readonly name = "StoreUnavailable";
 }
 
-/** Every method rejects with StoreUnavailable, at once, while the store is away. */
+/** Every method rejects with StoreUnavailable while the store is away, and with another error when it fails. */
 export interface LocationStore {
   /** Milliseconds since 1970 on the clock of `expiresAt`. Steps of the host's wall clock do not move it. */
   now(): number;
