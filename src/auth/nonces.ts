@@ -13,7 +13,7 @@ export class Nonces {
   readonly #now: () => number;
 
   /** `secret`: the same on every server of a cluster. A step of the clock `now`, in milliseconds, costs one more challenge and no more. */
-  constructor(secret: Uint8Array, realm: string, lifeSeconds: number, now: () => number = Date.now) {
+  constructor(secret: Uint8Array, realm: string, lifeSeconds: number, now = (): number => Date.now()) {
     this.#key = Buffer.from(hkdfSync("sha256", secret, "", "digest nonce", 32));
     this.#realm = realm;
     this.#lifeMs = lifeSeconds * 1_000;

@@ -11,7 +11,7 @@ import type { RequestSource } from "../../src/registrar/request-source.js";
 import { SipMessage } from "../../src/sip/message.js";
 import type { ResponseSpec } from "../../src/sip/response-spec.js";
 
-const OPTIONS: RegistrarOptions = {
+export const OPTIONS: RegistrarOptions = {
   domains: ["example.org"],
   minExpires: 60,
   maxExpires: 7_200,
