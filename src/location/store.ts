@@ -1,0 +1,51 @@
+/** The seam between who registers and who calls: bindings by address of record, in LMDB or in Redis. */
+import type { Binding } from "./binding.js";
+
+/** One REGISTER as data: the store decides and writes in one atomic section, so that it is done as a whole or not at all. */
+export interface RegisterOperation {
+  readonly callId: string;
+  readonly cseq: number;
+  /** `Contact: *`: every binding goes. `put` and `drop` are then empty. */
+  readonly everything: boolean;
+  /** Bindings to add, or to put in the place of those that their keys name. */
+  readonly put: readonly Binding[];
+  /** Keys of bindings to remove (expires 0); a key that names none is no error. */
+  readonly drop: readonly string[];
+  /** Most bindings of the address of record after the operation. */
+  readonly maxContacts: number;
+}
+
+/**
+ * `saved`: done and durable; `bindings` are all that are alive now. `out-of-order`: a binding concerned has the same Call-ID and no
+ * lower CSeq (RFC 3261 10.3 step 7), nothing changed. `full`: it would have grown beyond `maxContacts`, nothing changed.
+ */
+export type SaveResult =
+  | { readonly outcome: "saved"; readonly bindings: readonly Binding[] }
+  | { readonly outcome: "out-of-order" }
+  | { readonly outcome: "full" };
+
+/** The store cannot be reached or cannot write: the request is answered 503 or 500, and nothing of it was kept. */
+export class StoreUnavailable extends Error {
+  override readonly name = "StoreUnavailable";
+}
+
+/** Every method rejects with StoreUnavailable, at once, while the store is away. */
+export interface LocationStore {
+  /** Milliseconds since 1970 on the clock of `expiresAt`. Steps of the host's wall clock do not move it. */
+  now(): number;
+  /** One REGISTER. When the promise is fulfilled, whatever process dies next, every `lookup` anywhere sees it. */
+  save(aor: string, operation: RegisterOperation): Promise<SaveResult>;
+  /** The bindings that have not expired, in no particular order. */
+  lookup(aor: string): Promise<readonly Binding[]>;
+  /**
+   * Removes one binding, such as one whose flow answered 430. `seen`: the `updatedAt` that the caller knows; a binding that was
+   * registered again since then stays. An unknown key is no error.
+   */
+  remove(aor: string, key: string, seen?: number): Promise<void>;
+  /** Removes the bindings on a local flow that has ended, of every address of record; says how many. */
+  removeFlow(flow: string): Promise<number>;
+  /** Sweeps bindings that have expired out of the memory or the disk; says how many. Lookups never see them anyway. */
+  expire(): Promise<number>;
+  /** Waits for what is being written. */
+  close(): Promise<void>;
+}
