@@ -57,7 +57,7 @@ export function completeConfig(settings: Settings, make: boolean): { readonly co
   }
 }
 
-function contradictions({ listen, coreListen }: Settings): string[] {
+function contradictions({ listen, coreListen, mode, policy }: Settings): string[] {
   const taken = new Map<string, string>();
   const errors: string[] = [];
   const claim = (variable: string, listeners: readonly Listener[]): void => {
@@ -70,6 +70,7 @@ function contradictions({ listen, coreListen }: Settings): string[] {
   };
   claim(table.listen.name, listen);
   claim(table.coreListen.name, coreListen ?? []);
+  if (policy !== undefined && mode !== "edge") errors.push(`${table.policy.name}: expected only with ${table.mode.name}=edge`);
   return errors;
 }
 
@@ -82,7 +83,7 @@ function warningsOf(settings: Settings, environment: Environment): string[] {
     const hint = meant === undefined ? "" : `, did you mean ${meant}?`;
     return `${printable(name, 80)}: there is no such variable${hint}`;
   });
-  if (settings.upstream?.length === 0 && !environment[table.upstream.name]) {
+  if (settings.mode === "edge" && settings.upstream?.length === 0 && !environment[table.upstream.name]) {
     warnings.push(`${table.upstream.name}: not set, so what clients send will be answered 503`);
   }
   return warnings;

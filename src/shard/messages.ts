@@ -2,6 +2,16 @@
 import type { Notice, ShardConfig, ShardKey, TrustedNet, UpstreamTarget } from "../native/binding.js";
 import type { OutboundMode } from "../edge/outbound.js";
 
+/** What the object path of a registrar or standalone server is started with. */
+export interface HomeStart {
+  readonly domains: readonly string[];
+  readonly stateDir: string;
+  readonly failoverStatus: readonly number[];
+  /** Milliseconds. */
+  readonly failoverMs: number;
+  readonly timerCSeconds: number;
+}
+
 /** What a shard is started with. */
 export interface ShardStart {
   readonly config: ShardConfig;
@@ -10,6 +20,8 @@ export interface ShardStart {
   readonly outbound: OutboundMode;
   /** URL of the operator's policy module. */
   readonly policy: string | undefined;
+  /** Undefined: an edge. */
+  readonly home: HomeStart | undefined;
 }
 
 export type ToShard =

@@ -6,7 +6,7 @@ import { showListener } from "../config/listener.js";
 import type { Log } from "../observe/log.js";
 import type { ShardConfig, TrustedNet, UpstreamTarget } from "../native/binding.js";
 import { Counter } from "../native/layout.js";
-import type { FromShard, ShardStart, ToShard } from "./messages.js";
+import type { FromShard, HomeStart, ShardStart, ToShard } from "./messages.js";
 
 const RESTART_MS = 1_000;
 
@@ -16,6 +16,7 @@ export interface PoolOptions {
   readonly configs: readonly ShardConfig[];
   readonly outbound: OutboundMode;
   readonly policy: string | undefined;
+  readonly home: HomeStart | undefined;
   readonly log: Log;
   readonly onNotices: (shard: number, notices: Extract<FromShard, { kind: "notices" }>["notices"]) => void;
 }
@@ -72,9 +73,9 @@ export class ShardPool {
   }
 
   #spawn(shard: number): Promise<void> {
-    const { configs, outbound, policy } = this.#options;
+    const { configs, outbound, policy, home } = this.#options;
     const config = configs[shard]!;
-    const workerData: ShardStart = { config, counters: this.#counters[shard]!.buffer as SharedArrayBuffer, outbound, policy };
+    const workerData: ShardStart = { config, counters: this.#counters[shard]!.buffer as SharedArrayBuffer, outbound, policy, home };
     const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData, name: `shard ${shard}` });
     this.#workers[shard] = worker;
     worker.once("exit", () => this.#ended(shard));
