@@ -27,6 +27,7 @@ Napi::Value ShardHost::origin(const Napi::CallbackInfo& info) {
   result.Set("port", static_cast<double>(source.remote.port));
   result.Set("listener", static_cast<double>(source.listener));
   result.Set("flow", text(env, id, running_->shard->flow_id_of(item, id)));
+  result.Set("answerFlow", text(env, id, running_->shard->answer_flow_of(item, id)));
   result.Set("fromCore", source.from_core);
   result.Set("loop", static_cast<double>(running_->shard->loop_hash_of(item)));
   return result;

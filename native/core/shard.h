@@ -71,6 +71,8 @@ class Shard {
 
   // The object path (shard_object.cc). Flows go by their id, see flow_id.h; what is sent leaves with execute() or flush_object().
   size_t flow_id_of(unsigned item, char* out) const noexcept;
+  // Where the answer to a request goes: its flow, or the port that its Via names (RFC 3581 4).
+  size_t answer_flow_of(unsigned item, char* out) const noexcept;
   uint32_t loop_hash_of(unsigned item) const noexcept { return items_[item].facts.loop_hash; }
   size_t new_branch(uint32_t loop, char* out) noexcept;
   // 0: no such flow, or no key.
@@ -144,6 +146,7 @@ class Shard {
   void relay_response(unsigned i) noexcept;
   void reply(unsigned i, int status, Text reason, uint32_t retry_after, Text headers = Text()) noexcept;
   struct Departure;
+  Address answer_address(const Item& item, uint32_t edits) const noexcept;
   bool depart(unsigned i, Departure& departure) noexcept;
   bool write_request(unsigned i, const Departure& departure, Text branch, Writer& head) noexcept;
   bool hand_over(uint8_t shard, unsigned i) noexcept;

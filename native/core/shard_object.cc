@@ -7,6 +7,15 @@ namespace sluice {
 
 size_t Shard::flow_id_of(unsigned item, char* out) const noexcept { return format_flow_id(config_, items_[item].source, out); }
 
+size_t Shard::answer_flow_of(unsigned item, char* out) const noexcept {
+  const int32_t* record = &records_[item * k_record_fields];
+  const bool outbound = items_[item].message.method == Method::register_ && (record[kRecord_contact] & static_cast<int32_t>(kContact_reg_id));
+  const bool keep = record[kRecord_headers] & static_cast<int32_t>(kHeader_keep);
+  Source way = items_[item].source;
+  if (way.kind == FlowKind::udp) way.remote = answer_address(items_[item], outbound || keep ? kEdit_mark_outbound : 0);
+  return format_flow_id(config_, way, out);
+}
+
 size_t Shard::new_branch(uint32_t loop, char* out) noexcept { return make_object_branch(config_, ++branches_made_, loop, out); }
 
 size_t Shard::flow_token(Text id, Side side, char* out) noexcept {

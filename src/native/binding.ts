@@ -70,6 +70,8 @@ export interface ShardConfig {
   readonly limits: ShardLimits;
   /** Registrar or standalone: there is an object path. */
   readonly home: boolean;
+  /** Answer a UDP client at its source port though its Via has no rport. */
+  readonly forceRport: boolean;
   readonly t1Ms: number;
   readonly branchSeconds: number;
   readonly flowTimer: number;
@@ -91,6 +93,8 @@ export interface Origin extends AddressPort {
   readonly listener: number;
   /** Id of the flow that it came over (native/core/flow_id.h). */
   readonly flow: string;
+  /** The flow by which an answer goes back: over UDP without rport it ends at the port that Via names (RFC 3581 4). */
+  readonly answerFlow: string;
   /** The source is trusted: an edge or another proxy. */
   readonly fromCore: boolean;
   /** Of a request: what `newBranch` wants to hear of it (RFC 5393 4.2). */

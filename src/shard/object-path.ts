@@ -97,8 +97,8 @@ export class ObjectPath {
   }
 
   /** Too many transactions: without one of its own (RFC 3261 8.2.7). */
-  #refuse(request: SipMessage, { address, port, flow }: Sender): void {
+  #refuse(request: SipMessage, { address, port, answerFlow }: Sender): void {
     const spec = { status: 503, headers: [["Retry-After", "10"]] as const };
-    this.#options.shard.answerFlow(flow, makeResponse(request, { spec, toTag: "busy", stamp: { address, port } }), true);
+    this.#options.shard.answerFlow(answerFlow, makeResponse(request, { spec, toTag: "busy", stamp: { address, port } }), true);
   }
 }

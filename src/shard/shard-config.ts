@@ -48,6 +48,7 @@ export function shardConfigs(config: Config): readonly ShardConfig[] {
       idleSeconds: config.idleSeconds,
     },
     home: config.mode !== "edge",
+    forceRport: config.outbound === "force",
     t1Ms: config.t1Ms,
     branchSeconds: config.branchTimeoutSeconds,
     flowTimer: config.flowTimer,

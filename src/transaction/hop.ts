@@ -10,6 +10,8 @@ export interface Sender {
   readonly address: string;
   readonly port: number;
   readonly flow: string;
+  /** The flow by which an answer goes back (RFC 3581 4). */
+  readonly answerFlow: string;
   readonly fromCore: boolean;
 }
 

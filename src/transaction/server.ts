@@ -124,7 +124,7 @@ export class ServerTransaction {
 
   #put(octets: Uint8Array, final: boolean): void {
     const { outlet, sender } = this.#options;
-    outlet.answer(sender.flow, octets, final);
+    outlet.answer(sender.answerFlow, octets, final);
   }
 
   #remain(state: State, memory: number): void {
