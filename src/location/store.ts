@@ -13,11 +13,13 @@ export interface RegisterOperation {
   readonly drop: readonly string[];
   /** Most bindings of the address of record after the operation. */
   readonly maxContacts: number;
+  /** Most flows of one instance after the operation (RFC 5626 4.2.1). */
+  readonly maxFlows: number;
 }
 
 /**
  * `saved`: done and durable; `bindings` are all that are alive now. `out-of-order`: a binding concerned has the same Call-ID and no
- * lower CSeq (RFC 3261 10.3 step 7), nothing changed. `full`: it would have grown beyond `maxContacts`, nothing changed.
+ * lower CSeq (RFC 3261 10.3 step 7), nothing changed. `full`: it would have grown beyond a limit, nothing changed.
  */
 export type SaveResult =
   | { readonly outcome: "saved"; readonly bindings: readonly Binding[] }
@@ -42,9 +44,15 @@ export interface LocationStore {
    * registered again since then stays. An unknown key is no error.
    */
   remove(aor: string, key: string, seen?: number): Promise<void>;
-  /** Removes the bindings on a local flow that has ended, of every address of record; says how many. */
+  /**
+   * Removes the bindings on a local flow that has ended, of every address of record; says how many. The handle must be no other
+   * flow's, of no other process or start; it is called in the thread that saved them.
+   */
   removeFlow(flow: string): Promise<number>;
-  /** Sweeps bindings that have expired out of the memory or the disk; says how many. Lookups never see them anyway. */
+  /**
+   * Sweeps some of the bindings that have expired, and is to be called again and again; says how many it took out itself. Lookups
+   * never see them anyway.
+   */
   expire(): Promise<number>;
   /** Waits for what is being written. */
   close(): Promise<void>;
