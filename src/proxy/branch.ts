@@ -76,6 +76,7 @@ export class Branch {
       return user.onResponse(this, response);
     }
     this.#wasHeard = true;
+    if (this.#ended) return this.#sendCancel();
     if (this.#cancelling !== undefined) this.#sendCancel();
     else if (this.#isInvite) this.#timer.set(this.#options.timerC, () => this.#overdue());
     else this.#timer.clear();

@@ -26,12 +26,13 @@ export class ShardPool {
   readonly #workers: (Worker | undefined)[] = [];
   readonly #counters: BigInt64Array[] = [];
   readonly #drained = new Set<number>();
-  #upstreams: Extract<ToShard, { kind: "upstreams" }> = { kind: "upstreams", targets: [], trusted: [] };
+  #upstreams: Extract<ToShard, { kind: "upstreams" }>;
   #ending = false;
   #onDrained: () => void = () => undefined;
 
   constructor(options: PoolOptions) {
     this.#options = options;
+    this.#upstreams = { kind: "upstreams", targets: [], trusted: options.configs[0]?.trusted ?? [] };
     for (let shard = 0; shard < options.shards; shard += 1) {
       this.#counters.push(new BigInt64Array(new SharedArrayBuffer(Object.keys(Counter).length * BigInt64Array.BYTES_PER_ELEMENT)));
     }

@@ -24,6 +24,8 @@ export interface Registration {
   /** Values of Path, as an edge adds them. */
   readonly path?: string;
   readonly expires?: number;
+  /** URI of the Contact; the phone's own socket when it is not given. */
+  readonly contact?: string;
 }
 
 export class Home {
@@ -93,9 +95,10 @@ export class Home {
   registerBehindOf(edge: Party, user: string, registration: Registration = {}): string {
     const transport = edge.transport === "tcp" ? ";transport=tcp" : "";
     const path = registration.path ?? `<sip:token-${user}-${registration.regId ?? 1}@${edge.at}${transport};lr;ob>`;
-    const [first = "", ...rest] = this.registerOf(edge, { ...registration, user, path }).split("\n");
-    const via = (at: string): string => `Via: SIP/2.0/${edge.transport.toUpperCase()} ${at};branch=${newBranch()}`;
-    return [first, via(edge.at), `Via: SIP/2.0/UDP 192.0.2.7:5062;branch=${newBranch()};received=198.51.100.7;rport=4711`, ...rest].join("\n").replace(/(?<=<sip:)\w+@[^>]*(?=>(?:;q=[\d.]+)?(?:;reg-id|$))/m, `${user}@192.0.2.7:5062`);
+    const contact = `sip:${user}@192.0.2.7:5062`;
+    const [first = "", ...rest] = this.registerOf(edge, { ...registration, user, path, contact }).split("\n");
+    const via = `Via: SIP/2.0/${edge.transport.toUpperCase()} ${edge.at};branch=${newBranch()}`;
+    return [first, via, `Via: SIP/2.0/UDP 192.0.2.7:5062;branch=${newBranch()};received=198.51.100.7;rport=4711`, ...rest].join("\n");
   }
 
   /** Sends a REGISTER and returns the 200. */
@@ -104,7 +107,7 @@ export class Home {
     return party.response(200);
   }
 
-  registerOf(party: Party, { user = party.name, instance, regId = 1, q, path, expires }: Registration = {}): string {
+  registerOf(party: Party, { user = party.name, instance, regId = 1, q, path, expires, contact = `sip:${party.name}@${party.at}` }: Registration = {}): string {
     registrations += 1;
     const outbound = instance === undefined ? "" : `;reg-id=${regId};+sip.instance="<${instance}>"`;
     return [
@@ -115,12 +118,12 @@ export class Home {
       "Supported: path, outbound",
       ...(path === undefined ? [] : [`Path: ${path}`]),
       ...(expires === undefined ? [] : [`Expires: ${expires}`]),
-      `Contact: <sip:${party.name}@${party.at}>${q === undefined ? "" : `;q=${q}`}${outbound}`,
+      `Contact: <${contact}>${q === undefined ? "" : `;q=${q}`}${outbound}`,
     ].join("\n");
   }
 }
 
-/** Urgently different instances for the phones of a test. */
+/** A URN for each name. */
 export function instanceOf(name: string): string {
   return `urn:uuid:00000000-0000-1000-8000-${Buffer.from(name).toString("hex").padStart(12, "0").slice(-12).toUpperCase()}`;
 }
