@@ -3,7 +3,7 @@ import type { Authenticator } from "../auth/authenticator.js";
 import type { Binding } from "../location/binding.js";
 import { type LocationStore, StoreUnavailable } from "../location/store.js";
 import type { ObjectPort } from "../native/binding.js";
-import type { Destination, ResolveDestination } from "../registrar/gruu.js";
+import type { Destination } from "../registrar/gruu.js";
 import { parseNameAddr } from "../sip/name-addr.js";
 import type { SipMessage } from "../sip/message.js";
 import { parseUri } from "../sip/uri.js";
@@ -11,13 +11,14 @@ import type { Hop } from "../transaction/hop.js";
 import type { ServerTransaction } from "../transaction/server.js";
 import type { Forwarder, Incoming } from "./forwarder.js";
 import { ResponseContext } from "./response-context.js";
-import { type Device, type Target, devicesOf } from "./target.js";
+import { type Device, type Target, devicesOf, identityOf } from "./target.js";
 
 export interface HomeProxyOptions {
   readonly forwarder: Forwarder;
   readonly store: LocationStore;
   readonly port: Pick<ObjectPort, "flowLives">;
-  readonly resolveDestination: ResolveDestination;
+  /** Whose bindings a Request-URI of ours means; undefined: nobody's. */
+  readonly resolveDestination: (uri: string) => Destination | undefined;
   /** Undefined: anybody may call. */
   readonly authenticator: Authenticator | undefined;
   /** Host names and addresses whose users are looked up here, lower case. */
@@ -34,6 +35,7 @@ const RETRY_AFTER: readonly [string, string] = ["Retry-After", "10"];
 export class HomeProxy {
   readonly #options: HomeProxyOptions;
   readonly #contexts = new Map<ServerTransaction, ResponseContext>();
+  readonly #removing = new Set<string>();
   readonly #cancelled = new WeakMap<ServerTransaction, readonly string[]>();
 
   constructor(options: HomeProxyOptions) {
@@ -78,7 +80,7 @@ export class HomeProxy {
   }
 
   #fork(server: ServerTransaction, incoming: Incoming, devices: readonly Device[]): number | undefined {
-    const { forwarder, store, failoverStatus, onFault } = this.#options;
+    const { forwarder, failoverStatus } = this.#options;
     if (!server.isOpen) return undefined;
     if (this.#cancelled.has(server)) return 487;
     const breadth = breadthOf(incoming.request);
@@ -89,7 +91,7 @@ export class HomeProxy {
       breadth,
       failoverStatus,
       open: (target, share, hasOther, user) => forwarder.open(incoming, target, share, hasOther, user),
-      onFlowFailed: ({ aor, key, updatedAt }) => void store.remove(aor, key, updatedAt).catch(onFault),
+      onFlowFailed: (binding) => this.#remove(binding),
       newTargets: (device) => this.#targetsOf(incoming.request.uri, device),
       onEnd: () => void this.#contexts.delete(server),
     });
@@ -135,10 +137,22 @@ export class HomeProxy {
 
   /** A flow of before a restart, or one that has ended: its binding goes the first time that somebody asks for it. */
   #lives(binding: Binding): boolean {
-    const { store, port, onFault } = this.#options;
-    if (binding.flow === undefined || port.flowLives(binding.flow)) return true;
-    void store.remove(binding.aor, binding.key, binding.updatedAt).catch(onFault);
+    if (this.#removing.has(identityOf(binding))) return false;
+    if (binding.flow === undefined || this.#options.port.flowLives(binding.flow)) return true;
+    this.#remove(binding);
     return false;
+  }
+
+  /** Until the store has written it, the binding is left out here. */
+  #remove(binding: Binding): void {
+    const { store, onFault } = this.#options;
+    const identity = identityOf(binding);
+    this.#removing.add(identity);
+    const { aor, key, updatedAt } = binding;
+    store
+      .remove(aor, key, updatedAt)
+      .catch(onFault)
+      .finally(() => this.#removing.delete(identity));
   }
 }
 

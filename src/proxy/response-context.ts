@@ -10,7 +10,7 @@ import type { Hop } from "../transaction/hop.js";
 import type { ServerTransaction } from "../transaction/server.js";
 import { bestResponse, challengesOf, statusForCaller } from "./best-response.js";
 import type { Branch, BranchUser } from "./branch.js";
-import { type Device, type Target, groupsByQ } from "./target.js";
+import { type Device, type Target, groupsByQ, identityOf } from "./target.js";
 
 export interface ContextOptions {
   readonly server: ServerTransaction;
@@ -53,6 +53,7 @@ export class ResponseContext implements BranchUser {
   /** No further branch is opened: cancelled, accepted or refused by a 6xx. */
   #closed = false;
   #cancelled = false;
+  #reasons: readonly string[] = [];
   #flowFailed = false;
   #ended = false;
 
@@ -125,16 +126,16 @@ export class ResponseContext implements BranchUser {
     if (target === undefined && !attempt.lookedAgain && attempt.target?.binding !== undefined) {
       attempt.lookedAgain = true;
       const found = await this.#options.newTargets(attempt.device).catch(() => []);
-      attempt.left.push(...found.filter(({ binding }) => binding !== undefined && !attempt.tried.has(identity(binding))));
+      attempt.left.push(...found.filter(({ binding }) => binding !== undefined && !attempt.tried.has(identityOf(binding))));
       target = attempt.left.shift();
     }
     if (target === undefined || this.#closed) return this.#conclude(attempt, 0, last);
     attempt.target = target;
-    if (target.binding) attempt.tried.add(identity(target.binding));
+    if (target.binding) attempt.tried.add(identityOf(target.binding));
     const branch = await this.#options.open(target, attempt.breadth, attempt.left.length > 0, this).catch(() => undefined);
     if (branch === undefined) return this.#failedWith(attempt, FLOW_FAILED, undefined);
     attempt.branch = branch;
-    if (this.#closed) branch.cancel([]);
+    if (this.#closed) branch.cancel(this.#reasons);
   }
 
   #next(): void {
@@ -167,6 +168,7 @@ export class ResponseContext implements BranchUser {
 
   #close(reasons: readonly string[], but?: Branch): void {
     this.#closed = true;
+    this.#reasons = reasons;
     for (const { branch } of this.#attempts) if (branch !== but) branch?.cancel(reasons);
   }
 
@@ -192,9 +194,4 @@ export class ResponseContext implements BranchUser {
 
 function isFlow(hop: Hop | undefined): boolean {
   return hop?.kind === "flow";
-}
-
-/** A binding that was renewed is another way, even under its old key. */
-function identity({ key, updatedAt }: Binding): string {
-  return `${key} ${updatedAt}`;
 }

@@ -45,6 +45,11 @@ export function deviceName(binding: Binding): string {
   return `contact ${requestUri(binding.contactUri)} ${binding.flow ?? binding.path.join()}`;
 }
 
+/** A binding that was renewed is another way, even under its old key. */
+export function identityOf({ aor, key, updatedAt }: Binding): string {
+  return `${aor} ${key} ${updatedAt}`;
+}
+
 /** Devices in the order of their q: those of one group are tried at once (RFC 3261 16.6). */
 export function groupsByQ(devices: readonly Device[]): Device[][] {
   const levels = [...new Set(devices.map(({ q }) => q))].sort((one, other) => other - one);

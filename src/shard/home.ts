@@ -9,6 +9,8 @@ import { DnsRecords } from "../resolve/dns-records.js";
 import type { Hop } from "../transaction/hop.js";
 import { TransactionTable } from "../transaction/table.js";
 import { timerTable } from "../transaction/timers.js";
+import { Gruus } from "../registrar/gruu.js";
+import { Registrar } from "../registrar/registrar.js";
 import type { HomeStart } from "./messages.js";
 import { NativeOutlet } from "./native-outlet.js";
 import { ObjectPath } from "./object-path.js";
@@ -33,12 +35,14 @@ export async function openHome(shard: Shard, config: ShardConfig, start: HomeSta
   const { timerCSeconds, failoverMs, failoverStatus } = start;
   const forwarder = new Forwarder({ table, port: shard, listeners, records, timerC: timerCSeconds * 1_000, silence: failoverMs, cancelPatience: timers.memory });
   const domains = new Set(start.domains);
+  const gruus = new Gruus(start.secret);
+  const registrar = new Registrar({ store, gruus, authenticator: undefined, report: onFault }, start.registrar);
   let upstreams: readonly UpstreamTarget[] = [];
   const proxy = new HomeProxy({
     forwarder,
     store,
     port: shard,
-    resolveDestination,
+    resolveDestination: (uri) => gruus.resolve(uri),
     authenticator: undefined,
     isOurs: (host) => domains.has(host.replace(/^\[|\]$/g, "")),
     upstream: () => hopOf(upstreams),

@@ -1,11 +1,15 @@
 /** What the main thread and the shards say to one another; rare, never once a message. */
 import type { Notice, ShardConfig, ShardKey, TrustedNet, UpstreamTarget } from "../native/binding.js";
+import type { RegistrarOptions } from "../registrar/registrar-options.js";
 import type { OutboundMode } from "../edge/outbound.js";
 
 /** What the object path of a registrar or standalone server is started with. */
 export interface HomeStart {
   readonly domains: readonly string[];
   readonly stateDir: string;
+  readonly registrar: RegistrarOptions;
+  /** Of the cluster, for temporary GRUUs. */
+  readonly secret: Uint8Array;
   readonly failoverStatus: readonly number[];
   /** Milliseconds. */
   readonly failoverMs: number;

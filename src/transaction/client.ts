@@ -35,6 +35,7 @@ export class ClientTransaction {
   #state: State = "calling";
   #interval: number;
   #ack: Buffer | undefined;
+  #flow: string | undefined;
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -57,18 +58,21 @@ export class ClientTransaction {
     return this.#state === "calling" || this.#state === "proceeding";
   }
 
-  /** Sends the request; the id of the flow that it left by. Undefined: it could not be sent, and the user hears so in a moment. */
-  start(): string | undefined {
+  /** The id of the flow that the request left by; undefined: it could not be sent. */
+  get flow(): string | undefined {
+    return this.#flow;
+  }
+
+  /** Sends the request. That it cannot be sent the user hears in a moment. */
+  start(): void {
     const { outlet, hop, octets, timers } = this.#options;
-    const flow = outlet.send(hop, octets);
-    if (flow === undefined) {
+    this.#flow = outlet.send(hop, octets);
+    if (this.#flow === undefined) {
       // Not at once: the caller is still in the middle of starting it.
-      queueMicrotask(() => this.fail("transport"));
-      return undefined;
+      return queueMicrotask(() => this.fail("transport"));
     }
     this.#deadline.set(timers.patience, () => this.fail("timeout"));
     if (!this.#isReliable) this.#resend.set(this.#interval, () => this.#again());
-    return flow;
   }
 
   /** Takes a response that matches by branch and method. */

@@ -64,17 +64,14 @@ export class TransactionTable {
   /** Sends a request whose top Via has a branch of ours. */
   ask(branch: string, octets: Buffer, hop: Hop, user: ClientUser): ClientTransaction {
     const { outlet, timers } = this.#options;
-    let flow: string | undefined;
-    let key = "";
     const onEnd = (): void => {
-      this.#clients.delete(key);
-      if (flow !== undefined) this.#forget(flow, transaction);
+      this.#clients.delete(clientKey(branch, transaction.request.method));
+      if (transaction.flow !== undefined) this.#forget(transaction.flow, transaction);
     };
     const transaction = new ClientTransaction({ octets, hop, outlet, timers, user, onEnd });
-    key = clientKey(branch, transaction.request.method);
-    this.#clients.set(key, transaction);
-    flow = transaction.start();
-    if (flow !== undefined) this.#remember(flow, transaction);
+    this.#clients.set(clientKey(branch, transaction.request.method), transaction);
+    transaction.start();
+    if (transaction.flow !== undefined) this.#remember(transaction.flow, transaction);
     return transaction;
   }
 
