@@ -11,7 +11,7 @@ import { NoticeLog } from "./observe/notices.js";
 import { DnsRecords } from "./resolve/dns-records.js";
 import { Upstreams } from "./resolve/upstreams.js";
 import { ShardPool } from "./shard/pool.js";
-import { homeStart, shardConfigs, trustedNets } from "./shard/shard-config.js";
+import { homeConfig, shardConfigs, trustedNets } from "./shard/shard-config.js";
 
 // Descriptors that are no flows: listeners, epoll, rings, log, V8.
 const SPARE_DESCRIPTORS = 200;
@@ -24,7 +24,7 @@ export async function serve(config: Config, log: Log): Promise<void> {
     shards: config.shards,
     configs,
     outbound: config.outbound,
-    home: homeStart(config),
+    home: homeConfig(config),
     policy: config.policy === undefined ? undefined : pathToFileURL(config.policy).href,
     log,
     onNotices: (shard, list) => notices.write(shard, list),

@@ -4,6 +4,7 @@ import type { Config, Settings } from "./config.js";
 import { openKeyFile, readKeyFile } from "./key-file.js";
 import { Unexpected } from "./kind.js";
 import { type Listener, showListener } from "./listener.js";
+import { EMBEDDED } from "./location.js";
 import { nearest } from "./nearest.js";
 import { table } from "./table.js";
 import type { Variable } from "./variable.js";
@@ -57,7 +58,27 @@ export function completeConfig(settings: Settings, make: boolean): { readonly co
   }
 }
 
-function contradictions({ listen, coreListen, mode, policy }: Settings): string[] {
+function contradictions(settings: Settings): string[] {
+  return [...listenedTwice(settings), ...misfits(settings)];
+}
+
+function misfits({ mode, policy, auth, domains, location, minExpires, defaultExpires, maxExpires }: Settings): string[] {
+  const errors: string[] = [];
+  if (policy !== undefined && mode !== "edge") errors.push(`${table.policy.name}: expected only with ${table.mode.name}=edge`);
+  if (auth.kind !== "off" && domains.length === 0) {
+    errors.push(`${table.domains.name}: expected a domain, for ${table.auth.name} needs the first one as its realm`);
+  }
+  if (auth.kind === "redis" && location === EMBEDDED) {
+    errors.push(`${table.auth.name}: expected redis only with a Redis in ${table.location.name}`);
+  }
+  if (minExpires > maxExpires) errors.push(`${table.minExpires.name}: expected no more than ${table.maxExpires.name}, ${maxExpires}`);
+  if (defaultExpires < minExpires || defaultExpires > maxExpires) {
+    errors.push(`${table.defaultExpires.name}: expected a number from ${minExpires} to ${maxExpires}, the limits of what is granted`);
+  }
+  return errors;
+}
+
+function listenedTwice({ listen, coreListen }: Settings): string[] {
   const taken = new Map<string, string>();
   const errors: string[] = [];
   const claim = (variable: string, listeners: readonly Listener[]): void => {
@@ -70,7 +91,6 @@ function contradictions({ listen, coreListen, mode, policy }: Settings): string[
   };
   claim(table.listen.name, listen);
   claim(table.coreListen.name, coreListen ?? []);
-  if (policy !== undefined && mode !== "edge") errors.push(`${table.policy.name}: expected only with ${table.mode.name}=edge`);
   return errors;
 }
 

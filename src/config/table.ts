@@ -6,10 +6,12 @@ import { MAX_FLOW_KEYS, flowKey, sameFlowKey } from "./flow-key.js";
 import { hostName } from "./host-name.js";
 import { integer } from "./integer.js";
 import { listener } from "./listener.js";
+import { location } from "./location.js";
 import { oneOf } from "./one-of.js";
 import { existingFile, folder } from "./path.js";
 import { showUpstream, upstream } from "./upstream.js";
-import { optional, withDefault } from "./variable.js";
+import { userSource } from "./user-source.js";
+import { optional, secret, withDefault } from "./variable.js";
 
 const MAX_SHARDS = 64;
 const DAY = 86_400;
@@ -202,4 +204,53 @@ export const table = {
     "How long a request is remembered without a final response, and sent again towards a UDP client.",
   ),
   udpTokenDays: withDefault("SLUICE_UDP_TOKEN_DAYS", integer(1, 1_000), "30", "A UDP flow token older than that is answered 430."),
+  location: secret(
+    "SLUICE_LOCATION",
+    location,
+    "lmdb",
+    "Where bindings are kept: on disk in `SLUICE_STATE_DIR`, or in a Redis or Valkey that several registrars share.",
+  ),
+  auth: secret(
+    "SLUICE_AUTH",
+    userSource,
+    "off",
+    "Who may register and call: `off` is anybody. A file has htdigest lines `user:realm:HA1`, 32 hexadecimal digits are MD5, 64 are " +
+      "SHA-256, and is read again when it changes. `redis` is the server of `SLUICE_LOCATION`, where the hash `sluice:auth:REALM:USER` has the " +
+      "fields `MD5` and `SHA-256`. A URL is asked by POST with `user` and `realm` and answers with the same fields, or 404.",
+  ),
+  authAlgorithms: withDefault(
+    "SLUICE_AUTH_ALGORITHMS",
+    commaList(oneOf(["sha-256", "md5"]), { sameness: (algorithm) => algorithm }),
+    "sha-256,md5",
+    "What is offered to clients, in that order (RFC 8760). Some old ones read the first challenge only: `md5` alone helps these.",
+  ),
+  nonceSeconds: withDefault("SLUICE_NONCE_SECONDS", integer(1, DAY), "300", "How long a nonce is good. A client that comes later is challenged again."),
+  minExpires: withDefault("SLUICE_MIN_EXPIRES", integer(1, DAY), "60", "Seconds; who registers for less is answered 423."),
+  maxExpires: withDefault("SLUICE_MAX_EXPIRES", integer(1, 365 * DAY), "7200", "Seconds; who registers for more gets that much."),
+  defaultExpires: withDefault("SLUICE_DEFAULT_EXPIRES", integer(1, 365 * DAY), "3600", "Seconds for those who do not say how long."),
+  expiresJitter: withDefault(
+    "SLUICE_EXPIRES_JITTER",
+    integer(0, 50),
+    "10",
+    "Up to so many per cent are taken off what is granted, by chance: those who registered together do not come back together.",
+  ),
+  maxContacts: withDefault("SLUICE_MAX_CONTACTS", integer(1, 100), "10", "Bindings of one address of record; more are answered 403."),
+  maxFlowsPerInstance: withDefault(
+    "SLUICE_MAX_FLOWS_PER_INSTANCE",
+    integer(1, 100),
+    "4",
+    "Flows of one device, each with a reg-id of its own; more are answered 403.",
+  ),
+  obPathCheck: withDefault(
+    "SLUICE_OB_PATH_CHECK",
+    oneOf(["last", "top", "any"]),
+    "last",
+    "Which Path value must have `ob` for outbound (RFC 5626 6): the one of the hop nearest to the device is the last.",
+  ),
+  pathMode: withDefault(
+    "SLUICE_PATH_MODE",
+    oneOf(["strict", "lazy"]),
+    "strict",
+    "A REGISTER with Path of a device that does not support it (RFC 3327 5.3): answered 420, or registered all the same.",
+  ),
 } as const;

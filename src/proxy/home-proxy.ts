@@ -6,7 +6,7 @@ import type { ObjectPort } from "../native/binding.js";
 import type { Destination } from "../registrar/gruu.js";
 import { parseNameAddr } from "../sip/name-addr.js";
 import type { SipMessage } from "../sip/message.js";
-import { parseUri } from "../sip/uri.js";
+import { type SipUri, parseUri } from "../sip/uri.js";
 import type { Hop } from "../transaction/hop.js";
 import type { ServerTransaction } from "../transaction/server.js";
 import type { Forwarder, Incoming } from "./forwarder.js";
@@ -21,8 +21,8 @@ export interface HomeProxyOptions {
   readonly resolveDestination: (uri: string) => Destination | undefined;
   /** Undefined: anybody may call. */
   readonly authenticator: Authenticator | undefined;
-  /** Host names and addresses whose users are looked up here, lower case. */
-  readonly isOurs: (host: string) => boolean;
+  /** Whether the users of that host are looked up here. */
+  readonly isOurs: (uri: SipUri) => boolean;
   /** Where requests for other domains go; undefined: nowhere. */
   readonly upstream: (callId: string) => Hop | undefined;
   readonly failoverStatus: ReadonlySet<number>;
@@ -108,7 +108,7 @@ export class HomeProxy {
 
   #isForUs({ uri }: SipMessage): boolean {
     const parsed = parseUri(uri);
-    return parsed !== undefined && this.#options.isOurs(parsed.host);
+    return parsed !== undefined && this.#options.isOurs(parsed);
   }
 
   /** Whoever claims an address of ours proves it; neighbours are trusted with the addresses of others only (RFC 3261 22.3). */
@@ -116,7 +116,7 @@ export class HomeProxy {
     const { authenticator, isOurs } = this.#options;
     if (authenticator === undefined) return false;
     const from = parseUri(parseNameAddr(request.header("From") ?? "")?.uri ?? "");
-    if (from === undefined || !isOurs(from.host)) return false;
+    if (from === undefined || !isOurs(from)) return false;
     const result = await authenticator.check(request, "proxy");
     if (!result.ok) server.respond(result.response);
     return !result.ok;

@@ -26,7 +26,7 @@ const MOST_PATH_VALUES = 20;
 /** Seconds; spread, so that a store that was away is not met by everybody at once. */
 const RETRY_AFTER = { least: 5, span: 10 };
 
-export interface RegistrarParts {
+export interface RegistrarNeeds {
   readonly store: LocationStore;
   readonly gruus: Gruus;
   /** Undefined: anybody may register. */
@@ -36,11 +36,11 @@ export interface RegistrarParts {
 }
 
 export class Registrar {
-  readonly #parts: RegistrarParts;
+  readonly #parts: RegistrarNeeds;
   readonly #options: RegistrarOptions;
   readonly #supported: readonly string[];
 
-  constructor(parts: RegistrarParts, options: RegistrarOptions) {
+  constructor(parts: RegistrarNeeds, options: RegistrarOptions) {
     this.#parts = parts;
     this.#options = options;
     this.#supported = options.outbound === "off" ? ["path"] : ["path", "outbound"];
@@ -157,7 +157,7 @@ export class Registrar {
       ...(instance !== undefined && { instance }),
       ...(isFlow && { regId }),
       // A device behind an edge is reached by its Path; the flow that carried the REGISTER is the edge's.
-      ...(from.firstHop && from.flow !== undefined && { flow: from.flow }),
+      ...(from.flow !== undefined && { flow: from.flow }),
       ...(userAgent !== undefined && { userAgent }),
     };
   }

@@ -1,20 +1,7 @@
 /** What the main thread and the shards say to one another; rare, never once a message. */
 import type { Notice, ShardConfig, ShardKey, TrustedNet, UpstreamTarget } from "../native/binding.js";
-import type { RegistrarOptions } from "../registrar/registrar-options.js";
+import type { Config } from "../config/config.js";
 import type { OutboundMode } from "../edge/outbound.js";
-
-/** What the object path of a registrar or standalone server is started with. */
-export interface HomeStart {
-  readonly domains: readonly string[];
-  readonly stateDir: string;
-  readonly registrar: RegistrarOptions;
-  /** Of the cluster, for temporary GRUUs. */
-  readonly secret: Uint8Array;
-  readonly failoverStatus: readonly number[];
-  /** Milliseconds. */
-  readonly failoverMs: number;
-  readonly timerCSeconds: number;
-}
 
 /** What a shard is started with. */
 export interface ShardStart {
@@ -24,8 +11,8 @@ export interface ShardStart {
   readonly outbound: OutboundMode;
   /** URL of the operator's policy module. */
   readonly policy: string | undefined;
-  /** Undefined: an edge. */
-  readonly home: HomeStart | undefined;
+  /** What a registrar or standalone server is made of; undefined: an edge. */
+  readonly home: Config | undefined;
 }
 
 export type ToShard =
@@ -40,4 +27,6 @@ export type FromShard =
   | { readonly kind: "failed"; readonly errno: number; readonly listener: number }
   | { readonly kind: "notices"; readonly notices: readonly Notice[] }
   | { readonly kind: "fault"; readonly message: string }
+  /** The store of the bindings was reached or lost. */
+  | { readonly kind: "store"; readonly isUp: boolean; readonly reason: string }
   | { readonly kind: "drained" };

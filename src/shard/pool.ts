@@ -1,12 +1,13 @@
 /** The shards of the process: starts them, tells them what changed, and replaces one that died. */
 import { Worker } from "node:worker_threads";
 import { getSystemErrorName } from "node:util";
+import type { Config } from "../config/config.js";
 import type { OutboundMode } from "../edge/outbound.js";
 import { showListener } from "../config/listener.js";
 import type { Log } from "../observe/log.js";
 import type { ShardConfig, TrustedNet, UpstreamTarget } from "../native/binding.js";
 import { Counter } from "../native/layout.js";
-import type { FromShard, HomeStart, ShardStart, ToShard } from "./messages.js";
+import type { FromShard, ShardStart, ToShard } from "./messages.js";
 
 const RESTART_MS = 1_000;
 
@@ -16,7 +17,7 @@ export interface PoolOptions {
   readonly configs: readonly ShardConfig[];
   readonly outbound: OutboundMode;
   readonly policy: string | undefined;
-  readonly home: HomeStart | undefined;
+  readonly home: Config | undefined;
   readonly log: Log;
   readonly onNotices: (shard: number, notices: Extract<FromShard, { kind: "notices" }>["notices"]) => void;
 }
@@ -106,11 +107,17 @@ export class ShardPool {
 
   #heard(shard: number, message: Exclude<FromShard, { kind: "ready" | "failed" }>): void {
     if (message.kind === "notices") this.#options.onNotices(shard, message.notices);
-    else if (message.kind === "fault") this.#options.log.error({ shard, fault: message.message }, "the policy failed, messages were dropped");
+    else if (message.kind === "fault") this.#options.log.error({ shard, fault: message.message }, "a message was not handled as it should be");
+    else if (message.kind === "store") this.#storeChanged(shard, message.isUp, message.reason);
     else {
       this.#drained.add(shard);
       if (this.#drained.size === this.#options.shards) this.#onDrained();
     }
+  }
+
+  #storeChanged(shard: number, isUp: boolean, reason: string): void {
+    if (isUp) this.#options.log.info({ shard }, "the location store is reached");
+    else this.#options.log.error({ shard, reason }, "the location store is away: REGISTER is answered 503");
   }
 
   #ended(shard: number): void {

@@ -9,8 +9,6 @@ import { type Listener, showListener } from "../config/listener.js";
 import type { AddressPort, ShardConfig, ShardListener, TrustedNet } from "../native/binding.js";
 import { binding } from "../native/load.js";
 import type { Target } from "../resolve/target.js";
-import type { RegistrarOptions } from "../registrar/registrar-options.js";
-import type { HomeStart } from "./messages.js";
 
 // Room for what crosses between shards while the other one is busy.
 const RING_OCTETS = 4 << 20;
@@ -68,25 +66,8 @@ export function domainsOf({ mode, domains, names, listen }: Config): readonly st
 }
 
 /** Undefined on an edge. */
-export function homeStart(config: Config): HomeStart | undefined {
-  if (config.mode === "edge") return undefined;
-  const { stateDir, failoverStatus, failoverMs, timerCSeconds } = config;
-  const domains = domainsOf(config);
-  const secret = createHmac("sha256", config.flowKeys[0]?.key ?? randomBytes(32)).update("temporary GRUU").digest();
-  const registrar: RegistrarOptions = {
-    domains,
-    minExpires: 60,
-    maxExpires: 7_200,
-    defaultExpires: 3_600,
-    expiresJitterPercent: 0,
-    maxContacts: 20,
-    maxFlows: 4,
-    obPathCheck: "last",
-    pathMode: "lazy",
-    outbound: config.outbound === "off" ? "off" : "auto",
-    flowTimer: config.flowTimer,
-  };
-  return { domains, registrar, secret, stateDir, failoverStatus, failoverMs, timerCSeconds };
+export function homeConfig(config: Config): Config | undefined {
+  return config.mode === "edge" ? undefined : { ...config, domains: domainsOf(config) };
 }
 
 /** SO_REUSEPORT would let a second process share the port in silence, so each is tried without it first. */

@@ -25,7 +25,10 @@ const rules: EdgeRules = { outbound: start.outbound, flowTimer: start.config.flo
 const shard = new binding.Shard(start.config, records, verdicts, counters);
 const say = (message: FromShard): void => port.postMessage(message);
 const stage = start.policy === undefined ? undefined : await loadPolicyStage(start.policy, shard, start.config, (message) => say({ kind: "fault", message }));
-const home = start.home && (await openHome(shard, start.config, start.home, start.outbound !== "off", (error) => say({ kind: "fault", message: textOf(error) })));
+const home = start.home && (await openHome(shard, start.config, start.home, {
+  onFault: (error) => say({ kind: "fault", message: textOf(error) }),
+  onStore: (isUp, reason) => say({ kind: "store", isUp, reason }),
+}));
 
 function textOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
