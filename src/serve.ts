@@ -11,7 +11,7 @@ import { NoticeLog } from "./observe/notices.js";
 import { DnsRecords } from "./resolve/dns-records.js";
 import { Upstreams } from "./resolve/upstreams.js";
 import { ShardPool } from "./shard/pool.js";
-import { shardConfigs, trustedNets } from "./shard/shard-config.js";
+import { homeConfig, shardConfigs, trustedNets } from "./shard/shard-config.js";
 
 // Descriptors that are no flows: listeners, epoll, rings, log, V8.
 const SPARE_DESCRIPTORS = 200;
@@ -24,6 +24,7 @@ export async function serve(config: Config, log: Log): Promise<void> {
     shards: config.shards,
     configs,
     outbound: config.outbound,
+    home: homeConfig(config),
     policy: config.policy === undefined ? undefined : pathToFileURL(config.policy).href,
     log,
     onNotices: (shard, list) => notices.write(shard, list),
@@ -32,7 +33,7 @@ export async function serve(config: Config, log: Log): Promise<void> {
     onChange: (targets) => {
       pool.setUpstreams(targets, trustedNets(config, targets));
       const shown = targets.map(({ transport, address, port, priority, weight }) => `${transport}:${showHostPort(address, port)} ${priority}/${weight}`);
-      log.info({ targets: shown }, shown.length > 0 ? "upstream" : "no upstream target: what clients send is answered 503");
+      if (shown.length > 0 || config.mode === "edge") log.info({ targets: shown }, shown.length > 0 ? "upstream" : "no upstream target: what clients send is answered 503");
     },
     onFailure: (uri, error) => log.warn({ upstream: showUpstream(uri), reason: error.message }, "an upstream cannot be resolved"),
   });
@@ -46,7 +47,7 @@ export async function serve(config: Config, log: Log): Promise<void> {
     await pool.close();
     throw error;
   }
-  log.info({ listeners: listenersOf(configs), shards: config.shards, pid: process.pid }, "the edge is up");
+  log.info({ mode: config.mode, listeners: listenersOf(configs), shards: config.shards, pid: process.pid }, "sluice is up");
   await untilTold(config, log, pool, upstreams);
 }
 

@@ -1,6 +1,7 @@
 #include "facts.h"
 
 #include "name_addr.h"
+#include "object_branch.h"
 #include "route_set.h"
 
 namespace sluice {
@@ -47,10 +48,10 @@ RouteKind judge(const Surroundings& around, const Source& source, const FlowName
 // Classifies one URI as ours. False: it is not.
 bool own_route(const Surroundings& around, const Source& source, const Uri& uri, OwnRoute& route, int32_t* number) noexcept {
   if (!is_sip(uri)) return false;
-  const bool by_name = is_own_host(around.config, uri.host, port_of(uri));
+  // DET-15: a token makes no host ours; with keys that several edges share it may be a neighbour's.
+  if (!is_own_host(around.config, uri.host, port_of(uri))) return false;
   Side side = Side::client;
   const TokenVerdict verdict = uri.has_user ? read_token(around.keys, uri.user, route.flow, side) : TokenVerdict::none;
-  if (!by_name && verdict != TokenVerdict::ok) return false;
   bool is_source = false;
   switch (verdict) {
     case TokenVerdict::none: route.kind = RouteKind::plain; break;
@@ -211,7 +212,7 @@ bool is_loop(const EdgeConfig& config, const Message& message, uint32_t loop_has
     ValueList values(message.value(*line));
     for (Text value; values.next(value);) {
       Via via;
-      if (!parse_via(value, via) || loop_hash_in(via.branch) != loop_hash) continue;
+      if (!parse_via(value, via) || (loop_hash_in(via.branch) != loop_hash && object_loop_hash(via.branch) != loop_hash)) continue;
       if (is_own_host(config, via.host, via.port == 0 ? kSipPort : via.port)) return true;
     }
   }

@@ -62,8 +62,9 @@ function contradictions(settings: Settings): string[] {
   return [...listenedTwice(settings), ...misfits(settings)];
 }
 
-function misfits({ auth, domains, location, minExpires, defaultExpires, maxExpires }: Settings): string[] {
+function misfits({ mode, policy, auth, domains, location, minExpires, defaultExpires, maxExpires }: Settings): string[] {
   const errors: string[] = [];
+  if (policy !== undefined && mode !== "edge") errors.push(`${table.policy.name}: expected only with ${table.mode.name}=edge`);
   if (auth.kind !== "off" && domains.length === 0) {
     errors.push(`${table.domains.name}: expected a domain, for ${table.auth.name} needs the first one as its realm`);
   }
@@ -102,7 +103,7 @@ function warningsOf(settings: Settings, environment: Environment): string[] {
     const hint = meant === undefined ? "" : `, did you mean ${meant}?`;
     return `${printable(name, 80)}: there is no such variable${hint}`;
   });
-  if (settings.upstream?.length === 0 && !environment[table.upstream.name]) {
+  if (settings.mode === "edge" && settings.upstream?.length === 0 && !environment[table.upstream.name]) {
     warnings.push(`${table.upstream.name}: not set, so what clients send will be answered 503`);
   }
   return warnings;

@@ -19,9 +19,42 @@ const DAY = 86_400;
 export const table = {
   mode: withDefault(
     "SLUICE_MODE",
-    oneOf(["edge"], ["registrar", "standalone"]),
-    "edge",
-    "What this process is: an edge in front of somebody's registrar.",
+    oneOf(["standalone", "registrar", "edge"]),
+    "standalone",
+    "What this process is: `edge` in front of somebody's registrar; `registrar` and home proxy behind edges; `standalone`, both in one.",
+  ),
+  domains: withDefault(
+    "SLUICE_DOMAINS",
+    commaList(hostName),
+    "",
+    "Host names and addresses whose users register here and are looked up here; the first is the realm of the authentication.",
+    "`localhost`, `SLUICE_NAMES`, and every address that is listened on or advertised",
+  ),
+  edges: withDefault(
+    "SLUICE_EDGES",
+    commaList(cidr),
+    "",
+    "Edges and proxies whose Path is believed, and which may send along a flow. Everybody else is a client.",
+    "none",
+  ),
+  failoverStatus: withDefault(
+    "SLUICE_FAILOVER_STATUS",
+    commaList(integer(400, 699), { most: 20, sameness: String }),
+    "408,430",
+    "Final answers behind which the next flow of the same device is tried (RFC 5626 7). An edge that cannot be reached counts as 430, " +
+      "one that stays silent as 408.",
+  ),
+  failoverMs: withDefault(
+    "SLUICE_FAILOVER_MS",
+    integer(100, 600_000),
+    "4000",
+    "How long a flow may stay silent, in milliseconds, while its device has another one to try.",
+  ),
+  timerCSeconds: withDefault(
+    "SLUICE_TIMER_C_SECONDS",
+    integer(1, 86_400),
+    "200",
+    "Timer C of RFC 3261 16.6: how long a call may ring, counted from the last provisional response.",
   ),
   listen: withDefault(
     "SLUICE_LISTEN",
@@ -171,20 +204,6 @@ export const table = {
     "How long a request is remembered without a final response, and sent again towards a UDP client.",
   ),
   udpTokenDays: withDefault("SLUICE_UDP_TOKEN_DAYS", integer(1, 1_000), "30", "A UDP flow token older than that is answered 430."),
-  domains: withDefault(
-    "SLUICE_DOMAINS",
-    commaList(hostName, { most: 1_000 }),
-    "",
-    "The domains whose addresses of record are kept here. The first is the realm of digest authentication.",
-    "every domain",
-  ),
-  edges: withDefault(
-    "SLUICE_EDGES",
-    commaList(cidr),
-    "",
-    "The edges in front of this registrar. **The Path of nobody else is believed**, for it decides where calls go.",
-    "none",
-  ),
   location: secret(
     "SLUICE_LOCATION",
     location,

@@ -157,7 +157,7 @@ export class Registrar {
       ...(instance !== undefined && { instance }),
       ...(isFlow && { regId }),
       // A device behind an edge is reached by its Path; the flow that carried the REGISTER is the edge's.
-      ...(from.firstHop && from.flow !== undefined && { flow: from.flow }),
+      ...(from.flow !== undefined && { flow: from.flow }),
       ...(userAgent !== undefined && { userAgent }),
     };
   }

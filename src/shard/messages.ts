@@ -1,5 +1,6 @@
 /** What the main thread and the shards say to one another; rare, never once a message. */
 import type { Notice, ShardConfig, ShardKey, TrustedNet, UpstreamTarget } from "../native/binding.js";
+import type { Config } from "../config/config.js";
 import type { OutboundMode } from "../edge/outbound.js";
 
 /** What a shard is started with. */
@@ -10,6 +11,8 @@ export interface ShardStart {
   readonly outbound: OutboundMode;
   /** URL of the operator's policy module. */
   readonly policy: string | undefined;
+  /** What a registrar or standalone server is made of; undefined: an edge. */
+  readonly home: Config | undefined;
 }
 
 export type ToShard =
@@ -24,4 +27,6 @@ export type FromShard =
   | { readonly kind: "failed"; readonly errno: number; readonly listener: number }
   | { readonly kind: "notices"; readonly notices: readonly Notice[] }
   | { readonly kind: "fault"; readonly message: string }
+  /** The store of the bindings was reached or lost. */
+  | { readonly kind: "store"; readonly isUp: boolean; readonly reason: string }
   | { readonly kind: "drained" };

@@ -1,6 +1,7 @@
 /** The shards of the process: starts them, tells them what changed, and replaces one that died. */
 import { Worker } from "node:worker_threads";
 import { getSystemErrorName } from "node:util";
+import type { Config } from "../config/config.js";
 import type { OutboundMode } from "../edge/outbound.js";
 import { showListener } from "../config/listener.js";
 import type { Log } from "../observe/log.js";
@@ -16,6 +17,7 @@ export interface PoolOptions {
   readonly configs: readonly ShardConfig[];
   readonly outbound: OutboundMode;
   readonly policy: string | undefined;
+  readonly home: Config | undefined;
   readonly log: Log;
   readonly onNotices: (shard: number, notices: Extract<FromShard, { kind: "notices" }>["notices"]) => void;
 }
@@ -25,12 +27,13 @@ export class ShardPool {
   readonly #workers: (Worker | undefined)[] = [];
   readonly #counters: BigInt64Array[] = [];
   readonly #drained = new Set<number>();
-  #upstreams: Extract<ToShard, { kind: "upstreams" }> = { kind: "upstreams", targets: [], trusted: [] };
+  #upstreams: Extract<ToShard, { kind: "upstreams" }>;
   #ending = false;
   #onDrained: () => void = () => undefined;
 
   constructor(options: PoolOptions) {
     this.#options = options;
+    this.#upstreams = { kind: "upstreams", targets: [], trusted: options.configs[0]?.trusted ?? [] };
     for (let shard = 0; shard < options.shards; shard += 1) {
       this.#counters.push(new BigInt64Array(new SharedArrayBuffer(Object.keys(Counter).length * BigInt64Array.BYTES_PER_ELEMENT)));
     }
@@ -72,9 +75,9 @@ export class ShardPool {
   }
 
   #spawn(shard: number): Promise<void> {
-    const { configs, outbound, policy } = this.#options;
+    const { configs, outbound, policy, home } = this.#options;
     const config = configs[shard]!;
-    const workerData: ShardStart = { config, counters: this.#counters[shard]!.buffer as SharedArrayBuffer, outbound, policy };
+    const workerData: ShardStart = { config, counters: this.#counters[shard]!.buffer as SharedArrayBuffer, outbound, policy, home };
     const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData, name: `shard ${shard}` });
     this.#workers[shard] = worker;
     worker.once("exit", () => this.#ended(shard));
@@ -104,11 +107,17 @@ export class ShardPool {
 
   #heard(shard: number, message: Exclude<FromShard, { kind: "ready" | "failed" }>): void {
     if (message.kind === "notices") this.#options.onNotices(shard, message.notices);
-    else if (message.kind === "fault") this.#options.log.error({ shard, fault: message.message }, "the policy failed, messages were dropped");
+    else if (message.kind === "fault") this.#options.log.error({ shard, fault: message.message }, "a message was not handled as it should be");
+    else if (message.kind === "store") this.#storeChanged(shard, message.isUp, message.reason);
     else {
       this.#drained.add(shard);
       if (this.#drained.size === this.#options.shards) this.#onDrained();
     }
+  }
+
+  #storeChanged(shard: number, isUp: boolean, reason: string): void {
+    if (isUp) this.#options.log.info({ shard }, "the location store is reached");
+    else this.#options.log.error({ shard, reason }, "the location store is away: REGISTER is answered 503");
   }
 
   #ended(shard: number): void {

@@ -10,12 +10,14 @@ export class CoreTcp implements Wire {
   readonly accepted: TcpConnection[] = [];
   readonly at: string;
   readonly port: number;
+  readonly closed: Promise<void>;
   isOpen = true;
   split: Splitter | undefined;
   readonly #server: Server = createServer();
   readonly #target: { readonly host: string; readonly port: number };
   readonly #receive: (incoming: Incoming) => void;
   readonly #useAccepted: boolean;
+  readonly #host: string;
   #own: TcpConnection | undefined;
 
   private constructor(
@@ -23,12 +25,15 @@ export class CoreTcp implements Wire {
     receive: (incoming: Incoming) => void,
     port: number,
     useAccepted: boolean,
+    host: string,
   ) {
-    this.at = hostPort(target.host, port);
+    this.at = hostPort(host, port);
+    this.#host = host;
     this.port = port;
     this.#target = target;
     this.#receive = receive;
     this.#useAccepted = useAccepted;
+    this.closed = new Promise((resolve) => this.#server.once("close", () => resolve()));
     this.#server.on("connection", (socket) => {
       this.accepted.push(new TcpConnection(socket, receive, (text) => this.split?.(text) ?? [text]));
     });
@@ -40,9 +45,10 @@ export class CoreTcp implements Wire {
     receive: (incoming: Incoming) => void,
     listenPort: number,
     useAccepted: boolean,
+    host = target.host,
   ): Promise<CoreTcp> {
-    const core = new CoreTcp(target, receive, listenPort, useAccepted);
-    core.#server.listen(listenPort, target.host);
+    const core = new CoreTcp(target, receive, listenPort, useAccepted, host);
+    core.#server.listen(listenPort, host);
     await once(core.#server, "listening");
     return core;
   }
@@ -71,7 +77,7 @@ export class CoreTcp implements Wire {
   async #dial(): Promise<TcpConnection> {
     if (!this.#own?.isOpen) {
       const split: Splitter = (text) => this.split?.(text) ?? [text];
-      this.#own = await TcpConnection.open(this.#target, this.#receive, { split });
+      this.#own = await TcpConnection.open(this.#target, this.#receive, { split, localHost: this.#host });
     }
     return this.#own;
   }
