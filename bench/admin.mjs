@@ -63,7 +63,7 @@ async function once({ settings = {}, before, watch }) {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const ended = new Promise((resolve) => child.once("exit", resolve));
-  await new Promise((resolve) => child.stdout.on("data", (data) => String(data).includes("the edge is up") && resolve()));
+  await new Promise((resolve) => child.stdout.on("data", (data) => String(data).includes("sluice is up") && resolve()));
   const url = `http://127.0.0.1:${admin}`;
   await before?.(url);
   const stop = watch?.(url);

@@ -24,7 +24,7 @@ export async function serve(config: Config, log: Log): Promise<void> {
     return `${flows} flows, ${service.pool.counter(Counter.requestsIn)} requests, ${service.targetCount} upstream targets`;
   });
   manager.ready();
-  log.info({ listeners: listenersOf(service.listeners), shards: config.shards, pid: process.pid }, "the edge is up");
+  log.info({ mode: config.mode, listeners: listenersOf(service.listeners), shards: config.shards, pid: process.pid }, "sluice is up");
   await untilTold(service, told, tell);
   manager.stopping();
   await service.drainAll();

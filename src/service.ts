@@ -1,7 +1,8 @@
 /** The running process: its shards, upstream, traces and admin plane, and what may be changed in it while it runs. */
 import { promises as dns } from "node:dns";
 import { pathToFileURL } from "node:url";
-import type { ReloadReport, Running } from "./admin/running.js";
+import { bindingsOf } from "./admin/bindings.js";
+import type { BindingsView, ReloadReport, Running } from "./admin/running.js";
 import { AdminServer } from "./admin/server.js";
 import { Tracer } from "./admin/tracer.js";
 import type { Config } from "./config/config.js";
@@ -16,7 +17,7 @@ import { reread } from "./reload.js";
 import { DnsRecords } from "./resolve/dns-records.js";
 import { Upstreams } from "./resolve/upstreams.js";
 import { ShardPool } from "./shard/pool.js";
-import { shardLimits, trustedNets } from "./shard/shard-config.js";
+import { homeConfig, shardLimits, trustedNets } from "./shard/shard-config.js";
 
 export class Service implements Running {
   readonly pool: ShardPool;
@@ -24,7 +25,7 @@ export class Service implements Running {
   readonly listeners: readonly ShardListener[];
   readonly startedAt = Date.now();
   readonly tracer: Tracer;
-  readonly bindings = undefined;
+  readonly bindings: BindingsView | undefined;
   state: "up" | "draining" = "up";
   config: Config;
   #upstreams: Upstreams;
@@ -45,11 +46,13 @@ export class Service implements Running {
       shards: config.shards,
       configs,
       outbound: config.outbound,
+      home: homeConfig(config),
       policy: config.policy === undefined ? undefined : pathToFileURL(config.policy).href,
       log,
       onNotices: (shard, list) => notices.write(shard, list),
       onTapped: (octets) => this.tracer.take(octets),
     });
+    this.bindings = config.mode === "edge" ? undefined : bindingsOf(this.pool);
     this.#upstreams = this.#resolve(config);
     this.#admin = config.adminListen === "off" ? undefined : new AdminServer(this);
   }
@@ -126,12 +129,13 @@ export class Service implements Running {
     this.pool.setUpstreams(targets, trustedNets(this.config, targets));
   }
 
-  #resolve({ upstream }: Config): Upstreams {
-    return new Upstreams(upstream, new DnsRecords(new dns.Resolver()), {
+  #resolve(config: Config): Upstreams {
+    return new Upstreams(config.upstream, new DnsRecords(new dns.Resolver()), {
       onChange: (targets) => {
         this.#tellUpstreams();
         const shown = targets.map(({ transport, address, port, priority, weight }) => `${transport}:${showHostPort(address, port)} ${priority}/${weight}`);
-        this.log.info({ targets: shown }, shown.length > 0 ? "upstream" : "no upstream target: what clients send is answered 503");
+        // A registrar of its own needs nobody behind it.
+        if (shown.length > 0 || config.mode === "edge") this.log.info({ targets: shown }, shown.length > 0 ? "upstream" : "no upstream target: what clients send is answered 503");
       },
       onFailure: (uri, error) => this.log.warn({ upstream: showUpstream(uri), reason: error.message }, "an upstream cannot be resolved"),
     });

@@ -57,6 +57,7 @@ EdgeConfig read_edge_config(const Napi::Object& from) {
   for (uint32_t i = 0; i < names.Length(); ++i) config.names.push_back(Napi::Value(names[i]).ToString());
   config.trusted = read_trusted(from.Get("trusted").As<Napi::Array>());
   config.limits = read_limits(from.Get("limits").As<Napi::Object>());
+  config.home = from.Get("home").ToBoolean();
   config.force_rport = from.Get("forceRport").ToBoolean();
   config.t1_ms = number(from, "t1Ms");
   config.branch_seconds = number(from, "branchSeconds");

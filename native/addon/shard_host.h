@@ -41,6 +41,19 @@ class ShardHost : public Napi::ObjectWrap<ShardHost> {
   Napi::Value notices(const Napi::CallbackInfo& info);
   Napi::Value stop_accepting(const Napi::CallbackInfo& info);
   Napi::Value pending(const Napi::CallbackInfo& info);
+  // object_path.cc
+  Napi::Value origin(const Napi::CallbackInfo& info);
+  Napi::Value new_branch(const Napi::CallbackInfo& info);
+  Napi::Value flow_token(const Napi::CallbackInfo& info);
+  Napi::Value flow_lives(const Napi::CallbackInfo& info);
+  Napi::Value send_to_flow(const Napi::CallbackInfo& info);
+  Napi::Value answer_flow(const Napi::CallbackInfo& info);
+  Napi::Value send_to_address(const Napi::CallbackInfo& info);
+  Napi::Value core_listener(const Napi::CallbackInfo& info);
+  Napi::Value bind_flow(const Napi::CallbackInfo& info);
+  Napi::Value note_register(const Napi::CallbackInfo& info);
+  Napi::Value flush(const Napi::CallbackInfo& info);
+  Napi::Value take_events(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
   // shard_inspect_host.cc

@@ -174,6 +174,14 @@ Napi::Value ShardHost::tapped(const Napi::CallbackInfo& info) {
   return Napi::Buffer<char>::Copy(info.Env(), octets.data(), octets.size());
 }
 
+// noteRegister(flow, request)
+Napi::Value ShardHost::note_register(const Napi::CallbackInfo& info) {
+  const std::string id = info[0].ToString();
+  const auto request = info[1].As<Napi::Uint8Array>();
+  if (running_ != nullptr) running_->shard->note_register(id, Text(reinterpret_cast<const char*>(request.Data()), request.ElementLength()));
+  return info.Env().Undefined();
+}
+
 Napi::Value ShardHost::close_flow(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), running_->shard->close_flow_of(info[0].ToNumber().Uint32Value(), info[1].ToNumber().Uint32Value()));
 }

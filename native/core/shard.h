@@ -9,6 +9,7 @@
 #include <array>
 #include <iterator>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "answer.h"
@@ -33,6 +34,12 @@ struct Notice {
   int32_t number;         // upstream: target; malformed: ScanError; accept_failed: errno
   uint16_t sample_size;
   char sample[200];       // first octets of what came, raw
+};
+
+// What the object path must hear of at once.
+struct ObjectEvent {
+  ObjectEventKind kind;
+  std::string text;  // flow id, or branch
 };
 
 // An answer of the operator's own policy, given with words instead of a number.
@@ -108,6 +115,27 @@ class Shard {
   const Source& source_of(unsigned item) const noexcept { return items_[item].source; }
   void add_custom_reply(CustomReply reply) noexcept { custom_.push_back(std::move(reply)); }
 
+  // The object path (shard_object.cc). Flows go by their id, see flow_id.h; what is sent leaves with execute() or flush_object().
+  size_t flow_id_of(unsigned item, char* out) const noexcept;
+  // Where the answer to a request goes: its flow, or the port that its Via names (RFC 3581 4).
+  size_t answer_flow_of(unsigned item, char* out) const noexcept;
+  uint32_t loop_hash_of(unsigned item) const noexcept { return items_[item].facts.loop_hash; }
+  size_t new_branch(uint32_t loop, char* out) noexcept;
+  // 0: no such flow, or no key.
+  size_t flow_token(Text id, Side side, char* out) noexcept;
+  bool flow_lives(Text id) noexcept;
+  // A request. False: the flow is gone. A flow that turns out to be gone later is an ObjectEvent.
+  bool send_to_flow(Text id, Text octets) noexcept;
+  // A response to what came over the flow.
+  void answer_flow(Text id, Text octets, bool final) noexcept;
+  // A request to a neighbour. Writes the id of the flow that it leaves by; 0: it cannot be sent.
+  size_t send_to_address(Transport transport, const Address& to, Text octets, char* id) noexcept;
+  uint16_t core_listener(Transport transport, bool v4) const noexcept;
+  // From now on the end of this flow is an ObjectEvent. `supervise_seconds`: its Flow-Timer, 0: none.
+  void bind_flow(Text id, uint32_t supervise_seconds) noexcept;
+  void flush_object() noexcept;
+  std::vector<ObjectEvent>& object_events() noexcept { return object_events_; }
+
   void set_upstreams(const UpstreamSet& upstreams) noexcept;
   void set_trusted(std::vector<TrustedNet> trusted) noexcept { config_.trusted = std::move(trusted); }
   void set_keys(const KeyRing& keys) noexcept { keys_ = keys; }
@@ -129,6 +157,8 @@ class Shard {
   // An empty list ends the tap.
   void set_tap(std::vector<TapFilter> filters) noexcept;
   std::vector<char> tapped() noexcept;
+  void note_register(Text flow_id, Text request) noexcept;
+  void tap_sent(const Address& to, uint16_t listener, Text octets) noexcept;
   bool close_flow_of(uint32_t slot, uint32_t generation) noexcept;
   // Closes up to `most` connections of clients, those that wait for an answer last; returns how many are left.
   uint32_t move_out(uint32_t most, bool busy_ones) noexcept;
@@ -146,7 +176,7 @@ class Shard {
   };
 
   struct RingHead {
-    enum Kind : uint8_t { message, stream_octets } kind;
+    enum Kind : uint8_t { message, stream_octets, object_request, flow_gone, send_failed } kind;
     uint32_t slot;
     uint32_t generation;
     Source source;
@@ -201,7 +231,6 @@ class Shard {
   void tap_departing(Item& item, bool to_client, const Departure& departure, Text head, Text body) noexcept;
   void tap_answer(uint32_t filters, const WayBack& back, Text head, Text body) noexcept;
   FlowName name_of_source(const Source& source, bool renew) noexcept;
-  uint16_t core_listener(Transport transport, bool v4) const noexcept;
   void put_uri(Writer& out, Text header, const FlowName& flow, Side side, uint16_t listener, bool ob) noexcept;
   Writer scratch() noexcept;
 
@@ -215,6 +244,18 @@ class Shard {
   void pending_due(uint32_t index) noexcept;
   void arm_pending(uint32_t index, uint32_t wait) noexcept;
   void disarm_pending(uint32_t index) noexcept;
+
+  // shard_object.cc
+  bool take_object_answer(const Source& source, bool crossed) noexcept;
+  void take_object_record(const RingHead& head, Text octets) noexcept;
+  void hand_to_object_path(unsigned i) noexcept;
+  bool object_send_failed(Text branch) noexcept;
+  bool send_over(const FlowName& flow, Text octets, uint8_t kind) noexcept;
+  void bound_flow_ended(uint32_t slot) noexcept;
+  void udp_peer_unreachable(const Address& peer, uint16_t listener) noexcept;
+  void flow_ended(Text id) noexcept;
+  void tell(uint8_t shard, uint8_t kind, Text text) noexcept;
+  Source udp_source(const Address& remote, uint16_t listener) noexcept;
 
   // shard_timers.cc
   void tick() noexcept;
@@ -282,6 +323,8 @@ class Shard {
   size_t completed_at_ = 0;
   std::vector<Notice> notices_;
   std::vector<CustomReply> custom_;
+  std::vector<ObjectEvent> object_events_;
+  uint64_t branches_made_ = 0;
   bool accepting_ = true;
   uint32_t accept_pause_until_ = 0;
   uint32_t now_tick_ = 0;

@@ -271,6 +271,7 @@ void Shard::flow_is_gone(uint32_t slot) noexcept {
     answer_pending(index, 430);
     forget(index);
   }
+  bound_flow_ended(slot);
 }
 
 void Shard::read_icmp_errors(uint16_t listener) noexcept {
@@ -299,6 +300,7 @@ void Shard::read_icmp_errors(uint16_t listener) noexcept {
       const int target = upstreams_.find(peer, Transport::udp);
       if (target >= 0) upstream_failed(target);
       const uint32_t slot = flows_.find_udp(peer, listener);
+      if (config_.home && (slot == 0 || (flows_.at(slot).marks & kMark_bound) == 0)) udp_peer_unreachable(peer, listener);
       if (slot == 0) continue;
       udp_flow_died(slot, Counter::flows_closed);
     }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "flow_id.h"
 #include "shard_wheels.h"
 
 namespace sluice {
@@ -158,6 +159,27 @@ void Shard::tap_received(Item& item) noexcept {
   item.tapped = tap_->match(item.source.remote) | tap_->match(message);
   // What another shard handed over was copied there.
   if (item.tapped != 0 && !item.crossed) tap_->put(item.tapped, false, item.source.remote, item.source.listener, Text(message.data, message.size), Text());
+}
+
+void Shard::tap_sent(const Address& to, uint16_t listener, Text octets) noexcept {
+  const size_t head = find_head_end(octets.data(), octets.size(), 0);
+  uint32_t filters = tap_->match(to);
+  if (head != 0 && scan(octets.data(), octets.size(), head, Carrier::datagram, config_.limits.scan, *spare_) == ScanError::none) filters |= tap_->match(*spare_);
+  if (filters != 0) tap_->put(filters, true, to, listener, octets, Text());
+}
+
+void Shard::note_register(Text flow_id, Text request) noexcept {
+  counters_.add(Counter::registers_ok);
+  FlowId flow;
+  if (!config_.notes || !parse_flow_id(config_, flow_id, flow) || flow.name.shard != config_.shard) return;
+  uint32_t slot = flow.name.slot;
+  if (flow.name.kind == FlowKind::udp) slot = flows_.find_udp(flow.name.remote, flow.listener);
+  else if (flows_.find_stream(slot, flow.name.generation) == nullptr) slot = 0;
+  const size_t head = find_head_end(request.data(), request.size(), 0);
+  if (slot == 0 || head == 0 || scan(request.data(), request.size(), head, Carrier::datagram, config_.limits.scan, *spare_) != ScanError::none) return;
+  constexpr uint64_t kKey = 1;  // asked and granted at once, so it meets nobody
+  notes_.asked(kKey, *spare_, slot);
+  notes_.granted(kKey, slot, now_tick_);
 }
 
 void Shard::tap_answer(uint32_t filters, const WayBack& back, Text head, Text body) noexcept {

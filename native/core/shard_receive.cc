@@ -291,8 +291,9 @@ void Shard::take_message(const Source& source, bool crossed) noexcept {
   answered_by.remote = source.remote;
   WayBack& back = item.facts.back;
   // RFC 3261 16.11 and 18.1.2: what is not an answer to something that we sent is dropped in silence.
-  if (!parse_via(message.text(message.top_via), via) || !is_own_host(config_, via.host, via.port == 0 ? 5060 : via.port) ||
-      !read_branch(config_, via.branch, answered_by, back)) {
+  const bool ours = parse_via(message.text(message.top_via), via) && is_own_host(config_, via.host, via.port == 0 ? 5060 : via.port);
+  if (ours && take_object_answer(source, crossed)) return;
+  if (!ours || !read_branch(config_, via.branch, answered_by, back)) {
     counters_.add(Counter::unsolicited_responses);
     return;
   }
@@ -325,6 +326,10 @@ void Shard::take_ring() noexcept {
       if (flow == nullptr || flow->generation != head.generation || flow->state == FlowState::free_slot) continue;
       if (flow->waiting > 0) --flow->waiting;
       streams_.add(head.slot, Text(room, octets), Text());
+      continue;
+    }
+    if (head.kind != RingHead::message) {
+      take_object_record(head, Text(room, octets));
       continue;
     }
     scan(room, octets, find_head_end(room, octets, 0), Carrier::datagram, config_.limits.scan, items_[count_].message);

@@ -84,6 +84,9 @@ void Shard::execute() noexcept {
         }
         break;
       }
+      case Action::object:
+        hand_to_object_path(i);
+        break;
       case Action::drop:
       default:
         counters_.add(Counter::dropped);
@@ -544,7 +547,7 @@ void Shard::reply(unsigned i, int status, Text reason, uint32_t retry_after, Tex
 void Shard::answer_sent(const Message& sent, int status) noexcept {
   Via via;
   WayBack back;
-  if (sent.method == Method::ack || !parse_via(sent.text(sent.top_via), via) || !read_own_branch(via.branch, back)) return;
+  if (sent.method == Method::ack || !parse_via(sent.text(sent.top_via), via) || object_send_failed(via.branch) || !read_own_branch(via.branch, back)) return;
   Answer answer;
   answer.status = status;
   char retry[] = "Retry-After: 5\r\n";

@@ -15,6 +15,7 @@ export async function readiness({ pool, state, targetCount, config }: Running): 
   return [
     { name: "shards", ok: pool.alive === pool.size, detail: `${pool.alive} of ${pool.size} run` },
     { name: "not draining", ok: state === "up", detail: state },
+    ...(needsUpstream ? [] : [{ name: "location store", ok: pool.storeIsUp, detail: pool.storeIsUp ? "reached" : "away" }]),
     ...(needsUpstream ? [{ name: "upstream", ok: alive > 0, detail: `${alive} of ${targetCount} targets alive` }] : []),
   ];
 }

@@ -87,6 +87,7 @@ export const metricTable: readonly MetricRow[] = [
     },
   },
   { name: "shard_crossings_total", help: "Messages handed to another shard.", values: one(Counter.crossed) },
+  { name: "object_messages_total", help: "Messages handed to the registrar and home proxy.", values: one(Counter.objectMessages) },
   { name: "received_bytes_total", help: "Octets received.", values: one(Counter.bytesIn) },
   { name: "sent_bytes_total", help: "Octets sent.", values: one(Counter.bytesOut) },
   { name: "buffer_bytes", help: "Octets of unfinished and unsent messages.", gauge: true, values: one(Counter.bufferBytes) },

@@ -58,7 +58,7 @@ function untilUp(child: ChildProcess): Promise<void> {
     child.once("exit", fail);
     const read = (octets: Buffer): void => {
       output += octets.toString();
-      if (!output.includes("the edge is up")) return;
+      if (!output.includes("sluice is up")) return;
       clearTimeout(timer);
       child.off("exit", fail);
       resolve();

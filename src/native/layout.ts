@@ -300,6 +300,7 @@ export const Action = {
   relayToFlow: 3,
   relayToHop: 4,
   relayResponse: 5,
+  object: 6,
 } as const;
 export type Action = (typeof Action)[keyof typeof Action];
 
@@ -368,6 +369,7 @@ export const HeaderFlag = {
   flowTimer: 8,
   keep: 16,
   strictUri: 32,
+  objectAnswer: 64,
 } as const;
 export type HeaderFlag = (typeof HeaderFlag)[keyof typeof HeaderFlag];
 
@@ -389,6 +391,13 @@ export const Event = {
   pingFlood: 5,
 } as const;
 export type Event = (typeof Event)[keyof typeof Event];
+
+export const ObjectEvent = {
+  flowGone: 0,
+  flowGoneElsewhere: 1,
+  sendFailed: 2,
+} as const;
+export type ObjectEvent = (typeof ObjectEvent)[keyof typeof ObjectEvent];
 
 export const Counter = {
   requestsIn: 0,
@@ -440,6 +449,7 @@ export const Counter = {
   responses5xx: 46,
   responses6xx: 47,
   tappedLost: 48,
+  objectMessages: 49,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 
@@ -494,6 +504,7 @@ export const counterProse: readonly string[] = [
   "5xx relayed or made",
   "6xx relayed or made",
   "copies for a trace or capture that found no room",
+  "messages handed to the registrar and home proxy",
 ];
 
 export const Const = {

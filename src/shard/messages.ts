@@ -1,6 +1,7 @@
 /** What the main thread and the shards say to one another; rare, never once a message. */
 import type { Notice, ShardConfig, ShardKey, ShardLimits, TrustedNet, UpstreamTarget } from "../native/binding.js";
 import type { TapFilter } from "../native/inspect.js";
+import type { Config } from "../config/config.js";
 import type { OutboundMode } from "../edge/outbound.js";
 import type { Question } from "./questions.js";
 
@@ -12,6 +13,8 @@ export interface ShardStart {
   readonly outbound: OutboundMode;
   /** URL of the operator's policy module. */
   readonly policy: string | undefined;
+  /** What a registrar or standalone server is made of; undefined: an edge. */
+  readonly home: Config | undefined;
 }
 
 export type ToShard =
@@ -32,5 +35,8 @@ export type FromShard =
   | { readonly kind: "notices"; readonly notices: readonly Notice[] }
   | { readonly kind: "fault"; readonly message: string }
   | { readonly kind: "answer"; readonly id: number; readonly answer: unknown }
+  | { readonly kind: "no-answer"; readonly id: number; readonly reason: string }
   | { readonly kind: "tapped"; readonly octets: Uint8Array }
+  /** The store of the bindings was reached or lost. */
+  | { readonly kind: "store"; readonly isUp: boolean; readonly reason: string }
   | { readonly kind: "drained" };

@@ -1,6 +1,7 @@
 /** The shards of the process: starts them, tells them what changed, asks them, and replaces one that died. */
 import { Worker } from "node:worker_threads";
 import { getSystemErrorName } from "node:util";
+import type { Config } from "../config/config.js";
 import type { OutboundMode } from "../edge/outbound.js";
 import { showListener } from "../config/listener.js";
 import type { Log } from "../observe/log.js";
@@ -19,6 +20,7 @@ export interface PoolOptions {
   readonly configs: readonly ShardConfig[];
   readonly outbound: OutboundMode;
   readonly policy: string | undefined;
+  readonly home: Config | undefined;
   readonly log: Log;
   readonly onNotices: (shard: number, notices: Extract<FromShard, { kind: "notices" }>["notices"]) => void;
   readonly onTapped?: (octets: Uint8Array) => void;
@@ -38,6 +40,8 @@ export class ShardPool {
   /** The newest order of each kind: a shard that is started again hears them all. */
   readonly #standing = new Map<ToShard["kind"], ToShard>();
   readonly #asked = new Map<number, Asked>();
+  /** Shards that cannot reach the location store. */
+  readonly #storeDown = new Set<number>();
   #lastAsked = 0;
   #ending = false;
   #onDrained: () => void = () => undefined;
@@ -47,7 +51,7 @@ export class ShardPool {
     for (let shard = 0; shard < options.shards; shard += 1) {
       this.#counters.push(new BigInt64Array(new SharedArrayBuffer(Object.keys(Counter).length * BigInt64Array.BYTES_PER_ELEMENT)));
     }
-    this.setUpstreams([], []);
+    this.setUpstreams([], options.configs[0]?.trusted ?? []);
   }
 
   get size(): number {
@@ -57,6 +61,10 @@ export class ShardPool {
   /** Shards that run now. */
   get alive(): number {
     return this.#workers.filter((worker) => worker !== undefined).length;
+  }
+
+  get storeIsUp(): boolean {
+    return this.#storeDown.size === 0;
   }
 
   /** Resolves when every listener of every shard is open; rejects with one line that names the one that is not. */
@@ -156,9 +164,9 @@ export class ShardPool {
   }
 
   #spawn(shard: number): Promise<void> {
-    const { configs, outbound, policy } = this.#options;
+    const { configs, outbound, policy, home } = this.#options;
     const config = configs[shard]!;
-    const workerData: ShardStart = { config, counters: this.#counters[shard]!.buffer as SharedArrayBuffer, outbound, policy };
+    const workerData: ShardStart = { config, counters: this.#counters[shard]!.buffer as SharedArrayBuffer, outbound, policy, home };
     const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData, name: `shard ${shard}` });
     this.#workers[shard] = worker;
     worker.once("exit", () => this.#ended(shard));
@@ -191,9 +199,13 @@ export class ShardPool {
       case "notices":
         return this.#options.onNotices(shard, message.notices);
       case "fault":
-        return this.#options.log.error({ shard, fault: message.message }, "the policy failed, messages were dropped");
+        return this.#options.log.error({ shard, fault: message.message }, "a message was not handled as it should be");
+      case "store":
+        return this.#storeChanged(shard, message.isUp, message.reason);
       case "answer":
         return this.#asked.get(message.id)?.resolve(message.answer);
+      case "no-answer":
+        return this.#asked.get(message.id)?.reject(new Error(message.reason));
       case "tapped":
         return this.#options.onTapped?.(message.octets);
       case "drained":
@@ -204,6 +216,13 @@ export class ShardPool {
   #isDrained(shard: number): void {
     this.#drained.add(shard);
     if (this.#drained.size === this.size) this.#onDrained();
+  }
+
+  #storeChanged(shard: number, isUp: boolean, reason: string): void {
+    if (isUp) this.#storeDown.delete(shard);
+    else this.#storeDown.add(shard);
+    if (isUp) this.#options.log.info({ shard }, "the location store is reached");
+    else this.#options.log.error({ shard, reason }, "the location store is away: REGISTER is answered 503");
   }
 
   #ended(shard: number): void {

@@ -1,5 +1,7 @@
 /** What the main thread may ask of a shard. A long answer is looked for slice by slice, so that no message waits for it. */
 import { setImmediate as nextTurn } from "node:timers/promises";
+import type { Binding } from "../location/binding.js";
+import type { LocationStore } from "../location/store.js";
 import type { Shard } from "../native/binding.js";
 import type { FlowEndRow, FlowFilter, FlowRow, SurveyRow, TokenRow, UpstreamRow } from "../native/inspect.js";
 
@@ -11,12 +13,18 @@ export type Question =
   | { readonly kind: "ends" }
   | { readonly kind: "token"; readonly text: string }
   | { readonly kind: "upstreams" }
+  | { readonly kind: "bindings"; /** As addressOfRecord writes it. */ readonly aor: string }
+  | { readonly kind: "unbind"; readonly aor: string }
   | { readonly kind: "close"; readonly slot: number; readonly generation: number };
 
 export interface FlowsAnswer {
   readonly flows: readonly FlowRow[];
   /** 0: all were looked at. */
   readonly cursor: number;
+}
+
+export interface BindingRow extends Binding {
+  readonly expiresInSeconds: number;
 }
 
 /** What each kind of question is answered with. */
@@ -26,10 +34,14 @@ export interface Answers {
   readonly ends: readonly FlowEndRow[];
   readonly token: TokenRow;
   readonly upstreams: readonly UpstreamRow[];
+  readonly bindings: readonly BindingRow[];
+  /** How many were removed. */
+  readonly unbind: number;
   readonly close: boolean;
 }
 
-export async function answer(shard: Shard, question: Question): Promise<Answers[keyof Answers]> {
+/** `store` is undefined on an edge, which has no bindings. Rejects when the store does. */
+export async function answer(shard: Shard, store: LocationStore | undefined, question: Question): Promise<Answers[keyof Answers]> {
   switch (question.kind) {
     case "flows":
       return findFlows(shard, question);
@@ -41,9 +53,19 @@ export async function answer(shard: Shard, question: Question): Promise<Answers[
       return shard.token(question.text);
     case "upstreams":
       return shard.upstreams();
+    case "bindings":
+      return store === undefined ? [] : (await store.lookup(question.aor)).map((one) => ({ ...one, expiresInSeconds: Math.round((one.expiresAt - store.now()) / 1_000) }));
+    case "unbind":
+      return store === undefined ? 0 : unbind(store, question.aor);
     case "close":
       return shard.closeFlow(question.slot, question.generation);
   }
+}
+
+async function unbind(store: LocationStore, aor: string): Promise<number> {
+  const bindings = await store.lookup(aor);
+  for (const { key } of bindings) await store.remove(aor, key);
+  return bindings.length;
 }
 
 async function findFlows(shard: Shard, { filter, most, cursor }: Extract<Question, { kind: "flows" }>): Promise<FlowsAnswer> {

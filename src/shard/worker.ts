@@ -1,10 +1,12 @@
 /** One shard's thread: the native loop wakes it, the policy decides batch by batch. */
 import { parentPort, workerData } from "node:worker_threads";
 import { decide } from "../edge/decide.js";
+import { decideHome } from "../edge/home.js";
 import { loadPolicyStage } from "../edge/policy/stage.js";
 import type { EdgeRules } from "../edge/request.js";
-import { Const, Counter } from "../native/layout.js";
+import { Action, Const, Counter, VerdictField } from "../native/layout.js";
 import { binding } from "../native/load.js";
+import { openHome } from "./home.js";
 import type { FromShard, ShardStart, ToShard } from "./messages.js";
 import { answer } from "./questions.js";
 
@@ -26,20 +28,43 @@ const rules: EdgeRules = { outbound: start.outbound, flowTimer: start.config.flo
 const shard = new binding.Shard(start.config, records, verdicts, counters);
 const say = (message: FromShard): void => port.postMessage(message);
 const stage = start.policy === undefined ? undefined : await loadPolicyStage(start.policy, shard, start.config, (message) => say({ kind: "fault", message }));
+const home = start.home && (await openHome(shard, start.config, start.home, {
+  onFault: (error) => say({ kind: "fault", message: textOf(error) }),
+  onStore: (isUp, reason) => say({ kind: "store", isUp, reason }),
+}));
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
 
 function decideAll(count: number): void {
-  if (stage === undefined) decide(records, verdicts, count, rules);
+  if (home !== undefined) {
+    if (decideHome(records, verdicts, count, rules) > 0) takeObjects(count);
+  } else if (stage === undefined) decide(records, verdicts, count, rules);
   else stage.decide(records, verdicts, count, rules);
 }
 
+function takeObjects(count: number): void {
+  for (let item = 0; item < count; item += 1) {
+    if (verdicts[item * Const.verdictFields + VerdictField.action] === Action.object) home?.path.take(item, records);
+  }
+}
+
 function onBatch(first: number): void {
+  relayBatches(first);
+  if (home === undefined) return;
+  const events = shard.takeEvents();
+  if (events !== undefined) home.path.hear(events);
+}
+
+function relayBatches(first: number): void {
   let count = first;
   for (let batch = 1; count > 0; batch += 1) {
     try {
       decideAll(count);
     } catch (error) {
       // Rows without a verdict are dropped; the shard and its flows live on.
-      say({ kind: "fault", message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+      say({ kind: "fault", message: textOf(error) });
     }
     if (batch === BATCHES_PER_WAKE) return shard.finish();
     count = shard.next();
@@ -63,7 +88,7 @@ function drain(seconds: number, rate: number): void {
       seen = relayed();
       quietSince = now;
     }
-    if (now < end && (shard.pending() > 0 || now - quietSince < QUIET_MS)) return;
+    if (now < end && (shard.pending() > 0 || (home?.path.open ?? 0) > 0 || now - quietSince < QUIET_MS)) return;
     clearInterval(poll);
     moveOut(rate);
   }, DRAIN_POLL_MS);
@@ -104,6 +129,7 @@ port.on("message", (message: ToShard) => {
       shard.setUpstreams(message.targets);
       shard.setTrusted(message.trusted);
       stage?.setUpstreams(message.targets);
+      home?.setUpstreams(message.targets);
       break;
     case "keys":
       shard.setKeys(message.keys);
@@ -120,7 +146,10 @@ port.on("message", (message: ToShard) => {
       tap(message.filters);
       break;
     case "ask":
-      void answer(shard, message.question).then((given) => say({ kind: "answer", id: message.id, answer: given }));
+      void answer(shard, home?.store, message.question).then(
+        (given) => say({ kind: "answer", id: message.id, answer: given }),
+        (error: unknown) => say({ kind: "no-answer", id: message.id, reason: error instanceof Error ? error.message : String(error) }),
+      );
       break;
     case "drain":
       drain(message.seconds, message.rate);
@@ -129,6 +158,7 @@ port.on("message", (message: ToShard) => {
       shard.close();
       clearInterval(noticing);
       clearInterval(tapping);
+      void home?.close().catch(() => undefined);
       port.close();
       break;
   }
