@@ -196,7 +196,7 @@ void Shard::take_object_record(const RingHead& head, Text octets) noexcept {
   switch (head.kind) {
     case RingHead::object_request: {
       Flow* flow = flows_.find_stream(head.slot, head.generation);
-      if (flow == nullptr) return refuse_unsent(octets);
+      if (flow == nullptr) return redirect_unsent(octets);
       flow->marks |= kMark_bound;
       counters_.add(Counter::requests_relayed);
       streams_.add(head.slot, octets, Text());
