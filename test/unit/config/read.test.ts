@@ -7,10 +7,11 @@ import { completeConfig, readSettings } from "../../../src/config/read.js";
 const KEY = Buffer.alloc(32, 1).toString("base64");
 const UPSTREAM = { SLUICE_UPSTREAM: "sip:127.0.0.1:5070" };
 
-test("nothing set: the defaults, and a warning that there is no upstream", () => {
-  const { settings, errors, warnings } = readSettings({});
+test("nothing set: the defaults; an edge is warned that there is no upstream", () => {
+  expect(readSettings({}).settings).toMatchObject({ mode: "standalone" });
+  const { settings, errors, warnings } = readSettings({ SLUICE_MODE: "edge" });
   expect(errors).toEqual([]);
-  expect(settings).toMatchObject({ mode: "standalone", outbound: "auto", flowTimer: 0, t1Ms: 500, branchTimeoutSeconds: 32, upstream: [] });
+  expect(settings).toMatchObject({ mode: "edge", outbound: "auto", flowTimer: 0, t1Ms: 500, branchTimeoutSeconds: 32, upstream: [] });
   expect(settings?.listen.map(({ transport, port }) => [transport, port])).toEqual([["udp", 5060], ["tcp", 5060]]);
   expect(settings?.coreListen).toBeUndefined();
   expect(warnings).toEqual([expect.stringContaining("SLUICE_UPSTREAM: not set")]);
