@@ -21,6 +21,29 @@ void ShardHost::define(Napi::Env env, Napi::Object exports) {
                                        InstanceMethod<&ShardHost::notices>("notices"),
                                        InstanceMethod<&ShardHost::stop_accepting>("stopAccepting"),
                                        InstanceMethod<&ShardHost::pending>("pending"),
+                                       InstanceMethod<&ShardHost::flows>("flows"),
+                                       InstanceMethod<&ShardHost::survey>("survey"),
+                                       InstanceMethod<&ShardHost::ends>("ends"),
+                                       InstanceMethod<&ShardHost::token>("token"),
+                                       InstanceMethod<&ShardHost::upstreams>("upstreams"),
+                                       InstanceMethod<&ShardHost::set_limits>("setLimits"),
+                                       InstanceMethod<&ShardHost::set_bans>("setBans"),
+                                       InstanceMethod<&ShardHost::set_tap>("setTap"),
+                                       InstanceMethod<&ShardHost::tapped>("tapped"),
+                                       InstanceMethod<&ShardHost::close_flow>("closeFlow"),
+                                       InstanceMethod<&ShardHost::move_out>("moveOut"),
+                                       InstanceMethod<&ShardHost::origin>("origin"),
+                                       InstanceMethod<&ShardHost::new_branch>("newBranch"),
+                                       InstanceMethod<&ShardHost::flow_token>("flowToken"),
+                                       InstanceMethod<&ShardHost::flow_lives>("flowLives"),
+                                       InstanceMethod<&ShardHost::send_to_flow>("sendToFlow"),
+                                       InstanceMethod<&ShardHost::answer_flow>("answerFlow"),
+                                       InstanceMethod<&ShardHost::send_to_address>("sendToAddress"),
+                                       InstanceMethod<&ShardHost::core_listener>("coreListener"),
+                                       InstanceMethod<&ShardHost::bind_flow>("bindFlow"),
+                                       InstanceMethod<&ShardHost::note_register>("noteRegister"),
+                                       InstanceMethod<&ShardHost::flush>("flush"),
+                                       InstanceMethod<&ShardHost::take_events>("takeEvents"),
                                        InstanceMethod<&ShardHost::close>("close"),
                                    }));
 }
@@ -88,7 +111,10 @@ void ShardHost::on_readable(uv_poll_t* poll, int, int) {
   auto* running = static_cast<Running*>(poll->data);
   if (running->host == nullptr || running->closing) return;
   const unsigned count = running->shard->collect();
-  if (count == 0) return running->shard->rest();
+  if (count == 0) {
+    running->shard->rest();
+    if (running->shard->object_events().empty()) return;
+  }
   const Napi::Env env(running->env);
   const Napi::HandleScope scope(env);
   // MakeCallback: an error that escapes becomes the worker's uncaughtException, never an abort.

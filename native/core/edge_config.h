@@ -57,6 +57,7 @@ struct EdgeConfig {
   std::vector<std::string> names;        // host names that are us, on any port of ours
   std::vector<TrustedNet> trusted;
   EdgeLimits limits;
+  bool home = false;                 // registrar or standalone: there is an object path
   bool force_rport = false;          // answer a UDP client at its source port though it did not ask for that (RFC 3581)
   uint32_t t1_ms = 500;              // RFC 3261 17.1.1.1
   uint32_t branch_seconds = 32;      // 64 * T1
@@ -64,6 +65,7 @@ struct EdgeConfig {
   uint32_t flow_grace = 5;           // seconds behind Flow-Timer (RFC 5626 5.4)
   uint32_t probe_seconds = 10;
   uint32_t udp_token_seconds = 30 * 86400;
+  bool notes = true;  // remember the AORs of flows and how flows ended, for the operator
 };
 
 }  // namespace sluice

@@ -1,6 +1,7 @@
 #include "facts.h"
 
 #include "name_addr.h"
+#include "object_branch.h"
 #include "route_set.h"
 
 namespace sluice {
@@ -211,7 +212,7 @@ bool is_loop(const EdgeConfig& config, const Message& message, uint32_t loop_has
     ValueList values(message.value(*line));
     for (Text value; values.next(value);) {
       Via via;
-      if (!parse_via(value, via) || loop_hash_in(via.branch) != loop_hash) continue;
+      if (!parse_via(value, via) || (loop_hash_in(via.branch) != loop_hash && object_loop_hash(via.branch) != loop_hash)) continue;
       if (is_own_host(config, via.host, via.port == 0 ? kSipPort : via.port)) return true;
     }
   }
@@ -262,6 +263,11 @@ bool is_trusted(const EdgeConfig& config, const Address& address) noexcept {
   for (const TrustedNet& net : config.trusted)
     if (net.holds(address)) return true;
   return false;
+}
+
+RouteKind judge_flow(const Surroundings& around, const FlowName& flow) noexcept {
+  bool is_source = false;
+  return judge(around, Source{}, flow, &is_source);
 }
 
 void gather_request(const Surroundings& around, const Message& message, const Source& source, Facts& facts, int32_t* record) noexcept {

@@ -39,6 +39,7 @@ struct alignas(64) Flow {
   uint32_t ping_second = 0;
   FlowBuffer* in = nullptr;     // unfinished message
   FlowBuffer* out = nullptr;    // unsent octets
+  uint32_t messages = 0;        // received
 };
 
 static_assert(sizeof(Flow) == 128, "an idle flow costs 128 octets");
@@ -50,6 +51,7 @@ enum FlowMark : uint8_t {
   kMark_spoke = 8,         // a whole message came
   kMark_peer_closed = 16,  // the peer sent FIN; close when all is written
   kMark_closing = 32,      // close at the end of the turn
+  kMark_bound = 64,        // the object path wants to hear of its end
 };
 
 // Slabs of flows by slot number; slot 0 is never used. The order of slots says nothing: every reuse has a new generation.

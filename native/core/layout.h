@@ -65,6 +65,11 @@ enum class Event : uint8_t {
 #include "layout.def"
 };
 
+enum class ObjectEventKind : uint8_t {
+#define SLUICE_OBJECT_EVENT(name) name,
+#include "layout.def"
+};
+
 enum class Counter : uint32_t {
 #define SLUICE_COUNTER(name, prose) name,
 #include "layout.def"

@@ -6,7 +6,7 @@ export function printConfig(environment: Environment): string {
   const lines = Object.values(table).map((variable) => {
     const text = textOf(variable, environment);
     if (text === undefined) return `# ${variable.name} is not set: ${variable.shownDefault.replaceAll("`", "")}`;
-    return `${variable.name}=${variable.secret ? "***" : text}`;
+    return `${variable.name}=${variable.secret && text !== variable.fallback ? "***" : text}`;
   });
   return `${lines.join("\n")}\n`;
 }

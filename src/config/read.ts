@@ -1,9 +1,11 @@
 /** Reads the environment by the table and gathers every error, each naming its variable. */
 import { printable } from "../observe/printable.js";
+import { isLoopback } from "./admin-listen.js";
 import type { Config, Settings } from "./config.js";
 import { openKeyFile, readKeyFile } from "./key-file.js";
 import { Unexpected } from "./kind.js";
 import { type Listener, showListener } from "./listener.js";
+import { EMBEDDED } from "./location.js";
 import { nearest } from "./nearest.js";
 import { table } from "./table.js";
 import type { Variable } from "./variable.js";
@@ -57,7 +59,32 @@ export function completeConfig(settings: Settings, make: boolean): { readonly co
   }
 }
 
-function contradictions({ listen, coreListen }: Settings): string[] {
+function contradictions(settings: Settings): string[] {
+  return [...listenedTwice(settings), ...misfits(settings), ...openAdmin(settings)];
+}
+
+function openAdmin({ adminListen, adminToken }: Settings): string[] {
+  if (adminListen === "off" || isLoopback(adminListen) || adminToken !== undefined) return [];
+  return [`${table.adminListen.name}: expected a loopback address, for others need ${table.adminToken.name}`];
+}
+
+function misfits({ mode, policy, auth, domains, location, minExpires, defaultExpires, maxExpires }: Settings): string[] {
+  const errors: string[] = [];
+  if (policy !== undefined && mode !== "edge") errors.push(`${table.policy.name}: expected only with ${table.mode.name}=edge`);
+  if (auth.kind !== "off" && domains.length === 0) {
+    errors.push(`${table.domains.name}: expected a domain, for ${table.auth.name} needs the first one as its realm`);
+  }
+  if (auth.kind === "redis" && location === EMBEDDED) {
+    errors.push(`${table.auth.name}: expected redis only with a Redis in ${table.location.name}`);
+  }
+  if (minExpires > maxExpires) errors.push(`${table.minExpires.name}: expected no more than ${table.maxExpires.name}, ${maxExpires}`);
+  if (defaultExpires < minExpires || defaultExpires > maxExpires) {
+    errors.push(`${table.defaultExpires.name}: expected a number from ${minExpires} to ${maxExpires}, the limits of what is granted`);
+  }
+  return errors;
+}
+
+function listenedTwice({ listen, coreListen }: Settings): string[] {
   const taken = new Map<string, string>();
   const errors: string[] = [];
   const claim = (variable: string, listeners: readonly Listener[]): void => {
@@ -82,7 +109,7 @@ function warningsOf(settings: Settings, environment: Environment): string[] {
     const hint = meant === undefined ? "" : `, did you mean ${meant}?`;
     return `${printable(name, 80)}: there is no such variable${hint}`;
   });
-  if (settings.upstream?.length === 0 && !environment[table.upstream.name]) {
+  if (settings.mode === "edge" && settings.upstream?.length === 0 && !environment[table.upstream.name]) {
     warnings.push(`${table.upstream.name}: not set, so what clients send will be answered 503`);
   }
   return warnings;

@@ -19,3 +19,8 @@ export function withDefault<T>(name: Variable<T>["name"], kind: Kind<T>, fallbac
 export function optional<T>(name: Variable<T>["name"], kind: Kind<T>, whenUnset: string, prose: string, secret = false): Variable<T | undefined> {
   return { name, kind, fallback: undefined, shownDefault: whenUnset, prose, secret };
 }
+
+/** With a default, and never printed: what is set may hold a password. */
+export function secret<T>(name: Variable<T>["name"], kind: Kind<T>, fallback: string, prose: string): Variable<T> {
+  return { ...withDefault(name, kind, fallback, prose), secret: true };
+}

@@ -25,17 +25,12 @@ export interface EdgeRules {
   draining: boolean;
 }
 
-const RETRY_AFTER_SECONDS = 10;
+export const RETRY_AFTER_SECONDS = 10;
 const SMUGGLED = HeaderFlag.path | HeaderFlag.serviceRoute | HeaderFlag.assertedIdentity | HeaderFlag.flowTimer;
 
 export function decideRequest(records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): void {
   const method = records[row + RecordField.method]!;
-  const error = records[row + RecordField.error]!;
-  if (error !== ScanError.none) {
-    const status = scanErrorStatus[error]!;
-    if (records[row + RecordField.answerable] !== 0 && status !== 0) reply(verdicts, out, status, error);
-    return;
-  }
+  if (isFaulty(records, row, verdicts, out)) return;
   if (method === Method.ack) return decideAck(records, row, verdicts, out, rules);
   if (records[row + RecordField.looped] !== 0) return reply(verdicts, out, 482);
   if (isForUs(records, row)) return rules.draining ? reply(verdicts, out, 503, 0, RETRY_AFTER_SECONDS) : reply(verdicts, out, 200);
@@ -54,8 +49,17 @@ export function decideRequest(records: Int32Array, row: number, verdicts: Int32A
   outgoing(records, row, verdicts, out, rules);
 }
 
+/** A message with a fault is answered if it can be, and goes no further. */
+export function isFaulty(records: Int32Array, row: number, verdicts: Int32Array, out: number): boolean {
+  const error = records[row + RecordField.error]!;
+  if (error === ScanError.none) return false;
+  const status = scanErrorStatus[error]!;
+  if (records[row + RecordField.answerable] !== 0 && status !== 0) reply(verdicts, out, status, error);
+  return true;
+}
+
 /** An OPTIONS that names the edge itself asks whether it is there (RFC 3261 11). */
-function isForUs(records: Int32Array, row: number): boolean {
+export function isForUs(records: Int32Array, row: number): boolean {
   return (
     records[row + RecordField.method] === Method.options &&
     records[row + RecordField.uriHop] === Hop.own &&
@@ -80,7 +84,7 @@ function decideAck(records: Int32Array, row: number, verdicts: Int32Array, out: 
 }
 
 /** Along a token. Nothing else may reach the client when its flow is dead (RFC 5626 5.3.1). */
-function incoming(records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): void {
+export function incoming(records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): void {
   const method = records[row + RecordField.method]!;
   if (!mayUseFlow(records, row)) return reply(verdicts, out, 403);
   if (walked.targetKind !== RouteKind.alive) {
@@ -98,12 +102,12 @@ function incoming(records: Int32Array, row: number, verdicts: Int32Array, out: n
 }
 
 /** The core may use any token; a client only within a dialog, whose route set is the proof (OB-5.3.1-18). */
-function mayUseFlow(records: Int32Array, row: number): boolean {
+export function mayUseFlow(records: Int32Array, row: number): boolean {
   return records[row + RecordField.fromCore] !== 0 || records[row + RecordField.hasToTag] !== 0;
 }
 
 /** From the core without a token: on to another core address, never to a client that a URI names. */
-function fromCore(records: Int32Array, row: number, verdicts: Int32Array, out: number): void {
+export function fromCore(records: Int32Array, row: number, verdicts: Int32Array, out: number): void {
   const route = records[row + RecordField.nextRoute]!;
   const hop = route === Hop.none ? records[row + RecordField.uriHop]! : route;
   if (hop === Hop.upstream) {
@@ -147,6 +151,6 @@ function outgoing(records: Int32Array, row: number, verdicts: Int32Array, out: n
 }
 
 /** What only the core may say (RFC 3325 5, RFC 3327 5.1, RFC 5626 12) is taken out of a client's request. */
-function stripOf(records: Int32Array, row: number): number {
+export function stripOf(records: Int32Array, row: number): number {
   return records[row + RecordField.fromCore] === 0 && (records[row + RecordField.headers]! & SMUGGLED) !== 0 ? Edit.stripClient : 0;
 }

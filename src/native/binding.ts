@@ -1,5 +1,6 @@
 /** Everything that the addon exports is declared here and nowhere else. */
 import type { Transport } from "../config/listener.js";
+import type { FlowEndRow, FlowFilter, FlowRow, SurveyRow, TapFilter, TokenRow, UpstreamRow } from "./inspect.js";
 
 /** A listener as a shard opens it. */
 export interface ShardListener {
@@ -68,6 +69,8 @@ export interface ShardConfig {
   readonly names: readonly string[];
   readonly trusted: readonly TrustedNet[];
   readonly limits: ShardLimits;
+  /** Registrar or standalone: there is an object path. */
+  readonly home: boolean;
   /** Answer a UDP client at its source port though its Via has no rport. */
   readonly forceRport: boolean;
   readonly t1Ms: number;
@@ -76,6 +79,8 @@ export interface ShardConfig {
   readonly flowGrace: number;
   readonly probeSeconds: number;
   readonly udpTokenSeconds: number;
+  /** Whether AORs of flows and how flows ended are remembered, for the admin plane. */
+  readonly notes: boolean;
 }
 
 /** What the rest of the process should hear of. `event` is a number of `Event` in layout.ts. */
@@ -86,8 +91,50 @@ export interface Notice extends AddressPort {
   readonly sample: Uint8Array;
 }
 
-export interface Shard {
-  /** Opens the listeners and starts receiving; `onBatch(n)` says that n records wait for their verdicts. */
+/** Where a message of the object path came from. */
+export interface Origin extends AddressPort {
+  readonly listener: number;
+  /** Id of the flow that it came over (native/core/flow_id.h). */
+  readonly flow: string;
+  /** The flow by which an answer goes back: over UDP without rport it ends at the port that Via names (RFC 3581 4). */
+  readonly answerFlow: string;
+  /** The source is trusted: an edge or another proxy. */
+  readonly fromCore: boolean;
+  /** Of a request: what `newBranch` wants to hear of it (RFC 5393 4.2). */
+  readonly loop: number;
+}
+
+/** `kind` is a number of `ObjectEvent` in layout.ts, `text` a flow id or a branch. */
+export interface FlowEvent {
+  readonly kind: number;
+  readonly text: string;
+}
+
+/** What the object path asks of its shard. What is sent leaves with the batch, or outside of one with `flush`. */
+export interface ObjectPort {
+  origin(item: number): Origin;
+  newBranch(loop: number): string;
+  /** The user part of a Record-Route URI that leads to this flow; undefined: there is no such flow. */
+  flowToken(flow: string, coreSide: boolean): string | undefined;
+  flowLives(flow: string): boolean;
+  /** False: the flow is gone. One that turns out to be gone later is an event. */
+  sendToFlow(flow: string, octets: Uint8Array): boolean;
+  /** A response, back over the flow that its request came by. */
+  answerFlow(flow: string, octets: Uint8Array, final: boolean): void;
+  /** The id of the flow that it leaves by; undefined: it cannot be sent. A connection that cannot be made is an event. */
+  sendToAddress(transport: Transport, address: string, port: number, octets: Uint8Array): string | undefined;
+  /** Index of the listener whose name stands in what leaves for a neighbour. */
+  coreListener(transport: Transport, v4: boolean): number;
+  /** From now on the end of this flow is an event. `superviseSeconds`: its Flow-Timer, 0: none. */
+  bindFlow(flow: string, superviseSeconds: number): void;
+  /** A REGISTER over that flow was accepted: the admin plane can tell its AOR from now on. */
+  noteRegister(flow: string, request: Uint8Array): void;
+  flush(): void;
+  takeEvents(): readonly FlowEvent[] | undefined;
+}
+
+export interface Shard extends ObjectPort {
+  /** Opens the listeners and starts receiving; `onBatch(n)` says that n records wait for their verdicts, or with 0 that there are events. */
   start(onBatch: (count: number) => void): { readonly errno: number; readonly listener: number } | undefined;
   /** Carries the verdicts out and returns the size of the next batch; 0: nothing is left. */
   next(): number;
@@ -106,6 +153,24 @@ export interface Shard {
   stopAccepting(): void;
   /** Requests that are remembered now. */
   pending(): number;
+  /** Looks at `steps` slots from `cursor` on (0: from the start) for at most `most` flows; the cursor that comes back is 0 at the end. */
+  flows(filter: FlowFilter, cursor: number, steps: number, most: number): { readonly cursor: number; readonly flows: readonly FlowRow[] };
+  survey(): SurveyRow;
+  /** The flows that ended last, newest first. */
+  ends(): readonly FlowEndRow[];
+  token(user: string): TokenRow;
+  upstreams(): readonly UpstreamRow[];
+  setLimits(limits: ShardLimits, flowTimer: number): void;
+  /** Addresses of which nothing is read any more; their flows end. */
+  setBans(addresses: readonly string[]): void;
+  /** An empty list ends the tap. */
+  setTap(filters: readonly TapFilter[]): void;
+  /** The copies since the last call, credentials scrubbed; src/observe/tapped.ts reads them. */
+  tapped(): Uint8Array | undefined;
+  /** False: there is no such flow. */
+  closeFlow(slot: number, generation: number): boolean;
+  /** Closes up to `most` connections of clients and returns how many are left. */
+  moveOut(most: number, busyOnes: boolean): number;
   close(): void;
 }
 
@@ -114,5 +179,7 @@ export interface Binding {
   createCluster(shards: number, ringOctets: number): number;
   /** The port (the kernel's choice for 0), or -errno. */
   checkListener(transport: Transport, address: string, port: number): number;
+  /** One line of sd_notify(3); false without a service manager. */
+  sdNotify(state: string): boolean;
   readonly Shard: new (config: ShardConfig, records: Int32Array, verdicts: Int32Array, counters: BigInt64Array) => Shard;
 }

@@ -6,7 +6,7 @@ import type { Config } from "../config/config.js";
 import type { Cidr } from "../config/cidr.js";
 import { type Family, showHostPort } from "../config/host-port.js";
 import { type Listener, showListener } from "../config/listener.js";
-import type { AddressPort, ShardConfig, ShardListener, TrustedNet } from "../native/binding.js";
+import type { AddressPort, ShardConfig, ShardLimits, ShardListener, TrustedNet } from "../native/binding.js";
 import { binding } from "../native/load.js";
 import type { Target } from "../resolve/target.js";
 
@@ -23,7 +23,6 @@ export function shardConfigs(config: Config): readonly ShardConfig[] {
     ...(config.coreListen ?? []).map((listener) => placeOf(listener, "core")),
   ];
   const advertised = [...config.listen, ...(config.coreListen ?? [])].flatMap(({ advertise }) => (advertise ? [advertise] : []));
-  const share = (total: number): number => Math.ceil(total / config.shards);
   const common: Omit<ShardConfig, "shard"> = {
     cluster: binding.createCluster(config.shards, RING_OCTETS),
     shards: config.shards,
@@ -34,18 +33,10 @@ export function shardConfigs(config: Config): readonly ShardConfig[] {
     keys: config.flowKeys,
     listeners,
     aliases: aliasesOf(listeners, advertised),
-    names: [...config.names, ...advertised.filter(({ host }) => isIP(host) === 0).map(({ host }) => host)],
+    names: [...config.names, ...domainsOf(config).filter((name) => isIP(name) === 0), ...advertised.filter(({ host }) => isIP(host) === 0).map(({ host }) => host)],
     trusted: trustedNets(config, []),
-    limits: {
-      maxMessage: config.maxMessage,
-      maxFlows: share(config.maxFlows),
-      maxFlowsPerSource: share(config.maxFlowsPerSource),
-      maxPending: share(config.maxPending),
-      queueMax: config.queueMax,
-      firstMessageSeconds: config.firstMessageSeconds,
-      messageSeconds: config.messageSeconds,
-      idleSeconds: config.idleSeconds,
-    },
+    limits: shardLimits(config),
+    home: config.mode !== "edge",
     forceRport: config.outbound === "force",
     t1Ms: config.t1Ms,
     branchSeconds: config.branchTimeoutSeconds,
@@ -53,8 +44,36 @@ export function shardConfigs(config: Config): readonly ShardConfig[] {
     flowGrace: FLOW_GRACE_SECONDS,
     probeSeconds: config.upstreamProbeSeconds,
     udpTokenSeconds: config.udpTokenDays * DAY_SECONDS,
+    notes: config.adminListen !== "off",
   };
   return Array.from({ length: config.shards }, (_, shard) => ({ ...common, shard }));
+}
+
+/** Of each shard. */
+export function shardLimits(config: Config): ShardLimits {
+  const share = (total: number): number => Math.ceil(total / config.shards);
+  return {
+    maxMessage: config.maxMessage,
+    maxFlows: share(config.maxFlows),
+    maxFlowsPerSource: share(config.maxFlowsPerSource),
+    maxPending: share(config.maxPending),
+    queueMax: config.queueMax,
+    firstMessageSeconds: config.firstMessageSeconds,
+    messageSeconds: config.messageSeconds,
+    idleSeconds: config.idleSeconds,
+  };
+}
+
+/** Whose users register here; empty on an edge. */
+export function domainsOf({ mode, domains, names, listen }: Config): readonly string[] {
+  if (mode === "edge") return [];
+  if (domains.length > 0) return domains;
+  return [...new Set(["localhost", ...names, ...listen.flatMap(({ host, advertise }) => [advertise?.host ?? host, host])])];
+}
+
+/** Undefined on an edge. */
+export function homeConfig(config: Config): Config | undefined {
+  return config.mode === "edge" ? undefined : { ...config, domains: domainsOf(config) };
 }
 
 /** SO_REUSEPORT would let a second process share the port in silence, so each is tried without it first. */
@@ -70,10 +89,14 @@ function aliasesOf(listeners: readonly ShardListener[], advertised: readonly { h
   return [...bound, ...advertised.filter(({ host }) => isIP(host) !== 0).map(({ host, port }) => ({ address: host, port }))];
 }
 
-/** What the operator trusts; unset, the upstream's own addresses and ports. */
-export function trustedNets({ trusted }: Pick<Config, "trusted">, targets: readonly Target[]): readonly TrustedNet[] {
-  if (trusted === undefined) return targets.map(({ address, port }) => ({ address, port, prefix: 128 }));
-  return trusted.map(({ address, family, prefix, port }: Cidr) => ({ address, port: port ?? 0, prefix: prefixOf(prefix, family) }));
+/** What the operator trusts; unset, the upstream's own addresses and ports. The edges of a registrar in any case. */
+export function trustedNets({ trusted, edges }: Pick<Config, "trusted" | "edges">, targets: readonly Target[]): readonly TrustedNet[] {
+  if (trusted === undefined) return [...targets.map(({ address, port }) => ({ address, port, prefix: 128 })), ...edges.map(netOf)];
+  return [...trusted, ...edges].map(netOf);
+}
+
+function netOf({ address, family, prefix, port }: Cidr): TrustedNet {
+  return { address, port: port ?? 0, prefix: prefixOf(prefix, family) };
 }
 
 /** Prefixes count in the 128-bit form, where an IPv4 address is the tail of ::ffff:0:0/96. */

@@ -1,16 +1,21 @@
 /** One shard's thread: the native loop wakes it, the policy decides batch by batch. */
 import { parentPort, workerData } from "node:worker_threads";
 import { decide } from "../edge/decide.js";
+import { decideHome } from "../edge/home.js";
 import { loadPolicyStage } from "../edge/policy/stage.js";
 import type { EdgeRules } from "../edge/request.js";
-import { Const, Counter } from "../native/layout.js";
+import { Action, Const, Counter, VerdictField } from "../native/layout.js";
 import { binding } from "../native/load.js";
+import { openHome } from "./home.js";
 import type { FromShard, ShardStart, ToShard } from "./messages.js";
+import { answer } from "./questions.js";
 
 const BATCHES_PER_WAKE = 8;
 const NOTICE_INTERVAL_MS = 250;
 const DRAIN_POLL_MS = 50;
 const QUIET_MS = 1_000;
+const TAP_INTERVAL_MS = 50;
+const MOVE_INTERVAL_MS = 100;
 
 const port = parentPort;
 if (port === null) throw new Error("this file is the entry of a worker thread");
@@ -23,20 +28,43 @@ const rules: EdgeRules = { outbound: start.outbound, flowTimer: start.config.flo
 const shard = new binding.Shard(start.config, records, verdicts, counters);
 const say = (message: FromShard): void => port.postMessage(message);
 const stage = start.policy === undefined ? undefined : await loadPolicyStage(start.policy, shard, start.config, (message) => say({ kind: "fault", message }));
+const home = start.home && (await openHome(shard, start.config, start.home, {
+  onFault: (error) => say({ kind: "fault", message: textOf(error) }),
+  onStore: (isUp, reason) => say({ kind: "store", isUp, reason }),
+}));
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
 
 function decideAll(count: number): void {
-  if (stage === undefined) decide(records, verdicts, count, rules);
+  if (home !== undefined) {
+    if (decideHome(records, verdicts, count, rules) > 0) takeObjects(count);
+  } else if (stage === undefined) decide(records, verdicts, count, rules);
   else stage.decide(records, verdicts, count, rules);
 }
 
+function takeObjects(count: number): void {
+  for (let item = 0; item < count; item += 1) {
+    if (verdicts[item * Const.verdictFields + VerdictField.action] === Action.object) home?.path.take(item, records);
+  }
+}
+
 function onBatch(first: number): void {
+  relayBatches(first);
+  if (home === undefined) return;
+  const events = shard.takeEvents();
+  if (events !== undefined) home.path.hear(events);
+}
+
+function relayBatches(first: number): void {
   let count = first;
   for (let batch = 1; count > 0; batch += 1) {
     try {
       decideAll(count);
     } catch (error) {
       // Rows without a verdict are dropped; the shard and its flows live on.
-      say({ kind: "fault", message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+      say({ kind: "fault", message: textOf(error) });
     }
     if (batch === BATCHES_PER_WAKE) return shard.finish();
     count = shard.next();
@@ -47,8 +75,8 @@ function relayed(): bigint {
   return counters[Counter.requestsRelayed]! + counters[Counter.responsesRelayed]!;
 }
 
-/** Ends when nothing is remembered and nothing was relayed for a second, or when the time is up. */
-function drain(seconds: number): void {
+/** First requests come to their end: until nothing is remembered and nothing was relayed for a second, or the time is up. */
+function drain(seconds: number, rate: number): void {
   rules.draining = true;
   shard.stopAccepting();
   const end = performance.now() + seconds * 1_000;
@@ -60,10 +88,39 @@ function drain(seconds: number): void {
       seen = relayed();
       quietSince = now;
     }
-    if (now < end && (shard.pending() > 0 || now - quietSince < QUIET_MS)) return;
+    if (now < end && (shard.pending() > 0 || (home?.path.open ?? 0) > 0 || now - quietSince < QUIET_MS)) return;
     clearInterval(poll);
-    say({ kind: "drained" });
+    moveOut(rate);
   }, DRAIN_POLL_MS);
+}
+
+/** Then connections are closed slice by slice, so that their clients do not reach the next edge all at once. */
+function moveOut(rate: number): void {
+  const slice = rate === 0 ? Infinity : Math.max(1, Math.round((rate * MOVE_INTERVAL_MS) / 1_000));
+  let before = Infinity;
+  const move = (): void => {
+    const most = Math.min(slice, 0xffff_ffff);
+    let left = shard.moveOut(most, false);
+    if (left > 0 && left === before) left = shard.moveOut(most, true);
+    before = left;
+    if (left > 0) return void setTimeout(move, MOVE_INTERVAL_MS);
+    say({ kind: "drained" });
+  };
+  move();
+}
+
+let tapping: NodeJS.Timeout | undefined;
+
+function sendTapped(): void {
+  const octets = shard.tapped();
+  if (octets !== undefined) say({ kind: "tapped", octets });
+}
+
+function tap(filters: Extract<ToShard, { kind: "tap" }>["filters"]): void {
+  sendTapped();
+  shard.setTap(filters);
+  clearInterval(tapping);
+  tapping = filters.length > 0 ? setInterval(sendTapped, TAP_INTERVAL_MS) : undefined;
 }
 
 port.on("message", (message: ToShard) => {
@@ -72,16 +129,36 @@ port.on("message", (message: ToShard) => {
       shard.setUpstreams(message.targets);
       shard.setTrusted(message.trusted);
       stage?.setUpstreams(message.targets);
+      home?.setUpstreams(message.targets);
       break;
     case "keys":
       shard.setKeys(message.keys);
       break;
+    case "rules":
+      shard.setLimits(message.limits, message.flowTimer);
+      rules.flowTimer = message.flowTimer;
+      rules.outbound = message.outbound;
+      break;
+    case "bans":
+      shard.setBans(message.addresses);
+      break;
+    case "tap":
+      tap(message.filters);
+      break;
+    case "ask":
+      void answer(shard, home?.store, message.question).then(
+        (given) => say({ kind: "answer", id: message.id, answer: given }),
+        (error: unknown) => say({ kind: "no-answer", id: message.id, reason: error instanceof Error ? error.message : String(error) }),
+      );
+      break;
     case "drain":
-      drain(message.seconds);
+      drain(message.seconds, message.rate);
       break;
     case "close":
       shard.close();
       clearInterval(noticing);
+      clearInterval(tapping);
+      void home?.close().catch(() => undefined);
       port.close();
       break;
   }

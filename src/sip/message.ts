@@ -2,6 +2,7 @@
  * A SIP message over octets that the native scanner found sound. Nothing is decoded before it is asked for; a header field is found by
  * one walk over the lines. Octets become characters one by one (latin1), so what is written back is what came.
  */
+import { splitHeaderList } from "./header-list.js";
 import { headerKey } from "./header-name.js";
 
 const HEAD_END = "\r\n\r\n";
@@ -11,6 +12,8 @@ export interface HeaderField {
   readonly key: string;
   /** Unfolded, without the blanks around it. */
   readonly value: string;
+  /** The whole field as it came, folds included, without its last CRLF. */
+  readonly raw: string;
 }
 
 export class SipMessage {
@@ -63,6 +66,27 @@ export class SipMessage {
     return this.fields.filter((field) => field.key === key).map(({ value }) => value);
   }
 
+  /** Every value of that name over all its lines, lists cut apart; a line whose quotes do not close counts as one value. */
+  values(name: string): readonly string[] {
+    return this.headers(name).flatMap((line) => splitHeaderList(line) ?? [line]);
+  }
+
+  /** The number and the method of the CSeq; the method of a response tells what it answers. */
+  get cseq(): { readonly number: number; readonly method: string } {
+    const [number = "", method = ""] = (this.header("CSeq") ?? "").split(/[ \t]+/);
+    return { number: Number(number), method };
+  }
+
+  get callId(): string {
+    return this.header("Call-ID") ?? "";
+  }
+
+  /** The tag of From or To; undefined: none. */
+  tagOf(name: "From" | "To"): string | undefined {
+    const value = this.header(name) ?? "";
+    return /;[ \t]*tag[ \t]*=[ \t]*([^;\s]+)/i.exec(value.slice(value.lastIndexOf(">") + 1))?.[1];
+  }
+
   get body(): Uint8Array {
     return this.#octets.subarray(this.#headText().length);
   }
@@ -79,9 +103,10 @@ export class SipMessage {
 
 function readFields(head: string): readonly HeaderField[] {
   // RFC 3261 7.3.1: a line that begins with a blank continues the one before it.
-  const lines = head.replace(/\r\n[ \t]+/g, " ").split("\r\n").slice(1);
-  return lines.flatMap((line) => {
-    const colon = line.indexOf(":");
-    return colon < 0 ? [] : [{ key: headerKey(line.slice(0, colon).trim()), value: line.slice(colon + 1).trim() }];
+  const lines = head.split(/\r\n(?![ \t])/).slice(1);
+  return lines.flatMap((raw) => {
+    const colon = raw.indexOf(":");
+    if (colon < 0) return [];
+    return [{ key: headerKey(raw.slice(0, colon).trim()), value: raw.slice(colon + 1).replace(/\r\n[ \t]+/g, " ").trim(), raw }];
   });
 }

@@ -17,6 +17,7 @@ export class CoreTcp implements Wire {
   readonly #target: { readonly host: string; readonly port: number };
   readonly #receive: (incoming: Incoming) => void;
   readonly #useAccepted: boolean;
+  readonly #host: string;
   #own: TcpConnection | undefined;
 
   private constructor(
@@ -24,8 +25,10 @@ export class CoreTcp implements Wire {
     receive: (incoming: Incoming) => void,
     port: number,
     useAccepted: boolean,
+    host: string,
   ) {
-    this.at = hostPort(target.host, port);
+    this.at = hostPort(host, port);
+    this.#host = host;
     this.port = port;
     this.#target = target;
     this.#receive = receive;
@@ -42,9 +45,10 @@ export class CoreTcp implements Wire {
     receive: (incoming: Incoming) => void,
     listenPort: number,
     useAccepted: boolean,
+    host = target.host,
   ): Promise<CoreTcp> {
-    const core = new CoreTcp(target, receive, listenPort, useAccepted);
-    core.#server.listen(listenPort, target.host);
+    const core = new CoreTcp(target, receive, listenPort, useAccepted, host);
+    core.#server.listen(listenPort, host);
     await once(core.#server, "listening");
     return core;
   }
@@ -73,7 +77,7 @@ export class CoreTcp implements Wire {
   async #dial(): Promise<TcpConnection> {
     if (!this.#own?.isOpen) {
       const split: Splitter = (text) => this.split?.(text) ?? [text];
-      this.#own = await TcpConnection.open(this.#target, this.#receive, { split });
+      this.#own = await TcpConnection.open(this.#target, this.#receive, { split, localHost: this.#host });
     }
     return this.#own;
   }

@@ -36,10 +36,11 @@ export class TcpConnection implements Wire {
   static async open(
     target: { host: string; port: number },
     receive: (incoming: Incoming) => void,
-    options: { readonly localPort?: number; readonly split?: Splitter | undefined } = {},
+    options: { readonly localPort?: number; readonly localHost?: string; readonly split?: Splitter | undefined } = {},
   ): Promise<TcpConnection> {
-    const localPort = options.localPort ?? 0;
-    const socket = connect({ ...target, ...(localPort > 0 ? { localPort, localAddress: target.host } : {}) });
+    const { localPort = 0, localHost } = options;
+    const local = localPort > 0 || localHost !== undefined ? { localPort, localAddress: localHost ?? target.host } : {};
+    const socket = connect({ ...target, ...local });
     await once(socket, "connect");
     return new TcpConnection(socket, receive, options.split);
   }

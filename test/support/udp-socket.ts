@@ -25,10 +25,10 @@ export class UdpSocket implements Wire {
   static async open(
     target: { host: string; port: number },
     receive: (incoming: Incoming) => void,
-    options: { readonly localPort?: number } = {},
+    options: { readonly localPort?: number; readonly localHost?: string } = {},
   ): Promise<UdpSocket> {
     const socket = createSocket(target.host.includes(":") ? "udp6" : "udp4");
-    socket.bind(options.localPort ?? 0, target.host);
+    socket.bind(options.localPort ?? 0, options.localHost ?? target.host);
     await once(socket, "listening");
     const udp = new UdpSocket(socket, target);
     socket.on("message", (bytes, from) => {

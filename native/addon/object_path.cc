@@ -1,0 +1,115 @@
+// What the object path asks of its shard: where a message came from, sending, and what became of flows and requests.
+#include "../core/flow_id.h"
+#include "../core/object_branch.h"
+#include "shard_host.h"
+
+namespace sluice {
+namespace {
+
+Text octets_of(const Napi::Value& value) {
+  const auto octets = value.As<Napi::Uint8Array>();
+  return Text(reinterpret_cast<const char*>(octets.Data()), octets.ByteLength());
+}
+
+Napi::String text(Napi::Env env, const char* data, size_t size) { return Napi::String::New(env, data, size); }
+
+}  // namespace
+
+// origin(item)
+Napi::Value ShardHost::origin(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const uint32_t item = info[0].ToNumber().Uint32Value() % k_batch_size;
+  const Source& source = running_->shard->source_of(item);
+  char ip[kMaxIpText];
+  char id[kMaxFlowId];
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("address", text(env, ip, format_ip(source.remote, ip)));
+  result.Set("port", static_cast<double>(source.remote.port));
+  result.Set("listener", static_cast<double>(source.listener));
+  result.Set("flow", text(env, id, running_->shard->flow_id_of(item, id)));
+  result.Set("answerFlow", text(env, id, running_->shard->answer_flow_of(item, id)));
+  result.Set("fromCore", source.from_core);
+  result.Set("loop", static_cast<double>(running_->shard->loop_hash_of(item)));
+  return result;
+}
+
+Napi::Value ShardHost::new_branch(const Napi::CallbackInfo& info) {
+  char branch[kMaxObjectBranch];
+  return text(info.Env(), branch, running_->shard->new_branch(info[0].ToNumber().Uint32Value(), branch));
+}
+
+// flowToken(flow, coreSide): undefined when there is no such flow
+Napi::Value ShardHost::flow_token(const Napi::CallbackInfo& info) {
+  const std::string id = info[0].ToString();
+  char token[kMaxTokenText];
+  const size_t size = running_->shard->flow_token(id, info[1].ToBoolean() ? Side::core : Side::client, token);
+  return size == 0 ? info.Env().Undefined() : text(info.Env(), token, size).As<Napi::Value>();
+}
+
+Napi::Value ShardHost::flow_lives(const Napi::CallbackInfo& info) {
+  const std::string id = info[0].ToString();
+  return Napi::Boolean::New(info.Env(), running_ != nullptr && running_->shard->flow_lives(id));
+}
+
+Napi::Value ShardHost::send_to_flow(const Napi::CallbackInfo& info) {
+  if (running_ == nullptr) return Napi::Boolean::New(info.Env(), false);
+  const std::string id = info[0].ToString();
+  return Napi::Boolean::New(info.Env(), running_->shard->send_to_flow(id, octets_of(info[1])));
+}
+
+// answerFlow(flow, octets, final)
+Napi::Value ShardHost::answer_flow(const Napi::CallbackInfo& info) {
+  if (running_ == nullptr) return info.Env().Undefined();
+  const std::string id = info[0].ToString();
+  running_->shard->answer_flow(id, octets_of(info[1]), info[2].ToBoolean());
+  return info.Env().Undefined();
+}
+
+// sendToAddress(transport, address, port, octets): the id of the flow that it leaves by, or undefined
+Napi::Value ShardHost::send_to_address(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Address to;
+  if (running_ == nullptr || !parse_ip(info[1].ToString().Utf8Value(), to)) return env.Undefined();
+  to.port = static_cast<uint16_t>(info[2].ToNumber().Uint32Value());
+  const Transport transport = info[0].ToString().Utf8Value() == "tcp" ? Transport::tcp : Transport::udp;
+  char id[kMaxFlowId];
+  const size_t size = running_->shard->send_to_address(transport, to, octets_of(info[3]), id);
+  return size == 0 ? env.Undefined() : text(env, id, size).As<Napi::Value>();
+}
+
+// coreListener(transport, v4)
+Napi::Value ShardHost::core_listener(const Napi::CallbackInfo& info) {
+  const Transport transport = info[0].ToString().Utf8Value() == "tcp" ? Transport::tcp : Transport::udp;
+  return Napi::Number::New(info.Env(), running_->shard->core_listener(transport, info[1].ToBoolean()));
+}
+
+// bindFlow(flow, superviseSeconds)
+Napi::Value ShardHost::bind_flow(const Napi::CallbackInfo& info) {
+  if (running_ == nullptr) return info.Env().Undefined();
+  const std::string id = info[0].ToString();
+  running_->shard->bind_flow(id, info[1].ToNumber().Uint32Value());
+  return info.Env().Undefined();
+}
+
+Napi::Value ShardHost::flush(const Napi::CallbackInfo& info) {
+  if (running_ != nullptr && !running_->closing) running_->shard->flush_object();
+  return info.Env().Undefined();
+}
+
+// takeEvents(): undefined when nothing has happened, which is nearly always
+Napi::Value ShardHost::take_events(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (running_ == nullptr || running_->shard->object_events().empty()) return env.Undefined();
+  std::vector<ObjectEvent> events;
+  events.swap(running_->shard->object_events());
+  Napi::Array result = Napi::Array::New(env, events.size());
+  for (uint32_t i = 0; i < events.size(); ++i) {
+    Napi::Object one = Napi::Object::New(env);
+    one.Set("kind", static_cast<double>(events[i].kind));
+    one.Set("text", text(env, events[i].text.data(), events[i].text.size()));
+    result[i] = one;
+  }
+  return result;
+}
+
+}  // namespace sluice

@@ -1,0 +1,59 @@
+/** Users out of an htdigest file, which is read again when it changes. */
+import { readFileSync, statSync } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
+import type { CredentialStore, Ha1s } from "./credential-store.js";
+import type { DigestAlgorithm } from "./digest.js";
+import { HtdigestUsers } from "./htdigest.js";
+
+const LOOK_EVERY_MS = 1_000;
+
+export class FileCredentials implements CredentialStore {
+  readonly #path: string;
+  readonly #report: (error: unknown) => void;
+  #users: HtdigestUsers;
+  #version: string;
+  #lookedAt = performance.now();
+  #looking: Promise<void> | undefined;
+
+  /** Throws when the file cannot be read or holds a bad line; later such a file is reported, and the users stay as they were. */
+  constructor(path: string, report: (error: unknown) => void) {
+    this.#path = path;
+    this.#report = report;
+    this.#version = versionOf(statSync(path));
+    this.#users = new HtdigestUsers(readFileSync(path, "latin1"));
+  }
+
+  async find(user: string, realm: string): Promise<Ha1s | undefined> {
+    // Whoever comes while it is looked at goes by what it says then: a user who was taken out is not let in once more.
+    if (performance.now() - this.#lookedAt >= LOOK_EVERY_MS) this.#looking ??= this.#look();
+    if (this.#looking !== undefined) await this.#looking;
+    return this.#users.find(user, realm);
+  }
+
+  commonAlgorithms(): readonly DigestAlgorithm[] {
+    return this.#users.common;
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async #look(): Promise<void> {
+    try {
+      const version = versionOf(await stat(this.#path));
+      if (version === this.#version) return;
+      // Noted first: a bad file is reported once for each time that it is written.
+      this.#version = version;
+      this.#users = new HtdigestUsers(await readFile(this.#path, "latin1"));
+    } catch (error) {
+      this.#report(error);
+    } finally {
+      this.#lookedAt = performance.now();
+      this.#looking = undefined;
+    }
+  }
+}
+
+function versionOf({ ino, size, mtimeMs }: { readonly ino: number; readonly size: number; readonly mtimeMs: number }): string {
+  return `${ino} ${size} ${mtimeMs}`;
+}

@@ -1,0 +1,95 @@
+/**
+ * Users from somebody else's HTTP server: POST of `{"user", "realm"}`, answered 200 with `{"MD5": HA1, "SHA-256": HA1}`, one of them
+ * at least, or 404. An answer is kept as long as its `Cache-Control: max-age` says, and not at all without one (RFC 9111 5.2.2.1).
+ */
+import { CredentialsUnavailable, type CredentialStore, type Ha1s } from "./credential-store.js";
+import { HEX_DIGITS } from "./digest.js";
+
+const TIMEOUT_MS = 2_000;
+const MOST_AT_ONCE = 256;
+const MOST_KEPT = 10_000;
+const MOST_KEPT_SECONDS = 3_600;
+const MOST_CHARACTERS = 4_096;
+
+interface Answer {
+  readonly ha1s: Ha1s | undefined;
+  /** On the clock of performance.now(). */
+  readonly until: number;
+}
+
+export class HttpCredentials implements CredentialStore {
+  readonly #url: string;
+  readonly #timeoutMs: number;
+  readonly #kept = new Map<string, Answer>();
+  /** Questions on their way: who asks the same waits for the same answer. */
+  readonly #asking = new Map<string, Promise<Answer>>();
+
+  constructor(url: string, timeoutMs = TIMEOUT_MS) {
+    this.#url = url;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  async find(user: string, realm: string): Promise<Ha1s | undefined> {
+    const question = JSON.stringify({ user: utf8(user), realm: utf8(realm) });
+    const kept = this.#kept.get(question);
+    if (kept !== undefined && kept.until > performance.now()) return kept.ha1s;
+    const asking = this.#asking.get(question);
+    if (asking !== undefined) return (await asking).ha1s;
+    if (this.#asking.size >= MOST_AT_ONCE) throw new CredentialsUnavailable("too many questions to the credential server at once");
+    const answer = this.#ask(question).finally(() => this.#asking.delete(question));
+    this.#asking.set(question, answer);
+    return (await answer).ha1s;
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async #ask(question: string): Promise<Answer> {
+    try {
+      const response = await fetch(this.#url, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: question,
+        redirect: "error",
+        signal: AbortSignal.timeout(this.#timeoutMs),
+      });
+      const text = await response.text();
+      if (response.status !== 200 && response.status !== 404) throw new Error(`it answers ${response.status}`);
+      const ha1s = response.status === 200 ? readAnswer(text) : undefined;
+      const answer = { ha1s, until: performance.now() + maxAge(response.headers.get("cache-control")) * 1_000 };
+      this.#keep(question, answer);
+      return answer;
+    } catch (error) {
+      throw new CredentialsUnavailable("the credential server does not answer", { cause: error });
+    }
+  }
+
+  #keep(question: string, answer: Answer): void {
+    this.#kept.delete(question);
+    if (answer.until <= performance.now()) return;
+    this.#kept.set(question, answer);
+    // The one that came first goes: a Map keeps that order.
+    if (this.#kept.size > MOST_KEPT) this.#kept.delete(this.#kept.keys().next().value ?? "");
+  }
+}
+
+function readAnswer(text: string): Ha1s {
+  const answer: unknown = text.length > MOST_CHARACTERS ? undefined : JSON.parse(text);
+  if (typeof answer !== "object" || answer === null) throw new Error("it answers something else than HA1s");
+  const found = Object.entries(HEX_DIGITS).flatMap(([algorithm, digits]) => {
+    const ha1: unknown = Object.getOwnPropertyDescriptor(answer, algorithm)?.value;
+    return typeof ha1 === "string" && ha1.length === digits && /^[0-9a-f]+$/i.test(ha1) ? [[algorithm, ha1] as const] : [];
+  });
+  if (found.length === 0) throw new Error("it answers no HA1");
+  return Object.fromEntries(found);
+}
+
+function maxAge(cacheControl: string | null): number {
+  if (cacheControl === null || /no-store|no-cache/i.test(cacheControl)) return 0;
+  return Math.min(Number(/max-age=(\d{1,9})/i.exec(cacheControl)?.[1] ?? 0), MOST_KEPT_SECONDS);
+}
+
+function utf8(octets: string): string {
+  return Buffer.from(octets, "latin1").toString("utf8");
+}

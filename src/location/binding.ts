@@ -1,0 +1,31 @@
+/** What a registration leaves behind: one way to one device (RFC 3261 10, RFC 5626 6). */
+
+export interface Binding {
+  /** The address of record as `addressOfRecord` writes it. */
+  readonly aor: string;
+  /** Names the binding within its address of record; see binding-key.ts for what makes two keys the same binding. */
+  readonly key: string;
+  /** The URI of the Contact as it came, without its angle brackets. */
+  readonly contactUri: string;
+  /** The parameters of the Contact to be echoed as they came, `;q=0.3;+sip.instance="<urn:…>"`; without `expires` and the two GRUUs. */
+  readonly contactParams: string;
+  /** The instance as `instanceUrn` writes it, ready to be compared; undefined: the device did not name itself. */
+  readonly instance?: string;
+  /** Of a flow: only when the binding was made by outbound processing. */
+  readonly regId?: number;
+  /** The Path values byte for byte, the top one first: the Route of every request to this binding (RFC 3327 5.4). */
+  readonly path: readonly string[];
+  /** Preference in thousandths, 0 to 1000; 1000 when the Contact had none. */
+  readonly q: number;
+  /** Milliseconds on the clock of the store that holds it (`LocationStore.now`). */
+  readonly expiresAt: number;
+  /** When it was last registered, on the same clock: the most recent flow of an instance is tried first (RFC 5626 6 and 7). */
+  readonly updatedAt: number;
+  readonly callId: string;
+  readonly cseq: number;
+  /** Standalone: the opaque handle of the local flow that carried the REGISTER; undefined: reached by `path` or `contactUri`. */
+  readonly flow?: string;
+  readonly userAgent?: string;
+  /** Whether outbound processing made it: flows of one instance are alternatives, not forks (RFC 5626 7). */
+  readonly outbound: boolean;
+}

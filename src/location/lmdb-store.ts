@@ -1,0 +1,134 @@
+/**
+ * Bindings in an embedded LMDB: one record an address of record, shared by all threads of the process. A save is durable against the
+ * death of the process when its promise is fulfilled; the disk is synchronised right behind, so that a power cut costs the last moment.
+ */
+import { type Database, type RootDatabase, open } from "lmdb";
+import { applyOperation } from "./apply.js";
+import type { Binding } from "./binding.js";
+import { type ClockAnchor, holds, monotonic, takeAnchor } from "./clock.js";
+import { type Row, fromRow, toRow } from "./record.js";
+import { type LocationStore, type RegisterOperation, type SaveResult, StoreUnavailable } from "./store.js";
+
+const SWEPT_AT_ONCE = 2_000;
+const ANCHOR = "clock";
+
+export class LmdbStore implements LocationStore {
+  readonly #root: RootDatabase<ClockAnchor, string>;
+  readonly #records: Database<readonly Row[], string>;
+  /** Flow handle to the addresses of record with bindings on it. */
+  readonly #flows: Database<string, string>;
+  readonly #offset: number;
+  /** The address of record behind which the next sweep begins. */
+  #swept = "";
+
+  private constructor(root: RootDatabase<ClockAnchor, string>) {
+    this.#root = root;
+    this.#records = root.openDB("bindings", { encoding: "msgpack" });
+    this.#flows = root.openDB("flows", { encoding: "ordered-binary", dupSort: true });
+    this.#offset = root.transactionSync(() => {
+      const kept = root.get(ANCHOR);
+      if (holds(kept)) return kept.offset;
+      const anchor = takeAnchor();
+      root.putSync(ANCHOR, anchor);
+      return anchor.offset;
+    });
+  }
+
+  /** Opens or makes the database in that folder. Throws StoreUnavailable. */
+  static open(folder: string): LmdbStore {
+    try {
+      return new LmdbStore(open({ path: folder, maxDbs: 4, noSubdir: false }));
+    } catch (error) {
+      throw new StoreUnavailable(`the location store in ${folder} cannot be opened`, { cause: error });
+    }
+  }
+
+  now(): number {
+    return monotonic() + this.#offset;
+  }
+
+  save(aor: string, operation: RegisterOperation): Promise<SaveResult> {
+    return this.#write(() => {
+      const stored = this.#stored(aor);
+      const result = applyOperation(this.#alive(stored), operation);
+      if (result.outcome === "saved") this.#replace(aor, stored, result.bindings);
+      return result;
+    });
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- async makes a rejection of what is thrown.
+  async lookup(aor: string): Promise<readonly Binding[]> {
+    // A read transaction lives until the end of the turn; what was saved by another thread meanwhile must be seen.
+    this.#root.resetReadTxn();
+    return this.#alive(this.#stored(aor));
+  }
+
+  remove(aor: string, key: string, seen = Infinity): Promise<void> {
+    return this.#write(() => {
+      this.#keep(aor, (binding) => binding.key !== key || binding.updatedAt > seen);
+    });
+  }
+
+  removeFlow(flow: string): Promise<number> {
+    return this.#write(() => {
+      let removed = 0;
+      for (const aor of [...this.#flows.getValues(flow)]) removed += this.#keep(aor, (binding) => binding.flow !== flow);
+      return removed;
+    });
+  }
+
+  expire(): Promise<number> {
+    return this.#write(() => {
+      const now = this.now();
+      const range = this.#records.getRange({ start: this.#swept, exclusiveStart: true, limit: SWEPT_AT_ONCE });
+      const entries = [...range];
+      this.#swept = entries.length < SWEPT_AT_ONCE ? "" : (entries.at(-1)?.key ?? "");
+      let removed = 0;
+      for (const { key: aor, value } of entries) {
+        if (value.some(([, , , expiresAt]) => expiresAt <= now)) removed += this.#keep(aor, ({ expiresAt }) => expiresAt > now);
+      }
+      return removed;
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#root.close();
+  }
+
+  #stored(aor: string): readonly Binding[] {
+    return this.#records.get(aor)?.map((row) => fromRow(aor, row)) ?? [];
+  }
+
+  #alive(bindings: readonly Binding[]): readonly Binding[] {
+    const now = this.now();
+    return bindings.filter(({ expiresAt }) => expiresAt > now);
+  }
+
+  /** Within a transaction: keeps what passes, says how many did not. */
+  #keep(aor: string, passes: (binding: Binding) => boolean): number {
+    const stored = this.#stored(aor);
+    const kept = stored.filter(passes);
+    if (kept.length < stored.length) this.#replace(aor, stored, kept);
+    return stored.length - kept.length;
+  }
+
+  /** Within a transaction. */
+  #replace(aor: string, before: readonly Binding[], after: readonly Binding[]): void {
+    if (after.length === 0) this.#records.removeSync(aor);
+    else this.#records.putSync(aor, after.map(toRow));
+    const [old, fresh] = [flowsOf(before), flowsOf(after)];
+    for (const flow of old) if (!fresh.has(flow)) this.#flows.removeSync(flow, aor);
+    for (const flow of fresh) if (!old.has(flow)) this.#flows.putSync(flow, aor);
+  }
+
+  /** All writes of one turn of the event loop share a commit. */
+  #write<T>(action: () => T): Promise<T> {
+    return this.#root.transaction(action);
+  }
+}
+
+function flowsOf(bindings: readonly Binding[]): ReadonlySet<string> {
+  const flows = new Set<string>();
+  for (const { flow } of bindings) if (flow !== undefined) flows.add(flow);
+  return flows;
+}

@@ -1,0 +1,112 @@
+/** The atomic sections of the Redis store, in Lua. Rows are those of record.ts: key 1, Call-ID 2, CSeq 3, expiry 4, update 5, flow 6, instance 7, outbound 8. */
+
+/**
+ * What apply.ts does. KEYS: the hash of the address of record. ARGV: now, Call-ID, CSeq, everything (0 or 1), most contacts, most
+ * flows, how many keys to drop, these keys, then the rows to put as JSON. Returns the outcome and the rows alive after it.
+ */
+export const REGISTER = `
+local hash, now, call_id, cseq = KEYS[1], tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
+local everything, most_contacts, most_flows, drops = ARGV[4] == '1', tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+
+local function split(key)
+  local words = string.gmatch(key, '[^ ]+')
+  local base, values = words(), {}
+  for word in words do values[string.match(word, '^[^=]*')] = word end
+  return base, values
+end
+
+local function same(one, other)
+  if one == other then return true end
+  if string.sub(one, 1, 1) ~= 'c' or string.sub(other, 1, 1) ~= 'c' then return false end
+  local base, values = split(one)
+  local other_base, others = split(other)
+  if base ~= other_base then return false end
+  for name, word in pairs(values) do
+    if others[name] and others[name] ~= word then return false end
+  end
+  return true
+end
+
+local before, gone = {}, {}
+local stored = redis.call('HGETALL', hash)
+for index = 1, #stored, 2 do
+  local row = cjson.decode(stored[index + 1])
+  if row[4] > now then table.insert(before, { row = row, text = stored[index + 1] }) else table.insert(gone, stored[index]) end
+end
+
+local put = {}
+for index = 8 + drops, #ARGV do table.insert(put, { row = cjson.decode(ARGV[index]), text = ARGV[index] }) end
+
+local function dropped(key)
+  for index = 8, 7 + drops do
+    if same(ARGV[index], key) then return true end
+  end
+  return false
+end
+
+local after = {}
+for _, binding in ipairs(before) do
+  local key = binding.row[1]
+  local is_dropped = everything or dropped(key)
+  local concerned = is_dropped
+  for _, one in ipairs(put) do concerned = concerned or same(one.row[1], key) end
+  if concerned and binding.row[2] == call_id and cseq <= binding.row[3] then return { 'out-of-order' } end
+  if is_dropped then table.insert(gone, key) else table.insert(after, binding) end
+end
+
+for _, one in ipairs(put) do
+  local others = {}
+  for _, binding in ipairs(after) do
+    if same(binding.row[1], one.row[1]) then table.insert(gone, binding.row[1]) else table.insert(others, binding) end
+  end
+  table.insert(others, one)
+  after = others
+end
+
+local function flows_of(all, instance)
+  local count = 0
+  for _, binding in ipairs(all) do
+    if binding.row[8] and binding.row[7] == instance then count = count + 1 end
+  end
+  return count
+end
+
+if #after > most_contacts and #after > #before then return { 'full' } end
+for _, one in ipairs(put) do
+  if one.row[8] then
+    local count = flows_of(after, one.row[7])
+    if count > most_flows and count > flows_of(before, one.row[7]) then return { 'full' } end
+  end
+end
+
+for _, key in ipairs(gone) do redis.call('HDEL', hash, key) end
+local answer, last = { 'saved' }, 0
+for _, binding in ipairs(after) do
+  table.insert(answer, binding.text)
+  last = math.max(last, binding.row[4])
+end
+for _, one in ipairs(after) do
+  for _, fresh in ipairs(put) do
+    if one == fresh then redis.call('HSET', hash, one.row[1], one.text) end
+  end
+end
+if #after > 0 then redis.call('PEXPIREAT', hash, string.format('%.0f', last + 1000)) end
+return answer
+`;
+
+/** KEYS: the hash. ARGV: the key of a binding, and the update that the caller knows of. */
+export const REMOVE = `
+local text = redis.call('HGET', KEYS[1], ARGV[1])
+if text and cjson.decode(text)[5] <= tonumber(ARGV[2]) then return redis.call('HDEL', KEYS[1], ARGV[1]) end
+return 0
+`;
+
+/** KEYS: the hash. ARGV: the flow whose bindings go. Returns how many there were. */
+export const REMOVE_FLOW = `
+local removed = 0
+local stored = redis.call('HGETALL', KEYS[1])
+for index = 1, #stored, 2 do
+  if cjson.decode(stored[index + 1])[6] == ARGV[1] then removed = removed + redis.call('HDEL', KEYS[1], stored[index]) end
+end
+return removed
+`;

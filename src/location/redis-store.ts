@@ -1,0 +1,122 @@
+/** Bindings in Redis or Valkey, shared by several registrars: one hash an address of record, one script an operation. */
+import { type Cluster, type Redis } from "ioredis";
+import type { Binding } from "./binding.js";
+import { monotonic } from "./clock.js";
+import { FlowIndex } from "./flow-index.js";
+import { type Row, fromRow, toRow } from "./record.js";
+import { type ConnectionListener, connectRedis } from "./redis-client.js";
+import { REGISTER, REMOVE, REMOVE_FLOW } from "./redis-scripts.js";
+import { type LocationStore, type RegisterOperation, type SaveResult, StoreUnavailable } from "./store.js";
+
+const CLOCK_EVERY_MS = 30_000;
+const FIRST_CONNECT_MS = 3_000;
+
+/** What `defineCommand` adds to a client. */
+interface Scripts {
+  sluiceRegister(...values: readonly string[]): Promise<readonly string[]>;
+  sluiceRemove(...values: readonly string[]): Promise<number>;
+  sluiceRemoveFlow(...values: readonly string[]): Promise<number>;
+}
+
+export class RedisStore implements LocationStore {
+  readonly #client: (Redis | Cluster) & Scripts;
+  /** Only this process's flows can end here, so that nobody else needs to know them. */
+  readonly #flows = new FlowIndex();
+  readonly #timer: NodeJS.Timeout;
+  #offset = Date.now() - monotonic();
+
+  private constructor(url: string, listener: ConnectionListener | undefined) {
+    const client = connectRedis(url, listener);
+    client.defineCommand("sluiceRegister", { numberOfKeys: 1, lua: REGISTER });
+    client.defineCommand("sluiceRemove", { numberOfKeys: 1, lua: REMOVE });
+    client.defineCommand("sluiceRemoveFlow", { numberOfKeys: 1, lua: REMOVE_FLOW });
+    this.#client = client as (Redis | Cluster) & Scripts;
+    client.on("ready", () => void this.#setClock());
+    this.#timer = setInterval(() => void this.#setClock(), CLOCK_EVERY_MS).unref();
+  }
+
+  /** Waits a moment for the server, and goes on without: it may come later. */
+  static async open(url: string, listener?: ConnectionListener): Promise<RedisStore> {
+    const store = new RedisStore(url, listener);
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, FIRST_CONNECT_MS);
+      store.#client.once("ready", () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+    await store.#setClock();
+    return store;
+  }
+
+  now(): number {
+    return monotonic() + this.#offset;
+  }
+
+  async save(aor: string, { callId, cseq, everything, put, drop, maxContacts, maxFlows }: RegisterOperation): Promise<SaveResult> {
+    // Before the answer, which may be lost though the server did it.
+    for (const { flow, expiresAt } of put) if (flow !== undefined) this.#flows.add(flow, aor, expiresAt);
+    const numbers = [this.now(), callId, cseq, everything ? 1 : 0, maxContacts, maxFlows, drop.length].map(String);
+    const rows = put.map((binding) => JSON.stringify(toRow(binding)));
+    const [outcome, ...after] = await this.#ask(() => this.#client.sluiceRegister(hashOf(aor), ...numbers, ...drop, ...rows));
+    if (outcome === "out-of-order" || outcome === "full") return { outcome };
+    return { outcome: "saved", bindings: after.map((text) => read(aor, text)) };
+  }
+
+  async lookup(aor: string): Promise<readonly Binding[]> {
+    const rows = await this.#ask(() => this.#client.hvals(hashOf(aor)));
+    const now = this.now();
+    return rows.map((text) => read(aor, text)).filter(({ expiresAt }) => expiresAt > now);
+  }
+
+  async remove(aor: string, key: string, seen = Number.MAX_SAFE_INTEGER): Promise<void> {
+    await this.#ask(() => this.#client.sluiceRemove(hashOf(aor), key, String(seen)));
+  }
+
+  async removeFlow(flow: string): Promise<number> {
+    const removals = this.#flows.of(flow).map((aor) => this.#ask(() => this.#client.sluiceRemoveFlow(hashOf(aor), flow)));
+    const removed = await Promise.all(removals);
+    this.#flows.delete(flow);
+    return removed.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Redis drops whole addresses of record by itself, and every save those bindings of its own that have expired. */
+  expire(): Promise<number> {
+    this.#flows.expire(this.now());
+    return Promise.resolve(0);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#client.quit().catch(() => undefined);
+    this.#client.disconnect();
+  }
+
+  /** All registrars go by the server's clock, which also drops what has expired. */
+  async #setClock(): Promise<void> {
+    try {
+      const begin = monotonic();
+      const [seconds = 0, microseconds = 0] = (await this.#client.time()).map(Number);
+      const middle = (begin + monotonic()) / 2;
+      this.#offset = Math.floor(seconds * 1_000 + microseconds / 1_000 - middle);
+    } catch {
+      // The last offset is as good as any while the server is away.
+    }
+  }
+
+  async #ask<T>(command: () => Promise<T>): Promise<T> {
+    try {
+      return await command();
+    } catch (error) {
+      throw new StoreUnavailable("Redis does not answer", { cause: error });
+    }
+  }
+}
+
+function hashOf(aor: string): string {
+  return `sluice:aor:{${aor}}`;
+}
+
+function read(aor: string, text: string): Binding {
+  return fromRow(aor, JSON.parse(text) as Row);
+}

@@ -1,0 +1,59 @@
+/** The seam between who registers and who calls: bindings by address of record, in LMDB or in Redis. */
+import type { Binding } from "./binding.js";
+
+/** One REGISTER as data: the store decides and writes in one atomic section, so that it is done as a whole or not at all. */
+export interface RegisterOperation {
+  readonly callId: string;
+  readonly cseq: number;
+  /** `Contact: *`: every binding goes. `put` and `drop` are then empty. */
+  readonly everything: boolean;
+  /** Bindings to add, or to put in the place of those that their keys name. */
+  readonly put: readonly Binding[];
+  /** Keys of bindings to remove (expires 0); a key that names none is no error. */
+  readonly drop: readonly string[];
+  /** Most bindings of the address of record after the operation. */
+  readonly maxContacts: number;
+  /** Most flows of one instance after the operation (RFC 5626 4.2.1). */
+  readonly maxFlows: number;
+}
+
+/**
+ * `saved`: done and durable; `bindings` are all that are alive now. `out-of-order`: a binding concerned has the same Call-ID and no
+ * lower CSeq (RFC 3261 10.3 step 7), nothing changed. `full`: it would have grown beyond a limit, nothing changed.
+ */
+export type SaveResult =
+  | { readonly outcome: "saved"; readonly bindings: readonly Binding[] }
+  | { readonly outcome: "out-of-order" }
+  | { readonly outcome: "full" };
+
+/** The store cannot be reached: the request is answered 503, and nothing of it was half done. */
+export class StoreUnavailable extends Error {
+  override readonly name = "StoreUnavailable";
+}
+
+/** Every method rejects with StoreUnavailable while the store is away, and with another error when it fails. */
+export interface LocationStore {
+  /** Milliseconds since 1970 on the clock of `expiresAt`. Steps of the host's wall clock do not move it. */
+  now(): number;
+  /** One REGISTER. When the promise is fulfilled, whatever process dies next, every `lookup` anywhere sees it. */
+  save(aor: string, operation: RegisterOperation): Promise<SaveResult>;
+  /** The bindings that have not expired, in no particular order. */
+  lookup(aor: string): Promise<readonly Binding[]>;
+  /**
+   * Removes one binding, such as one whose flow answered 430. `seen`: the `updatedAt` that the caller knows; a binding that was
+   * registered again since then stays. An unknown key is no error.
+   */
+  remove(aor: string, key: string, seen?: number): Promise<void>;
+  /**
+   * Removes the bindings on a local flow that has ended, of every address of record; says how many. The handle must be no other
+   * flow's, of no other process or start; it is called in the thread that saved them.
+   */
+  removeFlow(flow: string): Promise<number>;
+  /**
+   * Sweeps some of the bindings that have expired, and is to be called again and again; says how many it took out itself. Lookups
+   * never see them anyway.
+   */
+  expire(): Promise<number>;
+  /** Waits for what is being written. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,112 @@
+/** One branch of a request: a client transaction towards one target, with timer C and its cancelling (RFC 3261 16.6 to 16.10). */
+import type { SipMessage } from "../sip/message.js";
+import { cancelOf } from "../sip/request.js";
+import type { ClientTransaction, Failure } from "../transaction/client.js";
+import type { Hop } from "../transaction/hop.js";
+import type { TransactionTable } from "../transaction/table.js";
+import { Timer } from "../transaction/timers.js";
+
+export interface BranchUser {
+  /** A provisional response above 100, or a final one. */
+  onResponse(branch: Branch, response: SipMessage): void;
+  /** It ended without a final response; `silent`: not even a provisional one came. */
+  onFailure(branch: Branch, why: Failure): void;
+}
+
+export interface BranchOptions {
+  readonly table: TransactionTable;
+  readonly id: string;
+  readonly octets: Buffer;
+  readonly hop: Hop;
+  readonly user: BranchUser;
+  /** Milliseconds of timer C, and of the patience with a target that says nothing while there is another one (0: none). */
+  readonly timerC: number;
+  readonly silence: number;
+  /** How long a cancelled branch may take to end (CAN-11). */
+  readonly cancelPatience: number;
+}
+
+export class Branch {
+  readonly #options: BranchOptions;
+  readonly #transaction: ClientTransaction;
+  readonly #timer = new Timer();
+  readonly #isInvite: boolean;
+  #wasHeard = false;
+  #cancelling: readonly string[] | undefined;
+  #cancelSent = false;
+  #ended = false;
+
+  constructor(options: BranchOptions) {
+    this.#options = options;
+    const { table, id, octets, hop } = options;
+    const user = {
+      onResponse: (response: SipMessage): void => this.#heard(response),
+      onFailure: (why: Failure): void => this.#failed(why),
+    };
+    this.#transaction = table.ask(id, octets, hop, user);
+    this.#isInvite = this.#transaction.request.method === "INVITE";
+    const first = options.silence > 0 ? options.silence : this.#isInvite ? options.timerC : 0;
+    if (first > 0 && !this.#ended) this.#timer.set(first, () => this.#overdue());
+  }
+
+  /** It has no final response yet. */
+  get isPending(): boolean {
+    return !this.#ended;
+  }
+
+  get isCancelled(): boolean {
+    return this.#cancelling !== undefined;
+  }
+
+  /** Sends a CANCEL, at once or when the target has been heard of (RFC 3261 9.1); other methods cannot be cancelled. */
+  cancel(reasons: readonly string[]): void {
+    if (this.#ended || !this.#isInvite || this.#cancelling !== undefined) return;
+    this.#cancelling = reasons;
+    if (this.#wasHeard) this.#sendCancel();
+  }
+
+  #heard(response: SipMessage): void {
+    const { user } = this.#options;
+    const { status } = response;
+    if (status >= 200) {
+      // One that was given up is heard only with a 2xx, which always passes (RFC 3261 16.7 step 5).
+      if (this.#ended && status >= 300) return;
+      this.#ended = true;
+      this.#timer.clear();
+      return user.onResponse(this, response);
+    }
+    this.#wasHeard = true;
+    if (this.#ended) return this.#sendCancel();
+    if (this.#cancelling !== undefined) this.#sendCancel();
+    else if (this.#isInvite) this.#timer.set(this.#options.timerC, () => this.#overdue());
+    else this.#timer.clear();
+    if (status > 100 && this.#isInvite) user.onResponse(this, response);
+  }
+
+  #failed(why: Failure): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#timer.clear();
+    this.#options.user.onFailure(this, why);
+  }
+
+  /** RFC 3261 16.8: whoever has been heard of is cancelled, of whoever was not a 408 is assumed. */
+  #overdue(): void {
+    if (this.#wasHeard && this.#cancelling === undefined) return this.cancel([]);
+    if (!this.#wasHeard && this.#isInvite) {
+      // Should it wake up later, it is cancelled then; its 2xx would still be passed on.
+      this.#cancelling ??= [];
+    }
+    if (this.#cancelSent || !this.#isInvite) this.#transaction.abandon();
+    this.#failed("timeout");
+  }
+
+  #sendCancel(): void {
+    if (this.#cancelSent || this.#cancelling === undefined) return;
+    this.#cancelSent = true;
+    const { table, id, hop, cancelPatience } = this.#options;
+    const nobody = { onResponse: (): void => undefined, onFailure: (): void => undefined };
+    table.ask(id, cancelOf(this.#transaction.request, this.#cancelling), hop, nobody);
+    if (!this.#ended) this.#timer.set(cancelPatience, () => this.#overdue());
+  }
+}

@@ -1,0 +1,106 @@
+/** Makes and sends the copies of a request (RFC 3261 16.6): our Via, the Path as Route, and the Record-Route of whoever we serve. */
+import type { ObjectPort, ShardListener } from "../native/binding.js";
+import type { DnsRecords } from "../resolve/dns-records.js";
+import type { SipMessage } from "../sip/message.js";
+import { forwardRequest } from "../sip/request.js";
+import type { Hop, Sender } from "../transaction/hop.js";
+import type { TransactionTable } from "../transaction/table.js";
+import { Branch, type BranchUser } from "./branch.js";
+import { listenerOfFlow, recordRouteOf, viaOf } from "./listeners.js";
+import { nextHop } from "./next-hop.js";
+import type { Target } from "./target.js";
+
+export interface ForwarderOptions {
+  readonly table: TransactionTable;
+  readonly port: ObjectPort;
+  readonly listeners: readonly ShardListener[];
+  readonly records: DnsRecords;
+  /** Milliseconds. */
+  readonly timerC: number;
+  /** Milliseconds that a target may stay silent while its device has another flow. */
+  readonly silence: number;
+  readonly cancelPatience: number;
+}
+
+/** A request with what the shard knows of it. */
+export interface Incoming {
+  readonly request: SipMessage;
+  readonly sender: Sender;
+  /** RFC 5393 4.2. */
+  readonly loop: number;
+  /** Leading Route values that are ours. */
+  readonly ownRoutes: number;
+}
+
+/** Methods that make a dialog; one that we do not know may (RFC 3261 16.6 step 4). */
+const NO_DIALOG = new Set(["OPTIONS", "MESSAGE", "PUBLISH", "REGISTER", "INFO", "UPDATE", "PRACK", "BYE", "CANCEL", "ACK"]);
+
+export class Forwarder {
+  readonly #options: ForwarderOptions;
+
+  constructor(options: ForwarderOptions) {
+    this.#options = options;
+  }
+
+  /** Sends a copy; undefined when there is no way to the target. */
+  async open(incoming: Incoming, target: Target, breadth: number, hasOther: boolean, user: BranchUser): Promise<Branch | undefined> {
+    const { table, records, timerC, silence, cancelPatience } = this.#options;
+    const hop = await nextHop(target, records);
+    const copy = hop && this.#copy(incoming, target, hop, breadth);
+    if (hop === undefined || copy === undefined) return undefined;
+    return new Branch({ table, ...copy, hop, user, timerC, silence: hasOther ? silence : 0, cancelPatience });
+  }
+
+  /** An ACK for a 2xx, or what else is nobody's transaction (RFC 3261 16.11). */
+  async pass(incoming: Incoming, target: Target): Promise<void> {
+    const hop = await nextHop(target, this.#options.records);
+    const copy = hop && this.#copy(incoming, target, hop, 1);
+    if (hop === undefined || copy === undefined) return;
+    const { port } = this.#options;
+    if (hop.kind === "flow") port.sendToFlow(hop.flow, copy.octets);
+    else port.sendToAddress(hop.transport, hop.address, hop.port, copy.octets);
+  }
+
+  #copy({ request, sender, loop, ownRoutes }: Incoming, target: Target, hop: Hop, breadth: number): { readonly id: string; readonly octets: Buffer } | undefined {
+    const listener = this.#listenerOf(hop);
+    if (listener === undefined) return undefined;
+    const id = this.#options.port.newBranch(loop);
+    const octets = forwardRequest(request, {
+      uri: target.uri,
+      via: viaOf(listener, id),
+      recordRoutes: this.#recordRoutes(request, sender, hop),
+      routes: [...target.routes, ...request.values("Route").slice(ownRoutes)],
+      maxBreadth: breadth,
+      stamp: { address: sender.address, port: sender.port },
+      fromTrusted: sender.fromCore,
+    });
+    return { id, octets };
+  }
+
+  #listenerOf(hop: Hop): ShardListener | undefined {
+    const { port, listeners } = this.#options;
+    if (hop.kind === "flow") return listenerOfFlow(listeners, hop.flow);
+    return listeners[port.coreListener(hop.transport, !hop.address.includes(":"))];
+  }
+
+  /**
+   * Both ends that are connected here directly get the two URIs of their flow, so that whatever follows in the dialog is relayed by
+   * its tokens and never comes here again (RFC 5626 5.3, RFC 5658). Each side reads the URI of its own side first.
+   */
+  #recordRoutes(request: SipMessage, sender: Sender, hop: Hop): readonly string[] {
+    if (NO_DIALOG.has(request.method)) return [];
+    const callee = hop.kind === "flow" ? this.#pair(hop.flow, false) : [];
+    const caller = sender.fromCore ? [] : this.#pair(sender.flow, true);
+    return [...callee, ...caller];
+  }
+
+  #pair(flow: string, coreFirst: boolean): readonly string[] {
+    const { port, listeners } = this.#options;
+    const listener = listenerOfFlow(listeners, flow);
+    if (listener === undefined) return [];
+    return [coreFirst, !coreFirst].flatMap((core) => {
+      const token = port.flowToken(flow, core);
+      return token === undefined ? [] : [recordRouteOf(listener, token)];
+    });
+  }
+}

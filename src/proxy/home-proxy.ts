@@ -1,0 +1,168 @@
+/** The home proxy: what becomes of a request that no token routes (RFC 3261 16.3 to 16.6, RFC 5626 7). */
+import type { Authenticator } from "../auth/authenticator.js";
+import type { Binding } from "../location/binding.js";
+import { type LocationStore, StoreUnavailable } from "../location/store.js";
+import type { ObjectPort } from "../native/binding.js";
+import type { Destination } from "../registrar/gruu.js";
+import { parseNameAddr } from "../sip/name-addr.js";
+import type { SipMessage } from "../sip/message.js";
+import { type SipUri, parseUri } from "../sip/uri.js";
+import type { Hop } from "../transaction/hop.js";
+import type { ServerTransaction } from "../transaction/server.js";
+import type { Forwarder, Incoming } from "./forwarder.js";
+import { ResponseContext } from "./response-context.js";
+import { type Device, type Target, devicesOf, identityOf } from "./target.js";
+
+export interface HomeProxyOptions {
+  readonly forwarder: Forwarder;
+  readonly store: LocationStore;
+  readonly port: Pick<ObjectPort, "flowLives">;
+  /** Whose bindings a Request-URI of ours means; undefined: nobody's. */
+  readonly resolveDestination: (uri: string) => Destination | undefined;
+  /** Undefined: anybody may call. */
+  readonly authenticator: Authenticator | undefined;
+  /** Whether the users of that host are looked up here. */
+  readonly isOurs: (uri: SipUri) => boolean;
+  /** Where requests for other domains go; undefined: nowhere. */
+  readonly upstream: (callId: string) => Hop | undefined;
+  readonly failoverStatus: ReadonlySet<number>;
+  readonly onFault: (error: unknown) => void;
+}
+
+const MAX_BREADTH = 60;
+const RETRY_AFTER: readonly [string, string] = ["Retry-After", "10"];
+
+export class HomeProxy {
+  readonly #options: HomeProxyOptions;
+  readonly #contexts = new Map<ServerTransaction, ResponseContext>();
+  readonly #removing = new Set<string>();
+  readonly #cancelled = new WeakMap<ServerTransaction, readonly string[]>();
+
+  constructor(options: HomeProxyOptions) {
+    this.#options = options;
+  }
+
+  /** Handles a new request; its transaction gets an answer in the end, whatever happens. */
+  async handle(server: ServerTransaction, incoming: Incoming): Promise<void> {
+    server.onCancel = (cancel) => this.#cancel(server, cancel);
+    try {
+      const status = await this.#proceed(server, incoming);
+      if (status !== undefined) server.respond({ status, headers: status === 503 ? [RETRY_AFTER] : [] });
+    } catch (error) {
+      const isAway = error instanceof StoreUnavailable;
+      if (!isAway) this.#options.onFault(error);
+      server.respond({ status: isAway ? 503 : 500, headers: isAway ? [RETRY_AFTER] : [] });
+    }
+  }
+
+  /** An ACK that no transaction waited for goes on to where its Request-URI leads (RFC 6026 7.1). */
+  async acknowledge(incoming: Incoming): Promise<void> {
+    const { request } = incoming;
+    if (!this.#isForUs(request)) return;
+    const found = await this.#devices(request.uri).catch(() => undefined);
+    const target = found?.devices[0]?.targets[0];
+    if (target !== undefined) await this.#options.forwarder.pass(incoming, target);
+  }
+
+  /** The status of an answer, undefined when branches see to it. */
+  async #proceed(server: ServerTransaction, incoming: Incoming): Promise<number | undefined> {
+    const { request, sender } = incoming;
+    if (await this.#isChallenged(server, request)) return undefined;
+    if (!this.#isForUs(request)) {
+      const hop = this.#options.upstream(request.callId);
+      if (hop === undefined) return sender.fromCore ? 404 : 403;
+      return this.#fork(server, incoming, [{ name: "upstream", q: 1_000, targets: [{ uri: request.uri, hop, routes: [], binding: undefined }] }]);
+    }
+    const found = await this.#devices(request.uri);
+    if (found === undefined) return 404;
+    if (found.devices.length === 0) return found.destination.kind === "temporary-gruu" ? 404 : 480;
+    return this.#fork(server, incoming, found.devices);
+  }
+
+  #fork(server: ServerTransaction, incoming: Incoming, devices: readonly Device[]): number | undefined {
+    const { forwarder, failoverStatus } = this.#options;
+    if (!server.isOpen) return undefined;
+    if (this.#cancelled.has(server)) return 487;
+    const breadth = breadthOf(incoming.request);
+    if (breadth < 1) return 440;
+    const context = new ResponseContext({
+      server,
+      devices,
+      breadth,
+      failoverStatus,
+      open: (target, share, hasOther, user) => forwarder.open(incoming, target, share, hasOther, user),
+      onFlowFailed: (binding) => this.#remove(binding),
+      newTargets: (device) => this.#targetsOf(incoming.request.uri, device),
+      onEnd: () => void this.#contexts.delete(server),
+    });
+    this.#contexts.set(server, context);
+    context.start();
+    return undefined;
+  }
+
+  #cancel(server: ServerTransaction, cancel: SipMessage): void {
+    const reasons = cancel.headers("Reason");
+    this.#cancelled.set(server, reasons);
+    this.#contexts.get(server)?.cancel(reasons);
+  }
+
+  #isForUs({ uri }: SipMessage): boolean {
+    const parsed = parseUri(uri);
+    return parsed !== undefined && this.#options.isOurs(parsed);
+  }
+
+  /** Whoever claims an address of ours proves it; neighbours are trusted with the addresses of others only (RFC 3261 22.3). */
+  async #isChallenged(server: ServerTransaction, request: SipMessage): Promise<boolean> {
+    const { authenticator, isOurs } = this.#options;
+    if (authenticator === undefined) return false;
+    const from = parseUri(parseNameAddr(request.header("From") ?? "")?.uri ?? "");
+    if (from === undefined || !isOurs(from)) return false;
+    const result = await authenticator.check(request, "proxy");
+    if (!result.ok) server.respond(result.response);
+    return !result.ok;
+  }
+
+  /** Undefined: nobody here has that address. */
+  async #devices(uri: string): Promise<{ readonly destination: Destination; readonly devices: readonly Device[] } | undefined> {
+    const destination = this.#options.resolveDestination(uri);
+    if (destination === undefined) return undefined;
+    const bindings = destination.pick(await this.#options.store.lookup(destination.aor));
+    return { destination, devices: devicesOf(bindings.filter((binding) => this.#lives(binding)), hopOf) };
+  }
+
+  async #targetsOf(uri: string, device: Device): Promise<readonly Target[]> {
+    const found = await this.#devices(uri);
+    return found?.devices.find(({ name }) => name === device.name)?.targets ?? [];
+  }
+
+  /** A flow of before a restart, or one that has ended: its binding goes the first time that somebody asks for it. */
+  #lives(binding: Binding): boolean {
+    if (this.#removing.has(identityOf(binding))) return false;
+    if (binding.flow === undefined || this.#options.port.flowLives(binding.flow)) return true;
+    this.#remove(binding);
+    return false;
+  }
+
+  /** Until the store has written it, the binding is left out here. */
+  #remove(binding: Binding): void {
+    const { store, onFault } = this.#options;
+    const identity = identityOf(binding);
+    this.#removing.add(identity);
+    const { aor, key, updatedAt } = binding;
+    store
+      .remove(aor, key, updatedAt)
+      .catch(onFault)
+      .finally(() => this.#removing.delete(identity));
+  }
+}
+
+
+function hopOf({ flow }: Binding): Hop | undefined {
+  return flow === undefined ? undefined : { kind: "flow", flow };
+}
+
+/** RFC 5393 5.3.3: one is put in where there was none, and one that is too large is cut. */
+function breadthOf(request: SipMessage): number {
+  const given = request.header("Max-Breadth");
+  return given !== undefined && /^\d{1,9}$/.test(given) ? Math.min(Number(given), MAX_BREADTH) : MAX_BREADTH;
+}

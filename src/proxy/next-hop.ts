@@ -1,0 +1,25 @@
+/** Where a copy goes: the flow of its binding, its first Route, or its Request-URI (RFC 3261 16.6 step 7, RFC 3263). */
+import type { DnsRecords } from "../resolve/dns-records.js";
+import { resolveUpstream } from "../resolve/resolve-upstream.js";
+import { parseUri } from "../sip/uri.js";
+import { uriOf } from "../sip/request.js";
+import type { Hop } from "../transaction/hop.js";
+import { type Target, placeOf } from "./target.js";
+
+/** Undefined: there is no way, or nobody knows it now. */
+export async function nextHop(target: Target, records: DnsRecords): Promise<Hop | undefined> {
+  if (target.hop !== undefined) return target.hop;
+  const [first] = target.routes;
+  const uri = first === undefined ? target.uri : uriOf(first);
+  return placeOf(uri) ?? (await resolved(uri, records));
+}
+
+async function resolved(text: string, records: DnsRecords): Promise<Hop | undefined> {
+  const uri = parseUri(text);
+  if (uri === undefined) return undefined;
+  const named = uri.parameters.find(({ name }) => name === "transport")?.value?.toLowerCase();
+  if (named !== undefined && named !== "udp" && named !== "tcp") return undefined;
+  const { scheme, host, port } = uri;
+  const [place] = await resolveUpstream({ scheme, host, port, transport: named, priority: 0, weight: 1 }, records).catch(() => []);
+  return place && { kind: "address", transport: place.transport, address: place.address, port: place.port };
+}

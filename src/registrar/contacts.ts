@@ -1,0 +1,73 @@
+/** The Contacts of a REGISTER (RFC 3261 10.3 steps 6 and 7, RFC 5626 6). */
+import { joinHeaderLists } from "../sip/header-list.js";
+import type { SipMessage } from "../sip/message.js";
+import { parseNameAddr } from "../sip/name-addr.js";
+import { type Parameter, findParameter } from "../sip/parameters.js";
+import { type SipUri, parseUri } from "../sip/uri.js";
+import { readExpires } from "./expiry.js";
+import { instanceUrn } from "./instance.js";
+import { refuse } from "./refusal.js";
+
+export interface Contact {
+  readonly uri: SipUri;
+  /** As it came, without angle brackets. */
+  readonly uriText: string;
+  /** To be echoed as they came, each with its semicolon; without `expires` and the GRUUs, which are ours to say (RFC 5627 5.1). */
+  readonly parameters: string;
+  /** Seconds asked for; 0 removes. */
+  readonly expires: number;
+  /** Thousandths. */
+  readonly q: number;
+  readonly instance: string | undefined;
+  readonly regId: number | undefined;
+}
+
+const MOST_CONTACTS = 100;
+const MOST_REG_ID = 2 ** 31 - 1;
+const OURS = new Set(["expires", "pub-gruu", "temp-gruu"]);
+
+/** `everything`: the only Contact is `*`. Refuses with 400 what is malformed, as a whole. */
+export function readContacts(request: SipMessage, defaultExpires: number): { readonly everything: boolean; readonly contacts: readonly Contact[] } {
+  const values = joinHeaderLists(request.headers("contact")) ?? refuse(400, "Bad Contact");
+  if (values.length > MOST_CONTACTS) refuse(400, "Too Many Contacts");
+  const expires = readExpires(request.header("expires"));
+  if (values.includes("*")) {
+    if (values.length > 1 || expires !== 0) refuse(400, "Contact * Needs Expires 0 And Nothing Else");
+    return { everything: true, contacts: [] };
+  }
+  return { everything: false, contacts: values.map((value) => readContact(value, expires ?? defaultExpires)) };
+}
+
+function readContact(value: string, otherwise: number): Contact {
+  const address = parseNameAddr(value) ?? refuse(400, "Bad Contact");
+  const uri = parseUri(address.uri) ?? refuse(400, "Bad Contact URI");
+  const valueOf = (name: string): string | undefined => findParameter(address.parameters, name)?.value;
+  return {
+    uri,
+    uriText: address.uri,
+    parameters: echo(address.parameters),
+    expires: readExpires(findParameter(address.parameters, "expires") && (valueOf("expires") ?? "")) ?? otherwise,
+    q: readPreference(valueOf("q")),
+    instance: instanceUrn(valueOf("+sip.instance")),
+    regId: readRegId(findParameter(address.parameters, "reg-id")),
+  };
+}
+
+function echo(parameters: readonly Parameter[]): string {
+  return parameters
+    .filter(({ name }) => !OURS.has(name))
+    .map(({ text }) => `;${text}`)
+    .join("");
+}
+
+/** RFC 5626 10: a number from 1 to 2^31 - 1. */
+function readRegId(parameter: Parameter | undefined): number | undefined {
+  if (parameter === undefined) return undefined;
+  const number = /^\d+$/.test(parameter.value ?? "") ? Number(parameter.value) : 0;
+  return number >= 1 && number <= MOST_REG_ID ? number : refuse(400, "Bad reg-id");
+}
+
+/** RFC 3261 25.1, qvalue; what is none counts as not there. */
+function readPreference(value: string | undefined): number {
+  return value !== undefined && /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/.test(value) ? Math.round(Number(value) * 1_000) : 1_000;
+}

@@ -1,0 +1,25 @@
+/** How long a binding lives (RFC 3261 10.3 step 7, 20.10 and 20.19). */
+import type { RegistrarOptions } from "./registrar-options.js";
+import { refuse } from "./refusal.js";
+
+const MOST_SECONDS = 0xffff_ffff;
+/** What a value that is no number counts as (RFC 3261 20.10), and the span above which nobody may be told that it is too brief. */
+const HOUR = 3_600;
+
+/** Seconds that an `expires` parameter or an Expires header asks for; undefined: there is none. */
+export function readExpires(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  if (!/^\d+$/.test(value)) return HOUR;
+  return Math.min(Number(value), MOST_SECONDS);
+}
+
+type Limits = Pick<RegistrarOptions, "minExpires" | "maxExpires" | "expiresJitterPercent">;
+
+/** Seconds that are granted; 0 removes. `chance` is from 0 to 1. Refuses with 423 what is too brief. */
+export function grantExpires(asked: number, { minExpires, maxExpires, expiresJitterPercent }: Limits, chance = Math.random()): number {
+  if (asked === 0) return 0;
+  if (asked < minExpires && asked < HOUR) refuse(423, "Interval Too Brief", [["Min-Expires", String(minExpires)]]);
+  const most = Math.min(asked, maxExpires);
+  const taken = Math.floor((most * expiresJitterPercent * chance) / 100);
+  return Math.max(most - taken, Math.min(most, minExpires), 1);
+}

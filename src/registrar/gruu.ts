@@ -1,0 +1,91 @@
+/** Globally routable user agent URIs (RFC 5627): public ones name an instance openly, temporary ones hide it and end by themselves. */
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto";
+import type { Binding } from "../location/binding.js";
+import { findParameter } from "../sip/parameters.js";
+import { parseUri } from "../sip/uri.js";
+import { addressOfRecord } from "./address-of-record.js";
+import { normalUrn } from "./instance.js";
+
+/**
+ * Who a Request-URI means: `aor` to look up in the store; `pick` keeps the bindings of it that are meant, all of them when the URI is
+ * no GRUU. With nothing picked a temporary GRUU is answered 404, a public one 480 (RFC 5627 5.3).
+ */
+export interface Destination {
+  readonly aor: string;
+  readonly kind: "aor" | "public-gruu" | "temporary-gruu";
+  pick(bindings: readonly Binding[]): readonly Binding[];
+}
+
+const PREFIX = "tgruu.";
+const IV_OCTETS = 12;
+const TAG_OCTETS = 16;
+const LIFE_OCTETS = 8;
+const CIPHER = "aes-256-gcm";
+// What must not stand in a URI parameter as it is (RFC 3261 25.1, paramchar).
+const NOT_IN_PARAMETER = /[^a-z0-9\-_.!~*'()[\]/:&+$]/gi;
+
+export class Gruus {
+  readonly #key: Buffer;
+
+  /** `secret`: the same on every registrar of a cluster, and after a restart. */
+  constructor(secret: Uint8Array) {
+    this.#key = Buffer.from(hkdfSync("sha256", secret, "", "temporary gruu", 32));
+  }
+
+  /** The lasting one: the address of record with the instance in `gr` (RFC 5627 5.1 and 5.4). */
+  publicOf(aor: string, instance: string): string {
+    const escape = (character: string): string => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`;
+    return `${aor};gr=${instance.replace(NOT_IN_PARAMETER, escape)}`;
+  }
+
+  /** A new one at each call: everything in it is encrypted, so that two of them have nothing in common (RFC 5627 5.1). */
+  temporaryOf(binding: Binding & { readonly instance: string }): string {
+    const iv = randomBytes(IV_OCTETS);
+    const cipher = createCipheriv(CIPHER, this.#key, iv);
+    const life = this.#lifeOf(binding);
+    const text = Buffer.from(`${binding.aor}\n${binding.instance}`, "latin1");
+    const sealed = Buffer.concat([iv, cipher.update(life), cipher.update(text), cipher.final(), cipher.getAuthTag()]);
+    return `sip:${PREFIX}${sealed.toString("base64url")}${binding.aor.slice(binding.aor.lastIndexOf("@"))};gr`;
+  }
+
+  /** Undefined: not a SIP URI with a user, a `gr` that is no URN, or a temporary GRUU that was never ours: 404. */
+  resolve(uri: string): Destination | undefined {
+    const parsed = parseUri(uri);
+    const aor = parsed === undefined ? undefined : addressOfRecord(parsed);
+    if (parsed === undefined || aor === undefined) return undefined;
+    const gr = findParameter(parsed.parameters, "gr");
+    if (gr === undefined) return { aor, kind: "aor", pick: (bindings) => bindings };
+    if (gr.value === undefined) return this.#open(parsed.user ?? "");
+    const instance = normalUrn(gr.value.replace(/%[0-9a-f]{2}/gi, (escape) => String.fromCharCode(Number.parseInt(escape.slice(1), 16))));
+    return instance === undefined ? undefined : { aor, kind: "public-gruu", pick: (bindings) => ofInstance(bindings, instance) };
+  }
+
+  #open(user: string): Destination | undefined {
+    const sealed = Buffer.from(user.startsWith(PREFIX) ? user.slice(PREFIX.length) : "", "base64url");
+    if (sealed.length < IV_OCTETS + LIFE_OCTETS + TAG_OCTETS) return undefined;
+    const decipher = createDecipheriv(CIPHER, this.#key, sealed.subarray(0, IV_OCTETS));
+    decipher.setAuthTag(sealed.subarray(-TAG_OCTETS));
+    let clear: Buffer;
+    try {
+      clear = Buffer.concat([decipher.update(sealed.subarray(IV_OCTETS, -TAG_OCTETS)), decipher.final()]);
+    } catch {
+      return undefined;
+    }
+    const life = clear.subarray(0, LIFE_OCTETS);
+    const [aor = "", instance = ""] = clear.toString("latin1", LIFE_OCTETS).split("\n");
+    const pick = (bindings: readonly Binding[]): readonly Binding[] => {
+      const found = ofInstance(bindings, instance);
+      // It lives as long as the Call-ID that its binding was registered with (RFC 5627 5.1).
+      return found.some((binding) => timingSafeEqual(this.#lifeOf(binding), life)) ? found : [];
+    };
+    return { aor, kind: "temporary-gruu", pick };
+  }
+
+  #lifeOf({ key, callId }: Binding): Buffer {
+    return createHmac("sha256", this.#key).update(`${key}\n${callId}`, "latin1").digest().subarray(0, LIFE_OCTETS);
+  }
+}
+
+function ofInstance(bindings: readonly Binding[], instance: string): readonly Binding[] {
+  return bindings.filter((binding) => binding.instance === instance);
+}

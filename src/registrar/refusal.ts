@@ -1,0 +1,16 @@
+/** A REGISTER that is not carried out: the response to it, thrown by whichever step found the reason. */
+import type { ResponseSpec } from "../sip/response-spec.js";
+
+export class Refusal extends Error {
+  override readonly name = "Refusal";
+  readonly response: ResponseSpec;
+
+  constructor(status: number, reason: string, headers: ResponseSpec["headers"] = []) {
+    super(`${status} ${reason}`);
+    this.response = { status, reason, headers };
+  }
+}
+
+export function refuse(status: number, reason: string, headers: ResponseSpec["headers"] = []): never {
+  throw new Refusal(status, reason, headers);
+}

@@ -1,0 +1,22 @@
+/** What the configuration decides about registrations. */
+
+/** All times in seconds. */
+export interface RegistrarOptions {
+  /** The domains whose addresses of record are kept here, lower case; empty: every domain. The first is the realm. */
+  readonly domains: readonly string[];
+  readonly minExpires: number;
+  readonly maxExpires: number;
+  readonly defaultExpires: number;
+  /** Up to that share of the granted expiry is taken off by chance, 0 to 50 per cent: registrations spread out. */
+  readonly expiresJitterPercent: number;
+  readonly maxContacts: number;
+  /** Most flows of one instance. */
+  readonly maxFlows: number;
+  /** Which Path value must carry `ob` (decision D1). */
+  readonly obPathCheck: "last" | "top" | "any";
+  /** Path for a device that does not support it: refused with 420, or kept all the same (RFC 3327 5.3). */
+  readonly pathMode: "strict" | "lazy";
+  readonly outbound: "auto" | "off";
+  /** Flow-Timer for devices that are connected directly, 0: none (RFC 5626 6). */
+  readonly flowTimer: number;
+}

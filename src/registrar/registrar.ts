@@ -1,0 +1,212 @@
+/** The registrar: RFC 3261 10.3 with outbound (RFC 5626 6), Path (RFC 3327 5.3) and GRUU (RFC 5627 5). */
+import type { Authenticator } from "../auth/authenticator.js";
+import type { Binding } from "../location/binding.js";
+import { contactKey, flowKey } from "../location/binding-key.js";
+import { type LocationStore, type RegisterOperation, StoreUnavailable } from "../location/store.js";
+import { hasOptionTag, joinHeaderLists, optionTags } from "../sip/header-list.js";
+import type { SipMessage } from "../sip/message.js";
+import { parseNameAddr } from "../sip/name-addr.js";
+import { findParameter } from "../sip/parameters.js";
+import type { ResponseSpec } from "../sip/response-spec.js";
+import { parseUri, schemeOf } from "../sip/uri.js";
+import { addressOfRecord, isServed } from "./address-of-record.js";
+import { type Contact, readContacts } from "./contacts.js";
+import { grantExpires } from "./expiry.js";
+import type { Gruus } from "./gruu.js";
+import { isOutbound } from "./outbound.js";
+import { Refusal, refuse } from "./refusal.js";
+import { registeredResponse } from "./registered.js";
+import type { RegistrarOptions } from "./registrar-options.js";
+import type { RequestSource } from "./request-source.js";
+
+const MOST_CSEQ = 2 ** 32 - 1;
+const MOST_CALL_ID = 512;
+const MOST_USER_AGENT = 256;
+const MOST_PATH_VALUES = 20;
+/** Seconds; spread, so that a store that was away is not met by everybody at once. */
+const RETRY_AFTER = { least: 5, span: 10 };
+
+export interface RegistrarNeeds {
+  readonly store: LocationStore;
+  readonly gruus: Gruus;
+  /** Undefined: anybody may register. */
+  readonly authenticator: Authenticator | undefined;
+  /** Told of failures that are nobody's fault but ours. */
+  readonly report: (error: unknown) => void;
+}
+
+export class Registrar {
+  readonly #parts: RegistrarNeeds;
+  readonly #options: RegistrarOptions;
+  readonly #supported: readonly string[];
+
+  constructor(parts: RegistrarNeeds, options: RegistrarOptions) {
+    this.#parts = parts;
+    this.#options = options;
+    this.#supported = options.outbound === "off" ? ["path"] : ["path", "outbound"];
+  }
+
+  /**
+   * Carries one REGISTER out; never rejects: what went wrong is in the response. Those of one AOR take effect in the order in which
+   * they are handed in, as long as their credentials are checked in that order.
+   */
+  async handle(request: SipMessage, from: RequestSource): Promise<ResponseSpec> {
+    try {
+      this.#checkDomain(request);
+      this.#checkRequire(request);
+      const checked = await this.#parts.authenticator?.check(request, "registrar");
+      return checked?.ok === false ? checked.response : await this.#register(request, from);
+    } catch (error) {
+      if (error instanceof Refusal) return error.response;
+      this.#parts.report(error);
+      if (!(error instanceof StoreUnavailable)) return { status: 500, headers: [] };
+      const seconds = RETRY_AFTER.least + Math.floor(Math.random() * RETRY_AFTER.span);
+      return { status: 503, headers: [["Retry-After", String(seconds)]] };
+    }
+  }
+
+  /** Step 1. */
+  #checkDomain({ uri: text }: SipMessage): void {
+    const uri = parseUri(text);
+    if (uri === undefined) return isSip(text) ? refuse(400, "Bad Request-URI") : refuse(416, "Unsupported URI Scheme");
+    if (!isServed(this.#options.domains, uri)) refuse(403, "Domain Not Served Here");
+  }
+
+  /** Step 2. */
+  #checkRequire(request: SipMessage): void {
+    const unknown = optionTags(request.headers("require")).filter((tag) => tag !== "gruu" && !this.#supported.includes(tag));
+    if (unknown.length > 0) refuse(420, "Bad Extension", [["Unsupported", unknown.join(", ")]]);
+  }
+
+  /** Steps 5 to 8. */
+  async #register(request: SipMessage, from: RequestSource): Promise<ResponseSpec> {
+    const aor = this.#addressOfRecord(request);
+    const path = this.#path(request, from);
+    const { everything, contacts } = readContacts(request, this.#options.defaultExpires);
+    const outbound = isOutbound(request, contacts, path, from, this.#options);
+    const bindings =
+      everything || contacts.length > 0
+        ? await this.#save(aor, this.#operation(request, from, { aor, path, everything, contacts, outbound }))
+        : await this.#parts.store.lookup(aor);
+    const supports = (tag: string): boolean => hasOptionTag(request.headers("supported"), tag);
+    return registeredResponse({
+      bindings,
+      now: this.#parts.store.now(),
+      path,
+      requiresOutbound: outbound && supports("outbound"),
+      flowTimer: from.firstHop ? this.#options.flowTimer : 0,
+      supported: this.#supported,
+      gruus: supports("gruu") ? this.#parts.gruus : undefined,
+    });
+  }
+
+  /** Step 5. */
+  #addressOfRecord(request: SipMessage): string {
+    const address = parseNameAddr(request.header("to") ?? "") ?? refuse(400, "Bad To");
+    const uri = parseUri(address.uri) ?? refuse(400, "Bad To URI");
+    if (!isServed(this.#options.domains, uri)) refuse(404, "Not Found");
+    return addressOfRecord(uri) ?? refuse(404, "Not Found");
+  }
+
+  /** RFC 3327 5.3. Whoever can plant a Path decides where somebody's calls go, so only an edge's is believed. */
+  #path(request: SipMessage, from: RequestSource): readonly string[] {
+    const path = joinHeaderLists(request.headers("path")) ?? refuse(400, "Bad Path");
+    if (path.length === 0) return path;
+    if (!from.isEdge) refuse(403, "Path From Nobody That Is Trusted");
+    const isAddress = (value: string): boolean => parseUri(parseNameAddr(value)?.uri ?? "") !== undefined;
+    if (path.length > MOST_PATH_VALUES || !path.every(isAddress)) refuse(400, "Bad Path");
+    const lacksSupport = !hasOptionTag([...request.headers("supported"), ...request.headers("require")], "path");
+    if (lacksSupport && this.#options.pathMode === "strict") refuse(420, "Bad Extension", [["Unsupported", "path"]]);
+    return path;
+  }
+
+  /** Steps 6 and 7, as data for the store. */
+  #operation(request: SipMessage, from: RequestSource, plan: Plan): RegisterOperation {
+    const callId = request.header("call-id") ?? "";
+    if (callId === "" || callId.length > MOST_CALL_ID) refuse(400, "Bad Call-ID");
+    const cseq = readCSeq(request.header("cseq"));
+    const { maxContacts, maxFlows } = this.#options;
+    const put: Binding[] = [];
+    const drop: string[] = [];
+    for (const contact of plan.contacts) {
+      this.#checkLoop(contact, plan.aor);
+      const seconds = grantExpires(contact.expires, this.#options);
+      if (seconds === 0) drop.push(keyOf(contact, plan.outbound));
+      else put.push(this.#binding(contact, seconds, request, from, { ...plan, callId, cseq }));
+    }
+    return { callId, cseq, everything: plan.everything, put, drop, maxContacts, maxFlows };
+  }
+
+  #binding(contact: Contact, seconds: number, request: SipMessage, from: RequestSource, { aor, path, outbound, callId, cseq }: Plan & Sequence): Binding {
+    const { uriText, parameters, instance, regId, q } = contact;
+    const now = this.#parts.store.now();
+    const isFlow = outbound && instance !== undefined && regId !== undefined;
+    const userAgent = request.header("user-agent")?.slice(0, MOST_USER_AGENT);
+    return {
+      aor,
+      key: keyOf(contact, outbound),
+      contactUri: uriText,
+      contactParams: parameters,
+      path,
+      q,
+      expiresAt: now + seconds * 1_000,
+      updatedAt: now,
+      callId,
+      cseq,
+      outbound: isFlow,
+      ...(instance !== undefined && { instance }),
+      ...(isFlow && { regId }),
+      // A device behind an edge is reached by its Path; the flow that carried the REGISTER is the edge's.
+      ...(from.flow !== undefined && { flow: from.flow }),
+      ...(userAgent !== undefined && { userAgent }),
+    };
+  }
+
+  /** A Contact that leads back here would never end (RFC 5627 5.1). */
+  #checkLoop({ uri }: Contact, aor: string): void {
+    const { domains } = this.#options;
+    const isGruu = findParameter(uri.parameters, "gr") !== undefined && (addressOfRecord(uri) === aor || domains.length > 0);
+    const isOurs = isServed(domains, uri) && (isGruu || (domains.length > 0 && uri.port === undefined && addressOfRecord(uri) === aor));
+    if (isOurs) refuse(403, "Contact Leads Back Here");
+  }
+
+  async #save(aor: string, operation: RegisterOperation): Promise<readonly Binding[]> {
+    const result = await this.#parts.store.save(aor, operation);
+    switch (result.outcome) {
+      case "saved":
+        return result.bindings;
+      case "out-of-order":
+        return refuse(500, "CSeq Out Of Order");
+      case "full":
+        return refuse(403, "Too Many Contacts");
+    }
+  }
+}
+
+interface Plan {
+  readonly aor: string;
+  readonly path: readonly string[];
+  readonly everything: boolean;
+  readonly contacts: readonly Contact[];
+  readonly outbound: boolean;
+}
+
+interface Sequence {
+  readonly callId: string;
+  readonly cseq: number;
+}
+
+function keyOf({ uri, instance, regId }: Contact, outbound: boolean): string {
+  return outbound && instance !== undefined && regId !== undefined ? flowKey(instance, regId) : contactKey(uri);
+}
+
+function isSip(text: string): boolean {
+  const scheme = schemeOf(text);
+  return scheme === undefined || scheme === "sip" || scheme === "sips";
+}
+
+function readCSeq(value: string | undefined): number {
+  const digits = /^(\d{1,10})[ \t]+REGISTER$/.exec(value ?? "")?.[1];
+  const number = digits === undefined ? Number.NaN : Number(digits);
+  return number <= MOST_CSEQ ? number : refuse(400, "Bad CSeq");
+}

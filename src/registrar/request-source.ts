@@ -1,0 +1,16 @@
+/** Where a REGISTER came from, as the transport knows it. */
+
+export interface RequestSource {
+  /** A literal address without brackets. */
+  readonly address: string;
+  readonly port: number;
+  readonly transport: "udp" | "tcp" | "tls" | "ws" | "wss";
+  /** Whether it is an edge of `SLUICE_EDGES`: only its Path is believed. */
+  readonly isEdge: boolean;
+  /** The handle of the local flow that carried it; undefined: requests cannot be sent back on it. */
+  readonly flow?: string;
+  /** Whether that flow can serve outbound: keep-alives are answered on it and it can be named later (RFC 5626 6). */
+  readonly flowIsOutboundCapable: boolean;
+  /** Whether the device sent it to us directly: one Via value (RFC 5626 6). */
+  readonly firstHop: boolean;
+}

@@ -1,0 +1,75 @@
+/** Puts the object path of a shard together: transactions, registrar and home proxy over one location store. */
+import { randomBytes } from "node:crypto";
+import { promises as dns } from "node:dns";
+import type { Config } from "../config/config.js";
+import type { Shard, ShardConfig, UpstreamTarget } from "../native/binding.js";
+import type { LocationStore } from "../location/store.js";
+import { Forwarder } from "../proxy/forwarder.js";
+import { HomeProxy } from "../proxy/home-proxy.js";
+import { isServed } from "../registrar/address-of-record.js";
+import { openRegistrar } from "../registrar/open-registrar.js";
+import { DnsRecords } from "../resolve/dns-records.js";
+import type { Hop } from "../transaction/hop.js";
+import { TransactionTable } from "../transaction/table.js";
+import { timerTable } from "../transaction/timers.js";
+import { NativeOutlet } from "./native-outlet.js";
+import { ObjectPath } from "./object-path.js";
+
+/** What a sender who asks for keep-alives is told where no Flow-Timer is set (RFC 6223 4.4). */
+const KEEP_SECONDS = 30;
+
+export interface Home {
+  readonly path: ObjectPath;
+  /** For the operator's questions. */
+  readonly store: LocationStore;
+  setUpstreams(targets: readonly UpstreamTarget[]): void;
+  close(): Promise<void>;
+}
+
+export interface HomeEvents {
+  /** Something went wrong that is no client's fault; it may come for each request. */
+  readonly onFault: (error: unknown) => void;
+  readonly onStore: (isUp: boolean, reason: string) => void;
+}
+
+/** Rejects when the location store or the users cannot be opened. */
+export async function openHome(shard: Shard, config: ShardConfig, settings: Config, { onFault, onStore }: HomeEvents): Promise<Home> {
+  const { listeners, t1Ms, branchSeconds, limits, flowTimer } = config;
+  const connection = (isUp: boolean, error?: Error): void => onStore(isUp, error?.message ?? "");
+  const parts = await openRegistrar(settings, { report: onFault, connection });
+  const { registrar, store, gruus, authenticator } = parts;
+  const timers = timerTable(t1Ms, branchSeconds);
+  const outlet = new NativeOutlet(shard, listeners);
+  const newTag = tags();
+  const table = new TransactionTable({ outlet, timers, most: limits.maxPending, keepSeconds: flowTimer > 0 ? flowTimer : KEEP_SECONDS, newTag });
+  const records = new DnsRecords(new dns.Resolver());
+  const { timerCSeconds, failoverMs, failoverStatus, outbound } = settings;
+  const forwarder = new Forwarder({ table, port: shard, listeners, records, timerC: timerCSeconds * 1_000, silence: failoverMs, cancelPatience: timers.memory });
+  let upstreams: readonly UpstreamTarget[] = [];
+  const proxy = new HomeProxy({
+    forwarder,
+    store,
+    port: shard,
+    resolveDestination: (uri) => gruus.resolve(uri),
+    authenticator,
+    isOurs: (uri) => isServed(settings.domains, uri),
+    upstream: () => hopOf(upstreams),
+    failoverStatus: new Set(failoverStatus),
+    onFault,
+  });
+  const path = new ObjectPath({ shard, config, table, store, registrar, proxy, servesOutbound: outbound !== "off", onFault });
+  return { path, store, setUpstreams: (targets) => void (upstreams = targets), close: () => parts.close() };
+}
+
+/** The best of them; that they share the load is the fast path's matter. */
+function hopOf(targets: readonly UpstreamTarget[]): Hop | undefined {
+  const [first] = [...targets].sort((one, other) => one.priority - other.priority);
+  return first && { kind: "address", transport: first.transport, address: first.address, port: first.port };
+}
+
+/** Unlike any other of this process or of an earlier one (RFC 3261 19.3). */
+function tags(): () => string {
+  const prefix = randomBytes(6).toString("base64url");
+  let count = 0;
+  return () => `${prefix}-${(count += 1).toString(36)}`;
+}

@@ -1,0 +1,43 @@
+/** The transport of the transactions: what they send goes to the shard, and leaves together when the present work is done. */
+import type { ObjectPort, ShardListener } from "../native/binding.js";
+import { listenerOfFlow } from "../proxy/listeners.js";
+import type { Hop, Outlet } from "../transaction/hop.js";
+
+export class NativeOutlet implements Outlet {
+  readonly #port: ObjectPort;
+  readonly #listeners: readonly ShardListener[];
+  #flushing = false;
+
+  constructor(port: ObjectPort, listeners: readonly ShardListener[]) {
+    this.#port = port;
+    this.#listeners = listeners;
+  }
+
+  isReliable(hop: Hop): boolean {
+    return hop.kind === "flow" ? this.isReliableFlow(hop.flow) : hop.transport !== "udp";
+  }
+
+  isReliableFlow(flow: string): boolean {
+    return listenerOfFlow(this.#listeners, flow)?.transport !== "udp";
+  }
+
+  send(hop: Hop, octets: Uint8Array): string | undefined {
+    this.#flushSoon();
+    if (hop.kind === "flow") return this.#port.sendToFlow(hop.flow, octets) ? hop.flow : undefined;
+    return this.#port.sendToAddress(hop.transport, hop.address, hop.port, octets);
+  }
+
+  answer(flow: string, octets: Uint8Array, final: boolean): void {
+    this.#flushSoon();
+    this.#port.answerFlow(flow, octets, final);
+  }
+
+  #flushSoon(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    queueMicrotask(() => {
+      this.#flushing = false;
+      this.#port.flush();
+    });
+  }
+}

@@ -1,0 +1,105 @@
+/** The object path of a shard: messages that need more than numbers go to their transaction, the registrar or the home proxy. */
+import type { FlowEvent, Shard, ShardConfig } from "../native/binding.js";
+import { Const, ObjectEvent, RecordField } from "../native/layout.js";
+import type { LocationStore } from "../location/store.js";
+import type { HomeProxy } from "../proxy/home-proxy.js";
+import type { Incoming } from "../proxy/forwarder.js";
+import type { Registrar } from "../registrar/registrar.js";
+import { SipMessage } from "../sip/message.js";
+import { makeResponse } from "../sip/response.js";
+import type { Sender } from "../transaction/hop.js";
+import type { ServerTransaction } from "../transaction/server.js";
+import type { TransactionTable } from "../transaction/table.js";
+import { walkRoutes, walked } from "../edge/route-walk.js";
+
+export interface ObjectPathOptions {
+  readonly shard: Shard;
+  readonly config: ShardConfig;
+  readonly table: TransactionTable;
+  readonly store: LocationStore;
+  readonly registrar: Registrar;
+  readonly proxy: HomeProxy;
+  readonly servesOutbound: boolean;
+  readonly onFault: (error: unknown) => void;
+}
+
+export class ObjectPath {
+  readonly #options: ObjectPathOptions;
+
+  constructor(options: ObjectPathOptions) {
+    this.#options = options;
+  }
+
+  /** Requests that were not answered yet. */
+  get open(): number {
+    return this.#options.table.open;
+  }
+
+  /** Takes one message of the batch. */
+  take(item: number, records: Int32Array): void {
+    const { shard, table } = this.#options;
+    const row = item * Const.recordFields;
+    const message = new SipMessage(shard.message(item));
+    const origin = shard.origin(item);
+    if (records[row + RecordField.isResponse] !== 0) return void table.receive(message, origin);
+    walkRoutes(records, row);
+    const incoming = { request: message, sender: origin, loop: origin.loop, ownRoutes: walked.cut };
+    this.#request(incoming, origin.listener, records[row + RecordField.viaCount] === 1);
+  }
+
+  /** What became of flows and of what was sent. */
+  hear(events: readonly FlowEvent[]): void {
+    const { table, store, onFault } = this.#options;
+    for (const { kind, text } of events) {
+      if (kind === ObjectEvent.sendFailed) table.sendFailed(text);
+      else table.flowEnded(text);
+      // One shard is enough to tell the store.
+      if (kind === ObjectEvent.flowGone) store.removeFlow(text).catch(onFault);
+    }
+  }
+
+  #request(incoming: Incoming, listener: number, isFirstHop: boolean): void {
+    const { table, proxy, onFault } = this.#options;
+    const { request, sender } = incoming;
+    const known = table.find(request, sender);
+    if (request.method === "ACK") {
+      if (!known?.acknowledge()) proxy.acknowledge(incoming).catch(onFault);
+      return;
+    }
+    if (known) return known.again();
+    const server = table.serve(request, sender);
+    if (server === undefined) return this.#refuse(request, sender);
+    if (request.method === "CANCEL") this.#cancel(server, request, sender);
+    else if (request.method === "REGISTER") this.#register(server, listener, isFirstHop).catch(onFault);
+    else proxy.handle(server, incoming).catch(onFault);
+  }
+
+  /** RFC 3261 9.2: 200 whether it has an effect or not, 481 when nobody knows the INVITE. */
+  #cancel(server: ServerTransaction, cancel: SipMessage, sender: Sender): void {
+    const invite = this.#options.table.findCancelled(cancel, sender);
+    server.respond({ status: invite === undefined ? 481 : 200, headers: [] });
+    if (invite?.isOpen) invite.onCancel?.(cancel);
+  }
+
+  async #register(server: ServerTransaction, listener: number, firstHop: boolean): Promise<void> {
+    const { config, shard, registrar, servesOutbound } = this.#options;
+    const { address, port, flow, fromCore } = server.sender;
+    const transport = config.listeners[listener]?.transport ?? "udp";
+    const flowIsOutboundCapable = servesOutbound && firstHop && !fromCore;
+    const from = { address, port, transport, isEdge: fromCore, flowIsOutboundCapable, firstHop };
+    const response = await registrar.handle(server.request, fromCore ? from : { ...from, flow });
+    if (response.status >= 200 && response.status < 300 && !fromCore) {
+      // From now on the end of the flow is told; one that has ended meanwhile is told at once.
+      const timer = response.headers.find(([name]) => name.toLowerCase() === "flow-timer")?.[1];
+      shard.bindFlow(flow, Number(timer ?? 0));
+      shard.noteRegister(flow, server.request.octets);
+    }
+    server.respond(response);
+  }
+
+  /** Too many transactions: without one of its own (RFC 3261 8.2.7). */
+  #refuse(request: SipMessage, { address, port, answerFlow }: Sender): void {
+    const spec = { status: 503, headers: [["Retry-After", "10"]] as const };
+    this.#options.shard.answerFlow(answerFlow, makeResponse(request, { spec, toTag: "busy", stamp: { address, port } }), true);
+  }
+}

@@ -1,0 +1,45 @@
+/** Reason phrases of RFC 3261 21 and of its extensions that are answered here. */
+
+const PHRASES: Readonly<Record<number, string>> = {
+  100: "Trying",
+  180: "Ringing",
+  181: "Call Is Being Forwarded",
+  200: "OK",
+  202: "Accepted",
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  406: "Not Acceptable",
+  407: "Proxy Authentication Required",
+  408: "Request Timeout",
+  413: "Request Entity Too Large",
+  416: "Unsupported URI Scheme",
+  420: "Bad Extension",
+  421: "Extension Required",
+  423: "Interval Too Brief",
+  430: "Flow Failed",
+  439: "First Hop Lacks Outbound Support",
+  440: "Max-Breadth Exceeded",
+  480: "Temporarily Unavailable",
+  481: "Call/Transaction Does Not Exist",
+  482: "Loop Detected",
+  483: "Too Many Hops",
+  484: "Address Incomplete",
+  485: "Ambiguous",
+  486: "Busy Here",
+  487: "Request Terminated",
+  500: "Server Internal Error",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Server Time-out",
+  513: "Message Too Large",
+  600: "Busy Everywhere",
+  603: "Decline",
+  604: "Does Not Exist Anywhere",
+};
+
+export function reasonOf(status: number): string {
+  return PHRASES[status] ?? (status < 200 ? "Progress" : status < 300 ? "OK" : status < 400 ? "Redirected" : status < 500 ? "Request Failed" : "Server Failure");
+}

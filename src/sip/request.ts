@@ -1,0 +1,92 @@
+/** Requests as a proxy sends them: a copy on its way to a target, and the CANCEL and ACK that follow it (RFC 3261 16.6, 9.1, 17.1.1.3). */
+import type { SipMessage } from "./message.js";
+import { viaLines } from "./response.js";
+import type { Stamp } from "./via.js";
+
+const END = "\r\n";
+const MAX_FORWARDS = 70;
+/** What only a trusted neighbour may say (RFC 3325 5, RFC 3327 5.1, RFC 5626 12). */
+const SMUGGLED = new Set(["path", "service-route", "p-asserted-identity", "flow-timer"]);
+
+export interface Forwarding {
+  readonly uri: string;
+  /** The value of our own Via. */
+  readonly via: string;
+  /** Values that go on top of those that are there, the first one topmost. */
+  readonly recordRoutes: readonly string[];
+  /** All Route values of the copy. */
+  readonly routes: readonly string[];
+  readonly maxBreadth: number;
+  /** Where the request came from. */
+  readonly stamp: Stamp;
+  readonly fromTrusted: boolean;
+}
+
+/** Every field that is not named here stays octet for octet, the body too (RFC 3261 16.6 step 1). */
+export function forwardRequest(request: SipMessage, forwarding: Forwarding): Buffer {
+  const { uri, routes } = looseRoute(forwarding.uri, forwarding.routes);
+  const lines = [`${request.method} ${uri} SIP/2.0`, `Via: ${forwarding.via}`];
+  for (const value of forwarding.recordRoutes) lines.push(`Record-Route: ${value}`);
+  for (const value of routes) lines.push(`Route: ${value}`);
+  lines.push(`Max-Forwards: ${forwardsLeft(request)}`, `Max-Breadth: ${forwarding.maxBreadth}`);
+  const vias = viaLines(request, forwarding.stamp);
+  let hasLength = false;
+  for (const { key, raw } of request.fields) {
+    if (key === "via") lines.push(vias.shift() ?? raw);
+    else if (key === "route" || key === "max-forwards" || key === "max-breadth") continue;
+    else if (!forwarding.fromTrusted && SMUGGLED.has(key)) continue;
+    else lines.push(raw);
+    if (key === "content-length") hasLength = true;
+  }
+  if (!hasLength) lines.push(`Content-Length: ${request.body.length}`);
+  return Buffer.concat([Buffer.from([...lines, "", ""].join(END), "latin1"), request.body]);
+}
+
+/** RFC 3261 16.6 step 6: a first Route without `lr` is a strict router, which wants itself as Request-URI. */
+function looseRoute(uri: string, routes: readonly string[]): { readonly uri: string; readonly routes: readonly string[] } {
+  const [first, ...rest] = routes;
+  if (first === undefined) return { uri, routes };
+  const next = uriOf(first);
+  return /;\s*lr\s*(?=[;=?]|$)/i.test(next) ? { uri, routes } : { uri: next, routes: [...rest, `<${uri}>`] };
+}
+
+/** The URI of a Route or Path value. */
+export function uriOf(value: string): string {
+  const open = value.lastIndexOf("<");
+  return open < 0 ? (value.split(";")[0] ?? "").trim() : value.slice(open + 1, value.indexOf(">", open));
+}
+
+function forwardsLeft(request: SipMessage): number {
+  const given = request.header("Max-Forwards");
+  if (given === undefined || !/^\d{1,3}$/.test(given)) return MAX_FORWARDS;
+  return Math.min(Number(given) - 1, MAX_FORWARDS);
+}
+
+/** The CANCEL of a request that we sent: its own top Via alone, the same Route, the Reason of whoever cancelled (RFC 3261 9.1, RFC 3326). */
+export function cancelOf(sent: SipMessage, reasons: readonly string[]): Buffer {
+  return hopByHop("CANCEL", sent, sent.header("To") ?? "", reasons.map((value) => `Reason: ${value}`));
+}
+
+/** The ACK of a final response other than 2xx, with the To of that response (RFC 3261 17.1.1.3). */
+export function ackOf(sent: SipMessage, response: SipMessage): Buffer {
+  return hopByHop("ACK", sent, response.header("To") ?? "", []);
+}
+
+function hopByHop(method: string, sent: SipMessage, to: string, added: readonly string[]): Buffer {
+  const via = sent.fields.find(({ key }) => key === "via");
+  const lines = [
+    `${method} ${sent.uri} SIP/2.0`,
+    via?.raw ?? "",
+    ...sent.fields.filter(({ key }) => key === "route").map(({ raw }) => raw),
+    `Max-Forwards: ${MAX_FORWARDS}`,
+    `From: ${sent.header("From") ?? ""}`,
+    `To: ${to}`,
+    `Call-ID: ${sent.callId}`,
+    `CSeq: ${sent.cseq.number} ${method}`,
+    ...added,
+    "Content-Length: 0",
+    "",
+    "",
+  ];
+  return Buffer.from(lines.join(END), "latin1");
+}

@@ -1,0 +1,159 @@
+/** Client transactions (RFC 3261 17.1, RFC 6026 7.2): a request that was sent, until nothing more can come of it. */
+import { SipMessage } from "../sip/message.js";
+import { ackOf } from "../sip/request.js";
+import type { Hop, Outlet } from "./hop.js";
+import { Timer, type TimerTable } from "./timers.js";
+
+/** `timeout`: timer B or F; `transport`: it could not be sent, or the flow ended (RFC 3261 17.1.4). */
+export type Failure = "timeout" | "transport";
+
+export interface ClientUser {
+  /** Every response that is new: provisional ones, the final one, and each further 2xx to an INVITE. */
+  onResponse(response: SipMessage): void;
+  /** No final response will come. */
+  onFailure(why: Failure): void;
+}
+
+export interface ClientOptions {
+  readonly octets: Buffer;
+  readonly hop: Hop;
+  readonly outlet: Outlet;
+  readonly timers: TimerTable;
+  readonly user: ClientUser;
+  readonly onEnd: () => void;
+}
+
+type State = "calling" | "proceeding" | "completed" | "accepted" | "terminated";
+
+export class ClientTransaction {
+  readonly #options: ClientOptions;
+  readonly #request: SipMessage;
+  readonly #isInvite: boolean;
+  readonly #isReliable: boolean;
+  readonly #resend = new Timer();
+  readonly #deadline = new Timer();
+  #state: State = "calling";
+  #interval: number;
+  #ack: Buffer | undefined;
+  #flow: string | undefined;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+    this.#request = new SipMessage(options.octets);
+    this.#isInvite = this.#request.method === "INVITE";
+    this.#isReliable = options.outlet.isReliable(options.hop);
+    this.#interval = options.timers.t1;
+  }
+
+  get request(): SipMessage {
+    return this.#request;
+  }
+
+  get hop(): Hop {
+    return this.#options.hop;
+  }
+
+  /** A final response may still come. */
+  get isPending(): boolean {
+    return this.#state === "calling" || this.#state === "proceeding";
+  }
+
+  /** The id of the flow that the request left by; undefined: it could not be sent. */
+  get flow(): string | undefined {
+    return this.#flow;
+  }
+
+  /** Sends the request. That it cannot be sent the user hears in a moment. */
+  start(): void {
+    const { outlet, hop, octets, timers } = this.#options;
+    this.#flow = outlet.send(hop, octets);
+    if (this.#flow === undefined) {
+      // Not at once: the caller is still in the middle of starting it.
+      return queueMicrotask(() => this.fail("transport"));
+    }
+    this.#deadline.set(timers.patience, () => this.fail("timeout"));
+    if (!this.#isReliable) this.#resend.set(this.#interval, () => this.#again());
+  }
+
+  /** Takes a response that matches by branch and method. */
+  receive(response: SipMessage): void {
+    const { status } = response;
+    if (status < 200) this.#provisional(response);
+    else if (this.#isInvite) this.#inviteFinal(response);
+    else if (this.isPending) {
+      this.#finish("completed", this.#isReliable ? 0 : this.#options.timers.t4);
+      this.#options.user.onResponse(response);
+    }
+  }
+
+  fail(why: Failure): void {
+    if (!this.isPending) return;
+    this.#end();
+    this.#options.user.onFailure(why);
+  }
+
+  /** Waits no longer; what still comes is nobody's. */
+  abandon(): void {
+    this.#end();
+  }
+
+  #provisional(response: SipMessage): void {
+    if (!this.isPending) return;
+    if (this.#state === "calling") {
+      this.#state = "proceeding";
+      if (this.#isInvite) {
+        // RFC 3261 17.1.1.2: heard; from here on timer C of the proxy watches.
+        this.#resend.clear();
+        this.#deadline.clear();
+      } else if (!this.#isReliable) {
+        this.#interval = this.#options.timers.t2;
+        this.#resend.set(this.#interval, () => this.#again());
+      }
+    }
+    this.#options.user.onResponse(response);
+  }
+
+  #inviteFinal(response: SipMessage): void {
+    const { timers, user } = this.#options;
+    if (response.status < 300) {
+      // RFC 6026 7.2: each 2xx goes to the user, whose ACK is no part of this transaction.
+      if (this.isPending) this.#finish("accepted", timers.memory);
+      if (this.#state === "accepted") user.onResponse(response);
+    } else if (this.isPending) {
+      this.#ack = ackOf(this.#request, response);
+      this.#sendAck();
+      this.#finish("completed", this.#isReliable ? 0 : timers.d);
+      user.onResponse(response);
+    } else if (this.#state === "completed") {
+      this.#sendAck();
+    }
+  }
+
+  #sendAck(): void {
+    const { outlet, hop } = this.#options;
+    if (this.#ack !== undefined) outlet.send(hop, this.#ack);
+  }
+
+  #again(): void {
+    const { outlet, hop, octets, timers } = this.#options;
+    if (outlet.send(hop, octets) === undefined) return this.fail("transport");
+    this.#interval = this.#isInvite ? this.#interval * 2 : Math.min(this.#interval * 2, timers.t2);
+    if (this.#state === "proceeding") this.#interval = timers.t2;
+    this.#resend.set(this.#interval, () => this.#again());
+  }
+
+  #finish(state: State, memory: number): void {
+    this.#state = state;
+    this.#resend.clear();
+    if (memory === 0) this.#end();
+    else this.#deadline.set(memory, () => this.#end());
+  }
+
+  #end(): void {
+    if (this.#state === "terminated") return;
+    this.#state = "terminated";
+    this.#resend.clear();
+    this.#deadline.clear();
+    this.#options.onEnd();
+  }
+}

@@ -1,0 +1,31 @@
+/** Where a request goes next: over a flow that a client opened, or to the address of a neighbour. */
+import type { Transport } from "../config/listener.js";
+
+export type Hop =
+  | { readonly kind: "flow"; readonly flow: string }
+  | { readonly kind: "address"; readonly transport: Transport; readonly address: string; readonly port: number };
+
+/** Who sent a message, as the transport knows it. */
+export interface Sender {
+  readonly address: string;
+  readonly port: number;
+  readonly flow: string;
+  /** The flow by which an answer goes back (RFC 3581 4). */
+  readonly answerFlow: string;
+  readonly fromCore: boolean;
+}
+
+/** What transactions need of the transport. */
+export interface Outlet {
+  isReliable(hop: Hop): boolean;
+  /** Sends a request; the id of the flow that it leaves by, undefined when it cannot be sent. */
+  send(hop: Hop, octets: Uint8Array): string | undefined;
+  /** Sends a response back over the flow that its request came by. */
+  answer(flow: string, octets: Uint8Array, final: boolean): void;
+  isReliableFlow(flow: string): boolean;
+}
+
+/** Whether a response may come from there: from the very flow that was asked, or from the neighbour (OB-5.3.1-11, TX-10). */
+export function mayAnswer(hop: Hop, sender: Sender): boolean {
+  return hop.kind === "flow" ? sender.flow === hop.flow : sender.fromCore || sender.address === hop.address;
+}

@@ -1,0 +1,144 @@
+/** Server transactions (RFC 3261 17.2, RFC 6026 7.1): a request that came, and what was answered to it. */
+import type { SipMessage } from "../sip/message.js";
+import { makeResponse } from "../sip/response.js";
+import type { ResponseSpec } from "../sip/response-spec.js";
+import type { Outlet, Sender } from "./hop.js";
+import { Timer, type TimerTable } from "./timers.js";
+
+export interface ServerOptions {
+  readonly request: SipMessage;
+  readonly sender: Sender;
+  readonly outlet: Outlet;
+  readonly timers: TimerTable;
+  /** For responses that are made here. */
+  readonly toTag: string;
+  /** Seconds that a sender who asks for keep-alives is told (RFC 6223). */
+  readonly keepSeconds: number;
+  readonly onEnd: () => void;
+}
+
+type State = "proceeding" | "completed" | "confirmed" | "accepted" | "terminated";
+
+export class ServerTransaction {
+  readonly #options: ServerOptions;
+  readonly #isInvite: boolean;
+  readonly #isReliable: boolean;
+  readonly #resend = new Timer();
+  readonly #deadline = new Timer();
+  #state: State = "proceeding";
+  #last: Uint8Array | undefined;
+  #interval: number;
+  /** The INVITE was cancelled; its user is told. */
+  onCancel: ((cancel: SipMessage) => void) | undefined;
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    this.#isInvite = options.request.method === "INVITE";
+    this.#isReliable = options.outlet.isReliableFlow(options.sender.flow);
+    this.#interval = options.timers.t1;
+    // RFC 3261 17.2.1: the sender stops sending again; RFC 4320 4.1: others are told only when they would be slow anyway.
+    if (this.#isInvite) this.respond({ status: 100, headers: [] });
+    else this.#deadline.set(options.timers.trying, () => this.#slow());
+  }
+
+  get request(): SipMessage {
+    return this.#options.request;
+  }
+
+  get sender(): Sender {
+    return this.#options.sender;
+  }
+
+  /** No final response was sent yet. */
+  get isOpen(): boolean {
+    return this.#state === "proceeding";
+  }
+
+  get isAccepted(): boolean {
+    return this.#state === "accepted";
+  }
+
+  /** A response that is made here. */
+  respond(spec: ResponseSpec): void {
+    const { request, toTag, sender, keepSeconds } = this.#options;
+    const isSuccess = spec.status >= 200 && spec.status < 300;
+    const stamp = { address: sender.address, port: sender.port, keep: isSuccess ? keepSeconds : undefined };
+    this.send(spec.status, makeResponse(request, { spec, toTag, stamp }));
+  }
+
+  /** A response that is written already; late ones are dropped (RFC 6026 7.1), but each 2xx to an INVITE passes. */
+  send(status: number, octets: Uint8Array): void {
+    if (this.#state === "accepted" && status >= 200 && status < 300) return this.#put(octets, true);
+    if (!this.isOpen) return;
+    if (status < 200) {
+      this.#last = octets;
+      return this.#put(octets, false);
+    }
+    this.#put(octets, true);
+    if (this.#isInvite) this.#inviteFinal(status, octets);
+    else {
+      this.#last = octets;
+      this.#remain("completed", this.#isReliable ? 0 : this.#options.timers.memory);
+    }
+  }
+
+  /** The same request came again. */
+  again(): void {
+    if (this.#state === "accepted" || this.#state === "confirmed" || this.#last === undefined) return;
+    this.#put(this.#last, false);
+  }
+
+  /** The ACK of a final response other than 2xx. False: it is none of this transaction's (RFC 6026 7.1). */
+  acknowledge(): boolean {
+    if (this.#state === "accepted") return false;
+    if (this.#state === "completed") this.#remain("confirmed", this.#isReliable ? 0 : this.#options.timers.t4);
+    return true;
+  }
+
+  /** Ends without an answer: RFC 4320 4.2 has none for a request that nobody answered in time. */
+  abandon(): void {
+    this.#end();
+  }
+
+  #inviteFinal(status: number, octets: Uint8Array): void {
+    const { timers } = this.#options;
+    if (status < 300) {
+      this.#last = undefined;
+      return this.#remain("accepted", timers.memory);
+    }
+    this.#last = octets;
+    this.#remain("completed", timers.memory);
+    if (!this.#isReliable) this.#resend.set(this.#interval, () => this.#repeat());
+  }
+
+  #repeat(): void {
+    if (this.#state !== "completed" || this.#last === undefined) return;
+    this.#put(this.#last, false);
+    this.#interval = Math.min(this.#interval * 2, this.#options.timers.t2);
+    this.#resend.set(this.#interval, () => this.#repeat());
+  }
+
+  #slow(): void {
+    if (this.isOpen) this.respond({ status: 100, headers: [] });
+  }
+
+  #put(octets: Uint8Array, final: boolean): void {
+    const { outlet, sender } = this.#options;
+    outlet.answer(sender.answerFlow, octets, final);
+  }
+
+  #remain(state: State, memory: number): void {
+    this.#state = state;
+    this.#resend.clear();
+    if (memory === 0) this.#end();
+    else this.#deadline.set(memory, () => this.#end());
+  }
+
+  #end(): void {
+    if (this.#state === "terminated") return;
+    this.#state = "terminated";
+    this.#resend.clear();
+    this.#deadline.clear();
+    this.#options.onEnd();
+  }
+}

@@ -1,0 +1,126 @@
+/** The transactions of one shard: which message belongs to which (RFC 3261 17.1.3 and 17.2.3). */
+import type { SipMessage } from "../sip/message.js";
+import { parseVia } from "../sip/via.js";
+import { type ClientUser, ClientTransaction } from "./client.js";
+import { type Hop, type Outlet, type Sender, mayAnswer } from "./hop.js";
+import { ServerTransaction } from "./server.js";
+import type { TimerTable } from "./timers.js";
+
+export interface TableOptions {
+  readonly outlet: Outlet;
+  readonly timers: TimerTable;
+  /** Most transactions at once, of either kind. */
+  readonly most: number;
+  readonly keepSeconds: number;
+  /** Makes the To tag of responses that are made here. */
+  readonly newTag: () => string;
+}
+
+const COOKIE = /^z9hG4bK/i;
+
+export class TransactionTable {
+  readonly #options: TableOptions;
+  readonly #servers = new Map<string, ServerTransaction>();
+  readonly #clients = new Map<string, ClientTransaction>();
+  /** Client transactions by the flow that their request left by. */
+  readonly #byFlow = new Map<string, Set<ClientTransaction>>();
+
+  constructor(options: TableOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#servers.size + this.#clients.size;
+  }
+
+  /** Requests that were not answered yet. */
+  get open(): number {
+    let count = 0;
+    for (const server of this.#servers.values()) if (server.isOpen) count += 1;
+    return count;
+  }
+
+  /** The transaction that this request is a repetition of, or whose final response this ACK acknowledges. */
+  find(request: SipMessage, sender: Sender): ServerTransaction | undefined {
+    return this.#servers.get(serverKey(request, request.method, sender));
+  }
+
+  /** The INVITE that a CANCEL means (RFC 3261 9.2). */
+  findCancelled(cancel: SipMessage, sender: Sender): ServerTransaction | undefined {
+    return this.#servers.get(serverKey(cancel, "INVITE", sender));
+  }
+
+  /** Undefined: there are too many. */
+  serve(request: SipMessage, sender: Sender): ServerTransaction | undefined {
+    const { outlet, timers, most, keepSeconds, newTag } = this.#options;
+    if (this.#servers.size >= most) return undefined;
+    const key = serverKey(request, request.method, sender);
+    const onEnd = (): void => void this.#servers.delete(key);
+    const transaction = new ServerTransaction({ request, sender, outlet, timers, keepSeconds, toTag: newTag(), onEnd });
+    this.#servers.set(key, transaction);
+    return transaction;
+  }
+
+  /** Sends a request whose top Via has a branch of ours. */
+  ask(branch: string, octets: Buffer, hop: Hop, user: ClientUser): ClientTransaction {
+    const { outlet, timers } = this.#options;
+    const onEnd = (): void => {
+      this.#clients.delete(clientKey(branch, transaction.request.method));
+      if (transaction.flow !== undefined) this.#forget(transaction.flow, transaction);
+    };
+    const transaction = new ClientTransaction({ octets, hop, outlet, timers, user, onEnd });
+    this.#clients.set(clientKey(branch, transaction.request.method), transaction);
+    transaction.start();
+    if (transaction.flow !== undefined) this.#remember(transaction.flow, transaction);
+    return transaction;
+  }
+
+  /** False: it answers nothing that we sent, or comes from somebody else than was asked; it is dropped (RFC 6026 8.2). */
+  receive(response: SipMessage, sender: Sender): boolean {
+    const via = parseVia(response.values("Via")[0] ?? "");
+    const transaction = via && this.#clients.get(clientKey(via.branch, response.cseq.method));
+    if (!transaction || !mayAnswer(transaction.hop, sender)) return false;
+    transaction.receive(response);
+    return true;
+  }
+
+  /** Everything that waits for an answer over this flow fails now. */
+  flowEnded(flow: string): void {
+    for (const transaction of [...(this.#byFlow.get(flow) ?? [])]) transaction.fail("transport");
+  }
+
+  /** A request with this branch could not be sent after all. */
+  sendFailed(branch: string): void {
+    for (const method of ["INVITE", ""]) this.#clients.get(`${branch} ${method}`)?.fail("transport");
+  }
+
+  #remember(flow: string, transaction: ClientTransaction): void {
+    const those = this.#byFlow.get(flow);
+    if (those) those.add(transaction);
+    else this.#byFlow.set(flow, new Set([transaction]));
+  }
+
+  #forget(flow: string, transaction: ClientTransaction): void {
+    const those = this.#byFlow.get(flow);
+    those?.delete(transaction);
+    if (those?.size === 0) this.#byFlow.delete(flow);
+  }
+}
+
+/** The CANCEL of a request has its branch too; all other methods never share one. */
+function clientKey(branch: string, method: string): string {
+  return `${branch} ${method === "INVITE" || method === "CANCEL" ? method : ""}`;
+}
+
+/**
+ * Branch, sent-by and method, and whose flow it is: nobody runs into another's transaction by copying a branch (TX-10). Neighbours
+ * may come back over another connection. Without the magic cookie the rules of RFC 2543 hold.
+ */
+function serverKey(request: SipMessage, method: string, sender: Sender): string {
+  const top = request.values("Via")[0] ?? "";
+  const via = parseVia(top);
+  const who = sender.fromCore ? sender.address : sender.flow;
+  const kind = method === "ACK" ? "INVITE" : method;
+  if (via && COOKIE.test(via.branch)) return `${kind} ${via.branch} ${via.sentBy} ${who}`;
+  return `${kind} ${top} ${request.uri} ${request.tagOf("From") ?? ""} ${request.callId} ${request.cseq.number} ${who}`;
+}

@@ -1,0 +1,47 @@
+/** The timers of RFC 3261 17 and RFC 6026 8, in milliseconds. */
+
+export interface TimerTable {
+  readonly t1: number;
+  readonly t2: number;
+  readonly t4: number;
+  /** B and F: how long a request waits for its first or final response. */
+  readonly patience: number;
+  /** H, J, L and M: 64 times T1. */
+  readonly memory: number;
+  /** At least 32 seconds over UDP whatever T1 is (RFC 6026 8.4). */
+  readonly d: number;
+  /** When a non-INVITE request may be told that it was heard (RFC 4320 4.1). */
+  readonly trying: number;
+}
+
+const T2 = 4_000;
+const T4 = 5_000;
+const LEAST_D = 32_000;
+
+export function timerTable(t1: number, patienceSeconds: number): TimerTable {
+  const memory = 64 * t1;
+  return { t1, t2: T2, t4: T4, patience: patienceSeconds * 1_000, memory, d: Math.max(LEAST_D, memory), trying: untilT2(t1) };
+}
+
+/** Timer E of the sender has reached T2 by then: T1, 2·T1, 4·T1, … up to the first interval that is not below T2. */
+function untilT2(t1: number): number {
+  let sum = 0;
+  for (let interval = t1; interval < T2; interval *= 2) sum += interval;
+  return Math.max(sum, t1);
+}
+
+/** One timer that is set, set anew and cleared; none of them keeps the process alive. */
+export class Timer {
+  #handle: NodeJS.Timeout | undefined;
+
+  set(milliseconds: number, action: () => void): void {
+    this.clear();
+    this.#handle = setTimeout(action, milliseconds);
+    this.#handle.unref();
+  }
+
+  clear(): void {
+    clearTimeout(this.#handle);
+    this.#handle = undefined;
+  }
+}

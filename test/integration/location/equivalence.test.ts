@@ -1,0 +1,98 @@
+/** LMDB and Redis do the same: TypeScript and Lua are compared over random operations. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Binding } from "../../../src/location/binding.js";
+import { LmdbStore } from "../../../src/location/lmdb-store.js";
+import { RedisStore } from "../../../src/location/redis-store.js";
+import type { LocationStore, SaveResult } from "../../../src/location/store.js";
+import { byKey, flowBinding, operation, plainBinding } from "../../support/bindings.js";
+import { RedisServer } from "../../support/redis-server.js";
+
+const folder = mkdtempSync(join(tmpdir(), "sluice-equivalence-"));
+let server: RedisServer;
+let lmdb: LocationStore;
+let redis: LocationStore;
+
+beforeAll(async () => {
+  server = await RedisServer.start();
+  lmdb = LmdbStore.open(folder);
+  redis = await RedisStore.open(server.url);
+});
+
+afterAll(async () => {
+  await lmdb.close();
+  await redis.close();
+  await server.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const INSTANCES = ["urn:uuid:1", "urn:uuid:2"];
+const URIS = ["sip:a@h", "sip:%61@H", "sip:a@h;x=1", "sip:a@h;x=2", "sip:a@h;y=1;x=1", "sip:a@h:5060", "sip:b@h?c=d", "sip:a@h;transport=tcp", "sips:a@h"];
+
+type Make = (store: LocationStore, aor: string, callId: string, cseq: number) => Binding;
+
+const flow = fc.constantFrom(undefined, "f1", "f2");
+const plain = fc.tuple(fc.constantFrom(...URIS), flow, fc.constantFrom(-1_000, 3_600_000)).map(([uri, on, life]): Make => {
+  return (store, aor, callId, cseq) => plainBinding(store, uri, { aor, callId, cseq, expiresAt: store.now() + life, ...(on !== undefined && { flow: on }) });
+});
+const outbound = fc.tuple(fc.constantFrom(...INSTANCES), fc.integer({ min: 1, max: 3 })).map(([instance, regId]): Make => {
+  return (store, aor, callId, cseq) => flowBinding(store, instance, regId, { aor, callId, cseq, flow: "f1" });
+});
+const binding = fc.oneof(plain, outbound);
+const save = fc.record({
+  kind: fc.constant("save" as const),
+  callId: fc.constantFrom("one", "two"),
+  cseq: fc.integer({ min: 1, max: 6 }),
+  everything: fc.integer({ min: 0, max: 9 }).map((number) => number === 0),
+  put: fc.array(binding, { maxLength: 3 }),
+  drop: fc.array(binding, { maxLength: 2 }),
+  maxContacts: fc.integer({ min: 1, max: 5 }),
+  maxFlows: fc.integer({ min: 1, max: 3 }),
+});
+const removal = fc.record({ kind: fc.constant("remove" as const), binding });
+const flowEnd = fc.record({ kind: fc.constant("removeFlow" as const), flow: fc.constantFrom("f1", "f2") });
+const step = fc.oneof({ weight: 6, arbitrary: save }, removal, flowEnd);
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+async function carryOut(store: LocationStore, aor: string, one: Step): Promise<SaveResult | number | undefined> {
+  switch (one.kind) {
+    case "save": {
+      const { callId, cseq, everything, maxContacts, maxFlows } = one;
+      const make = (makes: readonly Make[]): readonly Binding[] => (everything ? [] : makes.map((each) => each(store, aor, callId, cseq)));
+      return store.save(aor, operation({ callId, cseq, everything, put: make(one.put), drop: make(one.drop).map(({ key }) => key), maxContacts, maxFlows }));
+    }
+    case "remove":
+      await store.remove(aor, one.binding(store, aor, "", 0).key);
+      return undefined;
+    case "removeFlow":
+      return store.removeFlow(one.flow);
+  }
+}
+
+// The stores have clocks of their own, so that times are not compared; what has expired is what is missing.
+function comparable(bindings: readonly Binding[]): unknown {
+  return byKey(bindings).map(({ expiresAt: _, updatedAt: __, ...rest }) => rest);
+}
+
+test("REG-13 REG-14 both stores give the same answers and hold the same bindings after any operations", { timeout: 120_000 }, async () => {
+  let runs = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
+      const aor = `sip:user${(runs += 1)}@example.org`;
+      for (const one of steps) {
+        const [left, right] = await Promise.all([carryOut(lmdb, aor, one), carryOut(redis, aor, one)]);
+        if (typeof left === "object" && typeof right === "object" && left.outcome === "saved" && right.outcome === "saved") {
+          expect(comparable(right.bindings)).toEqual(comparable(left.bindings));
+        } else if (one.kind === "save") {
+          expect(right).toEqual(left);
+        }
+        expect(comparable(await redis.lookup(aor))).toEqual(comparable(await lmdb.lookup(aor)));
+      }
+      for (const store of [lmdb, redis]) await store.save(aor, operation({ callId: "end", everything: true }));
+    }),
+    { numRuns: 400 },
+  );
+});

@@ -1,0 +1,84 @@
+/** Redis is away: REGISTER is refused at once with 503, and all is well again when it is back. */
+import { expect, onTestFinished, test } from "vitest";
+import { RedisStore } from "../../../src/location/redis-store.js";
+import { Gruus } from "../../../src/registrar/gruu.js";
+import { Registrar } from "../../../src/registrar/registrar.js";
+import { AOR, operation, plainBinding } from "../../support/bindings.js";
+import { RedisServer } from "../../support/redis-server.js";
+import { DIRECT, OPTIONS, SECRET, registerMessage } from "../../support/registrar-stage.js";
+
+async function stage(): Promise<{ server: RedisServer; store: RedisStore; states: boolean[] }> {
+  const server = await RedisServer.start();
+  onTestFinished(() => server.stop());
+  const states: boolean[] = [];
+  const store = await RedisStore.open(server.url, (isUp) => states.push(isUp));
+  onTestFinished(() => store.close());
+  return { server, store, states };
+}
+
+test("SA-5 REG-20 REGISTER gets 503 with Retry-After while Redis is away, nothing is half done, and it recovers by itself", async () => {
+  const { server, store, states } = await stage();
+  const registrar = new Registrar({ store, gruus: new Gruus(SECRET), authenticator: undefined, report: () => undefined }, OPTIONS);
+  const register = (host: number): ReturnType<Registrar["handle"]> => registrar.handle(registerMessage(`Contact: <sip:a@192.0.2.${host}>`), DIRECT);
+  expect((await register(1)).status).toBe(200);
+  await server.kill();
+  await expect.poll(() => states.at(-1)).toBe(false);
+  for (let count = 0; count < 20; count += 1) {
+    const begin = performance.now();
+    const answer = await register(2);
+    expect(answer.status).toBe(503);
+    expect(Number(answer.headers.find(([name]) => name === "Retry-After")?.[1])).toBeGreaterThan(0);
+    expect(performance.now() - begin).toBeLessThan(500);
+  }
+  await server.begin();
+  await expect.poll(async () => (await register(3)).status, { timeout: 10_000 }).toBe(200);
+  expect((await store.lookup(AOR)).map(({ contactUri }) => contactUri).sort()).toEqual(["sip:a@192.0.2.1", "sip:a@192.0.2.3"]);
+  expect(states).toEqual([true, false, true]);
+});
+
+test("a Redis that hangs is given up on within seconds", async () => {
+  const { server, store } = await stage();
+  server.pause();
+  const begin = performance.now();
+  await expect(store.lookup(AOR)).rejects.toHaveProperty("name", "StoreUnavailable");
+  expect(performance.now() - begin).toBeLessThan(4_000);
+  server.resume();
+  await expect.poll(() => store.lookup(AOR).catch(() => "away"), { timeout: 10_000 }).toEqual([]);
+});
+
+test("a server that forgot the scripts gets them again", async () => {
+  const { server, store } = await stage();
+  await store.save(AOR, operation({ put: [plainBinding(store, "sip:a@h")] }));
+  const { Redis } = await import("ioredis");
+  const admin = new Redis(server.url);
+  await admin.script("FLUSH");
+  admin.disconnect();
+  expect(await store.save(AOR, operation({ put: [plainBinding(store, "sip:b@h")] }))).toMatchObject({ outcome: "saved" });
+});
+
+test("REG-21 Redis drops an address of record by itself when its last binding has expired", async () => {
+  const { server, store } = await stage();
+  await store.save(AOR, operation({ put: [plainBinding(store, "sip:a@h", { expiresAt: store.now() + 50 })] }));
+  const { Redis } = await import("ioredis");
+  const admin = new Redis(server.url);
+  onTestFinished(() => admin.disconnect());
+  expect(await admin.keys("*")).toEqual([`sluice:aor:{${AOR}}`]);
+  await expect.poll(() => admin.keys("*"), { timeout: 5_000 }).toEqual([]);
+});
+
+test("SA-5 two registrars on one Redis: what one saved the other finds, 10,000 times", { timeout: 120_000 }, async () => {
+  const { server, store } = await stage();
+  const other = await RedisStore.open(server.url);
+  onTestFinished(() => other.close());
+  let missed = 0;
+  await Promise.all(
+    Array.from({ length: 20 }, async (_, lane) => {
+      const aor = `sip:lane${lane}@example.org`;
+      for (let cseq = 1; cseq <= 500; cseq += 1) {
+        await store.save(aor, operation({ put: [plainBinding(store, "sip:a@h", { aor, cseq })] }));
+        if ((await other.lookup(aor))[0]?.cseq !== cseq) missed += 1;
+      }
+    }),
+  );
+  expect(missed).toBe(0);
+});

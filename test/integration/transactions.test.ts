@@ -1,0 +1,263 @@
+/** Transactions as both sides see them: retransmissions, ACK, CANCEL and their timers (RFC 3261 17, RFC 6026, RFC 4320). */
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { Home, instanceOf } from "../support/home.js";
+import type { Party } from "../support/party.js";
+import type { Transport } from "../support/wire.js";
+
+interface Stage {
+  readonly home: Home;
+  readonly A: Party;
+  readonly B: Party;
+}
+
+async function callee(transport: Transport = "udp", settings: Record<string, string> = {}, caller: Transport = "udp"): Promise<Stage> {
+  const home = await Home.start(settings);
+  const B = await home.phone("bob", transport);
+  await home.register(B, { instance: instanceOf("bob") });
+  return { home, B, A: await home.phone("A", caller) };
+}
+
+const INVITE = "INVITE sip:bob@example.com SIP/2.0\nContact: <sip:A@192.0.2.1>";
+
+function cancelOf(invite: string): string {
+  const via = /^Via: (.*)\r$/m.exec(invite)?.[1] ?? "";
+  return `CANCEL sip:bob@example.com SIP/2.0\nVia: ${via}`;
+}
+
+/** The ACK of a final response other than 2xx, as the caller's transaction sends it. */
+function ackOf(invite: string, to: string): string {
+  const via = /^Via: (.*)\r$/m.exec(invite)?.[1] ?? "";
+  return `ACK sip:bob@example.com SIP/2.0\nVia: ${via}\nTo: ${to}`;
+}
+
+test("TX-6 PX-16.2-1 PX-16.7-2 a retransmitted INVITE gets the last provisional response again, and goes no further", async () => {
+  const { A, B } = await callee();
+  await A.say(INVITE);
+  const octets = A.sent;
+  await A.response(100, 200);
+  await B.request("INVITE");
+  await A.send(octets);
+  await A.response(100);
+  await B.reply("180 Ringing");
+  await A.response(180);
+  await A.send(octets);
+  await A.response(180);
+  await B.nothing();
+});
+
+test("TX-7 TX-4 TX-5 a failure is sent again until the ACK, and acknowledged as often as it comes", async () => {
+  const { A, B } = await callee("udp", { SLUICE_T1_MS: "100" });
+  await A.say(INVITE);
+  const invite = A.sent;
+  const sent = await B.request("INVITE");
+  const asked = B.last;
+  for (let times = 1; times <= 3; times += 1) {
+    await B.reply("486 Busy Here", "", asked);
+    const ack = await B.request("ACK");
+    expect(ack.all("Via")).toEqual([sent.header("Via")]);
+    expect(ack.header("To")).toContain("tag=bob");
+    expect(ack.header("CSeq")).toBe("1 ACK");
+  }
+  const first = await A.response(486);
+  const second = await A.response(486);
+  expect(second.text).toBe(first.text);
+  await A.say(ackOf(invite, first.header("To")));
+  await A.settle();
+  A.forget();
+  await sleep(500);
+  await A.nothing();
+  await A.send(invite);
+  await A.nothing();
+});
+
+for (const [transport, copies] of [["udp", true], ["tcp", false]] as const) {
+  test(`TX-1 TX-2 PX-16.7-6 an INVITE to nobody: ${copies ? "sent again and again" : "one copy"}, then 408, ${transport}`, async () => {
+    const { A, B } = await callee(transport, { SLUICE_T1_MS: "100", SLUICE_BRANCH_TIMEOUT_SECONDS: "1" });
+    await A.say(INVITE);
+    const started = Date.now();
+    const times: number[] = [];
+    for (;;) {
+      const copy = await B.next(700).catch(() => undefined);
+      if (!copy) break;
+      times.push(Date.now() - started);
+    }
+    if (copies) {
+      expect(times.length).toBe(4);
+      for (const [at, due] of [0, 100, 300, 700].entries()) expect(Math.abs((times[at] ?? 0) - due)).toBeLessThan(80);
+    } else expect(times).toHaveLength(1);
+    await A.response(408);
+  });
+}
+
+test("TX-3 NI-5 NI-2 NI-4 a MESSAGE that nobody answers: copies, a 100 when the sender has slowed down, and no 408", async () => {
+  const { A, B } = await callee("udp", { SLUICE_T1_MS: "250", SLUICE_BRANCH_TIMEOUT_SECONDS: "5" });
+  await A.say("MESSAGE sip:bob@example.com SIP/2.0\n\nhello");
+  const started = Date.now();
+  await B.request("MESSAGE");
+  await A.response(100, 6_000);
+  expect(Date.now() - started).toBeGreaterThan(3_500);
+  expect(Date.now() - started).toBeLessThan(4_500);
+  await B.request("MESSAGE");
+  await sleep(1_500);
+  await A.nothing();
+});
+
+test("NI-1 TX-8 a 183 to a MESSAGE stays here, and its 200 is repeated to whoever asks again", async () => {
+  const { A, B } = await callee();
+  await A.say("MESSAGE sip:bob@example.com SIP/2.0\n\nhello");
+  const octets = A.sent;
+  await B.request("MESSAGE");
+  await B.reply("183 Session Progress");
+  await A.nothing();
+  await B.reply("200 OK");
+  const ok = await A.response(200);
+  await A.send(octets);
+  expect((await A.response(200)).text).toBe(ok.text);
+  await B.nothing();
+});
+
+test("TX-9 TX-10 the same branch from another sent-by or another flow is another transaction", async () => {
+  const { home, A, B } = await callee();
+  const other = await home.phone("other");
+  const text = (party: Party, sentBy: string): string =>
+    `MESSAGE sip:bob@example.com SIP/2.0\nVia: SIP/2.0/UDP ${sentBy};branch=z9hG4bKsame;rport\nCall-ID: same@${party.scene}`;
+  await A.say(text(A, A.at));
+  await B.request("MESSAGE");
+  await A.say(text(A, "192.0.2.9:5060"));
+  await B.request("MESSAGE");
+  await other.say(text(other, A.at));
+  await B.request("MESSAGE");
+});
+
+test("IT-1 IT-2 IT-3 IT-4 after a 2xx: the INVITE is absorbed, every 2xx passes, and the ACK goes through", async () => {
+  const { A, B } = await callee();
+  await A.say(INVITE);
+  const octets = A.sent;
+  const invite = await B.request("INVITE");
+  const asked = B.last;
+  await B.reply("200 OK", `Contact: <sip:bob@${B.at}>`);
+  await A.response(200);
+  await A.send(octets);
+  await A.nothing();
+  await B.nothing();
+  await B.reply("200 OK", `Contact: <sip:bob@${B.at}>`, asked);
+  const ok = await A.response(200);
+  const via = invite.all("Via").at(-1) ?? "";
+  await A.say(`ACK sip:bob@${B.at} SIP/2.0\nVia: ${via}\nTo: ${ok.header("To")}\nRoute: ${[...ok.all("Record-Route")].reverse().join(", ")}`);
+  await B.request("ACK");
+});
+
+test("CAN-1 CAN-5 CAN-10 a CANCEL waits for the callee to speak, has one effect however often it comes, and its 487 is acknowledged", async () => {
+  const { A, B } = await callee();
+  await A.say(INVITE);
+  const invite = A.sent;
+  await B.request("INVITE");
+  const asked = B.last;
+  const cancel = cancelOf(invite);
+  for (let times = 1; times <= 3; times += 1) {
+    await A.say(cancel);
+    expect((await A.response(200)).header("CSeq")).toBe("1 CANCEL");
+  }
+  await B.nothing();
+  await B.reply("100 Trying");
+  await B.request("CANCEL");
+  await B.reply("200 OK");
+  await B.nothing();
+  await B.reply("487 Request Terminated", "", asked);
+  await B.request("ACK");
+  const answer = await A.response(487);
+  expect(answer.header("CSeq")).toBe("1 INVITE");
+  await A.say(ackOf(invite, answer.header("To")));
+  await A.nothing();
+});
+
+test("CAN-7 CAN-6 a 2xx that crosses the CANCEL wins, and a later CANCEL changes nothing", async () => {
+  const { A, B } = await callee();
+  await A.say(INVITE);
+  const invite = A.sent;
+  await B.request("INVITE");
+  const asked = B.last;
+  await B.reply("180 Ringing");
+  await A.response(180);
+  await A.say(cancelOf(invite));
+  await A.response(200);
+  await B.request("CANCEL");
+  await B.reply("481 Call/Transaction Does Not Exist");
+  await B.reply("200 OK", `Contact: <sip:bob@${B.at}>`, asked);
+  expect((await A.response(200)).header("CSeq")).toBe("1 INVITE");
+  await A.say(cancelOf(invite));
+  expect((await A.response(200)).header("CSeq")).toBe("1 CANCEL");
+  await B.nothing();
+});
+
+test("CAN-4 CAN-9 a CANCEL that means nothing we know is 481, whatever it requires", async () => {
+  const { A, B } = await callee();
+  await A.say("CANCEL sip:bob@example.com SIP/2.0\nProxy-Require: nothing-known");
+  await A.response(481);
+  await B.nothing();
+});
+
+test("CAN-11 a callee that never ends a cancelled call is given up: 487", async () => {
+  const { A, B } = await callee("udp", { SLUICE_T1_MS: "20" });
+  await A.say(INVITE);
+  const invite = A.sent;
+  await B.request("INVITE");
+  await B.reply("180 Ringing");
+  await A.response(180);
+  await A.say(cancelOf(invite));
+  await A.response(200);
+  await B.request("CANCEL");
+  await B.reply("200 OK");
+  await A.response(487);
+});
+
+test("PX-16.6-14 PX-16.8-1 timer C: a call that rings too long is cancelled, and each 18x gives it new time", async () => {
+  const { A, B } = await callee("tcp", { SLUICE_TIMER_C_SECONDS: "1" }, "tcp");
+  await A.say(INVITE);
+  await B.request("INVITE");
+  const asked = B.last;
+  for (let times = 1; times <= 2; times += 1) {
+    await B.reply("180 Ringing", "", asked);
+    await A.response(180);
+    await sleep(700);
+  }
+  await B.nothing();
+  await B.request("CANCEL");
+  await B.reply("200 OK");
+  await B.reply("487 Request Terminated", "", asked);
+  await A.response(487);
+});
+
+test("NI-6 IT-6 an answer that comes when the transaction has ended is dropped", async () => {
+  const { A, B } = await callee("udp", { SLUICE_T1_MS: "20", SLUICE_BRANCH_TIMEOUT_SECONDS: "1" });
+  await A.say("MESSAGE sip:bob@example.com SIP/2.0\n\nhello");
+  await B.request("MESSAGE");
+  const asked = B.last;
+  await sleep(1_800);
+  B.forget();
+  A.forget();
+  await B.reply("200 OK", "", asked);
+  await A.nothing();
+});
+
+test("IT-7 a caller whose connection has ended leaves the server and the callee in good order", async () => {
+  const { A, B } = await callee("udp", {}, "tcp");
+  await A.say(INVITE);
+  await B.request("INVITE");
+  await A.close();
+  await B.settle();
+  await B.reply("486 Busy Here");
+  await B.request("ACK");
+});
+
+test("PX-16.3-4 PX-16.6-1 PX-16.7-10 PX-16.7-9 what is not the proxy's business passes octet by octet, both ways", async () => {
+  const { A, B } = await callee();
+  const odd = "Subject:  odd   spacing\nX-Weird: \u00fc;;,<\"\nDate: yesterday\nSupported: a,b ,  c\nRequire: foo";
+  await A.say(`MESSAGE sip:bob@example.com SIP/2.0\n${odd}\nContent-Type: text/plain\n\nb\u00f6dy\n\n`);
+  const message = await B.request("MESSAGE");
+  for (const line of odd.split("\n")) expect(message.text).toContain(`${line}\r\n`);
+  expect(message.body).toBe("b\u00f6dy\r\n\r\n");
+  await B.reply("200 OK", "X-Weird:   back ;,\nSubject: x");
+  expect((await A.response(200)).text).toContain("X-Weird:   back ;,\r\n");
+});

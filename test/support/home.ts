@@ -1,0 +1,129 @@
+/** A registrar or standalone server under test, and the phones that register with it. */
+import { onTestFinished } from "vitest";
+import { Edge, type Settings } from "./edge.js";
+import { CoreTcp } from "./core-tcp.js";
+import { Party } from "./party.js";
+import { freePort, hostPort } from "./ports.js";
+import type { SipMessage } from "./sip-message.js";
+import { newBranch } from "./sip-text.js";
+import { TcpConnection } from "./tcp-connection.js";
+import { UdpSocket } from "./udp-socket.js";
+import type { Transport } from "./wire.js";
+
+export const DOMAIN = "example.com";
+
+let scenes = 0;
+let registrations = 0;
+
+export interface Registration {
+  readonly user?: string;
+  /** A URN without angle brackets; undefined: no outbound. */
+  readonly instance?: string;
+  readonly regId?: number;
+  readonly q?: number;
+  /** Values of Path, as an edge adds them. */
+  readonly path?: string;
+  readonly expires?: number;
+  /** URI of the Contact; the phone's own socket when it is not given. */
+  readonly contact?: string;
+}
+
+export class Home {
+  readonly host = "127.0.0.1";
+  readonly company = new Set<Party>();
+  readonly scene: string;
+  server!: Edge;
+  port = 0;
+
+  private constructor() {
+    scenes += 1;
+    this.scene = `scene-${process.pid}${scenes}`;
+  }
+
+  /** Starts one; it ends with the test, and must still be alive and answer then. */
+  static async start(settings: Settings = {}, atEnd: typeof onTestFinished = onTestFinished): Promise<Home> {
+    const home = new Home();
+    home.port = await freePort(home.host);
+    home.server = await Edge.start({ SLUICE_MODE: "standalone", SLUICE_DOMAINS: DOMAIN, SLUICE_LISTEN: `udp:${home.at},tcp:${home.at}`, ...settings });
+    atEnd(async () => {
+      try {
+        await home.server.expectHealthy();
+      } finally {
+        await Promise.all([...home.company].map((party) => party.close()));
+        await home.server.stop();
+      }
+    });
+    return home;
+  }
+
+  /** host:port of the server. */
+  get at(): string {
+    return hostPort(this.host, this.port);
+  }
+
+  /** Someone with a socket of his own, who has not registered yet. */
+  async phone(name: string, transport: Transport = "udp", localPort = 0): Promise<Party> {
+    const party = new Party(name, this.at, this.scene, this.company);
+    return this.connect(party, transport, localPort);
+  }
+
+  /** The same party on a new connection or port. */
+  async connect(party: Party, transport: Transport, localPort = 0): Promise<Party> {
+    const target = { host: this.host, port: this.port };
+    const open = transport === "udp" ? UdpSocket : TcpConnection;
+    return party.attach(await open.open(target, party.receive, { localPort }));
+  }
+
+  /** An edge at an address of its own, which SLUICE_EDGES must name: 127.0.0.2 and so on. */
+  async edge(name: string, host: string, transport: Transport = "udp", localPort = 0): Promise<Party> {
+    const party = new Party(name, this.at, this.scene, this.company);
+    const target = { host: this.host, port: this.port };
+    const port = localPort > 0 ? localPort : await freePort(host);
+    const open =
+      transport === "udp"
+        ? UdpSocket.open(target, party.receive, { localPort: port, localHost: host })
+        : CoreTcp.open(target, party.receive, port, false, host);
+    return party.attach(await open);
+  }
+
+  /** Registers a phone that sits behind that edge, with the edge's Path. */
+  async registerBehind(edge: Party, user: string, registration: Registration = {}): Promise<SipMessage> {
+    await edge.say(this.registerBehindOf(edge, user, registration));
+    return edge.response(200);
+  }
+
+  registerBehindOf(edge: Party, user: string, registration: Registration = {}): string {
+    const transport = edge.transport === "tcp" ? ";transport=tcp" : "";
+    const path = registration.path ?? `<sip:token-${user}-${registration.regId ?? 1}@${edge.at}${transport};lr;ob>`;
+    const contact = `sip:${user}@192.0.2.7:5062`;
+    const [first = "", ...rest] = this.registerOf(edge, { ...registration, user, path, contact }).split("\n");
+    const via = `Via: SIP/2.0/${edge.transport.toUpperCase()} ${edge.at};branch=${newBranch()}`;
+    return [first, via, `Via: SIP/2.0/UDP 192.0.2.7:5062;branch=${newBranch()};received=198.51.100.7;rport=4711`, ...rest].join("\n");
+  }
+
+  /** Sends a REGISTER and returns the 200. */
+  async register(party: Party, registration: Registration = {}): Promise<SipMessage> {
+    await party.say(this.registerOf(party, registration));
+    return party.response(200);
+  }
+
+  registerOf(party: Party, { user = party.name, instance, regId = 1, q, path, expires, contact = `sip:${party.name}@${party.at}` }: Registration = {}): string {
+    registrations += 1;
+    const outbound = instance === undefined ? "" : `;reg-id=${regId};+sip.instance="<${instance}>"`;
+    return [
+      `REGISTER sip:${DOMAIN} SIP/2.0`,
+      `From: <sip:${user}@${DOMAIN}>;tag=${party.name}`,
+      `To: <sip:${user}@${DOMAIN}>`,
+      `Call-ID: register-${registrations}@${this.scene}`,
+      "Supported: path, outbound",
+      ...(path === undefined ? [] : [`Path: ${path}`]),
+      ...(expires === undefined ? [] : [`Expires: ${expires}`]),
+      `Contact: <${contact}>${q === undefined ? "" : `;q=${q}`}${outbound}`,
+    ].join("\n");
+  }
+}
+
+/** A URN for each name. */
+export function instanceOf(name: string): string {
+  return `urn:uuid:00000000-0000-1000-8000-${Buffer.from(name).toString("hex").padStart(12, "0").slice(-12).toUpperCase()}`;
+}

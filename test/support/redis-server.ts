@@ -1,0 +1,77 @@
+/** Debian's redis-server for one test: a port and a folder of its own. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { type Socket, connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePort } from "./ports.js";
+
+const HOST = "127.0.0.1";
+const START_MS = 10_000;
+
+export class RedisServer {
+  readonly port: number;
+  readonly #folder = mkdtempSync(join(tmpdir(), "sluice-redis-"));
+  #process: ChildProcess | undefined;
+
+  private constructor(port: number) {
+    this.port = port;
+  }
+
+  static async start(): Promise<RedisServer> {
+    const server = new RedisServer(await freePort(HOST));
+    await server.begin();
+    return server;
+  }
+
+  get url(): string {
+    return `redis://${HOST}:${this.port}`;
+  }
+
+  /** Starts it again after `kill`. Every write is in its append-only file, so that nothing of before is lost. */
+  async begin(): Promise<void> {
+    const settings = ["--port", String(this.port), "--bind", HOST, "--dir", this.#folder, "--save", "", "--appendonly", "yes", "--appendfsync", "always"];
+    this.#process = spawn("redis-server", settings, { stdio: "ignore" });
+    const deadline = Date.now() + START_MS;
+    while (!(await this.#answers())) {
+      if (Date.now() > deadline) throw new Error("redis-server does not start");
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  async kill(): Promise<void> {
+    const process = this.#process;
+    this.#process = undefined;
+    if (process === undefined || process.exitCode !== null || process.signalCode !== null) return;
+    await new Promise((resolve) => {
+      process.once("exit", resolve);
+      process.kill("SIGKILL");
+    });
+  }
+
+  /** A server that hangs: it takes connections and answers nothing until `resume`. */
+  pause(): void {
+    this.#process?.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#process?.kill("SIGCONT");
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #answers(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const socket: Socket = connect(this.port, HOST, () => socket.write("PING\r\n"));
+      const end = (answered: boolean): void => {
+        socket.destroy();
+        resolve(answered);
+      };
+      socket.once("data", (data) => end(data.toString().startsWith("+PONG")));
+      socket.once("error", () => end(false));
+    });
+  }
+}
