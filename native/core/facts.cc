@@ -1,5 +1,6 @@
 #include "facts.h"
 
+#include "lexer.h"
 #include "name_addr.h"
 #include "route_set.h"
 
@@ -146,26 +147,42 @@ void walk_routes(const Surroundings& around, const Message& message, const Sourc
   record[kRecord_own_routes] = own;
 }
 
+uint32_t flags_of_contact(const NameAddr& address) noexcept {
+  Uri uri;
+  if (!parse_uri(address.uri_text, uri)) return kContact_bad;
+  uint32_t flags = 0;
+  if (is_sip(uri) && find_uri_param(uri.params, "ob", nullptr)) flags |= kContact_ob;
+  if (is_sip(uri) && find_uri_param(uri.params, "gr", nullptr)) flags |= kContact_gruu;
+  const char* end = address.params.data() + address.params.size();
+  for (const char* p = address.params.data(); p < end;) {
+    Param param;
+    p = read_param(p, end, param);  // read before: it cannot fail
+    if (param.name.size() == 6 && same_text(param.name, "reg-id")) flags |= kContact_reg_id;
+    if (param.name.size() == 13 && same_text(param.name, "+sip.instance")) flags |= kContact_instance;
+  }
+  return flags;
+}
+
 uint32_t contact_flags(const Message& message, int32_t* count) noexcept {
   uint32_t flags = 0;
   for (const HeaderLine* line = message.line(HeaderId::contact); line != nullptr; line = message.next(*line)) {
-    ValueList values(message.value(*line));
+    Text list = message.value(*line);
+    NameAddr address;
+    // Sound values are split as they are read; from the first other one on, the list is cut at its commas.
+    while (!list.empty() && take_name_addr(list, address)) {
+      ++*count;
+      flags |= flags_of_contact(address);
+      if (list.empty()) break;
+      list.remove_prefix(1);
+      // A comma with nothing behind it.
+      if (list.empty()) ++*count, flags |= kContact_bad;
+    }
+    if (list.empty()) continue;
+    ValueList values(list);
     for (Text value; values.next(value);) {
       ++*count;
-      if (value == "*") {
-        flags |= kContact_star;
-        continue;
-      }
-      NameAddr address;
-      Uri uri;
-      if (!parse_name_addr(value, address) || !parse_uri(address.uri_text, uri)) {
-        flags |= kContact_bad;
-        continue;
-      }
-      if (is_sip(uri) && find_uri_param(uri.params, "ob", nullptr)) flags |= kContact_ob;
-      if (is_sip(uri) && find_uri_param(uri.params, "gr", nullptr)) flags |= kContact_gruu;
-      if (find_param(address.params, "reg-id", nullptr)) flags |= kContact_reg_id;
-      if (find_param(address.params, "+sip.instance", nullptr)) flags |= kContact_instance;
+      if (value == "*") flags |= kContact_star;
+      else flags |= parse_name_addr(value, address) ? flags_of_contact(address) : static_cast<uint32_t>(kContact_bad);
     }
   }
   return flags;
@@ -279,12 +296,12 @@ void gather_request(const Surroundings& around, const Message& message, const So
   record[kRecord_next_route_target] = -1;
   record[kRecord_uri_target] = -1;
   record[kRecord_flow_timer] = -1;
-  record[kRecord_answerable] = !message.top_via.empty() && message.method != Method::ack && parse_via(message.text(message.top_via), facts.top_via);
+  const bool has_via = message.read_top_via(facts.top_via);
+  record[kRecord_answerable] = has_via && message.method != Method::ack;
   if (message.error != ScanError::none) return;
 
   uint32_t headers = header_flags(message);
   if (facts.top_via.has_keep && !facts.top_via.keep_has_value) headers |= kHeader_keep;
-  if (message.method == Method::ack) parse_via(message.text(message.top_via), facts.top_via);
   walk_routes(around, message, source, facts, record);
   Uri uri;
   if (parse_uri(message.text(message.request_uri), uri)) {
