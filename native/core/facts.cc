@@ -191,8 +191,13 @@ uint32_t contact_flags(const Message& message, int32_t* count) noexcept {
 uint32_t option_flags(const Message& message) noexcept {
   uint32_t flags = 0;
   if (message.method == Method::register_) {
-    if (has_option(message, HeaderId::supported, "outbound")) flags |= kOption_supported_outbound;
-    if (has_option(message, HeaderId::supported, "path")) flags |= kOption_supported_path;
+    for (const HeaderLine* line = message.line(HeaderId::supported); line != nullptr; line = message.next(*line)) {
+      ValueList values(message.value(*line));
+      for (Text value; values.next(value);) {
+        if (value.size() == 8 && same_text(value, "outbound")) flags |= kOption_supported_outbound;
+        if (value.size() == 4 && same_text(value, "path")) flags |= kOption_supported_path;
+      }
+    }
     if (has_option(message, HeaderId::require, "outbound")) flags |= kOption_require_outbound;
   }
   for (const HeaderLine* line = message.line(HeaderId::proxy_require); line != nullptr; line = message.next(*line))
@@ -210,15 +215,9 @@ uint32_t header_flags(const Message& message) noexcept {
 }
 
 // RFC 5393 4.2.1: over all that the routing looks at, but not the method.
-uint32_t loop_hash_of(const EdgeConfig& config, const Message& message) noexcept {
-  SipHasher hash(config.branch_key);
-  hash.add(message.data + message.request_uri.at, message.request_uri.len);
+uint32_t loop_hash_of(SipHasher hash, const Message& message) noexcept {
   for (const HeaderLine* line = message.line(HeaderId::route); line != nullptr; line = message.next(*line))
     hash.add(message.data + line->value_at, line->value_len);
-  hash.add(message.data + message.call_id.at, message.call_id.len);
-  hash.add(message.data + message.from_tag.at, message.from_tag.len);
-  const uint32_t cseq = message.cseq;
-  hash.add(&cseq, sizeof cseq);
   const uint32_t value = static_cast<uint32_t>(hash.finish());
   return value == 0 ? 1 : value;
 }
@@ -333,7 +332,8 @@ void gather_request(const Surroundings& around, const Message& message, const So
     record[kRecord_contact] = static_cast<int32_t>(contact_flags(message, &record[kRecord_contact_count]));
   record[kRecord_options] = static_cast<int32_t>(option_flags(message));
   record[kRecord_headers] = static_cast<int32_t>(headers);
-  facts.loop_hash = loop_hash_of(around.config, message);
+  facts.hash = request_hash(around.config, message);
+  facts.loop_hash = loop_hash_of(facts.hash, message);
   record[kRecord_looped] = message.via_count > 1 && is_loop(around.config, message, facts.loop_hash);
 }
 
