@@ -12,7 +12,7 @@ const CHARTS = join(DOCS, "benchmarks");
 
 export function writeDocument() {
   mkdirSync(CHARTS, { recursive: true });
-  const parts = [head(), comparison(), memory(), sizes(), heap(), native(), micro(), configuration()];
+  const parts = [head(), comparison(), keepAlives(), storm(), memory(), sizes(), heap(), native(), micro(), configuration()];
   writeFileSync(FILE, `${parts.filter((part) => part !== undefined).join("\n\n")}\n`);
   process.stdout.write("docs/benchmarks.md\n");
 }
@@ -57,6 +57,30 @@ Noise: ${fixed(100 * noise, 1)} %.${busy}`;
 ${command(found)}; ${settings.flows} flows, ${settings.size} octets, window ${settings.window}, ${settings.rounds} rounds of ${settings.seconds} s.
 
 ${parts.join("\n\n")}`;
+}
+
+function keepAlives() {
+  const found = load("keepalive");
+  if (found === undefined) return undefined;
+  const cells = found.results.flatMap(({ legs, summary }) =>
+    summary.rows.map((row) => [row.name, legs, fixed(row.cost), fixed(row.rate / 2000, 0), fixed(row.p50, 0), fixed(row.p99, 0), row.lost]),
+  );
+  return `## Keep-alives
+
+${command(found)}. A ping and its answer are two messages.
+
+${markdown(["edge", "transports", "us CPU / message", "thousand pings / s", "p50 us", "p99 us", "lost"], cells)}`;
+}
+
+function storm() {
+  const found = load("storm");
+  if (found === undefined) return undefined;
+  const cells = found.rows.map((row) => [row.name, fixed(row.seconds), fixed(row.cpu), row.lost, row.closed]);
+  return `## Reconnect storm
+
+${command(found)}: ${found.settings.flows} clients over ${found.settings.legs.split("-")[0].toUpperCase()} connect, then all register; medians of ${found.settings.rounds} rounds.
+
+${markdown(["edge", "s until all are in", "s of CPU", "lost", "closed"], cells)}`;
 }
 
 function memory() {
