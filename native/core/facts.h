@@ -27,6 +27,7 @@ struct Facts {
   bool next_is_strict = false;
   Address hop;            // of Hop::trusted: where the next Route or the Request-URI points
   Transport hop_transport = Transport::udp;
+  SipHasher hash{SipKey{}};  // request_hash() of a sound request
   uint32_t loop_hash = 0;
   WayBack back;           // of a response
 };

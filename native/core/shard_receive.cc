@@ -291,7 +291,7 @@ void Shard::take_message(const Source& source, bool crossed) noexcept {
   answered_by.remote = source.remote;
   WayBack& back = item.facts.back;
   // RFC 3261 16.11 and 18.1.2: what is not an answer to something that we sent is dropped in silence.
-  const bool ours = parse_via(message.text(message.top_via), via) && is_own_host(config_, via.host, via.port == 0 ? 5060 : via.port);
+  const bool ours = message.read_top_via(via) && is_own_host(config_, via.host, via.port == 0 ? 5060 : via.port);
   if (ours && take_object_answer(source, crossed)) return;
   if (!ours || !read_branch(config_, via.branch, answered_by, back)) {
     counters_.add(Counter::unsolicited_responses);

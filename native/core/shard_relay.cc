@@ -250,7 +250,7 @@ void Shard::relay_request(unsigned i) noexcept {
     back.remote = answer_address(item, edits);
   }
   const Via& via = item.facts.top_via;
-  const uint64_t transaction = transaction_hash(config_, message, via.branch, via.host);
+  const uint64_t transaction = transaction_hash(item.facts.hash, via.branch, via.host);
   char branch_text[kMaxBranchText];
   const Text branch(branch_text, make_branch(config_, back, departure.next, transaction, item.facts.loop_hash, branch_text));
 
@@ -408,7 +408,7 @@ void Shard::relay_response(unsigned i) noexcept {
   EditList edits;
   // RFC 3261 16.7 step 3: our own Via goes; with none left the response was for us.
   if (message.via_count < 2) return counters_.add(Counter::unsolicited_responses);
-  cut_values(message, HeaderId::via, 1, edits);
+  cut_top_via(message, edits);
   if (flags & kEdit_as_480) edits.replace(0, message.lines[0].line_at, "SIP/2.0 480 Temporarily Unavailable\r\n");
   if (flags & (kEdit_flow_timer | kEdit_strip_flow_timer)) cut_lines(message, HeaderId::flow_timer, edits);
   if (flags & kEdit_flow_timer) {
@@ -516,7 +516,7 @@ void Shard::reply(unsigned i, int status, Text reason, uint32_t retry_after, Tex
   if (status == 200 && message.method == Method::options) extra.put("Accept: */*\r\nSupported: path, outbound\r\n");
   extra.put(headers);
   char tag[24] = "sl-";
-  uint64_t hash = transaction_hash(config_, message, item.facts.top_via.branch, item.facts.top_via.host);
+  uint64_t hash = transaction_hash(request_hash(config_, message), item.facts.top_via.branch, item.facts.top_via.host);
   for (int digit = 0; digit < 12; ++digit, hash >>= 4) tag[3 + digit] = "0123456789abcdef"[hash & 15];
   Answer answer;
   answer.status = status;
