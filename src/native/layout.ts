@@ -387,6 +387,8 @@ export const Event = {
   malformed: 3,
   acceptFailed: 4,
   pingFlood: 5,
+  tlsFailed: 6,
+  wsFaulty: 7,
 } as const;
 export type Event = (typeof Event)[keyof typeof Event];
 
@@ -429,6 +431,11 @@ export const Counter = {
   bufferBytes: 35,
   upstreamFailures: 36,
   dropped: 37,
+  tlsHandshakes: 38,
+  tlsResumed: 39,
+  tlsFailed: 40,
+  wsUpgrades: 41,
+  wsRefused: 42,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 
@@ -472,6 +479,11 @@ export const counterProse: readonly string[] = [
   "octets of unfinished and unsent messages now",
   "times an upstream was found dead",
   "messages dropped by a rule",
+  "TLS handshakes done",
+  "TLS handshakes that resumed a session",
+  "TLS connections that failed",
+  "WebSocket handshakes agreed to",
+  "WebSocket handshakes refused",
 ];
 
 export const Const = {
