@@ -65,6 +65,7 @@ EdgeConfig read_edge_config(const Napi::Object& from) {
   out.first_message_seconds = number(limits, "firstMessageSeconds");
   out.message_seconds = number(limits, "messageSeconds");
   out.idle_seconds = number(limits, "idleSeconds");
+  config.force_rport = from.Get("forceRport").ToBoolean();
   config.t1_ms = number(from, "t1Ms");
   config.branch_seconds = number(from, "branchSeconds");
   config.flow_timer = number(from, "flowTimer");

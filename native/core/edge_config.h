@@ -80,6 +80,7 @@ struct EdgeConfig {
   UpgradeRules upgrades;
   uint32_t ws_ping_seconds = 30;         // silence behind which a WebSocket client is pinged, 0: never
   EdgeLimits limits;
+  bool force_rport = false;          // answer a UDP client at its source port though it did not ask for that (RFC 3581)
   uint32_t t1_ms = 500;              // RFC 3261 17.1.1.1
   uint32_t branch_seconds = 32;      // 64 * T1
   uint32_t flow_timer = 0;           // seconds, 0: off

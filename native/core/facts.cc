@@ -56,10 +56,10 @@ RouteKind judge(const Surroundings& around, const Source& source, const FlowName
 // Classifies one URI as ours. False: it is not.
 bool own_route(const Surroundings& around, const Source& source, const Uri& uri, OwnRoute& route, int32_t* number) noexcept {
   if (!is_sip(uri)) return false;
-  const bool by_name = is_own_host(around.config, uri.host, port_of(uri));
+  // DET-15: a token makes no host ours; with keys that several edges share it may be a neighbour's.
+  if (!is_own_host(around.config, uri.host, port_of(uri))) return false;
   Side side = Side::client;
   const TokenVerdict verdict = uri.has_user ? read_token(around.keys, uri.user, route.flow, side) : TokenVerdict::none;
-  if (!by_name && verdict != TokenVerdict::ok) return false;
   bool is_source = false;
   switch (verdict) {
     case TokenVerdict::none: route.kind = RouteKind::plain; break;

@@ -146,6 +146,7 @@ class Shard {
   void relay_response(unsigned i) noexcept;
   void reply(unsigned i, int status, Text reason, uint32_t retry_after, Text headers = Text()) noexcept;
   struct Departure;
+  Address answer_address(const Item& item, uint32_t edits) const noexcept;
   bool depart(unsigned i, Departure& departure) noexcept;
   bool write_request(unsigned i, const Departure& departure, Text branch, Writer& head) noexcept;
   bool hand_over(uint8_t shard, unsigned i) noexcept;

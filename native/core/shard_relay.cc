@@ -8,6 +8,7 @@ namespace {
 constexpr size_t kHeadRoom = 4096;     // what a relayed head may grow by
 constexpr size_t kCopiedBody = 1024;   // a shorter body is cheaper to copy than to describe to the kernel
 constexpr int kMaxForwards = 70;
+constexpr uint16_t kSipPort = 5060;
 constexpr int kMaxBreadth = 60;        // RFC 5393 5.3.3.2
 constexpr uint32_t kRetryAfterSeconds = 5;
 constexpr uint32_t kKeepSeconds = 30;  // recommended interval when no Flow-Timer is set (RFC 6223 4.4)
@@ -203,6 +204,16 @@ bool Shard::depart(unsigned i, Departure& out) noexcept {
   return true;
 }
 
+// RFC 3261 18.2.2, RFC 3581 4: without rport a UDP answer goes to the port that Via names. A client that registers with outbound has one
+// port for both, whatever it says.
+Address Shard::answer_address(const Item& item, uint32_t edits) const noexcept {
+  Address to = item.source.remote;
+  const Via& via = item.facts.top_via;
+  const bool client_forced = config_.force_rport && !item.source.from_core;
+  if (!via.has_rport && !client_forced && (edits & (kEdit_mark_outbound | kEdit_keep)) == 0) to.port = via.port == 0 ? kSipPort : via.port;
+  return to;
+}
+
 void Shard::relay_request(unsigned i) noexcept {
   Item& item = items_[i];
   const Message& message = item.message;
@@ -238,7 +249,7 @@ void Shard::relay_request(unsigned i) noexcept {
     back.generation = item.source.generation;
   } else {
     back.kind = item.source.remote.is_v4() ? BackKind::udp_v4 : BackKind::udp_v6;
-    back.remote = item.source.remote;
+    back.remote = answer_address(item, edits);
   }
   const Via& via = item.facts.top_via;
   const uint64_t transaction = transaction_hash(config_, message, via.branch, via.host);
@@ -494,7 +505,7 @@ void Shard::reply(unsigned i, int status, Text reason, uint32_t retry_after, Tex
   back.boot = config_.boot;
   back.slot = item.source.slot;
   back.generation = item.source.generation;
-  back.remote = item.source.remote;
+  back.remote = answer_address(item, 0);
   send_back(back, out.text(), Text(), false);
 }
 

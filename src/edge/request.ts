@@ -116,14 +116,16 @@ function fromCore(records: Int32Array, row: number, verdicts: Int32Array, out: n
   }
 }
 
-/** From a client: to the upstream and nowhere else, whatever Route, maddr or Request-URI name. */
+/**
+ * From a client: to the upstream and nowhere else, whatever Route, maddr or Request-URI name. That holds in a dialog without a Route of
+ * ours too: the ACK to a failure has none, and a client whose dialog has no Record-Route may still send everything through its edge.
+ */
 function outgoing(records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): void {
   const method = records[row + RecordField.method]!;
   const inDialog = records[row + RecordField.hasToTag] !== 0;
   const route = records[row + RecordField.nextRoute]!;
   const foreignRoute = route === Hop.foreign || route === Hop.trusted || route === Hop.own;
-  const lostDialog = inDialog && !walked.outgoing && route === Hop.none && method !== Method.cancel && isElsewhere(records, row);
-  if ((foreignRoute && !(inDialog && walked.outgoing)) || lostDialog) {
+  if (foreignRoute && !(inDialog && walked.outgoing)) {
     if (method !== Method.ack) reply(verdicts, out, 403);
     return;
   }
@@ -142,12 +144,6 @@ function outgoing(records: Int32Array, row: number, verdicts: Int32Array, out: n
   }
   const target = records[row + (route === Hop.upstream ? RecordField.nextRouteTarget : RecordField.uriTarget)]!;
   relay(verdicts, out, Action.relayUpstream, target, edits, walked.cut);
-}
-
-/** A Request-URI that is neither the edge nor an upstream: without a route of ours it is no dialog of ours (DET-17). */
-function isElsewhere(records: Int32Array, row: number): boolean {
-  const hop = records[row + RecordField.uriHop]!;
-  return hop !== Hop.upstream && hop !== Hop.own;
 }
 
 /** What only the core may say (RFC 3325 5, RFC 3327 5.1, RFC 5626 12) is taken out of a client's request. */

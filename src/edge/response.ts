@@ -8,6 +8,8 @@ const KEEP_SECONDS = 30;
 
 export function decideResponse(records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): void {
   const status = records[row + RecordField.status]!;
+  // RFC 4320 4.1: nobody may send one of these, and a 100 is hop by hop.
+  if (status < 200 && records[row + RecordField.method] !== Method.invite) return;
   if (records[row + RecordField.toClient] === 0) return relayResponse(verdicts, out, 0, 0);
   // RFC 5626 11.5: an endpoint should never see 430.
   if (status === 430) return relayResponse(verdicts, out, Edit.as480, 0);

@@ -37,14 +37,15 @@ export function walkRoutes(records: Int32Array, row: number): void {
   walked.targetOb = false;
   const count = records[row + RecordField.ownRoutes]!;
   walked.topOb = count > 0 && (records[row + RecordField.route0]! & RouteFlag.ob) !== 0;
+  // Whoever forged one of them is not to be believed about the others.
+  for (let at = 0; at < count; at += 1) {
+    if ((records[row + RecordField.route0 + at]! & KIND) === RouteKind.forged) walked.forged = true;
+  }
+  if (walked.forged) return;
   let at = 0;
   while (at < count) {
     const value = records[row + RecordField.route0 + at]!;
     const kind = value & KIND;
-    if (kind === RouteKind.forged) {
-      walked.forged = true;
-      return;
-    }
     if (kind === RouteKind.unknownKey) {
       walked.unknownKey = true;
       return;

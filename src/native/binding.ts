@@ -68,6 +68,8 @@ export interface ShardConfig {
   readonly names: readonly string[];
   readonly trusted: readonly TrustedNet[];
   readonly limits: ShardLimits;
+  /** Answer a UDP client at its source port though its Via has no rport. */
+  readonly forceRport: boolean;
   readonly t1Ms: number;
   readonly branchSeconds: number;
   readonly flowTimer: number;

@@ -46,6 +46,7 @@ export function shardConfigs(config: Config): readonly ShardConfig[] {
       messageSeconds: config.messageSeconds,
       idleSeconds: config.idleSeconds,
     },
+    forceRport: config.outbound === "force",
     t1Ms: config.t1Ms,
     branchSeconds: config.branchTimeoutSeconds,
     flowTimer: config.flowTimer,

@@ -3,7 +3,7 @@ import type { Case, Step } from "./document.js";
 import type { Cast } from "../support/cast.js";
 import { CoreTcp } from "../support/core-tcp.js";
 import type { Party, Received } from "../support/party.js";
-import { exactly } from "../support/sip-text.js";
+import { complete, exactly } from "../support/sip-text.js";
 import { register } from "../support/calls.js";
 import { userOf } from "../support/sip-message.js";
 import { TcpConnection } from "../support/tcp-connection.js";
@@ -87,9 +87,10 @@ export class Player {
 
   async #send(party: Party, [how]: readonly string[], text: string): Promise<void> {
     // The document's own line ends are settled first, for octets written as {x0a} must stay what they are.
-    if (how === "exactly") await party.send(fillIn(exactly(text), this.#variables));
-    else if (how === "octets") await party.send(fillIn(text.replace(/\n/g, ""), this.#variables));
-    else await party.say(fillIn(text, this.#variables));
+    const filled = fillIn(how === "octets" ? text.replace(/\n/g, "") : protect(text), this.#variables);
+    if (how === "exactly") await party.send(unprotect(exactly(filled)));
+    else if (how === "octets") await party.send(filled);
+    else await party.send(unprotect(complete(filled, party)));
     this.#sent = party.sent;
   }
 
@@ -122,6 +123,15 @@ export class Player {
     if (!party) throw new Error(`nobody is called "${name}"`);
     return party;
   }
+}
+
+/** An octet written as {x0a} or {x0d} is no line end of the document: it passes the filling in as a character that no message has. */
+function protect(text: string): string {
+  return text.replaceAll("{x0a}", "\u240a").replaceAll("{x0d}", "\u240d");
+}
+
+function unprotect(text: string): string {
+  return text.replaceAll("\u240a", "\n").replaceAll("\u240d", "\r");
 }
 
 function connection(party: Party): TcpConnection {

@@ -10,6 +10,7 @@ export class CoreTcp implements Wire {
   readonly accepted: TcpConnection[] = [];
   readonly at: string;
   readonly port: number;
+  readonly closed: Promise<void>;
   isOpen = true;
   split: Splitter | undefined;
   readonly #server: Server = createServer();
@@ -29,6 +30,7 @@ export class CoreTcp implements Wire {
     this.#target = target;
     this.#receive = receive;
     this.#useAccepted = useAccepted;
+    this.closed = new Promise((resolve) => this.#server.once("close", () => resolve()));
     this.#server.on("connection", (socket) => {
       this.accepted.push(new TcpConnection(socket, receive, (text) => this.split?.(text) ?? [text]));
     });

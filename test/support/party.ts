@@ -131,7 +131,8 @@ export class Party implements Sender {
   async settle(): Promise<void> {
     if (!this.#wire?.isOpen) return;
     await this.wire.send(complete(`OPTIONS sip:${this.edge} SIP/2.0\nCall-ID: settle-${this.name}`, this));
-    await this.#settled.take(`${this.name}, OPTIONS to the edge`);
+    // A connection that the edge closes meanwhile has nothing more to say either.
+    await Promise.race([this.#settled.take(`${this.name}, OPTIONS to the edge`), this.wire.closed]);
   }
 
   forget(): void {

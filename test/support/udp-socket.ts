@@ -1,17 +1,23 @@
 /** A UDP socket of a test party, aimed at one port of the edge. */
 import { type Socket, createSocket } from "node:dgram";
 import { once } from "node:events";
-import type { AddressInfo } from "node:net";
 import type { Incoming, Wire } from "./wire.js";
 import { hostPort } from "./ports.js";
 
 export class UdpSocket implements Wire {
   readonly transport = "udp";
+  readonly at: string;
+  readonly port: number;
+  readonly closed: Promise<void>;
   readonly #socket: Socket;
   readonly #target: { readonly host: string; readonly port: number };
   #open = true;
 
   private constructor(socket: Socket, target: { host: string; port: number }) {
+    const { address, port } = socket.address();
+    this.at = hostPort(address, port);
+    this.port = port;
+    this.closed = new Promise((resolve) => socket.once("close", () => resolve()));
     this.#socket = socket;
     this.#target = target;
   }
@@ -22,22 +28,14 @@ export class UdpSocket implements Wire {
     options: { readonly localPort?: number } = {},
   ): Promise<UdpSocket> {
     const socket = createSocket(target.host.includes(":") ? "udp6" : "udp4");
+    socket.bind(options.localPort ?? 0, target.host);
+    await once(socket, "listening");
     const udp = new UdpSocket(socket, target);
     socket.on("message", (bytes, from) => {
       const answer = (text: string): Promise<void> => udp.#sendTo(text, from.address, from.port);
       receive({ text: bytes.toString("latin1"), from: hostPort(from.address, from.port), transport: "udp", answer });
     });
-    socket.bind(options.localPort ?? 0, target.host);
-    await once(socket, "listening");
     return udp;
-  }
-
-  get port(): number {
-    return this.#address.port;
-  }
-
-  get at(): string {
-    return hostPort(this.#address.address, this.#address.port);
   }
 
   get isOpen(): boolean {
@@ -52,10 +50,6 @@ export class UdpSocket implements Wire {
     if (!this.#open) return Promise.resolve();
     this.#open = false;
     return new Promise((resolve) => this.#socket.close(() => resolve()));
-  }
-
-  get #address(): AddressInfo {
-    return this.#socket.address();
   }
 
   #sendTo(text: string, host: string, port: number): Promise<void> {

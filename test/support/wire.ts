@@ -17,6 +17,8 @@ export interface Wire {
   readonly at: string;
   readonly port: number;
   readonly isOpen: boolean;
+  /** Settled when either side has closed. */
+  readonly closed: Promise<void>;
   send(text: string): Promise<void>;
   close(): Promise<void>;
 }
