@@ -12,12 +12,14 @@ import { DnsRecords } from "./resolve/dns-records.js";
 import { Upstreams } from "./resolve/upstreams.js";
 import { ShardPool } from "./shard/pool.js";
 import { shardConfigs, trustedNets } from "./shard/shard-config.js";
+import { Certificates } from "./tls/certificates.js";
 
 // Descriptors that are no flows: listeners, epoll, rings, log, V8.
 const SPARE_DESCRIPTORS = 200;
 
 /** Resolves when the process has been told to end and is done; rejects with one line when it cannot start. */
 export async function serve(config: Config, log: Log): Promise<void> {
+  const certificates = Certificates.of(config, log);
   const configs = shardConfigs(config);
   const notices = new NoticeLog(log);
   const pool = new ShardPool({
@@ -25,6 +27,7 @@ export async function serve(config: Config, log: Log): Promise<void> {
     configs,
     outbound: config.outbound,
     policy: config.policy === undefined ? undefined : pathToFileURL(config.policy).href,
+    tls: certificates?.material,
     log,
     onNotices: (shard, list) => notices.write(shard, list),
   });
@@ -47,12 +50,14 @@ export async function serve(config: Config, log: Log): Promise<void> {
     throw error;
   }
   log.info({ listeners: listenersOf(configs), shards: config.shards, pid: process.pid }, "the edge is up");
-  await untilTold(config, log, pool, upstreams);
+  certificates?.watch((material) => pool.setTls(material));
+  await untilTold(config, log, pool, upstreams, certificates);
 }
 
-async function untilTold(config: Config, log: Log, pool: ShardPool, upstreams: Upstreams): Promise<void> {
+async function untilTold(config: Config, log: Log, pool: ShardPool, upstreams: Upstreams, certificates: Certificates | undefined): Promise<void> {
   const hangUp = (): void => {
-    log.info("SIGHUP: the upstream is resolved anew");
+    log.info("SIGHUP: the upstream is resolved anew, certificates are read again");
+    certificates?.reload();
     void upstreams.refresh();
   };
   process.on("SIGHUP", hangUp);
@@ -63,6 +68,7 @@ async function untilTold(config: Config, log: Log, pool: ShardPool, upstreams: U
   for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => process.exit(1));
   process.off("SIGHUP", hangUp);
   upstreams.close();
+  certificates?.close();
   await pool.drain(config.drainSeconds);
   await pool.close();
   log.info("stopped");

@@ -15,7 +15,10 @@ Address read_address(const Napi::Object& from) {
 }
 
 Transport read_transport(const Napi::Object& from) {
-  return from.Get("transport").ToString().Utf8Value() == "tcp" ? Transport::tcp : Transport::udp;
+  const std::string name = from.Get("transport").ToString();
+  for (Transport one : {Transport::tcp, Transport::tls, Transport::ws, Transport::wss})
+    if (same_text(name, transport_text(one))) return one;
+  return Transport::udp;
 }
 
 SipKey read_sip_key(const Napi::Value& from) {
@@ -29,6 +32,12 @@ SipKey read_sip_key(const Napi::Value& from) {
 }
 
 Napi::Object item(const Napi::Array& from, uint32_t i) { return Napi::Value(from[i]).As<Napi::Object>(); }
+
+std::vector<std::string> read_texts(const Napi::Array& from) {
+  std::vector<std::string> texts;
+  for (uint32_t i = 0; i < from.Length(); ++i) texts.push_back(Napi::Value(from[i]).ToString());
+  return texts;
+}
 
 }  // namespace
 
@@ -48,13 +57,18 @@ EdgeConfig read_edge_config(const Napi::Object& from) {
     listener.sent_by = one.Get("sentBy").ToString();
     const std::string facing = one.Get("facing").ToString();
     listener.facing = facing == "client" ? Facing::client : facing == "core" ? Facing::core : Facing::both;
+    const std::string proxy = one.Get("proxy").ToString();
+    listener.proxy = proxy == "require" ? ProxyRule::require : proxy == "accept" ? ProxyRule::accept : ProxyRule::never;
     config.listeners.push_back(listener);
   }
   const auto aliases = from.Get("aliases").As<Napi::Array>();
   for (uint32_t i = 0; i < aliases.Length(); ++i) config.aliases.push_back(read_address(item(aliases, i)));
-  const auto names = from.Get("names").As<Napi::Array>();
-  for (uint32_t i = 0; i < names.Length(); ++i) config.names.push_back(Napi::Value(names[i]).ToString());
+  config.names = read_texts(from.Get("names").As<Napi::Array>());
   config.trusted = read_trusted(from.Get("trusted").As<Napi::Array>());
+  config.proxies = read_trusted(from.Get("proxies").As<Napi::Array>());
+  config.upgrades.origins = read_texts(from.Get("wsOrigins").As<Napi::Array>());
+  config.upgrades.paths = read_texts(from.Get("wsPaths").As<Napi::Array>());
+  config.ws_ping_seconds = number(from, "wsPingSeconds");
   const auto limits = from.Get("limits").As<Napi::Object>();
   EdgeLimits& out = config.limits;
   out.scan.max_body = number(limits, "maxMessage");
@@ -62,6 +76,7 @@ EdgeConfig read_edge_config(const Napi::Object& from) {
   out.max_flows_per_source = number(limits, "maxFlowsPerSource");
   out.max_pending = number(limits, "maxPending");
   out.max_queue = number(limits, "queueMax");
+  out.handshake_seconds = number(limits, "handshakeSeconds");
   out.first_message_seconds = number(limits, "firstMessageSeconds");
   out.message_seconds = number(limits, "messageSeconds");
   out.idle_seconds = number(limits, "idleSeconds");

@@ -3,7 +3,7 @@ import { printable } from "../observe/printable.js";
 import type { Config, Settings } from "./config.js";
 import { openKeyFile, readKeyFile } from "./key-file.js";
 import { Unexpected } from "./kind.js";
-import { type Listener, showListener } from "./listener.js";
+import { type Listener, isSecure, showListener } from "./listener.js";
 import { nearest } from "./nearest.js";
 import { table } from "./table.js";
 import type { Variable } from "./variable.js";
@@ -57,12 +57,30 @@ export function completeConfig(settings: Settings, make: boolean): { readonly co
   }
 }
 
-function contradictions({ listen, coreListen }: Settings): string[] {
+function contradictions(settings: Settings): string[] {
+  return [...doubleListeners(settings), ...missingParts(settings)];
+}
+
+/** What one variable asks for and another one does not give. */
+function missingParts({ listen, coreListen, tlsCert, tlsKey, tlsCa, tlsClientCert, proxyTrusted }: Settings): string[] {
+  const all = [...listen, ...(coreListen ?? [])];
+  const errors: string[] = [];
+  if ((tlsCert?.length ?? 0) !== (tlsKey?.length ?? 0)) errors.push(`${table.tlsKey.name}: expected as many files as ${table.tlsCert.name} has`);
+  const secure = all.find(({ transport }) => isSecure(transport));
+  if (secure && !tlsCert?.length) errors.push(`${table.tlsCert.name}: expected a certificate for ${showListener(secure)}`);
+  if (tlsClientCert !== "off" && tlsCa === undefined) errors.push(`${table.tlsCa.name}: expected the authorities of the clients' certificates`);
+  const proxied = all.find(({ proxy }) => proxy !== undefined);
+  if (proxied && proxyTrusted.length === 0) errors.push(`${table.proxyTrusted.name}: expected the balancers in front of ${showListener(proxied)}`);
+  return errors;
+}
+
+function doubleListeners({ listen, coreListen }: Settings): string[] {
   const taken = new Map<string, string>();
   const errors: string[] = [];
   const claim = (variable: string, listeners: readonly Listener[]): void => {
     for (const listener of listeners) {
-      const place = showListener(listener);
+      // All streams share the ports of TCP.
+      const place = showListener({ ...listener, transport: listener.transport === "udp" ? "udp" : "tcp" });
       const owner = taken.get(place);
       if (listener.port === 0 || owner === undefined) taken.set(place, variable);
       else errors.push(`${variable}: expected each listener once, but ${owner} has ${place} already`);

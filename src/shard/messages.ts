@@ -1,5 +1,5 @@
 /** What the main thread and the shards say to one another; rare, never once a message. */
-import type { Notice, ShardConfig, ShardKey, TrustedNet, UpstreamTarget } from "../native/binding.js";
+import type { Notice, ShardConfig, ShardKey, TlsMaterial, TrustedNet, UpstreamTarget } from "../native/binding.js";
 import type { OutboundMode } from "../edge/outbound.js";
 
 /** What a shard is started with. */
@@ -7,6 +7,8 @@ export interface ShardStart {
   readonly config: ShardConfig;
   /** A number for each Counter, shared with the main thread. */
   readonly counters: SharedArrayBuffer;
+  /** Undefined: nothing is secure here. */
+  readonly tls: TlsMaterial | undefined;
   readonly outbound: OutboundMode;
   /** URL of the operator's policy module. */
   readonly policy: string | undefined;
@@ -15,6 +17,7 @@ export interface ShardStart {
 export type ToShard =
   | { readonly kind: "upstreams"; readonly targets: readonly UpstreamTarget[]; readonly trusted: readonly TrustedNet[] }
   | { readonly kind: "keys"; readonly keys: readonly ShardKey[] }
+  | { readonly kind: "tls"; readonly material: TlsMaterial }
   | { readonly kind: "drain"; readonly seconds: number }
   | { readonly kind: "close" };
 

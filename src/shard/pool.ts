@@ -4,7 +4,7 @@ import { getSystemErrorName } from "node:util";
 import type { OutboundMode } from "../edge/outbound.js";
 import { showListener } from "../config/listener.js";
 import type { Log } from "../observe/log.js";
-import type { ShardConfig, TrustedNet, UpstreamTarget } from "../native/binding.js";
+import type { ShardConfig, TlsMaterial, TrustedNet, UpstreamTarget } from "../native/binding.js";
 import { Counter } from "../native/layout.js";
 import type { FromShard, ShardStart, ToShard } from "./messages.js";
 
@@ -16,6 +16,7 @@ export interface PoolOptions {
   readonly configs: readonly ShardConfig[];
   readonly outbound: OutboundMode;
   readonly policy: string | undefined;
+  readonly tls: TlsMaterial | undefined;
   readonly log: Log;
   readonly onNotices: (shard: number, notices: Extract<FromShard, { kind: "notices" }>["notices"]) => void;
 }
@@ -26,11 +27,13 @@ export class ShardPool {
   readonly #counters: BigInt64Array[] = [];
   readonly #drained = new Set<number>();
   #upstreams: Extract<ToShard, { kind: "upstreams" }> = { kind: "upstreams", targets: [], trusted: [] };
+  #tls: TlsMaterial | undefined;
   #ending = false;
   #onDrained: () => void = () => undefined;
 
   constructor(options: PoolOptions) {
     this.#options = options;
+    this.#tls = options.tls;
     for (let shard = 0; shard < options.shards; shard += 1) {
       this.#counters.push(new BigInt64Array(new SharedArrayBuffer(Object.keys(Counter).length * BigInt64Array.BYTES_PER_ELEMENT)));
     }
@@ -44,6 +47,12 @@ export class ShardPool {
   setUpstreams(targets: readonly UpstreamTarget[], trusted: readonly TrustedNet[]): void {
     this.#upstreams = { kind: "upstreams", targets, trusted };
     this.#tell(this.#upstreams);
+  }
+
+  /** For connections from now on; those that are open keep what they began with. */
+  setTls(material: TlsMaterial): void {
+    this.#tls = material;
+    this.#tell({ kind: "tls", material });
   }
 
   /** New requests get 503 from now on; resolves when all shards are done with the rest. */
@@ -74,7 +83,7 @@ export class ShardPool {
   #spawn(shard: number): Promise<void> {
     const { configs, outbound, policy } = this.#options;
     const config = configs[shard]!;
-    const workerData: ShardStart = { config, counters: this.#counters[shard]!.buffer as SharedArrayBuffer, outbound, policy };
+    const workerData: ShardStart = { config, counters: this.#counters[shard]!.buffer as SharedArrayBuffer, tls: this.#tls, outbound, policy };
     const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData, name: `shard ${shard}` });
     this.#workers[shard] = worker;
     worker.once("exit", () => this.#ended(shard));
@@ -98,8 +107,7 @@ export class ShardPool {
 
   #whyNot(config: ShardConfig, { errno, listener }: { readonly errno: number; readonly listener: number }): string {
     const place = config.listeners[listener]!;
-    const family = place.address.includes(":") ? 6 : 4;
-    return `cannot listen on ${showListener({ ...place, host: place.address, family })}: ${getSystemErrorName(-errno)}`;
+    return `cannot listen on ${showListener({ ...place, host: place.address })}: ${getSystemErrorName(-errno)}`;
   }
 
   #heard(shard: number, message: Exclude<FromShard, { kind: "ready" | "failed" }>): void {

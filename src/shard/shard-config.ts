@@ -36,12 +36,17 @@ export function shardConfigs(config: Config): readonly ShardConfig[] {
     aliases: aliasesOf(listeners, advertised),
     names: [...config.names, ...advertised.filter(({ host }) => isIP(host) === 0).map(({ host }) => host)],
     trusted: trustedNets(config, []),
+    proxies: netsOf(config.proxyTrusted),
+    wsOrigins: config.wsOrigins,
+    wsPaths: config.wsPaths,
+    wsPingSeconds: config.wsPingSeconds,
     limits: {
       maxMessage: config.maxMessage,
       maxFlows: share(config.maxFlows),
       maxFlowsPerSource: share(config.maxFlowsPerSource),
       maxPending: share(config.maxPending),
       queueMax: config.queueMax,
+      handshakeSeconds: config.handshakeSeconds,
       firstMessageSeconds: config.firstMessageSeconds,
       messageSeconds: config.messageSeconds,
       idleSeconds: config.idleSeconds,
@@ -59,10 +64,11 @@ export function shardConfigs(config: Config): readonly ShardConfig[] {
 
 /** SO_REUSEPORT would let a second process share the port in silence, so each is tried without it first. */
 function placeOf(listener: Listener, facing: ShardListener["facing"]): ShardListener {
-  const { transport, host, advertise } = listener;
+  const { transport, host, advertise, proxy = "never" } = listener;
   const port = binding.checkListener(transport, host, listener.port);
   if (port < 0) throw new Error(`cannot listen on ${showListener(listener)}: ${getSystemErrorName(port)}`);
-  return { transport, address: host, port, facing, sentBy: advertise ? showHostPort(advertise.host, advertise.port) : showHostPort(host, port) };
+  const shown = advertise ?? { host, port };
+  return { transport, address: host, port, facing, proxy, sentBy: showHostPort(shown.host, shown.port) };
 }
 
 function aliasesOf(listeners: readonly ShardListener[], advertised: readonly { host: string; port: number }[]): readonly AddressPort[] {
@@ -73,7 +79,11 @@ function aliasesOf(listeners: readonly ShardListener[], advertised: readonly { h
 /** What the operator trusts; unset, the upstream's own addresses and ports. */
 export function trustedNets({ trusted }: Pick<Config, "trusted">, targets: readonly Target[]): readonly TrustedNet[] {
   if (trusted === undefined) return targets.map(({ address, port }) => ({ address, port, prefix: 128 }));
-  return trusted.map(({ address, family, prefix, port }: Cidr) => ({ address, port: port ?? 0, prefix: prefixOf(prefix, family) }));
+  return netsOf(trusted);
+}
+
+function netsOf(nets: readonly Cidr[]): readonly TrustedNet[] {
+  return nets.map(({ address, family, prefix, port }) => ({ address, port: port ?? 0, prefix: prefixOf(prefix, family) }));
 }
 
 /** Prefixes count in the 128-bit form, where an IPv4 address is the tail of ::ffff:0:0/96. */

@@ -3,6 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { decide } from "../edge/decide.js";
 import { loadPolicyStage } from "../edge/policy/stage.js";
 import type { EdgeRules } from "../edge/request.js";
+import type { TlsMaterial } from "../native/binding.js";
 import { Const, Counter } from "../native/layout.js";
 import { binding } from "../native/load.js";
 import type { FromShard, ShardStart, ToShard } from "./messages.js";
@@ -23,6 +24,11 @@ const rules: EdgeRules = { outbound: start.outbound, flowTimer: start.config.flo
 const shard = new binding.Shard(start.config, records, verdicts, counters);
 const say = (message: FromShard): void => port.postMessage(message);
 const stage = start.policy === undefined ? undefined : await loadPolicyStage(start.policy, shard, start.config, (message) => say({ kind: "fault", message }));
+
+function setTls(material: TlsMaterial): void {
+  const fault = shard.setTls(material);
+  if (fault !== undefined) say({ kind: "fault", message: `TLS: ${fault}` });
+}
 
 function decideAll(count: number): void {
   if (stage === undefined) decide(records, verdicts, count, rules);
@@ -73,6 +79,9 @@ port.on("message", (message: ToShard) => {
       shard.setTrusted(message.trusted);
       stage?.setUpstreams(message.targets);
       break;
+    case "tls":
+      setTls(message.material);
+      break;
     case "keys":
       shard.setKeys(message.keys);
       break;
@@ -92,5 +101,7 @@ const noticing = setInterval(() => {
   if (notices.length > 0) say({ kind: "notices", notices });
 }, NOTICE_INTERVAL_MS);
 
+if (start.tls !== undefined) setTls(start.tls);
+if (stage?.hasUpgradeHook === true) shard.setUpgradeHook((head, address, port, listener) => stage.upgrade(head, { address, port, listener }));
 const failure = shard.start(onBatch);
 say(failure === undefined ? { kind: "ready" } : { kind: "failed", ...failure });
