@@ -39,7 +39,7 @@ ProxyRead read_version_1(Text octets, ProxyHeader& out) noexcept {
   if (family == "UNKNOWN") return ProxyRead::header;
   if (family != "TCP4" && family != "TCP6") return ProxyRead::broken;
   Address to;
-  const bool words = take_word(line, client) && take_word(line, server) && take_word(line, client_port) && take_word(line, server_port) && line.empty();
+  const bool words = !line.ends_with(' ') && take_word(line, client) && take_word(line, server) && take_word(line, client_port) && take_word(line, server_port) && line.empty();
   if (!words || !parse_ip(client, out.client) || !parse_ip(server, to)) return ProxyRead::broken;
   if (!read_port(client_port, out.client.port) || !read_port(server_port, to.port)) return ProxyRead::broken;
   if ((client.find(':') == Text::npos) != (family == "TCP4")) return ProxyRead::broken;
