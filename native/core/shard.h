@@ -137,7 +137,8 @@ class Shard {
   void peer_closed(uint32_t slot) noexcept;
   void close_flow(uint32_t slot, Counter why) noexcept;
   void close_failed() noexcept;
-  void refuse_unsent(Text messages) noexcept;
+  void redirect_unsent(Text messages) noexcept;
+  bool send_elsewhere(const Message& message) noexcept;
   void flow_is_gone(uint32_t slot) noexcept;
   void read_icmp_errors(uint16_t listener) noexcept;
 

@@ -265,7 +265,7 @@ void Shard::close_flow(uint32_t slot, Counter why) noexcept {
   flows_.release(slot);
   if (target >= 0 && never_opened) upstream_failed(target);
   if (unsent != nullptr) {
-    refuse_unsent(unsent->text());
+    redirect_unsent(unsent->text());
     give_back(pool_, unsent);
   }
 }

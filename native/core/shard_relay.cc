@@ -528,13 +528,43 @@ void Shard::answer_sent(const Message& sent, int status) noexcept {
   send_back(back, out.text(), Text(), true);
 }
 
-void Shard::refuse_unsent(Text messages) noexcept {
+// A request that could not even be begun goes to the next target that lives (RFC 3263 4.3). It has not left us yet, so its branch stays;
+// only the transport in our Via follows the new target.
+bool Shard::send_elsewhere(const Message& message) noexcept {
+  const Text call_id = message.text(message.call_id);
+  const int target = upstreams_.pick(siphash(config_.branch_key, call_id.data(), call_id.size()));
+  Via via;
+  if (target < 0 || !parse_via(message.text(message.top_via), via)) return false;
+  const Upstream& upstream = upstreams_.at(target);
+  const bool tcp = upstream.transport == Transport::tcp;
+  const uint16_t listener = core_listener(upstream.transport, upstream.address.is_v4());
+  const uint32_t slot = tcp ? core_connection(upstream.address) : 0;
+  if (tcp && slot == 0) return false;
+  Writer out = scratch();
+  out.put(Text(message.data, message.lines[0].line_at));
+  out.put("Via: SIP/2.0/");
+  out.put(transport_text(upstream.transport));
+  out.put(' ');
+  out.put(config_.listeners[listener].sent_by);
+  out.put(tcp ? ";branch=" : ";rport;branch=");
+  out.put(via.branch);
+  out.put("\r\n");
+  out.put(Text(message.data + message.lines[0].line_end, message.size - message.lines[0].line_end));
+  if (out.full()) return false;
+  scratch_used_ += out.size();
+  upstream_asked(target);
+  if (tcp) streams_.add(slot, out.text(), Text());
+  else datagrams_[listener].add(upstream.address, out.text(), Text(), counters_);
+  return true;
+}
+
+void Shard::redirect_unsent(Text messages) noexcept {
   Message* const message = spare_.get();
   while (!messages.empty()) {
     const size_t head = find_head_end(messages.data(), messages.size(), 0);
     if (head == 0 || scan(messages.data(), messages.size(), head, Carrier::stream, config_.limits.scan, *message) != ScanError::none) return;
     if (message->size > messages.size()) return;
-    if (message->is_request) answer_sent(*message, 503);
+    if (message->is_request && !send_elsewhere(*message)) answer_sent(*message, 503);
     messages.remove_prefix(message->size);
   }
 }

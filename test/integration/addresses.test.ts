@@ -75,13 +75,12 @@ for (const transport of ["udp", "tcp"] as const) {
 
 test("T6-11 a zone id leads nowhere", async () => {
   const { U, C } = await cast({ host: "::1" });
+  await U.say("MESSAGE sip:bob@[fe80::1%eth0] SIP/2.0");
+  await U.response(400);
+  // Without a Via that can be read there is nothing to answer to.
   await U.say(`MESSAGE sip:bob@example.com SIP/2.0\nVia: SIP/2.0/UDP [fe80::1%eth0]:5060;branch=z9hG4bKzone;rport`);
-  // Refused, or relayed with the true source in received; in both cases the answer comes here.
-  const next = await Promise.race([U.next(), C.next()]);
-  if (!next.isResponse) {
-    await C.reply("200 OK");
-    await U.response(200);
-  } else expect(next.status).toBe(400);
+  await U.nothing();
+  await C.nothing();
 });
 
 async function at(company: Cast, port: number, transport: "udp" | "tcp", host = "127.0.0.1"): Promise<Party> {

@@ -119,6 +119,8 @@ test("OB-5.3.1-12 OB-5.4-8 a client that does not read loses its flow, memory st
   }
   expect(failed?.status).toBe(430);
   expect(residentBytes(SUT.pid) - before).toBeLessThan(64 * 1024 * 1024);
+  U.leave();
+  await U.close();
   await U2.nothing();
   C.forget();
   await C.say(`MESSAGE sip:U2@${U2.at} SIP/2.0\nRoute: ${path2.join(", ")}`);

@@ -3,6 +3,8 @@ import { expect, onTestFinished, test } from "vitest";
 import { type Cast, cast } from "../support/cast.js";
 import { freePort } from "../support/ports.js";
 import { CoreTcp } from "../support/core-tcp.js";
+import { Edge, type Settings } from "../support/edge.js";
+import { TcpConnection } from "../support/tcp-connection.js";
 import { Party } from "../support/party.js";
 
 /** One more core on a port of its own. */
@@ -14,7 +16,7 @@ async function anotherCore(company: Cast, name: string, port: number): Promise<P
   return party.attach(wire);
 }
 
-test("DNS-5 DNS-8 a dead first target is passed over for the second, and its branch differs", async () => {
+test("DNS-5 DNS-8 a dead first target is passed over for the second", async () => {
   const [dead, alive] = [await freePort(), await freePort()];
   const upstream = [`sip:127.0.0.1:${dead};transport=tcp;priority=1`, `sip:127.0.0.1:${alive};transport=tcp;priority=2`];
   const company = await cast({ client: "tcp", core: "tcp", settings: { SLUICE_UPSTREAM: upstream.join(",") } });
@@ -25,6 +27,27 @@ test("DNS-5 DNS-8 a dead first target is passed over for the second, and its bra
   await second.reply("200 OK");
   await U.response(200);
 });
+
+test("DNS-5 a request that a dead TCP target could not take reaches a UDP target, with our Via for UDP", async () => {
+  const dead = await freePort();
+  const company = await cast({ client: "tcp", core: "udp" });
+  const { U, C } = company;
+  const upstream = [`sip:127.0.0.1:${dead};transport=tcp;priority=1`, `${company.SUT.settings["SLUICE_UPSTREAM"] ?? ""};priority=2`];
+  const other = await Edge.start({ ...company.SUT.settings, ...(await freshListeners(company)), SLUICE_UPSTREAM: upstream.join(",") });
+  onTestFinished(() => other.stop());
+  const [host = "", port = ""] = (other.settings["SLUICE_LISTEN"] ?? "").replace(/^udp:|,.*/g, "").split(":");
+  U.attach(await TcpConnection.open({ host, port: Number(port) }, U.receive));
+  await U.say("MESSAGE sip:bob@example.com SIP/2.0");
+  const message = await C.request("MESSAGE");
+  expect(message.all("Via")[0]).toMatch(/^SIP\/2\.0\/UDP .*;rport/);
+  await C.reply("200 OK");
+  await U.response(200);
+});
+
+async function freshListeners(company: Cast): Promise<Settings> {
+  const both = (port: number): string => `udp:${company.host}:${port},tcp:${company.host}:${port}`;
+  return { SLUICE_LISTEN: both(await freePort()), SLUICE_CORE_LISTEN: both(await freePort()) };
+}
 
 test("DNS-8 a target that comes back is used again", async () => {
   const port = await freePort();
