@@ -42,7 +42,10 @@ void Shard::take_upgrade(uint32_t slot, char* data, size_t size) noexcept {
 void Shard::frame_websocket(uint32_t slot, char* data, size_t size) noexcept {
   Flow& flow = flows_.at(slot);
   StreamLayer& layer = *flow.layer;
-  layer.pinged = false;
+  if (layer.pinged) {
+    layer.pinged = false;
+    arm_flow(slot);
+  }
   WsReader reader(layer.ws, data, size, config_.limits.scan.max_body);
   bool whole = false;
   while (count_ < k_batch_size) {
