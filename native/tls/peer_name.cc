@@ -38,19 +38,14 @@ bool certifies(X509* certificate, Text name) noexcept {
   Address address;
   const bool by_address = parse_ip(name, address);
   const OpensslPtr<GENERAL_NAMES> names(static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
-  bool has_identity = false;
   for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
     const GENERAL_NAME* one = sk_GENERAL_NAME_value(names.get(), i);
     if (one->type == GEN_IPADD && by_address && is_address(one->d.iPAddress, address)) return true;
-    if (one->type == GEN_DNS) {
-      has_identity = true;
-      if (!by_address && same_text(text_of(one->d.dNSName), name)) return true;
-    } else if (one->type == GEN_URI && !domain_of(text_of(one->d.uniformResourceIdentifier)).empty()) {
-      has_identity = true;
-      if (!by_address && same_text(domain_of(text_of(one->d.uniformResourceIdentifier)), name)) return true;
-    }
+    if (by_address) continue;
+    if (one->type == GEN_DNS && same_text(text_of(one->d.dNSName), name)) return true;
+    if (one->type == GEN_URI && same_text(domain_of(text_of(one->d.uniformResourceIdentifier)), name)) return true;
   }
-  return !by_address && !has_identity && has_common_name(certificate, name);
+  return !by_address && !names && has_common_name(certificate, name);
 }
 
 }  // namespace sluice

@@ -208,7 +208,7 @@ test("WS-F-5 WS-4.1-2 the ws package as a client: sip among other protocols, its
   expect([browser.protocol, browser.extensions]).toEqual(["sip", ""]);
   browser.send(complete("OPTIONS sip:bob@example.com SIP/2.0", BROWSER));
   await company.C.request("OPTIONS");
-  const answer = new Promise<string>((resolve) => browser.once("message", (data) => resolve(String(data))));
+  const answer = new Promise<string>((resolve) => browser.once("message", (data) => resolve(Buffer.isBuffer(data) ? data.toString("latin1") : "")));
   await company.C.reply("200 OK");
   expect(await answer).toMatch(/^SIP\/2.0 200 /);
 });

@@ -1,7 +1,7 @@
 /** A connection of a test party, bare or with TLS and WebSocket on it: framed when read, written in pieces when a splitter says so. */
 import { once } from "node:events";
 import { type Socket, connect } from "node:net";
-import { type ConnectionOptions, connect as connectTls } from "node:tls";
+import { type ConnectionOptions, TLSSocket, connect as connectTls } from "node:tls";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Incoming, Splitter, Transport, Wire } from "./wire.js";
 import { PATIENCE } from "./mailbox.js";
@@ -63,6 +63,11 @@ export class TcpConnection implements Wire {
 
   get isOpen(): boolean {
     return !this.#socket.destroyed;
+  }
+
+  /** The subjectAltName of the other side's certificate; empty where it has shown none. */
+  get peerNames(): string {
+    return this.#socket instanceof TLSSocket ? (this.#socket.getPeerCertificate().subjectaltname ?? "") : "";
   }
 
   /** What came and is no whole message yet. */
