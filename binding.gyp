@@ -17,7 +17,7 @@
     {
       "target_name": "sluice",
       "dependencies": ["core"],
-      "sources": ["<!@(node scripts/list-sources.mjs sources.txt addon/)"],
+      "sources": ["<!@(node scripts/list-sources.mjs sources.txt addon/)", "<!@(node scripts/list-sources.mjs sources.txt tls/)"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS"],
     },

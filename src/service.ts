@@ -17,6 +17,7 @@ import { reread } from "./reload.js";
 import { DnsRecords } from "./resolve/dns-records.js";
 import { Upstreams } from "./resolve/upstreams.js";
 import { ShardPool } from "./shard/pool.js";
+import { type CertificateView, Certificates } from "./tls/certificates.js";
 import { homeConfig, shardLimits, trustedNets } from "./shard/shard-config.js";
 
 export class Service implements Running {
@@ -31,6 +32,7 @@ export class Service implements Running {
   #upstreams: Upstreams;
   readonly #admin: AdminServer | undefined;
   readonly #capture: Capture | undefined;
+  readonly #certificates: Certificates | undefined;
   readonly #onDrain: () => void;
 
   /** `onDrain` is called when the operator wants the process to drain and end. */
@@ -40,6 +42,7 @@ export class Service implements Running {
     this.listeners = configs[0]?.listeners ?? [];
     this.#onDrain = onDrain;
     const notices = new NoticeLog(log);
+    this.#certificates = Certificates.of(config, log);
     this.#capture = createCapture(config, this.listeners, log);
     this.tracer = new Tracer(() => this.pool, this.listeners, config.captureSample, this.#capture?.put);
     this.pool = new ShardPool({
@@ -47,6 +50,7 @@ export class Service implements Running {
       configs,
       outbound: config.outbound,
       home: homeConfig(config),
+      tls: this.#certificates?.material,
       policy: config.policy === undefined ? undefined : pathToFileURL(config.policy).href,
       log,
       onNotices: (shard, list) => notices.write(shard, list),
@@ -69,6 +73,7 @@ export class Service implements Running {
       // Before the shards, so that not even the first request finds no upstream; it is bounded by the time limit of the DNS.
       await this.#upstreams.refresh();
       await this.pool.start();
+      this.#certificates?.watch((material) => this.pool.setTls(material));
       this.tracer.begin();
     } catch (error) {
       await this.close();
@@ -76,8 +81,8 @@ export class Service implements Running {
     }
   }
 
-  certificates(): readonly [] {
-    return [];
+  certificates(): readonly CertificateView[] {
+    return this.#certificates?.views() ?? [];
   }
 
   setKeys(keys: readonly FlowKey[]): void {
@@ -106,6 +111,7 @@ export class Service implements Running {
       }
       await this.#upstreams.refresh();
       this.#tellUpstreams();
+      this.#certificates?.reload();
       this.log.info({ changed, needRestart }, needRestart.length > 0 ? "reloaded; some changes count only after a restart" : "reloaded");
     }
     return { changed, needRestart, errors };
@@ -119,6 +125,7 @@ export class Service implements Running {
   async close(): Promise<void> {
     this.#upstreams.close();
     this.tracer.close();
+    this.#certificates?.close();
     await this.pool.close();
     this.#admin?.close();
     await this.#capture?.close();

@@ -5,7 +5,7 @@
 
 namespace sluice {
 
-// checkListener(transport: "udp" | "tcp", host: string, port: number): number: the port (the kernel's choice for 0), or -errno
+// checkListener(transport: Transport, host: string, port: number): number: the port (the kernel's choice for 0), or -errno
 Napi::Value check_listener(const Napi::CallbackInfo& info);
 
 }  // namespace sluice

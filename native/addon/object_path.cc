@@ -1,6 +1,7 @@
 // What the object path asks of its shard: where a message came from, sending, and what became of flows and requests.
 #include "../core/flow_id.h"
 #include "../core/object_branch.h"
+#include "shard_config.h"
 #include "shard_host.h"
 
 namespace sluice {
@@ -71,7 +72,7 @@ Napi::Value ShardHost::send_to_address(const Napi::CallbackInfo& info) {
   Address to;
   if (running_ == nullptr || !parse_ip(info[1].ToString().Utf8Value(), to)) return env.Undefined();
   to.port = static_cast<uint16_t>(info[2].ToNumber().Uint32Value());
-  const Transport transport = info[0].ToString().Utf8Value() == "tcp" ? Transport::tcp : Transport::udp;
+  const Transport transport = read_transport(info[0]);
   char id[kMaxFlowId];
   const size_t size = running_->shard->send_to_address(transport, to, octets_of(info[3]), id);
   return size == 0 ? env.Undefined() : text(env, id, size).As<Napi::Value>();
@@ -79,7 +80,7 @@ Napi::Value ShardHost::send_to_address(const Napi::CallbackInfo& info) {
 
 // coreListener(transport, v4)
 Napi::Value ShardHost::core_listener(const Napi::CallbackInfo& info) {
-  const Transport transport = info[0].ToString().Utf8Value() == "tcp" ? Transport::tcp : Transport::udp;
+  const Transport transport = read_transport(info[0]);
   return Napi::Number::New(info.Env(), running_->shard->core_listener(transport, info[1].ToBoolean()));
 }
 

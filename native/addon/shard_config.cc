@@ -15,9 +15,7 @@ Address read_address(const Napi::Object& from) {
   return address;
 }
 
-Transport read_transport(const Napi::Object& from) {
-  return from.Get("transport").ToString().Utf8Value() == "tcp" ? Transport::tcp : Transport::udp;
-}
+Transport transport_of(const Napi::Object& from) { return read_transport(from.Get("transport")); }
 
 SipKey read_sip_key(const Napi::Value& from) {
   SipKey key;
@@ -31,7 +29,20 @@ SipKey read_sip_key(const Napi::Value& from) {
 
 Napi::Object item(const Napi::Array& from, uint32_t i) { return Napi::Value(from[i]).As<Napi::Object>(); }
 
+std::vector<std::string> read_texts(const Napi::Array& from) {
+  std::vector<std::string> texts;
+  for (uint32_t i = 0; i < from.Length(); ++i) texts.push_back(Napi::Value(from[i]).ToString());
+  return texts;
+}
+
 }  // namespace
+
+Transport read_transport(const Napi::Value& from) {
+  const std::string name = from.ToString();
+  for (Transport one : {Transport::tcp, Transport::tls, Transport::ws, Transport::wss})
+    if (same_text(name, transport_text(one))) return one;
+  return Transport::udp;
+}
 
 EdgeConfig read_edge_config(const Napi::Object& from) {
   EdgeConfig config;
@@ -44,20 +55,25 @@ EdgeConfig read_edge_config(const Napi::Object& from) {
   for (uint32_t i = 0; i < listeners.Length(); ++i) {
     const Napi::Object one = item(listeners, i);
     Listener listener;
-    listener.transport = read_transport(one);
+    listener.transport = transport_of(one);
     listener.bound = read_address(one);
     listener.sent_by = one.Get("sentBy").ToString();
     const std::string facing = one.Get("facing").ToString();
     listener.facing = facing == "client" ? Facing::client : facing == "core" ? Facing::core : Facing::both;
+    const std::string proxy = one.Get("proxy").ToString();
+    listener.proxy = proxy == "require" ? ProxyRule::require : proxy == "accept" ? ProxyRule::accept : ProxyRule::never;
     config.listeners.push_back(listener);
   }
   const auto aliases = from.Get("aliases").As<Napi::Array>();
   for (uint32_t i = 0; i < aliases.Length(); ++i) config.aliases.push_back(read_address(item(aliases, i)));
-  const auto names = from.Get("names").As<Napi::Array>();
-  for (uint32_t i = 0; i < names.Length(); ++i) config.names.push_back(Napi::Value(names[i]).ToString());
+  config.names = read_texts(from.Get("names").As<Napi::Array>());
   config.trusted = read_trusted(from.Get("trusted").As<Napi::Array>());
   config.limits = read_limits(from.Get("limits").As<Napi::Object>());
   config.home = from.Get("home").ToBoolean();
+  config.proxies = read_trusted(from.Get("proxies").As<Napi::Array>());
+  config.upgrades.origins = read_texts(from.Get("wsOrigins").As<Napi::Array>());
+  config.upgrades.paths = read_texts(from.Get("wsPaths").As<Napi::Array>());
+  config.ws_ping_seconds = number(from, "wsPingSeconds");
   config.force_rport = from.Get("forceRport").ToBoolean();
   config.t1_ms = number(from, "t1Ms");
   config.branch_seconds = number(from, "branchSeconds");
@@ -76,6 +92,7 @@ EdgeLimits read_limits(const Napi::Object& from) {
   limits.max_flows_per_source = number(from, "maxFlowsPerSource");
   limits.max_pending = number(from, "maxPending");
   limits.max_queue = number(from, "queueMax");
+  limits.handshake_seconds = number(from, "handshakeSeconds");
   limits.first_message_seconds = number(from, "firstMessageSeconds");
   limits.message_seconds = number(from, "messageSeconds");
   limits.idle_seconds = number(from, "idleSeconds");
@@ -146,7 +163,7 @@ UpstreamSet read_upstreams(const Napi::Array& from) {
     const Napi::Object one = item(from, i);
     Upstream upstream;
     upstream.address = read_address(one);
-    upstream.transport = read_transport(one);
+    upstream.transport = transport_of(one);
     upstream.priority = static_cast<uint16_t>(number(one, "priority"));
     upstream.weight = static_cast<uint16_t>(number(one, "weight"));
     set.add(upstream, one.Get("name").ToString().Utf8Value());

@@ -10,6 +10,8 @@
 
 namespace sluice {
 
+// A name that is none of ours is "udp".
+Transport read_transport(const Napi::Value& from);
 EdgeConfig read_edge_config(const Napi::Object& from);
 EdgeLimits read_limits(const Napi::Object& from);
 // Texts that are no addresses are left out.

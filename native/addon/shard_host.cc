@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "shard_config.h"
+#include "tls_material.h"
 
 namespace sluice {
 
@@ -18,6 +19,8 @@ void ShardHost::define(Napi::Env env, Napi::Object exports) {
                                        InstanceMethod<&ShardHost::set_upstreams>("setUpstreams"),
                                        InstanceMethod<&ShardHost::set_trusted>("setTrusted"),
                                        InstanceMethod<&ShardHost::set_keys>("setKeys"),
+                                       InstanceMethod<&ShardHost::set_tls>("setTls"),
+                                       InstanceMethod<&ShardHost::set_upgrade_hook>("setUpgradeHook"),
                                        InstanceMethod<&ShardHost::notices>("notices"),
                                        InstanceMethod<&ShardHost::stop_accepting>("stopAccepting"),
                                        InstanceMethod<&ShardHost::pending>("pending"),
@@ -180,6 +183,40 @@ Napi::Value ShardHost::set_trusted(const Napi::CallbackInfo& info) {
 Napi::Value ShardHost::set_keys(const Napi::CallbackInfo& info) {
   running_->shard->set_keys(read_keys(info[0].As<Napi::Array>()));
   return info.Env().Undefined();
+}
+
+// setTls(material): undefined, or the reason why the certificates before stay in force
+Napi::Value ShardHost::set_tls(const Napi::CallbackInfo& info) {
+  std::string fault;
+  std::unique_ptr<TlsProvider> tls = make_tls_provider(read_tls_material(info[0].As<Napi::Object>()), fault);
+  if (!tls) return Napi::String::New(info.Env(), fault);
+  running_->shard->set_tls(std::move(tls));
+  return info.Env().Undefined();
+}
+
+// setUpgradeHook((head, address, port, listener) => undefined | {status, headers})
+Napi::Value ShardHost::set_upgrade_hook(const Napi::CallbackInfo& info) {
+  on_upgrade_ = Napi::Persistent(info[0].As<Napi::Function>());
+  running_->shard->set_upgrade_gate(this);
+  return info.Env().Undefined();
+}
+
+UpgradeWord ShardHost::judge(const Upgrade& upgrade, const Address& client, uint16_t listener) noexcept {
+  const Napi::Env env(running_->env);
+  const Napi::HandleScope scope(env);
+  char ip[kMaxIpText];
+  const auto address = Napi::String::New(env, ip, format_ip(client, ip));
+  const auto head = Napi::String::New(env, upgrade.head.data(), upgrade.head.size());
+  const Napi::Value said = on_upgrade_.MakeCallback(env.Global(), {head, address, Napi::Number::New(env, client.port), Napi::Number::New(env, listener)});
+  UpgradeWord word;
+  if (said.IsEmpty()) {
+    word.status = 500;
+  } else if (said.IsObject()) {
+    const auto answer = said.As<Napi::Object>();
+    word.status = answer.Get("status").ToNumber().Int32Value();
+    word.headers = answer.Get("headers").ToString();
+  }
+  return word;
 }
 
 Napi::Value ShardHost::notices(const Napi::CallbackInfo& info) {

@@ -11,7 +11,7 @@
 
 namespace sluice {
 
-class ShardHost : public Napi::ObjectWrap<ShardHost> {
+class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
  public:
   static void define(Napi::Env env, Napi::Object exports);
   explicit ShardHost(const Napi::CallbackInfo& info);
@@ -37,6 +37,8 @@ class ShardHost : public Napi::ObjectWrap<ShardHost> {
   Napi::Value custom_reply(const Napi::CallbackInfo& info);
   Napi::Value set_upstreams(const Napi::CallbackInfo& info);
   Napi::Value set_trusted(const Napi::CallbackInfo& info);
+  Napi::Value set_tls(const Napi::CallbackInfo& info);
+  Napi::Value set_upgrade_hook(const Napi::CallbackInfo& info);
   Napi::Value set_keys(const Napi::CallbackInfo& info);
   Napi::Value notices(const Napi::CallbackInfo& info);
   Napi::Value stop_accepting(const Napi::CallbackInfo& info);
@@ -68,6 +70,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost> {
   Napi::Value tapped(const Napi::CallbackInfo& info);
   Napi::Value close_flow(const Napi::CallbackInfo& info);
   Napi::Value move_out(const Napi::CallbackInfo& info);
+  UpgradeWord judge(const Upgrade& upgrade, const Address& client, uint16_t listener) noexcept override;
 
   static void on_readable(uv_poll_t* poll, int status, int events);
   static void end(Running* running);
@@ -78,6 +81,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost> {
   Napi::Reference<Napi::Int32Array> verdicts_;
   Napi::Reference<Napi::TypedArray> counters_;
   Napi::FunctionReference on_batch_;
+  Napi::FunctionReference on_upgrade_;
 };
 
 }  // namespace sluice

@@ -23,10 +23,12 @@ void put_lower_vias(const Message& request, Writer& out) noexcept {
   }
 }
 
-bool needs_received(const Via& via, const Address& source) noexcept {
+bool needs_received(const Via& via, const Source& source) noexcept {
   if (via.has_rport) return true;
+  // RFC 7118 5.3: a browser knows no address of its own, and nothing but its connection is ever used.
+  if (is_websocket(source.transport)) return false;
   Address named;
-  return !parse_ip(via.host, named) || !named.same_ip(source);
+  return !parse_ip(via.host, named) || !named.same_ip(source.remote);
 }
 
 }  // namespace
@@ -58,7 +60,7 @@ Text reason_of(int status) noexcept {
   }
 }
 
-void stamp_top_via(const Message& message, const Via& via, const Address& source, uint32_t keep_seconds, Writer& text,
+void stamp_top_via(const Message& message, const Via& via, const Source& source, uint32_t keep_seconds, Writer& text,
                    EditList& edits) noexcept {
   const auto place = [&](Text part) { return static_cast<size_t>(part.data() - message.data); };
   if (!via.received_param.empty()) edits.cut(place(via.received_param), place(via.received_param) + via.received_param.size());
@@ -66,12 +68,12 @@ void stamp_top_via(const Message& message, const Via& via, const Address& source
   const size_t mark = text.size();
   if (via.has_rport) {
     text.put(";rport=");
-    text.put_number(source.port);
+    text.put_number(source.remote.port);
   }
   if (needs_received(via, source)) {
     char ip[kMaxIpText];
     text.put(";received=");
-    text.put(Text(ip, format_ip(source, ip)));
+    text.put(Text(ip, format_ip(source.remote, ip)));
   }
   if (keep_seconds > 0 && via.has_keep) {
     edits.cut(place(via.keep_param), place(via.keep_param) + via.keep_param.size());
@@ -94,7 +96,7 @@ bool write_answer(const Message& request, const Answer& answer, Writer& out) noe
     char stamp[128];
     Writer text(stamp, sizeof stamp);
     EditList edits;
-    stamp_top_via(request, via, answer.source->remote, 0, text, edits);
+    stamp_top_via(request, via, *answer.source, 0, text, edits);
     out.put("Via: ");
     if (!edits.apply_range(request.data, request.top_via.at, request.top_via.end(), out)) return false;
     out.put("\r\n");

@@ -13,7 +13,7 @@ Text reason_of(int status) noexcept;
 
 // The changes that a received request's top Via gets, whether it is relayed or answered: received and rport (RFC 3261 18.2.1,
 // RFC 3581 4), and a value for keep (RFC 6223 4.4; 0: none is given). Numbers are relative to `message`, `text` holds the insertion.
-void stamp_top_via(const Message& message, const Via& via, const Address& source, uint32_t keep_seconds, Writer& text,
+void stamp_top_via(const Message& message, const Via& via, const Source& source, uint32_t keep_seconds, Writer& text,
                    EditList& edits) noexcept;
 
 struct Answer {

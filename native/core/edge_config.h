@@ -8,12 +8,30 @@
 #include "flow_token.h"
 #include "scanner.h"
 #include "siphash.h"
+#include "websocket_handshake.h"
 
 namespace sluice {
 
-enum class Transport : uint8_t { udp, tcp };
+enum class Transport : uint8_t { udp, tcp, tls, ws, wss };
 
-inline Text transport_text(Transport transport) noexcept { return transport == Transport::udp ? "UDP" : "TCP"; }
+// As Via names it (RFC 3261 20.42, RFC 7118 5.1).
+inline Text transport_text(Transport transport) noexcept {
+  constexpr Text kTexts[] = {"UDP", "TCP", "TLS", "WS", "WSS"};
+  return kTexts[static_cast<size_t>(transport)];
+}
+
+// As a transport parameter names it: WebSocket is one transport, secure or not (RFC 7118 5.2). Empty: none is written.
+inline Text transport_param(Transport transport) noexcept {
+  constexpr Text kParams[] = {"", ";transport=tcp", ";transport=tls", ";transport=ws", ";transport=ws"};
+  return kParams[static_cast<size_t>(transport)];
+}
+
+inline bool is_stream(Transport transport) noexcept { return transport != Transport::udp; }
+inline bool is_secure(Transport transport) noexcept { return transport == Transport::tls || transport == Transport::wss; }
+inline bool is_websocket(Transport transport) noexcept { return transport == Transport::ws || transport == Transport::wss; }
+
+// Whether connections to a listener begin with a PROXY header.
+enum class ProxyRule : uint8_t { never, accept, require };
 
 // Who is behind a listener: its own side, or on a shared listener whatever the source's address says.
 enum class Facing : uint8_t { client, core, both };
@@ -21,6 +39,7 @@ enum class Facing : uint8_t { client, core, both };
 struct Listener {
   Transport transport = Transport::udp;
   Facing facing = Facing::both;
+  ProxyRule proxy = ProxyRule::never;
   Address bound;
   std::string sent_by;  // "HOST" or "HOST:PORT" as Via, Path and Record-Route show it: the advertised name or the bound address
 };
@@ -40,6 +59,7 @@ struct EdgeLimits {
   size_t max_buffer_bytes = 256u << 20;    // unfinished, unsent and remembered octets, of this shard
   size_t max_queue = 256 * 1024;           // unsent octets for one client
   size_t max_core_queue = 8u << 20;        // unsent octets for one core connection
+  uint32_t handshake_seconds = 5;          // for PROXY header, TLS and WebSocket together
   uint32_t first_message_seconds = 30;
   uint32_t message_seconds = 10;
   uint32_t idle_seconds = 3600;
@@ -56,6 +76,9 @@ struct EdgeConfig {
   std::vector<Address> aliases;          // every address and port that is us
   std::vector<std::string> names;        // host names that are us, on any port of ours
   std::vector<TrustedNet> trusted;
+  std::vector<TrustedNet> proxies;       // whose PROXY headers are believed
+  UpgradeRules upgrades;
+  uint32_t ws_ping_seconds = 30;         // silence behind which a WebSocket client is pinged, 0: never
   EdgeLimits limits;
   bool home = false;                 // registrar or standalone: there is an object path
   bool force_rport = false;          // answer a UDP client at its source port though it did not ask for that (RFC 3581)

@@ -18,7 +18,7 @@ class Writer {
       full_ = true;
       return;
     }
-    std::memcpy(at_, text.data(), text.size());
+    if (!text.empty()) std::memcpy(at_, text.data(), text.size());
     at_ += text.size();
   }
   void put(char c) noexcept { put(Text(&c, 1)); }

@@ -10,17 +10,26 @@ namespace {
 
 constexpr uint16_t kSipPort = 5060;
 constexpr uint16_t kSipsPort = 5061;
+constexpr uint16_t kWsPort = 80;    // RFC 7118 5.5
+constexpr uint16_t kWssPort = 443;
 
 uint16_t port_of(const Uri& uri) noexcept {
   if (uri.port != 0) return uri.port;
-  return uri.scheme == Scheme::sips ? kSipsPort : kSipPort;
+  const bool secure = uri.scheme == Scheme::sips;
+  Text transport;
+  if (!find_uri_param(uri.params, "transport", &transport)) return secure ? kSipsPort : kSipPort;
+  if (same_text(transport, "ws")) return secure ? kWssPort : kWsPort;
+  if (same_text(transport, "wss")) return kWssPort;
+  return secure || same_text(transport, "tls") ? kSipsPort : kSipPort;
 }
 
 bool is_sip(const Uri& uri) noexcept { return uri.scheme == Scheme::sip || uri.scheme == Scheme::sips; }
 
 Transport transport_of(const Uri& uri) noexcept {
   Text value;
-  return find_uri_param(uri.params, "transport", &value) && same_text(value, "tcp") ? Transport::tcp : Transport::udp;
+  if (uri.scheme == Scheme::sips) return Transport::tls;
+  if (!find_uri_param(uri.params, "transport", &value)) return Transport::udp;
+  return same_text(value, "tcp") ? Transport::tcp : same_text(value, "tls") ? Transport::tls : Transport::udp;
 }
 
 // The flow of a token against what is known of it here.
@@ -101,7 +110,8 @@ Hop hop_of(const Surroundings& around, const Uri& uri, Facts& facts, int32_t* ta
   }
   address.port = port;
   *target = around.upstreams.find(address, transport);
-  if (*target < 0) *target = around.upstreams.find(address, transport == Transport::udp ? Transport::tcp : Transport::udp);
+  for (Transport other : {Transport::udp, Transport::tcp, Transport::tls})
+    if (*target < 0) *target = around.upstreams.find(address, other);
   if (*target >= 0) return Hop::upstream;
   if (!is_trusted(around.config, address) || address.is_unusable_peer()) return Hop::foreign;
   facts.hop = address;

@@ -13,9 +13,10 @@ namespace sluice {
 
 enum class FlowState : uint8_t { free_slot, open, connecting, draining_out };
 
-struct FlowBuffer;  // octets that a stream flow borrowed, see flow_buffer.h
+struct FlowBuffer;   // octets that a stream flow borrowed, see flow_buffer.h
+struct StreamLayer;  // what lies between the connection and SIP, see stream_layer.h
 
-// One flow. An idle one owns nothing outside these 128 octets.
+// One flow. An idle one over UDP or TCP owns nothing outside these 128 octets.
 struct alignas(64) Flow {
   WheelNode timer;              // also links free slots
   Address remote;
@@ -39,6 +40,7 @@ struct alignas(64) Flow {
   uint32_t ping_second = 0;
   FlowBuffer* in = nullptr;     // unfinished message
   FlowBuffer* out = nullptr;    // unsent octets
+  StreamLayer* layer = nullptr; // TLS and WebSocket, and until it came a PROXY header
   uint32_t messages = 0;        // received
 };
 

@@ -24,6 +24,7 @@
 #include "ring.h"
 #include "stream_writer.h"
 #include "wire_tap.h"
+#include "upgrade_gate.h"
 
 namespace sluice {
 
@@ -139,6 +140,10 @@ class Shard {
   void set_upstreams(const UpstreamSet& upstreams) noexcept;
   void set_trusted(std::vector<TrustedNet> trusted) noexcept { config_.trusted = std::move(trusted); }
   void set_keys(const KeyRing& keys) noexcept { keys_ = keys; }
+  // For the connections that come from now on.
+  void set_tls(std::unique_ptr<TlsProvider> tls) noexcept { tls_ = std::move(tls); }
+  // Asked about each WebSocket handshake; outlives the shard. nullptr: nobody.
+  void set_upgrade_gate(UpgradeGate* gate) noexcept { gate_ = gate; }
   void stop_accepting() noexcept;
 
   // shard_inspect.cc: what the operator asks and changes; never on the way of a message.
@@ -190,21 +195,44 @@ class Shard {
   void take_datagram(uint16_t listener, const Address& from, char* data, size_t size) noexcept;
   void receive_stream(uint32_t slot) noexcept;
   void frame_stream(uint32_t slot, char* data, size_t size) noexcept;
+  void keep_unfinished(uint32_t slot, Text rest, bool whole) noexcept;
   void resume_streams() noexcept;
   void take_message(const Source& source, bool crossed) noexcept;
   void take_ring() noexcept;
   Source source_of_flow(uint32_t slot) noexcept;
   char* stream_room(size_t octets) noexcept;
   void ping(uint32_t slot) noexcept;
+  bool may_ping(uint32_t slot) noexcept;
   void note(Event event, const Address& peer, int32_t number, Text sample) noexcept;
   void tap_received(Item& item) noexcept;
+
+  // shard_layers.cc
+  static bool is_ready(const Flow& flow) noexcept;
+  bool comes_by_proxy(uint16_t listener, const Address& remote) const noexcept;
+  bool add_layer(uint32_t slot) noexcept;
+  void drop_layer(uint32_t slot) noexcept;
+  void deliver(uint32_t slot, char* data, size_t size) noexcept;
+  void take_proxy_header(uint32_t slot, char* data, size_t size) noexcept;
+  bool take_client(uint32_t slot, const Address& client) noexcept;
+  void receive_tls(uint32_t slot) noexcept;
+  bool begin_tls(uint32_t slot) noexcept;
+  void decrypt(uint32_t slot, Text wire) noexcept;
+
+  // shard_websocket.cc
+  void take_upgrade(uint32_t slot, char* data, size_t size) noexcept;
+  void frame_websocket(uint32_t slot, char* data, size_t size) noexcept;
+  void keep_frames(uint32_t slot, WsReader& reader, bool whole) noexcept;
+  bool take_websocket_message(uint32_t slot, const WsEvent& event) noexcept;
+  void end_websocket(uint32_t slot, CloseCode code, Counter why) noexcept;
+  void ping_websocket(uint32_t slot) noexcept;
 
   // shard_connections.cc
   void accept_all(uint16_t listener) noexcept;
   void listen_again() noexcept;
   uint32_t adopt(int fd, const Address& remote, uint16_t listener, bool dialled) noexcept;
-  uint32_t core_connection(const Address& address) noexcept;
+  uint32_t core_connection(const Address& address, Transport transport, Text name) noexcept;
   void connected(uint32_t slot) noexcept;
+  void is_connected(uint32_t slot) noexcept;
   void peer_closed(uint32_t slot) noexcept;
   void close_flow(uint32_t slot, Counter why) noexcept;
   void close_failed() noexcept;
@@ -282,6 +310,7 @@ class Shard {
   static constexpr size_t kStreamArena = 1u << 20;
   static constexpr size_t kScratch = 2u << 20;
   static constexpr size_t kMaxTargets = 64;
+  static constexpr unsigned kHandshakesPerTurn = 8;
 
   EdgeConfig config_;
   KeyRing keys_;
@@ -338,7 +367,18 @@ class Shard {
   std::array<Health, kMaxTargets> health_{};
   uint32_t probes_sent_ = 0;
   std::unique_ptr<Message> spare_;
-  std::vector<std::pair<Address, uint32_t>> core_connections_;  // dialled by us: address, slot
+  // Dialled by us. TLS proves one name, so a connection serves that one only (RFC 5923 5).
+  struct CoreConnection {
+    Address address;
+    Transport transport;
+    std::string name;  // of TLS
+    uint32_t slot;
+  };
+  std::vector<CoreConnection> core_connections_;
+  std::unique_ptr<TlsProvider> tls_;
+  UpgradeGate* gate_ = nullptr;
+  std::vector<char> tls_out_;  // what TLS says while it receives
+  unsigned handshakes_left_ = 0;
 };
 
 }  // namespace sluice

@@ -63,7 +63,7 @@ int Shard::open(size_t* failed_listener) noexcept {
     *failed_listener = i;
     const Listener& listener = config_.listeners[i];
     const bool v6 = !listener.bound.is_v4();
-    const bool udp = listener.transport == Transport::udp;
+    const bool udp = !is_stream(listener.transport);
     const int fd = socket(v6 ? AF_INET6 : AF_INET, (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return errno;
     sockets_[i] = fd;
@@ -108,7 +108,7 @@ void Shard::receive_event(const epoll_event& event) noexcept {
     if (read(wakes_[config_.shard], &count, sizeof count) < 0) return;
   } else {
     const uint16_t listener = static_cast<uint16_t>(low - kListenerEvent);
-    if (config_.listeners[listener].transport == Transport::tcp) return accept_all(listener);
+    if (is_stream(config_.listeners[listener].transport)) return accept_all(listener);
     if (event.events & EPOLLERR) read_icmp_errors(listener);
     receive_datagrams(listener);
   }
@@ -139,18 +139,19 @@ void Shard::accept_all(uint16_t listener) noexcept {
     Flow& flow = flows_.at(slot);
     const Facing facing = config_.listeners[listener].facing;
     if (facing == Facing::core || (facing == Facing::both && is_trusted(config_, remote))) flow.flags |= kFlow_core;
-    arm_flow(slot);
+    if (add_layer(slot)) arm_flow(slot);
   }
 }
 
 void Shard::listen_again() noexcept {
   for (size_t i = 0; i < config_.listeners.size() && accepting_; ++i)
-    if (config_.listeners[i].transport == Transport::tcp) watch_descriptor(epoll_, sockets_[i], kListenerEvent + i);
+    if (is_stream(config_.listeners[i].transport)) watch_descriptor(epoll_, sockets_[i], kListenerEvent + i);
 }
 
 uint32_t Shard::adopt(int fd, const Address& remote, uint16_t listener, bool dialled) noexcept {
   uint32_t& from_source = flows_.connections_from(remote);
-  const bool client = !dialled && config_.listeners[listener].facing != Facing::core;
+  // A load balancer stands for many; its clients are counted when it has named them.
+  const bool client = !dialled && config_.listeners[listener].facing != Facing::core && !comes_by_proxy(listener, remote);
   const uint32_t slot = client && from_source >= config_.limits.max_flows_per_source ? 0 : flows_.open(FlowKind::stream, remote, listener);
   if (slot == 0) {
     counters_.add(Counter::flows_refused);
@@ -171,45 +172,64 @@ uint32_t Shard::adopt(int fd, const Address& remote, uint16_t listener, bool dia
   return slot;
 }
 
-uint32_t Shard::core_connection(const Address& address) noexcept {
-  for (const auto& [peer, slot] : core_connections_)
-    if (peer == address && (flows_.at(slot).marks & (kMark_closing | kMark_peer_closed)) == 0) return slot;
+uint32_t Shard::core_connection(const Address& address, Transport transport, Text name) noexcept {
+  const bool secure = is_secure(transport);
+  for (const CoreConnection& open : core_connections_) {
+    const bool fits = open.address == address && open.transport == transport && (!secure || open.name == name);
+    if (fits && (flows_.at(open.slot).marks & (kMark_closing | kMark_peer_closed)) == 0) return open.slot;
+  }
+  std::unique_ptr<TlsSession> tls = secure && tls_ ? tls_->dial(name) : nullptr;
+  if (secure && !tls) return 0;
   const bool v6 = !address.is_v4();
   const int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return 0;
-  const uint16_t listener = core_listener(Transport::tcp, !v6);
+  const uint16_t listener = core_listener(transport, !v6);
   // Dial from the address of the core side, so that the core sees the same host in Via and in the packet.
   Address local = config_.listeners[listener].bound;
   local.port = 0;
-  sockaddr_storage name;
+  sockaddr_storage place;
   if (local.is_v4() == !v6) {
-    const socklen_t size = to_sockaddr(local, v6, &name);
-    if (bind(fd, reinterpret_cast<sockaddr*>(&name), size) != 0) return close(fd), 0;
+    const socklen_t size = to_sockaddr(local, v6, &place);
+    if (bind(fd, reinterpret_cast<sockaddr*>(&place), size) != 0) return close(fd), 0;
   }
-  const socklen_t size = to_sockaddr(address, v6, &name);
-  if (connect(fd, reinterpret_cast<sockaddr*>(&name), size) != 0 && errno != EINPROGRESS) return close(fd), 0;
+  const socklen_t size = to_sockaddr(address, v6, &place);
+  if (connect(fd, reinterpret_cast<sockaddr*>(&place), size) != 0 && errno != EINPROGRESS) return close(fd), 0;
   const uint32_t slot = adopt(fd, address, listener, true);
   if (slot == 0) return 0;
   Flow& flow = flows_.at(slot);
   flow.flags |= kFlow_core | kFlow_dialled;
   flow.state = FlowState::connecting;
   flow.marks |= kMark_wants_write;
-  flow.upstream = static_cast<int8_t>(upstreams_.find(address, Transport::tcp));
+  flow.upstream = static_cast<int8_t>(upstreams_.find(address, transport));
+  if (secure) {
+    flow.layer = new StreamLayer;
+    flow.layer->is_secure = true;
+    flow.layer->tls = std::move(tls);
+  }
   wheels_->flows.arm(slot, ticks(kConnectSeconds * 1000));
-  core_connections_.emplace_back(address, slot);
+  core_connections_.push_back({address, transport, secure ? std::string(name) : std::string(), slot});
   return slot;
 }
 
 void Shard::connected(uint32_t slot) noexcept {
   Flow& flow = flows_.at(slot);
+  // The TCP connection is there; what is readable belongs to the TLS handshake.
+  if (flow.layer != nullptr && (flow.marks & kMark_wants_write) == 0) return receive_tls(slot);
   int error = 0;
   socklen_t size = sizeof error;
   if (getsockopt(flow.fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0) return close_flow(slot, Counter::flows_closed);
+  if (flow.layer == nullptr) return is_connected(slot);
+  streams_.watch(slot, false);
+  decrypt(slot, Text());
+}
+
+void Shard::is_connected(uint32_t slot) noexcept {
+  Flow& flow = flows_.at(slot);
   flow.state = FlowState::open;
   flow.last_seen = now_tick_;
   arm_flow(slot);
   if (flow.upstream >= 0) upstream_lives(flow.upstream);
-  if (!streams_.writable(slot)) close_flow(slot, Counter::flows_closed);
+  if (!streams_.opened(slot)) close_flow(slot, Counter::flows_closed);
 }
 
 void Shard::peer_closed(uint32_t slot) noexcept {
@@ -236,14 +256,15 @@ void Shard::close_flow(uint32_t slot, Counter why) noexcept {
   if (config_.notes && (flow.flags & kFlow_core) == 0) notes_.ended(slot, flow, why, now_tick_);
   notes_.drop(slot);
   wheels_->flows.cancel(slot);
+  if (flow.layer != nullptr) drop_layer(slot);
   give_back(pool_, flow.in);
   give_back(pool_, flow.out);
   close(flow.fd);
   --flows_.connections_from(flow.remote);
   if (flow.flags & kFlow_dialled) {
     for (size_t i = 0; i < core_connections_.size(); ++i) {
-      if (core_connections_[i].second != slot) continue;
-      core_connections_[i] = core_connections_.back();
+      if (core_connections_[i].slot != slot) continue;
+      std::swap(core_connections_[i], core_connections_.back());
       core_connections_.pop_back();
       break;
     }
@@ -310,7 +331,7 @@ void Shard::read_icmp_errors(uint16_t listener) noexcept {
 void Shard::stop_accepting() noexcept {
   accepting_ = false;
   for (size_t i = 0; i < config_.listeners.size(); ++i) {
-    if (config_.listeners[i].transport != Transport::tcp || sockets_[i] < 0) continue;
+    if (!is_stream(config_.listeners[i].transport) || sockets_[i] < 0) continue;
     close(sockets_[i]);
     sockets_[i] = -1;
   }

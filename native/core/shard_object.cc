@@ -115,7 +115,9 @@ size_t Shard::send_to_address(Transport transport, const Address& to, Text octet
     if (tap_ != nullptr) tap_sent(to, listener, copy);
     datagrams_[listener].add(to, copy, Text(), counters_);
   } else {
-    const uint32_t slot = core_connection(to);
+    // A secure neighbour must prove that it is this address: no name is known of it here (RFC 5922 4).
+    char ip[kMaxIpText];
+    const uint32_t slot = core_connection(to, transport, Text(ip, format_ip(to, ip)));
     if (slot == 0) return 0;
     way = source_of_flow(slot);
     FlowName name;

@@ -32,6 +32,7 @@ unsigned Shard::collect() noexcept {
     stream_used_ = 0;
     scratch_used_ = 0;
     datagrams_used_ = 0;
+    handshakes_left_ = kHandshakesPerTurn;
     custom_.clear();
     take_ring();
     resume_streams();
@@ -115,6 +116,7 @@ void Shard::take_datagram(uint16_t listener, const Address& from, char* data, si
   source.remote = from;
   source.listener = listener;
   source.kind = FlowKind::udp;
+  source.transport = Transport::udp;
   source.shard = config_.shard;
   source.slot = slot;
   if (slot != 0) {
@@ -132,6 +134,8 @@ Source Shard::source_of_flow(uint32_t slot) noexcept {
   source.remote = flow.remote;
   source.listener = flow.listener;
   source.kind = flow.kind;
+  const bool dialled = flow.flags & kFlow_dialled;
+  source.transport = !dialled ? config_.listeners[flow.listener].transport : flow.layer != nullptr ? Transport::tls : Transport::tcp;
   source.shard = config_.shard;
   source.from_core = (flow.flags & kFlow_core) != 0;
   source.flow_flags = flow.flags;
@@ -147,6 +151,7 @@ char* Shard::stream_room(size_t octets) noexcept {
 
 void Shard::receive_stream(uint32_t slot) noexcept {
   Flow& flow = flows_.at(slot);
+  if (flow.layer != nullptr && flow.layer->is_secure && flow.layer->stage != Stage::proxy_header) return receive_tls(slot);
   const size_t want = flow.flags & kFlow_core ? kCoreRead : kClientRead;
   const size_t held = flow.in == nullptr ? 0 : flow.in->size;
   // A long message that is far from whole is read into its own buffer, so that trickled octets are not copied over and over.
@@ -173,7 +178,7 @@ void Shard::receive_stream(uint32_t slot) noexcept {
   flow.last_seen = now_tick_;
   give_back(pool_, flow.in);
   stream_used_ += held + static_cast<size_t>(n);
-  frame_stream(slot, room, held + static_cast<size_t>(n));
+  deliver(slot, room, held + static_cast<size_t>(n));
 }
 
 void Shard::resume_streams() noexcept {
@@ -192,7 +197,7 @@ void Shard::resume_streams() noexcept {
     std::memcpy(room, flow.in->data(), held);
     give_back(pool_, flow.in);
     stream_used_ += held;
-    frame_stream(slot, room, held);
+    deliver(slot, room, held);
   }
 }
 
@@ -220,11 +225,17 @@ void Shard::frame_stream(uint32_t slot, char* data, size_t size) noexcept {
     flow.marks |= kMark_spoke;
     take_message(source_of_flow(slot), false);
   }
-  if (size == 0) {
+  keep_unfinished(slot, Text(data, size), whole);
+}
+
+// Keeps what is not whole yet, or what the turn had no place for. `whole`: something whole stood before it.
+void Shard::keep_unfinished(uint32_t slot, Text rest, bool whole) noexcept {
+  Flow& flow = flows_.at(slot);
+  if (rest.empty()) {
     flow.marks &= static_cast<uint8_t>(~kMark_partial);
     return;
   }
-  if (!append(pool_, flow.in, Text(data, size))) return close_flow(slot, Counter::flows_refused);
+  if (!append(pool_, flow.in, rest)) return close_flow(slot, Counter::flows_refused);
   if (count_ == k_batch_size) {
     if ((flow.marks & kMark_resumes) == 0) resumes_.push_back(slot);
     flow.marks |= kMark_resumes;
@@ -235,6 +246,12 @@ void Shard::frame_stream(uint32_t slot, char* data, size_t size) noexcept {
 }
 
 void Shard::ping(uint32_t slot) noexcept {
+  // RFC 5626 4.4.1.
+  if (may_ping(slot)) streams_.add(slot, "\r\n", Text());
+}
+
+// Counts a keep-alive; true when it is to be answered.
+bool Shard::may_ping(uint32_t slot) noexcept {
   Flow& flow = flows_.at(slot);
   const uint32_t second = now_tick_ / (1000 / kTickMs);
   if (flow.ping_second != second) {
@@ -243,11 +260,12 @@ void Shard::ping(uint32_t slot) noexcept {
   }
   if (++flow.pings > config_.limits.pings_per_second * 10) {
     note(Event::ping_flood, flow.remote, flow.pings, Text());
-    return close_flow(slot, Counter::flows_faulty);
+    close_flow(slot, Counter::flows_faulty);
+    return false;
   }
   counters_.add(Counter::pings);
-  // RFC 5626 4.4.1. Beyond the agreed rate a ping is still a life sign, but gets no answer.
-  if (flow.pings <= config_.limits.pings_per_second) streams_.add(slot, "\r\n", Text());
+  // Beyond the agreed rate a ping is still a life sign, but gets no answer.
+  return flow.pings <= config_.limits.pings_per_second;
 }
 
 void Shard::take_message(const Source& source, bool crossed) noexcept {
@@ -266,7 +284,7 @@ void Shard::take_message(const Source& source, bool crossed) noexcept {
   }
   if (message.is_request) {
     if (!crossed) counters_.add(Counter::requests_in);
-    if (source.from_core) upstream_heard(source.remote, source.kind == FlowKind::udp ? Transport::udp : Transport::tcp);
+    if (source.from_core) upstream_heard(source.remote, source.transport);
     const Surroundings around{config_, keys_, upstreams_, flows_, birth_now()};
     gather_request(around, message, source, item.facts, record);
     for (int32_t i = 0; i < record[kRecord_own_routes] && !crossed; ++i) {
@@ -301,7 +319,7 @@ void Shard::take_message(const Source& source, bool crossed) noexcept {
     hand_over(back.keeper, count_);
     return;
   }
-  upstream_heard(source.remote, source.kind == FlowKind::udp ? Transport::udp : Transport::tcp);
+  upstream_heard(source.remote, source.transport);
   if (back.kind == BackKind::probe) return;
   gather_response(message, source, item.facts, record);
   ++count_;

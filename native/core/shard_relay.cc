@@ -135,7 +135,8 @@ uint16_t Shard::core_listener(Transport transport, bool v4) const noexcept {
   for (size_t i = 0; i < config_.listeners.size(); ++i) {
     const Listener& listener = config_.listeners[i];
     if (listener.facing == Facing::client) continue;
-    const int here = (listener.transport == transport ? 2 : 0) + (listener.bound.is_v4() == v4 ? 1 : 0);
+    // The core does not speak WebSocket, so the name of such a listener is the last one to show it.
+    const int here = (is_websocket(listener.transport) ? 0 : 4) + (listener.transport == transport ? 2 : 0) + (listener.bound.is_v4() == v4 ? 1 : 0);
     if (here > rank) {
       rank = here;
       best = static_cast<int>(i);
@@ -158,7 +159,7 @@ bool Shard::depart(unsigned i, Departure& out) noexcept {
       if (known == nullptr) return false;
       out.slot = flow.slot;
       out.listener = known->listener;
-      out.transport = Transport::tcp;
+      out.transport = config_.listeners[known->listener].transport;
       out.next.slot = flow.slot;
       out.next.generation = flow.generation;
     } else {
@@ -176,6 +177,8 @@ bool Shard::depart(unsigned i, Departure& out) noexcept {
     return true;
   }
   Address to;
+  Text name;
+  char ip[kMaxIpText];
   if (action == Action::relay_upstream) {
     int target = verdict[kVerdict_target];
     if (target < 0 || !upstreams_.at(target).alive) {
@@ -185,18 +188,20 @@ bool Shard::depart(unsigned i, Departure& out) noexcept {
     if (target < 0) return false;
     to = upstreams_.at(target).address;
     out.transport = upstreams_.at(target).transport;
+    name = upstreams_.name(target);
     upstream_asked(target);
   } else {
     to = item.facts.hop;
     out.transport = item.facts.hop_transport;
+    name = Text(ip, format_ip(to, ip));
   }
   out.to = to;
   out.listener = core_listener(out.transport, to.is_v4());
   out.core_listener = out.listener;
   out.client_listener = item.source.listener;
   out.client_flow = name_of_source(item.source, true);
-  if (out.transport == Transport::tcp) {
-    out.slot = core_connection(to);
+  if (is_stream(out.transport)) {
+    out.slot = core_connection(to, out.transport, name);
     if (out.slot == 0) return false;
   }
   return true;
@@ -255,7 +260,7 @@ void Shard::relay_request(unsigned i) noexcept {
   const Text branch(branch_text, make_branch(config_, back, departure.next, transaction, item.facts.loop_hash, branch_text));
 
   const bool from_stream = item.source.kind == FlowKind::stream;
-  const bool to_stream = departure.transport == Transport::tcp;
+  const bool to_stream = is_stream(departure.transport);
   const uint64_t key = pending_.key_of(branch, message.method);
   if (message.method != Method::ack && !from_stream && to_stream && absorb(key, branch)) return;
 
@@ -320,7 +325,8 @@ void Shard::put_uri(Writer& out, Text header, const FlowName& flow, Side side, u
   out.put(Text(token, size));
   out.put('@');
   out.put(on.sent_by);
-  out.put(on.transport == Transport::tcp ? ";transport=tcp;lr" : ";lr");
+  out.put(transport_param(on.transport));
+  out.put(";lr");
   out.put(ob ? ";ob>\r\n" : ">\r\n");
 }
 
@@ -362,7 +368,7 @@ bool Shard::write_request(unsigned i, const Departure& departure, Text branch, W
   if (limit_forwards) text.put("Max-Forwards: 70\r\n");
   const HeaderLine* breadth = message.line(HeaderId::max_breadth);
   if (breadth == nullptr) text.put("Max-Breadth: 60\r\n");
-  if (message.content_length < 0 && departure.transport == Transport::tcp) {
+  if (message.content_length < 0 && is_stream(departure.transport)) {
     text.put("Content-Length: ");
     text.put_number(message.body().size());
     text.put("\r\n");
@@ -379,7 +385,7 @@ bool Shard::write_request(unsigned i, const Departure& departure, Text branch, W
   if (breadth != nullptr && !is_small_number(message.value(*breadth), kMaxBreadth))
     edits.replace(breadth->value_at, size_t{breadth->value_at} + breadth->value_len, "60");
   const uint32_t keep = flags & kEdit_keep ? (config_.flow_timer != 0 ? config_.flow_timer : kKeepSeconds) : 0;
-  stamp_top_via(message, item.facts.top_via, item.source.remote, keep, text, edits);
+  stamp_top_via(message, item.facts.top_via, item.source, keep, text, edits);
   if (flags & kEdit_strip_client) {
     for (HeaderId id : {HeaderId::path, HeaderId::service_route, HeaderId::p_asserted_identity, HeaderId::flow_timer}) cut_lines(message, id, edits);
   }
@@ -571,24 +577,24 @@ bool Shard::send_elsewhere(const Message& message) noexcept {
   Via via;
   if (target < 0 || !parse_via(message.text(message.top_via), via)) return false;
   const Upstream& upstream = upstreams_.at(target);
-  const bool tcp = upstream.transport == Transport::tcp;
+  const bool stream = is_stream(upstream.transport);
   const uint16_t listener = core_listener(upstream.transport, upstream.address.is_v4());
-  const uint32_t slot = tcp ? core_connection(upstream.address) : 0;
-  if (tcp && slot == 0) return false;
+  const uint32_t slot = stream ? core_connection(upstream.address, upstream.transport, upstreams_.name(target)) : 0;
+  if (stream && slot == 0) return false;
   Writer out = scratch();
   out.put(Text(message.data, message.lines[0].line_at));
   out.put("Via: SIP/2.0/");
   out.put(transport_text(upstream.transport));
   out.put(' ');
   out.put(config_.listeners[listener].sent_by);
-  out.put(tcp ? ";branch=" : ";rport;branch=");
+  out.put(stream ? ";branch=" : ";rport;branch=");
   out.put(via.branch);
   out.put("\r\n");
   out.put(Text(message.data + message.lines[0].line_end, message.size - message.lines[0].line_end));
   if (out.full()) return false;
   scratch_used_ += out.size();
   upstream_asked(target);
-  if (tcp) streams_.add(slot, out.text(), Text());
+  if (stream) streams_.add(slot, out.text(), Text());
   else datagrams_[listener].add(upstream.address, out.text(), Text(), counters_);
   return true;
 }

@@ -13,6 +13,7 @@ namespace {
 
 constexpr uint32_t kUdpMemorySeconds = 2 * 3600;  // how long an unsupervised or dead UDP flow is remembered
 constexpr size_t kExpiriesPerTick = 2048;
+constexpr uint32_t kPongSeconds = 10;             // how long a pinged WebSocket client may stay silent
 
 }  // namespace
 
@@ -41,8 +42,12 @@ Shard::Shard(EdgeConfig config, KeyRing keys, int32_t* records, int32_t* verdict
 }
 
 Shard::~Shard() noexcept {
-  for (uint32_t slot = 1; slot < flows_.slots(); ++slot)
-    if (flows_.at(slot).fd >= 0 && flows_.at(slot).state != FlowState::free_slot) close(flows_.at(slot).fd);
+  for (uint32_t slot = 1; slot < flows_.slots(); ++slot) {
+    const Flow& flow = flows_.at(slot);
+    if (flow.fd < 0 || flow.state == FlowState::free_slot) continue;
+    if (flow.layer != nullptr) drop_layer(slot);
+    close(flow.fd);
+  }
   for (int fd : sockets_)
     if (fd >= 0) close(fd);
   if (timer_ >= 0) close(timer_);
@@ -91,7 +96,14 @@ void Shard::arm_flow(uint32_t slot) noexcept {
     if (wait == 0) after_silence(kUdpMemorySeconds);
   } else if ((flow.flags & kFlow_core) == 0) {
     if (wait == 0) after_silence(config_.limits.idle_seconds);
+    const bool pings = flow.layer != nullptr && flow.layer->is_websocket && config_.ws_ping_seconds != 0 && (flow.marks & kMark_partial) == 0;
+    // A browser cannot ping; its pong is the life sign (RFC 7118 6).
+    if (pings && is_ready(flow)) after_silence(config_.ws_ping_seconds + (flow.layer->pinged ? kPongSeconds : 0));
     if ((flow.marks & kMark_spoke) == 0) at_most(config_.limits.first_message_seconds * per_second);
+  }
+  if (!is_ready(flow)) {
+    const uint32_t due = flow.birth + config_.limits.handshake_seconds * per_second;
+    at_most(static_cast<int32_t>(due - now_tick_) > 0 ? due - now_tick_ : 1);
   }
   if (flow.marks & kMark_partial) at_most(config_.limits.message_seconds * per_second);
   if (wait == 0) wheels_->flows.cancel(slot);
@@ -117,11 +129,16 @@ void Shard::flow_due(uint32_t slot) noexcept {
   }
   if (flow.state == FlowState::connecting || (flow.marks & kMark_peer_closed)) return close_flow(slot, Counter::flows_closed);
   if (flow.marks & kMark_partial) return close_flow(slot, Counter::flows_faulty);
+  if (!is_ready(flow) && now_tick_ - flow.birth >= config_.limits.handshake_seconds * per_second) return close_flow(slot, Counter::flows_faulty);
   if (silent) return close_flow(slot, Counter::flows_expired);
   if ((flow.flags & kFlow_core) == 0) {
     if ((flow.marks & kMark_spoke) == 0 && now_tick_ - flow.birth >= config_.limits.first_message_seconds * per_second)
       return close_flow(slot, Counter::flows_faulty);
     if (idle >= config_.limits.idle_seconds * per_second) return close_flow(slot, Counter::flows_expired);
+    if (flow.layer != nullptr && flow.layer->is_websocket && is_ready(flow) && config_.ws_ping_seconds != 0) {
+      if (flow.layer->pinged && idle >= (config_.ws_ping_seconds + kPongSeconds) * per_second) return close_flow(slot, Counter::flows_expired);
+      if (!flow.layer->pinged && idle >= config_.ws_ping_seconds * per_second) ping_websocket(slot);
+    }
   }
   arm_flow(slot);
 }

@@ -23,7 +23,8 @@ void Shard::set_upstreams(const UpstreamSet& upstreams) noexcept {
   }
   upstreams_ = next;
   health_ = health;
-  for (auto& [address, slot] : core_connections_) flows_.at(slot).upstream = static_cast<int8_t>(upstreams_.find(address, Transport::tcp));
+  for (const CoreConnection& open : core_connections_)
+    flows_.at(open.slot).upstream = static_cast<int8_t>(upstreams_.find(open.address, open.transport));
 }
 
 void Shard::upstream_asked(int target) noexcept {
@@ -74,7 +75,7 @@ void Shard::probe_upstreams() noexcept {
 
 void Shard::probe(int target) noexcept {
   const Upstream& upstream = upstreams_.at(target);
-  const bool tcp = upstream.transport == Transport::tcp;
+  const bool stream = is_stream(upstream.transport);
   const uint16_t listener = core_listener(upstream.transport, upstream.address.is_v4());
   WayBack back;
   back.kind = BackKind::probe;
@@ -95,7 +96,7 @@ void Shard::probe(int target) noexcept {
     if (!v4) out.put(']');
     out.put(':');
     out.put_number(upstream.address.port);
-    if (tcp) out.put(";transport=tcp");
+    out.put(transport_param(upstream.transport));
   };
   out.put("OPTIONS ");
   put_uri();
@@ -103,7 +104,7 @@ void Shard::probe(int target) noexcept {
   out.put(transport_text(upstream.transport));
   out.put(' ');
   out.put(sent_by);
-  out.put(tcp ? ";branch=" : ";rport;branch=");
+  out.put(stream ? ";branch=" : ";rport;branch=");
   out.put(Text(branch, branch_size));
   out.put("\r\nMax-Forwards: 70\r\nFrom: <sip:sluice@");
   out.put(sent_by);
@@ -117,9 +118,9 @@ void Shard::probe(int target) noexcept {
   out.put_number(probes_sent_);
   out.put("\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n");
   scratch_used_ += out.size();
-  if (!tcp) {
+  if (!stream) {
     datagrams_[listener].add(upstream.address, out.text(), Text(), counters_);
-  } else if (const uint32_t slot = core_connection(upstream.address); slot != 0) {
+  } else if (const uint32_t slot = core_connection(upstream.address, upstream.transport, upstreams_.name(target)); slot != 0) {
     streams_.add(slot, out.text(), Text());
   }
 }

@@ -9,6 +9,7 @@ struct Source {
   Address remote;
   uint16_t listener = 0;      // index in EdgeConfig::listeners
   FlowKind kind = FlowKind::udp;
+  Transport transport = Transport::udp;
   uint8_t shard = 0;          // that received it
   bool from_core = false;
   uint8_t flow_flags = 0;     // FlowFlag bits

@@ -2,15 +2,18 @@
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include <cerrno>
+
+#include "utf8.h"
 
 namespace sluice {
 namespace {
 
 constexpr size_t kMaxEntries = 256;
 constexpr size_t kMaxParts = 128;
+constexpr size_t kRecord = 16 * 1024;         // most plaintext of one TLS record
+constexpr size_t kKeptRecords = 256 * 1024;   // capacity that is kept for the next turn
 
 }  // namespace
 
@@ -20,21 +23,92 @@ StreamWriter::StreamWriter(const EdgeConfig& config, FlowTable& flows, BufferPoo
 }
 
 void StreamWriter::add(uint32_t slot, Text head, Text body) noexcept {
+  const Flow& flow = flows_.at(slot);
+  if (flow.layer == nullptr || !flow.layer->is_websocket) return queue(slot, Text(), head, body);
+  // RFC 7118 4.2: text where it may be text, for that is what a browser's stack expects.
+  add_frame(slot, is_utf8(head, body) ? Opcode::text : Opcode::binary, head, body);
+}
+
+void StreamWriter::add_frame(uint32_t slot, Opcode opcode, Text head, Text body) noexcept {
+  char header[kMaxServerHeader];
+  queue(slot, Text(header, write_ws_header(opcode, head.size() + body.size(), header)), head, body);
+}
+
+void StreamWriter::queue(uint32_t slot, Text frame, Text head, Text body) noexcept {
   Flow& flow = flows_.at(slot);
   if (flow.marks & kMark_closing) return;
-  counters_.add(Counter::bytes_out, static_cast<int64_t>(head.size() + body.size()));
+  counters_.add(Counter::bytes_out, static_cast<int64_t>(frame.size() + head.size() + body.size()));
   if (flow.state == FlowState::connecting || flow.out != nullptr) {
-    if (!keep(slot, head) || !keep(slot, body)) fail(slot);
+    if (flow.layer != nullptr && flow.layer->tls && flow.state != FlowState::connecting) {
+      const iovec parts[3] = {{const_cast<char*>(frame.data()), frame.size()}, {const_cast<char*>(head.data()), head.size()}, {const_cast<char*>(body.data()), body.size()}};
+      if (!encrypt(*flow.layer->tls, parts, 3) || !keep(slot, Text(records_.data(), records_.size()))) fail(slot);
+      return;
+    }
+    if (!keep(slot, frame) || !keep(slot, head) || !keep(slot, body)) fail(slot);
     return;
   }
   if (entries_.size() == kMaxEntries) flush();
-  entries_.push_back(Entry{slot, flow.generation, head, body});
+  Entry& entry = entries_.emplace_back(Entry{slot, flow.generation, head, body, static_cast<uint8_t>(frame.size()), {}});
+  if (!frame.empty()) frame.copy(entry.frame, sizeof entry.frame);
 }
 
 void StreamWriter::flush() noexcept {
   for (size_t i = 0; i < entries_.size(); ++i)
     if (entries_[i].slot != 0) write_all_of(i);
   entries_.clear();
+  if (records_.capacity() > kKeptRecords) records_ = std::vector<char>();
+}
+
+// Small parts share records, for each one costs a header, a tag and a pass through the cipher.
+bool StreamWriter::encrypt(TlsSession& tls, const iovec* parts, size_t count) noexcept {
+  records_.clear();
+  char joined[kRecord];
+  size_t held = 0;
+  for (size_t i = 0; i < count; ++i) {
+    Text rest(static_cast<const char*>(parts[i].iov_base), parts[i].iov_len);
+    while (!rest.empty()) {
+      const size_t size = rest.size() < kRecord - held ? rest.size() : kRecord - held;
+      rest.copy(joined + held, size);
+      rest.remove_prefix(size);
+      held += size;
+      if (held < kRecord) break;
+      if (!tls.send(Text(joined, held), records_)) return false;
+      held = 0;
+    }
+  }
+  return held == 0 || tls.send(Text(joined, held), records_);
+}
+
+bool StreamWriter::send_records(uint32_t slot, Text records) noexcept {
+  Flow& flow = flows_.at(slot);
+  if (records.empty()) return true;
+  if (flow.marks & kMark_closing) return false;
+  // What a dialled connection holds back before TLS is open is plaintext, and stays behind.
+  const bool opening = flow.state == FlowState::connecting;
+  if (flow.out == nullptr || opening) {
+    ssize_t n;
+    do n = send(flow.fd, records.data(), records.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    if (n > 0) records.remove_prefix(static_cast<size_t>(n));
+    if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS) return fail(slot), false;
+  }
+  if (records.empty()) return true;
+  if (!opening && keep(slot, records)) return true;
+  fail(slot);
+  return false;
+}
+
+bool StreamWriter::opened(uint32_t slot) noexcept {
+  Flow& flow = flows_.at(slot);
+  if (flow.layer == nullptr || !flow.layer->tls) return writable(slot);
+  FlowBuffer* waited = flow.out;
+  if (waited == nullptr) return true;
+  flow.out = nullptr;
+  const Text text = waited->text();
+  const iovec part{const_cast<char*>(text.data()), text.size()};
+  const bool sent = encrypt(*flow.layer->tls, &part, 1) && send_records(slot, Text(records_.data(), records_.size()));
+  give_back(pool_, waited);
+  return sent;
 }
 
 void StreamWriter::write_all_of(size_t first) noexcept {
@@ -47,13 +121,20 @@ void StreamWriter::write_all_of(size_t first) noexcept {
   iovec parts[kMaxParts];
   size_t count = 0;
   size_t total = 0;
-  for (size_t i = first; i < entries_.size() && count + 2 <= kMaxParts; ++i) {
+  for (size_t i = first; i < entries_.size() && count + 3 <= kMaxParts; ++i) {
     Entry& entry = entries_[i];
     if (entry.slot != slot || entry.generation != flow.generation) continue;
+    if (entry.frame_size > 0) parts[count++] = {entry.frame, entry.frame_size};
     parts[count++] = {const_cast<char*>(entry.head.data()), entry.head.size()};
     if (!entry.body.empty()) parts[count++] = {const_cast<char*>(entry.body.data()), entry.body.size()};
-    total += entry.head.size() + entry.body.size();
+    total += entry.frame_size + entry.head.size() + entry.body.size();
     entry.slot = 0;
+  }
+  if (flow.layer != nullptr && flow.layer->tls) {
+    if (!encrypt(*flow.layer->tls, parts, count)) return fail(slot);
+    parts[0] = {records_.data(), records_.size()};
+    count = 1;
+    total = records_.size();
   }
   size_t sent = 0;
   if (flow.out == nullptr) {
@@ -79,6 +160,7 @@ void StreamWriter::write_all_of(size_t first) noexcept {
 }
 
 bool StreamWriter::keep(uint32_t slot, Text octets) noexcept {
+  if (octets.empty()) return true;
   Flow& flow = flows_.at(slot);
   const size_t held = flow.out == nullptr ? 0 : flow.out->size - flow.out->done;
   const size_t cap = flow.flags & kFlow_core ? config_.limits.max_core_queue : config_.limits.max_queue;

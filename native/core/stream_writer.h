@@ -1,12 +1,15 @@
 // What leaves over connections in one turn: every connection is written to once, whatever was queued for it.
 #pragma once
 
+#include <sys/uio.h>
+
 #include <vector>
 
 #include "buffer_pool.h"
 #include "counters.h"
 #include "flow_buffer.h"
 #include "flow_table.h"
+#include "stream_layer.h"
 
 namespace sluice {
 
@@ -15,9 +18,18 @@ class StreamWriter {
   StreamWriter(const EdgeConfig& config, FlowTable& flows, BufferPool& pool, Counters& counters) noexcept;
   void attach(int epoll) noexcept { epoll_ = epoll; }
 
-  // The octets must live until flush(). A connection that is still being opened keeps a copy.
+  // One SIP message, or a pong of RFC 5626. The octets must live until flush(). A connection that is still being opened keeps a copy.
   void add(uint32_t slot, Text head, Text body) noexcept;
+  // One WebSocket frame of a flow that has been upgraded.
+  void add_frame(uint32_t slot, Opcode opcode, Text head, Text body = Text()) noexcept;
+  // Octets that are no SIP: the answer of a WebSocket handshake.
+  void add_plain(uint32_t slot, Text octets) noexcept { queue(slot, Text(), octets, Text()); }
   void flush() noexcept;
+
+  // Sends records that TLS made itself, at once, for every later one counts on them. False: the flow has failed.
+  bool send_records(uint32_t slot, Text records) noexcept;
+  // A dialled connection is open, TLS included: what waited for it leaves. False: the flow has failed.
+  bool opened(uint32_t slot) noexcept;
 
   // The socket takes octets again. False: the flow has failed.
   bool writable(uint32_t slot) noexcept;
@@ -33,9 +45,13 @@ class StreamWriter {
     uint32_t generation;  // the slot may belong to somebody else by the time of flush()
     Text head;
     Text body;
+    uint8_t frame_size;   // WebSocket: octets of the frame header in front
+    char frame[kMaxServerHeader];
   };
 
+  void queue(uint32_t slot, Text frame, Text head, Text body) noexcept;
   void write_all_of(size_t first) noexcept;
+  bool encrypt(TlsSession& tls, const iovec* parts, size_t count) noexcept;
   bool keep(uint32_t slot, Text octets) noexcept;
   void fail(uint32_t slot) noexcept;
 
@@ -46,6 +62,7 @@ class StreamWriter {
   int epoll_ = -1;
   std::vector<Entry> entries_;
   std::vector<uint32_t> failed_;
+  std::vector<char> records_;  // of TLS, for one connection at a time
 };
 
 }  // namespace sluice

@@ -18,7 +18,7 @@ export function metricsDocument(): string {
     "| --- | --- | --- | --- |",
     ...rows,
     "| `sluice_upstream_up` | gauge | `target`: transport:address:port, at most 64 | Whether a target of the upstream answers. |",
-    "| `sluice_certificate_expiry_timestamp_seconds` | gauge | `listener` | When the certificate of a listener ends. |",
+    "| `sluice_certificate_expiry_timestamp_seconds` | gauge | `file` | When a certificate ends. |",
     "| `sluice_build_info` | gauge | `version`, `node`, `mode` | 1. |",
     "| `sluice_shards_running`, `sluice_draining`, `sluice_flows_limit`, `sluice_traces_active` | gauge | | The process. |",
     "| `process_*`, `nodejs_*` | | | Of the process and of Node, by prom-client. |",

@@ -87,12 +87,12 @@ export class Metrics {
     const running = this.#running;
     new Gauge({
       name: `${PREFIX}certificate_expiry_timestamp_seconds`,
-      help: "When the certificate of a listener ends.",
-      labelNames: ["listener"],
+      help: "When a certificate ends.",
+      labelNames: ["file"],
       registers: [this.#registry],
       collect() {
         this.reset();
-        for (const { listener, notAfter } of running.certificates()) this.set({ listener }, Date.parse(notAfter) / 1_000);
+        for (const { file, notAfter } of running.certificates()) this.set({ file }, Date.parse(notAfter) / 1_000);
       },
     });
   }

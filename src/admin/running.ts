@@ -1,4 +1,5 @@
 /** What the admin plane sees of the running process; src/serve.ts is behind it. */
+import type { CertificateView } from "../tls/certificates.js";
 import type { Config } from "../config/config.js";
 import type { FlowKey } from "../config/flow-key.js";
 import type { ShardListener } from "../native/binding.js";
@@ -30,15 +31,6 @@ export interface BindingsView {
   find(query: string, limit: number): Promise<readonly BindingView[]>;
   /** How many were removed. */
   remove(aor: string): Promise<number>;
-}
-
-export interface CertificateView {
-  readonly listener: string;
-  readonly names: readonly string[];
-  readonly issuer: string;
-  /** ISO 8601. */
-  readonly notAfter: string;
-  readonly daysLeft: number;
 }
 
 export interface Running {

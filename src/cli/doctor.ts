@@ -5,7 +5,7 @@ import { getSystemErrorName } from "node:util";
 import type { Config } from "../config/config.js";
 import { keyFileOf } from "../config/key-file.js";
 import { showHostPort } from "../config/host-port.js";
-import { showListener } from "../config/listener.js";
+import { type Transport, showListener } from "../config/listener.js";
 import { showUpstream } from "../config/upstream.js";
 import { Phone } from "../phone/phone.js";
 import { DnsRecords } from "../resolve/dns-records.js";
@@ -77,7 +77,7 @@ async function isRunning(): Promise<boolean> {
   }
 }
 
-function ports(config: Config, check: (transport: "udp" | "tcp", host: string, port: number) => number): readonly Check[] {
+function ports(config: Config, check: (transport: Transport, host: string, port: number) => number): readonly Check[] {
   return [...config.listen, ...(config.coreListen ?? [])].map((listener): Check => {
     const port = check(listener.transport, listener.host, listener.port);
     const detail = showListener(listener);

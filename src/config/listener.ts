@@ -1,8 +1,13 @@
-/** Where the edge listens: `udp:127.0.0.1:5060;advertise=edge.example.org:5060`. */
+/** Where the edge listens: `udp:127.0.0.1:5060;advertise=edge.example.org:5060`, `wss:127.0.0.1:443;proxy=require`. */
 import { type Family, type HostPort, showHostPort, splitHostPort } from "./host-port.js";
 import { expected, type Kind } from "./kind.js";
 
-export type Transport = "udp" | "tcp";
+const TRANSPORTS = ["udp", "tcp", "tls", "ws", "wss"] as const;
+export type Transport = (typeof TRANSPORTS)[number];
+
+/** Whether connections begin with a PROXY header of a load balancer: they must, they may, or (unset) they do not. */
+const PROXY_RULES = ["accept", "require"] as const;
+export type ProxyRule = (typeof PROXY_RULES)[number];
 
 export interface Listener {
   readonly transport: Transport;
@@ -13,43 +18,61 @@ export interface Listener {
   readonly family: Family;
   /** What Via, Path and Record-Route show instead of the bound address. */
   readonly advertise?: HostPort;
+  readonly proxy?: ProxyRule;
 }
 
-const LATER = new Set(["tls", "ws", "wss"]);
 const WILDCARD = /^(?:0\.0\.0\.0|[0:]+)$/;
 
 export const listener: Kind<Listener> = {
-  syntax: "`TRANSPORT:ADDRESS:PORT` with optional `;advertise=HOST:PORT`",
+  syntax: "`TRANSPORT:ADDRESS:PORT` (udp, tcp, tls, ws, wss) with optional `;advertise=HOST:PORT`, `;proxy=accept` or `;proxy=require`",
   parse: (text) => {
     const [place = "", ...parameters] = text.split(";").map((part) => part.trim());
     const colon = place.indexOf(":");
-    const transport = place.slice(0, Math.max(colon, 0)).toLowerCase();
-    if (LATER.has(transport)) expected(`a listener over udp or tcp: ${transport} is not in this version`);
-    if (transport !== "udp" && transport !== "tcp") expected("udp:ADDRESS:PORT or tcp:ADDRESS:PORT");
+    const name = place.slice(0, Math.max(colon, 0)).toLowerCase();
+    const transport = TRANSPORTS.find((one) => one === name) ?? expected(`TRANSPORT:ADDRESS:PORT with one of ${TRANSPORTS.join(", ")}`);
     const address = splitHostPort(place.slice(colon + 1));
     if (address?.port === undefined) return expected(`${transport}:ADDRESS:PORT, an IPv6 address in brackets`);
     const { family, name: host } = address.host;
     if (family === undefined) return expected(`an IPv4 or bracketed IPv6 address to listen on, not the name ${host}`);
-    const advertise = readAdvertise(parameters);
+    const { advertise, proxy } = readParameters(parameters);
     if (advertise === undefined && WILDCARD.test(host)) {
       expected(`;advertise=HOST:PORT behind ${place}, for nobody can send to that address`);
     }
-    return Object.freeze({ transport, host, port: address.port, family, ...(advertise ? { advertise } : {}) });
+    if (proxy !== undefined && transport === "udp") expected("no ;proxy= behind udp, for only connections begin with a PROXY header");
+    return Object.freeze({ transport, host, port: address.port, family, ...(advertise ? { advertise } : {}), ...(proxy ? { proxy } : {}) });
   },
 };
 
-function readAdvertise(parameters: readonly string[]): HostPort | undefined {
-  let advertise: HostPort | undefined;
+function readParameters(parameters: readonly string[]): Pick<Listener, "advertise" | "proxy"> {
+  const known = new Map<string, string>();
   for (const parameter of parameters) {
-    const value = /^advertise=(.*)$/i.exec(parameter)?.[1];
-    if (value === undefined || advertise !== undefined) return expected("no parameter but one advertise=HOST:PORT");
-    const place = splitHostPort(value);
-    if (!place?.port) return expected("advertise=HOST:PORT with a port from 1 to 65535");
-    advertise = Object.freeze({ host: place.host.name, port: place.port });
+    const [, name = "", value = ""] = /^(\w+)=(.*)$/.exec(parameter) ?? [];
+    const key = name.toLowerCase();
+    if ((key !== "advertise" && key !== "proxy") || known.has(key)) expected("no parameter but one advertise=HOST:PORT and one proxy=accept or proxy=require");
+    known.set(key, value);
   }
-  return advertise;
+  const shown = known.get("advertise");
+  const rule = known.get("proxy");
+  return {
+    ...(shown === undefined ? {} : { advertise: readAdvertise(shown) }),
+    ...(rule === undefined ? {} : { proxy: PROXY_RULES.find((one) => one === rule) ?? expected("proxy=accept or proxy=require") }),
+  };
 }
 
-export function showListener({ transport, host, port }: Listener): string {
+function readAdvertise(value: string): HostPort {
+  const place = splitHostPort(value);
+  if (!place?.port) return expected("advertise=HOST:PORT with a port from 1 to 65535");
+  return Object.freeze({ host: place.host.name, port: place.port });
+}
+
+export function isSecure(transport: Transport): boolean {
+  return transport === "tls" || transport === "wss";
+}
+
+export function isWebSocket(transport: Transport): boolean {
+  return transport === "ws" || transport === "wss";
+}
+
+export function showListener({ transport, host, port }: Pick<Listener, "transport" | "host" | "port">): string {
   return `${transport}:${showHostPort(host, port)}`;
 }

@@ -4,7 +4,7 @@ import { isLoopback } from "./admin-listen.js";
 import type { Config, Settings } from "./config.js";
 import { openKeyFile, readKeyFile } from "./key-file.js";
 import { Unexpected } from "./kind.js";
-import { type Listener, showListener } from "./listener.js";
+import { type Listener, isSecure, showListener } from "./listener.js";
 import { EMBEDDED } from "./location.js";
 import { nearest } from "./nearest.js";
 import { table } from "./table.js";
@@ -60,7 +60,7 @@ export function completeConfig(settings: Settings, make: boolean): { readonly co
 }
 
 function contradictions(settings: Settings): string[] {
-  return [...listenedTwice(settings), ...misfits(settings), ...openAdmin(settings)];
+  return [...listenedTwice(settings), ...misfits(settings), ...openAdmin(settings), ...missingParts(settings)];
 }
 
 function openAdmin({ adminListen, adminToken }: Settings): string[] {
@@ -84,12 +84,26 @@ function misfits({ mode, policy, auth, domains, location, minExpires, defaultExp
   return errors;
 }
 
+/** What one variable asks for and another one does not give. */
+function missingParts({ listen, coreListen, tlsCert, tlsKey, tlsCa, tlsClientCert, proxyTrusted }: Settings): string[] {
+  const all = [...listen, ...(coreListen ?? [])];
+  const errors: string[] = [];
+  if ((tlsCert?.length ?? 0) !== (tlsKey?.length ?? 0)) errors.push(`${table.tlsKey.name}: expected as many files as ${table.tlsCert.name} has`);
+  const secure = all.find(({ transport }) => isSecure(transport));
+  if (secure && !tlsCert?.length) errors.push(`${table.tlsCert.name}: expected a certificate for ${showListener(secure)}`);
+  if (tlsClientCert !== "off" && tlsCa === undefined) errors.push(`${table.tlsCa.name}: expected the authorities of the clients' certificates`);
+  const proxied = all.find(({ proxy }) => proxy !== undefined);
+  if (proxied && proxyTrusted.length === 0) errors.push(`${table.proxyTrusted.name}: expected the balancers in front of ${showListener(proxied)}`);
+  return errors;
+}
+
 function listenedTwice({ listen, coreListen }: Settings): string[] {
   const taken = new Map<string, string>();
   const errors: string[] = [];
   const claim = (variable: string, listeners: readonly Listener[]): void => {
     for (const listener of listeners) {
-      const place = showListener(listener);
+      // All streams share the ports of TCP.
+      const place = showListener({ ...listener, transport: listener.transport === "udp" ? "udp" : "tcp" });
       const owner = taken.get(place);
       if (listener.port === 0 || owner === undefined) taken.set(place, variable);
       else errors.push(`${variable}: expected each listener once, but ${owner} has ${place} already`);

@@ -9,6 +9,7 @@ import { integer } from "./integer.js";
 import { listener } from "./listener.js";
 import { location } from "./location.js";
 import { oneOf } from "./one-of.js";
+import { origin, urlPath } from "./origin.js";
 import { existingFile, file, folder } from "./path.js";
 import { password } from "./password.js";
 import { udpTarget } from "./udp-target.js";
@@ -85,6 +86,48 @@ export const table = {
     commaList(cidr),
     "the addresses and ports of the upstream",
     "Sources that count as the core on listeners that both sides share.",
+  ),
+  proxyTrusted: withDefault(
+    "SLUICE_PROXY_TRUSTED",
+    commaList(cidr),
+    "",
+    "Load balancers whose PROXY headers are believed on listeners with `;proxy=`. Of anybody else none is read, and with `;proxy=require` " +
+      "nobody else may connect.",
+    "none",
+  ),
+  tlsCert: optional(
+    "SLUICE_TLS_CERT",
+    commaList(existingFile, { most: 64 }),
+    "none",
+    "PEM files with a certificate and its chain, the key in the file of the same place in `SLUICE_TLS_KEY`. The first serves clients whose SNI " +
+      "none fits. They are read again after SIGHUP and when a file changes; connections go on.",
+  ),
+  tlsKey: optional("SLUICE_TLS_KEY", commaList(existingFile, { most: 64 }), "none", "PEM files with the private keys, as many as certificates."),
+  tlsCa: optional(
+    "SLUICE_TLS_CA",
+    existingFile,
+    "the roots that come with Node",
+    "A PEM file with the authorities that certificates of the upstream and of clients must come from.",
+  ),
+  tlsClientCert: withDefault(
+    "SLUICE_TLS_CLIENT_CERT",
+    oneOf(["off", "optional", "require"]),
+    "off",
+    "Whether clients over TLS and WSS are asked for a certificate, and whether they must have one. One that is shown must be sound.",
+  ),
+  wsOrigins: withDefault(
+    "SLUICE_WS_ORIGINS",
+    commaList(origin),
+    "",
+    "Origins whose pages may open a WebSocket; others get 403. **Without it the page of any site may**, in a visitor's name.",
+    "any",
+  ),
+  wsPaths: withDefault("SLUICE_WS_PATHS", commaList(urlPath), "", "Paths on which a WebSocket may be opened; others get 404.", "any"),
+  wsPingSeconds: withDefault(
+    "SLUICE_WS_PING_SECONDS",
+    integer(0, DAY),
+    "30",
+    "Silence behind which a WebSocket client is pinged, for browsers cannot ping; 10 seconds later it is dead. `0` = never.",
   ),
   names: withDefault(
     "SLUICE_NAMES",
@@ -168,6 +211,12 @@ export const table = {
     integer(4_096, 1 << 30),
     "262144",
     "Unsent octets for one client; a client that lets more pile up loses its connection.",
+  ),
+  handshakeSeconds: withDefault(
+    "SLUICE_HANDSHAKE_SECONDS",
+    integer(1, 3_600),
+    "5",
+    "How long PROXY header, TLS and WebSocket handshake of a new connection may take together.",
   ),
   firstMessageSeconds: withDefault(
     "SLUICE_FIRST_MESSAGE_SECONDS",

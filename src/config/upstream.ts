@@ -1,10 +1,13 @@
 /** Where requests of clients go: a SIP URI that RFC 3263 resolves, with a priority and a weight among several. */
 import { type Family, showHostPort, splitHostPort } from "./host-port.js";
 import { expected, type Kind } from "./kind.js";
-import type { Transport } from "./listener.js";
+import type { Transport as AnyTransport } from "./listener.js";
+
+/** Nobody registers over a WebSocket that he dialled to his clients' side, so the core is never reached over one. */
+export type Transport = Exclude<AnyTransport, "ws" | "wss">;
 
 export interface Upstream {
-  readonly scheme: "sip";
+  readonly scheme: "sip" | "sips";
   /** A literal address without brackets, or a name. */
   readonly host: string;
   /** Undefined: a name to be resolved. */
@@ -19,24 +22,22 @@ export interface Upstream {
   readonly weight: number;
 }
 
-const LATER = new Set(["tls", "ws", "wss", "tls-sctp", "sctp"]);
-
 export const upstream: Kind<Upstream> = {
-  syntax: "`sip:HOST:PORT` with optional `;transport=udp`, `;priority=N`, `;weight=N`",
+  syntax: "`sip:HOST:PORT` or `sips:HOST:PORT` with optional `;transport=udp` (tcp, tls), `;priority=N`, `;weight=N`",
   parse: (text) => {
     const [, scheme = "", place = "", tail = ""] = /^([a-z]+):([^;]*)(.*)$/i.exec(text) ?? [];
-    if (scheme.toLowerCase() === "sips") expected("a sip: URI: sips: is not in this version");
-    if (scheme.toLowerCase() !== "sip") expected("a SIP URI such as sip:registrar.example.org:5060;transport=udp");
+    const known = (["sip", "sips"] as const).find((one) => one === scheme.toLowerCase());
+    if (known === undefined) return expected("a SIP URI such as sip:registrar.example.org:5060;transport=udp");
     if (/[@?]/.test(text)) expected("a SIP URI without a user part and without headers");
     const address = splitHostPort(place);
     if (address === undefined || address.port === 0) return expected("sip:HOST or sip:HOST:PORT, an IPv6 address in brackets");
     const parameters = readParameters(tail);
     return Object.freeze({
-      scheme: "sip",
+      scheme: known,
       host: address.host.name,
       family: address.host.family,
       port: address.port,
-      transport: readTransport(parameters.get("transport")),
+      transport: readTransport(parameters.get("transport"), known),
       priority: readNumber(parameters, "priority", 0),
       weight: readNumber(parameters, "weight", 1),
     });
@@ -56,10 +57,11 @@ function readParameters(tail: string): Map<string, string> {
   return known;
 }
 
-function readTransport(text: string | undefined): Transport | undefined {
-  if (text === undefined || text === "udp" || text === "tcp") return text;
-  if (LATER.has(text)) return expected(`transport=udp or transport=tcp: ${text} is not in this version`);
-  return expected("transport=udp or transport=tcp");
+/** A sips: URI is TLS, and its transport=tcp says no more than what TLS runs over (RFC 3261 26.2.2). */
+function readTransport(text: string | undefined, scheme: Upstream["scheme"]): Transport | undefined {
+  if (scheme === "sips") return text === undefined || text === "tcp" || text === "tls" ? "tls" : expected("no transport behind sips: but tls");
+  if (text === undefined || text === "udp" || text === "tcp" || text === "tls") return text;
+  return expected("transport=udp, transport=tcp or transport=tls");
 }
 
 function readNumber(parameters: ReadonlyMap<string, string>, name: string, otherwise: number): number {
@@ -69,6 +71,6 @@ function readNumber(parameters: ReadonlyMap<string, string>, name: string, other
   return value <= 65_535 ? value : expected(`${name}=N with a number from 0 to 65535`);
 }
 
-export function showUpstream({ host, port, transport }: Pick<Upstream, "host"> & Partial<Pick<Upstream, "port" | "transport">>): string {
-  return `sip:${showHostPort(host, port)}${transport === undefined ? "" : `;transport=${transport}`}`;
+export function showUpstream({ scheme, host, port, transport }: Pick<Upstream, "scheme" | "host"> & Partial<Pick<Upstream, "port" | "transport">>): string {
+  return `${scheme}:${showHostPort(host, port)}${transport === undefined || scheme === "sips" ? "" : `;transport=${transport}`}`;
 }

@@ -1,5 +1,5 @@
 /** Everything that the addon exports is declared here and nowhere else. */
-import type { Transport } from "../config/listener.js";
+import type { ProxyRule, Transport } from "../config/listener.js";
 import type { FlowEndRow, FlowFilter, FlowRow, SurveyRow, TapFilter, TokenRow, UpstreamRow } from "./inspect.js";
 
 /** A listener as a shard opens it. */
@@ -11,6 +11,7 @@ export interface ShardListener {
   /** "HOST:PORT" that Via, Path and Record-Route show. */
   readonly sentBy: string;
   readonly facing: "client" | "core" | "both";
+  readonly proxy: ProxyRule | "never";
 }
 
 export interface AddressPort {
@@ -48,6 +49,7 @@ export interface ShardLimits {
   readonly maxPending: number;
   /** Unsent octets for one client. */
   readonly queueMax: number;
+  readonly handshakeSeconds: number;
   readonly firstMessageSeconds: number;
   readonly messageSeconds: number;
   readonly idleSeconds: number;
@@ -68,6 +70,13 @@ export interface ShardConfig {
   readonly aliases: readonly AddressPort[];
   readonly names: readonly string[];
   readonly trusted: readonly TrustedNet[];
+  /** Load balancers whose PROXY headers are believed. */
+  readonly proxies: readonly TrustedNet[];
+  /** Empty: any. */
+  readonly wsOrigins: readonly string[];
+  readonly wsPaths: readonly string[];
+  /** 0: never. */
+  readonly wsPingSeconds: number;
   readonly limits: ShardLimits;
   /** Registrar or standalone: there is an object path. */
   readonly home: boolean;
@@ -90,6 +99,20 @@ export interface Notice extends AddressPort {
   /** First octets of what came, raw: hostile. */
   readonly sample: Uint8Array;
 }
+
+/** Certificates and rules of TLS, as PEM. */
+export interface TlsMaterial {
+  /** The first serves clients whose SNI none fits. Empty: nothing secure is listened on. */
+  readonly pairs: readonly { readonly certificate: string; readonly key: string }[];
+  /** Whose certificates count. */
+  readonly authorities: string;
+  readonly clientCertificate: "off" | "optional" | "require";
+  /** 80 octets, the same for all shards. */
+  readonly ticketKey: Uint8Array;
+}
+
+/** `head`: the sound request of a WebSocket handshake. `headers` of the answer: whole lines with CRLF. */
+export type UpgradeHook = (head: string, address: string, port: number, listener: number) => { readonly status: number; readonly headers: string } | undefined;
 
 /** Where a message of the object path came from. */
 export interface Origin extends AddressPort {
@@ -148,6 +171,10 @@ export interface Shard extends ObjectPort {
   setUpstreams(targets: readonly UpstreamTarget[]): void;
   setTrusted(nets: readonly TrustedNet[]): void;
   setKeys(keys: readonly ShardKey[]): void;
+  /** For the connections from now on; the reason when it is no good, and what was in force stays so. */
+  setTls(material: TlsMaterial): string | undefined;
+  /** Is asked about every sound WebSocket handshake and must not throw. */
+  setUpgradeHook(hook: UpgradeHook): void;
   /** Takes the notices since the last call. */
   notices(): readonly Notice[];
   stopAccepting(): void;

@@ -389,6 +389,8 @@ export const Event = {
   malformed: 3,
   acceptFailed: 4,
   pingFlood: 5,
+  tlsFailed: 6,
+  wsFaulty: 7,
 } as const;
 export type Event = (typeof Event)[keyof typeof Event];
 
@@ -450,6 +452,11 @@ export const Counter = {
   responses6xx: 47,
   tappedLost: 48,
   objectMessages: 49,
+  tlsHandshakes: 50,
+  tlsResumed: 51,
+  tlsFailed: 52,
+  wsUpgrades: 53,
+  wsRefused: 54,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 
@@ -505,6 +512,11 @@ export const counterProse: readonly string[] = [
   "6xx relayed or made",
   "copies for a trace or capture that found no room",
   "messages handed to the registrar and home proxy",
+  "TLS handshakes done",
+  "TLS handshakes that resumed a session",
+  "TLS connections that failed",
+  "WebSocket handshakes agreed to",
+  "WebSocket handshakes refused",
 ];
 
 export const Const = {

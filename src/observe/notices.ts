@@ -40,6 +40,10 @@ export class NoticeLog {
         return this.#log.error({ shard, error: getSystemErrorName(-number) }, "connections cannot be accepted");
       case Event.pingFlood:
         return this.#log.warn({ shard, peer }, "a connection was closed for a flood of keep-alives");
+      case Event.tlsFailed:
+        return this.#log.info({ shard, peer, reason: printable(sample, SAMPLE_CHARACTERS) }, "a TLS connection failed");
+      case Event.wsFaulty:
+        return this.#log.info({ shard, peer, code: number }, "a WebSocket connection was closed for a fault");
       default:
         return;
     }

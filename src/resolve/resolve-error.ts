@@ -1,8 +1,6 @@
 /** Why a URI could not be resolved. That a name does not exist is no error: it has no targets. */
 
 export type ResolveFailure =
-  /** The URI asks for what this version does not do. */
-  | "unsupported"
   /** The DNS did not answer in time. */
   | "timeout"
   /** The DNS answered that it cannot say (SERVFAIL, REFUSED) or could not be reached. */

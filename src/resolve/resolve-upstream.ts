@@ -3,7 +3,6 @@ import type { NaptrRecord } from "node:dns";
 import { isIP } from "node:net";
 import type { DnsAnswer, DnsRecords } from "./dns-records.js";
 import { type HostOptions, hostAddresses } from "./host-addresses.js";
-import { ResolveError } from "./resolve-error.js";
 import { type Candidate, type Target, toTargets } from "./target.js";
 import type { Transport, UpstreamUri } from "./upstream-uri.js";
 
@@ -23,9 +22,19 @@ export interface Resolution {
 
 const SIP_PORT = 5060;
 const TIME_LIMIT_MS = 2_000;
-const SERVICES: Readonly<Record<string, Transport>> = { "sip+d2u": "udp", "sip+d2t": "tcp" };
+const SIPS_PORT = 5061;
+const SERVICES: Readonly<Record<string, Transport>> = { "sip+d2u": "udp", "sip+d2t": "tcp", "sips+d2t": "tls" };
 
-/** Throws ResolveError when the DNS fails, takes longer than the time limit, or the URI is a sips: one. */
+function defaultPort(transport: Transport): number {
+  return transport === "tls" ? SIPS_PORT : SIP_PORT;
+}
+
+/** RFC 3263 4.1: TLS is the service sips over tcp. */
+function serviceName(transport: Transport, host: string): string {
+  return transport === "tls" ? `_sips._tcp.${host}` : `_sip._${transport}.${host}`;
+}
+
+/** Throws ResolveError when the DNS fails or takes longer than the time limit. */
 export async function resolveUpstream(uri: UpstreamUri, records: DnsRecords, options: ResolveOptions = {}): Promise<readonly Target[]> {
   return toTargets((await resolveCandidates(uri, records, options)).candidates);
 }
@@ -48,16 +57,17 @@ class Search {
     this.#uri = uri;
     this.#records = records;
     this.#options = options;
-    this.#transports = options.transports ?? ["udp", "tcp"];
+    this.#transports = uri.scheme === "sips" ? ["tls"] : (options.transports ?? ["udp", "tcp"]);
     this.#deadline = records.clock.now() + (options.timeLimitMs ?? TIME_LIMIT_MS);
   }
 
   async run(): Promise<readonly Candidate[]> {
-    const { scheme, host, port, transport } = this.#uri;
-    if (scheme === "sips") throw new ResolveError("unsupported", `sips:${host} needs TLS, which is not in this version`);
+    const { scheme, host, port } = this.#uri;
+    const transport = scheme === "sips" ? "tls" : this.#uri.transport;
     // RFC 3263 4.1 and 4.2: an address or a port leaves nothing to ask NAPTR or SRV for.
-    if (isIP(host) || port !== undefined) return this.#hosts([{ name: host, port: port ?? SIP_PORT, rank: 0, share: 1 }], transport ?? "udp");
-    if (transport !== undefined) return this.#byService(transport, `_sip._${transport}.${host}`);
+    const chosen = transport ?? "udp";
+    if (isIP(host) || port !== undefined) return this.#hosts([{ name: host, port: port ?? defaultPort(chosen), rank: 0, share: 1 }], chosen);
+    if (transport !== undefined) return this.#byService(transport, serviceName(transport, host));
     const naptr = (await this.#get("NAPTR", host)).filter(({ service }) => /^sips?\+d2/i.test(service));
     return naptr.length > 0 ? this.#byNaptr(naptr) : this.#withoutNaptr();
   }
@@ -81,7 +91,7 @@ class Search {
   async #withoutNaptr(): Promise<readonly Candidate[]> {
     const absent: Transport[] = [];
     for (const transport of this.#transports) {
-      const found = await this.#services(transport, `_sip._${transport}.${this.#uri.host}`);
+      const found = await this.#services(transport, serviceName(transport, this.#uri.host));
       if (found !== undefined && found.length > 0) return found;
       if (found === undefined) absent.push(transport);
     }
@@ -114,7 +124,7 @@ class Search {
 
   /** RFC 3263 4.2: no SRV, so the domain name itself is the host, at the default port. */
   #plain(transport: Transport): Promise<readonly Candidate[]> {
-    return this.#hosts([{ name: this.#uri.host, port: SIP_PORT, rank: 0, share: 1 }], transport);
+    return this.#hosts([{ name: this.#uri.host, port: defaultPort(transport), rank: 0, share: 1 }], transport);
   }
 
   /** Several addresses of one host divide its share; they do not multiply it. */

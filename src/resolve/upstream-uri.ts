@@ -1,6 +1,6 @@
 /** The parts of a SIP URI that RFC 3263 looks at, with the priority and weight that the operator gave it. */
 
-export type Transport = "udp" | "tcp";
+export type Transport = "udp" | "tcp" | "tls";
 
 export interface UpstreamUri {
   readonly scheme: "sip" | "sips";

@@ -1,5 +1,5 @@
 /** What the main thread and the shards say to one another; rare, never once a message. */
-import type { Notice, ShardConfig, ShardKey, ShardLimits, TrustedNet, UpstreamTarget } from "../native/binding.js";
+import type { Notice, ShardConfig, ShardKey, ShardLimits, TlsMaterial, TrustedNet, UpstreamTarget } from "../native/binding.js";
 import type { TapFilter } from "../native/inspect.js";
 import type { Config } from "../config/config.js";
 import type { OutboundMode } from "../edge/outbound.js";
@@ -10,6 +10,8 @@ export interface ShardStart {
   readonly config: ShardConfig;
   /** A number for each Counter, shared with the main thread. */
   readonly counters: SharedArrayBuffer;
+  /** Undefined: nothing is secure here. */
+  readonly tls: TlsMaterial | undefined;
   readonly outbound: OutboundMode;
   /** URL of the operator's policy module. */
   readonly policy: string | undefined;
@@ -20,6 +22,7 @@ export interface ShardStart {
 export type ToShard =
   | { readonly kind: "upstreams"; readonly targets: readonly UpstreamTarget[]; readonly trusted: readonly TrustedNet[] }
   | { readonly kind: "keys"; readonly keys: readonly ShardKey[] }
+  | { readonly kind: "tls"; readonly material: TlsMaterial }
   | { readonly kind: "rules"; readonly limits: ShardLimits; readonly flowTimer: number; readonly outbound: OutboundMode }
   | { readonly kind: "bans"; readonly addresses: readonly string[] }
   | { readonly kind: "tap"; readonly filters: readonly TapFilter[] }

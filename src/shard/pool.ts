@@ -5,7 +5,7 @@ import type { Config } from "../config/config.js";
 import type { OutboundMode } from "../edge/outbound.js";
 import { showListener } from "../config/listener.js";
 import type { Log } from "../observe/log.js";
-import type { ShardConfig, ShardKey, ShardLimits, TrustedNet, UpstreamTarget } from "../native/binding.js";
+import type { ShardConfig, ShardKey, ShardLimits, TlsMaterial, TrustedNet, UpstreamTarget } from "../native/binding.js";
 import type { TapFilter } from "../native/inspect.js";
 import { Counter } from "../native/layout.js";
 import type { FromShard, ShardStart, ToShard } from "./messages.js";
@@ -21,6 +21,7 @@ export interface PoolOptions {
   readonly outbound: OutboundMode;
   readonly policy: string | undefined;
   readonly home: Config | undefined;
+  readonly tls: TlsMaterial | undefined;
   readonly log: Log;
   readonly onNotices: (shard: number, notices: Extract<FromShard, { kind: "notices" }>["notices"]) => void;
   readonly onTapped?: (octets: Uint8Array) => void;
@@ -83,6 +84,11 @@ export class ShardPool {
   /** Limits count for each shard. */
   setRules(limits: ShardLimits, flowTimer: number, outbound: OutboundMode): void {
     this.#order({ kind: "rules", limits, flowTimer, outbound });
+  }
+
+  /** For connections from now on; those that are open keep what they began with. */
+  setTls(material: TlsMaterial): void {
+    this.#order({ kind: "tls", material });
   }
 
   setBans(addresses: readonly string[]): void {
@@ -166,7 +172,7 @@ export class ShardPool {
   #spawn(shard: number): Promise<void> {
     const { configs, outbound, policy, home } = this.#options;
     const config = configs[shard]!;
-    const workerData: ShardStart = { config, counters: this.#counters[shard]!.buffer as SharedArrayBuffer, outbound, policy, home };
+    const workerData: ShardStart = { config, counters: this.#counters[shard]!.buffer as SharedArrayBuffer, tls: this.#options.tls, outbound, policy, home };
     const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData, name: `shard ${shard}` });
     this.#workers[shard] = worker;
     worker.once("exit", () => this.#ended(shard));
@@ -190,8 +196,7 @@ export class ShardPool {
 
   #whyNot(config: ShardConfig, { errno, listener }: { readonly errno: number; readonly listener: number }): string {
     const place = config.listeners[listener]!;
-    const family = place.address.includes(":") ? 6 : 4;
-    return `cannot listen on ${showListener({ ...place, host: place.address, family })}: ${getSystemErrorName(-errno)}`;
+    return `cannot listen on ${showListener({ ...place, host: place.address })}: ${getSystemErrorName(-errno)}`;
   }
 
   #heard(shard: number, message: Exclude<FromShard, { kind: "ready" | "failed" }>): void {

@@ -37,6 +37,10 @@ export function shardConfigs(config: Config): readonly ShardConfig[] {
     trusted: trustedNets(config, []),
     limits: shardLimits(config),
     home: config.mode !== "edge",
+    proxies: netsOf(config.proxyTrusted),
+    wsOrigins: config.wsOrigins,
+    wsPaths: config.wsPaths,
+    wsPingSeconds: config.wsPingSeconds,
     forceRport: config.outbound === "force",
     t1Ms: config.t1Ms,
     branchSeconds: config.branchTimeoutSeconds,
@@ -58,6 +62,7 @@ export function shardLimits(config: Config): ShardLimits {
     maxFlowsPerSource: share(config.maxFlowsPerSource),
     maxPending: share(config.maxPending),
     queueMax: config.queueMax,
+    handshakeSeconds: config.handshakeSeconds,
     firstMessageSeconds: config.firstMessageSeconds,
     messageSeconds: config.messageSeconds,
     idleSeconds: config.idleSeconds,
@@ -78,10 +83,11 @@ export function homeConfig(config: Config): Config | undefined {
 
 /** SO_REUSEPORT would let a second process share the port in silence, so each is tried without it first. */
 function placeOf(listener: Listener, facing: ShardListener["facing"]): ShardListener {
-  const { transport, host, advertise } = listener;
+  const { transport, host, advertise, proxy = "never" } = listener;
   const port = binding.checkListener(transport, host, listener.port);
   if (port < 0) throw new Error(`cannot listen on ${showListener(listener)}: ${getSystemErrorName(port)}`);
-  return { transport, address: host, port, facing, sentBy: advertise ? showHostPort(advertise.host, advertise.port) : showHostPort(host, port) };
+  const shown = advertise ?? { host, port };
+  return { transport, address: host, port, facing, proxy, sentBy: showHostPort(shown.host, shown.port) };
 }
 
 function aliasesOf(listeners: readonly ShardListener[], advertised: readonly { host: string; port: number }[]): readonly AddressPort[] {
@@ -91,12 +97,12 @@ function aliasesOf(listeners: readonly ShardListener[], advertised: readonly { h
 
 /** What the operator trusts; unset, the upstream's own addresses and ports. The edges of a registrar in any case. */
 export function trustedNets({ trusted, edges }: Pick<Config, "trusted" | "edges">, targets: readonly Target[]): readonly TrustedNet[] {
-  if (trusted === undefined) return [...targets.map(({ address, port }) => ({ address, port, prefix: 128 })), ...edges.map(netOf)];
-  return [...trusted, ...edges].map(netOf);
+  if (trusted === undefined) return [...targets.map(({ address, port }) => ({ address, port, prefix: 128 })), ...netsOf(edges)];
+  return netsOf([...trusted, ...edges]);
 }
 
-function netOf({ address, family, prefix, port }: Cidr): TrustedNet {
-  return { address, port: port ?? 0, prefix: prefixOf(prefix, family) };
+function netsOf(nets: readonly Cidr[]): readonly TrustedNet[] {
+  return nets.map(({ address, family, prefix, port }) => ({ address, port: port ?? 0, prefix: prefixOf(prefix, family) }));
 }
 
 /** Prefixes count in the 128-bit form, where an IPv4 address is the tail of ::ffff:0:0/96. */

@@ -4,6 +4,7 @@ import { decide } from "../edge/decide.js";
 import { decideHome } from "../edge/home.js";
 import { loadPolicyStage } from "../edge/policy/stage.js";
 import type { EdgeRules } from "../edge/request.js";
+import type { TlsMaterial } from "../native/binding.js";
 import { Action, Const, Counter, VerdictField } from "../native/layout.js";
 import { binding } from "../native/load.js";
 import { openHome } from "./home.js";
@@ -35,6 +36,11 @@ const home = start.home && (await openHome(shard, start.config, start.home, {
 
 function textOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+function setTls(material: TlsMaterial): void {
+  const fault = shard.setTls(material);
+  if (fault !== undefined) say({ kind: "fault", message: `TLS: ${fault}` });
 }
 
 function decideAll(count: number): void {
@@ -131,6 +137,9 @@ port.on("message", (message: ToShard) => {
       stage?.setUpstreams(message.targets);
       home?.setUpstreams(message.targets);
       break;
+    case "tls":
+      setTls(message.material);
+      break;
     case "keys":
       shard.setKeys(message.keys);
       break;
@@ -169,5 +178,7 @@ const noticing = setInterval(() => {
   if (notices.length > 0) say({ kind: "notices", notices });
 }, NOTICE_INTERVAL_MS);
 
+if (start.tls !== undefined) setTls(start.tls);
+if (stage?.hasUpgradeHook === true) shard.setUpgradeHook((head, address, port, listener) => stage.upgrade(head, { address, port, listener }));
 const failure = shard.start(onBatch);
 say(failure === undefined ? { kind: "ready" } : { kind: "failed", ...failure });

@@ -18,6 +18,8 @@ export interface Case {
   readonly client: "udp" | "tcp" | undefined;
   readonly core: "udp" | "tcp" | undefined;
   readonly ipv4: boolean;
+  /** Its stream is one of octets, which a WebSocket is not. */
+  readonly octets: boolean;
   readonly shared: boolean;
   readonly settings: Readonly<Record<string, string>>;
   readonly steps: readonly Step[];
@@ -63,6 +65,7 @@ function readCase(file: string, lines: string[], start: number, end: number, pre
     file,
     client: /\*Clients over UDP only\.\*/.test(said) ? "udp" : /\*Clients over TCP only\.\*/.test(said) ? "tcp" : undefined,
     core: /\*Core over UDP only\.\*/.test(said) ? "udp" : /\*Core over TCP only\.\*/.test(said) ? "tcp" : undefined,
+    octets: /\*Not over WebSocket\.\*/.test(said),
     ipv4: /\*IPv4 only\.\*/.test(said),
     shared: /\*Shared listeners\.\*/.test(said),
     settings,

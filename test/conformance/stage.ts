@@ -59,7 +59,12 @@ export function playAll(way: Way, isWanted: (script: Case) => boolean = () => tr
 }
 
 function fits(script: Case, way: Way): boolean {
-  if (script.client && script.client !== way.client) return false;
+  const isWebSocket = way.client === "ws" || way.client === "wss";
+  // TLS carries a stream as TCP does.
+  if (script.client && script.client !== (way.client === "tls" ? "tcp" : way.client)) return false;
+  if (script.octets && isWebSocket) return false;
+  // Shared listeners have the core's TCP where the clients of these ways have theirs.
+  if (script.shared && way.core === "tcp" && (isWebSocket || way.client === "tls")) return false;
   if (script.core && script.core !== way.core) return false;
   return !(script.ipv4 && way.host?.includes(":"));
 }

@@ -6,6 +6,7 @@ import type { Splitter, Transport } from "./wire.js";
 import { CoreTcp } from "./core-tcp.js";
 import { Party } from "./party.js";
 import { TcpConnection } from "./tcp-connection.js";
+import { tlsSettings } from "./certificates.js";
 import { UdpSocket } from "./udp-socket.js";
 
 export interface Scenery {
@@ -95,7 +96,7 @@ export class Cast {
   dial(party: Party, port: number, transport: Transport, localPort: number): Promise<UdpSocket | TcpConnection> {
     const target = { host: this.host, port };
     if (transport === "udp") return UdpSocket.open(target, party.receive, { localPort });
-    return TcpConnection.open(target, party.receive, { localPort, split: this.scenery.split });
+    return TcpConnection.open(target, party.receive, { localPort, split: this.scenery.split, transport });
   }
 
   async #start(): Promise<void> {
@@ -115,10 +116,12 @@ export class Cast {
         : await CoreTcp.open(target, this.C.receive, upstreamPort, scenery.shared ?? false);
     if (wire instanceof CoreTcp) wire.split = scenery.split;
     this.C.attach(wire);
-    const both = (at: string): string => `udp:${at},tcp:${at}`;
+    const both = (at: string, stream: Transport): string => `udp:${at},${stream === "udp" ? "tcp" : stream}:${at}`;
+    const isSecure = this.transport === "tls" || this.transport === "wss";
     this.SUT = await Edge.start({
-      SLUICE_LISTEN: both(this.client),
-      ...(scenery.shared ? {} : { SLUICE_CORE_LISTEN: both(this.core) }),
+      SLUICE_LISTEN: both(this.client, this.transport),
+      ...(scenery.shared ? {} : { SLUICE_CORE_LISTEN: both(this.core, "tcp") }),
+      ...(isSecure ? tlsSettings() : {}),
       SLUICE_UPSTREAM: `sip:${upstream}${core === "tcp" ? ";transport=tcp" : ""}`,
       ...scenery.settings,
     });

@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { Mailbox } from "./mailbox.js";
 import { TcpConnection } from "./tcp-connection.js";
 import { UdpSocket } from "./udp-socket.js";
+import type { Transport } from "./wire.js";
 import { type Sender, complete } from "./sip-text.js";
 
 const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
@@ -146,14 +147,14 @@ export class Edge {
 }
 
 interface Listener {
-  readonly transport: string;
+  readonly transport: Transport;
   readonly host: string;
   readonly port: number;
 }
 
 function listeners(setting: string): Listener[] {
-  return [...setting.matchAll(/(udp|tcp):(\[[^\]]*\]|[^:,]*):(\d+)/g)].map(([, transport = "", host = "", port]) => ({
-    transport,
+  return [...setting.matchAll(/(udp|tcp|tls|wss?):(\[[^\]]*\]|[^:,]*):(\d+)/g)].map(([, transport, host = "", port]) => ({
+    transport: transport as Transport,
     host: host.replace(/[[\]]/g, ""),
     port: Number(port),
   }));
@@ -163,7 +164,7 @@ async function answers(listener: Listener, timeout = 2_000): Promise<boolean> {
   const inbox = new Mailbox<string>();
   const receive = ({ text }: { text: string }): void => inbox.put(text);
   try {
-    const open = listener.transport === "udp" ? UdpSocket.open(listener, receive) : TcpConnection.open(listener, receive);
+    const open = listener.transport === "udp" ? UdpSocket.open(listener, receive) : TcpConnection.open(listener, receive, { transport: listener.transport });
     const socket = await open;
     try {
       const uri = listener.host.includes(":") ? `[${listener.host}]` : listener.host;

@@ -1,12 +1,13 @@
 /** Writes messages: a test names what matters to it, the rest of a sound message is filled in. */
 import { type SipMessage, longName } from "./sip-message.js";
+import type { Transport } from "./wire.js";
 
 /** Who sends: what stands in its Via, and what sets its dialogs apart from those of other tests. */
 export interface Sender {
   readonly name: string;
   /** host:port */
   readonly at: string;
-  readonly transport: "udp" | "tcp";
+  readonly transport: Transport;
   readonly scene: string;
 }
 

@@ -6,6 +6,10 @@ export const PONG = "\r\n";
 export class StreamFramer {
   #rest = "";
 
+  encode(text: string): Buffer {
+    return Buffer.from(text, "latin1");
+  }
+
   /** Complete messages and pongs, in order. */
   push(bytes: Buffer): string[] {
     this.#rest += bytes.toString("latin1");

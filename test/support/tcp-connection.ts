@@ -1,24 +1,38 @@
-/** A TCP connection of a test party: framed when read, written in pieces when a splitter says so. */
+/** A connection of a test party, bare or with TLS and WebSocket on it: framed when read, written in pieces when a splitter says so. */
 import { once } from "node:events";
 import { type Socket, connect } from "node:net";
+import { type ConnectionOptions, TLSSocket, connect as connectTls } from "node:tls";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Incoming, Splitter, Wire } from "./wire.js";
+import type { Incoming, Splitter, Transport, Wire } from "./wire.js";
 import { PATIENCE } from "./mailbox.js";
 import { StreamFramer } from "./stream-framer.js";
+import { WebSocketFramer } from "./websocket-framer.js";
 import { hostPort } from "./ports.js";
+import { upgrade } from "./upgrade.js";
+
+export interface ConnectionShape {
+  readonly localPort?: number;
+  readonly localHost?: string;
+  readonly split?: Splitter | undefined;
+  /** tcp unless it is said. */
+  readonly transport?: Exclude<Transport, "udp"> | undefined;
+  readonly tls?: ConnectionOptions;
+}
 
 export class TcpConnection implements Wire {
-  readonly transport = "tcp";
+  readonly transport: Exclude<Transport, "udp">;
   readonly at: string;
   readonly port: number;
   /** Settled when the other side has closed, or we have. */
   readonly closed: Promise<void>;
   readonly #socket: Socket;
-  readonly #framer = new StreamFramer();
+  readonly framer: StreamFramer | WebSocketFramer;
   readonly #split: Splitter | undefined;
 
-  constructor(socket: Socket, receive: (incoming: Incoming) => void, split?: Splitter) {
+  constructor(socket: Socket, receive: (incoming: Incoming) => void, split?: Splitter, transport: Exclude<Transport, "udp"> = "tcp") {
     this.#socket = socket;
+    this.transport = transport;
+    this.framer = transport === "ws" || transport === "wss" ? new WebSocketFramer() : new StreamFramer();
     this.#split = split;
     this.at = hostPort(socket.localAddress ?? "", socket.localPort ?? 0);
     this.port = socket.localPort ?? 0;
@@ -28,7 +42,8 @@ export class TcpConnection implements Wire {
     // A reset is an ordinary end of a connection here; `closed` tells of both.
     socket.on("error", () => undefined);
     socket.on("data", (bytes) => {
-      for (const text of this.#framer.push(bytes)) receive({ text, from, transport: "tcp", answer });
+      for (const text of this.framer.push(bytes)) receive({ text, from, transport, answer });
+      if (this.framer instanceof WebSocketFramer) for (const reply of this.framer.takeReplies()) socket.write(reply);
     });
     this.closed = new Promise((resolve) => socket.once("close", () => resolve()));
   }
@@ -36,31 +51,45 @@ export class TcpConnection implements Wire {
   static async open(
     target: { host: string; port: number },
     receive: (incoming: Incoming) => void,
-    options: { readonly localPort?: number; readonly localHost?: string; readonly split?: Splitter | undefined } = {},
+    { localPort = 0, localHost, split, transport = "tcp", tls = {} }: ConnectionShape = {},
   ): Promise<TcpConnection> {
-    const { localPort = 0, localHost } = options;
     const local = localPort > 0 || localHost !== undefined ? { localPort, localAddress: localHost ?? target.host } : {};
-    const socket = connect({ ...target, ...local });
-    await once(socket, "connect");
-    return new TcpConnection(socket, receive, options.split);
+    const bare = connect({ ...target, ...local });
+    await once(bare, "connect");
+    const isSecure = transport === "tls" || transport === "wss";
+    const socket = isSecure ? connectTls({ socket: bare, rejectUnauthorized: false, ...tls }) : bare;
+    if (isSecure) await once(socket, "secureConnect");
+    if (transport === "ws" || transport === "wss") await upgrade(socket, hostPort(target.host, target.port));
+    return new TcpConnection(socket, receive, split, transport);
   }
 
   get isOpen(): boolean {
     return !this.#socket.destroyed;
   }
 
+  /** The subjectAltName of the other side's certificate; empty where it has shown none. */
+  get peerNames(): string {
+    return this.#socket instanceof TLSSocket ? (this.#socket.getPeerCertificate().subjectaltname ?? "") : "";
+  }
+
   /** What came and is no whole message yet. */
   get unfinished(): string {
-    return this.#framer.unfinished;
+    return this.framer.unfinished;
   }
 
   async send(text: string): Promise<void> {
-    const pieces = this.#split?.(text) ?? [text];
+    const octets = this.framer.encode(text).toString("latin1");
+    const pieces = this.#split?.(octets) ?? [octets];
     for (const [index, piece] of pieces.entries()) {
       // Without a pause the kernel would join the pieces again before the edge reads them.
       if (index > 0) await sleep(1);
       await this.#write(piece);
     }
+  }
+
+  /** Octets as they stand, past any framing. */
+  raw(octets: Buffer): Promise<void> {
+    return this.#write(octets.toString("latin1"));
   }
 
   /** No more bytes from us; what the other side still sends is read. */

@@ -1,6 +1,6 @@
 /** What every kind of test socket can do, and what it hands over. */
 
-export type Transport = "udp" | "tcp";
+export type Transport = "udp" | "tcp" | "tls" | "ws" | "wss";
 
 export interface Incoming {
   readonly text: string;

@@ -3,6 +3,7 @@
  * leaves undefined the built-in policy decides. With such a module each request costs an object and a copy of its octets.
  */
 import type { PolicyRequest } from "./request.js";
+import type { UpgradeRequest } from "./upgrade-request.js";
 
 export interface Policy {
   /** True or false: whether this request of a client asks for outbound, instead of the signs of RFC 5626. */
@@ -15,6 +16,14 @@ export interface Policy {
   readonly route?: (request: PolicyRequest) => string | undefined;
   /** An answer of the edge's own; the request goes no further. */
   readonly reply?: (request: PolicyRequest) => PolicyReply | undefined;
+  /** Whether a WebSocket may be opened (RFC 7118 7). False: 403; or an HTTP answer of its own, such as 401 with a challenge. */
+  readonly upgrade?: (request: UpgradeRequest) => boolean | UpgradeReply | undefined;
+}
+
+export interface UpgradeReply {
+  /** 101 agrees; 200 to 599 refuses. */
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface PolicyReply {
@@ -25,7 +34,7 @@ export interface PolicyReply {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export const HOOKS = ["isOutboundRequested", "forceOutbound", "allow", "route", "reply"] as const satisfies readonly (keyof Policy)[];
+export const HOOKS = ["isOutboundRequested", "forceOutbound", "allow", "route", "reply", "upgrade"] as const satisfies readonly (keyof Policy)[];
 
 /** Throws one line when the module is not a policy. */
 export async function loadPolicy(url: string): Promise<Policy> {

@@ -1,12 +1,13 @@
 /** A request as the operator's own policy sees it: its octets decoded on demand, and what the edge knows of its flow. */
 import { FlowFlag, RecordField } from "../../native/layout.js";
+import type { Transport } from "../../config/listener.js";
 import type { AddressPort } from "../../native/binding.js";
 import { SipMessage } from "../../sip/message.js";
 
 export interface PolicySource extends AddressPort {
   /** Index of the listener, those of SLUICE_LISTEN first. */
   readonly listener: number;
-  readonly transport: "udp" | "tcp";
+  readonly transport: Transport;
 }
 
 export class PolicyRequest extends SipMessage {

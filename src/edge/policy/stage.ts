@@ -1,6 +1,6 @@
 /** Puts the operator's hooks around the built-in policy: request by request, where it alone would decide a batch in one go. */
 import { showHostPort } from "../../config/host-port.js";
-import type { Shard, ShardConfig, UpstreamTarget } from "../../native/binding.js";
+import type { AddressPort, Shard, ShardConfig, UpgradeHook, UpstreamTarget } from "../../native/binding.js";
 import { Action, Const, ContactFlag, Method, OptionFlag, RecordField, ScanError, VerdictField } from "../../native/layout.js";
 import type { OutboundMode } from "../outbound.js";
 import { decideRequest, type EdgeRules } from "../request.js";
@@ -8,10 +8,19 @@ import { decideResponse } from "../response.js";
 import { reply } from "../verdicts.js";
 import { type Policy, type PolicyReply, loadPolicy } from "./hooks.js";
 import { PolicyRequest } from "./request.js";
+import { UpgradeRequest } from "./upgrade-request.js";
 
 const TOKEN = /^[\w!%'*+.`~-]+$/;
 // Whatever would end the line or hide in it.
 const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/;
+
+function headerLines(hook: string, headers: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(headers).map(([name, value]) => {
+    if (!TOKEN.test(name) || CONTROL.test(value)) throw new Error(`the hook ${hook} returned a bad header field ${JSON.stringify(name)}`);
+    return `${name}: ${value}\r\n`;
+  });
+  return lines.join("");
+}
 
 export async function loadPolicyStage(url: string, shard: Shard, config: ShardConfig, onFault: (message: string) => void): Promise<PolicyStage> {
   return new PolicyStage(await loadPolicy(url), shard, config, onFault);
@@ -29,6 +38,25 @@ export class PolicyStage {
     this.#shard = shard;
     this.#config = config;
     this.#onFault = onFault;
+  }
+
+  get hasUpgradeHook(): boolean {
+    return this.#policy.upgrade !== undefined;
+  }
+
+  /** A hook that throws refuses the one handshake that it was asked about. */
+  upgrade(head: string, source: AddressPort & { readonly listener: number }): ReturnType<UpgradeHook> {
+    try {
+      const { transport } = this.#config.listeners[source.listener]!;
+      const said = this.#policy.upgrade?.(new UpgradeRequest(head, { ...source, transport }));
+      if (said === undefined || said === true) return undefined;
+      const { status, headers = {} } = said === false ? { status: 403 } : said;
+      if (!Number.isInteger(status) || (status !== 101 && (status < 200 || status > 599))) throw new Error(`the hook upgrade returned the status ${status}`);
+      return { status, headers: headerLines("upgrade", headers) };
+    } catch (error) {
+      this.#onFault(error instanceof Error ? (error.stack ?? error.message) : String(error));
+      return { status: 500, headers: "" };
+    }
   }
 
   setUpstreams(targets: readonly UpstreamTarget[]): void {
@@ -84,13 +112,10 @@ export class PolicyStage {
 
   #answer(item: number, { status, reason = "", headers = {} }: PolicyReply, verdicts: Int32Array, out: number): void {
     if (!Number.isInteger(status) || status < 200 || status > 699) throw new Error(`the hook reply returned the status ${status}`);
-    const lines = Object.entries(headers).map(([name, value]) => {
-      if (!TOKEN.test(name) || CONTROL.test(value)) throw new Error(`the hook reply returned a bad header field ${JSON.stringify(name)}`);
-      return `${name}: ${value}\r\n`;
-    });
+    const lines = headerLines("reply", headers);
     if (CONTROL.test(reason)) throw new Error("the hook reply returned a bad reason phrase");
     reply(verdicts, out, status);
-    this.#shard.customReply(item, status, reason, lines.join(""));
+    this.#shard.customReply(item, status, reason, lines);
   }
 
   #targetOf(text: string): number {

@@ -16,10 +16,14 @@ test("SA-19 an advertised name or address", () => {
   expect(listener.parse("udp:[::]:5060; advertise=[2001:DB8::1]:5060").advertise).toEqual({ host: "2001:db8::1", port: 5060 });
 });
 
+test("a listener behind a load balancer", () => {
+  expect(listener.parse("WSS:127.0.0.1:443;proxy=require;advertise=edge.example.org:443")).toMatchObject({ transport: "wss", proxy: "require", advertise: { port: 443 } });
+});
+
 test("what is printed is read again as the same", () => {
   const address = fc.oneof(fc.ipV4(), fc.ipV6().map((ip) => `[${ip}]`));
   fc.assert(
-    fc.property(fc.constantFrom("udp", "tcp"), address, fc.integer({ min: 0, max: 65_535 }), (transport, host, port) => {
+    fc.property(fc.constantFrom("udp", "tcp", "tls", "ws", "wss"), address, fc.integer({ min: 0, max: 65_535 }), (transport, host, port) => {
       const text = `${transport}:${host}:${port};advertise=a:1`;
       const { advertise: _advertise, ...place } = listener.parse(text);
       expect(listener.parse(`${showListener(place)};advertise=a:1`)).toEqual({ ...place, advertise: { host: "a", port: 1 } });
@@ -28,10 +32,11 @@ test("what is printed is read again as the same", () => {
 });
 
 test.each([
-  ["tls:127.0.0.1:5061", "tls is not in this version"],
-  ["wss:127.0.0.1:443", "wss is not in this version"],
-  ["ws:127.0.0.1:80", "ws is not in this version"],
-  ["127.0.0.1:5060", "udp:ADDRESS:PORT or tcp:ADDRESS:PORT"],
+  ["sctp:127.0.0.1:5060", "one of udp, tcp, tls, ws, wss"],
+  ["127.0.0.1:5060", "one of udp, tcp, tls, ws, wss"],
+  ["udp:127.0.0.1:5060;proxy=require", "no ;proxy= behind udp"],
+  ["tcp:127.0.0.1:5060;proxy=yes", "proxy=accept or proxy=require"],
+  ["tcp:127.0.0.1:5060;proxy=accept;proxy=accept", "one proxy="],
   ["udp:127.0.0.1", "udp:ADDRESS:PORT"],
   ["udp:127.0.0.1:65536", "udp:ADDRESS:PORT"],
   ["udp:::1:5060", "udp:ADDRESS:PORT"],
@@ -51,7 +56,7 @@ test("no text whatever makes it fail in another way", () => {
   fc.assert(
     fc.property(fc.stringMatching(/^(udp:|tcp:|tls:)?[\]0-9a-f:.;=\[]*$/), (text) => {
       try {
-        expect(["udp", "tcp"]).toContain(listener.parse(text).transport);
+        expect(["udp", "tcp", "tls"]).toContain(listener.parse(text).transport);
       } catch (error) {
         expect(error).toHaveProperty("name", "Unexpected");
       }

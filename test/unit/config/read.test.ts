@@ -21,14 +21,14 @@ test("all errors come at once, a line each, beginning with their variable", () =
   const { settings, errors } = readSettings({
     ...UPSTREAM,
     SLUICE_SHARDS: "many",
-    SLUICE_LISTEN: "udp:127.0.0.1:5060,wss:127.0.0.1:443",
+    SLUICE_LISTEN: "udp:127.0.0.1:5060,sctp:127.0.0.1:443",
     SLUICE_OUTBOUND: "yes",
     SLUICE_MODE: "softswitch",
   });
   expect(settings).toBeUndefined();
   expect(errors).toEqual([
     'SLUICE_MODE: expected one of standalone, registrar, edge, not "softswitch"',
-    expect.stringMatching(/^SLUICE_LISTEN: expected a listener over udp or tcp: wss is not in this version/),
+    expect.stringMatching(/^SLUICE_LISTEN: expected TRANSPORT:ADDRESS:PORT with one of/),
     'SLUICE_SHARDS: expected a whole number from 1 to 64, not "many"',
     'SLUICE_OUTBOUND: expected one of auto, force, off, not "yes"',
   ]);
@@ -62,6 +62,17 @@ test("a listener that both sides claim is an error, one without a port is not", 
   ]);
   const chosen = "udp:127.0.0.1:0";
   expect(readSettings({ ...UPSTREAM, SLUICE_LISTEN: chosen, SLUICE_CORE_LISTEN: chosen }).errors).toEqual([]);
+});
+
+test("TR-25 what TLS and a balancer need is asked for by name", () => {
+  const listen = "tls:127.0.0.1:5061,tcp:127.0.0.1:5061,ws:127.0.0.1:80;proxy=require";
+  expect(readSettings({ ...UPSTREAM, SLUICE_LISTEN: listen, SLUICE_TLS_KEY: import.meta.filename, SLUICE_TLS_CLIENT_CERT: "require" }).errors).toEqual([
+    "SLUICE_LISTEN: expected each listener once, but SLUICE_LISTEN has tcp:127.0.0.1:5061 already",
+    "SLUICE_TLS_KEY: expected as many files as SLUICE_TLS_CERT has",
+    "SLUICE_TLS_CERT: expected a certificate for tls:127.0.0.1:5061",
+    "SLUICE_TLS_CA: expected the authorities of the clients' certificates",
+    "SLUICE_PROXY_TRUSTED: expected the balancers in front of ws:127.0.0.1:80",
+  ]);
 });
 
 test("the settings cannot be changed", () => {

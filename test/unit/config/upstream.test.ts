@@ -20,11 +20,15 @@ test("address, port, transport, priority and weight", () => {
   expect(parsed).toMatchObject({ host: "2001:db8::1", family: 6, port: 5070, transport: "tcp", priority: 10, weight: 0 });
 });
 
+test("a sips: URI is one over TLS, whatever its transport says", () => {
+  for (const tail of ["", ";transport=tls", ";transport=tcp"]) expect(upstream.parse(`sips:registrar.example.org${tail}`)).toMatchObject({ scheme: "sips", transport: "tls" });
+});
+
 test("what is printed is read again as the same", () => {
   const host = fc.oneof(fc.ipV4(), fc.ipV6().map((ip) => `[${ip}]`), fc.domain());
   const port = fc.option(fc.integer({ min: 1, max: 65_535 }), { nil: undefined });
   fc.assert(
-    fc.property(host, port, fc.constantFrom("", ";transport=udp", ";transport=tcp"), (name, number, transport) => {
+    fc.property(host, port, fc.constantFrom("", ";transport=udp", ";transport=tcp", ";transport=tls"), (name, number, transport) => {
       const parsed = upstream.parse(`sip:${name}${number === undefined ? "" : `:${number}`}${transport}`);
       expect(upstream.parse(showUpstream(parsed))).toEqual(parsed);
     }),
@@ -32,7 +36,7 @@ test("what is printed is read again as the same", () => {
 });
 
 test.each([
-  ["sips:registrar.example.org", "sips: is not in this version"],
+  ["sips:registrar.example.org;transport=udp", "no transport behind sips: but tls"],
   ["registrar.example.org", "a SIP URI such as"],
   ["tel:+123", "a SIP URI such as"],
   ["sip:alice@registrar.example.org", "without a user part"],
@@ -42,8 +46,7 @@ test.each([
   ["sip:host:0", "sip:HOST"],
   ["sip:1.2.3.400", "sip:HOST"],
   ["sip:::1", "sip:HOST"],
-  ["sip:host;transport=tls", "tls is not in this version"],
-  ["sip:host;transport=pigeon", "transport=udp or transport=tcp"],
+  ["sip:host;transport=ws", "transport=udp, transport=tcp or transport=tls"],
   ["sip:host;transport=udp;transport=tcp", "transport once"],
   ["sip:host;maddr=10.0.0.1", "no URI parameter but"],
   ["sip:host;priority=-1", "priority=N"],

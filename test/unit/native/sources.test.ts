@@ -13,8 +13,8 @@ function present(...folders: string[]): string[] {
   return files.filter((file) => file.endsWith(".cc")).sort();
 }
 
-test("native/sources.txt names every source of the core and the addon", () => {
-  expect(listed("sources.txt")).toEqual(present("core", "addon"));
+test("native/sources.txt names every source of the core, of TLS and of the addon", () => {
+  expect(listed("sources.txt")).toEqual(present("core", "tls", "addon"));
 });
 
 test("native/tests.txt names every C++ test", () => {

@@ -1,0 +1,12 @@
+// Reads the certificates of a shard; their shape is TlsMaterial in src/native/binding.ts.
+#pragma once
+
+#include <napi.h>
+
+#include "../tls/openssl_provider.h"
+
+namespace sluice {
+
+TlsMaterial read_tls_material(const Napi::Object& from);
+
+}  // namespace sluice

@@ -1,0 +1,80 @@
+// PROXY headers of both versions, as HAProxy writes them and as somebody else might.
+#include "../core/proxy_header.h"
+
+#include "check.h"
+
+using namespace sluice;
+
+namespace {
+
+const std::string kSignature("\r\n\r\n\0\r\nQUIT\n", 12);
+
+std::string version2(int command, int family, std::string rest) {
+  std::string out = kSignature;
+  out += static_cast<char>(command);
+  out += static_cast<char>(family);
+  out += static_cast<char>(rest.size() >> 8);
+  out += static_cast<char>(rest.size());
+  return out + rest;
+}
+
+const std::string kIpv4("\xc0\x00\x02\x01\xc0\x00\x02\x02\xd4\x31\x13\xc4", 12);
+
+std::string told(Text octets) {
+  ProxyHeader header;
+  switch (read_proxy_header(octets, header)) {
+    case ProxyRead::more: return "more";
+    case ProxyRead::absent: return "absent";
+    case ProxyRead::broken: return "broken";
+    case ProxyRead::header: break;
+  }
+  char ip[kMaxIpText];
+  const std::string size = std::to_string(header.size);
+  return !header.has_client ? size : size + " " + std::string(ip, format_ip(header.client, ip)) + " " + std::to_string(header.client.port);
+}
+
+}  // namespace
+
+TEST("TR-2 version 1 names the client") {
+  CHECK_EQ(told("PROXY TCP4 192.0.2.1 192.0.2.2 54321 5060\r\nREGISTER"), "43 192.0.2.1 54321");
+  CHECK_EQ(told("PROXY TCP6 2001:db8::1 2001:db8::2 54321 5060\r\n"), "47 2001:db8::1 54321");
+  CHECK_EQ(told("PROXY UNKNOWN\r\n"), "15");
+  CHECK_EQ(told("PROXY UNKNOWN ff::1 what ever\r\n"), "31");
+}
+
+TEST("TR-2 version 1 with a fault is broken") {
+  for (const char* bad : {"PROXY TCP4 192.0.2.1 192.0.2.2 54321\r\n", "PROXY TCP4 192.0.2.1 192.0.2.2 54321 5060 \r\n", "PROXY TCP4 2001:db8::1 2001:db8::2 1 2\r\n",
+                          "PROXY TCP4 192.0.2.1 192.0.2.2 65536 1\r\n", "PROXY TCP4 192.0.2.1 192.0.2.2 01 1\r\n", "PROXY TCP4 192.0.2.256 192.0.2.2 1 1\r\n",
+                          "PROXY UDP4 192.0.2.1 192.0.2.2 1 1\r\n", "PROXY  TCP4 192.0.2.1 192.0.2.2 1 1\r\n", "PROXY \r\n"})
+    CHECK_EQ(told(bad), "broken");
+  CHECK_EQ(told("PROXY TCP4 " + std::string(120, '1')), "broken");
+}
+
+TEST("TR-2 version 2 names the client") {
+  CHECK_EQ(told(version2(0x21, 0x11, kIpv4) + "x"), "28 192.0.2.1 54321");
+  CHECK_EQ(told(version2(0x21, 0x11, kIpv4 + std::string("\x04\x00\x01\x00", 4))), "32 192.0.2.1 54321");  // with an extension
+  std::string ipv6(36, '\0');
+  ipv6[0] = 0x20, ipv6[1] = 0x01, ipv6[15] = 7, ipv6[33] = 9;
+  CHECK_EQ(told(version2(0x21, 0x21, ipv6)), "52 2001::7 9");
+}
+
+TEST("TR-2 version 2 without a client: health checks and other families") {
+  CHECK_EQ(told(version2(0x20, 0x00, "")), "16");
+  CHECK_EQ(told(version2(0x20, 0x11, kIpv4)), "28");
+  CHECK_EQ(told(version2(0x21, 0x00, "")), "16");
+  CHECK_EQ(told(version2(0x21, 0x31, std::string(216, 'u'))), "232");
+}
+
+TEST("TR-2 version 2 with a fault is broken") {
+  CHECK_EQ(told(version2(0x11, 0x11, kIpv4)), "broken");
+  CHECK_EQ(told(version2(0x22, 0x11, kIpv4)), "broken");
+  CHECK_EQ(told(version2(0x21, 0x12, kIpv4)), "broken");  // datagrams
+  CHECK_EQ(told(version2(0x21, 0x11, "short")), "broken");
+  CHECK_EQ(told(version2(0x21, 0x11, std::string(2100, 'x')).substr(0, 16)), "broken");
+}
+
+TEST("TR-17 every beginning of a header is waited for, and what is none is told at once") {
+  for (const std::string& whole : {std::string("PROXY TCP4 192.0.2.1 192.0.2.2 54321 5060\r\n"), version2(0x21, 0x11, kIpv4)})
+    for (size_t size = 0; size < whole.size(); ++size) CHECK_EQ(told(Text(whole).substr(0, size)), "more");
+  for (const char* other : {"REGISTER", "PUBLISH sip", "\x16\x03", "GET /", "\r\n\r\nR"}) CHECK_EQ(told(other), "absent");
+}

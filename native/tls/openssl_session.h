@@ -1,0 +1,41 @@
+// A TLS session over memory: OpenSSL reads what the loop received and writes what the loop will send.
+#pragma once
+
+#include <string>
+
+#include "../core/tls_session.h"
+#include "openssl_ptr.h"
+
+namespace sluice {
+
+class OpensslSession : public TlsSession {
+ public:
+  // Accepts, or dials when `name` is not empty. `keeps` lives until the handshake is done.
+  OpensslSession(SSL* ssl, Text name, std::shared_ptr<const void> keeps) noexcept;
+
+  TlsResult receive(Text wire, char* plain, size_t room, size_t& size, std::vector<char>& out) noexcept override;
+  bool send(Text plain, std::vector<char>& out) noexcept override;
+  void close(std::vector<char>& out) noexcept override;
+  bool is_open() const noexcept override { return open_; }
+  bool was_resumed() const noexcept override { return SSL_session_reused(ssl_.get()) != 0; }
+  Text fault() const noexcept override { return fault_; }
+
+ private:
+  static BIO_METHOD* method() noexcept;
+  static int read(BIO* bio, char* out, int size) noexcept;
+  static int write(BIO* bio, const char* data, int size) noexcept;
+  static long control(BIO* bio, int command, long number, void* pointer) noexcept;
+
+  TlsResult shake_hands() noexcept;
+  TlsResult failed(int result) noexcept;
+
+  OpensslPtr<SSL> ssl_;
+  Text wire_;
+  std::vector<char>* out_ = nullptr;
+  std::unique_ptr<std::string> name_;  // that the peer must prove
+  std::shared_ptr<const void> keeps_;
+  const char* fault_ = "";
+  bool open_ = false;
+};
+
+}  // namespace sluice

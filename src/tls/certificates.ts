@@ -1,0 +1,145 @@
+/** The certificate and key files: read at the start, on SIGHUP and when one of them changes. A bad file leaves what was in force. */
+import { X509Certificate, randomBytes } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
+import { createSecureContext, rootCertificates } from "node:tls";
+import type { Config } from "../config/config.js";
+import { isSecure } from "../config/listener.js";
+import { table } from "../config/table.js";
+import type { TlsMaterial } from "../native/binding.js";
+import type { Log } from "../observe/log.js";
+
+const POLL_MS = 1_000;
+const DAY_MS = 86_400_000;
+const WARNING_DAYS = 14;
+// Name, HMAC key and cipher key of session tickets, as OpenSSL takes them.
+const TICKET_KEY_OCTETS = 80;
+
+export interface CertificateView {
+  /** Where it was read from. */
+  readonly file: string;
+  readonly names: readonly string[];
+  readonly issuer: string;
+  /** ISO 8601. */
+  readonly notAfter: string;
+  readonly daysLeft: number;
+}
+
+export class Certificates {
+  readonly #config: Config;
+  readonly #log: Log;
+  readonly #ticketKey = randomBytes(TICKET_KEY_OCTETS);
+  #material: TlsMaterial;
+  #expiry: Date | undefined;
+  #stamp = "";
+  #onChange: (material: TlsMaterial) => void = () => undefined;
+  #timers: NodeJS.Timeout[] = [];
+
+  private constructor(config: Config, log: Log) {
+    this.#config = config;
+    this.#log = log;
+    this.#stamp = this.#stampOfFiles();
+    this.#material = this.#read();
+    this.#warnOfExpiry();
+  }
+
+  /** Undefined where nothing is secure. Throws one line that names the variable when a file is no good. */
+  static of(config: Config, log: Log): Certificates | undefined {
+    const listens = [...config.listen, ...(config.coreListen ?? [])].some(({ transport }) => isSecure(transport));
+    const dials = config.upstream.some(({ scheme, transport }) => scheme === "sips" || transport === "tls");
+    return listens || dials ? new Certificates(config, log) : undefined;
+  }
+
+  get material(): TlsMaterial {
+    return this.#material;
+  }
+
+  /** When the first certificate ends; undefined: there is none. */
+  get expiry(): Date | undefined {
+    return this.#expiry;
+  }
+
+  /** What is in force, for the operator. */
+  views(): readonly CertificateView[] {
+    return this.#material.pairs.map(({ certificate }, index) => {
+      const { subjectAltName, subject, issuer, validTo } = new X509Certificate(certificate);
+      const ends = new Date(validTo);
+      return {
+        file: this.#config.tlsCert?.[index] ?? "",
+        names: (subjectAltName ?? subject).split(", "),
+        issuer: issuer.replaceAll("\n", ", "),
+        notAfter: ends.toISOString(),
+        daysLeft: Math.floor((ends.getTime() - Date.now()) / DAY_MS),
+      };
+    });
+  }
+
+  watch(onChange: (material: TlsMaterial) => void): void {
+    this.#onChange = onChange;
+    // By looking: a watcher would follow the old file where a new one is renamed or linked into its place.
+    const poll = setInterval(() => this.#stampOfFiles() !== this.#stamp && this.reload(), POLL_MS);
+    this.#timers = [poll, setInterval(() => this.#warnOfExpiry(), DAY_MS)];
+    for (const timer of this.#timers) timer.unref();
+  }
+
+  reload(): void {
+    this.#stamp = this.#stampOfFiles();
+    try {
+      this.#material = this.#read();
+    } catch (error) {
+      this.#log.error({ reason: error instanceof Error ? error.message : String(error) }, "the new certificates are no good, those before stay in force");
+      return;
+    }
+    this.#onChange(this.#material);
+    this.#log.info({ certificates: this.#material.pairs.length, expiry: this.#expiry?.toISOString() }, "certificates were read again");
+    this.#warnOfExpiry();
+  }
+
+  close(): void {
+    for (const timer of this.#timers) clearInterval(timer);
+  }
+
+  #read(): TlsMaterial {
+    const { tlsCert = [], tlsKey = [], tlsCa, tlsClientCert } = this.#config;
+    const authorities = tlsCa === undefined ? rootCertificates.join("\n") : readText(table.tlsCa.name, tlsCa);
+    check(table.tlsCa.name, tlsCa ?? "", () => new X509Certificate(authorities));
+    const pairs = tlsCert.map((file, index) => {
+      const certificate = readText(table.tlsCert.name, file);
+      const key = readText(table.tlsKey.name, tlsKey[index] ?? "");
+      check(table.tlsCert.name, file, () => createSecureContext({ cert: certificate, key }));
+      return { certificate, key };
+    });
+    const ends = pairs.map(({ certificate }) => Date.parse(new X509Certificate(certificate).validTo));
+    this.#expiry = ends.length === 0 ? undefined : new Date(Math.min(...ends));
+    return { pairs, authorities, clientCertificate: tlsClientCert, ticketKey: this.#ticketKey };
+  }
+
+  #stampOfFiles(): string {
+    const { tlsCert = [], tlsKey = [], tlsCa } = this.#config;
+    const files = [...tlsCert, ...tlsKey, ...(tlsCa === undefined ? [] : [tlsCa])];
+    return files
+      .map((file) => {
+        const stat = statSync(file, { throwIfNoEntry: false });
+        return stat === undefined ? "none" : `${stat.ino} ${stat.size} ${stat.mtimeMs}`;
+      })
+      .join(", ");
+  }
+
+  #warnOfExpiry(): void {
+    if (this.#expiry === undefined) return;
+    const days = (this.#expiry.getTime() - Date.now()) / DAY_MS;
+    if (days < WARNING_DAYS) this.#log.warn({ expiry: this.#expiry.toISOString() }, days > 0 ? "a certificate is about to expire" : "a certificate has expired");
+  }
+}
+
+function readText(variable: string, file: string): string {
+  return check(variable, file, () => readFileSync(file, "utf8"));
+}
+
+function check<T>(variable: string, file: string, attempt: () => T): T {
+  try {
+    return attempt();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
+    throw new Error(`${variable}: expected sound PEM in ${file}: ${reason}`, { cause: error });
+  }
+}

@@ -1,0 +1,11 @@
+/** An edge that does not let everybody open a WebSocket, so without a cast of clients who would. */
+import { onTestFinished } from "vitest";
+import { Edge, type Settings } from "./edge.js";
+import { freePort, hostPort } from "./ports.js";
+
+export async function webSocketEdge(settings: Settings): Promise<{ readonly edge: Edge; readonly client: string }> {
+  const client = hostPort("127.0.0.1", await freePort("127.0.0.1"));
+  const edge = await Edge.start({ SLUICE_LISTEN: `udp:${client},ws:${client}`, ...settings });
+  onTestFinished(() => edge.stop());
+  return { edge, client };
+}
