@@ -12,7 +12,7 @@ size_t Shard::answer_flow_of(unsigned item, char* out) const noexcept {
   const bool outbound = items_[item].message.method == Method::register_ && (record[kRecord_contact] & static_cast<int32_t>(kContact_reg_id));
   const bool keep = record[kRecord_headers] & static_cast<int32_t>(kHeader_keep);
   Source way = items_[item].source;
-  if (way.kind == FlowKind::udp) way.remote = answer_address(items_[item], outbound || keep ? kEdit_mark_outbound : 0);
+  if (way.kind == FlowKind::udp) way.remote = answer_address(items_[item], outbound || keep ? uint32_t{kEdit_mark_outbound} : 0u);
   return format_flow_id(config_, way, out);
 }
 
@@ -196,7 +196,7 @@ void Shard::take_object_record(const RingHead& head, Text octets) noexcept {
   switch (head.kind) {
     case RingHead::object_request: {
       Flow* flow = flows_.find_stream(head.slot, head.generation);
-      if (flow == nullptr) return refuse_unsent(octets);
+      if (flow == nullptr) return redirect_unsent(octets);
       flow->marks |= kMark_bound;
       counters_.add(Counter::requests_relayed);
       streams_.add(head.slot, octets, Text());

@@ -6,6 +6,7 @@ import { loadPolicyStage } from "../edge/policy/stage.js";
 import type { EdgeRules } from "../edge/request.js";
 import { Action, Const, Counter, VerdictField } from "../native/layout.js";
 import { binding } from "../native/load.js";
+import { LogRate } from "../observe/log-rate.js";
 import { openHome } from "./home.js";
 import type { FromShard, ShardStart, ToShard } from "./messages.js";
 
@@ -25,8 +26,12 @@ const rules: EdgeRules = { outbound: start.outbound, flowTimer: start.config.flo
 const shard = new binding.Shard(start.config, records, verdicts, counters);
 const say = (message: FromShard): void => port.postMessage(message);
 const stage = start.policy === undefined ? undefined : await loadPolicyStage(start.policy, shard, start.config, (message) => say({ kind: "fault", message }));
+// A store that is away fails every request.
+const faults = new LogRate();
 const home = start.home && (await openHome(shard, start.config, start.home, {
-  onFault: (error) => say({ kind: "fault", message: textOf(error) }),
+  onFault: (error) => {
+    if (faults.allows("fault")) say({ kind: "fault", message: textOf(error) });
+  },
   onStore: (isUp, reason) => say({ kind: "store", isUp, reason }),
 }));
 
