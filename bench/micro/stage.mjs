@@ -1,0 +1,73 @@
+/** What the micro benches of the registrar share: the built program's own parts, requests, and the report. */
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import Benchmark from "benchmark";
+import { Gruus } from "../../dist/registrar/gruu.js";
+import { Registrar } from "../../dist/registrar/registrar.js";
+import { SipMessage } from "../../dist/sip/message.js";
+
+export const SECRET = new Uint8Array(32).fill(7);
+
+export const OPTIONS = {
+  domains: ["example.org"],
+  minExpires: 60,
+  maxExpires: 7_200,
+  defaultExpires: 3_600,
+  expiresJitterPercent: 10,
+  maxContacts: 10,
+  maxFlows: 4,
+  obPathCheck: "last",
+  pathMode: "strict",
+  outbound: "auto",
+  flowTimer: 120,
+};
+
+export const EDGE = { address: "10.0.0.1", port: 5060, transport: "udp", isEdge: true, flowIsOutboundCapable: false, firstHop: false };
+
+export function registrarOver(store) {
+  return new Registrar({ store, gruus: new Gruus(SECRET), authenticator: undefined, report: console.error }, OPTIONS);
+}
+
+/** A folder that is gone when the bench ends. */
+export function temporaryFolder() {
+  // On the disk of the project and not in memory: commits are what is measured.
+  const parent = join(import.meta.dirname, "../../build/bench");
+  mkdirSync(parent, { recursive: true });
+  const folder = mkdtempSync(join(parent, "micro-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** The REGISTER of a device behind an edge, about 700 octets. */
+export function registerOctets(user, cseq, regId = 1) {
+  return Buffer.from(
+    `REGISTER sip:example.org SIP/2.0\r\n` +
+      `Via: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK${user}x${cseq};rport\r\n` +
+      `Via: SIP/2.0/TCP 192.0.2.7:49152;branch=z9hG4bKa${user};received=198.51.100.7;rport=49152\r\n` +
+      `Path: <sip:AQEBaW5kZXhlZC10b2tlbi0w${user}@edge1.example.org;lr;ob>\r\n` +
+      `Max-Forwards: 69\r\nFrom: <sip:${user}@example.org>;tag=${cseq}\r\nTo: <sip:${user}@example.org>\r\n` +
+      `Call-ID: ${user}-${regId}@192.0.2.7\r\nCSeq: ${cseq} REGISTER\r\nSupported: outbound, path, gruu\r\n` +
+      `Contact: <sip:${user}@192.0.2.7:49152;transport=tcp;ob>;reg-id=${regId};+sip.instance="<urn:uuid:00000000-0000-1000-8000-${user.padStart(12, "0")}>"\r\n` +
+      `Expires: 3600\r\nUser-Agent: a device of the bench\r\nAllow: INVITE, ACK, BYE, CANCEL, OPTIONS, NOTIFY, MESSAGE\r\nContent-Length: 0\r\n\r\n`,
+    "latin1",
+  );
+}
+
+export function registerMessage(user, cseq, regId = 1) {
+  return new SipMessage(registerOctets(user, cseq, regId));
+}
+
+/** Carries the suites out one after the other, `[name, function, options]` each, and prints a line for each. */
+export async function report(benches) {
+  for (const [name, fn, options = {}] of benches) {
+    await new Promise((resolve) => {
+      const onComplete = ({ target }) => resolve(print(target, options.each ?? 1));
+      new Benchmark(name, fn, { maxTime: 2, ...options, onComplete }).run({ async: true });
+    });
+  }
+}
+
+function print({ name, hz, stats }, each) {
+  const rate = Math.round(hz * each).toLocaleString("en");
+  console.log(`${name.padEnd(58)} ${rate.padStart(10)}/s  ${(1e6 / hz / each).toFixed(2).padStart(8)} us  ±${stats.rme.toFixed(1)} %`);
+}
