@@ -1,5 +1,4 @@
 /** What a million relayed messages leave on the JavaScript heaps of Sluice, and the garbage collections they cause. */
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -7,8 +6,7 @@ import { ROOT, fail } from "../scripts/lib/run.mjs";
 import { EDGES, SLUICE_MAIN, sluiceEnvironment, startPinned } from "./lib/edges.mjs";
 import { fixed, table } from "./lib/figures.mjs";
 import { runLoad } from "./lib/load.mjs";
-import { machine } from "./lib/machine.mjs";
-import { OUT } from "./lib/tools.mjs";
+import { save } from "./lib/results.mjs";
 
 const { values: args } = parseArgs({
   options: {
@@ -55,8 +53,7 @@ try {
   const cells = ({ thread, idle_second, growth, per_message, collections, gc_ms }) =>
     [thread, idle_second, growth, fixed(per_message, 3), collections, fixed(gc_ms, 1)];
   process.stdout.write(`${table(header, rows.map(cells))}\n`);
-  const result = { machine: machine(), settings: args, relayed, threads: rows };
-  writeFileSync(join(OUT, "heap.json"), `${JSON.stringify(result, null, 1)}\n`);
+  save("heap", { settings: args, relayed, threads: rows });
 } finally {
   await edge.stop();
 }

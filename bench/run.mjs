@@ -1,7 +1,7 @@
 /** `npm run bench -- NAME [options]`: one door to the benches. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT, become, fail } from "../scripts/lib/run.mjs";
+import { ROOT, become, fail, mustRun } from "../scripts/lib/run.mjs";
 
 const [name = "edge", ...rest] = process.argv.slice(2);
 const BENCHES = readdirSync(join(ROOT, "bench"))
@@ -9,4 +9,6 @@ const BENCHES = readdirSync(join(ROOT, "bench"))
   .map((file) => file.slice(0, -4));
 const script = join(ROOT, "bench", `${name}.mjs`);
 if (!BENCHES.includes(name)) fail(`no bench ${name}; there are ${BENCHES.join(", ")}`);
+// Nothing to do when it is built already.
+mustRun("the build", process.execPath, [join(ROOT, "scripts/build.mjs")]);
 become(process.execPath, [script, ...rest]);

@@ -10,4 +10,6 @@ install();
 buildTypescript();
 const { configurationDocument } = await import("../dist/config/document.js");
 writeFileSync(join(ROOT, "docs/configuration.md"), configurationDocument());
+const { metricsDocument } = await import("../dist/admin/metric-document.js");
+writeFileSync(join(ROOT, "docs/operate/metrics.md"), metricsDocument());
 writeFileSync(COMPLIANCE_MD, complianceDocument());

@@ -1,92 +1,66 @@
 #!/usr/bin/env node
-/** The process: reads the flags and the configuration, then runs the edge until it is told to stop. */
-import { readFileSync } from "node:fs";
-import { parseArgs } from "node:util";
-import type { Config } from "./config/config.js";
-import { printConfig } from "./config/print.js";
-import { completeConfig, readSettings } from "./config/read.js";
-import { table } from "./config/table.js";
-import { serve } from "./serve.js";
-import { type Log, createLog } from "./observe/log.js";
+/** The `sluice` command: finds the sub-command and ends with its exit code. Without one the process is started. */
+import { commands } from "./cli/commands.js";
+import { type Command, CommandError, Exit } from "./cli/command.js";
+import { complain, print } from "./cli/output.js";
+import { nearest } from "./config/nearest.js";
+import { version } from "./version.js";
 
-// EX_CONFIG of sysexits.h, and the customary status of wrong usage.
-const BAD_CONFIGURATION = 78;
-const BAD_USAGE = 2;
-
-const OPTIONS = {
-  "check-config": { type: "boolean" },
-  "print-config": { type: "boolean" },
-  help: { type: "boolean", short: "h" },
-  version: { type: "boolean", short: "v" },
-} as const;
-
-function readFlags(): ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>["values"] {
-  try {
-    return parseArgs({ options: OPTIONS }).values;
-  } catch (error) {
-    complain([`${error instanceof Error ? error.message.split(". ")[0] : String(error)}; --help lists the flags`]);
-    process.exit(BAD_USAGE);
-  }
+async function main(args: readonly string[]): Promise<number> {
+  const [name = "start", ...rest] = args;
+  if (name === "--version" || name === "-v") return print(version()), Exit.ok;
+  if (name === "--help" || name === "-h" || name === "help") return help(rest[0]);
+  // The flags of the first version.
+  const word = name === "--check-config" || name === "--print-config" ? name.slice(2) : name;
+  const command = commands.find((one) => one.name === word);
+  if (command === undefined) return unknown(word);
+  if (rest.includes("--help") || rest.includes("-h")) return help(word);
+  return command.run(rest);
 }
 
-async function main(): Promise<void> {
-  const flags = readFlags();
-  if (flags.help) return void process.stdout.write(help());
-  if (flags.version) return void process.stdout.write(`${version()}\n`);
-  const { settings, errors, warnings } = readSettings(process.env);
-  const checking = flags["check-config"] === true || flags["print-config"] === true;
-  const { config, error } = settings ? completeConfig(settings, !checking) : {};
-  const faults = error === undefined ? errors : [...errors, error];
-  if (checking || faults.length > 0) complain(warnings);
-  if (config === undefined || faults.length > 0) {
-    complain(faults);
-    process.exitCode = BAD_CONFIGURATION;
-  } else if (flags["print-config"]) {
-    process.stdout.write(printConfig(process.env));
-  } else if (!checking) {
-    const log = createLog(config.logLevel);
-    for (const warning of warnings) log.warn(warning);
-    await run(config, log);
-  }
+function unknown(word: string): number {
+  const meant = nearest(word, commands.map((one) => one.name));
+  complain(`there is no command ${word}${meant === undefined ? "" : `, did you mean ${meant}?`}; --help lists the commands and flags`);
+  return Exit.usage;
 }
 
-async function run(config: Config, log: Log): Promise<void> {
-  try {
-    await serve(config, log);
-  } catch (error) {
-    // Such as a port that is taken: one line, for the operator who has just started this.
-    complain([error instanceof Error ? error.message : String(error)]);
-    log.debug({ err: error }, "cannot run");
-    process.exitCode = 1;
-  }
+function help(name: string | undefined): number {
+  const command = name === undefined ? undefined : commands.find((one) => one.name === name);
+  if (name !== undefined && command === undefined) return unknown(name);
+  print(command === undefined ? overview() : commandHelp(command));
+  return Exit.ok;
 }
 
-function complain(lines: readonly string[]): void {
-  for (const line of lines) process.stderr.write(`sluice: ${line}\n`);
+function commandHelp({ name, usage, summary, help: text }: Command): string {
+  return [`Usage: sluice ${`${name} ${usage}`.trim()}`, "", `${summary[0]?.toUpperCase()}${summary.slice(1)}.`, text].join("\n");
 }
 
-function version(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
-  return typeof manifest === "object" && manifest !== null && "version" in manifest ? String(manifest.version) : "unknown";
-}
-
-function help(): string {
-  const variables = Object.values(table).map(({ name, shownDefault }) => `  ${name.padEnd(30)} ${shownDefault.replaceAll("`", "")}`);
+function overview(): string {
   return [
     "Sluice, a SIP Outbound edge (RFC 5626).",
     "",
-    "Usage: sluice [--check-config | --print-config | --help | --version]",
+    "Usage: sluice [COMMAND] [--help | --version]",
     "",
-    "  --check-config   check the configuration and end; status 78 when it is bad",
-    "  --print-config   print the configuration that counts, secrets masked",
+    ...commands.map(({ name, summary }) => `  ${name.padEnd(14)} ${summary}`),
     "",
-    "It is configured by these environment variables (and their defaults); docs/configuration.md explains them:",
+    "Without a command it starts. `sluice COMMAND --help` says more. Environment variables configure it: SLUICE_LISTEN, SLUICE_UPSTREAM",
+    "and others; `sluice print-config` shows them all, docs/configuration.md explains them.",
     "",
-    ...variables,
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 not running, 78 bad configuration.",
     "",
     "Example: SLUICE_UPSTREAM=sip:registrar.example.org SLUICE_LISTEN=udp:192.0.2.1:5060,tcp:192.0.2.1:5060 sluice",
-    "",
   ].join("\n");
 }
 
-await main();
+let exit: number;
+try {
+  exit = await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof CommandError)) throw error;
+  complain(error.message);
+  exit = error.exit;
+}
+// Handles of the admin plane's sockets may outlive their closing; stdout into a pipe must still be written out.
+process.exitCode = exit;
+if (process.stdout.writableLength === 0) process.exit(exit);
+process.stdout.once("drain", () => process.exit(exit));

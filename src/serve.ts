@@ -1,78 +1,54 @@
-/** Runs the edge from configuration to shards, and ends it when a signal says so. */
+/** Runs the process from configuration to its end, which a signal or the operator brings. */
 import { readFileSync } from "node:fs";
-import { promises as dns } from "node:dns";
-import { pathToFileURL } from "node:url";
 import type { Config } from "./config/config.js";
 import { showHostPort } from "./config/host-port.js";
-import { showUpstream } from "./config/upstream.js";
-import type { ShardConfig } from "./native/binding.js";
+import type { ShardListener } from "./native/binding.js";
+import { Counter } from "./native/layout.js";
 import type { Log } from "./observe/log.js";
-import { NoticeLog } from "./observe/notices.js";
-import { DnsRecords } from "./resolve/dns-records.js";
-import { Upstreams } from "./resolve/upstreams.js";
-import { ShardPool } from "./shard/pool.js";
-import { homeConfig, shardConfigs, trustedNets } from "./shard/shard-config.js";
+import { Service } from "./service.js";
+import { ServiceManager } from "./service-manager.js";
+import { shardConfigs } from "./shard/shard-config.js";
 
 // Descriptors that are no flows: listeners, epoll, rings, log, V8.
 const SPARE_DESCRIPTORS = 200;
 
 /** Resolves when the process has been told to end and is done; rejects with one line when it cannot start. */
 export async function serve(config: Config, log: Log): Promise<void> {
-  const configs = shardConfigs(config);
-  const notices = new NoticeLog(log);
-  const pool = new ShardPool({
-    shards: config.shards,
-    configs,
-    outbound: config.outbound,
-    home: homeConfig(config),
-    policy: config.policy === undefined ? undefined : pathToFileURL(config.policy).href,
-    log,
-    onNotices: (shard, list) => notices.write(shard, list),
-  });
-  const upstreams = new Upstreams(config.upstream, new DnsRecords(new dns.Resolver()), {
-    onChange: (targets) => {
-      pool.setUpstreams(targets, trustedNets(config, targets));
-      const shown = targets.map(({ transport, address, port, priority, weight }) => `${transport}:${showHostPort(address, port)} ${priority}/${weight}`);
-      if (shown.length > 0 || config.mode === "edge") log.info({ targets: shown }, shown.length > 0 ? "upstream" : "no upstream target: what clients send is answered 503");
-    },
-    onFailure: (uri, error) => log.warn({ upstream: showUpstream(uri), reason: error.message }, "an upstream cannot be resolved"),
-  });
+  let tell: (why: string) => void = () => undefined;
+  const told = new Promise<string>((resolve) => (tell = resolve));
+  const service = new Service(config, shardConfigs(config), log, () => tell("the operator"));
   warnOfDescriptors(config, log);
-  // First, so that not even the first request finds no upstream; it is bounded by the time limit of the DNS.
-  await upstreams.refresh();
-  try {
-    await pool.start();
-  } catch (error) {
-    upstreams.close();
-    await pool.close();
-    throw error;
-  }
-  log.info({ mode: config.mode, listeners: listenersOf(configs), shards: config.shards, pid: process.pid }, "sluice is up");
-  await untilTold(config, log, pool, upstreams);
-}
-
-async function untilTold(config: Config, log: Log, pool: ShardPool, upstreams: Upstreams): Promise<void> {
-  const hangUp = (): void => {
-    log.info("SIGHUP: the upstream is resolved anew");
-    void upstreams.refresh();
-  };
-  process.on("SIGHUP", hangUp);
-  const signal = await new Promise<string>((resolve) => {
-    for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, resolve);
+  await service.start();
+  const manager = new ServiceManager(() => {
+    const flows = service.pool.counter(Counter.streamFlows) + service.pool.counter(Counter.udpFlows);
+    return `${flows} flows, ${service.pool.counter(Counter.requestsIn)} requests, ${service.targetCount} upstream targets`;
   });
-  log.info({ signal, seconds: config.drainSeconds }, "draining: new requests get 503, a second signal ends at once");
-  for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => process.exit(1));
-  process.off("SIGHUP", hangUp);
-  upstreams.close();
-  await pool.drain(config.drainSeconds);
-  await pool.close();
+  manager.ready();
+  log.info({ mode: config.mode, listeners: listenersOf(service.listeners), shards: config.shards, pid: process.pid }, "sluice is up");
+  await untilTold(service, told, tell);
+  manager.stopping();
+  await service.drainAll();
+  await service.close();
+  manager.close();
   log.info("stopped");
 }
 
-function listenersOf(configs: readonly ShardConfig[]): readonly string[] {
-  return (configs[0]?.listeners ?? []).map(({ transport, address, port, facing }) => {
-    return `${transport}:${showHostPort(address, port)}${facing === "both" ? "" : ` (${facing})`}`;
-  });
+async function untilTold(service: Service, told: Promise<string>, tell: (why: string) => void): Promise<void> {
+  const hangUp = (): void => void service.reload();
+  process.on("SIGHUP", hangUp);
+  for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => tell(name));
+  const why = await told;
+  const { drainSeconds, drainRate } = service.config;
+  service.log.info({ signal: why, seconds: drainSeconds, rate: drainRate }, "draining: new requests get 503, a second signal ends at once");
+  for (const name of ["SIGTERM", "SIGINT"] as const) {
+    process.removeAllListeners(name);
+    process.once(name, () => process.exit(1));
+  }
+  process.off("SIGHUP", hangUp);
+}
+
+function listenersOf(listeners: readonly ShardListener[]): readonly string[] {
+  return listeners.map(({ transport, address, port, facing }) => `${transport}:${showHostPort(address, port)}${facing === "both" ? "" : ` (${facing})`}`);
 }
 
 /** Node raises its soft limit to the hard one, so this is what there is. */

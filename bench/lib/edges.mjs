@@ -6,9 +6,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ROOT, fail, has } from "../../scripts/lib/run.mjs";
 import { OUT, program } from "./tools.mjs";
 
-export const EDGE_PORT = 15060;
-export const CORE_PORT = 15070;
-const EDGE_CORE_PORT = 15061;
+export const EDGE_PORT = 26060;
+export const CORE_PORT = 26070;
+const EDGE_CORE_PORT = 26061;
 export const SLUICE_MAIN = join(ROOT, "dist/main.js");
 
 export function sluiceEnvironment(client, core) {

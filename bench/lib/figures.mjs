@@ -17,3 +17,23 @@ export function table(header, rows) {
 export function fixed(value, digits = 2) {
   return Number.isFinite(value) ? value.toFixed(digits) : "-";
 }
+
+/** A ratio counts when each of its rounds is on the same side of 1, and its distance from 1 is more than the noise. */
+export function ratioBeyondNoise(ratios, noise) {
+  const ratio = median(ratios);
+  const agreed = ratios.every((each) => each > 1) || ratios.every((each) => each < 1);
+  return { ratio, counts: agreed && Math.abs(ratio - 1) > (Number.isFinite(noise) ? noise : 0) };
+}
+
+/** The straight line `y = base + slope * x` of least squares, and the share of the variation that it explains. */
+export function fitLine(points) {
+  const n = points.length;
+  const mean = (of) => points.reduce((sum, point) => sum + of(point), 0) / n;
+  const mx = mean(([x]) => x);
+  const my = mean(([, y]) => y);
+  const sxx = mean(([x]) => (x - mx) ** 2);
+  const sxy = mean(([x, y]) => (x - mx) * (y - my));
+  const syy = mean(([, y]) => (y - my) ** 2);
+  const slope = sxx === 0 ? 0 : sxy / sxx;
+  return { base: my - slope * mx, slope, explained: syy === 0 ? 1 : (slope * sxy) / syy };
+}

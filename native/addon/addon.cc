@@ -3,11 +3,13 @@
 
 #include "cluster.h"
 #include "listener_check.h"
+#include "sd_notify.h"
 #include "shard_host.h"
 
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("createCluster", Napi::Function::New(env, sluice::create_cluster));
   exports.Set("checkListener", Napi::Function::New(env, sluice::check_listener));
+  exports.Set("sdNotify", Napi::Function::New(env, sluice::sd_notify));
   sluice::ShardHost::define(env, exports);
   return exports;
 }

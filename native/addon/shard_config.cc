@@ -1,5 +1,6 @@
 #include "shard_config.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace sluice {
@@ -55,16 +56,7 @@ EdgeConfig read_edge_config(const Napi::Object& from) {
   const auto names = from.Get("names").As<Napi::Array>();
   for (uint32_t i = 0; i < names.Length(); ++i) config.names.push_back(Napi::Value(names[i]).ToString());
   config.trusted = read_trusted(from.Get("trusted").As<Napi::Array>());
-  const auto limits = from.Get("limits").As<Napi::Object>();
-  EdgeLimits& out = config.limits;
-  out.scan.max_body = number(limits, "maxMessage");
-  out.max_flows = number(limits, "maxFlows");
-  out.max_flows_per_source = number(limits, "maxFlowsPerSource");
-  out.max_pending = number(limits, "maxPending");
-  out.max_queue = number(limits, "queueMax");
-  out.first_message_seconds = number(limits, "firstMessageSeconds");
-  out.message_seconds = number(limits, "messageSeconds");
-  out.idle_seconds = number(limits, "idleSeconds");
+  config.limits = read_limits(from.Get("limits").As<Napi::Object>());
   config.home = from.Get("home").ToBoolean();
   config.force_rport = from.Get("forceRport").ToBoolean();
   config.t1_ms = number(from, "t1Ms");
@@ -73,7 +65,57 @@ EdgeConfig read_edge_config(const Napi::Object& from) {
   config.flow_grace = number(from, "flowGrace");
   config.probe_seconds = number(from, "probeSeconds");
   config.udp_token_seconds = number(from, "udpTokenSeconds");
+  config.notes = from.Get("notes").ToBoolean();
   return config;
+}
+
+EdgeLimits read_limits(const Napi::Object& from) {
+  EdgeLimits limits;
+  limits.scan.max_body = number(from, "maxMessage");
+  limits.max_flows = number(from, "maxFlows");
+  limits.max_flows_per_source = number(from, "maxFlowsPerSource");
+  limits.max_pending = number(from, "maxPending");
+  limits.max_queue = number(from, "queueMax");
+  limits.first_message_seconds = number(from, "firstMessageSeconds");
+  limits.message_seconds = number(from, "messageSeconds");
+  limits.idle_seconds = number(from, "idleSeconds");
+  return limits;
+}
+
+std::vector<Address> read_addresses(const Napi::Array& from) {
+  std::vector<Address> addresses;
+  for (uint32_t i = 0; i < from.Length(); ++i) {
+    Address address;
+    if (parse_ip(Napi::Value(from[i]).ToString().Utf8Value(), address)) addresses.push_back(address);
+  }
+  return addresses;
+}
+
+std::vector<TapFilter> read_tap(const Napi::Array& from) {
+  std::vector<TapFilter> filters;
+  for (uint32_t i = 0; i < from.Length() && filters.size() < WireTap::kMaxFilters; ++i) {
+    const Napi::Object one = item(from, i);
+    const std::string kind = one.Get("kind").ToString();
+    TapFilter filter;
+    filter.kind = kind == "aor" ? TapFilter::aor : kind == "call-id" ? TapFilter::call_id : kind == "address" ? TapFilter::address : TapFilter::all;
+    if (filter.kind == TapFilter::address) filter.peer = read_address(one);
+    if (filter.kind == TapFilter::aor || filter.kind == TapFilter::call_id) filter.text = one.Get("text").ToString();
+    if (filter.kind == TapFilter::all) filter.sample = std::max<uint32_t>(number(one, "sample"), 1);
+    filters.push_back(std::move(filter));
+  }
+  return filters;
+}
+
+FlowFilter read_flow_filter(const Napi::Object& from) {
+  FlowFilter filter;
+  if (from.Has("text")) filter.text = from.Get("text").ToString();
+  if (from.Has("address")) {
+    filter.by_address = true;
+    filter.address = read_address(from);
+  }
+  if (from.Has("slot")) filter.slot = number(from, "slot");
+  if (from.Has("generation")) filter.generation = number(from, "generation");
+  return filter;
 }
 
 KeyRing read_keys(const Napi::Array& from) {

@@ -5,11 +5,17 @@
 
 #include "../core/edge_config.h"
 #include "../core/flow_token.h"
+#include "../core/shard.h"
 #include "../core/upstream_set.h"
 
 namespace sluice {
 
 EdgeConfig read_edge_config(const Napi::Object& from);
+EdgeLimits read_limits(const Napi::Object& from);
+// Texts that are no addresses are left out.
+std::vector<Address> read_addresses(const Napi::Array& from);
+std::vector<TapFilter> read_tap(const Napi::Array& from);
+FlowFilter read_flow_filter(const Napi::Object& from);
 KeyRing read_keys(const Napi::Array& from);
 std::vector<TrustedNet> read_trusted(const Napi::Array& from);
 UpstreamSet read_upstreams(const Napi::Array& from);

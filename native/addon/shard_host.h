@@ -51,9 +51,23 @@ class ShardHost : public Napi::ObjectWrap<ShardHost> {
   Napi::Value send_to_address(const Napi::CallbackInfo& info);
   Napi::Value core_listener(const Napi::CallbackInfo& info);
   Napi::Value bind_flow(const Napi::CallbackInfo& info);
+  Napi::Value note_register(const Napi::CallbackInfo& info);
   Napi::Value flush(const Napi::CallbackInfo& info);
   Napi::Value take_events(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
+
+  // shard_inspect_host.cc
+  Napi::Value flows(const Napi::CallbackInfo& info);
+  Napi::Value survey(const Napi::CallbackInfo& info);
+  Napi::Value ends(const Napi::CallbackInfo& info);
+  Napi::Value token(const Napi::CallbackInfo& info);
+  Napi::Value upstreams(const Napi::CallbackInfo& info);
+  Napi::Value set_limits(const Napi::CallbackInfo& info);
+  Napi::Value set_bans(const Napi::CallbackInfo& info);
+  Napi::Value set_tap(const Napi::CallbackInfo& info);
+  Napi::Value tapped(const Napi::CallbackInfo& info);
+  Napi::Value close_flow(const Napi::CallbackInfo& info);
+  Napi::Value move_out(const Napi::CallbackInfo& info);
 
   static void on_readable(uv_poll_t* poll, int status, int events);
   static void end(Running* running);

@@ -39,9 +39,11 @@ class Load {
   int run() {
     memory_before_ = edge_.memory();
     if (o_.is("workload", "idle")) return idle();
+    if (o_.is("workload", "storm")) return storm();
     if (!open_and_register(flows_)) return 1;
     Workload workload = o_.is("workload", "terminate")   ? Workload::kTerminate
                         : o_.is("workload", "originate") ? Workload::kOriginate
+                        : o_.is("workload", "keepalive") ? Workload::kKeepAlive
                                                          : Workload::kRegister;
     measure(workload);
     return 0;
@@ -119,6 +121,18 @@ class Load {
     return 0;
   }
 
+  // All clients come at once, as after a restart of the edge: how long until each has registered.
+  int storm() {
+    const Sample begin = sample();
+    if (!open_and_register(flows_)) return 1;
+    const Sample end = sample();
+    JsonLine line = begin_line();
+    line.real("seconds_until_all", static_cast<double>(end.when - begin.when) / 1e9).real("edge_cpu_seconds", static_cast<double>(end.cpu - begin.cpu) / 1e9);
+    line.count("lost", exchange_.ledger().lost()).count("mismatched", exchange_.tally().mismatched).count("closed", clients_.closed());
+    print_memory(line, edge_.memory());
+    return 0;
+  }
+
   void settle() {
     for (int64_t until = now_ns() + 1500000000LL; now_ns() < until; usleep(1000)) round();
   }
@@ -160,6 +174,8 @@ class Load {
         }
       }
     }
+    got_ += clients_.ponged().size();
+    exchange_.pongs_arrived();
     Tally& tally = exchange_.tally();
     ++tally.rounds;
     if (got_ == before) {

@@ -5,6 +5,10 @@
 
 #include "bytes.h"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 namespace sluice {
 
 enum CharClass : uint8_t {
@@ -46,6 +50,20 @@ constexpr std::array<uint8_t, 256> make_table() {
 inline constexpr std::array<uint8_t, 256> kCharClass = char_class_detail::make_table();
 
 inline bool is_class(char c, CharClass bits) noexcept { return (kCharClass[static_cast<uint8_t>(c)] & bits) != 0; }
+
+#if defined(__SSE2__)
+// Bit i is set when p[i] is a letter, a digit, '-', '.' or '_', which every class above holds.
+inline uint32_t plain_of_16(const char* p) noexcept {
+  const __m128i octets = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  const auto at_most = [](__m128i value, char most) { return _mm_cmpeq_epi8(_mm_min_epu8(value, _mm_set1_epi8(most)), value); };
+  const __m128i letter = at_most(_mm_sub_epi8(_mm_or_si128(octets, _mm_set1_epi8(0x20)), _mm_set1_epi8('a')), 25);
+  const __m128i from_hyphen_to_nine = at_most(_mm_sub_epi8(octets, _mm_set1_epi8('-')), '9' - '-');
+  const __m128i slash = _mm_cmpeq_epi8(octets, _mm_set1_epi8('/'));
+  const __m128i underscore = _mm_cmpeq_epi8(octets, _mm_set1_epi8('_'));
+  const __m128i plain = _mm_or_si128(_mm_or_si128(letter, underscore), _mm_andnot_si128(slash, from_hyphen_to_nine));
+  return static_cast<uint32_t>(_mm_movemask_epi8(plain));
+}
+#endif
 
 // NUL to US and DEL; whoever allows HT or a fold takes it before.
 inline bool is_control(char c) noexcept { return static_cast<uint8_t>(c) < 0x20 || c == 0x7F; }

@@ -65,6 +65,7 @@ struct EdgeConfig {
   uint32_t flow_grace = 5;           // seconds behind Flow-Timer (RFC 5626 5.4)
   uint32_t probe_seconds = 10;
   uint32_t udp_token_seconds = 30 * 86400;
+  bool notes = true;  // remember the AORs of flows and how flows ended, for the operator
 };
 
 }  // namespace sluice

@@ -1,5 +1,6 @@
 #include "facts.h"
 
+#include "lexer.h"
 #include "name_addr.h"
 #include "object_branch.h"
 #include "route_set.h"
@@ -147,26 +148,42 @@ void walk_routes(const Surroundings& around, const Message& message, const Sourc
   record[kRecord_own_routes] = own;
 }
 
+uint32_t flags_of_contact(const NameAddr& address) noexcept {
+  Uri uri;
+  if (!parse_uri(address.uri_text, uri)) return kContact_bad;
+  uint32_t flags = 0;
+  if (is_sip(uri) && find_uri_param(uri.params, "ob", nullptr)) flags |= kContact_ob;
+  if (is_sip(uri) && find_uri_param(uri.params, "gr", nullptr)) flags |= kContact_gruu;
+  const char* end = address.params.data() + address.params.size();
+  for (const char* p = address.params.data(); p < end;) {
+    Param param;
+    p = read_param(p, end, param);  // read before: it cannot fail
+    if (param.name.size() == 6 && same_text(param.name, "reg-id")) flags |= kContact_reg_id;
+    if (param.name.size() == 13 && same_text(param.name, "+sip.instance")) flags |= kContact_instance;
+  }
+  return flags;
+}
+
 uint32_t contact_flags(const Message& message, int32_t* count) noexcept {
   uint32_t flags = 0;
   for (const HeaderLine* line = message.line(HeaderId::contact); line != nullptr; line = message.next(*line)) {
-    ValueList values(message.value(*line));
+    Text list = message.value(*line);
+    NameAddr address;
+    // Sound values are split as they are read; from the first other one on, the list is cut at its commas.
+    while (!list.empty() && take_name_addr(list, address)) {
+      ++*count;
+      flags |= flags_of_contact(address);
+      if (list.empty()) break;
+      list.remove_prefix(1);
+      // A comma with nothing behind it.
+      if (list.empty()) ++*count, flags |= kContact_bad;
+    }
+    if (list.empty()) continue;
+    ValueList values(list);
     for (Text value; values.next(value);) {
       ++*count;
-      if (value == "*") {
-        flags |= kContact_star;
-        continue;
-      }
-      NameAddr address;
-      Uri uri;
-      if (!parse_name_addr(value, address) || !parse_uri(address.uri_text, uri)) {
-        flags |= kContact_bad;
-        continue;
-      }
-      if (is_sip(uri) && find_uri_param(uri.params, "ob", nullptr)) flags |= kContact_ob;
-      if (is_sip(uri) && find_uri_param(uri.params, "gr", nullptr)) flags |= kContact_gruu;
-      if (find_param(address.params, "reg-id", nullptr)) flags |= kContact_reg_id;
-      if (find_param(address.params, "+sip.instance", nullptr)) flags |= kContact_instance;
+      if (value == "*") flags |= kContact_star;
+      else flags |= parse_name_addr(value, address) ? flags_of_contact(address) : static_cast<uint32_t>(kContact_bad);
     }
   }
   return flags;
@@ -175,8 +192,13 @@ uint32_t contact_flags(const Message& message, int32_t* count) noexcept {
 uint32_t option_flags(const Message& message) noexcept {
   uint32_t flags = 0;
   if (message.method == Method::register_) {
-    if (has_option(message, HeaderId::supported, "outbound")) flags |= kOption_supported_outbound;
-    if (has_option(message, HeaderId::supported, "path")) flags |= kOption_supported_path;
+    for (const HeaderLine* line = message.line(HeaderId::supported); line != nullptr; line = message.next(*line)) {
+      ValueList values(message.value(*line));
+      for (Text value; values.next(value);) {
+        if (value.size() == 8 && same_text(value, "outbound")) flags |= kOption_supported_outbound;
+        if (value.size() == 4 && same_text(value, "path")) flags |= kOption_supported_path;
+      }
+    }
     if (has_option(message, HeaderId::require, "outbound")) flags |= kOption_require_outbound;
   }
   for (const HeaderLine* line = message.line(HeaderId::proxy_require); line != nullptr; line = message.next(*line))
@@ -194,15 +216,9 @@ uint32_t header_flags(const Message& message) noexcept {
 }
 
 // RFC 5393 4.2.1: over all that the routing looks at, but not the method.
-uint32_t loop_hash_of(const EdgeConfig& config, const Message& message) noexcept {
-  SipHasher hash(config.branch_key);
-  hash.add(message.data + message.request_uri.at, message.request_uri.len);
+uint32_t loop_hash_of(SipHasher hash, const Message& message) noexcept {
   for (const HeaderLine* line = message.line(HeaderId::route); line != nullptr; line = message.next(*line))
     hash.add(message.data + line->value_at, line->value_len);
-  hash.add(message.data + message.call_id.at, message.call_id.len);
-  hash.add(message.data + message.from_tag.at, message.from_tag.len);
-  const uint32_t cseq = message.cseq;
-  hash.add(&cseq, sizeof cseq);
   const uint32_t value = static_cast<uint32_t>(hash.finish());
   return value == 0 ? 1 : value;
 }
@@ -265,6 +281,11 @@ bool is_trusted(const EdgeConfig& config, const Address& address) noexcept {
   return false;
 }
 
+RouteKind judge_flow(const Surroundings& around, const FlowName& flow) noexcept {
+  bool is_source = false;
+  return judge(around, Source{}, flow, &is_source);
+}
+
 void gather_request(const Surroundings& around, const Message& message, const Source& source, Facts& facts, int32_t* record) noexcept {
   std::memset(record, 0, k_record_fields * sizeof *record);
   record[kRecord_error] = static_cast<int32_t>(message.error);
@@ -280,12 +301,12 @@ void gather_request(const Surroundings& around, const Message& message, const So
   record[kRecord_next_route_target] = -1;
   record[kRecord_uri_target] = -1;
   record[kRecord_flow_timer] = -1;
-  record[kRecord_answerable] = !message.top_via.empty() && message.method != Method::ack && parse_via(message.text(message.top_via), facts.top_via);
+  const bool has_via = message.read_top_via(facts.top_via);
+  record[kRecord_answerable] = has_via && message.method != Method::ack;
   if (message.error != ScanError::none) return;
 
   uint32_t headers = header_flags(message);
   if (facts.top_via.has_keep && !facts.top_via.keep_has_value) headers |= kHeader_keep;
-  if (message.method == Method::ack) parse_via(message.text(message.top_via), facts.top_via);
   walk_routes(around, message, source, facts, record);
   Uri uri;
   if (parse_uri(message.text(message.request_uri), uri)) {
@@ -317,7 +338,8 @@ void gather_request(const Surroundings& around, const Message& message, const So
     record[kRecord_contact] = static_cast<int32_t>(contact_flags(message, &record[kRecord_contact_count]));
   record[kRecord_options] = static_cast<int32_t>(option_flags(message));
   record[kRecord_headers] = static_cast<int32_t>(headers);
-  facts.loop_hash = loop_hash_of(around.config, message);
+  facts.hash = request_hash(around.config, message);
+  facts.loop_hash = loop_hash_of(facts.hash, message);
   record[kRecord_looped] = message.via_count > 1 && is_loop(around.config, message, facts.loop_hash);
 }
 

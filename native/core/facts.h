@@ -27,6 +27,7 @@ struct Facts {
   bool next_is_strict = false;
   Address hop;            // of Hop::trusted: where the next Route or the Request-URI points
   Transport hop_transport = Transport::udp;
+  SipHasher hash{SipKey{}};  // request_hash() of a sound request
   uint32_t loop_hash = 0;
   WayBack back;           // of a response
 };
@@ -48,6 +49,9 @@ bool is_trusted(const EdgeConfig& config, const Address& address) noexcept;
 
 // The listener bound to an address, -1: none.
 int find_listener(const EdgeConfig& config, Transport transport, const Address& bound) noexcept;
+
+// Whether the flow of an authentic token lives, as far as this shard can say: `alive` or `gone`.
+RouteKind judge_flow(const Surroundings& around, const FlowName& flow) noexcept;
 
 // Fills `record` (record_fields numbers) and `facts` of a request.
 void gather_request(const Surroundings& around, const Message& message, const Source& source, Facts& facts, int32_t* record) noexcept;

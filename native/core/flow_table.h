@@ -39,6 +39,7 @@ struct alignas(64) Flow {
   uint32_t ping_second = 0;
   FlowBuffer* in = nullptr;     // unfinished message
   FlowBuffer* out = nullptr;    // unsent octets
+  uint32_t messages = 0;        // received
 };
 
 static_assert(sizeof(Flow) == 128, "an idle flow costs 128 octets");

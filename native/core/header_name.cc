@@ -1,6 +1,7 @@
 #include "header_name.h"
 
 #include <array>
+#include <cstring>
 
 namespace sluice {
 
@@ -55,6 +56,25 @@ consteval std::array<uint8_t, 128> make_compact() {
   return ids;
 }
 
+// Known names are letters and '-': no other token character becomes one of those by setting the bit 0x20. Long names are compared by
+// words, the last of which may overlap the one before.
+bool same_name(Text name, Text known) noexcept {
+  const size_t size = name.size();
+  const auto differs = [&]<typename Word>(size_t at, Word mask) {
+    Word a, b;
+    std::memcpy(&a, name.data() + at, sizeof a);
+    std::memcpy(&b, known.data() + at, sizeof b);
+    return static_cast<Word>((a ^ b) & mask);
+  };
+  if (size >= 8) {
+    uint64_t sum = differs(size - 8, uint64_t{0xDFDFDFDFDFDFDFDF});
+    for (size_t at = 0; at + 8 < size; at += 8) sum |= differs(at, uint64_t{0xDFDFDFDFDFDFDFDF});
+    return sum == 0;
+  }
+  if (size >= 4) return (differs(0, 0xDFDFDFDFu) | differs(size - 4, 0xDFDFDFDFu)) == 0;
+  return same_text(name, known);
+}
+
 constexpr Perfect kPerfect = make_perfect();
 constexpr std::array<uint8_t, 128> kCompact = make_compact();
 
@@ -65,10 +85,7 @@ HeaderId header_id(Text name) noexcept {
   const uint8_t id = kPerfect.ids[(key_of(name) * kPerfect.factor) >> (32 - kBits)];
   const Text known = kNames[id].text;
   if (name.size() != known.size()) return HeaderId::other;
-  // Known names are letters and '-': no other token character becomes one of those by setting the bit 0x20.
-  unsigned differs = 0;
-  for (size_t i = 0; i < name.size(); ++i) differs |= static_cast<unsigned>((name[i] ^ known[i]) & 0xDF);
-  return differs == 0 ? static_cast<HeaderId>(id) : HeaderId::other;
+  return same_name(name, known) ? static_cast<HeaderId>(id) : HeaderId::other;
 }
 
 }  // namespace sluice

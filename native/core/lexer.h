@@ -2,6 +2,8 @@
 // the end, returns the place behind what it read, and nullptr when that is not what stands there.
 #pragma once
 
+#include <bit>
+
 #include "char_class.h"
 
 namespace sluice {
@@ -33,6 +35,15 @@ inline const char* trim_lws(const char* begin, const char* end) noexcept {
 }
 
 inline const char* skip_class(const char* p, const char* end, CharClass bits) noexcept {
+#if defined(__SSE2__)
+  while (end - p >= 16) {
+    const int plain = std::countr_one(plain_of_16(p));
+    p += plain;
+    if (plain == 16) continue;
+    if (!is_class(*p, bits)) return p;
+    ++p;
+  }
+#endif
   while (p < end && is_class(*p, bits)) ++p;
   return p;
 }

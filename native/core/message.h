@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "bytes.h"
+#include "via.h"
 
 namespace sluice {
 
@@ -55,6 +56,8 @@ struct Message {
   Slice request_uri;
   Slice reason;         // of a response; may be empty
   Slice top_via;        // the first Via value, trimmed
+  bool has_via;         // `via` holds the parts of a sound first Via
+  Via via;
   Slice call_id;
   Slice from_value;     // whole From value
   Slice to_value;       // whole To value
@@ -74,6 +77,12 @@ struct Message {
   }
   const HeaderLine* next(const HeaderLine& after) const noexcept {
     return after.next_same == kNoLine ? nullptr : &lines[after.next_same];
+  }
+  // The parts of the first Via, also of one of which only the beginning is sound.
+  bool read_top_via(Via& out) const noexcept {
+    if (!has_via) return !top_via.empty() && parse_via(text(top_via), out);
+    out = via;
+    return true;
   }
   Text text(Slice slice) const noexcept { return text_of(data, slice); }
   Text value(const HeaderLine& field) const noexcept { return Text(data + field.value_at, field.value_len); }

@@ -1,5 +1,7 @@
 #include "name_addr.h"
 
+#include <cstring>
+
 #include "lexer.h"
 
 namespace sluice {
@@ -21,8 +23,8 @@ const char* read_display(const char* p, const char* end, Text& display) noexcept
 
 const char* read_bracketed(const char* p, const char* end, NameAddr& out) noexcept {
   const char* uri = ++p;
-  while (p < end && *p != '>') ++p;
-  if (p == end || p == uri) return nullptr;
+  p = static_cast<const char*>(std::memchr(p, '>', static_cast<size_t>(end - p)));
+  if (p == nullptr || p == uri) return nullptr;
   out.uri_text = between(uri, p);
   out.bracketed = true;
   return p + 1;
@@ -114,9 +116,10 @@ bool ValueList::next(Text& value) noexcept {
       p = skip_quoted(p, end);
       if (p == nullptr) p = end;
     } else if (*p == '<') {
-      while (p < end && *p != '>') ++p;
+      p = static_cast<const char*>(std::memchr(p, '>', static_cast<size_t>(end - p)));
+      if (p == nullptr) p = end;
     } else {
-      ++p;
+      p = skip_class(p + 1, end, kChar_token);  // no token holds what ends a value
     }
   }
   value = between(start, trim_lws(start, p));

@@ -1,8 +1,18 @@
 #include "route_set.h"
 
+#include "lexer.h"
 #include "name_addr.h"
 
 namespace sluice {
+
+void cut_top_via(const Message& message, EditList& edits) noexcept {
+  const HeaderLine& line = *message.line(HeaderId::via);
+  const char* behind = message.data + message.top_via.end();
+  const char* end = message.data + line.value_at + line.value_len;
+  const char* comma = skip_lws(behind, end);
+  if (comma == end) return edits.cut(line.line_at, line.line_end);
+  edits.cut(line.value_at, static_cast<size_t>(skip_lws(comma + 1, end) - message.data));
+}
 
 void cut_values(const Message& message, HeaderId id, size_t count, EditList& edits) noexcept {
   for (const HeaderLine* line = message.line(id); line != nullptr && count > 0; line = message.next(*line)) {

@@ -9,6 +9,9 @@ namespace sluice {
 // Cuts the first `count` values of all header lines of `id`, whole lines where nothing is left of them.
 void cut_values(const Message& message, HeaderId id, size_t count, EditList& edits) noexcept;
 
+// Cuts the first Via, with its line when nothing else is on it. The message has a sound one.
+void cut_top_via(const Message& message, EditList& edits) noexcept;
+
 // Cuts every line of `id`.
 void cut_lines(const Message& message, HeaderId id, EditList& edits) noexcept;
 

@@ -43,7 +43,7 @@ class Scanner {
   void reset(size_t head_size) noexcept {
     out_.size = out_.head_size = static_cast<uint32_t>(head_size);
     out_.error = ScanError::none;
-    out_.is_request = out_.has_tag_to = out_.has_crlf_body = false;
+    out_.is_request = out_.has_tag_to = out_.has_crlf_body = out_.has_via = false;
     out_.is_framed = true;
     out_.method = Method::unknown;
     out_.status = 0;
@@ -126,15 +126,18 @@ class Scanner {
 
   void scan_vias(Text list) noexcept {
     for (;;) {
-      Via via;
+      Via further;
+      const bool first = out_.via_count == 0 && vias_sound_;
+      Via& via = first ? out_.via : further;
       if (!take_via(list, via)) {
         // What was sound of the first value is enough to bring the answer back to its sender.
-        if (out_.via_count == 0 && vias_sound_ && !via.value.empty()) out_.top_via = out_.slice_of(via.value);
+        if (first && !via.value.empty()) out_.top_via = out_.slice_of(via.value);
         vias_sound_ = false;
         return fail(ScanError::bad_via);
       }
       if (via.branch.size() > limits_.max_token) fail(ScanError::token_too_long);
-      if (out_.via_count == 0 && vias_sound_) {
+      if (first) {
+        out_.has_via = true;
         out_.top_via = out_.slice_of(via.value);
         if (same_text(via.branch, kMagicCookie)) fail(ScanError::bad_via);
       }

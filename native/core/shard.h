@@ -7,19 +7,23 @@
 #include <sys/epoll.h>
 
 #include <array>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "answer.h"
+#include "ban_set.h"
 #include "counters.h"
 #include "datagram_queue.h"
 #include "edge_config.h"
 #include "facts.h"
+#include "flow_notes.h"
 #include "flow_table.h"
 #include "pending_table.h"
 #include "ring.h"
 #include "stream_writer.h"
+#include "wire_tap.h"
 
 namespace sluice {
 
@@ -44,6 +48,48 @@ struct CustomReply {
   int status = 0;
   std::vector<char> reason;
   std::vector<char> headers;  // whole lines with their CRLF
+};
+
+// What to look for among the flows; what is not set matches every one.
+struct FlowFilter {
+  std::string text;         // part of an AOR or of an instance, in lower case
+  bool by_address = false;
+  Address address;          // port 0 is any
+  uint32_t slot = 0;
+  uint32_t generation = 0;  // with slot; 0 is any
+};
+
+// One flow as the operator sees it; the pointers live until the shard goes on.
+struct FlowFacts {
+  uint32_t slot = 0;
+  const Flow* flow = nullptr;
+  const AorNote* notes = nullptr;
+  uint32_t idle_ms = 0;
+  int64_t age_ms = -1;        // -1: not known
+  uint64_t octets_in = 0;     // of a connection, by the kernel's own count
+  uint64_t octets_out = 0;
+  uint32_t round_trip_us = 0;
+  uint32_t resent = 0;        // segments that TCP sent again
+  size_t unsent = 0;          // octets that wait for the peer to read
+};
+
+// The flows of clients counted by how old they are and how long they have been silent; a step ends where kSurveySteps says.
+constexpr uint32_t kSurveySteps[] = {30, 60, 300, 3600, 6 * 3600, 86'400};  // seconds; one more class holds the rest
+constexpr size_t kSurveyClasses = std::size(kSurveySteps) + 1;
+struct FlowSurvey {
+  uint32_t ages[kSurveyClasses] = {};    // of connections
+  uint32_t silence[kSurveyClasses] = {};
+  uint32_t outbound = 0;
+  uint32_t supervised = 0;
+};
+
+// What a flow token says, and whether its flow lives.
+struct TokenFacts {
+  TokenVerdict verdict = TokenVerdict::none;
+  FlowName flow;
+  Side side = Side::client;
+  bool of_this_boot = true;
+  bool alive = false;       // only the flow's own shard knows
 };
 
 class Shard {
@@ -94,6 +140,29 @@ class Shard {
   void set_trusted(std::vector<TrustedNet> trusted) noexcept { config_.trusted = std::move(trusted); }
   void set_keys(const KeyRing& keys) noexcept { keys_ = keys; }
   void stop_accepting() noexcept;
+
+  // shard_inspect.cc: what the operator asks and changes; never on the way of a message.
+  // Looks at up to `steps` slots from `cursor` on, adds what matches up to `most` in all, and moves the cursor; 0: all were looked at.
+  void flows(uint32_t& cursor, uint32_t steps, size_t most, const FlowFilter& filter, std::vector<FlowFacts>& out) noexcept;
+  FlowSurvey survey() noexcept;
+  TokenFacts token(Text user) noexcept;
+  const FlowNotes& notes() const noexcept { return notes_; }
+  uint32_t ms_since(uint32_t tick) const noexcept { return (now_tick_ - tick) * kTickMs; }
+  const UpstreamSet& upstreams() const noexcept { return upstreams_; }
+  // Milliseconds that a target has owed an answer, 0: none.
+  uint32_t upstream_silence(int target) const noexcept;
+  const EdgeConfig& config() const noexcept { return config_; }
+  void set_limits(const EdgeLimits& limits, uint32_t flow_timer) noexcept;
+  void set_bans(std::vector<Address> banned) noexcept;
+  // An empty list ends the tap.
+  void set_tap(std::vector<TapFilter> filters) noexcept;
+  std::vector<char> tapped() noexcept;
+  void note_register(Text flow_id, Text request) noexcept;
+  void tap_sent(const Address& to, uint16_t listener, Text octets) noexcept;
+  bool close_flow_of(uint32_t slot, uint32_t generation) noexcept;
+  // Closes up to `most` connections of clients, those that wait for an answer last; returns how many are left.
+  uint32_t move_out(uint32_t most, bool busy_ones) noexcept;
+
   uint32_t pending() const noexcept { return pending_.size(); }
   std::vector<Notice>& notices() noexcept { return notices_; }
 
@@ -103,6 +172,7 @@ class Shard {
     Source source;
     Facts facts;
     bool crossed;  // came from another shard
+    uint32_t tapped;  // filters of the tap that it met
   };
 
   struct RingHead {
@@ -127,6 +197,7 @@ class Shard {
   char* stream_room(size_t octets) noexcept;
   void ping(uint32_t slot) noexcept;
   void note(Event event, const Address& peer, int32_t number, Text sample) noexcept;
+  void tap_received(Item& item) noexcept;
 
   // shard_connections.cc
   void accept_all(uint16_t listener) noexcept;
@@ -154,7 +225,11 @@ class Shard {
   bool push_to(uint8_t shard, const iovec* parts, int count) noexcept;
   void flush() noexcept;
   void answer_sent(const Message& sent, int status) noexcept;
-  void send_back(const WayBack& back, Text head, Text body, bool final) noexcept;
+  void send_back(const WayBack& back, Text head, Text body, bool final, uint32_t tapped = 0) noexcept;
+  void count_response(int status) noexcept;
+  void note_registration(Text branch, const WayBack& back) noexcept;
+  void tap_departing(Item& item, bool to_client, const Departure& departure, Text head, Text body) noexcept;
+  void tap_answer(uint32_t filters, const WayBack& back, Text head, Text body) noexcept;
   FlowName name_of_source(const Source& source, bool renew) noexcept;
   void put_uri(Writer& out, Text header, const FlowName& flow, Side side, uint16_t listener, bool ob) noexcept;
   Writer scratch() noexcept;
@@ -188,7 +263,7 @@ class Shard {
   void arm_flow(uint32_t slot) noexcept;
   void supervise(uint32_t slot, uint32_t seconds) noexcept;
   uint32_t remember_udp_flow(const Address& remote, uint16_t listener, uint32_t birth) noexcept;
-  void udp_flow_died(uint32_t slot) noexcept;
+  void udp_flow_died(uint32_t slot, Counter why) noexcept;
   uint32_t ticks(uint64_t milliseconds) const noexcept { return static_cast<uint32_t>((milliseconds + kTickMs - 1) / kTickMs); }
   uint32_t birth_now() const noexcept { return birth_; }
   void read_clock() noexcept;
@@ -218,6 +293,10 @@ class Shard {
   UpstreamSet upstreams_;
   BufferPool pool_;
   FlowTable flows_;
+  FlowNotes notes_;
+  BanSet bans_;
+  std::unique_ptr<WireTap> tap_;
+  uint32_t move_cursor_ = 1;
   PendingTable pending_;
   StreamWriter streams_;
   std::vector<int> sockets_;                // of each listener

@@ -129,6 +129,11 @@ void Shard::accept_all(uint16_t listener) noexcept {
       return;
     }
     const Address remote = from_sockaddr(reinterpret_cast<sockaddr*>(&peer));
+    if (bans_.holds(remote)) {
+      counters_.add(Counter::banned);
+      close(fd);
+      continue;
+    }
     const uint32_t slot = adopt(fd, remote, listener, false);
     if (slot == 0) continue;
     Flow& flow = flows_.at(slot);
@@ -228,6 +233,8 @@ void Shard::close_flow(uint32_t slot, Counter why) noexcept {
   FlowBuffer* unsent = never_opened ? flow.out : nullptr;
   if (unsent != nullptr) flow.out = nullptr;
   flow_is_gone(slot);
+  if (config_.notes && (flow.flags & kFlow_core) == 0) notes_.ended(slot, flow, why, now_tick_);
+  notes_.drop(slot);
   wheels_->flows.cancel(slot);
   give_back(pool_, flow.in);
   give_back(pool_, flow.out);
@@ -295,7 +302,7 @@ void Shard::read_icmp_errors(uint16_t listener) noexcept {
       const uint32_t slot = flows_.find_udp(peer, listener);
       if (config_.home && (slot == 0 || (flows_.at(slot).marks & kMark_bound) == 0)) udp_peer_unreachable(peer, listener);
       if (slot == 0) continue;
-      udp_flow_died(slot);
+      udp_flow_died(slot, Counter::flows_closed);
     }
   }
 }

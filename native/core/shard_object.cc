@@ -52,6 +52,7 @@ bool Shard::send_to_flow(Text id, Text octets) noexcept {
   const Text copy = copied(octets);
   if (copy.size() != octets.size()) return false;
   counters_.add(Counter::requests_relayed);
+  if (tap_ != nullptr) tap_sent(flow.name.remote, flow.listener, copy);
   datagrams_[flow.listener].add(flow.name.remote, copy, Text(), counters_);
   return true;
 }
@@ -71,6 +72,7 @@ bool Shard::send_over(const FlowName& flow, Text octets, uint8_t kind) noexcept 
   if (copy.size() != octets.size()) return false;
   known->marks |= kMark_bound;
   counters_.add(Counter::requests_relayed);
+  if (tap_ != nullptr) tap_sent(known->remote, known->listener, copy);
   streams_.add(flow.slot, copy, Text());
   return true;
 }
@@ -90,6 +92,12 @@ void Shard::answer_flow(Text id, Text octets, bool final) noexcept {
     back.generation = flow.name.generation;
   }
   counters_.add(Counter::replies);
+  constexpr size_t kVersion = 8;  // "SIP/2.0 "
+  if (octets.size() > kVersion + 3) count_response((octets[kVersion] - '0') * 100);
+  if (tap_ != nullptr) {
+    const Flow* known = back.kind == BackKind::stream && back.shard == config_.shard ? flows_.find_stream(back.slot, back.generation) : nullptr;
+    tap_sent(known != nullptr ? known->remote : back.remote, known != nullptr ? known->listener : back.listener, octets);
+  }
   send_back(back, copied(octets), Text(), final);
 }
 
@@ -104,6 +112,7 @@ size_t Shard::send_to_address(Transport transport, const Address& to, Text octet
     if (way.slot != 0) flows_.at(way.slot).flags &= static_cast<uint8_t>(~kFlow_dead);
     const Text copy = copied(octets);
     if (copy.size() != octets.size()) return 0;
+    if (tap_ != nullptr) tap_sent(to, listener, copy);
     datagrams_[listener].add(to, copy, Text(), counters_);
   } else {
     const uint32_t slot = core_connection(to);
@@ -196,9 +205,16 @@ void Shard::take_object_record(const RingHead& head, Text octets) noexcept {
   switch (head.kind) {
     case RingHead::object_request: {
       Flow* flow = flows_.find_stream(head.slot, head.generation);
-      if (flow == nullptr) return redirect_unsent(octets);
+      if (flow == nullptr) {
+        // It was meant for this flow alone: the sender tries another one, nobody here does.
+        const size_t head_end = find_head_end(octets.data(), octets.size(), 0);
+        if (head_end != 0 && scan(octets.data(), octets.size(), head_end, Carrier::datagram, config_.limits.scan, *spare_) == ScanError::none)
+          answer_sent(*spare_, 503);
+        return;
+      }
       flow->marks |= kMark_bound;
       counters_.add(Counter::requests_relayed);
+      if (tap_ != nullptr) tap_sent(flow->remote, flow->listener, octets);
       streams_.add(head.slot, octets, Text());
       return;
     }
@@ -216,6 +232,7 @@ void Shard::take_object_record(const RingHead& head, Text octets) noexcept {
 void Shard::hand_to_object_path(unsigned i) noexcept {
   const Item& item = items_[i];
   counters_.add(Counter::object_messages);
+  if (item.message.is_request && item.message.method == Method::register_ && !item.source.from_core) counters_.add(Counter::registers_in);
   if (!item.message.is_request || item.message.method == Method::ack || item.source.kind != FlowKind::stream || item.source.shard != config_.shard) return;
   Flow* flow = flows_.find_stream(item.source.slot, item.source.generation);
   if (flow != nullptr) ++flow->waiting;

@@ -84,6 +84,7 @@ void Shard::receive_datagrams(uint16_t listener) noexcept {
 
 void Shard::take_datagram(uint16_t listener, const Address& from, char* data, size_t size) noexcept {
   counters_.add(Counter::bytes_in, static_cast<int64_t>(size));
+  if (bans_.holds(from)) return counters_.add(Counter::banned);
   const uint32_t slot = flows_.find_udp(from, listener);
   if (slot != 0) flows_.at(slot).last_seen = now_tick_;
   if (is_blank(data, size)) {
@@ -253,8 +254,11 @@ void Shard::take_message(const Source& source, bool crossed) noexcept {
   Item& item = items_[count_];
   item.source = source;
   item.crossed = crossed;
+  item.tapped = 0;
   item.facts = Facts{};
   Message& message = item.message;
+  if (source.slot != 0 && !crossed) ++flows_.at(source.slot).messages;
+  if (tap_ != nullptr) tap_received(item);
   int32_t* record = &records_[count_ * k_record_fields];
   if (message.error != ScanError::none) {
     counters_.add(Counter::malformed);
@@ -287,7 +291,7 @@ void Shard::take_message(const Source& source, bool crossed) noexcept {
   answered_by.remote = source.remote;
   WayBack& back = item.facts.back;
   // RFC 3261 16.11 and 18.1.2: what is not an answer to something that we sent is dropped in silence.
-  const bool ours = parse_via(message.text(message.top_via), via) && is_own_host(config_, via.host, via.port == 0 ? 5060 : via.port);
+  const bool ours = message.read_top_via(via) && is_own_host(config_, via.host, via.port == 0 ? 5060 : via.port);
   if (ours && take_object_answer(source, crossed)) return;
   if (!ours || !read_branch(config_, via.branch, answered_by, back)) {
     counters_.add(Counter::unsolicited_responses);

@@ -251,7 +251,7 @@ void Shard::relay_request(unsigned i) noexcept {
     back.remote = answer_address(item, edits);
   }
   const Via& via = item.facts.top_via;
-  const uint64_t transaction = transaction_hash(config_, message, via.branch, via.host);
+  const uint64_t transaction = transaction_hash(item.facts.hash, via.branch, via.host);
   char branch_text[kMaxBranchText];
   const Text branch(branch_text, make_branch(config_, back, departure.next, transaction, item.facts.loop_hash, branch_text));
 
@@ -292,8 +292,24 @@ void Shard::relay_request(unsigned i) noexcept {
     remember(key, roles, message.method, flow, departure.listener, departure.to, octets, body);
   }
   counters_.add(Counter::requests_relayed);
+  if (message.method == Method::register_ && !to_flow && !item.source.from_core) {
+    counters_.add(Counter::registers_in);
+    if (config_.notes) notes_.asked(key, message, item.source.slot);
+  }
+  if (tap_ != nullptr) tap_departing(item, to_flow, departure, octets, body);
   if (to_stream) streams_.add(departure.slot, octets, body);
   else datagrams_[departure.listener].add(departure.to, octets, body, counters_);
+}
+
+void Shard::tap_departing(Item& item, bool to_client, const Departure& departure, Text head, Text body) noexcept {
+  const bool stream = departure.transport == Transport::tcp;
+  const Address to = stream ? flows_.at(departure.slot).remote : departure.to;
+  const uint32_t for_peer = tap_->match(to);
+  // A trace of the address that it goes to begins with what came in.
+  if ((for_peer & ~item.tapped) != 0 && to_client && !item.crossed)
+    tap_->put(for_peer & ~item.tapped, false, item.source.remote, item.source.listener, Text(item.message.data, item.message.size), Text());
+  item.tapped |= for_peer;
+  if (item.tapped != 0) tap_->put(item.tapped, true, to, departure.listener, head, body);
 }
 
 void Shard::put_uri(Writer& out, Text header, const FlowName& flow, Side side, uint16_t listener, bool ob) noexcept {
@@ -393,7 +409,7 @@ void Shard::relay_response(unsigned i) noexcept {
   EditList edits;
   // RFC 3261 16.7 step 3: our own Via goes; with none left the response was for us.
   if (message.via_count < 2) return counters_.add(Counter::unsolicited_responses);
-  cut_values(message, HeaderId::via, 1, edits);
+  cut_top_via(message, edits);
   if (flags & kEdit_as_480) edits.replace(0, message.lines[0].line_at, "SIP/2.0 480 Temporarily Unavailable\r\n");
   if (flags & (kEdit_flow_timer | kEdit_strip_flow_timer)) cut_lines(message, HeaderId::flow_timer, edits);
   if (flags & kEdit_flow_timer) {
@@ -434,10 +450,30 @@ void Shard::relay_response(unsigned i) noexcept {
     }
   }
   counters_.add(Counter::responses_relayed);
-  send_back(back, octets, body, message.status >= 200);
+  const int status = flags & kEdit_as_480 ? 480 : message.status;
+  if (message.method == Method::register_ && status / 100 == 2 && !back.from_core) {
+    counters_.add(Counter::registers_ok);
+    if (config_.notes) note_registration(item.facts.top_via.branch, back);
+  }
+  count_response(status);
+  send_back(back, octets, body, message.status >= 200, item.tapped);
 }
 
-void Shard::send_back(const WayBack& back, Text head, Text body, bool final) noexcept {
+void Shard::note_registration(Text branch, const WayBack& back) noexcept {
+  uint32_t slot = 0;
+  if (back.kind != BackKind::stream) slot = flows_.find_udp(back.remote, back.listener);
+  else if (back.boot == config_.boot && back.shard == config_.shard && flows_.find_stream(back.slot, back.generation) != nullptr) slot = back.slot;
+  notes_.granted(pending_.key_of(branch, Method::register_), slot, now_tick_);
+}
+
+void Shard::count_response(int status) noexcept {
+  static constexpr Counter kClasses[] = {Counter::responses_1xx, Counter::responses_2xx, Counter::responses_3xx,
+                                         Counter::responses_4xx, Counter::responses_5xx, Counter::responses_6xx};
+  if (status >= 100 && status < 700) counters_.add(kClasses[status / 100 - 1]);
+}
+
+void Shard::send_back(const WayBack& back, Text head, Text body, bool final, uint32_t tapped) noexcept {
+  if (tapped != 0 && tap_ != nullptr) tap_answer(tapped, back, head, body);
   if (back.kind == BackKind::udp_v4 || back.kind == BackKind::udp_v6) {
     if (back.listener < datagrams_.size() && datagrams_[back.listener].fd() >= 0) datagrams_[back.listener].add(back.remote, head, body, counters_);
     return;
@@ -481,7 +517,7 @@ void Shard::reply(unsigned i, int status, Text reason, uint32_t retry_after, Tex
   if (status == 200 && message.method == Method::options) extra.put("Accept: */*\r\nSupported: path, outbound\r\n");
   extra.put(headers);
   char tag[24] = "sl-";
-  uint64_t hash = transaction_hash(config_, message, item.facts.top_via.branch, item.facts.top_via.host);
+  uint64_t hash = transaction_hash(request_hash(config_, message), item.facts.top_via.branch, item.facts.top_via.host);
   for (int digit = 0; digit < 12; ++digit, hash >>= 4) tag[3 + digit] = "0123456789abcdef"[hash & 15];
   Answer answer;
   answer.status = status;
@@ -504,7 +540,8 @@ void Shard::reply(unsigned i, int status, Text reason, uint32_t retry_after, Tex
   back.slot = item.source.slot;
   back.generation = item.source.generation;
   back.remote = answer_address(item, 0);
-  send_back(back, out.text(), Text(), false);
+  count_response(status);
+  send_back(back, out.text(), Text(), false, item.tapped);
 }
 
 // A request that left here, or was about to, fails: answers it as if its next hop had done so.
@@ -523,7 +560,8 @@ void Shard::answer_sent(const Message& sent, int status) noexcept {
   counters_.add(Counter::replies);
   if (status == 430) counters_.add(Counter::replies_430);
   if (status == 503) counters_.add(Counter::replies_503);
-  send_back(back, out.text(), Text(), true);
+  count_response(status);
+  send_back(back, out.text(), Text(), true, tap_ != nullptr ? tap_->match(sent) : 0);
 }
 
 // A request that could not even be begun goes to the next target that lives (RFC 3263 4.3). It has not left us yet, so its branch stays;

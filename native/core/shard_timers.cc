@@ -106,9 +106,10 @@ void Shard::flow_due(uint32_t slot) noexcept {
   if (flow.kind == FlowKind::udp) {
     if (silent) {
       counters_.add(Counter::flows_expired);
-      udp_flow_died(slot);
+      udp_flow_died(slot, Counter::flows_expired);
     } else if (idle >= kUdpMemorySeconds * per_second && flow.pending == 0) {
       counters_.add(Counter::udp_flows, -1);
+      notes_.drop(slot);
       flows_.release(slot);
       return;
     }
@@ -149,8 +150,10 @@ uint32_t Shard::remember_udp_flow(const Address& remote, uint16_t listener, uint
   return slot;
 }
 
-void Shard::udp_flow_died(uint32_t slot) noexcept {
+void Shard::udp_flow_died(uint32_t slot, Counter why) noexcept {
   Flow& flow = flows_.at(slot);
+  if (config_.notes && (flow.flags & kFlow_dead) == 0) notes_.ended(slot, flow, why, now_tick_);
+  notes_.drop(slot);
   flow.flags |= kFlow_dead;
   flow.died = birth_now();
   flow_is_gone(slot);

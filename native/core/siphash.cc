@@ -33,21 +33,24 @@ void SipHasher::compress(uint64_t word) noexcept {
 
 void SipHasher::add(const void* data, size_t size) noexcept {
   const auto* octets = static_cast<const uint8_t*>(data);
-  unsigned held = total_ & 7;
+  const unsigned held = 8 * (total_ & 7);
   total_ += size;
-  if (held != 0) {
-    for (; held < 8 && size > 0; ++held, --size) tail_ |= uint64_t{*octets++} << (8 * held);
-    if (held < 8) return;
-    compress(tail_);
-    tail_ = 0;
-  }
+  // Pieces begin anywhere in a word: each word is joined from what was held and what comes.
+  const auto take = [&](uint64_t word) {
+    compress(tail_ | word << held);
+    tail_ = held == 0 ? 0 : word >> (64 - held);
+  };
   for (; size >= 8; octets += 8, size -= 8) {
     uint64_t word;
     std::memcpy(&word, octets, 8);
     if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
-    compress(word);
+    take(word);
   }
-  for (unsigned i = 0; i < size; ++i) tail_ |= uint64_t{octets[i]} << (8 * i);
+  if (size == 0) return;
+  uint64_t rest = 0;
+  for (unsigned i = 0; i < size; ++i) rest |= uint64_t{octets[i]} << (8 * i);
+  if (held + 8 * size >= 64) take(rest);
+  else tail_ |= rest << held;
 }
 
 uint64_t SipHasher::finish() noexcept {

@@ -11,12 +11,11 @@ namespace {
 
 // One character of a class, or an escape (RFC 3261 19.1.2).
 inline const char* skip_escaped(const char* p, const char* end, CharClass bits) noexcept {
-  for (; p < end; ++p) {
-    if (is_class(*p, bits)) continue;
-    if (*p != '%' || end - p < 3 || !is_hex(p[1]) || !is_hex(p[2])) break;
-    p += 2;
+  for (;;) {
+    p = skip_class(p, end, bits);
+    if (p == end || *p != '%' || end - p < 3 || !is_hex(p[1]) || !is_hex(p[2])) return p;
+    p += 3;
   }
-  return p;
 }
 
 // A bit for each parameter that decides where a request goes: doubled, two readers could choose differently (GR-16).

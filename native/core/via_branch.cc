@@ -173,17 +173,21 @@ uint32_t loop_hash_in(Text branch) noexcept {
   return size == 0 ? 0 : get32(octets + size - kMacOctets - kLoopOctets);
 }
 
-uint64_t transaction_hash(const EdgeConfig& config, const Message& message, Text top_branch, Text sent_by) noexcept {
+SipHasher request_hash(const EdgeConfig& config, const Message& message) noexcept {
   SipHasher hash(config.branch_key);
-  const uint32_t cseq = message.cseq;
-  const Text parts[] = {top_branch, sent_by, message.text(message.call_id), message.text(message.from_tag),
-                        message.text(message.request_uri)};
-  for (Text part : parts) {
-    const uint16_t length = static_cast<uint16_t>(part.size());
-    hash.add(&length, sizeof length);
-    hash.add(part.data(), part.size());
-  }
-  hash.add(&cseq, sizeof cseq);
+  const Slice parts[] = {message.request_uri, message.call_id, message.from_tag};
+  // The lengths come first: two requests that differ in where one part ends are two.
+  const uint32_t numbers[] = {uint32_t{parts[0].len} << 16 | parts[1].len, parts[2].len, message.cseq};
+  hash.add(numbers, sizeof numbers);
+  for (Slice part : parts) hash.add(message.data + part.at, part.len);
+  return hash;
+}
+
+uint64_t transaction_hash(SipHasher hash, Text top_branch, Text sent_by) noexcept {
+  const uint32_t length = static_cast<uint32_t>(top_branch.size());
+  hash.add(&length, sizeof length);
+  hash.add(top_branch.data(), top_branch.size());
+  hash.add(sent_by.data(), sent_by.size());
   return hash.finish();
 }
 

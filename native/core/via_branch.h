@@ -59,7 +59,10 @@ bool read_own_branch(Text branch, WayBack& back) noexcept;
 // The loop hash in a branch of our format; 0: none (a hash is never 0).
 uint32_t loop_hash_in(Text branch) noexcept;
 
-// RFC 3261 16.11: the same for every message of one transaction, whatever its method.
-uint64_t transaction_hash(const EdgeConfig& config, const Message& message, Text top_branch, Text sent_by) noexcept;
+// What the loop hash and the transaction hash both cover: Request-URI, Call-ID, From tag and the number of the CSeq.
+SipHasher request_hash(const EdgeConfig& config, const Message& message) noexcept;
+
+// RFC 3261 16.11: the same for every message of one transaction, whatever its method. `hash` is that of request_hash().
+uint64_t transaction_hash(SipHasher hash, Text top_branch, Text sent_by) noexcept;
 
 }  // namespace sluice

@@ -1,12 +1,13 @@
 /** The key file of the state folder: made at the first start, so that tokens outlive a restart (decision D4). */
 import { randomBytes } from "node:crypto";
-import { closeSync, fstatSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
+import { closeSync, fstatSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { commaList } from "./comma-list.js";
 import { type FlowKey, MAX_FLOW_KEYS, flowKey, sameFlowKey } from "./flow-key.js";
 import { expected } from "./kind.js";
 
 const KEY_OCTETS = 32;
+const HEADING = "# Signs flow tokens. The first key signs, all verify. Keep it secret.";
 const keys = commaList(flowKey, { most: MAX_FLOW_KEYS, sameness: sameFlowKey });
 
 export function keyFileOf(stateDir: string): string {
@@ -54,7 +55,7 @@ function makeKeyFile(stateDir: string): readonly FlowKey[] {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     const file = openSync(draft, "wx", 0o600);
     try {
-      writeFileSync(file, `# Signs flow tokens. The first key signs, all verify. Keep it secret.\n1:${randomBytes(KEY_OCTETS).toString("base64")}\n`);
+      writeFileSync(file, `${HEADING}\n1:${randomBytes(KEY_OCTETS).toString("base64")}\n`);
       fsyncSync(file);
     } finally {
       closeSync(file);
@@ -71,6 +72,21 @@ function makeKeyFile(stateDir: string): readonly FlowKey[] {
     return expected(`a folder that can be written to: ${message(error)}`);
   }
   return readKeyFile(stateDir) ?? expected(`${path} to stay where it is`);
+}
+
+/** Puts other keys in the place of those in the file, in one step; throws what the file system says. */
+export function rewriteKeyFile(stateDir: string, ring: readonly FlowKey[]): void {
+  const path = keyFileOf(stateDir);
+  const draft = `${path}.${process.pid}`;
+  const lines = ring.map(({ id, key }) => `${id}:${Buffer.from(key).toString("base64")}`);
+  const file = openSync(draft, "wx", 0o600);
+  try {
+    writeFileSync(file, `${HEADING}\n${lines.join("\n")}\n`);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(draft, path);
 }
 
 function isCode(error: unknown, code: string): boolean {

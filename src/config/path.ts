@@ -11,6 +11,14 @@ export const folder: Kind<string> = {
   },
 };
 
+export const file: Kind<string> = {
+  syntax: "a file",
+  parse: (text) => {
+    const stat = statSync(text, { throwIfNoEntry: false });
+    return stat === undefined || stat.isFile() ? resolve(text) : expected("a plain file");
+  },
+};
+
 export const existingFile: Kind<string> = {
   syntax: "a file",
   parse: (text) => (statSync(text, { throwIfNoEntry: false })?.isFile() ? resolve(text) : expected("a file that is there")),

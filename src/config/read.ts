@@ -1,5 +1,6 @@
 /** Reads the environment by the table and gathers every error, each naming its variable. */
 import { printable } from "../observe/printable.js";
+import { isLoopback } from "./admin-listen.js";
 import type { Config, Settings } from "./config.js";
 import { openKeyFile, readKeyFile } from "./key-file.js";
 import { Unexpected } from "./kind.js";
@@ -59,7 +60,12 @@ export function completeConfig(settings: Settings, make: boolean): { readonly co
 }
 
 function contradictions(settings: Settings): string[] {
-  return [...listenedTwice(settings), ...misfits(settings)];
+  return [...listenedTwice(settings), ...misfits(settings), ...openAdmin(settings)];
+}
+
+function openAdmin({ adminListen, adminToken }: Settings): string[] {
+  if (adminListen === "off" || isLoopback(adminListen) || adminToken !== undefined) return [];
+  return [`${table.adminListen.name}: expected a loopback address, for others need ${table.adminToken.name}`];
 }
 
 function misfits({ mode, policy, auth, domains, location, minExpires, defaultExpires, maxExpires }: Settings): string[] {

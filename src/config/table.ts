@@ -1,5 +1,6 @@
 /** Every SLUICE_ variable: parsing, validation, --print-config, --help and docs/configuration.md are made from this table. */
 import { availableParallelism } from "node:os";
+import { adminListen } from "./admin-listen.js";
 import { cidr } from "./cidr.js";
 import { commaList } from "./comma-list.js";
 import { MAX_FLOW_KEYS, flowKey, sameFlowKey } from "./flow-key.js";
@@ -8,7 +9,9 @@ import { integer } from "./integer.js";
 import { listener } from "./listener.js";
 import { location } from "./location.js";
 import { oneOf } from "./one-of.js";
-import { existingFile, folder } from "./path.js";
+import { existingFile, file, folder } from "./path.js";
+import { password } from "./password.js";
+import { udpTarget } from "./udp-target.js";
 import { showUpstream, upstream } from "./upstream.js";
 import { userSource } from "./user-source.js";
 import { optional, secret, withDefault } from "./variable.js";
@@ -204,6 +207,41 @@ export const table = {
     "How long a request is remembered without a final response, and sent again towards a UDP client.",
   ),
   udpTokenDays: withDefault("SLUICE_UDP_TOKEN_DAYS", integer(1, 1_000), "30", "A UDP flow token older than that is answered 430."),
+  drainRate: withDefault(
+    "SLUICE_DRAIN_RATE",
+    integer(0, 1_000_000),
+    "1000",
+    "Connections of clients closed in a second at the end of a drain, so that they do not all reach the next edge at once; `0` = all at once.",
+  ),
+  adminListen: withDefault(
+    "SLUICE_ADMIN_LISTEN",
+    adminListen,
+    "127.0.0.1:5080",
+    "Where the dashboard, `/metrics`, health and the JSON control are served. An address that others can reach needs `SLUICE_ADMIN_TOKEN`.",
+  ),
+  adminToken: optional(
+    "SLUICE_ADMIN_TOKEN",
+    password,
+    "none is asked for on loopback",
+    "What `Authorization: Bearer …` must hold for everything but `/livez` and `/readyz`. `openssl rand -hex 24` makes one.",
+    true,
+  ),
+  hep: optional("SLUICE_HEP", udpTarget, "nothing is sent", "A Homer (HEP3) server that gets a copy of each message, credentials made unreadable."),
+  hepId: withDefault("SLUICE_HEP_ID", integer(0, 4_294_967_295), "2001", "Capture agent id in HEP3 packets."),
+  pcap: optional(
+    "SLUICE_PCAP",
+    file,
+    "nothing is written",
+    "A file that gets a copy of each message as Wireshark and sngrep read it, credentials made unreadable. When full it becomes `FILE.1`.",
+  ),
+  pcapMegabytes: withDefault("SLUICE_PCAP_MEGABYTES", integer(1, 100_000), "100", "Size of one capture file; two are kept."),
+  captureSample: withDefault("SLUICE_CAPTURE_SAMPLE", integer(1, 1_000_000), "1", "Of how many dialogs one is captured, by its Call-ID."),
+  envFile: optional(
+    "SLUICE_ENV_FILE",
+    existingFile,
+    "none",
+    "A file of `NAME=VALUE` lines, read at the start and at each reload; what the environment itself sets goes before it.",
+  ),
   location: secret(
     "SLUICE_LOCATION",
     location,

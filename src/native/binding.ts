@@ -1,5 +1,6 @@
 /** Everything that the addon exports is declared here and nowhere else. */
 import type { Transport } from "../config/listener.js";
+import type { FlowEndRow, FlowFilter, FlowRow, SurveyRow, TapFilter, TokenRow, UpstreamRow } from "./inspect.js";
 
 /** A listener as a shard opens it. */
 export interface ShardListener {
@@ -78,6 +79,8 @@ export interface ShardConfig {
   readonly flowGrace: number;
   readonly probeSeconds: number;
   readonly udpTokenSeconds: number;
+  /** Whether AORs of flows and how flows ended are remembered, for the admin plane. */
+  readonly notes: boolean;
 }
 
 /** What the rest of the process should hear of. `event` is a number of `Event` in layout.ts. */
@@ -124,6 +127,8 @@ export interface ObjectPort {
   coreListener(transport: Transport, v4: boolean): number;
   /** From now on the end of this flow is an event. `superviseSeconds`: its Flow-Timer, 0: none. */
   bindFlow(flow: string, superviseSeconds: number): void;
+  /** A REGISTER over that flow was accepted: the admin plane can tell its AOR from now on. */
+  noteRegister(flow: string, request: Uint8Array): void;
   flush(): void;
   takeEvents(): readonly FlowEvent[] | undefined;
 }
@@ -148,6 +153,24 @@ export interface Shard extends ObjectPort {
   stopAccepting(): void;
   /** Requests that are remembered now. */
   pending(): number;
+  /** Looks at `steps` slots from `cursor` on (0: from the start) for at most `most` flows; the cursor that comes back is 0 at the end. */
+  flows(filter: FlowFilter, cursor: number, steps: number, most: number): { readonly cursor: number; readonly flows: readonly FlowRow[] };
+  survey(): SurveyRow;
+  /** The flows that ended last, newest first. */
+  ends(): readonly FlowEndRow[];
+  token(user: string): TokenRow;
+  upstreams(): readonly UpstreamRow[];
+  setLimits(limits: ShardLimits, flowTimer: number): void;
+  /** Addresses of which nothing is read any more; their flows end. */
+  setBans(addresses: readonly string[]): void;
+  /** An empty list ends the tap. */
+  setTap(filters: readonly TapFilter[]): void;
+  /** The copies since the last call, credentials scrubbed; src/observe/tapped.ts reads them. */
+  tapped(): Uint8Array | undefined;
+  /** False: there is no such flow. */
+  closeFlow(slot: number, generation: number): boolean;
+  /** Closes up to `most` connections of clients and returns how many are left. */
+  moveOut(most: number, busyOnes: boolean): number;
   close(): void;
 }
 
@@ -156,5 +179,7 @@ export interface Binding {
   createCluster(shards: number, ringOctets: number): number;
   /** The port (the kernel's choice for 0), or -errno. */
   checkListener(transport: Transport, address: string, port: number): number;
+  /** One line of sd_notify(3); false without a service manager. */
+  sdNotify(state: string): boolean;
   readonly Shard: new (config: ShardConfig, records: Int32Array, verdicts: Int32Array, counters: BigInt64Array) => Shard;
 }

@@ -438,7 +438,18 @@ export const Counter = {
   bufferBytes: 35,
   upstreamFailures: 36,
   dropped: 37,
-  objectMessages: 38,
+  banned: 38,
+  flowsMoved: 39,
+  registersIn: 40,
+  registersOk: 41,
+  responses1xx: 42,
+  responses2xx: 43,
+  responses3xx: 44,
+  responses4xx: 45,
+  responses5xx: 46,
+  responses6xx: 47,
+  tappedLost: 48,
+  objectMessages: 49,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 
@@ -482,6 +493,17 @@ export const counterProse: readonly string[] = [
   "octets of unfinished and unsent messages now",
   "times an upstream was found dead",
   "messages dropped by a rule",
+  "datagrams and connections of banned sources",
+  "flows closed so that their clients go elsewhere",
+  "REGISTER requests of clients",
+  "2xx to REGISTER passed to clients",
+  "1xx relayed or made",
+  "2xx relayed or made",
+  "3xx relayed or made",
+  "4xx relayed or made",
+  "5xx relayed or made",
+  "6xx relayed or made",
+  "copies for a trace or capture that found no room",
   "messages handed to the registrar and home proxy",
 ];
 

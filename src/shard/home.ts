@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { promises as dns } from "node:dns";
 import type { Config } from "../config/config.js";
 import type { Shard, ShardConfig, UpstreamTarget } from "../native/binding.js";
+import type { LocationStore } from "../location/store.js";
 import { Forwarder } from "../proxy/forwarder.js";
 import { HomeProxy } from "../proxy/home-proxy.js";
 import { isServed } from "../registrar/address-of-record.js";
@@ -21,6 +22,8 @@ const SWEEP_MS = 10_000;
 
 export interface Home {
   readonly path: ObjectPath;
+  /** For the operator's questions. */
+  readonly store: LocationStore;
   setUpstreams(targets: readonly UpstreamTarget[]): void;
   close(): Promise<void>;
 }
@@ -62,7 +65,7 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
     clearInterval(sweeping);
     return parts.close();
   };
-  return { path, setUpstreams: (targets) => void (upstreams = targets), close };
+  return { path, store, setUpstreams: (targets) => void (upstreams = targets), close };
 }
 
 /** The best of them; that they share the load is the fast path's matter. */

@@ -1,7 +1,9 @@
 /** What the main thread and the shards say to one another; rare, never once a message. */
-import type { Notice, ShardConfig, ShardKey, TrustedNet, UpstreamTarget } from "../native/binding.js";
+import type { Notice, ShardConfig, ShardKey, ShardLimits, TrustedNet, UpstreamTarget } from "../native/binding.js";
+import type { TapFilter } from "../native/inspect.js";
 import type { Config } from "../config/config.js";
 import type { OutboundMode } from "../edge/outbound.js";
+import type { Question } from "./questions.js";
 
 /** What a shard is started with. */
 export interface ShardStart {
@@ -18,7 +20,12 @@ export interface ShardStart {
 export type ToShard =
   | { readonly kind: "upstreams"; readonly targets: readonly UpstreamTarget[]; readonly trusted: readonly TrustedNet[] }
   | { readonly kind: "keys"; readonly keys: readonly ShardKey[] }
-  | { readonly kind: "drain"; readonly seconds: number }
+  | { readonly kind: "rules"; readonly limits: ShardLimits; readonly flowTimer: number; readonly outbound: OutboundMode }
+  | { readonly kind: "bans"; readonly addresses: readonly string[] }
+  | { readonly kind: "tap"; readonly filters: readonly TapFilter[] }
+  | { readonly kind: "ask"; readonly id: number; readonly question: Question }
+  /** `rate`: connections closed in a second once requests are done with, 0: all at once. */
+  | { readonly kind: "drain"; readonly seconds: number; readonly rate: number }
   | { readonly kind: "close" };
 
 export type FromShard =
@@ -27,6 +34,9 @@ export type FromShard =
   | { readonly kind: "failed"; readonly errno: number; readonly listener: number }
   | { readonly kind: "notices"; readonly notices: readonly Notice[] }
   | { readonly kind: "fault"; readonly message: string }
+  | { readonly kind: "answer"; readonly id: number; readonly answer: unknown }
+  | { readonly kind: "no-answer"; readonly id: number; readonly reason: string }
+  | { readonly kind: "tapped"; readonly octets: Uint8Array }
   /** The store of the bindings was reached or lost. */
   | { readonly kind: "store"; readonly isUp: boolean; readonly reason: string }
   | { readonly kind: "drained" };

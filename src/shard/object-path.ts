@@ -92,6 +92,7 @@ export class ObjectPath {
       // From now on the end of the flow is told; one that has ended meanwhile is told at once.
       const timer = response.headers.find(([name]) => name.toLowerCase() === "flow-timer")?.[1];
       shard.bindFlow(flow, Number(timer ?? 0));
+      shard.noteRegister(flow, server.request.octets);
     }
     server.respond(response);
   }

@@ -6,7 +6,7 @@ import type { Config } from "../config/config.js";
 import type { Cidr } from "../config/cidr.js";
 import { type Family, showHostPort } from "../config/host-port.js";
 import { type Listener, showListener } from "../config/listener.js";
-import type { AddressPort, ShardConfig, ShardListener, TrustedNet } from "../native/binding.js";
+import type { AddressPort, ShardConfig, ShardLimits, ShardListener, TrustedNet } from "../native/binding.js";
 import { binding } from "../native/load.js";
 import type { Target } from "../resolve/target.js";
 
@@ -23,7 +23,6 @@ export function shardConfigs(config: Config): readonly ShardConfig[] {
     ...(config.coreListen ?? []).map((listener) => placeOf(listener, "core")),
   ];
   const advertised = [...config.listen, ...(config.coreListen ?? [])].flatMap(({ advertise }) => (advertise ? [advertise] : []));
-  const share = (total: number): number => Math.ceil(total / config.shards);
   const common: Omit<ShardConfig, "shard"> = {
     cluster: binding.createCluster(config.shards, RING_OCTETS),
     shards: config.shards,
@@ -36,16 +35,7 @@ export function shardConfigs(config: Config): readonly ShardConfig[] {
     aliases: aliasesOf(listeners, advertised),
     names: [...config.names, ...domainsOf(config).filter((name) => isIP(name) === 0), ...advertised.filter(({ host }) => isIP(host) === 0).map(({ host }) => host)],
     trusted: trustedNets(config, []),
-    limits: {
-      maxMessage: config.maxMessage,
-      maxFlows: share(config.maxFlows),
-      maxFlowsPerSource: share(config.maxFlowsPerSource),
-      maxPending: share(config.maxPending),
-      queueMax: config.queueMax,
-      firstMessageSeconds: config.firstMessageSeconds,
-      messageSeconds: config.messageSeconds,
-      idleSeconds: config.idleSeconds,
-    },
+    limits: shardLimits(config),
     home: config.mode !== "edge",
     forceRport: config.outbound === "force",
     t1Ms: config.t1Ms,
@@ -54,8 +44,24 @@ export function shardConfigs(config: Config): readonly ShardConfig[] {
     flowGrace: FLOW_GRACE_SECONDS,
     probeSeconds: config.upstreamProbeSeconds,
     udpTokenSeconds: config.udpTokenDays * DAY_SECONDS,
+    notes: config.adminListen !== "off",
   };
   return Array.from({ length: config.shards }, (_, shard) => ({ ...common, shard }));
+}
+
+/** Of each shard. */
+export function shardLimits(config: Config): ShardLimits {
+  const share = (total: number): number => Math.ceil(total / config.shards);
+  return {
+    maxMessage: config.maxMessage,
+    maxFlows: share(config.maxFlows),
+    maxFlowsPerSource: share(config.maxFlowsPerSource),
+    maxPending: share(config.maxPending),
+    queueMax: config.queueMax,
+    firstMessageSeconds: config.firstMessageSeconds,
+    messageSeconds: config.messageSeconds,
+    idleSeconds: config.idleSeconds,
+  };
 }
 
 /** Whose users register here; empty on an edge. */

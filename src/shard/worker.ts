@@ -9,11 +9,14 @@ import { binding } from "../native/load.js";
 import { LogRate } from "../observe/log-rate.js";
 import { openHome } from "./home.js";
 import type { FromShard, ShardStart, ToShard } from "./messages.js";
+import { answer } from "./questions.js";
 
 const BATCHES_PER_WAKE = 8;
 const NOTICE_INTERVAL_MS = 250;
 const DRAIN_POLL_MS = 50;
 const QUIET_MS = 1_000;
+const TAP_INTERVAL_MS = 50;
+const MOVE_INTERVAL_MS = 100;
 
 const port = parentPort;
 if (port === null) throw new Error("this file is the entry of a worker thread");
@@ -77,8 +80,8 @@ function relayed(): bigint {
   return counters[Counter.requestsRelayed]! + counters[Counter.responsesRelayed]!;
 }
 
-/** Ends when nothing is remembered and nothing was relayed for a second, or when the time is up. */
-function drain(seconds: number): void {
+/** First requests come to their end: until nothing is remembered and nothing was relayed for a second, or the time is up. */
+function drain(seconds: number, rate: number): void {
   rules.draining = true;
   shard.stopAccepting();
   const end = performance.now() + seconds * 1_000;
@@ -92,8 +95,37 @@ function drain(seconds: number): void {
     }
     if (now < end && (shard.pending() > 0 || (home?.path.open ?? 0) > 0 || now - quietSince < QUIET_MS)) return;
     clearInterval(poll);
-    say({ kind: "drained" });
+    moveOut(rate);
   }, DRAIN_POLL_MS);
+}
+
+/** Then connections are closed slice by slice, so that their clients do not reach the next edge all at once. */
+function moveOut(rate: number): void {
+  const slice = rate === 0 ? Infinity : Math.max(1, Math.round((rate * MOVE_INTERVAL_MS) / 1_000));
+  let before = Infinity;
+  const move = (): void => {
+    const most = Math.min(slice, 0xffff_ffff);
+    let left = shard.moveOut(most, false);
+    if (left > 0 && left === before) left = shard.moveOut(most, true);
+    before = left;
+    if (left > 0) return void setTimeout(move, MOVE_INTERVAL_MS);
+    say({ kind: "drained" });
+  };
+  move();
+}
+
+let tapping: NodeJS.Timeout | undefined;
+
+function sendTapped(): void {
+  const octets = shard.tapped();
+  if (octets !== undefined) say({ kind: "tapped", octets });
+}
+
+function tap(filters: Extract<ToShard, { kind: "tap" }>["filters"]): void {
+  sendTapped();
+  shard.setTap(filters);
+  clearInterval(tapping);
+  tapping = filters.length > 0 ? setInterval(sendTapped, TAP_INTERVAL_MS) : undefined;
 }
 
 port.on("message", (message: ToShard) => {
@@ -107,12 +139,30 @@ port.on("message", (message: ToShard) => {
     case "keys":
       shard.setKeys(message.keys);
       break;
+    case "rules":
+      shard.setLimits(message.limits, message.flowTimer);
+      rules.flowTimer = message.flowTimer;
+      rules.outbound = message.outbound;
+      break;
+    case "bans":
+      shard.setBans(message.addresses);
+      break;
+    case "tap":
+      tap(message.filters);
+      break;
+    case "ask":
+      void answer(shard, home?.store, message.question).then(
+        (given) => say({ kind: "answer", id: message.id, answer: given }),
+        (error: unknown) => say({ kind: "no-answer", id: message.id, reason: error instanceof Error ? error.message : String(error) }),
+      );
+      break;
     case "drain":
-      drain(message.seconds);
+      drain(message.seconds, message.rate);
       break;
     case "close":
       shard.close();
       clearInterval(noticing);
+      clearInterval(tapping);
       void home?.close().catch(() => undefined);
       port.close();
       break;

@@ -117,6 +117,8 @@ export class Edge {
         SLUICE_SHARDS: "1",
         SLUICE_STATE_DIR: this.stateDir,
         SLUICE_DRAIN_SECONDS: "1",
+        // Several edges may run at once; a test of the admin plane sets its own port.
+        SLUICE_ADMIN_LISTEN: "off",
         ...this.settings,
       },
       stdio: ["ignore", "pipe", "pipe"],

@@ -55,6 +55,18 @@ class Clients {
     if (stream.backlog() && !waited) watch(flow, EPOLLIN | EPOLLOUT);
   }
 
+  // CRLF CRLF on a stream, a STUN binding request on UDP (RFC 5626 3.5); not with one socket for all.
+  void ping(uint32_t flow) {
+    static constexpr char kStun[20] = {0, 1, 0, 0, 0x21, 0x12, '\xA4', 0x42, 'l', 'o', 'a', 'd'};
+    const bool stream = kind_ == ClientKind::kStreams;
+    const size_t size = stream ? 4 : sizeof kStun;
+    std::memcpy(scratch_, stream ? "\r\n\r\n" : kStun, size);
+    commit(flow, size);
+  }
+
+  // Flows whose ping was answered in this round.
+  std::vector<uint32_t>& ponged() noexcept { return ponged_; }
+
   void flush() noexcept {
     if (one_socket()) datagrams_->flush();
   }
@@ -79,6 +91,7 @@ class Clients {
     Stream& stream = streams_[flow];
     if (kind_ == ClientKind::kSockets) {
       ssize_t n = recv(stream.fd(), input_, sizeof input_, 0);
+      if (n >= 20 && input_[0] == 1 && input_[1] == 1) return ponged_.push_back(flow);
       Message m;
       if (n <= 0 || read_message(Text(input_, static_cast<size_t>(n)), m) != Read::kWhole) return;
       size_t answer = handler(flow, m, scratch_);
@@ -94,6 +107,7 @@ class Clients {
       size_t answer = handler(flow, m, scratch_);
       if (answer > 0) commit(flow, answer);
     });
+    if (stream.take_pongs() > 0) ponged_.push_back(flow);
     if (alive) return;
     ++closed_;
     epoll_ctl(epoll_, EPOLL_CTL_DEL, stream.fd(), nullptr);
@@ -130,6 +144,7 @@ class Clients {
   uint64_t closed_ = 0;
   std::unique_ptr<Datagrams> datagrams_;
   std::vector<Stream> streams_;
+  std::vector<uint32_t> ponged_;
   char scratch_[Datagrams::kRoom];
   char input_[65536];
 };

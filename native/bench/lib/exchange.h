@@ -13,7 +13,7 @@
 
 namespace sluice::bench {
 
-enum class Workload { kRegister, kTerminate, kOriginate };
+enum class Workload { kRegister, kTerminate, kOriginate, kKeepAlive };
 
 struct Tally {
   uint64_t done = 0;
@@ -26,10 +26,14 @@ class Exchange {
  public:
   // `bare`: nothing between the two sides adds a Path, as with the floor.
   Exchange(Clients& clients, CorePeer& core, const Requests& requests, uint32_t flows, bool bare)
-      : clients_(clients), core_(core), requests_(requests), bare_(bare), routes_(flows), registered_(flows) {}
+      : clients_(clients), core_(core), requests_(requests), bare_(bare), routes_(flows), registered_(flows), pings_(flows) {}
 
   void start(Workload workload, uint32_t flow, int64_t when) {
     uint32_t seq = ledger_.open(flow, when);
+    if (workload == Workload::kKeepAlive) {
+      pings_[flow] = seq;
+      return clients_.ping(flow);
+    }
     if (workload == Workload::kTerminate) {
       char* begin = core_.room();
       char* at = requests_.core_message_head.write(begin, flow, seq);
@@ -68,6 +72,16 @@ class Exchange {
       learn_route(m);
     }
     return write_response(m, answer, Datagrams::kRoom);
+  }
+
+  void pongs_arrived() {
+    for (uint32_t flow : clients_.ponged()) {
+      int64_t opened = 0;
+      if (ledger_.close(pings_[flow], flow, opened) != Ledger::Outcome::kDone) continue;
+      ++tally_.done;
+      latencies_.add(now_ns() - opened);
+    }
+    clients_.ponged().clear();
   }
 
   bool registered(uint32_t flow) const noexcept { return registered_[flow]; }
@@ -111,6 +125,7 @@ class Exchange {
   bool bare_;
   std::vector<std::string> routes_;
   std::vector<bool> registered_;
+  std::vector<uint32_t> pings_;  // the last of each flow
   Ledger ledger_;
   Histogram latencies_;
   Tally tally_;

@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 
 #include <string>
+#include <utility>
 
 #include "message.h"
 #include "sockets.h"
@@ -26,6 +27,8 @@ class Stream {
   }
 
   int fd() const noexcept { return fd_; }
+  // How many pings were answered since the last call.
+  unsigned take_pongs() noexcept { return std::exchange(pongs_, 0u); }
   bool backlog() const noexcept { return !out_.empty(); }
 
   void queue(const char* data, size_t size) { out_.append(data, size); }
@@ -58,8 +61,9 @@ class Stream {
     }
     size_t used = 0;
     while (used < text.size()) {
+      // Between messages a line end is the answer to a ping (RFC 5626 3.5.1).
       if (text[used] == '\r' || text[used] == '\n') {
-        ++used;
+        pongs_ += text[used++] == '\n';
         continue;
       }
       Message m;
@@ -78,6 +82,7 @@ class Stream {
   int fd_;
   std::string in_;
   std::string out_;
+  unsigned pongs_ = 0;
 };
 
 }  // namespace sluice::bench

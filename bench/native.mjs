@@ -1,0 +1,17 @@
+/** Nanoseconds of the core's own functions, without V8 and without a socket: scan, token, hash, STUN. */
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { ROOT, fail } from "../scripts/lib/run.mjs";
+import { cmake } from "../scripts/lib/native.mjs";
+import { save } from "./lib/results.mjs";
+
+const out = join(ROOT, "build/bench/native");
+const lines = [];
+for (const name of ["scan_bench", "token_bench"]) {
+  cmake({ out, target: name, settings: { CMAKE_BUILD_TYPE: "Release" } });
+  const { status, stdout } = spawnSync("taskset", ["-c", "0", join(out, name)], { encoding: "utf8" });
+  if (status !== 0) fail(`${name} failed`);
+  process.stdout.write(stdout);
+  lines.push(...stdout.trim().split("\n"));
+}
+save("native", { lines });

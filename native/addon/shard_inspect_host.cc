@@ -1,0 +1,194 @@
+// The operator's questions and orders on their way between TypeScript and a shard; src/native/inspect.ts declares their shapes.
+#include "shard_config.h"
+#include "shard_host.h"
+
+namespace sluice {
+namespace {
+
+Napi::String text(Napi::Env env, Text value) { return Napi::String::New(env, value.data(), value.size()); }
+
+Napi::Number number(Napi::Env env, double value) { return Napi::Number::New(env, value); }
+
+void put_place(Napi::Object& into, const Address& address) {
+  char ip[kMaxIpText];
+  into.Set("address", Napi::String::New(into.Env(), ip, format_ip(address, ip)));
+  into.Set("port", static_cast<double>(address.port));
+}
+
+Napi::Array notes_of(Napi::Env env, const Shard& shard, const AorNote* note) {
+  Napi::Array list = Napi::Array::New(env);
+  for (uint32_t i = 0; note != nullptr; note = note->next.get(), ++i) {
+    Napi::Object one = Napi::Object::New(env);
+    one.Set("aor", text(env, note->aor()));
+    one.Set("instance", text(env, note->instance()));
+    one.Set("regId", static_cast<double>(note->reg_id));
+    one.Set("sinceMs", static_cast<double>(shard.ms_since(note->since)));
+    one.Set("refreshedMs", static_cast<double>(shard.ms_since(note->refreshed)));
+    list[i] = one;
+  }
+  return list;
+}
+
+Napi::Object flow_of(Napi::Env env, const Shard& shard, const FlowFacts& facts) {
+  const Flow& flow = *facts.flow;
+  Napi::Object one = Napi::Object::New(env);
+  put_place(one, flow.remote);
+  one.Set("slot", static_cast<double>(facts.slot));
+  one.Set("generation", static_cast<double>(flow.generation));
+  one.Set("listener", static_cast<double>(flow.listener));
+  one.Set("flags", static_cast<double>(flow.flags));
+  one.Set("idleMs", static_cast<double>(facts.idle_ms));
+  one.Set("ageMs", static_cast<double>(facts.age_ms));
+  one.Set("superviseSeconds", static_cast<double>(flow.supervise));
+  one.Set("waiting", static_cast<double>(flow.waiting));
+  one.Set("messages", static_cast<double>(flow.messages));
+  one.Set("octetsIn", static_cast<double>(facts.octets_in));
+  one.Set("octetsOut", static_cast<double>(facts.octets_out));
+  one.Set("roundTripUs", static_cast<double>(facts.round_trip_us));
+  one.Set("resent", static_cast<double>(facts.resent));
+  one.Set("unsent", static_cast<double>(facts.unsent));
+  one.Set("aors", notes_of(env, shard, facts.notes));
+  return one;
+}
+
+}  // namespace
+
+// flows(filter, cursor, steps, most): {cursor, flows}
+Napi::Value ShardHost::flows(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Napi::Object result = Napi::Object::New(env);
+  std::vector<FlowFacts> found;
+  uint32_t cursor = info[1].ToNumber().Uint32Value();
+  Shard& shard = *running_->shard;
+  shard.flows(cursor, info[2].ToNumber().Uint32Value(), info[3].ToNumber().Uint32Value(), read_flow_filter(info[0].As<Napi::Object>()), found);
+  Napi::Array list = Napi::Array::New(env, found.size());
+  for (uint32_t i = 0; i < found.size(); ++i) list[i] = flow_of(env, shard, found[i]);
+  result.Set("cursor", number(env, cursor));
+  result.Set("flows", list);
+  return result;
+}
+
+// ends(): the flows that ended last, newest first
+Napi::Value ShardHost::ends(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Shard& shard = *running_->shard;
+  Napi::Array list = Napi::Array::New(env);
+  for (uint32_t i = 0;; ++i) {
+    const FlowEnd* end = shard.notes().end_at(i);
+    if (end == nullptr) return list;
+    Napi::Object one = Napi::Object::New(env);
+    put_place(one, end->remote);
+    one.Set("listener", static_cast<double>(end->listener));
+    one.Set("why", static_cast<double>(end->why));
+    one.Set("lastedMs", static_cast<double>(shard.ms_since(end->opened) - shard.ms_since(end->ended)));
+    one.Set("endedMs", static_cast<double>(shard.ms_since(end->ended)));
+    one.Set("messages", static_cast<double>(end->messages));
+    one.Set("aor", text(env, Text(end->text, end->aor_size)));
+    one.Set("instance", text(env, Text(end->text + end->aor_size, end->instance_size)));
+    list[i] = one;
+  }
+}
+
+// survey(): {ages, silence, outbound, supervised}
+Napi::Value ShardHost::survey(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const FlowSurvey survey = running_->shard->survey();
+  Napi::Object result = Napi::Object::New(env);
+  const auto put = [&](const char* name, const uint32_t (&counts)[kSurveyClasses]) {
+    Napi::Array list = Napi::Array::New(env, kSurveyClasses);
+    for (uint32_t i = 0; i < kSurveyClasses; ++i) list[i] = number(env, counts[i]);
+    result.Set(name, list);
+  };
+  put("ages", survey.ages);
+  put("silence", survey.silence);
+  result.Set("outbound", static_cast<double>(survey.outbound));
+  result.Set("supervised", static_cast<double>(survey.supervised));
+  return result;
+}
+
+// token(user)
+Napi::Value ShardHost::token(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const TokenFacts facts = running_->shard->token(info[0].ToString().Utf8Value());
+  static constexpr const char* kVerdicts[] = {"none", "ok", "forged", "unknown_key"};
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("verdict", kVerdicts[static_cast<size_t>(facts.verdict)]);
+  if (facts.verdict != TokenVerdict::ok) return result;
+  const FlowName& flow = facts.flow;
+  result.Set("kind", flow.kind == FlowKind::stream ? "stream" : "udp");
+  result.Set("side", facts.side == Side::client ? "client" : "core");
+  result.Set("shard", static_cast<double>(flow.shard));
+  result.Set("ofThisBoot", facts.of_this_boot);
+  result.Set("alive", facts.alive);
+  result.Set("slot", static_cast<double>(flow.slot));
+  result.Set("generation", static_cast<double>(flow.generation));
+  if (flow.kind == FlowKind::udp) {
+    put_place(result, flow.remote);
+    Napi::Object local = Napi::Object::New(env);
+    put_place(local, flow.local);
+    result.Set("local", local);
+    result.Set("birth", static_cast<double>(flow.birth));
+  }
+  return result;
+}
+
+// upstreams(): the targets with their health
+Napi::Value ShardHost::upstreams(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const UpstreamSet& set = running_->shard->upstreams();
+  Napi::Array list = Napi::Array::New(env, static_cast<size_t>(set.size()));
+  for (int i = 0; i < set.size(); ++i) {
+    const Upstream& upstream = set.at(i);
+    Napi::Object one = Napi::Object::New(env);
+    put_place(one, upstream.address);
+    one.Set("transport", upstream.transport == Transport::udp ? "udp" : "tcp");
+    one.Set("priority", static_cast<double>(upstream.priority));
+    one.Set("weight", static_cast<double>(upstream.weight));
+    one.Set("name", text(env, set.name(i)));
+    one.Set("alive", upstream.alive);
+    one.Set("silentMs", static_cast<double>(running_->shard->upstream_silence(i)));
+    list[static_cast<uint32_t>(i)] = one;
+  }
+  return list;
+}
+
+Napi::Value ShardHost::set_limits(const Napi::CallbackInfo& info) {
+  running_->shard->set_limits(read_limits(info[0].As<Napi::Object>()), info[1].ToNumber().Uint32Value());
+  return info.Env().Undefined();
+}
+
+Napi::Value ShardHost::set_bans(const Napi::CallbackInfo& info) {
+  running_->shard->set_bans(read_addresses(info[0].As<Napi::Array>()));
+  return info.Env().Undefined();
+}
+
+Napi::Value ShardHost::set_tap(const Napi::CallbackInfo& info) {
+  running_->shard->set_tap(read_tap(info[0].As<Napi::Array>()));
+  return info.Env().Undefined();
+}
+
+// tapped(): the copies since the last call, undefined when there are none
+Napi::Value ShardHost::tapped(const Napi::CallbackInfo& info) {
+  const std::vector<char> octets = running_->shard->tapped();
+  if (octets.empty()) return info.Env().Undefined();
+  return Napi::Buffer<char>::Copy(info.Env(), octets.data(), octets.size());
+}
+
+// noteRegister(flow, request)
+Napi::Value ShardHost::note_register(const Napi::CallbackInfo& info) {
+  const std::string id = info[0].ToString();
+  const auto request = info[1].As<Napi::Uint8Array>();
+  if (running_ != nullptr) running_->shard->note_register(id, Text(reinterpret_cast<const char*>(request.Data()), request.ElementLength()));
+  return info.Env().Undefined();
+}
+
+Napi::Value ShardHost::close_flow(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), running_->shard->close_flow_of(info[0].ToNumber().Uint32Value(), info[1].ToNumber().Uint32Value()));
+}
+
+// moveOut(most, busyOnes): how many connections of clients are left
+Napi::Value ShardHost::move_out(const Napi::CallbackInfo& info) {
+  return number(info.Env(), running_->shard->move_out(info[0].ToNumber().Uint32Value(), info[1].ToBoolean()));
+}
+
+}  // namespace sluice

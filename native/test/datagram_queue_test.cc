@@ -1,0 +1,108 @@
+// What leaves as a train arrives as the datagrams that it was made of.
+#include "../core/datagram_queue.h"
+
+#include <arpa/inet.h>
+#include <unistd.h>
+
+#include <string>
+#include <vector>
+
+#include "check.h"
+
+using namespace sluice;
+
+namespace {
+
+struct Socket {
+  Socket() : fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+    sockaddr_in any{};
+    any.sin_family = AF_INET;
+    any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof any;
+    const int room = 1 << 20;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+    bind(fd, reinterpret_cast<sockaddr*>(&any), size);
+    getsockname(fd, reinterpret_cast<sockaddr*>(&any), &size);
+    address = from_sockaddr(reinterpret_cast<sockaddr*>(&any));
+  }
+  ~Socket() { close(fd); }
+
+  std::vector<std::string> all() const {
+    std::vector<std::string> texts;
+    std::string room(65'536, '\0');
+    for (ssize_t n; (n = recv(fd, room.data(), room.size(), 0)) >= 0;) texts.emplace_back(room.data(), static_cast<size_t>(n));
+    return texts;
+  }
+
+  int fd;
+  Address address;
+};
+
+struct Sender {
+  Sender() { queue.attach(socket.fd, false); }
+
+  void send(const Socket& to, const std::string& head, const std::string& body = "") {
+    texts.push_back(head);
+    const Text kept(texts.back());
+    texts.push_back(body);
+    queue.add(to.address, kept, texts.back(), counters);
+  }
+
+  Socket socket;
+  DatagramQueue queue;
+  int64_t numbers[static_cast<size_t>(Counter::count_)] = {};
+  Counters counters{numbers};
+  // Reserved, so that the octets stay where they are until they are sent.
+  std::vector<std::string> texts = [] {
+    std::vector<std::string> room;
+    room.reserve(1024);
+    return room;
+  }();
+};
+
+}  // namespace
+
+TEST("equal lengths, a shorter one and a longer one arrive whole and in order") {
+  Sender sender;
+  Socket peer;
+  std::vector<std::string> wanted;
+  for (size_t size : {700u, 700u, 700u, 650u, 700u, 900u, 900u, 1u}) {
+    const std::string text(size, static_cast<char>('a' + wanted.size()));
+    wanted.push_back(text);
+    sender.send(peer, text.substr(0, size / 2), text.substr(size / 2));
+  }
+  sender.queue.flush(sender.counters);
+  CHECK(peer.all() == wanted);
+}
+
+TEST("two destinations in turn each get theirs") {
+  Sender sender;
+  Socket left, right;
+  for (int i = 0; i < 20; ++i) sender.send(i % 3 == 0 ? left : right, std::string(300, static_cast<char>('a' + i)));
+  sender.queue.flush(sender.counters);
+  CHECK(left.all().size() == 7);
+  CHECK(right.all().size() == 13);
+}
+
+TEST("more than one train holds, and datagrams longer than a frame") {
+  Sender sender;
+  Socket peer;
+  for (int i = 0; i < 100; ++i) sender.send(peer, std::string(400, 'x'), "y");
+  sender.send(peer, std::string(9'000, 'z'));
+  sender.send(peer, std::string(9'000, 'z'));
+  sender.queue.flush(sender.counters);
+  const std::vector<std::string> got = peer.all();
+  CHECK(got.size() == 102);
+  CHECK(got.back().size() == 9'000);
+  CHECK(sender.counters.get(Counter::send_dropped) == 0);
+}
+
+TEST("what no packet can hold is lost alone") {
+  Sender sender;
+  Socket peer;
+  sender.send(peer, std::string(66'000, 'x'));
+  sender.send(peer, "after it");
+  sender.queue.flush(sender.counters);
+  CHECK(peer.all() == std::vector<std::string>{"after it"});
+  CHECK(sender.counters.get(Counter::send_dropped) == 1);
+}

@@ -1,0 +1,64 @@
+// What a copied message may not show, and which messages a filter takes.
+#include "../core/wire_tap.h"
+
+#include "../core/scanner.h"
+#include "check.h"
+
+using namespace sluice;
+
+namespace {
+
+std::string scrubbed(std::string text) {
+  scrub_credentials(text.data(), text.size());
+  return text;
+}
+
+bool shows(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST("SA-16 credentials are overwritten in place, whatever their form, and the rest stays") {
+  const std::string head = "REGISTER sip:a SIP/2.0\r\nTo: <sip:b@c>\r\n";
+  const std::string digest =
+      scrubbed(head + "AUTHORIZATION : Digest username=\"bob\",realm=\"r\", response = \"5ecret\" ,\r\n cnonce=5ecret2,nonce=\"5ecret3\\\"5ecret\", qop=auth\r\n\r\n");
+  CHECK(!shows(digest, "5ecret"));
+  CHECK(shows(digest, "username=\"bob\"") && shows(digest, "realm=\"r\"") && shows(digest, "qop=auth") && shows(digest, head.c_str()));
+  for (const char* value : {"Basic 5ecret", "Bearer 5ecret", "5ecret", "Digest 5ecret=\"5ecret\"", "Digest response=\"5ecret", "Digest response=5ecret", "Digest x=\"5ecret\\"}) {
+    const std::string text = scrubbed(head + "Proxy-Authorization: " + value + "\r\nMax-Forwards: 7\r\n\r\n");
+    CHECK(!shows(text, "=\"5ecret") && !shows(text, "=5ecret") && !shows(text, " 5ecret\r"));
+    CHECK(shows(text, "Max-Forwards: 7\r\n"));
+  }
+  const std::string body = scrubbed(head + "\r\nv=0\r\na=crypto:1 AES_CM_128 inline:5ecret|2^20\r\na=sendrecv\r\n");
+  CHECK(!shows(body, "5ecret") && shows(body, "a=sendrecv\r\n"));
+  for (const char* text : {"", "\r\n", "a", "Authorization", "Authorization:", "Authorization: Digest", "x\r\nAuthorization: Digest a=\"", "\n\na=crypto:inline:"}) scrubbed(text);
+}
+
+TEST("a filter for an AOR takes whole AORs only, in any letter case") {
+  const auto matches = [](const char* to, const char* aor) {
+    const std::string text = std::string("OPTIONS sip:x@y.z SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nFrom: <sip:f@g.h>;tag=1\r\nTo: ") + to + "\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n";
+    Message message{};
+    scan(text.data(), text.size(), text.size(), Carrier::datagram, ScanLimits{}, message);
+    TapFilter filter;
+    filter.kind = TapFilter::aor;
+    filter.text = aor;
+    return WireTap({filter}, SipKey{}).match(message) != 0;
+  };
+  CHECK(matches("<sip:bob@example.com>", "bob@example.com"));
+  CHECK(matches("\"B\" <sips:Bob@EXAMPLE.com:5061;x=y>", "bob@example.com"));
+  CHECK(matches("sip:bob@example.com;tag=3", "bob@example.com"));
+  CHECK(!matches("<sip:jimbob@example.com>", "bob@example.com"));
+  CHECK(!matches("<sip:bob@example.com.au>", "bob@example.com"));
+  CHECK(!matches("<sip:bob@example.com>", "bob"));
+  CHECK(!matches("<sip:bob@example.com>", ""));
+}
+
+TEST("a tap that nobody drains keeps a bounded number of octets and counts the rest") {
+  WireTap tap({TapFilter{}}, SipKey{});
+  const std::string message(60'000, 'x');
+  for (int i = 0; i < 200; ++i) tap.put(1, false, Address{}, 0, message, Text());
+  uint64_t lost = 0;
+  const std::vector<char> octets = tap.drain(lost);
+  CHECK(octets.size() <= WireTap::kMaxOctets);
+  CHECK(lost + octets.size() / (sizeof(TapHead) + message.size()) == 200);
+  CHECK(tap.drain(lost).empty() && lost == 0);
+}

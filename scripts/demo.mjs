@@ -1,0 +1,6 @@
+/** `npm run demo`: an edge, a registrar and two phones on loopback; with `--once` it ends by itself. */
+import { prepare } from "./lib/prepare.mjs";
+import { become } from "./lib/run.mjs";
+
+prepare();
+become(process.execPath, ["dist/demo/main.js", ...process.argv.slice(2)]);

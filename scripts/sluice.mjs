@@ -1,0 +1,6 @@
+/** `npm run sluice -- COMMAND`: the command of a working copy. */
+import { prepare } from "./lib/prepare.mjs";
+import { become } from "./lib/run.mjs";
+
+prepare();
+become(process.execPath, ["dist/main.js", ...process.argv.slice(2)]);

@@ -1,0 +1,133 @@
+/** The JSON control: every question and order of the operator, a line each. docs/operate/control.md lists them. */
+import { Counter } from "../native/layout.js";
+import { printConfig } from "../config/print.js";
+import { readEnvironment } from "../config/environment.js";
+import { table } from "../config/table.js";
+import { Bans } from "./bans.js";
+import { Flows } from "./flows.js";
+import { keyViews, rotateKeys } from "./keys.js";
+import { LogLevel } from "./log-level.js";
+import { Refusal } from "./refusal.js";
+import type { ControlRequest } from "./request.js";
+import type { BindingsView, Running } from "./running.js";
+import { StatusPage } from "./status.js";
+import { explainToken } from "./token.js";
+
+const MOST_LISTED = 1_000;
+const USUAL_LISTED = 100;
+const DAY = 86_400;
+
+type Handler = (request: ControlRequest) => unknown;
+
+export class Control {
+  readonly status: StatusPage;
+  readonly logLevel: LogLevel;
+  readonly flows: Flows;
+  readonly bans: Bans;
+  readonly #running: Running;
+  readonly #routes: readonly (readonly [method: string, pattern: RegExp, handler: Handler])[];
+
+  constructor(running: Running) {
+    this.#running = running;
+    const { pool, log, tracer } = running;
+    this.status = new StatusPage(running);
+    this.logLevel = new LogLevel(log, running.config.logLevel);
+    this.flows = new Flows(pool, running.listeners);
+    this.bans = new Bans(pool, log);
+    const limit = (request: ControlRequest): number => request.number("limit", USUAL_LISTED, 1, MOST_LISTED);
+    const seconds = (request: ControlRequest, otherwise: number): number => request.number("seconds", otherwise, 1, DAY);
+    this.#routes = [
+      route("GET", "status", () => this.status.read()),
+      route("GET", "config", () => ({ lines: printConfig(readEnvironment()).trimEnd().split("\n") })),
+      route("GET", "flows", (request) => this.flows.list(request.optionalText("q", ""), limit(request), request.optionalText("from", ""))),
+      route("GET", "flows/*", (request) => this.flows.byId(request.place(0))),
+      route("DELETE", "flows/*", async (request) => this.#done(await this.flows.close(request.place(0)))),
+      route("GET", "ended", async (request) => ({ flows: await this.flows.ended(request.optionalText("q", ""), limit(request)) })),
+      route("GET", "survey", () => this.flows.survey()),
+      route("GET", "bindings", async (request) => ({ bindings: await this.#bindings().find(request.optionalText("q", ""), limit(request)) })),
+      route("DELETE", "bindings/*", async (request) => this.#removeBindings(request.place(0))),
+      route("GET", "shards", () => ({ shards: this.#shards() })),
+      route("GET", "upstreams", async () => ({ upstreams: await this.#upstreams() })),
+      route("GET", "token/*", (request) => explainToken(pool, request.place(0))),
+      route("GET", "keys", () => ({ keys: keyViews(running) })),
+      route("POST", "keys/rotate", () => ({ keys: rotateKeys(running, readEnvironment()[table.flowKeys.name] === undefined) })),
+      route("GET", "certificates", () => ({ certificates: running.certificates() })),
+      route("GET", "bans", () => ({ bans: this.bans.list() })),
+      route("POST", "bans", (request) => this.#done(this.bans.add(request.text("address"), seconds(request, 3_600)))),
+      route("DELETE", "bans/*", (request) => this.#done(this.bans.remove(request.place(0)))),
+      route("GET", "log", () => this.logLevel.view),
+      route("PUT", "log", (request) => this.logLevel.setFor(request.text("level"), seconds(request, 600))),
+      route("GET", "traces", () => ({ traces: tracer.active })),
+      route("POST", "traces", (request) => tracer.start(request.text("what"), seconds(request, 600))),
+      route("GET", "traces/*", (request) => ({ messages: tracer.messages(request.place(0)).filter(({ at }) => at > Number(request.optionalText("after", "0"))) })),
+      route("DELETE", "traces/*", (request) => this.#done(tracer.stop(request.place(0)))),
+      route("POST", "reload", () => running.reload()),
+      route("POST", "drain", () => this.#done(running.drain())),
+    ];
+  }
+
+  /** The route that a path takes below /api/, with what stood in its places; refuses what there is not. */
+  find(method: string, path: string): { readonly handler: Handler; readonly places: readonly string[] } {
+    const matching = this.#routes.flatMap(([verb, pattern, handler]) => {
+      const match = pattern.exec(path);
+      return match ? [{ verb, handler, places: match.slice(1).map(decode) }] : [];
+    });
+    const found = matching.find(({ verb }) => verb === method);
+    if (found) return found;
+    if (matching.length > 0) throw new Refusal(405, `${method} is not for ${path}: ${matching.map(({ verb }) => verb).join(", ")}`);
+    throw new Refusal(404, `there is no ${path}`);
+  }
+
+  close(): void {
+    this.status.close();
+    this.logLevel.close();
+    this.bans.close();
+  }
+
+  #done(_: void): { readonly ok: true } {
+    return { ok: true };
+  }
+
+  #bindings(): BindingsView {
+    const { bindings } = this.#running;
+    if (bindings === undefined) throw new Refusal(409, "an edge has no bindings: they are with its registrar. `sluice flows` shows which AORs are on which flow");
+    return bindings;
+  }
+
+  async #removeBindings(aor: string): Promise<{ readonly removed: number }> {
+    const removed = await this.#bindings().remove(aor);
+    if (removed === 0) throw new Refusal(404, `${aor} has no bindings`);
+    this.#running.log.warn({ removed }, "bindings were removed by the operator");
+    return { removed };
+  }
+
+  #shards(): readonly Readonly<Record<string, number>>[] {
+    const { pool } = this.#running;
+    return Array.from({ length: pool.size }, (_, shard) => ({
+      shard,
+      ...Object.fromEntries(Object.entries(Counter).map(([name, which]) => [name, Number(pool.counterOf(shard, which))])),
+    }));
+  }
+
+  /** A target is as alive as the shards find it: each has its own view. */
+  async #upstreams(): Promise<readonly object[]> {
+    const answers = await this.#running.pool.askAll({ kind: "upstreams" });
+    return (answers[0]?.answer ?? []).map((target, at) => ({
+      ...target,
+      aliveIn: answers.filter(({ answer }) => answer[at]?.alive).length,
+      shards: answers.length,
+    }));
+  }
+}
+
+function route(method: string, path: string, handler: Handler): readonly [string, RegExp, Handler] {
+  return [method, new RegExp(`^${path.replace("*", "([^/]+)")}$`), handler];
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new Refusal(400, "the path has a broken % escape");
+  }
+}

@@ -1,0 +1,29 @@
+/** The dashboard's files: few, small, read once, served from memory. */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export interface StaticFile {
+  readonly type: string;
+  readonly octets: Buffer;
+}
+
+const FOLDER = fileURLToPath(new URL("../../src/admin/dashboard/", import.meta.url));
+const TYPES: Readonly<Record<string, string>> = { html: "text/html; charset=utf-8", css: "text/css", js: "text/javascript", svg: "image/svg+xml" };
+const OWN = ["index.html", "style.css", "app.js", "charts.js", "phones.js", "ladder.js", "link.js", "icon.svg"];
+
+/** By path. */
+export function dashboardFiles(): ReadonlyMap<string, StaticFile> {
+  const require = createRequire(import.meta.url);
+  const uplot = join(dirname(require.resolve("uplot")));
+  const paths = [
+    ...OWN.map((name) => [`/${name}`, join(FOLDER, name)] as const),
+    ["/uplot.js", join(uplot, "uPlot.esm.js")] as const,
+    ["/uplot.css", join(uplot, "uPlot.min.css")] as const,
+  ];
+  const files = new Map(paths.map(([path, file]) => [path, { type: TYPES[path.split(".").at(-1) ?? ""] ?? "text/plain", octets: readFileSync(file) }]));
+  const index = files.get("/index.html");
+  if (index) files.set("/", index);
+  return files;
+}

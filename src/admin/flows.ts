@@ -1,0 +1,145 @@
+/** Flows of all shards, as the operator sees them: listed, searched, one by its name, and how the last ones ended. */
+import { isIP } from "node:net";
+import { splitHostPort } from "../config/host-port.js";
+import type { ShardListener } from "../native/binding.js";
+import type { AorRow, FlowEndRow, FlowFilter, FlowRow, SurveyRow } from "../native/inspect.js";
+import { Counter, FlowFlag } from "../native/layout.js";
+import type { ShardPool } from "../shard/pool.js";
+import { Refusal } from "./refusal.js";
+
+export interface FlowView extends Omit<FlowRow, "slot" | "generation" | "listener" | "flags"> {
+  /** shard.slot.generation: names this flow for good. */
+  readonly id: string;
+  readonly shard: number;
+  readonly transport: string;
+  /** Where the client reached us. */
+  readonly local: string;
+  readonly outbound: boolean;
+  readonly supervised: boolean;
+  readonly dead: boolean;
+  readonly side: "client" | "core";
+  readonly aors: readonly AorRow[];
+}
+
+export interface EndedView extends Omit<FlowEndRow, "why" | "listener"> {
+  readonly shard: number;
+  readonly transport: string;
+  readonly reason: string;
+}
+
+export interface FlowList {
+  readonly flows: readonly FlowView[];
+  /** Hand it in to go on; "": that was all. */
+  readonly next: string;
+}
+
+const REASONS: Readonly<Record<number, string>> = {
+  [Counter.flowsClosed]: "closed by the peer or the network",
+  [Counter.flowsExpired]: "no life sign in time",
+  [Counter.flowsRefused]: "refused by a limit or a ban",
+  [Counter.flowsOverrun]: "the peer did not read",
+  [Counter.flowsFaulty]: "lost framing or missed a timer",
+  [Counter.flowsMoved]: "closed by the operator or a drain",
+};
+
+/** The search word of an operator: an address with or without a port, the name of a flow, or part of an AOR or instance. */
+export function filterOf(word: string): FlowFilter & { readonly shard?: number } {
+  const text = word.trim();
+  if (text === "") return {};
+  const named = /^(\d{1,3})\.(\d{1,8})\.(\d{1,10})$/.exec(text);
+  if (named) return { shard: Number(named[1]), slot: Number(named[2]), generation: Number(named[3]) };
+  const bare = text.replace(/^\[(.*)\]$/, "$1");
+  if (isIP(bare) !== 0) return { address: bare, port: 0 };
+  const place = splitHostPort(text);
+  if (place?.host.family !== undefined && place.port !== undefined) return { address: place.host.name, port: place.port };
+  return { text: text.toLowerCase().replace(/^<(.*)>$/, "$1") };
+}
+
+export class Flows {
+  readonly #pool: ShardPool;
+  readonly #listeners: readonly ShardListener[];
+
+  constructor(pool: ShardPool, listeners: readonly ShardListener[]) {
+    this.#pool = pool;
+    this.#listeners = listeners;
+  }
+
+  /** Shard after shard, at most `limit`; `from` is what an earlier answer gave as `next`. */
+  async list(word: string, limit: number, from: string): Promise<FlowList> {
+    const { shard: only, ...filter } = filterOf(word);
+    if (only !== undefined && only >= this.#pool.size) return { flows: [], next: "" };
+    let [shard = 0, cursor = 0] = from.split(".").map(Number);
+    if (!Number.isInteger(shard) || !Number.isInteger(cursor)) throw new Refusal(400, "from must be what an earlier answer gave as next");
+    const flows: FlowView[] = [];
+    for (; shard < this.#pool.size; shard += 1) {
+      if (only !== undefined && only !== shard) continue;
+      const part = await this.#pool.ask(shard, { kind: "flows", filter, most: limit - flows.length, cursor });
+      flows.push(...part.flows.map((row) => this.#view(shard, row)));
+      cursor = part.cursor;
+      if (flows.length >= limit) return { flows, next: this.#next(shard, cursor) };
+    }
+    return { flows, next: "" };
+  }
+
+  /** Of all shards together. */
+  async survey(): Promise<SurveyRow> {
+    const rows = (await this.#pool.askAll({ kind: "survey" })).map(({ answer }) => answer);
+    const sum = (one: readonly number[], other: readonly number[]): readonly number[] => other.map((count, at) => count + (one[at] ?? 0));
+    return rows.reduce((all, row) => ({
+      ages: sum(all.ages, row.ages),
+      silence: sum(all.silence, row.silence),
+      outbound: all.outbound + row.outbound,
+      supervised: all.supervised + row.supervised,
+    }));
+  }
+
+  async byId(id: string): Promise<FlowView> {
+    if (!/^\d+\.\d+\.\d+$/.test(id)) throw new Refusal(400, "a flow is named shard.slot.generation");
+    const [flow] = (await this.list(id, 1, "")).flows;
+    if (flow === undefined) throw new Refusal(404, `there is no flow ${id} now`);
+    return flow;
+  }
+
+  async close(id: string): Promise<void> {
+    const { shard = 0, slot = 0, generation = 0 } = filterOf((await this.byId(id)).id);
+    if (!(await this.#pool.ask(shard, { kind: "close", slot, generation }))) throw new Refusal(404, `there is no flow ${id} now`);
+  }
+
+  /** Newest first. */
+  async ended(word: string, limit: number): Promise<readonly EndedView[]> {
+    const filter = filterOf(word);
+    const all = await this.#pool.askAll({ kind: "ends" });
+    const views = all.flatMap(({ shard, answer }) => answer.filter((row) => meets(row, filter)).map((row) => this.#endedView(shard, row)));
+    return views.sort((one, other) => one.endedMs - other.endedMs).slice(0, limit);
+  }
+
+  #next(shard: number, cursor: number): string {
+    if (cursor !== 0) return `${shard}.${cursor}`;
+    return shard + 1 < this.#pool.size ? `${shard + 1}.0` : "";
+  }
+
+  #view(shard: number, { slot, generation, listener, flags, ...row }: FlowRow): FlowView {
+    const place = this.#listeners[listener];
+    return {
+      id: `${shard}.${slot}.${generation}`,
+      shard,
+      transport: place?.transport ?? "",
+      local: place?.sentBy ?? "",
+      ...row,
+      outbound: (flags & FlowFlag.outbound) !== 0,
+      supervised: (flags & FlowFlag.supervised) !== 0,
+      dead: (flags & FlowFlag.dead) !== 0,
+      side: (flags & FlowFlag.core) === 0 ? "client" : "core",
+    };
+  }
+
+  #endedView(shard: number, { why, listener, ...row }: FlowEndRow): EndedView {
+    return { shard, transport: this.#listeners[listener]?.transport ?? "", reason: REASONS[why] ?? "unknown", ...row };
+  }
+}
+
+function meets({ address, port, aor, instance }: FlowEndRow, filter: FlowFilter): boolean {
+  if (filter.slot !== undefined) return false;
+  if (filter.address !== undefined) return filter.address === address && (!filter.port || filter.port === port);
+  return filter.text === undefined || `${aor} ${instance}`.toLowerCase().includes(filter.text);
+}

@@ -1,0 +1,46 @@
+/** Who may use the admin plane: a token where one is set, and never a web page of somebody else. */
+import { createHash, timingSafeEqual } from "node:crypto";
+import { isIP } from "node:net";
+import { Refusal } from "./refusal.js";
+
+export interface Asking {
+  readonly method: string;
+  readonly host: string;
+  readonly origin: string;
+  /** Of the Authorization header, or of the WebSocket's URL, which browsers give no header. */
+  readonly token: string;
+  readonly contentType: string;
+}
+
+export class Guard {
+  readonly #token: Buffer | undefined;
+
+  constructor(token: string | undefined) {
+    this.#token = token === undefined ? undefined : digest(token);
+  }
+
+  /** Throws a Refusal. */
+  check({ method, host, origin, token, contentType }: Asking): void {
+    // A page elsewhere may send what a form can send, and may rebind its own name to this address: both are seen here.
+    if (origin !== "" && hostOf(origin) !== host) throw new Refusal(403, "a page of another origin may not use this");
+    if (this.#token === undefined && !isLocalName(host)) throw new Refusal(403, "without a token only localhost and literal addresses are names of this");
+    if (method !== "GET" && method !== "HEAD" && !/^application\/json\b/i.test(contentType)) throw new Refusal(400, "orders need Content-Type: application/json");
+    if (this.#token !== undefined && !timingSafeEqual(digest(token), this.#token)) {
+      throw new Refusal(401, "this needs the token of SLUICE_ADMIN_TOKEN: Authorization: Bearer …");
+    }
+  }
+}
+
+/** Equal lengths whatever was sent, so that the comparison tells nothing. */
+function digest(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}
+
+function hostOf(origin: string): string {
+  return origin.replace(/^https?:\/\//i, "");
+}
+
+function isLocalName(host: string): boolean {
+  const name = host.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1").toLowerCase();
+  return name === "localhost" || name === "" || isIP(name) !== 0;
+}

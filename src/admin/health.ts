@@ -1,0 +1,28 @@
+/** /livez and /readyz: whether the process lives, and whether it should be sent traffic. */
+import type { Running } from "./running.js";
+
+export interface Check {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+export async function readiness({ pool, state, targetCount, config }: Running): Promise<readonly Check[]> {
+  const upstreams = await pool.ask(0, { kind: "upstreams" }).catch(() => []);
+  const alive = upstreams.filter((upstream) => upstream.alive).length;
+  // A registrar of its own needs nobody behind it.
+  const needsUpstream = config.mode === "edge";
+  return [
+    { name: "shards", ok: pool.alive === pool.size, detail: `${pool.alive} of ${pool.size} run` },
+    { name: "not draining", ok: state === "up", detail: state },
+    ...(needsUpstream ? [] : [{ name: "location store", ok: pool.storeIsUp, detail: pool.storeIsUp ? "reached" : "away" }]),
+    ...(needsUpstream ? [{ name: "upstream", ok: alive > 0, detail: `${alive} of ${targetCount} targets alive` }] : []),
+  ];
+}
+
+export function healthText(checks: readonly Check[], verbose: boolean): string {
+  const lines = checks.map(({ name, ok, detail }) => `[${ok ? "+" : "-"}] ${name}: ${detail}`);
+  const summary = checks.every(({ ok }) => ok) ? "ok" : "not ready";
+  const shown = verbose ? lines : lines.filter((_, at) => !checks[at]?.ok);
+  return `${[...shown, summary].join("\n")}\n`;
+}

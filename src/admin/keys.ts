@@ -1,0 +1,35 @@
+/** The keys of the flow tokens: their ids, and a new one in front. */
+import { randomBytes } from "node:crypto";
+import type { FlowKey } from "../config/flow-key.js";
+import { MAX_FLOW_KEYS } from "../config/flow-key.js";
+import { rewriteKeyFile } from "../config/key-file.js";
+import { Refusal } from "./refusal.js";
+import type { Running } from "./running.js";
+
+const IDS = 64;
+const KEY_OCTETS = 32;
+
+export interface KeyView {
+  readonly id: number;
+  readonly octets: number;
+  readonly signs: boolean;
+}
+
+export function keyViews({ config }: Running): readonly KeyView[] {
+  return config.flowKeys.map(({ id, key }, at) => ({ id, octets: key.length, signs: at === 0 }));
+}
+
+/** A new key signs from now on; the others verify what they signed. The oldest goes when the ring is full, and its tokens with it. */
+export function rotateKeys(running: Running, keysAreInFile: boolean): readonly KeyView[] {
+  if (!keysAreInFile) throw new Refusal(409, "the keys stand in SLUICE_FLOW_KEYS: put a new one in front there, then reload");
+  const old = running.config.flowKeys;
+  const taken = new Set(old.map(({ id }) => id));
+  let id = ((old[0]?.id ?? 0) + 1) % IDS;
+  while (taken.has(id)) id = (id + 1) % IDS;
+  const fresh: FlowKey = Object.freeze({ id, key: new Uint8Array(randomBytes(KEY_OCTETS)) });
+  const keys = [fresh, ...old.slice(0, MAX_FLOW_KEYS - 1)];
+  rewriteKeyFile(running.config.stateDir, keys);
+  running.setKeys(keys);
+  running.log.info({ key: id, keys: keys.length }, "a new flow key signs");
+  return keyViews(running);
+}

@@ -1,0 +1,96 @@
+/** Which shared counter is which metric. Names follow the Prometheus conventions; no label holds anything that a stranger can choose. */
+import { Counter } from "../native/layout.js";
+
+export interface MetricRow {
+  /** Without the prefix "sluice_". */
+  readonly name: string;
+  readonly help: string;
+  readonly gauge?: true;
+  /** The counter alone, or one for each value of the label. */
+  readonly label?: string;
+  readonly values: Readonly<Record<string, number>>;
+}
+
+const one = (counter: number): Readonly<Record<string, number>> => ({ "": counter });
+
+export const metricTable: readonly MetricRow[] = [
+  { name: "requests_received_total", help: "Requests received.", values: one(Counter.requestsIn) },
+  { name: "requests_relayed_total", help: "Requests relayed.", values: one(Counter.requestsRelayed) },
+  { name: "responses_received_total", help: "Responses received.", values: one(Counter.responsesIn) },
+  { name: "responses_relayed_total", help: "Responses relayed.", values: one(Counter.responsesRelayed) },
+  {
+    name: "responses_sent_total",
+    help: "Responses sent, relayed or made here, by class.",
+    label: "class",
+    values: {
+      "1xx": Counter.responses1xx,
+      "2xx": Counter.responses2xx,
+      "3xx": Counter.responses3xx,
+      "4xx": Counter.responses4xx,
+      "5xx": Counter.responses5xx,
+      "6xx": Counter.responses6xx,
+    },
+  },
+  { name: "replies_total", help: "Responses that were made here.", values: one(Counter.replies) },
+  {
+    name: "refusals_total",
+    help: "Responses made here: 403 for a forged token or a forbidden request, 430 for a dead flow, 503 while draining or without an upstream.",
+    label: "code",
+    values: { 403: Counter.replies403, 430: Counter.replies430, 503: Counter.replies503 },
+  },
+  {
+    name: "registers_total",
+    help: "REGISTER requests of clients that were relayed, and 2xx to them.",
+    label: "result",
+    values: { relayed: Counter.registersIn, accepted: Counter.registersOk },
+  },
+  { name: "flow_tokens_refused_total", help: "Flow tokens that led nowhere.", label: "reason", values: { forged: Counter.tokensForged, gone: Counter.tokensGone } },
+  {
+    name: "keepalives_total",
+    help: "Keep-alives of clients.",
+    label: "kind",
+    values: { crlf: Counter.pings, datagram: Counter.datagramKeepalives, stun: Counter.stun },
+  },
+  { name: "flows", help: "Flows that are remembered now.", gauge: true, label: "kind", values: { stream: Counter.streamFlows, udp: Counter.udpFlows } },
+  { name: "flows_opened_total", help: "Connections opened.", values: one(Counter.flowsOpened) },
+  {
+    name: "flows_ended_total",
+    help: "Flows that ended, and connections that were refused.",
+    label: "reason",
+    values: {
+      closed: Counter.flowsClosed,
+      expired: Counter.flowsExpired,
+      refused: Counter.flowsRefused,
+      overrun: Counter.flowsOverrun,
+      faulty: Counter.flowsFaulty,
+      moved: Counter.flowsMoved,
+    },
+  },
+  { name: "pending_requests", help: "Requests that are remembered until their final response.", gauge: true, values: one(Counter.pending) },
+  { name: "pending_refused_total", help: "Requests relayed without memory because the table was full.", values: one(Counter.pendingRefused) },
+  { name: "retransmissions_total", help: "Requests sent again to an unreliable hop.", values: one(Counter.retransmissions) },
+  { name: "retransmissions_absorbed_total", help: "Retransmissions answered from memory or dropped.", values: one(Counter.absorbed) },
+  {
+    name: "messages_dropped_total",
+    help: "What was not passed on, by the reason.",
+    label: "reason",
+    values: {
+      malformed: Counter.malformed,
+      not_sip: Counter.notSip,
+      unsolicited_response: Counter.unsolicitedResponses,
+      looped: Counter.looped,
+      stun: Counter.stunIgnored,
+      rule: Counter.dropped,
+      banned: Counter.banned,
+      send: Counter.sendDropped,
+      ring_full: Counter.ringFull,
+    },
+  },
+  { name: "shard_crossings_total", help: "Messages handed to another shard.", values: one(Counter.crossed) },
+  { name: "object_messages_total", help: "Messages handed to the registrar and home proxy.", values: one(Counter.objectMessages) },
+  { name: "received_bytes_total", help: "Octets received.", values: one(Counter.bytesIn) },
+  { name: "sent_bytes_total", help: "Octets sent.", values: one(Counter.bytesOut) },
+  { name: "buffer_bytes", help: "Octets of unfinished and unsent messages.", gauge: true, values: one(Counter.bufferBytes) },
+  { name: "upstream_failures_total", help: "Times an upstream target was found dead.", values: one(Counter.upstreamFailures) },
+  { name: "capture_lost_total", help: "Copies for a trace or capture that found no room.", values: one(Counter.tappedLost) },
+];

@@ -1,0 +1,99 @@
+/** /metrics: the counters of all shards out of shared memory, at the moment of the scrape. No event costs anything for being counted here. */
+import { Counter as PromCounter, Gauge, Registry, collectDefaultMetrics } from "prom-client";
+import type { Running } from "./running.js";
+import { type MetricRow, metricTable } from "./metric-table.js";
+
+const PREFIX = "sluice_";
+
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #running: Running;
+
+  constructor(running: Running, version: string) {
+    this.#running = running;
+    collectDefaultMetrics({ register: this.#registry });
+    for (const row of metricTable) this.#add(row);
+    this.#gauge("build_info", "Version of the program and of Node.", { version, node: process.versions.node, mode: running.config.mode }, () => 1);
+    this.#gauge("shards_running", "Worker threads that run now.", {}, () => running.pool.alive);
+    this.#gauge("draining", "1 from the beginning of a drain on.", {}, () => Number(running.state === "draining"));
+    this.#gauge("flows_limit", "SLUICE_MAX_FLOWS.", {}, () => running.config.maxFlows);
+    this.#gauge("traces_active", "Traces that copy messages now.", {}, () => running.tracer.active.length);
+    this.#upstreams();
+    this.#certificates();
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  #add({ name, help, gauge, label, values }: MetricRow): void {
+    const { pool } = this.#running;
+    const labelNames = label === undefined ? [] : [label];
+    const read = (set: (labels: Record<string, string>, value: number) => void): void => {
+      for (const [value, counter] of Object.entries(values)) set(label === undefined ? {} : { [label]: value }, Number(pool.counter(counter)));
+    };
+    const common = { name: PREFIX + name, help, labelNames, registers: [this.#registry] };
+    if (gauge) {
+      new Gauge({
+        ...common,
+        collect() {
+          read((labels, value) => this.set(labels, value));
+        },
+      });
+    } else {
+      new PromCounter({
+        ...common,
+        collect() {
+          this.reset();
+          read((labels, value) => this.inc(labels, value));
+        },
+      });
+    }
+  }
+
+  #gauge(name: string, help: string, labels: Record<string, string>, value: () => number): void {
+    new Gauge({
+      name: PREFIX + name,
+      help,
+      labelNames: Object.keys(labels),
+      registers: [this.#registry],
+      collect() {
+        this.set(labels, value());
+      },
+    });
+  }
+
+  /** At most 64 targets, and the operator chose them: a label is safe. */
+  #upstreams(): void {
+    const { pool } = this.#running;
+    new Gauge({
+      name: `${PREFIX}upstream_up`,
+      help: "Whether a target of the upstream answers, as the first shard knows it.",
+      labelNames: ["target"],
+      registers: [this.#registry],
+      async collect() {
+        const targets = await pool.ask(0, { kind: "upstreams" }).catch(() => []);
+        this.reset();
+        for (const { transport, address, port, alive } of targets) this.set({ target: `${transport}:${address}:${port}` }, Number(alive));
+      },
+    });
+  }
+
+  #certificates(): void {
+    const running = this.#running;
+    new Gauge({
+      name: `${PREFIX}certificate_expiry_timestamp_seconds`,
+      help: "When the certificate of a listener ends.",
+      labelNames: ["listener"],
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        for (const { listener, notAfter } of running.certificates()) this.set({ listener }, Date.parse(notAfter) / 1_000);
+      },
+    });
+  }
+}

@@ -1,0 +1,62 @@
+/** What the admin plane sees of the running process; src/serve.ts is behind it. */
+import type { Config } from "../config/config.js";
+import type { FlowKey } from "../config/flow-key.js";
+import type { ShardListener } from "../native/binding.js";
+import type { Log } from "../observe/log.js";
+import type { ShardPool } from "../shard/pool.js";
+import type { Tracer } from "./tracer.js";
+
+export interface ReloadReport {
+  /** Variables whose new value counts from now on. */
+  readonly changed: readonly string[];
+  /** Variables that were changed but count only after a restart. */
+  readonly needRestart: readonly string[];
+  /** Why nothing was changed. */
+  readonly errors: readonly string[];
+}
+
+/** One binding of the location service. */
+export interface BindingView {
+  readonly aor: string;
+  readonly contact: string;
+  readonly instance: string;
+  readonly regId: number;
+  readonly expiresInSeconds: number;
+  readonly path: readonly string[];
+}
+
+/** The location service of a registrar. */
+export interface BindingsView {
+  find(query: string, limit: number): Promise<readonly BindingView[]>;
+  /** How many were removed. */
+  remove(aor: string): Promise<number>;
+}
+
+export interface CertificateView {
+  readonly listener: string;
+  readonly names: readonly string[];
+  readonly issuer: string;
+  /** ISO 8601. */
+  readonly notAfter: string;
+  readonly daysLeft: number;
+}
+
+export interface Running {
+  readonly config: Config;
+  readonly pool: ShardPool;
+  readonly log: Log;
+  readonly listeners: readonly ShardListener[];
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly state: "up" | "draining";
+  readonly tracer: Tracer;
+  /** Undefined: this process is no registrar. */
+  readonly bindings: BindingsView | undefined;
+  certificates(): readonly CertificateView[];
+  /** Targets of the upstream now. */
+  readonly targetCount: number;
+  setKeys(keys: readonly FlowKey[]): void;
+  reload(): Promise<ReloadReport>;
+  /** Begins as SIGTERM does; the process ends when it is through. */
+  drain(): void;
+}

@@ -1,0 +1,62 @@
+/** The process in one page of numbers: /api/status, and once a second to every open dashboard. */
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { showHostPort } from "../config/host-port.js";
+import { Counter } from "../native/layout.js";
+import { version } from "../version.js";
+import type { Running } from "./running.js";
+
+export interface Status {
+  readonly version: string;
+  readonly mode: string;
+  readonly state: "up" | "draining";
+  readonly pid: number;
+  readonly uptimeSeconds: number;
+  readonly shards: { readonly running: number; readonly configured: number };
+  readonly listeners: readonly string[];
+  readonly flows: { readonly stream: number; readonly udp: number; readonly limit: number };
+  readonly pending: number;
+  readonly upstreamTargets: number;
+  readonly logLevel: string;
+  readonly memoryBytes: number;
+  /** Of the main thread, 99th percentile since the last time it was asked, milliseconds. */
+  readonly loopDelayMs: number;
+  /** Every shared counter, so that whoever reads twice has the rates. */
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+export class StatusPage {
+  readonly #running: Running;
+  readonly #delay = monitorEventLoopDelay({ resolution: 20 });
+
+  constructor(running: Running) {
+    this.#running = running;
+    this.#delay.enable();
+  }
+
+  read(): Status {
+    const { pool, config, state, startedAt, listeners, log, targetCount } = this.#running;
+    const counters = Object.fromEntries(Object.entries(Counter).map(([name, which]) => [name, Number(pool.counter(which))]));
+    const loopDelayMs = Math.round(this.#delay.percentile(99) / 10_000) / 100;
+    this.#delay.reset();
+    return {
+      version: version(),
+      mode: config.mode,
+      state,
+      pid: process.pid,
+      uptimeSeconds: Math.floor((Date.now() - startedAt) / 1_000),
+      shards: { running: pool.alive, configured: pool.size },
+      listeners: listeners.map(({ transport, address, port, facing }) => `${transport}:${showHostPort(address, port)}${facing === "both" ? "" : ` (${facing})`}`),
+      flows: { stream: counters["streamFlows"] ?? 0, udp: counters["udpFlows"] ?? 0, limit: config.maxFlows },
+      pending: counters["pending"] ?? 0,
+      upstreamTargets: targetCount,
+      logLevel: log.level,
+      memoryBytes: process.memoryUsage.rss(),
+      loopDelayMs,
+      counters,
+    };
+  }
+
+  close(): void {
+    this.#delay.disable();
+  }
+}

@@ -1,0 +1,53 @@
+/** What a flow token says, in words: whether it is ours, whether its flow lives, and why not. */
+import type { TokenRow } from "../native/inspect.js";
+import type { ShardPool } from "../shard/pool.js";
+
+export interface TokenView {
+  readonly verdict: "alive" | "dead" | "forged" | "unknown key" | "no token";
+  readonly why: string;
+  readonly status: number | undefined;
+  readonly kind?: string;
+  readonly side?: string;
+  /** The flow that it names; only while it lives in the flow table. */
+  readonly flow?: string;
+  readonly shard?: number;
+  readonly remote?: { readonly address: string; readonly port: number };
+}
+
+/** `text` is the user part, or a whole URI or header value that holds it. */
+export function tokenIn(text: string): string {
+  const uri = /sips?:([^@>\s]+)@/i.exec(text);
+  return uri?.[1] ?? text.trim();
+}
+
+export async function explainToken(pool: ShardPool, text: string): Promise<TokenView> {
+  const user = tokenIn(text);
+  const first = await pool.ask(0, { kind: "token", text: user });
+  if (first.verdict !== "ok") return refused(first.verdict);
+  // Each shard can read it; whether the flow lives only its own one knows.
+  const foreign = first.shard >= pool.size;
+  const owner = foreign || first.shard === 0 ? first : await pool.ask(first.shard, { kind: "token", text: user });
+  return owner.verdict === "ok" ? describe(owner, foreign) : refused(owner.verdict);
+}
+
+function refused(verdict: "none" | "forged" | "unknown_key"): TokenView {
+  if (verdict === "none") return { verdict: "no token", why: "it does not have the form of a flow token of this edge", status: undefined };
+  if (verdict === "forged") return { verdict: "forged", why: "it has the form of a token, but no key of the ring made it: changed, cut, or of another edge", status: 403 };
+  return { verdict: "unknown key", why: "the key that it names is not in the ring: it was rotated out, or it belongs to another edge", status: 430 };
+}
+
+function describe(row: Extract<TokenRow, { verdict: "ok" }>, foreign: boolean): TokenView {
+  const { kind, side, shard, slot, generation, address, port, alive } = row;
+  const place = address === undefined || port === undefined ? {} : { remote: { address, port } };
+  const named = kind === "stream" && alive ? { flow: `${shard}.${slot}.${generation}` } : {};
+  const common = { kind, side, shard, ...place, ...named };
+  if (alive && !foreign) return { verdict: "alive", why: "a request with it is delivered", status: undefined, ...common };
+  return { verdict: "dead", why: whyDead(row, foreign), status: 430, ...common };
+}
+
+function whyDead({ kind, ofThisBoot }: Extract<TokenRow, { verdict: "ok" }>, foreign: boolean): string {
+  if (foreign) return "its shard does not exist: it was made with more shards, or by another node with the same keys";
+  if (!ofThisBoot) return "its connection belonged to an earlier start of this process";
+  if (kind === "stream") return "its connection is closed";
+  return "its UDP flow died, or it is older than SLUICE_UDP_TOKEN_DAYS, or its listener is gone";
+}

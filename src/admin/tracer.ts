@@ -1,0 +1,182 @@
+/** Who looks at messages: traces of one phone or call for a time, and the capture. While nobody does, no message is copied. */
+import { splitHostPort, showHostPort } from "../config/host-port.js";
+import type { ShardListener } from "../native/binding.js";
+import type { TapFilter } from "../native/inspect.js";
+import { ipText, readTapped, type Tapped } from "../observe/tapped.js";
+import type { ShardPool } from "../shard/pool.js";
+import { Refusal } from "./refusal.js";
+
+export interface TracedMessage {
+  /** Milliseconds since 1970, with fractions. */
+  readonly at: number;
+  readonly sent: boolean;
+  readonly transport: string;
+  readonly local: string;
+  readonly peer: string;
+  /** With credentials made unreadable. */
+  readonly text: string;
+}
+
+export interface TraceView {
+  readonly id: string;
+  readonly what: string;
+  readonly secondsLeft: number;
+  readonly messages: number;
+}
+
+export type TraceListener = (trace: string, messages: readonly TracedMessage[]) => void;
+
+interface Trace {
+  readonly id: string;
+  readonly what: string;
+  readonly slot: number;
+  readonly until: number;
+  readonly messages: TracedMessage[];
+  readonly timer: NodeJS.Timeout;
+  ended: boolean;
+}
+
+// As many as the tap of a shard knows. One is the capture's.
+const SLOTS = 32;
+const CAPTURE_SLOT = 0;
+const MOST_TRACES = SLOTS - 1;
+const MOST_MESSAGES = 1_000;
+/** Ended traces can be read for that long. */
+const KEPT_MS = 300_000;
+const NOTHING: TapFilter = { kind: "call-id", text: "" };
+
+export class Tracer {
+  readonly #pool: () => ShardPool;
+  readonly #listeners: readonly ShardListener[];
+  readonly #capture: ((tapped: Tapped) => void) | undefined;
+  readonly #filters: TapFilter[] = Array<TapFilter>(SLOTS).fill(NOTHING);
+  readonly #traces = new Map<string, Trace>();
+  readonly #watchers = new Set<TraceListener>();
+  #lastId = 0;
+
+  /** `sample`: of how many dialogs one is captured. */
+  constructor(pool: () => ShardPool, listeners: readonly ShardListener[], sample: number, capture?: (tapped: Tapped) => void) {
+    this.#pool = pool;
+    this.#listeners = listeners;
+    this.#capture = capture;
+    if (capture) this.#filters[CAPTURE_SLOT] = { kind: "all", sample };
+  }
+
+  /** To be called once the shards run. */
+  begin(): void {
+    if (this.#capture) this.#apply();
+  }
+
+  get active(): readonly TraceView[] {
+    return [...this.#traces.values()].filter(({ ended }) => !ended).map((trace) => this.#view(trace));
+  }
+
+  /** `what`: an AOR, a Call-ID behind "call-id:", or an address with or without a port. */
+  start(what: string, seconds: number): TraceView {
+    const filter = traceFilter(what);
+    const same = [...this.#traces.values()].find((trace) => !trace.ended && trace.what === what);
+    if (same) this.stop(same.id);
+    const slot = this.#freeSlot();
+    this.#lastId += 1;
+    const id = String(this.#lastId);
+    this.#filters[slot] = filter;
+    const trace: Trace = {
+      id,
+      what,
+      slot,
+      until: Date.now() + seconds * 1_000,
+      messages: same?.messages ?? [],
+      timer: setTimeout(() => this.stop(id), seconds * 1_000).unref(),
+      ended: false,
+    };
+    this.#traces.set(id, trace);
+    this.#apply();
+    return this.#view(trace);
+  }
+
+  stop(id: string): void {
+    const trace = this.#traces.get(id);
+    if (trace === undefined) throw new Refusal(404, `there is no trace ${id}`);
+    if (trace.ended) return;
+    trace.ended = true;
+    clearTimeout(trace.timer);
+    this.#filters[trace.slot] = NOTHING;
+    this.#apply();
+    setTimeout(() => this.#traces.delete(id), KEPT_MS).unref();
+  }
+
+  messages(id: string): readonly TracedMessage[] {
+    const trace = this.#traces.get(id);
+    if (trace === undefined) throw new Refusal(404, `there is no trace ${id}`);
+    return trace.messages;
+  }
+
+  watch(listener: TraceListener): () => void {
+    this.#watchers.add(listener);
+    return () => this.#watchers.delete(listener);
+  }
+
+  take(octets: Uint8Array): void {
+    const fresh = new Map<Trace, TracedMessage[]>();
+    for (const tapped of readTapped(octets)) {
+      if ((tapped.filters & (1 << CAPTURE_SLOT)) !== 0) this.#capture?.(tapped);
+      for (const trace of this.#traces.values()) {
+        if (trace.ended || (tapped.filters & (1 << trace.slot)) === 0) continue;
+        const messages = fresh.get(trace) ?? [];
+        messages.push(this.#traced(tapped));
+        fresh.set(trace, messages);
+      }
+    }
+    for (const [trace, messages] of fresh) {
+      trace.messages.push(...messages);
+      trace.messages.sort((one, other) => one.at - other.at);
+      trace.messages.splice(0, Math.max(0, trace.messages.length - MOST_MESSAGES));
+      for (const watcher of this.#watchers) watcher(trace.id, messages);
+    }
+  }
+
+  close(): void {
+    for (const { timer } of this.#traces.values()) clearTimeout(timer);
+  }
+
+  #traced({ timeUs, sent, listener, ip, port, octets }: Tapped): TracedMessage {
+    const place = this.#listeners[listener];
+    return {
+      at: Number(timeUs) / 1_000,
+      sent,
+      transport: place?.transport ?? "",
+      local: place?.sentBy ?? "",
+      peer: port === 0 ? "" : showHostPort(ipText(ip), port),
+      text: octets.toString("latin1"),
+    };
+  }
+
+  #freeSlot(): number {
+    const used = new Set([...this.#traces.values()].filter(({ ended }) => !ended).map(({ slot }) => slot));
+    if (used.size >= MOST_TRACES) throw new Refusal(409, `${MOST_TRACES} traces run already`);
+    // The next one round: copies for the last owner of a slot may still be on their way.
+    for (let tries = 0; ; tries += 1) {
+      const slot = CAPTURE_SLOT + 1 + ((this.#lastId + tries) % MOST_TRACES);
+      if (!used.has(slot)) return slot;
+    }
+  }
+
+  #apply(): void {
+    const isUsed = this.#filters.some((filter) => filter !== NOTHING);
+    this.#pool().setTap(isUsed ? this.#filters : []);
+  }
+
+  #view({ id, what, until, messages }: Trace): TraceView {
+    return { id, what, secondsLeft: Math.max(0, Math.ceil((until - Date.now()) / 1_000)), messages: messages.length };
+  }
+}
+
+export function traceFilter(what: string): TapFilter {
+  const callId = /^(?:call-id|i):(.+)$/i.exec(what)?.[1]?.trim();
+  if (callId) return { kind: "call-id", text: callId };
+  const place = splitHostPort(what.includes(":") && !what.startsWith("[") && what.split(":").length > 2 ? `[${what}]` : what);
+  if (place?.host.family !== undefined) return { kind: "address", address: place.host.name, port: place.port ?? 0 };
+  const aor = /^(?:<?sips?:)?([^@\s<>;]+@[^@\s<>;:]+)/i.exec(what)?.[1];
+  if (aor) return { kind: "aor", text: aor };
+  throw new Refusal(400, "a trace needs an AOR (user@host), call-id:CALL-ID, or an address");
+}

@@ -1,0 +1,59 @@
+/** A running process as commands reach it: by its admin plane. */
+import { request } from "node:http";
+import { readEnvironment } from "../config/environment.js";
+import { showHostPort } from "../config/host-port.js";
+import { Unexpected } from "../config/kind.js";
+import { textOf } from "../config/read.js";
+import { table } from "../config/table.js";
+import { CommandError, Exit } from "./command.js";
+
+const PATIENCE_MS = 15_000;
+
+export interface Place {
+  readonly url: URL;
+  readonly token: string | undefined;
+}
+
+/** `--admin` or the admin plane that the configuration names; a wildcard address is reached over loopback. */
+export function placeOf(given: string | undefined): Place {
+  try {
+    const environment = readEnvironment();
+    const token = textOf(table.adminToken, environment);
+    if (given !== undefined) return { url: new URL(given.includes("://") ? given : `http://${given}`), token };
+    const place = table.adminListen.kind.parse(textOf(table.adminListen, environment) ?? "");
+    if (place === "off") throw new CommandError(Exit.usage, "SLUICE_ADMIN_LISTEN is off: name the admin plane with --admin ADDRESS:PORT");
+    const host = place.host === "0.0.0.0" ? "127.0.0.1" : place.host === "::" ? "::1" : place.host;
+    return { url: new URL(`http://${showHostPort(host, place.port)}`), token };
+  } catch (error) {
+    if (error instanceof Unexpected) throw new CommandError(Exit.badConfig, `expected ${error.message}`);
+    if (error instanceof TypeError) throw new CommandError(Exit.usage, `--admin: expected ADDRESS:PORT, not ${String(given)}`);
+    throw error;
+  }
+}
+
+/** The JSON answer; ends the command when the process does not run or refuses. */
+export async function ask<T>({ url, token }: Place, method: string, path: string, body?: object): Promise<T> {
+  const { status, text } = await send({ url, token }, method, path, body);
+  const answer = JSON.parse(text || "{}") as T & { readonly error?: string };
+  if (status < 300) return answer;
+  const exit = status === 404 ? Exit.notFound : status === 400 ? Exit.usage : Exit.failed;
+  throw new CommandError(exit, answer.error ?? `HTTP status ${status}`);
+}
+
+export function send({ url, token }: Place, method: string, path: string, body?: object): Promise<{ readonly status: number; readonly text: string }> {
+  return new Promise((resolve, reject) => {
+    const headers = { "content-type": "application/json", ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
+    const asked = request(new URL(path, url), { method, headers, timeout: PATIENCE_MS, agent: false }, (response) => {
+      let text = "";
+      response.setEncoding("utf8");
+      response.on("data", (part: string) => (text += part));
+      response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
+    });
+    asked.on("timeout", () => asked.destroy(new Error("no answer in time")));
+    asked.on("error", (error) => {
+      const code = "code" in error ? String(error.code) : error.message;
+      reject(new CommandError(Exit.notRunning, `nothing answers at ${url.host} (${code}): is sluice running? --admin names another place`));
+    });
+    asked.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}

@@ -1,0 +1,16 @@
+/** Every sub-command, in the order of the help. */
+import { bindings } from "./bindings.js";
+import type { Command } from "./command.js";
+import { checkConfig, printConfiguration, start } from "./configuration.js";
+import { doctor } from "./doctor.js";
+import { flows } from "./flows.js";
+import { ban, drain, keys, log, reload } from "./orders.js";
+import { probe } from "./probe.js";
+import { status } from "./status.js";
+import { token } from "./token.js";
+import { top } from "./top.js";
+import { trace } from "./trace.js";
+
+export const commands: readonly Command[] = [
+  start, checkConfig, printConfiguration, status, top, flows, bindings, token, trace, drain, reload, keys, ban, log, doctor, probe,
+];

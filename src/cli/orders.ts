@@ -1,0 +1,121 @@
+/** `sluice drain`, `reload`, `keys`, `ban` and `log`: orders to the process that runs. */
+import type { BanView } from "../admin/bans.js";
+import type { KeyView } from "../admin/keys.js";
+import type { LogLevelView } from "../admin/log-level.js";
+import type { ReloadReport } from "../admin/running.js";
+import { ask, placeOf } from "./client.js";
+import { type Command, CommandError, Exit } from "./command.js";
+import { COMMON_HELP, readOptions, wholeNumber } from "./options.js";
+import { complain, print, printJson, span, tableText } from "./output.js";
+
+export const drain: Command = {
+  name: "drain",
+  summary: "stop taking requests, move flows out slowly, end",
+  usage: "",
+  help: `${COMMON_HELP}
+
+The same as SIGTERM: new requests get 503, pending ones come to their end within SLUICE_DRAIN_SECONDS, then SLUICE_DRAIN_RATE
+connections a second are closed, then the process ends.
+
+  sluice drain`,
+  run: async (args) => {
+    const { values } = readOptions(args, {});
+    const answer = await ask<object>(placeOf(values.admin), "POST", "/api/drain", {});
+    if (values.json) printJson(answer);
+    else print("draining; `sluice status` shows how far it is");
+    return Exit.ok;
+  },
+};
+
+export const reload: Command = {
+  name: "reload",
+  summary: "read keys, limits, trusted nets, upstream and log level again",
+  usage: "",
+  help: `${COMMON_HELP}
+
+The same as SIGHUP. Variables come from the file that SLUICE_ENV_FILE names; those of the environment itself cannot change.
+Ends with 78 when the configuration is bad: then nothing was changed.
+
+  sluice reload`,
+  run: async (args) => {
+    const { values } = readOptions(args, {});
+    const report = await ask<ReloadReport>(placeOf(values.admin), "POST", "/api/reload", {});
+    if (values.json) printJson(report);
+    else {
+      for (const error of report.errors) complain(error);
+      if (report.errors.length === 0) print(report.changed.length > 0 ? `changed: ${report.changed.join(", ")}` : "nothing has changed");
+      if (report.needRestart.length > 0) print(`only after a restart: ${report.needRestart.join(", ")}`);
+    }
+    return report.errors.length > 0 ? Exit.badConfig : Exit.ok;
+  },
+};
+
+export const keys: Command = {
+  name: "keys",
+  summary: "keys of the flow tokens: list their ids, rotate",
+  usage: "[rotate]",
+  help: `${COMMON_HELP}
+
+rotate puts a new key in front: it signs from now on, the others still verify.
+
+  sluice keys
+  sluice keys rotate`,
+  run: async (args) => {
+    const { values, positionals } = readOptions(args, {});
+    const [order] = positionals;
+    if (order !== undefined && order !== "rotate") throw new CommandError(Exit.usage, `keys ${order}: expected rotate or nothing`);
+    const place = placeOf(values.admin);
+    const answer = await (order === "rotate" ? ask<{ keys: KeyView[] }>(place, "POST", "/api/keys/rotate", {}) : ask<{ keys: KeyView[] }>(place, "GET", "/api/keys"));
+    if (values.json) printJson(answer);
+    else print(tableText(["id", "octets", ""], answer.keys.map(({ id, octets, signs }) => [id, octets, signs ? "signs" : "verifies"])));
+    return Exit.ok;
+  },
+};
+
+export const ban: Command = {
+  name: "ban",
+  summary: "shut an address out for a time, or let it in again",
+  usage: "[ADDRESS]",
+  help: `
+  --seconds N        for how long (3600)
+  --remove           let it in again${COMMON_HELP}
+
+  sluice ban
+  sluice ban 198.51.100.9 --seconds 600
+  sluice ban --remove 198.51.100.9`,
+  run: async (args) => {
+    const { values, positionals } = readOptions(args, { seconds: { type: "string" }, remove: { type: "boolean" } });
+    const place = placeOf(values.admin);
+    const [address] = positionals;
+    if (address !== undefined) {
+      if (values.remove) await ask(place, "DELETE", `/api/bans/${encodeURIComponent(address)}`);
+      else await ask(place, "POST", "/api/bans", { address, seconds: wholeNumber("seconds", values.seconds, 3_600) });
+    }
+    const answer = await ask<{ readonly bans: readonly BanView[] }>(place, "GET", "/api/bans");
+    if (values.json) printJson(answer);
+    else print(tableText(["address", "for another"], answer.bans.map(({ address: banned, secondsLeft }) => [banned, span(secondsLeft * 1_000)])));
+    return Exit.ok;
+  },
+};
+
+export const log: Command = {
+  name: "log",
+  summary: "the log level, and another one for a time",
+  usage: "[LEVEL]",
+  help: `
+  --seconds N        then it goes back (600)${COMMON_HELP}
+
+  sluice log
+  sluice log debug --seconds 120`,
+  run: async (args) => {
+    const { values, positionals } = readOptions(args, { seconds: { type: "string" } });
+    const place = placeOf(values.admin);
+    const [level] = positionals;
+    const view = await (level === undefined
+      ? ask<LogLevelView>(place, "GET", "/api/log")
+      : ask<LogLevelView>(place, "PUT", "/api/log", { level, seconds: wholeNumber("seconds", values.seconds, 600) }));
+    if (values.json) printJson(view);
+    else print(view.back === undefined ? view.level : `${view.level}, back to ${view.back} in ${span((view.secondsLeft ?? 0) * 1_000)}`);
+    return Exit.ok;
+  },
+};

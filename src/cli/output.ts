@@ -1,0 +1,51 @@
+/** What commands write: data to stdout, talk to stderr, colour only where somebody sees it. */
+import { styleText } from "node:util";
+
+type Style = Parameters<typeof styleText>[0];
+
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+export function printJson(value: unknown): void {
+  print(JSON.stringify(value, null, 2));
+}
+
+export function complain(text: string): void {
+  process.stderr.write(`sluice: ${text}\n`);
+}
+
+export function hasColour(): boolean {
+  return process.stdout.isTTY === true && !process.env["NO_COLOR"];
+}
+
+export function colour(style: Style, text: string): string {
+  return hasColour() ? styleText(style, text) : text;
+}
+
+/** Columns as wide as their widest cell; numbers stand at the right. */
+export function tableText(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const cells = [head, ...rows.map((row) => row.map(String))];
+  const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
+  const isNumber = head.map((_, column) => rows.length > 0 && rows.every((row) => typeof row[column] === "number"));
+  const lines = cells.map((row) =>
+    row.map((cell, column) => (isNumber[column] ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0))).join("  ").trimEnd(),
+  );
+  return [colour("bold", lines[0] ?? ""), ...lines.slice(1)].join("\n");
+}
+
+/** 5 s, 3 min, 2 h, 4 d. */
+export function span(milliseconds: number): string {
+  if (milliseconds < 0) return "?";
+  const seconds = milliseconds / 1_000;
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.round(seconds / 3_600)} h`;
+  return `${Math.round(seconds / 86_400)} d`;
+}
+
+export function octets(count: number): string {
+  if (count < 10_000) return `${count} B`;
+  if (count < 10_000_000) return `${Math.round(count / 1_000)} kB`;
+  return `${Math.round(count / 1_000_000)} MB`;
+}

@@ -1,0 +1,43 @@
+/** `sluice status`: one page about the process that runs. */
+import type { Status } from "../admin/status.js";
+import { ask, placeOf, send } from "./client.js";
+import { type Command, Exit } from "./command.js";
+import { COMMON_HELP, readOptions } from "./options.js";
+import { colour, octets, print, printJson, span } from "./output.js";
+
+export const status: Command = {
+  name: "status",
+  summary: "what runs, since when, and whether it is ready",
+  usage: "",
+  help: `${COMMON_HELP}
+
+Ends with 0 when it is ready, 1 when it is not, 4 when nothing runs.
+
+  sluice status
+  sluice status --json | jq .counters.requestsIn`,
+  run: async (args) => {
+    const { values } = readOptions(args, {});
+    const place = placeOf(values.admin);
+    const page = await ask<Status>(place, "GET", "/api/status");
+    const ready = await send(place, "GET", "/readyz?verbose");
+    if (values.json) printJson({ ...page, ready: ready.status === 200 });
+    else print(pageText(page, ready));
+    return ready.status === 200 ? Exit.ok : Exit.failed;
+  },
+};
+
+function pageText(page: Status, ready: { readonly status: number; readonly text: string }): string {
+  const { flows, counters } = page;
+  const state = ready.status === 200 ? colour("green", "ready") : colour("red", "not ready");
+  return [
+    `sluice ${page.version}, ${page.mode}, ${state}, ${page.state} for ${span(page.uptimeSeconds * 1_000)}, pid ${page.pid}`,
+    `listeners   ${page.listeners.join("  ")}`,
+    `shards      ${page.shards.running} of ${page.shards.configured}`,
+    `flows       ${flows.stream} connections, ${flows.udp} UDP, limit ${flows.limit}`,
+    `requests    ${counters["requestsIn"] ?? 0} received, ${counters["requestsRelayed"] ?? 0} relayed, ${page.pending} pending`,
+    `refused     ${counters["replies403"] ?? 0} × 403, ${counters["replies430"] ?? 0} × 430, ${counters["replies503"] ?? 0} × 503`,
+    `registered  ${counters["registersOk"] ?? 0} of ${counters["registersIn"] ?? 0} REGISTER`,
+    `memory      ${octets(page.memoryBytes)}, log level ${page.logLevel}`,
+    ready.text.trimEnd(),
+  ].join("\n");
+}

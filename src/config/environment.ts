@@ -1,0 +1,20 @@
+/** The environment that the configuration is read from: the process's own, and below it the file that SLUICE_ENV_FILE names. */
+import { readFileSync } from "node:fs";
+import { parseEnv } from "node:util";
+import { expected } from "./kind.js";
+import type { Environment } from "./read.js";
+import { table } from "./table.js";
+
+/** Throws Unexpected when the file cannot be read. */
+export function readEnvironment(own: Environment = process.env): Environment {
+  const path = own[table.envFile.name]?.trim();
+  if (path === undefined || path === "") return own;
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    return expected(`a file that can be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const set = Object.entries(own).filter(([, value]) => value !== undefined && value !== "");
+  return { ...parseEnv(text), ...Object.fromEntries(set) };
+}

@@ -1,0 +1,104 @@
+/** What the operator may ask of a shard, as the addon gives it. Times are milliseconds back from now. */
+import type { Transport } from "../config/listener.js";
+import type { AddressPort, UpstreamTarget } from "./binding.js";
+
+/** What is not set matches every flow. */
+export interface FlowFilter {
+  /** Part of an AOR or of an instance, in lower case. */
+  readonly text?: string;
+  readonly address?: string;
+  /** 0: any. */
+  readonly port?: number;
+  readonly slot?: number;
+  readonly generation?: number;
+}
+
+export interface AorRow {
+  readonly aor: string;
+  /** Without its angle brackets; "": none. */
+  readonly instance: string;
+  /** 0: none. */
+  readonly regId: number;
+  readonly sinceMs: number;
+  readonly refreshedMs: number;
+}
+
+export interface FlowRow extends AddressPort {
+  readonly slot: number;
+  readonly generation: number;
+  /** Index in ShardConfig.listeners. */
+  readonly listener: number;
+  /** FlowFlag bits. */
+  readonly flags: number;
+  readonly idleMs: number;
+  /** -1: not known. */
+  readonly ageMs: number;
+  /** Silence that ends it, 0: not supervised. */
+  readonly superviseSeconds: number;
+  /** Requests of its own that wait for an answer. */
+  readonly waiting: number;
+  /** Received. */
+  readonly messages: number;
+  /** Of a connection, counted by the kernel. */
+  readonly octetsIn: number;
+  readonly octetsOut: number;
+  readonly roundTripUs: number;
+  readonly resent: number;
+  readonly unsent: number;
+  readonly aors: readonly AorRow[];
+}
+
+/** The flows of clients by age and by silence; the classes end at 30 s, 1 min, 5 min, 1 h, 6 h, 1 d, and one holds the rest. */
+export interface SurveyRow {
+  /** Of connections. */
+  readonly ages: readonly number[];
+  readonly silence: readonly number[];
+  readonly outbound: number;
+  readonly supervised: number;
+}
+
+export interface FlowEndRow extends AddressPort {
+  readonly listener: number;
+  /** A number of Counter. */
+  readonly why: number;
+  readonly lastedMs: number;
+  readonly endedMs: number;
+  readonly messages: number;
+  readonly aor: string;
+  readonly instance: string;
+}
+
+export type TokenRow =
+  | { readonly verdict: "none" | "forged" | "unknown_key" }
+  | {
+      readonly verdict: "ok";
+      readonly kind: "stream" | "udp";
+      readonly side: "client" | "core";
+      readonly shard: number;
+      /** False: of a connection that an earlier start of the process had. */
+      readonly ofThisBoot: boolean;
+      /** Only the token's own shard knows. */
+      readonly alive: boolean;
+      readonly slot: number;
+      readonly generation: number;
+      /** Of a UDP flow. */
+      readonly address?: string;
+      readonly port?: number;
+      readonly local?: AddressPort;
+      /** Of a UDP flow, in units of 16 s since 1970, 24 bits. */
+      readonly birth?: number;
+    };
+
+export interface UpstreamRow extends UpstreamTarget {
+  readonly transport: Transport;
+  readonly alive: boolean;
+  /** How long it has owed an answer. */
+  readonly silentMs: number;
+}
+
+/** A message is copied when it meets one of these. */
+export type TapFilter =
+  | { readonly kind: "all"; /** Every n-th dialog. */ readonly sample: number }
+  | { readonly kind: "aor"; /** user@host */ readonly text: string }
+  | { readonly kind: "call-id"; readonly text: string }
+  | ({ readonly kind: "address" } & AddressPort);

@@ -1,0 +1,121 @@
+/** The `sluice` command: what it prints, as text and as JSON, and the exit codes that scripts rely on. */
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { Admin } from "../support/admin.js";
+import { register } from "../support/calls.js";
+import { cast, type Cast } from "../support/cast.js";
+import { Running, sluice } from "../support/command.js";
+import { freePort } from "../support/ports.js";
+
+const DEMO = fileURLToPath(new URL("../../dist/demo/main.js", import.meta.url));
+
+async function stage(): Promise<Cast & { readonly env: Record<string, string> }> {
+  const admin = await Admin.choose();
+  const company = await cast({ client: "tcp", settings: { SLUICE_ADMIN_LISTEN: admin.listen } });
+  return Object.assign(company, { env: { SLUICE_ADMIN_LISTEN: admin.listen } });
+}
+
+test("every command has a help with an example, and wrong usage is 2 with one line", async () => {
+  const overview = await sluice(["--help"]);
+  expect(overview.code).toBe(0);
+  const names = [...overview.out.matchAll(/^ {2}([a-z-]+) {2,}\S/gm)].map(([, name = ""]) => name);
+  expect(names).toEqual(expect.arrayContaining(["start", "check-config", "print-config", "status", "top", "flows", "bindings", "token", "trace", "drain", "keys", "reload", "doctor", "probe"]));
+  for (const name of names) {
+    const help = await sluice([name, "--help"]);
+    expect(help.code, name).toBe(0);
+    expect(help.out, name).toMatch(/^Usage: sluice /);
+    expect(help.out, name).toMatch(new RegExp(`^ {2}(?:SLUICE_\\S+ )*sluice ${name}`, "m"));
+  }
+  for (const args of [["flow"], ["flows", "--nonsense"], ["token"], ["trace"], ["probe", "nobody"], ["keys", "melt"]]) {
+    const wrong = await sluice(args);
+    expect(wrong.code, args.join(" ")).toBe(2);
+    expect(wrong.err.trim().split("\n"), args.join(" ")).toHaveLength(1);
+  }
+  expect((await sluice(["flow"])).err).toContain("did you mean flows?");
+});
+
+test("without a process there is 4, with a bad configuration 78", async () => {
+  const env = { SLUICE_ADMIN_LISTEN: `127.0.0.1:${await freePort()}` };
+  for (const args of [["status"], ["flows"], ["top", "--times", "1"], ["drain"], ["reload"]]) {
+    expect((await sluice(args, env)).code, args.join(" ")).toBe(4);
+  }
+  expect(await sluice(["check-config", "--json"], { SLUICE_SHARDS: "many" })).toMatchObject({ code: 78 });
+  expect((await sluice(["doctor"], { SLUICE_SHARDS: "many" })).code).toBe(78);
+  const state = mkdtempSync(join(tmpdir(), "sluice-cli-"));
+  expect((await sluice(["check-config"], { SLUICE_STATE_DIR: state })).code).toBe(0);
+  const printed = JSON.parse((await sluice(["print-config", "--json"], { SLUICE_STATE_DIR: state, SLUICE_ADMIN_TOKEN: "a-secret-of-some-length" })).out) as Record<string, string>;
+  expect(printed).toMatchObject({ SLUICE_STATE_DIR: state, SLUICE_ADMIN_TOKEN: "***" });
+});
+
+test("SA-11 status, flows, token and keys tell of what runs", async () => {
+  const { env, U, C } = await stage();
+  const path = (await register(U, C)).at(0) ?? "";
+  const status = await sluice(["status"], env);
+  expect(status).toMatchObject({ code: 0, err: "" });
+  expect(status.out).toMatch(/ready/);
+  expect(JSON.parse((await sluice(["status", "--json"], env)).out)).toMatchObject({ mode: "edge", ready: true });
+  const flows = await sluice(["flows", "somebody@example.com"], env);
+  expect(flows.code).toBe(0);
+  expect(flows.out).toContain(U.at);
+  expect(flows.out).toContain("sip:somebody@example.com");
+  expect((await sluice(["flows", "nobody@example.com"], env)).code).toBe(3);
+  expect(await sluice(["token", path], env)).toMatchObject({ code: 0, out: expect.stringMatching(/^alive/) as string });
+  expect((await sluice(["token", path.replace(/.@/, "!@")], env)).code).not.toBe(0);
+  const [flow] = (JSON.parse((await sluice(["flows", "--json", U.at], env)).out) as { flows: { id: string }[] }).flows;
+  expect((await sluice(["flows", "--close", flow?.id ?? ""], env)).code).toBe(0);
+  await expect.poll(async () => (await sluice(["token", path], env)).code).toBe(3);
+  expect((await sluice(["flows", "--ended", "somebody"], env)).out).toContain("closed by the operator");
+  expect((await sluice(["keys", "rotate"], env)).out.trim().split("\n")).toHaveLength(3);
+  expect((await sluice(["bindings"], env)).code).toBe(1);
+  expect((await sluice(["ban", "198.51.100.1", "--seconds", "5"], env)).out).toContain("198.51.100.1");
+  expect((await sluice(["log", "debug", "--seconds", "5"], env)).out).toMatch(/debug, back to info/);
+  expect((await sluice(["top", "--times", "1", "--json"], env)).out).toMatch(/"rates":\{/);
+});
+
+test("trace draws the ladder of one phone, live", async () => {
+  const { env, U, U2, C } = await stage();
+  const trace = new Running(["trace", "somebody@example.com", "--seconds", "20"], env);
+  await expect.poll(() => trace.err, { timeout: 5_000 }).toMatch(/tracing/);
+  await U2.say("MESSAGE sip:other@example.com SIP/2.0\nTo: <sip:other@example.com>");
+  await C.request("MESSAGE");
+  await register(U, C);
+  await expect.poll(() => trace.out.match(/[▶◀]/g)?.length ?? 0, { timeout: 5_000 }).toBe(4);
+  trace.process.kill("SIGINT");
+  const { code, out } = await trace.ended();
+  expect(code).toBe(0);
+  expect(out).toContain("REGISTER example.com");
+  expect(out).toContain("200 OK (REGISTER)");
+  expect(out).not.toContain("MESSAGE");
+});
+
+test("doctor finds a taken port and a dead upstream", async () => {
+  const { client, C } = await stage();
+  const env = { SLUICE_ADMIN_LISTEN: `127.0.0.1:${await freePort()}`, SLUICE_STATE_DIR: mkdtempSync(join(tmpdir(), "sluice-cli-")) };
+  const bad = await sluice(["doctor", "--json"], { ...env, SLUICE_LISTEN: `udp:${client},tcp:127.0.0.1:${await freePort()}`, SLUICE_UPSTREAM: `sip:127.0.0.1:${await freePort()};transport=tcp` });
+  expect(bad.code).toBe(1);
+  const { checks } = JSON.parse(bad.out) as { checks: { name: string; result: string; detail: string }[] };
+  expect(checks).toContainEqual(expect.objectContaining({ name: "port", result: "fail", detail: expect.stringContaining("EADDRINUSE") as string }));
+  expect(checks).toContainEqual(expect.objectContaining({ name: "upstream", result: "fail" }));
+  const good = await sluice(["doctor", "--json"], { ...env, SLUICE_LISTEN: `udp:127.0.0.1:${await freePort()}`, SLUICE_UPSTREAM: `sip:${C.at}` });
+  expect(good.code, good.out).toBe(0);
+});
+
+test("drain ends the process", async () => {
+  const { env, SUT } = await stage();
+  SUT.terminate = () => undefined;
+  expect((await sluice(["drain"], env)).code).toBe(0);
+  expect(await SUT.exited()).toBe(0);
+  await SUT.stop();
+});
+
+test("the demo shows two flows, a pulled cable, 430 and the second flow, and ends by itself", async () => {
+  const demo = new Running(["--once"], {}, DEMO);
+  const { code, out } = await demo.ended();
+  expect(out).toContain("430 Flow Failed (INVITE)");
+  expect(out).toContain("the first over flow 1, the second over flow 2");
+  expect(out).toMatch(/Dashboard: http:\/\/127\.0\.0\.1:\d+\//);
+  expect(code).toBe(0);
+});

@@ -1,0 +1,3 @@
+export function alow() {
+  return true;
+}

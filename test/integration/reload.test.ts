@@ -1,0 +1,111 @@
+/** Changing what runs: SIGHUP and /api/reload, the log level for a time, and a drain that moves flows out slowly. */
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { tmpdir } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { Admin } from "../support/admin.js";
+import { register } from "../support/calls.js";
+import { cast } from "../support/cast.js";
+import { TcpConnection } from "../support/tcp-connection.js";
+import { freePort } from "../support/ports.js";
+
+async function stage(lines: string): Promise<Awaited<ReturnType<typeof cast>> & { admin: Admin; file: string }> {
+  const admin = await Admin.choose();
+  const file = join(mkdtempSync(join(tmpdir(), "sluice-env-")), "sluice.env");
+  writeFileSync(file, lines);
+  const company = await cast({ client: "tcp", settings: { SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_ENV_FILE: file } });
+  return Object.assign(company, { admin, file });
+}
+
+for (const how of ["SIGHUP", "reload"] as const) {
+  test(`SA-9 ${how} changes limits and log level, says what it cannot change, and no flow is lost`, async () => {
+    const { SUT, U, C, admin, file } = await stage("SLUICE_MAX_FLOWS_PER_SOURCE=100\nSLUICE_LOG_LEVEL=info\n");
+    const path = await register(U, C);
+    writeFileSync(file, "SLUICE_MAX_FLOWS_PER_SOURCE=1\nSLUICE_LOG_LEVEL=debug\nSLUICE_SHARDS=1\nSLUICE_MAX_PENDING=5\n");
+    if (how === "SIGHUP") SUT.signal("SIGHUP");
+    else {
+      expect((await admin.ask("POST", "/api/reload", {})).json).toEqual({
+        changed: ["SLUICE_LOG_LEVEL", "SLUICE_MAX_FLOWS_PER_SOURCE"],
+        needRestart: ["SLUICE_MAX_PENDING"],
+        errors: [],
+      });
+    }
+    await expect.poll(() => SUT.output).toMatch(/"needRestart":\["SLUICE_MAX_PENDING"\]/);
+    expect((await admin.get("/api/log")).json).toEqual({ level: "debug" });
+    await C.say(`MESSAGE sip:U@192.0.2.1 SIP/2.0\nRoute: ${path.join(", ")}`);
+    await U.request("MESSAGE");
+    // The new limit counts: all parties here share one address.
+    await expect.poll(async () => {
+      const late = await TcpConnection.open({ host: "127.0.0.1", port: Number(U.edge.split(":").at(-1)) }, () => undefined);
+      await late.expectClosed(2_000).catch(() => undefined);
+      return late.isOpen;
+    }).toBe(false);
+    writeFileSync(file, "");
+    await admin.ask("POST", "/api/reload", {});
+  });
+}
+
+test("SA-9 a bad file changes nothing, and the errors are told", async () => {
+  const { SUT, U, C, admin, file } = await stage("SLUICE_QUEUE_MAX=65536\n");
+  const path = await register(U, C);
+  writeFileSync(file, "SLUICE_QUEUE_MAX=1\nSLUICE_LOG_LEVEL=loud\n");
+  const report = (await admin.ask("POST", "/api/reload", {})).json as { errors: string[]; changed: string[] };
+  expect(report.errors.join("\n")).toMatch(/SLUICE_LOG_LEVEL[^]*SLUICE_QUEUE_MAX/);
+  expect(report.changed).toEqual([]);
+  expect(SUT.isRunning).toBe(true);
+  await C.say(`MESSAGE sip:U@192.0.2.1 SIP/2.0\nRoute: ${path.join(", ")}`);
+  await U.request("MESSAGE");
+});
+
+test("SA-9 a key put in front of the key file signs after a reload, tokens of before stay good", async () => {
+  const { SUT, U, C, admin } = await stage("");
+  const path = await register(U, C);
+  const file = join(SUT.stateDir, "flow.keys");
+  writeFileSync(file, `9:${Buffer.alloc(32, 7).toString("base64")}\n${readFileSync(file, "utf8")}`);
+  expect((await admin.ask("POST", "/api/reload", {})).json["changed"]).toEqual(["SLUICE_FLOW_KEYS"]);
+  expect((await admin.get("/api/keys")).json["keys"]).toMatchObject([{ id: 9, signs: true }, { signs: false }]);
+  await C.say(`MESSAGE sip:U@192.0.2.1 SIP/2.0\nRoute: ${path.join(", ")}`);
+  await U.request("MESSAGE");
+});
+
+test("SA-9 another upstream counts from the reload on", async () => {
+  const { U, C, admin, file, SUT } = await stage(`SLUICE_FLOW_TIMER=40\n`);
+  expect(SUT.settings["SLUICE_UPSTREAM"]).toContain(C.at);
+  writeFileSync(file, `SLUICE_FLOW_TIMER=45\nSLUICE_UPSTREAM=sip:127.0.0.1:${await freePort()}\n`);
+  // The environment itself goes before the file, so this upstream does not change, but the timer does.
+  expect((await admin.ask("POST", "/api/reload", {})).json["changed"]).toEqual(["SLUICE_FLOW_TIMER"]);
+  await U.say("REGISTER sip:example.com SIP/2.0\nCall-ID: r\nSupported: path, outbound\nContact: <sip:a@192.0.2.1>;reg-id=1;+sip.instance=\"<urn:x>\"");
+  await C.request("REGISTER");
+  await C.reply("200 OK", "Require: outbound");
+  expect((await U.response(200)).header("Flow-Timer")).toBe("45");
+});
+
+test("a log level for a time goes back by itself", async () => {
+  const { admin } = await stage("");
+  expect((await admin.ask("PUT", "/api/log", { level: "debug", seconds: 1 })).json).toMatchObject({ level: "debug", back: "info" });
+  await expect.poll(async () => (await admin.get("/api/log")).json["level"], { timeout: 5_000 }).toBe("info");
+});
+
+test("SA-8 a drain closes flows at the set rate; not ready meanwhile; a second signal ends at once", async () => {
+  const admin = await Admin.choose();
+  const { SUT, U, C, newClient } = await (async () => {
+    const company = await cast({ client: "tcp", settings: { SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_DRAIN_RATE: "10", SLUICE_DRAIN_SECONDS: "1" } });
+    return { SUT: company.SUT, U: company.U, C: company.C, newClient: (name: string) => company.newClient(name) };
+  })();
+  await register(U, C);
+  for (let at = 0; at < 30; at += 1) await (await newClient(`P${at}`)).settle();
+  const flows = async (): Promise<number> => ((await admin.get("/api/status")).json["flows"] as { stream: number }).stream;
+  const before = await flows();
+  expect(before).toBeGreaterThanOrEqual(30);
+  expect((await admin.ask("POST", "/api/drain", {})).status).toBe(200);
+  await expect.poll(async () => (await admin.get("/readyz")).status).toBe(503);
+  await expect.poll(flows, { timeout: 10_000, interval: 50 }).toBeLessThan(before);
+  const [some, at] = [await flows(), Date.now()];
+  await sleep(1_000);
+  const moved = (some - (await flows())) / ((Date.now() - at) / 1_000);
+  expect(moved).toBeGreaterThan(4);
+  expect(moved).toBeLessThan(16);
+  SUT.terminate();
+  expect(await SUT.exited()).toBe(1);
+});

@@ -1,0 +1,34 @@
+/** The `sluice` command as an operator runs it. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+
+const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
+
+export interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+export class Running {
+  out = "";
+  err = "";
+  readonly process: ChildProcess;
+
+  constructor(args: readonly string[], env: Readonly<Record<string, string>>, script = MAIN) {
+    this.process = spawn(process.execPath, [script, ...args], { env: { PATH: process.env["PATH"], ...env }, stdio: ["ignore", "pipe", "pipe"] });
+    this.process.stdout?.on("data", (octets: Buffer) => (this.out += octets.toString()));
+    this.process.stderr?.on("data", (octets: Buffer) => (this.err += octets.toString()));
+  }
+
+  async ended(): Promise<Ended> {
+    if (this.process.exitCode === null && this.process.signalCode === null) await once(this.process, "close");
+    return { code: this.process.exitCode, out: this.out, err: this.err };
+  }
+}
+
+/** Runs it to its end. */
+export function sluice(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+  return new Running(args, env).ended();
+}

@@ -1,0 +1,38 @@
+/** The arithmetic of the bench suite: what a figure says rests on it. */
+import { expect, test } from "vitest";
+import { fitLine, median, ratioBeyondNoise } from "../../../bench/lib/figures.mjs";
+import { barChart } from "../../../bench/lib/chart.mjs";
+
+test("a median ignores what is no number and lies between the two in the middle", () => {
+  expect(median([5, 1, Number.NaN, 3])).toBe(3);
+  expect(median([4, 1, 2, 3])).toBe(2.5);
+  expect(median([])).toBeNaN();
+});
+
+test("a ratio counts only beyond the noise, and only when all rounds agree", () => {
+  expect(ratioBeyondNoise([1.5, 1.4, 1.6], 0.02)).toEqual({ ratio: 1.5, counts: true });
+  expect(ratioBeyondNoise([1.01, 1.02, 1.03], 0.05)).toEqual({ ratio: 1.02, counts: false });
+  expect(ratioBeyondNoise([0.9, 1.2, 1.3], 0.02)).toEqual({ ratio: 1.2, counts: false });
+});
+
+test("a line through points that lie on one is found whole", () => {
+  const fit = fitLine([[1, 5], [5, 13], [19, 41]]);
+  expect(fit.base).toBeCloseTo(3);
+  expect(fit.slope).toBeCloseTo(2);
+  expect(fit.explained).toBeCloseTo(1);
+});
+
+test("a flat line has no slope and explains all", () => {
+  expect(fitLine([[1, 2], [2, 2]])).toEqual({ base: 2, slope: 0, explained: 1 });
+});
+
+test("a chart shows each row in proportion, escapes names and follows the colour scheme", () => {
+  const svg = barChart("a < b", [
+    { name: "x&y", value: 2, text: "2", own: true },
+    { name: "z", value: 1, text: "1", own: false },
+  ]);
+  expect(svg).toContain("prefers-color-scheme:dark");
+  expect(svg).toContain("x&amp;y");
+  expect(svg).toContain('width="400.0"');
+  expect(svg).toContain('width="200.0"');
+});

@@ -1,0 +1,65 @@
+/** What lies in deploy/ against what the program really does: metric names, variables, log lines, paths. */
+import { readFileSync, readdirSync, existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { metricTable } from "../../../src/admin/metric-table.js";
+import { table } from "../../../src/config/table.js";
+import { Counter } from "../../../src/native/layout.js";
+
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+const read = (path: string): string => readFileSync(`${ROOT}${path}`, "utf8");
+
+/** Those that src/admin/metrics.ts adds itself. */
+const OTHERS = ["build_info", "shards_running", "draining", "flows_limit", "traces_active", "upstream_up", "certificate_expiry_timestamp_seconds"];
+const NAMES = new Set([...metricTable.map(({ name }) => name), ...OTHERS].map((name) => `sluice_${name}`));
+
+function metricsIn(text: string): readonly string[] {
+  return [...new Set(text.match(/\bsluice_[a-z0-9_]+\b/g) ?? [])];
+}
+
+describe("deploy/", () => {
+  test("SA-11 every counter is a metric, once", () => {
+    const used = metricTable.flatMap(({ values }) => Object.values(values));
+    expect([...used].sort((one, other) => one - other)).toEqual(Object.values(Counter).sort((one, other) => one - other));
+  });
+
+  test("SA-11 metric names keep to the conventions: counters end in _total, gauges do not", () => {
+    for (const { name, gauge, values, label } of metricTable) {
+      expect(name.endsWith("_total"), name).toBe(gauge !== true);
+      expect(name).toMatch(/^[a-z][a-z0-9_]*$/);
+      expect(Object.keys(values).length > 1, name).toBe(label !== undefined);
+    }
+    expect(read("src/admin/metrics.ts")).toContain("certificate_expiry_timestamp_seconds");
+    for (const name of OTHERS) expect(read("src/admin/metrics.ts"), name).toContain(name);
+  });
+
+  for (const file of ["deploy/grafana/sluice.json", "deploy/prometheus/alerts.yml"]) {
+    test(`SA-11 ${file} names only metrics that there are, with labels and values that there are`, () => {
+      const text = read(file);
+      const metrics = metricsIn(text.replaceAll('\\"', '"')).filter((name) => !["sluice_build"].includes(name));
+      expect(metrics.length).toBeGreaterThan(5);
+      for (const name of metrics) expect(NAMES.has(name), name).toBe(true);
+      for (const [, name = "", label = "", value = ""] of text.replaceAll('\\"', '"').matchAll(/sluice_(\w+)\{(?:instance=~"\$instance",)?(\w+)(?:=~?)"([^"$]+)"\}/g)) {
+        const row = metricTable.find((one) => one.name === name);
+        expect(row?.label, `${name}{${label}}`).toBe(label);
+        for (const one of value.split("|")) expect(Object.keys(row?.values ?? {}), `${name}{${label}="${value}"}`).toContain(one);
+      }
+    });
+  }
+
+  test("variables that the files set are variables of the table", () => {
+    const names = new Set<string>(Object.values(table).map(({ name }) => name));
+    const own = new Set(["SLUICE_PUBLIC"]);
+    for (const file of ["deploy/systemd/sluice.service", "deploy/docker/Dockerfile", "deploy/docker/compose.yaml", "deploy/kubernetes/sluice.yaml", ...readdirSync(`${ROOT}docs/operate`).map((name) => `docs/operate/${name}`)]) {
+      for (const name of read(file).match(/\bSLUICE_[A-Z0-9_]+\b/g) ?? []) expect(names.has(name) || own.has(name) || name === "SLUICE_PROBE_PASSWORD", `${file}: ${name}`).toBe(true);
+    }
+  });
+
+  test("links of docs/operate lead somewhere", () => {
+    for (const name of readdirSync(`${ROOT}docs/operate`).filter((file) => file.endsWith(".md"))) {
+      for (const [, link = ""] of read(`docs/operate/${name}`).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)) {
+        expect(existsSync(`${ROOT}docs/operate/${link}`), `${name}: ${link}`).toBe(true);
+      }
+    }
+  });
+});
