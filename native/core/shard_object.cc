@@ -12,7 +12,7 @@ size_t Shard::answer_flow_of(unsigned item, char* out) const noexcept {
   const bool outbound = items_[item].message.method == Method::register_ && (record[kRecord_contact] & static_cast<int32_t>(kContact_reg_id));
   const bool keep = record[kRecord_headers] & static_cast<int32_t>(kHeader_keep);
   Source way = items_[item].source;
-  if (way.kind == FlowKind::udp) way.remote = answer_address(items_[item], outbound || keep ? kEdit_mark_outbound : 0);
+  if (way.kind == FlowKind::udp) way.remote = answer_address(items_[item], outbound || keep ? uint32_t{kEdit_mark_outbound} : 0u);
   return format_flow_id(config_, way, out);
 }
 

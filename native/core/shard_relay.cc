@@ -1,4 +1,5 @@
 // Carrying verdicts out: relaying requests and responses, and answering (RFC 3261 16.6, 16.7, 16.11; RFC 5626 5).
+#include "object_branch.h"
 #include "route_set.h"
 #include "shard.h"
 
@@ -575,7 +576,9 @@ bool Shard::send_elsewhere(const Message& message) noexcept {
   const Text call_id = message.text(message.call_id);
   const int target = upstreams_.pick(siphash(config_.branch_key, call_id.data(), call_id.size()));
   Via via;
-  if (target < 0 || !parse_via(message.text(message.top_via), via)) return false;
+  uint8_t keeper = 0;
+  // What the object path sent has a target of its own: its transaction decides what follows.
+  if (target < 0 || !parse_via(message.text(message.top_via), via) || read_object_branch(config_, via.branch, keeper)) return false;
   const Upstream& upstream = upstreams_.at(target);
   const bool stream = is_stream(upstream.transport);
   const uint16_t listener = core_listener(upstream.transport, upstream.address.is_v4());

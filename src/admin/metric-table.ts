@@ -92,5 +92,7 @@ export const metricTable: readonly MetricRow[] = [
   { name: "sent_bytes_total", help: "Octets sent.", values: one(Counter.bytesOut) },
   { name: "buffer_bytes", help: "Octets of unfinished and unsent messages.", gauge: true, values: one(Counter.bufferBytes) },
   { name: "upstream_failures_total", help: "Times an upstream target was found dead.", values: one(Counter.upstreamFailures) },
+  { name: "tls_handshakes_total", help: "TLS handshakes, and those that resumed a session among the done ones.", label: "result", values: { done: Counter.tlsHandshakes, resumed: Counter.tlsResumed, failed: Counter.tlsFailed } },
+  { name: "websocket_handshakes_total", help: "WebSocket handshakes.", label: "result", values: { agreed: Counter.wsUpgrades, refused: Counter.wsRefused } },
   { name: "capture_lost_total", help: "Copies for a trace or capture that found no room.", values: one(Counter.tappedLost) },
 ];

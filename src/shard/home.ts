@@ -17,6 +17,8 @@ import { ObjectPath } from "./object-path.js";
 
 /** What a sender who asks for keep-alives is told where no Flow-Timer is set (RFC 6223 4.4). */
 const KEEP_SECONDS = 30;
+/** Bindings that have expired are never seen; this only gives their room back. */
+const SWEEP_MS = 10_000;
 
 export interface Home {
   readonly path: ObjectPath;
@@ -58,7 +60,12 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
     onFault,
   });
   const path = new ObjectPath({ shard, config, table, store, registrar, proxy, servesOutbound: outbound !== "off", onFault });
-  return { path, store, setUpstreams: (targets) => void (upstreams = targets), close: () => parts.close() };
+  const sweeping = config.shard === 0 ? setInterval(() => void store.expire().catch(onFault), SWEEP_MS) : undefined;
+  const close = (): Promise<void> => {
+    clearInterval(sweeping);
+    return parts.close();
+  };
+  return { path, store, setUpstreams: (targets) => void (upstreams = targets), close };
 }
 
 /** The best of them; that they share the load is the fast path's matter. */

@@ -7,6 +7,7 @@ import type { EdgeRules } from "../edge/request.js";
 import type { TlsMaterial } from "../native/binding.js";
 import { Action, Const, Counter, VerdictField } from "../native/layout.js";
 import { binding } from "../native/load.js";
+import { LogRate } from "../observe/log-rate.js";
 import { openHome } from "./home.js";
 import type { FromShard, ShardStart, ToShard } from "./messages.js";
 import { answer } from "./questions.js";
@@ -29,8 +30,12 @@ const rules: EdgeRules = { outbound: start.outbound, flowTimer: start.config.flo
 const shard = new binding.Shard(start.config, records, verdicts, counters);
 const say = (message: FromShard): void => port.postMessage(message);
 const stage = start.policy === undefined ? undefined : await loadPolicyStage(start.policy, shard, start.config, (message) => say({ kind: "fault", message }));
+// A store that is away fails every request.
+const faults = new LogRate();
 const home = start.home && (await openHome(shard, start.config, start.home, {
-  onFault: (error) => say({ kind: "fault", message: textOf(error) }),
+  onFault: (error) => {
+    if (faults.allows("fault")) say({ kind: "fault", message: textOf(error) });
+  },
   onStore: (isUp, reason) => say({ kind: "store", isUp, reason }),
 }));
 

@@ -2,12 +2,24 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { Home, instanceOf } from "../support/home.js";
+import type { Party } from "../support/party.js";
 import { TcpConnection } from "../support/tcp-connection.js";
 
 const PROMPT_MS = 200;
 
 function invite(user: string, scene: string, id: string): string {
   return `INVITE sip:${user}@example.com SIP/2.0\nCall-ID: ${id}@${scene}\nContact: <sip:A@192.0.2.1>`;
+}
+
+/** The disk may take a moment to be told, though no call goes there any more. */
+async function expectNoBindings(A: Party, user: string): Promise<void> {
+  let contacts: readonly string[] = ["?"];
+  for (let times = 0; times < 20 && contacts.length > 0; times += 1) {
+    await sleep(times * 20);
+    await A.say(`REGISTER sip:example.com SIP/2.0\nTo: <sip:${user}@example.com>\nCall-ID: query-${times}-${user}@${A.scene}`);
+    contacts = (await A.response(200)).all("Contact");
+  }
+  expect(contacts).toEqual([]);
 }
 
 for (const end of ["FIN", "RST"] as const) {
@@ -20,14 +32,12 @@ for (const end of ["FIN", "RST"] as const) {
     if (end === "RST" && U.wire instanceof TcpConnection) await U.wire.reset();
     else await U.close();
     await A.settle();
-    await sleep(50);
     for (const user of ["bob", "carol"]) {
       const called = Date.now();
       await A.say(invite(user, home.scene, user));
       await A.response(480);
       expect(Date.now() - called).toBeLessThan(PROMPT_MS);
-      await A.say(`REGISTER sip:example.com SIP/2.0\nTo: <sip:${user}@example.com>\nCall-ID: query-${user}@${home.scene}`);
-      expect((await A.response(200)).all("Contact")).toEqual([]);
+      await expectNoBindings(A, user);
     }
   });
 }
@@ -74,9 +84,7 @@ test("OB-7-13 ICMP unreachable ends the bindings of a UDP flow", async () => {
   await A.say(invite("bob", home.scene, "icmp"));
   await A.response(480);
   expect(Date.now() - called).toBeLessThan(PROMPT_MS);
-  await sleep(50);
-  await A.say(`REGISTER sip:example.com SIP/2.0\nTo: <sip:bob@example.com>\nCall-ID: query@${home.scene}`);
-  expect((await A.response(200)).all("Contact")).toEqual([]);
+  await expectNoBindings(A, "bob");
 });
 
 test("OB-7-14 a connection that the server closes is gone too, and a new one from the same port is nobody's old flow", async () => {

@@ -7,14 +7,14 @@ import { completeConfig, readSettings } from "../../../src/config/read.js";
 const KEY = Buffer.alloc(32, 1).toString("base64");
 const UPSTREAM = { SLUICE_UPSTREAM: "sip:127.0.0.1:5070" };
 
-test("nothing set: the defaults; an edge is warned that there is no upstream", () => {
-  expect(readSettings({}).settings).toMatchObject({ mode: "standalone" });
-  const { settings, errors, warnings } = readSettings({ SLUICE_MODE: "edge" });
+test("nothing set: a standalone server on loopback", () => {
+  const { settings, errors, warnings } = readSettings({});
   expect(errors).toEqual([]);
-  expect(settings).toMatchObject({ mode: "edge", outbound: "auto", flowTimer: 0, t1Ms: 500, branchTimeoutSeconds: 32, upstream: [] });
+  expect(settings).toMatchObject({ mode: "standalone", auth: { kind: "off" }, location: "lmdb", outbound: "auto", flowTimer: 0, t1Ms: 500, branchTimeoutSeconds: 32, upstream: [] });
   expect(settings?.listen.map(({ transport, port }) => [transport, port])).toEqual([["udp", 5060], ["tcp", 5060]]);
   expect(settings?.coreListen).toBeUndefined();
-  expect(warnings).toEqual([expect.stringContaining("SLUICE_UPSTREAM: not set")]);
+  expect(warnings).toEqual([]);
+  expect(readSettings({ SLUICE_MODE: "edge" }).warnings).toEqual([expect.stringContaining("SLUICE_UPSTREAM: not set")]);
 });
 
 test("all errors come at once, a line each, beginning with their variable", () => {
@@ -23,11 +23,11 @@ test("all errors come at once, a line each, beginning with their variable", () =
     SLUICE_SHARDS: "many",
     SLUICE_LISTEN: "udp:127.0.0.1:5060,sctp:127.0.0.1:443",
     SLUICE_OUTBOUND: "yes",
-    SLUICE_MODE: "softswitch",
+    SLUICE_MODE: "registry",
   });
   expect(settings).toBeUndefined();
   expect(errors).toEqual([
-    'SLUICE_MODE: expected one of standalone, registrar, edge, not "softswitch"',
+    'SLUICE_MODE: expected one of standalone, registrar, edge, not "registry"',
     expect.stringMatching(/^SLUICE_LISTEN: expected TRANSPORT:ADDRESS:PORT with one of/),
     'SLUICE_SHARDS: expected a whole number from 1 to 64, not "many"',
     'SLUICE_OUTBOUND: expected one of auto, force, off, not "yes"',
