@@ -15,6 +15,9 @@ import { type Sender, complete } from "./sip-text.js";
 const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 const START_DEADLINE = 20_000;
 
+// The sanitizers' runtime must be loaded into the edge too (scripts/sanitize.mjs).
+const sanitizer = Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(?:LD_PRELOAD|ASAN_OPTIONS|UBSAN_OPTIONS)$/.test(name)));
+
 export type Settings = Readonly<Record<string, string>>;
 
 export class Edge {
@@ -114,6 +117,7 @@ export class Edge {
     const child = spawn(process.execPath, [MAIN], {
       env: {
         PATH: process.env["PATH"],
+        ...sanitizer,
         SLUICE_MODE: "edge",
         SLUICE_SHARDS: "1",
         SLUICE_STATE_DIR: this.stateDir,
