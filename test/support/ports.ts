@@ -2,9 +2,10 @@
 import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 
-const FIRST = 20_000;
-const COUNT = 12_000;
-// Test files run in processes of their own: each begins somewhere else, so two of them seldom try the same port.
+// A port is free until its edge has started, so files that run side by side must not look at the same ones: each worker has a range.
+const COUNT = 3_000;
+const RANGES = 4;
+const FIRST = 20_000 + COUNT * (Number(process.env["VITEST_POOL_ID"] ?? "0") % RANGES);
 let next = (process.pid * 97) % COUNT;
 
 export async function freePort(host = "127.0.0.1"): Promise<number> {
