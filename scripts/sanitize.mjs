@@ -26,7 +26,7 @@ if (run("build/sanitize/native/Release/core_test", [], { env: { ...options, ASAN
 const tree = join(ROOT, "build/sanitize/tree");
 rmSync(tree, { recursive: true, force: true });
 mkdirSync(join(tree, "build/Release"), { recursive: true });
-for (const name of ["package.json", "tsconfig.json", "vitest.config.ts", "src", "dist", "test", "docs", "scripts", "native"]) {
+for (const name of ["package.json", "tsconfig.json", "vitest.config.ts", "src", "dist", "test", "docs", "deploy", "scripts", "native"]) {
   if (existsSync(join(ROOT, name))) cpSync(join(ROOT, name), join(tree, name), { recursive: true });
 }
 symlinkSync(join(ROOT, "node_modules"), join(tree, "node_modules"));

@@ -235,7 +235,13 @@ void Shard::is_connected(uint32_t slot) noexcept {
 void Shard::peer_closed(uint32_t slot) noexcept {
   Flow& flow = flows_.at(slot);
   // Nobody can send to it any more, so no token leads here; but what it asked for before may still be answered (TR-24).
-  if (flow.waiting == 0 || (flow.flags & kFlow_core) || (flow.marks & kMark_peer_closed)) return close_flow(slot, Counter::flows_closed);
+  // Over TLS the end may come in one reading with the request before it, which nobody has relayed yet.
+  bool asks = flow.waiting > 0;
+  for (unsigned i = 0; i < count_ && !asks; ++i) {
+    const Source& source = items_[i].source;
+    asks = source.kind == FlowKind::stream && source.shard == config_.shard && source.slot == slot && source.generation == flow.generation;
+  }
+  if (!asks || (flow.flags & kFlow_core) || (flow.marks & kMark_peer_closed)) return close_flow(slot, Counter::flows_closed);
   flow.marks |= kMark_peer_closed;
   streams_.watch(slot, flow.out != nullptr);
   wheels_->flows.arm(slot, ticks(kHalfClosedSeconds * 1000));
