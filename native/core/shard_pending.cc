@@ -59,11 +59,17 @@ void Shard::answered(uint64_t key, int status, Text head, Text body) noexcept {
       entry.ends = now_tick_ + ticks(kTimerCSeconds * 1000);
       arm_pending(index, entry.ends - now_tick_);
     }
+    // A client that sends its INVITE again while it rings hears the last of them again (RFC 3261 17.2.1, RFC 3581 3).
+    if ((entry.roles & kPending_replay) && status > 100) {
+      give_back(pool_, entry.answer);
+      if (!append(pool_, entry.answer, head) || (!body.empty() && !append(pool_, entry.answer, body))) give_back(pool_, entry.answer);
+    }
     return;
   }
   if ((entry.roles & kPending_replay) == 0) return forget(index);
   // RFC 3261 17.2.2: the sender may not have got it; over a reliable hop nobody but us can send it again.
   give_back(pool_, entry.sent);
+  give_back(pool_, entry.answer);
   if (!append(pool_, entry.answer, head) || (!body.empty() && !append(pool_, entry.answer, body))) return forget(index);
   if (entry.flow != 0) pending_.leave(index, &flows_.at(entry.flow).pending);
   entry.state = PendingState::completed;

@@ -1,5 +1,6 @@
 /** Flows end, and their tokens with them: nobody else ever gets what was meant for the one who left (RFC 5626 5.2, 5.3.1). */
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { type Cast, cast } from "../support/cast.js";
@@ -126,4 +127,34 @@ async function clientOf(company: Cast, port: number): Promise<Party> {
   const party = await company.newClient(`at-${port}`, "udp");
   await party.close();
   return party.attach(await UdpSocket.open({ host: "127.0.0.1", port }, party.receive));
+}
+
+test("OB-5.4-16 the kernel supervises connections by itself", async () => {
+  const { U, client } = await cast({ client: "tcp" });
+  const portOf = (at: string): string => `:${Number(at.split(":").at(-1)).toString(16).toUpperCase().padStart(4, "0")}`;
+  // The edge's end of the connection; timer 02 is keep-alive (proc(5), net/tcp).
+  const rows = readFileSync("/proc/net/tcp", "latin1").split("\n").map((line) => line.trim().split(/\s+/));
+  const row = rows.find(([, local = "", remote = ""]) => local.endsWith(portOf(client)) && remote.endsWith(portOf(U.at)));
+  expect(row?.[5]?.slice(0, 2)).toBe("02");
+});
+
+test("PX-16.11-3 ACKs along a token leave nothing behind", async () => {
+  const { SUT, U, C } = await cast();
+  const path = await register(U, C);
+  const ack = (at: number): Promise<unknown> => C.say(`ACK sip:U@192.0.2.1 SIP/2.0\nCSeq: ${at} ACK\nTo: <sip:U@example.com>;tag=U\nRoute: ${path.join(", ")}`);
+  const send = async (count: number): Promise<void> => {
+    for (let at = 1; at <= count; at += 1) {
+      await ack(at);
+      if (at % 100 === 0) await U.settle();
+    }
+    U.forget();
+  };
+  await send(2_000);
+  const before = residentBytes(SUT.pid);
+  await send(20_000);
+  expect(residentBytes(SUT.pid) - before).toBeLessThan(8 * 1024 * 1024);
+});
+
+function residentBytes(pid: number): number {
+  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1]) * 1024;
 }

@@ -69,7 +69,7 @@ const NAMED: Readonly<Record<string, readonly [string, string]>> = {
 };
 
 for (const [name, [header, expected]] of Object.entries(NAMED)) {
-  test(`TR-2 PROXY ${name}: received and rport are the client's, not the balancer's`, async () => {
+  test(`TR-2 DET-23 PROXY ${name}: received and rport are the client's, not the balancer's`, async () => {
     for (const rule of ["require", "accept"]) {
       const { at, seen } = await stage("tcp", `;proxy=${rule}`);
       const socket = await open(at);

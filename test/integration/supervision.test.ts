@@ -97,6 +97,23 @@ describe.concurrent("a flow with Flow-Timer 1", () => {
     await U.request("MESSAGE");
   });
 
+  test("KP-3 a refresh without keep ends the supervision that keep began", async ({ onTestFinished }) => {
+    const { U, C } = await cast({ settings }, onTestFinished);
+    const refresh = async (cseq: number, keep: string): Promise<readonly string[]> => {
+      const contact = 'Contact: <sip:U@192.0.2.1>;reg-id=1;+sip.instance="<urn:uuid:0>"';
+      await U.say(`REGISTER sip:example.com SIP/2.0\nCSeq: ${cseq} REGISTER\nVia: SIP/2.0/UDP ${U.at};branch=z9hG4bKkeep${cseq};rport${keep}\n${contact}`);
+      const path = (await C.request("REGISTER")).all("Path");
+      await C.reply("200 OK");
+      await U.response(200);
+      return path;
+    };
+    await refresh(1, ";keep");
+    const path = await refresh(2, "");
+    await sleep(DEAD);
+    await C.say(message(path, 1));
+    await U.request("MESSAGE");
+  });
+
   test("OB-5.4-10 OB-5.4-12 a flow whose registrar did not require outbound is not supervised", async ({ onTestFinished }) => {
     const { U, C } = await cast({ settings }, onTestFinished);
     const path = await register(U, C);
