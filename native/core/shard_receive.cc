@@ -11,7 +11,9 @@ namespace sluice {
 namespace {
 
 constexpr size_t kClientRead = 64 * 1024;
-constexpr size_t kCoreRead = 256 * 1024;
+constexpr size_t kCoreRead = 96 * 1024;
+// What a full batch leaves unread, with the beginning of a message before it, must fit into one buffer.
+static_assert(kCoreRead + 16 * 1024 + sizeof(FlowBuffer) <= BufferPool::kLargest);
 constexpr size_t kBlankDatagram = 16;
 constexpr size_t kMaxNotices = 64;
 constexpr unsigned kTurnsWithoutPolicy = 32;

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { cast } from "../support/cast.js";
 import { register } from "../support/calls.js";
+import { complete } from "../support/sip-text.js";
 
 const T1 = 100;
 const settings = { SLUICE_T1_MS: String(T1) };
@@ -108,4 +109,17 @@ test("TR-10 a datagram of 60 kB is taken", async () => {
   const body = "x".repeat(60_000);
   await U.say(`MESSAGE sip:bob@example.com SIP/2.0\n\n${body}`);
   expect((await C.request("MESSAGE")).body).toBe(body);
+});
+
+test("TR-17 OB-5.3.1-12 a core that pours a thousand requests into one connection loses neither it nor one of them", async () => {
+  const { U, C } = await cast({ client: "tcp", core: "tcp" });
+  const path = await register(U, C);
+  const count = 1_000;
+  let stream = "";
+  for (let at = 1; at <= count; at += 1) {
+    stream += complete(`MESSAGE sip:U@192.0.2.1 SIP/2.0\nCSeq: ${at} MESSAGE\nRoute: ${path.join(", ")}\n\n${"x".repeat(400)}`, C);
+  }
+  await C.send(stream);
+  for (let at = 1; at <= count; at += 1) expect((await U.request("MESSAGE")).header("CSeq")).toBe(`${at} MESSAGE`);
+  await C.settle();
 });
