@@ -37,8 +37,8 @@ test("OB-5.1-4 OB-5.2-3 OB-4.5-2 a port used again after a close is another flow
 test("OB-5.2-3 another client that takes over the port of a closed connection gets nothing by its token", async () => {
   const company = await cast({ client: "tcp" });
   const { U, C } = company;
+  const port = await ownPort(company);
   const path = await register(U, C);
-  const { port } = U.wire;
   await reset(U);
   const heir = await company.newClient("heir", "tcp", port);
   await C.say(message(U, path));
@@ -58,10 +58,7 @@ test("OB-5.3.1-4 a closed connection is 430 at the next request, within a second
 test("OB-5.3.1-6 TR-4 the edge never dials a client, though somebody listens where the client was", async () => {
   const company = await cast({ client: "tcp" });
   const { U, C } = company;
-  // Outside the range from which the kernel gives ports to others while ours is free for a moment.
-  const port = await freePort();
-  await U.close();
-  await company.reconnect(U, port);
+  const port = await ownPort(company);
   const path = await register(U, C);
   await reset(U);
   let dialled = 0;
@@ -157,4 +154,12 @@ test("PX-16.11-3 ACKs along a token leave nothing behind", async () => {
 
 function residentBytes(pid: number): number {
   return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1]) * 1024;
+}
+
+/** Puts U on a port outside the range from which the kernel gives ports to others while ours is free for a moment. */
+async function ownPort(company: Cast): Promise<number> {
+  const port = await freePort();
+  await company.U.close();
+  await company.reconnect(company.U, port);
+  return port;
 }

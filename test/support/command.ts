@@ -1,4 +1,5 @@
 /** The `sluice` command as an operator runs it. */
+import { sanitizer } from "./edge.js";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
@@ -17,7 +18,7 @@ export class Running {
   readonly process: ChildProcess;
 
   constructor(args: readonly string[], env: Readonly<Record<string, string>>, script = MAIN) {
-    this.process = spawn(process.execPath, [script, ...args], { env: { PATH: process.env["PATH"], ...env }, stdio: ["ignore", "pipe", "pipe"] });
+    this.process = spawn(process.execPath, [script, ...args], { env: { PATH: process.env["PATH"], ...sanitizer, ...env }, stdio: ["ignore", "pipe", "pipe"] });
     this.process.stdout?.on("data", (octets: Buffer) => (this.out += octets.toString()));
     this.process.stderr?.on("data", (octets: Buffer) => (this.err += octets.toString()));
   }

@@ -15,8 +15,8 @@ import { type Sender, complete } from "./sip-text.js";
 const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 const START_DEADLINE = 20_000;
 
-// The sanitizers' runtime must be loaded into the edge too (scripts/sanitize.mjs).
-const sanitizer = Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(?:LD_PRELOAD|ASAN_OPTIONS|UBSAN_OPTIONS)$/.test(name)));
+/** The sanitizers' runtime must be loaded into programs under test too (scripts/sanitize.mjs). */
+export const sanitizer = Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(?:LD_PRELOAD|ASAN_OPTIONS|UBSAN_OPTIONS)$/.test(name)));
 
 export type Settings = Readonly<Record<string, string>>;
 
