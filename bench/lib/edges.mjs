@@ -20,6 +20,8 @@ export function sluiceEnvironment(client, core) {
     SLUICE_SHARDS: "1",
     SLUICE_STATE_DIR: join(OUT, "state"),
     SLUICE_LOG_LEVEL: "warn",
+    // Like for like: the others have no admin plane either.
+    SLUICE_ADMIN_LISTEN: "off",
   };
 }
 
