@@ -109,7 +109,7 @@ export class Edge {
     if (this.#stopped) return;
     if (!this.isRunning) throw new Error(`the edge has ended:\n${this.#output}`);
     for (const listener of listeners(this.settings["SLUICE_LISTEN"] ?? "")) {
-      if (!(await answers(listener))) throw new Error(`${JSON.stringify(listener)} does not answer:\n${this.#output}`);
+      if (!(await answers(listener, this.settings["SLUICE_WS_ORIGINS"]?.split(",")[0]))) throw new Error(`${JSON.stringify(listener)} does not answer:\n${this.#output}`);
     }
   }
 
@@ -141,7 +141,7 @@ export class Edge {
     const [listener] = listeners(this.settings["SLUICE_LISTEN"] ?? "");
     if (!listener) throw new Error("an edge under test needs SLUICE_LISTEN");
     while (Date.now() < deadline && this.isRunning) {
-      if (await answers(listener, 200)) return;
+      if (await answers(listener, this.settings["SLUICE_WS_ORIGINS"]?.split(",")[0], 200)) return;
       await sleep(20);
     }
     const { output } = this;
@@ -164,11 +164,11 @@ function listeners(setting: string): Listener[] {
   }));
 }
 
-async function answers(listener: Listener, timeout = 2_000): Promise<boolean> {
+async function answers(listener: Listener, origin: string | undefined, timeout = 2_000): Promise<boolean> {
   const inbox = new Mailbox<string>();
   const receive = ({ text }: { text: string }): void => inbox.put(text);
   try {
-    const open = listener.transport === "udp" ? UdpSocket.open(listener, receive) : TcpConnection.open(listener, receive, { transport: listener.transport });
+    const open = listener.transport === "udp" ? UdpSocket.open(listener, receive) : TcpConnection.open(listener, receive, { transport: listener.transport, origin });
     const socket = await open;
     try {
       const uri = listener.host.includes(":") ? `[${listener.host}]` : listener.host;

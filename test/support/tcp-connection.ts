@@ -17,6 +17,8 @@ export interface ConnectionShape {
   /** tcp unless it is said. */
   readonly transport?: Exclude<Transport, "udp"> | undefined;
   readonly tls?: ConnectionOptions;
+  /** Of a WebSocket: the page that opens it. */
+  readonly origin?: string | undefined;
 }
 
 export class TcpConnection implements Wire {
@@ -51,7 +53,7 @@ export class TcpConnection implements Wire {
   static async open(
     target: { host: string; port: number },
     receive: (incoming: Incoming) => void,
-    { localPort = 0, localHost, split, transport = "tcp", tls = {} }: ConnectionShape = {},
+    { localPort = 0, localHost, split, transport = "tcp", tls = {}, origin }: ConnectionShape = {},
   ): Promise<TcpConnection> {
     const local = localPort > 0 || localHost !== undefined ? { localPort, localAddress: localHost ?? target.host } : {};
     const bare = connect({ ...target, ...local });
@@ -59,7 +61,7 @@ export class TcpConnection implements Wire {
     const isSecure = transport === "tls" || transport === "wss";
     const socket = isSecure ? connectTls({ socket: bare, rejectUnauthorized: false, ...tls }) : bare;
     if (isSecure) await once(socket, "secureConnect");
-    if (transport === "ws" || transport === "wss") await upgrade(socket, hostPort(target.host, target.port));
+    if (transport === "ws" || transport === "wss") await upgrade(socket, hostPort(target.host, target.port), origin);
     return new TcpConnection(socket, receive, split, transport);
   }
 

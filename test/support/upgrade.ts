@@ -33,8 +33,8 @@ export async function readAnswer(socket: Socket): Promise<string> {
   throw new Error(`the connection ended within the handshake: ${JSON.stringify(head.toString("latin1"))}`);
 }
 
-export async function upgrade(socket: Socket, host: string): Promise<void> {
-  const request = upgradeRequest(host);
+export async function upgrade(socket: Socket, host: string, origin?: string): Promise<void> {
+  const request = upgradeRequest(host, { Origin: origin });
   socket.write(request);
   const answer = await readAnswer(socket);
   const key = /^Sec-WebSocket-Key: (.*)$/m.exec(request)?.[1]?.trim() ?? "";

@@ -8,6 +8,8 @@ const PACKAGES = {
   sipp: "sip-tester",
   sipsak: "sipsak",
   baresip: "baresip-core",
+  chromium: "chromium",
+  haproxy: "haproxy",
 } as const;
 
 export type Peer = keyof typeof PACKAGES;

@@ -13,7 +13,11 @@ export interface Scenery {
   /** Between edge and registrar. */
   readonly core?: Transport;
   readonly recordRoute?: boolean;
+  /** Client-side listeners beside those of UDP and TCP, each on a port of its own. */
+  readonly layers?: readonly Layer[];
 }
+
+export type Layer = Exclude<Transport, "udp" | "tcp">;
 
 interface Stoppable {
   stop(): Promise<void>;
@@ -26,6 +30,7 @@ export class Stage {
   client = "";
   core = "";
   readonly #scenery: Scenery;
+  readonly #layers = new Map<Layer, string>();
   readonly #started: Stoppable[] = [];
   #isOpen = false;
 
@@ -34,20 +39,26 @@ export class Stage {
   }
 
   async open(): Promise<void> {
-    const { core = "udp", recordRoute, settings } = this.#scenery;
+    const { core = "udp", recordRoute, settings, layers = [] } = this.#scenery;
     this.registrar = this.with(await Kamailio.start(recordRoute));
     this.client = `${HOST}:${await freePort(HOST)}`;
     this.core = `${HOST}:${await freePort(HOST)}`;
+    for (const layer of layers) this.#layers.set(layer, `${HOST}:${await freePort(HOST)}`);
     const both = (at: string): string => `udp:${at},tcp:${at}`;
     this.edge = this.with(
       await Edge.start({
-        SLUICE_LISTEN: both(this.client),
+        SLUICE_LISTEN: [both(this.client), ...layers.map((layer) => `${layer}:${this.at(layer)}`)].join(","),
         SLUICE_CORE_LISTEN: both(this.core),
         SLUICE_UPSTREAM: `sip:${this.registrar.at};transport=${core}`,
         ...settings,
       }),
     );
     this.#isOpen = true;
+  }
+
+  /** host:port of the listener of that layer. */
+  at(layer: Layer): string {
+    return this.#layers.get(layer) ?? "";
   }
 
   /** Somebody of the core who talks to `target` over UDP: to the edge's core side, or to the registrar. */

@@ -1,0 +1,74 @@
+/**
+ * JsSIP and SIP.js in a real Chromium behind the edge, with Kamailio as their registrar.
+ *
+ * Needs: kamailio, chromium
+ */
+import { afterAll, beforeAll, describe, expect } from "vitest";
+import { tlsSettings } from "../support/certificates.js";
+import { Browser, type BrowserPhone, type Library, ORIGIN } from "./support/browser.js";
+import { testWith } from "./support/peers.js";
+import { Stage } from "./support/stage.js";
+
+const test = testWith("kamailio", "chromium");
+
+interface Line {
+  readonly caller: Library;
+  readonly callee: Library;
+  readonly transport: "ws" | "wss";
+}
+
+const LINES: readonly Line[] = [
+  { caller: "jssip", callee: "jssip", transport: "ws" },
+  { caller: "sipjs", callee: "jssip", transport: "wss" },
+  { caller: "jssip", callee: "sipjs", transport: "wss" },
+];
+
+for (const { caller, callee, transport } of LINES) {
+  describe(`${caller} and ${callee} over ${transport.toUpperCase()}`, () => {
+    const stage = new Stage({ layers: [transport], settings: { ...tlsSettings(), SLUICE_WS_ORIGINS: ORIGIN, SLUICE_OUTBOUND: "force" } });
+    let alice: BrowserPhone;
+    let bob: BrowserPhone;
+
+    beforeAll(async () => {
+      await stage.open();
+      const browser = stage.with(await Browser.start());
+      const server = `${transport}://${stage.at(transport)}`;
+      alice = await browser.phone(caller, "alice", server);
+      bob = await browser.phone(callee, "bob", server);
+    });
+    afterAll(() => stage.close());
+
+    test("WS-4.1-1 OB-5.1-2 SA-20 both register with outbound, and the registrar has their flows", async () => {
+      await Promise.all([alice.hears("registered"), bob.hears("registered")]);
+      const bindings = await stage.registrar.registered(["alice", "bob"]);
+      for (const { path, regId } of bindings) {
+        expect(regId).toBe(1);
+        expect(path.at(-1)).toContain(";transport=ws;lr");
+      }
+    });
+
+    test("SA-20 WS-5.1-1 OB-5.3-10 they call one another, and either side hangs up", async () => {
+      await alice.call(bob.uri);
+      await Promise.all([alice.hears("established"), bob.hears("established")]);
+      await alice.hangUp();
+      await Promise.all([alice.hears("ended"), bob.hears("ended")]);
+      await bob.call(alice.uri);
+      await Promise.all([alice.hears("established", 2), bob.hears("established", 2)]);
+      await alice.hangUp();
+      await Promise.all([alice.hears("ended", 2), bob.hears("ended", 2)]);
+    });
+
+    test("OB-9-3 OB-4.5-2 a page whose socket is cut comes back by itself, and is called over its new flow", async () => {
+      const [before] = await stage.registrar.registered(["bob"]);
+      await bob.cut();
+      await bob.hears("disconnected");
+      await bob.hears("registered", 2);
+      const renewed = async (): Promise<boolean> => (await stage.registrar.registered(["bob"]))[0]?.path.at(-1) !== before?.path.at(-1);
+      await expect.poll(renewed, { timeout: 10_000 }).toBe(true);
+      await alice.call(bob.uri);
+      await bob.hears("established", 3);
+      await bob.hangUp();
+      await alice.hears("ended", 3);
+    });
+  });
+}

@@ -1,0 +1,91 @@
+/** A real Chromium without a window, and pages in it that are telephones: JsSIP or SIP.js with devices of Chromium's own make. */
+import { fileURLToPath } from "node:url";
+import { type Browser as Chromium, type Page, chromium } from "playwright-core";
+import { rolldown } from "rolldown";
+import { expect } from "vitest";
+import { peerPath } from "./peers.js";
+
+const FLAGS = [
+  "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync",
+  "--use-fake-device-for-media-stream --use-fake-ui-for-media-stream --ignore-certificate-errors --allow-loopback-in-peer-connection",
+  "--disable-features=WebRtcHideLocalIpsWithMdns,LocalNetworkAccessChecks",
+].flatMap((line) => line.split(" "));
+
+/** A page on this address may use microphones, and its Origin is known. */
+export const ORIGIN = "http://127.0.0.1:9";
+
+export type Library = "jssip" | "sipjs";
+
+export class Browser {
+  readonly #chromium: Chromium;
+
+  private constructor(started: Chromium) {
+    this.#chromium = started;
+  }
+
+  static async start(): Promise<Browser> {
+    return new Browser(await chromium.launch({ executablePath: peerPath("chromium"), args: FLAGS }));
+  }
+
+  /** A telephone that registers at once. `server`: `ws://HOST:PORT`. */
+  async phone(library: Library, user: string, server: string): Promise<BrowserPhone> {
+    const context = await this.#chromium.newContext({ ignoreHTTPSErrors: true });
+    const page = await context.newPage();
+    await page.route(`${ORIGIN}/**`, (route) => route.fulfill({ contentType: "text/html", body: `<title>${user}</title>` }));
+    await page.goto(`${ORIGIN}/`);
+    await page.addScriptTag({ content: await script(library), type: "module" });
+    const phone = new BrowserPhone(page, user);
+    await page.waitForFunction("window.startPhone");
+    await page.evaluate(`startPhone(${JSON.stringify({ uri: phone.uri, server })})`);
+    return phone;
+  }
+
+  async stop(): Promise<void> {
+    await this.#chromium.close();
+  }
+}
+
+export class BrowserPhone {
+  readonly page: Page;
+  readonly uri: string;
+
+  constructor(page: Page, user: string) {
+    this.page = page;
+    this.uri = `sip:${user}@example.com`;
+  }
+
+  /** What has happened so far, in order. */
+  async log(): Promise<readonly string[]> {
+    return this.page.evaluate<string[]>("phone.log");
+  }
+
+  /** Resolves when `what` has happened `count` times. */
+  async hears(what: string, count = 1): Promise<void> {
+    await expect.poll(async () => (await this.log()).filter((line) => line.startsWith(what)).length, { timeout: 20_000, message: `${what} at ${this.uri}` }).toBe(count);
+  }
+
+  async call(target: string): Promise<void> {
+    await this.page.evaluate(`phone.call(${JSON.stringify(target)})`);
+  }
+
+  async hangUp(): Promise<void> {
+    await this.page.evaluate("phone.hangUp()");
+  }
+
+  /** The page closes its WebSocket, as a network that goes away would. */
+  async cut(): Promise<void> {
+    await this.page.evaluate("phone.cut()");
+  }
+}
+
+const scripts = new Map<Library, string>();
+
+async function script(library: Library): Promise<string> {
+  const known = scripts.get(library);
+  if (known !== undefined) return known;
+  const bundle = await rolldown({ input: fileURLToPath(new URL(`../browser/${library}.js`, import.meta.url)), platform: "browser", logLevel: "silent" });
+  const { output } = await bundle.generate({ format: "esm" });
+  await bundle.close();
+  scripts.set(library, output[0].code);
+  return output[0].code;
+}
