@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect } from "vitest";
 import { Baresip } from "./support/baresip.js";
 import { testWith } from "./support/peers.js";
 import { Stage } from "./support/stage.js";
+import { testCertificates, tlsSettings } from "../support/certificates.js";
 import { userOf } from "../support/sip-message.js";
 import type { Transport } from "../support/wire.js";
 
@@ -25,18 +26,28 @@ const LINES: readonly Line[] = [
   { caller: "tcp", callee: "tcp", core: "udp", recordRoute: true },
   { caller: "udp", callee: "tcp", core: "tcp", recordRoute: true },
   { caller: "tcp", callee: "udp", core: "udp", recordRoute: false },
+  { caller: "tls", callee: "tls", core: "udp", recordRoute: true },
+  { caller: "udp", callee: "tls", core: "tcp", recordRoute: false },
 ];
 
 for (const { caller, callee, core, recordRoute } of LINES) {
   describe(`baresip over ${caller} and ${callee}, Kamailio over ${core}${recordRoute ? "" : " and not in the dialog"}`, () => {
-    const stage = new Stage({ core, recordRoute });
+    const isSecure = [caller, callee].includes("tls");
+    const stage = new Stage({ core, recordRoute, ...(isSecure ? { layers: ["tls"], settings: tlsSettings() } : {}) });
+    const phone = (user: string, transport: Transport): Promise<Baresip> =>
+      Baresip.start({
+        user,
+        edge: transport === "tls" ? stage.at("tls") : stage.client,
+        transports: [transport],
+        ...(isSecure ? { authority: testCertificates().authority.file } : {}),
+      });
     let alice: Baresip;
     let bob: Baresip;
 
     beforeAll(async () => {
       await stage.open();
-      alice = stage.with(await Baresip.start({ user: "alice", edge: stage.client, transports: [caller] }));
-      bob = stage.with(await Baresip.start({ user: "bob", edge: stage.client, transports: [callee] }));
+      alice = stage.with(await phone("alice", caller));
+      bob = stage.with(await phone("bob", callee));
     });
     afterAll(() => stage.close());
 

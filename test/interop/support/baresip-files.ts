@@ -9,13 +9,17 @@ export interface Account {
   readonly transports: readonly Transport[];
   /** Lets calls ring; otherwise they are answered at once. */
   readonly ringing?: boolean;
+  /** PEM of the authority that the edge's certificate must be from, for TLS. */
+  readonly authority?: string;
 }
 
 /** The aubridge module is sound card and loudspeaker in one: what a call says, it hears. */
-export function configurationFile(user: string, controlPort: number): string {
+export function configurationFile({ user, authority }: Account, controlPort: number): string {
+  const trust = authority === undefined ? "" : `sip_cafile ${authority}\nsip_verify_server yes`;
   return `
 sip_listen 127.0.0.1:0
 net_interface 127.0.0.1
+${trust}
 audio_source aubridge,${user}
 audio_player aubridge,${user}
 audio_alert aubridge,${user}-alert

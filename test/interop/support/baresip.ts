@@ -33,7 +33,7 @@ export class Baresip {
     this.uri = `sip:${account.user}@example.com`;
     const program = peerPath("baresip");
     this.#folder = mkdtempSync(join(tmpdir(), "sluice-baresip-"));
-    writeFileSync(join(this.#folder, "config"), configurationFile(account.user, controlPort));
+    writeFileSync(join(this.#folder, "config"), configurationFile(account, controlPort));
     writeFileSync(join(this.#folder, "accounts"), accountFile(account));
     // Its SIP trace goes to stdout, which would stay in a buffer for as long as it runs.
     this.#program = new Program("baresip", "stdbuf", ["-oL", program, "-s", "-f", this.#folder], this.#folder);
@@ -56,7 +56,7 @@ export class Baresip {
   /** Every SIP message that it has received from the edge, in order and without bodies. */
   get received(): readonly SipMessage[] {
     const trace = this.#program.output.replace(/\x1b\[[\d;]*m/g, "");
-    const blocks = [...trace.matchAll(/^#\n(?:UDP|TCP) (\S+) -> \S+\n(.*?\r\n\r\n)/gms)];
+    const blocks = [...trace.matchAll(/^#\n(?:UDP|TCP|TLS) (\S+) -> \S+\n(.*?\r\n\r\n)/gms)];
     return blocks.filter(([, from]) => from === this.#account.edge).map(([, , text = ""]) => new SipMessage(text));
   }
 
