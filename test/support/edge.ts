@@ -157,7 +157,9 @@ interface Listener {
 }
 
 function listeners(setting: string): Listener[] {
-  return [...setting.matchAll(/(udp|tcp|tls|wss?):(\[[^\]]*\]|[^:,]*):(\d+)/g)].map(([, transport, host = "", port]) => ({
+  // One that takes nobody but a balancer does not answer us.
+  const open = setting.split(",").filter((listener) => !listener.includes("proxy=require")).join(",");
+  return [...open.matchAll(/(udp|tcp|tls|wss?):(\[[^\]]*\]|[^:,]*):(\d+)/g)].map(([, transport, host = "", port]) => ({
     transport: transport as Transport,
     host: host.replace(/[[\]]/g, ""),
     port: Number(port),

@@ -15,6 +15,8 @@ export interface Scenery {
   readonly recordRoute?: boolean;
   /** Client-side listeners beside those of UDP and TCP, each on a port of its own. */
   readonly layers?: readonly Layer[];
+  /** One more TCP listener, which takes nobody but a balancer. */
+  readonly proxied?: boolean;
 }
 
 export type Layer = Exclude<Transport, "udp" | "tcp">;
@@ -29,6 +31,7 @@ export class Stage {
   /** host:port of the client side and of the core side. */
   client = "";
   core = "";
+  proxied = "";
   readonly #scenery: Scenery;
   readonly #layers = new Map<Layer, string>();
   readonly #started: Stoppable[] = [];
@@ -44,10 +47,13 @@ export class Stage {
     this.client = `${HOST}:${await freePort(HOST)}`;
     this.core = `${HOST}:${await freePort(HOST)}`;
     for (const layer of layers) this.#layers.set(layer, `${HOST}:${await freePort(HOST)}`);
+    if (this.#scenery.proxied) this.proxied = `${HOST}:${await freePort(HOST)}`;
+    const balanced = this.#scenery.proxied ? [`tcp:${this.proxied};proxy=require`] : [];
     const both = (at: string): string => `udp:${at},tcp:${at}`;
     this.edge = this.with(
       await Edge.start({
-        SLUICE_LISTEN: [both(this.client), ...layers.map((layer) => `${layer}:${this.at(layer)}`)].join(","),
+        SLUICE_LISTEN: [both(this.client), ...layers.map((layer) => `${layer}:${this.at(layer)}`), ...balanced].join(","),
+        ...(this.#scenery.proxied ? { SLUICE_PROXY_TRUSTED: HOST } : {}),
         SLUICE_CORE_LISTEN: both(this.core),
         SLUICE_UPSTREAM: `sip:${this.registrar.at};transport=${core}`,
         ...settings,
