@@ -1,15 +1,16 @@
 /**
  * JsSIP and SIP.js in a real Chromium behind the edge, with Kamailio as their registrar.
  *
- * Needs: kamailio, chromium
+ * Needs: kamailio, chromium, baresip
  */
 import { afterAll, beforeAll, describe, expect } from "vitest";
-import { tlsSettings } from "../support/certificates.js";
+import { testCertificates, tlsSettings } from "../support/certificates.js";
+import { Baresip } from "./support/baresip.js";
 import { Browser, type BrowserPhone, type Library, ORIGIN } from "./support/browser.js";
 import { testWith } from "./support/peers.js";
 import { Stage } from "./support/stage.js";
 
-const test = testWith("kamailio", "chromium");
+const test = testWith("kamailio", "chromium", "baresip");
 
 interface Line {
   readonly caller: Library;
@@ -72,3 +73,30 @@ for (const { caller, callee, transport } of LINES) {
     });
   });
 }
+
+describe("JsSIP over WSS and a baresip over TLS", () => {
+  const stage = new Stage({ layers: ["wss", "tls"], settings: { ...tlsSettings(), SLUICE_WS_ORIGINS: ORIGIN, SLUICE_OUTBOUND: "force" } });
+  let page: BrowserPhone;
+  let desk: Baresip;
+
+  beforeAll(async () => {
+    await stage.open();
+    const browser = stage.with(await Browser.start());
+    page = await browser.phone("jssip", "page", `wss://${stage.at("wss")}`);
+    const { authority } = testCertificates();
+    desk = stage.with(await Baresip.start({ user: "desk", edge: stage.at("tls"), transports: ["tls"], webrtc: true, authority: authority.file }));
+  });
+  afterAll(() => stage.close());
+
+  test("SA-20 OB-5.3-8 the page calls the desk phone and hangs up, and the other way round", async () => {
+    await page.hears("registered");
+    await page.call(desk.uri);
+    await page.hears("established");
+    await page.hangUp();
+    await desk.hungUp();
+    await desk.dial(page.uri);
+    await page.hears("established", 2);
+    await desk.hangUp();
+    await page.hears("ended by remote");
+  });
+});

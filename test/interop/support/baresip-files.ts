@@ -9,12 +9,14 @@ export interface Account {
   readonly transports: readonly Transport[];
   /** Lets calls ring; otherwise they are answered at once. */
   readonly ringing?: boolean;
+  /** Speaks to browsers: ICE, DTLS-SRTP and RTCP on the port of RTP. */
+  readonly webrtc?: boolean;
   /** PEM of the authority that the edge's certificate must be from, for TLS. */
   readonly authority?: string;
 }
 
 /** The aubridge module is sound card and loudspeaker in one: what a call says, it hears. */
-export function configurationFile({ user, authority }: Account, controlPort: number): string {
+export function configurationFile({ user, authority, webrtc = false }: Account, controlPort: number): string {
   const trust = authority === undefined ? "" : `sip_cafile ${authority}\nsip_verify_server yes`;
   return `
 sip_listen 127.0.0.1:0
@@ -24,11 +26,12 @@ audio_source aubridge,${user}
 audio_player aubridge,${user}
 audio_alert aubridge,${user}-alert
 audio_path /nonexistent
-rtcp_mux no
+rtcp_mux ${webrtc ? "yes" : "no"}
 ctrl_tcp_listen 127.0.0.1:${controlPort}
 module_path /usr/lib/baresip/modules
 module g711.so
 module aubridge.so
+${webrtc ? "module ice.so\nmodule dtls_srtp.so\nmodule srtp.so" : ""}
 module_tmp uuid.so
 module_tmp account.so
 module_app menu.so
@@ -36,7 +39,7 @@ module_app ctrl_tcp.so
 `;
 }
 
-export function accountFile({ user, edge, transports, ringing = false }: Account): string {
+export function accountFile({ user, edge, transports, ringing = false, webrtc = false }: Account): string {
   const proxies = transports.map((transport, at) => `outbound${at === 0 ? "" : at + 1}="sip:${edge};transport=${transport}"`);
-  return `<sip:${user}@example.com>;${proxies.join(";")};sipnat=outbound;regint=60;answermode=${ringing ? "manual" : "auto"};audio_codecs=pcmu\n`;
+  return `<sip:${user}@example.com>;${proxies.join(";")};sipnat=outbound;regint=60;answermode=${ringing ? "manual" : "auto"};audio_codecs=pcmu${webrtc ? ";mediaenc=dtls_srtp;medianat=ice" : ""}\n`;
 }

@@ -123,6 +123,13 @@ export class Baresip {
     await this.#program.kill();
   }
 
+  /** Calls; resolves when the call is established on this side. */
+  async dial(uri: string): Promise<void> {
+    this.#events = [];
+    this.#command("dial", uri);
+    await this.#event("CALL_ESTABLISHED");
+  }
+
   #dial(other: Baresip): void {
     this.#events = [];
     other.#events = [];
