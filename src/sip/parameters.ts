@@ -13,9 +13,10 @@ export interface Parameter {
 
 const NOT_IN_VALUE = /[\s"<>,]/;
 
-/** Undefined when it is not a list of parameters, or names one twice. `text` begins with a semicolon, or is blank. */
+/** Undefined when it is not a list of parameters, or names one twice with other values. `text` begins with a semicolon, or is blank. */
 export function parseParameters(text: string): readonly Parameter[] | undefined {
   const parameters: Parameter[] = [];
+  const names = new Map<string, string | undefined>();
   let at = skipBlanks(text, 0);
   while (at < text.length) {
     if (text[at] !== ";") return undefined;
@@ -23,11 +24,16 @@ export function parseParameters(text: string): readonly Parameter[] | undefined 
     const end = parameterEnd(text, begin);
     const parameter = end < 0 ? undefined : readParameter(text.slice(begin, end).trimEnd());
     if (parameter === undefined) return undefined;
-    parameters.push(parameter);
     at = end;
+    // RFC 3261 7.3.1 and 19.1.1: no name twice, for readers differ on which one counts. SIP.js says the same instance twice, which is harmless.
+    if (names.has(parameter.name)) {
+      if (names.get(parameter.name) !== parameter.value) return undefined;
+      continue;
+    }
+    names.set(parameter.name, parameter.value);
+    parameters.push(parameter);
   }
-  // RFC 3261 7.3.1 and 19.1.1: no name twice, for readers differ on which one counts.
-  return new Set(parameters.map(({ name }) => name)).size === parameters.length ? parameters : undefined;
+  return parameters;
 }
 
 /** The index of the semicolon that ends it; -1: a quote does not close. */

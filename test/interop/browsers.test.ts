@@ -5,6 +5,8 @@
  */
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { testCertificates, tlsSettings } from "../support/certificates.js";
+import { Edge } from "../support/edge.js";
+import { freePort, hostPort } from "../support/ports.js";
 import { Baresip } from "./support/baresip.js";
 import { Browser, type BrowserPhone, type Library, ORIGIN } from "./support/browser.js";
 import { testWith } from "./support/peers.js";
@@ -98,5 +100,45 @@ describe("JsSIP over WSS and a baresip over TLS", () => {
     await page.hears("established", 2);
     await desk.hangUp();
     await page.hears("ended by remote");
+  });
+});
+
+describe("JsSIP and SIP.js on the standalone server", () => {
+  const started: { stop(): Promise<void> }[] = [];
+  let alice: BrowserPhone;
+  let bob: BrowserPhone;
+
+  beforeAll(async () => {
+    const at = async (): Promise<string> => hostPort("127.0.0.1", await freePort());
+    const [udp, ws] = [await at(), await at()];
+    const server = await Edge.start({
+      SLUICE_MODE: "standalone",
+      SLUICE_LISTEN: `udp:${udp},ws:${ws}`,
+      SLUICE_DOMAINS: "example.com",
+      SLUICE_WS_ORIGINS: ORIGIN,
+      SLUICE_SHARDS: "2",
+    });
+    started.push(server);
+    const browser = await Browser.start();
+    started.push(browser);
+    alice = await browser.phone("jssip", "alice", `ws://${ws}`);
+    bob = await browser.phone("sipjs", "bob", `ws://${ws}`);
+  });
+  afterAll(async () => {
+    for (const one of started.reverse()) await one.stop();
+  });
+
+  test("SA-20 SA-1 SA-3 they register and call one another, and a cut socket comes back", async () => {
+    await Promise.all([alice.hears("registered"), bob.hears("registered")]);
+    await alice.call(bob.uri);
+    await Promise.all([alice.hears("established"), bob.hears("established")]);
+    await bob.hangUp();
+    await alice.hears("ended");
+    await bob.cut();
+    await bob.hears("registered", 2);
+    await alice.call(bob.uri);
+    await bob.hears("established", 2);
+    await alice.hangUp();
+    await bob.hears("ended", 2);
   });
 });
