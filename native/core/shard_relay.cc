@@ -307,7 +307,7 @@ void Shard::relay_request(unsigned i) noexcept {
 }
 
 void Shard::tap_departing(Item& item, bool to_client, const Departure& departure, Text head, Text body) noexcept {
-  const bool stream = departure.transport == Transport::tcp;
+  const bool stream = is_stream(departure.transport);
   const Address to = stream ? flows_.at(departure.slot).remote : departure.to;
   const uint32_t for_peer = tap_->match(to);
   // A trace of the address that it goes to begins with what came in.

@@ -10,6 +10,7 @@ import WebSocket from "ws";
 import { Admin } from "../support/admin.js";
 import { call, register } from "../support/calls.js";
 import { cast } from "../support/cast.js";
+import { tlsSettings } from "../support/certificates.js";
 
 interface Traced {
   readonly sent: boolean;
@@ -32,10 +33,10 @@ v=0
 a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d2hhdCBhIGtleQ
 `;
 
-for (const client of ["udp", "tcp"] as const) {
+for (const client of ["udp", "tcp", "wss"] as const) {
   test(`SA-16 a trace of an AOR holds its messages in and out, nobody else's, credentials unreadable; ${client}`, async () => {
     const admin = await Admin.choose();
-    const { U, U2, C } = await cast({ client, settings: { SLUICE_ADMIN_LISTEN: admin.listen } });
+    const { U, U2, C } = await cast({ client, settings: { SLUICE_ADMIN_LISTEN: admin.listen, ...(client === "wss" ? tlsSettings() : {}) } });
     await register(U2, C);
     const trace = (await admin.ask("POST", "/api/traces", { what: "sip:alice@example.com", seconds: 60 })).json["id"] as string;
     await register(U2, C);
@@ -145,4 +146,17 @@ function chunksOf(packet: Buffer): Map<number, Buffer> {
     chunks.set(packet.readUInt16BE(at + 2), packet.subarray(at + 6, at + packet.readUInt16BE(at + 4)));
   }
   return chunks;
+}
+
+for (const client of ["tcp", "ws"] as const) {
+  test(`a traced request along a token names the connection that it leaves by, ${client}`, async () => {
+    const admin = await Admin.choose();
+    const { U, C } = await cast({ client, settings: { SLUICE_ADMIN_LISTEN: admin.listen } });
+    const path = await register(U, C);
+    const trace = (await admin.ask("POST", "/api/traces", { what: "call-id:call@traced", seconds: 60 })).json["id"] as string;
+    await C.say(`MESSAGE sip:U@192.0.2.1 SIP/2.0\nCall-ID: call@traced\nRoute: ${path.join(", ")}`);
+    const messages = async (): Promise<Traced[]> => (await admin.get(`/api/traces/${trace}`)).json["messages"] as Traced[];
+    await expect.poll(async () => (await messages()).length).toBe(2);
+    expect((await messages())[1]?.peer).toBe(U.at);
+  });
 }
