@@ -21,7 +21,7 @@ export default defineConfig({
   test: {
     projects: [
       project("unit", 10, false),
-      project("conformance", 30, false),
+      project("conformance", 60, false),
       project("integration", 60, true),
       project("interop", 120, true),
     ],

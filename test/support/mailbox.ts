@@ -1,7 +1,7 @@
 /** What has arrived and was not read yet, with a deadline for those who wait. */
 
 /** Long enough for a loaded machine: no test passes because of it, a failing one only takes that long to say so. */
-export const PATIENCE = 5_000 * Number(process.env["TEST_PATIENCE"] ?? "1");
+export const PATIENCE = 10_000 * Number(process.env["TEST_PATIENCE"] ?? "1");
 
 export class Mailbox<T> {
   readonly #items: T[] = [];
