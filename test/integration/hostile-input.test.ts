@@ -22,9 +22,9 @@ function connection(party: Party): TcpConnection {
   throw new Error("a connection was asked for");
 }
 
-async function goodCall({ U, U2, C }: Cast): Promise<void> {
+async function goodCall({ U2, C }: Cast): Promise<void> {
   // Datagrams that pile up before C's socket are lost there, which says nothing about the edge.
-  await U.settle();
+  await U2.settle();
   await C.settle();
   C.forget();
   const call = await U2.say("INVITE sip:bob@example.com SIP/2.0\nContact: <sip:U2@192.0.2.1;ob>");
