@@ -2,11 +2,11 @@
 import { quote } from "../sip/quoted-string.js";
 import type { SipMessage } from "../sip/message.js";
 import type { ResponseSpec } from "../sip/response-spec.js";
-import { parseUri } from "../sip/uri.js";
+import { type SipUri, parseUri } from "../sip/uri.js";
 import { CredentialsUnavailable, type CredentialStore } from "./credential-store.js";
 import { type DigestCredentials, readCredentials } from "./credentials.js";
 import { type DigestAlgorithm, HEX_DIGITS, provesHa1 } from "./digest.js";
-import { isAddressOf } from "./identity.js";
+import { isAddressOf, userNames } from "./identity.js";
 import { NonceCounts } from "./nonce-counts.js";
 import { Nonces } from "./nonces.js";
 
@@ -49,6 +49,23 @@ export class Authenticator {
     this.#options = options;
     this.#realm = options.domains[0] ?? "sluice";
     this.#nonces = new Nonces(options.secret, this.#realm, options.nonceSeconds);
+  }
+
+  /**
+   * Whether that address of ours is a user's: a call to one who does not exist is 404, to one without
+   * bindings 480 (RFC 3261 16.5). True when the store cannot tell, for 404 would be final.
+   */
+  async knows(address: SipUri): Promise<boolean> {
+    try {
+      for (const name of userNames(address)) {
+        if ((await this.#store.knows?.(name, this.#realm)) ?? true) return true;
+      }
+      return false;
+    } catch (error) {
+      if (!(error instanceof CredentialsUnavailable)) throw error;
+      this.#options.report(error);
+      return true;
+    }
   }
 
   /**

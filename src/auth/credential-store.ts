@@ -12,6 +12,8 @@ export class CredentialsUnavailable extends Error {
 export interface CredentialStore {
   /** Undefined: there is no such user. User and realm are octets as latin1 characters. Rejects with CredentialsUnavailable. */
   find(user: string, realm: string): Promise<Ha1s | undefined>;
+  /** Whether there is such a user; without it the store cannot be asked on behalf of strangers. Rejects with CredentialsUnavailable. */
+  knows?(user: string, realm: string): Promise<boolean>;
   /** The algorithms that every user has a hash for, as far as the store can tell; undefined: it cannot. */
   commonAlgorithms?(): readonly DigestAlgorithm[];
   close(): Promise<void>;

@@ -30,6 +30,10 @@ export class FileCredentials implements CredentialStore {
     return this.#users.find(user, realm);
   }
 
+  async knows(user: string, realm: string): Promise<boolean> {
+    return (await this.find(user, realm)) !== undefined;
+  }
+
   commonAlgorithms(): readonly DigestAlgorithm[] {
     return this.#users.common;
   }

@@ -22,6 +22,10 @@ export class RedisCredentials implements CredentialStore {
     }
   }
 
+  async knows(user: string, realm: string): Promise<boolean> {
+    return (await this.find(user, realm)) !== undefined;
+  }
+
   async close(): Promise<void> {
     await this.#client.quit().catch(() => undefined);
     this.#client.disconnect();

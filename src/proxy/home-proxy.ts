@@ -75,7 +75,7 @@ export class HomeProxy {
     }
     const found = await this.#devices(request.uri);
     if (found === undefined) return 404;
-    if (found.devices.length === 0) return found.destination.kind === "temporary-gruu" ? 404 : 480;
+    if (found.devices.length === 0) return (await this.#exists(found.destination)) ? 480 : 404;
     return this.#fork(server, incoming, found.devices);
   }
 
@@ -104,6 +104,13 @@ export class HomeProxy {
     const reasons = cancel.headers("Reason");
     this.#cancelled.set(server, reasons);
     this.#contexts.get(server)?.cancel(reasons);
+  }
+
+  /** A temporary GRUU without a binding is no address any more (RFC 5627 5.3), and neither is that of a user whom nobody knows. */
+  async #exists({ kind, aor }: Destination): Promise<boolean> {
+    if (kind === "temporary-gruu") return false;
+    const address = parseUri(aor);
+    return address === undefined || ((await this.#options.authenticator?.knows(address)) ?? true);
   }
 
   #isForUs({ uri }: SipMessage): boolean {
