@@ -12,7 +12,7 @@ const CHARTS = join(DOCS, "benchmarks");
 
 export function writeDocument() {
   mkdirSync(CHARTS, { recursive: true });
-  const parts = [head(), comparison(), keepAlives(), storm(), memory(), sizes(), heap(), native(), micro(), configuration()];
+  const parts = [head(), comparison(), layers(), keepAlives(), storm(), memory(), sizes(), heap(), native(), micro(), configuration()];
   writeFileSync(FILE, `${parts.filter((part) => part !== undefined).join("\n\n")}\n`);
   process.stdout.write("docs/benchmarks.md\n");
 }
@@ -57,6 +57,25 @@ Noise: ${fixed(100 * noise, 1)} %.${busy}`;
 ${command(found)}; ${settings.flows} flows, ${settings.size} octets, window ${settings.window}, ${settings.rounds} rounds of ${settings.seconds} s.
 
 ${parts.join("\n\n")}`;
+}
+
+function layers() {
+  const found = load("layers");
+  if (found === undefined) return undefined;
+  const { rows, noise, held, handshake, settings } = found;
+  const bars = rows.map(({ layer, cost }) => ({ name: layer, value: cost, text: `${fixed(cost)} us`, own: true }));
+  writeFileSync(join(CHARTS, "layers.svg"), barChart("CPU per message by layer, UDP core", bars));
+  const cells = rows.map(({ layer, cost, ratio, idle }) => [layer, fixed(cost), fixed(ratio), fixed(idle, 0)]);
+  return `## TLS and WebSocket beside TCP
+
+${command(found)}; ${settings.clients} clients of Node's own, so only the ratios say something.
+
+![CPU per message by layer](benchmarks/layers.svg)
+
+${markdown(["layer", "us CPU / message", "x tcp", "octets of an idle flow"], cells)}
+
+Noise: ${fixed(100 * noise, 1)} %. With ${settings.held} idle WSS flows, 1,000 exchanges a second take ${fixed(held.p50)} ms in the median and ${fixed(held.p99)} ms at p99, ${held.lost} lost.
+A full TLS 1.3 handshake with ECDSA P-256 costs ${fixed(handshake.edge, 0)} us, that of \`openssl s_server\` ${fixed(handshake.bare, 0)} us: ${fixed(handshake.ratio)} times.`;
 }
 
 function keepAlives() {
