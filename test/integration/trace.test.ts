@@ -11,6 +11,7 @@ import { Admin } from "../support/admin.js";
 import { call, register } from "../support/calls.js";
 import { cast } from "../support/cast.js";
 import { tlsSettings } from "../support/certificates.js";
+import { complete } from "../support/sip-text.js";
 
 interface Traced {
   readonly sent: boolean;
@@ -160,3 +161,25 @@ for (const client of ["tcp", "ws"] as const) {
     expect((await messages())[1]?.peer).toBe(U.at);
   });
 }
+
+test("a trace of one AOR shows just its messages while thousands of others pass", async () => {
+  const admin = await Admin.choose();
+  const { U, U2, C } = await cast({ settings: { SLUICE_ADMIN_LISTEN: admin.listen } });
+  const trace = (await admin.ask("POST", "/api/traces", { what: "sip:alice@example.com", seconds: 60 })).json["id"] as string;
+  const flood = async (count: number): Promise<void> => {
+    for (let at = 1; at <= count; at += 1) {
+      await U2.send(complete(`MESSAGE sip:bob@example.com SIP/2.0\nCall-ID: flood-${at}\nFrom: <sip:user${at}@example.com>;tag=1`, U2));
+      if (at % 50 === 0) await U2.settle();
+    }
+  };
+  const flooding = flood(5_000);
+  for (let at = 1; at <= 5; at += 1) {
+    await U.say(`MESSAGE sip:bob@example.com SIP/2.0\nCall-ID: mine-${at}\nFrom: <sip:alice@example.com>;tag=a`);
+    await U.settle();
+  }
+  await flooding;
+  C.forget();
+  const messages = async (): Promise<Traced[]> => (await admin.get(`/api/traces/${trace}`)).json["messages"] as Traced[];
+  await expect.poll(async () => (await messages()).length).toBe(10);
+  for (const { text } of await messages()) expect(text).toMatch(/^Call-ID: mine-\d/m);
+});
