@@ -12,14 +12,9 @@ import { Metrics } from "./metrics.js";
 import { Refusal } from "./refusal.js";
 import { ControlRequest } from "./request.js";
 import type { Running } from "./running.js";
-import { type HttpRequest, type HttpResponse, type TemplatedApp, type us_listen_socket, type us_socket_context_t, loadUws } from "./uws.js";
+import { type WebAnswer, type WebRequest, type WebServer, createWebServer } from "./web/web-server.js";
 
 const MOST_BODY = 64 * 1024;
-const EXCLUSIVE_PORT = 1;
-const REASONS: Readonly<Record<number, string>> = {
-  200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 409: "Conflict",
-  413: "Content Too Large", 500: "Internal Server Error", 503: "Service Unavailable",
-};
 // What the dashboard needs and nothing else: no script of elsewhere, no frame around it.
 const SECURITY: readonly (readonly [string, string])[] = [
   ["Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"],
@@ -33,23 +28,14 @@ interface Answer {
   readonly body: string | Buffer;
 }
 
-interface Asked {
-  readonly method: string;
-  readonly path: string;
-  readonly query: string;
-  readonly guard: () => void;
-}
-
 export class AdminServer {
   readonly control: Control;
   readonly #running: Running;
   readonly #guard: Guard;
   readonly #metrics: Metrics;
   readonly #files: ReadonlyMap<string, StaticFile>;
-  readonly #app: TemplatedApp;
-  readonly #uws = loadUws();
   readonly #live: Live;
-  #socket: us_listen_socket | undefined;
+  readonly #web: WebServer;
 
   constructor(running: Running) {
     this.#running = running;
@@ -57,77 +43,44 @@ export class AdminServer {
     this.#guard = new Guard(running.config.adminToken);
     this.#metrics = new Metrics(running, version());
     this.#files = dashboardFiles();
-    this.#app = this.#uws.App();
-    this.#live = new Live(this.#app, this.control, running.tracer);
-    this.#app.ws<object>("/live", {
-      maxPayloadLength: 1_024,
-      idleTimeout: 60,
-      upgrade: (res, req, context) => this.#upgrade(res, req, context),
-      open: (client) => this.#live.opened(client),
-      close: (client) => this.#live.closed(client),
+    this.#live = new Live(this.control, running.tracer);
+    this.#web = createWebServer({
+      mostBody: MOST_BODY,
+      answer: async (request, body) => finished(await this.#answer(request, body)),
+      refuse: (request) => this.#refuse(request),
+      opened: (client) => this.#live.opened(client),
+      closed: (client) => this.#live.closed(client),
     });
-    this.#app.any("/*", (res, req) => this.#take(res, req));
   }
 
   /** The URL; throws one line when the place is taken. */
   async listen({ host, port }: HostPort): Promise<string> {
     const free = binding.checkListener("tcp", host, port);
     if (free < 0) throw new Error(`cannot listen on SLUICE_ADMIN_LISTEN ${showHostPort(host, port)}: ${getSystemErrorName(free)} (another address, or off)`);
-    const socket = await new Promise<us_listen_socket | false>((resolve) => {
-      if (host === "0.0.0.0" || host === "::") this.#app.listen(free, EXCLUSIVE_PORT, resolve);
-      else this.#app.listen(host, free, resolve);
-    });
-    if (socket === false) throw new Error(`cannot listen on SLUICE_ADMIN_LISTEN ${showHostPort(host, port)}`);
-    this.#socket = socket;
+    if (!(await this.#web.listen(host, free))) throw new Error(`cannot listen on SLUICE_ADMIN_LISTEN ${showHostPort(host, port)}`);
     return `http://${showHostPort(host, free)}/`;
   }
 
   close(): void {
     this.control.close();
     this.#live.close();
-    if (this.#socket) this.#uws.us_listen_socket_close(this.#socket);
-    this.#socket = undefined;
+    this.#web.close();
   }
 
-  #take(res: HttpResponse, req: HttpRequest): void {
-    // The request may be read only before the first wait.
-    const method = req.getMethod().toUpperCase();
-    const asking = {
-      method,
-      host: req.getHeader("host"),
-      origin: req.getHeader("origin"),
-      token: /^Bearer +(.+)$/i.exec(req.getHeader("authorization"))?.[1] ?? "",
-      contentType: req.getHeader("content-type"),
-    };
-    const asked: Asked = { method, path: req.getUrl(), query: req.getQuery(), guard: () => this.#guard.check(asking) };
-    let gone = false;
-    res.onAborted(() => (gone = true));
-    const answer = (body: string): void => {
-      void this.#answer(asked, body).then((given) => {
-        if (!gone) res.cork(() => write(res, given));
-      });
-    };
-    if (method === "GET" || method === "HEAD") return answer("");
-    const parts: Buffer[] = [];
-    let size = 0;
-    res.onData((chunk, isLast) => {
-      size += chunk.byteLength;
-      if (size <= MOST_BODY) parts.push(Buffer.from(Buffer.from(chunk)));
-      if (isLast) answer(size <= MOST_BODY ? Buffer.concat(parts).toString() : "too large");
-    });
-  }
-
-  async #answer(asked: Asked, body: string): Promise<Answer> {
+  async #answer(request: WebRequest, body: string | undefined): Promise<Answer> {
     try {
-      return await this.#route(asked, body);
+      if (body === undefined) throw new Refusal(413, `no more than ${MOST_BODY} octets`);
+      return await this.#route(request, body);
     } catch (error) {
       if (error instanceof Refusal) return json(error.status, { error: error.message });
-      this.#running.log.error({ err: error, path: asked.path }, "the admin plane failed");
+      this.#running.log.error({ err: error, path: request.path }, "the admin plane failed");
       return json(500, { error: error instanceof Error ? error.message : String(error) });
     }
   }
 
-  async #route({ method, path, query, guard }: Asked, body: string): Promise<Answer> {
+  async #route(request: WebRequest, body: string): Promise<Answer> {
+    const { method, path, query } = request;
+    const guard = this.#guarded(request);
     if (path === "/livez") return text(200, "ok\n");
     if (path === "/readyz") {
       const checks = await readiness(this.#running);
@@ -143,30 +96,32 @@ export class AdminServer {
     return json(200, await handler(new ControlRequest(places, query, body)));
   }
 
-  #upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void {
+  /** What the guard looks at is read before the first wait. */
+  #guarded(request: WebRequest): () => void {
+    const { method, header } = request;
+    const asking = { method, host: header("host"), origin: header("origin"), token: bearer(request), contentType: header("content-type") };
+    return () => this.#guard.check(asking);
+  }
+
+  #refuse(request: WebRequest): WebAnswer | undefined {
+    const { header, query } = request;
     try {
-      this.#guard.check({
-        method: "GET",
-        host: req.getHeader("host"),
-        origin: req.getHeader("origin"),
-        token: new URLSearchParams(req.getQuery()).get("token") ?? /^Bearer +(.+)$/i.exec(req.getHeader("authorization"))?.[1] ?? "",
-        contentType: "",
-      });
+      const token = new URLSearchParams(query).get("token") ?? bearer(request);
+      this.#guard.check({ method: "GET", host: header("host"), origin: header("origin"), token, contentType: "" });
+      return undefined;
     } catch (error) {
-      return void write(res, json(error instanceof Refusal ? error.status : 500, { error: error instanceof Error ? error.message : "" }));
+      return finished(json(error instanceof Refusal ? error.status : 500, { error: error instanceof Error ? error.message : "" }));
     }
-    const header = (name: string): string => req.getHeader(`sec-websocket-${name}`);
-    res.upgrade({}, header("key"), header("protocol"), header("extensions"), context);
   }
 }
 
-function write(res: HttpResponse, { status, type, body }: Answer): void {
-  res.writeStatus(`${status} ${REASONS[status] ?? ""}`);
-  res.writeHeader("Content-Type", type);
-  res.writeHeader("Cache-Control", "no-store");
-  for (const [name, value] of SECURITY) res.writeHeader(name, value);
-  if (status === 401) res.writeHeader("WWW-Authenticate", 'Bearer realm="sluice"');
-  res.end(body);
+function bearer({ header }: WebRequest): string {
+  return /^Bearer +(.+)$/i.exec(header("authorization"))?.[1] ?? "";
+}
+
+function finished({ status, type, body }: Answer): WebAnswer {
+  const challenge: readonly (readonly [string, string])[] = status === 401 ? [["WWW-Authenticate", 'Bearer realm="sluice"']] : [];
+  return { status, headers: [["Content-Type", type], ["Cache-Control", "no-store"], ...SECURITY, ...challenge], body };
 }
 
 function json(status: number, value: unknown): Answer {

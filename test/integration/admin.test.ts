@@ -187,7 +187,7 @@ test("SA-14 the control refuses what is not there or not sound, in words", async
   expect(await admin.get("/api/bindings")).toMatchObject({ status: 409 });
   expect((await admin.ask("PUT", "/api/log", { level: "loud" })).json["error"]).toMatch(/level/);
   expect((await admin.ask("POST", "/api/traces", { what: "alice" })).json["error"]).toMatch(/AOR/);
-  expect(await admin.ask("POST", "/api/traces", { what: "x".repeat(70_000) })).toMatchObject({ status: 400 });
+  expect(await admin.ask("POST", "/api/traces", { what: "x".repeat(70_000) })).toMatchObject({ status: 413 });
 });
 
 test("a taken admin port is one line and status 1, an open one without a token is status 78", async () => {

@@ -30,15 +30,17 @@ export class Admin {
 
   ask(method: string, path: string, body?: object, headers: Record<string, string> = {}): Promise<AdminAnswer> {
     return new Promise((resolve, reject) => {
-      const sent = { ...(method === "GET" ? {} : { "content-type": "application/json" }), ...headers };
+      const text = body === undefined ? "" : JSON.stringify(body);
+      const length = Buffer.byteLength(text);
+      const sent = { ...(method === "GET" ? {} : { "content-type": "application/json", "content-length": length }), ...headers };
       const asked = request({ host: "127.0.0.1", port: this.port, path, method, headers: sent, agent: false, timeout: 10_000 }, (response) => {
-        let text = "";
+        let answer = "";
         response.setEncoding("utf8");
-        response.on("data", (part: string) => (text += part));
-        response.on("end", () => resolve({ status: response.statusCode ?? 0, text, json: parse(text) }));
+        response.on("data", (part: string) => (answer += part));
+        response.on("end", () => resolve({ status: response.statusCode ?? 0, text: answer, json: parse(answer) }));
       });
       asked.on("error", reject);
-      asked.end(body === undefined ? undefined : JSON.stringify(body));
+      asked.end(text);
     });
   }
 }

@@ -1,0 +1,51 @@
+/** What the admin plane asks of an HTTP server, and who gives it: uWebSockets.js where its binary fits this Node, node:http and ws elsewhere. */
+import { NodeServer } from "./node-server.js";
+import { UwsServer, hasUws } from "./uws-server.js";
+
+export interface WebRequest {
+  /** Upper case. */
+  readonly method: string;
+  readonly path: string;
+  /** Behind the question mark, without it. */
+  readonly query: string;
+  /** "" where there is none; `name` in lower case. */
+  readonly header: (name: string) => string;
+}
+
+export interface WebAnswer {
+  readonly status: number;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly body: string | Buffer;
+}
+
+/** The other end of a WebSocket. */
+export interface WebClient {
+  send(text: string): void;
+  /** Octets that it has not read yet. */
+  waiting(): number;
+  end(code: number, reason: string): void;
+}
+
+export interface WebHandlers {
+  /** The request may be read only before the first wait. A body longer than `mostBody` comes as undefined. Never rejects. */
+  readonly answer: (request: WebRequest, body: string | undefined) => Promise<WebAnswer>;
+  /** Of a WebSocket on /live: an answer that refuses it; undefined: it is taken. */
+  readonly refuse: (request: WebRequest) => WebAnswer | undefined;
+  readonly opened: (client: WebClient) => void;
+  readonly closed: (client: WebClient) => void;
+  /** Octets. */
+  readonly mostBody: number;
+}
+
+export interface WebServer {
+  /** False: the place is taken. */
+  listen(host: string, port: number): Promise<boolean>;
+  /** No new connections. */
+  close(): void;
+}
+
+export const LIVE_PATH = "/live";
+
+export function createWebServer(handlers: WebHandlers): WebServer {
+  return hasUws() ? new UwsServer(handlers) : new NodeServer(handlers);
+}
