@@ -241,7 +241,7 @@ class Shard {
   void flow_is_gone(uint32_t slot) noexcept;
   void read_icmp_errors(uint16_t listener) noexcept;
 
-  // shard_relay.cc
+  // shard_execute.cc, shard_depart.cc, shard_relay.cc, shard_respond.cc, shard_redirect.cc
   void relay_request(unsigned i) noexcept;
   void relay_response(unsigned i) noexcept;
   void reply(unsigned i, int status, Text reason, uint32_t retry_after, Text headers = Text()) noexcept;
@@ -261,6 +261,7 @@ class Shard {
   FlowName name_of_source(const Source& source, bool renew) noexcept;
   void put_uri(Writer& out, Text header, const FlowName& flow, Side side, uint16_t listener, bool ob) noexcept;
   Writer scratch() noexcept;
+  Text finished(const Writer& head, Text& body) noexcept;
 
   // shard_pending.cc
   void remember(uint64_t key, uint8_t roles, Method method, uint32_t flow, uint16_t listener, const Address& to, Text head, Text body) noexcept;
