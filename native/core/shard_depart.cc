@@ -2,6 +2,7 @@
 #include "departure.h"
 
 namespace sluice {
+
 FlowName Shard::name_of_source(const Source& source, bool renew) noexcept {
   FlowName name;
   name.kind = source.kind;

@@ -3,6 +3,7 @@
 #include "shard.h"
 
 namespace sluice {
+
 // A request that left here, or was about to, fails: answers it as if its next hop had done so.
 void Shard::answer_sent(const Message& sent, int status) noexcept {
   Via via;

@@ -4,6 +4,7 @@
 #include "shard.h"
 
 namespace sluice {
+
 void Shard::relay_response(unsigned i) noexcept {
   Item& item = items_[i];
   const Message& message = item.message;
