@@ -1,9 +1,10 @@
 /** The certificate and key files: read at the start, on SIGHUP and when one of them changes. A bad file leaves what was in force. */
 import { X509Certificate, randomBytes } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
+import { isIP } from "node:net";
 import { createSecureContext, rootCertificates } from "node:tls";
 import type { Config } from "../config/config.js";
-import { isSecure } from "../config/listener.js";
+import { isSecure, showListener } from "../config/listener.js";
 import { table } from "../config/table.js";
 import type { TlsMaterial } from "../native/binding.js";
 import type { Log } from "../observe/log.js";
@@ -40,6 +41,7 @@ export class Certificates {
     this.#stamp = this.#stampOfFiles();
     this.#material = this.#read();
     this.#warnOfExpiry();
+    this.#warnOfNames();
   }
 
   /** Undefined where nothing is secure. Throws one line that names the variable when a file is no good. */
@@ -90,6 +92,7 @@ export class Certificates {
       return;
     }
     this.#onChange(this.#material);
+    this.#warnOfNames();
     this.#log.info({ certificates: this.#material.pairs.length, expiry: this.#expiry?.toISOString() }, "certificates were read again");
     this.#warnOfExpiry();
   }
@@ -124,11 +127,25 @@ export class Certificates {
       .join(", ");
   }
 
+  #warnOfNames(): void {
+    const certificates = this.#material.pairs.map(({ certificate }) => new X509Certificate(certificate));
+    const secure = this.#config.listen.filter(({ transport }) => isSecure(transport));
+    for (const listener of secure) {
+      const name = listener.advertise?.host ?? listener.host;
+      if (!hasName(certificates, name)) this.#log.warn({ listener: showListener(listener), name }, "no certificate has the name that this listener shows: clients may not use their flow for it");
+    }
+  }
+
   #warnOfExpiry(): void {
     if (this.#expiry === undefined) return;
     const days = (this.#expiry.getTime() - Date.now()) / DAY_MS;
     if (days < WARNING_DAYS) this.#log.warn({ expiry: this.#expiry.toISOString() }, days > 0 ? "a certificate is about to expire" : "a certificate has expired");
   }
+}
+
+/** RFC 5626 4.3: a client uses its flow for a Record-Route of ours only when the certificate that it saw has that name. */
+function hasName(certificates: readonly X509Certificate[], name: string): boolean {
+  return certificates.some((certificate) => (isIP(name) === 0 ? certificate.checkHost(name) : certificate.checkIP(name)) !== undefined);
 }
 
 function readText(variable: string, file: string): string {

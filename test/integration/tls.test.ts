@@ -254,3 +254,14 @@ test("TR-25 a start with a bad certificate ends with one line that names the var
   expect(await launched.exited()).toBe(1);
   expect(launched.output).toMatch(/sluice: SLUICE_TLS_CERT: expected sound PEM in /);
 });
+
+test("OB-4.3-3 a name that no certificate has is told at the start", async () => {
+  const port = await freePort();
+  const start = async (name: string): Promise<string> => {
+    const edge = await Edge.start({ ...tlsSettings(), SLUICE_LISTEN: `udp:127.0.0.1:${port},tls:127.0.0.1:${port};advertise=${name}:5061` });
+    await edge.stop();
+    return edge.output;
+  };
+  expect(await start("edge.example.org")).not.toContain("no certificate has the name");
+  expect(await start("other.example.org")).toContain("no certificate has the name");
+});
