@@ -8,6 +8,8 @@ const TOOLS = [
   { name: "sipp", packages: "sip-tester", isHere: () => has("sipp") },
   { name: "sipsak", packages: "sipsak", isHere: () => has("sipsak") },
   { name: "baresip", packages: "baresip-core", isHere: () => has("baresip") },
+  { name: "linphonec", packages: "linphone-cli", isHere: () => has("linphonec") },
+  { name: "redis-server", packages: "redis-server", isHere: () => has("redis-server") },
   { name: "chromium", packages: "chromium", isHere: () => has("chromium") },
   { name: "haproxy", packages: "haproxy", isHere: () => has("haproxy") || existsSync("/usr/sbin/haproxy") },
 ];

@@ -93,6 +93,11 @@ export class Baresip {
     await this.hears("INVITE", 200, answered + 1);
   }
 
+  /** Forgets the calls of before; to be followed by somebody else's call to it. */
+  awaitCall(): void {
+    this.#events = [];
+  }
+
   /** Ends the call with a BYE; resolves when that was answered with 200. */
   async hangUp(): Promise<void> {
     const answered = this.#count("BYE", 200);

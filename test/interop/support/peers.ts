@@ -8,6 +8,7 @@ const PACKAGES = {
   sipp: "sip-tester",
   sipsak: "sipsak",
   baresip: "baresip-core",
+  linphonec: "linphone-cli",
   chromium: "chromium",
   haproxy: "haproxy",
 } as const;

@@ -14,9 +14,12 @@ export class Program {
   readonly #name: string;
   #output = "";
 
-  constructor(name: string, command: string, args: readonly string[], cwd: string) {
+  /** `env` comes on top of ours. */
+  constructor(name: string, command: string, args: readonly string[], cwd: string, env: Readonly<Record<string, string>> = {}) {
     this.#name = name;
-    this.#process = spawn(command, args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
+    this.#process = spawn(command, args, { cwd, stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...env } });
+    // One that has ended reads nothing any more; its end is seen elsewhere.
+    this.#process.stdin?.on("error", () => undefined);
     const collect = (bytes: Buffer): void => {
       this.#output += bytes.toString("latin1");
     };
@@ -31,6 +34,11 @@ export class Program {
 
   get isRunning(): boolean {
     return this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  /** Types a line. */
+  type(line: string): void {
+    this.#process.stdin?.write(`${line}\n`);
   }
 
   /** Its end by itself. */
