@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 
 // A slow machine or a sanitizer build multiplies every deadline, so that no test measures the machine.
 const patience = Number(process.env["TEST_PATIENCE"] ?? "1");
+const onCi = process.env["CI"] !== undefined;
 
 function project(name: string, seconds: number, serial: boolean): object {
   return {
@@ -13,6 +14,9 @@ function project(name: string, seconds: number, serial: boolean): object {
       hookTimeout: 30_000 * patience,
       pool: "forks",
       fileParallelism: !serial,
+      // Those that run programs and hold ports of a machine they share get a second chance there, and the report names them.
+      retry: serial && onCi ? 1 : 0,
+      expect: { poll: { timeout: 10_000 * patience } },
     },
   };
 }
@@ -26,6 +30,6 @@ export default defineConfig({
       project("interop", 120, true),
     ],
     maxWorkers: 2,
-    reporters: process.env["CI"] === undefined ? ["default"] : ["dot"],
+    reporters: onCi ? [["default", { summary: false }]] : ["default"],
   },
 });

@@ -105,7 +105,7 @@ void Shard::take_proxy_header(uint32_t slot, char* data, size_t size) noexcept {
   else deliver(slot, data + header.size, rest.size());
 }
 
-// From now on the flow is that of the client behind the balancer. False: that one has too many.
+// From now on the flow is that of the client behind the balancer. False: that one has too many, or is banned.
 bool Shard::take_client(uint32_t slot, const Address& client) noexcept {
   Flow& flow = flows_.at(slot);
   --flows_.connections_from(flow.remote);
@@ -114,6 +114,8 @@ bool Shard::take_client(uint32_t slot, const Address& client) noexcept {
   const Facing facing = config_.listeners[flow.listener].facing;
   flow.flags &= static_cast<uint8_t>(~kFlow_core);
   if (facing == Facing::core || (facing == Facing::both && is_trusted(config_, client))) flow.flags |= kFlow_core;
+  // Accepting the connection, only the balancer's own address could be looked at.
+  if (bans_.holds(client)) return counters_.add(Counter::banned), false;
   return facing == Facing::core || others < config_.limits.max_flows_per_source;
 }
 

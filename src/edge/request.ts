@@ -25,32 +25,57 @@ export interface EdgeRules {
   draining: boolean;
 }
 
-export const RETRY_AFTER_SECONDS = 10;
+const RETRY_AFTER_SECONDS = 10;
 const SMUGGLED = HeaderFlag.path | HeaderFlag.serviceRoute | HeaderFlag.assertedIdentity | HeaderFlag.flowTimer;
 
 export function decideRequest(records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): void {
-  const method = records[row + RecordField.method]!;
-  if (isFaulty(records, row, verdicts, out)) return;
-  if (method === Method.ack) return decideAck(records, row, verdicts, out, rules);
-  if (records[row + RecordField.looped] !== 0) return reply(verdicts, out, 482);
-  if (isForUs(records, row)) return rules.draining ? reply(verdicts, out, 503, 0, RETRY_AFTER_SECONDS) : reply(verdicts, out, 200);
-  if (records[row + RecordField.maxForwards] === 0) return reply(verdicts, out, 483);
-  // RFC 3261 16.3 step 5; a CANCEL follows its INVITE whatever it says.
-  if ((records[row + RecordField.options]! & OptionFlag.proxyRequire) !== 0 && method !== Method.cancel) return reply(verdicts, out, 420);
+  if (isSettled(records, row, verdicts, out, rules)) return;
+  if (records[row + RecordField.fromCore] !== 0) fromCore(records, row, verdicts, out);
+  else outgoing(records, row, verdicts, out, rules);
+}
 
-  walkRoutes(records, row);
-  if (walked.forged) return reply(verdicts, out, 403);
-  if (walked.unknownKey) return reply(verdicts, out, 430);
-  if (rules.draining && records[row + RecordField.hasToTag] === 0 && method !== Method.cancel) {
-    return reply(verdicts, out, 503, 0, RETRY_AFTER_SECONDS);
+/**
+ * What every mode does alike: validation (RFC 3261 16.3), our own Route values (16.4), and the way along a token. True when the verdict is
+ * there; else the request goes on without a token. No ACK is ever answered (RFC 3261 17): one that cannot go on ends in silence.
+ */
+export function isSettled(records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): boolean {
+  const method = records[row + RecordField.method]!;
+  if (isFaulty(records, row, verdicts, out)) return true;
+  if (method === Method.ack) return isAckSettled(records, row, verdicts, out);
+  let status = 0;
+  if (records[row + RecordField.looped] !== 0) status = 482;
+  else if (isForUs(records, row)) status = rules.draining ? 503 : 200;
+  else if (records[row + RecordField.maxForwards] === 0) status = 483;
+  // RFC 3261 16.3 step 5; a CANCEL follows its INVITE whatever it says.
+  else if ((records[row + RecordField.options]! & OptionFlag.proxyRequire) !== 0 && method !== Method.cancel) status = 420;
+  else {
+    walkRoutes(records, row);
+    if (walked.forged) status = 403;
+    else if (walked.unknownKey) status = 430;
+    else if (rules.draining && records[row + RecordField.hasToTag] === 0 && method !== Method.cancel) status = 503;
+    else if (walked.target < 0) return false;
+    else {
+      incoming(records, row, verdicts, out, rules);
+      return true;
+    }
   }
-  if (walked.target >= 0) return incoming(records, row, verdicts, out, rules);
-  if (records[row + RecordField.fromCore] !== 0) return fromCore(records, row, verdicts, out);
-  outgoing(records, row, verdicts, out, rules);
+  reply(verdicts, out, status, 0, status === 503 ? RETRY_AFTER_SECONDS : 0);
+  return true;
+}
+
+function isAckSettled(records: Int32Array, row: number, verdicts: Int32Array, out: number): boolean {
+  if (records[row + RecordField.looped] !== 0 || records[row + RecordField.maxForwards] === 0) return true;
+  walkRoutes(records, row);
+  if (walked.forged || walked.unknownKey) return true;
+  if (walked.target < 0) return false;
+  if (walked.targetKind === RouteKind.alive && mayUseFlow(records, row)) {
+    relay(verdicts, out, Action.relayToFlow, walked.target, stripOf(records, row), walked.cut);
+  }
+  return true;
 }
 
 /** A message with a fault is answered if it can be, and goes no further. */
-export function isFaulty(records: Int32Array, row: number, verdicts: Int32Array, out: number): boolean {
+function isFaulty(records: Int32Array, row: number, verdicts: Int32Array, out: number): boolean {
   const error = records[row + RecordField.error]!;
   if (error === ScanError.none) return false;
   const status = scanErrorStatus[error]!;
@@ -59,7 +84,7 @@ export function isFaulty(records: Int32Array, row: number, verdicts: Int32Array,
 }
 
 /** An OPTIONS that names the edge itself asks whether it is there (RFC 3261 11). */
-export function isForUs(records: Int32Array, row: number): boolean {
+function isForUs(records: Int32Array, row: number): boolean {
   return (
     records[row + RecordField.method] === Method.options &&
     records[row + RecordField.uriHop] === Hop.own &&
@@ -68,23 +93,8 @@ export function isForUs(records: Int32Array, row: number): boolean {
   );
 }
 
-/** No ACK is ever answered (RFC 3261 17); what cannot go on ends here in silence. */
-function decideAck(records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): void {
-  if (records[row + RecordField.looped] !== 0 || records[row + RecordField.maxForwards] === 0) return;
-  walkRoutes(records, row);
-  if (walked.forged || walked.unknownKey) return;
-  if (walked.target >= 0) {
-    if (walked.targetKind === RouteKind.alive && mayUseFlow(records, row)) {
-      relay(verdicts, out, Action.relayToFlow, walked.target, stripOf(records, row), walked.cut);
-    }
-    return;
-  }
-  if (records[row + RecordField.fromCore] !== 0) fromCore(records, row, verdicts, out);
-  else outgoing(records, row, verdicts, out, rules);
-}
-
 /** Along a token. Nothing else may reach the client when its flow is dead (RFC 5626 5.3.1). */
-export function incoming(records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): void {
+function incoming(records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): void {
   const method = records[row + RecordField.method]!;
   if (!mayUseFlow(records, row)) return reply(verdicts, out, 403);
   if (walked.targetKind !== RouteKind.alive) {
@@ -102,7 +112,7 @@ export function incoming(records: Int32Array, row: number, verdicts: Int32Array,
 }
 
 /** The core may use any token; a client only within a dialog, whose route set is the proof (OB-5.3.1-18). */
-export function mayUseFlow(records: Int32Array, row: number): boolean {
+function mayUseFlow(records: Int32Array, row: number): boolean {
   return records[row + RecordField.fromCore] !== 0 || records[row + RecordField.hasToTag] !== 0;
 }
 

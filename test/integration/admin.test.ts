@@ -151,16 +151,6 @@ test("OB-5.2-2 rotated keys: the new one signs, tokens of the old one still lead
   expect(readFileSync(join(SUT.stateDir, "flow.keys"), "utf8").split("\n").filter((line) => /^\d+:/.test(line))).toHaveLength(2);
 });
 
-test("a banned address is not heard and loses its flows, and is heard again afterwards", async () => {
-  const { admin, U, C } = await stage({ client: "tcp", settings: { SLUICE_TRUSTED: "127.0.0.2" } });
-  await register(U, C);
-  expect((await admin.ask("POST", "/api/bans", { address: "127.0.0.1", seconds: 60 })).status).toBe(200);
-  await expect.poll(() => flowsOf(admin, U.at)).toEqual([]);
-  expect((await admin.get("/api/bans")).json["bans"]).toMatchObject([{ address: "127.0.0.1" }]);
-  await admin.ask("DELETE", "/api/bans/127.0.0.1");
-  expect((await admin.ask("POST", "/api/bans", { address: "no address" })).status).toBe(400);
-});
-
 test("SA-16 with a token everything but health needs it; without one a page of another origin gets nothing", async () => {
   const token = "0123456789abcdef-token";
   const guarded = await stage({ settings: { SLUICE_ADMIN_TOKEN: token } });

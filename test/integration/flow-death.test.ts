@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { Home, instanceOf } from "../support/home.js";
 import type { Party } from "../support/party.js";
+import { freePort } from "../support/ports.js";
 import { TcpConnection } from "../support/tcp-connection.js";
 
 const PROMPT_MS = 200;
@@ -89,10 +90,12 @@ test("OB-7-13 ICMP unreachable ends the bindings of a UDP flow", async () => {
 
 test("OB-7-14 a connection that the server closes is gone too, and a new one from the same port is nobody's old flow", async () => {
   const home = await Home.start({ SLUICE_IDLE_SECONDS: "1" });
-  const U = await home.phone("bob", "tcp");
+  // A port of our choice can be bound again at once; one that the kernel chose only when the old socket has quite gone.
+  const port = await freePort();
+  const U = await home.phone("bob", "tcp", port);
   await home.register(U, { instance: instanceOf("U") });
   if (U.wire instanceof TcpConnection) await U.wire.expectClosed();
-  const U2 = await home.phone("U2", "tcp", U.wire.port);
+  const U2 = await home.phone("U2", "tcp", port);
   const A = await home.phone("A");
   await A.say(invite("bob", home.scene, "reuse"));
   await A.response(480);

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import { once } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
+import { Admin } from "../support/admin.js";
 import { Edge } from "../support/edge.js";
 import { Mailbox } from "../support/mailbox.js";
 import { freePort, hostPort } from "../support/ports.js";
@@ -170,3 +171,21 @@ for (const transport of ["tls", "wss"] as const) {
     secure.destroy();
   });
 }
+
+test("DET-22 TR-2 a client that is banned does not come by a balancer either, and the balancer's other clients do", async () => {
+  const admin = await Admin.choose();
+  const { at, seen } = await stage("tcp", ";proxy=require", { SLUICE_ADMIN_LISTEN: admin.listen });
+  const ask = async (client: string): Promise<RawSocket> => {
+    const socket = await open(at);
+    socket.write(`PROXY TCP4 ${client} 127.0.0.1 40000 5060\r\n${options()}`);
+    return socket;
+  };
+  const before = await ask("203.0.113.9");
+  expect(await seen()).toContain("received=203.0.113.9");
+  expect((await admin.ask("POST", "/api/bans", { address: "203.0.113.9", seconds: 60 })).status).toBe(200);
+  await before.expectClosed();
+  await (await ask("203.0.113.9")).expectClosed();
+  await ask("203.0.113.10");
+  // What comes first is what came next.
+  expect(await seen()).toContain("received=203.0.113.10");
+});
