@@ -11,12 +11,14 @@ import { type LocationStore, type RegisterOperation, type SaveResult, StoreUnava
 
 const SWEPT_AT_ONCE = 2_000;
 const ANCHOR = "clock";
+/** The character after the blank. */
+const BEHIND_SEPARATOR = "!";
 
 export class LmdbStore implements LocationStore {
   readonly #root: RootDatabase<ClockAnchor, string>;
   readonly #records: Database<readonly Row[], string>;
-  /** Flow handle to the addresses of record with bindings on it. */
-  readonly #flows: Database<string, string>;
+  /** Which addresses of record have bindings on a flow: both are in the key, and nothing is behind it. */
+  readonly #flows: Database<true, string>;
   readonly #offset: number;
   /** The address of record behind which the next sweep begins. */
   #swept = "";
@@ -24,7 +26,8 @@ export class LmdbStore implements LocationStore {
   private constructor(root: RootDatabase<ClockAnchor, string>) {
     this.#root = root;
     this.#records = root.openDB("bindings", { encoding: "msgpack" });
-    this.#flows = root.openDB("flows", { encoding: "ordered-binary", dupSort: true });
+    // Not dupSort: in a transaction lmdb 3.5.6 cannot be asked for the values of one key (contract.test.ts).
+    this.#flows = root.openDB("flow-index", { encoding: "msgpack" });
     this.#offset = root.transactionSync(() => {
       const kept = root.get(ANCHOR);
       if (holds(kept)) return kept.offset;
@@ -72,7 +75,7 @@ export class LmdbStore implements LocationStore {
   removeFlow(flow: string): Promise<number> {
     return this.#write(() => {
       let removed = 0;
-      for (const aor of [...this.#flows.getValues(flow)]) removed += this.#keep(aor, (binding) => binding.flow !== flow);
+      for (const aor of this.#aorsOn(flow)) removed += this.#keep(aor, (binding) => binding.flow !== flow);
       return removed;
     });
   }
@@ -93,6 +96,11 @@ export class LmdbStore implements LocationStore {
 
   async close(): Promise<void> {
     await this.#root.close();
+  }
+
+  #aorsOn(flow: string): readonly string[] {
+    const keys = this.#flows.getKeys({ start: flowEntry(flow, ""), end: `${flow}${BEHIND_SEPARATOR}` });
+    return [...keys].map((key) => key.slice(flow.length + 1));
   }
 
   #stored(aor: string): readonly Binding[] {
@@ -117,14 +125,19 @@ export class LmdbStore implements LocationStore {
     if (after.length === 0) this.#records.removeSync(aor);
     else this.#records.putSync(aor, after.map(toRow));
     const [old, fresh] = [flowsOf(before), flowsOf(after)];
-    for (const flow of old) if (!fresh.has(flow)) this.#flows.removeSync(flow, aor);
-    for (const flow of fresh) if (!old.has(flow)) this.#flows.putSync(flow, aor);
+    for (const flow of old) if (!fresh.has(flow)) this.#flows.removeSync(flowEntry(flow, aor));
+    for (const flow of fresh) if (!old.has(flow)) this.#flows.putSync(flowEntry(flow, aor), true);
   }
 
   /** All writes of one turn of the event loop share a commit. */
   #write<T>(action: () => T): Promise<T> {
     return this.#root.transaction(action);
   }
+}
+
+/** A handle has no blank in it. */
+function flowEntry(flow: string, aor: string): string {
+  return `${flow} ${aor}`;
 }
 
 function flowsOf(bindings: readonly Binding[]): ReadonlySet<string> {
