@@ -186,9 +186,10 @@ export class ResponseContext implements BranchUser {
     if (best === undefined) return this.#flowFailed ? server.respond({ status: 480, headers: [] }) : isInvite ? server.respond({ status: 408, headers: [] }) : server.abandon();
     if (best.status === TIMED_OUT && !isInvite) return server.abandon();
     const status = statusForCaller(best.status);
-    if (status !== best.status) return server.respond({ status, headers: [] });
-    const octets = withoutTopVia(best, best.startLine, challengesOf(this.#responses, best));
-    if (octets !== undefined) server.send(best.status, octets);
+    // One without the Via of whoever asked leads nowhere (RFC 3261 16.7 step 3), but what it says is still the answer.
+    const octets = status === best.status ? withoutTopVia(best, best.startLine, challengesOf(this.#responses, best)) : undefined;
+    if (octets === undefined) server.respond({ status, headers: [] });
+    else server.send(status, octets);
   }
 }
 

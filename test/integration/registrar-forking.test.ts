@@ -106,6 +106,17 @@ for (const [one, other, best] of [
   });
 }
 
+test("PX-16.7-1 an answer that lacks the caller's Via still ends the call for the caller, with its status", async () => {
+  const { A, phones } = await phonesOf([1]);
+  const [P1] = phones;
+  await A.say(INVITE);
+  const invite = await P1?.request("INVITE");
+  const [ours] = invite?.all("Via") ?? [];
+  const lines = ["From", "To", "Call-ID", "CSeq"].map((name) => `${name}: ${invite?.header(name)}`);
+  await P1?.exactly(["SIP/2.0 486 Busy Here", `Via: ${ours}`, ...lines, "Content-Length: 0"].join("\n"));
+  expect((await A.response(486)).all("Via")).toHaveLength(1);
+});
+
 test("PX-16.7-8 the challenges of all branches are in the answer", async () => {
   const { A, phones } = await phonesOf([1, 1]);
   const [P1, P2] = two(phones);

@@ -107,6 +107,13 @@ export class Home {
     return party.response(200);
   }
 
+  /** The Contacts of a user, as a query at the registrar tells them. */
+  async contactsOf(asker: Party, user: string): Promise<readonly string[]> {
+    registrations += 1;
+    await asker.say(`REGISTER sip:${DOMAIN} SIP/2.0\nFrom: <sip:${user}@${DOMAIN}>;tag=q\nTo: <sip:${user}@${DOMAIN}>\nCall-ID: query-${registrations}@${this.scene}`);
+    return (await asker.response(200)).all("Contact");
+  }
+
   registerOf(party: Party, { user = party.name, instance, regId = 1, q, path, expires, contact = `sip:${party.name}@${party.at}` }: Registration = {}): string {
     registrations += 1;
     const outbound = instance === undefined ? "" : `;reg-id=${regId};+sip.instance="<${instance}>"`;

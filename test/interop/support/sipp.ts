@@ -11,17 +11,30 @@ import { Program } from "./program.js";
 
 const SCENARIOS = fileURLToPath(new URL("../sipp/", import.meta.url));
 
-
 export interface CallsMade {
   readonly code: number | null;
   /** What SIPp tells of calls that did not go as the scenario says. */
   readonly errors: string;
 }
 
-function start(scenario: string, target: string, folder: string, args: readonly string[]): Program {
-  // -nr: SIPp sends nothing a second time, so that a message that was lost is seen.
+export interface Manners {
+  /** What becomes of calls: answered at once, or let ring until they are cancelled. */
+  readonly answer?: "answer" | "ring";
+  /** Per cent of the datagrams that the caller loses, sent or received, but for those that the scenario spares. */
+  readonly lost?: number;
+}
+
+interface Run {
+  readonly scenario: string;
+  readonly target: string;
+  readonly folder: string;
+  /** Whether what is lost is sent again; else a message that was lost is seen. */
+  readonly repeats: boolean;
+}
+
+function start({ scenario, target, folder, repeats }: Run, args: readonly string[]): Program {
   const files = ["-sf", `${SCENARIOS}${scenario}.xml`, "-trace_err", "-error_file", errorFile(scenario, folder)];
-  return new Program(`sipp ${scenario}`, peerPath("sipp"), [...files, "-i", "127.0.0.1", "-nostdin", "-nr", ...args, target], folder);
+  return new Program(`sipp ${scenario}`, peerPath("sipp"), [...files, "-i", "127.0.0.1", "-nostdin", ...(repeats ? [] : ["-nr"]), ...args, target], folder);
 }
 
 function errorFile(scenario: string, folder: string): string {
@@ -35,19 +48,26 @@ function errorsOf(scenario: string, folder: string): string {
 
 export class Population {
   readonly users: readonly string[];
+  readonly #lost: number;
   readonly #folder = mkdtempSync(join(tmpdir(), "sluice-sipp-"));
   readonly #fields = join(this.#folder, "users.csv");
   readonly #program: Program;
 
   /** Clients named udp0, udp1, …, each with a socket of its own, register at once and then answer calls. */
-  constructor(transport: Transport, count: number, edge: string) {
+  constructor(transport: Transport, count: number, edge: string, { answer = "answer", lost = 0 }: Manners = {}) {
+    this.#lost = lost;
     this.users = Array.from({ length: count }, (_, at) => `${transport}${at}`);
     const lines = this.users.map((user) => `${user};${randomUUID()}`);
     writeFileSync(this.#fields, ["SEQUENTIAL", ...lines, ""].join("\n"));
-    this.#program = start("population", edge, this.#folder, [
-      ...["-oocsf", `${SCENARIOS}answer.xml`, "-inf", this.#fields, "-t", transport === "udp" ? "un" : "tn"],
+    this.#program = start({ scenario: "population", target: edge, folder: this.#folder, repeats: lost > 0 }, [
+      ...["-oocsf", `${SCENARIOS}${answer}.xml`, "-inf", this.#fields, "-t", transport === "udp" ? "un" : "tn"],
       ...["-m", String(count), "-r", "100", "-max_socket", String(count + 10)],
     ]);
+  }
+
+  /** What SIPp tells of clients, or of calls to them, that did not go as the scenario says. */
+  get errors(): string {
+    return errorsOf("population", this.#folder);
   }
 
   /** The binding of each client, when all are there. */
@@ -55,15 +75,17 @@ export class Population {
     try {
       return await registrar.registered(this.users);
     } catch (cause) {
-      throw new Error(`not every client has registered\n${errorsOf("population", this.#folder)}`, { cause });
+      throw new Error(`not every client has registered\n${this.errors}`, { cause });
     }
   }
 
   /** Calls its users in turn at the home proxy; SIPp's exit code is 0 when every call went as the scenario says. */
-  async call(calls: number, perSecond: number, homeProxy: string): Promise<CallsMade> {
+  async call(calls: number, perSecond: number, homeProxy: string, scenario: "caller" | "canceller" = "caller"): Promise<CallsMade> {
     const rate = ["-m", String(calls), "-r", String(perSecond), "-timeout", "60s", "-timeout_error"];
-    const { code } = await start("caller", homeProxy, this.#folder, ["-inf", this.#fields, "-t", "u1", ...rate]).exit();
-    return { code, errors: errorsOf("caller", this.#folder) };
+    const run = { scenario, target: homeProxy, folder: this.#folder, repeats: this.#lost > 0 };
+    const losses = this.#lost > 0 ? ["-lost", String(this.#lost)] : [];
+    const { code } = await start(run, ["-inf", this.#fields, "-t", "u1", ...rate, ...losses]).exit();
+    return { code, errors: errorsOf(scenario, this.#folder) };
   }
 
   async stop(): Promise<void> {
