@@ -15,6 +15,7 @@ const ANCHOR = "clock";
 const BEHIND_SEPARATOR = "!";
 
 export class LmdbStore implements LocationStore {
+  readonly isShared = false;
   readonly #root: RootDatabase<ClockAnchor, string>;
   readonly #records: Database<readonly Row[], string>;
   /** Which addresses of record have bindings on a flow: both are in the key, and nothing is behind it. */

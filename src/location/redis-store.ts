@@ -19,6 +19,7 @@ interface Scripts {
 }
 
 export class RedisStore implements LocationStore {
+  readonly isShared = true;
   readonly #client: (Redis | Cluster) & Scripts;
   /** Only this process's flows can end here, so that nobody else needs to know them. */
   readonly #flows = new FlowIndex();

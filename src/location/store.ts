@@ -33,6 +33,8 @@ export class StoreUnavailable extends Error {
 
 /** Every method rejects with StoreUnavailable while the store is away, and with another error when it fails. */
 export interface LocationStore {
+  /** Whether other processes save here too, so that a flow that nobody here knows may be one of theirs. */
+  readonly isShared: boolean;
   /** Milliseconds since 1970 on the clock of `expiresAt`. Steps of the host's wall clock do not move it. */
   now(): number;
   /** One REGISTER. When the promise is fulfilled, whatever process dies next, every `lookup` anywhere sees it. */

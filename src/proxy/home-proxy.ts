@@ -142,11 +142,11 @@ export class HomeProxy {
     return found?.devices.find(({ name }) => name === device.name)?.targets ?? [];
   }
 
-  /** A flow of before a restart, or one that has ended: its binding goes the first time that somebody asks for it. */
+  /** A flow of before a restart, or one that has ended: its binding goes the first time that somebody asks for it, unless it is another node's. */
   #lives(binding: Binding): boolean {
     if (this.#removing.has(identityOf(binding))) return false;
     if (binding.flow === undefined || this.#options.port.flowLives(binding.flow)) return true;
-    this.#remove(binding);
+    if (!this.#options.store.isShared) this.#remove(binding);
     return false;
   }
 

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { Asker, manyTimes } from "../support/asker.js";
 import { authorization, hashOf, readChallenge } from "../support/digest-client.js";
 import { DOMAIN, Home, instanceOf } from "../support/home.js";
 import { RedisServer } from "../support/redis-server.js";
@@ -44,15 +45,32 @@ test("OB-6-5 PATH-5.3-2 OB-12-6 behind an edge: Path with ob makes a flow, witho
   expect((await edge.response(200)).all("Contact")).toHaveLength(1);
 });
 
-test("REG-26 every REGISTER that was answered 200 is there after kill -9", async () => {
-  const home = await Home.start();
-  const phone = await home.phone("P");
-  for (let user = 0; user < 200; user += 1) await home.register(phone, { user: `u${user}`, instance: instanceOf(`u${user}`) });
-  await home.server.kill();
-  await home.server.restart();
-  for (let user = 0; user < 200; user += 1) {
-    await phone.say(QUERY(`u${user}`));
-    expect((await phone.response(200)).all("Contact")).toHaveLength(1);
+test("REG-26 kill -9 in the midst of 5,000 REGISTERs: each that was answered 200 is there after the restart", { timeout: 120_000 }, async () => {
+  const home = await Home.start({ SLUICE_SHARDS: "2" });
+  const asker = await Asker.open(home.scene);
+  onTestFinished(() => asker.close());
+  const answered: string[] = [];
+  for (const killedAt of [1_500, 4_000]) {
+    let isDead = false;
+    await manyTimes(5_000, 64, async (at) => {
+      if (isDead) return;
+      const user = `u${killedAt}-${at}`;
+      const contact = `Contact: <sip:${user}@192.0.2.7>;reg-id=1;+sip.instance="<${instanceOf(user)}>"`;
+      const response = await asker.ask(`${QUERY(user)}-${user}\nSupported: outbound\n${contact}`, home.port, 2_000);
+      if (response?.status === 200) answered.push(user);
+      if (answered.length < killedAt || isDead) return;
+      isDead = true;
+      await home.server.kill();
+    });
+    await home.server.restart();
+    const lost: string[] = [];
+    await manyTimes(answered.length, 64, async (at) => {
+      const user = answered[at] ?? "";
+      const response = await asker.ask(`${QUERY(user)}-again-${killedAt}`, home.port);
+      if (response?.all("Contact").length !== 1) lost.push(user);
+    });
+    expect(lost).toEqual([]);
+    expect(answered.length).toBeGreaterThanOrEqual(killedAt);
   }
 });
 

@@ -1,0 +1,67 @@
+/** Two registrars on one Redis: what one was told the other knows, at once, and neither takes from the other (SA-5). */
+import { expect, onTestFinished, test } from "vitest";
+import { Asker, manyTimes } from "../support/asker.js";
+import { DOMAIN, Home, instanceOf } from "../support/home.js";
+import { RedisServer } from "../support/redis-server.js";
+import { newBranch, responseTo } from "../support/sip-text.js";
+
+const TIMES = 10_000;
+const AT_ONCE = 64;
+
+async function pair(settings: Record<string, string>): Promise<readonly [Home, Home]> {
+  const redis = await RedisServer.start();
+  onTestFinished(() => redis.stop());
+  const start = (): Promise<Home> => Home.start({ SLUICE_LOCATION: redis.url, ...settings });
+  return [await start(), await start()];
+}
+
+test("SA-5 REGISTER at one and INVITE at the other right behind its 200: ten thousand times, none missed", { timeout: 120_000 }, async () => {
+  const [A, B] = await pair({ SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.2" });
+  const scene = `two-${process.pid}`;
+  // The edge's address leads to the phones: all of them are this socket.
+  const edge = await Asker.open(scene, "127.0.0.2");
+  const caller = await Asker.open(scene);
+  onTestFinished(async () => void (await Promise.all([edge.close(), caller.close()])));
+  edge.onRequest = (request) => (request.method === "ACK" ? undefined : responseTo(request, `603 ${request.header("Route")}`, "phone"));
+
+  const missed: string[] = [];
+  await manyTimes(TIMES, AT_ONCE, async (at) => {
+    // Every address has its turn ten times, each time with another Path: only the newest one is right.
+    const user = `u${at % 1_000}`;
+    const token = `token-${at}`;
+    const registered = await edge.ask(
+      [
+        `REGISTER sip:${DOMAIN} SIP/2.0`,
+        `Via: SIP/2.0/UDP ${edge.at};branch=${newBranch()};rport`,
+        `Via: SIP/2.0/UDP 192.0.2.7;branch=${newBranch()}`,
+        `From: <sip:${user}@${DOMAIN}>;tag=${at}`,
+        `To: <sip:${user}@${DOMAIN}>`,
+        `Call-ID: register-${at}@${scene}`,
+        "Supported: path, outbound",
+        `Path: <sip:${token}@${edge.at};lr;ob>`,
+        `Contact: <sip:${user}@192.0.2.7>;reg-id=1;+sip.instance="<${instanceOf(user)}>"`,
+      ].join("\n"),
+      A.port,
+    );
+    if (registered?.status !== 200) return void missed.push(`${token}: REGISTER ${registered?.status}`);
+    const called = await caller.ask(
+      `INVITE sip:${user}@${DOMAIN} SIP/2.0\nTo: <sip:${user}@${DOMAIN}>\nCall-ID: call-${at}@${scene}\nContact: <sip:caller@${caller.at}>`,
+      B.port,
+    );
+    if (!called?.startLine.includes(`603 <sip:${token}@`)) missed.push(`${token}: INVITE ${called?.startLine}`);
+  });
+  expect(missed.slice(0, 10)).toEqual([]);
+});
+
+test("SA-5 OB-7-13 a phone that is connected to one is nobody's for the other, who leaves its binding alone", async () => {
+  const [A, B] = await pair({});
+  const bob = await A.phone("bob", "tcp");
+  await A.register(bob, { instance: instanceOf("bob") });
+  const invite = "INVITE sip:bob@example.com SIP/2.0\nContact: <sip:caller@192.0.2.1>";
+  const atB = await B.phone("alice");
+  await atB.say(invite);
+  await atB.response(480);
+  const atA = await A.phone("carol");
+  await atA.say(invite);
+  await bob.request("INVITE");
+});
