@@ -20,13 +20,16 @@ for (const transport of ["tcp", "udp"] as const) {
     let carol: Party;
 
     beforeAll(async () => {
-      home = await Home.start({}, afterAll);
+      home = await Home.open();
       linphone = await Linphone.start({ user: "lin", server: home.at, transport });
-      afterAll(() => linphone.stop());
       alice = await Baresip.start({ user: "alice", edge: home.at, transports: ["udp"] });
-      afterAll(() => alice.stop());
       carol = await home.phone("carol");
       await home.register(carol);
+    });
+    afterAll(async () => {
+      await linphone.stop();
+      await alice.stop();
+      await home.close();
     });
 
     test("SA-20 SA-1 is called on its connection, and the caller hangs up", async () => {

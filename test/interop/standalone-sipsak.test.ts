@@ -25,9 +25,12 @@ describe("sipsak on the standalone server", () => {
   let home: Home;
 
   beforeAll(async () => {
-    home = await Home.start({ SLUICE_DOMAINS: DOMAIN }, afterAll);
+    home = await Home.open({ SLUICE_DOMAINS: DOMAIN });
   });
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  afterAll(async () => {
+    await home.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
 
   /** Sends a MESSAGE to that user. */
   function message(user: string): Promise<Exit> {

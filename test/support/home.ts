@@ -41,19 +41,28 @@ export class Home {
   }
 
   /** Starts one; it ends with the test, and must still be alive and answer then. */
-  static async start(settings: Settings = {}, atEnd: typeof onTestFinished = onTestFinished): Promise<Home> {
+  static async start(settings: Settings = {}): Promise<Home> {
+    const home = await Home.open(settings);
+    onTestFinished(() => home.close());
+    return home;
+  }
+
+  /** Starts one that serves several tests, until `close`. */
+  static async open(settings: Settings = {}): Promise<Home> {
     const home = new Home();
     home.port = await freePort(home.host);
     home.server = await Edge.start({ SLUICE_MODE: "standalone", SLUICE_DOMAINS: DOMAIN, SLUICE_LISTEN: `udp:${home.at},tcp:${home.at}`, ...settings });
-    atEnd(async () => {
-      try {
-        await home.server.expectHealthy();
-      } finally {
-        await Promise.all([...home.company].map((party) => party.close()));
-        await home.server.stop();
-      }
-    });
     return home;
+  }
+
+  /** Stops it and all its phones; throws when it is not alive and well in the end. */
+  async close(): Promise<void> {
+    try {
+      await this.server.expectHealthy();
+    } finally {
+      await Promise.all([...this.company].map((party) => party.close()));
+      await this.server.stop();
+    }
   }
 
   /** host:port of the server. */
