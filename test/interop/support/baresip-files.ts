@@ -3,8 +3,8 @@ import type { Transport } from "../../support/wire.js";
 
 export interface Account {
   readonly user: string;
-  /** host:port of the edge */
-  readonly edge: string;
+  /** host:port of the edge, or of one for each transport */
+  readonly edge: string | readonly string[];
   /** One flow for each, with reg-ids from 1. */
   readonly transports: readonly Transport[];
   /** Lets calls ring; otherwise they are answered at once. */
@@ -39,7 +39,14 @@ module_app ctrl_tcp.so
 `;
 }
 
-export function accountFile({ user, edge, transports, ringing = false, webrtc = false }: Account): string {
-  const proxies = transports.map((transport, at) => `outbound${at === 0 ? "" : at + 1}="sip:${edge};transport=${transport}"`);
+/** The edge of each transport. */
+export function edgesOf({ edge, transports }: Account): readonly string[] {
+  return transports.map((_, at) => (typeof edge === "string" ? edge : (edge[at] ?? "")));
+}
+
+export function accountFile(account: Account): string {
+  const { user, transports, ringing = false, webrtc = false } = account;
+  const edges = edgesOf(account);
+  const proxies = transports.map((transport, at) => `outbound${at === 0 ? "" : at + 1}="sip:${edges[at]};transport=${transport}"`);
   return `<sip:${user}@example.com>;${proxies.join(";")};sipnat=outbound;regint=60;answermode=${ringing ? "manual" : "auto"};audio_codecs=pcmu${webrtc ? ";mediaenc=dtls_srtp;medianat=ice" : ""}\n`;
 }

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { PATIENCE } from "../../support/mailbox.js";
 import { freePort } from "../../support/ports.js";
 import { SipMessage } from "../../support/sip-message.js";
-import { type Account, accountFile, configurationFile } from "./baresip-files.js";
+import { type Account, accountFile, configurationFile, edgesOf } from "./baresip-files.js";
 import { NetstringDecoder, encodeNetstring } from "./netstring.js";
 import { peerPath } from "./peers.js";
 import { Program } from "./program.js";
@@ -57,7 +57,8 @@ export class Baresip {
   get received(): readonly SipMessage[] {
     const trace = this.#program.output.replace(/\x1b\[[\d;]*m/g, "");
     const blocks = [...trace.matchAll(/^#\n(?:UDP|TCP|TLS) (\S+) -> \S+\n(.*?\r\n\r\n)/gms)];
-    return blocks.filter(([, from]) => from === this.#account.edge).map(([, , text = ""]) => new SipMessage(text));
+    const edges = edgesOf(this.#account);
+    return blocks.filter(([, from = ""]) => edges.includes(from)).map(([, , text = ""]) => new SipMessage(text));
   }
 
   /** Calls, and resolves when the call is established on both sides. */
