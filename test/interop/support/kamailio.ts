@@ -1,4 +1,4 @@
-/** Debian's Kamailio as the registrar and home proxy behind the edge. */
+/** Debian's Kamailio as the registrar and home proxy behind our edge, or as an edge in front of our registrar. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,8 +9,15 @@ import { splitList } from "../../support/sip-message.js";
 import { Program } from "./program.js";
 import { peerPath } from "./peers.js";
 
-const CONFIGURATION = fileURLToPath(new URL("../kamailio/registrar.cfg", import.meta.url));
+const CONFIGURATIONS = fileURLToPath(new URL("../kamailio/", import.meta.url));
 const HOST = "127.0.0.1";
+
+interface Shape {
+  readonly role: "registrar" | "edge";
+  readonly host: string;
+  /** Names for its configuration. */
+  readonly defines: readonly string[];
+}
 
 export interface Binding {
   readonly user: string;
@@ -40,25 +47,35 @@ interface Dump {
 
 export class Kamailio {
   readonly port: number;
+  readonly #host: string;
   readonly #folder: string;
   readonly #program: Program;
 
-  private constructor(port: number, recordRoute: boolean) {
+  private constructor(port: number, { role, host, defines }: Shape) {
     this.port = port;
+    this.#host = host;
     const program = peerPath("kamailio");
     this.#folder = mkdtempSync(join(tmpdir(), "sluice-kamailio-"));
-    const listeners = ["udp", "tcp"].flatMap((transport) => ["-l", `${transport}:${HOST}:${port}`]);
+    const listeners = ["udp", "tcp"].flatMap((transport) => ["-l", `${transport}:${host}:${port}`]);
     const memory = ["-m", "64", "-M", "8"];
     const runtime = ["-Y", this.#folder, "-P", join(this.#folder, "pid"), "-w", this.#folder];
-    const defines = recordRoute ? [] : ["-A", "WITHOUT_RECORD_ROUTE"];
     // In the foreground, with its log on stderr.
-    const args = ["-f", CONFIGURATION, "-DD", "-E", ...listeners, ...memory, ...runtime, ...defines];
+    const args = ["-f", join(CONFIGURATIONS, `${role}.cfg`), "-DD", "-E", ...listeners, ...memory, ...runtime, ...defines.flatMap((name) => ["-A", name])];
     this.#program = new Program("kamailio", program, args, this.#folder);
   }
 
   /** Without `recordRoute` it is in no dialog: the requests within go from edge to edge. */
-  static async start(recordRoute = true): Promise<Kamailio> {
-    const kamailio = new Kamailio(await freePort(HOST), recordRoute);
+  static start(recordRoute = true): Promise<Kamailio> {
+    return Kamailio.#start({ role: "registrar", host: HOST, defines: recordRoute ? [] : ["WITHOUT_RECORD_ROUTE"] });
+  }
+
+  /** An edge at that address; `registrar` is host:port. */
+  static startEdge(host: string, registrar: string): Promise<Kamailio> {
+    return Kamailio.#start({ role: "edge", host, defines: [`REGISTRAR="sip:${registrar}"`] });
+  }
+
+  static async #start(shape: Shape): Promise<Kamailio> {
+    const kamailio = new Kamailio(await freePort(shape.host), shape);
     try {
       await kamailio.#program.until("its RPC interface", () => kamailio.#call("core.version").catch(() => undefined), 4 * PATIENCE);
     } catch (error) {
@@ -69,7 +86,7 @@ export class Kamailio {
   }
 
   get at(): string {
-    return `${HOST}:${this.port}`;
+    return `${this.#host}:${this.port}`;
   }
 
   get output(): string {
