@@ -144,8 +144,11 @@ export interface ObjectPort {
   sendToFlow(flow: string, octets: Uint8Array): boolean;
   /** A response, back over the flow that its request came by. */
   answerFlow(flow: string, octets: Uint8Array, final: boolean): void;
-  /** The id of the flow that it leaves by; undefined: it cannot be sent. A connection that cannot be made is an event. */
-  sendToAddress(transport: Transport, address: string, port: number, octets: Uint8Array): string | undefined;
+  /**
+   * The id of the flow that it leaves by; undefined: it cannot be sent. A connection that cannot be made is an event.
+   * `host`: what a neighbour's certificate must be for, where the transport is secure.
+   */
+  sendToAddress(transport: Transport, address: string, port: number, host: string, octets: Uint8Array): string | undefined;
   /** Index of the listener whose name stands in what leaves for a neighbour. */
   coreListener(transport: Transport, v4: boolean): number;
   /** From now on the end of this flow is an event. `superviseSeconds`: its Flow-Timer, 0: none. */

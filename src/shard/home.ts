@@ -71,7 +71,7 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
 /** The best of them; that they share the load is the fast path's matter. */
 function hopOf(targets: readonly UpstreamTarget[]): Hop | undefined {
   const [first] = [...targets].sort((one, other) => one.priority - other.priority);
-  return first && { kind: "address", transport: first.transport, address: first.address, port: first.port };
+  return first && { kind: "address", transport: first.transport, address: first.address, port: first.port, host: first.name };
 }
 
 /** Unlike any other of this process or of an earlier one (RFC 3261 19.3). */

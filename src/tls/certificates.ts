@@ -47,7 +47,8 @@ export class Certificates {
   /** Undefined where nothing is secure. Throws one line that names the variable when a file is no good. */
   static of(config: Config, log: Log): Certificates | undefined {
     const listens = [...config.listen, ...(config.coreListen ?? [])].some(({ transport }) => isSecure(transport));
-    const dials = config.upstream.some(({ scheme, transport }) => scheme === "sips" || transport === "tls");
+    // Which neighbours a home proxy will be led to, by Path or a Request-URI, nobody knows beforehand.
+    const dials = config.mode !== "edge" || config.upstream.some(({ scheme, transport }) => scheme === "sips" || transport === "tls");
     return listens || dials ? new Certificates(config, log) : undefined;
   }
 
