@@ -2,7 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { promises as dns } from "node:dns";
 import type { Config } from "../config/config.js";
-import type { Shard, ShardConfig, UpstreamTarget } from "../native/binding.js";
+import type { UpstreamTarget } from "../native/address-port.js";
+import type { Shard, ShardConfig } from "../native/binding.js";
 import type { LocationStore } from "../location/store.js";
 import { Forwarder } from "../proxy/forwarder.js";
 import { HomeProxy } from "../proxy/home-proxy.js";
