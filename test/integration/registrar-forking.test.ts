@@ -117,7 +117,7 @@ test("PX-16.7-1 an answer that lacks the caller's Via still ends the call for th
   expect((await A.response(486)).all("Via")).toHaveLength(1);
 });
 
-test("PX-16.7-8 the challenges of all branches are in the answer", async () => {
+test("PX-16.7-8 AU-16 the challenges of all branches are in the answer", async () => {
   const { A, phones } = await phonesOf([1, 1]);
   const [P1, P2] = two(phones);
   await A.say(INVITE);
