@@ -42,7 +42,7 @@ export function temporaryFolder() {
 export function registerOctets(user, cseq, regId = 1) {
   return Buffer.from(
     `REGISTER sip:example.org SIP/2.0\r\n` +
-      `Via: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK${user}x${cseq};rport\r\n` +
+      `Via: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK${user}x${regId}x${cseq};rport\r\n` +
       `Via: SIP/2.0/TCP 192.0.2.7:49152;branch=z9hG4bKa${user};received=198.51.100.7;rport=49152\r\n` +
       `Path: <sip:AQEBaW5kZXhlZC10b2tlbi0w${user}@edge1.example.org;lr;ob>\r\n` +
       `Max-Forwards: 69\r\nFrom: <sip:${user}@example.org>;tag=${cseq}\r\nTo: <sip:${user}@example.org>\r\n` +

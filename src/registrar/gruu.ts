@@ -1,10 +1,11 @@
 /** Globally routable user agent URIs (RFC 5627): public ones name an instance openly, temporary ones hide it and end by themselves. */
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto";
+import { createCipheriv, createDecipheriv, hash, hkdfSync } from "node:crypto";
 import type { Binding } from "../location/binding.js";
 import { findParameter } from "../sip/parameters.js";
 import { parseUri } from "../sip/uri.js";
 import { addressOfRecord } from "./address-of-record.js";
 import { normalUrn } from "./instance.js";
+import { RandomPool } from "./random-pool.js";
 
 /**
  * Who a Request-URI means: `aor` to look up in the store; `pick` keeps the bindings of it that are meant, all of them when the URI is
@@ -26,6 +27,7 @@ const NOT_IN_PARAMETER = /[^a-z0-9\-_.!~*'()[\]/:&+$]/gi;
 
 export class Gruus {
   readonly #key: Buffer;
+  readonly #random = new RandomPool();
 
   /** `secret`: the same on every registrar of a cluster, and after a restart. */
   constructor(secret: Uint8Array) {
@@ -40,11 +42,10 @@ export class Gruus {
 
   /** A new one at each call: everything in it is encrypted, so that two of them have nothing in common (RFC 5627 5.1). */
   temporaryOf(binding: Binding & { readonly instance: string }): string {
-    const iv = randomBytes(IV_OCTETS);
+    const iv = this.#random.take(IV_OCTETS);
     const cipher = createCipheriv(CIPHER, this.#key, iv);
-    const life = this.#lifeOf(binding);
-    const text = Buffer.from(`${binding.aor}\n${binding.instance}`, "latin1");
-    const sealed = Buffer.concat([iv, cipher.update(life), cipher.update(text), cipher.final(), cipher.getAuthTag()]);
+    const clear = Buffer.from(`${lifeOf(binding)}${binding.aor}\n${binding.instance}`, "latin1");
+    const sealed = Buffer.concat([iv, cipher.update(clear), cipher.final(), cipher.getAuthTag()]);
     return `sip:${PREFIX}${sealed.toString("base64url")}${binding.aor.slice(binding.aor.lastIndexOf("@"))};gr`;
   }
 
@@ -71,19 +72,20 @@ export class Gruus {
     } catch {
       return undefined;
     }
-    const life = clear.subarray(0, LIFE_OCTETS);
+    const life = clear.toString("latin1", 0, LIFE_OCTETS);
     const [aor = "", instance = ""] = clear.toString("latin1", LIFE_OCTETS).split("\n");
     const pick = (bindings: readonly Binding[]): readonly Binding[] => {
       const found = ofInstance(bindings, instance);
       // It lives as long as the Call-ID that its binding was registered with (RFC 5627 5.1).
-      return found.some((binding) => timingSafeEqual(this.#lifeOf(binding), life)) ? found : [];
+      return found.some((binding) => lifeOf(binding) === life) ? found : [];
     };
     return { aor, kind: "temporary-gruu", pick };
   }
+}
 
-  #lifeOf({ key, callId }: Binding): Buffer {
-    return createHmac("sha256", this.#key).update(`${key}\n${callId}`, "latin1").digest().subarray(0, LIFE_OCTETS);
-  }
+/** What a temporary GRUU lives with, an octet a character. It needs no key of its own, for nobody sees it: it is encrypted with the rest. */
+function lifeOf({ key, callId }: Binding): string {
+  return hash("sha256", `${key}\n${callId}`, "binary").slice(0, LIFE_OCTETS);
 }
 
 function ofInstance(bindings: readonly Binding[], instance: string): readonly Binding[] {

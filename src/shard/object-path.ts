@@ -9,7 +9,7 @@ import { SipMessage } from "../sip/message.js";
 import { makeResponse } from "../sip/response.js";
 import type { Sender } from "../transaction/hop.js";
 import type { ServerTransaction } from "../transaction/server.js";
-import type { TransactionTable } from "../transaction/table.js";
+import { type TransactionTable, serverKey } from "../transaction/table.js";
 import { walkRoutes, walked } from "../edge/route-walk.js";
 
 export interface ObjectPathOptions {
@@ -61,13 +61,13 @@ export class ObjectPath {
   #request(incoming: Incoming, listener: number, isFirstHop: boolean): void {
     const { table, proxy, onFault } = this.#options;
     const { request, sender } = incoming;
-    const known = table.find(request, sender);
+    const key = serverKey(request, request.method, sender);
     if (request.method === "ACK") {
-      if (!known?.acknowledge()) proxy.acknowledge(incoming).catch(onFault);
+      if (!table.acknowledge(key)) proxy.acknowledge(incoming).catch(onFault);
       return;
     }
-    if (known) return known.again();
-    const server = table.serve(request, sender);
+    if (table.isRepetition(key)) return;
+    const server = table.serve(key, request, sender);
     if (server === undefined) return this.#refuse(request, sender);
     if (request.method === "CANCEL") this.#cancel(server, request, sender);
     else if (request.method === "REGISTER") this.#register(server, listener, isFirstHop).catch(onFault);

@@ -14,6 +14,8 @@ export interface ServerOptions {
   readonly toTag: string;
   /** Seconds that a sender who asks for keep-alives is told (RFC 6223). */
   readonly keepSeconds: number;
+  /** The final response to another request than INVITE over UDP: it may have to be repeated when this has ended. */
+  readonly onAnswered: (octets: Uint8Array) => void;
   readonly onEnd: () => void;
 }
 
@@ -75,11 +77,9 @@ export class ServerTransaction {
       return this.#put(octets, false);
     }
     this.#put(octets, true);
-    if (this.#isInvite) this.#inviteFinal(status, octets);
-    else {
-      this.#last = octets;
-      this.#remain("completed", this.#isReliable ? 0 : this.#options.timers.memory);
-    }
+    if (this.#isInvite) return this.#inviteFinal(status, octets);
+    if (!this.#isReliable) this.#options.onAnswered(octets);
+    this.#end();
   }
 
   /** The same request came again. */

@@ -1,6 +1,7 @@
 /** The transactions of one shard: which message belongs to which (RFC 3261 17.1.3 and 17.2.3). */
 import type { SipMessage } from "../sip/message.js";
 import { parseVia } from "../sip/via.js";
+import { AnsweredRequests } from "./answered-requests.js";
 import { type ClientUser, ClientTransaction } from "./client.js";
 import { type Hop, type Outlet, type Sender, mayAnswer } from "./hop.js";
 import { ServerTransaction } from "./server.js";
@@ -21,16 +22,18 @@ const COOKIE = /^z9hG4bK/i;
 export class TransactionTable {
   readonly #options: TableOptions;
   readonly #servers = new Map<string, ServerTransaction>();
+  readonly #answered: AnsweredRequests;
   readonly #clients = new Map<string, ClientTransaction>();
   /** Client transactions by the flow that their request left by. */
   readonly #byFlow = new Map<string, Set<ClientTransaction>>();
 
   constructor(options: TableOptions) {
     this.#options = options;
+    this.#answered = new AnsweredRequests(options.timers.memory, options.most);
   }
 
   get size(): number {
-    return this.#servers.size + this.#clients.size;
+    return this.#servers.size + this.#answered.size + this.#clients.size;
   }
 
   /** Requests that were not answered yet. */
@@ -40,9 +43,22 @@ export class TransactionTable {
     return count;
   }
 
-  /** The transaction that this request is a repetition of, or whose final response this ACK acknowledges. */
-  find(request: SipMessage, sender: Sender): ServerTransaction | undefined {
-    return this.#servers.get(serverKey(request, request.method, sender));
+  /** Takes a request that came before: true when it was. What was answered to it is answered again. */
+  isRepetition(key: string): boolean {
+    const server = this.#servers.get(key);
+    if (server !== undefined) {
+      server.again();
+      return true;
+    }
+    const answered = this.#answered.get(key);
+    if (answered === undefined) return false;
+    this.#options.outlet.answer(answered.flow, answered.octets, false);
+    return true;
+  }
+
+  /** True: the ACK is for a final response of a transaction of ours, and ends here. */
+  acknowledge(key: string): boolean {
+    return this.#servers.get(key)?.acknowledge() ?? false;
   }
 
   /** The INVITE that a CANCEL means (RFC 3261 9.2). */
@@ -50,13 +66,13 @@ export class TransactionTable {
     return this.#servers.get(serverKey(cancel, "INVITE", sender));
   }
 
-  /** Undefined: there are too many. */
-  serve(request: SipMessage, sender: Sender): ServerTransaction | undefined {
+  /** Under the key of the request. Undefined: there are too many. */
+  serve(key: string, request: SipMessage, sender: Sender): ServerTransaction | undefined {
     const { outlet, timers, most, keepSeconds, newTag } = this.#options;
     if (this.#servers.size >= most) return undefined;
-    const key = serverKey(request, request.method, sender);
     const onEnd = (): void => void this.#servers.delete(key);
-    const transaction = new ServerTransaction({ request, sender, outlet, timers, keepSeconds, toTag: newTag(), onEnd });
+    const onAnswered = (octets: Uint8Array): void => this.#answered.add(key, octets, sender.answerFlow);
+    const transaction = new ServerTransaction({ request, sender, outlet, timers, keepSeconds, toTag: newTag(), onAnswered, onEnd });
     this.#servers.set(key, transaction);
     return transaction;
   }
@@ -116,7 +132,7 @@ function clientKey(branch: string, method: string): string {
  * Branch, sent-by and method, and whose flow it is: nobody runs into another's transaction by copying a branch (TX-10). Neighbours
  * may come back over another connection. Without the magic cookie the rules of RFC 2543 hold.
  */
-function serverKey(request: SipMessage, method: string, sender: Sender): string {
+export function serverKey(request: SipMessage, method: string, sender: Sender): string {
   const top = request.values("Via")[0] ?? "";
   const via = parseVia(top);
   const who = sender.fromCore ? sender.address : sender.flow;

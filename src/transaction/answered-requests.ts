@@ -1,0 +1,59 @@
+/**
+ * What was answered to requests other than INVITE: over UDP it may be asked for again for as long as timer J (RFC 3261 17.2.2). A server
+ * that registers thousands a second answers a hundred thousand in that time, so of each only the response is kept, and one timer
+ * serves all. When there are too many the oldest is forgotten; who repeats that one is served anew.
+ */
+
+export interface Answered {
+  readonly octets: Uint8Array;
+  /** The flow that it went to. */
+  readonly flow: string;
+}
+
+const SWEEP_MS = 1_000;
+
+export class AnsweredRequests {
+  /** The oldest first. */
+  readonly #byKey = new Map<string, Answered & { readonly until: number }>();
+  readonly #memory: number;
+  readonly #most: number;
+  #isSweeping = false;
+
+  /** `memory` in milliseconds. */
+  constructor(memory: number, most: number) {
+    this.#memory = memory;
+    this.#most = most;
+  }
+
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  get(key: string): Answered | undefined {
+    return this.#byKey.get(key);
+  }
+
+  add(key: string, octets: Uint8Array, flow: string): void {
+    if (this.#byKey.size >= this.#most) {
+      const [oldest] = this.#byKey.keys();
+      if (oldest !== undefined) this.#byKey.delete(oldest);
+    }
+    this.#byKey.set(key, { octets, flow, until: performance.now() + this.#memory });
+    this.#sweepLater();
+  }
+
+  #sweepLater(): void {
+    if (this.#isSweeping) return;
+    this.#isSweeping = true;
+    setTimeout(() => this.#sweep(), Math.min(SWEEP_MS, this.#memory)).unref();
+  }
+
+  #sweep(): void {
+    this.#isSweeping = false;
+    const now = performance.now();
+    for (const [key, { until }] of this.#byKey) {
+      if (until > now) return this.#sweepLater();
+      this.#byKey.delete(key);
+    }
+  }
+}

@@ -1,0 +1,107 @@
+/** REGISTERs that mean harm: the right error, memory that stays bounded, and everybody else served as ever. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { Asker, manyTimes } from "../support/asker.js";
+import { authorization, hashOf, readChallenge } from "../support/digest-client.js";
+import type { Edge } from "../support/edge.js";
+import { DOMAIN, Home, instanceOf } from "../support/home.js";
+
+const AT_ONCE = 64;
+const MEGABYTE = 1 << 20;
+
+async function asked(home: Home): Promise<Asker> {
+  const asker = await Asker.open(home.scene);
+  onTestFinished(() => asker.close());
+  return asker;
+}
+
+let requests = 0;
+
+function register(user: string, lines: string): string {
+  requests += 1;
+  const address = `<sip:${user}@${DOMAIN}>`;
+  return `REGISTER sip:${DOMAIN} SIP/2.0\nFrom: ${address};tag=h\nTo: ${address}\nCall-ID: hostile-${requests}\n${lines}`;
+}
+
+/** Octets that the server holds. */
+function memoryOf(server: Edge): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, "latin1"))?.[1]) * 1_024;
+}
+
+test("REG-24 TR-19 50, 200 and 10,000 Contacts in one REGISTER: 403, 400 and 513, nothing is stored, and the next phone is served", async () => {
+  const home = await Home.start();
+  const answerTo = async (count: number): Promise<number> => {
+    const mallory = await home.phone("mallory", "tcp");
+    const contacts = Array.from({ length: count }, (_, at) => `<sip:${at}@192.0.2.7>`).join(",");
+    await mallory.say(register("mallory", `Contact: ${contacts}`));
+    return (await mallory.next()).status;
+  };
+  // More than an address may have, more than anybody is read out, more than a message may be.
+  expect(await answerTo(50)).toBe(403);
+  expect(await answerTo(200)).toBe(400);
+  expect(await answerTo(10_000)).toBe(513);
+  const bob = await home.phone("bob", "tcp");
+  await home.register(bob, { instance: instanceOf("bob") });
+  expect(await home.contactsOf(bob, "mallory")).toEqual([]);
+});
+
+test("REG-24 OB-6-33 ten thousand registrations of one address: so many as are allowed, 403 for the rest, others as ever", { timeout: 120_000 }, async () => {
+  const home = await Home.start({ SLUICE_MAX_CONTACTS: "10", SLUICE_MAX_PENDING: "500" });
+  const asker = await asked(home);
+  await asker.ask(register("bob", "Contact: <sip:bob@192.0.2.1>"), home.port);
+  const counts = new Map<number, number>();
+  const before = memoryOf(home.server);
+  await manyTimes(10_000, AT_ONCE, async (at) => {
+    const answer = await asker.ask(register("mallory", `Contact: <sip:m${at}@192.0.2.7>`), home.port);
+    counts.set(answer?.status ?? 0, (counts.get(answer?.status ?? 0) ?? 0) + 1);
+  });
+  // SLUICE_MAX_PENDING counts what is not answered yet: answers that are kept for repetitions turn nobody away.
+  expect(Object.fromEntries(counts)).toEqual({ 200: 10, 403: 9_990 });
+  expect(memoryOf(home.server) - before).toBeLessThan(150 * MEGABYTE);
+  const phone = await home.phone("asker");
+  expect(await home.contactsOf(phone, "mallory")).toHaveLength(10);
+  expect(await home.contactsOf(phone, "bob")).toHaveLength(1);
+});
+
+test("OB-12-6 PATH-5.3-1 a thousand forged Paths are 403 each, and nobody's calls go elsewhere", async () => {
+  const home = await Home.start({ SLUICE_EDGES: "127.0.0.2" });
+  const asker = await asked(home);
+  const bob = await home.phone("bob", "tcp");
+  await home.register(bob, { instance: instanceOf("bob") });
+  const statuses = new Set<number | undefined>();
+  await manyTimes(1_000, AT_ONCE, async () => {
+    const stolen = `Path: <sip:stolen@${asker.at};lr;ob>\nSupported: path, outbound\nContact: <sip:bob@192.0.2.7>;reg-id=1;+sip.instance="<${instanceOf("bob")}>"`;
+    statuses.add((await asker.ask(register("bob", stolen), home.port))?.status);
+  });
+  expect([...statuses]).toEqual([403]);
+  const caller = await home.phone("caller");
+  await caller.say("INVITE sip:bob@example.com SIP/2.0\nContact: <sip:caller@192.0.2.1>");
+  await bob.request("INVITE");
+});
+
+test("AU-1 AU-17 five thousand wrong credentials: 401 each, for users that exist and others, and the right ones still count", { timeout: 120_000 }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-users-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const users = join(folder, "users");
+  writeFileSync(users, `bob:${DOMAIN}:${hashOf("SHA-256", `bob:${DOMAIN}:secret`)}\n`);
+  const home = await Home.start({ SLUICE_AUTH: `file:${users}` });
+  const asker = await asked(home);
+  const challenge = async (): Promise<string> => (await asker.ask(register("bob", "Contact: <sip:bob@192.0.2.1>"), home.port))?.header("WWW-Authenticate") ?? "";
+  const with_ = (header: string, user: string, password: string, nc: number): string =>
+    `Contact: <sip:${user}@192.0.2.1>\nAuthorization: ${authorization(readChallenge(header), { user, password, method: "REGISTER", uri: `sip:${DOMAIN}`, nc })}`;
+  const first = await challenge();
+  const before = memoryOf(home.server);
+  const answers = new Set<string>();
+  await manyTimes(5_000, AT_ONCE, async (at) => {
+    const user = at % 2 === 0 ? "bob" : `nobody${at}`;
+    const answer = await asker.ask(register(user, with_(first, user, `guess-${at}`, at + 1)), home.port);
+    answers.add(`${answer?.startLine} ${answer?.all("WWW-Authenticate").length}`);
+  });
+  // An answer tells nobody whether there is such a user.
+  expect([...answers]).toEqual(["SIP/2.0 401 Unauthorized 1"]);
+  expect(memoryOf(home.server) - before).toBeLessThan(100 * MEGABYTE);
+  const right = await asker.ask(register("bob", with_(await challenge(), "bob", "secret", 1)), home.port);
+  expect(right?.status).toBe(200);
+});

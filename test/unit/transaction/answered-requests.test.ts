@@ -1,0 +1,24 @@
+/** How long and how much of what was answered is kept. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { AnsweredRequests } from "../../../src/transaction/answered-requests.js";
+
+const octets = new Uint8Array(1);
+
+test("TX-8 an answer is kept for its time, and then nothing is left of it", async () => {
+  const answered = new AnsweredRequests(50, 10);
+  answered.add("a", octets, "flow");
+  expect(answered.get("a")).toMatchObject({ octets, flow: "flow" });
+  await expect.poll(() => answered.size).toBe(0);
+  answered.add("b", octets, "flow");
+  await sleep(10);
+  expect(answered.get("b")).toBeDefined();
+  await expect.poll(() => answered.size).toBe(0);
+});
+
+test("when there are too many the oldest is forgotten", () => {
+  const answered = new AnsweredRequests(60_000, 3);
+  for (const key of ["a", "b", "c", "d", "e"]) answered.add(key, octets, "flow");
+  expect(answered.size).toBe(3);
+  expect(["a", "b", "c", "d", "e"].filter((key) => answered.get(key))).toEqual(["c", "d", "e"]);
+});
