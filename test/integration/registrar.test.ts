@@ -1,4 +1,4 @@
-/** REGISTER over sockets to the running program: digest, the rules of RFC 5626 6, kill -9, and two registrars on one Redis. */
+/** REGISTER over sockets to the running program: digest, the rules of RFC 5626 6, and kill -9. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,7 +6,6 @@ import { expect, onTestFinished, test } from "vitest";
 import { Asker, manyTimes } from "../support/asker.js";
 import { authorization, hashOf, readChallenge } from "../support/digest-client.js";
 import { DOMAIN, Home, instanceOf } from "../support/home.js";
-import { RedisServer } from "../support/redis-server.js";
 
 const QUERY = (user: string): string => `REGISTER sip:${DOMAIN} SIP/2.0\nFrom: <sip:${user}@${DOMAIN}>;tag=q\nTo: <sip:${user}@${DOMAIN}>\nCall-ID: query`;
 
@@ -72,29 +71,4 @@ test("REG-26 kill -9 in the midst of 5,000 REGISTERs: each that was answered 200
     expect(lost).toEqual([]);
     expect(answered.length).toBeGreaterThanOrEqual(killedAt);
   }
-});
-
-test("SA-5 REG-20 two registrars share a Redis; while it is away they answer 503, and they recover", async () => {
-  const redis = await RedisServer.start();
-  onTestFinished(() => redis.stop());
-  const [one, other] = [await Home.start({ SLUICE_LOCATION: redis.url }), await Home.start({ SLUICE_LOCATION: redis.url })];
-  const [phone, asker] = [await one.phone("P"), await other.phone("Q")];
-  for (let user = 0; user < 100; user += 1) {
-    await one.register(phone, { user: `u${user}` });
-    await asker.say(QUERY(`u${user}`));
-    expect((await asker.response(200)).all("Contact")).toHaveLength(1);
-  }
-  await redis.kill();
-  await phone.say(one.registerOf(phone, { user: "late" }));
-  expect(Number((await phone.response(503)).header("Retry-After"))).toBeGreaterThan(0);
-  await redis.begin();
-  await expect
-    .poll(
-      async () => {
-        await phone.say(one.registerOf(phone, { user: "late" }));
-        return (await phone.next()).status;
-      },
-      { timeout: 10_000, interval: 200 },
-    )
-    .toBe(200);
 });

@@ -65,3 +65,70 @@ test("SA-5 OB-7-13 a phone that is connected to one is nobody's for the other, w
   await atA.say(invite);
   await bob.request("INVITE");
 });
+
+test("SA-5 REG-20 Redis is away: calls go on and end, new ones and REGISTERs are 503 with Retry-After, and it recovers by itself", async () => {
+  const redis = await RedisServer.start();
+  onTestFinished(() => redis.stop());
+  const home = await Home.start({ SLUICE_LOCATION: redis.url });
+  const [alice, bob] = [await home.phone("alice"), await home.phone("bob", "tcp")];
+  await home.register(bob, { instance: instanceOf("bob") });
+  const invite = (id: string): Promise<unknown> => alice.say(`INVITE sip:bob@${DOMAIN} SIP/2.0\nCall-ID: ${id}@${home.scene}\nContact: <sip:alice@${alice.at}>`);
+  await invite("ringing");
+  await bob.request("INVITE");
+  await bob.reply("180 Ringing");
+  const ringing = bob.last;
+  await alice.response(180);
+
+  await redis.kill();
+  await bob.say(home.registerOf(bob, { instance: instanceOf("bob") }));
+  expect(Number((await bob.response(503)).header("Retry-After"))).toBeGreaterThan(0);
+  await invite("new");
+  expect(Number((await alice.response(503)).header("Retry-After"))).toBeGreaterThan(0);
+  // The call that rang is answered, and hung up.
+  await bob.reply("200 OK", `Contact: <sip:bob@${bob.at};transport=tcp>`, ringing);
+  const ok = await alice.response(200);
+  const dialog = `Call-ID: ringing@${home.scene}\nTo: ${ok.header("To")}\nRoute: ${[...ok.all("Record-Route")].reverse().join(", ")}`;
+  await alice.say(`ACK sip:bob@${bob.at};transport=tcp SIP/2.0\n${dialog}`);
+  await bob.request("ACK");
+  await alice.say(`BYE sip:bob@${bob.at};transport=tcp SIP/2.0\nCSeq: 2 BYE\n${dialog}`);
+  await bob.request("BYE");
+  await bob.reply("200 OK");
+  await alice.response(200);
+
+  await redis.begin();
+  const registers = async (): Promise<number> => {
+    await bob.say(home.registerOf(bob, { instance: instanceOf("bob") }));
+    return (await bob.next()).status;
+  };
+  await expect.poll(registers, { interval: 200 }).toBe(200);
+  await invite("again");
+  await bob.request("INVITE");
+});
+
+test("SA-5 REG-14 Redis is killed in the midst of REGISTERs with two Contacts: all of one or nothing, and each 200 was true", async () => {
+  const redis = await RedisServer.start();
+  onTestFinished(() => redis.stop());
+  const home = await Home.start({ SLUICE_LOCATION: redis.url });
+  const asker = await Asker.open(home.scene);
+  onTestFinished(() => asker.close());
+  const statusOf = new Map<number, number | undefined>();
+  const request = (at: number, lines: string): string =>
+    `REGISTER sip:${DOMAIN} SIP/2.0\nFrom: <sip:u${at}@${DOMAIN}>;tag=1\nTo: <sip:u${at}@${DOMAIN}>\nCall-ID: two-${at}${lines}`;
+  let killed: Promise<void> | undefined;
+  await manyTimes(3_000, AT_ONCE, async (at) => {
+    const answer = await asker.ask(request(at, "\nContact: <sip:one@192.0.2.1>, <sip:two@192.0.2.2>"), home.port);
+    statusOf.set(at, answer?.status);
+    if (statusOf.size === 1_000) killed = redis.kill();
+  });
+  await killed;
+  expect(new Set(statusOf.values())).toEqual(new Set([200, 503]));
+  await redis.begin();
+  await expect.poll(async () => (await asker.ask(request(0, ""), home.port))?.status, { interval: 200 }).toBe(200);
+  const wrong: string[] = [];
+  await manyTimes(3_000, AT_ONCE, async (at) => {
+    const count = (await asker.ask(request(at, ""), home.port))?.all("Contact").length;
+    const isRight = count === 2 || (count === 0 && statusOf.get(at) === 503);
+    if (!isRight) wrong.push(`u${at}: ${statusOf.get(at)} and ${count} Contacts`);
+  });
+  expect(wrong.slice(0, 10)).toEqual([]);
+});
