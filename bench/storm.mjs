@@ -1,6 +1,6 @@
 /** Reconnect storm: all clients connect and register at once, as after a restart of the edge. How long until the last is in? */
 import { parseArgs } from "node:util";
-import { DEFAULTS, edgesThere, once } from "./lib/compare.mjs";
+import { DEFAULTS, edgesThere, legsThere, once } from "./lib/compare.mjs";
 import { fixed, median, table } from "./lib/figures.mjs";
 import { save } from "./lib/results.mjs";
 
@@ -8,7 +8,7 @@ const options = { edges: "sluice,kamailio-stateless,kamailio-stateful", legs: "t
 const { values: args } = parseArgs({
   options: Object.fromEntries(Object.entries(options).map(([name, value]) => [name, { type: "string", default: value }])),
 });
-const edges = edgesThere(args.edges);
+const edges = edgesThere(args.edges, legsThere(args.legs));
 const runs = [];
 for (let round = 0; round < Number(args.rounds); ++round) {
   for (const name of edges) {

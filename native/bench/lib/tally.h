@@ -1,0 +1,26 @@
+// What has come about: exchanges that are whole, messages in them, and whatever was not as it must be.
+#pragma once
+
+#include <string>
+
+#include "message.h"
+
+namespace sluice::bench {
+
+struct Tally {
+  uint64_t done = 0;
+  // Those that an edge took in and sent on for the exchanges that are done.
+  uint64_t messages = 0;
+  uint64_t mismatched = 0;
+  uint64_t rounds = 0;
+  uint64_t empty_rounds = 0;
+
+  // The first one is shown, since the count alone helps nobody.
+  void mismatch(const char* why, const Message& m) {
+    if (mismatched++ > 0) return;
+    std::fprintf(stderr, "load: %s: %s %d, flow %08x, %zu Via, %zu Route, Call-ID %.*s\n", why, std::string(m.response ? "response" : m.method).c_str(),
+                 m.status, m.flow, m.via.count, m.routes, static_cast<int>(value_of(m.call_id).size()), value_of(m.call_id).data());
+  }
+};
+
+}  // namespace sluice::bench
