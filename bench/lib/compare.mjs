@@ -19,6 +19,13 @@ export const DEFAULTS = {
   window: "96",
   rate: "0",
   size: "700",
+  // Milliseconds after which what has no answer counts as lost.
+  "timeout-ms": "1000",
+  // Attacks a second, for the workload hostile.
+  attacks: "2000",
+  workers: "1",
+  // 1: the load waits for events instead of spinning.
+  sleep: "0",
 };
 
 /** The pairs of transports that can be measured here. */

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sockets.h"
+#include "tally.h"
 #include "websocket.h"
 
 namespace sluice::bench {
@@ -14,7 +15,7 @@ class Attackers {
  public:
   Attackers(bool streams, bool websocket, const sockaddr_in& edge) : streams_(streams), edge_(edge), fds_(streams ? 512 : 250, -1) {
     const std::string via = std::string("Via: SIP/2.0/") + (streams ? "TCP" : "UDP") + " 192.0.2.66;branch=z9hG4bKbad\r\n";
-    const std::string rest = "Max-Forwards: 70\r\nFrom: <sip:x@y>;tag=1\r\nTo: <sip:x@y>\r\nCall-ID: bad\r\nCSeq: 1 MESSAGE\r\n";
+    const std::string rest = "Max-Forwards: 70\r\nFrom: <sip:x@y>;tag=1\r\nTo: <sip:x@y>\r\nCall-ID: " + std::string(kAttackId) + "\r\nCSeq: 1 MESSAGE\r\n";
     const std::string start = "MESSAGE sip:x@y SIP/2.0\r\n";
     std::string noise;
     for (uint32_t i = 0, x = 1; i < 600; ++i) x = x * 1664525 + 1013904223, noise += static_cast<char>(x >> 24);
@@ -54,9 +55,12 @@ class Attackers {
     if (at == std::string::npos || at + 12 > route.size()) return;
     route[at + 10] = route[at + 10] == 'A' ? 'B' : 'A';
     std::string message = "MESSAGE sip:x@y SIP/2.0\r\nVia: SIP/2.0/" + std::string(streams_ ? "TCP" : "UDP") + " 192.0.2.66;branch=z9hG4bKbad\r\n" + route;
-    message += "Max-Forwards: 70\r\nFrom: <sip:x@y>;tag=1\r\nTo: <sip:x@y>\r\nCall-ID: bad\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n";
+    message += "Max-Forwards: 70\r\nFrom: <sip:x@y>;tag=1\r\nTo: <sip:x@y>\r\nCall-ID: " + std::string(kAttackId) + "\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n";
     for (unsigned i = 0; i < 4; ++i) add(framed_.empty() ? message : framed_ + frame(message));
   }
+
+  // How many calls of attack() make up one attack.
+  static constexpr unsigned steps(bool streams) noexcept { return streams ? 3 : 1; }
 
   // Takes the next step of the next attacker: a datagram, or connecting, sending and going away, one after the other.
   void attack() {

@@ -20,7 +20,9 @@ struct Sample {
 
 struct Phase {
   Sample from, to;
-  uint64_t sent = 0, lost = 0, mismatched = 0, attacks = 0;
+  uint64_t sent = 0, lost = 0, mismatched = 0;
+  // Attacks, and how many of them came out at the core.
+  uint64_t attacks = 0, let_through = 0;
   // Requests without an answer when the phase ended, and how late the load itself was then.
   uint64_t waiting = 0;
   int64_t late = 0;
@@ -43,7 +45,7 @@ class Engine {
         flows_(static_cast<uint32_t>(o.number("flows"))),
         window_(static_cast<uint32_t>(o.number("window"))),
         timeout_(o.number("timeout-ms") * 1000000LL),
-        attack_interval_(interval_of(o.real("attacks"))),
+        attack_interval_(interval_of(o.real("attacks") * Attackers::steps(streams_))),
         epoll_(epoll_create1(EPOLL_CLOEXEC)),
         requests_(make_requests(client_, o.text("core-leg"), o.text("core"), static_cast<size_t>(o.number("size")))),
         clients_(streams_ ? ClientKind::kStreams : one_socket_ ? ClientKind::kOneSocket : ClientKind::kSockets,
@@ -114,6 +116,7 @@ class Engine {
     phase.lost = exchange_.ledger().lost() - phase.lost;
     phase.mismatched = exchange_.tally().mismatched - phase.mismatched;
     phase.attacks = attackers_.sent();
+    phase.let_through = exchange_.tally().let_through;
     return phase;
   }
 

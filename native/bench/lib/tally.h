@@ -7,11 +7,16 @@
 
 namespace sluice::bench {
 
+// The Call-ID of all that attackers send.
+constexpr Text kAttackId = "attack";
+
 struct Tally {
   uint64_t done = 0;
   // Those that an edge took in and sent on for the exchanges that are done.
   uint64_t messages = 0;
   uint64_t mismatched = 0;
+  // Messages of attackers that came out at the core.
+  uint64_t let_through = 0;
   uint64_t rounds = 0;
   uint64_t empty_rounds = 0;
 
