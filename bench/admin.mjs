@@ -1,4 +1,4 @@
-/** What watching costs: CPU per relayed message with nobody looking, with /metrics scraped each second, with a trace of one AOR, with a capture file. */
+/** What watching costs: CPU per relayed message with nobody looking, with /metrics scraped each second, with a trace of one AOR, with a capture file, and with a policy module in the way. */
 import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { createServer } from "node:net";
@@ -9,6 +9,7 @@ import { fixed, median, table } from "./lib/figures.mjs";
 import { SLUICE_MAIN } from "./lib/edges.mjs";
 import { runLoad } from "./lib/load.mjs";
 import { OUT } from "./lib/tools.mjs";
+import { ROOT } from "../scripts/lib/run.mjs";
 
 const { values: args } = parseArgs({
   options: {
@@ -17,7 +18,7 @@ const { values: args } = parseArgs({
     workload: { type: "string", default: "register" },
     legs: { type: "string", default: "udp-udp" },
     flows: { type: "string", default: "1000" },
-    watchers: { type: "string", default: "off,none,metrics,trace,pcap" },
+    watchers: { type: "string", default: "off,none,metrics,trace,pcap,policy" },
   },
 });
 const [client, core] = args.legs.split("-");
@@ -29,6 +30,7 @@ const WATCHERS = {
   metrics: { watch: (admin) => every(1000, () => fetch(`${admin}/metrics`).then((answer) => answer.text())) },
   trace: { before: (admin) => post(`${admin}/api/traces`, { what: "nobody@example.com", seconds: 60 }) },
   pcap: { settings: { SLUICE_PCAP: join(OUT, "bench.pcap"), SLUICE_PCAP_MEGABYTES: "50" } },
+  policy: { settings: { SLUICE_ADMIN_LISTEN: "off", SLUICE_POLICY: join(ROOT, "bench/lib/sample-policy.mjs") } },
 };
 
 const names = args.watchers.split(",");

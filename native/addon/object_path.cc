@@ -66,15 +66,16 @@ Napi::Value ShardHost::answer_flow(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// sendToAddress(transport, address, port, octets): the id of the flow that it leaves by, or undefined
+// sendToAddress(transport, address, port, host, octets): the id of the flow that it leaves by, or undefined
 Napi::Value ShardHost::send_to_address(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Address to;
   if (running_ == nullptr || !parse_ip(info[1].ToString().Utf8Value(), to)) return env.Undefined();
   to.port = static_cast<uint16_t>(info[2].ToNumber().Uint32Value());
   const Transport transport = read_transport(info[0]);
+  const std::string host = info[3].ToString();
   char id[kMaxFlowId];
-  const size_t size = running_->shard->send_to_address(transport, to, octets_of(info[3]), id);
+  const size_t size = running_->shard->send_to_address(transport, to, host, octets_of(info[4]), id);
   return size == 0 ? env.Undefined() : text(env, id, size).As<Napi::Value>();
 }
 

@@ -129,8 +129,9 @@ class Shard {
   bool send_to_flow(Text id, Text octets) noexcept;
   // A response to what came over the flow.
   void answer_flow(Text id, Text octets, bool final) noexcept;
-  // A request to a neighbour. Writes the id of the flow that it leaves by; 0: it cannot be sent.
-  size_t send_to_address(Transport transport, const Address& to, Text octets, char* id) noexcept;
+  // A request to a neighbour, which over TLS must prove to be `host` (RFC 5922 4). Writes the id of the flow that it leaves by; 0: it
+  // cannot be sent.
+  size_t send_to_address(Transport transport, const Address& to, Text host, Text octets, char* id) noexcept;
   uint16_t core_listener(Transport transport, bool v4) const noexcept;
   // From now on the end of this flow is an ObjectEvent. `supervise_seconds`: its Flow-Timer, 0: none.
   void bind_flow(Text id, uint32_t supervise_seconds) noexcept;

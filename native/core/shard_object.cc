@@ -101,7 +101,7 @@ void Shard::answer_flow(Text id, Text octets, bool final) noexcept {
   send_back(back, copied(octets), Text(), final);
 }
 
-size_t Shard::send_to_address(Transport transport, const Address& to, Text octets, char* id) noexcept {
+size_t Shard::send_to_address(Transport transport, const Address& to, Text host, Text octets, char* id) noexcept {
   if (to.is_unusable_peer()) return 0;
   Source way;
   if (transport == Transport::udp) {
@@ -115,9 +115,7 @@ size_t Shard::send_to_address(Transport transport, const Address& to, Text octet
     if (tap_ != nullptr) tap_sent(to, listener, copy);
     datagrams_[listener].add(to, copy, Text(), counters_);
   } else {
-    // A secure neighbour must prove that it is this address: no name is known of it here (RFC 5922 4).
-    char ip[kMaxIpText];
-    const uint32_t slot = core_connection(to, transport, Text(ip, format_ip(to, ip)));
+    const uint32_t slot = core_connection(to, transport, host);
     if (slot == 0) return 0;
     way = source_of_flow(slot);
     FlowName name;

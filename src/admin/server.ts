@@ -12,7 +12,8 @@ import { Metrics } from "./metrics.js";
 import { Refusal } from "./refusal.js";
 import { ControlRequest } from "./request.js";
 import type { Running } from "./running.js";
-import { type WebAnswer, type WebRequest, type WebServer, createWebServer } from "./web/web-server.js";
+import { createWebServer } from "./web/create.js";
+import type { WebAnswer, WebRequest, WebServer } from "./web/web-server.js";
 
 const MOST_BODY = 64 * 1024;
 // What the dashboard needs and nothing else: no script of elsewhere, no frame around it.

@@ -1,5 +1,6 @@
 /** Everything that the addon exports is declared here and nowhere else. */
 import type { ProxyRule, Transport } from "../config/listener.js";
+import type { AddressPort, TrustedNet, UpstreamTarget } from "./address-port.js";
 import type { FlowEndRow, FlowFilter, FlowRow, SurveyRow, TapFilter, TokenRow, UpstreamRow } from "./inspect.js";
 
 /** A listener as a shard opens it. */
@@ -12,26 +13,6 @@ export interface ShardListener {
   readonly sentBy: string;
   readonly facing: "client" | "core" | "both";
   readonly proxy: ProxyRule | "never";
-}
-
-export interface AddressPort {
-  readonly address: string;
-  readonly port: number;
-}
-
-/** A network of trusted senders; the prefix counts in the 128-bit form (an IPv4 /8 is 104), port 0 is any. */
-export interface TrustedNet extends AddressPort {
-  readonly prefix: number;
-}
-
-/** One resolved upstream target. */
-export interface UpstreamTarget extends AddressPort {
-  readonly transport: Transport;
-  /** The lowest that is alive is used. */
-  readonly priority: number;
-  readonly weight: number;
-  /** Host of the URI that it was resolved from, so that a Route with that name is known. */
-  readonly name: string;
 }
 
 export interface ShardKey {
@@ -144,8 +125,11 @@ export interface ObjectPort {
   sendToFlow(flow: string, octets: Uint8Array): boolean;
   /** A response, back over the flow that its request came by. */
   answerFlow(flow: string, octets: Uint8Array, final: boolean): void;
-  /** The id of the flow that it leaves by; undefined: it cannot be sent. A connection that cannot be made is an event. */
-  sendToAddress(transport: Transport, address: string, port: number, octets: Uint8Array): string | undefined;
+  /**
+   * The id of the flow that it leaves by; undefined: it cannot be sent. A connection that cannot be made is an event.
+   * `host`: what a neighbour's certificate must be for, where the transport is secure.
+   */
+  sendToAddress(transport: Transport, address: string, port: number, host: string, octets: Uint8Array): string | undefined;
   /** Index of the listener whose name stands in what leaves for a neighbour. */
   coreListener(transport: Transport, v4: boolean): number;
   /** From now on the end of this flow is an event. `superviseSeconds`: its Flow-Timer, 0: none. */

@@ -1,6 +1,6 @@
 /** What the operator may ask of a shard, as the addon gives it. Times are milliseconds back from now. */
 import type { Transport } from "../config/listener.js";
-import type { AddressPort, UpstreamTarget } from "./binding.js";
+import type { AddressPort, UpstreamTarget } from "./address-port.js";
 
 /** What is not set matches every flow. */
 export interface FlowFilter {

@@ -58,7 +58,7 @@ export class Forwarder {
     if (hop === undefined || copy === undefined) return;
     const { port } = this.#options;
     if (hop.kind === "flow") port.sendToFlow(hop.flow, copy.octets);
-    else port.sendToAddress(hop.transport, hop.address, hop.port, copy.octets);
+    else port.sendToAddress(hop.transport, hop.address, hop.port, hop.host, copy.octets);
   }
 
   #copy({ request, sender, loop, ownRoutes }: Incoming, target: Target, hop: Hop, breadth: number): { readonly id: string; readonly octets: Buffer } | undefined {
@@ -67,7 +67,7 @@ export class Forwarder {
     const id = this.#options.port.newBranch(loop);
     const octets = forwardRequest(request, {
       uri: target.uri,
-      via: viaOf(listener, id),
+      via: viaOf(listener, hop.kind === "flow" ? listener.transport : hop.transport, id),
       recordRoutes: this.#recordRoutes(request, sender, hop),
       routes: [...target.routes, ...request.values("Route").slice(ownRoutes)],
       maxBreadth: breadth,

@@ -1,4 +1,5 @@
 /** What our own listeners look like from outside: Via and Record-Route are made of it. */
+import type { Transport } from "../config/listener.js";
 import type { ShardListener } from "../native/binding.js";
 
 /** The listener of a flow id (native/core/flow_id.h). */
@@ -8,7 +9,8 @@ export function listenerOfFlow(listeners: readonly ShardListener[], flow: string
   return listeners.find(({ transport, address, port }) => transport === "udp" && address === first && port === Number(second));
 }
 
-export function viaOf({ transport, sentBy }: ShardListener, branch: string): string {
+/** `transport` is what the message leaves by: there may be no listener of it to give its name. */
+export function viaOf({ sentBy }: ShardListener, transport: Transport, branch: string): string {
   return `SIP/2.0/${transport.toUpperCase()} ${sentBy}${transport === "udp" ? ";rport" : ""};branch=${branch}`;
 }
 

@@ -1,8 +1,9 @@
 /** Where a copy goes: the flow of its binding, its first Route, or its Request-URI (RFC 3261 16.6 step 7, RFC 3263). */
 import type { DnsRecords } from "../resolve/dns-records.js";
 import { resolveUpstream } from "../resolve/resolve-upstream.js";
-import { parseUri } from "../sip/uri.js";
+import { isTransport } from "../resolve/upstream-uri.js";
 import { uriOf } from "../sip/request.js";
+import { parseUri } from "../sip/uri.js";
 import type { Hop } from "../transaction/hop.js";
 import { type Target, placeOf } from "./target.js";
 
@@ -17,9 +18,10 @@ export async function nextHop(target: Target, records: DnsRecords): Promise<Hop 
 async function resolved(text: string, records: DnsRecords): Promise<Hop | undefined> {
   const uri = parseUri(text);
   if (uri === undefined) return undefined;
-  const named = uri.parameters.find(({ name }) => name === "transport")?.value?.toLowerCase();
-  if (named !== undefined && named !== "udp" && named !== "tcp") return undefined;
   const { scheme, host, port } = uri;
-  const [place] = await resolveUpstream({ scheme, host, port, transport: named, priority: 0, weight: 1 }, records).catch(() => []);
-  return place && { kind: "address", transport: place.transport, address: place.address, port: place.port };
+  const named = uri.parameters.find(({ name }) => name === "transport")?.value?.toLowerCase();
+  const transport = scheme === "sips" ? "tls" : named;
+  if (transport !== undefined && !isTransport(transport)) return undefined;
+  const [place] = await resolveUpstream({ scheme, host, port, transport, priority: 0, weight: 1 }, records).catch(() => []);
+  return place && { kind: "address", transport: place.transport, address: place.address, port: place.port, host };
 }

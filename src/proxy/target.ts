@@ -1,6 +1,7 @@
 /** Who a request is for: devices, each with the flows by which it can be reached (RFC 3261 16.5, RFC 5626 7). */
 import { isIP } from "node:net";
 import type { Binding } from "../location/binding.js";
+import { defaultPort, isTransport } from "../resolve/upstream-uri.js";
 import type { Hop } from "../transaction/hop.js";
 
 /** One way to one device. */
@@ -62,12 +63,13 @@ export function requestUri(contact: string): string {
   return uri.replace(/;\s*method\s*=[^;]*/i, "");
 }
 
-/** The place that a URI names by address: no DNS needed. Undefined: a name. */
+/** The place that a URI names by address: no DNS needed. Undefined: a name, or a transport that neighbours do not speak. */
 export function placeOf(uri: string): Extract<Hop, { kind: "address" }> | undefined {
-  const [, host = "", port, rest = ""] = /^sips?:(?:[^@]*@)?(\[[^\]]*\]|[^:;?]+)(?::(\d+))?(.*)$/i.exec(uri) ?? [];
+  const [, scheme = "", host = "", port, rest = ""] = /^(sips?):(?:[^@]*@)?(\[[^\]]*\]|[^:;?]+)(?::(\d+))?(.*)$/i.exec(uri) ?? [];
   const maddr = /;\s*maddr=([^;?]*)/i.exec(rest)?.[1];
   const address = (maddr ?? host).replace(/^\[|\]$/g, "");
-  if (isIP(address) === 0) return undefined;
-  const transport = /;\s*transport=tcp\s*(?:;|\?|$)/i.test(rest) ? "tcp" : "udp";
-  return { kind: "address", transport, address, port: port === undefined ? 5060 : Number(port) };
+  const named = /;\s*transport=([^;?\s]*)/i.exec(rest)?.[1]?.toLowerCase() ?? "udp";
+  const transport = scheme.toLowerCase() === "sips" ? "tls" : named;
+  if (isIP(address) === 0 || !isTransport(transport)) return undefined;
+  return { kind: "address", transport, address, port: port === undefined ? defaultPort(transport) : Number(port), host: address };
 }

@@ -4,7 +4,7 @@ import { isIP } from "node:net";
 import type { DnsAnswer, DnsRecords } from "./dns-records.js";
 import { type HostOptions, hostAddresses } from "./host-addresses.js";
 import { type Candidate, type Target, toTargets } from "./target.js";
-import type { Transport, UpstreamUri } from "./upstream-uri.js";
+import { type Transport, type UpstreamUri, defaultPort } from "./upstream-uri.js";
 
 export interface ResolveOptions extends HostOptions {
   /** What may be chosen where the URI leaves the choice, the preferred one first. */
@@ -20,14 +20,8 @@ export interface Resolution {
   readonly until: number;
 }
 
-const SIP_PORT = 5060;
 const TIME_LIMIT_MS = 2_000;
-const SIPS_PORT = 5061;
 const SERVICES: Readonly<Record<string, Transport>> = { "sip+d2u": "udp", "sip+d2t": "tcp", "sips+d2t": "tls" };
-
-function defaultPort(transport: Transport): number {
-  return transport === "tls" ? SIPS_PORT : SIP_PORT;
-}
 
 /** RFC 3263 4.1: TLS is the service sips over tcp. */
 function serviceName(transport: Transport, host: string): string {

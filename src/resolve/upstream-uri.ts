@@ -1,6 +1,16 @@
 /** The parts of a SIP URI that RFC 3263 looks at, with the priority and weight that the operator gave it. */
 
+/** What neighbours are reached by; WebSocket is for clients (RFC 7118 5). */
 export type Transport = "udp" | "tcp" | "tls";
+
+export function isTransport(text: string): text is Transport {
+  return text === "udp" || text === "tcp" || text === "tls";
+}
+
+/** RFC 3261 19.1.2. */
+export function defaultPort(transport: Transport): number {
+  return transport === "tls" ? 5061 : 5060;
+}
 
 export interface UpstreamUri {
   readonly scheme: "sip" | "sips";

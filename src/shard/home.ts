@@ -2,7 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { promises as dns } from "node:dns";
 import type { Config } from "../config/config.js";
-import type { Shard, ShardConfig, UpstreamTarget } from "../native/binding.js";
+import type { UpstreamTarget } from "../native/address-port.js";
+import type { Shard, ShardConfig } from "../native/binding.js";
 import type { LocationStore } from "../location/store.js";
 import { Forwarder } from "../proxy/forwarder.js";
 import { HomeProxy } from "../proxy/home-proxy.js";
@@ -71,7 +72,7 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
 /** The best of them; that they share the load is the fast path's matter. */
 function hopOf(targets: readonly UpstreamTarget[]): Hop | undefined {
   const [first] = [...targets].sort((one, other) => one.priority - other.priority);
-  return first && { kind: "address", transport: first.transport, address: first.address, port: first.port };
+  return first && { kind: "address", transport: first.transport, address: first.address, port: first.port, host: first.name };
 }
 
 /** Unlike any other of this process or of an earlier one (RFC 3261 19.3). */

@@ -1,5 +1,6 @@
 /** What the main thread and the shards say to one another; rare, never once a message. */
-import type { Notice, ShardConfig, ShardKey, ShardLimits, TlsMaterial, TrustedNet, UpstreamTarget } from "../native/binding.js";
+import type { TrustedNet, UpstreamTarget } from "../native/address-port.js";
+import type { Notice, ShardConfig, ShardKey, ShardLimits, TlsMaterial } from "../native/binding.js";
 import type { TapFilter } from "../native/inspect.js";
 import type { Config } from "../config/config.js";
 import type { OutboundMode } from "../edge/outbound.js";

@@ -24,7 +24,7 @@ export class NativeOutlet implements Outlet {
   send(hop: Hop, octets: Uint8Array): string | undefined {
     this.#flushSoon();
     if (hop.kind === "flow") return this.#port.sendToFlow(hop.flow, octets) ? hop.flow : undefined;
-    return this.#port.sendToAddress(hop.transport, hop.address, hop.port, octets);
+    return this.#port.sendToAddress(hop.transport, hop.address, hop.port, hop.host, octets);
   }
 
   answer(flow: string, octets: Uint8Array, final: boolean): void {

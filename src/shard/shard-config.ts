@@ -6,7 +6,8 @@ import type { Config } from "../config/config.js";
 import type { Cidr } from "../config/cidr.js";
 import { type Family, showHostPort } from "../config/host-port.js";
 import { type Listener, showListener } from "../config/listener.js";
-import type { AddressPort, ShardConfig, ShardLimits, ShardListener, TrustedNet } from "../native/binding.js";
+import type { AddressPort, TrustedNet } from "../native/address-port.js";
+import type { ShardConfig, ShardLimits, ShardListener } from "../native/binding.js";
 import { binding } from "../native/load.js";
 import type { Target } from "../resolve/target.js";
 

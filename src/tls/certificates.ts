@@ -14,6 +14,8 @@ const DAY_MS = 86_400_000;
 const WARNING_DAYS = 14;
 // Name, HMAC key and cipher key of session tickets, as OpenSSL takes them.
 const TICKET_KEY_OCTETS = 80;
+// Who learns a ticket key can read what was said while it was in use (RFC 5077 5.5), so none is in use for long.
+const TICKET_KEY_MS = DAY_MS / 2;
 
 export interface CertificateView {
   /** Where it was read from. */
@@ -28,7 +30,7 @@ export interface CertificateView {
 export class Certificates {
   readonly #config: Config;
   readonly #log: Log;
-  readonly #ticketKey = randomBytes(TICKET_KEY_OCTETS);
+  #ticketKey = randomBytes(TICKET_KEY_OCTETS);
   #material: TlsMaterial;
   #expiry: Date | undefined;
   #stamp = "";
@@ -47,7 +49,8 @@ export class Certificates {
   /** Undefined where nothing is secure. Throws one line that names the variable when a file is no good. */
   static of(config: Config, log: Log): Certificates | undefined {
     const listens = [...config.listen, ...(config.coreListen ?? [])].some(({ transport }) => isSecure(transport));
-    const dials = config.upstream.some(({ scheme, transport }) => scheme === "sips" || transport === "tls");
+    // Which neighbours a home proxy will be led to, by Path or a Request-URI, nobody knows beforehand.
+    const dials = config.mode !== "edge" || config.upstream.some(({ scheme, transport }) => scheme === "sips" || transport === "tls");
     return listens || dials ? new Certificates(config, log) : undefined;
   }
 
@@ -79,7 +82,7 @@ export class Certificates {
     this.#onChange = onChange;
     // By looking: a watcher would follow the old file where a new one is renamed or linked into its place.
     const poll = setInterval(() => this.#stampOfFiles() !== this.#stamp && this.reload(), POLL_MS);
-    this.#timers = [poll, setInterval(() => this.#warnOfExpiry(), DAY_MS)];
+    this.#timers = [poll, setInterval(() => this.#warnOfExpiry(), DAY_MS), setInterval(() => this.#renewTicketKey(), TICKET_KEY_MS)];
     for (const timer of this.#timers) timer.unref();
   }
 
@@ -114,6 +117,13 @@ export class Certificates {
     const ends = pairs.map(({ certificate }) => Date.parse(new X509Certificate(certificate).validTo));
     this.#expiry = ends.length === 0 ? undefined : new Date(Math.min(...ends));
     return { pairs, authorities, clientCertificate: tlsClientCert, ticketKey: this.#ticketKey };
+  }
+
+  /** Tickets of the old one resume nothing any more: their clients make a whole handshake, once. */
+  #renewTicketKey(): void {
+    this.#ticketKey = randomBytes(TICKET_KEY_OCTETS);
+    this.#material = { ...this.#material, ticketKey: this.#ticketKey };
+    this.#onChange(this.#material);
   }
 
   #stampOfFiles(): string {

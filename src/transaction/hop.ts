@@ -1,9 +1,9 @@
-/** Where a request goes next: over a flow that a client opened, or to the address of a neighbour. */
+/** Where a request goes next: over a flow that a client opened, or to the address of a neighbour, who over TLS must prove to be `host` (RFC 5922 4). */
 import type { Transport } from "../config/listener.js";
 
 export type Hop =
   | { readonly kind: "flow"; readonly flow: string }
-  | { readonly kind: "address"; readonly transport: Transport; readonly address: string; readonly port: number };
+  | { readonly kind: "address"; readonly transport: Transport; readonly address: string; readonly port: number; readonly host: string };
 
 /** Who sent a message, as the transport knows it. */
 export interface Sender {

@@ -7,6 +7,7 @@ import { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ConnectionOptions, type TLSSocket, connect } from "node:tls";
 import { expect, onTestFinished, test } from "vitest";
+import { Admin } from "../support/admin.js";
 import { cast } from "../support/cast.js";
 import { inDialog, register } from "../support/calls.js";
 import { Authority, type CertificateFiles, testCertificates, tlsSettings } from "../support/certificates.js";
@@ -182,7 +183,8 @@ test("TR-25 openssl s_client as a phone", async () => {
 test("TR-25 SA-16 certificates are read again on SIGHUP and when a file changes, and no flow is lost; a bad file changes nothing", { timeout: 40_000 }, async () => {
   const { authority, edge } = testCertificates();
   const live = copyOf(edge, "live");
-  const settings = { SLUICE_TLS_CERT: live.certificate, SLUICE_TLS_KEY: live.key };
+  const admin = await Admin.choose();
+  const settings = { SLUICE_TLS_CERT: live.certificate, SLUICE_TLS_KEY: live.key, SLUICE_ADMIN_LISTEN: admin.listen };
   const { U, C, client, SUT } = await cast({ client: "tls", settings });
   const path = await register(U, C);
   let asked = 0;
@@ -218,6 +220,10 @@ test("TR-25 SA-16 certificates are read again on SIGHUP and when a file changes,
   writeFileSync(live.key, readFileSync(third.key));
   await expect.poll(async () => names(await handshake(client, { rejectUnauthorized: false })), { timeout: 5_000 }).toContain("third.example.org");
   expect(SUT.output).toContain("a certificate is about to expire");
+  const views = (await admin.get("/api/certificates")).json["certificates"];
+  expect(views).toMatchObject([{ file: live.certificate, names: ["DNS:third.example.org"], daysLeft: 4 }]);
+  const expiry = /^sluice_certificate_expiry_timestamp_seconds\{file="[^"]*"\} (\S+)$/m.exec((await admin.get("/metrics")).text)?.[1];
+  expect(Number(expiry) * 1_000).toBeGreaterThan(Date.now());
   await stillThere();
 });
 

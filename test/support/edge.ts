@@ -121,7 +121,8 @@ export class Edge {
         SLUICE_MODE: "edge",
         SLUICE_SHARDS: "1",
         SLUICE_STATE_DIR: this.stateDir,
-        SLUICE_DRAIN_SECONDS: "1",
+        // A drain lasts a second at least, which nearly every test would wait for; those about it set their own.
+        SLUICE_DRAIN_SECONDS: "0",
         // Several edges may run at once; a test of the admin plane sets its own port.
         SLUICE_ADMIN_LISTEN: "off",
         ...this.settings,

@@ -1,7 +1,4 @@
-/** What the admin plane asks of an HTTP server, and who gives it: uWebSockets.js where its binary fits this Node, node:http and ws elsewhere. */
-import { NodeServer } from "./node-server.js";
-import { UwsServer, hasUws } from "./uws-server.js";
-
+/** What the admin plane asks of an HTTP server. */
 export interface WebRequest {
   /** Upper case. */
   readonly method: string;
@@ -45,7 +42,3 @@ export interface WebServer {
 }
 
 export const LIVE_PATH = "/live";
-
-export function createWebServer(handlers: WebHandlers): WebServer {
-  return hasUws() ? new UwsServer(handlers) : new NodeServer(handlers);
-}

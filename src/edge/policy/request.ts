@@ -1,7 +1,7 @@
 /** A request as the operator's own policy sees it: its octets decoded on demand, and what the edge knows of its flow. */
 import { FlowFlag, RecordField } from "../../native/layout.js";
 import type { Transport } from "../../config/listener.js";
-import type { AddressPort } from "../../native/binding.js";
+import type { AddressPort } from "../../native/address-port.js";
 import { SipMessage } from "../../sip/message.js";
 
 export interface PolicySource extends AddressPort {

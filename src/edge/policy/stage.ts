@@ -1,6 +1,7 @@
 /** Puts the operator's hooks around the built-in policy: request by request, where it alone would decide a batch in one go. */
 import { showHostPort } from "../../config/host-port.js";
-import type { AddressPort, Shard, ShardConfig, UpgradeHook, UpstreamTarget } from "../../native/binding.js";
+import type { AddressPort, UpstreamTarget } from "../../native/address-port.js";
+import type { Shard, ShardConfig, UpgradeHook } from "../../native/binding.js";
 import { Action, Const, ContactFlag, Method, OptionFlag, RecordField, ScanError, VerdictField } from "../../native/layout.js";
 import type { OutboundMode } from "../outbound.js";
 import { decideRequest, type EdgeRules } from "../request.js";

@@ -1,0 +1,22 @@
+/** Places of the network, as the addon takes and gives them. */
+import type { Transport } from "../config/listener.js";
+
+export interface AddressPort {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** A network of trusted senders; the prefix counts in the 128-bit form (an IPv4 /8 is 104), port 0 is any. */
+export interface TrustedNet extends AddressPort {
+  readonly prefix: number;
+}
+
+/** One resolved upstream target. */
+export interface UpstreamTarget extends AddressPort {
+  readonly transport: Transport;
+  /** The lowest that is alive is used. */
+  readonly priority: number;
+  readonly weight: number;
+  /** Host of the URI that it was resolved from, so that a Route with that name is known. */
+  readonly name: string;
+}
