@@ -11,7 +11,7 @@ export const DEFAULTS = {
   edges: Object.keys(EDGES).join(","),
   workloads: "register,terminate,originate,call",
   // Client side, then core side.
-  legs: "udp-udp,tcp-tcp",
+  legs: "udp-udp,tcp-udp,tcp-tcp,ws-udp,ws-tcp,tls-udp,tls-tcp,wss-udp,wss-tcp",
   rounds: "3",
   seconds: "3",
   warmup: "1",

@@ -1,4 +1,5 @@
 // The load program: the clients and the core of any RFC 5626 edge in one process on one core. Prints one line of JSON for each workload.
+#include <signal.h>
 #include <sys/resource.h>
 
 #include <sstream>
@@ -166,6 +167,8 @@ int main(int argc, char** argv) {
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
+  // OpenSSL writes to connections that the edge has ended.
+  signal(SIGPIPE, SIG_IGN);
   // Too large for the stack with its batches of buffers.
   static Load load(options);
   return load.run();

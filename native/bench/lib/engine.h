@@ -59,13 +59,16 @@ class Engine {
   // At most so many are on their way at once. False when it takes too long.
   bool open_and_register(uint32_t flows, uint32_t at_once) {
     const uint32_t first = clients_.flows();
-    const int64_t deadline = now_ns() + 120 * 1000000000LL;
+    const int64_t deadline = now_ns() + kPatience;
     std::deque<uint32_t> queue;
     uint32_t registered = 0;
     clients_.redial(true);
     while (registered < flows - first) {
       if (now_ns() > deadline) {
-        std::fprintf(stderr, "load: of %u flows %u could register\n", flows - first, registered);
+        registered = 0;
+        for (uint32_t flow = first; flow < clients_.flows(); ++flow) registered += exchange_.registered(flow);
+        std::fprintf(stderr, "load: of %u flows %u could register; %u are on their way, %llu were refused and %llu cut off\n", flows - first, registered,
+                     clients_.opening(), static_cast<unsigned long long>(clients_.refused()), static_cast<unsigned long long>(clients_.closed()));
         return false;
       }
       clients_.open(flows, at_once);
@@ -132,6 +135,8 @@ class Engine {
   const ProcessTree& edge() const noexcept { return edge_; }
 
  private:
+  static constexpr int64_t kPatience = 60 * 1000000000LL;
+
   static int64_t interval_of(double rate) noexcept { return rate > 0 ? static_cast<int64_t>(1e9 / rate) : 0; }
 
   void start_of_count(Phase& phase) {
