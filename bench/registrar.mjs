@@ -20,6 +20,7 @@ const { values: args } = parseArgs({
     seconds: { type: "string", default: "5" },
     rounds: { type: "string", default: "3" },
     window: { type: "string", default: "96" },
+    servers: { type: "string", default: "kamailio,sluice" },
   },
 });
 const [AORS, FLOWS, WINDOW] = [args.aors, args.flows, args.window].map(Number);
@@ -126,11 +127,12 @@ async function once(start) {
   }
 }
 
+const names = args.servers.split(",");
 const runs = [];
 for (let round = 0; round < Number(args.rounds); round += 1) {
-  for (const [name, start] of Object.entries(SERVERS)) runs.push({ round, name, ...(await once(start)) });
+  for (const name of names) runs.push({ round, name, ...(await once(SERVERS[name])) });
 }
-const rows = Object.keys(SERVERS).map((name) => {
+const rows = names.map((name) => {
   const own = runs.filter((run) => run.name === name);
   const sum = (field) => own.reduce((total, run) => total + run[field], 0);
   return [name, fixed(median(own.map(({ micros }) => micros)), 1), fixed(median(own.map(({ rate }) => rate)), 0), sum("lost"), sum("bad"), own[0]?.first ?? ""];

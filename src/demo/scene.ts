@@ -12,7 +12,7 @@ export interface SceneOptions {
 }
 
 const BEAT_MS = 700;
-const DOMAIN = "example.org";
+export const DOMAIN = "example.org";
 
 export interface SceneResult {
   readonly first: number | undefined;

@@ -1,11 +1,11 @@
 /**
- * A SIP message over octets that the native scanner found sound. Nothing is decoded before it is asked for; a header field is found by
- * one walk over the lines. Octets become characters one by one (latin1), so what is written back is what came.
+ * A SIP message over octets that the native scanner found sound. Nothing is decoded before it is asked for, and nothing twice. Octets become characters one by one (latin1), so what is written back is what came.
  */
 import { splitHeaderList } from "./header-list.js";
 import { headerKey } from "./header-name.js";
 
 const HEAD_END = "\r\n\r\n";
+const NONE: readonly HeaderField[] = [];
 
 export interface HeaderField {
   /** Lower case, never a compact form. */
@@ -19,14 +19,17 @@ export interface HeaderField {
 export class SipMessage {
   readonly #octets: Buffer;
   #head: string | undefined;
+  #startLine: string | undefined;
   #fields: readonly HeaderField[] | undefined;
+  #byKey: Map<string, HeaderField[]> | undefined;
 
   constructor(octets: Uint8Array) {
     this.#octets = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
   }
 
   get startLine(): string {
-    return this.#headText().slice(0, this.#headText().indexOf("\r\n"));
+    this.#startLine ??= this.#headText().slice(0, this.#headText().indexOf("\r\n"));
+    return this.#startLine;
   }
 
   get isRequest(): boolean {
@@ -56,14 +59,18 @@ export class SipMessage {
 
   /** The first field of that name, long or compact; undefined: there is none. */
   header(name: string): string | undefined {
-    const key = headerKey(name);
-    return this.fields.find((field) => field.key === key)?.value;
+    return this.fieldsOf(name)[0]?.value;
   }
 
   /** Every field of that name, a line each; values that share a line are not cut apart. */
   headers(name: string): readonly string[] {
-    const key = headerKey(name);
-    return this.fields.filter((field) => field.key === key).map(({ value }) => value);
+    return this.fieldsOf(name).map(({ value }) => value);
+  }
+
+  /** Every field of that name. */
+  fieldsOf(name: string): readonly HeaderField[] {
+    this.#byKey ??= groupByKey(this.fields);
+    return this.#byKey.get(headerKey(name)) ?? NONE;
   }
 
   /** Every value of that name over all its lines, lists cut apart; a line whose quotes do not close counts as one value. */
@@ -99,6 +106,16 @@ export class SipMessage {
     this.#head ??= this.#octets.toString("latin1", 0, this.#octets.indexOf(HEAD_END) + HEAD_END.length);
     return this.#head;
   }
+}
+
+function groupByKey(fields: readonly HeaderField[]): Map<string, HeaderField[]> {
+  const groups = new Map<string, HeaderField[]>();
+  for (const field of fields) {
+    const group = groups.get(field.key);
+    if (group === undefined) groups.set(field.key, [field]);
+    else group.push(field);
+  }
+  return groups;
 }
 
 function readFields(head: string): readonly HeaderField[] {
