@@ -10,7 +10,7 @@ bench("micro"); // 1
 bench("edge", "--rounds", "2", "--seconds", "0.8", "--warmup", "0.3"); // 10
 bench("edge", "--workers", "2", "--sleep", "1", "--rounds", "2", "--seconds", "1", "--workloads", "register,call", "--legs", "udp-udp,tcp-tcp", "--edges", `sluice,${KAMAILIO}`, "--out", "workers"); // 1.5
 bench("rate", "--rounds", "1"); // 4
-bench("edge", "--workloads", "idle", "--legs", `udp-udp,${STREAMS}`, "--flows", "5000", "--rounds", "1", "--out", "idle", "--edges", `sluice,${KAMAILIO}`); // 2.5
+bench("edge", "--workloads", "idle", "--legs", `udp-udp,${STREAMS}`, "--flows", "10000", "--rounds", "1", "--out", "idle", "--edges", `sluice,${KAMAILIO}`); // 3
 bench("storm", "--rounds", "1"); // 3
 // Open loop: Sluice answers no flow that pings more than ten times a second.
 const open = ["--rounds", "1", "--seconds", "2", "--edges", `sluice,${KAMAILIO}`];

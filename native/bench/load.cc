@@ -45,6 +45,7 @@ class Load {
     print_phase(line, phase);
     line.count("done_in_all", tally.done).count("closed", engine_.clients().closed()).count("edge_processes", engine_.edge().size());
     line.real("load_empty_rounds", static_cast<double>(tally.empty_rounds) / static_cast<double>(tally.rounds + 1));
+    line.count("missing_180", tally.unrung > tally.late_180 ? tally.unrung - tally.late_180 : 0);
     if (hostile) line.count("attacks", phase.attacks).count("let_through", phase.let_through);
     print_memory(line, engine_.edge().memory());
   }

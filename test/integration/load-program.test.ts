@@ -23,6 +23,7 @@ interface Figures {
   readonly lost: number;
   readonly mismatched: number;
   readonly closed: number;
+  readonly missing_180: number;
   readonly attacks?: number;
   readonly let_through?: number;
 }
@@ -59,7 +60,7 @@ for (const [at, client] of TRANSPORTS.entries()) {
     const all = await figuresOf(edge, { ...addresses, workload: WORKLOADS.join(",") });
     expect(all.map(({ workload }) => workload)).toEqual(WORKLOADS);
     for (const figures of all) {
-      expect(figures).toMatchObject({ lost: 0, mismatched: 0, closed: 0 });
+      expect(figures).toMatchObject({ lost: 0, mismatched: 0, closed: 0, missing_180: 0 });
       expect(figures.done).toBeGreaterThanOrEqual(150);
     }
     const hostile = all.at(-1);

@@ -15,6 +15,8 @@ struct Tally {
   // Those that an edge took in and sent on for the exchanges that are done.
   uint64_t messages = 0;
   uint64_t mismatched = 0;
+  // Calls that ended before their 180 came, and 180s that came to no call: as many of both when none is lost.
+  uint64_t unrung = 0, late_180 = 0;
   // Messages of attackers that came out at the core.
   uint64_t let_through = 0;
   uint64_t rounds = 0;
