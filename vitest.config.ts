@@ -15,7 +15,7 @@ function project(name: string, seconds: number, serial: boolean): object {
       pool: "forks",
       fileParallelism: !serial,
       // Those that run programs and hold ports of a machine they share get a second chance there, and the report names them.
-      retry: serial && onCi ? 1 : 0,
+      retry: name !== "unit" && onCi ? 1 : 0,
       expect: { poll: { timeout: 10_000 * patience } },
     },
   };

@@ -115,7 +115,9 @@ void Shard::reply(unsigned i, int status, Text reason, uint32_t retry_after, Tex
       extra.put("\r\n");
     }
   }
-  if (status == 200 && message.method == Method::options) extra.put("Accept: */*\r\nSupported: path, outbound\r\n");
+  // RFC 3261 11.2. An edge answers nothing but OPTIONS by itself.
+  if (status == 200 && message.method == Method::options)
+    extra.put(config_.home ? "Accept: */*\r\nAllow: REGISTER, OPTIONS\r\nSupported: path, outbound\r\n" : "Accept: */*\r\nSupported: path, outbound\r\n");
   extra.put(headers);
   char tag[24] = "sl-";
   uint64_t hash = transaction_hash(request_hash(config_, message), item.facts.top_via.branch, item.facts.top_via.host);

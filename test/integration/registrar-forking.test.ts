@@ -106,7 +106,7 @@ for (const [one, other, best] of [
   });
 }
 
-test("PX-16.7-8 the challenges of all branches are in the answer", async () => {
+test("PX-16.7-8 AU-16 the challenges of all branches are in the answer", async () => {
   const { A, phones } = await phonesOf([1, 1]);
   const [P1, P2] = two(phones);
   await A.say(INVITE);

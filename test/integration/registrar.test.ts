@@ -9,7 +9,7 @@ import { RedisServer } from "../support/redis-server.js";
 
 const QUERY = (user: string): string => `REGISTER sip:${DOMAIN} SIP/2.0\nFrom: <sip:${user}@${DOMAIN}>;tag=q\nTo: <sip:${user}@${DOMAIN}>\nCall-ID: query`;
 
-test("REG-3 REG-4 AU-1 AU-2 AU-9 a phone proves itself by SHA-256, and nobody can say it again", async () => {
+test("D6 REG-3 REG-4 AU-1 AU-2 AU-9 a phone proves itself by SHA-256, and nobody can say it again", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sluice-users-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, "users");

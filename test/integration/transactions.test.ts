@@ -251,6 +251,19 @@ test("IT-7 a caller whose connection has ended leaves the server and the callee 
   await B.request("ACK");
 });
 
+test("IT-9 copies of a 2xx and an ACK for a caller whose connection has ended meanwhile go nowhere and harm nobody", async () => {
+  const { A, B } = await callee("udp", {}, "tcp");
+  await A.say(INVITE);
+  await B.request("INVITE");
+  const invite = B.last;
+  await B.reply("200 OK", "Contact: <sip:bob@192.0.2.2>", invite);
+  await A.response(200);
+  await A.close();
+  await B.settle();
+  for (let times = 0; times < 3; times += 1) await B.reply("200 OK", "Contact: <sip:bob@192.0.2.2>", invite);
+  await B.nothing();
+});
+
 test("PX-16.3-4 PX-16.6-1 PX-16.7-10 PX-16.7-9 what is not the proxy's business passes octet by octet, both ways", async () => {
   const { A, B } = await callee();
   const odd = "Subject:  odd   spacing\nX-Weird: \u00fc;;,<\"\nDate: yesterday\nSupported: a,b ,  c\nRequire: foo";

@@ -46,3 +46,13 @@ test("a caller with alice's password is not let call as bob", async () => {
   await callAs("bob", "alice", caller, `other@${caller.scene}`);
   await caller.response(403);
 });
+
+test("AU-11 neither CANCEL nor ACK is ever challenged", async () => {
+  const server = await home();
+  const [caller, alice] = [await server.phone("alice"), await server.phone("other")];
+  await caller.say(`CANCEL sip:alice@${DOMAIN} SIP/2.0\nFrom: <sip:alice@${DOMAIN}>;tag=a`);
+  await caller.response(481);
+  await caller.say(`ACK sip:alice@${DOMAIN} SIP/2.0\nFrom: <sip:alice@${DOMAIN}>;tag=a\nTo: <sip:alice@${DOMAIN}>;tag=b`);
+  await caller.nothing();
+  await alice.nothing();
+});

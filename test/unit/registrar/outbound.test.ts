@@ -60,7 +60,7 @@ test.each([
   ["last", "Path: <sip:tok@edge;lr;ob>\nPath: <sip:p2;lr>", 439],
   ["top", "Path: <sip:tok@edge;lr;ob>\nPath: <sip:p2;lr>", 200],
   ["any", "Path: <sip:tok@edge;lr>\nPath: <sip:p2;lr>", 439],
-] as const)("OB-6-7 SA-21 with %s, %s is answered %i", async (obPathCheck, path, status) => {
+] as const)("D1 OB-6-7 SA-21 with %s, %s is answered %i", async (obPathCheck, path, status) => {
   stage = registrarStage({ obPathCheck });
   expect((await stage.register(`${SUPPORTED}\n${path}\nContact: <sip:bob@192.0.2.1>${IDS};reg-id=1`, EDGE)).status).toBe(status);
 });

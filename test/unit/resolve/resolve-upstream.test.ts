@@ -54,6 +54,16 @@ test("DNS-4 NAPTR chooses the transport, in the domain's order and among those t
   expect(shown(await resolveUpstream(uri("example.net"), records, options))).toEqual(["tcp 192.0.2.1 5070 0/1"]);
 });
 
+test("DNS-12 a domain that offers WebSocket alone has no way for us", async () => {
+  const { records } = await serverWith(
+    naptr("example.net", "SIP+D2W", "_sip._ws.example.net", 1),
+    naptr("example.net", "SIPS+D2W", "_sips._ws.example.net", 2),
+    srv("_sip._ws.example.net", "a.example.net"),
+    a("a.example.net", "192.0.2.1"),
+  );
+  expect(shown(await resolveUpstream(uri("example.net"), records, options))).toEqual([]);
+});
+
 test("DNS-5 SRV priorities become priorities and weights stay", async () => {
   const { records } = await serverWith(
     srv("_sip._udp.example.net", "a.example.net", 10, 60),
