@@ -29,6 +29,8 @@ export function sluiceEnvironment(client, core, workers = 1) {
     SLUICE_SHARDS: String(workers),
     SLUICE_STATE_DIR: join(OUT, "state"),
     SLUICE_LOG_LEVEL: "warn",
+    // At the end nobody waits for calls that go on.
+    SLUICE_DRAIN_SECONDS: "0",
     // Like for like: the others have no admin plane either.
     SLUICE_ADMIN_LISTEN: "off",
   };
@@ -104,7 +106,7 @@ export async function startPinned(name, file, args, env, client, stdio = "ignore
   process.once("exit", orphaned);
   const stop = async () => {
     child.kill("SIGTERM");
-    const late = setTimeout(() => child.kill("SIGKILL"), 15_000);
+    const late = setTimeout(() => child.kill("SIGKILL"), 5_000);
     await ended;
     clearTimeout(late);
     process.off("exit", orphaned);

@@ -19,7 +19,7 @@ export function command({ command: text, machine }) {
 
 /** Writes a chart and returns the line that shows it. */
 export function chart(name, title, bars) {
-  writeFileSync(join(CHARTS, `${name}.svg`), barChart(title, bars));
+  writeFileSync(join(CHARTS, `${name}.svg`), barChart(title, bars.filter(({ value }) => Number.isFinite(value))));
   return `![${title}](benchmarks/${name}.svg)`;
 }
 
