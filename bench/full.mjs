@@ -7,13 +7,13 @@ const STREAMS = "tcp-tcp,ws-tcp,tls-tcp,wss-tcp";
 
 bench("native");
 bench("micro"); // 1
-bench("edge", "--rounds", "2", "--seconds", "0.8", "--warmup", "0.3"); // 10
-bench("edge", "--workers", "2", "--sleep", "1", "--rounds", "2", "--seconds", "1", "--workloads", "register,call", "--legs", "udp-udp,tcp-tcp", "--edges", `sluice,${KAMAILIO}`, "--out", "workers"); // 1.5
+bench("edge", "--rounds", "2", "--seconds", "0.6", "--warmup", "0.2"); // 9
+bench("edge", "--workers", "2", "--sleep", "1", "--rounds", "1", "--seconds", "1", "--workloads", "register,call", "--legs", "udp-udp,tcp-tcp", "--edges", `sluice,${KAMAILIO}`, "--out", "workers"); // 1
 bench("rate", "--rounds", "1"); // 4
-bench("edge", "--workloads", "idle", "--legs", `udp-udp,${STREAMS}`, "--flows", "10000", "--rounds", "1", "--out", "idle", "--edges", `sluice,${KAMAILIO}`); // 3
-bench("storm", "--rounds", "1"); // 3
+bench("edge", "--workloads", "idle", "--legs", `udp-udp,${STREAMS}`, "--flows", "5000", "--rounds", "1", "--out", "idle", "--edges", `sluice,${KAMAILIO}`); // 2
+bench("storm", "--rounds", "1"); // 2
 // Open loop: Sluice answers no flow that pings more than ten times a second.
-const open = ["--rounds", "1", "--seconds", "2", "--edges", `sluice,${KAMAILIO}`];
+const open = ["--rounds", "1", "--seconds", "2", "--warmup", "0.5", "--edges", `sluice,${KAMAILIO}`];
 bench("edge", "--workloads", "keepalive", "--legs", "udp-udp,tcp-tcp,ws-tcp", "--flows", "15000", "--rate", "40000", ...open, "--out", "keepalive"); // 1
 bench("edge", "--workloads", "mixed", "--legs", "udp-udp,tcp-tcp,wss-tcp", "--flows", "10000", "--rate", "20000", ...open, "--out", "mixed"); // 1.5
 bench("edge", "--workloads", "hostile", "--legs", `udp-udp,${STREAMS}`, "--rate", "4000", "--timeout-ms", "5000", ...open, "--out", "hostile"); // 1.5

@@ -15,7 +15,8 @@ for (const pair of legs) {
   for (const workload of args.workloads.split(",")) {
     const runs = [];
     for (let round = 0; round < Number(args.rounds); ++round) {
-      for (const name of edges) {
+      // The first one runs at both ends of a round: what differs between its runs is the noise.
+      for (const name of [...edges, edges[0]]) {
         const figures = await once({ ...DEFAULTS, ...args, search: "1" }, name, pair, workload);
         if (figures !== undefined) runs.push({ round, name, ...figures });
       }

@@ -18,7 +18,7 @@ inline size_t write_response(const Message& m, char* out, size_t room, const Ans
   char* at = out;
   char* end = out + room;
   auto put = [&](Text text) {
-    if (text.size() > static_cast<size_t>(end - at)) return;
+    if (text.empty() || text.size() > static_cast<size_t>(end - at)) return;
     std::memcpy(at, text.data(), text.size());
     at += text.size();
   };
