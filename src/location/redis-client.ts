@@ -48,9 +48,10 @@ function makeClient(url: string): Redis | Cluster {
   if (kind === "cluster") {
     return new Cluster([...hosts], {
       enableOfflineQueue: false,
-      enableAutoPipelining: true,
+      // A pipeline of which several commands were MOVED is given up as a whole, and the new map of slots is never asked for.
+      enableAutoPipelining: false,
       clusterRetryStrategy: retryDelay,
-      redisOptions: { ...COMMON, ...login, ...tls },
+      redisOptions: { ...COMMON, enableAutoPipelining: false, ...login, ...tls },
     });
   }
   const options = { ...COMMON, ...login, ...tls, retryStrategy: retryDelay };

@@ -143,7 +143,7 @@ test("SA-16 with a token the page asks for it, and shows numbers once it is ente
 
 test("SA-8 a drain is seen, and so is the end of the edge", async () => {
   const { admin, SUT, U, C, newClient } = await (async () => {
-    const company = await stage({ SLUICE_DRAIN_RATE: "4" });
+    const company = await stage({ SLUICE_DRAIN_RATE: "2", SLUICE_DRAIN_SECONDS: "1" });
     return { admin: company.admin, SUT: company.SUT, U: company.U, C: company.C, newClient: (name: string) => company.newClient(name) };
   })();
   await register(U, C);

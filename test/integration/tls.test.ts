@@ -180,6 +180,20 @@ test("TR-25 openssl s_client as a phone", async () => {
   await expect.poll(() => output).toContain("SIP/2.0 200 OK");
 });
 
+for (const version of ["-tls1_2", "-tls1_3"] as const) {
+  test(`CR-7 a TLS connection that the edge ends is told so by close_notify, ${version}`, async () => {
+    const { client } = await cast({ client: "tls", settings: { SLUICE_IDLE_SECONDS: "1" } });
+    const child = execFile("openssl", ["s_client", "-connect", client, "-CAfile", testCertificates().authority.file, "-msg", version]);
+    onTestFinished(() => void child.kill());
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) stream?.on("data", (text: string) => (output += text));
+    child.stdin?.write(OPTIONS);
+    await once(child, "exit");
+    expect(output).toMatch(/^<<< .*close_notify/m);
+    expect(output).not.toContain("unexpected eof");
+  });
+}
+
 test("TR-25 SA-16 certificates are read again on SIGHUP and when a file changes, and no flow is lost; a bad file changes nothing", { timeout: 40_000 }, async () => {
   const { authority, edge } = testCertificates();
   const live = copyOf(edge, "live");

@@ -1,5 +1,5 @@
 /** Flow tokens under attack (RFC 5626 5.2): every change is noticed, and none is ever shown to outsiders. */
-import { randomBytes } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
 import type { Party } from "../support/party.js";
 import { cast } from "../support/cast.js";
@@ -118,4 +118,22 @@ test("DET-22 a hundred forged tokens are told of, in a few lines", async () => {
   }
   await expect.poll(() => SUT.output.slice(before), { timeout: 5_000 }).toMatch(/forged/i);
   expect(SUT.output.length - before).toBeLessThan(10_000);
+});
+
+test("OB-5.2-10 a UDP token older than SLUICE_UDP_TOKEN_DAYS is 430, a younger one leads to its flow; who has the key can make either", async () => {
+  const key = randomBytes(32);
+  const { U, C, core } = await cast({ client: "udp", settings: { SLUICE_FLOW_KEYS: `1:${key.toString("base64")}`, SLUICE_UDP_TOKEN_DAYS: "10" } });
+  const octets = Buffer.from(tokenOf((await register(U, C)).at(0)), "base64url");
+  // native/core/flow_token.h: the birth in units of 16 s stands in octets 3 to 5, the MAC in the last twelve.
+  const born = octets.readUIntBE(3, 3);
+  const bornDaysBefore = (days: number): string => {
+    const body = Buffer.from(octets.subarray(0, -12));
+    body.writeUIntBE((born - (days * 86_400) / 16) & 0xffffff, 3, 3);
+    return Buffer.concat([body, createHmac("sha256", key).update(body).digest().subarray(0, 12)]).toString("base64url");
+  };
+  expect(await statusOf(C, `<sip:${bornDaysBefore(12)}@${core};lr>`, 1)).toBe(430);
+  await C.say(`MESSAGE sip:U@192.0.2.1 SIP/2.0\nCSeq: 2 MESSAGE\nRoute: <sip:${bornDaysBefore(8)}@${core};lr>`);
+  await U.request("MESSAGE");
+  await U.reply("200 OK");
+  await C.response(200);
 });

@@ -1,6 +1,6 @@
 /** Debian's redis-server for one test: a port and a folder of its own. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { type Socket, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,15 +12,28 @@ const START_MS = 10_000;
 export class RedisServer {
   readonly port: number;
   readonly #folder = mkdtempSync(join(tmpdir(), "sluice-redis-"));
+  readonly #extra: readonly string[];
   #process: ChildProcess | undefined;
 
-  private constructor(port: number) {
+  private constructor(port: number, extra: readonly string[]) {
     this.port = port;
+    this.#extra = extra;
   }
 
-  static async start(): Promise<RedisServer> {
-    const server = new RedisServer(await freePort(HOST));
+  /** `extra`: further settings as the command line takes them. */
+  static async start(...extra: readonly string[]): Promise<RedisServer> {
+    const server = new RedisServer(await freePort(HOST), extra);
     await server.begin();
+    return server;
+  }
+
+  /** A sentinel that looks after `master` under that name and declares it down after a moment. */
+  static async sentinel(master: RedisServer, name: string): Promise<RedisServer> {
+    const watch = `sentinel monitor ${name} ${HOST} ${master.port} 1\nsentinel down-after-milliseconds ${name} 300\nsentinel failover-timeout ${name} 2000\n`;
+    const server = new RedisServer(await freePort(HOST), []);
+    const file = join(server.#folder, "sentinel.conf");
+    writeFileSync(file, `port ${server.port}\nbind ${HOST}\n${watch}`);
+    await server.#spawn([file, "--sentinel"]);
     return server;
   }
 
@@ -31,6 +44,10 @@ export class RedisServer {
   /** Starts it again after `kill`. Every write is in its append-only file, so that nothing of before is lost. */
   async begin(): Promise<void> {
     const settings = ["--port", String(this.port), "--bind", HOST, "--dir", this.#folder, "--save", "", "--appendonly", "yes", "--appendfsync", "always"];
+    await this.#spawn([...settings, ...this.#extra]);
+  }
+
+  async #spawn(settings: readonly string[]): Promise<void> {
     this.#process = spawn("redis-server", settings, { stdio: "ignore" });
     const deadline = Date.now() + START_MS;
     while (!(await this.#answers())) {
