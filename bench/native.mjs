@@ -1,4 +1,4 @@
-/** Nanoseconds of the core's own functions, without V8 and without a socket: scan, token, hash, STUN. */
+/** Nanoseconds of the core by itself, without V8: scan, token, hash and STUN without a socket, then a whole shard with its system calls. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { ROOT, fail } from "../scripts/lib/run.mjs";
@@ -7,9 +7,9 @@ import { save } from "./lib/results.mjs";
 
 const out = join(ROOT, "build/bench/native");
 const lines = [];
-for (const name of ["scan_bench", "token_bench"]) {
+for (const [name, ...args] of [["scan_bench"], ["token_bench"], ["relay_bench", "udp"], ["relay_bench", "tcp"]]) {
   cmake({ out, target: name, settings: { CMAKE_BUILD_TYPE: "Release" } });
-  const { status, stdout } = spawnSync("taskset", ["-c", "0", join(out, name)], { encoding: "utf8" });
+  const { status, stdout } = spawnSync("taskset", ["-c", "0", join(out, name), ...args], { encoding: "utf8" });
   if (status !== 0) fail(`${name} failed`);
   process.stdout.write(stdout);
   lines.push(...stdout.trim().split("\n"));

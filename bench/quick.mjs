@@ -1,6 +1,7 @@
-/** In under two minutes: every edge that is installed, two workloads, one round, and docs/benchmarks.md from it. */
+/** In under two minutes: every edge that is installed, over every transport, two workloads, one round, and docs/benchmarks.md from it. */
 import { bench } from "./lib/part.mjs";
 import { writeDocument } from "./lib/document.mjs";
 
-bench("edge", "--rounds", "1", "--seconds", "1", "--warmup", "0.5", "--workloads", "register,terminate");
+const legs = "udp-udp,tcp-tcp,ws-tcp,tls-tcp,wss-tcp";
+bench("edge", "--rounds", "1", "--seconds", "0.6", "--warmup", "0.2", "--workloads", "register,call", "--legs", legs);
 writeDocument();

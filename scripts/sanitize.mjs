@@ -1,6 +1,7 @@
 /** `npm run test:sanitize`: the C++ tests and the vitest suite with an addon under AddressSanitizer and UBSan. */
 import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { program } from "../bench/lib/tools.mjs";
 import { cmakeJs } from "./lib/native.mjs";
 import { prepare } from "./lib/prepare.mjs";
 import { ROOT, fail, has, outputOf, run, say } from "./lib/run.mjs";
@@ -26,9 +27,12 @@ if (run("build/sanitize/native/Release/core_test", [], { env: { ...options, ASAN
 const tree = join(ROOT, "build/sanitize/tree");
 rmSync(tree, { recursive: true, force: true });
 mkdirSync(join(tree, "build/Release"), { recursive: true });
-for (const name of ["package.json", "tsconfig.json", "vitest.config.ts", "src", "dist", "test", "docs", "deploy", "scripts", "native"]) {
-  if (existsSync(join(ROOT, name))) cpSync(join(ROOT, name), join(tree, name), { recursive: true });
+for (const name of ["package.json", "tsconfig.json", "vitest.config.ts", "src", "dist", "test", "docs", "deploy", "scripts", "native", "bench"]) {
+  if (existsSync(join(ROOT, name))) cpSync(join(ROOT, name), join(tree, name), { recursive: true, preserveTimestamps: true });
 }
+// Compiled here, where no sanitizer's runtime is loaded into the compiler.
+program("load");
+symlinkSync(join(ROOT, "build/bench"), join(tree, "build/bench"));
 symlinkSync(join(ROOT, "node_modules"), join(tree, "node_modules"));
 cpSync(join(ROOT, "build/sanitize/native/Release/sluice.node"), join(tree, "build/Release/sluice.node"));
 

@@ -1,14 +1,17 @@
 /** Edges against each other: in turn, A B C A in each round, each for one pair of transports and one workload. */
 import { fail, say } from "../../scripts/lib/run.mjs";
 import { EDGES, startEdge } from "./edges.mjs";
-import { runLoad } from "./load.mjs";
+import { runLoads } from "./load.mjs";
+import { tlsMissing } from "./tools.mjs";
+
+const LOAD_OPTIONS = ["seconds", "warmup", "flows", "window", "rate", "size", "sleep", "attacks", "at-once", "timeout-ms", "search"];
 
 /** What the options of `edge`, `quick` and `full` begin with. */
 export const DEFAULTS = {
   edges: Object.keys(EDGES).join(","),
-  workloads: "register,terminate,originate",
+  workloads: "register,terminate,originate,call",
   // Client side, then core side.
-  legs: "udp-udp,tcp-tcp",
+  legs: "udp-udp,tcp-udp,tcp-tcp,ws-udp,ws-tcp,tls-udp,tls-tcp,wss-udp,wss-tcp",
   rounds: "3",
   seconds: "3",
   warmup: "1",
@@ -16,14 +19,32 @@ export const DEFAULTS = {
   window: "96",
   rate: "0",
   size: "700",
+  // Milliseconds after which what has no answer counts as lost.
+  "timeout-ms": "1000",
+  // Attacks a second, for the workload hostile.
+  attacks: "2000",
+  workers: "1",
+  // 1: the load waits for events instead of spinning.
+  sleep: "0",
 };
 
+/** The pairs of transports that can be measured here. */
+export function legsThere(legs) {
+  const wanted = legs.split(",");
+  const missing = tlsMissing();
+  if (missing === undefined) return wanted;
+  const there = wanted.filter((pair) => !/^(?:tls|wss)-/.test(pair));
+  if (there.length < wanted.length) say(`goes on without TLS and WSS: ${missing}`);
+  return there;
+}
+
 /** The wanted edges that are there; of the others it says how to install them. */
-export function edgesThere(names) {
+export function edgesThere(names, legs) {
   const wanted = names.split(",");
+  const clients = legs.map((pair) => pair.split("-")[0]);
   for (const name of wanted) if (!(name in EDGES)) fail(`no edge ${name}; there are ${Object.keys(EDGES).join(", ")}`);
   const there = wanted.filter((name) => {
-    const missing = EDGES[name].missing();
+    const missing = EDGES[name].missing(clients);
     if (missing !== undefined) say(`goes on without ${name}: ${missing}`);
     return missing === undefined;
   });
@@ -31,40 +52,48 @@ export function edgesThere(names) {
   return there;
 }
 
-/** Runs all rounds and returns `[{ legs, workload, runs }]`; `done` hears of each as it ends. */
+/** Runs all rounds and returns `[{ legs, workload, runs }]`; `done` hears of each as its pair of transports ends. */
 export async function compare(args, edges, done) {
   // The first edge runs at both ends of each round: what differs between its two runs is the noise.
   const order = edges.map((name) => ({ name, again: false }));
   order.push({ name: edges[0], again: true });
   const results = [];
-  for (const legs of args.legs.split(",")) {
-    for (const workload of args.workloads.split(",")) {
-      const runs = [];
-      for (let round = 0; round < Number(args.rounds); ++round) {
-        for (const { name, again } of order) {
-          const figures = await once(args, name, legs, workload);
-          if (figures !== undefined) runs.push({ round, name, again, ...figures });
+  for (const legs of legsThere(args.legs)) {
+    const some = args.workloads.split(",").map((workload) => ({ legs, workload, runs: [] }));
+    for (let round = 0; round < Number(args.rounds); ++round) {
+      for (const { name, again } of order) {
+        for (const figures of await runs(args, name, legs, args.workloads)) {
+          some.find(({ workload }) => workload === figures.workload).runs.push({ round, name, again, ...figures });
         }
       }
-      results.push({ legs, workload, runs });
-      done({ legs, workload, runs });
     }
+    for (const result of some) {
+      if (result.runs.length > 0) done(result);
+    }
+    results.push(...some.filter((result) => result.runs.length > 0));
   }
   return results;
 }
 
-/** One edge under one load; undefined when the load could not be run. */
-export async function once(args, name, legs, workload) {
+/** One start of an edge, and on it one workload after the other. What is no option of the load's stays unsaid. */
+export async function runs(args, name, legs, workloads) {
   const [client, core] = legs.split("-");
-  const edge = await startEdge(name, client, core, { size: args.size });
+  const { size, workers = "1" } = args;
+  const edge = await startEdge(name, client, core, { size, workers: Number(workers) });
   try {
-    const { seconds, warmup, flows, window, rate, size } = args;
     const bare = EDGES[name].bare ? 1 : 0;
-    const options = { client, "core-leg": core, workload, pid: edge.pid, bare, seconds, warmup, flows, window, rate, size };
-    const figures = await runLoad(options);
-    if (figures === undefined) say(`${name}, ${legs}, ${workload}: this run gave no figures`);
-    return figures && { command: edge.command, ...figures };
+    const given = Object.fromEntries(LOAD_OPTIONS.filter((option) => args[option] !== undefined).map((option) => [option, args[option]]));
+    const options = { client: EDGES[name].clientOf?.(client) ?? client, "core-leg": core, workload: workloads, pid: edge.pid, bare, ...given };
+    const figures = await runLoads(options);
+    const whole = figures.filter(({ done }) => done !== 0);
+    if (whole.length < workloads.split(",").length) say(`${name}, ${legs}, ${workloads}: a run gave no figures`);
+    return whole.map((each) => ({ command: edge.command, ...each }));
   } finally {
     await edge.stop();
   }
+}
+
+/** One edge under one load; undefined when the load could not be run. */
+export async function once(args, name, legs, workload) {
+  return (await runs(args, name, legs, workload)).at(0);
 }

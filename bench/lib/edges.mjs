@@ -1,45 +1,65 @@
 /** The edges that are compared. Each starts on CPU 0, for one pair of transports, with one worker. */
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { totalmem } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ROOT, fail, has } from "../../scripts/lib/run.mjs";
-import { OUT, program } from "./tools.mjs";
+import { ROOT, fail, has, outputOf } from "../../scripts/lib/run.mjs";
+import { OUT, certificate, program } from "./tools.mjs";
 
 export const EDGE_PORT = 26060;
 export const CORE_PORT = 26070;
 const EDGE_CORE_PORT = 26061;
 export const SLUICE_MAIN = join(ROOT, "dist/main.js");
 
-export function sluiceEnvironment(client, core) {
+/** Transports over which clients come, by what is beneath: a floor knows no WebSocket, so its clients use none. */
+const BENEATH = { udp: "udp", tcp: "tcp", ws: "tcp", tls: "tls", wss: "tls" };
+const isSecure = (client) => BENEATH[client] === "tls";
+const isWebSocket = (client) => client.startsWith("ws");
+const socketOf = (client) => (client === "udp" ? "udp" : "tcp");
+
+export function sluiceEnvironment(client, core, workers = 1) {
+  const { cert, key } = isSecure(client) ? certificate() : {};
   return {
     SLUICE_MODE: "edge",
     SLUICE_LISTEN: `${client}:127.0.0.1:${EDGE_PORT}`,
     SLUICE_CORE_LISTEN: `${core}:127.0.0.1:${EDGE_CORE_PORT}`,
     SLUICE_UPSTREAM: `sip:127.0.0.1:${CORE_PORT};transport=${core}`,
-    SLUICE_SHARDS: "1",
+    ...(cert !== undefined && { SLUICE_TLS_CERT: cert, SLUICE_TLS_KEY: key }),
+    SLUICE_SHARDS: String(workers),
     SLUICE_STATE_DIR: join(OUT, "state"),
     SLUICE_LOG_LEVEL: "warn",
+    // At the end nobody waits for calls that go on.
+    SLUICE_DRAIN_SECONDS: "0",
     // Like for like: the others have no admin plane either.
     SLUICE_ADMIN_LISTEN: "off",
   };
 }
 
-const INSTALL = "apt-get install -y kamailio kamailio-outbound-modules";
-
 function kamailio(config) {
   return {
-    missing: () => (has("kamailio") ? undefined : `kamailio is missing: ${INSTALL}`),
-    command(client, core) {
-      const defines = [`LISTEN_PORT=${EDGE_PORT}`, "CORE_HOST=127.0.0.1", `CORE_PORT=${CORE_PORT}`];
+    missing: (clients) => {
+      const modules = ["kamailio", "kamailio-outbound-modules"];
+      if (clients.some(isSecure)) modules.push("kamailio-tls-modules");
+      if (clients.some(isWebSocket)) modules.push("kamailio-websocket-modules");
+      const there = has("kamailio") && outputOf("dpkg-query", ["-W", ...modules]) !== undefined;
+      return there || (has("kamailio") && !has("dpkg-query")) ? undefined : `Kamailio is missing or lacks modules: apt-get install -y ${modules.join(" ")}`;
+    },
+    command(client, core, { workers }) {
+      const defines = [`WORKERS=${workers}`, `LISTEN_PORT=${EDGE_PORT}`, `CORE_SIDE_PORT=${EDGE_CORE_PORT}`, "CORE_HOST=127.0.0.1", `CORE_PORT=${CORE_PORT}`];
       defines.push(`CORE_URI="sip:127.0.0.1:${CORE_PORT};transport=${core}"`);
-      for (const transport of new Set([client, core])) defines.push(`WITH_${transport.toUpperCase()}`);
-      if (client === "tcp") defines.push("WITH_TCP_CLIENTS");
+      for (const socket of new Set([socketOf(client), core])) defines.push(`WITH_${socket.toUpperCase()}`);
+      if (isSecure(client)) {
+        const { cert, key } = certificate();
+        defines.push("WITH_TLS", `TLS_CERT="${cert}"`, `TLS_KEY="${key}"`);
+      }
+      if (isWebSocket(client)) defines.push("WITH_WS");
+      if (client !== "udp") defines.push("WITH_STREAM_CLIENTS");
       if (core === "tcp") defines.push("WITH_TCP_CORE");
       const run = join(OUT, "kamailio");
       mkdirSync(run, { recursive: true });
-      // Of the allocators compared in turns, TLSF for both was as cheap as any; 1 GiB holds the transactions of a run.
-      const memory = ["-x", "tlsf", "-X", "tlsf", "-m", "1024"];
+      // Of the allocators compared in turns, TLSF for both was as cheap as any. 15,000 flows over WSS do not fit into 1 GiB.
+      const memory = ["-x", "tlsf", "-X", "tlsf", "-m", String(Math.min(4096, Math.floor(totalmem() / 2 ** 22)))];
       const file = join(ROOT, "bench/kamailio", `${config}.cfg`);
       const args = ["-DD", "-E", "-f", file, "-Y", run, "-P", join(run, "pid")];
       return { file: "kamailio", args: [...args, ...memory, ...defines.flatMap((define) => ["-A", define])] };
@@ -47,36 +67,36 @@ function kamailio(config) {
   };
 }
 
-const floorAddresses = ["--listen", `127.0.0.1:${EDGE_PORT}`, "--core", `127.0.0.1:${CORE_PORT}`];
-
 export const EDGES = {
   floor: {
     bare: true,
+    clientOf: (client) => BENEATH[client],
     missing: () => undefined,
-    command: (client, core, { size }) => ({
-      file: program("relay_floor"),
-      args: ["--client", client, "--core-leg", core, ...floorAddresses, "--size", String(size)],
-    }),
+    command(client, core, { size }) {
+      const { cert, key } = isSecure(client) ? certificate() : { cert: "", key: "" };
+      const addresses = ["--listen", `127.0.0.1:${EDGE_PORT}`, "--core", `127.0.0.1:${CORE_PORT}`];
+      return { file: program("relay_floor"), args: ["--client", BENEATH[client], "--core-leg", core, ...addresses, "--size", String(size), "--cert", cert, "--key", key] };
+    },
   },
   sluice: {
     missing: () => (existsSync(SLUICE_MAIN) ? undefined : "Sluice is not built: npm run build"),
-    command: (client, core) => ({ file: process.execPath, args: [SLUICE_MAIN], env: sluiceEnvironment(client, core) }),
+    command: (client, core, { workers }) => ({ file: process.execPath, args: [SLUICE_MAIN], env: sluiceEnvironment(client, core, workers) }),
   },
   "kamailio-stateless": kamailio("stateless"),
   "kamailio-stateful": kamailio("stateful"),
 };
 
-/** Starts one edge and waits until its port is open. */
+/** Starts one edge and waits until its port is open. `options`: `size` of messages, `workers` (two of them share both CPUs with the load). */
 export async function startEdge(name, client, core, options) {
-  await portFree(client);
   const { file, args, env = {} } = EDGES[name].command(client, core, options);
-  return startPinned(name, file, args, env, client);
+  return startPinned(name, file, args, env, client, "ignore", options.workers > 1 ? "0,1" : "0");
 }
 
-export async function startPinned(name, file, args, env, client, stdio = "ignore") {
+export async function startPinned(name, file, args, env, client, stdio = "ignore", cpus = "0") {
+  await portFree(client);
   const log = join(OUT, `${name}.log`);
   const output = openSync(log, "w");
-  const child = spawn("taskset", ["-c", "0", file, ...args], {
+  const child = spawn("taskset", ["-c", cpus, file, ...args], {
     cwd: ROOT,
     env: { ...process.env, ...env },
     stdio: [stdio === "ipc" ? "ignore" : stdio, output, output, ...(stdio === "ipc" ? ["ipc"] : [])],
@@ -86,7 +106,7 @@ export async function startPinned(name, file, args, env, client, stdio = "ignore
   process.once("exit", orphaned);
   const stop = async () => {
     child.kill("SIGTERM");
-    const late = setTimeout(() => child.kill("SIGKILL"), 15_000);
+    const late = setTimeout(() => child.kill("SIGKILL"), 5_000);
     await ended;
     clearTimeout(late);
     process.off("exit", orphaned);
@@ -107,16 +127,17 @@ export async function startPinned(name, file, args, env, client, stdio = "ignore
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
 
 /** Looks into the kernel's socket tables, since a probe by a message would be work for the edge. */
-function portOpen(transport) {
+function portOpen(client) {
+  const transport = socketOf(client);
   const local = ` 0100007F:${EDGE_PORT.toString(16).toUpperCase()} `;
   const listening = transport === "tcp" ? " 0A " : " 07 ";
   const sockets = readFileSync(`/proc/net/${transport}`, "utf8").split("\n");
   return sockets.some((line) => line.includes(local) && line.includes(listening));
 }
 
-async function portFree(transport) {
-  for (let waited = 0; portOpen(transport); waited += 50) {
-    if (waited > 5_000) fail(`port ${EDGE_PORT} of ${transport} is taken`);
+async function portFree(client) {
+  for (let waited = 0; portOpen(client); waited += 50) {
+    if (waited > 5_000) fail(`port ${EDGE_PORT} is taken`);
     await sleep(50);
   }
 }

@@ -1,23 +1,45 @@
 /** The C++ programs of the bench, compiled when their sources are newer; all figures and traces go to build/bench. */
 import { spawnSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { newest, timeOf } from "../../scripts/lib/newest.mjs";
-import { ROOT, fail, say } from "../../scripts/lib/run.mjs";
+import { ROOT, fail, has, mustRun, say } from "../../scripts/lib/run.mjs";
 
 export const OUT = join(ROOT, "build/bench");
 const NATIVE = join(ROOT, "native");
+const COMPILER = process.env.CXX ?? "c++";
 // The same flags as native/CMakeLists.txt gives the core.
 const FLAGS = ["-std=c++20", "-O3", "-DNDEBUG", "-fno-exceptions", "-fno-rtti", "-fno-strict-aliasing", `-I${NATIVE}`];
 
-/** Path of the executable made from native/bench/NAME.cc, which needs nothing but native/bench/lib. */
+let tls;
+
+/** What keeps TLS out of the programs on this machine, or undefined: everything else works without. */
+export function tlsMissing() {
+  if (tls === undefined) {
+    const headers = spawnSync(COMPILER, ["-E", "-x", "c++", "-", "-o", "/dev/null"], { input: "#include <openssl/ssl.h>\n" }).status === 0;
+    tls = { reason: !headers ? "OpenSSL's headers are missing: apt-get install -y libssl-dev" : has("openssl") ? undefined : "openssl is missing: apt-get install -y openssl" };
+  }
+  return tls.reason;
+}
+
+/** A certificate for the edges that are measured, and its key: P-256, as most of today's are. */
+export function certificate() {
+  mkdirSync(OUT, { recursive: true });
+  const [cert, key] = [join(OUT, "bench.pem"), join(OUT, "bench.key")];
+  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
+  if (!existsSync(cert)) mustRun("openssl", "openssl", ["req", "-x509", ...curve, "-nodes", "-keyout", key, "-out", cert, "-days", "3650", "-subj", "/CN=bench"], { quiet: true });
+  return { cert, key };
+}
+
+/** Path of the executable made from native/bench/NAME.cc, which needs nothing but native/bench/lib, and OpenSSL for TLS. */
 export function program(name) {
   mkdirSync(OUT, { recursive: true });
+  const withTls = tlsMissing() === undefined;
   const source = join(NATIVE, "bench", `${name}.cc`);
-  const executable = join(OUT, name);
+  const executable = join(OUT, withTls ? `${name}-tls` : name);
   if (timeOf(executable) > newest([source, join(NATIVE, "bench/lib")], [".cc", ".h"])) return executable;
-  say(`compiling ${name} …`);
-  const result = spawnSync(process.env.CXX ?? "c++", [...FLAGS, source, "-o", executable], { stdio: "inherit" });
+  say(`compiling ${name}${withTls ? "" : " without TLS"} …`);
+  const result = spawnSync(COMPILER, [...FLAGS, ...(withTls ? ["-DBENCH_TLS"] : []), source, "-o", executable, ...(withTls ? ["-lssl", "-lcrypto"] : [])], { stdio: "inherit" });
   if (result.error !== undefined) fail("a C++20 compiler is missing: apt-get install -y g++");
   if (result.status !== 0) fail(`${name} does not compile`);
   return executable;

@@ -1,247 +1,165 @@
-// The load program: the clients and the core of any RFC 5626 edge in one process on one core. Prints one line of JSON.
-#include <poll.h>
+// The load program: the clients and the core of any RFC 5626 edge in one process on one core. Prints one line of JSON for each workload.
+#include <signal.h>
 #include <sys/resource.h>
 
-#include "lib/exchange.h"
+#include <sstream>
+
+#include "lib/engine.h"
 #include "lib/json_line.h"
-#include "lib/options.h"
-#include "lib/process_tree.h"
 
 namespace {
 
 using namespace sluice::bench;
 
-struct Sample {
-  int64_t when = 0;
-  int64_t cpu = 0;
-  uint64_t done = 0;
-};
-
 class Load {
  public:
-  explicit Load(const Options& options)
-      : o_(options),
-        client_tcp_(o_.is("client", "tcp")),
-        one_socket_(!client_tcp_ && o_.is("sockets", "one")),
-        core_tcp_(o_.is("core-leg", "tcp")),
-        sleeps_(o_.number("sleep") != 0),
-        flows_(static_cast<uint32_t>(o_.number("flows"))),
-        window_(static_cast<uint32_t>(o_.number("window"))),
-        timeout_(o_.number("timeout-ms") * 1000000LL),
-        epoll_(epoll_create1(EPOLL_CLOEXEC)),
-        requests_(make_requests(client_tcp_, core_tcp_, o_.text("core"), static_cast<size_t>(o_.number("size")))),
-        clients_(client_tcp_ ? ClientKind::kStreams : one_socket_ ? ClientKind::kOneSocket : ClientKind::kSockets,
-                 parse_address(o_.text("edge")), epoll_),
-        core_(core_tcp_, parse_address(o_.text("core")), epoll_),
-        exchange_(clients_, core_, requests_, flows_, o_.number("bare") != 0),
-        edge_(static_cast<pid_t>(o_.number("pid"))) {}
+  explicit Load(const Options& options) : o_(options), engine_(options), at_once_(static_cast<uint32_t>(o_.number("at-once"))) {}
 
   int run() {
-    memory_before_ = edge_.memory();
+    memory_before_ = engine_.edge().memory();
     if (o_.is("workload", "idle")) return idle();
     if (o_.is("workload", "storm")) return storm();
-    if (!open_and_register(flows_)) return 1;
-    Workload workload = o_.is("workload", "terminate")   ? Workload::kTerminate
-                        : o_.is("workload", "originate") ? Workload::kOriginate
-                        : o_.is("workload", "keepalive") ? Workload::kKeepAlive
-                                                         : Workload::kRegister;
-    measure(workload);
+    if (!engine_.open_and_register(engine_.flows(), at_once_)) return 1;
+    std::istringstream names(o_.text("workload"));
+    for (std::string name; std::getline(names, name, ',');) o_.number("search") != 0 ? search(name) : measure(name);
     return 0;
   }
 
  private:
-  // Each flow registers once, so that the edge knows it and the core its token; UDP may need a second try.
-  bool open_and_register(uint32_t flows) {
-    uint32_t first = clients_.flows();
-    for (uint32_t to = first; to < flows;) {
-      to = std::min(flows, to + 256);
-      if (!clients_.open(to)) die("cannot open a flow");
-      round();
-    }
-    const uint64_t tolerable = exchange_.ledger().lost() + flows / 4 + 64;
-    for (uint32_t missing = 1; missing > 0 && exchange_.ledger().lost() < tolerable;) {
-      missing = 0;
-      for (uint32_t flow = first; flow < flows && exchange_.ledger().lost() < tolerable; ++flow) {
-        if (exchange_.registered(flow)) continue;
-        ++missing;
-        while (exchange_.ledger().open_count() >= std::min(window_, 64u)) expire_and_round();
-        exchange_.start(Workload::kRegister, flow, now_ns());
-      }
-      while (exchange_.ledger().open_count() > 0) expire_and_round();
-      if (missing == 0) return true;
-      if (exchange_.tally().mismatched > tolerable) break;
-    }
-    std::fprintf(stderr, "load: not all flows could register\n");
-    return false;
+  static Workload workload_of(const std::string& name) {
+    static const std::map<std::string, Workload> kNames = {
+        {"register", Workload::kRegister}, {"terminate", Workload::kTerminate}, {"originate", Workload::kOriginate}, {"keepalive", Workload::kKeepAlive},
+        {"call", Workload::kCall},         {"mixed", Workload::kMixed},         {"hostile", Workload::kGood}};
+    auto found = kNames.find(name);
+    if (found != kNames.end()) return found->second;
+    std::fprintf(stderr, "load: no workload %s\n", name.c_str());
+    std::exit(2);
   }
 
-  void measure(Workload workload) {
-    const double rate = o_.real("rate");
-    const int64_t interval = rate > 0 ? static_cast<int64_t>(1e9 / rate) : 0;
-    const int64_t begin = now_ns();
-    const int64_t from = begin + static_cast<int64_t>(o_.real("warmup") * 1e9);
-    const int64_t until = from + static_cast<int64_t>(o_.real("seconds") * 1e9);
-    int64_t due = begin;
-    uint32_t flow = 0;
-    bool warm = false;
-    for (int64_t now = begin; now < until; now = now_ns()) {
-      if (!warm && now >= from) {
-        warm = true;
-        start_of_count();
+  void measure(const std::string& name) {
+    const bool hostile = name == "hostile";
+    Phase phase = engine_.run(workload_of(name), o_.real("rate"), o_.real("warmup"), o_.real("seconds"), hostile);
+    const Tally& tally = engine_.exchange().tally();
+    JsonLine line = begin_line(name);
+    line.count("window", engine_.window()).real("rate", o_.real("rate")).real("size", o_.real("size"));
+    print_phase(line, phase);
+    line.count("done_in_all", tally.done).count("closed", engine_.clients().closed()).count("edge_processes", engine_.edge().size());
+    line.real("load_empty_rounds", static_cast<double>(tally.empty_rounds) / static_cast<double>(tally.rounds + 1));
+    line.count("missing_180", tally.unrung > tally.late_180 ? tally.unrung - tally.late_180 : 0);
+    if (hostile) line.count("attacks", phase.attacks).count("let_through", phase.let_through);
+    print_memory(line, engine_.edge().memory());
+  }
+
+  // The highest rate that the edge holds, by halving an interval, and then what it does at half of that rate.
+  void search(const std::string& name) {
+    constexpr unsigned kProbes = 7;
+    constexpr double kWarmup = 0.2;
+    const double seconds = o_.real("seconds");
+    const Workload workload = workload_of(name);
+    Phase full = engine_.run(workload, 0, 0.3, seconds);
+    const double top = full.done() / full.seconds();
+    double low = 0, high = 1.25 * top;
+    uint64_t mismatched = full.mismatched;
+    bool load_was_late = false;
+    for (unsigned probe = 0; probe < kProbes; ++probe) {
+      const double rate = probe == 0 ? 0.7 * top : (low + high) / 2;
+      // A hiccup of the machine must not halve what an edge holds: a rate is too high when it is so twice.
+      bool good = false;
+      for (unsigned tries = 0; tries < 2 && !good; ++tries) {
+        Phase phase = engine_.run(workload, rate, kWarmup, seconds);
+        mismatched += phase.mismatched;
+        good = holds(phase, rate);
+        load_was_late = load_was_late || (phase.late > kQueue && static_cast<double>(phase.waiting) < rate * kQueue / 1e9);
       }
-      // Latency counts from when the request was due, not from when the program came to send it.
-      for (unsigned burst = 0; burst < Datagrams::kBatch; ++burst) {
-        if (interval > 0 ? due > now : exchange_.ledger().open_count() >= window_) break;
-        exchange_.start(workload, flow, interval > 0 ? due : now);
-        due += interval;
-        if (++flow == flows_) flow = 0;
-      }
-      expire_and_round();
+      (good ? low : high) = rate;
     }
-    Sample end = sample();
-    Histogram latencies = exchange_.latencies();
-    while (exchange_.ledger().open_count() > 0) expire_and_round();
-    print(end, latencies);
+    Phase half = engine_.run(workload, low > 0 ? low / 2 : 1, 0.3, 1.5 * seconds);
+    JsonLine line = begin_line(name);
+    line.real("size", o_.real("size")).real("closed_loop_rate", top).real("highest_rate", low).real("resolution", high - low);
+    line.real("messages_per_exchange", half.done() > 0 ? half.messages() / half.done() : 0);
+    line.count("load_was_late", load_was_late).count("mismatched_while_probing", mismatched).count("edge_processes", engine_.edge().size());
+    print_phase(line, half);
+    print_memory(line, engine_.edge().memory());
+  }
+
+  // Under 0.1 % lost and no growing queue: over a stream an edge that is too slow loses nothing for a while, it only falls behind.
+  static bool holds(const Phase& phase, double rate) {
+    return static_cast<double>(phase.lost + phase.mismatched) < 0.001 * static_cast<double>(phase.sent) && phase.late < kQueue &&
+           static_cast<double>(phase.waiting) < rate * kQueue / 1e9 + 64;
   }
 
   // Memory is counted between a tenth of the flows and all of them, so that what an edge allocates once does not count.
   int idle() {
-    uint32_t few = flows_ / 10 + 1;
-    if (!open_and_register(few)) return 1;
-    settle();
-    memory_before_ = edge_.memory();
-    if (!open_and_register(flows_)) return 1;
-    settle();
-    Memory after = edge_.memory();
-    double flows = flows_ - few;
-    JsonLine line = begin_line();
-    line.real("counted_flows", flows).count("closed", clients_.closed());
+    uint32_t few = engine_.flows() / 10 + 1;
+    if (!engine_.open_and_register(few, at_once_)) return 1;
+    engine_.settle();
+    memory_before_ = engine_.edge().memory();
+    if (!engine_.open_and_register(engine_.flows(), at_once_)) return 1;
+    engine_.settle();
+    Memory after = engine_.edge().memory();
+    double flows = engine_.flows() - few;
+    JsonLine line = begin_line("idle");
+    line.real("counted_flows", flows).count("closed", engine_.clients().closed());
     line.real("pss_bytes_per_flow", static_cast<double>(after.pss_kib - memory_before_.pss_kib) * 1024 / flows);
     print_memory(line, after);
     return 0;
   }
 
-  // All clients come at once, as after a restart of the edge: how long until each has registered.
+  // All clients come at once, as after a restart of the edge: how long until each has registered? The first one comes before,
+  // so that setting up the way to the core is no part of it.
   int storm() {
-    const Sample begin = sample();
-    if (!open_and_register(flows_)) return 1;
-    const Sample end = sample();
-    JsonLine line = begin_line();
-    line.real("seconds_until_all", static_cast<double>(end.when - begin.when) / 1e9).real("edge_cpu_seconds", static_cast<double>(end.cpu - begin.cpu) / 1e9);
-    line.count("lost", exchange_.ledger().lost()).count("mismatched", exchange_.tally().mismatched).count("closed", clients_.closed());
-    print_memory(line, edge_.memory());
+    if (!engine_.open_and_register(1, 1)) return 1;
+    const Sample begin = engine_.sample();
+    if (!engine_.open_and_register(engine_.flows(), at_once_)) return 1;
+    const Sample end = engine_.sample();
+    const double cpu = static_cast<double>(end.cpu - begin.cpu) / 1e9;
+    JsonLine line = begin_line("storm");
+    line.count("at_once", at_once_).real("seconds_until_all", static_cast<double>(end.when - begin.when) / 1e9).real("edge_cpu_seconds", cpu);
+    line.count("lost", engine_.exchange().ledger().lost()).count("mismatched", engine_.exchange().tally().mismatched);
+    line.count("closed", engine_.clients().closed()).count("refused", engine_.clients().refused());
+    print_memory(line, engine_.edge().memory());
     return 0;
   }
 
-  void settle() {
-    for (int64_t until = now_ns() + 1500000000LL; now_ns() < until; usleep(1000)) round();
-  }
-
-  void start_of_count() {
-    start_ = sample();
-    exchange_.latencies() = Histogram();
-    lost_before_ = exchange_.ledger().lost();
-    mismatched_before_ = exchange_.tally().mismatched;
-    sent_before_ = exchange_.ledger().opened();
-    exchange_.tally().rounds = exchange_.tally().empty_rounds = 0;
-  }
-
-  Sample sample() { return {now_ns(), edge_.cpu_ns(), exchange_.tally().done}; }
-
-  void expire_and_round() {
-    if ((++turns_ & 255) == 0) exchange_.ledger().expire(now_ns() - timeout_);
-    round();
-  }
-
-  // Sends what is composed, then takes what has arrived. By default it spins: the edge would have to pay for waking a load that sleeps.
-  void round() {
-    clients_.flush();
-    core_.flush();
-    auto client = [this](uint32_t flow, const Message& m, char* answer) { return ++got_, exchange_.client_got(flow, m, answer); };
-    auto core = [this](const Message& m, char* answer) { return ++got_, exchange_.core_got(m, answer); };
-    const uint64_t before = got_;
-    if (one_socket_) clients_.poll_datagrams(client);
-    if (!core_tcp_) core_.poll_datagrams(core);
-    if (!one_socket_ || core_tcp_) {
-      epoll_event events[256];
-      int n = epoll_wait(epoll_, events, 256, 0);
-      for (int i = 0; i < n; ++i) {
-        uint64_t tag = events[i].data.u64;
-        if (tag & CorePeer::kTag) {
-          core_.stream_ready(tag, events[i].events, core);
-        } else {
-          clients_.ready(static_cast<uint32_t>(tag), events[i].events, client);
-        }
-      }
-    }
-    got_ += clients_.ponged().size();
-    exchange_.pongs_arrived();
-    Tally& tally = exchange_.tally();
-    ++tally.rounds;
-    if (got_ == before) {
-      ++tally.empty_rounds;
-      if (sleeps_) {
-        pollfd any[] = {{epoll_, POLLIN, 0}, {clients_.datagram_fd(), POLLIN, 0}, {core_.datagram_fd(), POLLIN, 0}};
-        poll(any, 3, 1);
-      }
-    }
-    clients_.flush();
-    core_.flush();
-  }
-
-  JsonLine begin_line() {
+  JsonLine begin_line(const std::string& name) {
     JsonLine line;
-    line.text("workload", o_.text("workload")).text("client", o_.text("client")).text("core_leg", o_.text("core-leg"));
-    line.text("sockets", o_.text("sockets")).count("flows", flows_);
+    line.text("workload", name).text("client", o_.text("client")).text("core_leg", o_.text("core-leg"));
+    line.text("sockets", o_.text("sockets")).count("flows", engine_.flows());
     return line;
   }
 
-  void print(const Sample& end, const Histogram& latencies) {
-    const Tally& tally = exchange_.tally();
-    const double seconds = static_cast<double>(end.when - start_.when) / 1e9;
-    const double messages = 2.0 * static_cast<double>(end.done - start_.done);
-    const double cpu = static_cast<double>(end.cpu - start_.cpu);
-    auto us = [&](double share) { return static_cast<double>(latencies.percentile(share)) / 1e3; };
-    JsonLine line = begin_line();
-    line.count("window", window_).real("rate", o_.real("rate")).real("size", o_.real("size")).real("seconds", seconds);
-    line.count("sent", exchange_.ledger().opened() - sent_before_).count("done", end.done - start_.done);
-    line.count("done_in_all", tally.done).count("lost", exchange_.ledger().lost() - lost_before_);
-    line.count("mismatched", tally.mismatched - mismatched_before_).count("closed", clients_.closed());
-    line.real("messages_per_second", messages / seconds).count("edge_processes", edge_.size()).real("edge_busy", cpu / 1e9 / seconds);
-    line.real("edge_cpu_us_per_message", messages > 0 ? cpu / 1e3 / messages : 0);
-    line.real("load_empty_rounds", static_cast<double>(tally.empty_rounds) / static_cast<double>(tally.rounds + 1));
+  static void print_phase(JsonLine& line, const Phase& phase) {
+    const double cpu = static_cast<double>(phase.to.cpu - phase.from.cpu);
+    auto us = [&](double share) { return static_cast<double>(phase.latencies.percentile(share)) / 1e3; };
+    line.real("seconds", phase.seconds()).count("sent", phase.sent).real("done", phase.done());
+    line.count("lost", phase.lost).count("mismatched", phase.mismatched).count("waiting", phase.waiting);
+    line.real("messages_per_second", phase.messages() / phase.seconds()).real("edge_busy", cpu / 1e9 / phase.seconds());
+    line.real("edge_cpu_us_per_message", phase.messages() > 0 ? cpu / 1e3 / phase.messages() : 0);
     line.real("p50_us", us(0.5)).real("p99_us", us(0.99)).real("p999_us", us(0.999));
-    print_memory(line, edge_.memory());
   }
 
   void print_memory(JsonLine& line, const Memory& after) {
     line.pair("pss_kib", memory_before_.pss_kib, after.pss_kib).pair("rss_kib", memory_before_.rss_kib, after.rss_kib).print_line();
   }
 
+  // What may wait at the highest rate: what takes 20 ms to send.
+  static constexpr int64_t kQueue = 20'000'000;
+
   const Options& o_;
-  bool client_tcp_, one_socket_, core_tcp_, sleeps_;
-  uint32_t flows_, window_;
-  int64_t timeout_;
-  int epoll_;
-  Requests requests_;
-  Clients clients_;
-  CorePeer core_;
-  Exchange exchange_;
-  ProcessTree edge_;
+  Engine engine_;
+  uint32_t at_once_;
   Memory memory_before_;
-  Sample start_;
-  uint64_t lost_before_ = 0, mismatched_before_ = 0, sent_before_ = 0, turns_ = 0, got_ = 0;
 };
 
 }  // namespace
 
 int main(int argc, char** argv) {
   Options options(argc, argv,
-                  {{"edge", "127.0.0.1:15060"}, {"core", "127.0.0.1:15070"}, {"client", "udp"},   {"core-leg", "udp"},
-                   {"workload", "register"},    {"flows", "1000"},           {"window", "96"},    {"rate", "0"},
-                   {"seconds", "3"},            {"warmup", "0.5"},           {"size", "700"},     {"pid", "0"},
-                   {"timeout-ms", "1000"},      {"bare", "0"},                {"sockets", "each"},
-                   {"sleep", "0"}});
+                  {{"edge", "127.0.0.1:15060"}, {"core", "127.0.0.1:15070"}, {"client", "udp"}, {"core-leg", "udp"},
+                   {"workload", "register"},    {"flows", "1000"},           {"window", "96"},  {"rate", "0"},
+                   {"seconds", "3"},            {"warmup", "0.5"},           {"size", "700"},   {"pid", "0"},
+                   {"timeout-ms", "1000"},      {"bare", "0"},               {"sockets", "each"}, {"sleep", "0"},
+                   {"at-once", "64"},           {"attacks", "2000"},         {"search", "0"}});
   if (options.text("core").size() != kSentBySize) {
     std::fprintf(stderr, "load: --core must have %zu characters, such as 127.0.0.1:15070\n", kSentBySize);
     return 2;
@@ -250,6 +168,8 @@ int main(int argc, char** argv) {
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
+  // OpenSSL writes to connections that the edge has ended.
+  signal(SIGPIPE, SIG_IGN);
   // Too large for the stack with its batches of buffers.
   static Load load(options);
   return load.run();

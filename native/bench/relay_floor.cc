@@ -1,5 +1,6 @@
 // The floor: what the kernel alone costs a relay that batches its system calls and reads no SIP. Ratios of the bench suite are to this.
 #include <poll.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/uio.h>
@@ -10,6 +11,7 @@
 #include "lib/marker.h"
 #include "lib/options.h"
 #include "lib/sockets.h"
+#include "lib/tls.h"
 
 namespace {
 
@@ -19,6 +21,7 @@ constexpr unsigned kBatch = 64;
 constexpr size_t kRoom = 4096;
 constexpr uint32_t kFlows = 1u << 20;
 constexpr size_t kStreamRoom = 262144;
+constexpr size_t kDescriptors = 65536;
 constexpr uint64_t kCore = UINT32_MAX;
 constexpr uint64_t kClients = UINT32_MAX - 1;
 
@@ -39,12 +42,15 @@ void write_all(int fd, iovec* at, unsigned count) {
 class Floor {
  public:
   explicit Floor(const Options& options)
-      : client_tcp_(options.is("client", "tcp")),
+      : client_tls_(options.is("client", "tls")),
+        client_tcp_(client_tls_ || options.is("client", "tcp")),
         core_tcp_(options.is("core-leg", "tcp")),
         size_(static_cast<size_t>(options.number("size"))),
         core_address_(parse_address(options.text("core"))),
         epoll_(epoll_create1(EPOLL_CLOEXEC)),
-        partial_(65536),
+        context_(client_tls_ ? TlsContext::server(options.text("cert"), options.text("key")) : TlsContext()),
+        sessions_(client_tls_ ? kDescriptors : 0),
+        partial_(kDescriptors),
         addresses_(client_tcp_ ? 0 : kFlows),
         fds_(client_tcp_ ? kFlows : 0, -1),
         input_(kStreamRoom) {
@@ -60,8 +66,6 @@ class Floor {
     epoll_event events[kBatch];
     for (;;) {
       int n = epoll_wait(epoll_, events, kBatch, -1);
-      at_ = 0;
-      count_ = 0;
       for (int i = 0; i < n; ++i) {
         uint64_t who = events[i].data.u64;
         if (who == kCore) {
@@ -115,6 +119,7 @@ class Floor {
       if (fd < 0) return;
       set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
       partial_[static_cast<size_t>(fd)].clear();
+      if (client_tls_) sessions_[static_cast<size_t>(fd)] = TlsSession::server(context_, fd);
       watch(fd, static_cast<uint64_t>(fd));
     }
   }
@@ -166,29 +171,40 @@ class Floor {
 
   // Reads of one round stand side by side in the input area and leave it together.
   void client_stream(int fd) {
+    TlsSession* tls = client_tls_ ? &sessions_[static_cast<size_t>(fd)] : nullptr;
     std::string& partial = partial_[static_cast<size_t>(fd)];
-    if (at_ + partial.size() + 16 * size_ > kStreamRoom) return;
-    char* begin = input_.data() + at_;
-    std::memcpy(begin, partial.data(), partial.size());
-    ssize_t n = recv(fd, begin + partial.size(), 16 * size_, 0);
-    if (n <= 0) {
-      if (n == 0 || errno != EAGAIN) close(fd);
-      return;
-    }
-    size_t have = partial.size() + static_cast<size_t>(n);
-    size_t whole = have / size_ * size_;
-    if (whole != have || !partial.empty()) partial.assign(begin + whole, have - whole);
-    if (whole == 0) return;
-    uint32_t flow = flow_of(begin, size_);
-    if (flow < kFlows) fds_[flow] = fd;
-    out_[count_++] = {begin, whole};
-    at_ += whole;
+    do {
+      if (count_ == kBatch || at_ + partial.size() + 16 * size_ > kStreamRoom) to_core();
+      char* begin = input_.data() + at_;
+      std::memcpy(begin, partial.data(), partial.size());
+      char* into = begin + partial.size();
+      ssize_t n = tls != nullptr ? tls->read(into, 16 * size_) : recv(fd, into, 16 * size_, 0);
+      if (n <= 0) {
+        if (n == 0 || errno != EAGAIN) leave(fd);
+        return;
+      }
+      size_t have = partial.size() + static_cast<size_t>(n);
+      size_t whole = have / size_ * size_;
+      if (whole != have || !partial.empty()) partial.assign(begin + whole, have - whole);
+      if (whole == 0) continue;
+      uint32_t flow = flow_of(begin, size_);
+      if (flow < kFlows) fds_[flow] = fd;
+      out_[count_++] = {begin, whole};
+      at_ += whole;
+    } while (tls != nullptr && tls->pending());
+  }
+
+  void leave(int fd) {
+    if (client_tls_) sessions_[static_cast<size_t>(fd)] = TlsSession();
+    close(fd);
   }
 
   void to_core() {
-    if (core_tcp_) return write_all(core_, out_, count_);
+    const unsigned count = std::exchange(count_, 0u);
+    at_ = 0;
+    if (core_tcp_) return write_all(core_, out_, count);
     unsigned batched = 0;
-    for (unsigned i = 0; i < count_; ++i) {
+    for (unsigned i = 0; i < count; ++i) {
       for (size_t at = 0; at < out_[i].iov_len; at += size_) {
         put(batched, static_cast<char*>(out_[i].iov_base) + at, core_address_);
         if (++batched == kBatch) send(core_, batched), batched = 0;
@@ -228,14 +244,30 @@ class Floor {
 
   void to_client_stream(uint32_t flow, char* data, size_t size) {
     if (flow >= kFlows || fds_[flow] < 0) return;
+    if (client_tls_) return write_tls(fds_[flow], data, size);
     iovec one{data, size};
     write_all(fds_[flow], &one, 1);
   }
 
-  bool client_tcp_, core_tcp_;
+  void write_tls(int fd, const char* data, size_t size) {
+    while (size > 0) {
+      ssize_t n = sessions_[static_cast<size_t>(fd)].write(data, size);
+      if (n < 0 && errno == EAGAIN) {
+        pollfd wait{fd, POLLOUT, 0};
+        poll(&wait, 1, 1000);
+        continue;
+      }
+      if (n <= 0) return;
+      data += n, size -= static_cast<size_t>(n);
+    }
+  }
+
+  bool client_tls_, client_tcp_, core_tcp_;
   size_t size_;
   sockaddr_in core_address_;
   int epoll_, clients_ = -1, core_ = -1;
+  TlsContext context_;
+  std::vector<TlsSession> sessions_;
   std::vector<std::string> partial_;
   std::vector<sockaddr_in> addresses_;
   std::vector<int> fds_;
@@ -251,11 +283,14 @@ class Floor {
 
 int main(int argc, char** argv) {
   Options options(argc, argv,
-                  {{"client", "udp"}, {"core-leg", "udp"}, {"listen", "127.0.0.1:15060"}, {"core", "127.0.0.1:15070"}, {"size", "700"}});
+                  {{"client", "udp"}, {"core-leg", "udp"}, {"listen", "127.0.0.1:15060"}, {"core", "127.0.0.1:15070"}, {"size", "700"},
+                   {"cert", ""}, {"key", ""}});
   rlimit limit;
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
+  // OpenSSL writes to connections that the other end has ended.
+  signal(SIGPIPE, SIG_IGN);
   static Floor floor(options);
   floor.run();
 }

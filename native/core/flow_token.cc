@@ -11,6 +11,7 @@ namespace {
 constexpr uint8_t kVersion = 0x40;
 constexpr uint8_t kVersionMask = 0xC0;
 constexpr size_t kMacOctets = 12;
+constexpr uint8_t kSideBit = 0x20;
 constexpr size_t kStreamOctets = 12 + kMacOctets;
 constexpr size_t kUdpV4Octets = 18 + kMacOctets;
 constexpr size_t kUdpV6Octets = 42 + kMacOctets;
@@ -124,6 +125,15 @@ bool KeyRing::add(uint8_t id, const uint8_t* key, size_t size) noexcept {
   return true;
 }
 
+const uint8_t* KeyRing::seal(const HmacKey& key, const uint8_t* octets, size_t size, Side side) const noexcept {
+  if (size != sealed_size_ || std::memcmp(octets, sealed_, size) != 0) {
+    key.mac(octets, size, mac_);
+    std::memcpy(sealed_, octets, size);
+    sealed_size_ = size;
+  }
+  return mac_ + (side == Side::core ? kMacOctets : 0);
+}
+
 const HmacKey* KeyRing::signing(uint8_t& id) const noexcept {
   if (count_ == 0) return nullptr;
   id = entries_[0].id;
@@ -144,7 +154,7 @@ size_t make_token(const KeyRing& ring, const FlowName& flow, Side side, char* ou
   const Kind kind = flow.kind == FlowKind::stream ? kStream : v4 ? kUdpV4 : kUdpV6;
   uint8_t octets[kUdpV6Octets];
   octets[0] = static_cast<uint8_t>(kVersion | id);
-  octets[1] = static_cast<uint8_t>(kind << 6 | static_cast<uint8_t>(side) << 5);
+  octets[1] = static_cast<uint8_t>(kind << 6);
   octets[2] = flow.shard;
   uint8_t* at = octets + 3;
   if (kind == kStream) {
@@ -157,10 +167,10 @@ size_t make_token(const KeyRing& ring, const FlowName& flow, Side side, char* ou
     at = put_address(at + 3, flow.remote, v4);
     at = put_address(at, flow.local, v4);
   }
-  uint8_t mac[kSha256Size];
-  key->mac(octets, static_cast<size_t>(at - octets), mac);
-  std::memcpy(at, mac, kMacOctets);
-  return base64url_encode(octets, static_cast<size_t>(at - octets) + kMacOctets, out);
+  const size_t covered = static_cast<size_t>(at - octets);
+  std::memcpy(at, ring.seal(*key, octets, covered, side), kMacOctets);
+  if (side == Side::core) octets[1] |= kSideBit;
+  return base64url_encode(octets, covered + kMacOctets, out);
 }
 
 TokenVerdict read_token(const KeyRing& ring, Text user, FlowName& flow, Side& side) noexcept {
@@ -181,11 +191,11 @@ TokenVerdict read_token(const KeyRing& ring, Text user, FlowName& flow, Side& si
   const HmacKey* key = ring.find(octets[0] & 0x3F);
   if (key == nullptr) return TokenVerdict::unknown_key;
   const size_t covered = static_cast<size_t>(size) - kMacOctets;
-  uint8_t mac[kSha256Size];
-  key->mac(octets, covered, mac);
-  if (!same_mac(mac, octets + covered)) return TokenVerdict::forged;
+  const Side claimed = (octets[1] & kSideBit) != 0 ? Side::core : Side::client;
+  octets[1] &= static_cast<uint8_t>(~kSideBit);
+  if (!same_mac(ring.seal(*key, octets, covered, claimed), octets + covered)) return TokenVerdict::forged;
   flow = FlowName{};
-  side = (octets[1] >> 5 & 1) != 0 ? Side::core : Side::client;
+  side = claimed;
   flow.shard = octets[2];
   const uint8_t* at = octets + 3;
   if (kind == kStream) {

@@ -5,7 +5,8 @@
 //          2      shard that owns the flow
 //   stream 3-4    boot epoch, 5-7 slot, 8-11 generation                      -> 24 octets with the MAC, 32 characters
 //   UDP    3-5    birth, then remote address and port, local address and port -> 30 or 54 octets, 40 or 72 characters
-//          last 12  HMAC-SHA-256 over all before, cut to 96 bits
+//          last 12  of HMAC-SHA-256 over all before with the side as 0: the first 96 bits for the client side, the next 96 for the core
+//                   side. What one side's token shows of it says nothing of the other's, and one computation makes or checks both.
 #pragma once
 
 #include "address.h"
@@ -50,18 +51,25 @@ class KeyRing {
 
   // False: the id is taken or above kMaxKeyId, the key is shorter than kMinFlowKey, or the ring is full.
   bool add(uint8_t id, const uint8_t* key, size_t size) noexcept;
-  void clear() noexcept { count_ = 0; }
+  void clear() noexcept { count_ = sealed_size_ = 0; }
   bool empty() const noexcept { return count_ == 0; }
   const HmacKey* signing(uint8_t& id) const noexcept;
   const HmacKey* find(uint8_t id) const noexcept;
+  // The MAC of a token's octets up to it, the key's id among them and the side as 0. Valid until the next call.
+  const uint8_t* seal(const HmacKey& key, const uint8_t* octets, size_t size, Side side) const noexcept;
 
  private:
   struct Entry {
     uint8_t id;
     HmacKey key;
   };
+  static constexpr size_t kMostSealed = 42;
   Entry entries_[kMaxKeys];
   size_t count_ = 0;
+  // The last one is kept, since the two tokens of a flow come one after the other. Each shard has a ring of its own.
+  mutable uint8_t sealed_[kMostSealed];
+  mutable uint8_t mac_[kSha256Size];
+  mutable size_t sealed_size_ = 0;
 };
 
 // Writes the token and returns its length (32, 40 or 72); 0 when the ring is empty. `out` holds kMaxTokenText octets.

@@ -18,7 +18,7 @@ export interface DemoProgram {
 export async function startProgram(settings: Readonly<Record<string, string>>): Promise<DemoProgram> {
   const state = mkdtempSync(join(tmpdir(), "sluice-demo-"));
   const child = spawn(process.execPath, [fileURLToPath(new URL("../main.js", import.meta.url)), "start"], {
-    env: { PATH: process.env["PATH"], SLUICE_SHARDS: "1", SLUICE_DRAIN_SECONDS: "0", SLUICE_STATE_DIR: state, ...settings },
+    env: { ...surroundings(), SLUICE_SHARDS: "1", SLUICE_DRAIN_SECONDS: "0", SLUICE_STATE_DIR: state, ...settings },
     stdio: ["ignore", "pipe", "pipe"],
   });
   await untilUp(child);
@@ -31,6 +31,11 @@ export async function startProgram(settings: Readonly<Record<string, string>>): 
       rmSync(state, { recursive: true, force: true });
     },
   };
+}
+
+/** What the shell has set, but for settings of another Sluice. */
+function surroundings(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("SLUICE_")));
 }
 
 function untilUp(child: ChildProcess): Promise<void> {

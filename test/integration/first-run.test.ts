@@ -5,6 +5,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { sanitizer } from "../support/edge.js";
+import { PATIENCE } from "../support/mailbox.js";
 import { Party } from "../support/party.js";
 import { freePort } from "../support/ports.js";
 import { TcpConnection } from "../support/tcp-connection.js";
@@ -12,7 +14,6 @@ import { UdpSocket } from "../support/udp-socket.js";
 
 const MAIN = join(import.meta.dirname, "../../dist/main.js");
 const HOST = "127.0.0.1";
-const PATIENCE_MS = 10_000;
 
 async function firstRun(port: number): Promise<ChildProcess> {
   const state = mkdtempSync(join(tmpdir(), "sluice-first-"));
@@ -21,7 +22,7 @@ async function firstRun(port: number): Promise<ChildProcess> {
     SLUICE_LISTEN: `udp:${HOST}:${port},tcp:${HOST}:${port}`,
     SLUICE_ADMIN_LISTEN: `${HOST}:${await freePort()}`,
   };
-  const server = spawn(process.execPath, [MAIN], { env: { PATH: process.env["PATH"], ...settings }, stdio: "ignore" });
+  const server = spawn(process.execPath, [MAIN], { env: { PATH: process.env["PATH"], ...sanitizer, ...settings }, stdio: "ignore" });
   onTestFinished(async () => {
     server.kill("SIGKILL");
     if (server.exitCode === null && server.signalCode === null) await once(server, "exit");
@@ -36,7 +37,7 @@ test("SA-1 without configuration phones register and call each other", async () 
   const company = new Set<Party>();
   const [alice, bob] = ["alice", "bob"].map((name) => new Party(name, `${HOST}:${port}`, "first-run", company)) as [Party, Party];
   const target = { host: HOST, port };
-  const deadline = Date.now() + PATIENCE_MS;
+  const deadline = Date.now() + PATIENCE;
   const connect = (): Promise<TcpConnection> =>
     TcpConnection.open(target, bob.receive, { localPort: 0 }).catch((error: unknown) => {
       if (Date.now() > deadline) throw error;

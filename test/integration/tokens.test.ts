@@ -124,12 +124,16 @@ test("OB-5.2-10 a UDP token older than SLUICE_UDP_TOKEN_DAYS is 430, a younger o
   const key = randomBytes(32);
   const { U, C, core } = await cast({ client: "udp", settings: { SLUICE_FLOW_KEYS: `1:${key.toString("base64")}`, SLUICE_UDP_TOKEN_DAYS: "10" } });
   const octets = Buffer.from(tokenOf((await register(U, C)).at(0)), "base64url");
-  // native/core/flow_token.h: the birth in units of 16 s stands in octets 3 to 5, the MAC in the last twelve.
+  // native/core/flow_token.h: the side is a bit of octet 1, the birth in units of 16 s stands in octets 3 to 5, the MAC in the last twelve.
+  const isCore = ((octets[1] ?? 0) & 0x20) !== 0;
   const born = octets.readUIntBE(3, 3);
   const bornDaysBefore = (days: number): string => {
     const body = Buffer.from(octets.subarray(0, -12));
     body.writeUIntBE((born - (days * 86_400) / 16) & 0xffffff, 3, 3);
-    return Buffer.concat([body, createHmac("sha256", key).update(body).digest().subarray(0, 12)]).toString("base64url");
+    body[1] = (body[1] ?? 0) & ~0x20;
+    const mac = createHmac("sha256", key).update(body).digest().subarray(isCore ? 12 : 0);
+    if (isCore) body[1] |= 0x20;
+    return Buffer.concat([body, mac.subarray(0, 12)]).toString("base64url");
   };
   expect(await statusOf(C, `<sip:${bornDaysBefore(12)}@${core};lr>`, 1)).toBe(430);
   await C.say(`MESSAGE sip:U@192.0.2.1 SIP/2.0\nCSeq: 2 MESSAGE\nRoute: <sip:${bornDaysBefore(8)}@${core};lr>`);

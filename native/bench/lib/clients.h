@@ -1,11 +1,11 @@
-// The client side: N flows, each with an address of its own in 127/8, as TCP connections, as UDP sockets, or all over one UDP socket.
+// The client side: N flows, each with an address of its own in 127/8, as connections, as UDP sockets, or all over one UDP socket.
 #pragma once
 
 #include <memory>
 #include <vector>
 
+#include "connection.h"
 #include "datagrams.h"
-#include "stream.h"
 
 namespace sluice::bench {
 
@@ -18,54 +18,61 @@ class Clients {
   static in_addr address_of(uint32_t flow) noexcept { return in_addr{htonl((127u << 24 | 1u << 16) + 2 + flow)}; }
   static uint32_t flow_at(in_addr address) noexcept { return ntohl(address.s_addr) - (127u << 24 | 1u << 16) - 2; }
 
-  Clients(ClientKind kind, const sockaddr_in& edge, int epoll) : kind_(kind), edge_(edge), epoll_(epoll) {
+  Clients(ClientKind kind, Layers layers, const sockaddr_in& edge, int epoll)
+      : kind_(kind), layers_(layers), edge_(edge), epoll_(epoll), context_(layers.tls ? TlsContext::client() : TlsContext()) {
     if (one_socket()) datagrams_ = std::make_unique<Datagrams>(sockaddr_in{AF_INET, 0, {INADDR_ANY}, {}}, true);
   }
 
-  // Opens flows up to this number. A listener that does not keep up makes connect() wait, not fail.
-  bool open(uint32_t flows) {
-    if (!one_socket()) {
-      streams_.reserve(flows);
-      while (streams_.size() < flows) {
-        int fd = connect_from(address_of(static_cast<uint32_t>(streams_.size())));
-        if (fd < 0) return false;
-        epoll_event event{EPOLLIN, {}};
-        event.data.u64 = streams_.size();
-        epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
-        streams_.emplace_back(fd);
+  // Begins to open flows up to this number, as far as there are no more than `at_once` on their way.
+  void open(uint32_t flows, uint32_t at_once) {
+    if (kind_ == ClientKind::kStreams) {
+      connections_.reserve(flows);
+      while (flows_ < flows && opening_ < at_once) {
+        connections_.push_back(dial(flows_++));
+        ++opening_;
       }
+      return;
     }
-    flows_ = flows;
-    return true;
+    while (kind_ == ClientKind::kSockets && sockets_.size() < flows) {
+      sockets_.push_back(socket_from(SOCK_DGRAM, static_cast<uint32_t>(sockets_.size())));
+      watch(EPOLL_CTL_ADD, static_cast<uint32_t>(sockets_.size() - 1), EPOLLIN);
+    }
+    for (; flows_ < flows; ++flows_) opened_.push_back(flows_);
   }
 
   uint32_t flows() const noexcept { return flows_; }
+  // Flows that are on their way: connecting, in a handshake, in an upgrade.
+  uint32_t opening() const noexcept { return opening_; }
+  // Connections that the edge ended, and those that it did not let come up; each is dialled anew while `redial` is set.
   uint64_t closed() const noexcept { return closed_; }
+  uint64_t refused() const noexcept { return refused_; }
+  void redial(bool wanted) noexcept { redial_ = wanted; }
 
   bool one_socket() const noexcept { return kind_ == ClientKind::kOneSocket; }
 
-  char* room() noexcept { return one_socket() ? datagrams_->room() : scratch_; }
+  // Where a message is to be composed that commit() sends; what was there before is not kept.
+  char* room() noexcept { return one_socket() ? datagrams_->room() : scratch_ + kFrameHeadroom; }
 
   void commit(uint32_t flow, size_t size) {
     if (one_socket()) return datagrams_->commit(size, edge_, address_of(flow));
-    Stream& stream = streams_[flow];
-    if (kind_ == ClientKind::kSockets) return void(::send(stream.fd(), scratch_, size, MSG_NOSIGNAL));
-    bool waited = stream.backlog();
-    stream.send_now(scratch_, size);
-    if (stream.backlog() && !waited) watch(flow, EPOLLIN | EPOLLOUT);
+    if (kind_ == ClientKind::kSockets) return void(::send(sockets_[flow], room(), size, MSG_NOSIGNAL));
+    Connection& connection = connections_[flow];
+    if (!connection.open()) return;
+    const bool waited = connection.backlog();
+    connection.send(room(), size);
+    if (connection.backlog() && !waited) watch(EPOLL_CTL_MOD, flow, EPOLLIN | EPOLLOUT);
   }
 
-  // CRLF CRLF on a stream, a STUN binding request on UDP (RFC 5626 3.5); not with one socket for all.
+  // As each transport has it: CRLF CRLF, a WebSocket ping, a STUN binding request (RFC 5626 3.5); not with one socket for all.
   void ping(uint32_t flow) {
     static constexpr char kStun[20] = {0, 1, 0, 0, 0x21, 0x12, '\xA4', 0x42, 'l', 'o', 'a', 'd'};
-    const bool stream = kind_ == ClientKind::kStreams;
-    const size_t size = stream ? 4 : sizeof kStun;
-    std::memcpy(scratch_, stream ? "\r\n\r\n" : kStun, size);
-    commit(flow, size);
+    if (kind_ == ClientKind::kSockets) return void(::send(sockets_[flow], kStun, sizeof kStun, MSG_NOSIGNAL));
+    if (connections_[flow].open()) connections_[flow].ping();
   }
 
-  // Flows whose ping was answered in this round.
+  // Flows whose ping was answered, and flows that have opened, since the caller last emptied these.
   std::vector<uint32_t>& ponged() noexcept { return ponged_; }
+  std::vector<uint32_t>& opened() noexcept { return opened_; }
 
   void flush() noexcept {
     if (one_socket()) datagrams_->flush();
@@ -74,78 +81,105 @@ class Clients {
   // The descriptor that is in no epoll set, or -1.
   int datagram_fd() const noexcept { return one_socket() ? datagrams_->fd() : -1; }
 
-  // Calls handler(flow, message, room) for each message; what it returns, if not 0, is the size of an answer that it wrote.
+  // Calls handler(flow, message) for each message.
   template <typename Handler>
   void poll_datagrams(Handler&& handler) {
     datagrams_->receive([&](const char* data, size_t size, const sockaddr_in&, in_addr local) {
       Message m;
-      if (read_message(Text(data, size), m) != Read::kWhole) return;
-      uint32_t flow = flow_at(local);
-      size_t answer = handler(flow, m, datagrams_->room());
-      if (answer > 0) datagrams_->commit(answer, edge_, local);
+      if (read_message(Text(data, size), m) == Read::kWhole) handler(flow_at(local), m);
     });
   }
 
   template <typename Handler>
   void ready(uint32_t flow, uint32_t events, Handler&& handler) {
-    Stream& stream = streams_[flow];
-    if (kind_ == ClientKind::kSockets) {
-      ssize_t n = recv(stream.fd(), input_, sizeof input_, 0);
-      if (n >= 20 && input_[0] == 1 && input_[1] == 1) return ponged_.push_back(flow);
-      Message m;
-      if (n <= 0 || read_message(Text(input_, static_cast<size_t>(n)), m) != Read::kWhole) return;
-      size_t answer = handler(flow, m, scratch_);
-      if (answer > 0) commit(flow, answer);
-      return;
-    }
+    if (kind_ == ClientKind::kSockets) return datagram_ready(flow, handler);
+    Connection& connection = connections_[flow];
+    if (!connection.open()) return advance(flow, events);
     if (events & EPOLLOUT) {
-      stream.flush();
-      if (!stream.backlog()) watch(flow, EPOLLIN);
+      connection.flush();
+      if (!connection.backlog()) watch(EPOLL_CTL_MOD, flow, EPOLLIN);
     }
     if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR))) return;
-    bool alive = stream.receive(input_, sizeof input_, [&](const Message& m) {
-      size_t answer = handler(flow, m, scratch_);
-      if (answer > 0) commit(flow, answer);
-    });
-    if (stream.take_pongs() > 0) ponged_.push_back(flow);
+    const bool alive = connection.receive(input_, sizeof input_, [&](const Message& m) { handler(flow, m); });
+    if (connection.take_pongs() > 0) ponged_.push_back(flow);
     if (alive) return;
     ++closed_;
-    epoll_ctl(epoll_, EPOLL_CTL_DEL, stream.fd(), nullptr);
+    dial_again(flow);
   }
 
  private:
-  int connect_from(in_addr address) {
-    int fd = socket(AF_INET, (kind_ == ClientKind::kStreams ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
-    if (fd < 0) return -1;
-    if (kind_ == ClientKind::kStreams) {
+  template <typename Handler>
+  void datagram_ready(uint32_t flow, Handler&& handler) {
+    ssize_t n = recv(sockets_[flow], input_, sizeof input_, 0);
+    if (n >= 20 && input_[0] == 1 && input_[1] == 1) return ponged_.push_back(flow);
+    Message m;
+    if (n > 0 && read_message(Text(input_, static_cast<size_t>(n)), m) == Read::kWhole) handler(flow, m);
+  }
+
+  void advance(uint32_t flow, uint32_t events) {
+    Connection& connection = connections_[flow];
+    const bool was_connecting = connection.connecting();
+    if (was_connecting && !(events & (EPOLLOUT | EPOLLHUP | EPOLLERR))) return;
+    Connection::Step step = connection.advance(input_, sizeof input_);
+    if (step == Connection::Step::kFailed) {
+      ++refused_;
+      --opening_;
+      return dial_again(flow);
+    }
+    if (was_connecting) watch(EPOLL_CTL_MOD, flow, EPOLLIN);
+    if (step != Connection::Step::kOpened) return;
+    --opening_;
+    opened_.push_back(flow);
+  }
+
+  void dial_again(uint32_t flow) {
+    epoll_ctl(epoll_, EPOLL_CTL_DEL, connections_[flow].fd(), nullptr);
+    if (!redial_) return;
+    connections_[flow] = dial(flow);
+    ++opening_;
+  }
+
+  Connection dial(uint32_t flow) {
+    const int fd = socket_from(SOCK_STREAM, flow);
+    epoll_event event{EPOLLIN | EPOLLOUT, {}};
+    event.data.u64 = flow;
+    epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
+    return Connection(fd, layers_, context_);
+  }
+
+  // A socket whose connect() has at least begun.
+  int socket_from(int type, uint32_t flow) {
+    int fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) die("cannot open a flow");
+    if (type == SOCK_STREAM) {
       set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
       set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     }
-    sockaddr_in local{AF_INET, 0, address, {}};
-    if (bind(fd, reinterpret_cast<sockaddr*>(&local), sizeof local) != 0 ||
-        connect(fd, reinterpret_cast<const sockaddr*>(&edge_), sizeof edge_) != 0) {
-      close(fd);
-      return -1;
-    }
-    set_nonblocking(fd);
+    sockaddr_in local{AF_INET, 0, address_of(flow), {}};
+    if (bind(fd, reinterpret_cast<sockaddr*>(&local), sizeof local) != 0) die("cannot bind a flow");
+    if (connect(fd, reinterpret_cast<const sockaddr*>(&edge_), sizeof edge_) != 0 && errno != EINPROGRESS) die("cannot connect a flow");
     return fd;
   }
 
-  void watch(uint32_t flow, uint32_t events) noexcept {
+  void watch(int operation, uint32_t flow, uint32_t events) noexcept {
     epoll_event event{events, {}};
     event.data.u64 = flow;
-    epoll_ctl(epoll_, EPOLL_CTL_MOD, streams_[flow].fd(), &event);
+    epoll_ctl(epoll_, operation, kind_ == ClientKind::kSockets ? sockets_[flow] : connections_[flow].fd(), &event);
   }
 
   ClientKind kind_;
+  Layers layers_;
   sockaddr_in edge_;
   int epoll_;
-  uint32_t flows_ = 0;
-  uint64_t closed_ = 0;
+  TlsContext context_;
+  uint32_t flows_ = 0, opening_ = 0;
+  uint64_t closed_ = 0, refused_ = 0;
+  bool redial_ = false;
   std::unique_ptr<Datagrams> datagrams_;
-  std::vector<Stream> streams_;
-  std::vector<uint32_t> ponged_;
-  char scratch_[Datagrams::kRoom];
+  std::vector<int> sockets_;
+  std::vector<Connection> connections_;
+  std::vector<uint32_t> ponged_, opened_;
+  char scratch_[kFrameHeadroom + Datagrams::kRoom];
   char input_[65536];
 };
 

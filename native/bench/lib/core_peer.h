@@ -42,15 +42,14 @@ class CorePeer {
   // The descriptor that is in no epoll set, or -1.
   int datagram_fd() const noexcept { return !tcp_ ? datagrams_->fd() : -1; }
 
-  // Calls handler(message, room) for each message; what it returns, if not 0, is the size of an answer that it wrote.
+  // Calls handler(message) for each message; what it commits goes back the same way.
   template <typename Handler>
   void poll_datagrams(Handler&& handler) {
     datagrams_->receive([&](const char* data, size_t size, const sockaddr_in& peer, in_addr) {
       Message m;
       if (read_message(Text(data, size), m) != Read::kWhole) return;
       edge_ = peer;
-      size_t answer = handler(m, datagrams_->room());
-      if (answer > 0) datagrams_->commit(answer, peer, {});
+      handler(m);
     });
   }
 
@@ -62,10 +61,12 @@ class CorePeer {
     if (found == streams_.end()) return;
     Stream* stream = found->second.get();
     if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR))) return;
-    bool alive = stream->receive(input_, sizeof input_, [&](const Message& m) {
-      current_ = stream;
-      size_t answer = handler(m, scratch_);
-      if (answer > 0) stream->queue(scratch_, answer);
+    unsigned pongs = 0;
+    bool alive = stream->receive(input_, sizeof input_, [&](Text text) {
+      return take_messages(text, pongs, [&](const Message& m) {
+        current_ = stream;
+        handler(m);
+      });
     });
     if (alive) return;
     if (current_ == stream) current_ = nullptr;

@@ -17,7 +17,7 @@ class Ledger {
     uint32_t seq = next_++;
     Slot& slot = slots_[seq % kSlots];
     if (slot.open) lose(slot);
-    slot = {when, seq, flow, true};
+    slot = {when, seq, flow, true, 0};
     ++open_;
     return seq;
   }
@@ -30,6 +30,12 @@ class Ledger {
     slot.open = false;
     --open_;
     return Outcome::kDone;
+  }
+
+  // What the caller keeps of a request that waits, zero at first; nullptr when it does not wait on this flow.
+  uint8_t* note(uint32_t seq, uint32_t flow) noexcept {
+    Slot& slot = slots_[seq % kSlots];
+    return slot.open && slot.seq == seq && slot.flow == flow ? &slot.note : nullptr;
   }
 
   // Gives up what was sent before the given time; requests are opened in the order of time.
@@ -54,6 +60,7 @@ class Ledger {
     uint32_t seq = 0;
     uint32_t flow = 0;
     bool open = false;
+    uint8_t note = 0;
   };
 
   void lose(Slot& slot) noexcept {

@@ -1,6 +1,7 @@
-// Just enough SIP for a load program: one pass over the lines of a message, and the 200 that answers it.
+// Just enough SIP for a load program: one pass over the lines of a message.
 #pragma once
 
+#include <cstdio>
 #include <cstring>
 #include <string_view>
 
@@ -27,6 +28,7 @@ struct Message {
   Text method;
   Lines via, path, record_route;
   Text from, to, call_id, cseq, contact;
+  Text body;
   size_t routes = 0;
   size_t size = 0;  // with the body
   uint32_t flow = kNoNumber;
@@ -112,12 +114,20 @@ inline Read read_message(Text in, Message& m) noexcept {
     } else if (line == "\r\n") {
       if (content_length > 65535) return Read::kBad;
       m.size = static_cast<size_t>(at - in.data()) + content_length;
-      return m.size <= in.size() ? Read::kWhole : Read::kPartial;
+      if (m.size > in.size()) return Read::kPartial;
+      m.body = Text(at, content_length);
+      return Read::kWhole;
     } else {
       detail::keep_line(m, line, content_length);
     }
   }
   return Read::kPartial;
+}
+
+// The method of a response's request.
+inline Text cseq_method(const Message& m) noexcept {
+  Text value = value_of(m.cseq);
+  return value.substr(value.find(' ') + 1);
 }
 
 // The numbers in the branch of the top Via, which must be those of the Call-ID: otherwise an edge has mixed up two messages.
@@ -129,46 +139,6 @@ inline bool branch_agrees(const Message& m) noexcept {
   if (at == Text::npos || at + kName.size() + 2 * kDigits > via.size()) return false;
   const char* digits = via.data() + at + kName.size();
   return read_hex(digits) == m.flow && read_hex(digits + kDigits) == m.seq;
-}
-
-// The 200 to a request, lengthened to the request's size so that both directions carry the same load. Returns its size.
-inline size_t write_response(const Message& m, char* out, size_t room) noexcept {
-  char* at = out;
-  char* end = out + room;
-  auto put = [&](Text text) {
-    if (text.size() > static_cast<size_t>(end - at)) return;
-    std::memcpy(at, text.data(), text.size());
-    at += text.size();
-  };
-  auto put_lines = [&](const Lines& lines) {
-    for (size_t i = 0; i < lines.count; ++i) put(lines.line[i]);
-  };
-  put("SIP/2.0 200 OK\r\n");
-  put_lines(m.via);
-  put_lines(m.record_route);
-  put(m.from);
-  if (m.to.find(";tag=") == Text::npos && m.to.size() > 2) {
-    put(m.to.substr(0, m.to.size() - 2));
-    put(";tag=7c3f01de\r\n");
-  } else {
-    put(m.to);
-  }
-  put(m.call_id);
-  put(m.cseq);
-  if (m.method == "REGISTER") {
-    put_lines(m.path);
-    put(m.contact);
-    put("Require: outbound\r\nSupported: path, outbound\r\nExpires: 3600\r\n");
-  }
-  constexpr Text kTail = "\r\nContent-Length: 0\r\n\r\n";
-  put("Server: x");
-  size_t size = static_cast<size_t>(at - out) + kTail.size();
-  if (size < m.size && m.size <= room) {
-    std::memset(at, 'x', m.size - size);
-    at += m.size - size;
-  }
-  put(kTail);
-  return static_cast<size_t>(at - out);
 }
 
 }  // namespace sluice::bench

@@ -1,4 +1,4 @@
-// One end of a TCP connection: whole messages out of what arrives, and a queue for what the kernel does not take at once.
+// One end of a TCP connection, with TLS or without: a buffer for what is not whole yet, and a queue for what the kernel does not take at once.
 #pragma once
 
 #include <sys/epoll.h>
@@ -6,17 +6,24 @@
 #include <string>
 #include <utility>
 
-#include "message.h"
+#include "framing.h"
 #include "sockets.h"
+#include "tls.h"
 
 namespace sluice::bench {
 
 class Stream {
  public:
-  explicit Stream(int fd = -1) : fd_(fd) {}
-  Stream(Stream&& other) noexcept : fd_(other.fd_), in_(std::move(other.in_)), out_(std::move(other.out_)) { other.fd_ = -1; }
-  Stream(const Stream&) = delete;
-  Stream& operator=(const Stream&) = delete;
+  explicit Stream(int fd = -1, TlsSession tls = {}) : fd_(fd), tls_(std::move(tls)) {}
+  Stream(Stream&& other) noexcept
+      : fd_(std::exchange(other.fd_, -1)), tls_(std::move(other.tls_)), in_(std::move(other.in_)), out_(std::move(other.out_)) {}
+  Stream& operator=(Stream&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    std::swap(tls_, other.tls_);
+    in_.swap(other.in_);
+    out_.swap(other.out_);
+    return *this;
+  }
 
   // A reset instead of an orderly end leaves no port in TIME_WAIT, so that runs can follow each other.
   ~Stream() {
@@ -27,8 +34,7 @@ class Stream {
   }
 
   int fd() const noexcept { return fd_; }
-  // How many pings were answered since the last call.
-  unsigned take_pongs() noexcept { return std::exchange(pongs_, 0u); }
+  TlsSession& tls() noexcept { return tls_; }
   bool backlog() const noexcept { return !out_.empty(); }
 
   void queue(const char* data, size_t size) { out_.append(data, size); }
@@ -36,7 +42,7 @@ class Stream {
   // Sends at once when nothing waits before it.
   void send_now(const char* data, size_t size) {
     if (out_.empty()) {
-      ssize_t n = ::send(fd_, data, size, MSG_NOSIGNAL);
+      ssize_t n = write(data, size);
       if (n > 0) data += n, size -= static_cast<size_t>(n);
     }
     if (size > 0) out_.append(data, size);
@@ -44,45 +50,37 @@ class Stream {
 
   void flush() {
     if (out_.empty()) return;
-    ssize_t n = ::send(fd_, out_.data(), out_.size(), MSG_NOSIGNAL);
+    ssize_t n = write(out_.data(), out_.size());
     if (n > 0) out_.erase(0, static_cast<size_t>(n));
   }
 
-  // Reads once into the scratch area and calls f(message) for each whole message. False when the connection has ended.
+  // Reads what is there into the scratch area; take(text) returns how much of it it used, or kBroken. False when the connection has ended.
   template <typename F>
-  bool receive(char* scratch, size_t room, F&& f) {
-    ssize_t n = recv(fd_, scratch, room, 0);
-    if (n < 0) return errno == EAGAIN || errno == EINTR;
-    if (n == 0) return false;
-    Text text(scratch, static_cast<size_t>(n));
-    if (!in_.empty()) {
-      in_.append(text);
-      text = in_;
-    }
-    size_t used = 0;
-    while (used < text.size()) {
-      // Between messages a line end is the answer to a ping (RFC 5626 3.5.1).
-      if (text[used] == '\r' || text[used] == '\n') {
-        pongs_ += text[used++] == '\n';
-        continue;
+  bool receive(char* scratch, size_t room, F&& take) {
+    do {
+      ssize_t n = tls_ ? tls_.read(scratch, room) : recv(fd_, scratch, room, 0);
+      if (n < 0) return errno == EAGAIN || errno == EINTR;
+      if (n == 0) return false;
+      Text text(scratch, static_cast<size_t>(n));
+      if (!in_.empty()) {
+        in_.append(text);
+        text = in_;
       }
-      Message m;
-      Read read = read_message(text.substr(used), m);
-      if (read == Read::kBad) return false;
-      if (read == Read::kPartial) break;
-      f(m);
-      used += m.size;
-    }
-    std::string rest(text.substr(used));
-    in_.swap(rest);
+      const size_t used = take(text);
+      if (used == kBroken) return false;
+      std::string rest(text.substr(used));
+      in_.swap(rest);
+    } while (tls_ && tls_.pending());
     return true;
   }
 
  private:
+  ssize_t write(const char* data, size_t size) { return tls_ ? tls_.write(data, size) : ::send(fd_, data, size, MSG_NOSIGNAL); }
+
   int fd_;
+  TlsSession tls_;
   std::string in_;
   std::string out_;
-  unsigned pongs_ = 0;
 };
 
 }  // namespace sluice::bench

@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { fitLine, median, ratioBeyondNoise } from "../../../bench/lib/figures.mjs";
 import { barChart } from "../../../bench/lib/chart.mjs";
+import { verdicts } from "../../../bench/lib/verdict.mjs";
 
 test("a median ignores what is no number and lies between the two in the middle", () => {
   expect(median([5, 1, Number.NaN, 3])).toBe(3);
@@ -35,4 +36,20 @@ test("a chart shows each row in proportion, escapes names and follows the colour
   expect(svg).toContain("x&amp;y");
   expect(svg).toContain('width="400.0"');
   expect(svg).toContain('width="200.0"');
+});
+
+test("a verdict takes each edge at its cheapest core side, and ratios to the floor from where Sluice is cheapest", () => {
+  const result = (legs: string, costs: Record<string, number>): object => ({
+    workload: "register",
+    legs,
+    summary: { base: "floor", rows: Object.entries(costs).map(([name, cost]) => ({ name, cost, ratio: cost / Number(costs["floor"]) })) },
+  });
+  const [tls, ...others] = verdicts([
+    result("tls-udp", { floor: 4, sluice: 5, "kamailio-stateless": 12 }),
+    result("tls-tcp", { floor: 3, sluice: 6, "kamailio-stateless": 10 }),
+    result("udp-udp", { floor: 2, sluice: 3, "kamailio-stateless": Number.NaN }),
+  ]);
+  expect(tls).toMatchObject({ workload: "register", client: "tls", best: { floor: { cost: 3, core: "tcp" } }, own: { cost: 5, core: "udp", toBase: 1.25 } });
+  expect(tls?.rivals).toMatchObject([{ name: "kamailio-stateless", cost: 10, core: "tcp", times: 2 }]);
+  expect(others).toMatchObject([{ client: "udp", own: { cost: 3 }, rivals: [] }]);
 });

@@ -1,0 +1,149 @@
+/** The parts of docs/benchmarks.md that hold edges against each other. */
+import { fixed, median } from "./figures.mjs";
+import { chart, command, folded, legsText, markdown } from "./markdown.mjs";
+import { load } from "./results.mjs";
+import { verdicts } from "./verdict.mjs";
+
+const isOwn = (name) => name === "sluice";
+
+export function comparison() {
+  const found = load("edge");
+  if (found === undefined) return undefined;
+  const { settings, results } = found;
+  const all = verdicts(results);
+  const parts = [...new Set(all.map(({ workload }) => workload))].map((workload) => bestTable(workload, all.filter((one) => one.workload === workload)));
+  const details = results.map((result) => `#### ${result.workload}, ${legsText(result.legs)}\n\n${costTable(result.summary)}`);
+  return `## CPU per relayed message
+
+${command(found)}; ${settings.flows} flows, ${settings.size} octets, window ${settings.window}, ${settings.rounds} rounds of ${settings.seconds} s.
+Each edge had the choice between a core over UDP and one over TCP: of its costs the lower one counts. In the last columns, how many times
+what Sluice needs the others need. The floor reads no SIP and no WebSocket: for WS it is that of TCP, for WSS that of TLS.
+
+${parts.join("\n\n")}
+
+${folded("Every pair of transports, with rates, latencies and noise", details.join("\n\n"))}`;
+}
+
+function bestTable(workload, verdictsOf) {
+  const bars = verdictsOf.flatMap(({ client, best }) => Object.entries(best).map(([name, { cost }]) => ({ name: `${client} ${name}`, value: cost, text: `${fixed(cost)} us`, own: isOwn(name) })));
+  const rivals = verdictsOf[0].rivals.map(({ name }) => name);
+  const cells = verdictsOf.map(({ client, best, own, rivals: others }) => [
+    client.toUpperCase(),
+    best.floor === undefined ? "-" : fixed(best.floor.cost),
+    own === undefined ? "-" : `${fixed(own.cost)} (${own.core})`,
+    own?.base === "floor" ? fixed(own.toBase) : "-",
+    ...others.flatMap((each) => [`${fixed(each.cost)} (${each.core})`, `**${fixed(each.times)}**`]),
+  ]);
+  return `### ${workload}
+
+${chart(workload, `CPU per relayed message in us: ${workload}`, bars)}
+
+${markdown(["clients", "floor us", "Sluice us (core)", "x floor", ...rivals.flatMap((name) => [`${name} us (core)`, "x Sluice"])], cells)}`;
+}
+
+export function costTable({ base, noise, rows, starved, runs }) {
+  const cells = rows.map((row) => {
+    const ratio = row.counts || row.name === base ? fixed(row.ratio) : `(${fixed(row.ratio)})`;
+    return [row.name, fixed(row.cost), ratio, fixed(row.rate / 1000, 0), fixed(row.p50, 0), fixed(row.p99, 0), fixed(row.p999, 0), row.lost, row.wrong];
+  });
+  const busy = starved > 0 ? ` In ${starved} of ${runs} runs the edge was not busy all the time (the load or other work was the limit): rates and latencies say little, and costs hold what waking up takes.` : "";
+  return `${markdown(["edge", "us CPU / message", `x ${base}`, "kmsg/s", "p50 us", "p99 us", "p99.9 us", "lost", "wrong"], cells)}\n\nNoise: ${fixed(100 * noise, 1)} %.${busy}`;
+}
+
+export function workers() {
+  const found = load("workers");
+  if (found === undefined) return undefined;
+  const parts = found.results.map(({ legs, workload, summary }) => `### ${workload}, ${legsText(legs)}, two workers\n\n${costTable(summary)}`);
+  return `## Two shards against two workers
+
+${command(found)}. Both CPUs are the edge's, and the load, which sleeps between events, has to share one of them: only the costs say something.
+
+${parts.join("\n\n")}`;
+}
+
+export function rates() {
+  const found = load("rate");
+  if (found === undefined) return undefined;
+  const bars = found.results.flatMap(({ legs, workload, rows }) => rows.map((row) => ({ name: `${legs} ${row.name}`, value: row.rate, text: `${fixed(row.rate / 1000, 0)} kmsg/s ${workload}`, own: isOwn(row.name) })));
+  const cells = found.results.flatMap(({ legs, workload, rows }) => {
+    const own = rows.find(({ name }) => isOwn(name))?.rate;
+    return rows.map((row) => [row.name, `${workload}, ${legsText(legs)}`, fixed(row.rate / 1000, 1), fixed(own / row.rate), fixed(row.p50, 0), fixed(row.p99, 0), fixed(row.p999, 0), row.late > 0 ? "load" : "edge"]);
+  });
+  const spread = Math.max(...found.results.map(({ rows }) => rows[0].spread));
+  return `## Highest rate
+
+${command(found)}. The highest rate on one core at which under 0.1 % is lost and never more waits than 20 ms of it, found by halving, each step tried
+twice; then the latencies at half of the edge's own highest rate, open loop. Where the load was the limit, the edge would have held more.
+
+${chart("rate", "Highest rate under 0.1 % loss", bars)}
+
+${markdown(["edge", "workload", "kmsg/s", "Sluice holds x", "p50 us at half", "p99 us", "p99.9 us", "limit"], cells)}
+
+Noise: the first edge ran at both ends of each round, and differed from itself by at most ${fixed(100 * spread, 0)} %.`;
+}
+
+export function storm() {
+  const found = load("storm");
+  if (found === undefined) return undefined;
+  const { settings } = found;
+  const results = found.results.map(({ legs, rows }) => ({ legs, rows: rows.filter((row) => row.runs > 0) }));
+  const bars = results.flatMap(({ legs, rows }) => rows.map((row) => ({ name: `${legs} ${row.name}`, value: row.seconds, text: `${fixed(row.seconds)} s`, own: isOwn(row.name) })));
+  const cells = results.flatMap(({ legs, rows }) => rows.map((row) => [row.name, legsText(legs), fixed(row.seconds), `${fixed(row.least)}-${fixed(row.most)}`, fixed(row.cpu), fixed((1e6 * row.cpu) / settings.flows, 0), row.lost, row.closed, row.refused]));
+  return `## Reconnect storm
+
+${command(found)}: ${settings.flows} clients connect, ${settings["at-once"]} of them on their way at any time, and each registers once it is in; over TLS each does a full
+handshake (TLS 1.3, P-256). Medians of ${settings.rounds} round${settings.rounds === "1" ? "" : "s"}, in which the first edge runs twice.
+
+${chart("storm", "Seconds until all are in", bars)}
+
+${markdown(["edge", "transports", "s until all are in", "least-most", "s of CPU", "us CPU / client", "lost", "cut off", "refused"], cells)}`;
+}
+
+export function memory() {
+  const found = load("idle");
+  if (found === undefined) return undefined;
+  const rows = found.results.flatMap(({ legs, runs }) => runs.filter((run) => !run.again).map((run) => ({ ...run, legs })));
+  const bars = rows.map((row) => ({ name: `${row.legs} ${row.name}`, value: Math.max(1, row.pss_bytes_per_flow), text: `${fixed(row.pss_bytes_per_flow, 0)} octets`, own: isOwn(row.name) }));
+  const cells = rows.map((row) => [row.name, legsText(row.legs), row.counted_flows, fixed(row.pss_bytes_per_flow, 0)]);
+  return `## Memory of an idle flow
+
+${command(found)}. User memory (PSS) that each further flow takes, without the kernel's sockets.
+
+${chart("idle", "Octets of user memory of an idle flow", bars)}
+
+${markdown(["edge", "transports", "flows", "octets / flow"], cells)}`;
+}
+
+/** A load at a rate that all hold: what it costs and how long it takes. */
+function openLoop(name, title, text, further = []) {
+  const found = load(name);
+  if (found === undefined) return undefined;
+  const cells = found.results.flatMap(({ legs, summary, runs }) =>
+    summary.rows.map((row) => {
+      const own = runs.filter((run) => run.name === row.name);
+      const more = further.map(({ field }) => median(own.map((run) => run[field])));
+      return [row.name, legsText(legs), fixed(row.cost), fixed(100 * row.busy, 0), fixed(row.p50, 0), fixed(row.p99, 0), row.lost, row.wrong, ...more];
+    }),
+  );
+  const header = ["edge", "transports", "us CPU / message", "% of a core", "p50 us", "p99 us", "lost", "wrong", ...further.map(({ head }) => head)];
+  return `## ${title}\n\n${command(found)}; ${found.settings.flows} flows, ${found.settings.rate} exchanges a second. ${text}\n\n${markdown(header, cells)}`;
+}
+
+export function keepAlives() {
+  return openLoop("keepalive", "Keep-alives", "STUN over UDP, CRLF over TCP, ping frames over WS. A ping and its answer are two messages.");
+}
+
+export function mixed() {
+  return openLoop("mixed", "A day's mixture", "Of 25 exchanges 20 are keep-alives, 3 refreshes, 2 calls.");
+}
+
+export function held() {
+  return openLoop("held", "Many idle flows", "All flows are open, and few say something at any time.");
+}
+
+export function hostile() {
+  const text =
+    "The good traffic (REGISTER, MESSAGE, calls) comes beside attacks: octets that are no SIP, messages cut short or with impossible lengths, forged tokens, " +
+    "handshakes left half done. The good must lose nothing; the cost holds the attacks too. The last column counts attacks that came out at the core.";
+  return openLoop("hostile", "Beside attacks", text, [{ head: "attacks", field: "attacks" }, { head: "let through", field: "let_through" }]);
+}

@@ -1,0 +1,54 @@
+/** The highest rate at which an edge loses under 0.1 % and no queue grows, found by halving, and how long an exchange takes at half of it. */
+import { parseArgs } from "node:util";
+import { DEFAULTS, edgesThere, legsThere, once } from "./lib/compare.mjs";
+import { fixed, median, table } from "./lib/figures.mjs";
+import { save } from "./lib/results.mjs";
+
+const options = { edges: "sluice,kamailio-stateless,kamailio-stateful", legs: "udp-udp,tcp-tcp,ws-tcp,tls-tcp,wss-tcp", workloads: "register", rounds: "2", seconds: "0.6", flows: "1000", workers: "1", out: "rate" };
+const { values: args } = parseArgs({
+  options: Object.fromEntries(Object.entries(options).map(([name, value]) => [name, { type: "string", default: value }])),
+});
+const legs = legsThere(args.legs);
+const edges = edgesThere(args.edges, legs);
+const results = [];
+for (const pair of legs) {
+  for (const workload of args.workloads.split(",")) {
+    const runs = [];
+    for (let round = 0; round < Number(args.rounds); ++round) {
+      // The first one runs at both ends of a round: what differs between its runs is the noise.
+      for (const name of [...edges, edges[0]]) {
+        const figures = await once({ ...DEFAULTS, ...args, search: "1" }, name, pair, workload);
+        if (figures !== undefined) runs.push({ round, name, ...figures });
+      }
+    }
+    const result = { legs: pair, workload, runs, rows: edges.map((name) => row(name, runs)) };
+    results.push(result);
+    show(result);
+  }
+}
+save(args.out, { settings: args, results });
+
+/** Rates are in messages, so that workloads can be held against each other; `spread` is what the rounds of one edge differ by. */
+function row(name, runs) {
+  const own = runs.filter((run) => run.name === name);
+  const rates = own.map((run) => run.highest_rate * run.messages_per_exchange);
+  const middle = (of) => median(own.map(of));
+  return {
+    name,
+    rate: median(rates),
+    spread: Math.max(...rates) / Math.min(...rates) - 1,
+    p50: middle((run) => run.p50_us),
+    p99: middle((run) => run.p99_us),
+    p999: middle((run) => run.p999_us),
+    late: own.filter((run) => run.load_was_late > 0).length,
+  };
+}
+
+function show({ legs: pair, workload, rows }) {
+  const own = rows.find(({ name }) => name === "sluice")?.rate;
+  const header = ["edge", "kmsg/s", "sluice holds", "spread", "p50 us at half", "p99 us", "p99.9 us"];
+  const cells = rows.map((each) => [each.name, fixed(each.rate / 1000, 1), `x ${fixed(own / each.rate)}`, `${fixed(100 * each.spread, 0)} %`, fixed(each.p50, 0), fixed(each.p99, 0), fixed(each.p999, 0)]);
+  process.stdout.write(`\n${workload}, ${pair}, ${args.flows} flows\n${table(header, cells)}\n`);
+  const late = rows.filter((each) => each.late > 0).map(({ name }) => name);
+  if (late.length > 0) process.stdout.write(`the load itself was the limit in a run of ${late.join(", ")}\n`);
+}

@@ -1,0 +1,206 @@
+// What all workloads share: the two sides of the edge, their rounds of sending and receiving, and phases of a load that are measured.
+#pragma once
+
+#include <poll.h>
+
+#include <deque>
+
+#include "attackers.h"
+#include "exchange.h"
+#include "options.h"
+#include "process_tree.h"
+
+namespace sluice::bench {
+
+struct Sample {
+  int64_t when = 0;
+  int64_t cpu = 0;
+  uint64_t done = 0, messages = 0;
+};
+
+struct Phase {
+  Sample from, to;
+  uint64_t sent = 0, lost = 0, mismatched = 0;
+  // Attacks, and how many of them came out at the core.
+  uint64_t attacks = 0, let_through = 0;
+  // Requests without an answer when the phase ended, and how late the load itself was then.
+  uint64_t waiting = 0;
+  int64_t late = 0;
+  Histogram latencies;
+
+  double seconds() const noexcept { return static_cast<double>(to.when - from.when) / 1e9; }
+  double done() const noexcept { return static_cast<double>(to.done - from.done); }
+  double messages() const noexcept { return static_cast<double>(to.messages - from.messages); }
+};
+
+class Engine {
+ public:
+  explicit Engine(const Options& o)
+      : client_(o.text("client")),
+        streams_(client_ != "udp"),
+        one_socket_(!streams_ && o.is("sockets", "one")),
+        core_tcp_(o.is("core-leg", "tcp")),
+        sleeps_(o.number("sleep") != 0),
+        bare_(o.number("bare") != 0),
+        flows_(static_cast<uint32_t>(o.number("flows"))),
+        window_(static_cast<uint32_t>(o.number("window"))),
+        timeout_(o.number("timeout-ms") * 1000000LL),
+        attack_interval_(interval_of(o.real("attacks") * Attackers::steps(streams_))),
+        epoll_(epoll_create1(EPOLL_CLOEXEC)),
+        requests_(make_requests(client_, o.text("core-leg"), o.text("core"), static_cast<size_t>(o.number("size")))),
+        clients_(streams_ ? ClientKind::kStreams : one_socket_ ? ClientKind::kOneSocket : ClientKind::kSockets,
+                 {client_ == "tls" || client_ == "wss", client_ == "ws" || client_ == "wss"}, parse_address(o.text("edge")), epoll_),
+        core_(core_tcp_, parse_address(o.text("core")), epoll_),
+        exchange_(clients_, core_, requests_, flows_, bare_),
+        attackers_(streams_, client_ == "ws", parse_address(o.text("edge"))),
+        edge_(static_cast<pid_t>(o.number("pid"))) {}
+
+  // Opens flows up to a number, and has each register once it is open, so that the edge knows it and the core its token.
+  // At most so many are on their way at once. False when it takes too long.
+  bool open_and_register(uint32_t flows, uint32_t at_once) {
+    const uint32_t first = clients_.flows();
+    const int64_t deadline = now_ns() + kPatience;
+    std::deque<uint32_t> queue;
+    uint32_t registered = 0;
+    clients_.redial(true);
+    while (registered < flows - first) {
+      if (now_ns() > deadline) {
+        registered = 0;
+        for (uint32_t flow = first; flow < clients_.flows(); ++flow) registered += exchange_.registered(flow);
+        std::fprintf(stderr, "load: of %u flows %u could register; %u are on their way, %llu were refused and %llu cut off\n", flows - first, registered,
+                     clients_.opening(), static_cast<unsigned long long>(clients_.refused()), static_cast<unsigned long long>(clients_.closed()));
+        return false;
+      }
+      clients_.open(flows, at_once);
+      for (uint32_t flow : clients_.opened()) exchange_.forget(flow), queue.push_back(flow);
+      clients_.opened().clear();
+      while (!queue.empty() && exchange_.ledger().open_count() < at_once) {
+        exchange_.start(Workload::kRegister, queue.front(), now_ns());
+        queue.pop_front();
+      }
+      expire_and_round();
+      if (!queue.empty() || clients_.opening() > 0 || clients_.flows() < flows || exchange_.ledger().open_count() > 0) continue;
+      // What was lost on UDP, or refused while an edge was not ready, is tried again.
+      registered = 0;
+      for (uint32_t flow = first; flow < flows; ++flow) exchange_.registered(flow) ? void(++registered) : queue.push_back(flow);
+    }
+    clients_.redial(false);
+    return true;
+  }
+
+  // A load at so many exchanges a second, whatever comes back; with rate 0 always `window` of them wait. Ends with none waiting.
+  Phase run(Workload workload, double rate, double warmup, double seconds, bool attacks = false) {
+    const int64_t interval = interval_of(rate);
+    const int64_t begin = now_ns();
+    const int64_t from = begin + static_cast<int64_t>(warmup * 1e9);
+    const int64_t until = from + static_cast<int64_t>(seconds * 1e9);
+    if (attacks) attackers_.forge(exchange_.route(0));
+    int64_t due = begin, attack_due = begin;
+    Phase phase;
+    bool warm = false;
+    for (int64_t now = begin; now < until; now = now_ns()) {
+      if (!warm && now >= from) warm = true, start_of_count(phase);
+      // Latency counts from when the request was due, not from when the program came to send it.
+      for (unsigned burst = 0; burst < Datagrams::kBatch; ++burst) {
+        if (interval > 0 ? due > now : exchange_.ledger().open_count() >= window_) break;
+        exchange_.start(workload, flow_, interval > 0 ? due : now);
+        due += interval;
+        if (++flow_ == flows_) flow_ = 0;
+      }
+      for (unsigned burst = 0; attacks && attack_due <= now && burst < 16; ++burst, attack_due += attack_interval_) attackers_.attack();
+      expire_and_round();
+    }
+    phase.to = sample();
+    phase.waiting = exchange_.ledger().open_count();
+    phase.late = interval > 0 ? std::max<int64_t>(0, phase.to.when - due) : 0;
+    phase.latencies = exchange_.latencies();
+    while (exchange_.ledger().open_count() > 0) expire_and_round();
+    phase.sent = exchange_.ledger().opened() - phase.sent;
+    phase.lost = exchange_.ledger().lost() - phase.lost;
+    phase.mismatched = exchange_.tally().mismatched - phase.mismatched;
+    phase.attacks = attackers_.sent();
+    phase.let_through = exchange_.tally().let_through;
+    return phase;
+  }
+
+  void settle() {
+    for (int64_t until = now_ns() + 1500000000LL; now_ns() < until; usleep(1000)) round();
+  }
+
+  Sample sample() { return {now_ns(), edge_.cpu_ns(), exchange_.tally().done, exchange_.tally().messages}; }
+  uint32_t flows() const noexcept { return flows_; }
+  uint32_t window() const noexcept { return window_; }
+  Clients& clients() noexcept { return clients_; }
+  Exchange& exchange() noexcept { return exchange_; }
+  const ProcessTree& edge() const noexcept { return edge_; }
+
+ private:
+  static constexpr int64_t kPatience = 60 * 1000000000LL;
+
+  static int64_t interval_of(double rate) noexcept { return rate > 0 ? static_cast<int64_t>(1e9 / rate) : 0; }
+
+  void start_of_count(Phase& phase) {
+    phase.from = sample();
+    exchange_.latencies() = Histogram();
+    phase.lost = exchange_.ledger().lost();
+    phase.mismatched = exchange_.tally().mismatched;
+    phase.sent = exchange_.ledger().opened();
+    exchange_.tally().rounds = exchange_.tally().empty_rounds = 0;
+  }
+
+  void expire_and_round() {
+    if ((++turns_ & 255) == 0) exchange_.ledger().expire(now_ns() - timeout_);
+    round();
+  }
+
+  // Sends what is composed, then takes what has arrived. By default it spins: the edge would have to pay for waking a load that sleeps.
+  void round() {
+    clients_.flush();
+    core_.flush();
+    auto client = [this](uint32_t flow, const Message& m) { ++got_, exchange_.client_got(flow, m); };
+    auto core = [this](const Message& m) { ++got_, exchange_.core_got(m); };
+    const uint64_t before = got_;
+    if (one_socket_) clients_.poll_datagrams(client);
+    if (!core_tcp_) core_.poll_datagrams(core);
+    if (!one_socket_ || core_tcp_) {
+      epoll_event events[256];
+      int n = epoll_wait(epoll_, events, 256, 0);
+      for (int i = 0; i < n; ++i) {
+        uint64_t tag = events[i].data.u64;
+        if (tag & CorePeer::kTag) {
+          core_.stream_ready(tag, events[i].events, core);
+        } else {
+          clients_.ready(static_cast<uint32_t>(tag), events[i].events, client);
+        }
+      }
+    }
+    got_ += clients_.ponged().size();
+    exchange_.pongs_arrived();
+    Tally& tally = exchange_.tally();
+    ++tally.rounds;
+    if (got_ == before) {
+      ++tally.empty_rounds;
+      if (sleeps_) {
+        pollfd any[] = {{epoll_, POLLIN, 0}, {clients_.datagram_fd(), POLLIN, 0}, {core_.datagram_fd(), POLLIN, 0}};
+        poll(any, 3, 1);
+      }
+    }
+    clients_.flush();
+    core_.flush();
+  }
+
+  std::string client_;
+  bool streams_, one_socket_, core_tcp_, sleeps_, bare_;
+  uint32_t flows_, window_, flow_ = 0;
+  int64_t timeout_, attack_interval_;
+  int epoll_;
+  Requests requests_;
+  Clients clients_;
+  CorePeer core_;
+  Exchange exchange_;
+  Attackers attackers_;
+  ProcessTree edge_;
+  uint64_t turns_ = 0, got_ = 0;
+};
+
+}  // namespace sluice::bench

@@ -1,0 +1,138 @@
+// TLS of the bench programs by the system's OpenSSL, or a word on what is missing where its headers are not (BENCH_TLS is set by the build).
+#pragma once
+
+#include <sys/types.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <utility>
+
+#ifdef BENCH_TLS
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#endif
+
+namespace sluice::bench {
+
+enum class Handshake { kDone, kGoesOn, kFailed };
+
+#ifdef BENCH_TLS
+
+// One for all sessions of a program. Clients believe any certificate and never resume a session: each handshake is a full one.
+class TlsContext {
+ public:
+  // All edges get the same cipher, the one that each TLS 1.3 must know (RFC 8446 9.1).
+  static TlsContext client() {
+    TlsContext made(SSL_CTX_new(TLS_client_method()));
+    SSL_CTX_set_min_proto_version(made.context_, TLS1_3_VERSION);
+    SSL_CTX_set_ciphersuites(made.context_, "TLS_AES_128_GCM_SHA256");
+    return made;
+  }
+
+  static TlsContext server(const std::string& certificate, const std::string& key) {
+    TlsContext made(SSL_CTX_new(TLS_server_method()));
+    if (SSL_CTX_use_certificate_chain_file(made.context_, certificate.c_str()) != 1 ||
+        SSL_CTX_use_PrivateKey_file(made.context_, key.c_str(), SSL_FILETYPE_PEM) != 1) {
+      std::fprintf(stderr, "no certificate or key: %s, %s\n", certificate.c_str(), key.c_str());
+      std::exit(2);
+    }
+    return made;
+  }
+
+  TlsContext() = default;
+  TlsContext(TlsContext&& other) noexcept : context_(std::exchange(other.context_, nullptr)) {}
+  TlsContext& operator=(TlsContext&& other) noexcept {
+    std::swap(context_, other.context_);
+    return *this;
+  }
+  ~TlsContext() { SSL_CTX_free(context_); }
+
+ private:
+  friend class TlsSession;
+
+  explicit TlsContext(SSL_CTX* context) : context_(context) {
+    SSL_CTX_set_mode(context_, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_session_cache_mode(context_, SSL_SESS_CACHE_OFF);
+    // One recv() for all records that are there, instead of two for each.
+    SSL_CTX_set_read_ahead(context_, 1);
+  }
+
+  SSL_CTX* context_ = nullptr;
+};
+
+// The TLS of one connection, with the ways of recv() and send(). An empty one stands for a connection without.
+class TlsSession {
+ public:
+  static TlsSession client(const TlsContext& context, int fd) { return TlsSession(context, fd, &SSL_set_connect_state); }
+  static TlsSession server(const TlsContext& context, int fd) { return TlsSession(context, fd, &SSL_set_accept_state); }
+
+  TlsSession() = default;
+  TlsSession(TlsSession&& other) noexcept : ssl_(std::exchange(other.ssl_, nullptr)) {}
+  TlsSession& operator=(TlsSession&& other) noexcept {
+    std::swap(ssl_, other.ssl_);
+    return *this;
+  }
+  ~TlsSession() { SSL_free(ssl_); }
+
+  explicit operator bool() const noexcept { return ssl_ != nullptr; }
+
+  Handshake handshake() noexcept {
+    int n = SSL_do_handshake(ssl_);
+    if (n == 1) return Handshake::kDone;
+    return outcome(n) < 0 && errno == EAGAIN ? Handshake::kGoesOn : Handshake::kFailed;
+  }
+
+  ssize_t read(char* into, size_t room) noexcept { return outcome(SSL_read(ssl_, into, static_cast<int>(room))); }
+  ssize_t write(const char* data, size_t size) noexcept { return outcome(SSL_write(ssl_, data, static_cast<int>(size))); }
+
+  // Octets that were received but not yet read: no event of the socket will tell of them.
+  bool pending() const noexcept { return SSL_has_pending(ssl_) == 1; }
+
+ private:
+  TlsSession(const TlsContext& context, int fd, void (*set_role)(SSL*)) : ssl_(SSL_new(context.context_)) {
+    SSL_set_fd(ssl_, fd);
+    set_role(ssl_);
+  }
+
+  ssize_t outcome(int n) const noexcept {
+    if (n > 0) return n;
+    int error = SSL_get_error(ssl_, n);
+    ERR_clear_error();
+    if (error == SSL_ERROR_ZERO_RETURN) return 0;
+    errno = error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? EAGAIN : ECONNRESET;
+    return -1;
+  }
+
+  SSL* ssl_ = nullptr;
+};
+
+#else
+
+class TlsContext {
+ public:
+  static TlsContext client() { return missing(); }
+  static TlsContext server(const std::string&, const std::string&) { return missing(); }
+
+ private:
+  [[noreturn]] static TlsContext missing() {
+    std::fprintf(stderr, "built without TLS, for OpenSSL's headers are missing: apt-get install -y libssl-dev\n");
+    std::exit(2);
+  }
+};
+
+class TlsSession {
+ public:
+  static TlsSession client(const TlsContext&, int) { return {}; }
+  static TlsSession server(const TlsContext&, int) { return {}; }
+  explicit operator bool() const noexcept { return false; }
+  Handshake handshake() noexcept { return Handshake::kFailed; }
+  ssize_t read(char*, size_t) noexcept { return 0; }
+  ssize_t write(const char*, size_t) noexcept { return 0; }
+  bool pending() const noexcept { return false; }
+};
+
+#endif
+
+}  // namespace sluice::bench

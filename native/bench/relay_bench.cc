@@ -1,0 +1,218 @@
+// One shard between its clients and its core, all in one thread: what relaying a REGISTER and its 200 costs in user space.
+//
+// Under callgrind it counts instructions, which say the same whatever else the machine does (bench/README.md). By itself it prints
+// the CPU time of the shard's own turns, system calls included.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <memory>
+#include <string>
+
+#include "../core/shard.h"
+#include "lib/message.h"
+#include "lib/requests.h"
+
+namespace {
+
+using namespace sluice;
+
+constexpr uint32_t kClients = 64;
+constexpr size_t kSize = 700;
+constexpr uint8_t kKey[32] = {1, 2, 3, 4, 5, 6, 7, 8};
+
+double cpu_ns() {
+  timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
+}
+
+[[noreturn]] void die(const char* what) {
+  std::perror(what);
+  std::exit(1);
+}
+
+sockaddr_in loopback(uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port);
+  return address;
+}
+
+sockaddr* as_sockaddr(sockaddr_in& address) { return reinterpret_cast<sockaddr*>(&address); }
+
+// A bound socket; `port` becomes the one that the kernel chose.
+int bound_socket(int type, uint16_t& port) {
+  const int fd = socket(AF_INET, type, 0);
+  sockaddr_in address = loopback(0);
+  socklen_t size = sizeof address;
+  if (fd < 0 || bind(fd, as_sockaddr(address), size) != 0 || getsockname(fd, as_sockaddr(address), &size) != 0) die("bind");
+  port = ntohs(address.sin_port);
+  return fd;
+}
+
+uint16_t free_port(int type) {
+  uint16_t port = 0;
+  close(bound_socket(type, port));
+  return port;
+}
+
+Address address_of(uint16_t port) {
+  Address address;
+  parse_ip("127.0.0.1", address);
+  address.port = port;
+  return address;
+}
+
+Listener listener(Transport transport, Facing facing, uint16_t port) {
+  Listener out;
+  out.transport = transport;
+  out.facing = facing;
+  out.bound = address_of(port);
+  out.sent_by = "127.0.0.1:" + std::to_string(port);
+  return out;
+}
+
+class Bench {
+ public:
+  explicit Bench(bool tcp) : tcp_(tcp), type_(tcp ? SOCK_STREAM : SOCK_DGRAM), ring_(1 << 16) {
+    const Transport transport = tcp ? Transport::tcp : Transport::udp;
+    uint16_t core_port = 0;
+    core_ = bound_socket(type_, core_port);
+    if (tcp_ && listen(core_, 8) != 0) die("listen");
+    EdgeConfig config;
+    const uint16_t edge_port = free_port(type_);
+    config.listeners = {listener(transport, Facing::client, edge_port), listener(transport, Facing::core, free_port(type_))};
+    for (const Listener& ours : config.listeners) config.aliases.push_back(ours.bound);
+    config.boot = 7;
+    KeyRing keys;
+    keys.add(1, kKey, sizeof kKey);
+    const int wake = eventfd(0, EFD_NONBLOCK);
+    shard_ = std::make_unique<Shard>(config, keys, records_, verdicts_, counters_, std::vector<Ring*>{&ring_}, std::vector<int>{wake});
+    size_t failed = 0;
+    if (shard_->open(&failed) != 0) die("open");
+    UpstreamSet upstreams;
+    Upstream core;
+    core.address = address_of(core_port);
+    core.transport = transport;
+    upstreams.add(core, "127.0.0.1");
+    shard_->set_upstreams(upstreams);
+    sockaddr_in edge = loopback(edge_port);
+    for (int& client : clients_) {
+      client = socket(AF_INET, type_, 0);
+      if (client < 0 || connect(client, as_sockaddr(edge), sizeof edge) != 0) die("connect");
+    }
+    request_ = bench::make_requests(tcp_, tcp_, "127.0.0.1:" + std::to_string(core_port), kSize).client_register;
+    turn();
+  }
+
+  // Every client registers once.
+  void round() {
+    for (uint32_t i = 0; i < kClients; ++i) {
+      const size_t size = static_cast<size_t>(request_.write(buffer_, i, seq_) - buffer_);
+      if (send(clients_[i], buffer_, size, 0) < 0) die("send");
+    }
+    ++seq_;
+    turn();
+    if (tcp_ && connection_ < 0) {
+      connection_ = accept(core_, nullptr, nullptr);
+      const int on = 1;
+      setsockopt(connection_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+      turn();
+    }
+    answer_all();
+    turn();
+    for (int client : clients_) {
+      pollfd ready{client, POLLIN, 0};
+      for (int tries = 0; poll(&ready, 1, tries > 0) != 1; turn())
+        if (++tries > 1000) die("no answer");
+      if (recv(client, buffer_, sizeof buffer_, 0) <= 0) die("recv");
+    }
+  }
+
+  double spent() const { return spent_; }
+  void forget() { spent_ = 0; }
+
+ private:
+  void answer_all() {
+    size_t held = 0;
+    for (uint32_t answered = 0; answered < kClients;) {
+      sockaddr_in peer;
+      socklen_t size = sizeof peer;
+      const int fd = tcp_ ? connection_ : core_;
+      const ssize_t n = recvfrom(fd, buffer_ + held, sizeof buffer_ - held, 0, as_sockaddr(peer), &size);
+      if (n <= 0) die("recv");
+      size_t at = 0;
+      held += static_cast<size_t>(n);
+      bench::Message message;
+      while (at < held && bench::read_message(bench::Text(buffer_ + at, held - at), message) == bench::Read::kWhole) {
+        at += message.size;
+        char answer[4096];
+        const size_t length = bench::write_response(message, answer, sizeof answer);
+        if (sendto(fd, answer, length, 0, tcp_ ? nullptr : as_sockaddr(peer), tcp_ ? 0 : size) < 0) die("sendto");
+        // The edge asks now and then whether its upstream lives.
+        answered += std::memcmp(buffer_ + at - message.size, "OPTIONS ", 8) != 0;
+      }
+      std::memmove(buffer_, buffer_ + at, held - at);
+      held -= at;
+    }
+  }
+
+  // The policy's part is the same for every message here.
+  void decide(unsigned count) {
+    for (unsigned i = 0; i < count; ++i) {
+      int32_t* verdict = verdicts_ + i * k_verdict_fields;
+      const bool response = records_[i * k_record_fields + kRecord_is_response] != 0;
+      verdict[kVerdict_action] = static_cast<int32_t>(response ? Action::relay_response : Action::relay_upstream);
+      verdict[kVerdict_target] = -1;
+      verdict[kVerdict_edits] = static_cast<int32_t>(response ? kEdit_mark_outbound : kEdit_path | kEdit_path_ob | kEdit_mark_outbound);
+    }
+  }
+
+  [[gnu::noinline]] void turn() {
+    const double start = cpu_ns();
+    while (const unsigned count = shard_->collect()) {
+      decide(count);
+      shard_->execute();
+    }
+    spent_ += cpu_ns() - start;
+  }
+
+  bool tcp_;
+  int type_;
+  Ring ring_;
+  int32_t records_[k_batch_size * k_record_fields] = {};
+  int32_t verdicts_[k_batch_size * k_verdict_fields] = {};
+  int64_t counters_[static_cast<size_t>(Counter::count_)] = {};
+  std::unique_ptr<Shard> shard_;
+  bench::TemplateText request_;
+  int core_ = -1;
+  int connection_ = -1;
+  int clients_[kClients];
+  uint32_t seq_ = 1;
+  double spent_ = 0;
+  char buffer_[1 << 17];
+};
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  const bool tcp = count > 1 && std::strcmp(arguments[1], "tcp") == 0;
+  const int rounds = count > 2 ? std::atoi(arguments[2]) : 2000;
+  const auto bench = std::make_unique<Bench>(tcp);
+  for (int i = 0; i < 10; ++i) bench->round();
+  bench->forget();
+  for (int i = 0; i < rounds; ++i) bench->round();
+  std::printf("relay %s %zuB: %.0f ns of CPU a message, %d messages\n", tcp ? "tcp" : "udp", kSize, bench->spent() / rounds / (2 * kClients),
+              rounds * 2 * static_cast<int>(kClients));
+  return 0;
+}
