@@ -6,8 +6,9 @@ import { save } from "./lib/results.mjs";
 
 const text = Object.entries({ ...DEFAULTS, out: "edge" }).map(([name, value]) => [name, { type: "string", default: value }]);
 const { values: args } = parseArgs({ options: Object.fromEntries(text) });
-const edges = edgesThere(args.edges, legsThere(args.legs));
-const results = await compare(args, edges, (result) => {
+const legs = legsThere(args.legs);
+const edges = edgesThere(args.edges, legs);
+const results = await compare({ ...args, legs: legs.join(",") }, edges, (result) => {
   process.stdout.write(`\n${title(result, args)}\n${report(result, edges)}\n`);
 });
 save(args.out, { settings: args, edges, results: results.map((result) => ({ ...result, summary: summary(result, edges) })) });

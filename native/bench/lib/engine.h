@@ -107,7 +107,7 @@ class Engine {
         due += interval;
         if (++flow_ == flows_) flow_ = 0;
       }
-      for (unsigned burst = 0; attacks && attack_due <= now && burst < 16; ++burst, attack_due += attack_interval_) attackers_.attack();
+      for (unsigned burst = 0; attacks && attack_interval_ > 0 && attack_due <= now && burst < 16; ++burst, attack_due += attack_interval_) attackers_.attack();
       expire_and_round();
     }
     phase.to = sample();
