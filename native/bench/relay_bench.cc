@@ -20,6 +20,7 @@
 #include "../core/shard.h"
 #include "lib/message.h"
 #include "lib/requests.h"
+#include "lib/response.h"
 
 namespace {
 
@@ -111,7 +112,7 @@ class Bench {
       client = socket(AF_INET, type_, 0);
       if (client < 0 || connect(client, as_sockaddr(edge), sizeof edge) != 0) die("connect");
     }
-    request_ = bench::make_requests(tcp_, tcp_, "127.0.0.1:" + std::to_string(core_port), kSize).client_register;
+    request_ = bench::make_requests(tcp_ ? "tcp" : "udp", tcp_ ? "tcp" : "udp", "127.0.0.1:" + std::to_string(core_port), kSize).client_register;
     turn();
   }
 
