@@ -1,6 +1,7 @@
 /**
- * CPU of a registrar for each REGISTER that refreshes a flow: Kamailio with bindings in memory, Sluice with bindings on disk, in turn.
- * `node bench/registrar.mjs [--aors 10000] [--seconds 5] [--rounds 3]`
+ * A registrar's CPU for each REGISTER that refreshes a flow and for each INVITE that finds one, and its memory for a binding: Kamailio with
+ * bindings in memory, Sluice with bindings on disk, in turn.
+ * `npm run bench -- registrar [--aors 100000] [--seconds 5] [--rounds 3]`
  */
 import { createSocket } from "node:dgram";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
@@ -64,65 +65,122 @@ function cpuOf(pid) {
   return rows.filter((row) => family.has(row.pid)).reduce((sum, { ticks }) => sum + ticks, 0) / TICKS_PER_SECOND;
 }
 
-/** A closed loop: so many REGISTERs are open at once, each answer starts the next. */
-async function load(until) {
-  const socket = createSocket({ type: "udp4", recvBufferSize: 4 << 20 });
-  await new Promise((resolve) => socket.bind(0, "127.0.0.1", resolve));
-  const open = new Map();
-  const figures = { done: 0, bad: 0, lost: 0 };
-  const send = () => {
-    const turn = (next += 1);
-    const user = `u${turn % AORS}`;
-    const regId = 1 + (Math.floor(turn / AORS) % FLOWS);
-    const cseq = 1 + Math.floor(turn / AORS / FLOWS);
-    open.set(`${user}-${regId}@192.0.2.7 ${cseq}`, performance.now());
-    socket.send(registerOctets(user, cseq, regId), EDGE_PORT, "127.0.0.1");
-  };
-  await new Promise((resolve) => {
-    const end = () => {
-      clearInterval(timer);
-      resolve();
-    };
-    const fill = () => {
-      while (open.size < WINDOW && !until(figures)) send();
-      if (open.size === 0) end();
-    };
-    const timer = setInterval(() => {
-      for (const [name, since] of open) {
-        if (performance.now() - since < 1_000) continue;
-        open.delete(name);
-        figures.lost += 1;
-      }
-      fill();
-    }, 100);
-    socket.on("message", (octets) => {
-      const text = octets.toString("latin1");
-      const name = `${/^Call-ID: *(\S+)/im.exec(text)?.[1]} ${/^CSeq: *(\d+)/im.exec(text)?.[1]}`;
-      if (!open.delete(name)) return;
-      figures.done += 1;
-      if (!text.startsWith("SIP/2.0 200")) figures.first ??= text.slice(0, text.indexOf("\r\n"));
-      if (!text.startsWith("SIP/2.0 200")) figures.bad += 1;
+/** Memory of a process and all that descend from it, shared parts once: KiB. */
+function memoryOf(pid) {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim().split(" ").filter(Boolean);
+  const own = Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "latin1"))?.[1] ?? 0);
+  return children.reduce((sum, child) => sum + memoryOf(Number(child)), own);
+}
+
+/** The edge of all flows, the phones behind it, and who calls them: one socket. */
+class Neighbour {
+  #socket = createSocket({ type: "udp4", recvBufferSize: 4 << 20 });
+  #open = new Map();
+  #figures = { done: 0, bad: 0, lost: 0 };
+  #onAnswer = () => undefined;
+
+  async open() {
+    await new Promise((resolve) => this.#socket.bind(0, "127.0.0.1", resolve));
+    this.#socket.on("message", (octets) => this.#receive(octets.toString("latin1")));
+    return this;
+  }
+
+  close() {
+    this.#socket.close();
+  }
+
+  /** A closed loop: so many requests are open at once, each answer starts the next. `make` gives the octets and the Call-ID and CSeq number. */
+  run(until, expected, make) {
+    const figures = (this.#figures = { done: 0, bad: 0, lost: 0, expected });
+    return new Promise((resolve) => {
+      const send = () => {
+        const { octets, name } = make(`127.0.0.1:${this.#socket.address().port}`);
+        this.#open.set(name, performance.now());
+        this.#socket.send(octets, EDGE_PORT, "127.0.0.1");
+      };
+      const fill = () => {
+        while (this.#open.size < WINDOW && !until(figures)) send();
+        if (this.#open.size > 0) return;
+        clearInterval(timer);
+        resolve(figures);
+      };
+      const timer = setInterval(() => {
+        for (const [name, since] of this.#open) {
+          if (performance.now() - since < 2_000) continue;
+          this.#open.delete(name);
+          figures.lost += 1;
+        }
+        fill();
+      }, 100);
+      this.#onAnswer = fill;
       fill();
     });
-    fill();
-  });
-  socket.close();
-  return figures;
+  }
+
+  #receive(text) {
+    if (text.startsWith("INVITE")) return this.#reply(text);
+    if (!text.startsWith("SIP/2.0") || text.startsWith("SIP/2.0 1")) return;
+    if (/^CSeq:.*INVITE/im.test(text)) this.#reply(text);
+    const name = `${/^Call-ID: *(\S+)/im.exec(text)?.[1]} ${/^CSeq: *(\d+)/im.exec(text)?.[1]}`;
+    if (!this.#open.delete(name)) return;
+    const figures = this.#figures;
+    figures.done += 1;
+    if (!text.startsWith(`SIP/2.0 ${figures.expected}`)) {
+      figures.bad += 1;
+      figures.first ??= text.slice(0, text.indexOf("\r\n"));
+    }
+    this.#onAnswer();
+  }
+
+  /** 486 to an INVITE; to its final response the ACK, which has the Via that is left. */
+  #reply(text) {
+    const lines = text.split("\r\n").filter((line) => /^(?:Via|From|To|Call-ID|CSeq):/i.test(line));
+    const isInvite = text.startsWith("INVITE");
+    const start = isInvite ? "SIP/2.0 486 Busy Here" : `ACK ${/^To: *<([^>]*)>/im.exec(text)?.[1]} SIP/2.0`;
+    const own = lines.map((line) => (isInvite ? (/^To:/i.test(line) ? `${line};tag=busy` : line) : line.replace(/^(CSeq: *\d+) INVITE/i, "$1 ACK")));
+    this.#socket.send([start, ...own, "Max-Forwards: 70", "Content-Length: 0", "", ""].join("\r\n"), EDGE_PORT, "127.0.0.1");
+  }
+}
+
+function nextRegister(edge) {
+  const turn = (next += 1);
+  const user = `u${turn % AORS}`;
+  const regId = 1 + (Math.floor(turn / AORS) % FLOWS);
+  const cseq = 1 + Math.floor(turn / AORS / FLOWS);
+  return { octets: registerOctets(user, cseq, regId, edge), name: `${user}-${regId}@192.0.2.7 ${cseq}` };
+}
+
+function nextInvite(edge) {
+  const turn = (next += 1);
+  const user = `u${(turn * 7) % AORS}`;
+  const octets = Buffer.from(
+    `INVITE sip:${user}@example.org SIP/2.0\r\nVia: SIP/2.0/UDP ${edge};branch=z9hG4bKinvite${turn};rport\r\nMax-Forwards: 70\r\n` +
+      `From: <sip:caller@elsewhere.example>;tag=${turn}\r\nTo: <sip:${user}@example.org>\r\nCall-ID: call-${turn}@192.0.2.9\r\nCSeq: 1 INVITE\r\n` +
+      `Contact: <sip:caller@192.0.2.9>\r\nContent-Length: 0\r\n\r\n`,
+    "latin1",
+  );
+  return { octets, name: `call-${turn}@192.0.2.9 1` };
 }
 
 let next = 0;
 async function once(start) {
   next = -1;
   const server = await start();
-  try {
-    // Every flow registers first, then refreshes are counted.
-    await load(() => next + 1 >= AORS * FLOWS);
+  const neighbour = await new Neighbour().open();
+  const measured = async (expected, make) => {
     const [cpu, begin] = [cpuOf(server.pid), performance.now()];
-    const end = begin + Number(args.seconds) * 1_000;
-    const figures = await load(() => performance.now() >= end);
-    const seconds = (performance.now() - begin) / 1_000;
-    return { ...figures, rate: figures.done / seconds, micros: ((cpuOf(server.pid) - cpu) * 1e6) / figures.done };
+    const figures = await neighbour.run(() => performance.now() >= begin + Number(args.seconds) * 1_000, expected, make);
+    return { ...figures, rate: (figures.done / (performance.now() - begin)) * 1_000, micros: ((cpuOf(server.pid) - cpu) * 1e6) / figures.done };
+  };
+  try {
+    // Every flow registers first, then refreshes and calls are counted. What an empty store costs is in its first tenth.
+    await neighbour.run(() => next + 1 >= (AORS * FLOWS) / 10, 200, nextRegister);
+    const before = memoryOf(server.pid);
+    await neighbour.run(() => next + 1 >= AORS * FLOWS, 200, nextRegister);
+    const octets = ((memoryOf(server.pid) - before) * 1_024) / (AORS * FLOWS * 0.9);
+    return { octets, register: await measured(200, nextRegister), invite: await measured(486, nextInvite) };
   } finally {
+    neighbour.close();
     await server.stop();
   }
 }
@@ -132,10 +190,14 @@ const runs = [];
 for (let round = 0; round < Number(args.rounds); round += 1) {
   for (const name of names) runs.push({ round, name, ...(await once(SERVERS[name])) });
 }
-const rows = names.map((name) => {
-  const own = runs.filter((run) => run.name === name);
-  const sum = (field) => own.reduce((total, run) => total + run[field], 0);
-  return [name, fixed(median(own.map(({ micros }) => micros)), 1), fixed(median(own.map(({ rate }) => rate)), 0), sum("lost"), sum("bad"), own[0]?.first ?? ""];
-});
-console.log(table(["registrar", "CPU us/REGISTER", "REGISTER/s", "lost", "bad", "the first bad answer"], rows));
+const rows = names.flatMap((name) =>
+  ["register", "invite"].map((workload) => {
+    const own = runs.filter((run) => run.name === name);
+    const of = own.map((run) => run[workload]);
+    const sum = (field) => of.reduce((total, figures) => total + figures[field], 0);
+    const memory = workload === "register" ? fixed(median(own.map(({ octets }) => octets)), 0) : "";
+    return [`${name}, ${workload}`, fixed(median(of.map(({ micros }) => micros)), 1), fixed(median(of.map(({ rate }) => rate)), 0), memory, sum("lost"), sum("bad"), of[0]?.first ?? ""];
+  }),
+);
+console.log(table(["registrar", "CPU us each", "each second", "octets a binding", "lost", "bad", "the first bad answer"], rows));
 writeFileSync(join(OUT, "registrar.json"), `${JSON.stringify({ machine: machine(), settings: args, runs }, null, 1)}\n`);

@@ -38,13 +38,13 @@ export function temporaryFolder() {
   return folder;
 }
 
-/** The REGISTER of a device behind an edge, about 700 octets. */
-export function registerOctets(user, cseq, regId = 1) {
+/** The REGISTER of a device behind an edge, about 700 octets. `edge`: where its Path leads to. */
+export function registerOctets(user, cseq, regId = 1, edge = "edge1.example.org") {
   return Buffer.from(
     `REGISTER sip:example.org SIP/2.0\r\n` +
       `Via: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK${user}x${regId}x${cseq};rport\r\n` +
       `Via: SIP/2.0/TCP 192.0.2.7:49152;branch=z9hG4bKa${user};received=198.51.100.7;rport=49152\r\n` +
-      `Path: <sip:AQEBaW5kZXhlZC10b2tlbi0w${user}@edge1.example.org;lr;ob>\r\n` +
+      `Path: <sip:AQEBaW5kZXhlZC10b2tlbi0w${user}@${edge};lr;ob>\r\n` +
       `Max-Forwards: 69\r\nFrom: <sip:${user}@example.org>;tag=${cseq}\r\nTo: <sip:${user}@example.org>\r\n` +
       `Call-ID: ${user}-${regId}@192.0.2.7\r\nCSeq: ${cseq} REGISTER\r\nSupported: outbound, path, gruu\r\n` +
       `Contact: <sip:${user}@192.0.2.7:49152;transport=tcp;ob>;reg-id=${regId};+sip.instance="<urn:uuid:00000000-0000-1000-8000-${user.padStart(12, "0")}>"\r\n` +

@@ -13,7 +13,10 @@ export interface Binding {
   readonly instance?: string;
   /** Of a flow: only when the binding was made by outbound processing. */
   readonly regId?: number;
-  /** The Path values byte for byte, the top one first: the Route of every request to this binding (RFC 3327 5.4). */
+  /**
+   * The Path values byte for byte, the top one first: the Route of every request to this binding (RFC 3327 5.4). Of a flow in a store that
+   * several nodes share it is the way of the others to the node that has it.
+   */
   readonly path: readonly string[];
   /** Preference in thousandths, 0 to 1000; 1000 when the Contact had none. */
   readonly q: number;

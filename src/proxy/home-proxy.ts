@@ -21,6 +21,8 @@ export interface HomeProxyOptions {
   readonly resolveDestination: (uri: string) => Destination | undefined;
   /** Undefined: anybody may call. */
   readonly authenticator: Authenticator | undefined;
+  /** Whether a Route of a binding leads to this very node. */
+  readonly leadsHere: (route: string) => boolean;
   /** Whether the users of that host are looked up here. */
   readonly isOurs: (uri: SipUri) => boolean;
   /** Where requests for other domains go; undefined: nowhere. */
@@ -134,7 +136,8 @@ export class HomeProxy {
     const destination = this.#options.resolveDestination(uri);
     if (destination === undefined) return undefined;
     const bindings = destination.pick(await this.#options.store.lookup(destination.aor));
-    return { destination, devices: devicesOf(bindings.filter((binding) => this.#lives(binding)), hopOf) };
+    const alive = bindings.filter((binding) => this.#lives(binding));
+    return { destination, devices: devicesOf(alive, ({ flow }) => (flow !== undefined && this.#options.port.flowLives(flow) ? { kind: "flow", flow } : undefined)) };
   }
 
   async #targetsOf(uri: string, device: Device): Promise<readonly Target[]> {
@@ -142,11 +145,13 @@ export class HomeProxy {
     return found?.devices.find(({ name }) => name === device.name)?.targets ?? [];
   }
 
-  /** A flow of before a restart, or one that has ended: its binding goes the first time that somebody asks for it, unless it is another node's. */
+  /** A flow of before a restart, or one that has ended: its binding goes the first time that somebody asks for it. Another node's is that node's to judge. */
   #lives(binding: Binding): boolean {
     if (this.#removing.has(identityOf(binding))) return false;
     if (binding.flow === undefined || this.#options.port.flowLives(binding.flow)) return true;
-    if (!this.#options.store.isShared) this.#remove(binding);
+    const [route] = binding.path;
+    if (route !== undefined && !this.#options.leadsHere(route)) return true;
+    this.#remove(binding);
     return false;
   }
 
@@ -161,11 +166,6 @@ export class HomeProxy {
       .catch(onFault)
       .finally(() => this.#removing.delete(identity));
   }
-}
-
-
-function hopOf({ flow }: Binding): Hop | undefined {
-  return flow === undefined ? undefined : { kind: "flow", flow };
 }
 
 /** RFC 5393 5.3.3: one is put in where there was none, and one that is too large is cut. */

@@ -18,3 +18,14 @@ export function viaOf({ sentBy }: ShardListener, transport: Transport, branch: s
 export function recordRouteOf({ transport, sentBy }: ShardListener, token: string): string {
   return `<sip:${token}@${sentBy}${transport === "udp" ? "" : `;transport=${transport}`};lr>`;
 }
+
+/** The same as a Path value: whoever follows it gets our Record-Route (RFC 5626 5.1). */
+export function pathOf(listener: ShardListener, token: string): string {
+  return recordRouteOf(listener, token).replace(/>$/, ";ob>");
+}
+
+/** Whether a Route is one of `recordRouteOf` or `pathOf` with the name of one of these listeners. */
+export function leadsTo(listeners: readonly ShardListener[], route: string): boolean {
+  const place = route.slice(route.indexOf("@") + 1);
+  return listeners.some(({ sentBy }) => place.startsWith(`${sentBy};`));
+}

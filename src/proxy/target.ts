@@ -37,8 +37,12 @@ export function devicesOf(bindings: readonly Binding[], hopOf: (binding: Binding
   return [...groups].map(([name, group]) => ({
     name,
     q: Math.max(...group.map(({ q }) => q)),
-    targets: group.map((binding) => ({ uri: requestUri(binding.contactUri), hop: hopOf(binding), routes: binding.path, binding })),
+    targets: group.map((binding) => targetOf(binding, hopOf(binding))),
   }));
+}
+
+function targetOf(binding: Binding, hop: Hop | undefined): Target {
+  return { uri: requestUri(binding.contactUri), hop, routes: hop === undefined ? binding.path : [], binding };
 }
 
 export function deviceName(binding: Binding): string {

@@ -147,7 +147,7 @@ export class Registrar {
       key: keyOf(contact, outbound),
       contactUri: uriText,
       contactParams: parameters,
-      path,
+      path: from.route === undefined ? path : [from.route],
       q,
       expiresAt: now + seconds * 1_000,
       updatedAt: now,

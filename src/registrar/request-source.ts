@@ -9,6 +9,8 @@ export interface RequestSource {
   readonly isEdge: boolean;
   /** The handle of the local flow that carried it; undefined: requests cannot be sent back on it. */
   readonly flow?: string;
+  /** The Route by which other nodes that share the location store reach that flow; undefined: there are none. */
+  readonly route?: string;
   /** Whether that flow can serve outbound: keep-alives are answered on it and it can be named later (RFC 5626 6). */
   readonly flowIsOutboundCapable: boolean;
   /** Whether the device sent it to us directly: one Via value (RFC 5626 6). */

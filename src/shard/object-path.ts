@@ -3,6 +3,7 @@ import type { FlowEvent, Shard, ShardConfig } from "../native/binding.js";
 import { Const, ObjectEvent, RecordField } from "../native/layout.js";
 import type { LocationStore } from "../location/store.js";
 import type { HomeProxy } from "../proxy/home-proxy.js";
+import { pathOf } from "../proxy/listeners.js";
 import type { Incoming } from "../proxy/forwarder.js";
 import type { Registrar } from "../registrar/registrar.js";
 import { SipMessage } from "../sip/message.js";
@@ -87,7 +88,8 @@ export class ObjectPath {
     const transport = config.listeners[listener]?.transport ?? "udp";
     const flowIsOutboundCapable = servesOutbound && firstHop && !fromCore;
     const from = { address, port, transport, isEdge: fromCore, flowIsOutboundCapable, firstHop };
-    const response = await registrar.handle(server.request, fromCore ? from : { ...from, flow });
+    const route = fromCore ? undefined : this.#routeOf(flow);
+    const response = await registrar.handle(server.request, fromCore ? from : { ...from, flow, ...(route !== undefined && { route }) });
     if (response.status >= 200 && response.status < 300 && !fromCore) {
       // From now on the end of the flow is told; one that has ended meanwhile is told at once.
       const timer = response.headers.find(([name]) => name.toLowerCase() === "flow-timer")?.[1];
@@ -95,6 +97,14 @@ export class ObjectPath {
       shard.noteRegister(flow, server.request.octets);
     }
     server.respond(response);
+  }
+
+  /** How other nodes reach a flow of ours, over what neighbours speak; undefined: there are no other nodes. */
+  #routeOf(flow: string): string | undefined {
+    const { config, shard, store } = this.#options;
+    const listener = store.isShared ? config.listeners[shard.coreListener("tcp", true)] : undefined;
+    const token = listener && shard.flowToken(flow, true);
+    return listener && token && pathOf(listener, token);
   }
 
   /** Too many transactions: without one of its own (RFC 3261 8.2.7). */

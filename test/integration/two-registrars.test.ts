@@ -2,7 +2,9 @@
 import { expect, onTestFinished, test } from "vitest";
 import { Asker, manyTimes } from "../support/asker.js";
 import { DOMAIN, Home, instanceOf } from "../support/home.js";
+import type { Party } from "../support/party.js";
 import { RedisServer } from "../support/redis-server.js";
+import type { SipMessage } from "../support/sip-message.js";
 import { newBranch, responseTo } from "../support/sip-text.js";
 
 const TIMES = 10_000;
@@ -53,16 +55,56 @@ test("SA-5 REGISTER at one and INVITE at the other right behind its 200: ten tho
   expect(missed.slice(0, 10)).toEqual([]);
 });
 
-test("SA-5 OB-7-13 a phone that is connected to one is nobody's for the other, who leaves its binding alone", async () => {
-  const [A, B] = await pair({});
-  const bob = await A.phone("bob", "tcp");
-  await A.register(bob, { instance: instanceOf("bob") });
-  const invite = "INVITE sip:bob@example.com SIP/2.0\nContact: <sip:caller@192.0.2.1>";
-  const atB = await B.phone("alice");
-  await atB.say(invite);
-  await atB.response(480);
-  const atA = await A.phone("carol");
-  await atA.say(invite);
+/** Two standalone nodes that know each other; bob is connected to the first, alice to the second. */
+async function twoNodes(): Promise<{ readonly alice: Party; readonly bob: Party; readonly first: Home }> {
+  const redis = await RedisServer.start();
+  onTestFinished(() => redis.stop());
+  const [one, other] = ["127.0.0.2", "127.0.0.3"] as const;
+  const settings = { SLUICE_LOCATION: redis.url, SLUICE_EDGES: `${one},${other}` };
+  const [first, second] = [await Home.start(settings, one), await Home.start(settings, other)];
+  const [bob, alice] = [await first.phone("bob", "tcp"), await second.phone("alice", "tcp")];
+  await first.register(bob, { instance: instanceOf("bob") });
+  await second.register(alice, { instance: instanceOf("alice") });
+  bob.scene = alice.scene;
+  return { alice, bob, first };
+}
+
+const routesOf = (message: SipMessage): readonly string[] => message.all("Record-Route").flatMap((line) => line.split(/,\s*(?=<)/));
+
+for (const hangsUp of ["caller", "callee"] as const) {
+  test(`SA-5 OB-6-23 OB-7-25 a phone that is connected to one node is called through the other, and the ${hangsUp} hangs up`, async () => {
+    const { alice, bob } = await twoNodes();
+    await alice.say(`INVITE sip:bob@${DOMAIN} SIP/2.0\nContact: <sip:alice@${alice.at};transport=tcp>`);
+    const invite = await bob.request("INVITE");
+    expect(invite.all("Route")).toEqual([]);
+    await bob.reply("200 OK", `Contact: <sip:bob@${bob.at};transport=tcp>`);
+    const ok = await alice.response(200);
+    const dialog = `Call-ID: ${ok.header("Call-ID")}`;
+    const toBob = `sip:bob@${bob.at};transport=tcp SIP/2.0\n${dialog}\nTo: ${ok.header("To")}\nRoute: ${[...routesOf(ok)].reverse().join(", ")}`;
+    await alice.say(`ACK ${toBob}`);
+    await bob.request("ACK");
+    const [leaver, other] = hangsUp === "caller" ? [alice, bob] : [bob, alice];
+    const toAlice = `sip:alice@${alice.at};transport=tcp SIP/2.0\n${dialog}\nFrom: ${ok.header("To")}\nTo: ${ok.header("From")}\nRoute: ${routesOf(invite).join(", ")}`;
+    await leaver.say(`BYE ${hangsUp === "caller" ? toBob : toAlice}\nCSeq: 2 BYE`);
+    await other.request("BYE");
+    await other.reply("200 OK");
+    await leaver.response(200);
+  });
+}
+
+test("SA-5 OB-7-13 OB-6-24 who is connected to no node any more is 480 at every one, and rings again when he is back at another", async () => {
+  const { alice, bob, first } = await twoNodes();
+  const invite = (id: string): Promise<unknown> => alice.say(`INVITE sip:bob@${DOMAIN} SIP/2.0\nCall-ID: ${id}@${alice.scene}\nContact: <sip:alice@${alice.at};transport=tcp>`);
+  // Nobody is left there to end the bindings: the next call finds out.
+  await first.server.kill();
+  await first.server.restart();
+  await invite("gone");
+  await alice.response(480);
+  await first.connect(bob, "tcp");
+  bob.scene = first.scene;
+  await first.register(bob, { instance: instanceOf("bob") });
+  bob.scene = alice.scene;
+  await invite("back");
   await bob.request("INVITE");
 });
 

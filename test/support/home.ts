@@ -28,28 +28,32 @@ export interface Registration {
   readonly contact?: string;
 }
 
+/** Where phones sit. */
+const PHONES = "127.0.0.1";
+
 export class Home {
-  readonly host = "127.0.0.1";
+  readonly host: string;
   readonly company = new Set<Party>();
   readonly scene: string;
   server!: Edge;
   port = 0;
 
-  private constructor() {
+  private constructor(host: string) {
+    this.host = host;
     scenes += 1;
     this.scene = `scene-${process.pid}${scenes}`;
   }
 
   /** Starts one; it ends with the test, and must still be alive and answer then. */
-  static async start(settings: Settings = {}): Promise<Home> {
-    const home = await Home.open(settings);
+  static async start(settings: Settings = {}, host = PHONES): Promise<Home> {
+    const home = await Home.open(settings, host);
     onTestFinished(() => home.close());
     return home;
   }
 
   /** Starts one that serves several tests, until `close`. */
-  static async open(settings: Settings = {}): Promise<Home> {
-    const home = new Home();
+  static async open(settings: Settings = {}, host = PHONES): Promise<Home> {
+    const home = new Home(host);
     home.port = await freePort(home.host);
     home.server = await Edge.start({ SLUICE_MODE: "standalone", SLUICE_DOMAINS: DOMAIN, SLUICE_LISTEN: `udp:${home.at},tcp:${home.at}`, ...settings });
     return home;
@@ -80,7 +84,7 @@ export class Home {
   async connect(party: Party, transport: Transport, localPort = 0): Promise<Party> {
     const target = { host: this.host, port: this.port };
     const open = transport === "udp" ? UdpSocket : TcpConnection;
-    return party.attach(await open.open(target, party.receive, { localPort }));
+    return party.attach(await open.open(target, party.receive, { localPort, localHost: PHONES }));
   }
 
   /** An edge at an address of its own, which SLUICE_EDGES must name: 127.0.0.2 and so on. */

@@ -1,0 +1,73 @@
+/** A call through the home proxy by its objects alone: one device, and three that ring at once; all are busy. No socket, LMDB for the bindings. */
+import { DnsRecords } from "../../dist/resolve/dns-records.js";
+import { LmdbStore } from "../../dist/location/lmdb-store.js";
+import { Forwarder } from "../../dist/proxy/forwarder.js";
+import { HomeProxy } from "../../dist/proxy/home-proxy.js";
+import { Gruus } from "../../dist/registrar/gruu.js";
+import { SipMessage } from "../../dist/sip/message.js";
+import { makeResponse } from "../../dist/sip/response.js";
+import { TransactionTable, serverKey } from "../../dist/transaction/table.js";
+import { timerTable } from "../../dist/transaction/timers.js";
+import { SECRET, registerMessage, registrarOver, report, temporaryFolder } from "./stage.mjs";
+
+const store = LmdbStore.open(temporaryFolder());
+const registrar = registrarOver(store);
+const CALLER = { address: "192.0.2.9", port: 5060, flow: "caller", answerFlow: "caller", fromCore: false };
+const PHONE = { address: "127.0.0.1", port: 5060, flow: "edge", answerFlow: "edge", fromCore: true };
+for (const [user, devices] of [["one", 1], ["three", 3]]) {
+  for (let device = 1; device <= devices; device += 1) {
+    const text = Buffer.from(registerMessage(user, device).octets).toString("latin1").replace("edge1.example.org", "127.0.0.1").replace("@192.0.2.7\r\n", `-${device}@192.0.2.7\r\n`).replace("-8000-", `-800${device}-`);
+    const { status } = await registrar.handle(new SipMessage(Buffer.from(text, "latin1")), { address: "127.0.0.1", port: 5060, transport: "udp", isEdge: true, flowIsOutboundCapable: false, firstHop: false });
+    if (status !== 200) throw new Error(`REGISTER ${status}`);
+  }
+}
+
+let branches = 0;
+let ended = () => undefined;
+const outlet = {
+  isReliable: () => true,
+  isReliableFlow: () => true,
+  // The phone behind the edge is busy; its answer comes in a turn of its own.
+  send: (_hop, octets) => {
+    const request = new SipMessage(octets);
+    if (request.method === "INVITE") setImmediate(() => table.receive(new SipMessage(makeResponse(request, { spec: { status: 486, headers: [] }, toTag: "phone", stamp: { address: "127.0.0.1", port: 5060 } })), PHONE));
+    return "edge";
+  },
+  answer: (_flow, octets, final) => final && ended(octets),
+};
+const port = { newBranch: () => `z9hG4bK-${(branches += 1)}`, flowToken: () => undefined, flowLives: () => true, coreListener: () => 0 };
+const listeners = [{ transport: "udp", address: "127.0.0.1", port: 5070, sentBy: "127.0.0.1:5070", facing: "both", proxy: "never" }];
+const table = new TransactionTable({ outlet, timers: timerTable(500, 32), most: 1_000_000, keepSeconds: 30, newTag: () => "tag" });
+const gruus = new Gruus(SECRET);
+const proxy = new HomeProxy({
+  forwarder: new Forwarder({ table, port, listeners, records: new DnsRecords({}), timerC: 180_000, silence: 0, cancelPatience: 32_000 }),
+  store,
+  port,
+  resolveDestination: (uri) => gruus.resolve(uri),
+  authenticator: undefined,
+  leadsHere: () => false,
+  isOurs: () => true,
+  upstream: () => undefined,
+  failoverStatus: new Set([408, 430]),
+  onFault: console.error,
+});
+
+let calls = 0;
+function call(user, deferred) {
+  calls += 1;
+  const head = `INVITE sip:${user}@example.org SIP/2.0\r\nVia: SIP/2.0/TCP 192.0.2.9;branch=z9hG4bKcall${calls}\r\nMax-Forwards: 70\r\nFrom: <sip:caller@elsewhere.example>;tag=${calls}\r\n`;
+  const request = new SipMessage(Buffer.from(`${head}To: <sip:${user}@example.org>\r\nCall-ID: ${calls}@192.0.2.9\r\nCSeq: 1 INVITE\r\nContact: <sip:caller@192.0.2.9>\r\nContent-Length: 0\r\n\r\n`, "latin1"));
+  const key = serverKey(request, "INVITE", CALLER);
+  ended = (octets) => {
+    if (!octets.toString("latin1").startsWith("SIP/2.0 486")) throw new Error(octets.toString("latin1"));
+    table.acknowledge(key);
+    deferred.resolve();
+  };
+  proxy.handle(table.serve(key, request, CALLER), { request, sender: CALLER, loop: 0, ownRoutes: 0 }).catch(console.error);
+}
+
+await report([
+  ["a call to one device", (deferred) => call("one", deferred), { defer: true }],
+  ["a call to three devices at once", (deferred) => call("three", deferred), { defer: true }],
+]);
+await store.close();
