@@ -43,6 +43,7 @@ const SERVERS = {
       SLUICE_SHARDS: "1",
       SLUICE_STATE_DIR: temporaryFolder(),
       SLUICE_LOG_LEVEL: "warn",
+      SLUICE_ADMIN_LISTEN: "off",
     }, "udp"),
 };
 
