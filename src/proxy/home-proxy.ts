@@ -136,8 +136,9 @@ export class HomeProxy {
     const destination = this.#options.resolveDestination(uri);
     if (destination === undefined) return undefined;
     const bindings = destination.pick(await this.#options.store.lookup(destination.aor));
-    const alive = bindings.filter((binding) => this.#lives(binding));
-    return { destination, devices: devicesOf(alive, ({ flow }) => (flow !== undefined && this.#options.port.flowLives(flow) ? { kind: "flow", flow } : undefined)) };
+    const hops = new Map(bindings.map((binding) => [binding, this.#hopOf(binding)]));
+    const alive = bindings.filter((binding) => this.#lives(binding, hops.get(binding)));
+    return { destination, devices: devicesOf(alive, (binding) => hops.get(binding)) };
   }
 
   async #targetsOf(uri: string, device: Device): Promise<readonly Target[]> {
@@ -145,10 +146,15 @@ export class HomeProxy {
     return found?.devices.find(({ name }) => name === device.name)?.targets ?? [];
   }
 
+  /** The flow of a binding, while it lives here. */
+  #hopOf({ flow }: Binding): Hop | undefined {
+    return flow !== undefined && this.#options.port.flowLives(flow) ? { kind: "flow", flow } : undefined;
+  }
+
   /** A flow of before a restart, or one that has ended: its binding goes the first time that somebody asks for it. Another node's is that node's to judge. */
-  #lives(binding: Binding): boolean {
+  #lives(binding: Binding, hop: Hop | undefined): boolean {
     if (this.#removing.has(identityOf(binding))) return false;
-    if (binding.flow === undefined || this.#options.port.flowLives(binding.flow)) return true;
+    if (binding.flow === undefined || hop !== undefined) return true;
     const [route] = binding.path;
     if (route !== undefined && !this.#options.leadsHere(route)) return true;
     this.#remove(binding);
