@@ -4,7 +4,7 @@
  * `npm run bench -- registrar [--aors 100000] [--seconds 5] [--rounds 3]`
  */
 import { createSocket } from "node:dgram";
-import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ROOT } from "../scripts/lib/run.mjs";
@@ -47,30 +47,27 @@ const SERVERS = {
     }, "udp"),
 };
 
-/** Seconds of CPU of a process and all that descend from it. */
-function cpuOf(pid) {
-  const rows = readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap((name) => {
-    try {
-      const fields = readFileSync(`/proc/${name}/stat`, "latin1").replace(/^.*\) /, "").split(" ");
-      return [{ pid: Number(name), parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) }];
-    } catch {
-      return [];
-    }
-  });
-  const family = new Set([pid]);
-  for (let grown = true; grown; ) {
-    const more = rows.filter((row) => family.has(row.parent) && !family.has(row.pid));
-    more.forEach((row) => family.add(row.pid));
-    grown = more.length > 0;
-  }
-  return rows.filter((row) => family.has(row.pid)).reduce((sum, { ticks }) => sum + ticks, 0) / TICKS_PER_SECOND;
+/** A process and all that descend from it. */
+function familyOf(pid) {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim().split(" ").filter(Boolean);
+  return [pid, ...children.flatMap(familyOf)];
 }
 
-/** Memory of a process and all that descend from it, shared parts once: KiB. */
+function sumOver(pid, of) {
+  return familyOf(pid).reduce((sum, member) => sum + of(member), 0);
+}
+
+/** Seconds of CPU. */
+function cpuOf(pid) {
+  return sumOver(pid, (member) => {
+    const fields = readFileSync(`/proc/${member}/stat`, "latin1").replace(/^.*\) /, "").split(" ");
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  });
+}
+
+/** Memory, shared parts once: KiB. */
 function memoryOf(pid) {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim().split(" ").filter(Boolean);
-  const own = Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "latin1"))?.[1] ?? 0);
-  return children.reduce((sum, child) => sum + memoryOf(Number(child)), own);
+  return sumOver(pid, (member) => Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${member}/smaps_rollup`, "latin1"))?.[1] ?? 0));
 }
 
 /** The edge of all flows, the phones behind it, and who calls them: one socket. */
