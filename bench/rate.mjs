@@ -1,25 +1,18 @@
 /** The highest rate at which an edge loses under 0.1 % and no queue grows, found by halving, and how long an exchange takes at half of it. */
-import { parseArgs } from "node:util";
-import { DEFAULTS, edgesThere, legsThere, once } from "./lib/compare.mjs";
+import { DEFAULTS, edgesThere, legsThere, once, optionsOver, turns } from "./lib/compare.mjs";
 import { fixed, median, table } from "./lib/figures.mjs";
 import { save } from "./lib/results.mjs";
 
-const options = { edges: "sluice,kamailio-stateless,kamailio-stateful", legs: "udp-udp,tcp-tcp,ws-tcp,tls-tcp,wss-tcp", workloads: "register", rounds: "2", seconds: "0.6", flows: "1000", workers: "1", out: "rate" };
-const { values: args } = parseArgs({
-  options: Object.fromEntries(Object.entries(options).map(([name, value]) => [name, { type: "string", default: value }])),
-});
+const args = optionsOver({ edges: "sluice,kamailio-stateless,kamailio-stateful", legs: "udp-udp,tcp-tcp,ws-tcp,tls-tcp,wss-tcp", workloads: "register", rounds: "2", seconds: "0.6", flows: "1000", workers: "1", out: "rate" });
 const legs = legsThere(args.legs);
 const edges = edgesThere(args.edges, legs);
 const results = [];
 for (const pair of legs) {
   for (const workload of args.workloads.split(",")) {
     const runs = [];
-    for (let round = 0; round < Number(args.rounds); ++round) {
-      // The first one runs at both ends of a round: what differs between its runs is the noise.
-      for (const name of [...edges, edges[0]]) {
-        const figures = await once({ ...DEFAULTS, ...args, search: "1" }, name, pair, workload);
-        if (figures !== undefined) runs.push({ round, name, ...figures });
-      }
+    for (const { round, name } of turns(edges, args.rounds)) {
+      const figures = await once({ ...DEFAULTS, ...args, search: "1" }, name, pair, workload);
+      if (figures !== undefined) runs.push({ round, name, ...figures });
     }
     const result = { legs: pair, workload, runs, rows: edges.map((name) => row(name, runs)) };
     results.push(result);

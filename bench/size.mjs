@@ -1,13 +1,9 @@
 /** The capacity planner: what a machine holds, from figures measured here at three numbers of flows, with the fit shown. */
-import { parseArgs } from "node:util";
 import { fixed, fitLine, median, table } from "./lib/figures.mjs";
-import { DEFAULTS, legsThere, once, runs } from "./lib/compare.mjs";
+import { DEFAULTS, legsThere, once, optionsOver, runs } from "./lib/compare.mjs";
 import { save } from "./lib/results.mjs";
 
-const options = { flows: "1000,5000,19000", rounds: "3", seconds: "2", legs: "udp-udp,tcp-tcp,wss-tcp", size: "700", out: "size" };
-const { values: args } = parseArgs({
-  options: Object.fromEntries(Object.entries(options).map(([name, value]) => [name, { type: "string", default: value }])),
-});
+const args = optionsOver({ flows: "1000,5000,19000", rounds: "3", seconds: "2", legs: "udp-udp,tcp-tcp,wss-tcp", size: "700", out: "size" });
 const numbers = args.flows.split(",").map(Number);
 const settings = { ...DEFAULTS, seconds: args.seconds, size: args.size, warmup: "0.5" };
 const results = [];

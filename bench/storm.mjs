@@ -2,26 +2,19 @@
  * Reconnect storm: all clients connect and register at once, as after a restart of the edge. How long until the last is in?
  * Who is refused or cut off dials anew; who gets no answer waits as long as SIP has a client wait (RFC 3261 17.1.2.2, Timer F).
  */
-import { parseArgs } from "node:util";
-import { DEFAULTS, edgesThere, legsThere, once } from "./lib/compare.mjs";
+import { DEFAULTS, edgesThere, legsThere, once, optionsOver, turns } from "./lib/compare.mjs";
 import { fixed, median, table } from "./lib/figures.mjs";
 import { save } from "./lib/results.mjs";
 
-const options = { edges: "sluice,kamailio-stateless,kamailio-stateful", legs: "tcp-tcp,tls-tcp,wss-tcp", flows: "15000", "at-once": "1000", rounds: "2", out: "storm" };
-const { values: args } = parseArgs({
-  options: Object.fromEntries(Object.entries(options).map(([name, value]) => [name, { type: "string", default: value }])),
-});
+const args = optionsOver({ edges: "sluice,kamailio-stateless,kamailio-stateful", legs: "tcp-tcp,tls-tcp,wss-tcp", flows: "15000", "at-once": "1000", rounds: "2", out: "storm" });
 const legs = legsThere(args.legs);
 const edges = edgesThere(args.edges, legs);
 const results = [];
 for (const pair of legs) {
   const runs = [];
-  for (let round = 0; round < Number(args.rounds); ++round) {
-    // The first one runs at both ends of a round: what differs between its runs is the noise.
-    for (const name of [...edges, edges[0]]) {
-      const figures = await once({ ...DEFAULTS, "timeout-ms": "32000", flows: args.flows, "at-once": args["at-once"] }, name, pair, "storm");
-      if (figures !== undefined) runs.push({ round, name, ...figures });
-    }
+  for (const { round, name } of turns(edges, args.rounds)) {
+    const figures = await once({ ...DEFAULTS, "timeout-ms": "32000", flows: args.flows, "at-once": args["at-once"] }, name, pair, "storm");
+    if (figures !== undefined) runs.push({ round, name, ...figures });
   }
   const rows = edges.map((name) => row(name, runs));
   const header = ["edge", "s until all are in", "least-most", "s of CPU", "lost", "cut off", "refused", "runs"];

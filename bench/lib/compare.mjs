@@ -1,4 +1,5 @@
 /** Edges against each other: in turn, A B C A in each round, each for one pair of transports and one workload. */
+import { parseArgs } from "node:util";
 import { fail, say } from "../../scripts/lib/run.mjs";
 import { EDGES, startEdge } from "./edges.mjs";
 import { runLoads } from "./load.mjs";
@@ -28,6 +29,18 @@ export const DEFAULTS = {
   sleep: "0",
 };
 
+/** What the command line says over these defaults, all of it text. */
+export function optionsOver(defaults) {
+  const options = Object.entries(defaults).map(([name, value]) => [name, { type: "string", default: value }]);
+  return parseArgs({ options: Object.fromEntries(options) }).values;
+}
+
+/** The order in which edges take turns. The first one runs at both ends of each round: what differs between its two runs is the noise. */
+export function turns(edges, rounds) {
+  const order = [...edges.map((name) => ({ name, again: false })), { name: edges[0], again: true }];
+  return Array.from({ length: Number(rounds) }, (_, round) => order.map((turn) => ({ round, ...turn }))).flat();
+}
+
 /** The pairs of transports that can be measured here. */
 export function legsThere(legs) {
   const wanted = legs.split(",");
@@ -54,17 +67,12 @@ export function edgesThere(names, legs) {
 
 /** Runs all rounds and returns `[{ legs, workload, runs }]`; `done` hears of each as its pair of transports ends. */
 export async function compare(args, edges, done) {
-  // The first edge runs at both ends of each round: what differs between its two runs is the noise.
-  const order = edges.map((name) => ({ name, again: false }));
-  order.push({ name: edges[0], again: true });
   const results = [];
   for (const legs of args.legs.split(",")) {
     const some = args.workloads.split(",").map((workload) => ({ legs, workload, runs: [] }));
-    for (let round = 0; round < Number(args.rounds); ++round) {
-      for (const { name, again } of order) {
-        for (const figures of await runs(args, name, legs, args.workloads)) {
-          some.find(({ workload }) => workload === figures.workload).runs.push({ round, name, again, ...figures });
-        }
+    for (const turn of turns(edges, args.rounds)) {
+      for (const figures of await runs(args, turn.name, legs, args.workloads)) {
+        some.find(({ workload }) => workload === figures.workload).runs.push({ ...turn, ...figures });
       }
     }
     for (const result of some) {
