@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "../core/ring.h"
+#include "core/base/ring.h"
 
 namespace sluice {
 

@@ -6,7 +6,7 @@
 
 #include <cerrno>
 
-#include "../core/address.h"
+#include "core/sip/address.h"
 
 namespace sluice {
 

@@ -1,6 +1,6 @@
 // What the object path asks of its shard: where a message came from, sending, and what became of flows and requests.
-#include "../core/flow_id.h"
-#include "../core/object_branch.h"
+#include "core/relay/flow_id.h"
+#include "core/relay/object_branch.h"
 #include "shard_config.h"
 #include "shard_host.h"
 

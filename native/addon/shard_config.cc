@@ -85,8 +85,8 @@ EdgeConfig read_edge_config(const Napi::Object& from) {
   return config;
 }
 
-EdgeLimits read_limits(const Napi::Object& from) {
-  EdgeLimits limits;
+FlowLimits read_limits(const Napi::Object& from) {
+  FlowLimits limits;
   limits.scan.max_body = number(from, "maxMessage");
   limits.max_flows = number(from, "maxFlows");
   limits.max_flows_per_source = number(from, "maxFlowsPerSource");

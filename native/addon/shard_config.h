@@ -3,17 +3,17 @@
 
 #include <napi.h>
 
-#include "../core/edge_config.h"
-#include "../core/flow_token.h"
-#include "../core/shard.h"
-#include "../core/upstream_set.h"
+#include "core/relay/edge_config.h"
+#include "core/flow/flow_token.h"
+#include "core/shard/shard.h"
+#include "core/relay/upstream_set.h"
 
 namespace sluice {
 
 // A name that is none of ours is "udp".
 Transport read_transport(const Napi::Value& from);
 EdgeConfig read_edge_config(const Napi::Object& from);
-EdgeLimits read_limits(const Napi::Object& from);
+FlowLimits read_limits(const Napi::Object& from);
 // Texts that are no addresses are left out.
 std::vector<Address> read_addresses(const Napi::Array& from);
 std::vector<TapFilter> read_tap(const Napi::Array& from);

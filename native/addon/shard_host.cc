@@ -21,7 +21,7 @@ void ShardHost::define(Napi::Env env, Napi::Object exports) {
                                        InstanceMethod<&ShardHost::set_keys>("setKeys"),
                                        InstanceMethod<&ShardHost::set_tls>("setTls"),
                                        InstanceMethod<&ShardHost::set_upgrade_hook>("setUpgradeHook"),
-                                       InstanceMethod<&ShardHost::notices>("notices"),
+                                       InstanceMethod<&ShardHost::alerts>("alerts"),
                                        InstanceMethod<&ShardHost::stop_accepting>("stopAccepting"),
                                        InstanceMethod<&ShardHost::pending>("pending"),
                                        InstanceMethod<&ShardHost::flows>("flows"),
@@ -115,7 +115,7 @@ void ShardHost::on_readable(uv_poll_t* poll, int, int) {
   if (running->host == nullptr || running->closing) return;
   const unsigned count = running->shard->collect();
   if (count == 0) {
-    running->shard->rest();
+    running->shard->yield_turn();
     if (running->shard->object_events().empty()) return;
   }
   const Napi::Env env(running->env);
@@ -129,7 +129,7 @@ Napi::Value ShardHost::next(const Napi::CallbackInfo& info) {
   if (running_ == nullptr || running_->closing) return Napi::Number::New(info.Env(), 0);
   running_->shard->execute();
   const unsigned count = running_->shard->collect();
-  if (count == 0) running_->shard->rest();
+  if (count == 0) running_->shard->yield_turn();
   return Napi::Number::New(info.Env(), count);
 }
 
@@ -137,7 +137,7 @@ Napi::Value ShardHost::next(const Napi::CallbackInfo& info) {
 Napi::Value ShardHost::finish(const Napi::CallbackInfo& info) {
   if (running_ != nullptr && !running_->closing) {
     running_->shard->execute();
-    running_->shard->rest();
+    running_->shard->yield_turn();
   }
   return info.Env().Undefined();
 }
@@ -219,22 +219,22 @@ UpgradeWord ShardHost::judge(const Upgrade& upgrade, const Address& client, uint
   return word;
 }
 
-Napi::Value ShardHost::notices(const Napi::CallbackInfo& info) {
+Napi::Value ShardHost::alerts(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  std::vector<Notice>& notices = running_->shard->notices();
-  Napi::Array result = Napi::Array::New(env, notices.size());
-  for (uint32_t i = 0; i < notices.size(); ++i) {
-    const Notice& notice = notices[i];
+  std::vector<Alert>& alerts = running_->shard->alerts();
+  Napi::Array result = Napi::Array::New(env, alerts.size());
+  for (uint32_t i = 0; i < alerts.size(); ++i) {
+    const Alert& alert = alerts[i];
     char ip[kMaxIpText];
     Napi::Object one = Napi::Object::New(env);
-    one.Set("event", static_cast<double>(notice.event));
-    one.Set("address", Napi::String::New(env, ip, format_ip(notice.peer, ip)));
-    one.Set("port", static_cast<double>(notice.peer.port));
-    one.Set("number", static_cast<double>(notice.number));
-    one.Set("sample", Napi::Buffer<char>::Copy(env, notice.sample, notice.sample_size));
+    one.Set("event", static_cast<double>(alert.event));
+    one.Set("address", Napi::String::New(env, ip, format_ip(alert.peer, ip)));
+    one.Set("port", static_cast<double>(alert.peer.port));
+    one.Set("number", static_cast<double>(alert.number));
+    one.Set("sample", Napi::Buffer<char>::Copy(env, alert.sample, alert.sample_size));
     result[i] = one;
   }
-  notices.clear();
+  alerts.clear();
   return result;
 }
 

@@ -6,7 +6,7 @@
 
 #include <memory>
 
-#include "../core/shard.h"
+#include "core/shard/shard.h"
 #include "cluster.h"
 
 namespace sluice {
@@ -40,7 +40,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   Napi::Value set_tls(const Napi::CallbackInfo& info);
   Napi::Value set_upgrade_hook(const Napi::CallbackInfo& info);
   Napi::Value set_keys(const Napi::CallbackInfo& info);
-  Napi::Value notices(const Napi::CallbackInfo& info);
+  Napi::Value alerts(const Napi::CallbackInfo& info);
   Napi::Value stop_accepting(const Napi::CallbackInfo& info);
   Napi::Value pending(const Napi::CallbackInfo& info);
   // object_path.cc

@@ -15,7 +15,7 @@ void put_place(Napi::Object& into, const Address& address) {
   into.Set("port", static_cast<double>(address.port));
 }
 
-Napi::Array notes_of(Napi::Env env, const Shard& shard, const AorNote* note) {
+Napi::Array notes_of(Napi::Env env, const Shard& shard, const Registration* note) {
   Napi::Array list = Napi::Array::New(env);
   for (uint32_t i = 0; note != nullptr; note = note->next.get(), ++i) {
     Napi::Object one = Napi::Object::New(env);

@@ -17,7 +17,7 @@
 #include <memory>
 #include <string>
 
-#include "../core/shard.h"
+#include "core/shard/shard.h"
 #include "lib/message.h"
 #include "lib/requests.h"
 #include "lib/response.h"

@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <string>
 
-#include "../core/scanner.h"
+#include "core/sip/scanner.h"
 
 namespace {
 

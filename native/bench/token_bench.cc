@@ -3,10 +3,10 @@
 #include <cstdio>
 #include <cstring>
 
-#include "../core/flow_token.h"
-#include "../core/sha256.h"
-#include "../core/siphash.h"
-#include "../core/stun.h"
+#include "core/flow/flow_token.h"
+#include "core/crypto/sha256.h"
+#include "core/crypto/siphash.h"
+#include "core/transport/stun.h"
 
 namespace {
 

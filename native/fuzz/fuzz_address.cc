@@ -2,7 +2,7 @@
 #include <cstdlib>
 #include <netinet/in.h>
 
-#include "../core/address.h"
+#include "core/sip/address.h"
 
 using namespace sluice;
 

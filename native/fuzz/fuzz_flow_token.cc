@@ -2,7 +2,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "../core/flow_token.h"
+#include "core/flow/flow_token.h"
 
 using namespace sluice;
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "../core/framer.h"
+#include "core/sip/framer.h"
 
 using namespace sluice;
 

@@ -1,7 +1,7 @@
 // Any octets as an opening handshake: nothing is agreed to that a browser would not have sent, and every answer fits.
 #include <cstdlib>
 
-#include "../core/websocket_handshake.h"
+#include "core/transport/websocket_handshake.h"
 
 using namespace sluice;
 

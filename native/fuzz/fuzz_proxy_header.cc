@@ -1,7 +1,7 @@
 // Any octets as a PROXY header: what is whole stays the same whatever follows, and what is to come was never refused before.
 #include <cstdlib>
 
-#include "../core/proxy_header.h"
+#include "core/transport/proxy_header.h"
 
 using namespace sluice;
 

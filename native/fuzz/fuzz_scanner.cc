@@ -2,7 +2,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "../core/via.h"
+#include "core/sip/via.h"
 #include "../test/agreement.h"
 
 using namespace sluice;

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "../core/stun.h"
+#include "core/transport/stun.h"
 
 using namespace sluice;
 

@@ -2,9 +2,9 @@
 #include <cstdlib>
 #include <string>
 
-#include "../core/name_addr.h"
-#include "../core/uri.h"
-#include "../core/via.h"
+#include "core/sip/name_addr.h"
+#include "core/sip/uri.h"
+#include "core/sip/via.h"
 #include "../test/reference_parser.h"
 
 using namespace sluice;

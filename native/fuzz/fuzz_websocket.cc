@@ -3,8 +3,8 @@
 #include <cstring>
 #include <string>
 
-#include "../core/utf8.h"
-#include "../core/websocket.h"
+#include "core/base/utf8.h"
+#include "core/transport/websocket.h"
 
 using namespace sluice;
 

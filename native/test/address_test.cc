@@ -1,5 +1,5 @@
 // Addresses: one normal form, and texts that are none.
-#include "../core/address.h"
+#include "core/sip/address.h"
 
 #include <netinet/in.h>
 

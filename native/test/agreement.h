@@ -4,8 +4,8 @@
 #include <string>
 #include <utility>
 
-#include "../core/name_addr.h"
-#include "../core/scanner.h"
+#include "core/sip/name_addr.h"
+#include "core/sip/scanner.h"
 #include "reference_parser.h"
 
 namespace sluice::test {

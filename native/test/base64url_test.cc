@@ -1,5 +1,5 @@
 // base64url: the vectors of RFC 4648 10 in its URL alphabet, and everything that is refused.
-#include "../core/base64url.h"
+#include "core/base/base64url.h"
 
 #include "check.h"
 

@@ -1,5 +1,5 @@
 // The pool of octet buffers: sizes, caps, and what it keeps.
-#include "../core/buffer_pool.h"
+#include "core/base/buffer_pool.h"
 
 #include <cstring>
 #include <deque>

@@ -1,5 +1,5 @@
 // What leaves as a train arrives as the datagrams that it was made of.
-#include "../core/datagram_queue.h"
+#include "core/transport/datagram_queue.h"
 
 #include <arpa/inet.h>
 #include <unistd.h>

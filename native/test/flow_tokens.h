@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "../core/base64url.h"
-#include "../core/flow_token.h"
+#include "core/base/base64url.h"
+#include "core/flow/flow_token.h"
 #include "check.h"
 
 namespace sluice::test {

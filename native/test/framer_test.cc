@@ -1,5 +1,5 @@
 // The framer: the same octets give the same frames however they were split.
-#include "../core/framer.h"
+#include "core/sip/framer.h"
 
 #include "check.h"
 #include "sip_text.h"

@@ -4,8 +4,8 @@
 
 #include <cstring>
 
-#include "../core/framer.h"
-#include "../core/line_index.h"
+#include "core/sip/framer.h"
+#include "core/sip/line_index.h"
 #include "check.h"
 #include "sip_text.h"
 

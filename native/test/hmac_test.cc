@@ -1,9 +1,9 @@
 // HMAC-SHA-256: the vectors of RFC 4231, and both compression functions against each other.
-#include "../core/hmac.h"
+#include "core/crypto/hmac.h"
 
 #include <cstring>
 
-#include "../core/sha256.h"
+#include "core/crypto/sha256.h"
 #include "check.h"
 
 using namespace sluice;

@@ -1,5 +1,5 @@
 // name-addr, addr-spec, header parameters and comma lists.
-#include "../core/name_addr.h"
+#include "core/sip/name_addr.h"
 
 #include "check.h"
 

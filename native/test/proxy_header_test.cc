@@ -1,5 +1,5 @@
 // PROXY headers of both versions, as HAProxy writes them and as somebody else might.
-#include "../core/proxy_header.h"
+#include "core/transport/proxy_header.h"
 
 #include "check.h"
 

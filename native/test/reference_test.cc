@@ -3,7 +3,7 @@
 
 #include <random>
 
-#include "../core/uri.h"
+#include "core/sip/uri.h"
 #include "check.h"
 #include "sip_text.h"
 

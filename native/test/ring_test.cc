@@ -1,5 +1,5 @@
 // The ring between shards: order, room, waking, and four threads at once.
-#include "../core/ring.h"
+#include "core/base/ring.h"
 
 #include <poll.h>
 #include <sys/eventfd.h>

@@ -1,5 +1,5 @@
 // The scanner: bodies, faults of single headers, and what is left for an answer.
-#include "../core/scanner.h"
+#include "core/sip/scanner.h"
 
 #include "check.h"
 #include "sip_text.h"

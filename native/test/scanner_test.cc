@@ -1,5 +1,5 @@
 // The scanner: what it finds in sound messages, and what it says of unsound ones.
-#include "../core/scanner.h"
+#include "core/sip/scanner.h"
 
 #include "check.h"
 #include "sip_text.h"

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "../core/scanner.h"
+#include "core/sip/scanner.h"
 
 namespace sluice::test {
 

@@ -1,5 +1,5 @@
 // SipHash-2-4 against its definition and its published vectors.
-#include "../core/siphash.h"
+#include "core/crypto/siphash.h"
 
 #include <cstring>
 

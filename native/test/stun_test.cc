@@ -1,5 +1,5 @@
 // STUN Binding requests: what is answered, what is dropped, and what is no STUN at all.
-#include "../core/stun.h"
+#include "core/transport/stun.h"
 
 #include <algorithm>
 #include <cstring>

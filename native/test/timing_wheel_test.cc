@@ -1,5 +1,5 @@
 // The timing wheel against a plain ordered map, and what a turn may cost.
-#include "../core/timing_wheel.h"
+#include "core/base/timing_wheel.h"
 
 #include <map>
 #include <random>

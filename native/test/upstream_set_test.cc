@@ -1,5 +1,5 @@
 // The choice among upstream targets: shares by weight, steady by hash, and what a death moves.
-#include "../core/upstream_set.h"
+#include "core/relay/upstream_set.h"
 
 #include <array>
 #include <string>

@@ -1,5 +1,5 @@
 // SIP and other URIs: which texts are URIs, and what their parts are.
-#include "../core/uri.h"
+#include "core/sip/uri.h"
 
 #include "check.h"
 

@@ -1,5 +1,5 @@
 // Via values.
-#include "../core/via.h"
+#include "core/sip/via.h"
 
 #include "check.h"
 

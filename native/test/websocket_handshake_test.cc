@@ -1,7 +1,7 @@
 // The opening handshake of RFC 6455 4.2 with the subprotocol of RFC 7118.
-#include "../core/websocket_handshake.h"
+#include "core/transport/websocket_handshake.h"
 
-#include "../core/sha1.h"
+#include "core/crypto/sha1.h"
 #include "check.h"
 
 using namespace sluice;

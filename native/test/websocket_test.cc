@@ -1,7 +1,7 @@
 // Frames and messages of RFC 6455, as a client may and may not send them.
-#include "../core/websocket.h"
+#include "core/transport/websocket.h"
 
-#include "../core/utf8.h"
+#include "core/base/utf8.h"
 #include "check.h"
 
 using namespace sluice;

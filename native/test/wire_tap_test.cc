@@ -1,7 +1,7 @@
 // What a copied message may not show, and which messages a filter takes.
-#include "../core/wire_tap.h"
+#include "core/observe/wire_tap.h"
 
-#include "../core/scanner.h"
+#include "core/sip/scanner.h"
 #include "check.h"
 
 using namespace sluice;

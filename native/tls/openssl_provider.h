@@ -4,7 +4,7 @@
 #include <array>
 #include <string>
 
-#include "../core/tls_session.h"
+#include "core/transport/tls_session.h"
 
 namespace sluice {
 

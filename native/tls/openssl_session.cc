@@ -2,7 +2,7 @@
 
 #include <openssl/err.h>
 
-#include "../core/address.h"
+#include "core/sip/address.h"
 #include "peer_name.h"
 
 namespace sluice {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "../core/tls_session.h"
+#include "core/transport/tls_session.h"
 #include "openssl_ptr.h"
 
 namespace sluice {

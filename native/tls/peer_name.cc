@@ -1,6 +1,6 @@
 #include "peer_name.h"
 
-#include "../core/address.h"
+#include "core/sip/address.h"
 #include "openssl_ptr.h"
 
 namespace sluice {

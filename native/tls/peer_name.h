@@ -3,7 +3,7 @@
 
 #include <openssl/x509.h>
 
-#include "../core/bytes.h"
+#include "core/base/bytes.h"
 
 namespace sluice {
 

@@ -1,18 +1,18 @@
-/** Makes the text of src/native/layout.ts from the X-macros of native/core/layout.def. */
+/** Makes the text of src/native/layout.ts from the X-macros of native/core/base/layout.def. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ROOT } from "./run.mjs";
 
 export const LAYOUT_TS = join(ROOT, "src/native/layout.ts");
 
-export function layoutText(source = readFileSync(join(ROOT, "native/core/layout.def"), "utf8")) {
+export function layoutText(source = readFileSync(join(ROOT, "native/core/base/layout.def"), "utf8")) {
   const groups = readGroups(source);
   const parts = [...groups].filter(([, group]) => group.rows.length > 0).map(([name, group]) => renderGroup(name, group));
-  const head = "/** The numbers that C++ and TypeScript share. Made from native/core/layout.def by scripts/generate-layout.mjs: do not edit. */";
+  const head = "/** The numbers that C++ and TypeScript share. Made from native/core/base/layout.def by scripts/generate-layout.mjs: do not edit. */";
   return `${[head, ...parts].join("\n\n")}\n`;
 }
 
-/** Writes src/native/layout.ts anew when native/core/layout.def has changed. */
+/** Writes src/native/layout.ts anew when native/core/base/layout.def has changed. */
 export function writeLayout() {
   const text = layoutText();
   if (existsSync(LAYOUT_TS) && readFileSync(LAYOUT_TS, "utf8") === text) return;

@@ -1,4 +1,4 @@
-/** What the admin plane sees of the running process; src/serve.ts is behind it. */
+/** What the admin plane sees of the running process; src/process/service.ts implements it. */
 import type { CertificateView } from "../tls/certificates.js";
 import type { Config } from "../config/config.js";
 import type { FlowKey } from "../config/flow-key.js";

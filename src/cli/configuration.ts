@@ -52,7 +52,7 @@ It is configured by SLUICE_ variables: sluice print-config shows them, docs/conf
     for (const warning of warnings) log.warn(warning);
     try {
       // Only here: no other command needs the addon, so they work without it too.
-      const { serve } = await import("../serve.js");
+      const { serve } = await import("../process/run.js");
       await serve(config, log);
       return Exit.ok;
     } catch (error) {

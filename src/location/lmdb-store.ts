@@ -3,10 +3,10 @@
  * death of the process when its promise is fulfilled; the disk is synchronised right behind, so that a power cut costs the last moment.
  */
 import { type Database, type RootDatabase, open } from "lmdb";
-import { applyOperation } from "./apply.js";
+import { applyOperation } from "./register-operation.js";
 import type { Binding } from "./binding.js";
 import { type ClockAnchor, holds, monotonic, takeAnchor } from "./clock.js";
-import { type Row, fromRow, toRow } from "./record.js";
+import { type Row, fromRow, toRow } from "./row.js";
 import { type LocationStore, type RegisterOperation, type SaveResult, StoreUnavailable } from "./store.js";
 
 const SWEPT_AT_ONCE = 2_000;

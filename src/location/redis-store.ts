@@ -3,7 +3,7 @@ import { type Cluster, type Redis } from "ioredis";
 import type { Binding } from "./binding.js";
 import { monotonic } from "./clock.js";
 import { FlowIndex } from "./flow-index.js";
-import { type Row, fromRow, toRow } from "./record.js";
+import { type Row, fromRow, toRow } from "./row.js";
 import { type ConnectionListener, connectRedis } from "./redis-client.js";
 import { REGISTER, REMOVE, REMOVE_FLOW } from "./redis-scripts.js";
 import { type LocationStore, type RegisterOperation, type SaveResult, StoreUnavailable } from "./store.js";

@@ -74,7 +74,7 @@ export interface ShardConfig {
 }
 
 /** What the rest of the process should hear of. `event` is a number of `Event` in layout.ts. */
-export interface Notice extends AddressPort {
+export interface Alert extends AddressPort {
   readonly event: number;
   readonly number: number;
   /** First octets of what came, raw: hostile. */
@@ -98,7 +98,7 @@ export type UpgradeHook = (head: string, address: string, port: number, listener
 /** Where a message of the object path came from. */
 export interface Origin extends AddressPort {
   readonly listener: number;
-  /** Id of the flow that it came over (native/core/flow_id.h). */
+  /** Id of the flow that it came over (native/core/relay/flow_id.h). */
   readonly flow: string;
   /** The flow by which an answer goes back: over UDP without rport it ends at the port that Via names (RFC 3581 4). */
   readonly answerFlow: string;
@@ -159,8 +159,8 @@ export interface Shard extends ObjectPort {
   setTls(material: TlsMaterial): string | undefined;
   /** Is asked about every sound WebSocket handshake and must not throw. */
   setUpgradeHook(hook: UpgradeHook): void;
-  /** Takes the notices since the last call. */
-  notices(): readonly Notice[];
+  /** Takes the alerts since the last call. */
+  alerts(): readonly Alert[];
   stopAccepting(): void;
   /** Requests that are remembered now. */
   pending(): number;

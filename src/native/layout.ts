@@ -1,4 +1,4 @@
-/** The numbers that C++ and TypeScript share. Made from native/core/layout.def by scripts/generate-layout.mjs: do not edit. */
+/** The numbers that C++ and TypeScript share. Made from native/core/base/layout.def by scripts/generate-layout.mjs: do not edit. */
 
 export const Method = {
   unknown: 0,

@@ -2,7 +2,7 @@
 import type { Transport } from "../config/listener.js";
 import type { ShardListener } from "../native/binding.js";
 
-/** The listener of a flow id (native/core/flow_id.h). */
+/** The listener of a flow id (native/core/relay/flow_id.h). */
 export function listenerOfFlow(listeners: readonly ShardListener[], flow: string): ShardListener | undefined {
   const [kind, first = "", second = ""] = flow.split("/");
   if (kind === "s") return listeners[Number(first)];

@@ -1,6 +1,6 @@
 /** What the main thread and the shards say to one another; rare, never once a message. */
 import type { TrustedNet, UpstreamTarget } from "../native/address-port.js";
-import type { Notice, ShardConfig, ShardKey, ShardLimits, TlsMaterial } from "../native/binding.js";
+import type { Alert, ShardConfig, ShardKey, ShardLimits, TlsMaterial } from "../native/binding.js";
 import type { TapFilter } from "../native/inspect.js";
 import type { Config } from "../config/config.js";
 import type { OutboundMode } from "../edge/outbound.js";
@@ -36,7 +36,7 @@ export type FromShard =
   | { readonly kind: "ready" }
   /** `listener` is the index of the one that could not be opened. */
   | { readonly kind: "failed"; readonly errno: number; readonly listener: number }
-  | { readonly kind: "notices"; readonly notices: readonly Notice[] }
+  | { readonly kind: "alerts"; readonly alerts: readonly Alert[] }
   | { readonly kind: "fault"; readonly message: string }
   | { readonly kind: "answer"; readonly id: number; readonly answer: unknown }
   | { readonly kind: "no-answer"; readonly id: number; readonly reason: string }

@@ -24,7 +24,7 @@ export interface PoolOptions {
   readonly home: Config | undefined;
   readonly tls: TlsMaterial | undefined;
   readonly log: Log;
-  readonly onNotices: (shard: number, notices: Extract<FromShard, { kind: "notices" }>["notices"]) => void;
+  readonly onAlerts: (shard: number, alerts: Extract<FromShard, { kind: "alerts" }>["alerts"]) => void;
   readonly onTapped?: (octets: Uint8Array) => void;
 }
 
@@ -202,8 +202,8 @@ export class ShardPool {
 
   #heard(shard: number, message: Exclude<FromShard, { kind: "ready" | "failed" }>): void {
     switch (message.kind) {
-      case "notices":
-        return this.#options.onNotices(shard, message.notices);
+      case "alerts":
+        return this.#options.onAlerts(shard, message.alerts);
       case "fault":
         return this.#options.log.error({ shard, fault: message.message }, "a message was not handled as it should be");
       case "store":

@@ -1,19 +1,19 @@
 /** One shard's thread: the native loop wakes it, the policy decides batch by batch. */
 import { parentPort, workerData } from "node:worker_threads";
 import { decide } from "../edge/decide.js";
-import { decideHome } from "../edge/home.js";
+import { decideHome } from "../edge/decide-home.js";
 import { loadPolicyStage } from "../edge/policy/stage.js";
 import type { EdgeRules } from "../edge/request.js";
 import type { TlsMaterial } from "../native/binding.js";
 import { Action, Const, Counter, VerdictField } from "../native/layout.js";
 import { binding } from "../native/load.js";
 import { LogRate } from "../observe/log-rate.js";
-import { openHome } from "./home.js";
+import { openHome } from "./assemble-home.js";
 import type { FromShard, ShardStart, ToShard } from "./messages.js";
 import { answer } from "./questions.js";
 
 const BATCHES_PER_WAKE = 8;
-const NOTICE_INTERVAL_MS = 250;
+const ALERT_INTERVAL_MS = 250;
 const DRAIN_POLL_MS = 50;
 const QUIET_MS = 1_000;
 const TAP_INTERVAL_MS = 50;
@@ -179,9 +179,9 @@ port.on("message", (message: ToShard) => {
 });
 
 const noticing = setInterval(() => {
-  const notices = shard.notices();
-  if (notices.length > 0) say({ kind: "notices", notices });
-}, NOTICE_INTERVAL_MS);
+  const alerts = shard.alerts();
+  if (alerts.length > 0) say({ kind: "alerts", alerts });
+}, ALERT_INTERVAL_MS);
 
 if (start.tls !== undefined) setTls(start.tls);
 if (stage?.hasUpgradeHook === true) shard.setUpgradeHook((head, address, port, listener) => stage.upgrade(head, { address, port, listener }));

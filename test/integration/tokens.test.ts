@@ -124,7 +124,7 @@ test("OB-5.2-10 a UDP token older than SLUICE_UDP_TOKEN_DAYS is 430, a younger o
   const key = randomBytes(32);
   const { U, C, core } = await cast({ client: "udp", settings: { SLUICE_FLOW_KEYS: `1:${key.toString("base64")}`, SLUICE_UDP_TOKEN_DAYS: "10" } });
   const octets = Buffer.from(tokenOf((await register(U, C)).at(0)), "base64url");
-  // native/core/flow_token.h: the side is a bit of octet 1, the birth in units of 16 s stands in octets 3 to 5, the MAC in the last twelve.
+  // native/core/flow/flow_token.h: the side is a bit of octet 1, the birth in units of 16 s stands in octets 3 to 5, the MAC in the last twelve.
   const isCore = ((octets[1] ?? 0) & 0x20) !== 0;
   const born = octets.readUIntBE(3, 3);
   const bornDaysBefore = (days: number): string => {

@@ -1,4 +1,4 @@
-/** The generated numbers agree with native/core/layout.def. */
+/** The generated numbers agree with native/core/base/layout.def. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { LAYOUT_TS, layoutText } from "../../../scripts/lib/layout.mjs";

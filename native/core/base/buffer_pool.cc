@@ -1,0 +1,64 @@
+#include "core/base/buffer_pool.h"
+
+#include <cstdlib>
+#include <new>
+
+namespace sluice {
+namespace {
+
+constexpr size_t size_of(size_t size_class) noexcept { return BufferPool::kSmallest << 2 * size_class; }
+
+size_t class_of(size_t octets) noexcept {
+  size_t size_class = 0;
+  while (size_of(size_class) < octets) ++size_class;
+  return size_class;
+}
+
+}  // namespace
+
+BufferPool::~BufferPool() noexcept { shrink(0); }
+
+void* BufferPool::take(size_t octets, size_t& capacity) noexcept {
+  if (octets > kLargest) return nullptr;
+  const size_t size_class = class_of(octets);
+  const size_t size = size_of(size_class);
+  if (size > cap_ || lent_ > cap_ - size) return nullptr;
+  void* buffer = nullptr;
+  if (free_[size_class] != nullptr) {
+    buffer = unlink(size_class);
+  } else {
+    // Idle buffers of other sizes must not stand in the way of one that is needed.
+    shrink(cap_ - size - lent_);
+    buffer = std::malloc(size);
+    if (buffer == nullptr) return nullptr;
+  }
+  lent_ += size;
+  capacity = size;
+  return buffer;
+}
+
+void BufferPool::give(void* buffer, size_t capacity) noexcept {
+  const size_t size_class = class_of(capacity);
+  lent_ -= capacity;
+  if (idle_ + capacity > max_idle_) {
+    std::free(buffer);
+    return;
+  }
+  free_[size_class] = new (buffer) Idle{free_[size_class]};
+  idle_ += capacity;
+}
+
+void* BufferPool::unlink(size_t size_class) noexcept {
+  Idle* buffer = free_[size_class];
+  free_[size_class] = buffer->next;
+  idle_ -= size_of(size_class);
+  return buffer;
+}
+
+// Gives idle buffers back to the system, the largest first, until no more than `octets` are idle.
+void BufferPool::shrink(size_t octets) noexcept {
+  for (size_t size_class = kClasses; size_class-- > 0;)
+    while (idle_ > octets && free_[size_class] != nullptr) std::free(unlink(size_class));
+}
+
+}  // namespace sluice

@@ -1,0 +1,25 @@
+// Numbers that one shard writes and anybody may read: shared memory, one writer, no lock.
+#pragma once
+
+#include <atomic>
+
+#include "core/base/layout.h"
+
+namespace sluice {
+
+class Counters {
+ public:
+  // `memory` holds Counter::count_ numbers and outlives this.
+  explicit Counters(int64_t* memory) noexcept : memory_(memory) {}
+
+  void add(Counter which, int64_t amount = 1) noexcept {
+    std::atomic_ref<int64_t> value(memory_[static_cast<uint32_t>(which)]);
+    value.store(value.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+  }
+  int64_t get(Counter which) const noexcept { return memory_[static_cast<uint32_t>(which)]; }
+
+ private:
+  int64_t* memory_;
+};
+
+}  // namespace sluice

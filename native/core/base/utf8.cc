@@ -1,0 +1,54 @@
+#include "core/base/utf8.h"
+
+#include <cstring>
+
+namespace sluice {
+namespace {
+
+// Octets of the longest prefix that is whole characters.
+size_t sound_prefix(Text text) noexcept {
+  const auto* at = reinterpret_cast<const uint8_t*>(text.data());
+  const auto* const begin = at;
+  const auto* const end = at + text.size();
+  while (at < end) {
+    if (*at < 0x80) {
+      // Nearly all of SIP is ASCII: eight octets at a time.
+      uint64_t word;
+      while (end - at >= 8 && (std::memcpy(&word, at, 8), (word & 0x8080808080808080) == 0)) at += 8;
+      while (at < end && *at < 0x80) ++at;
+      continue;
+    }
+    const uint8_t lead = *at;
+    const ptrdiff_t size = lead >= 0xc2 && lead <= 0xdf ? 2 : (lead & 0xf0) == 0xe0 ? 3 : lead >= 0xf0 && lead <= 0xf4 ? 4 : 0;
+    if (size == 0 || end - at < size) break;
+    const uint8_t low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+    const uint8_t high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+    if (at[1] < low || at[1] > high) break;
+    ptrdiff_t i = 2;
+    while (i < size && (at[i] & 0xc0) == 0x80) ++i;
+    if (i < size) break;
+    at += size;
+  }
+  return static_cast<size_t>(at - begin);
+}
+
+}  // namespace
+
+bool is_utf8(Text text) noexcept { return sound_prefix(text) == text.size(); }
+
+bool is_utf8(Text head, Text tail) noexcept {
+  const size_t sound = sound_prefix(head);
+  if (sound == head.size()) return is_utf8(tail);
+  const size_t left = head.size() - sound;
+  if (left > 3) return false;
+  char seam[7];
+  std::memcpy(seam, head.data() + sound, left);
+  const size_t more = tail.size() < 3 ? tail.size() : 3;
+  if (more > 0) std::memcpy(seam + left, tail.data(), more);
+  // The character on the seam ends within the first three octets of the tail.
+  for (size_t taken = 1; taken <= more; ++taken)
+    if (is_utf8(Text(seam, left + taken))) return is_utf8(tail.substr(taken));
+  return false;
+}
+
+}  // namespace sluice

@@ -1,0 +1,13 @@
+// SHA-1 (FIPS 180-4), for nothing but the key of the WebSocket handshake, which needs no strength (RFC 6455 4.2.2).
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "core/base/bytes.h"
+
+namespace sluice {
+
+std::array<uint8_t, 20> sha1(Text data) noexcept;
+
+}  // namespace sluice

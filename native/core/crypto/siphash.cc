@@ -1,0 +1,69 @@
+#include "core/crypto/siphash.h"
+
+#include <bit>
+#include <cstring>
+
+namespace sluice {
+
+SipHasher::SipHasher(const SipKey& key) noexcept
+    : v0_(key.k0 ^ 0x736f6d6570736575ull),
+      v1_(key.k1 ^ 0x646f72616e646f6dull),
+      v2_(key.k0 ^ 0x6c7967656e657261ull),
+      v3_(key.k1 ^ 0x7465646279746573ull) {}
+
+static inline void sip_round(uint64_t& v0, uint64_t& v1, uint64_t& v2, uint64_t& v3) noexcept {
+  v0 += v1;
+  v1 = std::rotl(v1, 13) ^ v0;
+  v0 = std::rotl(v0, 32);
+  v2 += v3;
+  v3 = std::rotl(v3, 16) ^ v2;
+  v0 += v3;
+  v3 = std::rotl(v3, 21) ^ v0;
+  v2 += v1;
+  v1 = std::rotl(v1, 17) ^ v2;
+  v2 = std::rotl(v2, 32);
+}
+
+void SipHasher::compress(uint64_t word) noexcept {
+  v3_ ^= word;
+  sip_round(v0_, v1_, v2_, v3_);
+  sip_round(v0_, v1_, v2_, v3_);
+  v0_ ^= word;
+}
+
+void SipHasher::add(const void* data, size_t size) noexcept {
+  const auto* octets = static_cast<const uint8_t*>(data);
+  const unsigned held = 8 * (total_ & 7);
+  total_ += size;
+  // Pieces begin anywhere in a word: each word is joined from what was held and what comes.
+  const auto take = [&](uint64_t word) {
+    compress(tail_ | word << held);
+    tail_ = held == 0 ? 0 : word >> (64 - held);
+  };
+  for (; size >= 8; octets += 8, size -= 8) {
+    uint64_t word;
+    std::memcpy(&word, octets, 8);
+    if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
+    take(word);
+  }
+  if (size == 0) return;
+  uint64_t rest = 0;
+  for (unsigned i = 0; i < size; ++i) rest |= uint64_t{octets[i]} << (8 * i);
+  if (held + 8 * size >= 64) take(rest);
+  else tail_ |= rest << held;
+}
+
+uint64_t SipHasher::finish() noexcept {
+  compress(tail_ | total_ << 56);
+  v2_ ^= 0xFF;
+  for (int i = 0; i < 4; ++i) sip_round(v0_, v1_, v2_, v3_);
+  return v0_ ^ v1_ ^ v2_ ^ v3_;
+}
+
+uint64_t siphash(const SipKey& key, const void* data, size_t size) noexcept {
+  SipHasher hasher(key);
+  hasher.add(data, size);
+  return hasher.finish();
+}
+
+}  // namespace sluice

@@ -1,0 +1,191 @@
+#include "core/flow/flow_notes.h"
+
+#include <cstring>
+#include <new>
+
+#include "core/sip/name_addr.h"
+
+namespace sluice {
+namespace {
+
+constexpr size_t kMaxAor = 96;
+constexpr size_t kMaxInstance = 64;
+
+Text cut(Text text, size_t most) noexcept { return text.size() > most ? text.substr(0, most) : text; }
+
+// The AOR without port, parameters and password: sip:user@host.
+size_t write_aor(Text to_value, char* out) noexcept {
+  NameAddr address;
+  Uri uri;
+  if (!parse_name_addr(to_value, address) || !parse_uri(address.uri_text, uri) || uri.scheme == Scheme::other) return 0;
+  size_t size = 0;
+  for (Text part : {uri.scheme_text, Text(":"), uri.user, uri.has_user ? Text("@") : Text(), uri.host}) {
+    if (size + part.size() > kMaxAor) return 0;
+    std::memcpy(out + size, part.data(), part.size());
+    size += part.size();
+  }
+  return size;
+}
+
+Text unquoted(Text value) noexcept {
+  if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
+  if (value.size() >= 2 && value.front() == '<' && value.back() == '>') value = value.substr(1, value.size() - 2);
+  return cut(value, kMaxInstance);
+}
+
+uint32_t number_of(Text digits) noexcept {
+  uint32_t value = 0;
+  for (char c : cut(digits, 9)) {
+    if (!is_digit(c)) return 0;
+    value = value * 10 + static_cast<uint32_t>(c - '0');
+  }
+  return value;
+}
+
+// Not a strong hash: whoever makes two REGISTERs look alike deceives the operator's list about himself.
+uint32_t mix(uint32_t mark, Text text) noexcept {
+  uint64_t state = mark + text.size() * 0x9E37'79B9'7F4A'7C15u;
+  const char* p = text.data();
+  for (size_t left = text.size(); left > 0;) {
+    uint64_t word = 0;
+    const size_t step = left < 8 ? left : 8;
+    std::memcpy(&word, p, step);
+    state = (state ^ word) * 0xD6E8'FEB8'6659'FD93u;
+    state ^= state >> 32;
+    p += step;
+    left -= step;
+  }
+  return static_cast<uint32_t>(state);
+}
+
+uint32_t mark_of(const Message& request) noexcept {
+  uint32_t mark = mix(1, request.text(request.to_value));
+  for (HeaderId id : {HeaderId::contact, HeaderId::expires})
+    for (const HeaderLine* line = request.line(id); line != nullptr; line = request.next(*line)) mark = mix(mark, request.value(*line));
+  return mark == 0 ? 1 : mark;
+}
+
+bool is_zero(Text digits) noexcept { return !digits.empty() && digits.find_first_not_of('0') == Text::npos; }
+
+}  // namespace
+
+void FlowNotes::asked(uint64_t key, const Message& request, uint32_t slot) noexcept {
+  if (!asked_) asked_ = std::make_unique<Asked[]>(kAsked);
+  Asked& entry = asked_[key % kAsked];
+  entry.key = 0;
+  entry.mark = mark_of(request);
+  entry.refresh = false;
+  for (const Registration* note = slot != 0 ? of(slot) : nullptr; note != nullptr; note = note->next.get()) {
+    if (note->mark != entry.mark) continue;
+    entry.refresh = true;
+    entry.key = key;
+    return;
+  }
+  const size_t aor = write_aor(request.text(request.to_value), entry.text);
+  if (aor == 0) return;
+  entry.aor_size = static_cast<uint8_t>(aor);
+  entry.instance_size = 0;
+  entry.reg_id = 0;
+  const HeaderLine* expires = request.line(HeaderId::expires);
+  bool leaves = expires != nullptr && is_zero(request.value(*expires));
+  bool contact = false;
+  for (const HeaderLine* line = request.line(HeaderId::contact); line != nullptr; line = request.next(*line)) {
+    ValueList values(request.value(*line));
+    for (Text value; values.next(value);) {
+      contact = true;
+      if (value == "*") continue;
+      NameAddr address;
+      Text found;
+      if (!parse_name_addr(value, address)) continue;
+      if (find_param(address.params, "expires", &found)) leaves = is_zero(found);
+      if (find_param(address.params, "reg-id", &found)) entry.reg_id = number_of(found);
+      if (!find_param(address.params, "+sip.instance", &found)) continue;
+      const Text instance = unquoted(found);
+      std::memcpy(entry.text + aor, instance.data(), instance.size());
+      entry.instance_size = static_cast<uint8_t>(instance.size());
+    }
+  }
+  if (!contact) return;  // it only asks (RFC 3261 10.2.3)
+  entry.leaves = leaves;
+  entry.key = key;
+}
+
+void FlowNotes::granted(uint64_t key, uint32_t slot, uint32_t tick) noexcept {
+  if (!asked_ || key == 0) return;
+  Asked& entry = asked_[key % kAsked];
+  if (entry.key != key) return;
+  entry.key = 0;
+  if (slot == 0) return;
+  if (entry.refresh) {
+    for (Registration* note = slot < notes_.size() ? notes_[slot].get() : nullptr; note != nullptr; note = note->next.get())
+      if (note->mark == entry.mark) note->refreshed = tick;
+    return;
+  }
+  add(slot, Text(entry.text, entry.aor_size), Text(entry.text + entry.aor_size, entry.instance_size), entry.reg_id, entry.leaves, tick, entry.mark);
+}
+
+void FlowNotes::add(uint32_t slot, Text aor, Text instance, uint32_t reg_id, bool leaves, uint32_t tick, uint32_t mark) noexcept {
+  aor = cut(aor, kMaxAor);
+  instance = cut(instance, kMaxInstance);
+  if (slot >= notes_.size()) notes_.resize(size_t{slot} + slot / 2 + 64);
+  size_t count = 0;
+  for (std::unique_ptr<Registration>* link = &notes_[slot]; *link != nullptr; link = &(*link)->next) {
+    Registration& note = **link;
+    if (++count >= kMaxAorsOfFlow) return;
+    if (note.aor() != aor || note.instance() != instance) continue;
+    if (leaves) {
+      std::unique_ptr<Registration> rest = std::move(note.next);
+      *link = std::move(rest);
+    } else {
+      note.refreshed = tick;
+      note.reg_id = reg_id;
+      note.mark = mark;
+    }
+    return;
+  }
+  if (leaves) return;
+  void* memory = ::operator new(sizeof(Registration) + aor.size() + instance.size(), std::nothrow);
+  if (memory == nullptr) return;
+  auto* note = new (memory) Registration;
+  note->since = note->refreshed = tick;
+  note->reg_id = reg_id;
+  note->mark = mark;
+  note->aor_size = static_cast<uint8_t>(aor.size());
+  note->instance_size = static_cast<uint8_t>(instance.size());
+  std::memcpy(note->text(), aor.data(), aor.size());
+  if (!instance.empty()) std::memcpy(note->text() + aor.size(), instance.data(), instance.size());
+  note->next = std::move(notes_[slot]);
+  notes_[slot].reset(note);
+}
+
+void FlowNotes::ended(uint32_t slot, const Flow& flow, Counter why, uint32_t tick) noexcept {
+  if (ends_.empty()) ends_.reserve(kEnds);
+  if (ends_.size() < kEnds) ends_.emplace_back();
+  FlowEnd& end = ends_[ends_at_];
+  ends_at_ = (ends_at_ + 1) % kEnds;
+  end.remote = flow.remote;
+  end.listener = flow.listener;
+  end.kind = flow.kind;
+  end.why = why;
+  end.ended = tick;
+  end.messages = flow.messages;
+  end.opened = flow.kind == FlowKind::stream ? flow.birth : tick;
+  end.aor_size = end.instance_size = 0;
+  if (const Registration* note = of(slot); note != nullptr) {
+    end.aor_size = note->aor_size;
+    end.instance_size = note->instance_size;
+    std::memcpy(end.text, note->both().data(), note->both().size());
+    if (flow.kind == FlowKind::udp) end.opened = note->since;
+  }
+}
+
+void FlowNotes::drop(uint32_t slot) noexcept {
+  if (slot < notes_.size()) notes_[slot].reset();
+}
+
+const FlowEnd* FlowNotes::end_at(size_t back) const noexcept {
+  if (back >= ends_.size()) return nullptr;
+  return &ends_[(ends_at_ + kEnds - 1 - back) % kEnds];
+}
+
+}  // namespace sluice

@@ -1,0 +1,94 @@
+#include "core/flow/flow_table.h"
+
+namespace sluice {
+
+FlowTable::FlowTable(const FlowLimits& limits, const SipKey& table_key, uint32_t first_generation) noexcept
+    : limits_(limits), table_key_(table_key), index_(1024, 0), sources_(kSourceBuckets, 0), generation_(first_generation) {}
+
+uint32_t FlowTable::open(FlowKind kind, const Address& remote, uint16_t listener) noexcept {
+  if (size_ >= limits_.max_flows) return 0;
+  uint32_t slot = free_;
+  if (slot != 0) {
+    free_ = at(slot).chain;
+  } else {
+    slot = next_fresh_;
+    if (slot >> kSlabBits >= slabs_.size()) slabs_.push_back(std::make_unique<Flow[]>(kSlabSize));
+    ++next_fresh_;
+  }
+  Flow& flow = at(slot);
+  flow = Flow{};
+  flow.kind = kind;
+  flow.state = FlowState::open;
+  flow.remote = remote;
+  flow.listener = listener;
+  if (++generation_ == 0) ++generation_;
+  flow.generation = generation_;
+  ++size_;
+  if (kind == FlowKind::udp) {
+    if (++udp_size_ > index_.size()) grow_index();
+    const uint32_t bucket = bucket_of(remote, listener);
+    flow.chain = index_[bucket];
+    index_[bucket] = slot;
+  }
+  return slot;
+}
+
+void FlowTable::release(uint32_t slot) noexcept {
+  Flow& flow = at(slot);
+  if (flow.kind == FlowKind::udp) {
+    uint32_t* link = &index_[bucket_of(flow.remote, flow.listener)];
+    while (*link != slot) link = &at(*link).chain;
+    *link = flow.chain;
+    --udp_size_;
+  }
+  flow.state = FlowState::free_slot;
+  flow.chain = free_;
+  free_ = slot;
+  --size_;
+}
+
+Flow* FlowTable::find_stream(uint32_t slot, uint32_t generation) noexcept {
+  if (slot == 0 || slot >= next_fresh_) return nullptr;
+  Flow& flow = at(slot);
+  const bool alive = flow.state != FlowState::free_slot && flow.kind == FlowKind::stream && flow.generation == generation &&
+                     (flow.marks & kMark_closing) == 0;
+  return alive ? &flow : nullptr;
+}
+
+uint32_t FlowTable::find_udp(const Address& remote, uint16_t listener) noexcept {
+  if (udp_size_ == 0) return 0;
+  for (uint32_t slot = index_[bucket_of(remote, listener)]; slot != 0; slot = at(slot).chain) {
+    const Flow& flow = at(slot);
+    if (flow.listener == listener && flow.remote == remote) return slot;
+  }
+  return 0;
+}
+
+uint32_t& FlowTable::connections_from(const Address& remote) noexcept {
+  return sources_[siphash(table_key_, remote.ip, 16) & (kSourceBuckets - 1)];
+}
+
+uint32_t FlowTable::bucket_of(const Address& remote, uint16_t listener) const noexcept {
+  SipHasher hash(table_key_);
+  const uint16_t tail[2] = {remote.port, listener};
+  hash.add(remote.ip, 16);
+  hash.add(tail, sizeof tail);
+  return static_cast<uint32_t>(hash.finish()) & (static_cast<uint32_t>(index_.size()) - 1);
+}
+
+void FlowTable::grow_index() noexcept {
+  std::vector<uint32_t> old(index_.size() * 2, 0);
+  old.swap(index_);
+  for (uint32_t head : old) {
+    for (uint32_t slot = head; slot != 0;) {
+      Flow& flow = at(slot);
+      const uint32_t after = flow.chain;
+      const uint32_t bucket = bucket_of(flow.remote, flow.listener);
+      flow.chain = index_[bucket];
+      index_[bucket] = slot;
+      slot = after;
+    }
+  }
+}
+
+}  // namespace sluice

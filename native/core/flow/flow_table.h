@@ -1,0 +1,106 @@
+// The flows of one shard: connections, and the UDP flows that something must be remembered of (RFC 5626 5.2).
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/crypto/siphash.h"
+#include "core/flow/flow_token.h"
+#include "core/flow/limits.h"
+#include "core/sip/address.h"
+#include "core/sip/framer.h"
+#include "core/base/layout.h"
+#include "core/base/timing_wheel.h"
+
+namespace sluice {
+
+enum class FlowState : uint8_t { free_slot, open, connecting, draining_out };
+
+struct FlowBuffer;   // octets that a stream flow borrowed, see flow_buffer.h
+struct StreamLayer;  // what lies between the connection and SIP, see stream_layer.h
+
+// One flow. An idle one over UDP or TCP owns nothing outside these 128 octets.
+struct alignas(64) Flow {
+  WheelNode timer;              // also links free slots
+  Address remote;
+  uint16_t listener = 0;
+  int32_t fd = -1;
+  uint32_t generation = 0;
+  uint32_t last_seen = 0;       // tick of the last octet
+  uint32_t birth = 0;           // UDP: see FlowName::birth; stream: tick at which it opened
+  uint32_t died = 0;            // UDP: birth unit of the last death, 0: never
+  uint32_t chain = 0;           // UDP: next in the hash bucket; free: next free slot
+  uint32_t pending = 0;         // first request that waits on this flow
+  uint16_t supervise = 0;       // seconds without a life sign that end it, 0: not supervised
+  uint16_t pings = 0;           // in the second `ping_second`
+  uint16_t waiting = 0;         // its own requests that were not answered yet
+  FlowKind kind = FlowKind::stream;
+  FlowState state = FlowState::free_slot;
+  uint8_t flags = 0;            // FlowFlag bits
+  int8_t upstream = -1;         // target that this dialled connection belongs to
+  uint8_t marks = 0;            // kMark bits
+  FramerState framer;
+  uint32_t ping_second = 0;
+  FlowBuffer* in = nullptr;     // unfinished message
+  FlowBuffer* out = nullptr;    // unsent octets
+  StreamLayer* layer = nullptr; // TLS and WebSocket, and until it came a PROXY header
+  uint32_t messages = 0;        // received
+};
+
+static_assert(sizeof(Flow) == 128, "an idle flow costs 128 octets");
+
+enum FlowMark : uint8_t {
+  kMark_wants_write = 1,   // EPOLLOUT is on
+  kMark_partial = 2,       // an unfinished message waits in `in`
+  kMark_resumes = 4,       // has whole messages left in `in`
+  kMark_spoke = 8,         // a whole message came
+  kMark_peer_closed = 16,  // the peer sent FIN; close when all is written
+  kMark_closing = 32,      // close at the end of the turn
+  kMark_bound = 64,        // the object path wants to hear of its end
+};
+
+// Slabs of flows by slot number; slot 0 is never used. The order of slots says nothing: every reuse has a new generation.
+class FlowTable {
+ public:
+  FlowTable(const FlowLimits& limits, const SipKey& table_key, uint32_t first_generation) noexcept;
+
+  // 0 when the table is full. `kind` and `remote` are set; a UDP flow is entered in the index.
+  uint32_t open(FlowKind kind, const Address& remote, uint16_t listener) noexcept;
+  void release(uint32_t slot) noexcept;
+
+  Flow& at(uint32_t slot) noexcept { return slabs_[slot >> kSlabBits][slot & (kSlabSize - 1)]; }
+  WheelNode& node(uint32_t slot) noexcept { return at(slot).timer; }
+
+  // The live connection of a token, or nullptr: wrong generation, closed, or never opened.
+  Flow* find_stream(uint32_t slot, uint32_t generation) noexcept;
+  // The remembered UDP flow between `remote` and a listener; 0: none.
+  uint32_t find_udp(const Address& remote, uint16_t listener) noexcept;
+
+  // Connections from one address, for the limit of each source.
+  uint32_t& connections_from(const Address& remote) noexcept;
+
+  uint32_t size() const noexcept { return size_; }
+  uint32_t slots() const noexcept { return next_fresh_; }
+
+ private:
+  static constexpr uint32_t kSlabBits = 10;
+  static constexpr uint32_t kSlabSize = 1u << kSlabBits;
+  static constexpr uint32_t kSourceBuckets = 1u << 16;
+
+  uint32_t bucket_of(const Address& remote, uint16_t listener) const noexcept;
+  void grow_index() noexcept;
+
+  const FlowLimits& limits_;
+  const SipKey& table_key_;
+  std::vector<std::unique_ptr<Flow[]>> slabs_;
+  std::vector<uint32_t> index_;  // UDP buckets
+  // Counts by hashed address: two addresses in one bucket share a limit, which is harmless at this size and cannot be aimed at.
+  std::vector<uint32_t> sources_;
+  uint32_t next_fresh_ = 1;
+  uint32_t free_ = 0;
+  uint32_t size_ = 0;
+  uint32_t udp_size_ = 0;
+  uint32_t generation_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,215 @@
+#include "core/flow/flow_token.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/base/base64url.h"
+
+namespace sluice {
+namespace {
+
+constexpr uint8_t kVersion = 0x40;
+constexpr uint8_t kVersionMask = 0xC0;
+constexpr size_t kMacOctets = 12;
+constexpr uint8_t kSideBit = 0x20;
+constexpr size_t kStreamOctets = 12 + kMacOctets;
+constexpr size_t kUdpV4Octets = 18 + kMacOctets;
+constexpr size_t kUdpV6Octets = 42 + kMacOctets;
+
+enum Kind : uint8_t { kStream = 0, kUdpV4 = 1, kUdpV6 = 2 };
+
+size_t size_of(unsigned kind) noexcept {
+  switch (kind) {
+    case kStream: return kStreamOctets;
+    case kUdpV4: return kUdpV4Octets;
+    case kUdpV6: return kUdpV6Octets;
+    default: return 0;
+  }
+}
+
+void put(uint8_t* at, uint32_t value, int octets) noexcept {
+  for (int i = 0; i < octets; ++i) at[i] = static_cast<uint8_t>(value >> (8 * (octets - 1 - i)));
+}
+
+uint32_t get(const uint8_t* at, int octets) noexcept {
+  uint32_t value = 0;
+  for (int i = 0; i < octets; ++i) value = value << 8 | at[i];
+  return value;
+}
+
+uint8_t* put_address(uint8_t* at, const Address& address, bool v4) noexcept {
+  const size_t size = v4 ? 4 : 16;
+  std::memcpy(at, address.ip + (16 - size), size);
+  put(at + size, address.port, 2);
+  return at + size + 2;
+}
+
+const uint8_t* get_address(const uint8_t* at, Address& address, bool v4) noexcept {
+  const size_t size = v4 ? 4 : 16;
+  address = Address{};
+  if (v4) address.ip[10] = address.ip[11] = 0xFF;
+  std::memcpy(address.ip + (16 - size), at, size);
+  address.port = static_cast<uint16_t>(get(at + size, 2));
+  return at + size + 2;
+}
+
+bool same_mac(const uint8_t* a, const uint8_t* b) noexcept {
+  unsigned difference = 0;
+  for (size_t i = 0; i < kMacOctets; ++i) difference |= static_cast<unsigned>(a[i] ^ b[i]);
+  return difference == 0;
+}
+
+int hex(char c) noexcept {
+  if (is_digit(c)) return c - '0';
+  const char l = lower(c);
+  return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
+}
+
+// Undoes %-escapes (RFC 3261 19.1.4). Sets `plain` to false when what comes out is not base64url alone; the length is that of the
+// whole, cut at the buffer's size.
+size_t unescape(Text user, char* out, size_t capacity, bool* plain) noexcept {
+  size_t size = 0;
+  *plain = true;
+  for (size_t i = 0; i < user.size(); ++i) {
+    char c = user[i];
+    if (c == '%' && user.size() - i > 2 && hex(user[i + 1]) >= 0 && hex(user[i + 2]) >= 0) {
+      c = static_cast<char>(hex(user[i + 1]) << 4 | hex(user[i + 2]));
+      i += 2;
+    }
+    if (!is_base64url(c)) *plain = false;
+    if (size < capacity) out[size] = c;
+    ++size;
+  }
+  return size;
+}
+
+bool opens_token(const uint8_t* octets) noexcept {
+  return (octets[0] & kVersionMask) == kVersion && (octets[1] & 0x1F) == 0 && size_of(octets[1] >> 6) != 0;
+}
+
+// One altered character makes at most two that no token has, and two more or fewer in all: it may take an escape away ("%4A" to "%4%"),
+// or make one of what follows it.
+constexpr size_t kMaxStrange = 2;
+constexpr size_t kMaxShift = 2;
+constexpr size_t kMaxAlteredText = kMaxTokenText + kMaxShift;
+
+// Text with characters that no token has is an ordinary user part (OB-5.3-4), unless it can be a token with one character altered:
+// that one must not pass for a user either (OB-5.2-1).
+bool looks_altered(const char* text, size_t size) noexcept {
+  bool near = false;
+  for (size_t octets : {kStreamOctets, kUdpV4Octets, kUdpV6Octets}) {
+    const size_t whole = base64url_size(octets);
+    near |= size + kMaxShift >= whole && size <= whole + kMaxShift;
+  }
+  if (!near) return false;
+  size_t first = size;
+  size_t strange = 0;
+  for (size_t i = 0; i < size; ++i) {
+    if (is_base64url(text[i])) continue;
+    first = std::min(first, i);
+    ++strange;
+  }
+  if (strange > kMaxStrange) return false;
+  // What stands before the altered character must be as in every token.
+  char opening[4] = {'Q', 'A', 'A', 'A'};
+  std::memcpy(opening, text, std::min<size_t>(first, 3));
+  uint8_t octets[3];
+  return base64url_decode(Text(opening, sizeof opening), octets, sizeof octets) == 3 && opens_token(octets);
+}
+
+}  // namespace
+
+bool KeyRing::add(uint8_t id, const uint8_t* key, size_t size) noexcept {
+  if (id > kMaxKeyId || size < kMinFlowKey || count_ == kMaxKeys || find(id) != nullptr) return false;
+  entries_[count_++] = Entry{id, HmacKey(key, size)};
+  return true;
+}
+
+const uint8_t* KeyRing::seal(const HmacKey& key, const uint8_t* octets, size_t size, Side side) const noexcept {
+  if (size != sealed_size_ || std::memcmp(octets, sealed_, size) != 0) {
+    key.mac(octets, size, mac_);
+    std::memcpy(sealed_, octets, size);
+    sealed_size_ = size;
+  }
+  return mac_ + (side == Side::core ? kMacOctets : 0);
+}
+
+const HmacKey* KeyRing::signing(uint8_t& id) const noexcept {
+  if (count_ == 0) return nullptr;
+  id = entries_[0].id;
+  return &entries_[0].key;
+}
+
+const HmacKey* KeyRing::find(uint8_t id) const noexcept {
+  for (size_t i = 0; i < count_; ++i)
+    if (entries_[i].id == id) return &entries_[i].key;
+  return nullptr;
+}
+
+size_t make_token(const KeyRing& ring, const FlowName& flow, Side side, char* out) noexcept {
+  uint8_t id = 0;
+  const HmacKey* key = ring.signing(id);
+  if (key == nullptr) return 0;
+  const bool v4 = flow.remote.is_v4() && flow.local.is_v4();
+  const Kind kind = flow.kind == FlowKind::stream ? kStream : v4 ? kUdpV4 : kUdpV6;
+  uint8_t octets[kUdpV6Octets];
+  octets[0] = static_cast<uint8_t>(kVersion | id);
+  octets[1] = static_cast<uint8_t>(kind << 6);
+  octets[2] = flow.shard;
+  uint8_t* at = octets + 3;
+  if (kind == kStream) {
+    put(at, flow.boot, 2);
+    put(at + 2, flow.slot, 3);
+    put(at + 5, flow.generation, 4);
+    at += 9;
+  } else {
+    put(at, flow.birth, 3);
+    at = put_address(at + 3, flow.remote, v4);
+    at = put_address(at, flow.local, v4);
+  }
+  const size_t covered = static_cast<size_t>(at - octets);
+  std::memcpy(at, ring.seal(*key, octets, covered, side), kMacOctets);
+  if (side == Side::core) octets[1] |= kSideBit;
+  return base64url_encode(octets, covered + kMacOctets, out);
+}
+
+TokenVerdict read_token(const KeyRing& ring, Text user, FlowName& flow, Side& side) noexcept {
+  uint8_t octets[kUdpV6Octets];
+  int size = user.size() < kTokenLookalike ? -1 : base64url_decode(user, octets, sizeof octets);
+  if (size < 0) {
+    char text[kMaxAlteredText];
+    bool plain = true;
+    const size_t length = unescape(user, text, sizeof text, &plain);
+    if (!plain) return length <= sizeof text && looks_altered(text, length) ? TokenVerdict::forged : TokenVerdict::none;
+    if (length < kTokenLookalike) return TokenVerdict::none;
+    if (length > kMaxTokenText) return TokenVerdict::forged;
+    size = base64url_decode(Text(text, length), octets, sizeof octets);
+  }
+  if (size < 3 || !opens_token(octets)) return TokenVerdict::forged;
+  const unsigned kind = octets[1] >> 6;
+  if (static_cast<size_t>(size) != size_of(kind)) return TokenVerdict::forged;
+  const HmacKey* key = ring.find(octets[0] & 0x3F);
+  if (key == nullptr) return TokenVerdict::unknown_key;
+  const size_t covered = static_cast<size_t>(size) - kMacOctets;
+  const Side claimed = (octets[1] & kSideBit) != 0 ? Side::core : Side::client;
+  octets[1] &= static_cast<uint8_t>(~kSideBit);
+  if (!same_mac(ring.seal(*key, octets, covered, claimed), octets + covered)) return TokenVerdict::forged;
+  flow = FlowName{};
+  side = claimed;
+  flow.shard = octets[2];
+  const uint8_t* at = octets + 3;
+  if (kind == kStream) {
+    flow.kind = FlowKind::stream;
+    flow.boot = static_cast<uint16_t>(get(at, 2));
+    flow.slot = get(at + 2, 3);
+    flow.generation = get(at + 5, 4);
+  } else {
+    flow.kind = FlowKind::udp;
+    flow.birth = get(at, 3);
+    at = get_address(at + 3, flow.remote, kind == kUdpV4);
+    get_address(at, flow.local, kind == kUdpV4);
+  }
+  return TokenVerdict::ok;
+}
+
+}  // namespace sluice

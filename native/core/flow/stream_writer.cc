@@ -1,0 +1,209 @@
+#include "core/flow/stream_writer.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "core/base/utf8.h"
+
+namespace sluice {
+namespace {
+
+constexpr size_t kMaxEntries = 256;
+constexpr size_t kMaxParts = 128;
+constexpr size_t kRecord = 16 * 1024;         // most plaintext of one TLS record
+constexpr size_t kKeptRecords = 256 * 1024;   // capacity that is kept for the next turn
+
+}  // namespace
+
+StreamWriter::StreamWriter(const FlowLimits& limits, FlowTable& flows, BufferPool& pool, Counters& counters) noexcept
+    : limits_(limits), flows_(flows), pool_(pool), counters_(counters) {
+  entries_.reserve(kMaxEntries);
+}
+
+void StreamWriter::add(uint32_t slot, Text head, Text body) noexcept {
+  const Flow& flow = flows_.at(slot);
+  if (flow.layer == nullptr || !flow.layer->is_websocket) return queue(slot, Text(), head, body);
+  // RFC 7118 4.2: text where it may be text, for that is what a browser's stack expects.
+  add_frame(slot, is_utf8(head, body) ? Opcode::text : Opcode::binary, head, body);
+}
+
+void StreamWriter::add_frame(uint32_t slot, Opcode opcode, Text head, Text body) noexcept {
+  char header[kMaxServerHeader];
+  queue(slot, Text(header, write_ws_header(opcode, head.size() + body.size(), header)), head, body);
+}
+
+void StreamWriter::queue(uint32_t slot, Text frame, Text head, Text body) noexcept {
+  Flow& flow = flows_.at(slot);
+  if (flow.marks & kMark_closing) return;
+  counters_.add(Counter::bytes_out, static_cast<int64_t>(frame.size() + head.size() + body.size()));
+  if (flow.state == FlowState::connecting || flow.out != nullptr) {
+    if (flow.layer != nullptr && flow.layer->tls && flow.state != FlowState::connecting) {
+      const iovec parts[3] = {{const_cast<char*>(frame.data()), frame.size()}, {const_cast<char*>(head.data()), head.size()}, {const_cast<char*>(body.data()), body.size()}};
+      if (!encrypt(*flow.layer->tls, parts, 3) || !keep(slot, Text(records_.data(), records_.size()))) fail(slot);
+      return;
+    }
+    if (!keep(slot, frame) || !keep(slot, head) || !keep(slot, body)) fail(slot);
+    return;
+  }
+  if (entries_.size() == kMaxEntries) flush();
+  Entry& entry = entries_.emplace_back(Entry{slot, flow.generation, head, body, static_cast<uint8_t>(frame.size()), {}});
+  if (!frame.empty()) frame.copy(entry.frame, sizeof entry.frame);
+}
+
+void StreamWriter::flush() noexcept {
+  for (size_t i = 0; i < entries_.size(); ++i)
+    if (entries_[i].slot != 0) write_all_of(i);
+  entries_.clear();
+  if (records_.capacity() > kKeptRecords) records_ = std::vector<char>();
+}
+
+// Small parts share records, for each one costs a header, a tag and a pass through the cipher.
+bool StreamWriter::encrypt(TlsSession& tls, const iovec* parts, size_t count) noexcept {
+  records_.clear();
+  char joined[kRecord];
+  size_t held = 0;
+  for (size_t i = 0; i < count; ++i) {
+    Text rest(static_cast<const char*>(parts[i].iov_base), parts[i].iov_len);
+    while (!rest.empty()) {
+      const size_t size = rest.size() < kRecord - held ? rest.size() : kRecord - held;
+      rest.copy(joined + held, size);
+      rest.remove_prefix(size);
+      held += size;
+      if (held < kRecord) break;
+      if (!tls.send(Text(joined, held), records_)) return false;
+      held = 0;
+    }
+  }
+  return held == 0 || tls.send(Text(joined, held), records_);
+}
+
+bool StreamWriter::send_records(uint32_t slot, Text records) noexcept {
+  Flow& flow = flows_.at(slot);
+  if (records.empty()) return true;
+  if (flow.marks & kMark_closing) return false;
+  // What a dialled connection holds back before TLS is open is plaintext, and stays behind.
+  const bool opening = flow.state == FlowState::connecting;
+  if (flow.out == nullptr || opening) {
+    ssize_t n;
+    do n = send(flow.fd, records.data(), records.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    if (n > 0) records.remove_prefix(static_cast<size_t>(n));
+    if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS) return fail(slot), false;
+  }
+  if (records.empty()) return true;
+  if (!opening && keep(slot, records)) return true;
+  fail(slot);
+  return false;
+}
+
+bool StreamWriter::opened(uint32_t slot) noexcept {
+  Flow& flow = flows_.at(slot);
+  if (flow.layer == nullptr || !flow.layer->tls) return writable(slot);
+  FlowBuffer* waited = flow.out;
+  if (waited == nullptr) return true;
+  flow.out = nullptr;
+  const Text text = waited->text();
+  const iovec part{const_cast<char*>(text.data()), text.size()};
+  const bool sent = encrypt(*flow.layer->tls, &part, 1) && send_records(slot, Text(records_.data(), records_.size()));
+  give_back(pool_, waited);
+  return sent;
+}
+
+void StreamWriter::write_all_of(size_t first) noexcept {
+  const uint32_t slot = entries_[first].slot;
+  Flow& flow = flows_.at(slot);
+  if (flow.generation != entries_[first].generation || flow.state == FlowState::free_slot || (flow.marks & kMark_closing)) {
+    entries_[first].slot = 0;
+    return;
+  }
+  iovec parts[kMaxParts];
+  size_t count = 0;
+  size_t total = 0;
+  for (size_t i = first; i < entries_.size() && count + 3 <= kMaxParts; ++i) {
+    Entry& entry = entries_[i];
+    if (entry.slot != slot || entry.generation != flow.generation) continue;
+    if (entry.frame_size > 0) parts[count++] = {entry.frame, entry.frame_size};
+    parts[count++] = {const_cast<char*>(entry.head.data()), entry.head.size()};
+    if (!entry.body.empty()) parts[count++] = {const_cast<char*>(entry.body.data()), entry.body.size()};
+    total += entry.frame_size + entry.head.size() + entry.body.size();
+    entry.slot = 0;
+  }
+  if (flow.layer != nullptr && flow.layer->tls) {
+    if (!encrypt(*flow.layer->tls, parts, count)) return fail(slot);
+    parts[0] = {records_.data(), records_.size()};
+    count = 1;
+    total = records_.size();
+  }
+  size_t sent = 0;
+  if (flow.out == nullptr) {
+    msghdr header{};
+    header.msg_iov = parts;
+    header.msg_iovlen = count;
+    ssize_t n;
+    do n = sendmsg(flow.fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS) return fail(slot);
+    if (n > 0) sent = static_cast<size_t>(n);
+  }
+  for (size_t i = 0; i < count && sent < total; ++i) {
+    const size_t size = parts[i].iov_len;
+    const size_t skip = sent < size ? sent : size;
+    sent -= skip;
+    total -= skip;
+    if (skip < size) {
+      if (!keep(slot, Text(static_cast<char*>(parts[i].iov_base) + skip, size - skip))) return fail(slot);
+      total -= size - skip;
+    }
+  }
+}
+
+bool StreamWriter::keep(uint32_t slot, Text octets) noexcept {
+  if (octets.empty()) return true;
+  Flow& flow = flows_.at(slot);
+  const size_t held = flow.out == nullptr ? 0 : flow.out->size - flow.out->done;
+  const size_t cap = flow.flags & kFlow_core ? limits_.max_core_queue : limits_.max_queue;
+  if (held + octets.size() > cap || !append(pool_, flow.out, octets)) {
+    counters_.add(Counter::flows_overrun);
+    return false;
+  }
+  if (flow.state != FlowState::connecting && (flow.marks & kMark_wants_write) == 0) watch(slot, true);
+  return true;
+}
+
+bool StreamWriter::writable(uint32_t slot) noexcept {
+  Flow& flow = flows_.at(slot);
+  while (flow.out != nullptr) {
+    const Text rest = flow.out->text();
+    const ssize_t n = send(flow.fd, rest.data(), rest.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) return true;
+      return false;
+    }
+    flow.out->done += static_cast<uint32_t>(n);
+    if (flow.out->done == flow.out->size) give_back(pool_, flow.out);
+  }
+  watch(slot, false);
+  return true;
+}
+
+void StreamWriter::watch(uint32_t slot, bool for_writing) noexcept {
+  Flow& flow = flows_.at(slot);
+  epoll_event event{};
+  event.events = (flow.marks & kMark_peer_closed ? 0u : static_cast<uint32_t>(EPOLLIN | EPOLLRDHUP)) | (for_writing ? static_cast<uint32_t>(EPOLLOUT) : 0u);
+  event.data.u64 = uint64_t{flow.generation} << 32 | slot;
+  epoll_ctl(epoll_, EPOLL_CTL_MOD, flow.fd, &event);
+  if (for_writing) flow.marks |= kMark_wants_write;
+  else flow.marks &= static_cast<uint8_t>(~kMark_wants_write);
+}
+
+void StreamWriter::fail(uint32_t slot) noexcept {
+  Flow& flow = flows_.at(slot);
+  if (flow.marks & kMark_closing) return;
+  flow.marks |= kMark_closing;
+  failed_.push_back(slot);
+}
+
+}  // namespace sluice

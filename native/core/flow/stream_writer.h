@@ -1,0 +1,68 @@
+// What leaves over connections in one turn: every connection is written to once, whatever was queued for it.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <vector>
+
+#include "core/base/buffer_pool.h"
+#include "core/base/counters.h"
+#include "core/base/flow_buffer.h"
+#include "core/flow/flow_table.h"
+#include "core/transport/stream_layer.h"
+
+namespace sluice {
+
+class StreamWriter {
+ public:
+  StreamWriter(const FlowLimits& limits, FlowTable& flows, BufferPool& pool, Counters& counters) noexcept;
+  void attach(int epoll) noexcept { epoll_ = epoll; }
+
+  // One SIP message, or a pong of RFC 5626. The octets must live until flush(). A connection that is still being opened keeps a copy.
+  void add(uint32_t slot, Text head, Text body) noexcept;
+  // One WebSocket frame of a flow that has been upgraded.
+  void add_frame(uint32_t slot, Opcode opcode, Text head, Text body = Text()) noexcept;
+  // Octets that are no SIP: the answer of a WebSocket handshake.
+  void add_plain(uint32_t slot, Text octets) noexcept { queue(slot, Text(), octets, Text()); }
+  void flush() noexcept;
+
+  // Sends records that TLS made itself, at once, for every later one counts on them. False: the flow has failed.
+  bool send_records(uint32_t slot, Text records) noexcept;
+  // A dialled connection is open, TLS included: what waited for it leaves. False: the flow has failed.
+  bool opened(uint32_t slot) noexcept;
+
+  // The socket takes octets again. False: the flow has failed.
+  bool writable(uint32_t slot) noexcept;
+
+  // Flows whose writing failed since the last call; the caller closes them.
+  std::vector<uint32_t>& failed() noexcept { return failed_; }
+
+  void watch(uint32_t slot, bool for_writing) noexcept;
+
+ private:
+  struct Entry {
+    uint32_t slot;  // 0: sent already
+    uint32_t generation;  // the slot may belong to somebody else by the time of flush()
+    Text head;
+    Text body;
+    uint8_t frame_size;   // WebSocket: octets of the frame header in front
+    char frame[kMaxServerHeader];
+  };
+
+  void queue(uint32_t slot, Text frame, Text head, Text body) noexcept;
+  void write_all_of(size_t first) noexcept;
+  bool encrypt(TlsSession& tls, const iovec* parts, size_t count) noexcept;
+  bool keep(uint32_t slot, Text octets) noexcept;
+  void fail(uint32_t slot) noexcept;
+
+  const FlowLimits& limits_;
+  FlowTable& flows_;
+  BufferPool& pool_;
+  Counters& counters_;
+  int epoll_ = -1;
+  std::vector<Entry> entries_;
+  std::vector<uint32_t> failed_;
+  std::vector<char> records_;  // of TLS, for one connection at a time
+};
+
+}  // namespace sluice

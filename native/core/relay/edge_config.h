@@ -1,0 +1,62 @@
+// What a shard is told once at its start. Everything in it was checked by the configuration table in src/config.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/sip/address.h"
+#include "core/flow/flow_token.h"
+#include "core/flow/limits.h"
+#include "core/crypto/siphash.h"
+#include "core/transport/transport.h"
+#include "core/transport/websocket_handshake.h"
+
+namespace sluice {
+
+// Whether connections to a listener begin with a PROXY header.
+enum class ProxyRule : uint8_t { never, accept, require };
+
+// Who is behind a listener: its own side, or on a shared listener whatever the source's address says.
+enum class Facing : uint8_t { client, core, both };
+
+struct Listener {
+  Transport transport = Transport::udp;
+  Facing facing = Facing::both;
+  ProxyRule proxy = ProxyRule::never;
+  Address bound;
+  std::string sent_by;  // "HOST" or "HOST:PORT" as Via, Path and Record-Route show it: the advertised name or the bound address
+};
+
+// A network whose senders are trusted, on one port or on any (0).
+struct TrustedNet {
+  Address base;
+  uint8_t prefix = 128;  // of the 128-bit form: an IPv4 /8 is 104
+  bool holds(const Address& address) const noexcept;
+};
+
+struct EdgeConfig {
+  uint8_t shard = 0;
+  uint8_t shards = 1;
+  uint16_t boot = 0;  // random at each start of the process
+  SipKey table_key;   // hashes tables that strangers fill
+  SipKey branch_key;  // signs our Via branch; made from the first flow key, so answers outlive a restart
+  std::vector<Listener> listeners;
+  std::vector<Address> aliases;          // every address and port that is us
+  std::vector<std::string> names;        // host names that are us, on any port of ours
+  std::vector<TrustedNet> trusted;
+  std::vector<TrustedNet> proxies;       // whose PROXY headers are believed
+  UpgradeRules upgrades;
+  uint32_t ws_ping_seconds = 30;         // silence behind which a WebSocket client is pinged, 0: never
+  FlowLimits limits;
+  bool home = false;                 // registrar or standalone: there is an object path
+  bool force_rport = false;          // answer a UDP client at its source port though it did not ask for that (RFC 3581)
+  uint32_t t1_ms = 500;              // RFC 3261 17.1.1.1
+  uint32_t branch_seconds = 32;      // 64 * T1
+  uint32_t flow_timer = 0;           // seconds, 0: off
+  uint32_t flow_grace = 5;           // seconds behind Flow-Timer (RFC 5626 5.4)
+  uint32_t probe_seconds = 10;
+  uint32_t udp_token_seconds = 30 * 86400;
+  bool notes = true;  // remember the AORs of flows and how flows ended, for the operator
+};
+
+}  // namespace sluice

@@ -1,0 +1,371 @@
+#include "core/relay/facts.h"
+
+#include "core/sip/lexer.h"
+#include "core/sip/name_addr.h"
+#include "core/relay/object_branch.h"
+#include "core/sip/route_set.h"
+
+namespace sluice {
+namespace {
+
+constexpr uint16_t kSipPort = 5060;
+constexpr uint16_t kSipsPort = 5061;
+constexpr uint16_t kWsPort = 80;    // RFC 7118 5.5
+constexpr uint16_t kWssPort = 443;
+
+uint16_t port_of(const Uri& uri) noexcept {
+  if (uri.port != 0) return uri.port;
+  const bool secure = uri.scheme == Scheme::sips;
+  Text transport;
+  if (!find_uri_param(uri.params, "transport", &transport)) return secure ? kSipsPort : kSipPort;
+  if (same_text(transport, "ws")) return secure ? kWssPort : kWsPort;
+  if (same_text(transport, "wss")) return kWssPort;
+  return secure || same_text(transport, "tls") ? kSipsPort : kSipPort;
+}
+
+bool is_sip(const Uri& uri) noexcept { return uri.scheme == Scheme::sip || uri.scheme == Scheme::sips; }
+
+Transport transport_of(const Uri& uri) noexcept {
+  Text value;
+  if (uri.scheme == Scheme::sips) return Transport::tls;
+  if (!find_uri_param(uri.params, "transport", &value)) return Transport::udp;
+  return same_text(value, "tcp") ? Transport::tcp : same_text(value, "tls") ? Transport::tls : Transport::udp;
+}
+
+// The flow of a token against what is known of it here.
+RouteKind judge(const Surroundings& around, const Source& source, const FlowName& flow, bool* is_source) noexcept {
+  if (flow.kind == FlowKind::udp) {
+    const uint32_t age = ((around.birth_now - flow.birth) & 0xFFFFFF) * 16;
+    if (age > around.config.udp_token_seconds && age < 0xFFFFFF * 8u) return RouteKind::gone;
+    const int listener = find_listener(around.config, Transport::udp, flow.local);
+    if (listener < 0) return RouteKind::gone;  // DET-19
+    *is_source = source.kind == FlowKind::udp && source.remote == flow.remote && source.listener == listener;
+    if (flow.shard != around.config.shard && flow.shard < around.config.shards) return RouteKind::alive;
+    const uint32_t slot = around.flows.find_udp(flow.remote, static_cast<uint16_t>(listener));
+    if (slot == 0) return RouteKind::alive;
+    const Flow& known = around.flows.at(slot);
+    if (known.flags & kFlow_dead) return RouteKind::gone;
+    // Born before the last death of this address: it belonged to somebody else or to an earlier life.
+    if (known.died != 0 && ((known.died - flow.birth) & 0xFFFFFF) < 0x800000) return RouteKind::gone;
+    return RouteKind::alive;
+  }
+  if (flow.boot != around.config.boot || flow.shard >= around.config.shards) return RouteKind::gone;
+  *is_source = source.kind == FlowKind::stream && source.shard == flow.shard && source.slot == flow.slot && source.generation == flow.generation;
+  if (flow.shard != around.config.shard) return RouteKind::alive;
+  return around.flows.find_stream(flow.slot, flow.generation) != nullptr ? RouteKind::alive : RouteKind::gone;
+}
+
+// Classifies one URI as ours. False: it is not.
+bool own_route(const Surroundings& around, const Source& source, const Uri& uri, OwnRoute& route, int32_t* number) noexcept {
+  if (!is_sip(uri)) return false;
+  // DET-15: a token makes no host ours; with keys that several edges share it may be a neighbour's.
+  if (!is_own_host(around.config, uri.host, port_of(uri))) return false;
+  Side side = Side::client;
+  const TokenVerdict verdict = uri.has_user ? read_token(around.keys, uri.user, route.flow, side) : TokenVerdict::none;
+  bool is_source = false;
+  switch (verdict) {
+    case TokenVerdict::none: route.kind = RouteKind::plain; break;
+    case TokenVerdict::ok: route.kind = judge(around, source, route.flow, &is_source); break;
+    case TokenVerdict::forged: route.kind = RouteKind::forged; break;
+    case TokenVerdict::unknown_key: route.kind = RouteKind::unknown_key; break;
+  }
+  uint32_t flags = 0;
+  if (side == Side::core) flags |= kRoute_core_side;
+  if (find_uri_param(uri.params, "ob", nullptr)) flags |= kRoute_ob;
+  if (is_source) flags |= kRoute_source;
+  *number = static_cast<int32_t>(static_cast<uint32_t>(route.kind) | flags);
+  return true;
+}
+
+// RFC 5658: both URIs of one hop name the same flow, from either side.
+bool is_pair(const OwnRoute& first, int32_t first_number, const OwnRoute& second, int32_t second_number) noexcept {
+  const auto has_flow = [](const OwnRoute& route) { return route.kind == RouteKind::alive || route.kind == RouteKind::gone; };
+  if (!has_flow(first) || !has_flow(second)) return false;
+  if (((first_number ^ second_number) & static_cast<int32_t>(kRoute_core_side)) == 0 || (first_number & static_cast<int32_t>(kRoute_pair))) return false;
+  const FlowName& a = first.flow;
+  const FlowName& b = second.flow;
+  return a.kind == b.kind && a.shard == b.shard && a.boot == b.boot && a.slot == b.slot && a.generation == b.generation && a.birth == b.birth &&
+         a.remote == b.remote && a.local == b.local;
+}
+
+// What a URI names that is not one of our Route values.
+Hop hop_of(const Surroundings& around, const Uri& uri, Facts& facts, int32_t* target) noexcept {
+  *target = -1;
+  if (!is_sip(uri)) return Hop::foreign;
+  Text host = uri.host;
+  Text maddr;
+  uint16_t port = port_of(uri);
+  if (is_own_host(around.config, host, port)) {
+    if (!find_uri_param(uri.params, "maddr", &maddr) || is_own_host(around.config, maddr, port)) return Hop::own;
+    host = maddr;
+  } else if (find_uri_param(uri.params, "maddr", &maddr)) {
+    host = maddr;  // RFC 3261 16.5: maddr is the only target
+    if (is_own_host(around.config, host, port)) return Hop::own;
+  }
+  const Transport transport = transport_of(uri);
+  Address address;
+  if (!parse_ip(host, address)) {
+    *target = around.upstreams.find_name(host, uri.port);
+    return *target >= 0 ? Hop::upstream : Hop::foreign;
+  }
+  address.port = port;
+  *target = around.upstreams.find(address, transport);
+  for (Transport other : {Transport::udp, Transport::tcp, Transport::tls})
+    if (*target < 0) *target = around.upstreams.find(address, other);
+  if (*target >= 0) return Hop::upstream;
+  if (!is_trusted(around.config, address) || address.is_unusable_peer()) return Hop::foreign;
+  facts.hop = address;
+  facts.hop_transport = transport;
+  return Hop::trusted;
+}
+
+void walk_routes(const Surroundings& around, const Message& message, const Source& source, Facts& facts, int32_t* record) noexcept {
+  int32_t own = 0;
+  record[kRecord_next_route] = static_cast<int32_t>(Hop::none);
+  record[kRecord_next_route_target] = -1;
+  for (const HeaderLine* line = message.line(HeaderId::route); line != nullptr; line = message.next(*line)) {
+    ValueList values(message.value(*line));
+    for (Text value; values.next(value);) {
+      NameAddr address;
+      Uri uri;
+      if (!parse_name_addr(value, address) || !parse_uri(address.uri_text, uri)) {
+        record[kRecord_next_route] = static_cast<int32_t>(Hop::foreign);
+        record[kRecord_own_routes] = own;
+        return;
+      }
+      OwnRoute route;
+      int32_t number = 0;
+      if (own_route(around, source, uri, route, &number)) {
+        // More of ours than there are places for: what lies behind stays unread, and the request is refused as foreign.
+        if (own == static_cast<int32_t>(k_max_own_routes)) {
+          record[kRecord_next_route] = static_cast<int32_t>(Hop::own);
+          record[kRecord_own_routes] = own;
+          return;
+        }
+        if (own > 0 && is_pair(facts.routes[own - 1], record[kRecord_route_0 + own - 1], route, number)) number |= static_cast<int32_t>(kRoute_pair);
+        facts.routes[own] = route;
+        record[kRecord_route_0 + own] = number;
+        ++own;
+        continue;
+      }
+      facts.next_route_uri = address.uri_text;
+      facts.next_is_strict = !find_uri_param(uri.params, "lr", nullptr);
+      record[kRecord_next_route] = static_cast<int32_t>(hop_of(around, uri, facts, &record[kRecord_next_route_target]));
+      record[kRecord_own_routes] = own;
+      return;
+    }
+  }
+  record[kRecord_own_routes] = own;
+}
+
+uint32_t flags_of_contact(const NameAddr& address) noexcept {
+  Uri uri;
+  if (!parse_uri(address.uri_text, uri)) return kContact_bad;
+  uint32_t flags = 0;
+  if (is_sip(uri) && find_uri_param(uri.params, "ob", nullptr)) flags |= kContact_ob;
+  if (is_sip(uri) && find_uri_param(uri.params, "gr", nullptr)) flags |= kContact_gruu;
+  const char* end = address.params.data() + address.params.size();
+  for (const char* p = address.params.data(); p < end;) {
+    Param param;
+    p = read_param(p, end, param);  // read before: it cannot fail
+    if (param.name.size() == 6 && same_text(param.name, "reg-id")) flags |= kContact_reg_id;
+    if (param.name.size() == 13 && same_text(param.name, "+sip.instance")) flags |= kContact_instance;
+  }
+  return flags;
+}
+
+uint32_t contact_flags(const Message& message, int32_t* count) noexcept {
+  uint32_t flags = 0;
+  for (const HeaderLine* line = message.line(HeaderId::contact); line != nullptr; line = message.next(*line)) {
+    Text list = message.value(*line);
+    NameAddr address;
+    // Sound values are split as they are read; from the first other one on, the list is cut at its commas.
+    while (!list.empty() && take_name_addr(list, address)) {
+      ++*count;
+      flags |= flags_of_contact(address);
+      if (list.empty()) break;
+      list.remove_prefix(1);
+      // A comma with nothing behind it.
+      if (list.empty()) ++*count, flags |= kContact_bad;
+    }
+    if (list.empty()) continue;
+    ValueList values(list);
+    for (Text value; values.next(value);) {
+      ++*count;
+      if (value == "*") flags |= kContact_star;
+      else flags |= parse_name_addr(value, address) ? flags_of_contact(address) : static_cast<uint32_t>(kContact_bad);
+    }
+  }
+  return flags;
+}
+
+uint32_t option_flags(const Message& message) noexcept {
+  uint32_t flags = 0;
+  if (message.method == Method::register_) {
+    for (const HeaderLine* line = message.line(HeaderId::supported); line != nullptr; line = message.next(*line)) {
+      ValueList values(message.value(*line));
+      for (Text value; values.next(value);) {
+        if (value.size() == 8 && same_text(value, "outbound")) flags |= kOption_supported_outbound;
+        if (value.size() == 4 && same_text(value, "path")) flags |= kOption_supported_path;
+      }
+    }
+    if (has_option(message, HeaderId::require, "outbound")) flags |= kOption_require_outbound;
+  }
+  for (const HeaderLine* line = message.line(HeaderId::proxy_require); line != nullptr; line = message.next(*line))
+    if (line->value_len > 0) flags |= kOption_proxy_require;
+  return flags;
+}
+
+uint32_t header_flags(const Message& message) noexcept {
+  uint32_t flags = 0;
+  if (message.line(HeaderId::path) != nullptr) flags |= kHeader_path;
+  if (message.line(HeaderId::service_route) != nullptr) flags |= kHeader_service_route;
+  if (message.line(HeaderId::p_asserted_identity) != nullptr) flags |= kHeader_asserted_identity;
+  if (message.line(HeaderId::flow_timer) != nullptr) flags |= kHeader_flow_timer;
+  return flags;
+}
+
+// RFC 5393 4.2.1: over all that the routing looks at, but not the method.
+uint32_t loop_hash_of(SipHasher hash, const Message& message) noexcept {
+  for (const HeaderLine* line = message.line(HeaderId::route); line != nullptr; line = message.next(*line))
+    hash.add(message.data + line->value_at, line->value_len);
+  const uint32_t value = static_cast<uint32_t>(hash.finish());
+  return value == 0 ? 1 : value;
+}
+
+bool is_loop(const EdgeConfig& config, const Message& message, uint32_t loop_hash) noexcept {
+  for (const HeaderLine* line = message.line(HeaderId::via); line != nullptr; line = message.next(*line)) {
+    ValueList values(message.value(*line));
+    for (Text value; values.next(value);) {
+      Via via;
+      if (!parse_via(value, via) || (loop_hash_in(via.branch) != loop_hash && object_loop_hash(via.branch) != loop_hash)) continue;
+      if (is_own_host(config, via.host, via.port == 0 ? kSipPort : via.port)) return true;
+    }
+  }
+  return false;
+}
+
+int32_t flow_timer_of(const Message& message) noexcept {
+  const HeaderLine* line = message.line(HeaderId::flow_timer);
+  if (line == nullptr || line->value_len == 0 || line->value_len > 9) return -1;
+  int32_t seconds = 0;
+  for (char c : message.value(*line)) {
+    if (!is_digit(c)) return -1;
+    seconds = seconds * 10 + (c - '0');
+  }
+  return seconds;
+}
+
+}  // namespace
+
+bool TrustedNet::holds(const Address& address) const noexcept {
+  if (base.port != 0 && base.port != address.port) return false;
+  const size_t whole = prefix / 8;
+  if (std::memcmp(base.ip, address.ip, whole) != 0) return false;
+  const unsigned rest = prefix % 8;
+  return rest == 0 || ((base.ip[whole] ^ address.ip[whole]) >> (8 - rest)) == 0;
+}
+
+int find_listener(const EdgeConfig& config, Transport transport, const Address& bound) noexcept {
+  for (size_t i = 0; i < config.listeners.size(); ++i)
+    if (config.listeners[i].transport == transport && config.listeners[i].bound == bound) return static_cast<int>(i);
+  return -1;
+}
+
+bool is_own_host(const EdgeConfig& config, Text host, uint16_t port) noexcept {
+  Address address;
+  if (parse_ip(host, address)) {
+    address.port = port;
+    for (const Address& alias : config.aliases)
+      if (alias == address) return true;
+    return false;
+  }
+  for (const std::string& name : config.names)
+    if (same_host(host, name)) return true;
+  return false;
+}
+
+bool is_trusted(const EdgeConfig& config, const Address& address) noexcept {
+  for (const TrustedNet& net : config.trusted)
+    if (net.holds(address)) return true;
+  return false;
+}
+
+RouteKind judge_flow(const Surroundings& around, const FlowName& flow) noexcept {
+  bool is_source = false;
+  return judge(around, Source{}, flow, &is_source);
+}
+
+void read_request_facts(const Surroundings& around, const Message& message, const Source& source, Facts& facts, int32_t* record) noexcept {
+  std::memset(record, 0, k_record_fields * sizeof *record);
+  record[kRecord_error] = static_cast<int32_t>(message.error);
+  record[kRecord_method] = static_cast<int32_t>(message.method);
+  record[kRecord_from_core] = source.from_core;
+  record[kRecord_is_stream] = source.kind == FlowKind::stream;
+  record[kRecord_we_dialled] = (source.flow_flags & kFlow_dialled) != 0;
+  record[kRecord_via_count] = message.via_count;
+  record[kRecord_route_count] = message.route_count;
+  record[kRecord_has_to_tag] = message.has_tag_to;
+  record[kRecord_max_forwards] = message.max_forwards;
+  record[kRecord_flow_flags] = source.flow_flags;
+  record[kRecord_next_route_target] = -1;
+  record[kRecord_uri_target] = -1;
+  record[kRecord_flow_timer] = -1;
+  const bool has_via = message.read_top_via(facts.top_via);
+  record[kRecord_answerable] = has_via && message.method != Method::ack;
+  if (message.error != ScanError::none) return;
+
+  uint32_t headers = header_flags(message);
+  if (facts.top_via.has_keep && !facts.top_via.keep_has_value) headers |= kHeader_keep;
+  walk_routes(around, message, source, facts, record);
+  Uri uri;
+  if (parse_uri(message.text(message.request_uri), uri)) {
+    OwnRoute strict;
+    int32_t number = 0;
+    // RFC 3261 16.4: a strict router upstream put the URI of our Record-Route here. Only our own token proves that.
+    if (message.route_count > 0 && uri.has_user && own_route(around, source, uri, strict, &number) && strict.kind != RouteKind::plain &&
+        record[kRecord_own_routes] < static_cast<int32_t>(k_max_own_routes)) {
+      headers |= kHeader_strict_uri;
+      for (int32_t i = record[kRecord_own_routes]++; i > 0; --i) {
+        facts.routes[i] = facts.routes[i - 1];
+        record[kRecord_route_0 + i] = record[kRecord_route_0 + i - 1];
+      }
+      facts.routes[0] = strict;
+      record[kRecord_route_0] = number;
+      const Text last = nth_value(message, HeaderId::route, message.route_count - 1u);
+      NameAddr address;
+      if (!parse_name_addr(last, address) || !parse_uri(address.uri_text, uri)) uri = Uri{};
+      // The last Route value is the Request-URI now, so it is no hop any more.
+      if (message.route_count == record[kRecord_own_routes]) record[kRecord_next_route] = static_cast<int32_t>(Hop::none);
+    }
+    record[kRecord_uri_has_user] = uri.has_user;
+    record[kRecord_uri_hop] = static_cast<int32_t>(
+        record[kRecord_next_route] == static_cast<int32_t>(Hop::none) || is_own_host(around.config, uri.host, port_of(uri))
+            ? hop_of(around, uri, facts, &record[kRecord_uri_target])
+            : Hop::foreign);
+  }
+  if (message.line(HeaderId::contact) != nullptr)
+    record[kRecord_contact] = static_cast<int32_t>(contact_flags(message, &record[kRecord_contact_count]));
+  record[kRecord_options] = static_cast<int32_t>(option_flags(message));
+  record[kRecord_headers] = static_cast<int32_t>(headers);
+  facts.hash = request_hash(around.config, message);
+  facts.loop_hash = loop_hash_of(facts.hash, message);
+  record[kRecord_looped] = message.via_count > 1 && is_loop(around.config, message, facts.loop_hash);
+}
+
+void read_response_facts(const Message& message, const Source& source, const Facts& facts, int32_t* record) noexcept {
+  std::memset(record, 0, k_record_fields * sizeof *record);
+  record[kRecord_is_response] = 1;
+  record[kRecord_error] = static_cast<int32_t>(message.error);
+  record[kRecord_method] = static_cast<int32_t>(message.method);
+  record[kRecord_status] = message.status;
+  record[kRecord_from_core] = source.from_core;
+  record[kRecord_via_count] = message.via_count;
+  record[kRecord_to_client] = !facts.back.from_core;
+  record[kRecord_flow_timer] = flow_timer_of(message);
+  record[kRecord_headers] = static_cast<int32_t>(header_flags(message) | (facts.back.asks_keep ? kHeader_keep : 0));
+  record[kRecord_flow_flags] = facts.back.marks_outbound ? kFlow_outbound : 0;
+  if (message.method == Method::register_) record[kRecord_options] = static_cast<int32_t>(option_flags(message));
+}
+
+}  // namespace sluice

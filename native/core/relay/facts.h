@@ -1,0 +1,62 @@
+// From a scanned message to the numbers that the policy decides by.
+#pragma once
+
+#include "core/relay/edge_config.h"
+#include "core/flow/flow_table.h"
+#include "core/base/layout.h"
+#include "core/sip/message.h"
+#include "core/relay/source.h"
+#include "core/relay/upstream_set.h"
+#include "core/sip/uri.h"
+#include "core/sip/via.h"
+#include "core/relay/via_branch.h"
+
+namespace sluice {
+
+// One of our own URIs at the head of the Route set.
+struct OwnRoute {
+  RouteKind kind = RouteKind::plain;
+  FlowName flow;
+};
+
+// What the numbers were read from, kept for carrying the verdict out.
+struct Facts {
+  Via top_via;
+  OwnRoute routes[k_max_own_routes];
+  Text next_route_uri;    // the first Route value that is not ours
+  bool next_is_strict = false;
+  Address hop;            // of Hop::trusted: where the next Route or the Request-URI points
+  Transport hop_transport = Transport::udp;
+  SipHasher hash{SipKey{}};  // request_hash() of a sound request
+  uint32_t loop_hash = 0;
+  ReturnPath back;           // of a response
+};
+
+// What the facts are read against; all of one shard.
+struct Surroundings {
+  const EdgeConfig& config;
+  const KeyRing& keys;
+  const UpstreamSet& upstreams;
+  FlowTable& flows;
+  uint32_t birth_now;     // the present birth unit, for the age of UDP tokens
+};
+
+// True when host and port are an address or a name of ours (DET-16); `port` 0 means the scheme's default.
+bool is_own_host(const EdgeConfig& config, Text host, uint16_t port) noexcept;
+
+// Whether `address` counts as core on a shared listener.
+bool is_trusted(const EdgeConfig& config, const Address& address) noexcept;
+
+// The listener bound to an address, -1: none.
+int find_listener(const EdgeConfig& config, Transport transport, const Address& bound) noexcept;
+
+// Whether the flow of an authentic token lives, as far as this shard can say: `alive` or `gone`.
+RouteKind judge_flow(const Surroundings& around, const FlowName& flow) noexcept;
+
+// Fills `record` (record_fields numbers) and `facts` of a request.
+void read_request_facts(const Surroundings& around, const Message& message, const Source& source, Facts& facts, int32_t* record) noexcept;
+
+// The same of a response whose way back was read already.
+void read_response_facts(const Message& message, const Source& source, const Facts& facts, int32_t* record) noexcept;
+
+}  // namespace sluice

@@ -1,0 +1,77 @@
+// Requests that something must be remembered of: those that wait on a client's flow (430 when it dies), those that went from a
+// reliable to an unreliable hop (sent again until answered), and those that went the other way (their answer is repeated). All else
+// is relayed without memory (RFC 3261 16.11).
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/sip/address.h"
+#include "core/base/flow_buffer.h"
+#include "core/sip/message.h"
+#include "core/crypto/siphash.h"
+#include "core/base/timing_wheel.h"
+
+namespace sluice {
+
+enum PendingRole : uint8_t {
+  kPending_watch = 1,    // answer 430 when the flow dies
+  kPending_repeat = 2,   // send again until answered (RFC 3261 17.1.1.2, 17.1.2.2)
+  kPending_replay = 4,   // absorb retransmissions and repeat the final answer (RFC 3261 17.2.2)
+};
+
+enum class PendingState : uint8_t { trying, proceeding, completed };
+
+struct Pending {
+  WheelNode timer;
+  uint64_t key = 0;
+  uint32_t chain = 0;      // next in the hash bucket, or next free entry
+  uint32_t flow = 0;       // slot of the flow that it waits on, 0: none
+  uint32_t flow_next = 0;
+  uint32_t flow_prev = 0;
+  uint32_t interval_ms = 0;
+  uint32_t ends = 0;       // tick
+  uint16_t listener = 0;   // that the request left by
+  uint8_t roles = 0;
+  PendingState state = PendingState::trying;
+  Method method = Method::unknown;
+  Address to;              // of kPending_repeat
+  FlowBuffer* sent = nullptr;    // the request as it was sent, with our Via on top
+  FlowBuffer* answer = nullptr;  // of kPending_replay: the final response as it was relayed
+};
+
+class PendingTable {
+ public:
+  PendingTable(const SipKey& key, uint32_t capacity) noexcept;
+
+  // The key of a transaction: our branch, and the method as far as it makes a transaction of its own (RFC 3261 17.1.3).
+  uint64_t key_of(Text branch, Method method) const noexcept;
+
+  uint32_t find(uint64_t key) noexcept;  // 0: none
+  uint32_t open(uint64_t key) noexcept;  // 0: full
+  // Unlinks the entry from `head`, the first entry of its flow (nullptr when it waits on none). The caller gives the buffers back.
+  void close(uint32_t index, uint32_t* head) noexcept;
+  void wait_on(uint32_t index, uint32_t flow, uint32_t* head) noexcept;
+
+  void leave(uint32_t index, uint32_t* head) noexcept;  // waits on its flow no more
+
+  Pending& at(uint32_t index) noexcept { return slabs_[index >> kSlabBits][index & (kSlabSize - 1)]; }
+  WheelNode& node(uint32_t index) noexcept { return at(index).timer; }
+  uint32_t size() const noexcept { return size_; }
+
+ private:
+  static constexpr uint32_t kSlabBits = 9;
+  static constexpr uint32_t kSlabSize = 1u << kSlabBits;
+
+  void grow_index() noexcept;
+
+  SipKey key_;
+  uint32_t capacity_;
+  std::vector<std::unique_ptr<Pending[]>> slabs_;
+  std::vector<uint32_t> index_;
+  uint32_t next_fresh_ = 1;
+  uint32_t free_ = 0;
+  uint32_t size_ = 0;
+};
+
+}  // namespace sluice

@@ -1,0 +1,21 @@
+// Where a message came from: what its answer must return to, and what a token of its flow would say.
+#pragma once
+
+#include "core/relay/edge_config.h"
+
+namespace sluice {
+
+struct Source {
+  Address remote;
+  uint16_t listener = 0;      // index in EdgeConfig::listeners
+  FlowKind kind = FlowKind::udp;
+  Transport transport = Transport::udp;
+  uint8_t shard = 0;          // that received it
+  bool from_core = false;
+  uint8_t flow_flags = 0;     // FlowFlag bits
+  uint32_t slot = 0;          // of the flow on that shard; 0: a UDP source that is not remembered
+  uint32_t generation = 0;
+  uint32_t birth = 0;         // UDP
+};
+
+}  // namespace sluice

@@ -1,0 +1,68 @@
+// Our own Via branch: it alone says where the answer must go, so a relay needs no table (RFC 3261 16.11).
+//
+//   z9hG4bK + base64url of:
+//   octet 0     kind of the way back (2 bits: stream, UDP over IPv4, UDP over IPv6, our own probe), next hop is core, marks
+//         1     shard that relayed it and may remember it, 2 shard that the request came in by, 3 listener
+//   stream 4-5 boot epoch, 6-8 slot, 9-12 generation;  UDP: address and port of the sender;  probe: target and count
+//   then  6 octets transaction hash: the same for a retransmission, its CANCEL and its ACK
+//         4 octets loop hash over everything that the routing looked at (RFC 5393 4.2)
+//         6 octets SipHash over all before and the name of the next hop, so that nobody else can answer
+#pragma once
+
+#include "core/relay/edge_config.h"
+#include "core/sip/message.h"
+#include "core/relay/source.h"
+
+namespace sluice {
+
+enum class BackKind : uint8_t { stream, udp_v4, udp_v6, probe };
+
+struct ReturnPath {
+  BackKind kind = BackKind::stream;
+  uint8_t keeper = 0;          // shard that relayed the request
+  uint8_t shard = 0;           // shard that the request came in by
+  uint8_t listener = 0;
+  bool to_core_hop = false;    // the request went to the core: any core source may answer
+  bool from_core = false;      // the request came from the core: the answer goes there
+  bool marks_outbound = false; // REGISTER with reg-id: its 2xx makes the flow an outbound one
+  bool asks_keep = false;      // RFC 6223: its 2xx starts the supervision of the flow
+  uint16_t boot = 0;
+  uint32_t slot = 0;           // stream
+  uint32_t generation = 0;     // stream; probe: count
+  Address remote;              // UDP
+};
+
+// Who was asked: the core as a whole, or one client flow.
+struct NextHop {
+  bool core = true;
+  FlowKind kind = FlowKind::udp;
+  uint16_t listener = 0;     // UDP
+  uint32_t slot = 0;         // stream
+  uint32_t generation = 0;   // stream
+  Address remote;            // UDP
+};
+
+constexpr size_t kMaxBranchText = 80;
+constexpr Text kMagicCookie = "z9hG4bK";
+
+// Writes the branch and returns its length; at most kMaxBranchText octets.
+size_t make_branch(const EdgeConfig& config, const ReturnPath& back, const NextHop& next, uint64_t transaction, uint32_t loop,
+                   char* out) noexcept;
+
+// False: not our branch, or not from the hop that was asked. `answered_by.core` says that the source may speak for the core; its
+// flow is looked at when a client was asked.
+bool read_branch(const EdgeConfig& config, Text branch, const NextHop& answered_by, ReturnPath& back) noexcept;
+
+// The way back of a branch that we wrote ourselves and kept (a remembered request): the MAC is not looked at.
+bool read_own_branch(Text branch, ReturnPath& back) noexcept;
+
+// The loop hash in a branch of our format; 0: none (a hash is never 0).
+uint32_t loop_hash_in(Text branch) noexcept;
+
+// What the loop hash and the transaction hash both cover: Request-URI, Call-ID, From tag and the number of the CSeq.
+SipHasher request_hash(const EdgeConfig& config, const Message& message) noexcept;
+
+// RFC 3261 16.11: the same for every message of one transaction, whatever its method. `hash` is that of request_hash().
+uint64_t transaction_hash(SipHasher hash, Text top_branch, Text sent_by) noexcept;
+
+}  // namespace sluice

@@ -1,0 +1,148 @@
+// The small pieces that all header values are made of: blanks, quoted strings, parameters (RFC 3261 25.1). Each reader gets a place and
+// the end, returns the place behind what it read, and nullptr when that is not what stands there.
+#pragma once
+
+#include <bit>
+
+#include "core/sip/char_class.h"
+
+namespace sluice {
+
+inline Text between(const char* from, const char* to) noexcept { return Text(from, static_cast<size_t>(to - from)); }
+
+// LWS, any amount: blanks, and line ends before blanks. A line end without a blank behind it is never LWS, so no text that was
+// accepted can hold the end of a header line.
+inline const char* skip_lws(const char* p, const char* end) noexcept {
+  while (p < end) {
+    if (is_blank(*p)) {
+      ++p;
+    } else if (*p == '\r' && end - p > 2 && p[1] == '\n' && is_blank(p[2])) {
+      p += 3;
+    } else {
+      break;
+    }
+  }
+  return p;
+}
+
+// Takes LWS off the end; `begin` bounds it.
+inline const char* trim_lws(const char* begin, const char* end) noexcept {
+  while (end > begin && is_blank(end[-1])) {
+    --end;
+    if (end - begin >= 2 && end[-1] == '\n' && end[-2] == '\r') end -= 2;
+  }
+  return end;
+}
+
+inline const char* skip_class(const char* p, const char* end, CharClass bits) noexcept {
+#if defined(__SSE2__)
+  while (end - p >= 16) {
+    const int plain = std::countr_one(plain_of_16(p));
+    p += plain;
+    if (plain == 16) continue;
+    if (!is_class(*p, bits)) return p;
+    ++p;
+  }
+#endif
+  while (p < end && is_class(*p, bits)) ++p;
+  return p;
+}
+
+// A quoted string with its quotes; `p` is at the first. A backslash may stand before any octet but CR and LF, even before NUL.
+inline const char* skip_quoted(const char* p, const char* end) noexcept {
+  for (++p; p < end; ++p) {
+    if (*p == '"') return p + 1;
+    if (*p == '\\') {
+      if (++p == end || *p == '\r' || *p == '\n') return nullptr;
+    } else if (is_control(*p) && *p != '\t') {
+      const char* behind = skip_lws(p, end);
+      if (behind == p) return nullptr;
+      p = behind - 1;
+    }
+  }
+  return nullptr;
+}
+
+// True when a control octet other than HT stands anywhere but in a fold or, behind a backslash, in a quoted string that ends.
+inline bool has_loose_control(Text text) noexcept {
+  const char* p = text.data();
+  const char* end = p + text.size();
+  bool quotes = true;
+  while (p < end) {
+    const char* behind = p + 1;
+    if (*p == '"' && quotes) {
+      behind = skip_quoted(p, end);
+      quotes = behind != nullptr;
+      if (!quotes) behind = p + 1;
+    } else if (is_control(*p)) {
+      behind = skip_lws(p, end);
+      if (behind == p) return true;
+    }
+    p = behind;
+  }
+  return false;
+}
+
+// "[" IPv6address "]". Only the alphabet is checked, since RFC 5118 4.10 wants the three-colon form tolerated; a zone id is refused.
+inline const char* skip_ipv6_reference(const char* p, const char* end) noexcept {
+  int colons = 0;
+  const char* q = p + 1;
+  for (; q < end && (is_hex(*q) || *q == ':' || *q == '.'); ++q) colons += *q == ':';
+  return q < end && *q == ']' && colons >= 2 ? q + 1 : nullptr;
+}
+
+// host: a name, an IPv4 address or an IPv6 reference. Labels are not empty; one trailing dot is legal.
+inline const char* skip_host(const char* p, const char* end) noexcept {
+  if (p == end) return nullptr;
+  if (*p == '[') return skip_ipv6_reference(p, end);
+  if (*p == '.' || *p == '-') return nullptr;
+  const char* q = p;
+  for (; q < end && is_class(*q, kChar_host); ++q)
+    if (*q == '.' && q[-1] == '.') return nullptr;
+  return q == p ? nullptr : q;
+}
+
+// 1-65535; leading zeros are legal.
+inline const char* read_port(const char* p, const char* end, uint16_t& port) noexcept {
+  uint32_t number = 0;
+  const char* q = p;
+  for (; q < end && is_digit(*q); ++q) {
+    number = number * 10 + static_cast<uint32_t>(*q - '0');
+    if (number > 65535) return nullptr;
+  }
+  if (number == 0) return nullptr;
+  port = static_cast<uint16_t>(number);
+  return q;
+}
+
+// One generic-param.
+struct Param {
+  Text whole;  // with the leading ';', without blanks behind
+  Text name;
+  Text value;  // a quoted string keeps its quotes; empty when there is none
+};
+
+// `p` is at the ';'. LWS behind the parameter is passed over as well.
+inline const char* read_param(const char* p, const char* end, Param& out) noexcept {
+  const char* start = p;
+  p = skip_lws(p + 1, end);
+  const char* name = p;
+  p = skip_class(p, end, kChar_token);
+  if (p == name) return nullptr;
+  out.name = between(name, p);
+  out.value = Text();
+  const char* behind = p;
+  p = skip_lws(p, end);
+  if (p < end && *p == '=') {
+    const char* value = skip_lws(p + 1, end);
+    if (value == end) return nullptr;
+    behind = *value == '"' ? skip_quoted(value, end) : skip_class(value, end, kChar_value);
+    if (behind == nullptr || behind == value) return nullptr;
+    out.value = between(value, behind);
+    p = skip_lws(behind, end);
+  }
+  out.whole = between(start, behind);
+  return p;
+}
+
+}  // namespace sluice

@@ -1,0 +1,145 @@
+#include "core/sip/line_index.h"
+
+#include <bit>
+#include <cstring>
+
+#include "core/sip/char_class.h"
+#include "core/sip/scanner.h"
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+namespace sluice {
+
+namespace {
+
+// Bit i is set when p[i] is a control octet other than HT, for 64 octets.
+#if defined(__SSE2__)
+inline uint32_t controls_of_16(const char* p) noexcept {
+  const __m128i octets = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(octets, _mm_set1_epi8(0x1F)), octets);
+  const __m128i del = _mm_cmpeq_epi8(octets, _mm_set1_epi8(0x7F));
+  const __m128i tab = _mm_cmpeq_epi8(octets, _mm_set1_epi8('\t'));
+  return static_cast<uint32_t>(_mm_movemask_epi8(_mm_andnot_si128(tab, _mm_or_si128(low, del))));
+}
+
+inline uint64_t controls_of_64(const char* p) noexcept {
+  const uint64_t low = controls_of_16(p) | (controls_of_16(p + 16) << 16);
+  const uint64_t high = controls_of_16(p + 32) | (controls_of_16(p + 48) << 16);
+  return low | (high << 32);
+}
+#else
+inline uint64_t controls_of_64(const char* p) noexcept {
+  uint64_t mask = 0;
+  for (unsigned i = 0; i < 64; ++i) mask |= uint64_t{is_control(p[i]) && p[i] != '\t'} << i;
+  return mask;
+}
+#endif
+
+// The last octets, fewer than 64: by blocks of 16 that may overlap what was seen before, so that nothing behind the end is read.
+uint64_t controls_of_rest(const char* p, size_t size, [[maybe_unused]] size_t before) noexcept {
+  uint64_t mask = 0;
+  size_t i = 0;
+#if defined(__SSE2__)
+  for (; size - i >= 16; i += 16) mask |= uint64_t{controls_of_16(p + i)} << i;
+  if (i < size && before + size >= 16) {
+    const size_t overlap = 16 - (size - i);
+    return mask | uint64_t{controls_of_16(p + i - overlap) >> overlap} << i;
+  }
+#endif
+  for (; i < size; ++i) mask |= uint64_t{is_control(p[i]) && p[i] != '\t'} << i;
+  return mask;
+}
+
+class Indexer {
+ public:
+  Indexer(const char* head, size_t size, HeaderLine* lines) noexcept : head_(head), size_(size), lines_(lines) {}
+
+  // False: the empty line was reached.
+  bool see(size_t at) noexcept {
+    const char c = head_[at];
+    if (c == '\r' && at + 1 < size_ && head_[at + 1] == '\n') return end_line(at);
+    if (c == '\n' && at > 0 && head_[at - 1] == '\r') return true;
+    if (c == '\r' && at + 1 == size_) return true;  // cut off: what follows is not known
+    if (c != '\r' && c != '\n' && at > 0 && head_[at - 1] == '\\') {
+      result.escaped_control = true;
+      return true;
+    }
+    if (result.fault == ScanError::none) result.fault = c == '\r' || c == '\n' ? ScanError::line_end : ScanError::control_octet;
+    return true;
+  }
+
+  LineIndex result;
+
+ private:
+  bool end_line(size_t at) noexcept {
+    const size_t next = at + 2;
+    if (!in_headers_) {
+      result.start_line_end = static_cast<uint16_t>(at);
+      in_headers_ = true;
+    } else {
+      if (at == line_at_) return false;
+      if (next < size_ && is_blank(head_[next])) return true;
+      if (result.count == kMaxLines) {
+        result.overflow = true;
+      } else {
+        HeaderLine& line = lines_[result.count++];
+        line.line_at = static_cast<uint16_t>(line_at_);
+        line.line_end = static_cast<uint16_t>(next);
+      }
+    }
+    line_at_ = next;
+    return true;
+  }
+
+  const char* head_;
+  size_t size_;
+  HeaderLine* lines_;
+  size_t line_at_ = 0;
+  bool in_headers_ = false;
+};
+
+}  // namespace
+
+LineIndex index_lines(const char* head, size_t size, HeaderLine* lines) noexcept {
+  Indexer indexer(head, size, lines);
+  for (size_t at = 0; at < size; at += 64) {
+    uint64_t mask = size - at >= 64 ? controls_of_64(head + at) : controls_of_rest(head + at, size - at, at);
+    for (; mask != 0; mask &= mask - 1)
+      if (!indexer.see(at + static_cast<size_t>(std::countr_zero(mask)))) return indexer.result;
+  }
+  return indexer.result;
+}
+
+bool has_bare_lf(const char* data, size_t size, size_t searched) noexcept {
+  while (searched < size) {
+    const void* found = std::memchr(data + searched, '\n', size - searched);
+    if (found == nullptr) return false;
+    const size_t at = static_cast<size_t>(static_cast<const char*>(found) - data);
+    if (at == 0 || data[at - 1] != '\r') return true;
+    searched = at + 1;
+  }
+  return false;
+}
+
+size_t find_head_end(const char* data, size_t size, size_t searched) noexcept {
+  size_t at = searched < 3 ? 0 : searched - 3;
+#if defined(__SSE2__)
+  const __m128i cr = _mm_set1_epi8('\r');
+  for (; size - at >= 18 && at < size; at += 16) {
+    const __m128i here = _mm_loadu_si128(reinterpret_cast<const __m128i*>(data + at));
+    const __m128i two_on = _mm_loadu_si128(reinterpret_cast<const __m128i*>(data + at + 2));
+    const __m128i both = _mm_and_si128(_mm_cmpeq_epi8(here, cr), _mm_cmpeq_epi8(two_on, cr));
+    for (uint32_t mask = static_cast<uint32_t>(_mm_movemask_epi8(both)); mask != 0; mask &= mask - 1) {
+      const size_t i = at + static_cast<size_t>(std::countr_zero(mask));
+      if (i + 4 <= size && data[i + 1] == '\n' && data[i + 3] == '\n') return i + 4;
+    }
+  }
+#endif
+  for (; at + 4 <= size; ++at)
+    if (std::memcmp(data + at, "\r\n\r\n", 4) == 0) return at + 4;
+  return 0;
+}
+
+}  // namespace sluice

@@ -1,0 +1,134 @@
+#include "core/sip/name_addr.h"
+
+#include <cstring>
+
+#include "core/sip/lexer.h"
+
+namespace sluice {
+
+namespace {
+
+// An unquoted display name: tokens with LWS between them. Returns the '<', or nullptr when something else stands there.
+const char* read_display(const char* p, const char* end, Text& display) noexcept {
+  const char* start = p;
+  const char* behind = p;
+  while (p < end && *p != '<') {
+    behind = skip_class(p, end, kChar_token);
+    if (behind == p) return nullptr;
+    p = skip_lws(behind, end);
+  }
+  display = between(start, behind);
+  return p < end ? p : nullptr;
+}
+
+const char* read_bracketed(const char* p, const char* end, NameAddr& out) noexcept {
+  const char* uri = ++p;
+  p = static_cast<const char*>(std::memchr(p, '>', static_cast<size_t>(end - p)));
+  if (p == nullptr || p == uri) return nullptr;
+  out.uri_text = between(uri, p);
+  out.bracketed = true;
+  return p + 1;
+}
+
+// What ends a URI without brackets belongs to the header (RFC 3261 20): ',' ';' '?' and blanks.
+const char* read_bare(const char* p, const char* end, NameAddr& out) noexcept {
+  const char* uri = p;
+  while (p < end && *p != ',' && *p != ';' && *p != '?' && *p != '<' && *p != '>' && *p != '"' && *p != ' ' && !is_control(*p)) ++p;
+  if (p == uri) return nullptr;
+  out.uri_text = between(uri, p);
+  return p;
+}
+
+// Up to the parameters.
+const char* read_address(const char* p, const char* end, NameAddr& out) noexcept {
+  if (p == end) return nullptr;
+  if (*p == '<') return read_bracketed(p, end, out);
+  if (*p == '"') {
+    const char* quote = p;
+    p = skip_quoted(p, end);
+    if (p == nullptr) return nullptr;
+    out.display = between(quote, p);
+    p = skip_lws(p, end);
+    return p < end && *p == '<' ? read_bracketed(p, end, out) : nullptr;
+  }
+  // A colon right behind the first token makes it a scheme: no token holds one.
+  const char* first = skip_class(p, end, kChar_token);
+  if (first < end && *first == ':') return read_bare(p, end, out);
+  p = read_display(p, end, out.display);
+  return p == nullptr ? nullptr : read_bracketed(p, end, out);
+}
+
+}  // namespace
+
+bool take_name_addr(Text& list, NameAddr& out) noexcept {
+  out = NameAddr{};
+  const char* end = list.data() + list.size();
+  const char* start = skip_lws(list.data(), end);
+  const char* p = read_address(start, end, out);
+  if (p == nullptr) return false;
+  const char* behind = p;
+  p = skip_lws(p, end);
+  if (p < end && *p == ';') {
+    const char* params = p;
+    Param param;
+    do {
+      p = read_param(p, end, param);
+      if (p == nullptr) return false;
+    } while (p < end && *p == ';');
+    behind = param.whole.data() + param.whole.size();
+    out.params = between(params, behind);
+  }
+  if (p < end && *p != ',') return false;
+  out.value = between(start, behind);
+  list = between(p, end);
+  return true;
+}
+
+bool parse_name_addr(Text value, NameAddr& out) noexcept { return take_name_addr(value, out) && value.empty(); }
+
+bool find_param(Text params, Text name, Text* value) noexcept {
+  const char* p = params.data();
+  const char* end = p + params.size();
+  Param param;
+  while (p < end && *p == ';') {
+    p = read_param(p, end, param);
+    if (p == nullptr) return false;
+    if (same_text(param.name, name)) {
+      if (value != nullptr) *value = param.value;
+      return true;
+    }
+  }
+  return false;
+}
+
+bool ValueList::next(Text& value) noexcept {
+  if (done_) return false;
+  const char* end = rest_.data() + rest_.size();
+  const char* start = skip_lws(rest_.data(), end);
+  if (first_ && start == end) {
+    done_ = true;
+    return false;
+  }
+  first_ = false;
+  const char* p = start;
+  while (p < end && *p != ',') {
+    if (*p == '"') {
+      p = skip_quoted(p, end);
+      if (p == nullptr) p = end;
+    } else if (*p == '<') {
+      p = static_cast<const char*>(std::memchr(p, '>', static_cast<size_t>(end - p)));
+      if (p == nullptr) p = end;
+    } else {
+      p = skip_class(p + 1, end, kChar_token);  // no token holds what ends a value
+    }
+  }
+  value = between(start, trim_lws(start, p));
+  if (p == end) {
+    done_ = true;
+  } else {
+    rest_ = between(p + 1, end);
+  }
+  return true;
+}
+
+}  // namespace sluice

@@ -1,0 +1,43 @@
+// name-addr and addr-spec header values with their parameters: From, To, Contact, Route, Record-Route, Path (RFC 3261 20.10, 25.1).
+#pragma once
+
+#include "core/base/bytes.h"
+#include "core/sip/uri.h"
+
+namespace sluice {
+
+struct NameAddr {
+  Text value;     // all of it, without blanks round it
+  Text display;   // raw, quotes kept; empty when there is none
+  Text uri_text;  // without angle brackets
+  Text params;    // raw header parameters, from the first ';' on (included); empty when there are none
+  bool bracketed = false;
+};
+
+// Reads one value (no comma lists). Quoted strings must close, LWS and folding are legal where the grammar has it, an unquoted
+// display name is tokens only, and in an addr-spec without brackets ',' ';' '?' end the URI (GR-10). The parameters are checked
+// for shape (generic-param). `uri_text` is not checked further: call parse_uri.
+bool parse_name_addr(Text value, NameAddr& out) noexcept;
+
+// Reads the first value of a comma list by the same rules and moves `list` on to the comma or the end.
+bool take_name_addr(Text& list, NameAddr& out) noexcept;
+
+// Finds a header parameter by name, without regard to case; skips quoted values as a whole. `value` is raw: a quoted string keeps
+// its quotes. LWS around ';' and '=' is legal (GR-17).
+bool find_param(Text params, Text name, Text* value) noexcept;
+
+// Steps through a comma list: quoted strings and angle brackets hide commas (GR-9). Blanks and folds round a value are trimmed.
+class ValueList {
+ public:
+  explicit ValueList(Text line_value) noexcept : rest_(line_value) {}
+  // False at the end, and at once for a line without a value. An empty element (",,", leading or trailing comma) is returned as an
+  // empty view, so that the caller decides.
+  bool next(Text& value) noexcept;
+
+ private:
+  Text rest_;
+  bool first_ = true;
+  bool done_ = false;
+};
+
+}  // namespace sluice

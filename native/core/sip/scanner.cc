@@ -1,0 +1,323 @@
+#include "core/sip/scanner.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/sip/header_name.h"
+#include "core/sip/lexer.h"
+#include "core/sip/line_index.h"
+#include "core/sip/name_addr.h"
+#include "core/sip/start_line.h"
+#include "core/sip/via.h"
+
+namespace sluice {
+
+namespace {
+
+constexpr Text kMagicCookie = "z9hG4bK";
+
+class Scanner {
+ public:
+  Scanner(const ScanLimits& limits, Message& out) noexcept : limits_(limits), out_(out) {}
+
+  void run(size_t available, size_t head_size, Carrier carrier) noexcept {
+    reset(head_size);
+    const size_t window = std::min<size_t>(head_size == 0 ? available : head_size, std::min<size_t>(limits_.max_head, 65535));
+    const LineIndex index = index_lines(out_.data, window, out_.lines);
+    if (head_size > window) fail_framing(ScanError::head_too_large);
+    if (index.fault != ScanError::none) fail_framing(index.fault);
+    if (head_size == 0) fail_framing(available > window ? ScanError::head_too_large : ScanError::header_syntax);
+    if (index.overflow) fail_framing(ScanError::too_many_headers);
+    const StartLineResult start = scan_start_line(Text(out_.data, index.start_line_end), limits_, out_);
+    if (start.error != ScanError::none && !start.is_sip) fail_framing(start.error);
+    fail(start.error);
+    if (index.fault != ScanError::none) out_.reason = Slice{};  // the only slice whose octets nobody looks at one by one
+    if (index.escaped_control) check_controls(index);
+    for (uint8_t i = 0; i < index.count; ++i) scan_field(i);
+    out_.line_count = index.count;
+    check_required();
+    measure(available, head_size, carrier);
+  }
+
+ private:
+  void reset(size_t head_size) noexcept {
+    out_.size = out_.head_size = static_cast<uint32_t>(head_size);
+    out_.error = ScanError::none;
+    out_.is_request = out_.has_tag_to = out_.has_crlf_body = out_.has_via = false;
+    out_.is_framed = true;
+    out_.method = Method::unknown;
+    out_.status = 0;
+    out_.line_count = out_.via_count = out_.route_count = 0;
+    out_.method_text = out_.request_uri = out_.reason = out_.top_via = out_.call_id = Slice{};
+    out_.from_value = out_.to_value = out_.from_tag = out_.to_tag = out_.cseq_value = out_.cseq_method = Slice{};
+    out_.cseq = 0;
+    out_.max_forwards = -1;
+    out_.content_length = -1;
+    std::memset(out_.first, kNoLine, sizeof out_.first);
+  }
+
+  void fail(ScanError error) noexcept {
+    if (out_.error == ScanError::none) out_.error = error;
+  }
+
+  // The first fault of framing goes before faults that a stream survives: it decides what the receiver must do.
+  void fail_framing(ScanError error) noexcept {
+    if (out_.is_framed) out_.error = error;
+    out_.is_framed = false;
+  }
+
+  // The first pass cannot tell quoted strings, so what it let through behind a backslash is looked at again (RFC 4475 3.1.1.2).
+  void check_controls(const LineIndex& index) noexcept {
+    bool loose = has_loose_control(Text(out_.data, index.start_line_end));
+    if (loose) out_.reason = Slice{};
+    for (uint8_t i = 0; i < index.count && !loose; ++i) {
+      const HeaderLine& line = out_.lines[i];
+      loose = has_loose_control(between(out_.data + line.line_at, out_.data + line.line_end - 2));
+    }
+    if (loose) fail_framing(ScanError::control_octet);
+  }
+
+  void scan_field(uint8_t number) noexcept {
+    HeaderLine& line = out_.lines[number];
+    const char* p = out_.data + line.line_at;
+    const char* end = out_.data + line.line_end - 2;
+    const char* name = p;
+    p = skip_class(p, end, kChar_token);
+    line.id = header_id(between(name, p));
+    line.next_same = kNoLine;
+    const bool empty_name = p == name;
+    // No fold before the colon: HCOLON = *( SP / HTAB ) ":" SWS.
+    while (p < end && is_blank(*p)) ++p;
+    if (empty_name || p == end || *p != ':') {
+      line.id = HeaderId::other;
+      line.value_at = line.line_at;
+      line.value_len = 0;
+      return fail_framing(ScanError::header_syntax);
+    }
+    p = skip_lws(p + 1, end);
+    end = trim_lws(p, end);
+    line.value_at = static_cast<uint16_t>(p - out_.data);
+    line.value_len = static_cast<uint16_t>(end - p);
+    if (line.id != HeaderId::other) scan_known(number, line.id, between(p, end));
+  }
+
+  void scan_known(uint8_t number, HeaderId id, Text value) noexcept {
+    const size_t i = static_cast<size_t>(id);
+    const bool again = out_.first[i] != kNoLine;
+    if (again) {
+      out_.lines[last_[i]].next_same = number;
+    } else {
+      out_.first[i] = number;
+    }
+    last_[i] = number;
+    switch (id) {
+      case HeaderId::via: return scan_vias(value);
+      case HeaderId::route: return scan_routes(value);
+      case HeaderId::from: return again ? fail(ScanError::duplicate_header) : scan_from(value);
+      case HeaderId::to: return again ? fail(ScanError::duplicate_header) : scan_to(value);
+      case HeaderId::call_id: return again ? fail(ScanError::duplicate_header) : scan_call_id(value);
+      case HeaderId::cseq: return again ? fail(ScanError::duplicate_header) : scan_cseq(value);
+      case HeaderId::max_forwards: return again ? fail(ScanError::duplicate_header) : scan_max_forwards(value);
+      case HeaderId::content_length:
+        return again ? fail_framing(ScanError::bad_content_length) : scan_content_length(value);
+      default: return;
+    }
+  }
+
+  void scan_vias(Text list) noexcept {
+    for (;;) {
+      Via further;
+      const bool first = out_.via_count == 0 && vias_sound_;
+      Via& via = first ? out_.via : further;
+      if (!take_via(list, via)) {
+        // What was sound of the first value is enough to bring the answer back to its sender.
+        if (first && !via.value.empty()) out_.top_via = out_.slice_of(via.value);
+        vias_sound_ = false;
+        return fail(ScanError::bad_via);
+      }
+      if (via.branch.size() > limits_.max_token) fail(ScanError::token_too_long);
+      if (first) {
+        out_.has_via = true;
+        out_.top_via = out_.slice_of(via.value);
+        if (same_text(via.branch, kMagicCookie)) fail(ScanError::bad_via);
+      }
+      if (out_.via_count == limits_.max_vias) return fail(ScanError::too_many_vias);
+      if (out_.via_count < 255) ++out_.via_count;
+      if (list.empty()) return;
+      list.remove_prefix(1);
+    }
+  }
+
+  void scan_routes(Text list) noexcept {
+    for (;;) {
+      NameAddr route;
+      Uri uri;
+      if (!take_name_addr(list, route) || !route.bracketed || !parse_uri(route.uri_text, uri)) return fail(ScanError::bad_route);
+      if (out_.route_count == limits_.max_routes) return fail(ScanError::too_many_routes);
+      if (out_.route_count < 255) ++out_.route_count;
+      if (list.empty()) return;
+      list.remove_prefix(1);
+    }
+  }
+
+  // False when the tag is doubled or is not a token.
+  static bool read_tag(Text params, Text& tag) noexcept {
+    const char* p = params.data();
+    const char* end = p + params.size();
+    bool found = false;
+    while (p < end) {
+      Param param;
+      p = read_param(p, end, param);
+      if (!same_text(param.name, "tag")) continue;
+      if (found || !is_token(param.value)) return false;
+      found = true;
+      tag = param.value;
+    }
+    return true;
+  }
+
+  bool scan_party(Text value, Slice& whole, Slice& tag_slice) noexcept {
+    NameAddr party;
+    Uri uri;
+    Text tag;
+    if (!parse_name_addr(value, party) || !parse_uri(party.uri_text, uri) || !read_tag(party.params, tag)) return false;
+    whole = out_.slice_of(value);
+    if (!tag.empty()) tag_slice = out_.slice_of(tag);
+    if (tag.size() > limits_.max_token) fail(ScanError::token_too_long);
+    return true;
+  }
+
+  void scan_from(Text value) noexcept {
+    if (!scan_party(value, out_.from_value, out_.from_tag)) fail(ScanError::bad_from);
+  }
+
+  void scan_to(Text value) noexcept {
+    if (!scan_party(value, out_.to_value, out_.to_tag)) fail(ScanError::bad_to);
+    out_.has_tag_to = !out_.to_tag.empty();
+  }
+
+  // callid = word [ "@" word ]
+  void scan_call_id(Text value) noexcept {
+    const char* begin = value.data();
+    const char* end = begin + value.size();
+    const char* p = skip_class(begin, end, kChar_word);
+    bool sound = p != begin;
+    if (sound && p < end && *p == '@') {
+      const char* second = p + 1;
+      p = skip_class(second, end, kChar_word);
+      sound = p != second;
+    }
+    if (!sound || p != end) return fail(ScanError::bad_call_id);
+    out_.call_id = out_.slice_of(value);
+  }
+
+  void scan_cseq(Text value) noexcept {
+    const char* begin = value.data();
+    const char* end = begin + value.size();
+    const char* p = begin;
+    uint64_t number = 0;
+    for (; p < end && is_digit(*p); ++p)
+      if (number <= INT32_MAX) number = number * 10 + static_cast<uint64_t>(*p - '0');
+    const char* method = skip_lws(p, end);
+    const Text token = between(method, end);
+    if (p == begin || method == p || !is_token(token)) return fail(ScanError::bad_cseq);
+    out_.cseq_value = out_.slice_of(value);
+    if (number > INT32_MAX) return fail(ScanError::bad_cseq);
+    if (token.size() > limits_.max_token) return fail(ScanError::token_too_long);
+    out_.cseq = static_cast<uint32_t>(number);
+    out_.cseq_method = out_.slice_of(token);
+    if (!out_.is_request) {
+      out_.method = method_of(token);
+    } else if (!out_.method_text.empty() && token != out_.text(out_.method_text)) {
+      fail(ScanError::cseq_method);
+    }
+  }
+
+  void scan_max_forwards(Text value) noexcept {
+    int32_t number = 0;
+    for (char c : value) {
+      if (!is_digit(c)) return fail(ScanError::bad_max_forwards);
+      if (number <= 255) number = number * 10 + (c - '0');
+    }
+    if (value.empty()) return fail(ScanError::bad_max_forwards);
+    if (number <= 255) out_.max_forwards = number;
+  }
+
+  void scan_content_length(Text value) noexcept {
+    if (value.empty()) return fail_framing(ScanError::bad_content_length);
+    size_t zeros = 0;
+    while (zeros < value.size() && value[zeros] == '0') ++zeros;
+    const Text digits = value.substr(zeros);
+    if (digits.size() > 10) return fail_framing(ScanError::bad_content_length);
+    int64_t number = 0;
+    for (char c : digits) {
+      if (!is_digit(c)) return fail_framing(ScanError::bad_content_length);
+      number = number * 10 + (c - '0');
+    }
+    out_.content_length = number;
+  }
+
+  void check_required() noexcept {
+    const auto require = [this](HeaderId id, ScanError error) {
+      if (out_.first[static_cast<size_t>(id)] == kNoLine) fail(error);
+    };
+    require(HeaderId::via, ScanError::missing_via);
+    require(HeaderId::from, ScanError::missing_from);
+    require(HeaderId::to, ScanError::missing_to);
+    require(HeaderId::call_id, ScanError::missing_call_id);
+    require(HeaderId::cseq, ScanError::missing_cseq);
+  }
+
+  // RFC 3261 18.3: Content-Length frames on a stream; elsewhere the packet does, and the header may only shorten it.
+  void measure(size_t available, size_t head_size, Carrier carrier) noexcept {
+    if (carrier == Carrier::stream) {
+      if (out_.content_length < 0 && out_.is_framed) fail_framing(ScanError::no_content_length);
+      if (out_.content_length > limits_.max_body) fail_framing(ScanError::body_too_large);
+      if (out_.is_framed) out_.size = static_cast<uint32_t>(head_size + static_cast<size_t>(out_.content_length));
+      return;
+    }
+    const size_t there = available - head_size;
+    size_t body = there;
+    if (out_.is_framed && out_.content_length >= 0) {
+      body = static_cast<size_t>(std::min<int64_t>(out_.content_length, static_cast<int64_t>(there)));
+      if (out_.content_length > limits_.max_body) fail_framing(ScanError::body_too_large);
+      if (out_.content_length > static_cast<int64_t>(there)) fail(ScanError::body_short);
+    } else if (body > limits_.max_body) {
+      fail_framing(ScanError::body_too_large);
+    }
+    out_.has_crlf_body = body < there;
+    out_.size = static_cast<uint32_t>(head_size + body);
+    if (head_size == 0) out_.head_size = out_.size;
+  }
+
+  const ScanLimits& limits_;
+  Message& out_;
+  bool vias_sound_ = true;
+  uint8_t last_[kHeaderIds];  // last line of each id that has a first one
+};
+
+}  // namespace
+
+ScanError scan(const char* data, size_t available, size_t head_size, Carrier carrier, const ScanLimits& limits, Message& out) noexcept {
+  out.data = data;
+  Scanner(limits, out).run(available, head_size, carrier);
+  return out.error;
+}
+
+Method method_of(Text token) noexcept {
+#define SLUICE_METHOD(name, text) \
+  if (token == Text(text)) return Method::name;
+#include "core/base/layout.def"
+  return Method::unknown;
+}
+
+bool has_option(const Message& message, HeaderId id, Text tag) noexcept {
+  for (const HeaderLine* line = message.line(id); line != nullptr; line = message.next(*line)) {
+    ValueList values(message.value(*line));
+    for (Text value; values.next(value);)
+      if (same_text(value, tag)) return true;
+  }
+  return false;
+}
+
+}  // namespace sluice

@@ -1,0 +1,155 @@
+#include "core/sip/uri.h"
+
+#include <cstring>
+
+#include "core/sip/address.h"
+#include "core/sip/lexer.h"
+
+namespace sluice {
+
+namespace {
+
+// One character of a class, or an escape (RFC 3261 19.1.2).
+inline const char* skip_escaped(const char* p, const char* end, CharClass bits) noexcept {
+  for (;;) {
+    p = skip_class(p, end, bits);
+    if (p == end || *p != '%' || end - p < 3 || !is_hex(p[1]) || !is_hex(p[2])) return p;
+    p += 3;
+  }
+}
+
+// A bit for each parameter that decides where a request goes: doubled, two readers could choose differently (GR-16).
+uint32_t bit_of_param(Text name) noexcept {
+  switch (name.size()) {
+    case 2: return same_text(name, "lr") ? 1 : same_text(name, "ob") ? 2 : 0;
+    case 3: return same_text(name, "ttl") ? 4 : 0;
+    case 4: return same_text(name, "user") ? 8 : 0;
+    case 5: return same_text(name, "maddr") ? 16 : 0;
+    case 6: return same_text(name, "method") ? 32 : 0;
+    case 9: return same_text(name, "transport") ? 64 : 0;
+    default: return 0;
+  }
+}
+
+const char* read_uri_params(const char* p, const char* end, Text& params) noexcept {
+  const char* start = p;
+  uint32_t seen = 0;
+  while (p < end && *p == ';') {
+    const char* name = p + 1;
+    p = skip_escaped(name, end, kChar_uri_param);
+    if (p == name) return nullptr;
+    const uint32_t bit = bit_of_param(between(name, p));
+    if (seen & bit) return nullptr;
+    seen |= bit;
+    if (p < end && *p == '=') {
+      const char* value = p + 1;
+      p = skip_escaped(value, end, kChar_uri_param);
+      if (p == value) return nullptr;
+    }
+  }
+  params = between(start, p);
+  return p;
+}
+
+bool read_user_info(const char* p, const char* at, Uri& out) noexcept {
+  const char* user = p;
+  p = skip_escaped(p, at, kChar_user);
+  if (p == user) return false;
+  out.user = between(user, p);
+  out.has_user = true;
+  if (p < at && *p == ':') {
+    const char* password = p + 1;
+    p = skip_escaped(password, at, kChar_password);
+    out.password = between(password, p);
+  }
+  return p == at;
+}
+
+bool parse_sip(const char* p, const char* end, Uri& out) noexcept {
+  // Neither parameters nor headers may hold '@', so the user part ends at the only one (GR-13).
+  if (const void* at = std::memchr(p, '@', static_cast<size_t>(end - p))) {
+    const char* behind_user = static_cast<const char*>(at);
+    if (!read_user_info(p, behind_user, out)) return false;
+    p = behind_user + 1;
+  }
+  const char* host = p;
+  p = skip_host(p, end);
+  if (p == nullptr) return false;
+  out.host = between(host, p);
+  if (p < end && *p == ':') {
+    p = read_port(p + 1, end, out.port);
+    if (p == nullptr) return false;
+  }
+  if (p < end && *p == ';') {
+    p = read_uri_params(p, end, out.params);
+    if (p == nullptr) return false;
+  }
+  if (p < end && *p == '?') {
+    const char* headers = p;
+    p = skip_escaped(p + 1, end, kChar_uri_header);
+    if (p == headers + 1) return false;
+    out.headers = between(headers, p);
+  }
+  return p == end;
+}
+
+bool parse_other(const char* p, const char* end) noexcept {
+  if (p == end) return false;
+  for (; p < end; ++p)
+    if (is_control(*p) || *p == ' ' || *p == '<' || *p == '>' || *p == '"') return false;
+  return true;
+}
+
+Text host_body(Text host) noexcept {
+  if (!host.empty() && host.back() == '.') host.remove_suffix(1);
+  return host;
+}
+
+}  // namespace
+
+bool parse_uri(Text text, Uri& out) noexcept {
+  out = Uri{};
+  const char* p = text.data();
+  const char* end = p + text.size();
+  const char* scheme = p;
+  if (p == end || !is_alpha(*p)) return false;
+  while (p < end && (is_alpha(*p) || is_digit(*p) || *p == '+' || *p == '-' || *p == '.')) ++p;
+  if (p == end || *p != ':') return false;
+  out.scheme_text = between(scheme, p);
+  ++p;
+  if (same_text(out.scheme_text, "sip")) {
+    out.scheme = Scheme::sip;
+  } else if (same_text(out.scheme_text, "sips")) {
+    out.scheme = Scheme::sips;
+  } else {
+    out.scheme = same_text(out.scheme_text, "tel") ? Scheme::tel : Scheme::other;
+    return parse_other(p, end);
+  }
+  return p < end && parse_sip(p, end, out);
+}
+
+bool find_uri_param(Text params, Text name, Text* value) noexcept {
+  while (!params.empty()) {
+    params.remove_prefix(1);  // the ';'
+    const size_t behind = params.find(';');
+    const Text param = params.substr(0, behind);
+    const size_t equals = param.find('=');
+    if (same_text(param.substr(0, equals), name)) {
+      if (value != nullptr) *value = equals == Text::npos ? Text() : param.substr(equals + 1);
+      return true;
+    }
+    if (behind == Text::npos) return false;
+    params.remove_prefix(behind);
+  }
+  return false;
+}
+
+bool same_host(Text a, Text b) noexcept {
+  a = host_body(a);
+  b = host_body(b);
+  if (same_text(a, b)) return true;
+  Address first, second;
+  return parse_ip(a, first) && parse_ip(b, second) && first.same_ip(second);
+}
+
+}  // namespace sluice

@@ -1,0 +1,138 @@
+#include "core/transport/datagram_queue.h"
+
+#include <netinet/udp.h>
+
+#include <cerrno>
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+
+namespace sluice {
+namespace {
+
+// Within what an Ethernet frame holds behind an IPv6 header; longer datagrams travel alone, in fragments if they must.
+constexpr size_t kMaxSegment = 1400;
+constexpr size_t kMaxTrainOctets = 60'000;
+constexpr unsigned kMaxSegments = 64;
+
+bool is_icmp_report(int error) noexcept { return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH; }
+
+}  // namespace
+
+void DatagramQueue::attach(int fd, bool v6) noexcept {
+  fd_ = fd;
+  v6_ = v6;
+  // What is never fragmented needs no identification, which the kernel makes with a hash and an atomic for each datagram.
+  allow_fragments(false);
+}
+
+bool DatagramQueue::joins(const Address& to, size_t size) const noexcept {
+  if (count_ == 0 || !trains_work_) return false;
+  const Train& train = trains_[count_ - 1];
+  return !train.closed && size <= train.segment && train.segment <= kMaxSegment && train.segments < kMaxSegments && size > 0 &&
+         train.octets + size <= kMaxTrainOctets && to == last_to_;
+}
+
+void DatagramQueue::put_part(Text text) noexcept {
+  if (!text.empty()) parts_[parts_used_++] = {const_cast<char*>(text.data()), text.size()};
+}
+
+void DatagramQueue::add(const Address& to, Text head, Text body, Counters& counters) noexcept {
+  const size_t size = head.size() + body.size();
+  if (parts_used_ + 2 > kMax * 2) flush(counters);
+  counters.add(Counter::bytes_out, static_cast<int64_t>(size));
+  if (!joins(to, size)) {
+    if (count_ == kMax) flush(counters);
+    msghdr& header = headers_[count_].msg_hdr;
+    header = msghdr{};
+    header.msg_name = &peers_[count_];
+    header.msg_namelen = to_sockaddr(to, v6_, &peers_[count_]);
+    header.msg_iov = &parts_[parts_used_];
+    trains_[count_] = Train{};
+    trains_[count_].segment = static_cast<uint16_t>(size < 65'535 ? size : 65'535);
+    last_to_ = to;
+    ++count_;
+  }
+  Train& train = trains_[count_ - 1];
+  const unsigned before = parts_used_;
+  put_part(head);
+  put_part(body);
+  headers_[count_ - 1].msg_hdr.msg_iovlen += parts_used_ - before;
+  ++train.segments;
+  train.octets += static_cast<uint32_t>(size);
+  train.closed = size < train.segment;
+}
+
+void DatagramQueue::mark_trains() noexcept {
+  for (unsigned i = 0; i < count_; ++i) {
+    if (trains_[i].segments < 2) continue;
+    msghdr& header = headers_[i].msg_hdr;
+    header.msg_control = controls_[i];
+    header.msg_controllen = kControl;
+    cmsghdr* control = CMSG_FIRSTHDR(&header);
+    control->cmsg_level = SOL_UDP;
+    control->cmsg_type = UDP_SEGMENT;
+    control->cmsg_len = CMSG_LEN(sizeof(uint16_t));
+    std::memcpy(CMSG_DATA(control), &trains_[i].segment, sizeof(uint16_t));
+  }
+}
+
+void DatagramQueue::flush(Counters& counters) noexcept {
+  mark_trains();
+  unsigned at = 0;
+  unsigned refusals = 0;
+  while (at < count_) {
+    const int sent = sendmmsg(fd_, headers_ + at, count_ - at, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent > 0) {
+      at += static_cast<unsigned>(sent);
+      continue;
+    }
+    // An ICMP error of an earlier datagram is reported here and says nothing of this one: try it again.
+    if (sent < 0 && (errno == EINTR || (is_icmp_report(errno) && ++refusals <= kMax))) continue;
+    const bool congested = errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS;
+    if (trains_[at].segments > 1 && !congested) {
+      // Neither this kernel nor this way need carry trains: from now on each datagram leaves by itself.
+      trains_work_ = false;
+      send_apart(headers_[at], trains_[at], counters);
+    } else if (errno != EMSGSIZE || !send_fragmented(headers_[at].msg_hdr)) {
+      // No buffer, too long for any packet, or no route: this one is lost, as a datagram may be.
+      counters.add(Counter::send_dropped, trains_[at].segments);
+    }
+    ++at;
+  }
+  count_ = 0;
+  parts_used_ = 0;
+}
+
+void DatagramQueue::send_apart(const mmsghdr& header, const Train& train, Counters& counters) noexcept {
+  msghdr one = header.msg_hdr;
+  one.msg_control = nullptr;
+  one.msg_controllen = 0;
+  for (unsigned i = 0; i < train.segments; ++i) {
+    // A datagram has one part or two, and only together they have its length.
+    one.msg_iovlen = 1;
+    const size_t wanted = i + 1 < train.segments ? train.segment : train.octets - size_t{train.segment} * i;
+    if (one.msg_iov[0].iov_len < wanted) one.msg_iovlen = 2;
+    const bool sent = sendmsg(fd_, &one, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 || (errno == EMSGSIZE && send_fragmented(one));
+    if (!sent) counters.add(Counter::send_dropped);
+    one.msg_iov += one.msg_iovlen;
+  }
+}
+
+bool DatagramQueue::send_fragmented(const msghdr& header) noexcept {
+  allow_fragments(true);
+  const bool sent = sendmsg(fd_, &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+  allow_fragments(false);
+  return sent;
+}
+
+void DatagramQueue::allow_fragments(bool allowed) noexcept {
+  const int v4 = allowed ? IP_PMTUDISC_WANT : IP_PMTUDISC_DO;
+  setsockopt(fd_, IPPROTO_IP, IP_MTU_DISCOVER, &v4, sizeof v4);
+  if (!v6_) return;
+  const int v6 = allowed ? IPV6_PMTUDISC_WANT : IPV6_PMTUDISC_DO;
+  setsockopt(fd_, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &v6, sizeof v6);
+}
+
+}  // namespace sluice

@@ -1,0 +1,51 @@
+// What the loop needs of TLS: a session works on octets and knows no socket. native/tls implements it; the core itself, its tests and
+// its fuzzers are built without OpenSSL.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/base/bytes.h"
+
+namespace sluice {
+
+enum class TlsResult : uint8_t {
+  ok,
+  closed,  // the peer ended its side (close_notify)
+  failed,  // not TLS, an alert, or a certificate that was not accepted
+};
+
+class TlsSession {
+ public:
+  virtual ~TlsSession() = default;
+
+  // Takes all of `wire` that came from the peer, puts up to `room` octets of plaintext to `plain` and appends to `out` what the peer must
+  // hear. `room` of wire.size() + kTlsSlack always suffices. A dialling session starts with an empty `wire`.
+  virtual TlsResult receive(Text wire, char* plain, size_t room, size_t& size, std::vector<char>& out) noexcept = 0;
+
+  // Appends the records of `plain` to `out`; false: the session has failed.
+  virtual bool send(Text plain, std::vector<char>& out) noexcept = 0;
+
+  // Appends close_notify.
+  virtual void close(std::vector<char>& out) noexcept = 0;
+
+  // The handshake is done, and the peer is who it had to be.
+  virtual bool is_open() const noexcept = 0;
+  virtual bool was_resumed() const noexcept = 0;
+  // Why it failed, for the log: a constant text.
+  virtual Text fault() const noexcept = 0;
+};
+
+constexpr size_t kTlsSlack = 20 * 1024;  // a record that lay unfinished in the session
+
+// Certificates and rules in force. Sessions keep what they began with, so a provider may be replaced at any time.
+class TlsProvider {
+ public:
+  virtual ~TlsProvider() = default;
+  // nullptr: there is no certificate to show.
+  virtual std::unique_ptr<TlsSession> accept() noexcept = 0;
+  // To a peer that must prove to be `name` (RFC 5922 7.2).
+  virtual std::unique_ptr<TlsSession> dial(Text name) noexcept = 0;
+};
+
+}  // namespace sluice

@@ -1,0 +1,58 @@
+// A client's WebSocket messages, put together from frames in place (RFC 6455 5.4): no octet is copied unless a message is fragmented.
+#pragma once
+
+#include "core/transport/websocket_frame.h"
+
+namespace sluice {
+
+// What must be remembered between two reads of one connection; all zero at the start.
+struct WsState {
+  uint32_t assembled = 0;  // octets of earlier fragments, unmasked, at the start of what was kept
+  uint16_t fragments = 0;  // frames of the unfinished message
+  Opcode opcode = Opcode::continuation;  // of the unfinished message; continuation: there is none
+};
+
+enum class WsKind : uint8_t {
+  more,     // nothing whole is left: keep rest()
+  message,  // `payload` is one message, text or binary
+  ping,     // answer with a pong of the same payload
+  pong,
+  close,    // the peer ends it, by `code`
+  broken,   // it cannot go on: close by `code`
+};
+
+struct WsEvent {
+  WsKind kind = WsKind::more;
+  Opcode opcode = Opcode::text;
+  CloseCode code = CloseCode::none;
+  Text payload;
+};
+
+// Reads what was kept and what came since, in one piece that it may write to.
+class WsReader {
+ public:
+  // `most`: octets of a message, whatever the frames it comes in; a longer one is refused by its announced length.
+  WsReader(WsState& state, char* data, size_t size, size_t most) noexcept
+      : state_(state), base_(data), at_(data + state.assembled), end_(data + size), most_(most) {}
+
+  // A payload stays where it is until the turn ends, that of a control frame only until the next call.
+  WsEvent next() noexcept;
+
+  // After `more`: what must stand in front of the next octets that come.
+  Text rest() noexcept;
+  // After rest(): its size when there is something to do again, as far as that is known; else 0.
+  size_t need() const noexcept { return need_; }
+
+ private:
+  WsEvent control(const WsHeader& header, Text payload) noexcept;
+  WsEvent broken(CloseCode code) noexcept { return {WsKind::broken, Opcode::close, code, Text()}; }
+
+  WsState& state_;
+  char* base_;  // start of the fragments of the unfinished message
+  char* at_;    // first octet that was not read
+  char* end_;
+  size_t most_;
+  size_t need_ = 0;
+};
+
+}  // namespace sluice

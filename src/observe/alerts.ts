@@ -1,0 +1,51 @@
+/** What the shards noticed, as log lines: few for each source, and octets of strangers only in printable form. */
+import { getSystemErrorName } from "node:util";
+import { showHostPort } from "../config/host-port.js";
+import type { Alert } from "../native/binding.js";
+import { Event, scanErrorReason } from "../native/layout.js";
+import type { Log } from "./log.js";
+import { LogRate } from "./log-rate.js";
+import { printable } from "./printable.js";
+
+const SAMPLE_CHARACTERS = 100;
+
+export class AlertLog {
+  readonly #log: Log;
+  readonly #rate = new LogRate({ perSecond: 1 });
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  write(shard: number, alerts: readonly Alert[]): void {
+    for (const alert of alerts) {
+      if (this.#rate.allows(`${alert.event} ${alert.address}`)) this.#line(shard, alert);
+    }
+    const suppressed = this.#rate.takeSuppressed();
+    if (suppressed > 0) this.#log.debug({ shard, suppressed }, "further alerts of the same kind and source");
+  }
+
+  #line(shard: number, { event, address, port, number, sample }: Alert): void {
+    const peer = showHostPort(address, port);
+    switch (event) {
+      case Event.upstreamUp:
+        return this.#log.info({ shard, upstream: peer }, "an upstream answers again");
+      case Event.upstreamDown:
+        return this.#log.warn({ shard, upstream: peer }, "an upstream is dead and is left out until it answers");
+      case Event.forgedToken:
+        return this.#log.warn({ shard, peer }, "a forged flow token was refused");
+      case Event.malformed:
+        return this.#log.info({ shard, peer, fault: scanErrorReason[number] || "not SIP", sample: printable(sample, SAMPLE_CHARACTERS) }, "malformed message");
+      case Event.acceptFailed:
+        return this.#log.error({ shard, error: getSystemErrorName(-number) }, "connections cannot be accepted");
+      case Event.pingFlood:
+        return this.#log.warn({ shard, peer }, "a connection was closed for a flood of keep-alives");
+      case Event.tlsFailed:
+        return this.#log.info({ shard, peer, reason: printable(sample, SAMPLE_CHARACTERS) }, "a TLS connection failed");
+      case Event.wsFaulty:
+        return this.#log.info({ shard, peer, code: number }, "a WebSocket connection was closed for a fault");
+      default:
+        return;
+    }
+  }
+}

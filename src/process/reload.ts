@@ -1,0 +1,45 @@
+/** What a reload may change in a process that runs, and what it may not. */
+import { readEnvironment } from "../config/environment.js";
+import type { Config } from "../config/config.js";
+import { Unexpected } from "../config/kind.js";
+import { completeConfig, readSettings } from "../config/read.js";
+import { table } from "../config/table.js";
+
+type Key = keyof typeof table;
+
+const LIVE: ReadonlySet<Key> = new Set<Key>([
+  "upstream", "trusted", "flowKeys", "flowTimer", "logLevel", "maxFlows", "maxFlowsPerSource", "maxMessage", "queueMax", "firstMessageSeconds",
+  "messageSeconds", "idleSeconds", "drainSeconds", "drainRate",
+]);
+
+export interface Reread {
+  /** The present configuration with what may change; undefined when there are errors. */
+  readonly config: Config | undefined;
+  readonly changed: readonly string[];
+  readonly needRestart: readonly string[];
+  readonly errors: readonly string[];
+}
+
+/** Reads the environment, its file and the key file again. With any error nothing counts. */
+export function reread(present: Config): Reread {
+  const failed = (errors: readonly string[]): Reread => ({ config: undefined, changed: [], needRestart: [], errors });
+  try {
+    const { settings, errors } = readSettings(readEnvironment());
+    if (settings === undefined) return failed(errors);
+    const { config, error } = completeConfig(settings, false);
+    if (config === undefined) return failed([error ?? "the keys cannot be read"]);
+    const keys = Object.keys(table) as Key[];
+    const different = keys.filter((key) => shown(config[key]) !== shown(present[key]));
+    const live = different.filter((key) => LIVE.has(key));
+    const next = Object.freeze({ ...present, ...Object.fromEntries(live.map((key) => [key, config[key]])) });
+    const names = (those: readonly Key[]): readonly string[] => those.map((key) => table[key].name);
+    return { config: next, changed: names(live), needRestart: names(different.filter((key) => !LIVE.has(key))), errors: [] };
+  } catch (error) {
+    if (error instanceof Unexpected) return failed([`${table.envFile.name}: expected ${error.message}`]);
+    throw error;
+  }
+}
+
+function shown(value: unknown): string {
+  return JSON.stringify(value) ?? "";
+}

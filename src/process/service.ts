@@ -1,0 +1,150 @@
+/** The running process: its shards, upstream, traces and admin plane, and what may be changed in it while it runs. */
+import { promises as dns } from "node:dns";
+import { pathToFileURL } from "node:url";
+import { bindingsOf } from "../admin/bindings.js";
+import type { BindingsView, ReloadReport, Running } from "../admin/running.js";
+import { AdminServer } from "../admin/server.js";
+import { Tracer } from "../admin/tracer.js";
+import type { Config } from "../config/config.js";
+import type { FlowKey } from "../config/flow-key.js";
+import { showHostPort } from "../config/host-port.js";
+import { showUpstream } from "../config/upstream.js";
+import type { ShardConfig, ShardListener } from "../native/binding.js";
+import { type Capture, createCapture } from "../observe/capture.js";
+import type { Log } from "../observe/log.js";
+import { AlertLog } from "../observe/alerts.js";
+import { reread } from "./reload.js";
+import { DnsRecords } from "../resolve/dns-records.js";
+import { Upstreams } from "../resolve/upstreams.js";
+import { ShardPool } from "../shard/pool.js";
+import { type CertificateView, Certificates } from "../tls/certificates.js";
+import { homeConfig, shardLimits, trustedNets } from "../shard/shard-config.js";
+
+export class Service implements Running {
+  readonly pool: ShardPool;
+  readonly log: Log;
+  readonly listeners: readonly ShardListener[];
+  readonly startedAt = Date.now();
+  readonly tracer: Tracer;
+  readonly bindings: BindingsView | undefined;
+  state: "up" | "draining" = "up";
+  config: Config;
+  #upstreams: Upstreams;
+  readonly #admin: AdminServer | undefined;
+  readonly #capture: Capture | undefined;
+  readonly #certificates: Certificates | undefined;
+  readonly #onDrain: () => void;
+
+  /** `onDrain` is called when the operator wants the process to drain and end. */
+  constructor(config: Config, configs: readonly ShardConfig[], log: Log, onDrain: () => void) {
+    this.config = config;
+    this.log = log;
+    this.listeners = configs[0]?.listeners ?? [];
+    this.#onDrain = onDrain;
+    const alerts = new AlertLog(log);
+    this.#certificates = Certificates.of(config, log);
+    this.#capture = createCapture(config, this.listeners, log);
+    this.tracer = new Tracer(() => this.pool, this.listeners, config.captureSample, this.#capture?.put);
+    this.pool = new ShardPool({
+      shards: config.shards,
+      configs,
+      outbound: config.outbound,
+      home: homeConfig(config),
+      tls: this.#certificates?.material,
+      policy: config.policy === undefined ? undefined : pathToFileURL(config.policy).href,
+      log,
+      onAlerts: (shard, list) => alerts.write(shard, list),
+      onTapped: (octets) => this.tracer.take(octets),
+    });
+    this.bindings = config.mode === "edge" ? undefined : bindingsOf(this.pool);
+    this.#upstreams = this.#resolve(config);
+    this.#admin = config.adminListen === "off" ? undefined : new AdminServer(this);
+  }
+
+  get targetCount(): number {
+    return this.#upstreams.targets.length;
+  }
+
+  /** Resolves when all listeners are open; rejects with one line, and everything is closed again. */
+  async start(): Promise<void> {
+    try {
+      const { adminListen } = this.config;
+      if (this.#admin && adminListen !== "off") this.log.info({ url: await this.#admin.listen(adminListen) }, "the admin plane is up");
+      // Before the shards, so that not even the first request finds no upstream; it is bounded by the time limit of the DNS.
+      await this.#upstreams.refresh();
+      await this.pool.start();
+      this.#certificates?.watch((material) => this.pool.setTls(material));
+      this.tracer.begin();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  certificates(): readonly CertificateView[] {
+    return this.#certificates?.views() ?? [];
+  }
+
+  setKeys(keys: readonly FlowKey[]): void {
+    this.config = Object.freeze({ ...this.config, flowKeys: keys });
+    this.pool.setKeys(keys);
+  }
+
+  drain(): void {
+    this.#onDrain();
+  }
+
+  async reload(): Promise<ReloadReport> {
+    const { config, changed, needRestart, errors } = reread(this.config);
+    if (config === undefined) {
+      this.log.error({ errors }, "reload: nothing is changed, for the configuration is bad");
+    } else {
+      const upstreamChanged = changed.includes("SLUICE_UPSTREAM");
+      this.config = config;
+      this.#admin?.control.logLevel.setUsual(config.logLevel);
+      if (!this.#admin) this.log.level = config.logLevel;
+      this.pool.setKeys(config.flowKeys);
+      this.pool.setRules(shardLimits(config), config.flowTimer, config.outbound);
+      if (upstreamChanged) {
+        this.#upstreams.close();
+        this.#upstreams = this.#resolve(config);
+      }
+      await this.#upstreams.refresh();
+      this.#tellUpstreams();
+      this.#certificates?.reload();
+      this.log.info({ changed, needRestart }, needRestart.length > 0 ? "reloaded; some changes count only after a restart" : "reloaded");
+    }
+    return { changed, needRestart, errors };
+  }
+
+  async drainAll(): Promise<void> {
+    this.state = "draining";
+    await this.pool.drain(this.config.drainSeconds, this.config.drainRate);
+  }
+
+  async close(): Promise<void> {
+    this.#upstreams.close();
+    this.tracer.close();
+    this.#certificates?.close();
+    await this.pool.close();
+    this.#admin?.close();
+    await this.#capture?.close();
+  }
+
+  #tellUpstreams(): void {
+    const { targets } = this.#upstreams;
+    this.pool.setUpstreams(targets, trustedNets(this.config, targets));
+  }
+
+  #resolve(config: Config): Upstreams {
+    return new Upstreams(config.upstream, new DnsRecords(new dns.Resolver()), {
+      onChange: (targets) => {
+        this.#tellUpstreams();
+        const shown = targets.map(({ transport, address, port, priority, weight }) => `${transport}:${showHostPort(address, port)} ${priority}/${weight}`);
+        // A registrar of its own needs nobody behind it.
+        if (shown.length > 0 || config.mode === "edge") this.log.info({ targets: shown }, shown.length > 0 ? "upstream" : "no upstream target: what clients send is answered 503");
+      },
+      onFailure: (uri, error) => this.log.warn({ upstream: showUpstream(uri), reason: error.message }, "an upstream cannot be resolved"),
+    });
+  }
+}

@@ -1,0 +1,33 @@
+/** What systemd hears of the process (sd_notify(3)): that it is ready, how it does, that it still runs, that it stops. */
+import { binding } from "../native/load.js";
+
+const STATUS_MS = 10_000;
+
+export class ServiceManager {
+  readonly #status: () => string;
+  readonly #timers: NodeJS.Timeout[] = [];
+
+  /** `status`: one line for `systemctl status`. */
+  constructor(status: () => string) {
+    this.#status = status;
+  }
+
+  ready(): void {
+    if (!binding.sdNotify(`READY=1\nSTATUS=${this.#status()}`)) return;
+    this.#every(STATUS_MS, () => `STATUS=${this.#status()}`);
+    const watchdog = Number(process.env["WATCHDOG_USEC"] ?? 0) / 1_000;
+    if (watchdog > 0) this.#every(watchdog / 2, () => "WATCHDOG=1");
+  }
+
+  stopping(): void {
+    binding.sdNotify(`STOPPING=1\nSTATUS=draining, ${this.#status()}`);
+  }
+
+  close(): void {
+    for (const timer of this.#timers) clearInterval(timer);
+  }
+
+  #every(milliseconds: number, line: () => string): void {
+    this.#timers.push(setInterval(() => binding.sdNotify(line()), milliseconds).unref());
+  }
+}
