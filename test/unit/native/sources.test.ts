@@ -9,7 +9,7 @@ function listed(name: string): string[] {
 }
 
 function present(...folders: string[]): string[] {
-  const files = folders.flatMap((folder) => readdirSync(new URL(`${folder}/`, NATIVE)).map((file) => `${folder}/${file}`));
+  const files = folders.flatMap((folder) => readdirSync(new URL(`${folder}/`, NATIVE), { recursive: true, encoding: "utf8" }).map((file) => `${folder}/${file}`));
   return files.filter((file) => file.endsWith(".cc")).sort();
 }
 
