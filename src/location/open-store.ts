@@ -1,8 +1,6 @@
 /** From the configuration to a store. */
 import { join } from "node:path";
-import { LmdbStore } from "./lmdb-store.js";
 import type { ConnectionListener } from "./redis-client.js";
-import { RedisStore } from "./redis-store.js";
 import type { LocationStore } from "./store.js";
 
 export interface StoreOptions {
@@ -15,5 +13,7 @@ export interface StoreOptions {
 
 /** Opens the store that the configuration names; each thread opens its own, all of them see the same bindings. Throws StoreUnavailable. */
 export async function openLocationStore({ location, stateDir, listener }: StoreOptions): Promise<LocationStore> {
-  return location === "lmdb" ? LmdbStore.open(join(stateDir, "location")) : RedisStore.open(location, listener);
+  // The database that is not used is not loaded.
+  if (location === "lmdb") return (await import("./lmdb-store.js")).LmdbStore.open(join(stateDir, "location"));
+  return (await import("./redis-store.js")).RedisStore.open(location, listener);
 }

@@ -3,7 +3,7 @@ import { promises as dns } from "node:dns";
 import { pathToFileURL } from "node:url";
 import { bindingsOf } from "../admin/bindings.js";
 import type { BindingsView, ReloadReport, Running } from "../admin/running.js";
-import { AdminServer } from "../admin/server.js";
+import type { AdminServer } from "../admin/server.js";
 import { Tracer } from "../admin/tracer.js";
 import type { Config } from "../config/config.js";
 import type { FlowKey } from "../config/flow-key.js";
@@ -30,7 +30,7 @@ export class Service implements Running {
   state: "up" | "draining" = "up";
   config: Config;
   #upstreams: Upstreams;
-  readonly #admin: AdminServer | undefined;
+  #admin: AdminServer | undefined;
   readonly #capture: Capture | undefined;
   readonly #certificates: Certificates | undefined;
   readonly #onDrain: () => void;
@@ -58,7 +58,6 @@ export class Service implements Running {
     });
     this.bindings = config.mode === "edge" ? undefined : bindingsOf(this.pool);
     this.#upstreams = this.#resolve(config);
-    this.#admin = config.adminListen === "off" ? undefined : new AdminServer(this);
   }
 
   get targetCount(): number {
@@ -69,7 +68,10 @@ export class Service implements Running {
   async start(): Promise<void> {
     try {
       const { adminListen } = this.config;
-      if (this.#admin && adminListen !== "off") this.log.info({ url: await this.#admin.listen(adminListen) }, "the admin plane is up");
+      if (adminListen !== "off") {
+        this.#admin = new (await import("../admin/server.js")).AdminServer(this);
+        this.log.info({ url: await this.#admin.listen(adminListen) }, "the admin plane is up");
+      }
       // Before the shards, so that not even the first request finds no upstream; it is bounded by the time limit of the DNS.
       await this.#upstreams.refresh();
       await this.pool.start();

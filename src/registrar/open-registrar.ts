@@ -29,7 +29,7 @@ export async function openRegistrar(config: Config, { report, connection }: Regi
   const { location, stateDir, auth, domains, authAlgorithms, nonceSeconds } = config;
   // The keys that sign tokens are the one secret that all nodes of a cluster share; what is made of them has names of its own.
   const secret = config.flowKeys[0]?.key ?? new Uint8Array(0);
-  const credentials = openCredentials(auth, location, report);
+  const credentials = await openCredentials(auth, location, report);
   const store = await openLocationStore({ location, stateDir, listener: connection });
   const algorithms = authAlgorithms.map((name) => (name === "md5" ? "MD5" : "SHA-256"));
   const authenticator = credentials && new Authenticator(credentials, { domains, algorithms, nonceSeconds, secret, report });

@@ -2,13 +2,11 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { decide } from "../edge/decide.js";
 import { decideHome } from "../edge/decide-home.js";
-import { loadPolicyStage } from "../edge/policy/stage.js";
 import type { EdgeRules } from "../edge/request.js";
 import type { TlsMaterial } from "../native/binding.js";
 import { Action, Const, Counter, VerdictField } from "../native/layout.js";
 import { binding } from "../native/load.js";
 import { LogRate } from "../observe/log-rate.js";
-import { openHome } from "./assemble-home.js";
 import type { FromShard, ShardStart, ToShard } from "./messages.js";
 import { answer } from "./questions.js";
 
@@ -29,10 +27,11 @@ const counters = new BigInt64Array(start.counters);
 const rules: EdgeRules = { outbound: start.outbound, flowTimer: start.config.flowTimer, draining: false };
 const shard = new binding.Shard(start.config, records, verdicts, counters);
 const say = (message: FromShard): void => port.postMessage(message);
-const stage = start.policy === undefined ? undefined : await loadPolicyStage(start.policy, shard, start.config, (message) => say({ kind: "fault", message }));
+// What an edge without hooks never needs is loaded only where it is used: the registrar and its stores cost each thread a quarter of a second.
+const stage = start.policy === undefined ? undefined : await (await import("../edge/policy/stage.js")).loadPolicyStage(start.policy, shard, start.config, (message) => say({ kind: "fault", message }));
 // A store that is away fails every request.
 const faults = new LogRate();
-const home = start.home && (await openHome(shard, start.config, start.home, {
+const home = start.home && (await (await import("./assemble-home.js")).openHome(shard, start.config, start.home, {
   onFault: (error) => {
     if (faults.allows("fault")) say({ kind: "fault", message: textOf(error) });
   },
