@@ -25,6 +25,7 @@ const attempt = (part, status) => {
 const node = (script, ...args) => run(process.execPath, [script, ...args]);
 
 if (wants("types")) attempt("types", node("node_modules/typescript/bin/tsc", "--noEmit", "--incremental", "--tsBuildInfoFile", "build/types.tsbuildinfo"));
+if (wants("lint")) attempt("rooms", node("scripts/rooms.mjs"));
 if (wants("lint")) attempt("lint", node("node_modules/eslint/bin/eslint.js", "--cache", "--cache-location", "build/eslint-cache", "."));
 if (wants("native")) attempt("native", run(CORE_TEST, []));
 

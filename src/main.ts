@@ -4,7 +4,7 @@ import { commands } from "./cli/commands.js";
 import { type Command, CommandError, Exit } from "./cli/command.js";
 import { complain, print } from "./cli/output.js";
 import { nearest } from "./config/nearest.js";
-import { version } from "./version.js";
+import { version } from "./base/version.js";
 
 async function main(args: readonly string[]): Promise<number> {
   const [name = "start", ...rest] = args;

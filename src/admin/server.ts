@@ -2,7 +2,7 @@
 import { getSystemErrorName } from "node:util";
 import { showHostPort, type HostPort } from "../config/host-port.js";
 import { binding } from "../native/load.js";
-import { version } from "../version.js";
+import { version } from "../base/version.js";
 import { Control } from "./control.js";
 import { type StaticFile, dashboardFiles } from "./files.js";
 import { Guard } from "./guard.js";

@@ -2,7 +2,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { showHostPort } from "../config/host-port.js";
 import { Counter } from "../native/layout.js";
-import { version } from "../version.js";
+import { version } from "../base/version.js";
 import type { Running } from "./running.js";
 
 export interface Status {

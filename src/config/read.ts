@@ -1,5 +1,5 @@
 /** Reads the environment by the table and gathers every error, each naming its variable. */
-import { printable } from "../observe/printable.js";
+import { printable } from "../base/printable.js";
 import { isLoopback } from "./admin-listen.js";
 import type { Config, Settings } from "./config.js";
 import { openKeyFile, readKeyFile } from "./key-file.js";

@@ -5,7 +5,7 @@ import type { Alert } from "../native/binding.js";
 import { Event, scanErrorReason } from "../native/layout.js";
 import type { Log } from "./log.js";
 import { LogRate } from "./log-rate.js";
-import { printable } from "./printable.js";
+import { printable } from "../base/printable.js";
 
 const SAMPLE_CHARACTERS = 100;
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { printable } from "../../../src/observe/printable.js";
+import { printable } from "../../../src/base/printable.js";
 
 test("control octets, backslashes and octets above ASCII are escaped", () => expect(printable("a\r\n\\\u0000ü")).toBe("a\\r\\n\\\\\\x00\\xc3\\xbc"));
 
