@@ -4,13 +4,14 @@
  * `npm run bench -- registrar [--aors 100000] [--seconds 5] [--rounds 3]`
  */
 import { createSocket } from "node:dgram";
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ROOT } from "../scripts/lib/run.mjs";
 import { EDGE_PORT, SLUICE_MAIN, startPinned } from "./lib/edges.mjs";
 import { fixed, median, table } from "./lib/figures.mjs";
 import { machine } from "./lib/machine.mjs";
+import { cpuOf, memoryOf } from "./lib/process-family.mjs";
 import { OUT } from "./lib/tools.mjs";
 import { registerOctets, temporaryFolder } from "./micro/stage.mjs";
 
@@ -25,7 +26,6 @@ const { values: args } = parseArgs({
   },
 });
 const [AORS, FLOWS, WINDOW] = [args.aors, args.flows, args.window].map(Number);
-const TICKS_PER_SECOND = 100;
 
 const SERVERS = {
   kamailio: () => {
@@ -46,29 +46,6 @@ const SERVERS = {
       SLUICE_ADMIN_LISTEN: "off",
     }, "udp"),
 };
-
-/** A process and all that descend from it. */
-function familyOf(pid) {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim().split(" ").filter(Boolean);
-  return [pid, ...children.flatMap(familyOf)];
-}
-
-function sumOver(pid, of) {
-  return familyOf(pid).reduce((sum, member) => sum + of(member), 0);
-}
-
-/** Seconds of CPU. */
-function cpuOf(pid) {
-  return sumOver(pid, (member) => {
-    const fields = readFileSync(`/proc/${member}/stat`, "latin1").replace(/^.*\) /, "").split(" ");
-    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-  });
-}
-
-/** Memory, shared parts once: KiB. */
-function memoryOf(pid) {
-  return sumOver(pid, (member) => Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${member}/smaps_rollup`, "latin1"))?.[1] ?? 0));
-}
 
 /** The edge of all flows, the phones behind it, and who calls them: one socket. */
 class Neighbour {

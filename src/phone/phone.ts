@@ -112,6 +112,34 @@ export class Phone {
     );
   }
 
+  /** Sends a request that stands written already, its top Via with that branch; the final response, undefined: none came in time. */
+  transact(flow: Flow, text: string, branch: string): Promise<SipMessage | undefined> {
+    return new Promise((resolve) => {
+      let interval = T1_MS;
+      let again: NodeJS.Timeout | undefined;
+      const end = (response: SipMessage | undefined): void => {
+        clearTimeout(timer);
+        clearTimeout(again);
+        this.#waiting.delete(branch);
+        resolve(response);
+      };
+      const timer = setTimeout(() => end(undefined), TRANSACTION_MS);
+      const repeat = (): void => {
+        this.#send(flow, text);
+        interval *= 2;
+        again = setTimeout(repeat, interval);
+      };
+      if (flow.link.transport === "udp") again = setTimeout(repeat, interval);
+      this.#waiting.set(branch, {
+        give: (response) => {
+          clearTimeout(again);
+          if (response.status >= 200) end(response);
+        },
+      });
+      this.#send(flow, text);
+    });
+  }
+
   async #request(flow: Flow, method: string, uri: string, given: { to: string; callId: string; lines: readonly string[]; body?: string }): Promise<SipMessage | undefined> {
     const first = await this.#transaction(flow, method, uri, given);
     const { credentials } = this.#options;
@@ -140,30 +168,7 @@ export class Phone {
       "",
       body,
     ].join("\r\n");
-    return new Promise((resolve) => {
-      let interval = T1_MS;
-      let again: NodeJS.Timeout | undefined;
-      const end = (response: SipMessage | undefined): void => {
-        clearTimeout(timer);
-        clearTimeout(again);
-        this.#waiting.delete(branch);
-        resolve(response);
-      };
-      const timer = setTimeout(() => end(undefined), TRANSACTION_MS);
-      const repeat = (): void => {
-        this.#send(flow, text);
-        interval *= 2;
-        again = setTimeout(repeat, interval);
-      };
-      if (link.transport === "udp") again = setTimeout(repeat, interval);
-      this.#waiting.set(branch, {
-        give: (response) => {
-          clearTimeout(again);
-          if (response.status >= 200) end(response);
-        },
-      });
-      this.#send(flow, text);
-    });
+    return this.transact(flow, text, branch);
   }
 
   #send(flow: Flow, text: string): void {

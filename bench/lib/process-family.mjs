@@ -1,0 +1,26 @@
+/** CPU and memory of a process and all that descend from it, as the kernel counts them. */
+import { readFileSync } from "node:fs";
+
+const TICKS_PER_SECOND = 100;
+
+function familyOf(pid) {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim().split(" ").filter(Boolean);
+  return [pid, ...children.flatMap(familyOf)];
+}
+
+function sumOver(pid, of) {
+  return familyOf(pid).reduce((sum, member) => sum + of(member), 0);
+}
+
+/** Seconds of CPU. */
+export function cpuOf(pid) {
+  return sumOver(pid, (member) => {
+    const fields = readFileSync(`/proc/${member}/stat`, "latin1").replace(/^.*\) /, "").split(" ");
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  });
+}
+
+/** Memory, shared parts once: KiB. */
+export function memoryOf(pid) {
+  return sumOver(pid, (member) => Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${member}/smaps_rollup`, "latin1"))?.[1] ?? 0));
+}
