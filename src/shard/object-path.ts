@@ -6,8 +6,10 @@ import type { HomeProxy } from "../proxy/home-proxy.js";
 import { pathOf } from "../proxy/listeners.js";
 import type { Incoming } from "../proxy/forwarder.js";
 import type { Registrar } from "../registrar/registrar.js";
+import { faultOf } from "../sip/fault.js";
 import { SipMessage } from "../sip/message.js";
 import { makeResponse } from "../sip/response.js";
+import type { ResponseSpec } from "../sip/response-spec.js";
 import type { Sender } from "../transaction/hop.js";
 import type { ServerTransaction } from "../transaction/server.js";
 import { type TransactionTable, serverKey } from "../transaction/table.js";
@@ -23,6 +25,9 @@ export interface ObjectPathOptions {
   readonly servesOutbound: boolean;
   readonly onFault: (error: unknown) => void;
 }
+
+/** Too many transactions. */
+const BUSY: ResponseSpec = { status: 503, headers: [["Retry-After", "10"]] };
 
 export class ObjectPath {
   readonly #options: ObjectPathOptions;
@@ -62,6 +67,11 @@ export class ObjectPath {
   #request(incoming: Incoming, listener: number, isFirstHop: boolean): void {
     const { table, proxy, onFault } = this.#options;
     const { request, sender } = incoming;
+    const fault = faultOf(request);
+    if (fault !== undefined) {
+      if (request.method !== "ACK") this.#refuse(request, sender, { status: 400, reason: fault, headers: [] });
+      return;
+    }
     const key = serverKey(request, request.method, sender);
     if (request.method === "ACK") {
       if (!table.acknowledge(key)) proxy.acknowledge(incoming).catch(onFault);
@@ -69,7 +79,7 @@ export class ObjectPath {
     }
     if (table.isRepetition(key)) return;
     const server = table.serve(key, request, sender);
-    if (server === undefined) return this.#refuse(request, sender);
+    if (server === undefined) return this.#refuse(request, sender, BUSY);
     if (request.method === "CANCEL") this.#cancel(server, request, sender);
     else if (request.method === "REGISTER") this.#register(server, listener, isFirstHop).catch(onFault);
     else proxy.handle(server, incoming).catch(onFault);
@@ -107,9 +117,8 @@ export class ObjectPath {
     return listener && token && pathOf(listener, token);
   }
 
-  /** Too many transactions: without one of its own (RFC 3261 8.2.7). */
-  #refuse(request: SipMessage, { address, port, answerFlow }: Sender): void {
-    const spec = { status: 503, headers: [["Retry-After", "10"]] as const };
-    this.#options.shard.answerFlow(answerFlow, makeResponse(request, { spec, toTag: "busy", stamp: { address, port } }), true);
+  /** Without a transaction of its own (RFC 3261 8.2.7). */
+  #refuse(request: SipMessage, { address, port, answerFlow }: Sender, spec: ResponseSpec): void {
+    this.#options.shard.answerFlow(answerFlow, makeResponse(request, { spec, toTag: "refused", stamp: { address, port } }), true);
   }
 }
