@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { cpuTime } from "../../support/cpu-time.js";
 import { hasOptionTag, joinHeaderLists, splitHeaderList } from "../../../src/sip/header-list.js";
 import { parseNameAddr } from "../../../src/sip/name-addr.js";
 import { parseParameters } from "../../../src/sip/parameters.js";
@@ -100,11 +101,12 @@ test("no text makes the parsers fail", () => {
 test("time goes with the length, whatever the text", () => {
   for (const unit of ['"', "\\", "<", ">", ";", ";a=", '";"', ",", '"\\"', " ", "a "]) {
     const text = unit.repeat(200_000);
-    const begin = performance.now();
-    splitHeaderList(text);
-    parseNameAddr(text);
-    parseNameAddr(`<sip:a@b>${text}`);
-    parseParameters(`;x=${text}`);
-    expect(performance.now() - begin).toBeLessThan(2_000);
+    const spent = cpuTime(() => {
+      splitHeaderList(text);
+      parseNameAddr(text);
+      parseNameAddr(`<sip:a@b>${text}`);
+      parseParameters(`;x=${text}`);
+    });
+    expect(spent).toBeLessThan(2_000);
   }
 });

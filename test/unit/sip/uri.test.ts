@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { cpuTime } from "../../support/cpu-time.js";
 import { parseUri } from "../../../src/sip/uri.js";
 import { sameUriText } from "../../../src/sip/uri-key.js";
 
@@ -121,8 +122,6 @@ test("no text makes it fail, and what is parsed has no character that could end 
 test("time goes with the length, whatever the text", () => {
   for (const unit of ["a.", "%41", ";a", ":", "[", "a@", "?", "-"]) {
     const text = `sip:a@${unit.repeat(300_000)}`;
-    const begin = performance.now();
-    parseUri(text);
-    expect(performance.now() - begin).toBeLessThan(1_500);
+    expect(cpuTime(() => parseUri(text))).toBeLessThan(1_500);
   }
 });
