@@ -1,11 +1,11 @@
-/** The four kinds of test, a folder each: unit and conformance run side by side, integration and interop one file at a time. */
+/** The kinds of test, a folder each, two files at a time. */
 import { defineConfig } from "vitest/config";
 
 // A slow machine or a sanitizer build multiplies every deadline, so that no test measures the machine.
 const patience = Number(process.env["TEST_PATIENCE"] ?? "1");
 const onCi = process.env["CI"] !== undefined;
 
-function project(name: string, seconds: number, serial: boolean): object {
+function project(name: string, seconds: number, retry = 0): object {
   return {
     test: {
       name,
@@ -13,9 +13,7 @@ function project(name: string, seconds: number, serial: boolean): object {
       testTimeout: seconds * 1000 * patience,
       hookTimeout: 30_000 * patience,
       pool: "forks",
-      fileParallelism: !serial,
-      // Those that run programs and hold ports of a machine they share get a second chance there, and the report names them.
-      retry: name !== "unit" && onCi ? 1 : 0,
+      retry,
       expect: { poll: { timeout: 10_000 * patience } },
     },
   };
@@ -24,12 +22,13 @@ function project(name: string, seconds: number, serial: boolean): object {
 export default defineConfig({
   test: {
     projects: [
-      project("unit", 10, false),
-      project("conformance", 60, false),
-      project("integration", 60, true),
-      project("interop", 120, true),
+      project("unit", 10),
+      project("conformance", 60),
+      project("integration", 60),
+      // Only these run programs of others; test/support/closing.ts prints each second chance that one of them took.
+      project("interop", 120, onCi ? 1 : 0),
     ],
     maxWorkers: 2,
-    reporters: onCi ? [["default", { summary: false }]] : ["default"],
+    reporters: [onCi ? ["default", { summary: false }] : "default", "./test/support/closing.ts"],
   },
 });

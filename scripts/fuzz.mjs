@@ -1,9 +1,10 @@
-/** `npm run fuzz`: builds every libFuzzer target, replays its seeds and old crashers, then fuzzes each: node scripts/fuzz.mjs [SECONDS] [TARGET…] */
+/** `npm run fuzz`: builds every libFuzzer target, replays its seeds and old crashers, then fuzzes them, as many at a time as there are cores: node scripts/fuzz.mjs [SECONDS] [TARGET…] */
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { checkNode } from "./lib/check.mjs";
 import { cmake } from "./lib/native.mjs";
-import { ROOT, fail, has, run, say } from "./lib/run.mjs";
+import { ROOT, fail, has, say, start } from "./lib/run.mjs";
 
 const words = process.argv.slice(2);
 const seconds = words.find((word) => /^\d+$/.test(word)) ?? "20";
@@ -19,21 +20,26 @@ say(`building the fuzz targets ${targets.join(", ")} …`);
 const compilers = { CMAKE_CXX_COMPILER: "clang++" };
 cmake({ out: "build/fuzz", target: "fuzzers", settings: compilers });
 
-const failed = targets.filter((name) => !fuzz(name));
+const waiting = [...targets];
+const failed = [];
+const lane = async () => {
+  for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) if (!(await fuzz(name))) failed.push(name);
+};
+await Promise.all(Array.from({ length: availableParallelism() }, lane));
 if (failed.length > 0) fail(`a fault in ${failed.join(", ")}; the input is in native/fuzz/crashers/`);
 say(`no fault in ${targets.length} targets, ${seconds} s each`);
 
-function fuzz(name) {
+async function fuzz(name) {
   const binary = join(ROOT, "build/fuzz", `fuzz_${name}`);
   const crashers = join(ROOT, "native/fuzz/crashers", name);
   const corpus = join(ROOT, "build/fuzz/corpus", name);
   for (const folder of [crashers, corpus]) mkdirSync(folder, { recursive: true });
   const seeds = [join(ROOT, "native/fuzz/seeds", name), crashers].filter((folder) => existsSync(folder));
   const inputs = seeds.flatMap((folder) => readdirSync(folder).map((file) => join(folder, file)));
-  if (inputs.length > 0 && run(binary, inputs, { quiet: true }) !== 0) return false;
+  if (inputs.length > 0 && (await start(binary, inputs)) !== 0) return false;
   const dictionary = join(ROOT, "native/fuzz/sip.dict");
   const options = [`-max_total_time=${seconds}`, "-timeout=5", "-rss_limit_mb=1024", `-artifact_prefix=${crashers}/`, "-print_final_stats=0", "-verbosity=0"];
   if (existsSync(dictionary)) options.push(`-dict=${dictionary}`);
   say(`${name}: ${inputs.length} seeds replayed, fuzzing ${seconds} s`);
-  return run(binary, [...options, corpus, ...seeds], { quiet: true }) === 0;
+  return (await start(binary, [...options, corpus, ...seeds])) === 0;
 }

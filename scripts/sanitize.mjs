@@ -1,14 +1,20 @@
-/** `npm run test:sanitize`: the C++ tests and the vitest suite with an addon under AddressSanitizer and UBSan. */
+/** `npm run test:sanitize [FILE…]`: the C++ tests, and those of vitest that reach deep into C++, under AddressSanitizer and UBSan. */
 import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { program } from "../bench/lib/tools.mjs";
+import { coreTest } from "./lib/core-test.mjs";
 import { cmakeJs } from "./lib/native.mjs";
 import { prepare } from "./lib/prepare.mjs";
 import { ROOT, fail, has, outputOf, run, say } from "./lib/run.mjs";
 
 const SANITIZE = "address,undefined";
-const projects = process.argv.slice(2);
-if (projects.length === 0) projects.push("unit", "conformance", "integration");
+// What reaches C++ by more than a call that every test makes: parsers, framing, TLS, WebSocket, tokens, the ring between shards, floods.
+const INTEGRATION =
+  "addresses bans core-legs flow-death flows framing hairpin home-shards hostile-input hostile-registers pending proxy-protocol " +
+  "shards stun tls tls-upstream tokens trace transactions websocket websocket-hostile websocket-policy";
+const FILES = ["test/conformance/", ...INTEGRATION.split(" ").map((name) => `test/integration/${name}.test.ts`)];
+const named = process.argv.slice(2);
+const files = named.length > 0 ? named : FILES;
 
 prepare();
 if (!has("cmake")) fail("cmake is missing: apt-get install -y cmake");
@@ -22,7 +28,7 @@ const options = {
   UBSAN_OPTIONS: "print_stacktrace=1:halt_on_error=1",
 };
 const failed = [];
-if (run("build/sanitize/native/Release/core_test", [], { env: { ...options, ASAN_OPTIONS: "detect_leaks=1" } }) !== 0) failed.push("core_test");
+if (coreTest("build/sanitize/native/Release/core_test", { ...options, ASAN_OPTIONS: "detect_leaks=1" }) !== 0) failed.push("core_test");
 
 // The program finds its addon beside itself, so it gets a tree of its own with the instrumented one in it.
 const tree = join(ROOT, "build/sanitize/tree");
@@ -39,7 +45,7 @@ cpSync(join(ROOT, "build/sanitize/native/Release/sluice.node"), join(tree, "buil
 
 const runtime = outputOf(process.env.CXX ?? "c++", ["-print-file-name=libasan.so"]);
 if (runtime === undefined || !existsSync(runtime)) fail("libasan is missing: apt-get install -y libgcc-12-dev");
-const vitest = ["node_modules/vitest/vitest.mjs", "run", "--passWithNoTests", ...projects.flatMap((name) => ["--project", name])];
+const vitest = ["node_modules/vitest/vitest.mjs", "run", ...files];
 if (run(process.execPath, vitest, { cwd: tree, env: { ...options, LD_PRELOAD: runtime, TEST_PATIENCE: "4" } }) !== 0) failed.push("vitest");
 
 if (failed.length > 0) fail(`failed under ${SANITIZE}: ${failed.join(", ")}`);

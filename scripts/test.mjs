@@ -1,8 +1,9 @@
-/** `npm test`: installs and builds what is missing, then runs every test, or only the parts that are named behind `--`. */
-import { CORE_TEST } from "./lib/native.mjs";
+/** `npm test`: installs and builds what is missing, then runs every test, or only the parts that are named after `--`. */
+import { checkNode, checkPlatform } from "./lib/check.mjs";
+import { coreTest } from "./lib/core-test.mjs";
 import { readCompliance, summary } from "./lib/compliance.mjs";
-import { prepare } from "./lib/prepare.mjs";
-import { run, say } from "./lib/run.mjs";
+import { install } from "./lib/install.mjs";
+import { run, say, start } from "./lib/run.mjs";
 import { missingTools, testsThatNeed } from "./lib/tools.mjs";
 
 const PROJECTS = ["unit", "conformance", "integration", "interop"];
@@ -16,24 +17,31 @@ if (unknown.length > 0) {
 }
 const wants = (part) => named.length === 0 || named.includes(part);
 
-prepare({ tests: true });
-
+checkNode();
+checkPlatform();
+install();
 const failed = [];
 const attempt = (part, status) => {
   if (status !== 0) failed.push(part);
 };
-const node = (script, ...args) => run(process.execPath, [script, ...args]);
+const node = (...args) => start(process.execPath, args);
 
-if (wants("types")) attempt("types", node("node_modules/typescript/bin/tsc", "--noEmit", "--incremental", "--tsBuildInfoFile", "build/types.tsbuildinfo"));
-if (wants("lint")) attempt("rooms", node("scripts/rooms.mjs"));
-if (wants("lint")) attempt("lint", node("node_modules/eslint/bin/eslint.js", "--cache", "--cache-location", "build/eslint-cache", "."));
-if (wants("native")) attempt("native", run(CORE_TEST, []));
+// The checks of the text need nothing that is built, so they run beside the compilers.
+const checks = [
+  ["types", "node_modules/typescript/bin/tsc", "--noEmit", "--incremental", "--tsBuildInfoFile", "build/types.tsbuildinfo"],
+  ["lint", "scripts/rooms.mjs"],
+  ["lint", "node_modules/eslint/bin/eslint.js", "--cache", "--cache-location", "build/eslint-cache", "."],
+].filter(([part]) => wants(part));
+const checking = checks.map(async ([part, ...args]) => attempt(part, await node(...args)));
+if ((await start(process.execPath, ["scripts/build.mjs"], { aloud: true })) !== 0) process.exit(1);
+await Promise.all(checking);
+if (wants("native")) attempt("native", coreTest());
 
 const projects = PROJECTS.filter(wants);
 if (projects.length > 0) {
   const missing = projects.includes("interop") ? missingTools() : [];
   const without = testsThatNeed(missing).flatMap((file) => ["--exclude", file]);
-  attempt("vitest", node("node_modules/vitest/vitest.mjs", "run", "--passWithNoTests", ...projects.flatMap((name) => ["--project", name]), ...without));
+  attempt("vitest", run(process.execPath, ["node_modules/vitest/vitest.mjs", "run", "--passWithNoTests", ...projects.flatMap((name) => ["--project", name]), ...without]));
   // Named last, where they are seen. Without them the rest still counts, except where everything is expected to be there.
   for (const { name, packages } of missing) say(`${name} is missing, so its interop tests did not run: apt-get install -y ${packages}`);
   if (missing.length > 0 && process.env.CI === "true") failed.push("interop");

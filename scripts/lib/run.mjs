@@ -30,6 +30,20 @@ export function run(command, args, { env = {}, cwd = ROOT, quiet = false } = {})
   return result.status ?? 1;
 }
 
+/** Runs a program beside others: what it prints comes in one piece at its end, and only when it failed; `aloud` prints at once. */
+export function start(command, args, { env = {}, cwd = ROOT, aloud = false } = {}) {
+  const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: aloud ? "inherit" : ["ignore", "pipe", "pipe"] });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (piece) => (output += piece));
+  return new Promise((resolve) => {
+    child.on("error", (error) => fail(`cannot run ${command}: ${error.message}`));
+    child.on("close", (code) => {
+      if (code !== 0) process.stderr.write(output);
+      resolve(code ?? 1);
+    });
+  });
+}
+
 export function mustRun(what, command, args, options) {
   const status = run(command, args, options);
   if (status !== 0) fail(`${what} failed (status ${status})`);

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { Asker, manyTimes } from "../support/asker.js";
+import { often } from "../support/often.js";
 import { authorization, hashOf, readChallenge } from "../support/digest-client.js";
 import type { Edge } from "../support/edge.js";
 import { DOMAIN, Home, instanceOf } from "../support/home.js";
@@ -47,18 +48,18 @@ test("REG-24 TR-19 50, 200 and 10,000 Contacts in one REGISTER: 403, 400 and 513
   expect(await home.contactsOf(bob, "mallory")).toEqual([]);
 });
 
-test("REG-24 OB-6-33 ten thousand registrations of one address: so many as are allowed, 403 for the rest, others as ever", { timeout: 120_000 }, async () => {
+test("REG-24 OB-6-33 thousands of registrations of one address: so many as are allowed, 403 for the rest, others as ever", { timeout: 120_000 }, async () => {
   const home = await Home.start({ SLUICE_MAX_CONTACTS: "10", SLUICE_MAX_PENDING: "500" });
   const asker = await asked(home);
   await asker.ask(register("bob", "Contact: <sip:bob@192.0.2.1>"), home.port);
   const counts = new Map<number, number>();
   const before = memoryOf(home.server);
-  await manyTimes(10_000, AT_ONCE, async (at) => {
+  await manyTimes(often(10_000), AT_ONCE, async (at) => {
     const answer = await asker.ask(register("mallory", `Contact: <sip:m${at}@192.0.2.7>`), home.port);
     counts.set(answer?.status ?? 0, (counts.get(answer?.status ?? 0) ?? 0) + 1);
   });
   // SLUICE_MAX_PENDING counts what is not answered yet: answers that are kept for repetitions turn nobody away.
-  expect(Object.fromEntries(counts)).toEqual({ 200: 10, 403: 9_990 });
+  expect(Object.fromEntries(counts)).toEqual({ 200: 10, 403: often(10_000) - 10 });
   expect(memoryOf(home.server) - before).toBeLessThan(150 * MEGABYTE);
   const phone = await home.phone("asker");
   expect(await home.contactsOf(phone, "mallory")).toHaveLength(10);
@@ -81,7 +82,7 @@ test("OB-12-6 PATH-5.3-1 a thousand forged Paths are 403 each, and nobody's call
   await bob.request("INVITE");
 });
 
-test("AU-1 AU-17 five thousand wrong credentials: 401 each, for users that exist and others, and the right ones still count", { timeout: 120_000 }, async () => {
+test("AU-1 AU-17 thousands of wrong credentials: 401 each, for users that exist and others, and the right ones still count", { timeout: 120_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), "sluice-users-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const users = join(folder, "users");
@@ -94,7 +95,7 @@ test("AU-1 AU-17 five thousand wrong credentials: 401 each, for users that exist
   const first = await challenge();
   const before = memoryOf(home.server);
   const answers = new Set<string>();
-  await manyTimes(5_000, AT_ONCE, async (at) => {
+  await manyTimes(often(5_000), AT_ONCE, async (at) => {
     const user = at % 2 === 0 ? "bob" : `nobody${at}`;
     const answer = await asker.ask(register(user, with_(first, user, `guess-${at}`, at + 1)), home.port);
     answers.add(`${answer?.startLine} ${answer?.all("WWW-Authenticate").length}`);

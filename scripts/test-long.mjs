@@ -1,0 +1,12 @@
+/** `npm run test:long [SHARE]`: the tests that repeat themselves thousands of times, in full; a share of 0.3 leaves three tenths of it. */
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { prepare } from "./lib/prepare.mjs";
+import { ROOT, run } from "./lib/run.mjs";
+
+const [share = "1"] = process.argv.slice(2);
+prepare();
+const folder = join(ROOT, "test/integration");
+const files = readdirSync(folder, { recursive: true }).filter((name) => name.endsWith(".test.ts"));
+const long = files.filter((name) => /\boften\(/.test(readFileSync(join(folder, name), "utf8"))).map((name) => `test/integration/${name}`);
+process.exitCode = run(process.execPath, ["node_modules/vitest/vitest.mjs", "run", "--project", "integration", ...long], { env: { TEST_SHARE: share, TEST_PATIENCE: "2" } });
