@@ -3,6 +3,7 @@
 
 #include "cluster.h"
 #include "listener_check.h"
+#include "reader.h"
 #include "sd_notify.h"
 #include "shard_host.h"
 
@@ -10,6 +11,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("createCluster", Napi::Function::New(env, sluice::create_cluster));
   exports.Set("checkListener", Napi::Function::New(env, sluice::check_listener));
   exports.Set("sdNotify", Napi::Function::New(env, sluice::sd_notify));
+  sluice::define_reader(env, exports);
   sluice::ShardHost::define(env, exports);
   return exports;
 }

@@ -97,11 +97,11 @@ TEST("GR-40 GR-24 a control octet is seen at each place") {
     for (size_t at = 0; at < size; ++at) {
       std::string text(size, 'x');
       text[at] = '\x7f';
-      CHECK_EQ(index_lines(pages.place(text, 0), size, lines).fault, ScanError::control_octet);
+      CHECK_EQ(index_lines(pages.place(text, 0), size, kMaxLines, lines).fault, ScanError::control_octet);
       text[at] = '\t';
-      CHECK_EQ(index_lines(pages.place(text, 0), size, lines).fault, ScanError::none);
+      CHECK_EQ(index_lines(pages.place(text, 0), size, kMaxLines, lines).fault, ScanError::none);
       text[at] = '\n';
-      CHECK_EQ(index_lines(pages.place(text, 0), size, lines).fault, ScanError::line_end);
+      CHECK_EQ(index_lines(pages.place(text, 0), size, kMaxLines, lines).fault, ScanError::line_end);
     }
   }
 }

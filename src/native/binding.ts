@@ -185,7 +185,17 @@ export interface Shard extends ObjectPort {
   close(): void;
 }
 
-export interface Binding {
+/** The scanner: each reading writes numbers of layout.ts into the table and returns how many things it found, -1: it is not that. src/native/reader.ts says more. */
+export interface Reader {
+  readMessage(octets: Uint8Array, table: Int32Array): number;
+  readList(text: string, table: Int32Array): number;
+  readUri(text: string, table: Int32Array): number;
+  readAddress(text: string, table: Int32Array): number;
+  readParameters(text: string, table: Int32Array): number;
+  readVia(text: string, table: Int32Array): number;
+}
+
+export interface Binding extends Reader {
   /** Makes the rings of a group of shards; returns its id. */
   createCluster(shards: number, ringOctets: number): number;
   /** The port (the kernel's choice for 0), or -errno. */

@@ -524,5 +524,100 @@ export const Const = {
   recordFields: 32,
   verdictFields: 8,
   maxOwnRoutes: 6,
+  readerOctets: 65535,
 } as const;
 export type Const = (typeof Const)[keyof typeof Const];
+
+export const MessageField = {
+  error: 0,
+  isRequest: 1,
+  status: 2,
+  headSize: 3,
+  methodAt: 4,
+  methodEnd: 5,
+  uriAt: 6,
+  uriEnd: 7,
+  topViaAt: 8,
+  topViaEnd: 9,
+  callIdAt: 10,
+  callIdEnd: 11,
+  fromTagAt: 12,
+  fromTagEnd: 13,
+  toTagAt: 14,
+  toTagEnd: 15,
+  cseq: 16,
+  cseqMethodAt: 17,
+  cseqMethodEnd: 18,
+  lineCount: 19,
+  size: 20,
+} as const;
+export type MessageField = (typeof MessageField)[keyof typeof MessageField];
+
+export const LineField = {
+  id: 0,
+  lineAt: 1,
+  nameEnd: 2,
+  valueAt: 3,
+  valueEnd: 4,
+  lineEnd: 5,
+  size: 6,
+} as const;
+export type LineField = (typeof LineField)[keyof typeof LineField];
+
+export const UriField = {
+  kind: 0,
+  schemeAt: 1,
+  schemeEnd: 2,
+  userAt: 3,
+  userEnd: 4,
+  passwordAt: 5,
+  passwordEnd: 6,
+  hostAt: 7,
+  hostEnd: 8,
+  port: 9,
+  paramsAt: 10,
+  paramsEnd: 11,
+  headersAt: 12,
+  headersEnd: 13,
+  size: 14,
+} as const;
+export type UriField = (typeof UriField)[keyof typeof UriField];
+
+export const AddressField = {
+  displayAt: 0,
+  displayEnd: 1,
+  uriAt: 2,
+  uriEnd: 3,
+  size: 4,
+} as const;
+export type AddressField = (typeof AddressField)[keyof typeof AddressField];
+
+export const ParameterField = {
+  textAt: 0,
+  textEnd: 1,
+  nameEnd: 2,
+  valueAt: 3,
+  valueEnd: 4,
+  size: 5,
+} as const;
+export type ParameterField = (typeof ParameterField)[keyof typeof ParameterField];
+
+export const ViaField = {
+  transportAt: 0,
+  transportEnd: 1,
+  hostAt: 2,
+  hostEnd: 3,
+  port: 4,
+  branchAt: 5,
+  branchEnd: 6,
+  hasRport: 7,
+  asksKeep: 8,
+  rportParamAt: 9,
+  rportParamEnd: 10,
+  receivedParamAt: 11,
+  receivedParamEnd: 12,
+  keepParamAt: 13,
+  keepParamEnd: 14,
+  size: 15,
+} as const;
+export type ViaField = (typeof ViaField)[keyof typeof ViaField];

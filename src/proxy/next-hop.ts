@@ -2,7 +2,7 @@
 import type { DnsRecords } from "../resolve/dns-records.js";
 import { resolveUpstream } from "../resolve/resolve-upstream.js";
 import { isTransport } from "../resolve/upstream-uri.js";
-import { uriOf } from "../sip/request.js";
+import { uriIn } from "../sip/name-addr.js";
 import { parseUri } from "../sip/uri.js";
 import type { Hop } from "../transaction/hop.js";
 import { type Target, placeOf } from "./target.js";
@@ -11,7 +11,7 @@ import { type Target, placeOf } from "./target.js";
 export async function nextHop(target: Target, records: DnsRecords): Promise<Hop | undefined> {
   if (target.hop !== undefined) return target.hop;
   const [first] = target.routes;
-  const uri = first === undefined ? target.uri : uriOf(first);
+  const uri = first === undefined ? target.uri : (uriIn(first) ?? "");
   return placeOf(uri) ?? (await resolved(uri, records));
 }
 

@@ -2,6 +2,8 @@
 import { isIP } from "node:net";
 import type { Binding } from "../location/binding.js";
 import { defaultPort, isTransport } from "../resolve/upstream-uri.js";
+import { findParameter } from "../sip/parameters.js";
+import { asRequestUri, parseUri } from "../sip/uri.js";
 import type { Hop } from "../transaction/hop.js";
 
 /** One way to one device. */
@@ -42,12 +44,12 @@ export function devicesOf(bindings: readonly Binding[], hopOf: (binding: Binding
 }
 
 function targetOf(binding: Binding, hop: Hop | undefined): Target {
-  return { uri: requestUri(binding.contactUri), hop, routes: hop === undefined ? binding.path : [], binding };
+  return { uri: asRequestUri(binding.contactUri), hop, routes: hop === undefined ? binding.path : [], binding };
 }
 
 export function deviceName(binding: Binding): string {
   if (binding.outbound && binding.instance !== undefined) return `instance ${binding.instance}`;
-  return `contact ${requestUri(binding.contactUri)} ${binding.flow ?? binding.path.join()}`;
+  return `contact ${asRequestUri(binding.contactUri)} ${binding.flow ?? binding.path.join()}`;
 }
 
 /** A binding that was renewed is another way, even under its old key. */
@@ -61,19 +63,13 @@ export function groupsByQ(devices: readonly Device[]): Device[][] {
   return levels.map((q) => devices.filter((device) => device.q === q));
 }
 
-/** What no Request-URI may have is taken out: headers and the method parameter (RFC 3261 19.1.1). */
-export function requestUri(contact: string): string {
-  const [uri = ""] = contact.split("?");
-  return uri.replace(/;\s*method\s*=[^;]*/i, "");
-}
-
 /** The place that a URI names by address: no DNS needed. Undefined: a name, or a transport that neighbours do not speak. */
 export function placeOf(uri: string): Extract<Hop, { kind: "address" }> | undefined {
-  const [, scheme = "", host = "", port, rest = ""] = /^(sips?):(?:[^@]*@)?(\[[^\]]*\]|[^:;?]+)(?::(\d+))?(.*)$/i.exec(uri) ?? [];
-  const maddr = /;\s*maddr=([^;?]*)/i.exec(rest)?.[1];
-  const address = (maddr ?? host).replace(/^\[|\]$/g, "");
-  const named = /;\s*transport=([^;?\s]*)/i.exec(rest)?.[1]?.toLowerCase() ?? "udp";
-  const transport = scheme.toLowerCase() === "sips" ? "tls" : named;
+  const read = parseUri(uri);
+  if (read === undefined) return undefined;
+  const { scheme, host, port, parameters } = read;
+  const address = (findParameter(parameters, "maddr")?.value ?? host).replace(/^\[|\]$/g, "");
+  const transport = scheme === "sips" ? "tls" : (findParameter(parameters, "transport")?.value?.toLowerCase() ?? "udp");
   if (isIP(address) === 0 || !isTransport(transport)) return undefined;
-  return { kind: "address", transport, address, port: port === undefined ? defaultPort(transport) : Number(port), host: address };
+  return { kind: "address", transport, address, port: port ?? defaultPort(transport), host: address };
 }

@@ -2,7 +2,7 @@
 import { joinHeaderLists } from "../sip/header-list.js";
 import type { SipMessage } from "../sip/message.js";
 import { parseNameAddr } from "../sip/name-addr.js";
-import { type Parameter, findParameter } from "../sip/parameters.js";
+import { type Parameter, contradict, findParameter } from "../sip/parameters.js";
 import { type SipUri, parseUri } from "../sip/uri.js";
 import { readExpires } from "./expiry.js";
 import { instanceUrn } from "./instance.js";
@@ -41,6 +41,7 @@ export function readContacts(request: SipMessage, defaultExpires: number): { rea
 function readContact(value: string, otherwise: number): Contact {
   const address = parseNameAddr(value) ?? refuse(400, "Bad Contact");
   const uri = parseUri(address.uri) ?? refuse(400, "Bad Contact URI");
+  if (contradict(address.parameters)) refuse(400, "Contact Says Something Twice");
   const valueOf = (name: string): string | undefined => findParameter(address.parameters, name)?.value;
   return {
     uri,

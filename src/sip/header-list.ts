@@ -1,27 +1,12 @@
 /** Header values that share a line: `a, "b,c" <sip:d,e>, f` cut at the commas between them (RFC 3261 7.3.1). */
-import { quotedEnd } from "./quoted-string.js";
+import { found, readList } from "../native/reader.js";
 
 /** The values without the blanks around them, in their order. Undefined: one is empty, or a quote or an angle bracket does not close. */
 export function splitHeaderList(text: string): readonly string[] | undefined {
-  if (text.trim() === "") return [];
+  const count = readList(text);
+  if (count < 0) return undefined;
   const values: string[] = [];
-  let begin = 0;
-  for (let index = 0; index <= text.length; index += 1) {
-    const character = text[index];
-    if (character === undefined || character === ",") {
-      const value = text.slice(begin, index).trim();
-      if (value === "") return undefined;
-      values.push(value);
-      begin = index + 1;
-    } else if (character === '"' || character === "<") {
-      // A URI in brackets may hold commas, and a quote in it means nothing.
-      const end = character === '"' ? quotedEnd(text, index) : text.indexOf(">", index) + 1;
-      if (end <= 0) return undefined;
-      index = end - 1;
-    } else if (character === ">") {
-      return undefined;
-    }
-  }
+  for (let at = 0; at < 2 * count; at += 2) values.push(text.slice(found[at], found[at + 1]));
   return values;
 }
 
@@ -31,7 +16,7 @@ export function joinHeaderLists(fields: readonly string[]): readonly string[] | 
   for (const field of fields) {
     const values = splitHeaderList(field);
     if (values === undefined) return undefined;
-    all.push(...values);
+    for (const value of values) all.push(value);
   }
   return all;
 }

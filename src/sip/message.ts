@@ -1,11 +1,14 @@
 /**
- * A SIP message over octets that the native scanner found sound. Nothing is decoded before it is asked for, and nothing twice. Octets become characters one by one (latin1), so what is written back is what came.
+ * A SIP message as the native scanner found it. Nothing is read before it is asked for, and nothing twice. Octets become characters one by one (latin1), so what is written back is what came.
  */
+import { LineField, MessageField, headerText } from "../native/layout.js";
+import { found, piece, readMessage } from "../native/reader.js";
 import { splitHeaderList } from "./header-list.js";
 import { headerKey } from "./header-name.js";
 
-const HEAD_END = "\r\n\r\n";
 const NONE: readonly HeaderField[] = [];
+/** By HeaderId; "" of those that the scanner has no number for. */
+const KEYS = headerText.map((name) => name.toLowerCase());
 
 export interface HeaderField {
   /** Lower case, never a compact form. */
@@ -16,11 +19,26 @@ export interface HeaderField {
   readonly raw: string;
 }
 
+/** What the scanner says of a message. */
+interface Reading {
+  readonly error: number;
+  readonly isRequest: boolean;
+  readonly status: number;
+  readonly method: string;
+  readonly uri: string;
+  readonly topVia: string;
+  readonly callId: string;
+  readonly fromTag: string | undefined;
+  readonly toTag: string | undefined;
+  readonly cseq: { readonly number: number; readonly method: string };
+  readonly startLine: string;
+  readonly headSize: number;
+  readonly fields: readonly HeaderField[];
+}
+
 export class SipMessage {
   readonly #octets: Buffer;
-  #head: string | undefined;
-  #startLine: string | undefined;
-  #fields: readonly HeaderField[] | undefined;
+  #reading: Reading | undefined;
   #byKey: Map<string, HeaderField[]> | undefined;
 
   constructor(octets: Uint8Array) {
@@ -28,33 +46,36 @@ export class SipMessage {
   }
 
   get startLine(): string {
-    this.#startLine ??= this.#headText().slice(0, this.#headText().indexOf("\r\n"));
-    return this.#startLine;
+    return this.#read().startLine;
   }
 
   get isRequest(): boolean {
-    return !/^SIP\/2\.0 /i.test(this.startLine);
+    return this.#read().isRequest;
   }
 
   /** Of a request; "" of a response. */
   get method(): string {
-    return this.isRequest ? this.startLine.slice(0, this.startLine.indexOf(" ")) : "";
+    return this.#read().method;
   }
 
   /** The Request-URI; "" of a response. */
   get uri(): string {
-    return this.isRequest ? this.startLine.slice(this.method.length + 1, this.startLine.lastIndexOf(" ")) : "";
+    return this.#read().uri;
   }
 
   /** Of a response; 0 of a request. */
   get status(): number {
-    return this.isRequest ? 0 : Number(this.startLine.slice(8, 11));
+    return this.#read().status;
+  }
+
+  /** ScanError of layout.ts. */
+  get error(): number {
+    return this.#read().error;
   }
 
   /** All header fields in their order. */
   get fields(): readonly HeaderField[] {
-    this.#fields ??= readFields(this.#headText());
-    return this.#fields;
+    return this.#read().fields;
   }
 
   /** The first field of that name, long or compact; undefined: there is none. */
@@ -78,34 +99,70 @@ export class SipMessage {
     return this.headers(name).flatMap((line) => splitHeaderList(line) ?? [line]);
   }
 
+  /** The first Via value; "": none that is sound. */
+  get topVia(): string {
+    return this.#read().topVia;
+  }
+
   /** The number and the method of the CSeq; the method of a response tells what it answers. */
   get cseq(): { readonly number: number; readonly method: string } {
-    const [number = "", method = ""] = (this.header("CSeq") ?? "").split(/[ \t]+/);
-    return { number: Number(number), method };
+    return this.#read().cseq;
   }
 
   get callId(): string {
-    return this.header("Call-ID") ?? "";
+    return this.#read().callId;
   }
 
   /** The tag of From or To; undefined: none. */
   tagOf(name: "From" | "To"): string | undefined {
-    const value = this.header(name) ?? "";
-    return /;[ \t]*tag[ \t]*=[ \t]*([^;\s]+)/i.exec(value.slice(value.lastIndexOf(">") + 1))?.[1];
+    return name === "From" ? this.#read().fromTag : this.#read().toTag;
   }
 
   get body(): Uint8Array {
-    return this.#octets.subarray(this.#headText().length);
+    return this.#octets.subarray(this.#read().headSize);
   }
 
   get octets(): Uint8Array {
     return this.#octets;
   }
 
-  #headText(): string {
-    this.#head ??= this.#octets.toString("latin1", 0, this.#octets.indexOf(HEAD_END) + HEAD_END.length);
-    return this.#head;
+  #read(): Reading {
+    this.#reading ??= readingOf(this.#octets);
+    return this.#reading;
   }
+}
+
+function readingOf(octets: Buffer): Reading {
+  const lines = readMessage(octets);
+  const headSize = found[MessageField.headSize]!;
+  const head = octets.toString("latin1", 0, headSize);
+  const fields: HeaderField[] = [];
+  for (let line = 0, at: number = MessageField.size; line < lines; line += 1, at += LineField.size) {
+    const begin = found[at + LineField.lineAt]!;
+    const key = KEYS[found[at + LineField.id]!] || headerKey(head.slice(begin, found[at + LineField.nameEnd]));
+    const value = unfold(head.slice(found[at + LineField.valueAt], found[at + LineField.valueEnd]));
+    fields.push({ key, value, raw: head.slice(begin, found[at + LineField.lineEnd]) });
+  }
+  return {
+    error: found[MessageField.error]!,
+    isRequest: found[MessageField.isRequest] !== 0,
+    status: found[MessageField.status]!,
+    method: piece(head, MessageField.methodAt) ?? "",
+    uri: piece(head, MessageField.uriAt) ?? "",
+    topVia: unfold(piece(head, MessageField.topViaAt) ?? ""),
+    callId: piece(head, MessageField.callIdAt) ?? "",
+    fromTag: piece(head, MessageField.fromTagAt),
+    toTag: piece(head, MessageField.toTagAt),
+    cseq: { number: found[MessageField.cseq]!, method: piece(head, MessageField.cseqMethodAt) ?? "" },
+    startLine: head.slice(0, Math.max(head.indexOf("\r\n"), 0)),
+    headSize,
+    fields,
+  };
+}
+
+/** RFC 3261 7.3.1: a line that begins with blanks continues the one before it, as if one blank stood there. */
+function unfold(value: string): string {
+  return value.includes("\r\n") ? value.replace(/\r\n[ \t]+/g, " ") : value;
 }
 
 function groupByKey(fields: readonly HeaderField[]): Map<string, HeaderField[]> {
@@ -116,14 +173,4 @@ function groupByKey(fields: readonly HeaderField[]): Map<string, HeaderField[]> 
     else group.push(field);
   }
   return groups;
-}
-
-function readFields(head: string): readonly HeaderField[] {
-  // RFC 3261 7.3.1: a line that begins with a blank continues the one before it.
-  const lines = head.split(/\r\n(?![ \t])/).slice(1);
-  return lines.flatMap((raw) => {
-    const colon = raw.indexOf(":");
-    if (colon < 0) return [];
-    return [{ key: headerKey(raw.slice(0, colon).trim()), value: raw.slice(colon + 1).replace(/\r\n[ \t]+/g, " ").trim(), raw }];
-  });
 }

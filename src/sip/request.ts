@@ -1,6 +1,9 @@
 /** Requests as a proxy sends them: a copy on its way to a target, and the CANCEL and ACK that follow it (RFC 3261 16.6, 9.1, 17.1.1.3). */
 import type { SipMessage } from "./message.js";
+import { uriIn } from "./name-addr.js";
+import { findParameter } from "./parameters.js";
 import { viaLines } from "./response.js";
+import { asRequestUri, parseUri } from "./uri.js";
 import type { Stamp } from "./via.js";
 
 const END = "\r\n";
@@ -46,14 +49,9 @@ export function forwardRequest(request: SipMessage, forwarding: Forwarding): Buf
 function looseRoute(uri: string, routes: readonly string[]): { readonly uri: string; readonly routes: readonly string[] } {
   const [first, ...rest] = routes;
   if (first === undefined) return { uri, routes };
-  const next = uriOf(first);
-  return /;\s*lr\s*(?=[;=?]|$)/i.test(next) ? { uri, routes } : { uri: next, routes: [...rest, `<${uri}>`] };
-}
-
-/** The URI of a Route or Path value. */
-export function uriOf(value: string): string {
-  const open = value.lastIndexOf("<");
-  return open < 0 ? (value.split(";")[0] ?? "").trim() : value.slice(open + 1, value.indexOf(">", open));
+  const next = uriIn(first) ?? "";
+  const isLoose = findParameter(parseUri(next)?.parameters ?? [], "lr") !== undefined;
+  return isLoose ? { uri, routes } : { uri: asRequestUri(next), routes: [...rest, `<${uri}>`] };
 }
 
 function forwardsLeft(request: SipMessage): number {

@@ -12,10 +12,10 @@ const PARAMETER = " ";
 
 /** The key of a URI. Keys of equivalent URIs are not always the same text: ask `sameUriKey`. */
 export function uriKey({ scheme, user, password, host, port, parameters, headers }: SipUri): string {
-  const pairs = parameters.map(({ name, value = "" }) => ({
-    name,
-    text: `${name}=${name === "method" ? unescapeUri(value) : unescapeUri(value).toLowerCase()}`,
-  }));
+  // The first of a name is the one that counts, as it is for whoever looks a parameter up.
+  const first = new Map<string, string>();
+  for (const { name, value = "" } of parameters) if (!first.has(name)) first.set(name, unescapeUri(value));
+  const pairs = [...first].map(([name, value]) => ({ name, text: `${name}=${name === "method" ? value : value.toLowerCase()}` }));
   const decisive = pairs.filter(({ name }) => DECISIVE.has(name)).map(({ text }) => text);
   const optional = pairs.filter(({ name }) => !DECISIVE.has(name)).map(({ text }) => text);
   const fields = [

@@ -1,4 +1,6 @@
 /** One Via value (RFC 3261 20.42, RFC 3581, RFC 6223), as far as a transaction needs it. */
+import { ViaField } from "../native/layout.js";
+import { found, piece, readVia } from "../native/reader.js";
 
 export interface Via {
   /** Upper case. */
@@ -13,20 +15,18 @@ export interface Via {
   readonly asksKeep: boolean;
 }
 
-const SHAPE = /^SIP\s*\/\s*2\.0\s*\/\s*([^\s;/]+)\s+(\[[^\]]*\]|[^\s;:]+)\s*(?::\s*(\d+))?\s*(;[\s\S]*)?$/i;
-
 /** Undefined: not a Via. */
 export function parseVia(value: string): Via | undefined {
-  const [, transport = "", host = "", port, parameters = ""] = SHAPE.exec(value) ?? [];
-  if (host === "") return undefined;
-  const name = host.toLowerCase();
+  if (!readVia(value)) return undefined;
+  const host = (piece(value, ViaField.hostAt) ?? "").toLowerCase();
+  const port = found[ViaField.port]!;
   return {
-    transport: transport.toUpperCase(),
-    sentBy: port === undefined ? name : `${name}:${port}`,
-    host: name,
-    branch: /;\s*branch\s*=\s*([^\s;]+)/i.exec(parameters)?.[1] ?? "",
-    hasRport: /;\s*rport\s*(?=[;=]|$)/i.test(parameters),
-    asksKeep: /;\s*keep\s*(?=;|$)/i.test(parameters),
+    transport: (piece(value, ViaField.transportAt) ?? "").toUpperCase(),
+    sentBy: port === 0 ? host : `${host}:${port}`,
+    host,
+    branch: piece(value, ViaField.branchAt) ?? "",
+    hasRport: found[ViaField.hasRport] !== 0,
+    asksKeep: found[ViaField.asksKeep] !== 0,
   };
 }
 
@@ -41,8 +41,19 @@ export interface Stamp {
 export function stampVia(value: string, stamp: Stamp): string {
   const via = parseVia(value);
   if (via === undefined) return value;
-  let stamped = value.replace(/\s*;\s*(?:received|rport)\s*(?:=\s*[^\s;]*)?(?=\s*(?:;|$))/gi, "");
-  if (via.asksKeep && stamp.keep !== undefined) stamped = stamped.replace(/;\s*keep\s*(?=;|$)/i, `;keep=${stamp.keep}`);
+  const answersKeep = via.asksKeep && stamp.keep !== undefined;
+  const changes = [
+    { at: ViaField.rportParamAt, text: "" },
+    { at: ViaField.receivedParamAt, text: "" },
+    ...(answersKeep ? [{ at: ViaField.keepParamAt, text: `;keep=${stamp.keep}` }] : []),
+  ].map(({ at, text }) => ({ begin: found[at]!, end: found[at + 1]!, text }));
+  let stamped = "";
+  let done = 0;
+  for (const { begin, end, text } of changes.filter((change) => change.begin >= 0).sort((one, other) => one.begin - other.begin)) {
+    stamped += value.slice(done, begin) + text;
+    done = end;
+  }
+  stamped += value.slice(done);
   if (via.hasRport) stamped += `;rport=${stamp.port}`;
   if (via.hasRport || via.host.replace(/^\[|\]$/g, "") !== stamp.address) stamped += `;received=${stamp.address}`;
   return stamped;

@@ -54,7 +54,7 @@ uint64_t controls_of_rest(const char* p, size_t size, [[maybe_unused]] size_t be
 
 class Indexer {
  public:
-  Indexer(const char* head, size_t size, HeaderLine* lines) noexcept : head_(head), size_(size), lines_(lines) {}
+  Indexer(const char* head, size_t size, uint8_t most, HeaderLine* lines) noexcept : head_(head), size_(size), most_(most), lines_(lines) {}
 
   // False: the empty line was reached.
   bool see(size_t at) noexcept {
@@ -81,7 +81,7 @@ class Indexer {
     } else {
       if (at == line_at_) return false;
       if (next < size_ && is_blank(head_[next])) return true;
-      if (result.count == kMaxLines) {
+      if (result.count == most_) {
         result.overflow = true;
       } else {
         HeaderLine& line = lines_[result.count++];
@@ -95,6 +95,7 @@ class Indexer {
 
   const char* head_;
   size_t size_;
+  uint8_t most_;
   HeaderLine* lines_;
   size_t line_at_ = 0;
   bool in_headers_ = false;
@@ -102,8 +103,8 @@ class Indexer {
 
 }  // namespace
 
-LineIndex index_lines(const char* head, size_t size, HeaderLine* lines) noexcept {
-  Indexer indexer(head, size, lines);
+LineIndex index_lines(const char* head, size_t size, uint8_t most, HeaderLine* lines) noexcept {
+  Indexer indexer(head, size, most, lines);
   for (size_t at = 0; at < size; at += 64) {
     uint64_t mask = size - at >= 64 ? controls_of_64(head + at) : controls_of_rest(head + at, size - at, at);
     for (; mask != 0; mask &= mask - 1)

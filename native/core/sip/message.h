@@ -25,7 +25,7 @@ enum class ScanError : uint8_t {
 };
 
 constexpr uint8_t kNoLine = 255;
-constexpr size_t kMaxLines = 200;
+constexpr size_t kMaxLines = 240;
 constexpr size_t kHeaderIds = static_cast<size_t>(HeaderId::count_);
 
 // One header field with its folded lines.

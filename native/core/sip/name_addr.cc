@@ -114,10 +114,10 @@ bool ValueList::next(Text& value) noexcept {
   while (p < end && *p != ',') {
     if (*p == '"') {
       p = skip_quoted(p, end);
-      if (p == nullptr) p = end;
+      if (p == nullptr) sound_ = false, p = end;
     } else if (*p == '<') {
       p = static_cast<const char*>(std::memchr(p, '>', static_cast<size_t>(end - p)));
-      if (p == nullptr) p = end;
+      if (p == nullptr) sound_ = false, p = end;
     } else {
       p = skip_class(p + 1, end, kChar_token);  // no token holds what ends a value
     }

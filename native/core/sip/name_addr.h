@@ -33,11 +33,14 @@ class ValueList {
   // False at the end, and at once for a line without a value. An empty element (",,", leading or trailing comma) is returned as an
   // empty view, so that the caller decides.
   bool next(Text& value) noexcept;
+  // False: a quoted string or an angle bracket of the values so far did not close.
+  bool is_sound() const noexcept { return sound_; }
 
  private:
   Text rest_;
   bool first_ = true;
   bool done_ = false;
+  bool sound_ = true;
 };
 
 }  // namespace sluice

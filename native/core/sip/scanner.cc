@@ -23,7 +23,7 @@ class Scanner {
   void run(size_t available, size_t head_size, Carrier carrier) noexcept {
     reset(head_size);
     const size_t window = std::min<size_t>(head_size == 0 ? available : head_size, std::min<size_t>(limits_.max_head, 65535));
-    const LineIndex index = index_lines(out_.data, window, out_.lines);
+    const LineIndex index = index_lines(out_.data, window, limits_.max_lines, out_.lines);
     if (head_size > window) fail_framing(ScanError::head_too_large);
     if (index.fault != ScanError::none) fail_framing(index.fault);
     if (head_size == 0) fail_framing(available > window ? ScanError::head_too_large : ScanError::header_syntax);

@@ -12,6 +12,7 @@ struct ScanLimits {
   uint16_t max_token = 256;       // tag, branch, method
   uint8_t max_vias = 70;
   uint8_t max_routes = 20;
+  uint8_t max_lines = 200;  // header fields, at most kMaxLines
 };
 
 enum class Carrier : uint8_t {

@@ -21,7 +21,7 @@ inline const char* skip_escaped(const char* p, const char* end, CharClass bits) 
 // A bit for each parameter that decides where a request goes: doubled, two readers could choose differently (GR-16).
 uint32_t bit_of_param(Text name) noexcept {
   switch (name.size()) {
-    case 2: return same_text(name, "lr") ? 1 : same_text(name, "ob") ? 2 : 0;
+    case 2: return same_text(name, "lr") ? 1 : same_text(name, "ob") ? 2 : same_text(name, "gr") ? 128 : 0;
     case 3: return same_text(name, "ttl") ? 4 : 0;
     case 4: return same_text(name, "user") ? 8 : 0;
     case 5: return same_text(name, "maddr") ? 16 : 0;

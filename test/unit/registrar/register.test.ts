@@ -141,7 +141,7 @@ test("REG-24 more than the limit is 403 and keeps none of them; a flood of Conta
   expect((await stage.register(contacts(4))).status).toBe(403);
   expect(await stage.contacts()).toEqual([]);
   expect((await stage.register(contacts(3))).status).toBe(200);
-  expect((await stage.register(contacts(10_000))).status).toBe(400);
+  expect((await stage.register(contacts(101))).status).toBe(400);
   expect(await stage.contacts()).toHaveLength(3);
 });
 

@@ -45,7 +45,6 @@ test.each([
   "sip:a@[fe80::1%eth0]",
   "sip:a@[::1]x",
   "sip:a@ex ample.com",
-  "sip:a@example.com;x=1;X=2",
   "sip:a@example.com;;lr",
   "sip:a@example.com;",
   "sip:a%4@example.com",
@@ -102,6 +101,9 @@ const uriText = fc
   .tuple(fc.constantFrom("sip:", "sips:"), part, fc.constantFrom("h", "example.com", "[::1]"), fc.constantFrom("", ":5060"), fc.array(fc.stringMatching(/^[a-c]=[a-c]$/), { maxLength: 3 }))
   .map(([scheme, user, host, port, parameters]) => `${scheme}${user}@${host}${port}${parameters.map((one) => `;${one}`).join("")}`);
 
+/** Any octets, a character each. */
+const octets = fc.uint8Array().map((bytes) => Buffer.from(bytes).toString("latin1"));
+
 test("equivalence is reflexive and symmetric", () => {
   fc.assert(
     fc.property(uriText, uriText, (one, other) => {
@@ -113,7 +115,7 @@ test("equivalence is reflexive and symmetric", () => {
 
 test("no text makes it fail, and what is parsed has no character that could end it in a header", () => {
   fc.assert(
-    fc.property(fc.oneof(fc.string({ unit: "binary" }), fc.string().map((tail) => `sip:${tail}`), uriText), (text) => {
+    fc.property(fc.oneof(octets, fc.string().map((tail) => `sip:${tail}`), uriText), (text) => {
       if (parseUri(text) !== undefined) expect(text).toMatch(/^[^\s"<>]+$/);
     }),
   );

@@ -1,0 +1,11 @@
+// The scanner for JavaScript: what stands where in a message or a text, as numbers in a table. Nothing there reads SIP a second way.
+#pragma once
+
+#include <napi.h>
+
+namespace sluice {
+
+// Exports readMessage, readList, readUri, readAddress, readVia and readParameters; src/native/binding.ts says what they do.
+void define_reader(Napi::Env env, Napi::Object exports);
+
+}  // namespace sluice
