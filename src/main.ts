@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The `sluice` command: finds the sub-command and ends with its exit code. Without one the process is started. */
+/** The `sluice` command: finds the sub-command and ends with its exit code. Without one it starts the server. */
 import { commands } from "./cli/commands.js";
 import { type Command, CommandError, Exit } from "./cli/command.js";
 import { complain, print } from "./cli/output.js";
@@ -20,7 +20,7 @@ async function main(args: readonly string[]): Promise<number> {
 
 function unknown(word: string): number {
   const meant = nearest(word, commands.map((one) => one.name));
-  complain(`there is no command ${word}${meant === undefined ? "" : `, did you mean ${meant}?`}; --help lists the commands and flags`);
+  complain(`unknown command ${word}${meant === undefined ? "" : `, did you mean ${meant}?`}; --help lists the commands`);
   return Exit.usage;
 }
 
@@ -37,14 +37,14 @@ function commandHelp({ name, usage, summary, help: text }: Command): string {
 
 function overview(): string {
   return [
-    "Sluice, a SIP Outbound edge (RFC 5626).",
+    "Sluice, a SIP edge, registrar and standalone server for SIP Outbound (RFC 5626).",
     "",
     "Usage: sluice [COMMAND] [--help | --version]",
     "",
     ...commands.map(({ name, summary }) => `  ${name.padEnd(14)} ${summary}`),
     "",
-    "Without a command it starts. `sluice COMMAND --help` says more. Environment variables configure it: SLUICE_LISTEN, SLUICE_UPSTREAM",
-    "and others; `sluice print-config` shows them all, docs/configuration.md explains them.",
+    "Without a command it starts the server. `sluice COMMAND --help` explains a command. Environment variables configure it: SLUICE_MODE,",
+    "SLUICE_LISTEN and others; `sluice print-config` prints them all, docs/configuration.md explains them.",
     "",
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 not running, 78 bad configuration.",
     "",

@@ -31,13 +31,13 @@ export class Bans {
     if (isIP(address) === 0) throw new Refusal(400, "a ban needs a literal address");
     if (!this.#until.has(address) && this.#until.size >= MOST) throw new Refusal(409, `there are ${MOST} bans already`);
     this.#until.set(address, Date.now() + seconds * 1_000);
-    this.#log.warn({ address, seconds }, "an address is banned");
+    this.#log.warn({ address, seconds }, "address banned");
     this.#apply();
   }
 
   remove(address: string): void {
     if (!this.#until.delete(address)) throw new Refusal(404, `${address} is not banned`);
-    this.#log.info({ address }, "an address is banned no more");
+    this.#log.info({ address }, "ban lifted");
     this.#apply();
   }
 

@@ -97,7 +97,7 @@ export class Control {
   async #removeBindings(aor: string): Promise<{ readonly removed: number }> {
     const removed = await this.#bindings().remove(aor);
     if (removed === 0) throw new Refusal(404, `${aor} has no bindings`);
-    this.#running.log.warn({ removed }, "bindings were removed by the operator");
+    this.#running.log.warn({ removed }, "the operator removed bindings");
     return { removed };
   }
 

@@ -30,6 +30,6 @@ export function rotateKeys(running: Running, keysAreInFile: boolean): readonly K
   const keys = [fresh, ...old.slice(0, MAX_FLOW_KEYS - 1)];
   rewriteKeyFile(running.config.stateDir, keys);
   running.setKeys(keys);
-  running.log.info({ key: id, keys: keys.length }, "a new flow key signs");
+  running.log.info({ key: id, keys: keys.length }, "a new flow key signs from now on");
   return keyViews(running);
 }

@@ -74,7 +74,7 @@ export class AdminServer {
       return await this.#route(request, body);
     } catch (error) {
       if (error instanceof Refusal) return json(error.status, { error: error.message });
-      this.#running.log.error({ err: error, path: request.path }, "the admin plane failed");
+      this.#running.log.error({ err: error, path: request.path }, "an admin request failed");
       return json(500, { error: error instanceof Error ? error.message : String(error) });
     }
   }

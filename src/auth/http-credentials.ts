@@ -55,7 +55,7 @@ export class HttpCredentials implements CredentialStore {
         signal: AbortSignal.timeout(this.#timeoutMs),
       });
       const text = await response.text();
-      if (response.status !== 200 && response.status !== 404) throw new Error(`it answers ${response.status}`);
+      if (response.status !== 200 && response.status !== 404) throw new Error(`it answered ${response.status}`);
       const ha1s = response.status === 200 ? readAnswer(text) : undefined;
       const answer = { ha1s, until: performance.now() + maxAge(response.headers.get("cache-control")) * 1_000 };
       this.#keep(question, answer);
@@ -76,12 +76,12 @@ export class HttpCredentials implements CredentialStore {
 
 function readAnswer(text: string): Ha1s {
   const answer: unknown = text.length > MOST_CHARACTERS ? undefined : JSON.parse(text);
-  if (typeof answer !== "object" || answer === null) throw new Error("it answers something else than HA1s");
+  if (typeof answer !== "object" || answer === null) throw new Error("its answer is not a JSON object");
   const found = Object.entries(HEX_DIGITS).flatMap(([algorithm, digits]) => {
     const ha1: unknown = Object.getOwnPropertyDescriptor(answer, algorithm)?.value;
     return typeof ha1 === "string" && ha1.length === digits && /^[0-9a-f]+$/i.test(ha1) ? [[algorithm, ha1] as const] : [];
   });
-  if (found.length === 0) throw new Error("it answers no HA1");
+  if (found.length === 0) throw new Error("its answer has no HA1");
   return Object.fromEntries(found);
 }
 

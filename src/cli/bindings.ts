@@ -7,13 +7,13 @@ import { print, printJson, span, tableText } from "./output.js";
 
 export const bindings: Command = {
   name: "bindings",
-  summary: "bindings of a registrar: list, look up, remove",
+  summary: "bindings of a registrar: look up, remove",
   usage: "[AOR]",
   help: `
   --remove           remove every binding of the AOR
-  --limit N          at most so many (100)${COMMON_HELP}
+  --limit N          at most this many (100)${COMMON_HELP}
 
-An edge has none: they are with its registrar.
+An edge has none; ask its registrar.
 
   sluice bindings sip:alice@example.com
   sluice bindings --remove sip:alice@example.com`,

@@ -52,7 +52,7 @@ export function send({ url, token }: Place, method: string, path: string, body?:
     asked.on("timeout", () => asked.destroy(new Error("no answer in time")));
     asked.on("error", (error) => {
       const code = "code" in error ? String(error.code) : error.message;
-      reject(new CommandError(Exit.notRunning, `nothing answers at ${url.host} (${code}): is sluice running? --admin names another place`));
+      reject(new CommandError(Exit.notRunning, `nothing answers at ${url.host} (${code}): is sluice running? --admin names another address`));
     });
     asked.end(body === undefined ? undefined : JSON.stringify(body));
   });

@@ -35,10 +35,10 @@ export function readConfiguration(make: boolean): Reading {
 
 export const start: Command = {
   name: "start",
-  summary: "run (the same as no command)",
+  summary: "start the server (the same as no command)",
   usage: "",
   help: `
-It is configured by SLUICE_ variables: sluice print-config shows them, docs/configuration.md explains them.
+SLUICE_ variables configure it: sluice print-config prints them, docs/configuration.md explains them.
 
   SLUICE_UPSTREAM=sip:registrar.example.org SLUICE_LISTEN=udp:192.0.2.1:5060,tcp:192.0.2.1:5060 sluice start`,
   run: async (args) => {
@@ -66,10 +66,10 @@ It is configured by SLUICE_ variables: sluice print-config shows them, docs/conf
 
 export const checkConfig: Command = {
   name: "check-config",
-  summary: "check the configuration and end; 78 when it is bad",
+  summary: "check the configuration; exit status 78 when it is invalid",
   usage: "",
   help: `
-  --json             one JSON document on stdout
+  --json             print one JSON document
 
   sluice check-config && systemctl reload sluice`,
   run: (args) => {
@@ -83,10 +83,10 @@ export const checkConfig: Command = {
 
 export const printConfiguration: Command = {
   name: "print-config",
-  summary: "print the configuration that counts, secrets masked",
+  summary: "print the effective configuration, secrets masked",
   usage: "",
   help: `
-  --json             one JSON document on stdout
+  --json             print one JSON document
 
   sluice print-config > /etc/sluice/sluice.env`,
   run: (args) => {

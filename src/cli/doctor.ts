@@ -30,12 +30,12 @@ const SOCKET_BUFFER = 4 << 20;
 
 export const doctor: Command = {
   name: "doctor",
-  summary: "ports, limits, keys, upstream and clock of this machine",
+  summary: "check ports, limits, keys, upstream and clock of this machine",
   usage: "",
   help: `
-  --json             one JSON document on stdout
+  --json             print one JSON document
 
-Ends with 1 when something will not work, 78 when the configuration is bad.
+Exits with 1 when something will not work, 78 when the configuration is invalid.
 
   sluice doctor`,
   run: async (args) => {

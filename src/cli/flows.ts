@@ -7,14 +7,14 @@ import { octets, print, printJson, span, tableText } from "./output.js";
 
 export const flows: Command = {
   name: "flows",
-  summary: "flows of clients: all, or those of one phone",
+  summary: "list client flows: all, or those of one phone",
   usage: "[AOR | INSTANCE | ADDRESS[:PORT] | NAME]",
   help: `
-  --limit N          at most so many (100)
-  --ended            flows that ended last, with the reason
-  --close            close the one flow that is named shard.slot.generation${COMMON_HELP}
+  --limit N          at most this many (100)
+  --ended            the flows that ended last, with the reason
+  --close            close the flow named shard.slot.generation${COMMON_HELP}
 
-Ends with 3 when nothing was found.
+Exits with 3 when nothing was found.
 
   sluice flows alice@example.com
   sluice flows 192.0.2.7
@@ -45,7 +45,7 @@ async function showEnded(place: Place, word: string, limit: number, json: boolea
   if (json) printJson({ flows: ended });
   else if (ended.length > 0) print(endedText(ended));
   if (ended.length > 0) return Exit.ok;
-  throw new CommandError(Exit.notFound, `no flow that ended lately${word === "" ? "" : ` for ${word}`}`);
+  throw new CommandError(Exit.notFound, `no flow ended recently${word === "" ? "" : ` for ${word}`}`);
 }
 
 function flowsText({ flows: found, next }: FlowList): string {

@@ -8,7 +8,7 @@ const COMMON = {
 } as const;
 
 export const COMMON_HELP = `
-  --json             one JSON document on stdout
+  --json             print one JSON document
   --admin ADDR:PORT  the admin plane; else SLUICE_ADMIN_LISTEN, with SLUICE_ADMIN_TOKEN`;
 
 /** Throws a CommandError for what is no option. */

@@ -10,12 +10,12 @@ import { complain, print, printJson, span, tableText } from "./output.js";
 
 export const drain: Command = {
   name: "drain",
-  summary: "stop taking requests, move flows out slowly, end",
+  summary: "stop taking requests, move flows out slowly, exit",
   usage: "",
   help: `${COMMON_HELP}
 
-The same as SIGTERM: new requests get 503, pending ones come to their end within SLUICE_DRAIN_SECONDS, then SLUICE_DRAIN_RATE
-connections a second are closed, then the process ends.
+The same as SIGTERM: new requests get 503, pending ones may finish within SLUICE_DRAIN_SECONDS, then SLUICE_DRAIN_RATE
+connections a second are closed, then the process exits.
 
   sluice drain`,
   run: async (args) => {
@@ -29,12 +29,12 @@ connections a second are closed, then the process ends.
 
 export const reload: Command = {
   name: "reload",
-  summary: "read keys, limits, trusted nets, upstream and log level again",
+  summary: "reload the configuration without losing a flow",
   usage: "",
   help: `${COMMON_HELP}
 
-The same as SIGHUP. Variables come from the file that SLUICE_ENV_FILE names; those of the environment itself cannot change.
-Ends with 78 when the configuration is bad: then nothing was changed.
+The same as SIGHUP. Variables come from the file that SLUICE_ENV_FILE names; those set in the environment itself cannot change.
+Exits with 78 when the configuration is invalid; nothing has changed then.
 
   sluice reload`,
   run: async (args) => {
@@ -52,11 +52,11 @@ Ends with 78 when the configuration is bad: then nothing was changed.
 
 export const keys: Command = {
   name: "keys",
-  summary: "keys of the flow tokens: list their ids, rotate",
+  summary: "flow token keys: list their ids, rotate",
   usage: "[rotate]",
   help: `${COMMON_HELP}
 
-rotate puts a new key in front: it signs from now on, the others still verify.
+rotate adds a new key that signs from now on; the others still verify.
 
   sluice keys
   sluice keys rotate`,
@@ -74,11 +74,11 @@ rotate puts a new key in front: it signs from now on, the others still verify.
 
 export const ban: Command = {
   name: "ban",
-  summary: "shut an address out for a time, or let it in again",
+  summary: "block an address for a time, or unblock it",
   usage: "[ADDRESS]",
   help: `
   --seconds N        for how long (3600)
-  --remove           let it in again${COMMON_HELP}
+  --remove           unblock it${COMMON_HELP}
 
   sluice ban
   sluice ban 198.51.100.9 --seconds 600
@@ -100,10 +100,10 @@ export const ban: Command = {
 
 export const log: Command = {
   name: "log",
-  summary: "the log level, and another one for a time",
+  summary: "show the log level, or change it for a time",
   usage: "[LEVEL]",
   help: `
-  --seconds N        then it goes back (600)${COMMON_HELP}
+  --seconds N        for how long (600)${COMMON_HELP}
 
   sluice log
   sluice log debug --seconds 120`,

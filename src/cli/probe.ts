@@ -16,19 +16,19 @@ const STYLES = { ok: "green", fail: "red", note: "yellow" } as const;
 
 export const probe: Command = {
   name: "probe",
-  summary: "an outbound test phone: what does that SIP server do of RFC 5626?",
+  summary: "an outbound test phone: how well does a SIP server support RFC 5626?",
   usage: "sip:USER@DOMAIN[;transport=udp|tcp|tls|ws|wss]",
   help: `
-  --server HOST:PORT where to send it; else the domain and the usual port
-  --user NAME        for digest; else the user of the URI
-  --password WORD    for digest; or SLUICE_PROBE_PASSWORD, which no other user of this machine can see
+  --server HOST:PORT where to send it (default: found by DNS from the domain)
+  --user NAME        for digest (default: the user of the URI)
+  --password WORD    for digest; SLUICE_PROBE_PASSWORD hides it from other users of this machine
   --flows N          registrations with reg-id 1 to N (2)
-  --expires N        seconds asked for (120)
-  --no-delivery      do not send MESSAGE to the own AOR
-  --insecure         take any certificate
-  --json             one JSON document on stdout
+  --expires N        seconds to register for (120)
+  --no-delivery      do not send MESSAGE to its own AOR
+  --insecure         accept any certificate
+  --json             print one JSON document
 
-Ends with 0 when nothing failed, 1 when something did.
+Exits with 0 when nothing failed, 1 when something did.
 
   sluice probe 'sip:alice@example.com;transport=tcp' --password secret
   sluice probe sip:probe@example.com --server 127.0.0.1:5060 --json`,
@@ -74,7 +74,7 @@ function verdictText(findings: readonly Finding[], edge: string): string {
 
 function readTarget(uri: string | undefined, server: string | undefined, insecure: boolean): { readonly user: string; readonly domain: string; readonly target: LinkTarget } {
   const [, user, place = "", parameters = ""] = /^sips?:([^@;]+)@([^;]+)(.*)$/i.exec(uri ?? "") ?? [];
-  if (user === undefined) throw new CommandError(Exit.usage, "which phone? sluice probe 'sip:alice@example.com;transport=tcp'");
+  if (user === undefined) throw new CommandError(Exit.usage, "which phone? For example: sluice probe 'sip:alice@example.com;transport=tcp'");
   const word = /;transport=(\w+)/i.exec(parameters)?.[1]?.toLowerCase() ?? "udp";
   const transport = TRANSPORTS.find((one) => one === word);
   if (transport === undefined) throw new CommandError(Exit.usage, `transport=${word}: expected one of ${TRANSPORTS.join(", ")}`);

@@ -7,11 +7,11 @@ import { colour, octets, print, printJson, span } from "./output.js";
 
 export const status: Command = {
   name: "status",
-  summary: "what runs, since when, and whether it is ready",
+  summary: "what runs, since when, and whether it is ready for traffic",
   usage: "",
   help: `${COMMON_HELP}
 
-Ends with 0 when it is ready, 1 when it is not, 4 when nothing runs.
+Exits with 0 when it is ready, 1 when it is not, 4 when nothing runs.
 
   sluice status
   sluice status --json | jq .counters.requestsIn`,

@@ -7,18 +7,18 @@ import { colour, print, printJson } from "./output.js";
 
 export const token: Command = {
   name: "token",
-  summary: "what a flow token says, and whether its flow lives",
+  summary: "read a flow token: whose is it, and is its flow alive?",
   usage: "TOKEN",
   help: `${COMMON_HELP}
 
 TOKEN is the user part of a Path, Route or Record-Route URI of this edge, or the whole value.
-Ends with 0 when the flow lives, 3 when it does not, 1 for what is no token of this edge.
+Exits with 0 when the flow is alive, 3 when it is not, 1 when this is not a token of this edge.
 
   sluice token 'sip:QAAAAG3k…@192.0.2.1;lr;ob'`,
   run: async (args) => {
     const { values, positionals } = readOptions(args, {});
     const [text] = positionals;
-    if (text === undefined) throw new CommandError(Exit.usage, "a token is needed: sluice token TOKEN");
+    if (text === undefined) throw new CommandError(Exit.usage, "which token? For example: sluice token TOKEN");
     const view = await ask<TokenView>(placeOf(values.admin), "GET", `/api/token/${encodeURIComponent(text)}`);
     if (values.json) printJson(view);
     else print(viewText(view));

@@ -14,10 +14,10 @@ export const top: Command = {
   summary: "rates and flows, live in the terminal",
   usage: "",
   help: `
-  --times N          show it so many times, then end
-  --every N          seconds between (1)${COMMON_HELP}
+  --times N          stop after this many rounds
+  --every N          seconds between rounds (1)${COMMON_HELP}
 
-With --json each round is one line with the rates a second.
+With --json each round is one line with the rates per second.
 
   sluice top
   sluice top --json --times 10`,

@@ -16,17 +16,17 @@ export const trace: Command = {
   summary: "live ladder of one phone, call or address",
   usage: "AOR | call-id:CALL-ID | ADDRESS[:PORT]",
   help: `
-  --seconds N        for how long (600); Ctrl-C ends it before
+  --seconds N        for how long (600); Ctrl-C stops it earlier
   --full             whole messages instead of a ladder${COMMON_HELP}
 
-With --json each message is one line. Credentials are unreadable. While no trace runs, no message is copied.
+With --json each message is one line. Credentials are masked. While no trace runs, no message is copied.
 
   sluice trace alice@example.com
   sluice trace 192.0.2.7 --seconds 60 --full`,
   run: async (args) => {
     const { values, positionals } = readOptions(args, { seconds: { type: "string" }, full: { type: "boolean" } });
     const [what] = positionals;
-    if (what === undefined) throw new CommandError(Exit.usage, "what is to be traced? sluice trace alice@example.com");
+    if (what === undefined) throw new CommandError(Exit.usage, "what should be traced? For example: sluice trace alice@example.com");
     const place = placeOf(values.admin);
     const seconds = wholeNumber("seconds", values.seconds, 600);
     const { id } = await ask<TraceView>(place, "POST", "/api/traces", { what, seconds });

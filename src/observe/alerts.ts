@@ -31,19 +31,19 @@ export class AlertLog {
       case Event.upstreamUp:
         return this.#log.info({ shard, upstream: peer }, "an upstream answers again");
       case Event.upstreamDown:
-        return this.#log.warn({ shard, upstream: peer }, "an upstream is dead and is left out until it answers");
+        return this.#log.warn({ shard, upstream: peer }, "an upstream does not answer: it gets no requests until it does");
       case Event.forgedToken:
-        return this.#log.warn({ shard, peer }, "a forged flow token was refused");
+        return this.#log.warn({ shard, peer }, "refused a forged flow token");
       case Event.malformed:
         return this.#log.info({ shard, peer, fault: scanErrorReason[number] || "not SIP", sample: printable(sample, SAMPLE_CHARACTERS) }, "malformed message");
       case Event.acceptFailed:
-        return this.#log.error({ shard, error: getSystemErrorName(-number) }, "connections cannot be accepted");
+        return this.#log.error({ shard, error: getSystemErrorName(-number) }, "cannot accept connections");
       case Event.pingFlood:
-        return this.#log.warn({ shard, peer }, "a connection was closed for a flood of keep-alives");
+        return this.#log.warn({ shard, peer }, "closed a connection that floods keep-alives");
       case Event.tlsFailed:
         return this.#log.info({ shard, peer, reason: printable(sample, SAMPLE_CHARACTERS) }, "a TLS connection failed");
       case Event.wsFaulty:
-        return this.#log.info({ shard, peer, code: number }, "a WebSocket connection was closed for a fault");
+        return this.#log.info({ shard, peer, code: number }, "closed a WebSocket connection for a protocol fault");
       default:
         return;
     }

@@ -114,7 +114,7 @@ export class HepSender {
       socket.connect(port, address, () => (this.#socket = this.#closed ? undefined : socket));
       socket.unref();
     } catch (error) {
-      this.#log.error({ err: error, host }, "the HEP server cannot be found: nothing is sent to it");
+      this.#log.error({ err: error, host }, "cannot resolve the HEP server: nothing is sent to it");
     }
   }
 }

@@ -114,7 +114,7 @@ export class PcapWriter {
     }
     const stream = createWriteStream(this.#path, { mode: 0o600 });
     stream.on("error", (error) => {
-      this.#log.error({ err: error, file: this.#path }, "the capture file cannot be written: what comes is lost");
+      this.#log.error({ err: error, file: this.#path }, "cannot write the capture file: captured messages are lost");
       // Tried again when the next file would begin.
       if (this.#stream === stream) this.#size = 0;
     });

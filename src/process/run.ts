@@ -55,6 +55,6 @@ function listenersOf(listeners: readonly ShardListener[]): readonly string[] {
 function warnOfDescriptors({ maxFlows }: Config, log: Log): void {
   const limit = Number(/^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1] ?? Infinity);
   if (maxFlows + SPARE_DESCRIPTORS > limit) {
-    log.warn({ limit, maxFlows }, "this process may open fewer descriptors than SLUICE_MAX_FLOWS: further connections will wait or fail (ulimit -n)");
+    log.warn({ limit, maxFlows }, "SLUICE_MAX_FLOWS exceeds the file descriptors that this process may open: raise the limit (ulimit -n, LimitNOFILE) or further connections will fail");
   }
 }

@@ -99,7 +99,7 @@ export class Service implements Running {
   async reload(): Promise<ReloadReport> {
     const { config, changed, needRestart, errors } = reread(this.config);
     if (config === undefined) {
-      this.log.error({ errors }, "reload: nothing is changed, for the configuration is bad");
+      this.log.error({ errors }, "reload rejected: invalid configuration, nothing changed");
     } else {
       const upstreamChanged = changed.includes("SLUICE_UPSTREAM");
       this.config = config;
@@ -114,7 +114,7 @@ export class Service implements Running {
       await this.#upstreams.refresh();
       this.#tellUpstreams();
       this.#certificates?.reload();
-      this.log.info({ changed, needRestart }, needRestart.length > 0 ? "reloaded; some changes count only after a restart" : "reloaded");
+      this.log.info({ changed, needRestart }, needRestart.length > 0 ? "reloaded; some changes take effect only after a restart" : "reloaded");
     }
     return { changed, needRestart, errors };
   }
@@ -144,9 +144,9 @@ export class Service implements Running {
         this.#tellUpstreams();
         const shown = targets.map(({ transport, address, port, priority, weight }) => `${transport}:${showHostPort(address, port)} ${priority}/${weight}`);
         // A registrar of its own needs nobody behind it.
-        if (shown.length > 0 || config.mode === "edge") this.log.info({ targets: shown }, shown.length > 0 ? "upstream" : "no upstream target: what clients send is answered 503");
+        if (shown.length > 0 || config.mode === "edge") this.log.info({ targets: shown }, shown.length > 0 ? "upstream" : "no upstream target: requests of clients get 503");
       },
-      onFailure: (uri, error) => this.log.warn({ upstream: showUpstream(uri), reason: error.message }, "an upstream cannot be resolved"),
+      onFailure: (uri, error) => this.log.warn({ upstream: showUpstream(uri), reason: error.message }, "cannot resolve an upstream"),
     });
   }
 }

@@ -205,7 +205,7 @@ export class ShardPool {
       case "alerts":
         return this.#options.onAlerts(shard, message.alerts);
       case "fault":
-        return this.#options.log.error({ shard, fault: message.message }, "a message was not handled as it should be");
+        return this.#options.log.error({ shard, fault: message.message }, "a message could not be handled");
       case "store":
         return this.#storeChanged(shard, message.isUp, message.reason);
       case "answer":
@@ -227,8 +227,8 @@ export class ShardPool {
   #storeChanged(shard: number, isUp: boolean, reason: string): void {
     if (isUp) this.#storeDown.delete(shard);
     else this.#storeDown.add(shard);
-    if (isUp) this.#options.log.info({ shard }, "the location store is reached");
-    else this.#options.log.error({ shard, reason }, "the location store is away: REGISTER is answered 503");
+    if (isUp) this.#options.log.info({ shard }, "the location store answers again");
+    else this.#options.log.error({ shard, reason }, "the location store does not answer: REGISTER gets 503");
   }
 
   #ended(shard: number): void {
@@ -236,9 +236,9 @@ export class ShardPool {
     for (const asked of [...this.#asked.values()]) if (asked.shard === shard) asked.reject(new Error(`shard ${shard} has ended`));
     if (this.#ending) return this.#isDrained(shard);
     // Its flows are gone, and their tokens with them; clients come back to a new one.
-    this.#options.log.error({ shard }, "a shard ended and is started again");
+    this.#options.log.error({ shard }, "a shard ended; starting it again");
     setTimeout(() => {
-      if (!this.#ending) this.#spawn(shard).catch((error: unknown) => this.#options.log.error({ shard, err: error }, "a shard does not start"));
+      if (!this.#ending) this.#spawn(shard).catch((error: unknown) => this.#options.log.error({ shard, err: error }, "cannot start a shard"));
     }, RESTART_MS);
   }
 }

@@ -91,12 +91,12 @@ export class Certificates {
     try {
       this.#material = this.#read();
     } catch (error) {
-      this.#log.error({ reason: error instanceof Error ? error.message : String(error) }, "the new certificates are no good, those before stay in force");
+      this.#log.error({ reason: error instanceof Error ? error.message : String(error) }, "new certificates rejected, keeping the previous ones");
       return;
     }
     this.#onChange(this.#material);
     this.#warnOfNames();
-    this.#log.info({ certificates: this.#material.pairs.length, expiry: this.#expiry?.toISOString() }, "certificates were read again");
+    this.#log.info({ certificates: this.#material.pairs.length, expiry: this.#expiry?.toISOString() }, "certificates reloaded");
     this.#warnOfExpiry();
   }
 
@@ -142,7 +142,7 @@ export class Certificates {
     const secure = this.#config.listen.filter(({ transport }) => isSecure(transport));
     for (const listener of secure) {
       const name = listener.advertise?.host ?? listener.host;
-      if (!hasName(certificates, name)) this.#log.warn({ listener: showListener(listener), name }, "no certificate has the name that this listener shows: clients may not use their flow for it");
+      if (!hasName(certificates, name)) this.#log.warn({ listener: showListener(listener), name }, "no certificate covers the name that this listener advertises: clients may refuse to use their flow for it");
     }
   }
 
@@ -167,6 +167,6 @@ function check<T>(variable: string, file: string, attempt: () => T): T {
     return attempt();
   } catch (error) {
     const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
-    throw new Error(`${variable}: expected sound PEM in ${file}: ${reason}`, { cause: error });
+    throw new Error(`${variable}: expected a valid PEM file: ${file}: ${reason}`, { cause: error });
   }
 }

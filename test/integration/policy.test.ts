@@ -84,7 +84,7 @@ test("a module that exports an unknown hook stops the start in one line", async 
   const edge = Edge.launch({ SLUICE_LISTEN: `udp:127.0.0.1:${await freePort()}`, SLUICE_POLICY: policy("misspelt") });
   onTestFinished(() => edge.stop());
   expect(await edge.exited()).not.toBe(0);
-  expect(edge.output).toContain("SLUICE_POLICY: there is no hook alow");
+  expect(edge.output).toContain("SLUICE_POLICY: unknown hook alow");
 });
 
 async function anotherUpstream(company: Cast, port: number): Promise<Party> {

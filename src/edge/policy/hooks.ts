@@ -41,8 +41,8 @@ export async function loadPolicy(url: string): Promise<Policy> {
   const module: unknown = await import(url);
   const exported = new Map<string, unknown>(Object.entries(module as object));
   for (const [name, value] of exported) {
-    if (!(HOOKS as readonly string[]).includes(name)) throw new Error(`SLUICE_POLICY: there is no hook ${name}; the hooks are ${HOOKS.join(", ")}`);
-    if (typeof value !== "function") throw new Error(`SLUICE_POLICY: ${name} is no function`);
+    if (!(HOOKS as readonly string[]).includes(name)) throw new Error(`SLUICE_POLICY: unknown hook ${name}; the hooks are ${HOOKS.join(", ")}`);
+    if (typeof value !== "function") throw new Error(`SLUICE_POLICY: ${name} is not a function`);
   }
   return Object.fromEntries(exported);
 }

@@ -52,7 +52,7 @@ export class PolicyStage {
       const said = this.#policy.upgrade?.(new UpgradeRequest(head, { ...source, transport }));
       if (said === undefined || said === true) return undefined;
       const { status, headers = {} } = said === false ? { status: 403 } : said;
-      if (!Number.isInteger(status) || (status !== 101 && (status < 200 || status > 599))) throw new Error(`the hook upgrade returned the status ${status}`);
+      if (!Number.isInteger(status) || (status !== 101 && (status < 200 || status > 599))) throw new Error(`the hook upgrade returned an invalid status, ${status}`);
       return { status, headers: headerLines("upgrade", headers) };
     } catch (error) {
       this.#onFault(error instanceof Error ? (error.stack ?? error.message) : String(error));
@@ -112,7 +112,7 @@ export class PolicyStage {
   }
 
   #answer(item: number, { status, reason = "", headers = {} }: PolicyReply, verdicts: Int32Array, out: number): void {
-    if (!Number.isInteger(status) || status < 200 || status > 699) throw new Error(`the hook reply returned the status ${status}`);
+    if (!Number.isInteger(status) || status < 200 || status > 699) throw new Error(`the hook reply returned an invalid status, ${status}`);
     const lines = headerLines("reply", headers);
     if (CONTROL.test(reason)) throw new Error("the hook reply returned a bad reason phrase");
     reply(verdicts, out, status);
@@ -121,7 +121,7 @@ export class PolicyStage {
 
   #targetOf(text: string): number {
     const index = this.#upstreams.indexOf(text.includes(";transport=") ? text : `${text};transport=udp`);
-    if (index < 0) throw new Error(`the hook route returned ${JSON.stringify(text)}, which is none of ${this.#upstreams.join(", ")}`);
+    if (index < 0) throw new Error(`the hook route returned ${JSON.stringify(text)}, which is not one of ${this.#upstreams.join(", ")}`);
     return index;
   }
 }
