@@ -1,4 +1,4 @@
-/** docs/operate/metrics.md, made from the table of metrics. */
+/** docs/operate/metrics.md, generated from the table of metrics. */
 import { metricTable } from "./metric-table.js";
 
 export function metricsDocument(): string {
@@ -11,20 +11,20 @@ export function metricsDocument(): string {
     "",
     "<!-- Made by `npm run docs` from src/admin/metric-table.ts: do not edit. -->",
     "",
-    "`/metrics` sums the counters of all shards out of shared memory at the moment of the scrape: counting costs no message anything. No label holds",
-    "what a stranger can choose. `deploy/grafana/sluice.json` draws them, `deploy/prometheus/alerts.yml` says what should wake somebody.",
+    "`/metrics` adds up the counters of all shards from shared memory when it is scraped; counting costs the messages nothing. No label holds",
+    "a value that a stranger can choose. `deploy/grafana/sluice.json` draws them, `deploy/prometheus/alerts.yml` defines what should wake somebody.",
     "",
     "| metric | type | label | meaning |",
     "| --- | --- | --- | --- |",
     ...rows,
-    "| `sluice_upstream_up` | gauge | `target`: transport:address:port, at most 64 | Whether a target of the upstream answers. |",
-    "| `sluice_certificate_expiry_timestamp_seconds` | gauge | `file` | When a certificate ends. |",
-    "| `sluice_build_info` | gauge | `version`, `node`, `mode` | 1. |",
-    "| `sluice_shards_running`, `sluice_draining`, `sluice_flows_limit`, `sluice_traces_active` | gauge | | The process. |",
-    "| `process_*`, `nodejs_*` | | | Of the process and of Node, by prom-client. |",
+    "| `sluice_upstream_up` | gauge | `target`: transport:address:port, at most 64 | Whether an upstream target answers. |",
+    "| `sluice_certificate_expiry_timestamp_seconds` | gauge | `file` | When a certificate expires. |",
+    "| `sluice_build_info` | gauge | `version`, `node`, `mode` | always 1 |",
+    "| `sluice_shards_running`, `sluice_draining`, `sluice_flows_limit`, `sluice_traces_active` | gauge | | State of the process. |",
+    "| `process_*`, `nodejs_*` | | | The process and Node, from prom-client. |",
     "",
-    "Read first: `sluice_flows` (a step down is an outage of somebody's network), `sluice_refusals_total{code=\"430\"}` (calls to flows that died),",
-    "`sluice_registers_total` (relayed far above accepted: the registrar refuses), `sluice_flows_ended_total` by reason.",
+    "Watch first: `sluice_flows` (a sudden drop means that a network failed), `sluice_refusals_total{code=\"430\"}` (calls to dead flows),",
+    "`sluice_registers_total` (relayed far above accepted means that the registrar refuses), `sluice_flows_ended_total` by reason.",
     "",
   ].join("\n");
 }
