@@ -1,5 +1,6 @@
 // What the object path asks of its shard: where a message came from, sending, and what became of flows and requests.
 #include "core/relay/flow_id.h"
+#include "core/relay/neighbour.h"
 #include "core/relay/object_branch.h"
 #include "shard_config.h"
 #include "shard_host.h"
@@ -13,6 +14,11 @@ Text octets_of(const Napi::Value& value) {
 }
 
 Napi::String text(Napi::Env env, const char* data, size_t size) { return Napi::String::New(env, data, size); }
+
+const char* name_of(Transport transport) {
+  constexpr const char* kNames[] = {"udp", "tcp", "tls", "ws", "wss"};
+  return kNames[static_cast<size_t>(transport)];
+}
 
 }  // namespace
 
@@ -31,6 +37,13 @@ Napi::Value ShardHost::origin(const Napi::CallbackInfo& info) {
   result.Set("answerFlow", text(env, id, running_->shard->answer_flow_of(item, id)));
   result.Set("fromCore", source.from_core);
   result.Set("loop", static_cast<double>(running_->shard->loop_hash_of(item)));
+  if (!source.from_core) return result;
+  const Neighbour from = running_->shard->neighbour_of_item(item);
+  Napi::Object neighbour = Napi::Object::New(env);
+  neighbour.Set("transport", Napi::String::New(env, name_of(from.transport)));
+  neighbour.Set("address", text(env, ip, format_ip(from.address, ip)));
+  neighbour.Set("port", static_cast<double>(from.address.port));
+  result.Set("neighbour", neighbour);
   return result;
 }
 
@@ -45,6 +58,17 @@ Napi::Value ShardHost::flow_token(const Napi::CallbackInfo& info) {
   char token[kMaxTokenText];
   const size_t size = running_->shard->flow_token(id, info[1].ToBoolean() ? Side::core : Side::client, token);
   return size == 0 ? info.Env().Undefined() : text(info.Env(), token, size).As<Napi::Value>();
+}
+
+// neighbourMark(token, transport, address, port)
+Napi::Value ShardHost::neighbour_mark(const Napi::CallbackInfo& info) {
+  const std::string token = info[0].ToString();
+  Neighbour neighbour;
+  neighbour.transport = read_transport(info[1]);
+  parse_ip(info[2].ToString().Utf8Value(), neighbour.address);
+  neighbour.address.port = static_cast<uint16_t>(info[3].ToNumber().Uint32Value());
+  char mark[kMaxNeighbourText];
+  return text(info.Env(), mark, running_->shard->neighbour_mark(token, neighbour, mark));
 }
 
 Napi::Value ShardHost::flow_lives(const Napi::CallbackInfo& info) {

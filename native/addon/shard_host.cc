@@ -38,6 +38,7 @@ void ShardHost::define(Napi::Env env, Napi::Object exports) {
                                        InstanceMethod<&ShardHost::origin>("origin"),
                                        InstanceMethod<&ShardHost::new_branch>("newBranch"),
                                        InstanceMethod<&ShardHost::flow_token>("flowToken"),
+                                       InstanceMethod<&ShardHost::neighbour_mark>("neighbourMark"),
                                        InstanceMethod<&ShardHost::flow_lives>("flowLives"),
                                        InstanceMethod<&ShardHost::send_to_flow>("sendToFlow"),
                                        InstanceMethod<&ShardHost::answer_flow>("answerFlow"),

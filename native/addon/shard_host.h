@@ -47,6 +47,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   Napi::Value origin(const Napi::CallbackInfo& info);
   Napi::Value new_branch(const Napi::CallbackInfo& info);
   Napi::Value flow_token(const Napi::CallbackInfo& info);
+  Napi::Value neighbour_mark(const Napi::CallbackInfo& info);
   Napi::Value flow_lives(const Napi::CallbackInfo& info);
   Napi::Value send_to_flow(const Napi::CallbackInfo& info);
   Napi::Value answer_flow(const Napi::CallbackInfo& info);

@@ -161,7 +161,8 @@ export const table = {
     "SLUICE_OUTBOUND",
     oneOf(["auto", "force", "off"]),
     "auto",
-    "Who gets a flow token: clients that ask for outbound (`auto`), every client (`force`), nobody (`off`).",
+    "Who gets a flow token: clients that register or ask for outbound (`auto`); all clients, and UDP is answered at its source port whether " +
+      "asked to or not (`force`); nobody (`off`).",
   ),
   flowTimer: withDefault(
     "SLUICE_FLOW_TIMER",

@@ -2,8 +2,9 @@
  * The fast path of a registrar or standalone server: what a token or a trusted neighbour's Route leads somewhere is relayed like on an
  * edge; everything else is for the object path (RFC 3261 16.4 to 16.6, RFC 5626 5.3).
  */
-import { Action, Const, HeaderFlag, Hop, Method, RecordField, VerdictField } from "../native/layout.js";
-import { type EdgeRules, fromCore, isSettled, stripOf } from "./request.js";
+import { Action, Const, Edit, HeaderFlag, Hop, Method, RecordField, VerdictField } from "../native/layout.js";
+import { type EdgeRules, fromCore, isMember, isSettled, stripOf } from "./request.js";
+import { refreshesTarget } from "./methods.js";
 import { decideResponse } from "./response.js";
 import { walked } from "./route-walk.js";
 import { relay, reply } from "./verdicts.js";
@@ -24,13 +25,27 @@ export function decideHome(records: Int32Array, verdicts: Int32Array, count: num
 
 function request(records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): void {
   if (isSettled(records, row, verdicts, out, rules)) return;
-  if (records[row + RecordField.nextRoute] === Hop.none) verdicts[out + VerdictField.action] = Action.object;
+  if (leadsOn(records, row)) toNeighbour(records, row, verdicts, out);
+  else if (isBetweenNeighbours(records, row)) fromCore(records, row, verdicts, out);
+  else if (records[row + RecordField.nextRoute] === Hop.none) verdicts[out + VerdictField.action] = Action.object;
   else if (records[row + RecordField.fromCore] !== 0) fromCore(records, row, verdicts, out);
-  else if (leadsOn(records, row)) relay(verdicts, out, Action.relayToHop, -1, stripOf(records, row), walked.cut);
   else if (records[row + RecordField.method] !== Method.ack) reply(verdicts, out, 403);
 }
 
-/** A client's request within a dialog whose other end is behind a neighbour: our own Record-Route before its Route is the proof. */
+/** A client's request within a dialog whose other end is a neighbour: our own Record-Route, which names that one, is the proof. */
 function leadsOn(records: Int32Array, row: number): boolean {
-  return walked.outgoing && records[row + RecordField.hasToTag] !== 0 && records[row + RecordField.nextRoute] === Hop.trusted;
+  return isMember(records, row) && (records[row + RecordField.headers]! & HeaderFlag.neighbour) !== 0;
+}
+
+/** A neighbour's request within a dialog with another one that did not record-route: on to the remote target (RFC 3261 12.2.1.1). */
+function isBetweenNeighbours(records: Int32Array, row: number): boolean {
+  const hop = records[row + RecordField.uriHop]!;
+  const isNeighbour = hop === Hop.trusted || hop === Hop.upstream;
+  return isNeighbour && records[row + RecordField.nextRoute] === Hop.none && records[row + RecordField.fromCore] !== 0 && records[row + RecordField.hasToTag] !== 0;
+}
+
+function toNeighbour(records: Int32Array, row: number, verdicts: Int32Array, out: number): void {
+  const edits = stripOf(records, row) | (refreshesTarget[records[row + RecordField.method]!] === 1 ? Edit.recordRoute : 0);
+  const target = records[row + RecordField.nextRouteTarget]!;
+  relay(verdicts, out, target < 0 ? Action.relayToHop : Action.relayUpstream, target, edits, walked.cut);
 }

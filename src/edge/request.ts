@@ -2,6 +2,7 @@
 import {
   Action,
   Edit,
+  FlowFlag,
   HeaderFlag,
   Hop,
   Method,
@@ -15,7 +16,7 @@ import type { OutboundMode } from "./outbound.js";
 import { Registering, needsRecordRoute, registerTreatment } from "./outbound.js";
 import { formsDialog, refreshesTarget } from "./methods.js";
 import { relay, reply } from "./verdicts.js";
-import { walkRoutes, walked } from "./route-walk.js";
+import { Front, walkRoutes, walked } from "./route-walk.js";
 
 /** What the operator set, and whether this process is on its way out. */
 export interface EdgeRules {
@@ -23,10 +24,12 @@ export interface EdgeRules {
   /** Seconds; 0: none is inserted. */
   flowTimer: number;
   draining: boolean;
+  /** A registrar is in this process: clients of its dialogs always have a token of their own in front. */
+  home: boolean;
 }
 
 const RETRY_AFTER_SECONDS = 10;
-const SMUGGLED = HeaderFlag.path | HeaderFlag.serviceRoute | HeaderFlag.assertedIdentity | HeaderFlag.flowTimer;
+const SMUGGLED = HeaderFlag.serviceRoute | HeaderFlag.assertedIdentity | HeaderFlag.flowTimer;
 
 export function decideRequest(records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): void {
   if (isSettled(records, row, verdicts, out, rules)) return;
@@ -41,7 +44,7 @@ export function decideRequest(records: Int32Array, row: number, verdicts: Int32A
 export function isSettled(records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): boolean {
   const method = records[row + RecordField.method]!;
   if (isFaulty(records, row, verdicts, out)) return true;
-  if (method === Method.ack) return isAckSettled(records, row, verdicts, out);
+  if (method === Method.ack) return isAckSettled(records, row, verdicts, out, rules);
   let status = 0;
   if (records[row + RecordField.looped] !== 0) status = 482;
   else if (isForUs(records, row)) status = rules.draining ? 503 : 200;
@@ -63,12 +66,12 @@ export function isSettled(records: Int32Array, row: number, verdicts: Int32Array
   return true;
 }
 
-function isAckSettled(records: Int32Array, row: number, verdicts: Int32Array, out: number): boolean {
+function isAckSettled(records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): boolean {
   if (records[row + RecordField.looped] !== 0 || records[row + RecordField.maxForwards] === 0) return true;
   walkRoutes(records, row);
   if (walked.forged || walked.unknownKey) return true;
   if (walked.target < 0) return false;
-  if (walked.targetKind === RouteKind.alive && mayUseFlow(records, row)) {
+  if (walked.targetKind === RouteKind.alive && mayUseFlow(records, row, rules)) {
     relay(verdicts, out, Action.relayToFlow, walked.target, stripOf(records, row), walked.cut);
   }
   return true;
@@ -96,24 +99,40 @@ function isForUs(records: Int32Array, row: number): boolean {
 /** Along a token. Nothing else may reach the client when its flow is dead (RFC 5626 5.3.1). */
 function incoming(records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): void {
   const method = records[row + RecordField.method]!;
-  if (!mayUseFlow(records, row)) return reply(verdicts, out, 403);
+  if (!mayUseFlow(records, row, rules)) return reply(verdicts, out, 403);
   if (walked.targetKind !== RouteKind.alive) {
     // The INVITE was answered 430 when the flow died: this CANCEL has nothing left to do (RFC 3261 9.2).
     return reply(verdicts, out, method === Method.cancel ? 200 : 430);
   }
   let edits = stripOf(records, row);
-  // In a hairpin both ends' routes are in the set already (OB-5.3-10).
-  if (!walked.outgoing && rules.outbound !== "off") {
-    const inDialog = records[row + RecordField.hasToTag] !== 0;
-    const wanted = inDialog ? refreshesTarget[method] === 1 : formsDialog[method] === 1 && (walked.targetOb || rules.outbound === "force");
-    if (wanted) edits |= Edit.recordRoute;
-  }
+  // Who put itself into the Path stays in the dialog (RFC 3261 16.6 step 4, RFC 5626 5.3.1), in the one that a NOTIFY makes as well (RFC 6665 4.3).
+  const recorded = isInDialog(records, row) ? refreshesTarget : formsDialog;
+  if (rules.outbound !== "off" && recorded[method] === 1) edits |= Edit.recordRoute;
   relay(verdicts, out, Action.relayToFlow, walked.target, edits, walked.cut);
 }
 
-/** The core may use any token; a client only within a dialog, whose route set is the proof (OB-5.3.1-18). */
-function mayUseFlow(records: Int32Array, row: number): boolean {
-  return records[row + RecordField.fromCore] !== 0 || records[row + RecordField.hasToTag] !== 0;
+/**
+ * The core may use any token; a client only within a dialog, whose route set is the proof (OB-5.3.1-18). On an edge a registered client may
+ * lack values of its own: the Contact of its call was a GRUU (OB-4.3-2).
+ */
+function mayUseFlow(records: Int32Array, row: number, rules: EdgeRules): boolean {
+  return records[row + RecordField.fromCore] !== 0 || isMember(records, row) || (!rules.home && isRegistered(records, row) && isInDialog(records, row));
+}
+
+/**
+ * Whether a client belongs to the dialog that it speaks of: to have seen the values of the other end proves nothing, so its own stand first,
+ * as we record-routed them. They may be of a flow that it had before; from another address it has registered meanwhile.
+ */
+export function isMember(records: Int32Array, row: number): boolean {
+  return isInDialog(records, row) && (walked.front === Front.sender || (walked.front === Front.stranger && isRegistered(records, row)));
+}
+
+function isInDialog(records: Int32Array, row: number): boolean {
+  return records[row + RecordField.hasToTag] !== 0;
+}
+
+function isRegistered(records: Int32Array, row: number): boolean {
+  return (records[row + RecordField.flowFlags]! & FlowFlag.registered) !== 0;
 }
 
 /** From the core without a token: on to another core address, never to a client that a URI names. */
@@ -160,7 +179,10 @@ function outgoing(records: Int32Array, row: number, verdicts: Int32Array, out: n
   relay(verdicts, out, Action.relayUpstream, target, edits, walked.cut);
 }
 
-/** What only the core may say (RFC 3325 5, RFC 3327 5.1, RFC 5626 12) is taken out of a client's request. */
+/** What only the core may say (RFC 3325 5, RFC 5626 12) is taken out of a client's request, and the Path of a first-hop REGISTER (RFC 3327 5.1). */
 export function stripOf(records: Int32Array, row: number): number {
-  return records[row + RecordField.fromCore] === 0 && (records[row + RecordField.headers]! & SMUGGLED) !== 0 ? Edit.stripClient : 0;
+  if (records[row + RecordField.fromCore] !== 0) return 0;
+  const headers = records[row + RecordField.headers]!;
+  const isFirstHopRegister = records[row + RecordField.method] === Method.register && records[row + RecordField.viaCount] === 1;
+  return ((headers & SMUGGLED) !== 0 ? Edit.stripClient : 0) | (isFirstHopRegister && (headers & HeaderFlag.path) !== 0 ? Edit.stripPath : 0);
 }

@@ -21,7 +21,9 @@ export function decideResponse(records: Int32Array, row: number, verdicts: Int32
     return relayResponse(verdicts, out, keep ? Edit.supervise : 0, keep ? interval : 0);
   }
 
-  let edits = (records[row + RecordField.flowFlags]! & FlowFlag.outbound) !== 0 ? Edit.markOutbound : 0;
+  let edits = (records[row + RecordField.flowFlags]! & FlowFlag.outbound) !== 0 ? Edit.markOutbound | Edit.markRegistered : 0;
+  // Ours and the client's: it came to us as the first hop, and got a Path.
+  if (rules.outbound !== "off" && records[row + RecordField.viaCount] === 2) edits |= Edit.markRegistered;
   const given = records[row + RecordField.flowTimer]!;
   if ((headers & HeaderFlag.flowTimer) !== 0 && given <= 0) edits |= Edit.stripFlowTimer;
   let seconds = 0;

@@ -6,7 +6,8 @@ import { RecordField, RouteFlag, RouteKind } from "../native/layout.js";
 
 const KIND = 0xf;
 
-export const Direction = { none: 0, outgoing: 1, incoming: 2 } as const;
+/** Whose own values stand first: the sender's, as far as anybody can tell, those of a flow that another address has, or nobody's. */
+export const Front = { none: 0, stranger: 1, sender: 2 } as const;
 
 /** What the walk found; one object, written anew for each request. */
 export const walked = {
@@ -21,6 +22,8 @@ export const walked = {
   unknownKey: false,
   /** An own value was read as outgoing: the sender has, or had, a flow of ours. */
   outgoing: false,
+  /** Whose the first of those is. */
+  front: 0 as number,
   /** The top own value has `ob`. */
   topOb: false,
   /** The incoming value, or its pair, has `ob`. */
@@ -34,6 +37,7 @@ export function walkRoutes(records: Int32Array, row: number): void {
   walked.forged = false;
   walked.unknownKey = false;
   walked.outgoing = false;
+  walked.front = Front.none;
   walked.targetOb = false;
   const count = records[row + RecordField.ownRoutes]!;
   walked.topOb = count > 0 && (records[row + RecordField.route0]! & RouteFlag.ob) !== 0;
@@ -43,6 +47,7 @@ export function walkRoutes(records: Int32Array, row: number): void {
   }
   if (walked.forged) return;
   let at = 0;
+  let fromSource = false;
   while (at < count) {
     const value = records[row + RecordField.route0 + at]!;
     const kind = value & KIND;
@@ -64,7 +69,13 @@ export function walkRoutes(records: Int32Array, row: number): void {
       walked.target = at;
       walked.targetKind = kind;
       walked.targetOb = ((value | (paired ? second : 0)) & RouteFlag.ob) !== 0;
+      // Whoever turns the callee's own pair round and puts it in front has proven nothing.
+      if ((value & RouteFlag.again) !== 0 && !fromSource) walked.front = Front.none;
       return;
+    }
+    if (!walked.outgoing) {
+      fromSource = (value & RouteFlag.source) !== 0;
+      walked.front = (value & RouteFlag.stranger) === 0 ? Front.sender : Front.stranger;
     }
     walked.outgoing = true;
     at = past;

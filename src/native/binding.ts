@@ -106,6 +106,12 @@ export interface Origin extends AddressPort {
   readonly fromCore: boolean;
   /** Of a request: what `newBranch` wants to hear of it (RFC 5393 4.2). */
   readonly loop: number;
+  /** Of a trusted sender: where it wants to be reached (native/core/relay/neighbour.h). */
+  readonly neighbour?: Neighbour;
+}
+
+export interface Neighbour extends AddressPort {
+  readonly transport: Transport;
 }
 
 /** `kind` is a number of `ObjectEvent` in layout.ts, `text` a flow id or a branch. */
@@ -120,6 +126,8 @@ export interface ObjectPort {
   newBranch(loop: number): string;
   /** The user part of a Record-Route URI that leads to this flow; undefined: there is no such flow. */
   flowToken(flow: string, coreSide: boolean): string | undefined;
+  /** Of a core-side Record-Route URI with this token: the parameter `nb` that lets the client's requests in the dialog go on to that neighbour. */
+  neighbourMark(token: string, transport: Transport, address: string, port: number): string;
   flowLives(flow: string): boolean;
   /** False: the flow is gone. One that turns out to be gone later is an event. */
   sendToFlow(flow: string, octets: Uint8Array): boolean;

@@ -315,6 +315,8 @@ export const Edit = {
   as480: 128,
   keep: 256,
   supervise: 512,
+  stripPath: 2048,
+  markRegistered: 1024,
 } as const;
 export type Edit = (typeof Edit)[keyof typeof Edit];
 
@@ -332,6 +334,8 @@ export const RouteFlag = {
   ob: 32,
   source: 64,
   pair: 128,
+  stranger: 256,
+  again: 512,
 } as const;
 export type RouteFlag = (typeof RouteFlag)[keyof typeof RouteFlag];
 
@@ -370,6 +374,7 @@ export const HeaderFlag = {
   keep: 16,
   strictUri: 32,
   objectAnswer: 64,
+  neighbour: 128,
 } as const;
 export type HeaderFlag = (typeof HeaderFlag)[keyof typeof HeaderFlag];
 
@@ -379,6 +384,7 @@ export const FlowFlag = {
   dead: 4,
   core: 8,
   dialled: 16,
+  registered: 32,
 } as const;
 export type FlowFlag = (typeof FlowFlag)[keyof typeof FlowFlag];
 

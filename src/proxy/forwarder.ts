@@ -1,5 +1,5 @@
 /** Makes and sends the copies of a request (RFC 3261 16.6): our Via, the Path as Route, and the Record-Route of whoever we serve. */
-import type { ObjectPort, ShardListener } from "../native/binding.js";
+import type { Neighbour, ObjectPort, ShardListener } from "../native/binding.js";
 import type { DnsRecords } from "../resolve/dns-records.js";
 import type { SipMessage } from "../sip/message.js";
 import { forwardRequest } from "../sip/request.js";
@@ -89,18 +89,20 @@ export class Forwarder {
    */
   #recordRoutes(request: SipMessage, sender: Sender, hop: Hop): readonly string[] {
     if (NO_DIALOG.has(request.method)) return [];
-    const callee = hop.kind === "flow" ? this.#pair(hop.flow, false) : [];
-    const caller = sender.fromCore ? [] : this.#pair(sender.flow, true);
+    const callee = hop.kind === "flow" ? this.#pair(hop.flow, false, sender.neighbour) : [];
+    const caller = sender.fromCore ? [] : this.#pair(sender.flow, true, hop.kind === "address" ? hop : undefined);
     return [...callee, ...caller];
   }
 
-  #pair(flow: string, coreFirst: boolean): readonly string[] {
+  /** `neighbour`: who is at the other end, where that is no client of ours. */
+  #pair(flow: string, coreFirst: boolean, neighbour: Neighbour | undefined): readonly string[] {
     const { port, listeners } = this.#options;
     const listener = listenerOfFlow(listeners, flow);
     if (listener === undefined) return [];
     return [coreFirst, !coreFirst].flatMap((core) => {
       const token = port.flowToken(flow, core);
-      return token === undefined ? [] : [recordRouteOf(listener, token)];
+      if (token === undefined) return [];
+      return [recordRouteOf(listener, token, core && neighbour ? port.neighbourMark(token, neighbour.transport, neighbour.address, neighbour.port) : undefined)];
     });
   }
 }

@@ -15,8 +15,8 @@ export function viaOf({ sentBy }: ShardListener, transport: Transport, branch: s
 }
 
 /** A URI that leads to us, and with a token further on to its flow; without `ob` (decision D3). */
-export function recordRouteOf({ transport, sentBy }: ShardListener, token: string): string {
-  return `<sip:${token}@${sentBy}${transport === "udp" ? "" : `;transport=${transport}`};lr>`;
+export function recordRouteOf({ transport, sentBy }: ShardListener, token: string, neighbour?: string): string {
+  return `<sip:${token}@${sentBy}${transport === "udp" ? "" : `;transport=${transport}`};lr${neighbour === undefined ? "" : `;nb=${neighbour}`}>`;
 }
 
 /** The same as a Path value: whoever follows it gets our Record-Route (RFC 5626 5.1). */

@@ -24,7 +24,7 @@ const start = workerData as ShardStart;
 const records = new Int32Array(Const.batchSize * Const.recordFields);
 const verdicts = new Int32Array(Const.batchSize * Const.verdictFields);
 const counters = new BigInt64Array(start.counters);
-const rules: EdgeRules = { outbound: start.outbound, flowTimer: start.config.flowTimer, draining: false };
+const rules: EdgeRules = { outbound: start.outbound, flowTimer: start.config.flowTimer, draining: false, home: start.home !== undefined };
 const shard = new binding.Shard(start.config, records, verdicts, counters);
 const say = (message: FromShard): void => port.postMessage(message);
 // What an edge without hooks never needs is loaded only where it is used: the registrar and its stores cost each thread a quarter of a second.

@@ -1,5 +1,6 @@
 /** Where a request goes next: over a flow that a client opened, or to the address of a neighbour, who over TLS must prove to be `host` (RFC 5922 4). */
 import type { Transport } from "../config/listener.js";
+import type { Neighbour } from "../native/binding.js";
 
 export type Hop =
   | { readonly kind: "flow"; readonly flow: string }
@@ -13,6 +14,8 @@ export interface Sender {
   /** The flow by which an answer goes back (RFC 3581 4). */
   readonly answerFlow: string;
   readonly fromCore: boolean;
+  /** Of a trusted sender: where it wants to be reached within a dialog. */
+  readonly neighbour?: Neighbour;
 }
 
 /** What transactions need of the transport. */

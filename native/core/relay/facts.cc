@@ -2,44 +2,25 @@
 
 #include "core/sip/lexer.h"
 #include "core/sip/name_addr.h"
+#include "core/relay/neighbour.h"
 #include "core/relay/object_branch.h"
+#include "core/relay/uri_place.h"
 #include "core/sip/route_set.h"
 
 namespace sluice {
 namespace {
 
 constexpr uint16_t kSipPort = 5060;
-constexpr uint16_t kSipsPort = 5061;
-constexpr uint16_t kWsPort = 80;    // RFC 7118 5.5
-constexpr uint16_t kWssPort = 443;
 
-uint16_t port_of(const Uri& uri) noexcept {
-  if (uri.port != 0) return uri.port;
-  const bool secure = uri.scheme == Scheme::sips;
-  Text transport;
-  if (!find_uri_param(uri.params, "transport", &transport)) return secure ? kSipsPort : kSipPort;
-  if (same_text(transport, "ws")) return secure ? kWssPort : kWsPort;
-  if (same_text(transport, "wss")) return kWssPort;
-  return secure || same_text(transport, "tls") ? kSipsPort : kSipPort;
-}
-
-bool is_sip(const Uri& uri) noexcept { return uri.scheme == Scheme::sip || uri.scheme == Scheme::sips; }
-
-Transport transport_of(const Uri& uri) noexcept {
-  Text value;
-  if (uri.scheme == Scheme::sips) return Transport::tls;
-  if (!find_uri_param(uri.params, "transport", &value)) return Transport::udp;
-  return same_text(value, "tcp") ? Transport::tcp : same_text(value, "tls") ? Transport::tls : Transport::udp;
-}
-
-// The flow of a token against what is known of it here.
-RouteKind judge(const Surroundings& around, const Source& source, const FlowName& flow, bool* is_source) noexcept {
+// The flow of a token against what is known of it here, and whose it is: kRoute_source, kRoute_stranger or, where nobody here can tell, 0.
+RouteKind judge(const Surroundings& around, const Source& source, const FlowName& flow, uint32_t* whose) noexcept {
   if (flow.kind == FlowKind::udp) {
     const uint32_t age = ((around.birth_now - flow.birth) & 0xFFFFFF) * 16;
     if (age > around.config.udp_token_seconds && age < 0xFFFFFF * 8u) return RouteKind::gone;
     const int listener = find_listener(around.config, Transport::udp, flow.local);
     if (listener < 0) return RouteKind::gone;  // DET-19
-    *is_source = source.kind == FlowKind::udp && source.remote == flow.remote && source.listener == listener;
+    if (source.kind == FlowKind::udp && source.remote == flow.remote && source.listener == listener) *whose = kRoute_source;
+    else if (!source.remote.same_ip(flow.remote)) *whose = kRoute_stranger;
     if (flow.shard != around.config.shard && flow.shard < around.config.shards) return RouteKind::alive;
     const uint32_t slot = around.flows.find_udp(flow.remote, static_cast<uint16_t>(listener));
     if (slot == 0) return RouteKind::alive;
@@ -50,9 +31,13 @@ RouteKind judge(const Surroundings& around, const Source& source, const FlowName
     return RouteKind::alive;
   }
   if (flow.boot != around.config.boot || flow.shard >= around.config.shards) return RouteKind::gone;
-  *is_source = source.kind == FlowKind::stream && source.shard == flow.shard && source.slot == flow.slot && source.generation == flow.generation;
+  const bool is_source = source.kind == FlowKind::stream && source.shard == flow.shard && source.slot == flow.slot && source.generation == flow.generation;
+  if (is_source) *whose = kRoute_source;
   if (flow.shard != around.config.shard) return RouteKind::alive;
-  return around.flows.find_stream(flow.slot, flow.generation) != nullptr ? RouteKind::alive : RouteKind::gone;
+  const Flow* known = around.flows.find_stream(flow.slot, flow.generation);
+  if (known == nullptr) return RouteKind::gone;
+  if (!is_source && !known->remote.same_ip(source.remote)) *whose = kRoute_stranger;
+  return RouteKind::alive;
 }
 
 // Classifies one URI as ours. False: it is not.
@@ -62,30 +47,33 @@ bool own_route(const Surroundings& around, const Source& source, const Uri& uri,
   if (!is_own_host(around.config, uri.host, port_of(uri))) return false;
   Side side = Side::client;
   const TokenVerdict verdict = uri.has_user ? read_token(around.keys, uri.user, route.flow, side) : TokenVerdict::none;
-  bool is_source = false;
+  uint32_t whose = 0;
   switch (verdict) {
     case TokenVerdict::none: route.kind = RouteKind::plain; break;
-    case TokenVerdict::ok: route.kind = judge(around, source, route.flow, &is_source); break;
+    case TokenVerdict::ok: route.kind = judge(around, source, route.flow, &whose); break;
     case TokenVerdict::forged: route.kind = RouteKind::forged; break;
     case TokenVerdict::unknown_key: route.kind = RouteKind::unknown_key; break;
   }
-  uint32_t flags = 0;
+  uint32_t flags = whose;
   if (side == Side::core) flags |= kRoute_core_side;
   if (find_uri_param(uri.params, "ob", nullptr)) flags |= kRoute_ob;
-  if (is_source) flags |= kRoute_source;
   *number = static_cast<int32_t>(static_cast<uint32_t>(route.kind) | flags);
   return true;
 }
 
-// RFC 5658: both URIs of one hop name the same flow, from either side.
-bool is_pair(const OwnRoute& first, int32_t first_number, const OwnRoute& second, int32_t second_number) noexcept {
+bool is_same_flow(const OwnRoute& first, const OwnRoute& second) noexcept {
   const auto has_flow = [](const OwnRoute& route) { return route.kind == RouteKind::alive || route.kind == RouteKind::gone; };
   if (!has_flow(first) || !has_flow(second)) return false;
-  if (((first_number ^ second_number) & static_cast<int32_t>(kRoute_core_side)) == 0 || (first_number & static_cast<int32_t>(kRoute_pair))) return false;
   const FlowName& a = first.flow;
   const FlowName& b = second.flow;
   return a.kind == b.kind && a.shard == b.shard && a.boot == b.boot && a.slot == b.slot && a.generation == b.generation && a.birth == b.birth &&
          a.remote == b.remote && a.local == b.local;
+}
+
+// RFC 5658: both URIs of one hop name the same flow, from either side.
+bool is_pair(const OwnRoute& first, int32_t first_number, const OwnRoute& second, int32_t second_number) noexcept {
+  if (((first_number ^ second_number) & static_cast<int32_t>(kRoute_core_side)) == 0 || (first_number & static_cast<int32_t>(kRoute_pair))) return false;
+  return is_same_flow(first, second);
 }
 
 // What a URI names that is not one of our Route values.
@@ -119,8 +107,38 @@ Hop hop_of(const Surroundings& around, const Uri& uri, Facts& facts, int32_t* ta
   return Hop::trusted;
 }
 
+// The neighbour that our own Record-Route URI names.
+void read_neighbour_of(const Surroundings& around, const Uri& uri, Facts& facts) noexcept {
+  Text value;
+  if (find_uri_param(uri.params, kNeighbourParam, &value)) facts.has_neighbour = read_neighbour(around.config.branch_key, uri.user, value, facts.neighbour);
+}
+
+// A client's request in a dialog with a neighbour: there, when the Route after ours or, without one, the Request-URI does not name an
+// address of somebody else. A name is nothing that we would resolve for a client, so it means the neighbour too.
+void lead_to_neighbour(const Surroundings& around, const Uri& request_uri, Facts& facts, int32_t* record) noexcept {
+  const Neighbour& neighbour = facts.neighbour;
+  if (record[kRecord_next_route] != static_cast<int32_t>(Hop::none)) {
+    Uri uri;
+    Address named;
+    if (!parse_uri(facts.next_route_uri, uri)) return;
+    const bool is_literal = parse_ip(uri.host, named);
+    named.port = port_of(uri);
+    if (is_literal && named != neighbour.address) return;
+  } else if (is_own_host(around.config, request_uri.host, port_of(request_uri))) {
+    return;
+  }
+  const int target = around.upstreams.find(neighbour.address, neighbour.transport);
+  if (target < 0 && !is_trusted(around.config, neighbour.address)) return;
+  facts.hop = neighbour.address;
+  facts.hop_transport = neighbour.transport;
+  record[kRecord_next_route] = static_cast<int32_t>(target < 0 ? Hop::trusted : Hop::upstream);
+  record[kRecord_next_route_target] = target;
+  record[kRecord_headers] |= static_cast<int32_t>(kHeader_neighbour);
+}
+
 void walk_routes(const Surroundings& around, const Message& message, const Source& source, Facts& facts, int32_t* record) noexcept {
   int32_t own = 0;
+  int32_t first_token = -1;
   record[kRecord_next_route] = static_cast<int32_t>(Hop::none);
   record[kRecord_next_route_target] = -1;
   for (const HeaderLine* line = message.line(HeaderId::route); line != nullptr; line = message.next(*line)) {
@@ -143,6 +161,11 @@ void walk_routes(const Surroundings& around, const Message& message, const Sourc
           return;
         }
         if (own > 0 && is_pair(facts.routes[own - 1], record[kRecord_route_0 + own - 1], route, number)) number |= static_cast<int32_t>(kRoute_pair);
+        else if (own > 0 && is_same_flow(facts.routes[0], route)) number |= static_cast<int32_t>(kRoute_again);
+        if (first_token < 0 && route.kind != RouteKind::plain) first_token = own;
+        // Only the sender's own pair, the first, speaks for it.
+        if (around.config.home && !source.from_core && own <= first_token + 1 && (number & static_cast<int32_t>(kRoute_core_side)))
+          read_neighbour_of(around, uri, facts);
         facts.routes[own] = route;
         record[kRecord_route_0 + own] = number;
         ++own;
@@ -292,8 +315,8 @@ bool is_trusted(const EdgeConfig& config, const Address& address) noexcept {
 }
 
 RouteKind judge_flow(const Surroundings& around, const FlowName& flow) noexcept {
-  bool is_source = false;
-  return judge(around, Source{}, flow, &is_source);
+  uint32_t whose = 0;
+  return judge(around, Source{}, flow, &whose);
 }
 
 void read_request_facts(const Surroundings& around, const Message& message, const Source& source, Facts& facts, int32_t* record) noexcept {
@@ -348,6 +371,7 @@ void read_request_facts(const Surroundings& around, const Message& message, cons
     record[kRecord_contact] = static_cast<int32_t>(contact_flags(message, &record[kRecord_contact_count]));
   record[kRecord_options] = static_cast<int32_t>(option_flags(message));
   record[kRecord_headers] = static_cast<int32_t>(headers);
+  if (facts.has_neighbour) lead_to_neighbour(around, uri, facts, record);
   facts.hash = request_hash(around.config, message);
   facts.loop_hash = loop_hash_of(facts.hash, message);
   record[kRecord_looped] = message.via_count > 1 && is_loop(around.config, message, facts.loop_hash);

@@ -19,6 +19,12 @@ struct OwnRoute {
   FlowName flow;
 };
 
+// Another server, and how it is reached.
+struct Neighbour {
+  Transport transport = Transport::udp;
+  Address address;
+};
+
 // What the numbers were read from, kept for carrying the verdict out.
 struct Facts {
   Via top_via;
@@ -27,6 +33,8 @@ struct Facts {
   bool next_is_strict = false;
   Address hop;            // of Hop::trusted: where the next Route or the Request-URI points
   Transport hop_transport = Transport::udp;
+  bool has_neighbour = false;
+  Neighbour neighbour;       // that our own Record-Route names
   SipHasher hash{SipKey{}};  // request_hash() of a sound request
   uint32_t loop_hash = 0;
   ReturnPath back;           // of a response

@@ -1,4 +1,5 @@
 // Where a request goes and how it is named on the way: the flow or upstream, the listener, our URIs (RFC 3261 16.6 steps 4-7).
+#include "core/relay/neighbour.h"
 #include "core/shard/next_leg.h"
 
 namespace sluice {
@@ -111,18 +112,32 @@ bool Shard::choose_hop(unsigned i, NextLeg& out) noexcept {
   return true;
 }
 
-void Shard::put_uri(Writer& out, Text header, const FlowName& flow, Side side, uint16_t listener, bool ob) noexcept {
-  char token[kMaxTokenText];
-  const size_t size = make_token(keys_, flow, side, token);
+// RFC 5658: the URI of the side that reads it first comes first, so each side's Route starts with its own listener.
+void Shard::put_record_route(Writer& out, const NextLeg& leg, Side first, const Neighbour* neighbour) noexcept {
+  for (const Side side : {first, first == Side::client ? Side::core : Side::client}) {
+    const bool client = side == Side::client;
+    put_uri(out, "Record-Route: ", leg.client_flow, side, client ? leg.client_listener : leg.core_listener, Text(), client ? nullptr : neighbour);
+  }
+}
+
+void Shard::put_uri(Writer& out, Text header, const FlowName& flow, Side side, uint16_t listener, Text params, const Neighbour* neighbour) noexcept {
+  char token_text[kMaxTokenText];
+  const Text token(token_text, make_token(keys_, flow, side, token_text));
   const Listener& on = config_.listeners[listener];
   out.put(header);
   out.put("<sip:");
-  out.put(Text(token, size));
+  out.put(token);
   out.put('@');
   out.put(on.sent_by);
   out.put(transport_param(on.transport));
   out.put(";lr");
-  out.put(ob ? ";ob>\r\n" : ">\r\n");
+  out.put(params);
+  if (neighbour != nullptr) {
+    char text[kMaxNeighbourText];
+    out.put(";nb=");
+    out.put(Text(text, write_neighbour(config_.branch_key, token, *neighbour, text)));
+  }
+  out.put(">\r\n");
 }
 
 }  // namespace sluice

@@ -1,5 +1,6 @@
 // The object path's way out and back in: sending what TypeScript wrote, and telling it what became of its flows and requests.
 #include "core/relay/flow_id.h"
+#include "core/relay/neighbour.h"
 #include "core/relay/object_branch.h"
 #include "core/shard/shard.h"
 
@@ -23,6 +24,14 @@ size_t Shard::flow_token(Text id, Side side, char* out) noexcept {
   if (!parse_flow_id(config_, id, flow)) return 0;
   if (flow.name.kind == FlowKind::stream) return make_token(keys_, flow.name, side, out);
   return make_token(keys_, name_of_source(udp_source(flow.name.remote, flow.listener), true), side, out);
+}
+
+size_t Shard::neighbour_mark(Text token, const Neighbour& neighbour, char* out) const noexcept {
+  return write_neighbour(config_.branch_key, token, neighbour, out);
+}
+
+Neighbour Shard::neighbour_of_item(unsigned item) noexcept {
+  return neighbour_of(Surroundings{config_, keys_, upstreams_, flows_, birth_now()}, items_[item].message, items_[item].source);
 }
 
 Source Shard::udp_source(const Address& remote, uint16_t listener) noexcept {
@@ -140,7 +149,7 @@ void Shard::bind_flow(Text id, uint32_t supervise_seconds) noexcept {
     return flow_ended(id);
   }
   flows_.at(slot).marks |= kMark_bound;
-  flows_.at(slot).flags |= kFlow_outbound;
+  flows_.at(slot).flags |= kFlow_outbound | kFlow_registered;
   supervise(slot, supervise_seconds == 0 ? 0 : supervise_seconds + config_.flow_grace);
 }
 

@@ -1,4 +1,5 @@
 // Relaying a request: what is edited in it, what is remembered of it (RFC 3261 16.6, RFC 5626 5).
+#include "core/relay/neighbour.h"
 #include "core/shard/next_leg.h"
 #include "core/sip/route_set.h"
 
@@ -129,6 +130,7 @@ bool Shard::write_request(unsigned i, const NextLeg& leg, Text branch, Writer& h
   const Item& item = items_[i];
   const Message& message = item.message;
   const int32_t* verdict = &verdicts_[i * k_verdict_fields];
+  const int32_t* record = &records_[i * k_record_fields];
   const uint32_t flags = static_cast<uint32_t>(verdict[kVerdict_edits]);
   const size_t cut = static_cast<size_t>(verdict[kVerdict_cut_routes]);
   const bool to_flow = static_cast<Action>(verdict[kVerdict_action]) == Action::relay_to_flow;
@@ -147,17 +149,25 @@ bool Shard::write_request(unsigned i, const NextLeg& leg, Text branch, Writer& h
   if (keys_.empty() && (flags & (kEdit_path | kEdit_record_route))) return false;  // OB-5.1-20
   const bool same = leg.client_listener == leg.core_listener;
   if (flags & kEdit_path) {
-    const bool ob = flags & kEdit_path_ob;
-    if (!same) put_uri(text, "Path: ", leg.client_flow, Side::core, leg.core_listener, ob);
-    put_uri(text, "Path: ", leg.client_flow, Side::client, leg.client_listener, ob);
+    const Text ob = flags & kEdit_path_ob ? ";ob" : "";
+    if (!same) put_uri(text, "Path: ", leg.client_flow, Side::core, leg.core_listener, ob, nullptr);
+    put_uri(text, "Path: ", leg.client_flow, Side::client, leg.client_listener, ob, nullptr);
+    // We keep the flow whether the client has heard of Path or not, and answer for it to registrars that insist (RFC 3327 5.3).
+    if ((static_cast<uint32_t>(record[kRecord_options]) & kOption_supported_path) == 0) text.put("Supported: path\r\n");
   }
   if (flags & kEdit_record_route) {
-    // RFC 5658: the URI of the side that reads it first comes first, so each side's Route starts with its own listener.
-    const Side first = to_flow ? Side::client : Side::core;
-    const Side second = to_flow ? Side::core : Side::client;
-    const auto listener = [&](Side side) { return side == Side::client ? leg.client_listener : leg.core_listener; };
-    put_uri(text, "Record-Route: ", leg.client_flow, first, listener(first), false);
-    put_uri(text, "Record-Route: ", leg.client_flow, second, listener(second), false);
+    Neighbour neighbour = item.facts.neighbour;
+    const bool has_neighbour = config_.home && (item.source.from_core || item.facts.has_neighbour);
+    if (has_neighbour && item.source.from_core)
+      neighbour = neighbour_of(Surroundings{config_, keys_, upstreams_, flows_, birth_now()}, message, item.source);
+    put_record_route(text, leg, to_flow ? Side::client : Side::core, has_neighbour ? &neighbour : nullptr);
+    // From client to client within a dialog: the sender's end belongs to the route set as well (RFC 6665 4.1.2.4, 4.3).
+    if (to_flow && !item.source.from_core) {
+      NextLeg back = leg;
+      back.client_flow = name_of_source(item.source, true);
+      back.client_listener = item.source.listener;
+      put_record_route(text, back, Side::core, nullptr);
+    }
   }
   const bool limit_forwards = message.line(HeaderId::max_forwards) == nullptr;
   if (limit_forwards) text.put("Max-Forwards: 70\r\n");
@@ -182,9 +192,10 @@ bool Shard::write_request(unsigned i, const NextLeg& leg, Text branch, Writer& h
   const uint32_t keep = flags & kEdit_keep ? (config_.flow_timer != 0 ? config_.flow_timer : kKeepSeconds) : 0;
   stamp_top_via(message, item.facts.top_via, item.source, keep, text, edits);
   if (flags & kEdit_strip_client) {
-    for (HeaderId id : {HeaderId::path, HeaderId::service_route, HeaderId::p_asserted_identity, HeaderId::flow_timer}) cut_lines(message, id, edits);
+    for (HeaderId id : {HeaderId::service_route, HeaderId::p_asserted_identity, HeaderId::flow_timer}) cut_lines(message, id, edits);
   }
-  const bool strict_uri = static_cast<uint32_t>(records_[i * k_record_fields + kRecord_headers]) & kHeader_strict_uri;
+  if (flags & kEdit_strip_path) cut_lines(message, HeaderId::path, edits);
+  const bool strict_uri = static_cast<uint32_t>(record[kRecord_headers]) & kHeader_strict_uri;
   if (strict_uri) {
     // The Request-URI itself was the first of our own values.
     if (!undo_strict_route(message, cut > 0 ? cut - 1 : 0, edits)) return false;

@@ -37,7 +37,7 @@ void Shard::relay_response(unsigned i) noexcept {
   Text body = message.body();
   const Text octets = finished(head, body);
   answered(pending_.key_of(item.facts.top_via.branch, message.method), message.status, octets, body);
-  if (flags & (kEdit_mark_outbound | kEdit_flow_timer | kEdit_supervise)) {
+  if (flags & (kEdit_mark_outbound | kEdit_mark_registered | kEdit_flow_timer | kEdit_supervise)) {
     uint32_t slot = 0;
     if (to_stream) {
       if (back.boot == config_.boot && back.shard == config_.shard && flows_.find_stream(back.slot, back.generation) != nullptr) slot = back.slot;
@@ -46,6 +46,7 @@ void Shard::relay_response(unsigned i) noexcept {
     }
     if (slot != 0) {
       if (flags & kEdit_mark_outbound) flows_.at(slot).flags |= kFlow_outbound;
+      if (flags & kEdit_mark_registered) flows_.at(slot).flags |= kFlow_registered;
       // Without a fresh promise of keep-alives the supervision ends (RFC 6223 4.2.2).
       supervise(slot, flags & (kEdit_flow_timer | kEdit_supervise) ? static_cast<uint32_t>(verdict[kVerdict_flow_timer]) + config_.flow_grace : 0);
     }

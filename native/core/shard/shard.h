@@ -124,6 +124,9 @@ class Shard {
   size_t new_branch(uint32_t loop, char* out) noexcept;
   // 0: no such flow, or no key.
   size_t flow_token(Text id, Side side, char* out) noexcept;
+  // What our core-side Record-Route URI with this token says of a neighbour: the one that a request came from, or that one is sent to.
+  size_t neighbour_mark(Text token, const Neighbour& neighbour, char* out) const noexcept;
+  Neighbour neighbour_of_item(unsigned item) noexcept;
   bool flow_lives(Text id) noexcept;
   // A request. False: the flow is gone. A flow that turns out to be gone later is an ObjectEvent.
   bool send_to_flow(Text id, Text octets) noexcept;
@@ -260,7 +263,8 @@ class Shard {
   void tap_departing(Item& item, bool to_client, const NextLeg& leg, Text head, Text body) noexcept;
   void tap_answer(uint32_t filters, const ReturnPath& back, Text head, Text body) noexcept;
   FlowName name_of_source(const Source& source, bool renew) noexcept;
-  void put_uri(Writer& out, Text header, const FlowName& flow, Side side, uint16_t listener, bool ob) noexcept;
+  void put_uri(Writer& out, Text header, const FlowName& flow, Side side, uint16_t listener, Text params, const Neighbour* neighbour) noexcept;
+  void put_record_route(Writer& out, const NextLeg& leg, Side first, const Neighbour* neighbour) noexcept;
   Writer scratch() noexcept;
   Text finished(const Writer& head, Text& body) noexcept;
 

@@ -1,0 +1,32 @@
+// Where a SIP URI without DNS leads: port and transport, with what stands for those that it does not name (RFC 3261 19.1.2, RFC 7118 5.5).
+#pragma once
+
+#include "core/sip/address.h"
+#include "core/sip/lexer.h"
+#include "core/sip/uri.h"
+#include "core/transport/transport.h"
+
+namespace sluice {
+
+inline bool is_sip(const Uri& uri) noexcept { return uri.scheme == Scheme::sip || uri.scheme == Scheme::sips; }
+
+inline uint16_t port_of(const Uri& uri) noexcept {
+  if (uri.port != 0) return uri.port;
+  constexpr uint16_t kSip = 5060, kSips = 5061, kWs = 80, kWss = 443;
+  const bool secure = uri.scheme == Scheme::sips;
+  Text transport;
+  if (!find_uri_param(uri.params, "transport", &transport)) return secure ? kSips : kSip;
+  if (same_text(transport, "ws")) return secure ? kWss : kWs;
+  if (same_text(transport, "wss")) return kWss;
+  return secure || same_text(transport, "tls") ? kSips : kSip;
+}
+
+// As the core speaks it: what is neither TCP nor TLS counts as UDP.
+inline Transport transport_of(const Uri& uri) noexcept {
+  Text value;
+  if (uri.scheme == Scheme::sips) return Transport::tls;
+  if (!find_uri_param(uri.params, "transport", &value)) return Transport::udp;
+  return same_text(value, "tcp") ? Transport::tcp : same_text(value, "tls") ? Transport::tls : Transport::udp;
+}
+
+}  // namespace sluice
