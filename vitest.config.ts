@@ -25,6 +25,8 @@ export default defineConfig({
       project("unit", 10),
       project("conformance", 60),
       project("integration", 60),
+      // For `npm run fuzz`, which says how long.
+      project("fuzz", 60),
       // Only these run programs of others; test/support/closing.ts prints each second chance that one of them took.
       project("interop", 120, onCi ? 1 : 0),
     ],

@@ -1,4 +1,4 @@
-/** `npm run fuzz`: builds every libFuzzer target, replays its seeds and old crashers, then fuzzes them, as many at a time as there are cores: node scripts/fuzz.mjs [SECONDS] [TARGET…] */
+/** `npm run fuzz`: builds every libFuzzer target, replays its seeds and old crashers, then fuzzes them, as many at a time as there are cores; then the targets in TypeScript, those of test/fuzz: node scripts/fuzz.mjs [SECONDS] [TARGET…] */
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
@@ -11,14 +11,19 @@ const seconds = words.find((word) => /^\d+$/.test(word)) ?? "20";
 const named = words.filter((word) => word !== seconds);
 
 checkNode();
+const scripted = readdirSync(join(ROOT, "test/fuzz"))
+  .map((file) => /^(\w[\w-]*)\.test\.ts$/.exec(file)?.[1])
+  .filter((name) => name !== undefined && (named.length === 0 || named.includes(name)));
 if (!has("clang++")) fail("clang is missing: apt-get install -y clang libclang-rt-14-dev");
 const targets = readdirSync(join(ROOT, "native/fuzz"))
   .map((file) => /^fuzz_(\w+)\.cc$/.exec(file)?.[1])
   .filter((name) => name !== undefined && (named.length === 0 || named.includes(name)));
-if (targets.length === 0) fail(`no fuzz target ${named.join(", ")}`);
-say(`building the fuzz targets ${targets.join(", ")} …`);
-const compilers = { CMAKE_CXX_COMPILER: "clang++" };
-cmake({ out: "build/fuzz", target: "fuzzers", settings: compilers });
+if (targets.length + scripted.length === 0) fail(`no fuzz target ${named.join(", ")}`);
+if (targets.length > 0) {
+  say(`building the fuzz targets ${targets.join(", ")} …`);
+  const compilers = { CMAKE_CXX_COMPILER: "clang++" };
+  cmake({ out: "build/fuzz", target: "fuzzers", settings: compilers });
+}
 
 const waiting = [...targets];
 const failed = [];
@@ -27,7 +32,14 @@ const lane = async () => {
 };
 await Promise.all(Array.from({ length: availableParallelism() }, lane));
 if (failed.length > 0) fail(`a fault in ${failed.join(", ")}; the input is in native/fuzz/crashers/`);
-say(`no fault in ${targets.length} targets, ${seconds} s each`);
+if (scripted.length > 0) {
+  if ((await start(process.execPath, ["scripts/build.mjs"])) !== 0) process.exit(1);
+  say(`${scripted.join(", ")}: fuzzing ${seconds} s`);
+  process.env.FUZZ_SECONDS = seconds;
+  const files = scripted.map((name) => `test/fuzz/${name}.test.ts`);
+  if ((await start(process.execPath, ["node_modules/vitest/vitest.mjs", "run", "--project", "fuzz", ...files], { aloud: true })) !== 0) fail("a fault; FUZZ_SEED of the report repeats it");
+}
+say(`no fault in ${targets.length + scripted.length} targets, ${seconds} s each`);
 
 async function fuzz(name) {
   const binary = join(ROOT, "build/fuzz", `fuzz_${name}`);

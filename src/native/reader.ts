@@ -35,6 +35,10 @@ export function readVia(text: string): boolean {
   return binding.readVia(text, found) >= 0;
 }
 
+export function numberAt(field: number): number {
+  return found[field]!;
+}
+
 /** The piece whose begin is field `at` and whose end is the field behind it; undefined: the text has none. */
 export function piece(text: string, at: number): string | undefined {
   const begin = found[at]!;

@@ -2,7 +2,7 @@
  * A SIP message as the native scanner found it. Nothing is read before it is asked for, and nothing twice. Octets become characters one by one (latin1), so what is written back is what came.
  */
 import { LineField, MessageField, headerText } from "../native/layout.js";
-import { found, piece, readMessage } from "../native/reader.js";
+import { found, numberAt, piece, readMessage } from "../native/reader.js";
 import { splitHeaderList } from "./header-list.js";
 import { headerKey } from "./header-name.js";
 
@@ -134,26 +134,26 @@ export class SipMessage {
 
 function readingOf(octets: Buffer): Reading {
   const lines = readMessage(octets);
-  const headSize = found[MessageField.headSize]!;
+  const headSize = numberAt(MessageField.headSize);
   const head = octets.toString("latin1", 0, headSize);
   const fields: HeaderField[] = [];
   for (let line = 0, at: number = MessageField.size; line < lines; line += 1, at += LineField.size) {
-    const begin = found[at + LineField.lineAt]!;
-    const key = KEYS[found[at + LineField.id]!] || headerKey(head.slice(begin, found[at + LineField.nameEnd]));
+    const begin = numberAt(at + LineField.lineAt);
+    const key = KEYS[numberAt(at + LineField.id)] || headerKey(head.slice(begin, found[at + LineField.nameEnd]));
     const value = unfold(head.slice(found[at + LineField.valueAt], found[at + LineField.valueEnd]));
     fields.push({ key, value, raw: head.slice(begin, found[at + LineField.lineEnd]) });
   }
   return {
-    error: found[MessageField.error]!,
+    error: numberAt(MessageField.error),
     isRequest: found[MessageField.isRequest] !== 0,
-    status: found[MessageField.status]!,
+    status: numberAt(MessageField.status),
     method: piece(head, MessageField.methodAt) ?? "",
     uri: piece(head, MessageField.uriAt) ?? "",
     topVia: unfold(piece(head, MessageField.topViaAt) ?? ""),
     callId: piece(head, MessageField.callIdAt) ?? "",
     fromTag: piece(head, MessageField.fromTagAt),
     toTag: piece(head, MessageField.toTagAt),
-    cseq: { number: found[MessageField.cseq]!, method: piece(head, MessageField.cseqMethodAt) ?? "" },
+    cseq: { number: numberAt(MessageField.cseq), method: piece(head, MessageField.cseqMethodAt) ?? "" },
     startLine: head.slice(0, Math.max(head.indexOf("\r\n"), 0)),
     headSize,
     fields,

@@ -1,6 +1,6 @@
 /** URIs (RFC 3261 19.1). */
 import { UriField } from "../native/layout.js";
-import { found, piece, readUri } from "../native/reader.js";
+import { found, numberAt, piece, readUri } from "../native/reader.js";
 import type { Parameter } from "./parameters.js";
 
 export interface SipUri {
@@ -25,7 +25,7 @@ export function schemeOf(text: string): string | undefined {
 export function parseUri(text: string): SipUri | undefined {
   const scheme = schemeOf(text);
   if (scheme !== "sip" && scheme !== "sips") return undefined;
-  const port = found[UriField.port]!;
+  const port = numberAt(UriField.port);
   return {
     scheme,
     user: piece(text, UriField.userAt),

@@ -1,6 +1,6 @@
 /** One Via value (RFC 3261 20.42, RFC 3581, RFC 6223), as far as a transaction needs it. */
 import { ViaField } from "../native/layout.js";
-import { found, piece, readVia } from "../native/reader.js";
+import { found, numberAt, piece, readVia } from "../native/reader.js";
 
 export interface Via {
   /** Upper case. */
@@ -19,7 +19,7 @@ export interface Via {
 export function parseVia(value: string): Via | undefined {
   if (!readVia(value)) return undefined;
   const host = (piece(value, ViaField.hostAt) ?? "").toLowerCase();
-  const port = found[ViaField.port]!;
+  const port = numberAt(ViaField.port);
   return {
     transport: (piece(value, ViaField.transportAt) ?? "").toUpperCase(),
     sentBy: port === 0 ? host : `${host}:${port}`,
@@ -46,7 +46,7 @@ export function stampVia(value: string, stamp: Stamp): string {
     { at: ViaField.rportParamAt, text: "" },
     { at: ViaField.receivedParamAt, text: "" },
     ...(answersKeep ? [{ at: ViaField.keepParamAt, text: `;keep=${stamp.keep}` }] : []),
-  ].map(({ at, text }) => ({ begin: found[at]!, end: found[at + 1]!, text }));
+  ].map(({ at, text }) => ({ begin: numberAt(at), end: numberAt(at + 1), text }));
   let stamped = "";
   let done = 0;
   for (const { begin, end, text } of changes.filter((change) => change.begin >= 0).sort((one, other) => one.begin - other.begin)) {

@@ -1,0 +1,102 @@
+/** The object path of a shard with its real registrar, home proxy, users and store. Instead of sockets it has a port that keeps what leaves. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { completeConfig, readSettings } from "../../src/config/read.js";
+import type { Origin, Shard } from "../../src/native/binding.js";
+import { Const, RecordField, ScanError } from "../../src/native/layout.js";
+import { type Home, openHome } from "../../src/shard/assemble-home.js";
+import { homeConfig, shardConfigs } from "../../src/shard/shard-config.js";
+import { SipMessage } from "../../src/sip/message.js";
+import { hashOf } from "./digest-client.js";
+
+export const REALM = "example.org";
+/** A request of a phone of alice's, of bob's, or of an edge. */
+export type Sender = "alice" | "bob" | "edge";
+
+const FLOWS: Readonly<Record<Sender, string>> = { alice: "s/0/0/1/1/1", bob: "s/0/0/1/2/1", edge: "s/0/0/1/3/1" };
+const HEAD_MOST = 16_384;
+
+export class ObjectStage {
+  /** What was answered, and what was sent on, in its order. */
+  readonly answers: SipMessage[] = [];
+  readonly copies: SipMessage[] = [];
+  /** What went wrong that was no client's fault. */
+  readonly faults: unknown[] = [];
+  readonly #records = new Int32Array(Const.batchSize * Const.recordFields);
+  #home: Home | undefined;
+  #octets: Uint8Array = new Uint8Array();
+  #sender: Sender = "alice";
+  #branches = 0;
+
+  /** `auth`: alice and bob have the password `secret`, and everybody is asked for it. */
+  static async open(auth: boolean): Promise<ObjectStage> {
+    const stage = new ObjectStage();
+    const folder = mkdtempSync(join(tmpdir(), "sluice-stage-"));
+    process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+    const users = join(folder, "users");
+    writeFileSync(users, ["alice", "bob"].flatMap((user) => ["MD5", "SHA-256"].map((name) => `${user}:${REALM}:${hashOf(name, `${user}:${REALM}:secret`)}\n`)).join(""));
+    const { settings, errors } = readSettings({
+      SLUICE_MODE: "standalone",
+      SLUICE_LISTEN: "tcp:127.0.0.1:0",
+      SLUICE_DOMAINS: REALM,
+      SLUICE_SHARDS: "1",
+      SLUICE_STATE_DIR: folder,
+      SLUICE_AUTH: auth ? `file:${users}` : "off",
+    });
+    const config = settings && completeConfig(settings, true).config;
+    const [shardConfig] = config === undefined ? [] : shardConfigs(config);
+    const home = config && homeConfig(config);
+    if (shardConfig === undefined || home === undefined) throw new Error(errors.join("\n"));
+    const fault = (error: unknown): void => void stage.faults.push(error);
+    stage.#home = await openHome(stage.#port(), shardConfig, home, { onFault: fault, onStore: () => undefined });
+    return stage;
+  }
+
+  /** Hands a message over as the shard does. False: the scanner refuses it, so that the shard answers it by itself. */
+  take(octets: Uint8Array, sender: Sender = "alice"): boolean {
+    const message = new SipMessage(octets);
+    const head = octets.length - message.body.length;
+    if (message.error !== ScanError.none || head > HEAD_MOST) return false;
+    this.#octets = octets;
+    this.#sender = sender;
+    this.#records.fill(0);
+    this.#records[RecordField.isResponse] = message.isRequest ? 0 : 1;
+    this.#records[RecordField.viaCount] = message.values("Via").length;
+    this.#home?.path.take(0, this.#records);
+    return true;
+  }
+
+  async close(): Promise<void> {
+    await this.#home?.close();
+  }
+
+  #port(): Shard {
+    const answer = (octets: Uint8Array): void => void this.answers.push(new SipMessage(Buffer.from(octets)));
+    const send = (octets: Uint8Array): void => void this.copies.push(new SipMessage(Buffer.from(octets)));
+    const port: Partial<Shard> = {
+      message: () => this.#octets,
+      origin: (): Origin => ({
+        address: this.#sender === "edge" ? "10.0.0.1" : "192.0.2.1",
+        port: 5_060,
+        listener: 0,
+        flow: FLOWS[this.#sender],
+        answerFlow: FLOWS[this.#sender],
+        fromCore: this.#sender === "edge",
+        loop: 1,
+      }),
+      newBranch: () => `z9hG4bKstage${(this.#branches += 1)}`,
+      flowToken: () => "A".repeat(32),
+      flowLives: (flow) => Object.values(FLOWS).includes(flow),
+      sendToFlow: (_, octets) => (send(octets), true),
+      answerFlow: (_, octets) => answer(octets),
+      sendToAddress: (_transport, _address, _port, _host, octets) => (send(octets), FLOWS.edge),
+      coreListener: () => 0,
+      bindFlow: () => undefined,
+      noteRegister: () => undefined,
+      flush: () => undefined,
+      takeEvents: () => undefined,
+    };
+    return port as Shard;
+  }
+}

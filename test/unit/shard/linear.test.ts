@@ -1,0 +1,64 @@
+/** No message makes the handlers work longer than its length: each shape through the real registrar, proxy and authentication. */
+import { expect, test } from "vitest";
+import { cpuTime } from "../../support/cpu-time.js";
+import { SHAPES, requestOf } from "../../support/hostile-shapes.js";
+import { ObjectStage } from "../../support/object-stage.js";
+import { asRequestUri, parseUri } from "../../../src/sip/uri.js";
+import { parseNameAddr } from "../../../src/sip/name-addr.js";
+import { splitHeaderList } from "../../../src/sip/header-list.js";
+import { parseVia, stampVia } from "../../../src/sip/via.js";
+
+const [SMALL, LARGE] = [3_500, 14_000];
+/** Milliseconds of CPU below which growth is not worth measuring. */
+const FLOOR = 5;
+
+/** The best of some runs: whatever else the machine does only adds to the others. */
+async function best(runs: number, work: () => Promise<number>): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let run = 0; run < runs; run += 1) least = Math.min(least, await work());
+  return least;
+}
+
+test.each([false, true])("GR-32 GR-33 four times the octets are no more than eight times the work, authentication: %s", { timeout: 120_000 }, async (auth) => {
+  const stage = await ObjectStage.open(auth);
+  const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  const measure = async (octets: Buffer): Promise<number> => {
+    const time = cpuTime(() => stage.take(octets));
+    await settled();
+    return time;
+  };
+  for (let warm = 0; warm < 50; warm += 1) await measure(requestOf("REGISTER"));
+  let taken = 0;
+  for (const { name, of } of SHAPES) {
+    if (stage.take(of(LARGE))) taken += 1;
+    await settled();
+    const large = await best(3, () => measure(of(LARGE)));
+    if (large < FLOOR) continue;
+    const small = await best(5, () => measure(of(SMALL)));
+    const again = await best(5, () => measure(of(LARGE)));
+    expect(again, name).toBeLessThan(Math.max(FLOOR, 8 * small));
+  }
+  // The scanner has nothing against many of them, so they do reach the handlers.
+  expect(taken).toBeGreaterThan(150);
+  expect(stage.faults).toEqual([]);
+  await stage.close();
+});
+
+test("GR-32 every reader of a value takes time that goes with its length", () => {
+  const readers: readonly ((text: string) => unknown)[] = [
+    splitHeaderList,
+    parseNameAddr,
+    (text) => parseNameAddr(`<sip:a@b>${text}`),
+    (text) => parseUri(`sip:a@b${text}`),
+    (text) => asRequestUri(`sip:a${text}@b${text}`),
+    (text) => parseVia(`SIP/2.0/UDP a${text};rport`),
+    (text) => stampVia(`SIP/2.0/UDP a${text};rport;x="${text}"`, { address: "192.0.2.1", port: 5_060 }),
+  ];
+  for (const read of readers) {
+    for (const unit of [" ", ";", ";a", ";a=", ";rport", '"', "\\", ",", "<", "\r\n ", "%41", ";keep", ";received=a", "; "]) {
+      const of = (size: number): number => Math.min(...[1, 2, 3].map(() => cpuTime(() => read(unit.repeat(size / unit.length)))));
+      const large = of(60_000);
+      if (large > FLOOR) expect(large, `${String(read)} with ${JSON.stringify(unit)}`).toBeLessThan(8 * of(15_000));
+    }
+  }
+});
