@@ -19,7 +19,7 @@
       "dependencies": ["core"],
       "sources": ["<!@(node scripts/list-sources.mjs sources.txt addon/)", "<!@(node scripts/list-sources.mjs sources.txt tls/)"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
-      "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS"],
+      "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"],
     },
     {
       "target_name": "core_test",

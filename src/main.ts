@@ -1,65 +1,12 @@
 #!/usr/bin/env node
-/** The `sluice` command: finds the sub-command and ends with its exit code. Without one it starts the server. */
-import { commands } from "./cli/commands.js";
-import { type Command, CommandError, Exit } from "./cli/command.js";
-import { complain, print } from "./cli/output.js";
-import { nearest } from "./config/nearest.js";
-import { version } from "./base/version.js";
+/** The `sluice` command; ends with the exit code of its sub-command. Without one the process is started. */
+import { catchSignals } from "./process/signals.js";
 
-async function main(args: readonly string[]): Promise<number> {
-  const [name = "start", ...rest] = args;
-  if (name === "--version" || name === "-v") return print(version()), Exit.ok;
-  if (name === "--help" || name === "-h" || name === "help") return help(rest[0]);
-  // The flags of the first version.
-  const word = name === "--check-config" || name === "--print-config" ? name.slice(2) : name;
-  const command = commands.find((one) => one.name === word);
-  if (command === undefined) return unknown(word);
-  if (rest.includes("--help") || rest.includes("-h")) return help(word);
-  return command.run(rest);
-}
-
-function unknown(word: string): number {
-  const meant = nearest(word, commands.map((one) => one.name));
-  complain(`unknown command ${word}${meant === undefined ? "" : `, did you mean ${meant}?`}; --help lists the commands`);
-  return Exit.usage;
-}
-
-function help(name: string | undefined): number {
-  const command = name === undefined ? undefined : commands.find((one) => one.name === name);
-  if (name !== undefined && command === undefined) return unknown(name);
-  print(command === undefined ? overview() : commandHelp(command));
-  return Exit.ok;
-}
-
-function commandHelp({ name, usage, summary, help: text }: Command): string {
-  return [`Usage: sluice ${`${name} ${usage}`.trim()}`, "", `${summary[0]?.toUpperCase()}${summary.slice(1)}.`, text].join("\n");
-}
-
-function overview(): string {
-  return [
-    "Sluice, a SIP edge, registrar and standalone server for SIP Outbound (RFC 5626).",
-    "",
-    "Usage: sluice [COMMAND] [--help | --version]",
-    "",
-    ...commands.map(({ name, summary }) => `  ${name.padEnd(14)} ${summary}`),
-    "",
-    "Without a command it starts the server. `sluice COMMAND --help` explains a command. Environment variables configure it: SLUICE_MODE,",
-    "SLUICE_LISTEN and others; `sluice print-config` prints them all, docs/configuration.md explains them.",
-    "",
-    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 not running, 78 bad configuration.",
-    "",
-    "Example: SLUICE_UPSTREAM=sip:registrar.example.org SLUICE_LISTEN=udp:192.0.2.1:5060,tcp:192.0.2.1:5060 sluice",
-  ].join("\n");
-}
-
-let exit: number;
-try {
-  exit = await main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof CommandError)) throw error;
-  complain(error.message);
-  exit = error.exit;
-}
+const args = process.argv.slice(2);
+// Before anything else is loaded. Other commands end by a signal as every program does.
+if (args.length === 0 || args[0] === "start") catchSignals();
+const { runCommand } = await import("./cli/run-command.js");
+const exit = await runCommand(args);
 // Handles of the admin plane's sockets may outlive their closing; stdout into a pipe must still be written out.
 process.exitCode = exit;
 if (process.stdout.writableLength === 0) process.exit(exit);

@@ -3,13 +3,17 @@
 
 #include "cluster.h"
 #include "listener_check.h"
+#include "process.h"
 #include "reader.h"
 #include "sd_notify.h"
 #include "shard_host.h"
 
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("createCluster", Napi::Function::New(env, sluice::create_cluster));
+  exports.Set("stopAccepting", Napi::Function::New(env, sluice::stop_accepting));
   exports.Set("checkListener", Napi::Function::New(env, sluice::check_listener));
+  exports.Set("exitNow", Napi::Function::New(env, sluice::exit_now));
+  exports.Set("become", Napi::Function::New(env, sluice::become));
   exports.Set("sdNotify", Napi::Function::New(env, sluice::sd_notify));
   sluice::define_reader(env, exports);
   sluice::ShardHost::define(env, exports);

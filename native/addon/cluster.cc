@@ -4,6 +4,8 @@
 
 #include <mutex>
 
+#include "shard_config.h"
+
 namespace sluice {
 namespace {
 
@@ -20,9 +22,21 @@ Napi::Value create_cluster(const Napi::CallbackInfo& info) {
     cluster->rings.push_back(std::make_unique<Ring>(octets));
     cluster->wakes.push_back(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   }
+  size_t failed = 0;
+  if (const int error = cluster->sockets.open(read_places(info[2].As<Napi::Array>()), shards, &failed); error != 0) {
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("errno", error);
+    result.Set("listener", static_cast<double>(failed));
+    return result;
+  }
   const std::lock_guard<std::mutex> guard(lock);
   clusters.push_back(std::move(cluster));
   return Napi::Number::New(info.Env(), static_cast<double>(clusters.size() - 1));
+}
+
+Napi::Value stop_accepting(const Napi::CallbackInfo& info) {
+  if (const auto cluster = find_cluster(info[0].ToNumber().Uint32Value())) cluster->sockets.stop_accepting();
+  return info.Env().Undefined();
 }
 
 std::shared_ptr<Cluster> find_cluster(uint32_t id) {

@@ -1,4 +1,4 @@
-// What the shards of one process share: their rings and the descriptors that wake them. Lives until the process ends.
+// What the shards of one process share: their sockets, their rings and the descriptors that wake them. Lives until the process ends.
 #pragma once
 
 #include <napi.h>
@@ -7,16 +7,21 @@
 #include <vector>
 
 #include "core/base/ring.h"
+#include "core/transport/listener_sockets.h"
 
 namespace sluice {
 
 struct Cluster {
   std::vector<std::unique_ptr<Ring>> rings;
   std::vector<int> wakes;
+  ListenerSockets sockets;
 };
 
-// createCluster(shards: number, ringOctets: number): number, the id for ShardConfig.cluster
+// createCluster(shards: number, ringOctets: number, listeners: ShardListener[]): number, the id for ShardConfig.cluster, or {errno, listener} when
+// one cannot be had
 Napi::Value create_cluster(const Napi::CallbackInfo& info);
+// stopAccepting(cluster: number)
+Napi::Value stop_accepting(const Napi::CallbackInfo& info);
 
 std::shared_ptr<Cluster> find_cluster(uint32_t id);
 

@@ -44,6 +44,15 @@ Transport read_transport(const Napi::Value& from) {
   return Transport::udp;
 }
 
+std::vector<ListenerSockets::Place> read_places(const Napi::Array& listeners) {
+  std::vector<ListenerSockets::Place> places;
+  for (uint32_t i = 0; i < listeners.Length(); ++i) {
+    const Napi::Object one = item(listeners, i);
+    places.push_back({transport_of(one), read_address(one)});
+  }
+  return places;
+}
+
 EdgeConfig read_edge_config(const Napi::Object& from) {
   EdgeConfig config;
   config.shard = static_cast<uint8_t>(number(from, "shard"));

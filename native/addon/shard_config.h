@@ -6,12 +6,14 @@
 #include "core/relay/edge_config.h"
 #include "core/flow/flow_token.h"
 #include "core/shard/shard.h"
+#include "core/transport/listener_sockets.h"
 #include "core/relay/upstream_set.h"
 
 namespace sluice {
 
 // A name that is none of ours is "udp".
 Transport read_transport(const Napi::Value& from);
+std::vector<ListenerSockets::Place> read_places(const Napi::Array& listeners);
 EdgeConfig read_edge_config(const Napi::Object& from);
 FlowLimits read_limits(const Napi::Object& from);
 // Texts that are no addresses are left out.

@@ -1,6 +1,7 @@
 #include "shard_host.h"
 
 #include <cstring>
+#include <utility>
 
 #include "shard_config.h"
 #include "tls_material.h"
@@ -11,43 +12,43 @@ void ShardHost::define(Napi::Env env, Napi::Object exports) {
   exports.Set("Shard", DefineClass(env, "Shard",
                                    {
                                        InstanceMethod<&ShardHost::start>("start"),
-                                       InstanceMethod<&ShardHost::next>("next"),
-                                       InstanceMethod<&ShardHost::finish>("finish"),
-                                       InstanceMethod<&ShardHost::message>("message"),
-                                       InstanceMethod<&ShardHost::source>("source"),
-                                       InstanceMethod<&ShardHost::custom_reply>("customReply"),
-                                       InstanceMethod<&ShardHost::set_upstreams>("setUpstreams"),
-                                       InstanceMethod<&ShardHost::set_trusted>("setTrusted"),
-                                       InstanceMethod<&ShardHost::set_keys>("setKeys"),
-                                       InstanceMethod<&ShardHost::set_tls>("setTls"),
-                                       InstanceMethod<&ShardHost::set_upgrade_hook>("setUpgradeHook"),
-                                       InstanceMethod<&ShardHost::alerts>("alerts"),
-                                       InstanceMethod<&ShardHost::stop_accepting>("stopAccepting"),
-                                       InstanceMethod<&ShardHost::pending>("pending"),
-                                       InstanceMethod<&ShardHost::flows>("flows"),
-                                       InstanceMethod<&ShardHost::survey>("survey"),
-                                       InstanceMethod<&ShardHost::ends>("ends"),
-                                       InstanceMethod<&ShardHost::token>("token"),
-                                       InstanceMethod<&ShardHost::upstreams>("upstreams"),
-                                       InstanceMethod<&ShardHost::set_limits>("setLimits"),
-                                       InstanceMethod<&ShardHost::set_bans>("setBans"),
-                                       InstanceMethod<&ShardHost::set_tap>("setTap"),
-                                       InstanceMethod<&ShardHost::tapped>("tapped"),
-                                       InstanceMethod<&ShardHost::close_flow>("closeFlow"),
-                                       InstanceMethod<&ShardHost::move_out>("moveOut"),
-                                       InstanceMethod<&ShardHost::origin>("origin"),
-                                       InstanceMethod<&ShardHost::new_branch>("newBranch"),
-                                       InstanceMethod<&ShardHost::flow_token>("flowToken"),
-                                       InstanceMethod<&ShardHost::neighbour_mark>("neighbourMark"),
-                                       InstanceMethod<&ShardHost::flow_lives>("flowLives"),
-                                       InstanceMethod<&ShardHost::send_to_flow>("sendToFlow"),
-                                       InstanceMethod<&ShardHost::answer_flow>("answerFlow"),
-                                       InstanceMethod<&ShardHost::send_to_address>("sendToAddress"),
-                                       InstanceMethod<&ShardHost::core_listener>("coreListener"),
-                                       InstanceMethod<&ShardHost::bind_flow>("bindFlow"),
-                                       InstanceMethod<&ShardHost::note_register>("noteRegister"),
-                                       InstanceMethod<&ShardHost::flush>("flush"),
-                                       InstanceMethod<&ShardHost::take_events>("takeEvents"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::next>>("next"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::finish>>("finish"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::message>>("message"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::source>>("source"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::custom_reply>>("customReply"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::set_upstreams>>("setUpstreams"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::set_trusted>>("setTrusted"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::set_keys>>("setKeys"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::set_tls>>("setTls"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::set_upgrade_hook>>("setUpgradeHook"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::alerts>>("alerts"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::stop_accepting>>("stopAccepting"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::pending>>("pending"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::flows>>("flows"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::survey>>("survey"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::ends>>("ends"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::token>>("token"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::upstreams>>("upstreams"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::set_limits>>("setLimits"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::set_bans>>("setBans"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::set_tap>>("setTap"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::tapped>>("tapped"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::close_flow>>("closeFlow"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::move_out>>("moveOut"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::origin>>("origin"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::new_branch>>("newBranch"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::flow_token>>("flowToken"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::neighbour_mark>>("neighbourMark"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::flow_lives>>("flowLives"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::send_to_flow>>("sendToFlow"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::answer_flow>>("answerFlow"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::send_to_address>>("sendToAddress"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::core_listener>>("coreListener"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::bind_flow>>("bindFlow"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::note_register>>("noteRegister"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::flush>>("flush"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::take_events>>("takeEvents"),
                                        InstanceMethod<&ShardHost::close>("close"),
                                    }));
 }
@@ -64,7 +65,8 @@ ShardHost::ShardHost(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ShardHos
   }
   const std::shared_ptr<Cluster> cluster = find_cluster(config.Get("cluster").ToNumber().Uint32Value());
   EdgeConfig edge = read_edge_config(config);
-  if (!cluster || edge.shard >= cluster->rings.size() || edge.shards != cluster->rings.size()) {
+  const uint8_t shard = edge.shard;
+  if (!cluster || shard >= cluster->rings.size() || edge.shards != cluster->rings.size() || edge.listeners.size() != cluster->sockets.of(shard).size()) {
     Napi::TypeError::New(info.Env(), "no such cluster, or the shard has no place in it").ThrowAsJavaScriptException();
     return;
   }
@@ -80,7 +82,7 @@ ShardHost::ShardHost(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ShardHos
   running_->host = this;
   running_->env = info.Env();
   running_->shard = std::make_unique<Shard>(std::move(edge), read_keys(config.Get("keys").As<Napi::Array>()), records.Data(), verdicts.Data(),
-                                            static_cast<int64_t*>(counter_memory), rings, cluster->wakes);
+                                            static_cast<int64_t*>(counter_memory), rings, cluster->wakes, cluster->sockets.of(shard));
 }
 
 ShardHost::~ShardHost() {
@@ -89,17 +91,11 @@ ShardHost::~ShardHost() {
   if (running_->hook == nullptr && !running_->closing) delete running_;  // never started
 }
 
-// start(onBatch): undefined, or {errno, listener} when a listener could not be opened
+// start(onBatch): undefined, or the errno of what failed
 Napi::Value ShardHost::start(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (running_ == nullptr || running_->hook != nullptr) return env.Undefined();
-  size_t failed = 0;
-  if (const int error = running_->shard->open(&failed); error != 0) {
-    Napi::Object result = Napi::Object::New(env);
-    result.Set("errno", error);
-    result.Set("listener", static_cast<double>(failed));
-    return result;
-  }
+  if (const int error = running_->shard->open(); error != 0) return Napi::Number::New(env, error);
   on_batch_ = Napi::Persistent(info[0].As<Napi::Function>());
   uv_loop_s* loop = nullptr;
   napi_get_uv_event_loop(env, &loop);
@@ -119,37 +115,43 @@ void ShardHost::on_readable(uv_poll_t* poll, int, int) {
     running->shard->yield_turn();
     if (running->shard->object_events().empty()) return;
   }
-  const Napi::Env env(running->env);
+  running->host->tell(count);
+}
+
+// By the plain calls of Node-API, whose failures are looked at: node-addon-api ends the process when JavaScript cannot be run any more,
+// which is so as soon as the worker is being stopped.
+void ShardHost::tell(unsigned count) noexcept {
+  const napi_env env = running_->env;
   const Napi::HandleScope scope(env);
-  // MakeCallback: an error that escapes becomes the worker's uncaughtException, never an abort.
-  running->host->on_batch_.MakeCallback(env.Global(), {Napi::Number::New(env, count)});
+  napi_value global, argument, error;
+  if (napi_get_global(env, &global) != napi_ok || napi_create_uint32(env, count, &argument) != napi_ok) return;
+  if (napi_make_callback(env, nullptr, global, on_batch_.Value(), 1, &argument, nullptr) != napi_pending_exception) return;
+  // Thrown by our own code: the worker's uncaughtException. Nothing when the worker is being stopped.
+  if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
 }
 
 // next(): carries the verdicts out and returns the size of the next batch
-Napi::Value ShardHost::next(const Napi::CallbackInfo& info) {
-  if (running_ == nullptr || running_->closing) return Napi::Number::New(info.Env(), 0);
-  running_->shard->execute();
-  const unsigned count = running_->shard->collect();
-  if (count == 0) running_->shard->yield_turn();
+Napi::Value ShardHost::next(const Napi::CallbackInfo& info, Shard& shard) {
+  shard.execute();
+  const unsigned count = shard.collect();
+  if (count == 0) shard.yield_turn();
   return Napi::Number::New(info.Env(), count);
 }
 
 // finish(): carries the verdicts out and leaves what is left to the next wake-up
-Napi::Value ShardHost::finish(const Napi::CallbackInfo& info) {
-  if (running_ != nullptr && !running_->closing) {
-    running_->shard->execute();
-    running_->shard->yield_turn();
-  }
+Napi::Value ShardHost::finish(const Napi::CallbackInfo& info, Shard& shard) {
+  shard.execute();
+  shard.yield_turn();
   return info.Env().Undefined();
 }
 
-Napi::Value ShardHost::message(const Napi::CallbackInfo& info) {
-  const Text text = running_->shard->message_text(info[0].ToNumber().Uint32Value() % k_batch_size);
+Napi::Value ShardHost::message(const Napi::CallbackInfo& info, Shard& shard) {
+  const Text text = shard.message_text(info[0].ToNumber().Uint32Value() % k_batch_size);
   return Napi::Buffer<char>::Copy(info.Env(), text.data(), text.size());
 }
 
-Napi::Value ShardHost::source(const Napi::CallbackInfo& info) {
-  const Source& source = running_->shard->source_of(info[0].ToNumber().Uint32Value() % k_batch_size);
+Napi::Value ShardHost::source(const Napi::CallbackInfo& info, Shard& shard) {
+  const Source& source = shard.source_of(info[0].ToNumber().Uint32Value() % k_batch_size);
   char ip[kMaxIpText];
   Napi::Object result = Napi::Object::New(info.Env());
   result.Set("address", Napi::String::New(info.Env(), ip, format_ip(source.remote, ip)));
@@ -159,7 +161,7 @@ Napi::Value ShardHost::source(const Napi::CallbackInfo& info) {
 }
 
 // customReply(item, status, reason, headers)
-Napi::Value ShardHost::custom_reply(const Napi::CallbackInfo& info) {
+Napi::Value ShardHost::custom_reply(const Napi::CallbackInfo& info, Shard& shard) {
   const std::string reason = info[2].ToString();
   const std::string headers = info[3].ToString();
   CustomReply reply;
@@ -167,38 +169,38 @@ Napi::Value ShardHost::custom_reply(const Napi::CallbackInfo& info) {
   reply.status = info[1].ToNumber().Int32Value();
   reply.reason.assign(reason.begin(), reason.end());
   reply.headers.assign(headers.begin(), headers.end());
-  running_->shard->add_custom_reply(std::move(reply));
+  shard.add_custom_reply(std::move(reply));
   return info.Env().Undefined();
 }
 
-Napi::Value ShardHost::set_upstreams(const Napi::CallbackInfo& info) {
-  running_->shard->set_upstreams(read_upstreams(info[0].As<Napi::Array>()));
+Napi::Value ShardHost::set_upstreams(const Napi::CallbackInfo& info, Shard& shard) {
+  shard.set_upstreams(read_upstreams(info[0].As<Napi::Array>()));
   return info.Env().Undefined();
 }
 
-Napi::Value ShardHost::set_trusted(const Napi::CallbackInfo& info) {
-  running_->shard->set_trusted(read_trusted(info[0].As<Napi::Array>()));
+Napi::Value ShardHost::set_trusted(const Napi::CallbackInfo& info, Shard& shard) {
+  shard.set_trusted(read_trusted(info[0].As<Napi::Array>()));
   return info.Env().Undefined();
 }
 
-Napi::Value ShardHost::set_keys(const Napi::CallbackInfo& info) {
-  running_->shard->set_keys(read_keys(info[0].As<Napi::Array>()));
+Napi::Value ShardHost::set_keys(const Napi::CallbackInfo& info, Shard& shard) {
+  shard.set_keys(read_keys(info[0].As<Napi::Array>()));
   return info.Env().Undefined();
 }
 
 // setTls(material): undefined, or the reason why the certificates before stay in force
-Napi::Value ShardHost::set_tls(const Napi::CallbackInfo& info) {
+Napi::Value ShardHost::set_tls(const Napi::CallbackInfo& info, Shard& shard) {
   std::string fault;
   std::unique_ptr<TlsProvider> tls = make_tls_provider(read_tls_material(info[0].As<Napi::Object>()), fault);
   if (!tls) return Napi::String::New(info.Env(), fault);
-  running_->shard->set_tls(std::move(tls));
+  shard.set_tls(std::move(tls));
   return info.Env().Undefined();
 }
 
 // setUpgradeHook((head, address, port, listener) => undefined | {status, headers})
-Napi::Value ShardHost::set_upgrade_hook(const Napi::CallbackInfo& info) {
+Napi::Value ShardHost::set_upgrade_hook(const Napi::CallbackInfo& info, Shard& shard) {
   on_upgrade_ = Napi::Persistent(info[0].As<Napi::Function>());
-  running_->shard->set_upgrade_gate(this);
+  shard.set_upgrade_gate(this);
   return info.Env().Undefined();
 }
 
@@ -208,21 +210,25 @@ UpgradeWord ShardHost::judge(const Upgrade& upgrade, const Address& client, uint
   char ip[kMaxIpText];
   const auto address = Napi::String::New(env, ip, format_ip(client, ip));
   const auto head = Napi::String::New(env, upgrade.head.data(), upgrade.head.size());
-  const Napi::Value said = on_upgrade_.MakeCallback(env.Global(), {head, address, Napi::Number::New(env, client.port), Napi::Number::New(env, listener)});
+  const napi_value arguments[] = {head, address, Napi::Number::New(env, client.port), Napi::Number::New(env, listener)};
   UpgradeWord word;
-  if (said.IsEmpty()) {
+  napi_value said;
+  // Not as a callback: the shard is in the middle of a turn, and what promises have left to do may want it.
+  if (napi_call_function(env, env.Global(), on_upgrade_.Value(), 4, arguments, &said) != napi_ok) {
+    napi_value error;
+    napi_get_and_clear_last_exception(env, &error);
     word.status = 500;
-  } else if (said.IsObject()) {
-    const auto answer = said.As<Napi::Object>();
+  } else if (Napi::Value(env, said).IsObject()) {
+    const auto answer = Napi::Object(env, said);
     word.status = answer.Get("status").ToNumber().Int32Value();
     word.headers = answer.Get("headers").ToString();
   }
   return word;
 }
 
-Napi::Value ShardHost::alerts(const Napi::CallbackInfo& info) {
+Napi::Value ShardHost::alerts(const Napi::CallbackInfo& info, Shard& shard) {
   const Napi::Env env = info.Env();
-  std::vector<Alert>& alerts = running_->shard->alerts();
+  std::vector<Alert>& alerts = shard.alerts();
   Napi::Array result = Napi::Array::New(env, alerts.size());
   for (uint32_t i = 0; i < alerts.size(); ++i) {
     const Alert& alert = alerts[i];
@@ -239,12 +245,12 @@ Napi::Value ShardHost::alerts(const Napi::CallbackInfo& info) {
   return result;
 }
 
-Napi::Value ShardHost::stop_accepting(const Napi::CallbackInfo& info) {
-  running_->shard->stop_accepting();
+Napi::Value ShardHost::stop_accepting(const Napi::CallbackInfo& info, Shard& shard) {
+  shard.stop_accepting();
   return info.Env().Undefined();
 }
 
-Napi::Value ShardHost::pending(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), running_->shard->pending()); }
+Napi::Value ShardHost::pending(const Napi::CallbackInfo& info, Shard& shard) { return Napi::Number::New(info.Env(), shard.pending()); }
 
 void ShardHost::end(Running* running) {
   if (running->closing) return;
@@ -261,7 +267,9 @@ void ShardHost::end(Running* running) {
 void ShardHost::on_environment_ends(napi_async_cleanup_hook_handle, void* running) { end(static_cast<Running*>(running)); }
 
 Napi::Value ShardHost::close(const Napi::CallbackInfo& info) {
-  if (running_ != nullptr && running_->hook != nullptr) end(running_);
+  if (running_ == nullptr) return info.Env().Undefined();
+  if (running_->hook != nullptr) end(running_);
+  else delete std::exchange(running_, nullptr);  // never started
   return info.Env().Undefined();
 }
 

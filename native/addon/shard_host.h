@@ -29,50 +29,60 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
     bool closing = false;
   };
 
+  using Method = Napi::Value (ShardHost::*)(const Napi::CallbackInfo&, Shard&);
+  // The only way from JavaScript to the shard: after close() each method throws, whatever still calls it.
+  template <Method method>
+  Napi::Value call(const Napi::CallbackInfo& info) {
+    if (running_ != nullptr) return (this->*method)(info, *running_->shard);
+    Napi::Error::New(info.Env(), "the shard is closed").ThrowAsJavaScriptException();
+    return info.Env().Undefined();
+  }
+
   Napi::Value start(const Napi::CallbackInfo& info);
-  Napi::Value next(const Napi::CallbackInfo& info);
-  Napi::Value finish(const Napi::CallbackInfo& info);
-  Napi::Value message(const Napi::CallbackInfo& info);
-  Napi::Value source(const Napi::CallbackInfo& info);
-  Napi::Value custom_reply(const Napi::CallbackInfo& info);
-  Napi::Value set_upstreams(const Napi::CallbackInfo& info);
-  Napi::Value set_trusted(const Napi::CallbackInfo& info);
-  Napi::Value set_tls(const Napi::CallbackInfo& info);
-  Napi::Value set_upgrade_hook(const Napi::CallbackInfo& info);
-  Napi::Value set_keys(const Napi::CallbackInfo& info);
-  Napi::Value alerts(const Napi::CallbackInfo& info);
-  Napi::Value stop_accepting(const Napi::CallbackInfo& info);
-  Napi::Value pending(const Napi::CallbackInfo& info);
+  Napi::Value next(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value finish(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value message(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value source(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value custom_reply(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value set_upstreams(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value set_trusted(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value set_tls(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value set_upgrade_hook(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value set_keys(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value alerts(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value stop_accepting(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value pending(const Napi::CallbackInfo& info, Shard& shard);
   // object_path.cc
-  Napi::Value origin(const Napi::CallbackInfo& info);
-  Napi::Value new_branch(const Napi::CallbackInfo& info);
-  Napi::Value flow_token(const Napi::CallbackInfo& info);
-  Napi::Value neighbour_mark(const Napi::CallbackInfo& info);
-  Napi::Value flow_lives(const Napi::CallbackInfo& info);
-  Napi::Value send_to_flow(const Napi::CallbackInfo& info);
-  Napi::Value answer_flow(const Napi::CallbackInfo& info);
-  Napi::Value send_to_address(const Napi::CallbackInfo& info);
-  Napi::Value core_listener(const Napi::CallbackInfo& info);
-  Napi::Value bind_flow(const Napi::CallbackInfo& info);
-  Napi::Value note_register(const Napi::CallbackInfo& info);
-  Napi::Value flush(const Napi::CallbackInfo& info);
-  Napi::Value take_events(const Napi::CallbackInfo& info);
+  Napi::Value origin(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value new_branch(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value flow_token(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value neighbour_mark(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value flow_lives(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value send_to_flow(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value answer_flow(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value send_to_address(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value core_listener(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value bind_flow(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value note_register(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value flush(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value take_events(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value close(const Napi::CallbackInfo& info);
 
   // shard_inspect_host.cc
-  Napi::Value flows(const Napi::CallbackInfo& info);
-  Napi::Value survey(const Napi::CallbackInfo& info);
-  Napi::Value ends(const Napi::CallbackInfo& info);
-  Napi::Value token(const Napi::CallbackInfo& info);
-  Napi::Value upstreams(const Napi::CallbackInfo& info);
-  Napi::Value set_limits(const Napi::CallbackInfo& info);
-  Napi::Value set_bans(const Napi::CallbackInfo& info);
-  Napi::Value set_tap(const Napi::CallbackInfo& info);
-  Napi::Value tapped(const Napi::CallbackInfo& info);
-  Napi::Value close_flow(const Napi::CallbackInfo& info);
-  Napi::Value move_out(const Napi::CallbackInfo& info);
+  Napi::Value flows(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value survey(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value ends(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value token(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value upstreams(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value set_limits(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value set_bans(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value set_tap(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value tapped(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value close_flow(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value move_out(const Napi::CallbackInfo& info, Shard& shard);
   UpgradeWord judge(const Upgrade& upgrade, const Address& client, uint16_t listener) noexcept override;
 
+  void tell(unsigned count) noexcept;
   static void on_readable(uv_poll_t* poll, int status, int events);
   static void end(Running* running);
   static void on_environment_ends(napi_async_cleanup_hook_handle handle, void* running);

@@ -54,12 +54,11 @@ Napi::Object flow_of(Napi::Env env, const Shard& shard, const FlowFacts& facts) 
 }  // namespace
 
 // flows(filter, cursor, steps, most): {cursor, flows}
-Napi::Value ShardHost::flows(const Napi::CallbackInfo& info) {
+Napi::Value ShardHost::flows(const Napi::CallbackInfo& info, Shard& shard) {
   const Napi::Env env = info.Env();
   Napi::Object result = Napi::Object::New(env);
   std::vector<FlowFacts> found;
   uint32_t cursor = info[1].ToNumber().Uint32Value();
-  Shard& shard = *running_->shard;
   shard.flows(cursor, info[2].ToNumber().Uint32Value(), info[3].ToNumber().Uint32Value(), read_flow_filter(info[0].As<Napi::Object>()), found);
   Napi::Array list = Napi::Array::New(env, found.size());
   for (uint32_t i = 0; i < found.size(); ++i) list[i] = flow_of(env, shard, found[i]);
@@ -69,9 +68,8 @@ Napi::Value ShardHost::flows(const Napi::CallbackInfo& info) {
 }
 
 // ends(): the flows that ended last, newest first
-Napi::Value ShardHost::ends(const Napi::CallbackInfo& info) {
+Napi::Value ShardHost::ends(const Napi::CallbackInfo& info, Shard& shard) {
   const Napi::Env env = info.Env();
-  const Shard& shard = *running_->shard;
   Napi::Array list = Napi::Array::New(env);
   for (uint32_t i = 0;; ++i) {
     const FlowEnd* end = shard.notes().end_at(i);
@@ -90,9 +88,9 @@ Napi::Value ShardHost::ends(const Napi::CallbackInfo& info) {
 }
 
 // survey(): {ages, silence, outbound, supervised}
-Napi::Value ShardHost::survey(const Napi::CallbackInfo& info) {
+Napi::Value ShardHost::survey(const Napi::CallbackInfo& info, Shard& shard) {
   const Napi::Env env = info.Env();
-  const FlowSurvey survey = running_->shard->survey();
+  const FlowSurvey survey = shard.survey();
   Napi::Object result = Napi::Object::New(env);
   const auto put = [&](const char* name, const uint32_t (&counts)[kSurveyClasses]) {
     Napi::Array list = Napi::Array::New(env, kSurveyClasses);
@@ -107,9 +105,9 @@ Napi::Value ShardHost::survey(const Napi::CallbackInfo& info) {
 }
 
 // token(user)
-Napi::Value ShardHost::token(const Napi::CallbackInfo& info) {
+Napi::Value ShardHost::token(const Napi::CallbackInfo& info, Shard& shard) {
   const Napi::Env env = info.Env();
-  const TokenFacts facts = running_->shard->token(info[0].ToString().Utf8Value());
+  const TokenFacts facts = shard.token(info[0].ToString().Utf8Value());
   static constexpr const char* kVerdicts[] = {"none", "ok", "forged", "unknown_key"};
   Napi::Object result = Napi::Object::New(env);
   result.Set("verdict", kVerdicts[static_cast<size_t>(facts.verdict)]);
@@ -133,9 +131,9 @@ Napi::Value ShardHost::token(const Napi::CallbackInfo& info) {
 }
 
 // upstreams(): the targets with their health
-Napi::Value ShardHost::upstreams(const Napi::CallbackInfo& info) {
+Napi::Value ShardHost::upstreams(const Napi::CallbackInfo& info, Shard& shard) {
   const Napi::Env env = info.Env();
-  const UpstreamSet& set = running_->shard->upstreams();
+  const UpstreamSet& set = shard.upstreams();
   Napi::Array list = Napi::Array::New(env, static_cast<size_t>(set.size()));
   for (int i = 0; i < set.size(); ++i) {
     const Upstream& upstream = set.at(i);
@@ -146,49 +144,49 @@ Napi::Value ShardHost::upstreams(const Napi::CallbackInfo& info) {
     one.Set("weight", static_cast<double>(upstream.weight));
     one.Set("name", text(env, set.name(i)));
     one.Set("alive", upstream.alive);
-    one.Set("silentMs", static_cast<double>(running_->shard->upstream_silence(i)));
+    one.Set("silentMs", static_cast<double>(shard.upstream_silence(i)));
     list[static_cast<uint32_t>(i)] = one;
   }
   return list;
 }
 
-Napi::Value ShardHost::set_limits(const Napi::CallbackInfo& info) {
-  running_->shard->set_limits(read_limits(info[0].As<Napi::Object>()), info[1].ToNumber().Uint32Value());
+Napi::Value ShardHost::set_limits(const Napi::CallbackInfo& info, Shard& shard) {
+  shard.set_limits(read_limits(info[0].As<Napi::Object>()), info[1].ToNumber().Uint32Value());
   return info.Env().Undefined();
 }
 
-Napi::Value ShardHost::set_bans(const Napi::CallbackInfo& info) {
-  running_->shard->set_bans(read_addresses(info[0].As<Napi::Array>()));
+Napi::Value ShardHost::set_bans(const Napi::CallbackInfo& info, Shard& shard) {
+  shard.set_bans(read_addresses(info[0].As<Napi::Array>()));
   return info.Env().Undefined();
 }
 
-Napi::Value ShardHost::set_tap(const Napi::CallbackInfo& info) {
-  running_->shard->set_tap(read_tap(info[0].As<Napi::Array>()));
+Napi::Value ShardHost::set_tap(const Napi::CallbackInfo& info, Shard& shard) {
+  shard.set_tap(read_tap(info[0].As<Napi::Array>()));
   return info.Env().Undefined();
 }
 
 // tapped(): the copies since the last call, undefined when there are none
-Napi::Value ShardHost::tapped(const Napi::CallbackInfo& info) {
-  const std::vector<char> octets = running_->shard->tapped();
+Napi::Value ShardHost::tapped(const Napi::CallbackInfo& info, Shard& shard) {
+  const std::vector<char> octets = shard.tapped();
   if (octets.empty()) return info.Env().Undefined();
   return Napi::Buffer<char>::Copy(info.Env(), octets.data(), octets.size());
 }
 
 // noteRegister(flow, request)
-Napi::Value ShardHost::note_register(const Napi::CallbackInfo& info) {
+Napi::Value ShardHost::note_register(const Napi::CallbackInfo& info, Shard& shard) {
   const std::string id = info[0].ToString();
   const auto request = info[1].As<Napi::Uint8Array>();
-  if (running_ != nullptr) running_->shard->note_register(id, Text(reinterpret_cast<const char*>(request.Data()), request.ElementLength()));
+  shard.note_register(id, Text(reinterpret_cast<const char*>(request.Data()), request.ElementLength()));
   return info.Env().Undefined();
 }
 
-Napi::Value ShardHost::close_flow(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), running_->shard->close_flow_of(info[0].ToNumber().Uint32Value(), info[1].ToNumber().Uint32Value()));
+Napi::Value ShardHost::close_flow(const Napi::CallbackInfo& info, Shard& shard) {
+  return Napi::Boolean::New(info.Env(), shard.close_flow_of(info[0].ToNumber().Uint32Value(), info[1].ToNumber().Uint32Value()));
 }
 
 // moveOut(most, busyOnes): how many connections of clients are left
-Napi::Value ShardHost::move_out(const Napi::CallbackInfo& info) {
-  return number(info.Env(), running_->shard->move_out(info[0].ToNumber().Uint32Value(), info[1].ToBoolean()));
+Napi::Value ShardHost::move_out(const Napi::CallbackInfo& info, Shard& shard) {
+  return number(info.Env(), shard.move_out(info[0].ToNumber().Uint32Value(), info[1].ToBoolean()));
 }
 
 }  // namespace sluice

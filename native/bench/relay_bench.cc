@@ -98,9 +98,12 @@ class Bench {
     KeyRing keys;
     keys.add(1, kKey, sizeof kKey);
     const int wake = eventfd(0, EFD_NONBLOCK);
-    shard_ = std::make_unique<Shard>(config, keys, records_, verdicts_, counters_, std::vector<Ring*>{&ring_}, std::vector<int>{wake});
+    std::vector<ListenerSockets::Place> places;
+    for (const Listener& ours : config.listeners) places.push_back({ours.transport, ours.bound});
     size_t failed = 0;
-    if (shard_->open(&failed) != 0) die("open");
+    if (sockets_.open(places, 1, &failed) != 0) die("listen");
+    shard_ = std::make_unique<Shard>(config, keys, records_, verdicts_, counters_, std::vector<Ring*>{&ring_}, std::vector<int>{wake}, sockets_.of(0));
+    if (shard_->open() != 0) die("open");
     UpstreamSet upstreams;
     Upstream core;
     core.address = address_of(core_port);
@@ -194,6 +197,7 @@ class Bench {
   int32_t records_[k_batch_size * k_record_fields] = {};
   int32_t verdicts_[k_batch_size * k_verdict_fields] = {};
   int64_t counters_[static_cast<size_t>(Counter::count_)] = {};
+  ListenerSockets sockets_;
   std::unique_ptr<Shard> shard_;
   bench::TemplateText request_;
   int core_ = -1;

@@ -8,7 +8,7 @@ import type { BindingsView } from "./running.js";
 export function bindingsOf(pool: ShardPool): BindingsView {
   return {
     find: async (query, limit) => {
-      const rows = await pool.ask(0, { kind: "bindings", aor: keyOf(query) });
+      const rows = await pool.askAny({ kind: "bindings", aor: keyOf(query) });
       return rows.slice(0, limit).map(({ aor, contactUri, instance, regId, expiresInSeconds, path }) => ({
         aor,
         contact: contactUri,
@@ -18,7 +18,7 @@ export function bindingsOf(pool: ShardPool): BindingsView {
         path,
       }));
     },
-    remove: (aor) => pool.ask(0, { kind: "unbind", aor: keyOf(aor) }),
+    remove: (aor) => pool.askAny({ kind: "unbind", aor: keyOf(aor) }),
   };
 }
 

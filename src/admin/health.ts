@@ -7,8 +7,14 @@ export interface Check {
   readonly detail: string;
 }
 
+/** Only a new process helps with what fails here: a shard that cannot be started again or does not end. */
+export function liveness({ pool }: Running): readonly Check[] {
+  const { ills } = pool;
+  return [{ name: "shards", ok: ills.length === 0, detail: ills.length === 0 ? "all live" : ills.join(", ") }];
+}
+
 export async function readiness({ pool, state, targetCount, config }: Running): Promise<readonly Check[]> {
-  const upstreams = await pool.ask(0, { kind: "upstreams" }).catch(() => []);
+  const upstreams = await pool.askAny({ kind: "upstreams" }).catch(() => []);
   const alive = upstreams.filter((upstream) => upstream.alive).length;
   // A registrar of its own needs nobody behind it.
   const needsUpstream = config.mode === "edge";

@@ -14,7 +14,8 @@ export class Metrics {
     collectDefaultMetrics({ register: this.#registry });
     for (const row of metricTable) this.#add(row);
     this.#gauge("build_info", "Version of the program and of Node.", { version, node: process.versions.node, mode: running.config.mode }, () => 1);
-    this.#gauge("shards_running", "Worker threads that run now.", {}, () => running.pool.alive);
+    this.#gauge("shards_running", "Shards that run and answer now.", {}, () => running.pool.alive);
+    this.#counter("shard_restarts_total", "Shards that ended or hung and were started again.", () => running.pool.restarts);
     this.#gauge("draining", "1 from the beginning of a drain on.", {}, () => Number(running.state === "draining"));
     this.#gauge("flows_limit", "SLUICE_MAX_FLOWS.", {}, () => running.config.maxFlows);
     this.#gauge("traces_active", "Traces that copy messages now.", {}, () => running.tracer.active.length);
@@ -55,6 +56,18 @@ export class Metrics {
     }
   }
 
+  #counter(name: string, help: string, value: () => number): void {
+    new PromCounter({
+      name: PREFIX + name,
+      help,
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        this.inc(value());
+      },
+    });
+  }
+
   #gauge(name: string, help: string, labels: Record<string, string>, value: () => number): void {
     new Gauge({
       name: PREFIX + name,
@@ -76,7 +89,7 @@ export class Metrics {
       labelNames: ["target"],
       registers: [this.#registry],
       async collect() {
-        const targets = await pool.ask(0, { kind: "upstreams" }).catch(() => []);
+        const targets = await pool.askAny({ kind: "upstreams" }).catch(() => []);
         this.reset();
         for (const { transport, address, port, alive } of targets) this.set({ target: `${transport}:${address}:${port}` }, Number(alive));
       },

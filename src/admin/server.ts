@@ -6,7 +6,7 @@ import { version } from "../base/version.js";
 import { Control } from "./control.js";
 import { type StaticFile, dashboardFiles } from "./files.js";
 import { Guard } from "./guard.js";
-import { healthText, readiness } from "./health.js";
+import { type Check, healthText, liveness, readiness } from "./health.js";
 import { Live } from "./live.js";
 import { Metrics } from "./metrics.js";
 import { Refusal } from "./refusal.js";
@@ -82,11 +82,8 @@ export class AdminServer {
   async #route(request: WebRequest, body: string): Promise<Answer> {
     const { method, path, query } = request;
     const guard = this.#guarded(request);
-    if (path === "/livez") return text(200, "ok\n");
-    if (path === "/readyz") {
-      const checks = await readiness(this.#running);
-      return text(checks.every(({ ok }) => ok) ? 200 : 503, healthText(checks, new URLSearchParams(query).has("verbose")));
-    }
+    if (path === "/livez") return health(liveness(this.#running), query);
+    if (path === "/readyz") return health(await readiness(this.#running), query);
     const file = method === "GET" || method === "HEAD" ? this.#files.get(path) : undefined;
     // The page itself holds nothing: it asks for the token when the control refuses it.
     if (file) return { status: 200, type: file.type, body: file.octets };
@@ -114,6 +111,10 @@ export class AdminServer {
       return finished(json(error instanceof Refusal ? error.status : 500, { error: error instanceof Error ? error.message : "" }));
     }
   }
+}
+
+function health(checks: readonly Check[], query: string): Answer {
+  return text(checks.every(({ ok }) => ok) ? 200 : 503, healthText(checks, new URLSearchParams(query).has("verbose")));
 }
 
 function bearer({ header }: WebRequest): string {

@@ -22,11 +22,11 @@ export function tokenIn(text: string): string {
 
 export async function explainToken(pool: ShardPool, text: string): Promise<TokenView> {
   const user = tokenIn(text);
-  const first = await pool.ask(0, { kind: "token", text: user });
+  const first = await pool.askAny({ kind: "token", text: user });
   if (first.verdict !== "ok") return refused(first.verdict);
   // Each shard can read it; whether the flow lives only its own one knows.
   const foreign = first.shard >= pool.size;
-  const owner = foreign || first.shard === 0 ? first : await pool.ask(first.shard, { kind: "token", text: user });
+  const owner = foreign ? first : await pool.ask(first.shard, { kind: "token", text: user });
   return owner.verdict === "ok" ? describe(owner, foreign) : refused(owner.verdict);
 }
 

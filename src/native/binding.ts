@@ -149,8 +149,11 @@ export interface ObjectPort {
 }
 
 export interface Shard extends ObjectPort {
-  /** Opens the listeners and starts receiving; `onBatch(n)` says that n records wait for their verdicts, or with 0 that there are events. */
-  start(onBatch: (count: number) => void): { readonly errno: number; readonly listener: number } | undefined;
+  /**
+   * Starts receiving; `onBatch(n)` says that n records wait for their verdicts, or with 0 that there are events. The errno of what failed.
+   * After `close` every method throws.
+   */
+  start(onBatch: (count: number) => void): number | undefined;
   /** Carries the verdicts out and returns the size of the next batch; 0: nothing is left. */
   next(): number;
   /** Carries the verdicts out and leaves the rest to the next wake-up. */
@@ -204,11 +207,15 @@ export interface Reader {
 }
 
 export interface Binding extends Reader {
-  /** Makes the rings of a group of shards; returns its id. */
-  createCluster(shards: number, ringOctets: number): number;
+  /** Makes what a group of shards shares, rings and listening sockets; its id, or what cannot be had. */
+  createCluster(shards: number, ringOctets: number, listeners: readonly ShardListener[]): number | { readonly errno: number; readonly listener: number };
+  /** Connections are refused from now on, by all shards. */
+  stopAccepting(cluster: number): void;
   /** The port (the kernel's choice for 0), or -errno. */
   checkListener(transport: Transport, address: string, port: number): number;
   /** One line of sd_notify(3); false without a service manager. */
   sdNotify(state: string): boolean;
+  /** Without waiting for threads, as process.exit() does. */
+  exitNow(code: number): never;
   readonly Shard: new (config: ShardConfig, records: Int32Array, verdicts: Int32Array, counters: BigInt64Array) => Shard;
 }

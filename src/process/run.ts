@@ -4,8 +4,10 @@ import type { Config } from "../config/config.js";
 import { showHostPort } from "../config/host-port.js";
 import type { ShardListener } from "../native/binding.js";
 import { Counter } from "../native/layout.js";
+import { binding } from "../native/load.js";
 import type { Log } from "../observe/log.js";
 import { Service } from "./service.js";
+import { onSignal } from "./signals.js";
 import { ServiceManager } from "./systemd.js";
 import { shardConfigs } from "../shard/shard-config.js";
 
@@ -14,37 +16,68 @@ const SPARE_DESCRIPTORS = 200;
 
 /** Resolves when the process has been told to end and is done; rejects with one line when it cannot start. */
 export async function serve(config: Config, log: Log): Promise<void> {
-  let tell: (why: string) => void = () => undefined;
-  const told = new Promise<string>((resolve) => (tell = resolve));
-  const service = new Service(config, shardConfigs(config), log, () => tell("the operator"));
+  const orders = new Orders();
+  const service = new Service(config, shardConfigs(config), log, () => orders.end("the operator"));
   warnOfDescriptors(config, log);
-  await service.start();
-  const manager = new ServiceManager(() => {
-    const flows = service.pool.counter(Counter.streamFlows) + service.pool.counter(Counter.udpFlows);
-    return `${flows} flows, ${service.pool.counter(Counter.requestsIn)} requests, ${service.targetCount} upstream targets`;
-  });
-  manager.ready();
-  log.info({ mode: config.mode, listeners: listenersOf(service.listeners), shards: config.shards, pid: process.pid }, "sluice is up");
-  await untilTold(service, told, tell);
-  manager.stopping();
-  await service.drainAll();
-  await service.close();
-  manager.close();
+  const starting = service.start();
+  if ((await Promise.race([starting, orders.told])) === undefined) {
+    const manager = new ServiceManager(() => statusOf(service), () => service.pool.ills.length === 0);
+    manager.ready();
+    log.info({ mode: config.mode, listeners: listenersOf(service.listeners), shards: config.shards, pid: process.pid }, "sluice is up");
+    orders.onReload(() => void service.reload());
+    const why = await orders.told;
+    const { drainSeconds, drainRate } = service.config;
+    log.info({ signal: why, seconds: drainSeconds, rate: drainRate }, "draining: new requests get 503, a second signal ends at once");
+    manager.stopping();
+    await service.drainAll();
+    manager.close();
+  } else {
+    // Told to end before it was up; what its start finds now is nobody's concern.
+    starting.catch(() => undefined);
+  }
+  const ended = await service.close();
   log.info("stopped");
+  if (ended) return;
+  log.error("a shard cannot be ended: the process ends without it");
+  binding.exitNow(0);
 }
 
-async function untilTold(service: Service, told: Promise<string>, tell: (why: string) => void): Promise<void> {
-  const hangUp = (): void => void service.reload();
-  process.on("SIGHUP", hangUp);
-  for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => tell(name));
-  const why = await told;
-  const { drainSeconds, drainRate } = service.config;
-  service.log.info({ signal: why, seconds: drainSeconds, rate: drainRate }, "draining: new requests get 503, a second signal ends at once");
-  for (const name of ["SIGTERM", "SIGINT"] as const) {
-    process.removeAllListeners(name);
-    process.once(name, () => process.exit(1));
+/** What signals and the operator want: once to reload, as often as they like, and once to end. */
+class Orders {
+  /** Who wants the end. */
+  readonly told: Promise<string>;
+  #tell: (why: string) => void = () => undefined;
+  #isEnding = false;
+  #reload: (() => void) | undefined;
+  #wantsReload = false;
+
+  constructor() {
+    this.told = new Promise((resolve) => (this.#tell = resolve));
+    onSignal((signal) => {
+      if (signal !== "SIGHUP") this.end(signal);
+      else if (this.#reload === undefined) this.#wantsReload = true;
+      else this.#reload();
+    });
   }
-  process.off("SIGHUP", hangUp);
+
+  /** The second time it ends at once, whatever the shards do. */
+  end(why: string): void {
+    if (this.#isEnding && why.startsWith("SIG")) binding.exitNow(1);
+    this.#isEnding = true;
+    this.#reload = () => undefined;
+    this.#tell(why);
+  }
+
+  onReload(reload: () => void): void {
+    if (this.#isEnding) return;
+    this.#reload = reload;
+    if (this.#wantsReload) reload();
+  }
+}
+
+function statusOf({ pool, targetCount }: Service): string {
+  const flows = pool.counter(Counter.streamFlows) + pool.counter(Counter.udpFlows);
+  return [...pool.ills, `${flows} flows, ${pool.counter(Counter.requestsIn)} requests, ${targetCount} upstream targets`].join("; ");
 }
 
 function listenersOf(listeners: readonly ShardListener[]): readonly string[] {

@@ -124,13 +124,15 @@ export class Service implements Running {
     await this.pool.drain(this.config.drainSeconds, this.config.drainRate);
   }
 
-  async close(): Promise<void> {
+  /** False: a shard cannot be ended. */
+  async close(): Promise<boolean> {
     this.#upstreams.close();
     this.tracer.close();
     this.#certificates?.close();
-    await this.pool.close();
+    const ended = await this.pool.close();
     this.#admin?.close();
     await this.#capture?.close();
+    return ended;
   }
 
   #tellUpstreams(): void {

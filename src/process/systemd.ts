@@ -5,18 +5,20 @@ const STATUS_MS = 10_000;
 
 export class ServiceManager {
   readonly #status: () => string;
+  readonly #isWell: () => boolean;
   readonly #timers: NodeJS.Timeout[] = [];
 
-  /** `status`: one line for `systemctl status`. */
-  constructor(status: () => string) {
+  /** `status`: one line for `systemctl status`. `isWell`: whether it still does its work; systemd starts anew what is not well for WatchdogSec. */
+  constructor(status: () => string, isWell: () => boolean) {
     this.#status = status;
+    this.#isWell = isWell;
   }
 
   ready(): void {
     if (!binding.sdNotify(`READY=1\nSTATUS=${this.#status()}`)) return;
     this.#every(STATUS_MS, () => `STATUS=${this.#status()}`);
     const watchdog = Number(process.env["WATCHDOG_USEC"] ?? 0) / 1_000;
-    if (watchdog > 0) this.#every(watchdog / 2, () => "WATCHDOG=1");
+    if (watchdog > 0) this.#every(watchdog / 2, () => (this.#isWell() ? "WATCHDOG=1" : `STATUS=${this.#status()}`));
   }
 
   stopping(): void {

@@ -11,6 +11,8 @@ export interface ShardStart {
   readonly config: ShardConfig;
   /** A number for each Counter, shared with the main thread. */
   readonly counters: SharedArrayBuffer;
+  /** One number that the shard raises as long as it turns (heartbeat.ts). */
+  readonly beats: SharedArrayBuffer;
   /** Undefined: nothing is secure here. */
   readonly tls: TlsMaterial | undefined;
   readonly outbound: OutboundMode;
@@ -30,12 +32,15 @@ export type ToShard =
   | { readonly kind: "ask"; readonly id: number; readonly question: Question }
   /** `rate`: connections closed in a second once requests are done with, 0: all at once. */
   | { readonly kind: "drain"; readonly seconds: number; readonly rate: number }
+  /** All shards are ready: from now on it reads. */
+  | { readonly kind: "go" }
   | { readonly kind: "close" };
 
 export type FromShard =
+  /** Everything is loaded and opened; it waits for its orders and for `go`. */
   | { readonly kind: "ready" }
-  /** `listener` is the index of the one that could not be opened. */
-  | { readonly kind: "failed"; readonly errno: number; readonly listener: number }
+  | { readonly kind: "up" }
+  | { readonly kind: "failed"; readonly errno: number }
   | { readonly kind: "alerts"; readonly alerts: readonly Alert[] }
   | { readonly kind: "fault"; readonly message: string }
   | { readonly kind: "answer"; readonly id: number; readonly answer: unknown }

@@ -57,8 +57,12 @@ export class ObjectPath {
   hear(events: readonly FlowEvent[]): void {
     const { table, store, onFault } = this.#options;
     for (const { kind, text } of events) {
-      if (kind === ObjectEvent.sendFailed) table.sendFailed(text);
-      else table.flowEnded(text);
+      try {
+        if (kind === ObjectEvent.sendFailed) table.sendFailed(text);
+        else table.flowEnded(text);
+      } catch (error) {
+        onFault(error);
+      }
       // One shard is enough to tell the store.
       if (kind === ObjectEvent.flowGone) store.removeFlow(text).catch(onFault);
     }
@@ -80,9 +84,20 @@ export class ObjectPath {
     if (table.isRepetition(key)) return;
     const server = table.serve(key, request, sender);
     if (server === undefined) return this.#refuse(request, sender, BUSY);
-    if (request.method === "CANCEL") this.#cancel(server, request, sender);
-    else if (request.method === "REGISTER") this.#register(server, listener, isFirstHop).catch(onFault);
-    else proxy.handle(server, incoming).catch(onFault);
+    const failed = (error: unknown): void => this.#failed(server, error);
+    try {
+      if (request.method === "CANCEL") this.#cancel(server, request, sender);
+      else if (request.method === "REGISTER") this.#register(server, listener, isFirstHop).catch(failed);
+      else proxy.handle(server, incoming).catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  /** Whoever asked hears of it, and the transaction comes to its end. */
+  #failed(server: ServerTransaction, error: unknown): void {
+    this.#options.onFault(error);
+    if (server.isOpen) server.respond({ status: 500, headers: [] });
   }
 
   /** RFC 3261 9.2: 200 whether it has an effect or not, 481 when nobody knows the INVITE. */

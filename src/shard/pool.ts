@@ -1,19 +1,29 @@
-/** The shards of the process: starts them, tells them what changed, asks them, and replaces one that died. */
-import { Worker } from "node:worker_threads";
-import { getSystemErrorName } from "node:util";
+/** The shards of the process: starts them, tells them what changed, asks them, and replaces one that died or hangs. */
 import type { Config } from "../config/config.js";
 import type { OutboundMode } from "../edge/outbound.js";
-import { showListener } from "../config/listener.js";
 import type { Log } from "../observe/log.js";
 import type { TrustedNet, UpstreamTarget } from "../native/address-port.js";
 import type { ShardConfig, ShardKey, ShardLimits, TlsMaterial } from "../native/binding.js";
 import type { TapFilter } from "../native/inspect.js";
 import { Counter } from "../native/layout.js";
-import type { FromShard, ShardStart, ToShard } from "./messages.js";
+import { binding } from "../native/load.js";
+import { BEAT_MS } from "./heartbeat.js";
+import type { FromShard, ToShard } from "./messages.js";
 import type { Answers, Question } from "./questions.js";
+import { ShardThread, type ThreadEvents } from "./shard-thread.js";
 
-const RESTART_MS = 1_000;
+// The first death may be an accident; a shard that dies again and again must not eat the processor of the others.
+const FIRST_RESTART_MS = 100;
+const MOST_RESTART_MS = 10_000;
+const STEADY_MS = 60_000;
 const ANSWER_MS = 10_000;
+/** How often a shard may be found away until the process counts as ill: for ten seconds. */
+const MOST_AWAY = 40;
+/** What a drain may take beyond its own times, and a thread until it has ended. */
+const PATIENCE_MS = 5_000;
+
+/** Counters of what is there now, which ends with a shard; the others count what has happened. */
+export const GAUGES: readonly number[] = [Counter.streamFlows, Counter.udpFlows, Counter.pending, Counter.bufferBytes];
 
 export interface PoolOptions {
   readonly shards: number;
@@ -34,44 +44,77 @@ interface Asked {
   readonly reject: (error: Error) => void;
 }
 
+/** One place of the pool: the thread that fills it now, and what is remembered from one to the next. */
+interface Seat {
+  readonly counters: BigInt64Array;
+  thread: ShardThread | undefined;
+  /** Milliseconds until the next start. */
+  delay: number;
+  /** Looks since it was last found alive; see Heartbeat for why they are no seconds. */
+  away: number;
+  /** On the clock of performance.now(). */
+  upAt: number;
+  restarts: number;
+}
+
 export class ShardPool {
   readonly #options: PoolOptions;
-  readonly #workers: (Worker | undefined)[] = [];
-  readonly #counters: BigInt64Array[] = [];
+  readonly #seats: readonly Seat[];
   readonly #drained = new Set<number>();
   /** The newest order of each kind: a shard that is started again hears them all. */
   readonly #standing = new Map<ToShard["kind"], ToShard>();
   readonly #asked = new Map<number, Asked>();
   /** Shards that cannot reach the location store. */
   readonly #storeDown = new Set<number>();
+  #watch: NodeJS.Timeout | undefined;
   #lastAsked = 0;
   #ending = false;
   #onDrained: () => void = () => undefined;
 
   constructor(options: PoolOptions) {
     this.#options = options;
-    for (let shard = 0; shard < options.shards; shard += 1) {
-      this.#counters.push(new BigInt64Array(new SharedArrayBuffer(Object.keys(Counter).length * BigInt64Array.BYTES_PER_ELEMENT)));
-    }
+    this.#seats = Array.from({ length: options.shards }, () => ({
+      counters: new BigInt64Array(new SharedArrayBuffer(Object.keys(Counter).length * BigInt64Array.BYTES_PER_ELEMENT)),
+      thread: undefined,
+      delay: FIRST_RESTART_MS,
+      away: 0,
+      upAt: 0,
+      restarts: 0,
+    }));
     this.setUpstreams([], options.configs[0]?.trusted ?? []);
   }
 
   get size(): number {
-    return this.#options.shards;
+    return this.#seats.length;
   }
 
-  /** Shards that run now. */
+  /** Shards that read now. */
   get alive(): number {
-    return this.#workers.filter((worker) => worker !== undefined).length;
+    return this.#seats.filter(isAlive).length;
+  }
+
+  /** How often shards were started again. */
+  get restarts(): number {
+    return this.#seats.reduce((sum, { restarts }) => sum + restarts, 0);
+  }
+
+  /** What is wrong with shards that have been away for so long that only a new process is a hope. */
+  get ills(): readonly string[] {
+    return this.#seats.flatMap((seat, shard) => (seat.away < MOST_AWAY || this.#drained.has(shard) ? [] : [`shard ${shard} ${whatAils(seat)}`]));
   }
 
   get storeIsUp(): boolean {
     return this.#storeDown.size === 0;
   }
 
-  /** Resolves when every listener of every shard is open; rejects with one line that names the one that is not. */
+  /** Resolves when all shards read, which they begin together; rejects with one line. */
   async start(): Promise<void> {
-    for (let shard = 0; shard < this.#options.shards; shard += 1) await this.#spawn(shard);
+    const threads = this.#seats.map((_, shard) => this.#spawn(shard));
+    await Promise.all(threads.map(({ ready }) => ready));
+    for (const thread of threads) this.#go(thread);
+    await Promise.all(threads.map(({ up }) => up));
+    for (const seat of this.#seats) seat.upAt = performance.now();
+    this.#watch = setInterval(() => this.#look(), BEAT_MS);
   }
 
   setUpstreams(targets: readonly UpstreamTarget[], trusted: readonly TrustedNet[]): void {
@@ -102,10 +145,11 @@ export class ShardPool {
 
   /** Rejects when the shard is gone or does not answer in time. */
   ask<Kind extends Question["kind"]>(shard: number, question: Extract<Question, { kind: Kind }>): Promise<Answers[Kind]> {
-    const worker = this.#workers[shard];
-    if (worker === undefined) return Promise.reject(new Error(`shard ${shard} does not run`));
+    const seat = this.#seats[shard];
+    if (seat?.thread === undefined || !isAlive(seat)) return Promise.reject(new Error(`shard ${shard} does not run`));
     this.#lastAsked += 1;
     const id = this.#lastAsked;
+    const { thread } = seat;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.#asked.get(id)?.reject(new Error(`shard ${shard} does not answer`)), ANSWER_MS);
       const done = (): void => {
@@ -123,42 +167,57 @@ export class ShardPool {
           reject(error);
         },
       });
-      worker.postMessage({ kind: "ask", id, question } satisfies ToShard);
+      thread.tell({ kind: "ask", id, question });
     });
+  }
+
+  /** Of the first shard that runs: for what all of them know. */
+  askAny<Kind extends Question["kind"]>(question: Extract<Question, { kind: Kind }>): Promise<Answers[Kind]> {
+    return this.ask(Math.max(this.#seats.findIndex(isAlive), 0), question);
   }
 
   /** The answers of the shards that run, by their number. */
   async askAll<Kind extends Question["kind"]>(question: Extract<Question, { kind: Kind }>): Promise<readonly { readonly shard: number; readonly answer: Answers[Kind] }[]> {
-    const running = Array.from({ length: this.size }, (_, shard) => shard).filter((shard) => this.#workers[shard] !== undefined);
+    const running = this.#seats.flatMap((seat, shard) => (isAlive(seat) ? [shard] : []));
     return Promise.all(running.map(async (shard) => ({ shard, answer: await this.ask(shard, question) })));
   }
 
   /**
    * New requests get 503 from now on, and when those that wait are done with connections are closed, `rate` a second (0: at once).
-   * Resolves when all shards are through.
+   * Resolves when all shards are through, or in any case when there was time enough for it.
    */
   async drain(seconds: number, rate: number): Promise<void> {
     this.#ending = true;
+    const flows = Number(this.counter(Counter.streamFlows));
+    const most = (seconds + (rate === 0 ? 0 : flows / rate)) * 1_000 + PATIENCE_MS;
+    const [config] = this.#options.configs;
+    // Of all shards, those that do not run too: nobody would ever take what waits for them.
+    if (config !== undefined) binding.stopAccepting(config.cluster);
     const done = new Promise<void>((resolve) => (this.#onDrained = resolve));
+    this.#seats.forEach((seat, shard) => seat.thread?.state !== "up" && this.#isDrained(shard));
     this.#tell({ kind: "drain", seconds, rate: Math.ceil(rate / this.size) });
-    await done;
+    await within(done, most);
   }
 
-  async close(): Promise<void> {
+  /** False: a thread cannot be ended; it waits in the kernel for something that does not come. */
+  async close(): Promise<boolean> {
     this.#ending = true;
-    const alive = this.#workers.filter((worker) => worker !== undefined);
-    const ends = alive.map((worker) => new Promise<void>((resolve) => worker.once("exit", () => resolve())));
+    clearInterval(this.#watch);
+    const threads = this.#seats.flatMap(({ thread }) => thread ?? []);
+    const ends = Promise.all(threads.map(({ ended }) => ended));
     this.#tell({ kind: "close" });
-    await Promise.all(ends);
+    if (await within(ends, PATIENCE_MS)) return true;
+    for (const thread of threads) thread.terminate();
+    return within(ends, PATIENCE_MS);
   }
 
   /** The sum over all shards. */
   counter(which: number): bigint {
-    return this.#counters.reduce((sum, counters) => sum + counters[which]!, 0n);
+    return this.#seats.reduce((sum, { counters }) => sum + counters[which]!, 0n);
   }
 
   counterOf(shard: number, which: number): bigint {
-    return this.#counters[shard]![which]!;
+    return this.#seats[shard]!.counters[which]!;
   }
 
   #order(message: ToShard): void {
@@ -167,40 +226,43 @@ export class ShardPool {
   }
 
   #tell(message: ToShard): void {
-    for (const worker of this.#workers) worker?.postMessage(message);
+    // One that still loads hears the standing orders when it is ready.
+    for (const { thread } of this.#seats) if (thread?.state !== "loading" || message.kind === "close") thread?.tell(message);
   }
 
-  #spawn(shard: number): Promise<void> {
-    const { configs, outbound, policy, home } = this.#options;
-    const config = configs[shard]!;
-    const workerData: ShardStart = { config, counters: this.#counters[shard]!.buffer as SharedArrayBuffer, tls: this.#options.tls, outbound, policy, home };
-    const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData, name: `shard ${shard}` });
-    this.#workers[shard] = worker;
-    worker.once("exit", () => this.#ended(shard));
-    return new Promise((resolve, reject) => {
-      worker.on("error", (error) => {
-        this.#options.log.error({ shard, err: error }, "a shard ended with an error");
-        reject(error);
-      });
-      worker.on("message", (message: FromShard) => {
-        if (message.kind === "ready") {
-          for (const order of this.#standing.values()) worker.postMessage(order);
-          resolve();
-        } else if (message.kind === "failed") {
-          reject(new Error(this.#whyNot(config, message)));
-        } else {
-          this.#heard(shard, message);
-        }
-      });
+  #spawn(shard: number): ShardThread {
+    const { configs, outbound, policy, home, tls, log } = this.#options;
+    const seat = this.#seats[shard]!;
+    const events: ThreadEvents = {
+      onMessage: (message) => this.#heard(shard, message),
+      onError: (error) => log.error({ shard, err: error }, "a shard ended with an error"),
+      onEnd: () => this.#ended(shard, thread),
+    };
+    const thread = new ShardThread({ config: configs[shard]!, counters: seat.counters.buffer as SharedArrayBuffer, tls, outbound, policy, home }, events);
+    seat.thread = thread;
+    return thread;
+  }
+
+  /** What was ordered meanwhile is in force before it reads the first message. */
+  #go(thread: ShardThread): void {
+    for (const order of this.#standing.values()) thread.tell(order);
+    thread.tell({ kind: "go" });
+  }
+
+  #look(): void {
+    this.#seats.forEach((seat, shard) => {
+      const { thread } = seat;
+      const before = thread?.pulse;
+      const pulse = thread?.look();
+      seat.away = isAlive(seat) ? 0 : seat.away + 1;
+      if (pulse === "silent" && before === "beats") this.#giveUp(shard, "does not answer");
+      if (thread === undefined || pulse !== "hung" || before === "hung") return;
+      this.#options.log.error({ shard }, "a shard hangs; ending it and starting it again");
+      thread.terminate();
     });
   }
 
-  #whyNot(config: ShardConfig, { errno, listener }: { readonly errno: number; readonly listener: number }): string {
-    const place = config.listeners[listener]!;
-    return `cannot listen on ${showListener({ ...place, host: place.address })}: ${getSystemErrorName(-errno)}`;
-  }
-
-  #heard(shard: number, message: Exclude<FromShard, { kind: "ready" | "failed" }>): void {
+  #heard(shard: number, message: Parameters<ThreadEvents["onMessage"]>[0]): void {
     switch (message.kind) {
       case "alerts":
         return this.#options.onAlerts(shard, message.alerts);
@@ -231,14 +293,60 @@ export class ShardPool {
     else this.#options.log.error({ shard, reason }, "the location store does not answer: REGISTER gets 503");
   }
 
-  #ended(shard: number): void {
-    this.#workers[shard] = undefined;
-    for (const asked of [...this.#asked.values()]) if (asked.shard === shard) asked.reject(new Error(`shard ${shard} has ended`));
+  #ended(shard: number, thread: ShardThread): void {
+    const seat = this.#seats[shard]!;
+    if (seat.thread !== thread) return;
+    seat.thread = undefined;
+    this.#storeDown.delete(shard);
+    this.#giveUp(shard, "has ended");
     if (this.#ending) return this.#isDrained(shard);
+    // The first start is a matter of whoever waits for it.
+    if (this.#watch === undefined) return;
+    if (performance.now() - seat.upAt > STEADY_MS) seat.delay = FIRST_RESTART_MS;
     // Its flows are gone, and their tokens with them; clients come back to a new one.
-    this.#options.log.error({ shard }, "a shard ended; starting it again");
-    setTimeout(() => {
-      if (!this.#ending) this.#spawn(shard).catch((error: unknown) => this.#options.log.error({ shard, err: error }, "cannot start a shard"));
-    }, RESTART_MS);
+    this.#options.log.error({ shard, delayMs: seat.delay }, "a shard ended; starting it again");
+    setTimeout(() => void this.#restart(shard), seat.delay);
+    seat.delay = Math.min(seat.delay * 4, MOST_RESTART_MS);
   }
+
+  /** Nobody waits for the answers of a shard that will not give them. */
+  #giveUp(shard: number, why: string): void {
+    for (const asked of [...this.#asked.values()]) if (asked.shard === shard) asked.reject(new Error(`shard ${shard} ${why}`));
+  }
+
+  async #restart(shard: number): Promise<void> {
+    if (this.#ending) return;
+    const seat = this.#seats[shard]!;
+    seat.restarts += 1;
+    for (const gauge of GAUGES) seat.counters[gauge] = 0n;
+    const thread = this.#spawn(shard);
+    try {
+      await thread.ready;
+      if (this.#ending) return thread.terminate();
+      this.#go(thread);
+      await thread.up;
+      seat.upAt = performance.now();
+      this.#options.log.info({ shard }, "a shard is up again");
+    } catch (error) {
+      this.#options.log.error({ shard, err: error }, "cannot start a shard");
+    }
+  }
+}
+
+function isAlive({ thread }: Seat): boolean {
+  return thread?.state === "up" && thread.pulse === "beats";
+}
+
+function whatAils({ thread }: Seat): string {
+  if (thread === undefined) return "does not start";
+  return thread.state === "up" ? "hangs" : "does not come up";
+}
+
+/** Whether it came to its end in that time. */
+async function within(work: Promise<unknown>, milliseconds: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => (timer = setTimeout(() => resolve(false), milliseconds)));
+  const inTime = await Promise.race([work.then(() => true), late]);
+  clearTimeout(timer);
+  return inTime;
 }

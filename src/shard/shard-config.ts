@@ -25,7 +25,7 @@ export function shardConfigs(config: Config): readonly ShardConfig[] {
   ];
   const advertised = [...config.listen, ...(config.coreListen ?? [])].flatMap(({ advertise }) => (advertise ? [advertise] : []));
   const common: Omit<ShardConfig, "shard"> = {
-    cluster: binding.createCluster(config.shards, RING_OCTETS),
+    cluster: openCluster(config.shards, listeners),
     shards: config.shards,
     boot: randomBytes(2).readUInt16BE(),
     tableKey: randomBytes(16),
@@ -52,6 +52,14 @@ export function shardConfigs(config: Config): readonly ShardConfig[] {
     notes: config.adminListen !== "off",
   };
   return Array.from({ length: config.shards }, (_, shard) => ({ ...common, shard }));
+}
+
+/** Opens every socket of every shard. */
+function openCluster(shards: number, listeners: readonly ShardListener[]): number {
+  const cluster = binding.createCluster(shards, RING_OCTETS, listeners);
+  if (typeof cluster === "number") return cluster;
+  const { address, ...place } = listeners[cluster.listener]!;
+  throw new Error(`cannot listen on ${showListener({ ...place, host: address })}: ${getSystemErrorName(-cluster.errno)}`);
 }
 
 /** Of each shard. */

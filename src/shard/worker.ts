@@ -4,9 +4,11 @@ import { decide } from "../edge/decide.js";
 import { decideHome } from "../edge/decide-home.js";
 import type { EdgeRules } from "../edge/request.js";
 import type { TlsMaterial } from "../native/binding.js";
-import { Action, Const, Counter, VerdictField } from "../native/layout.js";
+import { reply } from "../edge/verdicts.js";
+import { Action, Const, Counter, Method, RecordField, VerdictField } from "../native/layout.js";
 import { binding } from "../native/load.js";
 import { LogRate } from "../observe/log-rate.js";
+import { BEAT_MS } from "./heartbeat.js";
 import type { FromShard, ShardStart, ToShard } from "./messages.js";
 import { answer } from "./questions.js";
 
@@ -24,6 +26,8 @@ const start = workerData as ShardStart;
 const records = new Int32Array(Const.batchSize * Const.recordFields);
 const verdicts = new Int32Array(Const.batchSize * Const.verdictFields);
 const counters = new BigInt64Array(start.counters);
+const beats = new Int32Array(start.beats);
+let ending = false;
 const rules: EdgeRules = { outbound: start.outbound, flowTimer: start.config.flowTimer, draining: false, home: start.home !== undefined };
 const shard = new binding.Shard(start.config, records, verdicts, counters);
 const say = (message: FromShard): void => port.postMessage(message);
@@ -31,10 +35,11 @@ const say = (message: FromShard): void => port.postMessage(message);
 const stage = start.policy === undefined ? undefined : await (await import("../edge/policy/stage.js")).loadPolicyStage(start.policy, shard, start.config, (message) => say({ kind: "fault", message }));
 // A store that is away fails every request.
 const faults = new LogRate();
+const fault = (error: unknown): void => {
+  if (faults.allows("fault")) say({ kind: "fault", message: textOf(error) });
+};
 const home = start.home && (await (await import("./assemble-home.js")).openHome(shard, start.config, start.home, {
-  onFault: (error) => {
-    if (faults.allows("fault")) say({ kind: "fault", message: textOf(error) });
-  },
+  onFault: fault,
   onStore: (isUp, reason) => say({ kind: "store", isUp, reason }),
 }));
 
@@ -54,13 +59,25 @@ function decideAll(count: number): void {
   else stage.decide(records, verdicts, count, rules);
 }
 
+/** What goes wrong with one message is answered 500 and costs no other one of the batch. */
 function takeObjects(count: number): void {
   for (let item = 0; item < count; item += 1) {
-    if (verdicts[item * Const.verdictFields + VerdictField.action] === Action.object) home?.path.take(item, records);
+    const out = item * Const.verdictFields;
+    if (verdicts[out + VerdictField.action] !== Action.object) continue;
+    try {
+      home?.path.take(item, records);
+    } catch (error) {
+      fault(error);
+      const row = item * Const.recordFields;
+      verdicts.fill(0, out, out + Const.verdictFields);
+      if (records[row + RecordField.isResponse] === 0 && records[row + RecordField.method] !== Method.ack) reply(verdicts, out, 500);
+    }
   }
 }
 
 function onBatch(first: number): void {
+  // What comes while the shard ends is dropped, unread by anybody.
+  if (ending) return shard.finish();
   relayBatches(first);
   if (home === undefined) return;
   const events = shard.takeEvents();
@@ -74,7 +91,7 @@ function relayBatches(first: number): void {
       decideAll(count);
     } catch (error) {
       // Rows without a verdict are dropped; the shard and its flows live on.
-      say({ kind: "fault", message: textOf(error) });
+      fault(error);
     }
     if (batch === BATCHES_PER_WAKE) return shard.finish();
     count = shard.next();
@@ -167,22 +184,34 @@ port.on("message", (message: ToShard) => {
     case "drain":
       drain(message.seconds, message.rate);
       break;
+    case "go":
+      go();
+      break;
     case "close":
-      shard.close();
-      clearInterval(noticing);
-      clearInterval(tapping);
-      void home?.close().catch(() => undefined);
-      port.close();
+      void close();
       break;
   }
 });
 
-const noticing = setInterval(() => {
-  const alerts = shard.alerts();
-  if (alerts.length > 0) say({ kind: "alerts", alerts });
-}, ALERT_INTERVAL_MS);
+function go(): void {
+  const errno = shard.start(onBatch);
+  if (errno !== undefined) return say({ kind: "failed", errno });
+  setInterval(() => Atomics.add(beats, 0, 1), BEAT_MS);
+  setInterval(() => {
+    const alerts = shard.alerts();
+    if (alerts.length > 0) say({ kind: "alerts", alerts });
+  }, ALERT_INTERVAL_MS);
+  say({ kind: "up" });
+}
+
+/** What the store was given is written; then the thread ends, whatever timers are left. */
+async function close(): Promise<void> {
+  ending = true;
+  await home?.close().catch(() => undefined);
+  shard.close();
+  process.exit();
+}
 
 if (start.tls !== undefined) setTls(start.tls);
 if (stage?.hasUpgradeHook === true) shard.setUpgradeHook((head, address, port, listener) => stage.upgrade(head, { address, port, listener }));
-const failure = shard.start(onBatch);
-say(failure === undefined ? { kind: "ready" } : { kind: "failed", ...failure });
+say({ kind: "ready" });

@@ -15,8 +15,6 @@
 namespace sluice {
 namespace {
 
-constexpr int kSocketBuffer = 4 << 20;
-constexpr int kBacklog = 4096;
 constexpr int kAcceptsPerTurn = 64;
 constexpr uint32_t kAcceptPauseMs = 100;
 constexpr uint32_t kConnectSeconds = 5;
@@ -49,7 +47,7 @@ void tune_stream(int fd) noexcept {
 
 }  // namespace
 
-int Shard::open(size_t* failed_listener) noexcept {
+int Shard::open() noexcept {
   epoll_ = epoll_create1(EPOLL_CLOEXEC);
   timer_ = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
   if (epoll_ < 0 || timer_ < 0) return errno;
@@ -60,31 +58,13 @@ int Shard::open(size_t* failed_listener) noexcept {
   watch_descriptor(epoll_, timer_, kTimerEvent);
   watch_descriptor(epoll_, wakes_[config_.shard], kWakeEvent);
   for (size_t i = 0; i < config_.listeners.size(); ++i) {
-    *failed_listener = i;
     const Listener& listener = config_.listeners[i];
-    const bool v6 = !listener.bound.is_v4();
-    const bool udp = !is_stream(listener.transport);
-    const int fd = socket(v6 ? AF_INET6 : AF_INET, (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) return errno;
-    sockets_[i] = fd;
-    set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-    if (v6) set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-    sockaddr_storage address;
-    const socklen_t size = to_sockaddr(listener.bound, v6, &address);
-    if (bind(fd, reinterpret_cast<sockaddr*>(&address), size) != 0) return errno;
-    if (udp) {
-      set(fd, SOL_SOCKET, SO_RCVBUFFORCE, kSocketBuffer);
-      set(fd, SOL_SOCKET, SO_SNDBUFFORCE, kSocketBuffer);
-      if (v6) set(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
-      else set(fd, IPPROTO_IP, IP_RECVERR, 1);
-      datagrams_[i].attach(fd, v6);
-    } else if (listen(fd, kBacklog) != 0) {
-      return errno;
-    }
-    watch_descriptor(epoll_, fd, kListenerEvent + i);
+    if (!is_stream(listener.transport)) datagrams_[i].attach(sockets_[i], !listener.bound.is_v4());
+    watch_descriptor(epoll_, sockets_[i], kListenerEvent + i);
   }
-  return 0;
+  // What the others left in the ring while nobody read it.
+  const uint64_t one = 1;
+  return write(wakes_[config_.shard], &one, sizeof one) < 0 && errno != EAGAIN ? errno : 0;
 }
 
 void Shard::receive_event(const epoll_event& event) noexcept {
@@ -120,6 +100,8 @@ void Shard::accept_all(uint16_t listener) noexcept {
     socklen_t size = sizeof peer;
     const int fd = accept4(sockets_[listener], reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
+      // It is shut down (ListenerSockets::stop_accepting), and readable for good.
+      if (errno == EINVAL) epoll_ctl(epoll_, EPOLL_CTL_DEL, sockets_[listener], nullptr);
       if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
         alert(Event::accept_failed, Address{}, errno, Text());
         // Out of descriptors: look away for a while instead of spinning on a listener that stays readable.
@@ -336,11 +318,8 @@ void Shard::read_icmp_errors(uint16_t listener) noexcept {
 
 void Shard::stop_accepting() noexcept {
   accepting_ = false;
-  for (size_t i = 0; i < config_.listeners.size(); ++i) {
-    if (!is_stream(config_.listeners[i].transport) || sockets_[i] < 0) continue;
-    close(sockets_[i]);
-    sockets_[i] = -1;
-  }
+  for (size_t i = 0; i < config_.listeners.size(); ++i)
+    if (is_stream(config_.listeners[i].transport)) epoll_ctl(epoll_, EPOLL_CTL_DEL, sockets_[i], nullptr);
 }
 
 }  // namespace sluice

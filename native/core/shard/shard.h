@@ -95,14 +95,15 @@ struct TokenFacts {
 
 class Shard {
  public:
-  // `records` and `verdicts` hold batch_size rows, `counters` a number for each Counter; they outlive the shard. `rings[i]` and `wakes[i]` (an eventfd) belong to shard i; this shard reads its own and writes the others'.
-  Shard(EdgeConfig config, KeyRing keys, int32_t* records, int32_t* verdicts, int64_t* counters, std::vector<Ring*> rings, std::vector<int> wakes) noexcept;
+  // `records` and `verdicts` hold batch_size rows, `counters` a number for each Counter; they outlive the shard. `rings[i]` and `wakes[i]` (an eventfd) belong to shard i; this shard reads its own and writes the others'. `sockets`: bound and listening, one for each listener; they outlive the shard too.
+  Shard(EdgeConfig config, KeyRing keys, int32_t* records, int32_t* verdicts, int64_t* counters, std::vector<Ring*> rings, std::vector<int> wakes,
+        std::vector<int> sockets) noexcept;
   ~Shard() noexcept;
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
 
-  // Opens every listener; 0 or an errno with the index of the listener that failed.
-  int open(size_t* failed_listener) noexcept;
+  // Begins to watch the listeners; 0 or an errno.
+  int open() noexcept;
   int epoll_fd() const noexcept { return epoll_; }
 
   // Receives the next batch; the number of records written. 0: nothing is left to do for now.

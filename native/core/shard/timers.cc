@@ -18,7 +18,7 @@ constexpr uint32_t kPongSeconds = 10;             // how long a pinged WebSocket
 }  // namespace
 
 Shard::Shard(EdgeConfig config, KeyRing keys, int32_t* records, int32_t* verdicts, int64_t* counters, std::vector<Ring*> rings,
-             std::vector<int> wakes) noexcept
+             std::vector<int> wakes, std::vector<int> sockets) noexcept
     : config_(std::move(config)),
       keys_(keys),
       counters_(counters),
@@ -28,7 +28,7 @@ Shard::Shard(EdgeConfig config, KeyRing keys, int32_t* records, int32_t* verdict
       flows_(config_.limits, config_.table_key, std::random_device{}()),
       pending_(config_.table_key, config_.limits.max_pending),
       streams_(config_.limits, flows_, pool_, counters_),
-      sockets_(config_.listeners.size(), -1),
+      sockets_(std::move(sockets)),
       datagrams_(config_.listeners.size()),
       items_(k_batch_size),
       records_(records),
@@ -48,8 +48,6 @@ Shard::~Shard() noexcept {
     if (flow.layer != nullptr) drop_layer(slot);
     close(flow.fd);
   }
-  for (int fd : sockets_)
-    if (fd >= 0) close(fd);
   if (timer_ >= 0) close(timer_);
   if (epoll_ >= 0) close(epoll_);
 }

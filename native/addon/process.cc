@@ -1,0 +1,47 @@
+#include "process.h"
+
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <string>
+#include <vector>
+
+namespace sluice {
+namespace {
+
+std::vector<std::string> texts_of(const Napi::Value& from) {
+  const auto list = from.As<Napi::Array>();
+  std::vector<std::string> texts;
+  for (uint32_t i = 0; i < list.Length(); ++i) texts.push_back(Napi::Value(list[i]).ToString());
+  return texts;
+}
+
+// As execve(2) wants them; valid as long as the texts are.
+std::vector<char*> pointers_to(std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (std::string& text : texts) pointers.push_back(text.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+}  // namespace
+
+Napi::Value exit_now(const Napi::CallbackInfo& info) { _exit(info[0].ToNumber().Int32Value()); }
+
+Napi::Value become(const Napi::CallbackInfo& info) {
+  const std::string program = info[0].ToString();
+  std::vector<std::string> args = texts_of(info[1]);
+  std::vector<std::string> environment = texts_of(info[2]);
+  const pid_t parent = getppid();
+  if (info[3].ToBoolean()) {
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    // It may have ended just before.
+    if (getppid() != parent) _exit(1);
+  }
+  execve(program.c_str(), pointers_to(args).data(), pointers_to(environment).data());
+  return Napi::Number::New(info.Env(), errno);
+}
+
+}  // namespace sluice

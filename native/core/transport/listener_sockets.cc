@@ -1,0 +1,74 @@
+#include "core/transport/listener_sockets.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace sluice {
+namespace {
+
+constexpr int kSocketBuffer = 4 << 20;
+constexpr int kBacklog = 4096;
+
+void set(int fd, int level, int name, int value) noexcept { setsockopt(fd, level, name, &value, sizeof value); }
+
+// The socket, or -errno.
+int open_one(const ListenerSockets::Place& place) noexcept {
+  const bool v6 = !place.address.is_v4();
+  const bool stream = is_stream(place.transport);
+  const int fd = socket(v6 ? AF_INET6 : AF_INET, (stream ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -errno;
+  set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (v6) set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  if (!stream) {
+    set(fd, SOL_SOCKET, SO_RCVBUFFORCE, kSocketBuffer);
+    set(fd, SOL_SOCKET, SO_SNDBUFFORCE, kSocketBuffer);
+    if (v6) set(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
+    else set(fd, IPPROTO_IP, IP_RECVERR, 1);
+  }
+  sockaddr_storage name;
+  const socklen_t size = to_sockaddr(place.address, v6, &name);
+  if (bind(fd, reinterpret_cast<sockaddr*>(&name), size) == 0 && (!stream || listen(fd, kBacklog) == 0)) return fd;
+  const int error = errno;
+  close(fd);
+  return -error;
+}
+
+}  // namespace
+
+ListenerSockets::~ListenerSockets() noexcept { close_all(); }
+
+int ListenerSockets::open(std::vector<Place> places, size_t shards, size_t* failed) noexcept {
+  places_ = std::move(places);
+  sockets_.assign(shards, {});
+  for (std::vector<int>& own : sockets_) {
+    for (size_t i = 0; i < places_.size(); ++i) {
+      const int fd = open_one(places_[i]);
+      if (fd < 0) {
+        *failed = i;
+        close_all();
+        return -fd;
+      }
+      own.push_back(fd);
+    }
+  }
+  return 0;
+}
+
+void ListenerSockets::stop_accepting() noexcept {
+  for (const std::vector<int>& own : sockets_)
+    for (size_t i = 0; i < own.size(); ++i)
+      if (is_stream(places_[i].transport)) shutdown(own[i], SHUT_RDWR);
+}
+
+void ListenerSockets::close_all() noexcept {
+  for (const std::vector<int>& own : sockets_)
+    for (int fd : own) close(fd);
+  sockets_.clear();
+}
+
+}  // namespace sluice

@@ -1,0 +1,63 @@
+/** Finds the sub-command and runs it. */
+import { version } from "../base/version.js";
+import { nearest } from "../config/nearest.js";
+import { type Command, CommandError, Exit } from "./command.js";
+import { commands } from "./commands.js";
+import { complain, print } from "./output.js";
+
+/** The exit code. */
+export async function runCommand(args: readonly string[]): Promise<number> {
+  try {
+    return await main(args);
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    complain(error.message);
+    return error.exit;
+  }
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const [name = "start", ...rest] = args;
+  if (name === "--version" || name === "-v") return print(version()), Exit.ok;
+  if (name === "--help" || name === "-h" || name === "help") return help(rest[0]);
+  // The flags of the first version.
+  const word = name === "--check-config" || name === "--print-config" ? name.slice(2) : name;
+  const command = commands.find((one) => one.name === word);
+  if (command === undefined) return unknown(word);
+  if (rest.includes("--help") || rest.includes("-h")) return help(word);
+  return command.run(rest);
+}
+
+function unknown(word: string): number {
+  const meant = nearest(word, commands.map((one) => one.name));
+  complain(`unknown command ${word}${meant === undefined ? "" : `, did you mean ${meant}?`}; --help lists the commands`);
+  return Exit.usage;
+}
+
+function help(name: string | undefined): number {
+  const command = name === undefined ? undefined : commands.find((one) => one.name === name);
+  if (name !== undefined && command === undefined) return unknown(name);
+  print(command === undefined ? overview() : commandHelp(command));
+  return Exit.ok;
+}
+
+function commandHelp({ name, usage, summary, help: text }: Command): string {
+  return [`Usage: sluice ${`${name} ${usage}`.trim()}`, "", `${summary[0]?.toUpperCase()}${summary.slice(1)}.`, text].join("\n");
+}
+
+function overview(): string {
+  return [
+    "Sluice, a SIP edge, registrar and standalone server for SIP Outbound (RFC 5626).",
+    "",
+    "Usage: sluice [COMMAND] [--help | --version]",
+    "",
+    ...commands.map(({ name, summary }) => `  ${name.padEnd(14)} ${summary}`),
+    "",
+    "Without a command it starts the server. `sluice COMMAND --help` explains a command. Environment variables configure it: SLUICE_MODE,",
+    "SLUICE_LISTEN and others; `sluice print-config` prints them all, docs/configuration.md explains them.",
+    "",
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 not running, 78 bad configuration.",
+    "",
+    "Example: SLUICE_UPSTREAM=sip:registrar.example.org SLUICE_LISTEN=udp:192.0.2.1:5060,tcp:192.0.2.1:5060 sluice",
+  ].join("\n");
+}

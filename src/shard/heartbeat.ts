@@ -1,0 +1,35 @@
+/** Whether a shard still turns: it counts its beats in memory that the main thread looks at. */
+
+/** How often a shard beats, and how often the main thread looks. */
+export const BEAT_MS = 250;
+const SILENT_LOOKS = 4;
+const HUNG_LOOKS = 20;
+
+/** `silent`: for a second, it should be sent no traffic; `hung`: for five, it is ended and started again. */
+export type Pulse = "beats" | "silent" | "hung";
+
+/**
+ * Time counts in looks, not in seconds: after a pause of the whole process (a stopped machine, SIGSTOP) everybody is late, and nobody is
+ * to blame.
+ */
+export class Heartbeat {
+  readonly #beats: Int32Array;
+  #seen = 0;
+  #missed = 0;
+
+  /** One number, shared with the shard. */
+  constructor(beats: Int32Array) {
+    this.#beats = beats;
+  }
+
+  get pulse(): Pulse {
+    return this.#missed >= HUNG_LOOKS ? "hung" : this.#missed >= SILENT_LOOKS ? "silent" : "beats";
+  }
+
+  look(): Pulse {
+    const beats = Atomics.load(this.#beats, 0);
+    this.#missed = beats === this.#seen ? this.#missed + 1 : 0;
+    this.#seen = beats;
+    return this.pulse;
+  }
+}

@@ -1,0 +1,105 @@
+/** One shard's thread, from its start to its end. */
+import { Worker } from "node:worker_threads";
+import { getSystemErrorName } from "node:util";
+import { Heartbeat, type Pulse } from "./heartbeat.js";
+import type { FromShard, ShardStart, ToShard } from "./messages.js";
+
+/** `loading`: modules, policy, store; `ready`: reads as soon as it hears `go`. */
+export type ShardState = "loading" | "ready" | "up" | "ended";
+
+// What a start may take: the store alone may be waited for some seconds.
+const LOADING_MS = 30_000;
+
+class Milestone {
+  resolve!: () => void;
+  reject!: (error: Error) => void;
+  readonly promise = new Promise<void>((resolve, reject) => {
+    this.resolve = resolve;
+    this.reject = reject;
+  });
+}
+
+export interface ThreadEvents {
+  readonly onMessage: (message: Exclude<FromShard, { kind: "ready" | "up" | "failed" }>) => void;
+  readonly onError: (error: Error) => void;
+  readonly onEnd: () => void;
+}
+
+export class ShardThread {
+  /** Fulfilled when it waits for `go`; rejected with the reason when it ends before. */
+  readonly ready: Promise<void>;
+  /** The same for when it reads. */
+  readonly up: Promise<void>;
+  readonly ended: Promise<void>;
+  readonly #worker: Worker;
+  readonly #heartbeat: Heartbeat;
+  #state: ShardState = "loading";
+
+  constructor(start: Omit<ShardStart, "beats">, { onMessage, onError, onEnd }: ThreadEvents) {
+    const beats = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+    const { shard } = start.config;
+    this.#heartbeat = new Heartbeat(new Int32Array(beats));
+    this.#worker = new Worker(new URL("./worker.js", import.meta.url), { workerData: { ...start, beats } satisfies ShardStart, name: `shard ${shard}` });
+    let reason = new Error(`shard ${shard} ended before it was up`);
+    const [ready, up, ended] = [new Milestone(), new Milestone(), new Milestone()];
+    this.ready = ready.promise;
+    this.up = up.promise;
+    this.ended = ended.promise;
+    // Whoever started it waits for one of them; the other one is nobody's.
+    for (const promise of [this.ready, this.up]) promise.catch(() => undefined);
+    const late = setTimeout(() => {
+      reason = new Error(`shard ${shard} was not up within ${LOADING_MS / 1_000} s`);
+      this.terminate();
+    }, LOADING_MS);
+    this.#worker.on("message", (message: FromShard) => {
+      switch (message.kind) {
+        case "ready":
+          this.#state = "ready";
+          return ready.resolve();
+        case "up":
+          this.#state = "up";
+          clearTimeout(late);
+          return up.resolve();
+        case "failed":
+          reason = new Error(`shard ${shard} cannot watch its sockets: ${getSystemErrorName(-message.errno)}`);
+          return this.terminate();
+        default:
+          return onMessage(message);
+      }
+    });
+    this.#worker.on("error", (error) => {
+      reason = error;
+      onError(error);
+    });
+    this.#worker.once("exit", () => {
+      clearTimeout(late);
+      this.#state = "ended";
+      ready.reject(reason);
+      up.reject(reason);
+      ended.resolve();
+      onEnd();
+    });
+  }
+
+  get state(): ShardState {
+    return this.#state;
+  }
+
+  /** Only of one that is up. */
+  get pulse(): Pulse {
+    return this.#state === "up" ? this.#heartbeat.pulse : "beats";
+  }
+
+  look(): Pulse {
+    return this.#state === "up" ? this.#heartbeat.look() : "beats";
+  }
+
+  tell(message: ToShard): void {
+    this.#worker.postMessage(message);
+  }
+
+  /** Ends JavaScript at once. A thread that waits in the kernel ends when it comes back, if ever. */
+  terminate(): void {
+    void this.#worker.terminate();
+  }
+}
