@@ -217,5 +217,7 @@ export interface Binding extends Reader {
   sdNotify(state: string): boolean;
   /** Without waiting for threads, as process.exit() does. */
   exitNow(code: number): never;
+  /** The process goes on as another program, for scripts/lib/run.mjs; an errno if it cannot. `endsWithParent`: it gets SIGTERM when its parent ends. */
+  become(program: string, args: readonly string[], environment: readonly string[], endsWithParent: boolean): number;
   readonly Shard: new (config: ShardConfig, records: Int32Array, verdicts: Int32Array, counters: BigInt64Array) => Shard;
 }

@@ -1,0 +1,16 @@
+/** Hooks that fail in every way that they can: what X-Die says happens to the thread that reads it. */
+import { readFileSync } from "node:fs";
+
+const ends = {
+  throws: () => setTimeout(() => { throw new Error("a timer of a hook failed"); }, 1),
+  rejects: () => void Promise.reject(new Error("a promise of a hook failed")),
+  exits: () => process.exit(),
+  hangs: () => { for (;;); },
+  // Nobody ever writes into it.
+  blocks: (request) => readFileSync(request.header("X-Fifo")),
+};
+
+export function allow(request) {
+  ends[request.header("X-Die")]?.(request);
+  return undefined;
+}

@@ -1,0 +1,22 @@
+/** Who is silent and who hangs, and that a pause of the whole process accuses nobody. */
+import { expect, test } from "vitest";
+import { metricTable } from "../../../src/admin/metric-table.js";
+import { Heartbeat } from "../../../src/shard/heartbeat.js";
+import { GAUGES } from "../../../src/shard/pool.js";
+
+test("a shard without a beat is silent after four looks and hangs after twenty; one beat is enough to be well again", () => {
+  const beats = new Int32Array(1);
+  const heart = new Heartbeat(beats);
+  const looks = (count: number): string[] => Array.from({ length: count }, () => heart.look());
+  beats[0] = 1;
+  expect(looks(4)).toEqual(["beats", "beats", "beats", "beats"]);
+  expect(looks(16).every((pulse) => pulse === "silent")).toBe(true);
+  expect(heart.look()).toBe("hung");
+  beats[0] = 2;
+  expect(heart.look()).toBe("beats");
+});
+
+test("what a shard took with it when it ended is what the metrics show as a gauge", () => {
+  const gauges = metricTable.filter(({ gauge }) => gauge).flatMap(({ values }) => Object.values(values));
+  expect([...GAUGES].sort()).toEqual(gauges.sort());
+});
