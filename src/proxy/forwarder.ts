@@ -3,11 +3,13 @@ import type { Neighbour, ObjectPort, ShardListener } from "../native/binding.js"
 import type { DnsRecords } from "../resolve/dns-records.js";
 import type { SipMessage } from "../sip/message.js";
 import { forwardRequest } from "../sip/request.js";
+import { isSips } from "../sip/uri.js";
 import type { Hop, Sender } from "../transaction/hop.js";
 import type { TransactionTable } from "../transaction/table.js";
 import { Branch, type BranchUser } from "./branch.js";
 import { listenerOfFlow, recordRouteOf, viaOf } from "./listeners.js";
 import { nextHop } from "./next-hop.js";
+import { asSips, inSchemeOf, isSecureHop } from "./sips.js";
 import type { Target } from "./target.js";
 
 export interface ForwarderOptions {
@@ -63,10 +65,10 @@ export class Forwarder {
 
   #copy({ request, sender, loop, ownRoutes }: Incoming, target: Target, hop: Hop, breadth: number): { readonly id: string; readonly octets: Buffer } | undefined {
     const listener = this.#listenerOf(hop);
-    if (listener === undefined) return undefined;
+    if (listener === undefined || (isSips(request.uri) && !isSecureHop(hop, () => listener.transport))) return undefined;
     const id = this.#options.port.newBranch(loop);
     const octets = forwardRequest(request, {
-      uri: target.uri,
+      uri: inSchemeOf(request.uri, target.uri),
       via: viaOf(listener, hop.kind === "flow" ? listener.transport : hop.transport, id),
       recordRoutes: this.#recordRoutes(request, sender, hop),
       routes: [...target.routes, ...request.values("Route").slice(ownRoutes)],
@@ -91,7 +93,8 @@ export class Forwarder {
     if (NO_DIALOG.has(request.method)) return [];
     const callee = hop.kind === "flow" ? this.#pair(hop.flow, false, sender.neighbour) : [];
     const caller = sender.fromCore ? [] : this.#pair(sender.flow, true, hop.kind === "address" ? hop : undefined);
-    return [...callee, ...caller];
+    const values = [...callee, ...caller];
+    return isSips(request.uri) ? values.map(asSips) : values;
   }
 
   /** `neighbour`: who is at the other end, where that is no client of ours. */

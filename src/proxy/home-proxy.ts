@@ -6,11 +6,12 @@ import type { ObjectPort } from "../native/binding.js";
 import type { Destination } from "../registrar/gruu.js";
 import { parseNameAddr } from "../sip/name-addr.js";
 import type { SipMessage } from "../sip/message.js";
-import { type SipUri, parseUri } from "../sip/uri.js";
+import { type SipUri, isSips, parseUri } from "../sip/uri.js";
 import type { Hop } from "../transaction/hop.js";
 import type { ServerTransaction } from "../transaction/server.js";
 import type { Forwarder, Incoming } from "./forwarder.js";
 import { ResponseContext } from "./response-context.js";
+import { SIPS_NOT_ALLOWED, type TransportOf, isSecureFlow, takesSips } from "./sips.js";
 import { type Device, type Target, devicesOf, identityOf } from "./target.js";
 
 export interface HomeProxyOptions {
@@ -28,7 +29,15 @@ export interface HomeProxyOptions {
   /** Where requests for other domains go; undefined: nowhere. */
   readonly upstream: (callId: string) => Hop | undefined;
   readonly failoverStatus: ReadonlySet<number>;
+  readonly transportOf: TransportOf;
   readonly onFault: (error: unknown) => void;
+}
+
+interface Found {
+  readonly destination: Destination;
+  readonly devices: readonly Device[];
+  /** There are bindings that a request to a SIPS address must not go to. */
+  readonly lacksSips: boolean;
 }
 
 const MAX_BREADTH = 60;
@@ -70,6 +79,7 @@ export class HomeProxy {
   async #proceed(server: ServerTransaction, incoming: Incoming): Promise<number | undefined> {
     const { request, sender } = incoming;
     if (await this.#isChallenged(server, request)) return undefined;
+    if (isSips(request.uri) && !isSecureFlow(sender.flow, this.#options.transportOf)) return this.#refuseSips(server);
     if (!this.#isForUs(request)) {
       const hop = this.#options.upstream(request.callId);
       if (hop === undefined) return sender.fromCore ? 404 : 403;
@@ -77,8 +87,14 @@ export class HomeProxy {
     }
     const found = await this.#devices(request.uri);
     if (found === undefined) return 404;
+    if (found.devices.length === 0 && found.lacksSips) return this.#refuseSips(server);
     if (found.devices.length === 0) return (await this.#exists(found.destination)) ? 480 : 404;
     return this.#fork(server, incoming, found.devices);
+  }
+
+  #refuseSips(server: ServerTransaction): undefined {
+    server.respond(SIPS_NOT_ALLOWED);
+    return undefined;
   }
 
   #fork(server: ServerTransaction, incoming: Incoming, devices: readonly Device[]): number | undefined {
@@ -132,13 +148,14 @@ export class HomeProxy {
   }
 
   /** Undefined: nobody here has that address. */
-  async #devices(uri: string): Promise<{ readonly destination: Destination; readonly devices: readonly Device[] } | undefined> {
+  async #devices(uri: string): Promise<Found | undefined> {
     const destination = this.#options.resolveDestination(uri);
     if (destination === undefined) return undefined;
     const bindings = destination.pick(await this.#options.store.lookup(destination.aor));
     const hops = new Map(bindings.map((binding) => [binding, this.#hopOf(binding)]));
     const alive = bindings.filter((binding) => this.#lives(binding, hops.get(binding)));
-    return { destination, devices: devicesOf(alive, (binding) => hops.get(binding)) };
+    const reachable = isSips(uri) ? alive.filter((binding) => takesSips(binding, this.#options.transportOf)) : alive;
+    return { destination, devices: devicesOf(reachable, (binding) => hops.get(binding)), lacksSips: reachable.length < alive.length };
   }
 
   async #targetsOf(uri: string, device: Device): Promise<readonly Target[]> {

@@ -15,6 +15,7 @@ import { grantExpires } from "./expiry.js";
 import type { Gruus } from "./gruu.js";
 import { isOutbound } from "./outbound.js";
 import { Refusal, refuse } from "./refusal.js";
+import { checkSips } from "./sips.js";
 import { registeredResponse } from "./registered.js";
 import type { RegistrarOptions } from "./registrar-options.js";
 import type { RequestSource } from "./request-source.js";
@@ -83,6 +84,7 @@ export class Registrar {
     const aor = this.#addressOfRecord(request);
     const path = this.#path(request, from);
     const { everything, contacts } = readContacts(request, this.#options.defaultExpires);
+    checkSips(request, contacts, path, from);
     const outbound = isOutbound(request, contacts, path, from, this.#options);
     const bindings =
       everything || contacts.length > 0

@@ -7,7 +7,7 @@ import type { Shard, ShardConfig } from "../native/binding.js";
 import type { LocationStore } from "../location/store.js";
 import { Forwarder } from "../proxy/forwarder.js";
 import { HomeProxy } from "../proxy/home-proxy.js";
-import { leadsTo } from "../proxy/listeners.js";
+import { leadsTo, listenerOfFlow } from "../proxy/listeners.js";
 import { isServed } from "../registrar/address-of-record.js";
 import { openRegistrar } from "../registrar/open-registrar.js";
 import { DnsRecords } from "../resolve/dns-records.js";
@@ -60,6 +60,7 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
     isOurs: (uri) => isServed(settings.domains, uri),
     upstream: () => hopOf(upstreams),
     failoverStatus: new Set(failoverStatus),
+    transportOf: (flow) => listenerOfFlow(listeners, flow)?.transport,
     onFault,
   });
   const path = new ObjectPath({ shard, config, table, store, registrar, proxy, servesOutbound: outbound !== "off", onFault });

@@ -37,6 +37,10 @@ export function parseUri(text: string): SipUri | undefined {
   };
 }
 
+export function isSips(text: string): boolean {
+  return schemeOf(text) === "sips";
+}
+
 /** A Contact as a Request-URI: without what none may have, headers and the method parameter (RFC 3261 19.1.1). */
 export function asRequestUri(text: string): string {
   const scheme = schemeOf(text);

@@ -12,9 +12,9 @@ import { hashOf } from "./digest-client.js";
 
 export const REALM = "example.org";
 /** A request of a phone of alice's, of bob's, or of an edge. */
-export type Sender = "alice" | "bob" | "edge";
+export type Sender = "alice" | "bob" | "edge" | "alice over TLS" | "bob over TLS";
 
-const FLOWS: Readonly<Record<Sender, string>> = { alice: "s/0/0/1/1/1", bob: "s/0/0/1/2/1", edge: "s/0/0/1/3/1" };
+const FLOWS: Readonly<Record<Sender, string>> = { alice: "s/0/0/1/1/1", bob: "s/0/0/1/2/1", edge: "s/0/0/1/3/1", "alice over TLS": "s/1/0/1/4/1", "bob over TLS": "s/1/0/1/5/1" };
 const HEAD_MOST = 16_384;
 
 export class ObjectStage {
@@ -38,7 +38,10 @@ export class ObjectStage {
     writeFileSync(users, ["alice", "bob"].flatMap((user) => ["MD5", "SHA-256"].map((name) => `${user}:${REALM}:${hashOf(name, `${user}:${REALM}:secret`)}\n`)).join(""));
     const { settings, errors } = readSettings({
       SLUICE_MODE: "standalone",
-      SLUICE_LISTEN: "tcp:127.0.0.1:0",
+      SLUICE_LISTEN: "tcp:127.0.0.1:0,tls:127.0.0.1:0",
+      // Nobody opens the listeners, so any file will do.
+      SLUICE_TLS_CERT: users,
+      SLUICE_TLS_KEY: users,
       SLUICE_DOMAINS: REALM,
       SLUICE_SHARDS: "1",
       SLUICE_STATE_DIR: folder,
@@ -79,7 +82,7 @@ export class ObjectStage {
       origin: (): Origin => ({
         address: this.#sender === "edge" ? "10.0.0.1" : "192.0.2.1",
         port: 5_060,
-        listener: 0,
+        listener: this.#sender.endsWith("TLS") ? 1 : 0,
         flow: FLOWS[this.#sender],
         answerFlow: FLOWS[this.#sender],
         fromCore: this.#sender === "edge",
