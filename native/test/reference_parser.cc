@@ -92,7 +92,8 @@ bool is_host_port(const string& text, bool lws) {
     host = trimmed(host);
     port = trimmed(port);
   }
-  return is_host(host) && is_port(port);
+  // In a URI the grammar has port 0 as well.
+  return is_host(host) && (is_port(port) || (!lws && !port.empty() && only(port, "0")));
 }
 
 bool read_params(const std::vector<string>& pieces, std::vector<std::pair<string, string>>& out) {

@@ -102,10 +102,13 @@ TEST("T6-2 T6-9 T6-11 IPv6 without brackets and with zone ids is refused, three 
 }
 
 TEST("PX-16.3-1 hosts and ports that are none") {
-  for (Text bad : {"sip:h:", "sip:h:0", "sip:h:65536", "sip:h:4294967301", "sip:h:x", "sip:h:5060x", "sip:.h", "sip:-h", "sip:a..b", "sip:h:5060:5061",
+  for (Text bad : {"sip:h:", "sip:h:65536", "sip:h:4294967301", "sip:h:x", "sip:h:5060x", "sip:.h", "sip:-h", "sip:a..b", "sip:h:5060:5061",
                    "sip:u@", "sip:u@:5060", "sip:u@;lr", "sip:h h", "sip:h/p", "sip://h"})
     CHECK(!is_uri(bad));
   CHECK_EQ(parsed("sip:h.:05060").port, 5060);
+  // Sound, and nowhere.
+  CHECK(parsed("sip:h:0").port_zero && parsed("sip:u@[::1]:00;lr").port_zero);
+  CHECK(!parsed("sip:h").port_zero && !is_uri("sip:h:0x") && !is_uri("sip:h:00065536"));
 }
 
 TEST("DET-16 T6-10 hosts are compared as hosts") {

@@ -86,6 +86,20 @@ describe.concurrent("a flow with Flow-Timer 1", () => {
     await U.request("MESSAGE");
   });
 
+  for (const client of ["udp", "tcp"] as const) {
+    test(`OB-5.4-13 a process that stood still reads the pings that came meanwhile before it judges, ${client}`, async ({ onTestFinished }) => {
+      const { SUT, U, C } = await cast({ client, settings }, onTestFinished);
+      const path = await register(U, C, 1, REQUIRED);
+      SUT.signal("SIGSTOP");
+      await keepAlive(U, "\r\n\r\n", 8);
+      SUT.signal("SIGCONT");
+      if (client === "tcp") for (let ping = 0; ping < 4; ping += 1) await U.pong();
+      await sleep(3_000);
+      await C.say(message(path, 1));
+      await U.request("MESSAGE");
+    });
+  }
+
   test("OB-5.4-13 SIP messages keep a flow alive", async ({ onTestFinished }) => {
     const { U, C } = await cast({ client: "tcp", settings }, onTestFinished);
     const path = await register(U, C, 1, REQUIRED);

@@ -44,6 +44,27 @@ test("DNS-5 a request that a dead TCP target could not take reaches a UDP target
   await U.response(200);
 });
 
+test("DNS-5 what is too large for UDP goes to the core over TCP where it has that (RFC 3261 18.1.1)", async () => {
+  const port = await freePort();
+  const company = await cast({ client: "tcp", core: "udp" });
+  const { U, C } = company;
+  const upstream = `${company.SUT.settings["SLUICE_UPSTREAM"] ?? ""};priority=1,sip:127.0.0.1:${port};transport=tcp;priority=2`;
+  const fresh = await freshListeners(company);
+  const other = await Edge.start({ ...company.SUT.settings, ...fresh, SLUICE_UPSTREAM: upstream });
+  onTestFinished(() => other.stop());
+  const stream = new Party("stream", company.core, company.scene, company.company);
+  const wire = await CoreTcp.open({ host: "127.0.0.1", port: Number(fresh["SLUICE_CORE_LISTEN"]?.split(":").at(-1)) }, stream.receive, port, false);
+  onTestFinished(() => wire.close());
+  stream.attach(wire);
+  U.attach(await TcpConnection.open({ host: "127.0.0.1", port: Number(fresh["SLUICE_LISTEN"]?.split(":").at(-1)) }, U.receive));
+  await U.say(`MESSAGE sip:bob@example.com SIP/2.0\nContent-Type: text/plain\n\n${"a".repeat(1_300)}`);
+  expect((await stream.request("MESSAGE")).all("Via")[0]).toMatch(/^SIP\/2\.0\/TCP /);
+  await stream.reply("200 OK");
+  await U.response(200);
+  await U.say("MESSAGE sip:bob@example.com SIP/2.0\nCSeq: 2 MESSAGE\nContent-Type: text/plain\n\nsmall");
+  await C.request("MESSAGE");
+});
+
 async function freshListeners(company: Cast): Promise<Settings> {
   const both = (port: number): string => `udp:${company.host}:${port},tcp:${company.host}:${port}`;
   return { SLUICE_LISTEN: both(await freePort()), SLUICE_CORE_LISTEN: both(await freePort()) };

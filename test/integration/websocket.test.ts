@@ -163,6 +163,14 @@ test("OB-5.4-13 WS-6-3 with Flow-Timer a browser that answers pings keeps its fl
   await U.request("OPTIONS");
 });
 
+test("OB-5.4-13 WS-6-3 the ping comes before the supervision ends, however long WebSockets may be silent otherwise", { timeout: 40_000 }, async () => {
+  const { U, C } = await cast({ client: "ws", settings: { SLUICE_WS_PING_SECONDS: "30", SLUICE_FLOW_TIMER: "2" } });
+  const path = await register(U, C, 1, "Require: outbound");
+  await sleep(9_000);
+  await C.say(`OPTIONS sip:U@${U.at} SIP/2.0\nRoute: ${path.join(", ")}`);
+  await U.request("OPTIONS");
+});
+
 test("WS-F-4 OB-5.3.1-4 a close frame is answered, the connection ends, and the flow's token is 430", async () => {
   const { U, C } = await cast({ client: "ws" });
   const path = await register(U, C);

@@ -42,7 +42,7 @@ RouteKind judge(const Surroundings& around, const Source& source, const FlowName
 
 // Classifies one URI as ours. False: it is not.
 bool own_route(const Surroundings& around, const Source& source, const Uri& uri, OwnRoute& route, int32_t* number) noexcept {
-  if (!is_sip(uri)) return false;
+  if (!is_sip(uri) || uri.port_zero) return false;
   // DET-15: a token makes no host ours; with keys that several edges share it may be a neighbour's.
   if (!is_own_host(around.config, uri.host, port_of(uri))) return false;
   Side side = Side::client;
@@ -79,7 +79,7 @@ bool is_pair(const OwnRoute& first, int32_t first_number, const OwnRoute& second
 // What a URI names that is not one of our Route values.
 Hop hop_of(const Surroundings& around, const Uri& uri, Facts& facts, int32_t* target) noexcept {
   *target = -1;
-  if (!is_sip(uri)) return Hop::foreign;
+  if (!is_sip(uri) || uri.port_zero) return Hop::foreign;
   Text host = uri.host;
   Text maddr;
   uint16_t port = port_of(uri);
@@ -124,7 +124,7 @@ void lead_to_neighbour(const Surroundings& around, const Uri& request_uri, Facts
     const bool is_literal = parse_ip(uri.host, named);
     named.port = port_of(uri);
     if (is_literal && named != neighbour.address) return;
-  } else if (is_own_host(around.config, request_uri.host, port_of(request_uri))) {
+  } else if (!request_uri.port_zero && is_own_host(around.config, request_uri.host, port_of(request_uri))) {
     return;
   }
   const int target = around.upstreams.find(neighbour.address, neighbour.transport);
@@ -363,7 +363,7 @@ void read_request_facts(const Surroundings& around, const Message& message, cons
     }
     record[kRecord_uri_has_user] = uri.has_user;
     record[kRecord_uri_hop] = static_cast<int32_t>(
-        record[kRecord_next_route] == static_cast<int32_t>(Hop::none) || is_own_host(around.config, uri.host, port_of(uri))
+        record[kRecord_next_route] == static_cast<int32_t>(Hop::none) || uri.port_zero || is_own_host(around.config, uri.host, port_of(uri))
             ? hop_of(around, uri, facts, &record[kRecord_uri_target])
             : Hop::foreign);
   }

@@ -30,7 +30,7 @@ bool names_address(const EdgeConfig& config, const Message& message, HeaderId id
   Text list = message.value(*line);
   NameAddr address;
   Uri uri;
-  if (!take_name_addr(list, address) || !parse_uri(address.uri_text, uri) || !is_sip(uri) || !parse_ip(uri.host, out.address)) return false;
+  if (!take_name_addr(list, address) || !parse_uri(address.uri_text, uri) || !is_sip(uri) || uri.port_zero || !parse_ip(uri.host, out.address)) return false;
   if (is_own_host(config, uri.host, port_of(uri))) return false;
   out.address.port = port_of(uri);
   out.transport = transport_of(uri);

@@ -104,6 +104,16 @@ int UpstreamSet::find_name(Text host, uint16_t port, uint64_t hash) const noexce
   return alive.winner >= 0 ? alive.winner : dead.winner;
 }
 
+int UpstreamSet::for_size(int index, size_t octets) const noexcept {
+  constexpr size_t kLargestOverUdp = 1300;
+  const Upstream& chosen = at(index);
+  if (octets <= kLargestOverUdp || chosen.transport != Transport::udp) return index;
+  for (const Transport transport : {Transport::tcp, Transport::tls})
+    for (int i = 0; i < size_; ++i)
+      if (at(i).alive && at(i).transport == transport && at(i).address.same_ip(chosen.address)) return i;
+  return index;
+}
+
 void UpstreamSet::set_alive(int index, bool alive) noexcept { slots_[static_cast<size_t>(index)].upstream.alive = alive; }
 
 }  // namespace sluice

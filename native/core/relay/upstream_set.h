@@ -37,6 +37,10 @@ class UpstreamSet {
   // -1: there is none.
   int find(const Address& address, Transport transport) const noexcept;
 
+  // The target that a request of that size goes to when `index` was chosen: where that one speaks UDP, the same machine over TCP (RFC 3261
+  // 18.1.1), if it is a target too and alive.
+  int for_size(int index, size_t octets) const noexcept;
+
   // The target that a URI's host names, with its port unless that is 0; picked by `hash` when there are several, a dead one only when none
   // is alive. -1: there is none.
   int find_name(Text host, uint16_t port, uint64_t hash = 0) const noexcept;

@@ -3,6 +3,11 @@
 #include "core/shard/next_leg.h"
 
 namespace sluice {
+namespace {
+
+constexpr size_t kGrowth = 300;  // of a request on its way through us: Via, Path or Record-Route
+
+}  // namespace
 
 FlowName Shard::name_of_source(const Source& source, bool renew) noexcept {
   FlowName name;
@@ -91,6 +96,7 @@ bool Shard::choose_hop(unsigned i, NextLeg& out) noexcept {
       target = upstreams_.pick(siphash(config_.branch_key, call_id.data(), call_id.size()));
     }
     if (target < 0) return false;
+    target = upstreams_.for_size(target, item.message.size + kGrowth);
     to = upstreams_.at(target).address;
     out.transport = upstreams_.at(target).transport;
     name = upstreams_.name(target);

@@ -296,6 +296,8 @@ class Shard {
   void tick() noexcept;
   void flow_due(uint32_t slot) noexcept;
   void arm_flow(uint32_t slot) noexcept;
+  uint32_t ping_after(const Flow& flow) const noexcept;
+  bool may_be_unread(const Flow& flow) const noexcept;
   void supervise(uint32_t slot, uint32_t seconds) noexcept;
   uint32_t remember_udp_flow(const Address& remote, uint16_t listener, uint32_t birth) noexcept;
   void udp_flow_died(uint32_t slot, Counter why) noexcept;
@@ -364,6 +366,7 @@ class Shard {
   bool accepting_ = true;
   uint32_t accept_pause_until_ = 0;
   uint32_t now_tick_ = 0;
+  uint32_t patience_until_ = 0;  // tick; until then nobody counts as silent
   uint32_t birth_ = 0;
   // What tells a silent upstream from an idle one.
   struct Health {

@@ -1,4 +1,5 @@
 // Time: the tick, the deadlines of flows, and the supervision of keep-alives (RFC 5626 5.4).
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -13,6 +14,8 @@ namespace {
 
 constexpr uint32_t kUdpMemorySeconds = 2 * 3600;  // how long an unsupervised or dead UDP flow is remembered
 constexpr size_t kExpiriesPerTick = 2048;
+constexpr uint32_t kPauseTicks = 20;              // a second in which no tick came
+constexpr uint32_t kPatienceTicks = 40;
 constexpr uint32_t kPongSeconds = 10;             // how long a pinged WebSocket client may stay silent
 
 }  // namespace
@@ -60,7 +63,10 @@ void Shard::read_clock() noexcept {
 }
 
 void Shard::tick() noexcept {
+  const uint32_t before = now_tick_;
   read_clock();
+  // Nothing was read while the process stood still (SIGSTOP, a machine that moved): what lies in the sockets is read before anybody is judged.
+  if (now_tick_ - before >= kPauseTicks) patience_until_ = now_tick_ + kPatienceTicks;
   wheels_->flows.advance(now_tick_, kExpiriesPerTick, [this](uint32_t slot) { flow_due(slot); });
   wheels_->pending.advance(now_tick_, kExpiriesPerTick, [this](uint32_t index) { pending_due(index); });
   if (accept_pause_until_ != 0 && static_cast<int32_t>(now_tick_ - accept_pause_until_) >= 0) {
@@ -77,6 +83,11 @@ void Shard::yield_turn() noexcept {
     if (write(wakes_[config_.shard], &one, sizeof one) < 0) return;  // the counter is full: readable all the same
   }
   event_at_ = event_count_ = 0;  // level-triggered: what was not looked at is reported again
+}
+
+// Seconds of silence behind which a WebSocket client is pinged: so soon that its pong comes before the supervision ends.
+uint32_t Shard::ping_after(const Flow& flow) const noexcept {
+  return flow.supervise == 0 ? config_.ws_ping_seconds : std::min(config_.ws_ping_seconds, std::max(flow.supervise / 2u, 1u));
 }
 
 void Shard::arm_flow(uint32_t slot) noexcept {
@@ -96,7 +107,7 @@ void Shard::arm_flow(uint32_t slot) noexcept {
     if (wait == 0) after_silence(config_.limits.idle_seconds);
     const bool pings = flow.layer != nullptr && flow.layer->is_websocket && config_.ws_ping_seconds != 0 && (flow.marks & kMark_partial) == 0;
     // A browser cannot ping; its pong is the life sign (RFC 7118 6).
-    if (pings && is_ready(flow)) after_silence(config_.ws_ping_seconds + (flow.layer->pinged ? kPongSeconds : 0));
+    if (pings && is_ready(flow)) after_silence(ping_after(flow) + (flow.layer->pinged ? kPongSeconds : 0));
     if ((flow.marks & kMark_spoke) == 0) at_most(config_.limits.first_message_seconds * per_second);
   }
   if (!is_ready(flow)) {
@@ -108,11 +119,19 @@ void Shard::arm_flow(uint32_t slot) noexcept {
   else wheels_->flows.arm(slot, wait);
 }
 
+// Whether a life sign of a flow may have come already, though it was not read yet.
+bool Shard::may_be_unread(const Flow& flow) const noexcept {
+  if (patience_until_ != 0 && static_cast<int32_t>(patience_until_ - now_tick_) > 0) return true;
+  char octet = 0;
+  return flow.kind == FlowKind::stream && flow.fd >= 0 && recv(flow.fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 void Shard::flow_due(uint32_t slot) noexcept {
   Flow& flow = flows_.at(slot);
   const uint32_t per_second = 1000 / kTickMs;
   const uint32_t idle = now_tick_ - flow.last_seen;
   const bool silent = flow.supervise != 0 && (flow.flags & kFlow_dead) == 0 && idle >= flow.supervise * per_second;
+  if ((silent || idle >= config_.limits.idle_seconds * per_second) && may_be_unread(flow)) return wheels_->flows.arm(slot, per_second);
   if (flow.kind == FlowKind::udp) {
     if (silent) {
       counters_.add(Counter::flows_expired);
@@ -134,8 +153,8 @@ void Shard::flow_due(uint32_t slot) noexcept {
       return close_flow(slot, Counter::flows_faulty);
     if (idle >= config_.limits.idle_seconds * per_second) return close_flow(slot, Counter::flows_expired);
     if (flow.layer != nullptr && flow.layer->is_websocket && is_ready(flow) && config_.ws_ping_seconds != 0) {
-      if (flow.layer->pinged && idle >= (config_.ws_ping_seconds + kPongSeconds) * per_second) return close_flow(slot, Counter::flows_expired);
-      if (!flow.layer->pinged && idle >= config_.ws_ping_seconds * per_second) ping_websocket(slot);
+      if (flow.layer->pinged && idle >= (ping_after(flow) + kPongSeconds) * per_second) return close_flow(slot, Counter::flows_expired);
+      if (!flow.layer->pinged && idle >= ping_after(flow) * per_second) ping_websocket(slot);
     }
   }
   arm_flow(slot);

@@ -65,6 +65,13 @@ bool read_user_info(const char* p, const char* at, Uri& out) noexcept {
   return p == at;
 }
 
+// Behind a port that is nothing but zeros; nullptr: it is another one.
+const char* skip_zeros(const char* p, const char* end) noexcept {
+  const char* start = p;
+  while (p < end && *p == '0') ++p;
+  return p == start || (p < end && is_digit(*p)) ? nullptr : p;
+}
+
 bool parse_sip(const char* p, const char* end, Uri& out) noexcept {
   // Neither parameters nor headers may hold '@', so the user part ends at the only one (GR-13).
   if (const void* at = std::memchr(p, '@', static_cast<size_t>(end - p))) {
@@ -77,7 +84,9 @@ bool parse_sip(const char* p, const char* end, Uri& out) noexcept {
   if (p == nullptr) return false;
   out.host = between(host, p);
   if (p < end && *p == ':') {
-    p = read_port(p + 1, end, out.port);
+    const char* digits = p + 1;
+    p = read_port(digits, end, out.port);
+    if (p == nullptr) p = skip_zeros(digits, end), out.port_zero = p != nullptr;
     if (p == nullptr) return false;
   }
   if (p < end && *p == ';') {

@@ -14,6 +14,7 @@ struct Uri {
   Text password;  // raw; empty when there is none
   Text host;      // raw; an IPv6 reference keeps its brackets
   uint16_t port = 0;  // 0: not given
+  bool port_zero = false;  // ":0" was: sound (RFC 3261 25.1), and nobody can be there
   bool has_user = false;
   Text params;    // raw, from the first ';' to before '?' (the ';' included); empty when there are none
   Text headers;   // raw, from '?' on (the '?' included); empty when there are none

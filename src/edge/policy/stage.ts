@@ -11,6 +11,14 @@ import { type Policy, type PolicyReply, loadPolicy } from "./hooks.js";
 import { PolicyRequest } from "./request.js";
 import { UpgradeRequest } from "./upgrade-request.js";
 
+/** What a hook said. A promise is nothing that a request can wait for, and must not pass for a yes. */
+function saidAtOnce<T>(hook: string, said: T): T {
+  if (typeof (said as { then?: unknown } | undefined)?.then !== "function") return said;
+  // Its own failure is told with this one.
+  Promise.resolve(said).catch(() => undefined);
+  throw new Error(`the hook ${hook} returned a promise; a hook must return at once, so keep what it needs at hand`);
+}
+
 const TOKEN = /^[\w!%'*+.`~-]+$/;
 // Whatever would end the line or hide in it.
 const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/;
@@ -49,7 +57,7 @@ export class PolicyStage {
   upgrade(head: string, source: AddressPort & { readonly listener: number }): ReturnType<UpgradeHook> {
     try {
       const { transport } = this.#config.listeners[source.listener]!;
-      const said = this.#policy.upgrade?.(new UpgradeRequest(head, { ...source, transport }));
+      const said = saidAtOnce("upgrade", this.#policy.upgrade?.(new UpgradeRequest(head, { ...source, transport })));
       if (said === undefined || said === true) return undefined;
       const { status, headers = {} } = said === false ? { status: 403 } : said;
       if (!Number.isInteger(status) || (status !== 101 && (status < 200 || status > 599))) throw new Error(`the hook upgrade returned an invalid status, ${status}`);
@@ -91,19 +99,19 @@ export class PolicyStage {
     const { transport } = this.#config.listeners[source.listener]!;
     const request = new PolicyRequest(this.#shard.message(item), { ...source, transport }, this.#upstreams, records, row);
     const isAck = records[row + RecordField.method] === Method.ack;
-    if (allow?.(request) === false) return isAck ? undefined : reply(verdicts, out, 403);
-    const own = isAck ? undefined : answer?.(request);
+    if (saidAtOnce("allow", allow?.(request)) === false) return isAck ? undefined : reply(verdicts, out, 403);
+    const own = isAck ? undefined : saidAtOnce("reply", answer?.(request));
     if (own !== undefined) return this.#answer(item, own, verdicts, out);
     decideRequest(records, row, verdicts, out, { ...rules, outbound: this.#outbound(request, records, row, rules.outbound) });
     if (verdicts[out + VerdictField.action] !== Action.relayUpstream) return;
-    const target = route?.(request);
+    const target = saidAtOnce("route", route?.(request));
     if (target !== undefined) verdicts[out + VerdictField.target] = this.#targetOf(target);
   }
 
   /** The mode for this one request; its record then says what the hook says. */
   #outbound(request: PolicyRequest, records: Int32Array, row: number, mode: OutboundMode): OutboundMode {
-    if (this.#policy.forceOutbound?.(request) === true) return "force";
-    const asked = this.#policy.isOutboundRequested?.(request);
+    if (saidAtOnce("forceOutbound", this.#policy.forceOutbound?.(request)) === true) return "force";
+    const asked = saidAtOnce("isOutboundRequested", this.#policy.isOutboundRequested?.(request));
     if (asked === undefined) return mode;
     if (!asked) return "off";
     records[row + RecordField.contact]! |= ContactFlag.ob;
