@@ -1,6 +1,6 @@
 /** The object path of a shard: messages that need more than numbers go to their transaction, the registrar or the home proxy. */
 import type { FlowEvent, Shard, ShardConfig } from "../native/binding.js";
-import { Const, ObjectEvent, RecordField } from "../native/layout.js";
+import { Const, HeaderFlag, ObjectEvent, RecordField } from "../native/layout.js";
 import type { LocationStore } from "../location/store.js";
 import type { HomeProxy } from "../proxy/home-proxy.js";
 import { pathOf } from "../proxy/listeners.js";
@@ -8,6 +8,7 @@ import type { Incoming } from "../proxy/forwarder.js";
 import type { Registrar } from "../registrar/registrar.js";
 import { faultOf } from "../sip/fault.js";
 import { SipMessage } from "../sip/message.js";
+import { undoStrictRoute } from "../sip/request.js";
 import { makeResponse } from "../sip/response.js";
 import type { ResponseSpec } from "../sip/response-spec.js";
 import type { Sender } from "../transaction/hop.js";
@@ -49,7 +50,10 @@ export class ObjectPath {
     const origin = shard.origin(item);
     if (records[row + RecordField.isResponse] !== 0) return void table.receive(message, origin);
     walkRoutes(records, row);
-    const incoming = { request: message, sender: origin, loop: origin.loop, ownRoutes: walked.cut };
+    // The first of our own "Routes" is the Request-URI then.
+    const isStrict = (records[row + RecordField.headers]! & HeaderFlag.strictUri) !== 0;
+    const request = isStrict ? undoStrictRoute(message) : message;
+    const incoming = { request, sender: origin, loop: origin.loop, ownRoutes: isStrict ? walked.cut - 1 : walked.cut };
     this.#request(incoming, origin.listener, records[row + RecordField.viaCount] === 1);
   }
 

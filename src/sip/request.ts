@@ -1,5 +1,5 @@
 /** Requests as a proxy sends them: a copy on its way to a target, and the CANCEL and ACK that follow it (RFC 3261 16.6, 9.1, 17.1.1.3). */
-import type { SipMessage } from "./message.js";
+import { SipMessage } from "./message.js";
 import { uriIn } from "./name-addr.js";
 import { findParameter } from "./parameters.js";
 import { viaLines } from "./response.js";
@@ -52,6 +52,16 @@ function looseRoute(uri: string, routes: readonly string[]): { readonly uri: str
   const next = uriIn(first) ?? "";
   const isLoose = findParameter(parseUri(next)?.parameters ?? [], "lr") !== undefined;
   return isLoose ? { uri, routes } : { uri: asRequestUri(next), routes: [...rest, `<${uri}>`] };
+}
+
+/** A strict router before us put our own Record-Route into the Request-URI: what stood there is the last Route (RFC 3261 16.4). */
+export function undoStrictRoute(request: SipMessage): SipMessage {
+  const routes = request.values("Route");
+  const uri = uriIn(routes.at(-1) ?? "");
+  if (uri === undefined) return request;
+  const others = request.fields.filter(({ key }) => key !== "route").map(({ raw }) => raw);
+  const lines = [`${request.method} ${asRequestUri(uri)} SIP/2.0`, ...routes.slice(0, -1).map((value) => `Route: ${value}`), ...others, "", ""];
+  return new SipMessage(Buffer.concat([Buffer.from(lines.join(END), "latin1"), request.body]));
 }
 
 function forwardsLeft(request: SipMessage): number {

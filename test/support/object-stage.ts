@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { completeConfig, readSettings } from "../../src/config/read.js";
 import type { Origin, Shard } from "../../src/native/binding.js";
-import { Const, RecordField, ScanError } from "../../src/native/layout.js";
+import { Const, HeaderFlag, RecordField, RouteFlag, RouteKind, ScanError } from "../../src/native/layout.js";
 import { type Home, openHome } from "../../src/shard/assemble-home.js";
 import { homeConfig, shardConfigs } from "../../src/shard/shard-config.js";
 import { SipMessage } from "../../src/sip/message.js";
@@ -21,6 +21,8 @@ export class ObjectStage {
   /** What was answered, and what was sent on, in its order. */
   readonly answers: SipMessage[] = [];
   readonly copies: SipMessage[] = [];
+  /** Where copies went that left for an address. */
+  readonly places: string[] = [];
   /** What went wrong that was no client's fault. */
   readonly faults: unknown[] = [];
   readonly #records = new Int32Array(Const.batchSize * Const.recordFields);
@@ -56,8 +58,11 @@ export class ObjectStage {
     return stage;
   }
 
-  /** Hands a message over as the shard does. False: the scanner refuses it, so that the shard answers it by itself. */
-  take(octets: Uint8Array, sender: Sender = "alice"): boolean {
+  /**
+   * Hands a message over as the shard does. False: the scanner refuses it, so that the shard answers it by itself.
+   * `isStrict`: the Request-URI is the URI of our own Record-Route, of the sender's flow.
+   */
+  take(octets: Uint8Array, sender: Sender = "alice", isStrict = false): boolean {
     const message = new SipMessage(octets);
     const head = octets.length - message.body.length;
     if (message.error !== ScanError.none || head > HEAD_MOST) return false;
@@ -66,6 +71,11 @@ export class ObjectStage {
     this.#records.fill(0);
     this.#records[RecordField.isResponse] = message.isRequest ? 0 : 1;
     this.#records[RecordField.viaCount] = message.values("Via").length;
+    if (isStrict) {
+      this.#records[RecordField.headers] = HeaderFlag.strictUri;
+      this.#records[RecordField.ownRoutes] = 1;
+      this.#records[RecordField.route0] = RouteKind.alive | RouteFlag.source;
+    }
     this.#home?.path.take(0, this.#records);
     return true;
   }
@@ -93,7 +103,7 @@ export class ObjectStage {
       flowLives: (flow) => Object.values(FLOWS).includes(flow),
       sendToFlow: (_, octets) => (send(octets), true),
       answerFlow: (_, octets) => answer(octets),
-      sendToAddress: (_transport, _address, _port, _host, octets) => (send(octets), FLOWS.edge),
+      sendToAddress: (_transport, address, _port, _host, octets) => (send(octets), this.places.push(address), FLOWS.edge),
       coreListener: () => 0,
       bindFlow: () => undefined,
       noteRegister: () => undefined,
