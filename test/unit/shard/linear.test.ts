@@ -8,7 +8,9 @@ import { parseNameAddr } from "../../../src/sip/name-addr.js";
 import { splitHeaderList } from "../../../src/sip/header-list.js";
 import { parseVia, stampVia } from "../../../src/sip/via.js";
 
-const [SMALL, LARGE] = [3_500, 14_000];
+/** Octets. Eight times as many are eight times the work and a garbage collection, or, where somebody goes back and forth, 64 times. */
+const [SMALL, LARGE] = [1_750, 14_000];
+const MOST_GROWTH = 24;
 /** Milliseconds of CPU below which growth is not worth measuring. */
 const FLOOR = 5;
 
@@ -19,7 +21,7 @@ async function best(runs: number, work: () => Promise<number>): Promise<number> 
   return least;
 }
 
-test.each([false, true])("GR-32 GR-33 four times the octets are no more than eight times the work, authentication: %s", { timeout: 120_000 }, async (auth) => {
+test.each([false, true])("GR-32 GR-33 the work grows as the octets do, authentication: %s", { timeout: 120_000 }, async (auth) => {
   const stage = await ObjectStage.open(auth);
   const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   const measure = async (octets: Buffer): Promise<number> => {
@@ -36,7 +38,7 @@ test.each([false, true])("GR-32 GR-33 four times the octets are no more than eig
     if (large < FLOOR) continue;
     const small = await best(5, () => measure(of(SMALL)));
     const again = await best(5, () => measure(of(LARGE)));
-    expect(again, name).toBeLessThan(Math.max(FLOOR, 8 * small));
+    expect(again, name).toBeLessThan(Math.max(FLOOR, MOST_GROWTH * small));
   }
   // The scanner has nothing against many of them, so they do reach the handlers.
   expect(taken).toBeGreaterThan(150);
@@ -56,9 +58,9 @@ test("GR-32 every reader of a value takes time that goes with its length", () =>
   ];
   for (const read of readers) {
     for (const unit of [" ", ";", ";a", ";a=", ";rport", '"', "\\", ",", "<", "\r\n ", "%41", ";keep", ";received=a", "; "]) {
-      const of = (size: number): number => Math.min(...[1, 2, 3].map(() => cpuTime(() => read(unit.repeat(size / unit.length)))));
+      const of = (size: number): number => Math.min(...[1, 2, 3, 4, 5].map(() => cpuTime(() => read(unit.repeat(size / unit.length)))));
       const large = of(60_000);
-      if (large > FLOOR) expect(large, `${String(read)} with ${JSON.stringify(unit)}`).toBeLessThan(8 * of(15_000));
+      if (large > FLOOR) expect(large, `${String(read)} with ${JSON.stringify(unit)}`).toBeLessThan(Math.max(FLOOR, MOST_GROWTH * of(60_000 / 8)));
     }
   }
 });
