@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { COMPLIANCE_MD, complianceDocument } from "./lib/compliance.mjs";
+import { FLOOR_PLAN_SVG, floorPlan } from "./lib/floor-plan.mjs";
 import { install } from "./lib/install.mjs";
 import { ROOT } from "./lib/run.mjs";
 import { buildTypescript } from "./lib/typescript.mjs";
@@ -13,3 +14,4 @@ writeFileSync(join(ROOT, "docs/configuration.md"), configurationDocument());
 const { metricsDocument } = await import("../dist/admin/metric-document.js");
 writeFileSync(join(ROOT, "docs/operate/metrics.md"), metricsDocument());
 writeFileSync(COMPLIANCE_MD, complianceDocument());
+writeFileSync(FLOOR_PLAN_SVG, floorPlan());

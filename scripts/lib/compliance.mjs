@@ -44,7 +44,7 @@ const GROUPS = [
 const PROMISED = /^(D[2-5]$|D[78]$|OB-(4|5|8|9|1[0-3])[.-]|(DET|PATH|RPORT|PX|TR|LD|DRR|CR|KP|GR)-)/;
 const EDGE_ROLES = new Set(["edge", "any", "UA-facing"]);
 
-const ID = /(?:[A-Z][A-Z0-9]*-\d[\d.]*(?:-\d+)*|D[1-8])(?![\w-])/;
+const ID = /(?:[A-Z][A-Z0-9]*(?:-[A-Z])?-\d[\d.]*(?:-\d+)*|D[1-8])(?![\w-])/;
 const LEADING_IDS = new RegExp(`^((?:${ID.source}[ ,]+)*${ID.source})(?:[ ,:]|$)`);
 const SHOWN_TESTS = 3;
 
@@ -76,7 +76,7 @@ export function summary({ rows }) {
 
 /** Rows that are neither covered nor excused. */
 export function unexplained({ rows }) {
-  return rows.filter((row) => row.promised && row.tests.length === 0 && row.reason === undefined).map(({ id }) => id);
+  return rows.filter((row) => row.tests.length === 0 && row.reason === undefined).map(({ id }) => id);
 }
 
 /** Rows with a reason for not being covered that are covered all the same. */

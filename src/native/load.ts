@@ -1,8 +1,11 @@
-/** Loads the addon; both native builds put it in the same place. */
+/** Loads the addon: the one that was built here, else the one that came with the package. */
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import type { Binding } from "./binding.js";
 
-export const addonPath = fileURLToPath(new URL("../../build/Release/sluice.node", import.meta.url));
+const PLACES = ["build/Release", `prebuilds/${process.platform}-${process.arch}`].map((folder) => fileURLToPath(new URL(`../../${folder}/sluice.node`, import.meta.url)));
+
+export const addonPath = PLACES.find((path) => existsSync(path)) ?? PLACES.join(" or ");
 
 export const binding = createRequire(import.meta.url)(addonPath) as Binding;

@@ -1,8 +1,7 @@
 /** What a reload may change in a process that runs, and what it may not. */
-import { readEnvironment } from "../config/environment.js";
 import type { Config } from "../config/config.js";
 import { Unexpected } from "../config/kind.js";
-import { completeConfig, readSettings } from "../config/read.js";
+import { type Environment, completeConfig, readSettings } from "../config/read.js";
 import { table } from "../config/table.js";
 
 type Key = keyof typeof table;
@@ -21,10 +20,10 @@ export interface Reread {
 }
 
 /** Reads the environment, its file and the key file again. With any error nothing counts. */
-export function reread(present: Config): Reread {
+export function reread(present: Config, environment: () => Environment): Reread {
   const failed = (errors: readonly string[]): Reread => ({ config: undefined, changed: [], needRestart: [], errors });
   try {
-    const { settings, errors } = readSettings(readEnvironment());
+    const { settings, errors } = readSettings(environment());
     if (settings === undefined) return failed(errors);
     const { config, error } = completeConfig(settings, false);
     if (config === undefined) return failed([error ?? "the keys cannot be read"]);

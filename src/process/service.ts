@@ -6,6 +6,8 @@ import type { BindingsView, ReloadReport, Running } from "../admin/running.js";
 import type { AdminServer } from "../admin/server.js";
 import { Tracer } from "../admin/tracer.js";
 import type { Config } from "../config/config.js";
+import { readEnvironment } from "../config/environment.js";
+import type { Environment } from "../config/read.js";
 import type { FlowKey } from "../config/flow-key.js";
 import { showHostPort } from "../config/host-port.js";
 import { showUpstream } from "../config/upstream.js";
@@ -34,13 +36,15 @@ export class Service implements Running {
   readonly #capture: Capture | undefined;
   readonly #certificates: Certificates | undefined;
   readonly #onDrain: () => void;
+  readonly #environment: () => Environment;
 
-  /** `onDrain` is called when the operator wants the process to drain and end. */
-  constructor(config: Config, configs: readonly ShardConfig[], log: Log, onDrain: () => void) {
+  /** `onDrain` is called when the operator wants the process to drain and end; a reload reads `environment` again. */
+  constructor(config: Config, configs: readonly ShardConfig[], log: Log, onDrain: () => void, environment: () => Environment = readEnvironment) {
     this.config = config;
     this.log = log;
     this.listeners = configs[0]?.listeners ?? [];
     this.#onDrain = onDrain;
+    this.#environment = environment;
     const alerts = new AlertLog(log);
     this.#certificates = Certificates.of(config, log);
     this.#capture = createCapture(config, this.listeners, log);
@@ -97,7 +101,7 @@ export class Service implements Running {
   }
 
   async reload(): Promise<ReloadReport> {
-    const { config, changed, needRestart, errors } = reread(this.config);
+    const { config, changed, needRestart, errors } = reread(this.config, this.#environment);
     if (config === undefined) {
       this.log.error({ errors }, "reload rejected: invalid configuration, nothing changed");
     } else {

@@ -9,5 +9,6 @@ if (hasIpv6) {
   playAll({ name: "UDP to UDP over IPv6", client: "udp", core: "udp", host: "::1" });
   playAll({ name: "TCP to TCP over IPv6", client: "tcp", core: "tcp", host: "::1" });
 } else {
-  test("without ::1 there is nothing to play", () => expect(hasIpv6).toBe(false));
+  // A developer's machine may lack it, the one that decides about a change may not.
+  test("this machine has ::1, or it is no CI", () => expect(process.env["CI"]).toBeUndefined());
 }

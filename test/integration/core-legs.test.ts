@@ -60,13 +60,9 @@ test("PX-16.1-2 a UDP client's retransmission is answered from a TCP core though
   await C.reply("200 OK");
   await U.response(200);
   await U.say(request);
-  // Either the edge has kept the response, or the core is asked once more with the same branch.
-  const again = await Promise.race([U.next().then((message) => message.status), sleep(1_000, 0)]);
-  if (again === 0) {
-    await C.request("MESSAGE");
-    await C.reply("200 OK");
-    await U.response(200);
-  } else expect(again).toBe(200);
+  // The core would never send it again over TCP, so the edge does.
+  await U.response(200);
+  await C.nothing();
 });
 
 test("TX-11 a request that is never answered is forgotten in time", async () => {

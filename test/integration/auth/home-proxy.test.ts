@@ -7,6 +7,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { answerChallenge } from "../../../src/phone/digest.js";
 import { DOMAIN, Home } from "../../support/home.js";
 import type { Party } from "../../support/party.js";
+import { SipMessage } from "../../support/sip-message.js";
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
@@ -50,9 +51,34 @@ test("a caller with alice's password is not let call as bob", async () => {
 test("AU-11 neither CANCEL nor ACK is ever challenged", async () => {
   const server = await home();
   const [caller, alice] = [await server.phone("alice"), await server.phone("other")];
+  const register = (cseq: number): string =>
+    `REGISTER sip:${DOMAIN} SIP/2.0\nCall-ID: r@${alice.scene}\nCSeq: ${cseq} REGISTER\nFrom: <sip:alice@${DOMAIN}>;tag=a\nTo: <sip:alice@${DOMAIN}>\nContact: <sip:alice@${alice.at}>`;
+  await alice.say(register(1));
+  const challenge = (await alice.response(401)).header("WWW-Authenticate");
+  const answer = answerChallenge(challenge, "REGISTER", `sip:${DOMAIN}`, { user: "alice", password: "secret" });
+  await alice.say(`${register(2)}\nAuthorization: ${answer}`);
+  await alice.response(200);
+
+  await callAs("alice", "alice", caller, `ring@${caller.scene}`);
+  const invite = new SipMessage(caller.sent);
+  await alice.request("INVITE");
+  const ringing = alice.last;
+  await alice.reply("180 Ringing");
+  await caller.response(180);
+  const same = ["Via", "From", "To", "Call-ID"].map((name) => `${name}: ${invite.header(name)}`).join("\n");
+  await caller.say(`CANCEL sip:alice@${DOMAIN} SIP/2.0\n${same}\nCSeq: 2 CANCEL`);
+  await caller.response(200);
+  await alice.request("CANCEL");
+  await alice.reply("200 OK");
+  await alice.reply("487 Request Terminated", "", ringing);
+  const ended = await caller.response(487);
+  await caller.say(`ACK sip:alice@${DOMAIN} SIP/2.0\n${same.replace(/^To: .*$/m, `To: ${ended.header("To")}`)}\nCSeq: 2 ACK`);
+  await alice.request("ACK");
+
+  // Those that belong to nothing are not challenged either.
   await caller.say(`CANCEL sip:alice@${DOMAIN} SIP/2.0\nFrom: <sip:alice@${DOMAIN}>;tag=a`);
   await caller.response(481);
   await caller.say(`ACK sip:alice@${DOMAIN} SIP/2.0\nFrom: <sip:alice@${DOMAIN}>;tag=a\nTo: <sip:alice@${DOMAIN}>;tag=b`);
+  await alice.request("ACK");
   await caller.nothing();
-  await alice.nothing();
 });

@@ -7,7 +7,7 @@ test("docs/compliance.md is what the tests say (else: npm run docs)", () => {
   expect(readFileSync(COMPLIANCE_MD, "utf8")).toBe(complianceDocument());
 });
 
-test("every row of the edge is covered by a test or has its reason in docs/not-yet.tsv", () => {
+test("every row is covered by a test or has its reason in docs/not-yet.tsv", () => {
   expect(unexplained(readCompliance())).toEqual([]);
 });
 

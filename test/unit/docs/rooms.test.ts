@@ -1,11 +1,16 @@
 /** The rooms of native/ and src/ in the order of docs/architecture.md. */
-import { appendFileSync, cpSync, mkdtempSync, rmSync } from "node:fs";
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { FLOOR_PLAN_SVG, floorPlan } from "../../../scripts/lib/floor-plan.mjs";
 import { HOUSES, faults } from "../../../scripts/lib/rooms.mjs";
 
 const [NATIVE, SRC] = HOUSES as [(typeof HOUSES)[0], (typeof HOUSES)[1]];
+
+test("docs/images/rooms.svg shows the rooms as they are (else: npm run docs)", () => {
+  expect(readFileSync(FLOOR_PLAN_SVG, "utf8")).toBe(floorPlan());
+});
 
 test.each(HOUSES)("$name: every room uses only those before it", (house) => {
   expect(faults(house)).toEqual([]);

@@ -90,7 +90,7 @@ test("DNS-9 addresses that mean nobody, everybody or a group are left out", asyn
   expect(shown(await resolveUpstream(uri("example.net", { port: 5060 }), records, options))).toEqual(["udp 192.0.2.9 5060 0/1"]);
 });
 
-test("a name that does not exist has no targets, and a server that fails is an error", async () => {
+test("DNS-7 a name that does not exist has no targets, and a server that fails is an error", async () => {
   const { server, records } = await serverWith();
   expect(await resolveUpstream(uri("absent.example.net", { port: 5060 }), records, options)).toEqual([]);
   server.isFailing = true;

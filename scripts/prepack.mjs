@@ -1,0 +1,36 @@
+/** What `npm pack` runs first: dist/, and prebuilds/ with the addon for this machine and, where the cross compiler is, for arm64. */
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { ADDON, cmakeJs } from "./lib/native.mjs";
+import { prepare } from "./lib/prepare.mjs";
+import { ROOT, has, mustRun, say } from "./lib/run.mjs";
+
+// SLUICE_PREBUILD=native leaves the second one out.
+const CROSS = "aarch64-linux-gnu";
+
+// The addon with core_test, as `npm test` builds it, so that neither build undoes the other.
+prepare({ tests: true });
+removeOrphans();
+provide(process.arch, ADDON, "strip");
+if (process.env.SLUICE_PREBUILD !== "native" && process.arch !== "arm64" && has(`${CROSS}-g++`) && has("cmake")) {
+  say("cross compiling the addon for arm64 …");
+  const settings = { CMAKE_SYSTEM_NAME: "Linux", CMAKE_SYSTEM_PROCESSOR: "aarch64", CMAKE_CXX_COMPILER: `${CROSS}-g++` };
+  cmakeJs({ out: "build/arm64", target: "sluice", settings });
+  provide("arm64", join(ROOT, "build/arm64/Release/sluice.node"), `${CROSS}-strip`);
+}
+
+function provide(arch, addon, strip) {
+  const folder = join(ROOT, `prebuilds/linux-${arch}`);
+  mkdirSync(folder, { recursive: true });
+  copyFileSync(addon, join(folder, "sluice.node"));
+  chmodSync(join(folder, "sluice.node"), 0o644);
+  if (has(strip)) mustRun(strip, strip, ["--strip-unneeded", join(folder, "sluice.node")]);
+}
+
+/** The compiler leaves in dist/ what it once made from sources that are no more. */
+function removeOrphans() {
+  for (const name of readdirSync(join(ROOT, "dist"), { recursive: true })) {
+    const source = name.replace(/\.(?:d\.ts|js\.map|js)$/, ".ts");
+    if (source !== name && !existsSync(join(ROOT, "src", source))) rmSync(join(ROOT, "dist", name));
+  }
+}
