@@ -26,19 +26,19 @@ const char* name_of(Transport transport) {
 Napi::Value ShardHost::origin(const Napi::CallbackInfo& info, Shard& shard) {
   const Napi::Env env = info.Env();
   const uint32_t item = info[0].ToNumber().Uint32Value() % k_batch_size;
-  const Source& source = shard.source_of(item);
+  const Source& source = shard.turn().item(item).source;
   char ip[kMaxIpText];
   char id[kMaxFlowId];
   Napi::Object result = Napi::Object::New(env);
   result.Set("address", text(env, ip, format_ip(source.remote, ip)));
   result.Set("port", static_cast<double>(source.remote.port));
   result.Set("listener", static_cast<double>(source.listener));
-  result.Set("flow", text(env, id, shard.flow_id_of(item, id)));
-  result.Set("answerFlow", text(env, id, shard.answer_flow_of(item, id)));
+  result.Set("flow", text(env, id, shard.object().flow_id_of(item, id)));
+  result.Set("answerFlow", text(env, id, shard.object().answer_flow_of(item, id)));
   result.Set("fromCore", source.from_core);
-  result.Set("loop", static_cast<double>(shard.loop_hash_of(item)));
+  result.Set("loop", static_cast<double>(shard.object().loop_hash_of(item)));
   if (!source.from_core) return result;
-  const Neighbour from = shard.neighbour_of_item(item);
+  const Neighbour from = shard.object().neighbour_of_item(item);
   Napi::Object neighbour = Napi::Object::New(env);
   neighbour.Set("transport", Napi::String::New(env, name_of(from.transport)));
   neighbour.Set("address", text(env, ip, format_ip(from.address, ip)));
@@ -49,14 +49,14 @@ Napi::Value ShardHost::origin(const Napi::CallbackInfo& info, Shard& shard) {
 
 Napi::Value ShardHost::new_branch(const Napi::CallbackInfo& info, Shard& shard) {
   char branch[kMaxObjectBranch];
-  return text(info.Env(), branch, shard.new_branch(info[0].ToNumber().Uint32Value(), branch));
+  return text(info.Env(), branch, shard.object().new_branch(info[0].ToNumber().Uint32Value(), branch));
 }
 
 // flowToken(flow, coreSide): undefined when there is no such flow
 Napi::Value ShardHost::flow_token(const Napi::CallbackInfo& info, Shard& shard) {
   const std::string id = info[0].ToString();
   char token[kMaxTokenText];
-  const size_t size = shard.flow_token(id, info[1].ToBoolean() ? Side::core : Side::client, token);
+  const size_t size = shard.object().flow_token(id, info[1].ToBoolean() ? Side::core : Side::client, token);
   return size == 0 ? info.Env().Undefined() : text(info.Env(), token, size).As<Napi::Value>();
 }
 
@@ -68,23 +68,23 @@ Napi::Value ShardHost::neighbour_mark(const Napi::CallbackInfo& info, Shard& sha
   parse_ip(info[2].ToString().Utf8Value(), neighbour.address);
   neighbour.address.port = static_cast<uint16_t>(info[3].ToNumber().Uint32Value());
   char mark[kMaxNeighbourText];
-  return text(info.Env(), mark, shard.neighbour_mark(token, neighbour, mark));
+  return text(info.Env(), mark, shard.object().neighbour_mark(token, neighbour, mark));
 }
 
 Napi::Value ShardHost::flow_lives(const Napi::CallbackInfo& info, Shard& shard) {
   const std::string id = info[0].ToString();
-  return Napi::Boolean::New(info.Env(), shard.flow_lives(id));
+  return Napi::Boolean::New(info.Env(), shard.object().flow_lives(id));
 }
 
 Napi::Value ShardHost::send_to_flow(const Napi::CallbackInfo& info, Shard& shard) {
   const std::string id = info[0].ToString();
-  return Napi::Boolean::New(info.Env(), shard.send_to_flow(id, octets_of(info[1])));
+  return Napi::Boolean::New(info.Env(), shard.object().send_to_flow(id, octets_of(info[1])));
 }
 
 // answerFlow(flow, octets, final)
 Napi::Value ShardHost::answer_flow(const Napi::CallbackInfo& info, Shard& shard) {
   const std::string id = info[0].ToString();
-  shard.answer_flow(id, octets_of(info[1]), info[2].ToBoolean());
+  shard.object().answer_flow(id, octets_of(info[1]), info[2].ToBoolean());
   return info.Env().Undefined();
 }
 
@@ -97,25 +97,25 @@ Napi::Value ShardHost::send_to_address(const Napi::CallbackInfo& info, Shard& sh
   const Transport transport = read_transport(info[0]);
   const std::string host = info[3].ToString();
   char id[kMaxFlowId];
-  const size_t size = shard.send_to_address(transport, to, host, octets_of(info[4]), id);
+  const size_t size = shard.object().send_to_address(transport, to, host, octets_of(info[4]), id);
   return size == 0 ? env.Undefined() : text(env, id, size).As<Napi::Value>();
 }
 
 // coreListener(transport, v4)
 Napi::Value ShardHost::core_listener(const Napi::CallbackInfo& info, Shard& shard) {
   const Transport transport = read_transport(info[0]);
-  return Napi::Number::New(info.Env(), shard.core_listener(transport, info[1].ToBoolean()));
+  return Napi::Number::New(info.Env(), sluice::core_listener(shard.config(), transport, info[1].ToBoolean()));
 }
 
 // bindFlow(flow, superviseSeconds)
 Napi::Value ShardHost::bind_flow(const Napi::CallbackInfo& info, Shard& shard) {
   const std::string id = info[0].ToString();
-  shard.bind_flow(id, info[1].ToNumber().Uint32Value());
+  shard.object().bind_flow(id, info[1].ToNumber().Uint32Value());
   return info.Env().Undefined();
 }
 
 Napi::Value ShardHost::flush(const Napi::CallbackInfo& info, Shard& shard) {
-  shard.flush_object();
+  shard.settle();
   return info.Env().Undefined();
 }
 

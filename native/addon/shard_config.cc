@@ -59,7 +59,7 @@ EdgeConfig read_edge_config(const Napi::Object& from) {
   config.shards = static_cast<uint8_t>(number(from, "shards"));
   config.boot = static_cast<uint16_t>(number(from, "boot"));
   config.table_key = read_sip_key(from.Get("tableKey"));
-  config.branch_key = read_sip_key(from.Get("branchKey"));
+  config.branch_keys = BranchKeys(read_sip_key(from.Get("branchKey")));
   const auto listeners = from.Get("listeners").As<Napi::Array>();
   for (uint32_t i = 0; i < listeners.Length(); ++i) {
     const Napi::Object one = item(listeners, i);

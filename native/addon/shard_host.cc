@@ -146,12 +146,12 @@ Napi::Value ShardHost::finish(const Napi::CallbackInfo& info, Shard& shard) {
 }
 
 Napi::Value ShardHost::message(const Napi::CallbackInfo& info, Shard& shard) {
-  const Text text = shard.message_text(info[0].ToNumber().Uint32Value() % k_batch_size);
-  return Napi::Buffer<char>::Copy(info.Env(), text.data(), text.size());
+  const Message& message = shard.turn().item(info[0].ToNumber().Uint32Value() % k_batch_size).message;
+  return Napi::Buffer<char>::Copy(info.Env(), message.data, message.size);
 }
 
 Napi::Value ShardHost::source(const Napi::CallbackInfo& info, Shard& shard) {
-  const Source& source = shard.source_of(info[0].ToNumber().Uint32Value() % k_batch_size);
+  const Source& source = shard.turn().item(info[0].ToNumber().Uint32Value() % k_batch_size).source;
   char ip[kMaxIpText];
   Napi::Object result = Napi::Object::New(info.Env());
   result.Set("address", Napi::String::New(info.Env(), ip, format_ip(source.remote, ip)));
@@ -169,7 +169,7 @@ Napi::Value ShardHost::custom_reply(const Napi::CallbackInfo& info, Shard& shard
   reply.status = info[1].ToNumber().Int32Value();
   reply.reason.assign(reason.begin(), reason.end());
   reply.headers.assign(headers.begin(), headers.end());
-  shard.add_custom_reply(std::move(reply));
+  shard.turn().add_custom_reply(std::move(reply));
   return info.Env().Undefined();
 }
 

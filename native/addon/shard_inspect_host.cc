@@ -15,21 +15,21 @@ void put_place(Napi::Object& into, const Address& address) {
   into.Set("port", static_cast<double>(address.port));
 }
 
-Napi::Array notes_of(Napi::Env env, const Shard& shard, const Registration* note) {
+Napi::Array notes_of(Napi::Env env, const Inspect& inspect, const Registration* note) {
   Napi::Array list = Napi::Array::New(env);
   for (uint32_t i = 0; note != nullptr; note = note->next.get(), ++i) {
     Napi::Object one = Napi::Object::New(env);
     one.Set("aor", text(env, note->aor()));
     one.Set("instance", text(env, note->instance()));
     one.Set("regId", static_cast<double>(note->reg_id));
-    one.Set("sinceMs", static_cast<double>(shard.ms_since(note->since)));
-    one.Set("refreshedMs", static_cast<double>(shard.ms_since(note->refreshed)));
+    one.Set("sinceMs", static_cast<double>(inspect.ms_since(note->since)));
+    one.Set("refreshedMs", static_cast<double>(inspect.ms_since(note->refreshed)));
     list[i] = one;
   }
   return list;
 }
 
-Napi::Object flow_of(Napi::Env env, const Shard& shard, const FlowFacts& facts) {
+Napi::Object flow_of(Napi::Env env, const Inspect& inspect, const FlowFacts& facts) {
   const Flow& flow = *facts.flow;
   Napi::Object one = Napi::Object::New(env);
   put_place(one, flow.remote);
@@ -47,7 +47,7 @@ Napi::Object flow_of(Napi::Env env, const Shard& shard, const FlowFacts& facts) 
   one.Set("roundTripUs", static_cast<double>(facts.round_trip_us));
   one.Set("resent", static_cast<double>(facts.resent));
   one.Set("unsent", static_cast<double>(facts.unsent));
-  one.Set("aors", notes_of(env, shard, facts.notes));
+  one.Set("aors", notes_of(env, inspect, facts.notes));
   return one;
 }
 
@@ -59,9 +59,9 @@ Napi::Value ShardHost::flows(const Napi::CallbackInfo& info, Shard& shard) {
   Napi::Object result = Napi::Object::New(env);
   std::vector<FlowFacts> found;
   uint32_t cursor = info[1].ToNumber().Uint32Value();
-  shard.flows(cursor, info[2].ToNumber().Uint32Value(), info[3].ToNumber().Uint32Value(), read_flow_filter(info[0].As<Napi::Object>()), found);
+  shard.inspect().flows(cursor, info[2].ToNumber().Uint32Value(), info[3].ToNumber().Uint32Value(), read_flow_filter(info[0].As<Napi::Object>()), found);
   Napi::Array list = Napi::Array::New(env, found.size());
-  for (uint32_t i = 0; i < found.size(); ++i) list[i] = flow_of(env, shard, found[i]);
+  for (uint32_t i = 0; i < found.size(); ++i) list[i] = flow_of(env, shard.inspect(), found[i]);
   result.Set("cursor", number(env, cursor));
   result.Set("flows", list);
   return result;
@@ -70,16 +70,17 @@ Napi::Value ShardHost::flows(const Napi::CallbackInfo& info, Shard& shard) {
 // ends(): the flows that ended last, newest first
 Napi::Value ShardHost::ends(const Napi::CallbackInfo& info, Shard& shard) {
   const Napi::Env env = info.Env();
+  const Inspect& inspect = shard.inspect();
   Napi::Array list = Napi::Array::New(env);
   for (uint32_t i = 0;; ++i) {
-    const FlowEnd* end = shard.notes().end_at(i);
+    const FlowEnd* end = inspect.notes().end_at(i);
     if (end == nullptr) return list;
     Napi::Object one = Napi::Object::New(env);
     put_place(one, end->remote);
     one.Set("listener", static_cast<double>(end->listener));
     one.Set("why", static_cast<double>(end->why));
-    one.Set("lastedMs", static_cast<double>(shard.ms_since(end->opened) - shard.ms_since(end->ended)));
-    one.Set("endedMs", static_cast<double>(shard.ms_since(end->ended)));
+    one.Set("lastedMs", static_cast<double>(inspect.ms_since(end->opened) - inspect.ms_since(end->ended)));
+    one.Set("endedMs", static_cast<double>(inspect.ms_since(end->ended)));
     one.Set("messages", static_cast<double>(end->messages));
     one.Set("aor", text(env, Text(end->text, end->aor_size)));
     one.Set("instance", text(env, Text(end->text + end->aor_size, end->instance_size)));
@@ -90,7 +91,7 @@ Napi::Value ShardHost::ends(const Napi::CallbackInfo& info, Shard& shard) {
 // survey(): {ages, silence, outbound, supervised}
 Napi::Value ShardHost::survey(const Napi::CallbackInfo& info, Shard& shard) {
   const Napi::Env env = info.Env();
-  const FlowSurvey survey = shard.survey();
+  const FlowSurvey survey = shard.inspect().survey();
   Napi::Object result = Napi::Object::New(env);
   const auto put = [&](const char* name, const uint32_t (&counts)[kSurveyClasses]) {
     Napi::Array list = Napi::Array::New(env, kSurveyClasses);
@@ -107,7 +108,7 @@ Napi::Value ShardHost::survey(const Napi::CallbackInfo& info, Shard& shard) {
 // token(user)
 Napi::Value ShardHost::token(const Napi::CallbackInfo& info, Shard& shard) {
   const Napi::Env env = info.Env();
-  const TokenFacts facts = shard.token(info[0].ToString().Utf8Value());
+  const TokenFacts facts = shard.inspect().token(info[0].ToString().Utf8Value());
   static constexpr const char* kVerdicts[] = {"none", "ok", "forged", "unknown_key"};
   Napi::Object result = Napi::Object::New(env);
   result.Set("verdict", kVerdicts[static_cast<size_t>(facts.verdict)]);
@@ -133,7 +134,8 @@ Napi::Value ShardHost::token(const Napi::CallbackInfo& info, Shard& shard) {
 // upstreams(): the targets with their health
 Napi::Value ShardHost::upstreams(const Napi::CallbackInfo& info, Shard& shard) {
   const Napi::Env env = info.Env();
-  const UpstreamSet& set = shard.upstreams();
+  const UpstreamHealth& health = shard.inspect().upstreams();
+  const UpstreamSet& set = health.targets();
   Napi::Array list = Napi::Array::New(env, static_cast<size_t>(set.size()));
   for (int i = 0; i < set.size(); ++i) {
     const Upstream& upstream = set.at(i);
@@ -144,7 +146,7 @@ Napi::Value ShardHost::upstreams(const Napi::CallbackInfo& info, Shard& shard) {
     one.Set("weight", static_cast<double>(upstream.weight));
     one.Set("name", text(env, set.name(i)));
     one.Set("alive", upstream.alive);
-    one.Set("silentMs", static_cast<double>(shard.upstream_silence(i)));
+    one.Set("silentMs", static_cast<double>(health.silence(i)));
     list[static_cast<uint32_t>(i)] = one;
   }
   return list;
@@ -156,18 +158,19 @@ Napi::Value ShardHost::set_limits(const Napi::CallbackInfo& info, Shard& shard) 
 }
 
 Napi::Value ShardHost::set_bans(const Napi::CallbackInfo& info, Shard& shard) {
-  shard.set_bans(read_addresses(info[0].As<Napi::Array>()));
+  shard.inspect().set_bans(read_addresses(info[0].As<Napi::Array>()));
+  shard.settle();
   return info.Env().Undefined();
 }
 
 Napi::Value ShardHost::set_tap(const Napi::CallbackInfo& info, Shard& shard) {
-  shard.set_tap(read_tap(info[0].As<Napi::Array>()));
+  shard.tap().set(read_tap(info[0].As<Napi::Array>()));
   return info.Env().Undefined();
 }
 
 // tapped(): the copies since the last call, undefined when there are none
 Napi::Value ShardHost::tapped(const Napi::CallbackInfo& info, Shard& shard) {
-  const std::vector<char> octets = shard.tapped();
+  const std::vector<char> octets = shard.tap().drain();
   if (octets.empty()) return info.Env().Undefined();
   return Napi::Buffer<char>::Copy(info.Env(), octets.data(), octets.size());
 }
@@ -176,17 +179,21 @@ Napi::Value ShardHost::tapped(const Napi::CallbackInfo& info, Shard& shard) {
 Napi::Value ShardHost::note_register(const Napi::CallbackInfo& info, Shard& shard) {
   const std::string id = info[0].ToString();
   const auto request = info[1].As<Napi::Uint8Array>();
-  shard.note_register(id, Text(reinterpret_cast<const char*>(request.Data()), request.ElementLength()));
+  shard.inspect().note_register(id, Text(reinterpret_cast<const char*>(request.Data()), request.ElementLength()));
   return info.Env().Undefined();
 }
 
 Napi::Value ShardHost::close_flow(const Napi::CallbackInfo& info, Shard& shard) {
-  return Napi::Boolean::New(info.Env(), shard.close_flow_of(info[0].ToNumber().Uint32Value(), info[1].ToNumber().Uint32Value()));
+  const bool closed = shard.inspect().close_flow({info[0].ToNumber().Uint32Value(), info[1].ToNumber().Uint32Value()});
+  shard.settle();
+  return Napi::Boolean::New(info.Env(), closed);
 }
 
 // moveOut(most, busyOnes): how many connections of clients are left
 Napi::Value ShardHost::move_out(const Napi::CallbackInfo& info, Shard& shard) {
-  return number(info.Env(), shard.move_out(info[0].ToNumber().Uint32Value(), info[1].ToBoolean()));
+  const uint32_t left = shard.inspect().move_out(info[0].ToNumber().Uint32Value(), info[1].ToBoolean());
+  shard.settle();
+  return number(info.Env(), left);
 }
 
 }  // namespace sluice

@@ -12,7 +12,8 @@ struct FlowBuffer {
   uint32_t size;      // octets in use
   uint32_t done;      // of these, octets dealt with already
   uint32_t capacity;  // octets behind this header
-  uint32_t reserved;
+  uint32_t queued;    // of the first in a queue: octets that wait in all of it
+  FlowBuffer* next;   // in a queue
 
   char* data() noexcept { return reinterpret_cast<char*>(this + 1); }
   Text text() noexcept { return Text(data() + done, size - done); }
@@ -24,7 +25,7 @@ inline FlowBuffer* borrow(BufferPool& pool, size_t octets) noexcept {
   void* memory = pool.take(octets + sizeof(FlowBuffer), capacity);
   if (memory == nullptr) return nullptr;
   auto* buffer = static_cast<FlowBuffer*>(memory);
-  *buffer = FlowBuffer{0, 0, static_cast<uint32_t>(capacity - sizeof(FlowBuffer)), 0};
+  *buffer = FlowBuffer{0, 0, static_cast<uint32_t>(capacity - sizeof(FlowBuffer)), 0, nullptr};
   return buffer;
 }
 

@@ -66,4 +66,14 @@ uint64_t siphash(const SipKey& key, const void* data, size_t size) noexcept {
   return hasher.finish();
 }
 
+SipKey derive(const SipKey& secret, std::string_view purpose) noexcept {
+  const auto half = [&](char which) {
+    SipHasher hash(secret);
+    hash.add(&which, 1);
+    hash.add(purpose.data(), purpose.size());
+    return hash.finish();
+  };
+  return SipKey{half(0), half(1)};
+}
+
 }  // namespace sluice

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace sluice {
 
@@ -12,6 +13,9 @@ struct SipKey {
 };
 
 uint64_t siphash(const SipKey& key, const void* data, size_t size) noexcept;
+
+// The key of one purpose, made from a secret that serves several.
+SipKey derive(const SipKey& secret, std::string_view purpose) noexcept;
 
 // The same hash over several pieces, as if they were one.
 class SipHasher {

@@ -21,6 +21,7 @@ size_t write_aor(Text to_value, char* out) noexcept {
   size_t size = 0;
   for (Text part : {uri.scheme_text, Text(":"), uri.user, uri.has_user ? Text("@") : Text(), uri.host}) {
     if (size + part.size() > kMaxAor) return 0;
+    if (part.empty()) continue;
     std::memcpy(out + size, part.data(), part.size());
     size += part.size();
   }

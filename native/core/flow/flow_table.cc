@@ -9,13 +9,14 @@ uint32_t FlowTable::open(FlowKind kind, const Address& remote, uint16_t listener
   if (size_ >= limits_.max_flows) return 0;
   uint32_t slot = free_;
   if (slot != 0) {
-    free_ = at(slot).chain;
+    free_ = entry(slot).chain;
   } else {
     slot = next_fresh_;
     if (slot >> kSlabBits >= slabs_.size()) slabs_.push_back(std::make_unique<Flow[]>(kSlabSize));
     ++next_fresh_;
   }
-  Flow& flow = at(slot);
+  Flow& flow = entry(slot);
+  SLUICE_INVARIANT(flow.timer.prev == 0 && flow.timer.next == 0);
   flow = Flow{};
   flow.kind = kind;
   flow.state = FlowState::open;
@@ -35,6 +36,7 @@ uint32_t FlowTable::open(FlowKind kind, const Address& remote, uint16_t listener
 
 void FlowTable::release(uint32_t slot) noexcept {
   Flow& flow = at(slot);
+  SLUICE_INVARIANT(flow.timer.prev == 0 && flow.timer.next == 0 && flow.pending == 0);
   if (flow.kind == FlowKind::udp) {
     uint32_t* link = &index_[bucket_of(flow.remote, flow.listener)];
     while (*link != slot) link = &at(*link).chain;
@@ -48,11 +50,8 @@ void FlowTable::release(uint32_t slot) noexcept {
 }
 
 Flow* FlowTable::find_stream(uint32_t slot, uint32_t generation) noexcept {
-  if (slot == 0 || slot >= next_fresh_) return nullptr;
-  Flow& flow = at(slot);
-  const bool alive = flow.state != FlowState::free_slot && flow.kind == FlowKind::stream && flow.generation == generation &&
-                     (flow.marks & kMark_closing) == 0;
-  return alive ? &flow : nullptr;
+  Flow* flow = find({slot, generation});
+  return flow != nullptr && flow->kind == FlowKind::stream && (flow->marks & kMark_closing) == 0 ? flow : nullptr;
 }
 
 uint32_t FlowTable::find_udp(const Address& remote, uint16_t listener) noexcept {

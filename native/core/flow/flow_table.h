@@ -7,8 +7,10 @@
 #include "core/crypto/siphash.h"
 #include "core/flow/flow_token.h"
 #include "core/flow/limits.h"
+#include "core/flow/unsent_queue.h"
 #include "core/sip/address.h"
 #include "core/sip/framer.h"
+#include "core/base/invariant.h"
 #include "core/base/layout.h"
 #include "core/base/timing_wheel.h"
 
@@ -16,7 +18,6 @@ namespace sluice {
 
 enum class FlowState : uint8_t { free_slot, open, connecting, draining_out };
 
-struct FlowBuffer;   // octets that a stream flow borrowed, see flow_buffer.h
 struct StreamLayer;  // what lies between the connection and SIP, see stream_layer.h
 
 // One flow. An idle one over UDP or TCP owns nothing outside these 128 octets.
@@ -28,7 +29,7 @@ struct alignas(64) Flow {
   uint32_t generation = 0;
   uint32_t last_seen = 0;       // tick of the last octet
   uint32_t birth = 0;           // UDP: see FlowName::birth; stream: tick at which it opened
-  uint32_t died = 0;            // UDP: birth unit of the last death, 0: never
+  uint32_t died = 0;            // UDP: birth unit of the last death, with kMark_died
   uint32_t chain = 0;           // UDP: next in the hash bucket; free: next free slot
   uint32_t pending = 0;         // first request that waits on this flow
   uint16_t supervise = 0;       // seconds without a life sign that end it, 0: not supervised
@@ -42,12 +43,28 @@ struct alignas(64) Flow {
   FramerState framer;
   uint32_t ping_second = 0;
   FlowBuffer* in = nullptr;     // unfinished message
-  FlowBuffer* out = nullptr;    // unsent octets
+  UnsentQueue out;
   StreamLayer* layer = nullptr; // TLS and WebSocket, and until it came a PROXY header
   uint32_t messages = 0;        // received
+  uint32_t waiting_until = 0;   // tick from which nobody expects an answer to `waiting` any more
 };
 
 static_assert(sizeof(Flow) == 128, "an idle flow costs 128 octets");
+
+// A request came over the flow, and its answer should leave by `until` (tick).
+inline void expect_answer(Flow& flow, uint32_t now, uint32_t until) noexcept {
+  if (flow.waiting == 0 || static_cast<int32_t>(flow.waiting_until - now) <= 0) {
+    flow.waiting = 1;
+    flow.waiting_until = until;
+    return;
+  }
+  if (flow.waiting < UINT16_MAX) ++flow.waiting;
+  if (static_cast<int32_t>(until - flow.waiting_until) > 0) flow.waiting_until = until;
+}
+
+inline bool owes_answer(const Flow& flow, uint32_t now) noexcept {
+  return flow.waiting > 0 && static_cast<int32_t>(flow.waiting_until - now) > 0;
+}
 
 enum FlowMark : uint8_t {
   kMark_wants_write = 1,   // EPOLLOUT is on
@@ -57,6 +74,14 @@ enum FlowMark : uint8_t {
   kMark_peer_closed = 16,  // the peer sent FIN; close when all is written
   kMark_closing = 32,      // close at the end of the turn
   kMark_bound = 64,        // the object path wants to hear of its end
+  kMark_deaf = 128,        // stream: framing is lost, nothing more is read
+  kMark_died = 128,        // UDP: it was dead once
+};
+
+// What outlives a call or a turn holds a flow by this, never by its slot alone: the slot may belong to somebody else by then.
+struct FlowHandle {
+  uint32_t slot = 0;
+  uint32_t generation = 0;
 };
 
 // Slabs of flows by slot number; slot 0 is never used. The order of slots says nothing: every reuse has a new generation.
@@ -68,8 +93,27 @@ class FlowTable {
   uint32_t open(FlowKind kind, const Address& remote, uint16_t listener) noexcept;
   void release(uint32_t slot) noexcept;
 
-  Flow& at(uint32_t slot) noexcept { return slabs_[slot >> kSlabBits][slot & (kSlabSize - 1)]; }
-  WheelNode& node(uint32_t slot) noexcept { return at(slot).timer; }
+  // Of an open flow.
+  Flow& at(uint32_t slot) noexcept {
+    Flow& flow = entry(slot);
+    SLUICE_INVARIANT(flow.state != FlowState::free_slot);
+    return flow;
+  }
+  WheelNode& node(uint32_t slot) noexcept { return entry(slot).timer; }
+  FlowHandle handle(uint32_t slot) noexcept { return {slot, at(slot).generation}; }
+
+  // nullptr: it is gone.
+  Flow* find(FlowHandle handle) noexcept {
+    if (handle.slot == 0 || handle.slot >= next_fresh_) return nullptr;
+    Flow& flow = entry(handle.slot);
+    return flow.state != FlowState::free_slot && flow.generation == handle.generation ? &flow : nullptr;
+  }
+  // Whatever is in the slot now; nullptr: nothing.
+  Flow* open_at(uint32_t slot) noexcept {
+    if (slot == 0 || slot >= next_fresh_) return nullptr;
+    Flow& flow = entry(slot);
+    return flow.state != FlowState::free_slot ? &flow : nullptr;
+  }
 
   // The live connection of a token, or nullptr: wrong generation, closed, or never opened.
   Flow* find_stream(uint32_t slot, uint32_t generation) noexcept;
@@ -87,6 +131,10 @@ class FlowTable {
   static constexpr uint32_t kSlabSize = 1u << kSlabBits;
   static constexpr uint32_t kSourceBuckets = 1u << 16;
 
+  Flow& entry(uint32_t slot) noexcept {
+    SLUICE_INVARIANT(slot != 0 && slot < next_fresh_);
+    return slabs_[slot >> kSlabBits][slot & (kSlabSize - 1)];
+  }
   uint32_t bucket_of(const Address& remote, uint16_t listener) const noexcept;
   void grow_index() noexcept;
 

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "core/base/utf8.h"
 
@@ -15,10 +16,14 @@ constexpr size_t kMaxParts = 128;
 constexpr size_t kRecord = 16 * 1024;         // most plaintext of one TLS record
 constexpr size_t kKeptRecords = 256 * 1024;   // capacity that is kept for the next turn
 
+iovec part_of(Text text) noexcept { return {const_cast<char*>(text.data()), text.size()}; }
+
+bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS; }
+
 }  // namespace
 
-StreamWriter::StreamWriter(const FlowLimits& limits, FlowTable& flows, BufferPool& pool, Counters& counters) noexcept
-    : limits_(limits), flows_(flows), pool_(pool), counters_(counters) {
+StreamWriter::StreamWriter(const FlowLimits& limits, FlowTable& flows, BufferPool& pool, Counters& counters, CloseList& closing) noexcept
+    : limits_(limits), flows_(flows), pool_(pool), counters_(counters), closing_(closing) {
   entries_.reserve(kMaxEntries);
 }
 
@@ -38,13 +43,13 @@ void StreamWriter::queue(uint32_t slot, Text frame, Text head, Text body) noexce
   Flow& flow = flows_.at(slot);
   if (flow.marks & kMark_closing) return;
   counters_.add(Counter::bytes_out, static_cast<int64_t>(frame.size() + head.size() + body.size()));
-  if (flow.state == FlowState::connecting || flow.out != nullptr) {
+  if (flow.state == FlowState::connecting || !flow.out.empty()) {
+    const iovec parts[3] = {part_of(frame), part_of(head), part_of(body)};
     if (flow.layer != nullptr && flow.layer->tls && flow.state != FlowState::connecting) {
-      const iovec parts[3] = {{const_cast<char*>(frame.data()), frame.size()}, {const_cast<char*>(head.data()), head.size()}, {const_cast<char*>(body.data()), body.size()}};
       if (!encrypt(*flow.layer->tls, parts, 3) || !keep(slot, Text(records_.data(), records_.size()))) fail(slot);
       return;
     }
-    if (!keep(slot, frame) || !keep(slot, head) || !keep(slot, body)) fail(slot);
+    if (!keep(slot, parts, 3)) fail(slot);
     return;
   }
   if (entries_.size() == kMaxEntries) flush();
@@ -85,12 +90,12 @@ bool StreamWriter::send_records(uint32_t slot, Text records) noexcept {
   if (flow.marks & kMark_closing) return false;
   // What a dialled connection holds back before TLS is open is plaintext, and stays behind.
   const bool opening = flow.state == FlowState::connecting;
-  if (flow.out == nullptr || opening) {
+  if (flow.out.empty() || opening) {
     ssize_t n;
     do n = send(flow.fd, records.data(), records.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
     if (n > 0) records.remove_prefix(static_cast<size_t>(n));
-    if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS) return fail(slot), false;
+    if (n < 0 && !would_block(errno)) return fail(slot), false;
   }
   if (records.empty()) return true;
   if (!opening && keep(slot, records)) return true;
@@ -101,23 +106,29 @@ bool StreamWriter::send_records(uint32_t slot, Text records) noexcept {
 bool StreamWriter::opened(uint32_t slot) noexcept {
   Flow& flow = flows_.at(slot);
   if (flow.layer == nullptr || !flow.layer->tls) return writable(slot);
-  FlowBuffer* waited = flow.out;
-  if (waited == nullptr) return true;
-  flow.out = nullptr;
-  const Text text = waited->text();
-  const iovec part{const_cast<char*>(text.data()), text.size()};
-  const bool sent = encrypt(*flow.layer->tls, &part, 1) && send_records(slot, Text(records_.data(), records_.size()));
-  give_back(pool_, waited);
+  if (flow.out.empty()) return true;
+  UnsentQueue waited = std::exchange(flow.out, UnsentQueue());
+  bool sent = true;
+  iovec parts[kMaxParts];
+  while (sent && !waited.empty()) {
+    const size_t count = waited.gather(parts, kMaxParts);
+    size_t octets = 0;
+    for (size_t i = 0; i < count; ++i) octets += parts[i].iov_len;
+    sent = encrypt(*flow.layer->tls, parts, count) && send_records(slot, Text(records_.data(), records_.size()));
+    waited.consume(pool_, octets);
+  }
+  waited.clear(pool_);
   return sent;
 }
 
 void StreamWriter::write_all_of(size_t first) noexcept {
   const uint32_t slot = entries_[first].slot;
-  Flow& flow = flows_.at(slot);
-  if (flow.generation != entries_[first].generation || flow.state == FlowState::free_slot || (flow.marks & kMark_closing)) {
+  Flow* const known = flows_.find({slot, entries_[first].generation});
+  if (known == nullptr || (known->marks & kMark_closing)) {
     entries_[first].slot = 0;
     return;
   }
+  Flow& flow = *known;
   iovec parts[kMaxParts];
   size_t count = 0;
   size_t total = 0;
@@ -137,34 +148,35 @@ void StreamWriter::write_all_of(size_t first) noexcept {
     total = records_.size();
   }
   size_t sent = 0;
-  if (flow.out == nullptr) {
+  if (flow.out.empty()) {
     msghdr header{};
     header.msg_iov = parts;
     header.msg_iovlen = count;
     ssize_t n;
     do n = sendmsg(flow.fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
-    if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS) return fail(slot);
+    if (n < 0 && !would_block(errno)) return fail(slot);
     if (n > 0) sent = static_cast<size_t>(n);
   }
-  for (size_t i = 0; i < count && sent < total; ++i) {
-    const size_t size = parts[i].iov_len;
-    const size_t skip = sent < size ? sent : size;
-    sent -= skip;
-    total -= skip;
-    if (skip < size) {
-      if (!keep(slot, Text(static_cast<char*>(parts[i].iov_base) + skip, size - skip))) return fail(slot);
-      total -= size - skip;
-    }
-  }
+  if (sent == total) return;
+  size_t first_left = 0;
+  for (; sent >= parts[first_left].iov_len; ++first_left) sent -= parts[first_left].iov_len;
+  parts[first_left].iov_base = static_cast<char*>(parts[first_left].iov_base) + sent;
+  parts[first_left].iov_len -= sent;
+  if (!keep(slot, parts + first_left, count - first_left)) fail(slot);
 }
 
 bool StreamWriter::keep(uint32_t slot, Text octets) noexcept {
-  if (octets.empty()) return true;
+  const iovec part = part_of(octets);
+  return keep(slot, &part, 1);
+}
+
+bool StreamWriter::keep(uint32_t slot, const iovec* parts, size_t count) noexcept {
+  size_t octets = 0;
+  for (size_t i = 0; i < count; ++i) octets += parts[i].iov_len;
+  if (octets == 0) return true;
   Flow& flow = flows_.at(slot);
-  const size_t held = flow.out == nullptr ? 0 : flow.out->size - flow.out->done;
-  const size_t cap = flow.flags & kFlow_core ? limits_.max_core_queue : limits_.max_queue;
-  if (held + octets.size() > cap || !append(pool_, flow.out, octets)) {
+  if (flow.out.octets() + octets > cap_of(flow) || !flow.out.append(pool_, parts, count)) {
     counters_.add(Counter::flows_overrun);
     return false;
   }
@@ -174,16 +186,17 @@ bool StreamWriter::keep(uint32_t slot, Text octets) noexcept {
 
 bool StreamWriter::writable(uint32_t slot) noexcept {
   Flow& flow = flows_.at(slot);
-  while (flow.out != nullptr) {
-    const Text rest = flow.out->text();
-    const ssize_t n = send(flow.fd, rest.data(), rest.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  iovec parts[kMaxParts];
+  while (!flow.out.empty()) {
+    msghdr header{};
+    header.msg_iov = parts;
+    header.msg_iovlen = flow.out.gather(parts, kMaxParts);
+    const ssize_t n = sendmsg(flow.fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n < 0) {
       if (errno == EINTR) continue;
-      if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) return true;
-      return false;
+      return would_block(errno);
     }
-    flow.out->done += static_cast<uint32_t>(n);
-    if (flow.out->done == flow.out->size) give_back(pool_, flow.out);
+    flow.out.consume(pool_, static_cast<size_t>(n));
   }
   watch(slot, false);
   return true;
@@ -203,7 +216,7 @@ void StreamWriter::fail(uint32_t slot) noexcept {
   Flow& flow = flows_.at(slot);
   if (flow.marks & kMark_closing) return;
   flow.marks |= kMark_closing;
-  failed_.push_back(slot);
+  closing_.add(flows_.handle(slot), Counter::flows_closed);
 }
 
 }  // namespace sluice

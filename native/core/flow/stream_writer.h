@@ -7,7 +7,7 @@
 
 #include "core/base/buffer_pool.h"
 #include "core/base/counters.h"
-#include "core/base/flow_buffer.h"
+#include "core/flow/close_list.h"
 #include "core/flow/flow_table.h"
 #include "core/transport/stream_layer.h"
 
@@ -15,8 +15,17 @@ namespace sluice {
 
 class StreamWriter {
  public:
-  StreamWriter(const FlowLimits& limits, FlowTable& flows, BufferPool& pool, Counters& counters) noexcept;
+  // A flow that cannot be written to goes to `closing`.
+  StreamWriter(const FlowLimits& limits, FlowTable& flows, BufferPool& pool, Counters& counters, CloseList& closing) noexcept;
   void attach(int epoll) noexcept { epoll_ = epoll; }
+
+  // Whether a message of so many octets finds room. A connection that is still being opened takes no more than its queue holds; an open
+  // one takes everything, and fails if the peer does not read.
+  bool accepts(uint32_t slot, size_t octets) noexcept {
+    const Flow& flow = flows_.at(slot);
+    if (flow.marks & kMark_closing) return false;
+    return flow.state != FlowState::connecting || flow.out.octets() + octets <= cap_of(flow);
+  }
 
   // One SIP message, or a pong of RFC 5626. The octets must live until flush(). A connection that is still being opened keeps a copy.
   void add(uint32_t slot, Text head, Text body) noexcept;
@@ -34,9 +43,6 @@ class StreamWriter {
   // The socket takes octets again. False: the flow has failed.
   bool writable(uint32_t slot) noexcept;
 
-  // Flows whose writing failed since the last call; the caller closes them.
-  std::vector<uint32_t>& failed() noexcept { return failed_; }
-
   void watch(uint32_t slot, bool for_writing) noexcept;
 
  private:
@@ -52,16 +58,18 @@ class StreamWriter {
   void queue(uint32_t slot, Text frame, Text head, Text body) noexcept;
   void write_all_of(size_t first) noexcept;
   bool encrypt(TlsSession& tls, const iovec* parts, size_t count) noexcept;
+  bool keep(uint32_t slot, const iovec* parts, size_t count) noexcept;
   bool keep(uint32_t slot, Text octets) noexcept;
   void fail(uint32_t slot) noexcept;
+  size_t cap_of(const Flow& flow) const noexcept { return flow.flags & kFlow_core ? limits_.max_core_queue : limits_.max_queue; }
 
   const FlowLimits& limits_;
   FlowTable& flows_;
   BufferPool& pool_;
   Counters& counters_;
+  CloseList& closing_;
   int epoll_ = -1;
   std::vector<Entry> entries_;
-  std::vector<uint32_t> failed_;
   std::vector<char> records_;  // of TLS, for one connection at a time
 };
 

@@ -34,12 +34,26 @@ struct TrustedNet {
   bool holds(const Address& address) const noexcept;
 };
 
+// One key for each thing that our branches are hashed for, so that none of them says anything of another. All come from one secret, made
+// from the first flow key, so answers outlive a restart.
+struct BranchKeys {
+  BranchKeys() noexcept = default;
+  explicit BranchKeys(const SipKey& secret) noexcept
+      : via(derive(secret, "via branch")), object(derive(secret, "object branch")), request(derive(secret, "request")), target(derive(secret, "target")), neighbour(derive(secret, "neighbour")) {}
+
+  SipKey via;      // signs the branch of a relayed request
+  SipKey object;   // signs the branch of a request of the object path
+  SipKey request;  // hashes transactions and loops
+  SipKey target;   // spreads calls over the upstreams
+  SipKey neighbour;  // signs the neighbour of a dialog, see neighbour.h
+};
+
 struct EdgeConfig {
   uint8_t shard = 0;
   uint8_t shards = 1;
   uint16_t boot = 0;  // random at each start of the process
   SipKey table_key;   // hashes tables that strangers fill
-  SipKey branch_key;  // signs our Via branch; made from the first flow key, so answers outlive a restart
+  BranchKeys branch_keys;
   std::vector<Listener> listeners;
   std::vector<Address> aliases;          // every address and port that is us
   std::vector<std::string> names;        // host names that are us, on any port of ours

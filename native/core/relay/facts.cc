@@ -1,5 +1,6 @@
 #include "core/relay/facts.h"
 
+#include "core/flow/birth.h"
 #include "core/sip/lexer.h"
 #include "core/sip/name_addr.h"
 #include "core/relay/neighbour.h"
@@ -10,13 +11,10 @@
 namespace sluice {
 namespace {
 
-constexpr uint16_t kSipPort = 5060;
-
 // The flow of a token against what is known of it here, and whose it is: kRoute_source, kRoute_stranger or, where nobody here can tell, 0.
 RouteKind judge(const Surroundings& around, const Source& source, const FlowName& flow, uint32_t* whose) noexcept {
   if (flow.kind == FlowKind::udp) {
-    const uint32_t age = ((around.birth_now - flow.birth) & 0xFFFFFF) * 16;
-    if (age > around.config.udp_token_seconds && age < 0xFFFFFF * 8u) return RouteKind::gone;
+    if (is_later(around.birth_now, flow.birth) && birth_age(flow.birth, around.birth_now) > around.config.udp_token_seconds) return RouteKind::gone;
     const int listener = find_listener(around.config, Transport::udp, flow.local);
     if (listener < 0) return RouteKind::gone;  // DET-19
     if (source.kind == FlowKind::udp && source.remote == flow.remote && source.listener == listener) *whose = kRoute_source;
@@ -27,7 +25,7 @@ RouteKind judge(const Surroundings& around, const Source& source, const FlowName
     const Flow& known = around.flows.at(slot);
     if (known.flags & kFlow_dead) return RouteKind::gone;
     // Born before the last death of this address: it belonged to somebody else or to an earlier life.
-    if (known.died != 0 && ((known.died - flow.birth) & 0xFFFFFF) < 0x800000) return RouteKind::gone;
+    if ((known.marks & kMark_died) && !is_later(flow.birth, known.died)) return RouteKind::gone;
     return RouteKind::alive;
   }
   if (flow.boot != around.config.boot || flow.shard >= around.config.shards) return RouteKind::gone;
@@ -110,7 +108,7 @@ Hop hop_of(const Surroundings& around, const Uri& uri, Facts& facts, int32_t* ta
 // The neighbour that our own Record-Route URI names.
 void read_neighbour_of(const Surroundings& around, const Uri& uri, Facts& facts) noexcept {
   Text value;
-  if (find_uri_param(uri.params, kNeighbourParam, &value)) facts.has_neighbour = read_neighbour(around.config.branch_key, uri.user, value, facts.neighbour);
+  if (find_uri_param(uri.params, kNeighbourParam, &value)) facts.has_neighbour = read_neighbour(around.config.branch_keys.neighbour, uri.user, value, facts.neighbour);
 }
 
 // A client's request in a dialog with a neighbour: there, when the Route after ours or, without one, the Request-URI does not name an
@@ -308,11 +306,13 @@ bool is_own_host(const EdgeConfig& config, Text host, uint16_t port) noexcept {
   return false;
 }
 
-bool is_trusted(const EdgeConfig& config, const Address& address) noexcept {
-  for (const TrustedNet& net : config.trusted)
+bool is_in(const std::vector<TrustedNet>& nets, const Address& address) noexcept {
+  for (const TrustedNet& net : nets)
     if (net.holds(address)) return true;
   return false;
 }
+
+bool is_trusted(const EdgeConfig& config, const Address& address) noexcept { return is_in(config.trusted, address); }
 
 RouteKind judge_flow(const Surroundings& around, const FlowName& flow) noexcept {
   uint32_t whose = 0;
@@ -388,7 +388,7 @@ void read_response_facts(const Message& message, const Source& source, const Fac
   record[kRecord_to_client] = !facts.back.from_core;
   record[kRecord_flow_timer] = flow_timer_of(message);
   record[kRecord_headers] = static_cast<int32_t>(header_flags(message) | (facts.back.asks_keep ? kHeader_keep : 0));
-  record[kRecord_flow_flags] = facts.back.marks_outbound ? kFlow_outbound : 0;
+  record[kRecord_flow_flags] = facts.back.marks_outbound ? static_cast<int32_t>(kFlow_outbound) : 0;
   if (message.method == Method::register_) record[kRecord_options] = static_cast<int32_t>(option_flags(message));
 }
 

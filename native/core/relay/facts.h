@@ -52,6 +52,8 @@ struct Surroundings {
 // True when host and port are an address or a name of ours (DET-16); `port` 0 means the scheme's default.
 bool is_own_host(const EdgeConfig& config, Text host, uint16_t port) noexcept;
 
+bool is_in(const std::vector<TrustedNet>& nets, const Address& address) noexcept;
+
 // Whether `address` counts as core on a shared listener.
 bool is_trusted(const EdgeConfig& config, const Address& address) noexcept;
 

@@ -78,7 +78,7 @@ Neighbour neighbour_of(const Surroundings& around, const Message& message, const
   named.address = source.remote;
   named.transport = source.transport;
   // A connection comes from any port; whoever is behind it listens where everybody does.
-  if (source.kind == FlowKind::stream) named.address.port = is_secure(source.transport) ? 5061 : 5060;
+  if (source.kind == FlowKind::stream) named.address.port = is_secure(source.transport) ? kSipsPort : kSipPort;
   return named;
 }
 

@@ -5,7 +5,6 @@
 namespace sluice {
 namespace {
 
-constexpr Text kCookie = "z9hG4bK";
 constexpr uint8_t kVersion = 0x80;
 constexpr size_t kLoopAt = 10;
 constexpr size_t kMacAt = 14;
@@ -22,12 +21,12 @@ void put(uint8_t* at, uint64_t value, size_t octets) noexcept {
 }
 
 uint64_t mac_of(const EdgeConfig& config, const uint8_t* octets) noexcept {
-  return siphash(config.branch_key, octets, kMacAt) & 0xFFFF'FFFF'FFFFu;
+  return siphash(config.branch_keys.object, octets, kMacAt) & 0xFFFF'FFFF'FFFFu;
 }
 
 bool decode(Text branch, uint8_t* octets) noexcept {
-  if (branch.size() != kCookie.size() + base64url_size(kOctets) || !same_text(branch.substr(0, kCookie.size()), kCookie)) return false;
-  return base64url_decode(branch.substr(kCookie.size()), octets, kOctets) == static_cast<int>(kOctets) && octets[0] == kVersion;
+  if (branch.size() != kMagicCookie.size() + base64url_size(kOctets) || !same_text(branch.substr(0, kMagicCookie.size()), kMagicCookie)) return false;
+  return base64url_decode(branch.substr(kMagicCookie.size()), octets, kOctets) == static_cast<int>(kOctets) && octets[0] == kVersion;
 }
 
 }  // namespace
@@ -40,8 +39,8 @@ size_t make_object_branch(const EdgeConfig& config, uint64_t serial, uint32_t lo
   put(octets + 4, serial, 6);
   put(octets + kLoopAt, loop, 4);
   put(octets + kMacAt, mac_of(config, octets), 6);
-  std::memcpy(out, kCookie.data(), kCookie.size());
-  return kCookie.size() + base64url_encode(octets, kOctets, out + kCookie.size());
+  std::memcpy(out, kMagicCookie.data(), kMagicCookie.size());
+  return kMagicCookie.size() + base64url_encode(octets, kOctets, out + kMagicCookie.size());
 }
 
 bool read_object_branch(const EdgeConfig& config, Text branch, uint8_t& keeper) noexcept {

@@ -1,5 +1,7 @@
 #include "core/relay/pending_table.h"
 
+#include "core/base/invariant.h"
+
 namespace sluice {
 
 PendingTable::PendingTable(const SipKey& key, uint32_t capacity) noexcept : key_(key), capacity_(capacity), index_(1024, 0) {}
@@ -30,6 +32,7 @@ uint32_t PendingTable::open(uint64_t key) noexcept {
   }
   if (++size_ > index_.size()) grow_index();
   Pending& entry = at(index);
+  SLUICE_INVARIANT(entry.timer.prev == 0 && entry.sent == nullptr && entry.answer == nullptr);
   entry = Pending{};
   entry.key = key;
   uint32_t& bucket = index_[key & (index_.size() - 1)];
@@ -40,6 +43,7 @@ uint32_t PendingTable::open(uint64_t key) noexcept {
 
 void PendingTable::close(uint32_t index, uint32_t* head) noexcept {
   Pending& entry = at(index);
+  SLUICE_INVARIANT(entry.timer.prev == 0 && entry.sent == nullptr && entry.answer == nullptr);
   if (head != nullptr && entry.flow != 0) leave(index, head);
   uint32_t* link = &index_[entry.key & (index_.size() - 1)];
   while (*link != index) link = &at(*link).chain;

@@ -55,6 +55,12 @@ class PendingTable {
 
   void leave(uint32_t index, uint32_t* head) noexcept;  // waits on its flow no more
 
+  template <typename See>
+  void each(See&& see) noexcept {
+    for (uint32_t head : index_)
+      for (uint32_t i = head; i != 0; i = at(i).chain) see(at(i));
+  }
+
   Pending& at(uint32_t index) noexcept { return slabs_[index >> kSlabBits][index & (kSlabSize - 1)]; }
   WheelNode& node(uint32_t index) noexcept { return at(index).timer; }
   uint32_t size() const noexcept { return size_; }

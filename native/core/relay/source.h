@@ -1,6 +1,7 @@
 // Where a message came from: what its answer must return to, and what a token of its flow would say.
 #pragma once
 
+#include "core/flow/flow_table.h"
 #include "core/relay/edge_config.h"
 
 namespace sluice {
@@ -17,5 +18,22 @@ struct Source {
   uint32_t generation = 0;
   uint32_t birth = 0;         // UDP
 };
+
+// As if a message had come over an open flow.
+inline Source source_of_flow(const EdgeConfig& config, uint32_t slot, const Flow& flow) noexcept {
+  Source source;
+  source.remote = flow.remote;
+  source.listener = flow.listener;
+  source.kind = flow.kind;
+  const bool dialled = flow.flags & kFlow_dialled;
+  source.transport = !dialled ? config.listeners[flow.listener].transport : flow.layer != nullptr ? Transport::tls : Transport::tcp;
+  source.shard = config.shard;
+  source.from_core = (flow.flags & kFlow_core) != 0;
+  source.flow_flags = flow.flags;
+  source.slot = slot;
+  source.generation = flow.generation;
+  source.birth = flow.birth;
+  return source;
+}
 
 }  // namespace sluice

@@ -4,6 +4,7 @@
 #include "core/sip/address.h"
 #include "core/sip/lexer.h"
 #include "core/sip/uri.h"
+#include "core/sip/via.h"
 #include "core/transport/transport.h"
 
 namespace sluice {
@@ -12,13 +13,13 @@ inline bool is_sip(const Uri& uri) noexcept { return uri.scheme == Scheme::sip |
 
 inline uint16_t port_of(const Uri& uri) noexcept {
   if (uri.port != 0) return uri.port;
-  constexpr uint16_t kSip = 5060, kSips = 5061, kWs = 80, kWss = 443;
+  constexpr uint16_t kWs = 80, kWss = 443;
   const bool secure = uri.scheme == Scheme::sips;
   Text transport;
-  if (!find_uri_param(uri.params, "transport", &transport)) return secure ? kSips : kSip;
+  if (!find_uri_param(uri.params, "transport", &transport)) return secure ? kSipsPort : kSipPort;
   if (same_text(transport, "ws")) return secure ? kWss : kWs;
   if (same_text(transport, "wss")) return kWss;
-  return secure || same_text(transport, "tls") ? kSips : kSip;
+  return secure || same_text(transport, "tls") ? kSipsPort : kSipPort;
 }
 
 // As the core speaks it: what is neither TCP nor TLS counts as UDP.

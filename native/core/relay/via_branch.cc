@@ -41,7 +41,7 @@ size_t way_size(BackKind kind) noexcept {
 }
 
 uint64_t mac_of(const EdgeConfig& config, const uint8_t* data, size_t size, const NextHop& next) noexcept {
-  SipHasher hash(config.branch_key);
+  SipHasher hash(config.branch_keys.via);
   hash.add(data, size);
   uint8_t name[20] = {};
   if (next.core) {
@@ -104,6 +104,24 @@ void read_octets(const uint8_t* octets, ReturnPath& back) noexcept {
 
 }  // namespace
 
+ReturnPath return_path_of(const EdgeConfig& config, const Source& source) noexcept {
+  ReturnPath back;
+  back.keeper = config.shard;
+  back.shard = source.shard;
+  back.listener = static_cast<uint8_t>(source.listener);
+  back.from_core = source.from_core;
+  if (source.kind == FlowKind::stream) {
+    back.kind = BackKind::stream;
+    back.boot = config.boot;
+    back.slot = source.slot;
+    back.generation = source.generation;
+  } else {
+    back.kind = source.remote.is_v4() ? BackKind::udp_v4 : BackKind::udp_v6;
+    back.remote = source.remote;
+  }
+  return back;
+}
+
 size_t make_branch(const EdgeConfig& config, const ReturnPath& back, const NextHop& next, uint64_t transaction, uint32_t loop,
                    char* out) noexcept {
   uint8_t octets[kMaxOctets];
@@ -146,6 +164,16 @@ size_t make_branch(const EdgeConfig& config, const ReturnPath& back, const NextH
   return kMagicCookie.size() + base64url_encode(octets, covered + kMacOctets, out + kMagicCookie.size());
 }
 
+void put_own_via(Writer& out, Transport transport, Text sent_by, Text branch) noexcept {
+  out.put("Via: SIP/2.0/");
+  out.put(transport_text(transport));
+  out.put(' ');
+  out.put(sent_by);
+  out.put(is_stream(transport) ? ";branch=" : ";rport;branch=");
+  out.put(branch);
+  out.put("\r\n");
+}
+
 bool read_branch(const EdgeConfig& config, Text branch, const NextHop& answered_by, ReturnPath& back) noexcept {
   uint8_t octets[kMaxOctets];
   const size_t size = decode(branch, octets);
@@ -174,7 +202,7 @@ uint32_t loop_hash_in(Text branch) noexcept {
 }
 
 SipHasher request_hash(const EdgeConfig& config, const Message& message) noexcept {
-  SipHasher hash(config.branch_key);
+  SipHasher hash(config.branch_keys.request);
   const Slice parts[] = {message.request_uri, message.call_id, message.from_tag};
   // The lengths come first: two requests that differ in where one part ends are two.
   const uint32_t numbers[] = {uint32_t{parts[0].len} << 16 | parts[1].len, parts[2].len, message.cseq};

@@ -9,6 +9,7 @@
 //         6 octets SipHash over all before and the name of the next hop, so that nobody else can answer
 #pragma once
 
+#include "core/base/edit_list.h"
 #include "core/relay/edge_config.h"
 #include "core/sip/message.h"
 #include "core/relay/source.h"
@@ -32,6 +33,9 @@ struct ReturnPath {
   Address remote;              // UDP
 };
 
+// Back to where a message came from.
+ReturnPath return_path_of(const EdgeConfig& config, const Source& source) noexcept;
+
 // Who was asked: the core as a whole, or one client flow.
 struct NextHop {
   bool core = true;
@@ -43,11 +47,13 @@ struct NextHop {
 };
 
 constexpr size_t kMaxBranchText = 80;
-constexpr Text kMagicCookie = "z9hG4bK";
 
 // Writes the branch and returns its length; at most kMaxBranchText octets.
 size_t make_branch(const EdgeConfig& config, const ReturnPath& back, const NextHop& next, uint64_t transaction, uint32_t loop,
                    char* out) noexcept;
+
+// Our Via line (RFC 3261 16.6 step 8). Over UDP it asks for rport (RFC 3581 3).
+void put_own_via(Writer& out, Transport transport, Text sent_by, Text branch) noexcept;
 
 // False: not our branch, or not from the hop that was asked. `answered_by.core` says that the source may speak for the core; its
 // flow is looked at when a client was asked.

@@ -1,185 +1,119 @@
-// Flows with something between the connection and SIP: PROXY header, TLS and WebSocket, taken off in this order.
+// Flows with something between the connection and SIP: PROXY header and TLS.
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <new>
 
+#include "core/shard/stream_reader.h"
 #include "core/transport/proxy_header.h"
-#include "core/shard/wheels.h"
 
 namespace sluice {
 namespace {
 
 constexpr size_t kTlsRead = 32 * 1024;
 
-bool trusts(const std::vector<TrustedNet>& nets, const Address& address) noexcept {
-  for (const TrustedNet& net : nets)
-    if (net.holds(address)) return true;
-  return false;
-}
-
 }  // namespace
 
-bool Shard::is_ready(const Flow& flow) noexcept {
-  return flow.layer == nullptr || (flow.layer->stage == Stage::open && (!flow.layer->is_secure || (flow.layer->tls && flow.layer->tls->is_open())));
-}
-
-bool Shard::comes_by_proxy(uint16_t listener, const Address& remote) const noexcept {
-  return config_.listeners[listener].proxy != ProxyRule::never && trusts(config_.proxies, remote);
-}
-
-// False: the flow is closed again.
-bool Shard::add_layer(uint32_t slot) noexcept {
-  Flow& flow = flows_.at(slot);
-  const Listener& on = config_.listeners[flow.listener];
-  const bool by_proxy = comes_by_proxy(flow.listener, flow.remote);
-  // Whoever may not speak for others must not come where somebody has to.
-  if (on.proxy == ProxyRule::require && !by_proxy) return close_flow(slot, Counter::flows_refused), false;
-  if (!by_proxy && !is_secure(on.transport) && !is_websocket(on.transport)) return true;
-  flow.layer = new (std::nothrow) StreamLayer;
-  if (flow.layer == nullptr) return close_flow(slot, Counter::flows_refused), false;
-  StreamLayer& layer = *flow.layer;
-  layer.is_secure = is_secure(on.transport);
-  layer.is_websocket = is_websocket(on.transport);
-  layer.must_have_proxy_header = on.proxy == ProxyRule::require;
-  layer.stage = by_proxy ? Stage::proxy_header : layer.is_websocket ? Stage::upgrade : Stage::open;
-  return true;
-}
-
-// The last words of a layer, as far as the socket takes them, before it is closed.
-void Shard::drop_layer(uint32_t slot) noexcept {
-  Flow& flow = flows_.at(slot);
-  StreamLayer& layer = *flow.layer;
-  if (flow.out == nullptr && is_ready(flow) && flow.state == FlowState::open) {
-    tls_out_.clear();
-    if (layer.is_websocket && !layer.close_sent) {
-      constexpr char kGoingAway[] = {static_cast<char>(0x88), 2, static_cast<char>(0x03), static_cast<char>(0xe9)};
-      const Text frame(kGoingAway, sizeof kGoingAway);
-      if (!layer.tls) tls_out_.assign(frame.begin(), frame.end());
-      else if (!layer.tls->send(frame, tls_out_)) tls_out_.clear();
-    }
-    if (layer.tls) layer.tls->close(tls_out_);
-    if (!tls_out_.empty() && send(flow.fd, tls_out_.data(), tls_out_.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) tls_out_.clear();
+// Something has happened to a connection that we dial.
+void StreamReader::connected(uint32_t slot) noexcept {
+  Flow& flow = ground_.flows.at(slot);
+  // The TCP connection is there; what is readable belongs to the TLS handshake.
+  if (flow.layer != nullptr && (flow.marks & kMark_wants_write) == 0) return receive_tls(slot);
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (getsockopt(flow.fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0) return connections_.close(slot, Counter::flows_closed);
+  if (flow.layer == nullptr) {
+    connections_.opened(slot);
+    return;
   }
-  // Octets that nobody read would turn the end into a reset, and the peer would never see why it was closed.
-  char unread[4096];
-  for (int i = 0; i < 16 && recv(flow.fd, unread, sizeof unread, MSG_DONTWAIT) > 0; ++i) continue;
-  delete flow.layer;
-  flow.layer = nullptr;
+  outbox_.streams().watch(slot, false);
+  decrypt(slot, Text());
 }
 
-void Shard::deliver(uint32_t slot, char* data, size_t size) noexcept {
-  const StreamLayer* layer = flows_.at(slot).layer;
-  if (layer == nullptr || (layer->stage == Stage::open && !layer->is_websocket)) return frame_stream(slot, data, size);
-  switch (layer->stage) {
-    case Stage::proxy_header: return take_proxy_header(slot, data, size);
-    case Stage::upgrade: return take_upgrade(slot, data, size);
-    case Stage::open: return frame_websocket(slot, data, size);
-  }
-}
-
-void Shard::take_proxy_header(uint32_t slot, char* data, size_t size) noexcept {
-  Flow& flow = flows_.at(slot);
+void StreamReader::take_proxy_header(uint32_t slot, char* data, size_t size) noexcept {
+  Flow& flow = ground_.flows.at(slot);
   StreamLayer& layer = *flow.layer;
   ProxyHeader header;
   switch (read_proxy_header(Text(data, size), header)) {
     case ProxyRead::more: return keep_unfinished(slot, Text(data, size), false);
-    case ProxyRead::broken: return close_flow(slot, Counter::flows_faulty);
+    case ProxyRead::broken: return connections_.close(slot, Counter::flows_faulty);
     case ProxyRead::absent:
-      if (layer.must_have_proxy_header) return close_flow(slot, Counter::flows_faulty);
+      if (layer.must_have_proxy_header) return connections_.close(slot, Counter::flows_faulty);
       break;
     case ProxyRead::header: break;
   }
   flow.marks &= static_cast<uint8_t>(~kMark_partial);
-  if (!take_client(slot, header.has_client ? header.client : flow.remote)) return close_flow(slot, Counter::flows_refused);
+  if (!connections_.is_for(slot, header.has_client ? header.client : flow.remote)) return connections_.close(slot, Counter::flows_refused);
   const bool secure = layer.is_secure;
   layer.stage = layer.is_websocket ? Stage::upgrade : Stage::open;
   if (!secure && !layer.is_websocket) {
     delete flow.layer;
     flow.layer = nullptr;
   }
-  arm_flow(slot);
+  timers_.arm(slot);
   const Text rest(data + header.size, size - header.size);
   if (rest.empty()) return;
   if (secure) decrypt(slot, rest);
   else deliver(slot, data + header.size, rest.size());
 }
 
-// From now on the flow is that of the client behind the balancer. False: that one has too many, or is banned.
-bool Shard::take_client(uint32_t slot, const Address& client) noexcept {
-  Flow& flow = flows_.at(slot);
-  --flows_.connections_from(flow.remote);
-  flow.remote = client;
-  const uint32_t others = flows_.connections_from(client)++;
-  const Facing facing = config_.listeners[flow.listener].facing;
-  flow.flags &= static_cast<uint8_t>(~kFlow_core);
-  if (facing == Facing::core || (facing == Facing::both && is_trusted(config_, client))) flow.flags |= kFlow_core;
-  // Accepting the connection, only the balancer's own address could be looked at.
-  if (bans_.holds(client)) return counters_.add(Counter::banned), false;
-  return facing == Facing::core || others < config_.limits.max_flows_per_source;
-}
-
-void Shard::receive_tls(uint32_t slot) noexcept {
-  Flow& flow = flows_.at(slot);
+void StreamReader::receive_tls(uint32_t slot) noexcept {
+  Flow& flow = ground_.flows.at(slot);
   if (flow.marks & kMark_resumes) return;  // the socket stays readable
   const bool shaking = !flow.layer->tls || !flow.layer->tls->is_open();
-  // A handshake costs as much as hundreds of messages: a few a turn, so that established flows do not wait for all of them.
-  if (shaking && handshakes_left_ == 0) return;
-  char* room = stream_room(kTlsRead + 2 * kTlsRead + kTlsSlack + (flow.in == nullptr ? 0 : flow.in->size));
+  if (shaking && !turn_.may_shake_hands()) return;
+  char* room = turn_.stream_room(kTlsRead + 2 * kTlsRead + kTlsSlack + (flow.in == nullptr ? 0 : flow.in->size));
   if (room == nullptr) return;
-  const ssize_t n = recv(flow.fd, room, kTlsRead, MSG_DONTWAIT);
-  if (n == 0) return peer_closed(slot);
-  if (n < 0) return errno == EAGAIN || errno == EINTR ? void() : close_flow(slot, Counter::flows_closed);
-  counters_.add(Counter::bytes_in, n);
-  flow.last_seen = now_tick_;
-  stream_used_ += static_cast<size_t>(n);
+  const ssize_t n = receive_into(slot, room, kTlsRead);
+  if (n == 0) return;
+  turn_.use_stream(static_cast<size_t>(n));
   decrypt(slot, Text(room, static_cast<size_t>(n)));
 }
 
-bool Shard::begin_tls(uint32_t slot) noexcept {
-  StreamLayer& layer = *flows_.at(slot).layer;
-  if (!layer.tls && tls_) layer.tls = tls_->accept();
+bool StreamReader::begin_tls(uint32_t slot) noexcept {
+  StreamLayer& layer = *ground_.flows.at(slot).layer;
+  if (!layer.tls && connections_.tls() != nullptr) layer.tls = connections_.tls()->accept();
   if (layer.tls) return true;
-  close_flow(slot, Counter::flows_refused);
+  connections_.close(slot, Counter::flows_refused);
   return false;
 }
 
-void Shard::decrypt(uint32_t slot, Text wire) noexcept {
-  Flow& flow = flows_.at(slot);
+void StreamReader::decrypt(uint32_t slot, Text wire) noexcept {
+  Flow& flow = ground_.flows.at(slot);
   if (!flow.layer->tls && !begin_tls(slot)) return;
-  const uint32_t generation = flow.generation;
+  const FlowHandle handle = ground_.flows.handle(slot);
   TlsSession& tls = *flow.layer->tls;
   const bool was_open = tls.is_open();
-  if (!was_open && handshakes_left_ > 0) --handshakes_left_;
+  if (!was_open) turn_.shake_hands();
   const size_t held = flow.in == nullptr ? 0 : flow.in->size;
   const size_t most = wire.size() + kTlsSlack;
-  char* room = stream_room(held + most);
-  if (room == nullptr) return close_flow(slot, Counter::flows_refused);
+  char* room = turn_.stream_room(held + most);
+  if (room == nullptr) return connections_.close(slot, Counter::flows_refused);
   size_t plain = 0;
   tls_out_.clear();
   const TlsResult result = tls.receive(wire, room + held, most, plain, tls_out_);
-  const bool sent = streams_.send_records(slot, Text(tls_out_.data(), tls_out_.size()));
+  const bool sent = outbox_.streams().send_records(slot, Text(tls_out_.data(), tls_out_.size()));
   if (result == TlsResult::failed) {
-    counters_.add(Counter::tls_failed);
-    alert(Event::tls_failed, flow.remote, 0, tls.fault());
-    return close_flow(slot, Counter::flows_faulty);
+    ground_.counters.add(Counter::tls_failed);
+    ground_.alerts.add(Event::tls_failed, flow.remote, 0, tls.fault());
+    return connections_.close(slot, Counter::flows_faulty);
   }
   if (!sent) return;  // it is closed at the end of the turn
   if (!was_open && tls.is_open()) {
-    counters_.add(Counter::tls_handshakes);
-    if (tls.was_resumed()) counters_.add(Counter::tls_resumed);
-    if (flow.state == FlowState::connecting) is_connected(slot);
-    else arm_flow(slot);
+    ground_.counters.add(Counter::tls_handshakes);
+    if (tls.was_resumed()) ground_.counters.add(Counter::tls_resumed);
+    if (flow.state != FlowState::connecting) timers_.arm(slot);
+    else if (!connections_.opened(slot)) return;
   }
   if (plain > 0 && held + plain < flow.framer.need) {
-    if (!grow(pool_, flow.in, flow.framer.need) || !append(pool_, flow.in, Text(room + held, plain))) return close_flow(slot, Counter::flows_refused);
+    if (!grow(ground_.pool, flow.in, flow.framer.need) || !append(ground_.pool, flow.in, Text(room + held, plain)))
+      return connections_.close(slot, Counter::flows_refused);
   } else if (plain > 0) {
     if (held > 0) std::memcpy(room, flow.in->data(), held);
-    give_back(pool_, flow.in);
-    stream_used_ += held + plain;
+    give_back(ground_.pool, flow.in);
+    turn_.use_stream(held + plain);
     deliver(slot, room, held + plain);
   }
-  if (result == TlsResult::closed && flow.generation == generation && flow.state != FlowState::free_slot) peer_closed(slot);
+  if (result == TlsResult::closed && ground_.flows.find(handle) != nullptr) connections_.peer_closed(slot);
 }
 
 }  // namespace sluice

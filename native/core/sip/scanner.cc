@@ -14,8 +14,6 @@ namespace sluice {
 
 namespace {
 
-constexpr Text kMagicCookie = "z9hG4bK";
-
 class Scanner {
  public:
   Scanner(const ScanLimits& limits, Message& out) noexcept : limits_(limits), out_(out) {}

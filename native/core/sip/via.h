@@ -5,6 +5,10 @@
 
 namespace sluice {
 
+constexpr uint16_t kSipPort = 5060;          // of a host that names none (RFC 3261 19.1.2)
+constexpr uint16_t kSipsPort = 5061;
+constexpr Text kMagicCookie = "z9hG4bK";     // RFC 3261 8.1.1.7
+
 struct Via {
   Text value;         // all of it, without blanks round it
   Text transport;     // "UDP", "TCP", "TLS", "WS", "WSS" or another token, raw

@@ -1,0 +1,40 @@
+// What the rest of the process should hear of; rare, and lost rather than waited for.
+#pragma once
+
+#include <cstring>
+#include <vector>
+
+#include "core/base/layout.h"
+#include "core/sip/address.h"
+
+namespace sluice {
+
+struct Alert {
+  Event event;
+  Address peer;
+  int32_t number;         // upstream: target; malformed: ScanError; accept_failed: errno
+  uint16_t sample_size;
+  char sample[200];       // first octets of what came, raw
+};
+
+class Alerts {
+ public:
+  static constexpr size_t kMost = 64;
+
+  void add(Event event, const Address& peer, int32_t number = 0, Text sample = Text()) noexcept {
+    if (list_.size() >= kMost) return;
+    Alert alert{};
+    alert.event = event;
+    alert.peer = peer;
+    alert.number = number;
+    alert.sample_size = static_cast<uint16_t>(sample.size() < sizeof alert.sample ? sample.size() : sizeof alert.sample);
+    if (alert.sample_size > 0) std::memcpy(alert.sample, sample.data(), alert.sample_size);
+    list_.push_back(alert);
+  }
+  std::vector<Alert>& list() noexcept { return list_; }
+
+ private:
+  std::vector<Alert> list_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,38 @@
+// The time of a shard. It is read once a tick, so within a turn it stands still.
+#pragma once
+
+#include <cstdint>
+
+namespace sluice {
+
+class TimeSource {
+ public:
+  virtual ~TimeSource() = default;
+  virtual uint64_t monotonic_ms() const noexcept = 0;
+  virtual uint64_t unix_seconds() const noexcept = 0;
+};
+
+// The machine's own clocks.
+const TimeSource& system_time() noexcept;
+
+class Clock {
+ public:
+  static constexpr uint32_t kTickMs = 50;
+  static constexpr uint32_t kTicksPerSecond = 1000 / kTickMs;
+
+  explicit Clock(const TimeSource& source) noexcept : source_(source) { read(); }
+
+  void read() noexcept;
+  uint32_t tick() const noexcept { return tick_; }
+  uint32_t birth() const noexcept { return birth_; }  // see FlowName::birth
+  bool reached(uint32_t due) const noexcept { return static_cast<int32_t>(tick_ - due) >= 0; }
+  uint32_t ms_since(uint32_t tick) const noexcept { return (tick_ - tick) * kTickMs; }
+  static constexpr uint32_t ticks(uint64_t milliseconds) noexcept { return static_cast<uint32_t>((milliseconds + kTickMs - 1) / kTickMs); }
+
+ private:
+  const TimeSource& source_;
+  uint32_t tick_ = 0;
+  uint32_t birth_ = 0;
+};
+
+}  // namespace sluice

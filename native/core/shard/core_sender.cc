@@ -1,0 +1,108 @@
+#include "core/shard/core_sender.h"
+
+#include "core/relay/object_branch.h"
+#include "core/relay/own_output.h"
+
+namespace sluice {
+namespace {
+
+void put_uri(Writer& out, const Upstream& upstream) noexcept {
+  char ip[kMaxIpText];
+  const Text host(ip, format_ip(upstream.address, ip));
+  const bool v4 = upstream.address.is_v4();
+  out.put("sip:");
+  if (!v4) out.put('[');
+  out.put(host);
+  if (!v4) out.put(']');
+  out.put(':');
+  out.put_number(upstream.address.port);
+  out.put(transport_param(upstream.transport));
+}
+
+}  // namespace
+
+void CoreSender::probe(int target) noexcept {
+  const EdgeConfig& config = ground_.config;
+  const Upstream& upstream = upstreams_.targets().at(target);
+  const bool stream = is_stream(upstream.transport);
+  const uint16_t listener = core_listener(config, upstream.transport, upstream.address.is_v4());
+  ReturnPath back;
+  back.kind = BackKind::probe;
+  back.keeper = back.shard = config.shard;
+  back.slot = static_cast<uint32_t>(target);
+  back.generation = ++probes_sent_;
+  char branch[kMaxBranchText];
+  const size_t branch_size = make_branch(config, back, NextHop{}, probes_sent_, 0, branch);
+  const Text sent_by = config.listeners[listener].sent_by;
+  const uint32_t slot = stream ? connections_.to_core(upstream.address, upstream.transport, upstreams_.targets().name(target)) : 0;
+  if (stream && slot == 0) return;
+  Writer out = outbox_.scratch();
+  out.put("OPTIONS ");
+  put_uri(out, upstream);
+  out.put(" SIP/2.0\r\n");
+  put_own_via(out, upstream.transport, sent_by, Text(branch, branch_size));
+  out.put("Max-Forwards: 70\r\nFrom: <sip:sluice@");
+  out.put(sent_by);
+  out.put(">;tag=sl-probe\r\nTo: <");
+  put_uri(out, upstream);
+  out.put(">\r\nCall-ID: sl-probe-");
+  out.put_number(config.boot);
+  out.put('-');
+  out.put_number(config.shard);
+  out.put('-');
+  out.put_number(probes_sent_);
+  out.put("\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n");
+  const Text octets = outbox_.commit(out);
+  if (stream) outbox_.streams().add(slot, octets, Text());
+  else outbox_.datagram(listener, upstream.address, octets);
+}
+
+// It has not left us yet, so its branch stays; only the transport in our Via follows the new target.
+bool CoreSender::send_elsewhere(const Message& message) noexcept {
+  const int target = upstreams_.pick(message.text(message.call_id));
+  Via via;
+  uint8_t keeper = 0;
+  // What the object path sent has a target of its own: its transaction decides what follows.
+  if (target < 0 || !parse_via(message.text(message.top_via), via) || read_object_branch(ground_.config, via.branch, keeper)) return false;
+  const Upstream& upstream = upstreams_.targets().at(target);
+  const bool stream = is_stream(upstream.transport);
+  const uint16_t listener = core_listener(ground_.config, upstream.transport, upstream.address.is_v4());
+  const uint32_t slot = stream ? connections_.to_core(upstream.address, upstream.transport, upstreams_.targets().name(target)) : 0;
+  if (stream && (slot == 0 || !outbox_.streams().accepts(slot, message.size + kMaxBranchText))) return false;
+  Writer out = outbox_.scratch(message.size + 1024);
+  out.put(Text(message.data, message.lines[0].line_at));
+  put_own_via(out, upstream.transport, ground_.config.listeners[listener].sent_by, via.branch);
+  out.put(Text(message.data + message.lines[0].line_end, message.size - message.lines[0].line_end));
+  if (out.full()) return false;
+  const Text octets = outbox_.commit(out);
+  upstreams_.asked(target);
+  if (stream) outbox_.streams().add(slot, octets, Text());
+  else outbox_.datagram(listener, upstream.address, octets);
+  return true;
+}
+
+void CoreSender::redirect(Text messages) noexcept {
+  Message& message = *ground_.spare;
+  while (!messages.empty()) {
+    const bool usable = scan_own_output(messages, message);
+    // Without an end that is certain there is no next one.
+    if (!message.is_framed || message.size > messages.size()) return ground_.counters.add(Counter::send_dropped);
+    if (usable && message.is_request) {
+      if (!send_elsewhere(message)) responder_.answer_sent(message, 503);
+    } else {
+      ground_.counters.add(Counter::send_dropped);
+    }
+    messages.remove_prefix(message.size);
+  }
+}
+
+bool CoreSender::redirect_unsent() noexcept {
+  std::vector<UnsentQueue> queues = connections_.take_unsent();
+  for (UnsentQueue& queue : queues) {
+    for (FlowBuffer* buffer = queue.first(); buffer != nullptr; buffer = buffer->next) redirect(buffer->text());
+    queue.clear(ground_.pool);
+  }
+  return !queues.empty();
+}
+
+}  // namespace sluice

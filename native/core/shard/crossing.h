@@ -1,0 +1,53 @@
+// The way to the other shards of the process: messages and news over their rings, and the descriptors that wake them.
+#pragma once
+
+#include <vector>
+
+#include "core/base/ring.h"
+#include "core/shard/ground.h"
+
+namespace sluice {
+
+// What stands before each record.
+struct RingHead {
+  enum Kind : uint8_t {
+    message,         // received there, ours to relay
+    stream_octets,   // a response for a connection of ours
+    object_request,  // a request of another shard's object path for a connection of ours
+    flow_gone,       // news: the id of a flow
+    send_failed,     // news: the branch of a request
+  } kind;
+  bool final;  // of stream_octets
+  uint32_t slot;
+  uint32_t generation;
+  Source source;
+};
+
+class Crossing {
+ public:
+  // `rings[i]` and `wakes[i]` (an eventfd) belong to shard i; this shard reads its own and writes the others'.
+  Crossing(Ground& ground, std::vector<Ring*> rings, std::vector<int> wakes) noexcept;
+
+  // False: its ring is full, which is counted.
+  bool push(uint8_t shard, const RingHead& head, Text octets, Text body = Text()) noexcept;
+
+  // Our own ring. The octets live until pop(); false: it is empty.
+  bool front(RingHead& head, Text& octets) noexcept;
+  void pop() noexcept { own().pop(); }
+  bool empty() noexcept;
+
+  int wake_fd() const noexcept { return wakes_[shard_]; }
+  void wake_self() noexcept;
+  void woken() noexcept;  // takes the wake-up
+
+ private:
+  Ring& own() noexcept { return *rings_[shard_]; }
+  void wake(uint8_t shard) noexcept;
+
+  Counters& counters_;
+  std::vector<Ring*> rings_;
+  std::vector<int> wakes_;
+  uint8_t shard_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,130 @@
+#include "core/shard/datagram_reader.h"
+
+#include <linux/errqueue.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "core/relay/flow_id.h"
+#include "core/transport/stun.h"
+
+namespace sluice {
+namespace {
+
+constexpr size_t kBlankDatagram = 16;
+constexpr int kErrorsPerTurn = 64;
+
+bool is_blank(const char* data, size_t size) noexcept {
+  if (size > kBlankDatagram) return false;
+  for (size_t i = 0; i < size; ++i)
+    if (data[i] != '\r' && data[i] != '\n' && data[i] != '\0' && data[i] != ' ') return false;
+  return true;
+}
+
+// Only the final word of a router or host counts; a datagram that was too long says nothing of the flow.
+bool is_unreachable(msghdr& header) noexcept {
+  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
+    const bool v4 = part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_RECVERR;
+    const bool v6 = part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_RECVERR;
+    if (!v4 && !v6) continue;
+    sock_extended_err error;
+    std::memcpy(&error, CMSG_DATA(part), sizeof error);
+    if (error.ee_errno != EMSGSIZE && (error.ee_origin == SO_EE_ORIGIN_ICMP || error.ee_origin == SO_EE_ORIGIN_ICMP6)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void DatagramReader::receive(uint16_t listener) noexcept {
+  const unsigned room = turn_.datagram_places();
+  if (room == 0) return;  // the socket stays readable for the next turn
+  mmsghdr headers[k_batch_size];
+  iovec parts[k_batch_size];
+  sockaddr_storage peers[k_batch_size];
+  for (unsigned i = 0; i < room; ++i) {
+    parts[i] = {turn_.datagram_place(i), Turn::kDatagram};
+    headers[i] = mmsghdr{};
+    headers[i].msg_hdr.msg_iov = &parts[i];
+    headers[i].msg_hdr.msg_iovlen = 1;
+    headers[i].msg_hdr.msg_name = &peers[i];
+    headers[i].msg_hdr.msg_namelen = sizeof peers[i];
+  }
+  const int n = recvmmsg(listeners_.socket_of(listener), headers, room, MSG_DONTWAIT, nullptr);
+  if (n > 0) turn_.use_datagrams(static_cast<unsigned>(n));
+  for (int i = 0; i < n; ++i) {
+    if (headers[i].msg_hdr.msg_flags & MSG_TRUNC) {
+      ground_.counters.add(Counter::malformed);
+      continue;
+    }
+    const Address from = from_sockaddr(reinterpret_cast<const sockaddr*>(&peers[i]));
+    take(listener, from, static_cast<char*>(parts[i].iov_base), headers[i].msg_len);
+  }
+}
+
+void DatagramReader::take(uint16_t listener, const Address& from, char* data, size_t size) noexcept {
+  ground_.counters.add(Counter::bytes_in, static_cast<int64_t>(size));
+  if (bans_.holds(from)) return ground_.counters.add(Counter::banned);
+  const uint32_t slot = ground_.flows.find_udp(from, listener);
+  Flow* const flow = slot != 0 ? &ground_.flows.at(slot) : nullptr;
+  if (flow != nullptr) flow->last_seen = ground_.clock.tick();
+  if (is_blank(data, size)) return ground_.counters.add(Counter::datagram_keepalives);
+  if (static_cast<uint8_t>(data[0]) <= 1) return take_stun(listener, from, data, size);
+  // RFC 3261 7.5: CRLFs before the start line mean nothing.
+  while (size > 0 && (*data == '\r' || *data == '\n')) {
+    ++data;
+    --size;
+  }
+  scan(data, size, find_head_end(data, size, 0), Carrier::datagram, ground_.config.limits.scan, turn_.next().message);
+  Source source;
+  source.remote = from;
+  source.listener = listener;
+  source.kind = FlowKind::udp;
+  source.transport = Transport::udp;
+  source.shard = ground_.config.shard;
+  source.slot = slot;
+  if (flow != nullptr) {
+    source.flow_flags = flow->flags;
+    source.birth = flow->birth;
+  }
+  source.from_core = is_core_side(ground_.config, listener, from);
+  intake_.take(source, false);
+}
+
+void DatagramReader::take_stun(uint16_t listener, const Address& from, const char* data, size_t size) noexcept {
+  uint8_t answer[kMaxStunReply];
+  size_t answer_size = 0;
+  const StunResult result = answer_stun(reinterpret_cast<const uint8_t*>(data), size, from, answer, &answer_size);
+  ground_.counters.add(result == StunResult::reply ? Counter::stun : Counter::stun_ignored);
+  if (result == StunResult::reply) outbox_.datagram(listener, from, outbox_.copied(Text(reinterpret_cast<const char*>(answer), answer_size)));
+}
+
+void DatagramReader::read_icmp_errors(uint16_t listener) noexcept {
+  for (int i = 0; i < kErrorsPerTurn; ++i) {
+    sockaddr_storage to{};
+    char control[512];
+    char octets[1];
+    iovec part{octets, sizeof octets};
+    msghdr header{};
+    header.msg_name = &to;
+    header.msg_namelen = sizeof to;
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    header.msg_control = control;
+    header.msg_controllen = sizeof control;
+    if (recvmsg(listeners_.socket_of(listener), &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return;
+    if (is_unreachable(header)) unreachable(listener, from_sockaddr(reinterpret_cast<sockaddr*>(&to)));
+  }
+}
+
+void DatagramReader::unreachable(uint16_t listener, const Address& peer) noexcept {
+  const int target = upstreams_.targets().find(peer, Transport::udp);
+  if (target >= 0) upstreams_.failed(target);
+  const uint32_t slot = ground_.flows.find_udp(peer, listener);
+  if (ground_.config.home && (slot == 0 || (ground_.flows.at(slot).marks & kMark_bound) == 0)) {
+    char id[kMaxFlowId];
+    object_.flow_ended(Text(id, format_flow_id(ground_.config, flows_.source_of(peer, listener), id)));
+  }
+  if (slot != 0) flows_.died(slot, Counter::flows_closed);
+}
+
+}  // namespace sluice

@@ -1,0 +1,35 @@
+// Datagrams: SIP, keep-alives, STUN, and what routers say of those that we sent.
+#pragma once
+
+#include "core/shard/intake.h"
+#include "core/shard/listeners.h"
+#include "core/shard/udp_flows.h"
+
+namespace sluice {
+
+class DatagramReader {
+ public:
+  DatagramReader(Ground& ground, Turn& turn, Intake& intake, Outbox& outbox, Listeners& listeners, UdpFlows& flows, UpstreamHealth& upstreams,
+                 ObjectEvents& object, BanSet& bans) noexcept
+      : ground_(ground), turn_(turn), intake_(intake), outbox_(outbox), listeners_(listeners), flows_(flows), upstreams_(upstreams), object_(object), bans_(bans) {}
+
+  void receive(uint16_t listener) noexcept;
+  void read_icmp_errors(uint16_t listener) noexcept;
+
+ private:
+  void take(uint16_t listener, const Address& from, char* data, size_t size) noexcept;
+  void take_stun(uint16_t listener, const Address& from, const char* data, size_t size) noexcept;
+  void unreachable(uint16_t listener, const Address& peer) noexcept;
+
+  Ground& ground_;
+  Turn& turn_;
+  Intake& intake_;
+  Outbox& outbox_;
+  Listeners& listeners_;
+  UdpFlows& flows_;
+  UpstreamHealth& upstreams_;
+  ObjectEvents& object_;
+  BanSet& bans_;
+};
+
+}  // namespace sluice

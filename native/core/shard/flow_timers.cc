@@ -1,0 +1,98 @@
+#include "core/shard/flow_timers.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+
+namespace sluice {
+namespace {
+
+constexpr uint32_t kPauseTicks = 20;  // a second in which no tick came
+constexpr uint32_t kPatienceTicks = 40;
+
+}  // namespace
+
+// Nothing was read while the process stood still (SIGSTOP, a machine that moved): what lies in the sockets is read before anybody is judged.
+void FlowTimers::look_at_clock() noexcept {
+  const uint32_t now = ground_.clock.tick();
+  if (now - last_tick_ >= kPauseTicks) patience_until_ = now + kPatienceTicks;
+  last_tick_ = now;
+}
+
+bool FlowTimers::may_be_unread(const Flow& flow) const noexcept {
+  if (!ground_.clock.reached(patience_until_)) return true;
+  char octet = 0;
+  return flow.kind == FlowKind::stream && flow.fd >= 0 && recv(flow.fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+// Seconds of silence after which a WebSocket client is pinged: so soon that its pong comes before the supervision ends.
+uint32_t FlowTimers::ping_after(const Flow& flow) const noexcept {
+  const uint32_t usual = ground_.config.ws_ping_seconds;
+  return flow.supervise == 0 ? usual : std::min(usual, std::max(flow.supervise / 2u, 1u));
+}
+
+// A browser cannot ping; its pong is the life sign (RFC 7118 6).
+bool FlowTimers::pings(const Flow& flow) const noexcept {
+  return flow.layer != nullptr && flow.layer->is_websocket && is_ready(flow) && ground_.config.ws_ping_seconds != 0;
+}
+
+void FlowTimers::arm(uint32_t slot) noexcept {
+  const Flow& flow = ground_.flows.at(slot);
+  const FlowLimits& limits = ground_.config.limits;
+  const uint32_t now = ground_.clock.tick();
+  uint32_t wait = 0;
+  const auto at_most = [&](uint32_t other) { wait = wait == 0 ? other : std::min(wait, other); };
+  const uint32_t idle = now - flow.last_seen;
+  const auto after_silence = [&](uint32_t seconds) {
+    const uint32_t due = seconds * Clock::kTicksPerSecond;
+    at_most(due > idle ? due - idle : 1);
+  };
+  if (flow.supervise != 0 && (flow.flags & kFlow_dead) == 0) after_silence(flow.supervise);
+  if (flow.kind == FlowKind::udp) {
+    if (wait == 0) after_silence(kUdpMemorySeconds);
+  } else if ((flow.flags & kFlow_core) == 0) {
+    if (wait == 0) after_silence(limits.idle_seconds);
+    if (pings(flow) && (flow.marks & kMark_partial) == 0) after_silence(ping_after(flow) + (flow.layer->pinged ? kPongSeconds : 0));
+    if ((flow.marks & kMark_spoke) == 0) at_most(limits.first_message_seconds * Clock::kTicksPerSecond);
+  }
+  if (!is_ready(flow)) {
+    const uint32_t due = flow.birth + limits.handshake_seconds * Clock::kTicksPerSecond;
+    at_most(static_cast<int32_t>(due - now) > 0 ? due - now : 1);
+  }
+  if (flow.marks & kMark_partial) at_most(limits.message_seconds * Clock::kTicksPerSecond);
+  if (wait == 0) wheel_.cancel(slot);
+  else wheel_.arm(slot, wait);
+}
+
+Missed FlowTimers::missed(const Flow& flow) const noexcept {
+  const FlowLimits& limits = ground_.config.limits;
+  const uint32_t now = ground_.clock.tick();
+  const auto silent_for = [&](uint32_t seconds) { return now - flow.last_seen >= seconds * Clock::kTicksPerSecond; };
+  const auto open_for = [&](uint32_t seconds) { return now - flow.birth >= seconds * Clock::kTicksPerSecond; };
+  const bool dead = flow.supervise != 0 && (flow.flags & kFlow_dead) == 0 && silent_for(flow.supervise);
+  if ((dead || silent_for(limits.idle_seconds)) && may_be_unread(flow)) return Missed::may_have_spoken;
+  if (flow.kind == FlowKind::udp) {
+    if (dead) return Missed::life_sign;
+    return silent_for(kUdpMemorySeconds) && flow.pending == 0 ? Missed::idle : Missed::nothing;
+  }
+  if (flow.state == FlowState::connecting || (flow.marks & kMark_peer_closed)) return Missed::connecting;
+  if (flow.marks & kMark_partial) return Missed::message;
+  if (!is_ready(flow) && open_for(limits.handshake_seconds)) return Missed::handshake;
+  if (dead) return Missed::life_sign;
+  if (flow.flags & kFlow_core) return Missed::nothing;
+  if ((flow.marks & kMark_spoke) == 0 && open_for(limits.first_message_seconds)) return Missed::handshake;
+  if (silent_for(limits.idle_seconds)) return Missed::idle;
+  if (!pings(flow)) return Missed::nothing;
+  if (flow.layer->pinged) return silent_for(ping_after(flow) + kPongSeconds) ? Missed::life_sign : Missed::nothing;
+  return silent_for(ping_after(flow)) ? Missed::pong_wanted : Missed::nothing;
+}
+
+void FlowTimers::supervise(uint32_t slot, uint32_t seconds) noexcept {
+  Flow& flow = ground_.flows.at(slot);
+  flow.supervise = static_cast<uint16_t>(std::min<uint32_t>(seconds, UINT16_MAX));
+  if (seconds != 0) flow.flags |= kFlow_supervised;
+  else flow.flags &= static_cast<uint8_t>(~kFlow_supervised);
+  arm(slot);
+}
+
+}  // namespace sluice

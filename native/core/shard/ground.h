@@ -1,0 +1,41 @@
+// What every part of a shard stands on: its settings, its clock, its counters and its flows. It outlives them all.
+#pragma once
+
+#include <memory>
+
+#include "core/base/buffer_pool.h"
+#include "core/base/counters.h"
+#include "core/flow/close_list.h"
+#include "core/flow/flow_table.h"
+#include "core/relay/edge_config.h"
+#include "core/relay/source.h"
+#include "core/shard/alerts.h"
+#include "core/shard/clock.h"
+#include "core/sip/message.h"
+
+namespace sluice {
+
+struct Ground {
+  Ground(EdgeConfig settings, const KeyRing& ring, int64_t* numbers, const TimeSource& time, uint32_t first_generation) noexcept
+      : config(std::move(settings)),
+        keys(ring),
+        counters(numbers),
+        clock(time),
+        pool(config.limits.max_buffer_bytes),
+        flows(config.limits, config.table_key, first_generation) {}
+  Ground(const Ground&) = delete;
+  Ground& operator=(const Ground&) = delete;
+
+  EdgeConfig config;
+  KeyRing keys;
+  Counters counters;
+  Clock clock;
+  Alerts alerts;
+  BufferPool pool;
+  FlowTable flows;
+  CloseList closing;
+  // For scanning once more what is not a message of the batch. Whoever fills it is done with it before it calls another part.
+  std::unique_ptr<Message> spare = std::make_unique<Message>();
+};
+
+}  // namespace sluice

@@ -1,0 +1,86 @@
+#include "core/shard/intake.h"
+
+#include "core/relay/object_branch.h"
+
+namespace sluice {
+
+void Intake::take(const Source& source, bool crossed) noexcept {
+  Item& item = turn_.next();
+  item.source = source;
+  item.crossed = crossed;
+  item.tapped = 0;
+  item.facts = Facts{};
+  const Message& message = item.message;
+  if (source.slot != 0 && !crossed) ++ground_.flows.at(source.slot).messages;
+  if (tap_.on()) tap_.received(item);
+  if (message.error != ScanError::none) {
+    ground_.counters.add(Counter::malformed);
+    ground_.alerts.add(Event::malformed, source.remote, static_cast<int32_t>(message.error), Text(message.data, message.size < 200 ? message.size : 200));
+  }
+  int32_t* record = turn_.record(turn_.count());
+  if (message.is_request) take_request(item, record);
+  else if (message.error == ScanError::none) take_response(item, record);
+}
+
+void Intake::take_request(Item& item, int32_t* record) noexcept {
+  const Source& source = item.source;
+  if (!item.crossed) ground_.counters.add(Counter::requests_in);
+  if (source.from_core) upstreams_.heard(source.remote, source.transport);
+  const Surroundings around{ground_.config, ground_.keys, upstreams_.targets(), ground_.flows, ground_.clock.birth()};
+  read_request_facts(around, item.message, source, item.facts, record);
+  for (int32_t i = 0; i < record[kRecord_own_routes] && !item.crossed; ++i) {
+    const RouteKind kind = item.facts.routes[i].kind;
+    if (kind == RouteKind::gone) ground_.counters.add(Counter::tokens_gone);
+    if (kind != RouteKind::forged) continue;
+    ground_.counters.add(Counter::tokens_forged);
+    ground_.alerts.add(Event::forged_token, source.remote);
+  }
+  turn_.take();
+}
+
+void Intake::take_response(Item& item, int32_t* record) noexcept {
+  const EdgeConfig& config = ground_.config;
+  const Source& source = item.source;
+  if (!item.crossed) ground_.counters.add(Counter::responses_in);
+  Via& via = item.facts.top_via;
+  NextHop answered_by;
+  answered_by.core = source.from_core;
+  answered_by.kind = source.kind;
+  answered_by.listener = source.listener;
+  answered_by.slot = source.slot;
+  answered_by.generation = source.generation;
+  answered_by.remote = source.remote;
+  ReturnPath& back = item.facts.back;
+  // RFC 3261 16.11 and 18.1.2: what is not an answer to something that we sent is dropped in silence.
+  const bool ours = item.message.read_top_via(via) && is_own_host(config, via.host, via.port == 0 ? kSipPort : via.port);
+  if (ours && take_object_answer(item, record)) return;
+  if (!ours || !read_branch(config, via.branch, answered_by, back)) return ground_.counters.add(Counter::unsolicited_responses);
+  if (back.keeper != config.shard && back.keeper < config.shards && !item.crossed) return hand_over(back.keeper, item);
+  upstreams_.heard(source.remote, source.transport);
+  if (back.kind == BackKind::probe) return;
+  read_response_facts(item.message, source, item.facts, record);
+  turn_.take();
+}
+
+// True: it answers a request of the object path, and the shard that keeps the transaction has it.
+bool Intake::take_object_answer(Item& item, int32_t* record) noexcept {
+  uint8_t keeper = 0;
+  if (!ground_.config.home || !read_object_branch(ground_.config, item.facts.top_via.branch, keeper)) return false;
+  if (keeper != ground_.config.shard) {
+    if (!item.crossed) hand_over(keeper, item);
+    return true;
+  }
+  read_response_facts(item.message, item.source, item.facts, record);
+  record[kRecord_headers] |= static_cast<int32_t>(kHeader_object_answer);
+  turn_.take();
+  return true;
+}
+
+void Intake::hand_over(uint8_t shard, const Item& item) noexcept {
+  RingHead head{};
+  head.kind = RingHead::message;
+  head.source = item.source;
+  crossing_.push(shard, head, Text(item.message.data, item.message.size));
+}
+
+}  // namespace sluice

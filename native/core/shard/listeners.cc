@@ -1,0 +1,77 @@
+#include "core/shard/listeners.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace sluice {
+namespace {
+
+constexpr int kAcceptsPerTurn = 64;
+constexpr uint32_t kAcceptPauseMs = 100;
+
+}  // namespace
+
+void Listeners::open(int epoll) noexcept {
+  epoll_ = epoll;
+  for (size_t i = 0; i < sockets_.size(); ++i) {
+    const Listener& listener = ground_.config.listeners[i];
+    if (!is_stream(listener.transport)) outbox_.attach(static_cast<uint16_t>(i), sockets_[i], !listener.bound.is_v4());
+    watch(i);
+  }
+}
+
+void Listeners::watch(size_t listener) noexcept {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = first_marker_ + listener;
+  epoll_ctl(epoll_, EPOLL_CTL_ADD, sockets_[listener], &event);
+}
+
+void Listeners::look_away(size_t listener) noexcept { epoll_ctl(epoll_, EPOLL_CTL_DEL, sockets_[listener], nullptr); }
+
+void Listeners::accept_all(uint16_t listener) noexcept {
+  for (int i = 0; i < kAcceptsPerTurn && accepting_; ++i) {
+    sockaddr_storage peer;
+    socklen_t size = sizeof peer;
+    const int fd = accept4(sockets_[listener], reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+      // It is shut down (ListenerSockets::stop_accepting), and readable for good.
+      if (errno == EINVAL) look_away(listener);
+      if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) pause(listener, errno);
+      return;
+    }
+    const Address remote = from_sockaddr(reinterpret_cast<sockaddr*>(&peer));
+    if (bans_.holds(remote)) {
+      ground_.counters.add(Counter::banned);
+      close(fd);
+      continue;
+    }
+    connections_.accepted(fd, remote, listener);
+  }
+}
+
+// Out of descriptors: look away for a while instead of spinning on a listener that stays readable.
+void Listeners::pause(uint16_t listener, int error) noexcept {
+  ground_.alerts.add(Event::accept_failed, Address{}, error);
+  look_away(listener);
+  paused_ = true;
+  pause_ends_ = ground_.clock.tick() + Clock::ticks(kAcceptPauseMs);
+}
+
+void Listeners::tick() noexcept {
+  if (!paused_ || !ground_.clock.reached(pause_ends_)) return;
+  paused_ = false;
+  for (size_t i = 0; i < sockets_.size() && accepting_; ++i)
+    if (is_stream(ground_.config.listeners[i].transport)) watch(i);
+}
+
+void Listeners::stop() noexcept {
+  accepting_ = false;
+  for (size_t i = 0; i < sockets_.size(); ++i)
+    if (is_stream(ground_.config.listeners[i].transport)) look_away(i);
+}
+
+}  // namespace sluice

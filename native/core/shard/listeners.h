@@ -1,0 +1,39 @@
+// The sockets that listen, as this shard sees them: watched until it drains. They are not its own (listener_sockets.h).
+#pragma once
+
+#include <vector>
+
+#include "core/shard/connections.h"
+
+namespace sluice {
+
+class Listeners {
+ public:
+  // `sockets`: one for each listener. The marker of listener i in epoll is `first_marker + i`.
+  Listeners(Ground& ground, Outbox& outbox, Connections& connections, BanSet& bans, std::vector<int> sockets, uint64_t first_marker) noexcept
+      : ground_(ground), outbox_(outbox), connections_(connections), bans_(bans), sockets_(std::move(sockets)), first_marker_(first_marker) {}
+
+  void open(int epoll) noexcept;
+  int socket_of(uint16_t listener) const noexcept { return sockets_[listener]; }
+  void accept_all(uint16_t listener) noexcept;
+  void stop() noexcept;
+  void tick() noexcept;
+
+ private:
+  void watch(size_t listener) noexcept;
+  void look_away(size_t listener) noexcept;
+  void pause(uint16_t listener, int error) noexcept;
+
+  Ground& ground_;
+  Outbox& outbox_;
+  Connections& connections_;
+  BanSet& bans_;
+  std::vector<int> sockets_;
+  uint64_t first_marker_;
+  int epoll_ = -1;
+  bool accepting_ = true;
+  bool paused_ = false;
+  uint32_t pause_ends_ = 0;  // tick
+};
+
+}  // namespace sluice

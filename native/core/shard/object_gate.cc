@@ -1,0 +1,155 @@
+#include "core/shard/object_gate.h"
+
+#include "core/relay/flow_id.h"
+#include "core/relay/neighbour.h"
+#include "core/relay/object_branch.h"
+#include "core/relay/own_output.h"
+
+namespace sluice {
+
+size_t ObjectGate::flow_id_of(unsigned item, char* out) const noexcept { return format_flow_id(ground_.config, turn_.item(item).source, out); }
+
+size_t ObjectGate::answer_flow_of(unsigned item, char* out) const noexcept {
+  const int32_t* record = turn_.record(item);
+  const bool outbound = turn_.item(item).message.method == Method::register_ && (record[kRecord_contact] & static_cast<int32_t>(kContact_reg_id));
+  const bool keep = record[kRecord_headers] & static_cast<int32_t>(kHeader_keep);
+  Source way = turn_.item(item).source;
+  if (way.kind == FlowKind::udp) way.remote = answer_address(ground_.config, turn_.item(item), outbound || keep ? uint32_t{kEdit_mark_outbound} : 0u);
+  return format_flow_id(ground_.config, way, out);
+}
+
+size_t ObjectGate::new_branch(uint32_t loop, char* out) noexcept { return make_object_branch(ground_.config, ++branches_made_, loop, out); }
+
+size_t ObjectGate::flow_token(Text id, Side side, char* out) noexcept {
+  FlowId flow;
+  if (!parse_flow_id(ground_.config, id, flow)) return 0;
+  if (flow.name.kind == FlowKind::stream) return make_token(ground_.keys, flow.name, side, out);
+  return make_token(ground_.keys, udp_flows_.name_of(udp_flows_.source_of(flow.name.remote, flow.listener), true), side, out);
+}
+
+size_t ObjectGate::neighbour_mark(Text token, const Neighbour& neighbour, char* out) const noexcept {
+  return write_neighbour(ground_.config.branch_keys.neighbour, token, neighbour, out);
+}
+
+Neighbour ObjectGate::neighbour_of_item(unsigned item) noexcept {
+  const Surroundings around{ground_.config, ground_.keys, upstreams_.targets(), ground_.flows, ground_.clock.birth()};
+  return neighbour_of(around, turn_.item(item).message, turn_.item(item).source);
+}
+
+bool ObjectGate::flow_lives(Text id) noexcept {
+  FlowId flow;
+  if (!parse_flow_id(ground_.config, id, flow)) return false;
+  if (flow.name.kind == FlowKind::udp) {
+    const uint32_t slot = ground_.flows.find_udp(flow.name.remote, flow.listener);
+    return slot == 0 || (ground_.flows.at(slot).flags & kFlow_dead) == 0;
+  }
+  // Only its own shard can judge it; a flow that is gone there comes back as a failure.
+  return flow.name.shard != ground_.config.shard || ground_.flows.find_stream(flow.name.slot, flow.name.generation) != nullptr;
+}
+
+bool ObjectGate::send_to_flow(Text id, Text octets) noexcept {
+  FlowId flow;
+  if (!parse_flow_id(ground_.config, id, flow) || !flow_lives(id)) return false;
+  const FlowName& name = flow.name;
+  if (name.kind == FlowKind::udp) return send_datagram(flow.listener, name.remote, octets);
+  if (name.shard == ground_.config.shard) return send_over({name.slot, name.generation}, octets);
+  RingHead head{};
+  head.kind = RingHead::object_request;
+  head.slot = name.slot;
+  head.generation = name.generation;
+  return crossing_.push(name.shard, head, octets);
+}
+
+bool ObjectGate::send_datagram(uint16_t listener, const Address& to, Text octets) noexcept {
+  const Text copy = outbox_.copied(octets);
+  if (copy.size() != octets.size()) return false;
+  ground_.counters.add(Counter::requests_relayed);
+  if (tap_.on()) tap_.sent(to, listener, copy);
+  outbox_.datagram(listener, to, copy);
+  return true;
+}
+
+bool ObjectGate::send_over(FlowHandle to, Text octets) noexcept {
+  Flow* flow = ground_.flows.find_stream(to.slot, to.generation);
+  if (flow == nullptr || !outbox_.streams().accepts(to.slot, octets.size())) return false;
+  const Text copy = outbox_.copied(octets);
+  if (copy.size() != octets.size()) return false;
+  flow->marks |= kMark_bound;
+  ground_.counters.add(Counter::requests_relayed);
+  if (tap_.on()) tap_.sent(flow->remote, flow->listener, copy);
+  outbox_.streams().add(to.slot, copy, Text());
+  return true;
+}
+
+void ObjectGate::answer_flow(Text id, Text octets, bool final) noexcept {
+  FlowId flow;
+  if (!parse_flow_id(ground_.config, id, flow)) return ground_.counters.add(Counter::send_dropped);
+  Source way;
+  way.kind = flow.name.kind;
+  way.listener = flow.listener;
+  way.shard = flow.name.shard;
+  way.remote = flow.name.remote;
+  way.slot = flow.name.slot;
+  way.generation = flow.name.generation;
+  const ReturnPath back = return_path_of(ground_.config, way);
+  ground_.counters.add(Counter::replies);
+  constexpr size_t kVersion = 8;  // "SIP/2.0 "
+  if (octets.size() > kVersion + 3) responder_.count((octets[kVersion] - '0') * 100);
+  if (tap_.on()) {
+    const Flow* known = back.kind == BackKind::stream && back.shard == ground_.config.shard ? ground_.flows.find_stream(back.slot, back.generation) : nullptr;
+    tap_.sent(known != nullptr ? known->remote : back.remote, known != nullptr ? known->listener : back.listener, octets);
+  }
+  const Text copy = outbox_.copied(octets);
+  if (copy.empty()) return ground_.counters.add(Counter::send_dropped);
+  responder_.send_back(back, copy, Text(), final);
+}
+
+size_t ObjectGate::send_to_address(Transport transport, const Address& to, Text host, Text octets, char* id) noexcept {
+  if (to.is_unusable_peer()) return 0;
+  if (transport != Transport::udp) {
+    const uint32_t slot = connections_.to_core(to, transport, host);
+    if (slot == 0 || !send_over(ground_.flows.handle(slot), octets)) return 0;
+    return format_flow_id(ground_.config, source_of_flow(ground_.config, slot, ground_.flows.at(slot)), id);
+  }
+  const uint16_t listener = core_listener(ground_.config, transport, to.is_v4());
+  if (!outbox_.sends_from(listener)) return 0;
+  const Source way = udp_flows_.source_of(to, listener);
+  // A neighbour that was unreachable a moment ago is tried again: it is an address, not a flow of somebody.
+  if (way.slot != 0) ground_.flows.at(way.slot).flags &= static_cast<uint8_t>(~kFlow_dead);
+  return send_datagram(listener, to, octets) ? format_flow_id(ground_.config, way, id) : 0;
+}
+
+void ObjectGate::bind_flow(Text id, uint32_t supervise_seconds) noexcept {
+  FlowId flow;
+  if (!parse_flow_id(ground_.config, id, flow) || flow.name.shard != ground_.config.shard) return;
+  uint32_t slot = flow.name.slot;
+  if (flow.name.kind == FlowKind::udp) {
+    slot = udp_flows_.remember(flow.name.remote, flow.listener, 0);
+    if (slot == 0) return;
+    udp_flows_.name_of(udp_flows_.source_of(flow.name.remote, flow.listener), true);
+  } else if (ground_.flows.find_stream(slot, flow.name.generation) == nullptr) {
+    return events_.flow_ended(id);
+  }
+  ground_.flows.at(slot).marks |= kMark_bound;
+  ground_.flows.at(slot).flags |= kFlow_outbound | kFlow_registered;
+  timers_.supervise(slot, supervise_seconds == 0 ? 0 : supervise_seconds + ground_.config.flow_grace);
+}
+
+// The sender waits for our answer, so its connection outlives its FIN (TR-24).
+void ObjectGate::take(unsigned i) noexcept {
+  const Item& item = turn_.item(i);
+  const Message& message = item.message;
+  ground_.counters.add(Counter::object_messages);
+  if (message.is_request && message.method == Method::register_ && !item.source.from_core) ground_.counters.add(Counter::registers_in);
+  if (!message.is_request || message.method == Method::ack || item.source.kind != FlowKind::stream || item.source.shard != ground_.config.shard) return;
+  Flow* flow = ground_.flows.find_stream(item.source.slot, item.source.generation);
+  if (flow != nullptr) expect_answer(*flow, ground_.clock.tick(), ground_.clock.tick() + answer_wait(ground_.config, message.method));
+}
+
+void ObjectGate::take_request(const RingHead& head, Text octets) noexcept {
+  if (send_over({head.slot, head.generation}, octets)) return;
+  // It was meant for this flow alone: the sender tries another one, nobody here does.
+  if (scan_own_output(octets, *ground_.spare)) responder_.answer_sent(*ground_.spare, 503);
+}
+
+}  // namespace sluice

@@ -1,0 +1,72 @@
+// The object path's way out and back in: it names flows by their id (flow_id.h) and sends what TypeScript wrote. What is sent leaves with
+// Shard::execute() or Shard::settle().
+#pragma once
+
+#include "core/shard/connections.h"
+#include "core/shard/udp_flows.h"
+
+namespace sluice {
+
+class ObjectGate {
+ public:
+  ObjectGate(Ground& ground, Turn& turn, Outbox& outbox, Crossing& crossing, Tap& tap, Connections& connections, UdpFlows& udp_flows, FlowTimers& timers,
+             UpstreamHealth& upstreams, Responder& responder, ObjectEvents& events) noexcept
+      : ground_(ground),
+        turn_(turn),
+        outbox_(outbox),
+        crossing_(crossing),
+        tap_(tap),
+        connections_(connections),
+        udp_flows_(udp_flows),
+        timers_(timers),
+        upstreams_(upstreams),
+        responder_(responder),
+        events_(events) {}
+
+  // Of a message of the batch. Each writes text and returns its length.
+  size_t flow_id_of(unsigned item, char* out) const noexcept;
+  // Where the answer to a request goes: its flow, or the port that its Via names (RFC 3581 4).
+  size_t answer_flow_of(unsigned item, char* out) const noexcept;
+  uint32_t loop_hash_of(unsigned item) const noexcept { return turn_.item(item).facts.loop_hash; }
+  size_t new_branch(uint32_t loop, char* out) noexcept;
+  // 0: no such flow, or no key.
+  size_t flow_token(Text id, Side side, char* out) noexcept;
+  // What our core-side Record-Route URI with this token says of a neighbour: the one that a request came from, or that one is sent to.
+  size_t neighbour_mark(Text token, const Neighbour& neighbour, char* out) const noexcept;
+  Neighbour neighbour_of_item(unsigned item) noexcept;
+  bool flow_lives(Text id) noexcept;
+
+  // A request. False: the flow is gone. A flow that turns out to be gone later is an ObjectEvent.
+  bool send_to_flow(Text id, Text octets) noexcept;
+  // A response to what came over the flow.
+  void answer_flow(Text id, Text octets, bool final) noexcept;
+  // A request to a neighbour, which over TLS must prove to be `host` (RFC 5922 4). Writes the id of the flow that it leaves by; 0: it
+  // cannot be sent.
+  size_t send_to_address(Transport transport, const Address& to, Text host, Text octets, char* id) noexcept;
+  // From now on the end of this flow is an ObjectEvent. `supervise_seconds`: its Flow-Timer, 0: none.
+  void bind_flow(Text id, uint32_t supervise_seconds) noexcept;
+
+  // The verdict on item i: TypeScript has it.
+  void take(unsigned i) noexcept;
+  // A request that another shard's object path sends over a flow of ours.
+  void take_request(const RingHead& head, Text octets) noexcept;
+
+ private:
+  bool send_over(FlowHandle to, Text octets) noexcept;
+  bool send_datagram(uint16_t listener, const Address& to, Text octets) noexcept;
+
+  Ground& ground_;
+  Turn& turn_;
+  Outbox& outbox_;
+  Crossing& crossing_;
+  Tap& tap_;
+  Connections& connections_;
+  UdpFlows& udp_flows_;
+  FlowTimers& timers_;
+  UpstreamHealth& upstreams_;
+  Responder& responder_;
+  ObjectEvents& events_;
+  uint64_t branches_made_ = 0;
+};
+
+}  // namespace sluice

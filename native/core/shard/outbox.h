@@ -1,0 +1,56 @@
+// What leaves at the end of a turn, over connections and by datagrams, and the memory that it is written in.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/base/edit_list.h"
+#include "core/flow/stream_writer.h"
+#include "core/shard/ground.h"
+#include "core/transport/datagram_queue.h"
+
+namespace sluice {
+
+class Outbox {
+ public:
+  explicit Outbox(Ground& ground) noexcept;
+
+  // Room for at least `most` octets, which live until the next flush. The call itself flushes when the rest is too small, so hand over
+  // what you wrote before you ask for more.
+  Writer scratch(size_t most = kUsual) noexcept {
+    if (kScratch - used_ < most) flush();
+    return Writer(scratch_.get() + used_, kScratch - used_);
+  }
+  // Keeps what was written.
+  Text commit(const Writer& out) noexcept {
+    used_ += out.size();
+    return out.text();
+  }
+  // The same of a head, with a short body behind it; `body` is then empty, else it stays what the kernel is pointed at.
+  Text finished(const Writer& head, Text& body) noexcept;
+  // A copy in scratch; empty when there is nothing, or more than scratch can ever hold.
+  Text copied(Text octets) noexcept;
+
+  void attach(uint16_t listener, int fd, bool v6) noexcept { datagrams_[listener].attach(fd, v6); }
+  bool sends_from(size_t listener) const noexcept { return listener < datagrams_.size() && datagrams_[listener].fd() >= 0; }
+  // The octets must live until flush().
+  void datagram(uint16_t listener, const Address& to, Text head, Text body = Text()) noexcept {
+    datagrams_[listener].add(to, head, body, counters_);
+  }
+  StreamWriter& streams() noexcept { return streams_; }
+
+  void flush() noexcept;
+
+ private:
+  static constexpr size_t kScratch = 2u << 20;
+  // The longest head with what a relay adds to it, and a body that is copied behind it.
+  static constexpr size_t kUsual = 65'536 + 4096 + 1024;
+
+  Counters& counters_;
+  StreamWriter streams_;
+  std::vector<DatagramQueue> datagrams_;  // of each UDP listener
+  std::unique_ptr<char[]> scratch_;
+  size_t used_ = 0;
+};
+
+}  // namespace sluice

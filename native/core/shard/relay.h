@@ -1,0 +1,75 @@
+// Relaying: where a request goes, what is edited in it and remembered of it (RFC 3261 16.6, RFC 5626 5), and its answers (RFC 3261 16.7).
+#pragma once
+
+#include "core/shard/intake.h"
+#include "core/shard/connections.h"
+#include "core/shard/udp_flows.h"
+
+namespace sluice {
+
+class Relay {
+ public:
+  Relay(Ground& ground, Turn& turn, Intake& intake, Outbox& outbox, Tap& tap, UpstreamHealth& upstreams, Connections& connections, UdpFlows& udp_flows,
+        FlowTimers& timers, FlowNotes& notes, Remembered& remembered, Responder& responder) noexcept
+      : ground_(ground),
+        turn_(turn),
+        intake_(intake),
+        outbox_(outbox),
+        tap_(tap),
+        upstreams_(upstreams),
+        connections_(connections),
+        udp_flows_(udp_flows),
+        timers_(timers),
+        notes_(notes),
+        remembered_(remembered),
+        responder_(responder) {}
+
+  // By the verdict on item i of the batch.
+  void request(unsigned i) noexcept;
+  void response(unsigned i) noexcept;
+
+ private:
+  // Where a request leaves for, decided once for its Via, its Record-Route and its sending.
+  struct NextLeg {
+    NextHop next;
+    Transport transport = Transport::udp;
+    uint16_t listener = 0;        // whose name stands in our Via
+    uint32_t slot = 0;            // stream: connection; UDP to a client: remembered flow
+    Address to;                   // UDP
+    FlowName client_flow;         // the client's end of this request: source of an outgoing, target of an incoming one
+    uint16_t client_listener = 0;
+    uint16_t core_listener = 0;
+  };
+
+  // choose_hop.cc
+  const FlowName* verdict_flow(unsigned i) const noexcept;
+  bool choose_hop(unsigned i, NextLeg& leg) noexcept;
+  bool choose_flow(unsigned i, NextLeg& leg) noexcept;
+  // relay_request.cc
+  ReturnPath way_back(const Item& item, uint32_t edits) const noexcept;
+  bool write_request(unsigned i, const NextLeg& leg, Text branch, Writer& head) noexcept;
+  void put_routes(Writer& text, const Item& item, const int32_t* record, const NextLeg& leg, bool to_flow, uint32_t edits) noexcept;
+  void put_record_route(Writer& out, const NextLeg& leg, Side first, const Neighbour* neighbour) noexcept;
+  void put_uri(Writer& out, Text header, const FlowName& flow, Side side, uint16_t listener, Text params, const Neighbour* neighbour) noexcept;
+  uint8_t roles_of(const Item& item, bool to_flow, bool to_stream) const noexcept;
+  void remember(const Item& item, uint64_t key, uint8_t roles, NextLeg& leg, Text head, Text body) noexcept;
+  // relay_response.cc
+  void note_flow(const ReturnPath& back, uint32_t edits, uint32_t flow_timer) noexcept;
+  uint32_t slot_of(const ReturnPath& back) noexcept;
+  void note_registration(Text branch, const ReturnPath& back) noexcept;
+
+  Ground& ground_;
+  Turn& turn_;
+  Intake& intake_;
+  Outbox& outbox_;
+  Tap& tap_;
+  UpstreamHealth& upstreams_;
+  Connections& connections_;
+  UdpFlows& udp_flows_;
+  FlowTimers& timers_;
+  FlowNotes& notes_;
+  Remembered& remembered_;
+  Responder& responder_;
+};
+
+}  // namespace sluice

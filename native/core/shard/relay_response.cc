@@ -1,0 +1,70 @@
+// A response that is relayed (RFC 3261 16.7, 16.11), and what its 2xx makes of the flow that it goes to.
+#include "core/shard/relay.h"
+#include "core/sip/route_set.h"
+
+namespace sluice {
+
+void Relay::response(unsigned i) noexcept {
+  Item& item = turn_.item(i);
+  const Message& message = item.message;
+  const int32_t* verdict = turn_.verdict(i);
+  const uint32_t flags = static_cast<uint32_t>(verdict[kVerdict_edits]);
+  const ReturnPath& back = item.facts.back;
+  const bool to_stream = back.kind == BackKind::stream;
+
+  char buffer[256];
+  Writer text(buffer, sizeof buffer);
+  EditList edits;
+  // RFC 3261 16.7 step 3: our own Via goes; with none left the response was for us.
+  if (message.via_count < 2) return ground_.counters.add(Counter::unsolicited_responses);
+  cut_top_via(message, edits);
+  if (flags & kEdit_as_480) edits.replace(0, message.lines[0].line_at, "SIP/2.0 480 Temporarily Unavailable\r\n");
+  if (flags & (kEdit_flow_timer | kEdit_strip_flow_timer)) cut_lines(message, HeaderId::flow_timer, edits);
+  if (flags & kEdit_flow_timer) {
+    text.put("Flow-Timer: ");
+    text.put_number(static_cast<uint32_t>(verdict[kVerdict_flow_timer]));
+    text.put("\r\n");
+  }
+  if (message.content_length < 0 && to_stream) {
+    text.put("Content-Length: ");
+    text.put_number(message.body().size());
+    text.put("\r\n");
+  }
+  if (text.size() > 0) edits.insert(message.head_size - 2, text.text());
+  Writer head = outbox_.scratch();
+  if (!edits.apply(message.data, message.head_size, head)) return ground_.counters.add(Counter::send_dropped);
+  Text body = message.body();
+  const Text octets = outbox_.finished(head, body);
+  remembered_.answered(remembered_.key_of(item.facts.top_via.branch, message.method), message.status, octets, body);
+  if (flags & (kEdit_mark_outbound | kEdit_mark_registered | kEdit_flow_timer | kEdit_supervise)) note_flow(back, flags, static_cast<uint32_t>(verdict[kVerdict_flow_timer]));
+  ground_.counters.add(Counter::responses_relayed);
+  const int status = flags & kEdit_as_480 ? 480 : message.status;
+  if (message.method == Method::register_ && status / 100 == 2 && !back.from_core) {
+    ground_.counters.add(Counter::registers_ok);
+    if (ground_.config.notes) note_registration(item.facts.top_via.branch, back);
+  }
+  responder_.count(status);
+  responder_.send_back(back, octets, body, message.status >= 200, item.tapped);
+}
+
+// The connection of a way back if it is ours and open, or the remembered UDP flow; 0: neither.
+uint32_t Relay::slot_of(const ReturnPath& back) noexcept {
+  if (back.kind != BackKind::stream) return ground_.flows.find_udp(back.remote, back.listener);
+  const bool ours = back.boot == ground_.config.boot && back.shard == ground_.config.shard;
+  return ours && ground_.flows.find_stream(back.slot, back.generation) != nullptr ? back.slot : 0;
+}
+
+void Relay::note_flow(const ReturnPath& back, uint32_t edits, uint32_t flow_timer) noexcept {
+  const uint32_t slot = back.kind == BackKind::stream ? slot_of(back) : udp_flows_.remember(back.remote, back.listener, 0);
+  if (slot == 0) return;
+  if (edits & kEdit_mark_outbound) ground_.flows.at(slot).flags |= kFlow_outbound;
+  if (edits & kEdit_mark_registered) ground_.flows.at(slot).flags |= kFlow_registered;
+  // Without a fresh promise of keep-alives the supervision ends (RFC 6223 4.2.2).
+  timers_.supervise(slot, edits & (kEdit_flow_timer | kEdit_supervise) ? flow_timer + ground_.config.flow_grace : 0);
+}
+
+void Relay::note_registration(Text branch, const ReturnPath& back) noexcept {
+  notes_.granted(remembered_.key_of(branch, Method::register_), slot_of(back), ground_.clock.tick());
+}
+
+}  // namespace sluice

@@ -1,0 +1,157 @@
+#include "core/shard/remembered.h"
+
+#include <algorithm>
+
+#include "core/relay/own_output.h"
+
+namespace sluice {
+namespace {
+
+constexpr uint32_t kT2Ms = 4000;             // RFC 3261 17.1.2.2
+constexpr size_t kExpiriesPerTick = 2048;
+
+}  // namespace
+
+Remembered::Remembered(Ground& ground, Outbox& outbox, Responder& responder) noexcept
+    : ground_(ground),
+      outbox_(outbox),
+      responder_(responder),
+      table_(ground.config.table_key, ground.config.limits.max_pending),
+      wheel_(nodes_, ground.clock.tick()) {}
+
+Remembered::~Remembered() noexcept {
+  table_.each([&](Pending& entry) {
+    give_back(ground_.pool, entry.sent);
+    give_back(ground_.pool, entry.answer);
+  });
+}
+
+void Remembered::add(const Request& request, Text head, Text body) noexcept {
+  if (table_.find(request.key) != 0) return;  // a retransmission
+  Counters& counters = ground_.counters;
+  const uint32_t index = table_.open(request.key);
+  if (index == 0) return counters.add(Counter::pending_refused);
+  Pending& entry = table_.at(index);
+  const bool repeats = request.roles & kPending_repeat;
+  if (!append(ground_.pool, entry.sent, head) || (repeats && !body.empty() && !append(ground_.pool, entry.sent, body))) {
+    give_back(ground_.pool, entry.sent);
+    table_.close(index, nullptr);
+    return counters.add(Counter::pending_refused);
+  }
+  const uint32_t now = ground_.clock.tick();
+  entry.roles = request.roles;
+  entry.method = request.method;
+  entry.listener = request.listener;
+  entry.to = request.to;
+  entry.ends = now + Clock::ticks(uint64_t{ground_.config.branch_seconds} * 1000);
+  if (request.flow != 0) table_.wait_on(index, request.flow, &ground_.flows.at(request.flow).pending);
+  entry.interval_ms = ground_.config.t1_ms;
+  wheel_.arm(index, repeats ? Clock::ticks(entry.interval_ms) : entry.ends - now);
+  counters.add(Counter::pending);
+}
+
+void Remembered::forget(uint32_t index) noexcept {
+  Pending& entry = table_.at(index);
+  give_back(ground_.pool, entry.sent);
+  give_back(ground_.pool, entry.answer);
+  wheel_.cancel(index);
+  table_.close(index, head_of(entry));
+  ground_.counters.add(Counter::pending, -1);
+}
+
+bool Remembered::keep_answer(Pending& entry, Text head, Text body) noexcept {
+  give_back(ground_.pool, entry.answer);
+  if (append(ground_.pool, entry.answer, head) && (body.empty() || append(ground_.pool, entry.answer, body))) return true;
+  give_back(ground_.pool, entry.answer);
+  return false;
+}
+
+void Remembered::answered(uint64_t key, int status, Text head, Text body) noexcept {
+  const uint32_t index = table_.find(key);
+  if (index == 0) return;
+  Pending& entry = table_.at(index);
+  if (entry.state == PendingState::completed) return;
+  if (status < 200) {
+    entry.state = PendingState::proceeding;
+    if (entry.method == Method::invite) {
+      const uint32_t rings = answer_wait(ground_.config, entry.method);
+      entry.ends = ground_.clock.tick() + rings;
+      wheel_.arm(index, rings);
+    }
+    // A client that sends its INVITE again while it rings hears the last of them again (RFC 3261 17.2.1, RFC 3581 3).
+    if ((entry.roles & kPending_replay) && status > 100) keep_answer(entry, head, body);
+    return;
+  }
+  if ((entry.roles & kPending_replay) == 0) return forget(index);
+  // RFC 3261 17.2.2: the sender may not have got it; over a reliable hop nobody but us can send it again.
+  give_back(ground_.pool, entry.sent);
+  if (!keep_answer(entry, head, body)) return forget(index);
+  if (entry.flow != 0) table_.leave(index, head_of(entry));
+  entry.state = PendingState::completed;
+  wheel_.arm(index, Clock::ticks(uint64_t{ground_.config.branch_seconds} * 1000));
+  completed(index, key);
+}
+
+// Remembered answers are worth less than requests that still wait: the oldest make room.
+void Remembered::completed(uint32_t index, uint64_t key) noexcept {
+  const size_t most = ground_.config.limits.max_pending / 4 + 1;
+  if (completed_.size() < most) return completed_.push_back(key);
+  completed_at_ %= completed_.size();  // the limit may have become smaller
+  const uint32_t oldest = table_.find(completed_[completed_at_]);
+  if (oldest != 0 && oldest != index && table_.at(oldest).state == PendingState::completed) forget(oldest);
+  completed_[completed_at_++] = key;
+}
+
+bool Remembered::is_retransmission(uint64_t key, Text branch) noexcept {
+  const uint32_t index = table_.find(key);
+  if (index == 0) return false;
+  Pending& entry = table_.at(index);
+  if ((entry.roles & kPending_replay) == 0) return false;
+  ground_.counters.add(Counter::absorbed);
+  ReturnPath back;
+  if (entry.answer == nullptr || !read_own_branch(branch, back)) return true;
+  const Text octets = outbox_.copied(entry.answer->text());
+  if (!octets.empty()) responder_.send_back(back, octets, Text(), false);
+  return true;
+}
+
+void Remembered::answer(uint32_t index, int status) noexcept {
+  Pending& entry = table_.at(index);
+  if (entry.sent == nullptr || entry.state == PendingState::completed) return;
+  if (scan_own_output(entry.sent->text(), *ground_.spare)) responder_.answer_sent(*ground_.spare, status);
+}
+
+void Remembered::flow_is_gone(uint32_t slot) noexcept {
+  Flow& flow = ground_.flows.at(slot);
+  while (flow.pending != 0) {
+    const uint32_t index = flow.pending;
+    answer(index, 430);
+    forget(index);
+  }
+}
+
+void Remembered::tick() noexcept {
+  wheel_.advance(ground_.clock.tick(), kExpiriesPerTick, [this](uint32_t index) { due(index); });
+}
+
+void Remembered::due(uint32_t index) noexcept {
+  Pending& entry = table_.at(index);
+  const bool invite = entry.method == Method::invite;
+  const bool repeats = (entry.roles & kPending_repeat) && entry.state != PendingState::completed &&
+                       (entry.state == PendingState::trying || !invite);
+  if (ground_.clock.reached(entry.ends) || !repeats) {
+    // RFC 4320 4.2: only an INVITE may be answered by 408.
+    if (repeats && invite) answer(index, 408);
+    return forget(index);
+  }
+  const Text octets = outbox_.copied(entry.sent->text());
+  if (!octets.empty()) {
+    ground_.counters.add(Counter::retransmissions);
+    outbox_.datagram(entry.listener, entry.to, octets);
+  }
+  entry.interval_ms *= 2;
+  if (!invite && (entry.interval_ms > kT2Ms || entry.state == PendingState::proceeding)) entry.interval_ms = kT2Ms;
+  wheel_.arm(index, std::min(Clock::ticks(entry.interval_ms), entry.ends - ground_.clock.tick()));
+}
+
+}  // namespace sluice

@@ -1,0 +1,69 @@
+// Remembered requests: 430 when the flow dies that they wait on, sending again over unreliable hops, repeating final answers.
+#pragma once
+
+#include <vector>
+
+#include "core/relay/pending_table.h"
+#include "core/shard/responder.h"
+
+namespace sluice {
+
+// Ticks within which a request is answered or never (RFC 3261 16.6 step 11).
+constexpr uint32_t kTimerCSeconds = 200;  // above the three minutes that a call may ring
+inline uint32_t answer_wait(const EdgeConfig& config, Method method) noexcept {
+  return Clock::ticks(uint64_t{method == Method::invite ? kTimerCSeconds : config.branch_seconds} * 1000);
+}
+
+class Remembered {
+ public:
+  // A request that leaves, and what is to be remembered of it.
+  struct Request {
+    uint64_t key = 0;       // of its transaction, see key_of()
+    uint8_t roles = 0;      // PendingRole bits
+    Method method = Method::unknown;
+    uint32_t flow = 0;      // slot of the flow that it waits on, 0: none
+    uint16_t listener = 0;  // that it leaves by
+    Address to;             // UDP
+  };
+
+  Remembered(Ground& ground, Outbox& outbox, Responder& responder) noexcept;
+  ~Remembered() noexcept;
+  Remembered(const Remembered&) = delete;
+  Remembered& operator=(const Remembered&) = delete;
+
+  uint64_t key_of(Text branch, Method method) const noexcept { return table_.key_of(branch, method); }
+  void add(const Request& request, Text head, Text body) noexcept;
+  // Its answer, as it is relayed.
+  void answered(uint64_t key, int status, Text head, Text body) noexcept;
+  // True: the request is one, and needs no further care.
+  bool is_retransmission(uint64_t key, Text branch) noexcept;
+  // RFC 5626 5.3.1, 11.5: whoever waits for an answer over this flow hears 430 now, not a timeout later.
+  void flow_is_gone(uint32_t slot) noexcept;
+
+  void tick() noexcept;
+  uint32_t size() const noexcept { return table_.size(); }
+
+ private:
+  struct Nodes {
+    PendingTable& table;
+    WheelNode& node(uint32_t index) noexcept { return table.node(index); }
+  };
+
+  uint32_t* head_of(const Pending& entry) noexcept { return entry.flow != 0 ? &ground_.flows.at(entry.flow).pending : nullptr; }
+  bool keep_answer(Pending& entry, Text head, Text body) noexcept;
+  void completed(uint32_t index, uint64_t key) noexcept;
+  void answer(uint32_t index, int status) noexcept;
+  void due(uint32_t index) noexcept;
+  void forget(uint32_t index) noexcept;
+
+  Ground& ground_;
+  Outbox& outbox_;
+  Responder& responder_;
+  PendingTable table_;
+  Nodes nodes_{table_};
+  TimingWheel<Nodes> wheel_;
+  std::vector<uint64_t> completed_;  // keys of remembered answers, oldest first from completed_at_ on
+  size_t completed_at_ = 0;
+};
+
+}  // namespace sluice

@@ -1,0 +1,123 @@
+#include "core/shard/responder.h"
+
+#include "core/relay/answer.h"
+
+namespace sluice {
+namespace {
+
+
+ReturnPath way_back_to(const EdgeConfig& config, const Item& item) noexcept {
+  ReturnPath back = return_path_of(config, item.source);
+  if (back.kind != BackKind::stream) back.remote = answer_address(config, item, 0);
+  return back;
+}
+
+}  // namespace
+
+// Without rport a UDP answer goes to the port that Via names. A client that registers with outbound has one port for both, whatever it
+// says.
+Address answer_address(const EdgeConfig& config, const Item& item, uint32_t edits) noexcept {
+  Address to = item.source.remote;
+  const Via& via = item.facts.top_via;
+  const bool client_forced = config.force_rport && !item.source.from_core;
+  if (!via.has_rport && !client_forced && (edits & (kEdit_mark_outbound | kEdit_keep)) == 0) to.port = via.port == 0 ? kSipPort : via.port;
+  return to;
+}
+
+void Responder::count(int status) noexcept {
+  static constexpr Counter kClasses[] = {Counter::responses_1xx, Counter::responses_2xx, Counter::responses_3xx,
+                                         Counter::responses_4xx, Counter::responses_5xx, Counter::responses_6xx};
+  if (status >= 100 && status < 700) ground_.counters.add(kClasses[status / 100 - 1]);
+}
+
+void Responder::send_back(const ReturnPath& back, Text head, Text body, bool final, uint32_t tapped) noexcept {
+  if (tapped != 0 && tap_.on()) tap_.answer(tapped, back, head, body);
+  if (back.kind == BackKind::udp_v4 || back.kind == BackKind::udp_v6) {
+    if (outbox_.sends_from(back.listener)) outbox_.datagram(back.listener, back.remote, head, body);
+    return;
+  }
+  const EdgeConfig& config = ground_.config;
+  if (back.kind != BackKind::stream || back.boot != config.boot) return ground_.counters.add(Counter::send_dropped);
+  if (back.shard == config.shard) return deliver(FlowHandle{back.slot, back.generation}, head, body, final);
+  if (back.shard >= config.shards) return ground_.counters.add(Counter::send_dropped);
+  RingHead record{};
+  record.kind = RingHead::stream_octets;
+  record.final = final;
+  record.slot = back.slot;
+  record.generation = back.generation;
+  crossing_.push(back.shard, record, head, body);
+}
+
+void Responder::deliver(const RingHead& head, Text octets) noexcept { deliver(FlowHandle{head.slot, head.generation}, octets, Text(), head.final); }
+
+void Responder::deliver(FlowHandle to, Text head, Text body, bool final) noexcept {
+  Flow* flow = ground_.flows.find(to);
+  if (flow == nullptr || flow->kind != FlowKind::stream) return ground_.counters.add(Counter::send_dropped);
+  outbox_.streams().add(to.slot, head, body);
+  if (final && flow->waiting > 0 && --flow->waiting == 0 && (flow->marks & kMark_peer_closed)) ground_.closing.add(to, Counter::flows_closed);
+}
+
+void Responder::answer_sent(const Message& sent, int status) noexcept {
+  Via via;
+  ReturnPath back;
+  if (sent.method == Method::ack || !parse_via(sent.text(sent.top_via), via) || object_.send_failed(via.branch) || !read_own_branch(via.branch, back)) return;
+  Answer answer;
+  answer.status = status;
+  answer.extra_headers = status == 503 ? Text("Retry-After: 5\r\n") : Text();
+  answer.to_tag = "sl-gone";
+  Writer out = outbox_.scratch();
+  if (!write_answer(sent, answer, out)) return;
+  const Text octets = outbox_.commit(out);
+  Counters& counters = ground_.counters;
+  counters.add(Counter::replies);
+  if (status == 430) counters.add(Counter::replies_430);
+  if (status == 503) counters.add(Counter::replies_503);
+  count(status);
+  send_back(back, octets, Text(), true, tap_.match(sent));
+}
+
+void Responder::reply(const Item& item, int status, Text reason, uint32_t retry_after, Text headers) noexcept {
+  const Message& message = item.message;
+  const EdgeConfig& config = ground_.config;
+  if (message.method == Method::ack) return;
+  char lines[1024];
+  Writer extra(lines, sizeof lines);
+  if (retry_after > 0) {
+    // Spread, so that those who were turned away together do not come back together (RFC 5626 4.5).
+    extra.put("Retry-After: ");
+    extra.put_number(retry_after + siphash(config.table_key, message.data + message.call_id.at, message.call_id.len) % (retry_after + 1));
+    extra.put("\r\n");
+  }
+  if (status == 420) {
+    for (const HeaderLine* line = message.line(HeaderId::proxy_require); line != nullptr; line = message.next(*line)) {
+      extra.put("Unsupported: ");
+      extra.put(message.value(*line));
+      extra.put("\r\n");
+    }
+  }
+  // RFC 3261 11.2. An edge answers nothing but OPTIONS by itself.
+  if (status == 200 && message.method == Method::options)
+    extra.put(config.home ? "Accept: */*\r\nAllow: REGISTER, OPTIONS\r\nSupported: path, outbound\r\n" : "Accept: */*\r\nSupported: path, outbound\r\n");
+  extra.put(headers);
+  char tag[24] = "sl-";
+  uint64_t hash = transaction_hash(request_hash(config, message), item.facts.top_via.branch, item.facts.top_via.host);
+  for (int digit = 0; digit < 12; ++digit, hash >>= 4) tag[3 + digit] = "0123456789abcdef"[hash & 15];
+  Answer answer;
+  answer.status = status;
+  answer.reason = reason;
+  answer.to_tag = Text(tag, 15);
+  answer.extra_headers = extra.full() ? Text() : extra.text();
+  answer.source = &item.source;
+  Writer out = outbox_.scratch();
+  if (!write_answer(message, answer, out)) return;
+  const Text octets = outbox_.commit(out);
+  Counters& counters = ground_.counters;
+  counters.add(Counter::replies);
+  if (status == 403) counters.add(Counter::replies_403);
+  if (status == 430) counters.add(Counter::replies_430);
+  if (status == 503) counters.add(Counter::replies_503);
+  count(status);
+  send_back(way_back_to(config, item), octets, Text(), false, item.tapped);
+}
+
+}  // namespace sluice

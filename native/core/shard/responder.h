@@ -1,0 +1,40 @@
+// Answers on their way back: those that are relayed, and those of our own.
+#pragma once
+
+#include "core/shard/crossing.h"
+#include "core/shard/object_events.h"
+#include "core/shard/outbox.h"
+#include "core/shard/tap.h"
+#include "core/shard/turn.h"
+
+namespace sluice {
+
+// Where the answer to a request goes (RFC 3261 18.2.2, RFC 3581 4). `edits` of its relaying.
+Address answer_address(const EdgeConfig& config, const Item& item, uint32_t edits) noexcept;
+
+class Responder {
+ public:
+  Responder(Ground& ground, Outbox& outbox, Crossing& crossing, Tap& tap, ObjectEvents& object) noexcept
+      : ground_(ground), outbox_(outbox), crossing_(crossing), tap_(tap), object_(object) {}
+
+  // Answers a request that came.
+  void reply(const Item& item, int status, Text reason = Text(), uint32_t retry_after = 0, Text headers = Text()) noexcept;
+  // Answers a request that left here, or was about to, as if its next hop had done so.
+  void answer_sent(const Message& sent, int status) noexcept;
+  // The octets must live until the next flush. `final`: no other answer to this request follows.
+  void send_back(const ReturnPath& back, Text head, Text body, bool final, uint32_t tapped = 0) noexcept;
+  // The same of octets that another shard sent back.
+  void deliver(const RingHead& head, Text octets) noexcept;
+  void count(int status) noexcept;
+
+ private:
+  void deliver(FlowHandle to, Text head, Text body, bool final) noexcept;
+
+  Ground& ground_;
+  Outbox& outbox_;
+  Crossing& crossing_;
+  Tap& tap_;
+  ObjectEvents& object_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,243 @@
+#include "core/shard/shard.h"
+
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <random>
+
+namespace sluice {
+namespace {
+
+// Markers of the descriptors that are no flows; a flow's event carries its generation, which is never 0, in the upper half.
+constexpr uint64_t kTimerEvent = 1;
+constexpr uint64_t kWakeEvent = 2;
+constexpr uint64_t kListenerEvent = 16;
+
+constexpr unsigned kTurnsWithoutPolicy = 32;
+constexpr unsigned kSettlings = 4;
+
+Text phrase_of(int32_t error) noexcept {
+  static constexpr Text kPhrases[] = {
+#define SLUICE_SCAN_ERROR(name, status, reason) reason,
+#include "core/base/layout.def"
+  };
+  return error > 0 && static_cast<size_t>(error) < sizeof kPhrases / sizeof *kPhrases ? kPhrases[error] : Text();
+}
+
+void watch(int epoll, int fd, uint64_t marker) noexcept {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = marker;
+  epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+}  // namespace
+
+Shard::Shard(EdgeConfig config, const KeyRing& keys, int32_t* records, int32_t* verdicts, int64_t* counters, std::vector<Ring*> rings,
+             std::vector<int> wakes, std::vector<int> sockets, const TimeSource& time) noexcept
+    : ground_(std::move(config), keys, counters, time, std::random_device{}()),
+      turn_(records, verdicts),
+      outbox_(ground_),
+      crossing_(ground_, std::move(rings), std::move(wakes)),
+      tap_(ground_),
+      upstreams_(ground_),
+      object_events_(ground_, crossing_),
+      responder_(ground_, outbox_, crossing_, tap_, object_events_),
+      remembered_(ground_, outbox_, responder_),
+      timers_(ground_),
+      ends_(ground_, remembered_, object_events_),
+      udp_flows_(ground_, timers_, ends_),
+      connections_(ground_, turn_, outbox_, timers_, ends_, upstreams_, bans_),
+      listeners_(ground_, outbox_, connections_, bans_, std::move(sockets), kListenerEvent),
+      core_sender_(ground_, outbox_, connections_, upstreams_, responder_),
+      intake_(ground_, turn_, crossing_, tap_, upstreams_),
+      datagrams_(ground_, turn_, intake_, outbox_, listeners_, udp_flows_, upstreams_, object_events_, bans_),
+      streams_(ground_, turn_, intake_, connections_, timers_, outbox_),
+      relay_(ground_, turn_, intake_, outbox_, tap_, upstreams_, connections_, udp_flows_, timers_, ends_.notes(), remembered_, responder_),
+      object_(ground_, turn_, outbox_, crossing_, tap_, connections_, udp_flows_, timers_, upstreams_, responder_, object_events_),
+      inspect_(ground_, connections_, udp_flows_, upstreams_, ends_.notes(), bans_) {}
+
+Shard::~Shard() noexcept {
+  if (timer_ >= 0) close(timer_);
+  if (epoll_ >= 0) close(epoll_);
+}
+
+int Shard::open() noexcept {
+  epoll_ = epoll_create1(EPOLL_CLOEXEC);
+  timer_ = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  if (epoll_ < 0 || timer_ < 0) return errno;
+  outbox_.streams().attach(epoll_);
+  connections_.attach(epoll_);
+  itimerspec period{};
+  period.it_interval.tv_nsec = period.it_value.tv_nsec = Clock::kTickMs * 1'000'000L;
+  timerfd_settime(timer_, 0, &period, nullptr);
+  watch(epoll_, timer_, kTimerEvent);
+  watch(epoll_, crossing_.wake_fd(), kWakeEvent);
+  listeners_.open(epoll_);
+  crossing_.wake_self();  // for what the others left in the ring while nobody read it
+  return 0;
+}
+
+unsigned Shard::collect() noexcept {
+  SLUICE_INVARIANT(!in_turn_);
+  in_turn_ = true;
+  // A turn may hold nothing for the policy, only keep-alives: then the next one follows at once, within a bound.
+  for (unsigned turn = 0; turn < kTurnsWithoutPolicy; ++turn) {
+    turn_.begin();
+    take_ring();
+    streams_.resume();
+    if (event_at_ == event_count_) {
+      const int n = epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), 0);
+      event_at_ = 0;
+      event_count_ = n > 0 ? n : 0;
+    }
+    const bool idle = event_count_ == 0 && !streams_.has_more();
+    while (event_at_ < event_count_ && !turn_.full()) event(events_[static_cast<size_t>(event_at_++)]);
+    turn_.clear_verdicts();
+    if (turn_.count() > 0) break;
+    in_turn_ = false;
+    settle();
+    if (idle) return 0;
+    in_turn_ = true;
+  }
+  in_turn_ = false;
+  return turn_.count();
+}
+
+void Shard::event(const epoll_event& event) noexcept {
+  const uint32_t generation = static_cast<uint32_t>(event.data.u64 >> 32);
+  const uint32_t low = static_cast<uint32_t>(event.data.u64);
+  if (generation != 0) {
+    if (ground_.flows.find({low, generation}) != nullptr) streams_.event(low, event.events);
+  } else if (low == kTimerEvent) {
+    uint64_t expirations;
+    if (read(timer_, &expirations, sizeof expirations) > 0) tick();
+  } else if (low == kWakeEvent) {
+    crossing_.woken();
+  } else {
+    const uint16_t listener = static_cast<uint16_t>(low - kListenerEvent);
+    if (is_stream(ground_.config.listeners[listener].transport)) return listeners_.accept_all(listener);
+    if (event.events & EPOLLERR) datagrams_.read_icmp_errors(listener);
+    datagrams_.receive(listener);
+  }
+}
+
+void Shard::take_ring() noexcept {
+  RingHead head;
+  Text record;
+  while (!turn_.full() && crossing_.front(head, record)) {
+    char* room = turn_.stream_room(record.size());
+    if (room == nullptr) return;
+    record.copy(room, record.size());
+    crossing_.pop();
+    turn_.use_stream(record.size());
+    const Text octets(room, record.size());
+    switch (head.kind) {
+      case RingHead::message:
+        scan(room, octets.size(), find_head_end(room, octets.size(), 0), Carrier::datagram, ground_.config.limits.scan, turn_.next().message);
+        intake_.take(head.source, true);
+        break;
+      case RingHead::stream_octets: responder_.deliver(head, octets); break;
+      case RingHead::object_request: object_.take_request(head, octets); break;
+      case RingHead::flow_gone:
+      case RingHead::send_failed: object_events_.take(head, octets); break;
+    }
+  }
+}
+
+void Shard::tick() noexcept {
+  ground_.clock.read();
+  timers_.tick([this](uint32_t slot) { flow_due(slot); });
+  remembered_.tick();
+  listeners_.tick();
+  upstreams_.look([this](int target) { core_sender_.probe(target); });
+}
+
+void Shard::flow_due(uint32_t slot) noexcept {
+  const Flow& flow = ground_.flows.at(slot);
+  const Missed missed = timers_.missed(flow);
+  if (missed == Missed::may_have_spoken) return timers_.arm_in(slot, 1);
+  if (flow.kind == FlowKind::udp) {
+    if (missed == Missed::idle) return udp_flows_.forget(slot);
+    if (missed == Missed::life_sign) {
+      ground_.counters.add(Counter::flows_expired);
+      udp_flows_.died(slot, Counter::flows_expired);
+    }
+    return timers_.arm(slot);
+  }
+  switch (missed) {
+    case Missed::connecting: return connections_.close(slot, Counter::flows_closed);
+    case Missed::handshake:
+    case Missed::message: return connections_.close(slot, Counter::flows_faulty);
+    case Missed::life_sign:
+    case Missed::idle: return connections_.close(slot, Counter::flows_expired);
+    case Missed::pong_wanted: streams_.ping_websocket(slot); break;
+    case Missed::may_have_spoken:
+    case Missed::nothing: break;
+  }
+  timers_.arm(slot);
+}
+
+void Shard::execute() noexcept {
+  SLUICE_INVARIANT(!in_turn_);
+  in_turn_ = true;
+  for (unsigned i = 0; i < turn_.count(); ++i) carry_out(i);
+  turn_.end();
+  in_turn_ = false;
+  settle();
+}
+
+void Shard::carry_out(unsigned i) noexcept {
+  const Item& item = turn_.item(i);
+  const int32_t* verdict = turn_.verdict(i);
+  switch (static_cast<Action>(verdict[kVerdict_action])) {
+    case Action::relay_upstream:
+    case Action::relay_to_flow:
+    case Action::relay_to_hop:
+      if (item.message.is_request) relay_.request(i);
+      return;
+    case Action::relay_response:
+      if (!item.message.is_request) relay_.response(i);
+      return;
+    case Action::reply:
+      if (!item.message.is_request) return;
+      if (const CustomReply* custom = turn_.custom_reply(i); custom != nullptr) {
+        responder_.reply(item, custom->status, Text(custom->reason.data(), custom->reason.size()), 0, Text(custom->headers.data(), custom->headers.size()));
+      } else {
+        responder_.reply(item, verdict[kVerdict_status], phrase_of(verdict[kVerdict_reason]), static_cast<uint32_t>(verdict[kVerdict_retry_after]));
+      }
+      return;
+    case Action::object: return object_.take(i);
+    case Action::drop: break;
+  }
+  ground_.counters.add(Counter::dropped);
+}
+
+void Shard::settle() noexcept {
+  if (in_turn_) return;  // called from within a turn, whose end does the same
+  // What is closed may have something to say, and that may fail in its turn; what is left then waits for the next turn.
+  for (unsigned round = 0; round < kSettlings; ++round) {
+    outbox_.flush();
+    const bool closed = connections_.close_listed();
+    if (!core_sender_.redirect_unsent() && !closed) return;
+  }
+  outbox_.flush();
+}
+
+void Shard::yield_turn() noexcept {
+  if (streams_.has_more() || !crossing_.empty() || !ground_.closing.empty()) crossing_.wake_self();
+  event_at_ = event_count_ = 0;  // level-triggered: what was not looked at is reported again
+}
+
+void Shard::set_upstreams(const UpstreamSet& upstreams) noexcept {
+  upstreams_.set(upstreams);
+  connections_.find_targets();
+}
+
+void Shard::set_limits(const FlowLimits& limits, uint32_t flow_timer) noexcept {
+  ground_.config.limits = limits;
+  ground_.config.flow_timer = flow_timer;
+}
+
+}  // namespace sluice

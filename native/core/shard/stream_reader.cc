@@ -1,0 +1,177 @@
+#include "core/shard/stream_reader.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+namespace sluice {
+namespace {
+
+constexpr size_t kClientRead = 64 * 1024;
+constexpr size_t kCoreRead = 96 * 1024;
+// What a full batch leaves unread, with the beginning of a message before it, must fit into one buffer.
+static_assert(kCoreRead + 16 * 1024 + sizeof(FlowBuffer) <= BufferPool::kLargest);
+
+}  // namespace
+
+void StreamReader::event(uint32_t slot, uint32_t events) noexcept {
+  Flow& flow = ground_.flows.at(slot);
+  if (flow.state == FlowState::connecting) return connected(slot);
+  if (events & EPOLLERR) return connections_.close(slot, Counter::flows_closed);
+  if ((events & EPOLLOUT) && !outbox_.streams().writable(slot)) return connections_.close(slot, Counter::flows_closed);
+  if (flow.marks & (kMark_deaf | kMark_closing)) return;  // it ends with this turn
+  if (events & EPOLLIN) return receive(slot);
+  if (events & EPOLLHUP) return connections_.close(slot, Counter::flows_closed);
+  if (events & EPOLLRDHUP) connections_.peer_closed(slot);
+}
+
+// The octets that came; 0: none now, or the flow is gone.
+ssize_t StreamReader::receive_into(uint32_t slot, char* room, size_t most) noexcept {
+  Flow& flow = ground_.flows.at(slot);
+  const ssize_t n = recv(flow.fd, room, most, MSG_DONTWAIT);
+  if (n > 0) {
+    ground_.counters.add(Counter::bytes_in, n);
+    flow.last_seen = ground_.clock.tick();
+    return n;
+  }
+  if (n == 0) connections_.peer_closed(slot);
+  else if (errno != EAGAIN && errno != EINTR) connections_.close(slot, Counter::flows_closed);
+  return 0;
+}
+
+void StreamReader::receive(uint32_t slot) noexcept {
+  Flow& flow = ground_.flows.at(slot);
+  if (flow.layer != nullptr && flow.layer->is_secure && flow.layer->stage != Stage::proxy_header) return receive_tls(slot);
+  const size_t want = flow.flags & kFlow_core ? kCoreRead : kClientRead;
+  const size_t held = flow.in == nullptr ? 0 : flow.in->size;
+  if (flow.framer.need > held && (flow.marks & kMark_resumes) == 0) return receive_long(slot);
+  char* room = turn_.stream_room(held + want);
+  if (room == nullptr) return;  // the socket stays readable for the next turn
+  const ssize_t n = receive_into(slot, room + held, want);
+  if (n == 0) return;
+  if (held > 0) std::memcpy(room, flow.in->data(), held);
+  give_back(ground_.pool, flow.in);
+  turn_.use_stream(held + static_cast<size_t>(n));
+  deliver(slot, room, held + static_cast<size_t>(n));
+}
+
+// A long message that is far from whole is read into its own buffer, so that trickled octets are not copied over and over.
+void StreamReader::receive_long(uint32_t slot) noexcept {
+  Flow& flow = ground_.flows.at(slot);
+  if (!grow(ground_.pool, flow.in, flow.framer.need)) return connections_.close(slot, Counter::flows_refused);
+  const ssize_t n = receive_into(slot, flow.in->data() + flow.in->size, flow.framer.need - flow.in->size);
+  if (n == 0) return;
+  flow.in->size += static_cast<uint32_t>(n);
+  if (flow.in->size >= flow.framer.need) resume_later(slot);
+}
+
+void StreamReader::resume_later(uint32_t slot) noexcept {
+  Flow& flow = ground_.flows.at(slot);
+  if ((flow.marks & kMark_resumes) == 0) resumes_.push_back(ground_.flows.handle(slot));
+  flow.marks |= kMark_resumes;
+}
+
+void StreamReader::resume() noexcept {
+  while (!resumes_.empty() && !turn_.full()) {
+    const FlowHandle handle = resumes_.back();
+    Flow* flow = ground_.flows.find(handle);
+    if (flow == nullptr || (flow->marks & kMark_resumes) == 0 || (flow->marks & (kMark_deaf | kMark_closing)) || flow->in == nullptr) {
+      resumes_.pop_back();
+      continue;
+    }
+    const size_t held = flow->in->size;
+    char* room = turn_.stream_room(held);
+    if (room == nullptr) return;
+    resumes_.pop_back();
+    flow->marks &= static_cast<uint8_t>(~kMark_resumes);
+    std::memcpy(room, flow->in->data(), held);
+    give_back(ground_.pool, flow->in);
+    turn_.use_stream(held);
+    deliver(handle.slot, room, held);
+  }
+}
+
+void StreamReader::deliver(uint32_t slot, char* data, size_t size) noexcept {
+  const StreamLayer* layer = ground_.flows.at(slot).layer;
+  if (layer == nullptr || (layer->stage == Stage::open && !layer->is_websocket)) return frame(slot, data, size);
+  switch (layer->stage) {
+    case Stage::proxy_header: return take_proxy_header(slot, data, size);
+    case Stage::upgrade: return take_upgrade(slot, data, size);
+    case Stage::open: return frame_websocket(slot, data, size);
+  }
+}
+
+void StreamReader::frame(uint32_t slot, char* data, size_t size) noexcept {
+  Flow& flow = ground_.flows.at(slot);
+  bool whole = false;
+  while (size > 0 && !turn_.full()) {
+    Message& message = turn_.next().message;
+    const Frame frame = next_frame(flow.framer, data, size, ground_.config.limits.scan, message);
+    data += frame.consumed;
+    size -= frame.consumed;
+    if (frame.kind == FrameKind::more) break;
+    if (frame.kind == FrameKind::ping) {
+      // RFC 5626 4.4.1.
+      if (may_ping(slot)) outbox_.streams().add(slot, "\r\n", Text());
+      if (flow.marks & kMark_closing) return;
+      continue;
+    }
+    whole = true;
+    if (frame.kind == FrameKind::broken) {
+      close_after_answer(slot);
+      if (message.error == ScanError::not_sip) ground_.counters.add(Counter::not_sip);
+      else intake_.take(source_of_flow(ground_.config, slot, flow), false);
+      return;
+    }
+    flow.marks |= kMark_spoke;
+    intake_.take(source_of_flow(ground_.config, slot, flow), false);
+  }
+  keep_unfinished(slot, Text(data, size), whole);
+}
+
+// What follows has no meaning any more, so nothing is read until the turn has sent its answer and closes the flow.
+void StreamReader::close_after_answer(uint32_t slot) noexcept {
+  Flow& flow = ground_.flows.at(slot);
+  flow.marks |= kMark_deaf;
+  flow.marks &= static_cast<uint8_t>(~kMark_partial);
+  ground_.closing.add(ground_.flows.handle(slot), Counter::flows_faulty);
+}
+
+// Keeps what is not whole yet, or what the turn had no place for. `whole`: something whole stood before it.
+void StreamReader::keep_unfinished(uint32_t slot, Text rest, bool whole) noexcept {
+  Flow& flow = ground_.flows.at(slot);
+  if (rest.empty()) {
+    flow.marks &= static_cast<uint8_t>(~kMark_partial);
+    return;
+  }
+  if (!append(ground_.pool, flow.in, rest)) return connections_.close(slot, Counter::flows_refused);
+  if (turn_.full()) {
+    resume_later(slot);
+  } else if (whole || (flow.marks & kMark_partial) == 0) {
+    flow.marks |= kMark_partial;
+    timers_.arm(slot);
+  }
+}
+
+// Counts a keep-alive; true when it is to be answered.
+bool StreamReader::may_ping(uint32_t slot) noexcept {
+  Flow& flow = ground_.flows.at(slot);
+  const uint32_t second = ground_.clock.tick() / Clock::kTicksPerSecond;
+  const uint32_t most = ground_.config.limits.pings_per_second;
+  if (flow.ping_second != second) {
+    flow.ping_second = second;
+    flow.pings = 0;
+  }
+  if (++flow.pings > most * 10) {
+    ground_.alerts.add(Event::ping_flood, flow.remote, flow.pings);
+    flow.marks |= kMark_closing;
+    ground_.closing.add(ground_.flows.handle(slot), Counter::flows_faulty);
+    return false;
+  }
+  ground_.counters.add(Counter::pings);
+  // Beyond the agreed rate a ping is still a life sign, but gets no answer.
+  return flow.pings <= most;
+}
+
+}  // namespace sluice

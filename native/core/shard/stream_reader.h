@@ -1,0 +1,62 @@
+// Octets of connections on their way to messages: PROXY header, TLS and WebSocket are taken off in this order, then SIP is framed.
+#pragma once
+
+#include "core/shard/connections.h"
+#include "core/shard/intake.h"
+#include "core/transport/upgrade_gate.h"
+
+namespace sluice {
+
+class StreamReader {
+ public:
+  StreamReader(Ground& ground, Turn& turn, Intake& intake, Connections& connections, FlowTimers& timers, Outbox& outbox) noexcept
+      : ground_(ground), turn_(turn), intake_(intake), connections_(connections), timers_(timers), outbox_(outbox) {}
+
+  // Asked about each WebSocket handshake; outlives this. nullptr: nobody.
+  void set_upgrade_gate(UpgradeGate* gate) noexcept { gate_ = gate; }
+
+  // What epoll says of an open flow.
+  void event(uint32_t slot, uint32_t events) noexcept;
+  // Goes on with the flows that have whole messages left from the turn before.
+  void resume() noexcept;
+  bool has_more() const noexcept { return !resumes_.empty(); }
+  void ping_websocket(uint32_t slot) noexcept;
+
+ private:
+  // stream_reader.cc
+  void receive(uint32_t slot) noexcept;
+  void receive_long(uint32_t slot) noexcept;
+  ssize_t receive_into(uint32_t slot, char* room, size_t most) noexcept;
+  void deliver(uint32_t slot, char* data, size_t size) noexcept;
+  void frame(uint32_t slot, char* data, size_t size) noexcept;
+  void keep_unfinished(uint32_t slot, Text rest, bool whole) noexcept;
+  void resume_later(uint32_t slot) noexcept;
+  bool may_ping(uint32_t slot) noexcept;
+  void close_after_answer(uint32_t slot) noexcept;
+
+  // layers.cc
+  void connected(uint32_t slot) noexcept;
+  void take_proxy_header(uint32_t slot, char* data, size_t size) noexcept;
+  void receive_tls(uint32_t slot) noexcept;
+  bool begin_tls(uint32_t slot) noexcept;
+  void decrypt(uint32_t slot, Text wire) noexcept;
+
+  // websocket.cc
+  void take_upgrade(uint32_t slot, char* data, size_t size) noexcept;
+  void frame_websocket(uint32_t slot, char* data, size_t size) noexcept;
+  void keep_frames(uint32_t slot, WsReader& reader, bool whole) noexcept;
+  bool take_websocket_message(uint32_t slot, const WsEvent& event) noexcept;
+  void end_websocket(uint32_t slot, CloseCode code, Counter why) noexcept;
+
+  Ground& ground_;
+  Turn& turn_;
+  Intake& intake_;
+  Connections& connections_;
+  FlowTimers& timers_;
+  Outbox& outbox_;
+  UpgradeGate* gate_ = nullptr;
+  std::vector<FlowHandle> resumes_;  // flows with whole messages left in their buffer
+  std::vector<char> tls_out_;        // what TLS says while it receives
+};
+
+}  // namespace sluice

@@ -1,0 +1,115 @@
+// The batch of one turn: the messages that came, the octets that they point into, and the numbers that the policy reads and writes.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/layout.h"
+#include "core/flow/flow_table.h"
+#include "core/relay/facts.h"
+#include "core/sip/message.h"
+
+namespace sluice {
+
+struct Item {
+  Message message;
+  Source source;
+  Facts facts;
+  bool crossed;     // came from another shard
+  uint32_t tapped;  // filters of the tap that it met
+};
+
+// An answer of the operator's own policy, given with words instead of a number.
+struct CustomReply {
+  int item = -1;
+  int status = 0;
+  std::vector<char> reason;
+  std::vector<char> headers;  // whole lines with their CRLF
+};
+
+class Turn {
+ public:
+  static constexpr size_t kDatagram = 65'536;
+
+  // `records` and `verdicts` hold batch_size rows and outlive this.
+  Turn(int32_t* records, int32_t* verdicts) noexcept
+      : items_(k_batch_size),
+        records_(records),
+        verdicts_(verdicts),
+        datagrams_(new char[k_batch_size * kDatagramStride]),
+        streams_(new char[kStreamArena]) {}
+
+  // Every octet received and every item of the turn before is gone.
+  void begin() noexcept {
+    count_ = 0;
+    datagrams_used_ = 0;
+    streams_used_ = 0;
+    handshakes_left_ = kHandshakes;
+    custom_.clear();
+  }
+  void end() noexcept { count_ = 0; }
+
+  unsigned count() const noexcept { return count_; }
+  bool full() const noexcept { return count_ == k_batch_size; }
+  Item& item(unsigned i) noexcept { return items_[i]; }
+  const Item& item(unsigned i) const noexcept { return items_[i]; }
+  // The next message is scanned into this, and is one of the batch from take() on.
+  Item& next() noexcept { return items_[count_]; }
+  void take() noexcept { ++count_; }
+  int32_t* record(unsigned i) noexcept { return &records_[i * k_record_fields]; }
+  const int32_t* record(unsigned i) const noexcept { return &records_[i * k_record_fields]; }
+  const int32_t* verdict(unsigned i) const noexcept { return &verdicts_[i * k_verdict_fields]; }
+  // Verdicts that nobody writes are `drop`.
+  void clear_verdicts() noexcept { std::memset(verdicts_, 0, count_ * k_verdict_fields * sizeof(int32_t)); }
+
+  // Whether a message of this batch came over the flow.
+  bool came_over(FlowHandle flow, uint8_t shard) const noexcept {
+    for (unsigned i = 0; i < count_; ++i) {
+      const Source& source = items_[i].source;
+      if (source.kind == FlowKind::stream && source.shard == shard && source.slot == flow.slot && source.generation == flow.generation) return true;
+    }
+    return false;
+  }
+
+  // Places for datagrams of kDatagram octets each. One arena serves all UDP sockets of a turn: what is taken already stays below.
+  unsigned datagram_places() const noexcept { return k_batch_size - (count_ > datagrams_used_ ? count_ : datagrams_used_); }
+  char* datagram_place(unsigned i) noexcept { return datagrams_.get() + (datagrams_used_ + i) * kDatagramStride; }
+  void use_datagrams(unsigned count) noexcept { datagrams_used_ += count; }
+
+  // Room for octets of a stream, nullptr: no more in this turn.
+  char* stream_room(size_t octets) noexcept { return kStreamArena - streams_used_ < octets ? nullptr : streams_.get() + streams_used_; }
+  void use_stream(size_t octets) noexcept { streams_used_ += octets; }
+
+  // A handshake costs as much as hundreds of messages: a few a turn, so that established flows do not wait for all of them.
+  bool may_shake_hands() const noexcept { return handshakes_left_ > 0; }
+  void shake_hands() noexcept {
+    if (handshakes_left_ > 0) --handshakes_left_;
+  }
+
+  void add_custom_reply(CustomReply reply) noexcept { custom_.push_back(std::move(reply)); }
+  const CustomReply* custom_reply(unsigned i) const noexcept {
+    const CustomReply* found = nullptr;
+    for (const CustomReply& given : custom_)
+      if (given.item == static_cast<int>(i)) found = &given;
+    return found;
+  }
+
+ private:
+  static constexpr size_t kDatagramStride = kDatagram + 17 * 64;  // an odd number of cache lines, so that slots do not share sets
+  static constexpr size_t kStreamArena = 1u << 20;
+  static constexpr unsigned kHandshakes = 8;
+
+  std::vector<Item> items_;
+  unsigned count_ = 0;
+  int32_t* records_;
+  int32_t* verdicts_;
+  std::unique_ptr<char[]> datagrams_;
+  std::unique_ptr<char[]> streams_;
+  unsigned datagrams_used_ = 0;  // places that hold this turn's octets
+  size_t streams_used_ = 0;
+  unsigned handshakes_left_ = 0;
+  std::vector<CustomReply> custom_;
+};
+
+}  // namespace sluice

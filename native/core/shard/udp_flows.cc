@@ -1,0 +1,80 @@
+#include "core/shard/udp_flows.h"
+
+#include "core/flow/birth.h"
+
+namespace sluice {
+
+uint32_t UdpFlows::birth_today() const noexcept {
+  // One name a day for a flow that nothing is remembered of: the same after a restart, and its age bounds the token's life.
+  constexpr uint32_t kDay = 86'400 / kBirthSeconds;
+  return ground_.clock.birth() / kDay * kDay;
+}
+
+FlowName UdpFlows::name_of(const Source& source, bool renew) noexcept {
+  FlowName name;
+  name.kind = source.kind;
+  name.shard = source.shard;
+  if (source.kind == FlowKind::stream) {
+    name.boot = ground_.config.boot;
+    name.slot = source.slot;
+    name.generation = source.generation;
+    return name;
+  }
+  name.remote = source.remote;
+  name.local = ground_.config.listeners[source.listener].bound;
+  const uint32_t today = birth_today();
+  name.birth = today;
+  Flow* flow = source.shard == ground_.config.shard ? ground_.flows.open_at(source.slot) : nullptr;
+  if (flow == nullptr || flow->kind != FlowKind::udp || !(flow->remote == source.remote)) return name;
+  const uint32_t now = ground_.clock.birth();
+  if (renew && (flow->flags & kFlow_dead)) {
+    // A flow that died is born again, and tokens of its earlier life stay dead (RFC 5626 4.5).
+    flow->flags = 0;
+    flow->supervise = 0;
+    flow->birth = is_later(now, flow->died) ? now : birth_after(flow->died);
+  } else if (is_later(today, flow->birth) && birth_age(flow->birth, today) > ground_.config.udp_token_seconds / 2) {
+    flow->birth = today;
+  }
+  name.birth = flow->birth;
+  return name;
+}
+
+Source UdpFlows::source_of(const Address& remote, uint16_t listener) noexcept {
+  Source source;
+  source.remote = remote;
+  source.listener = listener;
+  source.shard = ground_.config.shard;
+  source.slot = ground_.flows.find_udp(remote, listener);
+  return source;
+}
+
+uint32_t UdpFlows::remember(const Address& remote, uint16_t listener, uint32_t birth) noexcept {
+  uint32_t slot = ground_.flows.find_udp(remote, listener);
+  if (slot != 0) return slot;
+  slot = ground_.flows.open(FlowKind::udp, remote, listener);
+  if (slot == 0) return 0;
+  Flow& flow = ground_.flows.at(slot);
+  flow.birth = birth != 0 ? birth : birth_today();
+  flow.last_seen = ground_.clock.tick();
+  ground_.counters.add(Counter::udp_flows);
+  timers_.arm(slot);
+  return slot;
+}
+
+void UdpFlows::died(uint32_t slot, Counter why) noexcept {
+  Flow& flow = ground_.flows.at(slot);
+  ends_.note(slot, why);
+  flow.flags |= kFlow_dead;
+  flow.marks |= kMark_died;
+  flow.died = ground_.clock.birth();
+  ends_.gone(slot);
+}
+
+void UdpFlows::forget(uint32_t slot) noexcept {
+  ground_.counters.add(Counter::udp_flows, -1);
+  ends_.notes().drop(slot);
+  timers_.cancel(slot);
+  ground_.flows.release(slot);
+}
+
+}  // namespace sluice
