@@ -222,7 +222,7 @@ test("TR-25 SA-16 certificates are read again on SIGHUP and when a file changes,
 
   // The key alone is changed: it does not fit, so what was in force stays so.
   copyFileSync(edge.key, live.key);
-  await expect.poll(() => SUT.output, { timeout: 5_000 }).toContain("those before stay in force");
+  await expect.poll(() => SUT.output, { timeout: 5_000 }).toContain("keeping the previous ones");
   expect(names(await handshake(client, { rejectUnauthorized: false }))).toContain("second.example.org");
   writeFileSync(live.certificate, "no certificate");
   await sleep(1_500);
@@ -282,6 +282,6 @@ test("OB-4.3-3 a name that no certificate has is told at the start", async () =>
     await edge.stop();
     return edge.output;
   };
-  expect(await start("edge.example.org")).not.toContain("no certificate has the name");
-  expect(await start("other.example.org")).toContain("no certificate has the name");
+  expect(await start("edge.example.org")).not.toContain("no certificate covers the name");
+  expect(await start("other.example.org")).toContain("no certificate covers the name");
 });
