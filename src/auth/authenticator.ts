@@ -1,12 +1,14 @@
 /** Who sent a request: digest authentication of SIP (RFC 3261 22, RFC 7616, RFC 8760). */
 import { quote } from "../sip/quoted-string.js";
+import type { Domains } from "../sip/domains.js";
 import type { SipMessage } from "../sip/message.js";
 import type { ResponseSpec } from "../sip/response-spec.js";
 import { type SipUri, parseUri } from "../sip/uri.js";
+import { unescapeUri } from "../sip/uri-key.js";
 import { CredentialsUnavailable, type CredentialStore } from "./credential-store.js";
 import { type DigestCredentials, readCredentials } from "./credentials.js";
 import { type DigestAlgorithm, HEX_DIGITS, provesHa1 } from "./digest.js";
-import { isAddressOf, userNames } from "./identity.js";
+import { type Identity, isAddressOf, isAnonymous, telephoneNumber, uriOfHeader, userNames } from "./identity.js";
 import { NonceCounts } from "./nonce-counts.js";
 import { Nonces } from "./nonces.js";
 
@@ -17,9 +19,16 @@ export type AuthenticationResult =
   | { readonly ok: true; readonly user: string; readonly realm: string }
   | { readonly ok: false; readonly response: ResponseSpec };
 
+/** Who sent the request, as the transport knows it. */
+export interface Claimant {
+  /** A literal address. */
+  readonly address: string;
+  /** A trusted neighbour passed it on. */
+  readonly isRelayed: boolean;
+}
+
 export interface AuthenticatorOptions {
-  /** At least one; the first is the realm. */
-  readonly domains: readonly string[];
+  readonly domains: Domains;
   /** In the order in which they are offered. */
   readonly algorithms: readonly DigestAlgorithm[];
   readonly nonceSeconds: number;
@@ -40,15 +49,13 @@ const RETRY_AFTER = { least: 5, span: 10 };
 export class Authenticator {
   readonly #store: CredentialStore;
   readonly #options: AuthenticatorOptions;
-  readonly #realm: string;
   readonly #nonces: Nonces;
   readonly #counts = new NonceCounts();
 
   constructor(store: CredentialStore, options: AuthenticatorOptions) {
     this.#store = store;
     this.#options = options;
-    this.#realm = options.domains[0] ?? "sluice";
-    this.#nonces = new Nonces(options.secret, this.#realm, options.nonceSeconds);
+    this.#nonces = new Nonces(options.secret, options.nonceSeconds);
   }
 
   /**
@@ -56,9 +63,11 @@ export class Authenticator {
    * bindings 480 (RFC 3261 16.5). True when the store cannot tell, for 404 would be final.
    */
   async knows(address: SipUri): Promise<boolean> {
+    const realm = this.#options.domains.realmOf(address);
+    if (realm === undefined) return false;
     try {
-      for (const name of userNames(address)) {
-        if ((await this.#store.knows?.(name, this.#realm)) ?? true) return true;
+      for (const name of userNames(address, realm)) {
+        if ((await this.#store.knows?.(name, realm)) ?? true) return true;
       }
       return false;
     } catch (error) {
@@ -73,47 +82,64 @@ export class Authenticator {
    * those pass. The From must be the authenticated user's, and the To of a REGISTER as well (else 403). Never rejects: with the
    * credential store away the response is a 503.
    */
-  async check(request: SipMessage, role: AuthenticationRole): Promise<AuthenticationResult> {
-    const credentials = request
-      .headers(ROLES[role].credentials)
-      .map(readCredentials)
-      .find((one) => one?.realm === this.#realm);
+  async check(request: SipMessage, role: AuthenticationRole, claimant: Claimant): Promise<AuthenticationResult> {
+    const { claimed, realm } = this.#realmFor(request);
+    const all = request.headers(ROLES[role].credentials).flatMap((header) => readCredentials(header) ?? []);
+    const { realms } = this.#options.domains;
+    const credentials = all.find((one) => one.realm === realm) ?? (claimed ? undefined : all.find((one) => realms.has(one.realm)));
     const algorithm = this.#offered().find((name) => name === credentials?.algorithm);
-    if (credentials === undefined || algorithm === undefined || !this.#isUsable(credentials, request)) return this.#challenge(role);
+    if (credentials === undefined || algorithm === undefined || !this.#isUsable(credentials, request, claimant)) return this.#challenge(role, realm);
     // Before the store is asked: with made-up nonces nobody makes it work.
-    if (!this.#nonces.isFresh(credentials.nonce)) return this.#challenge(role, true);
+    if (!this.#nonces.isFresh(credentials.nonce, credentials.realm)) return this.#challenge(role, realm, true);
     try {
-      const ha1 = (await this.#store.find(credentials.username, this.#realm))?.[algorithm];
+      const ha1 = (await this.#store.find(credentials.username, credentials.realm))?.[algorithm];
       const proven = provesHa1(credentials, algorithm, ha1 ?? NOBODY[algorithm], request.method);
-      if (!proven || ha1 === undefined) return this.#challenge(role);
+      if (!proven || ha1 === undefined) return this.#challenge(role, realm);
+      return await this.#admit(credentials, request, role);
     } catch (error) {
       this.#options.report(error);
       return error instanceof CredentialsUnavailable ? unavailable() : refused(500, "Server Internal Error");
     }
-    return this.#admit(credentials, request, role);
   }
 
   close(): Promise<void> {
     return this.#store.close();
   }
 
-  #admit({ nonce, nc, qop, username }: DigestCredentials, request: SipMessage, role: AuthenticationRole): AuthenticationResult {
+  /** Credentials that are right: for this one request, and for whoever they name. */
+  async #admit({ nonce, nc, qop, username, realm }: DigestCredentials, request: SipMessage, role: AuthenticationRole): Promise<AuthenticationResult> {
     // The old digest has no count, so its nonce is good for one request.
     const count = qop === undefined ? 1 : Number.parseInt(nc, 16);
-    if (!this.#counts.use(`${nonce} ${username}`, count)) return this.#challenge(role, true);
-    const { domains } = this.#options;
-    const isAllowed = isAddressOf(request.header("from"), username, domains);
-    const isThirdParty = request.method === "REGISTER" && !isAddressOf(request.header("to"), username, domains);
-    if (!isAllowed || isThirdParty) return refused(403, "Not Your Address");
-    return { ok: true, user: username, realm: this.#realm };
+    if (!this.#counts.use(`${nonce} ${username}`, count)) return this.#challenge(role, realm, true);
+    const identity = { user: username, realm };
+    return (await this.#isOwnName(identity, request)) ? { ok: true, ...identity } : refused(403, "Not Your Address");
   }
 
-  #isUsable({ qop, uri }: DigestCredentials, request: SipMessage): boolean {
+  /** Whether the request names its sender as who he is. A number of the telephone network is nobody's here, unless a user is called by it. */
+  async #isOwnName(identity: Identity, request: SipMessage): Promise<boolean> {
+    const { domains } = this.#options;
+    const from = request.header("from");
+    if (request.method === "REGISTER") return isAddressOf(from, identity, domains) && isAddressOf(request.header("to"), identity, domains);
+    if (isAddressOf(from, identity, domains) || isAnonymous(from)) return true;
+    const number = telephoneNumber(from);
+    return number !== undefined && (number === identity.user || (await this.#store.find(number, identity.realm)) === undefined);
+  }
+
+  /** The realm of the address that is claimed; of the address that is called when the sender claims none of ours. */
+  #realmFor(request: SipMessage): { readonly claimed: boolean; readonly realm: string } {
+    const { domains } = this.#options;
+    const claimed = domains.realmOf(uriOfHeader(request.header(request.method === "REGISTER" ? "to" : "from")));
+    return { claimed: claimed !== undefined, realm: claimed ?? domains.realmOf(parseUri(request.uri)) ?? domains.first };
+  }
+
+  /** Proxies on the way may have changed the Request-URI, but not to another server's (RFC 3261 22.4 item 5). */
+  #isUsable({ qop, uri }: DigestCredentials, request: SipMessage, { isRelayed }: Claimant): boolean {
     if (qop !== undefined && qop !== "auth") return false;
-    // Proxies on the way may have changed the Request-URI, but not to another server's (RFC 3261 22.4 item 5).
     const [signed, now] = [parseUri(uri), parseUri(request.uri)];
-    if (signed === undefined) return false;
-    return signed.host === now?.host || this.#options.domains.includes(signed.host);
+    if (signed === undefined || now === undefined) return uri.toLowerCase() === request.uri.toLowerCase();
+    const { domains } = this.#options;
+    const isSameUser = isRelayed || unescapeUri(signed.user ?? "") === unescapeUri(now.user ?? "");
+    return isSameUser && (signed.host === now.host || domains.leadsHere(signed));
   }
 
   /** What every user has a hash for, so that nobody is offered what cannot work (RFC 8760 2.3). */
@@ -125,11 +151,11 @@ export class Authenticator {
   }
 
   /** A header line for each algorithm: some devices read the first line only, and choke on a list. */
-  #challenge(role: AuthenticationRole, stale = false): AuthenticationResult {
+  #challenge(role: AuthenticationRole, realm: string, stale = false): AuthenticationResult {
     const { status, reason, challenge } = ROLES[role];
-    const nonce = this.#nonces.make();
+    const nonce = this.#nonces.make(realm);
     const headers = this.#offered().map((algorithm) => {
-      const value = `Digest realm=${quote(this.#realm)}, nonce="${nonce}", ${stale ? "stale=true, " : ""}algorithm=${algorithm}, qop="auth"`;
+      const value = `Digest realm=${quote(realm)}, nonce="${nonce}", ${stale ? "stale=true, " : ""}algorithm=${algorithm}, qop="auth"`;
       return [challenge, value] as const;
     });
     return { ok: false, response: { status, reason, headers } };

@@ -23,6 +23,10 @@ export interface Listener {
 
 const WILDCARD = /^(?:0\.0\.0\.0|[0:]+)$/;
 
+export function isWildcard(host: string): boolean {
+  return WILDCARD.test(host);
+}
+
 export const listener: Kind<Listener> = {
   syntax: "`TRANSPORT:ADDRESS:PORT` (udp, tcp, tls, ws, wss) with optional `;advertise=HOST:PORT`, `;proxy=accept` or `;proxy=require`",
   parse: (text) => {
@@ -35,7 +39,7 @@ export const listener: Kind<Listener> = {
     const { family, name: host } = address.host;
     if (family === undefined) return expected(`an IPv4 or bracketed IPv6 address to listen on, not the name ${host}`);
     const { advertise, proxy } = readParameters(parameters);
-    if (advertise === undefined && WILDCARD.test(host)) {
+    if (advertise === undefined && isWildcard(host)) {
       expected(`;advertise=HOST:PORT behind ${place}, for nobody can send to that address`);
     }
     if (proxy !== undefined && transport === "udp") expected("no ;proxy= behind udp, for only connections begin with a PROXY header");

@@ -2,6 +2,7 @@
 import { printable } from "../base/printable.js";
 import { isLoopback } from "./admin-listen.js";
 import type { Config, Settings } from "./config.js";
+import { faultOfAliases } from "./domain.js";
 import { openKeyFile, readKeyFile } from "./key-file.js";
 import { Unexpected } from "./kind.js";
 import { type Listener, isSecure, showListener } from "./listener.js";
@@ -72,8 +73,10 @@ function misfits({ mode, policy, auth, domains, location, minExpires, defaultExp
   const errors: string[] = [];
   if (policy !== undefined && mode !== "edge") errors.push(`${table.policy.name}: expected only with ${table.mode.name}=edge`);
   if (auth.kind !== "off" && domains.length === 0) {
-    errors.push(`${table.domains.name}: expected a domain, for ${table.auth.name} needs the first one as its realm`);
+    errors.push(`${table.domains.name}: expected a domain, for ${table.auth.name} needs it as its realm`);
   }
+  const fault = faultOfAliases(domains);
+  if (fault !== undefined) errors.push(`${table.domains.name}: expected ${fault}`);
   if (auth.kind === "redis" && location === EMBEDDED) {
     errors.push(`${table.auth.name}: expected redis only with a Redis in ${table.location.name}`);
   }

@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { adminListen } from "./admin-listen.js";
 import { cidr } from "./cidr.js";
 import { commaList } from "./comma-list.js";
+import { domain } from "./domain.js";
 import { MAX_FLOW_KEYS, flowKey, sameFlowKey } from "./flow-key.js";
 import { hostName } from "./host-name.js";
 import { integer } from "./integer.js";
@@ -29,16 +30,18 @@ export const table = {
   ),
   domains: withDefault(
     "SLUICE_DOMAINS",
-    commaList(hostName),
+    commaList(domain, { sameness: ({ name }) => name }),
     "",
-    "Host names and addresses whose users register here and are looked up here; the first is the realm of the authentication.",
+    "Domains whose users register here and are looked up here. Each is a realm of its own: whoever proved to be a user of one is nobody in the " +
+      "others. `sip.example.org=example.org` makes the left one another name of the right one: same realm, same users.",
     "`localhost`, `SLUICE_NAMES`, and every address that is listened on or advertised",
   ),
   edges: withDefault(
     "SLUICE_EDGES",
     commaList(cidr),
     "",
-    "Edges and proxies whose Path is trusted and which may send requests along a flow. Everybody else is a client.",
+    "Edges whose Path is trusted, and which may send requests along a flow. Their clients are clients here too: who calls through an edge proves " +
+      "himself like anybody else. Trunks and proxies that vouch for their callers belong in `SLUICE_TRUSTED`.",
     "none",
   ),
   failoverStatus: withDefault(
@@ -305,6 +308,13 @@ export const table = {
     "Who may register and call: `off` is anybody. A file has htdigest lines `user:realm:HA1`, 32 hexadecimal digits are MD5, 64 are " +
       "SHA-256, and is read again when it changes. `redis` is the server of `SLUICE_LOCATION`, where the hash `sluice:auth:REALM:USER` has the " +
       "fields `MD5` and `SHA-256`. A URL is asked by POST with `user` and `realm` and answers with the same fields, or 404.",
+  ),
+  foreignCallers: withDefault(
+    "SLUICE_FOREIGN_CALLERS",
+    oneOf(["challenge", "accept"]),
+    "challenge",
+    "A client with a From that is not of our domains calls a user of ours: he is asked for credentials, or let through without (`accept`: for " +
+      "servers that anybody on the Internet may call; scanners will ring the phones). Neighbours in `SLUICE_TRUSTED` and the upstream are not asked.",
   ),
   authAlgorithms: withDefault(
     "SLUICE_AUTH_ALGORITHMS",

@@ -1,7 +1,7 @@
 /** Makes and sends the copies of a request (RFC 3261 16.6): our Via, the Path as Route, and the Record-Route of whoever we serve. */
 import type { Neighbour, ObjectPort, ShardListener } from "../native/binding.js";
 import type { DnsRecords } from "../resolve/dns-records.js";
-import type { SipMessage } from "../sip/message.js";
+import type { HeaderField, SipMessage } from "../sip/message.js";
 import { forwardRequest } from "../sip/request.js";
 import { isSips } from "../sip/uri.js";
 import type { Hop, Sender } from "../transaction/hop.js";
@@ -22,6 +22,8 @@ export interface ForwarderOptions {
   /** Milliseconds that a target may stay silent while its device has another flow. */
   readonly silence: number;
   readonly cancelPatience: number;
+  /** Header fields that are for us alone. */
+  readonly endsHere: (field: HeaderField) => boolean;
 }
 
 /** A request with what the shard knows of it. */
@@ -75,6 +77,7 @@ export class Forwarder {
       maxBreadth: breadth,
       stamp: { address: sender.address, port: sender.port },
       fromTrusted: sender.fromCore,
+      endsHere: this.#options.endsHere,
     });
     return { id, octets };
   }

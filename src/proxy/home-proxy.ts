@@ -1,14 +1,13 @@
 /** The home proxy: what becomes of a request that no token routes (RFC 3261 16.3 to 16.6, RFC 5626 7). */
-import type { Authenticator } from "../auth/authenticator.js";
 import type { Binding } from "../location/binding.js";
 import { type LocationStore, StoreUnavailable } from "../location/store.js";
 import type { ObjectPort } from "../native/binding.js";
 import type { Destination } from "../registrar/gruu.js";
-import { parseNameAddr } from "../sip/name-addr.js";
 import type { SipMessage } from "../sip/message.js";
 import { type SipUri, isSips, parseUri } from "../sip/uri.js";
 import type { Hop } from "../transaction/hop.js";
 import type { ServerTransaction } from "../transaction/server.js";
+import type { Admission } from "./admission.js";
 import type { Forwarder, Incoming } from "./forwarder.js";
 import { ResponseContext } from "./response-context.js";
 import { SIPS_NOT_ALLOWED, type TransportOf, isSecureFlow, takesSips } from "./sips.js";
@@ -20,8 +19,9 @@ export interface HomeProxyOptions {
   readonly port: Pick<ObjectPort, "flowLives">;
   /** Whose bindings a Request-URI of ours means; undefined: nobody's. */
   readonly resolveDestination: (uri: string) => Destination | undefined;
-  /** Undefined: anybody may call. */
-  readonly authenticator: Authenticator | undefined;
+  readonly admission: Pick<Admission, "refusalOf">;
+  /** Whether that address of ours is a user's, with bindings or without. */
+  readonly isUser: (address: SipUri) => Promise<boolean>;
   /** Whether a Route of a binding leads to this very node. */
   readonly leadsHere: (route: string) => boolean;
   /** Whether the users of that host are looked up here. */
@@ -78,7 +78,8 @@ export class HomeProxy {
   /** The status of an answer, undefined when branches see to it. */
   async #proceed(server: ServerTransaction, incoming: Incoming): Promise<number | undefined> {
     const { request, sender } = incoming;
-    if (await this.#isChallenged(server, request)) return undefined;
+    const refusal = await this.#options.admission.refusalOf(request, sender);
+    if (refusal !== undefined) return void server.respond(refusal);
     if (isSips(request.uri) && !isSecureFlow(sender.flow, this.#options.transportOf)) return this.#refuseSips(server);
     if (!this.#isForUs(request)) {
       const hop = this.#options.upstream(request.callId);
@@ -128,23 +129,12 @@ export class HomeProxy {
   async #exists({ kind, aor }: Destination): Promise<boolean> {
     if (kind === "temporary-gruu") return false;
     const address = parseUri(aor);
-    return address === undefined || ((await this.#options.authenticator?.knows(address)) ?? true);
+    return address === undefined || (await this.#options.isUser(address));
   }
 
   #isForUs({ uri }: SipMessage): boolean {
     const parsed = parseUri(uri);
     return parsed !== undefined && this.#options.isOurs(parsed);
-  }
-
-  /** Whoever claims an address of ours proves it; neighbours are trusted with the addresses of others only (RFC 3261 22.3). */
-  async #isChallenged(server: ServerTransaction, request: SipMessage): Promise<boolean> {
-    const { authenticator, isOurs } = this.#options;
-    if (authenticator === undefined) return false;
-    const from = parseUri(parseNameAddr(request.header("From") ?? "")?.uri ?? "");
-    if (from === undefined || !isOurs(from)) return false;
-    const result = await authenticator.check(request, "proxy");
-    if (!result.ok) server.respond(result.response);
-    return !result.ok;
   }
 
   /** Undefined: nobody here has that address. */

@@ -2,6 +2,7 @@
 import { createCipheriv, createDecipheriv, hash, hkdfSync } from "node:crypto";
 import type { Binding } from "../location/binding.js";
 import { findParameter } from "../sip/parameters.js";
+import type { Domains } from "../sip/domains.js";
 import { parseUri } from "../sip/uri.js";
 import { addressOfRecord } from "./address-of-record.js";
 import { normalUrn } from "./instance.js";
@@ -50,9 +51,9 @@ export class Gruus {
   }
 
   /** Undefined: not a SIP URI with a user, a `gr` that is no URN, or a temporary GRUU that was never ours: 404. */
-  resolve(uri: string): Destination | undefined {
+  resolve(uri: string, domains?: Domains): Destination | undefined {
     const parsed = parseUri(uri);
-    const aor = parsed === undefined ? undefined : addressOfRecord(parsed);
+    const aor = parsed === undefined ? undefined : addressOfRecord(parsed, domains);
     if (parsed === undefined || aor === undefined) return undefined;
     const gr = findParameter(parsed.parameters, "gr");
     if (gr === undefined) return { aor, kind: "aor", pick: (bindings) => bindings };

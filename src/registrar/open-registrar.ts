@@ -1,9 +1,9 @@
 /** From the configuration to a working registrar: what a thread opens once. */
-import { Authenticator } from "../auth/authenticator.js";
-import { openCredentials } from "../auth/open-credentials.js";
+import type { Authenticator } from "../auth/authenticator.js";
 import type { Config } from "../config/config.js";
 import { openLocationStore } from "../location/open-store.js";
 import type { LocationStore } from "../location/store.js";
+import type { Domains } from "../sip/domains.js";
 import { Gruus } from "./gruu.js";
 import { Registrar } from "./registrar.js";
 import type { RegistrarOptions } from "./registrar-options.js";
@@ -12,9 +12,6 @@ export interface RegistrarParts {
   readonly registrar: Registrar;
   readonly store: LocationStore;
   readonly gruus: Gruus;
-  /** For the other methods; undefined: anybody may call. */
-  readonly authenticator: Authenticator | undefined;
-  close(): Promise<void>;
 }
 
 export interface RegistrarEvents {
@@ -24,28 +21,27 @@ export interface RegistrarEvents {
   readonly connection: (isUp: boolean, error?: Error) => void;
 }
 
-/** Each thread opens its own; all of them see the same bindings. Rejects when the store or the users cannot be opened. */
-export async function openRegistrar(config: Config, { report, connection }: RegistrarEvents): Promise<RegistrarParts> {
-  const { location, stateDir, auth, domains, authAlgorithms, nonceSeconds } = config;
-  // The keys that sign tokens are the one secret that all nodes of a cluster share; what is made of them has names of its own.
-  const secret = config.flowKeys[0]?.key ?? new Uint8Array(0);
-  const credentials = await openCredentials(auth, location, report);
+/** Each thread opens its own; all of them see the same bindings. Rejects when the store cannot be opened. */
+export async function openRegistrar(
+  config: Config,
+  domains: Domains,
+  authenticator: Authenticator | undefined,
+  { report, connection }: RegistrarEvents,
+): Promise<RegistrarParts> {
+  const { location, stateDir } = config;
   const store = await openLocationStore({ location, stateDir, listener: connection });
-  const algorithms = authAlgorithms.map((name) => (name === "md5" ? "MD5" : "SHA-256"));
-  const authenticator = credentials && new Authenticator(credentials, { domains, algorithms, nonceSeconds, secret, report });
-  const gruus = new Gruus(secret);
-  const registrar = new Registrar({ store, gruus, authenticator, report }, registrarOptions(config));
-  const close = async (): Promise<void> => {
-    await authenticator?.close();
-    await store.close();
-  };
-  return { registrar, store, gruus, authenticator, close };
+  // The keys that sign tokens are the one secret that all nodes of a cluster share; what is made of them has names of its own.
+  const gruus = new Gruus(config.flowKeys[0]?.key ?? new Uint8Array(0));
+  const registrar = new Registrar({ store, gruus, report }, registrarRules(config, domains, authenticator));
+  return { registrar, store, gruus };
 }
 
-function registrarOptions(config: Config): RegistrarOptions {
-  const { domains, minExpires, maxExpires, defaultExpires, maxContacts, obPathCheck, pathMode, flowTimer } = config;
+/** What a reload may change. */
+export function registrarRules(config: Config, domains: Domains, authenticator: Authenticator | undefined): RegistrarOptions {
+  const { minExpires, maxExpires, defaultExpires, maxContacts, obPathCheck, pathMode, flowTimer } = config;
   return {
     domains,
+    authenticator,
     minExpires,
     maxExpires,
     defaultExpires,

@@ -1,9 +1,13 @@
 /** What the configuration decides about registrations. */
+import type { Authenticator } from "../auth/authenticator.js";
+import type { Domains } from "../sip/domains.js";
 
 /** All times in seconds. */
 export interface RegistrarOptions {
-  /** The domains whose addresses of record are kept here, lower case; empty: every domain. The first is the realm. */
-  readonly domains: readonly string[];
+  /** The domains whose addresses of record are kept here. */
+  readonly domains: Domains;
+  /** Undefined: anybody may register. */
+  readonly authenticator: Authenticator | undefined;
   readonly minExpires: number;
   readonly maxExpires: number;
   readonly defaultExpires: number;

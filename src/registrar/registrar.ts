@@ -1,5 +1,4 @@
 /** The registrar: RFC 3261 10.3 with outbound (RFC 5626 6), Path (RFC 3327 5.3) and GRUU (RFC 5627 5). */
-import type { Authenticator } from "../auth/authenticator.js";
 import type { Binding } from "../location/binding.js";
 import { contactKey, flowKey } from "../location/binding-key.js";
 import { type LocationStore, type RegisterOperation, StoreUnavailable } from "../location/store.js";
@@ -9,7 +8,7 @@ import { parseNameAddr } from "../sip/name-addr.js";
 import { findParameter } from "../sip/parameters.js";
 import type { ResponseSpec } from "../sip/response-spec.js";
 import { parseUri, schemeOf } from "../sip/uri.js";
-import { addressOfRecord, isServed } from "./address-of-record.js";
+import { addressOfRecord } from "./address-of-record.js";
 import { type Contact, readContacts } from "./contacts.js";
 import { grantExpires } from "./expiry.js";
 import type { Gruus } from "./gruu.js";
@@ -30,21 +29,26 @@ const RETRY_AFTER = { least: 5, span: 10 };
 export interface RegistrarNeeds {
   readonly store: LocationStore;
   readonly gruus: Gruus;
-  /** Undefined: anybody may register. */
-  readonly authenticator: Authenticator | undefined;
   /** Told of failures that are nobody's fault but ours. */
   readonly report: (error: unknown) => void;
 }
 
 export class Registrar {
   readonly #parts: RegistrarNeeds;
-  readonly #options: RegistrarOptions;
-  readonly #supported: readonly string[];
+  #options: RegistrarOptions;
 
   constructor(parts: RegistrarNeeds, options: RegistrarOptions) {
     this.#parts = parts;
     this.#options = options;
-    this.#supported = options.outbound === "off" ? ["path"] : ["path", "outbound"];
+  }
+
+  /** For the REGISTERs from now on. */
+  configure(options: RegistrarOptions): void {
+    this.#options = options;
+  }
+
+  get #supported(): readonly string[] {
+    return this.#options.outbound === "off" ? ["path"] : ["path", "outbound"];
   }
 
   /**
@@ -55,7 +59,7 @@ export class Registrar {
     try {
       this.#checkDomain(request);
       this.#checkRequire(request);
-      const checked = await this.#parts.authenticator?.check(request, "registrar");
+      const checked = await this.#options.authenticator?.check(request, "registrar", { address: from.address, isRelayed: from.isEdge });
       return checked?.ok === false ? checked.response : await this.#register(request, from);
     } catch (error) {
       if (error instanceof Refusal) return error.response;
@@ -70,7 +74,7 @@ export class Registrar {
   #checkDomain({ uri: text }: SipMessage): void {
     const uri = parseUri(text);
     if (uri === undefined) return isSip(text) ? refuse(400, "Bad Request-URI") : refuse(416, "Unsupported URI Scheme");
-    if (!isServed(this.#options.domains, uri)) refuse(403, "Domain Not Served Here");
+    if (!this.#options.domains.leadsHere(uri)) refuse(403, "Domain Not Served Here");
   }
 
   /** Step 2. */
@@ -106,8 +110,9 @@ export class Registrar {
   #addressOfRecord(request: SipMessage): string {
     const address = parseNameAddr(request.header("to") ?? "") ?? refuse(400, "Bad To");
     const uri = parseUri(address.uri) ?? refuse(400, "Bad To URI");
-    if (!isServed(this.#options.domains, uri)) refuse(404, "Not Found");
-    return addressOfRecord(uri) ?? refuse(404, "Not Found");
+    const { domains } = this.#options;
+    if (!domains.serves(uri)) refuse(404, "Not Found");
+    return addressOfRecord(uri, domains) ?? refuse(404, "Not Found");
   }
 
   /** RFC 3327 5.3. Whoever can plant a Path decides where somebody's calls go, so only an edge's is believed. */
@@ -167,8 +172,9 @@ export class Registrar {
   /** A Contact that leads back here would never end (RFC 5627 5.1). */
   #checkLoop({ uri }: Contact, aor: string): void {
     const { domains } = this.#options;
-    const isGruu = findParameter(uri.parameters, "gr") !== undefined && (addressOfRecord(uri) === aor || domains.length > 0);
-    const isOurs = isServed(domains, uri) && (isGruu || (domains.length > 0 && uri.port === undefined && addressOfRecord(uri) === aor));
+    const isSame = addressOfRecord(uri, domains) === aor;
+    const isGruu = findParameter(uri.parameters, "gr") !== undefined && (isSame || !domains.isEmpty);
+    const isOurs = domains.serves(uri) && (isGruu || (!domains.isEmpty && uri.port === undefined && isSame));
     if (isOurs) refuse(403, "Contact Leads Back Here");
   }
 

@@ -1,6 +1,9 @@
 /** Puts the object path of a shard together: transactions, registrar and home proxy over one location store. */
 import { randomBytes } from "node:crypto";
 import { promises as dns } from "node:dns";
+import type { Authenticator } from "../auth/authenticator.js";
+import { openAuthenticator } from "../auth/open-authenticator.js";
+import { areOwnCredentials } from "../auth/own-credentials.js";
 import type { Config } from "../config/config.js";
 import type { UpstreamTarget } from "../native/address-port.js";
 import type { Shard, ShardConfig } from "../native/binding.js";
@@ -8,14 +11,16 @@ import type { LocationStore } from "../location/store.js";
 import { Forwarder } from "../proxy/forwarder.js";
 import { HomeProxy } from "../proxy/home-proxy.js";
 import { leadsTo, listenerOfFlow } from "../proxy/listeners.js";
-import { isServed } from "../registrar/address-of-record.js";
-import { openRegistrar } from "../registrar/open-registrar.js";
+import { Admission } from "../proxy/admission.js";
+import { openRegistrar, registrarRules } from "../registrar/open-registrar.js";
 import { DnsRecords } from "../resolve/dns-records.js";
+import { Domains } from "../sip/domains.js";
 import type { Hop } from "../transaction/hop.js";
 import { TransactionTable } from "../transaction/table.js";
 import { timerTable } from "../transaction/timers.js";
 import { NativeOutlet } from "./native-outlet.js";
 import { ObjectPath } from "./object-path.js";
+import { domainsOf, ownHostsOf } from "./served.js";
 
 /** What a sender who asks for keep-alives is told where no Flow-Timer is set (RFC 6223 4.4). */
 const KEEP_SECONDS = 30;
@@ -27,6 +32,8 @@ export interface Home {
   /** For the operator's questions. */
   readonly store: LocationStore;
   setUpstreams(targets: readonly UpstreamTarget[]): void;
+  /** Domains, users and rules of the registrar from now on. Rejects when the users cannot be read: then all stays as it was. */
+  configure(settings: Config): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -40,24 +47,26 @@ export interface HomeEvents {
 export async function openHome(shard: Shard, config: ShardConfig, settings: Config, { onFault, onStore }: HomeEvents): Promise<Home> {
   const { listeners, t1Ms, branchSeconds, limits, flowTimer } = config;
   const connection = (isUp: boolean, error?: Error): void => onStore(isUp, error?.message ?? "");
-  const parts = await openRegistrar(settings, { report: onFault, connection });
-  const { registrar, store, gruus, authenticator } = parts;
+  let upstreams: readonly UpstreamTarget[] = [];
+  const isUpstream = (address: string): boolean => upstreams.some((target) => target.address === address);
+  let door = await openDoor(settings, isUpstream, onFault);
+  const { registrar, store, gruus } = await openRegistrar(settings, door.domains, door.authenticator, { report: onFault, connection });
   const timers = timerTable(t1Ms, branchSeconds);
   const outlet = new NativeOutlet(shard, listeners);
   const newTag = tags();
   const table = new TransactionTable({ outlet, timers, most: limits.maxPending, keepSeconds: flowTimer > 0 ? flowTimer : KEEP_SECONDS, newTag });
   const records = new DnsRecords(new dns.Resolver());
   const { timerCSeconds, failoverMs, failoverStatus, outbound } = settings;
-  const forwarder = new Forwarder({ table, port: shard, listeners, records, timerC: timerCSeconds * 1_000, silence: failoverMs, cancelPatience: timers.memory });
-  let upstreams: readonly UpstreamTarget[] = [];
+  const forwarder = new Forwarder({ table, port: shard, listeners, records, timerC: timerCSeconds * 1_000, silence: failoverMs, cancelPatience: timers.memory, endsHere: (field) => areOwnCredentials(field, door.realms) });
   const proxy = new HomeProxy({
     forwarder,
     store,
     port: shard,
-    resolveDestination: (uri) => gruus.resolve(uri),
-    authenticator,
+    resolveDestination: (uri) => gruus.resolve(uri, door.domains),
+    admission: { refusalOf: (request, sender) => door.admission.refusalOf(request, sender) },
+    isUser: async (address) => (await door.authenticator?.knows(address)) ?? true,
     leadsHere: (route) => leadsTo(listeners, route),
-    isOurs: (uri) => isServed(settings.domains, uri),
+    isOurs: (uri) => door.domains.serves(uri),
     upstream: () => hopOf(upstreams),
     failoverStatus: new Set(failoverStatus),
     transportOf: (flow) => listenerOfFlow(listeners, flow)?.transport,
@@ -65,11 +74,34 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
   });
   const path = new ObjectPath({ shard, config, table, store, registrar, proxy, servesOutbound: outbound !== "off", onFault });
   const sweeping = config.shard === 0 ? setInterval(() => void store.expire().catch(onFault), SWEEP_MS) : undefined;
-  const close = (): Promise<void> => {
-    clearInterval(sweeping);
-    return parts.close();
+  const configure = async (changed: Config): Promise<void> => {
+    const before = door;
+    door = await openDoor(changed, isUpstream, onFault);
+    registrar.configure(registrarRules(changed, door.domains, door.authenticator));
+    await before.authenticator?.close();
   };
-  return { path, store, setUpstreams: (targets) => void (upstreams = targets), close };
+  const close = async (): Promise<void> => {
+    clearInterval(sweeping);
+    await door.authenticator?.close();
+    await store.close();
+  };
+  return { path, store, setUpstreams: (targets) => void (upstreams = targets), configure, close };
+}
+
+/** Who is served here and what he has to prove; a reload puts another one in its place. */
+interface Door {
+  readonly domains: Domains;
+  readonly realms: ReadonlySet<string>;
+  readonly authenticator: Authenticator | undefined;
+  readonly admission: Admission;
+}
+
+async function openDoor(settings: Config, isUpstream: (address: string) => boolean, report: (error: unknown) => void): Promise<Door> {
+  const { foreignCallers, edges, trusted = [] } = settings;
+  const domains = new Domains(domainsOf(settings), ownHostsOf(settings));
+  const authenticator = await openAuthenticator(settings, domains, report);
+  const admission = new Admission({ authenticator, domains, foreignCallers, edges, trusted, isUpstream });
+  return { domains, realms: domains.realms, authenticator, admission };
 }
 
 /** The best of them; that they share the load is the fast path's matter. */

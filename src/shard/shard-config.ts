@@ -10,6 +10,7 @@ import type { AddressPort, TrustedNet } from "../native/address-port.js";
 import type { ShardConfig, ShardLimits, ShardListener } from "../native/binding.js";
 import { binding } from "../native/load.js";
 import type { Target } from "../resolve/target.js";
+import { domainsOf } from "./served.js";
 
 // Room for what crosses between shards while the other one is busy.
 const RING_OCTETS = 4 << 20;
@@ -34,7 +35,7 @@ export function shardConfigs(config: Config): readonly ShardConfig[] {
     keys: config.flowKeys,
     listeners,
     aliases: aliasesOf(listeners, advertised),
-    names: [...config.names, ...domainsOf(config).filter((name) => isIP(name) === 0), ...advertised.filter(({ host }) => isIP(host) === 0).map(({ host }) => host)],
+    names: [...config.names, ...domainsOf(config).map(({ name }) => name).filter((name) => isIP(name) === 0), ...advertised.filter(({ host }) => isIP(host) === 0).map(({ host }) => host)],
     trusted: trustedNets(config, []),
     limits: shardLimits(config),
     home: config.mode !== "edge",
@@ -78,16 +79,9 @@ export function shardLimits(config: Config): ShardLimits {
   };
 }
 
-/** Whose users register here; empty on an edge. */
-export function domainsOf({ mode, domains, names, listen }: Config): readonly string[] {
-  if (mode === "edge") return [];
-  if (domains.length > 0) return domains;
-  return [...new Set(["localhost", ...names, ...listen.flatMap(({ host, advertise }) => [advertise?.host ?? host, host])])];
-}
-
 /** Undefined on an edge. */
 export function homeConfig(config: Config): Config | undefined {
-  return config.mode === "edge" ? undefined : { ...config, domains: domainsOf(config) };
+  return config.mode === "edge" ? undefined : config;
 }
 
 /** SO_REUSEPORT would let a second process share the port in silence, so each is tried without it first. */

@@ -1,5 +1,5 @@
 /** Requests as a proxy sends them: a copy on its way to a target, and the CANCEL and ACK that follow it (RFC 3261 16.6, 9.1, 17.1.1.3). */
-import { SipMessage } from "./message.js";
+import { type HeaderField, SipMessage } from "./message.js";
 import { uriIn } from "./name-addr.js";
 import { findParameter } from "./parameters.js";
 import { viaLines } from "./response.js";
@@ -23,6 +23,8 @@ export interface Forwarding {
   /** Where the request came from. */
   readonly stamp: Stamp;
   readonly fromTrusted: boolean;
+  /** What ends here besides. */
+  readonly endsHere: (field: HeaderField) => boolean;
 }
 
 /** Every field that is not named here stays octet for octet, the body too (RFC 3261 16.6 step 1). */
@@ -34,10 +36,12 @@ export function forwardRequest(request: SipMessage, forwarding: Forwarding): Buf
   lines.push(`Max-Forwards: ${forwardsLeft(request)}`, `Max-Breadth: ${forwarding.maxBreadth}`);
   const vias = viaLines(request, forwarding.stamp);
   let hasLength = false;
-  for (const { key, raw } of request.fields) {
+  for (const field of request.fields) {
+    const { key, raw } = field;
     if (key === "via") lines.push(vias.shift() ?? raw);
     else if (key === "route" || key === "max-forwards" || key === "max-breadth") continue;
     else if (!forwarding.fromTrusted && SMUGGLED.has(key)) continue;
+    else if (forwarding.endsHere(field)) continue;
     else lines.push(raw);
     if (key === "content-length") hasLength = true;
   }

@@ -77,7 +77,7 @@ function compareCopy(request: SipMessage): void {
   const routes = request.values("Route").filter((value) => parseUri(uriIn(value) ?? "") !== undefined);
   const uri = "sip:bob@192.0.2.2;ob";
   const via = "SIP/2.0/TCP 192.0.2.3;branch=z9hG4bKours";
-  const copy = new SipMessage(forwardRequest(request, { uri, via, recordRoutes: ["<sip:t@192.0.2.3;lr>"], routes, maxBreadth: 1, stamp: STAMP, fromTrusted: true }));
+  const copy = new SipMessage(forwardRequest(request, { uri, via, recordRoutes: ["<sip:t@192.0.2.3;lr>"], routes, maxBreadth: 1, stamp: STAMP, fromTrusted: true, endsHere: () => false }));
   expect(copy.error).toBe(ScanError.none);
   expect(copy.method).toBe(request.method);
   expect(copy.topVia).toBe(via);

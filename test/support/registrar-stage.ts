@@ -8,11 +8,13 @@ import { Gruus } from "../../src/registrar/gruu.js";
 import { Registrar } from "../../src/registrar/registrar.js";
 import type { RegistrarOptions } from "../../src/registrar/registrar-options.js";
 import type { RequestSource } from "../../src/registrar/request-source.js";
+import { Domains } from "../../src/sip/domains.js";
 import { SipMessage } from "../../src/sip/message.js";
 import type { ResponseSpec } from "../../src/sip/response-spec.js";
 
 export const OPTIONS: RegistrarOptions = {
-  domains: ["example.org"],
+  domains: new Domains([{ name: "example.org" }]),
+  authenticator: undefined,
   minExpires: 60,
   maxExpires: 7_200,
   defaultExpires: 3_600,
@@ -82,7 +84,7 @@ export function registrarStage(differences: Partial<RegistrarOptions> = {}, auth
   const store = LmdbStore.open(folder);
   const gruus = new Gruus(SECRET);
   const errors: unknown[] = [];
-  const registrar = new Registrar({ store, gruus, authenticator, report: (error) => errors.push(error) }, { ...OPTIONS, ...differences });
+  const registrar = new Registrar({ store, gruus, report: (error) => errors.push(error) }, { ...OPTIONS, authenticator, ...differences });
   const register = async (lines: string, from = DIRECT, uri = "sip:example.org"): Promise<Answer> => {
     const response = await registrar.handle(registerMessage(lines, uri), from);
     return { ...response, all: (name) => response.headers.filter(([key]) => key === name).map(([, value]) => value) };

@@ -18,7 +18,7 @@ async function stage(): Promise<{ server: RedisServer; store: RedisStore; states
 
 test("SA-5 REG-20 REGISTER gets 503 with Retry-After while Redis is away, nothing is half done, and it recovers by itself", async () => {
   const { server, store, states } = await stage();
-  const registrar = new Registrar({ store, gruus: new Gruus(SECRET), authenticator: undefined, report: () => undefined }, OPTIONS);
+  const registrar = new Registrar({ store, gruus: new Gruus(SECRET), report: () => undefined }, OPTIONS);
   const register = (host: number): ReturnType<Registrar["handle"]> => registrar.handle(registerMessage(`Contact: <sip:a@192.0.2.${host}>`), DIRECT);
   expect((await register(1)).status).toBe(200);
   await server.kill();

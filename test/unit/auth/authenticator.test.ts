@@ -3,13 +3,15 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, onTestFinished, test, vi } from "vitest";
-import { Authenticator, type AuthenticatorOptions } from "../../../src/auth/authenticator.js";
+import { type AuthenticationResult, Authenticator, type AuthenticatorOptions } from "../../../src/auth/authenticator.js";
 import { FileCredentials } from "../../../src/auth/file-credentials.js";
+import { Domains } from "../../../src/sip/domains.js";
 import type { ResponseSpec } from "../../../src/sip/response-spec.js";
 import { type Challenge, type Login, authorization, hashOf, readChallenge } from "../../support/digest-client.js";
 import { SECRET, registerMessage, registrarStage, sipMessage } from "../../support/registrar-stage.js";
 
 const REALM = "example.org";
+const CLIENT = { address: "192.0.2.1", isRelayed: false };
 const folder = mkdtempSync(join(tmpdir(), "sluice-auth-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -24,14 +26,14 @@ function userFile(users: readonly (readonly [string, string])[], algorithms: rea
 const BOB = [["bob", "secret"]] as const;
 
 function authenticator(path = userFile(BOB), differences: Partial<AuthenticatorOptions> = {}): Authenticator {
-  const options: AuthenticatorOptions = { domains: [REALM], algorithms: ["SHA-256", "MD5"], nonceSeconds: 300, secret: SECRET, report: () => undefined, ...differences };
+  const options: AuthenticatorOptions = { domains: new Domains([{ name: REALM }]), algorithms: ["SHA-256", "MD5"], nonceSeconds: 300, secret: SECRET, report: () => undefined, ...differences };
   return new Authenticator(new FileCredentials(path, () => undefined), options);
 }
 
 const LOGIN: Login = { user: "bob", password: "secret", method: "REGISTER", uri: "sip:example.org" };
 
 async function refusal(one: Authenticator, lines = ""): Promise<ResponseSpec> {
-  const result = await one.check(registerMessage(lines), "registrar");
+  const result = await one.check(registerMessage(lines), "registrar", CLIENT);
   if (result.ok) throw new Error("it was let in");
   return result.response;
 }
@@ -49,7 +51,7 @@ async function challenge(one: Authenticator, algorithm = "SHA-256"): Promise<Cha
 }
 
 const statusOf = async (one: Authenticator, header: string, lines = ""): Promise<number> => {
-  const result = await one.check(registerMessage(`Authorization: ${header}\n${lines}`), "registrar");
+  const result = await one.check(registerMessage(`Authorization: ${header}\n${lines}`), "registrar", CLIENT);
   return result.ok ? 200 : result.response.status;
 };
 
@@ -65,11 +67,11 @@ test("AU-1 AU-2 AU-4 AU-5 REG-3 a challenge a line, SHA-256 first, qop always", 
 test("AU-1 as a proxy 407 with Proxy-Authenticate, answered by Proxy-Authorization", async () => {
   const one = authenticator();
   const message = (lines: string): string => `MESSAGE sip:al@example.org SIP/2.0\nFrom: <sip:bob@example.org>;tag=1\nTo: <sip:al@example.org>\n${lines}`;
-  const asked = await one.check(sipMessage(message("")), "proxy");
+  const asked = await one.check(sipMessage(message("")), "proxy", CLIENT);
   if (asked.ok) throw new Error("it was let in");
   expect(asked.response).toMatchObject({ status: 407, headers: [["Proxy-Authenticate", expect.any(String)], ["Proxy-Authenticate", expect.any(String)]] });
   const header = authorization(readChallenge(asked.response.headers[0]?.[1] ?? ""), { ...LOGIN, method: "MESSAGE", uri: "sip:al@example.org" });
-  expect(await one.check(sipMessage(message(`Proxy-Authorization: ${header}`)), "proxy")).toEqual({ ok: true, user: "bob", realm: REALM });
+  expect(await one.check(sipMessage(message(`Proxy-Authorization: ${header}`)), "proxy", CLIENT)).toEqual({ ok: true, user: "bob", realm: REALM });
 });
 
 test.each(["SHA-256", "MD5"])("AU-3 AU-7 OB-12-4 the client picks %s, and may write its digits in upper case", async (algorithm) => {
@@ -159,6 +161,28 @@ test("AU-10 uri may differ from the Request-URI as long as it is ours", async ()
   expect(await signed("sip:example.org;transport=tcp")).toBe(200);
   expect(await signed("sip:elsewhere.org")).toBe(401);
   expect(await signed("nonsense")).toBe(401);
+});
+
+test("AU-10 what was signed for one user is no use for calling another, unless a neighbour changed the target", async () => {
+  const one = authenticator();
+  const call = (uri: string, header: string, isRelayed: boolean): Promise<AuthenticationResult> =>
+    one.check(sipMessage(`MESSAGE ${uri} SIP/2.0\nFrom: <sip:bob@example.org>;tag=1\nTo: <${uri}>\nProxy-Authorization: ${header}`), "proxy", { ...CLIENT, isRelayed });
+  const signed = async (): Promise<string> => authorization(await challenge(one), { ...LOGIN, method: "MESSAGE", uri: "sip:al@example.org" });
+  expect(await call("sip:%61l@example.org;transport=tcp", await signed(), false)).toMatchObject({ ok: true });
+  expect(await call("sip:+19005550100@pstn.example.net", await signed(), false)).toMatchObject({ ok: false });
+  expect(await call("sip:+4930@example.org", await signed(), true)).toMatchObject({ ok: true });
+});
+
+test("each domain is a realm of its own, an alias is the realm of its domain", async () => {
+  const domains = new Domains([{ name: REALM }, { name: "sip.example.org", aliasOf: REALM }, { name: "example.net" }]);
+  const one = authenticator(undefined, { domains });
+  const lines = (host: string): string => `From: <sip:bob@${host}>;tag=1\nTo: <sip:bob@${host}>`;
+  expect((await challenges(one, lines("sip.example.org")))[0]?.realm).toBe(REALM);
+  expect((await challenges(one, lines("example.net")))[0]?.realm).toBe("example.net");
+  const signed = async (): Promise<string> => authorization(await challenge(one), LOGIN);
+  expect(await statusOf(one, await signed(), lines("sip.example.org"))).toBe(200);
+  expect(await statusOf(one, await signed(), lines("example.net"))).toBe(401);
+  expect(await statusOf(one, await signed(), "To: <sip:bob@example.org>\nFrom: <sip:bob@example.net>;tag=1")).toBe(403);
 });
 
 test("AU-12 credentials for other realms are passed over", async () => {

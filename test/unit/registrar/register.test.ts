@@ -1,6 +1,7 @@
 /** RFC 3261 10.3 and RFC 3327 5.3, step by step. */
 import { afterEach, expect, test } from "vitest";
 import type { RequestSource } from "../../../src/registrar/request-source.js";
+import { Domains } from "../../../src/sip/domains.js";
 import { DIRECT, EDGE, type RegistrarStage, registrarStage } from "../../support/registrar-stage.js";
 
 let stage: RegistrarStage;
@@ -10,8 +11,24 @@ test("REG-1 a domain that is not served here is refused, every domain is where n
   stage = registrarStage();
   expect((await stage.register("Contact: <sip:b@192.0.2.1>", DIRECT, "sip:elsewhere.org")).status).toBe(403);
   await stage.close();
-  stage = registrarStage({ domains: [] });
+  stage = registrarStage({ domains: new Domains([]) });
   expect((await stage.register("To: <sip:bob@127.0.0.1:5070>\nContact: <sip:bob@127.0.0.1:5062>", DIRECT, "sip:127.0.0.1:5070")).status).toBe(200);
+});
+
+test("REG-1 a REGISTER to the address of the server is for whatever domain its To names", async () => {
+  const domains = new Domains([{ name: "example.org" }], ["192.0.2.9", "2001:db8::9"]);
+  stage = registrarStage({ domains });
+  const contact = "Contact: <sip:bob@192.0.2.1>";
+  for (const uri of ["sip:192.0.2.9:5060", "sip:[2001:db8::9]", "sip:example.org."]) expect((await stage.register(contact, DIRECT, uri)).status, uri).toBe(200);
+  expect((await stage.register(contact, DIRECT, "sip:192.0.2.8")).status).toBe(403);
+  expect((await stage.register(`To: <sip:bob@192.0.2.9>\n${contact}`, DIRECT, "sip:192.0.2.9:5060")).status).toBe(404);
+});
+
+test("an alias is the same address of record as its domain, another domain is another one", async () => {
+  stage = registrarStage({ domains: new Domains([{ name: "example.org" }, { name: "sip.example.org", aliasOf: "example.org" }, { name: "example.net" }]) });
+  await stage.register("To: <sip:bob@sip.example.org>\nContact: <sip:bob@192.0.2.1>", DIRECT, "sip:sip.example.org");
+  await stage.register("To: <sip:bob@example.net>\nContact: <sip:bob@192.0.2.2>", DIRECT, "sip:example.net");
+  expect(await stage.contacts()).toEqual(["sip:bob@192.0.2.1"]);
 });
 
 test("REG-2 OB-12-4 an extension that nobody knows is 420, by name", async () => {

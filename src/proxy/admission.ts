@@ -1,0 +1,55 @@
+/**
+ * Who may send a request through here (RFC 3261 22.3 and 26.1): our own users when they have proved who they are, and neighbours who vouch
+ * for their callers. Others may reach users of ours where the operator lets them, and never anybody else.
+ */
+import type { Authenticator } from "../auth/authenticator.js";
+import { uriOfHeader } from "../auth/identity.js";
+import type { Cidr } from "../config/cidr.js";
+import type { Domains } from "../sip/domains.js";
+import type { SipMessage } from "../sip/message.js";
+import type { ResponseSpec } from "../sip/response-spec.js";
+import { parseUri } from "../sip/uri.js";
+import type { Sender } from "../transaction/hop.js";
+import { Networks } from "./networks.js";
+
+export interface AdmissionOptions {
+  /** Undefined: nobody has to prove anything. */
+  readonly authenticator: Authenticator | undefined;
+  readonly domains: Domains;
+  readonly foreignCallers: "challenge" | "accept";
+  /** They relay what strangers send. */
+  readonly edges: readonly Cidr[];
+  /** They vouch for what they send, edges or not. */
+  readonly trusted: readonly Cidr[];
+  readonly isUpstream: (address: string) => boolean;
+}
+
+export class Admission {
+  readonly #options: AdmissionOptions;
+  readonly #edges: Networks;
+  readonly #trusted: Networks;
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+    this.#edges = new Networks(options.edges);
+    this.#trusted = new Networks(options.trusted);
+  }
+
+  /** The refusal; undefined: the request may go on. ACK and CANCEL are not asked about (RFC 3261 22.1). Never rejects. */
+  async refusalOf(request: SipMessage, sender: Sender): Promise<ResponseSpec | undefined> {
+    const { authenticator, domains, foreignCallers } = this.#options;
+    const isCallerOurs = domains.serves(uriOfHeader(request.header("From")));
+    // A neighbour is believed about the addresses of others; whoever claims one of ours proves it.
+    if (!isCallerOurs && this.#vouches(sender)) return undefined;
+    const isCalleeOurs = domains.serves(parseUri(request.uri));
+    if (authenticator === undefined) return isCallerOurs || isCalleeOurs ? undefined : { status: 403, reason: "Relaying Denied", headers: [] };
+    if (!isCallerOurs && isCalleeOurs && foreignCallers === "accept") return undefined;
+    const result = await authenticator.check(request, "proxy", { address: sender.address, isRelayed: sender.fromCore });
+    return result.ok ? undefined : result.response;
+  }
+
+  #vouches({ fromCore, address, port }: Sender): boolean {
+    if (!fromCore) return false;
+    return !this.#edges.hold(address, port) || this.#trusted.hold(address, port) || this.#options.isUpstream(address);
+  }
+}

@@ -1,0 +1,24 @@
+/** Whether an address is in one of some networks. */
+import { BlockList, isIPv6 } from "node:net";
+import type { Cidr } from "../config/cidr.js";
+
+export class Networks {
+  readonly #anyPort = new BlockList();
+  readonly #byPort = new Map<number, BlockList>();
+
+  constructor(nets: readonly Cidr[]) {
+    for (const { address, prefix, family, port } of nets) {
+      let list = this.#anyPort;
+      if (port !== undefined) {
+        list = this.#byPort.get(port) ?? new BlockList();
+        this.#byPort.set(port, list);
+      }
+      list.addSubnet(address, prefix, family === 4 ? "ipv4" : "ipv6");
+    }
+  }
+
+  hold(address: string, port: number): boolean {
+    const family = isIPv6(address) ? "ipv6" : "ipv4";
+    return this.#anyPort.check(address, family) || this.#byPort.get(port)?.check(address, family) === true;
+  }
+}

@@ -1,0 +1,50 @@
+/** The domains whose users are kept here. Each has a realm and addresses of record of its own; an alias is another name of one of them. */
+import type { SipUri } from "./uri.js";
+
+export interface DomainName {
+  readonly name: string;
+  readonly aliasOf?: string;
+}
+
+export class Domains {
+  readonly #realms: ReadonlyMap<string, string>;
+  readonly #ownHosts: ReadonlySet<string>;
+  /** The realm of those who name no domain of ours. */
+  readonly first: string;
+
+  /** No domains: those of every host are served. `ownHosts`: further names and addresses of this server, which have no users. */
+  constructor(domains: readonly DomainName[], ownHosts: readonly string[] = []) {
+    this.#realms = new Map(domains.map(({ name, aliasOf }) => [name, aliasOf ?? name]));
+    this.#ownHosts = new Set(ownHosts);
+    this.first = domains[0]?.aliasOf ?? domains[0]?.name ?? "sluice";
+  }
+
+  get realms(): ReadonlySet<string> {
+    return new Set(this.#realms.values());
+  }
+
+  get isEmpty(): boolean {
+    return this.#realms.size === 0;
+  }
+
+  /** The domain of that URI by its own name; undefined: none of ours. */
+  realmOf(uri: SipUri | undefined): string | undefined {
+    if (uri === undefined) return undefined;
+    const name = nameOf(uri);
+    return this.isEmpty ? name : this.#realms.get(name);
+  }
+
+  serves(uri: SipUri | undefined): boolean {
+    return this.realmOf(uri) !== undefined;
+  }
+
+  /** Whether the host means this server: a domain, or an address or name that it is reached by (RFC 3261 10.2). */
+  leadsHere(uri: SipUri): boolean {
+    return this.serves(uri) || this.#ownHosts.has(nameOf(uri));
+  }
+}
+
+/** Without the dot of a fully qualified name, and without brackets. */
+function nameOf({ host }: SipUri): string {
+  return host.replace(/\.$/, "").replace(/^\[|\]$/g, "");
+}
