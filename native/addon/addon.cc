@@ -12,6 +12,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("createCluster", Napi::Function::New(env, sluice::create_cluster));
   exports.Set("stopAccepting", Napi::Function::New(env, sluice::stop_accepting));
   exports.Set("checkListener", Napi::Function::New(env, sluice::check_listener));
+  exports.Set("writeNow", Napi::Function::New(env, sluice::write_now));
   exports.Set("exitNow", Napi::Function::New(env, sluice::exit_now));
   exports.Set("become", Napi::Function::New(env, sluice::become));
   exports.Set("sdNotify", Napi::Function::New(env, sluice::sd_notify));

@@ -1,9 +1,12 @@
 #include "process.h"
 
+#include <poll.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <csignal>
 #include <string>
 #include <vector>
@@ -27,6 +30,22 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 }
 
 }  // namespace
+
+// The descriptor may be somebody else's too, such as a shell's, so it is not made non-blocking. Whatever is writable takes PIPE_BUF octets
+// without waiting (pipe(7)).
+Napi::Value write_now(const Napi::CallbackInfo& info) {
+  const int descriptor = info[0].ToNumber().Int32Value();
+  const auto octets = info[1].As<Napi::Uint8Array>();
+  size_t written = 0;
+  while (written < octets.ByteLength()) {
+    pollfd room{descriptor, POLLOUT, 0};
+    if (poll(&room, 1, 0) != 1 || (room.revents & POLLOUT) == 0) break;
+    const ssize_t size = write(descriptor, octets.Data() + written, std::min<size_t>(octets.ByteLength() - written, PIPE_BUF));
+    if (size <= 0) break;
+    written += static_cast<size_t>(size);
+  }
+  return Napi::Number::New(info.Env(), static_cast<double>(written));
+}
 
 Napi::Value exit_now(const Napi::CallbackInfo& info) { _exit(info[0].ToNumber().Int32Value()); }
 

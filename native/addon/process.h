@@ -5,6 +5,9 @@
 
 namespace sluice {
 
+// writeNow(descriptor: number, octets: Uint8Array): number, how many were written: what would have to be waited for is not.
+Napi::Value write_now(const Napi::CallbackInfo& info);
+
 // exitNow(code: number): never. Node waits for its threads first, and one of them may wait in the kernel for good.
 Napi::Value exit_now(const Napi::CallbackInfo& info);
 

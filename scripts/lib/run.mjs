@@ -1,5 +1,7 @@
 /** Starts other programs for the scripts: their output is ours, and a failure ends the script with one line. */
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
+import { createRequire } from "node:module";
+import { getSystemErrorName } from "node:util";
 import { fileURLToPath } from "node:url";
 
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -59,10 +61,14 @@ export function has(command) {
   return outputOf("sh", ["-c", 'command -v "$1"', "sh", command]) !== undefined;
 }
 
-/** Replaces this script by a program, as far as Node can: signals go to it, and its end is ours. */
-export function become(command, args, env = {}) {
-  const child = spawn(command, args, { cwd: ROOT, env: { ...process.env, ...env }, stdio: "inherit" });
-  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR2"]) process.on(signal, () => child.kill(signal));
-  child.on("error", (error) => fail(`cannot run ${command}: ${error.message}`));
-  child.on("exit", (code, signal) => process.exit(code ?? (signal === "SIGKILL" ? 137 : 1)));
+/**
+ * This process goes on as that program (execve(2)), so that there is nobody in between for signals to get lost in. One that npm started gets
+ * SIGTERM when npm ends in any way; others may outlive the shell that they were started from.
+ */
+export function become(program, args, env = {}) {
+  const { become: execute } = createRequire(import.meta.url)("../../build/Release/sluice.node");
+  const environment = Object.entries({ ...process.env, ...env }).map(([name, value]) => `${name}=${value}`);
+  process.chdir(ROOT);
+  const errno = execute(program, [program, ...args], environment, process.env.npm_lifecycle_event !== undefined);
+  fail(`cannot run ${program}: ${getSystemErrorName(-errno)}`);
 }

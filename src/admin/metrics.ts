@@ -1,5 +1,6 @@
 /** /metrics: the counters of all shards out of shared memory, at the moment of the scrape. No event costs anything for being counted here. */
 import { Counter as PromCounter, Gauge, Registry, collectDefaultMetrics } from "prom-client";
+import { lostLines } from "../observe/log-sink.js";
 import type { Running } from "./running.js";
 import { type MetricRow, metricTable } from "./metric-table.js";
 
@@ -16,6 +17,7 @@ export class Metrics {
     this.#gauge("build_info", "Version of the program and of Node.", { version, node: process.versions.node, mode: running.config.mode }, () => 1);
     this.#gauge("shards_running", "Shards that run and answer now.", {}, () => running.pool.alive);
     this.#counter("shard_restarts_total", "Shards that ended or hung and were started again.", () => running.pool.restarts);
+    this.#counter("log_lines_lost_total", "Log lines that could not be written: a full disk, or a pipe that nobody reads.", lostLines);
     this.#gauge("draining", "1 from the beginning of a drain on.", {}, () => Number(running.state === "draining"));
     this.#gauge("flows_limit", "SLUICE_MAX_FLOWS.", {}, () => running.config.maxFlows);
     this.#gauge("traces_active", "Traces that copy messages now.", {}, () => running.tracer.active.length);

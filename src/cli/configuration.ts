@@ -5,7 +5,6 @@ import { printConfig } from "../config/print.js";
 import { type Environment, completeConfig, readSettings } from "../config/read.js";
 import type { Config } from "../config/config.js";
 import { table } from "../config/table.js";
-import { createLog } from "../observe/log.js";
 import { type Command, Exit } from "./command.js";
 import { readOptions } from "./options.js";
 import { complain, printJson } from "./output.js";
@@ -48,10 +47,11 @@ SLUICE_ variables configure it: sluice print-config prints them, docs/configurat
       for (const line of [...warnings, ...faults]) complain(line);
       return Exit.badConfig;
     }
+    // The addon is loaded only here: no other command needs it, so they work without it too.
+    const { createLog } = await import("../observe/log.js");
     const log = createLog(config.logLevel);
     for (const warning of warnings) log.warn(warning);
     try {
-      // Only here: no other command needs the addon, so they work without it too.
       const { serve } = await import("../process/run.js");
       await serve(config, log);
       return Exit.ok;

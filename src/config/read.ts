@@ -117,15 +117,20 @@ function listenedTwice({ listen, coreListen }: Settings): string[] {
   return errors;
 }
 
-function warningsOf(settings: Settings, environment: Environment): string[] {
+/** A line for each SLUICE_ variable that does not exist. */
+export function misspelt(environment: Environment): string[] {
   const names = Object.values(table).map(({ name }) => name);
   const known = new Set<string>(names);
   const unknown = Object.keys(environment).filter((name) => name.startsWith("SLUICE_") && !known.has(name));
-  const warnings = unknown.sort().map((name) => {
+  return unknown.sort().map((name) => {
     const meant = nearest(name, names);
     const hint = meant === undefined ? "" : `, did you mean ${meant}?`;
     return `${printable(name, 80)}: there is no such variable${hint}`;
   });
+}
+
+function warningsOf(settings: Settings, environment: Environment): string[] {
+  const warnings = misspelt(environment);
   if (settings.mode === "edge" && settings.upstream?.length === 0 && !environment[table.upstream.name]) {
     warnings.push(`${table.upstream.name}: not set, so what clients send will be answered 503`);
   }

@@ -215,6 +215,8 @@ export interface Binding extends Reader {
   checkListener(transport: Transport, address: string, port: number): number;
   /** One line of sd_notify(3); false without a service manager. */
   sdNotify(state: string): boolean;
+  /** How many of the octets were written; what a pipe, a socket or a disk has no room for now is not waited for. */
+  writeNow(descriptor: number, octets: Uint8Array): number;
   /** Without waiting for threads, as process.exit() does. */
   exitNow(code: number): never;
   /** The process goes on as another program, for scripts/lib/run.mjs; an errno if it cannot. `endsWithParent`: it gets SIGTERM when its parent ends. */

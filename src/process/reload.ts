@@ -1,14 +1,14 @@
 /** What a reload may change in a process that runs, and what it may not. */
 import type { Config } from "../config/config.js";
 import { Unexpected } from "../config/kind.js";
-import { type Environment, completeConfig, readSettings } from "../config/read.js";
+import { type Environment, completeConfig, misspelt, readSettings } from "../config/read.js";
 import { table } from "../config/table.js";
 
 type Key = keyof typeof table;
 
 const LIVE: ReadonlySet<Key> = new Set<Key>([
   "upstream", "trusted", "flowKeys", "flowTimer", "logLevel", "maxFlows", "maxFlowsPerSource", "maxMessage", "queueMax", "firstMessageSeconds",
-  "messageSeconds", "idleSeconds", "drainSeconds", "drainRate",
+  "messageSeconds", "idleSeconds", "drainSeconds", "drainRate", "tlsCert", "tlsKey", "tlsCa", "tlsClientCert",
 ]);
 
 export interface Reread {
@@ -23,8 +23,13 @@ export interface Reread {
 export function reread(present: Config, environment: () => Environment): Reread {
   const failed = (errors: readonly string[]): Reread => ({ config: undefined, changed: [], needRestart: [], errors });
   try {
-    const { settings, errors } = readSettings(environment());
-    if (settings === undefined) return failed(errors);
+    const given = environment();
+    const reading = readSettings(given);
+    // In the environment itself there may be names that others put there; those of the file are the operator's.
+    const ofFile = Object.entries(given).filter(([name]) => process.env[name] === undefined);
+    const errors = [...reading.errors, ...misspelt(Object.fromEntries(ofFile))];
+    const { settings } = reading;
+    if (settings === undefined || errors.length > 0) return failed(errors);
     const { config, error } = completeConfig(settings, false);
     if (config === undefined) return failed([error ?? "the keys cannot be read"]);
     const keys = Object.keys(table) as Key[];

@@ -10,6 +10,7 @@ import { readEnvironment } from "../config/environment.js";
 import type { Environment } from "../config/read.js";
 import type { FlowKey } from "../config/flow-key.js";
 import { showHostPort } from "../config/host-port.js";
+import { table } from "../config/table.js";
 import { showUpstream } from "../config/upstream.js";
 import type { ShardConfig, ShardListener } from "../native/binding.js";
 import { type Capture, createCapture } from "../observe/capture.js";
@@ -32,6 +33,7 @@ export class Service implements Running {
   state: "up" | "draining" = "up";
   config: Config;
   #upstreams: Upstreams;
+  #reloading: Promise<unknown> = Promise.resolve();
   #admin: AdminServer | undefined;
   readonly #capture: Capture | undefined;
   readonly #certificates: Certificates | undefined;
@@ -100,27 +102,41 @@ export class Service implements Running {
     this.#onDrain();
   }
 
-  async reload(): Promise<ReloadReport> {
+  /** As a whole or not at all, and one at a time. */
+  reload(): Promise<ReloadReport> {
+    const report = this.#reloading.then(() => this.#reload());
+    this.#reloading = report.catch(() => undefined);
+    return report;
+  }
+
+  async #reload(): Promise<ReloadReport> {
     const { config, changed, needRestart, errors } = reread(this.config, this.#environment);
-    if (config === undefined) {
-      this.log.error({ errors }, "reload rejected: invalid configuration, nothing changed");
-    } else {
-      const upstreamChanged = changed.includes("SLUICE_UPSTREAM");
-      this.config = config;
-      this.#admin?.control.logLevel.setUsual(config.logLevel);
-      if (!this.#admin) this.log.level = config.logLevel;
-      this.pool.setKeys(config.flowKeys);
-      this.pool.setRules(shardLimits(config), config.flowTimer, config.outbound);
-      if (upstreamChanged) {
-        this.#upstreams.close();
-        this.#upstreams = this.#resolve(config);
-      }
-      await this.#upstreams.refresh();
-      this.#tellUpstreams();
-      this.#certificates?.reload();
-      this.log.info({ changed, needRestart }, needRestart.length > 0 ? "reloaded; some changes take effect only after a restart" : "reloaded");
+    if (config === undefined) return this.#rejected(errors);
+    // Everything that may fail comes first, beside what is in force.
+    const faults: string[] = [];
+    const upstreams = changed.includes("SLUICE_UPSTREAM") ? this.#resolve(config, (fault) => faults.push(fault)) : this.#upstreams;
+    await upstreams.refresh();
+    const useCertificates = this.#certificates?.prepare(config, (fault) => faults.push(fault));
+    if (faults.length > 0) {
+      if (upstreams !== this.#upstreams) upstreams.close();
+      return this.#rejected(faults);
     }
+    this.config = config;
+    this.#admin?.control.logLevel.setUsual(config.logLevel);
+    if (!this.#admin) this.log.level = config.logLevel;
+    this.pool.setKeys(config.flowKeys);
+    this.pool.setRules(shardLimits(config), config.flowTimer, config.outbound);
+    if (upstreams !== this.#upstreams) this.#upstreams.close();
+    this.#upstreams = upstreams;
+    this.#tellUpstreams();
+    useCertificates?.();
+    this.log.info({ changed, needRestart }, needRestart.length > 0 ? "reloaded; some changes take effect only after a restart" : "reloaded");
     return { changed, needRestart, errors };
+  }
+
+  #rejected(errors: readonly string[]): ReloadReport {
+    this.log.error({ errors }, "reload rejected: nothing changed");
+    return { changed: [], needRestart: [], errors };
   }
 
   async drainAll(): Promise<void> {
@@ -144,15 +160,20 @@ export class Service implements Running {
     this.pool.setUpstreams(targets, trustedNets(this.config, targets));
   }
 
-  #resolve(config: Config): Upstreams {
-    return new Upstreams(config.upstream, new DnsRecords(new dns.Resolver()), {
+  /** `onFault`: told why a URI cannot be resolved as long as these upstreams are not in force. */
+  #resolve(config: Config, onFault: (fault: string) => void = () => undefined): Upstreams {
+    const upstreams: Upstreams = new Upstreams(config.upstream, new DnsRecords(new dns.Resolver()), {
       onChange: (targets) => {
-        this.#tellUpstreams();
+        if (this.#upstreams === upstreams) this.#tellUpstreams();
         const shown = targets.map(({ transport, address, port, priority, weight }) => `${transport}:${showHostPort(address, port)} ${priority}/${weight}`);
         // A registrar of its own needs nobody behind it.
         if (shown.length > 0 || config.mode === "edge") this.log.info({ targets: shown }, shown.length > 0 ? "upstream" : "no upstream target: requests of clients get 503");
       },
-      onFailure: (uri, error) => this.log.warn({ upstream: showUpstream(uri), reason: error.message }, "cannot resolve an upstream"),
+      onFailure: (uri, error) => {
+        onFault(`${table.upstream.name}: cannot resolve ${showUpstream(uri)}: ${error.message}`);
+        this.log.warn({ upstream: showUpstream(uri), reason: error.message }, "cannot resolve an upstream");
+      },
     });
+    return upstreams;
   }
 }

@@ -21,6 +21,8 @@ class Milestone {
 
 export interface ThreadEvents {
   readonly onMessage: (message: Exclude<FromShard, { kind: "ready" | "up" | "failed" }>) => void;
+  /** What a hook of the operator prints. */
+  readonly onOutput: (text: string) => void;
   readonly onError: (error: Error) => void;
   readonly onEnd: () => void;
 }
@@ -35,11 +37,11 @@ export class ShardThread {
   readonly #heartbeat: Heartbeat;
   #state: ShardState = "loading";
 
-  constructor(start: Omit<ShardStart, "beats">, { onMessage, onError, onEnd }: ThreadEvents) {
+  constructor(start: Omit<ShardStart, "beats">, { onMessage, onOutput, onError, onEnd }: ThreadEvents) {
     const beats = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
     const { shard } = start.config;
     this.#heartbeat = new Heartbeat(new Int32Array(beats));
-    this.#worker = new Worker(new URL("./worker.js", import.meta.url), { workerData: { ...start, beats } satisfies ShardStart, name: `shard ${shard}` });
+    this.#worker = new Worker(new URL("./worker.js", import.meta.url), { workerData: { ...start, beats } satisfies ShardStart, name: `shard ${shard}`, stdout: true, stderr: true });
     let reason = new Error(`shard ${shard} ended before it was up`);
     const [ready, up, ended] = [new Milestone(), new Milestone(), new Milestone()];
     this.ready = ready.promise;
@@ -67,6 +69,8 @@ export class ShardThread {
           return onMessage(message);
       }
     });
+    // Through the log: the process's own streams would be waited for.
+    for (const stream of [this.#worker.stdout, this.#worker.stderr]) stream.setEncoding("utf8").on("data", onOutput);
     this.#worker.on("error", (error) => {
       reason = error;
       onError(error);

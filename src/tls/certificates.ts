@@ -3,6 +3,7 @@ import { X509Certificate, randomBytes } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { isIP } from "node:net";
 import { createSecureContext, rootCertificates } from "node:tls";
+import { isDeepStrictEqual } from "node:util";
 import type { Config } from "../config/config.js";
 import { isSecure, showListener } from "../config/listener.js";
 import { table } from "../config/table.js";
@@ -28,7 +29,7 @@ export interface CertificateView {
 }
 
 export class Certificates {
-  readonly #config: Config;
+  #config: Config;
   readonly #log: Log;
   #ticketKey = randomBytes(TICKET_KEY_OCTETS);
   #material: TlsMaterial;
@@ -41,7 +42,8 @@ export class Certificates {
     this.#config = config;
     this.#log = log;
     this.#stamp = this.#stampOfFiles();
-    this.#material = this.#read();
+    this.#material = this.#read(config);
+    this.#expiry = expiryOf(this.#material);
     this.#warnOfExpiry();
     this.#warnOfNames();
   }
@@ -86,17 +88,33 @@ export class Certificates {
     for (const timer of this.#timers) timer.unref();
   }
 
+  /** Looks at the files again; one that is no good, or cannot be read any more, leaves what is in force. */
   reload(): void {
     this.#stamp = this.#stampOfFiles();
+    this.prepare(this.#config, (reason) => this.#log.error({ reason }, "new certificates rejected, keeping the previous ones"))?.();
+  }
+
+  /** Reads the files that a configuration names; calling what comes back puts them in force. Undefined: `onFault` was told why not. */
+  prepare(config: Config, onFault: (reason: string) => void): (() => void) | undefined {
     try {
-      this.#material = this.#read();
+      const material = this.#read(config);
+      return () => this.#use(config, material);
     } catch (error) {
-      this.#log.error({ reason: error instanceof Error ? error.message : String(error) }, "new certificates rejected, keeping the previous ones");
-      return;
+      onFault(error instanceof Error ? error.message : String(error));
+      return undefined;
     }
-    this.#onChange(this.#material);
+  }
+
+  #use(config: Config, material: TlsMaterial): void {
+    this.#config = config;
+    this.#stamp = this.#stampOfFiles();
+    // A shard takes long to read a hundred authorities; it does so only for something new.
+    if (isDeepStrictEqual(material, this.#material)) return;
+    this.#material = material;
+    this.#expiry = expiryOf(material);
+    this.#onChange(material);
     this.#warnOfNames();
-    this.#log.info({ certificates: this.#material.pairs.length, expiry: this.#expiry?.toISOString() }, "certificates reloaded");
+    this.#log.info({ certificates: material.pairs.length, expiry: this.#expiry?.toISOString() }, "certificates reloaded");
     this.#warnOfExpiry();
   }
 
@@ -104,8 +122,7 @@ export class Certificates {
     for (const timer of this.#timers) clearInterval(timer);
   }
 
-  #read(): TlsMaterial {
-    const { tlsCert = [], tlsKey = [], tlsCa, tlsClientCert } = this.#config;
+  #read({ tlsCert = [], tlsKey = [], tlsCa, tlsClientCert }: Config): TlsMaterial {
     const authorities = tlsCa === undefined ? rootCertificates.join("\n") : readText(table.tlsCa.name, tlsCa);
     check(table.tlsCa.name, tlsCa ?? "", () => new X509Certificate(authorities));
     const pairs = tlsCert.map((file, index) => {
@@ -114,8 +131,6 @@ export class Certificates {
       check(table.tlsCert.name, file, () => createSecureContext({ cert: certificate, key }));
       return { certificate, key };
     });
-    const ends = pairs.map(({ certificate }) => Date.parse(new X509Certificate(certificate).validTo));
-    this.#expiry = ends.length === 0 ? undefined : new Date(Math.min(...ends));
     return { pairs, authorities, clientCertificate: tlsClientCert, ticketKey: this.#ticketKey };
   }
 
@@ -131,8 +146,13 @@ export class Certificates {
     const files = [...tlsCert, ...tlsKey, ...(tlsCa === undefined ? [] : [tlsCa])];
     return files
       .map((file) => {
-        const stat = statSync(file, { throwIfNoEntry: false });
-        return stat === undefined ? "none" : `${stat.ino} ${stat.size} ${stat.mtimeMs}`;
+        try {
+          const { ino, size, mtimeMs } = statSync(file);
+          return `${ino} ${size} ${mtimeMs}`;
+        } catch (error) {
+          // Whatever it is, a folder without permission or a disk that fails: what was read before stays in force, and reload() says so once.
+          return error instanceof Error && "code" in error ? String(error.code) : "unreadable";
+        }
       })
       .join(", ");
   }
@@ -151,6 +171,12 @@ export class Certificates {
     const days = (this.#expiry.getTime() - Date.now()) / DAY_MS;
     if (days < WARNING_DAYS) this.#log.warn({ expiry: this.#expiry.toISOString() }, days > 0 ? "a certificate is about to expire" : "a certificate has expired");
   }
+}
+
+/** When the first of them ends. */
+function expiryOf({ pairs }: TlsMaterial): Date | undefined {
+  const ends = pairs.map(({ certificate }) => Date.parse(new X509Certificate(certificate).validTo));
+  return ends.length === 0 ? undefined : new Date(Math.min(...ends));
 }
 
 /** RFC 5626 4.3: a client uses its flow for a Record-Route of ours only when the certificate that it saw has that name. */
