@@ -131,8 +131,13 @@ export class LmdbStore implements LocationStore {
   }
 
   /** All writes of one turn of the event loop share a commit. */
-  #write<T>(action: () => T): Promise<T> {
-    return this.#root.transaction(action);
+  async #write<T>(action: () => T): Promise<T> {
+    try {
+      return await this.#root.transaction(action);
+    } catch (error) {
+      // Such as a full disk: nothing was written, and the next one tries again.
+      throw new StoreUnavailable("the location store cannot be written", { cause: error });
+    }
   }
 }
 

@@ -114,11 +114,13 @@ export class Service implements Running {
     if (config === undefined) return this.#rejected(errors);
     // Everything that may fail comes first, beside what is in force.
     const faults: string[] = [];
-    const upstreams = changed.includes("SLUICE_UPSTREAM") ? this.#resolve(config, (fault) => faults.push(fault)) : this.#upstreams;
+    const isNew = changed.includes(table.upstream.name);
+    const upstreams = isNew ? this.#resolve(config) : this.#upstreams;
     await upstreams.refresh();
+    if (isNew) faults.push(...upstreams.unresolved.map((uri) => `${table.upstream.name}: expected a name or address that can be resolved, not ${showUpstream(uri)}`));
     const useCertificates = this.#certificates?.prepare(config, (fault) => faults.push(fault));
     if (faults.length > 0) {
-      if (upstreams !== this.#upstreams) upstreams.close();
+      if (isNew) upstreams.close();
       return this.#rejected(faults);
     }
     this.config = config;
@@ -126,7 +128,7 @@ export class Service implements Running {
     if (!this.#admin) this.log.level = config.logLevel;
     this.pool.setKeys(config.flowKeys);
     this.pool.setRules(shardLimits(config), config.flowTimer, config.outbound);
-    if (upstreams !== this.#upstreams) this.#upstreams.close();
+    if (isNew) this.#upstreams.close();
     this.#upstreams = upstreams;
     this.#tellUpstreams();
     useCertificates?.();
@@ -160,8 +162,7 @@ export class Service implements Running {
     this.pool.setUpstreams(targets, trustedNets(this.config, targets));
   }
 
-  /** `onFault`: told why a URI cannot be resolved as long as these upstreams are not in force. */
-  #resolve(config: Config, onFault: (fault: string) => void = () => undefined): Upstreams {
+  #resolve(config: Config): Upstreams {
     const upstreams: Upstreams = new Upstreams(config.upstream, new DnsRecords(new dns.Resolver()), {
       onChange: (targets) => {
         if (this.#upstreams === upstreams) this.#tellUpstreams();
@@ -169,10 +170,7 @@ export class Service implements Running {
         // A registrar of its own needs nobody behind it.
         if (shown.length > 0 || config.mode === "edge") this.log.info({ targets: shown }, shown.length > 0 ? "upstream" : "no upstream target: requests of clients get 503");
       },
-      onFailure: (uri, error) => {
-        onFault(`${table.upstream.name}: cannot resolve ${showUpstream(uri)}: ${error.message}`);
-        this.log.warn({ upstream: showUpstream(uri), reason: error.message }, "cannot resolve an upstream");
-      },
+      onFailure: (uri, error) => this.log.warn({ upstream: showUpstream(uri), reason: error.message }, "cannot resolve an upstream"),
     });
     return upstreams;
   }

@@ -37,6 +37,11 @@ export class Upstreams {
     return this.#targets;
   }
 
+  /** The URIs that lead nowhere, as far as is known: the last answer of the DNS was none, or there never was one. */
+  get unresolved(): readonly UpstreamUri[] {
+    return this.#uris.filter((_, index) => this.#candidates[index]?.length === 0);
+  }
+
   /** Resolves everything once; later changes come by onChange. Never rejects. */
   async refresh(): Promise<void> {
     this.#cancel();
