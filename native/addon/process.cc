@@ -1,5 +1,6 @@
 #include "process.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -59,6 +60,8 @@ Napi::Value become(const Napi::CallbackInfo& info) {
     // It may have ended just before.
     if (getppid() != parent) _exit(1);
   }
+  // Node marks what it inherited to be closed.
+  for (int fd = 0; fd <= 2; ++fd) fcntl(fd, F_SETFD, 0);
   execve(program.c_str(), pointers_to(args).data(), pointers_to(environment).data());
   return Napi::Number::New(info.Env(), errno);
 }

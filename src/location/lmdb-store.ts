@@ -2,6 +2,7 @@
  * Bindings in an embedded LMDB: one record an address of record, shared by all threads of the process. A save is durable against the
  * death of the process when its promise is fulfilled; the disk is synchronised right behind, so that a power cut costs the last moment.
  */
+import { constants } from "node:os";
 import { type Database, type RootDatabase, open } from "lmdb";
 import { applyOperation } from "./register-operation.js";
 import type { Binding } from "./binding.js";
@@ -135,10 +136,17 @@ export class LmdbStore implements LocationStore {
     try {
       return await this.#root.transaction(action);
     } catch (error) {
-      // Such as a full disk: nothing was written, and the next one tries again.
-      throw new StoreUnavailable("the location store cannot be written", { cause: error });
+      // Nothing was written, and the next one tries again.
+      if (isOfDisk(error)) throw new StoreUnavailable("the disk of the location store is full or fails", { cause: error });
+      throw error;
     }
   }
+}
+
+/** LMDB gives the errno of what it wrote as the code. */
+function isOfDisk(error: unknown): boolean {
+  const { EFBIG, EIO, ENOSPC, EROFS, EDQUOT } = constants.errno;
+  return error instanceof Error && (("code" in error && [EFBIG, EIO, ENOSPC, EROFS, EDQUOT].includes(Number(error.code))) || error.message.startsWith("Commit failed"));
 }
 
 /** A handle has no blank in it. */

@@ -81,6 +81,39 @@ test("SA-9 another upstream counts from the reload on", async () => {
   expect((await U.response(200)).header("Flow-Timer")).toBe("45");
 });
 
+test("SA-9 an upstream that cannot be resolved, or a name that does not exist: rejected with the reason, and what was in force stays", async () => {
+  const file = join(mkdtempSync(join(tmpdir(), "sluice-env-")), "sluice.env");
+  const admin = await Admin.choose();
+  const company = await cast({ settings: { SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_UPSTREAM: "", SLUICE_ENV_FILE: file, ...write("") } });
+  const { U, C } = company;
+  function write(lines: string): Record<string, never> {
+    writeFileSync(file, lines);
+    return {};
+  }
+  const works = async (): Promise<void> => {
+    await U.say("MESSAGE sip:bob@example.com SIP/2.0");
+    await C.request("MESSAGE");
+    await C.reply("200 OK");
+    await U.response(200);
+  };
+  write(`SLUICE_UPSTREAM=sip:${C.at}\n`);
+  expect((await admin.ask("POST", "/api/reload", {})).json["changed"]).toEqual(["SLUICE_UPSTREAM"]);
+  await works();
+  const bad = [
+    ["SLUICE_UPSTREAM=sip:no-such-host.invalid\nSLUICE_FLOW_TIMER=50\n", /SLUICE_UPSTREAM: .*no-such-host/],
+    [`SLUICE_UPSTREAM=sip:${C.at}\nSLUICE_FLOW_TIMRE=50\n`, /SLUICE_FLOW_TIMRE: there is no such variable, did you mean SLUICE_FLOW_TIMER/],
+  ] as const;
+  for (const [lines, reason] of bad) {
+    write(lines);
+    const reports = await Promise.all([1, 2].map(() => admin.ask("POST", "/api/reload", {})));
+    for (const { json } of reports) {
+      expect(json["changed"]).toEqual([]);
+      expect((json["errors"] as string[]).join("\n")).toMatch(reason);
+    }
+    await works();
+  }
+});
+
 test("a log level for a time goes back by itself", async () => {
   const { admin } = await stage("");
   expect((await admin.ask("PUT", "/api/log", { level: "debug", seconds: 1 })).json).toMatchObject({ level: "debug", back: "info" });
