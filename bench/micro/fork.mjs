@@ -1,4 +1,5 @@
 /** A call through the home proxy by its objects alone: one device, and three that ring at once; all are busy. No socket, LMDB for the bindings. */
+import { Const } from "../../dist/native/layout.js";
 import { DnsRecords } from "../../dist/resolve/dns-records.js";
 import { LmdbStore } from "../../dist/location/lmdb-store.js";
 import { Forwarder } from "../../dist/proxy/forwarder.js";
@@ -35,9 +36,9 @@ const outlet = {
   },
   answer: (_flow, octets, final) => final && ended(octets),
 };
-const port = { newBranch: () => `z9hG4bK-${(branches += 1)}`, flowToken: () => undefined, flowLives: () => true, coreListener: () => 0 };
+const port = { newBranch: () => `z9hG4bK-${(branches += 1)}`, flowToken: () => undefined, flowLives: () => true, coreListener: () => 0, reserve: () => 1, release: () => undefined };
 const listeners = [{ transport: "udp", address: "127.0.0.1", port: 5070, sentBy: "127.0.0.1:5070", facing: "both", proxy: "never" }];
-const table = new TransactionTable({ outlet, timers: timerTable(500, 32), most: 1_000_000, keepSeconds: 30, newTag: () => "tag" });
+const table = new TransactionTable({ outlet, timers: timerTable(500, 32), port, most: 1_000_000, keepSeconds: 30, newTag: () => "tag" });
 const gruus = new Gruus(SECRET);
 const proxy = new HomeProxy({
   forwarder: new Forwarder({ table, port, listeners, records: new DnsRecords({}), timerC: 180_000, silence: 0, cancelPatience: 32_000 }),
@@ -63,7 +64,7 @@ function call(user, deferred) {
     table.acknowledge(key);
     deferred.resolve();
   };
-  proxy.handle(table.serve(key, request, CALLER), { request, sender: CALLER, loop: 0, ownRoutes: 0 }).catch(console.error);
+  proxy.handle(table.serve(key, request, CALLER, Const.roomOpening), { request, sender: CALLER, loop: 0, ownRoutes: 0 }).catch(console.error);
 }
 
 await report([

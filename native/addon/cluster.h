@@ -1,4 +1,5 @@
-// What the shards of one process share: their sockets, their rings and the descriptors that wake them. Lives until the process ends.
+// What the shards of one process share: their sockets, their rings, the descriptors that wake them, and what each source holds. Lives until the
+// process ends.
 #pragma once
 
 #include <napi.h>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "core/base/ring.h"
+#include "core/flow/source_shares.h"
 #include "core/transport/listener_sockets.h"
 
 namespace sluice {
@@ -15,6 +17,7 @@ struct Cluster {
   std::vector<std::unique_ptr<Ring>> rings;
   std::vector<int> wakes;
   ListenerSockets sockets;
+  SourceShares shares;
 };
 
 // createCluster(shards: number, ringOctets: number, listeners: ShardListener[]): number, the id for ShardConfig.cluster, or {errno, listener} when

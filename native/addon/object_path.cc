@@ -47,6 +47,20 @@ Napi::Value ShardHost::origin(const Napi::CallbackInfo& info, Shard& shard) {
   return result;
 }
 
+// reserve(address, octets, room, exempt): the place to release, 0: there is no room
+Napi::Value ShardHost::reserve(const Napi::CallbackInfo& info, Shard& shard) {
+  Address source;
+  parse_ip(info[0].ToString().Utf8Value(), source);
+  const auto room = static_cast<Room>(info[2].ToNumber().Uint32Value());
+  return Napi::Number::New(info.Env(), shard.object().reserve(source, info[1].ToNumber().Uint32Value(), room, info[3].ToBoolean()));
+}
+
+// A transaction may end after its shard: then there is nothing left to give back.
+Napi::Value ShardHost::release(const Napi::CallbackInfo& info) {
+  if (running_ != nullptr && !running_->closing) running_->shard->object().release(info[0].ToNumber().Uint32Value());
+  return info.Env().Undefined();
+}
+
 Napi::Value ShardHost::new_branch(const Napi::CallbackInfo& info, Shard& shard) {
   char branch[kMaxObjectBranch];
   return text(info.Env(), branch, shard.object().new_branch(info[0].ToNumber().Uint32Value(), branch));

@@ -100,6 +100,10 @@ FlowLimits read_limits(const Napi::Object& from) {
   limits.max_flows = number(from, "maxFlows");
   limits.max_flows_per_source = number(from, "maxFlowsPerSource");
   limits.max_pending = number(from, "maxPending");
+  limits.reservations.requests = number(from, "maxRequests");
+  limits.reservations.requests_per_source = number(from, "maxRequestsPerSource");
+  limits.reservations.octets = static_cast<uint64_t>(from.Get("maxRequestOctets").ToNumber().DoubleValue());
+  limits.reservations.octets_per_source = static_cast<uint64_t>(from.Get("maxRequestOctetsPerSource").ToNumber().DoubleValue());
   limits.max_queue = number(from, "queueMax");
   limits.handshake_seconds = number(from, "handshakeSeconds");
   limits.first_message_seconds = number(from, "firstMessageSeconds");

@@ -7,6 +7,11 @@
 #include "tls_material.h"
 
 namespace sluice {
+namespace {
+
+constexpr uint64_t kLongWakeNs = 2'000'000;
+
+}  // namespace
 
 void ShardHost::define(Napi::Env env, Napi::Object exports) {
   exports.Set("Shard", DefineClass(env, "Shard",
@@ -47,6 +52,8 @@ void ShardHost::define(Napi::Env env, Napi::Object exports) {
                                        InstanceMethod<&ShardHost::call<&ShardHost::core_listener>>("coreListener"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::bind_flow>>("bindFlow"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::note_register>>("noteRegister"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::reserve>>("reserve"),
+                                       InstanceMethod<&ShardHost::release>("release"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::flush>>("flush"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::take_events>>("takeEvents"),
                                        InstanceMethod<&ShardHost::close>("close"),
@@ -81,8 +88,9 @@ ShardHost::ShardHost(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ShardHos
   running_->cluster = cluster;
   running_->host = this;
   running_->env = info.Env();
+  running_->counters = static_cast<int64_t*>(counter_memory);
   running_->shard = std::make_unique<Shard>(std::move(edge), read_keys(config.Get("keys").As<Napi::Array>()), records.Data(), verdicts.Data(),
-                                            static_cast<int64_t*>(counter_memory), rings, cluster->wakes, cluster->sockets.of(shard));
+                                            static_cast<int64_t*>(counter_memory), rings, cluster->wakes, cluster->sockets.of(shard), cluster->shares);
 }
 
 ShardHost::~ShardHost() {
@@ -102,6 +110,7 @@ Napi::Value ShardHost::start(const Napi::CallbackInfo& info) {
   uv_poll_init(loop, &running_->poll, running_->shard->epoll_fd());
   running_->poll.data = running_;
   uv_poll_start(&running_->poll, UV_READABLE, on_readable);
+  running_->clock = TurnClock::start(loop, running_->counters);
   // Without this a worker that ends with an open handle aborts the process.
   napi_add_async_cleanup_hook(env, on_environment_ends, running_, &running_->hook);
   return env.Undefined();
@@ -110,6 +119,7 @@ Napi::Value ShardHost::start(const Napi::CallbackInfo& info) {
 void ShardHost::on_readable(uv_poll_t* poll, int, int) {
   auto* running = static_cast<Running*>(poll->data);
   if (running->host == nullptr || running->closing) return;
+  running->woke = uv_hrtime();
   const unsigned count = running->shard->collect();
   if (count == 0) {
     running->shard->yield_turn();
@@ -130,10 +140,12 @@ void ShardHost::tell(unsigned count) noexcept {
   if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
 }
 
-// next(): carries the verdicts out and returns the size of the next batch
+// next(): carries the verdicts out and returns the size of the next batch; 0: nothing is left, or the turn has lasted long enough
 Napi::Value ShardHost::next(const Napi::CallbackInfo& info, Shard& shard) {
   shard.execute();
-  const unsigned count = shard.collect();
+  // Timers and promises wait for the end of this turn.
+  const bool is_long = uv_hrtime() - running_->woke > kLongWakeNs;
+  const unsigned count = is_long ? 0 : shard.collect();
   if (count == 0) shard.yield_turn();
   return Napi::Number::New(info.Env(), count);
 }
@@ -257,6 +269,7 @@ void ShardHost::end(Running* running) {
   running->closing = true;
   if (running->host != nullptr) running->host->running_ = nullptr;
   uv_poll_stop(&running->poll);
+  if (running->clock != nullptr) running->clock->close();
   uv_close(reinterpret_cast<uv_handle_t*>(&running->poll), [](uv_handle_t* handle) {
     auto* ended = static_cast<Running*>(handle->data);
     if (ended->hook != nullptr) napi_remove_async_cleanup_hook(ended->hook);

@@ -8,6 +8,7 @@
 
 #include "core/shard/shard.h"
 #include "cluster.h"
+#include "turn_clock.h"
 
 namespace sluice {
 
@@ -21,10 +22,13 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   // What must live until libuv has let go of the handle, whatever becomes of the JavaScript object.
   struct Running {
     uv_poll_t poll;
+    TurnClock* clock = nullptr;
+    uint64_t woke = 0;  // when this wake-up began
     std::shared_ptr<Cluster> cluster;
     std::unique_ptr<Shard> shard;
     ShardHost* host = nullptr;
     napi_env env = nullptr;
+    int64_t* counters = nullptr;
     napi_async_cleanup_hook_handle hook = nullptr;
     bool closing = false;
   };
@@ -64,6 +68,8 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   Napi::Value core_listener(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value bind_flow(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value note_register(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value reserve(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value release(const Napi::CallbackInfo& info);
   Napi::Value flush(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value take_events(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value close(const Napi::CallbackInfo& info);

@@ -102,7 +102,7 @@ class Bench {
     for (const Listener& ours : config.listeners) places.push_back({ours.transport, ours.bound});
     size_t failed = 0;
     if (sockets_.open(places, 1, &failed) != 0) die("listen");
-    shard_ = std::make_unique<Shard>(config, keys, records_, verdicts_, counters_, std::vector<Ring*>{&ring_}, std::vector<int>{wake}, sockets_.of(0));
+    shard_ = std::make_unique<Shard>(config, keys, records_, verdicts_, counters_, std::vector<Ring*>{&ring_}, std::vector<int>{wake}, sockets_.of(0), shares_);
     if (shard_->open() != 0) die("open");
     UpstreamSet upstreams;
     Upstream core;
@@ -198,6 +198,7 @@ class Bench {
   int32_t verdicts_[k_batch_size * k_verdict_fields] = {};
   int64_t counters_[static_cast<size_t>(Counter::count_)] = {};
   ListenerSockets sockets_;
+  SourceShares shares_;
   std::unique_ptr<Shard> shard_;
   bench::TemplateText request_;
   int core_ = -1;

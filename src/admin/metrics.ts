@@ -3,6 +3,7 @@ import { Counter as PromCounter, Gauge, Registry, collectDefaultMetrics } from "
 import { lostLines } from "../observe/log-sink.js";
 import type { Running } from "./running.js";
 import { type MetricRow, metricTable } from "./metric-table.js";
+import { turnHistogram } from "./turn-histogram.js";
 
 const PREFIX = "sluice_";
 
@@ -21,6 +22,7 @@ export class Metrics {
     this.#gauge("draining", "1 from the beginning of a drain on.", {}, () => Number(running.state === "draining"));
     this.#gauge("flows_limit", "SLUICE_MAX_FLOWS.", {}, () => running.config.maxFlows);
     this.#gauge("traces_active", "Traces that copy messages now.", {}, () => running.tracer.active.length);
+    this.#registry.registerMetric(turnHistogram((which) => running.pool.counter(which)));
     this.#upstreams();
     this.#certificates();
   }

@@ -12,7 +12,7 @@ import { Metrics } from "./metrics.js";
 import { Refusal } from "./refusal.js";
 import { ControlRequest } from "./request.js";
 import type { Running } from "./running.js";
-import { createWebServer } from "./web/create.js";
+import { NodeServer } from "./web/node-server.js";
 import type { WebAnswer, WebRequest, WebServer } from "./web/web-server.js";
 
 const MOST_BODY = 64 * 1024;
@@ -45,7 +45,7 @@ export class AdminServer {
     this.#metrics = new Metrics(running, version());
     this.#files = dashboardFiles();
     this.#live = new Live(this.control, running.tracer);
-    this.#web = createWebServer({
+    this.#web = new NodeServer({
       mostBody: MOST_BODY,
       answer: async (request, body) => finished(await this.#answer(request, body)),
       refuse: (request) => this.#refuse(request),

@@ -9,7 +9,7 @@ const TIMEOUT_MS = 2_000;
 const MOST_AT_ONCE = 256;
 const MOST_KEPT = 10_000;
 const MOST_KEPT_SECONDS = 3_600;
-const MOST_CHARACTERS = 4_096;
+const MOST_OCTETS = 4_096;
 
 interface Answer {
   readonly ha1s: Ha1s | undefined;
@@ -54,7 +54,7 @@ export class HttpCredentials implements CredentialStore {
         redirect: "error",
         signal: AbortSignal.timeout(this.#timeoutMs),
       });
-      const text = await response.text();
+      const text = await bodyOf(response);
       if (response.status !== 200 && response.status !== 404) throw new Error(`it answered ${response.status}`);
       const ha1s = response.status === 200 ? readAnswer(text) : undefined;
       const answer = { ha1s, until: performance.now() + maxAge(response.headers.get("cache-control")) * 1_000 };
@@ -74,8 +74,20 @@ export class HttpCredentials implements CredentialStore {
   }
 }
 
+/** Reads no more than an answer may have: the rest is never received. */
+async function bodyOf({ body }: Response): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of (body ?? []) as AsyncIterable<Uint8Array>) {
+    size += part.byteLength;
+    if (size > MOST_OCTETS) throw new Error(`it answers more than ${MOST_OCTETS} octets`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString();
+}
+
 function readAnswer(text: string): Ha1s {
-  const answer: unknown = text.length > MOST_CHARACTERS ? undefined : JSON.parse(text);
+  const answer: unknown = JSON.parse(text);
   if (typeof answer !== "object" || answer === null) throw new Error("its answer is not a JSON object");
   const found = Object.entries(HEX_DIGITS).flatMap(([algorithm, digits]) => {
     const ha1: unknown = Object.getOwnPropertyDescriptor(answer, algorithm)?.value;

@@ -1,10 +1,11 @@
 /** Users out of Redis: the hash `sluice:auth:REALM:USER` with the fields `MD5` and `SHA-256`, each an HA1. */
 import type { Cluster, Redis } from "ioredis";
 import { CredentialsUnavailable, type CredentialStore, type Ha1s } from "./credential-store.js";
-import { connectRedis } from "../location/redis-client.js";
+import { CommandLimit, connectRedis } from "../location/redis-client.js";
 
 export class RedisCredentials implements CredentialStore {
   readonly #client: Redis | Cluster;
+  readonly #limit = new CommandLimit();
 
   constructor(url: string) {
     this.#client = connectRedis(url);
@@ -14,7 +15,7 @@ export class RedisCredentials implements CredentialStore {
     // The client writes UTF-8: what came as UTF-8 goes out as the same octets.
     const key = Buffer.from(`sluice:auth:${realm}:${user}`, "latin1").toString("utf8");
     try {
-      const [md5, sha256] = await this.#client.hmget(key, "MD5", "SHA-256");
+      const [md5, sha256] = await this.#limit.run(() => this.#client.hmget(key, "MD5", "SHA-256"));
       if (!md5 && !sha256) return undefined;
       return { ...(md5 && { MD5: md5 }), ...(sha256 && { "SHA-256": sha256 }) };
     } catch (error) {

@@ -190,13 +190,15 @@ export const table = {
     "SLUICE_MAX_FLOWS",
     integer(1, 10_000_000),
     "200000",
-    "Client connections at once, over all shards; further ones are refused. The process needs one file descriptor for each.",
+    "Client connections at once, over all shards; further ones are refused. The process needs one file descriptor for each. As many UDP flows " +
+      "are remembered besides; when there are too many, those without a registration go first, then the oldest.",
   ),
   maxFlowsPerSource: withDefault(
     "SLUICE_MAX_FLOWS_PER_SOURCE",
     integer(1, 10_000_000),
     "1000",
-    "Connections at once from one address. Clients behind one NAT share this limit.",
+    "Connections at once from one source, and as many UDP flows. A source is an IPv4 address or the /64 of an IPv6 address; clients behind one " +
+      "NAT share this limit.",
   ),
   maxMessage: withDefault(
     "SLUICE_MAX_MESSAGE",
@@ -208,7 +210,15 @@ export const table = {
     "SLUICE_MAX_PENDING",
     integer(1, 10_000_000),
     "100000",
-    "Requests remembered at once until their final response, over all shards.",
+    "Requests remembered at once until their final response, over all shards, with 4 KiB each on average. Further ones to the registrar and " +
+      "home proxy get 503.",
+  ),
+  maxPendingPerSource: withDefault(
+    "SLUICE_MAX_PENDING_PER_SOURCE",
+    integer(1, 10_000_000),
+    "10000",
+    "Requests of one source to the registrar and home proxy at once. Calls and the like may take half of it, REGISTER three quarters; the rest is " +
+      "kept for REGISTER of registered clients and for BYE and CANCEL. The same holds for `SLUICE_MAX_PENDING`.",
   ),
   queueMax: withDefault(
     "SLUICE_QUEUE_MAX",

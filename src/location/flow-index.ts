@@ -1,8 +1,16 @@
 /** Which addresses of record have bindings on a local flow: what must be looked at when the flow ends. */
 
+interface Entry {
+  readonly flow: string;
+  readonly aors: Map<string, number>;
+  readonly aor: string;
+  readonly expiresAt: number;
+}
+
 export class FlowIndex {
   /** Flow to address of record to the expiry of the last binding that was saved. */
   readonly #flows = new Map<string, Map<string, number>>();
+  #sweep = this.#entries();
 
   add(flow: string, aor: string, expiresAt: number): void {
     const aors = this.#flows.get(flow);
@@ -10,20 +18,38 @@ export class FlowIndex {
     else aors.set(aor, Math.max(expiresAt, aors.get(aor) ?? 0));
   }
 
-  /** It may name one whose binding has moved to another flow meanwhile. */
-  of(flow: string): readonly string[] {
-    return [...(this.#flows.get(flow)?.keys() ?? [])];
-  }
-
-  delete(flow: string): void {
+  /** Up to `most` of them, which are forgotten here; empty when there are no more. It may name one whose binding has moved to another flow meanwhile. */
+  take(flow: string, most: number): readonly string[] {
+    const aors = this.#flows.get(flow);
+    const taken: string[] = [];
+    for (const aor of aors?.keys() ?? []) {
+      if (taken.length === most) return taken;
+      taken.push(aor);
+      aors?.delete(aor);
+    }
     this.#flows.delete(flow);
+    return taken;
   }
 
-  /** Forgets what has expired, so that it is no larger than what is registered. */
-  expire(now: number): void {
-    for (const [flow, aors] of this.#flows) {
-      for (const [aor, expiresAt] of aors) if (expiresAt <= now) aors.delete(aor);
+  /** Forgets what has expired, so that it is no larger than what is registered; a step looks at `most`. False: there is more to look at. */
+  expireSome(now: number, most: number): boolean {
+    for (let looked = 0; looked < most; looked += 1) {
+      const next = this.#sweep.next();
+      if (next.done === true) {
+        this.#sweep = this.#entries();
+        return true;
+      }
+      const { flow, aors, aor, expiresAt } = next.value;
+      if (expiresAt > now) continue;
+      aors.delete(aor);
       if (aors.size === 0) this.#flows.delete(flow);
     }
+    return false;
+  }
+
+  /** A Map may change while it is walked over. */
+  *#entries(): Generator<Entry, undefined> {
+    for (const [flow, aors] of this.#flows) for (const [aor, expiresAt] of aors) yield { flow, aors, aor, expiresAt };
+    return undefined;
   }
 }

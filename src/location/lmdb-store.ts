@@ -3,6 +3,7 @@
  * death of the process when its promise is fulfilled; the disk is synchronised right behind, so that a power cut costs the last moment.
  */
 import { constants } from "node:os";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Database, type RootDatabase, open } from "lmdb";
 import { applyOperation } from "./register-operation.js";
 import type { Binding } from "./binding.js";
@@ -10,7 +11,10 @@ import { type ClockAnchor, holds, monotonic, takeAnchor } from "./clock.js";
 import { type Row, fromRow, toRow } from "./row.js";
 import { type LocationStore, type RegisterOperation, type SaveResult, StoreUnavailable } from "./store.js";
 
-const SWEPT_AT_ONCE = 2_000;
+/** Records of one transaction of a sweep: with as many to remove a turn of the shard takes a millisecond or two. */
+const SLICE = 50;
+/** Records that a sweep looks at when it finds little to remove. */
+const LOOKED_AT = 2_000;
 const ANCHOR = "clock";
 /** The character after the blank. */
 const BEHIND_SEPARATOR = "!";
@@ -24,6 +28,7 @@ export class LmdbStore implements LocationStore {
   readonly #offset: number;
   /** The address of record behind which the next sweep begins. */
   #swept = "";
+  #closing = false;
 
   private constructor(root: RootDatabase<ClockAnchor, string>) {
     this.#root = root;
@@ -74,20 +79,41 @@ export class LmdbStore implements LocationStore {
     });
   }
 
-  removeFlow(flow: string): Promise<number> {
-    return this.#write(() => {
-      let removed = 0;
-      for (const aor of this.#aorsOn(flow)) removed += this.#keep(aor, (binding) => binding.flow !== flow);
-      return removed;
-    });
+  /** A flow may carry a hundred thousand addresses of record: they go slice by slice, other work in between. */
+  async removeFlow(flow: string): Promise<number> {
+    let removed = 0;
+    for (;;) {
+      const found = await this.#write(() => {
+        const aors = this.#aorsOn(flow);
+        for (const aor of aors) {
+          removed += this.#keep(aor, (binding) => binding.flow !== flow);
+          this.#flows.removeSync(flowEntry(flow, aor));
+        }
+        return aors.length;
+      });
+      if (found < SLICE || this.#closing) return removed;
+      await nextTurn();
+    }
   }
 
-  expire(): Promise<number> {
+  /** A part of the store, and as long as much of it has expired the rest too, slice by slice. */
+  async expire(): Promise<number> {
+    let removed = 0;
+    for (let looked = 0; !this.#closing; looked += SLICE) {
+      const gone = await this.#expireSlice();
+      removed += gone;
+      const isFruitful = gone > SLICE / 4;
+      if (this.#swept === "" || (looked >= LOOKED_AT && !isFruitful)) break;
+      await nextTurn();
+    }
+    return removed;
+  }
+
+  #expireSlice(): Promise<number> {
     return this.#write(() => {
       const now = this.now();
-      const range = this.#records.getRange({ start: this.#swept, exclusiveStart: true, limit: SWEPT_AT_ONCE });
-      const entries = [...range];
-      this.#swept = entries.length < SWEPT_AT_ONCE ? "" : (entries.at(-1)?.key ?? "");
+      const entries = [...this.#records.getRange({ start: this.#swept, exclusiveStart: true, limit: SLICE })];
+      this.#swept = entries.length < SLICE ? "" : (entries.at(-1)?.key ?? "");
       let removed = 0;
       for (const { key: aor, value } of entries) {
         if (value.some(([, , , expiresAt]) => expiresAt <= now)) removed += this.#keep(aor, ({ expiresAt }) => expiresAt > now);
@@ -97,11 +123,13 @@ export class LmdbStore implements LocationStore {
   }
 
   async close(): Promise<void> {
+    this.#closing = true;
     await this.#root.close();
   }
 
+  /** A slice of them. */
   #aorsOn(flow: string): readonly string[] {
-    const keys = this.#flows.getKeys({ start: flowEntry(flow, ""), end: `${flow}${BEHIND_SEPARATOR}` });
+    const keys = this.#flows.getKeys({ start: flowEntry(flow, ""), end: `${flow}${BEHIND_SEPARATOR}`, limit: SLICE });
     return [...keys].map((key) => key.slice(flow.length + 1));
   }
 

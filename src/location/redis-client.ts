@@ -8,6 +8,9 @@ export type ConnectionListener = (isUp: boolean, error?: Error) => void;
 const COMMAND_TIMEOUT_MS = 2_000;
 const CONNECT_TIMEOUT_MS = 2_000;
 const MOST_RETRY_MS = 1_000;
+/** A server that is silent so long though it was asked hangs: what waits for it is given up with the connection. */
+const SILENCE_MS = 3_000;
+const MAX_WAITING = 4_000;
 
 // A command fails at once while the server is away: a request that waits in a queue is of no use to anybody.
 const COMMON = {
@@ -16,6 +19,7 @@ const COMMON = {
   maxRetriesPerRequest: 0,
   commandTimeout: COMMAND_TIMEOUT_MS,
   connectTimeout: CONNECT_TIMEOUT_MS,
+  socketTimeout: SILENCE_MS,
   enableAutoPipelining: true,
   // A server that became a replica must be left, or the writes go nowhere.
   reconnectOnError: (error: Error) => error.message.startsWith("READONLY"),
@@ -39,6 +43,21 @@ export function connectRedis(url: string, listener: ConnectionListener = () => u
   client.on("ready", () => tell(true));
   client.on("close", () => tell(false));
   return client;
+}
+
+/** No more commands wait for an answer than the server gives in a moment: while it hangs, requests fail at once instead of piling up. */
+export class CommandLimit {
+  #waiting = 0;
+
+  async run<T>(command: () => Promise<T>): Promise<T> {
+    if (this.#waiting >= MAX_WAITING) throw new Error(`${MAX_WAITING} commands wait for Redis`);
+    this.#waiting += 1;
+    try {
+      return await command();
+    } finally {
+      this.#waiting -= 1;
+    }
+  }
 }
 
 function makeClient(url: string): Redis | Cluster {

@@ -1,15 +1,19 @@
 /** Bindings in Redis or Valkey, shared by several registrars: one hash an address of record, one script an operation. */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Cluster, type Redis } from "ioredis";
 import type { Binding } from "./binding.js";
 import { monotonic } from "./clock.js";
 import { FlowIndex } from "./flow-index.js";
 import { type Row, fromRow, toRow } from "./row.js";
-import { type ConnectionListener, connectRedis } from "./redis-client.js";
+import { CommandLimit, type ConnectionListener, connectRedis } from "./redis-client.js";
 import { REGISTER, REMOVE, REMOVE_FLOW } from "./redis-scripts.js";
 import { type LocationStore, type RegisterOperation, type SaveResult, StoreUnavailable } from "./store.js";
 
 const CLOCK_EVERY_MS = 30_000;
 const FIRST_CONNECT_MS = 3_000;
+/** Addresses of record of a flow that are asked about at once, and entries of the index that are looked at in one turn. */
+const SLICE = 50;
+const LOOKED_AT = 2_000;
 
 /** What `defineCommand` adds to a client. */
 interface Scripts {
@@ -24,6 +28,7 @@ export class RedisStore implements LocationStore {
   /** Only this process's flows can end here, so that nobody else needs to know them. */
   readonly #flows = new FlowIndex();
   readonly #timer: NodeJS.Timeout;
+  readonly #limit = new CommandLimit();
   #offset = Date.now() - monotonic();
 
   private constructor(url: string, listener: ConnectionListener | undefined) {
@@ -75,16 +80,18 @@ export class RedisStore implements LocationStore {
   }
 
   async removeFlow(flow: string): Promise<number> {
-    const removals = this.#flows.of(flow).map((aor) => this.#ask(() => this.#client.sluiceRemoveFlow(hashOf(aor), flow)));
-    const removed = await Promise.all(removals);
-    this.#flows.delete(flow);
-    return removed.reduce((sum, count) => sum + count, 0);
+    let removed = 0;
+    for (let aors = this.#flows.take(flow, SLICE); aors.length > 0; aors = this.#flows.take(flow, SLICE)) {
+      const counts = await Promise.all(aors.map((aor) => this.#ask(() => this.#client.sluiceRemoveFlow(hashOf(aor), flow))));
+      removed += counts.reduce((sum, count) => sum + count, 0);
+    }
+    return removed;
   }
 
   /** Redis drops whole addresses of record by itself, and every save those bindings of its own that have expired. */
-  expire(): Promise<number> {
-    this.#flows.expire(this.now());
-    return Promise.resolve(0);
+  async expire(): Promise<number> {
+    while (!this.#flows.expireSome(this.now(), LOOKED_AT)) await nextTurn();
+    return 0;
   }
 
   async close(): Promise<void> {
@@ -107,7 +114,7 @@ export class RedisStore implements LocationStore {
 
   async #ask<T>(command: () => Promise<T>): Promise<T> {
     try {
-      return await command();
+      return await this.#limit.run(command);
     } catch (error) {
       throw new StoreUnavailable("Redis does not answer", { cause: error });
     }

@@ -25,9 +25,15 @@ export interface ShardKey {
 export interface ShardLimits {
   /** Octets of a message body. */
   readonly maxMessage: number;
+  /** Of the whole process. */
   readonly maxFlows: number;
   readonly maxFlowsPerSource: number;
   readonly maxPending: number;
+  /** What the object path may hold, of the whole process. */
+  readonly maxRequests: number;
+  readonly maxRequestsPerSource: number;
+  readonly maxRequestOctets: number;
+  readonly maxRequestOctetsPerSource: number;
   /** Unsent octets for one client. */
   readonly queueMax: number;
   readonly handshakeSeconds: number;
@@ -144,6 +150,9 @@ export interface ObjectPort {
   bindFlow(flow: string, superviseSeconds: number): void;
   /** A REGISTER over that flow was accepted: the admin plane can tell its AOR from now on. */
   noteRegister(flow: string, request: Uint8Array): void;
+  /** Room for a request of that source (Const.roomOpening and so on); 0: there is none. `exempt`: it has no share of its own. */
+  reserve(address: string, octets: number, room: number, exempt: boolean): number;
+  release(place: number): void;
   flush(): void;
   takeEvents(): readonly FlowEvent[] | undefined;
 }
@@ -154,7 +163,7 @@ export interface Shard extends ObjectPort {
    * After `close` every method throws.
    */
   start(onBatch: (count: number) => void): number | undefined;
-  /** Carries the verdicts out and returns the size of the next batch; 0: nothing is left. */
+  /** Carries the verdicts out and returns the size of the next batch; 0: nothing is left, or the turn has lasted long enough. */
   next(): number;
   /** Carries the verdicts out and leaves the rest to the next wake-up. */
   finish(): void;
@@ -207,7 +216,7 @@ export interface Reader {
 }
 
 export interface Binding extends Reader {
-  /** Makes what a group of shards shares, rings and listening sockets; its id, or what cannot be had. */
+  /** Makes what a group of shards shares, rings, listening sockets and what each source holds; its id, or what cannot be had. */
   createCluster(shards: number, ringOctets: number, listeners: readonly ShardListener[]): number | { readonly errno: number; readonly listener: number };
   /** Connections are refused from now on, by all shards. */
   stopAccepting(cluster: number): void;

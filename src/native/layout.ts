@@ -397,6 +397,8 @@ export const Event = {
   pingFlood: 5,
   tlsFailed: 6,
   wsFaulty: 7,
+  sourceFull: 8,
+  allFull: 9,
 } as const;
 export type Event = (typeof Event)[keyof typeof Event];
 
@@ -463,6 +465,20 @@ export const Counter = {
   tlsFailed: 52,
   wsUpgrades: 53,
   wsRefused: 54,
+  turns250us: 55,
+  turns1ms: 56,
+  turns2500us: 57,
+  turns5ms: 58,
+  turns10ms: 59,
+  turns25ms: 60,
+  turns100ms: 61,
+  turnsLonger: 62,
+  turnNanoseconds: 63,
+  requestsHeld: 64,
+  requestOctetsHeld: 65,
+  requestsRefused: 66,
+  udpFlowsEvicted: 67,
+  udpFlowsRefused: 68,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 
@@ -523,6 +539,20 @@ export const counterProse: readonly string[] = [
   "TLS connections that failed",
   "WebSocket handshakes agreed to",
   "WebSocket handshakes refused",
+  "turns of the event loop that took up to 0.25 ms",
+  "up to 1 ms",
+  "up to 2.5 ms",
+  "up to 5 ms",
+  "up to 10 ms",
+  "up to 25 ms",
+  "up to 100 ms",
+  "longer ones",
+  "how long all turns took together",
+  "requests that the object path holds now",
+  "octets of these",
+  "requests that found no room in the object path",
+  "UDP flows forgotten to make room",
+  "UDP flows that found no room",
 ];
 
 export const Const = {
@@ -530,6 +560,10 @@ export const Const = {
   recordFields: 32,
   verdictFields: 8,
   maxOwnRoutes: 6,
+  roomOpening: 4,
+  roomRegistering: 6,
+  roomKnown: 7,
+  roomEnding: 8,
   readerOctets: 65535,
 } as const;
 export type Const = (typeof Const)[keyof typeof Const];

@@ -8,6 +8,12 @@ import { LogRate } from "./log-rate.js";
 import { printable } from "../base/printable.js";
 
 const SAMPLE_CHARACTERS = 100;
+/** By the number of `Holding` in native/core/flow/source_shares.h. */
+const HOLDINGS: readonly (readonly [string, string])[] = [
+  ["connections", "SLUICE_MAX_FLOWS"],
+  ["UDP flows", "SLUICE_MAX_FLOWS"],
+  ["requests", "SLUICE_MAX_PENDING"],
+];
 
 export class AlertLog {
   readonly #log: Log;
@@ -44,6 +50,10 @@ export class AlertLog {
         return this.#log.info({ shard, peer, reason: printable(sample, SAMPLE_CHARACTERS) }, "a TLS connection failed");
       case Event.wsFaulty:
         return this.#log.info({ shard, peer, code: number }, "closed a WebSocket connection for a protocol fault");
+      case Event.sourceFull:
+        return this.#log.warn({ shard, peer, holds: HOLDINGS[number]?.[0] }, `a source has used up its share: ${HOLDINGS[number]?.[1]}_PER_SOURCE`);
+      case Event.allFull:
+        return this.#log.error({ shard, peer, holds: HOLDINGS[number]?.[0] }, `all sources together have reached ${HOLDINGS[number]?.[1]}`);
       default:
         return;
     }

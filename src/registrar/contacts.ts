@@ -23,6 +23,8 @@ export interface Contact {
 }
 
 const MOST_CONTACTS = 100;
+/** Octets of one Contact. All of them are in every answer to a REGISTER (RFC 3261 10.3 step 8). */
+const MAX_CONTACT = 1_024;
 const MOST_REG_ID = 2 ** 31 - 1;
 const OURS = new Set(["expires", "pub-gruu", "temp-gruu"]);
 
@@ -39,6 +41,7 @@ export function readContacts(request: SipMessage, defaultExpires: number): { rea
 }
 
 function readContact(value: string, otherwise: number): Contact {
+  if (value.length > MAX_CONTACT) refuse(400, "Contact Too Long");
   const address = parseNameAddr(value) ?? refuse(400, "Bad Contact");
   const uri = parseUri(address.uri) ?? refuse(400, "Bad Contact URI");
   if (contradict(address.parameters)) refuse(400, "Contact Says Something Twice");

@@ -54,7 +54,7 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
   const timers = timerTable(t1Ms, branchSeconds);
   const outlet = new NativeOutlet(shard, listeners);
   const newTag = tags();
-  const table = new TransactionTable({ outlet, timers, most: limits.maxPending, keepSeconds: flowTimer > 0 ? flowTimer : KEEP_SECONDS, newTag });
+  const table = new TransactionTable({ outlet, timers, port: shard, most: limits.maxPending, keepSeconds: flowTimer > 0 ? flowTimer : KEEP_SECONDS, newTag });
   const records = new DnsRecords(new dns.Resolver());
   const { timerCSeconds, failoverMs, failoverStatus, outbound } = settings;
   const forwarder = new Forwarder({ table, port: shard, listeners, records, timerC: timerCSeconds * 1_000, silence: failoverMs, cancelPatience: timers.memory, endsHere: (field) => areOwnCredentials(field, door.realms) });

@@ -1,6 +1,6 @@
 /** The object path of a shard: messages that need more than numbers go to their transaction, the registrar or the home proxy. */
 import type { FlowEvent, Shard, ShardConfig } from "../native/binding.js";
-import { Const, HeaderFlag, ObjectEvent, RecordField } from "../native/layout.js";
+import { Const, FlowFlag, HeaderFlag, ObjectEvent, RecordField } from "../native/layout.js";
 import type { LocationStore } from "../location/store.js";
 import type { HomeProxy } from "../proxy/home-proxy.js";
 import { pathOf } from "../proxy/listeners.js";
@@ -30,6 +30,14 @@ export interface ObjectPathOptions {
 /** Too many transactions. */
 const BUSY: ResponseSpec = { status: 503, headers: [["Retry-After", "10"]] };
 
+/** How a request came. */
+interface Arrival {
+  readonly listener: number;
+  readonly isFirstHop: boolean;
+  /** Const.roomOpening and so on. */
+  readonly room: number;
+}
+
 export class ObjectPath {
   readonly #options: ObjectPathOptions;
 
@@ -54,7 +62,8 @@ export class ObjectPath {
     const isStrict = (records[row + RecordField.headers]! & HeaderFlag.strictUri) !== 0;
     const request = isStrict ? undoStrictRoute(message) : message;
     const incoming = { request, sender: origin, loop: origin.loop, ownRoutes: isStrict ? walked.cut - 1 : walked.cut };
-    this.#request(incoming, origin.listener, records[row + RecordField.viaCount] === 1);
+    const room = roomOf(message.method, records[row + RecordField.flowFlags]!);
+    this.#request(incoming, { listener: origin.listener, isFirstHop: records[row + RecordField.viaCount] === 1, room });
   }
 
   /** What became of flows and of what was sent. */
@@ -72,7 +81,7 @@ export class ObjectPath {
     }
   }
 
-  #request(incoming: Incoming, listener: number, isFirstHop: boolean): void {
+  #request(incoming: Incoming, { listener, isFirstHop, room }: Arrival): void {
     const { table, proxy, onFault } = this.#options;
     const { request, sender } = incoming;
     const fault = faultOf(request);
@@ -82,12 +91,13 @@ export class ObjectPath {
     }
     const key = serverKey(request, request.method, sender);
     if (request.method === "ACK") {
-      if (!table.acknowledge(key)) proxy.acknowledge(incoming).catch(onFault);
+      const isForUs = table.acknowledge(key) || request.tagOf("To") === table.statelessTag(key);
+      if (!isForUs) proxy.acknowledge(incoming).catch(onFault);
       return;
     }
     if (table.isRepetition(key)) return;
-    const server = table.serve(key, request, sender);
-    if (server === undefined) return this.#refuse(request, sender, BUSY);
+    const server = table.serve(key, request, sender, room);
+    if (server === undefined) return this.#refuse(request, sender, BUSY, table.statelessTag(key));
     const failed = (error: unknown): void => this.#failed(server, error);
     try {
       if (request.method === "CANCEL") this.#cancel(server, request, sender);
@@ -137,7 +147,14 @@ export class ObjectPath {
   }
 
   /** Without a transaction of its own (RFC 3261 8.2.7). */
-  #refuse(request: SipMessage, { address, port, answerFlow }: Sender, spec: ResponseSpec): void {
-    this.#options.shard.answerFlow(answerFlow, makeResponse(request, { spec, toTag: "refused", stamp: { address, port } }), true);
+  #refuse(request: SipMessage, { address, port, answerFlow }: Sender, spec: ResponseSpec, toTag = "refused"): void {
+    this.#options.shard.answerFlow(answerFlow, makeResponse(request, { spec, toTag, stamp: { address, port } }), true);
   }
+}
+
+/** Whoever floods with one kind of request leaves room for what matters more. */
+function roomOf(method: string, flowFlags: number): number {
+  if (method === "BYE" || method === "CANCEL") return Const.roomEnding;
+  if (method !== "REGISTER") return Const.roomOpening;
+  return (flowFlags & FlowFlag.registered) === 0 ? Const.roomRegistering : Const.roomKnown;
 }

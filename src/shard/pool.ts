@@ -23,7 +23,7 @@ const MOST_AWAY = 40;
 const PATIENCE_MS = 5_000;
 
 /** Counters of what is there now, which ends with a shard; the others count what has happened. */
-export const GAUGES: readonly number[] = [Counter.streamFlows, Counter.udpFlows, Counter.pending, Counter.bufferBytes];
+export const GAUGES: readonly number[] = [Counter.streamFlows, Counter.udpFlows, Counter.pending, Counter.bufferBytes, Counter.requestsHeld, Counter.requestOctetsHeld];
 
 export interface PoolOptions {
   readonly shards: number;

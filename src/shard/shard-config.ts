@@ -16,6 +16,8 @@ import { domainsOf } from "./served.js";
 const RING_OCTETS = 4 << 20;
 const FLOW_GRACE_SECONDS = 5;
 const DAY_SECONDS = 86_400;
+const OCTETS_PER_REQUEST = 4_096;
+const LEAST_OCTETS = 1 << 20;
 
 /** Numbers the shards of one process; throws one line when a listener cannot be had. */
 export function shardConfigs(config: Config): readonly ShardConfig[] {
@@ -63,14 +65,23 @@ function openCluster(shards: number, listeners: readonly ShardListener[]): numbe
   throw new Error(`cannot listen on ${showListener({ ...place, host: address })}: ${getSystemErrorName(-cluster.errno)}`);
 }
 
-/** Of each shard. */
+/** What so many requests may hold. */
+function octetsFor(requests: number): number {
+  return Math.max(requests * OCTETS_PER_REQUEST, LEAST_OCTETS);
+}
+
+/** Flows and requests of the object path are counted for the whole process, the rest for each shard. */
 export function shardLimits(config: Config): ShardLimits {
   const share = (total: number): number => Math.ceil(total / config.shards);
   return {
     maxMessage: config.maxMessage,
-    maxFlows: share(config.maxFlows),
-    maxFlowsPerSource: share(config.maxFlowsPerSource),
+    maxFlows: config.maxFlows,
+    maxFlowsPerSource: config.maxFlowsPerSource,
     maxPending: share(config.maxPending),
+    maxRequests: config.maxPending,
+    maxRequestsPerSource: config.maxPendingPerSource,
+    maxRequestOctets: octetsFor(config.maxPending),
+    maxRequestOctetsPerSource: octetsFor(config.maxPendingPerSource),
     queueMax: config.queueMax,
     handshakeSeconds: config.handshakeSeconds,
     firstMessageSeconds: config.firstMessageSeconds,

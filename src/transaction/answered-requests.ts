@@ -17,12 +17,15 @@ export class AnsweredRequests {
   readonly #byKey = new Map<string, Answered & { readonly until: number }>();
   readonly #memory: number;
   readonly #most: number;
+  readonly #mostOctets: number;
+  #octets = 0;
   #isSweeping = false;
 
   /** `memory` in milliseconds. */
-  constructor(memory: number, most: number) {
+  constructor(memory: number, most: number, mostOctets: number) {
     this.#memory = memory;
     this.#most = most;
+    this.#mostOctets = mostOctets;
   }
 
   get size(): number {
@@ -34,10 +37,12 @@ export class AnsweredRequests {
   }
 
   add(key: string, octets: Uint8Array, flow: string): void {
-    if (this.#byKey.size >= this.#most) {
-      const [oldest] = this.#byKey.keys();
-      if (oldest !== undefined) this.#byKey.delete(oldest);
+    this.#delete(key);
+    while (this.#byKey.size > 0 && (this.#byKey.size >= this.#most || this.#octets + octets.length > this.#mostOctets)) {
+      const [oldest = ""] = this.#byKey.keys();
+      this.#delete(oldest);
     }
+    this.#octets += octets.length;
     this.#byKey.set(key, { octets, flow, until: performance.now() + this.#memory });
     this.#sweepLater();
   }
@@ -53,7 +58,12 @@ export class AnsweredRequests {
     const now = performance.now();
     for (const [key, { until }] of this.#byKey) {
       if (until > now) return this.#sweepLater();
-      this.#byKey.delete(key);
+      this.#delete(key);
     }
+  }
+
+  #delete(key: string): void {
+    this.#octets -= this.#byKey.get(key)?.octets.length ?? 0;
+    this.#byKey.delete(key);
   }
 }

@@ -12,6 +12,8 @@ export interface ServerOptions {
   readonly timers: TimerTable;
   /** For responses that are made here. */
   readonly toTag: string;
+  /** For those that nothing is remembered of: the same for each repetition of the request (RFC 3261 8.2.7). */
+  readonly statelessTag: () => string;
   /** Seconds that a sender who asks for keep-alives is told (RFC 6223). */
   readonly keepSeconds: number;
   /** The final response to another request than INVITE over UDP: it may have to be repeated when this has ended. */
@@ -62,10 +64,16 @@ export class ServerTransaction {
 
   /** A response that is made here. */
   respond(spec: ResponseSpec): void {
-    const { request, toTag, sender, keepSeconds } = this.#options;
+    const { request, toTag, statelessTag, sender, keepSeconds } = this.#options;
+    const isChallenge = spec.status === 401 || spec.status === 407;
     const isSuccess = spec.status >= 200 && spec.status < 300;
     const stamp = { address: sender.address, port: sender.port, keep: isSuccess ? keepSeconds : undefined };
-    this.send(spec.status, makeResponse(request, { spec, toTag, stamp }));
+    const octets = makeResponse(request, { spec, toTag: isChallenge ? statelessTag() : toTag, stamp });
+    if (!isChallenge) return this.send(spec.status, octets);
+    // RFC 3261 26.3.2.4: nothing is kept for a challenge; who repeats the request is challenged anew.
+    if (!this.isOpen) return;
+    this.#put(octets, true);
+    this.#end();
   }
 
   /** A response that is written already; late ones are dropped (RFC 6026 7.1), but each 2xx to an INVITE passes. */

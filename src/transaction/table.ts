@@ -1,4 +1,6 @@
 /** The transactions of one shard: which message belongs to which (RFC 3261 17.1.3 and 17.2.3). */
+import { createHmac, randomBytes } from "node:crypto";
+import type { ObjectPort } from "../native/binding.js";
 import type { SipMessage } from "../sip/message.js";
 import { parseVia } from "../sip/via.js";
 import { AnsweredRequests } from "./answered-requests.js";
@@ -10,7 +12,9 @@ import type { TimerTable } from "./timers.js";
 export interface TableOptions {
   readonly outlet: Outlet;
   readonly timers: TimerTable;
-  /** Most transactions at once, of either kind. */
+  /** Says whether there is room for one more. */
+  readonly port: Pick<ObjectPort, "reserve" | "release">;
+  /** Most responses that are remembered for a repetition. */
   readonly most: number;
   readonly keepSeconds: number;
   /** Makes the To tag of responses that are made here. */
@@ -18,9 +22,14 @@ export interface TableOptions {
 }
 
 const COOKIE = /^z9hG4bK/i;
+/** What a transaction takes besides its message, of which the copy that is forwarded is another one. */
+const OVERHEAD = 2_048;
+/** Of a remembered response, on average. */
+const ANSWER_OCTETS = 1_024;
 
 export class TransactionTable {
   readonly #options: TableOptions;
+  readonly #tagKey = randomBytes(16);
   readonly #servers = new Map<string, ServerTransaction>();
   readonly #answered: AnsweredRequests;
   readonly #clients = new Map<string, ClientTransaction>();
@@ -29,7 +38,7 @@ export class TransactionTable {
 
   constructor(options: TableOptions) {
     this.#options = options;
-    this.#answered = new AnsweredRequests(options.timers.memory, options.most);
+    this.#answered = new AnsweredRequests(options.timers.memory, options.most, options.most * ANSWER_OCTETS);
   }
 
   get size(): number {
@@ -66,13 +75,22 @@ export class TransactionTable {
     return this.#servers.get(serverKey(cancel, "INVITE", sender));
   }
 
-  /** Under the key of the request. Undefined: there are too many. */
-  serve(key: string, request: SipMessage, sender: Sender): ServerTransaction | undefined {
-    const { outlet, timers, most, keepSeconds, newTag } = this.#options;
-    if (this.#servers.size >= most) return undefined;
-    const onEnd = (): void => void this.#servers.delete(key);
+  /** The To tag of a response that nothing is remembered of: the ACK that it brings is known by it. */
+  statelessTag(key: string): string {
+    return createHmac("sha256", this.#tagKey).update(key).digest("base64url").slice(0, 16);
+  }
+
+  /** Under the key of the request. Undefined: there is no room for it. `room`: Const.roomOpening and so on. */
+  serve(key: string, request: SipMessage, sender: Sender, room: number): ServerTransaction | undefined {
+    const { outlet, timers, port, keepSeconds, newTag } = this.#options;
+    const place = port.reserve(sender.address, 2 * request.octets.length + OVERHEAD, room, sender.fromCore);
+    if (place === 0) return undefined;
+    const onEnd = (): void => {
+      this.#servers.delete(key);
+      port.release(place);
+    };
     const onAnswered = (octets: Uint8Array): void => this.#answered.add(key, octets, sender.answerFlow);
-    const transaction = new ServerTransaction({ request, sender, outlet, timers, keepSeconds, toTag: newTag(), onAnswered, onEnd });
+    const transaction = new ServerTransaction({ request, sender, outlet, timers, keepSeconds, toTag: newTag(), statelessTag: () => this.statelessTag(key), onAnswered, onEnd });
     this.#servers.set(key, transaction);
     return transaction;
   }

@@ -107,6 +107,8 @@ export class ObjectStage {
       coreListener: () => 0,
       bindFlow: () => undefined,
       noteRegister: () => undefined,
+      reserve: () => 1,
+      release: () => undefined,
       flush: () => undefined,
       takeEvents: () => undefined,
     };

@@ -2,11 +2,10 @@
 
 namespace sluice {
 
-FlowTable::FlowTable(const FlowLimits& limits, const SipKey& table_key, uint32_t first_generation) noexcept
-    : limits_(limits), table_key_(table_key), index_(1024, 0), sources_(kSourceBuckets, 0), generation_(first_generation) {}
+FlowTable::FlowTable(const SipKey& table_key, uint32_t first_generation) noexcept
+    : table_key_(table_key), index_(1024, 0), generation_(first_generation) {}
 
 uint32_t FlowTable::open(FlowKind kind, const Address& remote, uint16_t listener) noexcept {
-  if (size_ >= limits_.max_flows) return 0;
   uint32_t slot = free_;
   if (slot != 0) {
     free_ = entry(slot).chain;
@@ -61,10 +60,6 @@ uint32_t FlowTable::find_udp(const Address& remote, uint16_t listener) noexcept 
     if (flow.listener == listener && flow.remote == remote) return slot;
   }
   return 0;
-}
-
-uint32_t& FlowTable::connections_from(const Address& remote) noexcept {
-  return sources_[siphash(table_key_, remote.ip, 16) & (kSourceBuckets - 1)];
 }
 
 uint32_t FlowTable::bucket_of(const Address& remote, uint16_t listener) const noexcept {

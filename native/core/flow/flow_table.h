@@ -6,7 +6,6 @@
 
 #include "core/crypto/siphash.h"
 #include "core/flow/flow_token.h"
-#include "core/flow/limits.h"
 #include "core/flow/unsent_queue.h"
 #include "core/sip/address.h"
 #include "core/sip/framer.h"
@@ -87,9 +86,9 @@ struct FlowHandle {
 // Slabs of flows by slot number; slot 0 is never used. The order of slots says nothing: every reuse has a new generation.
 class FlowTable {
  public:
-  FlowTable(const FlowLimits& limits, const SipKey& table_key, uint32_t first_generation) noexcept;
+  FlowTable(const SipKey& table_key, uint32_t first_generation) noexcept;
 
-  // 0 when the table is full. `kind` and `remote` are set; a UDP flow is entered in the index.
+  // How many there may be is asked of SourceShares before. `kind` and `remote` are set; a UDP flow is entered in the index.
   uint32_t open(FlowKind kind, const Address& remote, uint16_t listener) noexcept;
   void release(uint32_t slot) noexcept;
 
@@ -120,16 +119,12 @@ class FlowTable {
   // The remembered UDP flow between `remote` and a listener; 0: none.
   uint32_t find_udp(const Address& remote, uint16_t listener) noexcept;
 
-  // Connections from one address, for the limit of each source.
-  uint32_t& connections_from(const Address& remote) noexcept;
-
   uint32_t size() const noexcept { return size_; }
   uint32_t slots() const noexcept { return next_fresh_; }
 
  private:
   static constexpr uint32_t kSlabBits = 10;
   static constexpr uint32_t kSlabSize = 1u << kSlabBits;
-  static constexpr uint32_t kSourceBuckets = 1u << 16;
 
   Flow& entry(uint32_t slot) noexcept {
     SLUICE_INVARIANT(slot != 0 && slot < next_fresh_);
@@ -138,12 +133,9 @@ class FlowTable {
   uint32_t bucket_of(const Address& remote, uint16_t listener) const noexcept;
   void grow_index() noexcept;
 
-  const FlowLimits& limits_;
   const SipKey& table_key_;
   std::vector<std::unique_ptr<Flow[]>> slabs_;
   std::vector<uint32_t> index_;  // UDP buckets
-  // Counts by hashed address: two addresses in one bucket share a limit, which is harmless at this size and cannot be aimed at.
-  std::vector<uint32_t> sources_;
   uint32_t next_fresh_ = 1;
   uint32_t free_ = 0;
   uint32_t size_ = 0;

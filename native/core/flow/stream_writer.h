@@ -9,6 +9,7 @@
 #include "core/base/counters.h"
 #include "core/flow/close_list.h"
 #include "core/flow/flow_table.h"
+#include "core/flow/limits.h"
 #include "core/transport/stream_layer.h"
 
 namespace sluice {

@@ -53,6 +53,7 @@ Connections::~Connections() noexcept {
   for (uint32_t slot = 1; slot < ground_.flows.slots(); ++slot) {
     Flow* flow = ground_.flows.open_at(slot);
     if (flow == nullptr || flow->kind != FlowKind::stream) continue;
+    shares_.give(*flow);
     if (flow->layer != nullptr) drop_layer(*flow);
     give_back(ground_.pool, flow->in);
     flow->out.clear(ground_.pool);
@@ -71,19 +72,17 @@ bool Connections::comes_by_proxy(uint16_t listener, const Address& remote) const
 }
 
 uint32_t Connections::adopt(int fd, const Address& remote, uint16_t listener, bool dialled) noexcept {
-  uint32_t& from_source = ground_.flows.connections_from(remote);
-  // A load balancer stands for many; its clients are counted when it has named them.
-  const bool client = !dialled && ground_.config.listeners[listener].facing != Facing::core && !comes_by_proxy(listener, remote);
-  const bool too_many = client && from_source >= ground_.config.limits.max_flows_per_source;
-  const uint32_t slot = too_many ? 0 : ground_.flows.open(FlowKind::stream, remote, listener);
-  if (slot == 0) {
+  const bool core_side = is_core_side(ground_.config, listener, remote);
+  if (!dialled && !core_side && shares_.take(Holding::connection, remote, comes_by_proxy(listener, remote)) != Grant::given) {
     ground_.counters.add(Counter::flows_refused);
     ::close(fd);
     return 0;
   }
-  ++from_source;
+  const uint32_t slot = ground_.flows.open(FlowKind::stream, remote, listener);
   tune_stream(fd);
   Flow& flow = ground_.flows.at(slot);
+  if (dialled) flow.flags |= kFlow_core | kFlow_dialled;
+  else if (core_side) flow.flags |= kFlow_core;
   flow.fd = fd;
   flow.last_seen = flow.birth = ground_.clock.tick();
   ground_.counters.add(Counter::flows_opened);
@@ -98,7 +97,6 @@ uint32_t Connections::adopt(int fd, const Address& remote, uint16_t listener, bo
 void Connections::accepted(int fd, const Address& remote, uint16_t listener) noexcept {
   const uint32_t slot = adopt(fd, remote, listener, false);
   if (slot == 0) return;
-  if (is_core_side(ground_.config, listener, remote)) ground_.flows.at(slot).flags |= kFlow_core;
   if (add_layer(slot)) timers_.arm(slot);
 }
 
@@ -143,14 +141,15 @@ void Connections::drop_layer(Flow& flow) noexcept {
 
 bool Connections::is_for(uint32_t slot, const Address& client) noexcept {
   Flow& flow = ground_.flows.at(slot);
-  --ground_.flows.connections_from(flow.remote);
-  flow.remote = client;
-  const uint32_t others = ground_.flows.connections_from(client)++;
-  flow.flags &= static_cast<uint8_t>(~kFlow_core);
-  if (is_core_side(ground_.config, flow.listener, client)) flow.flags |= kFlow_core;
   // When it was accepted, only the balancer's own address could be looked at.
   if (bans_.holds(client)) return ground_.counters.add(Counter::banned), false;
-  return ground_.config.listeners[flow.listener].facing == Facing::core || others < ground_.config.limits.max_flows_per_source;
+  const bool core_side = is_core_side(ground_.config, flow.listener, client);
+  if (!core_side && shares_.take(Holding::connection, client) != Grant::given) return false;
+  shares_.give(flow);
+  flow.remote = client;
+  flow.flags &= static_cast<uint8_t>(~kFlow_core);
+  if (core_side) flow.flags |= kFlow_core;
+  return true;
 }
 
 // A socket that is connecting, -1: none.
@@ -186,7 +185,6 @@ uint32_t Connections::to_core(const Address& address, Transport transport, Text 
   const uint32_t slot = fd < 0 ? 0 : adopt(fd, address, listener, true);
   if (slot == 0) return 0;
   Flow& flow = ground_.flows.at(slot);
-  flow.flags |= kFlow_core | kFlow_dialled;
   flow.state = FlowState::connecting;
   flow.marks |= kMark_wants_write;
   flow.upstream = static_cast<int8_t>(upstreams_.targets().find(address, transport));
@@ -246,7 +244,7 @@ void Connections::close(uint32_t slot, Counter why) noexcept {
   give_back(ground_.pool, flow.in);
   flow.out.clear(ground_.pool);
   ::close(flow.fd);
-  --ground_.flows.connections_from(flow.remote);
+  shares_.give(flow);
   if (flow.flags & kFlow_dialled) forget_core(slot);
   const int8_t target = flow.upstream;
   ground_.flows.release(slot);

@@ -7,6 +7,7 @@
 #include "core/flow/ban_set.h"
 #include "core/shard/flow_ends.h"
 #include "core/shard/flow_timers.h"
+#include "core/shard/shares.h"
 #include "core/shard/upstream_health.h"
 
 namespace sluice {
@@ -14,7 +15,7 @@ namespace sluice {
 class Connections {
  public:
   Connections(Ground& ground, Turn& turn, Outbox& outbox, FlowTimers& timers, FlowEnds& ends, UpstreamHealth& upstreams, BanSet& bans) noexcept
-      : ground_(ground), turn_(turn), outbox_(outbox), timers_(timers), ends_(ends), upstreams_(upstreams), bans_(bans) {}
+      : ground_(ground), shares_(ground), turn_(turn), outbox_(outbox), timers_(timers), ends_(ends), upstreams_(upstreams), bans_(bans) {}
   ~Connections() noexcept;
   Connections(const Connections&) = delete;
   Connections& operator=(const Connections&) = delete;
@@ -59,6 +60,7 @@ class Connections {
   void forget_core(uint32_t slot) noexcept;
 
   Ground& ground_;
+  Shares shares_;
   Turn& turn_;
   Outbox& outbox_;
   FlowTimers& timers_;

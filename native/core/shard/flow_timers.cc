@@ -10,6 +10,8 @@ namespace {
 constexpr uint32_t kPauseTicks = 20;  // a second in which no tick came
 constexpr uint32_t kPatienceTicks = 40;
 
+uint32_t udp_memory(const Flow& flow) noexcept { return flow.flags & (kFlow_outbound | kFlow_registered) ? kUdpMemorySeconds : kPassingSeconds; }
+
 }  // namespace
 
 // Nothing was read while the process stood still (SIGSTOP, a machine that moved): what lies in the sockets is read before anybody is judged.
@@ -49,7 +51,7 @@ void FlowTimers::arm(uint32_t slot) noexcept {
   };
   if (flow.supervise != 0 && (flow.flags & kFlow_dead) == 0) after_silence(flow.supervise);
   if (flow.kind == FlowKind::udp) {
-    if (wait == 0) after_silence(kUdpMemorySeconds);
+    if (wait == 0) after_silence(udp_memory(flow));
   } else if ((flow.flags & kFlow_core) == 0) {
     if (wait == 0) after_silence(limits.idle_seconds);
     if (pings(flow) && (flow.marks & kMark_partial) == 0) after_silence(ping_after(flow) + (flow.layer->pinged ? kPongSeconds : 0));
@@ -73,7 +75,7 @@ Missed FlowTimers::missed(const Flow& flow) const noexcept {
   if ((dead || silent_for(limits.idle_seconds)) && may_be_unread(flow)) return Missed::may_have_spoken;
   if (flow.kind == FlowKind::udp) {
     if (dead) return Missed::life_sign;
-    return silent_for(kUdpMemorySeconds) && flow.pending == 0 ? Missed::idle : Missed::nothing;
+    return silent_for(udp_memory(flow)) && flow.pending == 0 ? Missed::idle : Missed::nothing;
   }
   if (flow.state == FlowState::connecting || (flow.marks & kMark_peer_closed)) return Missed::connecting;
   if (flow.marks & kMark_partial) return Missed::message;

@@ -12,6 +12,7 @@ inline bool is_ready(const Flow& flow) noexcept {
 }
 
 constexpr uint32_t kUdpMemorySeconds = 2 * 3600;  // how long an unsupervised or dead UDP flow is remembered
+constexpr uint32_t kPassingSeconds = 600;         // the same of one that nobody registered over
 constexpr uint32_t kPongSeconds = 10;             // how long a pinged WebSocket client may stay silent
 
 // What a flow whose deadline came has missed.

@@ -7,6 +7,7 @@
 #include "core/base/counters.h"
 #include "core/flow/close_list.h"
 #include "core/flow/flow_table.h"
+#include "core/flow/source_shares.h"
 #include "core/relay/edge_config.h"
 #include "core/relay/source.h"
 #include "core/shard/alerts.h"
@@ -16,13 +17,15 @@
 namespace sluice {
 
 struct Ground {
-  Ground(EdgeConfig settings, const KeyRing& ring, int64_t* numbers, const TimeSource& time, uint32_t first_generation) noexcept
+  Ground(EdgeConfig settings, const KeyRing& ring, int64_t* numbers, const TimeSource& time, uint32_t first_generation,
+         SourceShares& of_sources) noexcept
       : config(std::move(settings)),
         keys(ring),
         counters(numbers),
         clock(time),
         pool(config.limits.max_buffer_bytes),
-        flows(config.limits, config.table_key, first_generation) {}
+        shares(of_sources),
+        flows(config.table_key, first_generation) {}
   Ground(const Ground&) = delete;
   Ground& operator=(const Ground&) = delete;
 
@@ -32,6 +35,7 @@ struct Ground {
   Clock clock;
   Alerts alerts;
   BufferPool pool;
+  SourceShares& shares;  // of the process
   FlowTable flows;
   CloseList closing;
   // For scanning once more what is not a message of the batch. Whoever fills it is done with it before it calls another part.

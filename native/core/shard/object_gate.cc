@@ -124,7 +124,7 @@ void ObjectGate::bind_flow(Text id, uint32_t supervise_seconds) noexcept {
   if (!parse_flow_id(ground_.config, id, flow) || flow.name.shard != ground_.config.shard) return;
   uint32_t slot = flow.name.slot;
   if (flow.name.kind == FlowKind::udp) {
-    slot = udp_flows_.remember(flow.name.remote, flow.listener, 0);
+    slot = udp_flows_.remember(flow.name.remote, flow.listener, 0, true);
     if (slot == 0) return;
     udp_flows_.name_of(udp_flows_.source_of(flow.name.remote, flow.listener), true);
   } else if (ground_.flows.find_stream(slot, flow.name.generation) == nullptr) {
@@ -133,6 +133,27 @@ void ObjectGate::bind_flow(Text id, uint32_t supervise_seconds) noexcept {
   ground_.flows.at(slot).marks |= kMark_bound;
   ground_.flows.at(slot).flags |= kFlow_outbound | kFlow_registered;
   timers_.supervise(slot, supervise_seconds == 0 ? 0 : supervise_seconds + ground_.config.flow_grace);
+}
+
+uint32_t ObjectGate::reserve(const Address& source, uint32_t octets, Room room, bool exempt) noexcept {
+  uint32_t place = 0;
+  const Grant grant = reservations_.take(source, octets, room, exempt, ground_.config.limits.reservations, place);
+  if (grant == Grant::given) {
+    ground_.counters.add(Counter::requests_held);
+    ground_.counters.add(Counter::request_octets_held, octets);
+    return place;
+  }
+  ground_.counters.add(Counter::requests_refused);
+  shares_.refused(grant, Holding::transaction, source);
+  return 0;
+}
+
+void ObjectGate::release(uint32_t place) noexcept {
+  const uint64_t octets = reservations_.octets_of(place);
+  if (octets == 0) return;
+  reservations_.give(place);
+  ground_.counters.add(Counter::requests_held, -1);
+  ground_.counters.add(Counter::request_octets_held, -static_cast<int64_t>(octets));
 }
 
 // The sender waits for our answer, so its connection outlives its FIN (TR-24).

@@ -2,6 +2,7 @@
 // Shard::execute() or Shard::settle().
 #pragma once
 
+#include "core/flow/reservations.h"
 #include "core/shard/connections.h"
 #include "core/shard/udp_flows.h"
 
@@ -12,6 +13,8 @@ class ObjectGate {
   ObjectGate(Ground& ground, Turn& turn, Outbox& outbox, Crossing& crossing, Tap& tap, Connections& connections, UdpFlows& udp_flows, FlowTimers& timers,
              UpstreamHealth& upstreams, Responder& responder, ObjectEvents& events) noexcept
       : ground_(ground),
+        shares_(ground),
+        reservations_(ground.shares),
         turn_(turn),
         outbox_(outbox),
         crossing_(crossing),
@@ -46,6 +49,10 @@ class ObjectGate {
   // From now on the end of this flow is an ObjectEvent. `supervise_seconds`: its Flow-Timer, 0: none.
   void bind_flow(Text id, uint32_t supervise_seconds) noexcept;
 
+  // Room for a request that TypeScript is to hold; 0: there is none. `exempt`: a neighbour, which speaks for many.
+  uint32_t reserve(const Address& source, uint32_t octets, Room room, bool exempt) noexcept;
+  void release(uint32_t place) noexcept;
+
   // The verdict on item i: TypeScript has it.
   void take(unsigned i) noexcept;
   // A request that another shard's object path sends over a flow of ours.
@@ -56,6 +63,8 @@ class ObjectGate {
   bool send_datagram(uint16_t listener, const Address& to, Text octets) noexcept;
 
   Ground& ground_;
+  Shares shares_;
+  Reservations reservations_;
   Turn& turn_;
   Outbox& outbox_;
   Crossing& crossing_;

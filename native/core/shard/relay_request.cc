@@ -101,7 +101,7 @@ void Relay::remember(const Item& item, uint64_t key, uint8_t roles, NextLeg& leg
   request.listener = leg.listener;
   request.to = leg.to;
   if (roles & kPending_watch) {
-    if (leg.slot == 0) leg.slot = udp_flows_.remember(leg.to, leg.listener, leg.client_flow.birth);
+    if (leg.slot == 0) leg.slot = udp_flows_.remember(leg.to, leg.listener, leg.client_flow.birth, false);
     request.flow = leg.slot;
   }
   remembered_.add(request, head, body);

@@ -55,7 +55,7 @@ uint32_t Relay::slot_of(const ReturnPath& back) noexcept {
 }
 
 void Relay::note_flow(const ReturnPath& back, uint32_t edits, uint32_t flow_timer) noexcept {
-  const uint32_t slot = back.kind == BackKind::stream ? slot_of(back) : udp_flows_.remember(back.remote, back.listener, 0);
+  const uint32_t slot = back.kind == BackKind::stream ? slot_of(back) : udp_flows_.remember(back.remote, back.listener, 0, edits & (kEdit_mark_outbound | kEdit_mark_registered));
   if (slot == 0) return;
   if (edits & kEdit_mark_outbound) ground_.flows.at(slot).flags |= kFlow_outbound;
   if (edits & kEdit_mark_registered) ground_.flows.at(slot).flags |= kFlow_registered;

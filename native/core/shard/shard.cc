@@ -35,8 +35,8 @@ void watch(int epoll, int fd, uint64_t marker) noexcept {
 }  // namespace
 
 Shard::Shard(EdgeConfig config, const KeyRing& keys, int32_t* records, int32_t* verdicts, int64_t* counters, std::vector<Ring*> rings,
-             std::vector<int> wakes, std::vector<int> sockets, const TimeSource& time) noexcept
-    : ground_(std::move(config), keys, counters, time, std::random_device{}()),
+             std::vector<int> wakes, std::vector<int> sockets, SourceShares& shares, const TimeSource& time) noexcept
+    : ground_(std::move(config), keys, counters, time, std::random_device{}(), shares),
       turn_(records, verdicts),
       outbox_(ground_),
       crossing_(ground_, std::move(rings), std::move(wakes)),

@@ -48,12 +48,35 @@ Source UdpFlows::source_of(const Address& remote, uint16_t listener) noexcept {
   return source;
 }
 
-uint32_t UdpFlows::remember(const Address& remote, uint16_t listener, uint32_t birth) noexcept {
+UdpFlows::~UdpFlows() noexcept {
+  for (uint32_t slot = 1; slot < ground_.flows.slots(); ++slot) {
+    const Flow* flow = ground_.flows.open_at(slot);
+    if (flow != nullptr && flow->kind == FlowKind::udp) shares_.give(*flow);
+  }
+}
+
+// The flow that is forgotten goes on: its token says all that is needed to reach it (RFC 5626 5.2).
+bool UdpFlows::make_room(const Address& remote, bool registers) noexcept {
+  const Grant grant = shares_.take(Holding::udp_flow, remote);
+  if (grant == Grant::given) return true;
+  const SourceKey source(remote);
+  const uint32_t oldest = ages_.choose(ground_.flows, grant == Grant::source_full ? &source : nullptr, registers, ground_.clock.tick());
+  if (oldest != 0) {
+    ground_.counters.add(Counter::udp_flows_evicted);
+    forget(oldest);
+    if (shares_.take(Holding::udp_flow, remote) == Grant::given) return true;
+  }
+  ground_.counters.add(Counter::udp_flows_refused);
+  return false;
+}
+
+uint32_t UdpFlows::remember(const Address& remote, uint16_t listener, uint32_t birth, bool registers) noexcept {
   uint32_t slot = ground_.flows.find_udp(remote, listener);
   if (slot != 0) return slot;
+  if (!make_room(remote, registers)) return 0;
   slot = ground_.flows.open(FlowKind::udp, remote, listener);
-  if (slot == 0) return 0;
   Flow& flow = ground_.flows.at(slot);
+  ages_.add(slot, flow.generation);
   flow.birth = birth != 0 ? birth : birth_today();
   flow.last_seen = ground_.clock.tick();
   ground_.counters.add(Counter::udp_flows);
@@ -74,6 +97,7 @@ void UdpFlows::forget(uint32_t slot) noexcept {
   ground_.counters.add(Counter::udp_flows, -1);
   ends_.notes().drop(slot);
   timers_.cancel(slot);
+  shares_.give(ground_.flows.at(slot));
   ground_.flows.release(slot);
 }
 

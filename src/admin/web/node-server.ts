@@ -1,11 +1,12 @@
-/** The web server over node:http and ws, for a Node that uWebSockets.js has no binary for. */
+/** The web server of the admin plane, over node:http and ws. */
 import { type IncomingMessage, type Server, STATUS_CODES, type ServerResponse, createServer } from "node:http";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
-import { LIVE_PATH, type WebAnswer, type WebClient, type WebHandlers, type WebRequest, type WebServer } from "./web-server.js";
+import { LIVE_PATH, MAX_CONNECTIONS, REQUEST_MS, type WebAnswer, type WebClient, type WebHandlers, type WebRequest, type WebServer } from "./web-server.js";
 
 const MOST_FRAME = 1_024;
 const IDLE_MS = 60_000;
+const CHECK_MS = 1_000;
 
 export class NodeServer implements WebServer {
   readonly #handlers: WebHandlers;
@@ -14,7 +15,11 @@ export class NodeServer implements WebServer {
 
   constructor(handlers: WebHandlers) {
     this.#handlers = handlers;
-    this.#server = createServer({ keepAliveTimeout: IDLE_MS }, (message, response) => this.#take(message, response));
+    this.#server = createServer(
+      { keepAliveTimeout: IDLE_MS, headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS, connectionsCheckingInterval: CHECK_MS },
+      (message, response) => this.#take(message, response),
+    );
+    this.#server.maxConnections = MAX_CONNECTIONS;
     this.#server.on("upgrade", (message, socket, head) => this.#upgrade(message, socket, head));
   }
 

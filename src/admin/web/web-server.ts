@@ -41,4 +41,8 @@ export interface WebServer {
   close(): void;
 }
 
+/** Connections at once: the admin plane never takes the descriptors that phones need. */
+export const MAX_CONNECTIONS = 128;
+/** Within which a request must be whole. */
+export const REQUEST_MS = 10_000;
 export const LIVE_PATH = "/live";

@@ -1,0 +1,33 @@
+// What strangers make a shard hold, within limits that count for the whole process. What the core side holds is the operator's own.
+#pragma once
+
+#include "core/flow/source_shares.h"
+#include "core/shard/ground.h"
+
+namespace sluice {
+
+class Shares {
+ public:
+  explicit Shares(Ground& ground) noexcept : ground_(ground) {}
+
+  // `any`: a load balancer, which stands for many; its clients are counted when it has named them.
+  Grant take(Holding what, const Address& source, bool any = false) noexcept {
+    const FlowLimits& limits = ground_.config.limits;
+    const Grant grant = ground_.shares.take(what, source, 1, {limits.max_flows, any ? UINT64_MAX : limits.max_flows_per_source});
+    if (grant != Grant::given) refused(grant, what, source);
+    return grant;
+  }
+  // A flow that ends gives its place back.
+  void give(const Flow& flow) noexcept {
+    if (flow.flags & (kFlow_core | kFlow_dialled)) return;
+    ground_.shares.give(flow.kind == FlowKind::udp ? Holding::udp_flow : Holding::connection, flow.remote, 1);
+  }
+  void refused(Grant grant, Holding what, const Address& source) noexcept {
+    ground_.alerts.add(grant == Grant::source_full ? Event::source_full : Event::all_full, source, static_cast<int32_t>(what));
+  }
+
+ private:
+  Ground& ground_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,82 @@
+// Shares by source: exact for all threads together, IPv6 by /64, nothing left behind.
+#include "core/flow/source_shares.h"
+
+#include <thread>
+
+#include "check.h"
+
+using namespace sluice;
+
+namespace {
+
+Address address(const char* text) {
+  Address result;
+  CHECK(parse_ip(text, result));
+  return result;
+}
+
+constexpr ShareLimit kEight{100, 8};
+
+}  // namespace
+
+TEST("a source gets its share to the last place, and another one is not touched by that") {
+  SourceShares shares;
+  const Address busy = address("192.0.2.1");
+  for (int i = 0; i < 8; ++i) CHECK(shares.take(Holding::connection, busy, 1, kEight) == Grant::given);
+  CHECK(shares.take(Holding::connection, busy, 1, kEight) == Grant::source_full);
+  CHECK(shares.take(Holding::connection, address("192.0.2.2"), 1, kEight) == Grant::given);
+  CHECK(shares.take(Holding::udp_flow, busy, 1, kEight) == Grant::given);
+  CHECK_EQ(shares.held(Holding::connection), 9u);
+  shares.give(Holding::connection, busy, 1);
+  CHECK(shares.take(Holding::connection, busy, 1, kEight) == Grant::given);
+}
+
+TEST("all addresses of an IPv6 /64 are one source; the ports of an IPv4 address too") {
+  SourceShares shares;
+  const ShareLimit one{100, 1};
+  CHECK(shares.take(Holding::connection, address("2001:db8:0:1::1"), 1, one) == Grant::given);
+  CHECK(shares.take(Holding::connection, address("2001:db8:0:1:ffff:ffff:ffff:ffff"), 1, one) == Grant::source_full);
+  CHECK(shares.take(Holding::connection, address("2001:db8:0:2::1"), 1, one) == Grant::given);
+  Address other_port = address("192.0.2.1");
+  CHECK(shares.take(Holding::connection, other_port, 1, one) == Grant::given);
+  other_port.port = 5060;
+  CHECK(shares.take(Holding::connection, other_port, 1, one) == Grant::source_full);
+  CHECK(shares.take(Holding::connection, address("192.0.2.2"), 1, one) == Grant::given);
+}
+
+TEST("what all sources hold together has a limit of its own, and who is refused leaves nothing behind") {
+  SourceShares shares;
+  const ShareLimit limit{1000, 600};
+  CHECK(shares.take(Holding::transaction_octets, address("192.0.2.1"), 600, limit) == Grant::given);
+  CHECK(shares.take(Holding::transaction_octets, address("192.0.2.2"), 401, limit) == Grant::all_full);
+  CHECK(shares.take(Holding::transaction_octets, address("192.0.2.3"), 601, ShareLimit{10'000, 600}) == Grant::source_full);
+  CHECK(shares.take(Holding::transaction_octets, address("192.0.2.2"), 400, limit) == Grant::given);
+  CHECK_EQ(shares.sources(), 2u);
+  shares.give(Holding::transaction_octets, address("192.0.2.1"), 600);
+  shares.give(Holding::transaction_octets, address("192.0.2.2"), 400);
+  CHECK_EQ(shares.held(Holding::transaction_octets), 0u);
+  CHECK_EQ(shares.sources(), 0u);
+}
+
+TEST("four threads never get more than the limit, and the count is exact afterwards") {
+  SourceShares shares;
+  const Address source = address("192.0.2.1");
+  const ShareLimit limit{100'000, 50};
+  std::atomic<int> now{0};
+  std::atomic<int> most{0};
+  const auto work = [&] {
+    for (int i = 0; i < 20'000; ++i) {
+      if (shares.take(Holding::connection, source, 1, limit) != Grant::given) continue;
+      const int held = ++now;
+      for (int seen = most; held > seen && !most.compare_exchange_weak(seen, held);) continue;
+      if (i % 3 == 0) std::this_thread::yield();
+      --now;
+      shares.give(Holding::connection, source, 1);
+    }
+  };
+  std::thread threads[] = {std::thread(work), std::thread(work), std::thread(work), std::thread(work)};
+  for (std::thread& thread : threads) thread.join();
+  CHECK(most.load() >= 1 && most.load() <= 50);
+  CHECK_EQ(shares.held(Holding::connection), 0u);
+  CHECK_EQ(shares.sources(), 0u);
+}

@@ -1,0 +1,76 @@
+// Which remembered UDP flow makes room for a new one.
+#include "core/flow/udp_ages.h"
+
+#include "check.h"
+
+using namespace sluice;
+
+namespace {
+
+struct Rig {
+  SipKey key;
+  FlowTable flows{key, 1};
+  UdpAges ages;
+  uint16_t port = 1000;
+
+  uint32_t open(const char* ip, uint32_t last_seen, uint8_t flags = 0) {
+    Address remote;
+    CHECK(parse_ip(ip, remote));
+    remote.port = ++port;
+    const uint32_t slot = flows.open(FlowKind::udp, remote, 0);
+    Flow& flow = flows.at(slot);
+    flow.last_seen = last_seen;
+    flow.flags = flags;
+    ages.add(slot, flow.generation);
+    return slot;
+  }
+};
+
+}  // namespace
+
+TEST("the flow without a registration that was silent for longest makes room, however old the registered ones are") {
+  Rig rig;
+  rig.open("192.0.2.1", 10, kFlow_outbound);
+  rig.open("192.0.2.2", 30);
+  const uint32_t silent = rig.open("192.0.2.3", 20);
+  CHECK_EQ(rig.ages.choose(rig.flows, nullptr, false, 100), silent);
+  CHECK_EQ(rig.ages.choose(rig.flows, nullptr, true, 100), silent);
+}
+
+TEST("a dead flow is worth no more than one that never registered") {
+  Rig rig;
+  rig.open("192.0.2.1", 30);
+  const uint32_t dead = rig.open("192.0.2.2", 10, kFlow_outbound | kFlow_dead);
+  CHECK_EQ(rig.ages.choose(rig.flows, nullptr, false, 100), dead);
+}
+
+TEST("for whoever does not register no registered flow goes; for a registration the oldest does") {
+  Rig rig;
+  const uint32_t oldest = rig.open("192.0.2.1", 10, kFlow_outbound);
+  rig.open("192.0.2.2", 20, kFlow_outbound);
+  CHECK_EQ(rig.ages.choose(rig.flows, nullptr, false, 100), 0u);
+  CHECK_EQ(rig.ages.choose(rig.flows, nullptr, true, 100), oldest);
+}
+
+TEST("a flow that waits for an answer stays, and so do those of other sources where a source makes room for itself") {
+  Rig rig;
+  rig.flows.at(rig.open("192.0.2.1", 10)).pending = 1;
+  rig.open("192.0.2.2", 20);
+  const uint32_t own = rig.open("192.0.2.1", 30);
+  Address source;
+  parse_ip("192.0.2.1", source);
+  const SourceKey key(source);
+  CHECK_EQ(rig.ages.choose(rig.flows, &key, false, 100), own);
+  rig.flows.release(own);
+  CHECK_EQ(rig.ages.choose(rig.flows, &key, false, 100), 0u);
+}
+
+TEST("among very many flows each is looked at in its turn") {
+  Rig rig;
+  for (int i = 0; i < 1000; ++i) rig.open("192.0.2.1", 50, kFlow_outbound);
+  const uint32_t passing = rig.open("192.0.2.2", 60);
+  uint32_t chosen = 0;
+  int turns = 0;
+  for (; chosen == 0 && turns < 20; ++turns) chosen = rig.ages.choose(rig.flows, nullptr, false, 100);
+  CHECK_EQ(chosen, passing);
+}

@@ -1,0 +1,138 @@
+/** Limits by source hold for the whole process, whichever shard a connection or flow came to, and nobody pays for another's. */
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import type { Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, onTestFinished, test } from "vitest";
+import { HOST, OTHER_HOST, connection, core, hostPortOf, metric, p99, registerAll, request, udp } from "../support/crowd.js";
+import { Edge, type Settings } from "../support/edge.js";
+import { freePort } from "../support/ports.js";
+
+const DOMAIN = "example.com";
+
+interface Server {
+  readonly edge: Edge;
+  readonly port: number;
+  readonly admin: number;
+}
+
+async function server(settings: Settings): Promise<Server> {
+  const [port, admin] = [await freePort(HOST), await freePort(HOST)];
+  const edge = await Edge.start({ SLUICE_LISTEN: `udp:${HOST}:${port},tcp:${HOST}:${port}`, SLUICE_ADMIN_LISTEN: `${HOST}:${admin}`, SLUICE_DOMAINS: DOMAIN, ...settings });
+  onTestFinished(() => edge.stop());
+  return { edge, port, admin };
+}
+
+test("a source gets exactly its share of connections on four shards, and another source is not touched by that", async () => {
+  const { edge, port } = await server({ SLUICE_SHARDS: "4", SLUICE_MAX_FLOWS_PER_SOURCE: "8" });
+  const connections = await Promise.all(Array.from({ length: 20 }, () => connection(port)));
+  const open = (): readonly Socket[] => connections.filter((socket) => !socket.destroyed && socket.readyState === "open");
+  await expect.poll(() => open().length).toBe(8);
+  await sleep(200);
+  expect(open().length).toBe(8);
+  expect(edge.output).toContain("SLUICE_MAX_FLOWS_PER_SOURCE");
+  const other = await connection(port, OTHER_HOST);
+  await sleep(100);
+  expect(other.destroyed).toBe(false);
+  // A place that was given back is there for the next one.
+  open()[0]?.destroy();
+  await expect
+    .poll(async () => {
+      const again = await connection(port);
+      await sleep(50);
+      return again.destroyed;
+    })
+    .toBe(false);
+});
+
+test("RFC 6223: UDP flows that ask for keep-alives fill their own table, forget the oldest, and cost no connection", async () => {
+  const upstream = `sip:${HOST}:${await core()};transport=udp`;
+  const { edge, port, admin } = await server({ SLUICE_UPSTREAM: upstream, SLUICE_MAX_FLOWS: "50" });
+  let answered = 0;
+  for (let at = 0; at < 150; at += 1) {
+    const socket = await udp();
+    socket.once("message", () => (answered += 1));
+    socket.send(request("OPTIONS", { transport: "UDP", at: hostPortOf(socket), uri: "sip:bob@elsewhere.example", viaParameters: ";keep" }), port, HOST);
+  }
+  await expect.poll(() => answered).toBe(150);
+  expect(await metric(admin, 'flows{kind="udp"}')).toBe(50);
+  expect(await metric(admin, "udp_flows_evicted_total")).toBe(100);
+  expect(edge.output).toContain("UDP flows");
+  const phone = await connection(port);
+  phone.write(request("OPTIONS", { transport: "TCP", at: "127.0.0.1:9", uri: "sip:bob@elsewhere.example" }));
+  const [answer] = (await once(phone, "data")) as [Buffer];
+  expect(answer.toString("latin1")).toMatch(/^SIP\/2\.0 200/);
+});
+
+test("calls that ring for ever have the share of their source, REGISTER of others goes on, and all of it is given back", async () => {
+  const { edge, port, admin } = await server({
+    SLUICE_MODE: "standalone",
+    SLUICE_SHARDS: "2",
+    SLUICE_MAX_PENDING: "400",
+    SLUICE_MAX_PENDING_PER_SOURCE: "80",
+    SLUICE_TIMER_C_SECONDS: "2",
+    SLUICE_T1_MS: "20",
+  });
+  const bob = await udp();
+  bob.on("message", (octets, from) => {
+    const text = octets.toString("latin1");
+    if (!text.startsWith("INVITE")) return;
+    const kept = text.split("\r\n").filter((line) => /^(?:Via|From|To|Call-ID|CSeq):/i.test(line));
+    bob.send(Buffer.from(`SIP/2.0 180 Ringing\r\n${kept.join("\r\n")};tag=bob\r\nContent-Length: 0\r\n\r\n`, "latin1"), from.port, from.address);
+  });
+  const at = hostPortOf(bob);
+  bob.send(request("REGISTER", { transport: "UDP", at, uri: `sip:${DOMAIN}`, from: `sip:bob@${DOMAIN}`, to: `sip:bob@${DOMAIN}`, headers: `Contact: <sip:bob@${at}>\r\n` }), port, HOST);
+  await once(bob, "message");
+  const statuses = new Map<string, number>();
+  const caller = await udp(OTHER_HOST);
+  caller.on("message", (octets) => {
+    const status = octets.toString("latin1").slice(8, 11);
+    statuses.set(status, (statuses.get(status) ?? 0) + 1);
+  });
+  for (let call = 0; call < 300; call += 1) {
+    caller.send(request("INVITE", { transport: "UDP", at: hostPortOf(caller), uri: `sip:bob@${DOMAIN}`, headers: "Contact: <sip:a@127.0.0.2>\r\n" }), port, HOST);
+    if (call % 20 === 19) await sleep(5);
+  }
+  await expect.poll(() => statuses.get("503") ?? 0).toBe(260);
+  expect(await metric(admin, "requests_held")).toBe(40);
+  expect(edge.output).toContain("SLUICE_MAX_PENDING_PER_SOURCE");
+  const waits = await registerAll(port, 100, DOMAIN);
+  expect(p99(waits)).toBeLessThan(250);
+  await expect.poll(() => metric(admin, "requests_held"), { timeout: 15_000 }).toBe(0);
+  expect(await metric(admin, "requests_held_bytes")).toBe(0);
+});
+
+test("RFC 3261 26.3.2.4: nothing is kept for a challenge, and its ACK goes nowhere", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-shares-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const users = join(folder, "users");
+  writeFileSync(users, `a:${DOMAIN}:${"0".repeat(32)}\n`);
+  const { port, admin } = await server({ SLUICE_MODE: "standalone", SLUICE_AUTH: `file:${users}`, SLUICE_MAX_PENDING: "100" });
+  const caller = await udp();
+  const answers: string[] = [];
+  caller.on("message", (octets) => answers.push(octets.toString("latin1")));
+  const at = hostPortOf(caller);
+  const count = (status: string): number => answers.filter((text) => text.startsWith(`SIP/2.0 ${status}`)).length;
+  for (let call = 1; call <= 500; call += 1) {
+    caller.send(request("INVITE", { transport: "UDP", at, uri: `sip:bob@${DOMAIN}`, from: `sip:a@${DOMAIN}`, headers: "Contact: <sip:a@127.0.0.1>\r\n" }), port, HOST);
+    caller.send(request("REGISTER", { transport: "UDP", at, uri: `sip:${DOMAIN}`, from: `sip:a@${DOMAIN}`, to: `sip:a@${DOMAIN}` }), port, HOST);
+    // No more at once than a socket buffer holds.
+    if (call % 20 === 0) await expect.poll(() => count("407") + count("401"), { interval: 2, timeout: 5_000 }).toBe(2 * call);
+  }
+  expect(count("503")).toBe(0);
+  expect(await metric(admin, "requests_held")).toBe(0);
+  // Repeated as long as no answer was seen: answered anew, with the same tag.
+  const invite = request("INVITE", { transport: "UDP", at, uri: `sip:bob@${DOMAIN}`, from: `sip:a@${DOMAIN}`, headers: "Contact: <sip:a@127.0.0.1>\r\n" });
+  answers.length = 0;
+  caller.send(invite, port, HOST);
+  await expect.poll(() => count("407")).toBe(1);
+  caller.send(invite, port, HOST);
+  await expect.poll(() => count("407")).toBe(2);
+  const tags = answers.filter((text) => text.startsWith("SIP/2.0 407")).map((text) => /^To:.*;tag=(\S+)$/im.exec(text)?.[1]);
+  expect(tags[0]).toBeDefined();
+  expect(tags[1]).toBe(tags[0]);
+  await sleep(1_500);
+  expect(count("407")).toBe(2);
+});
