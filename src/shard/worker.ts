@@ -33,8 +33,6 @@ const shard = new binding.Shard(start.config, records, verdicts, counters);
 const say = (message: FromShard): void => port.postMessage(message);
 // What an edge without hooks never needs is loaded only where it is used: the registrar and its stores cost each thread a quarter of a second.
 const stage = start.policy === undefined ? undefined : await (await import("../edge/policy/stage.js")).loadPolicyStage(start.policy, shard, start.config, (message) => say({ kind: "fault", message }));
-// What a hook began and left to itself, a timer or a promise, fails on its own: the shard and its flows live on.
-if (stage !== undefined) process.on("uncaughtException", (error) => say({ kind: "fault", message: `SLUICE_POLICY: ${textOf(error)}` }));
 // A store that is away fails every request.
 const faults = new LogRate();
 const fault = (error: unknown): void => {

@@ -90,18 +90,6 @@ test("SA-14 a hook that returns a promise costs its request a 500 and a line in 
   await C.nothing();
 });
 
-test("SA-14 what a hook left behind fails on its own: flows and process live on", async () => {
-  const { SUT, U, C } = await cast({ client: "tcp", settings: { SLUICE_POLICY: policy("later") } });
-  for (const [at, user] of ["timer", "floating"].entries()) {
-    await U.say(`MESSAGE sip:${user}@example.com SIP/2.0\nCSeq: ${at + 1} MESSAGE`);
-    await C.request("MESSAGE");
-  }
-  await expect.poll(() => SUT.output).toContain("a hook's own timer failed");
-  await expect.poll(() => SUT.output).toContain("a hook's own promise failed");
-  await U.say("MESSAGE sip:bob@example.com SIP/2.0\nCSeq: 9 MESSAGE");
-  await C.request("MESSAGE");
-});
-
 test("a module that exports an unknown hook stops the start in one line", async () => {
   const edge = Edge.launch({ SLUICE_LISTEN: `udp:127.0.0.1:${await freePort()}`, SLUICE_POLICY: policy("misspelt") });
   onTestFinished(() => edge.stop());
