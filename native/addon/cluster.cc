@@ -2,7 +2,9 @@
 
 #include <sys/eventfd.h>
 
+#include <cstring>
 #include <mutex>
+#include <random>
 
 #include "shard_config.h"
 
@@ -12,7 +14,20 @@ namespace {
 std::mutex lock;
 std::vector<std::shared_ptr<Cluster>> clusters;
 
+constexpr size_t kOwnerOctets = 64 << 20;
+
+SipKey random_key() {
+  std::random_device random;
+  const uint32_t words[4] = {random(), random(), random(), random()};
+  SipKey key;
+  static_assert(sizeof key == sizeof words);
+  std::memcpy(&key, words, sizeof words);
+  return key;
+}
+
 }  // namespace
+
+Cluster::Cluster() : owners(random_key(), kOwnerOctets) {}
 
 Napi::Value create_cluster(const Napi::CallbackInfo& info) {
   const uint32_t shards = info[0].ToNumber().Uint32Value();

@@ -7,7 +7,9 @@
 #include <memory>
 #include <vector>
 
+#include "core/base/recent_set.h"
 #include "core/base/ring.h"
+#include "core/flow/flow_owners.h"
 #include "core/flow/source_shares.h"
 #include "core/transport/listener_sockets.h"
 
@@ -18,6 +20,10 @@ struct Cluster {
   std::vector<int> wakes;
   ListenerSockets sockets;
   SourceShares shares;
+  FlowOwners owners;      // who registered over a flow
+  RecentSet silences;     // ways to a device that stayed silent a moment ago
+
+  Cluster();
 };
 
 // createCluster(shards: number, ringOctets: number, listeners: ShardListener[]): number, the id for ShardConfig.cluster, or {errno, listener} when

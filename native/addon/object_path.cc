@@ -1,4 +1,6 @@
 // What the object path asks of its shard: where a message came from, sending, and what became of flows and requests.
+#include <ctime>
+
 #include "core/relay/flow_id.h"
 #include "core/relay/neighbour.h"
 #include "core/relay/object_branch.h"
@@ -12,6 +14,17 @@ Text octets_of(const Napi::Value& value) {
   const auto octets = value.As<Napi::Uint8Array>();
   return Text(reinterpret_cast<const char*>(octets.Data()), octets.ByteLength());
 }
+
+// How long a way that stayed silent is tried last, unless it is registered anew or answers.
+constexpr uint32_t kSilenceSeconds = 600;
+
+uint32_t seconds_now() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint32_t>(now.tv_sec);
+}
+
+uint64_t hash_of_text(const EdgeConfig& config, const std::string& text) { return siphash(config.table_key, text.data(), text.size()); }
 
 Napi::String text(Napi::Env env, const char* data, size_t size) { return Napi::String::New(env, data, size); }
 
@@ -121,11 +134,60 @@ Napi::Value ShardHost::core_listener(const Napi::CallbackInfo& info, Shard& shar
   return Napi::Number::New(info.Env(), sluice::core_listener(shard.config(), transport, info[1].ToBoolean()));
 }
 
-// bindFlow(flow, superviseSeconds)
+// chooseUpstreams(callId): the live ones, the best first; undefined when there are none at all
+Napi::Value ShardHost::choose_upstreams(const Napi::CallbackInfo& info, Shard& shard) {
+  const Napi::Env env = info.Env();
+  if (shard.object().upstreams().size() == 0) return env.Undefined();
+  const std::string call_id = info[0].ToString();
+  std::array<int, UpstreamSet::kCapacity> order;
+  const size_t count = shard.object().choose_upstreams(call_id, order);
+  const UpstreamSet& upstreams = shard.object().upstreams();
+  Napi::Array result = Napi::Array::New(env, count);
+  for (uint32_t i = 0; i < count; ++i) {
+    const Upstream& upstream = upstreams.at(order[i]);
+    const Text name = upstreams.name(order[i]);
+    char ip[kMaxIpText];
+    Napi::Object one = Napi::Object::New(env);
+    one.Set("transport", transport_name(upstream.transport));
+    one.Set("address", text(env, ip, format_ip(upstream.address, ip)));
+    one.Set("port", static_cast<double>(upstream.address.port));
+    one.Set("name", text(env, name.data(), name.size()));
+    result[i] = one;
+  }
+  return result;
+}
+
+// bindFlow(flow, superviseSeconds, owner)
 Napi::Value ShardHost::bind_flow(const Napi::CallbackInfo& info, Shard& shard) {
   const std::string id = info[0].ToString();
+  const std::string owner = info[2].ToString();
   shard.object().bind_flow(id, info[1].ToNumber().Uint32Value());
+  FlowName name;
+  if (!owner.empty() && shard.object().flow_name(id, name)) running_->cluster->owners.put(name, owner);
   return info.Env().Undefined();
+}
+
+// routeOwner(item, index): who registered over the flow of an own Route value; undefined when nobody is known
+Napi::Value ShardHost::route_owner(const Napi::CallbackInfo& info, Shard& shard) {
+  const Napi::Env env = info.Env();
+  const uint32_t index = info[1].ToNumber().Uint32Value();
+  if (index >= k_max_own_routes) return env.Undefined();
+  const std::string owner = running_->cluster->owners.find(shard.object().route_flow(info[0].ToNumber().Uint32Value() % k_batch_size, index));
+  return owner.empty() ? env.Undefined() : Napi::String::New(env, owner).As<Napi::Value>();
+}
+
+// noteSilence(way, silent)
+Napi::Value ShardHost::note_silence(const Napi::CallbackInfo& info, Shard& shard) {
+  const uint64_t way = hash_of_text(shard.config(), info[0].ToString());
+  if (info[1].ToBoolean()) running_->cluster->silences.add(way, seconds_now());
+  else running_->cluster->silences.remove(way);
+  return info.Env().Undefined();
+}
+
+// wasSilent(way)
+Napi::Value ShardHost::was_silent(const Napi::CallbackInfo& info, Shard& shard) {
+  const Napi::Env env = info.Env();
+  return Napi::Boolean::New(env, running_->cluster->silences.holds(hash_of_text(shard.config(), info[0].ToString()), seconds_now(), kSilenceSeconds));
 }
 
 Napi::Value ShardHost::flush(const Napi::CallbackInfo& info, Shard& shard) {

@@ -53,6 +53,11 @@ std::vector<ListenerSockets::Place> read_places(const Napi::Array& listeners) {
   return places;
 }
 
+const char* transport_name(Transport transport) {
+  static constexpr const char* kNames[] = {"udp", "tcp", "tls", "ws", "wss"};
+  return kNames[static_cast<size_t>(transport)];
+}
+
 EdgeConfig read_edge_config(const Napi::Object& from) {
   EdgeConfig config;
   config.shard = static_cast<uint8_t>(number(from, "shard"));

@@ -14,6 +14,8 @@ namespace sluice {
 // A name that is none of ours is "udp".
 Transport read_transport(const Napi::Value& from);
 std::vector<ListenerSockets::Place> read_places(const Napi::Array& listeners);
+// As read_transport takes it: "udp", "tcp" and so on.
+const char* transport_name(Transport transport);
 EdgeConfig read_edge_config(const Napi::Object& from);
 FlowLimits read_limits(const Napi::Object& from);
 // Texts that are no addresses are left out.

@@ -66,6 +66,10 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   Napi::Value answer_flow(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value send_to_address(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value core_listener(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value choose_upstreams(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value route_owner(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value note_silence(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value was_silent(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value bind_flow(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value note_register(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value reserve(const Napi::CallbackInfo& info, Shard& shard);

@@ -141,7 +141,7 @@ Napi::Value ShardHost::upstreams(const Napi::CallbackInfo& info, Shard& shard) {
     const Upstream& upstream = set.at(i);
     Napi::Object one = Napi::Object::New(env);
     put_place(one, upstream.address);
-    one.Set("transport", upstream.transport == Transport::udp ? "udp" : upstream.transport == Transport::tcp ? "tcp" : "tls");
+    one.Set("transport", transport_name(upstream.transport));
     one.Set("priority", static_cast<double>(upstream.priority));
     one.Set("weight", static_cast<double>(upstream.weight));
     one.Set("name", text(env, set.name(i)));

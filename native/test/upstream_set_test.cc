@@ -194,3 +194,18 @@ TEST("DNS-5 the name stands behind the index, and one that is too long is refuse
   CHECK_EQ(set.name(0), std::string(255, 'n'));
   CHECK_EQ(set.name(1), std::string());
 }
+
+TEST("DNS-9 who was tried is passed over, and in the end nobody is left") {
+  UpstreamSet set = weighted({1, 1, 1});
+  set.add(target(9, 5), "later");
+  for (uint64_t hash = 0; hash < 100; ++hash) {
+    uint64_t tried = 0;
+    for (int round = 0; round < 4; ++round) {
+      const int picked = set.pick(hash, tried);
+      CHECK(picked >= 0 && (tried >> picked & 1) == 0);
+      if (round == 3) CHECK_EQ(picked, 3);
+      tried |= uint64_t{1} << picked;
+    }
+    CHECK_EQ(set.pick(hash, tried), -1);
+  }
+}

@@ -10,6 +10,7 @@ import {
   RecordField,
   RouteKind,
   ScanError,
+  VerdictField,
   scanErrorStatus,
 } from "../native/layout.js";
 import type { OutboundMode } from "./outbound.js";
@@ -71,9 +72,9 @@ function isAckSettled(records: Int32Array, row: number, verdicts: Int32Array, ou
   walkRoutes(records, row);
   if (walked.forged || walked.unknownKey) return true;
   if (walked.target < 0) return false;
-  if (walked.targetKind === RouteKind.alive && mayUseFlow(records, row, rules)) {
-    relay(verdicts, out, Action.relayToFlow, walked.target, stripOf(records, row), walked.cut);
-  }
+  if (!mayUseFlow(records, row, rules)) return true;
+  if (walked.targetKind === RouteKind.alive) relay(verdicts, out, Action.relayToFlow, walked.target, stripOf(records, row), walked.cut);
+  else if (rules.home) verdicts[out + VerdictField.action] = Action.object;
   return true;
 }
 
@@ -101,6 +102,8 @@ function incoming(records: Int32Array, row: number, verdicts: Int32Array, out: n
   const method = records[row + RecordField.method]!;
   if (!mayUseFlow(records, row, rules)) return reply(verdicts, out, 403);
   if (walked.targetKind !== RouteKind.alive) {
+    // Whoever registered over it may have another flow now, which only a registrar knows (RFC 5626 11.5).
+    if (rules.home) return void (verdicts[out + VerdictField.action] = Action.object);
     // The INVITE was answered 430 when the flow died: this CANCEL has nothing left to do (RFC 3261 9.2).
     return reply(verdicts, out, method === Method.cancel ? 200 : 430);
   }

@@ -11,6 +11,13 @@ export interface TrustedNet extends AddressPort {
   readonly prefix: number;
 }
 
+/** An upstream that a call may try. */
+export interface UpstreamChoice extends AddressPort {
+  readonly transport: Transport;
+  /** What its certificate must be for, where the transport is secure. */
+  readonly name: string;
+}
+
 /** One resolved upstream target. */
 export interface UpstreamTarget extends AddressPort {
   readonly transport: Transport;

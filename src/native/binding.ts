@@ -1,6 +1,6 @@
 /** Everything that the addon exports is declared here and nowhere else. */
 import type { ProxyRule, Transport } from "../config/listener.js";
-import type { AddressPort, TrustedNet, UpstreamTarget } from "./address-port.js";
+import type { AddressPort, TrustedNet, UpstreamChoice, UpstreamTarget } from "./address-port.js";
 import type { FlowEndRow, FlowFilter, FlowRow, SurveyRow, TapFilter, TokenRow, UpstreamRow } from "./inspect.js";
 
 /** A listener as a shard opens it. */
@@ -144,10 +144,21 @@ export interface ObjectPort {
    * `host`: what a neighbour's certificate must be for, where the transport is secure.
    */
   sendToAddress(transport: Transport, address: string, port: number, host: string, octets: Uint8Array): string | undefined;
+  /**
+   * The upstreams that live, in the order in which a call should try them (RFC 3263 4.3); the shard sees by itself what becomes of the tries.
+   * Undefined: there are no upstreams at all.
+   */
+  chooseUpstreams(callId: string): readonly UpstreamChoice[] | undefined;
   /** Index of the listener whose name stands in what leaves for a neighbour. */
   coreListener(transport: Transport, v4: boolean): number;
-  /** From now on the end of this flow is an event. `superviseSeconds`: its Flow-Timer, 0: none. */
-  bindFlow(flow: string, superviseSeconds: number): void;
+  /** From now on the end of this flow is an event. `superviseSeconds`: its Flow-Timer, 0: none. `owner`: what `routeOwner` says of it, empty: nothing. */
+  bindFlow(flow: string, superviseSeconds: number, owner: string): void;
+  /** Who registered over the flow of own Route value `index` of a message of the batch, on whichever shard, though the flow may be gone. */
+  routeOwner(item: number, index: number): string | undefined;
+  /** A way to a device stayed silent, or was heard: for all shards. */
+  noteSilence(way: string, silent: boolean): void;
+  /** Whether it stayed silent a short while ago. */
+  wasSilent(way: string): boolean;
   /** A REGISTER over that flow was accepted: the admin plane can tell its AOR from now on. */
   noteRegister(flow: string, request: Uint8Array): void;
   /** Room for a request of that source (Const.roomOpening and so on); 0: there is none. `exempt`: it has no share of its own. */

@@ -16,6 +16,7 @@ export interface BranchUser {
 export interface BranchOptions {
   readonly table: TransactionTable;
   readonly id: string;
+  readonly method: string;
   readonly octets: Buffer;
   readonly hop: Hop;
   readonly user: BranchUser;
@@ -28,7 +29,7 @@ export interface BranchOptions {
 
 export class Branch {
   readonly #options: BranchOptions;
-  readonly #transaction: ClientTransaction;
+  #transaction: ClientTransaction | undefined;
   readonly #timer = new Timer();
   readonly #isInvite: boolean;
   #wasHeard = false;
@@ -38,15 +39,26 @@ export class Branch {
 
   constructor(options: BranchOptions) {
     this.#options = options;
-    const { table, id, octets, hop } = options;
+    this.#isInvite = options.method === "INVITE";
+  }
+
+  /** Sends the copy. False: it cannot be sent, and nothing is left of it; the user hears no more. */
+  start(): boolean {
+    const { table, id, octets, hop, silence, timerC } = this.#options;
     const user = {
       onResponse: (response: SipMessage): void => this.#heard(response),
       onFailure: (why: Failure): void => this.#failed(why),
     };
     this.#transaction = table.ask(id, octets, hop, user);
-    this.#isInvite = this.#transaction.request.method === "INVITE";
-    const first = options.silence > 0 ? options.silence : this.#isInvite ? options.timerC : 0;
+    this.#ended = this.#transaction === undefined;
+    const first = silence > 0 ? silence : this.#isInvite ? timerC : 0;
     if (first > 0 && !this.#ended) this.#timer.set(first, () => this.#overdue());
+    return !this.#ended;
+  }
+
+  /** Somebody there said something. */
+  get wasHeard(): boolean {
+    return this.#wasHeard;
   }
 
   /** It has no final response yet. */
@@ -97,12 +109,12 @@ export class Branch {
       // Should it wake up later, it is cancelled then; its 2xx would still be passed on.
       this.#cancelling ??= [];
     }
-    if (this.#cancelSent || !this.#isInvite) this.#transaction.abandon();
+    if (this.#cancelSent || !this.#isInvite) this.#transaction?.abandon();
     this.#failed("timeout");
   }
 
   #sendCancel(): void {
-    if (this.#cancelSent || this.#cancelling === undefined) return;
+    if (this.#cancelSent || this.#cancelling === undefined || this.#transaction === undefined) return;
     this.#cancelSent = true;
     const { table, id, hop, cancelPatience } = this.#options;
     const nobody = { onResponse: (): void => undefined, onFailure: (): void => undefined };

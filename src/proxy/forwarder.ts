@@ -1,22 +1,23 @@
 /** Makes and sends the copies of a request (RFC 3261 16.6): our Via, the Path as Route, and the Record-Route of whoever we serve. */
 import type { Neighbour, ObjectPort, ShardListener } from "../native/binding.js";
-import type { DnsRecords } from "../resolve/dns-records.js";
+import type { ResolvedNames } from "../resolve/resolved-names.js";
 import type { HeaderField, SipMessage } from "../sip/message.js";
 import { forwardRequest } from "../sip/request.js";
 import { isSips } from "../sip/uri.js";
-import type { Hop, Sender } from "../transaction/hop.js";
+import type { Hop, Outlet, Sender } from "../transaction/hop.js";
 import type { TransactionTable } from "../transaction/table.js";
 import { Branch, type BranchUser } from "./branch.js";
 import { listenerOfFlow, recordRouteOf, viaOf } from "./listeners.js";
-import { nextHop } from "./next-hop.js";
 import { asSips, inSchemeOf, isSecureHop } from "./sips.js";
 import type { Target } from "./target.js";
+import { waysTo } from "./ways.js";
 
 export interface ForwarderOptions {
   readonly table: TransactionTable;
   readonly port: ObjectPort;
+  readonly outlet: Outlet;
   readonly listeners: readonly ShardListener[];
-  readonly records: DnsRecords;
+  readonly names: ResolvedNames;
   /** Milliseconds. */
   readonly timerC: number;
   /** Milliseconds that a target may stay silent while its device has another flow. */
@@ -34,6 +35,8 @@ export interface Incoming {
   readonly loop: number;
   /** Leading Route values that are ours. */
   readonly ownRoutes: number;
+  /** It follows the token of a flow that is gone; `owner` is the device that registered over it, as `ownerOf` names it. */
+  readonly deadFlow?: { readonly owner: string | undefined };
 }
 
 /** Methods that make a dialog; one that we do not know may (RFC 3261 16.6 step 4). */
@@ -46,23 +49,24 @@ export class Forwarder {
     this.#options = options;
   }
 
-  /** Sends a copy; undefined when there is no way to the target. */
-  async open(incoming: Incoming, target: Target, breadth: number, hasOther: boolean, user: BranchUser): Promise<Branch | undefined> {
-    const { table, records, timerC, silence, cancelPatience } = this.#options;
-    const hop = await nextHop(target, records);
-    const copy = hop && this.#copy(incoming, target, hop, breadth);
-    if (hop === undefined || copy === undefined) return undefined;
-    return new Branch({ table, ...copy, hop, user, timerC, silence: hasOther ? silence : 0, cancelPatience });
+  /** The ways to a target, the best first; empty: there is none. */
+  waysTo(target: Target): Promise<readonly Hop[]> {
+    return waysTo(target, this.#options.names);
   }
 
-  /** An ACK for a 2xx, or what else is nobody's transaction (RFC 3261 16.11). */
+  /** A copy that is ready to be sent that way; undefined: it cannot be made. */
+  prepare(incoming: Incoming, target: Target, hop: Hop, breadth: number, hasOther: boolean, user: BranchUser): Branch | undefined {
+    const { table, timerC, silence, cancelPatience } = this.#options;
+    const copy = this.#copy(incoming, target, hop, breadth);
+    return copy && new Branch({ table, ...copy, method: incoming.request.method, hop, user, timerC, silence: hasOther ? silence : 0, cancelPatience });
+  }
+
+  /** An ACK for a 2xx, or what else is nobody's transaction (RFC 3261 16.11): by the first way that takes it. */
   async pass(incoming: Incoming, target: Target): Promise<void> {
-    const hop = await nextHop(target, this.#options.records);
-    const copy = hop && this.#copy(incoming, target, hop, 1);
-    if (hop === undefined || copy === undefined) return;
-    const { port } = this.#options;
-    if (hop.kind === "flow") port.sendToFlow(hop.flow, copy.octets);
-    else port.sendToAddress(hop.transport, hop.address, hop.port, hop.host, copy.octets);
+    for (const hop of await this.waysTo(target)) {
+      const copy = this.#copy(incoming, target, hop, 1);
+      if (copy !== undefined && this.#options.outlet.send(hop, copy.octets) !== undefined) return;
+    }
   }
 
   #copy({ request, sender, loop, ownRoutes }: Incoming, target: Target, hop: Hop, breadth: number): { readonly id: string; readonly octets: Buffer } | undefined {

@@ -1,6 +1,7 @@
 /** The home proxy: what becomes of a request that no token routes (RFC 3261 16.3 to 16.6, RFC 5626 7). */
 import type { Binding } from "../location/binding.js";
 import { type LocationStore, StoreUnavailable } from "../location/store.js";
+import type { UpstreamChoice } from "../native/address-port.js";
 import type { ObjectPort } from "../native/binding.js";
 import type { Destination } from "../registrar/gruu.js";
 import type { SipMessage } from "../sip/message.js";
@@ -11,12 +12,12 @@ import type { Admission } from "./admission.js";
 import type { Forwarder, Incoming } from "./forwarder.js";
 import { ResponseContext } from "./response-context.js";
 import { SIPS_NOT_ALLOWED, type TransportOf, isSecureFlow, takesSips } from "./sips.js";
-import { type Device, type Target, devicesOf, identityOf } from "./target.js";
+import { type Device, type Target, devicesOf, identityOf, ofOwner } from "./target.js";
 
 export interface HomeProxyOptions {
   readonly forwarder: Forwarder;
   readonly store: LocationStore;
-  readonly port: Pick<ObjectPort, "flowLives">;
+  readonly port: Pick<ObjectPort, "flowLives" | "chooseUpstreams" | "noteSilence" | "wasSilent">;
   /** Whose bindings a Request-URI of ours means; undefined: nobody's. */
   readonly resolveDestination: (uri: string) => Destination | undefined;
   readonly admission: Pick<Admission, "refusalOf">;
@@ -26,8 +27,8 @@ export interface HomeProxyOptions {
   readonly leadsHere: (route: string) => boolean;
   /** Whether the users of that host are looked up here. */
   readonly isOurs: (uri: SipUri) => boolean;
-  /** Where requests for other domains go; undefined: nowhere. */
-  readonly upstream: (callId: string) => Hop | undefined;
+  /** Upstreams are configured, though their names may not be resolved now. */
+  readonly expectsUpstreams: boolean;
   readonly failoverStatus: ReadonlySet<number>;
   readonly transportOf: TransportOf;
   readonly onFault: (error: unknown) => void;
@@ -68,23 +69,29 @@ export class HomeProxy {
 
   /** An ACK that no transaction waited for goes on to where its Request-URI leads (RFC 6026 7.1). */
   async acknowledge(incoming: Incoming): Promise<void> {
-    const { request } = incoming;
-    if (!this.#isForUs(request)) return;
-    const found = await this.#devices(request.uri).catch(() => undefined);
-    const target = found?.devices[0]?.targets[0];
+    const target = await this.#ackTarget(incoming).catch(() => undefined);
     if (target !== undefined) await this.#options.forwarder.pass(incoming, target);
+  }
+
+  async #ackTarget({ request, deadFlow }: Incoming): Promise<Target | undefined> {
+    if (deadFlow !== undefined) return (await this.#ownerDevice(deadFlow.owner, request.uri))?.targets[0];
+    return this.#isForUs(request) ? (await this.#devices(request.uri))?.devices[0]?.targets[0] : undefined;
   }
 
   /** The status of an answer, undefined when branches see to it. */
   async #proceed(server: ServerTransaction, incoming: Incoming): Promise<number | undefined> {
-    const { request, sender } = incoming;
+    const { request, sender, deadFlow } = incoming;
+    if (deadFlow !== undefined) return this.#follow(server, incoming, deadFlow.owner);
     const refusal = await this.#options.admission.refusalOf(request, sender);
     if (refusal !== undefined) return void server.respond(refusal);
     if (isSips(request.uri) && !isSecureFlow(sender.flow, this.#options.transportOf)) return this.#refuseSips(server);
     if (!this.#isForUs(request)) {
-      const hop = this.#options.upstream(request.callId);
-      if (hop === undefined) return sender.fromCore ? 404 : 403;
-      return this.#fork(server, incoming, [{ name: "upstream", q: 1_000, targets: [{ uri: request.uri, hop, routes: [], binding: undefined }] }]);
+      const { port, expectsUpstreams } = this.#options;
+      const choices = port.chooseUpstreams(request.callId);
+      if (choices === undefined && !expectsUpstreams) return sender.fromCore ? 404 : 403;
+      const hops = (choices ?? []).map(hopOfUpstream);
+      if (hops.length === 0) return 503;
+      return this.#fork(server, incoming, [{ name: "upstream", q: 1_000, targets: [{ uri: request.uri, hops, routes: [], binding: undefined }] }]);
     }
     const found = await this.#devices(request.uri);
     if (found === undefined) return 404;
@@ -98,7 +105,30 @@ export class HomeProxy {
     return undefined;
   }
 
-  #fork(server: ServerTransaction, incoming: Incoming, devices: readonly Device[]): number | undefined {
+  /**
+   * Along the token of a flow that is gone: to where its device is now, with the Request-URI as it is. Only a neighbour hears 430, and may
+   * try another flow (RFC 5626 5.3.1, 11.5).
+   */
+  async #follow(server: ServerTransaction, incoming: Incoming, owner: string | undefined): Promise<number | undefined> {
+    const { uri } = incoming.request;
+    const device = await this.#ownerDevice(owner, uri);
+    if (device === undefined) return incoming.sender.fromCore ? 430 : 480;
+    return this.#fork(server, incoming, [device], async () => (await this.#ownerDevice(owner, uri))?.targets ?? []);
+  }
+
+  async #ownerDevice(owner: string | undefined, uri: string): Promise<Device | undefined> {
+    if (owner === undefined) return undefined;
+    const { aor, owns } = ofOwner(owner);
+    const [device] = this.#devicesOf((await this.#options.store.lookup(aor)).filter(owns));
+    return device && { ...device, targets: device.targets.map((target) => ({ ...target, uri })) };
+  }
+
+  #fork(
+    server: ServerTransaction,
+    incoming: Incoming,
+    devices: readonly Device[],
+    newTargets = (device: Device): Promise<readonly Target[]> => this.#targetsOf(incoming.request.uri, device),
+  ): number | undefined {
     const { forwarder, failoverStatus } = this.#options;
     if (!server.isOpen) return undefined;
     if (this.#cancelled.has(server)) return 487;
@@ -109,9 +139,11 @@ export class HomeProxy {
       devices,
       breadth,
       failoverStatus,
-      open: (target, share, hasOther, user) => forwarder.open(incoming, target, share, hasOther, user),
+      waysTo: (target) => forwarder.waysTo(target),
+      prepare: (target, hop, share, hasOther, user) => forwarder.prepare(incoming, target, hop, share, hasOther, user),
       onFlowFailed: (binding) => this.#remove(binding),
-      newTargets: (device) => this.#targetsOf(incoming.request.uri, device),
+      onSilence: (binding, silent) => this.#options.port.noteSilence(identityOf(binding), silent),
+      newTargets,
       onEnd: () => void this.#contexts.delete(server),
     });
     this.#contexts.set(server, context);
@@ -142,10 +174,16 @@ export class HomeProxy {
     const destination = this.#options.resolveDestination(uri);
     if (destination === undefined) return undefined;
     const bindings = destination.pick(await this.#options.store.lookup(destination.aor));
+    const devices = this.#devicesOf(bindings);
+    if (!isSips(uri)) return { destination, devices, lacksSips: false };
+    const reachable = this.#devicesOf(bindings.filter((binding) => takesSips(binding, this.#options.transportOf)));
+    return { destination, devices: reachable, lacksSips: reachable.length < devices.length };
+  }
+
+  #devicesOf(bindings: readonly Binding[]): readonly Device[] {
     const hops = new Map(bindings.map((binding) => [binding, this.#hopOf(binding)]));
     const alive = bindings.filter((binding) => this.#lives(binding, hops.get(binding)));
-    const reachable = isSips(uri) ? alive.filter((binding) => takesSips(binding, this.#options.transportOf)) : alive;
-    return { destination, devices: devicesOf(reachable, (binding) => hops.get(binding)), lacksSips: reachable.length < alive.length };
+    return devicesOf(alive, (binding) => hops.get(binding), (binding) => this.#options.port.wasSilent(identityOf(binding)));
   }
 
   async #targetsOf(uri: string, device: Device): Promise<readonly Target[]> {
@@ -179,6 +217,10 @@ export class HomeProxy {
       .catch(onFault)
       .finally(() => this.#removing.delete(identity));
   }
+}
+
+function hopOfUpstream({ transport, address, port, name }: UpstreamChoice): Hop {
+  return { kind: "address", transport, address, port, host: name };
 }
 
 /** RFC 5393 5.3.3: one is put in where there was none, and one that is too large is cut. */

@@ -19,10 +19,14 @@ export interface ContextOptions {
   readonly breadth: number;
   /** Final answers behind which the next flow of the device is tried. */
   readonly failoverStatus: ReadonlySet<number>;
-  /** Makes and sends the copy for one target; `hasOther`: its device has a further flow. Undefined: there is no way to it. */
-  readonly open: (target: Target, breadth: number, hasOther: boolean, user: BranchUser) => Promise<Branch | undefined>;
+  /** The ways to a target, the best first. */
+  readonly waysTo: (target: Target) => Promise<readonly Hop[]>;
+  /** Makes the copy for one way to a target; `hasOther`: its device has a further one. Undefined: it cannot be made. */
+  readonly prepare: (target: Target, hop: Hop, breadth: number, hasOther: boolean, user: BranchUser) => Branch | undefined;
   /** The flow of this binding has failed. */
   readonly onFlowFailed: (binding: Binding) => void;
+  /** It stayed silent, or was heard. */
+  readonly onSilence: (binding: Binding, silent: boolean) => void;
   /** Flows that the device has registered since. */
   readonly newTargets: (device: Device) => Promise<readonly Target[]>;
   readonly onEnd: () => void;
@@ -31,10 +35,13 @@ export interface ContextOptions {
 interface Attempt {
   readonly device: Device;
   readonly left: Target[];
+  /** Ways to the present target that were not tried yet (RFC 3263 4.3). */
+  hops: Hop[];
   /** Keys of the bindings that were tried. */
   readonly tried: Set<string>;
   readonly breadth: number;
   target: Target | undefined;
+  hop: Hop | undefined;
   branch: Branch | undefined;
   lookedAgain: boolean;
 }
@@ -42,6 +49,8 @@ interface Attempt {
 const ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"';
 const FLOW_FAILED = 430;
 const TIMED_OUT = 408;
+const UNAVAILABLE = 503;
+const RETRY_AFTER: readonly [string, string] = ["Retry-After", "10"];
 
 export class ResponseContext implements BranchUser {
   readonly #options: ContextOptions;
@@ -54,7 +63,9 @@ export class ResponseContext implements BranchUser {
   #closed = false;
   #cancelled = false;
   #reasons: readonly string[] = [];
+  /** A device could not be reached, or a neighbour could not. */
   #flowFailed = false;
+  #neighbourFailed = false;
   #ended = false;
 
   constructor(options: ContextOptions) {
@@ -78,6 +89,7 @@ export class ResponseContext implements BranchUser {
     const { server } = this.#options;
     const { status } = response;
     const attempt = this.#attemptOf(branch);
+    this.#noteSilence(attempt, false);
     if (status < 300) {
       const octets = withoutTopVia(response);
       if (octets !== undefined) server.send(status, octets);
@@ -92,7 +104,14 @@ export class ResponseContext implements BranchUser {
 
   onFailure(branch: Branch, why: Failure): void {
     const attempt = this.#attemptOf(branch);
-    if (attempt) this.#failedWith(attempt, why === "transport" ? FLOW_FAILED : TIMED_OUT, undefined);
+    if (attempt === undefined) return;
+    if (why === "timeout" && !branch.wasHeard) this.#noteSilence(attempt, true);
+    this.#failedWith(attempt, why === "transport" ? FLOW_FAILED : TIMED_OUT, undefined);
+  }
+
+  #noteSilence(attempt: Attempt | undefined, silent: boolean): void {
+    const binding = attempt?.target?.binding;
+    if (binding !== undefined) this.#options.onSilence(binding, silent);
   }
 
   #attemptOf(branch: Branch): Attempt | undefined {
@@ -103,39 +122,64 @@ export class ResponseContext implements BranchUser {
   #failedWith(attempt: Attempt, status: number, response: SipMessage | undefined): void {
     const binding = attempt.target?.binding;
     // An edge's word, or our own flow's end; an edge that cannot be reached says nothing of the flows behind it.
-    const isGone = status === FLOW_FAILED && (response !== undefined || isFlow(attempt.target?.hop));
+    const isGone = status === FLOW_FAILED && (response !== undefined || isFlow(attempt.hop));
     if (isGone && binding !== undefined) this.#options.onFlowFailed(binding);
-    const moves = this.#options.failoverStatus.has(status) || (response === undefined && status === FLOW_FAILED);
-    if (moves && !this.#closed) {
-      if (status === FLOW_FAILED) this.#flowFailed = true;
-      return void this.#tryNext(attempt, response);
-    }
-    this.#conclude(attempt, status, response);
+    if (response === undefined && status === FLOW_FAILED) this.#noteUnreachable(attempt);
+    // RFC 3263 4.3: a neighbour that says nothing, cannot be reached or answers 503 is passed over for the next address of its name.
+    const staysWithTarget = attempt.hops.length > 0 && (response === undefined || status === UNAVAILABLE);
+    if (!staysWithTarget) attempt.hops = [];
+    const moves = staysWithTarget || this.#options.failoverStatus.has(status) || (response === undefined && status === FLOW_FAILED);
+    if (moves && !this.#closed) return void this.#tryNext(attempt, response);
+    this.#conclude(attempt, response);
   }
 
-  #conclude(attempt: Attempt, status: number, response: SipMessage | undefined): void {
+  #noteUnreachable({ target }: Attempt): void {
+    if (target?.binding === undefined) this.#neighbourFailed = true;
+    else this.#flowFailed = true;
+  }
+
+  #conclude(attempt: Attempt, response: SipMessage | undefined): void {
     if (response !== undefined) this.#responses.push(response);
-    else if (status === FLOW_FAILED) this.#flowFailed = true;
     this.#over(attempt);
   }
 
-  /** The next flow of the device, perhaps one that was registered a moment ago (OB-7-21). */
+  /** The next way to the device. A copy that cannot be sent at once ends its branch in the same moment (RFC 3261 16.9). */
   async #tryNext(attempt: Attempt, last?: SipMessage): Promise<void> {
     attempt.branch = undefined;
-    let target = attempt.left.shift();
-    if (target === undefined && !attempt.lookedAgain && attempt.target?.binding !== undefined) {
-      attempt.lookedAgain = true;
-      const found = await this.#options.newTargets(attempt.device).catch(() => []);
-      attempt.left.push(...found.filter(({ binding }) => binding !== undefined && !attempt.tried.has(identityOf(binding))));
-      target = attempt.left.shift();
+    while (await this.#hasWay(attempt)) {
+      const { target, breadth, hops, left } = attempt;
+      const hop = hops.shift();
+      if (this.#closed || hop === undefined || target === undefined) break;
+      attempt.hop = hop;
+      const hasOther = hops.length + left.length > 0;
+      const branch = this.#options.prepare(target, hop, breadth, hasOther, this);
+      attempt.branch = branch;
+      if (branch?.start() === true) return;
+      attempt.branch = undefined;
+      this.#noteUnreachable(attempt);
     }
-    if (target === undefined || this.#closed) return this.#conclude(attempt, 0, last);
-    attempt.target = target;
-    if (target.binding) attempt.tried.add(identityOf(target.binding));
-    const branch = await this.#options.open(target, attempt.breadth, attempt.left.length > 0, this).catch(() => undefined);
-    if (branch === undefined) return this.#failedWith(attempt, FLOW_FAILED, undefined);
-    attempt.branch = branch;
-    if (this.#closed) branch.cancel(this.#reasons);
+    this.#conclude(attempt, last);
+  }
+
+  /** The ways of the present target, or of the next one, perhaps one that was registered a moment ago (OB-7-21). */
+  async #hasWay(attempt: Attempt): Promise<boolean> {
+    while (attempt.hops.length === 0 && !this.#closed) {
+      if (attempt.left.length === 0) await this.#lookAgain(attempt);
+      const target = attempt.left.shift();
+      if (target === undefined) return false;
+      attempt.target = target;
+      if (target.binding) attempt.tried.add(identityOf(target.binding));
+      attempt.hops = [...(await this.#options.waysTo(target).catch(() => []))];
+      if (attempt.hops.length === 0) this.#noteUnreachable(attempt);
+    }
+    return attempt.hops.length > 0;
+  }
+
+  async #lookAgain(attempt: Attempt): Promise<void> {
+    if (attempt.lookedAgain || attempt.target?.binding === undefined) return;
+    attempt.lookedAgain = true;
+    const found = await this.#options.newTargets(attempt.device).catch(() => []);
+    attempt.left.push(...found.filter(({ binding }) => binding !== undefined && !attempt.tried.has(identityOf(binding))));
   }
 
   #next(): void {
@@ -153,7 +197,7 @@ export class ResponseContext implements BranchUser {
       const device = this.#waiting.shift();
       if (device === undefined) return;
       this.#free -= breadth;
-      const attempt: Attempt = { device, left: [...device.targets], tried: new Set(), breadth, target: undefined, branch: undefined, lookedAgain: false };
+      const attempt: Attempt = { device, left: [...device.targets], hops: [], tried: new Set(), breadth, target: undefined, hop: undefined, branch: undefined, lookedAgain: false };
       this.#attempts.add(attempt);
       void this.#tryNext(attempt);
     }
@@ -182,14 +226,22 @@ export class ResponseContext implements BranchUser {
     const best = bestResponse(this.#responses);
     if (this.#cancelled && (best === undefined || best.status === TIMED_OUT || best.status === FLOW_FAILED)) return server.respond({ status: 487, headers: [] });
     const isInvite = server.request.method === "INVITE";
-    // RFC 4320 4.2: whoever waited for a request other than INVITE has given up by himself.
-    if (best === undefined) return this.#flowFailed ? server.respond({ status: 480, headers: [] }) : isInvite ? server.respond({ status: 408, headers: [] }) : server.abandon();
+    if (best === undefined) return this.#withoutAnswer(isInvite);
     if (best.status === TIMED_OUT && !isInvite) return server.abandon();
     const status = statusForCaller(best.status);
     // One without the Via of whoever asked leads nowhere (RFC 3261 16.7 step 3), but what it says is still the answer.
     const octets = status === best.status ? withoutTopVia(best, best.startLine, challengesOf(this.#responses, best)) : undefined;
     if (octets === undefined) server.respond({ status, headers: [] });
     else server.send(status, octets);
+  }
+
+  /** Nobody said a word. RFC 4320 4.2: whoever waited for a request other than INVITE has given up by himself. */
+  #withoutAnswer(isInvite: boolean): void {
+    const { server } = this.#options;
+    if (this.#flowFailed) server.respond({ status: 480, headers: [] });
+    else if (this.#neighbourFailed) server.respond({ status: UNAVAILABLE, headers: [RETRY_AFTER] });
+    else if (isInvite) server.respond({ status: TIMED_OUT, headers: [] });
+    else server.abandon();
   }
 }
 

@@ -10,8 +10,8 @@ import type { Hop } from "../transaction/hop.js";
 export interface Target {
   /** The Request-URI that it gets. */
   readonly uri: string;
-  /** Undefined: the host of the next URI has yet to be resolved. */
-  readonly hop: Hop | undefined;
+  /** The ways to it, the best first; undefined: the host of the next URI has yet to be resolved. */
+  readonly hops: readonly Hop[] | undefined;
   /** The Path of the binding, the top value first. */
   readonly routes: readonly string[];
   /** Undefined: not from the location store. */
@@ -27,10 +27,12 @@ export interface Device {
 }
 
 /** Bindings with an instance and outbound are flows of one device; every other binding is a device of its own. */
-export function devicesOf(bindings: readonly Binding[], hopOf: (binding: Binding) => Hop | undefined): readonly Device[] {
+export function devicesOf(bindings: readonly Binding[], hopOf: (binding: Binding) => Hop | undefined, wasSilent: (binding: Binding) => boolean): readonly Device[] {
   const groups = new Map<string, Binding[]>();
-  // The most recent flow first: it is the likeliest to live.
-  for (const binding of [...bindings].sort((one, other) => other.updatedAt - one.updatedAt)) {
+  // The most recent flow first, for it is the likeliest to live; last of all those that were asked a moment ago and stayed silent.
+  const silent = new Set(bindings.filter(wasSilent));
+  const rank = (binding: Binding): number => Number(silent.has(binding));
+  for (const binding of [...bindings].sort((one, other) => rank(one) - rank(other) || other.updatedAt - one.updatedAt)) {
     const name = deviceName(binding);
     const group = groups.get(name);
     if (group) group.push(binding);
@@ -44,12 +46,23 @@ export function devicesOf(bindings: readonly Binding[], hopOf: (binding: Binding
 }
 
 function targetOf(binding: Binding, hop: Hop | undefined): Target {
-  return { uri: asRequestUri(binding.contactUri), hop, routes: hop === undefined ? binding.path : [], binding };
+  return { uri: asRequestUri(binding.contactUri), hops: hop && [hop], routes: hop === undefined ? binding.path : [], binding };
 }
 
 export function deviceName(binding: Binding): string {
   if (binding.outbound && binding.instance !== undefined) return `instance ${binding.instance}`;
   return `contact ${asRequestUri(binding.contactUri)} ${binding.flow ?? binding.path.join()}`;
+}
+
+/** What a flow is known by beyond its end: whose it was. */
+export function ownerOf({ aor, key, outbound, instance = "" }: Binding): string {
+  return `${aor}\n${outbound ? instance : ""}\n${key}`;
+}
+
+/** The bindings of the device that `ownerOf` named: the flows of its instance, or the one Contact. */
+export function ofOwner(owner: string): { readonly aor: string; readonly owns: (binding: Binding) => boolean } {
+  const [aor = "", instance = "", key = ""] = owner.split("\n");
+  return { aor, owns: (binding) => (instance === "" ? binding.key === key : binding.outbound && binding.instance === instance) };
 }
 
 /** A binding that was renewed is another way, even under its old key. */

@@ -92,7 +92,7 @@ export class Registrar {
     const outbound = isOutbound(request, contacts, path, from, this.#options);
     const bindings =
       everything || contacts.length > 0
-        ? await this.#save(aor, this.#operation(request, from, { aor, path, everything, contacts, outbound }))
+        ? await this.#save(aor, this.#operation(request, from, { aor, path, everything, contacts, outbound }), from)
         : await this.#parts.store.lookup(aor);
     const supports = (tag: string): boolean => hasOptionTag(request.headers("supported"), tag);
     return registeredResponse({
@@ -178,10 +178,11 @@ export class Registrar {
     if (isOurs) refuse(403, "Contact Leads Back Here");
   }
 
-  async #save(aor: string, operation: RegisterOperation): Promise<readonly Binding[]> {
+  async #save(aor: string, operation: RegisterOperation, { onBound }: RequestSource): Promise<readonly Binding[]> {
     const result = await this.#parts.store.save(aor, operation);
     switch (result.outcome) {
       case "saved":
+        onBound?.(operation.put);
         return result.bindings;
       case "out-of-order":
         return refuse(500, "CSeq Out Of Order");

@@ -1,4 +1,5 @@
 /** Where a REGISTER came from, as the transport knows it. */
+import type { Binding } from "../location/binding.js";
 
 export interface RequestSource {
   /** A literal address without brackets. */
@@ -11,6 +12,8 @@ export interface RequestSource {
   readonly flow?: string;
   /** The Route by which other nodes that share the location store reach that flow; undefined: there are none. */
   readonly route?: string;
+  /** Hears which bindings the REGISTER made or renewed. */
+  readonly onBound?: (bindings: readonly Binding[]) => void;
   /** Whether that flow can serve outbound: keep-alives are answered on it and it can be named later (RFC 5626 6). */
   readonly flowIsOutboundCapable: boolean;
   /** Whether the device sent it to us directly: one Via value (RFC 5626 6). */

@@ -31,6 +31,8 @@ export interface DnsRecordsOptions {
   readonly absentMs?: number;
   /** How long to leave the servers alone after a failure. */
   readonly retryMs?: number;
+  /** How many answers are kept. */
+  readonly most?: number;
   readonly clock?: Clock;
 }
 
@@ -46,6 +48,7 @@ interface Entry {
 // A TTL of 0 must not keep us asking without pause, nor one of 68 years be longer than a timer can run.
 const LEAST_MS = 1_000;
 const MOST_MS = 86_400_000;
+const MAX_RECORDS = 16_384;
 // Absence, and what a server says that knows nothing of the type: it answered, and there is no such record.
 const ABSENT = new Set(["ENOTFOUND", "ENODATA"]);
 const TYPE_UNKNOWN = new Set(["ENOTIMP", "EFORMERR"]);
@@ -56,14 +59,20 @@ export class DnsRecords {
   readonly #absentMs: number;
   readonly #retryMs: number;
   readonly #clock: Clock;
+  readonly #most: number;
   readonly #entries = new Map<string, Entry>();
 
-  constructor(resolver: DnsResolver, { serviceMs = 30_000, absentMs = 30_000, retryMs = 5_000, clock = systemClock }: DnsRecordsOptions = {}) {
+  constructor(resolver: DnsResolver, { serviceMs = 30_000, absentMs = 30_000, retryMs = 5_000, most = MAX_RECORDS, clock = systemClock }: DnsRecordsOptions = {}) {
     this.#resolver = resolver;
     this.#serviceMs = serviceMs;
     this.#absentMs = absentMs;
     this.#retryMs = retryMs;
     this.#clock = clock;
+    this.#most = most;
+  }
+
+  get size(): number {
+    return this.#entries.size;
   }
 
   get clock(): Clock {
@@ -79,7 +88,7 @@ export class DnsRecords {
   async get<Type extends RecordType>(type: Type, name: string, deadline: number): Promise<DnsAnswer<Type>> {
     const key = `${type} ${name.toLowerCase()}`;
     const entry = this.#entries.get(key) ?? { retryAt: 0 };
-    this.#entries.set(key, entry);
+    this.#keep(key, entry);
     const now = this.#clock.now();
     const isFresh = entry.answer !== undefined && entry.answer.until > now;
     if (!isFresh && entry.retryAt <= now) {
@@ -92,11 +101,13 @@ export class DnsRecords {
     return answer.until > this.#clock.now() ? answer : { records: answer.records, until: this.retryTime() };
   }
 
-  /** Forgets what was last fresh before `time`, so that names which no SRV record mentions any more do not pile up. */
-  forgetBefore(time: number): void {
-    for (const [key, { answer, retryAt, asking }] of this.#entries) {
-      if (asking === undefined && Math.max(answer?.until ?? 0, retryAt) < time) this.#entries.delete(key);
-    }
+  /** As the one that was used last; the one that was not used for longest makes room. */
+  #keep(key: string, entry: Entry): void {
+    this.#entries.delete(key);
+    this.#entries.set(key, entry);
+    if (this.#entries.size <= this.#most) return;
+    const [oldest] = this.#entries.keys();
+    if (oldest !== undefined) this.#entries.delete(oldest);
   }
 
   async #ask(type: RecordType, name: string, entry: Entry): Promise<void> {

@@ -1,8 +1,8 @@
 /** The addresses of a host: literal, from the hosts file, or from A and AAAA records, of the families that can be reached. */
-import { readFile } from "node:fs/promises";
 import { isIP, isIPv4 } from "node:net";
 import { networkInterfaces } from "node:os";
 import type { DnsRecords } from "./dns-records.js";
+import { HOSTS_FILE_MS, fromHostsFile } from "./hosts-file.js";
 import { ResolveError } from "./resolve-error.js";
 
 export type Family = 4 | 6;
@@ -28,14 +28,15 @@ export interface HostOptions {
 
 /** What an address record may not say: nobody, everybody, or a group (RFC 6890). */
 const UNUSABLE = /^(?:0\.|22[4-9]\.|23\d\.|24\d\.|25[0-5]\.|::$|ff)/i;
-const LOOPBACK: Readonly<Record<Family, string>> = { 4: "127.0.0.1", 6: "::1" };
-const HOSTS_FILE_MS = 30_000;
+/** How long the list of interfaces counts. */
+const FAMILIES_MS = 30_000;
 
 export async function hostAddresses(host: string, records: DnsRecords, options: HostOptions, deadline: number): Promise<HostAddresses> {
-  const families = options.families ?? reachableFamilies();
-  const known = isIP(host) ? [host] : await fromHostsFile(host, options.hostsFile ?? "/etc/hosts");
+  const now = records.clock.now();
+  const families = options.families ?? familiesNow(now);
+  const known = isIP(host) ? [host] : await fromHostsFile(host, options.hostsFile ?? "/etc/hosts", now);
   if (known.length > 0) {
-    const until = isIP(host) ? Infinity : records.clock.now() + HOSTS_FILE_MS;
+    const until = isIP(host) ? Infinity : now + HOSTS_FILE_MS;
     // A literal address is used as it is: the operator knows better than our list of interfaces.
     return { addresses: ranked(known, isIP(host) ? [isIPv4(host) ? 4 : 6] : families), until };
   }
@@ -60,21 +61,17 @@ export function reachableFamilies(interfaces = networkInterfaces()): readonly Fa
   return families.length > 0 ? families : [4];
 }
 
+let lastFamilies: { readonly until: number; readonly families: readonly Family[] } | undefined;
+
+function familiesNow(now: number): readonly Family[] {
+  if (lastFamilies === undefined || lastFamilies.until <= now) lastFamilies = { until: now + FAMILIES_MS, families: reachableFamilies() };
+  return lastFamilies.families;
+}
+
 function ranked(addresses: readonly string[], families: readonly Family[]): readonly HostAddress[] {
   const usable = [...new Set(addresses)].filter((address) => !UNUSABLE.test(address));
   const byFamily = families.map((family) => usable.filter((address) => isIPv4(address) === (family === 4))).filter((group) => group.length > 0);
   return byFamily.flatMap((group, familyRank) => group.map((address) => ({ address, familyRank })));
-}
-
-async function fromHostsFile(host: string, path: string): Promise<readonly string[]> {
-  const name = host.toLowerCase().replace(/\.$/, "");
-  const text = await readFile(path, "utf8").catch(() => "");
-  const found = text.split("\n").flatMap((line) => {
-    const [address = "", ...names] = line.replace(/#.*/, "").trim().split(/\s+/);
-    return isIP(address) && names.some((alias) => alias.toLowerCase() === name) ? [address] : [];
-  });
-  // RFC 6761 6.3: this name never goes to the DNS.
-  return found.length === 0 && /(?:^|\.)localhost$/.test(name) ? [LOOPBACK[4], LOOPBACK[6]] : found;
 }
 
 function asResolveError(reason: unknown): ResolveError {

@@ -21,6 +21,8 @@ export interface Candidate extends Omit<Target, "priority" | "weight"> {
 }
 
 const MOST_WEIGHT = 65_535;
+/** Weight 0 has a very small chance beside others (RFC 2782). */
+const ZERO_WEIGHT = 1 / 64;
 /** As many as a shard holds. */
 export const MOST_TARGETS = 64;
 
@@ -42,6 +44,12 @@ export function toTargets(candidates: readonly Candidate[]): readonly Target[] {
     );
   });
   return Object.freeze(targets);
+}
+
+/** One choice among targets: by priority, and within one by lot, so that the weights come true over many choices (RFC 2782). */
+export function inTryingOrder(targets: readonly Target[], random: () => number = Math.random): readonly Target[] {
+  const lots = new Map(targets.map((target) => [target, -Math.log(1 - random()) / Math.max(target.weight, ZERO_WEIGHT)]));
+  return [...targets].sort((one, other) => one.priority - other.priority || (lots.get(one) ?? 0) - (lots.get(other) ?? 0));
 }
 
 export function sameTargets(one: readonly Target[], other: readonly Target[]): boolean {

@@ -14,8 +14,8 @@ import { leadsTo, listenerOfFlow } from "../proxy/listeners.js";
 import { Admission } from "../proxy/admission.js";
 import { openRegistrar, registrarRules } from "../registrar/open-registrar.js";
 import { DnsRecords } from "../resolve/dns-records.js";
+import { ResolvedNames } from "../resolve/resolved-names.js";
 import { Domains } from "../sip/domains.js";
-import type { Hop } from "../transaction/hop.js";
 import { TransactionTable } from "../transaction/table.js";
 import { timerTable } from "../transaction/timers.js";
 import { NativeOutlet } from "./native-outlet.js";
@@ -55,9 +55,9 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
   const outlet = new NativeOutlet(shard, listeners);
   const newTag = tags();
   const table = new TransactionTable({ outlet, timers, port: shard, most: limits.maxPending, keepSeconds: flowTimer > 0 ? flowTimer : KEEP_SECONDS, newTag });
-  const records = new DnsRecords(new dns.Resolver());
+  const names = new ResolvedNames(new DnsRecords(new dns.Resolver()));
   const { timerCSeconds, failoverMs, failoverStatus, outbound } = settings;
-  const forwarder = new Forwarder({ table, port: shard, listeners, records, timerC: timerCSeconds * 1_000, silence: failoverMs, cancelPatience: timers.memory, endsHere: (field) => areOwnCredentials(field, door.realms) });
+  const forwarder = new Forwarder({ table, port: shard, outlet, listeners, names, timerC: timerCSeconds * 1_000, silence: failoverMs, cancelPatience: timers.memory, endsHere: (field) => areOwnCredentials(field, door.realms) });
   const proxy = new HomeProxy({
     forwarder,
     store,
@@ -67,7 +67,7 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
     isUser: async (address) => (await door.authenticator?.knows(address)) ?? true,
     leadsHere: (route) => leadsTo(listeners, route),
     isOurs: (uri) => door.domains.serves(uri),
-    upstream: () => hopOf(upstreams),
+    expectsUpstreams: settings.upstream.length > 0,
     failoverStatus: new Set(failoverStatus),
     transportOf: (flow) => listenerOfFlow(listeners, flow)?.transport,
     onFault,
@@ -102,12 +102,6 @@ async function openDoor(settings: Config, isUpstream: (address: string) => boole
   const authenticator = await openAuthenticator(settings, domains, report);
   const admission = new Admission({ authenticator, domains, foreignCallers, edges, trusted, isUpstream });
   return { domains, realms: domains.realms, authenticator, admission };
-}
-
-/** The best of them; that they share the load is the fast path's matter. */
-function hopOf(targets: readonly UpstreamTarget[]): Hop | undefined {
-  const [first] = [...targets].sort((one, other) => one.priority - other.priority);
-  return first && { kind: "address", transport: first.transport, address: first.address, port: first.port, host: first.name };
 }
 
 /** Unlike any other of this process or of an earlier one (RFC 3261 19.3). */

@@ -1,6 +1,7 @@
 /** The object path of a shard: messages that need more than numbers go to their transaction, the registrar or the home proxy. */
 import type { FlowEvent, Shard, ShardConfig } from "../native/binding.js";
 import { Const, FlowFlag, HeaderFlag, ObjectEvent, RecordField } from "../native/layout.js";
+import type { Binding } from "../location/binding.js";
 import type { LocationStore } from "../location/store.js";
 import type { HomeProxy } from "../proxy/home-proxy.js";
 import { pathOf } from "../proxy/listeners.js";
@@ -9,12 +10,12 @@ import type { Registrar } from "../registrar/registrar.js";
 import { faultOf } from "../sip/fault.js";
 import { SipMessage } from "../sip/message.js";
 import { undoStrictRoute } from "../sip/request.js";
-import { makeResponse } from "../sip/response.js";
 import type { ResponseSpec } from "../sip/response-spec.js";
-import type { Sender } from "../transaction/hop.js";
 import type { ServerTransaction } from "../transaction/server.js";
 import { type TransactionTable, serverKey } from "../transaction/table.js";
 import { walkRoutes, walked } from "../edge/route-walk.js";
+import { reply } from "../edge/verdicts.js";
+import { ownerOf } from "../proxy/target.js";
 
 export interface ObjectPathOptions {
   readonly shard: Shard;
@@ -51,7 +52,7 @@ export class ObjectPath {
   }
 
   /** Takes one message of the batch. */
-  take(item: number, records: Int32Array): void {
+  take(item: number, records: Int32Array, verdicts: Int32Array): void {
     const { shard, table } = this.#options;
     const row = item * Const.recordFields;
     const message = new SipMessage(shard.message(item));
@@ -63,7 +64,10 @@ export class ObjectPath {
     const request = isStrict ? undoStrictRoute(message) : message;
     const incoming = { request, sender: origin, loop: origin.loop, ownRoutes: isStrict ? walked.cut - 1 : walked.cut };
     const room = roomOf(message.method, records[row + RecordField.flowFlags]!);
-    this.#request(incoming, { listener: origin.listener, isFirstHop: records[row + RecordField.viaCount] === 1, room });
+    // What follows a living flow never comes here.
+    const followed = walked.target < 0 ? incoming : { ...incoming, deadFlow: { owner: shard.routeOwner(item, walked.target) } };
+    const refusal = this.#request(followed, { listener: origin.listener, isFirstHop: records[row + RecordField.viaCount] === 1, room });
+    if (refusal !== undefined) this.#refuse(item, verdicts, refusal);
   }
 
   /** What became of flows and of what was sent. */
@@ -81,31 +85,30 @@ export class ObjectPath {
     }
   }
 
-  #request(incoming: Incoming, { listener, isFirstHop, room }: Arrival): void {
+  /** An answer that no transaction remembers; undefined: it is somebody's now. */
+  #request(incoming: Incoming, { listener, isFirstHop, room }: Arrival): ResponseSpec | undefined {
     const { table, proxy, onFault } = this.#options;
     const { request, sender } = incoming;
     const fault = faultOf(request);
-    if (fault !== undefined) {
-      if (request.method !== "ACK") this.#refuse(request, sender, { status: 400, reason: fault, headers: [] });
-      return;
-    }
+    if (fault !== undefined) return request.method === "ACK" ? undefined : { status: 400, reason: fault, headers: [] };
     const key = serverKey(request, request.method, sender);
     if (request.method === "ACK") {
       const isForUs = table.acknowledge(key) || request.tagOf("To") === table.statelessTag(key);
       if (!isForUs) proxy.acknowledge(incoming).catch(onFault);
-      return;
+      return undefined;
     }
-    if (table.isRepetition(key)) return;
+    if (table.isRepetition(key)) return undefined;
     const server = table.serve(key, request, sender, room);
-    if (server === undefined) return this.#refuse(request, sender, BUSY, table.statelessTag(key));
+    if (server === undefined) return BUSY;
     const failed = (error: unknown): void => this.#failed(server, error);
     try {
-      if (request.method === "CANCEL") this.#cancel(server, request, sender);
+      if (request.method === "CANCEL") this.#cancel(server, incoming);
       else if (request.method === "REGISTER") this.#register(server, listener, isFirstHop).catch(failed);
       else proxy.handle(server, incoming).catch(failed);
     } catch (error) {
       failed(error);
     }
+    return undefined;
   }
 
   /** Whoever asked hears of it, and the transaction comes to its end. */
@@ -114,11 +117,14 @@ export class ObjectPath {
     if (server.isOpen) server.respond({ status: 500, headers: [] });
   }
 
-  /** RFC 3261 9.2: 200 whether it has an effect or not, 481 when nobody knows the INVITE. */
-  #cancel(server: ServerTransaction, cancel: SipMessage, sender: Sender): void {
-    const invite = this.#options.table.findCancelled(cancel, sender);
-    server.respond({ status: invite === undefined ? 481 : 200, headers: [] });
-    if (invite?.isOpen) invite.onCancel?.(cancel);
+  /**
+   * RFC 3261 9.2: 200 whether it has an effect or not, 481 when nobody knows the INVITE. One that went along a flow was answered when that
+   * flow died.
+   */
+  #cancel(server: ServerTransaction, { request, sender, deadFlow }: Incoming): void {
+    const invite = this.#options.table.findCancelled(request, sender);
+    server.respond({ status: invite === undefined && deadFlow === undefined ? 481 : 200, headers: [] });
+    if (invite?.isOpen) invite.onCancel?.(request);
   }
 
   async #register(server: ServerTransaction, listener: number, firstHop: boolean): Promise<void> {
@@ -128,11 +134,13 @@ export class ObjectPath {
     const flowIsOutboundCapable = servesOutbound && firstHop && !fromCore;
     const from = { address, port, transport, isEdge: fromCore, flowIsOutboundCapable, firstHop };
     const route = fromCore ? undefined : this.#routeOf(flow);
-    const response = await registrar.handle(server.request, fromCore ? from : { ...from, flow, ...(route !== undefined && { route }) });
+    let owner = "";
+    const onBound = ([binding]: readonly Binding[]): void => void (owner = binding === undefined ? "" : ownerOf(binding));
+    const response = await registrar.handle(server.request, fromCore ? from : { ...from, flow, onBound, ...(route !== undefined && { route }) });
     if (response.status >= 200 && response.status < 300 && !fromCore) {
       // From now on the end of the flow is told; one that has ended meanwhile is told at once.
       const timer = response.headers.find(([name]) => name.toLowerCase() === "flow-timer")?.[1];
-      shard.bindFlow(flow, Number(timer ?? 0));
+      shard.bindFlow(flow, Number(timer ?? 0), owner);
       shard.noteRegister(flow, server.request.octets);
     }
     server.respond(response);
@@ -146,9 +154,11 @@ export class ObjectPath {
     return listener && token && pathOf(listener, token);
   }
 
-  /** Without a transaction of its own (RFC 3261 8.2.7). */
-  #refuse(request: SipMessage, { address, port, answerFlow }: Sender, spec: ResponseSpec, toTag = "refused"): void {
-    this.#options.shard.answerFlow(answerFlow, makeResponse(request, { spec, toTag, stamp: { address, port } }), true);
+  /** Without a transaction of its own (RFC 3261 8.2.7): the shard makes the answer, and swallows its ACK. */
+  #refuse(item: number, verdicts: Int32Array, { status, reason = "", headers }: ResponseSpec): void {
+    const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+    this.#options.shard.customReply(item, status, reason, lines);
+    reply(verdicts, item * Const.verdictFields, status);
   }
 }
 

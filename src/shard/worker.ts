@@ -65,7 +65,7 @@ function takeObjects(count: number): void {
     const out = item * Const.verdictFields;
     if (verdicts[out + VerdictField.action] !== Action.object) continue;
     try {
-      home?.path.take(item, records);
+      home?.path.take(item, records, verdicts);
     } catch (error) {
       fault(error);
       const row = item * Const.recordFields;

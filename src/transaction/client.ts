@@ -63,16 +63,17 @@ export class ClientTransaction {
     return this.#flow;
   }
 
-  /** Sends the request. That it cannot be sent the user hears in a moment. */
-  start(): void {
+  /** Sends the request. False: it cannot be sent, and the transaction has ended without a word to its user (RFC 3261 17.1.4). */
+  start(): boolean {
     const { outlet, hop, octets, timers } = this.#options;
     this.#flow = outlet.send(hop, octets);
     if (this.#flow === undefined) {
-      // Not at once: the caller is still in the middle of starting it.
-      return queueMicrotask(() => this.fail("transport"));
+      this.#end();
+      return false;
     }
     this.#deadline.set(timers.patience, () => this.fail("timeout"));
     if (!this.#isReliable) this.#resend.set(this.#interval, () => this.#again());
+    return true;
   }
 
   /** Takes a response that matches by branch and method. */

@@ -95,8 +95,8 @@ export class TransactionTable {
     return transaction;
   }
 
-  /** Sends a request whose top Via has a branch of ours. */
-  ask(branch: string, octets: Buffer, hop: Hop, user: ClientUser): ClientTransaction {
+  /** Sends a request whose top Via has a branch of ours. Undefined: it cannot be sent, and nothing is left of it. */
+  ask(branch: string, octets: Buffer, hop: Hop, user: ClientUser): ClientTransaction | undefined {
     const { outlet, timers } = this.#options;
     const onEnd = (): void => {
       this.#clients.delete(clientKey(branch, transaction.request.method));
@@ -104,7 +104,7 @@ export class TransactionTable {
     };
     const transaction = new ClientTransaction({ octets, hop, outlet, timers, user, onEnd });
     this.#clients.set(clientKey(branch, transaction.request.method), transaction);
-    transaction.start();
+    if (!transaction.start()) return undefined;
     if (transaction.flow !== undefined) this.#remember(transaction.flow, transaction);
     return transaction;
   }

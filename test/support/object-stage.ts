@@ -7,6 +7,7 @@ import type { Origin, Shard } from "../../src/native/binding.js";
 import { Const, HeaderFlag, RecordField, RouteFlag, RouteKind, ScanError } from "../../src/native/layout.js";
 import { type Home, openHome } from "../../src/shard/assemble-home.js";
 import { homeConfig, shardConfigs } from "../../src/shard/shard-config.js";
+import { makeResponse } from "../../src/sip/response.js";
 import { SipMessage } from "../../src/sip/message.js";
 import { hashOf } from "./digest-client.js";
 
@@ -26,6 +27,7 @@ export class ObjectStage {
   /** What went wrong that was no client's fault. */
   readonly faults: unknown[] = [];
   readonly #records = new Int32Array(Const.batchSize * Const.recordFields);
+  readonly #verdicts = new Int32Array(Const.batchSize * Const.verdictFields);
   #home: Home | undefined;
   #octets: Uint8Array = new Uint8Array();
   #sender: Sender = "alice";
@@ -76,7 +78,7 @@ export class ObjectStage {
       this.#records[RecordField.ownRoutes] = 1;
       this.#records[RecordField.route0] = RouteKind.alive | RouteFlag.source;
     }
-    this.#home?.path.take(0, this.#records);
+    this.#home?.path.take(0, this.#records, this.#verdicts);
     return true;
   }
 
@@ -105,6 +107,14 @@ export class ObjectStage {
       answerFlow: (_, octets) => answer(octets),
       sendToAddress: (_transport, address, _port, _host, octets) => (send(octets), this.places.push(address), FLOWS.edge),
       coreListener: () => 0,
+      customReply: (_item, status, reason) => {
+        const stamp = { address: "192.0.2.1", port: 5_060 };
+        answer(makeResponse(new SipMessage(this.#octets), { spec: { status, ...(reason !== "" && { reason }), headers: [] }, toTag: "refused", stamp }));
+      },
+      chooseUpstreams: () => undefined,
+      routeOwner: () => undefined,
+      noteSilence: () => undefined,
+      wasSilent: () => false,
       bindFlow: () => undefined,
       noteRegister: () => undefined,
       reserve: () => 1,

@@ -81,10 +81,10 @@ Text UpstreamSet::name(int index) const noexcept {
   return Text(slot.name, slot.name_size);
 }
 
-int UpstreamSet::pick(uint64_t hash) const noexcept {
+int UpstreamSet::pick(uint64_t hash, uint64_t tried) const noexcept {
   Contest contest(hash);
   for (int i = 0; i < size_; ++i)
-    if (at(i).alive) contest.enter(i, slots_[static_cast<size_t>(i)]);
+    if (at(i).alive && (tried >> i & 1) == 0) contest.enter(i, slots_[static_cast<size_t>(i)]);
   return contest.winner;
 }
 

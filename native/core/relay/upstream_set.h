@@ -31,8 +31,8 @@ class UpstreamSet {
   const Upstream& at(int index) const noexcept { return slots_[static_cast<size_t>(index)].upstream; }
   Text name(int index) const noexcept;
 
-  // Among the alive targets of the lowest priority, by weight; -1 when none is alive.
-  int pick(uint64_t hash) const noexcept;
+  // Among the alive targets of the lowest priority, by weight; -1 when none is alive. `tried`: a bit for each target that is passed over.
+  int pick(uint64_t hash, uint64_t tried = 0) const noexcept;
 
   // -1: there is none.
   int find(const Address& address, Transport transport) const noexcept;

@@ -201,6 +201,14 @@ uint32_t loop_hash_in(Text branch) noexcept {
   return size == 0 ? 0 : get32(octets + size - kMacOctets - kLoopOctets);
 }
 
+uint64_t transaction_in(Text branch) noexcept {
+  uint8_t octets[kMaxOctets];
+  const size_t size = decode(branch, octets);
+  if (size == 0) return 0;
+  const uint8_t* tail = octets + size - kTail;
+  return uint64_t{get32(tail)} << 16 | get16(tail + 4);
+}
+
 SipHasher request_hash(const EdgeConfig& config, const Message& message) noexcept {
   SipHasher hash(config.branch_keys.request);
   const Slice parts[] = {message.request_uri, message.call_id, message.from_tag};

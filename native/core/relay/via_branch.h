@@ -71,4 +71,8 @@ SipHasher request_hash(const EdgeConfig& config, const Message& message) noexcep
 // RFC 3261 16.11: the same for every message of one transaction, whatever its method. `hash` is that of request_hash().
 uint64_t transaction_hash(SipHasher hash, Text top_branch, Text sent_by) noexcept;
 
+// The 48 bits of a transaction hash that a branch carries, and those that a branch of our format carries.
+constexpr uint64_t transaction_id(uint64_t hash) noexcept { return hash >> 32 << 16 | (hash & 0xFFFF); }
+uint64_t transaction_in(Text branch) noexcept;
+
 }  // namespace sluice

@@ -35,7 +35,20 @@ void Intake::take_request(Item& item, int32_t* record) noexcept {
     ground_.counters.add(Counter::tokens_forged);
     ground_.alerts.add(Event::forged_token, source.remote);
   }
+  const Message& message = item.message;
+  // What our own answer ended: nobody else waits for this ACK (RFC 3261 17.1.1.3, 8.2.7).
+  if (message.method == Method::ack && message.error == ScanError::none && responder_.owns(item)) return ground_.counters.add(Counter::absorbed);
+  if (const uint8_t owner = transaction_owner_of(item, record); owner != ground_.config.shard && hand_over(owner, item)) return;
   turn_.take();
+}
+
+// Where a request of a neighbour meets its transaction. What a living flow takes needs none, and a client keeps to its flow.
+uint8_t Intake::transaction_owner_of(const Item& item, const int32_t* record) const noexcept {
+  const EdgeConfig& config = ground_.config;
+  if (!config.home || config.shards == 1 || item.crossed || !item.source.from_core || item.message.error != ScanError::none) return config.shard;
+  for (int32_t i = 0; i < record[kRecord_own_routes]; ++i)
+    if (item.facts.routes[i].kind == RouteKind::alive) return config.shard;
+  return transaction_owner(config, item.facts.top_via, item.source.remote);
 }
 
 void Intake::take_response(Item& item, int32_t* record) noexcept {
@@ -55,7 +68,7 @@ void Intake::take_response(Item& item, int32_t* record) noexcept {
   const bool ours = item.message.read_top_via(via) && is_own_host(config, via.host, via.port == 0 ? kSipPort : via.port);
   if (ours && take_object_answer(item, record)) return;
   if (!ours || !read_branch(config, via.branch, answered_by, back)) return ground_.counters.add(Counter::unsolicited_responses);
-  if (back.keeper != config.shard && back.keeper < config.shards && !item.crossed) return hand_over(back.keeper, item);
+  if (back.keeper != config.shard && back.keeper < config.shards && !item.crossed) return void(hand_over(back.keeper, item));
   upstreams_.heard(source.remote, source.transport);
   if (back.kind == BackKind::probe) return;
   read_response_facts(item.message, source, item.facts, record);
@@ -70,17 +83,18 @@ bool Intake::take_object_answer(Item& item, int32_t* record) noexcept {
     if (!item.crossed) hand_over(keeper, item);
     return true;
   }
+  upstreams_.heard(item.source.remote, item.source.transport);
   read_response_facts(item.message, item.source, item.facts, record);
   record[kRecord_headers] |= static_cast<int32_t>(kHeader_object_answer);
   turn_.take();
   return true;
 }
 
-void Intake::hand_over(uint8_t shard, const Item& item) noexcept {
+bool Intake::hand_over(uint8_t shard, const Item& item) noexcept {
   RingHead head{};
   head.kind = RingHead::message;
   head.source = item.source;
-  crossing_.push(shard, head, Text(item.message.data, item.message.size));
+  return crossing_.push(shard, head, Text(item.message.data, item.message.size));
 }
 
 }  // namespace sluice

@@ -1,7 +1,7 @@
 // Where every scanned message enters the batch, however it came: facts for the policy, or what needs no policy at all.
 #pragma once
 
-#include "core/shard/crossing.h"
+#include "core/shard/responder.h"
 #include "core/shard/tap.h"
 #include "core/shard/turn.h"
 #include "core/shard/upstream_health.h"
@@ -10,16 +10,18 @@ namespace sluice {
 
 class Intake {
  public:
-  Intake(Ground& ground, Turn& turn, Crossing& crossing, Tap& tap, UpstreamHealth& upstreams) noexcept
-      : ground_(ground), turn_(turn), crossing_(crossing), tap_(tap), upstreams_(upstreams) {}
+  Intake(Ground& ground, Turn& turn, Crossing& crossing, Tap& tap, UpstreamHealth& upstreams, const Responder& responder) noexcept
+      : ground_(ground), turn_(turn), crossing_(crossing), tap_(tap), upstreams_(upstreams), responder_(responder) {}
 
   // The message in turn.next(). `crossed`: another shard handed it over.
   void take(const Source& source, bool crossed) noexcept;
   // Gives a message of the batch, or the next one, to the shard that owns its flow or transaction.
-  void hand_over(uint8_t shard, const Item& item) noexcept;
+  // False: the other shard's ring is full.
+  bool hand_over(uint8_t shard, const Item& item) noexcept;
 
  private:
   void take_request(Item& item, int32_t* record) noexcept;
+  uint8_t transaction_owner_of(const Item& item, const int32_t* record) const noexcept;
   void take_response(Item& item, int32_t* record) noexcept;
   bool take_object_answer(Item& item, int32_t* record) noexcept;
 
@@ -28,6 +30,7 @@ class Intake {
   Crossing& crossing_;
   Tap& tap_;
   UpstreamHealth& upstreams_;
+  const Responder& responder_;
 };
 
 }  // namespace sluice

@@ -21,10 +21,15 @@ size_t ObjectGate::answer_flow_of(unsigned item, char* out) const noexcept {
 size_t ObjectGate::new_branch(uint32_t loop, char* out) noexcept { return make_object_branch(ground_.config, ++branches_made_, loop, out); }
 
 size_t ObjectGate::flow_token(Text id, Side side, char* out) noexcept {
+  FlowName name;
+  return flow_name(id, name) ? make_token(ground_.keys, name, side, out) : 0;
+}
+
+bool ObjectGate::flow_name(Text id, FlowName& out) noexcept {
   FlowId flow;
-  if (!parse_flow_id(ground_.config, id, flow)) return 0;
-  if (flow.name.kind == FlowKind::stream) return make_token(ground_.keys, flow.name, side, out);
-  return make_token(ground_.keys, udp_flows_.name_of(udp_flows_.source_of(flow.name.remote, flow.listener), true), side, out);
+  if (!parse_flow_id(ground_.config, id, flow)) return false;
+  out = flow.name.kind == FlowKind::stream ? flow.name : udp_flows_.name_of(udp_flows_.source_of(flow.name.remote, flow.listener), true);
+  return true;
 }
 
 size_t ObjectGate::neighbour_mark(Text token, const Neighbour& neighbour, char* out) const noexcept {
@@ -106,8 +111,11 @@ void ObjectGate::answer_flow(Text id, Text octets, bool final) noexcept {
 
 size_t ObjectGate::send_to_address(Transport transport, const Address& to, Text host, Text octets, char* id) noexcept {
   if (to.is_unusable_peer()) return 0;
+  const int upstream = upstreams_.targets().find(to, transport);
+  if (upstream >= 0) upstreams_.asked(upstream);
   if (transport != Transport::udp) {
     const uint32_t slot = connections_.to_core(to, transport, host);
+    if (slot == 0 && upstream >= 0) upstreams_.failed(upstream);
     if (slot == 0 || !send_over(ground_.flows.handle(slot), octets)) return 0;
     return format_flow_id(ground_.config, source_of_flow(ground_.config, slot, ground_.flows.at(slot)), id);
   }

@@ -38,6 +38,12 @@ class ObjectGate {
   size_t neighbour_mark(Text token, const Neighbour& neighbour, char* out) const noexcept;
   Neighbour neighbour_of_item(unsigned item) noexcept;
   bool flow_lives(Text id) noexcept;
+  // The name that a token of this flow has. False: no such flow.
+  bool flow_name(Text id, FlowName& out) noexcept;
+  const FlowName& route_flow(unsigned item, unsigned index) const noexcept { return turn_.item(item).facts.routes[index].flow; }
+  const UpstreamSet& upstreams() const noexcept { return upstreams_.targets(); }
+  // The live upstreams in the order in which a call should try them (RFC 3263 4.3); returns how many.
+  size_t choose_upstreams(Text call_id, std::array<int, UpstreamSet::kCapacity>& out) const noexcept { return upstreams_.order(call_id, out); }
 
   // A request. False: the flow is gone. A flow that turns out to be gone later is an ObjectEvent.
   bool send_to_flow(Text id, Text octets) noexcept;

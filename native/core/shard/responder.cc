@@ -61,10 +61,12 @@ void Responder::answer_sent(const Message& sent, int status) noexcept {
   Via via;
   ReturnPath back;
   if (sent.method == Method::ack || !parse_via(sent.text(sent.top_via), via) || object_.send_failed(via.branch) || !read_own_branch(via.branch, back)) return;
+  if (status == 430 && !back.from_core) status = 480;  // RFC 5626 11.5: no endpoint ever sees it
   Answer answer;
   answer.status = status;
   answer.extra_headers = status == 503 ? Text("Retry-After: 5\r\n") : Text();
-  answer.to_tag = "sl-gone";
+  char tag[StatelessAnswers::kTag];
+  answer.to_tag = StatelessAnswers::tag(transaction_in(via.branch), tag);
   Writer out = outbox_.scratch();
   if (!write_answer(sent, answer, out)) return;
   const Text octets = outbox_.commit(out);
@@ -76,10 +78,17 @@ void Responder::answer_sent(const Message& sent, int status) noexcept {
   send_back(back, octets, Text(), true, tap_.match(sent));
 }
 
+bool Responder::owns(const Item& ack) const noexcept {
+  const Facts& facts = ack.facts;
+  return answers_.own(ack.message, ground_.clock.tick(),
+                      [&] { return transaction_id(transaction_hash(facts.hash, facts.top_via.branch, facts.top_via.host)); });
+}
+
 void Responder::reply(const Item& item, int status, Text reason, uint32_t retry_after, Text headers) noexcept {
   const Message& message = item.message;
   const EdgeConfig& config = ground_.config;
   if (message.method == Method::ack) return;
+  if (status == 430 && !item.source.from_core) status = 480;  // RFC 5626 11.5: no endpoint ever sees it
   char lines[1024];
   Writer extra(lines, sizeof lines);
   if (retry_after > 0) {
@@ -99,13 +108,14 @@ void Responder::reply(const Item& item, int status, Text reason, uint32_t retry_
   if (status == 200 && message.method == Method::options)
     extra.put(config.home ? "Accept: */*\r\nAllow: REGISTER, OPTIONS\r\nSupported: path, outbound\r\n" : "Accept: */*\r\nSupported: path, outbound\r\n");
   extra.put(headers);
-  char tag[24] = "sl-";
-  uint64_t hash = transaction_hash(request_hash(config, message), item.facts.top_via.branch, item.facts.top_via.host);
-  for (int digit = 0; digit < 12; ++digit, hash >>= 4) tag[3 + digit] = "0123456789abcdef"[hash & 15];
+  char tag[StatelessAnswers::kTag];
+  const uint64_t transaction = transaction_id(transaction_hash(request_hash(config, message), item.facts.top_via.branch, item.facts.top_via.host));
+  if (message.method == Method::invite && message.has_tag_to)
+    answers_.remember(transaction, ground_.clock.tick(), ground_.clock.tick() + Clock::ticks(uint64_t{config.branch_seconds} * 1000));
   Answer answer;
   answer.status = status;
   answer.reason = reason;
-  answer.to_tag = Text(tag, 15);
+  answer.to_tag = StatelessAnswers::tag(transaction, tag);
   answer.extra_headers = extra.full() ? Text() : extra.text();
   answer.source = &item.source;
   Writer out = outbox_.scratch();

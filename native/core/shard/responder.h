@@ -1,6 +1,7 @@
 // Answers on their way back: those that are relayed, and those of our own.
 #pragma once
 
+#include "core/relay/stateless_answer.h"
 #include "core/shard/crossing.h"
 #include "core/shard/object_events.h"
 #include "core/shard/outbox.h"
@@ -26,6 +27,8 @@ class Responder {
   // The same of octets that another shard sent back.
   void deliver(const RingHead& head, Text octets) noexcept;
   void count(int status) noexcept;
+  // Whether an ACK is for an answer of reply() or answer_sent(): nobody else waits for it.
+  bool owns(const Item& ack) const noexcept;
 
  private:
   void deliver(FlowHandle to, Text head, Text body, bool final) noexcept;
@@ -35,6 +38,7 @@ class Responder {
   Crossing& crossing_;
   Tap& tap_;
   ObjectEvents& object_;
+  StatelessAnswers answers_;
 };
 
 }  // namespace sluice

@@ -51,7 +51,7 @@ Shard::Shard(EdgeConfig config, const KeyRing& keys, int32_t* records, int32_t* 
       connections_(ground_, turn_, outbox_, timers_, ends_, upstreams_, bans_),
       listeners_(ground_, outbox_, connections_, bans_, std::move(sockets), kListenerEvent),
       core_sender_(ground_, outbox_, connections_, upstreams_, responder_),
-      intake_(ground_, turn_, crossing_, tap_, upstreams_),
+      intake_(ground_, turn_, crossing_, tap_, upstreams_, responder_),
       datagrams_(ground_, turn_, intake_, outbox_, listeners_, udp_flows_, upstreams_, object_events_, bans_),
       streams_(ground_, turn_, intake_, connections_, timers_, outbox_),
       relay_(ground_, turn_, intake_, outbox_, tap_, upstreams_, connections_, udp_flows_, timers_, ends_.notes(), remembered_, responder_),

@@ -22,7 +22,18 @@ void UpstreamHealth::set(const UpstreamSet& upstreams) noexcept {
   health_ = health;
 }
 
-int UpstreamHealth::pick(Text call_id) const noexcept { return targets_.pick(siphash(ground_.config.branch_keys.target, call_id.data(), call_id.size())); }
+int UpstreamHealth::pick(Text call_id) const noexcept { return targets_.pick(hash_of(call_id)); }
+
+size_t UpstreamHealth::order(Text call_id, std::array<int, UpstreamSet::kCapacity>& out) const noexcept {
+  const uint64_t hash = hash_of(call_id);
+  size_t count = 0;
+  uint64_t tried = 0;
+  for (int target = targets_.pick(hash); target >= 0; target = targets_.pick(hash, tried)) {
+    out[count++] = target;
+    tried |= uint64_t{1} << target;
+  }
+  return count;
+}
 
 void UpstreamHealth::failed(int target) noexcept {
   Health& health = health_[static_cast<size_t>(target)];

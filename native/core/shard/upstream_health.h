@@ -18,6 +18,8 @@ class UpstreamHealth {
   const UpstreamSet& targets() const noexcept { return targets_; }
   // The target for a request, by its Call-ID; -1: none lives.
   int pick(Text call_id) const noexcept;
+  // All that live, in the order in which a call should try them; returns how many.
+  size_t order(Text call_id, std::array<int, UpstreamSet::kCapacity>& out) const noexcept;
 
   void asked(int target) noexcept {
     Health& health = health_[static_cast<size_t>(target)];
@@ -41,6 +43,8 @@ class UpstreamHealth {
   uint32_t silence(int target) const noexcept;
 
  private:
+  uint64_t hash_of(Text call_id) const noexcept { return siphash(ground_.config.branch_keys.target, call_id.data(), call_id.size()); }
+
   // What tells a silent upstream from an idle one.
   struct Health {
     uint32_t asked = 0;      // tick of the first request since it was last heard, 0: none

@@ -1,0 +1,48 @@
+// Who registered over a flow, known beyond the flow's end: a request that still follows its token is led to where that device is now
+// (RFC 5626 11.5: a user agent is never told that a flow failed). One table for the process; bounded in octets, the oldest go.
+#pragma once
+
+#include <array>
+#include <list>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "core/base/bytes.h"
+#include "core/crypto/siphash.h"
+#include "core/flow/flow_token.h"
+
+namespace sluice {
+
+class FlowOwners {
+ public:
+  FlowOwners(const SipKey& key, size_t max_octets) noexcept : key_(key), max_octets_(max_octets / kStripes) {}
+
+  void put(const FlowName& flow, Text owner);
+  // Empty: nobody is known.
+  std::string find(const FlowName& flow);
+
+ private:
+  static constexpr size_t kStripes = 16;
+  static constexpr size_t kOverhead = 128;  // of an entry, beside its text
+
+  struct Entry {
+    uint64_t flow;
+    std::string owner;
+  };
+  struct Stripe {
+    std::mutex lock;
+    std::list<Entry> entries;  // the oldest first
+    std::unordered_map<uint64_t, std::list<Entry>::iterator> by_flow;
+    size_t octets = 0;
+  };
+
+  uint64_t hash_of(const FlowName& flow) const noexcept;
+  static void drop_oldest(Stripe& stripe);
+
+  SipKey key_;
+  size_t max_octets_;
+  std::array<Stripe, kStripes> stripes_;
+};
+
+}  // namespace sluice

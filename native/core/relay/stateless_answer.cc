@@ -1,0 +1,37 @@
+#include "core/relay/stateless_answer.h"
+
+namespace sluice {
+
+Text StatelessAnswers::tag(uint64_t transaction, char* out) noexcept {
+  std::memcpy(out, "sl-", 3);
+  // As many bits as our Via branch carries of it, so that the tag can be made of the branch too.
+  for (size_t digit = 3; digit < kTag; ++digit, transaction >>= 4) out[digit] = "0123456789abcdef"[transaction & 15];
+  return Text(out, kTag);
+}
+
+void StatelessAnswers::remember(uint64_t transaction, uint32_t now, uint32_t ends) noexcept {
+  if (places_ == nullptr) {
+    places_.reset(new (std::nothrow) std::array<Place, kPlaces>());
+    if (places_ == nullptr) return;
+    last_end_ = now;
+  }
+  (*places_)[transaction % kPlaces] = {transaction, ends};
+  if (is_before(last_end_, ends)) last_end_ = ends;
+}
+
+bool StatelessAnswers::holds(uint64_t transaction, uint32_t now) const noexcept {
+  const Place& place = (*places_)[transaction % kPlaces];
+  return place.transaction == transaction && is_before(now, place.ends);
+}
+
+uint8_t transaction_owner(const EdgeConfig& config, const Via& top, const Address& sender) noexcept {
+  SipHasher hash(config.table_key);
+  const uint32_t numbers[] = {static_cast<uint32_t>(top.branch.size()), top.port};
+  hash.add(numbers, sizeof numbers);
+  hash.add(top.branch.data(), top.branch.size());
+  hash.add(top.host.data(), top.host.size());
+  hash.add(sender.ip, sizeof sender.ip);
+  return static_cast<uint8_t>(hash.finish() % config.shards);
+}
+
+}  // namespace sluice

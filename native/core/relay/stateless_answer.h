@@ -1,0 +1,50 @@
+// Answers that no transaction remembers (RFC 3261 8.2.7). The ACK to one ends here: nobody further on has seen its INVITE.
+#pragma once
+
+#include <array>
+#include <memory>
+
+#include "core/relay/via_branch.h"
+
+namespace sluice {
+
+class StatelessAnswers {
+ public:
+  static constexpr size_t kTag = 15;
+
+  // The To tag of an answer to the transaction: nobody else can make it, and its ACK proves itself by it.
+  static Text tag(uint64_t transaction, char* out) noexcept;
+
+  // Within a dialog the tag is not ours to choose, so an INVITE that is answered there is remembered until `ends`.
+  void remember(uint64_t transaction, uint32_t now, uint32_t ends) noexcept;
+
+  // Whether the ACK is for an answer of ours. `transaction` is asked for only when it may be.
+  template <typename Transaction>
+  bool own(const Message& ack, uint32_t now, Transaction transaction) const noexcept {
+    const Text given = ack.text(ack.to_tag);
+    char expected[kTag];
+    if (given.size() == kTag && given.substr(0, 3) == "sl-" && given == tag(transaction(), expected)) return true;
+    return places_ != nullptr && is_before(now, last_end_) && holds(transaction(), now);
+  }
+
+ private:
+  static constexpr size_t kPlaces = 2048;
+
+  struct Place {
+    uint64_t transaction = 0;
+    uint32_t ends = 0;
+  };
+
+  static bool is_before(uint32_t one, uint32_t other) noexcept { return static_cast<int32_t>(one - other) < 0; }
+  bool holds(uint64_t transaction, uint32_t now) const noexcept;
+
+  // A place for each remainder: under a flood the newest stay. Made when it is first needed.
+  std::unique_ptr<std::array<Place, kPlaces>> places_;
+  uint32_t last_end_ = 0;
+};
+
+// The shard of the process that keeps the transaction of a neighbour's request: CANCEL, ACK and retransmissions may come over another
+// connection or to another shard, and meet it there (RFC 3261 9.2, 17.2.3).
+uint8_t transaction_owner(const EdgeConfig& config, const Via& top, const Address& sender) noexcept;
+
+}  // namespace sluice
