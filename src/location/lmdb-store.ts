@@ -2,14 +2,13 @@
  * Bindings in an embedded LMDB: one record an address of record, shared by all threads of the process. A save is durable against the
  * death of the process when its promise is fulfilled; the disk is synchronised right behind, so that a power cut costs the last moment.
  */
-import { constants } from "node:os";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Database, type RootDatabase, open } from "lmdb";
 import { applyOperation } from "./register-operation.js";
 import type { Binding } from "./binding.js";
 import { type ClockAnchor, holds, monotonic, takeAnchor } from "./clock.js";
 import { type Row, fromRow, toRow } from "./row.js";
-import { type LocationStore, type RegisterOperation, type SaveResult, StoreUnavailable } from "./store.js";
+import { type LocationStore, type RegisterOperation, type SaveResult, StoreUnavailable, isDiskFailure } from "./store.js";
 
 /** Records of one transaction of a sweep: with as many to remove a turn of the shard takes a millisecond or two. */
 const SLICE = 50;
@@ -165,16 +164,10 @@ export class LmdbStore implements LocationStore {
       return await this.#root.transaction(action);
     } catch (error) {
       // Nothing was written, and the next one tries again.
-      if (isOfDisk(error)) throw new StoreUnavailable("the disk of the location store is full or fails", { cause: error });
+      if (isDiskFailure(error)) throw new StoreUnavailable("the disk of the location store is full or fails", { cause: error });
       throw error;
     }
   }
-}
-
-/** LMDB gives the errno of what it wrote as the code. */
-function isOfDisk(error: unknown): boolean {
-  const { EFBIG, EIO, ENOSPC, EROFS, EDQUOT } = constants.errno;
-  return error instanceof Error && (("code" in error && [EFBIG, EIO, ENOSPC, EROFS, EDQUOT].includes(Number(error.code))) || error.message.startsWith("Commit failed"));
 }
 
 /** A handle has no blank in it. */

@@ -1,4 +1,5 @@
 /** The seam between who registers and who calls: bindings by address of record, in LMDB or in Redis. */
+import { constants } from "node:os";
 import type { Binding } from "./binding.js";
 
 /** One REGISTER as data: the store decides and writes in one atomic section, so that it is done as a whole or not at all. */
@@ -29,6 +30,12 @@ export type SaveResult =
 /** The store cannot be reached: the request is answered 503, and nothing of it was half done. */
 export class StoreUnavailable extends Error {
   override readonly name = "StoreUnavailable";
+}
+
+/** Whether an embedded store failed for its disk, full or broken: the code of the error is the errno of what was written. */
+export function isDiskFailure(error: unknown): boolean {
+  const { EFBIG, EIO, ENOSPC, EROFS, EDQUOT } = constants.errno;
+  return error instanceof Error && (("code" in error && [EFBIG, EIO, ENOSPC, EROFS, EDQUOT].includes(Number(error.code))) || error.message.startsWith("Commit failed"));
 }
 
 /** Every method rejects with StoreUnavailable while the store is away, and with another error when it fails. */

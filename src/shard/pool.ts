@@ -235,7 +235,7 @@ export class ShardPool {
     const seat = this.#seats[shard]!;
     const events: ThreadEvents = {
       onMessage: (message) => this.#heard(shard, message),
-      onOutput: (text) => log.info({ shard, text: text.trimEnd() }, "the policy prints"),
+      onOutput: (text) => log.info({ shard, text: text.trimEnd() }, "a shard printed"),
       onError: (error) => log.error({ shard, err: error }, "a shard ended with an error"),
       onEnd: () => this.#ended(shard, thread),
     };

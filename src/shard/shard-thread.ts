@@ -21,7 +21,7 @@ class Milestone {
 
 export interface ThreadEvents {
   readonly onMessage: (message: Exclude<FromShard, { kind: "ready" | "up" | "failed" }>) => void;
-  /** What a hook of the operator prints. */
+  /** What a hook of the operator or a library prints. */
   readonly onOutput: (text: string) => void;
   readonly onError: (error: Error) => void;
   readonly onEnd: () => void;

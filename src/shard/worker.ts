@@ -8,6 +8,7 @@ import { reply } from "../edge/verdicts.js";
 import { Action, Const, Counter, Method, RecordField, VerdictField } from "../native/layout.js";
 import { binding } from "../native/load.js";
 import { LogRate } from "../observe/log-rate.js";
+import { isDiskFailure } from "../location/store.js";
 import { BEAT_MS } from "./heartbeat.js";
 import type { FromShard, ShardStart, ToShard } from "./messages.js";
 import { answer } from "./questions.js";
@@ -38,6 +39,13 @@ const faults = new LogRate();
 const fault = (error: unknown): void => {
   if (faults.allows("fault")) say({ kind: "fault", message: textOf(error) });
 };
+// lmdb rejects a failed commit once more, in a promise of its own that nobody can reach.
+if (start.home !== undefined) {
+  process.on("uncaughtException", (error) => {
+    if (!isDiskFailure(error)) throw error;
+    fault(error);
+  });
+}
 const home = start.home && (await (await import("./assemble-home.js")).openHome(shard, start.config, start.home, {
   onFault: fault,
   onStore: (isUp, reason) => say({ kind: "store", isUp, reason }),
