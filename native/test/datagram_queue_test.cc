@@ -106,3 +106,24 @@ TEST("what no packet can hold is lost alone") {
   CHECK(peer.all() == std::vector<std::string>{"after it"});
   CHECK(sender.counters.get(Counter::send_dropped) == 1);
 }
+
+TEST("a place that takes no train gets its datagrams one by one, and every other place keeps its trains") {
+  Sender sender;
+  Socket good;
+  Socket nowhere;
+  nowhere.address.port = 0;  // EINVAL, whatever is sent there
+  const std::string text(500, 'x');
+  for (int round = 0; round < 3; ++round) {
+    sender.send(nowhere, text);
+    sender.send(nowhere, text);
+    sender.queue.flush(sender.counters);
+  }
+  CHECK_EQ(sender.counters.get(Counter::send_dropped), 6);
+  // A receiver that takes trains whole sees that one was sent.
+  const int on = 1;
+  setsockopt(good.fd, IPPROTO_UDP, 104 /* UDP_GRO */, &on, sizeof on);
+  sender.send(good, text);
+  sender.send(good, text);
+  sender.queue.flush(sender.counters);
+  CHECK_EQ(good.all()[0].size(), 1000u);
+}

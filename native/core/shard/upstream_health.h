@@ -23,7 +23,7 @@ class UpstreamHealth {
 
   void asked(int target) noexcept {
     Health& health = health_[static_cast<size_t>(target)];
-    if (health.asked == 0) health.asked = ground_.clock.tick() | 1;
+    if (health.asked == 0) health.asked = ground_.clock.tick() != 0 ? ground_.clock.tick() : UINT32_MAX;
   }
   void heard(const Address& peer, Transport transport) noexcept {
     const int target = targets_.find(peer, transport);

@@ -2,6 +2,7 @@
 
 #include <netinet/udp.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #ifndef UDP_SEGMENT
@@ -27,11 +28,11 @@ void DatagramQueue::attach(int fd, bool v6) noexcept {
   allow_fragments(false);
 }
 
-bool DatagramQueue::joins(const Address& to, size_t size) const noexcept {
+bool DatagramQueue::joins(const Address& to, size_t size) noexcept {
   if (count_ == 0 || !trains_work_) return false;
   const Train& train = trains_[count_ - 1];
   return !train.closed && size <= train.segment && train.segment <= kMaxSegment && train.segments < kMaxSegments && size > 0 &&
-         train.octets + size <= kMaxTrainOctets && to == last_to_;
+         train.octets + size <= kMaxTrainOctets && to == last_to_ && !travels_apart(to);
 }
 
 void DatagramQueue::put_part(Text text) noexcept {
@@ -92,8 +93,10 @@ void DatagramQueue::flush(Counters& counters) noexcept {
     if (sent < 0 && (errno == EINTR || (is_icmp_report(errno) && ++refusals <= kMax))) continue;
     const bool congested = errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS;
     if (trains_[at].segments > 1 && !congested) {
-      // Neither this kernel nor this way need carry trains: from now on each datagram leaves by itself.
-      trains_work_ = false;
+      // A kernel that knows no trains says so by these two. All else (no route, a device without checksums, a filter, a small MTU) is the
+      // fault of one way, and says nothing of the others.
+      if (errno == ENOPROTOOPT || errno == EOPNOTSUPP) trains_work_ = false;
+      else send_apart_from_now(from_sockaddr(static_cast<const sockaddr*>(headers_[at].msg_hdr.msg_name)));
       send_apart(headers_[at], trains_[at], counters);
     } else if (errno != EMSGSIZE || !send_fragmented(headers_[at].msg_hdr)) {
       // No buffer, too long for any packet, or no route: this one is lost, as a datagram may be.
@@ -103,6 +106,26 @@ void DatagramQueue::flush(Counters& counters) noexcept {
   }
   count_ = 0;
   parts_used_ = 0;
+}
+
+// Whether a train to this place failed lately. Each failure makes the time until the next attempt longer.
+bool DatagramQueue::travels_apart(const Address& to) noexcept {
+  for (Refusal& refusal : refusals_) {
+    if (refusal.left == 0 || !(refusal.to == to)) continue;
+    --refusal.left;
+    return true;
+  }
+  return false;
+}
+
+void DatagramQueue::send_apart_from_now(const Address& to) noexcept {
+  Refusal* place = &refusals_[next_refusal_];
+  for (Refusal& refusal : refusals_)
+    if (refusal.to == to) place = &refusal;
+  if (place == &refusals_[next_refusal_]) next_refusal_ = (next_refusal_ + 1) % kRefusals;
+  place->wait = place->to == to && place->wait != 0 ? std::min(place->wait * 2, kLongestWait) : kFirstWait;
+  place->left = place->wait;
+  place->to = to;
 }
 
 void DatagramQueue::send_apart(const mmsghdr& header, const Train& train, Counters& counters) noexcept {

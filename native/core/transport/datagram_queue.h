@@ -32,7 +32,19 @@ class DatagramQueue {
     bool closed = false;
   };
 
-  bool joins(const Address& to, size_t size) const noexcept;
+  // A place that a train could not be sent to: `left` datagrams more go there one by one.
+  struct Refusal {
+    Address to;
+    uint32_t wait = 0;
+    uint32_t left = 0;
+  };
+  static constexpr size_t kRefusals = 8;
+  static constexpr uint32_t kFirstWait = 256;
+  static constexpr uint32_t kLongestWait = 1u << 20;
+
+  bool joins(const Address& to, size_t size) noexcept;
+  bool travels_apart(const Address& to) noexcept;
+  void send_apart_from_now(const Address& to) noexcept;
   void put_part(Text text) noexcept;
   void mark_trains() noexcept;
   void send_apart(const mmsghdr& header, const Train& train, Counters& counters) noexcept;
@@ -42,6 +54,8 @@ class DatagramQueue {
   int fd_ = -1;
   bool v6_ = false;
   bool trains_work_ = true;
+  Refusal refusals_[kRefusals];
+  size_t next_refusal_ = 0;
   unsigned count_ = 0;
   unsigned parts_used_ = 0;
   Address last_to_;

@@ -1,0 +1,95 @@
+// The table of flows: slots, generations, and the index of UDP flows.
+#include "core/flow/flow_table.h"
+
+#include "core/flow/birth.h"
+#include "core/flow/close_list.h"
+#include "flow_tokens.h"
+
+using namespace sluice;
+using namespace sluice::test;
+
+namespace {
+
+struct Table {
+  SipKey key{1, 2};
+  FlowTable flows{key, 0xFFFFFFFE};
+};
+
+}  // namespace
+
+TEST("a slot that is used again has a new generation, and old handles find nothing") {
+  Table table;
+  const uint32_t slot = table.flows.open(FlowKind::stream, address("192.0.2.1", 5060), 0);
+  const FlowHandle first = table.flows.handle(slot);
+  CHECK(table.flows.find(first) == &table.flows.at(slot));
+  table.flows.release(slot);
+  CHECK(table.flows.find(first) == nullptr);
+  CHECK(table.flows.open_at(slot) == nullptr);
+  CHECK_EQ(table.flows.open(FlowKind::stream, address("192.0.2.2", 5060), 0), slot);
+  CHECK(table.flows.find(first) == nullptr);
+  CHECK(table.flows.handle(slot).generation != first.generation);
+  CHECK(table.flows.handle(slot).generation != 0);  // which would be no flow of epoll's events
+  CHECK(table.flows.find({0, 1}) == nullptr);
+  CHECK(table.flows.find({999, 1}) == nullptr);
+}
+
+TEST("a connection that is about to be closed leads nowhere") {
+  Table table;
+  const uint32_t slot = table.flows.open(FlowKind::stream, address("192.0.2.1", 5060), 0);
+  const uint32_t generation = table.flows.at(slot).generation;
+  CHECK(table.flows.find_stream(slot, generation) != nullptr);
+  table.flows.at(slot).marks |= kMark_closing;
+  CHECK(table.flows.find_stream(slot, generation) == nullptr);
+  CHECK(table.flows.find({slot, generation}) != nullptr);
+}
+
+TEST("UDP flows are found by address and listener, however many there are") {
+  Table table;
+  std::vector<uint32_t> slots;
+  for (uint32_t i = 0; i < 5000; ++i) slots.push_back(table.flows.open(FlowKind::udp, address("192.0.2.1", static_cast<uint16_t>(1000 + i)), 3));
+  for (uint32_t i = 0; i < 5000; ++i) {
+    CHECK_EQ(table.flows.find_udp(address("192.0.2.1", static_cast<uint16_t>(1000 + i)), 3), slots[i]);
+    CHECK_EQ(table.flows.find_udp(address("192.0.2.1", static_cast<uint16_t>(1000 + i)), 4), 0u);
+  }
+  for (uint32_t i = 0; i < 5000; i += 2) table.flows.release(slots[i]);
+  for (uint32_t i = 0; i < 5000; ++i)
+    CHECK_EQ(table.flows.find_udp(address("192.0.2.1", static_cast<uint16_t>(1000 + i)), 3), i % 2 == 0 ? 0u : slots[i]);
+  CHECK_EQ(table.flows.size(), 2500u);
+}
+
+TEST("an answer is expected until its time, not for good") {
+  Flow flow;
+  CHECK(!owes_answer(flow, 100));
+  expect_answer(flow, 100, 200);
+  expect_answer(flow, 120, 150);
+  CHECK_EQ(flow.waiting, 2);
+  CHECK(owes_answer(flow, 199));
+  CHECK(!owes_answer(flow, 200));
+  // What is overdue is not counted with what comes later.
+  expect_answer(flow, 300, 400);
+  CHECK_EQ(flow.waiting, 1);
+  flow.waiting = UINT16_MAX;
+  expect_answer(flow, 300, 400);
+  CHECK_EQ(flow.waiting, UINT16_MAX);
+}
+
+TEST("births are compared across the wrap of their 24 bits") {
+  CHECK(is_later(5, 0xFFFFF8));
+  CHECK(!is_later(0xFFFFF8, 5));
+  CHECK(!is_later(7, 7));
+  CHECK(is_later(8, 7));
+  CHECK_EQ(birth_age(0xFFFFFF, 1), 2 * kBirthSeconds);
+  CHECK_EQ(birth_after(0xFFFFFF), 0u);
+  CHECK_EQ(birth_at(uint64_t{0x1000000} * 16), 0u);  // 1978, 1987, ... 2029
+}
+
+TEST("what is put on the close list while it is worked off waits for the next time") {
+  CloseList list;
+  list.add({1, 10}, Counter::flows_closed);
+  const std::vector<CloseList::Entry> first = list.take();
+  CHECK_EQ(first.size(), 1u);
+  CHECK(list.empty());
+  list.add({2, 20}, Counter::flows_faulty);
+  CHECK_EQ(list.take()[0].flow.slot, 2u);
+  CHECK(list.take().empty());
+}

@@ -1,0 +1,273 @@
+// Relaying as the policy says, from the first REGISTER to the death of a flow.
+#include "core/relay/flow_id.h"
+#include "shard_rig.h"
+
+using namespace sluice;
+using namespace sluice::test;
+
+TEST("OB-5.1-6 a REGISTER leaves with our Path, and its 200 comes back and makes the flow an outbound one") {
+  ShardRig rig;
+  const Peer core = Peer::bound(SOCK_DGRAM);
+  rig.upstreams({{Transport::udp, core.port()}});
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  client.send(Request{.method = "REGISTER", .lines = "Contact: <sip:alice@10.0.0.1>;reg-id=1;+sip.instance=\"<urn:x>\"\r\nSupported: path, outbound\r\n"}.text());
+  const std::string request = rig.hear(core, "REGISTER sip:");
+  CHECK(holds(request, "Path: <sip:"));
+  CHECK(holds(request, ";lr;ob>"));
+  CHECK_EQ(count_of(request, "Via: SIP/2.0/UDP"), 2u);
+  CHECK(holds(request, ";rport=" + std::to_string(client.port()) + ";received=127.0.0.1"));
+  rig.policy = [](unsigned, const int32_t* record, int32_t* verdict) {
+    if (!record[kRecord_is_response]) return false;
+    verdict[kVerdict_action] = static_cast<int32_t>(Action::relay_response);
+    verdict[kVerdict_edits] = static_cast<int32_t>(kEdit_mark_outbound | kEdit_flow_timer);
+    verdict[kVerdict_flow_timer] = 120;
+    return true;
+  };
+  core.send_to(rig.port(ShardRig::kCoreUdp), answer_to(request, 200, "Flow-Timer: 5\r\n"));
+  const std::string answer = rig.hear(client, "SIP/2.0 200");
+  CHECK_EQ(count_of(answer, "Via: "), 1u);
+  CHECK_EQ(value_of(answer, "Flow-Timer"), "120");
+  CHECK_EQ(count_of(answer, "Flow-Timer"), 1u);
+  const Flow* flow = rig.at(rig.flow(FlowKind::udp));
+  CHECK(flow != nullptr && flow->flags == (kFlow_outbound | kFlow_supervised));
+  CHECK_EQ(rig.count(Counter::registers_ok), 1);
+  // RFC 5626 5.4: silence for the timer and its grace ends it, and requests for it get 430.
+  rig.pass(126'000);
+  CHECK_EQ(rig.count(Counter::flows_expired), 1);
+  core.send_to(rig.port(ShardRig::kCoreUdp), Request{.method = "INVITE", .number = 2, .lines = rig.route_to_udp(client.port())}.text());
+  CHECK(holds(rig.hear(core, "SIP/2.0"), "SIP/2.0 430"));
+}
+
+TEST("OB-5.3-1 a request with the token of a connection goes along it, and the answer back to who asked") {
+  ShardRig rig;
+  const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  rig.turn();
+  const Peer core = Peer::udp(rig.port(ShardRig::kCoreUdp));
+  core.send(Request{.method = "INVITE", .lines = rig.route_to(rig.flow(FlowKind::stream))}.text());
+  const std::string request = rig.hear(client, "INVITE sip:");
+  CHECK(!holds(request, "Route: "));
+  CHECK_EQ(value_of(request, "Max-Forwards"), "69");
+  CHECK_EQ(value_of(request, "Max-Breadth"), "60");
+  client.send(answer_to(request, 180));
+  CHECK(holds(rig.hear(core, "SIP/2.0 180"), "Via: SIP/2.0/UDP 10.0.0.1:5060"));
+  client.send(answer_to(request, 200));
+  rig.hear(core, "SIP/2.0 200");
+  CHECK_EQ(rig->pending(), 1u);  // the answer, for those who did not hear it
+}
+
+TEST("PX-16.7-1 TX-10 nobody but the asked hop can answer") {
+  ShardRig rig;
+  const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  rig.turn();
+  const FlowHandle flow = rig.flow(FlowKind::stream);
+  const Peer other = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  const Peer core = Peer::udp(rig.port(ShardRig::kCoreUdp));
+  core.send(Request{.method = "INVITE", .lines = rig.route_to(flow)}.text());
+  const std::string request = rig.hear(client, "INVITE sip:");
+  other.send(answer_to(request, 200));
+  rig.turn();
+  CHECK_EQ(core.drain(), "");
+  CHECK_EQ(rig.count(Counter::unsolicited_responses), 1);
+}
+
+TEST("a verdict for a Route that is not there, or has no flow, draws 430 and nothing else") {
+  ShardRig rig;
+  const Peer core = Peer::udp(rig.port(ShardRig::kCoreUdp));
+  for (int32_t target : {-1, 0, 5, 6, 7, 8, 1000}) {
+    rig.policy = [&](unsigned, const int32_t*, int32_t* verdict) {
+      verdict[kVerdict_action] = static_cast<int32_t>(Action::relay_to_flow);
+      verdict[kVerdict_target] = target;
+      return true;
+    };
+    core.send(Request{.number = target}.text());
+    CHECK(holds(rig.hear(core, "SIP/2.0"), "SIP/2.0 430"));
+  }
+}
+
+TEST("a verdict for an upstream that is not there takes another one") {
+  ShardRig rig;
+  const Peer core = Peer::bound(SOCK_DGRAM);
+  rig.upstreams({{Transport::udp, core.port()}});
+  rig.policy = [&](unsigned, const int32_t*, int32_t* verdict) {
+    verdict[kVerdict_action] = static_cast<int32_t>(Action::relay_upstream);
+    verdict[kVerdict_target] = 63;
+    return true;
+  };
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  client.send(Request().text());
+  rig.hear(core, "MESSAGE sip:");
+}
+
+TEST("TX-4 a request from a connection to a datagram hop is sent again until it is answered, and fails by 408") {
+  ShardRig rig([](EdgeConfig& config) { config.t1_ms = 500; });
+  const Peer core = Peer::bound(SOCK_DGRAM);
+  rig.upstreams({{Transport::udp, core.port()}});
+  const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  client.send(Request{.method = "INVITE", .transport = "TCP"}.text());
+  const std::string request = rig.hear(core, "INVITE sip:");
+  rig.pass(500);
+  CHECK_EQ(rig.hear(core, "INVITE sip:"), request);
+  rig.pass(600);
+  CHECK_EQ(core.drain(), "");
+  rig.pass(500);
+  CHECK_EQ(rig.hear(core, "INVITE sip:"), request);
+  rig.pass(33'000);
+  CHECK(holds(rig.hear(client, "SIP/2.0"), "SIP/2.0 408"));
+  CHECK_EQ(rig->pending(), 0u);
+}
+
+TEST("TX-5 a datagram request to a connection is relayed once, and its answer repeated") {
+  ShardRig rig;
+  const Peer core = Peer::listening();
+  rig.upstreams({{Transport::tcp, core.port()}});
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  const std::string asked = Request{.method = "INVITE"}.text();
+  client.send(asked);
+  rig.turn();
+  const Peer connection = rig.accept(core);
+  const std::string request = rig.hear(connection, "INVITE sip:");
+  client.send(asked);
+  rig.turn();
+  CHECK_EQ(connection.drain(), "");
+  connection.send(answer_to(request, 180));
+  const std::string ringing = rig.hear(client, "SIP/2.0 180");
+  client.send(asked);
+  CHECK_EQ(rig.hear(client, "SIP/2.0 180"), ringing);
+  connection.send(answer_to(request, 486));
+  const std::string busy = rig.hear(client, "SIP/2.0 486");
+  client.send(asked);
+  CHECK_EQ(rig.hear(client, "SIP/2.0 486"), busy);
+  CHECK_EQ(rig.count(Counter::absorbed), 3);
+  rig.pass(33'000);
+  CHECK_EQ(rig->pending(), 0u);
+}
+
+TEST("a body too long for scratch's usual room is repeated all the same") {
+  ShardRig rig([](EdgeConfig& config) { config.limits.scan.max_body = 60'000; });
+  const Peer core = Peer::listening();
+  rig.upstreams({{Transport::tcp, core.port()}});
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  const std::string asked = Request().text();
+  client.send(asked);
+  rig.turn();
+  const Peer connection = rig.accept(core);
+  const std::string request = rig.hear(connection, "MESSAGE sip:");
+  std::string answer = answer_to(request, 200);
+  const std::string body(60'000, 'b');
+  answer.replace(answer.find("Content-Length: 0\r\n\r\n"), 21, "Content-Length: 60000\r\n\r\n" + body);
+  connection.send(answer);
+  std::string got;
+  CHECK(rig.until([&] { return (got += client.drain()).size() > 60'000; }));
+  client.send(asked);
+  std::string again;
+  CHECK(rig.until([&] { return (again += client.drain()).size() > 60'000; }));
+  CHECK(again == got);
+}
+
+TEST("UP-4 an upstream that owes an answer is probed, skipped when it stays silent, and taken back when it speaks") {
+  ShardRig rig;
+  const Peer core = Peer::bound(SOCK_DGRAM);
+  rig.upstreams({{Transport::udp, core.port()}});
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  client.send(Request().text());
+  rig.hear(core, "MESSAGE sip:");
+  CHECK(rig->inspect().upstreams().silence(0) == 0);
+  rig.pass(9'000);
+  CHECK(rig->inspect().upstreams().silence(0) >= 9'000);
+  std::string probes = rig.hear(core, "OPTIONS sip:127.0.0.1:");
+  for (int i = 0; i < 10 && rig.upstream_lives(); ++i) {
+    probes += core.drain();
+    rig.pass(900);
+  }
+  CHECK(!rig.upstream_lives());
+  CHECK(count_of(probes, "OPTIONS sip:") == 3);
+  client.send(Request{.number = 2}.text());
+  CHECK(holds(rig.hear(client, "SIP/2.0"), "SIP/2.0 503"));
+  core.drain();
+  rig.pass(11'000);
+  core.send_to(rig.port(ShardRig::kCoreUdp), answer_to(rig.hear(core, "OPTIONS "), 200));
+  rig.turn();
+  CHECK(rig.upstream_lives());
+}
+
+TEST("an unreachable datagram upstream is found dead by what the kernel says") {
+  ShardRig rig;
+  Peer core = Peer::bound(SOCK_DGRAM);
+  rig.upstreams({{Transport::udp, core.port()}});
+  core.close();
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  client.send(Request().text());
+  CHECK(rig.until([&] { return !rig.upstream_lives(); }));
+}
+
+TEST("OB-5.1-20 without a key no request that needs a token leaves") {
+  ShardRig rig;
+  const Peer core = Peer::bound(SOCK_DGRAM);
+  rig.upstreams({{Transport::udp, core.port()}});
+  rig->set_keys(KeyRing());
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  client.send(Request{.method = "REGISTER"}.text());
+  CHECK(holds(rig.hear(client, "SIP/2.0"), "SIP/2.0 500"));
+}
+
+TEST("keep-alives: STUN, blank datagrams and double CRLF") {
+  ShardRig rig;
+  const Peer udp = Peer::udp(rig.port(ShardRig::kClientUdp));
+  udp.send("\r\n\r\n");
+  udp.send(std::string("\0\0", 2));
+  const std::string stun("\0\1\0\0\x21\x12\xa4\x42" "abcdefghijkl", 20);
+  udp.send(stun);
+  std::string got;
+  CHECK(rig.until([&] { return !(got += udp.drain()).empty(); }));
+  CHECK_EQ(got.substr(0, 2), std::string("\1\1", 2));
+  CHECK_EQ(rig.count(Counter::datagram_keepalives), 2);
+  CHECK_EQ(rig.count(Counter::stun), 1);
+}
+
+TEST("a token of a flow on another shard takes the request there, and the answer comes back over the ring") {
+  const auto rings = std::make_shared<Rings>(2);
+  uint16_t core_port = 0;
+  ShardRig first([&](EdgeConfig& config) { core_port = config.listeners[ShardRig::kCoreUdp].bound.port; }, rings, 0);
+  ShardRig second([&](EdgeConfig& config) { config.aliases.push_back(first->config().listeners[ShardRig::kCoreUdp].bound); }, rings, 1);
+  const Peer client = Peer::tcp(second.port(ShardRig::kClientTcp));
+  second.turn();
+  const FlowHandle flow = second.flow(FlowKind::stream);
+  const Peer core = Peer::bound(SOCK_DGRAM);
+  core.send_to(core_port, Request{.method = "INVITE", .lines = first.route_to(flow, ShardRig::kCoreUdp, 1)}.text());
+  first.turn();
+  const std::string request = second.hear(client, "INVITE sip:");
+  CHECK_EQ(first.count(Counter::crossed), 1);
+  client.send(answer_to(request, 200));
+  second.turn();
+  CHECK(holds(second.hear(core, "SIP/2.0"), "SIP/2.0 200"));
+}
+
+TEST("a UDP flow that died stays dead for its old tokens across the wrap of the 24-bit birth") {
+  // 2029-07-18, two minutes before the units of 16 seconds begin again at 0.
+  ShardRig rig;
+  rig.time.start = (uint64_t{0x1000000} * 107 - 8) * 16 - rig.time.ms / 1000;
+  rig.pass(50);
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  const Peer core = Peer::udp(rig.port(ShardRig::kCoreUdp));
+  const std::string old = rig.route_to_udp(client.port());
+  core.send(Request{.method = "INVITE", .lines = old}.text());
+  rig.hear(client, "INVITE sip:");
+  const FlowHandle flow = rig.flow(FlowKind::udp);
+  CHECK(rig->inspect().close_flow(flow));
+  rig->settle();
+  rig.hear(core, "SIP/2.0 430");
+  rig.pass(200'000);  // past the wrap
+  // The client comes again: the flow lives, and its new token is later than its death.
+  rig.policy = nullptr;
+  char id[kMaxFlowId];
+  char token[kMaxTokenText];
+  Source source;
+  source.remote = address("127.0.0.1", client.port());
+  source.listener = ShardRig::kClientUdp;
+  const std::string name(id, format_flow_id(rig->config(), source, id));
+  const size_t size = rig->object().flow_token(name, Side::core, token);
+  CHECK(rig->inspect().token(Text(token, size)).alive);
+  CHECK(rig->object().flow_lives(name));
+  core.send(Request{.method = "INVITE", .number = 2, .lines = old}.text());
+  CHECK(holds(rig.hear(core, "SIP/2.0"), "SIP/2.0 430"));
+}

@@ -1,0 +1,378 @@
+// Plays clients, core and policy against a real Shard over loopback sockets, without Node. Nothing runs by itself: a turn is taken when
+// the test says so, and time moves when the test moves it.
+#pragma once
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "check.h"
+#include "core/flow/source_shares.h"
+#include "core/flow/birth.h"
+#include "core/shard/shard.h"
+#include "core/transport/listener_sockets.h"
+#include "flow_tokens.h"
+
+namespace sluice::test {
+
+class SetTime final : public TimeSource {
+ public:
+  uint64_t monotonic_ms() const noexcept override { return ms; }
+  uint64_t unix_seconds() const noexcept override { return start + ms / 1000; }
+  uint64_t ms = 1'000'000;
+  uint64_t start = 1'700'000'000;
+};
+
+inline sockaddr_in loopback(uint16_t port) {
+  sockaddr_in out{};
+  out.sin_family = AF_INET;
+  out.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  out.sin_port = htons(port);
+  return out;
+}
+
+// A socket of a client or of the core.
+class Peer {
+ public:
+  Peer() = default;
+  explicit Peer(int fd) : fd_(fd) { fcntl(fd_, F_SETFL, O_NONBLOCK); }
+  Peer(Peer&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Peer& operator=(Peer&& other) noexcept {
+    close();
+    fd_ = std::exchange(other.fd_, -1);
+    return *this;
+  }
+  ~Peer() { close(); }
+
+  static Peer bound(int type, uint16_t port = 0) {
+    const int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+    const int on = 1, room = 4 << 20;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    if (type == SOCK_DGRAM && setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) != 0) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+    sockaddr_in at = loopback(port);
+    CHECK(bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0);
+    return Peer(fd);
+  }
+  static Peer listening() {
+    Peer peer = bound(SOCK_STREAM);
+    CHECK(listen(peer.fd_, 16) == 0);
+    return peer;
+  }
+  static Peer udp(uint16_t to) {
+    Peer peer = bound(SOCK_DGRAM);
+    peer.connect_to(to);
+    return peer;
+  }
+  static Peer tcp(uint16_t to) {
+    Peer peer(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    fcntl(peer.fd_, F_SETFL, 0);
+    peer.connect_to(to);
+    fcntl(peer.fd_, F_SETFL, O_NONBLOCK);
+    const int on = 1;
+    setsockopt(peer.fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return peer;
+  }
+
+  uint16_t port() const {
+    sockaddr_in at{};
+    socklen_t size = sizeof at;
+    getsockname(fd_, reinterpret_cast<sockaddr*>(&at), &size);
+    return ntohs(at.sin_port);
+  }
+  Peer accept() const { return Peer(::accept(fd_, nullptr, nullptr)); }
+  bool is_open() const { return fd_ >= 0; }
+  int fd() const { return fd_; }
+
+  ssize_t send(const std::string& octets) const { return ::send(fd_, octets.data(), octets.size(), MSG_NOSIGNAL); }
+  void send_to(uint16_t port, const std::string& octets) const {
+    sockaddr_in to = loopback(port);
+    sendto(fd_, octets.data(), octets.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof to);
+  }
+  // What has come; "<EOF>" at its end when the other side has closed, "<RESET>" when it was cut off.
+  std::string drain() const {
+    std::string all;
+    std::string room(1 << 16, '\0');
+    ssize_t n;
+    while ((n = recv(fd_, room.data(), room.size(), MSG_DONTWAIT)) > 0) all.append(room.data(), static_cast<size_t>(n));
+    if (n == 0) all += "<EOF>";
+    else if (errno == ECONNRESET) all += "<RESET>";
+    return all;
+  }
+  void reset() {
+    const linger now{1, 0};
+    setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    close();
+  }
+  void half_close() const { shutdown(fd_, SHUT_WR); }
+  void close() {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = -1;
+  }
+
+ private:
+  void connect_to(uint16_t to) const {
+    sockaddr_in at = loopback(to);
+    CHECK(connect(fd_, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0);
+  }
+
+  int fd_ = -1;
+};
+
+inline size_t count_of(const std::string& text, const std::string& part) {
+  size_t count = 0;
+  for (size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size()) ++count;
+  return count;
+}
+
+inline bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+// The value of the first line of a header.
+inline std::string value_of(const std::string& message, const std::string& name) {
+  const size_t at = message.find("\r\n" + name + ": ");
+  if (at == std::string::npos) return "";
+  const size_t begin = at + name.size() + 4;
+  return message.substr(begin, message.find("\r\n", begin) - begin);
+}
+
+// A request, told apart by its number.
+struct Request {
+  std::string method = "MESSAGE";
+  int number = 1;
+  std::string transport = "UDP";
+  std::string lines = "";  // with their CRLF
+  std::string body = "";
+  std::string length = "";  // instead of the true one
+  int vias = 1;
+  std::string uri = "sip:bob@example.com";
+
+  std::string text() const {
+    const std::string n = std::to_string(number);
+    std::string out = method + " " + uri + " SIP/2.0\r\n";
+    for (int i = 0; i < vias; ++i) out += "Via: SIP/2.0/" + transport + " 10.0.0.1:5060;rport;branch=z9hG4bKx" + n + "v" + std::to_string(i) + "\r\n";
+    out += lines + "Max-Forwards: 70\r\nFrom: <sip:alice@example.com>;tag=1\r\nTo: <sip:bob@example.com>\r\nCall-ID: c" + n + "\r\nCSeq: 1 " + method +
+           "\r\nContent-Length: " + (length.empty() ? std::to_string(body.size()) : length) + "\r\n\r\n";
+    return out + body;
+  }
+};
+
+// The answer of whoever got `request`.
+inline std::string answer_to(const std::string& request, int status, const std::string& lines = "") {
+  std::string out = "SIP/2.0 " + std::to_string(status) + " Whatever\r\n";
+  for (size_t at = request.find("\r\nVia: "); at != std::string::npos; at = request.find("\r\nVia: ", at + 2))
+    out += request.substr(at + 2, request.find("\r\n", at + 2) - at);
+  for (const char* name : {"From", "To", "Call-ID", "CSeq"}) out += std::string(name) + ": " + value_of(request, name) + (std::string(name) == "To" ? ";tag=x\r\n" : "\r\n");
+  return out + lines + "Content-Length: 0\r\n\r\n";
+}
+
+// What several shards share.
+struct Rings {
+  explicit Rings(size_t shards, size_t octets = 1 << 20) {
+    for (size_t i = 0; i < shards; ++i) {
+      rings.push_back(std::make_unique<Ring>(octets));
+      wakes.push_back(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+    }
+  }
+  ~Rings() {
+    for (int fd : wakes) close(fd);
+  }
+  std::vector<std::unique_ptr<Ring>> rings;
+  std::vector<int> wakes;
+  SourceShares shares;
+};
+
+class ShardRig {
+ public:
+  enum : uint16_t { kClientUdp, kClientTcp, kCoreUdp, kCoreTcp, kClientTls, kClientWs };
+  using Change = std::function<void(EdgeConfig&)>;
+
+  explicit ShardRig(const Change& change = nullptr, std::shared_ptr<Rings> rings = nullptr, uint8_t shard = 0)
+      : rings_(rings ? rings : std::make_shared<Rings>(1)) {
+    EdgeConfig config;
+    config.shard = shard;
+    config.shards = static_cast<uint8_t>(rings_->rings.size());
+    config.boot = 7;
+    config.table_key = {1, 2};
+    config.branch_keys = BranchKeys(SipKey{3, 4});
+    std::vector<ListenerSockets::Place> places;
+    const std::pair<Transport, Facing> wanted[] = {{Transport::udp, Facing::client}, {Transport::tcp, Facing::client}, {Transport::udp, Facing::core},
+                                                   {Transport::tcp, Facing::core},   {Transport::tls, Facing::client}, {Transport::ws, Facing::client}};
+    for (const auto& [transport, facing] : wanted) {
+      Listener listener;
+      listener.transport = transport;
+      listener.facing = facing;
+      listener.bound = address("127.0.0.1", Peer::bound(transport == Transport::udp ? SOCK_DGRAM : SOCK_STREAM).port());
+      places.push_back({transport, listener.bound});
+      listener.sent_by = "127.0.0.1:" + std::to_string(listener.bound.port);
+      config.aliases.push_back(listener.bound);
+      config.listeners.push_back(listener);
+    }
+    if (change) change(config);
+    std::vector<Ring*> all;
+    for (const auto& ring : rings_->rings) all.push_back(ring.get());
+    size_t failed = 0;
+    CHECK_EQ(sockets_.open(places, 1, &failed), 0);
+    shard_ = std::make_unique<Shard>(config, kRing, records_, verdicts_, counters_, all, rings_->wakes, sockets_.of(0), rings_->shares, time);
+    CHECK_EQ(shard_->open(), 0);
+  }
+
+  Shard& operator*() { return *shard_; }
+  Shard* operator->() { return shard_.get(); }
+  uint16_t port(size_t listener) const { return shard_->config().listeners[listener].bound.port; }
+  int64_t count(Counter which) const { return counters_[static_cast<size_t>(which)]; }
+  void end() { shard_.reset(); }
+
+  void upstreams(std::initializer_list<std::pair<Transport, uint16_t>> targets) {
+    UpstreamSet set;
+    uint16_t priority = 0;
+    for (const auto& [transport, port] : targets) {
+      Upstream one;
+      one.address = address("127.0.0.1", port);
+      one.transport = transport;
+      one.priority = priority++;
+      CHECK(set.add(one, "127.0.0.1"));
+    }
+    shard_->set_upstreams(set);
+  }
+  bool upstream_lives(int target = 0) { return shard_->inspect().upstreams().targets().at(target).alive; }
+
+  // Turns until nothing is left to do; the messages that the policy saw.
+  unsigned turn() {
+    unsigned total = 0;
+    while (const unsigned count = shard_->collect()) {
+      total += count;
+      decide(count);
+      shard_->execute();
+    }
+    shard_->yield_turn();
+    return total;
+  }
+  // Turns until `is_true`, for what the kernel needs a moment for.
+  bool until(const std::function<bool()>& is_true) {
+    for (int i = 0; i < 2000; ++i) {
+      turn();
+      if (is_true()) return true;
+      usleep(500);
+    }
+    return false;
+  }
+  // Turns until the peer has got something that holds `part`, and returns all that it got.
+  std::string hear(const Peer& peer, const std::string& part) {
+    std::string all;
+    until([&] { return holds(all += peer.drain(), part); });
+    CHECK(holds(all, part));
+    return all;
+  }
+  Peer accept(const Peer& listener) {
+    Peer peer;
+    until([&] { return (peer = listener.accept()).is_open(); });
+    CHECK(peer.is_open());
+    turn();
+    return peer;
+  }
+  // Time goes by, and the shard notices. After a second in which it did not, it is patient for two more, which go by as well.
+  void pass(uint64_t milliseconds) {
+    step(milliseconds);
+    for (int i = 0; i < 4 && milliseconds >= 1000; ++i) step(900);
+  }
+
+  // The policy: what comes with a fault is answered by 400; what has a token of ours goes along its flow, all else to the upstream.
+  void decide(unsigned count) {
+    for (unsigned i = 0; i < count; ++i) {
+      int32_t* verdict = verdicts_ + i * k_verdict_fields;
+      const int32_t* record = records_ + i * k_record_fields;
+      const auto act = [&](Action action) { verdict[kVerdict_action] = static_cast<int32_t>(action); };
+      verdict[kVerdict_target] = -1;
+      if (policy && policy(i, record, verdict)) continue;
+      if (record[kRecord_is_response]) {
+        act(Action::relay_response);
+      } else if (record[kRecord_error]) {
+        act(Action::reply);
+        verdict[kVerdict_status] = 400;
+        verdict[kVerdict_reason] = record[kRecord_error];
+      } else if (record[kRecord_own_routes] > 0) {
+        act(Action::relay_to_flow);
+        verdict[kVerdict_target] = 0;
+        verdict[kVerdict_cut_routes] = record[kRecord_own_routes];
+      } else {
+        act(Action::relay_upstream);
+        if (record[kRecord_method] == static_cast<int32_t>(Method::register_))
+          verdict[kVerdict_edits] = static_cast<int32_t>(kEdit_path | kEdit_path_ob | kEdit_mark_outbound);
+      }
+    }
+  }
+  // Decides about one message instead; false: it leaves that to the usual one.
+  std::function<bool(unsigned, const int32_t* record, int32_t* verdict)> policy;
+
+  // The only open flow that is like that; its slot is 0 when there is none.
+  FlowHandle flow(FlowKind kind, bool core = false) {
+    std::vector<FlowFacts> found;
+    uint32_t cursor = 0;
+    shard_->inspect().flows(cursor, UINT32_MAX, SIZE_MAX, FlowFilter(), found);
+    FlowHandle handle;
+    for (const FlowFacts& facts : found)
+      if (facts.flow->kind == kind && ((facts.flow->flags & kFlow_core) != 0) == core) handle = {facts.slot, facts.flow->generation};
+    return handle;
+  }
+  const Flow* at(FlowHandle handle) {
+    std::vector<FlowFacts> found;
+    uint32_t cursor = 0;
+    FlowFilter filter;
+    filter.slot = handle.slot;
+    filter.generation = handle.generation;
+    shard_->inspect().flows(cursor, 1, 1, filter, found);
+    return found.empty() ? nullptr : found[0].flow;
+  }
+  // A Route line with the token of a connection.
+  std::string route_to(FlowHandle handle, uint16_t listener = kCoreTcp, uint8_t shard = 0) const {
+    FlowName name;
+    name.shard = shard;
+    name.boot = shard_->config().boot;
+    name.slot = handle.slot;
+    name.generation = handle.generation;
+    return route_to(name, listener);
+  }
+  std::string route_to(const FlowName& name, uint16_t listener) const {
+    char token[kMaxTokenText];
+    const size_t size = make_token(kRing, name, Side::core, token);
+    const std::string transport = shard_->config().listeners[listener].transport == Transport::udp ? "" : ";transport=tcp";
+    return "Route: <sip:" + std::string(token, size) + "@127.0.0.1:" + std::to_string(port(listener)) + transport + ";lr>\r\n";
+  }
+  std::string route_to_udp(uint16_t client) const {
+    FlowName name;
+    name.kind = FlowKind::udp;
+    name.shard = shard_->config().shard;
+    name.birth = birth_at(time.unix_seconds());
+    name.remote = address("127.0.0.1", client);
+    name.local = shard_->config().listeners[kClientUdp].bound;
+    return route_to(name, kCoreUdp);
+  }
+
+  SetTime time;
+
+ private:
+  void step(uint64_t milliseconds) {
+    time.ms += milliseconds;
+    usleep(60'000);  // its timer is a real one
+    turn();
+  }
+
+  std::shared_ptr<Rings> rings_;
+  int32_t records_[k_batch_size * k_record_fields] = {};
+  int32_t verdicts_[k_batch_size * k_verdict_fields] = {};
+  int64_t counters_[static_cast<size_t>(Counter::count_)] = {};
+  ListenerSockets sockets_;
+  std::unique_ptr<Shard> shard_;
+};
+
+}  // namespace sluice::test
