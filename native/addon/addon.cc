@@ -5,6 +5,7 @@
 #include "listener_check.h"
 #include "process.h"
 #include "reader.h"
+#include "logins.h"
 #include "sd_notify.h"
 #include "shard_host.h"
 
@@ -17,6 +18,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("become", Napi::Function::New(env, sluice::become));
   exports.Set("sdNotify", Napi::Function::New(env, sluice::sd_notify));
   sluice::define_reader(env, exports);
+  sluice::Logins::define(env, exports);
   sluice::ShardHost::define(env, exports);
   return exports;
 }

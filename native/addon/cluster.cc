@@ -2,9 +2,7 @@
 
 #include <sys/eventfd.h>
 
-#include <cstring>
 #include <mutex>
-#include <random>
 
 #include "shard_config.h"
 
@@ -14,25 +12,17 @@ namespace {
 std::mutex lock;
 std::vector<std::shared_ptr<Cluster>> clusters;
 
-constexpr size_t kOwnerOctets = 64 << 20;
-
-SipKey random_key() {
-  std::random_device random;
-  const uint32_t words[4] = {random(), random(), random(), random()};
-  SipKey key;
-  static_assert(sizeof key == sizeof words);
-  std::memcpy(&key, words, sizeof words);
-  return key;
-}
-
 }  // namespace
-
-Cluster::Cluster() : owners(random_key(), kOwnerOctets) {}
 
 Napi::Value create_cluster(const Napi::CallbackInfo& info) {
   const uint32_t shards = info[0].ToNumber().Uint32Value();
   const uint32_t octets = info[1].ToNumber().Uint32Value();
-  auto cluster = std::make_shared<Cluster>();
+  const auto seed = info[3].As<Napi::Uint8Array>();
+  if (seed.ByteLength() < Cluster::kSeedOctets) {
+    Napi::TypeError::New(info.Env(), "a cluster needs 96 random octets").ThrowAsJavaScriptException();
+    return info.Env().Undefined();
+  }
+  auto cluster = std::make_shared<Cluster>(seed.Data());
   for (uint32_t i = 0; i < shards; ++i) {
     cluster->rings.push_back(std::make_unique<Ring>(octets));
     cluster->wakes.push_back(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));

@@ -1,9 +1,10 @@
-// What the shards of one process share: their sockets, their rings, the descriptors that wake them, and what each source holds. Lives until the
-// process ends.
+// What the shards of one process share: their sockets, their rings, the descriptors that wake them, what each source holds, and what logins
+// leave behind. Lives until the process ends.
 #pragma once
 
 #include <napi.h>
 
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -11,23 +12,38 @@
 #include "core/base/ring.h"
 #include "core/flow/flow_owners.h"
 #include "core/flow/source_shares.h"
+#include "core/home/login_guard.h"
+#include "core/home/nonce_table.h"
 #include "core/transport/listener_sockets.h"
 
 namespace sluice {
 
+inline SipKey sip_key_of(const uint8_t octets[16]) noexcept {
+  SipKey key;
+  std::memcpy(&key, octets, sizeof key);
+  return key;
+}
+
 struct Cluster {
+  static constexpr size_t kSeedOctets = 96;
+  // `seed`: kSeedOctets random octets.
+  explicit Cluster(const uint8_t* seed) : nonces(seed), guard(sip_key_of(seed + 64)), owners(sip_key_of(seed + 80), kOwnerOctets) {}
+
   std::vector<std::unique_ptr<Ring>> rings;
   std::vector<int> wakes;
   ListenerSockets sockets;
   SourceShares shares;
+  NonceTable nonces;
+  LoginGuard guard;
   FlowOwners owners;      // who registered over a flow
   RecentSet silences;     // ways to a device that stayed silent a moment ago
 
-  Cluster();
+ private:
+  static constexpr size_t kOwnerOctets = 64 << 20;
 };
 
-// createCluster(shards: number, ringOctets: number, listeners: ShardListener[]): number, the id for ShardConfig.cluster, or {errno, listener} when
-// one cannot be had
+// createCluster(shards: number, ringOctets: number, listeners: ShardListener[], seed: Uint8Array): number, the id for ShardConfig.cluster, or
+// {errno, listener} when one cannot be had
 Napi::Value create_cluster(const Napi::CallbackInfo& info);
 // stopAccepting(cluster: number)
 Napi::Value stop_accepting(const Napi::CallbackInfo& info);

@@ -29,12 +29,6 @@ SipKey read_sip_key(const Napi::Value& from) {
 
 Napi::Object item(const Napi::Array& from, uint32_t i) { return Napi::Value(from[i]).As<Napi::Object>(); }
 
-std::vector<std::string> read_texts(const Napi::Array& from) {
-  std::vector<std::string> texts;
-  for (uint32_t i = 0; i < from.Length(); ++i) texts.push_back(Napi::Value(from[i]).ToString());
-  return texts;
-}
-
 }  // namespace
 
 Transport read_transport(const Napi::Value& from) {
@@ -56,6 +50,12 @@ std::vector<ListenerSockets::Place> read_places(const Napi::Array& listeners) {
 const char* transport_name(Transport transport) {
   static constexpr const char* kNames[] = {"udp", "tcp", "tls", "ws", "wss"};
   return kNames[static_cast<size_t>(transport)];
+}
+
+std::vector<std::string> read_texts(const Napi::Array& from) {
+  std::vector<std::string> texts;
+  for (uint32_t i = 0; i < from.Length(); ++i) texts.push_back(Napi::Value(from[i]).ToString());
+  return texts;
 }
 
 EdgeConfig read_edge_config(const Napi::Object& from) {
@@ -80,6 +80,7 @@ EdgeConfig read_edge_config(const Napi::Object& from) {
   }
   const auto aliases = from.Get("aliases").As<Napi::Array>();
   for (uint32_t i = 0; i < aliases.Length(); ++i) config.aliases.push_back(read_address(item(aliases, i)));
+  config.realms = read_texts(from.Get("realms").As<Napi::Array>());
   config.names = read_texts(from.Get("names").As<Napi::Array>());
   config.trusted = read_trusted(from.Get("trusted").As<Napi::Array>());
   config.limits = read_limits(from.Get("limits").As<Napi::Object>());
@@ -117,13 +118,10 @@ FlowLimits read_limits(const Napi::Object& from) {
   return limits;
 }
 
-std::vector<Address> read_addresses(const Napi::Array& from) {
-  std::vector<Address> addresses;
-  for (uint32_t i = 0; i < from.Length(); ++i) {
-    Address address;
-    if (parse_ip(Napi::Value(from[i]).ToString().Utf8Value(), address)) addresses.push_back(address);
-  }
-  return addresses;
+std::vector<BannedNet> read_bans(const Napi::Array& from) {
+  std::vector<BannedNet> bans;
+  for (const TrustedNet& net : read_trusted(from)) bans.push_back({net.base, net.prefix});
+  return bans;
 }
 
 std::vector<TapFilter> read_tap(const Napi::Array& from) {

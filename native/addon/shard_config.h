@@ -16,10 +16,10 @@ Transport read_transport(const Napi::Value& from);
 std::vector<ListenerSockets::Place> read_places(const Napi::Array& listeners);
 // As read_transport takes it: "udp", "tcp" and so on.
 const char* transport_name(Transport transport);
+std::vector<std::string> read_texts(const Napi::Array& from);
 EdgeConfig read_edge_config(const Napi::Object& from);
 FlowLimits read_limits(const Napi::Object& from);
-// Texts that are no addresses are left out.
-std::vector<Address> read_addresses(const Napi::Array& from);
+std::vector<BannedNet> read_bans(const Napi::Array& from);
 std::vector<TapFilter> read_tap(const Napi::Array& from);
 FlowFilter read_flow_filter(const Napi::Object& from);
 KeyRing read_keys(const Napi::Array& from);

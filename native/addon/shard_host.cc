@@ -36,6 +36,7 @@ void ShardHost::define(Napi::Env env, Napi::Object exports) {
                                        InstanceMethod<&ShardHost::call<&ShardHost::token>>("token"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::upstreams>>("upstreams"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::set_limits>>("setLimits"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::set_names>>("setNames"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::set_bans>>("setBans"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::set_tap>>("setTap"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::tapped>>("tapped"),

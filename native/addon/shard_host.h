@@ -85,6 +85,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   Napi::Value token(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value upstreams(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value set_limits(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value set_names(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value set_bans(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value set_tap(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value tapped(const Napi::CallbackInfo& info, Shard& shard);

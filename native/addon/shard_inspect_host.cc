@@ -157,8 +157,17 @@ Napi::Value ShardHost::set_limits(const Napi::CallbackInfo& info, Shard& shard) 
   return info.Env().Undefined();
 }
 
+// setNames(names, realms, wsOrigins, wsPaths)
+Napi::Value ShardHost::set_names(const Napi::CallbackInfo& info, Shard& shard) {
+  UpgradeRules upgrades;
+  upgrades.origins = read_texts(info[2].As<Napi::Array>());
+  upgrades.paths = read_texts(info[3].As<Napi::Array>());
+  shard.set_names(read_texts(info[0].As<Napi::Array>()), read_texts(info[1].As<Napi::Array>()), std::move(upgrades));
+  return info.Env().Undefined();
+}
+
 Napi::Value ShardHost::set_bans(const Napi::CallbackInfo& info, Shard& shard) {
-  shard.inspect().set_bans(read_addresses(info[0].As<Napi::Array>()));
+  shard.inspect().set_bans(read_bans(info[0].As<Napi::Array>()));
   shard.settle();
   return info.Env().Undefined();
 }

@@ -1,7 +1,10 @@
-/** Sources that the operator has shut out, each for a time. */
-import { isIP } from "node:net";
+/** Networks that the operator has shut out, each for a time. */
+import { type Cidr, cidr } from "../config/cidr.js";
+import { Unexpected } from "../config/kind.js";
 import type { Log } from "../observe/log.js";
 import type { ShardPool } from "../shard/pool.js";
+import { netsOf } from "../shard/shard-config.js";
+import { readBans, writeBans } from "./ban-file.js";
 import { Refusal } from "./refusal.js";
 
 const MOST = 4_096;
@@ -11,47 +14,93 @@ export interface BanView {
   readonly secondsLeft: number;
 }
 
+interface Ban {
+  readonly net: Cidr;
+  readonly until: number;
+}
+
 export class Bans {
-  readonly #until = new Map<string, number>();
+  /** By the network as it is shown. */
+  readonly #bans = new Map<string, Ban>();
   readonly #pool: ShardPool;
   readonly #log: Log;
+  readonly #path: string;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(pool: ShardPool, log: Log) {
+  /** Those of before a restart are in force at once. `path`: where they are kept. */
+  constructor(pool: ShardPool, log: Log, path: string) {
     this.#pool = pool;
     this.#log = log;
+    this.#path = path;
+    try {
+      for (const [network, until] of readBans(path).slice(0, MOST)) this.#bans.set(network, { net: networkOf(network), until });
+    } catch (error) {
+      log.error({ file: path, reason: messageOf(error) }, "the bans cannot be read: set them again");
+    }
+    if (this.#bans.size > 0) this.#apply();
   }
 
   list(): readonly BanView[] {
     const now = Date.now();
-    return [...this.#until].map(([address, until]) => ({ address, secondsLeft: Math.ceil((until - now) / 1_000) }));
+    return [...this.#bans].map(([address, { until }]) => ({ address, secondsLeft: Math.ceil((until - now) / 1_000) }));
   }
 
-  add(address: string, seconds: number): void {
-    if (isIP(address) === 0) throw new Refusal(400, "a ban needs a literal address");
-    if (!this.#until.has(address) && this.#until.size >= MOST) throw new Refusal(409, `there are ${MOST} bans already`);
-    this.#until.set(address, Date.now() + seconds * 1_000);
+  /** `text`: an address, or a network with its prefix. */
+  add(text: string, seconds: number): void {
+    const net = networkOf(text);
+    const address = shown(net);
+    if (!this.#bans.has(address) && this.#bans.size >= MOST) throw new Refusal(409, `there are ${MOST} bans already`);
+    this.#bans.set(address, { net, until: Date.now() + seconds * 1_000 });
     this.#log.warn({ address, seconds }, "address banned");
-    this.#apply();
+    this.#changed();
   }
 
-  remove(address: string): void {
-    if (!this.#until.delete(address)) throw new Refusal(404, `${address} is not banned`);
+  remove(text: string): void {
+    const address = shown(networkOf(text));
+    if (!this.#bans.delete(address)) throw new Refusal(404, `${address} is not banned`);
     this.#log.info({ address }, "ban lifted");
-    this.#apply();
+    this.#changed();
   }
 
   close(): void {
     clearTimeout(this.#timer);
   }
 
+  #changed(): void {
+    this.#apply();
+    try {
+      writeBans(this.#path, [...this.#bans].map(([address, { until }]) => [address, until]));
+    } catch (error) {
+      this.#log.error({ file: this.#path, reason: messageOf(error) }, "the bans cannot be written: they end with this process");
+    }
+  }
+
   #apply(): void {
     clearTimeout(this.#timer);
     const now = Date.now();
-    for (const [address, until] of this.#until) if (until <= now) this.#until.delete(address);
-    this.#pool.setBans([...this.#until.keys()]);
-    const next = Math.min(...this.#until.values());
+    for (const [address, { until }] of this.#bans) if (until <= now) this.#bans.delete(address);
+    const bans = [...this.#bans.values()];
+    this.#pool.setBans(netsOf(bans.map(({ net }) => net)));
+    const next = Math.min(...bans.map(({ until }) => until));
     // A timer cannot wait longer than 24 days.
     if (next < Infinity) this.#timer = setTimeout(() => this.#apply(), Math.min(next - now, 2_000_000_000)).unref();
   }
+}
+
+function networkOf(text: string): Cidr {
+  try {
+    const net = cidr.parse(text);
+    if (net.port === undefined && net.prefix > 0) return net;
+  } catch (error) {
+    if (!(error instanceof Unexpected)) throw error;
+  }
+  throw new Refusal(400, "a ban needs an address or a network: 198.51.100.9, 198.51.100.0/24, 2001:db8:1:2::/64");
+}
+
+function shown({ address, prefix, family }: Cidr): string {
+  return prefix === (family === 4 ? 32 : 128) ? address : `${address}/${prefix}`;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -3,6 +3,7 @@ import { Counter } from "../native/layout.js";
 import { printConfig } from "../config/print.js";
 import { readEnvironment } from "../config/environment.js";
 import { table } from "../config/table.js";
+import { banFileOf } from "./ban-file.js";
 import { Bans } from "./bans.js";
 import { Flows } from "./flows.js";
 import { keyViews, rotateKeys } from "./keys.js";
@@ -33,7 +34,7 @@ export class Control {
     this.status = new StatusPage(running);
     this.logLevel = new LogLevel(log, running.config.logLevel);
     this.flows = new Flows(pool, running.listeners);
-    this.bans = new Bans(pool, log);
+    this.bans = new Bans(pool, log, banFileOf(running.config.stateDir));
     const limit = (request: ControlRequest): number => request.number("limit", USUAL_LISTED, 1, MOST_LISTED);
     const seconds = (request: ControlRequest, otherwise: number): number => request.number("seconds", otherwise, 1, DAY);
     this.#routes = [

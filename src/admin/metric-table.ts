@@ -99,5 +99,12 @@ export const metricTable: readonly MetricRow[] = [
   { name: "upstream_failures_total", help: "Times an upstream target stopped answering.", values: one(Counter.upstreamFailures) },
   { name: "tls_handshakes_total", help: "TLS handshakes; `resumed` are part of `done`.", label: "result", values: { done: Counter.tlsHandshakes, resumed: Counter.tlsResumed, failed: Counter.tlsFailed } },
   { name: "websocket_handshakes_total", help: "WebSocket handshakes.", label: "result", values: { agreed: Counter.wsUpgrades, refused: Counter.wsRefused } },
+  { name: "logins_accepted_total", help: "Requests whose credentials were right.", values: one(Counter.loginsAccepted) },
+  {
+    name: "logins_failed_total",
+    help: "Requests with credentials for a nonce of ours that did not let them in.",
+    label: "reason",
+    values: { password: Counter.loginsPassword, identity: Counter.loginsIdentity, replay: Counter.loginsReplay, limited: Counter.loginsLimited },
+  },
   { name: "capture_lost_total", help: "Copies for traces and captures lost for lack of room.", values: one(Counter.tappedLost) },
 ];

@@ -1,16 +1,16 @@
 /** Who sent a request: digest authentication of SIP (RFC 3261 22, RFC 7616, RFC 8760). */
 import { quote } from "../sip/quoted-string.js";
+import type { Logins } from "../native/binding.js";
 import type { Domains } from "../sip/domains.js";
 import type { SipMessage } from "../sip/message.js";
 import type { ResponseSpec } from "../sip/response-spec.js";
 import { type SipUri, parseUri } from "../sip/uri.js";
 import { unescapeUri } from "../sip/uri-key.js";
+import type { Claimant } from "./claimant.js";
 import { CredentialsUnavailable, type CredentialStore } from "./credential-store.js";
 import { type DigestCredentials, readCredentials } from "./credentials.js";
 import { type DigestAlgorithm, HEX_DIGITS, provesHa1 } from "./digest.js";
 import { type Identity, isAddressOf, isAnonymous, telephoneNumber, uriOfHeader, userNames } from "./identity.js";
-import { NonceCounts } from "./nonce-counts.js";
-import { Nonces } from "./nonces.js";
 
 /** As a registrar 401 with WWW-Authenticate; as a proxy 407 with Proxy-Authenticate (RFC 3261 22.2 and 22.3). */
 export type AuthenticationRole = "registrar" | "proxy";
@@ -19,22 +19,28 @@ export type AuthenticationResult =
   | { readonly ok: true; readonly user: string; readonly realm: string }
   | { readonly ok: false; readonly response: ResponseSpec };
 
-/** Who sent the request, as the transport knows it. */
-export interface Claimant {
-  /** A literal address. */
-  readonly address: string;
-  /** A trusted neighbour passed it on. */
-  readonly isRelayed: boolean;
-}
-
 export interface AuthenticatorOptions {
   readonly domains: Domains;
   /** In the order in which they are offered. */
   readonly algorithms: readonly DigestAlgorithm[];
   readonly nonceSeconds: number;
-  readonly secret: Uint8Array;
+  /** One memory for all shards, so that nothing is good twice. */
+  readonly logins: Logins;
   /** Told when the credential store cannot be asked. */
   readonly report: (error: unknown) => void;
+  readonly onLogin: (login: Login) => void;
+}
+
+/** `password`: wrong, or there is no such user; `identity`: another user's address; `replay`: credentials that were used before. */
+export type LoginResult = "accepted" | "password" | "identity" | "replay" | "limited";
+
+/** What became of credentials for a nonce of ours, which went to the very network that they came from: nobody can be blamed for another. */
+export interface Login {
+  readonly result: LoginResult;
+  readonly source: string;
+  /** Hostile: whatever the client wrote. */
+  readonly user: string;
+  readonly realm: string;
 }
 
 const ROLES = {
@@ -49,13 +55,10 @@ const RETRY_AFTER = { least: 5, span: 10 };
 export class Authenticator {
   readonly #store: CredentialStore;
   readonly #options: AuthenticatorOptions;
-  readonly #nonces: Nonces;
-  readonly #counts = new NonceCounts();
 
   constructor(store: CredentialStore, options: AuthenticatorOptions) {
     this.#store = store;
     this.#options = options;
-    this.#nonces = new Nonces(options.secret, options.nonceSeconds);
   }
 
   /**
@@ -88,16 +91,27 @@ export class Authenticator {
     const { realms } = this.#options.domains;
     const credentials = all.find((one) => one.realm === realm) ?? (claimed ? undefined : all.find((one) => realms.has(one.realm)));
     const algorithm = this.#offered().find((name) => name === credentials?.algorithm);
-    if (credentials === undefined || algorithm === undefined || !this.#isUsable(credentials, request, claimant)) return this.#challenge(role, realm);
+    if (credentials === undefined || algorithm === undefined || !this.#isUsable(credentials, request, claimant)) return this.#challenge(role, realm, claimant);
+    const { logins, nonceSeconds, report } = this.#options;
+    const { username, nonce } = credentials;
     // Before the store is asked: with made-up nonces nobody makes it work.
-    if (!this.#nonces.isFresh(credentials.nonce, credentials.realm)) return this.#challenge(role, realm, true);
+    if (!logins.isFresh(nonce, credentials.realm, claimant.address, nonceSeconds * 1_000)) return this.#challenge(role, realm, claimant, true);
+    const name = `${username}\n${credentials.realm}`;
+    if (!logins.mayTry(claimant.address, name)) {
+      this.#tell("limited", credentials, claimant);
+      return unavailable();
+    }
     try {
-      const ha1 = (await this.#store.find(credentials.username, credentials.realm))?.[algorithm];
+      const ha1 = (await this.#store.find(username, credentials.realm))?.[algorithm];
       const proven = provesHa1(credentials, algorithm, ha1 ?? NOBODY[algorithm], request.method);
-      if (!proven || ha1 === undefined) return this.#challenge(role, realm);
-      return await this.#admit(credentials, request, role);
+      if (!proven || ha1 === undefined) {
+        logins.failed(claimant.address, name);
+        this.#tell("password", credentials, claimant);
+        return this.#challenge(role, realm, claimant);
+      }
+      return await this.#admit(credentials, request, role, claimant);
     } catch (error) {
-      this.#options.report(error);
+      report(error);
       return error instanceof CredentialsUnavailable ? unavailable() : refused(500, "Server Internal Error");
     }
   }
@@ -107,12 +121,24 @@ export class Authenticator {
   }
 
   /** Credentials that are right: for this one request, and for whoever they name. */
-  async #admit({ nonce, nc, qop, username, realm }: DigestCredentials, request: SipMessage, role: AuthenticationRole): Promise<AuthenticationResult> {
+  async #admit(credentials: DigestCredentials, request: SipMessage, role: AuthenticationRole, claimant: Claimant): Promise<AuthenticationResult> {
+    const { nonce, nc, qop, username, realm } = credentials;
+    const { logins } = this.#options;
     // The old digest has no count, so its nonce is good for one request.
     const count = qop === undefined ? 1 : Number.parseInt(nc, 16);
-    if (!this.#counts.use(`${nonce} ${username}`, count)) return this.#challenge(role, realm, true);
+    if (!logins.useNonce(nonce, `${username}\n${realm}`, count)) {
+      this.#tell("replay", credentials, claimant);
+      return this.#challenge(role, realm, claimant, true);
+    }
+    logins.proved(claimant.address, `${username}\n${realm}`);
     const identity = { user: username, realm };
-    return (await this.#isOwnName(identity, request)) ? { ok: true, ...identity } : refused(403, "Not Your Address");
+    const isOwn = await this.#isOwnName(identity, request);
+    this.#tell(isOwn ? "accepted" : "identity", credentials, claimant);
+    return isOwn ? { ok: true, ...identity } : refused(403, "Not Your Address");
+  }
+
+  #tell(result: LoginResult, { username, realm }: DigestCredentials, { address }: Claimant): void {
+    this.#options.onLogin({ result, source: address, user: username, realm });
   }
 
   /** Whether the request names its sender as who he is. A number of the telephone network is nobody's here, unless a user is called by it. */
@@ -151,9 +177,9 @@ export class Authenticator {
   }
 
   /** A header line for each algorithm: some devices read the first line only, and choke on a list. */
-  #challenge(role: AuthenticationRole, realm: string, stale = false): AuthenticationResult {
+  #challenge(role: AuthenticationRole, realm: string, { address }: Claimant, stale = false): AuthenticationResult {
     const { status, reason, challenge } = ROLES[role];
-    const nonce = this.#nonces.make(realm);
+    const nonce = this.#options.logins.makeNonce(realm, address);
     const headers = this.#offered().map((algorithm) => {
       const value = `Digest realm=${quote(realm)}, nonce="${nonce}", ${stale ? "stale=true, " : ""}algorithm=${algorithm}, qop="auth"`;
       return [challenge, value] as const;

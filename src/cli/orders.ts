@@ -74,14 +74,15 @@ rotate adds a new key that signs from now on; the others still verify.
 
 export const ban: Command = {
   name: "ban",
-  summary: "block an address for a time, or unblock it",
-  usage: "[ADDRESS]",
+  summary: "block an address or network for a time, or unblock it",
+  usage: "[ADDRESS[/PREFIX]]",
   help: `
   --seconds N        for how long (3600)
   --remove           unblock it${COMMON_HELP}
 
   sluice ban
   sluice ban 198.51.100.9 --seconds 600
+  sluice ban 2001:db8:1:2::/64
   sluice ban --remove 198.51.100.9`,
   run: async (args) => {
     const { values, positionals } = readOptions(args, { seconds: { type: "string" }, remove: { type: "boolean" } });

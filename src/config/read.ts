@@ -8,6 +8,7 @@ import { Unexpected } from "./kind.js";
 import { type Listener, isSecure, showListener } from "./listener.js";
 import { EMBEDDED } from "./location.js";
 import { nearest } from "./nearest.js";
+import { reachOf } from "./reach.js";
 import { table } from "./table.js";
 import type { Variable } from "./variable.js";
 
@@ -38,7 +39,7 @@ export function readSettings(environment: Environment): Reading {
   const entries = Object.entries(table).map(([key, variable]) => [key, read(variable)] as const);
   // The table's own types say that this is what its kinds return.
   const settings = Object.freeze(Object.fromEntries(entries)) as unknown as Settings;
-  if (errors.length === 0) errors.push(...contradictions(settings));
+  if (errors.length === 0) errors.push(...contradictions(settings, environment));
   return { settings: errors.length === 0 ? settings : undefined, errors, warnings: warningsOf(settings, environment) };
 }
 
@@ -60,8 +61,18 @@ export function completeConfig(settings: Settings, make: boolean): { readonly co
   }
 }
 
-function contradictions(settings: Settings): string[] {
-  return [...listenedTwice(settings), ...misfits(settings), ...openAdmin(settings), ...missingParts(settings)];
+function contradictions(settings: Settings, environment: Environment): string[] {
+  return [...listenedTwice(settings), ...misfits(settings), ...openDoor(settings, environment), ...openAdmin(settings), ...missingParts(settings)];
+}
+
+/** Without users anybody may register as anybody: on a public address the operator has to say that he wants that. */
+function openDoor({ mode, auth, listen }: Settings, environment: Environment): string[] {
+  const open = listen.find((listener) => reachOf(listener) === "anybody");
+  if (mode === "edge" || auth.kind !== "off" || open === undefined || environment[table.auth.name]?.trim()) return [];
+  return [
+    `${table.auth.name}: expected the users of this server, for anybody can reach ${showListener(open)}; ` +
+      `${table.auth.name}=off lets anybody register and call as whoever he likes`,
+  ];
 }
 
 function openAdmin({ adminListen, adminToken }: Settings): string[] {
@@ -134,5 +145,7 @@ function warningsOf(settings: Settings, environment: Environment): string[] {
   if (settings.mode === "edge" && settings.upstream?.length === 0 && !environment[table.upstream.name]) {
     warnings.push(`${table.upstream.name}: not set, so what clients send will be answered 503`);
   }
+  const open = settings.mode !== "edge" && settings.auth?.kind === "off" && settings.listen?.find((listener) => reachOf(listener) !== "this host");
+  if (open) warnings.push(`${table.auth.name}: off, so ${reachOf(open) === "anybody" ? "anybody on the Internet" : "anybody on this network"} can register and call as any user over ${showListener(open)}`);
   return warnings;
 }

@@ -315,7 +315,7 @@ export const table = {
     "SLUICE_AUTH",
     userSource,
     "off",
-    "Who may register and call: `off` is anybody. A file has htdigest lines `user:realm:HA1`, 32 hexadecimal digits are MD5, 64 are " +
+    "Who may register and call: `off` is anybody, and has to be said where a listener is on a public address. A file has htdigest lines `user:realm:HA1`, 32 hexadecimal digits are MD5, 64 are " +
       "SHA-256, and is read again when it changes. `redis` is the server of `SLUICE_LOCATION`, where the hash `sluice:auth:REALM:USER` has the " +
       "fields `MD5` and `SHA-256`. A URL is asked by POST with `user` and `realm` and answers with the same fields, or 404.",
   ),

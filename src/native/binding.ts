@@ -42,7 +42,17 @@ export interface ShardLimits {
   readonly idleSeconds: number;
 }
 
-export interface ShardConfig {
+/** What a reload may change of who we are. */
+export interface ShardNames {
+  readonly names: readonly string[];
+  /** Credentials for them are for us alone; none on an edge. */
+  readonly realms: readonly string[];
+  /** Empty: any. */
+  readonly wsOrigins: readonly string[];
+  readonly wsPaths: readonly string[];
+}
+
+export interface ShardConfig extends ShardNames {
   /** From createCluster. */
   readonly cluster: number;
   readonly shard: number;
@@ -55,13 +65,9 @@ export interface ShardConfig {
   readonly keys: readonly ShardKey[];
   readonly listeners: readonly ShardListener[];
   readonly aliases: readonly AddressPort[];
-  readonly names: readonly string[];
   readonly trusted: readonly TrustedNet[];
   /** Load balancers whose PROXY headers are believed. */
   readonly proxies: readonly TrustedNet[];
-  /** Empty: any. */
-  readonly wsOrigins: readonly string[];
-  readonly wsPaths: readonly string[];
   /** 0: never. */
   readonly wsPingSeconds: number;
   readonly limits: ShardLimits;
@@ -203,8 +209,10 @@ export interface Shard extends ObjectPort {
   token(user: string): TokenRow;
   upstreams(): readonly UpstreamRow[];
   setLimits(limits: ShardLimits, flowTimer: number): void;
-  /** Addresses of which nothing is read any more; their flows end. */
-  setBans(addresses: readonly string[]): void;
+  /** Host names that are us, realms whose credentials end here, and the rules of WebSocket handshakes. */
+  setNames(names: readonly string[], realms: readonly string[], wsOrigins: readonly string[], wsPaths: readonly string[]): void;
+  /** Networks of which nothing is read any more; their flows end. */
+  setBans(nets: readonly TrustedNet[]): void;
   /** An empty list ends the tap. */
   setTap(filters: readonly TapFilter[]): void;
   /** The copies since the last call, credentials scrubbed; src/observe/tapped.ts reads them. */
@@ -226,11 +234,27 @@ export interface Reader {
   readVia(text: string, table: Int32Array): number;
 }
 
+/** What logins leave behind, the same for every shard (native/core/home). Text is octets as latin1 characters, addresses are literal. */
+export interface Logins {
+  makeNonce(realm: string, address: string): string;
+  /** Whether it was made by this process, for that realm and that client's network, at most `lifeMs` ago. */
+  isFresh(nonce: string, realm: string, address: string, lifeMs: number): boolean;
+  /** Takes a count of a fresh nonce for that user; false: it was taken before. */
+  useNonce(nonce: string, user: string, count: number): boolean;
+  /** False: so many wrong passwords came from there, or for that user, that nobody looks at another one. */
+  mayTry(address: string, user: string): boolean;
+  failed(address: string, user: string): void;
+  proved(address: string, user: string): void;
+  /** Nonces that are remembered, and those that gave way to newer ones. */
+  counts(): { readonly held: number; readonly evicted: number };
+}
+
 export interface Binding extends Reader {
-  /** Makes what a group of shards shares, rings, listening sockets and what each source holds; its id, or what cannot be had. */
-  createCluster(shards: number, ringOctets: number, listeners: readonly ShardListener[]): number | { readonly errno: number; readonly listener: number };
+  /** Makes what a group of shards shares, rings, listening sockets and what each source holds; its id, or what cannot be had. `seed`: 80 random octets. */
+  createCluster(shards: number, ringOctets: number, listeners: readonly ShardListener[], seed: Uint8Array): number | { readonly errno: number; readonly listener: number };
   /** Connections are refused from now on, by all shards. */
   stopAccepting(cluster: number): void;
+  readonly Logins: new (cluster: number) => Logins;
   /** The port (the kernel's choice for 0), or -errno. */
   checkListener(transport: Transport, address: string, port: number): number;
   /** One line of sd_notify(3); false without a service manager. */

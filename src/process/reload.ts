@@ -1,4 +1,6 @@
 /** What a reload may change in a process that runs, and what it may not. */
+import { readFileSync } from "node:fs";
+import { HtdigestUsers } from "../auth/htdigest.js";
 import type { Config } from "../config/config.js";
 import { Unexpected } from "../config/kind.js";
 import { type Environment, completeConfig, misspelt, readSettings } from "../config/read.js";
@@ -9,6 +11,8 @@ type Key = keyof typeof table;
 const LIVE: ReadonlySet<Key> = new Set<Key>([
   "upstream", "trusted", "flowKeys", "flowTimer", "logLevel", "maxFlows", "maxFlowsPerSource", "maxMessage", "queueMax", "firstMessageSeconds",
   "messageSeconds", "idleSeconds", "drainSeconds", "drainRate", "tlsCert", "tlsKey", "tlsCa", "tlsClientCert",
+  "domains", "names", "edges", "auth", "authAlgorithms", "nonceSeconds", "foreignCallers",
+  "wsOrigins", "wsPaths", "minExpires", "maxExpires", "defaultExpires", "expiresJitter", "maxContacts", "maxFlowsPerInstance", "obPathCheck", "pathMode",
 ]);
 
 export interface Reread {
@@ -32,6 +36,8 @@ export function reread(present: Config, environment: () => Environment): Reread 
     if (settings === undefined || errors.length > 0) return failed(errors);
     const { config, error } = completeConfig(settings, false);
     if (config === undefined) return failed([error ?? "the keys cannot be read"]);
+    const fault = faultOfUsers(config);
+    if (fault !== undefined) return failed([fault]);
     const keys = Object.keys(table) as Key[];
     const different = keys.filter((key) => shown(config[key]) !== shown(present[key]));
     const live = different.filter((key) => LIVE.has(key));
@@ -41,6 +47,17 @@ export function reread(present: Config, environment: () => Environment): Reread 
   } catch (error) {
     if (error instanceof Unexpected) return failed([`${table.envFile.name}: expected ${error.message}`]);
     throw error;
+  }
+}
+
+/** A file that no shard could read would leave them with other users each. */
+function faultOfUsers({ mode, auth }: Config): string | undefined {
+  if (mode === "edge" || auth.kind !== "file") return undefined;
+  try {
+    new HtdigestUsers(readFileSync(auth.path, "latin1"));
+    return undefined;
+  } catch (error) {
+    return `${table.auth.name}: expected ${error instanceof Error ? error.message : String(error)}`;
   }
 }
 

@@ -16,12 +16,13 @@ import type { ShardConfig, ShardListener } from "../native/binding.js";
 import { type Capture, createCapture } from "../observe/capture.js";
 import type { Log } from "../observe/log.js";
 import { AlertLog } from "../observe/alerts.js";
+import { LoginLog } from "../observe/login-log.js";
 import { reread } from "./reload.js";
 import { DnsRecords } from "../resolve/dns-records.js";
 import { Upstreams } from "../resolve/upstreams.js";
 import { ShardPool } from "../shard/pool.js";
 import { type CertificateView, Certificates } from "../tls/certificates.js";
-import { homeConfig, shardLimits, trustedNets } from "../shard/shard-config.js";
+import { homeConfig, shardLimits, shardNames, trustedNets } from "../shard/shard-config.js";
 
 export class Service implements Running {
   readonly pool: ShardPool;
@@ -48,6 +49,7 @@ export class Service implements Running {
     this.#onDrain = onDrain;
     this.#environment = environment;
     const alerts = new AlertLog(log);
+    const logins = new LoginLog(log);
     this.#certificates = Certificates.of(config, log);
     this.#capture = createCapture(config, this.listeners, log);
     this.tracer = new Tracer(() => this.pool, this.listeners, config.captureSample, this.#capture?.put);
@@ -60,6 +62,7 @@ export class Service implements Running {
       policy: config.policy === undefined ? undefined : pathToFileURL(config.policy).href,
       log,
       onAlerts: (shard, list) => alerts.write(shard, list),
+      onLogin: (login) => logins.write(login),
       onTapped: (octets) => this.tracer.take(octets),
     });
     this.bindings = config.mode === "edge" ? undefined : bindingsOf(this.pool);
@@ -128,6 +131,8 @@ export class Service implements Running {
     if (!this.#admin) this.log.level = config.logLevel;
     this.pool.setKeys(config.flowKeys);
     this.pool.setRules(shardLimits(config), config.flowTimer, config.outbound);
+    this.pool.setNames(shardNames(config));
+    if (config.mode !== "edge") this.pool.setHome(config);
     if (isNew) this.#upstreams.close();
     this.#upstreams = upstreams;
     this.#tellUpstreams();

@@ -3,6 +3,7 @@
  * for their callers. Others may reach users of ours where the operator lets them, and never anybody else.
  */
 import type { Authenticator } from "../auth/authenticator.js";
+import { claimantOf } from "../auth/claimant.js";
 import { uriOfHeader } from "../auth/identity.js";
 import type { Cidr } from "../config/cidr.js";
 import type { Domains } from "../sip/domains.js";
@@ -44,7 +45,7 @@ export class Admission {
     const isCalleeOurs = domains.serves(parseUri(request.uri));
     if (authenticator === undefined) return isCallerOurs || isCalleeOurs ? undefined : { status: 403, reason: "Relaying Denied", headers: [] };
     if (!isCallerOurs && isCalleeOurs && foreignCallers === "accept") return undefined;
-    const result = await authenticator.check(request, "proxy", { address: sender.address, isRelayed: sender.fromCore });
+    const result = await authenticator.check(request, "proxy", claimantOf(request, sender.address, sender.fromCore));
     return result.ok ? undefined : result.response;
   }
 

@@ -1,4 +1,5 @@
 /** The registrar: RFC 3261 10.3 with outbound (RFC 5626 6), Path (RFC 3327 5.3) and GRUU (RFC 5627 5). */
+import { claimantOf } from "../auth/claimant.js";
 import type { Binding } from "../location/binding.js";
 import { contactKey, flowKey } from "../location/binding-key.js";
 import { type LocationStore, type RegisterOperation, StoreUnavailable } from "../location/store.js";
@@ -59,7 +60,7 @@ export class Registrar {
     try {
       this.#checkDomain(request);
       this.#checkRequire(request);
-      const checked = await this.#options.authenticator?.check(request, "registrar", { address: from.address, isRelayed: from.isEdge });
+      const checked = await this.#options.authenticator?.check(request, "registrar", claimantOf(request, from.address, from.isEdge));
       return checked?.ok === false ? checked.response : await this.#register(request, from);
     } catch (error) {
       if (error instanceof Refusal) return error.response;

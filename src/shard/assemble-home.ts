@@ -1,12 +1,13 @@
 /** Puts the object path of a shard together: transactions, registrar and home proxy over one location store. */
 import { randomBytes } from "node:crypto";
 import { promises as dns } from "node:dns";
-import type { Authenticator } from "../auth/authenticator.js";
-import { openAuthenticator } from "../auth/open-authenticator.js";
+import type { Authenticator, Login } from "../auth/authenticator.js";
+import { type AuthenticatorNeeds, openAuthenticator } from "../auth/open-authenticator.js";
 import { areOwnCredentials } from "../auth/own-credentials.js";
 import type { Config } from "../config/config.js";
 import type { UpstreamTarget } from "../native/address-port.js";
 import type { Shard, ShardConfig } from "../native/binding.js";
+import { binding } from "../native/load.js";
 import type { LocationStore } from "../location/store.js";
 import { Forwarder } from "../proxy/forwarder.js";
 import { HomeProxy } from "../proxy/home-proxy.js";
@@ -41,15 +42,18 @@ export interface HomeEvents {
   /** Something went wrong that is no client's fault; it may come for each request. */
   readonly onFault: (error: unknown) => void;
   readonly onStore: (isUp: boolean, reason: string) => void;
+  /** It may come for each request. */
+  readonly onLogin: (login: Login) => void;
 }
 
 /** Rejects when the location store or the users cannot be opened. */
-export async function openHome(shard: Shard, config: ShardConfig, settings: Config, { onFault, onStore }: HomeEvents): Promise<Home> {
+export async function openHome(shard: Shard, config: ShardConfig, settings: Config, { onFault, onStore, onLogin }: HomeEvents): Promise<Home> {
   const { listeners, t1Ms, branchSeconds, limits, flowTimer } = config;
   const connection = (isUp: boolean, error?: Error): void => onStore(isUp, error?.message ?? "");
   let upstreams: readonly UpstreamTarget[] = [];
   const isUpstream = (address: string): boolean => upstreams.some((target) => target.address === address);
-  let door = await openDoor(settings, isUpstream, onFault);
+  const needs = { logins: new binding.Logins(config.cluster), report: onFault, onLogin };
+  let door = await openDoor(settings, isUpstream, needs);
   const { registrar, store, gruus } = await openRegistrar(settings, door.domains, door.authenticator, { report: onFault, connection });
   const timers = timerTable(t1Ms, branchSeconds);
   const outlet = new NativeOutlet(shard, listeners);
@@ -76,7 +80,7 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
   const sweeping = config.shard === 0 ? setInterval(() => void store.expire().catch(onFault), SWEEP_MS) : undefined;
   const configure = async (changed: Config): Promise<void> => {
     const before = door;
-    door = await openDoor(changed, isUpstream, onFault);
+    door = await openDoor(changed, isUpstream, needs);
     registrar.configure(registrarRules(changed, door.domains, door.authenticator));
     await before.authenticator?.close();
   };
@@ -96,10 +100,10 @@ interface Door {
   readonly admission: Admission;
 }
 
-async function openDoor(settings: Config, isUpstream: (address: string) => boolean, report: (error: unknown) => void): Promise<Door> {
+async function openDoor(settings: Config, isUpstream: (address: string) => boolean, needs: AuthenticatorNeeds): Promise<Door> {
   const { foreignCallers, edges, trusted = [] } = settings;
   const domains = new Domains(domainsOf(settings), ownHostsOf(settings));
-  const authenticator = await openAuthenticator(settings, domains, report);
+  const authenticator = await openAuthenticator(settings, domains, needs);
   const admission = new Admission({ authenticator, domains, foreignCallers, edges, trusted, isUpstream });
   return { domains, realms: domains.realms, authenticator, admission };
 }

@@ -1,7 +1,8 @@
 /** What the main thread and the shards say to one another; rare, never once a message. */
 import type { TrustedNet, UpstreamTarget } from "../native/address-port.js";
-import type { Alert, ShardConfig, ShardKey, ShardLimits, TlsMaterial } from "../native/binding.js";
+import type { Alert, ShardConfig, ShardKey, ShardLimits, ShardNames, TlsMaterial } from "../native/binding.js";
 import type { TapFilter } from "../native/inspect.js";
+import type { Login } from "../auth/authenticator.js";
 import type { Config } from "../config/config.js";
 import type { OutboundMode } from "../edge/outbound.js";
 import type { Question } from "./questions.js";
@@ -27,7 +28,10 @@ export type ToShard =
   | { readonly kind: "keys"; readonly keys: readonly ShardKey[] }
   | { readonly kind: "tls"; readonly material: TlsMaterial }
   | { readonly kind: "rules"; readonly limits: ShardLimits; readonly flowTimer: number; readonly outbound: OutboundMode }
-  | { readonly kind: "bans"; readonly addresses: readonly string[] }
+  | { readonly kind: "names"; readonly names: ShardNames }
+  /** Domains, users and rules of the registrar. */
+  | { readonly kind: "home"; readonly settings: Config }
+  | { readonly kind: "bans"; readonly nets: readonly TrustedNet[] }
   | { readonly kind: "tap"; readonly filters: readonly TapFilter[] }
   | { readonly kind: "ask"; readonly id: number; readonly question: Question }
   /** `rate`: connections closed in a second once requests are done with, 0: all at once. */
@@ -42,6 +46,8 @@ export type FromShard =
   | { readonly kind: "up" }
   | { readonly kind: "failed"; readonly errno: number }
   | { readonly kind: "alerts"; readonly alerts: readonly Alert[] }
+  /** A failed one; few a second for each source. */
+  | { readonly kind: "login"; readonly login: Login }
   | { readonly kind: "fault"; readonly message: string }
   | { readonly kind: "answer"; readonly id: number; readonly answer: unknown }
   | { readonly kind: "no-answer"; readonly id: number; readonly reason: string }

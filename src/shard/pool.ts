@@ -1,9 +1,10 @@
 /** The shards of the process: starts them, tells them what changed, asks them, and replaces one that died or hangs. */
+import type { Login } from "../auth/authenticator.js";
 import type { Config } from "../config/config.js";
 import type { OutboundMode } from "../edge/outbound.js";
 import type { Log } from "../observe/log.js";
 import type { TrustedNet, UpstreamTarget } from "../native/address-port.js";
-import type { ShardConfig, ShardKey, ShardLimits, TlsMaterial } from "../native/binding.js";
+import type { ShardConfig, ShardKey, ShardLimits, ShardNames, TlsMaterial } from "../native/binding.js";
 import type { TapFilter } from "../native/inspect.js";
 import { Counter } from "../native/layout.js";
 import { binding } from "../native/load.js";
@@ -35,6 +36,7 @@ export interface PoolOptions {
   readonly tls: TlsMaterial | undefined;
   readonly log: Log;
   readonly onAlerts: (shard: number, alerts: Extract<FromShard, { kind: "alerts" }>["alerts"]) => void;
+  readonly onLogin: (login: Login) => void;
   readonly onTapped?: (octets: Uint8Array) => void;
 }
 
@@ -135,8 +137,17 @@ export class ShardPool {
     this.#order({ kind: "tls", material });
   }
 
-  setBans(addresses: readonly string[]): void {
-    this.#order({ kind: "bans", addresses });
+  setBans(nets: readonly TrustedNet[]): void {
+    this.#order({ kind: "bans", nets });
+  }
+
+  setNames(names: ShardNames): void {
+    this.#order({ kind: "names", names });
+  }
+
+  /** What a registrar or standalone server is made of, from now on. */
+  setHome(settings: Config): void {
+    this.#order({ kind: "home", settings });
   }
 
   setTap(filters: readonly TapFilter[]): void {
@@ -267,6 +278,8 @@ export class ShardPool {
     switch (message.kind) {
       case "alerts":
         return this.#options.onAlerts(shard, message.alerts);
+      case "login":
+        return this.#options.onLogin(message.login);
       case "fault":
         return this.#options.log.error({ shard, fault: message.message }, "a message could not be handled");
       case "store":

@@ -7,7 +7,7 @@ import type { Cidr } from "../config/cidr.js";
 import { type Family, showHostPort } from "../config/host-port.js";
 import { type Listener, showListener } from "../config/listener.js";
 import type { AddressPort, TrustedNet } from "../native/address-port.js";
-import type { ShardConfig, ShardLimits, ShardListener } from "../native/binding.js";
+import type { ShardConfig, ShardLimits, ShardListener, ShardNames } from "../native/binding.js";
 import { binding } from "../native/load.js";
 import type { Target } from "../resolve/target.js";
 import { domainsOf } from "./served.js";
@@ -37,13 +37,11 @@ export function shardConfigs(config: Config): readonly ShardConfig[] {
     keys: config.flowKeys,
     listeners,
     aliases: aliasesOf(listeners, advertised),
-    names: [...config.names, ...domainsOf(config).map(({ name }) => name).filter((name) => isIP(name) === 0), ...advertised.filter(({ host }) => isIP(host) === 0).map(({ host }) => host)],
+    ...shardNames(config),
     trusted: trustedNets(config, []),
     limits: shardLimits(config),
     home: config.mode !== "edge",
     proxies: netsOf(config.proxyTrusted),
-    wsOrigins: config.wsOrigins,
-    wsPaths: config.wsPaths,
     wsPingSeconds: config.wsPingSeconds,
     forceRport: config.outbound === "force",
     t1Ms: config.t1Ms,
@@ -59,7 +57,7 @@ export function shardConfigs(config: Config): readonly ShardConfig[] {
 
 /** Opens every socket of every shard. */
 function openCluster(shards: number, listeners: readonly ShardListener[]): number {
-  const cluster = binding.createCluster(shards, RING_OCTETS, listeners);
+  const cluster = binding.createCluster(shards, RING_OCTETS, listeners, randomBytes(96));
   if (typeof cluster === "number") return cluster;
   const { address, ...place } = listeners[cluster.listener]!;
   throw new Error(`cannot listen on ${showListener({ ...place, host: address })}: ${getSystemErrorName(-cluster.errno)}`);
@@ -68,6 +66,18 @@ function openCluster(shards: number, listeners: readonly ShardListener[]): numbe
 /** What so many requests may hold. */
 function octetsFor(requests: number): number {
   return Math.max(requests * OCTETS_PER_REQUEST, LEAST_OCTETS);
+}
+
+/** Who we are to those who send, and whose pages may open a WebSocket. */
+export function shardNames(config: Config): ShardNames {
+  const advertised = [...config.listen, ...(config.coreListen ?? [])].flatMap(({ advertise }) => (advertise ? [advertise.host] : []));
+  const domains = domainsOf(config);
+  return {
+    names: [...config.names, ...[...domains.map(({ name }) => name), ...advertised].filter((name) => isIP(name) === 0)],
+    realms: [...new Set(domains.map(({ name, aliasOf }) => aliasOf ?? name))],
+    wsOrigins: config.wsOrigins,
+    wsPaths: config.wsPaths,
+  };
 }
 
 /** Flows and requests of the object path are counted for the whole process, the rest for each shard. */
@@ -115,7 +125,7 @@ export function trustedNets({ trusted, edges }: Pick<Config, "trusted" | "edges"
   return netsOf([...trusted, ...edges]);
 }
 
-function netsOf(nets: readonly Cidr[]): readonly TrustedNet[] {
+export function netsOf(nets: readonly Cidr[]): readonly TrustedNet[] {
   return nets.map(({ address, family, prefix, port }) => ({ address, port: port ?? 0, prefix: prefixOf(prefix, family) }));
 }
 

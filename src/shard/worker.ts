@@ -1,5 +1,6 @@
 /** One shard's thread: the native loop wakes it, the policy decides batch by batch. */
 import { parentPort, workerData } from "node:worker_threads";
+import type { Login, LoginResult } from "../auth/authenticator.js";
 import { decide } from "../edge/decide.js";
 import { decideHome } from "../edge/decide-home.js";
 import type { EdgeRules } from "../edge/request.js";
@@ -7,6 +8,7 @@ import type { TlsMaterial } from "../native/binding.js";
 import { reply } from "../edge/verdicts.js";
 import { Action, Const, Counter, Method, RecordField, VerdictField } from "../native/layout.js";
 import { binding } from "../native/load.js";
+import { networkOf } from "../observe/network.js";
 import { LogRate } from "../observe/log-rate.js";
 import { isDiskFailure } from "../location/store.js";
 import { BEAT_MS } from "./heartbeat.js";
@@ -19,6 +21,13 @@ const DRAIN_POLL_MS = 50;
 const QUIET_MS = 1_000;
 const TAP_INTERVAL_MS = 50;
 const MOVE_INTERVAL_MS = 100;
+const LOGIN_COUNTERS: Readonly<Record<LoginResult, number>> = {
+  accepted: Counter.loginsAccepted,
+  password: Counter.loginsPassword,
+  identity: Counter.loginsIdentity,
+  replay: Counter.loginsReplay,
+  limited: Counter.loginsLimited,
+};
 
 const port = parentPort;
 if (port === null) throw new Error("this file is the entry of a worker thread");
@@ -36,6 +45,7 @@ const say = (message: FromShard): void => port.postMessage(message);
 const stage = start.policy === undefined ? undefined : await (await import("../edge/policy/stage.js")).loadPolicyStage(start.policy, shard, start.config, (message) => say({ kind: "fault", message }));
 // A store that is away fails every request.
 const faults = new LogRate();
+const logins = new LogRate({ perSecond: 1 });
 const fault = (error: unknown): void => {
   if (faults.allows("fault")) say({ kind: "fault", message: textOf(error) });
 };
@@ -48,8 +58,16 @@ if (start.home !== undefined) {
 }
 const home = start.home && (await (await import("./assemble-home.js")).openHome(shard, start.config, start.home, {
   onFault: fault,
+  onLogin,
   onStore: (isUp, reason) => say({ kind: "store", isUp, reason }),
 }));
+
+/** Every login is counted; of failures few become a line, or guessing would fill the disk. */
+function onLogin(login: Login): void {
+  const counter = LOGIN_COUNTERS[login.result];
+  counters[counter] = (counters[counter] ?? 0n) + 1n;
+  if (login.result !== "accepted" && logins.allows(networkOf(login.source))) say({ kind: "login", login });
+}
 
 function textOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -177,8 +195,14 @@ port.on("message", (message: ToShard) => {
       rules.flowTimer = message.flowTimer;
       rules.outbound = message.outbound;
       break;
+    case "names":
+      shard.setNames(message.names.names, message.names.realms, message.names.wsOrigins, message.names.wsPaths);
+      break;
+    case "home":
+      home?.configure(message.settings).catch((error: unknown) => say({ kind: "fault", message: textOf(error) }));
+      break;
     case "bans":
-      shard.setBans(message.addresses);
+      shard.setBans(message.nets);
       break;
     case "tap":
       tap(message.filters);

@@ -56,6 +56,7 @@ struct EdgeConfig {
   BranchKeys branch_keys;
   std::vector<Listener> listeners;
   std::vector<Address> aliases;          // every address and port that is us
+  std::vector<std::string> realms;       // ours: credentials for them go no further; none on an edge
   std::vector<std::string> names;        // host names that are us, on any port of ours
   std::vector<TrustedNet> trusted;
   std::vector<TrustedNet> proxies;       // whose PROXY headers are believed

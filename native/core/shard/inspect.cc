@@ -118,8 +118,8 @@ void Inspect::end(uint32_t slot, Counter why) noexcept {
   else udp_flows_.died(slot, why);
 }
 
-void Inspect::set_bans(std::vector<Address> banned) noexcept {
-  bans_.replace(std::move(banned));
+void Inspect::set_bans(const std::vector<BannedNet>& banned) noexcept {
+  bans_.replace(banned);
   for (uint32_t slot = 1; slot < ground_.flows.slots() && !bans_.empty(); ++slot) {
     const Flow* flow = ground_.flows.open_at(slot);
     if (flow != nullptr && (flow->flags & kFlow_core) == 0 && bans_.holds(flow->remote)) end(slot, Counter::flows_refused);

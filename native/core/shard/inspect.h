@@ -67,7 +67,7 @@ class Inspect {
   void note_register(Text flow_id, Text request) noexcept;
 
   // What follows closes flows: Shard::settle() sends what there is to say about that.
-  void set_bans(std::vector<Address> banned) noexcept;
+  void set_bans(const std::vector<BannedNet>& banned) noexcept;
   bool close_flow(FlowHandle flow) noexcept;
   // Closes up to `most` connections of clients, those that wait for an answer last; returns how many are left.
   uint32_t move_out(uint32_t most, bool busy_ones) noexcept;

@@ -1,6 +1,7 @@
 // A request that is relayed: what is edited in it, what is remembered of it (RFC 3261 16.6, RFC 5626 5).
 #include "core/relay/answer.h"
 #include "core/relay/neighbour.h"
+#include "core/relay/own_credentials.h"
 #include "core/shard/relay.h"
 #include "core/sip/route_set.h"
 
@@ -150,6 +151,7 @@ bool Relay::write_request(unsigned i, const NextLeg& leg, Text branch, Writer& h
     for (HeaderId id : {HeaderId::service_route, HeaderId::p_asserted_identity, HeaderId::flow_timer}) cut_lines(message, id, edits);
   }
   if (flags & kEdit_strip_path) cut_lines(message, HeaderId::path, edits);
+  if (!ground_.config.realms.empty()) cut_own_credentials(message, ground_.config.realms, edits);
   const bool strict_uri = static_cast<uint32_t>(record[kRecord_headers]) & kHeader_strict_uri;
   if (strict_uri) {
     // The Request-URI itself was the first of our own values.

@@ -70,6 +70,12 @@ class Shard {
   void set_tls(std::unique_ptr<TlsProvider> tls) noexcept { connections_.set_tls(std::move(tls)); }
   void set_upgrade_gate(UpgradeGate* gate) noexcept { streams_.set_upgrade_gate(gate); }
   void set_limits(const FlowLimits& limits, uint32_t flow_timer) noexcept;
+  // Who we are and whose pages may open a WebSocket, from now on.
+  void set_names(std::vector<std::string> names, std::vector<std::string> realms, UpgradeRules upgrades) noexcept {
+    ground_.config.names = std::move(names);
+    ground_.config.realms = std::move(realms);
+    ground_.config.upgrades = std::move(upgrades);
+  }
 
   const EdgeConfig& config() const noexcept { return ground_.config; }
   std::vector<Alert>& alerts() noexcept { return ground_.alerts.list(); }

@@ -2,14 +2,17 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, onTestFinished, test, vi } from "vitest";
-import { type AuthenticationResult, Authenticator, type AuthenticatorOptions } from "../../../src/auth/authenticator.js";
+import { afterAll, expect, onTestFinished, test } from "vitest";
+import { type AuthenticationResult, Authenticator, type AuthenticatorOptions, type Login as AuthenticatorLogin } from "../../../src/auth/authenticator.js";
 import { FileCredentials } from "../../../src/auth/file-credentials.js";
 import { Domains } from "../../../src/sip/domains.js";
 import type { ResponseSpec } from "../../../src/sip/response-spec.js";
 import { type Challenge, type Login, authorization, hashOf, readChallenge } from "../../support/digest-client.js";
-import { SECRET, registerMessage, registrarStage, sipMessage } from "../../support/registrar-stage.js";
+import { newLogins } from "../../support/logins.js";
+import { registerMessage, registrarStage, sipMessage } from "../../support/registrar-stage.js";
 
+const logins = newLogins();
+const seen: AuthenticatorLogin[] = [];
 const REALM = "example.org";
 const CLIENT = { address: "192.0.2.1", isRelayed: false };
 const folder = mkdtempSync(join(tmpdir(), "sluice-auth-"));
@@ -26,7 +29,7 @@ function userFile(users: readonly (readonly [string, string])[], algorithms: rea
 const BOB = [["bob", "secret"]] as const;
 
 function authenticator(path = userFile(BOB), differences: Partial<AuthenticatorOptions> = {}): Authenticator {
-  const options: AuthenticatorOptions = { domains: new Domains([{ name: REALM }]), algorithms: ["SHA-256", "MD5"], nonceSeconds: 300, secret: SECRET, report: () => undefined, ...differences };
+  const options: AuthenticatorOptions = { domains: new Domains([{ name: REALM }]), algorithms: ["SHA-256", "MD5"], nonceSeconds: 300, logins, report: () => undefined, onLogin: (login) => void seen.push(login), ...differences };
   return new Authenticator(new FileCredentials(path, () => undefined), options);
 }
 
@@ -121,23 +124,47 @@ test("AU-17 the placeholder hash of unknown users is no password", async () => {
 });
 
 test("AU-8 a nonce that is too old is stale, and the next one is good", async () => {
-  const one = authenticator(undefined, { nonceSeconds: 60 });
+  const one = authenticator(undefined, { nonceSeconds: 0.05 });
   const offer = await challenge(one);
-  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 61_000 });
-  onTestFinished(() => void vi.useRealTimers());
+  await new Promise((resolve) => setTimeout(resolve, 60));
   const [again] = await challenges(one, `Authorization: ${authorization(offer, LOGIN)}`);
   expect(again?.stale).toBe(true);
   expect(await statusOf(one, authorization(again ?? offer, LOGIN))).toBe(200);
 });
 
-test("AU-8 a nonce of another server with the same secret is good, a forged one and another realm's are not", async () => {
+test("AU-8 a nonce is good in every shard of the process; that of another process and one for another client are stale", async () => {
   const [one, other] = [authenticator(), authenticator()];
   const offer = await challenge(other);
   expect(await statusOf(one, authorization(offer, LOGIN))).toBe(200);
-  const foreign = await challenge(authenticator(undefined, { secret: new Uint8Array(32).fill(1) }));
-  for (const nonce of [foreign.nonce, `${offer.nonce}A`, offer.nonce.slice(1), `${offer.nonce}=`, "", "x".repeat(3_000)]) {
-    expect(await statusOf(one, authorization({ ...offer, nonce }, LOGIN)), nonce).toBe(401);
+  const elsewhere = newLogins();
+  const foreign = await challenge(authenticator(undefined, { logins: elsewhere }));
+  for (const nonce of [foreign.nonce, logins.makeNonce(REALM, "192.0.2.2"), `${offer.nonce}A`, offer.nonce.slice(1), `${offer.nonce}=`, "", "x".repeat(3_000)]) {
+    const [again] = await challenges(one, `Authorization: ${authorization({ ...offer, nonce }, LOGIN)}`);
+    expect(again?.stale, nonce).toBe(true);
   }
+});
+
+test("AU-9 credentials that one shard took are used up in every other one", async () => {
+  const [one, other] = [authenticator(), authenticator()];
+  const header = authorization(await challenge(one), LOGIN);
+  expect([await statusOf(one, header), await statusOf(other, header), await statusOf(one, header)]).toEqual([200, 401, 401]);
+});
+
+test("AU-17 wrong passwords are told with source, user and reason, and end in 503; a first request is none", async () => {
+  const one = authenticator(userFile([["eve", "secret"]]));
+  const from = { address: "198.51.100.1", isRelayed: false };
+  const attempt = async (user: string, password: string): Promise<number> => {
+    const asked = await one.check(registerMessage(""), "registrar", from);
+    if (asked.ok) throw new Error("it was let in");
+    const header = authorization(readChallenge(asked.response.headers[0]?.[1] ?? ""), { ...LOGIN, user, password });
+    const result = await one.check(registerMessage(`Authorization: ${header}\nFrom: <sip:eve@${REALM}>;tag=1\nTo: <sip:eve@${REALM}>`), "registrar", from);
+    return result.ok ? 200 : result.response.status;
+  };
+  seen.length = 0;
+  for (let count = 0; count < 20; count += 1) expect(await attempt("eve", "guess")).toBe(401);
+  expect(await attempt("eve", "secret")).toBe(503);
+  expect(seen.map(({ result }) => result)).toEqual([...Array<string>(20).fill("password"), "limited"]);
+  expect(seen[0]).toEqual({ result: "password", source: from.address, user: "eve", realm: REALM });
 });
 
 test("AU-9 a count is good once; later ones and those that were overtaken are good too", async () => {

@@ -1,0 +1,73 @@
+#include "core/home/login_guard.h"
+
+#include <algorithm>
+
+namespace sluice {
+
+LoginGuard::LoginGuard(const SipKey& key, uint32_t sets) : key_(key), failures_(sets), proven_(sets) {}
+
+bool LoginGuard::may_try(const Address& client, Text user, uint32_t now) noexcept {
+  const std::lock_guard<std::mutex> guard(lock_);
+  if (const Entry* pair = proven_.find(key_of(&client, &user)); is_proven(pair, now)) return failures_of(pair, kUserSeconds, now) < kUserBurst;
+  const Entry* source = failures_.find(key_of(&client, nullptr));
+  const uint32_t most = kSourceBurst + (source == nullptr ? 0 : source->proven * kPerProvenUser);
+  return failures_of(source, kSourceSeconds, now) < most && failures_of(failures_.find(key_of(nullptr, &user)), kUserSeconds, now) < kUserBurst;
+}
+
+void LoginGuard::failed(const Address& client, Text user, uint32_t now) noexcept {
+  const std::lock_guard<std::mutex> guard(lock_);
+  // A phone whose password was changed spends what is its own.
+  if (Entry* pair = proven_.find(key_of(&client, &user)); is_proven(pair, now)) return add_failure(*pair, kUserSeconds, now);
+  add_failure(failures_.have(key_of(&client, nullptr), now), kSourceSeconds, now);
+  add_failure(failures_.have(key_of(nullptr, &user), now), kUserSeconds, now);
+}
+
+void LoginGuard::proved(const Address& client, Text user, uint32_t now) noexcept {
+  const std::lock_guard<std::mutex> guard(lock_);
+  const uint64_t key = key_of(&client, &user);
+  const bool is_new = !is_proven(proven_.find(key), now);
+  Entry& pair = proven_.have(key, now);
+  pair.last = now;
+  pair.failures = 0;
+  if (!is_new) return;
+  Entry& source = failures_.have(key_of(&client, nullptr), now);
+  if (source.proven < 1'000) ++source.proven;
+}
+
+// An IPv6 source is its /64.
+uint64_t LoginGuard::key_of(const Address* client, const Text* user) const noexcept {
+  SipHasher hasher(key_);
+  const uint8_t kind = static_cast<uint8_t>((client != nullptr ? 1 : 0) | (user != nullptr ? 2 : 0));
+  hasher.add(&kind, 1);
+  if (client != nullptr) hasher.add(client->ip, client->is_v4() ? 16 : 8);
+  if (user != nullptr) hasher.add(user->data(), user->size());
+  return hasher.finish() | 1;  // 0 is an empty place
+}
+
+uint32_t LoginGuard::failures_of(const Entry* entry, uint32_t seconds, uint32_t now) noexcept {
+  if (entry == nullptr) return 0;
+  const uint32_t forgiven = (now - entry->last) / seconds;
+  return entry->failures > forgiven ? entry->failures - forgiven : 0;
+}
+
+void LoginGuard::add_failure(Entry& entry, uint32_t seconds, uint32_t now) noexcept {
+  entry.failures = static_cast<uint16_t>(std::min<uint32_t>(failures_of(&entry, seconds, now) + 1, 10'000));
+  entry.last = now;
+}
+
+LoginGuard::Entry* LoginGuard::Memory::find(uint64_t key) noexcept {
+  Entry* const set = entries.data() + (key >> 1) % (entries.size() / kWays) * kWays;
+  for (Entry* entry = set; entry < set + kWays; ++entry)
+    if (entry->key == key) return entry;
+  return nullptr;
+}
+
+LoginGuard::Entry& LoginGuard::Memory::have(uint64_t key, uint32_t now) noexcept {
+  if (Entry* entry = find(key); entry != nullptr) return *entry;
+  Entry* const set = entries.data() + (key >> 1) % (entries.size() / kWays) * kWays;
+  Entry* const oldest = std::min_element(set, set + kWays, [](const Entry& a, const Entry& b) { return a.last < b.last; });
+  *oldest = Entry{key, now, 0, 0};
+  return *oldest;
+}
+
+}  // namespace sluice

@@ -1,0 +1,57 @@
+// How many wrong passwords a source and a user may have before nobody looks at further ones (RFC 3261 26.1, RFC 7616 5.8): one memory for
+// all shards. Whoever has proved to be that user from that network goes on being heard, so that neither a guesser behind the same NAT
+// nor one who knows the name locks a phone out; and a network full of phones that log in may have more failures than an empty one.
+#pragma once
+
+#include <array>
+#include <mutex>
+#include <vector>
+
+#include "core/base/bytes.h"
+#include "core/crypto/siphash.h"
+#include "core/sip/address.h"
+
+namespace sluice {
+
+class LoginGuard {
+ public:
+  explicit LoginGuard(const SipKey& key, uint32_t sets = 8'192);
+
+  // `now`: seconds of a clock that never runs back. False: too many failures, the credentials are not to be looked at.
+  bool may_try(const Address& client, Text user, uint32_t now) noexcept;
+  void failed(const Address& client, Text user, uint32_t now) noexcept;
+  void proved(const Address& client, Text user, uint32_t now) noexcept;
+
+  static constexpr uint32_t kSourceBurst = 30, kSourceSeconds = 10;  // failures at once, and the time in which one is forgiven
+  static constexpr uint32_t kUserBurst = 20, kUserSeconds = 30;
+  static constexpr uint32_t kPerProvenUser = 2;  // further failures of a source for each user that logged in there
+  static constexpr uint32_t kProvenSeconds = 86'400;
+
+ private:
+  struct Entry {
+    uint64_t key = 0;
+    uint32_t last = 0;
+    uint16_t failures = 0;
+    uint16_t proven = 0;  // of a source: users that logged in there
+  };
+  // Eight entries a set; the one that was touched longest ago gives way.
+  struct Memory {
+    static constexpr size_t kWays = 8;
+    explicit Memory(uint32_t sets) : entries(size_t{sets} * kWays) {}
+    Entry* find(uint64_t key) noexcept;
+    Entry& have(uint64_t key, uint32_t now) noexcept;
+    std::vector<Entry> entries;
+  };
+
+  uint64_t key_of(const Address* client, const Text* user) const noexcept;
+  static uint32_t failures_of(const Entry* entry, uint32_t seconds, uint32_t now) noexcept;
+  static void add_failure(Entry& entry, uint32_t seconds, uint32_t now) noexcept;
+  bool is_proven(const Entry* pair, uint32_t now) const noexcept { return pair != nullptr && now - pair->last <= kProvenSeconds; }
+
+  SipKey key_;
+  std::mutex lock_;  // held for a few comparisons; logins are rare beside messages
+  Memory failures_;  // of sources and of users
+  Memory proven_;    // pairs of source and user
+};
+
+}  // namespace sluice

@@ -1,0 +1,143 @@
+#include "core/home/nonce_table.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/base/base64url.h"
+
+namespace sluice {
+namespace {
+
+constexpr size_t kSigned = 16;
+constexpr uint32_t kWindow = 64;
+
+void put48(uint8_t* out, uint64_t value) noexcept {
+  for (int i = 5; i >= 0; --i, value >>= 8) out[i] = static_cast<uint8_t>(value);
+}
+
+uint64_t get48(const uint8_t* in) noexcept {
+  uint64_t value = 0;
+  for (int i = 0; i < 6; ++i) value = value << 8 | in[i];
+  return value;
+}
+
+bool same_octets(const uint8_t* a, const uint8_t* b, size_t size) noexcept {
+  uint8_t difference = 0;
+  for (size_t i = 0; i < size; ++i) difference |= a[i] ^ b[i];
+  return difference == 0;
+}
+
+}  // namespace
+
+NonceTable::NonceTable(const uint8_t seed[64], uint32_t capacity) : key_(seed, 28), capacity_(capacity) {
+  std::memcpy(life_, seed + 28, sizeof life_);
+  std::memcpy(hash_, seed + 32, sizeof hash_);
+  // The octets of the rings stay untouched, and cost nothing, until they are needed.
+  for (Stripe& stripe : stripes_) {
+    stripe.entries.reset(new Entry[capacity_]);
+    stripe.index = std::make_unique<uint16_t[]>(capacity_ * 2);
+  }
+}
+
+void NonceTable::make(Text realm, const Address& client, uint64_t now, char* out) noexcept {
+  uint8_t octets[kSigned + kSha256Size];
+  std::memcpy(octets, life_, sizeof life_);
+  put48(octets + 4, now);
+  put48(octets + 10, serial_.fetch_add(1, std::memory_order_relaxed));
+  mac(octets, realm, client, octets + kSigned);
+  base64url_encode(octets, kNonceOctets, out);
+}
+
+bool NonceTable::is_fresh(Text nonce, Text realm, const Address& client, uint64_t now, uint64_t life) const noexcept {
+  uint8_t octets[kNonceOctets];
+  if (nonce.size() != kNonceText || base64url_decode(nonce, octets, sizeof octets) != kNonceOctets) return false;
+  if (std::memcmp(octets, life_, sizeof life_) != 0) return false;
+  uint8_t expected[kSha256Size];
+  mac(octets, realm, client, expected);
+  if (!same_octets(expected, octets + kSigned, kNonceOctets - kSigned)) return false;
+  const uint64_t made = get48(octets + 4);
+  return made <= now && now - made <= life;
+}
+
+bool NonceTable::use(Text nonce, Text user, uint32_t count) noexcept {
+  uint8_t octets[kNonceOctets];
+  if (count == 0 || nonce.size() != kNonceText || base64url_decode(nonce, octets, sizeof octets) != kNonceOctets) return false;
+  Entry fresh{{0, 0}, get48(octets + 4), 1, count};
+  for (int half = 0; half < 2; ++half) {
+    SipHasher hasher(hash_[half]);
+    hasher.add(octets, sizeof octets);
+    hasher.add(user.data(), user.size());
+    fresh.key[half] = hasher.finish();
+  }
+  Stripe& stripe = stripes_[fresh.key[1] % kStripes];
+  const std::lock_guard<std::mutex> guard(stripe.lock);
+  Entry* known = find(stripe, fresh.key);
+  if (known == nullptr) {
+    if (stripe.floor >= fresh.made + 1) return false;
+    add(stripe, fresh);
+    return true;
+  }
+  if (count > known->highest) {
+    const uint32_t ahead = count - known->highest;
+    known->bits = ahead < kWindow ? known->bits << ahead | 1 : 1;
+    known->highest = count;
+    return true;
+  }
+  const uint32_t behind = known->highest - count;
+  if (behind >= kWindow || (known->bits >> behind & 1) != 0) return false;
+  known->bits |= uint64_t{1} << behind;
+  return true;
+}
+
+// An IPv6 client changes its address within its network (RFC 8981).
+void NonceTable::mac(const uint8_t* octets, Text realm, const Address& client, uint8_t out[kSha256Size]) const noexcept {
+  uint8_t said[kSigned + 16 + 256] = {};
+  std::memcpy(said, octets, kSigned);
+  std::memcpy(said + kSigned, client.ip, client.is_v4() ? 16 : 8);
+  const size_t size = std::min(realm.size(), sizeof said - kSigned - 16);
+  std::memcpy(said + kSigned + 16, realm.data(), size);
+  key_.mac(said, kSigned + 16 + size, out);
+}
+
+NonceTable::Entry* NonceTable::find(Stripe& stripe, const uint64_t key[2]) const noexcept {
+  const uint32_t mask = capacity_ * 2 - 1;
+  for (uint32_t slot = static_cast<uint32_t>(key[0]) & mask; stripe.index[slot] != 0; slot = (slot + 1) & mask) {
+    Entry& entry = stripe.entries[stripe.index[slot] - 1u];
+    if (entry.key[0] == key[0] && entry.key[1] == key[1]) return &entry;
+  }
+  return nullptr;
+}
+
+void NonceTable::add(Stripe& stripe, const Entry& entry) noexcept {
+  const uint32_t place = stripe.next;
+  stripe.next = (stripe.next + 1) % capacity_;
+  if (stripe.size == capacity_) {
+    stripe.floor = std::max(stripe.floor, stripe.entries[place].made + 1);
+    remove(stripe, place);
+    evicted_.fetch_add(1, std::memory_order_relaxed);
+  } else {
+    ++stripe.size;
+    held_.fetch_add(1, std::memory_order_relaxed);
+  }
+  stripe.entries[place] = entry;
+  const uint32_t mask = capacity_ * 2 - 1;
+  uint32_t slot = static_cast<uint32_t>(entry.key[0]) & mask;
+  while (stripe.index[slot] != 0) slot = (slot + 1) & mask;
+  stripe.index[slot] = static_cast<uint16_t>(place + 1);
+}
+
+// Linear probing without marks for what is gone: what follows moves up into the gap.
+void NonceTable::remove(Stripe& stripe, uint32_t place) noexcept {
+  const uint32_t mask = capacity_ * 2 - 1;
+  uint32_t gap = static_cast<uint32_t>(stripe.entries[place].key[0]) & mask;
+  while (stripe.index[gap] != place + 1) gap = (gap + 1) & mask;
+  for (uint32_t slot = (gap + 1) & mask; stripe.index[slot] != 0; slot = (slot + 1) & mask) {
+    const uint32_t home = static_cast<uint32_t>(stripe.entries[stripe.index[slot] - 1u].key[0]) & mask;
+    if (((slot - home) & mask) < ((slot - gap) & mask)) continue;
+    stripe.index[gap] = stripe.index[slot];
+    gap = slot;
+  }
+  stripe.index[gap] = 0;
+}
+
+}  // namespace sluice

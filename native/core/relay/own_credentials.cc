@@ -1,0 +1,35 @@
+#include "core/relay/own_credentials.h"
+
+#include <algorithm>
+
+namespace sluice {
+namespace {
+
+constexpr Text kName = "realm";
+
+bool is_blank(char c) noexcept { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+}  // namespace
+
+bool names_realm(Text credentials, const std::vector<std::string>& realms) noexcept {
+  for (size_t at = 0; at + kName.size() < credentials.size(); ++at) {
+    if (!same_text(credentials.substr(at, kName.size()), kName)) continue;
+    size_t begin = at + kName.size();
+    while (begin < credentials.size() && is_blank(credentials[begin])) ++begin;
+    if (begin == credentials.size() || credentials[begin] != '=') continue;
+    ++begin;
+    while (begin < credentials.size() && (is_blank(credentials[begin]) || credentials[begin] == '"')) ++begin;
+    const Text rest = credentials.substr(begin);
+    const Text realm = rest.substr(0, std::min(rest.find_first_of("\", \t\r\n"), rest.size()));
+    if (std::find(realms.begin(), realms.end(), realm) != realms.end()) return true;
+  }
+  return false;
+}
+
+void cut_own_credentials(const Message& message, const std::vector<std::string>& realms, EditList& edits) noexcept {
+  for (HeaderId id : {HeaderId::proxy_authorization, HeaderId::authorization})
+    for (const HeaderLine* line = message.line(id); line != nullptr; line = message.next(*line))
+      if (names_realm(message.value(*line), realms)) edits.cut(line->line_at, line->line_end);
+}
+
+}  // namespace sluice

@@ -1,0 +1,109 @@
+// Nonces of digest authentication: whose they are, and that no count of one is taken twice.
+#include "core/home/nonce_table.h"
+
+#include <array>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "check.h"
+
+using namespace sluice;
+
+namespace {
+
+constexpr uint64_t kLife = 300'000;
+
+std::array<uint8_t, 64> seed_of(uint8_t first) {
+  std::array<uint8_t, 64> seed;
+  for (size_t i = 0; i < seed.size(); ++i) seed[i] = static_cast<uint8_t>(first + i * 7);
+  return seed;
+}
+
+NonceTable table_of(uint8_t first, uint32_t capacity = 4'096) { return NonceTable(seed_of(first).data(), capacity); }
+
+Address client(const char* ip) {
+  Address address;
+  parse_ip(ip, address);
+  return address;
+}
+
+const Address kBob = client("192.0.2.1");
+
+std::string nonce_of(NonceTable& table, uint64_t now = 1'000, Text realm = "example.org", const Address& who = kBob) {
+  std::string text(kNonceText, ' ');
+  table.make(realm, who, now, text.data());
+  return text;
+}
+
+}  // namespace
+
+TEST("AU-8 a nonce is good for its realm, its client and its time") {
+  NonceTable table = table_of(1);
+  const std::string nonce = nonce_of(table);
+  CHECK(table.is_fresh(nonce, "example.org", kBob, 1'000, kLife));
+  CHECK(table.is_fresh(nonce, "example.org", kBob, 1'000 + kLife, kLife));
+  CHECK(!table.is_fresh(nonce, "example.org", kBob, 1'001 + kLife, kLife));
+  CHECK(!table.is_fresh(nonce, "example.org", kBob, 999, kLife));
+  CHECK(!table.is_fresh(nonce, "example.net", kBob, 1'000, kLife));
+  CHECK(!table.is_fresh(nonce, "example.org", client("192.0.2.2"), 1'000, kLife));
+  const std::string six = nonce_of(table, 1'000, "example.org", client("2001:db8:1:2::1"));
+  CHECK(table.is_fresh(six, "example.org", client("2001:db8:1:2:ffff::9"), 1'000, kLife));
+  CHECK(!table.is_fresh(six, "example.org", client("2001:db8:1:3::1"), 1'000, kLife));
+}
+
+TEST("AU-8 nonces of another process, changed ones and other spellings are not ours") {
+  NonceTable table = table_of(1), other = table_of(2);
+  CHECK(!table.is_fresh(nonce_of(other), "example.org", kBob, 1'000, kLife));
+  const std::string nonce = nonce_of(table);
+  for (size_t at = 0; at < nonce.size(); ++at) {
+    std::string changed = nonce;
+    changed[at] = changed[at] == 'A' ? 'B' : 'A';
+    CHECK(!table.is_fresh(changed, "example.org", kBob, 1'000, kLife));
+  }
+  for (const std::string& text : {std::string(), nonce + "=", nonce + "A", nonce.substr(1), std::string(3'000, 'x')})
+    CHECK(!table.is_fresh(text, "example.org", kBob, 1'000, kLife));
+}
+
+TEST("AU-9 a count is taken once, by each user, also when requests overtake each other") {
+  NonceTable table = table_of(1);
+  const std::string nonce = nonce_of(table);
+  CHECK(!table.use(nonce, "bob", 0));
+  const std::vector<uint32_t> counts = {1, 5, 3, 4, 500, 437, 436, 0xffffffff, 0xfffffffe};
+  const std::vector<bool> good = {true, true, true, true, true, true, false, true, true};
+  for (size_t i = 0; i < counts.size(); ++i) {
+    CHECK_EQ(table.use(nonce, "bob", counts[i]), bool{good[i]});
+    CHECK(!table.use(nonce, "bob", counts[i]));
+  }
+  CHECK(table.use(nonce, "alice", 1));
+  CHECK(!table.use("not a nonce", "bob", 1));
+}
+
+TEST("AU-9 what was forgotten to make room counts as used, and what is newer is not touched") {
+  NonceTable table = table_of(1, 16);
+  std::vector<std::string> nonces;
+  for (uint64_t now = 0; now < 20'000; ++now) {
+    nonces.push_back(nonce_of(table, now));
+    CHECK(table.use(nonces.back(), "bob", 1));
+  }
+  CHECK_EQ(table.held(), uint64_t{16 * 64});
+  CHECK_EQ(table.evicted(), uint64_t{20'000 - 16 * 64});
+  for (const std::string& nonce : nonces) CHECK(!table.use(nonce, "bob", 1));
+  CHECK(table.use(nonces.back(), "bob", 2));
+  CHECK(table.use(nonce_of(table, 20'000), "bob", 1));
+}
+
+TEST("AU-9 of all threads that use a count at the same time one gets it") {
+  NonceTable table = table_of(1);
+  std::vector<std::string> nonces;
+  for (int i = 0; i < 500; ++i) nonces.push_back(nonce_of(table));
+  std::array<int, 4> taken{};
+  std::vector<std::thread> threads;
+  for (size_t mine = 0; mine < taken.size(); ++mine)
+    threads.emplace_back([&, mine] {
+      for (const std::string& nonce : nonces)
+        for (uint32_t count = 1; count <= 20; ++count) taken[mine] += table.use(nonce, "bob", count);
+    });
+  for (std::thread& thread : threads) thread.join();
+  CHECK_EQ(taken[0] + taken[1] + taken[2] + taken[3], 500 * 20);
+}

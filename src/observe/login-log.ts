@@ -1,0 +1,23 @@
+/** Failed logins as log lines: one a second for each source, in a form that fail2ban reads (deploy/fail2ban). */
+import type { Login } from "../auth/authenticator.js";
+import type { Log } from "./log.js";
+import { LogRate } from "./log-rate.js";
+import { networkOf } from "./network.js";
+import { printable } from "../base/printable.js";
+
+const USER_CHARACTERS = 80;
+
+export class LoginLog {
+  readonly #log: Log;
+  readonly #rate = new LogRate({ perSecond: 1 });
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  write({ result, source, user, realm }: Login): void {
+    if (!this.#rate.allows(networkOf(source))) return;
+    // What the client cannot choose comes first, so that nothing that it chose is read as that.
+    this.#log.warn({ source, reason: result, realm, user: printable(Buffer.from(user, "latin1"), USER_CHARACTERS) }, "a login failed");
+  }
+}
