@@ -33,6 +33,17 @@ TEST("SA-16 credentials are overwritten in place, whatever their form, and the r
   for (const char* text : {"", "\r\n", "a", "Authorization", "Authorization:", "Authorization: Digest", "x\r\nAuthorization: Digest a=\"", "\n\na=crypto:inline:"}) scrubbed(text);
 }
 
+TEST("SA-16 passwords in URIs, cookies, tokens and keys of the media are overwritten, and what looks like them stays") {
+  const std::string message = scrubbed(
+      "INVITE sip:bob:5ecret@example.org:5060 SIP/2.0\r\nTo: \"B\" <SIPS:bob:5ecret@example.org;x=1>\r\nFrom: <sip:al;ice@example.org:5062>;tag=1\r\n"
+      "Cookie: id=5ecret\r\nX-Login: bearer 5ecret\r\nContact: <sip:192.0.2.1:5060;ob>,\r\n <sip:c:5ecret@[2001:db8::1]>\r\n\r\n"
+      "v=0\r\nk=clear:5ecret\r\na=ice-pwd:5ecret\r\na=key-mgmt:mikey 5ecret\r\na=crypto:1 X inline:5ecret\r\na=ice-ufrag:stays\r\n");
+  CHECK(!shows(message, "5ecret"));
+  for (const char* part : {"INVITE sip:bob:xxxxxx@example.org:5060 SIP", "<sip:al;ice@example.org:5062>;tag=1", "<sip:192.0.2.1:5060;ob>", "@[2001:db8::1]>", "a=ice-ufrag:stays"})
+    CHECK(shows(message, part));
+  for (const char* text : {"sip:", "sip:a:", "x sip:a:b", "sips:a:b@", "\r\n\r\nk=", "bearer ", "a: bearer "}) scrubbed(text);
+}
+
 TEST("a filter for an AOR takes whole AORs only, in any letter case") {
   const auto matches = [](const char* to, const char* aor) {
     const std::string text = std::string("OPTIONS sip:x@y.z SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nFrom: <sip:f@g.h>;tag=1\r\nTo: ") + to + "\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n";

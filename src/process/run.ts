@@ -6,6 +6,7 @@ import type { ShardListener } from "../native/binding.js";
 import { Counter } from "../native/layout.js";
 import { binding } from "../native/load.js";
 import type { Log } from "../observe/log.js";
+import { keepPrivate } from "./private-state.js";
 import { Service } from "./service.js";
 import { onSignal } from "./signals.js";
 import { ServiceManager } from "./systemd.js";
@@ -17,6 +18,7 @@ const SPARE_DESCRIPTORS = 200;
 /** Resolves when the process has been told to end and is done; rejects with one line when it cannot start. */
 export async function serve(config: Config, log: Log): Promise<void> {
   const orders = new Orders();
+  keepPrivate(config.stateDir);
   const service = new Service(config, shardConfigs(config), log, () => orders.end("the operator"));
   warnOfDescriptors(config, log);
   const starting = service.start();

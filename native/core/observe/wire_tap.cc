@@ -66,6 +66,45 @@ void scrub_value(char* p, char* end) noexcept {
   }
 }
 
+// The password of a URI, sip:user:password@host (RFC 3261 19.1.1).
+void scrub_uris(char* p, char* end) noexcept {
+  for (; end - p > 4; ++p) {
+    const Text rest(p, static_cast<size_t>(end - p));
+    if (!starts_with(rest, "sip:") && !starts_with(rest, "sips:")) continue;
+    p += lower(p[3]) == 's' ? 5 : 4;
+    char* colon = nullptr;
+    for (; p < end && Text(" \t\r\n<>\"@").find(*p) == Text::npos; ++p) {
+      if (colon == nullptr && *p == ':') colon = p;
+      else if (colon != nullptr && (*p == ';' || *p == '?')) break;  // that was a port
+    }
+    if (p < end && *p == '@' && colon != nullptr) blank(colon + 1, p);
+  }
+}
+
+// A token of RFC 6750, in whichever field.
+void scrub_bearer(char* p, char* end) noexcept {
+  for (; end - p > 7; ++p)
+    if (starts_with(Text(p, static_cast<size_t>(end - p)), "bearer ")) return blank(p + 7, end);
+}
+
+void scrub_field(char* line, char* end) noexcept {
+  const Text text(line, static_cast<size_t>(end - line));
+  auto* colon = static_cast<char*>(std::memchr(line, ':', text.size()));
+  if (colon == nullptr) return;
+  if (starts_with(text, "authorization") || starts_with(text, "proxy-authorization")) scrub_value(colon + 1, end);
+  else if (starts_with(text, "cookie") || starts_with(text, "set-cookie")) blank(colon + 1, end);
+  else scrub_bearer(colon + 1, end);
+}
+
+// Keys in session descriptions (RFC 4568, RFC 8839 5.4, RFC 4567, RFC 8866 5.12).
+void scrub_description(char* line, char* end) noexcept {
+  const Text text(line, static_cast<size_t>(end - line));
+  for (Text secret : {Text("a=ice-pwd:"), Text("k="), Text("a=key-mgmt:")})
+    if (starts_with(text, secret)) return blank(line + secret.size(), end);
+  const size_t at = starts_with(text, "a=crypto:") ? text.find("inline:") : Text::npos;
+  if (at != Text::npos) blank(line + at + 7, end);
+}
+
 }  // namespace
 
 void scrub_credentials(char* data, size_t size) noexcept {
@@ -81,14 +120,11 @@ void scrub_credentials(char* data, size_t size) noexcept {
         feed = static_cast<char*>(std::memchr(next, '\n', static_cast<size_t>(end - next)));
         next = feed == nullptr ? end : feed + 1;
       }
-      const Text text(line, static_cast<size_t>(next - line));
-      if (starts_with(text, "authorization") || starts_with(text, "proxy-authorization")) {
-        if (auto* colon = static_cast<char*>(std::memchr(line, ':', text.size())); colon != nullptr) scrub_value(colon + 1, next);
-      }
-    } else if (const Text text(line, static_cast<size_t>(next - line)); starts_with(text, "a=crypto:")) {
-      const size_t at = text.find("inline:");
-      if (at != Text::npos) blank(line + at + 7, next);
+      scrub_field(line, next);
+    } else {
+      scrub_description(line, next);
     }
+    scrub_uris(line, next);
     line = next;
   }
 }

@@ -1,0 +1,22 @@
+/** The state folder is for nobody else: keys sign tokens, and bindings tell who is where. */
+import { chmodSync, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+
+const FOLDER = 0o700;
+const FILE = 0o600;
+const STICKY = 0o1000;
+
+/** What is there already is closed to others, and so is what this process will make. Throws what the file system says. */
+export function keepPrivate(stateDir: string): void {
+  process.umask(0o077);
+  mkdirSync(stateDir, { recursive: true, mode: FOLDER });
+  const { mode, uid } = statSync(stateDir);
+  // A folder of everybody, such as /tmp, stays as it is; what we keep in it does not.
+  if ((mode & STICKY) === 0 && uid === process.getuid?.()) chmodSync(stateDir, FOLDER);
+  const store = join(stateDir, "location");
+  if (existsSync(store)) {
+    chmodSync(store, FOLDER);
+    for (const name of readdirSync(store)) chmodSync(join(store, name), FILE);
+  }
+  for (const path of [join(stateDir, "flow.keys"), join(stateDir, "bans.json")]) if (existsSync(path)) chmodSync(path, FILE);
+}
