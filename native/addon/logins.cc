@@ -84,7 +84,7 @@ Napi::Value Logins::proved(const Napi::CallbackInfo& info) {
 // counts(): {held, evicted}
 Napi::Value Logins::counts(const Napi::CallbackInfo& info) {
   Napi::Object result = Napi::Object::New(info.Env());
-  result.Set("held", static_cast<double>(cluster_->logins.held()));
+  result.Set("held", static_cast<double>(cluster_->nonces.held()));
   result.Set("evicted", static_cast<double>(cluster_->nonces.evicted()));
   return result;
 }

@@ -1,5 +1,8 @@
 /** A ban shuts an address out of every transport: its flows end, nothing of it is heard, and whoever is next door notices nothing. */
-import { expect, test } from "vitest";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
 import { Admin } from "../support/admin.js";
 import { register } from "../support/calls.js";
 import { type Cast, cast } from "../support/cast.js";
@@ -68,6 +71,26 @@ for (const client of ["udp", "tcp", "tls", "ws", "wss"] as const) {
     await register(await outlaw(company, client), C);
   });
 }
+
+test("a banned network is shut out over connections that were open, and still after a restart", async () => {
+  const admin = await Admin.choose();
+  const folder = mkdtempSync(join(tmpdir(), "sluice-bans-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const settings = { SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_STATE_DIR: folder };
+  const company = await cast({ client: "tcp", settings });
+  const B = await outlaw(company, "tcp");
+  await register(B, company.C);
+  expect((await admin.ask("POST", "/api/bans", { address: "127.0.0.8/30", seconds: 60 })).status).toBe(200);
+  await B.wire.closed;
+  B.leave();
+  await company.SUT.stop();
+  const again = await cast({ client: "tcp", settings });
+  expect((await admin.get("/api/bans")).json["bans"]).toMatchObject([{ address: "127.0.0.8/30" }]);
+  const refused = await TcpConnection.open({ host: "127.0.0.1", port: Number(again.client.split(":")[1]) }, B.receive, { localHost: OUTLAW });
+  await refused.expectClosed();
+  expect((await admin.ask("DELETE", `/api/bans/${encodeURIComponent("127.0.0.8/30")}`)).status).toBe(200);
+  await register(await outlaw(again, "tcp"), again.C);
+});
 
 test("SA-14 a ban needs an address, and one that is not there cannot be lifted", async () => {
   const admin = await Admin.choose();

@@ -151,7 +151,7 @@ bool Relay::write_request(unsigned i, const NextLeg& leg, Text branch, Writer& h
     for (HeaderId id : {HeaderId::service_route, HeaderId::p_asserted_identity, HeaderId::flow_timer}) cut_lines(message, id, edits);
   }
   if (flags & kEdit_strip_path) cut_lines(message, HeaderId::path, edits);
-  if (!ground_.config.realms.empty()) cut_own_credentials(message, ground_.config.realms, edits);
+  if (!config.realms.empty()) cut_own_credentials(message, config.realms, edits);
   const bool strict_uri = static_cast<uint32_t>(record[kRecord_headers]) & kHeader_strict_uri;
   if (strict_uri) {
     // The Request-URI itself was the first of our own values.

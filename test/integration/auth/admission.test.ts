@@ -152,3 +152,26 @@ test("REG-4 a user of one domain is nobody in another, and at home under its ali
   await ann.response(403);
   await trunk.nothing();
 });
+
+test("AU-12 what the ACK of a call proves to us stays here though it takes the fast path, and other realms' credentials pass", async () => {
+  const { home } = await stage({ SLUICE_AUTH: users({ [DOMAIN]: ["alice"] }) });
+  const [alice, bob] = [await home.phone("alice"), await home.phone("bob")];
+  await send(bob, { from: `sip:alice@${DOMAIN}`, to: `sip:${DOMAIN}`, method: "REGISTER" });
+  const asked = (await bob.response(401)).header("WWW-Authenticate");
+  const proof = answerChallenge(asked, "REGISTER", `sip:${DOMAIN}`, { user: "alice", password: "secret" });
+  await bob.say(`REGISTER sip:${DOMAIN} SIP/2.0\nCall-ID: r@${home.scene}\nFrom: <sip:alice@${DOMAIN}>;tag=b\nTo: <sip:alice@${DOMAIN}>\nContact: <sip:bob@${bob.at}>\nAuthorization: ${proof}`);
+  await bob.response(200);
+  await send(alice, { from: `sip:alice@${DOMAIN}`, to: `sip:alice@${DOMAIN}`, user: "alice" });
+  const invite = await bob.request("INVITE");
+  expect(invite.all("Proxy-Authorization")).toEqual([expect.stringContaining('realm="elsewhere"')]);
+  await bob.reply("200 OK", `Contact: <sip:bob@${bob.at}>`);
+  const ok = await alice.response(200);
+  const routes = [...ok.all("Record-Route")].reverse().join(", ");
+  const ours = `Digest username="alice", realm="${DOMAIN}", nonce="n", uri="sip:x", response="0", algorithm=MD5`;
+  await alice.say(
+    `ACK sip:bob@${bob.at} SIP/2.0\nCall-ID: ${ok.header("Call-ID")}\nFrom: ${ok.header("From")}\nTo: ${ok.header("To")}\nRoute: ${routes}\n` +
+      `Proxy-Authorization: ${ours}\nAuthorization: ${ours}\nProxy-Authorization: ${ours.replace(DOMAIN, "elsewhere")}`,
+  );
+  const ack = await bob.request("ACK");
+  expect([...ack.all("Proxy-Authorization"), ...ack.all("Authorization")]).toEqual([expect.stringContaining('realm="elsewhere"')]);
+});

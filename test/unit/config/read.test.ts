@@ -91,3 +91,24 @@ test("OB-5.2-5 keys come from the environment, else from the state folder", () =
   expect(readdirSync(folder)).toEqual([]);
   expect(unnamed.settings && completeConfig(unnamed.settings, true).config?.flowKeys.length).toBe(1);
 });
+
+test("a public address without users needs SLUICE_AUTH=off in so many words, and then a warning", () => {
+  const place = (listen: string): string => `${listen};advertise=sip.example.org:5060`;
+  for (const listen of ["udp:203.0.113.5:5060", "tcp:0.0.0.0:5060", "udp:[::]:5060", "udp:[2001:db8::1]:5060"]) {
+    const environment = { SLUICE_LISTEN: place(listen) };
+    expect(readSettings(environment).errors).toEqual([expect.stringMatching(/^SLUICE_AUTH: expected the users of this server/)]);
+    expect(readSettings({ ...environment, SLUICE_MODE: "edge", ...UPSTREAM })).toMatchObject({ errors: [], warnings: [] });
+    const open = readSettings({ ...environment, SLUICE_AUTH: "off" });
+    expect(open).toMatchObject({ errors: [], warnings: [expect.stringContaining("anybody on the Internet can register and call as any user")] });
+  }
+  expect(readSettings({ SLUICE_LISTEN: "udp:10.0.0.1:5060" })).toMatchObject({ errors: [], warnings: [expect.stringContaining("anybody on this network")] });
+  expect(readSettings({ SLUICE_LISTEN: "udp:[::1]:5060" })).toMatchObject({ errors: [], warnings: [] });
+});
+
+test("an alias names a domain of the list, and each name stands there once", () => {
+  const errorsOf = (domains: string): readonly string[] => readSettings({ SLUICE_DOMAINS: domains }).errors;
+  expect(errorsOf("example.org, sip.example.org=example.org")).toEqual([]);
+  expect(errorsOf("a.example=b.example")).toEqual(["SLUICE_DOMAINS: expected a.example=b.example to name a domain of the list that is no alias itself"]);
+  expect(errorsOf("c.example,b.example=c.example,a.example=b.example")).toHaveLength(1);
+  expect(errorsOf("a.example,a.example")).toHaveLength(1);
+});
