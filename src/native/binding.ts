@@ -250,7 +250,7 @@ export interface Logins {
 }
 
 export interface Binding extends Reader {
-  /** Makes what a group of shards shares, rings, listening sockets and what each source holds; its id, or what cannot be had. `seed`: 80 random octets. */
+  /** Makes what a group of shards shares, rings, listening sockets and what each source holds; its id, or what cannot be had. `seed`: 96 random octets. */
   createCluster(shards: number, ringOctets: number, listeners: readonly ShardListener[], seed: Uint8Array): number | { readonly errno: number; readonly listener: number };
   /** Connections are refused from now on, by all shards. */
   stopAccepting(cluster: number): void;
