@@ -398,7 +398,8 @@ export const Event = {
   tlsFailed: 6,
   wsFaulty: 7,
   sourceFull: 8,
-  allFull: 9,
+  answerWithheld: 9,
+  allFull: 10,
 } as const;
 export type Event = (typeof Event)[keyof typeof Event];
 
@@ -477,8 +478,9 @@ export const Counter = {
   requestsHeld: 64,
   requestOctetsHeld: 65,
   requestsRefused: 66,
-  udpFlowsEvicted: 67,
-  udpFlowsRefused: 68,
+  answersWithheld: 67,
+  udpFlowsEvicted: 68,
+  udpFlowsRefused: 69,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 
@@ -551,6 +553,7 @@ export const counterProse: readonly string[] = [
   "requests that the object path holds now",
   "octets of these",
   "requests that found no room in the object path",
+  "responses over UDP beyond three times what their source had sent",
   "UDP flows forgotten to make room",
   "UDP flows that found no room",
 ];
