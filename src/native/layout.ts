@@ -481,6 +481,11 @@ export const Counter = {
   answersWithheld: 67,
   udpFlowsEvicted: 68,
   udpFlowsRefused: 69,
+  loginsAccepted: 70,
+  loginsPassword: 71,
+  loginsIdentity: 72,
+  loginsReplay: 73,
+  loginsLimited: 74,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 
@@ -556,6 +561,11 @@ export const counterProse: readonly string[] = [
   "responses over UDP beyond three times what their source had sent",
   "UDP flows forgotten to make room",
   "UDP flows that found no room",
+  "Requests whose credentials were right",
+  "Requests with a wrong password, or of a user whom nobody knows",
+  "Requests with right credentials and somebody else's address",
+  "Requests with credentials that were used before",
+  "Requests whose credentials nobody looked at, for their source or user had too many failures",
 ];
 
 export const Const = {
