@@ -16,7 +16,7 @@ import type { ShardConfig, ShardListener } from "../native/binding.js";
 import { type Capture, createCapture } from "../observe/capture.js";
 import type { Log } from "../observe/log.js";
 import { AlertLog } from "../observe/alerts.js";
-import { LoginLog } from "../observe/login-log.js";
+import { LoginLog } from "../auth/login-log.js";
 import { reread } from "./reload.js";
 import { DnsRecords } from "../resolve/dns-records.js";
 import { Upstreams } from "../resolve/upstreams.js";

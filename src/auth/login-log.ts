@@ -1,8 +1,8 @@
 /** Failed logins as log lines: one a second for each source, in a form that fail2ban reads (deploy/fail2ban). */
-import type { Login } from "../auth/authenticator.js";
-import type { Log } from "./log.js";
-import { LogRate } from "./log-rate.js";
-import { networkOf } from "./network.js";
+import type { Login } from "./authenticator.js";
+import type { Log } from "../observe/log.js";
+import { LogRate } from "../observe/log-rate.js";
+import { networkOf } from "../observe/network.js";
 import { printable } from "../base/printable.js";
 
 const USER_CHARACTERS = 80;
