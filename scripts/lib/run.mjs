@@ -1,5 +1,5 @@
 /** Starts other programs for the scripts: their output is ours, and a failure ends the script with one line. */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { getSystemErrorName } from "node:util";
 import { fileURLToPath } from "node:url";
