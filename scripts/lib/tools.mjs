@@ -9,6 +9,7 @@ const TOOLS = [
   { name: "sipsak", packages: "sipsak", isHere: () => has("sipsak") },
   { name: "baresip", packages: "baresip-core", isHere: () => has("baresip") },
   { name: "linphonec", packages: "linphone-cli", isHere: () => has("linphonec") },
+  { name: "twinkle-console", packages: "twinkle-console", isHere: () => has("twinkle-console") },
   { name: "redis-server", packages: "redis-server", isHere: () => has("redis-server") },
   { name: "chromium", packages: "chromium", isHere: () => has("chromium") },
   { name: "haproxy", packages: "haproxy", isHere: () => has("haproxy") || existsSync("/usr/sbin/haproxy") },

@@ -1,5 +1,5 @@
 /** Who gets outbound: the decision of RFC 5626 5.1 and 5.3.2, and what deployed clients need beyond it. */
-import { ContactFlag, FlowFlag, Method, OptionFlag, RecordField } from "../native/layout.js";
+import { ContactFlag, Edit, FlowFlag, Method, OptionFlag, RecordField } from "../native/layout.js";
 import { formsDialog, refreshesTarget } from "./methods.js";
 
 export type OutboundMode = "auto" | "force" | "off";
@@ -22,18 +22,18 @@ export function registerTreatment(records: Int32Array, row: number, mode: Outbou
 }
 
 /**
- * Whether a client's request outside REGISTER gets Record-Route with the token of its flow. A flow on which a REGISTER went through counts
- * for what comes later on it, since most phones never write `;ob`; a GRUU Contact speaks for itself (OB-4.3-2).
+ * How a client's request outside REGISTER is record-routed: with the token of its flow, or without one, or (0) not at all. A flow on which a
+ * REGISTER went through counts for what comes later on it, since most phones never write `;ob`. A GRUU Contact finds the client again when
+ * the flow is lost, and a token would stand in the way (OB-4.3-2); but the edge stays in the dialog, for nobody else reaches the core.
  */
-export function needsRecordRoute(records: Int32Array, row: number, mode: OutboundMode, topOb: boolean, onOwnRoute: boolean): boolean {
+export function recordRouting(records: Int32Array, row: number, mode: OutboundMode, topOb: boolean, onOwnRoute: boolean): number {
   const method = records[row + RecordField.method]!;
-  if (mode === "off" || method === Method.register) return false;
+  if (mode === "off" || method === Method.register) return 0;
+  const inDialog = records[row + RecordField.hasToTag] !== 0;
+  if (inDialog ? refreshesTarget[method] !== 1 : formsDialog[method] !== 1 || records[row + RecordField.viaCount] !== 1) return 0;
   const contact = records[row + RecordField.contact]!;
-  const flow = records[row + RecordField.flowFlags]!;
-  const registered = (flow & FlowFlag.registered) !== 0 && (contact & (ContactFlag.gruu | ContactFlag.ob)) !== ContactFlag.gruu;
-  if (records[row + RecordField.hasToTag] !== 0) {
-    return refreshesTarget[method] === 1 && (onOwnRoute || registered || mode === "force" || (contact & ContactFlag.ob) !== 0);
-  }
-  if (formsDialog[method] !== 1 || records[row + RecordField.viaCount] !== 1) return false;
-  return mode === "force" || registered || topOb || (contact & ContactFlag.ob) !== 0;
+  if (mode === "force" || (contact & ContactFlag.ob) !== 0 || (inDialog ? onOwnRoute : topOb)) return Edit.recordRoute;
+  if ((records[row + RecordField.flowFlags]! & FlowFlag.registered) === 0) return 0;
+  // pathOb beside recordRoute: without a token.
+  return (contact & ContactFlag.gruu) === 0 ? Edit.recordRoute : Edit.recordRoute | Edit.pathOb;
 }

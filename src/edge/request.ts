@@ -14,7 +14,7 @@ import {
   scanErrorStatus,
 } from "../native/layout.js";
 import type { OutboundMode } from "./outbound.js";
-import { Registering, needsRecordRoute, registerTreatment } from "./outbound.js";
+import { Registering, recordRouting, registerTreatment } from "./outbound.js";
 import { formsDialog, refreshesTarget } from "./methods.js";
 import { relay, reply } from "./verdicts.js";
 import { Front, walkRoutes, walked } from "./route-walk.js";
@@ -147,6 +147,9 @@ export function fromCore(records: Int32Array, row: number, verdicts: Int32Array,
     relay(verdicts, out, Action.relayUpstream, target, 0, walked.cut);
   } else if (hop === Hop.trusted) {
     relay(verdicts, out, Action.relayToHop, -1, 0, walked.cut);
+  } else if (route === Hop.none && walked.cut > 0 && isInDialog(records, row)) {
+    // Our Record-Route without a token, for a Contact that is a GRUU: the upstream knows it.
+    relay(verdicts, out, Action.relayUpstream, -1, 0, walked.cut);
   } else if (records[row + RecordField.method] !== Method.ack) {
     reply(verdicts, out, 404);
   }
@@ -161,7 +164,7 @@ function outgoing(records: Int32Array, row: number, verdicts: Int32Array, out: n
   const inDialog = records[row + RecordField.hasToTag] !== 0;
   const route = records[row + RecordField.nextRoute]!;
   const foreignRoute = route === Hop.foreign || route === Hop.trusted || route === Hop.own;
-  if (foreignRoute && !(inDialog && walked.outgoing)) {
+  if (foreignRoute && !(inDialog && (walked.outgoing || isRegistered(records, row)))) {
     if (method !== Method.ack) reply(verdicts, out, 403);
     return;
   }
@@ -171,8 +174,8 @@ function outgoing(records: Int32Array, row: number, verdicts: Int32Array, out: n
       const treatment = registerTreatment(records, row, rules.outbound, walked.topOb);
       if (treatment !== Registering.none) edits |= Edit.path;
       if (treatment === Registering.outbound) edits |= Edit.pathOb | Edit.markOutbound;
-    } else if (needsRecordRoute(records, row, rules.outbound, walked.topOb, walked.outgoing)) {
-      edits |= Edit.recordRoute;
+    } else {
+      edits |= recordRouting(records, row, rules.outbound, walked.topOb, walked.outgoing);
     }
     if ((records[row + RecordField.headers]! & HeaderFlag.keep) !== 0 && !inDialog && records[row + RecordField.viaCount] === 1 && method !== Method.ack) {
       edits |= Edit.keep;

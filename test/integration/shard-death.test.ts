@@ -64,9 +64,8 @@ class Traffic {
   }
 }
 
-for (const how of ["exits", "throws", "rejects"] as const) {
-  const dies = how === "exits";
-  test(`a hook that ${how}, at 2,000 requests a second: ${dies ? "its shard is started again, and the flows of the other one live" : "every flow lives"}`, async () => {
+for (const how of ["throws", "rejects", "exits"] as const) {
+  test(`a shard whose hook ${how} is started again at 2,000 requests a second, and the flows of the other one live`, async () => {
     const { company, admin } = await stage();
     const phones: { readonly party: Party; readonly path: readonly string[] }[] = [];
     for (let at = 0; at < 12; at += 1) {
@@ -76,13 +75,12 @@ for (const how of ["exits", "throws", "rejects"] as const) {
     const traffic = await Traffic.start(company, 2_000);
     for (let death = 0; death < 3; death += 1) {
       await company.U.say(`${MESSAGE}\nX-Die: ${how}`);
-      await expect.poll(async () => (await admin.get("/metrics")).text, { timeout: 10_000 }).toContain(`sluice_shard_restarts_total ${dies ? death + 1 : 0}\n`);
+      await expect.poll(async () => (await admin.get("/metrics")).text, { timeout: 10_000 }).toContain(`sluice_shard_restarts_total ${death + 1}\n`);
       await expect.poll(async () => (await admin.get("/readyz?verbose")).text, { timeout: 10_000 }).toContain("2 of 2 run");
     }
     // A connection belongs to the shard that took it: those of the dead one are closed, all others are reached.
     const living = phones.filter(({ party }) => party.wire.isOpen);
-    if (dies) expect(living.length).toBeGreaterThan(0);
-    else expect(living.length).toBe(phones.length);
+    expect(living.length).toBeGreaterThan(0);
     for (const { party, path } of living) {
       company.C.forget();
       await company.C.say(`MESSAGE sip:x@192.0.2.1 SIP/2.0\nRoute: ${path.join(", ")}`);
@@ -93,7 +91,6 @@ for (const how of ["exits", "throws", "rejects"] as const) {
     traffic.forget();
     await expect.poll(() => Math.min(...traffic.answered), { timeout: 10_000 }).toBeGreaterThan(10);
     expect(company.SUT.isRunning).toBe(true);
-    if (!dies) expect(company.SUT.output).toContain("of a hook failed");
   });
 }
 
@@ -120,7 +117,7 @@ test("a shard that cannot be ended makes the process ill, and SIGTERM ends it al
 });
 
 test("SIGTERM is in time though a shard is just down or hangs", async () => {
-  for (const how of ["exits", "hangs"] as const) {
+  for (const how of ["throws", "hangs"] as const) {
     const { company } = await stage();
     await company.U.say(`${MESSAGE}\nX-Die: ${how}`);
     await sleep(150);
@@ -148,12 +145,8 @@ test("OB-5.4-1 clients that register while four shards start are supervised wher
     await sleep(1_000);
   }
   answering.stop();
-  const [first] = phones;
-  await first?.settle();
-  first?.forget();
-  await first?.say(registerOf(0));
+  await phones[0]?.say(registerOf(0));
   await answering.done;
-  await first?.response(200);
   expect(answers.every((answer) => answer.header("Flow-Timer") === "3")).toBe(true);
   for (const [at, phone] of phones.entries()) {
     await phone.settle();

@@ -50,7 +50,8 @@ class Relay {
   bool write_request(unsigned i, const NextLeg& leg, Text branch, Writer& head) noexcept;
   void put_routes(Writer& text, const Item& item, const int32_t* record, const NextLeg& leg, bool to_flow, uint32_t edits) noexcept;
   void put_record_route(Writer& out, const NextLeg& leg, Side first, const Neighbour* neighbour) noexcept;
-  void put_uri(Writer& out, Text header, const FlowName& flow, Side side, uint16_t listener, Text params, const Neighbour* neighbour) noexcept;
+  void put_bare_record_route(Writer& out, const NextLeg& leg) noexcept;
+  void put_uri(Writer& out, Text header, const FlowName* flow, Side side, uint16_t listener, Text params, const Neighbour* neighbour) noexcept;
   uint8_t roles_of(const Item& item, bool to_flow, bool to_stream) const noexcept;
   void remember(const Item& item, uint64_t key, uint8_t roles, NextLeg& leg, Text head, Text body) noexcept;
   // relay_response.cc

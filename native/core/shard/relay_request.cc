@@ -168,12 +168,13 @@ bool Relay::write_request(unsigned i, const NextLeg& leg, Text branch, Writer& h
 void Relay::put_routes(Writer& text, const Item& item, const int32_t* record, const NextLeg& leg, bool to_flow, uint32_t edits) noexcept {
   if (edits & kEdit_path) {
     const Text ob = edits & kEdit_path_ob ? ";ob" : "";
-    if (leg.client_listener != leg.core_listener) put_uri(text, "Path: ", leg.client_flow, Side::core, leg.core_listener, ob, nullptr);
-    put_uri(text, "Path: ", leg.client_flow, Side::client, leg.client_listener, ob, nullptr);
+    if (leg.client_listener != leg.core_listener) put_uri(text, "Path: ", &leg.client_flow, Side::core, leg.core_listener, ob, nullptr);
+    put_uri(text, "Path: ", &leg.client_flow, Side::client, leg.client_listener, ob, nullptr);
     // We keep the flow whether the client has heard of Path or not, and answer for it to registrars that insist (RFC 3327 5.3).
     if ((static_cast<uint32_t>(record[kRecord_options]) & kOption_supported_path) == 0) text.put("Supported: path\r\n");
   }
   if ((edits & kEdit_record_route) == 0) return;
+  if (edits & kEdit_path_ob) return put_bare_record_route(text, leg);
   Neighbour neighbour = item.facts.neighbour;
   const bool has_neighbour = ground_.config.home && (item.source.from_core || item.facts.has_neighbour);
   if (has_neighbour && item.source.from_core) {
@@ -194,18 +195,26 @@ void Relay::put_routes(Writer& text, const Item& item, const int32_t* record, co
 void Relay::put_record_route(Writer& out, const NextLeg& leg, Side first, const Neighbour* neighbour) noexcept {
   for (const Side side : {first, first == Side::client ? Side::core : Side::client}) {
     const bool client = side == Side::client;
-    put_uri(out, "Record-Route: ", leg.client_flow, side, client ? leg.client_listener : leg.core_listener, Text(), client ? nullptr : neighbour);
+    put_uri(out, "Record-Route: ", &leg.client_flow, side, client ? leg.client_listener : leg.core_listener, Text(), client ? nullptr : neighbour);
   }
 }
 
-void Relay::put_uri(Writer& out, Text header, const FlowName& flow, Side side, uint16_t listener, Text params, const Neighbour* neighbour) noexcept {
+// We stay in the dialog, but the Contact, a GRUU, says where it leads: the core knows the flow behind it, even if that is another one by then.
+void Relay::put_bare_record_route(Writer& out, const NextLeg& leg) noexcept {
+  put_uri(out, "Record-Route: ", nullptr, Side::core, leg.core_listener, Text(), nullptr);
+  if (leg.client_listener != leg.core_listener) put_uri(out, "Record-Route: ", nullptr, Side::client, leg.client_listener, Text(), nullptr);
+}
+
+void Relay::put_uri(Writer& out, Text header, const FlowName* flow, Side side, uint16_t listener, Text params, const Neighbour* neighbour) noexcept {
   char token_text[kMaxTokenText];
-  const Text token(token_text, make_token(ground_.keys, flow, side, token_text));
+  const Text token(token_text, flow == nullptr ? 0 : make_token(ground_.keys, *flow, side, token_text));
   const Listener& on = ground_.config.listeners[listener];
   out.put(header);
   out.put("<sip:");
-  out.put(token);
-  out.put('@');
+  if (flow != nullptr) {
+    out.put(token);
+    out.put('@');
+  }
   out.put(on.sent_by);
   out.put(transport_param(on.transport));
   out.put(";lr");

@@ -1,7 +1,7 @@
 /* The page of the tests with SIP.js: `phone` is what they drive. */
 import { Inviter, Registerer, SessionState, UserAgent } from "sip.js";
 
-window.startPhone = async ({ uri, server }) => {
+window.startPhone = async ({ uri, server, plain }) => {
   const log = [];
   const media = { sessionDescriptionHandlerOptions: { constraints: { audio: true, video: false } } };
   let session;
@@ -15,8 +15,8 @@ window.startPhone = async ({ uri, server }) => {
   const agent = new UserAgent({
     uri: UserAgent.makeURI(uri),
     transportOptions: { server },
-    sipExtensionExtraSupported: ["path"],
-    instanceIdAlwaysAdded: true,
+    // Plain: as its Registerer is without settings, with neither reg-id nor option tags of its own.
+    ...(plain ? {} : { sipExtensionExtraSupported: ["path"], instanceIdAlwaysAdded: true }),
     logLevel: "error",
     reconnectionAttempts: 20,
     reconnectionDelay: 1,
@@ -28,7 +28,7 @@ window.startPhone = async ({ uri, server }) => {
       },
     },
   });
-  const registerer = new Registerer(agent, { regId: 1, expires: 600 });
+  const registerer = new Registerer(agent, plain ? {} : { regId: 1, expires: 600 });
   agent.transport.onConnect = () => {
     log.push("connected");
     // A state that stays "registered" is no event, so each acceptance is counted.

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { type Browser as Chromium, type Page, chromium } from "playwright-core";
 import { rolldown } from "rolldown";
 import { expect } from "vitest";
+import { PATIENCE } from "../../support/mailbox.js";
 import { peerPath } from "./peers.js";
 
 const FLAGS = [
@@ -27,8 +28,8 @@ export class Browser {
     return new Browser(await chromium.launch({ executablePath: peerPath("chromium"), args: FLAGS }));
   }
 
-  /** A telephone that registers at once. `server`: `ws://HOST:PORT`. */
-  async phone(library: Library, user: string, server: string): Promise<BrowserPhone> {
+  /** A telephone that registers at once. `server`: `ws://HOST:PORT`. `plain`: SIP.js with the settings that it has by itself. */
+  async phone(library: Library, user: string, server: string, plain = false): Promise<BrowserPhone> {
     const context = await this.#chromium.newContext({ ignoreHTTPSErrors: true });
     const page = await context.newPage();
     await page.route(`${ORIGIN}/**`, (route) => route.fulfill({ contentType: "text/html", body: `<title>${user}</title>` }));
@@ -36,7 +37,7 @@ export class Browser {
     await page.addScriptTag({ content: await script(library), type: "module" });
     const phone = new BrowserPhone(page, user);
     await page.waitForFunction("window.startPhone");
-    await page.evaluate(`startPhone(${JSON.stringify({ uri: phone.uri, server })})`);
+    await page.evaluate(`startPhone(${JSON.stringify({ uri: phone.uri, server, plain })})`);
     return phone;
   }
 
@@ -61,7 +62,7 @@ export class BrowserPhone {
 
   /** Resolves when `what` has happened `count` times. */
   async hears(what: string, count = 1): Promise<void> {
-    await expect.poll(async () => (await this.log()).filter((line) => line.startsWith(what)).length, { timeout: 20_000, message: `${what} at ${this.uri}` }).toBe(count);
+    await expect.poll(async () => (await this.log()).filter((line) => line.startsWith(what)).length, { timeout: 2 * PATIENCE, message: `${what} at ${this.uri}` }).toBe(count);
   }
 
   async call(target: string): Promise<void> {

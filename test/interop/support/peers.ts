@@ -9,6 +9,7 @@ const PACKAGES = {
   sipsak: "sipsak",
   baresip: "baresip-core",
   linphonec: "linphone-cli",
+  "twinkle-console": "twinkle-console",
   chromium: "chromium",
   haproxy: "haproxy",
 } as const;
