@@ -83,9 +83,10 @@ export class Service implements Running {
       }
       // Before the shards, so that not even the first request finds no upstream; it is bounded by the time limit of the DNS.
       await this.#upstreams.refresh();
+      // Likewise, so that a capture holds the first message.
+      this.tracer.begin();
       await this.pool.start();
       this.#certificates?.watch((material) => this.pool.setTls(material));
-      this.tracer.begin();
     } catch (error) {
       await this.close();
       throw error;
