@@ -1,6 +1,5 @@
 #include "core/shard/responder.h"
 
-#include "core/shard/connections.h"
 #include "core/relay/answer.h"
 
 namespace sluice {
@@ -34,11 +33,7 @@ void Responder::count(int status) noexcept {
 void Responder::send_back(const ReturnPath& back, Text head, Text body, bool final, uint32_t tapped) noexcept {
   if (tapped != 0 && tap_.on()) tap_.answer(tapped, back, head, body);
   if (back.kind == BackKind::udp_v4 || back.kind == BackKind::udp_v6) {
-    if (!outbox_.sends_from(back.listener)) return;
-    // The source may be forged: then it must not get more for that than three times what the forger sent himself.
-    const bool is_stranger = !back.from_core && !is_core_side(ground_.config, back.listener, back.remote);
-    if (is_stranger && !ground_.answer_credit.may_answer(back.remote, head.size() + body.size())) return withhold(back.remote);
-    outbox_.datagram(back.listener, back.remote, head, body);
+    if (outbox_.sends_from(back.listener)) outbox_.datagram(back.listener, back.remote, head, body);
     return;
   }
   const EdgeConfig& config = ground_.config;
@@ -51,11 +46,6 @@ void Responder::send_back(const ReturnPath& back, Text head, Text body, bool fin
   record.slot = back.slot;
   record.generation = back.generation;
   crossing_.push(back.shard, record, head, body);
-}
-
-void Responder::withhold(const Address& from) noexcept {
-  ground_.counters.add(Counter::answers_withheld);
-  ground_.alerts.add(Event::answer_withheld, from);
 }
 
 void Responder::deliver(const RingHead& head, Text octets) noexcept { deliver(FlowHandle{head.slot, head.generation}, octets, Text(), head.final); }
