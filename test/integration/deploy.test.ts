@@ -50,11 +50,11 @@ test("SA-8 systemd hears that it is ready, how it does, and that it stops", asyn
   try {
     await expect.poll(() => heard).toContain("bound");
     const { SUT } = await cast({ settings: { NOTIFY_SOCKET: path, WATCHDOG_USEC: "400000" } });
-    expect(heard).toMatch(/READY=1\nSTATUS=\d+ flows, \d+ requests, 1 upstream targets/);
+    await expect.poll(() => heard).toMatch(/READY=1\nSTATUS=\d+ flows, \d+ requests, 1 upstream targets/);
     await expect.poll(() => heard.match(/WATCHDOG=1/g)?.length ?? 0).toBeGreaterThan(1);
     SUT.terminate();
     await SUT.exited();
-    expect(heard).toContain("STOPPING=1");
+    await expect.poll(() => heard).toContain("STOPPING=1");
   } finally {
     listener.kill();
   }
