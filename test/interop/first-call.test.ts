@@ -29,7 +29,7 @@ test("SA-1 SA-20 OB-7-12 npm start and the two commands of the README: bob and a
   };
 
   const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { scripts: { start: string } };
-  const server = run("npm start", scripts.start, {
+  const server = run("npm start", scripts.start.replace(/^exec /, ""), {
     SLUICE_LISTEN: `udp:${HOST}:${port},tcp:${HOST}:${port}`,
     SLUICE_ADMIN_LISTEN: `${HOST}:${await freePort()}`,
     SLUICE_STATE_DIR: join(folder, "state"),
