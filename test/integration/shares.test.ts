@@ -32,7 +32,7 @@ test("a source gets exactly its share of connections on four shards, and another
   await expect.poll(() => open().length).toBe(8);
   await sleep(200);
   expect(open().length).toBe(8);
-  expect(edge.output).toContain("SLUICE_MAX_FLOWS_PER_SOURCE");
+  await expect.poll(() => edge.output).toContain("SLUICE_MAX_FLOWS_PER_SOURCE");
   const other = await connection(port, OTHER_HOST);
   await sleep(100);
   expect(other.destroyed).toBe(false);
@@ -59,7 +59,7 @@ test("RFC 6223: UDP flows that ask for keep-alives fill their own table, forget 
   await expect.poll(() => answered).toBe(150);
   expect(await metric(admin, 'flows{kind="udp"}')).toBe(50);
   expect(await metric(admin, "udp_flows_evicted_total")).toBe(100);
-  expect(edge.output).toContain("UDP flows");
+  await expect.poll(() => edge.output).toContain("UDP flows");
   const phone = await connection(port);
   phone.write(request("OPTIONS", { transport: "TCP", at: "127.0.0.1:9", uri: "sip:bob@elsewhere.example" }));
   const [answer] = (await once(phone, "data")) as [Buffer];
@@ -97,7 +97,7 @@ test("calls that ring for ever have the share of their source, REGISTER of other
   }
   await expect.poll(() => statuses.get("503") ?? 0).toBe(260);
   expect(await metric(admin, "requests_held")).toBe(40);
-  expect(edge.output).toContain("SLUICE_MAX_PENDING_PER_SOURCE");
+  await expect.poll(() => edge.output).toContain("SLUICE_MAX_PENDING_PER_SOURCE");
   const waits = await registerAll(port, 100, DOMAIN);
   expect(p99(waits)).toBeLessThan(250);
   await expect.poll(() => metric(admin, "requests_held"), { timeout: 15_000 }).toBe(0);
