@@ -18,6 +18,7 @@
 #include <string>
 
 #include "core/shard/shard.h"
+#include "core/transport/listener_sockets.h"
 #include "lib/message.h"
 #include "lib/requests.h"
 #include "lib/response.h"

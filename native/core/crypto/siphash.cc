@@ -31,6 +31,22 @@ void SipHasher::compress(uint64_t word) noexcept {
   v0_ ^= word;
 }
 
+// Fewer than eight octets as a number, the first one lowest.
+static inline uint64_t last_octets(const uint8_t* octets, size_t size) noexcept {
+  uint64_t value = 0;
+  if constexpr (std::endian::native == std::endian::little) {
+    // Two loads that may overlap.
+    if (size >= 4) {
+      uint32_t low, high;
+      std::memcpy(&low, octets, 4);
+      std::memcpy(&high, octets + size - 4, 4);
+      return low | uint64_t{high} << (8 * (size - 4));
+    }
+  }
+  for (size_t i = 0; i < size; ++i) value |= uint64_t{octets[i]} << (8 * i);
+  return value;
+}
+
 void SipHasher::add(const void* data, size_t size) noexcept {
   const auto* octets = static_cast<const uint8_t*>(data);
   const unsigned held = 8 * (total_ & 7);
@@ -47,8 +63,7 @@ void SipHasher::add(const void* data, size_t size) noexcept {
     take(word);
   }
   if (size == 0) return;
-  uint64_t rest = 0;
-  for (unsigned i = 0; i < size; ++i) rest |= uint64_t{octets[i]} << (8 * i);
+  const uint64_t rest = last_octets(octets, size);
   if (held + 8 * size >= 64) take(rest);
   else tail_ |= rest << held;
 }
