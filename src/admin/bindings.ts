@@ -1,11 +1,15 @@
 /** The location service as the operator sees it: what an AOR is bound to, and taking that away. */
+import type { Config } from "../config/config.js";
 import { addressOfRecord } from "../registrar/address-of-record.js";
 import type { ShardPool } from "../shard/pool.js";
+import { domainsOf } from "../shard/served.js";
+import { Domains } from "../sip/domains.js";
 import { Refusal } from "./refusal.js";
 import type { BindingsView } from "./running.js";
 
 /** Any shard can answer: they share the store. */
-export function bindingsOf(pool: ShardPool): BindingsView {
+export function bindingsOf(pool: ShardPool, config: () => Config): BindingsView {
+  const keyOf = (text: string): string => aorOf(text, new Domains(domainsOf(config())));
   return {
     find: async (query, limit) => {
       const rows = await pool.askAny({ kind: "bindings", aor: keyOf(query) });
@@ -22,8 +26,9 @@ export function bindingsOf(pool: ShardPool): BindingsView {
   };
 }
 
-function keyOf(text: string): string {
-  const key = addressOfRecord(/^sips?:/i.test(text) ? text : `sip:${text}`);
+/** An alias means the domain that it is another name of. */
+function aorOf(text: string, domains: Domains): string {
+  const key = addressOfRecord(/^sips?:/i.test(text) ? text : `sip:${text}`, domains);
   if (key === undefined) throw new Refusal(400, "bindings are looked up by a whole address of record: sip:alice@example.com");
   return key;
 }

@@ -65,7 +65,7 @@ export class Service implements Running {
       onLogin: (login) => logins.write(login),
       onTapped: (octets) => this.tracer.take(octets),
     });
-    this.bindings = config.mode === "edge" ? undefined : bindingsOf(this.pool);
+    this.bindings = config.mode === "edge" ? undefined : bindingsOf(this.pool, () => this.config);
     this.#upstreams = this.#resolve(config);
   }
 
