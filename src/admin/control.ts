@@ -14,7 +14,7 @@ import type { BindingsView, Running } from "./running.js";
 import { StatusPage } from "./status.js";
 import { explainToken } from "./token.js";
 
-const MOST_LISTED = 1_000;
+const MAX_LISTED = 1_000;
 const USUAL_LISTED = 100;
 const DAY = 86_400;
 
@@ -35,7 +35,7 @@ export class Control {
     this.logLevel = new LogLevel(log, running.config.logLevel);
     this.flows = new Flows(pool, running.listeners);
     this.bans = new Bans(pool, log, banFileOf(running.config.stateDir));
-    const limit = (request: ControlRequest): number => request.number("limit", USUAL_LISTED, 1, MOST_LISTED);
+    const limit = (request: ControlRequest): number => request.number("limit", USUAL_LISTED, 1, MAX_LISTED);
     const seconds = (request: ControlRequest, otherwise: number): number => request.number("seconds", otherwise, 1, DAY);
     this.#routes = [
       route("GET", "status", () => this.status.read()),

@@ -5,7 +5,7 @@ import type { WebClient } from "./web/web-server.js";
 
 const INTERVAL_MS = 1_000;
 // A reader that is slower than that loses messages; it never slows the process down.
-const MOST_WAITING = 1 << 20;
+const MAX_WAITING = 1 << 20;
 
 export class Live {
   readonly #control: Control;
@@ -48,6 +48,6 @@ export class Live {
   }
 
   #send(text: string): void {
-    for (const client of this.#clients) if (client.waiting() < MOST_WAITING) client.send(text);
+    for (const client of this.#clients) if (client.waiting() < MAX_WAITING) client.send(text);
   }
 }

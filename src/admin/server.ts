@@ -15,7 +15,7 @@ import type { Running } from "./running.js";
 import { NodeServer } from "./web/node-server.js";
 import type { WebAnswer, WebRequest, WebServer } from "./web/web-server.js";
 
-const MOST_BODY = 64 * 1024;
+const MAX_BODY = 64 * 1024;
 // What the dashboard needs and nothing else: no script of elsewhere, no frame around it.
 const SECURITY: readonly (readonly [string, string])[] = [
   ["Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"],
@@ -46,7 +46,7 @@ export class AdminServer {
     this.#files = dashboardFiles();
     this.#live = new Live(this.control, running.tracer);
     this.#web = new NodeServer({
-      mostBody: MOST_BODY,
+      mostBody: MAX_BODY,
       answer: async (request, body) => finished(await this.#answer(request, body)),
       refuse: (request) => this.#refuse(request),
       opened: (client) => this.#live.opened(client),
@@ -70,7 +70,7 @@ export class AdminServer {
 
   async #answer(request: WebRequest, body: string | undefined): Promise<Answer> {
     try {
-      if (body === undefined) throw new Refusal(413, `no more than ${MOST_BODY} octets`);
+      if (body === undefined) throw new Refusal(413, `no more than ${MAX_BODY} octets`);
       return await this.#route(request, body);
     } catch (error) {
       if (error instanceof Refusal) return json(error.status, { error: error.message });

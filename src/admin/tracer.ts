@@ -39,8 +39,8 @@ interface Trace {
 // As many as the tap of a shard knows. One is the capture's.
 const SLOTS = 32;
 const CAPTURE_SLOT = 0;
-const MOST_TRACES = SLOTS - 1;
-const MOST_MESSAGES = 1_000;
+const MAX_TRACES = SLOTS - 1;
+const MAX_MESSAGES = 1_000;
 /** Ended traces can be read for that long. */
 const KEPT_MS = 300_000;
 const NOTHING: TapFilter = { kind: "call-id", text: "" };
@@ -130,7 +130,7 @@ export class Tracer {
     for (const [trace, messages] of fresh) {
       trace.messages.push(...messages);
       trace.messages.sort((one, other) => one.at - other.at);
-      trace.messages.splice(0, Math.max(0, trace.messages.length - MOST_MESSAGES));
+      trace.messages.splice(0, Math.max(0, trace.messages.length - MAX_MESSAGES));
       for (const watcher of this.#watchers) watcher(trace.id, messages);
     }
   }
@@ -153,10 +153,10 @@ export class Tracer {
 
   #freeSlot(): number {
     const used = new Set([...this.#traces.values()].filter(({ ended }) => !ended).map(({ slot }) => slot));
-    if (used.size >= MOST_TRACES) throw new Refusal(409, `${MOST_TRACES} traces run already`);
+    if (used.size >= MAX_TRACES) throw new Refusal(409, `${MAX_TRACES} traces run already`);
     // The next one round: copies for the last owner of a slot may still be on their way.
     for (let tries = 0; ; tries += 1) {
-      const slot = CAPTURE_SLOT + 1 + ((this.#lastId + tries) % MOST_TRACES);
+      const slot = CAPTURE_SLOT + 1 + ((this.#lastId + tries) % MAX_TRACES);
       if (!used.has(slot)) return slot;
     }
   }

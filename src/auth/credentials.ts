@@ -19,12 +19,12 @@ export interface DigestCredentials {
 }
 
 const SCHEME = /^digest[ \t]+/i;
-const MOST_CHARACTERS = 4_096;
+const MAX_CHARACTERS = 4_096;
 
 /** Undefined: another scheme, or credentials that lack something. Parameters that nobody knows are passed over. */
 export function readCredentials(header: string): DigestCredentials | undefined {
   const scheme = SCHEME.exec(header)?.[0];
-  const parts = scheme === undefined || header.length > MOST_CHARACTERS ? undefined : splitHeaderList(header.slice(scheme.length));
+  const parts = scheme === undefined || header.length > MAX_CHARACTERS ? undefined : splitHeaderList(header.slice(scheme.length));
   if (parts === undefined) return undefined;
   const values = new Map<string, string>();
   for (const part of parts) {

@@ -6,10 +6,10 @@ import { CredentialsUnavailable, type CredentialStore, type Ha1s } from "./crede
 import { HEX_DIGITS } from "./digest.js";
 
 const TIMEOUT_MS = 2_000;
-const MOST_AT_ONCE = 256;
-const MOST_KEPT = 10_000;
-const MOST_KEPT_SECONDS = 3_600;
-const MOST_OCTETS = 4_096;
+const MAX_AT_ONCE = 256;
+const MAX_KEPT = 10_000;
+const MAX_KEPT_SECONDS = 3_600;
+const MAX_OCTETS = 4_096;
 
 interface Answer {
   readonly ha1s: Ha1s | undefined;
@@ -35,7 +35,7 @@ export class HttpCredentials implements CredentialStore {
     if (kept !== undefined && kept.until > performance.now()) return kept.ha1s;
     const asking = this.#asking.get(question);
     if (asking !== undefined) return (await asking).ha1s;
-    if (this.#asking.size >= MOST_AT_ONCE) throw new CredentialsUnavailable("too many questions to the credential server at once");
+    if (this.#asking.size >= MAX_AT_ONCE) throw new CredentialsUnavailable("too many questions to the credential server at once");
     const answer = this.#ask(question).finally(() => this.#asking.delete(question));
     this.#asking.set(question, answer);
     return (await answer).ha1s;
@@ -70,7 +70,7 @@ export class HttpCredentials implements CredentialStore {
     if (answer.until <= performance.now()) return;
     this.#kept.set(question, answer);
     // The one that came first goes: a Map keeps that order.
-    if (this.#kept.size > MOST_KEPT) this.#kept.delete(this.#kept.keys().next().value ?? "");
+    if (this.#kept.size > MAX_KEPT) this.#kept.delete(this.#kept.keys().next().value ?? "");
   }
 }
 
@@ -80,7 +80,7 @@ async function bodyOf({ body }: Response): Promise<string> {
   let size = 0;
   for await (const part of (body ?? []) as AsyncIterable<Uint8Array>) {
     size += part.byteLength;
-    if (size > MOST_OCTETS) throw new Error(`it answers more than ${MOST_OCTETS} octets`);
+    if (size > MAX_OCTETS) throw new Error(`it answers more than ${MAX_OCTETS} octets`);
     parts.push(part);
   }
   return Buffer.concat(parts).toString();
@@ -99,7 +99,7 @@ function readAnswer(text: string): Ha1s {
 
 function maxAge(cacheControl: string | null): number {
   if (cacheControl === null || /no-store|no-cache/i.test(cacheControl)) return 0;
-  return Math.min(Number(/max-age=(\d{1,9})/i.exec(cacheControl)?.[1] ?? 0), MOST_KEPT_SECONDS);
+  return Math.min(Number(/max-age=(\d{1,9})/i.exec(cacheControl)?.[1] ?? 0), MAX_KEPT_SECONDS);
 }
 
 function utf8(octets: string): string {

@@ -8,7 +8,7 @@ export interface FlowKey {
 
 export const MAX_FLOW_KEYS = 16;
 const LEAST_OCTETS = 20;
-const MOST_OCTETS = 128;
+const MAX_OCTETS = 128;
 
 export const flowKey: Kind<FlowKey> = {
   syntax: "`ID:BASE64`",
@@ -20,8 +20,8 @@ export const flowKey: Kind<FlowKey> = {
     const key = Buffer.from(code, "base64");
     const bare = code.replace(/=+$/, "").replaceAll("-", "+").replaceAll("_", "/");
     if (key.toString("base64").replace(/=+$/, "") !== bare) return expected(`whole base64 behind the key id ${id}`);
-    if (key.length < LEAST_OCTETS || key.length > MOST_OCTETS) {
-      return expected(`a key of ${LEAST_OCTETS} to ${MOST_OCTETS} octets behind the key id ${id}`);
+    if (key.length < LEAST_OCTETS || key.length > MAX_OCTETS) {
+      return expected(`a key of ${LEAST_OCTETS} to ${MAX_OCTETS} octets behind the key id ${id}`);
     }
     return Object.freeze({ id, key: new Uint8Array(key) });
   },

@@ -7,7 +7,7 @@ export type ConnectionListener = (isUp: boolean, error?: Error) => void;
 
 const COMMAND_TIMEOUT_MS = 2_000;
 const CONNECT_TIMEOUT_MS = 2_000;
-const MOST_RETRY_MS = 1_000;
+const MAX_RETRY_MS = 1_000;
 /** A server that is silent so long though it was asked hangs: what waits for it is given up with the connection. */
 const SILENCE_MS = 3_000;
 const MAX_WAITING = 4_000;
@@ -25,7 +25,7 @@ const COMMON = {
   reconnectOnError: (error: Error) => error.message.startsWith("READONLY"),
 } satisfies CommonRedisOptions;
 
-const retryDelay = (times: number): number => Math.min(times * 50, MOST_RETRY_MS);
+const retryDelay = (times: number): number => Math.min(times * 50, MAX_RETRY_MS);
 
 /** A client for a URL as redis-url.ts reads it. It connects by itself, again and again. */
 export function connectRedis(url: string, listener: ConnectionListener = () => undefined): Redis | Cluster {

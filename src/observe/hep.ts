@@ -12,9 +12,9 @@ const TCP = 6;
 const FAMILY_4 = 2;
 const FAMILY_6 = 10;
 // A datagram over IPv4 carries no more.
-const MOST_OCTETS = 65_507;
+const MAX_OCTETS = 65_507;
 // Datagrams that the socket has not sent yet; more are lost.
-const MOST_WAITING = 4_096;
+const MAX_WAITING = 4_096;
 
 /** Chunk types of vendor 0, the generic ones. */
 const Chunk = {
@@ -54,7 +54,7 @@ export function hepPacket(packet: Packet, agent: number): Buffer | undefined {
     chunk(Chunk.payload, octets),
   ];
   const size = chunks.reduce((sum, { length }) => sum + length, 6);
-  if (size > MOST_OCTETS) return undefined;
+  if (size > MAX_OCTETS) return undefined;
   return Buffer.concat([Buffer.from("HEP3"), number(2, size), ...chunks]);
 }
 
@@ -85,7 +85,7 @@ export class HepSender {
   }
 
   put(packet: Packet): void {
-    const octets = this.#socket === undefined || this.#waiting >= MOST_WAITING ? undefined : hepPacket(packet, this.#agent);
+    const octets = this.#socket === undefined || this.#waiting >= MAX_WAITING ? undefined : hepPacket(packet, this.#agent);
     if (octets === undefined) {
       this.lost += 1;
       return;

@@ -1,7 +1,7 @@
 /** Where log lines go: to a descriptor that may be a full disk or a pipe that nobody reads. The process never waits for it. */
 import { binding } from "../native/load.js";
 
-const MOST_WAITING = 256 * 1_024;
+const MAX_WAITING = 256 * 1_024;
 const RETRY_MS = 100;
 
 let lost = 0;
@@ -25,7 +25,7 @@ export class LogSink {
 
   /** Written at once where there is room, so that the last words of a process are not lost; else kept for a while, at last dropped and counted. */
   write(line: string): void {
-    if (this.#octets + line.length > MOST_WAITING) {
+    if (this.#octets + line.length > MAX_WAITING) {
       this.#gap += 1;
       lost += 1;
       return;

@@ -12,15 +12,15 @@ const UDP = 17;
 const UDP_HEAD = 8;
 const V4_HEAD = 20;
 const V6_HEAD = 40;
-const MOST_WAITING = 8 << 20;
-const MOST_PACKET = 65_535;
+const MAX_WAITING = 8 << 20;
+const MAX_PACKET = 65_535;
 
 export function pcapHead(): Buffer {
   const head = Buffer.alloc(24);
   head.writeUInt32LE(0xa1b2c3d4, 0);
   head.writeUInt16LE(2, 4);
   head.writeUInt16LE(4, 6);
-  head.writeUInt32LE(MOST_PACKET, 16);
+  head.writeUInt32LE(MAX_PACKET, 16);
   head.writeUInt32LE(LINKTYPE_RAW, 20);
   return head;
 }
@@ -29,7 +29,7 @@ export function pcapPacket({ timeUs, from, to, octets }: Packet): Buffer {
   const [from4, to4] = [ipv4Of(from.ip), ipv4Of(to.ip)];
   const ip = from4 && to4 ? ipv4Head(from4, to4, octets.length) : ipv6Head(from.ip, to.ip, octets.length);
   const all = Buffer.concat([ip, udpHead(from, to, octets.length), octets]);
-  const kept = all.subarray(0, MOST_PACKET);
+  const kept = all.subarray(0, MAX_PACKET);
   const head = Buffer.alloc(16);
   head.writeUInt32LE(Number(timeUs / 1_000_000n), 0);
   head.writeUInt32LE(Number(timeUs % 1_000_000n), 4);
@@ -41,7 +41,7 @@ export function pcapPacket({ timeUs, from, to, octets }: Packet): Buffer {
 function ipv4Head(from: Uint8Array, to: Uint8Array, payload: number): Buffer {
   const head = Buffer.alloc(V4_HEAD);
   head[0] = 0x45;
-  head.writeUInt16BE(Math.min(V4_HEAD + UDP_HEAD + payload, MOST_PACKET), 2);
+  head.writeUInt16BE(Math.min(V4_HEAD + UDP_HEAD + payload, MAX_PACKET), 2);
   head[8] = 64;
   head[9] = UDP;
   head.set(from, 12);
@@ -56,7 +56,7 @@ function ipv4Head(from: Uint8Array, to: Uint8Array, payload: number): Buffer {
 function ipv6Head(from: Uint8Array, to: Uint8Array, payload: number): Buffer {
   const head = Buffer.alloc(V6_HEAD);
   head[0] = 0x60;
-  head.writeUInt16BE(Math.min(UDP_HEAD + payload, MOST_PACKET), 4);
+  head.writeUInt16BE(Math.min(UDP_HEAD + payload, MAX_PACKET), 4);
   head[6] = UDP;
   head[7] = 64;
   head.set(from, 8);
@@ -69,7 +69,7 @@ function udpHead(from: End, to: End, payload: number): Buffer {
   const head = Buffer.alloc(UDP_HEAD);
   head.writeUInt16BE(from.port, 0);
   head.writeUInt16BE(to.port, 2);
-  head.writeUInt16BE(Math.min(UDP_HEAD + payload, MOST_PACKET), 4);
+  head.writeUInt16BE(Math.min(UDP_HEAD + payload, MAX_PACKET), 4);
   return head;
 }
 
@@ -90,7 +90,7 @@ export class PcapWriter {
 
   put(packet: Packet): void {
     if (this.#stream === undefined || this.#size >= this.#most) this.#begin();
-    if (this.#stream === undefined || this.#stream.writableLength > MOST_WAITING) {
+    if (this.#stream === undefined || this.#stream.writableLength > MAX_WAITING) {
       this.lost += 1;
       return;
     }

@@ -3,7 +3,7 @@ import type { Domains } from "../sip/domains.js";
 import { type SipUri, parseUri } from "../sip/uri.js";
 import { unescapeUri } from "../sip/uri-key.js";
 
-const MOST_CHARACTERS = 512;
+const MAX_CHARACTERS = 512;
 
 /**
  * The key of a SIP or SIPS URI: an alias becomes the domain it stands for, no parameters, headers or password, escapes of the user decoded where they need none, host in lower
@@ -16,7 +16,7 @@ export function addressOfRecord(uri: string | SipUri, domains?: Domains): string
   const realm = domains?.realmOf(parsed);
   const host = realm === undefined ? parsed.host.replace(/\.$/, "") : showHost(realm);
   const key = `sip:${unescapeUri(parsed.user)}@${host}`;
-  return key.length <= MOST_CHARACTERS ? key : undefined;
+  return key.length <= MAX_CHARACTERS ? key : undefined;
 }
 
 function showHost(name: string): string {

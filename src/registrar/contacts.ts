@@ -22,16 +22,16 @@ export interface Contact {
   readonly regId: number | undefined;
 }
 
-const MOST_CONTACTS = 100;
+const MAX_CONTACTS = 100;
 /** Octets of one Contact. All of them are in every answer to a REGISTER (RFC 3261 10.3 step 8). */
 const MAX_CONTACT = 1_024;
-const MOST_REG_ID = 2 ** 31 - 1;
+const MAX_REG_ID = 2 ** 31 - 1;
 const OURS = new Set(["expires", "pub-gruu", "temp-gruu"]);
 
 /** `everything`: the only Contact is `*`. Refuses with 400 what is malformed, as a whole. */
 export function readContacts(request: SipMessage, defaultExpires: number): { readonly everything: boolean; readonly contacts: readonly Contact[] } {
   const values = joinHeaderLists(request.headers("contact")) ?? refuse(400, "Bad Contact");
-  if (values.length > MOST_CONTACTS) refuse(400, "Too Many Contacts");
+  if (values.length > MAX_CONTACTS) refuse(400, "Too Many Contacts");
   const expires = readExpires(request.header("expires"));
   if (values.includes("*")) {
     if (values.length > 1 || expires !== 0) refuse(400, "Contact * Needs Expires 0 And Nothing Else");
@@ -68,7 +68,7 @@ function echo(parameters: readonly Parameter[]): string {
 function readRegId(parameter: Parameter | undefined): number | undefined {
   if (parameter === undefined) return undefined;
   const number = /^\d+$/.test(parameter.value ?? "") ? Number(parameter.value) : 0;
-  return number >= 1 && number <= MOST_REG_ID ? number : refuse(400, "Bad reg-id");
+  return number >= 1 && number <= MAX_REG_ID ? number : refuse(400, "Bad reg-id");
 }
 
 /** RFC 3261 25.1, qvalue; what is none counts as not there. */

@@ -2,7 +2,7 @@
 import type { RegistrarOptions } from "./registrar-options.js";
 import { refuse } from "./refusal.js";
 
-const MOST_SECONDS = 0xffff_ffff;
+const MAX_SECONDS = 0xffff_ffff;
 /** What a value that is no number counts as (RFC 3261 20.10), and the span above which nobody may be told that it is too brief. */
 const HOUR = 3_600;
 
@@ -10,7 +10,7 @@ const HOUR = 3_600;
 export function readExpires(value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   if (!/^\d+$/.test(value)) return HOUR;
-  return Math.min(Number(value), MOST_SECONDS);
+  return Math.min(Number(value), MAX_SECONDS);
 }
 
 type Limits = Pick<RegistrarOptions, "minExpires" | "maxExpires" | "expiresJitterPercent">;

@@ -1,7 +1,7 @@
 /** Instance ids of devices (RFC 5626 4.1), compared as the URNs they are and not as text. */
 import { unquote } from "../sip/quoted-string.js";
 
-const MOST_CHARACTERS = 256;
+const MAX_CHARACTERS = 256;
 // Visible characters but the brackets around it: what stands in a key of the store has no blanks.
 const URN = /^urn:([a-z0-9][a-z0-9-]{0,31}):([!-;=?-~]+)$/i;
 
@@ -14,7 +14,7 @@ export function instanceUrn(value: string | undefined): string | undefined {
 
 /** RFC 8141 3.1: scheme and namespace in lower case, escapes in upper case; RFC 9562 4: a UUID in lower case. */
 export function normalUrn(text: string): string | undefined {
-  if (text.length > MOST_CHARACTERS) return undefined;
+  if (text.length > MAX_CHARACTERS) return undefined;
   const [, namespace = "", specific = ""] = URN.exec(text) ?? [];
   if (namespace === "") return undefined;
   const nid = namespace.toLowerCase();

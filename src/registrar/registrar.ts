@@ -20,10 +20,10 @@ import { registeredResponse } from "./registered.js";
 import type { RegistrarOptions } from "./registrar-options.js";
 import type { RequestSource } from "./request-source.js";
 
-const MOST_CSEQ = 2 ** 32 - 1;
-const MOST_CALL_ID = 512;
-const MOST_USER_AGENT = 256;
-const MOST_PATH_VALUES = 20;
+const MAX_CSEQ = 2 ** 32 - 1;
+const MAX_CALL_ID = 512;
+const MAX_USER_AGENT = 256;
+const MAX_PATH_VALUES = 20;
 /** Seconds; spread, so that a store that was away is not met by everybody at once. */
 const RETRY_AFTER = { least: 5, span: 10 };
 
@@ -122,7 +122,7 @@ export class Registrar {
     if (path.length === 0) return path;
     if (!from.isEdge) refuse(403, "Path From Nobody That Is Trusted");
     const isAddress = (value: string): boolean => parseUri(parseNameAddr(value)?.uri ?? "") !== undefined;
-    if (path.length > MOST_PATH_VALUES || !path.every(isAddress)) refuse(400, "Bad Path");
+    if (path.length > MAX_PATH_VALUES || !path.every(isAddress)) refuse(400, "Bad Path");
     const lacksSupport = !hasOptionTag([...request.headers("supported"), ...request.headers("require")], "path");
     if (lacksSupport && this.#options.pathMode === "strict") refuse(420, "Bad Extension", [["Unsupported", "path"]]);
     return path;
@@ -131,7 +131,7 @@ export class Registrar {
   /** Steps 6 and 7, as data for the store. */
   #operation(request: SipMessage, from: RequestSource, plan: Plan): RegisterOperation {
     const callId = request.header("call-id") ?? "";
-    if (callId === "" || callId.length > MOST_CALL_ID) refuse(400, "Bad Call-ID");
+    if (callId === "" || callId.length > MAX_CALL_ID) refuse(400, "Bad Call-ID");
     const cseq = readCSeq(request.header("cseq"));
     const { maxContacts, maxFlows } = this.#options;
     const put: Binding[] = [];
@@ -149,7 +149,7 @@ export class Registrar {
     const { uriText, parameters, instance, regId, q } = contact;
     const now = this.#parts.store.now();
     const isFlow = outbound && instance !== undefined && regId !== undefined;
-    const userAgent = request.header("user-agent")?.slice(0, MOST_USER_AGENT);
+    const userAgent = request.header("user-agent")?.slice(0, MAX_USER_AGENT);
     return {
       aor,
       key: keyOf(contact, outbound),
@@ -218,5 +218,5 @@ function isSip(text: string): boolean {
 function readCSeq(value: string | undefined): number {
   const digits = /^(\d{1,10})[ \t]+REGISTER$/.exec(value ?? "")?.[1];
   const number = digits === undefined ? Number.NaN : Number(digits);
-  return number <= MOST_CSEQ ? number : refuse(400, "Bad CSeq");
+  return number <= MAX_CSEQ ? number : refuse(400, "Bad CSeq");
 }

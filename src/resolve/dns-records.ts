@@ -47,7 +47,7 @@ interface Entry {
 
 // A TTL of 0 must not keep us asking without pause, nor one of 68 years be longer than a timer can run.
 const LEAST_MS = 1_000;
-const MOST_MS = 86_400_000;
+const MAX_MS = 86_400_000;
 const MAX_RECORDS = 16_384;
 // Absence, and what a server says that knows nothing of the type: it answered, and there is no such record.
 const ABSENT = new Set(["ENOTFOUND", "ENODATA"]);
@@ -148,7 +148,7 @@ export class DnsRecords {
     if (records.length === 0) return this.#absentMs;
     if (type === "SRV" || type === "NAPTR") return this.#serviceMs;
     const seconds = records.map((record) => ("ttl" in record && typeof record.ttl === "number" ? record.ttl : 0));
-    return Math.min(Math.max(Math.min(...seconds) * 1_000, LEAST_MS), MOST_MS);
+    return Math.min(Math.max(Math.min(...seconds) * 1_000, LEAST_MS), MAX_MS);
   }
 }
 

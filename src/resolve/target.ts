@@ -20,17 +20,17 @@ export interface Candidate extends Omit<Target, "priority" | "weight"> {
   readonly share: number;
 }
 
-const MOST_WEIGHT = 65_535;
+const MAX_WEIGHT = 65_535;
 /** Weight 0 has a very small chance beside others (RFC 2782). */
 const ZERO_WEIGHT = 1 / 64;
 /** As many as a shard holds. */
-export const MOST_TARGETS = 64;
+export const MAX_TARGETS = 64;
 
 /** Ranks become priorities 0, 1, 2, … and shares whole weights; an address that comes twice counts once, where it ranks best. */
 export function toTargets(candidates: readonly Candidate[]): readonly Target[] {
   const ordered = [...candidates].sort((one, other) => compareRanks(one.ranks, other.ranks) || compareText(placeOf(one), placeOf(other)));
   const places = new Set<string>();
-  const single = ordered.filter((candidate) => !places.has(placeOf(candidate)) && places.add(placeOf(candidate))).slice(0, MOST_TARGETS);
+  const single = ordered.filter((candidate) => !places.has(placeOf(candidate)) && places.add(placeOf(candidate))).slice(0, MAX_TARGETS);
   const levels: Candidate[][] = [];
   for (const candidate of single) {
     const level = levels.at(-1);
@@ -61,8 +61,8 @@ export function sameTargets(one: readonly Target[], other: readonly Target[]): b
 /** Shares that are whole numbers stay as they are; others are stretched as far as the weights reach. Nobody's share becomes none. */
 function wholeWeights(shares: readonly number[]): number[] {
   const most = Math.max(...shares);
-  if (most <= MOST_WEIGHT && shares.every(Number.isInteger)) return [...shares];
-  return shares.map((share) => (share === 0 ? 0 : Math.max(1, Math.round((share / most) * MOST_WEIGHT))));
+  if (most <= MAX_WEIGHT && shares.every(Number.isInteger)) return [...shares];
+  return shares.map((share) => (share === 0 ? 0 : Math.max(1, Math.round((share / most) * MAX_WEIGHT))));
 }
 
 function compareRanks(one: readonly number[], other: readonly number[]): number {

@@ -15,11 +15,11 @@ import { ShardThread, type ThreadEvents } from "./shard-thread.js";
 
 // The first death may be an accident; a shard that dies again and again must not eat the processor of the others.
 const FIRST_RESTART_MS = 100;
-const MOST_RESTART_MS = 10_000;
+const MAX_RESTART_MS = 10_000;
 const STEADY_MS = 60_000;
 const ANSWER_MS = 10_000;
 /** How often a shard may be found away until the process counts as ill: for ten seconds. */
-const MOST_AWAY = 40;
+const MAX_AWAY = 40;
 /** What a drain may take beyond its own times, and a thread until it has ended. */
 const PATIENCE_MS = 5_000;
 
@@ -102,7 +102,7 @@ export class ShardPool {
 
   /** What is wrong with shards that have been away for so long that only a new process is a hope. */
   get ills(): readonly string[] {
-    return this.#seats.flatMap((seat, shard) => (seat.away < MOST_AWAY || this.#drained.has(shard) ? [] : [`shard ${shard} ${whatAils(seat)}`]));
+    return this.#seats.flatMap((seat, shard) => (seat.away < MAX_AWAY || this.#drained.has(shard) ? [] : [`shard ${shard} ${whatAils(seat)}`]));
   }
 
   get storeIsUp(): boolean {
@@ -320,7 +320,7 @@ export class ShardPool {
     // Its flows are gone, and their tokens with them; clients come back to a new one.
     this.#options.log.error({ shard, delayMs: seat.delay }, "a shard ended; starting it again");
     setTimeout(() => void this.#restart(shard), seat.delay);
-    seat.delay = Math.min(seat.delay * 4, MOST_RESTART_MS);
+    seat.delay = Math.min(seat.delay * 4, MAX_RESTART_MS);
   }
 
   /** Nobody waits for the answers of a shard that will not give them. */

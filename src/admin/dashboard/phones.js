@@ -9,7 +9,7 @@ const WIDE = 320;
 const LATE_SHARE = 0.8;
 const TRACE_SECONDS = 300;
 const REFRESH_MS = 2000;
-const MOST_FLOWS = 40;
+const MAX_FLOWS = 40;
 const byId = (id) => document.getElementById(id);
 
 export class PhoneView {
@@ -55,7 +55,7 @@ export class PhoneView {
     const { word } = this;
     const started = performance.now();
     const query = `q=${encodeURIComponent(word)}`;
-    const [{ flows, next }, { flows: ended }] = await Promise.all([ask("GET", `/api/flows?${query}&limit=${MOST_FLOWS}`), ask("GET", `/api/ended?${query}&limit=5`)]);
+    const [{ flows, next }, { flows: ended }] = await Promise.all([ask("GET", `/api/flows?${query}&limit=${MAX_FLOWS}`), ask("GET", `/api/ended?${query}&limit=5`)]);
     if (word !== this.word) return;
     byId("phone").dataset.milliseconds = String(Math.round(performance.now() - started));
     this.flows = flows;

@@ -4,14 +4,14 @@ import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { LIVE_PATH, MAX_CONNECTIONS, REQUEST_MS, type WebAnswer, type WebClient, type WebHandlers, type WebRequest, type WebServer } from "./web-server.js";
 
-const MOST_FRAME = 1_024;
+const MAX_FRAME = 1_024;
 const IDLE_MS = 60_000;
 const CHECK_MS = 1_000;
 
 export class NodeServer implements WebServer {
   readonly #handlers: WebHandlers;
   readonly #server: Server;
-  readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: MOST_FRAME, perMessageDeflate: false });
+  readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME, perMessageDeflate: false });
 
   constructor(handlers: WebHandlers) {
     this.#handlers = handlers;

@@ -10,7 +10,7 @@ import { parseVia, stampVia } from "../../../src/sip/via.js";
 
 /** Octets. Eight times as many are eight times the work and a garbage collection, or, where somebody goes back and forth, 64 times. */
 const [SMALL, LARGE] = [1_750, 14_000];
-const MOST_GROWTH = 24;
+const MAX_GROWTH = 24;
 /** Milliseconds of CPU below which growth is not worth measuring. */
 const FLOOR = 5;
 
@@ -38,7 +38,7 @@ test.each([false, true])("GR-32 GR-33 the work grows as the octets do, authentic
     if (large < FLOOR) continue;
     const small = await best(5, () => measure(of(SMALL)));
     const again = await best(5, () => measure(of(LARGE)));
-    expect(again, name).toBeLessThan(Math.max(FLOOR, MOST_GROWTH * small));
+    expect(again, name).toBeLessThan(Math.max(FLOOR, MAX_GROWTH * small));
   }
   // The scanner has nothing against many of them, so they do reach the handlers.
   expect(taken).toBeGreaterThan(150);
@@ -60,7 +60,7 @@ test("GR-32 every reader of a value takes time that goes with its length", () =>
     for (const unit of [" ", ";", ";a", ";a=", ";rport", '"', "\\", ",", "<", "\r\n ", "%41", ";keep", ";received=a", "; "]) {
       const of = (size: number): number => Math.min(...[1, 2, 3, 4, 5].map(() => cpuTime(() => read(unit.repeat(size / unit.length)))));
       const large = of(60_000);
-      if (large > FLOOR) expect(large, `${String(read)} with ${JSON.stringify(unit)}`).toBeLessThan(Math.max(FLOOR, MOST_GROWTH * of(60_000 / 8)));
+      if (large > FLOOR) expect(large, `${String(read)} with ${JSON.stringify(unit)}`).toBeLessThan(Math.max(FLOOR, MAX_GROWTH * of(60_000 / 8)));
     }
   }
 });
