@@ -64,7 +64,7 @@ function call(user, deferred) {
     table.acknowledge(key);
     deferred.resolve();
   };
-  proxy.handle(table.serve(key, request, CALLER, Const.roomOpening), { request, sender: CALLER, loop: 0, ownRoutes: 0 }).catch(console.error);
+  proxy.handle(table.newServerTransaction(key, request, CALLER, Const.roomOpening), { request, sender: CALLER, loop: 0, ownRoutes: 0 }).catch(console.error);
 }
 
 await report([

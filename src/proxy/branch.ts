@@ -49,7 +49,7 @@ export class Branch {
       onResponse: (response: SipMessage): void => this.#heard(response),
       onFailure: (why: Failure): void => this.#failed(why),
     };
-    this.#transaction = table.ask(id, octets, hop, user);
+    this.#transaction = table.newClientTransaction(id, octets, hop, user);
     this.#ended = this.#transaction === undefined;
     const first = silence > 0 ? silence : this.#isInvite ? timerC : 0;
     if (first > 0 && !this.#ended) this.#timer.set(first, () => this.#overdue());
@@ -118,7 +118,7 @@ export class Branch {
     this.#cancelSent = true;
     const { table, id, hop, cancelPatience } = this.#options;
     const nobody = { onResponse: (): void => undefined, onFailure: (): void => undefined };
-    table.ask(id, cancelOf(this.#transaction.request, this.#cancelling), hop, nobody);
+    table.newClientTransaction(id, cancelOf(this.#transaction.request, this.#cancelling), hop, nobody);
     if (!this.#ended) this.#timer.set(cancelPatience, () => this.#overdue());
   }
 }

@@ -52,7 +52,7 @@ export class ObjectPath {
   }
 
   /** Takes one message of the batch. */
-  take(item: number, records: Int32Array, verdicts: Int32Array): void {
+  receive(item: number, records: Int32Array, verdicts: Int32Array): void {
     const { shard, table } = this.#options;
     const row = item * Const.recordFields;
     const message = new SipMessage(shard.message(item));
@@ -71,7 +71,7 @@ export class ObjectPath {
   }
 
   /** What became of flows and of what was sent. */
-  hear(events: readonly FlowEvent[]): void {
+  onFlowEvents(events: readonly FlowEvent[]): void {
     const { table, store, onFault } = this.#options;
     for (const { kind, text } of events) {
       try {
@@ -97,8 +97,8 @@ export class ObjectPath {
       if (!isForUs) proxy.acknowledge(incoming).catch(onFault);
       return undefined;
     }
-    if (table.isRepetition(key)) return undefined;
-    const server = table.serve(key, request, sender, room);
+    if (table.takesRetransmission(key)) return undefined;
+    const server = table.newServerTransaction(key, request, sender, room);
     if (server === undefined) return BUSY;
     const failed = (error: unknown): void => this.#failed(server, error);
     try {

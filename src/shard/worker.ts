@@ -91,7 +91,7 @@ function takeObjects(count: number): void {
     const out = item * Const.verdictFields;
     if (verdicts[out + VerdictField.action] !== Action.object) continue;
     try {
-      home?.path.take(item, records, verdicts);
+      home?.path.receive(item, records, verdicts);
     } catch (error) {
       fault(error);
       const row = item * Const.recordFields;
@@ -107,7 +107,7 @@ function onBatch(first: number): void {
   relayBatches(first);
   if (home === undefined) return;
   const events = shard.takeEvents();
-  if (events !== undefined) home.path.hear(events);
+  if (events !== undefined) home.path.onFlowEvents(events);
 }
 
 function relayBatches(first: number): void {

@@ -72,7 +72,7 @@ export class ClientTransaction {
       return false;
     }
     this.#deadline.set(timers.patience, () => this.fail("timeout"));
-    if (!this.#isReliable) this.#resend.set(this.#interval, () => this.#again());
+    if (!this.#isReliable) this.#resend.set(this.#interval, () => this.#retransmit());
     return true;
   }
 
@@ -108,7 +108,7 @@ export class ClientTransaction {
         this.#deadline.clear();
       } else if (!this.#isReliable) {
         this.#interval = this.#options.timers.t2;
-        this.#resend.set(this.#interval, () => this.#again());
+        this.#resend.set(this.#interval, () => this.#retransmit());
       }
     }
     this.#options.user.onResponse(response);
@@ -135,12 +135,12 @@ export class ClientTransaction {
     if (this.#ack !== undefined) outlet.send(hop, this.#ack);
   }
 
-  #again(): void {
+  #retransmit(): void {
     const { outlet, hop, octets, timers } = this.#options;
     if (outlet.send(hop, octets) === undefined) return this.fail("transport");
     this.#interval = this.#isInvite ? this.#interval * 2 : Math.min(this.#interval * 2, timers.t2);
     if (this.#state === "proceeding") this.#interval = timers.t2;
-    this.#resend.set(this.#interval, () => this.#again());
+    this.#resend.set(this.#interval, () => this.#retransmit());
   }
 
   #finish(state: State, memory: number): void {

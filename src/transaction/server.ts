@@ -90,8 +90,8 @@ export class ServerTransaction {
     this.#end();
   }
 
-  /** The same request came again. */
-  again(): void {
+  /** The request came again: its last response is repeated. */
+  onRetransmission(): void {
     if (this.#state === "accepted" || this.#state === "confirmed" || this.#last === undefined) return;
     this.#put(this.#last, false);
   }

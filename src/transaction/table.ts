@@ -52,11 +52,11 @@ export class TransactionTable {
     return count;
   }
 
-  /** Takes a request that came before: true when it was. What was answered to it is answered again. */
-  isRepetition(key: string): boolean {
+  /** True: the request came before, and what answered it is sent again. */
+  takesRetransmission(key: string): boolean {
     const server = this.#servers.get(key);
     if (server !== undefined) {
-      server.again();
+      server.onRetransmission();
       return true;
     }
     const answered = this.#answered.get(key);
@@ -81,7 +81,7 @@ export class TransactionTable {
   }
 
   /** Under the key of the request. Undefined: there is no room for it. `room`: Const.roomOpening and so on. */
-  serve(key: string, request: SipMessage, sender: Sender, room: number): ServerTransaction | undefined {
+  newServerTransaction(key: string, request: SipMessage, sender: Sender, room: number): ServerTransaction | undefined {
     const { outlet, timers, port, keepSeconds, newTag } = this.#options;
     const place = port.reserve(sender.address, 2 * request.octets.length + OVERHEAD, room, sender.fromCore);
     if (place === 0) return undefined;
@@ -96,7 +96,7 @@ export class TransactionTable {
   }
 
   /** Sends a request whose top Via has a branch of ours. Undefined: it cannot be sent, and nothing is left of it. */
-  ask(branch: string, octets: Buffer, hop: Hop, user: ClientUser): ClientTransaction | undefined {
+  newClientTransaction(branch: string, octets: Buffer, hop: Hop, user: ClientUser): ClientTransaction | undefined {
     const { outlet, timers } = this.#options;
     const onEnd = (): void => {
       this.#clients.delete(clientKey(branch, transaction.request.method));

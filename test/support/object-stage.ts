@@ -78,7 +78,7 @@ export class ObjectStage {
       this.#records[RecordField.ownRoutes] = 1;
       this.#records[RecordField.route0] = RouteKind.alive | RouteFlag.source;
     }
-    this.#home?.path.take(0, this.#records, this.#verdicts);
+    this.#home?.path.receive(0, this.#records, this.#verdicts);
     return true;
   }
 
