@@ -5,7 +5,7 @@ import type { Log } from "../observe/log.js";
 import type { ShardPool } from "../shard/pool.js";
 import { netsOf } from "../shard/shard-config.js";
 import { readBans, writeBans } from "./ban-file.js";
-import { Refusal } from "./refusal.js";
+import { ControlRefusal } from "./control-refusal.js";
 
 const MOST = 4_096;
 
@@ -49,7 +49,7 @@ export class Bans {
   add(text: string, seconds: number): void {
     const net = networkOf(text);
     const address = shown(net);
-    if (!this.#bans.has(address) && this.#bans.size >= MOST) throw new Refusal(409, `there are ${MOST} bans already`);
+    if (!this.#bans.has(address) && this.#bans.size >= MOST) throw new ControlRefusal(409, `there are ${MOST} bans already`);
     this.#bans.set(address, { net, until: Date.now() + seconds * 1_000 });
     this.#log.warn({ address, seconds }, "address banned");
     this.#changed();
@@ -57,7 +57,7 @@ export class Bans {
 
   remove(text: string): void {
     const address = shown(networkOf(text));
-    if (!this.#bans.delete(address)) throw new Refusal(404, `${address} is not banned`);
+    if (!this.#bans.delete(address)) throw new ControlRefusal(404, `${address} is not banned`);
     this.#log.info({ address }, "ban lifted");
     this.#changed();
   }
@@ -94,7 +94,7 @@ function networkOf(text: string): Cidr {
   } catch (error) {
     if (!(error instanceof Unexpected)) throw error;
   }
-  throw new Refusal(400, "a ban needs an address or a network: 198.51.100.9, 198.51.100.0/24, 2001:db8:1:2::/64");
+  throw new ControlRefusal(400, "a ban needs an address or a network: 198.51.100.9, 198.51.100.0/24, 2001:db8:1:2::/64");
 }
 
 function shown({ address, prefix, family }: Cidr): string {

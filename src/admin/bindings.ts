@@ -4,7 +4,7 @@ import { addressOfRecord } from "../registrar/address-of-record.js";
 import type { ShardPool } from "../shard/pool.js";
 import { domainsOf } from "../shard/served.js";
 import { Domains } from "../sip/domains.js";
-import { Refusal } from "./refusal.js";
+import { ControlRefusal } from "./control-refusal.js";
 import type { BindingsView } from "./running.js";
 
 /** Any shard can answer: they share the store. */
@@ -29,6 +29,6 @@ export function bindingsOf(pool: ShardPool, config: () => Config): BindingsView 
 /** An alias means the domain that it is another name of. */
 function aorOf(text: string, domains: Domains): string {
   const key = addressOfRecord(/^sips?:/i.test(text) ? text : `sip:${text}`, domains);
-  if (key === undefined) throw new Refusal(400, "bindings are looked up by a whole address of record: sip:alice@example.com");
+  if (key === undefined) throw new ControlRefusal(400, "bindings are looked up by a whole address of record: sip:alice@example.com");
   return key;
 }

@@ -8,8 +8,8 @@ import { Bans } from "./bans.js";
 import { Flows } from "./flows.js";
 import { keyViews, rotateKeys } from "./keys.js";
 import { LogLevel } from "./log-level.js";
-import { Refusal } from "./refusal.js";
-import type { ControlRequest } from "./request.js";
+import { ControlRefusal } from "./control-refusal.js";
+import type { ControlRequest } from "./control-request.js";
 import type { BindingsView, Running } from "./running.js";
 import { StatusPage } from "./status.js";
 import { explainToken } from "./token.js";
@@ -75,8 +75,8 @@ export class Control {
     });
     const found = matching.find(({ verb }) => verb === method);
     if (found) return found;
-    if (matching.length > 0) throw new Refusal(405, `${method} is not for ${path}: ${matching.map(({ verb }) => verb).join(", ")}`);
-    throw new Refusal(404, `there is no ${path}`);
+    if (matching.length > 0) throw new ControlRefusal(405, `${method} is not for ${path}: ${matching.map(({ verb }) => verb).join(", ")}`);
+    throw new ControlRefusal(404, `there is no ${path}`);
   }
 
   close(): void {
@@ -91,13 +91,13 @@ export class Control {
 
   #bindings(): BindingsView {
     const { bindings } = this.#running;
-    if (bindings === undefined) throw new Refusal(409, "an edge has no bindings: they are with its registrar. `sluice flows` shows which AORs are on which flow");
+    if (bindings === undefined) throw new ControlRefusal(409, "an edge has no bindings: they are with its registrar. `sluice flows` shows which AORs are on which flow");
     return bindings;
   }
 
   async #removeBindings(aor: string): Promise<{ readonly removed: number }> {
     const removed = await this.#bindings().remove(aor);
-    if (removed === 0) throw new Refusal(404, `${aor} has no bindings`);
+    if (removed === 0) throw new ControlRefusal(404, `${aor} has no bindings`);
     this.#running.log.warn({ removed }, "the operator removed bindings");
     return { removed };
   }
@@ -129,6 +129,6 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw new Refusal(400, "the path has a broken % escape");
+    throw new ControlRefusal(400, "the path has a broken % escape");
   }
 }

@@ -5,7 +5,7 @@ import type { ShardListener } from "../native/binding.js";
 import type { AorRow, FlowEndRow, FlowFilter, FlowRow, SurveyRow } from "../native/inspect.js";
 import { Counter, FlowFlag } from "../native/layout.js";
 import type { ShardPool } from "../shard/pool.js";
-import { Refusal } from "./refusal.js";
+import { ControlRefusal } from "./control-refusal.js";
 
 export interface FlowView extends Omit<FlowRow, "slot" | "generation" | "listener" | "flags"> {
   /** shard.slot.generation: names this flow for good. */
@@ -69,7 +69,7 @@ export class Flows {
     const { shard: only, ...filter } = filterOf(word);
     if (only !== undefined && only >= this.#pool.size) return { flows: [], next: "" };
     let [shard = 0, cursor = 0] = from.split(".").map(Number);
-    if (!Number.isInteger(shard) || !Number.isInteger(cursor)) throw new Refusal(400, "from must be what an earlier answer gave as next");
+    if (!Number.isInteger(shard) || !Number.isInteger(cursor)) throw new ControlRefusal(400, "from must be what an earlier answer gave as next");
     const flows: FlowView[] = [];
     for (; shard < this.#pool.size; shard += 1) {
       if (only !== undefined && only !== shard) continue;
@@ -94,15 +94,15 @@ export class Flows {
   }
 
   async byId(id: string): Promise<FlowView> {
-    if (!/^\d+\.\d+\.\d+$/.test(id)) throw new Refusal(400, "a flow is named shard.slot.generation");
+    if (!/^\d+\.\d+\.\d+$/.test(id)) throw new ControlRefusal(400, "a flow is named shard.slot.generation");
     const [flow] = (await this.list(id, 1, "")).flows;
-    if (flow === undefined) throw new Refusal(404, `there is no flow ${id} now`);
+    if (flow === undefined) throw new ControlRefusal(404, `there is no flow ${id} now`);
     return flow;
   }
 
   async close(id: string): Promise<void> {
     const { shard = 0, slot = 0, generation = 0 } = filterOf((await this.byId(id)).id);
-    if (!(await this.#pool.ask(shard, { kind: "close", slot, generation }))) throw new Refusal(404, `there is no flow ${id} now`);
+    if (!(await this.#pool.ask(shard, { kind: "close", slot, generation }))) throw new ControlRefusal(404, `there is no flow ${id} now`);
   }
 
   /** Newest first. */

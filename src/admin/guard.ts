@@ -1,7 +1,7 @@
 /** Who may use the admin plane: a token where one is set, and never a web page of somebody else. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { isIP } from "node:net";
-import { Refusal } from "./refusal.js";
+import { ControlRefusal } from "./control-refusal.js";
 
 export interface Asking {
   readonly method: string;
@@ -19,14 +19,14 @@ export class Guard {
     this.#token = token === undefined ? undefined : digest(token);
   }
 
-  /** Throws a Refusal. */
+  /** Throws a ControlRefusal. */
   check({ method, host, origin, token, contentType }: Asking): void {
     // A page elsewhere may send what a form can send, and may rebind its own name to this address: both are seen here.
-    if (origin !== "" && hostOf(origin) !== host) throw new Refusal(403, "a page of another origin may not use this");
-    if (this.#token === undefined && !isLocalName(host)) throw new Refusal(403, "without a token only localhost and literal addresses are names of this");
-    if (method !== "GET" && method !== "HEAD" && !/^application\/json\b/i.test(contentType)) throw new Refusal(400, "orders need Content-Type: application/json");
+    if (origin !== "" && hostOf(origin) !== host) throw new ControlRefusal(403, "a page of another origin may not use this");
+    if (this.#token === undefined && !isLocalName(host)) throw new ControlRefusal(403, "without a token only localhost and literal addresses are names of this");
+    if (method !== "GET" && method !== "HEAD" && !/^application\/json\b/i.test(contentType)) throw new ControlRefusal(400, "orders need Content-Type: application/json");
     if (this.#token !== undefined && !timingSafeEqual(digest(token), this.#token)) {
-      throw new Refusal(401, "this needs the token of SLUICE_ADMIN_TOKEN: Authorization: Bearer …");
+      throw new ControlRefusal(401, "this needs the token of SLUICE_ADMIN_TOKEN: Authorization: Bearer …");
     }
   }
 }

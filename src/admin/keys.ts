@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import type { FlowKey } from "../config/flow-key.js";
 import { MAX_FLOW_KEYS } from "../config/flow-key.js";
 import { rewriteKeyFile } from "../config/key-file.js";
-import { Refusal } from "./refusal.js";
+import { ControlRefusal } from "./control-refusal.js";
 import type { Running } from "./running.js";
 
 const IDS = 64;
@@ -21,7 +21,7 @@ export function keyViews({ config }: Running): readonly KeyView[] {
 
 /** A new key signs from now on; the others verify what they signed. The oldest goes when the ring is full, and its tokens with it. */
 export function rotateKeys(running: Running, keysAreInFile: boolean): readonly KeyView[] {
-  if (!keysAreInFile) throw new Refusal(409, "the keys stand in SLUICE_FLOW_KEYS: put a new one in front there, then reload");
+  if (!keysAreInFile) throw new ControlRefusal(409, "the keys stand in SLUICE_FLOW_KEYS: put a new one in front there, then reload");
   const old = running.config.flowKeys;
   const taken = new Set(old.map(({ id }) => id));
   let id = ((old[0]?.id ?? 0) + 1) % IDS;

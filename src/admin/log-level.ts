@@ -2,7 +2,7 @@
 import type { Config } from "../config/config.js";
 import { table } from "../config/table.js";
 import type { Log } from "../observe/log.js";
-import { Refusal } from "./refusal.js";
+import { ControlRefusal } from "./control-refusal.js";
 
 export interface LogLevelView {
   readonly level: string;
@@ -38,7 +38,7 @@ export class LogLevel {
     try {
       table.logLevel.kind.parse(level);
     } catch (error) {
-      throw new Refusal(400, `level: expected ${error instanceof Error ? error.message : String(error)}`);
+      throw new ControlRefusal(400, `level: expected ${error instanceof Error ? error.message : String(error)}`);
     }
     clearTimeout(this.#timer);
     this.#log.info({ level, seconds }, "log level changed for a time");

@@ -9,8 +9,8 @@ import { Guard } from "./guard.js";
 import { type Check, healthText, liveness, readiness } from "./health.js";
 import { Live } from "./live.js";
 import { Metrics } from "./metrics.js";
-import { Refusal } from "./refusal.js";
-import { ControlRequest } from "./request.js";
+import { ControlRefusal } from "./control-refusal.js";
+import { ControlRequest } from "./control-request.js";
 import type { Running } from "./running.js";
 import { NodeServer } from "./web/node-server.js";
 import type { WebAnswer, WebRequest, WebServer } from "./web/web-server.js";
@@ -70,10 +70,10 @@ export class AdminServer {
 
   async #answer(request: WebRequest, body: string | undefined): Promise<Answer> {
     try {
-      if (body === undefined) throw new Refusal(413, `no more than ${MAX_BODY} octets`);
+      if (body === undefined) throw new ControlRefusal(413, `no more than ${MAX_BODY} octets`);
       return await this.#route(request, body);
     } catch (error) {
-      if (error instanceof Refusal) return json(error.status, { error: error.message });
+      if (error instanceof ControlRefusal) return json(error.status, { error: error.message });
       this.#running.log.error({ err: error, path: request.path }, "an admin request failed");
       return json(500, { error: error instanceof Error ? error.message : String(error) });
     }
@@ -89,7 +89,7 @@ export class AdminServer {
     if (file) return { status: 200, type: file.type, body: file.octets };
     guard();
     if (path === "/metrics") return { status: 200, type: this.#metrics.contentType, body: await this.#metrics.text() };
-    if (!path.startsWith("/api/")) throw new Refusal(404, `there is no ${path}`);
+    if (!path.startsWith("/api/")) throw new ControlRefusal(404, `there is no ${path}`);
     const { handler, places } = this.control.find(method, path.slice(5));
     return json(200, await handler(new ControlRequest(places, query, body)));
   }
@@ -108,7 +108,7 @@ export class AdminServer {
       this.#guard.check({ method: "GET", host: header("host"), origin: header("origin"), token, contentType: "" });
       return undefined;
     } catch (error) {
-      return finished(json(error instanceof Refusal ? error.status : 500, { error: error instanceof Error ? error.message : "" }));
+      return finished(json(error instanceof ControlRefusal ? error.status : 500, { error: error instanceof Error ? error.message : "" }));
     }
   }
 }

@@ -4,7 +4,7 @@ import type { ShardListener } from "../native/binding.js";
 import type { TapFilter } from "../native/inspect.js";
 import { ipText, readTapped, type Tapped } from "../observe/tapped.js";
 import type { ShardPool } from "../shard/pool.js";
-import { Refusal } from "./refusal.js";
+import { ControlRefusal } from "./control-refusal.js";
 
 export interface TracedMessage {
   /** Milliseconds since 1970, with fractions. */
@@ -96,7 +96,7 @@ export class Tracer {
 
   stop(id: string): void {
     const trace = this.#traces.get(id);
-    if (trace === undefined) throw new Refusal(404, `there is no trace ${id}`);
+    if (trace === undefined) throw new ControlRefusal(404, `there is no trace ${id}`);
     if (trace.ended) return;
     trace.ended = true;
     clearTimeout(trace.timer);
@@ -107,7 +107,7 @@ export class Tracer {
 
   messages(id: string): readonly TracedMessage[] {
     const trace = this.#traces.get(id);
-    if (trace === undefined) throw new Refusal(404, `there is no trace ${id}`);
+    if (trace === undefined) throw new ControlRefusal(404, `there is no trace ${id}`);
     return trace.messages;
   }
 
@@ -153,7 +153,7 @@ export class Tracer {
 
   #freeSlot(): number {
     const used = new Set([...this.#traces.values()].filter(({ ended }) => !ended).map(({ slot }) => slot));
-    if (used.size >= MAX_TRACES) throw new Refusal(409, `${MAX_TRACES} traces run already`);
+    if (used.size >= MAX_TRACES) throw new ControlRefusal(409, `${MAX_TRACES} traces run already`);
     // The next one round: copies for the last owner of a slot may still be on their way.
     for (let tries = 0; ; tries += 1) {
       const slot = CAPTURE_SLOT + 1 + ((this.#lastId + tries) % MAX_TRACES);
@@ -178,5 +178,5 @@ export function traceFilter(what: string): TapFilter {
   if (place?.host.family !== undefined) return { kind: "address", address: place.host.name, port: place.port ?? 0 };
   const aor = /^(?:<?sips?:)?([^@\s<>;]+@[^@\s<>;:]+)/i.exec(what)?.[1];
   if (aor) return { kind: "aor", text: aor };
-  throw new Refusal(400, "a trace needs an AOR (user@host), call-id:CALL-ID, or an address");
+  throw new ControlRefusal(400, "a trace needs an AOR (user@host), call-id:CALL-ID, or an address");
 }

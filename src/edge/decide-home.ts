@@ -3,9 +3,9 @@
  * edge; everything else is for the object path (RFC 3261 16.4 to 16.6, RFC 5626 5.3).
  */
 import { Action, Const, Edit, HeaderFlag, Hop, Method, RecordField, VerdictField } from "../native/layout.js";
-import { type EdgeRules, fromCore, isMember, isSettled, stripOf } from "./request.js";
+import { type EdgeRules, fromCore, isMember, isSettled, stripOf } from "./decide-request.js";
 import { refreshesTarget } from "./methods.js";
-import { decideResponse } from "./response.js";
+import { decideResponse } from "./decide-response.js";
 import { walked } from "./route-walk.js";
 import { relay, reply } from "./verdicts.js";
 

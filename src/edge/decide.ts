@@ -1,7 +1,7 @@
 /** The policy of the edge over one batch: numbers in, numbers out; not an object is made on the way. */
 import { Const, RecordField } from "../native/layout.js";
-import { type EdgeRules, decideRequest } from "./request.js";
-import { decideResponse } from "./response.js";
+import { type EdgeRules, decideRequest } from "./decide-request.js";
+import { decideResponse } from "./decide-response.js";
 
 export function decide(records: Int32Array, verdicts: Int32Array, count: number, rules: EdgeRules): void {
   for (let item = 0; item < count; item += 1) {

@@ -6,7 +6,7 @@ import { type Parameter, contradict, findParameter } from "../sip/parameters.js"
 import { type SipUri, parseUri } from "../sip/uri.js";
 import { readExpires } from "./expiry.js";
 import { instanceUrn } from "./instance.js";
-import { refuse } from "./refusal.js";
+import { refuse } from "./register-refusal.js";
 
 export interface Contact {
   readonly uri: SipUri;

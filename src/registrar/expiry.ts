@@ -1,6 +1,6 @@
 /** How long a binding lives (RFC 3261 10.3 step 7, 20.10 and 20.19). */
 import type { RegistrarOptions } from "./registrar-options.js";
-import { refuse } from "./refusal.js";
+import { refuse } from "./register-refusal.js";
 
 const MAX_SECONDS = 0xffff_ffff;
 /** What a value that is no number counts as (RFC 3261 20.10), and the span above which nobody may be told that it is too brief. */

@@ -5,7 +5,7 @@ import { parseNameAddr } from "../sip/name-addr.js";
 import { findParameter } from "../sip/parameters.js";
 import { parseUri } from "../sip/uri.js";
 import type { Contact } from "./contacts.js";
-import { refuse } from "./refusal.js";
+import { refuse } from "./register-refusal.js";
 import type { RegistrarOptions } from "./registrar-options.js";
 import type { RequestSource } from "./request-source.js";
 

@@ -14,7 +14,7 @@ import { type Contact, readContacts } from "./contacts.js";
 import { grantExpires } from "./expiry.js";
 import type { Gruus } from "./gruu.js";
 import { isOutbound } from "./outbound.js";
-import { Refusal, refuse } from "./refusal.js";
+import { RegisterRefusal, refuse } from "./register-refusal.js";
 import { checkSips } from "./sips.js";
 import { registeredResponse } from "./registered.js";
 import type { RegistrarOptions } from "./registrar-options.js";
@@ -63,7 +63,7 @@ export class Registrar {
       const checked = await this.#options.authenticator?.check(request, "registrar", claimantOf(request, from.address, from.isEdge));
       return checked?.ok === false ? checked.response : await this.#register(request, from);
     } catch (error) {
-      if (error instanceof Refusal) return error.response;
+      if (error instanceof RegisterRefusal) return error.response;
       this.#parts.report(error);
       if (!(error instanceof StoreUnavailable)) return { status: 500, headers: [] };
       const seconds = RETRY_AFTER.least + Math.floor(Math.random() * RETRY_AFTER.span);

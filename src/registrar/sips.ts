@@ -4,7 +4,7 @@ import type { SipMessage } from "../sip/message.js";
 import { uriIn } from "../sip/name-addr.js";
 import { isSips } from "../sip/uri.js";
 import type { Contact } from "./contacts.js";
-import { refuse } from "./refusal.js";
+import { refuse } from "./register-refusal.js";
 import type { RequestSource } from "./request-source.js";
 
 /** Refuses with 400 a SIPS Contact whose REGISTER did not come that way: Request-URI, Path, and the transport that we see. */

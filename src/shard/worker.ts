@@ -3,7 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { Login, LoginResult } from "../auth/authenticator.js";
 import { decide } from "../edge/decide.js";
 import { decideHome } from "../edge/decide-home.js";
-import type { EdgeRules } from "../edge/request.js";
+import type { EdgeRules } from "../edge/decide-request.js";
 import type { TlsMaterial } from "../native/binding.js";
 import { reply } from "../edge/verdicts.js";
 import { Action, Const, Counter, Method, RecordField, VerdictField } from "../native/layout.js";

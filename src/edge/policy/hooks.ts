@@ -2,7 +2,7 @@
  * What a module named by SLUICE_POLICY may export. Each hook sees one request, must return at once (no promise), and is optional; what it
  * leaves undefined the built-in policy decides. With such a module each request costs an object and a copy of its octets.
  */
-import type { PolicyRequest } from "./request.js";
+import type { PolicyRequest } from "./policy-request.js";
 import type { UpgradeRequest } from "./upgrade-request.js";
 
 export interface Policy {

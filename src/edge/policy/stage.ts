@@ -4,11 +4,11 @@ import type { AddressPort, UpstreamTarget } from "../../native/address-port.js";
 import type { Shard, ShardConfig, UpgradeHook } from "../../native/binding.js";
 import { Action, Const, ContactFlag, Method, OptionFlag, RecordField, ScanError, VerdictField } from "../../native/layout.js";
 import type { OutboundMode } from "../outbound.js";
-import { decideRequest, type EdgeRules } from "../request.js";
-import { decideResponse } from "../response.js";
+import { decideRequest, type EdgeRules } from "../decide-request.js";
+import { decideResponse } from "../decide-response.js";
 import { reply } from "../verdicts.js";
 import { type Policy, type PolicyReply, loadPolicy } from "./hooks.js";
-import { PolicyRequest } from "./request.js";
+import { PolicyRequest } from "./policy-request.js";
 import { UpgradeRequest } from "./upgrade-request.js";
 
 /** What a hook said. A promise is nothing that a request can wait for, and must not pass for a yes. */

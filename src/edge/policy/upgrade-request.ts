@@ -1,5 +1,5 @@
 /** The opening handshake of a WebSocket as the operator's own policy sees it (RFC 7118 7). */
-import type { PolicySource } from "./request.js";
+import type { PolicySource } from "./policy-request.js";
 
 export class UpgradeRequest {
   readonly source: PolicySource;

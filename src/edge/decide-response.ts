@@ -1,6 +1,6 @@
 /** What becomes of a response (RFC 3261 16.7 and 16.11, RFC 5626 5.4 and 11.5, RFC 6223). */
 import { Edit, FlowFlag, HeaderFlag, Method, OptionFlag, RecordField } from "../native/layout.js";
-import type { EdgeRules } from "./request.js";
+import type { EdgeRules } from "./decide-request.js";
 import { relayResponse } from "./verdicts.js";
 
 /** Supervision of a client that asked for keep-alives by Via where no Flow-Timer is set; the interval that it was told. */

@@ -1,5 +1,5 @@
 /** A request to the JSON control, and what its parts must look like. */
-import { Refusal } from "./refusal.js";
+import { ControlRefusal } from "./control-refusal.js";
 
 export class ControlRequest {
   /** What stood in the places of the route's pattern, decoded. */
@@ -29,21 +29,21 @@ export class ControlRequest {
     const text = this.#optional(name);
     if (text === undefined) return otherwise;
     const value = Number(text);
-    if (!Number.isInteger(value) || value < least || value > most) throw new Refusal(400, `${name} must be a whole number from ${least} to ${most}`);
+    if (!Number.isInteger(value) || value < least || value > most) throw new ControlRefusal(400, `${name} must be a whole number from ${least} to ${most}`);
     return value;
   }
 
   #optional(name: string): string | undefined {
     const value = this.#body[name] ?? this.query.get(name) ?? undefined;
     if (value === undefined) return undefined;
-    if (typeof value !== "string" && typeof value !== "number") throw new Refusal(400, `${name} must be a text or a number`);
+    if (typeof value !== "string" && typeof value !== "number") throw new ControlRefusal(400, `${name} must be a text or a number`);
     const text = String(value);
-    if (text.length > 512) throw new Refusal(400, `${name} is too long`);
+    if (text.length > 512) throw new ControlRefusal(400, `${name} is too long`);
     return text;
   }
 
   #missing(name: string): never {
-    throw new Refusal(400, `${name} is missing`);
+    throw new ControlRefusal(400, `${name} is missing`);
   }
 }
 
@@ -53,8 +53,8 @@ function readBody(text: string): Readonly<Record<string, unknown>> {
   try {
     body = JSON.parse(text);
   } catch {
-    throw new Refusal(400, "the body is no JSON");
+    throw new ControlRefusal(400, "the body is no JSON");
   }
-  if (typeof body !== "object" || body === null || Array.isArray(body)) throw new Refusal(400, "the body must be a JSON object");
+  if (typeof body !== "object" || body === null || Array.isArray(body)) throw new ControlRefusal(400, "the body must be a JSON object");
   return body as Readonly<Record<string, unknown>>;
 }

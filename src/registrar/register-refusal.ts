@@ -1,8 +1,8 @@
 /** A REGISTER that is not carried out: the response to it, thrown by whichever step found the reason. */
 import type { ResponseSpec } from "../sip/response-spec.js";
 
-export class Refusal extends Error {
-  override readonly name = "Refusal";
+export class RegisterRefusal extends Error {
+  override readonly name = "RegisterRefusal";
   readonly response: ResponseSpec;
 
   constructor(status: number, reason: string, headers: ResponseSpec["headers"] = []) {
@@ -12,5 +12,5 @@ export class Refusal extends Error {
 }
 
 export function refuse(status: number, reason: string, headers: ResponseSpec["headers"] = []): never {
-  throw new Refusal(status, reason, headers);
+  throw new RegisterRefusal(status, reason, headers);
 }
