@@ -9,13 +9,13 @@ import { CommandError, Exit } from "./command.js";
 
 const PATIENCE_MS = 15_000;
 
-export interface Place {
+export interface AdminPlane {
   readonly url: URL;
   readonly token: string | undefined;
 }
 
 /** `--admin` or the admin plane that the configuration names; a wildcard address is reached over loopback. */
-export function placeOf(given: string | undefined): Place {
+export function adminPlaneOf(given: string | undefined): AdminPlane {
   try {
     const environment = readEnvironment();
     const token = textOf(table.adminToken, environment);
@@ -32,7 +32,7 @@ export function placeOf(given: string | undefined): Place {
 }
 
 /** The JSON answer; ends the command when the process does not run or refuses. */
-export async function ask<T>({ url, token }: Place, method: string, path: string, body?: object): Promise<T> {
+export async function ask<T>({ url, token }: AdminPlane, method: string, path: string, body?: object): Promise<T> {
   const { status, text } = await send({ url, token }, method, path, body);
   const answer = JSON.parse(text || "{}") as T & { readonly error?: string };
   if (status < 300) return answer;
@@ -40,7 +40,7 @@ export async function ask<T>({ url, token }: Place, method: string, path: string
   throw new CommandError(exit, answer.error ?? `HTTP status ${status}`);
 }
 
-export function send({ url, token }: Place, method: string, path: string, body?: object): Promise<{ readonly status: number; readonly text: string }> {
+export function send({ url, token }: AdminPlane, method: string, path: string, body?: object): Promise<{ readonly status: number; readonly text: string }> {
   return new Promise((resolve, reject) => {
     const headers = { "content-type": "application/json", ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
     const asked = request(new URL(path, url), { method, headers, timeout: PATIENCE_MS, agent: false }, (response) => {

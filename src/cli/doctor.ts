@@ -9,9 +9,9 @@ import { type Transport, showListener } from "../config/listener.js";
 import { showUpstream } from "../config/upstream.js";
 import { Phone } from "../phone/phone.js";
 import { DnsRecords } from "../resolve/dns-records.js";
-import type { Target } from "../resolve/target.js";
+import type { ResolvedTarget } from "../resolve/resolved-target.js";
 import { Upstreams } from "../resolve/upstreams.js";
-import { send, placeOf } from "./client.js";
+import { send, adminPlaneOf } from "./client.js";
 import { type Command, Exit } from "./command.js";
 import { readConfiguration } from "./configuration.js";
 import { readOptions } from "./options.js";
@@ -71,7 +71,7 @@ async function examine(config: Config): Promise<readonly Check[]> {
 
 async function isRunning(): Promise<boolean> {
   try {
-    return (await send(placeOf(undefined), "GET", "/livez")).status === 200;
+    return (await send(adminPlaneOf(undefined), "GET", "/livez")).status === 200;
   } catch {
     return false;
   }
@@ -135,7 +135,7 @@ async function upstreams({ upstream }: Config): Promise<readonly Check[]> {
   return [...failed, ...(await Promise.all(found.targets.map(answers)))];
 }
 
-async function answers({ transport, address, port }: Target): Promise<Check> {
+async function answers({ transport, address, port }: ResolvedTarget): Promise<Check> {
   const place = `${transport}:${showHostPort(address, port)}`;
   const phone = new Phone({ user: "doctor", domain: showHostPort(address, undefined), credentials: undefined });
   try {

@@ -1,6 +1,6 @@
 /** `sluice flows`: the flows of clients, found by AOR, instance, address or name. */
 import type { EndedView, FlowList, FlowView } from "../admin/flows.js";
-import { ask, placeOf, type Place } from "./client.js";
+import { ask, adminPlaneOf, type AdminPlane } from "./client.js";
 import { type Command, CommandError, Exit } from "./command.js";
 import { COMMON_HELP, readOptions, wholeNumber } from "./options.js";
 import { octets, print, printJson, span, tableText } from "./output.js";
@@ -22,12 +22,12 @@ Exits with 3 when nothing was found.
   sluice flows --close 0.17.3482`,
   run: async (args) => {
     const { values, positionals } = readOptions(args, { limit: { type: "string" }, ended: { type: "boolean" }, close: { type: "boolean" } });
-    const place = placeOf(values.admin);
+    const plane = adminPlaneOf(values.admin);
     const word = positionals[0] ?? "";
     const limit = wholeNumber("limit", values.limit, 100);
-    if (values.close) return close(place, word);
-    if (values.ended) return showEnded(place, word, limit, values.json === true);
-    const list = await ask<FlowList>(place, "GET", `/api/flows?q=${encodeURIComponent(word)}&limit=${limit}`);
+    if (values.close) return close(plane, word);
+    if (values.ended) return showEnded(plane, word, limit, values.json === true);
+    const list = await ask<FlowList>(plane, "GET", `/api/flows?q=${encodeURIComponent(word)}&limit=${limit}`);
     if (values.json) printJson(list);
     else if (list.flows.length > 0) print(flowsText(list));
     if (list.flows.length > 0) return Exit.ok;
@@ -35,13 +35,13 @@ Exits with 3 when nothing was found.
   },
 };
 
-async function close(place: Place, id: string): Promise<number> {
-  await ask(place, "DELETE", `/api/flows/${encodeURIComponent(id)}`);
+async function close(plane: AdminPlane, id: string): Promise<number> {
+  await ask(plane, "DELETE", `/api/flows/${encodeURIComponent(id)}`);
   return Exit.ok;
 }
 
-async function showEnded(place: Place, word: string, limit: number, json: boolean): Promise<number> {
-  const { flows: ended } = await ask<{ readonly flows: readonly EndedView[] }>(place, "GET", `/api/ended?q=${encodeURIComponent(word)}&limit=${limit}`);
+async function showEnded(plane: AdminPlane, word: string, limit: number, json: boolean): Promise<number> {
+  const { flows: ended } = await ask<{ readonly flows: readonly EndedView[] }>(plane, "GET", `/api/ended?q=${encodeURIComponent(word)}&limit=${limit}`);
   if (json) printJson({ flows: ended });
   else if (ended.length > 0) print(endedText(ended));
   if (ended.length > 0) return Exit.ok;

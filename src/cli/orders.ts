@@ -3,7 +3,7 @@ import type { BanView } from "../admin/bans.js";
 import type { KeyView } from "../admin/keys.js";
 import type { LogLevelView } from "../admin/log-level.js";
 import type { ReloadReport } from "../admin/running.js";
-import { ask, placeOf } from "./client.js";
+import { ask, adminPlaneOf } from "./client.js";
 import { type Command, CommandError, Exit } from "./command.js";
 import { COMMON_HELP, readOptions, wholeNumber } from "./options.js";
 import { complain, print, printJson, span, tableText } from "./output.js";
@@ -20,7 +20,7 @@ connections a second are closed, then the process exits.
   sluice drain`,
   run: async (args) => {
     const { values } = readOptions(args, {});
-    const answer = await ask<object>(placeOf(values.admin), "POST", "/api/drain", {});
+    const answer = await ask<object>(adminPlaneOf(values.admin), "POST", "/api/drain", {});
     if (values.json) printJson(answer);
     else print("draining; `sluice status` shows how far it is");
     return Exit.ok;
@@ -39,7 +39,7 @@ Exits with 78 when the configuration is invalid; nothing has changed then.
   sluice reload`,
   run: async (args) => {
     const { values } = readOptions(args, {});
-    const report = await ask<ReloadReport>(placeOf(values.admin), "POST", "/api/reload", {});
+    const report = await ask<ReloadReport>(adminPlaneOf(values.admin), "POST", "/api/reload", {});
     if (values.json) printJson(report);
     else {
       for (const error of report.errors) complain(error);
@@ -64,8 +64,8 @@ rotate adds a new key that signs from now on; the others still verify.
     const { values, positionals } = readOptions(args, {});
     const [order] = positionals;
     if (order !== undefined && order !== "rotate") throw new CommandError(Exit.usage, `keys ${order}: expected rotate or nothing`);
-    const place = placeOf(values.admin);
-    const answer = await (order === "rotate" ? ask<{ keys: KeyView[] }>(place, "POST", "/api/keys/rotate", {}) : ask<{ keys: KeyView[] }>(place, "GET", "/api/keys"));
+    const plane = adminPlaneOf(values.admin);
+    const answer = await (order === "rotate" ? ask<{ keys: KeyView[] }>(plane, "POST", "/api/keys/rotate", {}) : ask<{ keys: KeyView[] }>(plane, "GET", "/api/keys"));
     if (values.json) printJson(answer);
     else print(tableText(["id", "octets", ""], answer.keys.map(({ id, octets, signs }) => [id, octets, signs ? "signs" : "verifies"])));
     return Exit.ok;
@@ -86,13 +86,13 @@ export const ban: Command = {
   sluice ban --remove 198.51.100.9`,
   run: async (args) => {
     const { values, positionals } = readOptions(args, { seconds: { type: "string" }, remove: { type: "boolean" } });
-    const place = placeOf(values.admin);
+    const plane = adminPlaneOf(values.admin);
     const [address] = positionals;
     if (address !== undefined) {
-      if (values.remove) await ask(place, "DELETE", `/api/bans/${encodeURIComponent(address)}`);
-      else await ask(place, "POST", "/api/bans", { address, seconds: wholeNumber("seconds", values.seconds, 3_600) });
+      if (values.remove) await ask(plane, "DELETE", `/api/bans/${encodeURIComponent(address)}`);
+      else await ask(plane, "POST", "/api/bans", { address, seconds: wholeNumber("seconds", values.seconds, 3_600) });
     }
-    const answer = await ask<{ readonly bans: readonly BanView[] }>(place, "GET", "/api/bans");
+    const answer = await ask<{ readonly bans: readonly BanView[] }>(plane, "GET", "/api/bans");
     if (values.json) printJson(answer);
     else print(tableText(["address", "for another"], answer.bans.map(({ address: banned, secondsLeft }) => [banned, span(secondsLeft * 1_000)])));
     return Exit.ok;
@@ -110,11 +110,11 @@ export const log: Command = {
   sluice log debug --seconds 120`,
   run: async (args) => {
     const { values, positionals } = readOptions(args, { seconds: { type: "string" } });
-    const place = placeOf(values.admin);
+    const plane = adminPlaneOf(values.admin);
     const [level] = positionals;
     const view = await (level === undefined
-      ? ask<LogLevelView>(place, "GET", "/api/log")
-      : ask<LogLevelView>(place, "PUT", "/api/log", { level, seconds: wholeNumber("seconds", values.seconds, 600) }));
+      ? ask<LogLevelView>(plane, "GET", "/api/log")
+      : ask<LogLevelView>(plane, "PUT", "/api/log", { level, seconds: wholeNumber("seconds", values.seconds, 600) }));
     if (values.json) printJson(view);
     else print(view.back === undefined ? view.level : `${view.level}, back to ${view.back} in ${span((view.secondsLeft ?? 0) * 1_000)}`);
     return Exit.ok;

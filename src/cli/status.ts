@@ -1,6 +1,6 @@
 /** `sluice status`: one page about the process that runs. */
 import type { Status } from "../admin/status.js";
-import { ask, placeOf, send } from "./client.js";
+import { ask, adminPlaneOf, send } from "./client.js";
 import { type Command, Exit } from "./command.js";
 import { COMMON_HELP, readOptions } from "./options.js";
 import { colour, octets, print, printJson, span } from "./output.js";
@@ -17,9 +17,9 @@ Exits with 0 when it is ready, 1 when it is not, 4 when nothing runs.
   sluice status --json | jq .counters.requestsIn`,
   run: async (args) => {
     const { values } = readOptions(args, {});
-    const place = placeOf(values.admin);
-    const page = await ask<Status>(place, "GET", "/api/status");
-    const ready = await send(place, "GET", "/readyz?verbose");
+    const plane = adminPlaneOf(values.admin);
+    const page = await ask<Status>(plane, "GET", "/api/status");
+    const ready = await send(plane, "GET", "/readyz?verbose");
     if (values.json) printJson({ ...page, ready: ready.status === 200 });
     else print(pageText(page, ready));
     return ready.status === 200 ? Exit.ok : Exit.failed;

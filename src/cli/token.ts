@@ -1,6 +1,6 @@
 /** `sluice token`: what a flow token says, whether it is ours, whether its flow lives, and why not. */
 import type { TokenView } from "../admin/token.js";
-import { ask, placeOf } from "./client.js";
+import { ask, adminPlaneOf } from "./client.js";
 import { type Command, CommandError, Exit } from "./command.js";
 import { COMMON_HELP, readOptions } from "./options.js";
 import { colour, print, printJson } from "./output.js";
@@ -19,7 +19,7 @@ Exits with 0 when the flow is alive, 3 when it is not, 1 when this is not a toke
     const { values, positionals } = readOptions(args, {});
     const [text] = positionals;
     if (text === undefined) throw new CommandError(Exit.usage, "which token? For example: sluice token TOKEN");
-    const view = await ask<TokenView>(placeOf(values.admin), "GET", `/api/token/${encodeURIComponent(text)}`);
+    const view = await ask<TokenView>(adminPlaneOf(values.admin), "GET", `/api/token/${encodeURIComponent(text)}`);
     if (values.json) printJson(view);
     else print(viewText(view));
     if (view.verdict === "alive") return Exit.ok;

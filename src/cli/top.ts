@@ -1,7 +1,7 @@
 /** `sluice top`: rates and flows, live in the terminal. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Status } from "../admin/status.js";
-import { ask, placeOf } from "./client.js";
+import { ask, adminPlaneOf } from "./client.js";
 import { type Command, Exit } from "./command.js";
 import { COMMON_HELP, readOptions, wholeNumber } from "./options.js";
 import { colour, octets, print, span } from "./output.js";
@@ -23,13 +23,13 @@ With --json each round is one line with the rates per second.
   sluice top --json --times 10`,
   run: async (args) => {
     const { values } = readOptions(args, { times: { type: "string" }, every: { type: "string" } });
-    const place = placeOf(values.admin);
+    const plane = adminPlaneOf(values.admin);
     const every = Math.max(wholeNumber("every", values.every, 1), 1);
     const times = wholeNumber("times", values.times, Infinity);
-    let before = await ask<Status>(place, "GET", "/api/status");
+    let before = await ask<Status>(plane, "GET", "/api/status");
     for (let round = 0; round < times; round += 1) {
       await sleep(every * 1_000);
-      const now = await ask<Status>(place, "GET", "/api/status");
+      const now = await ask<Status>(plane, "GET", "/api/status");
       const rates = Object.fromEntries(Object.entries(now.counters).map(([name, value]) => [name, (value - (before.counters[name] ?? 0)) / every]));
       if (values.json) print(JSON.stringify({ at: new Date().toISOString(), flows: now.flows, rates }));
       else print((process.stdout.isTTY ? CLEAR : "") + page(now, rates));

@@ -1,7 +1,7 @@
 /** `sluice trace`: the messages of one phone, call or address, as a ladder while they come. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TracedMessage, TraceView } from "../admin/tracer.js";
-import { ask, placeOf } from "./client.js";
+import { ask, adminPlaneOf } from "./client.js";
 import { type Command, CommandError, Exit } from "./command.js";
 import { Ladder } from "./ladder.js";
 import { COMMON_HELP, readOptions, wholeNumber } from "./options.js";
@@ -27,9 +27,9 @@ With --json each message is one line. Credentials are masked. While no trace run
     const { values, positionals } = readOptions(args, { seconds: { type: "string" }, full: { type: "boolean" } });
     const [what] = positionals;
     if (what === undefined) throw new CommandError(Exit.usage, "what should be traced? For example: sluice trace alice@example.com");
-    const place = placeOf(values.admin);
+    const plane = adminPlaneOf(values.admin);
     const seconds = wholeNumber("seconds", values.seconds, 600);
-    const { id } = await ask<TraceView>(place, "POST", "/api/traces", { what, seconds });
+    const { id } = await ask<TraceView>(plane, "POST", "/api/traces", { what, seconds });
     complain(`tracing ${what} for ${seconds} s`);
     const ladder = new Ladder(print);
     const show = values.json ? showJson : values.full ? showFull : (message: TracedMessage) => ladder.add(rung(message));
@@ -41,7 +41,7 @@ With --json each message is one line. Credentials are masked. While no trace run
     const seen = new Map<string, number>();
     while (!ended && Date.now() < until) {
       const newest = Math.max(0, ...seen.values());
-      const { messages } = await ask<{ readonly messages: readonly TracedMessage[] }>(place, "GET", `/api/traces/${id}?after=${newest - LATE_MS}`);
+      const { messages } = await ask<{ readonly messages: readonly TracedMessage[] }>(plane, "GET", `/api/traces/${id}?after=${newest - LATE_MS}`);
       for (const message of messages) {
         const key = `${message.at} ${message.sent} ${message.peer} ${message.text.length}`;
         if (!seen.has(key)) show(message);
@@ -50,7 +50,7 @@ With --json each message is one line. Credentials are masked. While no trace run
       for (const [key, at] of seen) if (at < newest - 2 * LATE_MS) seen.delete(key);
       await sleep(POLL_MS);
     }
-    await ask(place, "DELETE", `/api/traces/${id}`);
+    await ask(plane, "DELETE", `/api/traces/${id}`);
     return Exit.ok;
   },
 };

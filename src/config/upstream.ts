@@ -1,10 +1,10 @@
 /** Where requests of clients go: a SIP URI that RFC 3263 resolves, with a priority and a weight among several. */
 import { type Family, showHostPort, splitHostPort } from "./host-port.js";
 import { expected, type Kind } from "./kind.js";
-import type { Transport as AnyTransport } from "./listener.js";
+import type { Transport } from "./listener.js";
 
-/** Nobody registers over a WebSocket that he dialled to his clients' side, so the core is never reached over one. */
-export type Transport = Exclude<AnyTransport, "ws" | "wss">;
+/** What neighbours are reached by; WebSocket is for clients (RFC 7118 5). */
+export type UpstreamTransport = Exclude<Transport, "ws" | "wss">;
 
 export interface Upstream {
   readonly scheme: "sip" | "sips";
@@ -15,7 +15,7 @@ export interface Upstream {
   /** Undefined: RFC 3263 chooses. */
   readonly port: number | undefined;
   /** Undefined: RFC 3263 chooses. */
-  readonly transport: Transport | undefined;
+  readonly transport: UpstreamTransport | undefined;
   /** The lowest one that is alive is used. */
   readonly priority: number;
   /** Share among targets of the same priority. */
@@ -58,7 +58,7 @@ function readParameters(tail: string): Map<string, string> {
 }
 
 /** A sips: URI is TLS, and its transport=tcp says no more than what TLS runs over (RFC 3261 26.2.2). */
-function readTransport(text: string | undefined, scheme: Upstream["scheme"]): Transport | undefined {
+function readTransport(text: string | undefined, scheme: Upstream["scheme"]): UpstreamTransport | undefined {
   if (scheme === "sips") return text === undefined || text === "tcp" || text === "tls" ? "tls" : expected("no transport behind sips: but tls");
   if (text === undefined || text === "udp" || text === "tcp" || text === "tls") return text;
   return expected("transport=udp, transport=tcp or transport=tls");

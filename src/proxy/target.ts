@@ -1,7 +1,7 @@
 /** Who a request is for: devices, each with the flows by which it can be reached (RFC 3261 16.5, RFC 5626 7). */
 import { isIP } from "node:net";
 import type { Binding } from "../location/binding.js";
-import { defaultPort, isTransport } from "../resolve/upstream-uri.js";
+import { defaultPort, isUpstreamTransport } from "../resolve/upstream-uri.js";
 import { findParameter } from "../sip/parameters.js";
 import { asRequestUri, parseUri } from "../sip/uri.js";
 import type { Hop } from "../transaction/hop.js";
@@ -77,12 +77,12 @@ export function groupsByQ(devices: readonly Device[]): Device[][] {
 }
 
 /** The place that a URI names by address: no DNS needed. Undefined: a name, or a transport that neighbours do not speak. */
-export function placeOf(uri: string): Extract<Hop, { kind: "address" }> | undefined {
+export function addressHopOf(uri: string): Extract<Hop, { kind: "address" }> | undefined {
   const read = parseUri(uri);
   if (read === undefined) return undefined;
   const { scheme, host, port, parameters } = read;
   const address = (findParameter(parameters, "maddr")?.value ?? host).replace(/^\[|\]$/g, "");
   const transport = scheme === "sips" ? "tls" : (findParameter(parameters, "transport")?.value?.toLowerCase() ?? "udp");
-  if (isIP(address) === 0 || !isTransport(transport)) return undefined;
+  if (isIP(address) === 0 || !isUpstreamTransport(transport)) return undefined;
   return { kind: "address", transport, address, port: port ?? defaultPort(transport), host: address };
 }

@@ -1,17 +1,17 @@
 /** The ways to a target: the flow of its binding, or the addresses of its first Route or Request-URI (RFC 3261 16.6 step 7, RFC 3263 4). */
 import type { ResolvedNames } from "../resolve/resolved-names.js";
-import { inTryingOrder } from "../resolve/target.js";
-import { isTransport } from "../resolve/upstream-uri.js";
+import { inTryingOrder } from "../resolve/resolved-target.js";
+import { isUpstreamTransport } from "../resolve/upstream-uri.js";
 import { uriIn } from "../sip/name-addr.js";
 import { parseUri } from "../sip/uri.js";
 import type { Hop } from "../transaction/hop.js";
-import { type Target, placeOf } from "./target.js";
+import { type Target, addressHopOf } from "./target.js";
 
 /** The best first. Empty: there is none, or nobody knows it now. */
 export async function waysTo({ hops, routes: [first], uri: requestUri }: Target, names: ResolvedNames): Promise<readonly Hop[]> {
   if (hops !== undefined) return hops;
   const uri = first === undefined ? requestUri : (uriIn(first) ?? "");
-  const place = placeOf(uri);
+  const place = addressHopOf(uri);
   return place === undefined ? byName(uri, names) : [place];
 }
 
@@ -21,7 +21,7 @@ async function byName(text: string, names: ResolvedNames): Promise<readonly Hop[
   const { scheme, host, port } = uri;
   const named = uri.parameters.find(({ name }) => name === "transport")?.value?.toLowerCase();
   const transport = scheme === "sips" ? "tls" : named;
-  if (transport !== undefined && !isTransport(transport)) return [];
+  if (transport !== undefined && !isUpstreamTransport(transport)) return [];
   const places = await names.targets({ scheme, host, port, transport, priority: 0, weight: 1 }).catch(() => []);
   return inTryingOrder(places).map((place) => ({ kind: "address", transport: place.transport, address: place.address, port: place.port, host }));
 }

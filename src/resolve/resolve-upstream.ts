@@ -3,12 +3,13 @@ import type { NaptrRecord } from "node:dns";
 import { isIP } from "node:net";
 import type { DnsAnswer, DnsRecords } from "./dns-records.js";
 import { type HostOptions, hostAddresses } from "./host-addresses.js";
-import { type Candidate, type Target, toTargets } from "./target.js";
-import { type Transport, type UpstreamUri, defaultPort } from "./upstream-uri.js";
+import { type Candidate, type ResolvedTarget, toTargets } from "./resolved-target.js";
+import type { UpstreamTransport } from "../config/upstream.js";
+import { type UpstreamUri, defaultPort } from "./upstream-uri.js";
 
 export interface ResolveOptions extends HostOptions {
   /** What may be chosen where the URI leaves the choice, the preferred one first. */
-  readonly transports?: readonly Transport[] | undefined;
+  readonly transports?: readonly UpstreamTransport[] | undefined;
   /** Milliseconds for all of it together. */
   readonly timeLimitMs?: number | undefined;
 }
@@ -21,15 +22,15 @@ export interface Resolution {
 }
 
 const TIME_LIMIT_MS = 2_000;
-const SERVICES: Readonly<Record<string, Transport>> = { "sip+d2u": "udp", "sip+d2t": "tcp", "sips+d2t": "tls" };
+const SERVICES: Readonly<Record<string, UpstreamTransport>> = { "sip+d2u": "udp", "sip+d2t": "tcp", "sips+d2t": "tls" };
 
 /** RFC 3263 4.1: TLS is the service sips over tcp. */
-function serviceName(transport: Transport, host: string): string {
+function serviceName(transport: UpstreamTransport, host: string): string {
   return transport === "tls" ? `_sips._tcp.${host}` : `_sip._${transport}.${host}`;
 }
 
 /** Throws ResolveError when the DNS fails or takes longer than the time limit. */
-export async function resolveUpstream(uri: UpstreamUri, records: DnsRecords, options: ResolveOptions = {}): Promise<readonly Target[]> {
+export async function resolveUpstream(uri: UpstreamUri, records: DnsRecords, options: ResolveOptions = {}): Promise<readonly ResolvedTarget[]> {
   return toTargets((await resolveCandidates(uri, records, options)).candidates);
 }
 
@@ -43,7 +44,7 @@ class Search {
   readonly #uri: UpstreamUri;
   readonly #records: DnsRecords;
   readonly #options: ResolveOptions;
-  readonly #transports: readonly Transport[];
+  readonly #transports: readonly UpstreamTransport[];
   readonly #deadline: number;
   until = Infinity;
 
@@ -83,7 +84,7 @@ class Search {
   }
 
   async #withoutNaptr(): Promise<readonly Candidate[]> {
-    const absent: Transport[] = [];
+    const absent: UpstreamTransport[] = [];
     for (const transport of this.#transports) {
       const found = await this.#services(transport, serviceName(transport, this.#uri.host));
       if (found !== undefined && found.length > 0) return found;
@@ -93,12 +94,12 @@ class Search {
     return first === undefined ? [] : this.#plain(first);
   }
 
-  async #byService(transport: Transport, name: string): Promise<readonly Candidate[]> {
+  async #byService(transport: UpstreamTransport, name: string): Promise<readonly Candidate[]> {
     return (await this.#services(transport, name)) ?? this.#plain(transport);
   }
 
   /** Undefined: there are no SRV records of that name. Empty: the service is decidedly not there (RFC 2782, target "."). */
-  async #services(transport: Transport, name: string): Promise<readonly Candidate[] | undefined> {
+  async #services(transport: UpstreamTransport, name: string): Promise<readonly Candidate[] | undefined> {
     const srv = await this.#get("SRV", name);
     if (srv.length === 0) return undefined;
     const places = srv.filter((record) => record.name !== "" && record.name !== "." && record.port > 0);
@@ -117,12 +118,12 @@ class Search {
   }
 
   /** RFC 3263 4.2: no SRV, so the domain name itself is the host, at the default port. */
-  #plain(transport: Transport): Promise<readonly Candidate[]> {
+  #plain(transport: UpstreamTransport): Promise<readonly Candidate[]> {
     return this.#hosts([{ name: this.#uri.host, port: defaultPort(transport), rank: 0, share: 1 }], transport);
   }
 
   /** Several addresses of one host divide its share; they do not multiply it. */
-  async #hosts(places: readonly Place[], transport: Transport): Promise<readonly Candidate[]> {
+  async #hosts(places: readonly Place[], transport: UpstreamTransport): Promise<readonly Candidate[]> {
     const found = await Promise.allSettled(
       places.map(async ({ name, port, rank, share }) => {
         const { addresses, until } = await hostAddresses(name, this.#records, this.#options, this.#deadline);

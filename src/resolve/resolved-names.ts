@@ -1,11 +1,11 @@
 /** What RFC 3263 makes of the names that requests are sent to: asked for once in the life of an answer, and no more of them than fit. */
 import type { DnsRecords } from "./dns-records.js";
 import { type ResolveOptions, resolveCandidates } from "./resolve-upstream.js";
-import { type Target, toTargets } from "./target.js";
+import { type ResolvedTarget, toTargets } from "./resolved-target.js";
 import type { UpstreamUri } from "./upstream-uri.js";
 
 interface Entry {
-  readonly targets: Promise<readonly Target[]>;
+  readonly targets: Promise<readonly ResolvedTarget[]>;
   /** Time of the clock; Infinity while it is being asked for. */
   until: number;
 }
@@ -30,7 +30,7 @@ export class ResolvedNames {
   }
 
   /** Rejects with ResolveError while the DNS fails; the failure too is kept for a moment. */
-  targets(uri: UpstreamUri): Promise<readonly Target[]> {
+  targets(uri: UpstreamUri): Promise<readonly ResolvedTarget[]> {
     const key = `${uri.scheme} ${uri.host.toLowerCase()} ${uri.port ?? ""} ${uri.transport ?? ""}`;
     const known = this.#entries.get(key);
     const entry = known !== undefined && known.until > this.#records.clock.now() ? known : this.#ask(uri);

@@ -1,14 +1,12 @@
 /** The parts of a SIP URI that RFC 3263 looks at, with the priority and weight that the operator gave it. */
+import type { UpstreamTransport } from "../config/upstream.js";
 
-/** What neighbours are reached by; WebSocket is for clients (RFC 7118 5). */
-export type Transport = "udp" | "tcp" | "tls";
-
-export function isTransport(text: string): text is Transport {
+export function isUpstreamTransport(text: string): text is UpstreamTransport {
   return text === "udp" || text === "tcp" || text === "tls";
 }
 
 /** RFC 3261 19.1.2. */
-export function defaultPort(transport: Transport): number {
+export function defaultPort(transport: UpstreamTransport): number {
   return transport === "tls" ? 5061 : 5060;
 }
 
@@ -19,7 +17,7 @@ export interface UpstreamUri {
   /** Undefined: RFC 3263 chooses. */
   readonly port?: number | undefined;
   /** Undefined: RFC 3263 chooses. */
-  readonly transport?: Transport | undefined;
+  readonly transport?: UpstreamTransport | undefined;
   /** Among several URIs the one with the lowest number is used first. */
   readonly priority: number;
   /** Share among URIs of the same priority. */

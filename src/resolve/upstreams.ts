@@ -2,11 +2,11 @@
 import { type Clock } from "./clock.js";
 import type { DnsRecords } from "./dns-records.js";
 import { type ResolveOptions, type Resolution, resolveCandidates } from "./resolve-upstream.js";
-import { type Candidate, type Target, sameTargets, toTargets } from "./target.js";
+import { type Candidate, type ResolvedTarget, sameTargets, toTargets } from "./resolved-target.js";
 import type { UpstreamUri } from "./upstream-uri.js";
 
 export interface UpstreamsOptions extends ResolveOptions {
-  readonly onChange: (targets: readonly Target[]) => void;
+  readonly onChange: (targets: readonly ResolvedTarget[]) => void;
   /** A URI could not be resolved; what was known of it before stays in use. */
   readonly onFailure: (uri: UpstreamUri, error: Error) => void;
 }
@@ -21,7 +21,7 @@ export class Upstreams {
   readonly #clock: Clock;
   readonly #options: UpstreamsOptions;
   readonly #candidates: (readonly Candidate[])[];
-  #targets: readonly Target[] = [];
+  #targets: readonly ResolvedTarget[] = [];
   #cancel: () => void = () => undefined;
   #closed = false;
 
@@ -33,7 +33,7 @@ export class Upstreams {
     this.#candidates = uris.map(() => []);
   }
 
-  get targets(): readonly Target[] {
+  get targets(): readonly ResolvedTarget[] {
     return this.#targets;
   }
 

@@ -9,7 +9,7 @@ import { type Listener, showListener } from "../config/listener.js";
 import type { AddressPort, TrustedNet } from "../native/address-port.js";
 import type { ShardConfig, ShardLimits, ShardListener, ShardNames } from "../native/binding.js";
 import { binding } from "../native/load.js";
-import type { Target } from "../resolve/target.js";
+import type { ResolvedTarget } from "../resolve/resolved-target.js";
 import { domainsOf } from "./served.js";
 
 // Room for what crosses between shards while the other one is busy.
@@ -23,8 +23,8 @@ const LEAST_OCTETS = 1 << 20;
 export function shardConfigs(config: Config): readonly ShardConfig[] {
   const facing = config.coreListen === undefined ? "both" : "client";
   const listeners = [
-    ...config.listen.map((listener) => placeOf(listener, facing)),
-    ...(config.coreListen ?? []).map((listener) => placeOf(listener, "core")),
+    ...config.listen.map((listener) => shardListenerOf(listener, facing)),
+    ...(config.coreListen ?? []).map((listener) => shardListenerOf(listener, "core")),
   ];
   const advertised = [...config.listen, ...(config.coreListen ?? [])].flatMap(({ advertise }) => (advertise ? [advertise] : []));
   const common: Omit<ShardConfig, "shard"> = {
@@ -106,7 +106,7 @@ export function homeConfig(config: Config): Config | undefined {
 }
 
 /** SO_REUSEPORT would let a second process share the port in silence, so each is tried without it first. */
-function placeOf(listener: Listener, facing: ShardListener["facing"]): ShardListener {
+function shardListenerOf(listener: Listener, facing: ShardListener["facing"]): ShardListener {
   const { transport, host, advertise, proxy = "never" } = listener;
   const port = binding.checkListener(transport, host, listener.port);
   if (port < 0) throw new Error(`cannot listen on ${showListener(listener)}: ${getSystemErrorName(port)}`);
@@ -120,7 +120,7 @@ function aliasesOf(listeners: readonly ShardListener[], advertised: readonly { h
 }
 
 /** What the operator trusts; unset, the upstream's own addresses and ports. The edges of a registrar in any case. */
-export function trustedNets({ trusted, edges }: Pick<Config, "trusted" | "edges">, targets: readonly Target[]): readonly TrustedNet[] {
+export function trustedNets({ trusted, edges }: Pick<Config, "trusted" | "edges">, targets: readonly ResolvedTarget[]): readonly TrustedNet[] {
   if (trusted === undefined) return [...targets.map(({ address, port }) => ({ address, port, prefix: 128 })), ...netsOf(edges)];
   return netsOf([...trusted, ...edges]);
 }

@@ -3,7 +3,7 @@ import { promises as dns } from "node:dns";
 import { expect, onTestFinished, test } from "vitest";
 import { DnsRecords } from "../../../src/resolve/dns-records.js";
 import { resolveUpstream } from "../../../src/resolve/resolve-upstream.js";
-import { type Target } from "../../../src/resolve/target.js";
+import { type ResolvedTarget } from "../../../src/resolve/resolved-target.js";
 import { Upstreams } from "../../../src/resolve/upstreams.js";
 import type { UpstreamUri } from "../../../src/resolve/upstream-uri.js";
 import { type DnsRecord, DnsServer } from "../../support/dns-server.js";
@@ -25,7 +25,7 @@ async function serverWith(...records: readonly DnsRecord[]): Promise<{ server: D
   return { server, records: new DnsRecords(resolver, { serviceMs: 100, absentMs: 100, retryMs: 50 }) };
 }
 
-const shown = (targets: readonly Target[]): string[] =>
+const shown = (targets: readonly ResolvedTarget[]): string[] =>
   targets.map(({ transport, address, port, priority, weight }) => `${transport} ${address} ${port} ${priority}/${weight}`);
 
 test("DNS-1 DNS-2 a literal address asks nobody: port 5060 and UDP unless the URI says otherwise", async () => {

@@ -8,7 +8,7 @@ import type { Clock } from "../../../src/resolve/clock.js";
 import { DnsRecords } from "../../../src/resolve/dns-records.js";
 import { HOSTS_FILE_MS, fromHostsFile } from "../../../src/resolve/hosts-file.js";
 import { ResolvedNames } from "../../../src/resolve/resolved-names.js";
-import { type Target, inTryingOrder } from "../../../src/resolve/target.js";
+import { type ResolvedTarget, inTryingOrder } from "../../../src/resolve/resolved-target.js";
 import type { UpstreamUri } from "../../../src/resolve/upstream-uri.js";
 import { type DnsRecord, DnsServer } from "../../support/dns-server.js";
 
@@ -77,7 +77,7 @@ test("the hosts file is read again only when what was read has aged", async () =
 });
 
 test("RFC 2782: the order of trying goes by priority, then by lot with the weights", () => {
-  const target = (address: string, priority: number, weight: number): Target => ({ transport: "udp", address, port: 5060, priority, weight, name: "x" });
+  const target = (address: string, priority: number, weight: number): ResolvedTarget => ({ transport: "udp", address, port: 5060, priority, weight, name: "x" });
   const all = [target("c", 1, 1), target("a", 0, 3), target("b", 0, 1)];
   let first = 0;
   for (let round = 0; round < 4_000; round += 1) {

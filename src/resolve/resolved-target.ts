@@ -1,8 +1,8 @@
 /** Where a request may be sent: what RFC 3263 makes of a URI, one entry for each address. */
-import type { Transport } from "./upstream-uri.js";
+import type { UpstreamTransport } from "../config/upstream.js";
 
-export interface Target {
-  readonly transport: Transport;
+export interface ResolvedTarget {
+  readonly transport: UpstreamTransport;
   /** A literal address without brackets. */
   readonly address: string;
   readonly port: number;
@@ -15,7 +15,7 @@ export interface Target {
 }
 
 /** A target on its way to its final numbers: ranks are compared from left to right, and the lowest comes first. */
-export interface Candidate extends Omit<Target, "priority" | "weight"> {
+export interface Candidate extends Omit<ResolvedTarget, "priority" | "weight"> {
   readonly ranks: readonly number[];
   readonly share: number;
 }
@@ -27,10 +27,10 @@ const ZERO_WEIGHT = 1 / 64;
 export const MAX_TARGETS = 64;
 
 /** Ranks become priorities 0, 1, 2, … and shares whole weights; an address that comes twice counts once, where it ranks best. */
-export function toTargets(candidates: readonly Candidate[]): readonly Target[] {
-  const ordered = [...candidates].sort((one, other) => compareRanks(one.ranks, other.ranks) || compareText(placeOf(one), placeOf(other)));
+export function toTargets(candidates: readonly Candidate[]): readonly ResolvedTarget[] {
+  const ordered = [...candidates].sort((one, other) => compareRanks(one.ranks, other.ranks) || compareText(placeKey(one), placeKey(other)));
   const places = new Set<string>();
-  const single = ordered.filter((candidate) => !places.has(placeOf(candidate)) && places.add(placeOf(candidate))).slice(0, MAX_TARGETS);
+  const single = ordered.filter((candidate) => !places.has(placeKey(candidate)) && places.add(placeKey(candidate))).slice(0, MAX_TARGETS);
   const levels: Candidate[][] = [];
   for (const candidate of single) {
     const level = levels.at(-1);
@@ -47,12 +47,12 @@ export function toTargets(candidates: readonly Candidate[]): readonly Target[] {
 }
 
 /** One choice among targets: by priority, and within one by lot, so that the weights come true over many choices (RFC 2782). */
-export function inTryingOrder(targets: readonly Target[], random: () => number = Math.random): readonly Target[] {
+export function inTryingOrder(targets: readonly ResolvedTarget[], random: () => number = Math.random): readonly ResolvedTarget[] {
   const lots = new Map(targets.map((target) => [target, -Math.log(1 - random()) / Math.max(target.weight, ZERO_WEIGHT)]));
   return [...targets].sort((one, other) => one.priority - other.priority || (lots.get(one) ?? 0) - (lots.get(other) ?? 0));
 }
 
-export function sameTargets(one: readonly Target[], other: readonly Target[]): boolean {
+export function sameTargets(one: readonly ResolvedTarget[], other: readonly ResolvedTarget[]): boolean {
   if (one.length !== other.length) return false;
   const texts = new Set(one.map(textOf));
   return other.every((target) => texts.has(textOf(target)));
@@ -78,10 +78,10 @@ function compareText(one: string, other: string): number {
   return one < other ? -1 : Number(one > other);
 }
 
-function placeOf({ transport, address, port }: Pick<Target, "transport" | "address" | "port">): string {
+function placeKey({ transport, address, port }: Pick<ResolvedTarget, "transport" | "address" | "port">): string {
   return `${transport} ${address} ${port}`;
 }
 
-function textOf(target: Target): string {
-  return `${placeOf(target)} ${target.priority} ${target.weight} ${target.name}`;
+function textOf(target: ResolvedTarget): string {
+  return `${placeKey(target)} ${target.priority} ${target.weight} ${target.name}`;
 }
