@@ -28,7 +28,16 @@ export interface Binding {
   readonly cseq: number;
   /** Standalone: the opaque handle of the local flow that carried the REGISTER; undefined: reached by `path` or `contactUri`. */
   readonly flow?: string;
+  /** Plain, over TCP or TLS, from the host that its Contact names: it outlives its connection, and the Contact is dialled then (OB-7-15). */
+  readonly direct?: boolean;
+  /** Whose flow it is, as `LocationStore.node` names it; undefined: nobody else saves there. */
+  readonly node?: string;
   readonly userAgent?: string;
   /** Whether outbound processing made it: flows of one instance are alternatives, not forks (RFC 5626 7). */
   readonly outbound: boolean;
+}
+
+/** The flow whose end is the end of the binding too. */
+export function lifeline({ flow, direct }: Binding): string | undefined {
+  return direct === true ? undefined : flow;
 }

@@ -5,7 +5,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Database, type RootDatabase, open } from "lmdb";
 import { applyOperation } from "./register-operation.js";
-import type { Binding } from "./binding.js";
+import { type Binding, lifeline } from "./binding.js";
 import { type ClockAnchor, holds, monotonic, takeAnchor } from "./clock.js";
 import { type Row, fromRow, toRow } from "./row.js";
 import { type LocationStore, type RegisterOperation, type SaveResult, StoreUnavailable, isDiskFailure } from "./store.js";
@@ -19,7 +19,7 @@ const ANCHOR = "clock";
 const BEHIND_SEPARATOR = "!";
 
 export class LmdbStore implements LocationStore {
-  readonly isShared = false;
+  readonly node = undefined;
   readonly #root: RootDatabase<ClockAnchor, string>;
   readonly #records: Database<readonly Row[], string>;
   /** Which addresses of record have bindings on a flow: both are in the key, and nothing is behind it. */
@@ -85,7 +85,7 @@ export class LmdbStore implements LocationStore {
       const found = await this.#write(() => {
         const aors = this.#aorsOn(flow);
         for (const aor of aors) {
-          removed += this.#keep(aor, (binding) => binding.flow !== flow);
+          removed += this.#keep(aor, (binding) => lifeline(binding) !== flow);
           this.#flows.removeSync(flowEntry(flow, aor));
         }
         return aors.length;
@@ -177,6 +177,9 @@ function flowEntry(flow: string, aor: string): string {
 
 function flowsOf(bindings: readonly Binding[]): ReadonlySet<string> {
   const flows = new Set<string>();
-  for (const { flow } of bindings) if (flow !== undefined) flows.add(flow);
+  for (const binding of bindings) {
+    const flow = lifeline(binding);
+    if (flow !== undefined) flows.add(flow);
+  }
   return flows;
 }

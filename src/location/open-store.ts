@@ -1,5 +1,6 @@
 /** From the configuration to a store. */
 import { join } from "node:path";
+import { nodeOf } from "./node.js";
 import type { ConnectionListener } from "./redis-client.js";
 import type { LocationStore } from "./store.js";
 
@@ -15,5 +16,5 @@ export interface StoreOptions {
 export async function openLocationStore({ location, stateDir, listener }: StoreOptions): Promise<LocationStore> {
   // The database that is not used is not loaded.
   if (location === "lmdb") return (await import("./lmdb-store.js")).LmdbStore.open(join(stateDir, "location"));
-  return (await import("./redis-store.js")).RedisStore.open(location, listener);
+  return (await import("./redis-store.js")).RedisStore.open(location, nodeOf(stateDir), listener);
 }

@@ -1,4 +1,7 @@
-/** The atomic sections of the Redis store, in Lua. Rows are those of record.ts: key 1, Call-ID 2, CSeq 3, expiry 4, update 5, flow 6, instance 7, outbound 8. */
+/**
+ * The atomic sections of the Redis store, in Lua. Rows are those of row.ts: key 1, Call-ID 2, CSeq 3, expiry 4, update 5, flow 6, instance 7, outbound 8,
+ * direct 15, node 16.
+ */
 
 /**
  * What apply.ts does. KEYS: the hash of the address of record. ARGV: now, Call-ID, CSeq, everything (0 or 1), most contacts, most
@@ -101,12 +104,13 @@ if text and cjson.decode(text)[5] <= tonumber(ARGV[2]) then return redis.call('H
 return 0
 `;
 
-/** KEYS: the hash. ARGV: the flow whose bindings go. Returns how many there were. */
+/** KEYS: the hash. ARGV: the flow whose bindings go, and the node that it belongs to. Returns how many there were. */
 export const REMOVE_FLOW = `
 local removed = 0
 local stored = redis.call('HGETALL', KEYS[1])
 for index = 1, #stored, 2 do
-  if cjson.decode(stored[index + 1])[6] == ARGV[1] then removed = removed + redis.call('HDEL', KEYS[1], stored[index]) end
+  local row = cjson.decode(stored[index + 1])
+  if row[6] == ARGV[1] and row[16] == ARGV[2] and not row[15] then removed = removed + redis.call('HDEL', KEYS[1], stored[index]) end
 end
 return removed
 `;

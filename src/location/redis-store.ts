@@ -1,7 +1,7 @@
 /** Bindings in Redis or Valkey, shared by several registrars: one hash an address of record, one script an operation. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Cluster, type Redis } from "ioredis";
-import type { Binding } from "./binding.js";
+import { type Binding, lifeline } from "./binding.js";
 import { monotonic } from "./clock.js";
 import { FlowIndex } from "./flow-index.js";
 import { type Row, fromRow, toRow } from "./row.js";
@@ -23,7 +23,7 @@ interface Scripts {
 }
 
 export class RedisStore implements LocationStore {
-  readonly isShared = true;
+  readonly node: string;
   readonly #client: (Redis | Cluster) & Scripts;
   /** Only this process's flows can end here, so that nobody else needs to know them. */
   readonly #flows = new FlowIndex();
@@ -31,7 +31,8 @@ export class RedisStore implements LocationStore {
   readonly #limit = new CommandLimit();
   #offset = Date.now() - monotonic();
 
-  private constructor(url: string, listener: ConnectionListener | undefined) {
+  private constructor(url: string, node: string, listener: ConnectionListener | undefined) {
+    this.node = node;
     const client = connectRedis(url, listener);
     client.defineCommand("sluiceRegister", { numberOfKeys: 1, lua: REGISTER });
     client.defineCommand("sluiceRemove", { numberOfKeys: 1, lua: REMOVE });
@@ -42,8 +43,8 @@ export class RedisStore implements LocationStore {
   }
 
   /** Waits a moment for the server, and goes on without: it may come later. */
-  static async open(url: string, listener?: ConnectionListener): Promise<RedisStore> {
-    const store = new RedisStore(url, listener);
+  static async open(url: string, node: string, listener?: ConnectionListener): Promise<RedisStore> {
+    const store = new RedisStore(url, node, listener);
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, FIRST_CONNECT_MS);
       store.#client.once("ready", () => {
@@ -61,7 +62,10 @@ export class RedisStore implements LocationStore {
 
   async save(aor: string, { callId, cseq, everything, put, drop, maxContacts, maxFlows }: RegisterOperation): Promise<SaveResult> {
     // Before the answer, which may be lost though the server did it.
-    for (const { flow, expiresAt } of put) if (flow !== undefined) this.#flows.add(flow, aor, expiresAt);
+    for (const binding of put) {
+      const flow = lifeline(binding);
+      if (flow !== undefined) this.#flows.add(flow, aor, binding.expiresAt);
+    }
     const numbers = [this.now(), callId, cseq, everything ? 1 : 0, maxContacts, maxFlows, drop.length].map(String);
     const rows = put.map((binding) => JSON.stringify(toRow(binding)));
     const [outcome, ...after] = await this.#ask(() => this.#client.sluiceRegister(hashOf(aor), ...numbers, ...drop, ...rows));
@@ -82,7 +86,7 @@ export class RedisStore implements LocationStore {
   async removeFlow(flow: string): Promise<number> {
     let removed = 0;
     for (let aors = this.#flows.take(flow, SLICE); aors.length > 0; aors = this.#flows.take(flow, SLICE)) {
-      const counts = await Promise.all(aors.map((aor) => this.#ask(() => this.#client.sluiceRemoveFlow(hashOf(aor), flow))));
+      const counts = await Promise.all(aors.map((aor) => this.#ask(() => this.#client.sluiceRemoveFlow(hashOf(aor), flow, this.node))));
       removed += counts.reduce((sum, count) => sum + count, 0);
     }
     return removed;

@@ -16,10 +16,13 @@ export type Row = readonly [
   path: readonly string[],
   q: number,
   userAgent: string | null,
+  // Rows of earlier versions end here.
+  direct?: boolean,
+  node?: string | null,
 ];
 
 export function toRow(binding: Binding): Row {
-  const { key, callId, cseq, expiresAt, updatedAt, flow, instance, outbound, regId, contactUri, contactParams, path, q, userAgent } = binding;
+  const { key, callId, cseq, expiresAt, updatedAt, flow, instance, outbound, regId, contactUri, contactParams, path, q, userAgent, direct, node } = binding;
   return [
     key,
     callId,
@@ -35,11 +38,13 @@ export function toRow(binding: Binding): Row {
     path,
     q,
     userAgent ?? null,
+    direct ?? false,
+    node ?? null,
   ];
 }
 
 export function fromRow(aor: string, row: Row): Binding {
-  const [key, callId, cseq, expiresAt, updatedAt, flow, instance, outbound, regId, contactUri, contactParams, path, q, userAgent] = row;
+  const [key, callId, cseq, expiresAt, updatedAt, flow, instance, outbound, regId, contactUri, contactParams, path, q, userAgent, direct = false, node = null] = row;
   return {
     aor,
     key,
@@ -56,5 +61,7 @@ export function fromRow(aor: string, row: Row): Binding {
     ...(instance !== null && { instance }),
     ...(regId !== null && { regId }),
     ...(userAgent !== null && { userAgent }),
+    ...(direct && { direct }),
+    ...(node !== null && { node }),
   };
 }

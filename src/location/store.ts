@@ -40,8 +40,8 @@ export function isDiskFailure(error: unknown): boolean {
 
 /** Every method rejects with StoreUnavailable while the store is away, and with another error when it fails. */
 export interface LocationStore {
-  /** Whether other processes save here too, so that a flow that nobody here knows may be one of theirs. */
-  readonly isShared: boolean;
+  /** This process among those that save here, the same after a restart: whose flow a binding is on. Undefined: nobody else saves here. */
+  readonly node: string | undefined;
   /** Milliseconds since 1970 on the clock of `expiresAt`. Steps of the host's wall clock do not move it. */
   now(): number;
   /** One REGISTER. When the promise is fulfilled, whatever process dies next, every `lookup` anywhere sees it. */
@@ -54,8 +54,8 @@ export interface LocationStore {
    */
   remove(aor: string, key: string, seen?: number): Promise<void>;
   /**
-   * Removes the bindings on a local flow that has ended, of every address of record; says how many. The handle must be no other
-   * flow's, of no other process or start; it is called in the thread that saved them.
+   * Removes the bindings whose lifeline a local flow was that has ended, of every address of record; says how many. The handle must be
+   * no other flow's of this node, of no other start; it is called in the thread that saved them.
    */
   removeFlow(flow: string): Promise<number>;
   /**

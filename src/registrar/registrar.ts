@@ -147,6 +147,7 @@ export class Registrar {
 
   #binding(contact: Contact, seconds: number, request: SipMessage, from: RequestSource, { aor, path, outbound, callId, cseq }: Plan & Sequence): Binding {
     const { uriText, parameters, instance, regId, q } = contact;
+    const { node } = this.#parts.store;
     const now = this.#parts.store.now();
     const isFlow = outbound && instance !== undefined && regId !== undefined;
     const userAgent = request.header("user-agent")?.slice(0, MAX_USER_AGENT);
@@ -166,6 +167,7 @@ export class Registrar {
       ...(isFlow && { regId }),
       // A device behind an edge is reached by its Path; the flow that carried the REGISTER is the edge's.
       ...(from.flow !== undefined && { flow: from.flow }),
+      ...(from.flow !== undefined && node !== undefined && { node }),
       ...(userAgent !== undefined && { userAgent }),
     };
   }

@@ -149,7 +149,7 @@ export class ObjectPath {
   /** How other nodes reach a flow of ours, over what neighbours speak; undefined: there are no other nodes. */
   #routeOf(flow: string): string | undefined {
     const { config, shard, store } = this.#options;
-    const listener = store.isShared ? config.listeners[shard.coreListener("tcp", true)] : undefined;
+    const listener = store.node !== undefined ? config.listeners[shard.coreListener("tcp", true)] : undefined;
     const token = listener && shard.flowToken(flow, true);
     return listener && token && pathOf(listener, token);
   }

@@ -22,6 +22,7 @@ export function plainBinding(store: LocationStore, contactUri: string, differenc
     callId: "call",
     cseq: 1,
     outbound: false,
+    node: store.node ?? "node-one",
     ...differences,
   };
 }

@@ -188,6 +188,23 @@ describe.each(["lmdb", "redis"])("%s", (kind) => {
     expect(await store.removeFlow("9/3")).toBe(1);
   });
 
+  test("OB-7-15 a binding that is direct outlives its flow", async () => {
+    const aor = freshAor();
+    const direct = plainBinding(store, "sip:bob@192.0.2.1;transport=tcp", { aor, flow: "9/5", direct: true });
+    await saved(aor, direct, plainBinding(store, "sip:bob@192.0.2.2;transport=tcp", { aor, flow: "9/5" }));
+    expect(await store.removeFlow("9/5")).toBe(1);
+    expect(await store.lookup(aor)).toEqual([direct]);
+  });
+
+  const shared = kind === "redis" ? test : undefined;
+  shared?.("a flow ends for this node alone, though another one has a flow of the same name", async () => {
+    const aor = freshAor();
+    const [own, others] = [flowBinding(store, ONE, 1, { aor, flow: "9/6" }), flowBinding(store, ONE, 2, { aor, flow: "9/6", node: "another-node" })];
+    await saved(aor, own, others);
+    expect(await store.removeFlow("9/6")).toBe(1);
+    expect(await store.lookup(aor)).toEqual([others]);
+  });
+
   // lmdb 3.5.6 reads a key that is none when a transaction asks for the values of one: for some lengths that threw.
   test.each([8, 16, 22, 25])("OB-7-13 a flow with a name of %i characters ends, with addresses of record of all lengths", async (characters) => {
     const flow = "s/".padEnd(characters + 2, "1");

@@ -19,7 +19,7 @@ let redis: LocationStore;
 beforeAll(async () => {
   server = await RedisServer.start();
   lmdb = LmdbStore.open(folder);
-  redis = await RedisStore.open(server.url);
+  redis = await RedisStore.open(server.url, "node-one");
 });
 
 afterAll(async () => {
@@ -35,8 +35,9 @@ const URIS = ["sip:a@h", "sip:%61@H", "sip:a@h;x=1", "sip:a@h;x=2", "sip:a@h;y=1
 type Make = (store: LocationStore, aor: string, callId: string, cseq: number) => Binding;
 
 const flow = fc.constantFrom(undefined, "f1", "f2");
-const plain = fc.tuple(fc.constantFrom(...URIS), flow, fc.constantFrom(-1_000, 3_600_000)).map(([uri, on, life]): Make => {
-  return (store, aor, callId, cseq) => plainBinding(store, uri, { aor, callId, cseq, expiresAt: store.now() + life, ...(on !== undefined && { flow: on }) });
+const plain = fc.tuple(fc.constantFrom(...URIS), flow, fc.constantFrom(-1_000, 3_600_000), fc.boolean()).map(([uri, on, life, direct]): Make => {
+  const way = on === undefined ? {} : direct ? { flow: on, direct } : { flow: on };
+  return (store, aor, callId, cseq) => plainBinding(store, uri, { aor, callId, cseq, expiresAt: store.now() + life, ...way });
 });
 const outbound = fc.tuple(fc.constantFrom(...INSTANCES), fc.integer({ min: 1, max: 3 })).map(([instance, regId]): Make => {
   return (store, aor, callId, cseq) => flowBinding(store, instance, regId, { aor, callId, cseq, flow: "f1" });

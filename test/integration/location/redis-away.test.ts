@@ -11,7 +11,7 @@ async function stage(): Promise<{ server: RedisServer; store: RedisStore; states
   const server = await RedisServer.start();
   onTestFinished(() => server.stop());
   const states: boolean[] = [];
-  const store = await RedisStore.open(server.url, (isUp) => states.push(isUp));
+  const store = await RedisStore.open(server.url, "node-one", (isUp) => states.push(isUp));
   onTestFinished(() => store.close());
   return { server, store, states };
 }
@@ -68,7 +68,7 @@ test("REG-21 Redis drops an address of record by itself when its last binding ha
 
 test("SA-5 two registrars on one Redis: what one saved the other finds, 10,000 times", { timeout: 120_000 }, async () => {
   const { server, store } = await stage();
-  const other = await RedisStore.open(server.url);
+  const other = await RedisStore.open(server.url, "node-one");
   onTestFinished(() => other.close());
   let missed = 0;
   await Promise.all(

@@ -10,7 +10,7 @@ import { RedisServer } from "../../support/redis-server.js";
 const AORS = Array.from({ length: 60 }, (_, index) => `sip:user${index}@example.org`);
 
 async function storeAt(url: string): Promise<RedisStore> {
-  const store = await RedisStore.open(url);
+  const store = await RedisStore.open(url, "node-one");
   onTestFinished(() => store.close());
   return store;
 }
