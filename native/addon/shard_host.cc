@@ -9,7 +9,7 @@
 namespace sluice {
 namespace {
 
-constexpr uint64_t kLongWakeNs = 2'000'000;
+constexpr uint64_t kLongTurnNs = 2'000'000;
 
 }  // namespace
 
@@ -93,7 +93,6 @@ ShardHost::ShardHost(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ShardHos
   running_->cluster = cluster;
   running_->host = this;
   running_->env = info.Env();
-  running_->counters = static_cast<int64_t*>(counter_memory);
   running_->shard = std::make_unique<Shard>(std::move(edge), read_keys(config.Get("keys").As<Napi::Array>()), records.Data(), verdicts.Data(),
                                             static_cast<int64_t*>(counter_memory), rings, cluster->wakes, cluster->sockets.of(shard), cluster->shares);
 }
@@ -104,33 +103,64 @@ ShardHost::~ShardHost() {
   if (running_->hook == nullptr && !running_->closing) delete running_;  // never started
 }
 
-// start(onBatch): undefined, or the errno of what failed
+// start(onBatch, decide?): undefined, or the errno of what failed
 Napi::Value ShardHost::start(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (running_ == nullptr || running_->hook != nullptr) return env.Undefined();
   if (const int error = running_->shard->open(); error != 0) return Napi::Number::New(env, error);
   on_batch_ = Napi::Persistent(info[0].As<Napi::Function>());
-  uv_loop_s* loop = nullptr;
+  if (info[1].IsFunction()) decide_ = Napi::Persistent(info[1].As<Napi::Function>());
+  uv_loop_t* loop = nullptr;
   napi_get_uv_event_loop(env, &loop);
-  uv_poll_init(loop, &running_->poll, running_->shard->epoll_fd());
-  running_->poll.data = running_;
-  uv_poll_start(&running_->poll, UV_READABLE, on_readable);
-  running_->clock = TurnClock::start(loop, running_->counters);
+  running_->loop = loop;
+  running_->shard->watch_loop(uv_backend_fd(loop));
+  uv_prepare_init(loop, &running_->prepare);
+  uv_idle_init(loop, &running_->idle);
+  running_->prepare.data = running_->idle.data = running_;
+  uv_prepare_start(&running_->prepare, on_prepare);
   // Without this a worker that ends with an open handle aborts the process.
   napi_add_async_cleanup_hook(env, on_environment_ends, running_, &running_->hook);
   return env.Undefined();
 }
 
-void ShardHost::on_readable(uv_poll_t* poll, int, int) {
-  auto* running = static_cast<Running*>(poll->data);
+// libuv is about to wait, and we wait in its place. Outside of this call an idle handle is active, so that libuv looks at its descriptor
+// without ever waiting.
+void ShardHost::on_prepare(uv_prepare_t* prepare) {
+  auto* running = static_cast<Running*>(prepare->data);
   if (running->host == nullptr || running->closing) return;
-  running->woke = uv_hrtime();
-  const unsigned count = running->shard->collect();
-  if (count == 0) {
-    running->shard->yield_turn();
-    if (running->shard->object_events().empty()) return;
+  uv_idle_stop(&running->idle);
+  spin(running);
+  if (!running->closing) uv_idle_start(&running->idle, [](uv_idle_t*) {});
+}
+
+// Turns of the shard until libuv has something to do.
+void ShardHost::spin(Running* running) noexcept {
+  Shard& shard = *running->shard;
+  for (;;) {
+    uv_update_time(running->loop);
+    // 0: a timer is due, a descriptor is to be watched, a handle closes, an immediate waits, or the loop is to stop.
+    const int timeout = uv_backend_timeout(running->loop);
+    const unsigned count = shard.await(timeout);
+    if (!running->host->decide_.IsEmpty()) {
+      if (count > 0) running->host->decide(count);
+    } else if (count > 0 || !shard.object_events().empty()) {
+      running->host->tell(count);
+    }
+    // JavaScript may have closed the shard.
+    if (running->closing || running->host == nullptr || timeout == 0 || shard.take_loop_ready()) return;
   }
-  running->host->tell(count);
+}
+
+// The policy of an edge alone: a function that catches what it throws, asks nothing of the event loop and leaves no promise behind.
+void ShardHost::decide(unsigned count) noexcept {
+  const napi_env env = running_->env;
+  const Napi::HandleScope scope(env);
+  napi_value global, argument, error;
+  if (napi_get_global(env, &global) != napi_ok || napi_create_uint32(env, count, &argument) != napi_ok) return;
+  if (napi_call_function(env, global, decide_.Value(), 1, &argument, nullptr) == napi_pending_exception &&
+      napi_get_and_clear_last_exception(env, &error) == napi_ok)
+    napi_fatal_exception(env, error);
+  if (running_ != nullptr) running_->shard->execute();
 }
 
 // By the plain calls of Node-API, whose failures are looked at: node-addon-api ends the process when JavaScript cannot be run any more,
@@ -149,16 +179,13 @@ void ShardHost::tell(unsigned count) noexcept {
 Napi::Value ShardHost::next(const Napi::CallbackInfo& info, Shard& shard) {
   shard.execute();
   // Timers and promises wait for the end of this turn.
-  const bool is_long = uv_hrtime() - running_->woke > kLongWakeNs;
-  const unsigned count = is_long ? 0 : shard.collect();
-  if (count == 0) shard.yield_turn();
-  return Napi::Number::New(info.Env(), count);
+  const bool is_long = shard.turn_clock().elapsed() > kLongTurnNs;
+  return Napi::Number::New(info.Env(), is_long ? 0 : shard.collect());
 }
 
-// finish(): carries the verdicts out and leaves what is left to the next wake-up
+// finish(): carries the verdicts out and leaves what is left to the next turn
 Napi::Value ShardHost::finish(const Napi::CallbackInfo& info, Shard& shard) {
   shard.execute();
-  shard.yield_turn();
   return info.Env().Undefined();
 }
 
@@ -273,13 +300,17 @@ void ShardHost::end(Running* running) {
   if (running->closing) return;
   running->closing = true;
   if (running->host != nullptr) running->host->running_ = nullptr;
-  uv_poll_stop(&running->poll);
-  if (running->clock != nullptr) running->clock->close();
-  uv_close(reinterpret_cast<uv_handle_t*>(&running->poll), [](uv_handle_t* handle) {
-    auto* ended = static_cast<Running*>(handle->data);
-    if (ended->hook != nullptr) napi_remove_async_cleanup_hook(ended->hook);
-    delete ended;
-  });
+  uv_prepare_stop(&running->prepare);
+  uv_idle_stop(&running->idle);
+  uv_close(reinterpret_cast<uv_handle_t*>(&running->prepare), on_closed);
+  uv_close(reinterpret_cast<uv_handle_t*>(&running->idle), on_closed);
+}
+
+void ShardHost::on_closed(uv_handle_t* handle) {
+  auto* ended = static_cast<Running*>(handle->data);
+  if (--ended->handles > 0) return;
+  if (ended->hook != nullptr) napi_remove_async_cleanup_hook(ended->hook);
+  delete ended;
 }
 
 void ShardHost::on_environment_ends(napi_async_cleanup_hook_handle, void* running) { end(static_cast<Running*>(running)); }

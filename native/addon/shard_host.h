@@ -1,4 +1,5 @@
-// A shard on the event loop of its worker thread: one uv_poll on its epoll descriptor, one call into JavaScript for a wake-up.
+// A shard and the event loop of its worker thread. The thread waits in one place, the shard's epoll, where libuv's descriptor is one among
+// others: what comes for the shard never passes through libuv, and libuv runs when a timer, a descriptor or a message of its own is due.
 #pragma once
 
 #include <napi.h>
@@ -8,7 +9,6 @@
 
 #include "core/shard/shard.h"
 #include "cluster.h"
-#include "turn_clock.h"
 
 namespace sluice {
 
@@ -21,14 +21,14 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
  private:
   // What must live until libuv has let go of the handle, whatever becomes of the JavaScript object.
   struct Running {
-    uv_poll_t poll;
-    TurnClock* clock = nullptr;
-    uint64_t woke = 0;  // when this wake-up began
+    uv_prepare_t prepare;
+    uv_idle_t idle;
+    int handles = 2;  // that libuv holds
+    uv_loop_t* loop = nullptr;
     std::shared_ptr<Cluster> cluster;
     std::unique_ptr<Shard> shard;
     ShardHost* host = nullptr;
     napi_env env = nullptr;
-    int64_t* counters = nullptr;
     napi_async_cleanup_hook_handle hook = nullptr;
     bool closing = false;
   };
@@ -93,8 +93,11 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   Napi::Value move_out(const Napi::CallbackInfo& info, Shard& shard);
   UpgradeWord judge(const Upgrade& upgrade, const Address& client, uint16_t listener) noexcept override;
 
+  static void on_prepare(uv_prepare_t* prepare);
+  static void on_closed(uv_handle_t* handle);
+  static void spin(Running* running) noexcept;
   void tell(unsigned count) noexcept;
-  static void on_readable(uv_poll_t* poll, int status, int events);
+  void decide(unsigned count) noexcept;
   static void end(Running* running);
   static void on_environment_ends(napi_async_cleanup_hook_handle handle, void* running);
 
@@ -103,6 +106,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   Napi::Reference<Napi::Int32Array> verdicts_;
   Napi::Reference<Napi::TypedArray> counters_;
   Napi::FunctionReference on_batch_;
+  Napi::FunctionReference decide_;
   Napi::FunctionReference on_upgrade_;
 };
 

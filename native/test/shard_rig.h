@@ -254,7 +254,6 @@ class ShardRig {
       decide(count);
       shard_->execute();
     }
-    shard_->yield_turn();
     return total;
   }
   // Turns until `is_true`, for what the kernel needs a moment for.

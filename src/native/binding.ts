@@ -176,13 +176,14 @@ export interface ObjectPort {
 
 export interface Shard extends ObjectPort {
   /**
-   * Starts receiving; `onBatch(n)` says that n records wait for their verdicts, or with 0 that there are events. The errno of what failed.
+   * Starts receiving; `onBatch(n)` says that n records wait for their verdicts, or with 0 that there are events. `decide(n)`, where it is
+   * given, is called instead and only writes verdicts: it must not throw, await or set a timer. Returns the errno of what failed.
    * After `close` every method throws.
    */
-  start(onBatch: (count: number) => void): number | undefined;
+  start(onBatch: (count: number) => void, decide?: (count: number) => void): number | undefined;
   /** Carries the verdicts out and returns the size of the next batch; 0: nothing is left, or the turn has lasted long enough. */
   next(): number;
-  /** Carries the verdicts out and leaves the rest to the next wake-up. */
+  /** Carries the verdicts out and leaves the rest to the next turn. */
   finish(): void;
   /** A copy of message `item` of the batch. */
   message(item: number): Uint8Array;

@@ -113,14 +113,19 @@ function onBatch(first: number): void {
 function relayBatches(first: number): void {
   let count = first;
   for (let batch = 1; count > 0; batch += 1) {
-    try {
-      decideAll(count);
-    } catch (error) {
-      // Rows without a verdict are dropped; the shard and its flows live on.
-      fault(error);
-    }
+    decideSafely(count);
     if (batch === BATCHES_PER_WAKE) return shard.finish();
     count = shard.next();
+  }
+}
+
+/** Rows without a verdict are dropped; the shard and its flows live on. */
+function decideSafely(count: number): void {
+  if (ending) return;
+  try {
+    decideAll(count);
+  } catch (error) {
+    fault(error);
   }
 }
 
@@ -226,7 +231,8 @@ port.on("message", (message: ToShard) => {
 });
 
 function go(): void {
-  const errno = shard.start(onBatch);
+  // An edge without hooks asks nothing of the event loop: its policy is called for each batch, and nothing else.
+  const errno = shard.start(onBatch, home === undefined && stage === undefined ? decideSafely : undefined);
   if (errno !== undefined) return say({ kind: "failed", errno });
   setInterval(() => Atomics.add(beats, 0, 1), BEAT_MS);
   setInterval(() => {

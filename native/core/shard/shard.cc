@@ -3,6 +3,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <random>
 
@@ -12,6 +13,7 @@ namespace {
 // Markers of the descriptors that are no flows; a flow's event carries its generation, which is never 0, in the upper half.
 constexpr uint64_t kTimerEvent = 1;
 constexpr uint64_t kWakeEvent = 2;
+constexpr uint64_t kLoopEvent = 3;
 constexpr uint64_t kListenerEvent = 16;
 
 constexpr unsigned kTurnsWithoutPolicy = 32;
@@ -38,6 +40,7 @@ Shard::Shard(EdgeConfig config, const KeyRing& keys, int32_t* records, int32_t* 
              std::vector<int> wakes, std::vector<int> sockets, SourceShares& shares, const TimeSource& time) noexcept
     : ground_(std::move(config), keys, counters, time, std::random_device{}(), shares),
       turn_(records, verdicts),
+      turn_clock_(ground_.counters),
       outbox_(ground_),
       crossing_(ground_, std::move(rings), std::move(wakes)),
       tap_(ground_),
@@ -79,29 +82,44 @@ int Shard::open() noexcept {
   return 0;
 }
 
+void Shard::watch_loop(int fd) noexcept { watch(epoll_, fd, kLoopEvent); }
+
+bool Shard::has_work() noexcept { return streams_.has_more() || !ground_.closing.empty() || !crossing_.empty(); }
+
+void Shard::poll(int timeout) noexcept {
+  event_count_ = std::max(0, epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), timeout));
+  event_at_ = 0;
+}
+
+unsigned Shard::await(int timeout) noexcept {
+  if (event_at_ == event_count_) {
+    turn_clock_.wait_begins();
+    poll(has_work() ? 0 : timeout);
+    turn_clock_.wait_ends();
+  }
+  return receive();
+}
+
 unsigned Shard::collect() noexcept {
-  SLUICE_INVARIANT(!in_turn_);
-  in_turn_ = true;
   // A turn may hold nothing for the policy, only keep-alives: then the next one follows at once, within a bound.
   for (unsigned turn = 0; turn < kTurnsWithoutPolicy; ++turn) {
-    turn_.begin();
-    take_ring();
-    streams_.resume();
-    if (event_at_ == event_count_) {
-      const int n = epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), 0);
-      event_at_ = 0;
-      event_count_ = n > 0 ? n : 0;
-    }
-    const bool idle = event_count_ == 0 && !streams_.has_more();
-    while (event_at_ < event_count_ && !turn_.full()) event(events_[static_cast<size_t>(event_at_++)]);
-    turn_.clear_verdicts();
-    if (turn_.count() > 0) break;
-    in_turn_ = false;
-    settle();
-    if (idle) return 0;
-    in_turn_ = true;
+    if (event_at_ == event_count_) poll(0);
+    const bool idle = event_count_ == 0 && !has_work();
+    if (receive() > 0 || idle) break;
   }
+  return turn_.count();
+}
+
+unsigned Shard::receive() noexcept {
+  SLUICE_INVARIANT(!in_turn_);
+  in_turn_ = true;
+  turn_.begin();
+  take_ring();
+  streams_.resume();
+  while (event_at_ < event_count_ && !turn_.full()) event(events_[static_cast<size_t>(event_at_++)]);
+  turn_.clear_verdicts();
   in_turn_ = false;
+  if (turn_.count() == 0) settle();
   return turn_.count();
 }
 
@@ -115,6 +133,8 @@ void Shard::event(const epoll_event& event) noexcept {
     if (read(timer_, &expirations, sizeof expirations) > 0) tick();
   } else if (low == kWakeEvent) {
     crossing_.woken();
+  } else if (low == kLoopEvent) {
+    loop_ready_ = true;
   } else {
     const uint16_t listener = static_cast<uint16_t>(low - kListenerEvent);
     if (is_stream(ground_.config.listeners[listener].transport)) return listeners_.accept_all(listener);
@@ -223,11 +243,6 @@ void Shard::settle() noexcept {
     if (!core_sender_.redirect_unsent() && !closed) return;
   }
   outbox_.flush();
-}
-
-void Shard::yield_turn() noexcept {
-  if (streams_.has_more() || !crossing_.empty() || !ground_.closing.empty()) crossing_.wake_self();
-  event_at_ = event_count_ = 0;  // level-triggered: what was not looked at is reported again
 }
 
 void Shard::set_upstreams(const UpstreamSet& upstreams) noexcept {

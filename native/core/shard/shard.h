@@ -1,8 +1,8 @@
 // One shard: its sockets, flows, timers and remembered requests, driven by one epoll descriptor on one thread. It is made of parts, each
 // of which knows only those before it; what they stand on is in ground.h.
 //
-// A turn: collect() receives and scans up to batch_size messages and writes a record for each; the policy writes a verdict for each;
-// execute() carries the verdicts out and sends.
+// A turn: await() or collect() receives and scans up to batch_size messages and writes a record for each; the policy writes a verdict for
+// each; execute() carries the verdicts out and sends. The thread sleeps in await() and nowhere else.
 //
 // Who may close a flow, and who may still hold its slot
 //   At once   StreamReader, the flow that it reads and nothing else; tick(), flows whose deadline came; Inspect, between turns.
@@ -28,6 +28,7 @@
 #include <sys/epoll.h>
 
 #include <array>
+#include <utility>
 
 #include "core/shard/core_sender.h"
 #include "core/shard/datagram_reader.h"
@@ -35,6 +36,7 @@
 #include "core/shard/object_gate.h"
 #include "core/shard/relay.h"
 #include "core/shard/stream_reader.h"
+#include "core/shard/turn_clock.h"
 
 namespace sluice {
 
@@ -51,16 +53,19 @@ class Shard {
 
   // Begins to watch the listeners; 0 or an errno.
   int open() noexcept;
-  int epoll_fd() const noexcept { return epoll_; }
+  // The descriptor of the loop that shares this thread; that it became ready ends the waiting.
+  void watch_loop(int fd) noexcept;
+  bool take_loop_ready() noexcept { return std::exchange(loop_ready_, false); }
 
-  // Receives the next batch; the number of records written. 0: nothing is left to do for now.
+  // Waits until there is something to do, at most `timeout` ms (-1: for ever), and receives one batch; the number of records written.
+  unsigned await(int timeout) noexcept;
+  // The same without waiting. 0: nothing is left to do for now.
   unsigned collect() noexcept;
+  const TurnClock& turn_clock() const noexcept { return turn_clock_; }
   // Carries out the verdicts of the batch and sends. Verdicts that were not written are `drop`.
   void execute() noexcept;
   // Sends what was written outside of execute(), and closes what is to be closed.
   void settle() noexcept;
-  // Sees to it that epoll_fd() becomes readable again if work was left.
-  void yield_turn() noexcept;
   void stop_accepting() noexcept { listeners_.stop(); }
 
   // Settings that change while it runs.
@@ -87,6 +92,9 @@ class Shard {
   Inspect& inspect() noexcept { return inspect_; }
 
  private:
+  bool has_work() noexcept;
+  void poll(int timeout) noexcept;
+  unsigned receive() noexcept;
   void event(const epoll_event& event) noexcept;
   void take_ring() noexcept;
   void tick() noexcept;
@@ -95,6 +103,7 @@ class Shard {
 
   Ground ground_;
   Turn turn_;
+  TurnClock turn_clock_;
   Outbox outbox_;
   Crossing crossing_;
   Tap tap_;
@@ -122,6 +131,7 @@ class Shard {
   std::array<epoll_event, 128> events_;
   int event_count_ = 0;
   int event_at_ = 0;
+  bool loop_ready_ = false;
 };
 
 }  // namespace sluice

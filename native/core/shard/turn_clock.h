@@ -1,0 +1,25 @@
+// How long the turns of a shard take: everything between two waits for sockets and timers, whoever does it, C++, JavaScript or the garbage
+// collector. Two clock readings a turn.
+#pragma once
+
+#include <cstdint>
+
+#include "core/base/counters.h"
+
+namespace sluice {
+
+class TurnClock {
+ public:
+  explicit TurnClock(Counters& counters) noexcept : counters_(counters) {}
+
+  void wait_begins() noexcept;
+  void wait_ends() noexcept;
+  // Nanoseconds since the last wait ended.
+  uint64_t elapsed() const noexcept;
+
+ private:
+  Counters& counters_;
+  uint64_t began_ = 0;  // ns; 0: no turn yet
+};
+
+}  // namespace sluice
