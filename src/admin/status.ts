@@ -24,9 +24,12 @@ export interface Status {
   readonly counters: Readonly<Record<string, number>>;
 }
 
+// Each look wakes an idle process.
+const DELAY_SAMPLE_MS = 500;
+
 export class StatusPage {
   readonly #running: Running;
-  readonly #delay = monitorEventLoopDelay({ resolution: 20 });
+  readonly #delay = monitorEventLoopDelay({ resolution: DELAY_SAMPLE_MS });
 
   constructor(running: Running) {
     this.#running = running;
@@ -36,7 +39,8 @@ export class StatusPage {
   read(): Status {
     const { pool, config, state, startedAt, listeners, log, targetCount } = this.#running;
     const counters = Object.fromEntries(Object.entries(Counter).map(([name, which]) => [name, Number(pool.counter(which))]));
-    const loopDelayMs = Math.round(this.#delay.percentile(99) / 10_000) / 100;
+    // A sample is the whole interval between two looks.
+    const loopDelayMs = Math.max(0, Math.round(this.#delay.percentile(99) / 10_000 - DELAY_SAMPLE_MS * 100) / 100);
     this.#delay.reset();
     return {
       version: version(),
