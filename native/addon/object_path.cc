@@ -128,6 +128,30 @@ Napi::Value ShardHost::send_to_address(const Napi::CallbackInfo& info, Shard& sh
   return size == 0 ? env.Undefined() : text(env, id, size).As<Napi::Value>();
 }
 
+// dialPhone(transport, address, port, host, owner): the id of the flow, or undefined
+Napi::Value ShardHost::dial_phone(const Napi::CallbackInfo& info, Shard& shard) {
+  const Napi::Env env = info.Env();
+  Address to;
+  if (!parse_ip(info[1].ToString().Utf8Value(), to)) return env.Undefined();
+  to.port = static_cast<uint16_t>(info[2].ToNumber().Uint32Value());
+  const Transport transport = read_transport(info[0]);
+  const std::string host = info[3].ToString();
+  char id[kMaxFlowId];
+  const size_t size = shard.object().dial_phone(transport, to, host, id);
+  FlowName name;
+  if (size != 0 && shard.object().flow_name(Text(id, size), name)) running_->cluster->owners.put(name, info[4].ToString().Utf8Value());
+  return size == 0 ? env.Undefined() : text(env, id, size).As<Napi::Value>();
+}
+
+// isNeighbour(transport, address, port)
+Napi::Value ShardHost::is_neighbour(const Napi::CallbackInfo& info, Shard& shard) {
+  Address address;
+  if (!parse_ip(info[1].ToString().Utf8Value(), address)) return Napi::Boolean::New(info.Env(), false);
+  address.port = static_cast<uint16_t>(info[2].ToNumber().Uint32Value());
+  const Transport transport = read_transport(info[0]);
+  return Napi::Boolean::New(info.Env(), shard.object().is_neighbour(transport, address));
+}
+
 // coreListener(transport, v4)
 Napi::Value ShardHost::core_listener(const Napi::CallbackInfo& info, Shard& shard) {
   const Transport transport = read_transport(info[0]);

@@ -50,6 +50,8 @@ void ShardHost::define(Napi::Env env, Napi::Object exports) {
                                        InstanceMethod<&ShardHost::call<&ShardHost::send_to_flow>>("sendToFlow"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::answer_flow>>("answerFlow"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::send_to_address>>("sendToAddress"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::dial_phone>>("dialPhone"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::is_neighbour>>("isNeighbour"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::core_listener>>("coreListener"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::choose_upstreams>>("chooseUpstreams"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::route_owner>>("routeOwner"),

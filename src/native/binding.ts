@@ -150,6 +150,10 @@ export interface ObjectPort {
    * `host`: what a neighbour's certificate must be for, where the transport is secure.
    */
   sendToAddress(transport: Transport, address: string, port: number, host: string, octets: Uint8Array): string | undefined;
+  /** A connection to the Contact of a phone, dialled unless it is there: the id of its flow. Whoever is at its other end is a client. `owner`: what `routeOwner` says of it. */
+  dialPhone(transport: Transport, address: string, port: number, host: string, owner: string): string | undefined;
+  /** Whether that address is an upstream's or trusted: what leaves for it leaves for the core. */
+  isNeighbour(transport: Transport, address: string, port: number): boolean;
   /**
    * The upstreams that live, in the order in which a call should try them (RFC 3263 4.3); the shard sees by itself what becomes of the tries.
    * Undefined: there are no upstreams at all.

@@ -9,7 +9,7 @@ import type { TransactionTable } from "../transaction/table.js";
 import { Branch, type BranchUser } from "./branch.js";
 import { listenerOfFlow, recordRouteOf, viaOf } from "./listeners.js";
 import { asSips, inSchemeOf, isSecureHop } from "./sips.js";
-import type { Target } from "./target.js";
+import { type Target, ownerOf } from "./target.js";
 import { waysTo } from "./ways.js";
 
 export interface ForwarderOptions {
@@ -55,7 +55,9 @@ export class Forwarder {
   }
 
   /** A copy that is ready to be sent that way; undefined: it cannot be made. */
-  prepare(incoming: Incoming, target: Target, hop: Hop, breadth: number, hasOther: boolean, user: BranchUser): Branch | undefined {
+  prepare(incoming: Incoming, target: Target, place: Hop, breadth: number, hasOther: boolean, user: BranchUser): Branch | undefined {
+    const hop = this.#connect(target, place);
+    if (hop === undefined) return undefined;
     const { table, timerC, silence, cancelPatience } = this.#options;
     const copy = this.#copy(incoming, target, hop, breadth);
     return copy && new Branch({ table, ...copy, method: incoming.request.method, hop, user, timerC, silence: hasOther ? silence : 0, cancelPatience });
@@ -63,10 +65,20 @@ export class Forwarder {
 
   /** An ACK for a 2xx, or what else is nobody's transaction (RFC 3261 16.11): by the first way that takes it. */
   async pass(incoming: Incoming, target: Target): Promise<void> {
-    for (const hop of await this.waysTo(target)) {
-      const copy = this.#copy(incoming, target, hop, 1);
-      if (copy !== undefined && this.#options.outlet.send(hop, copy.octets) !== undefined) return;
+    for (const place of await this.waysTo(target)) {
+      const hop = this.#connect(target, place);
+      const copy = hop && this.#copy(incoming, target, hop, 1);
+      if (hop !== undefined && copy !== undefined && this.#options.outlet.send(hop, copy.octets) !== undefined) return;
     }
+  }
+
+  /** To the Contact of a phone leads a connection like one that it opened itself, trusted no more than that. Undefined: it cannot be had. */
+  #connect({ binding, routes }: Target, hop: Hop): Hop | undefined {
+    const { port } = this.#options;
+    if (hop.kind === "flow" || hop.transport === "udp" || binding === undefined || routes.length > 0) return hop;
+    if (port.isNeighbour(hop.transport, hop.address, hop.port)) return hop;
+    const flow = port.dialPhone(hop.transport, hop.address, hop.port, hop.host, ownerOf(binding));
+    return flow === undefined ? undefined : { kind: "flow", flow };
   }
 
   #copy({ request, sender, loop, ownRoutes }: Incoming, target: Target, hop: Hop, breadth: number): { readonly id: string; readonly octets: Buffer } | undefined {

@@ -12,7 +12,7 @@ import type { Admission } from "./admission.js";
 import type { Forwarder, Incoming } from "./forwarder.js";
 import { ResponseContext } from "./response-context.js";
 import { SIPS_NOT_ALLOWED, type TransportOf, isSecureFlow, takesSips } from "./sips.js";
-import { type Device, type Target, devicesOf, identityOf, ofOwner } from "./target.js";
+import { type Device, type Reach, type Target, devicesOf, identityOf, ofOwner } from "./target.js";
 
 export interface HomeProxyOptions {
   readonly forwarder: Forwarder;
@@ -141,7 +141,7 @@ export class HomeProxy {
       failoverStatus,
       waysTo: (target) => forwarder.waysTo(target),
       prepare: (target, hop, share, hasOther, user) => forwarder.prepare(incoming, target, hop, share, hasOther, user),
-      onFlowFailed: (binding) => this.#remove(binding),
+      onFlowFailed: (binding) => this.#flowFailed(binding),
       onSilence: (binding, silent) => this.#options.port.noteSilence(identityOf(binding), silent),
       newTargets,
       onEnd: () => void this.#contexts.delete(server),
@@ -181,9 +181,12 @@ export class HomeProxy {
   }
 
   #devicesOf(bindings: readonly Binding[]): readonly Device[] {
-    const hops = new Map(bindings.map((binding) => [binding, this.#hopOf(binding)]));
-    const alive = bindings.filter((binding) => this.#lives(binding, hops.get(binding)));
-    return devicesOf(alive, (binding) => hops.get(binding), (binding) => this.#options.port.wasSilent(identityOf(binding)));
+    const reached = new Map<Binding, Reach>();
+    for (const binding of bindings) {
+      const reach = this.#reachOf(binding);
+      if (reach !== undefined) reached.set(binding, reach);
+    }
+    return devicesOf(reached, (binding) => this.#options.port.wasSilent(identityOf(binding)));
   }
 
   async #targetsOf(uri: string, device: Device): Promise<readonly Target[]> {
@@ -191,19 +194,30 @@ export class HomeProxy {
     return found?.devices.find(({ name }) => name === device.name)?.targets ?? [];
   }
 
-  /** The flow of a binding, while it lives here. */
-  #hopOf({ flow }: Binding): Hop | undefined {
-    return flow !== undefined && this.#options.port.flowLives(flow) ? { kind: "flow", flow } : undefined;
+  /**
+   * Undefined: by no way. A flow of before a restart, or one that has ended, takes its binding with it the first time that somebody asks for
+   * it, unless the Contact can be dialled. A flow of another node is that node's to judge.
+   */
+  #reachOf(binding: Binding): Reach | undefined {
+    const { flow, path, direct } = binding;
+    if (this.#removing.has(identityOf(binding))) return undefined;
+    const [route] = path;
+    if (flow === undefined) return route === undefined ? "contact" : "path";
+    if (!this.#isOwn(binding)) return route === undefined || this.#options.leadsHere(route) ? undefined : "path";
+    if (this.#options.port.flowLives(flow)) return { kind: "flow", flow };
+    if (direct === true) return "contact";
+    this.#remove(binding);
+    return undefined;
   }
 
-  /** A flow of before a restart, or one that has ended: its binding goes the first time that somebody asks for it. Another node's is that node's to judge. */
-  #lives(binding: Binding, hop: Hop | undefined): boolean {
-    if (this.#removing.has(identityOf(binding))) return false;
-    if (binding.flow === undefined || hop !== undefined) return true;
-    const [route] = binding.path;
-    if (route !== undefined && !this.#options.leadsHere(route)) return true;
-    this.#remove(binding);
-    return false;
+  /** Whether its flow, if it has one, is one of this node. Rows of earlier versions name no node. */
+  #isOwn({ flow, node, path: [route] }: Binding): boolean {
+    const { store, leadsHere } = this.#options;
+    return flow === undefined || node === store.node || (node === undefined && route !== undefined && leadsHere(route));
+  }
+
+  #flowFailed(binding: Binding): void {
+    if (binding.direct !== true && this.#isOwn(binding)) this.#remove(binding);
   }
 
   /** Until the store has written it, the binding is left out here. */

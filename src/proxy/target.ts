@@ -10,7 +10,7 @@ import type { Hop } from "../transaction/hop.js";
 export interface Target {
   /** The Request-URI that it gets. */
   readonly uri: string;
-  /** The ways to it, the best first; undefined: the host of the next URI has yet to be resolved. */
+  /** The ways to it, the best first; undefined: the first Route has yet to be resolved, or without one the Contact of the binding. */
   readonly hops: readonly Hop[] | undefined;
   /** The Path of the binding, the top value first. */
   readonly routes: readonly string[];
@@ -26,13 +26,16 @@ export interface Device {
   readonly targets: readonly Target[];
 }
 
+/** How a binding is reached: over its flow, by its Path, or at its Contact. */
+export type Reach = Hop | "path" | "contact";
+
 /** Bindings with an instance and outbound are flows of one device; every other binding is a device of its own. */
-export function devicesOf(bindings: readonly Binding[], hopOf: (binding: Binding) => Hop | undefined, wasSilent: (binding: Binding) => boolean): readonly Device[] {
+export function devicesOf(bindings: ReadonlyMap<Binding, Reach>, wasSilent: (binding: Binding) => boolean): readonly Device[] {
   const groups = new Map<string, Binding[]>();
   // The most recent flow first, for it is the likeliest to live; last of all those that were asked a moment ago and stayed silent.
-  const silent = new Set(bindings.filter(wasSilent));
+  const silent = new Set([...bindings.keys()].filter(wasSilent));
   const rank = (binding: Binding): number => Number(silent.has(binding));
-  for (const binding of [...bindings].sort((one, other) => rank(one) - rank(other) || other.updatedAt - one.updatedAt)) {
+  for (const binding of [...bindings.keys()].sort((one, other) => rank(one) - rank(other) || other.updatedAt - one.updatedAt)) {
     const name = deviceName(binding);
     const group = groups.get(name);
     if (group) group.push(binding);
@@ -41,12 +44,13 @@ export function devicesOf(bindings: readonly Binding[], hopOf: (binding: Binding
   return [...groups].map(([name, group]) => ({
     name,
     q: Math.max(...group.map(({ q }) => q)),
-    targets: group.map((binding) => targetOf(binding, hopOf(binding))),
+    targets: group.map((binding) => targetOf(binding, bindings.get(binding) ?? "contact")),
   }));
 }
 
-function targetOf(binding: Binding, hop: Hop | undefined): Target {
-  return { uri: asRequestUri(binding.contactUri), hops: hop && [hop], routes: hop === undefined ? binding.path : [], binding };
+function targetOf(binding: Binding, reach: Reach): Target {
+  const hops = reach === "path" || reach === "contact" ? undefined : [reach];
+  return { uri: asRequestUri(binding.contactUri), hops, routes: reach === "path" ? binding.path : [], binding };
 }
 
 export function deviceName(binding: Binding): string {

@@ -1,4 +1,4 @@
-/** The ways to a target: the flow of its binding, or the addresses of its first Route or Request-URI (RFC 3261 16.6 step 7, RFC 3263 4). */
+/** The ways to a target: the flow of its binding, or the addresses of its first Route, its Contact or its Request-URI (RFC 3261 16.6 step 7, RFC 3263 4). */
 import type { ResolvedNames } from "../resolve/resolved-names.js";
 import { inTryingOrder } from "../resolve/resolved-target.js";
 import { isUpstreamTransport } from "../resolve/upstream-uri.js";
@@ -8,9 +8,9 @@ import type { Hop } from "../transaction/hop.js";
 import { type Target, addressHopOf } from "./target.js";
 
 /** The best first. Empty: there is none, or nobody knows it now. */
-export async function waysTo({ hops, routes: [first], uri: requestUri }: Target, names: ResolvedNames): Promise<readonly Hop[]> {
+export async function waysTo({ hops, routes: [first], uri: requestUri, binding }: Target, names: ResolvedNames): Promise<readonly Hop[]> {
   if (hops !== undefined) return hops;
-  const uri = first === undefined ? requestUri : (uriIn(first) ?? "");
+  const uri = first === undefined ? (binding?.contactUri ?? requestUri) : (uriIn(first) ?? "");
   const place = addressHopOf(uri);
   return place === undefined ? byName(uri, names) : [place];
 }

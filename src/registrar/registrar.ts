@@ -19,6 +19,7 @@ import { checkSips } from "./sips.js";
 import { registeredResponse } from "./registered.js";
 import type { RegistrarOptions } from "./registrar-options.js";
 import type { RequestSource } from "./request-source.js";
+import { wayToContact } from "./way-to-contact.js";
 
 const MAX_CSEQ = 2 ** 32 - 1;
 const MAX_CALL_ID = 512;
@@ -150,13 +151,15 @@ export class Registrar {
     const { node } = this.#parts.store;
     const now = this.#parts.store.now();
     const isFlow = outbound && instance !== undefined && regId !== undefined;
+    const way = isFlow ? (from.flow === undefined ? {} : { flow: from.flow }) : wayToContact(contact.uri, request, from);
+    const route = way.flow && from.routeTo?.(way.flow);
     const userAgent = request.header("user-agent")?.slice(0, MAX_USER_AGENT);
     return {
       aor,
       key: keyOf(contact, outbound),
       contactUri: uriText,
       contactParams: parameters,
-      path: from.route === undefined ? path : [from.route],
+      path: route === undefined ? path : [route],
       q,
       expiresAt: now + seconds * 1_000,
       updatedAt: now,
@@ -166,8 +169,8 @@ export class Registrar {
       ...(instance !== undefined && { instance }),
       ...(isFlow && { regId }),
       // A device behind an edge is reached by its Path; the flow that carried the REGISTER is the edge's.
-      ...(from.flow !== undefined && { flow: from.flow }),
-      ...(from.flow !== undefined && node !== undefined && { node }),
+      ...way,
+      ...(way.flow !== undefined && node !== undefined && { node }),
       ...(userAgent !== undefined && { userAgent }),
     };
   }

@@ -8,10 +8,12 @@ export interface RequestSource {
   readonly transport: "udp" | "tcp" | "tls" | "ws" | "wss";
   /** Whether it is an edge of `SLUICE_EDGES`: only its Path is believed. */
   readonly isEdge: boolean;
+  /** Whether that is an address of this very host, where no Contact is dialled. */
+  readonly isThisHost: boolean;
   /** The handle of the local flow that carried it; undefined: requests cannot be sent back on it. */
   readonly flow?: string;
-  /** The Route by which other nodes that share the location store reach that flow; undefined: there are none. */
-  readonly route?: string;
+  /** The Route by which other nodes that share the location store reach a flow of this one; undefined: there are none. */
+  readonly routeTo?: (flow: string) => string | undefined;
   /** Hears which bindings the REGISTER made or renewed. */
   readonly onBound?: (bindings: readonly Binding[]) => void;
   /** Whether that flow can serve outbound: keep-alives are answered on it and it can be named later (RFC 5626 6). */

@@ -5,6 +5,7 @@ import type { Binding } from "../location/binding.js";
 import type { LocationStore } from "../location/store.js";
 import type { HomeProxy } from "../proxy/home-proxy.js";
 import { pathOf } from "../proxy/listeners.js";
+import { isThisHost } from "../base/this-host.js";
 import type { Incoming } from "../proxy/forwarder.js";
 import type { Registrar } from "../registrar/registrar.js";
 import { faultOf } from "../sip/fault.js";
@@ -132,15 +133,17 @@ export class ObjectPath {
     const { address, port, flow, fromCore } = server.sender;
     const transport = config.listeners[listener]?.transport ?? "udp";
     const flowIsOutboundCapable = servesOutbound && firstHop && !fromCore;
-    const from = { address, port, transport, isEdge: fromCore, flowIsOutboundCapable, firstHop };
-    const route = fromCore ? undefined : this.#routeOf(flow);
-    let owner = "";
-    const onBound = ([binding]: readonly Binding[]): void => void (owner = binding === undefined ? "" : ownerOf(binding));
-    const response = await registrar.handle(server.request, fromCore ? from : { ...from, flow, onBound, ...(route !== undefined && { route }) });
+    const from = { address, port, transport, isEdge: fromCore, isThisHost: isThisHost(address), flowIsOutboundCapable, firstHop };
+    let bound: readonly Binding[] = [];
+    const onBound = (bindings: readonly Binding[]): void => void (bound = bindings);
+    const client = { ...from, flow, onBound, routeTo: (way: string) => this.#routeOf(way) };
+    const response = await registrar.handle(server.request, fromCore ? from : client);
     if (response.status >= 200 && response.status < 300 && !fromCore) {
       // From now on the end of the flow is told; one that has ended meanwhile is told at once.
       const timer = response.headers.find(([name]) => name.toLowerCase() === "flow-timer")?.[1];
-      shard.bindFlow(flow, Number(timer ?? 0), owner);
+      const [first] = bound;
+      shard.bindFlow(flow, Number(timer ?? 0), first === undefined ? "" : ownerOf(first));
+      for (const binding of bound) if (binding.flow !== undefined && binding.flow !== flow) shard.bindFlow(binding.flow, 0, ownerOf(binding));
       shard.noteRegister(flow, server.request.octets);
     }
     server.respond(response);

@@ -8,6 +8,8 @@ export interface Via {
   /** sent-by as it came, in lower case and without blanks; the port when it was given. */
   readonly sentBy: string;
   readonly host: string;
+  /** 0: none was given. */
+  readonly port: number;
   readonly branch: string;
   /** Asks for symmetric responses. */
   readonly hasRport: boolean;
@@ -24,6 +26,7 @@ export function parseVia(value: string): Via | undefined {
     transport: (piece(value, ViaField.transportAt) ?? "").toUpperCase(),
     sentBy: port === 0 ? host : `${host}:${port}`,
     host,
+    port,
     branch: piece(value, ViaField.branchAt) ?? "",
     hasRport: found[ViaField.hasRport] !== 0,
     asksKeep: found[ViaField.asksKeep] !== 0,

@@ -33,13 +33,14 @@ export const DIRECT: RequestSource = {
   port: 5_060,
   transport: "tcp",
   isEdge: false,
+  isThisHost: false,
   flow: "1/1",
   flowIsOutboundCapable: true,
   firstHop: true,
 };
 
 /** A trusted edge that passes a device's REGISTER on. */
-export const EDGE: RequestSource = { address: "10.0.0.1", port: 5_060, transport: "udp", isEdge: true, flowIsOutboundCapable: false, firstHop: false };
+export const EDGE: RequestSource = { address: "10.0.0.1", port: 5_060, transport: "udp", isEdge: true, isThisHost: false, flowIsOutboundCapable: false, firstHop: false };
 
 export const SECRET = new Uint8Array(32).fill(7);
 

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <new>
 
+#include "core/relay/source.h"
+
 namespace sluice {
 namespace {
 
@@ -27,6 +29,14 @@ void tune_stream(int fd) noexcept {
   set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, kUserTimeoutMs);
 }
 
+std::string phone_key(const Address& address, Transport transport) {
+  std::string key(reinterpret_cast<const char*>(address.ip), sizeof address.ip);
+  key.push_back(static_cast<char>(address.port >> 8));
+  key.push_back(static_cast<char>(address.port));
+  key.push_back(static_cast<char>(transport));
+  return key;
+}
+
 }  // namespace
 
 uint16_t core_listener(const EdgeConfig& config, Transport transport, bool v4) noexcept {
@@ -42,6 +52,20 @@ uint16_t core_listener(const EdgeConfig& config, Transport transport, bool v4) n
     }
   }
   return static_cast<uint16_t>(best < 0 ? 0 : best);
+}
+
+int client_listener(const EdgeConfig& config, Transport transport, bool v4) noexcept {
+  int best = -1, rank = -1;
+  for (size_t i = 0; i < config.listeners.size(); ++i) {
+    const Listener& listener = config.listeners[i];
+    if (listener.transport != transport) continue;
+    const int here = (listener.facing == Facing::core ? 0 : 2) + (listener.bound.is_v4() == v4 ? 1 : 0);
+    if (here > rank) {
+      rank = here;
+      best = static_cast<int>(i);
+    }
+  }
+  return best;
 }
 
 bool is_core_side(const EdgeConfig& config, uint16_t listener, const Address& remote) noexcept {
@@ -71,9 +95,11 @@ bool Connections::comes_by_proxy(uint16_t listener, const Address& remote) const
   return ground_.config.listeners[listener].proxy != ProxyRule::never && is_in(ground_.config.proxies, remote);
 }
 
-uint32_t Connections::adopt(int fd, const Address& remote, uint16_t listener, bool dialled) noexcept {
-  const bool core_side = is_core_side(ground_.config, listener, remote);
-  if (!dialled && !core_side && shares_.take(Holding::connection, remote, comes_by_proxy(listener, remote)) != Grant::given) {
+uint32_t Connections::adopt(int fd, const Address& remote, uint16_t listener, Opening opening) noexcept {
+  const bool dialled = opening != Opening::accepted;
+  // Whom we dial says nothing of who it is: a phone that gave us its address is no neighbour for that.
+  const bool core_side = opening == Opening::to_core || (opening == Opening::accepted && is_core_side(ground_.config, listener, remote));
+  if (!core_side && shares_.take(Holding::connection, remote, !dialled && comes_by_proxy(listener, remote)) != Grant::given) {
     ground_.counters.add(Counter::flows_refused);
     ::close(fd);
     return 0;
@@ -81,8 +107,8 @@ uint32_t Connections::adopt(int fd, const Address& remote, uint16_t listener, bo
   const uint32_t slot = ground_.flows.open(FlowKind::stream, remote, listener);
   tune_stream(fd);
   Flow& flow = ground_.flows.at(slot);
-  if (dialled) flow.flags |= kFlow_core | kFlow_dialled;
-  else if (core_side) flow.flags |= kFlow_core;
+  if (core_side) flow.flags |= kFlow_core;
+  if (dialled) flow.flags |= kFlow_dialled;
   flow.fd = fd;
   flow.last_seen = flow.birth = ground_.clock.tick();
   ground_.counters.add(Counter::flows_opened);
@@ -95,7 +121,7 @@ uint32_t Connections::adopt(int fd, const Address& remote, uint16_t listener, bo
 }
 
 void Connections::accepted(int fd, const Address& remote, uint16_t listener) noexcept {
-  const uint32_t slot = adopt(fd, remote, listener, false);
+  const uint32_t slot = adopt(fd, remote, listener, Opening::accepted);
   if (slot == 0) return;
   if (add_layer(slot)) timers_.arm(slot);
 }
@@ -178,27 +204,49 @@ uint32_t Connections::to_core(const Address& address, Transport transport, Text 
     const bool fits = open.address == address && open.transport == transport && (!secure || open.name == name);
     if (fits && (ground_.flows.at(open.slot).marks & (kMark_closing | kMark_peer_closed)) == 0) return open.slot;
   }
+  const uint32_t slot = open_to(address, transport, name, core_listener(ground_.config, transport, address.is_v4()), Opening::to_core);
+  if (slot != 0) core_.push_back({address, transport, secure ? std::string(name) : std::string(), slot});
+  return slot;
+}
+
+uint32_t Connections::to_phone(const Address& address, Transport transport, Text name) noexcept {
+  const int listener = client_listener(ground_.config, transport, address.is_v4());
+  if (listener < 0 || !is_stream(transport) || is_websocket(transport)) return 0;
+  std::string key = phone_key(address, transport);
+  const auto open = phones_.find(key);
+  if (open != phones_.end() && (ground_.flows.at(open->second).marks & (kMark_closing | kMark_peer_closed)) == 0) return open->second;
+  const uint32_t slot = open_to(address, transport, name, static_cast<uint16_t>(listener), Opening::to_phone);
+  if (slot != 0) phones_[std::move(key)] = slot;
+  return slot;
+}
+
+uint32_t Connections::open_to(const Address& address, Transport transport, Text name, uint16_t listener, Opening opening) noexcept {
+  const bool secure = is_secure(transport);
   std::unique_ptr<TlsSession> tls = secure && tls_ ? tls_->dial(name) : nullptr;
   if (secure && !tls) return 0;
-  const uint16_t listener = core_listener(ground_.config, transport, address.is_v4());
   const int fd = dial(address, listener);
-  const uint32_t slot = fd < 0 ? 0 : adopt(fd, address, listener, true);
+  const uint32_t slot = fd < 0 ? 0 : adopt(fd, address, listener, opening);
   if (slot == 0) return 0;
   Flow& flow = ground_.flows.at(slot);
   flow.state = FlowState::connecting;
   flow.marks |= kMark_wants_write;
-  flow.upstream = static_cast<int8_t>(upstreams_.targets().find(address, transport));
+  if (opening == Opening::to_core) flow.upstream = static_cast<int8_t>(upstreams_.targets().find(address, transport));
   if (secure) {
     flow.layer = new StreamLayer;
     flow.layer->is_secure = true;
     flow.layer->tls = std::move(tls);
   }
   timers_.arm_in(slot, kConnectSeconds);
-  core_.push_back({address, transport, secure ? std::string(name) : std::string(), slot});
   return slot;
 }
 
-void Connections::forget_core(uint32_t slot) noexcept {
+void Connections::forget_dialled(uint32_t slot) noexcept {
+  const Flow& flow = ground_.flows.at(slot);
+  if ((flow.flags & kFlow_core) == 0) {
+    const auto open = phones_.find(phone_key(flow.remote, source_of_flow(ground_.config, slot, flow).transport));
+    if (open != phones_.end() && open->second == slot) phones_.erase(open);
+    return;
+  }
   for (CoreConnection& open : core_) {
     if (open.slot != slot) continue;
     std::swap(open, core_.back());
@@ -240,12 +288,13 @@ void Connections::close(uint32_t slot, Counter why) noexcept {
   ends_.gone(slot);
   ends_.note(slot, why);
   timers_.cancel(slot);
+  // While its layer still says which transport it was.
+  if (flow.flags & kFlow_dialled) forget_dialled(slot);
   if (flow.layer != nullptr) drop_layer(flow);
   give_back(ground_.pool, flow.in);
   flow.out.clear(ground_.pool);
   ::close(flow.fd);
   shares_.give(flow);
-  if (flow.flags & kFlow_dialled) forget_core(slot);
   const int8_t target = flow.upstream;
   ground_.flows.release(slot);
   if (target >= 0 && never_opened) upstreams_.failed(target);

@@ -1,7 +1,9 @@
-// The connections of a shard: those that clients and core opened, and those that it dialled to the core (never to a client).
+// The connections of a shard: those that clients and core opened, and those that it dialled: to the core, and for the object path to the
+// Contact of a phone, which is a client then like any other.
 #pragma once
 
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "core/flow/ban_set.h"
@@ -32,6 +34,8 @@ class Connections {
   // The connection to a neighbour, dialled unless it is there: its slot, 0: it cannot be had. TLS proves one name, so a connection
   // serves that one only (RFC 5923 5).
   uint32_t to_core(const Address& address, Transport transport, Text name) noexcept;
+  // The same to a phone, within the share that its address has of all connections.
+  uint32_t to_phone(const Address& address, Transport transport, Text name) noexcept;
   // A dialled connection is open, TLS included. False: it had to be closed.
   bool opened(uint32_t slot) noexcept;
   // The client of a connection is somebody else than its peer, as a balancer says. False: that one has too many, or is banned.
@@ -53,11 +57,14 @@ class Connections {
   };
 
   bool comes_by_proxy(uint16_t listener, const Address& remote) const noexcept;
-  uint32_t adopt(int fd, const Address& remote, uint16_t listener, bool dialled) noexcept;
+  enum class Opening : uint8_t { accepted, to_core, to_phone };
+
+  uint32_t adopt(int fd, const Address& remote, uint16_t listener, Opening opening) noexcept;
+  uint32_t open_to(const Address& address, Transport transport, Text name, uint16_t listener, Opening opening) noexcept;
   bool add_layer(uint32_t slot) noexcept;
   void drop_layer(Flow& flow) noexcept;
   int dial(const Address& address, uint16_t listener) const noexcept;
-  void forget_core(uint32_t slot) noexcept;
+  void forget_dialled(uint32_t slot) noexcept;
 
   Ground& ground_;
   Shares shares_;
@@ -70,12 +77,16 @@ class Connections {
   int epoll_ = -1;
   std::unique_ptr<TlsProvider> tls_;
   std::vector<CoreConnection> core_;
+  std::unordered_map<std::string, uint32_t> phones_;  // slots by whom they lead to
   std::vector<UnsentQueue> unsent_;
   std::vector<char> last_words_;
 };
 
 // The listener whose name a request to the core shows, and whose address it is dialled from.
 uint16_t core_listener(const EdgeConfig& config, Transport transport, bool v4) noexcept;
+
+// The listener that a phone would connect to over this transport; -1: there is none.
+int client_listener(const EdgeConfig& config, Transport transport, bool v4) noexcept;
 
 // Whether a source on a listener is one of the core.
 bool is_core_side(const EdgeConfig& config, uint16_t listener, const Address& remote) noexcept;

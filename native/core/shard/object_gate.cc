@@ -127,6 +127,16 @@ size_t ObjectGate::send_to_address(Transport transport, const Address& to, Text 
   return send_datagram(listener, to, octets) ? format_flow_id(ground_.config, way, id) : 0;
 }
 
+size_t ObjectGate::dial_phone(Transport transport, const Address& to, Text host, char* id) noexcept {
+  if (to.is_unusable_peer()) return 0;
+  const uint32_t slot = connections_.to_phone(to, transport, host);
+  return slot == 0 ? 0 : format_flow_id(ground_.config, source_of_flow(ground_.config, slot, ground_.flows.at(slot)), id);
+}
+
+bool ObjectGate::is_neighbour(Transport transport, const Address& address) const noexcept {
+  return is_trusted(ground_.config, address) || upstreams_.targets().find(address, transport) >= 0;
+}
+
 void ObjectGate::bind_flow(Text id, uint32_t supervise_seconds) noexcept {
   FlowId flow;
   if (!parse_flow_id(ground_.config, id, flow) || flow.name.shard != ground_.config.shard) return;

@@ -49,6 +49,9 @@ class ObjectGate {
   bool send_to_flow(Text id, Text octets) noexcept;
   // A response to what came over the flow.
   void answer_flow(Text id, Text octets, bool final) noexcept;
+  // A connection to the Contact of a phone, dialled unless it is there: the id of its flow, 0: it cannot be had.
+  size_t dial_phone(Transport transport, const Address& to, Text host, char* id) noexcept;
+  bool is_neighbour(Transport transport, const Address& address) const noexcept;
   // A request to a neighbour, which over TLS must prove to be `host` (RFC 5922 4). Writes the id of the flow that it leaves by; 0: it
   // cannot be sent.
   size_t send_to_address(Transport transport, const Address& to, Text host, Text octets, char* id) noexcept;

@@ -19,7 +19,7 @@ class Shares {
   }
   // A flow that ends gives its place back.
   void give(const Flow& flow) noexcept {
-    if (flow.flags & (kFlow_core | kFlow_dialled)) return;
+    if (flow.flags & kFlow_core) return;
     ground_.shares.give(flow.kind == FlowKind::udp ? Holding::udp_flow : Holding::connection, flow.remote, 1);
   }
   void refused(Grant grant, Holding what, const Address& source) noexcept {
