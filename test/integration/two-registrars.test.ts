@@ -2,6 +2,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import { Asker, manyTimes } from "../support/asker.js";
 import { often } from "../support/often.js";
+import { Edge } from "../support/edge.js";
 import { DOMAIN, Home, instanceOf } from "../support/home.js";
 import type { Party } from "../support/party.js";
 import { RedisServer } from "../support/redis-server.js";
@@ -174,4 +175,57 @@ test("SA-5 REG-14 Redis is killed in the midst of REGISTERs with two Contacts: a
     if (!isRight) wrong.push(`u${at}: ${statusOf.get(at)} and ${count} Contacts`);
   });
   expect(wrong.slice(0, 10)).toEqual([]);
+});
+
+/** Two nodes of one name and one address, as behind a balancer or a shared address; only one of them is there at a time. */
+async function namesakes(settings: Record<string, string> = {}, host = "127.0.0.1"): Promise<{ readonly one: Home; readonly turns: (node: "one" | "other") => Promise<void>; readonly redis: string }> {
+  const redis = await RedisServer.start();
+  onTestFinished(() => redis.stop());
+  const key = `1:${Buffer.alloc(32, 7).toString("base64")}`;
+  const common = { SLUICE_LOCATION: redis.url, SLUICE_FLOW_KEYS: key, ...settings };
+  const one = await Home.start(common, host);
+  const own = one.server;
+  let other: Edge | undefined;
+  onTestFinished(async () => void (await other?.stop()));
+  const turns = async (node: "one" | "other"): Promise<void> => {
+    if (node === "one") {
+      await other?.stop();
+      await own.restart();
+      one.server = own;
+      return;
+    }
+    await own.kill();
+    other = await Edge.start({ SLUICE_MODE: "standalone", SLUICE_DOMAINS: DOMAIN, SLUICE_LISTEN: `udp:${one.at},tcp:${one.at}`, ...common });
+  };
+  return { one, turns, redis: redis.url };
+}
+
+test.each(["udp", "tcp"] as const)("nodes of one name on one Redis: none takes the %s flow of the other for its own, and none removes its binding", async (transport) => {
+  const { one, turns } = await namesakes();
+  const bob = await one.phone("bob", transport);
+  await one.register(bob, transport === "udp" ? { instance: instanceOf("bob") } : {});
+  await turns("other");
+  const alice = await one.phone("alice");
+  await alice.say(`INVITE sip:bob@${DOMAIN} SIP/2.0\nContact: <sip:alice@${alice.at}>`);
+  await alice.response(480);
+  await bob.nothing();
+  expect(await one.contactsOf(alice, "bob")).toHaveLength(1);
+  await turns("one");
+  if (transport === "tcp") return;
+  await alice.say(`INVITE sip:bob@${DOMAIN} SIP/2.0\nCall-ID: again@${one.scene}\nContact: <sip:alice@${alice.at}>`);
+  await bob.request("INVITE");
+});
+
+test("a node that is asked in vain in the name of another one costs that one no binding", async () => {
+  const names = "127.0.0.2,127.0.0.3";
+  const { one, turns, redis } = await namesakes({ SLUICE_EDGES: names }, "127.0.0.2");
+  const third = await Home.start({ SLUICE_LOCATION: redis, SLUICE_EDGES: names }, "127.0.0.3");
+  const bob = await one.phone("bob", "tcp");
+  await one.register(bob, { instance: instanceOf("bob") });
+  await turns("other");
+  const alice = await third.phone("alice");
+  await alice.say(`INVITE sip:bob@${DOMAIN} SIP/2.0\nContact: <sip:alice@${alice.at}>`);
+  await alice.response(480);
+  expect(await third.contactsOf(alice, "bob")).toHaveLength(1);
+  await turns("one");
 });
