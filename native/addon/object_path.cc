@@ -128,6 +128,19 @@ Napi::Value ShardHost::send_to_address(const Napi::CallbackInfo& info, Shard& sh
   return size == 0 ? env.Undefined() : text(env, id, size).As<Napi::Value>();
 }
 
+// heardUs(address)
+Napi::Value ShardHost::heard_us(const Napi::CallbackInfo& info, Shard& shard) {
+  Address source;
+  if (parse_ip(info[0].ToString().Utf8Value(), source)) shard.object().heard_us(source);
+  return info.Env().Undefined();
+}
+
+// answerRoom(flow): octets
+Napi::Value ShardHost::answer_room(const Napi::CallbackInfo& info, Shard& shard) {
+  const std::string id = info[0].ToString();
+  return Napi::Number::New(info.Env(), static_cast<double>(shard.object().answer_room(id)));
+}
+
 // dialPhone(transport, address, port, host, owner): the id of the flow, or undefined
 Napi::Value ShardHost::dial_phone(const Napi::CallbackInfo& info, Shard& shard) {
   const Napi::Env env = info.Env();

@@ -66,6 +66,7 @@ export const metricTable: readonly MetricRow[] = [
       moved: Counter.flowsMoved,
     },
   },
+  { name: "answers_withheld_total", help: "Responses over UDP withheld: beyond three times what a source sent that never showed that it hears us.", values: one(Counter.answersWithheld) },
   { name: "udp_flows_evicted_total", help: "UDP flows forgotten to make room for others.", values: one(Counter.udpFlowsEvicted) },
   { name: "udp_flows_refused_total", help: "UDP flows that were not remembered for want of room.", values: one(Counter.udpFlowsRefused) },
   { name: "pending_requests", help: "Requests waiting for their final response.", gauge: true, values: one(Counter.pending) },

@@ -150,6 +150,10 @@ export interface ObjectPort {
    * `host`: what a neighbour's certificate must be for, where the transport is secure.
    */
   sendToAddress(transport: Transport, address: string, port: number, host: string, octets: Uint8Array): string | undefined;
+  /** That source has repeated what only a reader of our messages can know: from now on it is answered whatever it takes. */
+  heardUs(address: string): void;
+  /** Octets of the longest response that may go back over the flow now: over UDP little, until its source has shown that it hears us. */
+  answerRoom(flow: string): number;
   /** A connection to the Contact of a phone, dialled unless it is there: the id of its flow. Whoever is at its other end is a client. `owner`: what `routeOwner` says of it. */
   dialPhone(transport: Transport, address: string, port: number, host: string, owner: string): string | undefined;
   /** Whether that address is an upstream's or trusted: what leaves for it leaves for the core. */

@@ -398,7 +398,8 @@ export const Event = {
   tlsFailed: 6,
   wsFaulty: 7,
   sourceFull: 8,
-  allFull: 9,
+  answerWithheld: 9,
+  allFull: 10,
 } as const;
 export type Event = (typeof Event)[keyof typeof Event];
 
@@ -477,13 +478,14 @@ export const Counter = {
   requestsHeld: 64,
   requestOctetsHeld: 65,
   requestsRefused: 66,
-  udpFlowsEvicted: 67,
-  udpFlowsRefused: 68,
-  loginsAccepted: 69,
-  loginsPassword: 70,
-  loginsIdentity: 71,
-  loginsReplay: 72,
-  loginsLimited: 73,
+  answersWithheld: 67,
+  udpFlowsEvicted: 68,
+  udpFlowsRefused: 69,
+  loginsAccepted: 70,
+  loginsPassword: 71,
+  loginsIdentity: 72,
+  loginsReplay: 73,
+  loginsLimited: 74,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 
@@ -556,6 +558,7 @@ export const counterProse: readonly string[] = [
   "requests that the object path holds now",
   "octets of these",
   "requests that found no room in the object path",
+  "responses over UDP beyond three times what their source had sent",
   "UDP flows forgotten to make room",
   "UDP flows that found no room",
   "Requests whose credentials were right",

@@ -52,6 +52,8 @@ export class AlertLog {
         return this.#log.info({ shard, peer, code: number }, "closed a WebSocket connection for a protocol fault");
       case Event.sourceFull:
         return this.#log.warn({ shard, peer, holds: HOLDINGS[number]?.[0] }, `a source has used up its share: ${HOLDINGS[number]?.[1]}_PER_SOURCE`);
+      case Event.answerWithheld:
+        return this.#log.warn({ shard, peer }, "withheld a response: this UDP source never showed that it hears us, and has had three times what it sent");
       case Event.allFull:
         return this.#log.error({ shard, peer, holds: HOLDINGS[number]?.[0] }, `all sources together have reached ${HOLDINGS[number]?.[1]}`);
       default:

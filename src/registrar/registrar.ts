@@ -99,6 +99,8 @@ export class Registrar {
     const supports = (tag: string): boolean => hasOptionTag(request.headers("supported"), tag);
     return registeredResponse({
       bindings,
+      first: contacts.map((contact) => keyOf(contact, outbound)),
+      room: bindings.length > 1 ? (from.answerRoom?.() ?? Infinity) : Infinity,
       now: this.#parts.store.now(),
       path,
       requiresOutbound: outbound && supports("outbound"),

@@ -14,6 +14,8 @@ export interface RequestSource {
   readonly flow?: string;
   /** The Route by which other nodes that share the location store reach a flow of this one; undefined: there are none. */
   readonly routeTo?: (flow: string) => string | undefined;
+  /** Octets that the lists of the longest response may take that the sender may get now; undefined: any. */
+  readonly answerRoom?: () => number;
   /** Hears which bindings the REGISTER made or renewed. */
   readonly onBound?: (bindings: readonly Binding[]) => void;
   /** Whether that flow can serve outbound: keep-alives are answered on it and it can be named later (RFC 5626 6). */

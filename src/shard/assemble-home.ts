@@ -52,7 +52,12 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
   const connection = (isUp: boolean, error?: Error): void => onStore(isUp, error?.message ?? "");
   let upstreams: readonly UpstreamTarget[] = [];
   const isUpstream = (address: string): boolean => upstreams.some((target) => target.address === address);
-  const needs = { logins: new binding.Logins(config.cluster), report: onFault, onLogin };
+  // The nonce went to nobody else.
+  const heardOf = (login: Login): void => {
+    shard.heardUs(login.source);
+    onLogin(login);
+  };
+  const needs = { logins: new binding.Logins(config.cluster), report: onFault, onLogin: heardOf };
   let door = await openDoor(settings, isUpstream, needs);
   const { registrar, store, gruus } = await openRegistrar(settings, door.domains, door.authenticator, { report: onFault, connection });
   const timers = timerTable(t1Ms, branchSeconds);

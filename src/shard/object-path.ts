@@ -29,6 +29,8 @@ export interface ObjectPathOptions {
   readonly onFault: (error: unknown) => void;
 }
 
+/** Octets of a response to REGISTER besides what it copies and its Contacts. */
+const ANSWER_OWN = 512;
 /** Too many transactions. */
 const BUSY: ResponseSpec = { status: 503, headers: [["Retry-After", "10"]] };
 
@@ -130,13 +132,13 @@ export class ObjectPath {
 
   async #register(server: ServerTransaction, listener: number, firstHop: boolean): Promise<void> {
     const { config, shard, registrar, servesOutbound } = this.#options;
-    const { address, port, flow, fromCore } = server.sender;
+    const { address, port, flow, answerFlow, fromCore } = server.sender;
     const transport = config.listeners[listener]?.transport ?? "udp";
     const flowIsOutboundCapable = servesOutbound && firstHop && !fromCore;
     const from = { address, port, transport, isEdge: fromCore, isThisHost: isThisHost(address), flowIsOutboundCapable, firstHop };
     let bound: readonly Binding[] = [];
     const onBound = (bindings: readonly Binding[]): void => void (bound = bindings);
-    const client = { ...from, flow, onBound, routeTo: (way: string) => this.#routeOf(way) };
+    const client = { ...from, flow, onBound, routeTo: (way: string) => this.#routeOf(way), answerRoom: () => shard.answerRoom(answerFlow) - server.request.octets.length - ANSWER_OWN };
     const response = await registrar.handle(server.request, fromCore ? from : client);
     if (response.status >= 200 && response.status < 300 && !fromCore) {
       // From now on the end of the flow is told; one that has ended meanwhile is told at once.

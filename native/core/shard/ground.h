@@ -5,6 +5,7 @@
 
 #include "core/base/buffer_pool.h"
 #include "core/base/counters.h"
+#include "core/flow/answer_credit.h"
 #include "core/flow/close_list.h"
 #include "core/flow/flow_table.h"
 #include "core/flow/source_shares.h"
@@ -25,6 +26,7 @@ struct Ground {
         clock(time),
         pool(config.limits.max_buffer_bytes),
         shares(of_sources),
+        answer_credit(config.table_key),
         flows(config.table_key, first_generation) {}
   Ground(const Ground&) = delete;
   Ground& operator=(const Ground&) = delete;
@@ -36,6 +38,7 @@ struct Ground {
   Alerts alerts;
   BufferPool pool;
   SourceShares& shares;  // of the process
+  AnswerCredit answer_credit;
   FlowTable flows;
   CloseList closing;
   // For scanning once more what is not a message of the batch. Whoever fills it is done with it before it calls another part.

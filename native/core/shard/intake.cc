@@ -30,6 +30,9 @@ void Intake::take_request(Item& item, int32_t* record) noexcept {
   read_request_facts(around, item.message, source, item.facts, record);
   for (int32_t i = 0; i < record[kRecord_own_routes] && !item.crossed; ++i) {
     const RouteKind kind = item.facts.routes[i].kind;
+    // The token of this very flow: whoever has it got it from us.
+    const bool own = record[kRecord_route_0 + i] & static_cast<int32_t>(kRoute_source);
+    if (own && (kind == RouteKind::alive || kind == RouteKind::gone)) heard_us(source);
     if (kind == RouteKind::gone) ground_.counters.add(Counter::tokens_gone);
     if (kind != RouteKind::forged) continue;
     ground_.counters.add(Counter::tokens_forged);
@@ -37,7 +40,10 @@ void Intake::take_request(Item& item, int32_t* record) noexcept {
   }
   const Message& message = item.message;
   // What our own answer ended: nobody else waits for this ACK (RFC 3261 17.1.1.3, 8.2.7).
-  if (message.method == Method::ack && message.error == ScanError::none && responder_.owns(item)) return ground_.counters.add(Counter::absorbed);
+  if (message.method == Method::ack && message.error == ScanError::none && responder_.owns(item)) {
+    heard_us(source);
+    return ground_.counters.add(Counter::absorbed);
+  }
   if (const uint8_t owner = transaction_owner_of(item, record); owner != ground_.config.shard && hand_over(owner, item)) return;
   turn_.take();
 }
@@ -71,6 +77,7 @@ void Intake::take_response(Item& item, int32_t* record) noexcept {
   if (back.keeper != config.shard && back.keeper < config.shards && !item.crossed) return void(hand_over(back.keeper, item));
   upstreams_.heard(source.remote, source.transport);
   if (back.kind == BackKind::probe) return;
+  heard_us(source);
   read_response_facts(item.message, source, item.facts, record);
   turn_.take();
 }
@@ -84,10 +91,16 @@ bool Intake::take_object_answer(Item& item, int32_t* record) noexcept {
     return true;
   }
   upstreams_.heard(item.source.remote, item.source.transport);
+  heard_us(item.source);
   read_response_facts(item.message, item.source, item.facts, record);
   record[kRecord_headers] |= static_cast<int32_t>(kHeader_object_answer);
   turn_.take();
   return true;
+}
+
+// It repeats what only a reader of our messages can know.
+void Intake::heard_us(const Source& source) noexcept {
+  if (source.kind == FlowKind::udp && !source.from_core) ground_.answer_credit.heard_us(source.remote);
 }
 
 bool Intake::hand_over(uint8_t shard, const Item& item) noexcept {

@@ -23,6 +23,7 @@ class Intake {
   void take_request(Item& item, int32_t* record) noexcept;
   uint8_t transaction_owner_of(const Item& item, const int32_t* record) const noexcept;
   void take_response(Item& item, int32_t* record) noexcept;
+  void heard_us(const Source& source) noexcept;
   bool take_object_answer(Item& item, int32_t* record) noexcept;
 
   Ground& ground_;

@@ -127,6 +127,11 @@ size_t ObjectGate::send_to_address(Transport transport, const Address& to, Text 
   return send_datagram(listener, to, octets) ? format_flow_id(ground_.config, way, id) : 0;
 }
 
+size_t ObjectGate::answer_room(Text id) noexcept {
+  FlowId flow;
+  return parse_flow_id(ground_.config, id, flow) && flow.name.kind == FlowKind::udp ? ground_.answer_credit.room(flow.name.remote) : SIZE_MAX;
+}
+
 size_t ObjectGate::dial_phone(Transport transport, const Address& to, Text host, char* id) noexcept {
   if (to.is_unusable_peer()) return 0;
   const uint32_t slot = connections_.to_phone(to, transport, host);

@@ -49,6 +49,10 @@ class ObjectGate {
   bool send_to_flow(Text id, Text octets) noexcept;
   // A response to what came over the flow.
   void answer_flow(Text id, Text octets, bool final) noexcept;
+  // That source has repeated what only a reader of our messages can know.
+  void heard_us(const Address& source) noexcept { ground_.answer_credit.heard_us(source); }
+  // The longest response that may go back over the flow now.
+  size_t answer_room(Text id) noexcept;
   // A connection to the Contact of a phone, dialled unless it is there: the id of its flow, 0: it cannot be had.
   size_t dial_phone(Transport transport, const Address& to, Text host, char* id) noexcept;
   bool is_neighbour(Transport transport, const Address& address) const noexcept;

@@ -1,6 +1,7 @@
 #include "core/shard/responder.h"
 
 #include "core/relay/answer.h"
+#include "core/shard/connections.h"
 
 namespace sluice {
 namespace {
@@ -33,7 +34,13 @@ void Responder::count(int status) noexcept {
 void Responder::send_back(const ReturnPath& back, Text head, Text body, bool final, uint32_t tapped) noexcept {
   if (tapped != 0 && tap_.on()) tap_.answer(tapped, back, head, body);
   if (back.kind == BackKind::udp_v4 || back.kind == BackKind::udp_v6) {
-    if (outbox_.sends_from(back.listener)) outbox_.datagram(back.listener, back.remote, head, body);
+    if (!outbox_.sends_from(back.listener)) return;
+    // The source may be forged: then it must not get more for that than three times what the forger sent himself.
+    const bool is_stranger = !back.from_core && !is_core_side(ground_.config, back.listener, back.remote);
+    constexpr size_t kStatusAt = 8;  // "SIP/2.0 "
+    const bool is_provisional = head.size() > kStatusAt && head[kStatusAt] == '1';
+    if (is_stranger && !ground_.answer_credit.may_answer(back.remote, head.size() + body.size(), !is_provisional)) return withhold(back.remote);
+    outbox_.datagram(back.listener, back.remote, head, body);
     return;
   }
   const EdgeConfig& config = ground_.config;
@@ -46,6 +53,11 @@ void Responder::send_back(const ReturnPath& back, Text head, Text body, bool fin
   record.slot = back.slot;
   record.generation = back.generation;
   crossing_.push(back.shard, record, head, body);
+}
+
+void Responder::withhold(const Address& from) noexcept {
+  ground_.counters.add(Counter::answers_withheld);
+  ground_.alerts.add(Event::answer_withheld, from);
 }
 
 void Responder::deliver(const RingHead& head, Text octets) noexcept { deliver(FlowHandle{head.slot, head.generation}, octets, Text(), head.final); }

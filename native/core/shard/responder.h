@@ -31,6 +31,7 @@ class Responder {
   bool owns(const Item& ack) const noexcept;
 
  private:
+  void withhold(const Address& from) noexcept;
   void deliver(FlowHandle to, Text head, Text body, bool final) noexcept;
 
   Ground& ground_;

@@ -1,0 +1,62 @@
+// A UDP source that has not shown that it hears us is answered with three times the octets that it sent, and no more.
+#include "core/flow/answer_credit.h"
+
+#include "check.h"
+
+using namespace sluice;
+
+namespace {
+
+Address address(const char* text, uint16_t port = 0) {
+  Address result;
+  CHECK(parse_ip(text, result));
+  result.port = port;
+  return result;
+}
+
+}  // namespace
+
+TEST("a source is answered with three times what it sent, whatever port it is answered at") {
+  AnswerCredit credit(SipKey{1, 2});
+  credit.received(address("192.0.2.1", 5060), 100);
+  CHECK(credit.may_answer(address("192.0.2.1", 5060), 200, false));
+  CHECK(!credit.may_answer(address("192.0.2.1", 5060), 101, false));
+  CHECK(credit.may_answer(address("192.0.2.1", 4000), 99, false));
+  CHECK(!credit.may_answer(address("192.0.2.1", 5060), 1, false));
+  credit.received(address("192.0.2.1", 5060), 1);
+  CHECK(credit.may_answer(address("192.0.2.1", 5060), 3, false));
+}
+
+TEST("the first final response may be a long one, and has to be made up for before the next") {
+  AnswerCredit credit(SipKey{1, 2});
+  const Address source = address("192.0.2.1");
+  credit.received(source, 100);
+  CHECK_EQ(credit.room(source), size_t{300 + 2048});
+  CHECK(!credit.may_answer(source, 300 + 2049, true));
+  CHECK(credit.may_answer(source, 300 + 2048, true));
+  CHECK(!credit.may_answer(source, 1, true));
+  CHECK_EQ(credit.room(source), size_t{0});
+  credit.received(source, 682);
+  CHECK(!credit.may_answer(source, 1, true));
+  credit.received(source, 1);
+  CHECK(credit.may_answer(source, 500, true));
+}
+
+TEST("credit is not saved up without end") {
+  AnswerCredit credit(SipKey{1, 2});
+  for (int i = 0; i < 1000; ++i) credit.received(address("192.0.2.1"), 65'000);
+  size_t answered = 0;
+  while (answered < (4u << 20) && credit.may_answer(address("192.0.2.1"), 1 << 10, false)) answered += 1 << 10;
+  CHECK_EQ(answered, size_t{63} << 10);
+}
+
+TEST("whoever has heard us is answered whatever it takes, and nobody else for that") {
+  AnswerCredit credit(SipKey{1, 2});
+  credit.received(address("192.0.2.1"), 10);
+  credit.received(address("192.0.2.2"), 10);
+  credit.heard_us(address("192.0.2.1"));
+  credit.received(address("192.0.2.1"), 10);
+  CHECK(credit.may_answer(address("192.0.2.1"), 60'000, false));
+  CHECK_EQ(credit.room(address("192.0.2.1")), SIZE_MAX);
+  CHECK(!credit.may_answer(address("192.0.2.2"), 31, false));
+}

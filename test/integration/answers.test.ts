@@ -1,0 +1,110 @@
+/** Nobody gains by our answers: a UDP source that may be forged is answered with three times the octets that came from it and one response. */
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, onTestFinished, test } from "vitest";
+import { HOST, OTHER_HOST, core, hostPortOf, request, response, udp } from "../support/crowd.js";
+import { Edge, type Settings } from "../support/edge.js";
+import { freePort } from "../support/ports.js";
+
+const DOMAIN = "example.com";
+
+async function server(settings: Settings): Promise<number> {
+  const port = await freePort(HOST);
+  const edge = await Edge.start({ SLUICE_LISTEN: `udp:${HOST}:${port}`, SLUICE_DOMAINS: DOMAIN, SLUICE_T1_MS: "20", ...settings });
+  onTestFinished(() => edge.stop());
+  return port;
+}
+
+/** Sends requests from an address of its own and never says that it heard anything; what it got for that, in octets. */
+async function victim(port: number, requests: (at: string) => readonly string[]): Promise<{ readonly sent: number; readonly got: number }> {
+  const socket = await udp(OTHER_HOST);
+  let got = 0;
+  let sent = 0;
+  socket.on("message", (octets) => (got += octets.length));
+  for (const text of requests(hostPortOf(socket))) {
+    sent += text.length;
+    socket.send(Buffer.from(text, "latin1"), port, HOST);
+  }
+  await sleep(2_000);
+  return { sent, got };
+}
+
+/** What the first final response may be beyond that. */
+const OVERDRAFT = 2_048;
+
+test("a query for ten long Contacts with a forged source brings its victim little more than three times as much", async () => {
+  const port = await server({ SLUICE_MODE: "standalone" });
+  const owner = await udp();
+  const at = hostPortOf(owner);
+  const who = { transport: "UDP", at, uri: `sip:${DOMAIN}`, from: `sip:bob@${DOMAIN}`, to: `sip:bob@${DOMAIN}` } as const;
+  const contact = (number: number, size: number): string => `Contact: <sip:bob@192.0.2.${number};p=${"x".repeat(size)}>\r\n`;
+  owner.send(request("REGISTER", { ...who, headers: contact(1, 1_100) }), port, HOST);
+  const [refused] = (await once(owner, "message")) as [Buffer];
+  expect(refused.toString()).toMatch(/^SIP\/2\.0 400/);
+  for (let number = 1; number <= 10; number += 1) {
+    owner.send(request("REGISTER", { ...who, headers: contact(number, 900) }), port, HOST);
+    const [registered] = (await once(owner, "message")) as [Buffer];
+    // What it registered is always there.
+    expect(registered.toString()).toContain(`192.0.2.${number};`);
+  }
+  const { sent, got } = await victim(port, (here) => Array.from({ length: 20 }, () => request("REGISTER", { ...who, at: here })));
+  expect(got).toBeGreaterThan(0);
+  expect(got).toBeLessThanOrEqual(3 * sent + OVERDRAFT);
+});
+
+test("a call to nobody with a forged source: its failure is not repeated without end", async () => {
+  const port = await server({ SLUICE_MODE: "standalone" });
+  const { sent, got } = await victim(port, (here) => [request("INVITE", { transport: "UDP", at: here, uri: `sip:nobody@${DOMAIN}`, headers: "Contact: <sip:a@127.0.0.2>\r\n" })]);
+  expect(got).toBeGreaterThan(0);
+  expect(got).toBeLessThanOrEqual(4 * sent);
+});
+
+test("the edge: what the core answers, and repeats, reaches a forged source up to three times what was sent and one response", async () => {
+  const upstream = await core((text) => (text.startsWith("OPTIONS") ? Array.from({ length: 20 }, () => response(text, "200 OK", "", "x".repeat(100))) : []));
+  const port = await server({ SLUICE_UPSTREAM: `sip:${HOST}:${upstream};transport=udp` });
+  const { sent, got } = await victim(port, (here) => [request("OPTIONS", { transport: "UDP", at: here, uri: "sip:bob@elsewhere.example" })]);
+  expect(got).toBeGreaterThan(0);
+  expect(got).toBeLessThanOrEqual(3 * sent + 1_000);
+});
+
+test("a caller with a short INVITE over UDP gets the long answer, though nothing shows that he hears us", async () => {
+  const port = await server({ SLUICE_MODE: "standalone" });
+  const phone = await udp(OTHER_HOST);
+  const at = hostPortOf(phone);
+  phone.on("message", (octets, from) => {
+    const text = octets.toString("latin1");
+    if (!text.startsWith("INVITE")) return;
+    for (const answer of [response(text, "180 Ringing"), response(text, "200 OK", `Contact: <sip:bob@${at}>\r\n`, "v".repeat(1_400))]) phone.send(Buffer.from(answer, "latin1"), from.port, from.address);
+  });
+  phone.send(request("REGISTER", { transport: "UDP", at, uri: `sip:${DOMAIN}`, from: `sip:bob@${DOMAIN}`, to: `sip:bob@${DOMAIN}`, headers: `Contact: <sip:bob@${at}>\r\n` }), port, HOST);
+  await once(phone, "message");
+  const { got } = await victim(port, (here) => [request("INVITE", { transport: "UDP", at: here, uri: `sip:bob@${DOMAIN}`, headers: `Contact: <sip:a@${here}>\r\n` })]);
+  expect(got).toBeGreaterThan(1_400);
+});
+
+test("a phone that answers has heard us: it is answered whatever it takes", async () => {
+  const port = await server({ SLUICE_MODE: "standalone" });
+  const phone = await udp(OTHER_HOST);
+  const at = hostPortOf(phone);
+  const who = { transport: "UDP", at, uri: `sip:${DOMAIN}`, from: `sip:bob@${DOMAIN}`, to: `sip:bob@${DOMAIN}` } as const;
+  let got = 0;
+  let count = 0;
+  phone.on("message", (octets, from) => {
+    const text = octets.toString("latin1");
+    if (text.startsWith("OPTIONS")) return phone.send(Buffer.from(response(text, "200 OK"), "latin1"), from.port, from.address);
+    got = octets.length;
+    count += 1;
+  });
+  for (let number = 1; number <= 10; number += 1) {
+    phone.send(request("REGISTER", { ...who, headers: `Contact: <sip:bob@${number === 1 ? at : `192.0.2.${number}`};p=${"x".repeat(900)}>\r\n` }), port, HOST);
+    await expect.poll(() => count).toBe(number);
+  }
+  // Somebody calls: the phone's answer proves that it hears us.
+  const caller = await udp();
+  caller.send(request("OPTIONS", { transport: "UDP", at: hostPortOf(caller), uri: `sip:bob@${DOMAIN}` }), port, HOST);
+  await once(caller, "message");
+  const query = request("REGISTER", { ...who });
+  phone.send(query, port, HOST);
+  await expect.poll(() => count).toBe(11);
+  expect(got).toBeGreaterThan(3 * query.length);
+});
