@@ -79,8 +79,7 @@ class Peer {
     fcntl(peer.fd_, F_SETFL, 0);
     peer.connect_to(to);
     fcntl(peer.fd_, F_SETFL, O_NONBLOCK);
-    const int on = 1;
-    setsockopt(peer.fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    peer.send_at_once();
     return peer;
   }
 
@@ -90,7 +89,11 @@ class Peer {
     getsockname(fd_, reinterpret_cast<sockaddr*>(&at), &size);
     return ntohs(at.sin_port);
   }
-  Peer accept() const { return Peer(::accept(fd_, nullptr, nullptr)); }
+  Peer accept() const {
+    Peer peer(::accept(fd_, nullptr, nullptr));
+    peer.send_at_once();
+    return peer;
+  }
   bool is_open() const { return fd_ >= 0; }
   int fd() const { return fd_; }
 
@@ -124,6 +127,11 @@ class Peer {
   void connect_to(uint16_t to) const {
     sockaddr_in at = loopback(to);
     CHECK(connect(fd_, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0);
+  }
+
+  void send_at_once() const {
+    const int on = 1;
+    setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
 
   int fd_ = -1;

@@ -30,6 +30,7 @@ export class TcpConnection implements Wire {
   readonly #socket: Socket;
   readonly framer: StreamFramer | WebSocketFramer;
   readonly #split: Splitter | undefined;
+  #sending: Promise<void> = Promise.resolve();
 
   constructor(socket: Socket, receive: (incoming: Incoming) => void, split?: Splitter, transport: Exclude<Transport, "udp"> = "tcp") {
     this.#socket = socket;
@@ -79,7 +80,13 @@ export class TcpConnection implements Wire {
     return this.framer.unfinished;
   }
 
-  async send(text: string): Promise<void> {
+  /** One message after the other: the pieces of two would make nonsense of both. */
+  send(text: string): Promise<void> {
+    this.#sending = this.#sending.then(() => this.#sendInPieces(text));
+    return this.#sending;
+  }
+
+  async #sendInPieces(text: string): Promise<void> {
     const octets = this.framer.encode(text).toString("latin1");
     const pieces = this.#split?.(octets) ?? [octets];
     for (const [index, piece] of pieces.entries()) {
