@@ -10,8 +10,7 @@
 
 #include "core/base/recent_set.h"
 #include "core/base/ring.h"
-#include "core/flow/flow_owners.h"
-#include "core/flow/source_shares.h"
+#include "core/flow/flow_commons.h"
 #include "core/home/login_guard.h"
 #include "core/home/nonce_table.h"
 #include "core/transport/listener_sockets.h"
@@ -27,19 +26,15 @@ inline SipKey sip_key_of(const uint8_t octets[16]) noexcept {
 struct Cluster {
   static constexpr size_t kSeedOctets = 96;
   // `seed`: kSeedOctets random octets.
-  explicit Cluster(const uint8_t* seed) : nonces(seed), guard(sip_key_of(seed + 64)), owners(sip_key_of(seed + 80), kOwnerOctets) {}
+  explicit Cluster(const uint8_t* seed) : nonces(seed), flows(sip_key_of(seed + 80)), guard(sip_key_of(seed + 64)) {}
 
   std::vector<std::unique_ptr<Ring>> rings;
   std::vector<int> wakes;
   ListenerSockets sockets;
-  SourceShares shares;
+  FlowCommons flows;
   NonceTable nonces;
   LoginGuard guard;
-  FlowOwners owners;      // who registered over a flow
   RecentSet silences;     // ways to a device that stayed silent a moment ago
-
- private:
-  static constexpr size_t kOwnerOctets = 64 << 20;
 };
 
 // createCluster(shards: number, ringOctets: number, listeners: ShardListener[], seed: Uint8Array): number, the id for ShardConfig.cluster, or

@@ -200,7 +200,7 @@ Napi::Value ShardHost::bind_flow(const Napi::CallbackInfo& info, Shard& shard) {
   const std::string owner = info[2].ToString();
   shard.object().bind_flow(id, info[1].ToNumber().Uint32Value());
   FlowName name;
-  if (!owner.empty() && shard.object().flow_name(id, name)) running_->cluster->owners.put(name, owner);
+  if (!owner.empty() && shard.object().flow_name(id, name)) running_->cluster->flows.owners.put(name, owner);
   return info.Env().Undefined();
 }
 
@@ -209,7 +209,7 @@ Napi::Value ShardHost::route_owner(const Napi::CallbackInfo& info, Shard& shard)
   const Napi::Env env = info.Env();
   const uint32_t index = info[1].ToNumber().Uint32Value();
   if (index >= k_max_own_routes) return env.Undefined();
-  const std::string owner = running_->cluster->owners.find(shard.object().route_flow(info[0].ToNumber().Uint32Value() % k_batch_size, index));
+  const std::string owner = running_->cluster->flows.owners.find(shard.object().route_flow(info[0].ToNumber().Uint32Value() % k_batch_size, index));
   return owner.empty() ? env.Undefined() : Napi::String::New(env, owner).As<Napi::Value>();
 }
 

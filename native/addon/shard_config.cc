@@ -70,6 +70,7 @@ EdgeConfig read_edge_config(const Napi::Object& from) {
     const Napi::Object one = item(listeners, i);
     Listener listener;
     listener.transport = transport_of(one);
+    listener.ends_tls = one.Get("endsTls").ToBoolean();
     listener.bound = read_address(one);
     listener.sent_by = one.Get("sentBy").ToString();
     const std::string facing = one.Get("facing").ToString();

@@ -98,7 +98,7 @@ ShardHost::ShardHost(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ShardHos
   running_->host = this;
   running_->env = info.Env();
   running_->shard = std::make_unique<Shard>(std::move(edge), read_keys(config.Get("keys").As<Napi::Array>()), records.Data(), verdicts.Data(),
-                                            static_cast<int64_t*>(counter_memory), rings, cluster->wakes, cluster->sockets.of(shard), cluster->shares);
+                                            static_cast<int64_t*>(counter_memory), rings, cluster->wakes, cluster->sockets.of(shard), cluster->flows);
 }
 
 ShardHost::~ShardHost() {

@@ -103,7 +103,7 @@ class Bench {
     for (const Listener& ours : config.listeners) places.push_back({ours.transport, ours.bound});
     size_t failed = 0;
     if (sockets_.open(places, 1, &failed) != 0) die("listen");
-    shard_ = std::make_unique<Shard>(config, keys, records_, verdicts_, counters_, std::vector<Ring*>{&ring_}, std::vector<int>{wake}, sockets_.of(0), shares_);
+    shard_ = std::make_unique<Shard>(config, keys, records_, verdicts_, counters_, std::vector<Ring*>{&ring_}, std::vector<int>{wake}, sockets_.of(0), commons_);
     if (shard_->open() != 0) die("open");
     UpstreamSet upstreams;
     Upstream core;
@@ -199,7 +199,7 @@ class Bench {
   int32_t verdicts_[k_batch_size * k_verdict_fields] = {};
   int64_t counters_[static_cast<size_t>(Counter::count_)] = {};
   ListenerSockets sockets_;
-  SourceShares shares_;
+  FlowCommons commons_{SipKey{5, 6}};
   std::unique_ptr<Shard> shard_;
   bench::TemplateText request_;
   int core_ = -1;

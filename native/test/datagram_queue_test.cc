@@ -119,6 +119,11 @@ TEST("a place that takes no train gets its datagrams one by one, and every other
     sender.queue.flush(sender.counters);
   }
   CHECK_EQ(sender.counters.get(Counter::send_dropped), 6);
+  CHECK_EQ(sender.counters.get(Counter::trains_refused), 1);
+  const std::vector<DatagramQueue::Refused> refused = sender.queue.take_refused();
+  CHECK_EQ(refused.size(), 6u);
+  CHECK(refused[5].to == nowhere.address && refused[5].octets == text);
+  CHECK(!sender.queue.has_refused());
   // A receiver that takes trains whole sees that one was sent.
   const int on = 1;
   setsockopt(good.fd, IPPROTO_UDP, 104 /* UDP_GRO */, &on, sizeof on);

@@ -58,6 +58,21 @@ TEST("TR-2 version 2 names the client") {
   CHECK_EQ(told(version2(0x21, 0x21, ipv6)), "52 2001::7 9");
 }
 
+TEST("version 2 says whether the client spoke TLS to the balancer") {
+  const auto came_clear = [](const std::string& values) {
+    ProxyHeader header;
+    CHECK(read_proxy_header(version2(0x21, 0x11, kIpv4 + values), header) == ProxyRead::header);
+    return header.came_clear;
+  };
+  const std::string other("\x04\x00\x01\x00", 4);
+  CHECK(!came_clear(""));
+  CHECK(!came_clear(other));
+  CHECK(!came_clear(other + std::string("\x20\x00\x05\x01\x00\x00\x00\x00", 8)));
+  CHECK(!came_clear(std::string("\x20\x00\x05\x07\x00\x00\x00\x00", 8) + other));
+  CHECK(came_clear(std::string("\x20\x00\x05\x00\x00\x00\x00\x01", 8)));
+  for (const std::string& cut : {std::string("\x20\x00", 2), std::string("\x20\x00\x05\x01", 4)}) CHECK_EQ(told(version2(0x21, 0x11, kIpv4 + cut)), "broken");
+}
+
 TEST("TR-2 version 2 without a client: health checks and other families") {
   CHECK_EQ(told(version2(0x20, 0x00, "")), "16");
   CHECK_EQ(told(version2(0x20, 0x11, kIpv4)), "28");

@@ -17,7 +17,6 @@
 #include <vector>
 
 #include "check.h"
-#include "core/flow/source_shares.h"
 #include "core/flow/birth.h"
 #include "core/shard/shard.h"
 #include "core/transport/listener_sockets.h"
@@ -74,9 +73,12 @@ class Peer {
     peer.connect_to(to);
     return peer;
   }
-  static Peer tcp(uint16_t to) {
+  static Peer tcp(uint16_t to, const char* from = "127.0.0.1") {
     Peer peer(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     fcntl(peer.fd_, F_SETFL, 0);
+    sockaddr_in at = loopback(0);
+    inet_pton(AF_INET, from, &at.sin_addr);
+    CHECK(bind(peer.fd_, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0);
     peer.connect_to(to);
     fcntl(peer.fd_, F_SETFL, O_NONBLOCK);
     peer.send_at_once();
@@ -196,7 +198,7 @@ struct Rings {
   }
   std::vector<std::unique_ptr<Ring>> rings;
   std::vector<int> wakes;
-  SourceShares shares;
+  FlowCommons commons{SipKey{5, 6}};
 };
 
 class ShardRig {
@@ -230,7 +232,7 @@ class ShardRig {
     for (const auto& ring : rings_->rings) all.push_back(ring.get());
     size_t failed = 0;
     CHECK_EQ(sockets_.open(places, 1, &failed), 0);
-    shard_ = std::make_unique<Shard>(config, kRing, records_, verdicts_, counters_, all, rings_->wakes, sockets_.of(0), rings_->shares, time);
+    shard_ = std::make_unique<Shard>(config, kRing, records_, verdicts_, counters_, all, rings_->wakes, sockets_.of(0), rings_->commons, time);
     CHECK_EQ(shard_->open(), 0);
   }
 

@@ -92,6 +92,7 @@ export const metricTable: readonly MetricRow[] = [
       ring_full: Counter.ringFull,
     },
   },
+  { name: "datagram_trains_refused_total", help: "Runs of datagrams that the kernel refused as one, and that left one by one.", values: one(Counter.trainsRefused) },
   { name: "shard_crossings_total", help: "Messages handed to another shard.", values: one(Counter.crossed) },
   { name: "object_messages_total", help: "Messages handed to the registrar and home proxy.", values: one(Counter.objectMessages) },
   { name: "received_bytes_total", help: "Octets received.", values: one(Counter.bytesIn) },

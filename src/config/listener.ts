@@ -9,6 +9,11 @@ export type Transport = (typeof TRANSPORTS)[number];
 const PROXY_RULES = ["accept", "require"] as const;
 export type ProxyRule = (typeof PROXY_RULES)[number];
 
+export interface Advertised extends HostPort {
+  /** What clients speak, where a balancer takes TLS off before us: tls on a tcp listener, wss on a ws listener. */
+  readonly transport?: Transport;
+}
+
 export interface Listener {
   readonly transport: Transport;
   /** A literal address, without brackets. */
@@ -17,9 +22,12 @@ export interface Listener {
   readonly port: number;
   readonly family: Family;
   /** What Via, Path and Record-Route show instead of the bound address. */
-  readonly advertise?: HostPort;
+  readonly advertise?: Advertised;
   readonly proxy?: ProxyRule;
 }
+
+/** What a transport is to clients when somebody before us ends their TLS. */
+const BEHIND_TLS: Partial<Record<Transport, Transport>> = { tcp: "tls", ws: "wss" };
 
 const WILDCARD = /^(?:0\.0\.0\.0|[0:]+)$/;
 
@@ -28,7 +36,7 @@ export function isWildcard(host: string): boolean {
 }
 
 export const listener: Kind<Listener> = {
-  syntax: "`TRANSPORT:ADDRESS:PORT` (udp, tcp, tls, ws, wss) with optional `;advertise=HOST:PORT`, `;proxy=accept` or `;proxy=require`",
+  syntax: "`TRANSPORT:ADDRESS:PORT` (udp, tcp, tls, ws, wss) with optional `;advertise=HOST:PORT` (`tls:HOST:PORT` or `wss:HOST:PORT` where a balancer ends TLS before a tcp or ws listener), `;proxy=accept` or `;proxy=require`",
   parse: (text) => {
     const [place = "", ...parameters] = text.split(";").map((part) => part.trim());
     const colon = place.indexOf(":");
@@ -41,6 +49,12 @@ export const listener: Kind<Listener> = {
     const { advertise, proxy } = readParameters(parameters);
     if (advertise === undefined && isWildcard(host)) {
       expected(`;advertise=HOST:PORT behind ${place}, for nobody can send to that address`);
+    }
+    if (advertise?.transport !== undefined && advertise.transport !== BEHIND_TLS[transport]) {
+      expected("advertise=tls:HOST:PORT behind tcp or advertise=wss:HOST:PORT behind ws, or no transport in it");
+    }
+    if (advertise?.transport !== undefined && proxy !== "require") {
+      expected(`;proxy=require beside advertise=${advertise.transport}:, for whoever else reached this listener would count as having come over TLS`);
     }
     if (proxy !== undefined && transport === "udp") expected("no ;proxy= behind udp, for only connections begin with a PROXY header");
     return Object.freeze({ transport, host, port: address.port, family, ...(advertise ? { advertise } : {}), ...(proxy ? { proxy } : {}) });
@@ -63,10 +77,12 @@ function readParameters(parameters: readonly string[]): Pick<Listener, "advertis
   };
 }
 
-function readAdvertise(value: string): HostPort {
-  const place = splitHostPort(value);
+function readAdvertise(value: string): Advertised {
+  const [, transport, rest = value] = /^(tls|wss):(.*:.*)$/i.exec(value) ?? [];
+  const place = splitHostPort(rest);
   if (!place?.port) return expected("advertise=HOST:PORT with a port from 1 to 65535");
-  return Object.freeze({ host: place.host.name, port: place.port });
+  const spoken = TRANSPORTS.find((one) => one === transport?.toLowerCase());
+  return Object.freeze({ host: place.host.name, port: place.port, ...(spoken ? { transport: spoken } : {}) });
 }
 
 export function isSecure(transport: Transport): boolean {

@@ -124,10 +124,11 @@ function mayUseFlow(records: Int32Array, row: number, rules: EdgeRules): boolean
 
 /**
  * Whether a client belongs to the dialog that it speaks of: to have seen the values of the other end proves nothing, so its own stand first,
- * as we record-routed them. They may be of a flow that it had before; from another address it has registered meanwhile.
+ * as we record-routed them. They may be of a flow that it had before, from the same source or for the same user; of a flow that nobody
+ * remembers (a restart) whoever has registered may speak.
  */
 export function isMember(records: Int32Array, row: number): boolean {
-  return isInDialog(records, row) && (walked.front === Front.sender || (walked.front === Front.stranger && isRegistered(records, row)));
+  return isInDialog(records, row) && (walked.front === Front.sender || (walked.front === Front.unknown && isRegistered(records, row)));
 }
 
 function isInDialog(records: Int32Array, row: number): boolean {

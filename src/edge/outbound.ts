@@ -34,6 +34,5 @@ export function recordRouting(records: Int32Array, row: number, mode: OutboundMo
   const contact = records[row + RecordField.contact]!;
   if (mode === "force" || (contact & ContactFlag.ob) !== 0 || (inDialog ? onOwnRoute : topOb)) return Edit.recordRoute;
   if ((records[row + RecordField.flowFlags]! & FlowFlag.registered) === 0) return 0;
-  // pathOb beside recordRoute: without a token.
-  return (contact & ContactFlag.gruu) === 0 ? Edit.recordRoute : Edit.recordRoute | Edit.pathOb;
+  return (contact & ContactFlag.gruu) === 0 ? Edit.recordRoute : Edit.bareRecordRoute;
 }

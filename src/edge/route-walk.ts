@@ -6,8 +6,8 @@ import { RecordField, RouteFlag, RouteKind } from "../native/layout.js";
 
 const KIND = 0xf;
 
-/** Whose own values stand first: the sender's, as far as anybody can tell, those of a flow that another address has, or nobody's. */
-export const Front = { none: 0, stranger: 1, sender: 2 } as const;
+/** Whose own values stand first: nobody's, those of somebody else's flow, of a flow that nobody knows any more, or the sender's. */
+export const Front = { none: 0, stranger: 1, unknown: 2, sender: 3 } as const;
 
 /** What the walk found; one object, written anew for each request. */
 export const walked = {
@@ -75,7 +75,7 @@ export function walkRoutes(records: Int32Array, row: number): void {
     }
     if (!walked.outgoing) {
       fromSource = (value & RouteFlag.source) !== 0;
-      walked.front = (value & RouteFlag.stranger) === 0 ? Front.sender : Front.stranger;
+      walked.front = (value & RouteFlag.stranger) !== 0 ? Front.stranger : (value & RouteFlag.unknown) !== 0 ? Front.unknown : Front.sender;
     }
     walked.outgoing = true;
     at = past;

@@ -5,7 +5,10 @@ import type { FlowEndRow, FlowFilter, FlowRow, SurveyRow, TapFilter, TokenRow, U
 
 /** A listener as a shard opens it. */
 export interface ShardListener {
+  /** What clients speak. */
   readonly transport: Transport;
+  /** False: TLS is taken off before us. */
+  readonly endsTls: boolean;
   /** Literal address without brackets. */
   readonly address: string;
   readonly port: number;

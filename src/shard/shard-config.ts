@@ -5,7 +5,7 @@ import { getSystemErrorName } from "node:util";
 import type { Config } from "../config/config.js";
 import type { Cidr } from "../config/cidr.js";
 import { type Family, showHostPort } from "../config/host-port.js";
-import { type Listener, showListener } from "../config/listener.js";
+import { type Listener, isSecure, showListener } from "../config/listener.js";
 import type { AddressPort, TrustedNet } from "../native/address-port.js";
 import type { ShardConfig, ShardLimits, ShardListener, ShardNames } from "../native/binding.js";
 import { binding } from "../native/load.js";
@@ -111,7 +111,8 @@ function shardListenerOf(listener: Listener, facing: ShardListener["facing"]): S
   const port = binding.checkListener(transport, host, listener.port);
   if (port < 0) throw new Error(`cannot listen on ${showListener(listener)}: ${getSystemErrorName(port)}`);
   const shown = advertise ?? { host, port };
-  return { transport, address: host, port, facing, proxy, sentBy: showHostPort(shown.host, shown.port) };
+  const spoken = advertise?.transport ?? transport;
+  return { transport: spoken, endsTls: isSecure(transport), address: host, port, facing, proxy, sentBy: showHostPort(shown.host, shown.port) };
 }
 
 function aliasesOf(listeners: readonly ShardListener[], advertised: readonly { host: string; port: number }[]): readonly AddressPort[] {

@@ -45,6 +45,53 @@ for (const transport of ["udp", "tcp"] as const) {
   });
 }
 
+/** Requests within the dialog of alice with bob, as alice sends them. */
+const inside = (home: Home, bob: Party, recorded: readonly string[], method: string, cseq: number): string =>
+  `${method} sip:bob@${bob.at} SIP/2.0\nCall-ID: call@${home.scene}\nCSeq: ${cseq} ${method}\nTo: <sip:x@example.com>;tag=bob\nRoute: ${[...recorded].reverse().join(", ")}`;
+
+test("OB-5.3.1-18 OB-12-2 nor whoever overheard the whole Record-Route, while the call lasts or when the caller's flow is gone, registered or not", async () => {
+  const home = await Home.start({ SLUICE_SHARDS: "4" });
+  const [alice, bob] = [await home.phone("alice", "tcp"), await home.phone("bob", "tcp")];
+  await home.register(bob, { instance: instanceOf("bob") });
+  const recorded = await connect(alice, bob, `call@${home.scene}`);
+  expect(recorded).toHaveLength(4);
+  // Connections enough to come to each shard.
+  const strangers = [await home.phone("udp", "udp", 0, "127.0.0.9")];
+  for (let at = 0; at < 6; at += 1) strangers.push(await home.phone(`mallory${at}`, "tcp", 0, "127.0.0.9"));
+  const [, registered] = strangers;
+  if (registered) await home.register(registered, { instance: instanceOf("mallory") });
+  const attack = async (): Promise<void> => {
+    for (const mallory of strangers) {
+      for (const [at, method] of ["INVITE", "MESSAGE", "REFER", "BYE"].entries()) {
+        await mallory.say(inside(home, bob, recorded, method, 10 + at));
+        expect((await mallory.next()).status, `${mallory.name} ${method}`).toBe(403);
+      }
+    }
+    await bob.nothing();
+  };
+  await attack();
+  await alice.close();
+  await attack();
+});
+
+test("OB-5.3-7 RFC 5626 4.4.1 a phone whose connection broke speaks on in its dialog: from where it was, and registered from anywhere", async () => {
+  const home = await Home.start({ SLUICE_SHARDS: "4" });
+  const [alice, bob] = [await home.phone("alice", "tcp"), await home.phone("bob", "tcp")];
+  await home.register(bob, { instance: instanceOf("bob") });
+  await home.register(alice, { instance: instanceOf("alice") });
+  const recorded = await connect(alice, bob, `call@${home.scene}`);
+  for (let cseq = 2; cseq < 8; cseq += 1) {
+    await alice.close();
+    const isElsewhere = cseq > 5;
+    await home.connect(alice, "tcp", 0, isElsewhere ? "127.0.0.8" : undefined);
+    if (isElsewhere) await home.register(alice, { instance: instanceOf("alice") });
+    await alice.say(inside(home, bob, recorded, "INFO", cseq));
+    await bob.request("INFO");
+    await bob.reply("200 OK");
+    await alice.response(200);
+  }
+});
+
 test("OB-5.3.1-18 an edge asks the sender for its own token too, and a neighbour for none", async () => {
   const company = await cast({ client: "tcp" });
   const { U, U2, C, scene } = company;

@@ -75,16 +75,16 @@ export class Home {
   }
 
   /** Someone with a socket of his own, who has not registered yet. */
-  async phone(name: string, transport: Transport = "udp", localPort = 0): Promise<Party> {
+  async phone(name: string, transport: Transport = "udp", localPort = 0, localHost = PHONES): Promise<Party> {
     const party = new Party(name, this.at, this.scene, this.company);
-    return this.connect(party, transport, localPort);
+    return this.connect(party, transport, localPort, localHost);
   }
 
   /** The same party on a new connection or port. */
-  async connect(party: Party, transport: Transport, localPort = 0): Promise<Party> {
+  async connect(party: Party, transport: Transport, localPort = 0, localHost = PHONES): Promise<Party> {
     const target = { host: this.host, port: this.port };
     const open = transport === "udp" ? UdpSocket : TcpConnection;
-    return party.attach(await open.open(target, party.receive, { localPort, localHost: PHONES }));
+    return party.attach(await open.open(target, party.receive, { localPort, localHost }));
   }
 
   /** An edge at an address of its own, which SLUICE_EDGES must name: 127.0.0.2 and so on. */

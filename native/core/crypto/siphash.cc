@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cstring>
+#include <random>
 
 namespace sluice {
 
@@ -89,6 +90,12 @@ SipKey derive(const SipKey& secret, std::string_view purpose) noexcept {
     return hash.finish();
   };
   return SipKey{half(0), half(1)};
+}
+
+SipKey random_sip_key() {
+  std::random_device random;
+  const auto half = [&] { return uint64_t{random()} << 32 | random(); };
+  return SipKey{half(), half()};
 }
 
 }  // namespace sluice

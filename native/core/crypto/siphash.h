@@ -31,4 +31,7 @@ class SipHasher {
   uint64_t total_ = 0;
 };
 
+// A key that nobody knows, for as long as the process lives.
+SipKey random_sip_key();
+
 }  // namespace sluice

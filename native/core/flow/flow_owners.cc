@@ -42,6 +42,13 @@ std::string FlowOwners::find(const FlowName& flow) {
   return known == stripe.by_flow.end() ? std::string() : known->second->owner;
 }
 
+bool FlowOwners::have_one_user(const FlowName& one, const FlowName& other) {
+  const std::string first = find(one);
+  if (first.empty()) return false;
+  const std::string second = find(other);
+  return first.substr(0, first.find('\n')) == second.substr(0, second.find('\n'));
+}
+
 void FlowOwners::drop_oldest(Stripe& stripe) {
   const Entry& oldest = stripe.entries.front();
   stripe.octets -= oldest.owner.size() + kOverhead;

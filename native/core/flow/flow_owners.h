@@ -21,6 +21,8 @@ class FlowOwners {
   void put(const FlowName& flow, Text owner);
   // Empty: nobody is known.
   std::string find(const FlowName& flow);
+  // Whether one user registered over both: the first line of an owner says whose the device is.
+  bool have_one_user(const FlowName& one, const FlowName& other);
 
  private:
   static constexpr size_t kStripes = 16;

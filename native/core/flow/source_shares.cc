@@ -1,20 +1,8 @@
 #include "core/flow/source_shares.h"
 
 #include <cstring>
-#include <random>
 
 namespace sluice {
-namespace {
-
-SipKey random_key() {
-  std::random_device random;
-  SipKey key;
-  key.k0 = uint64_t{random()} << 32 | random();
-  key.k1 = uint64_t{random()} << 32 | random();
-  return key;
-}
-
-}  // namespace
 
 SourceKey::SourceKey(const Address& address) noexcept {
   std::memcpy(&high, address.ip, 8);
@@ -27,7 +15,7 @@ bool SourceShares::Held::is_empty() const noexcept {
   return true;
 }
 
-SourceShares::SourceShares() : hash_{random_key()} {
+SourceShares::SourceShares() : hash_{random_sip_key()} {
   for (Stripe& stripe : stripes_) stripe.sources = decltype(stripe.sources)(16, hash_);
 }
 

@@ -20,7 +20,8 @@ enum class ProxyRule : uint8_t { never, accept, require };
 enum class Facing : uint8_t { client, core, both };
 
 struct Listener {
-  Transport transport = Transport::udp;
+  Transport transport = Transport::udp;  // that clients speak, and that our URIs name
+  bool ends_tls = true;                  // false: of a secure one, a balancer before us takes TLS off
   Facing facing = Facing::both;
   ProxyRule proxy = ProxyRule::never;
   Address bound;

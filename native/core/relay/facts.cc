@@ -11,14 +11,40 @@
 namespace sluice {
 namespace {
 
-// The flow of a token against what is known of it here, and whose it is: kRoute_source, kRoute_stranger or, where nobody here can tell, 0.
+// The flow that a message came over, as its own token names it.
+FlowName flow_of(const Surroundings& around, const Source& source) noexcept {
+  FlowName flow;
+  flow.kind = source.kind;
+  flow.shard = source.shard;
+  if (source.kind == FlowKind::stream) {
+    flow.boot = around.config.boot;
+    flow.slot = source.slot;
+    flow.generation = source.generation;
+  } else {
+    flow.birth = source.birth;
+    flow.remote = source.remote;
+    flow.local = around.config.listeners[source.listener].bound;
+  }
+  return flow;
+}
+
+// Whether a client sends with a token of its own, though over another flow: 0 when it does, kRoute_stranger, or kRoute_unknown where nobody can
+// tell. It may have come back, or have a second flow (RFC 5626 5.3), from the same source or, registered, from anywhere.
+uint32_t claim_of(const Surroundings& around, const Source& source, const FlowName& flow) noexcept {
+  Origin origin = Origin::forgotten;
+  if (flow.kind == FlowKind::udp) origin = SourceKey(flow.remote) == SourceKey(source.remote) ? Origin::same : Origin::other;
+  else if (flow.boot == around.config.boot) origin = around.commons.origins.compare(flow, source.remote);
+  if (origin == Origin::same || around.commons.owners.have_one_user(flow, flow_of(around, source))) return 0;
+  return origin == Origin::other ? kRoute_stranger : kRoute_unknown;
+}
+
+// The flow of a token against what is known of it here, and in `whose` kRoute_source when the message came over it.
 RouteKind judge(const Surroundings& around, const Source& source, const FlowName& flow, uint32_t* whose) noexcept {
   if (flow.kind == FlowKind::udp) {
-    if (is_later(around.birth_now, flow.birth) && birth_age(flow.birth, around.birth_now) > around.config.udp_token_seconds) return RouteKind::gone;
     const int listener = find_listener(around.config, Transport::udp, flow.local);
     if (listener < 0) return RouteKind::gone;  // DET-19
     if (source.kind == FlowKind::udp && source.remote == flow.remote && source.listener == listener) *whose = kRoute_source;
-    else if (!source.remote.same_ip(flow.remote)) *whose = kRoute_stranger;
+    if (is_later(around.birth_now, flow.birth) && birth_age(flow.birth, around.birth_now) > around.config.udp_token_seconds) return RouteKind::gone;
     if (flow.shard != around.config.shard && flow.shard < around.config.shards) return RouteKind::alive;
     const uint32_t slot = around.flows.find_udp(flow.remote, static_cast<uint16_t>(listener));
     if (slot == 0) return RouteKind::alive;
@@ -32,10 +58,7 @@ RouteKind judge(const Surroundings& around, const Source& source, const FlowName
   const bool is_source = source.kind == FlowKind::stream && source.shard == flow.shard && source.slot == flow.slot && source.generation == flow.generation;
   if (is_source) *whose = kRoute_source;
   if (flow.shard != around.config.shard) return RouteKind::alive;
-  const Flow* known = around.flows.find_stream(flow.slot, flow.generation);
-  if (known == nullptr) return RouteKind::gone;
-  if (!is_source && !known->remote.same_ip(source.remote)) *whose = kRoute_stranger;
-  return RouteKind::alive;
+  return around.flows.find_stream(flow.slot, flow.generation) != nullptr ? RouteKind::alive : RouteKind::gone;
 }
 
 // Classifies one URI as ours. False: it is not.
@@ -57,6 +80,12 @@ bool own_route(const Surroundings& around, const Source& source, const Uri& uri,
   if (find_uri_param(uri.params, "ob", nullptr)) flags |= kRoute_ob;
   *number = static_cast<int32_t>(static_cast<uint32_t>(route.kind) | flags);
   return true;
+}
+
+// What the first token of a client's Route set says of the sender: that one speaks for it, or none does.
+uint32_t claim_of(const Surroundings& around, const Source& source, const OwnRoute& route, int32_t number) noexcept {
+  const bool has_flow = route.kind == RouteKind::alive || route.kind == RouteKind::gone;
+  return !has_flow || source.from_core || (number & static_cast<int32_t>(kRoute_source)) ? 0 : claim_of(around, source, route.flow);
 }
 
 bool is_same_flow(const OwnRoute& first, const OwnRoute& second) noexcept {
@@ -160,7 +189,10 @@ void walk_routes(const Surroundings& around, const Message& message, const Sourc
         }
         if (own > 0 && is_pair(facts.routes[own - 1], record[kRecord_route_0 + own - 1], route, number)) number |= static_cast<int32_t>(kRoute_pair);
         else if (own > 0 && is_same_flow(facts.routes[0], route)) number |= static_cast<int32_t>(kRoute_again);
-        if (first_token < 0 && route.kind != RouteKind::plain) first_token = own;
+        if (first_token < 0 && route.kind != RouteKind::plain) {
+          first_token = own;
+          number |= static_cast<int32_t>(claim_of(around, source, route, number));
+        }
         // Only the sender's own pair, the first, speaks for it.
         if (around.config.home && !source.from_core && own <= first_token + 1 && (number & static_cast<int32_t>(kRoute_core_side)))
           read_neighbour_of(around, uri, facts);
@@ -171,6 +203,7 @@ void walk_routes(const Surroundings& around, const Message& message, const Sourc
       }
       facts.next_route_uri = address.uri_text;
       facts.next_is_strict = !find_uri_param(uri.params, "lr", nullptr);
+      facts.is_sips = uri.scheme == Scheme::sips;
       record[kRecord_next_route] = static_cast<int32_t>(hop_of(around, uri, facts, &record[kRecord_next_route_target]));
       record[kRecord_own_routes] = own;
       return;
@@ -354,13 +387,14 @@ void read_request_facts(const Surroundings& around, const Message& message, cons
         record[kRecord_route_0 + i] = record[kRecord_route_0 + i - 1];
       }
       facts.routes[0] = strict;
-      record[kRecord_route_0] = number;
+      record[kRecord_route_0] = number | static_cast<int32_t>(claim_of(around, source, strict, number));
       const Text last = nth_value(message, HeaderId::route, message.route_count - 1u);
       NameAddr address;
       if (!parse_name_addr(last, address) || !parse_uri(address.uri_text, uri)) uri = Uri{};
       // The last Route value is the Request-URI now, so it is no hop any more.
       if (message.route_count == record[kRecord_own_routes]) record[kRecord_next_route] = static_cast<int32_t>(Hop::none);
     }
+    if (uri.scheme == Scheme::sips) facts.is_sips = true;
     record[kRecord_uri_has_user] = uri.has_user;
     record[kRecord_uri_hop] = static_cast<int32_t>(
         record[kRecord_next_route] == static_cast<int32_t>(Hop::none) || uri.port_zero || is_own_host(around.config, uri.host, port_of(uri))

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/relay/edge_config.h"
+#include "core/flow/flow_commons.h"
 #include "core/flow/flow_table.h"
 #include "core/base/layout.h"
 #include "core/sip/message.h"
@@ -31,6 +32,7 @@ struct Facts {
   OwnRoute routes[k_max_own_routes];
   Text next_route_uri;    // the first Route value that is not ours
   bool next_is_strict = false;
+  bool is_sips = false;   // Request-URI or next Route are SIPS: over TLS alone (RFC 5630 3.1, RFC 3261 16.6 step 4)
   Address hop;            // of Hop::trusted: where the next Route or the Request-URI points
   Transport hop_transport = Transport::udp;
   bool has_neighbour = false;
@@ -46,6 +48,7 @@ struct Surroundings {
   const KeyRing& keys;
   const UpstreamSet& upstreams;
   FlowTable& flows;
+  FlowCommons& commons;   // of the process
   uint32_t birth_now;     // the present birth unit, for the age of UDP tokens
 };
 

@@ -32,6 +32,7 @@ struct Pending {
   uint32_t interval_ms = 0;
   uint32_t ends = 0;       // tick
   uint16_t listener = 0;   // that the request left by
+  uint16_t share = 0;      // see PendingShares
   uint8_t roles = 0;
   PendingState state = PendingState::trying;
   Method method = Method::unknown;

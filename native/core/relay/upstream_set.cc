@@ -109,9 +109,20 @@ int UpstreamSet::for_size(int index, size_t octets) const noexcept {
   const Upstream& chosen = at(index);
   if (octets <= kLargestOverUdp || chosen.transport != Transport::udp) return index;
   for (const Transport transport : {Transport::tcp, Transport::tls})
-    for (int i = 0; i < size_; ++i)
-      if (at(i).alive && at(i).transport == transport && at(i).address.same_ip(chosen.address)) return i;
+    if (const int other = beside(index, transport); other >= 0) return other;
   return index;
+}
+
+int UpstreamSet::for_sips(int index) const noexcept {
+  const int other = is_secure(at(index).transport) ? index : beside(index, Transport::tls);
+  return other >= 0 ? other : index;
+}
+
+// The living target of the same machine over another transport; -1: there is none.
+int UpstreamSet::beside(int index, Transport transport) const noexcept {
+  for (int i = 0; i < size_; ++i)
+    if (at(i).alive && at(i).transport == transport && at(i).address.same_ip(at(index).address)) return i;
+  return -1;
 }
 
 void UpstreamSet::set_alive(int index, bool alive) noexcept { slots_[static_cast<size_t>(index)].upstream.alive = alive; }

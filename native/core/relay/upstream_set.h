@@ -41,6 +41,9 @@ class UpstreamSet {
   // 18.1.1), if it is a target too and alive.
   int for_size(int index, size_t octets) const noexcept;
 
+  // The target that a request to a SIPS address goes to when `index` was chosen: the same machine over TLS, if it is a target too and alive.
+  int for_sips(int index) const noexcept;
+
   // The target that a URI's host names, with its port unless that is 0; picked by `hash` when there are several, a dead one only when none
   // is alive. -1: there is none.
   int find_name(Text host, uint16_t port, uint64_t hash = 0) const noexcept;
@@ -56,6 +59,8 @@ class UpstreamSet {
     uint8_t name_size = 0;
     char name[kMaxName] = {};
   };
+
+  int beside(int index, Transport transport) const noexcept;
 
   class Contest;
 

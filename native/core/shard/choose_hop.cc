@@ -61,7 +61,7 @@ bool Relay::choose_hop(unsigned i, NextLeg& out) noexcept {
     int target = verdict[kVerdict_target];
     if (target < 0 || target >= targets.size() || !targets.at(target).alive) target = upstreams_.pick(item.message.text(item.message.call_id));
     if (target < 0) return false;
-    target = targets.for_size(target, item.message.size + kGrowth);
+    target = item.facts.is_sips ? targets.for_sips(target) : targets.for_size(target, item.message.size + kGrowth);
     to = targets.at(target).address;
     out.transport = targets.at(target).transport;
     name = targets.name(target);

@@ -111,6 +111,7 @@ uint32_t Connections::adopt(int fd, const Address& remote, uint16_t listener, Op
   if (dialled) flow.flags |= kFlow_dialled;
   flow.fd = fd;
   flow.last_seen = flow.birth = ground_.clock.tick();
+  if (!core_side) note_origin(slot, remote);
   ground_.counters.add(Counter::flows_opened);
   ground_.counters.add(Counter::stream_flows);
   epoll_event event{};
@@ -118,6 +119,16 @@ uint32_t Connections::adopt(int fd, const Address& remote, uint16_t listener, Op
   event.data.u64 = uint64_t{flow.generation} << 32 | slot;
   epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
   return slot;
+}
+
+// Its tokens are judged by other shards too, and when it is gone.
+void Connections::note_origin(uint32_t slot, const Address& remote) noexcept {
+  FlowName name;
+  name.shard = ground_.config.shard;
+  name.boot = ground_.config.boot;
+  name.slot = slot;
+  name.generation = ground_.flows.at(slot).generation;
+  ground_.commons.origins.put(name, remote);
 }
 
 void Connections::accepted(int fd, const Address& remote, uint16_t listener) noexcept {
@@ -133,11 +144,12 @@ bool Connections::add_layer(uint32_t slot) noexcept {
   const bool by_proxy = comes_by_proxy(flow.listener, flow.remote);
   // Whoever may not speak for others must not come where somebody has to.
   if (on.proxy == ProxyRule::require && !by_proxy) return close(slot, Counter::flows_refused), false;
-  if (!by_proxy && !is_secure(on.transport) && !is_websocket(on.transport)) return true;
+  const bool secure = is_secure(on.transport) && on.ends_tls;
+  if (!by_proxy && !secure && !is_websocket(on.transport)) return true;
   flow.layer = new (std::nothrow) StreamLayer;
   if (flow.layer == nullptr) return close(slot, Counter::flows_refused), false;
   StreamLayer& layer = *flow.layer;
-  layer.is_secure = is_secure(on.transport);
+  layer.is_secure = secure;
   layer.is_websocket = is_websocket(on.transport);
   layer.must_have_proxy_header = on.proxy == ProxyRule::require;
   layer.stage = by_proxy ? Stage::proxy_header : layer.is_websocket ? Stage::upgrade : Stage::open;
@@ -173,6 +185,7 @@ bool Connections::is_for(uint32_t slot, const Address& client) noexcept {
   if (!core_side && shares_.take(Holding::connection, client) != Grant::given) return false;
   shares_.give(flow);
   flow.remote = client;
+  if (!core_side) note_origin(slot, client);
   flow.flags &= static_cast<uint8_t>(~kFlow_core);
   if (core_side) flow.flags |= kFlow_core;
   return true;

@@ -57,6 +57,7 @@ class Connections {
   };
 
   bool comes_by_proxy(uint16_t listener, const Address& remote) const noexcept;
+  void note_origin(uint32_t slot, const Address& remote) noexcept;
   enum class Opening : uint8_t { accepted, to_core, to_phone };
 
   uint32_t adopt(int fd, const Address& remote, uint16_t listener, Opening opening) noexcept;

@@ -1,10 +1,15 @@
 #include "core/shard/core_sender.h"
 
+#include <cerrno>
+
 #include "core/relay/object_branch.h"
 #include "core/relay/own_output.h"
 
 namespace sluice {
 namespace {
+
+// No route at all, which is none for the next datagram either; a filter or a full table of the kernel may be.
+bool has_no_way(int error) noexcept { return error == ENETUNREACH || error == EHOSTUNREACH || error == ENETDOWN || error == EINVAL; }
 
 void put_uri(Writer& out, const Upstream& upstream) noexcept {
   char ip[kMaxIpText];
@@ -103,6 +108,26 @@ bool CoreSender::redirect_unsent() noexcept {
     queue.clear(ground_.pool);
   }
   return !queues.empty();
+}
+
+void CoreSender::redirect_refused(const DatagramQueue::Refused& refused) noexcept {
+  Message& message = *ground_.spare;
+  if (!scan_own_output(refused.octets, message) || !message.is_request) return;
+  const int target = upstreams_.targets().find(refused.to, Transport::udp);
+  const bool no_way = has_no_way(refused.error);
+  if (target >= 0 && no_way) {
+    upstreams_.failed(target);
+    // Of a long one the body went with the turn.
+    if (refused.octets.size() == message.size && send_elsewhere(message)) return;
+  }
+  // Of a flow no way says that nobody is reached over it now (RFC 5626 5.3), not that it has ended.
+  responder_.answer_sent(message, target < 0 && no_way ? 430 : 503);
+  Via via;
+  if (parse_via(message.text(message.top_via), via)) remembered_.drop(remembered_.key_of(via.branch, message.method));
+}
+
+bool CoreSender::redirect_refused() noexcept {
+  return outbox_.take_refused([this](uint16_t, const DatagramQueue::Refused& refused) { redirect_refused(refused); });
 }
 
 }  // namespace sluice

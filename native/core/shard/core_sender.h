@@ -7,14 +7,17 @@ namespace sluice {
 
 class CoreSender {
  public:
-  CoreSender(Ground& ground, Outbox& outbox, Connections& connections, UpstreamHealth& upstreams, Responder& responder) noexcept
-      : ground_(ground), outbox_(outbox), connections_(connections), upstreams_(upstreams), responder_(responder) {}
+  CoreSender(Ground& ground, Outbox& outbox, Connections& connections, UpstreamHealth& upstreams, Responder& responder, Remembered& remembered) noexcept
+      : ground_(ground), outbox_(outbox), connections_(connections), upstreams_(upstreams), responder_(responder), remembered_(remembered) {}
 
   void probe(int target) noexcept;
   // The messages that waited for connections which never opened go to other targets, or are answered. False: there were none.
   bool redirect_unsent() noexcept;
+  // The same for the requests that no datagram could carry. False: there were none.
+  bool redirect_refused() noexcept;
 
  private:
+  void redirect_refused(const DatagramQueue::Refused& refused) noexcept;
   void redirect(Text messages) noexcept;
   bool send_elsewhere(const Message& message) noexcept;
 
@@ -23,6 +26,7 @@ class CoreSender {
   Connections& connections_;
   UpstreamHealth& upstreams_;
   Responder& responder_;
+  Remembered& remembered_;
   uint32_t probes_sent_ = 0;
 };
 

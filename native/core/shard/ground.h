@@ -7,8 +7,8 @@
 #include "core/base/counters.h"
 #include "core/flow/answer_credit.h"
 #include "core/flow/close_list.h"
+#include "core/flow/flow_commons.h"
 #include "core/flow/flow_table.h"
-#include "core/flow/source_shares.h"
 #include "core/relay/edge_config.h"
 #include "core/relay/source.h"
 #include "core/shard/alerts.h"
@@ -19,13 +19,13 @@ namespace sluice {
 
 struct Ground {
   Ground(EdgeConfig settings, const KeyRing& ring, int64_t* numbers, const TimeSource& time, uint32_t first_generation,
-         SourceShares& of_sources) noexcept
+         FlowCommons& all_shards) noexcept
       : config(std::move(settings)),
         keys(ring),
         counters(numbers),
         clock(time),
         pool(config.limits.max_buffer_bytes),
-        shares(of_sources),
+        commons(all_shards),
         answer_credit(config.table_key),
         flows(config.table_key, first_generation) {}
   Ground(const Ground&) = delete;
@@ -37,7 +37,7 @@ struct Ground {
   Clock clock;
   Alerts alerts;
   BufferPool pool;
-  SourceShares& shares;  // of the process
+  FlowCommons& commons;  // of the process
   AnswerCredit answer_credit;
   FlowTable flows;
   CloseList closing;

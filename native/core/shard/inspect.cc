@@ -94,7 +94,7 @@ TokenFacts Inspect::token(Text user) noexcept {
   facts.verdict = read_token(ground_.keys, user, facts.flow, facts.side);
   if (facts.verdict != TokenVerdict::ok) return facts;
   facts.of_this_boot = facts.flow.kind == FlowKind::udp || facts.flow.boot == ground_.config.boot;
-  const Surroundings around{ground_.config, ground_.keys, upstreams_.targets(), ground_.flows, ground_.clock.birth()};
+  const Surroundings around{ground_.config, ground_.keys, upstreams_.targets(), ground_.flows, ground_.commons, ground_.clock.birth()};
   facts.alive = judge_flow(around, facts.flow) == RouteKind::alive;
   return facts;
 }

@@ -26,7 +26,7 @@ void Intake::take_request(Item& item, int32_t* record) noexcept {
   const Source& source = item.source;
   if (!item.crossed) ground_.counters.add(Counter::requests_in);
   if (source.from_core) upstreams_.heard(source.remote, source.transport);
-  const Surroundings around{ground_.config, ground_.keys, upstreams_.targets(), ground_.flows, ground_.clock.birth()};
+  const Surroundings around{ground_.config, ground_.keys, upstreams_.targets(), ground_.flows, ground_.commons, ground_.clock.birth()};
   read_request_facts(around, item.message, source, item.facts, record);
   for (int32_t i = 0; i < record[kRecord_own_routes] && !item.crossed; ++i) {
     const RouteKind kind = item.facts.routes[i].kind;

@@ -42,6 +42,8 @@ void StreamReader::take_proxy_header(uint32_t slot, char* data, size_t size) noe
     case ProxyRead::header: break;
   }
   flow.marks &= static_cast<uint8_t>(~kMark_partial);
+  // The name of the listener promises TLS, and the one who ends it says that there was none.
+  if (header.came_clear && is_secure(ground_.config.listeners[flow.listener].transport)) return connections_.close(slot, Counter::flows_refused);
   if (!connections_.is_for(slot, header.has_client ? header.client : flow.remote)) return connections_.close(slot, Counter::flows_refused);
   const bool secure = layer.is_secure;
   layer.stage = layer.is_websocket ? Stage::upgrade : Stage::open;

@@ -37,7 +37,7 @@ size_t ObjectGate::neighbour_mark(Text token, const Neighbour& neighbour, char* 
 }
 
 Neighbour ObjectGate::neighbour_of_item(unsigned item) noexcept {
-  const Surroundings around{ground_.config, ground_.keys, upstreams_.targets(), ground_.flows, ground_.clock.birth()};
+  const Surroundings around{ground_.config, ground_.keys, upstreams_.targets(), ground_.flows, ground_.commons, ground_.clock.birth()};
   return neighbour_of(around, turn_.item(item).message, turn_.item(item).source);
 }
 

@@ -14,7 +14,7 @@ class ObjectGate {
              UpstreamHealth& upstreams, Responder& responder, ObjectEvents& events) noexcept
       : ground_(ground),
         shares_(ground),
-        reservations_(ground.shares),
+        reservations_(ground.commons.shares),
         turn_(turn),
         outbox_(outbox),
         crossing_(crossing),

@@ -38,6 +38,17 @@ class Outbox {
     datagrams_[listener].add(to, head, body, counters_);
   }
   StreamWriter& streams() noexcept { return streams_; }
+  // Calls `see(listener, refused)` for each datagram that the kernel would not take. False: there was none.
+  template <typename See>
+  bool take_refused(See&& see) noexcept {
+    bool any = false;
+    for (size_t i = 0; i < datagrams_.size(); ++i) {
+      if (!datagrams_[i].has_refused()) continue;
+      any = true;
+      for (const DatagramQueue::Refused& refused : datagrams_[i].take_refused()) see(static_cast<uint16_t>(i), refused);
+    }
+    return any;
+  }
 
   void flush() noexcept;
 

@@ -39,6 +39,7 @@ class Relay {
     FlowName client_flow;         // the client's end of this request: source of an outgoing, target of an incoming one
     uint16_t client_listener = 0;
     uint16_t core_listener = 0;
+    bool sips = false;            // our URIs are SIPS URIs
   };
 
   // choose_hop.cc
@@ -51,7 +52,8 @@ class Relay {
   void put_routes(Writer& text, const Item& item, const int32_t* record, const NextLeg& leg, bool to_flow, uint32_t edits) noexcept;
   void put_record_route(Writer& out, const NextLeg& leg, Side first, const Neighbour* neighbour) noexcept;
   void put_bare_record_route(Writer& out, const NextLeg& leg) noexcept;
-  void put_uri(Writer& out, Text header, const FlowName* flow, Side side, uint16_t listener, Text params, const Neighbour* neighbour) noexcept;
+  void put_uri(Writer& out, Text header, const NextLeg& leg, Side side, const FlowName* flow, Text params, const Neighbour* neighbour) noexcept;
+  void refuse_sips(const Item& item) noexcept;
   uint8_t roles_of(const Item& item, bool to_flow, bool to_stream) const noexcept;
   void remember(const Item& item, uint64_t key, uint8_t roles, NextLeg& leg, Text head, Text body) noexcept;
   // relay_response.cc

@@ -46,11 +46,14 @@ void Relay::request(unsigned i) noexcept {
     return;
   }
   NextLeg leg;
+  leg.sips = item.facts.is_sips;
+  if (leg.sips && !is_secure(item.source.transport)) return refuse_sips(item);
   if (!choose_hop(i, leg)) {
     if (to_flow) responder_.reply(item, 430);
     else responder_.reply(item, 503, Text(), kRetryAfterSeconds);
     return;
   }
+  if (leg.sips && !is_secure(leg.transport)) return refuse_sips(item);
   const Via& via = item.facts.top_via;
   const uint64_t transaction = transaction_hash(item.facts.hash, via.branch, via.host);
   char branch_text[kMaxBranchText];
@@ -78,6 +81,9 @@ void Relay::request(unsigned i) noexcept {
   else outbox_.datagram(leg.listener, leg.to, octets, body);
 }
 
+// RFC 5630 5.3: what asks for TLS all the way goes no other one, not even between neighbours.
+void Relay::refuse_sips(const Item& item) noexcept { responder_.reply(item, 480, Text(), 0, "Warning: 380 sluice \"SIPS Not Allowed\"\r\n"); }
+
 uint8_t Relay::roles_of(const Item& item, bool to_flow, bool to_stream) const noexcept {
   if (item.message.method == Method::ack) return 0;
   const bool from_stream = item.source.kind == FlowKind::stream;
@@ -101,6 +107,7 @@ void Relay::remember(const Item& item, uint64_t key, uint8_t roles, NextLeg& leg
   request.method = method;
   request.listener = leg.listener;
   request.to = leg.to;
+  if (!item.source.from_core) request.client = &item.source.remote;
   if (roles & kPending_watch) {
     if (leg.slot == 0) leg.slot = udp_flows_.remember(leg.to, leg.listener, leg.client_flow.birth, false);
     request.flow = leg.slot;
@@ -168,17 +175,17 @@ bool Relay::write_request(unsigned i, const NextLeg& leg, Text branch, Writer& h
 void Relay::put_routes(Writer& text, const Item& item, const int32_t* record, const NextLeg& leg, bool to_flow, uint32_t edits) noexcept {
   if (edits & kEdit_path) {
     const Text ob = edits & kEdit_path_ob ? ";ob" : "";
-    if (leg.client_listener != leg.core_listener) put_uri(text, "Path: ", &leg.client_flow, Side::core, leg.core_listener, ob, nullptr);
-    put_uri(text, "Path: ", &leg.client_flow, Side::client, leg.client_listener, ob, nullptr);
+    if (leg.client_listener != leg.core_listener) put_uri(text, "Path: ", leg, Side::core, &leg.client_flow, ob, nullptr);
+    put_uri(text, "Path: ", leg, Side::client, &leg.client_flow, ob, nullptr);
     // We keep the flow whether the client has heard of Path or not, and answer for it to registrars that insist (RFC 3327 5.3).
     if ((static_cast<uint32_t>(record[kRecord_options]) & kOption_supported_path) == 0) text.put("Supported: path\r\n");
   }
+  if (edits & kEdit_bare_record_route) return put_bare_record_route(text, leg);
   if ((edits & kEdit_record_route) == 0) return;
-  if (edits & kEdit_path_ob) return put_bare_record_route(text, leg);
   Neighbour neighbour = item.facts.neighbour;
   const bool has_neighbour = ground_.config.home && (item.source.from_core || item.facts.has_neighbour);
   if (has_neighbour && item.source.from_core) {
-    const Surroundings around{ground_.config, ground_.keys, upstreams_.targets(), ground_.flows, ground_.clock.birth()};
+    const Surroundings around{ground_.config, ground_.keys, upstreams_.targets(), ground_.flows, ground_.commons, ground_.clock.birth()};
     neighbour = neighbour_of(around, item.message, item.source);
   }
   put_record_route(text, leg, to_flow ? Side::client : Side::core, has_neighbour ? &neighbour : nullptr);
@@ -194,29 +201,30 @@ void Relay::put_routes(Writer& text, const Item& item, const int32_t* record, co
 // RFC 5658: the URI of the side that reads it first comes first, so each side's Route starts with its own listener.
 void Relay::put_record_route(Writer& out, const NextLeg& leg, Side first, const Neighbour* neighbour) noexcept {
   for (const Side side : {first, first == Side::client ? Side::core : Side::client}) {
-    const bool client = side == Side::client;
-    put_uri(out, "Record-Route: ", &leg.client_flow, side, client ? leg.client_listener : leg.core_listener, Text(), client ? nullptr : neighbour);
+    put_uri(out, "Record-Route: ", leg, side, &leg.client_flow, Text(), side == Side::client ? nullptr : neighbour);
   }
 }
 
 // We stay in the dialog, but the Contact, a GRUU, says where it leads: the core knows the flow behind it, even if that is another one by then.
 void Relay::put_bare_record_route(Writer& out, const NextLeg& leg) noexcept {
-  put_uri(out, "Record-Route: ", nullptr, Side::core, leg.core_listener, Text(), nullptr);
-  if (leg.client_listener != leg.core_listener) put_uri(out, "Record-Route: ", nullptr, Side::client, leg.client_listener, Text(), nullptr);
+  put_uri(out, "Record-Route: ", leg, Side::core, nullptr, Text(), nullptr);
+  if (leg.client_listener != leg.core_listener) put_uri(out, "Record-Route: ", leg, Side::client, nullptr, Text(), nullptr);
 }
 
-void Relay::put_uri(Writer& out, Text header, const FlowName* flow, Side side, uint16_t listener, Text params, const Neighbour* neighbour) noexcept {
+// `flow`: whose token it has, nullptr: none.
+void Relay::put_uri(Writer& out, Text header, const NextLeg& leg, Side side, const FlowName* flow, Text params, const Neighbour* neighbour) noexcept {
   char token_text[kMaxTokenText];
   const Text token(token_text, flow == nullptr ? 0 : make_token(ground_.keys, *flow, side, token_text));
-  const Listener& on = ground_.config.listeners[listener];
+  const Listener& on = ground_.config.listeners[side == Side::client ? leg.client_listener : leg.core_listener];
   out.put(header);
-  out.put("<sip:");
+  out.put(leg.sips ? Text("<sips:") : Text("<sip:"));
   if (flow != nullptr) {
     out.put(token);
     out.put('@');
   }
   out.put(on.sent_by);
-  out.put(transport_param(on.transport));
+  // In a SIPS URI TLS goes without saying (RFC 5630 3.1.3).
+  if (!leg.sips || on.transport != Transport::tls) out.put(transport_param(on.transport));
   out.put(";lr");
   out.put(params);
   if (neighbour != nullptr) {

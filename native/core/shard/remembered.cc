@@ -17,6 +17,7 @@ Remembered::Remembered(Ground& ground, Outbox& outbox, Responder& responder) noe
       outbox_(outbox),
       responder_(responder),
       table_(ground.config.table_key, ground.config.limits.max_pending),
+      shares_(derive(ground.config.table_key, "pending shares")),
       wheel_(nodes_, ground.clock.tick()) {}
 
 Remembered::~Remembered() noexcept {
@@ -29,7 +30,8 @@ Remembered::~Remembered() noexcept {
 void Remembered::add(const Request& request, Text head, Text body) noexcept {
   if (table_.find(request.key) != 0) return;  // a retransmission
   Counters& counters = ground_.counters;
-  const uint32_t index = table_.open(request.key);
+  const uint16_t share = request.client == nullptr ? uint16_t{0} : shares_.place_of(*request.client);
+  const uint32_t index = has_room(share) ? table_.open(request.key) : 0;
   if (index == 0) return counters.add(Counter::pending_refused);
   Pending& entry = table_.at(index);
   const bool repeats = request.roles & kPending_repeat;
@@ -39,6 +41,8 @@ void Remembered::add(const Request& request, Text head, Text body) noexcept {
     return counters.add(Counter::pending_refused);
   }
   const uint32_t now = ground_.clock.tick();
+  entry.share = share;
+  shares_.take(share);
   entry.roles = request.roles;
   entry.method = request.method;
   entry.listener = request.listener;
@@ -50,8 +54,19 @@ void Remembered::add(const Request& request, Text head, Text body) noexcept {
   counters.add(Counter::pending);
 }
 
+// Once the table is half full, no source may have more than an eighth of it.
+bool Remembered::has_room(uint16_t share) const noexcept {
+  const uint32_t most = ground_.config.limits.max_pending;
+  return share == 0 || table_.size() <= most / 2 || shares_.held(share) < most / 8 + 1;
+}
+
+void Remembered::drop(uint64_t key) noexcept {
+  if (const uint32_t index = table_.find(key); index != 0) forget(index);
+}
+
 void Remembered::forget(uint32_t index) noexcept {
   Pending& entry = table_.at(index);
+  shares_.give(entry.share);
   give_back(ground_.pool, entry.sent);
   give_back(ground_.pool, entry.answer);
   wheel_.cancel(index);

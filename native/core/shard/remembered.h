@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "core/relay/pending_shares.h"
 #include "core/relay/pending_table.h"
 #include "core/shard/responder.h"
 
@@ -24,6 +25,7 @@ class Remembered {
     uint32_t flow = 0;      // slot of the flow that it waits on, 0: none
     uint16_t listener = 0;  // that it leaves by
     Address to;             // UDP
+    const Address* client = nullptr;  // that sent it; nullptr: the core
   };
 
   Remembered(Ground& ground, Outbox& outbox, Responder& responder) noexcept;
@@ -37,6 +39,8 @@ class Remembered {
   void answered(uint64_t key, int status, Text head, Text body) noexcept;
   // True: the request is one, and needs no further care.
   bool is_retransmission(uint64_t key, Text branch) noexcept;
+  // It was answered by us.
+  void drop(uint64_t key) noexcept;
   // RFC 5626 5.3.1, 11.5: whoever waits for an answer over this flow hears 430 now, not a timeout later.
   void flow_is_gone(uint32_t slot) noexcept;
 
@@ -50,6 +54,7 @@ class Remembered {
   };
 
   uint32_t* head_of(const Pending& entry) noexcept { return entry.flow != 0 ? &ground_.flows.at(entry.flow).pending : nullptr; }
+  bool has_room(uint16_t share) const noexcept;
   bool keep_answer(Pending& entry, Text head, Text body) noexcept;
   void completed(uint32_t index, uint64_t key) noexcept;
   void answer(uint32_t index, int status) noexcept;
@@ -60,6 +65,7 @@ class Remembered {
   Outbox& outbox_;
   Responder& responder_;
   PendingTable table_;
+  PendingShares shares_;
   Nodes nodes_{table_};
   TimingWheel<Nodes> wheel_;
   std::vector<uint64_t> completed_;  // keys of remembered answers, oldest first from completed_at_ on

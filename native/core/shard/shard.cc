@@ -37,8 +37,8 @@ void watch(int epoll, int fd, uint64_t marker) noexcept {
 }  // namespace
 
 Shard::Shard(EdgeConfig config, const KeyRing& keys, int32_t* records, int32_t* verdicts, int64_t* counters, std::vector<Ring*> rings,
-             std::vector<int> wakes, std::vector<int> sockets, SourceShares& shares, const TimeSource& time) noexcept
-    : ground_(std::move(config), keys, counters, time, std::random_device{}(), shares),
+             std::vector<int> wakes, std::vector<int> sockets, FlowCommons& commons, const TimeSource& time) noexcept
+    : ground_(std::move(config), keys, counters, time, std::random_device{}(), commons),
       turn_(records, verdicts),
       turn_clock_(ground_.counters),
       outbox_(ground_),
@@ -53,7 +53,7 @@ Shard::Shard(EdgeConfig config, const KeyRing& keys, int32_t* records, int32_t* 
       udp_flows_(ground_, timers_, ends_),
       connections_(ground_, turn_, outbox_, timers_, ends_, upstreams_, bans_),
       listeners_(ground_, outbox_, connections_, bans_, std::move(sockets), kListenerEvent),
-      core_sender_(ground_, outbox_, connections_, upstreams_, responder_),
+      core_sender_(ground_, outbox_, connections_, upstreams_, responder_, remembered_),
       intake_(ground_, turn_, crossing_, tap_, upstreams_, responder_),
       datagrams_(ground_, turn_, intake_, outbox_, listeners_, udp_flows_, upstreams_, object_events_, bans_),
       streams_(ground_, turn_, intake_, connections_, timers_, outbox_),
@@ -240,7 +240,8 @@ void Shard::settle() noexcept {
   for (unsigned round = 0; round < kSettlings; ++round) {
     outbox_.flush();
     const bool closed = connections_.close_listed();
-    if (!core_sender_.redirect_unsent() && !closed) return;
+    const bool redirected = core_sender_.redirect_refused();
+    if (!core_sender_.redirect_unsent() && !closed && !redirected) return;
   }
   outbox_.flush();
 }

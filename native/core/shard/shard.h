@@ -44,9 +44,9 @@ class Shard {
  public:
   // `records` and `verdicts` hold batch_size rows, `counters` a number for each Counter; they outlive the shard, as `time` does. `rings[i]`
   // and `wakes[i]` (an eventfd) belong to shard i; this shard reads its own and writes the others'. `sockets`: bound and listening, one for
-  // each listener; they outlive the shard too, and so do the `shares` of the process.
+  // each listener; they outlive the shard too, and so do the `commons` of the process.
   Shard(EdgeConfig config, const KeyRing& keys, int32_t* records, int32_t* verdicts, int64_t* counters, std::vector<Ring*> rings, std::vector<int> wakes,
-        std::vector<int> sockets, SourceShares& shares, const TimeSource& time = system_time()) noexcept;
+        std::vector<int> sockets, FlowCommons& commons, const TimeSource& time = system_time()) noexcept;
   ~Shard() noexcept;
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;

@@ -13,14 +13,14 @@ class Shares {
   // `any`: a load balancer, which stands for many; its clients are counted when it has named them.
   Grant take(Holding what, const Address& source, bool any = false) noexcept {
     const FlowLimits& limits = ground_.config.limits;
-    const Grant grant = ground_.shares.take(what, source, 1, {limits.max_flows, any ? UINT64_MAX : limits.max_flows_per_source});
+    const Grant grant = ground_.commons.shares.take(what, source, 1, {limits.max_flows, any ? UINT64_MAX : limits.max_flows_per_source});
     if (grant != Grant::given) refused(grant, what, source);
     return grant;
   }
   // A flow that ends gives its place back.
   void give(const Flow& flow) noexcept {
     if (flow.flags & kFlow_core) return;
-    ground_.shares.give(flow.kind == FlowKind::udp ? Holding::udp_flow : Holding::connection, flow.remote, 1);
+    ground_.commons.shares.give(flow.kind == FlowKind::udp ? Holding::udp_flow : Holding::connection, flow.remote, 1);
   }
   void refused(Grant grant, Holding what, const Address& source) noexcept {
     ground_.alerts.add(grant == Grant::source_full ? Event::source_full : Event::all_full, source, static_cast<int32_t>(what));

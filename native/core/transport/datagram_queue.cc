@@ -17,7 +17,12 @@ constexpr size_t kMaxSegment = 1400;
 constexpr size_t kMaxTrainOctets = 60'000;
 constexpr unsigned kMaxSegments = 64;
 
+// A socket holds one report of an ICMP error at a time, so what fails again and again is the fault of the datagram itself.
+constexpr unsigned kReports = 2;
+
 bool is_icmp_report(int error) noexcept { return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH; }
+
+bool is_congestion(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == ENOMEM; }
 
 }  // namespace
 
@@ -82,25 +87,28 @@ void DatagramQueue::mark_trains() noexcept {
 void DatagramQueue::flush(Counters& counters) noexcept {
   mark_trains();
   unsigned at = 0;
-  unsigned refusals = 0;
+  unsigned reports = 0;
   while (at < count_) {
     const int sent = sendmmsg(fd_, headers_ + at, count_ - at, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent > 0) {
       at += static_cast<unsigned>(sent);
+      reports = 0;
       continue;
     }
     // An ICMP error of an earlier datagram is reported here and says nothing of this one: try it again.
-    if (sent < 0 && (errno == EINTR || (is_icmp_report(errno) && ++refusals <= kMax))) continue;
-    const bool congested = errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS;
-    if (trains_[at].segments > 1 && !congested) {
+    if (sent < 0 && (errno == EINTR || (is_icmp_report(errno) && ++reports <= kReports))) continue;
+    reports = 0;
+    if (trains_[at].segments > 1 && !is_congestion(errno)) {
+      counters.add(Counter::trains_refused);
       // A kernel that knows no trains says so by these two. All else (no route, a device without checksums, a filter, a small MTU) is the
       // fault of one way, and says nothing of the others.
       if (errno == ENOPROTOOPT || errno == EOPNOTSUPP) trains_work_ = false;
       else send_apart_from_now(from_sockaddr(static_cast<const sockaddr*>(headers_[at].msg_hdr.msg_name)));
       send_apart(headers_[at], trains_[at], counters);
-    } else if (errno != EMSGSIZE || !send_fragmented(headers_[at].msg_hdr)) {
-      // No buffer, too long for any packet, or no route: this one is lost, as a datagram may be.
+    } else if (is_congestion(errno)) {
       counters.add(Counter::send_dropped, trains_[at].segments);
+    } else if (errno != EMSGSIZE || !send_fragmented(headers_[at].msg_hdr)) {
+      refuse(headers_[at].msg_hdr, errno, counters);
     }
     ++at;
   }
@@ -138,9 +146,17 @@ void DatagramQueue::send_apart(const mmsghdr& header, const Train& train, Counte
     const size_t wanted = i + 1 < train.segments ? train.segment : train.octets - size_t{train.segment} * i;
     if (one.msg_iov[0].iov_len < wanted) one.msg_iovlen = 2;
     const bool sent = sendmsg(fd_, &one, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 || (errno == EMSGSIZE && send_fragmented(one));
-    if (!sent) counters.add(Counter::send_dropped);
+    if (!sent) refuse(one, errno, counters);
     one.msg_iov += one.msg_iovlen;
   }
+}
+
+// No route, a filter, or too long for any packet: whoever asked for it is told, and does not wait for a timeout.
+void DatagramQueue::refuse(const msghdr& header, int error, Counters& counters) noexcept {
+  counters.add(Counter::send_dropped);
+  if (is_congestion(error) || error == ECONNREFUSED || refused_.size() == kMostRefused) return;
+  const iovec& first = header.msg_iov[0];
+  refused_.push_back({from_sockaddr(static_cast<const sockaddr*>(header.msg_name)), error, std::string(static_cast<const char*>(first.iov_base), first.iov_len)});
 }
 
 bool DatagramQueue::send_fragmented(const msghdr& header) noexcept {

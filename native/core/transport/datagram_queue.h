@@ -4,6 +4,10 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "core/sip/address.h"
 #include "core/base/bytes.h"
 #include "core/base/counters.h"
@@ -19,6 +23,16 @@ class DatagramQueue {
   // The octets must live until flush().
   void add(const Address& to, Text head, Text body, Counters& counters) noexcept;
   void flush(Counters& counters) noexcept;
+
+  // A datagram that the kernel would not take, and why.
+  struct Refused {
+    Address to;
+    int error = 0;
+    std::string octets;  // of a long one the head alone
+  };
+  // Those since the last call. For want of buffers none is refused: such a one is lost, as a datagram may be.
+  std::vector<Refused> take_refused() noexcept { return std::exchange(refused_, {}); }
+  bool has_refused() const noexcept { return !refused_.empty(); }
 
  private:
   static constexpr unsigned kMax = 64;
@@ -38,6 +52,7 @@ class DatagramQueue {
     uint32_t wait = 0;
     uint32_t left = 0;
   };
+  static constexpr size_t kMostRefused = 256;
   static constexpr size_t kRefusals = 8;
   static constexpr uint32_t kFirstWait = 256;
   static constexpr uint32_t kLongestWait = 1u << 20;
@@ -45,6 +60,7 @@ class DatagramQueue {
   bool joins(const Address& to, size_t size) noexcept;
   bool travels_apart(const Address& to) noexcept;
   void send_apart_from_now(const Address& to) noexcept;
+  void refuse(const msghdr& header, int error, Counters& counters) noexcept;
   void put_part(Text text) noexcept;
   void mark_trains() noexcept;
   void send_apart(const mmsghdr& header, const Train& train, Counters& counters) noexcept;
@@ -56,6 +72,7 @@ class DatagramQueue {
   bool trains_work_ = true;
   Refusal refusals_[kRefusals];
   size_t next_refusal_ = 0;
+  std::vector<Refused> refused_;
   unsigned count_ = 0;
   unsigned parts_used_ = 0;
   Address last_to_;

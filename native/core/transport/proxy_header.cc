@@ -47,6 +47,20 @@ ProxyRead read_version_1(Text octets, ProxyHeader& out) noexcept {
   return ProxyRead::header;
 }
 
+// The values behind the addresses (2.2, 2.2.6): whether the one of TLS is there and says that there was none. False: they are no list.
+bool read_values(Text values, bool& came_clear) noexcept {
+  constexpr char kSsl = 0x20;
+  constexpr char kClientSsl = 0x01;
+  while (!values.empty()) {
+    if (values.size() < 3) return false;
+    const size_t length = size_t{static_cast<uint8_t>(values[1])} << 8 | static_cast<uint8_t>(values[2]);
+    if (values.size() < 3 + length) return false;
+    if (values[0] == kSsl && length > 0) came_clear = (values[3] & kClientSsl) == 0;
+    values.remove_prefix(3 + length);
+  }
+  return true;
+}
+
 ProxyRead read_version_2(Text octets, ProxyHeader& out) noexcept {
   if (octets.size() < kFixed2) return ProxyRead::more;
   const auto* head = reinterpret_cast<const uint8_t*>(octets.data());
@@ -70,7 +84,8 @@ ProxyRead read_version_2(Text octets, ProxyHeader& out) noexcept {
   }
   out.client.port = static_cast<uint16_t>(ports[0] << 8 | ports[1]);
   out.has_client = true;
-  return ProxyRead::header;
+  const size_t fixed = kFixed2 + (family == 1 ? 12 : 36);
+  return read_values(octets.substr(fixed, out.size - fixed), out.came_clear) ? ProxyRead::header : ProxyRead::broken;
 }
 
 bool begins_as(Text octets, Text signature) noexcept {

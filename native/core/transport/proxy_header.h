@@ -19,6 +19,7 @@ struct ProxyHeader {
   size_t size = 0;
   bool has_client = false;  // false: LOCAL or UNKNOWN, the balancer speaks for itself
   Address client;
+  bool came_clear = false;  // the balancer says that the client did not speak TLS to it (PP2_TYPE_SSL)
 };
 
 ProxyRead read_proxy_header(Text octets, ProxyHeader& out) noexcept;

@@ -20,6 +20,14 @@ test("a listener behind a load balancer", () => {
   expect(listener.parse("WSS:127.0.0.1:443;proxy=require;advertise=edge.example.org:443")).toMatchObject({ transport: "wss", proxy: "require", advertise: { port: 443 } });
 });
 
+test("a listener before which a balancer takes TLS off", () => {
+  expect(listener.parse("tcp:127.0.0.1:5062;proxy=require;advertise=tls:edge.example.org:5061")).toMatchObject({ transport: "tcp", advertise: { transport: "tls", host: "edge.example.org", port: 5061 } });
+  expect(listener.parse("ws:[::1]:80;proxy=require;advertise=WSS:[2001:db8::1]:443").advertise).toEqual({ transport: "wss", host: "2001:db8::1", port: 443 });
+  expect(complaintOf(listener, "tcp:127.0.0.1:5062;advertise=tls:edge.example.org:5061")).toContain(";proxy=require beside advertise=tls:");
+  expect(complaintOf(listener, "ws:127.0.0.1:80;proxy=require;advertise=tls:edge.example.org:5061")).toContain("advertise=wss:HOST:PORT behind ws");
+  expect(complaintOf(listener, "tls:127.0.0.1:80;proxy=require;advertise=tls:edge.example.org:5061")).toContain("no transport in it");
+});
+
 test("what is printed is read again as the same", () => {
   const address = fc.oneof(fc.ipV4(), fc.ipV6().map((ip) => `[${ip}]`));
   fc.assert(

@@ -1,0 +1,34 @@
+#include "core/flow/flow_origins.h"
+
+namespace sluice {
+namespace {
+
+constexpr uint64_t kName = ~uint64_t{UINT32_MAX};
+
+}  // namespace
+
+FlowOrigins::FlowOrigins() : key_(random_sip_key()) {}
+
+uint64_t FlowOrigins::hash_of(const FlowName& connection) const noexcept {
+  const uint32_t numbers[] = {connection.shard, connection.boot, connection.slot, connection.generation};
+  return siphash(key_, numbers, sizeof numbers);
+}
+
+uint32_t FlowOrigins::tag_of(const Address& remote) const noexcept {
+  const SourceKey source(remote);
+  return static_cast<uint32_t>(siphash(key_, &source, sizeof source));
+}
+
+void FlowOrigins::put(const FlowName& connection, const Address& remote) noexcept {
+  const uint64_t name = hash_of(connection);
+  places_[name % kPlaces].store((name & kName) | tag_of(remote), std::memory_order_relaxed);
+}
+
+Origin FlowOrigins::compare(const FlowName& connection, const Address& sender) const noexcept {
+  const uint64_t name = hash_of(connection);
+  const uint64_t kept = places_[name % kPlaces].load(std::memory_order_relaxed);
+  if (((kept ^ name) & kName) != 0) return Origin::forgotten;
+  return static_cast<uint32_t>(kept) == tag_of(sender) ? Origin::same : Origin::other;
+}
+
+}  // namespace sluice

@@ -1,0 +1,40 @@
+// How much of the pending table each source has. It is asked for every remembered request, so sources are counted by a hash under a secret of
+// the shard, without a lock: two of one place share its part.
+#pragma once
+
+#include <array>
+#include <cstring>
+
+#include "core/crypto/siphash.h"
+#include "core/flow/source_shares.h"
+
+namespace sluice {
+
+class PendingShares {
+ public:
+  explicit PendingShares(const SipKey& secret) noexcept : high_(secret.k0 | 1), low_(secret.k1 | 1) {}
+
+  // 1 to kPlaces - 1: 0 is nobody, who is not counted.
+  uint16_t place_of(const Address& source) const noexcept {
+    const SourceKey key(source);
+    const uint64_t hash = (key.high ^ low_) * high_ + (key.low ^ high_) * low_;
+    return static_cast<uint16_t>((hash >> 40) % (kPlaces - 1) + 1);
+  }
+
+  void take(uint16_t place) noexcept {
+    if (place != 0) ++held_[place];
+  }
+  void give(uint16_t place) noexcept {
+    if (place != 0) --held_[place];
+  }
+  uint32_t held(uint16_t place) const noexcept { return held_[place]; }
+
+ private:
+  static constexpr size_t kPlaces = 8192;
+
+  uint64_t high_;
+  uint64_t low_;
+  std::array<uint32_t, kPlaces> held_{};
+};
+
+}  // namespace sluice

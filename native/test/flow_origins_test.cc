@@ -1,0 +1,44 @@
+// Whether a connection came from the source of somebody who sends with its token.
+#include "core/flow/flow_commons.h"
+
+#include "check.h"
+#include "flow_tokens.h"
+
+using namespace sluice;
+using namespace sluice::test;
+
+namespace {
+
+FlowName connection(uint32_t slot, uint32_t generation = 1) {
+  FlowName name;
+  name.shard = 2;
+  name.boot = 7;
+  name.slot = slot;
+  name.generation = generation;
+  return name;
+}
+
+}  // namespace
+
+TEST("a connection is known by its source after its end too, and no other life of its slot is") {
+  FlowOrigins origins;
+  origins.put(connection(5), address("192.0.2.1", 5060));
+  CHECK_EQ(origins.compare(connection(5), address("192.0.2.1", 9999)), Origin::same);
+  CHECK_EQ(origins.compare(connection(5), address("192.0.2.2", 5060)), Origin::other);
+  CHECK_EQ(origins.compare(connection(5, 2), address("192.0.2.1", 5060)), Origin::forgotten);
+  CHECK_EQ(origins.compare(connection(6), address("192.0.2.1", 5060)), Origin::forgotten);
+  origins.put(connection(5), address("2001:db8::1", 5060));
+  CHECK_EQ(origins.compare(connection(5), address("2001:db8::ffff:1", 5060)), Origin::same);
+  CHECK_EQ(origins.compare(connection(5), address("2001:db8:0:1::1", 5060)), Origin::other);
+}
+
+TEST("two flows of one user, whatever device it is, and of nobody") {
+  FlowOwners owners(SipKey{1, 2}, 1 << 20);
+  owners.put(connection(1), "sip:alice@example.com\n<urn:uuid:1>\n");
+  owners.put(connection(2), "sip:alice@example.com\n<urn:uuid:2>\nkey");
+  owners.put(connection(3), "sip:alice@example.com.example\n\n");
+  CHECK(owners.have_one_user(connection(1), connection(2)));
+  CHECK(!owners.have_one_user(connection(1), connection(3)));
+  CHECK(!owners.have_one_user(connection(1), connection(4)));
+  CHECK(!owners.have_one_user(connection(4), connection(5)));
+}

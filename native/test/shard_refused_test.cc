@@ -1,0 +1,78 @@
+// Requests that no datagram can carry, and tables that one source would fill: nobody waits for a timeout, and the others are served.
+#include "shard_rig.h"
+
+using namespace sluice;
+using namespace sluice::test;
+
+namespace {
+
+// From a socket at 127.0.0.1 no way leads there.
+const char* const kNowhere = "192.0.2.1";
+
+UpstreamSet nowhere_then(uint16_t port) {
+  UpstreamSet set;
+  Upstream one;
+  one.address = address(kNowhere, 5060);
+  CHECK(set.add(one, kNowhere));
+  if (port == 0) return set;
+  one.address = address("127.0.0.1", port);
+  one.priority = 1;
+  CHECK(set.add(one, "127.0.0.1"));
+  return set;
+}
+
+}  // namespace
+
+TEST("RFC 3261 16.9 a request to an upstream without a way there is 503 at once, over UDP and TCP, and nothing waits for it") {
+  ShardRig rig;
+  rig->set_upstreams(nowhere_then(0));
+  const Peer udp = Peer::udp(rig.port(ShardRig::kClientUdp));
+  const Peer tcp = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  udp.send(Request{.method = "INVITE"}.text());
+  CHECK(holds(rig.hear(udp, "SIP/2.0"), "SIP/2.0 503 Service Unavailable\r\n"));
+  rig->set_upstreams(nowhere_then(0));
+  tcp.send(Request{.method = "INVITE", .number = 2, .transport = "TCP"}.text());
+  CHECK(holds(rig.hear(tcp, "SIP/2.0"), "SIP/2.0 503 Service Unavailable\r\n"));
+  CHECK_EQ(rig->pending(), 0u);
+}
+
+TEST("RFC 3263 4.3 a request to an upstream without a way there goes to the next one, which gets all that follows") {
+  ShardRig rig;
+  const Peer second = Peer::bound(SOCK_DGRAM);
+  rig->set_upstreams(nowhere_then(second.port()));
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  client.send(Request{.method = "INVITE", .number = 1}.text());
+  rig.hear(second, "Call-ID: c1\r\n");
+  CHECK(!rig.upstream_lives(0));
+  client.send(Request{.method = "INVITE", .number = 2}.text());
+  rig.hear(second, "Call-ID: c2\r\n");
+  CHECK_EQ(client.drain(), "");
+}
+
+TEST("OB-5.3-1 a request to a flow without a way to it is 430 at once") {
+  ShardRig rig;
+  const Peer core = Peer::udp(rig.port(ShardRig::kCoreUdp));
+  FlowName flow;
+  flow.kind = FlowKind::udp;
+  flow.birth = birth_at(rig.time.unix_seconds());
+  flow.remote = address(kNowhere, 5060);
+  flow.local = rig->config().listeners[ShardRig::kClientUdp].bound;
+  core.send(Request{.method = "INVITE", .lines = rig.route_to(flow, ShardRig::kCoreUdp)}.text());
+  CHECK(holds(rig.hear(core, "SIP/2.0"), "SIP/2.0 430 Flow Failed\r\n"));
+  CHECK_EQ(rig->pending(), 0u);
+}
+
+TEST("of a table that fills up one source gets an eighth, and others are remembered beside it") {
+  ShardRig rig([](EdgeConfig& config) { config.limits.max_pending = 160; });
+  const Peer core = Peer::bound(SOCK_DGRAM);
+  rig.upstreams({{Transport::udp, core.port()}});
+  const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  for (int i = 0; i < 120; ++i) client.send(Request{.method = "INVITE", .number = i, .transport = "TCP"}.text());
+  CHECK(rig.until([&] { return rig.count(Counter::requests_relayed) == 120; }));
+  CHECK_EQ(rig->pending(), 81u);
+  CHECK_EQ(rig.count(Counter::pending_refused), 39);
+  const Peer other = Peer::tcp(rig.port(ShardRig::kClientTcp), "127.0.0.7");
+  other.send(Request{.method = "INVITE", .number = 500, .transport = "TCP"}.text());
+  CHECK(rig.until([&] { return rig.count(Counter::requests_relayed) == 121; }));
+  CHECK_EQ(rig->pending(), 82u);
+}
