@@ -152,7 +152,7 @@ Napi::Value ShardHost::dial_phone(const Napi::CallbackInfo& info, Shard& shard) 
   char id[kMaxFlowId];
   const size_t size = shard.object().dial_phone(transport, to, host, id);
   FlowName name;
-  if (size != 0 && shard.object().flow_name(Text(id, size), name)) running_->cluster->owners.put(name, info[4].ToString().Utf8Value());
+  if (size != 0 && shard.object().flow_name(Text(id, size), name)) running_->cluster->flows.owners.put(name, info[4].ToString().Utf8Value());
   return size == 0 ? env.Undefined() : text(env, id, size).As<Napi::Value>();
 }
 

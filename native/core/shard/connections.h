@@ -57,11 +57,11 @@ class Connections {
   };
 
   bool comes_by_proxy(uint16_t listener, const Address& remote) const noexcept;
-  void note_origin(uint32_t slot, const Address& remote) noexcept;
   enum class Opening : uint8_t { accepted, to_core, to_phone };
 
   uint32_t adopt(int fd, const Address& remote, uint16_t listener, Opening opening) noexcept;
   uint32_t open_to(const Address& address, Transport transport, Text name, uint16_t listener, Opening opening) noexcept;
+  void note_origin(uint32_t slot, const Address& remote) noexcept;
   bool add_layer(uint32_t slot) noexcept;
   void drop_layer(Flow& flow) noexcept;
   int dial(const Address& address, uint16_t listener) const noexcept;
