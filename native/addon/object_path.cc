@@ -141,6 +141,14 @@ Napi::Value ShardHost::answer_room(const Napi::CallbackInfo& info, Shard& shard)
   return Napi::Number::New(info.Env(), static_cast<double>(shard.object().answer_room(id)));
 }
 
+// takesStream(address, port)
+Napi::Value ShardHost::takes_stream(const Napi::CallbackInfo& info, Shard& shard) {
+  Address address;
+  if (!parse_ip(info[0].ToString().Utf8Value(), address)) return Napi::Boolean::New(info.Env(), false);
+  address.port = static_cast<uint16_t>(info[1].ToNumber().Uint32Value());
+  return Napi::Boolean::New(info.Env(), shard.object().takes_stream(address));
+}
+
 // dialPhone(transport, address, port, host, owner): the id of the flow, or undefined
 Napi::Value ShardHost::dial_phone(const Napi::CallbackInfo& info, Shard& shard) {
   const Napi::Env env = info.Env();

@@ -67,6 +67,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   Napi::Value send_to_address(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value heard_us(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value answer_room(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value takes_stream(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value dial_phone(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value is_neighbour(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value core_listener(const Napi::CallbackInfo& info, Shard& shard);

@@ -157,6 +157,8 @@ export interface ObjectPort {
   heardUs(address: string): void;
   /** Octets of the longest response that may go back over the flow now: over UDP little, until its source has shown that it hears us. */
   answerRoom(flow: string): number;
+  /** Whether the neighbour at that UDP address takes what is too large for UDP over TCP: a connection is open, or is being dialled. */
+  takesStream(address: string, port: number): boolean;
   /** A connection to the Contact of a phone, dialled unless it is there: the id of its flow. Whoever is at its other end is a client. `owner`: what `routeOwner` says of it. */
   dialPhone(transport: Transport, address: string, port: number, host: string, owner: string): string | undefined;
   /** Whether that address is an upstream's or trusted: what leaves for it leaves for the core. */

@@ -42,6 +42,10 @@ export interface Incoming {
 /** Methods that make a dialog; one that we do not know may (RFC 3261 16.6 step 4). */
 const NO_DIALOG = new Set(["OPTIONS", "MESSAGE", "PUBLISH", "REGISTER", "INFO", "UPDATE", "PRACK", "BYE", "CANCEL", "ACK"]);
 
+/** RFC 3261 18.1.1, where the path MTU is not known; and what a request grows by on its way through us. */
+const LARGEST_OVER_UDP = 1_300;
+const GROWTH = 300;
+
 export class Forwarder {
   readonly #options: ForwarderOptions;
 
@@ -49,9 +53,20 @@ export class Forwarder {
     this.#options = options;
   }
 
-  /** The ways to a target, the best first; empty: there is none. */
-  waysTo(target: Target): Promise<readonly Hop[]> {
-    return waysTo(target, this.#options.names);
+  /** The ways of a request to a target, the best first; empty: there is none. */
+  async waysTo({ request }: Incoming, target: Target): Promise<readonly Hop[]> {
+    const ways = await waysTo(target, this.#options.names);
+    if (request.octets.length + GROWTH <= LARGEST_OVER_UDP) return ways;
+    return ways.flatMap((hop): readonly Hop[] => {
+      const stream = this.#overStream(target, hop);
+      return stream === undefined ? [hop] : [stream, hop];
+    });
+  }
+
+  /** RFC 3261 18.1.1: what is too large for UDP goes by TCP to a neighbour that speaks it. A phone's Contact says what it means. */
+  #overStream({ binding, routes }: Target, hop: Hop): Hop | undefined {
+    if (hop.kind !== "address" || hop.transport !== "udp" || (binding !== undefined && routes.length === 0)) return undefined;
+    return this.#options.port.takesStream(hop.address, hop.port) ? { ...hop, transport: "tcp" } : undefined;
   }
 
   /** A copy that is ready to be sent that way; undefined: it cannot be made. */
@@ -65,7 +80,7 @@ export class Forwarder {
 
   /** An ACK for a 2xx, or what else is nobody's transaction (RFC 3261 16.11): by the first way that takes it. */
   async pass(incoming: Incoming, target: Target): Promise<void> {
-    for (const place of await this.waysTo(target)) {
+    for (const place of await this.waysTo(incoming, target)) {
       const hop = this.#connect(target, place);
       const copy = hop && this.#copy(incoming, target, hop, 1);
       if (hop !== undefined && copy !== undefined && this.#options.outlet.send(hop, copy.octets) !== undefined) return;

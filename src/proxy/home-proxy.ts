@@ -139,7 +139,7 @@ export class HomeProxy {
       devices,
       breadth,
       failoverStatus,
-      waysTo: (target) => forwarder.waysTo(target),
+      waysTo: (target) => forwarder.waysTo(incoming, target),
       prepare: (target, hop, share, hasOther, user) => forwarder.prepare(incoming, target, hop, share, hasOther, user),
       onFlowFailed: (binding) => this.#flowFailed(binding),
       onSilence: (binding, silent) => this.#options.port.noteSilence(identityOf(binding), silent),

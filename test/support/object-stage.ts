@@ -105,6 +105,11 @@ export class ObjectStage {
       flowLives: (flow) => Object.values(FLOWS).includes(flow),
       sendToFlow: (_, octets) => (send(octets), true),
       answerFlow: (_, octets) => answer(octets),
+      takesStream: () => false,
+      answerRoom: () => Infinity,
+      heardUs: () => undefined,
+      isNeighbour: () => true,
+      dialPhone: () => undefined,
       sendToAddress: (_transport, address, _port, _host, octets) => (send(octets), this.places.push(address), FLOWS.edge),
       coreListener: () => 0,
       customReply: (_item, status, reason) => {

@@ -105,9 +105,8 @@ int UpstreamSet::find_name(Text host, uint16_t port, uint64_t hash) const noexce
 }
 
 int UpstreamSet::for_size(int index, size_t octets) const noexcept {
-  constexpr size_t kLargestOverUdp = 1300;
   const Upstream& chosen = at(index);
-  if (octets <= kLargestOverUdp || chosen.transport != Transport::udp) return index;
+  if (!is_too_large_for_udp(octets) || chosen.transport != Transport::udp) return index;
   for (const Transport transport : {Transport::tcp, Transport::tls})
     if (const int other = beside(index, transport); other >= 0) return other;
   return index;

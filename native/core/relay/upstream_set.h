@@ -8,6 +8,9 @@
 
 namespace sluice {
 
+// RFC 3261 18.1.1, where the path MTU is not known.
+constexpr bool is_too_large_for_udp(size_t octets) noexcept { return octets > 1300; }
+
 struct Upstream {
   Address address;
   Transport transport = Transport::udp;

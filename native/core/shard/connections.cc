@@ -14,6 +14,10 @@ namespace sluice {
 namespace {
 
 constexpr uint32_t kConnectSeconds = 5;
+// An attempt at TCP where UDP was named keeps the request waiting.
+constexpr uint32_t kTrialSeconds = 1;
+constexpr uint32_t kRefusalSeconds = 600;
+constexpr size_t kMostRefusals = 64;
 constexpr uint32_t kHalfClosedSeconds = 32;
 // OB-5.4-16: the kernel finds a half-open connection within about three minutes even without Flow-Timer.
 constexpr int kKeepIdle = 60, kKeepInterval = 20, kKeepCount = 4, kUserTimeoutMs = 120'000;
@@ -222,6 +226,24 @@ uint32_t Connections::to_core(const Address& address, Transport transport, Text 
   return slot;
 }
 
+bool Connections::takes_stream(const Address& address) noexcept {
+  for (const Refusal& refusal : refusals_)
+    if (refusal.address == address && !ground_.clock.reached(refusal.until)) return false;
+  const size_t open = core_.size();
+  const uint32_t slot = to_core(address, Transport::tcp, Text());
+  if (slot == 0) refused_stream(address);
+  else if (core_.size() > open) timers_.arm_in(slot, kTrialSeconds);
+  return slot != 0;
+}
+
+void Connections::refused_stream(const Address& address) noexcept {
+  const Refusal refusal{address, ground_.clock.tick() + Clock::ticks(uint64_t{kRefusalSeconds} * 1000)};
+  for (Refusal& known : refusals_)
+    if (known.address == address) return void(known = refusal);
+  if (refusals_.size() < kMostRefusals) return refusals_.push_back(refusal);
+  refusals_[next_refusal_++ % kMostRefusals] = refusal;
+}
+
 uint32_t Connections::to_phone(const Address& address, Transport transport, Text name) noexcept {
   const int listener = client_listener(ground_.config, transport, address.is_v4());
   if (listener < 0 || !is_stream(transport) || is_websocket(transport)) return 0;
@@ -298,6 +320,7 @@ void Connections::close(uint32_t slot, Counter why) noexcept {
   flow.marks |= kMark_closing;
   const bool never_opened = flow.state == FlowState::connecting;
   if (never_opened && !flow.out.empty()) unsent_.push_back(std::exchange(flow.out, UnsentQueue()));
+  if (never_opened && flow.upstream < 0 && (flow.flags & kFlow_core)) refused_stream(flow.remote);
   ends_.gone(slot);
   ends_.note(slot, why);
   timers_.cancel(slot);

@@ -34,6 +34,9 @@ class Connections {
   // The connection to a neighbour, dialled unless it is there: its slot, 0: it cannot be had. TLS proves one name, so a connection
   // serves that one only (RFC 5923 5).
   uint32_t to_core(const Address& address, Transport transport, Text name) noexcept;
+  // Whether a neighbour that is known by its UDP address takes what is too large for UDP over TCP (RFC 3261 18.1.1): a connection is open,
+  // or is being dialled. Who refused one is asked again a good while later.
+  bool takes_stream(const Address& address) noexcept;
   // The same to a phone, within the share that its address has of all connections.
   uint32_t to_phone(const Address& address, Transport transport, Text name) noexcept;
   // A dialled connection is open, TLS included. False: it had to be closed.
@@ -56,6 +59,12 @@ class Connections {
     uint32_t slot;
   };
 
+  struct Refusal {
+    Address address;
+    uint32_t until;  // tick
+  };
+
+  void refused_stream(const Address& address) noexcept;
   bool comes_by_proxy(uint16_t listener, const Address& remote) const noexcept;
   enum class Opening : uint8_t { accepted, to_core, to_phone };
 
@@ -78,6 +87,8 @@ class Connections {
   int epoll_ = -1;
   std::unique_ptr<TlsProvider> tls_;
   std::vector<CoreConnection> core_;
+  std::vector<Refusal> refusals_;     // of takes_stream
+  size_t next_refusal_ = 0;
   std::unordered_map<std::string, uint32_t> phones_;  // slots by whom they lead to
   std::vector<UnsentQueue> unsent_;
   std::vector<char> last_words_;

@@ -53,6 +53,7 @@ class ObjectGate {
   void heard_us(const Address& source) noexcept { ground_.answer_credit.heard_us(source); }
   // The longest response that may go back over the flow now.
   size_t answer_room(Text id) noexcept;
+  bool takes_stream(const Address& address) noexcept { return connections_.takes_stream(address); }
   // A connection to the Contact of a phone, dialled unless it is there: the id of its flow, 0: it cannot be had.
   size_t dial_phone(Transport transport, const Address& to, Text host, char* id) noexcept;
   bool is_neighbour(Transport transport, const Address& address) const noexcept;
