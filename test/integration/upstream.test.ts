@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { type Cast, cast } from "../support/cast.js";
 import { freePort } from "../support/ports.js";
 import { CoreTcp } from "../support/core-tcp.js";
+import { Home } from "../support/home.js";
 import { Edge, type Settings } from "../support/edge.js";
 import { TcpConnection } from "../support/tcp-connection.js";
 import { Party } from "../support/party.js";
@@ -63,6 +64,39 @@ test("DNS-5 what is too large for UDP goes to the core over TCP where it has tha
   await U.response(200);
   await U.say("MESSAGE sip:bob@example.com SIP/2.0\nCSeq: 2 MESSAGE\nContent-Type: text/plain\n\nsmall");
   await C.request("MESSAGE");
+});
+
+const LARGE = `Content-Type: text/plain\n\n${"a".repeat(1_300)}`;
+
+test.each([true, false])("RFC 3261 18.1.1: a large request leaves a UDP core's address for TCP, or stays where that is refused; it speaks TCP: %s", async (speaksTcp) => {
+  const company = await cast({ client: "tcp", core: "udp" });
+  const { U, C } = company;
+  const stream = new Party("stream", company.core, company.scene, company.company);
+  if (speaksTcp) {
+    const wire = await CoreTcp.open({ host: company.host, port: Number(company.core.split(":")[1]) }, stream.receive, Number(C.at.split(":")[1]), false);
+    onTestFinished(() => wire.close());
+    stream.attach(wire);
+  }
+  for (const number of [1, 2]) {
+    await U.say(`MESSAGE sip:bob@example.com SIP/2.0\nCSeq: ${number} MESSAGE\n${LARGE}`);
+    const core = speaksTcp ? stream : C;
+    expect((await core.request("MESSAGE")).all("Via")[0]).toMatch(speaksTcp ? /^SIP\/2\.0\/TCP / : /^SIP\/2\.0\/UDP /);
+    await core.reply("200 OK");
+    await U.response(200);
+  }
+  await U.say("MESSAGE sip:bob@example.com SIP/2.0\nCSeq: 3 MESSAGE");
+  await C.request("MESSAGE");
+});
+
+test.each([true, false])("RFC 3261 18.1.1: so does a large request of the home proxy to a trunk; it speaks TCP: %s", async (speaksTcp) => {
+  const port = await freePort("127.0.0.5");
+  const home = await Home.start({ SLUICE_UPSTREAM: `sip:127.0.0.5:${port}`, SLUICE_TRUSTED: "127.0.0.2" });
+  const [trunk, caller] = [await home.edge("trunk", "127.0.0.5", "udp", port), await home.edge("caller", "127.0.0.2", "tcp")];
+  const core = speaksTcp ? await home.edge("stream", "127.0.0.5", "tcp", port) : trunk;
+  await caller.say(`MESSAGE sip:x@pstn.example.net SIP/2.0\nFrom: <sip:y@other.example>;tag=1\n${LARGE}`);
+  expect((await core.request("MESSAGE")).all("Via")[0]).toMatch(speaksTcp ? /^SIP\/2\.0\/TCP / : /^SIP\/2\.0\/UDP /);
+  await core.reply("200 OK");
+  await caller.response(200);
 });
 
 async function freshListeners(company: Cast): Promise<Settings> {
