@@ -27,9 +27,18 @@ function request(records: Int32Array, row: number, verdicts: Int32Array, out: nu
   if (isSettled(records, row, verdicts, out, rules)) return;
   if (leadsOn(records, row)) toNeighbour(records, row, verdicts, out);
   else if (isBetweenNeighbours(records, row)) fromCore(records, row, verdicts, out);
-  else if (records[row + RecordField.nextRoute] === Hop.none) verdicts[out + VerdictField.action] = Action.object;
+  else if (records[row + RecordField.nextRoute] === Hop.none || isForUser(records, row)) verdicts[out + VerdictField.action] = Action.object;
   else if (records[row + RecordField.fromCore] !== 0) fromCore(records, row, verdicts, out);
   else if (records[row + RecordField.method] !== Method.ack) reply(verdicts, out, 403);
+}
+
+/**
+ * A neighbour's request for an address of ours along further Route values: they stay, behind the Path of whoever has that address (RFC 3327 5.4).
+ * They name nobody whom we would send to ourselves.
+ */
+function isForUser(records: Int32Array, row: number): boolean {
+  const comesAlongUs = records[row + RecordField.fromCore] !== 0 && records[row + RecordField.ownRoutes] !== 0;
+  return comesAlongUs && records[row + RecordField.nextRoute] === Hop.foreign && records[row + RecordField.uriHop] === Hop.own && records[row + RecordField.uriHasUser] !== 0;
 }
 
 /** A client's request within a dialog whose other end is a neighbour: our own Record-Route, which names that one, is the proof. */

@@ -11,7 +11,7 @@ import type { ServerTransaction } from "../transaction/server.js";
 import type { Admission } from "./admission.js";
 import type { Forwarder, Incoming } from "./forwarder.js";
 import { ResponseContext } from "./response-context.js";
-import { SIPS_NOT_ALLOWED, type TransportOf, isSecureFlow, takesSips } from "./sips.js";
+import { SIPS_NOT_ALLOWED, type TransportOf, isSecureFlow, isSecureHop, takesSips } from "./sips.js";
 import { type Device, type Reach, type Target, devicesOf, identityOf, ofOwner } from "./target.js";
 
 export interface HomeProxyOptions {
@@ -89,8 +89,10 @@ export class HomeProxy {
       const { port, expectsUpstreams } = this.#options;
       const choices = port.chooseUpstreams(request.callId);
       if (choices === undefined && !expectsUpstreams) return sender.fromCore ? 404 : 403;
-      const hops = (choices ?? []).map(hopOfUpstream);
-      if (hops.length === 0) return 503;
+      const all = (choices ?? []).map(hopOfUpstream);
+      if (all.length === 0) return 503;
+      const hops = isSips(request.uri) ? all.filter((hop) => isSecureHop(hop, this.#options.transportOf)) : all;
+      if (hops.length === 0) return this.#refuseSips(server);
       return this.#fork(server, incoming, [{ name: "upstream", q: 1_000, targets: [{ uri: request.uri, hops, routes: [], binding: undefined }] }]);
     }
     const found = await this.#devices(request.uri);

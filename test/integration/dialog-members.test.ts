@@ -199,3 +199,14 @@ test("RFC 6665 4.3 a NOTIFY from client to client is record-routed for both ends
   await alice.say(`SUBSCRIBE sip:bob@${bob.at} SIP/2.0\nCSeq: 2 SUBSCRIBE\nCall-ID: ${callId}\nTo: <sip:bob@${DOMAIN}>;tag=bob\nEvent: presence\nContact: <sip:alice@${alice.at}>\nRoute: ${recorded.join(", ")}`);
   expect((await bob.request("SUBSCRIBE")).all("Route")).toEqual([]);
 });
+
+test("PATH-5.4-2 a neighbour's further Route values stay behind the Path", async () => {
+  const home = await Home.start({ SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.2,127.0.0.3" });
+  const [edge, trunk] = [await home.edge("edge", "127.0.0.2"), await home.edge("trunk", "127.0.0.3")];
+  const path = `<sip:token@${edge.at};lr;ob>`;
+  await home.registerBehind(edge, "bob", { instance: instanceOf("bob"), path });
+  await trunk.say(`INVITE sip:bob@${DOMAIN} SIP/2.0\nRoute: <sip:${home.at};lr>, <sip:one.elsewhere.test;lr>, <sip:two.elsewhere.test;lr>\nContact: <sip:trunk@${trunk.at}>`);
+  const invite = await edge.request("INVITE");
+  const routes = invite.all("Route").flatMap((line) => line.split(/,\s*(?=<)/));
+  expect(routes).toEqual([path, "<sip:one.elsewhere.test;lr>", "<sip:two.elsewhere.test;lr>"]);
+});

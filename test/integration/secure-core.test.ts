@@ -1,14 +1,19 @@
 /** Edge and registrar with TLS between them, each proving its name to the other (RFC 5922, RFC 3261 26.3.2.2). */
 import { expect, onTestFinished, test } from "vitest";
 import { type CertificateFiles, testCertificates } from "../support/certificates.js";
+import { cast } from "../support/cast.js";
 import { Edge } from "../support/edge.js";
 import { Home, instanceOf } from "../support/home.js";
 import { Party } from "../support/party.js";
 import { freePort, hostPort } from "../support/ports.js";
+import { TcpConnection } from "../support/tcp-connection.js";
+import type { SipMessage } from "../support/sip-message.js";
 import { UdpSocket } from "../support/udp-socket.js";
 
 interface SecureCore {
   readonly home: Home;
+  /** A phone that comes to the edge over TLS. */
+  readonly secure: (name: string) => Promise<Party>;
   readonly edge: Edge;
   /** Registered through the edge. */
   readonly bob: Party;
@@ -27,9 +32,9 @@ async function secureCore(names: readonly string[]): Promise<SecureCore> {
   const secure = await freePort();
   // Alice comes over UDP, the edge over TLS.
   const home = await Home.start({ SLUICE_EDGES: "127.0.0.2", SLUICE_CORE_LISTEN: `tls:127.0.0.1:${secure}`, ...settings(ofRegistrar) });
-  const client = await freePort("127.0.0.2");
+  const [client, tls] = [await freePort("127.0.0.2"), await freePort("127.0.0.2")];
   const edge = await Edge.start({
-    SLUICE_LISTEN: `udp:127.0.0.2:${client}`,
+    SLUICE_LISTEN: `udp:127.0.0.2:${client},tls:127.0.0.2:${tls}`,
     SLUICE_CORE_LISTEN: `tls:127.0.0.2:${await freePort("127.0.0.2")}`,
     SLUICE_UPSTREAM: `sip:127.0.0.1:${secure};transport=tls`,
     ...settings(authority.issue(names)),
@@ -38,7 +43,11 @@ async function secureCore(names: readonly string[]): Promise<SecureCore> {
   const bob = new Party("bob", hostPort("127.0.0.2", client), home.scene, home.company);
   bob.attach(await UdpSocket.open({ host: "127.0.0.2", port: client }, bob.receive));
   await home.register(bob, { instance: instanceOf("bob") });
-  return { home, edge, bob, alice: await home.phone("alice") };
+  const phone = async (name: string): Promise<Party> => {
+    const party = new Party(name, hostPort("127.0.0.2", tls), home.scene, home.company);
+    return party.attach(await TcpConnection.open({ host: "127.0.0.2", port: tls }, party.receive, { transport: "tls" }));
+  };
+  return { home, edge, bob, alice: await home.phone("alice"), secure: phone };
 }
 
 const INVITE = "INVITE sip:bob@example.com SIP/2.0\nContact: <sip:alice@192.0.2.1>";
@@ -64,4 +73,44 @@ test("TR-26 an edge that cannot prove who it is gets no call: the device counts 
   await alice.response(480);
   await bob.nothing();
   await expect.poll(() => home.server.output).toContain("the certificate is not for the name that was asked for");
+});
+
+const routesIn = (message: SipMessage): readonly string[] => message.all("Record-Route").flatMap((line) => line.split(/,\s*(?=<)/));
+
+test("PX-16.6-5 RFC 5630 5.2 a phone with a SIPS Contact registers behind an edge over TLS, and is called as SIPS over TLS all the way", async () => {
+  const { secure } = await secureCore(["IP:127.0.0.2"]);
+  const [carol, dave] = [await secure("carol"), await secure("dave")];
+  await carol.say(
+    `REGISTER sips:example.com SIP/2.0\nFrom: <sips:carol@example.com>;tag=c\nTo: <sips:carol@example.com>\nSupported: path, outbound\nContact: <sips:carol@${carol.at}>;reg-id=1;+sip.instance="<${instanceOf("carol")}>"`,
+  );
+  const registered = await carol.response(200);
+  expect(registered.header("Contact")).toContain("<sips:carol@");
+  for (const value of registered.all("Path").flatMap((line) => line.split(/,\s*(?=<)/))) expect(value).toMatch(/^<sips:[^;]+;lr;ob>$/);
+  await dave.say(`INVITE sips:carol@example.com SIP/2.0\nFrom: <sips:dave@example.com>;tag=d\nTo: <sips:carol@example.com>\nContact: <sips:dave@${dave.at};ob>\nCall-ID: sips@${dave.scene}`);
+  const invite = await carol.request("INVITE");
+  expect(invite.startLine).toContain("INVITE sips:carol@");
+  const recorded = routesIn(invite);
+  expect(recorded.length).toBeGreaterThanOrEqual(4);
+  for (const value of recorded) expect(value).toMatch(/^<sips:[^;]+;lr(?:;nb=[^;>]+)?>$/);
+  await carol.reply("200 OK", `Contact: <sips:carol@${carol.at}>`);
+  const ok = await dave.response(200);
+  const inside = `From: <sips:dave@example.com>;tag=d\nTo: ${ok.header("To")}\nCall-ID: sips@${dave.scene}\nRoute: ${[...routesIn(ok)].reverse().join(", ")}`;
+  await dave.say(`ACK sips:carol@${carol.at} SIP/2.0\n${inside}`);
+  await carol.request("ACK");
+  await carol.say(`BYE sips:dave@${dave.at} SIP/2.0\nFrom: ${ok.header("To")}\nTo: <sips:dave@example.com>;tag=d\nCall-ID: sips@${dave.scene}\nRoute: ${recorded.join(", ")}`);
+  await dave.request("BYE");
+  await dave.reply("200 OK");
+  await carol.response(200);
+});
+
+test("RFC 5630 5.3 a SIPS call is 480 with Warning 380 at an edge whose upstream is in clear, and at one that it came to in clear", async () => {
+  const { bob } = await secureCore(["IP:127.0.0.2"]);
+  await bob.say("INVITE sips:bob@example.com SIP/2.0\nContact: <sips:x@192.0.2.1>");
+  expect((await bob.response(480)).header("Warning")).toBe('380 sluice "SIPS Not Allowed"');
+  const { U, C } = await cast({ client: "tls" });
+  for (const method of ["INVITE", "MESSAGE"]) {
+    await U.say(`${method} sips:bob@example.com SIP/2.0\nContact: <sips:x@192.0.2.1>`);
+    expect((await U.response(480)).header("Warning")).toBe('380 sluice "SIPS Not Allowed"');
+  }
+  await C.nothing();
 });

@@ -1,8 +1,9 @@
 /** Debian's HAProxy as the balancer in front of an edge: TCP, with a PROXY header of version 2. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { CertificateFiles } from "../../support/certificates.js";
 import { PATIENCE } from "../../support/mailbox.js";
 import { freePort } from "../../support/ports.js";
 import { Program } from "./program.js";
@@ -10,21 +11,29 @@ import { peerPath } from "./peers.js";
 
 const HOST = "127.0.0.1";
 
+export interface Balancer {
+  readonly port?: number;
+  /** It ends TLS with this certificate. */
+  readonly certificate?: CertificateFiles;
+}
+
 export class Haproxy {
   readonly port: number;
   readonly #folder: string;
   readonly #program: Program;
 
-  private constructor(port: number, backend: string) {
+  private constructor(port: number, backend: string, certificate: CertificateFiles | undefined) {
     this.port = port;
     this.#folder = mkdtempSync(join(tmpdir(), "sluice-haproxy-"));
     const file = join(this.#folder, "haproxy.cfg");
-    writeFileSync(file, configuration(port, backend));
+    const pem = join(this.#folder, "both.pem");
+    if (certificate) writeFileSync(pem, readFileSync(certificate.certificate, "utf8") + readFileSync(certificate.key, "utf8"));
+    writeFileSync(file, certificate ? configuration(`${port} ssl crt ${pem}`, `${backend} send-proxy-v2-ssl`) : configuration(String(port), `${backend} send-proxy-v2`));
     this.#program = new Program("haproxy", peerPath("haproxy"), ["-db", "-f", file], this.#folder);
   }
 
-  static async start(backend: string): Promise<Haproxy> {
-    const haproxy = new Haproxy(await freePort(HOST), backend);
+  static async start(backend: string, { port, certificate }: Balancer = {}): Promise<Haproxy> {
+    const haproxy = new Haproxy(port ?? (await freePort(HOST)), backend, certificate);
     try {
       await haproxy.#program.until("its port", () => haproxy.#answers(), PATIENCE);
     } catch (error) {
@@ -48,7 +57,7 @@ export class Haproxy {
   }
 }
 
-function configuration(port: number, backend: string): string {
+function configuration(bind: string, server: string): string {
   return `
 global
   maxconn 100
@@ -58,7 +67,7 @@ defaults
   timeout client 60s
   timeout server 60s
 listen sip
-  bind ${HOST}:${port}
-  server edge ${backend} send-proxy-v2
+  bind ${HOST}:${bind}
+  server edge ${server}
 `;
 }

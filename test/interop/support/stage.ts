@@ -17,6 +17,8 @@ export interface Scenery {
   readonly layers?: readonly Layer[];
   /** One more TCP listener, which takes nobody but a balancer. */
   readonly proxied?: boolean;
+  /** What that listener advertises. */
+  readonly advertised?: string;
 }
 
 export type Layer = Exclude<Transport, "udp" | "tcp">;
@@ -42,13 +44,13 @@ export class Stage {
   }
 
   async open(): Promise<void> {
-    const { core = "udp", recordRoute, settings, layers = [] } = this.#scenery;
+    const { core = "udp", recordRoute, settings, layers = [], advertised } = this.#scenery;
     this.registrar = this.with(await Kamailio.start(recordRoute));
     this.client = `${HOST}:${await freePort(HOST)}`;
     this.core = `${HOST}:${await freePort(HOST)}`;
     for (const layer of layers) this.#layers.set(layer, `${HOST}:${await freePort(HOST)}`);
     if (this.#scenery.proxied) this.proxied = `${HOST}:${await freePort(HOST)}`;
-    const balanced = this.#scenery.proxied ? [`tcp:${this.proxied};proxy=require`] : [];
+    const balanced = this.#scenery.proxied ? [`tcp:${this.proxied};proxy=require${advertised === undefined ? "" : `;advertise=${advertised}`}`] : [];
     const both = (at: string): string => `udp:${at},tcp:${at}`;
     this.edge = this.with(
       await Edge.start({
