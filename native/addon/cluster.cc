@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "shard_config.h"
+#include "tls_material.h"
 
 namespace sluice {
 namespace {
@@ -42,6 +43,25 @@ Napi::Value create_cluster(const Napi::CallbackInfo& info) {
 Napi::Value stop_accepting(const Napi::CallbackInfo& info) {
   if (const auto cluster = find_cluster(info[0].ToNumber().Uint32Value())) cluster->sockets.stop_accepting();
   return info.Env().Undefined();
+}
+
+Napi::Value set_tls(const Napi::CallbackInfo& info) {
+  const auto cluster = find_cluster(info[0].ToNumber().Uint32Value());
+  std::string fault;
+  std::shared_ptr<TlsProvider> tls = make_tls_provider(read_tls_material(info[1].As<Napi::Object>()), fault);
+  if (!tls) return Napi::String::New(info.Env(), fault);
+  if (cluster) cluster->set_tls(std::move(tls));
+  return info.Env().Undefined();
+}
+
+Napi::Value flow_owners(const Napi::CallbackInfo& info) {
+  const auto cluster = find_cluster(info[0].ToNumber().Uint32Value());
+  const FlowOwners::Size size = cluster ? cluster->flows.owners.size() : FlowOwners::Size();
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("known", static_cast<double>(size.known));
+  result.Set("octets", static_cast<double>(size.octets));
+  result.Set("forgotten", static_cast<double>(size.forgotten));
+  return result;
 }
 
 std::shared_ptr<Cluster> find_cluster(uint32_t id) {

@@ -6,6 +6,7 @@
 
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "core/base/recent_set.h"
@@ -14,6 +15,7 @@
 #include "core/home/login_guard.h"
 #include "core/home/nonce_table.h"
 #include "core/transport/listener_sockets.h"
+#include "core/transport/tls_session.h"
 
 namespace sluice {
 
@@ -35,6 +37,20 @@ struct Cluster {
   NonceTable nonces;
   LoginGuard guard;
   RecentSet silences;     // ways to a device that stayed silent a moment ago
+
+  // Certificates and authorities: read once, for all shards.
+  std::shared_ptr<TlsProvider> tls() {
+    const std::lock_guard<std::mutex> guard(tls_lock_);
+    return tls_;
+  }
+  void set_tls(std::shared_ptr<TlsProvider> tls) {
+    const std::lock_guard<std::mutex> guard(tls_lock_);
+    tls_ = std::move(tls);
+  }
+
+ private:
+  std::mutex tls_lock_;
+  std::shared_ptr<TlsProvider> tls_;
 };
 
 // createCluster(shards: number, ringOctets: number, listeners: ShardListener[], seed: Uint8Array): number, the id for ShardConfig.cluster, or
@@ -42,6 +58,10 @@ struct Cluster {
 Napi::Value create_cluster(const Napi::CallbackInfo& info);
 // stopAccepting(cluster: number)
 Napi::Value stop_accepting(const Napi::CallbackInfo& info);
+// setTls(cluster: number, material: TlsMaterial): undefined, or the reason why the certificates before stay in force
+Napi::Value set_tls(const Napi::CallbackInfo& info);
+// flowOwners(cluster: number): {known, octets, forgotten}
+Napi::Value flow_owners(const Napi::CallbackInfo& info);
 
 std::shared_ptr<Cluster> find_cluster(uint32_t id);
 

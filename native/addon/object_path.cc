@@ -18,6 +18,9 @@ Text octets_of(const Napi::Value& value) {
 // How long a way that stayed silent is tried last, unless it is registered anew or answers.
 constexpr uint32_t kSilenceSeconds = 600;
 
+// A connection of ours takes a hundred of them with it at once, and each is work for the store.
+constexpr size_t kEventsPerTurn = 32;
+
 uint32_t seconds_now() {
   timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -240,12 +243,11 @@ Napi::Value ShardHost::flush(const Napi::CallbackInfo& info, Shard& shard) {
   return info.Env().Undefined();
 }
 
-// takeEvents(): undefined when nothing has happened, which is nearly always
+// takeEvents(): undefined when nothing has happened, which is nearly always; of very many some, and the rest in the next turn
 Napi::Value ShardHost::take_events(const Napi::CallbackInfo& info, Shard& shard) {
   const Napi::Env env = info.Env();
   if (shard.object_events().empty()) return env.Undefined();
-  std::vector<ObjectEvent> events;
-  events.swap(shard.object_events());
+  const std::vector<ObjectEvent> events = shard.object_events().take(kEventsPerTurn);
   Napi::Array result = Napi::Array::New(env, events.size());
   for (uint32_t i = 0; i < events.size(); ++i) {
     Napi::Object one = Napi::Object::New(env);

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "shard_config.h"
-#include "tls_material.h"
 
 namespace sluice {
 namespace {
@@ -25,7 +24,7 @@ void ShardHost::define(Napi::Env env, Napi::Object exports) {
                                        InstanceMethod<&ShardHost::call<&ShardHost::set_upstreams>>("setUpstreams"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::set_trusted>>("setTrusted"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::set_keys>>("setKeys"),
-                                       InstanceMethod<&ShardHost::call<&ShardHost::set_tls>>("setTls"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::use_tls>>("useTls"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::set_upgrade_hook>>("setUpgradeHook"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::alerts>>("alerts"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::stop_accepting>>("stopAccepting"),
@@ -237,12 +236,9 @@ Napi::Value ShardHost::set_keys(const Napi::CallbackInfo& info, Shard& shard) {
   return info.Env().Undefined();
 }
 
-// setTls(material): undefined, or the reason why the certificates before stay in force
-Napi::Value ShardHost::set_tls(const Napi::CallbackInfo& info, Shard& shard) {
-  std::string fault;
-  std::unique_ptr<TlsProvider> tls = make_tls_provider(read_tls_material(info[0].As<Napi::Object>()), fault);
-  if (!tls) return Napi::String::New(info.Env(), fault);
-  shard.set_tls(std::move(tls));
+// useTls(): what setTls of the cluster put in force last
+Napi::Value ShardHost::use_tls(const Napi::CallbackInfo& info, Shard& shard) {
+  shard.set_tls(running_->cluster->tls());
   return info.Env().Undefined();
 }
 

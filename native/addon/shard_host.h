@@ -50,7 +50,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   Napi::Value custom_reply(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value set_upstreams(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value set_trusted(const Napi::CallbackInfo& info, Shard& shard);
-  Napi::Value set_tls(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value use_tls(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value set_upgrade_hook(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value set_keys(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value alerts(const Napi::CallbackInfo& info, Shard& shard);

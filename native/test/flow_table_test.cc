@@ -86,10 +86,18 @@ TEST("births are compared across the wrap of their 24 bits") {
 TEST("what is put on the close list while it is worked off waits for the next time") {
   CloseList list;
   list.add({1, 10}, Counter::flows_closed);
-  const std::vector<CloseList::Entry> first = list.take();
+  const std::vector<CloseList::Entry> first = list.take(8);
   CHECK_EQ(first.size(), 1u);
   CHECK(list.empty());
   list.add({2, 20}, Counter::flows_faulty);
-  CHECK_EQ(list.take()[0].flow.slot, 2u);
-  CHECK(list.take().empty());
+  CHECK_EQ(list.take(8)[0].flow.slot, 2u);
+  CHECK(list.take(8).empty());
+}
+
+TEST("of a long close list the first are taken, and the rest keep their order") {
+  CloseList list;
+  for (uint32_t slot = 1; slot <= 5; ++slot) list.add({slot, 10}, Counter::flows_closed);
+  CHECK_EQ(list.take(2)[1].flow.slot, 2u);
+  CHECK_EQ(list.take(2)[0].flow.slot, 3u);
+  CHECK_EQ(list.take(2).size(), 1u);
 }

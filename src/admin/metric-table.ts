@@ -94,6 +94,7 @@ export const metricTable: readonly MetricRow[] = [
   },
   { name: "datagram_trains_refused_total", help: "Runs of datagrams that the kernel refused as one, and that left one by one.", values: one(Counter.trainsRefused) },
   { name: "shard_crossings_total", help: "Messages handed to another shard.", values: one(Counter.crossed) },
+  { name: "object_events_lost_total", help: "Ends of flows and failures to send that another shard never heard of.", values: one(Counter.objectEventsLost) },
   { name: "object_messages_total", help: "Messages handed to the registrar and home proxy.", values: one(Counter.objectMessages) },
   { name: "received_bytes_total", help: "Octets received.", values: one(Counter.bytesIn) },
   { name: "sent_bytes_total", help: "Octets sent.", values: one(Counter.bytesOut) },

@@ -21,6 +21,9 @@ export class Metrics {
     this.#gauge("shards_running", "Shards that run and answer now.", {}, () => running.pool.alive);
     this.#counter("shard_restarts_total", "Shards that ended or hung and were started again.", () => running.pool.restarts);
     this.#counter("log_lines_lost_total", "Log lines that could not be written: a full disk, or a pipe that nobody reads.", lostLines);
+    this.#gauge("flow_owners", "Flows, open ones and past ones, of which is known who registered over them.", {}, () => running.pool.flowOwners().known);
+    this.#gauge("flow_owners_bytes", "Octets of these.", {}, () => running.pool.flowOwners().octets);
+    this.#counter("flow_owners_forgotten_total", "Such flows forgotten for want of room, the oldest first.", () => running.pool.flowOwners().forgotten);
     this.#gauge("draining", "1 from the beginning of a drain on.", {}, () => Number(running.state === "draining"));
     this.#gauge("flows_limit", "SLUICE_MAX_FLOWS.", {}, () => running.config.maxFlows);
     this.#gauge("traces_active", "Traces that copy messages now.", {}, () => running.tracer.active.length);

@@ -206,8 +206,8 @@ export interface Shard extends ObjectPort {
   setUpstreams(targets: readonly UpstreamTarget[]): void;
   setTrusted(nets: readonly TrustedNet[]): void;
   setKeys(keys: readonly ShardKey[]): void;
-  /** For the connections from now on; the reason when it is no good, and what was in force stays so. */
-  setTls(material: TlsMaterial): string | undefined;
+  /** What `setTls` of the process put in force last, for the connections from now on. */
+  useTls(): void;
   /** Is asked about every sound WebSocket handshake and must not throw. */
   setUpgradeHook(hook: UpgradeHook): void;
   /** Takes the alerts since the last call. */
@@ -268,6 +268,10 @@ export interface Binding extends Reader {
   createCluster(shards: number, ringOctets: number, listeners: readonly ShardListener[], seed: Uint8Array): number | { readonly errno: number; readonly listener: number };
   /** Connections are refused from now on, by all shards. */
   stopAccepting(cluster: number): void;
+  /** Reads certificates and authorities for all shards, which take them by `useTls`; the reason when they are no good, and nothing changes. */
+  setTls(cluster: number, material: TlsMaterial): string | undefined;
+  /** Who registered over which flow, remembered beyond its end; `forgotten` for want of room. */
+  flowOwners(cluster: number): { readonly known: number; readonly octets: number; readonly forgotten: number };
   readonly Logins: new (cluster: number) => Logins;
   /** The port (the kernel's choice for 0), or -errno. */
   checkListener(transport: Transport, address: string, port: number): number;

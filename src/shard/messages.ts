@@ -1,6 +1,6 @@
 /** What the main thread and the shards say to one another; rare, never once a message. */
 import type { TrustedNet, UpstreamTarget } from "../native/address-port.js";
-import type { Alert, ShardConfig, ShardKey, ShardLimits, ShardNames, TlsMaterial } from "../native/binding.js";
+import type { Alert, ShardConfig, ShardKey, ShardLimits, ShardNames } from "../native/binding.js";
 import type { TapFilter } from "../native/inspect.js";
 import type { Login } from "../auth/authenticator.js";
 import type { Config } from "../config/config.js";
@@ -14,8 +14,6 @@ export interface ShardStart {
   readonly counters: SharedArrayBuffer;
   /** One number that the shard raises as long as it turns (heartbeat.ts). */
   readonly beats: SharedArrayBuffer;
-  /** Undefined: nothing is secure here. */
-  readonly tls: TlsMaterial | undefined;
   readonly outbound: OutboundMode;
   /** URL of the operator's policy module. */
   readonly policy: string | undefined;
@@ -26,7 +24,8 @@ export interface ShardStart {
 export type ToShard =
   | { readonly kind: "upstreams"; readonly targets: readonly UpstreamTarget[]; readonly trusted: readonly TrustedNet[] }
   | { readonly kind: "keys"; readonly keys: readonly ShardKey[] }
-  | { readonly kind: "tls"; readonly material: TlsMaterial }
+  /** There are new certificates. */
+  | { readonly kind: "tls" }
   | { readonly kind: "rules"; readonly limits: ShardLimits; readonly flowTimer: number; readonly outbound: OutboundMode }
   | { readonly kind: "names"; readonly names: ShardNames }
   /** Domains, users and rules of the registrar. */

@@ -111,6 +111,9 @@ export class ShardPool {
 
   /** Resolves when all shards read, which they begin together; rejects with one line. */
   async start(): Promise<void> {
+    const { tls } = this.#options;
+    const fault = tls && this.#readTls(tls);
+    if (fault !== undefined) throw new Error(`TLS: ${fault}`);
     const threads = this.#seats.map((_, shard) => this.#spawn(shard));
     await Promise.all(threads.map(({ ready }) => ready));
     for (const thread of threads) this.#go(thread);
@@ -134,7 +137,9 @@ export class ShardPool {
 
   /** For connections from now on; those that are open keep what they began with. */
   setTls(material: TlsMaterial): void {
-    this.#order({ kind: "tls", material });
+    const fault = this.#readTls(material);
+    if (fault === undefined) this.#tell({ kind: "tls" });
+    else this.#options.log.error({ fault }, "new certificates rejected, keeping the previous ones");
   }
 
   setBans(nets: readonly TrustedNet[]): void {
@@ -201,9 +206,8 @@ export class ShardPool {
     this.#ending = true;
     const flows = Number(this.counter(Counter.streamFlows));
     const most = (seconds + (rate === 0 ? 0 : flows / rate)) * 1_000 + PATIENCE_MS;
-    const [config] = this.#options.configs;
     // Of all shards, those that do not run too: nobody would ever take what waits for them.
-    if (config !== undefined) binding.stopAccepting(config.cluster);
+    binding.stopAccepting(this.#cluster);
     const done = new Promise<void>((resolve) => (this.#onDrained = resolve));
     this.#seats.forEach((seat, shard) => seat.thread?.state !== "up" && this.#isDrained(shard));
     this.#tell({ kind: "drain", seconds, rate: Math.ceil(rate / this.size) });
@@ -231,6 +235,20 @@ export class ShardPool {
     return this.#seats[shard]!.counters[which]!;
   }
 
+  /** Who registered over which flow, for all shards. */
+  flowOwners(): ReturnType<typeof binding.flowOwners> {
+    return binding.flowOwners(this.#cluster);
+  }
+
+  get #cluster(): number {
+    return this.#options.configs[0]?.cluster ?? -1;
+  }
+
+  /** Here and not in the shards: a hundred authorities take longer than a turn may last. */
+  #readTls(material: TlsMaterial): string | undefined {
+    return binding.setTls(this.#cluster, material);
+  }
+
   #order(message: ToShard): void {
     this.#standing.set(message.kind, message);
     this.#tell(message);
@@ -242,7 +260,7 @@ export class ShardPool {
   }
 
   #spawn(shard: number): ShardThread {
-    const { configs, outbound, policy, home, tls, log } = this.#options;
+    const { configs, outbound, policy, home, log } = this.#options;
     const seat = this.#seats[shard]!;
     const events: ThreadEvents = {
       onMessage: (message) => this.#heard(shard, message),
@@ -250,7 +268,7 @@ export class ShardPool {
       onError: (error) => log.error({ shard, err: error }, "a shard ended with an error"),
       onEnd: () => this.#ended(shard, thread),
     };
-    const thread = new ShardThread({ config: configs[shard]!, counters: seat.counters.buffer as SharedArrayBuffer, tls, outbound, policy, home }, events);
+    const thread = new ShardThread({ config: configs[shard]!, counters: seat.counters.buffer as SharedArrayBuffer, outbound, policy, home }, events);
     seat.thread = thread;
     return thread;
   }

@@ -4,7 +4,6 @@ import type { Login, LoginResult } from "../auth/authenticator.js";
 import { decide } from "../edge/decide.js";
 import { decideHome } from "../edge/decide-home.js";
 import type { EdgeRules } from "../edge/decide-request.js";
-import type { TlsMaterial } from "../native/binding.js";
 import { reply } from "../edge/verdicts.js";
 import { Action, Const, Counter, Method, RecordField, VerdictField } from "../native/layout.js";
 import { binding } from "../native/load.js";
@@ -71,11 +70,6 @@ function onLogin(login: Login): void {
 
 function textOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
-}
-
-function setTls(material: TlsMaterial): void {
-  const fault = shard.setTls(material);
-  if (fault !== undefined) say({ kind: "fault", message: `TLS: ${fault}` });
 }
 
 function decideAll(count: number): void {
@@ -190,7 +184,7 @@ port.on("message", (message: ToShard) => {
       home?.setUpstreams(message.targets);
       break;
     case "tls":
-      setTls(message.material);
+      shard.useTls();
       break;
     case "keys":
       shard.setKeys(message.keys);
@@ -250,6 +244,6 @@ async function close(): Promise<void> {
   process.exit();
 }
 
-if (start.tls !== undefined) setTls(start.tls);
+shard.useTls();
 if (stage?.hasUpgradeHook === true) shard.setUpgradeHook((head, address, port, listener) => stage.upgrade(head, { address, port, listener }));
 say({ kind: "ready" });

@@ -18,8 +18,14 @@ class CloseList {
 
   void add(FlowHandle flow, Counter why) noexcept { entries_.push_back({flow, why}); }
   bool empty() const noexcept { return entries_.empty(); }
-  // Everything so far. What is added from then on waits for the next call.
-  std::vector<Entry> take() noexcept { return std::exchange(entries_, {}); }
+  // The first `most`. What is added from then on waits for the next call.
+  std::vector<Entry> take(size_t most) noexcept {
+    if (entries_.size() <= most) return std::exchange(entries_, {});
+    const auto end = entries_.begin() + static_cast<ptrdiff_t>(most);
+    std::vector<Entry> first(entries_.begin(), end);
+    entries_.erase(entries_.begin(), end);
+    return first;
+  }
 
  private:
   std::vector<Entry> entries_;

@@ -49,7 +49,19 @@ bool FlowOwners::have_one_user(const FlowName& one, const FlowName& other) {
   return first.substr(0, first.find('\n')) == second.substr(0, second.find('\n'));
 }
 
+FlowOwners::Size FlowOwners::size() {
+  Size size;
+  for (Stripe& stripe : stripes_) {
+    const std::lock_guard<std::mutex> guard(stripe.lock);
+    size.known += stripe.entries.size();
+    size.octets += stripe.octets;
+    size.forgotten += stripe.forgotten;
+  }
+  return size;
+}
+
 void FlowOwners::drop_oldest(Stripe& stripe) {
+  ++stripe.forgotten;
   const Entry& oldest = stripe.entries.front();
   stripe.octets -= oldest.owner.size() + kOverhead;
   stripe.by_flow.erase(oldest.flow);

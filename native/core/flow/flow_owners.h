@@ -24,6 +24,13 @@ class FlowOwners {
   // Whether one user registered over both: the first line of an owner says whose the device is.
   bool have_one_user(const FlowName& one, const FlowName& other);
 
+  struct Size {
+    size_t known = 0;
+    size_t octets = 0;
+    size_t forgotten = 0;  // for want of room, since the start
+  };
+  Size size();
+
  private:
   static constexpr size_t kStripes = 16;
   static constexpr size_t kOverhead = 128;  // of an entry, beside its text
@@ -37,6 +44,7 @@ class FlowOwners {
     std::list<Entry> entries;  // the oldest first
     std::unordered_map<uint64_t, std::list<Entry>::iterator> by_flow;
     size_t octets = 0;
+    size_t forgotten = 0;
   };
 
   uint64_t hash_of(const FlowName& flow) const noexcept;

@@ -19,6 +19,7 @@ constexpr uint32_t kTrialSeconds = 1;
 constexpr uint32_t kRefusalSeconds = 600;
 constexpr size_t kMostRefusals = 64;
 constexpr uint32_t kHalfClosedSeconds = 32;
+constexpr size_t kClosesAtOnce = 16;
 // OB-5.4-16: the kernel finds a half-open connection within about three minutes even without Flow-Timer.
 constexpr int kKeepIdle = 60, kKeepInterval = 20, kKeepCount = 4, kUserTimeoutMs = 120'000;
 
@@ -336,9 +337,14 @@ void Connections::close(uint32_t slot, Counter why) noexcept {
   if (target >= 0 && never_opened) upstreams_.failed(target);
 }
 
+void Connections::close_soon(uint32_t slot, Counter why) noexcept {
+  ground_.flows.at(slot).marks |= kMark_closing;
+  ground_.closing.add(ground_.flows.handle(slot), why);
+}
+
 bool Connections::close_listed() noexcept {
   if (ground_.closing.empty()) return false;
-  for (const CloseList::Entry& entry : ground_.closing.take())
+  for (const CloseList::Entry& entry : ground_.closing.take(kClosesAtOnce))
     if (ground_.flows.find(entry.flow) != nullptr) close(entry.flow.slot, entry.why);
   return true;
 }

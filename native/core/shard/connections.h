@@ -24,7 +24,7 @@ class Connections {
 
   void attach(int epoll) noexcept { epoll_ = epoll; }
   // For the connections that come from now on.
-  void set_tls(std::unique_ptr<TlsProvider> tls) noexcept { tls_ = std::move(tls); }
+  void set_tls(std::shared_ptr<TlsProvider> tls) noexcept { tls_ = std::move(tls); }
   TlsProvider* tls() noexcept { return tls_.get(); }
   // After the upstreams have changed.
   void find_targets() noexcept;
@@ -46,7 +46,9 @@ class Connections {
 
   void peer_closed(uint32_t slot) noexcept;
   void close(uint32_t slot, Counter why) noexcept;
-  // Closes what the close list holds; false: nothing.
+  // The same with the end of a turn, or some turns later when many end at once: each costs system calls.
+  void close_soon(uint32_t slot, Counter why) noexcept;
+  // Closes some of what the close list holds; false: nothing.
   bool close_listed() noexcept;
   // What waited for dialled connections that never opened; the caller gives the buffers back.
   std::vector<UnsentQueue> take_unsent() noexcept { return std::exchange(unsent_, {}); }
@@ -85,7 +87,7 @@ class Connections {
   UpstreamHealth& upstreams_;
   BanSet& bans_;
   int epoll_ = -1;
-  std::unique_ptr<TlsProvider> tls_;
+  std::shared_ptr<TlsProvider> tls_;  // of all shards
   std::vector<CoreConnection> core_;
   std::vector<Refusal> refusals_;     // of takes_stream
   size_t next_refusal_ = 0;

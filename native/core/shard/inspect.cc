@@ -114,7 +114,7 @@ void Inspect::note_register(Text flow_id, Text request) noexcept {
 }
 
 void Inspect::end(uint32_t slot, Counter why) noexcept {
-  if (ground_.flows.at(slot).kind == FlowKind::stream) connections_.close(slot, why);
+  if (ground_.flows.at(slot).kind == FlowKind::stream) connections_.close_soon(slot, why);
   else udp_flows_.died(slot, why);
 }
 

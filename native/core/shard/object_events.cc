@@ -7,10 +7,8 @@ namespace sluice {
 
 void ObjectEvents::flow_ended(Text id) noexcept {
   list_.push_back({ObjectEventKind::flow_gone, std::string(id)});
-  RingHead head{};
-  head.kind = RingHead::flow_gone;
   for (unsigned shard = 0; shard < ground_.config.shards; ++shard)
-    if (shard != ground_.config.shard) crossing_.push(static_cast<uint8_t>(shard), head, id);
+    if (shard != ground_.config.shard) tell(static_cast<uint8_t>(shard), RingHead::flow_gone, id);
 }
 
 void ObjectEvents::bound_flow_ended(uint32_t slot) noexcept {
@@ -24,14 +22,37 @@ void ObjectEvents::bound_flow_ended(uint32_t slot) noexcept {
 bool ObjectEvents::send_failed(Text branch) noexcept {
   uint8_t keeper = 0;
   if (!ground_.config.home || !read_object_branch(ground_.config, branch, keeper)) return false;
-  if (keeper == ground_.config.shard) {
-    list_.push_back({ObjectEventKind::send_failed, std::string(branch)});
-  } else {
-    RingHead head{};
-    head.kind = RingHead::send_failed;
-    crossing_.push(keeper, head, branch);
-  }
+  if (keeper == ground_.config.shard) list_.push_back({ObjectEventKind::send_failed, std::string(branch)});
+  else tell(keeper, RingHead::send_failed, branch);
   return true;
+}
+
+// Whoever does not hear of it keeps a caller waiting for timer C, or a binding that leads nowhere; so it is said again.
+void ObjectEvents::tell(uint8_t shard, RingHead::Kind kind, Text text) noexcept {
+  RingHead head{};
+  head.kind = kind;
+  if (crossing_.push(shard, head, text)) return;
+  if (untold_.size() < kMostUntold) untold_.push_back({shard, head, std::string(text)});
+  else ground_.counters.add(Counter::object_events_lost);
+}
+
+void ObjectEvents::retry() noexcept {
+  while (!untold_.empty()) {
+    const Untold& news = untold_.front();
+    if (crossing_.push(news.shard, news.head, news.text)) {
+      untold_.pop_front();
+      continue;
+    }
+    // Another shard's turn next time.
+    untold_.push_back(news);
+    return untold_.pop_front();
+  }
+}
+
+std::vector<ObjectEvent> ObjectEvents::take(size_t most) noexcept {
+  std::vector<ObjectEvent> first;
+  for (; !list_.empty() && first.size() < most; list_.pop_front()) first.push_back(std::move(list_.front()));
+  return first;
 }
 
 void ObjectEvents::take(const RingHead& head, Text text) noexcept {

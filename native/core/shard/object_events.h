@@ -1,6 +1,7 @@
 // What the object path must hear of at once: flows and requests of its own that failed, here or on another shard.
 #pragma once
 
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,9 @@ class ObjectEvents {
  public:
   ObjectEvents(Ground& ground, Crossing& crossing) noexcept : ground_(ground), crossing_(crossing) {}
 
-  std::vector<ObjectEvent>& list() noexcept { return list_; }
+  bool empty() const noexcept { return list_.empty(); }
+  // The oldest ones, `most` of them.
+  std::vector<ObjectEvent> take(size_t most) noexcept;
 
   // The shard that owns the flow ends its bindings; the others may wait for answers over it.
   void flow_ended(Text id) noexcept;
@@ -25,13 +28,27 @@ class ObjectEvents {
   void bound_flow_ended(uint32_t slot) noexcept;
   // A request that could not be sent. False: it is none of the object path's.
   bool send_failed(Text branch) noexcept;
+  // What found no room in the ring of another shard.
+  void retry() noexcept;
   // News of another shard.
   void take(const RingHead& head, Text text) noexcept;
 
  private:
+  // 8 MB of flow ids: more than end while a shard restarts.
+  static constexpr size_t kMostUntold = 65'536;
+
+  struct Untold {
+    uint8_t shard;
+    RingHead head;
+    std::string text;
+  };
+
+  void tell(uint8_t shard, RingHead::Kind kind, Text text) noexcept;
+
   Ground& ground_;
   Crossing& crossing_;
-  std::vector<ObjectEvent> list_;
+  std::deque<ObjectEvent> list_;
+  std::deque<Untold> untold_;
 };
 
 }  // namespace sluice

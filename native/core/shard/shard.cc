@@ -18,6 +18,9 @@ constexpr uint64_t kListenerEvent = 16;
 
 constexpr unsigned kTurnsWithoutPolicy = 32;
 constexpr unsigned kSettlings = 4;
+// Reading stops there, and what is left waits for the next turn: the end of a thousand connections, a row of handshakes.
+constexpr uint64_t kReadingNs = 1'000'000;
+constexpr int kEventsBetweenLooks = 16;
 
 Text phrase_of(int32_t error) noexcept {
   static constexpr Text kPhrases[] = {
@@ -39,7 +42,7 @@ void watch(int epoll, int fd, uint64_t marker) noexcept {
 Shard::Shard(EdgeConfig config, const KeyRing& keys, int32_t* records, int32_t* verdicts, int64_t* counters, std::vector<Ring*> rings,
              std::vector<int> wakes, std::vector<int> sockets, FlowCommons& commons, const TimeSource& time) noexcept
     : ground_(std::move(config), keys, counters, time, std::random_device{}(), commons),
-      turn_(records, verdicts),
+      turn_(records, verdicts, ground_.config.home),
       turn_clock_(ground_.counters),
       outbox_(ground_),
       crossing_(ground_, std::move(rings), std::move(wakes)),
@@ -84,7 +87,7 @@ int Shard::open() noexcept {
 
 void Shard::watch_loop(int fd) noexcept { watch(epoll_, fd, kLoopEvent); }
 
-bool Shard::has_work() noexcept { return streams_.has_more() || !ground_.closing.empty() || !crossing_.empty(); }
+bool Shard::has_work() noexcept { return streams_.has_more() || !ground_.closing.empty() || !crossing_.empty() || !object_events_.empty(); }
 
 void Shard::poll(int timeout) noexcept {
   event_count_ = std::max(0, epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), timeout));
@@ -105,7 +108,7 @@ unsigned Shard::collect() noexcept {
   for (unsigned turn = 0; turn < kTurnsWithoutPolicy; ++turn) {
     if (event_at_ == event_count_) poll(0);
     const bool idle = event_count_ == 0 && !has_work();
-    if (receive() > 0 || idle) break;
+    if (receive() > 0 || idle || turn_clock_.elapsed() > kReadingNs) break;
   }
   return turn_.count();
 }
@@ -116,7 +119,11 @@ unsigned Shard::receive() noexcept {
   turn_.begin();
   take_ring();
   streams_.resume();
-  while (event_at_ < event_count_ && !turn_.full()) event(events_[static_cast<size_t>(event_at_++)]);
+  while (event_at_ < event_count_ && !turn_.full()) {
+    event(events_[static_cast<size_t>(event_at_++)]);
+    // What was not looked at is reported again.
+    if (event_at_ % kEventsBetweenLooks == 0 && turn_clock_.elapsed() > kReadingNs) event_at_ = event_count_ = 0;
+  }
   turn_.clear_verdicts();
   in_turn_ = false;
   if (turn_.count() == 0) settle();
@@ -171,6 +178,7 @@ void Shard::tick() noexcept {
   timers_.tick([this](uint32_t slot) { flow_due(slot); });
   remembered_.tick();
   listeners_.tick();
+  object_events_.retry();
   upstreams_.look([this](int target) { core_sender_.probe(target); });
 }
 
@@ -187,11 +195,11 @@ void Shard::flow_due(uint32_t slot) noexcept {
     return timers_.arm(slot);
   }
   switch (missed) {
-    case Missed::connecting: return connections_.close(slot, Counter::flows_closed);
+    case Missed::connecting: return connections_.close_soon(slot, Counter::flows_closed);
     case Missed::handshake:
-    case Missed::message: return connections_.close(slot, Counter::flows_faulty);
+    case Missed::message: return connections_.close_soon(slot, Counter::flows_faulty);
     case Missed::life_sign:
-    case Missed::idle: return connections_.close(slot, Counter::flows_expired);
+    case Missed::idle: return connections_.close_soon(slot, Counter::flows_expired);
     case Missed::pong_wanted: streams_.ping_websocket(slot); break;
     case Missed::may_have_spoken:
     case Missed::nothing: break;

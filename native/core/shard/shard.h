@@ -72,7 +72,7 @@ class Shard {
   void set_upstreams(const UpstreamSet& upstreams) noexcept;
   void set_trusted(std::vector<TrustedNet> trusted) noexcept { ground_.config.trusted = std::move(trusted); }
   void set_keys(const KeyRing& keys) noexcept { ground_.keys = keys; }
-  void set_tls(std::unique_ptr<TlsProvider> tls) noexcept { connections_.set_tls(std::move(tls)); }
+  void set_tls(std::shared_ptr<TlsProvider> tls) noexcept { connections_.set_tls(std::move(tls)); }
   void set_upgrade_gate(UpgradeGate* gate) noexcept { streams_.set_upgrade_gate(gate); }
   void set_limits(const FlowLimits& limits, uint32_t flow_timer) noexcept;
   // Who we are and whose pages may open a WebSocket, from now on.
@@ -84,7 +84,7 @@ class Shard {
 
   const EdgeConfig& config() const noexcept { return ground_.config; }
   std::vector<Alert>& alerts() noexcept { return ground_.alerts.list(); }
-  std::vector<ObjectEvent>& object_events() noexcept { return object_events_.list(); }
+  ObjectEvents& object_events() noexcept { return object_events_; }
   uint32_t pending() const noexcept { return remembered_.size(); }
   Turn& turn() noexcept { return turn_; }
   Tap& tap() noexcept { return tap_; }

@@ -32,9 +32,11 @@ class Turn {
  public:
   static constexpr size_t kDatagram = 65'536;
 
-  // `records` and `verdicts` hold batch_size rows and outlive this.
-  Turn(int32_t* records, int32_t* verdicts) noexcept
-      : items_(k_batch_size),
+  // `records` and `verdicts` hold batch_size rows and outlive this. At `home` a message may cost the policy a hundred times what a relay
+  // costs, and between two batches the shard looks at the time: there they are small.
+  Turn(int32_t* records, int32_t* verdicts, bool home) noexcept
+      : most_(home ? kHomeBatch : k_batch_size),
+        items_(k_batch_size),
         records_(records),
         verdicts_(verdicts),
         datagrams_(new char[k_batch_size * kDatagramStride]),
@@ -51,7 +53,7 @@ class Turn {
   void end() noexcept { count_ = 0; }
 
   unsigned count() const noexcept { return count_; }
-  bool full() const noexcept { return count_ == k_batch_size; }
+  bool full() const noexcept { return count_ == most_; }
   Item& item(unsigned i) noexcept { return items_[i]; }
   const Item& item(unsigned i) const noexcept { return items_[i]; }
   // The next message is scanned into this, and is one of the batch from take() on.
@@ -73,7 +75,7 @@ class Turn {
   }
 
   // Places for datagrams of kDatagram octets each. One arena serves all UDP sockets of a turn: what is taken already stays below.
-  unsigned datagram_places() const noexcept { return k_batch_size - (count_ > datagrams_used_ ? count_ : datagrams_used_); }
+  unsigned datagram_places() const noexcept { return most_ - (count_ > datagrams_used_ ? count_ : datagrams_used_); }
   char* datagram_place(unsigned i) noexcept { return datagrams_.get() + (datagrams_used_ + i) * kDatagramStride; }
   void use_datagrams(unsigned count) noexcept { datagrams_used_ += count; }
 
@@ -81,7 +83,7 @@ class Turn {
   char* stream_room(size_t octets) noexcept { return kStreamArena - streams_used_ < octets ? nullptr : streams_.get() + streams_used_; }
   void use_stream(size_t octets) noexcept { streams_used_ += octets; }
 
-  // A handshake costs as much as hundreds of messages: a few a turn, so that established flows do not wait for all of them.
+  // A handshake costs as much as hundreds of messages: a few for each batch, so that established flows do not wait for all of them.
   bool may_shake_hands() const noexcept { return handshakes_left_ > 0; }
   void shake_hands() noexcept {
     if (handshakes_left_ > 0) --handshakes_left_;
@@ -98,8 +100,10 @@ class Turn {
  private:
   static constexpr size_t kDatagramStride = kDatagram + 17 * 64;  // an odd number of cache lines, so that slots do not share sets
   static constexpr size_t kStreamArena = 1u << 20;
-  static constexpr unsigned kHandshakes = 8;
+  static constexpr unsigned kHandshakes = 2;
+  static constexpr unsigned kHomeBatch = 8;
 
+  const unsigned most_;
   std::vector<Item> items_;
   unsigned count_ = 0;
   int32_t* records_;

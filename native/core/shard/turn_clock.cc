@@ -23,7 +23,7 @@ uint64_t now() noexcept {
 
 }  // namespace
 
-uint64_t TurnClock::elapsed() const noexcept { return now() - began_; }
+uint64_t TurnClock::elapsed() const noexcept { return began_ == 0 ? 0 : now() - began_; }
 
 void TurnClock::wait_begins() noexcept {
   if (began_ == 0) return;
