@@ -8,7 +8,7 @@
 namespace sluice {
 namespace {
 
-constexpr uint64_t kLongTurnNs = 2'000'000;
+constexpr uint64_t kLongTurnNs = 1'000'000;
 
 }  // namespace
 

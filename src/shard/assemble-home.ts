@@ -48,7 +48,8 @@ export interface HomeEvents {
 
 /** Rejects when the location store or the users cannot be opened. */
 export async function openHome(shard: Shard, config: ShardConfig, settings: Config, { onFault, onStore, onLogin }: HomeEvents): Promise<Home> {
-  const { listeners, t1Ms, branchSeconds, limits, flowTimer } = config;
+  const { listeners, t1Ms, branchSeconds, limits } = config;
+  let current = settings;
   const connection = (isUp: boolean, error?: Error): void => onStore(isUp, error?.message ?? "");
   let upstreams: readonly UpstreamTarget[] = [];
   const isUpstream = (address: string): boolean => upstreams.some((target) => target.address === address);
@@ -63,10 +64,19 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
   const timers = timerTable(t1Ms, branchSeconds);
   const outlet = new NativeOutlet(shard, listeners);
   const newTag = tags();
-  const table = new TransactionTable({ outlet, timers, port: shard, most: limits.maxPending, keepSeconds: flowTimer > 0 ? flowTimer : KEEP_SECONDS, newTag });
+  const table = new TransactionTable({ outlet, timers, port: shard, most: limits.maxPending, newTag, get keepSeconds() { return current.flowTimer > 0 ? current.flowTimer : KEEP_SECONDS; } });
   const names = new ResolvedNames(new DnsRecords(new dns.Resolver()));
-  const { timerCSeconds, failoverMs, failoverStatus, outbound } = settings;
-  const forwarder = new Forwarder({ table, port: shard, outlet, listeners, names, timerC: timerCSeconds * 1_000, silence: failoverMs, cancelPatience: timers.memory, endsHere: (field) => areOwnCredentials(field, door.realms) });
+  const forwarder = new Forwarder({
+    table,
+    port: shard,
+    outlet,
+    listeners,
+    names,
+    get timerC() { return current.timerCSeconds * 1_000; },
+    get silence() { return current.failoverMs; },
+    cancelPatience: timers.memory,
+    endsHere: (field) => areOwnCredentials(field, door.realms),
+  });
   const proxy = new HomeProxy({
     forwarder,
     store,
@@ -76,16 +86,17 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
     isUser: async (address) => (await door.authenticator?.knows(address)) ?? true,
     leadsHere: (route) => leadsTo(listeners, route),
     isOurs: (uri) => door.domains.serves(uri),
-    expectsUpstreams: settings.upstream.length > 0,
-    failoverStatus: new Set(failoverStatus),
+    get expectsUpstreams() { return current.upstream.length > 0; },
+    get failoverStatus() { return new Set(current.failoverStatus); },
     transportOf: (flow) => listenerOfFlow(listeners, flow)?.transport,
     onFault,
   });
-  const path = new ObjectPath({ shard, config, table, store, registrar, proxy, servesOutbound: outbound !== "off", onFault });
+  const path = new ObjectPath({ shard, config, table, store, registrar, proxy, servesOutbound: settings.outbound !== "off", onFault });
   const sweeping = config.shard === 0 ? setInterval(() => void store.expire().catch(onFault), SWEEP_MS) : undefined;
   const configure = async (changed: Config): Promise<void> => {
     const before = door;
     door = await openDoor(changed, isUpstream, needs);
+    current = changed;
     registrar.configure(registrarRules(changed, door.domains, door.authenticator));
     await before.authenticator?.close();
   };

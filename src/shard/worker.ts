@@ -4,12 +4,13 @@ import type { Login, LoginResult } from "../auth/authenticator.js";
 import { decide } from "../edge/decide.js";
 import { decideHome } from "../edge/decide-home.js";
 import type { EdgeRules } from "../edge/decide-request.js";
-import { reply } from "../edge/verdicts.js";
-import { Action, Const, Counter, Method, RecordField, VerdictField } from "../native/layout.js";
+import { failRow } from "../edge/verdicts.js";
+import { Action, Const, Counter, VerdictField } from "../native/layout.js";
 import { binding } from "../native/load.js";
 import { networkOf } from "../observe/network.js";
 import { LogRate } from "../observe/log-rate.js";
 import { isDiskFailure } from "../location/store.js";
+import { type Decide, decideBatch } from "./decide-batch.js";
 import { BEAT_MS } from "./heartbeat.js";
 import type { FromShard, ShardStart, ToShard } from "./messages.js";
 import { answer } from "./questions.js";
@@ -72,12 +73,7 @@ function textOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-function decideAll(count: number): void {
-  if (home !== undefined) {
-    if (decideHome(records, verdicts, count, rules) > 0) takeObjects(count);
-  } else if (stage === undefined) decide(records, verdicts, count, rules);
-  else stage.decide(records, verdicts, count, rules);
-}
+const decideRows: Decide = home !== undefined ? decideHome : stage === undefined ? decide : stage.decide.bind(stage);
 
 /** What goes wrong with one message is answered 500 and costs no other one of the batch. */
 function takeObjects(count: number): void {
@@ -88,9 +84,7 @@ function takeObjects(count: number): void {
       home?.path.receive(item, records, verdicts);
     } catch (error) {
       fault(error);
-      const row = item * Const.recordFields;
-      verdicts.fill(0, out, out + Const.verdictFields);
-      if (records[row + RecordField.isResponse] === 0 && records[row + RecordField.method] !== Method.ack) reply(verdicts, out, 500);
+      failRow(records, item * Const.recordFields, verdicts, out);
     }
   }
 }
@@ -113,14 +107,10 @@ function relayBatches(first: number): void {
   }
 }
 
-/** Rows without a verdict are dropped; the shard and its flows live on. */
 function decideSafely(count: number): void {
   if (ending) return;
-  try {
-    decideAll(count);
-  } catch (error) {
-    fault(error);
-  }
+  decideBatch(decideRows, records, verdicts, count, rules, fault);
+  if (home !== undefined) takeObjects(count);
 }
 
 function relayed(): bigint {

@@ -6,7 +6,7 @@ import { Action, Const, ContactFlag, Method, OptionFlag, RecordField, ScanError,
 import type { OutboundMode } from "../outbound.js";
 import { decideRequest, type EdgeRules } from "../decide-request.js";
 import { decideResponse } from "../decide-response.js";
-import { reply } from "../verdicts.js";
+import { failRow, reply } from "../verdicts.js";
 import { type Policy, type PolicyReply, loadPolicy } from "./hooks.js";
 import { PolicyRequest } from "./policy-request.js";
 import { UpgradeRequest } from "./upgrade-request.js";
@@ -76,20 +76,15 @@ export class PolicyStage {
     for (let item = 0; item < count; item += 1) {
       const row = item * Const.recordFields;
       const out = item * Const.verdictFields;
-      if (records[row + RecordField.isResponse] !== 0) decideResponse(records, row, verdicts, out, rules);
-      else if (records[row + RecordField.error] !== ScanError.none) decideRequest(records, row, verdicts, out, rules);
-      else this.#request(item, records, row, verdicts, out, rules);
-    }
-  }
-
-  /** A hook that throws costs its own request a 500 and no other. */
-  #request(item: number, records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): void {
-    try {
-      this.#apply(item, records, row, verdicts, out, rules);
-    } catch (error) {
-      this.#onFault(error instanceof Error ? (error.stack ?? error.message) : String(error));
-      verdicts.fill(0, out, out + Const.verdictFields);
-      if (records[row + RecordField.method] !== Method.ack) reply(verdicts, out, 500);
+      // A hook that throws costs its own request a 500 and no other.
+      try {
+        if (records[row + RecordField.isResponse] !== 0) decideResponse(records, row, verdicts, out, rules);
+        else if (records[row + RecordField.error] !== ScanError.none) decideRequest(records, row, verdicts, out, rules);
+        else this.#apply(item, records, row, verdicts, out, rules);
+      } catch (error) {
+        this.#onFault(error instanceof Error ? (error.stack ?? error.message) : String(error));
+        failRow(records, row, verdicts, out);
+      }
     }
   }
 
