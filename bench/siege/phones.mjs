@@ -3,9 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Phone } from "../../dist/phone/phone.js";
 import { ATTACK } from "./mark.mjs";
 
-const { ports, domain, password, phones: count } = JSON.parse(process.argv[2]);
+const { ports, domain, password, phones: count, pause = 50 } = JSON.parse(process.argv[2]);
 const TRANSPORTS = Object.keys(ports);
-const PAUSE_MS = 50;
 const REFRESH_EVERY = 3;
 const RECENT = 4_000;
 const ANSWERED = ["INVITE", "MESSAGE", "OPTIONS", "BYE"];
@@ -86,7 +85,11 @@ for (let index = 0; index < count; index += 1) {
 process.send(state);
 
 let running = true;
-process.on("message", ({ end }) => end && (running = false));
+process.on("message", ({ end, afresh }) => {
+  if (end) running = false;
+  // Another attack begins: its effect alone is wanted.
+  if (afresh) Object.assign(state, { done: 0, lost: 0, wrong: 0, firstWrong: [], breaches: [], late: [] });
+});
 process.on("disconnect", () => process.exit(0));
 setInterval(() => process.connected && process.send(state), 500);
 const open = new Set();
@@ -97,5 +100,5 @@ for (let turn = 0; ; turn += 1) {
     const one = work.finally(() => open.delete(one));
     open.add(one);
   }
-  await sleep(PAUSE_MS);
+  await sleep(pause);
 }

@@ -101,6 +101,9 @@ bool find_param(Text params, Text name, Text* value) noexcept {
   return false;
 }
 
+// What ends a value, or begins a part in which a comma does not.
+static bool may_end(char c) noexcept { return c == ',' || c == '"' || c == '<'; }
+
 bool ValueList::next(Text& value) noexcept {
   if (done_) return false;
   const char* end = rest_.data() + rest_.size();
@@ -119,7 +122,8 @@ bool ValueList::next(Text& value) noexcept {
       p = static_cast<const char*>(std::memchr(p, '>', static_cast<size_t>(end - p)));
       if (p == nullptr) sound_ = false, p = end;
     } else {
-      p = skip_class(p + 1, end, kChar_token);  // no token holds what ends a value
+      do ++p;
+      while (p < end && !may_end(*p));
     }
   }
   value = between(start, trim_lws(start, p));
