@@ -36,7 +36,7 @@ async function stage(): Promise<{ home: Home; admin: Admin; folder: string; use:
   const nameShown = (): Promise<string> =>
     new Promise((resolve, reject) => {
       const socket = connect({ port: secure, host: "127.0.0.1", rejectUnauthorized: false }, () => {
-        resolve(socket.getPeerCertificate().subject.CN);
+        resolve(String(socket.getPeerCertificate().subject.CN));
         socket.destroy();
       });
       socket.on("error", reject);
