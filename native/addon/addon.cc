@@ -3,6 +3,7 @@
 
 #include "cluster.h"
 #include "listener_check.h"
+#include "location.h"
 #include "process.h"
 #include "reader.h"
 #include "logins.h"
@@ -20,6 +21,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("become", Napi::Function::New(env, sluice::become));
   exports.Set("sdNotify", Napi::Function::New(env, sluice::sd_notify));
   sluice::define_reader(env, exports);
+  sluice::Location::define(env, exports);
   sluice::Logins::define(env, exports);
   sluice::ShardHost::define(env, exports);
   return exports;

@@ -1,0 +1,317 @@
+#include "location.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <mutex>
+
+namespace sluice {
+namespace {
+
+constexpr uint64_t kExpireNanoseconds = 1'000'000;
+constexpr double kMaxSeen = 9e15;
+constexpr double kAway = 4;  // an outcome: the disk refuses the journal
+
+// The folder is what makes a store: whoever opens it again in this process gets the same one.
+std::mutex lock;
+struct Known {
+  std::weak_ptr<BindingStore> store;
+  double clock_offset = 0;
+};
+std::map<std::string, Known> stores;
+
+// A row of the table of numbers that TypeScript fills and reads (src/location/native-row.ts).
+constexpr size_t kRowNumbers = 6;
+constexpr size_t kRow = kRowNumbers + kParts;
+
+// Takes numbers and texts in their order; what does not add up is noticed in the end.
+class Input {
+ public:
+  Input(const Napi::Float64Array& numbers, Text text) : numbers_(numbers.Data()), left_(numbers.ElementLength()), text_(text) {}
+  double number() noexcept {
+    if (left_ == 0) {
+      ok_ = false;
+      return 0;
+    }
+    --left_;
+    return *numbers_++;
+  }
+  uint64_t integer(double most = kMaxSeen) noexcept {
+    const double value = number();
+    return value >= 0 && value <= most ? static_cast<uint64_t>(value) : value > most ? static_cast<uint64_t>(most) : 0;
+  }
+  uint32_t integer32() noexcept { return static_cast<uint32_t>(integer(UINT32_MAX)); }
+  Text text(uint64_t size) noexcept {
+    if (size > text_.size()) {
+      ok_ = false;
+      return {};
+    }
+    const Text taken = text_.substr(0, size);
+    text_.remove_prefix(size);
+    return taken;
+  }
+  bool ok() const noexcept { return ok_; }
+
+ private:
+  const double* numbers_;
+  size_t left_;
+  Text text_;
+  bool ok_ = true;
+};
+
+// Writes bindings behind the first two numbers, which are the caller's; counts those that find no room.
+class Output : public BindingSink {
+ public:
+  explicit Output(Napi::Float64Array& numbers) : at_(numbers.Data() + 2), left_(numbers.ElementLength() < 2 ? 0 : (numbers.ElementLength() - 2) / kRow) {
+    text_.clear();
+  }
+  void take(const Binding& binding) noexcept override {
+    ++count_;
+    if (left_ == 0) return;
+    --left_;
+    for (const double number : {static_cast<double>(binding.expires), static_cast<double>(binding.updated), static_cast<double>(binding.cseq),
+                                static_cast<double>(binding.reg_id), static_cast<double>(binding.q), static_cast<double>(binding.flags)})
+      *at_++ = number;
+    for (const Text part : binding.parts) {
+      *at_++ = static_cast<double>(part.size());
+      text_.append(part);
+    }
+  }
+  double count() const noexcept { return count_; }
+  Napi::Value text(Napi::Env env) const {
+    napi_value value = nullptr;
+    napi_create_string_latin1(env, text_.data(), text_.size(), &value);
+    return Napi::Value(env, value);
+  }
+
+ private:
+  static thread_local std::string text_;
+  double* at_;
+  size_t left_;
+  double count_ = 0;
+};
+
+thread_local std::string Output::text_;
+
+// Octets as latin1 characters.
+std::string octets_of(const Napi::Value& value) {
+  size_t size = 0;
+  napi_get_value_string_latin1(value.Env(), value, nullptr, 0, &size);
+  std::string octets(size, '\0');
+  napi_get_value_string_latin1(value.Env(), value, octets.data(), size + 1, &size);
+  return octets;
+}
+
+uint64_t time_of(const Napi::Value& value) {
+  const double number = value.ToNumber();
+  return number > 0 ? static_cast<uint64_t>(std::min(number, kMaxSeen)) : 0;
+}
+
+class Syncing : public Napi::AsyncWorker {
+ public:
+  Syncing(Napi::Env env, std::shared_ptr<BindingStore> store, uint64_t failures)
+      : Napi::AsyncWorker(env), store_(std::move(store)), failures_(failures), deferred_(Napi::Promise::Deferred::New(env)) {}
+  Napi::Promise promise() { return deferred_.Promise(); }
+  void Execute() override { error_ = store_->journal().sync(failures_); }
+  void OnOK() override { deferred_.Resolve(Napi::Number::New(Env(), error_)); }
+
+ private:
+  std::shared_ptr<BindingStore> store_;
+  uint64_t failures_;
+  int error_ = 0;
+  Napi::Promise::Deferred deferred_;
+};
+
+}  // namespace
+
+void Location::define(Napi::Env env, Napi::Object exports) {
+  exports.Set("Location", DefineClass(env, "Location",
+                                      {
+                                          InstanceMethod<&Location::save>("save"),
+                                          InstanceMethod<&Location::lookup>("lookup"),
+                                          InstanceMethod<&Location::remove>("remove"),
+                                          InstanceMethod<&Location::remove_flow>("removeFlow"),
+                                          InstanceMethod<&Location::expire>("expire"),
+                                          InstanceMethod<&Location::flush>("flush"),
+                                          InstanceMethod<&Location::sync>("sync"),
+                                          InstanceMethod<&Location::counts>("counts"),
+                                          InstanceMethod<&Location::damaged>("damaged"),
+                                          InstanceMethod<&Location::close>("close"),
+                                      }));
+}
+
+// new Location(folder, maxBindings, maxOctets, clockOffset, now)
+Location::Location(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Location>(info) {
+  const std::string folder = info[0].ToString();
+  const TableBounds bounds{time_of(info[1]), time_of(info[2])};
+  const std::lock_guard<std::mutex> guard(lock);
+  Known& known = stores[folder];
+  store_ = known.store.lock();
+  const bool is_first = store_ == nullptr;
+  if (is_first) {
+    BindingStore::Opened opened = BindingStore::open(folder, bounds, time_of(info[4]));
+    if (!opened.store) {
+      Napi::Error error = Napi::Error::New(info.Env(), opened.fault);
+      error.Set("code", opened.is_busy ? "EBUSY" : "EIO");
+      error.ThrowAsJavaScriptException();
+      return;
+    }
+    known.store = store_ = std::move(opened.store);
+    known.clock_offset = info[3].ToNumber();
+  }
+  auto self = info.This().As<Napi::Object>();
+  self.Set("isFirst", is_first);
+  self.Set("clockOffset", known.clock_offset);
+}
+
+// Whoever opens the folder next waits until it is closed.
+Location::~Location() {
+  const std::lock_guard<std::mutex> guard(lock);
+  store_.reset();
+}
+
+bool Location::is_open(Napi::Env env) {
+  if (store_) return true;
+  Napi::Error::New(env, "the location store is closed").ThrowAsJavaScriptException();
+  return false;
+}
+
+void Location::begin_batch() noexcept {
+  if (!has_batch_) failures_ = store_->journal().failures();
+  has_batch_ = true;
+}
+
+// save(text, numbers)
+Napi::Value Location::save(const Napi::CallbackInfo& info) {
+  if (!is_open(info.Env())) return {};
+  auto numbers = info[1].As<Napi::Float64Array>();
+  const std::string text = octets_of(info[0]);
+  Input in(numbers, text);
+  RegisterOperation operation;
+  operation.now = in.integer();
+  operation.cseq = in.integer32();
+  operation.everything = in.number() != 0;
+  operation.max_contacts = in.integer32();
+  operation.max_flows = in.integer32();
+  const uint64_t drops = in.integer(), puts = in.integer();
+  operation.aor = in.text(in.integer());
+  operation.call_id = in.text(in.integer());
+  for (uint64_t i = 0; i < drops && in.ok(); ++i) operation.drop.push_back(in.text(in.integer()));
+  for (uint64_t i = 0; i < puts && in.ok(); ++i) {
+    Binding& binding = operation.put.emplace_back();
+    binding.expires = in.integer();
+    binding.updated = in.integer();
+    binding.cseq = in.integer32();
+    binding.reg_id = in.integer32();
+    binding.q = static_cast<uint16_t>(in.integer(UINT16_MAX));
+    binding.flags = static_cast<uint16_t>(in.integer(UINT16_MAX));
+    for (Text& part : binding.parts) part = in.text(in.integer());
+  }
+  if (!in.ok() || operation.aor.empty() || operation.aor.size() > UINT16_MAX) {
+    Napi::TypeError::New(info.Env(), "no operation").ThrowAsJavaScriptException();
+    return {};
+  }
+  Output out(numbers);
+  if (store_->journal().fault() != 0) {
+    numbers[0] = kAway;
+    return out.text(info.Env());
+  }
+  begin_batch();
+  const Outcome outcome = store_->table().save(operation, out);
+  numbers[0] = static_cast<double>(outcome);
+  numbers[1] = out.count();
+  return out.text(info.Env());
+}
+
+// lookup(aor, now, numbers)
+Napi::Value Location::lookup(const Napi::CallbackInfo& info) {
+  if (!is_open(info.Env())) return {};
+  auto numbers = info[2].As<Napi::Float64Array>();
+  Output out(numbers);
+  store_->table().lookup(octets_of(info[0]), time_of(info[1]), out);
+  numbers[1] = out.count();
+  return out.text(info.Env());
+}
+
+// remove(aor, key, seen)
+Napi::Value Location::remove(const Napi::CallbackInfo& info) {
+  if (!is_open(info.Env())) return {};
+  begin_batch();
+  return Napi::Boolean::New(info.Env(), store_->table().remove(octets_of(info[0]), octets_of(info[1]), time_of(info[2])));
+}
+
+// removeFlow(flow, most, numbers)
+Napi::Value Location::remove_flow(const Napi::CallbackInfo& info) {
+  if (!is_open(info.Env())) return {};
+  begin_batch();
+  bool more = false;
+  const size_t removed = store_->table().remove_flow(octets_of(info[0]), info[1].ToNumber().Uint32Value(), more);
+  info[2].As<Napi::Float64Array>()[0] = more ? 1 : 0;
+  return Napi::Number::New(info.Env(), static_cast<double>(removed));
+}
+
+// expire(now, numbers)
+Napi::Value Location::expire(const Napi::CallbackInfo& info) {
+  if (!is_open(info.Env())) return {};
+  bool more = false;
+  const size_t removed = store_->table().expire(time_of(info[0]), kExpireNanoseconds, cursor_, more);
+  info[1].As<Napi::Float64Array>()[0] = more ? 1 : 0;
+  return Napi::Number::New(info.Env(), static_cast<double>(removed));
+}
+
+// flush(): errno. Somebody else may have written our changes, and failed.
+Napi::Value Location::flush(const Napi::CallbackInfo& info) {
+  if (!is_open(info.Env())) return {};
+  int error = store_->flush();
+  if (error == 0 && has_batch_ && failures_ != store_->journal().failures()) error = EIO;
+  if (!has_flushed_) flushed_failures_ = has_batch_ ? failures_ : store_->journal().failures();
+  has_flushed_ = true;
+  has_batch_ = false;
+  return Napi::Number::New(info.Env(), error);
+}
+
+// sync(): Promise of an errno, for what was flushed
+Napi::Value Location::sync(const Napi::CallbackInfo& info) {
+  if (!is_open(info.Env())) return {};
+  auto* const syncing = new Syncing(info.Env(), store_, has_flushed_ ? flushed_failures_ : store_->journal().failures());
+  has_flushed_ = false;
+  syncing->Queue();
+  return syncing->promise();
+}
+
+Napi::Value Location::counts(const Napi::CallbackInfo& info) {
+  if (!is_open(info.Env())) return {};
+  const StoreCounts counts = store_->counts();
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("bindings", static_cast<double>(counts.bindings));
+  result.Set("addresses", static_cast<double>(counts.addresses));
+  result.Set("octets", static_cast<double>(counts.octets));
+  result.Set("journalOctets", static_cast<double>(counts.journal));
+  result.Set("failures", static_cast<double>(counts.failures));
+  result.Set("snapshots", static_cast<double>(counts.snapshots));
+  result.Set("longestLock", static_cast<double>(counts.longest_lock));
+  result.Set("errno", counts.fault);
+  result.Set("snapshotErrno", counts.snapshot_fault);
+  return result;
+}
+
+Napi::Value Location::damaged(const Napi::CallbackInfo& info) {
+  if (!is_open(info.Env())) return {};
+  Napi::Array files = Napi::Array::New(info.Env());
+  for (const DamagedFile& file : store_->damaged()) {
+    Napi::Object one = Napi::Object::New(info.Env());
+    one.Set("name", file.name);
+    one.Set("at", static_cast<double>(file.at));
+    one.Set("lost", static_cast<double>(file.lost));
+    files.Set(files.Length(), one);
+  }
+  return files;
+}
+
+Napi::Value Location::close(const Napi::CallbackInfo& info) {
+  const std::lock_guard<std::mutex> guard(lock);
+  store_.reset();
+  return info.Env().Undefined();
+}
+
+}  // namespace sluice

@@ -1,0 +1,42 @@
+// The embedded location store (core/home/binding_store.h), for the object path.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <string>
+
+#include "core/home/binding_store.h"
+
+namespace sluice {
+
+class Location : public Napi::ObjectWrap<Location> {
+ public:
+  static void define(Napi::Env env, Napi::Object exports);
+  explicit Location(const Napi::CallbackInfo& info);
+  ~Location();
+
+ private:
+  Napi::Value save(const Napi::CallbackInfo& info);
+  Napi::Value lookup(const Napi::CallbackInfo& info);
+  Napi::Value remove(const Napi::CallbackInfo& info);
+  Napi::Value remove_flow(const Napi::CallbackInfo& info);
+  Napi::Value expire(const Napi::CallbackInfo& info);
+  Napi::Value flush(const Napi::CallbackInfo& info);
+  Napi::Value sync(const Napi::CallbackInfo& info);
+  Napi::Value counts(const Napi::CallbackInfo& info);
+  Napi::Value damaged(const Napi::CallbackInfo& info);
+  Napi::Value close(const Napi::CallbackInfo& info);
+
+  bool is_open(Napi::Env env);
+  void begin_batch() noexcept;
+
+  std::shared_ptr<BindingStore> store_;
+  bool has_batch_ = false;
+  bool has_flushed_ = false;
+  uint64_t failures_ = 0;          // of the journal when the first change of the batch was made
+  uint64_t flushed_failures_ = 0;  // of the first batch that was flushed since the last sync
+  uint32_t cursor_ = 0;    // of expire()
+};
+
+}  // namespace sluice

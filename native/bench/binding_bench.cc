@@ -1,0 +1,159 @@
+// The table of bindings by itself, and with its journal: CPU of a put, a refresh and a lookup, octets a binding, how long a snapshot holds
+// a lock, how long a replay takes, how long the ends of flows and registrations take. `binding_bench [FOLDER [BINDINGS]]`
+#include <ctime>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <thread>
+
+#include "core/home/binding_store.h"
+
+namespace {
+
+using namespace sluice;
+
+constexpr uint64_t kNow = 1'700'000'000'000;
+constexpr uint32_t kBatch = 32;  // REGISTERs that share a write
+
+double cpu_ns() {
+  timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
+}
+
+double wall_ms() {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+struct Nowhere final : BindingSink {
+  size_t octets = 0;
+  void take(const Binding& binding) noexcept override { octets += binding[Part::uri].size(); }
+};
+
+// What the registrar's bench registers: two flows of one device behind an edge.
+struct Phone {
+  std::string aor, uri, params, instance, path, call_id, key;
+  Binding binding;
+
+  const RegisterOperation& registers(uint32_t user, uint32_t reg_id, uint32_t cseq, const std::string& flow) {
+    char text[160];
+    std::snprintf(text, sizeof text, "sip:u%u@example.org", user);
+    aor = text;
+    std::snprintf(text, sizeof text, "sip:u%u@192.0.2.7:49152;transport=tcp;ob", user);
+    uri = text;
+    std::snprintf(text, sizeof text, "urn:uuid:00000000-0000-1000-8000-%012u", user);
+    instance = text;
+    params = ";reg-id=" + std::to_string(reg_id) + ";+sip.instance=\"<" + instance + ">\"";
+    std::snprintf(text, sizeof text, "<sip:AQEBaW5kZXhlZC10b2tlbi0w%u@127.0.0.1:43210;lr;ob>", user);
+    path = std::to_string(std::char_traits<char>::length(text)) + ":" + text;
+    call_id = "u" + std::to_string(user) + "-" + std::to_string(reg_id) + "@192.0.2.7";
+    key = "f" + std::to_string(reg_id) + " " + instance;
+    binding.expires = kNow + 3'600'000 + cseq;
+    binding.updated = kNow + cseq;
+    binding.cseq = cseq;
+    binding.reg_id = reg_id;
+    binding.q = 1'000;
+    binding.flags = kOutbound;
+    binding[Part::uri] = uri;
+    binding[Part::params] = params;
+    binding[Part::instance] = instance;
+    binding[Part::path] = path;
+    binding[Part::call_id] = call_id;
+    binding[Part::key] = key;
+    binding[Part::flow] = flow;
+    binding[Part::agent] = "a device of the bench";
+    operation.aor = aor;
+    operation.call_id = call_id;
+    operation.cseq = cseq;
+    operation.put.assign(1, binding);
+    operation.max_contacts = 10;
+    operation.max_flows = 4;
+    operation.now = kNow;
+    return operation;
+  }
+  RegisterOperation operation;
+};
+
+// Runs over all users and both flows, users in no order. Nanoseconds of CPU each, less those of making the operation.
+double run(BindingStore& store, uint32_t users, uint32_t cseq, const std::string& flow) {
+  Phone phone;
+  Nowhere sink;
+  double begin = cpu_ns();
+  for (uint32_t turn = 0; turn < users * 2; ++turn) sink.octets += phone.registers(turn % users, 1 + turn / users, cseq, flow).aor.size();
+  const double making = cpu_ns() - begin;
+  begin = cpu_ns();
+  for (uint32_t turn = 0; turn < users * 2; ++turn) {
+    const auto user = static_cast<uint32_t>(turn * 7'919ull % users);
+    const Outcome outcome = store.table().save(phone.registers(user, 1 + turn / users, cseq, flow), sink);
+    if (outcome != Outcome::saved || (turn % kBatch == kBatch - 1 && store.flush() != 0)) std::exit(1);
+  }
+  store.flush();
+  return (cpu_ns() - begin - making) / (users * 2.0);
+}
+
+template <typename Step>
+void in_slices(const char* what, size_t bindings, Step&& step) {
+  double longest = 0;
+  const double begin = cpu_ns();
+  for (bool more = true; more;) {
+    const double slice = cpu_ns();
+    more = step();
+    longest = std::max(longest, cpu_ns() - slice);
+  }
+  std::printf("%-44s %8.0f ms CPU for %zu, the longest slice %.2f ms\n", what, (cpu_ns() - begin) / 1e6, bindings, longest / 1e6);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  char made[] = "/tmp/sluice-bench-XXXXXX";
+  const std::string folder = argc > 1 ? argv[1] : mkdtemp(made);
+  const auto users = static_cast<uint32_t>(argc > 2 ? std::atol(argv[2]) / 2 : 500'000);
+  const TableBounds bounds{users * 3ull, users * 3ull * 640};
+  {
+    const auto store = BindingStore::open(folder, bounds, kNow).store;
+    if (!store) return 1;
+    BindingTable& table = store->table();
+    std::printf("%-44s %8.0f ns CPU\n", "first registration, table and journal", run(*store, users, 1, ""));
+    std::printf("%-44s %8.0f ns CPU\n", "refresh, table and journal", run(*store, users, 2, ""));
+    table.set_log(nullptr);
+    std::printf("%-44s %8.0f ns CPU\n", "refresh, table alone", run(*store, users, 3, ""));
+    table.set_log(&store->journal());
+    Nowhere sink;
+    const double begin = cpu_ns();
+    for (uint32_t turn = 0; turn < 1'000'000; ++turn) table.lookup("sip:u" + std::to_string(turn * 7'919ull % users) + "@example.org", kNow, sink);
+    std::printf("%-44s %8.0f ns CPU\n", "lookup of two flows", (cpu_ns() - begin) / 1e6);
+    std::printf("%-44s %8.0f octets, of %llu\n", "memory a binding, without the index", static_cast<double>(table.octets()) / static_cast<double>(table.bindings()), static_cast<unsigned long long>(table.bindings()));
+    for (int tries = 0; store->counts().snapshots == 0 && tries < 1'000; ++tries) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    std::string copy;
+    BindingTable::Walk walk;
+    in_slices("copy for a snapshot, piece by piece", users * 2, [&] {
+      copy.clear();
+      return table.copy_some(walk, copy);
+    });
+  }
+  const double begin = wall_ms(), cpu = cpu_ns();
+  const auto store = BindingStore::open(folder, bounds, kNow).store;
+  std::printf("%-44s %8.0f ms, %.0f of CPU, for %llu\n", "start from snapshot and journal", wall_ms() - begin, (cpu_ns() - cpu) / 1e6, static_cast<unsigned long long>(store->table().bindings()));
+  BindingTable& table = store->table();
+  run(*store, users, 4, "s/0/0/1/1/1");
+  bool more = true;
+  size_t removed = 0;
+  in_slices("a flow that ends, in slices of 500", users * 2, [&] {
+    removed += table.remove_flow("s/0/0/1/1/1", 500, more);
+    store->flush();
+    return more;
+  });
+  if (removed != users * 2) return 1;
+  run(*store, users, 5, "");
+  uint32_t cursor = 0;
+  removed = 0;
+  in_slices("expiry of all at once, in slices of 1 ms", users * 2, [&] {
+    removed += table.expire(kNow + 7'200'000, 1'000'000, cursor, more);
+    return more;
+  });
+  if (removed != users * 2 || table.octets() != 0) return 1;
+  return argc > 1 ? 0 : std::system(("rm -rf " + folder).c_str());
+}

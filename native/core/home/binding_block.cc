@@ -1,0 +1,116 @@
+#include "core/home/binding_block.h"
+
+#include <cstring>
+
+#include "core/home/binding_key.h"
+
+namespace sluice {
+namespace {
+
+constexpr size_t kMaxInstance = kKeyScratch - kFlowKeyHead;
+
+// All of them in one pass; the key of a flow is left empty.
+void read_parts(const BindingBlock& block, Text (&parts)[kParts]) noexcept {
+  const auto* at = reinterpret_cast<const char*>(&block + 1);
+  for (size_t i = 0; i < kParts; ++i) {
+    if (!is_kept(block.form, static_cast<Part>(i))) continue;
+    parts[i] = Text(at, block.sizes[i]);
+    at += block.sizes[i];
+  }
+  constexpr auto kInstance = static_cast<size_t>(Part::instance);
+  if ((block.form & kInstanceIsInParams) != 0) parts[kInstance] = parts[static_cast<size_t>(Part::params)].substr(block.instance_at, block.sizes[kInstance]);
+}
+
+}  // namespace
+
+Text BindingBlock::part(Part which) const noexcept {
+  const auto* const texts = reinterpret_cast<const char*>(this + 1);
+  const auto index = static_cast<size_t>(which);
+  if (which == Part::instance && (form & kInstanceIsInParams) != 0) return part(Part::params).substr(instance_at, sizes[index]);
+  size_t at = 0;
+  for (size_t i = 0; i < index; ++i)
+    if (is_kept(form, static_cast<Part>(i))) at += sizes[i];
+  return Text(texts + at, is_kept(form, which) ? sizes[index] : 0);
+}
+
+bool BindingBlock::is_named(Text key) const noexcept {
+  return (form & kKeyIsOfFlow) != 0 ? is_flow_key(key, reg_id, part(Part::instance)) : same_binding(part(Part::key), key);
+}
+
+bool BindingBlock::has_key(Text key) const noexcept {
+  return (form & kKeyIsOfFlow) != 0 ? is_flow_key(key, reg_id, part(Part::instance)) : part(Part::key) == key;
+}
+
+size_t BindingBlock::octets() const noexcept {
+  size_t sum = sizeof(BindingBlock);
+  for (size_t i = 0; i < kParts; ++i)
+    if (is_kept(form, static_cast<Part>(i))) sum += sizes[i];
+  return sum;
+}
+
+BindingForm form_of(const Binding& binding) noexcept {
+  BindingForm form;
+  const Text instance = binding[Part::instance];
+  if (binding.outbound() && instance.size() <= kMaxInstance && is_flow_key(binding[Part::key], binding.reg_id, instance)) form.bits |= kKeyIsOfFlow;
+  if (const size_t at = instance.empty() ? Text::npos : binding[Part::params].find(instance); at <= UINT16_MAX) {
+    form.bits |= kInstanceIsInParams;
+    form.instance_at = static_cast<uint16_t>(at);
+  }
+  size_t octets = sizeof(BindingBlock);
+  for (size_t i = 0; i < kParts; ++i) {
+    if (binding.parts[i].size() > UINT16_MAX) return form;
+    if (is_kept(form.bits, static_cast<Part>(i))) octets += binding.parts[i].size();
+  }
+  if (octets <= BlockArena::kMaxBlock) form.octets = octets;
+  return form;
+}
+
+void write_block(const Binding& binding, const BindingForm& form, BindingBlock& block) noexcept {
+  block = BindingBlock{};
+  block.expires = binding.expires;
+  block.updated = binding.updated;
+  block.cseq = binding.cseq;
+  block.reg_id = binding.reg_id;
+  block.q = binding.q;
+  block.flags = binding.flags;
+  block.form = form.bits;
+  block.instance_at = form.instance_at;
+  auto* at = reinterpret_cast<char*>(&block + 1);
+  for (size_t i = 0; i < kParts; ++i) {
+    const auto which = static_cast<Part>(i);
+    const Text text = binding.parts[i];
+    block.sizes[i] = which == Part::key && (form.bits & kKeyIsOfFlow) != 0 ? 0 : static_cast<uint16_t>(text.size());
+    if (!is_kept(form.bits, which)) continue;
+    if (!text.empty()) std::memcpy(at, text.data(), text.size());
+    at += text.size();
+  }
+}
+
+bool is_refresh(const Binding& binding, const BindingBlock& block) noexcept {
+  if (binding.reg_id != block.reg_id || binding.q != block.q || binding.flags != block.flags) return false;
+  Text parts[kParts];
+  read_parts(block, parts);
+  for (size_t i = 0; i < kParts; ++i)
+    if (i != static_cast<size_t>(Part::key) && parts[i] != binding.parts[i]) return false;
+  return block.has_key(binding[Part::key]);
+}
+
+Binding read_block(const BindingBlock& block, char (&scratch)[kKeyScratch]) noexcept {
+  Binding binding;
+  binding.expires = block.expires;
+  binding.updated = block.updated;
+  binding.cseq = block.cseq;
+  binding.reg_id = block.reg_id;
+  binding.q = block.q;
+  binding.flags = block.flags;
+  read_parts(block, binding.parts);
+  if ((block.form & kKeyIsOfFlow) != 0) {
+    const Text instance = binding[Part::instance];
+    const size_t head = write_flow_key_head(block.reg_id, scratch);
+    std::memcpy(scratch + head, instance.data(), instance.size());
+    binding[Part::key] = Text(scratch, head + instance.size());
+  }
+  return binding;
+}
+
+}  // namespace sluice

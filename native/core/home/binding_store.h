@@ -1,0 +1,79 @@
+// The embedded location store: the table of bindings, its journal and snapshot in a folder of its own, and a thread that keeps the folder in
+// order. Shared by all shards of the process; no other process opens the folder meanwhile.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "core/home/binding_table.h"
+#include "core/home/journal.h"
+#include "core/home/replay.h"
+
+namespace sluice {
+
+struct StoreCounts {
+  uint64_t bindings = 0;
+  uint64_t addresses = 0;
+  uint64_t octets = 0;      // in memory
+  uint64_t journal = 0;     // octets since the last snapshot
+  uint64_t failures = 0;    // times that the disk refused the journal
+  uint64_t snapshots = 0;
+  uint64_t longest_lock = 0;  // of a snapshot, nanoseconds
+  int fault = 0;              // an errno while the journal cannot be written
+  int snapshot_fault = 0;     // of the last snapshot
+};
+
+class BindingStore {
+ public:
+  struct Opened {
+    std::shared_ptr<BindingStore> store;
+    std::string fault;    // why there is none: one line
+    bool is_busy = false;  // another process has the folder
+  };
+  // Reads what is there. A full disk is no reason not to: nothing is taken on then until there is room.
+  static Opened open(const std::string& folder, const TableBounds& bounds, uint64_t now);
+  ~BindingStore();
+  BindingStore(const BindingStore&) = delete;
+  BindingStore& operator=(const BindingStore&) = delete;
+
+  BindingTable& table() noexcept { return *table_; }
+  Journal& journal() noexcept { return *journal_; }
+  // Writes what was changed; an errno: it may be lost.
+  int flush() noexcept;
+
+  const std::vector<DamagedFile>& damaged() const noexcept { return damaged_; }
+  StoreCounts counts() const noexcept;
+
+ private:
+  BindingStore() = default;
+  std::string fill(const TableBounds& bounds, uint64_t now);
+  void keep() noexcept;
+  void recover() noexcept;
+  void take_snapshot() noexcept;
+
+  std::string folder_;
+  int lock_ = -1;
+  std::unique_ptr<BindingTable> table_;
+  std::unique_ptr<Journal> journal_;
+  std::vector<DamagedFile> damaged_;
+  // Of the keeping thread.
+  uint64_t next_number_ = 1;
+  uint64_t older_octets_ = 0;  // of journals before the one that is written
+  uint64_t next_try_ = 0;      // of a snapshot that failed, milliseconds
+  bool wants_snapshot_ = false;
+  std::atomic<uint64_t> snapshot_octets_{0};
+  std::atomic<uint64_t> snapshots_{0};
+  std::atomic<uint64_t> longest_lock_{0};
+  std::atomic<int> snapshot_fault_{0};
+  std::atomic<uint64_t> since_snapshot_{0};
+  std::atomic<bool> stop_{false};
+  std::atomic<bool> dirty_{false};
+  std::mutex wake_lock_;
+  std::condition_variable wake_;
+  std::thread keeper_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,141 @@
+// The bindings of the whole process (RFC 3261 10), for all shards: by address of record and by flow. Each address belongs to a stripe,
+// whose lock is held for a lookup or a change and never over a system call. Bounded in number and octets. What has expired is nobody's
+// any more; timing wheels give its room back.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/base/timing_wheel.h"
+#include "core/crypto/siphash.h"
+#include "core/home/binding_block.h"
+#include "core/home/binding_record.h"
+#include "core/home/flow_chains.h"
+#include "core/home/ref_index.h"
+
+namespace sluice {
+
+// Hears of every change under the lock of its address, so that the changes of one address come in their order.
+class ChangeLog {
+ public:
+  virtual void append(Text record) noexcept = 0;
+  // Whether what follows may refer to the put of that name.
+  virtual bool has(uint64_t name) const noexcept = 0;
+
+ protected:
+  ~ChangeLog() = default;
+};
+
+// Is handed bindings while the lock is held: it copies what it wants.
+class BindingSink {
+ public:
+  virtual void take(const Binding& binding) noexcept = 0;
+
+ protected:
+  ~BindingSink() = default;
+};
+
+struct TableBounds {
+  uint64_t bindings = 0;
+  uint64_t octets = 0;
+};
+
+class BindingTable {
+ public:
+  // `now`: milliseconds of a clock that never runs back, as everywhere here.
+  BindingTable(const SipKey& key, const TableBounds& bounds, uint64_t now);
+
+  const SipKey& key() const noexcept { return key_; }
+  // Before the first change that it should hear of.
+  void set_log(ChangeLog* log) noexcept { log_ = log; }
+
+  // `after` takes all bindings of the address that live after it; nothing when it was not saved.
+  Outcome save(const RegisterOperation& operation, BindingSink& after);
+  void lookup(Text aor, uint64_t now, BindingSink& found);
+  // Unless it was updated after `seen`. False: there is no such binding.
+  bool remove(Text aor, Text key, uint64_t seen);
+  // About `most` of the bindings on a flow that has ended; returns how many, and sets `more` while there are others.
+  size_t remove_flow(Text flow, size_t most, bool& more);
+  // Gives the room of what has expired back, for about so many nanoseconds; `cursor` begins at 0 and is the caller's. Sets `more` while
+  // there is more to look at.
+  size_t expire(uint64_t now, uint64_t nanoseconds, uint32_t& cursor, bool& more);
+
+  // What a record of the journal or a snapshot says. False: it is not sound.
+  bool restore(RecordReader& record);
+  // Bindings that a restore found no room for.
+  uint64_t turned_away() const noexcept { return turned_away_; }
+
+  // Copies the table piece by piece, as records. What changes meanwhile is copied as it was or as it is, and what was changed by a record
+  // from before the walk is copied as it is.
+  struct Walk {
+    uint32_t stripe = 0;
+    uint32_t slot = 0;  // the last one that was looked at
+    uint32_t upheavals = 0;
+    bool begun = false;
+    uint64_t longest = 0;  // nanoseconds that a lock was held
+  };
+  bool copy_some(Walk& walk, std::string& out);  // false: that was the last piece
+
+  uint64_t bindings() const noexcept { return bindings_.load(std::memory_order_relaxed); }
+  uint64_t addresses() const noexcept { return addresses_.load(std::memory_order_relaxed); }
+  uint64_t octets() const noexcept { return arena_.used(); }
+  uint64_t next_lsn() const noexcept { return lsn_.load(std::memory_order_relaxed); }
+  void skip_lsn_to(uint64_t lsn) noexcept;
+
+ private:
+  friend class BindingChange;
+
+  struct Timers {
+    BlockArena& arena;
+    WheelNode& node(BlockRef ref) noexcept { return arena.at<BindingBlock>(ref)->timer; }
+  };
+  struct alignas(64) Stripe {
+    explicit Stripe(Timers& timers) : wheel(timers, 0) {}
+    std::mutex lock;
+    RefIndex index;
+    TimingWheel<Timers> wheel;
+  };
+  static constexpr size_t kStripes = 1'024;  // so that a wheel that turns moves a thousand of a million bindings
+  static constexpr uint32_t kTickShift = 4;  // of 16 ms: the wheel's longest delay is three days, then it is armed again
+
+  uint64_t hash_of(Text aor) const noexcept { return siphash(key_, aor.data(), aor.size()); }
+  Stripe& stripe_of(uint64_t hash) noexcept { return *stripes_[hash >> 54]; }
+  BindingBlock& block(BlockRef ref) const noexcept { return *arena_.at<BindingBlock>(ref); }
+  AorHead& head(BlockRef ref) const noexcept { return *arena_.at<AorHead>(ref); }
+  // Counted from the start, so that it fits into 32 bits.
+  uint64_t tick_of(uint64_t time) const noexcept { return time < begin_ ? 0 : (time - begin_) >> kTickShift; }
+
+  // All of these are called under the stripe's lock.
+  RefIndex::Slot* find(Stripe& stripe, uint64_t hash, Text aor) noexcept;
+  RefIndex::Slot* find_hash(Stripe& stripe, uint64_t hash) noexcept;
+  BlockRef make_head(Stripe& stripe, uint64_t hash, Text aor) noexcept;  // 0: no room
+  void add(Stripe& stripe, BlockRef head, BlockRef ref) noexcept;        // a fresh block
+  void append(BlockRef head, BlockRef ref) noexcept;                     // as its last binding
+  void arm(Stripe& stripe, BlockRef ref) noexcept;
+  void unlink(BlockRef ref) noexcept;                                    // from its address
+  void release(Stripe& stripe, BlockRef ref) noexcept;                   // of a block that is unlinked
+  void drop_empty(Stripe& stripe, BlockRef head) noexcept;
+  void log_drops(uint64_t hash, const std::vector<uint64_t>& names);
+  template <typename Goes>
+  size_t remove_if(Stripe& stripe, BlockRef head, Goes&& goes);
+  bool restore_put(Stripe& stripe, const RecordReader& record, const RecordItem& item) noexcept;
+  void copy_address(const AorHead& head, std::string& out) const;
+
+  const SipKey key_;
+  const TableBounds bounds_;
+  const uint64_t begin_;
+  BlockArena arena_;
+  Timers timers_;
+  FlowChains flows_;
+  std::vector<std::unique_ptr<Stripe>> stripes_;
+  ChangeLog* log_ = nullptr;
+  std::atomic<uint64_t> lsn_{1};
+  std::atomic<uint64_t> bindings_{0};
+  std::atomic<uint64_t> addresses_{0};
+  uint64_t turned_away_ = 0;
+};
+
+}  // namespace sluice

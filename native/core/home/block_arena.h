@@ -1,0 +1,67 @@
+// Memory for many small blocks that are named by 32 bits: slabs are taken from the system as they are needed, a block has one of some
+// hundred sizes, and a block that is given back serves the next one of its size. Bounded in octets.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+
+namespace sluice {
+
+using BlockRef = uint32_t;  // in units of 16 octets; 0: none
+
+class BlockArena {
+ public:
+  static constexpr size_t kMaxBlock = 1 << 16;
+
+  explicit BlockArena(uint64_t most_octets);
+  ~BlockArena();
+  BlockArena(const BlockArena&) = delete;
+  BlockArena& operator=(const BlockArena&) = delete;
+
+  // Sees to it that a slab is at hand. Called where no lock is held, so that the system is not asked for memory under one.
+  void prepare() noexcept;
+
+  // 0: there is no room, or it is larger than a block can be.
+  BlockRef take(size_t octets) noexcept;
+  void give(BlockRef ref, size_t octets) noexcept;
+
+  template <typename T>
+  T* at(BlockRef ref) const noexcept {
+    return reinterpret_cast<T*>(slabs_[ref / kSlabUnits].load(std::memory_order_relaxed) + size_t{ref % kSlabUnits} * kUnit);
+  }
+
+  // Octets of blocks that are in use, by the sizes that they take up.
+  uint64_t used() const noexcept { return used_.load(std::memory_order_relaxed); }
+
+ private:
+  static constexpr size_t kUnit = 16;
+  static constexpr size_t kSlab = 2 << 20;  // a huge page, where the system has them
+  static constexpr size_t kSlabUnits = kSlab / kUnit;
+  static constexpr size_t kChunk = 1 << 16;  // of one size
+  static constexpr size_t kMostSlabs = 1 << 14;  // 2^31 units: what a timing wheel can name
+  static constexpr size_t kClasses = 232;
+
+  struct Class {
+    BlockRef free = 0;  // the first octets of a free block name the next one
+    BlockRef next = 0;  // in the chunk that is being used up
+    BlockRef end = 0;
+  };
+
+  static size_t class_of(size_t octets) noexcept;
+  static size_t size_of(size_t index) noexcept;
+  bool add_slab(std::unique_lock<std::mutex>& guard) noexcept;
+
+  const size_t most_slabs_;
+  std::unique_ptr<std::atomic<char*>[]> slabs_;
+  std::mutex lock_;
+  size_t slab_count_ = 0;
+  size_t next_chunk_ = 0;  // counted from the first slab
+  std::atomic<size_t> chunks_left_{0};
+  std::atomic<uint64_t> used_{0};
+  Class classes_[kClasses] = {};
+};
+
+}  // namespace sluice

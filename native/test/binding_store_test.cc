@@ -1,0 +1,364 @@
+// The location store on disk: what is there after an end without warning, on a disk that is full, and with files that are damaged.
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <thread>
+
+#include "bindings.h"
+#include "check.h"
+#include "core/base/crc32c.h"
+#include "core/home/binding_store.h"
+#include "core/home/snapshot.h"
+#include "core/home/store_file.h"
+
+using namespace sluice;
+using namespace sluice::test;
+
+namespace {
+
+constexpr SipKey kKey{3, 4};
+constexpr TableBounds kBounds{1'000'000, 512 << 20};
+constexpr uint64_t kNow = 1'700'000'000'000;
+
+std::string aor_of(int user) { return "sip:" + std::to_string(user) + "@h"; }
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+void write_file(const std::string& path, Text octets) {
+  std::ofstream(path, std::ios::binary | std::ios::trunc).write(octets.data(), static_cast<std::streamsize>(octets.size()));
+}
+
+std::shared_ptr<BindingStore> opened(const std::string& folder) {
+  BindingStore::Opened result = BindingStore::open(folder, kBounds, kNow);
+  CHECK_EQ(result.fault, "");
+  return result.store;
+}
+
+bool eventually(const std::function<bool()>& holds) {
+  for (int tries = 0; tries < 1'000; ++tries) {
+    if (holds()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
+std::string first_journal(const TemporaryFolder& folder) { return Journal::path_of(folder.path(), 1); }
+
+// What a table holds, as text that can be compared.
+std::string contents(BindingTable& table) {
+  std::string all;
+  for (int user = 0; user < 6; ++user)
+    for (KeptBinding one : lookup(table, aor_of(user), kNow)) all += aor_of(user) + " " + one[Part::key] + " " + std::to_string(one.cseq) + " " + one[Part::agent] + "\n";
+  return all;
+}
+
+// A journal of a few operations, where each record ends, and the contents after each.
+struct SmallJournal {
+  std::string octets;
+  std::vector<size_t> ends;
+  std::vector<std::string> after;
+
+  SmallJournal() {
+    struct Keeper final : ChangeLog {
+      std::string* out;
+      void append(Text record) noexcept override { out->append(record); }
+      bool has(uint64_t) const noexcept override { return true; }
+    } keeper;
+    keeper.out = &octets;
+    octets.resize(kFileHeader);
+    write_file_header({FileKind::journal, kKey, 1}, octets.data());
+    BindingTable table(kKey, kBounds, kNow);
+    table.set_log(&keeper);
+    const auto done = [&] {
+      ends.push_back(octets.size());
+      after.push_back(contents(table));
+    };
+    after.push_back("");
+    ends.push_back(octets.size());
+    const auto flow = [](uint32_t reg_id, uint32_t cseq) { return flow_binding("urn:x:1", reg_id, kNow + 10'000, cseq); };
+    save(table, operation(aor_of(1), kNow, {flow(1, 1), plain_binding("192.0.2.7", kNow + 10'000)}));
+    done();
+    save(table, operation(aor_of(2), kNow, {flow(2, 1)}));
+    done();
+    save(table, operation(aor_of(1), kNow, {flow(1, 2)}));
+    done();
+    KeptBinding other = flow(1, 3);
+    other[Part::agent] = "another phone";
+    save(table, operation(aor_of(1), kNow, {other}));
+    done();
+    table.remove(aor_of(1), plain_binding("192.0.2.7", 0)[Part::key], UINT64_MAX);
+    done();
+  }
+
+  // Which state a journal has that is sound up to an octet.
+  size_t state_at(size_t octet) const {
+    size_t state = 0;
+    while (state + 1 < ends.size() && ends[state + 1] <= octet) ++state;
+    return state;
+  }
+};
+
+std::string replayed(const TemporaryFolder& folder, size_t* damaged) {
+  StoredFiles files;
+  CHECK_EQ(files.find(folder.path()), 0);
+  BindingTable table(kKey, kBounds, kNow);
+  files.replay(table);
+  *damaged = files.damaged().size();
+  return contents(table);
+}
+
+}  // namespace
+
+TEST("the checksum has the values of RFC 3720 B.4") {
+  char octets[32];
+  std::memset(octets, 0, sizeof octets);
+  CHECK_EQ(crc32c(0, octets, sizeof octets), 0x8a9136aau);
+  std::memset(octets, 0xff, sizeof octets);
+  CHECK_EQ(crc32c(0, octets, sizeof octets), 0x62a8ab43u);
+  for (int i = 0; i < 32; ++i) octets[i] = static_cast<char>(i);
+  CHECK_EQ(crc32c(0, octets, sizeof octets), 0x46dd794eu);
+  CHECK_EQ(crc32c(crc32c(0, octets, 13), octets + 13, 19), 0x46dd794eu);
+}
+
+TEST("a journal with any bit turned serves what is before the damage, and says where it is") {
+  const TemporaryFolder folder;
+  const SmallJournal journal;
+  size_t damaged;
+  write_file(first_journal(folder), journal.octets);
+  CHECK_EQ(replayed(folder, &damaged), journal.after.back());
+  CHECK_EQ(damaged, 0u);
+  for (size_t at = 0; at < journal.octets.size(); ++at)
+    for (int bit = 0; bit < 8; bit += 1 + static_cast<int>(at % 3)) {
+      std::string turned = journal.octets;
+      turned[at] = static_cast<char>(turned[at] ^ 1 << bit);
+      write_file(first_journal(folder), turned);
+      const size_t state = at < kFileHeader ? 0 : journal.state_at(at);
+      CHECK_EQ(replayed(folder, &damaged), journal.after[state]);
+      CHECK_EQ(damaged, 1u);
+    }
+}
+
+TEST("a journal that is cut anywhere serves what is whole") {
+  const TemporaryFolder folder;
+  const SmallJournal journal;
+  for (size_t size = 0; size <= journal.octets.size(); ++size) {
+    write_file(first_journal(folder), Text(journal.octets).substr(0, size));
+    size_t damaged;
+    const size_t state = journal.state_at(size);
+    CHECK_EQ(replayed(folder, &damaged), journal.after[state]);
+    CHECK_EQ(damaged, size == journal.ends[state] ? 0u : 1u);
+  }
+}
+
+TEST("a damaged file costs no other file, and is gone from the folder when a snapshot has taken its place") {
+  const TemporaryFolder folder;
+  const SmallJournal journal;
+  std::string second = journal.octets;
+  write_file_header({FileKind::journal, kKey, 2}, second.data());
+  write_file(Journal::path_of(folder.path(), 2), second);
+  std::string first = journal.octets;
+  first[journal.ends[1] + 40] ^= 1;
+  write_file(first_journal(folder), first);
+  {
+    const auto store = opened(folder.path());
+    CHECK_EQ(store->damaged().size(), 1u);
+    CHECK_EQ(store->damaged().front().name, "journal.00000001");
+    CHECK_EQ(store->damaged().front().at, journal.ends[1]);
+    CHECK_EQ(contents(store->table()), journal.after.back());
+    CHECK(eventually([&] { return store->counts().snapshots == 1; }));
+    CHECK(access(first_journal(folder).c_str(), F_OK) != 0);
+    CHECK(read_file(folder / "damaged-journal") == first);
+  }
+  const auto again = opened(folder.path());
+  CHECK(again->damaged().empty());
+  CHECK_EQ(contents(again->table()), journal.after.back());
+}
+
+TEST("nothing that lies in the folder ends the process") {
+  const TemporaryFolder folder;
+  mkdir((folder / "journal.5").c_str(), 0700);
+  mkfifo((folder / "journal.6").c_str(), 0600);
+  CHECK_EQ(symlink("/dev/zero", (folder / "snapshot").c_str()), 0);
+  mkdir((folder / "snapshot.new").c_str(), 0700);
+  write_file(folder / "journal.18446744073709551615", "x");
+  write_file(folder / "journal.9x", "x");
+  write_file(folder / "journal.7", std::string(100, '\0'));
+  const auto store = opened(folder.path());
+  CHECK_EQ(store->table().bindings(), 0u);
+  CHECK_EQ(store->damaged().size(), 4u);
+  CHECK(save(store->table(), operation(aor_of(1), kNow, {plain_binding("192.0.2.1", kNow + 10)})) == Outcome::saved);
+  CHECK_EQ(store->flush(), 0);
+}
+
+TEST("what a newer version wrote is not touched") {
+  const TemporaryFolder folder;
+  std::string header(kFileHeader, '\0');
+  write_file_header({FileKind::journal, kKey, 1}, header.data());
+  header[8] = 2;
+  const uint32_t crc = crc32c(0, header.data(), kFileHeader - 4);
+  std::memcpy(header.data() + kFileHeader - 4, &crc, sizeof crc);
+  write_file(first_journal(folder), header);
+  const BindingStore::Opened result = BindingStore::open(folder.path(), kBounds, kNow);
+  CHECK(result.store == nullptr);
+  CHECK(result.fault.find("newer version") != std::string::npos);
+  CHECK_EQ(read_file(first_journal(folder)), header);
+}
+
+TEST("REG-26 what was flushed is there in the next life, and two never share a folder") {
+  const TemporaryFolder folder, copy;
+  std::string before;
+  {
+    const auto store = opened(folder.path());
+    for (int user = 0; user < 6; ++user) save(store->table(), operation(aor_of(user), kNow, {flow_binding("urn:x:1", 1, kNow + 10'000), plain_binding("192.0.2.1", kNow + 10'000)}));
+    save(store->table(), operation(aor_of(3), kNow, {flow_binding("urn:x:1", 1, kNow + 20'000, 2)}));
+    CHECK_EQ(store->flush(), 0);
+    CHECK_EQ(store->journal().sync(store->journal().failures()), 0);
+    before = contents(store->table());
+    const BindingStore::Opened second = BindingStore::open(folder.path(), kBounds, kNow);
+    CHECK(second.store == nullptr && second.is_busy);
+    struct stat status;
+    CHECK(stat(first_journal(folder).c_str(), &status) == 0 && (status.st_mode & 0777) == 0600);
+    // As it lies there now: a process that is killed does not close anything.
+    CHECK_EQ(std::system(("cp " + folder.path() + "/* " + copy.path()).c_str()), 0);
+  }
+  const auto killed = opened(copy.path());
+  CHECK_EQ(contents(killed->table()), before);
+  const auto next = opened(folder.path());
+  CHECK_EQ(contents(next->table()), before);
+}
+
+TEST("a snapshot takes the journal's place while everything goes on") {
+  const TemporaryFolder folder;
+  {
+    const auto store = opened(folder.path());
+    KeptBinding large = plain_binding("192.0.2.1", kNow + 10'000);
+    uint32_t cseq = 0;
+    // Past what makes a snapshot worth it, several times over.
+    for (uint64_t octets = 0; octets < uint64_t{30} << 20; octets += 8'000) {
+      large.cseq = ++cseq;
+      large[Part::agent] = std::string(8'000, static_cast<char>('a' + cseq % 26));
+      save(store->table(), operation(aor_of(static_cast<int>(cseq % 2'000)), kNow, {large}));
+      store->flush();
+    }
+    CHECK(eventually([&] { return store->counts().snapshots > 0 && store->counts().journal < (30 << 20); }));
+    CHECK_EQ(store->table().bindings(), 2'000u);
+  }
+  const auto next = opened(folder.path());
+  CHECK(next->damaged().empty());
+  CHECK_EQ(next->table().bindings(), 2'000u);
+  CHECK(access(first_journal(folder).c_str(), F_OK) != 0);
+}
+
+TEST("a snapshot that is cut or damaged serves what is before that, and the journal all the same") {
+  const TemporaryFolder folder;
+  {
+    BindingTable table(kKey, kBounds, kNow);
+    for (int user = 0; user < 6; ++user) save(table, operation(aor_of(user), kNow, {plain_binding("192.0.2.1", kNow + 10'000)}));
+    SnapshotFigures figures;
+    CHECK_EQ(write_snapshot(table, folder.path(), 1, std::atomic<bool>{false}, figures), 0);
+    std::string journal(kFileHeader, '\0');
+    write_file_header({FileKind::journal, kKey, 1}, journal.data());
+    BindingTable later(kKey, kBounds, kNow);
+    struct Keeper final : ChangeLog {
+      std::string* out;
+      void append(Text record) noexcept override { out->append(record); }
+      bool has(uint64_t) const noexcept override { return true; }
+    } keeper;
+    keeper.out = &journal;
+    later.skip_lsn_to(table.next_lsn());
+    later.set_log(&keeper);
+    save(later, operation("sip:late@h", kNow, {plain_binding("192.0.2.9", kNow + 10'000)}));
+    write_file(first_journal(folder), journal);
+  }
+  const std::string whole = read_file(folder / "snapshot");
+  uint64_t before = 0;
+  for (size_t size = 0; size < whole.size(); size += 7) {
+    write_file(folder / "snapshot", Text(whole).substr(0, size));
+    StoredFiles files;
+    files.find(folder.path());
+    BindingTable table(kKey, kBounds, kNow);
+    files.replay(table);
+    CHECK_EQ(files.damaged().size(), 1u);
+    CHECK_EQ(lookup(table, "sip:late@h", kNow).size(), 1u);
+    CHECK(table.bindings() >= before && table.bindings() <= 7);
+    before = table.bindings();
+  }
+  CHECK_EQ(before, 7u);
+}
+
+TEST("REG-20 a disk that is full: refused from then on, served from memory, and well again by itself") {
+  const TemporaryFolder folder;
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before;
+  getrlimit(RLIMIT_FSIZE, &before);
+  rlimit small = before;
+  small.rlim_cur = 2'000;
+  int refused = 0;
+  {
+    const auto store = opened(folder.path());
+    const auto registered = [&](int user, uint32_t cseq) {
+      save(store->table(), operation(aor_of(user), kNow, {plain_binding("192.0.2.1", kNow + 10'000, cseq)}));
+      return store->flush();
+    };
+    CHECK_EQ(registered(0, 1), 0);
+    setrlimit(RLIMIT_FSIZE, &small);
+    int user = 1;
+    while (refused == 0 && user < 100) refused = registered(user++, 1);
+    CHECK_EQ(refused, EFBIG);
+    CHECK_EQ(store->counts().fault, EFBIG);
+    CHECK_EQ(registered(0, 2), EFBIG);
+    CHECK_EQ(lookup(store->table(), aor_of(0), kNow).size(), 1u);
+    setrlimit(RLIMIT_FSIZE, &before);
+    CHECK(eventually([&] { return store->counts().fault == 0; }));
+    CHECK_EQ(store->counts().failures, 1u);
+    // What was lost with the batch is written in full when it is refreshed, not referred to.
+    CHECK_EQ(registered(user - 1, 2), 0);
+    CHECK_EQ(registered(0, 3), 0);
+    CHECK_EQ(store->journal().sync(store->journal().failures()), 0);
+    CHECK(eventually([&] { return store->counts().snapshots == 1; }));
+    CHECK_EQ(registered(user, 1), 0);
+    write_file(folder / "last", std::to_string(user));
+  }
+  const int last = std::stoi(read_file(folder / "last"));
+  const auto next = opened(folder.path());
+  // What a torn write left was in the journal that the snapshot has replaced.
+  CHECK(next->damaged().empty());
+  for (int user = 0; user <= last; ++user) CHECK_EQ(lookup(next->table(), aor_of(user), kNow).size(), 1u);
+  CHECK_EQ(lookup(next->table(), aor_of(0), kNow).front().cseq, 3u);
+}
+
+TEST("a refresh of what the disk had refused is not lost before the snapshot either") {
+  const TemporaryFolder folder;
+  std::signal(SIGXFSZ, SIG_IGN);
+  Journal journal(folder.path(), kKey);
+  BindingTable table(kKey, kBounds, kNow);
+  table.set_log(&journal);
+  CHECK_EQ(journal.begin(1, table.next_lsn()), 0);
+  rlimit before;
+  getrlimit(RLIMIT_FSIZE, &before);
+  rlimit small = before;
+  small.rlim_cur = kFileHeader + 10;
+  setrlimit(RLIMIT_FSIZE, &small);
+  save(table, operation(aor_of(1), kNow, {plain_binding("192.0.2.1", kNow + 10'000)}));
+  CHECK_EQ(journal.flush(), EFBIG);
+  setrlimit(RLIMIT_FSIZE, &before);
+  CHECK_EQ(journal.begin(2, table.next_lsn()), 0);
+  save(table, operation(aor_of(1), kNow, {plain_binding("192.0.2.1", kNow + 10'000, 2)}));
+  save(table, operation(aor_of(1), kNow, {plain_binding("192.0.2.1", kNow + 10'000, 3)}));
+  CHECK_EQ(journal.flush(), 0);
+  CHECK_EQ(journal.sync(journal.failures() - 1), EIO);
+  size_t damaged;
+  CHECK_EQ(replayed(folder, &damaged), contents(table));
+  CHECK_EQ(damaged, 1u);
+}

@@ -1,0 +1,335 @@
+// The table of bindings against a model that is as simple as can be, and the records of its changes against the table.
+#include <algorithm>
+#include <map>
+#include <random>
+#include <thread>
+
+#include "bindings.h"
+#include "check.h"
+#include "core/home/binding_key.h"
+
+using namespace sluice;
+using namespace sluice::test;
+
+namespace {
+
+constexpr SipKey kKey{1, 2};
+constexpr TableBounds kBounds{100'000, 64 << 20};
+constexpr uint64_t kStart = 1'700'000'000'000;
+
+// Keeps what the table says of its changes.
+struct Log final : ChangeLog {
+  std::string records;
+  uint64_t lost_before = 0;
+  void append(Text record) noexcept override { records.append(record); }
+  bool has(uint64_t name) const noexcept override { return name >= lost_before; }
+};
+
+void replay(BindingTable& table, Text records) {
+  RecordReader reader;
+  while (!records.empty()) {
+    const bool is_whole = reader.read(records) == RecordReader::Result::whole;
+    CHECK(is_whole);
+    if (!is_whole) return;
+    CHECK(reader.is_end() || table.restore(reader));
+    records.remove_prefix(reader.size());
+  }
+}
+
+std::vector<KeptBinding> sorted(std::vector<KeptBinding> all) {
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+// RFC 3261 10.3 steps 6 and 7 in a few lines.
+class Model {
+ public:
+  Outcome save(const std::string& aor, const RegisterOperation& operation) {
+    std::vector<KeptBinding> alive = lookup(aor, operation.now);
+    const auto names = [&](const KeptBinding& one, Text key) { return same_binding(one[Part::key], key); };
+    const auto dropped = [&](const KeptBinding& one) {
+      return operation.everything || std::any_of(operation.drop.begin(), operation.drop.end(), [&](Text key) { return names(one, key); });
+    };
+    for (const KeptBinding& one : alive) {
+      const bool put = std::any_of(operation.put.begin(), operation.put.end(), [&](const Binding& other) { return names(one, other[Part::key]); });
+      if ((dropped(one) || put) && one[Part::call_id] == operation.call_id && operation.cseq <= one.cseq) return Outcome::out_of_order;
+    }
+    std::vector<KeptBinding> after;
+    for (const KeptBinding& one : alive)
+      if (!dropped(one)) after.push_back(one);
+    for (const Binding& put : operation.put) {
+      std::erase_if(after, [&](const KeptBinding& one) { return names(one, put[Part::key]); });
+      after.emplace_back(put);
+    }
+    if (after.size() > operation.max_contacts && after.size() > alive.size()) return Outcome::full;
+    for (const Binding& put : operation.put) {
+      const auto flows = [&](const std::vector<KeptBinding>& all) {
+        return std::count_if(all.begin(), all.end(), [&](const KeptBinding& one) { return (one.flags & kOutbound) != 0 && one[Part::instance] == put[Part::instance]; });
+      };
+      if (put.outbound() && flows(after) > operation.max_flows && flows(after) > flows(alive)) return Outcome::full;
+    }
+    all_[aor] = after;
+    return Outcome::saved;
+  }
+  std::vector<KeptBinding> lookup(const std::string& aor, uint64_t now) {
+    std::vector<KeptBinding> alive;
+    for (const KeptBinding& one : all_[aor])
+      if (one.expires > now) alive.push_back(one);
+    return alive;
+  }
+  void remove(const std::string& aor, Text key, uint64_t seen) {
+    std::erase_if(all_[aor], [&](const KeptBinding& one) { return one[Part::key] == key && one.updated <= seen; });
+  }
+  void remove_flow(Text flow) {
+    for (auto& [aor, bindings] : all_) std::erase_if(bindings, [&](const KeptBinding& one) { return one[Part::flow] == flow && (one.flags & kDirect) == 0; });
+  }
+
+ private:
+  std::map<std::string, std::vector<KeptBinding>> all_;
+};
+
+struct Dice {
+  std::mt19937 engine;
+  uint32_t operator()(uint32_t sides) { return static_cast<uint32_t>(engine() % sides); }
+};
+
+KeptBinding any_binding(Dice& dice, uint64_t now) {
+  const uint64_t expires = now + dice(4) * 40;  // some have expired
+  const uint32_t cseq = 1 + dice(8);
+  KeptBinding one = dice(2) == 0 ? plain_binding("192.0.2." + std::to_string(dice(4)), expires, cseq) : flow_binding("urn:x:" + std::to_string(dice(2)), 1 + dice(3), expires, cseq);
+  if (dice(3) == 0) one[Part::key] += " ob= x=" + std::to_string(dice(2));
+  if (dice(2) == 0) one[Part::flow] = "s/0/" + std::to_string(dice(3));
+  if (dice(4) == 0) one.flags |= kDirect;
+  if (dice(8) == 0) one[Part::agent] = std::string(dice(3'000), 'a');
+  one[Part::call_id] = "call" + std::to_string(dice(2));
+  one.updated = now;
+  return one;
+}
+
+size_t expire_all(BindingTable& table, uint64_t now) {
+  uint32_t cursor = 0;
+  size_t removed = 0;
+  // The shortest slices there are.
+  for (bool more = true; more;) removed += table.expire(now, 1, cursor, more);
+  return removed;
+}
+
+}  // namespace
+
+TEST("a binding comes back with everything that was saved, in the fewest octets") {
+  BindingTable table(kKey, kBounds, kStart);
+  KeptBinding whole = flow_binding("urn:uuid:1", 4'294'967'295u, kStart + 1'000);
+  whole[Part::flow] = "s/1/2";
+  whole[Part::agent] = std::string(300, '\xff');
+  whole[Part::node] = "node-one";
+  KeptBinding bare = plain_binding("192.0.2.7", kStart + 1);
+  CHECK(save(table, operation("sip:bob@a", kStart, {whole, bare})) == Outcome::saved);
+  CHECK((lookup(table, "sip:bob@a", kStart) == std::vector<KeptBinding>{whole, bare}));
+  CHECK((lookup(table, "sip:bob@a", kStart + 1) == std::vector<KeptBinding>{whole}));
+  CHECK(lookup(table, "sip:bob@b", kStart).empty());
+  CHECK(table.octets() < 1'000);
+}
+
+TEST("REG-13 REG-14 the table does what the model does, and its records lead to the same bindings") {
+  for (uint32_t seed = 0; seed < 60; ++seed) {
+    Dice dice{std::mt19937(seed)};
+    BindingTable table(kKey, kBounds, kStart);
+    Log log;
+    table.set_log(&log);
+    Model model;
+    std::string snapshot;
+    size_t snapshot_at = 0;
+    uint64_t now = kStart;
+    const std::string aors[] = {"sip:a@h", "sip:b@h", "sip:c@h"};
+    for (int step = 0; step < 200; ++step) {
+      now += dice(20);
+      const std::string& aor = aors[dice(3)];
+      switch (dice(12)) {
+        case 0: {
+          const KeptBinding one = any_binding(dice, now);
+          table.remove(aor, one[Part::key], now - 5);
+          model.remove(aor, one[Part::key], now - 5);
+          break;
+        }
+        case 1: {
+          const std::string flow = "s/0/" + std::to_string(dice(3));
+          // What has expired counts as long as it is there.
+          bool more = true;
+          while (more) table.remove_flow(flow, 1, more);
+          model.remove_flow(flow);
+          expire_all(table, now);
+          break;
+        }
+        case 2:
+          if (dice(4) == 0) {
+            log.lost_before = table.next_lsn();
+            break;
+          }
+          // A snapshot in the middle of it all.
+          snapshot.clear();
+          snapshot_at = log.records.size();
+          for (BindingTable::Walk walk; table.copy_some(walk, snapshot);) {
+          }
+          break;
+        default: {
+          std::vector<KeptBinding> put;
+          for (uint32_t count = dice(4); count > 0; --count) put.push_back(any_binding(dice, now));
+          RegisterOperation one = operation(aor, now, put);
+          std::string keys[2];
+          for (uint32_t i = dice(3); i > 0; --i) one.drop.push_back(keys[i - 1] = any_binding(dice, now)[Part::key]);
+          if (dice(10) == 0) {
+            one.everything = true;
+            one.put.clear();
+            one.drop.clear();
+          }
+          one.cseq = 1 + dice(8);
+          one.max_contacts = 1 + dice(6);
+          one.max_flows = 1 + dice(3);
+          Found after;
+          const Outcome outcome = table.save(one, after);
+          CHECK(outcome == model.save(aor, one));
+          if (outcome == Outcome::saved) CHECK(!one.put.empty() || after.bindings == model.lookup(aor, now));
+        }
+      }
+      for (const std::string& each : aors) CHECK(sorted(lookup(table, each, now)) == sorted(model.lookup(each, now)));
+    }
+    BindingTable from_log(kKey, kBounds, now);
+    replay(from_log, log.records);
+    BindingTable from_snapshot(kKey, kBounds, now);
+    replay(from_snapshot, snapshot);
+    replay(from_snapshot, Text(log.records).substr(snapshot_at));
+    // Records from before the snapshot change nothing, as when a crash left their file behind.
+    BindingTable from_both(kKey, kBounds, now);
+    replay(from_both, snapshot);
+    replay(from_both, log.records);
+    for (const std::string& each : aors)
+      for (BindingTable* copy : {&from_log, &from_snapshot, &from_both}) CHECK(sorted(lookup(*copy, each, now)) == sorted(model.lookup(each, now)));
+    CHECK(from_log.next_lsn() >= table.next_lsn() || log.records.empty());
+    expire_all(table, now + 1'000'000);
+    CHECK_EQ(table.bindings(), 0u);
+    CHECK_EQ(table.addresses(), 0u);
+    CHECK_EQ(table.octets(), 0u);
+  }
+}
+
+TEST("REG-21 the wheels give back what has expired and nothing else, whatever was refreshed meanwhile") {
+  BindingTable table(kKey, kBounds, kStart);
+  for (uint32_t user = 0; user < 1'000; ++user) save(table, operation("sip:" + std::to_string(user) + "@h", kStart, {plain_binding("192.0.2.1", kStart + 1'000 + user)}));
+  for (uint32_t user = 0; user < 500; ++user) save(table, operation("sip:" + std::to_string(user) + "@h", kStart + 500, {plain_binding("192.0.2.1", kStart + 9'000, 2)}));
+  for (uint32_t user = 500; user < 600; ++user) save(table, operation("sip:" + std::to_string(user) + "@h", kStart + 500, {plain_binding("192.0.2.1", kStart + 600, 2)}));
+  CHECK_EQ(expire_all(table, kStart + 700), 100u);
+  CHECK_EQ(expire_all(table, kStart + 3'000), 400u);
+  CHECK_EQ(table.bindings(), 500u);
+  CHECK_EQ(expire_all(table, kStart + 8'000), 0u);
+  // Further away than the longest delay of a wheel.
+  save(table, operation("sip:far@h", kStart + 8'000, {plain_binding("192.0.2.1", kStart + uint64_t{40} * 86'400'000)}));
+  CHECK_EQ(expire_all(table, kStart + 9'100), 500u);
+  for (uint64_t day = 1; day < 40; ++day) CHECK_EQ(expire_all(table, kStart + day * 86'400'000), 0u);
+  CHECK_EQ(expire_all(table, kStart + uint64_t{40} * 86'400'000 + 100), 1u);
+}
+
+TEST("the table is bounded in number, in octets and in what one operation may say") {
+  BindingTable table(kKey, {3, 1 << 20}, kStart);
+  const auto aor = [](int user) { return "sip:" + std::to_string(user) + "@h"; };
+  for (int user = 0; user < 3; ++user) CHECK(save(table, operation(aor(user), kStart, {plain_binding("192.0.2.1", kStart + 10)})) == Outcome::saved);
+  CHECK(save(table, operation(aor(3), kStart, {plain_binding("192.0.2.1", kStart + 10)})) == Outcome::no_room);
+  CHECK(save(table, operation(aor(2), kStart, {plain_binding("192.0.2.1", kStart + 20, 2)})) == Outcome::saved);
+  CHECK(save(table, operation(aor(2), kStart, {plain_binding("192.0.2.1", kStart + 20, 3), plain_binding("192.0.2.2", kStart + 20, 3)})) == Outcome::no_room);
+  CHECK_EQ(lookup(table, aor(2), kStart).front().cseq, 2u);
+  // What has expired makes room in its own address at once.
+  CHECK(save(table, operation(aor(1), kStart + 11, {plain_binding("192.0.2.2", kStart + 30, 3)})) == Outcome::saved);
+  CHECK_EQ(table.bindings(), 3u);
+
+  BindingTable small(kKey, {100'000, 1 << 20}, kStart);
+  int saved = 0;
+  KeptBinding large = plain_binding("192.0.2.1", kStart + 10);
+  large[Part::path] = std::string(10'000, 'p');
+  while (save(small, operation(aor(saved), kStart, {large})) == Outcome::saved && saved < 1'000) ++saved;
+  CHECK(saved > 50 && saved < 110);
+  CHECK(small.octets() <= 1 << 20);
+  CHECK_EQ(small.addresses(), static_cast<uint64_t>(saved));
+  for (int user = 0; user < saved; ++user) small.remove(aor(user), large[Part::key], UINT64_MAX);
+  CHECK_EQ(small.octets(), 0u);
+  large[Part::path] = std::string(65'000, 'p');
+  large[Part::agent] = std::string(1'000, 'p');
+  CHECK(save(small, operation("sip:large@h", kStart, {large})) == Outcome::full);
+  CHECK_EQ(small.octets(), 0u);
+}
+
+TEST("OB-7-13 a flow ends with 20,000 bindings of as many addresses, slice by slice") {
+  BindingTable table(kKey, kBounds, kStart);
+  KeptBinding one = plain_binding("192.0.2.1", kStart + 10'000);
+  one[Part::flow] = "s/0/1";
+  for (int user = 0; user < 20'000; ++user) save(table, operation("sip:" + std::to_string(user) + "@h", kStart, {one}));
+  one[Part::flow] = "s/0/2";
+  one.cseq = 2;
+  save(table, operation("sip:7@h", kStart, {one}));
+  bool more = true;
+  size_t removed = 0;
+  for (size_t slices = 0; more; ++slices) {
+    const size_t gone = table.remove_flow("s/0/1", 500, more);
+    CHECK(gone <= 600);
+    removed += gone;
+  }
+  CHECK_EQ(removed, 19'999u);
+  CHECK_EQ(table.bindings(), 1u);
+  CHECK_EQ(table.remove_flow("s/0/2", 500, more), 1u);
+}
+
+TEST("threads that save, look up, end flows, expire and copy at once lose nothing") {
+  BindingTable table(kKey, kBounds, kStart);
+  std::atomic<bool> stop{false};
+  const auto aor = [](int thread, int user) { return "sip:" + std::to_string(thread) + "-" + std::to_string(user) + "@h"; };
+  const auto register_all = [&](int thread) {
+    for (uint32_t round = 1; round <= 20; ++round)
+      for (int user = 0; user < 200; ++user) {
+        KeptBinding one = plain_binding("192.0.2.1", kStart + 1'000'000, round);
+        one[Part::flow] = "s/" + std::to_string(user % 5);
+        one[Part::agent] = std::string(round * 7, 'a');
+        CHECK(save(table, operation(aor(thread, user), kStart, {one})) == Outcome::saved);
+        CHECK(lookup(table, aor(thread, user), kStart).size() <= 1);
+      }
+  };
+  std::thread disturber([&] {
+    std::string copy;
+    while (!stop) {
+      bool more = true;
+      while (more) table.remove_flow("s/4", 50, more);
+      uint32_t cursor = 0;
+      table.expire(kStart + 100, 1'000'000, cursor, more);
+      copy.clear();
+      for (BindingTable::Walk walk; table.copy_some(walk, copy);) {
+      }
+    }
+  });
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < 3; ++thread) threads.emplace_back(register_all, thread);
+  for (std::thread& thread : threads) thread.join();
+  stop = true;
+  disturber.join();
+  for (int thread = 0; thread < 3; ++thread)
+    for (int user = 0; user < 200; ++user)
+      if (user % 5 != 4) CHECK_EQ(lookup(table, aor(thread, user), kStart).size(), 1u);
+}
+
+TEST("a walk in pieces meets what stays, whatever comes and goes between them") {
+  for (uint32_t seed = 0; seed < 30; ++seed) {
+    Dice dice{std::mt19937(seed)};
+    BindingTable table(kKey, kBounds, kStart);
+    const auto aor = [](uint32_t user) { return "sip:" + std::to_string(user) + "@h"; };
+    // Every third stays.
+    for (uint32_t user = 0; user < 3'000; ++user) save(table, operation(aor(user), kStart, {plain_binding("192.0.2.1", kStart + 10)}));
+    std::string copy;
+    for (BindingTable::Walk walk; table.copy_some(walk, copy);) {
+      for (int change = 0; change < 40; ++change) {
+        const uint32_t user = dice(6'000);
+        if (user % 3 == 0) continue;
+        if (dice(2) == 0) table.remove(aor(user), plain_binding("192.0.2.1", 0)[Part::key], UINT64_MAX);
+        else save(table, operation(aor(user), kStart, {plain_binding("192.0.2.1", kStart + 10, 2 + dice(1'000))}));
+      }
+    }
+    BindingTable restored(kKey, kBounds, kStart);
+    replay(restored, copy);
+    for (uint32_t user = 0; user < 3'000; user += 3) CHECK_EQ(lookup(restored, aor(user), kStart).size(), 1u);
+  }
+}
