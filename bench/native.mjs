@@ -7,7 +7,7 @@ import { save } from "./lib/results.mjs";
 
 const out = join(ROOT, "build/bench/native");
 const lines = [];
-for (const [name, ...args] of [["scan_bench"], ["token_bench"], ["relay_bench", "udp"], ["relay_bench", "tcp"]]) {
+for (const [name, ...args] of [["scan_bench"], ["token_bench"], ["binding_bench"], ["relay_bench", "udp"], ["relay_bench", "tcp"]]) {
   cmake({ out, target: name, settings: { CMAKE_BUILD_TYPE: "Release" } });
   const { status, stdout } = spawnSync("taskset", ["-c", "0", join(out, name), ...args], { encoding: "utf8" });
   if (status !== 0) fail(`${name} failed`);

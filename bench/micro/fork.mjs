@@ -1,7 +1,7 @@
-/** A call through the home proxy by its objects alone: one device, and three that ring at once; all are busy. No socket, LMDB for the bindings. */
+/** A call through the home proxy by its objects alone: one device, and three that ring at once; all are busy. No socket, the embedded store for the bindings. */
 import { Const } from "../../dist/native/layout.js";
 import { DnsRecords } from "../../dist/resolve/dns-records.js";
-import { LmdbStore } from "../../dist/location/lmdb-store.js";
+import { NativeStore } from "../../dist/location/native-store.js";
 import { Forwarder } from "../../dist/proxy/forwarder.js";
 import { HomeProxy } from "../../dist/proxy/home-proxy.js";
 import { Gruus } from "../../dist/registrar/gruu.js";
@@ -11,7 +11,7 @@ import { TransactionTable, serverKey } from "../../dist/transaction/table.js";
 import { timerTable } from "../../dist/transaction/timers.js";
 import { SECRET, registerMessage, registrarOver, report, temporaryFolder } from "./stage.mjs";
 
-const store = LmdbStore.open(temporaryFolder());
+const store = await NativeStore.open(temporaryFolder());
 const registrar = registrarOver(store);
 const CALLER = { address: "192.0.2.9", port: 5060, flow: "caller", answerFlow: "caller", fromCore: false };
 const PHONE = { address: "127.0.0.1", port: 5060, flow: "edge", answerFlow: "edge", fromCore: true };

@@ -1,12 +1,12 @@
 /** What a call pays to find its bindings: two flows of one device, among 10,000 addresses of record. */
-import { LmdbStore } from "../../dist/location/lmdb-store.js";
+import { NativeStore } from "../../dist/location/native-store.js";
 import { Gruus } from "../../dist/registrar/gruu.js";
 import { parseNameAddr } from "../../dist/sip/name-addr.js";
 import { parseUri } from "../../dist/sip/uri.js";
 import { EDGE, SECRET, registerMessage, registrarOver, report, temporaryFolder } from "./stage.mjs";
 
 const USERS = 10_000;
-const store = LmdbStore.open(temporaryFolder());
+const store = await NativeStore.open(temporaryFolder());
 const registrar = registrarOver(store);
 for (let user = 0; user < USERS; user += 100) {
   const batch = Array.from({ length: 100 }, (_, index) => [1, 2].map((regId) => registrar.handle(registerMessage(`u${user + index}`, regId, regId), EDGE)));
@@ -20,7 +20,7 @@ let user = 0;
 const next = () => `sip:u${(user = (user + 7) % USERS)}@example.org`;
 
 await report([
-  ["lookup of two flows, LMDB", (deferred) => store.lookup(next()).then(() => deferred.resolve()), { defer: true }],
+  ["lookup of two flows, embedded", (deferred) => store.lookup(next()).then(() => deferred.resolve()), { defer: true }],
   ["an address of record out of a Request-URI", () => gruus.resolve("sip:%61lice@example.org;user=phone")],
   ["a public GRUU", () => gruus.resolve(`sip:u1@example.org;gr=${binding.instance}`)],
   ["a temporary GRUU", () => gruus.resolve(temporary)],

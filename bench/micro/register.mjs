@@ -1,15 +1,15 @@
 /** REGISTER through the registrar, 64 at once as a busy shard has them: `node bench/micro/register.mjs [redis://HOST:PORT]`. */
-import { LmdbStore } from "../../dist/location/lmdb-store.js";
+import { NativeStore } from "../../dist/location/native-store.js";
 import { RedisStore } from "../../dist/location/redis-store.js";
 import { EDGE, registerMessage, registrarOver, report, temporaryFolder } from "./stage.mjs";
 
 const USERS = 10_000;
 const AT_ONCE = 64;
 
-const store = LmdbStore.open(temporaryFolder());
+const store = await NativeStore.open(temporaryFolder());
 const redisUrl = process.argv[2];
-const stores = [["LMDB", store]];
-if (redisUrl) stores.push(["Redis", await RedisStore.open(redisUrl)]);
+const stores = [["embedded", store]];
+if (redisUrl) stores.push(["Redis", await RedisStore.open(redisUrl, "bench-node")]);
 
 let cseq = 0;
 async function batch(registrar, regId) {

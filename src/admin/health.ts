@@ -13,15 +13,16 @@ export function liveness({ pool }: Running): readonly Check[] {
   return [{ name: "shards", ok: ills.length === 0, detail: ills.length === 0 ? "all live" : ills.join(", ") }];
 }
 
-export async function readiness({ pool, state, targetCount, config }: Running): Promise<readonly Check[]> {
+export async function readiness({ pool, store, state, targetCount, config }: Running): Promise<readonly Check[]> {
   const upstreams = await pool.askAny({ kind: "upstreams" }).catch(() => []);
   const alive = upstreams.filter((upstream) => upstream.alive).length;
   // A registrar of its own needs nobody behind it.
   const needsUpstream = config.mode === "edge";
+  const hasStore = pool.storeIsUp && store?.isUp !== false;
   return [
     { name: "shards", ok: pool.alive === pool.size, detail: `${pool.alive} of ${pool.size} run` },
     { name: "not draining", ok: state === "up", detail: state },
-    ...(needsUpstream ? [] : [{ name: "location store", ok: pool.storeIsUp, detail: pool.storeIsUp ? "reached" : "away" }]),
+    ...(needsUpstream ? [] : [{ name: "location store", ok: hasStore, detail: hasStore ? "reached" : "away" }]),
     ...(needsUpstream ? [{ name: "upstream", ok: alive > 0, detail: `${alive} of ${targetCount} targets alive` }] : []),
   ];
 }

@@ -1,5 +1,6 @@
 /** docs/operate/metrics.md, generated from the table of metrics. */
 import { metricTable } from "./metric-table.js";
+import { storeMetrics } from "./store-metrics.js";
 import { TURN_HELP, TURN_METRIC } from "./turn-histogram.js";
 
 export function metricsDocument(): string {
@@ -19,6 +20,7 @@ export function metricsDocument(): string {
     "| --- | --- | --- | --- |",
     ...rows,
     `| \`${TURN_METRIC}\` | histogram | | ${TURN_HELP} |`,
+    ...storeMetrics.map(({ name, help, gauge }) => `| \`sluice_${name}\` | ${gauge ? "gauge" : "counter"} | | ${help} |`),
     "| `sluice_upstream_up` | gauge | `target`: transport:address:port, at most 64 | Whether an upstream target answers. |",
     "| `sluice_certificate_expiry_timestamp_seconds` | gauge | `file` | When a certificate expires. |",
     "| `sluice_build_info` | gauge | `version`, `node`, `mode` | always 1 |",

@@ -1,7 +1,8 @@
 /** /metrics: the counters of all shards out of shared memory, at the moment of the scrape. No event costs anything for being counted here. */
 import { Counter as PromCounter, Gauge, Registry, collectDefaultMetrics } from "prom-client";
 import { lostLines } from "../observe/log-sink.js";
-import type { Running } from "./running.js";
+import type { Running, StoreView } from "./running.js";
+import { storeMetrics } from "./store-metrics.js";
 import { type MetricRow, metricTable } from "./metric-table.js";
 import { turnHistogram } from "./turn-histogram.js";
 
@@ -27,6 +28,7 @@ export class Metrics {
     this.#gauge("draining", "1 from the beginning of a drain on.", {}, () => Number(running.state === "draining"));
     this.#gauge("flows_limit", "SLUICE_MAX_FLOWS.", {}, () => running.config.maxFlows);
     this.#gauge("traces_active", "Traces that copy messages now.", {}, () => running.tracer.active.length);
+    if (running.store !== undefined) this.#store(running.store);
     this.#registry.registerMetric(turnHistogram((which) => running.pool.counter(which)));
     this.#upstreams();
     this.#certificates();
@@ -87,6 +89,13 @@ export class Metrics {
         this.set(labels, value());
       },
     });
+  }
+
+  #store(store: StoreView): void {
+    for (const { name, help, gauge, value } of storeMetrics) {
+      if (gauge) this.#gauge(name, help, {}, () => value(store));
+      else this.#counter(name, help, () => value(store));
+    }
   }
 
   /** At most 64 targets, and the operator chose them: a label is safe. */

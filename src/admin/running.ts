@@ -2,7 +2,7 @@
 import type { CertificateView } from "../tls/certificates.js";
 import type { Config } from "../config/config.js";
 import type { FlowKey } from "../config/flow-key.js";
-import type { ShardListener } from "../native/binding.js";
+import type { LocationCounts, ShardListener } from "../native/binding.js";
 import type { Log } from "../observe/log.js";
 import type { ShardPool } from "../shard/pool.js";
 import type { Tracer } from "./tracer.js";
@@ -33,6 +33,13 @@ export interface BindingsView {
   remove(aor: string): Promise<number>;
 }
 
+/** The embedded location store. */
+export interface StoreView {
+  /** Whether it can be written. */
+  readonly isUp: boolean;
+  counts(): LocationCounts;
+}
+
 export interface Running {
   readonly config: Config;
   readonly pool: ShardPool;
@@ -44,6 +51,8 @@ export interface Running {
   readonly tracer: Tracer;
   /** Undefined: this process is no registrar. */
   readonly bindings: BindingsView | undefined;
+  /** Undefined: an edge, or the bindings are elsewhere. */
+  readonly store: StoreView | undefined;
   certificates(): readonly CertificateView[];
   /** Targets of the upstream now. */
   readonly targetCount: number;

@@ -2,14 +2,16 @@
 import { expected, type Kind } from "./kind.js";
 import { readRedisUrl } from "./redis-url.js";
 
-export const EMBEDDED = "lmdb";
+export const EMBEDDED = "embedded";
+/** What the embedded store was until version 1.0, and is called in configurations of that time. */
+const FORMERLY = "lmdb";
 
-/** `lmdb`, or the URL of a Redis as it was written. */
+/** `embedded`, or the URL of a Redis as it was written. */
 export const location: Kind<string> = {
-  syntax: "`lmdb`, `redis://HOST:PORT`, `redis+cluster://HOST:PORT,…`, `redis+sentinel://HOST:PORT,…/MASTER`; `rediss` for TLS",
+  syntax: "`embedded`, `redis://HOST:PORT`, `redis+cluster://HOST:PORT,…`, `redis+sentinel://HOST:PORT,…/MASTER`; `rediss` for TLS",
   parse: (text) => {
-    if (text.toLowerCase() === EMBEDDED) return EMBEDDED;
-    if (!text.startsWith("redis")) return expected("lmdb or the URL of a Redis");
+    if ([EMBEDDED, FORMERLY].includes(text.toLowerCase())) return EMBEDDED;
+    if (!text.startsWith("redis")) return expected("embedded or the URL of a Redis");
     readRedisUrl(text);
     return text;
   },

@@ -308,8 +308,23 @@ export const table = {
   location: secret(
     "SLUICE_LOCATION",
     location,
-    "lmdb",
-    "Where bindings are stored: on disk in `SLUICE_STATE_DIR`, or in a Redis or Valkey shared by several registrars.",
+    "embedded",
+    "Where bindings are stored: in memory with a journal in `SLUICE_STATE_DIR`, or in a Redis or Valkey shared by several registrars. " +
+      "`lmdb` is an older name of `embedded`.",
+  ),
+  durable: withDefault(
+    "SLUICE_DURABLE",
+    oneOf(["process", "disk"]),
+    "process",
+    "What a 200 to a REGISTER outlives with the embedded store: the end of the process, kill -9 too (`process`; a power cut may cost the last " +
+      "50 ms), or a power cut as well (`disk`: every answer waits until the disk has the journal).",
+  ),
+  maxBindings: withDefault(
+    "SLUICE_MAX_BINDINGS",
+    integer(100, 50_000_000),
+    "2000000",
+    "Bindings that the embedded store holds at most, of all users; further ones get 503. Each takes about 0.4 KB of memory, and they all together " +
+      "at most 640 octets times this number.",
   ),
   auth: secret(
     "SLUICE_AUTH",

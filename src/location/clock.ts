@@ -2,7 +2,8 @@
  * Wall-clock time that no step of the wall clock moves (SA-15): the kernel's monotonic clock, which all threads and processes of one
  * boot share, plus an offset that is taken once.
  */
-import { readFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 
 /** Milliseconds of the monotonic clock. */
 export function monotonic(): number {
@@ -23,6 +24,30 @@ export function takeAnchor(): ClockAnchor {
 /** Whether an anchor that was kept still holds. */
 export function holds(anchor: ClockAnchor | undefined): anchor is ClockAnchor {
   return anchor !== undefined && anchor.boot !== "" && anchor.boot === bootId();
+}
+
+/** The anchor of the store in that folder: the one that is kept there, or a new one. */
+export function anchorIn(folder: string): ClockAnchor {
+  const path = join(folder, "clock");
+  const kept = readAnchor(path);
+  if (holds(kept)) return kept;
+  const anchor = takeAnchor();
+  try {
+    writeFileSync(`${path}.new`, JSON.stringify(anchor), { mode: 0o600 });
+    renameSync(`${path}.new`, path);
+  } catch {
+    // On a full disk it serves this life of the process.
+  }
+  return anchor;
+}
+
+function readAnchor(path: string): ClockAnchor | undefined {
+  try {
+    const { boot, offset } = JSON.parse(readFileSync(path, "utf8")) as Partial<ClockAnchor>;
+    return typeof boot === "string" && Number.isSafeInteger(offset) ? { boot, offset: Number(offset) } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function bootId(): string {

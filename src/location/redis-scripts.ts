@@ -4,7 +4,7 @@
  */
 
 /**
- * What apply.ts does. KEYS: the hash of the address of record. ARGV: now, Call-ID, CSeq, everything (0 or 1), most contacts, most
+ * What binding_change.cc does. KEYS: the hash of the address of record. ARGV: now, Call-ID, CSeq, everything (0 or 1), most contacts, most
  * flows, how many keys to drop, these keys, then the rows to put as JSON. Returns the outcome and the rows alive after it.
  */
 export const REGISTER = `

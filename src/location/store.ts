@@ -1,5 +1,4 @@
-/** The seam between who registers and who calls: bindings by address of record, in LMDB or in Redis. */
-import { constants } from "node:os";
+/** The seam between who registers and who calls: bindings by address of record, embedded or in Redis. */
 import type { Binding } from "./binding.js";
 
 /** One REGISTER as data: the store decides and writes in one atomic section, so that it is done as a whole or not at all. */
@@ -27,15 +26,16 @@ export type SaveResult =
   | { readonly outcome: "out-of-order" }
   | { readonly outcome: "full" };
 
-/** The store cannot be reached: the request is answered 503, and nothing of it was half done. */
+/** The store cannot be reached or written: the request is answered 503. It was done as a whole, or not at all. */
 export class StoreUnavailable extends Error {
   override readonly name = "StoreUnavailable";
-}
+  /** Whether the log has a line about it, so that the requests that meet it need none. */
+  readonly isKnown: boolean;
 
-/** Whether an embedded store failed for its disk, full or broken: the code of the error is the errno of what was written. */
-export function isDiskFailure(error: unknown): boolean {
-  const { EFBIG, EIO, ENOSPC, EROFS, EDQUOT } = constants.errno;
-  return error instanceof Error && (("code" in error && [EFBIG, EIO, ENOSPC, EROFS, EDQUOT].includes(Number(error.code))) || error.message.startsWith("Commit failed"));
+  constructor(message: string, { isKnown = false, ...options }: ErrorOptions & { readonly isKnown?: boolean } = {}) {
+    super(message, options);
+    this.isKnown = isKnown;
+  }
 }
 
 /** Every method rejects with StoreUnavailable while the store is away, and with another error when it fails. */

@@ -263,6 +263,51 @@ export interface Logins {
   counts(): { readonly held: number; readonly evicted: number };
 }
 
+/** How the embedded location store does. */
+export interface LocationCounts {
+  readonly bindings: number;
+  readonly addresses: number;
+  /** In memory. */
+  readonly octets: number;
+  /** Octets of the journal since the last snapshot. */
+  readonly journalOctets: number;
+  /** Times that the disk refused the journal. */
+  readonly failures: number;
+  readonly snapshots: number;
+  /** Nanoseconds that a snapshot held a lock at most. */
+  readonly longestLock: number;
+  /** While the journal cannot be written, else 0. */
+  readonly errno: number;
+  /** Of the last snapshot. */
+  readonly snapshotErrno: number;
+}
+
+/**
+ * The embedded location store (native/core/home/binding_store.h), the same one for all who open its folder in this process. `numbers` is
+ * what src/location/native-row.ts makes of it. After `close` every method throws.
+ */
+export interface Location {
+  /** Whether nobody in this process had the folder open. */
+  readonly isFirst: boolean;
+  /** What the first one said. */
+  readonly clockOffset: number;
+  /** Returns the texts of what lives after it. */
+  save(text: string, numbers: Float64Array): string;
+  lookup(aor: string, now: number, numbers: Float64Array): string;
+  remove(aor: string, key: string, seen: number): boolean;
+  /** How many of about `most` went; the first of the numbers says whether there are more. */
+  removeFlow(flow: string, most: number, numbers: Float64Array): number;
+  expire(now: number, numbers: Float64Array): number;
+  /** Writes what was changed; an errno: it may be lost. */
+  flush(): number;
+  /** Synchronises what was flushed; an errno. */
+  sync(): Promise<number>;
+  counts(): LocationCounts;
+  /** Files that were not read to their end. */
+  damaged(): readonly { readonly name: string; readonly at: number; readonly lost: number }[];
+  close(): void;
+}
+
 export interface Binding extends Reader {
   /** Makes what a group of shards shares, rings, listening sockets and what each source holds; its id, or what cannot be had. `seed`: 96 random octets. */
   createCluster(shards: number, ringOctets: number, listeners: readonly ShardListener[], seed: Uint8Array): number | { readonly errno: number; readonly listener: number };
@@ -272,6 +317,8 @@ export interface Binding extends Reader {
   setTls(cluster: number, material: TlsMaterial): string | undefined;
   /** Who registered over which flow, remembered beyond its end; `forgotten` for want of room. */
   flowOwners(cluster: number): { readonly known: number; readonly octets: number; readonly forgotten: number };
+  /** `clockOffset`: from the monotonic clock to that of the store. Throws one line; the `code` is EBUSY while another process has the folder. */
+  readonly Location: new (folder: string, maxBindings: number, maxOctets: number, clockOffset: number, now: number) => Location;
   readonly Logins: new (cluster: number) => Logins;
   /** The port (the kernel's choice for 0), or -errno. */
   checkListener(transport: Transport, address: string, port: number): number;

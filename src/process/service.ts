@@ -17,6 +17,7 @@ import { type Capture, createCapture } from "../observe/capture.js";
 import type { Log } from "../observe/log.js";
 import { AlertLog } from "../observe/alerts.js";
 import { LoginLog } from "../auth/login-log.js";
+import { EmbeddedStore } from "./embedded-store.js";
 import { reread } from "./reload.js";
 import { DnsRecords } from "../resolve/dns-records.js";
 import { Upstreams } from "../resolve/upstreams.js";
@@ -31,6 +32,7 @@ export class Service implements Running {
   readonly startedAt = Date.now();
   readonly tracer: Tracer;
   readonly bindings: BindingsView | undefined;
+  store: EmbeddedStore | undefined;
   state: "up" | "draining" = "up";
   config: Config;
   #upstreams: Upstreams;
@@ -76,6 +78,8 @@ export class Service implements Running {
   /** Resolves when all listeners are open; rejects with one line, and everything is closed again. */
   async start(): Promise<void> {
     try {
+      // Before the admin plane, which shows it, and before the shards, which share it.
+      this.store = await EmbeddedStore.open(this.config, this.log);
       const { adminListen } = this.config;
       if (adminListen !== "off") {
         this.#admin = new (await import("../admin/server.js")).AdminServer(this);
@@ -158,6 +162,7 @@ export class Service implements Running {
     this.tracer.close();
     this.#certificates?.close();
     const ended = await this.pool.close();
+    await this.store?.close();
     this.#admin?.close();
     await this.#capture?.close();
     return ended;

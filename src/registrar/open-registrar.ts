@@ -28,8 +28,8 @@ export async function openRegistrar(
   authenticator: Authenticator | undefined,
   { report, connection }: RegistrarEvents,
 ): Promise<RegistrarParts> {
-  const { location, stateDir } = config;
-  const store = await openLocationStore({ location, stateDir, listener: connection });
+  const { location, stateDir, durable, maxBindings } = config;
+  const store = await openLocationStore({ location, stateDir, durable, maxBindings, listener: connection });
   // The keys that sign tokens are the one secret that all nodes of a cluster share; what is made of them has names of its own.
   const gruus = new Gruus(config.flowKeys[0]?.key ?? new Uint8Array(0));
   const registrar = new Registrar({ store, gruus, report }, registrarRules(config, domains, authenticator));

@@ -9,8 +9,8 @@ import { Action, Const, Counter, VerdictField } from "../native/layout.js";
 import { binding } from "../native/load.js";
 import { networkOf } from "../observe/network.js";
 import { LogRate } from "../observe/log-rate.js";
-import { isDiskFailure } from "../location/store.js";
 import { type Decide, decideBatch } from "./decide-batch.js";
+import { StoreUnavailable } from "../location/store.js";
 import { BEAT_MS } from "./heartbeat.js";
 import type { FromShard, ShardStart, ToShard } from "./messages.js";
 import { answer } from "./questions.js";
@@ -47,15 +47,9 @@ const stage = start.policy === undefined ? undefined : await (await import("../e
 const faults = new LogRate();
 const logins = new LogRate({ perSecond: 1 });
 const fault = (error: unknown): void => {
+  if (error instanceof StoreUnavailable && error.isKnown) return;
   if (faults.allows("fault")) say({ kind: "fault", message: textOf(error) });
 };
-// lmdb rejects a failed commit once more, in a promise of its own that nobody can reach.
-if (start.home !== undefined) {
-  process.on("uncaughtException", (error) => {
-    if (!isDiskFailure(error)) throw error;
-    fault(error);
-  });
-}
 const home = start.home && (await (await import("./assemble-home.js")).openHome(shard, start.config, start.home, {
   onFault: fault,
   onLogin,

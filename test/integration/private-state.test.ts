@@ -13,5 +13,5 @@ test("a state folder that was made before is closed to others, with all that is 
   for (const path of [folder, join(folder, "location")]) chmodSync(path, 0o755);
   await Home.start({ SLUICE_STATE_DIR: folder });
   const modeOf = (...path: string[]): string => (statSync(join(folder, ...path)).mode & 0o777).toString(8);
-  expect([modeOf(), modeOf("location"), modeOf("location", "data.mdb"), modeOf("location", "lock.mdb"), modeOf("flow.keys"), modeOf("bans.json")]).toEqual(["700", "700", "600", "600", "600", "600"]);
+  expect([modeOf(), modeOf("location"), modeOf("location", "journal.00000001"), modeOf("location", "lock"), modeOf("flow.keys"), modeOf("bans.json")]).toEqual(["700", "700", "600", "600", "600", "600"]);
 });

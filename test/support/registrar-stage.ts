@@ -1,9 +1,9 @@
-/** A registrar over a real LMDB store, and REGISTERs to hand to it. */
+/** A registrar over a real store, and REGISTERs to hand to it. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Authenticator } from "../../src/auth/authenticator.js";
-import { LmdbStore } from "../../src/location/lmdb-store.js";
+import { NativeStore } from "../../src/location/native-store.js";
 import { Gruus } from "../../src/registrar/gruu.js";
 import { Registrar } from "../../src/registrar/registrar.js";
 import type { RegistrarOptions } from "../../src/registrar/registrar-options.js";
@@ -71,7 +71,7 @@ export interface Answer extends ResponseSpec {
 }
 
 export interface RegistrarStage {
-  readonly store: LmdbStore;
+  readonly store: NativeStore;
   readonly gruus: Gruus;
   readonly errors: readonly unknown[];
   register(lines: string, from?: RequestSource, uri?: string): Promise<Answer>;
@@ -80,9 +80,9 @@ export interface RegistrarStage {
   close(): Promise<void>;
 }
 
-export function registrarStage(differences: Partial<RegistrarOptions> = {}, authenticator?: Authenticator): RegistrarStage {
+export async function registrarStage(differences: Partial<RegistrarOptions> = {}, authenticator?: Authenticator): Promise<RegistrarStage> {
   const folder = mkdtempSync(join(tmpdir(), "sluice-registrar-"));
-  const store = LmdbStore.open(folder);
+  const store = await NativeStore.open(folder);
   const gruus = new Gruus(SECRET);
   const errors: unknown[] = [];
   const registrar = new Registrar({ store, gruus, report: (error) => errors.push(error) }, { ...OPTIONS, authenticator, ...differences });

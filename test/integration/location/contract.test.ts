@@ -1,4 +1,4 @@
-/** What every location store does, against LMDB on a real disk and against a real redis-server. */
+/** What every location store does, the embedded one on a real disk and against a real redis-server. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ import { RedisServer } from "../../support/redis-server.js";
 const ONE = "urn:uuid:00000000-0000-1000-8000-000000000001";
 const TWO = "urn:uuid:00000000-0000-1000-8000-000000000002";
 
-describe.each(["lmdb", "redis"])("%s", (kind) => {
+describe.each(["embedded", "redis"])("%s", (kind) => {
   const stateDir = mkdtempSync(join(tmpdir(), "sluice-location-"));
   let server: RedisServer | undefined;
   let store: LocationStore;
@@ -27,7 +27,7 @@ describe.each(["lmdb", "redis"])("%s", (kind) => {
 
   beforeAll(async () => {
     if (kind === "redis") server = await RedisServer.start();
-    const options = { location: server?.url ?? "lmdb", stateDir };
+    const options = { location: server?.url ?? "embedded", stateDir };
     store = await openLocationStore(options);
     other = await openLocationStore(options);
   });
@@ -146,7 +146,7 @@ describe.each(["lmdb", "redis"])("%s", (kind) => {
     const binding = plainBinding(store, "sip:bob@192.0.2.1", { aor: kept, flow: "8/1" });
     await saved(kept, binding);
     await new Promise((resolve) => setTimeout(resolve, 40));
-    expect(await store.expire()).toBe(kind === "lmdb" ? 1 : 0);
+    expect(await store.expire()).toBe(kind === "embedded" ? 1 : 0);
     expect(await store.expire()).toBe(0);
     expect(await store.lookup(kept)).toEqual([binding]);
     expect(await store.removeFlow("8/1")).toBe(1);
@@ -205,7 +205,6 @@ describe.each(["lmdb", "redis"])("%s", (kind) => {
     expect(await store.lookup(aor)).toEqual([others]);
   });
 
-  // lmdb 3.5.6 reads a key that is none when a transaction asks for the values of one: for some lengths that threw.
   test.each([8, 16, 22, 25])("OB-7-13 a flow with a name of %i characters ends, with addresses of record of all lengths", async (characters) => {
     const flow = "s/".padEnd(characters + 2, "1");
     for (let length = 1; length <= 64; length += 1) {

@@ -7,15 +7,15 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
-import { LmdbStore } from "../../../src/location/lmdb-store.js";
+import { NativeStore } from "../../../src/location/native-store.js";
 
-const STORE = fileURLToPath(new URL("../../../dist/location/lmdb-store.js", import.meta.url));
+const STORE = fileURLToPath(new URL("../../../dist/location/native-store.js", import.meta.url));
 
 // Saves one binding after the other, some at once, and writes a line for each that is done.
 const CHILD = `
   import { writeSync } from "node:fs";
-  const { LmdbStore } = await import(process.argv[1]);
-  const store = LmdbStore.open(process.argv[2]);
+  const { NativeStore } = await import(process.argv[1]);
+  const store = await NativeStore.open(process.argv[2]);
   let next = 0;
   const save = async () => {
     for (;;) {
@@ -46,7 +46,7 @@ test("REG-26 whatever was saved before kill -9 is there after it", async () => {
       lines.on("close", resolve);
     });
     expect(await exit).toEqual([null, "SIGKILL"]);
-    const store = LmdbStore.open(join(folder, String(round)));
+    const store = await NativeStore.open(join(folder, String(round)));
     for (const name of names) {
       const [binding] = await store.lookup(`sip:u${name}@example.org`);
       expect(binding).toMatchObject({ callId: name, path: [`<sip:t${name}@edge;lr;ob>`] });
@@ -60,14 +60,14 @@ test("REG-26 whatever was saved before kill -9 is there after it", async () => {
 test("SA-15 a binding keeps its time over a restart, and the clock is the same in every opener", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sluice-clock-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const first = LmdbStore.open(folder);
+  const first = await NativeStore.open(folder);
   const before = first.now();
   await first.close();
   const wall = Date.now;
   onTestFinished(() => void (Date.now = wall));
   // The wall clock is set by an hour while the program does not run.
   Date.now = () => wall() + 3_600_000;
-  const second = LmdbStore.open(folder);
+  const second = await NativeStore.open(folder);
   expect(second.now() - before).toBeLessThan(60_000);
   expect(second.now() - before).toBeGreaterThanOrEqual(0);
   await second.close();

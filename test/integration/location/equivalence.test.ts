@@ -1,11 +1,11 @@
-/** LMDB and Redis do the same: TypeScript and Lua are compared over random operations. */
+/** The embedded store and Redis do the same: C++ and Lua are compared over random operations. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Binding } from "../../../src/location/binding.js";
-import { LmdbStore } from "../../../src/location/lmdb-store.js";
+import { NativeStore } from "../../../src/location/native-store.js";
 import { RedisStore } from "../../../src/location/redis-store.js";
 import type { LocationStore, SaveResult } from "../../../src/location/store.js";
 import { byKey, flowBinding, operation, plainBinding } from "../../support/bindings.js";
@@ -13,17 +13,17 @@ import { RedisServer } from "../../support/redis-server.js";
 
 const folder = mkdtempSync(join(tmpdir(), "sluice-equivalence-"));
 let server: RedisServer;
-let lmdb: LocationStore;
+let embedded: LocationStore;
 let redis: LocationStore;
 
 beforeAll(async () => {
   server = await RedisServer.start();
-  lmdb = LmdbStore.open(folder);
+  embedded = await NativeStore.open(folder);
   redis = await RedisStore.open(server.url, "node-one");
 });
 
 afterAll(async () => {
-  await lmdb.close();
+  await embedded.close();
   await redis.close();
   await server.stop();
   rmSync(folder, { recursive: true, force: true });
@@ -84,15 +84,15 @@ test("REG-13 REG-14 both stores give the same answers and hold the same bindings
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
       const aor = `sip:user${(runs += 1)}@example.org`;
       for (const one of steps) {
-        const [left, right] = await Promise.all([carryOut(lmdb, aor, one), carryOut(redis, aor, one)]);
+        const [left, right] = await Promise.all([carryOut(embedded, aor, one), carryOut(redis, aor, one)]);
         if (typeof left === "object" && typeof right === "object" && left.outcome === "saved" && right.outcome === "saved") {
           expect(comparable(right.bindings)).toEqual(comparable(left.bindings));
         } else if (one.kind === "save") {
           expect(right).toEqual(left);
         }
-        expect(comparable(await redis.lookup(aor))).toEqual(comparable(await lmdb.lookup(aor)));
+        expect(comparable(await redis.lookup(aor))).toEqual(comparable(await embedded.lookup(aor)));
       }
-      for (const store of [lmdb, redis]) await store.save(aor, operation({ callId: "end", everything: true }));
+      for (const store of [embedded, redis]) await store.save(aor, operation({ callId: "end", everything: true }));
     }),
     { numRuns: 400 },
   );

@@ -281,7 +281,7 @@ test("the file is read again when it changes, and a bad one is not", async () =>
 
 test("OB-12-3 REG-3 PATH-5.3-1 nothing is stored before the credentials are right", async () => {
   const one = authenticator();
-  const stage = registrarStage({}, one);
+  const stage = await registrarStage({}, one);
   onTestFinished(() => stage.close());
   const contact = "Contact: <sip:bob@192.0.2.1>";
   const asked = await stage.register(contact);

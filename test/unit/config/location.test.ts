@@ -7,7 +7,8 @@ import { userSource } from "../../../src/config/user-source.js";
 import { complaintOf } from "./expecting.js";
 
 test("the embedded store, one Redis, several behind Sentinel, a cluster", () => {
-  expect(location.parse("LMDB")).toBe("lmdb");
+  expect(location.parse("Embedded")).toBe("embedded");
+  expect(location.parse("lmdb")).toBe("embedded");
   expect(readRedisUrl("redis://redis.example.org")).toEqual({
     kind: "single",
     isTls: false,
@@ -29,7 +30,7 @@ test("the embedded store, one Redis, several behind Sentinel, a cluster", () => 
 });
 
 test.each([
-  ["sqlite", "lmdb or the URL"],
+  ["sqlite", "embedded or the URL"],
   ["redis://", "redis://HOST:PORT"],
   ["redis://a,b", "one host"],
   ["redis://a:0", "HOST or HOST:PORT"],
@@ -60,6 +61,6 @@ test.each([
 
 test("SA-16 no password is printed or complained of", () => {
   expect(printConfig({ SLUICE_LOCATION: "redis://u:hunter2@a" })).toContain("SLUICE_LOCATION=***");
-  expect(printConfig({})).toContain("SLUICE_LOCATION=lmdb");
+  expect(printConfig({})).toContain("SLUICE_LOCATION=embedded");
   expect(readSettings({ SLUICE_LOCATION: "redis://u:hunter2@a,b" }).errors.join()).not.toContain("hunter2");
 });

@@ -10,7 +10,7 @@ const UPSTREAM = { SLUICE_UPSTREAM: "sip:127.0.0.1:5070" };
 test("nothing set: a standalone server on loopback", () => {
   const { settings, errors, warnings } = readSettings({});
   expect(errors).toEqual([]);
-  expect(settings).toMatchObject({ mode: "standalone", auth: { kind: "off" }, location: "lmdb", outbound: "auto", flowTimer: 0, t1Ms: 500, branchTimeoutSeconds: 32, upstream: [] });
+  expect(settings).toMatchObject({ mode: "standalone", auth: { kind: "off" }, location: "embedded", outbound: "auto", flowTimer: 0, t1Ms: 500, branchTimeoutSeconds: 32, upstream: [] });
   expect(settings?.listen.map(({ transport, port }) => [transport, port])).toEqual([["udp", 5060], ["tcp", 5060]]);
   expect(settings?.coreListen).toBeUndefined();
   expect(warnings).toEqual([]);

@@ -25,7 +25,7 @@ const registerDevice = async (lines = "", callId = "one"): Promise<{ readonly pu
 };
 
 test("GRUU-5.1-1 GRUU-5.2-1 GRUU-5.2-2 both GRUUs for a device that asks, and no option tag", async () => {
-  stage = registrarStage();
+  stage = await registrarStage();
   const answer = await stage.register(`Supported: gruu\nContact: <sip:a@192.0.2.1>;${IDS}, <sip:b@192.0.2.2>`);
   const [device = "", other = ""] = [...answer.all("Contact")].sort();
   expect(gruusOf(device).pub).toBe(`sip:bob@example.org;gr=${INSTANCE}`);
@@ -35,20 +35,20 @@ test("GRUU-5.1-1 GRUU-5.2-1 GRUU-5.2-2 both GRUUs for a device that asks, and no
 });
 
 test("GRUU-5.1-1 no GRUU for a device that does not ask", async () => {
-  stage = registrarStage();
+  stage = await registrarStage();
   const answer = await stage.register(`Contact: <sip:a@192.0.2.1>;${IDS}`);
   expect(answer.all("Contact")[0]).not.toContain("gruu");
 });
 
 test("GRUU-5.1-2 what the client offers as its GRUU is ignored", async () => {
-  stage = registrarStage();
+  stage = await registrarStage();
   const offered = await registerDevice(';pub-gruu="sip:evil@x";temp-gruu="sip:evil@y"');
   expect(offered.pub).toBe(`sip:bob@example.org;gr=${INSTANCE}`);
   expect(offered.temp).not.toContain("evil");
 });
 
 test("GRUU-5.4-1 OB-12-1 a GRUU leads to the contacts of its instance, all of its flows, and to nobody else", async () => {
-  stage = registrarStage();
+  stage = await registrarStage();
   await stage.register("Contact: <sip:other@192.0.2.9>");
   const { pub, temp } = await registerDevice(";reg-id=1");
   await stage.register(`Supported: outbound\nContact: <sip:second@192.0.2.1>;${IDS};reg-id=2`);
@@ -60,7 +60,7 @@ test("GRUU-5.4-1 OB-12-1 a GRUU leads to the contacts of its instance, all of it
 });
 
 test("GRUU-5.1-3 a new Call-ID voids the temporary GRUUs of before, a refresh does not", async () => {
-  stage = registrarStage();
+  stage = await registrarStage();
   const first = await registerDevice();
   const second = await registerDevice();
   expect(await targets(first.temp)).toHaveLength(1);
@@ -71,7 +71,7 @@ test("GRUU-5.1-3 a new Call-ID voids the temporary GRUUs of before, a refresh do
 });
 
 test("GRUU-5.1-4 temporary GRUUs have nothing in common", async () => {
-  stage = registrarStage();
+  stage = await registrarStage();
   const { temp } = await registerDevice();
   const users = [temp];
   for (let count = 0; count < 200; count += 1) users.push((await registerDevice()).temp);
@@ -82,13 +82,13 @@ test("GRUU-5.1-4 temporary GRUUs have nothing in common", async () => {
 });
 
 test("GRUU-5.1-5 a Contact that leads back here is refused", async () => {
-  stage = registrarStage();
+  stage = await registrarStage();
   const { pub, temp } = await registerDevice();
   for (const uri of [pub, temp, "sip:bob@example.org"]) expect((await stage.register(`Contact: <${uri}>`)).status).toBe(403);
 });
 
 test("GRUU-5.3-1 GRUU-5.3-2 with its last contact a device loses its temporary GRUUs; the public one stays its name", async () => {
-  stage = registrarStage();
+  stage = await registrarStage();
   const { pub, temp } = await registerDevice();
   await stage.register(`Call-ID: one\nContact: <sip:a@192.0.2.1>;${IDS};expires=0`);
   expect(await targets(temp)).toEqual([]);
@@ -98,7 +98,7 @@ test("GRUU-5.3-1 GRUU-5.3-2 with its last contact a device loses its temporary G
 });
 
 test("GRUU-6-1 what was never a GRUU of ours is none", async () => {
-  stage = registrarStage();
+  stage = await registrarStage();
   const { temp } = await registerDevice();
   const flipped = temp.replace(/^(sip:tgruu\..{20})(.)/, (_, head: string, last: string) => head + (last === "A" ? "B" : "A"));
   for (const uri of [flipped, "sip:tgruu.@example.org;gr", "sip:tgruu.AAAA@example.org;gr", "sip:bob@example.org;gr", "sip:bob@example.org;gr=nosuch"]) {

@@ -1,0 +1,127 @@
+/**
+ * Operations and bindings as the addon takes and gives them: a table of numbers, and all texts as one. Parts stand in the order of
+ * native/core/home/binding.h; an empty one is one that is not there.
+ */
+import type { Binding } from "./binding.js";
+import type { RegisterOperation } from "./store.js";
+
+const HEAD_NUMBERS = 9;
+const FIELDS = 6;
+const PARTS = 9;
+const ROW_NUMBERS = FIELDS + PARTS;
+/** The first two numbers of an answer are an outcome and how many bindings there are. */
+const ANSWER_HEAD = 2;
+const OUTBOUND = 1;
+const DIRECT = 2;
+
+/** `Outcome` in binding.h; `away`: the disk refuses the journal. */
+export const Outcome = { saved: 0, outOfOrder: 1, full: 2, noRoom: 3, away: 4 } as const;
+
+/** The table and its text, used again for each call. */
+export class NativeRows {
+  numbers = new Float64Array(ANSWER_HEAD + 16 * ROW_NUMBERS);
+  #at = 0;
+  #text = "";
+
+  /** Fills the table; returns the text. */
+  write(aor: string, { callId, cseq, everything, put, drop, maxContacts, maxFlows }: RegisterOperation, now: number): string {
+    this.#reserve(HEAD_NUMBERS + drop.length + put.length * ROW_NUMBERS);
+    this.#at = 0;
+    this.#text = "";
+    for (const number of [now, cseq, everything ? 1 : 0, maxContacts, maxFlows, drop.length, put.length]) this.#number(number);
+    this.#part(aor);
+    this.#part(callId);
+    for (const key of drop) this.#part(key);
+    for (const binding of put) this.#binding(binding);
+    return this.#text;
+  }
+
+  get outcome(): number {
+    return this.numbers[0] ?? 0;
+  }
+
+  /** What an answer holds; undefined: the table was too small for it, and is large enough for the next try. */
+  read(aor: string, text: string): readonly Binding[] | undefined {
+    const count = this.numbers[1] ?? 0;
+    if (this.#reserve(ANSWER_HEAD + count * ROW_NUMBERS)) return undefined;
+    const bindings: Binding[] = [];
+    let begin = 0;
+    for (let row = 0; row < count; row += 1) {
+      const at = ANSWER_HEAD + row * ROW_NUMBERS;
+      const parts: string[] = [];
+      for (let part = 0; part < PARTS; part += 1) {
+        const end = begin + (this.numbers[at + FIELDS + part] ?? 0);
+        parts.push(text.slice(begin, end));
+        begin = end;
+      }
+      bindings.push(bindingOf(aor, this.numbers.subarray(at, at + FIELDS), parts));
+    }
+    return bindings;
+  }
+
+  /** Whether it had to grow. */
+  #reserve(size: number): boolean {
+    if (size <= this.numbers.length) return false;
+    this.numbers = new Float64Array(size * 2);
+    return true;
+  }
+
+  #number(value: number): void {
+    this.numbers[this.#at] = value;
+    this.#at += 1;
+  }
+
+  #part(text: string): void {
+    this.#number(text.length);
+    this.#text += text;
+  }
+
+  #binding(binding: Binding): void {
+    const { expiresAt, updatedAt, cseq, regId = 0, q, outbound, direct = false } = binding;
+    for (const number of [expiresAt, updatedAt, cseq, regId, q, (outbound ? OUTBOUND : 0) | (direct ? DIRECT : 0)]) this.#number(number);
+    const { contactUri, contactParams, instance = "", path, callId, key, flow = "", userAgent = "", node = "" } = binding;
+    for (const part of [contactUri, contactParams, instance, joinPath(path), callId, key, flow, userAgent, node]) this.#part(part);
+  }
+}
+
+function bindingOf(aor: string, fields: Float64Array, parts: readonly string[]): Binding {
+  const [expiresAt = 0, updatedAt = 0, cseq = 0, regId = 0, q = 0, flags = 0] = fields;
+  const [contactUri = "", contactParams = "", instance = "", path = "", callId = "", key = "", flow = "", userAgent = "", node = ""] = parts;
+  return {
+    aor,
+    key,
+    callId,
+    cseq,
+    expiresAt,
+    updatedAt,
+    outbound: (flags & OUTBOUND) !== 0,
+    contactUri,
+    contactParams,
+    path: splitPath(path),
+    q,
+    ...(flow !== "" && { flow }),
+    ...(instance !== "" && { instance }),
+    ...(regId !== 0 && { regId }),
+    ...(userAgent !== "" && { userAgent }),
+    ...((flags & DIRECT) !== 0 && { direct: true }),
+    ...(node !== "" && { node }),
+  };
+}
+
+/** Values hold any octet, so each says how long it is. */
+function joinPath(path: readonly string[]): string {
+  return path.map((value) => `${value.length}:${value}`).join("");
+}
+
+function splitPath(text: string): readonly string[] {
+  const path: string[] = [];
+  for (let at = 0; at < text.length; ) {
+    const colon = text.indexOf(":", at);
+    const end = colon + 1 + Number(text.slice(at, colon));
+    // A damaged store cannot get here, but nothing in it shall make a loop without end.
+    if (colon < 0 || !(end > colon)) return path;
+    path.push(text.slice(colon + 1, end));
+    at = end;
+  }
+  return path;
+}

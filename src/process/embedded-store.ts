@@ -1,0 +1,74 @@
+/** The embedded location store as the process sees it: opened before any shard, watched, and closed behind them. */
+import { getSystemErrorName } from "node:util";
+import type { Config } from "../config/config.js";
+import { EMBEDDED } from "../config/location.js";
+import { folderOf } from "../location/open-store.js";
+import type { NativeStore } from "../location/native-store.js";
+import type { LocationCounts } from "../native/binding.js";
+import type { Log } from "../observe/log.js";
+
+const LOOK_MS = 1_000;
+
+export class EmbeddedStore {
+  readonly #store: NativeStore;
+  readonly #log: Log;
+  readonly #maxBindings: number;
+  readonly #timer: NodeJS.Timeout;
+  #isUp = true;
+  #hasRoom = true;
+  #snapshotErrno = 0;
+
+  private constructor(store: NativeStore, log: Log, maxBindings: number) {
+    this.#store = store;
+    this.#log = log;
+    this.#maxBindings = maxBindings;
+    this.#timer = setInterval(() => this.#look(), LOOK_MS).unref();
+  }
+
+  /** Undefined when there is none: an edge, or a Redis. Rejects with one line. */
+  static async open({ mode, location, stateDir, durable, maxBindings }: Config, log: Log): Promise<EmbeddedStore | undefined> {
+    if (mode === "edge" || location !== EMBEDDED) return undefined;
+    const { NativeStore } = await import("../location/native-store.js");
+    const begin = performance.now();
+    const store = await NativeStore.open(folderOf(stateDir), { durable, maxBindings, onLoss: (line) => log.error(line) });
+    const { bindings, addresses } = store.counts();
+    if (bindings > 0) log.info({ bindings, addresses, milliseconds: Math.round(performance.now() - begin) }, "the location store was read");
+    const embedded = new EmbeddedStore(store, log, maxBindings);
+    embedded.#look();
+    return embedded;
+  }
+
+  get isUp(): boolean {
+    return this.#isUp;
+  }
+
+  counts(): LocationCounts {
+    return this.#store.counts();
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#store.close();
+  }
+
+  /** A line when something changes, none while it stays so. */
+  #look(): void {
+    const { errno, snapshotErrno, bindings } = this.#store.counts();
+    if (this.#isUp !== (errno === 0)) {
+      this.#isUp = errno === 0;
+      if (this.#isUp) this.#log.info("the location store can be written again");
+      else this.#log.error({ reason: nameOf(errno) }, "the location store cannot be written: REGISTER gets 503, calls go on; make room on the disk of SLUICE_STATE_DIR, it recovers by itself");
+    }
+    if (this.#snapshotErrno !== snapshotErrno) {
+      this.#snapshotErrno = snapshotErrno;
+      if (snapshotErrno !== 0) this.#log.warn({ reason: nameOf(snapshotErrno) }, "no snapshot of the location store can be written: its journal grows until one can; make room on the disk of SLUICE_STATE_DIR");
+    }
+    const hasRoom = bindings < this.#maxBindings;
+    if (hasRoom !== this.#hasRoom && !hasRoom) this.#log.error({ bindings }, "the location store is full: new bindings get 503; raise SLUICE_MAX_BINDINGS");
+    this.#hasRoom = hasRoom;
+  }
+}
+
+function nameOf(errno: number): string {
+  return getSystemErrorName(-errno);
+}
