@@ -57,10 +57,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string octets(reinterpret_cast<const char*>(data), size);
   FileHeader header;
   read_file_header(octets, header);
-  BindingTable raw(kKey, kBounds, 1'000);
-  replay(raw, octets);
-  mend(octets);
   BindingTable table(kKey, kBounds, 1'000);
+  replay(table, octets);
+  mend(octets);
   replay(table, octets);
   std::string copy;
   for (BindingTable::Walk walk; table.copy_some(walk, copy);) {

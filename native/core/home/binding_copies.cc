@@ -17,7 +17,7 @@ constexpr uint16_t kMostOfAddress = 4'096;
 }  // namespace
 
 bool BindingTable::copy_some(Walk& walk, std::string& out) {
-  Stripe& stripe = *stripes_[walk.stripe];
+  Stripe& stripe = stripes_[walk.stripe];
   const std::lock_guard<std::mutex> guard(stripe.lock);
   const uint64_t begin = now_ns();
   if (!walk.begun || walk.upheavals != stripe.index.upheavals()) {

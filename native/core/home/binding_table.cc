@@ -14,7 +14,7 @@ constexpr size_t kAddressesAtOnce = 64;
 
 BindingTable::BindingTable(const SipKey& key, const TableBounds& bounds, uint64_t now)
     : key_(key), bounds_(bounds), begin_(now), arena_(bounds.octets), timers_{arena_}, flows_(derive(key, "flows"), arena_) {
-  for (size_t i = 0; i < kStripes; ++i) stripes_.push_back(std::make_unique<Stripe>(timers_));
+  for (size_t i = 0; i < kStripes; ++i) stripes_.emplace_back(timers_);
 }
 
 void BindingTable::skip_lsn_to(uint64_t lsn) noexcept {
@@ -65,7 +65,7 @@ size_t BindingTable::expire(uint64_t now, uint64_t budget, uint32_t& cursor, boo
   bool begun = false;  // each call gets on, however short its time is
   more = true;
   for (; cursor < kStripes; ++cursor) {
-    Stripe& stripe = *stripes_[cursor];
+    Stripe& stripe = stripes_[cursor];
     size_t calls;
     do {
       if (begun && now_ns() > end) return removed;

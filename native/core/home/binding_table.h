@@ -5,6 +5,7 @@
 
 #include <array>
 #include <atomic>
+#include <deque>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -102,7 +103,7 @@ class BindingTable {
   static constexpr uint32_t kTickShift = 4;  // of 16 ms: the wheel's longest delay is three days, then it is armed again
 
   uint64_t hash_of(Text aor) const noexcept { return siphash(key_, aor.data(), aor.size()); }
-  Stripe& stripe_of(uint64_t hash) noexcept { return *stripes_[hash >> 54]; }
+  Stripe& stripe_of(uint64_t hash) noexcept { return stripes_[hash >> 54]; }
   BindingBlock& block(BlockRef ref) const noexcept { return *arena_.at<BindingBlock>(ref); }
   AorHead& head(BlockRef ref) const noexcept { return *arena_.at<AorHead>(ref); }
   // Counted from the start, so that it fits into 32 bits.
@@ -130,7 +131,7 @@ class BindingTable {
   BlockArena arena_;
   Timers timers_;
   FlowChains flows_;
-  std::vector<std::unique_ptr<Stripe>> stripes_;
+  std::deque<Stripe> stripes_;
   ChangeLog* log_ = nullptr;
   std::atomic<uint64_t> lsn_{1};
   std::atomic<uint64_t> bindings_{0};
