@@ -63,12 +63,12 @@ Napi::Value ShardHost::origin(const Napi::CallbackInfo& info, Shard& shard) {
   return result;
 }
 
-// reserve(address, octets, room, exempt): the place to release, 0: there is no room
+// reserve(address, requests, octets, room, exempt): the place to release, 0: there is no room
 Napi::Value ShardHost::reserve(const Napi::CallbackInfo& info, Shard& shard) {
   Address source;
   parse_ip(info[0].ToString().Utf8Value(), source);
-  const auto room = static_cast<Room>(info[2].ToNumber().Uint32Value());
-  return Napi::Number::New(info.Env(), shard.object().reserve(source, info[1].ToNumber().Uint32Value(), room, info[3].ToBoolean()));
+  const auto room = static_cast<Room>(info[3].ToNumber().Uint32Value());
+  return Napi::Number::New(info.Env(), shard.object().reserve(source, info[1].ToNumber().Uint32Value(), info[2].ToNumber().Uint32Value(), room, info[4].ToBoolean()));
 }
 
 // A transaction may end after its shard: then there is nothing left to give back.

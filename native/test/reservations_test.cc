@@ -16,7 +16,7 @@ Address address(const char* text) {
 int fill(Reservations& reservations, const Address& source, Room room, const ReservationLimits& limits, uint64_t octets = 1, bool exempt = false) {
   int given = 0;
   uint32_t place = 0;
-  while (given < 1000 && reservations.take(source, octets, room, exempt, limits, place) == Grant::given) ++given;
+  while (given < 1000 && reservations.take(source, 1, octets, room, exempt, limits, place) == Grant::given) ++given;
   return given;
 }
 
@@ -49,8 +49,8 @@ TEST("a place that is given back twice counts once, and a shard that ends gives 
     Reservations reservations(shares);
     uint32_t first = 0;
     uint32_t second = 0;
-    CHECK(reservations.take(address("192.0.2.1"), 10, Room::ending, false, {}, first) == Grant::given);
-    CHECK(reservations.take(address("192.0.2.1"), 20, Room::ending, false, {}, second) == Grant::given);
+    CHECK(reservations.take(address("192.0.2.1"), 1, 10, Room::ending, false, {}, first) == Grant::given);
+    CHECK(reservations.take(address("192.0.2.1"), 1, 20, Room::ending, false, {}, second) == Grant::given);
     CHECK(first != 0 && second != 0 && first != second);
     reservations.give(first);
     reservations.give(first);

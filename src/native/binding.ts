@@ -180,8 +180,11 @@ export interface ObjectPort {
   wasSilent(way: string): boolean;
   /** A REGISTER over that flow was accepted: the admin plane can tell its AOR from now on. */
   noteRegister(flow: string, request: Uint8Array): void;
-  /** Room for a request of that source (Const.roomOpening and so on); 0: there is none. `exempt`: it has no share of its own. */
-  reserve(address: string, octets: number, room: number, exempt: boolean): number;
+  /**
+   * Room for `requests` of that source, 0 for a copy of one that is counted already (Const.roomOpening and so on); 0: there is none.
+   * `exempt`: it has no share of its own.
+   */
+  reserve(address: string, requests: number, octets: number, room: number, exempt: boolean): number;
   release(place: number): void;
   flush(): void;
   takeEvents(): readonly FlowEvent[] | undefined;

@@ -2,7 +2,7 @@
 import type { SipMessage } from "../sip/message.js";
 import { cancelOf } from "../sip/request.js";
 import type { ClientTransaction, Failure } from "../transaction/client.js";
-import type { Hop } from "../transaction/hop.js";
+import type { Hop, Sender } from "../transaction/hop.js";
 import type { TransactionTable } from "../transaction/table.js";
 import { Timer } from "../transaction/timers.js";
 
@@ -17,6 +17,8 @@ export interface BranchOptions {
   readonly table: TransactionTable;
   readonly id: string;
   readonly method: string;
+  /** Who asked for it: the copy is on his share of what we hold. */
+  readonly payer: Sender;
   readonly octets: Buffer;
   readonly hop: Hop;
   readonly user: BranchUser;
@@ -44,12 +46,12 @@ export class Branch {
 
   /** Sends the copy. False: it cannot be sent, and nothing is left of it; the user hears no more. */
   start(): boolean {
-    const { table, id, octets, hop, silence, timerC } = this.#options;
+    const { table, id, octets, hop, payer, silence, timerC } = this.#options;
     const user = {
       onResponse: (response: SipMessage): void => this.#heard(response),
       onFailure: (why: Failure): void => this.#failed(why),
     };
-    this.#transaction = table.newClientTransaction(id, octets, hop, user);
+    this.#transaction = table.newClientTransaction(id, octets, hop, user, payer);
     this.#ended = this.#transaction === undefined;
     const first = silence > 0 ? silence : this.#isInvite ? timerC : 0;
     if (first > 0 && !this.#ended) this.#timer.set(first, () => this.#overdue());

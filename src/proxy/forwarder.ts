@@ -75,7 +75,7 @@ export class Forwarder {
     if (hop === undefined) return undefined;
     const { table, timerC, silence, cancelPatience } = this.#options;
     const copy = this.#copy(incoming, target, hop, breadth);
-    return copy && new Branch({ table, ...copy, method: incoming.request.method, hop, user, timerC, silence: hasOther ? silence : 0, cancelPatience });
+    return copy && new Branch({ table, ...copy, method: incoming.request.method, payer: incoming.sender, hop, user, timerC, silence: hasOther ? silence : 0, cancelPatience });
   }
 
   /** An ACK for a 2xx, or what else is nobody's transaction (RFC 3261 16.11): by the first way that takes it. */

@@ -8,8 +8,8 @@ import type { Stamp } from "./via.js";
 
 const END = "\r\n";
 const MAX_FORWARDS = 70;
-/** What only a trusted neighbour may say (RFC 3325 5, RFC 3327 5.1, RFC 5626 12). */
-const SMUGGLED = new Set(["path", "service-route", "p-asserted-identity", "flow-timer"]);
+/** What only a trusted neighbour may say (RFC 3325 5, RFC 3608 6.4, RFC 5626 12). A Path means something in a REGISTER alone (RFC 3327 4). */
+const SMUGGLED = new Set(["service-route", "p-asserted-identity", "flow-timer"]);
 
 export interface Forwarding {
   readonly uri: string;

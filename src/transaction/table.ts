@@ -1,6 +1,7 @@
 /** The transactions of one shard: which message belongs to which (RFC 3261 17.1.3 and 17.2.3). */
 import { createHmac, randomBytes } from "node:crypto";
 import type { ObjectPort } from "../native/binding.js";
+import { Const } from "../native/layout.js";
 import type { SipMessage } from "../sip/message.js";
 import { parseVia } from "../sip/via.js";
 import { AnsweredRequests } from "./answered-requests.js";
@@ -22,7 +23,7 @@ export interface TableOptions {
 }
 
 const COOKIE = /^z9hG4bK/i;
-/** What a transaction takes besides its message, of which the copy that is forwarded is another one. */
+/** What a transaction takes besides its message. */
 const OVERHEAD = 2_048;
 /** Of a remembered response, on average. */
 const ANSWER_OCTETS = 1_024;
@@ -83,7 +84,7 @@ export class TransactionTable {
   /** Under the key of the request. Undefined: there is no room for it. `room`: Const.roomOpening and so on. */
   newServerTransaction(key: string, request: SipMessage, sender: Sender, room: number): ServerTransaction | undefined {
     const { outlet, timers, port, keepSeconds, newTag } = this.#options;
-    const place = port.reserve(sender.address, 2 * request.octets.length + OVERHEAD, room, sender.fromCore);
+    const place = port.reserve(sender.address, 1, request.octets.length + OVERHEAD, room, sender.fromCore);
     if (place === 0) return undefined;
     const onEnd = (): void => {
       this.#servers.delete(key);
@@ -95,10 +96,13 @@ export class TransactionTable {
     return transaction;
   }
 
-  /** Sends a request whose top Via has a branch of ours. Undefined: it cannot be sent, and nothing is left of it. */
-  newClientTransaction(branch: string, octets: Buffer, hop: Hop, user: ClientUser): ClientTransaction | undefined {
-    const { outlet, timers } = this.#options;
+  /** Sends a request whose top Via has a branch of ours. Undefined: it cannot be sent, and nothing is left of it. `payer`: on whose share it is. */
+  newClientTransaction(branch: string, octets: Buffer, hop: Hop, user: ClientUser, payer?: Sender): ClientTransaction | undefined {
+    const { outlet, timers, port } = this.#options;
+    const place = payer && port.reserve(payer.address, 0, octets.length + OVERHEAD, Const.roomOpening, payer.fromCore);
+    if (place === 0) return undefined;
     const onEnd = (): void => {
+      if (place !== undefined) port.release(place);
       this.#clients.delete(clientKey(branch, transaction.request.method));
       if (transaction.flow !== undefined) this.#forget(transaction.flow, transaction);
     };

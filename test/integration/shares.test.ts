@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
-import { HOST, OTHER_HOST, connection, core, hostPortOf, metric, p99, registerAll, request, udp } from "../support/crowd.js";
+import { HOST, OTHER_HOST, connection, core, hostPortOf, metric, p99, registerAll, request, response, udp } from "../support/crowd.js";
 import { Edge, type Settings } from "../support/edge.js";
 import { freePort } from "../support/ports.js";
 
@@ -101,7 +101,38 @@ test("calls that ring for ever have the share of their source, REGISTER of other
   const waits = await registerAll(port, 100, DOMAIN);
   expect(p99(waits)).toBeLessThan(250);
   await expect.poll(() => metric(admin, "requests_held"), { timeout: 15_000 }).toBe(0);
-  expect(await metric(admin, "requests_held_bytes")).toBe(0);
+  // Timer D remembers the copies a while longer.
+  expect(await metric(admin, "requests_held_bytes")).toBeLessThan(40 * 4_096);
+});
+
+test("the copies of a call that forks are on its caller's share too, and leave the others alone", async () => {
+  const { port, admin } = await server({ SLUICE_MODE: "standalone", SLUICE_MAX_PENDING_PER_SOURCE: "40", SLUICE_T1_MS: "50", SLUICE_SHARDS: "1" });
+  const phones = await Promise.all(Array.from({ length: 5 }, () => udp()));
+  for (const phone of phones) {
+    const at = hostPortOf(phone);
+    phone.on("message", (octets, from) => {
+      const text = octets.toString("latin1");
+      if (text.startsWith("INVITE")) phone.send(Buffer.from(response(text, "180 Ringing"), "latin1"), from.port, from.address);
+      else if (text.startsWith("CANCEL")) phone.send(Buffer.from(response(text, "200 OK"), "latin1"), from.port, from.address);
+    });
+    phone.send(request("REGISTER", { transport: "UDP", at, uri: `sip:${DOMAIN}`, from: `sip:bob@${DOMAIN}`, to: `sip:bob@${DOMAIN}`, headers: `Contact: <sip:bob@${at}>\r\n` }), port, HOST);
+    await once(phone, "message");
+  }
+  const caller = await udp(OTHER_HOST);
+  const body = "v".repeat(8_000);
+  const call = (): string => request("INVITE", { transport: "UDP", at: hostPortOf(caller), uri: `sip:bob@${DOMAIN}`, headers: "Contact: <sip:a@127.0.0.2>\r\n", body });
+  caller.send(call(), port, HOST);
+  await expect.poll(() => metric(admin, "requests_held_bytes")).toBeGreaterThan(6 * body.length);
+  expect(await metric(admin, "requests_held")).toBe(1);
+  for (let number = 0; number < 30; number += 1) caller.send(call(), port, HOST);
+  await expect.poll(() => metric(admin, "requests_held")).toBeGreaterThan(10);
+  await sleep(300);
+  // 40 requests of 4,096 octets, or a megabyte where that is more.
+  expect(await metric(admin, "requests_held_bytes")).toBeLessThanOrEqual(1 << 20);
+  const other = await udp();
+  other.send(request("OPTIONS", { transport: "UDP", at: hostPortOf(other), uri: `sip:nobody@${DOMAIN}` }), port, HOST);
+  const [answer] = (await once(other, "message")) as [Buffer];
+  expect(answer.toString()).toMatch(/^SIP\/2\.0 480/);
 });
 
 test("RFC 3261 26.3.2.4: nothing is kept for a challenge, and its ACK goes nowhere", async () => {

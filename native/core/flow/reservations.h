@@ -27,15 +27,18 @@ class Reservations {
   Reservations(const Reservations&) = delete;
   Reservations& operator=(const Reservations&) = delete;
 
-  // `exempt`: a neighbour, which speaks for many and has no share of its own. Writes the place to give back, which is never 0.
-  Grant take(const Address& source, uint64_t octets, Room room, bool exempt, const ReservationLimits& limits, uint32_t& place) noexcept;
+  // `requests`: 1, or 0 for a copy of one that is counted already. `exempt`: a neighbour, which speaks for many and has no share of its own.
+  // Writes the place to give back, which is never 0.
+  Grant take(const Address& source, uint64_t requests, uint64_t octets, Room room, bool exempt, const ReservationLimits& limits, uint32_t& place) noexcept;
   void give(uint32_t place) noexcept;
   // 0: nothing is taken there.
+  uint64_t requests_of(uint32_t place) const noexcept { return octets_of(place) == 0 ? 0 : entries_[place].requests; }
   uint64_t octets_of(uint32_t place) const noexcept { return place < entries_.size() && entries_[place].is_taken ? entries_[place].octets : 0; }
 
  private:
   struct Entry {
     Address source;
+    uint64_t requests = 0;
     uint64_t octets = 0;
     bool is_taken = false;
   };

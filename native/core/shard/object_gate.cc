@@ -158,11 +158,11 @@ void ObjectGate::bind_flow(Text id, uint32_t supervise_seconds) noexcept {
   timers_.supervise(slot, supervise_seconds == 0 ? 0 : supervise_seconds + ground_.config.flow_grace);
 }
 
-uint32_t ObjectGate::reserve(const Address& source, uint32_t octets, Room room, bool exempt) noexcept {
+uint32_t ObjectGate::reserve(const Address& source, uint32_t requests, uint32_t octets, Room room, bool exempt) noexcept {
   uint32_t place = 0;
-  const Grant grant = reservations_.take(source, octets, room, exempt, ground_.config.limits.reservations, place);
+  const Grant grant = reservations_.take(source, requests, octets, room, exempt, ground_.config.limits.reservations, place);
   if (grant == Grant::given) {
-    ground_.counters.add(Counter::requests_held);
+    ground_.counters.add(Counter::requests_held, requests);
     ground_.counters.add(Counter::request_octets_held, octets);
     return place;
   }
@@ -174,8 +174,8 @@ uint32_t ObjectGate::reserve(const Address& source, uint32_t octets, Room room, 
 void ObjectGate::release(uint32_t place) noexcept {
   const uint64_t octets = reservations_.octets_of(place);
   if (octets == 0) return;
+  ground_.counters.add(Counter::requests_held, -static_cast<int64_t>(reservations_.requests_of(place)));
   reservations_.give(place);
-  ground_.counters.add(Counter::requests_held, -1);
   ground_.counters.add(Counter::request_octets_held, -static_cast<int64_t>(octets));
 }
 

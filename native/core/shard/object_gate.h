@@ -64,7 +64,7 @@ class ObjectGate {
   void bind_flow(Text id, uint32_t supervise_seconds) noexcept;
 
   // Room for a request that TypeScript is to hold; 0: there is none. `exempt`: a neighbour, which speaks for many.
-  uint32_t reserve(const Address& source, uint32_t octets, Room room, bool exempt) noexcept;
+  uint32_t reserve(const Address& source, uint32_t requests, uint32_t octets, Room room, bool exempt) noexcept;
   void release(uint32_t place) noexcept;
 
   // The verdict on item i: TypeScript has it.

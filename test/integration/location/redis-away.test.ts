@@ -46,6 +46,26 @@ test("a Redis that hangs is given up on within seconds", async () => {
   await expect.poll(() => store.lookup(AOR).catch(() => "away"), { timeout: 10_000 }).toEqual([]);
 });
 
+test("while Redis hangs no more waits for it than a bounded number of commands: the rest fails at once, and memory stays", async () => {
+  const { server, store } = await stage();
+  server.pause();
+  onTestFinished(() => server.resume());
+  const lookups = (count: number): readonly Promise<string>[] =>
+    Array.from({ length: count }, (_, at) => store.lookup(`${AOR}${at}`).then(() => "found", (error: unknown) => String((error as Error).name)));
+  const waiting = lookups(4_000);
+  const before = process.memoryUsage().heapUsed;
+  for (let round = 0; round < 3; round += 1) {
+    const begin = performance.now();
+    // Nobody takes one of these up: each is refused in the turn in which it was asked.
+    expect(new Set(await Promise.all(lookups(1_000)))).toEqual(new Set(["StoreUnavailable"]));
+    expect(performance.now() - begin).toBeLessThan(1_500);
+  }
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(64 << 20);
+  server.resume();
+  await Promise.all(waiting);
+  await expect.poll(() => store.lookup(AOR).catch(() => "away"), { timeout: 10_000 }).toEqual([]);
+});
+
 test("a server that forgot the scripts gets them again", async () => {
   const { server, store } = await stage();
   await store.save(AOR, operation({ put: [plainBinding(store, "sip:a@h")] }));

@@ -1,0 +1,59 @@
+/** A credential server that misbehaves costs a bounded answer and a bounded wait, whatever it sends. */
+import { once } from "node:events";
+import { type Server, type ServerResponse, createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
+import { HttpCredentials } from "../../../src/auth/http-credentials.js";
+
+interface Endless {
+  readonly credentials: HttpCredentials;
+  /** Octets that it could send before somebody hung up. */
+  readonly sent: () => number;
+}
+
+async function endless(piece: Buffer): Promise<Endless> {
+  let sent = 0;
+  const pour = (response: ServerResponse): void => {
+    if (response.destroyed) return;
+    sent += piece.length;
+    if (response.write(piece)) setImmediate(() => pour(response));
+    else response.once("drain", () => pour(response));
+  };
+  const server: Server = createServer((request, response) => {
+    request.resume();
+    response.writeHead(200, { "content-type": "application/json" });
+    pour(response);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.closeAllConnections());
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  return { credentials: new HttpCredentials(`http://127.0.0.1:${port}/`, 5_000), sent: () => sent };
+}
+
+test("an answer without end is given up as soon as it is longer than any answer may be", async () => {
+  const { credentials, sent } = await endless(Buffer.alloc(64 << 10, "x"));
+  const begin = performance.now();
+  await expect(credentials.find("bob", "example.com")).rejects.toHaveProperty("name", "CredentialsUnavailable");
+  expect(performance.now() - begin).toBeLessThan(4_000);
+  const poured = sent();
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  // Its connection is closed, so that nothing more comes: what was on its way is all.
+  expect(sent()).toBeLessThan(poured + (16 << 20));
+});
+
+test("no more questions wait than a bounded number, and the rest is refused at once", async () => {
+  const server = createServer((request) => void request.resume());
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.closeAllConnections());
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  const credentials = new HttpCredentials(`http://127.0.0.1:${port}/`, 1_000);
+  const all = Array.from({ length: 1_000 }, (_, at) => credentials.find(`user${at}`, "example.com").catch((error: unknown) => String(error)));
+  const begin = performance.now();
+  await Promise.all(all.slice(256));
+  expect(performance.now() - begin).toBeLessThan(800);
+  await Promise.all(all);
+});
