@@ -266,11 +266,13 @@ test("IT-9 copies of a 2xx and an ACK for a caller whose connection has ended me
 
 test("PX-16.3-4 PX-16.6-1 PX-16.7-10 PX-16.7-9 what is not the proxy's business passes octet by octet, both ways", async () => {
   const { A, B } = await callee();
-  const odd = "Subject:  odd   spacing\nX-Weird: \u00fc;;,<\"\nDate: yesterday\nSupported: a,b ,  c\nRequire: foo";
-  await A.say(`MESSAGE sip:bob@example.com SIP/2.0\n${odd}\nContent-Type: text/plain\n\nb\u00f6dy\n\n`);
+  const odd = "Subject:  odd   spacing\nX-Weird: \u00fc;;,<\"\nDate: yesterday\nSupported: a,b ,  c\nRequire: foo\nPath: <sip:p@192.0.2.1;lr>";
+  await A.say(`MESSAGE sip:bob@example.com SIP/2.0\n${odd}\nP-Asserted-Identity: <sip:boss@example.com>\nContent-Type: text/plain\n\nb\u00f6dy\n\n`);
   const message = await B.request("MESSAGE");
   for (const line of odd.split("\n")) expect(message.text).toContain(`${line}\r\n`);
   expect(message.body).toBe("b\u00f6dy\r\n\r\n");
+  // What only a neighbour may say.
+  expect(message.text).not.toContain("P-Asserted-Identity");
   await B.reply("200 OK", "X-Weird:   back ;,\nSubject: x");
   expect((await A.response(200)).text).toContain("X-Weird:   back ;,\r\n");
 });
