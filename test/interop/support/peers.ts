@@ -10,6 +10,8 @@ const PACKAGES = {
   baresip: "baresip-core",
   linphonec: "linphone-cli",
   "twinkle-console": "twinkle-console",
+  // Its library comes along; the tool shows that it is there.
+  "sip-options": "sofia-sip-bin libsofia-sip-ua-dev pkg-config",
   chromium: "chromium",
   haproxy: "haproxy",
 } as const;
