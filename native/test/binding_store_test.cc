@@ -199,6 +199,9 @@ TEST("nothing that lies in the folder ends the process") {
   CHECK_EQ(store->damaged().size(), 4u);
   CHECK(save(store->table(), operation(aor_of(1), kNow, {plain_binding("192.0.2.1", kNow + 10)})) == Outcome::saved);
   CHECK_EQ(store->flush(), 0);
+  const TemporaryFolder last;
+  write_file(last / "journal.999999999999", "x");
+  CHECK(BindingStore::open(last.path(), kBounds, kNow).fault.find("the last number there is") != std::string::npos);
 }
 
 TEST("what a newer version wrote is not touched") {

@@ -49,6 +49,7 @@ BindingStore::Opened BindingStore::open(const std::string& folder, const TableBo
 std::string BindingStore::fill(const TableBounds& bounds, uint64_t now) {
   StoredFiles files;
   if (const int error = files.find(folder_); error != 0) return folder_ + " cannot be read: " + std::strerror(error);
+  if (files.next_number() > kMaxJournalNumber) return folder_ + " holds a journal with the last number there is: move it away";
   if (!files.newer().empty()) return folder_ + "/" + files.newer() + " was written by a newer version: start that one, or move the folder away";
   SipKey key;
   if (!files.key(key)) {

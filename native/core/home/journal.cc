@@ -145,6 +145,7 @@ int Journal::sync(uint64_t failures) noexcept {
   synced_ = written;
   if (error != 0) {
     // After that nobody knows what of the file is on the disk; it is not tried again (fsync(2)).
+    lost_from_.store(0, std::memory_order_relaxed);
     if (fd_ == current && fd_ >= 0) close(std::exchange(fd_, -1));
     if (fault() == 0) fail(error);
     return error;

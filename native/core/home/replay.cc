@@ -32,7 +32,7 @@ bool read_journal_name(Text name, uint64_t& number) noexcept {
   if (name.substr(0, kPrefix.size()) != kPrefix) return false;
   const Text digits = name.substr(kPrefix.size());
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  return error == std::errc() && end == digits.data() + digits.size() && number < UINT64_MAX / 2;
+  return error == std::errc() && end == digits.data() + digits.size() && number <= kMaxJournalNumber;
 }
 
 int StoredFiles::find(const std::string& folder) {

@@ -56,6 +56,9 @@ class StoredFiles {
 constexpr char kSnapshotName[] = "snapshot";
 constexpr char kUnfinishedSnapshotName[] = "snapshot.new";
 
+// Far beyond what a life of journals comes to; what has a higher number is none.
+constexpr uint64_t kMaxJournalNumber = 999'999'999'999;
+
 // The number in the name of a journal; false: it is none.
 bool read_journal_name(Text name, uint64_t& number) noexcept;
 
