@@ -3,6 +3,7 @@ import { readFileSync, readdirSync, existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { metricTable } from "../../../src/admin/metric-table.js";
+import { storeMetrics } from "../../../src/admin/store-metrics.js";
 import { TURN_COUNTERS } from "../../../src/admin/turn-histogram.js";
 import { table } from "../../../src/config/table.js";
 import { Counter } from "../../../src/native/layout.js";
@@ -12,7 +13,7 @@ const read = (path: string): string => readFileSync(`${ROOT}${path}`, "utf8");
 
 /** Those that src/admin/metrics.ts adds itself. */
 const OTHERS = ["build_info", "shards_running", "draining", "flows_limit", "traces_active", "upstream_up", "certificate_expiry_timestamp_seconds"];
-const NAMES = new Set([...metricTable.map(({ name }) => name), ...OTHERS].map((name) => `sluice_${name}`));
+const NAMES = new Set([...[...metricTable, ...storeMetrics].map(({ name }) => name), ...OTHERS].map((name) => `sluice_${name}`));
 
 function metricsIn(text: string): readonly string[] {
   return [...new Set(text.match(/\bsluice_[a-z0-9_]+\b/g) ?? [])];
@@ -25,6 +26,7 @@ describe("deploy/", () => {
   });
 
   test("SA-11 metric names keep to the conventions: counters end in _total, gauges do not", () => {
+    for (const { name, gauge } of storeMetrics) expect(name.endsWith("_total"), name).toBe(gauge !== true);
     for (const { name, gauge, values, label } of metricTable) {
       expect(name.endsWith("_total"), name).toBe(gauge !== true);
       expect(name).toMatch(/^[a-z][a-z0-9_]*$/);
