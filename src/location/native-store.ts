@@ -100,12 +100,18 @@ export class NativeStore implements LocationStore {
   /** A flow may carry a hundred thousand addresses of record: they go slice by slice, other work in between. */
   async removeFlow(flow: string): Promise<number> {
     let removed = 0;
+    let written: Promise<void> | undefined;
     while (!this.#isClosed) {
-      removed += this.#native.removeFlow(flow, SLICE, this.#rows.numbers);
-      if (this.#rows.outcome === 0) break;
+      const count = this.#native.removeFlow(flow, SLICE, this.#rows.numbers);
+      const hasMore = this.#rows.outcome !== 0;
+      removed += count;
+      if (count > 0) written = this.#write();
+      // A disk that fails keeps nothing in memory that has ended.
+      written?.catch(() => undefined);
+      if (!hasMore) break;
       await nextTurn();
     }
-    if (removed > 0 && !this.#isClosed) await this.#write();
+    await written;
     return removed;
   }
 

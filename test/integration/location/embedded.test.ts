@@ -79,6 +79,8 @@ test("REG-20 a full disk: REGISTER gets 503 with Retry-After, calls go on, and i
   const bob = await home.phone("bob");
   const alice = await home.phone("alice");
   await home.register(bob);
+  const carol = await home.phone("carol", "tcp");
+  await home.register(carol, { instance: instanceOf("carol") });
   const limit = (octets: string): Promise<unknown> => promisify(execFile)("prlimit", ["--pid", String(home.server.pid), `--fsize=${octets}:unlimited`]);
   await limit("100");
   for (let count = 0; count < 3; count += 1) {
@@ -92,6 +94,9 @@ test("REG-20 a full disk: REGISTER gets 503 with Retry-After, calls go on, and i
   await bob.reply("200 OK");
   await alice.response(200);
   expect(await home.contactsOf(bob, "bob")).toHaveLength(1);
+  // What ends has ended, though it cannot be written down.
+  await carol.wire.close();
+  await expect.poll(() => home.contactsOf(bob, "carol"), { timeout: 10_000 }).toEqual([]);
   await limit("unlimited");
   await expect.poll(() => countOf(home.server.output, "the location store can be written again"), { timeout: 20_000 }).toBe(1);
   await home.register(alice);
