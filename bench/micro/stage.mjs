@@ -4,12 +4,13 @@ import { join } from "node:path";
 import Benchmark from "benchmark";
 import { Gruus } from "../../dist/registrar/gruu.js";
 import { Registrar } from "../../dist/registrar/registrar.js";
+import { Domains } from "../../dist/sip/domains.js";
 import { SipMessage } from "../../dist/sip/message.js";
 
 export const SECRET = new Uint8Array(32).fill(7);
 
 export const OPTIONS = {
-  domains: ["example.org"],
+  domains: new Domains([{ name: "example.org" }]),
   minExpires: 60,
   maxExpires: 7_200,
   defaultExpires: 3_600,
