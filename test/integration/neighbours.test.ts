@@ -24,8 +24,10 @@ const PHONES = 20;
 const PACE = 400;
 const SECONDS = 3;
 const MOST_MS = 20;
+// Deadlines grow with it on a machine that others load.
+const patience = Number(process.env["TEST_PATIENCE"] ?? "1");
 
-/** The rows of the siege by what they are after. The first is what a machine without any attack does. */
+/** The rows of the siege that starve others; what tries to get in is looked at there. */
 const KINDS = [
   "guessed password",
   "another's address",
@@ -133,7 +135,7 @@ for (const kind of KINDS) {
     const under = await attacked(kind, SECONDS);
     expect(under.done).toBeGreaterThan(50);
     expect(`${under.lost} ${under.why}`).toBe("0 ");
-    expect(under.p99).toBeLessThan(Math.max(MOST_MS, 3 * usual.p99));
+    expect(under.p99).toBeLessThan(Math.max(MOST_MS * patience, 3 * usual.p99));
     expect(server.isRunning).toBe(true);
   });
 }
