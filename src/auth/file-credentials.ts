@@ -16,11 +16,17 @@ export class FileCredentials implements CredentialStore {
   #looking: Promise<void> | undefined;
 
   /** Throws when the file cannot be read or holds a bad line; later such a file is reported, and the users stay as they were. */
-  constructor(path: string, report: (error: unknown) => void) {
+  constructor(path: string, report: (error: unknown) => void, { version, users } = readAtOnce(path)) {
     this.#path = path;
     this.#report = report;
-    this.#version = versionOf(statSync(path));
-    this.#users = new HtdigestUsers(readFileSync(path, "latin1"));
+    this.#version = version;
+    this.#users = users;
+  }
+
+  /** The same while messages come: none waits for a file of a hundred thousand users. */
+  static async open(path: string, report: (error: unknown) => void): Promise<FileCredentials> {
+    const version = versionOf(await stat(path));
+    return new FileCredentials(path, report, { version, users: await readInSlices(path) });
   }
 
   async find(user: string, realm: string): Promise<Ha1s | undefined> {
@@ -48,7 +54,7 @@ export class FileCredentials implements CredentialStore {
       if (version === this.#version) return;
       // Noted first: a bad file is reported once for each time that it is written.
       this.#version = version;
-      this.#users = new HtdigestUsers(await readFile(this.#path, "latin1"));
+      this.#users = await readInSlices(this.#path);
     } catch (error) {
       this.#report(error);
     } finally {
@@ -56,6 +62,14 @@ export class FileCredentials implements CredentialStore {
       this.#looking = undefined;
     }
   }
+}
+
+function readAtOnce(path: string): { readonly version: string; readonly users: HtdigestUsers } {
+  return { version: versionOf(statSync(path)), users: new HtdigestUsers(readFileSync(path, "latin1")) };
+}
+
+async function readInSlices(path: string): Promise<HtdigestUsers> {
+  return HtdigestUsers.inSlices(await readFile(path, "latin1"));
 }
 
 function versionOf({ ino, size, mtimeMs }: { readonly ino: number; readonly size: number; readonly mtimeMs: number }): string {

@@ -1,26 +1,53 @@
 /** Files of `user:realm:HA1` lines, as htdigest writes them: 32 hexadecimal digits are MD5, 64 are SHA-256. */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { type DigestAlgorithm, HEX_DIGITS } from "./digest.js";
 import type { Ha1s } from "./credential-store.js";
+
+/** Lines read in one go where others wait: a fraction of a millisecond. */
+const SLICE_LINES = 500;
 
 /** The users of a file; text is octets as latin1 characters. */
 export class HtdigestUsers {
   readonly #users = new Map<string, Ha1s>();
-  /** The algorithms that every user has; empty when they have none in common, or there is no user. */
-  readonly common: readonly DigestAlgorithm[];
+  /** Users who have a hash of it. */
+  readonly #having = { "SHA-256": 0, MD5: 0 };
 
   /** Throws an Error that names the line, and nothing of what it holds. A user may have a line for each algorithm. */
   constructor(text: string) {
-    text.split("\n").forEach((line, index) => {
-      const bare = line.replace(/\r$/, "");
-      if (bare.trim() === "" || bare.startsWith("#")) return;
-      this.#add(bare, index + 1);
-    });
-    const everybody = [...this.#users.values()];
-    this.common = (["SHA-256", "MD5"] as const).filter((algorithm) => everybody.length > 0 && everybody.every((ha1s) => ha1s[algorithm]));
+    this.#read(text, 0, 1, Infinity);
+  }
+
+  /** The same a slice at a time, other work in between. */
+  static async inSlices(text: string): Promise<HtdigestUsers> {
+    const users = new HtdigestUsers("");
+    for (let at = 0, number = 1; at < text.length; number += SLICE_LINES) {
+      at = users.#read(text, at, number, SLICE_LINES);
+      await nextTurn();
+    }
+    return users;
+  }
+
+  /** The algorithms that every user has; empty when they have none in common, or there is no user. */
+  get common(): readonly DigestAlgorithm[] {
+    const { size } = this.#users;
+    return (["SHA-256", "MD5"] as const).filter((algorithm) => size > 0 && this.#having[algorithm] === size);
   }
 
   find(user: string, realm: string): Ha1s | undefined {
     return this.#users.get(keyOf(user, realm));
+  }
+
+  /** Lines from `at` on, `most` of them, the first one with that number; where the next one begins. */
+  #read(text: string, from: number, first: number, most: number): number {
+    let at = from;
+    for (let number = first; at < text.length && number < first + most; number += 1) {
+      const found = text.indexOf("\n", at);
+      const end = found < 0 ? text.length : found;
+      const line = text.slice(at, end).replace(/\r$/, "");
+      at = end + 1;
+      if (line.trim() !== "" && !line.startsWith("#")) this.#add(line, number);
+    }
+    return at;
   }
 
   #add(line: string, number: number): void {
@@ -32,7 +59,9 @@ export class HtdigestUsers {
       throw new Error(`user:realm:HA1 with 32 or 64 hexadecimal digits in line ${number}`);
     }
     const key = keyOf(line.slice(0, first), line.slice(first + 1, last));
-    this.#users.set(key, { ...this.#users.get(key), [algorithm]: ha1.toLowerCase() });
+    const known = this.#users.get(key);
+    if (known?.[algorithm] === undefined) this.#having[algorithm] += 1;
+    this.#users.set(key, { ...known, [algorithm]: ha1.toLowerCase() });
   }
 }
 

@@ -10,7 +10,7 @@ export async function openCredentials(source: UserSource, location: string, repo
     case "off":
       return undefined;
     case "file":
-      return new FileCredentials(source.path, report);
+      return FileCredentials.open(source.path, report);
     case "redis":
       return new (await import("./redis-credentials.js")).RedisCredentials(location);
     case "http":

@@ -279,6 +279,21 @@ test("the file is read again when it changes, and a bad one is not", async () =>
   expect(errors.map(String)).toEqual(["Error: user:realm:HA1 with 32 or 64 hexadecimal digits in line 1"]);
 });
 
+test("a file of twenty thousand users is read a slice at a time: what waits meanwhile has its turn, and the number of a bad line is right", async () => {
+  const lines = Array.from({ length: 20_000 }, (_, index) => `user${index}:${REALM}:${"a".repeat(32)}`);
+  const path = join(folder, "many");
+  writeFileSync(path, `${lines.join("\n")}\n`);
+  let turns = 0;
+  const others = setInterval(() => (turns += 1), 0);
+  const users = await FileCredentials.open(path, () => undefined);
+  clearInterval(others);
+  expect(turns).toBeGreaterThan(10);
+  expect(await users.find("user19999", REALM)).toEqual({ MD5: "a".repeat(32) });
+  expect(users.commonAlgorithms()).toEqual(["MD5"]);
+  writeFileSync(path, `${[...lines.slice(0, 12_344), "nonsense", ...lines].join("\n")}\n`);
+  await expect(FileCredentials.open(path, () => undefined)).rejects.toThrow("in line 12345");
+});
+
 test("OB-12-3 REG-3 PATH-5.3-1 nothing is stored before the credentials are right", async () => {
   const one = authenticator();
   const stage = await registrarStage({}, one);
