@@ -17,18 +17,23 @@ const HOLDINGS: readonly (readonly [string, string])[] = [
 
 export class AlertLog {
   readonly #log: Log;
-  readonly #rate = new LogRate({ perSecond: 1 });
+  /** One for each event: strangers cannot write so many lines that an upstream's end finds no room. */
+  readonly #rates = new Map<number, LogRate>();
 
   constructor(log: Log) {
     this.#log = log;
   }
 
   write(shard: number, alerts: readonly Alert[]): void {
-    for (const alert of alerts) {
-      if (this.#rate.allows(`${alert.event} ${alert.address}`)) this.#line(shard, alert);
-    }
-    const suppressed = this.#rate.takeSuppressed();
+    for (const alert of alerts) if (this.#rateOf(alert.event).allows(alert.address)) this.#line(shard, alert);
+    const suppressed = [...this.#rates.values()].reduce((sum, rate) => sum + rate.takeSuppressed(), 0);
     if (suppressed > 0) this.#log.debug({ shard, suppressed }, "further alerts of the same kind and source");
+  }
+
+  #rateOf(event: number): LogRate {
+    const known = this.#rates.get(event) ?? new LogRate();
+    this.#rates.set(event, known);
+    return known;
   }
 
   #line(shard: number, { event, address, port, number, sample }: Alert): void {

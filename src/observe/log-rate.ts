@@ -19,7 +19,7 @@ export class LogRate {
   #lines = new Map<string, number>();
   #suppressed = 0;
 
-  constructor({ perSecond = 1, mostKeys = 1_000, now = () => performance.now() }: LogRateOptions = {}) {
+  constructor({ perSecond = 1, mostKeys = 100, now = () => performance.now() }: LogRateOptions = {}) {
     this.#perSecond = perSecond;
     this.#mostKeys = mostKeys;
     this.#now = now;
