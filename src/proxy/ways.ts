@@ -9,8 +9,12 @@ import { type Target, addressHopOf } from "./target.js";
 
 /** The best first. Empty: there is none, or nobody knows it now. */
 export async function waysTo({ hops, routes: [first], uri: requestUri, binding }: Target, names: ResolvedNames): Promise<readonly Hop[]> {
-  if (hops !== undefined) return hops;
-  const uri = first === undefined ? (binding?.contactUri ?? requestUri) : (uriIn(first) ?? "");
+  // Only its own shard knows whether a connection lives, so behind it comes what is done when it does not.
+  if (hops !== undefined) return binding?.direct === true ? [...hops, ...(await addressesOf(binding.contactUri, names))] : hops;
+  return addressesOf(first === undefined ? (binding?.contactUri ?? requestUri) : (uriIn(first) ?? ""), names);
+}
+
+async function addressesOf(uri: string, names: ResolvedNames): Promise<readonly Hop[]> {
   const place = addressHopOf(uri);
   return place === undefined ? byName(uri, names) : [place];
 }
