@@ -105,7 +105,7 @@ Napi::Value read_message(const Napi::CallbackInfo& info) {
   const char* data = reinterpret_cast<const char*>(octets.Data());
   const size_t size = octets.ByteLength();
   Message message;
-  scan(data, size, find_head_end(data, size, 0), Carrier::datagram, kLimits, message);
+  scan(data, size, kFindHead, Carrier::datagram, kLimits, message);
   Table table(data, info[1]);
   table.put(static_cast<int32_t>(message.error));
   table.put(message.is_request);

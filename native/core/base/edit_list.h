@@ -54,7 +54,7 @@ class EditList {
     size_t i = count_++;
     // Kept sorted by place; what was added first stays first at one place.
     for (; i > 0 && edits_[i - 1].at > at; --i) edits_[i] = edits_[i - 1];
-    edits_[i] = Edit{static_cast<uint32_t>(at), static_cast<uint32_t>(end), text};
+    edits_[i] = Edit{static_cast<uint32_t>(at), static_cast<uint32_t>(end), text.data(), text.size()};
   }
   void insert(size_t at, Text text) noexcept { replace(at, at, text); }
   void cut(size_t at, size_t end) noexcept { replace(at, end, Text()); }
@@ -69,7 +69,7 @@ class EditList {
       const Edit& edit = edits_[i];
       if (edit.at < done || edit.end > end) return false;
       out.put(Text(head + done, edit.at - done));
-      out.put(edit.text);
+      out.put(Text(edit.text, edit.size));
       done = edit.end;
     }
     out.put(Text(head + done, end - done));
@@ -81,8 +81,10 @@ class EditList {
   struct Edit {
     uint32_t at;
     uint32_t end;
-    Text text;
+    const char* text;
+    size_t size;
   };
+  // Plain numbers, so that nothing is zeroed for the edits that a message does not need.
   Edit edits_[kMax];
   size_t count_ = 0;
   bool overflow_ = false;

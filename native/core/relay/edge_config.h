@@ -1,6 +1,7 @@
 // What a shard is told once at its start. Everything in it was checked by the configuration table in src/config.
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,18 @@ struct Listener {
   ProxyRule proxy = ProxyRule::never;
   Address bound;
   std::string sent_by;  // "HOST" or "HOST:PORT" as Via, Path and Record-Route show it: the advertised name or the bound address
+  // What messages show of it, ready to be copied; made by write_texts() when all above is known.
+  std::array<std::string, 5> via_start;  // for each transport that we send by: "Via: SIP/2.0/UDP HOST;rport;branch="
+  std::string uri_end;                   // "HOST;transport=tcp"
+  void write_texts() {
+    for (size_t i = 0; i < via_start.size(); ++i) {
+      const Transport transport = static_cast<Transport>(i);
+      via_start[i] = "Via: SIP/2.0/";
+      via_start[i].append(transport_text(transport)).append(" ").append(sent_by).append(is_stream(transport) ? ";branch=" : ";rport;branch=");
+    }
+    uri_end = sent_by;
+    uri_end.append(transport_param(transport));
+  }
 };
 
 // A network whose senders are trusted, on one port or on any (0).

@@ -40,6 +40,18 @@ struct Facts {
   SipHasher hash{SipKey{}};  // request_hash() of a sound request
   uint32_t loop_hash = 0;
   ReturnPath back;           // of a response
+
+  // For the next message: all that somebody may read without having written it. `routes` are written before they are counted.
+  void clear() noexcept {
+    top_via = Via{};
+    next_route_uri = Text();
+    next_is_strict = has_neighbour = false;
+    hop = Address{};
+    hop_transport = Transport::udp;
+    hash = SipHasher{SipKey{}};
+    loop_hash = 0;
+    back = ReturnPath{};
+  }
 };
 
 // What the facts are read against; all of one shard.

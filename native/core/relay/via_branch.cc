@@ -164,12 +164,8 @@ size_t make_branch(const EdgeConfig& config, const ReturnPath& back, const NextH
   return kMagicCookie.size() + base64url_encode(octets, covered + kMacOctets, out + kMagicCookie.size());
 }
 
-void put_own_via(Writer& out, Transport transport, Text sent_by, Text branch) noexcept {
-  out.put("Via: SIP/2.0/");
-  out.put(transport_text(transport));
-  out.put(' ');
-  out.put(sent_by);
-  out.put(is_stream(transport) ? ";branch=" : ";rport;branch=");
+void put_own_via(Writer& out, const Listener& on, Transport transport, Text branch) noexcept {
+  out.put(on.via_start[static_cast<size_t>(transport)]);
   out.put(branch);
   out.put("\r\n");
 }

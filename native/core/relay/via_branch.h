@@ -53,7 +53,7 @@ size_t make_branch(const EdgeConfig& config, const ReturnPath& back, const NextH
                    char* out) noexcept;
 
 // Our Via line (RFC 3261 16.6 step 8). Over UDP it asks for rport (RFC 3581 3).
-void put_own_via(Writer& out, Transport transport, Text sent_by, Text branch) noexcept;
+void put_own_via(Writer& out, const Listener& on, Transport transport, Text branch) noexcept;
 
 // False: not our branch, or not from the hop that was asked. `answered_by.core` says that the source may speak for the core; its
 // flow is looked at when a client was asked.

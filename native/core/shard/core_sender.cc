@@ -45,7 +45,7 @@ void CoreSender::probe(int target) noexcept {
   out.put("OPTIONS ");
   put_uri(out, upstream);
   out.put(" SIP/2.0\r\n");
-  put_own_via(out, upstream.transport, sent_by, Text(branch, branch_size));
+  put_own_via(out, config.listeners[listener], upstream.transport, Text(branch, branch_size));
   out.put("Max-Forwards: 70\r\nFrom: <sip:sluice@");
   out.put(sent_by);
   out.put(">;tag=sl-probe\r\nTo: <");
@@ -76,7 +76,7 @@ bool CoreSender::send_elsewhere(const Message& message) noexcept {
   if (stream && (slot == 0 || !outbox_.streams().accepts(slot, message.size + kMaxBranchText))) return false;
   Writer out = outbox_.scratch(message.size + 1024);
   out.put(Text(message.data, message.lines[0].line_at));
-  put_own_via(out, upstream.transport, ground_.config.listeners[listener].sent_by, via.branch);
+  put_own_via(out, ground_.config.listeners[listener], upstream.transport, via.branch);
   out.put(Text(message.data + message.lines[0].line_end, message.size - message.lines[0].line_end));
   if (out.full()) return false;
   const Text octets = outbox_.commit(out);

@@ -35,29 +35,34 @@ bool is_unreachable(msghdr& header) noexcept {
 
 }  // namespace
 
+DatagramReader::DatagramReader(Ground& ground, Turn& turn, Intake& intake, Outbox& outbox, Listeners& listeners, UdpFlows& flows, UpstreamHealth& upstreams,
+                               ObjectEvents& object, BanSet& bans) noexcept
+    : ground_(ground), turn_(turn), intake_(intake), outbox_(outbox), listeners_(listeners), flows_(flows), upstreams_(upstreams), object_(object), bans_(bans),
+      headers_(new mmsghdr[k_batch_size]()), parts_(new iovec[k_batch_size]), peers_(new sockaddr_storage[k_batch_size]()) {
+  for (unsigned i = 0; i < k_batch_size; ++i) {
+    parts_[i] = {turn_.datagram_place(i), Turn::kDatagram};
+    headers_[i].msg_hdr.msg_iov = &parts_[i];
+    headers_[i].msg_hdr.msg_iovlen = 1;
+    headers_[i].msg_hdr.msg_name = &peers_[i];
+    headers_[i].msg_hdr.msg_namelen = sizeof peers_[i];
+  }
+}
+
 void DatagramReader::receive(uint16_t listener) noexcept {
   const unsigned room = turn_.datagram_places();
   if (room == 0) return;  // the socket stays readable for the next turn
-  mmsghdr headers[k_batch_size];
-  iovec parts[k_batch_size];
-  sockaddr_storage peers[k_batch_size];
-  for (unsigned i = 0; i < room; ++i) {
-    parts[i] = {turn_.datagram_place(i), Turn::kDatagram};
-    headers[i] = mmsghdr{};
-    headers[i].msg_hdr.msg_iov = &parts[i];
-    headers[i].msg_hdr.msg_iovlen = 1;
-    headers[i].msg_hdr.msg_name = &peers[i];
-    headers[i].msg_hdr.msg_namelen = sizeof peers[i];
-  }
+  const unsigned first = turn_.datagrams_used();
+  mmsghdr* const headers = &headers_[first];
   const int n = recvmmsg(listeners_.socket_of(listener), headers, room, MSG_DONTWAIT, nullptr);
   if (n > 0) turn_.use_datagrams(static_cast<unsigned>(n));
   for (int i = 0; i < n; ++i) {
+    headers[i].msg_hdr.msg_namelen = sizeof(sockaddr_storage);
     if (headers[i].msg_hdr.msg_flags & MSG_TRUNC) {
       ground_.counters.add(Counter::malformed);
       continue;
     }
-    const Address from = from_sockaddr(reinterpret_cast<const sockaddr*>(&peers[i]));
-    take(listener, from, static_cast<char*>(parts[i].iov_base), headers[i].msg_len);
+    const Address from = from_sockaddr(static_cast<const sockaddr*>(headers[i].msg_hdr.msg_name));
+    take(listener, from, static_cast<char*>(headers[i].msg_hdr.msg_iov->iov_base), headers[i].msg_len);
   }
 }
 
@@ -74,7 +79,7 @@ void DatagramReader::take(uint16_t listener, const Address& from, char* data, si
     ++data;
     --size;
   }
-  scan(data, size, find_head_end(data, size, 0), Carrier::datagram, ground_.config.limits.scan, turn_.next().message);
+  scan(data, size, kFindHead, Carrier::datagram, ground_.config.limits.scan, turn_.next().message);
   Source source;
   source.remote = from;
   source.listener = listener;

@@ -1,6 +1,11 @@
 // Datagrams: SIP, keep-alives, STUN, and what routers say of those that we sent.
 #pragma once
 
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <memory>
+
 #include "core/shard/intake.h"
 #include "core/shard/listeners.h"
 #include "core/shard/udp_flows.h"
@@ -10,8 +15,7 @@ namespace sluice {
 class DatagramReader {
  public:
   DatagramReader(Ground& ground, Turn& turn, Intake& intake, Outbox& outbox, Listeners& listeners, UdpFlows& flows, UpstreamHealth& upstreams,
-                 ObjectEvents& object, BanSet& bans) noexcept
-      : ground_(ground), turn_(turn), intake_(intake), outbox_(outbox), listeners_(listeners), flows_(flows), upstreams_(upstreams), object_(object), bans_(bans) {}
+                 ObjectEvents& object, BanSet& bans) noexcept;
 
   void receive(uint16_t listener) noexcept;
   void read_icmp_errors(uint16_t listener) noexcept;
@@ -30,6 +34,10 @@ class DatagramReader {
   UpstreamHealth& upstreams_;
   ObjectEvents& object_;
   BanSet& bans_;
+  // What recvmmsg() fills, one for each place of the turn, made once.
+  std::unique_ptr<mmsghdr[]> headers_;
+  std::unique_ptr<iovec[]> parts_;
+  std::unique_ptr<sockaddr_storage[]> peers_;
 };
 
 }  // namespace sluice

@@ -27,7 +27,9 @@ struct Ground {
         pool(config.limits.max_buffer_bytes),
         commons(all_shards),
         answer_credit(config.table_key),
-        flows(config.table_key, first_generation) {}
+        flows(config.table_key, first_generation) {
+    for (Listener& listener : config.listeners) listener.write_texts();
+  }
   Ground(const Ground&) = delete;
   Ground& operator=(const Ground&) = delete;
 

@@ -9,7 +9,7 @@ void Intake::take(const Source& source, bool crossed) noexcept {
   item.source = source;
   item.crossed = crossed;
   item.tapped = 0;
-  item.facts = Facts{};
+  item.facts.clear();
   const Message& message = item.message;
   if (source.slot != 0 && !crossed) ++ground_.flows.at(source.slot).messages;
   if (tap_.on()) tap_.received(item);

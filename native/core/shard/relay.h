@@ -57,9 +57,8 @@ class Relay {
   uint8_t roles_of(const Item& item, bool to_flow, bool to_stream) const noexcept;
   void remember(const Item& item, uint64_t key, uint8_t roles, NextLeg& leg, Text head, Text body) noexcept;
   // relay_response.cc
-  void note_flow(const ReturnPath& back, uint32_t edits, uint32_t flow_timer) noexcept;
+  uint32_t note_flow(const ReturnPath& back, uint32_t edits, uint32_t flow_timer) noexcept;  // its slot, 0: none
   uint32_t slot_of(const ReturnPath& back) noexcept;
-  void note_registration(Text branch, const ReturnPath& back) noexcept;
 
   Ground& ground_;
   Turn& turn_;

@@ -129,7 +129,7 @@ bool Relay::write_request(unsigned i, const NextLeg& leg, Text branch, Writer& h
   EditList edits;
 
   // RFC 3261 16.6 step 8: our Via on top.
-  put_own_via(text, leg.transport, config.listeners[leg.listener].sent_by, branch);
+  put_own_via(text, config.listeners[leg.listener], leg.transport, branch);
   if (ground_.keys.empty() && (flags & (kEdit_path | kEdit_record_route))) return false;  // OB-5.1-20
   put_routes(text, item, record, leg, to_flow, flags);
   const bool limit_forwards = message.line(HeaderId::max_forwards) == nullptr;
@@ -222,9 +222,8 @@ void Relay::put_uri(Writer& out, Text header, const NextLeg& leg, Side side, con
     out.put(token);
     out.put('@');
   }
-  out.put(on.sent_by);
   // In a SIPS URI TLS goes without saying (RFC 5630 3.1.3).
-  if (!leg.sips || on.transport != Transport::tls) out.put(transport_param(on.transport));
+  out.put(leg.sips && on.transport == Transport::tls ? Text(on.sent_by) : Text(on.uri_end));
   out.put(";lr");
   out.put(params);
   if (neighbour != nullptr) {

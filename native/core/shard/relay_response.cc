@@ -35,13 +35,15 @@ void Relay::response(unsigned i) noexcept {
   if (!edits.apply(message.data, message.head_size, head)) return ground_.counters.add(Counter::send_dropped);
   Text body = message.body();
   const Text octets = outbox_.finished(head, body);
-  remembered_.answered(remembered_.key_of(item.facts.top_via.branch, message.method), message.status, octets, body);
-  if (flags & (kEdit_mark_outbound | kEdit_mark_registered | kEdit_flow_timer | kEdit_supervise)) note_flow(back, flags, static_cast<uint32_t>(verdict[kVerdict_flow_timer]));
+  const uint64_t key = remembered_.key_of(item.facts.top_via.branch, message.method);
+  remembered_.answered(key, message.status, octets, body);
+  const bool changes_flow = flags & (kEdit_mark_outbound | kEdit_mark_registered | kEdit_flow_timer | kEdit_supervise);
+  const uint32_t slot = changes_flow ? note_flow(back, flags, static_cast<uint32_t>(verdict[kVerdict_flow_timer])) : 0;
   ground_.counters.add(Counter::responses_relayed);
   const int status = flags & kEdit_as_480 ? 480 : message.status;
   if (message.method == Method::register_ && status / 100 == 2 && !back.from_core) {
     ground_.counters.add(Counter::registers_ok);
-    if (ground_.config.notes) note_registration(item.facts.top_via.branch, back);
+    if (ground_.config.notes) notes_.granted(key, changes_flow ? slot : slot_of(back), ground_.clock.tick());
   }
   responder_.count(status);
   responder_.send_back(back, octets, body, message.status >= 200, item.tapped);
@@ -54,17 +56,14 @@ uint32_t Relay::slot_of(const ReturnPath& back) noexcept {
   return ours && ground_.flows.find_stream(back.slot, back.generation) != nullptr ? back.slot : 0;
 }
 
-void Relay::note_flow(const ReturnPath& back, uint32_t edits, uint32_t flow_timer) noexcept {
+uint32_t Relay::note_flow(const ReturnPath& back, uint32_t edits, uint32_t flow_timer) noexcept {
   const uint32_t slot = back.kind == BackKind::stream ? slot_of(back) : udp_flows_.remember(back.remote, back.listener, 0, edits & (kEdit_mark_outbound | kEdit_mark_registered));
-  if (slot == 0) return;
+  if (slot == 0) return 0;
   if (edits & kEdit_mark_outbound) ground_.flows.at(slot).flags |= kFlow_outbound;
   if (edits & kEdit_mark_registered) ground_.flows.at(slot).flags |= kFlow_registered;
   // Without a fresh promise of keep-alives the supervision ends (RFC 6223 4.2.2).
   timers_.supervise(slot, edits & (kEdit_flow_timer | kEdit_supervise) ? flow_timer + ground_.config.flow_grace : 0);
-}
-
-void Relay::note_registration(Text branch, const ReturnPath& back) noexcept {
-  notes_.granted(remembered_.key_of(branch, Method::register_), slot_of(back), ground_.clock.tick());
+  return slot;
 }
 
 }  // namespace sluice

@@ -162,7 +162,7 @@ void Shard::take_ring() noexcept {
     const Text octets(room, record.size());
     switch (head.kind) {
       case RingHead::message:
-        scan(room, octets.size(), find_head_end(room, octets.size(), 0), Carrier::datagram, ground_.config.limits.scan, turn_.next().message);
+        scan(room, octets.size(), kFindHead, Carrier::datagram, ground_.config.limits.scan, turn_.next().message);
         intake_.take(head.source, true);
         break;
       case RingHead::stream_octets: responder_.deliver(head, octets); break;

@@ -76,7 +76,8 @@ class Turn {
 
   // Places for datagrams of kDatagram octets each. One arena serves all UDP sockets of a turn: what is taken already stays below.
   unsigned datagram_places() const noexcept { return most_ - (count_ > datagrams_used_ ? count_ : datagrams_used_); }
-  char* datagram_place(unsigned i) noexcept { return datagrams_.get() + (datagrams_used_ + i) * kDatagramStride; }
+  unsigned datagrams_used() const noexcept { return datagrams_used_; }
+  char* datagram_place(unsigned i) noexcept { return datagrams_.get() + i * kDatagramStride; }
   void use_datagrams(unsigned count) noexcept { datagrams_used_ += count; }
 
   // Room for octets of a stream, nullptr: no more in this turn.

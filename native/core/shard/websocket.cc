@@ -85,7 +85,7 @@ bool StreamReader::take_websocket_message(uint32_t slot, const WsEvent& event) n
   }
   while (text.starts_with("\r\n")) text.remove_prefix(2);
   Message& message = turn_.next().message;
-  scan(text.data(), text.size(), find_head_end(text.data(), text.size(), 0), Carrier::frame, ground_.config.limits.scan, message);
+  scan(text.data(), text.size(), kFindHead, Carrier::frame, ground_.config.limits.scan, message);
   if (message.error != ScanError::none && message.top_via.empty()) {
     // RFC 7118 4.1: nothing but SIP comes this way.
     ground_.counters.add(Counter::not_sip);

@@ -79,7 +79,10 @@ class Indexer {
       result.start_line_end = static_cast<uint16_t>(at);
       in_headers_ = true;
     } else {
-      if (at == line_at_) return false;
+      if (at == line_at_) {
+        result.head_end = static_cast<uint32_t>(next);
+        return false;
+      }
       if (next < size_ && is_blank(head_[next])) return true;
       if (result.count == most_) {
         result.overflow = true;

@@ -10,6 +10,7 @@ struct LineIndex {
   bool escaped_control = false;       // a control octet behind a backslash: legal in a quoted string only, which is not looked at here
   bool overflow = false;              // more than `most` header fields
   uint8_t count = 0;
+  uint32_t head_end = 0;        // behind the empty line; 0: it was not reached
   uint16_t start_line_end = 0;  // its CRLF; 0: no line ends
 };
 

@@ -19,9 +19,11 @@ class Scanner {
   Scanner(const ScanLimits& limits, Message& out) noexcept : limits_(limits), out_(out) {}
 
   void run(size_t available, size_t head_size, Carrier carrier) noexcept {
-    reset(head_size);
-    const size_t window = std::min<size_t>(head_size == 0 ? available : head_size, std::min<size_t>(limits_.max_head, 65535));
+    const bool finds = head_size == kFindHead;
+    const size_t window = std::min<size_t>(finds || head_size == 0 ? available : head_size, std::min<size_t>(limits_.max_head, 65535));
     const LineIndex index = index_lines(out_.data, window, limits_.max_lines, out_.lines);
+    if (finds) head_size = index.head_end != 0 ? index.head_end : find_head_end(out_.data, available, 0);
+    reset(head_size);
     if (head_size > window) fail_framing(ScanError::head_too_large);
     if (index.fault != ScanError::none) fail_framing(index.fault);
     if (head_size == 0) fail_framing(available > window ? ScanError::head_too_large : ScanError::header_syntax);

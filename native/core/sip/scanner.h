@@ -25,6 +25,9 @@ enum class Carrier : uint8_t {
 // `searched`: octets that an earlier call looked at already.
 size_t find_head_end(const char* data, size_t size, size_t searched) noexcept;
 
+// As scan()'s `head_size`: nobody has looked for the end of the head yet, and all of the message is there.
+constexpr size_t kFindHead = ~size_t{0};
+
 // Scans one message whose head ends at `head_size` (from find_head_end; 0: there is none, which is an error here) within `available`
 // octets. Fills all of `out` but never reads behind data + available. On an error the scan goes on as far as it can, so that
 // whatever was sound can be used in the answer; `out.error` is the first error, but one that makes the message's end uncertain goes
