@@ -56,23 +56,21 @@ class Indexer {
  public:
   Indexer(const char* head, size_t size, uint8_t most, HeaderLine* lines) noexcept : head_(head), size_(size), most_(most), lines_(lines) {}
 
-  // False: the empty line was reached.
-  bool see(size_t at) noexcept {
+  // A control octet that is not the CR of a CRLF.
+  void see(size_t at) noexcept {
     const char c = head_[at];
-    if (c == '\r' && at + 1 < size_ && head_[at + 1] == '\n') return end_line(at);
-    if (c == '\n' && at > 0 && head_[at - 1] == '\r') return true;
-    if (c == '\r' && at + 1 == size_) return true;  // cut off: what follows is not known
+    if (c == '\n' && at > 0 && head_[at - 1] == '\r') return;
+    if (c == '\r' && at + 1 == size_) return;  // cut off: what follows is not known
     if (c != '\r' && c != '\n' && at > 0 && head_[at - 1] == '\\') {
       result.escaped_control = true;
-      return true;
+      return;
     }
     if (result.fault == ScanError::none) result.fault = c == '\r' || c == '\n' ? ScanError::line_end : ScanError::control_octet;
-    return true;
   }
 
-  LineIndex result;
+  bool is_crlf(size_t at) const noexcept { return head_[at] == '\r' && at + 1 < size_ && head_[at + 1] == '\n'; }
 
- private:
+  // False: the empty line was reached.
   bool end_line(size_t at) noexcept {
     const size_t next = at + 2;
     if (!in_headers_) {
@@ -96,6 +94,9 @@ class Indexer {
     return true;
   }
 
+  LineIndex result;
+
+ private:
   const char* head_;
   size_t size_;
   uint8_t most_;
@@ -110,8 +111,15 @@ LineIndex index_lines(const char* head, size_t size, uint8_t most, HeaderLine* l
   Indexer indexer(head, size, most, lines);
   for (size_t at = 0; at < size; at += 64) {
     uint64_t mask = size - at >= 64 ? controls_of_64(head + at) : controls_of_rest(head + at, size - at, at);
-    for (; mask != 0; mask &= mask - 1)
-      if (!indexer.see(at + static_cast<size_t>(std::countr_zero(mask)))) return indexer.result;
+    for (; mask != 0; mask &= mask - 1) {
+      const size_t i = at + static_cast<size_t>(std::countr_zero(mask));
+      if (!indexer.is_crlf(i)) {
+        indexer.see(i);
+      } else {
+        if (!indexer.end_line(i)) return indexer.result;
+        mask &= mask - 1;  // so that the LF is not looked at, unless it opens the next block
+      }
+    }
   }
   return indexer.result;
 }
