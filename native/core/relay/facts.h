@@ -26,10 +26,9 @@ struct Neighbour {
   Address address;
 };
 
-// What the numbers were read from, kept for carrying the verdict out.
-struct Facts {
+// What the numbers were read from, kept for carrying the verdict out; empty for each message.
+struct PlainFacts {
   Via top_via;
-  OwnRoute routes[k_max_own_routes];
   Text next_route_uri;    // the first Route value that is not ours
   bool next_is_strict = false;
   bool is_sips = false;   // Request-URI or next Route are SIPS: over TLS alone (RFC 5630 3.1, RFC 3261 16.6 step 4)
@@ -40,18 +39,14 @@ struct Facts {
   SipHasher hash{SipKey{}};  // request_hash() of a sound request
   uint32_t loop_hash = 0;
   ReturnPath back;           // of a response
+};
 
-  // For the next message: all that somebody may read without having written it. `routes` are written before they are counted.
-  void clear() noexcept {
-    top_via = Via{};
-    next_route_uri = Text();
-    next_is_strict = has_neighbour = false;
-    hop = Address{};
-    hop_transport = Transport::udp;
-    hash = SipHasher{SipKey{}};
-    loop_hash = 0;
-    back = ReturnPath{};
-  }
+// The same with our own Routes, of which only so many are read as were written and counted: to empty them all would cost more than most
+// messages need.
+struct Facts : PlainFacts {
+  OwnRoute routes[k_max_own_routes];
+
+  void clear() noexcept { static_cast<PlainFacts&>(*this) = PlainFacts{}; }
 };
 
 // What the facts are read against; all of one shard.
