@@ -11,7 +11,7 @@ export const ADDON = join(ROOT, "build/Release/sluice.node");
 const STAMP = join(ROOT, "build/Release/built-by");
 const CPP = [".cc", ".h", ".def", ".txt", ".gyp"];
 
-export const JOBS = String(availableParallelism());
+const JOBS = String(availableParallelism());
 
 /** `tests` also builds core_test; `gyp` insists on node-gyp. */
 export function buildNative({ tests = false, gyp = false } = {}) {

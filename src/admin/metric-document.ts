@@ -27,6 +27,7 @@ export function metricsDocument(): string {
     "| `sluice_shards_running`, `sluice_draining`, `sluice_flows_limit`, `sluice_traces_active` | gauge | | State of the process. |",
     "| `sluice_shard_restarts_total` | counter | | Shards that ended or hung and were started again. |",
     "| `sluice_log_lines_lost_total` | counter | | Log lines that could not be written: a full disk, or a pipe that nobody reads. |",
+    "| `sluice_capture_unwritten_total` | counter | | Captured messages that could not be sent to the HEP server or written to the file. |",
     "| `process_*`, `nodejs_*` | | | The process and Node, from prom-client. |",
     "",
     "Watch first: `sluice_flows` (a sudden drop means that a network failed), `sluice_refusals_total{code=\"430\"}` (calls to dead flows),",

@@ -25,6 +25,7 @@ export class Metrics {
     this.#gauge("flow_owners", "Flows, open ones and past ones, of which is known who registered over them.", {}, () => running.pool.flowOwners().known);
     this.#gauge("flow_owners_bytes", "Octets of these.", {}, () => running.pool.flowOwners().octets);
     this.#counter("flow_owners_forgotten_total", "Such flows forgotten for want of room, the oldest first.", () => running.pool.flowOwners().forgotten);
+    this.#counter("capture_unwritten_total", "Captured messages that could not be sent to the HEP server or written to the file.", () => running.capturesLost);
     this.#gauge("draining", "1 from the beginning of a drain on.", {}, () => Number(running.state === "draining"));
     this.#gauge("flows_limit", "SLUICE_MAX_FLOWS.", {}, () => running.config.maxFlows);
     this.#gauge("traces_active", "Traces that copy messages now.", {}, () => running.tracer.active.length);

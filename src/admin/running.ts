@@ -56,6 +56,8 @@ export interface Running {
   certificates(): readonly CertificateView[];
   /** Targets of the upstream now. */
   readonly targetCount: number;
+  /** Packets of SLUICE_HEP and SLUICE_PCAP that could not be sent or written. */
+  readonly capturesLost: number;
   setKeys(keys: readonly FlowKey[]): void;
   reload(): Promise<ReloadReport>;
   /** Begins as SIGTERM does; the process ends when it is through. */

@@ -19,6 +19,6 @@ export function provesHa1(credentials: DigestCredentials, algorithm: DigestAlgor
 }
 
 /** Lower-case hexadecimal digits. */
-export function digest(algorithm: DigestAlgorithm, text: string): string {
+function digest(algorithm: DigestAlgorithm, text: string): string {
   return hash(algorithm === "MD5" ? "md5" : "sha256", Buffer.from(text, "latin1"), "hex");
 }

@@ -63,7 +63,7 @@ export class Ladder {
 }
 
 /** The start line without what every message has, and what it answers. */
-export function summary(text: string): string {
+function summary(text: string): string {
   const line = text.slice(0, text.indexOf("\r\n"));
   const method = /^cseq[ \t]*:[ \t]*\d+[ \t]+(\S+)/im.exec(text)?.[1] ?? "";
   if (line.startsWith("SIP/2.0 ")) return `${line.slice(8)}${method === "" ? "" : ` (${method})`}`;

@@ -15,7 +15,7 @@ export function complain(text: string): void {
   process.stderr.write(`sluice: ${text}\n`);
 }
 
-export function hasColour(): boolean {
+function hasColour(): boolean {
   return process.stdout.isTTY === true && !process.env["NO_COLOR"];
 }
 

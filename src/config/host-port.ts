@@ -26,7 +26,7 @@ export function parseHost(text: string): Host | undefined {
   return isHostName(text) ? { name: text.toLowerCase(), family: undefined } : undefined;
 }
 
-export function isHostName(text: string): boolean {
+function isHostName(text: string): boolean {
   return text.length <= 253 && NAME.test(text);
 }
 

@@ -89,10 +89,6 @@ export function isSecure(transport: Transport): boolean {
   return transport === "tls" || transport === "wss";
 }
 
-export function isWebSocket(transport: Transport): boolean {
-  return transport === "ws" || transport === "wss";
-}
-
 export function showListener({ transport, host, port }: Pick<Listener, "transport" | "host" | "port">): string {
   return `${transport}:${showHostPort(host, port)}`;
 }

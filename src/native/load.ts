@@ -6,6 +6,6 @@ import type { Binding } from "./binding.js";
 
 const PLACES = ["build/Release", `prebuilds/${process.platform}-${process.arch}`].map((folder) => fileURLToPath(new URL(`../../${folder}/sluice.node`, import.meta.url)));
 
-export const addonPath = PLACES.find((path) => existsSync(path)) ?? PLACES.join(" or ");
+const addonPath = PLACES.find((path) => existsSync(path)) ?? PLACES.join(" or ");
 
 export const binding = createRequire(import.meta.url)(addonPath) as Binding;

@@ -9,6 +9,8 @@ import type { Tapped } from "./tapped.js";
 
 export interface Capture {
   readonly put: (tapped: Tapped) => void;
+  /** Packets that could not be sent or written. */
+  readonly lost: () => number;
   readonly close: () => Promise<void>;
 }
 
@@ -25,6 +27,7 @@ export function createCapture(config: Config, listeners: readonly ShardListener[
       hep?.put(packet);
       pcap?.put(packet);
     },
+    lost: () => (hep ? hep.lost : 0) + (pcap?.lost ?? 0),
     close: async () => {
       hep?.close();
       await pcap?.close();

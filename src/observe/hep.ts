@@ -35,7 +35,7 @@ const Chunk = {
 } as const;
 
 /** Undefined: too long for a datagram. */
-export function hepPacket(packet: Packet, agent: number): Buffer | undefined {
+function hepPacket(packet: Packet, agent: number): Buffer | undefined {
   const { from, to, timeUs, octets } = packet;
   const [from4, to4] = [ipv4Of(from.ip), ipv4Of(to.ip)];
   const v4 = from4 !== undefined && to4 !== undefined;

@@ -15,7 +15,7 @@ const V6_HEAD = 40;
 const MAX_WAITING = 8 << 20;
 const MAX_PACKET = 65_535;
 
-export function pcapHead(): Buffer {
+function pcapHead(): Buffer {
   const head = Buffer.alloc(24);
   head.writeUInt32LE(0xa1b2c3d4, 0);
   head.writeUInt16LE(2, 4);
@@ -25,7 +25,7 @@ export function pcapHead(): Buffer {
   return head;
 }
 
-export function pcapPacket({ timeUs, from, to, octets }: Packet): Buffer {
+function pcapPacket({ timeUs, from, to, octets }: Packet): Buffer {
   const [from4, to4] = [ipv4Of(from.ip), ipv4Of(to.ip)];
   const ip = from4 && to4 ? ipv4Head(from4, to4, octets.length) : ipv6Head(from.ip, to.ip, octets.length);
   const all = Buffer.concat([ip, udpHead(from, to, octets.length), octets]);
@@ -96,7 +96,8 @@ export class PcapWriter {
     }
     const octets = pcapPacket(packet);
     this.#size += octets.length;
-    this.#stream.write(octets);
+    if (this.#stream.destroyed) this.lost += 1;
+    else this.#stream.write(octets);
   }
 
   close(): Promise<void> {

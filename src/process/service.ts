@@ -75,6 +75,10 @@ export class Service implements Running {
     return this.#upstreams.targets.length;
   }
 
+  get capturesLost(): number {
+    return this.#capture?.lost() ?? 0;
+  }
+
   /** Resolves when all listeners are open; rejects with one line, and everything is closed again. */
   async start(): Promise<void> {
     try {

@@ -63,15 +63,6 @@ export class Branch {
     return this.#wasHeard;
   }
 
-  /** It has no final response yet. */
-  get isPending(): boolean {
-    return !this.#ended;
-  }
-
-  get isCancelled(): boolean {
-    return this.#cancelling !== undefined;
-  }
-
   /** Sends a CANCEL, at once or when the target has been heard of (RFC 3261 9.1); other methods cannot be cancelled. */
   cancel(reasons: readonly string[]): void {
     if (this.#ended || !this.#isInvite || this.#cancelling !== undefined) return;

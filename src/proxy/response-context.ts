@@ -62,7 +62,6 @@ export class ResponseContext implements BranchUser {
   /** No further branch is opened: cancelled, accepted or refused by a 6xx. */
   #closed = false;
   #cancelled = false;
-  #reasons: readonly string[] = [];
   /** A device could not be reached, or a neighbour could not. */
   #flowFailed = false;
   #neighbourFailed = false;
@@ -212,7 +211,6 @@ export class ResponseContext implements BranchUser {
 
   #close(reasons: readonly string[], but?: Branch): void {
     this.#closed = true;
-    this.#reasons = reasons;
     for (const { branch } of this.#attempts) if (branch !== but) branch?.cancel(reasons);
   }
 

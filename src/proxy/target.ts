@@ -53,7 +53,7 @@ function targetOf(binding: Binding, reach: Reach): Target {
   return { uri: asRequestUri(binding.contactUri), hops, routes: reach === "path" ? binding.path : [], binding };
 }
 
-export function deviceName(binding: Binding): string {
+function deviceName(binding: Binding): string {
   if (binding.outbound && binding.instance !== undefined) return `instance ${binding.instance}`;
   return `contact ${asRequestUri(binding.contactUri)} ${binding.flow ?? binding.path.join()}`;
 }

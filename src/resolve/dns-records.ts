@@ -97,7 +97,7 @@ export class DnsRecords {
     }
     // What was found under the key of a type is of that type.
     const answer = entry.answer as DnsAnswer<Type> | undefined;
-    if (answer === undefined) throw entry.error ?? new ResolveError("timeout", `no answer from the DNS for ${type} ${name}`);
+    if (answer === undefined) throw entry.error ?? new ResolveError(`no answer from the DNS for ${type} ${name}`);
     return answer.until > this.#clock.now() ? answer : { records: answer.records, until: this.retryTime() };
   }
 
@@ -117,7 +117,7 @@ export class DnsRecords {
       delete entry.error;
     } catch (error) {
       const code = codeOf(error);
-      entry.error = new ResolveError(code === "ETIMEOUT" ? "timeout" : "failed", `the DNS failed for ${type} ${name}: ${code}`);
+      entry.error = new ResolveError(`the DNS failed for ${type} ${name}: ${code}`);
       entry.retryAt = this.retryTime();
     } finally {
       delete entry.asking;

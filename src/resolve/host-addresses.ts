@@ -53,7 +53,7 @@ export async function hostAddresses(host: string, records: DnsRecords, options: 
  * The families that this host has a global or private address of, IPv6 first (RFC 6724, RFC 7984 3); loopback counts where there is
  * nothing else.
  */
-export function reachableFamilies(interfaces = networkInterfaces()): readonly Family[] {
+function reachableFamilies(interfaces = networkInterfaces()): readonly Family[] {
   const all = Object.values(interfaces).flatMap((addresses) => addresses ?? []);
   const outside = all.filter(({ internal, address }) => !internal && !address.toLowerCase().startsWith("fe80:"));
   const have = new Set((outside.length > 0 ? outside : all).map(({ family }) => family));
@@ -75,5 +75,5 @@ function ranked(addresses: readonly string[], families: readonly Family[]): read
 }
 
 function asResolveError(reason: unknown): ResolveError {
-  return reason instanceof ResolveError ? reason : new ResolveError("failed", String(reason));
+  return reason instanceof ResolveError ? reason : new ResolveError(String(reason));
 }

@@ -1,17 +1,4 @@
-/** Why a URI could not be resolved. That a name does not exist is no error: it has no targets. */
-
-export type ResolveFailure =
-  /** The DNS did not answer in time. */
-  | "timeout"
-  /** The DNS answered that it cannot say (SERVFAIL, REFUSED) or could not be reached. */
-  | "failed";
-
+/** A URI could not be resolved: the DNS did not answer in time, would not say (SERVFAIL, REFUSED), or could not be reached. A name that does not exist has no targets, which is not an error. */
 export class ResolveError extends Error {
   override readonly name = "ResolveError";
-  readonly failure: ResolveFailure;
-
-  constructor(failure: ResolveFailure, message: string) {
-    super(message);
-    this.failure = failure;
-  }
 }

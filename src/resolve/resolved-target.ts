@@ -24,7 +24,7 @@ const MAX_WEIGHT = 65_535;
 /** Weight 0 has a very small chance beside others (RFC 2782). */
 const ZERO_WEIGHT = 1 / 64;
 /** As many as a shard holds. */
-export const MAX_TARGETS = 64;
+const MAX_TARGETS = 64;
 
 /** Ranks become priorities 0, 1, 2, … and shares whole weights; an address that comes twice counts once, where it ranks best. */
 export function toTargets(candidates: readonly Candidate[]): readonly ResolvedTarget[] {

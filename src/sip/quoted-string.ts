@@ -4,7 +4,7 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
 /** `at` is where the opening quote stands; returns the index behind the closing one, -1 when there is none. */
-export function quotedEnd(text: string, at: number): number {
+function quotedEnd(text: string, at: number): number {
   for (let index = at + 1; index < text.length; index += 1) {
     const code = text.charCodeAt(index);
     if (code === QUOTE) return index + 1;

@@ -2,7 +2,7 @@
  * URIs made comparable (RFC 3261 19.1.4). A key is text, so that a store that is no JavaScript can compare it as well: what must be
  * the same in both URIs, then, each behind a blank, the parameters that count only when both URIs have them.
  */
-import { type SipUri, parseUri } from "./uri.js";
+import type { SipUri } from "./uri.js";
 
 // In one URI only, these make a difference (transport by the examples of 19.1.4).
 const DECISIVE = new Set(["transport", "user", "ttl", "method", "maddr"]);
@@ -38,17 +38,6 @@ export function sameUriKey(one: string, other: string): boolean {
   if (base !== otherBase) return false;
   const values = new Map(others.map(nameAndText));
   return parameters.map(nameAndText).every(([name, text]) => (values.get(name) ?? text) === text);
-}
-
-/** Whether two URIs are equivalent. */
-export function sameUri(one: SipUri, other: SipUri): boolean {
-  return sameUriKey(uriKey(one), uriKey(other));
-}
-
-/** The same for text; what is no SIP URI is equivalent to itself only. */
-export function sameUriText(one: string, other: string): boolean {
-  const [left, right] = [parseUri(one), parseUri(other)];
-  return one === other || (left !== undefined && right !== undefined && sameUri(left, right));
 }
 
 function nameAndText(parameter: string): readonly [string, string] {

@@ -60,11 +60,6 @@ export class Certificates {
     return this.#material;
   }
 
-  /** When the first certificate ends; undefined: there is none. */
-  get expiry(): Date | undefined {
-    return this.#expiry;
-  }
-
   /** What is in force, for the operator. */
   views(): readonly CertificateView[] {
     return this.#material.pairs.map(({ certificate }, index) => {

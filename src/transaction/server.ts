@@ -58,10 +58,6 @@ export class ServerTransaction {
     return this.#state === "proceeding";
   }
 
-  get isAccepted(): boolean {
-    return this.#state === "accepted";
-  }
-
   /** A response that is made here. */
   respond(spec: ResponseSpec): void {
     const { request, toTag, statelessTag, sender, keepSeconds } = this.#options;

@@ -42,10 +42,6 @@ export class TransactionTable {
     this.#answered = new AnsweredRequests(options.timers.memory, options.most, options.most * ANSWER_OCTETS);
   }
 
-  get size(): number {
-    return this.#servers.size + this.#answered.size + this.#clients.size;
-  }
-
   /** Requests that were not answered yet. */
   get open(): number {
     let count = 0;

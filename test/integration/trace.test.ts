@@ -137,6 +137,16 @@ test("HEP3 packets carry each message with its ends, its time and its Call-ID, s
   collector.close();
 });
 
+test("captured messages that nobody can take are counted, and calls go on", async () => {
+  const admin = await Admin.choose();
+  const { U, C } = await cast({ settings: { SLUICE_HEP: "udp://nowhere.invalid:9060", SLUICE_PCAP: "/nowhere/sip.pcap", SLUICE_ADMIN_LISTEN: admin.listen } });
+  const lost = async (): Promise<number> => Number(/^sluice_capture_unwritten_total (\d+)$/m.exec((await admin.get("/metrics")).text)?.[1]);
+  const before = await lost();
+  await register(U, C);
+  // Four packets, for each of the two.
+  await expect.poll(lost).toBeGreaterThanOrEqual(before + 8);
+});
+
 /** Chunk type to value, of vendor 0. */
 function chunksOf(packet: Buffer): Map<number, Buffer> {
   expect(packet.toString("latin1", 0, 4)).toBe("HEP3");

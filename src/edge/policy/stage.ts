@@ -35,7 +35,7 @@ export async function loadPolicyStage(url: string, shard: Shard, config: ShardCo
   return new PolicyStage(await loadPolicy(url), shard, config, onFault);
 }
 
-export class PolicyStage {
+class PolicyStage {
   readonly #policy: Policy;
   readonly #shard: Shard;
   readonly #config: ShardConfig;
