@@ -69,7 +69,7 @@ test("route: one of several upstreams is chosen", async () => {
 });
 
 test("SA-14 a hook that throws costs its request a 500, and the next one is served", async () => {
-  const { SUT, U, C } = await cast({ settings });
+  const { SUT, U, C } = await cast({ settings, own: true });
   for (const user of ["faulty", "injected"]) {
     await U.say(`MESSAGE sip:${user}@example.com SIP/2.0`);
     const answer = await U.response(500);

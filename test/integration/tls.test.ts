@@ -155,7 +155,7 @@ test("TR-20 TR-27 half a handshake is closed when its time is up", { timeout: 20
 });
 
 test("TR-25 plain SIP, HTTP and noise on a TLS port are closed and told of, TLS on a plain port too", async () => {
-  const { client, SUT } = await cast({ client: "tls" });
+  const { client, SUT } = await cast({ client: "tls", own: true });
   for (const octets of [OPTIONS, "GET / HTTP/1.1\r\n\r\n", "\r\n\r\n\r\n\r\n", "\x80".repeat(50), "\x16\x03\x01\xff\xff" + "x".repeat(100)]) {
     const socket = await RawSocket.open(client);
     socket.write(octets);

@@ -1,5 +1,5 @@
 /** Brings the parties of a test together around an edge: SUT, U, U2, C and A of the requirements' vocabulary. */
-import { onTestFinished } from "vitest";
+import { afterAll, onTestFinished } from "vitest";
 import { Edge, type Settings } from "./edge.js";
 import { freePort, hostPort } from "./ports.js";
 import type { Splitter, Transport } from "./wire.js";
@@ -17,6 +17,8 @@ export interface Scenery {
   readonly shared?: boolean;
   readonly settings?: Settings;
   readonly split?: Splitter | undefined;
+  /** A process of its own, for a test of what a process has done since its start: logs, of which the second may be left out, counts. */
+  readonly own?: boolean;
 }
 
 let scenes = 0;
@@ -56,6 +58,7 @@ export class Cast {
   /** A new scene: new clients, and C forgets what it was sent before. */
   async enter(): Promise<void> {
     scenes += 1;
+    this.SUT.beginScene();
     this.scene = `scene-${scenes}`;
     this.C.scene = this.scene;
     this.C.forget();
@@ -128,17 +131,33 @@ export class Cast {
   }
 }
 
+/** Casts between two tests of a file, by their scenery: starting a process is what a test costs most. */
+const idle = new Map<string, Cast[]>();
+
+afterAll(async () => {
+  await Promise.all([...idle.values()].flat().map((company) => company.end()));
+});
+
 /**
- * A whole cast for one test, which ends with it: the edge must still be alive and answer then. A concurrent test hands in
- * its own `onTestFinished`.
+ * A whole cast for one test, at the end of which the edge must still be alive and answer; then the next test with the same scenery has it. One
+ * that got a signal, or whose test failed, is ended. A concurrent test hands in its own `onTestFinished`.
  */
 export async function cast(scenery: Scenery = {}, atEnd: typeof onTestFinished = onTestFinished): Promise<Cast> {
-  const company = await Cast.assemble(scenery);
-  atEnd(async () => {
+  const isShared = scenery.split === undefined && scenery.own !== true;
+  const key = JSON.stringify(scenery);
+  const company = (isShared ? idle.get(key)?.pop() : undefined) ?? (await Cast.assemble(scenery));
+  atEnd(async ({ task }) => {
+    let canServe = isShared && task.result?.state !== "fail" && !company.SUT.isTouched && company.C.wire.isOpen;
     try {
       await company.SUT.expectHealthy();
+    } catch (error) {
+      canServe = false;
+      throw error;
     } finally {
-      await company.end();
+      if (canServe) {
+        await company.exit();
+        idle.set(key, [...(idle.get(key) ?? []), company]);
+      } else await company.end();
     }
   });
   await company.enter();

@@ -6,14 +6,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { Mailbox } from "./mailbox.js";
+import { Mailbox, PATIENCE } from "./mailbox.js";
 import { TcpConnection } from "./tcp-connection.js";
 import { UdpSocket } from "./udp-socket.js";
 import type { Transport } from "./wire.js";
 import { type Sender, complete } from "./sip-text.js";
 
 const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
-const START_DEADLINE = 20_000;
+const START_DEADLINE = 2 * PATIENCE;
 
 /** The sanitizers' runtime must be loaded into programs under test too (scripts/sanitize.mjs). */
 export const sanitizer = Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(?:LD_PRELOAD|ASAN_OPTIONS|UBSAN_OPTIONS)$/.test(name)));
@@ -26,6 +26,8 @@ export class Edge {
   readonly settings: Settings;
   #output = "";
   #stopped = false;
+  #isTouched = false;
+  #scene = 0;
 
   private constructor(settings: Settings) {
     this.settings = settings;
@@ -50,9 +52,18 @@ export class Edge {
     return this.#process.pid ?? 0;
   }
 
-  /** Everything that it has written to stdout and stderr. */
+  /** Everything that it has written to stdout and stderr in this scene. */
   get output(): string {
-    return this.#output;
+    return this.#output.slice(this.#scene);
+  }
+
+  beginScene(): void {
+    this.#scene = this.#output.length;
+  }
+
+  /** Whether a signal has reached it, so that it is not what another test expects. */
+  get isTouched(): boolean {
+    return this.#isTouched;
   }
 
   get isRunning(): boolean {
@@ -70,6 +81,7 @@ export class Edge {
   }
 
   signal(name: NodeJS.Signals): void {
+    this.#isTouched = true;
     this.#process.kill(name);
   }
 

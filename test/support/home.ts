@@ -2,7 +2,7 @@
 import { onTestFinished } from "vitest";
 import { Edge, type Settings } from "./edge.js";
 import { CoreTcp } from "./core-tcp.js";
-import { Party } from "./party.js";
+import { type Company, Party } from "./party.js";
 import { freePort, hostPort } from "./ports.js";
 import type { SipMessage } from "./sip-message.js";
 import { newBranch } from "./sip-text.js";
@@ -33,7 +33,7 @@ const PHONES = "127.0.0.1";
 
 export class Home {
   readonly host: string;
-  readonly company = new Set<Party>();
+  readonly company: Company = new Set<Party>();
   readonly scene: string;
   server!: Edge;
   port = 0;
@@ -55,6 +55,8 @@ export class Home {
   static async open(settings: Settings = {}, host = PHONES): Promise<Home> {
     const home = new Home(host);
     home.port = await freePort(home.host);
+    // Nobody has registered as that, so it waits for the store as a call does, and for what was written before.
+    home.company.barrier = `sip:nobody@${(settings["SLUICE_DOMAINS"] ?? DOMAIN).split(/[,=]/)[0]}`;
     home.server = await Edge.start({ SLUICE_MODE: "standalone", SLUICE_DOMAINS: DOMAIN, SLUICE_LISTEN: `udp:${home.at},tcp:${home.at}`, ...settings });
     return home;
   }
