@@ -190,7 +190,7 @@ TEST("AU-17 failures that several threads count are all counted") {
   for (size_t i = 0; i < kThreads; ++i) CHECK(guard.may_try(address("192.0.2.2", 5060), "user" + std::to_string(i), 1'000));
 }
 
-TEST("OB-11.5-1 who registered over a flow is found by all threads, and is nobody else, though the oldest give way") {
+TEST("who registered over a flow is found by all threads, and is nobody else, though the oldest give way") {
   FlowOwners owners(SipKey{1, 2}, 256 << 10);
   std::atomic<size_t> known{0}, wrong{0};
   at_once([&](size_t mine) {

@@ -1,0 +1,306 @@
+// What the operator sees of a shard and does to its flows: lists, tokens, bans, moving out, and copies of messages.
+#include <algorithm>
+
+#include "core/shard/tap.h"
+#include "shard_rig.h"
+
+using namespace sluice;
+using namespace sluice::test;
+
+namespace {
+
+std::vector<FlowFacts> flows_of(ShardRig& rig, const FlowFilter& filter = {}) {
+  std::vector<FlowFacts> found;
+  uint32_t cursor = 0;
+  rig->inspect().flows(cursor, UINT32_MAX, SIZE_MAX, filter, found);
+  CHECK_EQ(cursor, 0u);
+  return found;
+}
+
+FlowFilter with_text(const std::string& text) {
+  FlowFilter filter;
+  filter.text = text;
+  return filter;
+}
+
+// Registers over a connection or a socket; the 200 marks the flow as the policy of an edge does.
+void registers(ShardRig& rig, const Peer& client, const Peer& core, int number, const std::string& user, const std::string& contact, const std::string& lines = "",
+               const std::string& transport = "TCP") {
+  std::string text = Request{.method = "REGISTER", .number = number, .transport = transport, .lines = "Contact: " + contact + "\r\n" + lines}.text();
+  text.replace(text.find("To: <sip:bob@"), 13, "To: <sip:" + user + "@");
+  client.send(text);
+  const std::string request = rig.hear(core, "Call-ID: c" + std::to_string(number) + "\r\n");
+  rig.policy = [](unsigned, const int32_t* record, int32_t* verdict) {
+    if (!record[kRecord_is_response]) return false;
+    verdict[kVerdict_action] = static_cast<int32_t>(Action::relay_response);
+    verdict[kVerdict_edits] = static_cast<int32_t>(kEdit_mark_registered);
+    return true;
+  };
+  core.send_to(rig.port(ShardRig::kCoreUdp), answer_to(request, 200));
+  rig.hear(client, "SIP/2.0 200");
+  rig.policy = nullptr;
+}
+
+const std::string kPhone = "<sip:alice@10.0.0.1>;reg-id=2;+sip.instance=\"<urn:uuid:1>\"";
+
+struct Scene {
+  explicit Scene(const ShardRig::Change& change = nullptr) : rig(change), core(Peer::bound(SOCK_DGRAM)) { rig.upstreams({{Transport::udp, core.port()}}); }
+  ShardRig rig;
+  Peer core;
+};
+
+// The copies that a tap has taken: "in" or "out" and the start line.
+std::vector<std::string> copies(ShardRig& rig) {
+  std::vector<std::string> found;
+  const std::vector<char> octets = rig->tap().drain();
+  for (size_t at = 0; at < octets.size();) {
+    TapHead head;
+    std::memcpy(&head, octets.data() + at, sizeof head);
+    const std::string text(octets.data() + at + sizeof head, head.size);
+    found.push_back((head.sent ? "out " : "in ") + text.substr(0, text.find("\r\n")));
+    at += sizeof head + head.size;
+  }
+  return found;
+}
+
+}  // namespace
+
+TEST("flows are found by AOR, instance, address and name, page by page") {
+  Scene scene;
+  ShardRig& rig = scene.rig;
+  const Peer alice = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  registers(rig, alice, scene.core, 1, "alice", kPhone);
+  const Peer carol = Peer::udp(rig.port(ShardRig::kClientUdp));
+  registers(rig, carol, scene.core, 2, "carol", "<sip:carol@10.0.0.2>", "", "UDP");
+  const Peer nobody = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  rig.turn();
+  CHECK_EQ(flows_of(rig).size(), 3u);
+  for (const char* text : {"alice@example", "urn:uuid:1"}) {
+    const std::vector<FlowFacts> found = flows_of(rig, with_text(text));
+    CHECK_EQ(found.size(), 1u);
+    if (found.empty()) continue;
+    CHECK_EQ(found[0].notes->aor(), "sip:alice@example.com");
+    CHECK_EQ(found[0].notes->instance(), "urn:uuid:1");
+    CHECK_EQ(found[0].notes->reg_id, 2u);
+    CHECK_EQ(found[0].flow->remote.port, alice.port());
+    CHECK(found[0].octets_in > 300 && found[0].octets_out > 200 && found[0].age_ms >= 0);
+  }
+  CHECK(flows_of(rig, with_text("carol"))[0].age_ms >= 0);
+  CHECK(flows_of(rig, with_text("dave")).empty());
+  FlowFilter filter;
+  filter.by_address = true;
+  filter.address = address("127.0.0.1", 0);
+  CHECK_EQ(flows_of(rig, filter).size(), 3u);
+  filter.address.port = nobody.port();
+  CHECK_EQ(flows_of(rig, filter).size(), 1u);
+  filter.address = address("127.0.0.2", 0);
+  CHECK(flows_of(rig, filter).empty());
+  std::vector<FlowFacts> page;
+  uint32_t cursor = 0;
+  size_t pages = 0;
+  do rig->inspect().flows(cursor, 1, 100, FlowFilter(), page), ++pages;
+  while (cursor != 0);
+  CHECK(page.size() == 3 && pages >= 3);
+  const FlowSurvey survey = rig->inspect().survey();
+  CHECK_EQ(survey.ages[0], 2u);
+  CHECK_EQ(survey.silence[0], 3u);
+}
+
+TEST("a refresh is seen without being read again, and a binding that is removed is noted no more") {
+  Scene scene;
+  ShardRig& rig = scene.rig;
+  const Peer alice = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  registers(rig, alice, scene.core, 1, "alice", kPhone);
+  rig.pass(40'000);
+  registers(rig, alice, scene.core, 2, "alice", kPhone);
+  const Registration* note = flows_of(rig, with_text("alice"))[0].notes;
+  CHECK(note->since < note->refreshed && note->next == nullptr);
+  CHECK_EQ(rig->inspect().survey().ages[1], 1u);  // 30 s to a minute
+  // Other contacts of the same device, a query, a star and what is no address.
+  registers(rig, alice, scene.core, 3, "alice", "<sip:alice@10.0.0.9>;reg-id=3;+sip.instance=\"<urn:uuid:1>\"");
+  CHECK_EQ(flows_of(rig, with_text("alice"))[0].notes->reg_id, 3u);
+  registers(rig, alice, scene.core, 4, "dora", "<sip:dora@10.0.0.1>", "Expires: 600\r\n");
+  CHECK_EQ(flows_of(rig, with_text("dora")).size(), 1u);
+  registers(rig, alice, scene.core, 5, "dora", "<sip:dora@10.0.0.1>;expires=0");
+  CHECK(flows_of(rig, with_text("dora")).empty());
+  registers(rig, alice, scene.core, 6, "alice", kPhone, "Expires: 00\r\n");
+  CHECK(flows_of(rig, with_text("alice")).empty());
+}
+
+TEST("sixteen AORs of a flow are noted, and the end of the flow says whose it was") {
+  Scene scene;
+  ShardRig& rig = scene.rig;
+  Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  for (int i = 0; i < 18; ++i) registers(rig, client, scene.core, 10 + i, "user" + std::to_string(i), "<sip:u@10.0.0.1>");
+  size_t count = 0;
+  for (const Registration* note = flows_of(rig, with_text("user1"))[0].notes; note != nullptr; note = note->next.get()) ++count;
+  CHECK_EQ(count, 16u);
+  client.close();
+  CHECK(rig.until([&] { return rig->inspect().notes().end_at(0) != nullptr; }));
+  const FlowEnd* end = rig->inspect().notes().end_at(0);
+  CHECK(end->why == Counter::flows_closed && end->kind == FlowKind::stream);
+  CHECK_EQ(std::string(end->text, end->aor_size), "sip:user15@example.com");
+  CHECK(end->messages >= 18);
+  CHECK(rig->inspect().notes().end_at(1) == nullptr);
+}
+
+TEST("a REGISTER that the object path granted is noted by the id of its flow") {
+  Scene scene([](EdgeConfig& config) { config.home = true; });
+  ShardRig& rig = scene.rig;
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  const Peer stream = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  rig.turn();
+  const std::string request = Request{.method = "REGISTER", .lines = "Contact: " + kPhone + "\r\n"}.text();
+  const std::string udp = "u/127.0.0.1/" + std::to_string(rig.port(ShardRig::kClientUdp)) + "/127.0.0.1/" + std::to_string(client.port());
+  rig->inspect().note_register(udp, request);
+  CHECK(flows_of(rig, with_text("bob")).empty());  // nothing is remembered of that flow
+  rig->object().bind_flow(udp, 0);
+  rig->inspect().note_register(udp, request);
+  const FlowHandle flow = rig.flow(FlowKind::stream);
+  rig->inspect().note_register("s/1/0/7/" + std::to_string(flow.slot) + "/" + std::to_string(flow.generation), request);
+  rig->inspect().note_register("s/1/0/7/" + std::to_string(flow.slot) + "/" + std::to_string(flow.generation + 1), request);
+  rig->inspect().note_register("nonsense", request);
+  CHECK_EQ(flows_of(rig, with_text("bob@")).size(), 2u);
+  CHECK_EQ(rig.count(Counter::registers_ok), 5);
+}
+
+TEST("a token says whether its flow lives, and whether this process made it") {
+  ShardRig rig;
+  const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  rig.turn();
+  const FlowHandle flow = rig.flow(FlowKind::stream);
+  FlowName name;
+  name.boot = 7;
+  name.slot = flow.slot;
+  name.generation = flow.generation;
+  CHECK(rig->inspect().token(token(name)).alive);
+  FlowName elsewhere = name;
+  elsewhere.generation += 1;
+  CHECK(!rig->inspect().token(token(elsewhere)).alive);
+  elsewhere.boot = 8;
+  CHECK(!rig->inspect().token(token(elsewhere)).of_this_boot);
+  CHECK(rig->inspect().token("nonsense").verdict != TokenVerdict::ok);
+  CHECK(rig->inspect().token(token(name, ring_of({{5, kOtherSecret}}))).verdict == TokenVerdict::forged);
+}
+
+TEST("a ban ends the flows of its network and refuses new ones, until it is lifted") {
+  Scene scene;
+  ShardRig& rig = scene.rig;
+  const Peer stream = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  const Peer datagrams = Peer::udp(rig.port(ShardRig::kClientUdp));
+  registers(rig, datagrams, scene.core, 1, "alice", kPhone, "", "UDP");
+  rig.turn();
+  rig->inspect().set_bans({BannedNet{address("10.0.0.0", 0), 104}, BannedNet{address("127.0.0.0", 0), 104}});
+  rig->settle();
+  CHECK_EQ(rig.hear(stream, "<EOF>"), "<EOF>");
+  CHECK_EQ(rig.count(Counter::flows_refused), 2);
+  datagrams.send(Request().text());
+  const Peer again = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  rig.hear(again, "<EOF>");
+  CHECK_EQ(rig.count(Counter::banned), 2);
+  CHECK_EQ(datagrams.drain(), "");
+  rig->inspect().set_bans({});
+  datagrams.send(Request{.number = 2}.text());
+  rig.hear(scene.core, "Call-ID: c2");
+}
+
+TEST("clients are moved out a few at a time, the idle first, and a UDP flow is closed by its name") {
+  Scene scene;
+  ShardRig& rig = scene.rig;
+  std::vector<Peer> clients;
+  for (int i = 0; i < 4; ++i) clients.push_back(Peer::tcp(rig.port(ShardRig::kClientTcp)));
+  clients[0].send(Request{.method = "INVITE", .transport = "TCP"}.text());
+  rig.hear(scene.core, "INVITE sip:");
+  CHECK_EQ(rig->inspect().move_out(2, false), 2u);
+  CHECK_EQ(rig->inspect().move_out(9, false), 1u);
+  CHECK_EQ(rig->inspect().move_out(9, true), 0u);
+  rig->settle();
+  CHECK_EQ(rig.count(Counter::flows_moved), 4);
+  const Peer datagrams = Peer::udp(rig.port(ShardRig::kClientUdp));
+  registers(rig, datagrams, scene.core, 9, "alice", kPhone, "", "UDP");
+  const FlowHandle flow = rig.flow(FlowKind::udp);
+  CHECK(rig->inspect().close_flow(flow));
+  CHECK(!rig->inspect().close_flow({flow.slot, flow.generation + 1}));
+  CHECK(rig.at(flow)->flags & kFlow_dead);
+}
+
+TEST("SA-16 a tap copies what its filters meet, both ways, and nothing when it has none") {
+  Scene scene;
+  ShardRig& rig = scene.rig;
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  const auto exchange = [&](int number) {
+    client.send(Request{.number = number}.text());
+    const std::string request = rig.hear(scene.core, "Call-ID: c" + std::to_string(number) + "\r\n");
+    scene.core.send_to(rig.port(ShardRig::kCoreUdp), answer_to(request, 200));
+    rig.hear(client, "SIP/2.0 200");
+    return copies(rig);
+  };
+  CHECK(exchange(1).empty());
+  TapFilter call;
+  call.kind = TapFilter::call_id;
+  call.text = "c2";
+  rig->tap().set({call});
+  CHECK(exchange(1).empty());
+  const std::vector<std::string> whole = {"in MESSAGE sip:bob@example.com SIP/2.0", "out MESSAGE sip:bob@example.com SIP/2.0", "in SIP/2.0 200 Whatever", "out SIP/2.0 200 Whatever"};
+  CHECK(exchange(2) == whole);
+  TapFilter peer;
+  peer.kind = TapFilter::address;
+  peer.peer = address("127.0.0.1", client.port());
+  rig->tap().set({peer});
+  const std::vector<std::string> seen = exchange(3);
+  CHECK(std::find(seen.begin(), seen.end(), whole[0]) != seen.end() && std::find(seen.begin(), seen.end(), whole[3]) != seen.end());
+  TapFilter aor;
+  aor.kind = TapFilter::aor;
+  aor.text = "bob@example.com";
+  rig->tap().set({aor, call});
+  CHECK(exchange(4) == whole);
+  TapFilter all;
+  rig->tap().set({all});
+  CHECK(exchange(5) == whole);
+  // Our own answers too.
+  rig.policy = [](unsigned, const int32_t*, int32_t* verdict) {
+    verdict[kVerdict_action] = static_cast<int32_t>(Action::reply);
+    verdict[kVerdict_status] = 404;
+    return true;
+  };
+  client.send(Request{.number = 6}.text());
+  rig.hear(client, "SIP/2.0 404");
+  CHECK((copies(rig) == std::vector<std::string>{whole[0], "out SIP/2.0 404 Not Found"}));
+  const Peer stream = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  stream.send(Request{.number = 7, .transport = "TCP"}.text());
+  rig.hear(stream, "SIP/2.0 404");
+  CHECK_EQ(copies(rig).size(), 2u);
+  rig->tap().set({});
+  CHECK(copies(rig).empty());
+}
+
+TEST("what is sent to a flow by the object path is copied, as is its answer there") {
+  Scene scene([](EdgeConfig& config) { config.home = true; });
+  ShardRig& rig = scene.rig;
+  rig->tap().set({TapFilter()});
+  const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  const Peer datagrams = Peer::udp(rig.port(ShardRig::kClientUdp));
+  rig.turn();
+  const FlowHandle flow = rig.flow(FlowKind::stream);
+  for (const std::string& id : {"s/1/0/7/" + std::to_string(flow.slot) + "/" + std::to_string(flow.generation),
+                                "u/127.0.0.1/" + std::to_string(rig.port(ShardRig::kClientUdp)) + "/127.0.0.1/" + std::to_string(datagrams.port())}) {
+    CHECK(rig->object().send_to_flow(id, Request().text()));
+    rig->object().answer_flow(id, answer_to(Request().text(), 180), false);
+    rig->settle();
+    CHECK((copies(rig) == std::vector<std::string>{"out MESSAGE sip:bob@example.com SIP/2.0", "out SIP/2.0 180 Whatever"}));
+  }
+}
+
+TEST("copies that nobody takes are lost beyond their room, and counted") {
+  Scene scene;
+  ShardRig& rig = scene.rig;
+  rig->tap().set({TapFilter()});
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  for (int i = 0; i < 100; ++i) {
+    client.send(Request{.number = i, .body = std::string(30'000, 'b')}.text());
+    rig.turn();
+    scene.core.drain();
+  }
+  CHECK(copies(rig).size() < 200);
+  CHECK(rig.count(Counter::tapped_lost) > 0);
+}

@@ -1,0 +1,352 @@
+// What lies between a connection and SIP: WebSocket, the PROXY header of a balancer, and TLS.
+#include "core/transport/upgrade_gate.h"
+#include "shard_rig.h"
+
+using namespace sluice;
+using namespace sluice::test;
+
+namespace {
+
+std::string upgrade(const std::string& lines = "Sec-WebSocket-Protocol: sip\r\n", const std::string& path = "/") {
+  return "GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + lines + "\r\n";
+}
+
+// A frame as a client sends it: masked, here by four octets of 0.
+std::string frame(uint8_t opcode, const std::string& payload, bool last = true) {
+  std::string out(1, static_cast<char>((last ? 0x80 : 0) | opcode));
+  if (payload.size() < 126) {
+    out += static_cast<char>(0x80 | payload.size());
+  } else {
+    out += static_cast<char>(0x80 | 126);
+    out += static_cast<char>(payload.size() >> 8);
+    out += static_cast<char>(payload.size());
+  }
+  return out + std::string(4, '\0') + payload;
+}
+
+constexpr uint8_t kText = 1, kBinary = 2, kClose = 8, kPing = 9, kPong = 10;
+
+// A server's short frame.
+std::string from_server(uint8_t opcode, const std::string& payload) {
+  return std::string{static_cast<char>(0x80 | opcode), static_cast<char>(payload.size())} + payload;
+}
+
+Peer web_client(ShardRig& rig) {
+  Peer peer = Peer::tcp(rig.port(ShardRig::kClientWs));
+  peer.send(upgrade());
+  const std::string answer = rig.hear(peer, "\r\n\r\n");
+  CHECK(answer.starts_with("HTTP/1.1 101 "));
+  CHECK(holds(answer, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
+  CHECK(holds(answer, "Sec-WebSocket-Protocol: sip\r\n"));
+  return peer;
+}
+
+struct Gate final : UpgradeGate {
+  UpgradeWord judge(const Upgrade& upgrade, const Address&, uint16_t listener) noexcept override {
+    CHECK_EQ(listener, ShardRig::kClientWs);
+    target = std::string(upgrade.target);
+    return word;
+  }
+  std::string target;
+  UpgradeWord word;
+};
+
+// Letters pass as they are once the first octets have come; '!' breaks it, '.' is the peer's goodbye.
+struct PlainTls final : TlsSession {
+  TlsResult receive(Text wire, char* plain, size_t room, size_t& size, std::vector<char>& out) noexcept override {
+    size = 0;
+    if (wire.empty()) return TlsResult::ok;
+    if (!opened) {
+      const Text hello = "hello ";
+      out.insert(out.end(), hello.begin(), hello.end());
+      opened = true;
+      wire.remove_prefix(1);
+    }
+    if (wire == "!") return TlsResult::failed;
+    const bool ends = wire.ends_with('.');
+    if (ends) wire.remove_suffix(1);
+    size = wire.copy(plain, room);
+    return ends ? TlsResult::closed : TlsResult::ok;
+  }
+  bool send(Text plain, std::vector<char>& out) noexcept override {
+    out.insert(out.end(), plain.begin(), plain.end());
+    return true;
+  }
+  void close(std::vector<char>& out) noexcept override { out.push_back('.'); }
+  bool is_open() const noexcept override { return opened; }
+  bool was_resumed() const noexcept override { return true; }
+  Text fault() const noexcept override { return "broken"; }
+  bool opened = false;
+};
+
+struct PlainProvider final : TlsProvider {
+  std::unique_ptr<TlsSession> accept() noexcept override { return std::make_unique<PlainTls>(); }
+  std::unique_ptr<TlsSession> dial(Text) noexcept override { return std::make_unique<PlainTls>(); }
+};
+
+constexpr uint8_t kOneHost = 128;
+
+// Balancers are believed on the listener for TCP.
+auto behind_balancer(ProxyRule rule, size_t listener = ShardRig::kClientTcp) {
+  return [=](EdgeConfig& config) {
+    config.listeners[listener].proxy = rule;
+    config.proxies = {TrustedNet{address("127.0.0.1", 0), kOneHost}};
+  };
+}
+
+}  // namespace
+
+TEST("a SIP message fills a WebSocket message, both ways, as text or binary") {
+  ShardRig rig;
+  const Peer core = Peer::bound(SOCK_DGRAM);
+  rig.upstreams({{Transport::udp, core.port()}});
+  const Peer client = web_client(rig);
+  client.send(frame(kText, Request{.transport = "WS"}.text()));
+  const std::string request = rig.hear(core, "MESSAGE sip:");
+  core.send_to(rig.port(ShardRig::kCoreUdp), answer_to(request, 200));
+  const std::string answer = rig.hear(client, "SIP/2.0 200");
+  CHECK_EQ(static_cast<uint8_t>(answer[0]), 0x80 | kText);
+  CHECK_EQ(rig.count(Counter::ws_upgrades), 1);
+  // Split over three frames and as many segments, with CRLFs before it and octets that are no UTF-8 in its body.
+  const std::string second = "\r\n" + Request{.number = 2, .transport = "WS", .body = "\xff\xfe"}.text();
+  const std::string frames = frame(kBinary, second.substr(0, 20), false) + frame(0, second.substr(20, 100), false) + frame(0, second.substr(120));
+  for (size_t at = 0; at < frames.size(); at += 150) {
+    client.send(frames.substr(at, 150));
+    rig.turn();
+  }
+  const std::string again = rig.hear(core, "Call-ID: c2");
+  std::string back = answer_to(again, 200);
+  back.replace(back.find("Content-Length: 0\r\n\r\n"), 21, "Content-Length: 2\r\n\r\n\xff\xfe");
+  core.send_to(rig.port(ShardRig::kCoreUdp), back);
+  CHECK_EQ(static_cast<uint8_t>(rig.hear(client, "SIP/2.0 200")[0]), 0x80 | kBinary);
+}
+
+TEST("keep-alives of a WebSocket: CRLFs in a message of the same kind, ping and pong; our ping after silence, and the end without a pong") {
+  ShardRig rig;
+  const Peer client = web_client(rig);
+  client.send(frame(kText, "\r\n\r\n"));
+  CHECK_EQ(rig.hear(client, "\r\n"), from_server(kText, "\r\n"));
+  client.send(frame(kText, "\r\n"));
+  client.send(frame(kPing, "beat"));
+  CHECK_EQ(rig.hear(client, "beat"), from_server(kPong, "beat"));
+  CHECK_EQ(rig.count(Counter::pings), 2);
+  // The first message has to come in its time; then silence is probed.
+  client.send(frame(kText, Request{.method = "ACK", .transport = "WS"}.text()));
+  rig.turn();
+  rig.pass(29'000);
+  CHECK_EQ(rig.hear(client, from_server(kPing, "")), from_server(kPing, ""));
+  client.send(frame(kPong, ""));
+  rig.turn();
+  rig.pass(29'000);
+  rig.hear(client, from_server(kPing, ""));
+  CHECK_EQ(rig.count(Counter::flows_expired), 0);
+  rig.pass(11'000);
+  CHECK(holds(client.drain(), "<EOF>"));
+  CHECK_EQ(rig.count(Counter::flows_expired), 1);
+}
+
+TEST("a WebSocket ends with a close frame: the peer's own, a broken frame, what is not SIP, and a message that holds more than one") {
+  struct Case {
+    std::string sent;
+    std::string code;
+  };
+  const std::string message = Request{.transport = "WS"}.text();
+  const Case cases[] = {{frame(kClose, "\x03\xe8"), "\x03\xe8"}, {frame(kClose, ""), "\x03\xe8"}, {"\x81\x01x", "\x03\xea"}, {frame(kText, "GET / HTTP/1.1\r\n\r\n"), "\x03\xeb"}};
+  for (const Case& one : cases) {
+    ShardRig rig;
+    const Peer client = web_client(rig);
+    client.send(one.sent + frame(kText, message));
+    CHECK_EQ(rig.hear(client, "<EOF>"), from_server(kClose, one.code) + "<EOF>");
+    CHECK_EQ(rig.count(Counter::requests_in), 0);
+  }
+  ShardRig rig;
+  const Peer client = web_client(rig);
+  client.send(frame(kText, message + message));
+  CHECK(holds(rig.hear(client, "SIP/2.0"), "SIP/2.0 400 "));
+  client.send(frame(kText, message + "\r\n \r\n"));
+  CHECK(holds(rig.hear(client, "SIP/2.0"), "SIP/2.0 503"));  // read, and there is no upstream
+}
+
+TEST("a handshake is refused by status and closed: no subprotocol, another origin, and as the operator's gate says") {
+  ShardRig rig([](EdgeConfig& config) { config.upgrades.origins = {"https://example.org"}; });
+  Gate gate;
+  rig->set_upgrade_gate(&gate);
+  const auto ask = [&](const std::string& lines, const std::string& path = "/") {
+    const Peer peer = Peer::tcp(rig.port(ShardRig::kClientWs));
+    const std::string text = upgrade(lines, path);
+    peer.send(text.substr(0, 30));
+    rig.turn();
+    peer.send(text.substr(30));
+    return rig.hear(peer, "\r\n\r\n");
+  };
+  const std::string origin = "Origin: https://example.org\r\n", sip = "Sec-WebSocket-Protocol: sip\r\n";
+  CHECK(ask(origin).starts_with("HTTP/1.1 400"));
+  CHECK(ask(sip + "Origin: https://example.net\r\n").starts_with("HTTP/1.1 403"));
+  CHECK_EQ(gate.target, "");
+  gate.word = {401, "WWW-Authenticate: Bearer\r\n"};
+  const std::string refused = ask(sip + origin, "/phones?token=1");
+  CHECK(refused.starts_with("HTTP/1.1 401") && holds(refused, "WWW-Authenticate: Bearer\r\n"));
+  CHECK_EQ(gate.target, "/phones?token=1");
+  CHECK_EQ(rig.count(Counter::ws_refused), 3);
+  gate.word = {101, "Set-Cookie: a=b\r\n"};
+  CHECK(holds(ask(sip + origin), "Set-Cookie: a=b\r\n"));
+  rig->set_names({}, {}, UpgradeRules{});
+  CHECK(ask(sip).starts_with("HTTP/1.1 101"));
+}
+
+TEST("an octet after the other, a handshake and its first message arrive; half a handshake ends in its time") {
+  ShardRig rig;
+  const Peer core = Peer::bound(SOCK_DGRAM);
+  rig.upstreams({{Transport::udp, core.port()}});
+  const Peer client = Peer::tcp(rig.port(ShardRig::kClientWs));
+  for (const char octet : upgrade() + frame(kText, Request{.transport = "WS"}.text())) {
+    client.send(std::string(1, octet));
+    rig.turn();
+  }
+  rig.hear(core, "MESSAGE sip:");
+  const Peer half = Peer::tcp(rig.port(ShardRig::kClientWs));
+  half.send("GET / HTTP/1.1\r\n");
+  rig.turn();
+  rig.pass(6'000);
+  CHECK_EQ(half.drain(), "<EOF>");
+  CHECK_EQ(rig.count(Counter::flows_faulty), 1);
+}
+
+TEST("behind a balancer the client is who the PROXY header names: in Via, in the shares of its source, and for bans") {
+  ShardRig rig(behind_balancer(ProxyRule::accept));
+  const Peer core = Peer::bound(SOCK_DGRAM);
+  rig.upstreams({{Transport::udp, core.port()}});
+  const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  const std::string header = "PROXY TCP4 203.0.113.9 127.0.0.1 4711 5060\r\n";
+  client.send(header.substr(0, 10));
+  rig.turn();
+  client.send(header.substr(10) + Request{.transport = "TCP"}.text());
+  CHECK(holds(rig.hear(core, "MESSAGE sip:"), ";rport=4711;received=203.0.113.9"));
+  const FlowHandle flow = rig.flow(FlowKind::stream);
+  CHECK_EQ(rig.at(flow)->remote.port, 4711);
+  // One whom nobody names is the balancer itself, such as a health check.
+  const Peer local = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  local.send(Request{.number = 2, .transport = "TCP"}.text());
+  CHECK(holds(rig.hear(core, "Call-ID: c2"), ";received=127.0.0.1"));
+  rig->inspect().set_bans({BannedNet{address("203.0.113.0", 0), 120}});
+  rig->settle();
+  CHECK(rig.at(flow) == nullptr);
+  const Peer banned = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  banned.send(header + "\r\n\r\n");
+  rig.hear(banned, "<EOF>");
+  CHECK_EQ(rig.count(Counter::banned), 1);
+  CHECK_EQ(rig.count(Counter::flows_refused), 2);
+}
+
+TEST("where a PROXY header is required, nobody gets in without one, and nobody else may bring one") {
+  ShardRig rig(behind_balancer(ProxyRule::require));
+  for (const std::string& octets : {Request{.transport = "TCP"}.text(), std::string("PROXY NONSENSE\r\n")}) {
+    const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
+    client.send(octets);
+    CHECK_EQ(rig.hear(client, "<EOF>"), "<EOF>");
+  }
+  CHECK_EQ(rig.count(Counter::flows_faulty), 2);
+  ShardRig other([](EdgeConfig& config) { config.listeners[ShardRig::kClientTcp].proxy = ProxyRule::require; });
+  const Peer stranger = Peer::tcp(other.port(ShardRig::kClientTcp));
+  CHECK_EQ(other.hear(stranger, "<EOF>"), "<EOF>");
+  CHECK_EQ(other.count(Counter::flows_refused), 1);
+}
+
+TEST("a full source is refused also when the balancer names it, and the balancer is nobody's share") {
+  ShardRig rig([](EdgeConfig& config) {
+    behind_balancer(ProxyRule::accept)(config);
+    config.limits.max_flows_per_source = 1;
+  });
+  const auto from = [&](const std::string& client) {
+    Peer peer = Peer::tcp(rig.port(ShardRig::kClientTcp));
+    peer.send("PROXY TCP4 " + client + " 127.0.0.1 4711 5060\r\n\r\n\r\n");
+    rig.until([&] { return rig.count(Counter::pings) + rig.count(Counter::flows_refused) > 0; });
+    return peer;
+  };
+  const Peer first = from("203.0.113.9");
+  rig.hear(first, "\r\n");
+  const Peer second = from("203.0.113.9");
+  CHECK_EQ(rig.hear(second, "<EOF>"), "<EOF>");
+  CHECK_EQ(rig.count(Counter::flows_refused), 1);
+  CHECK(rig->alerts().back().event == Event::source_full);
+  const Peer third = from("203.0.113.10");
+  rig.hear(third, "\r\n");
+}
+
+TEST("TLS: the handshake, messages in pieces, answers, and the peer's goodbye") {
+  ShardRig rig;
+  rig->set_tls(std::make_unique<PlainProvider>());
+  const Peer core = Peer::bound(SOCK_DGRAM);
+  rig.upstreams({{Transport::udp, core.port()}});
+  const Peer client = Peer::tcp(rig.port(ShardRig::kClientTls));
+  client.send("H");
+  CHECK_EQ(rig.hear(client, "hello "), "hello ");
+  CHECK_EQ(rig.count(Counter::tls_handshakes), 1);
+  CHECK_EQ(rig.count(Counter::tls_resumed), 1);
+  const std::string body(9000, 'b');
+  const std::string text = Request{.transport = "TLS", .body = body}.text();
+  for (size_t at = 0; at < text.size(); at += 1000) {
+    client.send(text.substr(at, 1000));
+    rig.turn();
+  }
+  const std::string request = rig.hear(core, body.substr(0, 100));
+  client.send(Request{.number = 2, .transport = "TLS"}.text() + ".");
+  rig.hear(core, "Call-ID: c2");
+  core.send_to(rig.port(ShardRig::kCoreUdp), answer_to(request, 202));
+  CHECK(holds(rig.hear(client, "SIP/2.0 202"), "SIP/2.0 202"));
+}
+
+TEST("TLS that fails is reported and closed, and without a certificate nobody is let in") {
+  ShardRig rig;
+  const Peer early = Peer::tcp(rig.port(ShardRig::kClientTls));
+  early.send("H");
+  CHECK_EQ(rig.hear(early, "<EOF>"), "<EOF>");
+  CHECK_EQ(rig.count(Counter::flows_refused), 1);
+  rig->set_tls(std::make_unique<PlainProvider>());
+  const Peer client = Peer::tcp(rig.port(ShardRig::kClientTls));
+  client.send("H!");
+  rig.hear(client, "<EOF>");
+  CHECK_EQ(rig.count(Counter::tls_failed), 1);
+  CHECK(rig->alerts().back().event == Event::tls_failed);
+}
+
+TEST("behind a balancer TLS begins after the PROXY header, and a WebSocket too") {
+  ShardRig rig([](EdgeConfig& config) {
+    behind_balancer(ProxyRule::require, ShardRig::kClientTls)(config);
+    behind_balancer(ProxyRule::require, ShardRig::kClientWs)(config);
+  });
+  rig->set_tls(std::make_unique<PlainProvider>());
+  const std::string header = "PROXY TCP4 203.0.113.9 127.0.0.1 4711 5060\r\n";
+  const Peer tls = Peer::tcp(rig.port(ShardRig::kClientTls));
+  tls.send(header + "H");
+  rig.hear(tls, "hello ");
+  const Peer web = Peer::tcp(rig.port(ShardRig::kClientWs));
+  web.send(header + upgrade());
+  rig.hear(web, "HTTP/1.1 101");
+}
+
+TEST("a core that is dialled over TLS gets what waited for its handshake, and its health follows the connection") {
+  ShardRig rig;
+  rig->set_tls(std::make_unique<PlainProvider>());
+  Peer core = Peer::listening();
+  rig.upstreams({{Transport::tls, core.port()}});
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  client.send(Request{.number = 1}.text());
+  client.send(Request{.number = 2}.text());
+  rig.turn();
+  Peer connection = rig.accept(core);
+  CHECK_EQ(connection.drain(), "");
+  connection.send("H");
+  const std::string got = rig.hear(connection, "Call-ID: c2");
+  CHECK(got.starts_with("hello ") && holds(got, "Call-ID: c1"));
+  CHECK(holds(got, "Via: SIP/2.0/TLS 127.0.0.1:"));
+  connection.send(answer_to(got.substr(got.find("MESSAGE")), 200));
+  rig.hear(client, "SIP/2.0 200");
+  core.close();
+  connection.close();
+  CHECK(rig.until([&] { return rig.flow(FlowKind::stream, true).slot == 0; }));
+  client.send(Request{.number = 3}.text());
+  CHECK(holds(rig.hear(client, "SIP/2.0 503"), "Call-ID: c3"));
+  CHECK(!rig.upstream_lives());
+}

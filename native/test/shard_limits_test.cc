@@ -1,0 +1,253 @@
+// What a shard refuses, forgets or closes when there is no room, and when nothing comes for too long.
+#include <sys/resource.h>
+
+#include "shard_rig.h"
+
+using namespace sluice;
+using namespace sluice::test;
+
+namespace {
+
+// The descriptors of the process are used up until the end of the scope.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    getrlimit(RLIMIT_NOFILE, &before_);
+    const int next = dup(0);
+    close(next);
+    rlimit now = before_;
+    now.rlim_cur = static_cast<rlim_t>(next);
+    setrlimit(RLIMIT_NOFILE, &now);
+  }
+  ~NoDescriptors() { setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+void mark_registered(ShardRig& rig) {
+  rig.policy = [](unsigned, const int32_t* record, int32_t* verdict) {
+    if (!record[kRecord_is_response]) return false;
+    verdict[kVerdict_action] = static_cast<int32_t>(Action::relay_response);
+    verdict[kVerdict_edits] = static_cast<int32_t>(kEdit_mark_registered);
+    return true;
+  };
+}
+
+// A REGISTER over UDP that is answered by 200.
+Peer registered(ShardRig& rig, const Peer& core, int number) {
+  Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  client.send(Request{.method = "REGISTER", .number = number}.text());
+  core.send_to(rig.port(ShardRig::kCoreUdp), answer_to(rig.hear(core, "Call-ID: c" + std::to_string(number) + "\r\n"), 200));
+  rig.hear(client, "SIP/2.0 200");
+  return client;
+}
+
+}  // namespace
+
+TEST("a connection beyond the share of its source, or of all, is closed at once, and one that ends makes room") {
+  for (const bool all : {false, true}) {
+    ShardRig rig([=](EdgeConfig& config) { (all ? config.limits.max_flows : config.limits.max_flows_per_source) = 2; });
+    Peer first = Peer::tcp(rig.port(ShardRig::kClientTcp));
+    const Peer second = Peer::tcp(rig.port(ShardRig::kClientTcp));
+    rig.turn();
+    const Peer third = Peer::tcp(rig.port(ShardRig::kClientTcp));
+    CHECK_EQ(rig.hear(third, "<EOF>"), "<EOF>");
+    CHECK(rig->alerts().back().event == (all ? Event::all_full : Event::source_full));
+    first.close();
+    rig.turn();
+    const Peer fourth = Peer::tcp(rig.port(ShardRig::kClientTcp));
+    fourth.send("\r\n\r\n");
+    rig.hear(fourth, "\r\n");
+    CHECK_EQ(rig.count(Counter::flows_refused), 1);
+  }
+}
+
+TEST("the core's connections take nobody's share") {
+  ShardRig rig([](EdgeConfig& config) { config.limits.max_flows_per_source = 1; });
+  const Peer core = Peer::tcp(rig.port(ShardRig::kCoreTcp));
+  const Peer other = Peer::tcp(rig.port(ShardRig::kCoreTcp));
+  const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  rig.turn();
+  CHECK_EQ(rig.count(Counter::stream_flows), 3);
+}
+
+TEST("of the UDP flows of a source the one that is silent for longest makes room, and goes on by its token") {
+  ShardRig rig([](EdgeConfig& config) { config.limits.max_flows_per_source = 2; });
+  const Peer core = Peer::bound(SOCK_DGRAM);
+  rig.upstreams({{Transport::udp, core.port()}});
+  mark_registered(rig);
+  const Peer first = registered(rig, core, 1);
+  rig.pass(2'000);
+  const Peer second = registered(rig, core, 2);
+  rig.pass(2'000);
+  const Peer third = registered(rig, core, 3);
+  CHECK_EQ(rig.count(Counter::udp_flows), 2);
+  CHECK_EQ(rig.count(Counter::udp_flows_evicted), 1);
+  rig.policy = nullptr;
+  core.send_to(rig.port(ShardRig::kCoreUdp), Request{.method = "INVITE", .number = 9, .lines = rig.route_to_udp(first.port())}.text());
+  rig.hear(first, "INVITE sip:");
+}
+
+TEST("a newcomer that did not register takes no registered flow's place") {
+  ShardRig rig([](EdgeConfig& config) { config.limits.max_flows_per_source = 1; });
+  const Peer core = Peer::bound(SOCK_DGRAM);
+  rig.upstreams({{Transport::udp, core.port()}});
+  mark_registered(rig);
+  const Peer phone = registered(rig, core, 1);
+  const FlowHandle flow = rig.flow(FlowKind::udp);
+  rig.policy = nullptr;
+  const Peer other = Peer::bound(SOCK_DGRAM);
+  core.send_to(rig.port(ShardRig::kCoreUdp), Request{.method = "INVITE", .number = 2, .lines = rig.route_to_udp(other.port())}.text());
+  rig.hear(other, "INVITE sip:");
+  CHECK(rig.at(flow) != nullptr);
+  CHECK_EQ(rig.count(Counter::udp_flows_refused), 1);
+}
+
+TEST("a UDP flow is forgotten after ten minutes of silence, one of a registration after two hours") {
+  ShardRig rig;
+  const Peer core = Peer::bound(SOCK_DGRAM);
+  rig.upstreams({{Transport::udp, core.port()}});
+  mark_registered(rig);
+  const Peer phone = registered(rig, core, 1);
+  rig.policy = nullptr;
+  const Peer other = Peer::bound(SOCK_DGRAM);
+  core.send_to(rig.port(ShardRig::kCoreUdp), Request{.method = "INVITE", .number = 2, .lines = rig.route_to_udp(other.port())}.text());
+  rig.hear(other, "INVITE sip:");
+  CHECK_EQ(rig.count(Counter::udp_flows), 2);
+  rig.pass(210'000);  // the INVITE is over
+  rig.pass(400'000);
+  CHECK_EQ(rig.count(Counter::udp_flows), 1);
+  rig.pass(3'600'000);
+  CHECK_EQ(rig.count(Counter::udp_flows), 1);
+  rig.pass(3'600'000);
+  CHECK_EQ(rig.count(Counter::udp_flows), 0);
+}
+
+TEST("without descriptors nobody is accepted, which is reported once in a while, and afterwards the waiting ones are") {
+  ShardRig rig;
+  Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  {
+    const NoDescriptors none;
+    rig.turn();
+    rig.turn();
+  }
+  CHECK_EQ(rig->alerts().size(), 1u);
+  CHECK(rig->alerts()[0].event == Event::accept_failed);
+  CHECK_EQ(rig.count(Counter::stream_flows), 0);
+  rig.pass(200);
+  client.send("\r\n\r\n");
+  rig.hear(client, "\r\n");
+}
+
+TEST("a shard that stops accepting keeps its connections") {
+  ShardRig rig;
+  const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  rig.turn();
+  rig->stop_accepting();
+  const Peer late = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  rig.turn();
+  client.send("\r\n\r\n");
+  rig.hear(client, "\r\n");
+  CHECK_EQ(rig.count(Counter::stream_flows), 1);
+}
+
+TEST("requests beyond the memory for them are relayed all the same, and counted") {
+  ShardRig rig([](EdgeConfig& config) { config.limits.max_pending = 2; });
+  const Peer core = Peer::listening();
+  rig.upstreams({{Transport::tcp, core.port()}});
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  for (int i = 0; i < 4; ++i) client.send(Request{.number = i}.text());
+  rig.turn();
+  const Peer connection = rig.accept(core);
+  std::string got;
+  CHECK(rig.until([&] { return count_of(got += connection.drain(), "MESSAGE sip:") == 4; }));
+  CHECK_EQ(rig.count(Counter::pending), 2);
+  CHECK_EQ(rig.count(Counter::pending_refused), 2);
+}
+
+TEST("of remembered answers the oldest make room for new ones") {
+  ShardRig rig([](EdgeConfig& config) { config.limits.max_pending = 8; });
+  const Peer core = Peer::listening();
+  rig.upstreams({{Transport::tcp, core.port()}});
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  client.send(Request{.number = 0}.text());
+  rig.turn();
+  const Peer connection = rig.accept(core);
+  std::string request = rig.hear(connection, "Call-ID: c0");
+  for (int i = 1; i <= 6; ++i) {
+    connection.send(answer_to(request, 200));
+    rig.hear(client, "SIP/2.0 200");
+    client.send(Request{.number = i}.text());
+    request = rig.hear(connection, "Call-ID: c" + std::to_string(i));
+  }
+  CHECK_EQ(rig.count(Counter::pending), 4);  // a quarter of the table and one, and what waits
+  client.send(Request{.number = 5}.text());
+  rig.hear(client, "Call-ID: c5");
+  CHECK_EQ(connection.drain(), "");
+  client.send(Request{.number = 0}.text());
+  rig.hear(connection, "Call-ID: c0");
+}
+
+TEST("a connection that never says a word, or no whole one, ends in its time; one that is silent after an hour") {
+  ShardRig rig;
+  const Peer core = Peer::bound(SOCK_DGRAM);
+  rig.upstreams({{Transport::udp, core.port()}});
+  const Peer silent = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  const Peer slow = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  slow.send("MESSAGE sip:bob@example.com SIP/2.0\r\nVia: ");
+  const Peer good = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  good.send(Request{.transport = "TCP"}.text());
+  rig.hear(core, "MESSAGE sip:");
+  rig.pass(11'000);
+  CHECK_EQ(slow.drain(), "<EOF>");
+  CHECK_EQ(silent.drain(), "");
+  rig.pass(20'000);
+  CHECK_EQ(silent.drain(), "<EOF>");
+  CHECK_EQ(rig.count(Counter::flows_faulty), 2);
+  rig.pass(3'500'000);
+  CHECK_EQ(good.drain(), "");
+  rig.pass(120'000);
+  CHECK_EQ(good.drain(), "<EOF>");
+  CHECK_EQ(rig.count(Counter::flows_expired), 1);
+}
+
+TEST("after a pause of the whole process nobody is judged before the sockets were read") {
+  ShardRig rig([](EdgeConfig& config) { config.limits.idle_seconds = 60; });
+  const Peer core = Peer::bound(SOCK_DGRAM);
+  rig.upstreams({{Transport::udp, core.port()}});
+  const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  client.send(Request{.transport = "TCP"}.text());
+  rig.hear(core, "MESSAGE sip:");
+  // Its ping lies in the socket while time jumps.
+  client.send("\r\n\r\n");
+  rig.pass(61'000);
+  CHECK_EQ(client.drain(), "\r\n");
+  CHECK_EQ(rig.count(Counter::flows_expired), 0);
+}
+
+TEST("new limits count from now on") {
+  ShardRig rig;
+  FlowLimits limits;
+  limits.max_flows_per_source = 1;
+  rig->set_limits(limits, 300);
+  CHECK_EQ(rig->config().flow_timer, 300u);
+  const Peer first = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  rig.turn();
+  const Peer second = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  CHECK_EQ(rig.hear(second, "<EOF>"), "<EOF>");
+}
+
+TEST("a long message is read in pieces into a buffer of its own") {
+  ShardRig rig([](EdgeConfig& config) { config.limits.scan.max_body = 200'000; });
+  const Peer core = Peer::listening();
+  rig.upstreams({{Transport::tcp, core.port()}});
+  const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  const std::string text = Request{.transport = "TCP", .body = std::string(150'000, 'b')}.text() + Request{.number = 2, .transport = "TCP"}.text();
+  for (size_t at = 0; at < text.size(); at += 10'000) {
+    client.send(text.substr(at, 10'000));
+    rig.turn();
+  }
+  const Peer connection = rig.accept(core);
+  CHECK(rig.hear(connection, "Call-ID: c2").size() > 150'000);
+}

@@ -1,0 +1,403 @@
+// The object path's way out and back in: flows by their id, what is sent over them, and what is reported of them.
+#include "core/relay/flow_id.h"
+#include "core/relay/neighbour.h"
+#include "core/relay/object_branch.h"
+#include "shard_rig.h"
+
+using namespace sluice;
+using namespace sluice::test;
+
+namespace {
+
+void be_home(EdgeConfig& config) { config.home = true; }
+
+// The id of a connection, as the rig's process names it.
+std::string id_of(FlowHandle flow, unsigned listener = ShardRig::kClientTcp, unsigned shard = 0) {
+  return "s/" + std::to_string(listener) + "/" + std::to_string(shard) + "/7/" + std::to_string(flow.slot) + "/" + std::to_string(flow.generation);
+}
+
+std::string udp_id(const ShardRig& rig, uint16_t client, uint16_t listener = ShardRig::kClientUdp) {
+  return "u/127.0.0.1/" + std::to_string(rig.port(listener)) + "/127.0.0.1/" + std::to_string(client);
+}
+
+std::string new_branch(ShardRig& rig, uint32_t loop = 42) {
+  char text[kMaxObjectBranch];
+  return std::string(text, rig->object().new_branch(loop, text));
+}
+
+// A request of the object path.
+std::string own_request(const ShardRig& rig, const std::string& branch, const std::string& transport = "UDP", const std::string& method = "MESSAGE") {
+  return method + " sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/" + transport + " 127.0.0.1:" + std::to_string(rig.port(ShardRig::kCoreUdp)) + ";branch=" + branch +
+         "\r\nMax-Forwards: 70\r\nFrom: <sip:alice@example.com>;tag=1\r\nTo: <sip:bob@example.com>\r\nCall-ID: own\r\nCSeq: 1 " + method + "\r\nContent-Length: 0\r\n\r\n";
+}
+
+// What the object path would see of a message: all are taken for it.
+struct Taken {
+  std::vector<std::vector<int32_t>> records;
+  void from(ShardRig& rig) {
+    rig.policy = [this](unsigned, const int32_t* record, int32_t* verdict) {
+      records.emplace_back(record, record + k_record_fields);
+      verdict[kVerdict_action] = static_cast<int32_t>(Action::object);
+      return true;
+    };
+  }
+};
+
+std::vector<std::string> events_of(ShardRig& rig, ObjectEventKind kind) {
+  std::vector<std::string> found;
+  for (const ObjectEvent& event : rig->object_events())
+    if (event.kind == kind) found.push_back(event.text);
+  return found;
+}
+
+Address loop_address(uint16_t port) { return address("127.0.0.1", port); }
+
+}  // namespace
+
+TEST("a request of the object path leaves over the flow that its id names, and the answer comes back to it alone") {
+  ShardRig rig(be_home);
+  const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  rig.turn();
+  const std::string id = id_of(rig.flow(FlowKind::stream));
+  CHECK(rig->object().flow_lives(id));
+  CHECK(rig->object().send_to_flow(id, own_request(rig, new_branch(rig), "TCP")));
+  rig->settle();
+  const std::string request = rig.hear(client, "MESSAGE sip:");
+  Taken taken;
+  taken.from(rig);
+  const Peer thief = Peer::udp(rig.port(ShardRig::kClientUdp));
+  std::string forged = answer_to(request, 200);
+  forged.replace(forged.find("branch=z9hG4bK") + 14, 4, "AAAA");
+  thief.send(forged);
+  client.send(answer_to(request, 200));
+  CHECK(rig.until([&] { return !taken.records.empty(); }));
+  CHECK_EQ(taken.records.size(), 1u);
+  CHECK(taken.records[0][kRecord_headers] & static_cast<int32_t>(kHeader_object_answer));
+  CHECK_EQ(taken.records[0][kRecord_status], 200);
+  CHECK_EQ(rig.count(Counter::unsolicited_responses), 1);
+  CHECK_EQ(rig.count(Counter::object_messages), 1);
+}
+
+TEST("an id that is not whole, or of another listener, shard, start or flow, leads nowhere") {
+  ShardRig rig(be_home);
+  const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  rig.turn();
+  const FlowHandle flow = rig.flow(FlowKind::stream);
+  const std::string slot = std::to_string(flow.slot), generation = std::to_string(flow.generation);
+  const std::string udp = udp_id(rig, client.port());
+  const std::vector<std::string> ids =
+       {"", "s", "s/1/0/7/" + slot, "s/1/0/7/" + slot + "/" + generation + "/1", "s/99/0/7/" + slot + "/" + generation, "s/1/1/7/" + slot + "/" + generation,
+        "s/1/0/8/" + slot + "/" + generation, "s/1/0/7/x/" + generation, "s/1/0/7/" + slot + "/99999999999", "s/1/0/7/" + slot + "/" + std::to_string(flow.generation + 1),
+        "x/1/0/7/" + slot + "/" + generation, "u/127.0.0.1/1/127.0.0.1/5060", udp + "9999999", "u/nowhere/1/127.0.0.1/1", udp.substr(0, udp.rfind('/'))};
+  for (const std::string& id : ids) {
+    CHECK(!rig->object().flow_lives(id));
+    CHECK(!rig->object().send_to_flow(id, own_request(rig, new_branch(rig))));
+    rig->object().answer_flow(id, "SIP/2.0 200 OK\r\n\r\n", true);
+    rig->object().bind_flow(id, 0);
+    char token[kMaxTokenText];
+    FlowName name;
+    if (!rig->object().flow_name(id, name)) CHECK_EQ(rig->object().flow_token(id, Side::client, token), 0u);
+  }
+  rig.turn();
+  CHECK_EQ(client.drain(), "");
+  CHECK_EQ(rig.count(Counter::send_dropped), 15);
+}
+
+TEST("a UDP flow that the object path has bound ends with its silence, which is reported once, and lives again with the next REGISTER") {
+  ShardRig rig(be_home);
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  const std::string id = udp_id(rig, client.port());
+  char token[kMaxTokenText];
+  CHECK(rig->object().flow_lives(id));
+  rig->object().bind_flow(id, 120);
+  const std::string old(token, rig->object().flow_token(id, Side::core, token));
+  const Flow* flow = rig.at(rig.flow(FlowKind::udp));
+  CHECK(flow != nullptr && flow->flags == (kFlow_outbound | kFlow_registered | kFlow_supervised));
+  CHECK(rig->object().send_to_flow(id, own_request(rig, new_branch(rig))));
+  rig->settle();
+  rig.hear(client, "MESSAGE sip:");
+  rig.pass(126'000);
+  CHECK_EQ(events_of(rig, ObjectEventKind::flow_gone).size(), 1u);
+  CHECK_EQ(events_of(rig, ObjectEventKind::flow_gone)[0], id);
+  CHECK(!rig->object().flow_lives(id));
+  CHECK(!rig->object().send_to_flow(id, own_request(rig, new_branch(rig))));
+  rig.pass(20'000);
+  rig->object().bind_flow(id, 0);
+  CHECK(rig->object().flow_lives(id));
+  CHECK(!rig->inspect().token(old).alive);
+  CHECK(rig->inspect().token(Text(token, rig->object().flow_token(id, Side::core, token))).alive);
+}
+
+TEST("the end of a connection that the object path has bound or used is reported, and of one that is gone already at once") {
+  ShardRig rig(be_home);
+  Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  rig.turn();
+  const std::string id = id_of(rig.flow(FlowKind::stream));
+  rig->object().bind_flow(id, 0);
+  client.close();
+  CHECK(rig.until([&] { return !rig->object_events().empty(); }));
+  rig->object().bind_flow(id, 0);
+  CHECK_EQ(events_of(rig, ObjectEventKind::flow_gone).size(), 2u);
+  CHECK_EQ(events_of(rig, ObjectEventKind::flow_gone)[1], id);
+  Peer unbound = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  rig.turn();
+  unbound.close();
+  rig.turn();
+  CHECK_EQ(rig->object_events().size(), 2u);
+}
+
+TEST("an answer of the object path over UDP goes to the source port for rport and outbound, else to the port that Via names") {
+  ShardRig rig(be_home);
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  const Peer other = Peer::bound(SOCK_DGRAM);
+  std::string flow, answer;
+  rig.policy = [&](unsigned i, const int32_t*, int32_t*) {
+    char text[kMaxFlowId];
+    flow = std::string(text, rig->object().flow_id_of(i, text));
+    answer = std::string(text, rig->object().answer_flow_of(i, text));
+    CHECK(rig->object().loop_hash_of(i) != 0);
+    return true;
+  };
+  const auto ask = [&](const std::string& method, const std::string& params, const std::string& lines) {
+    std::string text = Request{.method = method, .lines = lines}.text();
+    text.replace(text.find(" 10.0.0.1:5060;rport"), 20, " 10.0.0.1:" + std::to_string(other.port()) + params);
+    flow.clear();
+    client.send(text);
+    CHECK(rig.until([&] { return !flow.empty(); }));
+    CHECK_EQ(flow, udp_id(rig, client.port()));
+  };
+  ask("MESSAGE", ";rport", "");
+  CHECK_EQ(answer, flow);
+  ask("REGISTER", "", "Contact: <sip:a@10.0.0.1>;reg-id=1;+sip.instance=\"<urn:x>\"\r\n");
+  CHECK_EQ(answer, flow);
+  ask("MESSAGE", ";keep", "");
+  CHECK_EQ(answer, flow);
+  ask("MESSAGE", "", "");
+  CHECK_EQ(answer, udp_id(rig, other.port()));
+  rig->object().answer_flow(answer, "SIP/2.0 202 Accepted\r\n\r\n", true);
+  rig->settle();
+  rig.hear(other, "SIP/2.0 202");
+  CHECK_EQ(rig.count(Counter::responses_2xx), 1);
+}
+
+TEST("a request to a neighbour leaves by the listener or connection for it, whose id is returned") {
+  ShardRig rig(be_home);
+  const Peer udp = Peer::bound(SOCK_DGRAM);
+  const Peer tcp = Peer::listening();
+  char id[kMaxFlowId];
+  ObjectGate& gate = rig->object();
+  CHECK_EQ(std::string(id, gate.send_to_address(Transport::udp, loop_address(udp.port()), "127.0.0.1", own_request(rig, new_branch(rig)), id)),
+           udp_id(rig, udp.port(), ShardRig::kCoreUdp));
+  const std::string first(id, gate.send_to_address(Transport::tcp, loop_address(tcp.port()), "127.0.0.1", own_request(rig, new_branch(rig), "TCP"), id));
+  CHECK(first.starts_with("s/"));
+  CHECK_EQ(std::string(id, gate.send_to_address(Transport::tcp, loop_address(tcp.port()), "127.0.0.1", own_request(rig, new_branch(rig), "TCP"), id)), first);
+  rig->settle();
+  rig.hear(udp, "MESSAGE sip:");
+  const Peer connection = rig.accept(tcp);
+  std::string got;
+  CHECK(rig.until([&] { return count_of(got += connection.drain(), "MESSAGE sip:") == 2; }));
+  // Nothing to prove its name with, and nobody to send to.
+  CHECK_EQ(gate.send_to_address(Transport::tls, loop_address(tcp.port()), "127.0.0.1", own_request(rig, new_branch(rig), "TLS"), id), 0u);
+  CHECK_EQ(gate.send_to_address(Transport::udp, address("0.0.0.0", 5060), "0.0.0.0", own_request(rig, new_branch(rig)), id), 0u);
+}
+
+TEST("a request of the object path whose connection cannot be made is reported by its branch, and tried nowhere else") {
+  ShardRig rig(be_home);
+  const Peer second = Peer::bound(SOCK_DGRAM);
+  rig.upstreams({{Transport::udp, second.port()}});
+  const std::string branch = new_branch(rig);
+  char id[kMaxFlowId];
+  CHECK(rig->object().send_to_address(Transport::tcp, loop_address(Peer::bound(SOCK_STREAM).port()), "127.0.0.1", own_request(rig, branch, "TCP"), id) > 0);
+  rig->settle();
+  CHECK(rig.until([&] { return !events_of(rig, ObjectEventKind::send_failed).empty(); }));
+  CHECK_EQ(events_of(rig, ObjectEventKind::send_failed)[0], branch);
+  CHECK_EQ(second.drain(), "");
+}
+
+TEST("a client that ICMP calls unreachable is reported though nothing was remembered of it") {
+  ShardRig rig(be_home);
+  Peer client = Peer::bound(SOCK_DGRAM);
+  const std::string id = udp_id(rig, client.port());
+  client.close();
+  CHECK(rig->object().send_to_flow(id, own_request(rig, new_branch(rig))));
+  rig->settle();
+  CHECK(rig.until([&] { return !rig->object_events().empty(); }));
+  CHECK_EQ(events_of(rig, ObjectEventKind::flow_gone)[0], id);
+}
+
+TEST("room for requests is held by source, and given back once") {
+  ShardRig rig([](EdgeConfig& config) {
+    config.home = true;
+    config.limits.reservations.requests_per_source = 2;
+    config.limits.reservations.octets_per_source = 1 << 20;
+  });
+  ObjectGate& gate = rig->object();
+  const Address one = address("192.0.2.1", 1);
+  const uint32_t first = gate.reserve(one, 1000, Room::ending, false);
+  const uint32_t second = gate.reserve(one, 1000, Room::ending, false);
+  CHECK(first != 0 && second != 0);
+  CHECK_EQ(gate.reserve(one, 1000, Room::ending, false), 0u);
+  CHECK(gate.reserve(one, 1000, Room::ending, true) != 0);  // a neighbour has no share of its own
+  CHECK(gate.reserve(address("192.0.2.2", 1), 1000, Room::ending, false) != 0);
+  CHECK_EQ(rig.count(Counter::requests_held), 4);
+  CHECK_EQ(rig.count(Counter::requests_refused), 1);
+  CHECK(rig->alerts().back().event == Event::source_full);
+  gate.release(first);
+  gate.release(first);
+  gate.release(0);
+  CHECK_EQ(rig.count(Counter::requests_held), 3);
+  CHECK_EQ(rig.count(Counter::request_octets_held), 3000);
+  CHECK(gate.reserve(one, 1000, Room::ending, false) != 0);
+}
+
+TEST("a call tries the live upstreams by priority") {
+  ShardRig rig(be_home);
+  const uint16_t first = Peer::bound(SOCK_STREAM).port(), second = Peer::bound(SOCK_DGRAM).port();
+  rig.upstreams({{Transport::tcp, first}, {Transport::udp, second}});
+  std::array<int, UpstreamSet::kCapacity> order{};
+  CHECK_EQ(rig->object().choose_upstreams("call", order), 2u);
+  CHECK(order[0] == 0 && order[1] == 1);
+  char id[kMaxFlowId];
+  CHECK(rig->object().send_to_address(Transport::tcp, loop_address(first), "127.0.0.1", own_request(rig, new_branch(rig), "TCP"), id) > 0);
+  rig->settle();
+  CHECK(rig.until([&] { return !rig.upstream_lives(0); }));
+  CHECK_EQ(rig->object().choose_upstreams("call", order), 1u);
+  CHECK_EQ(order[0], 1);
+  // A reload that keeps the target keeps what is known of it.
+  rig.upstreams({{Transport::tcp, first}, {Transport::udp, second}});
+  CHECK(!rig.upstream_lives(0));
+  CHECK_EQ(rig->object().upstreams().size(), 2);
+}
+
+TEST("a request for a connection of another shard leaves there; if that is gone, its branch comes back as failed") {
+  const auto rings = std::make_shared<Rings>(2);
+  ShardRig first(be_home, rings, 0);
+  ShardRig second(be_home, rings, 1);
+  Peer client = Peer::tcp(second.port(ShardRig::kClientTcp));
+  second.turn();
+  const std::string id = id_of(second.flow(FlowKind::stream), ShardRig::kClientTcp, 1);
+  CHECK(first->object().flow_lives(id));  // which only its own shard can judge
+  CHECK(first->object().send_to_flow(id, own_request(first, new_branch(first), "TCP")));
+  second.hear(client, "MESSAGE sip:");
+  client.close();
+  CHECK(second.until([&] { return !events_of(second, ObjectEventKind::flow_gone).empty(); }));
+  first.turn();
+  CHECK_EQ(events_of(first, ObjectEventKind::flow_gone_elsewhere).size(), 1u);
+  const std::string branch = new_branch(first);
+  CHECK(first->object().send_to_flow(id, own_request(first, branch, "TCP")));
+  second.turn();
+  first.turn();
+  CHECK_EQ(events_of(first, ObjectEventKind::send_failed).size(), 1u);
+  CHECK_EQ(events_of(first, ObjectEventKind::send_failed)[0], branch);
+}
+
+TEST("the answer to a request of the object path reaches the shard that keeps it, whichever got it") {
+  const auto rings = std::make_shared<Rings>(2);
+  ShardRig first(be_home, rings, 0);
+  ShardRig second([&](EdgeConfig& config) {
+    config.home = true;
+    config.aliases.push_back(first->config().listeners[ShardRig::kCoreUdp].bound);
+  }, rings, 1);
+  Taken here, there;
+  here.from(first);
+  there.from(second);
+  const Peer core = Peer::udp(second.port(ShardRig::kCoreUdp));
+  core.send(answer_to(own_request(first, new_branch(first)), 180));
+  second.turn();
+  first.turn();
+  CHECK_EQ(here.records.size(), 1u);
+  CHECK(there.records.empty());
+}
+
+TEST("requests of a neighbour with one branch meet at one shard, whichever got them") {
+  const auto rings = std::make_shared<Rings>(2);
+  ShardRig first(be_home, rings, 0);
+  ShardRig second(be_home, rings, 1);
+  Taken here, there;
+  here.from(first);
+  there.from(second);
+  const Peer core = Peer::bound(SOCK_DGRAM);
+  size_t seen_here = 0;
+  for (int number = 0; number < 16; ++number) {
+    for (const ShardRig* rig : {&first, &second}) core.send_to(rig->port(ShardRig::kCoreUdp), Request{.number = number}.text());
+    for (int round = 0; round < 2; ++round) first.turn(), second.turn();
+    CHECK_EQ((here.records.size() - seen_here) % 2, 0u);
+    seen_here = here.records.size();
+  }
+  CHECK_EQ(here.records.size() + there.records.size(), 32u);
+  CHECK(!here.records.empty() && !there.records.empty());
+}
+
+TEST("PX-16.6-4 our Record-Route names the neighbour of a dialog, and the client's requests go there and nowhere else") {
+  ShardRig rig(be_home);
+  const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  rig.turn();
+  const FlowHandle flow = rig.flow(FlowKind::stream);
+  const Peer core = Peer::udp(rig.port(ShardRig::kCoreUdp));
+  const Peer elsewhere = Peer::bound(SOCK_DGRAM);
+  rig->set_trusted({TrustedNet{address("127.0.0.1", 0), 128}});
+  rig.policy = [](unsigned, const int32_t* record, int32_t* verdict) {
+    if (record[kRecord_is_response] || record[kRecord_own_routes] == 0 || record[kRecord_has_to_tag]) return false;
+    verdict[kVerdict_action] = static_cast<int32_t>(Action::relay_to_flow);
+    verdict[kVerdict_cut_routes] = record[kRecord_own_routes];
+    verdict[kVerdict_edits] = static_cast<int32_t>(kEdit_record_route);
+    verdict[kVerdict_target] = 0;
+    return true;
+  };
+  core.send(Request{.method = "INVITE", .lines = rig.route_to(flow) + "Contact: <sip:trunk@127.0.0.1:" + std::to_string(core.port()) + ">\r\n"}.text());
+  const std::string invite = rig.hear(client, "INVITE sip:");
+  std::vector<std::string> routes;
+  for (size_t at = invite.find("Record-Route: "); at != std::string::npos; at = invite.find("Record-Route: ", at + 1))
+    routes.push_back(invite.substr(at + 14, invite.find("\r\n", at) - at - 14));
+  CHECK_EQ(routes.size(), 2u);
+  CHECK(!holds(routes[0], ";nb=") && holds(routes[1], ";nb="));
+  std::vector<std::vector<int32_t>> seen;
+  rig.policy = [&](unsigned, const int32_t* record, int32_t* verdict) {
+    if (record[kRecord_is_response]) return false;
+    seen.emplace_back(record, record + k_record_fields);
+    verdict[kVerdict_action] = static_cast<int32_t>(record[kRecord_headers] & static_cast<int32_t>(kHeader_neighbour) ? Action::relay_to_hop : Action::drop);
+    verdict[kVerdict_cut_routes] = record[kRecord_own_routes];
+    return true;
+  };
+  const auto bye = [&](const std::string& uri, const std::string& lines) {
+    client.send(Request{.method = "BYE", .number = 2, .transport = "TCP", .lines = lines, .uri = uri}.text());
+    const size_t before = seen.size();
+    CHECK(rig.until([&] { return seen.size() > before; }));
+    return seen.back();
+  };
+  const std::string route = "Route: " + routes[0] + ", " + routes[1] + "\r\n";
+  const std::string there = "sip:trunk@127.0.0.1:" + std::to_string(core.port());
+  const std::vector<int32_t> facts = bye(there, route);
+  CHECK_EQ(facts[kRecord_own_routes], 2);
+  CHECK(facts[kRecord_route_1] & static_cast<int32_t>(kRoute_pair));
+  CHECK(facts[kRecord_route_0] & static_cast<int32_t>(kRoute_source));
+  CHECK_EQ(facts[kRecord_next_route], static_cast<int32_t>(Hop::trusted));
+  CHECK(holds(rig.hear(core, "BYE sip:"), "BYE " + there + " SIP/2.0\r\n"));
+  // A name is nothing to resolve for a client; an address of somebody else is not where the dialog goes.
+  bye("sip:trunk@somewhere.example", route);
+  rig.hear(core, "BYE sip:trunk@somewhere.example");
+  const std::string foreign = "<sip:127.0.0.1:" + std::to_string(elsewhere.port()) + ";lr>";
+  CHECK(!(bye(there, "Route: " + routes[0] + ", " + routes[1] + ", " + foreign + "\r\n")[kRecord_headers] & static_cast<int32_t>(kHeader_neighbour)));
+  // A mark for another token, and one that was tampered with.
+  std::string tampered = routes[1];
+  const size_t mark = tampered.find(";nb=") + 6;
+  tampered[mark] = tampered[mark] == 'A' ? 'B' : 'A';
+  CHECK(!(bye(there, "Route: " + routes[0] + ", " + tampered + "\r\n")[kRecord_headers] & static_cast<int32_t>(kHeader_neighbour)));
+  rig.turn();
+  CHECK_EQ(elsewhere.drain(), "");
+}
+
+TEST("the mark of a neighbour is good for its own token, over IPv4 and IPv6") {
+  const BranchKeys keys(SipKey{1, 2});
+  for (const Neighbour& neighbour : {Neighbour{Transport::tls, address("192.0.2.9", 5071)}, Neighbour{Transport::udp, address("2001:db8::9", 5072)}}) {
+    char text[kMaxNeighbourText];
+    const std::string value(text, write_neighbour(keys.neighbour, "token", neighbour, text));
+    Neighbour read;
+    CHECK(read_neighbour(keys.neighbour, "token", value, read));
+    CHECK(read.transport == neighbour.transport && read.address == neighbour.address);
+    CHECK(!read_neighbour(keys.neighbour, "another", value, read));
+    CHECK(!read_neighbour(BranchKeys(SipKey{1, 3}).neighbour, "token", value, read));
+    CHECK(!read_neighbour(keys.neighbour, "token", value.substr(1), read));
+    CHECK(!read_neighbour(keys.neighbour, "token", "", read));
+  }
+}
