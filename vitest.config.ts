@@ -23,11 +23,11 @@ export default defineConfig({
   test: {
     projects: [
       project("unit", 10),
-      project("conformance", 60, onCi ? 1 : 0),
-      project("integration", 60, onCi ? 1 : 0),
+      project("conformance", 60),
+      project("integration", 60),
       // For `npm run fuzz`, which says how long.
       project("fuzz", 60),
-      // test/support/closing.ts prints each second chance that a test took.
+      // Other people's phones take part; test/support/closing.ts prints each second chance that a test took.
       project("interop", 120, onCi ? 1 : 0),
     ],
     maxWorkers: 2,

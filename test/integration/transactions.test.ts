@@ -73,20 +73,21 @@ test("TX-7 TX-4 TX-5 a failure is sent again until the ACK, and acknowledged as 
 
 for (const [transport, copies] of [["udp", true], ["tcp", false]] as const) {
   test(`TX-1 TX-2 PX-16.7-6 an INVITE to nobody: ${copies ? "sent again and again" : "one copy"}, then 408, ${transport}`, async () => {
-    const { A, B } = await callee(transport, { SLUICE_T1_MS: "100", SLUICE_BRANCH_TIMEOUT_SECONDS: "1" });
+    const { A, B } = await callee(transport, { SLUICE_T1_MS: "100", SLUICE_BRANCH_TIMEOUT_SECONDS: "2" });
+    const started = performance.now();
     await A.say(INVITE);
-    const started = Date.now();
+    const over = A.response(408).then(() => undefined);
     const times: number[] = [];
     for (;;) {
-      const copy = await B.next(700).catch(() => undefined);
+      const copy = await Promise.race([B.next().catch(() => undefined), over]);
       if (!copy) break;
-      times.push(Date.now() - started);
+      times.push(performance.now() - started);
     }
-    if (copies) {
-      expect(times.length).toBe(4);
-      for (const [at, due] of [0, 100, 300, 700].entries()) expect(Math.abs((times[at] ?? 0) - due)).toBeLessThan(80);
-    } else expect(times).toHaveLength(1);
-    await A.response(408);
+    await over;
+    // A slow machine makes each of them later, never earlier; that all fit in before timer B says that they are not much too late.
+    const due = copies ? [0, 100, 300, 700, 1_500] : [0];
+    expect(times).toHaveLength(due.length);
+    for (const [at, time] of times.entries()) expect(time).toBeGreaterThan((due[at] ?? 0) - 5);
   });
 }
 

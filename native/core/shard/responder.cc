@@ -32,7 +32,7 @@ void Responder::count(int status) noexcept {
 }
 
 void Responder::send_back(const ReturnPath& back, Text head, Text body, bool final, uint32_t tapped) noexcept {
-  if (tapped != 0 && tap_.on()) tap_.answer(tapped, back, head, body);
+  if (tap_.on()) tap_.answer(tapped, back, head, body);
   if (back.kind == BackKind::udp_v4 || back.kind == BackKind::udp_v6) {
     if (!outbox_.sends_from(back.listener)) return;
     // The source may be forged: then it must not get more for that than three times what the forger sent himself.

@@ -92,6 +92,12 @@ bool Shard::has_work() noexcept { return streams_.has_more() || !ground_.closing
 void Shard::poll(int timeout) noexcept {
   event_count_ = std::max(0, epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), timeout));
   event_at_ = 0;
+  // The time first: after a pause of the process, what waited in the sockets counts as seen now, not as of before the pause.
+  for (int i = 1; i < event_count_; ++i) {
+    if (events_[static_cast<size_t>(i)].data.u64 != kTimerEvent) continue;
+    std::swap(events_[0], events_[static_cast<size_t>(i)]);
+    break;
+  }
 }
 
 unsigned Shard::await(int timeout) noexcept {

@@ -46,7 +46,8 @@ void Tap::answer(uint32_t filters, const ReturnPath& back, Text head, Text body)
     peer = flow != nullptr ? flow->remote : Address{};
     listener = flow != nullptr ? flow->listener : listener;
   }
-  tap_->put(filters, true, peer, listener, head, body);
+  filters |= tap_->match(peer);
+  if (filters != 0) tap_->put(filters, true, peer, listener, head, body);
 }
 
 }  // namespace sluice

@@ -21,6 +21,7 @@ class Tap {
   void sent(const Address& to, uint16_t listener, Text octets) noexcept;
   // A request that leaves. `to_client`: for a flow, not for the core.
   void leaves(Item& item, bool to_client, const Address& to, uint16_t listener, Text head, Text body) noexcept;
+  // A response that leaves. `filters`: those that its request or the response itself met.
   void answer(uint32_t filters, const ReturnPath& back, Text head, Text body) noexcept;
   uint32_t match(const Message& message) const noexcept { return tap_ != nullptr ? tap_->match(message) : 0; }
 
