@@ -99,8 +99,8 @@ TEST("shards on threads of their own relay to each other over the rings, and no 
     }
     CHECK(comes([&] { return count_of(answers += core.drain(), "SIP/2.0 200") == kRequests; }));
   }
-  CHECK_EQ(rings->shares.sources(), 0u);
-  for (const Holding what : {Holding::connection, Holding::udp_flow}) CHECK_EQ(rings->shares.held(what), 0u);
+  CHECK_EQ(rings->commons.shares.sources(), 0u);
+  for (const Holding what : {Holding::connection, Holding::udp_flow}) CHECK_EQ(rings->commons.shares.held(what), 0u);
 }
 
 TEST("connections are refused from the moment that another thread stops the listeners, and living flows go on") {
