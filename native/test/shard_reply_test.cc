@@ -281,7 +281,7 @@ TEST("PX-16.6-3 a relayed request: counters of hops, what a client may not set, 
   rig.policy = [](unsigned, const int32_t* record, int32_t* verdict) {
     if (record[kRecord_is_response]) return false;
     act(verdict, Action::relay_upstream);
-    verdict[kVerdict_edits] = static_cast<int32_t>(kEdit_strip_client | kEdit_strip_path | kEdit_keep | kEdit_record_route | kEdit_path_ob);
+    verdict[kVerdict_edits] = static_cast<int32_t>(kEdit_strip_client | kEdit_strip_path | kEdit_keep | kEdit_bare_record_route);
     return true;
   };
   const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
