@@ -9,7 +9,7 @@ export function banFileOf(stateDir: string): string {
   return join(stateDir, "bans.json");
 }
 
-/** Throws when there is a file that is none of ours. */
+/** Throws when the file is not one of ours. */
 export function readBans(path: string): BanList {
   let text: string;
   try {
@@ -23,7 +23,7 @@ export function readBans(path: string): BanList {
   return list;
 }
 
-/** In one step: a crash leaves the old file or the new one. */
+/** Atomic: a crash leaves the old file or the new one. */
 export function writeBans(path: string, bans: BanList): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const draft = `${path}.${process.pid}`;

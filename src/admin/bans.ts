@@ -1,4 +1,4 @@
-/** Networks that the operator has shut out, each for a time. */
+/** Networks that the operator has banned, each for a limited time. */
 import { type Cidr, cidr } from "../config/cidr.js";
 import { Unexpected } from "../config/kind.js";
 import type { Log } from "../observe/log.js";
@@ -20,14 +20,14 @@ interface Ban {
 }
 
 export class Bans {
-  /** By the network as it is shown. */
+  /** Keyed by the network as it is displayed. */
   readonly #bans = new Map<string, Ban>();
   readonly #pool: ShardPool;
   readonly #log: Log;
   readonly #path: string;
   #timer: NodeJS.Timeout | undefined;
 
-  /** Those of before a restart are in force at once. `path`: where they are kept. */
+  /** Bans from before a restart apply at once. `path`: where they are kept. */
   constructor(pool: ShardPool, log: Log, path: string) {
     this.#pool = pool;
     this.#log = log;

@@ -1,4 +1,4 @@
-/** The location service as the operator sees it: what an AOR is bound to, and taking that away. */
+/** The location service as the operator sees it: looking up the bindings of an AOR and removing them. */
 import type { Config } from "../config/config.js";
 import { addressOfRecord } from "../registrar/address-of-record.js";
 import type { ShardPool } from "../shard/pool.js";
@@ -26,7 +26,7 @@ export function bindingsOf(pool: ShardPool, config: () => Config): BindingsView 
   };
 }
 
-/** An alias means the domain that it is another name of. */
+/** An alias stands for the domain that it is another name of. */
 function aorOf(text: string, domains: Domains): string {
   const key = addressOfRecord(/^sips?:/i.test(text) ? text : `sip:${text}`, domains);
   if (key === undefined) throw new ControlRefusal(400, "bindings are looked up by a whole address of record: sip:alice@example.com");

@@ -1,4 +1,4 @@
-/** A request that the admin plane does not fulfil. The message is shown to the operator. */
+/** A request that the admin plane refuses. The operator sees the message. */
 export class ControlRefusal extends Error {
   override readonly name = "ControlRefusal";
   readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 413;

@@ -2,7 +2,7 @@
 import { ControlRefusal } from "./control-refusal.js";
 
 export class ControlRequest {
-  /** What stood in the places of the route's pattern, decoded. */
+  /** The decoded values of the placeholders in the route's pattern. */
   readonly places: readonly string[];
   readonly query: URLSearchParams;
   readonly #body: Readonly<Record<string, unknown>>;
@@ -53,7 +53,7 @@ function readBody(text: string): Readonly<Record<string, unknown>> {
   try {
     body = JSON.parse(text);
   } catch {
-    throw new ControlRefusal(400, "the body is no JSON");
+    throw new ControlRefusal(400, "the body is not valid JSON");
   }
   if (typeof body !== "object" || body === null || Array.isArray(body)) throw new ControlRefusal(400, "the body must be a JSON object");
   return body as Readonly<Record<string, unknown>>;

@@ -1,4 +1,4 @@
-/** The JSON control: every question and order of the operator, a line each. docs/operate/control.md lists them. */
+/** The JSON API: every query and command of the operator, one line each. docs/operate/control.md lists them. */
 import { Counter } from "../native/layout.js";
 import { printConfig } from "../config/print.js";
 import { readEnvironment } from "../config/environment.js";
@@ -67,7 +67,7 @@ export class Control {
     ];
   }
 
-  /** The route that a path takes below /api/, with what stood in its places; refuses what there is not. */
+  /** The route of a path below /api/, with the values of its placeholders; refuses an unknown path. */
   find(method: string, path: string): { readonly handler: Handler; readonly places: readonly string[] } {
     const matching = this.#routes.flatMap(([verb, pattern, handler]) => {
       const match = pattern.exec(path);
@@ -110,7 +110,7 @@ export class Control {
     }));
   }
 
-  /** A target is as alive as the shards find it: each has its own view. */
+  /** Each shard judges for itself whether a target is alive. */
   async #upstreams(): Promise<readonly object[]> {
     const answers = await this.#running.pool.askAll({ kind: "upstreams" });
     return (answers[0]?.answer ?? []).map((target, at) => ({

@@ -8,11 +8,11 @@ import type { ShardPool } from "../shard/pool.js";
 import { ControlRefusal } from "./control-refusal.js";
 
 export interface FlowView extends Omit<FlowRow, "slot" | "generation" | "listener" | "flags"> {
-  /** shard.slot.generation: names this flow for good. */
+  /** shard.slot.generation: never names another flow. */
   readonly id: string;
   readonly shard: number;
   readonly transport: string;
-  /** Where the client reached us. */
+  /** The address that the client sent to. */
   readonly local: string;
   readonly outbound: boolean;
   readonly supervised: boolean;
@@ -29,7 +29,7 @@ export interface EndedView extends Omit<FlowEndRow, "why" | "listener"> {
 
 export interface FlowList {
   readonly flows: readonly FlowView[];
-  /** Hand it in to go on; "": that was all. */
+  /** Pass it back to continue; "": that was all. */
   readonly next: string;
 }
 
@@ -42,7 +42,7 @@ const REASONS: Readonly<Record<number, string>> = {
   [Counter.flowsMoved]: "closed by the operator or a drain",
 };
 
-/** The search word of an operator: an address with or without a port, the name of a flow, or part of an AOR or instance. */
+/** What the operator searches for: an address with or without a port, the name of a flow, or part of an AOR or instance. */
 export function filterOf(word: string): FlowFilter & { readonly shard?: number } {
   const text = word.trim();
   if (text === "") return {};

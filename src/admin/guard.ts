@@ -1,4 +1,4 @@
-/** Who may use the admin plane: a token where one is set, and never a web page of somebody else. */
+/** Who may use the admin plane: whoever has the token, if one is set, and never another site's web page. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { isIP } from "node:net";
 import { ControlRefusal } from "./control-refusal.js";
@@ -7,7 +7,7 @@ export interface Asking {
   readonly method: string;
   readonly host: string;
   readonly origin: string;
-  /** Of the Authorization header, or of the WebSocket's URL, which browsers give no header. */
+  /** From the Authorization header, or from the WebSocket's URL, since browsers cannot set a header there. */
   readonly token: string;
   readonly contentType: string;
 }
@@ -21,7 +21,7 @@ export class Guard {
 
   /** Throws a ControlRefusal. */
   check({ method, host, origin, token, contentType }: Asking): void {
-    // A page elsewhere may send what a form can send, and may rebind its own name to this address: both are seen here.
+    // Another site's page can send what a form can send, and can rebind its own name to this address: both are caught here.
     if (origin !== "" && hostOf(origin) !== host) throw new ControlRefusal(403, "a page of another origin may not use this");
     if (this.#token === undefined && !isLocalName(host)) throw new ControlRefusal(403, "without a token only localhost and literal addresses are names of this");
     if (method !== "GET" && method !== "HEAD" && !/^application\/json\b/i.test(contentType)) throw new ControlRefusal(400, "orders need Content-Type: application/json");
@@ -31,7 +31,7 @@ export class Guard {
   }
 }
 
-/** Equal lengths whatever was sent, so that the comparison tells nothing. */
+/** Equal lengths whatever was sent, so that the comparison leaks nothing. */
 function digest(text: string): Buffer {
   return createHash("sha256").update(text).digest();
 }

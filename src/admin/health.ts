@@ -1,4 +1,4 @@
-/** /livez and /readyz: whether the process lives, and whether it should be sent traffic. */
+/** /livez and /readyz: whether the process is alive, and whether it should get traffic. */
 import type { Running } from "./running.js";
 
 export interface Check {
@@ -7,7 +7,7 @@ export interface Check {
   readonly detail: string;
 }
 
-/** Only a new process helps with what fails here: a shard that cannot be started again or does not end. */
+/** Failures that only a new process cures: a shard that cannot be restarted or does not end. */
 export function liveness({ pool }: Running): readonly Check[] {
   const { ills } = pool;
   return [{ name: "shards", ok: ills.length === 0, detail: ills.length === 0 ? "all live" : ills.join(", ") }];
@@ -16,7 +16,7 @@ export function liveness({ pool }: Running): readonly Check[] {
 export async function readiness({ pool, store, state, targetCount, config }: Running): Promise<readonly Check[]> {
   const upstreams = await pool.askAny({ kind: "upstreams" }).catch(() => []);
   const alive = upstreams.filter((upstream) => upstream.alive).length;
-  // A registrar of its own needs nobody behind it.
+  // A process with its own registrar needs no upstream.
   const needsUpstream = config.mode === "edge";
   const hasStore = pool.storeIsUp && store?.isUp !== false;
   return [

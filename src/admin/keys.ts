@@ -1,4 +1,4 @@
-/** The keys of the flow tokens: their ids, and a new one in front. */
+/** The keys of the flow tokens: listing their ids, and adding a new one in front. */
 import { randomBytes } from "node:crypto";
 import type { FlowKey } from "../config/flow-key.js";
 import { MAX_FLOW_KEYS } from "../config/flow-key.js";
@@ -19,7 +19,7 @@ export function keyViews({ config }: Running): readonly KeyView[] {
   return config.flowKeys.map(({ id, key }, at) => ({ id, octets: key.length, signs: at === 0 }));
 }
 
-/** A new key signs from now on; the others verify what they signed. The oldest goes when the ring is full, and its tokens with it. */
+/** A new key signs from now on; the others verify what they signed. When the ring is full the oldest key goes, and its tokens with it. */
 export function rotateKeys(running: Running, keysAreInFile: boolean): readonly KeyView[] {
   if (!keysAreInFile) throw new ControlRefusal(409, "the keys stand in SLUICE_FLOW_KEYS: put a new one in front there, then reload");
   const old = running.config.flowKeys;

@@ -4,7 +4,7 @@ import type { TracedMessage, Tracer } from "./tracer.js";
 import type { WebClient } from "./web/web-server.js";
 
 const INTERVAL_MS = 1_000;
-// A reader that is slower than that loses messages; it never slows the process down.
+// A slower reader loses messages; it never slows the process down.
 const MAX_WAITING = 1 << 20;
 
 export class Live {

@@ -1,4 +1,4 @@
-/** A log level for a time: it goes back by itself, so that nobody forgets a log that fills the disk. */
+/** A log level for a limited time: it reverts by itself, so that a forgotten debug log does not fill the disk. */
 import type { Config } from "../config/config.js";
 import { table } from "../config/table.js";
 import type { Log } from "../observe/log.js";
@@ -6,7 +6,7 @@ import { ControlRefusal } from "./control-refusal.js";
 
 export interface LogLevelView {
   readonly level: string;
-  /** What it goes back to, and when; only while it differs. */
+  /** The level to return to, and when; set only while another one is in force. */
   readonly back?: string;
   readonly secondsLeft?: number;
 }
@@ -28,7 +28,7 @@ export class LogLevel {
     return { level, back: this.#usual, secondsLeft: Math.ceil((this.#until - Date.now()) / 1_000) };
   }
 
-  /** What counts when no other level is set for a time. */
+  /** The level when no temporary one is set. */
   setUsual(level: Config["logLevel"]): void {
     this.#usual = level;
     if (this.#until === 0) this.#log.level = level;

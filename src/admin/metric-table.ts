@@ -6,7 +6,7 @@ export interface MetricRow {
   readonly name: string;
   readonly help: string;
   readonly gauge?: true;
-  /** The counter alone, or one for each value of the label. */
+  /** A single counter, or one for each value of the label. */
   readonly label?: string;
   readonly values: Readonly<Record<string, number>>;
 }

@@ -1,4 +1,4 @@
-/** /metrics: the counters of all shards out of shared memory, at the moment of the scrape. No event costs anything for being counted here. */
+/** /metrics: the counters of all shards, read from shared memory when scraped. Counting an event costs nothing here. */
 import { Counter as PromCounter, Gauge, Registry, collectDefaultMetrics } from "prom-client";
 import { lostLines } from "../observe/log-sink.js";
 import type { Running, StoreView } from "./running.js";
@@ -99,7 +99,7 @@ export class Metrics {
     }
   }
 
-  /** At most 64 targets, and the operator chose them: a label is safe. */
+  /** At most 64 targets, all chosen by the operator: safe as a label. */
   #upstreams(): void {
     const { pool } = this.#running;
     new Gauge({

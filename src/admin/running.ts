@@ -8,9 +8,9 @@ import type { ShardPool } from "../shard/pool.js";
 import type { Tracer } from "./tracer.js";
 
 export interface ReloadReport {
-  /** Variables whose new value counts from now on. */
+  /** Variables whose new value now applies. */
   readonly changed: readonly string[];
-  /** Variables that were changed but count only after a restart. */
+  /** Variables that changed but apply only after a restart. */
   readonly needRestart: readonly string[];
   /** Why nothing was changed. */
   readonly errors: readonly string[];
@@ -49,17 +49,17 @@ export interface Running {
   readonly startedAt: number;
   readonly state: "up" | "draining";
   readonly tracer: Tracer;
-  /** Undefined: this process is no registrar. */
+  /** Undefined: this process is not a registrar. */
   readonly bindings: BindingsView | undefined;
   /** Undefined: an edge, or the bindings are elsewhere. */
   readonly store: StoreView | undefined;
   certificates(): readonly CertificateView[];
-  /** Targets of the upstream now. */
+  /** The current number of upstream targets. */
   readonly targetCount: number;
   /** Packets of SLUICE_HEP and SLUICE_PCAP that could not be sent or written. */
   readonly capturesLost: number;
   setKeys(keys: readonly FlowKey[]): void;
   reload(): Promise<ReloadReport>;
-  /** Begins as SIGTERM does; the process ends when it is through. */
+  /** Like SIGTERM: the process ends when the drain is done. */
   drain(): void;
 }

@@ -16,7 +16,7 @@ import { NodeServer } from "./web/node-server.js";
 import type { WebAnswer, WebRequest, WebServer } from "./web/web-server.js";
 
 const MAX_BODY = 64 * 1024;
-// What the dashboard needs and nothing else: no script of elsewhere, no frame around it.
+// What the dashboard needs and nothing else: no scripts from elsewhere, no framing.
 const SECURITY: readonly (readonly [string, string])[] = [
   ["Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"],
   ["X-Content-Type-Options", "nosniff"],
@@ -54,7 +54,7 @@ export class AdminServer {
     });
   }
 
-  /** The URL; throws one line when the place is taken. */
+  /** The URL; throws one line when the address is in use. */
   async listen({ host, port }: HostPort): Promise<string> {
     const free = binding.checkListener("tcp", host, port);
     if (free < 0) throw new Error(`cannot listen on SLUICE_ADMIN_LISTEN ${showHostPort(host, port)}: ${getSystemErrorName(free)} (another address, or off)`);
@@ -85,7 +85,7 @@ export class AdminServer {
     if (path === "/livez") return health(liveness(this.#running), query);
     if (path === "/readyz") return health(await readiness(this.#running), query);
     const file = method === "GET" || method === "HEAD" ? this.#files.get(path) : undefined;
-    // The page itself holds nothing: it asks for the token when the control refuses it.
+    // The page itself holds nothing secret: it asks for the token when the API refuses it.
     if (file) return { status: 200, type: file.type, body: file.octets };
     guard();
     if (path === "/metrics") return { status: 200, type: this.#metrics.contentType, body: await this.#metrics.text() };
@@ -94,7 +94,7 @@ export class AdminServer {
     return json(200, await handler(new ControlRequest(places, query, body)));
   }
 
-  /** What the guard looks at is read before the first wait. */
+  /** What the guard checks is read before the first await. */
   #guarded(request: WebRequest): () => void {
     const { method, header } = request;
     const asking = { method, host: header("host"), origin: header("origin"), token: bearer(request), contentType: header("content-type") };

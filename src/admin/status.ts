@@ -18,9 +18,9 @@ export interface Status {
   readonly upstreamTargets: number;
   readonly logLevel: string;
   readonly memoryBytes: number;
-  /** Of the main thread, 99th percentile since the last time it was asked, milliseconds. */
+  /** Event loop delay of the main thread: 99th percentile since the last query, in milliseconds. */
   readonly loopDelayMs: number;
-  /** Every shared counter, so that whoever reads twice has the rates. */
+  /** Every shared counter, so that two readings give the rates. */
   readonly counters: Readonly<Record<string, number>>;
 }
 

@@ -8,7 +8,7 @@ export interface TokenView {
   readonly status: number | undefined;
   readonly kind?: string;
   readonly side?: string;
-  /** The flow that it names; only while it lives in the flow table. */
+  /** The flow that it names, while that is in the flow table. */
   readonly flow?: string;
   readonly shard?: number;
   readonly remote?: { readonly address: string; readonly port: number };
@@ -24,7 +24,7 @@ export async function explainToken(pool: ShardPool, text: string): Promise<Token
   const user = tokenIn(text);
   const first = await pool.askAny({ kind: "token", text: user });
   if (first.verdict !== "ok") return refused(first.verdict);
-  // Each shard can read it; whether the flow lives only its own one knows.
+  // Any shard can read the token; only the flow's own shard knows whether it is alive.
   const foreign = first.shard >= pool.size;
   const owner = foreign ? first : await pool.ask(first.shard, { kind: "token", text: user });
   return owner.verdict === "ok" ? describe(owner, foreign) : refused(owner.verdict);

@@ -1,4 +1,4 @@
-/** Who looks at messages: traces of one phone or call for a time, and the capture. While nobody does, no message is copied. */
+/** Traces of one phone or call for a limited time, and the capture. While neither runs, no message is copied. */
 import { splitHostPort, showHostPort } from "../config/host-port.js";
 import type { ShardListener } from "../native/binding.js";
 import type { TapFilter } from "../native/inspect.js";
@@ -36,12 +36,12 @@ interface Trace {
   ended: boolean;
 }
 
-// As many as the tap of a shard knows. One is the capture's.
+// As many as the tap of a shard has. One belongs to the capture.
 const SLOTS = 32;
 const CAPTURE_SLOT = 0;
 const MAX_TRACES = SLOTS - 1;
 const MAX_MESSAGES = 1_000;
-/** Ended traces can be read for that long. */
+/** How long an ended trace stays readable. */
 const KEPT_MS = 300_000;
 const NOTHING: TapFilter = { kind: "call-id", text: "" };
 
@@ -54,7 +54,7 @@ export class Tracer {
   readonly #watchers = new Set<TraceListener>();
   #lastId = 0;
 
-  /** `sample`: of how many dialogs one is captured. */
+  /** `sample`: one in so many dialogs is captured. */
   constructor(pool: () => ShardPool, listeners: readonly ShardListener[], sample: number, capture?: (tapped: Tapped) => void) {
     this.#pool = pool;
     this.#listeners = listeners;
@@ -62,7 +62,7 @@ export class Tracer {
     if (capture) this.#filters[CAPTURE_SLOT] = { kind: "all", sample };
   }
 
-  /** To be called once the shards run. */
+  /** Call it once the shards run. */
   begin(): void {
     if (this.#capture) this.#apply();
   }
@@ -71,7 +71,7 @@ export class Tracer {
     return [...this.#traces.values()].filter(({ ended }) => !ended).map((trace) => this.#view(trace));
   }
 
-  /** `what`: an AOR, a Call-ID behind "call-id:", or an address with or without a port. */
+  /** `what`: an AOR, a Call-ID after "call-id:", or an address with or without a port. */
   start(what: string, seconds: number): TraceView {
     const filter = traceFilter(what);
     const same = [...this.#traces.values()].find((trace) => !trace.ended && trace.what === what);
@@ -154,7 +154,7 @@ export class Tracer {
   #freeSlot(): number {
     const used = new Set([...this.#traces.values()].filter(({ ended }) => !ended).map(({ slot }) => slot));
     if (used.size >= MAX_TRACES) throw new ControlRefusal(409, `${MAX_TRACES} traces run already`);
-    // The next one round: copies for the last owner of a slot may still be on their way.
+    // Slots are used in turn: copies for the last owner of one may still be on their way.
     for (let tries = 0; ; tries += 1) {
       const slot = CAPTURE_SLOT + 1 + ((this.#lastId + tries) % MAX_TRACES);
       if (!used.has(slot)) return slot;

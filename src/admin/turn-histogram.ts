@@ -1,11 +1,11 @@
-/** `sluice_turn_seconds`: how long the turns of the shards take, out of the counters that each shard's own clock writes. */
+/** `sluice_turn_seconds`: how long the turns of the shards take, from the counters that each shard's clock writes. */
 import type { Metric } from "prom-client";
 import { Counter } from "../native/layout.js";
 
 export const TURN_METRIC = "sluice_turn_seconds";
 export const TURN_HELP = "How long the turns of the shards take, the waiting left out. Messages that come meanwhile wait that long.";
 
-/** Upper bound in seconds, and the counter of the turns that lie below it but above the one before. */
+/** Upper bound in seconds, and the counter of the turns between the previous bound and this one. */
 const STEPS: readonly (readonly [string, number])[] = [
   ["0.00025", Counter.turns250us],
   ["0.001", Counter.turns1ms],
@@ -20,7 +20,7 @@ const STEPS: readonly (readonly [string, number])[] = [
 /** All of its counters. */
 export const TURN_COUNTERS: readonly number[] = [...STEPS.map(([, which]) => which), Counter.turnNanoseconds];
 
-/** What prom-client writes as a histogram: it has no way to set one to counts that were made elsewhere. */
+/** Written as prom-client writes a histogram; it offers no way to set one from existing counts. */
 export function turnHistogram(counter: (which: number) => bigint): Metric {
   const get = (): Promise<object> => {
     let count = 0;

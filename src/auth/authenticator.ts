@@ -24,21 +24,21 @@ export interface AuthenticatorOptions {
   /** In the order in which they are offered. */
   readonly algorithms: readonly DigestAlgorithm[];
   readonly nonceSeconds: number;
-  /** One memory for all shards, so that nothing is good twice. */
+  /** One memory for all shards, so that no credentials count twice. */
   readonly logins: Logins;
-  /** Told when the credential store cannot be asked. */
+  /** Called when the credential store cannot be queried. */
   readonly report: (error: unknown) => void;
   readonly onLogin: (login: Login) => void;
 }
 
-/** `password`: wrong, or there is no such user; `identity`: another user's address; `replay`: credentials that were used before. */
+/** `password`: wrong, or no such user; `identity`: another user's address; `replay`: credentials used before. */
 export type LoginResult = "accepted" | "password" | "identity" | "replay" | "limited";
 
-/** What became of credentials for a nonce of ours, which went to the very network that they came from: nobody can be blamed for another. */
+/** The outcome of credentials for a nonce of ours that we sent to the same network: nobody can incriminate somebody else. */
 export interface Login {
   readonly result: LoginResult;
   readonly source: string;
-  /** Hostile: whatever the client wrote. */
+  /** Untrusted: whatever the client wrote. */
   readonly user: string;
   readonly realm: string;
 }
@@ -48,7 +48,7 @@ const ROLES = {
   proxy: { status: 407, reason: "Proxy Authentication Required", credentials: "proxy-authorization", challenge: "Proxy-Authenticate" },
 } as const;
 
-/** Stands in for the hash of a user whom nobody knows, so that refusing him takes as long. */
+/** Stands in for the hash of an unknown user, so that refusing one takes as long. */
 const NOBODY = { "SHA-256": "0".repeat(HEX_DIGITS["SHA-256"]), MD5: "0".repeat(HEX_DIGITS.MD5) };
 const RETRY_AFTER = { least: 5, span: 10 };
 
@@ -62,8 +62,8 @@ export class Authenticator {
   }
 
   /**
-   * Whether that address of ours is a user's: a call to one who does not exist is 404, to one without
-   * bindings 480 (RFC 3261 16.5). True when the store cannot tell, for 404 would be final.
+   * Whether that address of ours belongs to a user: a call to a user who does not exist is 404, to one without
+   * bindings 480 (RFC 3261 16.5). True when the store cannot tell, since 404 would be final.
    */
   async knows(address: SipUri): Promise<boolean> {
     const realm = this.#options.domains.realmOf(address);
@@ -94,7 +94,7 @@ export class Authenticator {
     if (credentials === undefined || algorithm === undefined || !this.#isUsable(credentials, request, claimant)) return this.#challenge(role, realm, claimant);
     const { logins, nonceSeconds, report } = this.#options;
     const { username, nonce } = credentials;
-    // Before the store is asked: with made-up nonces nobody makes it work.
+    // Before the store is queried: made-up nonces cause it no work.
     if (!logins.isFresh(nonce, credentials.realm, claimant.address, nonceSeconds * 1_000)) return this.#challenge(role, realm, claimant, true);
     const name = `${username}\n${credentials.realm}`;
     if (!logins.mayTry(claimant.address, name)) {
@@ -120,11 +120,11 @@ export class Authenticator {
     return this.#store.close();
   }
 
-  /** Credentials that are right: for this one request, and for whoever they name. */
+  /** The credentials are right; they count for this one request and for the user whom they name. */
   async #admit(credentials: DigestCredentials, request: SipMessage, role: AuthenticationRole, claimant: Claimant): Promise<AuthenticationResult> {
     const { nonce, nc, qop, username, realm } = credentials;
     const { logins } = this.#options;
-    // The old digest has no count, so its nonce is good for one request.
+    // Digest without qop has no count, so its nonce is good for one request.
     const count = qop === undefined ? 1 : Number.parseInt(nc, 16);
     if (!logins.useNonce(nonce, `${username}\n${realm}`, count)) {
       this.#tell("replay", credentials, claimant);
@@ -141,7 +141,7 @@ export class Authenticator {
     this.#options.onLogin({ result, source: address, user: username, realm });
   }
 
-  /** Whether the request names its sender as who he is. A number of the telephone network is nobody's here, unless a user is called by it. */
+  /** Whether the From is the user's own. A telephone number belongs to nobody here, unless a user has it as a name. */
   async #isOwnName(identity: Identity, request: SipMessage): Promise<boolean> {
     const { domains } = this.#options;
     const from = request.header("from");
@@ -151,14 +151,14 @@ export class Authenticator {
     return number !== undefined && (number === identity.user || (await this.#store.find(number, identity.realm)) === undefined);
   }
 
-  /** The realm of the address that is claimed; of the address that is called when the sender claims none of ours. */
+  /** The realm of the address in From, or of the called address when the From is not one of ours. */
   #realmFor(request: SipMessage): { readonly claimed: boolean; readonly realm: string } {
     const { domains } = this.#options;
     const claimed = domains.realmOf(uriOfHeader(request.header(request.method === "REGISTER" ? "to" : "from")));
     return { claimed: claimed !== undefined, realm: claimed ?? domains.realmOf(parseUri(request.uri)) ?? domains.first };
   }
 
-  /** Proxies on the way may have changed the Request-URI, but not to another server's (RFC 3261 22.4 item 5). */
+  /** Proxies on the way may have changed the Request-URI, but not to that of another server (RFC 3261 22.4 item 5). */
   #isUsable({ qop, uri }: DigestCredentials, request: SipMessage, { isRelayed }: Claimant): boolean {
     if (qop !== undefined && qop !== "auth") return false;
     const [signed, now] = [parseUri(uri), parseUri(request.uri)];
@@ -168,7 +168,7 @@ export class Authenticator {
     return isSameUser && (signed.host === now.host || domains.leadsHere(signed));
   }
 
-  /** What every user has a hash for, so that nobody is offered what cannot work (RFC 8760 2.3). */
+  /** The algorithms that every user has a hash for, so that only what can work is offered (RFC 8760 2.3). */
   #offered(): readonly DigestAlgorithm[] {
     const { algorithms } = this.#options;
     const common = this.#store.commonAlgorithms?.() ?? algorithms;

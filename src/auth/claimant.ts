@@ -1,4 +1,4 @@
-/** Where the client sits who sent a request: behind a trusted edge that is what the edge wrote into the client's Via (RFC 3261 18.2.1). */
+/** The address of the client who sent a request: behind a trusted edge, what the edge wrote into the client's Via (RFC 3261 18.2.1). */
 import type { SipMessage } from "../sip/message.js";
 import { isIP } from "node:net";
 import { parseVia } from "../sip/via.js";

@@ -9,9 +9,9 @@ export interface DigestCredentials {
   readonly nonce: string;
   readonly uri: string;
   readonly response: string;
-  /** Upper case; MD5 when it was left out (RFC 7616 3.4). */
+  /** Upper case; MD5 when absent (RFC 7616 3.4). */
   readonly algorithm: string;
-  /** Lower case; undefined: the old digest without it. */
+  /** Lower case; undefined: digest without qop (RFC 2069). */
   readonly qop: string | undefined;
   /** Eight hexadecimal digits; "" without qop. */
   readonly nc: string;
@@ -21,7 +21,7 @@ export interface DigestCredentials {
 const SCHEME = /^digest[ \t]+/i;
 const MAX_CHARACTERS = 4_096;
 
-/** Undefined: another scheme, or credentials that lack something. Parameters that nobody knows are passed over. */
+/** Undefined: another scheme, or incomplete credentials. Unknown parameters are ignored. */
 export function readCredentials(header: string): DigestCredentials | undefined {
   const scheme = SCHEME.exec(header)?.[0];
   const parts = scheme === undefined || header.length > MAX_CHARACTERS ? undefined : splitHeaderList(header.slice(scheme.length));
@@ -30,7 +30,7 @@ export function readCredentials(header: string): DigestCredentials | undefined {
   for (const part of parts) {
     const equals = part.indexOf("=");
     const name = part.slice(0, Math.max(equals, 0)).trim().toLowerCase();
-    // Said twice it may mean one thing to us and another to whoever comes next.
+    // Given twice, it could mean one thing to us and another to the next hop.
     if (name === "" || values.has(name)) return undefined;
     values.set(name, unquote(part.slice(equals + 1).trim()));
   }

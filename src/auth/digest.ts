@@ -2,12 +2,12 @@
 import { hash, timingSafeEqual } from "node:crypto";
 import type { DigestCredentials } from "./credentials.js";
 
-/** What is offered, by the names that challenges have for them (RFC 8760 2.1). */
+/** The algorithms on offer, by their names in challenges (RFC 8760 2.1). */
 export type DigestAlgorithm = "SHA-256" | "MD5";
 
 export const HEX_DIGITS = { "SHA-256": 64, MD5: 32 } as const;
 
-/** Whether the credentials were made with that HA1, the hash of `user:realm:password`. Takes as long when they were not. */
+/** Whether the credentials were made with that HA1, the hash of `user:realm:password`. Takes the same time either way. */
 export function provesHa1(credentials: DigestCredentials, algorithm: DigestAlgorithm, ha1: string, method: string): boolean {
   const { nonce, nc, cnonce, qop, uri, response } = credentials;
   const ha2 = digest(algorithm, `${method}:${uri}`);

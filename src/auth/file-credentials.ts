@@ -1,4 +1,4 @@
-/** Users out of an htdigest file, which is read again when it changes. */
+/** Users from an htdigest file, which is read again when it changes. */
 import { readFileSync, statSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import type { CredentialStore, Ha1s } from "./credential-store.js";
@@ -15,7 +15,7 @@ export class FileCredentials implements CredentialStore {
   #lookedAt = performance.now();
   #looking: Promise<void> | undefined;
 
-  /** Throws when the file cannot be read or holds a bad line; later such a file is reported, and the users stay as they were. */
+  /** Throws when the file cannot be read or holds a bad line; if that happens later it is logged, and the users stay as they were. */
   constructor(path: string, report: (error: unknown) => void, { version, users } = readAtOnce(path)) {
     this.#path = path;
     this.#report = report;
@@ -30,7 +30,7 @@ export class FileCredentials implements CredentialStore {
   }
 
   async find(user: string, realm: string): Promise<Ha1s | undefined> {
-    // Whoever comes while it is looked at goes by what it says then: a user who was taken out is not let in once more.
+    // Requests that come during the check wait for its result: a user who was removed is not let in once more.
     if (performance.now() - this.#lookedAt >= LOOK_EVERY_MS) this.#looking ??= this.#look();
     if (this.#looking !== undefined) await this.#looking;
     return this.#users.find(user, realm);
@@ -52,7 +52,7 @@ export class FileCredentials implements CredentialStore {
     try {
       const version = versionOf(await stat(this.#path));
       if (version === this.#version) return;
-      // Noted first: a bad file is reported once for each time that it is written.
+      // Recorded first: a bad file is reported once each time that it is written.
       this.#version = version;
       this.#users = await readInSlices(this.#path);
     } catch (error) {

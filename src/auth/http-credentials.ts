@@ -1,5 +1,5 @@
 /**
- * Users from somebody else's HTTP server: POST of `{"user", "realm"}`, answered 200 with `{"MD5": HA1, "SHA-256": HA1}`, one of them
+ * Users from an external HTTP server: POST of `{"user", "realm"}`, answered 200 with `{"MD5": HA1, "SHA-256": HA1}`, one of them
  * at least, or 404. An answer is kept as long as its `Cache-Control: max-age` says, and not at all without one (RFC 9111 5.2.2.1).
  */
 import { CredentialsUnavailable, type CredentialStore, type Ha1s } from "./credential-store.js";
@@ -21,7 +21,7 @@ export class HttpCredentials implements CredentialStore {
   readonly #url: string;
   readonly #timeoutMs: number;
   readonly #kept = new Map<string, Answer>();
-  /** Questions on their way: who asks the same waits for the same answer. */
+  /** Queries in flight: whoever asks the same waits for the same answer. */
   readonly #asking = new Map<string, Promise<Answer>>();
 
   constructor(url: string, timeoutMs = TIMEOUT_MS) {
@@ -69,12 +69,12 @@ export class HttpCredentials implements CredentialStore {
     this.#kept.delete(question);
     if (answer.until <= performance.now()) return;
     this.#kept.set(question, answer);
-    // The one that came first goes: a Map keeps that order.
+    // The oldest goes: a Map keeps the order of insertion.
     if (this.#kept.size > MAX_KEPT) this.#kept.delete(this.#kept.keys().next().value ?? "");
   }
 }
 
-/** Reads no more than an answer may have: the rest is never received. */
+/** Reads no more than an answer may hold: the rest is never received. */
 async function bodyOf({ body }: Response): Promise<string> {
   const parts: Uint8Array[] = [];
   let size = 0;

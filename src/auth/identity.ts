@@ -1,10 +1,10 @@
-/** Whose a request may be: the addresses in it against the user who proved himself (RFC 3261 10.3 step 4 and 22.1). */
+/** Checks the addresses in a request against the authenticated user (RFC 3261 10.3 step 4 and 22.1). */
 import type { Domains } from "../sip/domains.js";
 import { parseNameAddr } from "../sip/name-addr.js";
 import { type SipUri, parseUri, schemeOf } from "../sip/uri.js";
 import { unescapeUri } from "../sip/uri-key.js";
 
-/** A user by the name and the realm of his credentials. */
+/** A user by the name and realm of the credentials. */
 export interface Identity {
   readonly user: string;
   readonly realm: string;
@@ -21,10 +21,10 @@ export function uriOfHeader(header: string | undefined): SipUri | undefined {
   return parseUri(parseNameAddr(header ?? "")?.uri ?? "");
 }
 
-/** What the user of that address may be called in credentials: with and without the domain. Empty without a user part. */
+/** The usernames that the user of that address may have in credentials: with and without the domain. Empty without a user part. */
 export function userNames({ user, host }: SipUri, realm: string): readonly string[] {
   if (user === undefined) return [];
-  // A user part writes octets that it cannot hold as escapes; credentials hold them as they are.
+  // A user part escapes octets that it may not contain; credentials hold them as they are.
   const name = unescapeUri(user).replace(/%[0-9A-F]{2}/g, (escape) => String.fromCharCode(Number.parseInt(escape.slice(1), 16)));
   return [name, ...new Set([`${name}@${realm}`, `${name}@${host}`])];
 }
@@ -35,7 +35,7 @@ export function isAnonymous(header: string | undefined): boolean {
   return host === "anonymous.invalid" || host?.endsWith(".anonymous.invalid") === true;
 }
 
-/** The number of a tel: From without visual separators (RFC 3966 5.1.1); undefined: it is none. */
+/** The number of a tel: From without visual separators (RFC 3966 5.1.1); undefined: it is not a tel: URI. */
 export function telephoneNumber(header: string | undefined): string | undefined {
   const text = parseNameAddr(header ?? "")?.uri ?? "";
   if (schemeOf(text) !== "tel") return undefined;

@@ -1,4 +1,4 @@
-/** From the configuration to whoever checks passwords. */
+/** Makes the authenticator that the configuration asks for. */
 import type { Config } from "../config/config.js";
 import type { Domains } from "../sip/domains.js";
 import type { Logins } from "../native/binding.js";

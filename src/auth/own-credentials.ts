@@ -1,6 +1,6 @@
 /**
- * Credentials that were meant for us end here (RFC 3261 22.3): whoever gets them further on could guess the password at leisure. Those for
- * other realms are somebody else's and pass.
+ * Credentials meant for us end here (RFC 3261 22.3): whoever got them further on could guess the password offline. Those for
+ * other realms pass.
  */
 import { splitHeaderList } from "../sip/header-list.js";
 import type { HeaderField } from "../sip/message.js";
@@ -8,7 +8,7 @@ import { unquote } from "../sip/quoted-string.js";
 
 const NAMES = new Set(["authorization", "proxy-authorization"]);
 
-/** Looser than what is accepted as credentials: what cannot be read as a list is held against us. */
+/** Looser than what is accepted as credentials: what cannot be parsed is removed too. */
 export function areOwnCredentials({ key, value }: HeaderField, realms: ReadonlySet<string>): boolean {
   if (!NAMES.has(key)) return false;
   const parts = splitHeaderList(value);

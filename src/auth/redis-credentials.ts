@@ -1,4 +1,4 @@
-/** Users out of Redis: the hash `sluice:auth:REALM:USER` with the fields `MD5` and `SHA-256`, each an HA1. */
+/** Users from Redis: the hash `sluice:auth:REALM:USER` with the fields `MD5` and `SHA-256`, each an HA1. */
 import type { Cluster, Redis } from "ioredis";
 import { CredentialsUnavailable, type CredentialStore, type Ha1s } from "./credential-store.js";
 import { CommandLimit, connectRedis } from "../location/redis-client.js";
@@ -12,7 +12,7 @@ export class RedisCredentials implements CredentialStore {
   }
 
   async find(user: string, realm: string): Promise<Ha1s | undefined> {
-    // The client writes UTF-8: what came as UTF-8 goes out as the same octets.
+    // The Redis client writes UTF-8: what arrived as UTF-8 leaves as the same octets.
     const key = Buffer.from(`sluice:auth:${realm}:${user}`, "latin1").toString("utf8");
     try {
       const [md5, sha256] = await this.#limit.run(() => this.#client.hmget(key, "MD5", "SHA-256"));

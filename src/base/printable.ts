@@ -1,4 +1,4 @@
-/** Makes octets of strangers fit for a log line: nothing but printable ASCII, and not too much of it. */
+/** Makes untrusted octets fit for a log line: printable ASCII only, and of limited length. */
 
 const LIMIT = 200;
 

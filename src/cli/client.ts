@@ -1,4 +1,4 @@
-/** A running process as commands reach it: by its admin plane. */
+/** How commands reach a running process: through its admin plane. */
 import { request } from "node:http";
 import { readEnvironment } from "../config/environment.js";
 import { showHostPort } from "../config/host-port.js";
@@ -31,7 +31,7 @@ export function adminPlaneOf(given: string | undefined): AdminPlane {
   }
 }
 
-/** The JSON answer; ends the command when the process does not run or refuses. */
+/** The JSON answer; ends the command when the process is not running or refuses. */
 export async function ask<T>({ url, token }: AdminPlane, method: string, path: string, body?: object): Promise<T> {
   const { status, text } = await send({ url, token }, method, path, body);
   const answer = JSON.parse(text || "{}") as T & { readonly error?: string };

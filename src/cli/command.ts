@@ -7,7 +7,7 @@ export interface Command {
   readonly name: string;
   /** One line for the list of commands. */
   readonly summary: string;
-  /** What stands behind the name, such as "TOKEN". */
+  /** What follows the name, such as "TOKEN". */
   readonly usage: string;
   /** Further lines of its help: options, then examples. */
   readonly help: string;

@@ -1,4 +1,4 @@
-/** `sluice start`, `check-config` and `print-config`: what needs the configuration instead of a running process. */
+/** `sluice start`, `check-config` and `print-config`: commands that need the configuration rather than a running process. */
 import { readEnvironment } from "../config/environment.js";
 import { Unexpected } from "../config/kind.js";
 import { printConfig } from "../config/print.js";
@@ -56,7 +56,7 @@ SLUICE_ variables configure it: sluice print-config prints them, docs/configurat
       await serve(config, log);
       return Exit.ok;
     } catch (error) {
-      // Such as a port that is taken: one line, for the operator who has just started this.
+      // For example a port in use: one line, for the operator who has just started this.
       complain(error instanceof Error ? error.message : String(error));
       log.debug({ err: error }, "cannot run");
       return Exit.failed;

@@ -18,7 +18,7 @@ export class Ladder {
   readonly #print: (line: string) => void;
   #isNew = true;
 
-  /** `lanes`: parties that have their place from the start. */
+  /** `lanes`: parties whose lanes exist from the start. */
   constructor(print: (line: string) => void, lanes: readonly string[] = []) {
     this.#print = print;
     this.#lanes = [...lanes];
@@ -35,7 +35,7 @@ export class Ladder {
     this.#print(`${clock(at).padEnd(TIME)}${this.#arrow(this.#lanes.indexOf(from), this.#lanes.indexOf(to), summary(text))}`);
   }
 
-  /** What happens without a message. */
+  /** An event that is not a message. */
   say(text: string): void {
     this.#print(`${" ".repeat(TIME)}${colour("dim", `── ${text} `.padEnd(this.#lanes.length * LANE, "─"))}`);
   }
@@ -62,7 +62,7 @@ export class Ladder {
   }
 }
 
-/** The start line without what every message has, and what it answers. */
+/** The start line without its constant parts, and the method that a response answers. */
 function summary(text: string): string {
   const line = text.slice(0, text.indexOf("\r\n"));
   const method = /^cseq[ \t]*:[ \t]*\d+[ \t]+(\S+)/im.exec(text)?.[1] ?? "";

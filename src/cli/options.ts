@@ -1,4 +1,4 @@
-/** Options that all commands share, and the reading of theirs. */
+/** Options that all commands share, and the parsing of their own. */
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { CommandError, Exit } from "./command.js";
 
@@ -11,7 +11,7 @@ export const COMMON_HELP = `
   --json             print one JSON document
   --admin ADDR:PORT  the admin plane; else SLUICE_ADMIN_LISTEN, with SLUICE_ADMIN_TOKEN`;
 
-/** Throws a CommandError for what is no option. */
+/** Throws a CommandError for an unknown option. */
 export function readOptions<T extends NonNullable<ParseArgsConfig["options"]>>(
   args: readonly string[],
   options: T,

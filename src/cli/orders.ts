@@ -1,4 +1,4 @@
-/** `sluice drain`, `reload`, `keys`, `ban` and `log`: orders to the process that runs. */
+/** `sluice drain`, `reload`, `keys`, `ban` and `log`: orders to the running process. */
 import type { BanView } from "../admin/bans.js";
 import type { KeyView } from "../admin/keys.js";
 import type { LogLevelView } from "../admin/log-level.js";

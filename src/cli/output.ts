@@ -1,4 +1,4 @@
-/** What commands write: data to stdout, talk to stderr, colour only where somebody sees it. */
+/** Output of commands: data to stdout, everything else to stderr, colour only on a terminal. */
 import { styleText } from "node:util";
 
 type Style = Parameters<typeof styleText>[0];
@@ -23,7 +23,7 @@ export function colour(style: Style, text: string): string {
   return hasColour() ? styleText(style, text) : text;
 }
 
-/** Columns as wide as their widest cell; numbers stand at the right. */
+/** Columns as wide as their widest cell; numbers are right-aligned. */
 export function tableText(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const cells = [head, ...rows.map((row) => row.map(String))];
   const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));

@@ -1,4 +1,4 @@
-/** `sluice status`: one page about the process that runs. */
+/** `sluice status`: one page about the running process. */
 import type { Status } from "../admin/status.js";
 import { ask, adminPlaneOf, send } from "./client.js";
 import { type Command, Exit } from "./command.js";

@@ -8,7 +8,7 @@ import { COMMON_HELP, readOptions, wholeNumber } from "./options.js";
 import { complain, print } from "./output.js";
 
 const POLL_MS = 250;
-// Shards hand their copies over one after the other, so a message may come behind a younger one.
+// Shards deliver their copies one after the other, so a message may come after a later one.
 const LATE_MS = 1_000;
 
 export const trace: Command = {

@@ -15,7 +15,7 @@ export interface Cidr {
 export const cidr: Kind<Cidr> = {
   syntax: "`ADDRESS/PREFIX` or `ADDRESS`, with optional `:PORT` (IPv6 then in brackets)",
   parse: (text) => {
-    // Without brackets an IPv6 address has no port, for its own colons come first.
+    // An IPv6 address without brackets cannot have a port: its own colons come first.
     const [address = "", length, port] = cut(text);
     const host = parseHost(isIPv6(address) ? `[${address}]` : address);
     if (host?.family === undefined) return expected("an address or ADDRESS/PREFIX, such as 10.0.0.0/8 or [::1]:5070");

@@ -1,9 +1,9 @@
-/** Comma lists of another kind. */
+/** Comma-separated lists of another kind. */
 import { expected, type Kind } from "./kind.js";
 
 export interface ListOptions<T> {
   readonly most?: number;
-  /** What may be in the list once only. */
+  /** The part of a value that must be unique in the list. */
   readonly sameness?: (value: T) => string;
 }
 

@@ -1,4 +1,4 @@
-/** The configuration as the program sees it: typed, frozen, and one for the whole process. */
+/** The configuration as the program sees it: typed, frozen, one for the whole process. */
 import type { FlowKey } from "./flow-key.js";
 import type { table } from "./table.js";
 import type { Variable } from "./variable.js";
@@ -8,5 +8,5 @@ export type Settings = {
   readonly [Key in keyof typeof table]: (typeof table)[Key] extends Variable<infer T> ? T : never;
 };
 
-/** What the program runs with: keys are there, out of the environment or out of the key file. */
+/** What the program runs with: with keys, from the environment or the key file. */
 export type Config = Omit<Settings, "flowKeys"> & { readonly flowKeys: readonly FlowKey[] };

@@ -1,11 +1,11 @@
-/** Domains that are served, and further names of the same domain: `example.org`, `sip.example.org=example.org`. */
+/** Domains to serve, and aliases of them: `example.org`, `sip.example.org=example.org`. */
 import { parseHost } from "./host-port.js";
 import { expected, type Kind } from "./kind.js";
 
 export interface Domain {
   /** Lower case, without brackets. */
   readonly name: string;
-  /** The domain that this is another name of; undefined: a domain of its own. */
+  /** The domain that this is an alias of; undefined: a domain of its own. */
   readonly aliasOf?: string;
 }
 

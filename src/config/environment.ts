@@ -1,4 +1,4 @@
-/** The environment that the configuration is read from: the process's own, and below it the file that SLUICE_ENV_FILE names. */
+/** The environment that the configuration is read from: the process's own, and what it does not set from the file that SLUICE_ENV_FILE names. */
 import { readFileSync } from "node:fs";
 import { parseEnv } from "node:util";
 import { expected } from "./kind.js";

@@ -13,7 +13,7 @@ const MAX_OCTETS = 128;
 export const flowKey: Kind<FlowKey> = {
   syntax: "`ID:BASE64`",
   parse: (text) => {
-    // No message here may repeat any of the text: it holds a secret.
+    // No message here may repeat the text: it holds a secret.
     const [, digits = "", code = ""] = /^(\d{1,2}):([A-Za-z0-9+/_-]*={0,2})$/.exec(text) ?? [];
     const id = Number(digits);
     if (digits === "" || id > 63) return expected("ID:BASE64 with an id from 0 to 63");

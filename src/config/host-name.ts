@@ -1,4 +1,4 @@
-/** Names and addresses that mean this edge besides those it listens on. */
+/** Further names and addresses of this edge besides those it listens on. */
 import { parseHost } from "./host-port.js";
 import { expected, type Kind } from "./kind.js";
 

@@ -1,4 +1,4 @@
-/** Hosts and ports as SIP writes them: IPv6 addresses stand in brackets (RFC 3261 25.1). */
+/** Hosts and ports as SIP writes them: IPv6 addresses in brackets (RFC 3261 25.1). */
 import { isIPv4, isIPv6 } from "node:net";
 
 export type Family = 4 | 6;
@@ -11,7 +11,7 @@ export interface HostPort {
 /** A host without its brackets, in lower case. */
 export interface Host {
   readonly name: string;
-  /** Undefined: a name for the DNS. */
+  /** Undefined: a DNS name. */
   readonly family: Family | undefined;
 }
 
@@ -20,7 +20,7 @@ const NAME = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-z0-9-]{0,61
 
 export function parseHost(text: string): Host | undefined {
   const inside = /^\[(.*)\]$/.exec(text)?.[1];
-  // A zone such as %eth0 means nothing to the peer who reads it.
+  // A zone such as %eth0 means nothing to the peer.
   if (inside !== undefined) return isIPv6(inside) && !inside.includes("%") ? { name: inside.toLowerCase(), family: 6 } : undefined;
   if (isIPv4(text)) return { name: text, family: 4 };
   return isHostName(text) ? { name: text.toLowerCase(), family: undefined } : undefined;
@@ -35,7 +35,7 @@ export function parsePort(text: string): number | undefined {
   return port <= 65_535 ? port : undefined;
 }
 
-/** Cuts `HOST:PORT`, `[V6]:PORT` and either without a port; undefined when it is neither. */
+/** Splits `HOST:PORT` or `[V6]:PORT`, either with or without the port; undefined when it is neither. */
 export function splitHostPort(text: string): { readonly host: Host; readonly port: number | undefined } | undefined {
   const parts = /^(\[[^\]]*\]|[^:]*)(?::(.*))?$/.exec(text);
   const host = parseHost(parts?.[1] ?? "");

@@ -61,7 +61,7 @@ function makeKeyFile(stateDir: string): readonly FlowKey[] {
       closeSync(file);
     }
     try {
-      // Unlike a rename this loses against another process that was first.
+      // Unlike a rename this fails if another process was first.
       linkSync(draft, path);
     } catch (error) {
       if (!isCode(error, "EEXIST")) throw error;
@@ -74,7 +74,7 @@ function makeKeyFile(stateDir: string): readonly FlowKey[] {
   return readKeyFile(stateDir) ?? expected(`${path} to stay where it is`);
 }
 
-/** Puts other keys in the place of those in the file, in one step; throws what the file system says. */
+/** Replaces the keys in the file atomically; throws what the file system reports. */
 export function rewriteKeyFile(stateDir: string, ring: readonly FlowKey[]): void {
   const path = keyFileOf(stateDir);
   const draft = `${path}.${process.pid}`;

@@ -1,13 +1,13 @@
-/** A kind of value: how one variable's text becomes a typed value, and how the documentation names its syntax. */
+/** A kind of value: how a variable's text becomes a typed value, and how the documentation describes its syntax. */
 
 export interface Kind<T> {
-  /** What the text looks like, as docs/configuration.md shows it. */
+  /** The syntax, as docs/configuration.md shows it. */
   readonly syntax: string;
   /** Throws Unexpected when the text is not of this kind. */
   readonly parse: (text: string) => T;
 }
 
-/** The text of a variable is not what was expected; the message completes the sentence "expected …". */
+/** A variable's text is not what was expected; the message completes the sentence "expected …". */
 export class Unexpected extends Error {
   override readonly name = "Unexpected";
 }

@@ -5,7 +5,7 @@ import { expected, type Kind } from "./kind.js";
 const TRANSPORTS = ["udp", "tcp", "tls", "ws", "wss"] as const;
 export type Transport = (typeof TRANSPORTS)[number];
 
-/** Whether connections begin with a PROXY header of a load balancer: they must, they may, or (unset) they do not. */
+/** Whether connections begin with a load balancer's PROXY header: they must, they may, or (unset) they do not. */
 const PROXY_RULES = ["accept", "require"] as const;
 export type ProxyRule = (typeof PROXY_RULES)[number];
 

@@ -1,4 +1,4 @@
-/** Where bindings are kept: the embedded store, or a Redis that several registrars share. */
+/** Where bindings are kept: in the embedded store, or in a Redis that several registrars share. */
 import { expected, type Kind } from "./kind.js";
 import { readRedisUrl } from "./redis-url.js";
 

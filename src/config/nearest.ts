@@ -1,6 +1,6 @@
-/** Finds the name that a misspelt one was meant to be. */
+/** Finds the name that a misspelt one was meant for. */
 
-/** The nearest candidate by edit distance, when it is near enough to be meant. */
+/** The nearest candidate by edit distance, if it is near enough. */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = Math.max(2, Math.floor(name.length / 3)) + 1;

@@ -1,4 +1,4 @@
-/** One word out of a few, and words that only a later version knows. */
+/** One word out of a few. */
 import { expected, type Kind } from "./kind.js";
 
 export function oneOf<const Word extends string>(words: readonly Word[], later: readonly string[] = []): Kind<Word> {

@@ -1,4 +1,4 @@
-/** A word that lets somebody in. */
+/** A password. */
 import { expected, type Kind } from "./kind.js";
 
 const LEAST_CHARACTERS = 16;

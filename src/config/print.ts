@@ -1,4 +1,4 @@
-/** --print-config: the values that count, as lines which can be put into an environment file. Secrets are masked. */
+/** --print-config: the effective values, as lines for an environment file. Secrets are masked. */
 import { type Environment, textOf } from "./read.js";
 import { table } from "./table.js";
 

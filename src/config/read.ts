@@ -43,7 +43,7 @@ export function readSettings(environment: Environment): Reading {
   return { settings: errors.length === 0 ? settings : undefined, errors, warnings: warningsOf(settings, environment) };
 }
 
-/** The text that counts for a variable: what is set, else its default. An empty variable is one that is not set. */
+/** The effective text of a variable: what is set, else its default. An empty variable counts as not set. */
 export function textOf(variable: Variable<unknown>, environment: Environment): string | undefined {
   const text = environment[variable.name]?.trim();
   return text === undefined || text === "" ? variable.fallback : text;
@@ -65,7 +65,7 @@ function contradictions(settings: Settings, environment: Environment): string[] 
   return [...listenedTwice(settings), ...misfits(settings), ...openDoor(settings, environment), ...openAdmin(settings), ...missingParts(settings)];
 }
 
-/** Without users anybody may register as anybody: on a public address the operator has to say that he wants that. */
+/** Without users anybody may register as anybody: on a public address the operator has to ask for that explicitly. */
 function openDoor({ mode, auth, listen }: Settings, environment: Environment): string[] {
   const open = listen.find((listener) => reachOf(listener) === "anybody");
   if (mode === "edge" || auth.kind !== "off" || open === undefined || environment[table.auth.name]?.trim()) return [];
@@ -98,7 +98,7 @@ function misfits({ mode, policy, auth, domains, location, minExpires, defaultExp
   return errors;
 }
 
-/** What one variable asks for and another one does not give. */
+/** What one variable requires of another one that is not met. */
 function missingParts({ listen, coreListen, tlsCert, tlsKey, tlsCa, tlsClientCert, proxyTrusted }: Settings): string[] {
   const all = [...listen, ...(coreListen ?? [])];
   const errors: string[] = [];
@@ -116,7 +116,7 @@ function listenedTwice({ listen, coreListen }: Settings): string[] {
   const errors: string[] = [];
   const claim = (variable: string, listeners: readonly Listener[]): void => {
     for (const listener of listeners) {
-      // All streams share the ports of TCP.
+      // All stream transports share the TCP ports.
       const place = showListener({ ...listener, transport: listener.transport === "udp" ? "udp" : "tcp" });
       const owner = taken.get(place);
       if (listener.port === 0 || owner === undefined) taken.set(place, variable);

@@ -14,7 +14,7 @@ export interface RedisUrl {
   readonly hosts: readonly RedisPlace[];
   readonly username: string;
   readonly password: string;
-  /** Behind the slash: the number of the database, or the name of Sentinel's master. */
+  /** After the slash: the number of the database, or the name of Sentinel's master. */
   readonly name: string;
 }
 

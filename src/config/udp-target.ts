@@ -1,4 +1,4 @@
-/** A server that takes datagrams: `udp://HOST:PORT`. */
+/** A server that accepts datagrams: `udp://HOST:PORT`. */
 import { type HostPort, splitHostPort } from "./host-port.js";
 import { expected, type Kind } from "./kind.js";
 

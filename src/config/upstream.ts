@@ -48,7 +48,7 @@ function readParameters(tail: string): Map<string, string> {
   const known = new Map<string, string>();
   for (const parameter of tail.split(";").slice(1)) {
     const [name = "", value = ""] = parameter.trim().toLowerCase().split("=", 2);
-    // Harmless, and people copy it from route sets.
+    // Harmless, and often copied from route sets.
     if (name === "lr") continue;
     if (!["transport", "priority", "weight"].includes(name)) expected("no URI parameter but transport, priority and weight");
     if (known.has(name)) expected(`the parameter ${name} once`);
@@ -57,7 +57,7 @@ function readParameters(tail: string): Map<string, string> {
   return known;
 }
 
-/** A sips: URI is TLS, and its transport=tcp says no more than what TLS runs over (RFC 3261 26.2.2). */
+/** A sips: URI means TLS; transport=tcp only says what TLS runs over (RFC 3261 26.2.2). */
 function readTransport(text: string | undefined, scheme: Upstream["scheme"]): UpstreamTransport | undefined {
   if (scheme === "sips") return text === undefined || text === "tcp" || text === "tls" ? "tls" : expected("no transport behind sips: but tls");
   if (text === undefined || text === "udp" || text === "tcp" || text === "tls") return text;

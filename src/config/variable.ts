@@ -4,7 +4,7 @@ import type { Kind } from "./kind.js";
 export interface Variable<T> {
   readonly name: `SLUICE_${string}`;
   readonly kind: Kind<T>;
-  /** The text that stands in when the variable is not set; undefined: the value is undefined then. */
+  /** The text to use when the variable is not set; undefined: the value is undefined then. */
   readonly fallback: string | undefined;
   /** What the documentation says in the column of the default. */
   readonly shownDefault: string;
@@ -20,7 +20,7 @@ export function optional<T>(name: Variable<T>["name"], kind: Kind<T>, whenUnset:
   return { name, kind, fallback: undefined, shownDefault: whenUnset, prose, secret };
 }
 
-/** With a default, and never printed: what is set may hold a password. */
+/** With a default, and never printed: the value may hold a password. */
 export function secret<T>(name: Variable<T>["name"], kind: Kind<T>, fallback: string, prose: string): Variable<T> {
   return { ...withDefault(name, kind, fallback, prose), secret: true };
 }

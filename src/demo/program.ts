@@ -1,4 +1,4 @@
-/** The programs of the demonstration: the real one, once as an edge and once as a registrar, each in a process of its own. */
+/** The programs of the demo: the real one, once as an edge and once as a registrar, each in its own process. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -33,7 +33,7 @@ export async function startProgram(settings: Readonly<Record<string, string>>): 
   };
 }
 
-/** What the shell has set, but for settings of another Sluice. */
+/** The shell's environment, without the settings of another Sluice. */
 function surroundings(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("SLUICE_")));
 }

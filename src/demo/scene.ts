@@ -1,4 +1,4 @@
-/** What happens in the demonstration: two phones register, one calls the other, a cable is pulled, and the second flow takes over. */
+/** The plot of the demo: two phones register, one calls the other, a cable is pulled, and the second flow takes over. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LinkTarget } from "../phone/link.js";
 import { type Flow, Phone } from "../phone/phone.js";
@@ -7,7 +7,7 @@ import type { SipMessage } from "../sip/message.js";
 export interface SceneOptions {
   readonly edge: LinkTarget;
   readonly say: (text: string) => void;
-  /** A message that passed between a flow of a phone and the edge. */
+  /** A message between a flow of a phone and the edge. */
   readonly onMessage: (party: string, sent: boolean, text: string) => void;
 }
 
@@ -17,7 +17,7 @@ export const DOMAIN = "example.org";
 export interface SceneResult {
   readonly first: number | undefined;
   readonly second: number | undefined;
-  /** reg-id of the flow that each call came over. */
+  /** The reg-id of the flow that each call used. */
   readonly over: readonly number[];
 }
 

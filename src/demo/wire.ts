@@ -1,4 +1,4 @@
-/** The wire between edge and registrar, with somebody who listens: each knows the other by the address of this socket. */
+/** A tapped wire between edge and registrar: each knows the other by the address of this socket. */
 import { type Socket, createSocket } from "node:dgram";
 import { once } from "node:events";
 
@@ -14,7 +14,7 @@ export class DemoWire {
     socket.on("message", (octets, { port }) => {
       const fromEdge = port === this.#edgePort;
       const text = octets.toString("latin1");
-      // The edge asks now and then whether its upstream lives: no part of the scene.
+      // The edge probes its upstream now and then: not part of the scene.
       if (!/^CSeq: *\d+ OPTIONS/im.test(text)) onMessage(fromEdge, text);
       socket.send(octets, fromEdge ? registrarPort : edgePort, "127.0.0.1");
     });

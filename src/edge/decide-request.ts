@@ -19,13 +19,13 @@ import { formsDialog, refreshesTarget } from "./methods.js";
 import { relay, reply } from "./verdicts.js";
 import { Front, walkRoutes, walked } from "./route-walk.js";
 
-/** What the operator set, and whether this process is on its way out. */
+/** The operator's settings, and whether this process is draining. */
 export interface EdgeRules {
   outbound: OutboundMode;
-  /** Seconds; 0: none is inserted. */
+  /** Seconds; 0: no Flow-Timer is inserted. */
   flowTimer: number;
   draining: boolean;
-  /** A registrar is in this process: clients of its dialogs always have a token of their own in front. */
+  /** This process has a registrar: in its dialogs a client always has its own token in front. */
   home: boolean;
 }
 
@@ -39,8 +39,8 @@ export function decideRequest(records: Int32Array, row: number, verdicts: Int32A
 }
 
 /**
- * What every mode does alike: validation (RFC 3261 16.3), our own Route values (16.4), and the way along a token. True when the verdict is
- * there; else the request goes on without a token. No ACK is ever answered (RFC 3261 17): one that cannot go on ends in silence.
+ * What all modes have in common: validation (RFC 3261 16.3), our own Route values (16.4), and the way along a token. True: the verdict is
+ * written; false: the request goes on without a token. An ACK is never answered (RFC 3261 17): one that cannot go on is dropped.
  */
 export function isSettled(records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): boolean {
   const method = records[row + RecordField.method]!;
@@ -50,7 +50,7 @@ export function isSettled(records: Int32Array, row: number, verdicts: Int32Array
   if (records[row + RecordField.looped] !== 0) status = 482;
   else if (isForUs(records, row)) status = rules.draining ? 503 : 200;
   else if (records[row + RecordField.maxForwards] === 0) status = 483;
-  // RFC 3261 16.3 step 5; a CANCEL follows its INVITE whatever it says.
+  // RFC 3261 16.3 step 5; a CANCEL follows its INVITE whatever it requires.
   else if ((records[row + RecordField.options]! & OptionFlag.proxyRequire) !== 0 && method !== Method.cancel) status = 420;
   else {
     walkRoutes(records, row);
@@ -78,7 +78,7 @@ function isAckSettled(records: Int32Array, row: number, verdicts: Int32Array, ou
   return true;
 }
 
-/** A message with a fault is answered if it can be, and goes no further. */
+/** A faulty message is answered if possible, and goes no further. */
 function isFaulty(records: Int32Array, row: number, verdicts: Int32Array, out: number): boolean {
   const error = records[row + RecordField.error]!;
   if (error === ScanError.none) return false;
@@ -87,7 +87,7 @@ function isFaulty(records: Int32Array, row: number, verdicts: Int32Array, out: n
   return true;
 }
 
-/** An OPTIONS that names the edge itself asks whether it is there (RFC 3261 11). */
+/** An OPTIONS for the edge itself asks whether it is alive (RFC 3261 11). */
 function isForUs(records: Int32Array, row: number): boolean {
   return (
     records[row + RecordField.method] === Method.options &&
@@ -97,18 +97,18 @@ function isForUs(records: Int32Array, row: number): boolean {
   );
 }
 
-/** Along a token. Nothing else may reach the client when its flow is dead (RFC 5626 5.3.1). */
+/** Follows a token. When its flow is dead, the client must not be reached any other way (RFC 5626 5.3.1). */
 function incoming(records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): void {
   const method = records[row + RecordField.method]!;
   if (!mayUseFlow(records, row, rules)) return reply(verdicts, out, 403);
   if (walked.targetKind !== RouteKind.alive) {
-    // Whoever registered over it may have another flow now, which only a registrar knows (RFC 5626 11.5).
+    // The device may have another flow by now, which only a registrar knows (RFC 5626 11.5).
     if (rules.home) return void (verdicts[out + VerdictField.action] = Action.object);
     // The INVITE was answered 430 when the flow died: this CANCEL has nothing left to do (RFC 3261 9.2).
     return reply(verdicts, out, method === Method.cancel ? 200 : 430);
   }
   let edits = stripOf(records, row);
-  // Who put itself into the Path stays in the dialog (RFC 3261 16.6 step 4, RFC 5626 5.3.1), in the one that a NOTIFY makes as well (RFC 6665 4.3).
+  // An edge that is in the Path stays in the dialog (RFC 3261 16.6 step 4, RFC 5626 5.3.1), also in one that a NOTIFY creates (RFC 6665 4.3).
   const recorded = isInDialog(records, row) ? refreshesTarget : formsDialog;
   if (rules.outbound !== "off" && recorded[method] === 1) edits |= Edit.recordRoute;
   relay(verdicts, out, Action.relayToFlow, walked.target, edits, walked.cut);
@@ -123,7 +123,7 @@ function mayUseFlow(records: Int32Array, row: number, rules: EdgeRules): boolean
 }
 
 /**
- * Whether a client belongs to the dialog that it speaks of: to have seen the values of the other end proves nothing, so its own stand first,
+ * Whether a client belongs to the dialog that it names. Knowing the other end's values proves nothing, so its own must come first,
  * as we record-routed them. They may be of a flow that it had before, from the same source or for the same user; of a flow that nobody
  * remembers (a restart) whoever has registered may speak.
  */
@@ -186,7 +186,7 @@ function outgoing(records: Int32Array, row: number, verdicts: Int32Array, out: n
   relay(verdicts, out, Action.relayUpstream, target, edits, walked.cut);
 }
 
-/** What only the core may say (RFC 3325 5, RFC 5626 12) is taken out of a client's request, and the Path of a first-hop REGISTER (RFC 3327 5.1). */
+/** Header fields that only the core may set (RFC 3325 5, RFC 5626 12) are removed from a client's request, as is the Path of a first-hop REGISTER (RFC 3327 5.1). */
 export function stripOf(records: Int32Array, row: number): number {
   if (records[row + RecordField.fromCore] !== 0) return 0;
   const headers = records[row + RecordField.headers]!;

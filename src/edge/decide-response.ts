@@ -3,7 +3,7 @@ import { Edit, FlowFlag, HeaderFlag, Method, OptionFlag, RecordField } from "../
 import type { EdgeRules } from "./decide-request.js";
 import { relayResponse } from "./verdicts.js";
 
-/** Supervision of a client that asked for keep-alives by Via where no Flow-Timer is set; the interval that it was told. */
+/** The interval for a client that asked for keep-alives in its Via where no Flow-Timer is set; it is supervised by that. */
 const KEEP_SECONDS = 30;
 
 export function decideResponse(records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): void {
@@ -22,12 +22,12 @@ export function decideResponse(records: Int32Array, row: number, verdicts: Int32
   }
 
   let edits = (records[row + RecordField.flowFlags]! & FlowFlag.outbound) !== 0 ? Edit.markOutbound | Edit.markRegistered : 0;
-  // Ours and the client's: it came to us as the first hop, and got a Path.
+  // Our Via and the client's: we are the first hop and added a Path.
   if (rules.outbound !== "off" && records[row + RecordField.viaCount] === 2) edits |= Edit.markRegistered;
   const given = records[row + RecordField.flowTimer]!;
   if ((headers & HeaderFlag.flowTimer) !== 0 && given <= 0) edits |= Edit.stripFlowTimer;
   let seconds = 0;
-  // RFC 5626 5.4: only behind a 2xx whose Require has outbound.
+  // RFC 5626 5.4: only in a 2xx whose Require has outbound.
   if (rules.flowTimer > 0 && (records[row + RecordField.options]! & OptionFlag.requireOutbound) !== 0) {
     seconds = given > 0 && given < rules.flowTimer ? given : rules.flowTimer;
     edits |= Edit.flowTimer;

@@ -1,4 +1,4 @@
-/** The policy of the edge over one batch: numbers in, numbers out; not an object is made on the way. */
+/** The policy of the edge over one batch: numbers in, numbers out, and not one object is allocated. */
 import { Const, RecordField } from "../native/layout.js";
 import { type EdgeRules, decideRequest } from "./decide-request.js";
 import { decideResponse } from "./decide-response.js";

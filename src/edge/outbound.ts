@@ -4,12 +4,12 @@ import { formsDialog, refreshesTarget } from "./methods.js";
 
 export type OutboundMode = "auto" | "force" | "off";
 
-/** How a REGISTER is to be treated. */
+/** How to treat a REGISTER. */
 export const Registering = { none: 0, path: 1, outbound: 2 } as const;
 
 /**
  * First hop is whoever sees exactly one Via (RFC 5626 5.1). A REGISTER asks for outbound by reg-id, by `;ob`, or, for `Contact: *`,
- * by its Supported. Everybody else gets a plain Path: nobody but us has the flow, so without it a client that was answered 200 could not
+ * by its Supported. Every other REGISTER gets a plain Path: only we have the flow, so without it a client that was answered 200 could not
  * be called.
  */
 export function registerTreatment(records: Int32Array, row: number, mode: OutboundMode, topOb: boolean): number {

@@ -1,5 +1,5 @@
 /**
- * Which way a request goes, read off our own URIs at the head of its Route set (RFC 5626 5.3, RFC 5658, decision D5): the client
+ * The direction of a request, read from our own URIs at the head of its Route set (RFC 5626 5.3, RFC 5658, decision D5): the client
  * side's URI on top means outgoing, the core side's incoming; with one URI alone the RFC's rule holds, source equal to token.
  */
 import { RecordField, RouteFlag, RouteKind } from "../native/layout.js";
@@ -9,20 +9,20 @@ const KIND = 0xf;
 /** Whose own values stand first: nobody's, those of somebody else's flow, of a flow that nobody knows any more, or the sender's. */
 export const Front = { none: 0, stranger: 1, unknown: 2, sender: 3 } as const;
 
-/** What the walk found; one object, written anew for each request. */
+/** The result of the walk; one object, reused for every request. */
 export const walked = {
   /** Index of the incoming route value, -1: none. */
   target: -1,
   targetKind: 0 as number,
-  /** Leading own values to take out. */
+  /** The number of leading own values to remove. */
   cut: 0,
-  /** A value of ours was forged. */
+  /** A value in our name was forged. */
   forged: false,
-  /** A token of ours that no key of the ring made stands in the way. */
+  /** A value has a token that no key of the ring made. */
   unknownKey: false,
-  /** An own value was read as outgoing: the sender has, or had, a flow of ours. */
+  /** An own value was outgoing: the sender has, or had, a flow of ours. */
   outgoing: false,
-  /** Whose the first of those is. */
+  /** Whose value comes first. */
   front: 0 as number,
   /** The top own value has `ob`. */
   topOb: false,
@@ -41,7 +41,7 @@ export function walkRoutes(records: Int32Array, row: number): void {
   walked.targetOb = false;
   const count = records[row + RecordField.ownRoutes]!;
   walked.topOb = count > 0 && (records[row + RecordField.route0]! & RouteFlag.ob) !== 0;
-  // Whoever forged one of them is not to be believed about the others.
+  // Whoever forged one of them cannot be trusted about the others.
   for (let at = 0; at < count; at += 1) {
     if ((records[row + RecordField.route0 + at]! & KIND) === RouteKind.forged) walked.forged = true;
   }
@@ -69,7 +69,7 @@ export function walkRoutes(records: Int32Array, row: number): void {
       walked.target = at;
       walked.targetKind = kind;
       walked.targetOb = ((value | (paired ? second : 0)) & RouteFlag.ob) !== 0;
-      // Whoever turns the callee's own pair round and puts it in front has proven nothing.
+      // Swapping the callee's own pair and putting it in front proves nothing.
       if ((value & RouteFlag.again) !== 0 && !fromSource) walked.front = Front.none;
       return;
     }

@@ -1,4 +1,4 @@
-/** Writing verdicts; a row that nobody writes means: drop. */
+/** Writing verdicts; a row left unwritten means drop. */
 import { Action, Const, Method, RecordField, VerdictField } from "../native/layout.js";
 
 export function reply(verdicts: Int32Array, row: number, status: number, reason = 0, retryAfter = 0): void {

@@ -5,12 +5,12 @@ import type { SipUri } from "../sip/uri.js";
 const BY_FLOW = "f";
 const BY_CONTACT = "c";
 
-/** Of outbound processing: instance and reg-id alone, whatever the Contact URI. */
+/** For outbound: instance and reg-id alone, whatever the Contact URI. */
 export function flowKey(instance: string, regId: number): string {
   return `${BY_FLOW}${regId} ${instance}`;
 }
 
-/** Of a plain registration: the Contact URI. */
+/** For a plain registration: the Contact URI. */
 export function contactKey(uri: SipUri): string {
   return BY_CONTACT + uriKey(uri);
 }

@@ -1,28 +1,28 @@
-/** What a registration leaves behind: one way to one device (RFC 3261 10, RFC 5626 6). */
+/** What a registration creates: one way to one device (RFC 3261 10, RFC 5626 6). */
 
 export interface Binding {
   /** The address of record as `addressOfRecord` writes it. */
   readonly aor: string;
   /** Names the binding within its address of record; see binding-key.ts for what makes two keys the same binding. */
   readonly key: string;
-  /** The URI of the Contact as it came, without its angle brackets. */
+  /** The Contact URI as received, without angle brackets. */
   readonly contactUri: string;
-  /** The parameters of the Contact to be echoed as they came, `;q=0.3;+sip.instance="<urn:…>"`; without `expires` and the two GRUUs. */
+  /** The Contact parameters, echoed as received: `;q=0.3;+sip.instance="<urn:…>"`; without `expires` and the two GRUUs. */
   readonly contactParams: string;
-  /** The instance as `instanceUrn` writes it, ready to be compared; undefined: the device did not name itself. */
+  /** The instance as `instanceUrn` writes it, ready for comparison; undefined: the device gave none. */
   readonly instance?: string;
-  /** Of a flow: only when the binding was made by outbound processing. */
+  /** Set only for bindings made by outbound processing. */
   readonly regId?: number;
   /**
    * The Path values byte for byte, the top one first: the Route of every request to this binding (RFC 3327 5.4). Of a flow in a store that
-   * several nodes share it is the way of the others to the node that has it.
+   * several nodes share, it is how the other nodes reach the node that has the flow.
    */
   readonly path: readonly string[];
   /** Preference in thousandths, 0 to 1000; 1000 when the Contact had none. */
   readonly q: number;
   /** Milliseconds on the clock of the store that holds it (`LocationStore.now`). */
   readonly expiresAt: number;
-  /** When it was last registered, on the same clock: the most recent flow of an instance is tried first (RFC 5626 6 and 7). */
+  /** When it was last refreshed, on the same clock: the most recent flow of an instance is tried first (RFC 5626 6 and 7). */
   readonly updatedAt: number;
   readonly callId: string;
   readonly cseq: number;
@@ -37,7 +37,7 @@ export interface Binding {
   readonly outbound: boolean;
 }
 
-/** The flow whose end is the end of the binding too. */
+/** The flow that the binding ends with. */
 export function lifeline({ flow, direct }: Binding): string | undefined {
   return direct === true ? undefined : flow;
 }

@@ -1,6 +1,6 @@
 /**
- * Wall-clock time that no step of the wall clock moves (SA-15): the kernel's monotonic clock, which all threads and processes of one
- * boot share, plus an offset that is taken once.
+ * Wall-clock time that is immune to steps of the wall clock (SA-15): the kernel's monotonic clock, which all threads and processes of one
+ * boot share, plus an offset taken once.
  */
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ export function monotonic(): number {
   return seconds * 1_000 + Math.floor(nanoseconds / 1e6);
 }
 
-/** An offset, and the boot in which it was taken: the monotonic clock of another boot began somewhere else. */
+/** An offset and the boot in which it was taken: the monotonic clock of another boot started elsewhere. */
 export interface ClockAnchor {
   readonly boot: string;
   readonly offset: number;
@@ -21,7 +21,7 @@ export function takeAnchor(): ClockAnchor {
   return { boot: bootId(), offset: Date.now() - monotonic() };
 }
 
-/** Whether an anchor that was kept still holds. */
+/** Whether a stored anchor is still valid. */
 export function holds(anchor: ClockAnchor | undefined): anchor is ClockAnchor {
   return anchor !== undefined && anchor.boot !== "" && anchor.boot === bootId();
 }
@@ -54,7 +54,7 @@ function bootId(): string {
   try {
     return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
   } catch {
-    // Without a name of the boot no anchor outlives the process.
+    // Without a boot id no anchor outlives the process.
     return "";
   }
 }

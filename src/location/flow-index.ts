@@ -1,4 +1,4 @@
-/** Which addresses of record have bindings on a local flow: what must be looked at when the flow ends. */
+/** Which addresses of record have bindings on a local flow, to find them when the flow ends. */
 
 interface Entry {
   readonly flow: string;
@@ -8,7 +8,7 @@ interface Entry {
 }
 
 export class FlowIndex {
-  /** Flow to address of record to the expiry of the last binding that was saved. */
+  /** From flow to address of record to the expiry of the binding saved last. */
   readonly #flows = new Map<string, Map<string, number>>();
   #sweep = this.#entries();
 
@@ -18,7 +18,7 @@ export class FlowIndex {
     else aors.set(aor, Math.max(expiresAt, aors.get(aor) ?? 0));
   }
 
-  /** Up to `most` of them, which are forgotten here; empty when there are no more. It may name one whose binding has moved to another flow meanwhile. */
+  /** Takes out up to `most` of them; empty when there are no more. The binding of one may have moved to another flow meanwhile. */
   take(flow: string, most: number): readonly string[] {
     const aors = this.#flows.get(flow);
     const taken: string[] = [];
@@ -31,7 +31,7 @@ export class FlowIndex {
     return taken;
   }
 
-  /** Forgets what has expired, so that it is no larger than what is registered; a step looks at `most`. False: there is more to look at. */
+  /** Forgets what has expired, so that the index never outgrows the registrations; one step looks at `most`. False: there is more to look at. */
   expireSome(now: number, most: number): boolean {
     for (let looked = 0; looked < most; looked += 1) {
       const next = this.#sweep.next();
@@ -47,7 +47,7 @@ export class FlowIndex {
     return false;
   }
 
-  /** A Map may change while it is walked over. */
+  /** A Map may change during iteration. */
   *#entries(): Generator<Entry, undefined> {
     for (const [flow, aors] of this.#flows) for (const [aor, expiresAt] of aors) yield { flow, aors, aor, expiresAt };
     return undefined;

@@ -88,7 +88,7 @@ export class NativeStore implements LocationStore {
     return { outcome: "saved", bindings };
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- async makes a rejection of what is thrown.
+  // eslint-disable-next-line @typescript-eslint/require-await -- async turns a throw into a rejection.
   async lookup(aor: string): Promise<readonly Binding[]> {
     return isOctets(aor) ? this.#alive(aor, this.now()) : [];
   }
@@ -97,7 +97,7 @@ export class NativeStore implements LocationStore {
     if (isOctets(aor) && this.#native.remove(aor, key, seen)) await this.#write();
   }
 
-  /** A flow may carry a hundred thousand addresses of record: they go slice by slice, other work in between. */
+  /** A flow may carry a hundred thousand addresses of record: they are removed in slices, with other work in between. */
   async removeFlow(flow: string): Promise<number> {
     let removed = 0;
     let written: Promise<void> | undefined;

@@ -7,7 +7,7 @@ import { StoreUnavailable } from "./store.js";
 
 const FORM = /^[\w-]{8,32}$/;
 
-/** Every thread of the process gets the same. Throws StoreUnavailable when the state folder keeps none. */
+/** The same for every thread of the process. Throws StoreUnavailable when the state folder cannot keep it. */
 export function nodeOf(stateDir: string): string {
   const path = join(stateDir, "node");
   try {
@@ -21,7 +21,7 @@ export function nodeOf(stateDir: string): string {
   }
 }
 
-/** A whole file appears, or the one that another thread made stays. */
+/** Either the complete file appears, or the one that another thread made stays. */
 function make(path: string): void {
   const draft = `${path}.${process.pid}.${threadId}`;
   try {

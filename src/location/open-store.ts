@@ -1,4 +1,4 @@
-/** From the configuration to a store. */
+/** Opens the store that the configuration names. */
 import { join } from "node:path";
 import { EMBEDDED } from "../config/location.js";
 import type { NativeStoreOptions } from "./native-store.js";
@@ -10,7 +10,7 @@ export interface StoreOptions extends NativeStoreOptions {
   /** `SLUICE_LOCATION`: `embedded` (in the state folder) or the URL of a Redis. */
   readonly location: string;
   readonly stateDir: string;
-  /** Told when a server is reached and lost; an embedded store never calls it. */
+  /** Called when a server is reached or lost; never by an embedded store. */
   readonly listener?: ConnectionListener;
 }
 

@@ -2,17 +2,17 @@
 import { Cluster, type CommonRedisOptions, Redis } from "ioredis";
 import { readRedisUrl } from "../config/redis-url.js";
 
-/** Told when the server is reached and when it is lost; `error` is the last one seen. */
+/** Called when the server is reached or lost; `error` is the last one seen. */
 export type ConnectionListener = (isUp: boolean, error?: Error) => void;
 
 const COMMAND_TIMEOUT_MS = 2_000;
 const CONNECT_TIMEOUT_MS = 2_000;
 const MAX_RETRY_MS = 1_000;
-/** A server that is silent so long though it was asked hangs: what waits for it is given up with the connection. */
+/** A server that leaves commands unanswered for so long hangs: the connection and what waits on it are given up. */
 const SILENCE_MS = 3_000;
 const MAX_WAITING = 4_000;
 
-// A command fails at once while the server is away: a request that waits in a queue is of no use to anybody.
+// A command fails at once while the server is away: nobody benefits from a request that waits in a queue.
 const COMMON = {
   enableOfflineQueue: false,
   autoResendUnfulfilledCommands: false,
@@ -21,13 +21,13 @@ const COMMON = {
   connectTimeout: CONNECT_TIMEOUT_MS,
   socketTimeout: SILENCE_MS,
   enableAutoPipelining: true,
-  // A server that became a replica must be left, or the writes go nowhere.
+  // A server that became a replica must be left, as it takes no writes.
   reconnectOnError: (error: Error) => error.message.startsWith("READONLY"),
 } satisfies CommonRedisOptions;
 
 const retryDelay = (times: number): number => Math.min(times * 50, MAX_RETRY_MS);
 
-/** A client for a URL as redis-url.ts reads it. It connects by itself, again and again. */
+/** A client for a URL as redis-url.ts reads it. It connects and reconnects by itself. */
 export function connectRedis(url: string, listener: ConnectionListener = () => undefined): Redis | Cluster {
   const client = makeClient(url);
   let lastError: Error | undefined;
@@ -45,7 +45,7 @@ export function connectRedis(url: string, listener: ConnectionListener = () => u
   return client;
 }
 
-/** No more commands wait for an answer than the server gives in a moment: while it hangs, requests fail at once instead of piling up. */
+/** Limits the commands that wait for an answer: while the server hangs, requests fail at once instead of piling up. */
 export class CommandLimit {
   #waiting = 0;
 
@@ -67,7 +67,7 @@ function makeClient(url: string): Redis | Cluster {
   if (kind === "cluster") {
     return new Cluster([...hosts], {
       enableOfflineQueue: false,
-      // A pipeline of which several commands were MOVED is given up as a whole, and the new map of slots is never asked for.
+      // ioredis gives up a pipeline in which several commands were MOVED, and never asks for the new slot map.
       enableAutoPipelining: false,
       clusterRetryStrategy: retryDelay,
       redisOptions: { ...COMMON, enableAutoPipelining: false, ...login, ...tls },

@@ -97,7 +97,7 @@ if #after > 0 then redis.call('PEXPIREAT', hash, string.format('%.0f', last + 10
 return answer
 `;
 
-/** KEYS: the hash. ARGV: the key of a binding, and the update that the caller knows of. */
+/** KEYS: the hash. ARGV: the key of a binding, and the update time that the caller knows. */
 export const REMOVE = `
 local text = redis.call('HGET', KEYS[1], ARGV[1])
 if text and cjson.decode(text)[5] <= tonumber(ARGV[2]) then return redis.call('HDEL', KEYS[1], ARGV[1]) end

@@ -1,4 +1,4 @@
-/** Bindings in Redis or Valkey, shared by several registrars: one hash an address of record, one script an operation. */
+/** Bindings in Redis or Valkey, shared by several registrars: one hash per address of record, one script per operation. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Cluster, type Redis } from "ioredis";
 import { type Binding, lifeline } from "./binding.js";
@@ -11,11 +11,11 @@ import { type LocationStore, type RegisterOperation, type SaveResult, StoreUnava
 
 const CLOCK_EVERY_MS = 30_000;
 const FIRST_CONNECT_MS = 3_000;
-/** Addresses of record of a flow that are asked about at once, and entries of the index that are looked at in one turn. */
+/** Addresses of record of a flow per query, and entries of the index per turn. */
 const SLICE = 50;
 const LOOKED_AT = 2_000;
 
-/** What `defineCommand` adds to a client. */
+/** The commands that `defineCommand` adds to a client. */
 interface Scripts {
   sluiceRegister(...values: readonly string[]): Promise<readonly string[]>;
   sluiceRemove(...values: readonly string[]): Promise<number>;
@@ -25,7 +25,7 @@ interface Scripts {
 export class RedisStore implements LocationStore {
   readonly node: string;
   readonly #client: (Redis | Cluster) & Scripts;
-  /** Only this process's flows can end here, so that nobody else needs to know them. */
+  /** Only this process's flows can end here, so nobody else needs to know them. */
   readonly #flows = new FlowIndex();
   readonly #timer: NodeJS.Timeout;
   readonly #limit = new CommandLimit();
@@ -42,7 +42,7 @@ export class RedisStore implements LocationStore {
     this.#timer = setInterval(() => void this.#setClock(), CLOCK_EVERY_MS).unref();
   }
 
-  /** Waits a moment for the server, and goes on without: it may come later. */
+  /** Waits briefly for the server, then goes on without: it may come later. */
   static async open(url: string, node: string, listener?: ConnectionListener): Promise<RedisStore> {
     const store = new RedisStore(url, node, listener);
     await new Promise<void>((resolve) => {
@@ -61,7 +61,7 @@ export class RedisStore implements LocationStore {
   }
 
   async save(aor: string, { callId, cseq, everything, put, drop, maxContacts, maxFlows }: RegisterOperation): Promise<SaveResult> {
-    // Before the answer, which may be lost though the server did it.
+    // Before the reply, which may be lost although the server carried the command out.
     for (const binding of put) {
       const flow = lifeline(binding);
       if (flow !== undefined) this.#flows.add(flow, aor, binding.expiresAt);
@@ -92,7 +92,7 @@ export class RedisStore implements LocationStore {
     return removed;
   }
 
-  /** Redis drops whole addresses of record by itself, and every save those bindings of its own that have expired. */
+  /** Redis expires whole addresses of record by itself, and every save drops the expired bindings of its own. */
   async expire(): Promise<number> {
     while (!this.#flows.expireSome(this.now(), LOOKED_AT)) await nextTurn();
     return 0;
@@ -104,7 +104,7 @@ export class RedisStore implements LocationStore {
     this.#client.disconnect();
   }
 
-  /** All registrars go by the server's clock, which also drops what has expired. */
+  /** All registrars use the server's clock, by which it also expires keys. */
   async #setClock(): Promise<void> {
     try {
       const begin = monotonic();
@@ -112,7 +112,7 @@ export class RedisStore implements LocationStore {
       const middle = (begin + monotonic()) / 2;
       this.#offset = Math.floor(seconds * 1_000 + microseconds / 1_000 - middle);
     } catch {
-      // The last offset is as good as any while the server is away.
+      // While the server is away the last offset will do.
     }
   }
 

@@ -16,7 +16,7 @@ export type Row = readonly [
   path: readonly string[],
   q: number,
   userAgent: string | null,
-  // Rows of earlier versions end here.
+  // Rows of earlier versions end here; what follows is missing there.
   direct?: boolean,
   node?: string | null,
 ];

@@ -1,25 +1,25 @@
 /** The seam between who registers and who calls: bindings by address of record, embedded or in Redis. */
 import type { Binding } from "./binding.js";
 
-/** One REGISTER as data: the store decides and writes in one atomic section, so that it is done as a whole or not at all. */
+/** One REGISTER as data: the store decides and writes in one atomic section, all of it or nothing. */
 export interface RegisterOperation {
   readonly callId: string;
   readonly cseq: number;
   /** `Contact: *`: every binding goes. `put` and `drop` are then empty. */
   readonly everything: boolean;
-  /** Bindings to add, or to put in the place of those that their keys name. */
+  /** Bindings to add, or to replace those with the same keys. */
   readonly put: readonly Binding[];
-  /** Keys of bindings to remove (expires 0); a key that names none is no error. */
+  /** Keys of bindings to remove (expires 0); an unknown key is not an error. */
   readonly drop: readonly string[];
-  /** Most bindings of the address of record after the operation. */
+  /** Maximum number of bindings of the address of record after the operation. */
   readonly maxContacts: number;
-  /** Most flows of one instance after the operation (RFC 5626 4.2.1). */
+  /** Maximum number of flows of one instance after the operation (RFC 5626 4.2.1). */
   readonly maxFlows: number;
 }
 
 /**
- * `saved`: done and durable; `bindings` are all that are alive now. `out-of-order`: a binding concerned has the same Call-ID and no
- * lower CSeq (RFC 3261 10.3 step 7), nothing changed. `full`: it would have grown beyond a limit, nothing changed.
+ * `saved`: done and durable; `bindings` are all current ones. `out-of-order`: an affected binding has the same Call-ID and no
+ * lower CSeq (RFC 3261 10.3 step 7), nothing changed. `full`: a limit would be exceeded, nothing changed.
  */
 export type SaveResult =
   | { readonly outcome: "saved"; readonly bindings: readonly Binding[] }
@@ -42,27 +42,27 @@ export class StoreUnavailable extends Error {
 export interface LocationStore {
   /** This process among those that save here, the same after a restart: whose flow a binding is on. Undefined: nobody else saves here. */
   readonly node: string | undefined;
-  /** Milliseconds since 1970 on the clock of `expiresAt`. Steps of the host's wall clock do not move it. */
+  /** Milliseconds since 1970 on the clock of `expiresAt`. Unaffected by steps of the host's wall clock. */
   now(): number;
-  /** One REGISTER. When the promise is fulfilled, whatever process dies next, every `lookup` anywhere sees it. */
+  /** One REGISTER. Once the promise is fulfilled every `lookup` anywhere sees it, whichever process dies next. */
   save(aor: string, operation: RegisterOperation): Promise<SaveResult>;
   /** The bindings that have not expired, in no particular order. */
   lookup(aor: string): Promise<readonly Binding[]>;
   /**
-   * Removes one binding, such as one whose flow answered 430. `seen`: the `updatedAt` that the caller knows; a binding that was
-   * registered again since then stays. An unknown key is no error.
+   * Removes one binding, for example one whose flow answered 430. `seen`: the `updatedAt` that the caller knows; a binding that was
+   * refreshed since then stays. An unknown key is not an error.
    */
   remove(aor: string, key: string, seen?: number): Promise<void>;
   /**
-   * Removes the bindings whose lifeline a local flow was that has ended, of every address of record; says how many. The handle must be
+   * Removes the bindings of every address of record that depended on a local flow which has ended; returns how many. The handle must be
    * no other flow's of this node, of no other start; it is called in the thread that saved them.
    */
   removeFlow(flow: string): Promise<number>;
   /**
-   * Sweeps some of the bindings that have expired, and is to be called again and again; says how many it took out itself. Lookups
+   * Sweeps some of the expired bindings; call it regularly. Returns how many it removed itself. Lookups
    * never see them anyway.
    */
   expire(): Promise<number>;
-  /** Waits for what is being written. */
+  /** Waits for pending writes. */
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** Places of the network, as the addon takes and gives them. */
+/** Network addresses in the form that the addon uses. */
 import type { Transport } from "../config/listener.js";
 
 export interface AddressPort {
@@ -14,7 +14,7 @@ export interface TrustedNet extends AddressPort {
 /** An upstream that a call may try. */
 export interface UpstreamChoice extends AddressPort {
   readonly transport: Transport;
-  /** What its certificate must be for, where the transport is secure. */
+  /** The name that its certificate must have, if the transport is secure. */
   readonly name: string;
 }
 
@@ -24,6 +24,6 @@ export interface UpstreamTarget extends AddressPort {
   /** The lowest that is alive is used. */
   readonly priority: number;
   readonly weight: number;
-  /** Host of the URI that it was resolved from, so that a Route with that name is known. */
+  /** Host of the URI that it was resolved from, so that a Route with that name is recognised. */
   readonly name: string;
 }

@@ -26,18 +26,18 @@ export interface ShardKey {
 }
 
 export interface ShardLimits {
-  /** Octets of a message body. */
+  /** Maximum octets of a message body. */
   readonly maxMessage: number;
-  /** Of the whole process. */
+  /** For the whole process. */
   readonly maxFlows: number;
   readonly maxFlowsPerSource: number;
   readonly maxPending: number;
-  /** What the object path may hold, of the whole process. */
+  /** What the object path may hold, for the whole process. */
   readonly maxRequests: number;
   readonly maxRequestsPerSource: number;
   readonly maxRequestOctets: number;
   readonly maxRequestOctetsPerSource: number;
-  /** Unsent octets for one client. */
+  /** Maximum of unsent octets for one client. */
   readonly queueMax: number;
   readonly handshakeSeconds: number;
   readonly firstMessageSeconds: number;
@@ -45,10 +45,10 @@ export interface ShardLimits {
   readonly idleSeconds: number;
 }
 
-/** What a reload may change of who we are. */
+/** The part of our identity that a reload may change. */
 export interface ShardNames {
   readonly names: readonly string[];
-  /** Credentials for them are for us alone; none on an edge. */
+  /** Realms whose credentials are for us alone; none on an edge. */
   readonly realms: readonly string[];
   /** Empty: any. */
   readonly wsOrigins: readonly string[];
@@ -69,14 +69,14 @@ export interface ShardConfig extends ShardNames {
   readonly listeners: readonly ShardListener[];
   readonly aliases: readonly AddressPort[];
   readonly trusted: readonly TrustedNet[];
-  /** Load balancers whose PROXY headers are believed. */
+  /** Load balancers whose PROXY headers are trusted. */
   readonly proxies: readonly TrustedNet[];
   /** 0: never. */
   readonly wsPingSeconds: number;
   readonly limits: ShardLimits;
   /** Registrar or standalone: there is an object path. */
   readonly home: boolean;
-  /** Answer a UDP client at its source port though its Via has no rport. */
+  /** Answer a UDP client at its source port even if its Via has no rport. */
   readonly forceRport: boolean;
   readonly t1Ms: number;
   readonly branchSeconds: number;
@@ -88,26 +88,26 @@ export interface ShardConfig extends ShardNames {
   readonly notes: boolean;
 }
 
-/** What the rest of the process should hear of. `event` is a number of `Event` in layout.ts. */
+/** Something that the rest of the process should know. `event` is a number of `Event` in layout.ts. */
 export interface Alert extends AddressPort {
   readonly event: number;
   readonly number: number;
-  /** First octets of what came, raw: hostile. */
+  /** The first octets received, raw and untrusted. */
   readonly sample: Uint8Array;
 }
 
 /** Certificates and rules of TLS, as PEM. */
 export interface TlsMaterial {
-  /** The first serves clients whose SNI none fits. Empty: nothing secure is listened on. */
+  /** The first one serves clients whose SNI fits none. Empty: no listener is secure. */
   readonly pairs: readonly { readonly certificate: string; readonly key: string }[];
-  /** Whose certificates count. */
+  /** The authorities to trust. */
   readonly authorities: string;
   readonly clientCertificate: "off" | "optional" | "require";
   /** 80 octets, the same for all shards. */
   readonly ticketKey: Uint8Array;
 }
 
-/** `head`: the sound request of a WebSocket handshake. `headers` of the answer: whole lines with CRLF. */
+/** `head`: the well-formed request of a WebSocket handshake. `headers` of the answer: whole lines with CRLF. */
 export type UpgradeHook = (head: string, address: string, port: number, listener: number) => { readonly status: number; readonly headers: string } | undefined;
 
 /** Where a message of the object path came from. */
@@ -115,11 +115,11 @@ export interface Origin extends AddressPort {
   readonly listener: number;
   /** Id of the flow that it came over (native/core/relay/flow_id.h). */
   readonly flow: string;
-  /** The flow by which an answer goes back: over UDP without rport it ends at the port that Via names (RFC 3581 4). */
+  /** The flow by which an answer goes back: over UDP without rport it leads to the port in Via (RFC 3581 4). */
   readonly answerFlow: string;
   /** The source is trusted: an edge or another proxy. */
   readonly fromCore: boolean;
-  /** Of a request: what `newBranch` wants to hear of it (RFC 5393 4.2). */
+  /** Of a request: the loop hash for `newBranch` (RFC 5393 4.2). */
   readonly loop: number;
   /** Of a trusted sender: where it wants to be reached (native/core/relay/neighbour.h). */
   readonly neighbour?: Neighbour;
@@ -135,7 +135,7 @@ export interface FlowEvent {
   readonly text: string;
 }
 
-/** What the object path asks of its shard. What is sent leaves with the batch, or outside of one with `flush`. */
+/** What the object path needs of its shard. Messages leave with the batch, or outside of one with `flush`. */
 export interface ObjectPort {
   origin(item: number): Origin;
   newBranch(loop: number): string;
@@ -146,11 +146,11 @@ export interface ObjectPort {
   flowLives(flow: string): boolean;
   /** False: the flow is gone. One that turns out to be gone later is an event. */
   sendToFlow(flow: string, octets: Uint8Array): boolean;
-  /** A response, back over the flow that its request came by. */
+  /** Sends a response back over the flow that its request came by. */
   answerFlow(flow: string, octets: Uint8Array, final: boolean): void;
   /**
    * The id of the flow that it leaves by; undefined: it cannot be sent. A connection that cannot be made is an event.
-   * `host`: what a neighbour's certificate must be for, where the transport is secure.
+   * `host`: the name that a neighbour's certificate must have, if the transport is secure.
    */
   sendToAddress(transport: Transport, address: string, port: number, host: string, octets: Uint8Array): string | undefined;
   /** That source has repeated what only a reader of our messages can know: from now on it is answered whatever it takes. */
@@ -164,19 +164,19 @@ export interface ObjectPort {
   /** Whether that address is an upstream's or trusted: what leaves for it leaves for the core. */
   isNeighbour(transport: Transport, address: string, port: number): boolean;
   /**
-   * The upstreams that live, in the order in which a call should try them (RFC 3263 4.3); the shard sees by itself what becomes of the tries.
+   * The live upstreams in the order in which a call should try them (RFC 3263 4.3); the shard itself watches how the tries go.
    * Undefined: there are no upstreams at all.
    */
   chooseUpstreams(callId: string): readonly UpstreamChoice[] | undefined;
-  /** Index of the listener whose name stands in what leaves for a neighbour. */
+  /** Index of the listener whose name goes into messages to a neighbour. */
   coreListener(transport: Transport, v4: boolean): number;
   /** From now on the end of this flow is an event. `superviseSeconds`: its Flow-Timer, 0: none. `owner`: what `routeOwner` says of it, empty: nothing. */
   bindFlow(flow: string, superviseSeconds: number, owner: string): void;
-  /** Who registered over the flow of own Route value `index` of a message of the batch, on whichever shard, though the flow may be gone. */
+  /** Who registered over the flow that own Route value `index` of a message of the batch names, on whichever shard, even if the flow is gone. */
   routeOwner(item: number, index: number): string | undefined;
-  /** A way to a device stayed silent, or was heard: for all shards. */
+  /** A way to a device stayed silent, or answered: known to all shards. */
   noteSilence(way: string, silent: boolean): void;
-  /** Whether it stayed silent a short while ago. */
+  /** Whether it stayed silent a moment ago. */
   wasSilent(way: string): boolean;
   /** A REGISTER over that flow was accepted: the admin plane can tell its AOR from now on. */
   noteRegister(flow: string, request: Uint8Array): void;
@@ -197,7 +197,7 @@ export interface Shard extends ObjectPort {
    * After `close` every method throws.
    */
   start(onBatch: (count: number) => void, decide?: (count: number) => void): number | undefined;
-  /** Carries the verdicts out and returns the size of the next batch; 0: nothing is left, or the turn has lasted long enough. */
+  /** Carries out the verdicts and returns the size of the next batch; 0: nothing is left, or the turn has lasted long enough. */
   next(): number;
   /** Carries the verdicts out and leaves the rest to the next turn. */
   finish(): void;
@@ -211,7 +211,7 @@ export interface Shard extends ObjectPort {
   setKeys(keys: readonly ShardKey[]): void;
   /** What `setTls` of the process put in force last, for the connections from now on. */
   useTls(): void;
-  /** Is asked about every sound WebSocket handshake and must not throw. */
+  /** Is asked about every well-formed WebSocket handshake and must not throw. */
   setUpgradeHook(hook: UpgradeHook): void;
   /** Takes the alerts since the last call. */
   alerts(): readonly Alert[];
@@ -228,7 +228,7 @@ export interface Shard extends ObjectPort {
   setLimits(limits: ShardLimits, flowTimer: number): void;
   /** Host names that are us, realms whose credentials end here, and the rules of WebSocket handshakes. */
   setNames(names: readonly string[], realms: readonly string[], wsOrigins: readonly string[], wsPaths: readonly string[]): void;
-  /** Networks of which nothing is read any more; their flows end. */
+  /** Networks from which nothing is read any more; their flows end. */
   setBans(nets: readonly TrustedNet[]): void;
   /** An empty list ends the tap. */
   setTap(filters: readonly TapFilter[]): void;
@@ -241,7 +241,7 @@ export interface Shard extends ObjectPort {
   close(): void;
 }
 
-/** The scanner: each reading writes numbers of layout.ts into the table and returns how many things it found, -1: it is not that. src/native/reader.ts says more. */
+/** The scanner: each reading writes numbers of layout.ts into the table and returns how many things it found, -1: malformed. See src/native/reader.ts. */
 export interface Reader {
   readMessage(octets: Uint8Array, table: Int32Array): number;
   readList(text: string, table: Int32Array): number;
@@ -258,11 +258,11 @@ export interface Logins {
   isFresh(nonce: string, realm: string, address: string, lifeMs: number): boolean;
   /** Takes a count of a fresh nonce for that user; false: it was taken before. */
   useNonce(nonce: string, user: string, count: number): boolean;
-  /** False: so many wrong passwords came from there, or for that user, that nobody looks at another one. */
+  /** False: too many wrong passwords came from there, or for that user, for another try. */
   mayTry(address: string, user: string): boolean;
   failed(address: string, user: string): void;
   proved(address: string, user: string): void;
-  /** Nonces that are remembered, and those that gave way to newer ones. */
+  /** Nonces remembered, and nonces that gave way to newer ones. */
   counts(): { readonly held: number; readonly evicted: number };
 }
 
@@ -312,7 +312,7 @@ export interface Location {
 }
 
 export interface Binding extends Reader {
-  /** Makes what a group of shards shares, rings, listening sockets and what each source holds; its id, or what cannot be had. `seed`: 96 random octets. */
+  /** Makes what a group of shards shares, rings, listening sockets and what each source holds; its id, or what cannot be opened. `seed`: 96 random octets. */
   createCluster(shards: number, ringOctets: number, listeners: readonly ShardListener[], seed: Uint8Array): number | { readonly errno: number; readonly listener: number };
   /** Connections are refused from now on, by all shards. */
   stopAccepting(cluster: number): void;
@@ -327,11 +327,11 @@ export interface Binding extends Reader {
   checkListener(transport: Transport, address: string, port: number): number;
   /** One line of sd_notify(3); false without a service manager. */
   sdNotify(state: string): boolean;
-  /** How many of the octets were written; what a pipe, a socket or a disk has no room for now is not waited for. */
+  /** How many of the octets were written; never waits for room in a pipe, a socket or on a disk. */
   writeNow(descriptor: number, octets: Uint8Array): number;
-  /** Without waiting for threads, as process.exit() does. */
+  /** Exits without waiting for threads, unlike process.exit(). */
   exitNow(code: number): never;
-  /** The process goes on as another program, for scripts/lib/run.mjs; an errno if it cannot. `endsWithParent`: it gets SIGTERM when its parent ends. */
+  /** Replaces the process by another program (execve), for scripts/lib/run.mjs; an errno if that fails. `endsWithParent`: it gets SIGTERM when its parent ends. */
   become(program: string, args: readonly string[], environment: readonly string[], endsWithParent: boolean): number;
   readonly Shard: new (config: ShardConfig, records: Int32Array, verdicts: Int32Array, counters: BigInt64Array) => Shard;
 }

@@ -1,8 +1,8 @@
-/** What the operator may ask of a shard, as the addon gives it. Times are milliseconds back from now. */
+/** What the operator may ask of a shard, as the addon returns it. Times are milliseconds before now. */
 import type { Transport } from "../config/listener.js";
 import type { AddressPort, UpstreamTarget } from "./address-port.js";
 
-/** What is not set matches every flow. */
+/** An unset field matches every flow. */
 export interface FlowFilter {
   /** Part of an AOR or of an instance, in lower case. */
   readonly text?: string;
@@ -33,9 +33,9 @@ export interface FlowRow extends AddressPort {
   readonly idleMs: number;
   /** -1: not known. */
   readonly ageMs: number;
-  /** Silence that ends it, 0: not supervised. */
+  /** The silence after which it ends, 0: not supervised. */
   readonly superviseSeconds: number;
-  /** Requests of its own that wait for an answer. */
+  /** Its requests that wait for an answer. */
   readonly waiting: number;
   /** Received. */
   readonly messages: number;
@@ -77,7 +77,7 @@ export type TokenRow =
       readonly shard: number;
       /** False: of a connection that an earlier start of the process had. */
       readonly ofThisBoot: boolean;
-      /** Only the token's own shard knows. */
+      /** Known only to the token's own shard. */
       readonly alive: boolean;
       readonly slot: number;
       readonly generation: number;
@@ -92,7 +92,7 @@ export type TokenRow =
 export interface UpstreamRow extends UpstreamTarget {
   readonly transport: Transport;
   readonly alive: boolean;
-  /** How long it has owed an answer. */
+  /** How long it has left us without an answer. */
   readonly silentMs: number;
 }
 

@@ -1,4 +1,4 @@
-/** Loads the addon: the one that was built here, else the one that came with the package. */
+/** Loads the addon: the one built here, else the one in the package. */
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";

@@ -1,11 +1,11 @@
-/** What the native scanner finds in a message or a text: numbers in one table, which every reading writes anew (native/addon/reader.cc). */
+/** What the native scanner finds in a message or a text: numbers in one table, overwritten by every reading (native/addon/reader.cc). */
 import { Const } from "./layout.js";
 import { binding } from "./load.js";
 
-/** Room for all parameters of the longest text: each has two characters at least. */
+/** Room for all parameters of the longest text: each has at least two characters. */
 export const found = new Int32Array((Const.readerOctets / 2) * 5);
 
-/** How many header lines it has; the fields of MessageField are in `found`, and behind them those of LineField for each line. */
+/** How many header lines it has; the fields of MessageField are in `found`, followed by those of LineField for each line. */
 export function readMessage(octets: Uint8Array): number {
   return binding.readMessage(octets, found);
 }
@@ -15,17 +15,17 @@ export function readList(text: string): number {
   return binding.readList(text, found);
 }
 
-/** False: not a URI. Of a scheme that is not SIP's only `scheme` is told. */
+/** False: not a URI. For a scheme other than SIP's only `scheme` is set. */
 export function readUri(text: string): boolean {
   return binding.readUri(text, found) >= 0;
 }
 
-/** One name-addr or addr-spec: how many parameters stand behind it, the fields of ParameterField for each behind those of AddressField; -1: no address. */
+/** One name-addr or addr-spec: how many parameters follow it; the fields of AddressField, then those of ParameterField for each; -1: not an address. */
 export function readAddress(text: string): number {
   return binding.readAddress(text, found);
 }
 
-/** Parameters from their first semicolon on: how many, the fields of ParameterField for each; -1: that is not what the text is. */
+/** Parameters from their first semicolon on: how many, the fields of ParameterField for each; -1: malformed. */
 export function readParameters(text: string): number {
   return binding.readParameters(text, found);
 }
@@ -39,7 +39,7 @@ export function numberAt(field: number): number {
   return found[field]!;
 }
 
-/** The piece whose begin is field `at` and whose end is the field behind it; undefined: the text has none. */
+/** The piece that begins at field `at` and ends at the next field; undefined: the text has none. */
 export function piece(text: string, at: number): string | undefined {
   const begin = found[at]!;
   return begin < 0 ? undefined : text.slice(begin, found[at + 1]);

@@ -1,4 +1,4 @@
-/** What the shards noticed, as log lines: few for each source, and octets of strangers only in printable form. */
+/** What the shards noticed, as log lines: few for each source, and untrusted octets only in printable form. */
 import { getSystemErrorName } from "node:util";
 import { showHostPort } from "../config/host-port.js";
 import type { Alert } from "../native/binding.js";

@@ -1,4 +1,4 @@
-/** Where copies of all messages go that the operator captures: a Homer server, a file, or both. */
+/** Where copies of all captured messages go: a Homer server, a file, or both. */
 import type { Config } from "../config/config.js";
 import type { ShardListener } from "../native/binding.js";
 import { HepSender } from "./hep.js";

@@ -1,4 +1,4 @@
-/** HEP3 to a Homer server: one datagram a message, never waited for. */
+/** HEP3 to a Homer server: one datagram per message, never waited for. */
 import { type Socket, createSocket } from "node:dgram";
 import { promises as dns } from "node:dns";
 import type { HostPort } from "../config/host-port.js";
@@ -11,9 +11,9 @@ const UDP = 17;
 const TCP = 6;
 const FAMILY_4 = 2;
 const FAMILY_6 = 10;
-// A datagram over IPv4 carries no more.
+// The most that a datagram over IPv4 carries.
 const MAX_OCTETS = 65_507;
-// Datagrams that the socket has not sent yet; more are lost.
+// Datagrams that may wait in the socket; further ones are lost.
 const MAX_WAITING = 4_096;
 
 /** Chunk types of vendor 0, the generic ones. */
@@ -109,7 +109,7 @@ export class HepSender {
       const { address, family } = await dns.lookup(host);
       if (this.#closed) return;
       const socket = createSocket(family === 6 ? "udp6" : "udp4");
-      // Nobody listens there: said by ICMP, and of no consequence.
+      // ICMP says that nobody listens there: of no consequence.
       socket.on("error", () => undefined);
       socket.connect(port, address, () => (this.#socket = this.#closed ? undefined : socket));
       socket.unref();

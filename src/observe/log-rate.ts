@@ -40,7 +40,7 @@ export class LogRate {
     return false;
   }
 
-  /** How many lines were kept back since this was last asked. */
+  /** How many lines were suppressed since the last call. */
   takeSuppressed(): number {
     const count = this.#suppressed;
     this.#suppressed = 0;

@@ -23,7 +23,7 @@ export class LogSink {
     this.#descriptor = descriptor;
   }
 
-  /** Written at once where there is room, so that the last words of a process are not lost; else kept for a while, at last dropped and counted. */
+  /** Written at once where there is room, so that the last words of a process are not lost; else buffered up to a limit, then dropped and counted. */
   write(line: string): void {
     if (this.#octets + line.length > MAX_WAITING) {
       this.#gap += 1;

@@ -1,4 +1,4 @@
-/** Sources as they are counted: an IPv6 client may have any address of its /64 (RFC 8981). */
+/** Sources as limits count them: an IPv6 client may use any address of its /64 (RFC 8981). */
 
 export function networkOf(address: string): string {
   if (!address.includes(":")) return address;

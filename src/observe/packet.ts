@@ -1,4 +1,4 @@
-/** A copied message as a packet between two ends, for those who write captures. */
+/** A copied message as a packet between two endpoints, for the writers of captures. */
 import type { ShardListener } from "../native/binding.js";
 import { type Tapped, ipOctets } from "./tapped.js";
 
@@ -17,7 +17,7 @@ export interface Packet {
   readonly octets: Buffer;
 }
 
-/** The ends of our listeners do not change, so they are made once. */
+/** The endpoints of our listeners do not change, so they are made once. */
 export class PacketMaker {
   readonly #ends: readonly { readonly end: End; readonly overUdp: boolean }[];
 

@@ -1,6 +1,6 @@
 /**
- * A capture file as Wireshark and sngrep read it: each message as one IP packet with a UDP datagram, whatever carried it, so that what came
- * over TLS is readable too. When it is full it becomes FILE.1 and a new one begins. A disk that is too slow loses messages, never holds them up.
+ * A capture file as Wireshark and sngrep read it: each message as one IP packet with a UDP datagram, whatever carried it, so that messages
+ * over TLS are readable too. A full file becomes FILE.1 and a new one begins. A slow disk loses copies and never delays a message.
  */
 import { type WriteStream, createWriteStream, renameSync } from "node:fs";
 import type { Log } from "./log.js";
@@ -64,7 +64,7 @@ function ipv6Head(from: Uint8Array, to: Uint8Array, payload: number): Buffer {
   return head;
 }
 
-/** Without a checksum, which readers take as "not computed". */
+/** No checksum, which readers take as "not computed". */
 function udpHead(from: End, to: End, payload: number): Buffer {
   const head = Buffer.alloc(UDP_HEAD);
   head.writeUInt16BE(from.port, 0);
@@ -116,7 +116,7 @@ export class PcapWriter {
     const stream = createWriteStream(this.#path, { mode: 0o600 });
     stream.on("error", (error) => {
       this.#log.error({ err: error, file: this.#path }, "cannot write the capture file: captured messages are lost");
-      // Tried again when the next file would begin.
+      // Retried when the next file would begin.
       if (this.#stream === stream) this.#size = 0;
     });
     const head = pcapHead();

@@ -1,4 +1,4 @@
-/** Reads the copies that a shard's tap hands over; their layout is TapHead in native/core/observe/wire_tap.h. */
+/** Reads the copies from a shard's tap; their layout is TapHead in native/core/observe/wire_tap.h. */
 
 export interface Tapped {
   /** Microseconds since 1970. */

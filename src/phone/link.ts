@@ -24,7 +24,7 @@ export interface Link {
   readonly remote: string;
   readonly isOpen: boolean;
   send(octets: Buffer): void;
-  /** At once, without a goodbye in SIP: the cable is pulled. */
+  /** At once, without unregistering: the cable is pulled. */
   close(): void;
 }
 
@@ -46,7 +46,7 @@ export async function openLink(target: LinkTarget, events: LinkEvents): Promise<
 async function openUdp({ host, port }: LinkTarget, { onReceived }: LinkEvents): Promise<Link> {
   const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
   let open = true;
-  // Refused by ICMP: what was sent gets no answer, and that is seen elsewhere.
+  // Refused by ICMP: the request gets no answer, which is noticed elsewhere.
   socket.on("error", () => undefined);
   socket.connect(port, host);
   await once(socket, "connect");
@@ -127,7 +127,7 @@ async function openWebSocket({ transport, host, port, insecure }: LinkTarget, { 
   });
   return {
     transport,
-    // RFC 7118 5.2: a browser knows no address of its own, so neither does this.
+    // RFC 7118 5.2: a browser does not know its own address, so neither does this.
     local: `${Math.random().toString(36).slice(2, 12)}.invalid`,
     remote: place,
     get isOpen() {

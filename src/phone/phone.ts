@@ -12,11 +12,11 @@ export interface PhoneOptions {
   readonly onMessage?: (sent: boolean, flow: Flow, message: SipMessage) => void;
 }
 
-/** A flow with what its registration was answered. */
+/** A flow with the answer to its registration. */
 export interface Flow {
   readonly regId: number;
   readonly link: Link;
-  /** Of requests that came over it and that nobody has taken yet. */
+  /** Requests that came over it and that nobody has taken yet. */
   readonly requests: SipMessage[];
   keepAlives: number;
 }
@@ -87,7 +87,7 @@ export class Phone {
     });
   }
 
-  /** Answers requests from now on; without it they wait in `flow.requests` after a 200. */
+  /** Handles requests from now on; without it they wait in `flow.requests` after a 200. */
   onRequest(answer: (flow: Flow, request: SipMessage) => void): void {
     this.#onRequest = answer;
   }
@@ -112,7 +112,7 @@ export class Phone {
     );
   }
 
-  /** Sends a request that stands written already, its top Via with that branch; the final response, undefined: none came in time. */
+  /** Sends a ready-made request whose top Via has that branch; the final response, undefined: none came in time. */
   transact(flow: Flow, text: string, branch: string): Promise<SipMessage | undefined> {
     return new Promise((resolve) => {
       let interval = T1_MS;

@@ -6,7 +6,7 @@ import type { Flow, Phone } from "./phone.js";
 
 export interface Finding {
   readonly name: string;
-  /** `note`: worth knowing, but nothing that RFC 5626 forbids. */
+  /** `note`: worth knowing, but not forbidden by RFC 5626. */
   readonly result: "ok" | "fail" | "note";
   readonly detail: string;
 }
@@ -15,10 +15,10 @@ export interface ProbeOptions {
   readonly target: LinkTarget;
   readonly flows: number;
   readonly expires: number;
-  /** Send MESSAGE to the own AOR, to see by which flow it comes. */
+  /** Send MESSAGE to its own AOR, to see by which flow it arrives. */
   readonly deliver: boolean;
   readonly onFinding: (finding: Finding) => void;
-  /** Something that is no message: a cable is pulled. */
+  /** An event that is not a message: a cable is pulled. */
   readonly onEvent: (text: string) => void;
 }
 

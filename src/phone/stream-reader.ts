@@ -1,4 +1,4 @@
-/** Cuts what comes over a connection into messages by Content-Length (RFC 3261 18.3), with the CRLFs between them. */
+/** Splits a byte stream into messages by Content-Length (RFC 3261 18.3), with the CRLFs between them. */
 
 const HEAD_END = "\r\n\r\n";
 const LENGTH = /^(?:content-length|l)[ \t]*:[ \t]*(\d{1,7})/im;

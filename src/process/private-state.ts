@@ -1,4 +1,4 @@
-/** The state folder is for nobody else: keys sign tokens, and bindings tell who is where. */
+/** The state folder is private: keys sign tokens, and bindings tell who is where. */
 import { chmodSync, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 
@@ -6,12 +6,12 @@ const FOLDER = 0o700;
 const FILE = 0o600;
 const STICKY = 0o1000;
 
-/** What is there already is closed to others, and so is what this process will make. Throws what the file system says. */
+/** Takes others' access away, for existing files and for those that this process will make. Throws what the file system reports. */
 export function keepPrivate(stateDir: string): void {
   process.umask(0o077);
   mkdirSync(stateDir, { recursive: true, mode: FOLDER });
   const { mode, uid } = statSync(stateDir);
-  // A folder of everybody, such as /tmp, stays as it is; what we keep in it does not.
+  // A shared folder such as /tmp stays as it is; our files in it do not.
   if ((mode & STICKY) === 0 && uid === process.getuid?.()) chmodSync(stateDir, FOLDER);
   const store = join(stateDir, "location");
   if (existsSync(store)) {

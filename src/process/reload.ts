@@ -1,4 +1,4 @@
-/** What a reload may change in a process that runs, and what it may not. */
+/** What a reload may change in a running process, and what it may not. */
 import { readFileSync } from "node:fs";
 import { HtdigestUsers } from "../auth/htdigest.js";
 import type { Config } from "../config/config.js";
@@ -16,20 +16,20 @@ const LIVE: ReadonlySet<Key> = new Set<Key>([
 ]);
 
 export interface Reread {
-  /** The present configuration with what may change; undefined when there are errors. */
+  /** The present configuration with the changes that may apply; undefined when there are errors. */
   readonly config: Config | undefined;
   readonly changed: readonly string[];
   readonly needRestart: readonly string[];
   readonly errors: readonly string[];
 }
 
-/** Reads the environment, its file and the key file again. With any error nothing counts. */
+/** Reads the environment, its file and the key file again. With any error nothing applies. */
 export function reread(present: Config, environment: () => Environment): Reread {
   const failed = (errors: readonly string[]): Reread => ({ config: undefined, changed: [], needRestart: [], errors });
   try {
     const given = environment();
     const reading = readSettings(given);
-    // In the environment itself there may be names that others put there; those of the file are the operator's.
+    // The environment itself may hold names that others set; those in the file are the operator's.
     const ofFile = Object.entries(given).filter(([name]) => process.env[name] === undefined);
     const errors = [...reading.errors, ...misspelt(Object.fromEntries(ofFile))];
     const { settings } = reading;
@@ -50,7 +50,7 @@ export function reread(present: Config, environment: () => Environment): Reread 
   }
 }
 
-/** A file that no shard could read would leave them with other users each. */
+/** If only some shards could read the file, they would have different users. */
 function faultOfUsers({ mode, auth }: Config): string | undefined {
   if (mode === "edge" || auth.kind !== "file") return undefined;
   try {

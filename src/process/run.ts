@@ -12,7 +12,7 @@ import { onSignal } from "./signals.js";
 import { ServiceManager } from "./systemd.js";
 import { shardConfigs } from "../shard/shard-config.js";
 
-// Descriptors that are no flows: listeners, epoll, rings, log, V8.
+// Descriptors that are not flows: listeners, epoll, rings, log, V8.
 const SPARE_DESCRIPTORS = 200;
 
 /** Resolves when the process has been told to end and is done; rejects with one line when it cannot start. */
@@ -34,7 +34,7 @@ export async function serve(config: Config, log: Log): Promise<void> {
     await service.drainAll();
     manager.close();
   } else {
-    // Told to end before it was up; what its start finds now is nobody's concern.
+    // Told to end before it was up; a failing start no longer matters.
     starting.catch(() => undefined);
   }
   const ended = await service.close();
@@ -44,9 +44,9 @@ export async function serve(config: Config, log: Log): Promise<void> {
   binding.exitNow(0);
 }
 
-/** What signals and the operator want: once to reload, as often as they like, and once to end. */
+/** What signals and the operator ask for: reloads, any number of them, and the end, once. */
 class Orders {
-  /** Who wants the end. */
+  /** Who asked for the end. */
   readonly told: Promise<string>;
   #tell: (why: string) => void = () => undefined;
   #isEnding = false;
@@ -86,7 +86,7 @@ function listenersOf(listeners: readonly ShardListener[]): readonly string[] {
   return listeners.map(({ transport, address, port, facing }) => `${transport}:${showHostPort(address, port)}${facing === "both" ? "" : ` (${facing})`}`);
 }
 
-/** Node raises its soft limit to the hard one, so this is what there is. */
+/** Node raises the soft limit to the hard one, so this is all there is. */
 function warnOfDescriptors({ maxFlows }: Config, log: Log): void {
   const limit = Number(/^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1] ?? Infinity);
   if (maxFlows + SPARE_DESCRIPTORS > limit) {

@@ -89,7 +89,7 @@ export class Service implements Running {
         this.#admin = new (await import("../admin/server.js")).AdminServer(this);
         this.log.info({ url: await this.#admin.listen(adminListen) }, "the admin plane is up");
       }
-      // Before the shards, so that not even the first request finds no upstream; it is bounded by the time limit of the DNS.
+      // Before the shards, so that even the first request finds an upstream; bounded by the time limit of the DNS.
       await this.#upstreams.refresh();
       // Likewise, so that a capture holds the first message.
       this.tracer.begin();
@@ -124,7 +124,7 @@ export class Service implements Running {
   async #reload(): Promise<ReloadReport> {
     const { config, changed, needRestart, errors } = reread(this.config, this.#environment);
     if (config === undefined) return this.#rejected(errors);
-    // Everything that may fail comes first, beside what is in force.
+    // Everything that may fail comes first, while the old settings stay in force.
     const faults: string[] = [];
     const isNew = changed.includes(table.upstream.name);
     const upstreams = isNew ? this.#resolve(config) : this.#upstreams;
@@ -182,7 +182,7 @@ export class Service implements Running {
       onChange: (targets) => {
         if (this.#upstreams === upstreams) this.#tellUpstreams();
         const shown = targets.map(({ transport, address, port, priority, weight }) => `${transport}:${showHostPort(address, port)} ${priority}/${weight}`);
-        // A registrar of its own needs nobody behind it.
+        // A process with its own registrar needs no upstream.
         if (shown.length > 0 || config.mode === "edge") this.log.info({ targets: shown }, shown.length > 0 ? "upstream" : "no upstream target: requests of clients get 503");
       },
       onFailure: (uri, error) => this.log.warn({ upstream: showUpstream(uri), reason: error.message }, "cannot resolve an upstream"),

@@ -1,4 +1,4 @@
-/** SIGTERM, SIGINT and SIGHUP from the first line of the program on: what comes before somebody listens waits for them. */
+/** SIGTERM, SIGINT and SIGHUP from the first line of the program on: signals that come before anybody listens are kept. */
 
 export type EndSignal = "SIGTERM" | "SIGINT";
 
@@ -7,7 +7,7 @@ type Listener = (signal: EndSignal | "SIGHUP") => void;
 const early: (EndSignal | "SIGHUP")[] = [];
 let listener: Listener = (signal) => void early.push(signal);
 
-/** Without this the first of them ends the process, whatever it has begun. */
+/** Without this the first signal would end the process, whatever it is doing. */
 export function catchSignals(): void {
   for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(name, () => listener(name));
 }

@@ -1,4 +1,4 @@
-/** What systemd hears of the process (sd_notify(3)): that it is ready, how it does, that it still runs, that it stops. */
+/** What systemd is told (sd_notify(3)): ready, status, watchdog, stopping. */
 import { binding } from "../native/load.js";
 
 const STATUS_MS = 10_000;
@@ -8,7 +8,7 @@ export class ServiceManager {
   readonly #isWell: () => boolean;
   readonly #timers: NodeJS.Timeout[] = [];
 
-  /** `status`: one line for `systemctl status`. `isWell`: whether it still does its work; systemd starts anew what is not well for WatchdogSec. */
+  /** `status`: one line for `systemctl status`. `isWell`: whether it still does its work; systemd restarts a process that was not well for WatchdogSec. */
   constructor(status: () => string, isWell: () => boolean) {
     this.#status = status;
     this.#isWell = isWell;

@@ -1,6 +1,6 @@
 /**
  * Who may send a request through here (RFC 3261 22.3 and 26.1): our own users when they have proved who they are, and neighbours who vouch
- * for their callers. Others may reach users of ours where the operator lets them, and never anybody else.
+ * for their callers. Others may reach our users where the operator allows it, and never anybody else.
  */
 import type { Authenticator } from "../auth/authenticator.js";
 import { claimantOf } from "../auth/claimant.js";
@@ -20,7 +20,7 @@ export interface AdmissionOptions {
   readonly foreignCallers: "challenge" | "accept";
   /** They relay what strangers send. */
   readonly edges: readonly Cidr[];
-  /** They vouch for what they send, edges or not. */
+  /** They vouch for what they send, whether they are edges or not. */
   readonly trusted: readonly Cidr[];
   readonly isUpstream: (address: string) => boolean;
 }
@@ -40,7 +40,7 @@ export class Admission {
   async refusalOf(request: SipMessage, sender: Sender): Promise<ResponseSpec | undefined> {
     const { authenticator, domains, foreignCallers } = this.#options;
     const isCallerOurs = domains.serves(uriOfHeader(request.header("From")));
-    // A neighbour is believed about the addresses of others; whoever claims one of ours proves it.
+    // A neighbour is trusted about foreign addresses; whoever claims one of ours must prove it.
     if (!isCallerOurs && this.#vouches(sender)) return undefined;
     const isCalleeOurs = domains.serves(parseUri(request.uri));
     if (authenticator === undefined) return isCallerOurs || isCalleeOurs ? undefined : { status: 403, reason: "Relaying Denied", headers: [] };

@@ -22,7 +22,7 @@ export interface BranchOptions {
   readonly octets: Buffer;
   readonly hop: Hop;
   readonly user: BranchUser;
-  /** Milliseconds of timer C, and of the patience with a target that says nothing while there is another one (0: none). */
+  /** Milliseconds of timer C, and of the wait for a silent target while there is another one (0: none). */
   readonly timerC: number;
   readonly silence: number;
   /** How long a cancelled branch may take to end (CAN-11). */
@@ -44,7 +44,7 @@ export class Branch {
     this.#isInvite = options.method === "INVITE";
   }
 
-  /** Sends the copy. False: it cannot be sent, and nothing is left of it; the user hears no more. */
+  /** Sends the copy. False: it cannot be sent; the branch is gone and calls its user no more. */
   start(): boolean {
     const { table, id, octets, hop, payer, silence, timerC } = this.#options;
     const user = {
@@ -58,12 +58,12 @@ export class Branch {
     return !this.#ended;
   }
 
-  /** Somebody there said something. */
+  /** The target has sent a response. */
   get wasHeard(): boolean {
     return this.#wasHeard;
   }
 
-  /** Sends a CANCEL, at once or when the target has been heard of (RFC 3261 9.1); other methods cannot be cancelled. */
+  /** Sends a CANCEL, at once or when the target has responded (RFC 3261 9.1); other methods cannot be cancelled. */
   cancel(reasons: readonly string[]): void {
     if (this.#ended || !this.#isInvite || this.#cancelling !== undefined) return;
     this.#cancelling = reasons;
@@ -74,7 +74,7 @@ export class Branch {
     const { user } = this.#options;
     const { status } = response;
     if (status >= 200) {
-      // One that was given up is heard only with a 2xx, which always passes (RFC 3261 16.7 step 5).
+      // An abandoned branch still passes a 2xx, which always goes upstream (RFC 3261 16.7 step 5).
       if (this.#ended && status >= 300) return;
       this.#ended = true;
       this.#timer.clear();
@@ -95,7 +95,7 @@ export class Branch {
     this.#options.user.onFailure(this, why);
   }
 
-  /** RFC 3261 16.8: whoever has been heard of is cancelled, of whoever was not a 408 is assumed. */
+  /** RFC 3261 16.8: a target that has responded is cancelled, for one that has not a 408 is assumed. */
   #overdue(): void {
     if (this.#wasHeard && this.#cancelling === undefined) return this.cancel([]);
     if (!this.#wasHeard && this.#isInvite) {

@@ -1,4 +1,4 @@
-/** Makes and sends the copies of a request (RFC 3261 16.6): our Via, the Path as Route, and the Record-Route of whoever we serve. */
+/** Makes and sends the copies of a request (RFC 3261 16.6): our Via, the Path as Route, and the Record-Route for clients of ours. */
 import type { Neighbour, ObjectPort, ShardListener } from "../native/binding.js";
 import type { ResolvedNames } from "../resolve/resolved-names.js";
 import type { HeaderField, SipMessage } from "../sip/message.js";
@@ -20,14 +20,14 @@ export interface ForwarderOptions {
   readonly names: ResolvedNames;
   /** Milliseconds. */
   readonly timerC: number;
-  /** Milliseconds that a target may stay silent while its device has another flow. */
+  /** How long a target may stay silent while its device has another flow, in milliseconds. */
   readonly silence: number;
   readonly cancelPatience: number;
-  /** Header fields that are for us alone. */
+  /** Header fields meant for us alone. */
   readonly endsHere: (field: HeaderField) => boolean;
 }
 
-/** A request with what the shard knows of it. */
+/** A request with what the shard knows about it. */
 export interface Incoming {
   readonly request: SipMessage;
   readonly sender: Sender;
@@ -39,7 +39,7 @@ export interface Incoming {
   readonly deadFlow?: { readonly owner: string | undefined };
 }
 
-/** Methods that make a dialog; one that we do not know may (RFC 3261 16.6 step 4). */
+/** Methods that create a dialog; an unknown one may (RFC 3261 16.6 step 4). */
 const NO_DIALOG = new Set(["OPTIONS", "MESSAGE", "PUBLISH", "REGISTER", "INFO", "UPDATE", "PRACK", "BYE", "CANCEL", "ACK"]);
 
 /** RFC 3261 18.1.1, where the path MTU is not known; and what a request grows by on its way through us. */
@@ -69,7 +69,7 @@ export class Forwarder {
     return this.#options.port.takesStream(hop.address, hop.port) ? { ...hop, transport: "tcp" } : undefined;
   }
 
-  /** A copy that is ready to be sent that way; undefined: it cannot be made. */
+  /** A copy ready to be sent that way; undefined: it cannot be made. */
   prepare(incoming: Incoming, target: Target, place: Hop, breadth: number, hasOther: boolean, user: BranchUser): Branch | undefined {
     const hop = this.#connect(target, place);
     if (hop === undefined) return undefined;
@@ -78,7 +78,7 @@ export class Forwarder {
     return copy && new Branch({ table, ...copy, method: incoming.request.method, payer: incoming.sender, hop, user, timerC, silence: hasOther ? silence : 0, cancelPatience });
   }
 
-  /** An ACK for a 2xx, or what else is nobody's transaction (RFC 3261 16.11): by the first way that takes it. */
+  /** Passes on an ACK for a 2xx, or another request without a transaction (RFC 3261 16.11), by the first way that takes it. */
   async pass(incoming: Incoming, target: Target): Promise<void> {
     for (const place of await this.waysTo(incoming, target)) {
       const hop = this.#connect(target, place);
@@ -120,8 +120,8 @@ export class Forwarder {
   }
 
   /**
-   * Both ends that are connected here directly get the two URIs of their flow, so that whatever follows in the dialog is relayed by
-   * its tokens and never comes here again (RFC 5626 5.3, RFC 5658). Each side reads the URI of its own side first.
+   * Each end that is connected here directly gets the two URIs of its flow, so that everything later in the dialog is relayed by
+   * its tokens and never reaches this path again (RFC 5626 5.3, RFC 5658). Each side reads the URI of its own side first.
    */
   #recordRoutes(request: SipMessage, sender: Sender, hop: Hop): readonly string[] {
     if (NO_DIALOG.has(request.method)) return [];
@@ -131,7 +131,7 @@ export class Forwarder {
     return isSips(request.uri) ? values.map(asSips) : values;
   }
 
-  /** `neighbour`: who is at the other end, where that is no client of ours. */
+  /** `neighbour`: the other end, if that is not a client of ours. */
   #pair(flow: string, coreFirst: boolean, neighbour: Neighbour | undefined): readonly string[] {
     const { port, listeners } = this.#options;
     const listener = listenerOfFlow(listeners, flow);

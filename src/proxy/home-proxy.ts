@@ -1,4 +1,4 @@
-/** The home proxy: what becomes of a request that no token routes (RFC 3261 16.3 to 16.6, RFC 5626 7). */
+/** The home proxy: handles requests that no token routes (RFC 3261 16.3 to 16.6, RFC 5626 7). */
 import type { Binding } from "../location/binding.js";
 import { type LocationStore, StoreUnavailable } from "../location/store.js";
 import type { UpstreamChoice } from "../native/address-port.js";
@@ -18,16 +18,16 @@ export interface HomeProxyOptions {
   readonly forwarder: Forwarder;
   readonly store: LocationStore;
   readonly port: Pick<ObjectPort, "flowLives" | "chooseUpstreams" | "noteSilence" | "wasSilent">;
-  /** Whose bindings a Request-URI of ours means; undefined: nobody's. */
+  /** The address of record that a Request-URI of ours means; undefined: none. */
   readonly resolveDestination: (uri: string) => Destination | undefined;
   readonly admission: Pick<Admission, "refusalOf">;
-  /** Whether that address of ours is a user's, with bindings or without. */
+  /** Whether that address of ours belongs to a user, with or without bindings. */
   readonly isUser: (address: SipUri) => Promise<boolean>;
-  /** Whether a Route of a binding leads to this very node. */
+  /** Whether a Route of a binding leads to this node itself. */
   readonly leadsHere: (route: string) => boolean;
   /** Whether the users of that host are looked up here. */
   readonly isOurs: (uri: SipUri) => boolean;
-  /** Upstreams are configured, though their names may not be resolved now. */
+  /** Upstreams are configured, even if their names cannot be resolved now. */
   readonly expectsUpstreams: boolean;
   readonly failoverStatus: ReadonlySet<number>;
   readonly transportOf: TransportOf;
@@ -37,7 +37,7 @@ export interface HomeProxyOptions {
 interface Found {
   readonly destination: Destination;
   readonly devices: readonly Device[];
-  /** There are bindings that a request to a SIPS address must not go to. */
+  /** The bindings include some that a request to a SIPS address must not use. */
   readonly lacksSips: boolean;
 }
 
@@ -54,7 +54,7 @@ export class HomeProxy {
     this.#options = options;
   }
 
-  /** Handles a new request; its transaction gets an answer in the end, whatever happens. */
+  /** Handles a new request; its transaction always gets an answer in the end. */
   async handle(server: ServerTransaction, incoming: Incoming): Promise<void> {
     server.onCancel = (cancel) => this.#cancel(server, cancel);
     try {
@@ -67,7 +67,7 @@ export class HomeProxy {
     }
   }
 
-  /** An ACK that no transaction waited for goes on to where its Request-URI leads (RFC 6026 7.1). */
+  /** An ACK that no transaction waited for goes on to its Request-URI (RFC 6026 7.1). */
   async acknowledge(incoming: Incoming): Promise<void> {
     const target = await this.#ackTarget(incoming).catch(() => undefined);
     if (target !== undefined) await this.#options.forwarder.pass(incoming, target);
@@ -78,7 +78,7 @@ export class HomeProxy {
     return this.#isForUs(request) ? (await this.#devices(request.uri))?.devices[0]?.targets[0] : undefined;
   }
 
-  /** The status of an answer, undefined when branches see to it. */
+  /** The status to answer with; undefined: the branches will answer. */
   async #proceed(server: ServerTransaction, incoming: Incoming): Promise<number | undefined> {
     const { request, sender, deadFlow } = incoming;
     if (deadFlow !== undefined) return this.#follow(server, incoming, deadFlow.owner);
@@ -108,7 +108,7 @@ export class HomeProxy {
   }
 
   /**
-   * Along the token of a flow that is gone: to where its device is now, with the Request-URI as it is. Only a neighbour hears 430, and may
+   * A request with the token of a flow that is gone: it goes to where the device is now, with the Request-URI as it is. Only a neighbour gets 430, and may
    * try another flow (RFC 5626 5.3.1, 11.5).
    */
   async #follow(server: ServerTransaction, incoming: Incoming, owner: string | undefined): Promise<number | undefined> {
@@ -159,7 +159,7 @@ export class HomeProxy {
     this.#contexts.get(server)?.cancel(reasons);
   }
 
-  /** A temporary GRUU without a binding is no address any more (RFC 5627 5.3), and neither is that of a user whom nobody knows. */
+  /** A temporary GRUU without a binding is no longer an address (RFC 5627 5.3); nor is the address of an unknown user. */
   async #exists({ kind, aor }: Destination): Promise<boolean> {
     if (kind === "temporary-gruu") return false;
     const address = parseUri(aor);
@@ -222,7 +222,7 @@ export class HomeProxy {
     if (binding.direct !== true && this.#isOwn(binding)) this.#remove(binding);
   }
 
-  /** Until the store has written it, the binding is left out here. */
+  /** The binding is left out here until the store has removed it. */
   #remove(binding: Binding): void {
     const { store, onFault } = this.#options;
     const identity = identityOf(binding);
@@ -239,7 +239,7 @@ function hopOfUpstream({ transport, address, port, name }: UpstreamChoice): Hop 
   return { kind: "address", transport, address, port, host: name };
 }
 
-/** RFC 5393 5.3.3: one is put in where there was none, and one that is too large is cut. */
+/** RFC 5393 5.3.3: inserted where it is missing, and lowered where it is too large. */
 function breadthOf(request: SipMessage): number {
   const given = request.header("Max-Breadth");
   return given !== undefined && /^\d{1,9}$/.test(given) ? Math.min(Number(given), MAX_BREADTH) : MAX_BREADTH;

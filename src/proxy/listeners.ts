@@ -1,4 +1,4 @@
-/** What our own listeners look like from outside: Via and Record-Route are made of it. */
+/** How our own listeners appear from outside: the source of Via and Record-Route. */
 import type { Transport } from "../config/listener.js";
 import type { ShardListener } from "../native/binding.js";
 
@@ -9,12 +9,12 @@ export function listenerOfFlow(listeners: readonly ShardListener[], flow: string
   return listeners.find(({ transport, address, port }) => transport === "udp" && address === first && port === Number(second));
 }
 
-/** `transport` is what the message leaves by: there may be no listener of it to give its name. */
+/** `transport` is the one that the message leaves by; the listener that lends its name may have another one. */
 export function viaOf({ sentBy }: ShardListener, transport: Transport, branch: string): string {
   return `SIP/2.0/${transport.toUpperCase()} ${sentBy}${transport === "udp" ? ";rport" : ""};branch=${branch}`;
 }
 
-/** A URI that leads to us, and with a token further on to its flow; without `ob` (decision D3). */
+/** A URI that leads to us, and with a token on to its flow; without `ob` (decision D3). */
 export function recordRouteOf({ transport, sentBy }: ShardListener, token: string, neighbour?: string): string {
   return `<sip:${token}@${sentBy}${transport === "udp" ? "" : `;transport=${transport}`};lr${neighbour === undefined ? "" : `;nb=${neighbour}`}>`;
 }

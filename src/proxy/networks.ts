@@ -1,4 +1,4 @@
-/** Whether an address is in one of some networks. */
+/** Whether an address is in one of several networks. */
 import { BlockList, isIPv6 } from "node:net";
 import type { Cidr } from "../config/cidr.js";
 

@@ -1,5 +1,5 @@
 /**
- * The response context of a request (RFC 3261 16.7): its devices in the order of their q, those of one q at once, each by one flow at
+ * The response context of a request (RFC 3261 16.7): its devices in the order of their q, those of equal q in parallel, each by one flow at
  * a time (RFC 5626 7), and what goes back to the caller.
  */
 import type { Binding } from "../location/binding.js";
@@ -15,9 +15,9 @@ import { type Device, type Target, groupsByQ, identityOf } from "./target.js";
 export interface ContextOptions {
   readonly server: ServerTransaction;
   readonly devices: readonly Device[];
-  /** Max-Breadth of the request: what its branches share (RFC 5393 5.3.3). */
+  /** Max-Breadth of the request, which its branches share (RFC 5393 5.3.3). */
   readonly breadth: number;
-  /** Final answers behind which the next flow of the device is tried. */
+  /** Final responses after which the next flow of the device is tried. */
   readonly failoverStatus: ReadonlySet<number>;
   /** The ways to a target, the best first. */
   readonly waysTo: (target: Target) => Promise<readonly Hop[]>;
@@ -25,9 +25,9 @@ export interface ContextOptions {
   readonly prepare: (target: Target, hop: Hop, breadth: number, hasOther: boolean, user: BranchUser) => Branch | undefined;
   /** The flow of this binding has failed. */
   readonly onFlowFailed: (binding: Binding) => void;
-  /** It stayed silent, or was heard. */
+  /** The flow of this binding stayed silent, or answered. */
   readonly onSilence: (binding: Binding, silent: boolean) => void;
-  /** Flows that the device has registered since. */
+  /** Flows that the device has registered in the meantime. */
   readonly newTargets: (device: Device) => Promise<readonly Target[]>;
   readonly onEnd: () => void;
 }
@@ -35,9 +35,9 @@ export interface ContextOptions {
 interface Attempt {
   readonly device: Device;
   readonly left: Target[];
-  /** Ways to the present target that were not tried yet (RFC 3263 4.3). */
+  /** Ways to the current target that are still untried (RFC 3263 4.3). */
   hops: Hop[];
-  /** Keys of the bindings that were tried. */
+  /** Keys of the bindings tried so far. */
   readonly tried: Set<string>;
   readonly breadth: number;
   target: Target | undefined;
@@ -62,7 +62,7 @@ export class ResponseContext implements BranchUser {
   /** No further branch is opened: cancelled, accepted or refused by a 6xx. */
   #closed = false;
   #cancelled = false;
-  /** A device could not be reached, or a neighbour could not. */
+  /** A device, or a neighbour, could not be reached. */
   #flowFailed = false;
   #neighbourFailed = false;
   #ended = false;
@@ -120,11 +120,11 @@ export class ResponseContext implements BranchUser {
 
   #failedWith(attempt: Attempt, status: number, response: SipMessage | undefined): void {
     const binding = attempt.target?.binding;
-    // An edge's word, or our own flow's end; an edge that cannot be reached says nothing of the flows behind it.
+    // An edge said so, or our own flow ended; an unreachable edge says nothing about the flows behind it.
     const isGone = status === FLOW_FAILED && (response !== undefined || isFlow(attempt.hop));
     if (isGone && binding !== undefined) this.#options.onFlowFailed(binding);
     if (response === undefined && status === FLOW_FAILED) this.#noteUnreachable(attempt);
-    // RFC 3263 4.3: a neighbour that says nothing, cannot be reached or answers 503 is passed over for the next address of its name.
+    // RFC 3263 4.3: a neighbour that stays silent, cannot be reached or answers 503 is skipped for the next address of its name.
     const staysWithTarget = attempt.hops.length > 0 && (response === undefined || status === UNAVAILABLE);
     if (!staysWithTarget) attempt.hops = [];
     const moves = staysWithTarget || this.#options.failoverStatus.has(status) || (response === undefined && status === FLOW_FAILED);
@@ -160,7 +160,7 @@ export class ResponseContext implements BranchUser {
     this.#conclude(attempt, last);
   }
 
-  /** The ways of the present target, or of the next one, perhaps one that was registered a moment ago (OB-7-21). */
+  /** The ways of the current target, or of the next one, perhaps one registered a moment ago (OB-7-21). */
   async #hasWay(attempt: Attempt): Promise<boolean> {
     while (attempt.hops.length === 0 && !this.#closed) {
       if (attempt.left.length === 0) await this.#lookAgain(attempt);
@@ -189,7 +189,7 @@ export class ResponseContext implements BranchUser {
     this.#fill();
   }
 
-  /** As many devices at once as Max-Breadth allows; the rest follows when one of them has ended (RFC 5393 5.3.3). */
+  /** As many devices in parallel as Max-Breadth allows; each one that ends makes room for another (RFC 5393 5.3.3). */
   #fill(): void {
     while (this.#waiting.length > 0 && this.#free > 0 && !this.#closed) {
       const breadth = Math.max(1, Math.floor(this.#free / this.#waiting.length));
@@ -214,7 +214,7 @@ export class ResponseContext implements BranchUser {
     for (const { branch } of this.#attempts) if (branch !== but) branch?.cancel(reasons);
   }
 
-  /** All branches have ended: the best response goes up. */
+  /** All branches have ended: the best response goes upstream. */
   #settle(): void {
     if (this.#attempts.size > 0 || this.#ended) return;
     this.#ended = true;
@@ -227,13 +227,13 @@ export class ResponseContext implements BranchUser {
     if (best === undefined) return this.#withoutAnswer(isInvite);
     if (best.status === TIMED_OUT && !isInvite) return server.abandon();
     const status = statusForCaller(best.status);
-    // One without the Via of whoever asked leads nowhere (RFC 3261 16.7 step 3), but what it says is still the answer.
+    // A response without the caller's Via leads nowhere (RFC 3261 16.7 step 3), but its status still is the answer.
     const octets = status === best.status ? withoutTopVia(best, best.startLine, challengesOf(this.#responses, best)) : undefined;
     if (octets === undefined) server.respond({ status, headers: [] });
     else server.send(status, octets);
   }
 
-  /** Nobody said a word. RFC 4320 4.2: whoever waited for a request other than INVITE has given up by himself. */
+  /** Nobody responded. RFC 4320 4.2: whoever sent a request other than INVITE has given up already. */
   #withoutAnswer(isInvite: boolean): void {
     const { server } = this.#options;
     if (this.#flowFailed) server.respond({ status: 480, headers: [] });

@@ -1,4 +1,4 @@
-/** SIPS (RFC 5630): what is asked to travel over TLS alone travels so all the way, or not at all. The last hop is no exception (Appendix A). */
+/** SIPS (RFC 5630): a request that must travel over TLS does so on every hop, including the last (Appendix A), or not at all. */
 import { type Transport, isSecure } from "../config/listener.js";
 import type { Binding } from "../location/binding.js";
 import { uriIn } from "../sip/name-addr.js";
@@ -6,13 +6,13 @@ import type { ResponseSpec } from "../sip/response-spec.js";
 import { isSips } from "../sip/uri.js";
 import type { Hop } from "../transaction/hop.js";
 
-/** RFC 5630 5.3: no way to the target is secure all along. */
+/** RFC 5630 5.3: no way to the target is secure end to end. */
 export const SIPS_NOT_ALLOWED: ResponseSpec = { status: 480, headers: [["Warning", '380 sluice "SIPS Not Allowed"']] };
 
-/** What a flow runs over; undefined: there is no such listener. */
+/** The transport of a flow; undefined: there is no such listener. */
 export type TransportOf = (flow: string) => Transport | undefined;
 
-/** Whether a device takes requests to SIPS addresses, and by a way that is secure as far as we know it. */
+/** Whether a device accepts requests to SIPS addresses, over a way that is secure as far as we can see. */
 export function takesSips({ contactUri, path, flow }: Binding, transportOf: TransportOf): boolean {
   if (!isSips(contactUri)) return false;
   return flow === undefined ? path.every((value) => isSips(uriIn(value) ?? "")) : isSecureFlow(flow, transportOf);

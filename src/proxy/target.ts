@@ -1,4 +1,4 @@
-/** Who a request is for: devices, each with the flows by which it can be reached (RFC 3261 16.5, RFC 5626 7). */
+/** Whom a request is for: devices, each with the flows that lead to it (RFC 3261 16.5, RFC 5626 7). */
 import { isIP } from "node:net";
 import type { Binding } from "../location/binding.js";
 import { defaultPort, isUpstreamTransport } from "../resolve/upstream-uri.js";
@@ -8,7 +8,7 @@ import type { Hop } from "../transaction/hop.js";
 
 /** One way to one device. */
 export interface Target {
-  /** The Request-URI that it gets. */
+  /** The Request-URI of its copy. */
   readonly uri: string;
   /** The ways to it, the best first; undefined: the first Route has yet to be resolved, or without one the Contact of the binding. */
   readonly hops: readonly Hop[] | undefined;
@@ -18,7 +18,7 @@ export interface Target {
   readonly binding: Binding | undefined;
 }
 
-/** At any time at most one of its targets is tried (RFC 5626 7). */
+/** At most one of its targets is tried at a time (RFC 5626 7). */
 export interface Device {
   readonly name: string;
   /** Thousandths. */
@@ -32,7 +32,7 @@ export type Reach = Hop | "path" | "contact";
 /** Bindings with an instance and outbound are flows of one device; every other binding is a device of its own. */
 export function devicesOf(bindings: ReadonlyMap<Binding, Reach>, wasSilent: (binding: Binding) => boolean): readonly Device[] {
   const groups = new Map<string, Binding[]>();
-  // The most recent flow first, for it is the likeliest to live; last of all those that were asked a moment ago and stayed silent.
+  // The most recent flow first, as it is the most likely to be alive; those that stayed silent a moment ago come last.
   const silent = new Set([...bindings.keys()].filter(wasSilent));
   const rank = (binding: Binding): number => Number(silent.has(binding));
   for (const binding of [...bindings.keys()].sort((one, other) => rank(one) - rank(other) || other.updatedAt - one.updatedAt)) {
@@ -58,7 +58,7 @@ function deviceName(binding: Binding): string {
   return `contact ${asRequestUri(binding.contactUri)} ${binding.flow ?? binding.path.join()}`;
 }
 
-/** What a flow is known by beyond its end: whose it was. */
+/** The owner of a flow: what it is known by after its end. */
 export function ownerOf({ aor, key, outbound, instance = "" }: Binding): string {
   return `${aor}\n${outbound ? instance : ""}\n${key}`;
 }
@@ -69,18 +69,18 @@ export function ofOwner(owner: string): { readonly aor: string; readonly owns: (
   return { aor, owns: (binding) => (instance === "" ? binding.key === key : binding.outbound && binding.instance === instance) };
 }
 
-/** A binding that was renewed is another way, even under its old key. */
+/** A refreshed binding is another way, even under the same key. */
 export function identityOf({ aor, key, updatedAt }: Binding): string {
   return `${aor} ${key} ${updatedAt}`;
 }
 
-/** Devices in the order of their q: those of one group are tried at once (RFC 3261 16.6). */
+/** Devices in the order of their q: those of one group are tried in parallel (RFC 3261 16.6). */
 export function groupsByQ(devices: readonly Device[]): Device[][] {
   const levels = [...new Set(devices.map(({ q }) => q))].sort((one, other) => other - one);
   return levels.map((q) => devices.filter((device) => device.q === q));
 }
 
-/** The place that a URI names by address: no DNS needed. Undefined: a name, or a transport that neighbours do not speak. */
+/** The hop that a URI names by address, without DNS. Undefined: a name, or a transport that neighbours do not speak. */
 export function addressHopOf(uri: string): Extract<Hop, { kind: "address" }> | undefined {
   const read = parseUri(uri);
   if (read === undefined) return undefined;

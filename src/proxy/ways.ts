@@ -7,7 +7,7 @@ import { parseUri } from "../sip/uri.js";
 import type { Hop } from "../transaction/hop.js";
 import { type Target, addressHopOf } from "./target.js";
 
-/** The best first. Empty: there is none, or nobody knows it now. */
+/** The best first. Empty: there is none, or the name cannot be resolved now. */
 export async function waysTo({ hops, routes: [first], uri: requestUri, binding }: Target, names: ResolvedNames): Promise<readonly Hop[]> {
   // Only its own shard knows whether a connection lives, so behind it comes what is done when it does not.
   if (hops !== undefined) return binding?.direct === true ? [...hops, ...(await addressesOf(binding.contactUri, names))] : hops;

@@ -6,7 +6,7 @@ import { unescapeUri } from "../sip/uri-key.js";
 const MAX_CHARACTERS = 512;
 
 /**
- * The key of a SIP or SIPS URI: an alias becomes the domain it stands for, no parameters, headers or password, escapes of the user decoded where they need none, host in lower
+ * The key of a SIP or SIPS URI: an alias becomes the domain it stands for, no parameters, headers or password, unnecessary escapes of the user decoded, host in lower
  * case, no port: `sip:alice@example.org`. A SIPS address is the same as its SIP twin (RFC 5630 3.3). Undefined: not a URI that can
  * have bindings.
  */

@@ -10,9 +10,9 @@ import { refuse } from "./register-refusal.js";
 
 export interface Contact {
   readonly uri: SipUri;
-  /** As it came, without angle brackets. */
+  /** As received, without angle brackets. */
   readonly uriText: string;
-  /** To be echoed as they came, each with its semicolon; without `expires` and the GRUUs, which are ours to say (RFC 5627 5.1). */
+  /** Echoed as received, each with its semicolon; without `expires` and the GRUUs, which the registrar sets (RFC 5627 5.1). */
   readonly parameters: string;
   /** Seconds asked for; 0 removes. */
   readonly expires: number;
@@ -28,7 +28,7 @@ const MAX_CONTACT = 1_024;
 const MAX_REG_ID = 2 ** 31 - 1;
 const OURS = new Set(["expires", "pub-gruu", "temp-gruu"]);
 
-/** `everything`: the only Contact is `*`. Refuses with 400 what is malformed, as a whole. */
+/** `everything`: the only Contact is `*`. Refuses the whole REGISTER with 400 if anything is malformed. */
 export function readContacts(request: SipMessage, defaultExpires: number): { readonly everything: boolean; readonly contacts: readonly Contact[] } {
   const values = joinHeaderLists(request.headers("contact")) ?? refuse(400, "Bad Contact");
   if (values.length > MAX_CONTACTS) refuse(400, "Too Many Contacts");
@@ -71,7 +71,7 @@ function readRegId(parameter: Parameter | undefined): number | undefined {
   return number >= 1 && number <= MAX_REG_ID ? number : refuse(400, "Bad reg-id");
 }
 
-/** RFC 3261 25.1, qvalue; what is none counts as not there. */
+/** RFC 3261 25.1, qvalue; an invalid one counts as absent. */
 function readPreference(value: string | undefined): number {
   return value !== undefined && /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/.test(value) ? Math.round(Number(value) * 1_000) : 1_000;
 }

@@ -3,10 +3,10 @@ import type { RegistrarOptions } from "./registrar-options.js";
 import { refuse } from "./register-refusal.js";
 
 const MAX_SECONDS = 0xffff_ffff;
-/** What a value that is no number counts as (RFC 3261 20.10), and the span above which nobody may be told that it is too brief. */
+/** What an invalid value counts as (RFC 3261 20.10), and the time from which a REGISTER must not be refused as too brief. */
 const HOUR = 3_600;
 
-/** Seconds that an `expires` parameter or an Expires header asks for; undefined: there is none. */
+/** Seconds that an `expires` parameter or an Expires header asks for; undefined: absent. */
 export function readExpires(value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   if (!/^\d+$/.test(value)) return HOUR;
@@ -15,7 +15,7 @@ export function readExpires(value: string | undefined): number | undefined {
 
 type Limits = Pick<RegistrarOptions, "minExpires" | "maxExpires" | "expiresJitterPercent">;
 
-/** Seconds that are granted; 0 removes. `chance` is from 0 to 1. Refuses with 423 what is too brief. */
+/** Seconds to grant; 0 removes. `chance` is from 0 to 1. Refuses too brief a time with 423. */
 export function grantExpires(asked: number, { minExpires, maxExpires, expiresJitterPercent }: Limits, chance = Math.random()): number {
   if (asked === 0) return 0;
   if (asked < minExpires && asked < HOUR) refuse(423, "Interval Too Brief", [["Min-Expires", String(minExpires)]]);

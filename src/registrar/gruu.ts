@@ -1,4 +1,4 @@
-/** Globally routable user agent URIs (RFC 5627): public ones name an instance openly, temporary ones hide it and end by themselves. */
+/** Globally routable user agent URIs (RFC 5627): public ones show the instance, temporary ones hide it and expire. */
 import { createCipheriv, createDecipheriv, hash, hkdfSync } from "node:crypto";
 import type { Binding } from "../location/binding.js";
 import { findParameter } from "../sip/parameters.js";
@@ -9,8 +9,8 @@ import { normalUrn } from "./instance.js";
 import { RandomPool } from "./random-pool.js";
 
 /**
- * Who a Request-URI means: `aor` to look up in the store; `pick` keeps the bindings of it that are meant, all of them when the URI is
- * no GRUU. With nothing picked a temporary GRUU is answered 404, a public one 480 (RFC 5627 5.3).
+ * Whom a Request-URI means: `aor` to look up in the store; `pick` keeps the bindings that are meant, all of them when the URI is
+ * not a GRUU. If none is left, a temporary GRUU is answered 404, a public one 480 (RFC 5627 5.3).
  */
 export interface Destination {
   readonly aor: string;
@@ -23,7 +23,7 @@ const IV_OCTETS = 12;
 const TAG_OCTETS = 16;
 const LIFE_OCTETS = 8;
 const CIPHER = "aes-256-gcm";
-// What must not stand in a URI parameter as it is (RFC 3261 25.1, paramchar).
+// Characters that a URI parameter must escape (RFC 3261 25.1, paramchar).
 const NOT_IN_PARAMETER = /[^a-z0-9\-_.!~*'()[\]/:&+$]/gi;
 
 export class Gruus {
@@ -35,13 +35,13 @@ export class Gruus {
     this.#key = Buffer.from(hkdfSync("sha256", secret, "", "temporary gruu", 32));
   }
 
-  /** The lasting one: the address of record with the instance in `gr` (RFC 5627 5.1 and 5.4). */
+  /** The public one: the address of record with the instance in `gr` (RFC 5627 5.1 and 5.4). */
   publicOf(aor: string, instance: string): string {
     const escape = (character: string): string => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`;
     return `${aor};gr=${instance.replace(NOT_IN_PARAMETER, escape)}`;
   }
 
-  /** A new one at each call: everything in it is encrypted, so that two of them have nothing in common (RFC 5627 5.1). */
+  /** A new one on each call: everything in it is encrypted, so two of them have nothing in common (RFC 5627 5.1). */
   temporaryOf(binding: Binding & { readonly instance: string }): string {
     const iv = this.#random.take(IV_OCTETS);
     const cipher = createCipheriv(CIPHER, this.#key, iv);
@@ -50,7 +50,7 @@ export class Gruus {
     return `sip:${PREFIX}${sealed.toString("base64url")}${binding.aor.slice(binding.aor.lastIndexOf("@"))};gr`;
   }
 
-  /** Undefined: not a SIP URI with a user, a `gr` that is no URN, or a temporary GRUU that was never ours: 404. */
+  /** Undefined, answered 404: not a SIP URI with a user, a `gr` that is not a URN, or a temporary GRUU that was never ours. */
   resolve(uri: string, domains?: Domains): Destination | undefined {
     const parsed = parseUri(uri);
     const aor = parsed === undefined ? undefined : addressOfRecord(parsed, domains);
@@ -77,14 +77,14 @@ export class Gruus {
     const [aor = "", instance = ""] = clear.toString("latin1", LIFE_OCTETS).split("\n");
     const pick = (bindings: readonly Binding[]): readonly Binding[] => {
       const found = ofInstance(bindings, instance);
-      // It lives as long as the Call-ID that its binding was registered with (RFC 5627 5.1).
+      // It is valid as long as the Call-ID that its binding was registered with (RFC 5627 5.1).
       return found.some((binding) => lifeOf(binding) === life) ? found : [];
     };
     return { aor, kind: "temporary-gruu", pick };
   }
 }
 
-/** What a temporary GRUU lives with, an octet a character. It needs no key of its own, for nobody sees it: it is encrypted with the rest. */
+/** What a temporary GRUU depends on, one octet per character. It needs no key of its own: it is encrypted with the rest. */
 function lifeOf({ key, callId }: Binding): string {
   return hash("sha256", `${key}\n${callId}`, "binary").slice(0, LIFE_OCTETS);
 }

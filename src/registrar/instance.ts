@@ -1,11 +1,11 @@
-/** Instance ids of devices (RFC 5626 4.1), compared as the URNs they are and not as text. */
+/** Instance ids of devices (RFC 5626 4.1), compared as URNs, not as text. */
 import { unquote } from "../sip/quoted-string.js";
 
 const MAX_CHARACTERS = 256;
-// Visible characters but the brackets around it: what stands in a key of the store has no blanks.
+// Visible characters except angle brackets: keys of the store contain no spaces.
 const URN = /^urn:([a-z0-9][a-z0-9-]{0,31}):([!-;=?-~]+)$/i;
 
-/** The URN of a `+sip.instance` value, `"<urn:uuid:…>"`, as two equal ones are equal text; undefined: it names no instance. */
+/** The URN of a `+sip.instance` value, `"<urn:uuid:…>"`, normalised so that equal ones are equal text; undefined: it names no instance. */
 export function instanceUrn(value: string | undefined): string | undefined {
   if (value === undefined || !value.startsWith('"')) return undefined;
   const inside = unquote(value);

@@ -1,4 +1,4 @@
-/** From the configuration to a working registrar: what a thread opens once. */
+/** Opens the registrar that the configuration describes, once per thread. */
 import type { Authenticator } from "../auth/authenticator.js";
 import type { Config } from "../config/config.js";
 import { openLocationStore } from "../location/open-store.js";
@@ -15,9 +15,9 @@ export interface RegistrarParts {
 }
 
 export interface RegistrarEvents {
-  /** A failure that is no client's fault: a store that is away, a file that cannot be read. It may come for each request. */
+  /** A failure that is not a client's fault: a store that is away, a file that cannot be read. It may come with every request. */
   readonly report: (error: unknown) => void;
-  /** A server that the bindings are in was reached or lost. */
+  /** The server that holds the bindings was reached or lost. */
   readonly connection: (isUp: boolean, error?: Error) => void;
 }
 
@@ -30,7 +30,7 @@ export async function openRegistrar(
 ): Promise<RegistrarParts> {
   const { location, stateDir, durable, maxBindings } = config;
   const store = await openLocationStore({ location, stateDir, durable, maxBindings, listener: connection });
-  // The keys that sign tokens are the one secret that all nodes of a cluster share; what is made of them has names of its own.
+  // The keys that sign tokens are the only secret that all nodes of a cluster share; further keys are derived from them, each under its own name.
   const gruus = new Gruus(config.flowKeys[0]?.key ?? new Uint8Array(0));
   const registrar = new Registrar({ store, gruus, report }, registrarRules(config, domains, authenticator));
   return { registrar, store, gruus };

@@ -1,4 +1,4 @@
-/** Whether a REGISTER makes a flow (RFC 5626 6): instance and reg-id are there, and its first hop keeps flows. */
+/** Whether a REGISTER creates a flow (RFC 5626 6): it has instance and reg-id, and its first hop supports outbound. */
 import { hasOptionTag } from "../sip/header-list.js";
 import type { SipMessage } from "../sip/message.js";
 import { parseNameAddr } from "../sip/name-addr.js";
@@ -9,7 +9,7 @@ import { refuse } from "./register-refusal.js";
 import type { RegistrarOptions } from "./registrar-options.js";
 import type { RequestSource } from "./request-source.js";
 
-/** Refuses with 400 or 439; else says whether the Contacts with instance and reg-id are keyed by them. */
+/** Refuses with 400 or 439; else returns whether Contacts with instance and reg-id are keyed by them. */
 export function isOutbound(
   request: SipMessage,
   contacts: readonly Contact[],

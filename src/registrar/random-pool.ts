@@ -1,4 +1,4 @@
-/** Random octets in small pieces: the system is asked for many at a time, for a call costs more than the octets. */
+/** Random octets in small pieces, fetched from the system many at a time: a call costs more than the octets. */
 import { randomFillSync } from "node:crypto";
 
 const POOL = 4_096;
@@ -7,7 +7,7 @@ export class RandomPool {
   readonly #pool = Buffer.alloc(POOL);
   #next = POOL;
 
-  /** At most 4096; nobody else gets the same. */
+  /** At most 4096 octets, never handed out twice. */
   take(octets: number): Buffer {
     if (this.#next + octets > POOL) {
       randomFillSync(this.#pool);

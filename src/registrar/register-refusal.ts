@@ -1,4 +1,4 @@
-/** A REGISTER that is not carried out: the response to it, thrown by whichever step found the reason. */
+/** The response to a refused REGISTER, thrown by whichever step found the reason. */
 import type { ResponseSpec } from "../sip/response-spec.js";
 
 export class RegisterRefusal extends Error {

@@ -15,11 +15,11 @@ export interface Registered {
   readonly now: number;
   /** The Path of this REGISTER (RFC 3327 5.3). */
   readonly path: readonly string[];
-  /** Whether outbound was done for a device that supports it (RFC 5626 6). */
+  /** Whether outbound was used for a device that supports it (RFC 5626 6). */
   readonly requiresOutbound: boolean;
   /** Seconds, 0: none. */
   readonly flowTimer: number;
-  /** Option tags of RFC 5626 and 3327 that are served here. */
+  /** Option tags of RFC 5626 and 3327 that we support. */
   readonly supported: readonly string[];
   /** For a device that supports them. */
   readonly gruus: Gruus | undefined;

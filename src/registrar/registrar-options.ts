@@ -1,4 +1,4 @@
-/** What the configuration decides about registrations. */
+/** The settings for registrations. */
 import type { Authenticator } from "../auth/authenticator.js";
 import type { Domains } from "../sip/domains.js";
 
@@ -11,14 +11,14 @@ export interface RegistrarOptions {
   readonly minExpires: number;
   readonly maxExpires: number;
   readonly defaultExpires: number;
-  /** Up to that share of the granted expiry is taken off by chance, 0 to 50 per cent: registrations spread out. */
+  /** Up to that share of the granted expiry is taken off at random, 0 to 50 per cent, to spread registrations out. */
   readonly expiresJitterPercent: number;
   readonly maxContacts: number;
-  /** Most flows of one instance. */
+  /** Maximum number of flows of one instance. */
   readonly maxFlows: number;
   /** Which Path value must carry `ob` (decision D1). */
   readonly obPathCheck: "last" | "top" | "any";
-  /** Path for a device that does not support it: refused with 420, or kept all the same (RFC 3327 5.3). */
+  /** Path for a device that does not support it: refuse with 420, or keep it all the same (RFC 3327 5.3). */
   readonly pathMode: "strict" | "lazy";
   readonly outbound: "auto" | "off";
   /** Flow-Timer for devices that are connected directly, 0: none (RFC 5626 6). */

@@ -25,13 +25,13 @@ const MAX_CSEQ = 2 ** 32 - 1;
 const MAX_CALL_ID = 512;
 const MAX_USER_AGENT = 256;
 const MAX_PATH_VALUES = 20;
-/** Seconds; spread, so that a store that was away is not met by everybody at once. */
+/** Seconds; spread, so that not everybody comes at once when the store is back. */
 const RETRY_AFTER = { least: 5, span: 10 };
 
 export interface RegistrarNeeds {
   readonly store: LocationStore;
   readonly gruus: Gruus;
-  /** Told of failures that are nobody's fault but ours. */
+  /** Called for failures that are our own fault. */
   readonly report: (error: unknown) => void;
 }
 
@@ -44,7 +44,7 @@ export class Registrar {
     this.#options = options;
   }
 
-  /** For the REGISTERs from now on. */
+  /** Applies from the next REGISTER on. */
   configure(options: RegistrarOptions): void {
     this.#options = options;
   }
@@ -54,8 +54,8 @@ export class Registrar {
   }
 
   /**
-   * Carries one REGISTER out; never rejects: what went wrong is in the response. Those of one AOR take effect in the order in which
-   * they are handed in, as long as their credentials are checked in that order.
+   * Carries out one REGISTER; never rejects: the response says what went wrong. Those of one AOR take effect in the order in which
+   * they arrive, as long as their credentials are checked in that order.
    */
   async handle(request: SipMessage, from: RequestSource): Promise<ResponseSpec> {
     try {
@@ -119,7 +119,7 @@ export class Registrar {
     return addressOfRecord(uri, domains) ?? refuse(404, "Not Found");
   }
 
-  /** RFC 3327 5.3. Whoever can plant a Path decides where somebody's calls go, so only an edge's is believed. */
+  /** RFC 3327 5.3. Whoever can plant a Path decides where a user's calls go, so only an edge's is trusted. */
   #path(request: SipMessage, from: RequestSource): readonly string[] {
     const path = joinHeaderLists(request.headers("path")) ?? refuse(400, "Bad Path");
     if (path.length === 0) return path;

@@ -16,7 +16,7 @@ export interface RequestSource {
   readonly routeTo?: (flow: string) => string | undefined;
   /** Octets that the lists of the longest response may take that the sender may get now; undefined: any. */
   readonly answerRoom?: () => number;
-  /** Hears which bindings the REGISTER made or renewed. */
+  /** Called with the bindings that the REGISTER made or refreshed. */
   readonly onBound?: (bindings: readonly Binding[]) => void;
   /** Whether that flow can serve outbound: keep-alives are answered on it and it can be named later (RFC 5626 6). */
   readonly flowIsOutboundCapable: boolean;

@@ -1,9 +1,9 @@
-/** Time as resolving needs it, so that a test can turn the hands. */
+/** The time for resolving, which tests can control. */
 
 export interface Clock {
   /** Milliseconds that never run back. */
   readonly now: () => number;
-  /** Calls `wake` once it is that time, and returns what takes the call back. */
+  /** Calls `wake` at that time; returns a function that cancels it. */
   readonly at: (time: number, wake: () => void) => () => void;
 }
 
@@ -15,7 +15,7 @@ export const systemClock: Clock = Object.freeze({
   },
 });
 
-/** Resolves when `work` has ended or when it is `deadline`, whichever comes first. */
+/** Resolves when `work` has ended or at `deadline`, whichever comes first. */
 export function within(clock: Clock, work: Promise<void>, deadline: number): Promise<void> {
   return new Promise((resolve) => {
     const cancel = clock.at(deadline, resolve);

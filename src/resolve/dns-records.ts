@@ -1,6 +1,6 @@
 /**
- * What the DNS said, by name and type: kept for its TTL, absence too (RFC 2308), and kept beyond that while the servers fail, because
- * an old answer is better than none (RFC 8767) and a failure says nothing about the name.
+ * Answers of the DNS by name and type: kept for their TTL, absence too (RFC 2308), and beyond that while the servers fail, because
+ * a stale answer is better than none (RFC 8767) and a failure says nothing about the name.
  */
 import type { NaptrRecord, RecordWithTtl, Resolver as CallbackResolver, SrvRecord, promises } from "node:dns";
 import { type Clock, systemClock, within } from "./clock.js";
@@ -20,14 +20,14 @@ export type RecordType = keyof RecordsOf;
 export interface DnsAnswer<Type extends RecordType> {
   /** Empty: there is no such name, or it has no such record. */
   readonly records: readonly RecordsOf[Type][];
-  /** Time of the clock at which it should be asked for again. */
+  /** The time at which to ask again. */
   readonly until: number;
 }
 
 export interface DnsRecordsOptions {
-  /** How long SRV and NAPTR answers count, whose TTL node:dns does not tell. */
+  /** How long SRV and NAPTR answers are valid, whose TTL node:dns does not return. */
   readonly serviceMs?: number;
-  /** How long absence counts. */
+  /** How long absence is valid. */
   readonly absentMs?: number;
   /** How long to leave the servers alone after a failure. */
   readonly retryMs?: number;
@@ -45,11 +45,11 @@ interface Entry {
   asking?: Promise<void>;
 }
 
-// A TTL of 0 must not keep us asking without pause, nor one of 68 years be longer than a timer can run.
+// A TTL of 0 must not make us ask without pause, nor may one of 68 years exceed what a timer can hold.
 const LEAST_MS = 1_000;
 const MAX_MS = 86_400_000;
 const MAX_RECORDS = 16_384;
-// Absence, and what a server says that knows nothing of the type: it answered, and there is no such record.
+// Absence, and the answer of a server that does not know the type: either way there is no such record.
 const ABSENT = new Set(["ENOTFOUND", "ENODATA"]);
 const TYPE_UNKNOWN = new Set(["ENOTIMP", "EFORMERR"]);
 
@@ -79,7 +79,7 @@ export class DnsRecords {
     return this.#clock;
   }
 
-  /** When to ask again for what failed. */
+  /** When to retry after a failure. */
   retryTime(): number {
     return this.#clock.now() + this.#retryMs;
   }
@@ -101,7 +101,7 @@ export class DnsRecords {
     return answer.until > this.#clock.now() ? answer : { records: answer.records, until: this.retryTime() };
   }
 
-  /** As the one that was used last; the one that was not used for longest makes room. */
+  /** Stored as the most recently used; the least recently used makes room. */
   #keep(key: string, entry: Entry): void {
     this.#entries.delete(key);
     this.#entries.set(key, entry);

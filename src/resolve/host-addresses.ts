@@ -1,4 +1,4 @@
-/** The addresses of a host: literal, from the hosts file, or from A and AAAA records, of the families that can be reached. */
+/** The addresses of a host: literal, from the hosts file, or from A and AAAA records, in the address families that can be reached. */
 import { isIP, isIPv4 } from "node:net";
 import { networkInterfaces } from "node:os";
 import type { DnsRecords } from "./dns-records.js";
@@ -9,7 +9,7 @@ export type Family = 4 | 6;
 
 export interface HostAddress {
   readonly address: string;
-  /** 0: of the family that is tried first; 1: of the other one, for a host that has both. */
+  /** 0: in the family that is tried first; 1: in the other one, for a host that has both. */
   readonly familyRank: number;
 }
 
@@ -26,7 +26,7 @@ export interface HostOptions {
   readonly hostsFile?: string | undefined;
 }
 
-/** What an address record may not say: nobody, everybody, or a group (RFC 6890). */
+/** Addresses that a record must not name: unspecified, broadcast, multicast (RFC 6890). */
 const UNUSABLE = /^(?:0\.|22[4-9]\.|23\d\.|24\d\.|25[0-5]\.|::$|ff)/i;
 /** How long the list of interfaces counts. */
 const FAMILIES_MS = 30_000;
@@ -37,13 +37,13 @@ export async function hostAddresses(host: string, records: DnsRecords, options: 
   const known = isIP(host) ? [host] : await fromHostsFile(host, options.hostsFile ?? "/etc/hosts", now);
   if (known.length > 0) {
     const until = isIP(host) ? Infinity : now + HOSTS_FILE_MS;
-    // A literal address is used as it is: the operator knows better than our list of interfaces.
+    // A literal address is used as is: the operator knows better than our list of interfaces.
     return { addresses: ranked(known, isIP(host) ? [isIPv4(host) ? 4 : 6] : families), until };
   }
   const answers = await Promise.allSettled(families.map((family) => records.get(family === 4 ? "A" : "AAAA", host, deadline)));
   const found = answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value.records.map(({ address }) => address) : []));
   const failed = answers.find((answer) => answer.status === "rejected");
-  // With one family at hand the failure of the other can wait for the next time.
+  // If one family has addresses, the other's failure can wait until the next time.
   if (found.length === 0 && failed !== undefined) throw asResolveError(failed.reason);
   const times = answers.map((answer) => (answer.status === "fulfilled" ? answer.value.until : records.retryTime()));
   return { addresses: ranked(found, families), until: Math.min(...times) };

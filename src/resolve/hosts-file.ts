@@ -1,9 +1,9 @@
-/** The hosts file, read again no sooner than its answers have aged: never once a call. */
+/** The hosts file, read again only when its answers have aged, not on every call. */
 import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
 
 const LOOPBACKS = ["127.0.0.1", "::1"];
-/** How long what was read counts. */
+/** How long its contents are valid. */
 export const HOSTS_FILE_MS = 30_000;
 
 interface Reading {

@@ -8,14 +8,14 @@ import type { UpstreamTransport } from "../config/upstream.js";
 import { type UpstreamUri, defaultPort } from "./upstream-uri.js";
 
 export interface ResolveOptions extends HostOptions {
-  /** What may be chosen where the URI leaves the choice, the preferred one first. */
+  /** The transports to choose from where the URI names none, the preferred one first. */
   readonly transports?: readonly UpstreamTransport[] | undefined;
   /** Milliseconds for all of it together. */
   readonly timeLimitMs?: number | undefined;
 }
 
 export interface Resolution {
-  /** Empty: there are none, and the DNS is sure of it. */
+  /** Empty: the DNS says that there are none. */
   readonly candidates: readonly Candidate[];
   /** Time of the clock at which this should be asked again; Infinity: never. */
   readonly until: number;
@@ -34,7 +34,7 @@ export async function resolveUpstream(uri: UpstreamUri, records: DnsRecords, opt
   return toTargets((await resolveCandidates(uri, records, options)).candidates);
 }
 
-/** The same, with what it takes to put several URIs together and to know when to ask again. */
+/** The same, with the ranks needed to merge several URIs and the time at which to ask again. */
 export async function resolveCandidates(uri: UpstreamUri, records: DnsRecords, options: ResolveOptions = {}): Promise<Resolution> {
   const search = new Search(uri, records, options);
   return { candidates: await search.run(), until: search.until };
@@ -59,7 +59,7 @@ class Search {
   async run(): Promise<readonly Candidate[]> {
     const { scheme, host, port } = this.#uri;
     const transport = scheme === "sips" ? "tls" : this.#uri.transport;
-    // RFC 3263 4.1 and 4.2: an address or a port leaves nothing to ask NAPTR or SRV for.
+    // RFC 3263 4.1 and 4.2: with an address or a port there is no NAPTR or SRV query.
     const chosen = transport ?? "udp";
     if (isIP(host) || port !== undefined) return this.#hosts([{ name: host, port: port ?? defaultPort(chosen), rank: 0, share: 1 }], chosen);
     if (transport !== undefined) return this.#byService(transport, serviceName(transport, host));
@@ -67,7 +67,7 @@ class Search {
     return naptr.length > 0 ? this.#byNaptr(naptr) : this.#withoutNaptr();
   }
 
-  /** Of the services that we speak the first one, in the domain's own order (RFC 3263 4.1). */
+  /** The first service that we support, in the domain's own order (RFC 3263 4.1). */
   async #byNaptr(naptr: readonly NaptrRecord[]): Promise<readonly Candidate[]> {
     const ordered = [...naptr].sort((one, other) => one.order - other.order || one.preference - other.preference);
     const ours = ordered.flatMap(({ flags, service, replacement }) => {
@@ -98,7 +98,7 @@ class Search {
     return (await this.#services(transport, name)) ?? this.#plain(transport);
   }
 
-  /** Undefined: there are no SRV records of that name. Empty: the service is decidedly not there (RFC 2782, target "."). */
+  /** Undefined: there are no SRV records of that name. Empty: the service is explicitly not available (RFC 2782, target "."). */
   async #services(transport: UpstreamTransport, name: string): Promise<readonly Candidate[] | undefined> {
     const srv = await this.#get("SRV", name);
     if (srv.length === 0) return undefined;
@@ -110,7 +110,7 @@ class Search {
         name: record.name,
         port: record.port,
         rank: record.priority,
-        // Where all weights are 0 all are equal.
+        // If all weights are 0, all are equal.
         share: sums.get(record.priority) === 0 ? 1 : record.weight,
       })),
       transport,
@@ -122,7 +122,7 @@ class Search {
     return this.#hosts([{ name: this.#uri.host, port: defaultPort(transport), rank: 0, share: 1 }], transport);
   }
 
-  /** Several addresses of one host divide its share; they do not multiply it. */
+  /** Several addresses of one host divide its share, rather than multiplying it. */
   async #hosts(places: readonly Place[], transport: UpstreamTransport): Promise<readonly Candidate[]> {
     const found = await Promise.allSettled(
       places.map(async ({ name, port, rank, share }) => {
@@ -141,7 +141,7 @@ class Search {
     const candidates = found.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
     const failed = found.find((one) => one.status === "rejected");
     if (failed === undefined) return candidates;
-    // Those that were found do; the rest is asked for again soon.
+    // The ones found will do; the rest is asked for again soon.
     if (candidates.length === 0) throw failed.reason;
     this.until = Math.min(this.until, this.#records.retryTime());
     return candidates;

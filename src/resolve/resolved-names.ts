@@ -1,4 +1,4 @@
-/** What RFC 3263 makes of the names that requests are sent to: asked for once in the life of an answer, and no more of them than fit. */
+/** The names that requests are sent to, as RFC 3263 resolves them: each asked for once per lifetime of an answer, in a cache of limited size. */
 import type { DnsRecords } from "./dns-records.js";
 import { type ResolveOptions, resolveCandidates } from "./resolve-upstream.js";
 import { type ResolvedTarget, toTargets } from "./resolved-target.js";
@@ -29,7 +29,7 @@ export class ResolvedNames {
     return this.#entries.size;
   }
 
-  /** Rejects with ResolveError while the DNS fails; the failure too is kept for a moment. */
+  /** Rejects with ResolveError while the DNS fails; a failure is cached for a moment too. */
   targets(uri: UpstreamUri): Promise<readonly ResolvedTarget[]> {
     const key = `${uri.scheme} ${uri.host.toLowerCase()} ${uri.port ?? ""} ${uri.transport ?? ""}`;
     const known = this.#entries.get(key);

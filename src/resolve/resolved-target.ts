@@ -6,7 +6,7 @@ export interface ResolvedTarget {
   /** A literal address without brackets. */
   readonly address: string;
   readonly port: number;
-  /** 0 is used first, 1 when all of 0 are dead, and so on. */
+  /** 0 is used first, 1 when all with 0 are dead, and so on. */
   readonly priority: number;
   /** Share among targets of the same priority, 0 to 65535; 0: next to none (RFC 2782). */
   readonly weight: number;
@@ -14,7 +14,7 @@ export interface ResolvedTarget {
   readonly name: string;
 }
 
-/** A target on its way to its final numbers: ranks are compared from left to right, and the lowest comes first. */
+/** A target before its final numbers: ranks are compared from left to right, the lowest comes first. */
 export interface Candidate extends Omit<ResolvedTarget, "priority" | "weight"> {
   readonly ranks: readonly number[];
   readonly share: number;
@@ -26,7 +26,7 @@ const ZERO_WEIGHT = 1 / 64;
 /** As many as a shard holds. */
 const MAX_TARGETS = 64;
 
-/** Ranks become priorities 0, 1, 2, … and shares whole weights; an address that comes twice counts once, where it ranks best. */
+/** Ranks become priorities 0, 1, 2, … and shares become whole weights; a duplicate address counts once, at its best rank. */
 export function toTargets(candidates: readonly Candidate[]): readonly ResolvedTarget[] {
   const ordered = [...candidates].sort((one, other) => compareRanks(one.ranks, other.ranks) || compareText(placeKey(one), placeKey(other)));
   const places = new Set<string>();
@@ -46,7 +46,7 @@ export function toTargets(candidates: readonly Candidate[]): readonly ResolvedTa
   return Object.freeze(targets);
 }
 
-/** One choice among targets: by priority, and within one by lot, so that the weights come true over many choices (RFC 2782). */
+/** One ordering of the targets: by priority, and at random within one, so that the weights hold over many calls (RFC 2782). */
 export function inTryingOrder(targets: readonly ResolvedTarget[], random: () => number = Math.random): readonly ResolvedTarget[] {
   const lots = new Map(targets.map((target) => [target, -Math.log(1 - random()) / Math.max(target.weight, ZERO_WEIGHT)]));
   return [...targets].sort((one, other) => one.priority - other.priority || (lots.get(one) ?? 0) - (lots.get(other) ?? 0));
@@ -58,7 +58,7 @@ export function sameTargets(one: readonly ResolvedTarget[], other: readonly Reso
   return other.every((target) => texts.has(textOf(target)));
 }
 
-/** Shares that are whole numbers stay as they are; others are stretched as far as the weights reach. Nobody's share becomes none. */
+/** Whole-number shares stay as they are; others are scaled to the full range of weights. No share becomes 0. */
 function wholeWeights(shares: readonly number[]): number[] {
   const most = Math.max(...shares);
   if (most <= MAX_WEIGHT && shares.every(Number.isInteger)) return [...shares];
@@ -73,7 +73,7 @@ function compareRanks(one: readonly number[], other: readonly number[]): number 
   return 0;
 }
 
-// Not by locale: the order must be the same on every machine.
+// Independent of the locale: the order must be the same on every machine.
 function compareText(one: string, other: string): number {
   return one < other ? -1 : Number(one > other);
 }

@@ -11,7 +11,7 @@ export interface UpstreamsOptions extends ResolveOptions {
   readonly onFailure: (uri: UpstreamUri, error: Error) => void;
 }
 
-// However short a TTL is, and however long a failure lasts.
+// The shortest interval between two resolutions, however short a TTL is and however long a failure lasts.
 const LEAST_MS = 1_000;
 const FAILURE_MS = 5_000;
 
@@ -37,12 +37,12 @@ export class Upstreams {
     return this.#targets;
   }
 
-  /** The URIs that lead nowhere, as far as is known: the last answer of the DNS was none, or there never was one. */
+  /** The URIs without targets: the DNS has none for them, or never answered. */
   get unresolved(): readonly UpstreamUri[] {
     return this.#uris.filter((_, index) => this.#candidates[index]?.length === 0);
   }
 
-  /** Resolves everything once; later changes come by onChange. Never rejects. */
+  /** Resolves everything once; onChange reports later changes. Never rejects. */
   async refresh(): Promise<void> {
     this.#cancel();
     const untils = await Promise.all(this.#uris.map((uri, index) => this.#resolve(uri, index)));
@@ -74,7 +74,7 @@ export class Upstreams {
   }
 }
 
-/** The operator's priority goes before that of the DNS, and a URI's weight is divided among its best candidates. */
+/** The operator's priority comes before that of the DNS, and a URI's weight is divided among its best candidates. */
 function ofUri(uri: UpstreamUri, { candidates }: Resolution): readonly Candidate[] {
   const total = new Map<string, number>();
   const level = ({ ranks }: Candidate): string => ranks.join(".");

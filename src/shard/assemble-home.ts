@@ -23,9 +23,9 @@ import { NativeOutlet } from "./native-outlet.js";
 import { ObjectPath } from "./object-path.js";
 import { domainsOf, ownHostsOf } from "./served.js";
 
-/** What a sender who asks for keep-alives is told where no Flow-Timer is set (RFC 6223 4.4). */
+/** The answer to a sender who asks for keep-alives, if no Flow-Timer is set (RFC 6223 4.4). */
 const KEEP_SECONDS = 30;
-/** Bindings that have expired are never seen; this only gives their room back. */
+/** Expired bindings are never returned anyway; this only frees their space. */
 const SWEEP_MS = 10_000;
 
 export interface Home {
@@ -33,13 +33,13 @@ export interface Home {
   /** For the operator's questions. */
   readonly store: LocationStore;
   setUpstreams(targets: readonly UpstreamTarget[]): void;
-  /** Domains, users and rules of the registrar from now on. Rejects when the users cannot be read: then all stays as it was. */
+  /** Domains, users and rules of the registrar from now on. Rejects when the users cannot be read; then nothing changes. */
   configure(settings: Config): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface HomeEvents {
-  /** Something went wrong that is no client's fault; it may come for each request. */
+  /** A failure that is not a client's fault; it may come with every request. */
   readonly onFault: (error: unknown) => void;
   readonly onStore: (isUp: boolean, reason: string) => void;
   /** It may come for each request. */
@@ -108,7 +108,7 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
   return { path, store, setUpstreams: (targets) => void (upstreams = targets), configure, close };
 }
 
-/** Who is served here and what he has to prove; a reload puts another one in its place. */
+/** The domains and users served here; a reload replaces it. */
 interface Door {
   readonly domains: Domains;
   readonly realms: ReadonlySet<string>;
@@ -124,7 +124,7 @@ async function openDoor(settings: Config, isUpstream: (address: string) => boole
   return { domains, realms: domains.realms, authenticator, admission };
 }
 
-/** Unlike any other of this process or of an earlier one (RFC 3261 19.3). */
+/** Unique across this process and earlier ones (RFC 3261 19.3). */
 function tags(): () => string {
   const prefix = randomBytes(6).toString("base64url");
   let count = 0;

@@ -1,15 +1,15 @@
-/** Whether a shard still turns: it counts its beats in memory that the main thread looks at. */
+/** Whether a shard is alive: it counts its beats in memory that the main thread watches. */
 
-/** How often a shard beats, and how often the main thread looks. */
+/** How often a shard beats, and how often the main thread checks. */
 export const BEAT_MS = 250;
 const SILENT_LOOKS = 4;
 const HUNG_LOOKS = 20;
 
-/** `silent`: for a second, it should be sent no traffic; `hung`: for five, it is ended and started again. */
+/** `silent`: for a second, it should get no traffic; `hung`: for five, it is ended and restarted. */
 export type Pulse = "beats" | "silent" | "hung";
 
 /**
- * Time counts in looks, not in seconds: after a pause of the whole process (a stopped machine, SIGSTOP) everybody is late, and nobody is
+ * Time is counted in checks, not in seconds: after a pause of the whole process (a suspended machine, SIGSTOP) every shard is late, and none is
  * to blame.
  */
 export class Heartbeat {

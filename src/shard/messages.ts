@@ -1,4 +1,4 @@
-/** What the main thread and the shards say to one another; rare, never once a message. */
+/** The messages between the main thread and the shards; rare, never one per SIP message. */
 import type { TrustedNet, UpstreamTarget } from "../native/address-port.js";
 import type { Alert, ShardConfig, ShardKey, ShardLimits, ShardNames } from "../native/binding.js";
 import type { TapFilter } from "../native/inspect.js";
@@ -7,17 +7,17 @@ import type { Config } from "../config/config.js";
 import type { OutboundMode } from "../edge/outbound.js";
 import type { Question } from "./questions.js";
 
-/** What a shard is started with. */
+/** The start parameters of a shard. */
 export interface ShardStart {
   readonly config: ShardConfig;
   /** A number for each Counter, shared with the main thread. */
   readonly counters: SharedArrayBuffer;
-  /** One number that the shard raises as long as it turns (heartbeat.ts). */
+  /** A counter that the shard increments as long as it is alive (heartbeat.ts). */
   readonly beats: SharedArrayBuffer;
   readonly outbound: OutboundMode;
   /** URL of the operator's policy module. */
   readonly policy: string | undefined;
-  /** What a registrar or standalone server is made of; undefined: an edge. */
+  /** The settings of a registrar or standalone server; undefined: an edge. */
   readonly home: Config | undefined;
 }
 
@@ -33,19 +33,19 @@ export type ToShard =
   | { readonly kind: "bans"; readonly nets: readonly TrustedNet[] }
   | { readonly kind: "tap"; readonly filters: readonly TapFilter[] }
   | { readonly kind: "ask"; readonly id: number; readonly question: Question }
-  /** `rate`: connections closed in a second once requests are done with, 0: all at once. */
+  /** `rate`: connections closed per second once no requests are pending, 0: all at once. */
   | { readonly kind: "drain"; readonly seconds: number; readonly rate: number }
   /** All shards are ready: from now on it reads. */
   | { readonly kind: "go" }
   | { readonly kind: "close" };
 
 export type FromShard =
-  /** Everything is loaded and opened; it waits for its orders and for `go`. */
+  /** Everything is loaded and open; it waits for its orders and for `go`. */
   | { readonly kind: "ready" }
   | { readonly kind: "up" }
   | { readonly kind: "failed"; readonly errno: number }
   | { readonly kind: "alerts"; readonly alerts: readonly Alert[] }
-  /** A failed one; few a second for each source. */
+  /** A failed login; at most a few per second for each source. */
   | { readonly kind: "login"; readonly login: Login }
   | { readonly kind: "fault"; readonly message: string }
   | { readonly kind: "answer"; readonly id: number; readonly answer: unknown }

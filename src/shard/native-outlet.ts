@@ -1,4 +1,4 @@
-/** The transport of the transactions: what they send goes to the shard, and leaves together when the present work is done. */
+/** The transport of the transactions: it hands messages to the shard, which sends them together when the current work is done. */
 import type { ObjectPort, ShardListener } from "../native/binding.js";
 import { listenerOfFlow } from "../proxy/listeners.js";
 import type { Hop, Outlet } from "../transaction/hop.js";

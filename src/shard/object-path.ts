@@ -1,4 +1,4 @@
-/** The object path of a shard: messages that need more than numbers go to their transaction, the registrar or the home proxy. */
+/** The object path of a shard: it takes messages that need more than numbers to their transaction, the registrar or the home proxy. */
 import type { FlowEvent, Shard, ShardConfig } from "../native/binding.js";
 import { Const, FlowFlag, HeaderFlag, ObjectEvent, RecordField } from "../native/layout.js";
 import type { Binding } from "../location/binding.js";
@@ -62,18 +62,18 @@ export class ObjectPath {
     const origin = shard.origin(item);
     if (records[row + RecordField.isResponse] !== 0) return void table.receive(message, origin);
     walkRoutes(records, row);
-    // The first of our own "Routes" is the Request-URI then.
+    // Then the first of our own "Routes" is the Request-URI.
     const isStrict = (records[row + RecordField.headers]! & HeaderFlag.strictUri) !== 0;
     const request = isStrict ? undoStrictRoute(message) : message;
     const incoming = { request, sender: origin, loop: origin.loop, ownRoutes: isStrict ? walked.cut - 1 : walked.cut };
     const room = roomOf(message.method, records[row + RecordField.flowFlags]!);
-    // What follows a living flow never comes here.
+    // A request that follows a live flow never comes here.
     const followed = walked.target < 0 ? incoming : { ...incoming, deadFlow: { owner: shard.routeOwner(item, walked.target) } };
     const refusal = this.#request(followed, { listener: origin.listener, isFirstHop: records[row + RecordField.viaCount] === 1, room });
     if (refusal !== undefined) this.#refuse(item, verdicts, refusal);
   }
 
-  /** What became of flows and of what was sent. */
+  /** Reports ended flows and failed sends. */
   onFlowEvents(events: readonly FlowEvent[]): void {
     const { table, store, onFault } = this.#options;
     for (const { kind, text } of events) {
@@ -83,12 +83,12 @@ export class ObjectPath {
       } catch (error) {
         onFault(error);
       }
-      // One shard is enough to tell the store.
+      // It is enough if one shard tells the store.
       if (kind === ObjectEvent.flowGone) store.removeFlow(text).catch(onFault);
     }
   }
 
-  /** An answer that no transaction remembers; undefined: it is somebody's now. */
+  /** A stateless refusal; undefined: something else has taken the request. */
   #request(incoming: Incoming, { listener, isFirstHop, room }: Arrival): ResponseSpec | undefined {
     const { table, proxy, onFault } = this.#options;
     const { request, sender } = incoming;
@@ -114,14 +114,14 @@ export class ObjectPath {
     return undefined;
   }
 
-  /** Whoever asked hears of it, and the transaction comes to its end. */
+  /** Answers the sender, and so ends the transaction. */
   #failed(server: ServerTransaction, error: unknown): void {
     this.#options.onFault(error);
     if (server.isOpen) server.respond({ status: 500, headers: [] });
   }
 
   /**
-   * RFC 3261 9.2: 200 whether it has an effect or not, 481 when nobody knows the INVITE. One that went along a flow was answered when that
+   * RFC 3261 9.2: 200 whether it has an effect or not, 481 when the INVITE is unknown. An INVITE that went along a flow was answered when that
    * flow died.
    */
   #cancel(server: ServerTransaction, { request, sender, deadFlow }: Incoming): void {
@@ -141,7 +141,7 @@ export class ObjectPath {
     const client = { ...from, flow, onBound, routeTo: (way: string) => this.#routeOf(way), answerRoom: () => shard.answerRoom(answerFlow) - server.request.octets.length - ANSWER_OWN };
     const response = await registrar.handle(server.request, fromCore ? from : client);
     if (response.status >= 200 && response.status < 300 && !fromCore) {
-      // From now on the end of the flow is told; one that has ended meanwhile is told at once.
+      // From now on the end of the flow is reported; if it has ended already, at once.
       const timer = response.headers.find(([name]) => name.toLowerCase() === "flow-timer")?.[1];
       const [first] = bound;
       shard.bindFlow(flow, Number(timer ?? 0), first === undefined ? "" : ownerOf(first));
@@ -151,7 +151,7 @@ export class ObjectPath {
     server.respond(response);
   }
 
-  /** How other nodes reach a flow of ours, over what neighbours speak; undefined: there are no other nodes. */
+  /** The Route by which other nodes reach a flow of ours, over a transport for neighbours; undefined: there are no other nodes. */
   #routeOf(flow: string): string | undefined {
     const { config, shard, store } = this.#options;
     const listener = store.node !== undefined ? config.listeners[shard.coreListener("tcp", true)] : undefined;
@@ -159,7 +159,7 @@ export class ObjectPath {
     return listener && token && pathOf(listener, token);
   }
 
-  /** Without a transaction of its own (RFC 3261 8.2.7): the shard makes the answer, and swallows its ACK. */
+  /** Stateless (RFC 3261 8.2.7): the shard writes the answer and absorbs its ACK. */
   #refuse(item: number, verdicts: Int32Array, { status, reason = "", headers }: ResponseSpec): void {
     const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join("");
     this.#options.shard.customReply(item, status, reason, lines);
@@ -167,7 +167,7 @@ export class ObjectPath {
   }
 }
 
-/** Whoever floods with one kind of request leaves room for what matters more. */
+/** A flood of one kind of request leaves room for what matters more. */
 function roomOf(method: string, flowFlags: number): number {
   if (method === "BYE" || method === "CANCEL") return Const.roomEnding;
   if (method !== "REGISTER") return Const.roomOpening;

@@ -1,4 +1,4 @@
-/** The shards of the process: starts them, tells them what changed, asks them, and replaces one that died or hangs. */
+/** The shards of the process: starts them, distributes changes, queries them, and replaces one that died or hangs. */
 import type { Login } from "../auth/authenticator.js";
 import type { Config } from "../config/config.js";
 import type { OutboundMode } from "../edge/outbound.js";
@@ -13,17 +13,17 @@ import type { FromShard, ToShard } from "./messages.js";
 import type { Answers, Question } from "./questions.js";
 import { ShardThread, type ThreadEvents } from "./shard-thread.js";
 
-// The first death may be an accident; a shard that dies again and again must not eat the processor of the others.
+// The first death may be an accident; a shard that dies repeatedly must not take the processor from the others.
 const FIRST_RESTART_MS = 100;
 const MAX_RESTART_MS = 10_000;
 const STEADY_MS = 60_000;
 const ANSWER_MS = 10_000;
-/** How often a shard may be found away until the process counts as ill: for ten seconds. */
+/** In how many checks a shard may be down before the process counts as unhealthy: ten seconds' worth. */
 const MAX_AWAY = 40;
-/** What a drain may take beyond its own times, and a thread until it has ended. */
+/** Extra time for a drain, and for a thread to end. */
 const PATIENCE_MS = 5_000;
 
-/** Counters of what is there now, which ends with a shard; the others count what has happened. */
+/** Counters of a current amount, which ends with the shard; the others count events. */
 export const GAUGES: readonly number[] = [Counter.streamFlows, Counter.udpFlows, Counter.pending, Counter.bufferBytes, Counter.requestsHeld, Counter.requestOctetsHeld];
 
 export interface PoolOptions {
@@ -46,13 +46,13 @@ interface Asked {
   readonly reject: (error: Error) => void;
 }
 
-/** One place of the pool: the thread that fills it now, and what is remembered from one to the next. */
+/** One seat of the pool: its current thread, and what is kept from one thread to the next. */
 interface Seat {
   readonly counters: BigInt64Array;
   thread: ShardThread | undefined;
   /** Milliseconds until the next start. */
   delay: number;
-  /** Looks since it was last found alive; see Heartbeat for why they are no seconds. */
+  /** Checks since it was last found alive; Heartbeat says why not seconds. */
   away: number;
   /** On the clock of performance.now(). */
   upAt: number;
@@ -63,7 +63,7 @@ export class ShardPool {
   readonly #options: PoolOptions;
   readonly #seats: readonly Seat[];
   readonly #drained = new Set<number>();
-  /** The newest order of each kind: a shard that is started again hears them all. */
+  /** The latest order of each kind: a restarted shard gets them all. */
   readonly #standing = new Map<ToShard["kind"], ToShard>();
   readonly #asked = new Map<number, Asked>();
   /** Shards that cannot reach the location store. */
@@ -90,17 +90,17 @@ export class ShardPool {
     return this.#seats.length;
   }
 
-  /** Shards that read now. */
+  /** Shards that are reading. */
   get alive(): number {
     return this.#seats.filter(isAlive).length;
   }
 
-  /** How often shards were started again. */
+  /** How often a shard was restarted. */
   get restarts(): number {
     return this.#seats.reduce((sum, { restarts }) => sum + restarts, 0);
   }
 
-  /** What is wrong with shards that have been away for so long that only a new process is a hope. */
+  /** The state of shards that have been down for so long that only a new process can help. */
   get ills(): readonly string[] {
     return this.#seats.flatMap((seat, shard) => (seat.away < MAX_AWAY || this.#drained.has(shard) ? [] : [`shard ${shard} ${whatAils(seat)}`]));
   }
@@ -109,7 +109,7 @@ export class ShardPool {
     return this.#storeDown.size === 0;
   }
 
-  /** Resolves when all shards read, which they begin together; rejects with one line. */
+  /** Resolves when all shards read; they begin together. Rejects with one line. */
   async start(): Promise<void> {
     const { tls } = this.#options;
     const fault = tls && this.#readTls(tls);
@@ -130,12 +130,12 @@ export class ShardPool {
     this.#order({ kind: "keys", keys });
   }
 
-  /** Limits count for each shard. */
+  /** Limits apply per shard. */
   setRules(limits: ShardLimits, flowTimer: number, outbound: OutboundMode): void {
     this.#order({ kind: "rules", limits, flowTimer, outbound });
   }
 
-  /** For connections from now on; those that are open keep what they began with. */
+  /** For new connections; open ones keep what they began with. */
   setTls(material: TlsMaterial): void {
     const fault = this.#readTls(material);
     if (fault === undefined) this.#tell({ kind: "tls" });
@@ -150,7 +150,7 @@ export class ShardPool {
     this.#order({ kind: "names", names });
   }
 
-  /** What a registrar or standalone server is made of, from now on. */
+  /** New settings for the registrar or standalone server. */
   setHome(settings: Config): void {
     this.#order({ kind: "home", settings });
   }
@@ -187,26 +187,26 @@ export class ShardPool {
     });
   }
 
-  /** Of the first shard that runs: for what all of them know. */
+  /** Asks the first running shard: for what all of them know. */
   askAny<Kind extends Question["kind"]>(question: Extract<Question, { kind: Kind }>): Promise<Answers[Kind]> {
     return this.ask(Math.max(this.#seats.findIndex(isAlive), 0), question);
   }
 
-  /** The answers of the shards that run, by their number. */
+  /** The answers of the running shards, by their number. */
   async askAll<Kind extends Question["kind"]>(question: Extract<Question, { kind: Kind }>): Promise<readonly { readonly shard: number; readonly answer: Answers[Kind] }[]> {
     const running = this.#seats.flatMap((seat, shard) => (isAlive(seat) ? [shard] : []));
     return Promise.all(running.map(async (shard) => ({ shard, answer: await this.ask(shard, question) })));
   }
 
   /**
-   * New requests get 503 from now on, and when those that wait are done with connections are closed, `rate` a second (0: at once).
-   * Resolves when all shards are through, or in any case when there was time enough for it.
+   * New requests get 503 from now on; when the pending ones are done, connections are closed, `rate` per second (0: at once).
+   * Resolves when all shards are done, or when the time is up.
    */
   async drain(seconds: number, rate: number): Promise<void> {
     this.#ending = true;
     const flows = Number(this.counter(Counter.streamFlows));
     const most = (seconds + (rate === 0 ? 0 : flows / rate)) * 1_000 + PATIENCE_MS;
-    // Of all shards, those that do not run too: nobody would ever take what waits for them.
+    // For all shards, including those that are down: nobody would ever accept what waits for them.
     binding.stopAccepting(this.#cluster);
     const done = new Promise<void>((resolve) => (this.#onDrained = resolve));
     this.#seats.forEach((seat, shard) => seat.thread?.state !== "up" && this.#isDrained(shard));
@@ -214,7 +214,7 @@ export class ShardPool {
     await within(done, most);
   }
 
-  /** False: a thread cannot be ended; it waits in the kernel for something that does not come. */
+  /** False: a thread cannot be ended; it is stuck in a system call. */
   async close(): Promise<boolean> {
     this.#ending = true;
     clearInterval(this.#watch);
@@ -255,7 +255,7 @@ export class ShardPool {
   }
 
   #tell(message: ToShard): void {
-    // One that still loads hears the standing orders when it is ready.
+    // A shard that is still loading gets the standing orders when it is ready.
     for (const { thread } of this.#seats) if (thread?.state !== "loading" || message.kind === "close") thread?.tell(message);
   }
 
@@ -332,16 +332,16 @@ export class ShardPool {
     this.#storeDown.delete(shard);
     this.#giveUp(shard, "has ended");
     if (this.#ending) return this.#isDrained(shard);
-    // The first start is a matter of whoever waits for it.
+    // Whoever waits for the first start handles its failure.
     if (this.#watch === undefined) return;
     if (performance.now() - seat.upAt > STEADY_MS) seat.delay = FIRST_RESTART_MS;
-    // Its flows are gone, and their tokens with them; clients come back to a new one.
+    // Its flows are gone, and their tokens with them; clients will reconnect.
     this.#options.log.error({ shard, delayMs: seat.delay }, "a shard ended; starting it again");
     setTimeout(() => void this.#restart(shard), seat.delay);
     seat.delay = Math.min(seat.delay * 4, MAX_RESTART_MS);
   }
 
-  /** Nobody waits for the answers of a shard that will not give them. */
+  /** Rejects what waits for answers that the shard will not give. */
   #giveUp(shard: number, why: string): void {
     for (const asked of [...this.#asked.values()]) if (asked.shard === shard) asked.reject(new Error(`shard ${shard} ${why}`));
   }
@@ -374,7 +374,7 @@ function whatAils({ thread }: Seat): string {
   return thread.state === "up" ? "hangs" : "does not come up";
 }
 
-/** Whether it came to its end in that time. */
+/** Whether it ended in that time. */
 async function within(work: Promise<unknown>, milliseconds: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<false>((resolve) => (timer = setTimeout(() => resolve(false), milliseconds)));

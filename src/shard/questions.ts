@@ -1,4 +1,4 @@
-/** What the main thread may ask of a shard. A long answer is looked for slice by slice, so that no message waits for it. */
+/** What the main thread may ask of a shard. A long answer is gathered in slices, so that no message waits for it. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Binding } from "../location/binding.js";
 import type { LocationStore } from "../location/store.js";
@@ -27,7 +27,7 @@ export interface BindingRow extends Binding {
   readonly expiresInSeconds: number;
 }
 
-/** What each kind of question is answered with. */
+/** The answer to each kind of question. */
 export interface Answers {
   readonly flows: FlowsAnswer;
   readonly survey: SurveyRow;

@@ -12,14 +12,14 @@ import { binding } from "../native/load.js";
 import type { ResolvedTarget } from "../resolve/resolved-target.js";
 import { domainsOf } from "./served.js";
 
-// Room for what crosses between shards while the other one is busy.
+// Room for messages between shards while the receiving one is busy.
 const RING_OCTETS = 4 << 20;
 const FLOW_GRACE_SECONDS = 5;
 const DAY_SECONDS = 86_400;
 const OCTETS_PER_REQUEST = 4_096;
 const LEAST_OCTETS = 1 << 20;
 
-/** Numbers the shards of one process; throws one line when a listener cannot be had. */
+/** Numbers the shards of one process; throws one line when a listener cannot be opened. */
 export function shardConfigs(config: Config): readonly ShardConfig[] {
   const facing = config.coreListen === undefined ? "both" : "client";
   const listeners = [
@@ -32,7 +32,7 @@ export function shardConfigs(config: Config): readonly ShardConfig[] {
     shards: config.shards,
     boot: randomBytes(2).readUInt16BE(),
     tableKey: randomBytes(16),
-    // Of the key that tokens are signed with, so that answers to what was sent before a restart are still known.
+    // Derived from the key that signs tokens, so that answers to requests from before a restart are still recognised.
     branchKey: createHmac("sha256", config.flowKeys[0]?.key ?? randomBytes(32)).update("Via branch").digest().subarray(0, 16),
     keys: config.flowKeys,
     listeners,
@@ -63,12 +63,12 @@ function openCluster(shards: number, listeners: readonly ShardListener[]): numbe
   throw new Error(`cannot listen on ${showListener({ ...place, host: address })}: ${getSystemErrorName(-cluster.errno)}`);
 }
 
-/** What so many requests may hold. */
+/** The octets that so many requests may hold. */
 function octetsFor(requests: number): number {
   return Math.max(requests * OCTETS_PER_REQUEST, LEAST_OCTETS);
 }
 
-/** Who we are to those who send, and whose pages may open a WebSocket. */
+/** Our names, and the sites whose pages may open a WebSocket. */
 export function shardNames(config: Config): ShardNames {
   const advertised = [...config.listen, ...(config.coreListen ?? [])].flatMap(({ advertise }) => (advertise ? [advertise.host] : []));
   const domains = domainsOf(config);
@@ -105,7 +105,7 @@ export function homeConfig(config: Config): Config | undefined {
   return config.mode === "edge" ? undefined : config;
 }
 
-/** SO_REUSEPORT would let a second process share the port in silence, so each is tried without it first. */
+/** With SO_REUSEPORT a second process would share the port unnoticed, so each is tried without it first. */
 function shardListenerOf(listener: Listener, facing: ShardListener["facing"]): ShardListener {
   const { transport, host, advertise, proxy = "never" } = listener;
   const port = binding.checkListener(transport, host, listener.port);

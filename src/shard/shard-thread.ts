@@ -1,13 +1,13 @@
-/** One shard's thread, from its start to its end. */
+/** The thread of one shard, from start to end. */
 import { Worker } from "node:worker_threads";
 import { getSystemErrorName } from "node:util";
 import { Heartbeat, type Pulse } from "./heartbeat.js";
 import type { FromShard, ShardStart, ToShard } from "./messages.js";
 
-/** `loading`: modules, policy, store; `ready`: reads as soon as it hears `go`. */
+/** `loading`: modules, policy, store; `ready`: reads as soon as it gets `go`. */
 export type ShardState = "loading" | "ready" | "up" | "ended";
 
-// What a start may take: the store alone may be waited for some seconds.
+// The time limit of a start: opening the store alone may take some seconds.
 const LOADING_MS = 30_000;
 /** Thus the collector copies 2 MB at most while messages wait, not 16; what stays alive is moved on all the sooner. */
 const YOUNG_MEGABYTES = 6;
@@ -23,7 +23,7 @@ class Milestone {
 
 export interface ThreadEvents {
   readonly onMessage: (message: Exclude<FromShard, { kind: "ready" | "up" | "failed" }>) => void;
-  /** What a hook of the operator or a library prints. */
+  /** Output of an operator's hook or of a library. */
   readonly onOutput: (text: string) => void;
   readonly onError: (error: Error) => void;
   readonly onEnd: () => void;
@@ -55,7 +55,7 @@ export class ShardThread {
     this.ready = ready.promise;
     this.up = up.promise;
     this.ended = ended.promise;
-    // Whoever started it waits for one of them; the other one is nobody's.
+    // Whoever started it awaits only one of them.
     for (const promise of [this.ready, this.up]) promise.catch(() => undefined);
     const late = setTimeout(() => {
       reason = new Error(`shard ${shard} was not up within ${LOADING_MS / 1_000} s`);
@@ -77,7 +77,7 @@ export class ShardThread {
           return onMessage(message);
       }
     });
-    // Through the log: the process's own streams would be waited for.
+    // Through the log, as writing to the process's own streams may block.
     for (const stream of [this.#worker.stdout, this.#worker.stderr]) stream.setEncoding("utf8").on("data", onOutput);
     this.#worker.on("error", (error) => {
       reason = error;
@@ -97,7 +97,7 @@ export class ShardThread {
     return this.#state;
   }
 
-  /** Only of one that is up. */
+  /** Only for one that is up. */
   get pulse(): Pulse {
     return this.#state === "up" ? this.#heartbeat.pulse : "beats";
   }
@@ -110,7 +110,7 @@ export class ShardThread {
     this.#worker.postMessage(message);
   }
 
-  /** Ends JavaScript at once. A thread that waits in the kernel ends when it comes back, if ever. */
+  /** Ends JavaScript at once. A thread in a system call ends when the call returns, if ever. */
   terminate(): void {
     void this.#worker.terminate();
   }

@@ -1,4 +1,4 @@
-/** One shard's thread: the native loop wakes it, the policy decides batch by batch. */
+/** The thread of one shard: the native loop wakes it, the policy decides batch by batch. */
 import { parentPort, workerData } from "node:worker_threads";
 import type { Login, LoginResult } from "../auth/authenticator.js";
 import { decide } from "../edge/decide.js";
@@ -56,7 +56,7 @@ const home = start.home && (await (await import("./assemble-home.js")).openHome(
   onStore: (isUp, reason) => say({ kind: "store", isUp, reason }),
 }));
 
-/** Every login is counted; of failures few become a line, or guessing would fill the disk. */
+/** Every login is counted, but only a few failures are logged, or guessing would fill the disk. */
 function onLogin(login: Login): void {
   const counter = LOGIN_COUNTERS[login.result];
   counters[counter] = (counters[counter] ?? 0n) + 1n;
@@ -69,7 +69,7 @@ function textOf(error: unknown): string {
 
 const decideRows: Decide = home !== undefined ? decideHome : stage === undefined ? decide : stage.decide.bind(stage);
 
-/** What goes wrong with one message is answered 500 and costs no other one of the batch. */
+/** A failure with one message is answered 500 and affects no other of the batch. */
 function takeObjects(count: number): void {
   for (let item = 0; item < count; item += 1) {
     const out = item * Const.verdictFields;
@@ -84,7 +84,7 @@ function takeObjects(count: number): void {
 }
 
 function onBatch(first: number): void {
-  // What comes while the shard ends is dropped, unread by anybody.
+  // Messages that come while the shard ends are dropped unread.
   if (ending) return shard.finish();
   relayBatches(first);
   if (home === undefined) return;
@@ -111,7 +111,7 @@ function relayed(): bigint {
   return counters[Counter.requestsRelayed]! + counters[Counter.responsesRelayed]!;
 }
 
-/** First requests come to their end: until nothing is remembered and nothing was relayed for a second, or the time is up. */
+/** First, requests finish: until none is pending and none was relayed for a second, or the time is up. */
 function drain(seconds: number, rate: number): void {
   rules.draining = true;
   shard.stopAccepting();
@@ -130,7 +130,7 @@ function drain(seconds: number, rate: number): void {
   }, DRAIN_POLL_MS);
 }
 
-/** Then connections are closed slice by slice, so that their clients do not reach the next edge all at once. */
+/** Then connections are closed in slices, so that their clients do not all reach the next edge at once. */
 function moveOut(rate: number): void {
   const slice = rate === 0 ? Infinity : Math.max(1, Math.round((rate * MOVE_INTERVAL_MS) / 1_000));
   let before = Infinity;
@@ -220,7 +220,7 @@ function go(): void {
   say({ kind: "up" });
 }
 
-/** What the store was given is written; then the thread ends, whatever timers are left. */
+/** Waits for the store's writes; then the thread ends, whatever timers are left. */
 async function close(): Promise<void> {
   ending = true;
   await home?.close().catch(() => undefined);

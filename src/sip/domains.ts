@@ -1,4 +1,4 @@
-/** The domains whose users are kept here. Each has a realm and addresses of record of its own; an alias is another name of one of them. */
+/** The domains whose users are kept here. Each has a realm and addresses of record of its own; an alias is another name for one of them. */
 import type { SipUri } from "./uri.js";
 
 export interface DomainName {
@@ -9,7 +9,7 @@ export interface DomainName {
 export class Domains {
   readonly #realms: ReadonlyMap<string, string>;
   readonly #ownHosts: ReadonlySet<string>;
-  /** The realm of those who name no domain of ours. */
+  /** The realm for senders who name none of our domains. */
   readonly first: string;
 
   /** No domains: those of every host are served. `ownHosts`: further names and addresses of this server, which have no users. */

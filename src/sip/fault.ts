@@ -1,16 +1,16 @@
-/** What stands between a request and every decision about it: a part that cannot be read is 400, and never somebody else's (RFC 3261 16.3 step 1). */
+/** The check before any decision about a request: an unreadable part is answered 400 and never passed on (RFC 3261 16.3 step 1). */
 import { ScanError, scanErrorReason } from "../native/layout.js";
 import { joinHeaderLists } from "./header-list.js";
 import type { SipMessage } from "./message.js";
 import { uriIn } from "./name-addr.js";
 import { schemeOf } from "./uri.js";
 
-/** The scanner has read the start line, Via, Route, From, To, Call-ID and CSeq; these it leaves to whoever needs them. */
+/** The scanner has read the start line, Via, Route, From, To, Call-ID and CSeq; it leaves these to whoever needs them. */
 const ADDRESS_LISTS = ["Contact", "Path", "Record-Route"];
-/** Said twice, they could mean one thing here and another at the next hop. */
+/** Given twice, they could mean one thing here and another at the next hop. */
 const SINGLE = ["Expires", "Max-Breadth", "Event"];
 
-/** The reason phrase of the 400; undefined: all that a decision hangs on can be read. */
+/** The reason phrase of the 400; undefined: everything that decisions depend on is readable. */
 export function faultOf(request: SipMessage): string | undefined {
   if (request.error !== ScanError.none) return scanErrorReason[request.error];
   for (const name of ADDRESS_LISTS) {

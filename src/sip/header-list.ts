@@ -1,7 +1,7 @@
 /** Header values that share a line: `a, "b,c" <sip:d,e>, f` cut at the commas between them (RFC 3261 7.3.1). */
 import { found, readList } from "../native/reader.js";
 
-/** The values without the blanks around them, in their order. Undefined: one is empty, or a quote or an angle bracket does not close. */
+/** The values without surrounding white space, in order. Undefined: one is empty, or a quote or an angle bracket does not close. */
 export function splitHeaderList(text: string): readonly string[] | undefined {
   const count = readList(text);
   if (count < 0) return undefined;
@@ -10,7 +10,7 @@ export function splitHeaderList(text: string): readonly string[] | undefined {
   return values;
 }
 
-/** The values of all fields of one name, as `SipMessage.headers` gives them. Undefined: one of the fields is no list. */
+/** The values of all fields of one name, as `SipMessage.headers` gives them. Undefined: one of the fields is not a list. */
 export function joinHeaderLists(fields: readonly string[]): readonly string[] | undefined {
   const all: string[] = [];
   for (const field of fields) {

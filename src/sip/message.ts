@@ -1,5 +1,5 @@
 /**
- * A SIP message as the native scanner found it. Nothing is read before it is asked for, and nothing twice. Octets become characters one by one (latin1), so what is written back is what came.
+ * A SIP message as the native scanner found it. Everything is parsed lazily and once. Each octet becomes one character (latin1), so writing it back gives the same octets.
  */
 import { LineField, MessageField, headerText } from "../native/layout.js";
 import { found, numberAt, piece, readMessage } from "../native/reader.js";
@@ -7,15 +7,15 @@ import { splitHeaderList } from "./header-list.js";
 import { headerKey } from "./header-name.js";
 
 const NONE: readonly HeaderField[] = [];
-/** By HeaderId; "" of those that the scanner has no number for. */
+/** By HeaderId; "" for those that the scanner has no number for. */
 const KEYS = headerText.map((name) => name.toLowerCase());
 
 export interface HeaderField {
   /** Lower case, never a compact form. */
   readonly key: string;
-  /** Unfolded, without the blanks around it. */
+  /** Unfolded, without surrounding white space. */
   readonly value: string;
-  /** The whole field as it came, folds included, without its last CRLF. */
+  /** The whole field as received, folds included, without its last CRLF. */
   readonly raw: string;
 }
 
@@ -83,7 +83,7 @@ export class SipMessage {
     return this.fieldsOf(name)[0]?.value;
   }
 
-  /** Every field of that name, a line each; values that share a line are not cut apart. */
+  /** Every field of that name, one per line; values that share a line are not split. */
   headers(name: string): readonly string[] {
     return this.fieldsOf(name).map(({ value }) => value);
   }
@@ -94,12 +94,12 @@ export class SipMessage {
     return this.#byKey.get(headerKey(name)) ?? NONE;
   }
 
-  /** Every value of that name over all its lines, lists cut apart; a line whose quotes do not close counts as one value. */
+  /** Every value of that name in all its lines, lists split; a line with an unclosed quote counts as one value. */
   values(name: string): readonly string[] {
     return this.headers(name).flatMap((line) => splitHeaderList(line) ?? [line]);
   }
 
-  /** The first Via value; "": none that is sound. */
+  /** The first Via value; "": there is no valid one. */
   get topVia(): string {
     return this.#read().topVia;
   }
@@ -160,7 +160,7 @@ function readingOf(octets: Buffer): Reading {
   };
 }
 
-/** RFC 3261 7.3.1: a line that begins with blanks continues the one before it, as if one blank stood there. */
+/** RFC 3261 7.3.1: a line that begins with white space continues the previous one, as if a single space were there. */
 function unfold(value: string): string {
   return value.includes("\r\n") ? value.replace(/\r\n[ \t]+/g, " ") : value;
 }

@@ -4,11 +4,11 @@ import { piece, readAddress } from "../native/reader.js";
 import { type Parameter, foundParameters } from "./parameters.js";
 
 export interface NameAddr {
-  /** As it came, quotes included; "" when there is none. */
+  /** As received, quotes included; "" when absent. */
   readonly displayName: string;
-  /** As it came, without angle brackets. */
+  /** As received, without angle brackets. */
   readonly uri: string;
-  /** What stands behind the URI. Behind a URI without angle brackets all parameters are the header's (RFC 3261 20.10). */
+  /** The header parameters. After a URI without angle brackets all parameters belong to the header (RFC 3261 20.10). */
   readonly parameters: readonly Parameter[];
 }
 

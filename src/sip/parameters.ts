@@ -1,13 +1,13 @@
-/** Parameters behind a URI or a header value: `;name`, `;name=token`, `;name="quoted; text"` (RFC 3261 25.1, generic-param). */
+/** Parameters after a URI or a header value: `;name`, `;name=token`, `;name="quoted; text"` (RFC 3261 25.1, generic-param). */
 import { ParameterField } from "../native/layout.js";
 import { found, piece, readParameters } from "../native/reader.js";
 
 export interface Parameter {
   /** Lower case. */
   readonly name: string;
-  /** As it came, quotes included; undefined: a name only. */
+  /** As received, quotes included; undefined: a name only. */
   readonly value: string | undefined;
-  /** The whole parameter as it came, without the semicolon and the blanks around it. */
+  /** The whole parameter as received, without the semicolon and surrounding white space. */
   readonly text: string;
 }
 
@@ -17,7 +17,7 @@ export function parseParameters(text: string): readonly Parameter[] | undefined 
   return count < 0 ? undefined : foundParameters(text, 0, count);
 }
 
-/** Those that a reading of `text` left in the table from field `first` on. */
+/** The parameters of `text` that the scanner left in the table from field `first` on. */
 export function foundParameters(text: string, first: number, count: number): readonly Parameter[] {
   const parameters: Parameter[] = [];
   for (let index = 0, at = first; index < count; index += 1, at += ParameterField.size) {
@@ -35,7 +35,7 @@ export function findParameter(parameters: readonly Parameter[], name: string): P
   return parameters.find((parameter) => parameter.name === name);
 }
 
-/** Whether one of them stands there twice with other values, so that readers could differ on which one counts (RFC 3261 7.3.1). SIP.js says the same instance twice, which is harmless. */
+/** Whether one of them occurs twice with different values, so that parsers could differ on which one counts (RFC 3261 7.3.1). SIP.js says the same instance twice, which is harmless. */
 export function contradict(parameters: readonly Parameter[]): boolean {
   const values = new Map<string, string | undefined>();
   return parameters.some(({ name, value }) => {

@@ -1,14 +1,14 @@
-/** Quoted strings with their escapes (RFC 3261 25.1), walked once. */
+/** Quoted strings with their escapes (RFC 3261 25.1), in one pass. */
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-/** `at` is where the opening quote stands; returns the index behind the closing one, -1 when there is none. */
+/** `at` is the index of the opening quote; returns the index after the closing one, -1 when there is none. */
 function quotedEnd(text: string, at: number): number {
   for (let index = at + 1; index < text.length; index += 1) {
     const code = text.charCodeAt(index);
     if (code === QUOTE) return index + 1;
-    // The character behind a backslash is never the end, not even when it is a quote.
+    // The character after a backslash is never the end, even if it is a quote.
     if (code === BACKSLASH) index += 1;
   }
   return -1;
@@ -18,7 +18,7 @@ export function isQuoted(text: string): boolean {
   return text.charCodeAt(0) === QUOTE && quotedEnd(text, 0) === text.length;
 }
 
-/** What a quoted string means; other text as it is. */
+/** The meaning of a quoted string; other text unchanged. */
 export function unquote(text: string): string {
   if (!isQuoted(text)) return text;
   const inside = text.slice(1, -1);

@@ -1,4 +1,4 @@
-/** Reason phrases of RFC 3261 21 and of its extensions that are answered here. */
+/** Reason phrases of RFC 3261 21 and of the extensions used here. */
 
 const PHRASES: Readonly<Record<number, string>> = {
   100: "Trying",

@@ -8,14 +8,14 @@ import type { Stamp } from "./via.js";
 
 const END = "\r\n";
 const MAX_FORWARDS = 70;
-/** What only a trusted neighbour may say (RFC 3325 5, RFC 3608 6.4, RFC 5626 12). A Path means something in a REGISTER alone (RFC 3327 4). */
+/** Header fields that only a trusted neighbour may set (RFC 3325 5, RFC 3608 6.4, RFC 5626 12). A Path means something in a REGISTER alone (RFC 3327 4). */
 const SMUGGLED = new Set(["service-route", "p-asserted-identity", "flow-timer"]);
 
 export interface Forwarding {
   readonly uri: string;
   /** The value of our own Via. */
   readonly via: string;
-  /** Values that go on top of those that are there, the first one topmost. */
+  /** Values to put on top of the existing ones, the first one topmost. */
   readonly recordRoutes: readonly string[];
   /** All Route values of the copy. */
   readonly routes: readonly string[];
@@ -23,11 +23,11 @@ export interface Forwarding {
   /** Where the request came from. */
   readonly stamp: Stamp;
   readonly fromTrusted: boolean;
-  /** What ends here besides. */
+  /** Further fields to remove. */
   readonly endsHere: (field: HeaderField) => boolean;
 }
 
-/** Every field that is not named here stays octet for octet, the body too (RFC 3261 16.6 step 1). */
+/** All other fields stay octet for octet, as does the body (RFC 3261 16.6 step 1). */
 export function forwardRequest(request: SipMessage, forwarding: Forwarding): Buffer {
   const { uri, routes } = looseRoute(forwarding.uri, forwarding.routes);
   const lines = [`${request.method} ${uri} SIP/2.0`, `Via: ${forwarding.via}`];
@@ -49,7 +49,7 @@ export function forwardRequest(request: SipMessage, forwarding: Forwarding): Buf
   return Buffer.concat([Buffer.from([...lines, "", ""].join(END), "latin1"), request.body]);
 }
 
-/** RFC 3261 16.6 step 6: a first Route without `lr` is a strict router, which wants itself as Request-URI. */
+/** RFC 3261 16.6 step 6: a first Route without `lr` is a strict router, which expects itself as Request-URI. */
 function looseRoute(uri: string, routes: readonly string[]): { readonly uri: string; readonly routes: readonly string[] } {
   const [first, ...rest] = routes;
   if (first === undefined) return { uri, routes };
@@ -58,7 +58,7 @@ function looseRoute(uri: string, routes: readonly string[]): { readonly uri: str
   return isLoose ? { uri, routes } : { uri: asRequestUri(next), routes: [...rest, `<${uri}>`] };
 }
 
-/** A strict router before us put our own Record-Route into the Request-URI: what stood there is the last Route (RFC 3261 16.4). */
+/** A strict router before us put our own Record-Route into the Request-URI: the original is the last Route (RFC 3261 16.4). */
 export function undoStrictRoute(request: SipMessage): SipMessage {
   const routes = request.values("Route");
   const uri = uriIn(routes.at(-1) ?? "");

@@ -1,4 +1,4 @@
-/** Responses: those that are made here (RFC 3261 8.2.6), and those that pass (16.7). */
+/** Responses: our own (RFC 3261 8.2.6), and those passed on (16.7). */
 import type { SipMessage } from "./message.js";
 import { splitHeaderList } from "./header-list.js";
 import { reasonOf } from "./reason.js";
@@ -28,7 +28,7 @@ export function makeResponse(request: SipMessage, { spec, toTag, stamp }: Respon
   return Buffer.from(lines.join(END), "latin1");
 }
 
-/** The Via fields of a request as they go on and come back: the first value stamped, the rest as it came. */
+/** The Via fields of a request as they go on and come back: the first value stamped, the rest as received. */
 export function viaLines(request: SipMessage, stamp: Stamp): string[] {
   const fields = request.fields.filter(({ key }) => key === "via");
   return fields.map(({ raw, value }, at) => {
@@ -38,7 +38,7 @@ export function viaLines(request: SipMessage, stamp: Stamp): string[] {
   });
 }
 
-/** A response on its way back: our own Via is taken out, nothing else changes (RFC 3261 16.7 step 3). Undefined: it was meant for us. */
+/** A response on its way back: our own Via is removed, nothing else changes (RFC 3261 16.7 step 3). Undefined: it was meant for us. */
 export function withoutTopVia(response: SipMessage, startLine = response.startLine, added: readonly string[] = []): Buffer | undefined {
   const lines = [startLine];
   let vias = 0;

@@ -1,18 +1,18 @@
 /**
- * URIs made comparable (RFC 3261 19.1.4). A key is text, so that a store that is no JavaScript can compare it as well: what must be
- * the same in both URIs, then, each behind a blank, the parameters that count only when both URIs have them.
+ * URIs made comparable (RFC 3261 19.1.4). A key is text, so that a store outside JavaScript can compare it too: first what must be
+ * equal in both URIs, then, each after a space, the parameters that count only if both URIs have them.
  */
 import type { SipUri } from "./uri.js";
 
-// In one URI only, these make a difference (transport by the examples of 19.1.4).
+// If only one URI has them, these make a difference (transport by the examples of 19.1.4).
 const DECISIVE = new Set(["transport", "user", "ttl", "method", "maddr"]);
-// Neither stands in a URI as parseUri takes it.
+// Neither occurs in a URI that parseUri accepts.
 const FIELD = ">";
 const PARAMETER = " ";
 
 /** The key of a URI. Keys of equivalent URIs are not always the same text: ask `sameUriKey`. */
 export function uriKey({ scheme, user, password, host, port, parameters, headers }: SipUri): string {
-  // The first of a name is the one that counts, as it is for whoever looks a parameter up.
+  // Of equal names the first counts, as in findParameter.
   const first = new Map<string, string>();
   for (const { name, value = "" } of parameters) if (!first.has(name)) first.set(name, unescapeUri(value));
   const pairs = [...first].map(([name, value]) => ({ name, text: `${name}=${name === "method" ? value : value.toLowerCase()}` }));
@@ -52,7 +52,7 @@ function headersKey(headers: string): string {
   return pairs.sort().join("&");
 }
 
-// Escaped, a reserved character is not what it is unescaped; all the others are (19.1.4 and RFC 2396 2.2).
+// An escaped reserved character differs from an unescaped one; all others are equal (19.1.4 and RFC 2396 2.2).
 const UNRESERVED = /^[a-z0-9\-_.!~*'()]$/i;
 
 /** Undoes the escapes that change nothing, and writes the others in upper case. */

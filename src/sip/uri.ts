@@ -5,14 +5,14 @@ import type { Parameter } from "./parameters.js";
 
 export interface SipUri {
   readonly scheme: "sip" | "sips";
-  /** As it came, escapes and all; undefined: a URI without a user part. */
+  /** As received, escapes included; undefined: a URI without a user part. */
   readonly user: string | undefined;
   readonly password: string | undefined;
-  /** Lower case; an IPv6 address stands in its brackets. */
+  /** Lower case; an IPv6 address in brackets. */
   readonly host: string;
   readonly port: number | undefined;
   readonly parameters: readonly Parameter[];
-  /** Behind the question mark, as it came; undefined: none. */
+  /** After the question mark, as received; undefined: none. */
   readonly headers: string | undefined;
 }
 
@@ -41,7 +41,7 @@ export function isSips(text: string): boolean {
   return schemeOf(text) === "sips";
 }
 
-/** A Contact as a Request-URI: without what none may have, headers and the method parameter (RFC 3261 19.1.1). */
+/** A Contact as a Request-URI, without headers and the method parameter, which a Request-URI must not have (RFC 3261 19.1.1). */
 export function asRequestUri(text: string): string {
   const scheme = schemeOf(text);
   if (scheme !== "sip" && scheme !== "sips") return text;
@@ -53,7 +53,7 @@ export function asRequestUri(text: string): string {
   return place + kept.map((parameter) => `;${parameter.text}`).join("");
 }
 
-/** No parameter of a URI is quoted, and the scanner has found each one sound. */
+/** URI parameters are never quoted, and the scanner has validated each one. */
 function uriParameters(text: string | undefined): readonly Parameter[] {
   if (text === undefined || text === "") return [];
   return text

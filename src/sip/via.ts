@@ -5,7 +5,7 @@ import { found, numberAt, piece, readVia } from "../native/reader.js";
 export interface Via {
   /** Upper case. */
   readonly transport: string;
-  /** sent-by as it came, in lower case and without blanks; the port when it was given. */
+  /** sent-by in lower case and without spaces; with the port if it was given. */
   readonly sentBy: string;
   readonly host: string;
   /** 0: none was given. */
@@ -36,11 +36,11 @@ export function parseVia(value: string): Via | undefined {
 export interface Stamp {
   readonly address: string;
   readonly port: number;
-  /** Seconds that answer `keep` (RFC 6223 4.4); undefined: it is left as it is. */
+  /** Seconds for the answer to `keep` (RFC 6223 4.4); undefined: it stays as it is. */
   readonly keep?: number | undefined;
 }
 
-/** The top Via of a request with what the server found out about its sender (RFC 3261 18.2.1, RFC 3581 4). */
+/** The top Via of a request, completed with the sender's actual address (RFC 3261 18.2.1, RFC 3581 4). */
 export function stampVia(value: string, stamp: Stamp): string {
   const via = parseVia(value);
   if (via === undefined) return value;

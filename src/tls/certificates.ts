@@ -1,4 +1,4 @@
-/** The certificate and key files: read at the start, on SIGHUP and when one of them changes. A bad file leaves what was in force. */
+/** The certificate and key files: read at the start, on SIGHUP and when one of them changes. With a bad file the previous ones stay in force. */
 import { X509Certificate, randomBytes } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { isIP } from "node:net";
@@ -15,7 +15,7 @@ const DAY_MS = 86_400_000;
 const WARNING_DAYS = 14;
 // Name, HMAC key and cipher key of session tickets, as OpenSSL takes them.
 const TICKET_KEY_OCTETS = 80;
-// Who learns a ticket key can read what was said while it was in use (RFC 5077 5.5), so none is in use for long.
+// Whoever learns a ticket key can decrypt the sessions of its time (RFC 5077 5.5), so none is used for long.
 const TICKET_KEY_MS = DAY_MS / 2;
 
 export interface CertificateView {
@@ -48,10 +48,10 @@ export class Certificates {
     this.#warnOfNames();
   }
 
-  /** Undefined where nothing is secure. Throws one line that names the variable when a file is no good. */
+  /** Undefined if nothing uses TLS. Throws one line that names the variable when a file is bad. */
   static of(config: Config, log: Log): Certificates | undefined {
     const listens = [...config.listen, ...(config.coreListen ?? [])].some(({ transport }) => isSecure(transport));
-    // Which neighbours a home proxy will be led to, by Path or a Request-URI, nobody knows beforehand.
+    // Path and Request-URI decide which neighbours a home proxy talks to, so they are not known beforehand.
     const dials = config.mode !== "edge" || config.upstream.some(({ scheme, transport }) => scheme === "sips" || transport === "tls");
     return listens || dials ? new Certificates(config, log) : undefined;
   }
@@ -77,19 +77,19 @@ export class Certificates {
 
   watch(onChange: (material: TlsMaterial) => void): void {
     this.#onChange = onChange;
-    // By looking: a watcher would follow the old file where a new one is renamed or linked into its place.
+    // By polling: a watcher would follow the old file when a new one is renamed or linked into its place.
     const poll = setInterval(() => this.#stampOfFiles() !== this.#stamp && this.reload(), POLL_MS);
     this.#timers = [poll, setInterval(() => this.#warnOfExpiry(), DAY_MS), setInterval(() => this.#renewTicketKey(), TICKET_KEY_MS)];
     for (const timer of this.#timers) timer.unref();
   }
 
-  /** Looks at the files again; one that is no good, or cannot be read any more, leaves what is in force. */
+  /** Reads the files again; if one is bad or unreadable, the previous ones stay in force. */
   reload(): void {
     this.#stamp = this.#stampOfFiles();
     this.prepare(this.#config, (reason) => this.#log.error({ reason }, "new certificates rejected, keeping the previous ones"))?.();
   }
 
-  /** Reads the files that a configuration names; calling what comes back puts them in force. Undefined: `onFault` was told why not. */
+  /** Reads the files that a configuration names; calling the result puts them in force. Undefined: `onFault` was called with the reason. */
   prepare(config: Config, onFault: (reason: string) => void): (() => void) | undefined {
     try {
       const material = this.#read(config);
@@ -103,7 +103,7 @@ export class Certificates {
   #use(config: Config, material: TlsMaterial): void {
     this.#config = config;
     this.#stamp = this.#stampOfFiles();
-    // A shard takes long to read a hundred authorities; it does so only for something new.
+    // Reading a hundred authorities takes a shard long, so it does that only when something changed.
     if (isDeepStrictEqual(material, this.#material)) return;
     this.#material = material;
     this.#expiry = expiryOf(material);
@@ -129,7 +129,7 @@ export class Certificates {
     return { pairs, authorities, clientCertificate: tlsClientCert, ticketKey: this.#ticketKey };
   }
 
-  /** Tickets of the old one resume nothing any more: their clients make a whole handshake, once. */
+  /** Tickets of the oldest key no longer resume: their clients make one full handshake. */
   #renewTicketKey(): void {
     this.#ticketKey = randomBytes(TICKET_KEY_OCTETS);
     this.#material = { ...this.#material, ticketKey: this.#ticketKey };
@@ -145,7 +145,7 @@ export class Certificates {
           const { ino, size, mtimeMs } = statSync(file);
           return `${ino} ${size} ${mtimeMs}`;
         } catch (error) {
-          // Whatever it is, a folder without permission or a disk that fails: what was read before stays in force, and reload() says so once.
+          // Whatever the reason, a missing permission or a failing disk: the previous ones stay in force, and reload() reports it once.
           return error instanceof Error && "code" in error ? String(error.code) : "unreadable";
         }
       })
@@ -168,7 +168,7 @@ export class Certificates {
   }
 }
 
-/** When the first of them ends. */
+/** When the first of them expires. */
 function expiryOf({ pairs }: TlsMaterial): Date | undefined {
   const ends = pairs.map(({ certificate }) => Date.parse(new X509Certificate(certificate).validTo));
   return ends.length === 0 ? undefined : new Date(Math.min(...ends));

@@ -1,4 +1,4 @@
-/** Client transactions (RFC 3261 17.1, RFC 6026 7.2): a request that was sent, until nothing more can come of it. */
+/** Client transactions (RFC 3261 17.1, RFC 6026 7.2): a sent request, until no response can follow. */
 import { SipMessage } from "../sip/message.js";
 import { ackOf } from "../sip/request.js";
 import type { Hop, Outlet } from "./hop.js";
@@ -76,7 +76,7 @@ export class ClientTransaction {
     return true;
   }
 
-  /** Takes a response that matches by branch and method. */
+  /** Handles a response that matches by branch and method. */
   receive(response: SipMessage): void {
     const { status } = response;
     if (status < 200) this.#provisional(response);
@@ -93,7 +93,7 @@ export class ClientTransaction {
     this.#options.user.onFailure(why);
   }
 
-  /** Waits no longer; what still comes is nobody's. */
+  /** Stops waiting; later responses match nothing. */
   abandon(): void {
     this.#end();
   }
@@ -103,7 +103,7 @@ export class ClientTransaction {
     if (this.#state === "calling") {
       this.#state = "proceeding";
       if (this.#isInvite) {
-        // RFC 3261 17.1.1.2: heard; from here on timer C of the proxy watches.
+        // RFC 3261 17.1.1.2: it has responded; from here on the proxy's timer C applies.
         this.#resend.clear();
         this.#deadline.clear();
       } else if (!this.#isReliable) {
@@ -117,7 +117,7 @@ export class ClientTransaction {
   #inviteFinal(response: SipMessage): void {
     const { timers, user } = this.#options;
     if (response.status < 300) {
-      // RFC 6026 7.2: each 2xx goes to the user, whose ACK is no part of this transaction.
+      // RFC 6026 7.2: each 2xx goes to the user, whose ACK is not part of this transaction.
       if (this.isPending) this.#finish("accepted", timers.memory);
       if (this.#state === "accepted") user.onResponse(response);
     } else if (this.isPending) {

@@ -18,7 +18,7 @@ export interface Sender {
   readonly neighbour?: Neighbour;
 }
 
-/** What transactions need of the transport. */
+/** What transactions need from the transport. */
 export interface Outlet {
   isReliable(hop: Hop): boolean;
   /** Sends a request; the id of the flow that it leaves by, undefined when it cannot be sent. */
@@ -28,7 +28,7 @@ export interface Outlet {
   isReliableFlow(flow: string): boolean;
 }
 
-/** Whether a response may come from there: from the very flow that was asked, or from the neighbour (OB-5.3.1-11, TX-10). */
+/** Whether a response may come from there: from the same flow that was asked, or from the neighbour (OB-5.3.1-11, TX-10). */
 export function mayAnswer(hop: Hop, sender: Sender): boolean {
   return hop.kind === "flow" ? sender.flow === hop.flow : sender.fromCore || sender.address === hop.address;
 }

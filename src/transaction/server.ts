@@ -1,4 +1,4 @@
-/** Server transactions (RFC 3261 17.2, RFC 6026 7.1): a request that came, and what was answered to it. */
+/** Server transactions (RFC 3261 17.2, RFC 6026 7.1): a received request and our answers to it. */
 import type { SipMessage } from "../sip/message.js";
 import { makeResponse } from "../sip/response.js";
 import type { ResponseSpec } from "../sip/response-spec.js";
@@ -10,13 +10,13 @@ export interface ServerOptions {
   readonly sender: Sender;
   readonly outlet: Outlet;
   readonly timers: TimerTable;
-  /** For responses that are made here. */
+  /** The To tag of our own responses. */
   readonly toTag: string;
-  /** For those that nothing is remembered of: the same for each repetition of the request (RFC 3261 8.2.7). */
+  /** The To tag of stateless responses: the same for each retransmission of the request (RFC 3261 8.2.7). */
   readonly statelessTag: () => string;
-  /** Seconds that a sender who asks for keep-alives is told (RFC 6223). */
+  /** The answer to a sender who asks for keep-alives, in seconds (RFC 6223). */
   readonly keepSeconds: number;
-  /** The final response to another request than INVITE over UDP: it may have to be repeated when this has ended. */
+  /** Called with the final response to a non-INVITE request over UDP: it may have to be repeated after the transaction has ended. */
   readonly onAnswered: (octets: Uint8Array) => void;
   readonly onEnd: () => void;
 }
@@ -32,7 +32,7 @@ export class ServerTransaction {
   #state: State = "proceeding";
   #last: Uint8Array | undefined;
   #interval: number;
-  /** The INVITE was cancelled; its user is told. */
+  /** Called when the INVITE was cancelled. */
   onCancel: ((cancel: SipMessage) => void) | undefined;
 
   constructor(options: ServerOptions) {
@@ -40,7 +40,7 @@ export class ServerTransaction {
     this.#isInvite = options.request.method === "INVITE";
     this.#isReliable = options.outlet.isReliableFlow(options.sender.flow);
     this.#interval = options.timers.t1;
-    // RFC 3261 17.2.1: the sender stops sending again; RFC 4320 4.1: others are told only when they would be slow anyway.
+    // RFC 3261 17.2.1: this stops retransmissions; RFC 4320 4.1: other requests get a 100 only when their sender has slowed down anyway.
     if (this.#isInvite) this.respond({ status: 100, headers: [] });
     else this.#deadline.set(options.timers.trying, () => this.#slow());
   }
@@ -58,7 +58,7 @@ export class ServerTransaction {
     return this.#state === "proceeding";
   }
 
-  /** A response that is made here. */
+  /** Sends a response of our own. */
   respond(spec: ResponseSpec): void {
     const { request, toTag, statelessTag, sender, keepSeconds } = this.#options;
     const isChallenge = spec.status === 401 || spec.status === 407;
@@ -66,13 +66,13 @@ export class ServerTransaction {
     const stamp = { address: sender.address, port: sender.port, keep: isSuccess ? keepSeconds : undefined };
     const octets = makeResponse(request, { spec, toTag: isChallenge ? statelessTag() : toTag, stamp });
     if (!isChallenge) return this.send(spec.status, octets);
-    // RFC 3261 26.3.2.4: nothing is kept for a challenge; who repeats the request is challenged anew.
+    // RFC 3261 26.3.2.4: no state is kept for a challenge; if the request comes again, it is challenged again.
     if (!this.isOpen) return;
     this.#put(octets, true);
     this.#end();
   }
 
-  /** A response that is written already; late ones are dropped (RFC 6026 7.1), but each 2xx to an INVITE passes. */
+  /** Sends a ready-made response; late ones are dropped (RFC 6026 7.1), but each 2xx to an INVITE passes. */
   send(status: number, octets: Uint8Array): void {
     if (this.#state === "accepted" && status >= 200 && status < 300) return this.#put(octets, true);
     if (!this.isOpen) return;
@@ -92,7 +92,7 @@ export class ServerTransaction {
     this.#put(this.#last, false);
   }
 
-  /** The ACK of a final response other than 2xx. False: it is none of this transaction's (RFC 6026 7.1). */
+  /** The ACK of a final response other than 2xx. False: it does not belong to this transaction (RFC 6026 7.1). */
   acknowledge(): boolean {
     if (this.#state === "accepted") return false;
     if (this.#state === "completed") this.#remain("confirmed", this.#isReliable ? 0 : this.#options.timers.t4);

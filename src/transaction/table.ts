@@ -1,4 +1,4 @@
-/** The transactions of one shard: which message belongs to which (RFC 3261 17.1.3 and 17.2.3). */
+/** The transactions of one shard, and the matching of messages to them (RFC 3261 17.1.3 and 17.2.3). */
 import { createHmac, randomBytes } from "node:crypto";
 import type { ObjectPort } from "../native/binding.js";
 import { Const } from "../native/layout.js";
@@ -15,7 +15,7 @@ export interface TableOptions {
   readonly timers: TimerTable;
   /** Says whether there is room for one more. */
   readonly port: Pick<ObjectPort, "reserve" | "release">;
-  /** Most responses that are remembered for a repetition. */
+  /** Maximum number of responses remembered for retransmissions. */
   readonly most: number;
   readonly keepSeconds: number;
   /** Makes the To tag of responses that are made here. */
@@ -25,7 +25,7 @@ export interface TableOptions {
 const COOKIE = /^z9hG4bK/i;
 /** What a transaction takes besides its message. */
 const OVERHEAD = 2_048;
-/** Of a remembered response, on average. */
+/** Average size of a remembered response. */
 const ANSWER_OCTETS = 1_024;
 
 export class TransactionTable {
@@ -67,17 +67,17 @@ export class TransactionTable {
     return this.#servers.get(key)?.acknowledge() ?? false;
   }
 
-  /** The INVITE that a CANCEL means (RFC 3261 9.2). */
+  /** The INVITE that a CANCEL refers to (RFC 3261 9.2). */
   findCancelled(cancel: SipMessage, sender: Sender): ServerTransaction | undefined {
     return this.#servers.get(serverKey(cancel, "INVITE", sender));
   }
 
-  /** The To tag of a response that nothing is remembered of: the ACK that it brings is known by it. */
+  /** The To tag of a stateless response, by which we recognise its ACK. */
   statelessTag(key: string): string {
     return createHmac("sha256", this.#tagKey).update(key).digest("base64url").slice(0, 16);
   }
 
-  /** Under the key of the request. Undefined: there is no room for it. `room`: Const.roomOpening and so on. */
+  /** Undefined: there is no room for it. `key`: that of the request; `room`: Const.roomOpening and so on. */
   newServerTransaction(key: string, request: SipMessage, sender: Sender, room: number): ServerTransaction | undefined {
     const { outlet, timers, port, keepSeconds, newTag } = this.#options;
     const place = port.reserve(sender.address, 1, request.octets.length + OVERHEAD, room, sender.fromCore);
@@ -92,7 +92,7 @@ export class TransactionTable {
     return transaction;
   }
 
-  /** Sends a request whose top Via has a branch of ours. Undefined: it cannot be sent, and nothing is left of it. `payer`: on whose share it is. */
+  /** Sends a request whose top Via has a branch of ours. Undefined: it cannot be sent; no transaction is left. `payer`: on whose share it is. */
   newClientTransaction(branch: string, octets: Buffer, hop: Hop, user: ClientUser, payer?: Sender): ClientTransaction | undefined {
     const { outlet, timers, port } = this.#options;
     const place = payer && port.reserve(payer.address, 0, octets.length + OVERHEAD, Const.roomOpening, payer.fromCore);
@@ -109,7 +109,7 @@ export class TransactionTable {
     return transaction;
   }
 
-  /** False: it answers nothing that we sent, or comes from somebody else than was asked; it is dropped (RFC 6026 8.2). */
+  /** False: it answers nothing that we sent, or comes from elsewhere than the request went; it is dropped (RFC 6026 8.2). */
   receive(response: SipMessage, sender: Sender): boolean {
     const via = parseVia(response.values("Via")[0] ?? "");
     const transaction = via && this.#clients.get(clientKey(via.branch, response.cseq.method));
@@ -118,12 +118,12 @@ export class TransactionTable {
     return true;
   }
 
-  /** Everything that waits for an answer over this flow fails now. */
+  /** Fails everything that waits for an answer over this flow. */
   flowEnded(flow: string): void {
     for (const transaction of [...(this.#byFlow.get(flow) ?? [])]) transaction.fail("transport");
   }
 
-  /** A request with this branch could not be sent after all. */
+  /** The request with this branch could not be sent after all. */
   sendFailed(branch: string): void {
     for (const method of ["INVITE", ""]) this.#clients.get(`${branch} ${method}`)?.fail("transport");
   }
@@ -141,13 +141,13 @@ export class TransactionTable {
   }
 }
 
-/** The CANCEL of a request has its branch too; all other methods never share one. */
+/** A CANCEL shares the branch of its request; no other methods share one. */
 function clientKey(branch: string, method: string): string {
   return `${branch} ${method === "INVITE" || method === "CANCEL" ? method : ""}`;
 }
 
 /**
- * Branch, sent-by and method, and whose flow it is: nobody runs into another's transaction by copying a branch (TX-10). Neighbours
+ * Branch, sent-by, method and flow: copying a branch does not lead into somebody else's transaction (TX-10). Neighbours
  * may come back over another connection. Without the magic cookie the rules of RFC 2543 hold.
  */
 export function serverKey(request: SipMessage, method: string, sender: Sender): string {

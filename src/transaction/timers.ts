@@ -4,13 +4,13 @@ export interface TimerTable {
   readonly t1: number;
   readonly t2: number;
   readonly t4: number;
-  /** B and F: how long a request waits for its first or final response. */
+  /** B and F: how long a request waits for its first or its final response. */
   readonly patience: number;
   /** H, J, L and M: 64 times T1. */
   readonly memory: number;
   /** At least 32 seconds over UDP whatever T1 is (RFC 6026 8.4). */
   readonly d: number;
-  /** When a non-INVITE request may be told that it was heard (RFC 4320 4.1). */
+  /** When a non-INVITE request may get a 100 (RFC 4320 4.1). */
   readonly trying: number;
 }
 
@@ -30,7 +30,7 @@ function untilT2(t1: number): number {
   return Math.max(sum, t1);
 }
 
-/** One timer that is set, set anew and cleared; none of them keeps the process alive. */
+/** A timer that can be set, reset and cleared; it does not keep the process alive. */
 export class Timer {
   #handle: NodeJS.Timeout | undefined;
 

@@ -1,11 +1,11 @@
-/** What the admin plane asks of an HTTP server. */
+/** What the admin plane needs of an HTTP server. */
 export interface WebRequest {
   /** Upper case. */
   readonly method: string;
   readonly path: string;
-  /** Behind the question mark, without it. */
+  /** The part after the question mark. */
   readonly query: string;
-  /** "" where there is none; `name` in lower case. */
+  /** "" when it is absent; `name` in lower case. */
   readonly header: (name: string) => string;
 }
 
@@ -18,7 +18,7 @@ export interface WebAnswer {
 /** The other end of a WebSocket. */
 export interface WebClient {
   send(text: string): void;
-  /** Octets that it has not read yet. */
+  /** Octets that the peer has not read yet. */
   waiting(): number;
   end(code: number, reason: string): void;
 }
@@ -26,7 +26,7 @@ export interface WebClient {
 export interface WebHandlers {
   /** The request may be read only before the first wait. A body longer than `mostBody` comes as undefined. Never rejects. */
   readonly answer: (request: WebRequest, body: string | undefined) => Promise<WebAnswer>;
-  /** Of a WebSocket on /live: an answer that refuses it; undefined: it is taken. */
+  /** For a WebSocket on /live: an answer that refuses it; undefined: it is accepted. */
   readonly refuse: (request: WebRequest) => WebAnswer | undefined;
   readonly opened: (client: WebClient) => void;
   readonly closed: (client: WebClient) => void;
@@ -35,14 +35,14 @@ export interface WebHandlers {
 }
 
 export interface WebServer {
-  /** False: the place is taken. */
+  /** False: the address is in use. */
   listen(host: string, port: number): Promise<boolean>;
   /** No new connections. */
   close(): void;
 }
 
-/** Connections at once: the admin plane never takes the descriptors that phones need. */
+/** Concurrent connections, limited so that the admin plane never takes the descriptors that phones need. */
 export const MAX_CONNECTIONS = 128;
-/** Within which a request must be whole. */
+/** Time in which a request must be complete. */
 export const REQUEST_MS = 10_000;
 export const LIVE_PATH = "/live";

@@ -1,14 +1,14 @@
 /**
- * What a module named by SLUICE_POLICY may export. Each hook sees one request, must return at once (no promise), and is optional; what it
- * leaves undefined the built-in policy decides. With such a module each request costs an object and a copy of its octets.
+ * What a module named by SLUICE_POLICY may export. Each hook sees one request, must return at once (no promise), and is optional. What it
+ * leaves undefined, the built-in policy decides. With such a module each request costs an object and a copy of its octets.
  */
 import type { PolicyRequest } from "./policy-request.js";
 import type { UpgradeRequest } from "./upgrade-request.js";
 
 export interface Policy {
-  /** True or false: whether this request of a client asks for outbound, instead of the signs of RFC 5626. */
+  /** True or false: whether this client's request asks for outbound, overriding the signs of RFC 5626. */
   readonly isOutboundRequested?: (request: PolicyRequest) => boolean | undefined;
-  /** True: a flow token for this client whatever its request says, as SLUICE_OUTBOUND=force gives one to all. */
+  /** True: this client gets a flow token whatever its request says, as SLUICE_OUTBOUND=force gives one to all. */
   readonly forceOutbound?: (request: PolicyRequest) => boolean | undefined;
   /** False: 403. An ACK is dropped. */
   readonly allow?: (request: PolicyRequest) => boolean | undefined;

@@ -1,4 +1,4 @@
-/** Puts the operator's hooks around the built-in policy: request by request, where it alone would decide a batch in one go. */
+/** Runs the operator's hooks around the built-in policy, request by request; the built-in policy alone decides a whole batch at once. */
 import { showHostPort } from "../../config/host-port.js";
 import type { AddressPort, UpstreamTarget } from "../../native/address-port.js";
 import type { Shard, ShardConfig, UpgradeHook } from "../../native/binding.js";
@@ -11,16 +11,16 @@ import { type Policy, type PolicyReply, loadPolicy } from "./hooks.js";
 import { PolicyRequest } from "./policy-request.js";
 import { UpgradeRequest } from "./upgrade-request.js";
 
-/** What a hook said. A promise is nothing that a request can wait for, and must not pass for a yes. */
+/** A hook's answer. A request cannot wait for a promise, and a promise must not pass for a yes. */
 function saidAtOnce<T>(hook: string, said: T): T {
   if (typeof (said as { then?: unknown } | undefined)?.then !== "function") return said;
-  // Its own failure is told with this one.
+  // Its own rejection is reported with this one.
   Promise.resolve(said).catch(() => undefined);
   throw new Error(`the hook ${hook} returned a promise; a hook must return at once, so keep what it needs at hand`);
 }
 
 const TOKEN = /^[\w!%'*+.`~-]+$/;
-// Whatever would end the line or hide in it.
+// Characters that would end the line or hide in it.
 const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/;
 
 function headerLines(hook: string, headers: Readonly<Record<string, string>>): string {
@@ -53,7 +53,7 @@ class PolicyStage {
     return this.#policy.upgrade !== undefined;
   }
 
-  /** A hook that throws refuses the one handshake that it was asked about. */
+  /** A hook that throws refuses the handshake it was asked about and no other. */
   upgrade(head: string, source: AddressPort & { readonly listener: number }): ReturnType<UpgradeHook> {
     try {
       const { transport } = this.#config.listeners[source.listener]!;

@@ -7,7 +7,7 @@ export class UpgradeRequest {
   readonly target: string;
   readonly #fields: readonly (readonly [string, string])[];
 
-  /** `head` was found sound: a request line and header fields, each line with its CRLF. */
+  /** `head` is well-formed: a request line and header fields, each line with its CRLF. */
   constructor(head: string, source: PolicySource) {
     const [requestLine = "", ...lines] = head.split("\r\n").filter((line) => line !== "");
     this.source = source;
@@ -28,7 +28,7 @@ export class UpgradeRequest {
     return this.headers("Origin")[0];
   }
 
-  /** The cookies (RFC 6265 5.4), as they were sent; of two with one name the first. */
+  /** The cookies (RFC 6265 5.4) as they were sent; of two with the same name the first. */
   get cookies(): ReadonlyMap<string, string> {
     const cookies = new Map<string, string>();
     for (const pair of this.headers("Cookie").flatMap((value) => value.split(";"))) {
