@@ -25,6 +25,7 @@ export class Edge {
   #process: ChildProcess;
   readonly settings: Settings;
   #output = "";
+  #hasPlayed = false;
   #stopped = false;
   #isTouched = false;
   #scene = 0;
@@ -57,8 +58,10 @@ export class Edge {
     return this.#output.slice(this.#scene);
   }
 
+  /** The first scene has what was written at the start as well. */
   beginScene(): void {
-    this.#scene = this.#output.length;
+    if (this.#hasPlayed) this.#scene = this.#output.length;
+    this.#hasPlayed = true;
   }
 
   /** Whether a signal has reached it, so that it is not what another test expects. */

@@ -58,7 +58,7 @@ test("AU-9 used credentials are refused on every shard, over every transport and
   await register(thief, authorization);
   expect((await thief.response(401)).header("WWW-Authenticate")).toContain("stale=true");
   await register(thief, await credentials(thief));
-  expect((await thief.response(200)).all("Contact")).toHaveLength(2);
+  expect((await thief.response(200)).all("Contact")).toContainEqual(expect.stringContaining(thief.at));
 });
 
 test("AU-9 credentials that never arrived are no use to whoever sits elsewhere", async () => {
