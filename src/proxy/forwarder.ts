@@ -63,9 +63,12 @@ export class Forwarder {
     });
   }
 
-  /** RFC 3261 18.1.1: what is too large for UDP goes by TCP to a neighbour that speaks it. A phone's Contact says what it means. */
-  #overStream({ binding, routes }: Target, hop: Hop): Hop | undefined {
-    if (hop.kind !== "address" || hop.transport !== "udp" || (binding !== undefined && routes.length === 0)) return undefined;
+  /**
+   * RFC 3261 18.1.1: what is too large for UDP goes by TCP to a neighbour that speaks it. A phone's Contact and an edge's Path say what
+   * they mean: Kamailio record-routes once instead of twice where both sides are TCP, and the ACK is lost.
+   */
+  #overStream({ binding }: Target, hop: Hop): Hop | undefined {
+    if (hop.kind !== "address" || hop.transport !== "udp" || binding !== undefined) return undefined;
     return this.#options.port.takesStream(hop.address, hop.port) ? { ...hop, transport: "tcp" } : undefined;
   }
 
