@@ -1,7 +1,9 @@
 // How much a UDP source is answered before it has shown that it hears us: three times the octets that came from it. A source address is
-// easily forged, and whoever forges it must gain nothing by our answers.
+// easily forged, and whoever forges it must gain nothing by our answers. One for the process: what one shard received another may answer.
+// Shards do not wait for each other here; where two change one place at once, one of the changes may be lost, a datagram's worth.
 #pragma once
 
+#include <atomic>
 #include <memory>
 
 #include "core/flow/source_shares.h"
@@ -32,12 +34,14 @@ class AnswerCredit {
   static constexpr int32_t kMaxCredit = 1 << 16;
   static constexpr int32_t kProven = INT32_MAX;
 
-  struct Place {
+  struct Account {
     uint32_t mark = 0;
     int32_t credit = 0;
   };
+  static_assert(std::atomic<Account>::is_always_lock_free);
+  using Place = std::atomic<Account>;
 
-  Place* place_of(const Address& source, uint32_t& mark) noexcept;
+  Place& place_of(const Address& source, uint32_t& mark) noexcept;
 
   SipKey key_;
   std::unique_ptr<Place[]> places_{new Place[kPlaces]()};

@@ -92,7 +92,7 @@ void DatagramReader::take(uint16_t listener, const Address& from, char* data, si
     source.birth = flow->birth;
   }
   source.from_core = is_core_side(ground_.config, listener, from);
-  if (!source.from_core) ground_.answer_credit.received(from, size);
+  if (!source.from_core) ground_.commons.answers.received(from, size);
   intake_.take(source, false);
 }
 

@@ -5,7 +5,6 @@
 
 #include "core/base/buffer_pool.h"
 #include "core/base/counters.h"
-#include "core/flow/answer_credit.h"
 #include "core/flow/close_list.h"
 #include "core/flow/flow_commons.h"
 #include "core/flow/flow_table.h"
@@ -26,7 +25,6 @@ struct Ground {
         clock(time),
         pool(config.limits.max_buffer_bytes),
         commons(all_shards),
-        answer_credit(config.table_key),
         flows(config.table_key, first_generation) {
     for (Listener& listener : config.listeners) listener.write_texts();
   }
@@ -40,7 +38,6 @@ struct Ground {
   Alerts alerts;
   BufferPool pool;
   FlowCommons& commons;  // of the process
-  AnswerCredit answer_credit;
   FlowTable flows;
   CloseList closing;
   // For scanning once more what is not a message of the batch. Whoever fills it is done with it before it calls another part.

@@ -100,7 +100,7 @@ bool Intake::take_object_answer(Item& item, int32_t* record) noexcept {
 
 // It repeats what only a reader of our messages can know.
 void Intake::heard_us(const Source& source) noexcept {
-  if (source.kind == FlowKind::udp && !source.from_core) ground_.answer_credit.heard_us(source.remote);
+  if (source.kind == FlowKind::udp && !source.from_core) ground_.commons.answers.heard_us(source.remote);
 }
 
 bool Intake::hand_over(uint8_t shard, const Item& item) noexcept {

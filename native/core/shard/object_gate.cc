@@ -129,7 +129,7 @@ size_t ObjectGate::send_to_address(Transport transport, const Address& to, Text 
 
 size_t ObjectGate::answer_room(Text id) noexcept {
   FlowId flow;
-  return parse_flow_id(ground_.config, id, flow) && flow.name.kind == FlowKind::udp ? ground_.answer_credit.room(flow.name.remote) : SIZE_MAX;
+  return parse_flow_id(ground_.config, id, flow) && flow.name.kind == FlowKind::udp ? ground_.commons.answers.room(flow.name.remote) : SIZE_MAX;
 }
 
 size_t ObjectGate::dial_phone(Transport transport, const Address& to, Text host, char* id) noexcept {

@@ -50,7 +50,7 @@ class ObjectGate {
   // A response to what came over the flow.
   void answer_flow(Text id, Text octets, bool final) noexcept;
   // That source has repeated what only a reader of our messages can know.
-  void heard_us(const Address& source) noexcept { ground_.answer_credit.heard_us(source); }
+  void heard_us(const Address& source) noexcept { ground_.commons.answers.heard_us(source); }
   // The longest response that may go back over the flow now.
   size_t answer_room(Text id) noexcept;
   bool takes_stream(const Address& address) noexcept { return connections_.takes_stream(address); }

@@ -39,7 +39,7 @@ void Responder::send_back(const ReturnPath& back, Text head, Text body, bool fin
     const bool is_stranger = !back.from_core && !is_core_side(ground_.config, back.listener, back.remote);
     constexpr size_t kStatusAt = 8;  // "SIP/2.0 "
     const bool is_provisional = head.size() > kStatusAt && head[kStatusAt] == '1';
-    if (is_stranger && !ground_.answer_credit.may_answer(back.remote, head.size() + body.size(), !is_provisional)) return withhold(back.remote);
+    if (is_stranger && !ground_.commons.answers.may_answer(back.remote, head.size() + body.size(), !is_provisional)) return withhold(back.remote);
     outbox_.datagram(back.listener, back.remote, head, body);
     return;
   }
