@@ -29,6 +29,13 @@ uint32_t seconds_now() {
 
 uint64_t hash_of_text(const EdgeConfig& config, const std::string& text) { return siphash(config.table_key, text.data(), text.size()); }
 
+// False: it is no literal address.
+bool read_address(const Napi::Value& ip, const Napi::Value& port, Address& out) {
+  if (!parse_ip(ip.ToString().Utf8Value(), out)) return false;
+  out.port = static_cast<uint16_t>(port.ToNumber().Uint32Value());
+  return true;
+}
+
 Napi::String text(Napi::Env env, const char* data, size_t size) { return Napi::String::New(env, data, size); }
 
 const char* name_of(Transport transport) {
@@ -122,8 +129,7 @@ Napi::Value ShardHost::answer_flow(const Napi::CallbackInfo& info, Shard& shard)
 Napi::Value ShardHost::send_to_address(const Napi::CallbackInfo& info, Shard& shard) {
   const Napi::Env env = info.Env();
   Address to;
-  if (!parse_ip(info[1].ToString().Utf8Value(), to)) return env.Undefined();
-  to.port = static_cast<uint16_t>(info[2].ToNumber().Uint32Value());
+  if (!read_address(info[1], info[2], to)) return env.Undefined();
   const Transport transport = read_transport(info[0]);
   const std::string host = info[3].ToString();
   char id[kMaxFlowId];
@@ -147,8 +153,7 @@ Napi::Value ShardHost::answer_room(const Napi::CallbackInfo& info, Shard& shard)
 // takesStream(address, port)
 Napi::Value ShardHost::takes_stream(const Napi::CallbackInfo& info, Shard& shard) {
   Address address;
-  if (!parse_ip(info[0].ToString().Utf8Value(), address)) return Napi::Boolean::New(info.Env(), false);
-  address.port = static_cast<uint16_t>(info[1].ToNumber().Uint32Value());
+  if (!read_address(info[0], info[1], address)) return Napi::Boolean::New(info.Env(), false);
   return Napi::Boolean::New(info.Env(), shard.object().takes_stream(address));
 }
 
@@ -156,8 +161,7 @@ Napi::Value ShardHost::takes_stream(const Napi::CallbackInfo& info, Shard& shard
 Napi::Value ShardHost::dial_phone(const Napi::CallbackInfo& info, Shard& shard) {
   const Napi::Env env = info.Env();
   Address to;
-  if (!parse_ip(info[1].ToString().Utf8Value(), to)) return env.Undefined();
-  to.port = static_cast<uint16_t>(info[2].ToNumber().Uint32Value());
+  if (!read_address(info[1], info[2], to)) return env.Undefined();
   const Transport transport = read_transport(info[0]);
   const std::string host = info[3].ToString();
   char id[kMaxFlowId];
@@ -170,8 +174,7 @@ Napi::Value ShardHost::dial_phone(const Napi::CallbackInfo& info, Shard& shard) 
 // isNeighbour(transport, address, port)
 Napi::Value ShardHost::is_neighbour(const Napi::CallbackInfo& info, Shard& shard) {
   Address address;
-  if (!parse_ip(info[1].ToString().Utf8Value(), address)) return Napi::Boolean::New(info.Env(), false);
-  address.port = static_cast<uint16_t>(info[2].ToNumber().Uint32Value());
+  if (!read_address(info[1], info[2], address)) return Napi::Boolean::New(info.Env(), false);
   const Transport transport = read_transport(info[0]);
   return Napi::Boolean::New(info.Env(), shard.object().is_neighbour(transport, address));
 }

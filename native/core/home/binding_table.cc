@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/home/now_ns.h"
+#include "core/base/now_ns.h"
 
 namespace sluice {
 namespace {

@@ -1,6 +1,6 @@
 #include "core/shard/turn_clock.h"
 
-#include <ctime>
+#include "core/base/now_ns.h"
 
 namespace sluice {
 namespace {
@@ -15,15 +15,9 @@ constexpr Step kSteps[] = {
     {10'000'000, Counter::turns_10ms}, {25'000'000, Counter::turns_25ms}, {100'000'000, Counter::turns_100ms},
 };
 
-uint64_t now() noexcept {
-  timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(time.tv_nsec);
-}
-
 }  // namespace
 
-uint64_t TurnClock::elapsed() const noexcept { return began_ == 0 ? 0 : now() - began_; }
+uint64_t TurnClock::elapsed() const noexcept { return began_ == 0 ? 0 : now_ns() - began_; }
 
 void TurnClock::wait_begins() noexcept {
   if (began_ == 0) return;
@@ -34,6 +28,6 @@ void TurnClock::wait_begins() noexcept {
   counters_.add(Counter::turns_longer);
 }
 
-void TurnClock::wait_ends() noexcept { began_ = now(); }
+void TurnClock::wait_ends() noexcept { began_ = now_ns(); }
 
 }  // namespace sluice
