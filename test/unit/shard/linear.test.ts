@@ -12,7 +12,7 @@ import { parseVia, stampVia } from "../../../src/sip/via.js";
 const [SMALL, LARGE] = [1_750, 14_000];
 const MAX_GROWTH = 24;
 /** Milliseconds of CPU below which growth is not worth measuring. */
-const FLOOR = 15;
+const FLOOR = 5;
 
 /** The best of some runs: whatever else the machine does only adds to the others. */
 async function best(runs: number, work: () => Promise<number>): Promise<number> {
@@ -59,8 +59,8 @@ test("GR-32 every reader of a value takes time that goes with its length", () =>
   for (const read of readers) {
     for (const unit of [" ", ";", ";a", ";a=", ";rport", '"', "\\", ",", "<", "\r\n ", "%41", ";keep", ";received=a", "; "]) {
       const of = (size: number): number => Math.min(...[1, 2, 3, 4, 5].map(() => cpuTime(() => read(unit.repeat(size / unit.length)))));
-      const large = of(60_000);
-      if (large > FLOOR) expect(large, `${String(read)} with ${JSON.stringify(unit)}`).toBeLessThan(Math.max(FLOOR, MAX_GROWTH * of(60_000 / 8)));
+      // Once more before it is called growth: the collector may have had its turn in all five.
+      if (of(60_000) > FLOOR) expect(of(60_000), `${String(read)} with ${JSON.stringify(unit)}`).toBeLessThan(Math.max(FLOOR, MAX_GROWTH * of(60_000 / 8)));
     }
   }
 });
