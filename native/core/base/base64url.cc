@@ -41,7 +41,7 @@ int base64url_decode(Text text, uint8_t* out, size_t capacity) noexcept {
   const size_t size = text.size() / 4 * 3 + (rest == 0 ? 0 : rest - 1);
   if (rest == 1 || size > capacity) return -1;
   const auto* at = reinterpret_cast<const uint8_t*>(text.data());
-  int wrong = 0;  // negative as soon as one character was
+  int wrong = 0;  // turns negative with the first illegal character
   const auto take = [&] {
     const int value = kValues[*at++];
     wrong |= value;
@@ -56,7 +56,7 @@ int base64url_decode(Text text, uint8_t* out, size_t capacity) noexcept {
     *out++ = static_cast<uint8_t>(word >> 8);
     *out++ = static_cast<uint8_t>(word);
   }
-  // Bits that no octet uses must be zero, else two texts would mean the same token.
+  // Unused bits must be zero, or two texts would mean the same token.
   if (rest != 0) {
     uint32_t word = take() << 12;
     word |= take() << 6;

@@ -13,8 +13,8 @@ constexpr size_t base64url_size(size_t octets) noexcept { return (octets * 4 + 2
 // Writes base64url_size(size) characters and returns that.
 size_t base64url_encode(const uint8_t* data, size_t size, char* out) noexcept;
 
-// Strict: no padding, no blanks, no other characters, and unused bits must be zero. `capacity` octets at most; returns the number of
-// octets, or -1.
+// Strict: no padding, no blanks, no other characters, and unused bits must be zero. Writes at most `capacity` octets and returns how
+// many, or -1.
 int base64url_decode(Text text, uint8_t* out, size_t capacity) noexcept;
 
 bool is_base64url(char c) noexcept;

@@ -27,7 +27,7 @@ void* BufferPool::take(size_t octets, size_t& capacity) noexcept {
   if (free_[size_class] != nullptr) {
     buffer = unlink(size_class);
   } else {
-    // Idle buffers of other sizes must not stand in the way of one that is needed.
+    // Idle buffers of other sizes must not keep us from getting one that is needed.
     shrink(cap_ - size - lent_);
     buffer = std::malloc(size);
     if (buffer == nullptr) return nullptr;
@@ -55,7 +55,7 @@ void* BufferPool::unlink(size_t size_class) noexcept {
   return buffer;
 }
 
-// Gives idle buffers back to the system, the largest first, until no more than `octets` are idle.
+// Returns idle buffers to the system, largest first, until no more than `octets` are idle.
 void BufferPool::shrink(size_t octets) noexcept {
   for (size_t size_class = kClasses; size_class-- > 0;)
     while (idle_ > octets && free_[size_class] != nullptr) std::free(unlink(size_class));

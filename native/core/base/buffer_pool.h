@@ -1,4 +1,4 @@
-// Octet buffers of four sizes, for unfinished and unsent messages. A pool belongs to one thread.
+// Buffers of four sizes for unfinished and unsent messages. A pool belongs to one thread.
 #pragma once
 
 #include <cstddef>
@@ -9,19 +9,19 @@ class BufferPool {
  public:
   static constexpr size_t kClasses = 4;
   static constexpr size_t kSmallest = 2048;
-  static constexpr size_t kLargest = kSmallest << 2 * (kClasses - 1);  // 128 KB: each size is four times the one before
+  static constexpr size_t kLargest = kSmallest << 2 * (kClasses - 1);  // 128 KB: each size is four times the previous one
   static constexpr size_t kMaxIdle = 4u << 20;
 
-  // `cap`: octets that the pool may hold, lent or idle. `max_idle`: octets that it keeps for later; more goes back to the system.
+  // `cap`: octets the pool may hold, lent or idle. `max_idle`: octets it keeps for later; the rest goes back to the system.
   explicit BufferPool(size_t cap, size_t max_idle = kMaxIdle) noexcept : cap_(cap), max_idle_(max_idle) {}
   ~BufferPool() noexcept;
   BufferPool(const BufferPool&) = delete;
   BufferPool& operator=(const BufferPool&) = delete;
 
-  // A buffer of at least `octets`, aligned for any type; `capacity` is its size. nullptr: over the cap, more than kLargest, or the
-  // system has no memory.
+  // A buffer of at least `octets`, aligned for any type; `capacity` receives its size. nullptr: over the cap, larger than kLargest,
+  // or the system is out of memory.
   void* take(size_t octets, size_t& capacity) noexcept;
-  // `capacity` is what take() said.
+  // `capacity` is what take() returned.
   void give(void* buffer, size_t capacity) noexcept;
 
   size_t lent() const noexcept { return lent_; }

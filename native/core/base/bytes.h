@@ -9,7 +9,7 @@ namespace sluice {
 
 using Text = std::string_view;
 
-// A range of a message, relative to its first octet. A message head never passes 65,535 octets.
+// A range of a message, relative to its first octet. A message head is never longer than 65,535 octets.
 struct Slice {
   uint16_t at = 0;
   uint16_t len = 0;
@@ -24,7 +24,7 @@ inline char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<c
 
 inline bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
-// ASCII comparison without regard to case (RFC 3261 7.3.1).
+// Case-insensitive ASCII comparison (RFC 3261 7.3.1).
 inline bool same_text(Text a, Text b) noexcept {
   if (a.size() != b.size()) return false;
   for (size_t i = 0; i < a.size(); ++i)

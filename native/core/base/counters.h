@@ -1,4 +1,4 @@
-// Numbers that one shard writes and anybody may read: shared memory, one writer, no lock.
+// Numbers that one shard writes and anyone may read: shared memory, one writer, no lock.
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,4 @@
-// CRC-32C (Castagnoli), the checksum of what is written to disk (RFC 3720 B.4 has its test values).
+// CRC-32C (Castagnoli), the checksum of everything written to disk (test values: RFC 3720 B.4).
 #pragma once
 
 #include <cstddef>
@@ -6,7 +6,7 @@
 
 namespace sluice {
 
-// Goes on from `crc`, which is 0 at the beginning.
+// Continues from `crc`; start with 0.
 uint32_t crc32c(uint32_t crc, const void* data, size_t size) noexcept;
 
 }  // namespace sluice

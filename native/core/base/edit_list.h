@@ -1,5 +1,5 @@
-// The changes to a message on its way: cuts and insertions over the received octets (RFC 3261 16.6). All that is not named stays
-// octet for octet (GR-42).
+// The changes to a message in transit: cuts and insertions over the received octets (RFC 3261 16.6). Everything else stays octet for
+// octet as it was (GR-42).
 #pragma once
 
 #include <cstring>
@@ -8,7 +8,7 @@
 
 namespace sluice {
 
-// Bounded output; once something did not fit, nothing more is written and `full` stays set.
+// Bounded output: once something does not fit, nothing more is written and `full` stays set.
 class Writer {
  public:
   Writer(char* begin, size_t capacity) noexcept : begin_(begin), at_(begin), end_(begin + capacity) {}
@@ -33,7 +33,7 @@ class Writer {
   bool full() const noexcept { return full_; }
   size_t size() const noexcept { return static_cast<size_t>(at_ - begin_); }
   Text text() const noexcept { return Text(begin_, size()); }
-  // What was written since an earlier size().
+  // What has been written since an earlier size().
   Text since(size_t mark) const noexcept { return Text(begin_ + mark, size() - mark); }
 
  private:
@@ -45,24 +45,24 @@ class Writer {
 
 class EditList {
  public:
-  // Replaces the octets [at, end) of the head by `text`, which must live until apply(). Cuts must not overlap.
+  // Replaces the octets [at, end) of the head with `text`, which must live until apply(). Cuts must not overlap.
   void replace(size_t at, size_t end, Text text) noexcept {
     if (count_ == kMax) {
       overflow_ = true;
       return;
     }
     size_t i = count_++;
-    // Kept sorted by place; what was added first stays first at one place.
+    // Sorted by position; edits at the same position keep the order in which they were added.
     for (; i > 0 && edits_[i - 1].at > at; --i) edits_[i] = edits_[i - 1];
     edits_[i] = Edit{static_cast<uint32_t>(at), static_cast<uint32_t>(end), text.data(), text.size()};
   }
   void insert(size_t at, Text text) noexcept { replace(at, at, text); }
   void cut(size_t at, size_t end) noexcept { replace(at, end, Text()); }
 
-  // Writes the edited head. False: too many edits, overlapping ones, or no room.
+  // Writes the edited head. False: too many edits, overlapping edits, or no room.
   bool apply(const char* head, size_t head_size, Writer& out) const noexcept { return apply_range(head, 0, head_size, out); }
 
-  // The same for the octets [begin, end) alone; every edit must lie within.
+  // The same for the octets [begin, end) only; every edit must lie within them.
   bool apply_range(const char* head, size_t begin, size_t end, Writer& out) const noexcept {
     size_t done = begin;
     for (size_t i = 0; i < count_; ++i) {
@@ -84,7 +84,7 @@ class EditList {
     const char* text;
     size_t size;
   };
-  // Plain numbers, so that nothing is zeroed for the edits that a message does not need.
+  // Left uninitialised: a message pays nothing for edits that it does not need.
   Edit edits_[kMax];
   size_t count_ = 0;
   bool overflow_ = false;

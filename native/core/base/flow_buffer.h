@@ -1,4 +1,4 @@
-// Octets borrowed from the shard's pool, with their size in front of them.
+// Octets borrowed from the shard's pool, preceded by their size.
 #pragma once
 
 #include <cstring>
@@ -10,16 +10,16 @@ namespace sluice {
 
 struct FlowBuffer {
   uint32_t size;      // octets in use
-  uint32_t done;      // of these, octets dealt with already
-  uint32_t capacity;  // octets behind this header
-  uint32_t queued;    // of the first in a queue: octets that wait in all of it
+  uint32_t done;      // of these, octets already dealt with
+  uint32_t capacity;  // octets after this header
+  uint32_t queued;    // in the first buffer of a queue: octets waiting in the whole queue
   FlowBuffer* next;   // in a queue
 
   char* data() noexcept { return reinterpret_cast<char*>(this + 1); }
   Text text() noexcept { return Text(data() + done, size - done); }
 };
 
-// nullptr: over the cap of the shard's pool, or more than its largest buffer.
+// nullptr: over the cap of the shard's pool, or larger than its largest buffer.
 inline FlowBuffer* borrow(BufferPool& pool, size_t octets) noexcept {
   size_t capacity = 0;
   void* memory = pool.take(octets + sizeof(FlowBuffer), capacity);
@@ -35,7 +35,7 @@ inline void give_back(BufferPool& pool, FlowBuffer*& buffer) noexcept {
   buffer = nullptr;
 }
 
-// Makes room for `octets` in all, keeping what is in use. False: no memory, `buffer` is as it was.
+// Makes room for `octets` in total, keeping what is in use. False: no memory; `buffer` is unchanged.
 inline bool grow(BufferPool& pool, FlowBuffer*& buffer, size_t octets) noexcept {
   if (buffer != nullptr && buffer->capacity >= octets) return true;
   FlowBuffer* bigger = borrow(pool, octets);

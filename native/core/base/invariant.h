@@ -1,4 +1,4 @@
-// What must hold whatever comes from the network. Debug and sanitizer builds end the process where it does not; a release looks at nothing.
+// What must hold whatever arrives from the network. Debug and sanitizer builds abort when it does not; a release checks nothing.
 #pragma once
 
 #if !defined(NDEBUG) || defined(SLUICE_CHECKED)

@@ -1,4 +1,4 @@
-// The shared numbers of layout.def as C++ enumerations. Method, HeaderId and ScanError stand in message.h.
+// The shared numbers of layout.def as C++ enumerations. Method, HeaderId and ScanError are in message.h.
 #pragma once
 
 #include <cstdint>

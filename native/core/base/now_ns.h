@@ -1,4 +1,4 @@
-// The time that a piece of work takes.
+// A monotonic clock, to measure how long a piece of work takes.
 #pragma once
 
 #include <cstdint>

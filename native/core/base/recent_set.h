@@ -1,5 +1,5 @@
-// What happened a moment ago, by hash: written and read by all threads without a lock. Of two in one place the newer stays, so it may
-// forget, but it never grows.
+// What happened a moment ago, by hash; all threads read and write it without a lock. When two hashes share a place the newer one wins,
+// so the set may forget, but it never grows.
 #pragma once
 
 #include <array>
@@ -21,7 +21,7 @@ class RecentSet {
     if (same(at.load(std::memory_order_relaxed), hash)) at.store(0, std::memory_order_relaxed);
   }
 
-  // Whether it was added in the last `memory` seconds.
+  // Whether it was added within the last `memory` seconds.
   bool holds(uint64_t hash, uint32_t now, uint32_t memory) const noexcept {
     const uint64_t kept = places_[hash % kPlaces].load(std::memory_order_relaxed);
     return kept != 0 && same(kept, hash) && static_cast<uint16_t>(now - static_cast<uint32_t>(kept & 0xFFFF)) < memory;

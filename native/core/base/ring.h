@@ -13,12 +13,12 @@
 
 namespace sluice {
 
-// A record is an octet count in one word, then the octets, rounded up to whole words; it never wraps round the end, a pad record fills
-// what is left there. A word that is 0 is a record that is not there yet: the consumer clears what it has read before it gives it back,
-// so that no octets of an old message can pass for a count.
+// A record is a word with an octet count, then the octets, rounded up to whole words. It never wraps around the end: a pad record fills
+// what is left there. A zero word means that the record is not written yet: the consumer clears what it has read before releasing it,
+// so no octets of an old message can pass for a count.
 class Ring {
  public:
-  // `octets` is rounded up to a power of two. A record may take up to half of the ring.
+  // `octets` is rounded up to a power of two. A record may take up to half the ring.
   explicit Ring(size_t octets) noexcept
       : capacity_(std::bit_ceil(std::max(octets, kMinOctets))), words_(new uint64_t[capacity_ / kWord]()) {}
   Ring(const Ring&) = delete;
@@ -26,8 +26,8 @@ class Ring {
 
   size_t max_record() const noexcept { return capacity_ / 2 - kWord; }
 
-  // Any thread. Copies the pieces as one record. False: no room now, or never; the caller counts it and drops the message.
-  // `wake` is true when the consumer sleeps and this thread is the one that has to wake it.
+  // Any thread. Copies the pieces as one record. False: no room now, or never; the caller counts and drops the message.
+  // `wake` becomes true when the consumer sleeps and it is this thread's job to wake it.
   bool push(const iovec* pieces, size_t count, bool& wake) noexcept {
     wake = false;
     size_t size = 0;
@@ -40,7 +40,7 @@ class Ring {
     size_t left;
     bool wraps;
     for (;;) {
-      // The order matters: a tail that was read before the head could lie behind it.
+      // The order matters: a tail read before the head could be older than the head.
       const uint64_t head = head_.load(std::memory_order_acquire);
       at = tail_.load(std::memory_order_relaxed);
       left = capacity_ - (at & (capacity_ - 1));
@@ -65,8 +65,8 @@ class Ring {
     return true;
   }
 
-  // The consumer only. The oldest record, valid until pop(), or nullptr; after nullptr the consumer counts as asleep, so the next push
-  // tells its producer to wake it, and the consumer may wait without looking again.
+  // Consumer only. The oldest record, valid until pop(), or nullptr. After nullptr the consumer counts as asleep: the next push tells
+  // its producer to wake it, so the consumer may wait without looking again.
   const uint8_t* front(size_t& size) noexcept {
     const uint8_t* record = look(size);
     if (record == nullptr) {
@@ -78,7 +78,7 @@ class Ring {
     return record;
   }
 
-  // The consumer only, after a front() that gave a record.
+  // Consumer only, after a front() that returned a record.
   void pop() noexcept {
     const uint64_t at = head_.load(std::memory_order_relaxed);
     const size_t taken = words_of(static_cast<size_t>(count_at(at).load(std::memory_order_relaxed) - 1));
@@ -111,7 +111,7 @@ class Ring {
 
   const size_t capacity_;
   const std::unique_ptr<uint64_t[]> words_;
-  // Positions only grow; a place in the ring is a position modulo the capacity.
+  // Positions only grow; the place in the ring is the position modulo the capacity.
   alignas(64) std::atomic<uint64_t> tail_{0};
   alignas(64) std::atomic<uint64_t> head_{0};
   alignas(64) std::atomic<bool> sleeps_{true};

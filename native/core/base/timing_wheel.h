@@ -1,4 +1,4 @@
-// A hierarchical timing wheel over caller-owned nodes: arming, moving and cancelling are O(1), a turn costs O(expired) (OB-5.4-15).
+// A hierarchical timing wheel over nodes that the caller owns: arming, moving and cancelling are O(1), a turn is O(expired) (OB-5.4-15).
 #pragma once
 
 #include <bit>
@@ -7,17 +7,17 @@
 
 namespace sluice {
 
-// A node is part of the thing that it times; 0 in both links means: not armed. A copy of an armed node is not armed.
+// A node is part of the object that it times; both links 0: not armed. A copy of an armed node is not armed.
 struct WheelNode {
   uint32_t next = 0;
   uint32_t prev = 0;
   uint32_t due = 0;  // tick
 };
 
-// `Nodes` gives `WheelNode& node(uint32_t index)`; index 0 is never used by the caller, and an index is below 2^31.
-// Ticks are 32 bits and may wrap; a delay is at most 2^24 - 1 ticks and is cut to that.
-// A node lies in the level that its delay fits: level 0 has a slot for each tick, each higher level one for 64 slots of the level
-// below. When time comes to a slot of a higher level, its nodes move down, so a node moves at most three times.
+// `Nodes` provides `WheelNode& node(uint32_t index)`; the caller never uses index 0, and every index is below 2^31.
+// Ticks are 32 bits and may wrap; a delay is cut to 2^24 - 1 ticks.
+// A node sits on the level that its delay fits: level 0 has a slot per tick, each higher level a slot per 64 slots of the level
+// below. When time reaches a slot of a higher level, its nodes move down, so a node moves at most three times.
 template <typename Nodes>
 class TimingWheel {
  public:
@@ -27,7 +27,7 @@ class TimingWheel {
   TimingWheel(const TimingWheel&) = delete;
   TimingWheel& operator=(const TimingWheel&) = delete;
 
-  void arm(uint32_t index, uint32_t delay) noexcept {  // re-arms when armed already; a delay of 0 counts as 1
+  void arm(uint32_t index, uint32_t delay) noexcept {  // moves a node that is already armed; a delay of 0 counts as 1
     cancel(index);
     if (delay == 0) delay = 1;
     if (delay > kMaxDelay) delay = kMaxDelay;
@@ -53,9 +53,9 @@ class TimingWheel {
 
   bool armed(uint32_t index) const noexcept { return nodes_.node(index).prev != 0; }
 
-  // Moves time on to `now` and calls `expired(index)` for each node that is due, after it was taken out; the callback may arm, move
-  // or cancel any node, itself included. At most `budget` calls, the rest follows at the next call. Returns the calls made.
-  // Nodes come in the order of their ticks, those of one tick in any order. A `now` that lies behind counts as no time passed.
+  // Advances time to `now` and calls `expired(index)` for each due node after taking it out; the callback may arm, move or cancel any
+  // node, its own included. Makes at most `budget` calls and leaves the rest to the next advance(). Returns the number of calls.
+  // Nodes come in the order of their ticks; within one tick, in any order. If `now` lies in the past, no time has passed.
   template <typename Expired>
   size_t advance(uint32_t now, size_t budget, Expired&& expired) noexcept {
     if (static_cast<int32_t>(now - now_) > 0) now_ = now;
@@ -84,8 +84,8 @@ class TimingWheel {
 
   void place(uint32_t index) noexcept {
     WheelNode& node = nodes_.node(index);
-    // While the budget holds us back, a delay counted from where the wheel stands may pass the longest; such a node is placed as far
-    // away as can be and finds its place when it moves down.
+    // While the budget holds the wheel back, a delay counted from the wheel's position may exceed the longest one; such a node goes as
+    // far out as possible and finds its true place when it moves down.
     uint32_t distance = node.due - turned_;
     if (distance > kMaxDelay) distance = kMaxDelay;
     const uint32_t level = distance < kSlots ? 0 : (31 - static_cast<uint32_t>(std::countl_zero(distance))) / kBits;
@@ -98,14 +98,14 @@ class TimingWheel {
     occupied_[level] |= uint64_t{1} << place;
   }
 
-  // The next tick at which a slot is due or moves down; the bits of `occupied_` skip all that is empty.
+  // The next tick at which a slot is due or moves down; the bits of `occupied_` skip empty slots.
   uint32_t next_stop() const noexcept {
     for (uint32_t level = 0; level < kLevels; ++level) {
       if (occupied_[level] == 0) continue;
       const uint32_t at = turned_ >> (level * kBits);
       const uint64_t ahead = occupied_[level] & ~uint64_t{1} << at % kSlots;
       if (ahead != 0) return (at - at % kSlots + static_cast<uint32_t>(std::countr_zero(ahead))) << (level * kBits);
-      // What lies behind belongs to the next round, before which the level above may have something.
+      // Slots already passed belong to the next round; the level above may have something due before that.
       return (at / kSlots + 1) << ((level + 1) * kBits);
     }
     return now_;
@@ -133,8 +133,8 @@ class TimingWheel {
   }
 
   Nodes& nodes_;
-  uint32_t now_;     // as the caller told us
-  uint32_t turned_;  // as far as nodes were called; behind `now_` only while a budget is used up
+  uint32_t now_;     // the caller's time
+  uint32_t turned_;  // nodes have been called up to here; lags behind `now_` only while the budget is used up
   size_t size_ = 0;
   uint64_t occupied_[kLevels] = {};
   uint32_t heads_[kLevels * kSlots] = {};

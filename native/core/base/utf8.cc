@@ -5,7 +5,7 @@
 namespace sluice {
 namespace {
 
-// Octets of the longest prefix that is whole characters.
+// Length of the longest prefix that consists of whole characters.
 size_t sound_prefix(Text text) noexcept {
   const auto* at = reinterpret_cast<const uint8_t*>(text.data());
   const auto* const begin = at;
@@ -45,7 +45,7 @@ bool is_utf8(Text head, Text tail) noexcept {
   std::memcpy(seam, head.data() + sound, left);
   const size_t more = tail.size() < 3 ? tail.size() : 3;
   if (more > 0) std::memcpy(seam + left, tail.data(), more);
-  // The character on the seam ends within the first three octets of the tail.
+  // The character that straddles the seam ends within the first three octets of the tail.
   for (size_t taken = 1; taken <= more; ++taken)
     if (is_utf8(Text(seam, left + taken))) return is_utf8(tail.substr(taken));
   return false;

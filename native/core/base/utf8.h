@@ -7,7 +7,7 @@ namespace sluice {
 
 bool is_utf8(Text text) noexcept;
 
-// The same of a text in two parts, where a character may lie on the seam.
+// The same for a text in two parts; a character may straddle the seam.
 bool is_utf8(Text head, Text tail) noexcept;
 
 }  // namespace sluice

@@ -19,7 +19,7 @@ void put_digest(const Sha256State& state, uint8_t* out) noexcept {
   for (int i = 0; i < 8; ++i) put32(out + 4 * i, state.h[i]);
 }
 
-// Ends with the last `rest` octets, which lie in `last` with zeros behind them; `total` counts all octets (FIPS 180-4 5.1.1).
+// Hashes the last `rest` octets, which are in `last` followed by zeros; `total` counts all octets (FIPS 180-4 5.1.1).
 void finish(Sha256State& state, uint8_t last[2 * kBlock], size_t rest, uint64_t total) noexcept {
   const size_t blocks = rest + 9 <= kBlock ? 1 : 2;
   last[rest] = 0x80;
@@ -28,7 +28,7 @@ void finish(Sha256State& state, uint8_t last[2 * kBlock], size_t rest, uint64_t 
   sha256_compress()(state.h, last, blocks);
 }
 
-// Goes on from a state behind `before` octets, which are whole blocks.
+// Continues from the state after `before` octets, which are whole blocks.
 void finish_with(Sha256State& state, size_t before, const uint8_t* data, size_t size) noexcept {
   const size_t whole = size / kBlock;
   if (whole > 0) sha256_compress()(state.h, data, whole);

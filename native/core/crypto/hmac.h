@@ -1,4 +1,4 @@
-// HMAC-SHA-256 (RFC 2104, FIPS 180-4) with the key's two states computed once, so that a short message costs two compressions.
+// HMAC-SHA-256 (RFC 2104, FIPS 180-4) with the key's two states computed in advance, so a short message costs two compressions.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@ class HmacKey {
  public:
   HmacKey() noexcept = default;
   HmacKey(const uint8_t* key, size_t size) noexcept;
-  // Any message length; up to 55 octets cost one compression inside and one outside.
+  // Messages of any length; up to 55 octets cost one inner and one outer compression.
   void mac(const void* data, size_t size, uint8_t out[kSha256Size]) const noexcept;
 
  private:

@@ -1,4 +1,4 @@
-// SHA-1 (FIPS 180-4), for nothing but the key of the WebSocket handshake, which needs no strength (RFC 6455 4.2.2).
+// SHA-1 (FIPS 180-4), only for the key of the WebSocket handshake, where its weakness does not matter (RFC 6455 4.2.2).
 #pragma once
 
 #include <array>

@@ -24,7 +24,7 @@ alignas(16) constexpr uint32_t kRound[64] = {
 #if defined(__x86_64__)
 __attribute__((target("sha,sse4.1"))) void compress_sha_ni(uint32_t* state, const uint8_t* block, size_t blocks) noexcept {
   const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0bll, 0x0405060700010203ll);
-  // The instructions want the state as ABEF and CDGH.
+  // The instructions expect the state as ABEF and CDGH.
   __m128i abcd = _mm_shuffle_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(state)), 0xB1);
   __m128i efgh = _mm_shuffle_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(state + 4)), 0x1B);
   __m128i abef = _mm_alignr_epi8(abcd, efgh, 8);

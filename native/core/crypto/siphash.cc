@@ -32,7 +32,7 @@ void SipHasher::compress(uint64_t word) noexcept {
   v0_ ^= word;
 }
 
-// Fewer than eight octets as a number, the first one lowest.
+// Fewer than eight octets as a little-endian number.
 static inline uint64_t last_octets(const uint8_t* octets, size_t size) noexcept {
   uint64_t value = 0;
   if constexpr (std::endian::native == std::endian::little) {
@@ -52,7 +52,7 @@ void SipHasher::add(const void* data, size_t size) noexcept {
   const auto* octets = static_cast<const uint8_t*>(data);
   const unsigned held = 8 * (total_ & 7);
   total_ += size;
-  // Pieces begin anywhere in a word: each word is joined from what was held and what comes.
+  // A piece may begin anywhere in a word, so each word is joined from octets held over and new ones.
   const auto take = [&](uint64_t word) {
     compress(tail_ | word << held);
     tail_ = held == 0 ? 0 : word >> (64 - held);

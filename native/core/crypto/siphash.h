@@ -1,4 +1,4 @@
-// SipHash-2-4: the keyed hash of tables that strangers can fill, and the short MAC of our own Via branch.
+// SipHash-2-4: the keyed hash of tables that strangers can fill, and the short MAC in our own Via branch.
 #pragma once
 
 #include <cstddef>
@@ -14,10 +14,10 @@ struct SipKey {
 
 uint64_t siphash(const SipKey& key, const void* data, size_t size) noexcept;
 
-// The key of one purpose, made from a secret that serves several.
+// A key for one purpose, derived from a secret that serves several.
 SipKey derive(const SipKey& secret, std::string_view purpose) noexcept;
 
-// The same hash over several pieces, as if they were one.
+// The same hash over several pieces as if they were one.
 class SipHasher {
  public:
   explicit SipHasher(const SipKey& key) noexcept;
@@ -31,7 +31,7 @@ class SipHasher {
   uint64_t total_ = 0;
 };
 
-// A key that nobody knows, for as long as the process lives.
+// A random key for the lifetime of the process.
 SipKey random_sip_key();
 
 }  // namespace sluice

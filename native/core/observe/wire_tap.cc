@@ -10,7 +10,7 @@ bool is_name_char(char c) noexcept {
   return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || c == '-' || c == '.' || c == '_';
 }
 
-// `aor` (user@host) as a whole in a URI: "bob@example.com" is neither in "jimbob@example.com" nor in "bob@example.com.au".
+// Finds `aor` (user@host) as a whole in a URI: neither "jimbob@example.com" nor "bob@example.com.au" contains "bob@example.com".
 bool holds_aor(Text value, Text aor) noexcept {
   const size_t user = aor.find('@');
   if (user == Text::npos) return false;
@@ -28,7 +28,7 @@ bool starts_with(Text text, Text beginning) noexcept {
   return text.size() >= beginning.size() && same_text(text.substr(0, beginning.size()), beginning);
 }
 
-// What a digest header may show: it names the user and says which algorithm was used, but proves nothing.
+// What a digest header may show: it names the user and the algorithm, but proves nothing.
 bool is_harmless_param(Text name) noexcept {
   for (Text known : {Text("username"), Text("realm"), Text("uri"), Text("algorithm"), Text("qop"), Text("nc"), Text("opaque"), Text("stale")})
     if (same_text(name, known)) return true;
@@ -81,7 +81,7 @@ void scrub_uris(char* p, char* end) noexcept {
   }
 }
 
-// A token of RFC 6750, in whichever field.
+// A bearer token (RFC 6750), in any field.
 void scrub_bearer(char* p, char* end) noexcept {
   for (; end - p > 7; ++p)
     if (starts_with(Text(p, static_cast<size_t>(end - p)), "bearer ")) return blank(p + 7, end);
@@ -115,7 +115,7 @@ void scrub_credentials(char* data, size_t size) noexcept {
     char* next = feed == nullptr ? end : feed + 1;
     if (!body) {
       if (next - line <= 2) body = true;
-      // A folded field goes on in the next line.
+      // A folded field continues on the next line.
       while (!body && next < end && (*next == ' ' || *next == '\t')) {
         feed = static_cast<char*>(std::memchr(next, '\n', static_cast<size_t>(end - next)));
         next = feed == nullptr ? end : feed + 1;

@@ -1,4 +1,4 @@
-// Which octets the grammar allows where (RFC 3261 25.1), as one table of bits.
+// Which octets the grammar allows where (RFC 3261 25.1), as a table of bits.
 #pragma once
 
 #include <array>
@@ -13,12 +13,12 @@ namespace sluice {
 
 enum CharClass : uint8_t {
   kChar_token = 1,      // token
-  kChar_user = 2,       // user part of a SIP URI, escapes aside
-  kChar_password = 4,   // password of a SIP URI, escapes aside
-  kChar_uri_param = 8,  // paramchar, escapes aside
-  kChar_uri_header = 16,  // hname, hvalue, '=' and '&', escapes aside
-  kChar_host = 32,      // hostname and IPv4address; '_' is legal nowhere but common
-  kChar_word = 64,      // word, of which a Call-ID is made
+  kChar_user = 2,       // user part of a SIP URI, apart from escapes
+  kChar_password = 4,   // password of a SIP URI, apart from escapes
+  kChar_uri_param = 8,  // paramchar, apart from escapes
+  kChar_uri_header = 16,  // hname, hvalue, '=' and '&', apart from escapes
+  kChar_host = 32,      // hostname and IPv4address; '_' is illegal but common
+  kChar_word = 64,      // word, the parts of a Call-ID
   kChar_value = 128,    // unquoted value of a header parameter: token or host, an IPv6 address with or without brackets
 };
 
@@ -34,7 +34,7 @@ constexpr std::array<uint8_t, 256> make_table() {
   add(table, "-.!%*_+`'~", kChar_token | kChar_value);
   add(table, "[]:", kChar_value);
   constexpr Text mark = "-_.!~*'()";
-  // '#' must be escaped by the grammar, but service codes such as #31# are dialled unescaped by many telephones.
+  // The grammar wants '#' escaped, but many phones send service codes such as #31# unescaped.
   add(table, mark, kChar_user | kChar_password | kChar_uri_param | kChar_uri_header);
   add(table, "&=+$,;?/#", kChar_user);
   add(table, "&=+$,", kChar_password);
@@ -52,7 +52,7 @@ inline constexpr std::array<uint8_t, 256> kCharClass = char_class_detail::make_t
 inline bool is_class(char c, CharClass bits) noexcept { return (kCharClass[static_cast<uint8_t>(c)] & bits) != 0; }
 
 #if defined(__SSE2__)
-// Bit i is set when p[i] is a letter, a digit, '-', '.' or '_', which every class above holds.
+// Bit i is set when p[i] is a letter, a digit, '-', '.' or '_', which belong to every class above.
 inline uint32_t plain_of_16(const char* p) noexcept {
   const __m128i octets = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
   const auto at_most = [](__m128i value, char most) { return _mm_cmpeq_epi8(_mm_min_epu8(value, _mm_set1_epi8(most)), value); };
@@ -65,7 +65,7 @@ inline uint32_t plain_of_16(const char* p) noexcept {
 }
 #endif
 
-// NUL to US and DEL; whoever allows HT or a fold takes it before.
+// NUL to US, and DEL; callers that allow HT or a fold check for those first.
 inline bool is_control(char c) noexcept { return static_cast<uint8_t>(c) < 0x20 || c == 0x7F; }
 
 inline bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }

@@ -28,7 +28,7 @@ Frame next_frame(FramerState& state, const char* data, size_t size, const ScanLi
     for (; skipped < size; ++skipped) {
       const bool wants_lf = (state.crlf & 1) != 0;
       if (data[skipped] != (wants_lf ? '\n' : '\r')) {
-        // A CR that no LF follows, or something that no start line begins with.
+        // A CR without an LF, or something that cannot begin a start line.
         if (wants_lf || !is_class(data[skipped], kChar_token)) {
           return not_sip(state, data + skipped, size, limits, message);
         }
@@ -46,7 +46,7 @@ Frame next_frame(FramerState& state, const char* data, size_t size, const ScanLi
   const size_t there = size - skipped;
   if (there < state.need) return {FrameKind::more, static_cast<uint32_t>(skipped)};
 
-  // The same octets must be refused for the same reason however they were split, so no more than max_head of them are looked at.
+  // Octets must be refused for the same reason however they were split, so we look at no more than max_head of them.
   const size_t window = std::min<size_t>(there, limits.max_head);
   const size_t head_size = find_head_end(start, window, state.searched);
   if (head_size == 0) {

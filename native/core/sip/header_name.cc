@@ -19,7 +19,7 @@ constexpr std::array<Name, kHeaderIds> kNames = {{
 
 constexpr char lowered(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
-// Length, first and last character tell all known names apart, so one multiplication finds the only candidate.
+// Length, first and last character are different for all known names, so one multiplication finds the only candidate.
 constexpr uint32_t kBits = 7;
 
 constexpr uint32_t key_of(Text name) {
@@ -56,8 +56,8 @@ consteval std::array<uint8_t, 128> make_compact() {
   return ids;
 }
 
-// Known names are letters and '-': no other token character becomes one of those by setting the bit 0x20. Long names are compared by
-// words, the last of which may overlap the one before.
+// Known names consist of letters and '-': setting bit 0x20 turns no other token character into one of those. Long names are compared
+// word by word; the last word may overlap the previous one.
 bool same_name(Text name, Text known) noexcept {
   const size_t size = name.size();
   const auto differs = [&]<typename Word>(size_t at, Word mask) {

@@ -1,4 +1,4 @@
-// From the name of a header field to its id, in any case and in compact form (RFC 3261 7.3.1, 7.3.3).
+// The id of a header field name, in any case and in compact form (RFC 3261 7.3.1, 7.3.3).
 #pragma once
 
 #include "core/sip/message.h"

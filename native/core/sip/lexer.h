@@ -1,5 +1,5 @@
-// The small pieces that all header values are made of: blanks, quoted strings, parameters (RFC 3261 25.1). Each reader gets a place and
-// the end, returns the place behind what it read, and nullptr when that is not what stands there.
+// The small pieces that all header values are made of: blanks, quoted strings, parameters (RFC 3261 25.1). Each reader takes a position
+// and the end; it returns the position after what it read, or nullptr if it finds something else.
 #pragma once
 
 #include <bit>
@@ -10,8 +10,8 @@ namespace sluice {
 
 inline Text between(const char* from, const char* to) noexcept { return Text(from, static_cast<size_t>(to - from)); }
 
-// LWS, any amount: blanks, and line ends before blanks. A line end without a blank behind it is never LWS, so no text that was
-// accepted can hold the end of a header line.
+// LWS, any amount: blanks, and line ends followed by a blank. A line end without a blank after it is never LWS, so accepted text
+// cannot contain the end of a header line.
 inline const char* skip_lws(const char* p, const char* end) noexcept {
   while (p < end) {
     if (is_blank(*p)) {
@@ -25,7 +25,7 @@ inline const char* skip_lws(const char* p, const char* end) noexcept {
   return p;
 }
 
-// Takes LWS off the end; `begin` bounds it.
+// Strips LWS from the end, but not beyond `begin`.
 inline const char* trim_lws(const char* begin, const char* end) noexcept {
   while (end > begin && is_blank(end[-1])) {
     --end;
@@ -48,7 +48,7 @@ inline const char* skip_class(const char* p, const char* end, CharClass bits) no
   return p;
 }
 
-// A quoted string with its quotes; `p` is at the first. A backslash may stand before any octet but CR and LF, even before NUL.
+// A quoted string with its quotes; `p` is at the opening one. A backslash may escape any octet except CR and LF, even NUL.
 inline const char* skip_quoted(const char* p, const char* end) noexcept {
   for (++p; p < end; ++p) {
     if (*p == '"') return p + 1;
@@ -63,7 +63,7 @@ inline const char* skip_quoted(const char* p, const char* end) noexcept {
   return nullptr;
 }
 
-// True when a control octet other than HT stands anywhere but in a fold or, behind a backslash, in a quoted string that ends.
+// True if there is a control octet other than HT, except in a fold or, after a backslash, in a quoted string that ends.
 inline bool has_loose_control(Text text) noexcept {
   const char* p = text.data();
   const char* end = p + text.size();
@@ -83,7 +83,7 @@ inline bool has_loose_control(Text text) noexcept {
   return false;
 }
 
-// "[" IPv6address "]". Only the alphabet is checked, since RFC 5118 4.10 wants the three-colon form tolerated; a zone id is refused.
+// "[" IPv6address "]". Checks only the alphabet, since RFC 5118 4.10 wants the three-colon form tolerated; refuses a zone id.
 inline const char* skip_ipv6_reference(const char* p, const char* end) noexcept {
   int colons = 0;
   const char* q = p + 1;
@@ -91,7 +91,7 @@ inline const char* skip_ipv6_reference(const char* p, const char* end) noexcept 
   return q < end && *q == ']' && colons >= 2 ? q + 1 : nullptr;
 }
 
-// host: a name, an IPv4 address or an IPv6 reference. Labels are not empty; one trailing dot is legal.
+// host: a name, an IPv4 address or an IPv6 reference. No label is empty; one trailing dot is legal.
 inline const char* skip_host(const char* p, const char* end) noexcept {
   if (p == end) return nullptr;
   if (*p == '[') return skip_ipv6_reference(p, end);
@@ -117,12 +117,12 @@ inline const char* read_port(const char* p, const char* end, uint16_t& port) noe
 
 // One generic-param.
 struct Param {
-  Text whole;  // with the leading ';', without blanks behind
+  Text whole;  // with the leading ';', without trailing blanks
   Text name;
   Text value;  // a quoted string keeps its quotes; empty when there is none
 };
 
-// `p` is at the ';'. LWS behind the parameter is passed over as well.
+// `p` is at the ';'. Also skips LWS after the parameter.
 inline const char* read_param(const char* p, const char* end, Param& out) noexcept {
   const char* start = p;
   p = skip_lws(p + 1, end);

@@ -37,7 +37,7 @@ inline uint64_t controls_of_64(const char* p) noexcept {
 }
 #endif
 
-// The last octets, fewer than 64: by blocks of 16 that may overlap what was seen before, so that nothing behind the end is read.
+// The last octets, fewer than 64: in blocks of 16 that may overlap octets already seen, so that nothing beyond the end is read.
 uint64_t controls_of_rest(const char* p, size_t size, [[maybe_unused]] size_t before) noexcept {
   uint64_t mask = 0;
   size_t i = 0;
@@ -60,7 +60,7 @@ class Indexer {
   void see(size_t at) noexcept {
     const char c = head_[at];
     if (c == '\n' && at > 0 && head_[at - 1] == '\r') return;
-    if (c == '\r' && at + 1 == size_) return;  // cut off: what follows is not known
+    if (c == '\r' && at + 1 == size_) return;  // cut off: we do not know what follows
     if (c != '\r' && c != '\n' && at > 0 && head_[at - 1] == '\\') {
       result.escaped_control = true;
       return;
@@ -70,7 +70,7 @@ class Indexer {
 
   bool is_crlf(size_t at) const noexcept { return head_[at] == '\r' && at + 1 < size_ && head_[at + 1] == '\n'; }
 
-  // False: the empty line was reached.
+  // False: this was the empty line.
   bool end_line(size_t at) noexcept {
     const size_t next = at + 2;
     if (!in_headers_) {
@@ -117,7 +117,7 @@ LineIndex index_lines(const char* head, size_t size, uint8_t most, HeaderLine* l
         indexer.see(i);
       } else {
         if (!indexer.end_line(i)) return indexer.result;
-        mask &= mask - 1;  // so that the LF is not looked at, unless it opens the next block
+        mask &= mask - 1;  // skips the LF, unless it opens the next block
       }
     }
   }

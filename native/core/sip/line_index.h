@@ -1,4 +1,4 @@
-// The first pass over a head: where its lines end, and whether an octet stands in it that no SIP head may hold.
+// The first pass over a head: where its lines end, and whether it contains an octet that no SIP head may contain.
 #pragma once
 
 #include "core/sip/message.h"
@@ -7,17 +7,17 @@ namespace sluice {
 
 struct LineIndex {
   ScanError fault = ScanError::none;  // the first of line_end, control_octet
-  bool escaped_control = false;       // a control octet behind a backslash: legal in a quoted string only, which is not looked at here
+  bool escaped_control = false;       // a control octet after a backslash: legal only in a quoted string, which this pass does not recognise
   bool overflow = false;              // more than `most` header fields
   uint8_t count = 0;
-  uint32_t head_end = 0;        // behind the empty line; 0: it was not reached
-  uint16_t start_line_end = 0;  // its CRLF; 0: no line ends
+  uint32_t head_end = 0;        // after the empty line; 0: not reached
+  uint16_t start_line_end = 0;  // at its CRLF; 0: no line ends
 };
 
-// Fills line_at and line_end of `lines` (`most` of them); a field goes on over its folds. At most 65,535 octets.
+// Fills line_at and line_end of `lines` (at most `most`); a field includes its folds. At most 65,535 octets.
 LineIndex index_lines(const char* head, size_t size, uint8_t most, HeaderLine* lines) noexcept;
 
-// True when an LF without a CR before it stands behind the first `searched` octets.
+// True if an LF without a CR before it comes after the first `searched` octets.
 bool has_bare_lf(const char* data, size_t size, size_t searched) noexcept;
 
 }  // namespace sluice

@@ -1,4 +1,4 @@
-// What the scanner found in one message: an index over the received octets. Nothing is copied.
+// What the scanner found in a message: an index over the received octets. Nothing is copied.
 #pragma once
 
 #include <cstdint>
@@ -31,39 +31,39 @@ constexpr size_t kHeaderIds = static_cast<size_t>(HeaderId::count_);
 // One header field with its folded lines.
 struct HeaderLine {
   uint16_t line_at;   // first octet of the name
-  uint16_t value_at;  // the value without blanks round it; folds inside it are kept
+  uint16_t value_at;  // the value without surrounding blanks; folds inside it are kept
   uint16_t value_len;
-  uint16_t line_end;  // behind the CRLF that ends the field
+  uint16_t line_end;  // after the CRLF that ends the field
   HeaderId id;
-  uint8_t next_same;  // next line of the same id, kNoLine at the last
+  uint8_t next_same;  // next line with the same id; kNoLine: the last one
 };
 
 struct Message {
   const char* data;
   uint32_t size;       // start line, headers, empty line and body
-  uint32_t head_size;  // up to and with the empty line
+  uint32_t head_size;  // up to and including the empty line
   ScanError error;
   bool is_request;
-  bool is_framed;       // where the message ends is certain; false: a stream that it came over cannot go on
+  bool is_framed;       // the end of the message is certain; false: the stream it arrived on cannot go on
   bool has_tag_to;      // the To header has a tag parameter
-  bool has_crlf_body;   // unused octets were behind the body and are not part of `size`
-  Method method;        // of the request, or of the CSeq of a response
+  bool has_crlf_body;   // extra octets follow the body; they are not part of `size`
+  Method method;        // of a request; for a response, the one in its CSeq
   uint16_t status;      // 100-699; 0 for a request
   uint8_t line_count;
-  uint8_t via_count;    // values, over all lines (255 = that many or more)
-  uint8_t route_count;  // values, over all lines
+  uint8_t via_count;    // values in all lines (255 means 255 or more)
+  uint8_t route_count;  // values in all lines
   Slice method_text;
   Slice request_uri;
   Slice reason;         // of a response; may be empty
   Slice top_via;        // the first Via value, trimmed
-  bool has_via;         // `via` holds the parts of a sound first Via
+  bool has_via;         // `via` holds the parts of a well-formed first Via
   Via via;
   Slice call_id;
   Slice from_value;     // whole From value
   Slice to_value;       // whole To value
   Slice from_tag;       // empty: none
   Slice to_tag;         // empty: none
-  Slice cseq_value;     // whole CSeq value when it is digits and a token, even if the number is too large
+  Slice cseq_value;     // whole CSeq value if it is digits and a token, even if the number is too large
   Slice cseq_method;
   uint32_t cseq;
   int32_t max_forwards;    // 0-255; -1: absent or not a number in that range where the leniency of PX-16.3-7 applies
@@ -78,7 +78,7 @@ struct Message {
   const HeaderLine* next(const HeaderLine& after) const noexcept {
     return after.next_same == kNoLine ? nullptr : &lines[after.next_same];
   }
-  // The parts of the first Via, also of one of which only the beginning is sound.
+  // The parts of the first Via, even if only its beginning is well formed.
   bool read_top_via(Via& out) const noexcept {
     if (!has_via) return !top_via.empty() && parse_via(text(top_via), out);
     out = via;
@@ -87,7 +87,7 @@ struct Message {
   Text text(Slice slice) const noexcept { return text_of(data, slice); }
   Text value(const HeaderLine& field) const noexcept { return Text(data + field.value_at, field.value_len); }
   Text body() const noexcept { return Text(data + head_size, size - head_size); }
-  // The slice of a view into this message's head.
+  // The slice that a view into this message's head covers.
   Slice slice_of(Text view) const noexcept {
     return Slice{static_cast<uint16_t>(view.data() - data), static_cast<uint16_t>(view.size())};
   }

@@ -8,7 +8,7 @@ namespace sluice {
 
 namespace {
 
-// An unquoted display name: tokens with LWS between them. Returns the '<', or nullptr when something else stands there.
+// An unquoted display name: tokens separated by LWS. Returns the position of the '<', or nullptr if there is something else.
 const char* read_display(const char* p, const char* end, Text& display) noexcept {
   const char* start = p;
   const char* behind = p;
@@ -30,7 +30,7 @@ const char* read_bracketed(const char* p, const char* end, NameAddr& out) noexce
   return p + 1;
 }
 
-// What ends a URI without brackets belongs to the header (RFC 3261 20): ',' ';' '?' and blanks.
+// Whatever ends a URI without brackets belongs to the header (RFC 3261 20): ',' ';' '?' and blanks.
 const char* read_bare(const char* p, const char* end, NameAddr& out) noexcept {
   const char* uri = p;
   while (p < end && *p != ',' && *p != ';' && *p != '?' && *p != '<' && *p != '>' && *p != '"' && *p != ' ' && !is_control(*p)) ++p;
@@ -39,7 +39,7 @@ const char* read_bare(const char* p, const char* end, NameAddr& out) noexcept {
   return p;
 }
 
-// Up to the parameters.
+// Reads up to the parameters.
 const char* read_address(const char* p, const char* end, NameAddr& out) noexcept {
   if (p == end) return nullptr;
   if (*p == '<') return read_bracketed(p, end, out);
@@ -51,7 +51,7 @@ const char* read_address(const char* p, const char* end, NameAddr& out) noexcept
     p = skip_lws(p, end);
     return p < end && *p == '<' ? read_bracketed(p, end, out) : nullptr;
   }
-  // A colon right behind the first token makes it a scheme: no token holds one.
+  // A colon right after the first token makes it a scheme: no token contains a colon.
   const char* first = skip_class(p, end, kChar_token);
   if (first < end && *first == ':') return read_bare(p, end, out);
   p = read_display(p, end, out.display);
@@ -101,7 +101,7 @@ bool find_param(Text params, Text name, Text* value) noexcept {
   return false;
 }
 
-// What ends a value, or begins a part in which a comma does not.
+// Ends a value, or begins a part in which a comma does not end it.
 static bool may_end(char c) noexcept { return c == ',' || c == '"' || c == '<'; }
 
 bool ValueList::next(Text& value) noexcept {

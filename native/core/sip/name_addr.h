@@ -7,33 +7,33 @@
 namespace sluice {
 
 struct NameAddr {
-  Text value;     // all of it, without blanks round it
-  Text display;   // raw, quotes kept; empty when there is none
+  Text value;     // all of it, without surrounding blanks
+  Text display;   // raw, quotes kept; empty: none
   Text uri_text;  // without angle brackets
-  Text params;    // raw header parameters, from the first ';' on (included); empty when there are none
+  Text params;    // raw header parameters, including the first ';'; empty: none
   bool bracketed = false;
 };
 
-// Reads one value (no comma lists). Quoted strings must close, LWS and folding are legal where the grammar has it, an unquoted
-// display name is tokens only, and in an addr-spec without brackets ',' ';' '?' end the URI (GR-10). The parameters are checked
-// for shape (generic-param). `uri_text` is not checked further: call parse_uri.
+// Reads one value (no comma list). Quoted strings must close, LWS and folding are legal where the grammar allows them, an unquoted
+// display name consists of tokens, and in an addr-spec without brackets ',' ';' '?' end the URI (GR-10). The parameters must be
+// well formed (generic-param). `uri_text` is not checked any further: call parse_uri.
 bool parse_name_addr(Text value, NameAddr& out) noexcept;
 
-// Reads the first value of a comma list by the same rules and moves `list` on to the comma or the end.
+// Reads the first value of a comma list by the same rules and advances `list` to the comma or the end.
 bool take_name_addr(Text& list, NameAddr& out) noexcept;
 
-// Finds a header parameter by name, without regard to case; skips quoted values as a whole. `value` is raw: a quoted string keeps
-// its quotes. LWS around ';' and '=' is legal (GR-17).
+// Finds a header parameter by name, ignoring case; skips quoted values as a whole. `value` is raw: a quoted string keeps its quotes.
+// LWS around ';' and '=' is legal (GR-17).
 bool find_param(Text params, Text name, Text* value) noexcept;
 
-// Steps through a comma list: quoted strings and angle brackets hide commas (GR-9). Blanks and folds round a value are trimmed.
+// Steps through a comma list: quoted strings and angle brackets hide commas (GR-9). Blanks and folds around a value are trimmed.
 class ValueList {
  public:
   explicit ValueList(Text line_value) noexcept : rest_(line_value) {}
-  // False at the end, and at once for a line without a value. An empty element (",,", leading or trailing comma) is returned as an
-  // empty view, so that the caller decides.
+  // False at the end, and at once for a line without a value. An empty element (",,", a leading or trailing comma) comes back as an
+  // empty view: the caller decides.
   bool next(Text& value) noexcept;
-  // False: a quoted string or an angle bracket of the values so far did not close.
+  // False: one of the values so far has a quoted string or an angle bracket that does not close.
   bool is_sound() const noexcept { return sound_; }
 
  private:

@@ -48,7 +48,7 @@ bool undo_strict_route(const Message& message, size_t cut, EditList& edits) noex
   NameAddr address;
   if (last.empty() || !parse_name_addr(last, address)) return false;
   edits.replace(message.request_uri.at, message.request_uri.end(), address.uri_text);
-  // The line that holds the last value, and the value before it on that line that stays.
+  // The line with the last value, and the value before it on that line, which stays.
   size_t before_line = 0;
   for (const HeaderLine* line = message.line(HeaderId::route); line != nullptr; line = message.next(*line)) {
     ValueList values(message.value(*line));

@@ -31,7 +31,7 @@ class Scanner {
     const StartLineResult start = scan_start_line(Text(out_.data, index.start_line_end), limits_, out_);
     if (start.error != ScanError::none && !start.is_sip) fail_framing(start.error);
     fail(start.error);
-    if (index.fault != ScanError::none) out_.reason = Slice{};  // the only slice whose octets nobody looks at one by one
+    if (index.fault != ScanError::none) out_.reason = Slice{};  // the only slice whose octets are not checked one by one
     if (index.escaped_control) check_controls(index);
     for (uint8_t i = 0; i < index.count; ++i) scan_field(i);
     out_.line_count = index.count;
@@ -60,13 +60,13 @@ class Scanner {
     if (out_.error == ScanError::none) out_.error = error;
   }
 
-  // The first fault of framing goes before faults that a stream survives: it decides what the receiver must do.
+  // The first framing fault outranks faults that a stream survives: it decides what the receiver must do.
   void fail_framing(ScanError error) noexcept {
     if (out_.is_framed) out_.error = error;
     out_.is_framed = false;
   }
 
-  // The first pass cannot tell quoted strings, so what it let through behind a backslash is looked at again (RFC 4475 3.1.1.2).
+  // The first pass does not recognise quoted strings, so what it let through after a backslash is checked here (RFC 4475 3.1.1.2).
   void check_controls(const LineIndex& index) noexcept {
     bool loose = has_loose_control(Text(out_.data, index.start_line_end));
     if (loose) out_.reason = Slice{};
@@ -130,7 +130,7 @@ class Scanner {
       const bool first = out_.via_count == 0 && vias_sound_;
       Via& via = first ? out_.via : further;
       if (!take_via(list, via)) {
-        // What was sound of the first value is enough to bring the answer back to its sender.
+        // The well-formed beginning of the first value is enough to route the response back to the sender.
         if (first && !via.value.empty()) out_.top_via = out_.slice_of(via.value);
         vias_sound_ = false;
         return fail(ScanError::bad_via);
@@ -160,7 +160,7 @@ class Scanner {
     }
   }
 
-  // False when the tag is doubled or is not a token.
+  // False if there are two tags or the tag is not a token.
   static bool read_tag(Text params, Text& tag) noexcept {
     const char* p = params.data();
     const char* end = p + params.size();
@@ -268,7 +268,7 @@ class Scanner {
     require(HeaderId::cseq, ScanError::missing_cseq);
   }
 
-  // RFC 3261 18.3: Content-Length frames on a stream; elsewhere the packet does, and the header may only shorten it.
+  // RFC 3261 18.3: Content-Length frames a message on a stream; elsewhere the packet does, and the header may only shorten it.
   void measure(size_t available, size_t head_size, Carrier carrier) noexcept {
     if (carrier == Carrier::stream) {
       if (out_.content_length < 0 && out_.is_framed) fail_framing(ScanError::no_content_length);
@@ -293,7 +293,7 @@ class Scanner {
   const ScanLimits& limits_;
   Message& out_;
   bool vias_sound_ = true;
-  uint8_t last_[kHeaderIds];  // last line of each id that has a first one
+  uint8_t last_[kHeaderIds];  // the last line of each id that has a first one
 };
 
 }  // namespace

@@ -77,7 +77,7 @@ ScanError scan_request_line(Text line, const ScanLimits& limits, Message& out) n
 }  // namespace
 
 StartLineResult scan_start_line(Text line, const ScanLimits& limits, Message& out) noexcept {
-  // '/' is in no token, so this never takes a method for a version (GR-45).
+  // No token contains '/', so this never mistakes a method for a version (GR-45).
   if (starts_sip(line)) return scan_status_line(line, out);
   const ScanError error = scan_request_line(line, limits, out);
   return {error, error == ScanError::none || ends_with_version(line)};

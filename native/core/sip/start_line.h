@@ -7,10 +7,10 @@ namespace sluice {
 
 struct StartLineResult {
   ScanError error = ScanError::none;
-  bool is_sip = true;  // false: nothing in the line says that the peer speaks SIP at all, so its framing means nothing either
+  bool is_sip = true;  // false: nothing in the line suggests that the peer speaks SIP, so its framing means nothing either
 };
 
-// `line` is the line without its CRLF, at the first octet of the message.
+// `line` is the line without its CRLF; it starts at the first octet of the message.
 StartLineResult scan_start_line(Text line, const ScanLimits& limits, Message& out) noexcept;
 
 }  // namespace sluice

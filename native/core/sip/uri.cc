@@ -18,7 +18,7 @@ inline const char* skip_escaped(const char* p, const char* end, CharClass bits) 
   }
 }
 
-// A bit for each parameter that decides where a request goes: doubled, two readers could choose differently (GR-16).
+// A bit for each parameter that decides where a request goes: if it came twice, two readers could choose differently (GR-16).
 uint32_t bit_of_param(Text name) noexcept {
   switch (name.size()) {
     case 2: return same_text(name, "lr") ? 1 : same_text(name, "ob") ? 2 : same_text(name, "gr") ? 128 : 0;
@@ -65,7 +65,7 @@ bool read_user_info(const char* p, const char* at, Uri& out) noexcept {
   return p == at;
 }
 
-// Behind a port that is nothing but zeros; nullptr: it is another one.
+// Skips a port that is all zeros; nullptr: it is not.
 const char* skip_zeros(const char* p, const char* end) noexcept {
   const char* start = p;
   while (p < end && *p == '0') ++p;
@@ -73,7 +73,7 @@ const char* skip_zeros(const char* p, const char* end) noexcept {
 }
 
 bool parse_sip(const char* p, const char* end, Uri& out) noexcept {
-  // Neither parameters nor headers may hold '@', so the user part ends at the only one (GR-13).
+  // Neither parameters nor headers may contain '@', so the user part ends at the only one (GR-13).
   if (const void* at = std::memchr(p, '@', static_cast<size_t>(end - p))) {
     const char* behind_user = static_cast<const char*>(at);
     if (!read_user_info(p, behind_user, out)) return false;

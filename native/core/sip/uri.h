@@ -1,4 +1,4 @@
-// SIP and other URIs (RFC 3261 19.1, 25.1), as views over the text that was read.
+// SIP and other URIs (RFC 3261 19.1, 25.1), as views into the text that was read.
 #pragma once
 
 #include "core/base/bytes.h"
@@ -10,25 +10,25 @@ enum class Scheme : uint8_t { sip, sips, tel, other };
 struct Uri {
   Scheme scheme = Scheme::other;
   Text scheme_text;
-  Text user;      // raw, escapes kept; empty when there is none. Without the password.
-  Text password;  // raw; empty when there is none
+  Text user;      // raw, escapes kept, without the password; empty: none
+  Text password;  // raw; empty: none
   Text host;      // raw; an IPv6 reference keeps its brackets
   uint16_t port = 0;  // 0: not given
-  bool port_zero = false;  // ":0" was: sound (RFC 3261 25.1), and nobody can be there
+  bool port_zero = false;  // it was ":0": well formed (RFC 3261 25.1), but nobody can listen there
   bool has_user = false;
-  Text params;    // raw, from the first ';' to before '?' (the ';' included); empty when there are none
-  Text headers;   // raw, from '?' on (the '?' included); empty when there are none
+  Text params;    // raw, from the first ';' (included) up to the '?'; empty: none
+  Text headers;   // raw, from the '?' (included); empty: none
 };
 
-// Reads a whole URI as a Request-URI or between angle brackets: ';' and '?' after the host belong to the URI (GR-13).
-// sip: and sips: are checked in full (user, host, port, parameters, escapes); any other scheme needs only to be well formed
-// up to the colon and to hold neither blanks, angle brackets, quotes nor control octets. False: not a URI.
+// Reads a whole URI, as in a Request-URI or between angle brackets: ';' and '?' after the host belong to the URI (GR-13).
+// sip: and sips: are checked in full (user, host, port, parameters, escapes); any other URI must only be well formed up to the colon
+// and contain no blanks, angle brackets, quotes or control octets. False: not a URI.
 bool parse_uri(Text text, Uri& out) noexcept;
 
-// Finds a URI parameter by name, without regard to case. `value` is empty for one without a value. `params` is Uri::params.
+// Finds a URI parameter by name, ignoring case. `value` is empty if it has none. `params` is Uri::params.
 bool find_uri_param(Text params, Text name, Text* value) noexcept;
 
-// Compares two host texts as hosts: names without regard to case and a trailing dot, addresses in any spelling (DET-16, T6-10).
+// Compares two texts as hosts: names ignoring case and a trailing dot, addresses in any spelling (DET-16, T6-10).
 bool same_host(Text a, Text b) noexcept;
 
 }  // namespace sluice

@@ -28,7 +28,7 @@ uint16_t port_or_zero(Text digits) noexcept {
   return read_port(digits.data(), end, port) == end ? port : 0;
 }
 
-// False when a parameter that decides something has not the value that it needs.
+// False if a parameter that affects routing lacks the value it needs.
 bool note_param(const Param& param, uint32_t bit, Via& out) noexcept {
   switch (bit) {
     case kBranch:
@@ -55,7 +55,7 @@ bool note_param(const Param& param, uint32_t bit, Via& out) noexcept {
   }
 }
 
-// A token and the '/' behind it, with LWS round that.
+// A token followed by '/', with LWS around the '/'.
 const char* skip_token_slash(const char* p, const char* end) noexcept {
   const char* behind = skip_class(p, end, kChar_token);
   if (behind == p) return nullptr;
@@ -63,7 +63,7 @@ const char* skip_token_slash(const char* p, const char* end) noexcept {
   return p < end && *p == '/' ? skip_lws(p + 1, end) : nullptr;
 }
 
-// sent-protocol LWS sent-by. A version other than 2.0 is no fault here: its request must be answered with 505.
+// sent-protocol LWS sent-by. A version other than 2.0 is not a fault here: the request must be answered with 505.
 const char* read_sent_by(const char* p, const char* end, Via& out) noexcept {
   p = skip_token_slash(p, end);
   if (p == nullptr) return nullptr;

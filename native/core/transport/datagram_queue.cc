@@ -12,12 +12,12 @@
 namespace sluice {
 namespace {
 
-// Within what an Ethernet frame holds behind an IPv6 header; longer datagrams travel alone, in fragments if they must.
+// Fits an Ethernet frame after an IPv6 header; longer datagrams travel alone, in fragments if they must.
 constexpr size_t kMaxSegment = 1400;
 constexpr size_t kMaxTrainOctets = 60'000;
 constexpr unsigned kMaxSegments = 64;
 
-// A socket holds one report of an ICMP error at a time, so what fails again and again is the fault of the datagram itself.
+// A socket holds one ICMP error report at a time, so a datagram that keeps failing is itself at fault.
 constexpr unsigned kReports = 2;
 
 bool is_icmp_report(int error) noexcept { return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH; }
@@ -29,7 +29,7 @@ bool is_congestion(int error) noexcept { return error == EAGAIN || error == EWOU
 void DatagramQueue::attach(int fd, bool v6) noexcept {
   fd_ = fd;
   v6_ = v6;
-  // What is never fragmented needs no identification, which the kernel makes with a hash and an atomic for each datagram.
+  // A datagram that is never fragmented needs no identification, which costs the kernel a hash and an atomic operation.
   allow_fragments(false);
 }
 
@@ -95,13 +95,13 @@ void DatagramQueue::flush(Counters& counters) noexcept {
       reports = 0;
       continue;
     }
-    // An ICMP error of an earlier datagram is reported here and says nothing of this one: try it again.
+    // This reports an ICMP error about an earlier datagram and says nothing about this one: try again.
     if (sent < 0 && (errno == EINTR || (is_icmp_report(errno) && ++reports <= kReports))) continue;
     reports = 0;
     if (trains_[at].segments > 1 && !is_congestion(errno)) {
       counters.add(Counter::trains_refused);
-      // A kernel that knows no trains says so by these two. All else (no route, a device without checksums, a filter, a small MTU) is the
-      // fault of one way, and says nothing of the others.
+      // These two errors come from a kernel that does not support trains. Any other (no route, a device without checksums, a filter, a
+      // small MTU) concerns one path and says nothing about the others.
       if (errno == ENOPROTOOPT || errno == EOPNOTSUPP) trains_work_ = false;
       else send_apart_from_now(from_sockaddr(static_cast<const sockaddr*>(headers_[at].msg_hdr.msg_name)));
       send_apart(headers_[at], trains_[at], counters);
@@ -116,7 +116,7 @@ void DatagramQueue::flush(Counters& counters) noexcept {
   parts_used_ = 0;
 }
 
-// Whether a train to this place failed lately. Each failure makes the time until the next attempt longer.
+// Whether a train to this destination failed recently. Each failure lengthens the time until the next attempt.
 bool DatagramQueue::travels_apart(const Address& to) noexcept {
   for (Refusal& refusal : refusals_) {
     if (refusal.left == 0 || !(refusal.to == to)) continue;
@@ -141,7 +141,7 @@ void DatagramQueue::send_apart(const mmsghdr& header, const Train& train, Counte
   one.msg_control = nullptr;
   one.msg_controllen = 0;
   for (unsigned i = 0; i < train.segments; ++i) {
-    // A datagram has one part or two, and only together they have its length.
+    // A datagram has one part or two, which together have its length.
     one.msg_iovlen = 1;
     const size_t wanted = i + 1 < train.segments ? train.segment : train.octets - size_t{train.segment} * i;
     if (one.msg_iov[0].iov_len < wanted) one.msg_iovlen = 2;
@@ -151,7 +151,7 @@ void DatagramQueue::send_apart(const mmsghdr& header, const Train& train, Counte
   }
 }
 
-// No route, a filter, or too long for any packet: whoever asked for it is told, and does not wait for a timeout.
+// No route, a filter, or too long for any packet: tell whoever asked for it, so it need not wait for a timeout.
 void DatagramQueue::refuse(const msghdr& header, int error, Counters& counters) noexcept {
   counters.add(Counter::send_dropped);
   if (is_congestion(error) || error == ECONNREFUSED || refused_.size() == kMostRefused) return;

@@ -1,4 +1,4 @@
-// Datagrams of one turn that leave by one socket, sent with as few system calls and as few walks through the kernel as there can be.
+// The datagrams that leave one socket in one turn, sent with as few system calls and as few passes through the kernel as possible.
 #pragma once
 
 #include <netinet/in.h>
@@ -24,13 +24,13 @@ class DatagramQueue {
   void add(const Address& to, Text head, Text body, Counters& counters) noexcept;
   void flush(Counters& counters) noexcept;
 
-  // A datagram that the kernel would not take, and why.
+  // A datagram that the kernel refused, and why.
   struct Refused {
     Address to;
     int error = 0;
-    std::string octets;  // of a long one the head alone
+    std::string octets;  // of a long datagram, only the head
   };
-  // Those since the last call. For want of buffers none is refused: such a one is lost, as a datagram may be.
+  // Those since the last call. Lack of buffers does not count: such a datagram is simply lost, as any may be.
   std::vector<Refused> take_refused() noexcept { return std::exchange(refused_, {}); }
   bool has_refused() const noexcept { return !refused_.empty(); }
 
@@ -38,15 +38,15 @@ class DatagramQueue {
   static constexpr unsigned kMax = 64;
   static constexpr size_t kControl = CMSG_SPACE(sizeof(uint16_t));
 
-  // Neighbours in the queue with one destination and one length, which the kernel takes as one (UDP_SEGMENT).
+  // Consecutive datagrams with the same destination and length, which the kernel takes as one (UDP_SEGMENT).
   struct Train {
-    uint16_t segment = 0;   // length of all but the last, which may be shorter
+    uint16_t segment = 0;   // length of each; the last may be shorter
     uint16_t segments = 0;
     uint32_t octets = 0;
     bool closed = false;
   };
 
-  // A place that a train could not be sent to: `left` datagrams more go there one by one.
+  // A destination that refused a train: the next `left` datagrams go there one by one.
   struct Refusal {
     Address to;
     uint32_t wait = 0;

@@ -1,8 +1,8 @@
-// The sockets that the shards of a process listen on, one for each listener and shard.
+// The sockets that the shards of a process listen on, one per listener and shard.
 //
-// All are opened before any shard reads, in a fixed order, and stay open until the process ends: the kernel spreads clients over the sockets
-// of a port (SO_REUSEPORT) by their number and order, so that a socket that came or went would lead the clients of living flows to other
-// shards. A shard that is started again finds its sockets as they were, with what has come meanwhile.
+// All are opened before any shard reads, in a fixed order, and stay open until the process ends: the kernel spreads clients over the
+// sockets of a port (SO_REUSEPORT) by their number and order, so adding or removing one would lead clients with live flows to other
+// shards. A restarted shard finds its sockets as they were, together with whatever has arrived in the meantime.
 #pragma once
 
 #include <cstddef>
@@ -25,11 +25,11 @@ class ListenerSockets {
   ListenerSockets& operator=(const ListenerSockets&) = delete;
   ~ListenerSockets() noexcept;
 
-  // 0, or an errno with the index of the place that cannot be had; then none is open.
+  // 0, or an errno and the index of the place that could not be opened; then none is open.
   int open(std::vector<Place> places, size_t shards, size_t* failed) noexcept;
-  // One for each place, in the order of the places.
+  // One per place, in the order of the places.
   const std::vector<int>& of(size_t shard) const noexcept { return sockets_[shard]; }
-  // Any thread. Connections are refused from now on, those that nobody has accepted are reset. The descriptors stay: shards still watch them.
+  // Any thread. From now on connections are refused, and those not yet accepted are reset. The descriptors stay: shards still watch them.
   void stop_accepting() noexcept;
 
  private:

@@ -47,7 +47,8 @@ ProxyRead read_version_1(Text octets, ProxyHeader& out) noexcept {
   return ProxyRead::header;
 }
 
-// The values behind the addresses (2.2, 2.2.6): whether the one of TLS is there and says that there was none. False: they are no list.
+// The values after the addresses (2.2, 2.2.6): whether the TLS value is present and says that the client did not use TLS. False: not a
+// valid list.
 bool read_values(Text values, bool& came_clear) noexcept {
   constexpr char kSsl = 0x20;
   constexpr char kClientSsl = 0x01;
@@ -69,7 +70,7 @@ ProxyRead read_version_2(Text octets, ProxyHeader& out) noexcept {
   if (head[12] >> 4 != 2 || command > 1 || kFixed2 + length > kMaxProxyHeader) return ProxyRead::broken;
   if (octets.size() < kFixed2 + length) return ProxyRead::more;
   out.size = kFixed2 + length;
-  // LOCAL is a health check of the balancer; a family that is neither IPv4 nor IPv6 names nobody.
+  // LOCAL is a health check by the balancer; a family other than IPv4 and IPv6 names nobody.
   const uint8_t family = head[13] >> 4;
   if (command == 0 || (family != 1 && family != 2)) return ProxyRead::header;
   if ((head[13] & 0x0f) != 1 || length < (family == 1 ? 12u : 36u)) return ProxyRead::broken;

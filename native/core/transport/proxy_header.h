@@ -1,4 +1,4 @@
-// The PROXY protocol of HAProxy, versions 1 and 2: who the client behind a load balancer is (proxy-protocol.txt 2.1, 2.2).
+// HAProxy's PROXY protocol, versions 1 and 2: the address of a client behind a load balancer (proxy-protocol.txt 2.1, 2.2).
 #pragma once
 
 #include "core/sip/address.h"
@@ -10,9 +10,9 @@ constexpr size_t kMaxProxyHeader = 2048;  // version 2 with its extensions
 
 enum class ProxyRead : uint8_t {
   more,    // may become a header
-  header,  // whole: `size` octets
-  absent,  // these octets are none
-  broken,  // they began as one and are none
+  header,  // complete: `size` octets
+  absent,  // not a header
+  broken,  // begins like a header but is not one
 };
 
 struct ProxyHeader {

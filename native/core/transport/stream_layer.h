@@ -1,4 +1,4 @@
-// What lies between a connection and SIP, for the flows that have something there: PROXY header, TLS, WebSocket. A TCP flow has none.
+// What lies between a connection and SIP: PROXY header, TLS, WebSocket. A plain TCP flow has no such layer.
 #pragma once
 
 #include <memory>
@@ -9,8 +9,8 @@
 namespace sluice {
 
 enum class Stage : uint8_t {
-  proxy_header,  // who the client is comes first
-  upgrade,       // the request of the WebSocket's opening handshake
+  proxy_header,  // first comes who the client is
+  upgrade,       // the request of the WebSocket opening handshake
   open,          // SIP
 };
 
@@ -21,8 +21,8 @@ struct StreamLayer {
   bool is_secure = false;
   bool is_websocket = false;
   bool must_have_proxy_header = false;
-  bool pinged = false;          // a ping of ours waits for a life sign
-  bool close_sent = false;      // a close frame of ours has left
+  bool pinged = false;          // we have sent a ping and wait for a sign of life
+  bool close_sent = false;      // we have sent a close frame
 };
 
 }  // namespace sluice

@@ -12,7 +12,7 @@ constexpr uint16_t kBindingRequest = 0x0001, kBindingSuccess = 0x0101, kBindingE
 constexpr uint16_t kMessageIntegrity = 0x0008, kErrorCode = 0x0009, kUnknownAttributes = 0x000A, kMessageIntegritySha256 = 0x001C;
 constexpr uint16_t kXorMappedAddress = 0x0020, kFingerprint = 0x8028;
 constexpr uint32_t kFingerprintXor = 0x5354554E;
-constexpr size_t kMaxUnknown = 4;  // so many are named in an answer, which stays short however many there were
+constexpr size_t kMaxUnknown = 4;  // a response names at most this many, so it stays short
 
 uint16_t get16(const uint8_t* at) noexcept { return static_cast<uint16_t>(at[0] << 8 | at[1]); }
 uint32_t get32(const uint8_t* at) noexcept { return uint32_t{get16(at)} << 16 | get16(at + 2); }
@@ -43,7 +43,7 @@ uint32_t crc32(const uint8_t* data, size_t size) noexcept {
   return ~crc;
 }
 
-// The comprehension-required attributes of RFC 8489 itself (18.3.1). None of them means anything to a keep-alive, so they are ignored.
+// The comprehension-required attributes of RFC 8489 itself (18.3.1). None of them matters to a keep-alive, so they are ignored.
 bool is_known(uint16_t type) noexcept {
   switch (type) {
     case 0x0001:  // MAPPED-ADDRESS
@@ -88,9 +88,9 @@ StunResult answer_stun(const uint8_t* data, size_t size, const Address& source, 
   uint16_t unknown[kMaxUnknown];
   size_t unknown_count = 0;
   bool fingerprint = false;
-  bool sealed = false;  // behind MESSAGE-INTEGRITY all else is ignored (RFC 8489 14.5)
+  bool sealed = false;  // after MESSAGE-INTEGRITY everything else is ignored (RFC 8489 14.5)
   for (size_t at = kHeader; at < size;) {
-    if (size - at < 4 || fingerprint) return StunResult::ignore;  // FINGERPRINT is the last one (RFC 8489 14.7)
+    if (size - at < 4 || fingerprint) return StunResult::ignore;  // FINGERPRINT comes last (RFC 8489 14.7)
     const uint16_t type = get16(data + at);
     const size_t value = get16(data + at + 2);
     const size_t padded = (value + 3) & ~size_t{3};

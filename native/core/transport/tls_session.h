@@ -1,5 +1,5 @@
-// What the loop needs of TLS: a session works on octets and knows no socket. native/tls implements it; the core itself, its tests and
-// its fuzzers are built without OpenSSL.
+// What the loop needs from TLS: a session works on octets and knows nothing of sockets. native/tls implements it; the core itself, its
+// tests and its fuzzers are built without OpenSSL.
 #pragma once
 
 #include <memory>
@@ -11,40 +11,40 @@ namespace sluice {
 
 enum class TlsResult : uint8_t {
   ok,
-  closed,  // the peer ended its side (close_notify)
-  failed,  // not TLS, an alert, or a certificate that was not accepted
+  closed,  // the peer closed its side (close_notify)
+  failed,  // not TLS, an alert, or a certificate that we reject
 };
 
 class TlsSession {
  public:
   virtual ~TlsSession() = default;
 
-  // Takes all of `wire` that came from the peer, puts up to `room` octets of plaintext to `plain` and appends to `out` what the peer must
-  // hear. `room` of wire.size() + kTlsSlack always suffices. A dialling session starts with an empty `wire`.
+  // Consumes all of `wire`, received from the peer, writes up to `room` octets of plaintext to `plain`, and appends to `out` what must
+  // be sent to the peer. A `room` of wire.size() + kTlsSlack always suffices. A dialling session starts with an empty `wire`.
   virtual TlsResult receive(Text wire, char* plain, size_t room, size_t& size, std::vector<char>& out) noexcept = 0;
 
-  // Appends the records of `plain` to `out`; false: the session has failed.
+  // Appends `plain` to `out` as TLS records; false: the session has failed.
   virtual bool send(Text plain, std::vector<char>& out) noexcept = 0;
 
   // Appends close_notify.
   virtual void close(std::vector<char>& out) noexcept = 0;
 
-  // The handshake is done, and the peer is who it had to be.
+  // The handshake is complete, and the peer is who it must be.
   virtual bool is_open() const noexcept = 0;
   virtual bool was_resumed() const noexcept = 0;
-  // Why it failed, for the log: a constant text.
+  // Why it failed, for the log; a constant text.
   virtual Text fault() const noexcept = 0;
 };
 
-constexpr size_t kTlsSlack = 20 * 1024;  // a record that lay unfinished in the session
+constexpr size_t kTlsSlack = 20 * 1024;  // an unfinished record in the session
 
-// Certificates and rules in force. Sessions keep what they began with, so a provider may be replaced at any time.
+// The certificates and rules in force. Sessions keep those they began with, so a provider may be replaced at any time.
 class TlsProvider {
  public:
   virtual ~TlsProvider() = default;
-  // nullptr: there is no certificate to show.
+  // nullptr: there is no certificate to present.
   virtual std::unique_ptr<TlsSession> accept() noexcept = 0;
-  // To a peer that must prove to be `name` (RFC 5922 7.2).
+  // To a peer that must prove that it is `name` (RFC 5922 7.2).
   virtual std::unique_ptr<TlsSession> dial(Text name) noexcept = 0;
 };
 

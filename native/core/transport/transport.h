@@ -9,13 +9,13 @@ namespace sluice {
 
 enum class Transport : uint8_t { udp, tcp, tls, ws, wss };
 
-// As Via names it (RFC 3261 20.42, RFC 7118 5.1).
+// As in Via (RFC 3261 20.42, RFC 7118 5.1).
 inline Text transport_text(Transport transport) noexcept {
   constexpr Text kTexts[] = {"UDP", "TCP", "TLS", "WS", "WSS"};
   return kTexts[static_cast<size_t>(transport)];
 }
 
-// As a transport parameter names it: WebSocket is one transport, secure or not (RFC 7118 5.2). Empty: none is written.
+// As a transport parameter: WebSocket is one transport, secure or not (RFC 7118 5.2). Empty: the parameter is left out.
 inline Text transport_param(Transport transport) noexcept {
   constexpr Text kParams[] = {"", ";transport=tcp", ";transport=tls", ";transport=ws", ";transport=ws"};
   return kParams[static_cast<size_t>(transport)];

@@ -1,4 +1,4 @@
-// The operator's own word on a WebSocket handshake that is sound: cookies and other header fields are his to judge (RFC 7118 7).
+// The operator's decision on a valid WebSocket handshake: cookies and other header fields are for the operator to judge (RFC 7118 7).
 #pragma once
 
 #include "core/sip/address.h"
@@ -7,7 +7,7 @@
 namespace sluice {
 
 struct UpgradeWord {
-  int status = 101;     // any other refuses
+  int status = 101;     // anything else refuses
   std::string headers;  // whole lines with their CRLF
 };
 

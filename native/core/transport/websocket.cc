@@ -7,12 +7,12 @@
 namespace sluice {
 namespace {
 
-// More pieces than any client needs; each costs a turn of the loop and no octet of payload.
+// More fragments than any client needs; an empty one costs us a pass of the loop and the peer no payload.
 constexpr uint16_t kMaxFragments = 128;
 
 bool is_control(Opcode opcode) noexcept { return static_cast<uint8_t>(opcode) >= 8; }
 
-// RFC 6455 7.4: the codes that may stand in a close frame.
+// RFC 6455 7.4: the codes allowed in a close frame.
 bool may_be_sent(unsigned code) noexcept {
   return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
 }
@@ -28,7 +28,7 @@ WsEvent WsReader::next() noexcept {
     if (read == WsRead::broken) return broken(CloseCode::protocol_error);
     if (read == WsRead::more) return {};
     if (!is_control(header.opcode)) {
-      // A continuation needs a beginning, and a beginning needs the last message's end (RFC 6455 5.4).
+      // A continuation needs a message that has begun; a new message needs the previous one to have ended (RFC 6455 5.4).
       if ((header.opcode == Opcode::continuation) != (state_.opcode != Opcode::continuation)) return broken(CloseCode::protocol_error);
       if (header.payload > most_ || header.payload > most_ - state_.assembled) return broken(CloseCode::too_big);
     }

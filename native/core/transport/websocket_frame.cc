@@ -18,7 +18,7 @@ bool is_known(uint8_t opcode) noexcept { return opcode <= 2 || (opcode >= 8 && o
 WsRead read_ws_header(const char* data, size_t size, WsHeader& out) noexcept {
   const auto* octets = reinterpret_cast<const uint8_t*>(data);
   if (size == 0) return WsRead::more;
-  // No extension is ever agreed on, so a reserved bit means nothing (RFC 6455 5.2).
+  // We never negotiate an extension, so a reserved bit is an error (RFC 6455 5.2).
   if ((octets[0] & kReserved) != 0 || !is_known(octets[0] & 0x0f)) return WsRead::broken;
   out.opcode = static_cast<Opcode>(octets[0] & 0x0f);
   out.fin = (octets[0] & kFin) != 0;
@@ -30,7 +30,7 @@ WsRead read_ws_header(const char* data, size_t size, WsHeader& out) noexcept {
   if (size < 2 + extended) return extended == 8 && size > 2 && (octets[2] & 0x80) ? WsRead::broken : WsRead::more;
   out.payload = extended == 0 ? length : 0;
   for (size_t i = 0; i < extended; ++i) out.payload = out.payload << 8 | octets[2 + i];
-  // The shortest form is the only one, and the top bit of a 64-bit length is zero.
+  // Only the shortest form is legal, and the top bit of a 64-bit length must be zero.
   if ((extended == 2 && out.payload < 126) || (extended == 8 && (out.payload < 65'536 || out.payload >> 63))) return WsRead::broken;
   out.size = static_cast<uint8_t>(2 + extended + 4);
   if (size < out.size) return WsRead::more;

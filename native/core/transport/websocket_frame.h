@@ -1,4 +1,4 @@
-// The frames of RFC 6455 5.2: reading the header of a client's frame, writing that of a server's, and the mask.
+// The frames of RFC 6455 5.2: reads the header of a client's frame, writes that of a server's, and applies the mask.
 #pragma once
 
 #include "core/base/bytes.h"
@@ -31,11 +31,11 @@ constexpr size_t kMaxControlPayload = 125;
 
 enum class WsRead : uint8_t { more, header, broken };
 
-// Reads the header of a frame that a client sends, as far as it came: masked, no reserved bits, a known opcode, control frames whole
-// and short (RFC 6455 5.1, 5.2, 5.5), and a length below 2^63. A fault shows as soon as the octet that has it came.
+// Reads the header of a client's frame as far as it has arrived: masked, no reserved bits, a known opcode, control frames unfragmented
+// and short (RFC 6455 5.1, 5.2, 5.5), and a length below 2^63. Reports a fault as soon as the faulty octet arrives.
 WsRead read_ws_header(const char* data, size_t size, WsHeader& out) noexcept;
 
-// Writes the header of a whole message from the server, never masked; the number of octets.
+// Writes the header of a whole server message, never masked; returns its size.
 size_t write_ws_header(Opcode opcode, uint64_t payload, char* out) noexcept;
 
 // Applies the mask in place. `data` is the start of the payload.

@@ -56,7 +56,7 @@ bool is_listed(const std::vector<std::string>& list, Text value, bool (*same)(Te
   return list.empty();
 }
 
-// What the header fields said, as far as the handshake asks.
+// What the handshake needs from the header fields.
 struct Fields {
   unsigned hosts = 0, keys = 0, versions = 0, origins = 0, bodies = 0;
   bool upgrade = false, connection = false, version_13 = false, protocol = false;
@@ -85,7 +85,7 @@ struct Fields {
   }
 };
 
-// "GET /path HTTP/1.1"; the status that a fault is answered with, or 0.
+// "GET /path HTTP/1.1". Returns 0, or the status that answers the fault.
 int read_request_line(Text line, Upgrade& out) noexcept {
   const size_t blank = line.find(' ');
   const size_t last = line.rfind(' ');
@@ -126,7 +126,7 @@ UpgradeRead read_upgrade(Text octets, const UpgradeRules& rules, Upgrade& out) n
   const size_t end = window.find("\r\n\r\n");
   if (end == Text::npos) {
     if (octets.size() >= kMaxHandshake) return out.status = 431, UpgradeRead::whole;
-    // Not even the beginning of a request that could be answered 101: nothing is waited for.
+    // This cannot become a request that deserves 101, so do not wait for more.
     constexpr Text kGet = "GET /";
     return window.substr(0, kGet.size()) == kGet.substr(0, window.size()) ? UpgradeRead::more : UpgradeRead::whole;
   }

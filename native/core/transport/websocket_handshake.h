@@ -1,4 +1,4 @@
-// The opening handshake of a WebSocket, server's side (RFC 6455 4.2), for the subprotocol sip (RFC 7118 4.1).
+// The WebSocket opening handshake, server side (RFC 6455 4.2), for the subprotocol sip (RFC 7118 4.1).
 #pragma once
 
 #include <string>
@@ -12,14 +12,14 @@ constexpr size_t kMaxHandshake = 8 * 1024;  // octets of the whole request
 constexpr size_t kMaxUpgradeAnswer = 4 * 1024;
 
 struct UpgradeRules {
-  std::vector<std::string> origins;  // empty: any, none too. "https://example.org" in lower case
+  std::vector<std::string> origins;  // empty: any, or none. In lower case, like "https://example.org"
   std::vector<std::string> paths;    // empty: any
 };
 
 // Views into the request.
 struct Upgrade {
-  int status = 400;  // 101: it may be agreed to
-  Text head;         // start line and header fields with the empty line
+  int status = 400;  // 101: may be accepted
+  Text head;         // start line, header fields and the empty line
   Text target;
   Text origin;       // empty: none
   Text key;          // 24 octets of base64
@@ -27,10 +27,11 @@ struct Upgrade {
 
 enum class UpgradeRead : uint8_t { more, whole };
 
-// Reads the request from the octets that came so far. Whatever is wrong is in `out.status`, and then the connection ends with the answer.
+// Reads the request from the octets received so far. `out.status` says what is wrong, if anything; the connection then ends with the
+// response.
 UpgradeRead read_upgrade(Text octets, const UpgradeRules& rules, Upgrade& out) noexcept;
 
-// The answer 101, or a refusal by `status` with any header lines of the operator's (each with its CRLF).
+// Writes the 101, or a refusal with `status`; `headers` are lines of the operator's, each with its CRLF.
 void write_upgrade_answer(const Upgrade& upgrade, int status, Text reason, Text headers, Writer& out) noexcept;
 
 }  // namespace sluice
