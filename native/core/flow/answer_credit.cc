@@ -4,7 +4,7 @@
 
 namespace sluice {
 
-// On the way of each datagram, so no SipHash: two multiplications with a secret key. Whoever finds two sources that meet gains little.
+// This runs for each datagram, so no SipHash: two multiplications with a secret key. Finding two sources that collide gains little.
 AnswerCredit::Place& AnswerCredit::place_of(const Address& source, uint32_t& mark) noexcept {
   const SourceKey of(source);
   const unsigned __int128 product = static_cast<unsigned __int128>(of.high ^ key_.k0 ^ (of.low * 0x9E37'79B9'7F4A'7C15u)) * ((of.low ^ key_.k1) | 1);
@@ -36,7 +36,7 @@ bool AnswerCredit::may_answer(const Address& source, size_t octets, bool final) 
   Account account = place.load(std::memory_order_relaxed);
   if (account.mark != mark || account.credit == kProven) return true;
   const int32_t left = account.credit - static_cast<int32_t>(std::min<size_t>(octets, kMaxCredit));
-  // A provisional response leaves something for the final one.
+  // A provisional response must leave something for the final one.
   if (account.credit <= 0 || (final ? left < -kOverdraft : left <= 0)) return false;
   account.credit = left;
   place.store(account, std::memory_order_relaxed);

@@ -1,6 +1,6 @@
-// How much a UDP source is answered before it has shown that it hears us: three times the octets that came from it. A source address is
-// easily forged, and whoever forges it must gain nothing by our answers. One for the process: what one shard received another may answer.
-// Shards do not wait for each other here; where two change one place at once, one of the changes may be lost, a datagram's worth.
+// How much we send to a UDP source before it has shown that it hears us: three times the octets received from it. A source address is
+// easy to forge, and our responses must not amplify what the forger sends. One account for the whole process: one shard may answer what
+// another received. Shards do not wait for each other here; if two change one account at once, a datagram's worth may get lost.
 #pragma once
 
 #include <atomic>
@@ -13,23 +13,23 @@ namespace sluice {
 class AnswerCredit {
  public:
   static constexpr uint32_t kTimes = 3;
-  // A final response may exceed the credit by so much, which its source then has to make up for before it gets another one: to a short request
-  // the first answer may be a long one, and without it no call would ever begin.
+  // A final response may exceed the credit by this much; the source must make up for it before it gets another one. The first response
+  // to a short request may be a long one, and without it no call would ever start.
   static constexpr int32_t kOverdraft = 2'048;
 
   explicit AnswerCredit(const SipKey& key) noexcept : key_(key) {}
 
-  // Octets came from there.
+  // Octets arrived from there.
   void received(const Address& source, size_t octets) noexcept;
-  // It repeats what only a reader of our messages can know.
+  // It has repeated something that only a reader of our messages can know.
   void heard_us(const Address& source) noexcept;
-  // Takes a response off its credit. False: it has none left. A source that nothing is known of, for it was here long ago, may be answered.
+  // Deducts a response from its credit. False: none is left. A source that we have forgotten since its last message may be answered.
   bool may_answer(const Address& source, size_t octets, bool final) noexcept;
-  // The longest final response that it would get now.
+  // The longest final response it would get now.
   size_t room(const Address& source) noexcept;
 
  private:
-  // Sources that meet in a place push one another out: what is lost is credit, or the limit of one that was here long ago.
+  // Sources that share a place push each other out; what is lost is the credit or the limit of the one that has been silent for longer.
   static constexpr size_t kPlaces = 1u << 15;
   static constexpr int32_t kMaxCredit = 1 << 16;
   static constexpr int32_t kProven = INT32_MAX;

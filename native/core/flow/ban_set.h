@@ -1,4 +1,4 @@
-// Networks that the operator has banned: nothing of them is read. Without any it costs one comparison.
+// Networks that the operator has banned: nothing from them is read. An empty set costs one comparison.
 #pragma once
 
 #include <algorithm>
@@ -8,7 +8,7 @@
 
 namespace sluice {
 
-// `prefix` counts in the 128-bit form: an IPv4 address is /128, its /24 is /120.
+// `prefix` refers to the 128-bit form: an IPv4 address is /128, its /24 is /120.
 struct BannedNet {
   Address base;
   uint8_t prefix = 128;
@@ -16,7 +16,7 @@ struct BannedNet {
 
 class BanSet {
  public:
-  // Ports are not looked at.
+  // Ports are ignored.
   void replace(const std::vector<BannedNet>& banned) noexcept {
     lengths_.clear();
     for (const BannedNet& net : banned) {

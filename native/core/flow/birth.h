@@ -1,4 +1,4 @@
-// The age of UDP flows in units of 16 s. 24 bits of them wrap every 8.5 years, so they are compared by serial arithmetic (RFC 1982).
+// The age of UDP flows in units of 16 s. 24 bits wrap every 8.5 years, so they are compared by serial number arithmetic (RFC 1982).
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@ constexpr uint32_t kBirthSeconds = 16;
 
 constexpr uint32_t birth_at(uint64_t unix_seconds) noexcept { return static_cast<uint32_t>(unix_seconds / kBirthSeconds) & kBirthMask; }
 
-// Seconds from `birth` to `now`; what lies ahead of `now` looks very old, so ask is_later() before.
+// Seconds from `birth` to `now`. A birth in the future looks very old, so check is_later() first.
 constexpr uint32_t birth_age(uint32_t birth, uint32_t now) noexcept { return ((now - birth) & kBirthMask) * kBirthSeconds; }
 
 constexpr bool is_later(uint32_t birth, uint32_t other) noexcept {

@@ -1,5 +1,5 @@
-// Flows to be closed when the turn has sent what it had to say. Whoever finds that a flow is broken while others may still hold its slot
-// puts it here; only Connections takes it out.
+// Flows to close once the turn has sent its output. Code that finds a broken flow while others may still hold its slot puts it here; only
+// Connections takes it out.
 #pragma once
 
 #include <utility>
@@ -18,7 +18,7 @@ class CloseList {
 
   void add(FlowHandle flow, Counter why) noexcept { entries_.push_back({flow, why}); }
   bool empty() const noexcept { return entries_.empty(); }
-  // The first `most`. What is added from then on waits for the next call.
+  // The first `most`. Anything added afterwards waits for the next call.
   std::vector<Entry> take(size_t most) noexcept {
     if (entries_.size() <= most) return std::exchange(entries_, {});
     const auto end = entries_.begin() + static_cast<ptrdiff_t>(most);

@@ -1,4 +1,4 @@
-// What all shards of a process know of flows together.
+// What the shards of a process jointly know about flows.
 #pragma once
 
 #include "core/flow/answer_credit.h"

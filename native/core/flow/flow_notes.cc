@@ -13,7 +13,7 @@ constexpr size_t kMaxInstance = 64;
 
 Text cut(Text text, size_t most) noexcept { return text.size() > most ? text.substr(0, most) : text; }
 
-// The AOR without port, parameters and password: sip:user@host.
+// The AOR without password, port and parameters: sip:user@host.
 size_t write_aor(Text to_value, char* out) noexcept {
   NameAddr address;
   Uri uri;
@@ -43,7 +43,7 @@ uint32_t number_of(Text digits) noexcept {
   return value;
 }
 
-// Not a strong hash: whoever makes two REGISTERs look alike deceives the operator's list about himself.
+// Not a strong hash: whoever makes two REGISTERs look alike only falsifies their own entry in the operator's list.
 uint32_t mix(uint32_t mark, Text text) noexcept {
   uint64_t state = mark + text.size() * 0x9E37'79B9'7F4A'7C15u;
   const char* p = text.data();
@@ -106,7 +106,7 @@ void FlowNotes::asked(uint64_t key, const Message& request, uint32_t slot) noexc
       entry.instance_size = static_cast<uint8_t>(instance.size());
     }
   }
-  if (!contact) return;  // it only asks (RFC 3261 10.2.3)
+  if (!contact) return;  // a query (RFC 3261 10.2.3)
   entry.leaves = leaves;
   entry.key = key;
 }

@@ -1,5 +1,5 @@
-// What the operator may ask of a flow: the AORs that registered over it, and how the last flows ended. Written once a REGISTER and once
-// an end of a flow, never once a message.
+// What the operator may want to know about flows: the AORs registered over them, and how recent flows ended. Written once per REGISTER
+// and once when a flow ends, never per message.
 #pragma once
 
 #include <memory>
@@ -10,13 +10,13 @@
 
 namespace sluice {
 
-// One AOR on one flow. The texts follow it in the same piece of memory.
+// One AOR on one flow. The texts follow it in the same block of memory.
 struct Registration {
   std::unique_ptr<Registration> next;
   uint32_t since = 0;      // tick of the first 2xx
   uint32_t refreshed = 0;  // tick of the last 2xx
   uint32_t reg_id = 0;     // 0: none
-  uint32_t mark = 0;       // of the REGISTER that said so: an equal one is a refresh and is not read again
+  uint32_t mark = 0;       // hash of the REGISTER: an equal one is a refresh and is not read again
   uint8_t aor_size = 0;
   uint8_t instance_size = 0;
 
@@ -46,26 +46,26 @@ class FlowNotes {
  public:
   static constexpr size_t kEnds = 256;
 
-  // A REGISTER of a client leaves for the core under `key`, the key of its transaction there; `slot` is its flow, 0: not remembered yet.
+  // A client's REGISTER leaves for the core under `key`, its transaction's key there; `slot` is its flow, 0: not remembered yet.
   void asked(uint64_t key, const Message& request, uint32_t slot) noexcept;
-  // Its 2xx came; `slot` is the client's flow, 0 when nothing is remembered of it.
+  // Its 2xx has arrived; `slot` is the client's flow, 0: we remember nothing about it.
   void granted(uint64_t key, uint32_t slot, uint32_t tick) noexcept;
 
-  // An AOR registered over a flow, said by whoever accepted it. `leaves`: it is registered no more.
+  // An AOR registered over a flow, as reported by whoever accepted it. `leaves`: it is no longer registered.
   void add(uint32_t slot, Text aor, Text instance, uint32_t reg_id, bool leaves, uint32_t tick, uint32_t mark = 0) noexcept;
   void ended(uint32_t slot, const Flow& flow, Counter why, uint32_t tick) noexcept;
   // Forgets the AORs of a slot that is about to be reused.
   void drop(uint32_t slot) noexcept;
 
   const Registration* of(uint32_t slot) const noexcept { return slot < notes_.size() ? notes_[slot].get() : nullptr; }
-  // `back` 0 is the newest; nullptr: there are not that many.
+  // `back` 0 is the most recent; nullptr: there are not that many.
   const FlowEnd* end_at(size_t back) const noexcept;
 
  private:
   static constexpr size_t kAsked = 2048;
   static constexpr size_t kMaxAorsOfFlow = 16;
 
-  // A REGISTER on its way. A second one in the same place takes it: what is lost is found at the next refresh.
+  // A REGISTER in transit. A second one in the same place replaces it; the next refresh makes up for the loss.
   struct Asked {
     uint64_t key = 0;
     uint32_t reg_id = 0;

@@ -1,6 +1,6 @@
-// Where the connections of the process came from, known beyond their end: whoever sends with the token of a connection that another shard
-// has, or that is closed, is asked whether it comes from there (RFC 5626 5.3). Written when a connection opens, read without a lock. Of two in one
-// place the newer stays, so it may forget, but it never grows.
+// Where the connections of the process came from, remembered after they end: this shows whether a sender that uses the token of a closed
+// connection, or of one on another shard, comes from the same place (RFC 5626 5.3). Written when a connection opens, read without a lock.
+// When two share a place the newer one wins, so it may forget, but it never grows.
 #pragma once
 
 #include <atomic>
@@ -19,7 +19,7 @@ class FlowOrigins {
   FlowOrigins();
 
   void put(const FlowName& connection, const Address& remote) noexcept;
-  // Whether the connection came from the source of `sender`, as SourceKey has it.
+  // Whether the connection came from the same source (see SourceKey) as `sender`.
   Origin compare(const FlowName& connection, const Address& sender) const noexcept;
 
  private:
@@ -29,7 +29,7 @@ class FlowOrigins {
   uint32_t tag_of(const Address& remote) const noexcept;
 
   SipKey key_;
-  // The upper half names the connection, the lower one its source.
+  // The upper half identifies the connection, the lower half its source.
   std::unique_ptr<std::atomic<uint64_t>[]> places_ = std::make_unique<std::atomic<uint64_t>[]>(kPlaces);
 };
 

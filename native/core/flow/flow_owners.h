@@ -1,5 +1,5 @@
-// Who registered over a flow, known beyond the flow's end: a request that still follows its token is led to where that device is now
-// (RFC 5626 11.5: a user agent is never told that a flow failed). One table for the process; bounded in octets, the oldest go.
+// Who registered over a flow, remembered after the flow ends: a request that still carries its token goes to where that device is now
+// (RFC 5626 11.5: a user agent never learns that a flow failed). One table for the process, bounded in octets; the oldest entries go.
 #pragma once
 
 #include <array>
@@ -19,21 +19,21 @@ class FlowOwners {
   FlowOwners(const SipKey& key, size_t max_octets) noexcept : key_(key), max_octets_(max_octets / kStripes) {}
 
   void put(const FlowName& flow, Text owner);
-  // Empty: nobody is known.
+  // Empty: nobody known.
   std::string find(const FlowName& flow);
-  // Whether one user registered over both: the first line of an owner says whose the device is.
+  // Whether the same user registered over both: the first line of an owner names the user.
   bool have_one_user(const FlowName& one, const FlowName& other);
 
   struct Size {
     size_t known = 0;
     size_t octets = 0;
-    size_t forgotten = 0;  // for want of room, since the start
+    size_t forgotten = 0;  // for lack of room, since the start
   };
   Size size();
 
  private:
   static constexpr size_t kStripes = 16;
-  static constexpr size_t kOverhead = 128;  // of an entry, beside its text
+  static constexpr size_t kOverhead = 128;  // of an entry, in addition to its text
 
   struct Entry {
     uint64_t flow;

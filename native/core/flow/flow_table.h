@@ -1,4 +1,4 @@
-// The flows of one shard: connections, and the UDP flows that something must be remembered of (RFC 5626 5.2).
+// The flows of one shard: connections, and the UDP flows about which it must remember something (RFC 5626 5.2).
 #pragma once
 
 #include <memory>
@@ -19,7 +19,7 @@ enum class FlowState : uint8_t { free_slot, open, connecting, draining_out };
 
 struct StreamLayer;  // what lies between the connection and SIP, see stream_layer.h
 
-// One flow. An idle one over UDP or TCP owns nothing outside these 128 octets.
+// One flow. An idle UDP or TCP flow owns nothing outside these 128 octets.
 struct alignas(64) Flow {
   WheelNode timer;              // also links free slots
   Address remote;
@@ -30,27 +30,27 @@ struct alignas(64) Flow {
   uint32_t birth = 0;           // UDP: see FlowName::birth; stream: tick at which it opened
   uint32_t died = 0;            // UDP: birth unit of the last death, with kMark_died
   uint32_t chain = 0;           // UDP: next in the hash bucket; free: next free slot
-  uint32_t pending = 0;         // first request that waits on this flow
-  uint16_t supervise = 0;       // seconds without a life sign that end it, 0: not supervised
+  uint32_t pending = 0;         // first request waiting on this flow
+  uint16_t supervise = 0;       // it ends after this many seconds without a sign of life; 0: not supervised
   uint16_t pings = 0;           // in the second `ping_second`
-  uint16_t waiting = 0;         // its own requests that were not answered yet
+  uint16_t waiting = 0;         // its own requests that have not been answered yet
   FlowKind kind = FlowKind::stream;
   FlowState state = FlowState::free_slot;
   uint8_t flags = 0;            // FlowFlag bits
-  int8_t upstream = -1;         // target that this dialled connection belongs to
+  int8_t upstream = -1;         // the target this dialled connection belongs to
   uint8_t marks = 0;            // kMark bits
   FramerState framer;
   uint32_t ping_second = 0;
   FlowBuffer* in = nullptr;     // unfinished message
   UnsentQueue out;
-  StreamLayer* layer = nullptr; // TLS and WebSocket, and until it came a PROXY header
+  StreamLayer* layer = nullptr; // TLS and WebSocket, and PROXY header until it has arrived
   uint32_t messages = 0;        // received
-  uint32_t waiting_until = 0;   // tick from which nobody expects an answer to `waiting` any more
+  uint32_t waiting_until = 0;   // from this tick on, nobody expects answers to `waiting` any longer
 };
 
 static_assert(sizeof(Flow) == 128, "an idle flow costs 128 octets");
 
-// A request came over the flow, and its answer should leave by `until` (tick).
+// A request has arrived on the flow, and its response should leave by `until` (tick).
 inline void expect_answer(Flow& flow, uint32_t now, uint32_t until) noexcept {
   if (flow.waiting == 0 || static_cast<int32_t>(flow.waiting_until - now) <= 0) {
     flow.waiting = 1;
@@ -66,33 +66,33 @@ inline bool owes_answer(const Flow& flow, uint32_t now) noexcept {
 }
 
 enum FlowMark : uint8_t {
-  kMark_wants_write = 1,   // EPOLLOUT is on
+  kMark_wants_write = 1,   // EPOLLOUT is set
   kMark_partial = 2,       // an unfinished message waits in `in`
-  kMark_resumes = 4,       // has whole messages left in `in`
-  kMark_spoke = 8,         // a whole message came
-  kMark_peer_closed = 16,  // the peer sent FIN; close when all is written
+  kMark_resumes = 4,       // complete messages are left in `in`
+  kMark_spoke = 8,         // it has sent a complete message
+  kMark_peer_closed = 16,  // the peer sent FIN; close when everything is written
   kMark_closing = 32,      // close at the end of the turn
-  kMark_bound = 64,        // the object path wants to hear of its end
-  kMark_deaf = 128,        // stream: framing is lost, nothing more is read
-  kMark_died = 128,        // UDP: it was dead once
+  kMark_bound = 64,        // the object path wants to know when it ends
+  kMark_deaf = 128,        // stream: framing is lost, read no more
+  kMark_died = 128,        // UDP: it has died before
 };
 
-// What outlives a call or a turn holds a flow by this, never by its slot alone: the slot may belong to somebody else by then.
+// Anything that outlives a call or a turn holds a flow by this, never by its slot alone: by then the slot may belong to another flow.
 struct FlowHandle {
   uint32_t slot = 0;
   uint32_t generation = 0;
 };
 
-// Slabs of flows by slot number; slot 0 is never used. The order of slots says nothing: every reuse has a new generation.
+// Slabs of flows by slot number; slot 0 is never used. The order of slots means nothing; every reuse gets a new generation.
 class FlowTable {
  public:
   FlowTable(const SipKey& table_key, uint32_t first_generation) noexcept;
 
-  // How many there may be is asked of SourceShares before. `kind` and `remote` are set; a UDP flow is entered in the index.
+  // The caller has checked SourceShares for room. Sets `kind` and `remote`; adds a UDP flow to the index.
   uint32_t open(FlowKind kind, const Address& remote, uint16_t listener) noexcept;
   void release(uint32_t slot) noexcept;
 
-  // Of an open flow.
+  // The slot must hold an open flow.
   Flow& at(uint32_t slot) noexcept {
     Flow& flow = entry(slot);
     SLUICE_INVARIANT(flow.state != FlowState::free_slot);
@@ -101,20 +101,20 @@ class FlowTable {
   WheelNode& node(uint32_t slot) noexcept { return entry(slot).timer; }
   FlowHandle handle(uint32_t slot) noexcept { return {slot, at(slot).generation}; }
 
-  // nullptr: it is gone.
+  // nullptr: the flow is gone.
   Flow* find(FlowHandle handle) noexcept {
     if (handle.slot == 0 || handle.slot >= next_fresh_) return nullptr;
     Flow& flow = entry(handle.slot);
     return flow.state != FlowState::free_slot && flow.generation == handle.generation ? &flow : nullptr;
   }
-  // Whatever is in the slot now; nullptr: nothing.
+  // Whatever flow is in the slot now; nullptr: none.
   Flow* open_at(uint32_t slot) noexcept {
     if (slot == 0 || slot >= next_fresh_) return nullptr;
     Flow& flow = entry(slot);
     return flow.state != FlowState::free_slot ? &flow : nullptr;
   }
 
-  // The live connection of a token, or nullptr: wrong generation, closed, or never opened.
+  // The live connection that a token names; nullptr: wrong generation, closed, or never opened.
   Flow* find_stream(uint32_t slot, uint32_t generation) noexcept;
   // The remembered UDP flow between `remote` and a listener; 0: none.
   uint32_t find_udp(const Address& remote, uint16_t listener) noexcept;

@@ -65,8 +65,8 @@ int hex(char c) noexcept {
   return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
 }
 
-// Undoes %-escapes (RFC 3261 19.1.4). Sets `plain` to false when what comes out is not base64url alone; the length is that of the
-// whole, cut at the buffer's size.
+// Undoes %-escapes (RFC 3261 19.1.4). Sets `plain` to false if the result is not pure base64url. Returns the length of the result, cut
+// to the buffer's size.
 size_t unescape(Text user, char* out, size_t capacity, bool* plain) noexcept {
   size_t size = 0;
   *plain = true;
@@ -87,14 +87,14 @@ bool opens_token(const uint8_t* octets) noexcept {
   return (octets[0] & kVersionMask) == kVersion && (octets[1] & 0x1F) == 0 && size_of(octets[1] >> 6) != 0;
 }
 
-// One altered character makes at most two that no token has, and two more or fewer in all: it may take an escape away ("%4A" to "%4%"),
-// or make one of what follows it.
+// Altering one character creates at most two characters that no token has, and changes the length by at most two: it may destroy an
+// escape ("%4A" to "%4%") or turn what follows into one.
 constexpr size_t kMaxStrange = 2;
 constexpr size_t kMaxShift = 2;
 constexpr size_t kMaxAlteredText = kMaxTokenText + kMaxShift;
 
-// Text with characters that no token has is an ordinary user part (OB-5.3-4), unless it can be a token with one character altered:
-// that one must not pass for a user either (OB-5.2-1).
+// Text with characters that no token has is an ordinary user part (OB-5.3-4), unless it could be a token with one altered character,
+// which must not pass for a user either (OB-5.2-1).
 bool looks_altered(const char* text, size_t size) noexcept {
   bool near = false;
   for (size_t octets : {kStreamOctets, kUdpV4Octets, kUdpV6Octets}) {
@@ -110,7 +110,7 @@ bool looks_altered(const char* text, size_t size) noexcept {
     ++strange;
   }
   if (strange > kMaxStrange) return false;
-  // What stands before the altered character must be as in every token.
+  // The text before the altered character must look like the start of a token.
   char opening[4] = {'Q', 'A', 'A', 'A'};
   std::memcpy(opening, text, std::min<size_t>(first, 3));
   uint8_t octets[3];

@@ -5,8 +5,8 @@
 //          2      shard that owns the flow
 //   stream 3-4    boot epoch, 5-7 slot, 8-11 generation                      -> 24 octets with the MAC, 32 characters
 //   UDP    3-5    birth, then remote address and port, local address and port -> 30 or 54 octets, 40 or 72 characters
-//          last 12  of HMAC-SHA-256 over all before with the side as 0: the first 96 bits for the client side, the next 96 for the core
-//                   side. What one side's token shows of it says nothing of the other's, and one computation makes or checks both.
+//          last 12  of HMAC-SHA-256 over all the above with the side as 0: the first 96 bits for the client side, the next 96 for the
+//                   core side. One side's token reveals nothing about the other's, and one computation makes or checks both.
 #pragma once
 
 #include "core/sip/address.h"
@@ -15,33 +15,33 @@
 
 namespace sluice {
 
-// Which of our two URIs of one hop a token stands in (RFC 5658): the client side's URI first in Route means an outgoing request.
+// Which of our two URIs of a hop contains the token (RFC 5658): if the client side's URI comes first in Route, the request is outgoing.
 enum class Side : uint8_t { client = 0, core = 1 };
 
 enum class FlowKind : uint8_t { stream = 0, udp = 1 };
 
-// What names a flow for good: a connection by its place in the flow table, a UDP flow by its two addresses.
+// The permanent name of a flow: a connection's place in the flow table, a UDP flow's two addresses.
 struct FlowName {
   FlowKind kind = FlowKind::stream;
   uint8_t shard = 0;
   uint16_t boot = 0;        // stream: random at each start of the process
   uint32_t slot = 0;        // stream: below 2^24
   uint32_t generation = 0;  // stream
-  uint32_t birth = 0;       // UDP: 24 bits, in units of 16 s; a flow that died is never born again in the same unit
+  uint32_t birth = 0;       // UDP: 24 bits, in units of 16 s; a flow that died is never reborn in the same unit
   Address remote;           // UDP
   Address local;            // UDP
 };
 
 enum class TokenVerdict : uint8_t {
-  none,         // not in our format at all: an ordinary user part (OB-5.3-4)
-  ok,           // ours and untouched; whether the flow lives is the flow table's to say
-  forged,       // in our format, but no key of ours made it
-  unknown_key,  // in our format, made with a key that is not in the ring
+  none,         // not in our format: an ordinary user part (OB-5.3-4)
+  ok,           // ours and unchanged; whether the flow is alive, the flow table knows
+  forged,       // in our format, but not signed with a key of ours
+  unknown_key,  // in our format, signed with a key that is not in the ring
 };
 
 constexpr size_t kMinFlowKey = 20;      // octets: 160 bits (OB-5.2-2)
 constexpr size_t kMaxTokenText = 72;
-constexpr size_t kTokenLookalike = 24;  // a base64url user part this long counts as a token, so a cut one is forged, never `none`
+constexpr size_t kTokenLookalike = 24;  // a base64url user part this long counts as a token, so a truncated one is `forged`, never `none`
 
 // The keys that sign and verify tokens. The first signs, all verify.
 class KeyRing {
@@ -55,7 +55,7 @@ class KeyRing {
   bool empty() const noexcept { return count_ == 0; }
   const HmacKey* signing(uint8_t& id) const noexcept;
   const HmacKey* find(uint8_t id) const noexcept;
-  // The MAC of a token's octets up to it, the key's id among them and the side as 0. Valid until the next call.
+  // The MAC over the token's octets before it, including the key id, with the side as 0. Valid until the next call.
   const uint8_t* seal(const HmacKey& key, const uint8_t* octets, size_t size, Side side) const noexcept;
 
  private:
@@ -66,18 +66,18 @@ class KeyRing {
   static constexpr size_t kMostSealed = 42;
   Entry entries_[kMaxKeys];
   size_t count_ = 0;
-  // The last one is kept, since the two tokens of a flow come one after the other. Each shard has a ring of its own.
+  // The last MAC is kept, since the two tokens of a flow come one right after the other. Each shard has its own ring.
   mutable uint8_t sealed_[kMostSealed];
   mutable uint8_t mac_[kSha256Size];
   mutable size_t sealed_size_ = 0;
 };
 
-// Writes the token and returns its length (32, 40 or 72); 0 when the ring is empty. `out` holds kMaxTokenText octets.
+// Writes the token and returns its length (32, 40 or 72); 0: the ring is empty. `out` has room for kMaxTokenText octets.
 size_t make_token(const KeyRing& ring, const FlowName& flow, Side side, char* out) noexcept;
 
-// Reads the raw user part of a Route URI; %-escapes of it are undone first (OB-5.2-8). `flow` and `side` are set for `ok` only.
-// Text of kTokenLookalike or more base64url characters alone is in our format; with other characters in it only if it can be a token
-// of which one character was altered. The MAC is compared in constant time.
+// Reads the raw user part of a Route URI, undoing %-escapes first (OB-5.2-8). Sets `flow` and `side` only for `ok`.
+// Text of at least kTokenLookalike characters, all base64url, is in our format; text with other characters only if it could be a token
+// with one altered character. The MAC is compared in constant time.
 TokenVerdict read_token(const KeyRing& ring, Text user, FlowName& flow, Side& side) noexcept;
 
 }  // namespace sluice

@@ -1,5 +1,5 @@
-// What the object path holds for requests of each source, in number and in octets. It belongs to one shard, so that all of it goes back
-// when the shard ends; the limits count for the process.
+// What the object path holds for the requests of each source, in number and in octets. It belongs to one shard, so that everything is
+// given back when the shard ends; the limits apply to the process.
 #pragma once
 
 #include <vector>
@@ -9,8 +9,8 @@
 
 namespace sluice {
 
-// How far the places may be filled up for a request, in eighths. What comes later in this list finds room when what comes before it
-// finds none: whoever floods with one kind leaves room for the next.
+// How full the places may be for a request to be admitted, in eighths. Later kinds in this list find room when earlier ones find none:
+// a flood of one kind leaves room for the next.
 enum class Room : uint8_t { opening = k_room_opening, registering = k_room_registering, known = k_room_known, ending = k_room_ending };
 
 struct ReservationLimits {
@@ -27,11 +27,11 @@ class Reservations {
   Reservations(const Reservations&) = delete;
   Reservations& operator=(const Reservations&) = delete;
 
-  // `requests`: 1, or 0 for a copy of one that is counted already. `exempt`: a neighbour, which speaks for many and has no share of its own.
-  // Writes the place to give back, which is never 0.
+  // `requests`: 1, or 0 for a copy of one already counted. `exempt`: a neighbour, which speaks for many and has no share of its own.
+  // `place` receives what to give back later; it is never 0.
   Grant take(const Address& source, uint64_t requests, uint64_t octets, Room room, bool exempt, const ReservationLimits& limits, uint32_t& place) noexcept;
   void give(uint32_t place) noexcept;
-  // 0: nothing is taken there.
+  // 0: nothing is reserved there.
   uint64_t requests_of(uint32_t place) const noexcept { return octets_of(place) == 0 ? 0 : entries_[place].requests; }
   uint64_t octets_of(uint32_t place) const noexcept { return place < entries_.size() && entries_[place].is_taken ? entries_[place].octets : 0; }
 

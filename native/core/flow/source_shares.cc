@@ -39,7 +39,7 @@ Grant SourceShares::take(Holding what, const Address& source, uint64_t amount, c
       held += amount;
       return Grant::given;
     }
-    // A refused source that holds nothing leaves nothing behind.
+    // A refused source that holds nothing leaves no entry.
     const auto found = stripe.sources.find(key);
     if (found->second.is_empty()) stripe.sources.erase(found);
   }

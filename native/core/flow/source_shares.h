@@ -1,5 +1,5 @@
-// What each source makes the process hold, counted for all shards together and exactly: a limit holds wherever the kernel put a connection.
-// Asked once when a flow begins and once when it ends, never once a message.
+// What each source makes the process hold, counted exactly across all shards: a limit holds on whichever shard the kernel puts a
+// connection. Used once when a flow begins and once when it ends, never per message.
 #pragma once
 
 #include <atomic>
@@ -16,13 +16,13 @@ enum class Holding : uint8_t { connection, udp_flow, transaction, transaction_oc
 
 enum class Grant : uint8_t { given, source_full, all_full };
 
-// How much all sources together may hold, and each of them.
+// How much all sources together may hold, and how much each of them.
 struct ShareLimit {
   uint64_t all = UINT64_MAX;
   uint64_t each = UINT64_MAX;
 };
 
-// The source that a limit counts: an IPv4 address, or the /64 of an IPv6 address, for whoever has one address of it has them all.
+// A source as the limits count it: an IPv4 address, or the /64 of an IPv6 address, since whoever has one address of it has them all.
 struct SourceKey {
   explicit SourceKey(const Address& address) noexcept;
   bool operator==(const SourceKey& other) const noexcept { return high == other.high && low == other.low; }
@@ -39,7 +39,7 @@ class SourceShares {
 
   uint64_t held(Holding what) const noexcept { return totals_[index_of(what)].load(std::memory_order_relaxed); }
   uint64_t held_by(Holding what, const Address& source) noexcept;
-  // Sources that hold anything.
+  // Number of sources that hold anything.
   size_t sources() noexcept;
 
  private:
@@ -54,7 +54,7 @@ class SourceShares {
     uint64_t amounts[kHoldings] = {};
     bool is_empty() const noexcept;
   };
-  // A lock is held for one look-up, never over a system call or into JavaScript.
+  // The lock is held for one look-up, never during a system call or in JavaScript.
   struct alignas(64) Stripe {
     std::mutex lock;
     std::unordered_map<SourceKey, Held, KeyHash> sources;

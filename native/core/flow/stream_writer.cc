@@ -13,8 +13,8 @@ namespace {
 
 constexpr size_t kMaxEntries = 256;
 constexpr size_t kMaxParts = 128;
-constexpr size_t kRecord = 16 * 1024;         // most plaintext of one TLS record
-constexpr size_t kKeptRecords = 256 * 1024;   // capacity that is kept for the next turn
+constexpr size_t kRecord = 16 * 1024;         // most plaintext in one TLS record
+constexpr size_t kKeptRecords = 256 * 1024;   // capacity kept for the next turn
 
 iovec part_of(Text text) noexcept { return {const_cast<char*>(text.data()), text.size()}; }
 
@@ -30,7 +30,7 @@ StreamWriter::StreamWriter(const FlowLimits& limits, FlowTable& flows, BufferPoo
 void StreamWriter::add(uint32_t slot, Text head, Text body) noexcept {
   const Flow& flow = flows_.at(slot);
   if (flow.layer == nullptr || !flow.layer->is_websocket) return queue(slot, Text(), head, body);
-  // RFC 7118 4.2: text where it may be text, for that is what a browser's stack expects.
+  // RFC 7118 4.2: send as text whatever may be text, because that is what browser stacks expect.
   add_frame(slot, is_utf8(head, body) ? Opcode::text : Opcode::binary, head, body);
 }
 
@@ -64,7 +64,7 @@ void StreamWriter::flush() noexcept {
   if (records_.capacity() > kKeptRecords) records_ = std::vector<char>();
 }
 
-// Small parts share records, for each one costs a header, a tag and a pass through the cipher.
+// Small parts share records, because each record costs a header, a tag and a pass through the cipher.
 bool StreamWriter::encrypt(TlsSession& tls, const iovec* parts, size_t count) noexcept {
   records_.clear();
   char joined[kRecord];
@@ -88,7 +88,7 @@ bool StreamWriter::send_records(uint32_t slot, Text records) noexcept {
   Flow& flow = flows_.at(slot);
   if (records.empty()) return true;
   if (flow.marks & kMark_closing) return false;
-  // What a dialled connection holds back before TLS is open is plaintext, and stays behind.
+  // What a dialled connection holds back before TLS is open is plaintext; the handshake records overtake it.
   const bool opening = flow.state == FlowState::connecting;
   if (flow.out.empty() || opening) {
     ssize_t n;

@@ -1,4 +1,4 @@
-// What leaves over connections in one turn: every connection is written to once, whatever was queued for it.
+// Output over connections: each connection is written to once per turn, however much is queued for it.
 #pragma once
 
 #include <sys/uio.h>
@@ -16,29 +16,29 @@ namespace sluice {
 
 class StreamWriter {
  public:
-  // A flow that cannot be written to goes to `closing`.
+  // A flow that cannot be written to goes on `closing`.
   StreamWriter(const FlowLimits& limits, FlowTable& flows, BufferPool& pool, Counters& counters, CloseList& closing) noexcept;
   void attach(int epoll) noexcept { epoll_ = epoll; }
 
-  // Whether a message of so many octets finds room. A connection that is still being opened takes no more than its queue holds; an open
-  // one takes everything, and fails if the peer does not read.
+  // Whether there is room for a message of this size. A connection still being opened takes only what its queue holds; an open one takes
+  // everything, and fails if the peer does not read.
   bool accepts(uint32_t slot, size_t octets) noexcept {
     const Flow& flow = flows_.at(slot);
     if (flow.marks & kMark_closing) return false;
     return flow.state != FlowState::connecting || flow.out.octets() + octets <= cap_of(flow);
   }
 
-  // One SIP message, or a pong of RFC 5626. The octets must live until flush(). A connection that is still being opened keeps a copy.
+  // One SIP message, or an RFC 5626 pong. The octets must live until flush(). A connection still being opened keeps a copy.
   void add(uint32_t slot, Text head, Text body) noexcept;
-  // One WebSocket frame of a flow that has been upgraded.
+  // One WebSocket frame for a flow that has been upgraded.
   void add_frame(uint32_t slot, Opcode opcode, Text head, Text body = Text()) noexcept;
-  // Octets that are no SIP: the answer of a WebSocket handshake.
+  // Octets that are not SIP: the response of a WebSocket handshake.
   void add_plain(uint32_t slot, Text octets) noexcept { queue(slot, Text(), octets, Text()); }
   void flush() noexcept;
 
-  // Sends records that TLS made itself, at once, for every later one counts on them. False: the flow has failed.
+  // Sends TLS's own records at once, because every later record depends on them. False: the flow has failed.
   bool send_records(uint32_t slot, Text records) noexcept;
-  // A dialled connection is open, TLS included: what waited for it leaves. False: the flow has failed.
+  // A dialled connection is open, TLS included: sends what was waiting. False: the flow has failed.
   bool opened(uint32_t slot) noexcept;
 
   // The socket takes octets again. False: the flow has failed.

@@ -9,7 +9,7 @@ constexpr size_t kMost = BufferPool::kLargest - sizeof(FlowBuffer);
 
 }  // namespace
 
-// A buffer behind the last one. They grow with the queue: a short one stays small, a long one takes few of them.
+// Adds a buffer after the last one. Buffers grow with the queue: a short queue stays small, a long one needs few of them.
 FlowBuffer* UnsentQueue::extend(BufferPool& pool, size_t octets) noexcept {
   const size_t usual = last_ == nullptr ? 0 : size_t{last_->capacity} * 2;
   FlowBuffer* buffer = borrow(pool, std::min(kMost, std::max(octets, usual)));
@@ -42,7 +42,7 @@ bool UnsentQueue::append(BufferPool& pool, const iovec* parts, size_t count) noe
     }
   }
   if (left > 0 || into == nullptr) {
-    // All or nothing: a message cut short is worse than none.
+    // All or nothing: a truncated message is worse than none.
     FlowBuffer* extra = last_before == nullptr ? first_ : last_before->next;
     while (extra != nullptr) {
       FlowBuffer* after = extra->next;

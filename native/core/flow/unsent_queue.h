@@ -1,4 +1,4 @@
-// Octets that wait until a connection takes them: a chain of buffers of the shard's pool, so none is copied because more follow.
+// Octets that wait until a connection takes them: a chain of buffers from the shard's pool, so that queueing more copies nothing.
 #pragma once
 
 #include <sys/uio.h>
@@ -12,15 +12,15 @@ class UnsentQueue {
   bool empty() const noexcept { return first_ == nullptr; }
   size_t octets() const noexcept { return first_ == nullptr ? 0 : first_->queued; }
 
-  // Appends the parts as one message, in one buffer unless it is longer than any. False: the pool has no more, nothing was appended.
+  // Appends the parts as one message, in one buffer unless it is longer than any. False: the pool is exhausted; nothing was appended.
   bool append(BufferPool& pool, const iovec* parts, size_t count) noexcept;
-  // The first octets of the queue, up to `most` pieces; how many there are.
+  // The first octets of the queue, as up to `most` pieces; returns how many.
   size_t gather(iovec* parts, size_t most) const noexcept;
-  // The first `octets` are dealt with.
+  // Drops the first `octets`.
   void consume(BufferPool& pool, size_t octets) noexcept;
   void clear(BufferPool& pool) noexcept;
 
-  // The buffers themselves, each of which begins with a message unless one was longer than any buffer.
+  // The buffers themselves; each begins with a message, unless a message was longer than any buffer.
   FlowBuffer* first() const noexcept { return first_; }
 
  private:

@@ -12,7 +12,7 @@ void put_line(Text name, Text value, Writer& out) noexcept {
   out.put("\r\n");
 }
 
-// Via lines below the top value, only when every one of them was found sound.
+// The Via lines below the top value, only if all of them are well formed.
 void put_lower_vias(const Message& request, Writer& out) noexcept {
   if (request.error == ScanError::bad_via || request.error == ScanError::too_many_vias) return;
   bool top = true;
@@ -25,7 +25,7 @@ void put_lower_vias(const Message& request, Writer& out) noexcept {
 
 bool needs_received(const Via& via, const Source& source) noexcept {
   if (via.has_rport) return true;
-  // RFC 7118 5.3: a browser knows no address of its own, and nothing but its connection is ever used.
+  // RFC 7118 5.3: a browser does not know its own address, and only its connection is ever used.
   if (is_websocket(source.transport)) return false;
   Address named;
   return !parse_ip(via.host, named) || !named.same_ip(source.remote);

@@ -1,4 +1,4 @@
-// What a shard is told once at its start. Everything in it was checked by the configuration table in src/config.
+// The settings a shard starts with. The configuration table in src/config has checked every value.
 #pragma once
 
 #include <array>
@@ -17,18 +17,18 @@ namespace sluice {
 // Whether connections to a listener begin with a PROXY header.
 enum class ProxyRule : uint8_t { never, accept, require };
 
-// Who is behind a listener: its own side, or on a shared listener whatever the source's address says.
+// Which side a listener serves; on a shared listener, the source's address decides.
 enum class Facing : uint8_t { client, core, both };
 
 struct Listener {
-  Transport transport = Transport::udp;  // that clients speak, and that our URIs name
-  bool ends_tls = true;                  // false: of a secure one, a balancer before us takes TLS off
+  Transport transport = Transport::udp;  // what clients speak and our URIs name
+  bool ends_tls = true;                  // false: for this secure transport, a balancer in front of us terminates TLS
   Facing facing = Facing::both;
   ProxyRule proxy = ProxyRule::never;
   Address bound;
-  std::string sent_by;  // "HOST" or "HOST:PORT" as Via, Path and Record-Route show it: the advertised name or the bound address
-  // What messages show of it, ready to be copied; made by write_texts() when all above is known.
-  std::array<std::string, 5> via_start;  // for each transport that we send by: "Via: SIP/2.0/UDP HOST;rport;branch="
+  std::string sent_by;  // "HOST" or "HOST:PORT" for Via, Path and Record-Route: the advertised name or the bound address
+  // What appears in messages, ready to be copied; write_texts() derives it from the members above.
+  std::array<std::string, 5> via_start;  // for each transport we send over: "Via: SIP/2.0/UDP HOST;rport;branch="
   std::string uri_end;                   // "HOST;transport=tcp"
   void write_texts() {
     for (size_t i = 0; i < via_start.size(); ++i) {
@@ -44,12 +44,12 @@ struct Listener {
 // A network whose senders are trusted, on one port or on any (0).
 struct TrustedNet {
   Address base;
-  uint8_t prefix = 128;  // of the 128-bit form: an IPv4 /8 is 104
+  uint8_t prefix = 128;  // in the 128-bit form: an IPv4 /8 is 104
   bool holds(const Address& address) const noexcept;
 };
 
-// One key for each thing that our branches are hashed for, so that none of them says anything of another. All come from one secret, made
-// from the first flow key, so answers outlive a restart.
+// A separate key for each hash in our branches, so that none reveals anything about another. All derive from one secret, which derives
+// from the first flow key, so responses still find their way after a restart.
 struct BranchKeys {
   BranchKeys() noexcept = default;
   explicit BranchKeys(const SipKey& secret) noexcept
@@ -69,20 +69,20 @@ struct EdgeConfig {
   SipKey table_key;   // hashes tables that strangers fill
   BranchKeys branch_keys;
   std::vector<Listener> listeners;
-  std::vector<Address> aliases;          // every address and port that is us
-  std::vector<std::string> realms;       // ours: credentials for them go no further; none on an edge
-  std::vector<std::string> names;        // host names that are us, on any port of ours
+  std::vector<Address> aliases;          // every address and port that belongs to us
+  std::vector<std::string> realms;       // ours: credentials for them go no further; empty on an edge
+  std::vector<std::string> names;        // host names that belong to us, on any of our ports
   std::vector<TrustedNet> trusted;
-  std::vector<TrustedNet> proxies;       // whose PROXY headers are believed
+  std::vector<TrustedNet> proxies;       // whose PROXY headers we believe
   UpgradeRules upgrades;
-  uint32_t ws_ping_seconds = 30;         // silence behind which a WebSocket client is pinged, 0: never
+  uint32_t ws_ping_seconds = 30;         // ping a WebSocket client after this much silence; 0: never
   FlowLimits limits;
-  bool home = false;                 // registrar or standalone: there is an object path
-  bool force_rport = false;          // answer a UDP client at its source port though it did not ask for that (RFC 3581)
+  bool home = false;                 // registrar or standalone: has an object path
+  bool force_rport = false;          // answer a UDP client at its source port even if it did not ask for that (RFC 3581)
   uint32_t t1_ms = 500;              // RFC 3261 17.1.1.1
   uint32_t branch_seconds = 32;      // 64 * T1
   uint32_t flow_timer = 0;           // seconds, 0: off
-  uint32_t flow_grace = 5;           // seconds behind Flow-Timer (RFC 5626 5.4)
+  uint32_t flow_grace = 5;           // seconds in addition to Flow-Timer (RFC 5626 5.4)
   uint32_t probe_seconds = 10;
   uint32_t udp_token_seconds = 30 * 86400;
   bool notes = true;  // remember the AORs of flows and how flows ended, for the operator

@@ -11,7 +11,7 @@
 namespace sluice {
 namespace {
 
-// The flow that a message came over, as its own token names it.
+// The flow a message arrived on, as its own token names it.
 FlowName flow_of(const Surroundings& around, const Source& source) noexcept {
   FlowName flow;
   flow.kind = source.kind;
@@ -28,8 +28,8 @@ FlowName flow_of(const Surroundings& around, const Source& source) noexcept {
   return flow;
 }
 
-// Whether a client sends with a token of its own, though over another flow: 0 when it does, kRoute_stranger, or kRoute_unknown where nobody can
-// tell. It may have come back, or have a second flow (RFC 5626 5.3), from the same source or, registered, from anywhere.
+// Whether a client that uses the token of another flow owns that flow too: 0 if it does, else kRoute_stranger, or kRoute_unknown if nobody
+// can tell. It may have reconnected or have a second flow (RFC 5626 5.3), from the same source or, if registered, from anywhere.
 uint32_t claim_of(const Surroundings& around, const Source& source, const FlowName& flow) noexcept {
   Origin origin = Origin::forgotten;
   if (flow.kind == FlowKind::udp) origin = SourceKey(flow.remote) == SourceKey(source.remote) ? Origin::same : Origin::other;
@@ -38,7 +38,7 @@ uint32_t claim_of(const Surroundings& around, const Source& source, const FlowNa
   return origin == Origin::other ? kRoute_stranger : kRoute_unknown;
 }
 
-// The flow of a token against what is known of it here, and in `whose` kRoute_source when the message came over it.
+// Judges a token's flow by what we know of it; sets kRoute_source in `whose` if the message arrived on it.
 RouteKind judge(const Surroundings& around, const Source& source, const FlowName& flow, uint32_t* whose) noexcept {
   if (flow.kind == FlowKind::udp) {
     const int listener = find_listener(around.config, Transport::udp, flow.local);
@@ -50,7 +50,7 @@ RouteKind judge(const Surroundings& around, const Source& source, const FlowName
     if (slot == 0) return RouteKind::alive;
     const Flow& known = around.flows.at(slot);
     if (known.flags & kFlow_dead) return RouteKind::gone;
-    // Born before the last death of this address: it belonged to somebody else or to an earlier life.
+    // Born before the last death of this address: it belonged to someone else or to an earlier life.
     if ((known.marks & kMark_died) && !is_later(flow.birth, known.died)) return RouteKind::gone;
     return RouteKind::alive;
   }
@@ -61,10 +61,10 @@ RouteKind judge(const Surroundings& around, const Source& source, const FlowName
   return around.flows.find_stream(flow.slot, flow.generation) != nullptr ? RouteKind::alive : RouteKind::gone;
 }
 
-// Classifies one URI as ours. False: it is not.
+// Classifies one of our URIs. False: it is not ours.
 bool own_route(const Surroundings& around, const Source& source, const Uri& uri, OwnRoute& route, int32_t* number) noexcept {
   if (!is_sip(uri) || uri.port_zero) return false;
-  // DET-15: a token makes no host ours; with keys that several edges share it may be a neighbour's.
+  // DET-15: a token does not make a host ours; if several edges share keys, it may be a neighbour's.
   if (!is_own_host(around.config, uri.host, port_of(uri))) return false;
   Side side = Side::client;
   const TokenVerdict verdict = uri.has_user ? read_token(around.keys, uri.user, route.flow, side) : TokenVerdict::none;
@@ -82,7 +82,7 @@ bool own_route(const Surroundings& around, const Source& source, const Uri& uri,
   return true;
 }
 
-// What the first token of a client's Route set says of the sender: that one speaks for it, or none does.
+// What the first token in a client's Route set says about the sender; later ones say nothing.
 uint32_t claim_of(const Surroundings& around, const Source& source, const OwnRoute& route, int32_t number) noexcept {
   const bool has_flow = route.kind == RouteKind::alive || route.kind == RouteKind::gone;
   return !has_flow || source.from_core || (number & static_cast<int32_t>(kRoute_source)) ? 0 : claim_of(around, source, route.flow);
@@ -103,7 +103,7 @@ bool is_pair(const OwnRoute& first, int32_t first_number, const OwnRoute& second
   return is_same_flow(first, second);
 }
 
-// What a URI names that is not one of our Route values.
+// Where a URI that is not one of our Route values leads.
 Hop hop_of(const Surroundings& around, const Uri& uri, Facts& facts, int32_t* target) noexcept {
   *target = -1;
   if (!is_sip(uri) || uri.port_zero) return Hop::foreign;
@@ -140,8 +140,8 @@ void read_neighbour_of(const Surroundings& around, const Uri& uri, Facts& facts)
   if (find_uri_param(uri.params, kNeighbourParam, &value)) facts.has_neighbour = read_neighbour(around.config.branch_keys.neighbour, uri.user, value, facts.neighbour);
 }
 
-// A client's request in a dialog with a neighbour: there, when the Route after ours or, without one, the Request-URI does not name an
-// address of somebody else. A name is nothing that we would resolve for a client, so it means the neighbour too.
+// A client's request in a dialog with a neighbour goes to that neighbour, unless the Route after ours or, without one, the Request-URI
+// names someone else's address. We resolve no names for a client, so a name also means the neighbour.
 void lead_to_neighbour(const Surroundings& around, const Uri& request_uri, Facts& facts, int32_t* record) noexcept {
   const Neighbour& neighbour = facts.neighbour;
   if (record[kRecord_next_route] != static_cast<int32_t>(Hop::none)) {
@@ -181,7 +181,7 @@ void walk_routes(const Surroundings& around, const Message& message, const Sourc
       OwnRoute route;
       int32_t number = 0;
       if (own_route(around, source, uri, route, &number)) {
-        // More of ours than there are places for: what lies behind stays unread, and the request is refused as foreign.
+        // More of our own values than we have room for: the rest stays unread, and the request is refused as foreign.
         if (own == static_cast<int32_t>(k_max_own_routes)) {
           record[kRecord_next_route] = static_cast<int32_t>(Hop::own);
           record[kRecord_own_routes] = own;
@@ -193,7 +193,7 @@ void walk_routes(const Surroundings& around, const Message& message, const Sourc
           first_token = own;
           number |= static_cast<int32_t>(claim_of(around, source, route, number));
         }
-        // Only the sender's own pair, the first, speaks for it.
+        // Only the first pair, the sender's own, may name a neighbour.
         if (around.config.home && !source.from_core && own <= first_token + 1 && (number & static_cast<int32_t>(kRoute_core_side)))
           read_neighbour_of(around, uri, facts);
         facts.routes[own] = route;
@@ -221,7 +221,7 @@ uint32_t flags_of_contact(const NameAddr& address) noexcept {
   const char* end = address.params.data() + address.params.size();
   for (const char* p = address.params.data(); p < end;) {
     Param param;
-    p = read_param(p, end, param);  // read before: it cannot fail
+    p = read_param(p, end, param);  // has been read before: it cannot fail
     if (param.name.size() == 6 && same_text(param.name, "reg-id")) flags |= kContact_reg_id;
     if (param.name.size() == 13 && same_text(param.name, "+sip.instance")) flags |= kContact_instance;
   }
@@ -233,13 +233,13 @@ uint32_t contact_flags(const Message& message, int32_t* count) noexcept {
   for (const HeaderLine* line = message.line(HeaderId::contact); line != nullptr; line = message.next(*line)) {
     Text list = message.value(*line);
     NameAddr address;
-    // Sound values are split as they are read; from the first other one on, the list is cut at its commas.
+    // Well-formed values are split as they are read; from the first faulty one on, the list is split at its commas.
     while (!list.empty() && take_name_addr(list, address)) {
       ++*count;
       flags |= flags_of_contact(address);
       if (list.empty()) break;
       list.remove_prefix(1);
-      // A comma with nothing behind it.
+      // A trailing comma.
       if (list.empty()) ++*count, flags |= kContact_bad;
     }
     if (list.empty()) continue;
@@ -279,7 +279,7 @@ uint32_t header_flags(const Message& message) noexcept {
   return flags;
 }
 
-// RFC 5393 4.2.1: over all that the routing looks at, but not the method.
+// RFC 5393 4.2.1: covers everything that routing depends on, but not the method.
 uint32_t loop_hash_of(SipHasher hash, const Message& message) noexcept {
   for (const HeaderLine* line = message.line(HeaderId::route); line != nullptr; line = message.next(*line))
     hash.add(message.data + line->value_at, line->value_len);
@@ -378,7 +378,7 @@ void read_request_facts(const Surroundings& around, const Message& message, cons
   if (parse_uri(message.text(message.request_uri), uri)) {
     OwnRoute strict;
     int32_t number = 0;
-    // RFC 3261 16.4: a strict router upstream put the URI of our Record-Route here. Only our own token proves that.
+    // RFC 3261 16.4: an upstream strict router has put our Record-Route URI here. Only our own token proves that.
     if (message.route_count > 0 && uri.has_user && own_route(around, source, uri, strict, &number) && strict.kind != RouteKind::plain &&
         record[kRecord_own_routes] < static_cast<int32_t>(k_max_own_routes)) {
       headers |= kHeader_strict_uri;
@@ -391,7 +391,7 @@ void read_request_facts(const Surroundings& around, const Message& message, cons
       const Text last = nth_value(message, HeaderId::route, message.route_count - 1u);
       NameAddr address;
       if (!parse_name_addr(last, address) || !parse_uri(address.uri_text, uri)) uri = Uri{};
-      // The last Route value is the Request-URI now, so it is no hop any more.
+      // The last Route value is now the Request-URI, so it is no longer a hop.
       if (message.route_count == record[kRecord_own_routes]) record[kRecord_next_route] = static_cast<int32_t>(Hop::none);
     }
     if (uri.scheme == Scheme::sips) facts.is_sips = true;

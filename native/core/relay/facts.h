@@ -1,4 +1,4 @@
-// From a scanned message to the numbers that the policy decides by.
+// Turns a scanned message into the numbers that the policy decides by.
 #pragma once
 
 #include "core/relay/edge_config.h"
@@ -26,22 +26,22 @@ struct Neighbour {
   Address address;
 };
 
-// What the numbers were read from, kept for carrying the verdict out; empty for each message.
+// What the numbers were read from, kept to carry out the verdict; reset for each message.
 struct PlainFacts {
   Via top_via;
   Text next_route_uri;    // the first Route value that is not ours
   bool next_is_strict = false;
-  bool is_sips = false;   // Request-URI or next Route are SIPS: over TLS alone (RFC 5630 3.1, RFC 3261 16.6 step 4)
-  Address hop;            // of Hop::trusted: where the next Route or the Request-URI points
+  bool is_sips = false;   // the Request-URI or next Route is SIPS: TLS only (RFC 5630 3.1, RFC 3261 16.6 step 4)
+  Address hop;            // for Hop::trusted: where the next Route or the Request-URI points
   Transport hop_transport = Transport::udp;
   bool has_neighbour = false;
-  Neighbour neighbour;       // that our own Record-Route names
-  SipHasher hash{SipKey{}};  // request_hash() of a sound request
+  Neighbour neighbour;       // named by our own Record-Route
+  SipHasher hash{SipKey{}};  // request_hash() of a valid request
   uint32_t loop_hash = 0;
   ReturnPath back;           // of a response
 };
 
-// The same with our own Routes, of which only so many are read as were written and counted: to empty them all would cost more than most
+// The same with our own Routes. Only those written and counted are ever read, because resetting all of them would cost more than most
 // messages need.
 struct Facts : PlainFacts {
   OwnRoute routes[k_max_own_routes];
@@ -49,17 +49,17 @@ struct Facts : PlainFacts {
   void clear() noexcept { static_cast<PlainFacts&>(*this) = PlainFacts{}; }
 };
 
-// What the facts are read against; all of one shard.
+// What the facts are checked against; all from one shard.
 struct Surroundings {
   const EdgeConfig& config;
   const KeyRing& keys;
   const UpstreamSet& upstreams;
   FlowTable& flows;
   FlowCommons& commons;   // of the process
-  uint32_t birth_now;     // the present birth unit, for the age of UDP tokens
+  uint32_t birth_now;     // the current birth unit, for the age of UDP tokens
 };
 
-// True when host and port are an address or a name of ours (DET-16); `port` 0 means the scheme's default.
+// True if host and port are an address or a name of ours (DET-16); `port` 0 means the scheme's default.
 bool is_own_host(const EdgeConfig& config, Text host, uint16_t port) noexcept;
 
 bool is_in(const std::vector<TrustedNet>& nets, const Address& address) noexcept;
@@ -70,13 +70,13 @@ bool is_trusted(const EdgeConfig& config, const Address& address) noexcept;
 // The listener bound to an address, -1: none.
 int find_listener(const EdgeConfig& config, Transport transport, const Address& bound) noexcept;
 
-// Whether the flow of an authentic token lives, as far as this shard can say: `alive` or `gone`.
+// Whether the flow of an authentic token is `alive` or `gone`, as far as this shard can tell.
 RouteKind judge_flow(const Surroundings& around, const FlowName& flow) noexcept;
 
-// Fills `record` (record_fields numbers) and `facts` of a request.
+// Fills in `record` (record_fields numbers) and `facts` for a request.
 void read_request_facts(const Surroundings& around, const Message& message, const Source& source, Facts& facts, int32_t* record) noexcept;
 
-// The same of a response whose way back was read already.
+// The same for a response whose return path has already been read.
 void read_response_facts(const Message& message, const Source& source, const Facts& facts, int32_t* record) noexcept;
 
 }  // namespace sluice

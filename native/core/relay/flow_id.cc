@@ -18,7 +18,7 @@ void put_address(Writer& out, const Address& address) noexcept {
   out.put_number(address.port);
 }
 
-// The parts behind the kind; 0 when there are too many.
+// Splits the text after the kind into its parts; 0: too many.
 size_t split(Text text, Text* parts) noexcept {
   size_t count = 0;
   while (!text.empty()) {

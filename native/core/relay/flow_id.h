@@ -1,4 +1,4 @@
-// The name of a flow as the object path and the location store keep it: text that never leaves the operator's machines, so unsigned.
+// The name of a flow in the object path and the location store. The text never leaves the operator's machines, so it is not signed.
 //
 //   stream  s/LISTENER/SHARD/BOOT/SLOT/GENERATION, numbers
 //   UDP     u/LOCAL-IP/LOCAL-PORT/REMOTE-IP/REMOTE-PORT: the same after a restart
@@ -16,10 +16,10 @@ struct FlowId {
   uint16_t listener = 0;
 };
 
-// Writes the text and returns its length; at most kMaxFlowId octets.
+// Writes the text, at most kMaxFlowId octets, and returns its length.
 size_t format_flow_id(const EdgeConfig& config, const Source& source, char* out) noexcept;
 
-// False: no such text, or a flow of a listener or of a start of the process that is no more.
+// False: not a flow id, or its listener or its run of the process no longer exists.
 bool parse_flow_id(const EdgeConfig& config, Text text, FlowId& out) noexcept;
 
 }  // namespace sluice

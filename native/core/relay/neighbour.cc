@@ -23,7 +23,7 @@ void put_mac(const SipKey& key, Text token, const uint8_t* octets, size_t size, 
   for (size_t i = 0; i < kMacOctets; ++i, mac >>= 8) out[i] = static_cast<uint8_t>(mac);
 }
 
-// The first value of a header field, when it is a SIP URI with the literal address of somebody else.
+// The first value of a header field, if it is a SIP URI with a literal address that is not ours.
 bool names_address(const EdgeConfig& config, const Message& message, HeaderId id, Neighbour& out) noexcept {
   const HeaderLine* line = message.line(id);
   if (line == nullptr) return false;
@@ -77,7 +77,7 @@ Neighbour neighbour_of(const Surroundings& around, const Message& message, const
     return named;
   named.address = source.remote;
   named.transport = source.transport;
-  // A connection comes from any port; whoever is behind it listens where everybody does.
+  // A connection comes from an arbitrary port; its sender listens on the default one.
   if (source.kind == FlowKind::stream) named.address.port = is_secure(source.transport) ? kSipsPort : kSipPort;
   return named;
 }

@@ -1,9 +1,9 @@
-// The Via branch of a request that a transaction of the object path sent. It names the shard that keeps the transaction, so that an
-// answer finds its way there from whichever shard receives it.
+// The Via branch of a request sent by a transaction of the object path. It names the shard that keeps the transaction, so a response
+// gets there from whichever shard receives it.
 //
 //   z9hG4bK + base64url of:
-//   octet 0   version (10 in the upper two bits, where a branch of the relay has 01), 1 shard, 2-3 boot epoch, 4-9 serial number
-//   then  4 octets loop hash (RFC 5393 4.2), 6 octets SipHash over all before, so that nobody can invent an answer
+//   octet 0   version (10 in the upper two bits; a relay branch has 01 there), 1 shard, 2-3 boot epoch, 4-9 serial number
+//   then  4 octets loop hash (RFC 5393 4.2), 6 octets SipHash over all the above, so that nobody can invent a response
 #pragma once
 
 #include "core/relay/edge_config.h"
@@ -12,10 +12,10 @@ namespace sluice {
 
 constexpr size_t kMaxObjectBranch = 40;
 
-// Writes the branch and returns its length; at most kMaxObjectBranch octets.
+// Writes the branch, at most kMaxObjectBranch octets, and returns its length.
 size_t make_object_branch(const EdgeConfig& config, uint64_t serial, uint32_t loop, char* out) noexcept;
 
-// False: not a branch that a shard of this process made since its start.
+// False: not a branch made by a shard of this process since it started.
 bool read_object_branch(const EdgeConfig& config, Text branch, uint8_t& keeper) noexcept;
 
 // The loop hash in a branch of this format, whoever made it; 0: none.

@@ -1,5 +1,5 @@
-// Credentials that a client sends along within a dialog, most of all with its ACK (RFC 3261 22.1), though the proxy that asked for them is
-// us: they end here, for whoever gets them further on could guess the password. Those for other realms pass (22.3).
+// Credentials that a client repeats within a dialog, above all in its ACK (RFC 3261 22.1), although we are the proxy that asked for them.
+// They end here, because anyone further on could use them to guess the password. Those for other realms pass (22.3).
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace sluice {
 
-// Cuts the lines of Authorization and Proxy-Authorization that name one of the realms.
+// Cuts the Authorization and Proxy-Authorization lines that name one of the realms.
 void cut_own_credentials(const Message& message, const std::vector<std::string>& realms, EditList& edits) noexcept;
 
 bool names_realm(Text credentials, const std::vector<std::string>& realms) noexcept;

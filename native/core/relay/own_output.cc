@@ -24,7 +24,7 @@ bool scan_own_output(Text octets, Message& message) noexcept {
   const size_t window = std::min<size_t>(octets.size(), kOwnLimits.max_head);
   const size_t head = find_head_end(octets.data(), window, 0);
   if (head == 0) return false;
-  // A request that went out as a datagram may lack a Content-Length; it then stands alone here.
+  // A request sent as a datagram may lack Content-Length; nothing then follows it here.
   const ScanError error = scan(octets.data(), octets.size(), head, Carrier::stream, kOwnLimits, message);
   return error == ScanError::none || (error == ScanError::no_content_length && !message.top_via.empty());
 }

@@ -1,5 +1,5 @@
-// How much of the pending table each source has. It is asked for every remembered request, so sources are counted by a hash under a secret of
-// the shard, without a lock: two of one place share its part.
+// How much of the pending table each source uses. This runs for every remembered request, so sources are counted by a hash keyed with a
+// secret of the shard, without a lock: sources with the same hash share one part.
 #pragma once
 
 #include <array>
@@ -14,7 +14,7 @@ class PendingShares {
  public:
   explicit PendingShares(const SipKey& secret) noexcept : high_(secret.k0 | 1), low_(secret.k1 | 1) {}
 
-  // 1 to kPlaces - 1: 0 is nobody, who is not counted.
+  // 1 to kPlaces - 1: 0 means nobody and is not counted.
   uint16_t place_of(const Address& source) const noexcept {
     const SourceKey key(source);
     const uint64_t hash = (key.high ^ low_) * high_ + (key.low ^ high_) * low_;

@@ -10,7 +10,7 @@ namespace sluice {
 PendingTable::PendingTable(const SipKey& key, uint32_t capacity) noexcept : key_(key), capacity_(capacity), index_(1024, 0) {}
 
 uint64_t PendingTable::key_of(Text branch, Method method) const noexcept {
-  // ACK to a non-2xx belongs to its INVITE; every other method beside it, CANCEL before all, is a transaction of its own.
+  // An ACK to a non-2xx belongs to its INVITE; every other method, CANCEL in particular, is a transaction of its own.
   const Method kind = method == Method::ack ? Method::invite : method;
   if (branch.size() < 2 * sizeof(uint64_t)) {
     SipHasher hash(key_);
@@ -18,7 +18,7 @@ uint64_t PendingTable::key_of(Text branch, Method method) const noexcept {
     hash.add(&kind, sizeof kind);
     return hash.finish();
   }
-  // A branch of ours ends with twelve octets of keyed hashes (via_branch.h), so all there is to do is to mix them.
+  // A branch of ours ends with keyed hashes (via_branch.h), so mixing its last octets is enough.
   uint64_t last, before;
   std::memcpy(&last, branch.end() - sizeof last, sizeof last);
   std::memcpy(&before, branch.end() - sizeof last - sizeof before, sizeof before);

@@ -1,6 +1,6 @@
-// Requests that something must be remembered of: those that wait on a client's flow (430 when it dies), those that went from a
-// reliable to an unreliable hop (sent again until answered), and those that went the other way (their answer is repeated). All else
-// is relayed without memory (RFC 3261 16.11).
+// The requests we must remember: those waiting on a client's flow (430 when it dies), those that went from a reliable to an unreliable
+// hop (retransmitted until answered), and those that went the other way (their response is repeated). Everything else is relayed
+// statelessly (RFC 3261 16.11).
 #pragma once
 
 #include <memory>
@@ -16,8 +16,8 @@ namespace sluice {
 
 enum PendingRole : uint8_t {
   kPending_watch = 1,    // answer 430 when the flow dies
-  kPending_repeat = 2,   // send again until answered (RFC 3261 17.1.1.2, 17.1.2.2)
-  kPending_replay = 4,   // absorb retransmissions and repeat the final answer (RFC 3261 17.2.2)
+  kPending_repeat = 2,   // retransmit until answered (RFC 3261 17.1.1.2, 17.1.2.2)
+  kPending_replay = 4,   // absorb retransmissions and repeat the final response (RFC 3261 17.2.2)
 };
 
 enum class PendingState : uint8_t { trying, proceeding, completed };
@@ -26,35 +26,35 @@ struct Pending {
   WheelNode timer;
   uint64_t key = 0;
   uint32_t chain = 0;      // next in the hash bucket, or next free entry
-  uint32_t flow = 0;       // slot of the flow that it waits on, 0: none
+  uint32_t flow = 0;       // slot of the flow it waits on, 0: none
   uint32_t flow_next = 0;
   uint32_t flow_prev = 0;
   uint32_t interval_ms = 0;
   uint32_t ends = 0;       // tick
-  uint16_t listener = 0;   // that the request left by
+  uint16_t listener = 0;   // that the request left from
   uint16_t share = 0;      // see PendingShares
   uint8_t roles = 0;
   PendingState state = PendingState::trying;
   Method method = Method::unknown;
-  Address to;              // of kPending_repeat
+  Address to;              // for kPending_repeat
   FlowBuffer* sent = nullptr;    // the request as it was sent, with our Via on top
-  FlowBuffer* answer = nullptr;  // of kPending_replay: the final response as it was relayed
+  FlowBuffer* answer = nullptr;  // for kPending_replay: the final response as it was relayed
 };
 
 class PendingTable {
  public:
   PendingTable(const SipKey& key, uint32_t capacity) noexcept;
 
-  // The key of a transaction: our branch, and the method as far as it makes a transaction of its own (RFC 3261 17.1.3).
+  // The key of a transaction: our branch, plus the method where it makes a separate transaction (RFC 3261 17.1.3).
   uint64_t key_of(Text branch, Method method) const noexcept;
 
   uint32_t find(uint64_t key) noexcept;  // 0: none
   uint32_t open(uint64_t key) noexcept;  // 0: full
-  // Unlinks the entry from `head`, the first entry of its flow (nullptr when it waits on none). The caller gives the buffers back.
+  // Unlinks the entry from `head`, the first entry of its flow (nullptr: it waits on none). The caller returns the buffers to the pool.
   void close(uint32_t index, uint32_t* head) noexcept;
   void wait_on(uint32_t index, uint32_t flow, uint32_t* head) noexcept;
 
-  void leave(uint32_t index, uint32_t* head) noexcept;  // waits on its flow no more
+  void leave(uint32_t index, uint32_t* head) noexcept;  // it no longer waits on its flow
 
   template <typename See>
   void each(See&& see) noexcept {

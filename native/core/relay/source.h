@@ -1,4 +1,4 @@
-// Where a message came from: what its answer must return to, and what a token of its flow would say.
+// Where a message came from: where its response must go, and what a token of its flow would contain.
 #pragma once
 
 #include "core/flow/flow_table.h"
@@ -11,15 +11,15 @@ struct Source {
   uint16_t listener = 0;      // index in EdgeConfig::listeners
   FlowKind kind = FlowKind::udp;
   Transport transport = Transport::udp;
-  uint8_t shard = 0;          // that received it
+  uint8_t shard = 0;          // the one that received it
   bool from_core = false;
   uint8_t flow_flags = 0;     // FlowFlag bits
-  uint32_t slot = 0;          // of the flow on that shard; 0: a UDP source that is not remembered
+  uint32_t slot = 0;          // of the flow on that shard; 0: a UDP source that we do not remember
   uint32_t generation = 0;
   uint32_t birth = 0;         // UDP
 };
 
-// As if a message had come over an open flow.
+// The source of a message that arrives on this open flow.
 inline Source source_of_flow(const EdgeConfig& config, uint32_t slot, const Flow& flow) noexcept {
   Source source;
   source.remote = flow.remote;

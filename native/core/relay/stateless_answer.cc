@@ -4,7 +4,7 @@ namespace sluice {
 
 Text StatelessAnswers::tag(uint64_t transaction, char* out) noexcept {
   std::memcpy(out, "sl-", 3);
-  // As many bits as our Via branch carries of it, so that the tag can be made of the branch too.
+  // Uses only the bits that our Via branch carries, so that the tag can also be computed from the branch.
   for (size_t digit = 3; digit < kTag; ++digit, transaction >>= 4) out[digit] = "0123456789abcdef"[transaction & 15];
   return Text(out, kTag);
 }

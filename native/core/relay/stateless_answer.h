@@ -1,4 +1,4 @@
-// Answers that no transaction remembers (RFC 3261 8.2.7). The ACK to one ends here: nobody further on has seen its INVITE.
+// Responses that no transaction remembers (RFC 3261 8.2.7). The ACK to one ends here: nobody further on has seen its INVITE.
 #pragma once
 
 #include <array>
@@ -12,13 +12,13 @@ class StatelessAnswers {
  public:
   static constexpr size_t kTag = 15;
 
-  // The To tag of an answer to the transaction: nobody else can make it, and its ACK proves itself by it.
+  // The To tag of a response to the transaction: nobody else can make it, so it authenticates the ACK.
   static Text tag(uint64_t transaction, char* out) noexcept;
 
-  // Within a dialog the tag is not ours to choose, so an INVITE that is answered there is remembered until `ends`.
+  // Within a dialog we cannot choose the tag, so an INVITE answered there is remembered until `ends`.
   void remember(uint64_t transaction, uint32_t now, uint32_t ends) noexcept;
 
-  // Whether the ACK is for an answer of ours. `transaction` is asked for only when it may be.
+  // Whether the ACK is for a response of ours. `transaction` is called only if it may be.
   template <typename Transaction>
   bool own(const Message& ack, uint32_t now, Transaction transaction) const noexcept {
     const Text given = ack.text(ack.to_tag);
@@ -38,13 +38,13 @@ class StatelessAnswers {
   static bool is_before(uint32_t one, uint32_t other) noexcept { return static_cast<int32_t>(one - other) < 0; }
   bool holds(uint64_t transaction, uint32_t now) const noexcept;
 
-  // A place for each remainder: under a flood the newest stay. Made when it is first needed.
+  // One place per remainder: under a flood the newest stay. Allocated on first use.
   std::unique_ptr<std::array<Place, kPlaces>> places_;
   uint32_t last_end_ = 0;
 };
 
-// The shard of the process that keeps the transaction of a neighbour's request: CANCEL, ACK and retransmissions may come over another
-// connection or to another shard, and meet it there (RFC 3261 9.2, 17.2.3).
+// The shard that keeps the transaction of a neighbour's request: CANCEL, ACK and retransmissions may arrive on another connection or
+// another shard and meet it there (RFC 3261 9.2, 17.2.3).
 uint8_t transaction_owner(const EdgeConfig& config, const Via& top, const Address& sender) noexcept;
 
 }  // namespace sluice

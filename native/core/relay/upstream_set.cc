@@ -7,10 +7,10 @@
 namespace sluice {
 namespace {
 
-// RFC 2782: weight 0 has a very small chance beside others, and an equal one among its like.
+// RFC 2782: weight 0 has a very small chance next to other weights, and an equal chance among other zeros.
 constexpr double kZeroWeight = 1.0 / 64;
 
-// The finalizer of SplitMix64: every bit of the input moves every bit of the output.
+// The finalizer of SplitMix64: every bit of the input affects every bit of the output.
 constexpr uint64_t mix(uint64_t word) noexcept {
   word = (word ^ (word >> 30)) * 0xbf58476d1ce4e5b9;
   word = (word ^ (word >> 27)) * 0x94d049bb133111eb;
@@ -27,7 +27,7 @@ uint64_t seed_of(const Address& address, Transport transport) noexcept {
 
 }  // namespace
 
-// One choice: candidates are entered one by one, and the winner stands in `winner`.
+// One choice: candidates enter one by one, and `winner` holds the best so far.
 class UpstreamSet::Contest {
  public:
   explicit Contest(uint64_t hash) noexcept : hash_(hash) {}
@@ -51,7 +51,7 @@ class UpstreamSet::Contest {
     uint64_t number;  // 53 bits, as many as a double holds
   };
 
-  // Of exponential variables with rates w the least is number i with the chance w(i) / sum(w). Equal rates need no logarithm.
+  // Among exponential variables with rates w, number i is the least with probability w(i) / sum(w). Equal rates need no logarithm.
   bool beats(uint64_t number, uint16_t weight) const noexcept {
     if (weight == best_.weight) return number > best_.number;
     return wait(number, weight) < wait(best_.number, best_.weight);
@@ -117,7 +117,7 @@ int UpstreamSet::for_sips(int index) const noexcept {
   return other >= 0 ? other : index;
 }
 
-// The living target of the same machine over another transport; -1: there is none.
+// The live target on the same machine over another transport; -1: none.
 int UpstreamSet::beside(int index, Transport transport) const noexcept {
   for (int i = 0; i < size_; ++i)
     if (at(i).alive && at(i).transport == transport && at(i).address.same_ip(at(index).address)) return i;

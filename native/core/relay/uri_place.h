@@ -1,4 +1,4 @@
-// Where a SIP URI without DNS leads: port and transport, with what stands for those that it does not name (RFC 3261 19.1.2, RFC 7118 5.5).
+// Where a SIP URI leads without DNS: port and transport, with defaults for those it does not name (RFC 3261 19.1.2, RFC 7118 5.5).
 #pragma once
 
 #include "core/sip/address.h"
@@ -22,7 +22,7 @@ inline uint16_t port_of(const Uri& uri) noexcept {
   return secure || same_text(transport, "tls") ? kSipsPort : kSipPort;
 }
 
-// As the core speaks it: what is neither TCP nor TLS counts as UDP.
+// As the core understands it: anything other than TCP and TLS counts as UDP.
 inline Transport transport_of(const Uri& uri) noexcept {
   Text value;
   if (uri.scheme == Scheme::sips) return Transport::tls;

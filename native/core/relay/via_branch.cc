@@ -60,7 +60,7 @@ uint64_t mac_of(const EdgeConfig& config, const uint8_t* data, size_t size, cons
   return hash.finish();
 }
 
-// Decodes the octets of a branch in our format; the size, or 0.
+// Decodes a branch in our format; returns the number of octets, or 0.
 size_t decode(Text branch, uint8_t* octets) noexcept {
   if (branch.size() <= kMagicCookie.size() || !same_text(branch.substr(0, kMagicCookie.size()), kMagicCookie)) return 0;
   const int size = base64url_decode(branch.substr(kMagicCookie.size()), octets, kMaxOctets);
@@ -208,7 +208,7 @@ uint64_t transaction_in(Text branch) noexcept {
 SipHasher request_hash(const EdgeConfig& config, const Message& message) noexcept {
   SipHasher hash(config.branch_keys.request);
   const Slice parts[] = {message.request_uri, message.call_id, message.from_tag};
-  // The lengths come first: two requests that differ in where one part ends are two.
+  // The lengths come first: two requests that differ only in where a part ends must differ here.
   const uint32_t numbers[] = {uint32_t{parts[0].len} << 16 | parts[1].len, parts[2].len, message.cseq};
   hash.add(numbers, sizeof numbers);
   for (Slice part : parts) hash.add(message.data + part.at, part.len);

@@ -7,7 +7,7 @@ namespace sluice {
 
 struct LineIndex {
   ScanError fault = ScanError::none;  // the first of line_end, control_octet
-  bool escaped_control = false;       // a control octet after a backslash: legal only in a quoted string, which this pass does not recognise
+  bool escaped_control = false;       // a control octet after a backslash: legal only in a quoted string, which this pass cannot see
   bool overflow = false;              // more than `most` header fields
   uint8_t count = 0;
   uint32_t head_end = 0;        // after the empty line; 0: not reached
