@@ -1,4 +1,4 @@
-// What the rest of the process should hear of; rare, and lost rather than waited for.
+// Events that the rest of the process should know about: rare, and dropped rather than waited for.
 #pragma once
 
 #include <cstring>
@@ -14,7 +14,7 @@ struct Alert {
   Address peer;
   int32_t number;         // upstream: target; malformed: ScanError; accept_failed: errno
   uint16_t sample_size;
-  char sample[200];       // first octets of what came, raw
+  char sample[200];       // first octets received, raw
 };
 
 class Alerts {

@@ -1,14 +1,14 @@
-// Where a request goes and how it is named on the way: the flow or upstream, the listener, our URIs (RFC 3261 16.6 steps 4-7).
+// Chooses where a request goes and what names us on the way: the flow or upstream, the listener, our URIs (RFC 3261 16.6 steps 4-7).
 #include "core/shard/relay.h"
 
 namespace sluice {
 namespace {
 
-constexpr size_t kGrowth = 300;  // of a request on its way through us: Via, Path or Record-Route
+constexpr size_t kGrowth = 300;  // of a request that passes through us: Via, Path or Record-Route
 
 }  // namespace
 
-// The flow that the verdict names; nullptr: it names none.
+// The flow that the verdict names; nullptr: none.
 const FlowName* Relay::verdict_flow(unsigned i) const noexcept {
   const int32_t index = turn_.verdict(i)[kVerdict_target];
   if (index < 0 || static_cast<size_t>(index) >= k_max_own_routes) return nullptr;
@@ -43,7 +43,7 @@ bool Relay::choose_flow(unsigned i, NextLeg& out) noexcept {
     out.next.listener = out.listener;
   }
   out.client_listener = out.listener;
-  // The core's side of this hop is where the request came from, or the listener that faces the core when it came from a client.
+  // The core side of this hop is where the request came from or, if it came from a client, the listener that faces the core.
   out.core_listener = item.source.from_core ? item.source.listener : core_listener(config, config.listeners[out.listener].transport, config.listeners[out.listener].bound.is_v4());
   return true;
 }

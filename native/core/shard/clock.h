@@ -1,4 +1,4 @@
-// The time of a shard. It is read once a tick, so within a turn it stands still.
+// A shard's time. It is read once per tick, so it stands still within a turn.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ class TimeSource {
   virtual uint64_t unix_seconds() const noexcept = 0;
 };
 
-// The machine's own clocks.
+// The machine's clocks.
 const TimeSource& system_time() noexcept;
 
 class Clock {

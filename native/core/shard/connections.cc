@@ -14,13 +14,13 @@ namespace sluice {
 namespace {
 
 constexpr uint32_t kConnectSeconds = 5;
-// An attempt at TCP where UDP was named keeps the request waiting.
+// Trying TCP where UDP was named keeps the request waiting.
 constexpr uint32_t kTrialSeconds = 1;
 constexpr uint32_t kRefusalSeconds = 600;
 constexpr size_t kMostRefusals = 64;
 constexpr uint32_t kHalfClosedSeconds = 32;
 constexpr size_t kClosesAtOnce = 16;
-// OB-5.4-16: the kernel finds a half-open connection within about three minutes even without Flow-Timer.
+// OB-5.4-16: even without Flow-Timer, the kernel detects a half-open connection within about three minutes.
 constexpr int kKeepIdle = 60, kKeepInterval = 20, kKeepCount = 4, kUserTimeoutMs = 120'000;
 
 void set(int fd, int level, int name, int value) noexcept { setsockopt(fd, level, name, &value, sizeof value); }
@@ -49,7 +49,7 @@ uint16_t core_listener(const EdgeConfig& config, Transport transport, bool v4) n
   for (size_t i = 0; i < config.listeners.size(); ++i) {
     const Listener& listener = config.listeners[i];
     if (listener.facing == Facing::client) continue;
-    // The core does not speak WebSocket, so the name of such a listener is the last one to show it.
+    // The core does not speak WebSocket, so the name of such a listener is the last choice.
     const int here = (is_websocket(listener.transport) ? 0 : 4) + (listener.transport == transport ? 2 : 0) + (listener.bound.is_v4() == v4 ? 1 : 0);
     if (here > rank) {
       rank = here;
@@ -102,7 +102,7 @@ bool Connections::comes_by_proxy(uint16_t listener, const Address& remote) const
 
 uint32_t Connections::adopt(int fd, const Address& remote, uint16_t listener, Opening opening) noexcept {
   const bool dialled = opening != Opening::accepted;
-  // Whom we dial says nothing of who it is: a phone that gave us its address is no neighbour for that.
+  // That we dial an address proves nothing about who is there: a phone does not become a neighbour by giving us an address.
   const bool core_side = opening == Opening::to_core || (opening == Opening::accepted && is_core_side(ground_.config, listener, remote));
   if (!core_side && shares_.take(Holding::connection, remote, !dialled && comes_by_proxy(listener, remote)) != Grant::given) {
     ground_.counters.add(Counter::flows_refused);
@@ -126,7 +126,7 @@ uint32_t Connections::adopt(int fd, const Address& remote, uint16_t listener, Op
   return slot;
 }
 
-// Its tokens are judged by other shards too, and when it is gone.
+// Other shards judge its tokens too, even after it is gone.
 void Connections::note_origin(uint32_t slot, const Address& remote) noexcept {
   FlowName name;
   name.shard = ground_.config.shard;
@@ -142,12 +142,12 @@ void Connections::accepted(int fd, const Address& remote, uint16_t listener) noe
   if (add_layer(slot)) timers_.arm(slot);
 }
 
-// False: the flow is closed again.
+// False: the flow has been closed again.
 bool Connections::add_layer(uint32_t slot) noexcept {
   Flow& flow = ground_.flows.at(slot);
   const Listener& on = ground_.config.listeners[flow.listener];
   const bool by_proxy = comes_by_proxy(flow.listener, flow.remote);
-  // Whoever may not speak for others must not come where somebody has to.
+  // A peer that may not speak for others must not use a listener where everyone has to.
   if (on.proxy == ProxyRule::require && !by_proxy) return close(slot, Counter::flows_refused), false;
   const bool secure = is_secure(on.transport) && on.ends_tls;
   if (!by_proxy && !secure && !is_websocket(on.transport)) return true;
@@ -161,7 +161,7 @@ bool Connections::add_layer(uint32_t slot) noexcept {
   return true;
 }
 
-// The last words of a layer, as far as the socket takes them, before it is closed.
+// Sends a layer's last words before it is closed, as far as the socket takes them.
 void Connections::drop_layer(Flow& flow) noexcept {
   StreamLayer& layer = *flow.layer;
   if (flow.out.empty() && is_ready(flow) && flow.state == FlowState::open) {
@@ -175,7 +175,7 @@ void Connections::drop_layer(Flow& flow) noexcept {
     if (layer.tls) layer.tls->close(last_words_);
     if (!last_words_.empty() && send(flow.fd, last_words_.data(), last_words_.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) last_words_.clear();
   }
-  // Octets that nobody read would turn the end into a reset, and the peer would never see why it was closed.
+  // Unread octets would turn the close into a reset, and the peer would never see the reason.
   char unread[4096];
   for (int i = 0; i < 16 && recv(flow.fd, unread, sizeof unread, MSG_DONTWAIT) > 0; ++i) continue;
   delete flow.layer;
@@ -184,7 +184,7 @@ void Connections::drop_layer(Flow& flow) noexcept {
 
 bool Connections::is_for(uint32_t slot, const Address& client) noexcept {
   Flow& flow = ground_.flows.at(slot);
-  // When it was accepted, only the balancer's own address could be looked at.
+  // When we accepted the connection, we could only check the balancer's own address.
   if (bans_.holds(client)) return ground_.counters.add(Counter::banned), false;
   const bool core_side = is_core_side(ground_.config, flow.listener, client);
   if (!core_side && shares_.take(Holding::connection, client) != Grant::given) return false;
@@ -196,7 +196,7 @@ bool Connections::is_for(uint32_t slot, const Address& client) noexcept {
   return true;
 }
 
-// A socket that is connecting, -1: none.
+// A connecting socket, or -1.
 int Connections::dial(const Address& address, uint16_t listener) const noexcept {
   const bool v6 = !address.is_v4();
   const int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -303,8 +303,8 @@ bool Connections::opened(uint32_t slot) noexcept {
 
 void Connections::peer_closed(uint32_t slot) noexcept {
   Flow& flow = ground_.flows.at(slot);
-  // Nobody can send to it any more, so no token leads here; but what it asked for before may still be answered (TR-24).
-  // Over TLS the end may come in one reading with the request before it, which nobody has relayed yet.
+  // Nobody can send to it any longer, so no token leads here; but its earlier requests may still be answered (TR-24).
+  // Over TLS, one read may return both the end and the request before it, which has not been relayed yet.
   const bool asks = owes_answer(flow, ground_.clock.tick()) || turn_.came_over(ground_.flows.handle(slot), ground_.config.shard);
   if (!asks || (flow.flags & kFlow_core) || (flow.marks & kMark_peer_closed)) return close(slot, Counter::flows_closed);
   flow.marks |= kMark_peer_closed;
@@ -325,7 +325,7 @@ void Connections::close(uint32_t slot, Counter why) noexcept {
   ends_.gone(slot);
   ends_.note(slot, why);
   timers_.cancel(slot);
-  // While its layer still says which transport it was.
+  // Now, while its layer still tells the transport.
   if (flow.flags & kFlow_dialled) forget_dialled(slot);
   if (flow.layer != nullptr) drop_layer(flow);
   give_back(ground_.pool, flow.in);

@@ -1,5 +1,5 @@
-// The connections of a shard: those that clients and core opened, and those that it dialled: to the core, and for the object path to the
-// Contact of a phone, which is a client then like any other.
+// The connections of a shard: those that clients and core opened, and those it dialled itself: to the core and, for the object path, to a
+// phone's Contact; that phone is then a client like any other.
 #pragma once
 
 #include <string>
@@ -23,41 +23,41 @@ class Connections {
   Connections& operator=(const Connections&) = delete;
 
   void attach(int epoll) noexcept { epoll_ = epoll; }
-  // For the connections that come from now on.
+  // For connections from now on.
   void set_tls(std::shared_ptr<TlsProvider> tls) noexcept { tls_ = std::move(tls); }
   TlsProvider* tls() noexcept { return tls_.get(); }
-  // After the upstreams have changed.
+  // Call after the upstreams have changed.
   void find_targets() noexcept;
 
-  // A connection that somebody opened; it is ours from now on, or closed again.
+  // A connection from a peer. We take it over, or close it.
   void accepted(int fd, const Address& remote, uint16_t listener) noexcept;
-  // The connection to a neighbour, dialled unless it is there: its slot, 0: it cannot be had. TLS proves one name, so a connection
-  // serves that one only (RFC 5923 5).
+  // The slot of the connection to a neighbour, dialled unless it exists; 0: impossible. TLS proves one name, so a connection serves
+  // only that name (RFC 5923 5).
   uint32_t to_core(const Address& address, Transport transport, Text name) noexcept;
-  // Whether a neighbour that is known by its UDP address takes what is too large for UDP over TCP (RFC 3261 18.1.1): a connection is open,
-  // or is being dialled. Who refused one is asked again a good while later.
+  // Whether a neighbour known by its UDP address accepts over TCP what is too large for UDP (RFC 3261 18.1.1): a connection is open or
+  // being dialled. A neighbour that refused one is not tried again for a good while.
   bool takes_stream(const Address& address) noexcept;
-  // The same to a phone, within the share that its address has of all connections.
+  // The same for a phone, within its address's share of connections.
   uint32_t to_phone(const Address& address, Transport transport, Text name) noexcept;
-  // A dialled connection is open, TLS included. False: it had to be closed.
+  // A dialled connection is open, TLS included. False: we had to close it.
   bool opened(uint32_t slot) noexcept;
-  // The client of a connection is somebody else than its peer, as a balancer says. False: that one has too many, or is banned.
+  // A balancer says that the client of this connection is not its peer. False: that client has too many connections, or is banned.
   bool is_for(uint32_t slot, const Address& client) noexcept;
 
   void peer_closed(uint32_t slot) noexcept;
   void close(uint32_t slot, Counter why) noexcept;
-  // The same with the end of a turn, or some turns later when many end at once: each costs system calls.
+  // The same at the end of a turn, or some turns later if many end at once: each close costs system calls.
   void close_soon(uint32_t slot, Counter why) noexcept;
-  // Closes some of what the close list holds; false: nothing.
+  // Closes some flows of the close list; false: it is empty.
   bool close_listed() noexcept;
-  // What waited for dialled connections that never opened; the caller gives the buffers back.
+  // What was waiting for dialled connections that never opened; the caller returns the buffers to the pool.
   std::vector<UnsentQueue> take_unsent() noexcept { return std::exchange(unsent_, {}); }
 
  private:
   struct CoreConnection {
     Address address;
     Transport transport;
-    std::string name;  // of TLS
+    std::string name;  // for TLS
     uint32_t slot;
   };
 
@@ -87,22 +87,22 @@ class Connections {
   UpstreamHealth& upstreams_;
   BanSet& bans_;
   int epoll_ = -1;
-  std::shared_ptr<TlsProvider> tls_;  // of all shards
+  std::shared_ptr<TlsProvider> tls_;  // shared by all shards
   std::vector<CoreConnection> core_;
-  std::vector<Refusal> refusals_;     // of takes_stream
+  std::vector<Refusal> refusals_;     // for takes_stream()
   size_t next_refusal_ = 0;
-  std::unordered_map<std::string, uint32_t> phones_;  // slots by whom they lead to
+  std::unordered_map<std::string, uint32_t> phones_;  // slots by destination
   std::vector<UnsentQueue> unsent_;
   std::vector<char> last_words_;
 };
 
-// The listener whose name a request to the core shows, and whose address it is dialled from.
+// The listener that names us in requests to the core, and from whose address we dial.
 uint16_t core_listener(const EdgeConfig& config, Transport transport, bool v4) noexcept;
 
-// The listener that a phone would connect to over this transport; -1: there is none.
+// The listener that a phone would connect to over this transport; -1: none.
 int client_listener(const EdgeConfig& config, Transport transport, bool v4) noexcept;
 
-// Whether a source on a listener is one of the core.
+// Whether a source on a listener belongs to the core.
 bool is_core_side(const EdgeConfig& config, uint16_t listener, const Address& remote) noexcept;
 
 }  // namespace sluice

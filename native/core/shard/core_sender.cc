@@ -8,7 +8,7 @@
 namespace sluice {
 namespace {
 
-// No route at all, which is none for the next datagram either; a filter or a full table of the kernel may be.
+// No route at all: the next datagram will not find one either. A filter or a full kernel table may let the next one through.
 bool has_no_way(int error) noexcept { return error == ENETUNREACH || error == EHOSTUNREACH || error == ENETDOWN || error == EINVAL; }
 
 void put_uri(Writer& out, const Upstream& upstream) noexcept {
@@ -62,12 +62,12 @@ void CoreSender::probe(int target) noexcept {
   else outbox_.datagram(listener, upstream.address, octets);
 }
 
-// It has not left us yet, so its branch stays; only the transport in our Via follows the new target.
+// The request has not left us yet, so its branch stays; only the transport in our Via follows the new target.
 bool CoreSender::send_elsewhere(const Message& message) noexcept {
   const int target = upstreams_.pick(message.text(message.call_id));
   Via via;
   uint8_t keeper = 0;
-  // What the object path sent has a target of its own: its transaction decides what follows.
+  // The object path chose the target of its own requests, so its transaction decides what to do next.
   if (target < 0 || !parse_via(message.text(message.top_via), via) || read_object_branch(ground_.config, via.branch, keeper)) return false;
   const Upstream& upstream = upstreams_.targets().at(target);
   const bool stream = is_stream(upstream.transport);
@@ -90,7 +90,7 @@ void CoreSender::redirect(Text messages) noexcept {
   Message& message = *ground_.spare;
   while (!messages.empty()) {
     const bool usable = scan_own_output(messages, message);
-    // Without an end that is certain there is no next one.
+    // Unless its end is certain, there is no telling where the next one begins.
     if (!message.is_framed || message.size > messages.size()) return ground_.counters.add(Counter::send_dropped);
     if (usable && message.is_request) {
       if (!send_elsewhere(message)) responder_.answer_sent(message, 503);
@@ -117,10 +117,10 @@ void CoreSender::redirect_refused(const DatagramQueue::Refused& refused) noexcep
   const bool no_way = has_no_way(refused.error);
   if (target >= 0 && no_way) {
     upstreams_.failed(target);
-    // Of a long one the body went with the turn.
+    // The body of a long one is gone with the turn.
     if (refused.octets.size() == message.size && send_elsewhere(message)) return;
   }
-  // Of a flow no way says that nobody is reached over it now (RFC 5626 5.3), not that it has ended.
+  // If there is no route to a flow, nobody can be reached over it now (RFC 5626 5.3), but it has not ended.
   responder_.answer_sent(message, target < 0 && no_way ? 430 : 503);
   Via via;
   if (parse_via(message.text(message.top_via), via)) remembered_.drop(remembered_.key_of(via.branch, message.method));

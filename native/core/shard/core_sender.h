@@ -1,4 +1,4 @@
-// Requests of our own making to the core: probes, and what could not leave as it should have (RFC 3263 4.3).
+// Requests that we send to the core ourselves: probes, and whatever could not leave as intended (RFC 3263 4.3).
 #pragma once
 
 #include "core/shard/connections.h"
@@ -11,9 +11,9 @@ class CoreSender {
       : ground_(ground), outbox_(outbox), connections_(connections), upstreams_(upstreams), responder_(responder), remembered_(remembered) {}
 
   void probe(int target) noexcept;
-  // The messages that waited for connections which never opened go to other targets, or are answered. False: there were none.
+  // Messages waiting for connections that never opened go to other targets or are answered. False: there were none.
   bool redirect_unsent() noexcept;
-  // The same for the requests that no datagram could carry. False: there were none.
+  // The same for requests that the kernel refused to send as datagrams. False: there were none.
   bool redirect_refused() noexcept;
 
  private:

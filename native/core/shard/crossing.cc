@@ -41,12 +41,12 @@ void Crossing::wake_self() noexcept { wake(shard_); }
 
 void Crossing::woken() noexcept {
   uint64_t count;
-  if (read(wakes_[shard_], &count, sizeof count) < 0) return;  // somebody took it already
+  if (read(wakes_[shard_], &count, sizeof count) < 0) return;  // someone has taken it already
 }
 
 void Crossing::wake(uint8_t shard) noexcept {
   const uint64_t one = 1;
-  if (write(wakes_[shard], &one, sizeof one) < 0) return;  // the counter is full: it wakes anyway
+  if (write(wakes_[shard], &one, sizeof one) < 0) return;  // the counter is full: it wakes up anyway
 }
 
 }  // namespace sluice

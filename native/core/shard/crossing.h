@@ -1,4 +1,4 @@
-// The way to the other shards of the process: messages and news over their rings, and the descriptors that wake them.
+// The way to the other shards of the process: messages and events over their rings, and the descriptors that wake them.
 #pragma once
 
 #include <vector>
@@ -8,16 +8,16 @@
 
 namespace sluice {
 
-// What stands before each record.
+// The header of each record.
 struct RingHead {
   enum Kind : uint8_t {
-    message,         // received there, ours to relay
+    message,         // received there, for us to relay
     stream_octets,   // a response for a connection of ours
     object_request,  // a request of another shard's object path for a connection of ours
-    flow_gone,       // news: the id of a flow
-    send_failed,     // news: the branch of a request
+    flow_gone,       // event: the id of a flow
+    send_failed,     // event: the branch of a request
   } kind;
-  bool final;  // of stream_octets
+  bool final;  // for stream_octets
   uint32_t slot;
   uint32_t generation;
   Source source;
@@ -28,17 +28,17 @@ class Crossing {
   // `rings[i]` and `wakes[i]` (an eventfd) belong to shard i; this shard reads its own and writes the others'.
   Crossing(Ground& ground, std::vector<Ring*> rings, std::vector<int> wakes) noexcept;
 
-  // False: its ring is full, which is counted.
+  // False: the ring is full; this is counted.
   bool push(uint8_t shard, const RingHead& head, Text octets, Text body = Text()) noexcept;
 
-  // Our own ring. The octets live until pop(); false: it is empty.
+  // Our own ring. The octets are valid until pop(); false: the ring is empty.
   bool front(RingHead& head, Text& octets) noexcept;
   void pop() noexcept { own().pop(); }
   bool empty() noexcept;
 
   int wake_fd() const noexcept { return wakes_[shard_]; }
   void wake_self() noexcept;
-  void woken() noexcept;  // takes the wake-up
+  void woken() noexcept;  // consumes the wake-up
 
  private:
   Ring& own() noexcept { return *rings_[shard_]; }

@@ -20,7 +20,7 @@ bool is_blank(const char* data, size_t size) noexcept {
   return true;
 }
 
-// Only the final word of a router or host counts; a datagram that was too long says nothing of the flow.
+// Only a definite verdict from a router or host counts; "datagram too long" says nothing about the flow.
 bool is_unreachable(msghdr& header) noexcept {
   for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
     const bool v4 = part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_RECVERR;
@@ -74,7 +74,7 @@ void DatagramReader::take(uint16_t listener, const Address& from, char* data, si
   if (flow != nullptr) flow->last_seen = ground_.clock.tick();
   if (is_blank(data, size)) return ground_.counters.add(Counter::datagram_keepalives);
   if (static_cast<uint8_t>(data[0]) <= 1) return take_stun(listener, from, data, size);
-  // RFC 3261 7.5: CRLFs before the start line mean nothing.
+  // RFC 3261 7.5: ignore CRLFs before the start line.
   while (size > 0 && (*data == '\r' || *data == '\n')) {
     ++data;
     --size;

@@ -1,4 +1,4 @@
-// Datagrams: SIP, keep-alives, STUN, and what routers say of those that we sent.
+// Incoming datagrams: SIP, keep-alives, STUN, and ICMP errors about datagrams we sent.
 #pragma once
 
 #include <sys/socket.h>
@@ -34,7 +34,7 @@ class DatagramReader {
   UpstreamHealth& upstreams_;
   ObjectEvents& object_;
   BanSet& bans_;
-  // What recvmmsg() fills, one for each place of the turn, made once.
+  // What recvmmsg() fills in, one per place of the turn, allocated once.
   std::unique_ptr<mmsghdr[]> headers_;
   std::unique_ptr<iovec[]> parts_;
   std::unique_ptr<sockaddr_storage[]> peers_;

@@ -1,4 +1,4 @@
-// What follows when a flow ends, whatever its kind and whoever ended it.
+// What happens when a flow ends, whatever its kind and whoever ended it.
 #pragma once
 
 #include "core/flow/flow_notes.h"
@@ -12,7 +12,7 @@ class FlowEnds {
   FlowEnds(Ground& ground, Remembered& remembered, ObjectEvents& object) noexcept
       : ground_(ground), remembered_(remembered), object_(object) {}
 
-  // No token leads to the flow any more: those who wait for answers over it hear so.
+  // No token leads to the flow any longer: tells those who wait for responses over it.
   void gone(uint32_t slot) noexcept {
     remembered_.flow_is_gone(slot);
     object_.bound_flow_ended(slot);

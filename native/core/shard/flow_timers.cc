@@ -7,14 +7,14 @@
 namespace sluice {
 namespace {
 
-constexpr uint32_t kPauseTicks = 20;  // a second in which no tick came
+constexpr uint32_t kPauseTicks = 20;  // a second without a tick
 constexpr uint32_t kPatienceTicks = 40;
 
 uint32_t udp_memory(const Flow& flow) noexcept { return flow.flags & (kFlow_outbound | kFlow_registered) ? kUdpMemorySeconds : kPassingSeconds; }
 
 }  // namespace
 
-// Nothing was read while the process stood still (SIGSTOP, a machine that moved): what lies in the sockets is read before anybody is judged.
+// While the process stood still (SIGSTOP, a migrating machine), nothing was read: read what is in the sockets before judging anyone.
 void FlowTimers::look_at_clock() noexcept {
   const uint32_t now = ground_.clock.tick();
   if (now - last_tick_ >= kPauseTicks) patience_until_ = now + kPatienceTicks;
@@ -27,13 +27,13 @@ bool FlowTimers::may_be_unread(const Flow& flow) const noexcept {
   return flow.kind == FlowKind::stream && flow.fd >= 0 && recv(flow.fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-// Seconds of silence after which a WebSocket client is pinged: so soon that its pong comes before the supervision ends.
+// Seconds of silence after which to ping a WebSocket client: early enough for its pong to arrive before supervision expires.
 uint32_t FlowTimers::ping_after(const Flow& flow) const noexcept {
   const uint32_t usual = ground_.config.ws_ping_seconds;
   return flow.supervise == 0 ? usual : std::min(usual, std::max(flow.supervise / 2u, 1u));
 }
 
-// A browser cannot ping; its pong is the life sign (RFC 7118 6).
+// A browser cannot ping; its pong is the sign of life (RFC 7118 6).
 bool FlowTimers::pings(const Flow& flow) const noexcept {
   return flow.layer != nullptr && flow.layer->is_websocket && is_ready(flow) && ground_.config.ws_ping_seconds != 0;
 }

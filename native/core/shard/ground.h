@@ -1,4 +1,4 @@
-// What every part of a shard stands on: its settings, its clock, its counters and its flows. It outlives them all.
+// What every part of a shard builds on: its settings, clock, counters and flows. It outlives all parts.
 #pragma once
 
 #include <memory>
@@ -37,10 +37,10 @@ struct Ground {
   Clock clock;
   Alerts alerts;
   BufferPool pool;
-  FlowCommons& commons;  // of the process
+  FlowCommons& commons;  // shared by the process
   FlowTable flows;
   CloseList closing;
-  // For scanning once more what is not a message of the batch. Whoever fills it is done with it before it calls another part.
+  // For scanning anything that is not a message of the batch. Whoever fills it must be done with it before calling another part.
   std::unique_ptr<Message> spare = std::make_unique<Message>();
 };
 

@@ -29,7 +29,7 @@ bool meets(const FlowFilter& filter, const Flow& flow, const Registration* notes
   return filter.text.empty() || has_note(notes, filter.text);
 }
 
-// The kernel counts the octets of a connection anyway, so nobody else needs to.
+// The kernel counts the octets of a connection anyway, so we need not.
 void read_tcp_info(int fd, FlowFacts& facts) noexcept {
   tcp_info info{};
   socklen_t size = sizeof info;
@@ -106,9 +106,9 @@ void Inspect::note_register(Text flow_id, Text request) noexcept {
   uint32_t slot = flow.name.slot;
   if (flow.name.kind == FlowKind::udp) slot = ground_.flows.find_udp(flow.name.remote, flow.listener);
   else if (ground_.flows.find_stream(slot, flow.name.generation) == nullptr) slot = 0;
-  // It came within the limits of clients, which are narrower.
+  // It was received within the narrower limits for clients.
   if (slot == 0 || !scan_own_output(request, *ground_.spare)) return;
-  constexpr uint64_t kKey = 1;  // asked and granted at once, so it meets nobody
+  constexpr uint64_t kKey = 1;  // asked and granted at once, so it collides with nobody
   notes_.asked(kKey, *ground_.spare, slot);
   notes_.granted(kKey, slot, ground_.clock.tick());
 }

@@ -1,4 +1,4 @@
-// What the operator asks of a shard and does to its flows. Nothing here runs because of a message.
+// What the operator can ask a shard and do to its flows. No message ever triggers anything here.
 #pragma once
 
 #include <string>
@@ -9,31 +9,31 @@
 
 namespace sluice {
 
-// What to look for among the flows; what is not set matches every one.
+// Which flows to look for; a member that is not set matches all.
 struct FlowFilter {
-  std::string text;         // part of an AOR or of an instance, in lower case
+  std::string text;         // part of an AOR or instance, in lower case
   bool by_address = false;
-  Address address;          // port 0 is any
+  Address address;          // port 0: any
   uint32_t slot = 0;
-  uint32_t generation = 0;  // with slot; 0 is any
+  uint32_t generation = 0;  // with slot; 0: any
 };
 
-// One flow as the operator sees it; the pointers live until the shard goes on.
+// One flow as the operator sees it; the pointers are valid until the shard continues.
 struct FlowFacts {
   uint32_t slot = 0;
   const Flow* flow = nullptr;
   const Registration* notes = nullptr;
   uint32_t idle_ms = 0;
-  int64_t age_ms = -1;        // -1: not known
-  uint64_t octets_in = 0;     // of a connection, by the kernel's own count
+  int64_t age_ms = -1;        // -1: unknown
+  uint64_t octets_in = 0;     // of a connection, as counted by the kernel
   uint64_t octets_out = 0;
   uint32_t round_trip_us = 0;
-  uint32_t resent = 0;        // segments that TCP sent again
-  size_t unsent = 0;          // octets that wait for the peer to read
+  uint32_t resent = 0;        // segments retransmitted by TCP
+  size_t unsent = 0;          // octets waiting for the peer to read
 };
 
-// The flows of clients counted by how old they are and how long they have been silent; a step ends where kSurveySteps says.
-constexpr uint32_t kSurveySteps[] = {30, 60, 300, 3600, 6 * 3600, 86'400};  // seconds; one more class holds the rest
+// The client flows, counted by age and by how long they have been silent, in the steps of kSurveySteps.
+constexpr uint32_t kSurveySteps[] = {30, 60, 300, 3600, 6 * 3600, 86'400};  // seconds; one more class covers the rest
 constexpr size_t kSurveyClasses = std::size(kSurveySteps) + 1;
 struct FlowSurvey {
   uint32_t ages[kSurveyClasses] = {};    // of connections
@@ -42,7 +42,7 @@ struct FlowSurvey {
   uint32_t supervised = 0;
 };
 
-// What a flow token says, and whether its flow lives.
+// What a flow token says, and whether its flow is alive.
 struct TokenFacts {
   TokenVerdict verdict = TokenVerdict::none;
   FlowName flow;
@@ -56,7 +56,7 @@ class Inspect {
   Inspect(Ground& ground, Connections& connections, UdpFlows& udp_flows, UpstreamHealth& upstreams, FlowNotes& notes, BanSet& bans) noexcept
       : ground_(ground), connections_(connections), udp_flows_(udp_flows), upstreams_(upstreams), notes_(notes), bans_(bans) {}
 
-  // Looks at up to `steps` slots from `cursor` on, adds what matches up to `most` in all, and moves the cursor; 0: all were looked at.
+  // Examines up to `steps` slots from `cursor` on, adds matches to `out` up to a total of `most`, and advances the cursor; 0: finished.
   void flows(uint32_t& cursor, uint32_t steps, size_t most, const FlowFilter& filter, std::vector<FlowFacts>& out) noexcept;
   FlowSurvey survey() noexcept;
   TokenFacts token(Text user) noexcept;
@@ -66,10 +66,10 @@ class Inspect {
   // A REGISTER that the object path granted.
   void note_register(Text flow_id, Text request) noexcept;
 
-  // What follows closes flows: Shard::settle() sends what there is to say about that.
+  // The functions below close flows; Shard::settle() sends the resulting messages.
   void set_bans(const std::vector<BannedNet>& banned) noexcept;
   bool close_flow(FlowHandle flow) noexcept;
-  // Closes up to `most` connections of clients, those that wait for an answer last; returns how many are left.
+  // Closes up to `most` client connections, those waiting for a response last; returns how many are left.
   uint32_t move_out(uint32_t most, bool busy_ones) noexcept;
 
  private:

@@ -30,7 +30,7 @@ void Intake::take_request(Item& item, int32_t* record) noexcept {
   read_request_facts(around, item.message, source, item.facts, record);
   for (int32_t i = 0; i < record[kRecord_own_routes] && !item.crossed; ++i) {
     const RouteKind kind = item.facts.routes[i].kind;
-    // The token of this very flow: whoever has it got it from us.
+    // The token of this very flow: the sender can only have it from us.
     const bool own = record[kRecord_route_0 + i] & static_cast<int32_t>(kRoute_source);
     if (own && (kind == RouteKind::alive || kind == RouteKind::gone)) heard_us(source);
     if (kind == RouteKind::gone) ground_.counters.add(Counter::tokens_gone);
@@ -39,7 +39,7 @@ void Intake::take_request(Item& item, int32_t* record) noexcept {
     ground_.alerts.add(Event::forged_token, source.remote);
   }
   const Message& message = item.message;
-  // What our own answer ended: nobody else waits for this ACK (RFC 3261 17.1.1.3, 8.2.7).
+  // The ACK to our own response: nobody else waits for it (RFC 3261 17.1.1.3, 8.2.7).
   if (message.method == Method::ack && message.error == ScanError::none && responder_.owns(item)) {
     heard_us(source);
     return ground_.counters.add(Counter::absorbed);
@@ -48,7 +48,7 @@ void Intake::take_request(Item& item, int32_t* record) noexcept {
   turn_.take();
 }
 
-// Where a request of a neighbour meets its transaction. What a living flow takes needs none, and a client keeps to its flow.
+// The shard where a neighbour's request meets its transaction. A request for a live flow needs none, and a client keeps to its flow.
 uint8_t Intake::transaction_owner_of(const Item& item, const int32_t* record) const noexcept {
   const EdgeConfig& config = ground_.config;
   if (!config.home || config.shards == 1 || item.crossed || !item.source.from_core || item.message.error != ScanError::none) return config.shard;
@@ -70,7 +70,7 @@ void Intake::take_response(Item& item, int32_t* record) noexcept {
   answered_by.generation = source.generation;
   answered_by.remote = source.remote;
   ReturnPath& back = item.facts.back;
-  // RFC 3261 16.11 and 18.1.2: what is not an answer to something that we sent is dropped in silence.
+  // RFC 3261 16.11 and 18.1.2: silently drop anything that is not a response to something we sent.
   const bool ours = item.message.read_top_via(via) && is_own_host(config, via.host, via.port == 0 ? kSipPort : via.port);
   if (ours && take_object_answer(item, record)) return;
   if (!ours || !read_branch(config, via.branch, answered_by, back)) return ground_.counters.add(Counter::unsolicited_responses);
@@ -82,7 +82,7 @@ void Intake::take_response(Item& item, int32_t* record) noexcept {
   turn_.take();
 }
 
-// True: it answers a request of the object path, and the shard that keeps the transaction has it.
+// True: it answers a request of the object path and is now with the shard that keeps the transaction.
 bool Intake::take_object_answer(Item& item, int32_t* record) noexcept {
   uint8_t keeper = 0;
   if (!ground_.config.home || !read_object_branch(ground_.config, item.facts.top_via.branch, keeper)) return false;
@@ -98,7 +98,7 @@ bool Intake::take_object_answer(Item& item, int32_t* record) noexcept {
   return true;
 }
 
-// It repeats what only a reader of our messages can know.
+// The source has repeated something that only a reader of our messages can know.
 void Intake::heard_us(const Source& source) noexcept {
   if (source.kind == FlowKind::udp && !source.from_core) ground_.commons.answers.heard_us(source.remote);
 }

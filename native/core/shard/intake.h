@@ -1,4 +1,4 @@
-// Where every scanned message enters the batch, however it came: facts for the policy, or what needs no policy at all.
+// Where every scanned message enters the batch, however it arrived: with facts for the policy, unless it needs no policy at all.
 #pragma once
 
 #include "core/shard/responder.h"
@@ -13,9 +13,9 @@ class Intake {
   Intake(Ground& ground, Turn& turn, Crossing& crossing, Tap& tap, UpstreamHealth& upstreams, const Responder& responder) noexcept
       : ground_(ground), turn_(turn), crossing_(crossing), tap_(tap), upstreams_(upstreams), responder_(responder) {}
 
-  // The message in turn.next(). `crossed`: another shard handed it over.
+  // Takes the message in turn.next(). `crossed`: another shard handed it over.
   void take(const Source& source, bool crossed) noexcept;
-  // Gives a message of the batch, or the next one, to the shard that owns its flow or transaction.
+  // Hands a message of the batch, or the next one, to the shard that owns its flow or transaction.
   // False: the other shard's ring is full.
   bool hand_over(uint8_t shard, const Item& item) noexcept;
 

@@ -1,4 +1,4 @@
-// Flows with something between the connection and SIP: PROXY header and TLS.
+// Layers between the connection and SIP: PROXY header and TLS.
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -13,10 +13,10 @@ constexpr size_t kTlsRead = 32 * 1024;
 
 }  // namespace
 
-// Something has happened to a connection that we dial.
+// Something has happened on a connection that we are dialling.
 void StreamReader::connected(uint32_t slot) noexcept {
   Flow& flow = ground_.flows.at(slot);
-  // The TCP connection is there; what is readable belongs to the TLS handshake.
+  // The TCP connection is open; anything readable belongs to the TLS handshake.
   if (flow.layer != nullptr && (flow.marks & kMark_wants_write) == 0) return receive_tls(slot);
   int error = 0;
   socklen_t size = sizeof error;
@@ -42,7 +42,7 @@ void StreamReader::take_proxy_header(uint32_t slot, char* data, size_t size) noe
     case ProxyRead::header: break;
   }
   flow.marks &= static_cast<uint8_t>(~kMark_partial);
-  // The name of the listener promises TLS, and the one who ends it says that there was none.
+  // The listener promises TLS, but the balancer that terminates it says that there was none.
   if (header.came_clear && is_secure(ground_.config.listeners[flow.listener].transport)) return connections_.close(slot, Counter::flows_refused);
   if (!connections_.is_for(slot, header.has_client ? header.client : flow.remote)) return connections_.close(slot, Counter::flows_refused);
   const bool secure = layer.is_secure;

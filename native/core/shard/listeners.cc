@@ -38,7 +38,7 @@ void Listeners::accept_all(uint16_t listener) noexcept {
     socklen_t size = sizeof peer;
     const int fd = accept4(sockets_[listener], reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
-      // It is shut down (ListenerSockets::stop_accepting), and readable for good.
+      // It has been shut down (ListenerSockets::stop_accepting) and stays readable for ever.
       if (errno == EINVAL) look_away(listener);
       if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) pause(listener, errno);
       return;
@@ -53,7 +53,7 @@ void Listeners::accept_all(uint16_t listener) noexcept {
   }
 }
 
-// Out of descriptors: look away for a while instead of spinning on a listener that stays readable.
+// Out of descriptors: stop watching for a while instead of spinning on a listener that stays readable.
 void Listeners::pause(uint16_t listener, int error) noexcept {
   ground_.alerts.add(Event::accept_failed, Address{}, error);
   look_away(listener);

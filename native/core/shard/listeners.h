@@ -1,4 +1,4 @@
-// The sockets that listen, as this shard sees them: watched until it drains. They are not its own (listener_sockets.h).
+// The listening sockets as this shard sees them: watched until it drains. The shard does not own them (listener_sockets.h).
 #pragma once
 
 #include <vector>
@@ -9,7 +9,7 @@ namespace sluice {
 
 class Listeners {
  public:
-  // `sockets`: one for each listener. The marker of listener i in epoll is `first_marker + i`.
+  // `sockets`: one per listener. The epoll marker of listener i is `first_marker + i`.
   Listeners(Ground& ground, Outbox& outbox, Connections& connections, BanSet& bans, std::vector<int> sockets, uint64_t first_marker) noexcept
       : ground_(ground), outbox_(outbox), connections_(connections), bans_(bans), sockets_(std::move(sockets)), first_marker_(first_marker) {}
 

@@ -27,7 +27,7 @@ bool ObjectEvents::send_failed(Text branch) noexcept {
   return true;
 }
 
-// Whoever does not hear of it keeps a caller waiting for timer C, or a binding that leads nowhere; so it is said again.
+// A shard that misses this keeps a caller waiting for timer C, or a binding that leads nowhere; so we retry.
 void ObjectEvents::tell(uint8_t shard, RingHead::Kind kind, Text text) noexcept {
   RingHead head{};
   head.kind = kind;
@@ -43,7 +43,7 @@ void ObjectEvents::retry() noexcept {
       untold_.pop_front();
       continue;
     }
-    // Another shard's turn next time.
+    // Next time, try another shard.
     untold_.push_back(news);
     return untold_.pop_front();
   }

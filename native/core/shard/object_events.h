@@ -1,4 +1,4 @@
-// What the object path must hear of at once: flows and requests of its own that failed, here or on another shard.
+// What the object path must learn at once: flows and requests of its own that failed, here or on another shard.
 #pragma once
 
 #include <deque>
@@ -19,22 +19,22 @@ class ObjectEvents {
   ObjectEvents(Ground& ground, Crossing& crossing) noexcept : ground_(ground), crossing_(crossing) {}
 
   bool empty() const noexcept { return list_.empty(); }
-  // The oldest ones, `most` of them.
+  // The oldest, at most `most`.
   std::vector<ObjectEvent> take(size_t most) noexcept;
 
-  // The shard that owns the flow ends its bindings; the others may wait for answers over it.
+  // The shard that owns the flow ends its bindings; the others may be waiting for responses over it.
   void flow_ended(Text id) noexcept;
-  // The same of an open flow, once, if the object path asked for it.
+  // The same for an open flow, once, if the object path asked for it.
   void bound_flow_ended(uint32_t slot) noexcept;
-  // A request that could not be sent. False: it is none of the object path's.
+  // A request could not be sent. False: it does not belong to the object path.
   bool send_failed(Text branch) noexcept;
-  // What found no room in the ring of another shard.
+  // Retries what did not fit in another shard's ring.
   void retry() noexcept;
-  // News of another shard.
+  // An event from another shard.
   void take(const RingHead& head, Text text) noexcept;
 
  private:
-  // 8 MB of flow ids: more than end while a shard restarts.
+  // 8 MB of flow ids: more flows than end while a shard restarts.
   static constexpr size_t kMostUntold = 65'536;
 
   struct Untold {

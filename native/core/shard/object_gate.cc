@@ -48,7 +48,7 @@ bool ObjectGate::flow_lives(Text id) noexcept {
     const uint32_t slot = ground_.flows.find_udp(flow.name.remote, flow.listener);
     return slot == 0 || (ground_.flows.at(slot).flags & kFlow_dead) == 0;
   }
-  // Only its own shard can judge it; a flow that is gone there comes back as a failure.
+  // Only its own shard can judge it; if the flow is gone there, a failure comes back.
   return flow.name.shard != ground_.config.shard || ground_.flows.find_stream(flow.name.slot, flow.name.generation) != nullptr;
 }
 
@@ -122,7 +122,7 @@ size_t ObjectGate::send_to_address(Transport transport, const Address& to, Text 
   const uint16_t listener = core_listener(ground_.config, transport, to.is_v4());
   if (!outbox_.sends_from(listener)) return 0;
   const Source way = udp_flows_.source_of(to, listener);
-  // A neighbour that was unreachable a moment ago is tried again: it is an address, not a flow of somebody.
+  // Try a neighbour again even if it was unreachable a moment ago: it is an address, not anyone's flow.
   if (way.slot != 0) ground_.flows.at(way.slot).flags &= static_cast<uint8_t>(~kFlow_dead);
   return send_datagram(listener, to, octets) ? format_flow_id(ground_.config, way, id) : 0;
 }
@@ -179,7 +179,7 @@ void ObjectGate::release(uint32_t place) noexcept {
   ground_.counters.add(Counter::request_octets_held, -static_cast<int64_t>(octets));
 }
 
-// The sender waits for our answer, so its connection outlives its FIN (TR-24).
+// The sender waits for our response, so its connection outlives its FIN (TR-24).
 void ObjectGate::take(unsigned i) noexcept {
   const Item& item = turn_.item(i);
   const Message& message = item.message;
@@ -192,7 +192,7 @@ void ObjectGate::take(unsigned i) noexcept {
 
 void ObjectGate::take_request(const RingHead& head, Text octets) noexcept {
   if (send_over({head.slot, head.generation}, octets)) return;
-  // It was meant for this flow alone: the sender tries another one, nobody here does.
+  // It was meant for this flow only: the sender tries another one, not we.
   if (scan_own_output(octets, *ground_.spare)) responder_.answer_sent(*ground_.spare, 503);
 }
 

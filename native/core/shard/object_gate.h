@@ -1,4 +1,4 @@
-// The object path's way out and back in: it names flows by their id (flow_id.h) and sends what TypeScript wrote. What is sent leaves with
+// The object path's way out and back in: it names flows by their id (flow_id.h) and sends what TypeScript has written. Output leaves in
 // Shard::execute() or Shard::settle().
 #pragma once
 
@@ -26,50 +26,50 @@ class ObjectGate {
         responder_(responder),
         events_(events) {}
 
-  // Of a message of the batch. Each writes text and returns its length.
+  // For messages of the batch. Each writes text and returns its length.
   size_t flow_id_of(unsigned item, char* out) const noexcept;
-  // Where the answer to a request goes: its flow, or the port that its Via names (RFC 3581 4).
+  // Where the response to a request goes: its flow, or the port that its Via names (RFC 3581 4).
   size_t answer_flow_of(unsigned item, char* out) const noexcept;
   uint32_t loop_hash_of(unsigned item) const noexcept { return turn_.item(item).facts.loop_hash; }
   size_t new_branch(uint32_t loop, char* out) noexcept;
   // 0: no such flow, or no key.
   size_t flow_token(Text id, Side side, char* out) noexcept;
-  // What our core-side Record-Route URI with this token says of a neighbour: the one that a request came from, or that one is sent to.
+  // What our core-side Record-Route URI with this token says about a neighbour: the one a request came from, or the one it goes to.
   size_t neighbour_mark(Text token, const Neighbour& neighbour, char* out) const noexcept;
   Neighbour neighbour_of_item(unsigned item) noexcept;
   bool flow_lives(Text id) noexcept;
-  // The name that a token of this flow has. False: no such flow.
+  // The name in a token of this flow. False: no such flow.
   bool flow_name(Text id, FlowName& out) noexcept;
   const FlowName& route_flow(unsigned item, unsigned index) const noexcept { return turn_.item(item).facts.routes[index].flow; }
   const UpstreamSet& upstreams() const noexcept { return upstreams_.targets(); }
-  // The live upstreams in the order in which a call should try them (RFC 3263 4.3); returns how many.
+  // The live upstreams in the order to try them for a call (RFC 3263 4.3); returns how many.
   size_t choose_upstreams(Text call_id, std::array<int, UpstreamSet::kCapacity>& out) const noexcept { return upstreams_.order(call_id, out); }
 
-  // A request. False: the flow is gone. A flow that turns out to be gone later is an ObjectEvent.
+  // Sends a request. False: the flow is gone. If that turns out later, there is an ObjectEvent.
   bool send_to_flow(Text id, Text octets) noexcept;
-  // A response to what came over the flow.
+  // Sends a response to a request that came over the flow.
   void answer_flow(Text id, Text octets, bool final) noexcept;
-  // That source has repeated what only a reader of our messages can know.
+  // This source has repeated something that only a reader of our messages can know.
   void heard_us(const Address& source) noexcept { ground_.commons.answers.heard_us(source); }
-  // The longest response that may go back over the flow now.
+  // The longest response allowed over the flow now.
   size_t answer_room(Text id) noexcept;
   bool takes_stream(const Address& address) noexcept { return connections_.takes_stream(address); }
-  // A connection to the Contact of a phone, dialled unless it is there: the id of its flow, 0: it cannot be had.
+  // A connection to a phone's Contact, dialled unless it exists. Writes the id of its flow; 0: impossible.
   size_t dial_phone(Transport transport, const Address& to, Text host, char* id) noexcept;
   bool is_neighbour(Transport transport, const Address& address) const noexcept;
-  // A request to a neighbour, which over TLS must prove to be `host` (RFC 5922 4). Writes the id of the flow that it leaves by; 0: it
-  // cannot be sent.
+  // Sends a request to a neighbour, which over TLS must prove that it is `host` (RFC 5922 4). Writes the id of the flow it leaves by;
+  // 0: it cannot be sent.
   size_t send_to_address(Transport transport, const Address& to, Text host, Text octets, char* id) noexcept;
   // From now on the end of this flow is an ObjectEvent. `supervise_seconds`: its Flow-Timer, 0: none.
   void bind_flow(Text id, uint32_t supervise_seconds) noexcept;
 
-  // Room for a request that TypeScript is to hold; 0: there is none. `exempt`: a neighbour, which speaks for many.
+  // Room for a request that TypeScript will hold; 0: none. `exempt`: a neighbour, which speaks for many.
   uint32_t reserve(const Address& source, uint32_t requests, uint32_t octets, Room room, bool exempt) noexcept;
   void release(uint32_t place) noexcept;
 
-  // The verdict on item i: TypeScript has it.
+  // The verdict on item i: TypeScript has taken it.
   void take(unsigned i) noexcept;
-  // A request that another shard's object path sends over a flow of ours.
+  // A request from another shard's object path for one of our flows.
   void take_request(const RingHead& head, Text octets) noexcept;
 
  private:

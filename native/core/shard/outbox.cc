@@ -3,7 +3,7 @@
 namespace sluice {
 namespace {
 
-constexpr size_t kCopiedBody = 1024;  // a shorter body is cheaper to copy than to describe to the kernel
+constexpr size_t kCopiedBody = 1024;  // copying a shorter body is cheaper than describing it to the kernel
 
 }  // namespace
 

@@ -1,4 +1,4 @@
-// What leaves at the end of a turn, over connections and by datagrams, and the memory that it is written in.
+// The output of a turn, over connections and in datagrams, and the memory in which it is written.
 #pragma once
 
 #include <memory>
@@ -15,8 +15,8 @@ class Outbox {
  public:
   explicit Outbox(Ground& ground) noexcept;
 
-  // Room for at least `most` octets, which live until the next flush. The call itself flushes when the rest is too small, so hand over
-  // what you wrote before you ask for more.
+  // Room for at least `most` octets, which live until the next flush. This call itself flushes if too little room is left, so hand over
+  // what you have written before you ask for more.
   Writer scratch(size_t most = kUsual) noexcept {
     if (kScratch - used_ < most) flush();
     return Writer(scratch_.get() + used_, kScratch - used_);
@@ -26,9 +26,9 @@ class Outbox {
     used_ += out.size();
     return out.text();
   }
-  // The same of a head, with a short body behind it; `body` is then empty, else it stays what the kernel is pointed at.
+  // The same for a head, with a short body appended; `body` is then empty. A long body stays where it is, for the kernel to read.
   Text finished(const Writer& head, Text& body) noexcept;
-  // A copy in scratch; empty when there is nothing, or more than scratch can ever hold.
+  // A copy in scratch; empty if there is nothing to copy, or more than scratch can ever hold.
   Text copied(Text octets) noexcept;
 
   void attach(uint16_t listener, int fd, bool v6) noexcept { datagrams_[listener].attach(fd, v6); }
@@ -38,7 +38,7 @@ class Outbox {
     datagrams_[listener].add(to, head, body, counters_);
   }
   StreamWriter& streams() noexcept { return streams_; }
-  // Calls `see(listener, refused)` for each datagram that the kernel would not take. False: there was none.
+  // Calls `see(listener, refused)` for each datagram that the kernel refused. False: there was none.
   template <typename See>
   bool take_refused(See&& see) noexcept {
     bool any = false;
@@ -54,12 +54,12 @@ class Outbox {
 
  private:
   static constexpr size_t kScratch = 2u << 20;
-  // The longest head with what a relay adds to it, and a body that is copied behind it.
+  // The longest head, with what relaying adds to it and a body short enough to be copied.
   static constexpr size_t kUsual = 65'536 + 4096 + 1024;
 
   Counters& counters_;
   StreamWriter streams_;
-  std::vector<DatagramQueue> datagrams_;  // of each UDP listener
+  std::vector<DatagramQueue> datagrams_;  // one per listener, for UDP
   std::unique_ptr<char[]> scratch_;
   size_t used_ = 0;
 };

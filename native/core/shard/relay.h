@@ -1,4 +1,4 @@
-// Relaying: where a request goes, what is edited in it and remembered of it (RFC 3261 16.6, RFC 5626 5), and its answers (RFC 3261 16.7).
+// Relaying: where a request goes, how it is edited, what we remember of it (RFC 3261 16.6, RFC 5626 5), and its responses (RFC 3261 16.7).
 #pragma once
 
 #include "core/shard/intake.h"
@@ -24,19 +24,19 @@ class Relay {
         remembered_(remembered),
         responder_(responder) {}
 
-  // By the verdict on item i of the batch.
+  // Carry out the verdict on item i of the batch.
   void request(unsigned i) noexcept;
   void response(unsigned i) noexcept;
 
  private:
-  // Where a request leaves for, decided once for its Via, its Record-Route and its sending.
+  // Where a request goes next, decided once for its Via, its Record-Route and its sending.
   struct NextLeg {
     NextHop next;
     Transport transport = Transport::udp;
-    uint16_t listener = 0;        // whose name stands in our Via
+    uint16_t listener = 0;        // whose name our Via shows
     uint32_t slot = 0;            // stream: connection; UDP to a client: remembered flow
     Address to;                   // UDP
-    FlowName client_flow;         // the client's end of this request: source of an outgoing, target of an incoming one
+    FlowName client_flow;         // the client's end: source of an outgoing request, target of an incoming one
     uint16_t client_listener = 0;
     uint16_t core_listener = 0;
     bool sips = false;            // our URIs are SIPS URIs

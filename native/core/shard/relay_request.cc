@@ -1,4 +1,4 @@
-// A request that is relayed: what is edited in it, what is remembered of it (RFC 3261 16.6, RFC 5626 5).
+// Relays a request: how it is edited, and what we remember of it (RFC 3261 16.6, RFC 5626 5).
 #include "core/relay/answer.h"
 #include "core/relay/neighbour.h"
 #include "core/relay/own_credentials.h"
@@ -8,11 +8,11 @@
 namespace sluice {
 namespace {
 
-constexpr size_t kHeadRoom = 4096;     // what a relayed head may grow by
+constexpr size_t kHeadRoom = 4096;     // how much relaying may add to a head
 constexpr int kMaxForwards = 70;
 constexpr int kMaxBreadth = 60;        // RFC 5393 5.3.3.2
 constexpr uint32_t kRetryAfterSeconds = 5;
-constexpr uint32_t kKeepSeconds = 30;  // recommended interval when no Flow-Timer is set (RFC 6223 4.4)
+constexpr uint32_t kKeepSeconds = 30;  // recommended interval without a Flow-Timer (RFC 6223 4.4)
 
 bool is_small_number(Text text, int most) noexcept {
   if (text.empty() || text.size() > 3) return false;
@@ -81,7 +81,7 @@ void Relay::request(unsigned i) noexcept {
   else outbox_.datagram(leg.listener, leg.to, octets, body);
 }
 
-// RFC 5630 5.3: what asks for TLS all the way goes no other one, not even between neighbours.
+// RFC 5630 5.3: a request that demands TLS all the way goes no other way, not even between neighbours.
 void Relay::refuse_sips(const Item& item) noexcept { responder_.reply(item, 480, Text(), 0, "Warning: 380 sluice \"SIPS Not Allowed\"\r\n"); }
 
 uint8_t Relay::roles_of(const Item& item, bool to_flow, bool to_stream) const noexcept {
@@ -93,7 +93,7 @@ uint8_t Relay::roles_of(const Item& item, bool to_flow, bool to_stream) const no
   return roles;
 }
 
-// The sender waits for an answer, so its connection outlives its FIN (TR-24); and what the roles ask for.
+// The sender waits for a response, so its connection outlives its FIN (TR-24). Also remembers what the roles demand.
 void Relay::remember(const Item& item, uint64_t key, uint8_t roles, NextLeg& leg, Text head, Text body) noexcept {
   const Method method = item.message.method;
   if (item.source.kind == FlowKind::stream && item.source.shard == ground_.config.shard) {
@@ -161,7 +161,7 @@ bool Relay::write_request(unsigned i, const NextLeg& leg, Text branch, Writer& h
   if (!config.realms.empty()) cut_own_credentials(message, config.realms, edits);
   const bool strict_uri = static_cast<uint32_t>(record[kRecord_headers]) & kHeader_strict_uri;
   if (strict_uri) {
-    // The Request-URI itself was the first of our own values.
+    // The Request-URI itself was our first own value.
     if (!undo_strict_route(message, cut > 0 ? cut - 1 : 0, edits)) return false;
   } else if (!to_flow && item.facts.next_is_strict && message.route_count > cut) {
     apply_strict_route(message, cut, item.facts.next_route_uri, text, edits);
@@ -171,13 +171,13 @@ bool Relay::write_request(unsigned i, const NextLeg& leg, Text branch, Writer& h
   return !text.full() && edits.apply(message.data, message.head_size, head);
 }
 
-// Our own URIs, for those who are to find the client's flow again.
+// Our own URIs, so that others find the client's flow again.
 void Relay::put_routes(Writer& text, const Item& item, const int32_t* record, const NextLeg& leg, bool to_flow, uint32_t edits) noexcept {
   if (edits & kEdit_path) {
     const Text ob = edits & kEdit_path_ob ? ";ob" : "";
     if (leg.client_listener != leg.core_listener) put_uri(text, "Path: ", leg, Side::core, &leg.client_flow, ob, nullptr);
     put_uri(text, "Path: ", leg, Side::client, &leg.client_flow, ob, nullptr);
-    // We keep the flow whether the client has heard of Path or not, and answer for it to registrars that insist (RFC 3327 5.3).
+    // We keep the flow whether or not the client knows Path, and claim support on its behalf for registrars that insist (RFC 3327 5.3).
     if ((static_cast<uint32_t>(record[kRecord_options]) & kOption_supported_path) == 0) text.put("Supported: path\r\n");
   }
   if (edits & kEdit_bare_record_route) return put_bare_record_route(text, leg);
@@ -189,7 +189,7 @@ void Relay::put_routes(Writer& text, const Item& item, const int32_t* record, co
     neighbour = neighbour_of(around, item.message, item.source);
   }
   put_record_route(text, leg, to_flow ? Side::client : Side::core, has_neighbour ? &neighbour : nullptr);
-  // From client to client within a dialog: the sender's end belongs to the route set as well (RFC 6665 4.1.2.4, 4.3).
+  // From client to client within a dialog: the sender's end also belongs in the route set (RFC 6665 4.1.2.4, 4.3).
   if (to_flow && !item.source.from_core) {
     NextLeg back = leg;
     back.client_flow = udp_flows_.name_of(item.source, true);
@@ -198,20 +198,20 @@ void Relay::put_routes(Writer& text, const Item& item, const int32_t* record, co
   }
 }
 
-// RFC 5658: the URI of the side that reads it first comes first, so each side's Route starts with its own listener.
+// RFC 5658: the URI for the side that reads it first comes first, so each side's Route starts with its own listener.
 void Relay::put_record_route(Writer& out, const NextLeg& leg, Side first, const Neighbour* neighbour) noexcept {
   for (const Side side : {first, first == Side::client ? Side::core : Side::client}) {
     put_uri(out, "Record-Route: ", leg, side, &leg.client_flow, Text(), side == Side::client ? nullptr : neighbour);
   }
 }
 
-// We stay in the dialog, but the Contact, a GRUU, says where it leads: the core knows the flow behind it, even if that is another one by then.
+// We stay in the dialog, but its Contact is a GRUU: the core knows which flow that means, even if the flow changes.
 void Relay::put_bare_record_route(Writer& out, const NextLeg& leg) noexcept {
   put_uri(out, "Record-Route: ", leg, Side::core, nullptr, Text(), nullptr);
   if (leg.client_listener != leg.core_listener) put_uri(out, "Record-Route: ", leg, Side::client, nullptr, Text(), nullptr);
 }
 
-// `flow`: whose token it has, nullptr: none.
+// `flow`: whose token the URI gets; nullptr: none.
 void Relay::put_uri(Writer& out, Text header, const NextLeg& leg, Side side, const FlowName* flow, Text params, const Neighbour* neighbour) noexcept {
   char token_text[kMaxTokenText];
   const Text token(token_text, flow == nullptr ? 0 : make_token(ground_.keys, *flow, side, token_text));
@@ -222,7 +222,7 @@ void Relay::put_uri(Writer& out, Text header, const NextLeg& leg, Side side, con
     out.put(token);
     out.put('@');
   }
-  // In a SIPS URI TLS goes without saying (RFC 5630 3.1.3).
+  // A SIPS URI implies TLS (RFC 5630 3.1.3).
   out.put(leg.sips && on.transport == Transport::tls ? Text(on.sent_by) : Text(on.uri_end));
   out.put(";lr");
   out.put(params);

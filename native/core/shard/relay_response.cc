@@ -1,4 +1,4 @@
-// A response that is relayed (RFC 3261 16.7, 16.11), and what its 2xx makes of the flow that it goes to.
+// Relays a response (RFC 3261 16.7, 16.11); a 2xx may change the state of the flow it goes to.
 #include "core/shard/relay.h"
 #include "core/sip/route_set.h"
 
@@ -15,7 +15,7 @@ void Relay::response(unsigned i) noexcept {
   char buffer[256];
   Writer text(buffer, sizeof buffer);
   EditList edits;
-  // RFC 3261 16.7 step 3: our own Via goes; with none left the response was for us.
+  // RFC 3261 16.7 step 3: remove our own Via; if none is left, the response was for us.
   if (message.via_count < 2) return ground_.counters.add(Counter::unsolicited_responses);
   cut_top_via(message, edits);
   if (flags & kEdit_as_480) edits.replace(0, message.lines[0].line_at, "SIP/2.0 480 Temporarily Unavailable\r\n");
@@ -49,7 +49,7 @@ void Relay::response(unsigned i) noexcept {
   responder_.send_back(back, octets, body, message.status >= 200, item.tapped);
 }
 
-// The connection of a way back if it is ours and open, or the remembered UDP flow; 0: neither.
+// The connection of a return path if it is ours and open, or the remembered UDP flow; 0: neither.
 uint32_t Relay::slot_of(const ReturnPath& back) noexcept {
   if (back.kind != BackKind::stream) return ground_.flows.find_udp(back.remote, back.listener);
   const bool ours = back.boot == ground_.config.boot && back.shard == ground_.config.shard;
@@ -61,7 +61,7 @@ uint32_t Relay::note_flow(const ReturnPath& back, uint32_t edits, uint32_t flow_
   if (slot == 0) return 0;
   if (edits & kEdit_mark_outbound) ground_.flows.at(slot).flags |= kFlow_outbound;
   if (edits & kEdit_mark_registered) ground_.flows.at(slot).flags |= kFlow_registered;
-  // Without a fresh promise of keep-alives the supervision ends (RFC 6223 4.2.2).
+  // Without a new promise of keep-alives, supervision ends (RFC 6223 4.2.2).
   timers_.supervise(slot, edits & (kEdit_flow_timer | kEdit_supervise) ? flow_timer + ground_.config.flow_grace : 0);
   return slot;
 }

@@ -93,12 +93,12 @@ void Remembered::answered(uint64_t key, int status, Text head, Text body) noexce
       entry.ends = ground_.clock.tick() + rings;
       wheel_.arm(index, rings);
     }
-    // A client that sends its INVITE again while it rings hears the last of them again (RFC 3261 17.2.1, RFC 3581 3).
+    // A client that retransmits its INVITE during ringing gets the last provisional response again (RFC 3261 17.2.1, RFC 3581 3).
     if ((entry.roles & kPending_replay) && status > 100) keep_answer(entry, head, body);
     return;
   }
   if ((entry.roles & kPending_replay) == 0) return forget(index);
-  // RFC 3261 17.2.2: the sender may not have got it; over a reliable hop nobody but us can send it again.
+  // RFC 3261 17.2.2: the sender may not have received it, and since it came over a reliable hop only we can send it again.
   give_back(ground_.pool, entry.sent);
   if (!keep_answer(entry, head, body)) return forget(index);
   if (entry.flow != 0) table_.leave(index, head_of(entry));
@@ -107,11 +107,11 @@ void Remembered::answered(uint64_t key, int status, Text head, Text body) noexce
   completed(index, key);
 }
 
-// Remembered answers are worth less than requests that still wait: the oldest make room.
+// Remembered responses are worth less than requests that are still waiting: the oldest make room.
 void Remembered::completed(uint32_t index, uint64_t key) noexcept {
   const size_t most = ground_.config.limits.max_pending / 4 + 1;
   if (completed_.size() < most) return completed_.push_back(key);
-  completed_at_ %= completed_.size();  // the limit may have become smaller
+  completed_at_ %= completed_.size();  // the limit may have shrunk
   const uint32_t oldest = table_.find(completed_[completed_at_]);
   if (oldest != 0 && oldest != index && table_.at(oldest).state == PendingState::completed) forget(oldest);
   completed_[completed_at_++] = key;
@@ -155,7 +155,7 @@ void Remembered::due(uint32_t index) noexcept {
   const bool repeats = (entry.roles & kPending_repeat) && entry.state != PendingState::completed &&
                        (entry.state == PendingState::trying || !invite);
   if (ground_.clock.reached(entry.ends) || !repeats) {
-    // RFC 4320 4.2: only an INVITE may be answered by 408.
+    // RFC 4320 4.2: only an INVITE may be answered with 408.
     if (repeats && invite) answer(index, 408);
     return forget(index);
   }

@@ -1,4 +1,4 @@
-// Remembered requests: 430 when the flow dies that they wait on, sending again over unreliable hops, repeating final answers.
+// Remembered requests: sends 430 when the flow they wait on dies, retransmits over unreliable hops, repeats final responses.
 #pragma once
 
 #include <vector>
@@ -9,23 +9,23 @@
 
 namespace sluice {
 
-// Ticks within which a request is answered or never (RFC 3261 16.6 step 11).
-constexpr uint32_t kTimerCSeconds = 200;  // above the three minutes that a call may ring
+// Ticks after which a request will no longer be answered (RFC 3261 16.6 step 11).
+constexpr uint32_t kTimerCSeconds = 200;  // more than the three minutes that a call may ring
 inline uint32_t answer_wait(const EdgeConfig& config, Method method) noexcept {
   return Clock::ticks(uint64_t{method == Method::invite ? kTimerCSeconds : config.branch_seconds} * 1000);
 }
 
 class Remembered {
  public:
-  // A request that leaves, and what is to be remembered of it.
+  // An outgoing request, and what to remember of it.
   struct Request {
     uint64_t key = 0;       // of its transaction, see key_of()
     uint8_t roles = 0;      // PendingRole bits
     Method method = Method::unknown;
-    uint32_t flow = 0;      // slot of the flow that it waits on, 0: none
-    uint16_t listener = 0;  // that it leaves by
+    uint32_t flow = 0;      // slot of the flow it waits on, 0: none
+    uint16_t listener = 0;  // that it leaves from
     Address to;             // UDP
-    const Address* client = nullptr;  // that sent it; nullptr: the core
+    const Address* client = nullptr;  // the one that sent it; nullptr: the core
   };
 
   Remembered(Ground& ground, Outbox& outbox, Responder& responder) noexcept;
@@ -35,13 +35,13 @@ class Remembered {
 
   uint64_t key_of(Text branch, Method method) const noexcept { return table_.key_of(branch, method); }
   void add(const Request& request, Text head, Text body) noexcept;
-  // Its answer, as it is relayed.
+  // Its response, as it is relayed.
   void answered(uint64_t key, int status, Text head, Text body) noexcept;
-  // True: the request is one, and needs no further care.
+  // True: the request is a retransmission and has been dealt with.
   bool is_retransmission(uint64_t key, Text branch) noexcept;
-  // It was answered by us.
+  // We have answered it ourselves.
   void drop(uint64_t key) noexcept;
-  // RFC 5626 5.3.1, 11.5: whoever waits for an answer over this flow hears 430 now, not a timeout later.
+  // RFC 5626 5.3.1, 11.5: whoever waits for a response over this flow gets 430 now instead of a timeout later.
   void flow_is_gone(uint32_t slot) noexcept;
 
   void tick() noexcept;
@@ -68,7 +68,7 @@ class Remembered {
   PendingShares shares_;
   Nodes nodes_{table_};
   TimingWheel<Nodes> wheel_;
-  std::vector<uint64_t> completed_;  // keys of remembered answers, oldest first from completed_at_ on
+  std::vector<uint64_t> completed_;  // keys of remembered responses, oldest first from completed_at_ on
   size_t completed_at_ = 0;
 };
 

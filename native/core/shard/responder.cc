@@ -15,8 +15,8 @@ ReturnPath way_back_to(const EdgeConfig& config, const Item& item) noexcept {
 
 }  // namespace
 
-// Without rport a UDP answer goes to the port that Via names. A client that registers with outbound has one port for both, whatever it
-// says.
+// Without rport, a UDP response goes to the port that Via names. A client that registers with outbound uses one port for both, whatever
+// it says.
 Address answer_address(const EdgeConfig& config, const Item& item, uint32_t edits) noexcept {
   Address to = item.source.remote;
   const Via& via = item.facts.top_via;
@@ -35,7 +35,7 @@ void Responder::send_back(const ReturnPath& back, Text head, Text body, bool fin
   if (tap_.on()) tap_.answer(tapped, back, head, body);
   if (back.kind == BackKind::udp_v4 || back.kind == BackKind::udp_v6) {
     if (!outbox_.sends_from(back.listener)) return;
-    // The source may be forged: then it must not get more for that than three times what the forger sent himself.
+    // The source may be forged: never send it more than three times what the forger has sent.
     const bool is_stranger = !back.from_core && !is_core_side(ground_.config, back.listener, back.remote);
     constexpr size_t kStatusAt = 8;  // "SIP/2.0 "
     const bool is_provisional = head.size() > kStatusAt && head[kStatusAt] == '1';
@@ -73,7 +73,7 @@ void Responder::answer_sent(const Message& sent, int status) noexcept {
   Via via;
   ReturnPath back;
   if (sent.method == Method::ack || !parse_via(sent.text(sent.top_via), via) || object_.send_failed(via.branch) || !read_own_branch(via.branch, back)) return;
-  if (status == 430 && !back.from_core) status = 480;  // RFC 5626 11.5: no endpoint ever sees it
+  if (status == 430 && !back.from_core) status = 480;  // RFC 5626 11.5: no endpoint ever sees 430
   Answer answer;
   answer.status = status;
   answer.extra_headers = status == 503 ? Text("Retry-After: 5\r\n") : Text();
@@ -100,11 +100,11 @@ void Responder::reply(const Item& item, int status, Text reason, uint32_t retry_
   const Message& message = item.message;
   const EdgeConfig& config = ground_.config;
   if (message.method == Method::ack) return;
-  if (status == 430 && !item.source.from_core) status = 480;  // RFC 5626 11.5: no endpoint ever sees it
+  if (status == 430 && !item.source.from_core) status = 480;  // RFC 5626 11.5: no endpoint ever sees 430
   char lines[1024];
   Writer extra(lines, sizeof lines);
   if (retry_after > 0) {
-    // Spread, so that those who were turned away together do not come back together (RFC 5626 4.5).
+    // Spread out, so that clients turned away together do not come back together (RFC 5626 4.5).
     extra.put("Retry-After: ");
     extra.put_number(retry_after + siphash(config.table_key, message.data + message.call_id.at, message.call_id.len) % (retry_after + 1));
     extra.put("\r\n");
@@ -116,7 +116,7 @@ void Responder::reply(const Item& item, int status, Text reason, uint32_t retry_
       extra.put("\r\n");
     }
   }
-  // RFC 3261 11.2. An edge answers nothing but OPTIONS by itself.
+  // RFC 3261 11.2. OPTIONS is the only request that an edge itself answers with 200.
   if (status == 200 && message.method == Method::options)
     extra.put(config.home ? "Accept: */*\r\nAllow: REGISTER, OPTIONS\r\nSupported: path, outbound\r\n" : "Accept: */*\r\nSupported: path, outbound\r\n");
   extra.put(headers);

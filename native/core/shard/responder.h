@@ -1,4 +1,4 @@
-// Answers on their way back: those that are relayed, and those of our own.
+// Responses on their way back: relayed ones, and our own.
 #pragma once
 
 #include "core/relay/stateless_answer.h"
@@ -10,7 +10,7 @@
 
 namespace sluice {
 
-// Where the answer to a request goes (RFC 3261 18.2.2, RFC 3581 4). `edits` of its relaying.
+// Where the response to a request goes (RFC 3261 18.2.2, RFC 3581 4). `edits` are those of relaying the request.
 Address answer_address(const EdgeConfig& config, const Item& item, uint32_t edits) noexcept;
 
 class Responder {
@@ -18,16 +18,16 @@ class Responder {
   Responder(Ground& ground, Outbox& outbox, Crossing& crossing, Tap& tap, ObjectEvents& object) noexcept
       : ground_(ground), outbox_(outbox), crossing_(crossing), tap_(tap), object_(object) {}
 
-  // Answers a request that came.
+  // Answers a request we have received.
   void reply(const Item& item, int status, Text reason = Text(), uint32_t retry_after = 0, Text headers = Text()) noexcept;
-  // Answers a request that left here, or was about to, as if its next hop had done so.
+  // Answers a request that we have sent, or were about to send, as if its next hop had done so.
   void answer_sent(const Message& sent, int status) noexcept;
-  // The octets must live until the next flush. `final`: no other answer to this request follows.
+  // The octets must live until the next flush. `final`: no other response to this request follows.
   void send_back(const ReturnPath& back, Text head, Text body, bool final, uint32_t tapped = 0) noexcept;
-  // The same of octets that another shard sent back.
+  // The same for a response that another shard hands to us.
   void deliver(const RingHead& head, Text octets) noexcept;
   void count(int status) noexcept;
-  // Whether an ACK is for an answer of reply() or answer_sent(): nobody else waits for it.
+  // Whether an ACK is for a response of reply() or answer_sent(): nobody else waits for it.
   bool owns(const Item& ack) const noexcept;
 
  private:

@@ -10,7 +10,7 @@
 namespace sluice {
 namespace {
 
-// Markers of the descriptors that are no flows; a flow's event carries its generation, which is never 0, in the upper half.
+// Markers of descriptors that are not flows; a flow's event carries its generation, which is never 0, in the upper half.
 constexpr uint64_t kTimerEvent = 1;
 constexpr uint64_t kWakeEvent = 2;
 constexpr uint64_t kLoopEvent = 3;
@@ -18,7 +18,7 @@ constexpr uint64_t kListenerEvent = 16;
 
 constexpr unsigned kTurnsWithoutPolicy = 32;
 constexpr unsigned kSettlings = 4;
-// Reading stops there, and what is left waits for the next turn: the end of a thousand connections, a row of handshakes.
+// Reading stops after this, and the rest waits for the next turn: a thousand connections ending, a series of handshakes.
 constexpr uint64_t kReadingNs = 1'000'000;
 constexpr int kEventsBetweenLooks = 16;
 
@@ -81,7 +81,7 @@ int Shard::open() noexcept {
   watch(epoll_, timer_, kTimerEvent);
   watch(epoll_, crossing_.wake_fd(), kWakeEvent);
   listeners_.open(epoll_);
-  crossing_.wake_self();  // for what the others left in the ring while nobody read it
+  crossing_.wake_self();  // for what the others put in the ring while nobody was reading it
   return 0;
 }
 
@@ -92,7 +92,7 @@ bool Shard::has_work() noexcept { return streams_.has_more() || !ground_.closing
 void Shard::poll(int timeout) noexcept {
   event_count_ = std::max(0, epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), timeout));
   event_at_ = 0;
-  // The time first: after a pause of the process, what waited in the sockets counts as seen now, not as of before the pause.
+  // The timer goes first: after a pause of the process, what waited in the sockets counts as seen now, not before the pause.
   for (int i = 1; i < event_count_; ++i) {
     if (events_[static_cast<size_t>(i)].data.u64 != kTimerEvent) continue;
     std::swap(events_[0], events_[static_cast<size_t>(i)]);
@@ -110,7 +110,7 @@ unsigned Shard::await(int timeout) noexcept {
 }
 
 unsigned Shard::collect() noexcept {
-  // A turn may hold nothing for the policy, only keep-alives: then the next one follows at once, within a bound.
+  // A turn may hold only keep-alives and nothing for the policy: then the next one follows at once, within a bound.
   for (unsigned turn = 0; turn < kTurnsWithoutPolicy; ++turn) {
     if (event_at_ == event_count_) poll(0);
     const bool idle = event_count_ == 0 && !has_work();
@@ -127,7 +127,7 @@ unsigned Shard::receive() noexcept {
   streams_.resume();
   while (event_at_ < event_count_ && !turn_.full()) {
     event(events_[static_cast<size_t>(event_at_++)]);
-    // What was not looked at is reported again.
+    // epoll reports again what was not examined.
     if (event_at_ % kEventsBetweenLooks == 0 && turn_clock_.elapsed() > kReadingNs) event_at_ = event_count_ = 0;
   }
   turn_.clear_verdicts();
@@ -249,8 +249,8 @@ void Shard::carry_out(unsigned i) noexcept {
 }
 
 void Shard::settle() noexcept {
-  if (in_turn_) return;  // called from within a turn, whose end does the same
-  // What is closed may have something to say, and that may fail in its turn; what is left then waits for the next turn.
+  if (in_turn_) return;  // called within a turn, whose end does the same
+  // Closing flows may produce output, and sending that may fail again; whatever is left waits for the next turn.
   for (unsigned round = 0; round < kSettlings; ++round) {
     outbox_.flush();
     const bool closed = connections_.close_listed();

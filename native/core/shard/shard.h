@@ -1,28 +1,28 @@
-// One shard: its sockets, flows, timers and remembered requests, driven by one epoll descriptor on one thread. It is made of parts, each
-// of which knows only those before it; what they stand on is in ground.h.
+// One shard: its sockets, flows, timers and remembered requests, driven by one epoll descriptor on one thread. It consists of parts that
+// each know only those before it; all build on ground.h.
 //
-// A turn: await() or collect() receives and scans up to batch_size messages and writes a record for each; the policy writes a verdict for
-// each; execute() carries the verdicts out and sends. The thread sleeps in await() and nowhere else.
+// A turn: await() or collect() receives and scans up to batch_size messages and writes a record for each; the policy writes a verdict on
+// each; execute() carries out the verdicts and sends. The thread sleeps in await() and nowhere else.
 //
 // Who may close a flow, and who may still hold its slot
-//   At once   StreamReader, the flow that it reads and nothing else; tick(), flows whose deadline came; Inspect, between turns.
+//   At once   StreamReader: only the flow it is reading; tick(): flows whose deadline has come; Inspect: between turns.
 //             After connections.close(slot), or a call that says it closed the flow, the caller does not touch the slot again.
-//   Later     Everybody else puts {slot, generation} on ground.closing: execute() and settle() close these after all that was written
-//             has been sent. Until then such a flow is open, marked `closing` or `deaf`, and is neither read nor, if `closing`, written.
-//   Held      A bare slot is good within one call of one part. Whatever outlives that (the close list, resumed flows, queued writes,
-//             events of epoll, records of the rings, sources of the batch) holds the generation too and asks FlowTable::find().
+//   Later     Everyone else puts {slot, generation} on ground.closing: execute() and settle() close these after sending all output.
+//             Until then such a flow is open, marked `closing` or `deaf`, and is not read or, if `closing`, not written either.
+//   Held      A bare slot is valid within one call of one part. Anything that outlives that (the close list, resumed flows, queued
+//             writes, epoll events, ring records, sources of the batch) also holds the generation and asks FlowTable::find().
 //             Pending::flow is cleared by Remembered::flow_is_gone(), CoreConnection::slot by Connections::close(), both before release.
 //
 // How long an octet lives
 //   received  in the arenas of Turn: from collect() until the next begin(). Messages and facts of the batch point there.
-//   scratch   of Outbox: until the next flush(). scratch() itself may flush, so hand over what you wrote before you ask for more.
-//   pending   in buffers of the pool: until Remembered::forget(). What leaves from there is copied to scratch first.
-//   unsent    in buffers of the pool: until the peer has taken them, or the flow is closed. Of a connection that never opened they wait
-//             in Connections until execute() or settle() finds another way for them.
-//   ring      until Crossing::pop(); a record is copied to an arena before.
+//   scratch   of Outbox: until the next flush(). scratch() itself may flush, so hand over what you have written before you ask for more.
+//   pending   in buffers of the pool: until Remembered::forget(). Copied to scratch before sending.
+//   unsent    in buffers of the pool: until the peer has taken them or the flow is closed. If a connection never opened, they wait in
+//             Connections until execute() or settle() finds another way for them.
+//   ring      until Crossing::pop(); a record is copied to an arena before that.
 //   spare     of Ground: until the next call of another part.
 //
-// Debug and sanitizer builds assert what can be asserted of this (invariant.h).
+// Debug and sanitizer builds assert as much of this as possible (invariant.h).
 #pragma once
 
 #include <sys/epoll.h>
@@ -42,40 +42,40 @@ namespace sluice {
 
 class Shard {
  public:
-  // `records` and `verdicts` hold batch_size rows, `counters` a number for each Counter; they outlive the shard, as `time` does. `rings[i]`
-  // and `wakes[i]` (an eventfd) belong to shard i; this shard reads its own and writes the others'. `sockets`: bound and listening, one for
-  // each listener; they outlive the shard too, and so do the `commons` of the process.
+  // `records` and `verdicts` hold batch_size rows, `counters` one number per Counter. `rings[i]` and `wakes[i]` (an eventfd) belong to
+  // shard i; this shard reads its own and writes to the others'. `sockets`: bound and listening, one per listener. All of these outlive
+  // the shard, as do `time` and the `commons` of the process.
   Shard(EdgeConfig config, const KeyRing& keys, int32_t* records, int32_t* verdicts, int64_t* counters, std::vector<Ring*> rings, std::vector<int> wakes,
         std::vector<int> sockets, FlowCommons& commons, const TimeSource& time = system_time()) noexcept;
   ~Shard() noexcept;
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
 
-  // Begins to watch the listeners; 0 or an errno.
+  // Starts watching the listeners; returns 0 or an errno.
   int open() noexcept;
-  // The descriptor of the loop that shares this thread; that it became ready ends the waiting.
+  // The descriptor of the loop that shares this thread; when it becomes ready, await() returns.
   void watch_loop(int fd) noexcept;
   bool take_loop_ready() noexcept { return std::exchange(loop_ready_, false); }
 
-  // Waits until there is something to do, at most `timeout` ms (-1: for ever), and receives one batch; the number of records written.
+  // Waits until there is something to do, at most `timeout` ms (-1: for ever), and receives one batch; returns the number of records.
   unsigned await(int timeout) noexcept;
-  // The same without waiting. 0: nothing is left to do for now.
+  // The same without waiting. 0: nothing left to do for now.
   unsigned collect() noexcept;
   const TurnClock& turn_clock() const noexcept { return turn_clock_; }
-  // Carries out the verdicts of the batch and sends. Verdicts that were not written are `drop`.
+  // Carries out the verdicts of the batch and sends. A verdict that was not written means `drop`.
   void execute() noexcept;
-  // Sends what was written outside of execute(), and closes what is to be closed.
+  // Sends what was written outside execute(), and closes flows that are due to close.
   void settle() noexcept;
   void stop_accepting() noexcept { listeners_.stop(); }
 
-  // Settings that change while it runs.
+  // Settings that may change while it runs.
   void set_upstreams(const UpstreamSet& upstreams) noexcept;
   void set_trusted(std::vector<TrustedNet> trusted) noexcept { ground_.config.trusted = std::move(trusted); }
   void set_keys(const KeyRing& keys) noexcept { ground_.keys = keys; }
   void set_tls(std::shared_ptr<TlsProvider> tls) noexcept { connections_.set_tls(std::move(tls)); }
   void set_upgrade_gate(UpgradeGate* gate) noexcept { streams_.set_upgrade_gate(gate); }
   void set_limits(const FlowLimits& limits, uint32_t flow_timer) noexcept;
-  // Who we are and whose pages may open a WebSocket, from now on.
+  // From now on: who we are, and whose pages may open a WebSocket.
   void set_names(std::vector<std::string> names, std::vector<std::string> realms, UpgradeRules upgrades) noexcept {
     ground_.config.names = std::move(names);
     ground_.config.realms = std::move(realms);

@@ -1,4 +1,4 @@
-// What strangers make a shard hold, within limits that count for the whole process. What the core side holds is the operator's own.
+// What strangers make a shard hold, within limits for the whole process. What the core side holds is the operator's own business.
 #pragma once
 
 #include "core/flow/source_shares.h"
@@ -10,14 +10,14 @@ class Shares {
  public:
   explicit Shares(Ground& ground) noexcept : ground_(ground) {}
 
-  // `any`: a load balancer, which stands for many; its clients are counted when it has named them.
+  // `any`: a load balancer, which stands for many; its clients are counted once it has named them.
   Grant take(Holding what, const Address& source, bool any = false) noexcept {
     const FlowLimits& limits = ground_.config.limits;
     const Grant grant = ground_.commons.shares.take(what, source, 1, {limits.max_flows, any ? UINT64_MAX : limits.max_flows_per_source});
     if (grant != Grant::given) refused(grant, what, source);
     return grant;
   }
-  // A flow that ends gives its place back.
+  // A flow that ends returns its place.
   void give(const Flow& flow) noexcept {
     if (flow.flags & kFlow_core) return;
     ground_.commons.shares.give(flow.kind == FlowKind::udp ? Holding::udp_flow : Holding::connection, flow.remote, 1);

@@ -10,7 +10,7 @@ namespace {
 
 constexpr size_t kClientRead = 64 * 1024;
 constexpr size_t kCoreRead = 96 * 1024;
-// What a full batch leaves unread, with the beginning of a message before it, must fit into one buffer.
+// What a full batch leaves unprocessed, after the beginning of a message, must fit in one buffer.
 static_assert(kCoreRead + 16 * 1024 + sizeof(FlowBuffer) <= BufferPool::kLargest);
 
 }  // namespace
@@ -26,7 +26,7 @@ void StreamReader::event(uint32_t slot, uint32_t events) noexcept {
   if (events & EPOLLRDHUP) connections_.peer_closed(slot);
 }
 
-// The octets that came; 0: none now, or the flow is gone.
+// The number of octets received; 0: none now, or the flow is gone.
 ssize_t StreamReader::receive_into(uint32_t slot, char* room, size_t most) noexcept {
   Flow& flow = ground_.flows.at(slot);
   const ssize_t n = recv(flow.fd, room, most, MSG_DONTWAIT);
@@ -56,7 +56,7 @@ void StreamReader::receive(uint32_t slot) noexcept {
   deliver(slot, room, held + static_cast<size_t>(n));
 }
 
-// A long message that is far from whole is read into its own buffer, so that trickled octets are not copied over and over.
+// A long, incomplete message is read into its own buffer, so that trickling octets are not copied over and over.
 void StreamReader::receive_long(uint32_t slot) noexcept {
   Flow& flow = ground_.flows.at(slot);
   if (!grow(ground_.pool, flow.in, flow.framer.need)) return connections_.close(slot, Counter::flows_refused);
@@ -130,7 +130,7 @@ void StreamReader::frame(uint32_t slot, char* data, size_t size) noexcept {
   keep_unfinished(slot, Text(data, size), whole);
 }
 
-// What follows has no meaning any more, so nothing is read until the turn has sent its answer and closes the flow.
+// Anything that follows is meaningless, so read nothing until the turn has sent its response and closes the flow.
 void StreamReader::close_after_answer(uint32_t slot) noexcept {
   Flow& flow = ground_.flows.at(slot);
   flow.marks |= kMark_deaf;
@@ -138,7 +138,7 @@ void StreamReader::close_after_answer(uint32_t slot) noexcept {
   ground_.closing.add(ground_.flows.handle(slot), Counter::flows_faulty);
 }
 
-// Keeps what is not whole yet, or what the turn had no place for. `whole`: something whole stood before it.
+// Keeps what is incomplete or what the turn has no place for. `whole`: something complete came before it.
 void StreamReader::keep_unfinished(uint32_t slot, Text rest, bool whole) noexcept {
   Flow& flow = ground_.flows.at(slot);
   if (rest.empty()) {
@@ -154,7 +154,7 @@ void StreamReader::keep_unfinished(uint32_t slot, Text rest, bool whole) noexcep
   }
 }
 
-// Counts a keep-alive; true when it is to be answered.
+// Counts a keep-alive; true: answer it.
 bool StreamReader::may_ping(uint32_t slot) noexcept {
   Flow& flow = ground_.flows.at(slot);
   const uint32_t second = ground_.clock.tick() / Clock::kTicksPerSecond;
@@ -170,7 +170,7 @@ bool StreamReader::may_ping(uint32_t slot) noexcept {
     return false;
   }
   ground_.counters.add(Counter::pings);
-  // Beyond the agreed rate a ping is still a life sign, but gets no answer.
+  // Beyond the allowed rate, a ping is still a sign of life but gets no answer.
   return flow.pings <= most;
 }
 

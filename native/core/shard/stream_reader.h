@@ -1,4 +1,4 @@
-// Octets of connections on their way to messages: PROXY header, TLS and WebSocket are taken off in this order, then SIP is framed.
+// Turns a connection's octets into messages: strips PROXY header, TLS and WebSocket in this order, then frames SIP.
 #pragma once
 
 #include "core/shard/connections.h"
@@ -12,12 +12,12 @@ class StreamReader {
   StreamReader(Ground& ground, Turn& turn, Intake& intake, Connections& connections, FlowTimers& timers, Outbox& outbox) noexcept
       : ground_(ground), turn_(turn), intake_(intake), connections_(connections), timers_(timers), outbox_(outbox) {}
 
-  // Asked about each WebSocket handshake; outlives this. nullptr: nobody.
+  // Decides on each WebSocket handshake; outlives this. nullptr: nobody does.
   void set_upgrade_gate(UpgradeGate* gate) noexcept { gate_ = gate; }
 
-  // What epoll says of an open flow.
+  // What epoll reports about an open flow.
   void event(uint32_t slot, uint32_t events) noexcept;
-  // Goes on with the flows that have whole messages left from the turn before.
+  // Continues with flows that have complete messages left from the previous turn.
   void resume() noexcept;
   bool has_more() const noexcept { return !resumes_.empty(); }
   void ping_websocket(uint32_t slot) noexcept;
@@ -55,8 +55,8 @@ class StreamReader {
   FlowTimers& timers_;
   Outbox& outbox_;
   UpgradeGate* gate_ = nullptr;
-  std::vector<FlowHandle> resumes_;  // flows with whole messages left in their buffer
-  std::vector<char> tls_out_;        // what TLS says while it receives
+  std::vector<FlowHandle> resumes_;  // flows with complete messages left in their buffers
+  std::vector<char> tls_out_;        // what TLS sends while it receives
 };
 
 }  // namespace sluice

@@ -19,7 +19,7 @@ std::vector<char> Tap::drain() noexcept {
 void Tap::received(Item& item) noexcept {
   const Message& message = item.message;
   item.tapped = tap_->match(item.source.remote) | tap_->match(message);
-  // What another shard handed over was copied there.
+  // What another shard handed over has been copied there.
   if (item.tapped != 0 && !item.crossed) tap_->put(item.tapped, false, item.source.remote, item.source.listener, Text(message.data, message.size), Text());
 }
 
@@ -31,7 +31,7 @@ void Tap::sent(const Address& to, uint16_t listener, Text octets) noexcept {
 
 void Tap::leaves(Item& item, bool to_client, const Address& to, uint16_t listener, Text head, Text body) noexcept {
   const uint32_t for_peer = tap_->match(to);
-  // A trace of the address that it goes to begins with what came in.
+  // A trace of the destination's address begins with the message as received.
   if ((for_peer & ~item.tapped) != 0 && to_client && !item.crossed)
     tap_->put(for_peer & ~item.tapped, false, item.source.remote, item.source.listener, Text(item.message.data, item.message.size), Text());
   item.tapped |= for_peer;

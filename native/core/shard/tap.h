@@ -1,4 +1,4 @@
-// Where messages pass the operator's tap. Without one, each passage costs a look at a pointer.
+// Where messages pass the operator's tap. Without one, each passage costs a pointer check.
 #pragma once
 
 #include "core/observe/wire_tap.h"
@@ -12,16 +12,16 @@ class Tap {
   explicit Tap(Ground& ground) noexcept : ground_(ground) {}
 
   bool on() const noexcept { return tap_ != nullptr; }
-  // An empty list ends the tap. What the old one still holds is lost with it: drain it before.
+  // An empty list ends the tap. Whatever the old one still holds is lost: drain it first.
   void set(std::vector<TapFilter> filters) noexcept;
   std::vector<char> drain() noexcept;
 
-  // All that follows only while it is on.
+  // The functions below require the tap to be on.
   void received(Item& item) noexcept;
   void sent(const Address& to, uint16_t listener, Text octets) noexcept;
-  // A request that leaves. `to_client`: for a flow, not for the core.
+  // A request leaves. `to_client`: for a flow, not for the core.
   void leaves(Item& item, bool to_client, const Address& to, uint16_t listener, Text head, Text body) noexcept;
-  // A response that leaves. `filters`: those that its request or the response itself met.
+  // A response leaves. `filters`: those that matched its request or the response itself.
   void answer(uint32_t filters, const ReturnPath& back, Text head, Text body) noexcept;
   uint32_t match(const Message& message) const noexcept { return tap_ != nullptr ? tap_->match(message) : 0; }
 

@@ -1,4 +1,4 @@
-// The batch of one turn: the messages that came, the octets that they point into, and the numbers that the policy reads and writes.
+// The batch of one turn: the received messages, the octets they point into, and the numbers that the policy reads and writes.
 #pragma once
 
 #include <memory>
@@ -16,11 +16,11 @@ struct Item {
   Message message;
   Source source;
   Facts facts;
-  bool crossed;     // came from another shard
-  uint32_t tapped;  // filters of the tap that it met
+  bool crossed;     // handed over by another shard
+  uint32_t tapped;  // tap filters that matched it
 };
 
-// An answer of the operator's own policy, given with words instead of a number.
+// A reply from the operator's own policy, given as text instead of a number.
 struct CustomReply {
   int item = -1;
   int status = 0;
@@ -32,8 +32,8 @@ class Turn {
  public:
   static constexpr size_t kDatagram = 65'536;
 
-  // `records` and `verdicts` hold batch_size rows and outlive this. At `home` a message may cost the policy a hundred times what a relay
-  // costs, and between two batches the shard looks at the time: there they are small.
+  // `records` and `verdicts` hold batch_size rows and outlive this. With `home` a message may cost the policy a hundred times as much as
+  // relaying, and the shard checks the time only between batches, so batches are small.
   Turn(int32_t* records, int32_t* verdicts, bool home) noexcept
       : most_(home ? kHomeBatch : k_batch_size),
         items_(k_batch_size),
@@ -42,7 +42,7 @@ class Turn {
         datagrams_(new char[k_batch_size * kDatagramStride]),
         streams_(new char[kStreamArena]) {}
 
-  // Every octet received and every item of the turn before is gone.
+  // Discards every octet and item of the previous turn.
   void begin() noexcept {
     count_ = 0;
     datagrams_used_ = 0;
@@ -56,16 +56,16 @@ class Turn {
   bool full() const noexcept { return count_ == most_; }
   Item& item(unsigned i) noexcept { return items_[i]; }
   const Item& item(unsigned i) const noexcept { return items_[i]; }
-  // The next message is scanned into this, and is one of the batch from take() on.
+  // Scan the next message into this; take() then adds it to the batch.
   Item& next() noexcept { return items_[count_]; }
   void take() noexcept { ++count_; }
   int32_t* record(unsigned i) noexcept { return &records_[i * k_record_fields]; }
   const int32_t* record(unsigned i) const noexcept { return &records_[i * k_record_fields]; }
   const int32_t* verdict(unsigned i) const noexcept { return &verdicts_[i * k_verdict_fields]; }
-  // Verdicts that nobody writes are `drop`.
+  // A verdict that nobody writes means `drop`.
   void clear_verdicts() noexcept { std::memset(verdicts_, 0, count_ * k_verdict_fields * sizeof(int32_t)); }
 
-  // Whether a message of this batch came over the flow.
+  // Whether a message of this batch arrived on the flow.
   bool came_over(FlowHandle flow, uint8_t shard) const noexcept {
     for (unsigned i = 0; i < count_; ++i) {
       const Source& source = items_[i].source;
@@ -74,17 +74,17 @@ class Turn {
     return false;
   }
 
-  // Places for datagrams of kDatagram octets each. One arena serves all UDP sockets of a turn: what is taken already stays below.
+  // Places for datagrams of kDatagram octets each. One arena serves all UDP sockets in a turn: places already used stay below.
   unsigned datagram_places() const noexcept { return most_ - (count_ > datagrams_used_ ? count_ : datagrams_used_); }
   unsigned datagrams_used() const noexcept { return datagrams_used_; }
   char* datagram_place(unsigned i) noexcept { return datagrams_.get() + i * kDatagramStride; }
   void use_datagrams(unsigned count) noexcept { datagrams_used_ += count; }
 
-  // Room for octets of a stream, nullptr: no more in this turn.
+  // Room for octets of a stream; nullptr: none left in this turn.
   char* stream_room(size_t octets) noexcept { return kStreamArena - streams_used_ < octets ? nullptr : streams_.get() + streams_used_; }
   void use_stream(size_t octets) noexcept { streams_used_ += octets; }
 
-  // A handshake costs as much as hundreds of messages: a few for each batch, so that established flows do not wait for all of them.
+  // A handshake costs as much as hundreds of messages: allow a few per batch, so that established flows need not wait for all of them.
   bool may_shake_hands() const noexcept { return handshakes_left_ > 0; }
   void shake_hands() noexcept {
     if (handshakes_left_ > 0) --handshakes_left_;

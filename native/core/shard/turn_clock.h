@@ -1,5 +1,5 @@
-// How long the turns of a shard take: everything between two waits for sockets and timers, whoever does it, C++, JavaScript or the garbage
-// collector. Two clock readings a turn.
+// How long a shard's turns take: everything between two waits for sockets and timers, whether in C++, JavaScript or the garbage collector.
+// Costs two clock readings per turn.
 #pragma once
 
 #include <cstdint>

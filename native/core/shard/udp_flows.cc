@@ -5,7 +5,7 @@
 namespace sluice {
 
 uint32_t UdpFlows::birth_today() const noexcept {
-  // One name a day for a flow that nothing is remembered of: the same after a restart, and its age bounds the token's life.
+  // A flow about which we remember nothing gets one name per day: it survives a restart, and its age limits the life of the token.
   constexpr uint32_t kDay = 86'400 / kBirthSeconds;
   return ground_.clock.birth() / kDay * kDay;
 }
@@ -28,7 +28,7 @@ FlowName UdpFlows::name_of(const Source& source, bool renew) noexcept {
   if (flow == nullptr || flow->kind != FlowKind::udp || !(flow->remote == source.remote)) return name;
   const uint32_t now = ground_.clock.birth();
   if (renew && (flow->flags & kFlow_dead)) {
-    // A flow that died is born again, and tokens of its earlier life stay dead (RFC 5626 4.5).
+    // A dead flow is reborn; tokens of its earlier life stay dead (RFC 5626 4.5).
     flow->flags = 0;
     flow->supervise = 0;
     flow->birth = is_later(now, flow->died) ? now : birth_after(flow->died);
@@ -55,7 +55,7 @@ UdpFlows::~UdpFlows() noexcept {
   }
 }
 
-// The flow that is forgotten goes on: its token says all that is needed to reach it (RFC 5626 5.2).
+// A forgotten flow still works: its token contains everything needed to reach it (RFC 5626 5.2).
 bool UdpFlows::make_room(const Address& remote, bool registers) noexcept {
   const Grant grant = shares_.take(Holding::udp_flow, remote);
   if (grant == Grant::given) return true;

@@ -1,4 +1,4 @@
-// The UDP flows that something must be remembered of, and the names of all the others (RFC 5626 5.2).
+// The UDP flows about which we must remember something, and the names of all others (RFC 5626 5.2).
 #pragma once
 
 #include "core/flow/udp_ages.h"
@@ -15,14 +15,14 @@ class UdpFlows {
   UdpFlows(const UdpFlows&) = delete;
   UdpFlows& operator=(const UdpFlows&) = delete;
 
-  // The slot of the flow, which is remembered from now on; 0: there is no room. `birth` as its token says, 0: it has none yet.
-  // `registers`: it becomes the flow of a registration.
+  // Remembers the flow from now on and returns its slot; 0: no room. `birth` is the one in its token, 0: it has none yet. `registers`: it
+  // becomes the flow of a registration.
   uint32_t remember(const Address& remote, uint16_t listener, uint32_t birth, bool registers) noexcept;
   void died(uint32_t slot, Counter why) noexcept;
   void forget(uint32_t slot) noexcept;
-  // What a token of the flow that a message came over says. `renew`: a flow that was dead is born again.
+  // What a token of the flow a message arrived on contains. `renew`: a dead flow is reborn.
   FlowName name_of(const Source& source, bool renew) noexcept;
-  // As if a message had come from there.
+  // The source of a message that arrives from there.
   Source source_of(const Address& remote, uint16_t listener) noexcept;
 
  private:

@@ -3,7 +3,7 @@
 namespace sluice {
 namespace {
 
-constexpr uint32_t kSuspectMs = 8000;   // silence after a request that makes a target suspect
+constexpr uint32_t kSuspectMs = 8000;   // a target this long silent after a request becomes suspect
 constexpr uint32_t kSuspectProbeMs = 1000;
 constexpr uint8_t kProbesToDie = 3;
 

@@ -1,5 +1,5 @@
-// The upstreams and their health: a target that was asked and stays silent is probed by OPTIONS, skipped when it is dead, and probed
-// until it answers (RFC 3263 4.3).
+// The upstreams and their health: a target that does not answer a request is probed with OPTIONS, skipped when dead, and probed until it
+// answers (RFC 3263 4.3).
 #pragma once
 
 #include <array>
@@ -13,12 +13,12 @@ class UpstreamHealth {
  public:
   explicit UpstreamHealth(Ground& ground) noexcept : ground_(ground) {}
 
-  // A target that stays keeps what is known of its health.
+  // A target that stays in the set keeps its health.
   void set(const UpstreamSet& upstreams) noexcept;
   const UpstreamSet& targets() const noexcept { return targets_; }
-  // The target for a request, by its Call-ID; -1: none lives.
+  // The target for a request, by its Call-ID; -1: none is alive.
   int pick(Text call_id) const noexcept;
-  // All that live, in the order in which a call should try them; returns how many.
+  // All live targets in the order to try them for a call; returns how many.
   size_t order(Text call_id, std::array<int, UpstreamSet::kCapacity>& out) const noexcept;
 
   void asked(int target) noexcept {
@@ -32,22 +32,22 @@ class UpstreamHealth {
   void lives(int target) noexcept;
   void failed(int target) noexcept;
 
-  // Calls `probe(target)` for each target that is to be asked now.
+  // Calls `probe(target)` for each target that is due.
   template <typename Probe>
   void look(Probe&& probe) noexcept {
     for (int i = 0; i < targets_.size() && ground_.config.probe_seconds != 0; ++i)
       if (is_due(i)) probe(i);
   }
 
-  // Milliseconds that a target has owed an answer, 0: none.
+  // For how many milliseconds a target has owed us a response; 0: it owes none.
   uint32_t silence(int target) const noexcept;
 
  private:
   uint64_t hash_of(Text call_id) const noexcept { return siphash(ground_.config.branch_keys.target, call_id.data(), call_id.size()); }
 
-  // What tells a silent upstream from an idle one.
+  // Tells a silent upstream from an idle one.
   struct Health {
-    uint32_t asked = 0;      // tick of the first request since it was last heard, 0: none
+    uint32_t asked = 0;      // tick of the first request since we last heard from it, 0: none
     uint32_t probe_due = 0;  // tick
     uint8_t missed = 0;
   };

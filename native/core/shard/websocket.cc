@@ -1,4 +1,4 @@
-// WebSocket flows: the handshake, SIP in messages, and the control frames (RFC 7118, RFC 6455).
+// WebSocket flows: the handshake, SIP in messages, and control frames (RFC 7118, RFC 6455).
 #include "core/shard/stream_reader.h"
 
 namespace sluice {
@@ -59,7 +59,7 @@ void StreamReader::frame_websocket(uint32_t slot, char* data, size_t size) noexc
         if (!may_ping(slot)) break;
         outbox_.streams().add_frame(slot, Opcode::pong, outbox_.copied(event.payload));
         break;
-      case WsKind::pong: break;  // a life sign, as every octet is
+      case WsKind::pong: break;  // a sign of life, as every octet is
       case WsKind::close: return end_websocket(slot, event.code == CloseCode::none ? CloseCode::normal : event.code, Counter::flows_closed);
       case WsKind::broken: return end_websocket(slot, event.code, Counter::flows_faulty);
     }
@@ -79,7 +79,7 @@ bool StreamReader::take_websocket_message(uint32_t slot, const WsEvent& event) n
   Flow& flow = ground_.flows.at(slot);
   Text text = event.payload;
   if (is_crlf(text)) {
-    // RFC 5626 4.4.1 in a message of its own, answered in one of the same kind (RFC 7118 6).
+    // An RFC 5626 4.4.1 ping in its own message, answered in a message of the same type (RFC 7118 6).
     if (text.size() == 4 && may_ping(slot)) outbox_.streams().add_frame(slot, event.opcode, "\r\n");
     return (flow.marks & kMark_closing) == 0;
   }
@@ -87,12 +87,12 @@ bool StreamReader::take_websocket_message(uint32_t slot, const WsEvent& event) n
   Message& message = turn_.next().message;
   scan(text.data(), text.size(), kFindHead, Carrier::frame, ground_.config.limits.scan, message);
   if (message.error != ScanError::none && message.top_via.empty()) {
-    // RFC 7118 4.1: nothing but SIP comes this way.
+    // RFC 7118 4.1: only SIP is allowed here.
     ground_.counters.add(Counter::not_sip);
     end_websocket(slot, CloseCode::unsupported, Counter::flows_faulty);
     return false;
   }
-  // RFC 7118 5: one SIP message fills a WebSocket message.
+  // RFC 7118 5: a WebSocket message contains exactly one SIP message.
   if (message.error == ScanError::none && !is_all_blank(text.substr(message.size))) message.error = ScanError::bad_content_length;
   flow.marks |= kMark_spoke;
   intake_.take(source_of_flow(ground_.config, slot, flow), false);
