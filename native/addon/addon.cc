@@ -1,4 +1,4 @@
-// Registers what the addon exports; src/native/binding.ts declares it for TypeScript.
+// Registers the exports of the addon; src/native/binding.ts declares them for TypeScript.
 #include <napi.h>
 
 #include "cluster.h"

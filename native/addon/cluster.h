@@ -1,5 +1,5 @@
-// What the shards of one process share: their sockets, their rings, the descriptors that wake them, what each source holds, and what logins
-// leave behind. Lives until the process ends.
+// What the shards of one process share: their sockets, their rings, the descriptors that wake them, what each source holds, and the memory
+// of logins. Lives until the process ends.
 #pragma once
 
 #include <napi.h>
@@ -36,9 +36,9 @@ struct Cluster {
   FlowCommons flows;
   NonceTable nonces;
   LoginGuard guard;
-  RecentSet silences;     // ways to a device that stayed silent a moment ago
+  RecentSet silences;     // ways to a device that stayed silent recently
 
-  // Certificates and authorities: read once, for all shards.
+  // Certificates and authorities, read once for all shards.
   std::shared_ptr<TlsProvider> tls() {
     const std::lock_guard<std::mutex> guard(tls_lock_);
     return tls_;
@@ -54,11 +54,11 @@ struct Cluster {
 };
 
 // createCluster(shards: number, ringOctets: number, listeners: ShardListener[], seed: Uint8Array): number, the id for ShardConfig.cluster, or
-// {errno, listener} when one cannot be had
+// {errno, listener} for a listener that cannot be opened
 Napi::Value create_cluster(const Napi::CallbackInfo& info);
 // stopAccepting(cluster: number)
 Napi::Value stop_accepting(const Napi::CallbackInfo& info);
-// setTls(cluster: number, material: TlsMaterial): undefined, or the reason why the certificates before stay in force
+// setTls(cluster: number, material: TlsMaterial): undefined, or the reason why the previous certificates stay in force
 Napi::Value set_tls(const Napi::CallbackInfo& info);
 // flowOwners(cluster: number): {known, octets, forgotten}
 Napi::Value flow_owners(const Napi::CallbackInfo& info);

@@ -21,7 +21,7 @@ Napi::Value check_listener(const Napi::CallbackInfo& info) {
   const int fd = socket(v6 ? AF_INET6 : AF_INET, (transport == "udp" ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
   if (fd < 0) return result(-errno);
   const int on = 1;
-  // For streams only past TIME_WAIT; a socket that somebody listens on still refuses.
+  // For streams this only overrides TIME_WAIT; an address on which someone listens is still refused.
   if (transport != "udp") setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (v6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   sockaddr_storage name;

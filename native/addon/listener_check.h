@@ -1,4 +1,4 @@
-// Whether a listener's address can be had, asked before any shard starts: SO_REUSEPORT would let a second process join in silence.
+// Checks, before any shard starts, that a listener's address is free: with SO_REUSEPORT a second process would silently share it.
 #pragma once
 
 #include <napi.h>

@@ -10,9 +10,9 @@ namespace {
 
 constexpr uint64_t kExpireNanoseconds = 1'000'000;
 constexpr double kMaxSeen = 9e15;
-constexpr double kAway = 4;  // an outcome: the disk refuses the journal
+constexpr double kAway = 4;  // an outcome: the journal cannot be written
 
-// The folder is what makes a store: whoever opens it again in this process gets the same one.
+// A folder is one store: opening it again in this process returns the same store.
 std::mutex lock;
 struct Known {
   std::weak_ptr<BindingStore> store;
@@ -20,11 +20,11 @@ struct Known {
 };
 std::map<std::string, Known> stores;
 
-// A row of the table of numbers that TypeScript fills and reads (src/location/native-row.ts).
+// A row in the table of numbers that TypeScript writes and reads (src/location/native-row.ts).
 constexpr size_t kRowNumbers = 6;
 constexpr size_t kRow = kRowNumbers + kParts;
 
-// Takes numbers and texts in their order; what does not add up is noticed in the end.
+// Takes numbers and texts in order; detects at the end if they do not add up.
 class Input {
  public:
   Input(const Napi::Float64Array& numbers, Text text) : numbers_(numbers.Data()), left_(numbers.ElementLength()), text_(text) {}
@@ -59,7 +59,7 @@ class Input {
   bool ok_ = true;
 };
 
-// Writes bindings behind the first two numbers, which are the caller's; counts those that find no room.
+// Writes bindings after the first two numbers, which belong to the caller; counts those there is no room for.
 class Output : public BindingSink {
  public:
   explicit Output(Napi::Float64Array& numbers) : at_(numbers.Data() + 2), left_(numbers.ElementLength() < 2 ? 0 : (numbers.ElementLength() - 2) / kRow) {
@@ -164,7 +164,7 @@ Location::Location(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Location>(
   self.Set("clockOffset", known.clock_offset);
 }
 
-// Whoever opens the folder next waits until it is closed.
+// The next to open the folder waits until it is closed.
 Location::~Location() {
   const std::lock_guard<std::mutex> guard(lock);
   store_.reset();
@@ -259,7 +259,7 @@ Napi::Value Location::expire(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(removed));
 }
 
-// flush(): errno. Somebody else may have written our changes, and failed.
+// flush(): errno. Another shard may have tried to write our changes, and failed.
 Napi::Value Location::flush(const Napi::CallbackInfo& info) {
   if (!is_open(info.Env())) return {};
   int error = store_->flush();
@@ -270,7 +270,7 @@ Napi::Value Location::flush(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), error);
 }
 
-// sync(): Promise of an errno, for what was flushed
+// sync(): Promise of an errno, for what has been flushed
 Napi::Value Location::sync(const Napi::CallbackInfo& info) {
   if (!is_open(info.Env())) return {};
   auto* const syncing = new Syncing(info.Env(), store_, has_flushed_ ? flushed_failures_ : store_->journal().failures());

@@ -34,8 +34,8 @@ class Location : public Napi::ObjectWrap<Location> {
   std::shared_ptr<BindingStore> store_;
   bool has_batch_ = false;
   bool has_flushed_ = false;
-  uint64_t failures_ = 0;          // of the journal when the first change of the batch was made
-  uint64_t flushed_failures_ = 0;  // of the first batch that was flushed since the last sync
+  uint64_t failures_ = 0;          // of the journal, at the first change of the batch
+  uint64_t flushed_failures_ = 0;  // of the first batch flushed since the last sync
   uint32_t cursor_ = 0;    // of expire()
 };
 

@@ -13,7 +13,7 @@ uint64_t now_ms() noexcept {
 
 uint32_t now_seconds() noexcept { return static_cast<uint32_t>(now_ms() / 1'000) + 1; }
 
-// What is no address is one that no client has.
+// Text that is not an address becomes one that no client has.
 Address address_of(const Napi::Value& value) {
   Address address;
   parse_ip(value.ToString().Utf8Value(), address);

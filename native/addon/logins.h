@@ -1,4 +1,4 @@
-// Logins of digest authentication and limits on guessing, for the object path.
+// Digest logins and limits on guessing, for the object path.
 #pragma once
 
 #include <napi.h>

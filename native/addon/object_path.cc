@@ -1,4 +1,4 @@
-// What the object path asks of its shard: where a message came from, sending, and what became of flows and requests.
+// What the object path needs from its shard: where a message came from, sending, and what became of flows and requests.
 #include <ctime>
 
 #include "core/relay/flow_id.h"
@@ -15,10 +15,10 @@ Text octets_of(const Napi::Value& value) {
   return Text(reinterpret_cast<const char*>(octets.Data()), octets.ByteLength());
 }
 
-// How long a way that stayed silent is tried last, unless it is registered anew or answers.
+// How long a way that stayed silent is tried last, unless it registers again or answers.
 constexpr uint32_t kSilenceSeconds = 600;
 
-// A connection of ours takes a hundred of them with it at once, and each is work for the store.
+// Many flows may end at once, and each event is work for the store.
 constexpr size_t kEventsPerTurn = 32;
 
 uint32_t seconds_now() {
@@ -29,7 +29,7 @@ uint32_t seconds_now() {
 
 uint64_t hash_of_text(const EdgeConfig& config, const std::string& text) { return siphash(config.table_key, text.data(), text.size()); }
 
-// False: it is no literal address.
+// False: not a literal address.
 bool read_address(const Napi::Value& ip, const Napi::Value& port, Address& out) {
   if (!parse_ip(ip.ToString().Utf8Value(), out)) return false;
   out.port = static_cast<uint16_t>(port.ToNumber().Uint32Value());
@@ -70,7 +70,7 @@ Napi::Value ShardHost::origin(const Napi::CallbackInfo& info, Shard& shard) {
   return result;
 }
 
-// reserve(address, requests, octets, room, exempt): the place to release, 0: there is no room
+// reserve(address, requests, octets, room, exempt): the place to release; 0: no room
 Napi::Value ShardHost::reserve(const Napi::CallbackInfo& info, Shard& shard) {
   Address source;
   parse_ip(info[0].ToString().Utf8Value(), source);
@@ -78,7 +78,7 @@ Napi::Value ShardHost::reserve(const Napi::CallbackInfo& info, Shard& shard) {
   return Napi::Number::New(info.Env(), shard.object().reserve(source, info[1].ToNumber().Uint32Value(), info[2].ToNumber().Uint32Value(), room, info[4].ToBoolean()));
 }
 
-// A transaction may end after its shard: then there is nothing left to give back.
+// A transaction may outlive its shard: then there is nothing left to release.
 Napi::Value ShardHost::release(const Napi::CallbackInfo& info) {
   if (running_ != nullptr && !running_->closing) running_->shard->object().release(info[0].ToNumber().Uint32Value());
   return info.Env().Undefined();
@@ -89,7 +89,7 @@ Napi::Value ShardHost::new_branch(const Napi::CallbackInfo& info, Shard& shard) 
   return text(info.Env(), branch, shard.object().new_branch(info[0].ToNumber().Uint32Value(), branch));
 }
 
-// flowToken(flow, coreSide): undefined when there is no such flow
+// flowToken(flow, coreSide): undefined: no such flow
 Napi::Value ShardHost::flow_token(const Napi::CallbackInfo& info, Shard& shard) {
   const std::string id = info[0].ToString();
   char token[kMaxTokenText];
@@ -125,7 +125,7 @@ Napi::Value ShardHost::answer_flow(const Napi::CallbackInfo& info, Shard& shard)
   return info.Env().Undefined();
 }
 
-// sendToAddress(transport, address, port, host, octets): the id of the flow that it leaves by, or undefined
+// sendToAddress(transport, address, port, host, octets): the id of the flow it leaves by, or undefined
 Napi::Value ShardHost::send_to_address(const Napi::CallbackInfo& info, Shard& shard) {
   const Napi::Env env = info.Env();
   Address to;
@@ -185,7 +185,7 @@ Napi::Value ShardHost::core_listener(const Napi::CallbackInfo& info, Shard& shar
   return Napi::Number::New(info.Env(), sluice::core_listener(shard.config(), transport, info[1].ToBoolean()));
 }
 
-// chooseUpstreams(callId): the live ones, the best first; undefined when there are none at all
+// chooseUpstreams(callId): the live ones, best first; undefined: there are no upstreams
 Napi::Value ShardHost::choose_upstreams(const Napi::CallbackInfo& info, Shard& shard) {
   const Napi::Env env = info.Env();
   if (shard.object().upstreams().size() == 0) return env.Undefined();
@@ -218,7 +218,7 @@ Napi::Value ShardHost::bind_flow(const Napi::CallbackInfo& info, Shard& shard) {
   return info.Env().Undefined();
 }
 
-// routeOwner(item, index): who registered over the flow of an own Route value; undefined when nobody is known
+// routeOwner(item, index): who registered over the flow of an own Route value; undefined: nobody known
 Napi::Value ShardHost::route_owner(const Napi::CallbackInfo& info, Shard& shard) {
   const Napi::Env env = info.Env();
   const uint32_t index = info[1].ToNumber().Uint32Value();
@@ -246,7 +246,7 @@ Napi::Value ShardHost::flush(const Napi::CallbackInfo& info, Shard& shard) {
   return info.Env().Undefined();
 }
 
-// takeEvents(): undefined when nothing has happened, which is nearly always; of very many some, and the rest in the next turn
+// takeEvents(): undefined if nothing has happened, as is usual; if there are very many, only some, and the rest in the next turn
 Napi::Value ShardHost::take_events(const Napi::CallbackInfo& info, Shard& shard) {
   const Napi::Env env = info.Env();
   if (shard.object_events().empty()) return env.Undefined();

@@ -22,7 +22,7 @@ std::vector<std::string> texts_of(const Napi::Value& from) {
   return texts;
 }
 
-// As execve(2) wants them; valid as long as the texts are.
+// As execve(2) expects them; valid as long as the texts are.
 std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
   for (std::string& text : texts) pointers.push_back(text.data());
@@ -32,8 +32,8 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 
 }  // namespace
 
-// The descriptor may be somebody else's too, such as a shell's, so it is not made non-blocking. Whatever is writable takes PIPE_BUF octets
-// without waiting (pipe(7)).
+// Others, such as a shell, may share the descriptor, so we must not make it non-blocking. Anything writable takes PIPE_BUF octets without
+// blocking (pipe(7)).
 Napi::Value write_now(const Napi::CallbackInfo& info) {
   const int descriptor = info[0].ToNumber().Int32Value();
   const auto octets = info[1].As<Napi::Uint8Array>();
@@ -57,10 +57,10 @@ Napi::Value become(const Napi::CallbackInfo& info) {
   const pid_t parent = getppid();
   if (info[3].ToBoolean()) {
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    // It may have ended just before.
+    // The parent may have ended just before.
     if (getppid() != parent) _exit(1);
   }
-  // Node marks what it inherited to be closed.
+  // Node marks inherited descriptors close-on-exec.
   for (int fd = 0; fd <= 2; ++fd) fcntl(fd, F_SETFD, 0);
   execve(program.c_str(), pointers_to(args).data(), pointers_to(environment).data());
   return Napi::Number::New(info.Env(), errno);

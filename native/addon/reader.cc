@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kMostOctets = k_reader_octets;
 
-// A message as the object path has it came through the scanner of its shard, with the limits there; a copy of ours may be longer.
+// A message on the object path has passed the shard's scanner and its limits; our own copy may be longer.
 constexpr ScanLimits kLimits = {
     .max_head = kMostOctets,
     .max_body = UINT32_MAX,
@@ -24,7 +24,7 @@ constexpr ScanLimits kLimits = {
     .max_lines = kMaxLines,
 };
 
-// A string of JavaScript as octets, a latin1 character each. One that holds other characters or is too long is nothing of SIP.
+// A JavaScript string as octets, one latin1 character each. A string with other characters, or one that is too long, is not SIP.
 class Octets {
  public:
   explicit Octets(const Napi::Value& value) noexcept {
@@ -44,7 +44,7 @@ class Octets {
   bool is_text = false;
 
  private:
-  // One text at a time is read in a thread.
+  // A thread reads one text at a time.
   static thread_local std::array<char16_t, kMostOctets + 1> wide_;
   static thread_local std::array<char, kMostOctets + 1> narrow_;
 };
@@ -52,7 +52,7 @@ class Octets {
 thread_local std::array<char16_t, kMostOctets + 1> Octets::wide_;
 thread_local std::array<char, kMostOctets + 1> Octets::narrow_;
 
-// The table that a reading fills. What finds no room is lost, and the reading counts as failed.
+// The table that a reader fills. If it is too small, the reading fails.
 class Table {
  public:
   Table(const char* base, const Napi::Value& table) : base_(base), out_(table.As<Napi::Int32Array>()), data_(out_.Data()), room_(out_.ElementLength()) {}
@@ -61,7 +61,7 @@ class Table {
     if (size_ < room_) data_[size_] = static_cast<int32_t>(number);
     ++size_;
   }
-  // Where it begins and ends; -1 twice: there is none.
+  // Where it begins and ends; -1 and -1: absent.
   void put(Text view) noexcept {
     put(view.data() == nullptr ? -1 : view.data() - base_);
     put(view.data() == nullptr ? -1 : view.data() + view.size() - base_);
@@ -70,7 +70,7 @@ class Table {
     put(slice.empty() ? -1 : int64_t{slice.at});
     put(slice.empty() ? -1 : int64_t{slice.end()});
   }
-  // The parameters of a header value, from their first semicolon on. False: that is not what stands there.
+  // The parameters of a header value, from the first semicolon on. False: these are not parameters.
   bool put_params(Text params) noexcept {
     const char* p = params.data();
     const char* end = p + params.size();
@@ -132,7 +132,7 @@ Napi::Value read_message(const Napi::CallbackInfo& info) {
   return number(info, table.fits() ? message.line_count : -1);
 }
 
-// readList(text, table): begin and end of each value; how many there are, -1: one is empty, or a quote or a bracket does not close
+// readList(text, table): begin and end of each value; returns how many, or -1 if one is empty or a quote or bracket does not close
 Napi::Value read_list(const Napi::CallbackInfo& info) {
   const Octets octets(info[0]);
   if (!octets.is_text) return number(info, -1);
@@ -163,7 +163,7 @@ Napi::Value read_uri(const Napi::CallbackInfo& info) {
   return number(info, 0);
 }
 
-// readAddress(text, table): the fields of AddressField, then those of ParameterField for each parameter; how many there are, -1: no address
+// readAddress(text, table): the fields of AddressField, then those of ParameterField per parameter; returns how many; -1: not an address
 Napi::Value read_address(const Napi::CallbackInfo& info) {
   const Octets octets(info[0]);
   NameAddr address;
@@ -175,7 +175,7 @@ Napi::Value read_address(const Napi::CallbackInfo& info) {
   return number(info, sound && table.fits() ? table.count() : -1);
 }
 
-// readParameters(text, table): the fields of ParameterField for each; how many there are, -1: no parameters
+// readParameters(text, table): the fields of ParameterField for each; returns how many; -1: not parameters
 Napi::Value read_parameters(const Napi::CallbackInfo& info) {
   const Octets octets(info[0]);
   if (!octets.is_text) return number(info, -1);

@@ -1,4 +1,4 @@
-// The scanner for JavaScript: what stands where in a message or a text, as numbers in a table. Nothing there reads SIP a second way.
+// The scanner for JavaScript: what is where in a message or a text, as numbers in a table. JavaScript never parses SIP by itself.
 #pragma once
 
 #include <napi.h>

@@ -17,7 +17,7 @@ Napi::Value sd_notify(const Napi::CallbackInfo& info) {
   if (path == nullptr || (path[0] != '/' && path[0] != '@') || std::strlen(path) >= sizeof name.sun_path) return result(false);
   name.sun_family = AF_UNIX;
   std::strcpy(name.sun_path, path);
-  if (path[0] == '@') name.sun_path[0] = '\0';  // the abstract name space
+  if (path[0] == '@') name.sun_path[0] = '\0';  // the abstract namespace
   const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return result(false);
   const std::string state = info[0].ToString();

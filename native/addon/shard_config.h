@@ -1,4 +1,4 @@
-// Reads the configuration object of a shard; its shape is ShardConfig in src/native/binding.ts, which has checked it.
+// Reads a shard's configuration object; its shape is ShardConfig in src/native/binding.ts.
 #pragma once
 
 #include <napi.h>
@@ -11,10 +11,10 @@
 
 namespace sluice {
 
-// A name that is none of ours is "udp".
+// Any unknown name means "udp".
 Transport read_transport(const Napi::Value& from);
 std::vector<ListenerSockets::Place> read_places(const Napi::Array& listeners);
-// As read_transport takes it: "udp", "tcp" and so on.
+// The name that read_transport() accepts: "udp", "tcp" and so on.
 const char* transport_name(Transport transport);
 std::vector<std::string> read_texts(const Napi::Array& from);
 EdgeConfig read_edge_config(const Napi::Object& from);

@@ -122,13 +122,13 @@ Napi::Value ShardHost::start(const Napi::CallbackInfo& info) {
   uv_idle_init(loop, &running_->idle);
   running_->prepare.data = running_->idle.data = running_;
   uv_prepare_start(&running_->prepare, on_prepare);
-  // Without this a worker that ends with an open handle aborts the process.
+  // Without this, a worker that ends with an open handle aborts the process.
   napi_add_async_cleanup_hook(env, on_environment_ends, running_, &running_->hook);
   return env.Undefined();
 }
 
-// libuv is about to wait, and we wait in its place. Outside of this call an idle handle is active, so that libuv looks at its descriptor
-// without ever waiting.
+// libuv is about to wait, and we wait in its place. Outside this call an idle handle is active, so that libuv polls its descriptor without
+// ever waiting.
 void ShardHost::on_prepare(uv_prepare_t* prepare) {
   auto* running = static_cast<Running*>(prepare->data);
   if (running->host == nullptr || running->closing) return;
@@ -137,12 +137,12 @@ void ShardHost::on_prepare(uv_prepare_t* prepare) {
   if (!running->closing) uv_idle_start(&running->idle, [](uv_idle_t*) {});
 }
 
-// Turns of the shard until libuv has something to do.
+// Runs turns of the shard until libuv has something to do.
 void ShardHost::spin(Running* running) noexcept {
   Shard& shard = *running->shard;
   for (;;) {
     uv_update_time(running->loop);
-    // 0: a timer is due, a descriptor is to be watched, a handle closes, an immediate waits, or the loop is to stop.
+    // 0: a timer is due, a new descriptor must be watched, a handle is closing, an immediate is waiting, or the loop must stop.
     const int timeout = uv_backend_timeout(running->loop);
     const unsigned count = shard.await(timeout);
     if (!running->host->decide_.IsEmpty()) {
@@ -155,7 +155,7 @@ void ShardHost::spin(Running* running) noexcept {
   }
 }
 
-// The policy of an edge alone: a function that catches what it throws, asks nothing of the event loop and leaves no promise behind.
+// Only the policy of an edge: a function that catches its own exceptions, needs nothing from the event loop and leaves no promises.
 void ShardHost::decide(unsigned count) noexcept {
   const napi_env env = running_->env;
   const Napi::HandleScope scope(env);
@@ -167,27 +167,27 @@ void ShardHost::decide(unsigned count) noexcept {
   if (running_ != nullptr) running_->shard->execute();
 }
 
-// By the plain calls of Node-API, whose failures are looked at: node-addon-api ends the process when JavaScript cannot be run any more,
-// which is so as soon as the worker is being stopped.
+// Uses the plain calls of Node-API and checks their results: node-addon-api would end the process when JavaScript can no longer run, as is
+// the case once the worker is being stopped.
 void ShardHost::tell(unsigned count) noexcept {
   const napi_env env = running_->env;
   const Napi::HandleScope scope(env);
   napi_value global, argument, error;
   if (napi_get_global(env, &global) != napi_ok || napi_create_uint32(env, count, &argument) != napi_ok) return;
   if (napi_make_callback(env, nullptr, global, on_batch_.Value(), 1, &argument, nullptr) != napi_pending_exception) return;
-  // Thrown by our own code: the worker's uncaughtException. Nothing when the worker is being stopped.
+  // Thrown by our own code: goes to the worker's uncaughtException. There is no exception when the worker is being stopped.
   if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
 }
 
-// next(): carries the verdicts out and returns the size of the next batch; 0: nothing is left, or the turn has lasted long enough
+// next(): carries out the verdicts and returns the size of the next batch; 0: nothing is left, or the turn has lasted long enough
 Napi::Value ShardHost::next(const Napi::CallbackInfo& info, Shard& shard) {
   shard.execute();
-  // Timers and promises wait for the end of this turn.
+  // Timers and promises are waiting for the end of this turn.
   const bool is_long = shard.turn_clock().elapsed() > kLongTurnNs;
   return Napi::Number::New(info.Env(), is_long ? 0 : shard.collect());
 }
 
-// finish(): carries the verdicts out and leaves what is left to the next turn
+// finish(): carries out the verdicts and leaves the rest to the next turn
 Napi::Value ShardHost::finish(const Napi::CallbackInfo& info, Shard& shard) {
   shard.execute();
   return info.Env().Undefined();
@@ -236,7 +236,7 @@ Napi::Value ShardHost::set_keys(const Napi::CallbackInfo& info, Shard& shard) {
   return info.Env().Undefined();
 }
 
-// useTls(): what setTls of the cluster put in force last
+// useTls(): applies what the cluster's setTls() last put in force
 Napi::Value ShardHost::use_tls(const Napi::CallbackInfo& info, Shard& shard) {
   shard.set_tls(running_->cluster->tls());
   return info.Env().Undefined();
@@ -258,7 +258,7 @@ UpgradeWord ShardHost::judge(const Upgrade& upgrade, const Address& client, uint
   const napi_value arguments[] = {head, address, Napi::Number::New(env, client.port), Napi::Number::New(env, listener)};
   UpgradeWord word;
   napi_value said;
-  // Not as a callback: the shard is in the middle of a turn, and what promises have left to do may want it.
+  // Not as a callback: the shard is in the middle of a turn, and pending promises might call it.
   if (napi_call_function(env, env.Global(), on_upgrade_.Value(), 4, arguments, &said) != napi_ok) {
     napi_value error;
     napi_get_and_clear_last_exception(env, &error);

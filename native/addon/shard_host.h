@@ -1,5 +1,5 @@
-// A shard and the event loop of its worker thread. The thread waits in one place, the shard's epoll, where libuv's descriptor is one among
-// others: what comes for the shard never passes through libuv, and libuv runs when a timer, a descriptor or a message of its own is due.
+// A shard and the event loop of its worker thread. The thread waits in one place, the shard's epoll, with libuv's descriptor among the
+// others: traffic for the shard never passes through libuv, and libuv runs when it has a timer, a descriptor or a message of its own.
 #pragma once
 
 #include <napi.h>
@@ -19,11 +19,11 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   ~ShardHost() override;
 
  private:
-  // What must live until libuv has let go of the handle, whatever becomes of the JavaScript object.
+  // What must live until libuv has released the handle, whatever happens to the JavaScript object.
   struct Running {
     uv_prepare_t prepare;
     uv_idle_t idle;
-    int handles = 2;  // that libuv holds
+    int handles = 2;  // held by libuv
     uv_loop_t* loop = nullptr;
     std::shared_ptr<Cluster> cluster;
     std::unique_ptr<Shard> shard;
@@ -34,7 +34,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   };
 
   using Method = Napi::Value (ShardHost::*)(const Napi::CallbackInfo&, Shard&);
-  // The only way from JavaScript to the shard: after close() each method throws, whatever still calls it.
+  // The only way from JavaScript to the shard: after close() every method throws.
   template <Method method>
   Napi::Value call(const Napi::CallbackInfo& info) {
     if (running_ != nullptr) return (this->*method)(info, *running_->shard);

@@ -1,4 +1,4 @@
-// The operator's questions and orders on their way between TypeScript and a shard; src/native/inspect.ts declares their shapes.
+// Carries the operator's questions and commands between TypeScript and a shard; src/native/inspect.ts declares their shapes.
 #include "shard_config.h"
 #include "shard_host.h"
 
@@ -67,7 +67,7 @@ Napi::Value ShardHost::flows(const Napi::CallbackInfo& info, Shard& shard) {
   return result;
 }
 
-// ends(): the flows that ended last, newest first
+// ends(): the flows that ended most recently, newest first
 Napi::Value ShardHost::ends(const Napi::CallbackInfo& info, Shard& shard) {
   const Napi::Env env = info.Env();
   const Inspect& inspect = shard.inspect();
@@ -177,7 +177,7 @@ Napi::Value ShardHost::set_tap(const Napi::CallbackInfo& info, Shard& shard) {
   return info.Env().Undefined();
 }
 
-// tapped(): the copies since the last call, undefined when there are none
+// tapped(): the copies since the last call; undefined: none
 Napi::Value ShardHost::tapped(const Napi::CallbackInfo& info, Shard& shard) {
   const std::vector<char> octets = shard.tap().drain();
   if (octets.empty()) return info.Env().Undefined();
@@ -198,7 +198,7 @@ Napi::Value ShardHost::close_flow(const Napi::CallbackInfo& info, Shard& shard) 
   return Napi::Boolean::New(info.Env(), closed);
 }
 
-// moveOut(most, busyOnes): how many connections of clients are left
+// moveOut(most, busyOnes): how many client connections are left
 Napi::Value ShardHost::move_out(const Napi::CallbackInfo& info, Shard& shard) {
   const uint32_t left = shard.inspect().move_out(info[0].ToNumber().Uint32Value(), info[1].ToBoolean());
   shard.settle();

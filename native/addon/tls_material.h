@@ -1,4 +1,4 @@
-// Reads the certificates of a shard; their shape is TlsMaterial in src/native/binding.ts.
+// Reads certificates and keys; their shape is TlsMaterial in src/native/binding.ts.
 #pragma once
 
 #include <napi.h>

@@ -1,4 +1,4 @@
-// Any text as an IP address: what is read can be shown and read again, and what is refused leaves no trace.
+// Any text as an IP address: whatever is read can be printed and read again; refused text leaves no trace.
 #include <cstdlib>
 #include <netinet/in.h>
 

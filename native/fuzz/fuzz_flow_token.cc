@@ -1,4 +1,4 @@
-// Any octets as the user part of a Route URI: none but what the ring signed is ok, and nothing is read out of bounds.
+// Any octets as the user part of a Route URI: only what the ring has signed is ok, and nothing is read out of bounds.
 #include <cstdlib>
 #include <cstring>
 
@@ -21,7 +21,7 @@ KeyRing make_ring() {
 
 const KeyRing kRing = make_ring();
 
-// What is ok must be what we would have made ourselves; a guessed MAC does not happen.
+// A token that is ok must be exactly what we would make ourselves; nobody guesses a MAC.
 void check_reading(Text user) {
   FlowName flow;
   Side side = Side::client;
@@ -33,7 +33,7 @@ void check_reading(Text user) {
   expect(user.size() > size || user == Text(again, size));
 }
 
-// Octet 0 says where, octet 1 what: one altered character of a real token.
+// Alters one character of a real token: octet 0 says where, octet 1 to what.
 void check_altered(const uint8_t* data, size_t size) {
   if (size < 48) return;
   FlowName flow;

@@ -1,4 +1,4 @@
-// Any stream, cut in two ways: the same frames come out (TR-17). The first octets choose the cuts.
+// Any stream, cut in two ways, yields the same frames (TR-17). The first octets choose the cuts.
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -16,7 +16,7 @@ struct Seen {
   bool operator==(const Seen&) const = default;
 };
 
-// Feeds `stream` in pieces of the given lengths, over and over; octets behind `consumed` are kept as a connection keeps them.
+// Feeds `stream` in pieces of the given lengths, cyclically; keeps octets after `consumed` as a connection does.
 std::vector<Seen> frames_of(const std::string& stream, const std::string& cuts) {
   std::vector<Seen> seen;
   FramerState state;
@@ -28,7 +28,7 @@ std::vector<Seen> frames_of(const std::string& stream, const std::string& cuts) 
     held += stream.substr(at, length);
     at += length;
     for (;;) {
-      // Of the exact size, so that a read behind the end is seen.
+      // Exactly sized, so that a read beyond the end is detected.
       const std::string window(held);
       Message message;
       const Frame frame = next_frame(state, window.data(), window.size(), limits, message);

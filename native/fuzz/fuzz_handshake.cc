@@ -1,4 +1,4 @@
-// Any octets as an opening handshake: nothing is agreed to that a browser would not have sent, and every answer fits.
+// Any octets as an opening handshake: only what a browser could have sent is accepted, and every response fits.
 #include <cstdlib>
 
 #include "core/transport/websocket_handshake.h"

@@ -1,4 +1,4 @@
-// Any octets as a PROXY header: what is whole stays the same whatever follows, and what is to come was never refused before.
+// Any octets as a PROXY header: a complete header stays the same whatever follows, and no prefix of a header is refused.
 #include <cstdlib>
 
 #include "core/transport/proxy_header.h"

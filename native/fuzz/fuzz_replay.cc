@@ -1,4 +1,4 @@
-// Any octets as a journal: what it leads to is a sound table, which can be copied and restored.
+// Any octets as a journal: the result is a consistent table, which can be copied and restored.
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -30,7 +30,7 @@ void replay(BindingTable& table, Text octets) {
   }
 }
 
-// A fuzzer never guesses a checksum or a keyed hash: each record gets the right ones, as far as its size makes sense.
+// A fuzzer never guesses a checksum or a keyed hash, so give each record the right ones, as far as its size makes sense.
 void mend(std::string& octets) {
   SipKey key = kKey;
   for (size_t at = 0; octets.size() - at >= kRecordHead;) {

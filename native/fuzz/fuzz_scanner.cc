@@ -1,4 +1,4 @@
-// Any octets as a message: what the scanner calls sound the reference parser reads alike, and every slice lies inside (GR-41).
+// Any octets as a message: whatever the scanner accepts, the reference parser reads the same way, and every slice lies inside (GR-41).
 #include <cstdlib>
 #include <string>
 
@@ -31,7 +31,7 @@ void check_message(const Message& message) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  // An allocation of the exact size, so that a read behind the end is seen.
+  // Exactly sized, so that a read beyond the end is detected.
   const std::string text(reinterpret_cast<const char*>(data), size);
   const ScanLimits limits;
   Message message;

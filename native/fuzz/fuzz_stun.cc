@@ -1,4 +1,4 @@
-// Any datagram as STUN: answers are well formed and short.
+// Any datagram as STUN: responses are well formed and short.
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>

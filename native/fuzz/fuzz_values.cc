@@ -1,4 +1,4 @@
-// Any text as a URI, a name-addr list and a Via list: what comes out lies inside the text, and a list ends.
+// Any text as a URI, a name-addr list and a Via list: every result lies inside the text, and every list ends.
 #include <cstdlib>
 #include <string>
 

@@ -1,4 +1,4 @@
-// Any octets as a client's frames: the same events however they are cut, and never more kept than a message may hold.
+// Any octets as a client's frames: the same events however they are cut, and never more kept than a message may contain.
 #include <cstdlib>
 #include <cstring>
 #include <string>

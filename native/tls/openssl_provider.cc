@@ -16,7 +16,7 @@ OpensslPtr<SSL_CTX> new_context(const SSL_METHOD* method) noexcept {
   OpensslPtr<SSL_CTX> context(SSL_CTX_new(method));
   if (!context) return nullptr;
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
-  // Renegotiation is a lever for whoever wants to burn our processor, and nothing in SIP needs it.
+  // Renegotiation lets attackers burn our CPU, and nothing in SIP needs it.
   SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_read_ahead(context.get(), 1);
@@ -36,7 +36,7 @@ bool use_pair(SSL_CTX* context, const TlsMaterial::Pair& pair) noexcept {
   return key && SSL_CTX_use_PrivateKey(context, key.get()) == 1 && SSL_CTX_check_private_key(context) == 1;
 }
 
-// `named`: their names are sent to clients, so that these find a fitting certificate.
+// `named`: send their names to clients, so that these can choose a suitable certificate.
 bool use_authorities(SSL_CTX* context, const std::string& authorities, bool named) noexcept {
   const OpensslPtr<BIO> text = memory_of(authorities);
   X509_STORE* store = SSL_CTX_get_cert_store(context);
@@ -56,7 +56,7 @@ struct Contexts {
   OpensslPtr<SSL_CTX> dialling;
 };
 
-// RFC 6066 3: the certificate that fits the name the client asked for; the first one when none does.
+// RFC 6066 3: the certificate for the name that the client asked for; the first one if none matches.
 int choose_by_name(SSL* ssl, int*, void* all) noexcept {
   const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   if (name == nullptr) return SSL_TLSEXT_ERR_NOACK;
@@ -120,7 +120,7 @@ std::unique_ptr<TlsProvider> make_tls_provider(const TlsMaterial& material, std:
   contexts->dialling = new_context(TLS_client_method());
   SSL_CTX* dialling = contexts->dialling.get();
   SSL_CTX_set_verify(dialling, SSL_VERIFY_PEER, nullptr);
-  // An upstream that asks who we are hears it (RFC 3261 26.3.1).
+  // An upstream that asks for our certificate gets it (RFC 3261 26.3.1).
   const bool shown = material.pairs.empty() || use_pair(dialling, material.pairs[0]);
   if (!shown || !use_authorities(dialling, material.authorities, false)) return fault = reason(), nullptr;
   return std::make_unique<OpensslProvider>(std::move(contexts));

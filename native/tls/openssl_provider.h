@@ -1,4 +1,4 @@
-// Certificates, keys and rules of TLS, from the PEM texts that the configuration named.
+// TLS certificates, keys and rules, from the PEM texts that the configuration names.
 #pragma once
 
 #include <array>
@@ -15,13 +15,13 @@ struct TlsMaterial {
     std::string certificate;  // with its chain
     std::string key;
   };
-  std::vector<Pair> pairs;    // the first serves whoever names nobody; none: nothing can be accepted
+  std::vector<Pair> pairs;    // the first is for clients that name no server; none: no connection can be accepted
   std::string authorities;
   ClientCertificate client = ClientCertificate::off;
-  std::string ticket_key;     // 80 octets, the same in all shards, so that a session resumes in any of them
+  std::string ticket_key;     // 80 octets, the same in all shards, so that any of them can resume a session
 };
 
-// nullptr with the reason when something in it is no good.
+// nullptr: something in `material` is invalid; `fault` says what.
 std::unique_ptr<TlsProvider> make_tls_provider(const TlsMaterial& material, std::string& fault) noexcept;
 
 }  // namespace sluice

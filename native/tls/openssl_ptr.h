@@ -1,4 +1,4 @@
-// Owning pointers for what OpenSSL hands out.
+// Owning pointers for OpenSSL objects.
 #pragma once
 
 #include <openssl/bio.h>

@@ -19,7 +19,7 @@ OpensslSession::OpensslSession(SSL* ssl, Text name, std::shared_ptr<const void> 
   name_ = std::make_unique<std::string>(name);
   SSL_set_connect_state(ssl);
   Address address;
-  // RFC 6066 3: SNI holds no literal address.
+  // RFC 6066 3: SNI must not contain a literal address.
   if (!parse_ip(name, address)) SSL_set_tlsext_host_name(ssl, name_->c_str());
 }
 
@@ -58,7 +58,7 @@ TlsResult OpensslSession::receive(Text wire, char* plain, size_t room, size_t& s
   wire_ = wire;
   out_ = &out;
   size = 0;
-  // The queue belongs to the thread, and Node uses it as well.
+  // The error queue belongs to the thread, and Node uses it too.
   ERR_clear_error();
   TlsResult result = open_ ? TlsResult::ok : shake_hands();
   while (open_ && result == TlsResult::ok && size < room) {

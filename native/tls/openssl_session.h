@@ -1,4 +1,4 @@
-// A TLS session over memory: OpenSSL reads what the loop received and writes what the loop will send.
+// A TLS session in memory: OpenSSL reads what the loop has received and writes what the loop will send.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@ namespace sluice {
 
 class OpensslSession : public TlsSession {
  public:
-  // Accepts, or dials when `name` is not empty. `keeps` lives until the handshake is done.
+  // Accepts, or dials if `name` is not empty. `keeps` stays alive until the handshake is complete.
   OpensslSession(SSL* ssl, Text name, std::shared_ptr<const void> keeps) noexcept;
 
   TlsResult receive(Text wire, char* plain, size_t room, size_t& size, std::vector<char>& out) noexcept override;
@@ -32,7 +32,7 @@ class OpensslSession : public TlsSession {
   OpensslPtr<SSL> ssl_;
   Text wire_;
   std::vector<char>* out_ = nullptr;
-  std::unique_ptr<std::string> name_;  // that the peer must prove
+  std::unique_ptr<std::string> name_;  // the name that the peer must prove
   std::shared_ptr<const void> keeps_;
   const char* fault_ = "";
   bool open_ = false;

@@ -6,7 +6,7 @@
 namespace sluice {
 namespace {
 
-// By length: a NUL inside a name ends nothing.
+// By length: a NUL inside a name does not end it.
 Text text_of(const ASN1_STRING* string) noexcept {
   return Text(reinterpret_cast<const char*>(ASN1_STRING_get0_data(string)), static_cast<size_t>(ASN1_STRING_length(string)));
 }

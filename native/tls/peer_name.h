@@ -1,4 +1,4 @@
-// Whether a certificate speaks for a SIP domain (RFC 5922 7).
+// Whether a certificate is valid for a SIP domain (RFC 5922 7).
 #pragma once
 
 #include <openssl/x509.h>
@@ -7,9 +7,9 @@
 
 namespace sluice {
 
-// `name` is a host name or a literal address without brackets. A subjectAltName with the URI sip:NAME or the DNS name, octet for octet
-// without regard to case and without wildcards; the common name only where there is no subjectAltName at all (RFC 5922 7.1, 7.2). An address
-// needs one of type iPAddress.
+// `name` is a host name or a literal address without brackets. It must match a subjectAltName with the URI sip:NAME or the DNS name,
+// ignoring case and without wildcards; the common name counts only if there is no subjectAltName (RFC 5922 7.1, 7.2). An address needs an
+// iPAddress.
 bool certifies(X509* certificate, Text name) noexcept;
 
 }  // namespace sluice

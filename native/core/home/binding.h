@@ -1,4 +1,4 @@
-// What a registration leaves behind: one way to one device (RFC 3261 10, RFC 5626 6). Views of octets that somebody else owns.
+// What a registration creates: one way to reach one device (RFC 3261 10, RFC 5626 6). Views of octets that others own.
 #pragma once
 
 #include <cstddef>
@@ -9,27 +9,27 @@
 
 namespace sluice {
 
-// The order is a format (binding_record.h): add at the end only. An empty part is one that is not there.
+// The order is part of the file format (binding_record.h): add only at the end. An empty part is absent.
 enum class Part : uint8_t {
-  uri,       // of the Contact, without its angle brackets
+  uri,       // of the Contact, without angle brackets
   params,    // of the Contact, to be echoed
   instance,  // as a URN
-  path,      // netstrings, "LENGTH:VALUE" one after the other
+  path,      // a sequence of netstrings, "LENGTH:VALUE"
   call_id,
-  key,    // names it within its address of record
-  flow,   // that carried the REGISTER
+  key,    // identifies it within its address of record
+  flow,   // the one that carried the REGISTER
   agent,  // User-Agent
-  node,   // whose flow it is, among several that share a store
+  node,   // the node that owns the flow, if several share a store
   count_
 };
 constexpr size_t kParts = static_cast<size_t>(Part::count_);
 
 // Flags of a binding.
 constexpr uint16_t kOutbound = 1;
-constexpr uint16_t kDirect = 2;  // it outlives its flow
+constexpr uint16_t kDirect = 2;  // outlives its flow
 
 struct Binding {
-  uint64_t expires = 0;  // milliseconds on the clock of the store
+  uint64_t expires = 0;  // milliseconds on the store's clock
   uint64_t updated = 0;
   uint32_t cseq = 0;
   uint32_t reg_id = 0;  // 0: none
@@ -42,13 +42,13 @@ struct Binding {
   bool outbound() const noexcept { return (flags & kOutbound) != 0; }
 };
 
-// One REGISTER as data: done as a whole or not at all.
+// One REGISTER as data: carried out as a whole or not at all.
 struct RegisterOperation {
   Text aor;
   Text call_id;
   uint32_t cseq = 0;
   bool everything = false;    // `Contact: *`
-  std::vector<Binding> put;   // added, or in the place of those that their keys name
+  std::vector<Binding> put;   // new, or replacing those with the same keys
   std::vector<Text> drop;     // keys
   uint32_t max_contacts = 0;  // after the operation
   uint32_t max_flows = 0;     // of one instance
@@ -57,9 +57,9 @@ struct RegisterOperation {
 
 enum class Outcome : uint8_t {
   saved,
-  out_of_order,  // a binding concerned has the same Call-ID and no lower CSeq (RFC 3261 10.3 step 7)
-  full,          // it would have grown beyond a limit of the operation
-  no_room,       // beyond the bounds of the table
+  out_of_order,  // an affected binding has the same Call-ID and no lower CSeq (RFC 3261 10.3 step 7)
+  full,          // the address would exceed a limit of the operation
+  no_room,       // the table would exceed its bounds
 };
 
 }  // namespace sluice

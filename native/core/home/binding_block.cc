@@ -9,7 +9,7 @@ namespace {
 
 constexpr size_t kMaxInstance = kKeyScratch - kFlowKeyHead;
 
-// All of them in one pass; the key of a flow is left empty.
+// Reads all parts in one pass; leaves a flow's key empty.
 void read_parts(const BindingBlock& block, Text (&parts)[kParts]) noexcept {
   const auto* at = reinterpret_cast<const char*>(&block + 1);
   for (size_t i = 0; i < kParts; ++i) {

@@ -1,5 +1,5 @@
-// A binding as the table keeps it: fixed fields, then its texts. What can be made from the rest is not kept: the key of a flow, and the
-// instance where it stands in the Contact's parameters.
+// A binding as the table stores it: fixed fields, then its texts. It omits what can be derived from the rest: a flow's key, and the
+// instance if it is in the Contact's parameters.
 #pragma once
 
 #include "core/base/timing_wheel.h"
@@ -12,34 +12,34 @@ namespace sluice {
 constexpr uint8_t kKeyIsOfFlow = 1;
 constexpr uint8_t kInstanceIsInParams = 2;
 
-// Whether a part of that form is kept as it is.
+// Whether this form stores the part itself.
 constexpr bool is_kept(uint8_t form, Part which) noexcept {
   return !(which == Part::key && (form & kKeyIsOfFlow) != 0) && !(which == Part::instance && (form & kInstanceIsInParams) != 0);
 }
 
 struct BindingBlock {
-  uint64_t lsn;  // of the record that put it here: its name in records that follow
+  uint64_t lsn;  // of the record that put it here; later records refer to it by this
   uint64_t expires;
   uint64_t updated;
   uint32_t age;  // its last change is lsn + age
   uint32_t cseq;
   WheelNode timer;
   uint32_t reg_id;
-  BlockRef head;  // of its address of record
-  BlockRef next;  // binding of that
+  BlockRef head;  // its address of record
+  BlockRef next;  // the next binding of the same address
   BlockRef flow_next;
   BlockRef flow_prev;
   uint16_t q;
   uint16_t flags;
   uint8_t form;
   uint8_t unused;
-  uint16_t instance_at;  // in the parameters
+  uint16_t instance_at;  // position in the parameters
   uint16_t sizes[kParts];
 
   uint64_t changed() const noexcept { return lsn + age; }
-  Text part(Part which) const noexcept;  // all but the key of a flow
-  Text lifeline() const noexcept { return (flags & kDirect) != 0 ? Text() : part(Part::flow); }  // the flow whose end is its end
-  bool is_named(Text key) const noexcept;  // by that key or an equivalent one
+  Text part(Part which) const noexcept;  // any part except a flow's key
+  Text lifeline() const noexcept { return (flags & kDirect) != 0 ? Text() : part(Part::flow); }  // the flow with which it ends
+  bool is_named(Text key) const noexcept;  // by this key or an equivalent one
   bool has_key(Text key) const noexcept;
   size_t octets() const noexcept;
 };
@@ -50,16 +50,16 @@ struct BindingForm {
   size_t octets = 0;  // of the block
 };
 
-// How it would be kept; `octets` is 0 when it is too large for that.
+// How it would be stored; `octets` is 0 if it is too large.
 BindingForm form_of(const Binding& binding) noexcept;
 
-// Fills a fresh block; links, timer, head and the numbers of records are left to the caller.
+// Fills in a fresh block; the caller sets links, timer, head and record numbers.
 void write_block(const Binding& binding, const BindingForm& form, BindingBlock& block) noexcept;
 
-// Whether it says what the block says but for expiry, update and CSeq.
+// Whether it differs from the block only in expiry, update time and CSeq.
 bool is_refresh(const Binding& binding, const BindingBlock& block) noexcept;
 
-// `scratch` holds the key, and lives as long as what comes back.
+// `scratch` holds the key and must live as long as the result.
 constexpr size_t kKeyScratch = 1'024;
 Binding read_block(const BindingBlock& block, char (&scratch)[kKeyScratch]) noexcept;
 

@@ -1,4 +1,4 @@
-// One REGISTER in the table (RFC 3261 10.3 steps 6 and 7); src/location/redis-scripts.ts is the same in Lua.
+// Carries out one REGISTER (RFC 3261 10.3 steps 6 and 7); src/location/redis-scripts.ts does the same in Lua.
 #include <algorithm>
 
 #include "core/home/binding_key.h"
@@ -7,10 +7,10 @@
 namespace sluice {
 namespace {
 
-// A binding of the address after the operation.
+// A binding of the address as it will be after the operation.
 struct Entry {
-  BlockRef ref;        // 0: a block is to be made
-  const Binding* put;  // nullptr: it stays as it is; with a block, that is refreshed
+  BlockRef ref;        // 0: a block must be made
+  const Binding* put;  // nullptr: unchanged; with a block: that block is refreshed
 };
 
 struct Scratch {
@@ -86,7 +86,7 @@ class BindingChange {
     return is_refresh(put, one) && table_.next_lsn() - one.lsn < kMostAge && (table_.log_ == nullptr || table_.log_->has(one.lsn));
   }
 
-  // Who is over a limit that was lowered may still refresh and replace, but not grow.
+  // An address above a lowered limit may still refresh and replace bindings, but not grow.
   bool is_full() const noexcept {
     const size_t before = scratch_.alive.size();
     if (scratch_.after.size() > operation_.max_contacts && scratch_.after.size() > before) return true;
@@ -101,7 +101,7 @@ class BindingChange {
     });
   }
 
-  // All of them or none. What cannot be kept for its size is over a limit too.
+  // All or none. A binding too large to store counts as over a limit.
   Outcome make_blocks() noexcept {
     const size_t going = scratch_.gone.size() + scratch_.expired.size();
     const auto coming = static_cast<size_t>(std::count_if(scratch_.after.begin(), scratch_.after.end(), [](const Entry& entry) { return entry.ref == 0; }));
@@ -125,7 +125,7 @@ class BindingChange {
     return outcome;
   }
 
-  // Of those that have a block: it was made for this operation, and has no name yet.
+  // Whether the entry's block was made for this operation and has no name yet.
   bool is_fresh(const Entry& entry) const noexcept { return entry.put != nullptr && block(entry.ref).lsn == 0; }
 
   void write_record() {
@@ -166,7 +166,7 @@ class BindingChange {
     if (ends_earlier) table_.arm(stripe_, entry.ref);
   }
 
-  // In the order of `after`: what was registered last comes last.
+  // In the order of `after`: the most recently registered comes last.
   void link() noexcept {
     for (const auto* list : {&scratch_.gone, &scratch_.expired})
       for (const BlockRef ref : *list) {

@@ -1,4 +1,4 @@
-// The table to records and back: what a snapshot copies and a replay restores.
+// Converts the table to records and back: a snapshot copies it, a replay restores it.
 #include <algorithm>
 
 #include "core/home/binding_table.h"
@@ -11,7 +11,7 @@ namespace {
 constexpr uint32_t kSlotsAtOnce = 256;
 constexpr size_t kOctetsAtOnce = 64 << 10;
 constexpr size_t kOctetsOfRecord = 1 << 20;
-// No configuration allows an address so many; what a damaged file says is bounded too.
+// More than any configuration allows an address; this bounds what a damaged file can claim.
 constexpr uint16_t kMostOfAddress = 4'096;
 
 }  // namespace
@@ -60,7 +60,7 @@ bool BindingTable::restore(RecordReader& record) {
       continue;
     }
     skip_lsn_to(lsn + 1);
-    // The put that it names may have been followed by a drop before the snapshot was taken.
+    // The put it refers to may have been dropped again before the snapshot was taken.
     const RefIndex::Slot* const slot = find_hash(stripe, record.hash());
     BlockRef ref = slot == nullptr ? 0 : head(slot->ref).first;
     while (ref != 0 && block(ref).lsn != item.name) ref = block(ref).next;
@@ -86,7 +86,7 @@ bool BindingTable::restore(RecordReader& record) {
   return record.is_sound();
 }
 
-// False: there is no room. What is there already, in this state or a later one, stays.
+// False: no room. A binding that already exists, in this state or a later one, stays.
 bool BindingTable::restore_put(Stripe& stripe, const RecordReader& record, const RecordItem& item) noexcept {
   const RefIndex::Slot* const slot = find(stripe, record.hash(), record.aor());
   BlockRef of = slot == nullptr ? 0 : slot->ref;

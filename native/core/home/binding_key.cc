@@ -5,7 +5,7 @@
 namespace sluice {
 namespace {
 
-// Takes the word up to the next blank off `text`.
+// Removes and returns the first word of `text`, up to the next blank.
 Text take_word(Text& text) noexcept {
   const size_t end = text.find(' ');
   const Text word = text.substr(0, end);
@@ -15,7 +15,7 @@ Text take_word(Text& text) noexcept {
 
 Text name_of(Text parameter) noexcept { return parameter.substr(0, parameter.find('=')); }
 
-// A parameter that both have must be the same in both (RFC 3261 19.1.4).
+// A parameter present in both must be the same in both (RFC 3261 19.1.4).
 bool contradicts(Text parameter, Text others) noexcept {
   while (!others.empty()) {
     const Text other = take_word(others);

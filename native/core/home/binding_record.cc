@@ -35,12 +35,12 @@ struct RawRecord {
 };
 static_assert(sizeof(RawRecord) == kRecordHead);
 
-// Each item begins with it.
+// The beginning of each item.
 struct RawItem {
   uint8_t kind;
   uint8_t form;
   uint16_t flags;
-  uint32_t size;  // with its padding
+  uint32_t size;  // including padding
   uint64_t name;
 };
 static_assert(sizeof(RawItem) == 16);
@@ -53,7 +53,7 @@ struct RawTouch {
 };
 static_assert(sizeof(RawTouch) == 24);
 
-// Then come the lengths of the parts, 16 bits each, and the parts.
+// Followed by the lengths of the parts, 16 bits each, and the parts.
 struct RawPut {
   uint32_t reg_id;
   uint16_t q;
@@ -70,7 +70,7 @@ void append(std::string& out, const T& value) {
   out.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
-// False: there are not so many octets.
+// False: there are not enough octets.
 template <typename T>
 bool take(Text& octets, T& value) noexcept {
   if (octets.size() < sizeof value) return false;
@@ -201,7 +201,7 @@ bool RecordReader::read_put(Text octets, uint8_t form, RecordItem& item) noexcep
   RawPut put;
   uint16_t sizes[kParts] = {};
   if (!take(octets, put)) return false;
-  // An older version knew fewer parts.
+  // An older version may have known fewer parts.
   const size_t table = put.parts * sizeof sizes[0];
   if (put.parts > kParts || octets.size() < table) return false;
   std::memcpy(sizes, octets.data(), table);

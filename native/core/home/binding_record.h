@@ -1,15 +1,15 @@
-// How changes of the bindings stand in the journal and in a snapshot. Version 1, all numbers little-endian:
+// The format of changes to bindings in the journal and in a snapshot. Version 1, all numbers little-endian:
 //
 //   file    header, then records
-//   header  64 octets: magic, version, kind, hash key, number, zeros, CRC-32C over what is before it
-//   record  32 octets: CRC-32C over the rest, size, LSN, hash of the address of record, its length, items, zeros; then the address, which
-//           a record without a put lacks; then the items; each part padded to 8 octets
-//   item    put    a binding as it is kept (binding_block.h); its name is the LSN of the put
-//           touch  name, expiry, update, CSeq of a binding that was refreshed as it was
+//   header  64 octets: magic, version, kind, hash key, number, zeros, CRC-32C over all before it
+//   record  32 octets: CRC-32C over the rest, size, LSN, hash of the address of record, its length, items, zeros; then the address (only
+//           in a record with a put); then the items; each part padded to 8 octets
+//   item    put    a binding as the table stores it (binding_block.h); its name is the LSN of the put
+//           touch  name, expiry, update time and CSeq of a binding that was refreshed without other changes
 //           drop   name
 //
-// A record is one operation and is believed as a whole or not at all. Item n of a record has the LSN of the record plus n. A snapshot is a
-// file of records with puts, each with the name and the age of its binding, and ends with a record without items.
+// A record is one operation and is valid as a whole or not at all. Item n of a record has the record's LSN plus n. A snapshot is a file of
+// records with puts, each with the name and the age of its binding, and ends with a record without items.
 #pragma once
 
 #include <string>
@@ -23,8 +23,8 @@ enum class FileKind : uint32_t { journal = 1, snapshot = 2 };
 
 struct FileHeader {
   FileKind kind = FileKind::journal;
-  SipKey key;           // of the hashes of addresses of record
-  uint64_t number = 0;  // of the journal; of a snapshot: the first journal that follows it
+  SipKey key;           // for hashing addresses of record
+  uint64_t number = 0;  // of the journal; in a snapshot: the first journal that follows it
 };
 constexpr size_t kFileHeader = 64;
 constexpr uint32_t kFormatVersion = 1;
@@ -35,13 +35,13 @@ enum class HeaderFault : uint8_t { none, damaged, newer };
 HeaderFault read_file_header(Text octets, FileHeader& out) noexcept;
 
 constexpr size_t kRecordHead = 32;
-constexpr size_t kLsnInRecord = 8;  // where it stands
+constexpr size_t kLsnInRecord = 8;  // its position
 constexpr size_t kMaxRecord = 8 << 20;
 
-// Writes one record at the end of `out`.
+// Appends one record to `out`.
 class RecordWriter {
  public:
-  // `aor` is empty when there is no put.
+  // `aor` is empty if there is no put.
   RecordWriter(std::string& out, uint64_t lsn, uint64_t hash, Text aor);
   void put(const BindingBlock& block);
   void touch(const BindingBlock& block);
@@ -61,7 +61,7 @@ struct RecordItem {
   Kind kind = Kind::drop;
   uint64_t name = 0;
   uint32_t age = 0;
-  Binding binding;  // of a touch: expires, updated, cseq
+  Binding binding;  // in a touch: expires, updated, cseq
 };
 
 // Reads one record; the octets must outlive it.
@@ -77,7 +77,7 @@ class RecordReader {
   bool is_end() const noexcept { return items_ == 0; }
   uint16_t items() const noexcept { return items_; }
 
-  // False: there is none left, or it is not sound, which a checksum that fits does not rule out; then `is_sound` is false too.
+  // False: none is left, or the next one is invalid, which a correct checksum does not rule out; then `is_sound` is false too.
   bool next(RecordItem& item) noexcept;
   bool is_sound() const noexcept { return sound_; }
 

@@ -20,10 +20,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kSyncEvery(50);     // what a power cut may cost
+constexpr milliseconds kSyncEvery(50);     // the most a power cut may cost
 constexpr milliseconds kRecoverEvery(1'000);
-constexpr uint64_t kSnapshotAgain = 60'000;  // milliseconds after one that failed
-constexpr uint64_t kLeastJournal = 8 << 20;  // before a snapshot is worth it
+constexpr uint64_t kSnapshotAgain = 60'000;  // milliseconds after a failure
+constexpr uint64_t kLeastJournal = 8 << 20;  // smallest journal that is worth a snapshot
 
 uint64_t clock_ms() noexcept {
   return static_cast<uint64_t>(std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count());
@@ -38,7 +38,7 @@ BindingStore::Opened BindingStore::open(const std::string& folder, const TableBo
   std::shared_ptr<BindingStore> store(new BindingStore);
   store->folder_ = folder;
   store->lock_ = ::open((folder + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-  // A disk without room for the lock has room for nothing, and the file may be there from before.
+  // On a full disk this still works if the file exists; a disk without room even for the lock is of no use.
   if (store->lock_ < 0) return {nullptr, folder + "/lock cannot be opened: " + std::strerror(errno)};
   if (flock(store->lock_, LOCK_EX | LOCK_NB) != 0) return {nullptr, folder + " is in use by another process", true};
   std::string fault = store->fill(bounds, now);
@@ -68,7 +68,7 @@ std::string BindingStore::fill(const TableBounds& bounds, uint64_t now) {
   if (const int error = journal_->begin(next_number_++, table_->next_lsn()); is_full(error)) journal_->give_up(error);
   else if (error != 0) return folder_ + " cannot be written: " + std::strerror(error);
   since_snapshot_ = older_octets_;
-  // The signals of the process are for its main thread.
+  // The main thread handles the signals of the process.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -114,7 +114,7 @@ void BindingStore::keep() noexcept {
   }
 }
 
-// What memory has and the journal lacks is in the next snapshot.
+// The next snapshot will contain what memory has and the journal lacks.
 void BindingStore::recover() noexcept {
   const uint64_t before = journal_->size();
   if (journal_->begin(next_number_, table_->next_lsn()) != 0) return;

@@ -1,5 +1,5 @@
-// The embedded location store: the table of bindings, its journal and snapshot in a folder of its own, and a thread that keeps the folder in
-// order. Shared by all shards of the process; no other process opens the folder meanwhile.
+// The embedded location store: the table of bindings, its journal and snapshot in their own folder, and a thread that maintains the folder.
+// All shards of the process share it; no other process can open the folder meanwhile.
 #pragma once
 
 #include <condition_variable>
@@ -19,9 +19,9 @@ struct StoreCounts {
   uint64_t addresses = 0;
   uint64_t octets = 0;      // in memory
   uint64_t journal = 0;     // octets since the last snapshot
-  uint64_t failures = 0;    // times that the disk refused the journal
+  uint64_t failures = 0;    // how often writing the journal failed
   uint64_t snapshots = 0;
-  uint64_t longest_lock = 0;  // of a snapshot, nanoseconds
+  uint64_t longest_lock = 0;  // by a snapshot, nanoseconds
   int fault = 0;              // an errno while the journal cannot be written
   int snapshot_fault = 0;     // of the last snapshot
 };
@@ -30,10 +30,10 @@ class BindingStore {
  public:
   struct Opened {
     std::shared_ptr<BindingStore> store;
-    std::string fault;    // why there is none: one line
-    bool is_busy = false;  // another process has the folder
+    std::string fault;    // why there is no store, in one line
+    bool is_busy = false;  // another process uses the folder
   };
-  // Reads what is there. A full disk is no reason not to: nothing is taken on then until there is room.
+  // Reads the folder. This works on a full disk too; the store then accepts no changes until there is room.
   static Opened open(const std::string& folder, const TableBounds& bounds, uint64_t now);
   ~BindingStore();
   BindingStore(const BindingStore&) = delete;
@@ -41,7 +41,7 @@ class BindingStore {
 
   BindingTable& table() noexcept { return *table_; }
   Journal& journal() noexcept { return *journal_; }
-  // Writes what was changed; an errno: it may be lost.
+  // Writes the changes; an errno: they may be lost.
   int flush() noexcept;
 
   const std::vector<DamagedFile>& damaged() const noexcept { return damaged_; }
@@ -59,10 +59,10 @@ class BindingStore {
   std::unique_ptr<BindingTable> table_;
   std::unique_ptr<Journal> journal_;
   std::vector<DamagedFile> damaged_;
-  // Of the keeping thread.
+  // Used only by the maintenance thread.
   uint64_t next_number_ = 1;
-  uint64_t older_octets_ = 0;  // of journals before the one that is written
-  uint64_t next_try_ = 0;      // of a snapshot that failed, milliseconds
+  uint64_t older_octets_ = 0;  // of journals before the current one
+  uint64_t next_try_ = 0;      // after a failed snapshot, milliseconds
   bool wants_snapshot_ = false;
   std::atomic<uint64_t> snapshot_octets_{0};
   std::atomic<uint64_t> snapshots_{0};

@@ -40,7 +40,7 @@ bool BindingTable::remove(Text aor, Text key, uint64_t seen) {
   return remove_if(stripe, slot->ref, [&](const BindingBlock& one) { return one.has_key(key) && one.updated <= seen; }) > 0;
 }
 
-// The chain of the flow says where to look; what is there is decided under the lock of the address.
+// The chain of the flow says where to look; the lock of the address protects what is really there.
 size_t BindingTable::remove_flow(Text flow, size_t most, bool& more) {
   std::vector<uint64_t> hashes;
   size_t removed = 0;
@@ -62,7 +62,7 @@ size_t BindingTable::remove_flow(Text flow, size_t most, bool& more) {
 size_t BindingTable::expire(uint64_t now, uint64_t budget, uint32_t& cursor, bool& more) {
   const uint64_t end = now_ns() + budget;
   size_t removed = 0;
-  bool begun = false;  // each call gets on, however short its time is
+  bool begun = false;  // each call makes progress, however short its time
   more = true;
   for (; cursor < kStripes; ++cursor) {
     Stripe& stripe = stripes_[cursor];
@@ -72,7 +72,7 @@ size_t BindingTable::expire(uint64_t now, uint64_t budget, uint32_t& cursor, boo
       begun = true;
       const std::lock_guard<std::mutex> guard(stripe.lock);
       calls = stripe.wheel.advance(static_cast<uint32_t>(tick_of(now)), kExpiredAtOnce, [&](BlockRef ref) {
-        // A refresh does not move the timer, so it may come too early.
+        // A refresh does not move the timer, so it may fire too early.
         if (block(ref).expires > now) return arm(stripe, ref);
         const BlockRef of = block(ref).head;
         unlink(ref);
@@ -123,7 +123,7 @@ void BindingTable::append(BlockRef of, BlockRef ref) noexcept {
 }
 
 void BindingTable::arm(Stripe& stripe, BlockRef ref) noexcept {
-  // An expiry far away is looked at again when the wheel's longest delay has passed.
+  // A distant expiry is checked again after the wheel's longest delay.
   const uint64_t due = tick_of(block(ref).expires) + 1;
   const uint64_t at = stripe.wheel.now();
   stripe.wheel.arm(ref, static_cast<uint32_t>(std::min<uint64_t>(due <= at ? 1 : due - at, TimingWheel<Timers>::kMaxDelay)));

@@ -1,6 +1,6 @@
 // The bindings of the whole process (RFC 3261 10), for all shards: by address of record and by flow. Each address belongs to a stripe,
-// whose lock is held for a lookup or a change and never over a system call. Bounded in number and octets. What has expired is nobody's
-// any more; timing wheels give its room back.
+// whose lock is held for a lookup or a change, never during a system call. Bounded in number and octets. Expired bindings are invisible;
+// timing wheels free their memory.
 #pragma once
 
 #include <array>
@@ -19,18 +19,18 @@
 
 namespace sluice {
 
-// Hears of every change under the lock of its address, so that the changes of one address come in their order.
+// Receives every change under the lock of its address, so the changes of an address arrive in order.
 class ChangeLog {
  public:
   virtual void append(Text record) noexcept = 0;
-  // Whether what follows may refer to the put of that name.
+  // Whether later records may refer to the put with this name.
   virtual bool has(uint64_t name) const noexcept = 0;
 
  protected:
   ~ChangeLog() = default;
 };
 
-// Is handed bindings while the lock is held: it copies what it wants.
+// Receives bindings while the lock is held, and copies what it needs.
 class BindingSink {
  public:
   virtual void take(const Binding& binding) noexcept = 0;
@@ -46,37 +46,37 @@ struct TableBounds {
 
 class BindingTable {
  public:
-  // `now`: milliseconds of a clock that never runs back, as everywhere here.
+  // `now`: milliseconds of a clock that never runs backwards, as everywhere here.
   BindingTable(const SipKey& key, const TableBounds& bounds, uint64_t now);
 
   const SipKey& key() const noexcept { return key_; }
-  // Before the first change that it should hear of.
+  // Call before the first change that should be logged.
   void set_log(ChangeLog* log) noexcept { log_ = log; }
 
-  // `after` takes all bindings of the address that live after it; nothing when it was not saved.
+  // `after` receives all live bindings of the address after the operation; nothing if it was not saved.
   Outcome save(const RegisterOperation& operation, BindingSink& after);
   void lookup(Text aor, uint64_t now, BindingSink& found);
-  // Unless it was updated after `seen`. False: there is no such binding.
+  // Removes the binding unless it was updated after `seen`. False: no such binding.
   bool remove(Text aor, Text key, uint64_t seen);
-  // About `most` of the bindings on a flow that has ended; returns how many, and sets `more` while there are others.
+  // Removes about `most` bindings of a flow that has ended; returns how many, and sets `more` while there are others.
   size_t remove_flow(Text flow, size_t most, bool& more);
-  // Gives the room of what has expired back, for about so many nanoseconds; `cursor` begins at 0 and is the caller's. Sets `more` while
-  // there is more to look at.
+  // Frees expired bindings for about this many nanoseconds; the caller keeps `cursor`, initially 0. Sets `more` while there is more to
+  // examine.
   size_t expire(uint64_t now, uint64_t nanoseconds, uint32_t& cursor, bool& more);
 
-  // What a record of the journal or a snapshot says. False: it is not sound.
+  // Applies a record of the journal or a snapshot. False: it is invalid.
   bool restore(RecordReader& record);
-  // Bindings that a restore found no room for.
+  // Bindings for which a restore found no room.
   uint64_t turned_away() const noexcept { return turned_away_; }
 
-  // Copies the table piece by piece, as records. What changes meanwhile is copied as it was or as it is, and what was changed by a record
-  // from before the walk is copied as it is.
+  // Copies the table piece by piece, as records. A binding that changes meanwhile is copied in its old or new state; changes recorded
+  // before the walk began are always included.
   struct Walk {
     uint32_t stripe = 0;
-    uint32_t slot = 0;  // the last one that was looked at
+    uint32_t slot = 0;  // the last one examined
     uint32_t upheavals = 0;
     bool begun = false;
-    uint64_t longest = 0;  // nanoseconds that a lock was held
+    uint64_t longest = 0;  // longest time a lock was held, nanoseconds
   };
   bool copy_some(Walk& walk, std::string& out);  // false: that was the last piece
 
@@ -99,17 +99,17 @@ class BindingTable {
     RefIndex index;
     TimingWheel<Timers> wheel;
   };
-  static constexpr size_t kStripes = 1'024;  // so that a wheel that turns moves a thousand of a million bindings
-  static constexpr uint32_t kTickShift = 4;  // of 16 ms: the wheel's longest delay is three days, then it is armed again
+  static constexpr size_t kStripes = 1'024;  // so that one turn of a wheel moves about a thousand of a million bindings
+  static constexpr uint32_t kTickShift = 4;  // 16 ms: the wheel's longest delay is three days, then it is armed again
 
   uint64_t hash_of(Text aor) const noexcept { return siphash(key_, aor.data(), aor.size()); }
   Stripe& stripe_of(uint64_t hash) noexcept { return stripes_[hash >> 54]; }
   BindingBlock& block(BlockRef ref) const noexcept { return *arena_.at<BindingBlock>(ref); }
   AorHead& head(BlockRef ref) const noexcept { return *arena_.at<AorHead>(ref); }
-  // Counted from the start, so that it fits into 32 bits.
+  // Counted from the start, so that it fits in 32 bits.
   uint64_t tick_of(uint64_t time) const noexcept { return time < begin_ ? 0 : (time - begin_) >> kTickShift; }
 
-  // All of these are called under the stripe's lock.
+  // Call all of these under the stripe's lock.
   RefIndex::Slot* find(Stripe& stripe, uint64_t hash, Text aor) noexcept;
   RefIndex::Slot* find_hash(Stripe& stripe, uint64_t hash) noexcept;
   BlockRef make_head(Stripe& stripe, uint64_t hash, Text aor) noexcept;  // 0: no room
@@ -117,7 +117,7 @@ class BindingTable {
   void append(BlockRef head, BlockRef ref) noexcept;                     // as its last binding
   void arm(Stripe& stripe, BlockRef ref) noexcept;
   void unlink(BlockRef ref) noexcept;                                    // from its address
-  void release(Stripe& stripe, BlockRef ref) noexcept;                   // of a block that is unlinked
+  void release(Stripe& stripe, BlockRef ref) noexcept;                   // a block that has been unlinked
   void drop_empty(Stripe& stripe, BlockRef head) noexcept;
   void log_drops(uint64_t hash, const std::vector<uint64_t>& names);
   template <typename Goes>

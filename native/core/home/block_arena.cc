@@ -8,7 +8,7 @@
 namespace sluice {
 namespace {
 
-// Aligned to its size; nullptr when the system has no more.
+// Aligned to its size; nullptr: the system is out of memory.
 char* map_aligned(size_t size) noexcept {
   void* const memory = mmap(nullptr, size * 2, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return nullptr;
@@ -48,7 +48,7 @@ void BlockArena::prepare() noexcept {
   add_slab(guard);
 }
 
-// The lock is not held while the system is asked; somebody else may have been quicker.
+// Releases the lock during the system call, so another thread may have been quicker.
 bool BlockArena::add_slab(std::unique_lock<std::mutex>& guard) noexcept {
   const size_t before = slab_count_;
   if (before == most_slabs_) return false;
@@ -61,7 +61,7 @@ bool BlockArena::add_slab(std::unique_lock<std::mutex>& guard) noexcept {
     return true;
   }
   slabs_[slab_count_++].store(memory, std::memory_order_relaxed);
-  if (before == 0) next_chunk_ = 1;  // nothing is named 0
+  if (before == 0) next_chunk_ = 1;  // no block is named 0
   chunks_left_.store(slab_count_ * (kSlab / kChunk) - next_chunk_, std::memory_order_relaxed);
   return true;
 }

@@ -1,5 +1,5 @@
-// Memory for many small blocks that are named by 32 bits: slabs are taken from the system as they are needed, a block has one of some
-// hundred sizes, and a block that is given back serves the next one of its size. Bounded in octets.
+// Memory for many small blocks with 32-bit names: slabs come from the system as needed, a block has one of a few hundred sizes, and a
+// returned block serves the next request for its size. Bounded in octets.
 #pragma once
 
 #include <atomic>
@@ -21,10 +21,10 @@ class BlockArena {
   BlockArena(const BlockArena&) = delete;
   BlockArena& operator=(const BlockArena&) = delete;
 
-  // Sees to it that a slab is at hand. Called where no lock is held, so that the system is not asked for memory under one.
+  // Makes sure that a slab is ready. Call without holding a lock, so that no system call for memory happens under one.
   void prepare() noexcept;
 
-  // 0: there is no room, or it is larger than a block can be.
+  // 0: no room, or larger than a block can be.
   BlockRef take(size_t octets) noexcept;
   void give(BlockRef ref, size_t octets) noexcept;
 
@@ -33,20 +33,20 @@ class BlockArena {
     return reinterpret_cast<T*>(slabs_[ref / kSlabUnits].load(std::memory_order_relaxed) + size_t{ref % kSlabUnits} * kUnit);
   }
 
-  // Octets of blocks that are in use, by the sizes that they take up.
+  // Octets that the blocks in use take up.
   uint64_t used() const noexcept { return used_.load(std::memory_order_relaxed); }
 
  private:
   static constexpr size_t kUnit = 16;
-  static constexpr size_t kSlab = 2 << 20;  // a huge page, where the system has them
+  static constexpr size_t kSlab = 2 << 20;  // a huge page, where the system supports them
   static constexpr size_t kSlabUnits = kSlab / kUnit;
-  static constexpr size_t kChunk = 1 << 16;  // of one size
-  static constexpr size_t kMostSlabs = 1 << 14;  // 2^31 units: what a timing wheel can name
+  static constexpr size_t kChunk = 1 << 16;  // blocks of one size
+  static constexpr size_t kMostSlabs = 1 << 14;  // 2^31 units: as many as a timing wheel can name
   static constexpr size_t kClasses = 232;
 
   struct Class {
-    BlockRef free = 0;  // the first octets of a free block name the next one
-    BlockRef next = 0;  // in the chunk that is being used up
+    BlockRef free = 0;  // the first octets of a free block name the next free block
+    BlockRef next = 0;  // in the current chunk
     BlockRef end = 0;
   };
 

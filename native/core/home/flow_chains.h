@@ -1,5 +1,5 @@
-// Which bindings came over which flow: what goes when a flow ends, though it be a hundred thousand. The bindings of a flow are a chain
-// through their blocks.
+// Which bindings came over which flow: those that go when the flow ends, even if there are a hundred thousand. The bindings of a flow form
+// a chain through their blocks.
 #pragma once
 
 #include <array>
@@ -16,18 +16,18 @@ class FlowChains {
  public:
   FlowChains(const SipKey& key, BlockArena& arena) : key_(key), arena_(arena) {}
 
-  // Called where no lock is held.
+  // Call without holding a lock.
   void make_room(Text flow);
-  // The block has its texts; no-op when it has no lifeline.
+  // The block already contains its texts. No-op if it has no lifeline.
   void link(BlockRef ref) noexcept;
   void unlink(BlockRef ref) noexcept;
 
-  // The hashes of some addresses of record with bindings on that flow; none: there are no more.
+  // The hashes of some addresses of record with bindings on this flow; none: there are no more.
   void some_of(Text flow, size_t most, std::vector<uint64_t>& hashes);
 
  private:
   struct alignas(64) Stripe {
-    std::mutex lock;  // the innermost but for the arena's
+    std::mutex lock;  // the innermost lock, except the arena's
     RefIndex index;
   };
   static constexpr size_t kStripes = 64;

@@ -14,9 +14,9 @@
 namespace sluice {
 namespace {
 
-// What a batch of a busy shard needs; more is given back.
+// Enough for a batch of a busy shard; memory beyond it is freed.
 constexpr size_t kUsualWrite = 1 << 20;
-// A disk with less than that is as good as full, or the journal would fail again at once.
+// A disk with less room than this counts as full, or the journal would fail again at once.
 constexpr off_t kLeastRoom = 1 << 20;
 
 }  // namespace
@@ -40,7 +40,7 @@ int Journal::begin(uint64_t number, uint64_t next_lsn) noexcept {
   char header[kFileHeader];
   write_file_header({FileKind::journal, key_, number}, header);
   int error = 0;
-  // Not every file system can tell beforehand.
+  // Not every file system can reserve space in advance.
   if (fault() != 0 && fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, kLeastRoom) != 0 && errno != EOPNOTSUPP && errno != ENOSYS) error = errno;
   if (error == 0) error = write_all(fd, Text(header, sizeof header));
   if (error == 0 && fdatasync(fd) != 0) error = errno;
@@ -110,7 +110,7 @@ int Journal::write_waiting() noexcept {
   return 0;
 }
 
-// What the file has up to here stays good: a replay reads it to the first record that is not whole.
+// The file stays valid up to here: a replay reads it up to the first incomplete record.
 int Journal::fail(int error) noexcept {
   if (fd_ >= 0) retired_.push_back(std::exchange(fd_, -1));
   const std::lock_guard<std::mutex> guard(append_lock_);
@@ -144,7 +144,7 @@ int Journal::sync(uint64_t failures) noexcept {
   const std::lock_guard<std::mutex> writing(write_lock_);
   synced_ = written;
   if (error != 0) {
-    // After that nobody knows what of the file is on the disk; it is not tried again (fsync(2)).
+    // After that nobody knows what is on the disk, and trying again does not help (fsync(2)).
     lost_from_.store(0, std::memory_order_relaxed);
     if (fd_ == current && fd_ >= 0) close(std::exchange(fd_, -1));
     if (fault() == 0) fail(error);

@@ -1,8 +1,8 @@
-// The changes of the bindings on disk, in files that begin anew with each snapshot. One for the process: the order of its records is the
-// order of the changes of each address. What was written before an answer leaves is there after kill -9; what was synchronised, after a
-// power cut.
+// The changes of the bindings on disk, in files that start afresh with each snapshot. One journal per process; its records are in the order
+// of the changes to each address. What is written before a response leaves survives kill -9; what is synchronised survives a power cut.
 //
-// A disk that is full or fails: what could not be written is known by its numbers, and nothing is taken on until a new file can be made.
+// If the disk is full or fails, the journal knows by number what it could not write, and the store accepts no changes until it can create
+// a new file.
 #pragma once
 
 #include <atomic>
@@ -21,26 +21,26 @@ class Journal final : public ChangeLog {
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 
-  // Goes on in file `number`; an errno, 0 when all is well. What was waiting is written to the old one before. `next_lsn`: of the table.
+  // Continues in file `number`, after writing what was waiting to the old one. Returns 0 or an errno. `next_lsn`: the table's.
   int begin(uint64_t number, uint64_t next_lsn) noexcept;
 
-  // There is no file to begin with.
+  // No file could be created at the start.
   void give_up(int error) noexcept;
 
-  // Waits in memory for the next flush; is lost while the disk fails.
+  // Keeps the record in memory until the next flush; it is lost while the disk fails.
   void append(Text record) noexcept override;
   bool has(uint64_t name) const noexcept override;
 
-  // Writes what waits, in one call. An errno: what was appended since the last flush may be lost.
+  // Writes what is waiting, in one call. An errno: what was appended since the last flush may be lost.
   int flush() noexcept;
-  // Synchronises what was written until now. `failures`: how often it had failed when that was appended; an errno when it did again.
+  // Synchronises what has been written so far. `failures`: how often writing had failed when that was appended; an errno: it failed again.
   int sync(uint64_t failures) noexcept;
 
-  // An errno; 0: it can be written.
+  // An errno; 0: the journal can be written.
   int fault() const noexcept { return fault_.load(std::memory_order_relaxed); }
-  // How often it failed.
+  // How often writing has failed.
   uint64_t failures() const noexcept { return failures_.load(std::memory_order_relaxed); }
-  // A snapshot has everything that was lost.
+  // A snapshot now contains everything that was lost.
   void forget_losses() noexcept;
 
   uint64_t number() const noexcept { return number_.load(std::memory_order_relaxed); }
@@ -55,12 +55,12 @@ class Journal final : public ChangeLog {
 
   const std::string folder_;
   const SipKey key_;
-  std::mutex sync_lock_;    // before the next one; held over fdatasync(), and whoever closes a file holds it
-  std::mutex write_lock_;   // held over write(); never taken while a lock of the table is held
+  std::mutex sync_lock_;    // taken before write_lock_; held during fdatasync() and while closing a file
+  std::mutex write_lock_;   // held during write(); never taken under a lock of the table
   std::mutex append_lock_;  // the innermost
   std::string waiting_;     // under append_lock_
-  uint64_t waiting_from_ = UINT64_MAX;  // the lowest LSN of it
-  std::string writing_;                 // under write_lock_, like all below
+  uint64_t waiting_from_ = UINT64_MAX;  // its lowest LSN
+  std::string writing_;                 // under write_lock_, like everything below
   uint64_t writing_from_ = UINT64_MAX;
   int fd_ = -1;
   std::vector<int> retired_;  // to be synchronised and closed
@@ -70,7 +70,7 @@ class Journal final : public ChangeLog {
   std::atomic<uint64_t> size_{0};
   std::atomic<uint64_t> written_{0};  // octets, over all files
   uint64_t synced_ = 0;               // under sync_lock_
-  // Puts with names from the one up to the other may not be on disk.
+  // Puts with names in this range may not be on disk.
   std::atomic<uint64_t> lost_from_{UINT64_MAX};
   std::atomic<uint64_t> lost_until_{0};
 };

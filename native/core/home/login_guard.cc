@@ -16,7 +16,7 @@ bool LoginGuard::may_try(const Address& client, Text user, uint32_t now) noexcep
 
 void LoginGuard::failed(const Address& client, Text user, uint32_t now) noexcept {
   const std::lock_guard<std::mutex> guard(lock_);
-  // A phone whose password was changed spends what is its own.
+  // A phone whose password was changed uses up its own allowance.
   if (Entry* pair = proven_.find(key_of(&client, &user)); is_proven(pair, now)) return add_failure(*pair, kUserSeconds, now);
   add_failure(failures_.have(key_of(&client, nullptr), now), kSourceSeconds, now);
   add_failure(failures_.have(key_of(nullptr, &user), now), kUserSeconds, now);
@@ -34,14 +34,14 @@ void LoginGuard::proved(const Address& client, Text user, uint32_t now) noexcept
   if (source.proven < 1'000) ++source.proven;
 }
 
-// An IPv6 source is its /64.
+// An IPv6 source counts as its /64.
 uint64_t LoginGuard::key_of(const Address* client, const Text* user) const noexcept {
   SipHasher hasher(key_);
   const uint8_t kind = static_cast<uint8_t>((client != nullptr ? 1 : 0) | (user != nullptr ? 2 : 0));
   hasher.add(&kind, 1);
   if (client != nullptr) hasher.add(client->ip, client->is_v4() ? 16 : 8);
   if (user != nullptr) hasher.add(user->data(), user->size());
-  return hasher.finish() | 1;  // 0 is an empty place
+  return hasher.finish() | 1;  // 0 means an empty place
 }
 
 uint32_t LoginGuard::failures_of(const Entry* entry, uint32_t seconds, uint32_t now) noexcept {

@@ -1,6 +1,6 @@
-// How many wrong passwords a source and a user may have before nobody looks at further ones (RFC 3261 26.1, RFC 7616 5.8): one memory for
-// all shards. Whoever has proved to be that user from that network goes on being heard, so that neither a guesser behind the same NAT
-// nor one who knows the name locks a phone out; and a network full of phones that log in may have more failures than an empty one.
+// How many wrong passwords a source and a user may send before we stop checking them (RFC 3261 26.1, RFC 7616 5.8): one memory for all
+// shards. A client that has proved to be this user from this network is still heard, so neither a guesser behind the same NAT nor one who
+// knows the name can lock a phone out. A network full of phones that log in may have more failures than an empty one.
 #pragma once
 
 #include <array>
@@ -17,14 +17,14 @@ class LoginGuard {
  public:
   explicit LoginGuard(const SipKey& key, uint32_t sets = 8'192);
 
-  // `now`: seconds of a clock that never runs back. False: too many failures, the credentials are not to be looked at.
+  // `now`: seconds of a clock that never runs backwards. False: too many failures; do not check the credentials.
   bool may_try(const Address& client, Text user, uint32_t now) noexcept;
   void failed(const Address& client, Text user, uint32_t now) noexcept;
   void proved(const Address& client, Text user, uint32_t now) noexcept;
 
-  static constexpr uint32_t kSourceBurst = 30, kSourceSeconds = 10;  // failures at once, and the time in which one is forgiven
+  static constexpr uint32_t kSourceBurst = 30, kSourceSeconds = 10;  // failures in a burst, and the time after which one is forgiven
   static constexpr uint32_t kUserBurst = 20, kUserSeconds = 30;
-  static constexpr uint32_t kPerProvenUser = 2;  // further failures of a source for each user that logged in there
+  static constexpr uint32_t kPerProvenUser = 2;  // extra failures of a source per user that has logged in there
   static constexpr uint32_t kProvenSeconds = 86'400;
 
  private:
@@ -32,9 +32,9 @@ class LoginGuard {
     uint64_t key = 0;
     uint32_t last = 0;
     uint16_t failures = 0;
-    uint16_t proven = 0;  // of a source: users that logged in there
+    uint16_t proven = 0;  // for a source: users that have logged in there
   };
-  // Eight entries a set; the one that was touched longest ago gives way.
+  // Eight entries per set; the least recently used gives way.
   struct Memory {
     static constexpr size_t kWays = 8;
     explicit Memory(uint32_t sets) : entries(size_t{sets} * kWays) {}
@@ -49,8 +49,8 @@ class LoginGuard {
   bool is_proven(const Entry* pair, uint32_t now) const noexcept { return pair != nullptr && now - pair->last <= kProvenSeconds; }
 
   SipKey key_;
-  std::mutex lock_;  // held for a few comparisons; logins are rare beside messages
-  Memory failures_;  // of sources and of users
+  std::mutex lock_;  // held for a few comparisons; logins are rare compared with messages
+  Memory failures_;  // of sources, and of users
   Memory proven_;    // pairs of source and user
 };
 

@@ -32,7 +32,7 @@ bool same_octets(const uint8_t* a, const uint8_t* b, size_t size) noexcept {
 NonceTable::NonceTable(const uint8_t seed[64], uint32_t capacity) : key_(seed, 28), capacity_(capacity) {
   std::memcpy(life_, seed + 28, sizeof life_);
   std::memcpy(hash_, seed + 32, sizeof hash_);
-  // The octets of the rings stay untouched, and cost nothing, until they are needed.
+  // The rings stay untouched, and cost no memory, until they are needed.
   for (Stripe& stripe : stripes_) {
     stripe.entries.reset(new Entry[capacity_]);
     stripe.index = std::make_unique<uint16_t[]>(capacity_ * 2);
@@ -89,7 +89,7 @@ bool NonceTable::use(Text nonce, Text user, uint32_t count) noexcept {
   return true;
 }
 
-// An IPv6 client changes its address within its network (RFC 8981).
+// An IPv6 client may change its address within its network (RFC 8981).
 void NonceTable::mac(const uint8_t* octets, Text realm, const Address& client, uint8_t out[kSha256Size]) const noexcept {
   uint8_t said[kSigned + 16 + 256] = {};
   std::memcpy(said, octets, kSigned);
@@ -126,7 +126,7 @@ void NonceTable::add(Stripe& stripe, const Entry& entry) noexcept {
   stripe.index[slot] = static_cast<uint16_t>(place + 1);
 }
 
-// Linear probing without marks for what is gone: what follows moves up into the gap.
+// Linear probing without tombstones: later entries move up into the gap.
 void NonceTable::remove(Stripe& stripe, uint32_t place) noexcept {
   const uint32_t mask = capacity_ * 2 - 1;
   uint32_t gap = static_cast<uint32_t>(stripe.entries[place].key[0]) & mask;

@@ -1,12 +1,12 @@
-// The nonces of digest authentication and which of their counts were used: one memory for all shards, so that credentials which somebody
-// overheard are good nowhere (RFC 7616 3.3, 3.4, 5.4, 5.5). qop=auth leaves Contact uncovered, so this is what keeps a registration
-// from being hijacked: no count is ever taken twice.
+// The nonces of digest authentication and which of their counts have been used: one memory for all shards, so that overheard credentials
+// are useless everywhere (RFC 7616 3.3, 3.4, 5.4, 5.5). qop=auth does not protect the Contact, so this is what keeps a registration from
+// being hijacked: no count is ever accepted twice.
 //
-//   base64url of: 0-3 the life of the process, 4-9 milliseconds since it began, 10-15 serial number, 16-31 HMAC-SHA-256 over these, the
-//   client's network and the realm, cut to 128 bits
+//   base64url of: 0-3 this run of the process, 4-9 milliseconds since it began, 10-15 serial number, 16-31 HMAC-SHA-256 over these, the
+//   client's network and the realm, truncated to 128 bits
 //
-// The key is random and dies with the process: a nonce of another process or of an earlier life is stale, and its client comes again
-// with a fresh one.
+// The key is random and ends with the process: a nonce from another process or an earlier run is stale, and the client tries again with a
+// fresh one.
 #pragma once
 
 #include <array>
@@ -26,37 +26,37 @@ constexpr size_t kNonceText = 43;
 
 class NonceTable {
  public:
-  // `seed`: 64 random octets. `capacity`: nonces that are remembered for each of the 64 stripes, a power of two up to 16,384.
+  // `seed`: 64 random octets. `capacity`: nonces remembered in each of the 64 stripes, a power of two up to 16,384.
   explicit NonceTable(const uint8_t seed[64], uint32_t capacity = 4'096);
 
-  // `now`: milliseconds of a clock that never runs back. Writes kNonceText characters.
+  // `now`: milliseconds of a clock that never runs backwards. Writes kNonceText characters.
   void make(Text realm, const Address& client, uint64_t now, char* out) noexcept;
 
-  // Whether it was made by this process for that realm and that client's network, at most `life` milliseconds ago.
+  // Whether this process made it for this realm and this client's network, at most `life` milliseconds ago.
   bool is_fresh(Text nonce, Text realm, const Address& client, uint64_t now, uint64_t life) const noexcept;
 
-  // Takes a count of a fresh nonce for that user. False: it was taken before, or is so far behind that nobody knows any more.
-  // Requests may overtake each other by up to 63 counts. Only for credentials that are right: strangers cannot fill the memory.
+  // Marks a count of a fresh nonce as used by this user. False: it was used before, or is too old to tell. Requests may overtake each
+  // other by up to 63 counts. Call only for correct credentials, so that strangers cannot fill the memory.
   bool use(Text nonce, Text user, uint32_t count) noexcept;
 
   uint64_t held() const noexcept { return held_.load(std::memory_order_relaxed); }
-  // Nonces that gave way to newer ones.
+  // Nonces that have given way to newer ones.
   uint64_t evicted() const noexcept { return evicted_.load(std::memory_order_relaxed); }
 
  private:
   struct Entry {
     uint64_t key[2];
     uint64_t made;
-    uint64_t bits;  // bit n: the count `highest - n` was taken
+    uint64_t bits;  // bit n: the count `highest - n` was used
     uint32_t highest;
   };
   struct alignas(64) Stripe {
     std::mutex lock;
     std::unique_ptr<Entry[]> entries;   // a ring: the oldest gives way
-    std::unique_ptr<uint16_t[]> index;  // twice as long; 0 is empty, else the place of an entry and one
+    std::unique_ptr<uint16_t[]> index;  // twice as long; 0: empty, else the place of an entry plus one
     uint32_t next = 0;
     uint32_t size = 0;
-    uint64_t floor = 0;  // nonces not made after that may have been used and forgotten: they count as used
+    uint64_t floor = 0;  // nonces made up to then may have been used and forgotten: they count as used
   };
   static constexpr size_t kStripes = 64;
 

@@ -1,5 +1,5 @@
-// Finds blocks by a hash: open addressing, 8 octets a slot. A tag is 32 bits of the hash; the slot comes from it too, so that the index
-// grows and closes its gaps without a look at the blocks.
+// Finds blocks by a hash: open addressing, 8 octets per slot. A tag is 32 bits of the hash and also determines the slot, so the index
+// grows and closes gaps without touching the blocks.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ class RefIndex {
 
   RefIndex() : slots_(new Slot[kFirstSize]()) {}
 
-  // The first entry of that tag for which `matches(ref)`.
+  // The first entry with this tag for which `matches(ref)` is true.
   template <typename Matches>
   Slot* find(uint32_t tag, Matches&& matches) noexcept {
     for (uint32_t i = tag & mask_; slots_[i].ref != 0; i = (i + 1) & mask_)
@@ -29,14 +29,14 @@ class RefIndex {
     return nullptr;
   }
 
-  // There is always room for a few more than `is_crowded` says; whoever holds no lock grows it before.
+  // There is always room for a few more than `is_crowded` suggests; grow it beforehand, without holding a lock.
   void insert(uint32_t tag, BlockRef ref) noexcept {
     if (used_ + 2 > size()) grow(std::unique_ptr<Slot[]>(new Slot[size() * 2]()), size() * 2);
     put(tag, ref);
     ++used_;
   }
 
-  // What follows moves up into the gap.
+  // Later entries move up into the gap.
   void erase(Slot* slot) noexcept {
     auto gap = static_cast<uint32_t>(slot - slots_.get());
     for (uint32_t i = (gap + 1) & mask_; slots_[i].ref != 0; i = (i + 1) & mask_) {
@@ -52,7 +52,7 @@ class RefIndex {
   bool is_crowded() const noexcept { return (used_ + 1) * 4 > size() * 3; }
   uint32_t size() const noexcept { return mask_ + 1; }
   uint32_t used() const noexcept { return used_; }
-  // Moves into `fresh`, which is empty; what was there before is in `fresh` then.
+  // Moves to the empty slots in `fresh`, which receives the old ones.
   void grow(std::unique_ptr<Slot[]>&& fresh, uint32_t size) noexcept {
     const uint32_t before = this->size();
     std::swap(slots_, fresh);
@@ -62,8 +62,8 @@ class RefIndex {
     ++upheavals_;
   }
 
-  // For a walk in pieces: whoever goes from the last slot to the first meets whatever stays, some of it twice, unless an upheaval came
-  // between, for entries move towards the first slot otherwise.
+  // For a walk in pieces: going from the last slot to the first meets every entry that stays, some of them twice, because entries only
+  // move towards the first slot, unless an upheaval comes in between.
   BlockRef ref_at(uint32_t slot) const noexcept { return slots_[slot].ref; }
   uint32_t upheavals() const noexcept { return upheavals_; }
 
@@ -80,7 +80,7 @@ class RefIndex {
   uint32_t upheavals_ = 0;
 };
 
-// Grows the index of a stripe, {lock, index}, so that memory is asked for while the lock is not held.
+// Grows the index of a stripe, {lock, index}, allocating memory while the lock is not held.
 template <typename Stripe>
 void make_room_in(Stripe& stripe) noexcept {
   for (;;) {

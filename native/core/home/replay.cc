@@ -14,7 +14,7 @@
 namespace sluice {
 namespace {
 
-// The names of all that is in a folder; an errno in `error`.
+// The names of everything in a folder; on failure, sets `error` to an errno.
 std::vector<std::string> names_in(const std::string& folder, int& error) {
   std::vector<std::string> names;
   DIR* const directory = opendir(folder.c_str());
@@ -92,7 +92,7 @@ void StoredFiles::replay_file(const Stored& file, BindingTable& table) {
   const auto give_up = [&] {
     const uint64_t at = std::min(reader.position(), file.size);
     damaged_.push_back({file.name, at, file.size - at});
-    // Numbers that stood in what was not read are not used again.
+    // Do not reuse numbers that the unread part may contain.
     table.skip_lsn_to(table.next_lsn() + (file.size - at));
   };
   const SipKey& key = file.header.key;

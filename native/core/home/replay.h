@@ -1,5 +1,5 @@
-// Reads what an earlier process left: the snapshot, then the journals that follow it. Each file is believed up to its first record that is
-// not whole; nothing that stands in a file ends the process.
+// Reads what an earlier process left: the snapshot, then the journals that follow it. Each file is valid up to its first incomplete
+// record; no content of a file can crash the process.
 #pragma once
 
 #include <string>
@@ -11,19 +11,19 @@ namespace sluice {
 
 struct DamagedFile {
   std::string name;
-  uint64_t at = 0;    // the octet from which on it was not read
-  uint64_t lost = 0;  // octets from there on
+  uint64_t at = 0;    // the position after which it was not read
+  uint64_t lost = 0;  // number of octets from there on
 };
 
-// The files of a folder that count.
+// The store's files in a folder.
 class StoredFiles {
  public:
-  // An errno; 0: it was looked at.
+  // Scans the folder; 0 or an errno.
   int find(const std::string& folder);
 
-  // The name of a file that a later version of the program wrote.
+  // The name of a file written by a later version of the program.
   const std::string& newer() const noexcept { return newer_; }
-  // Of the hashes in the files; false: there is no file that can be read.
+  // The key of the hashes in the files; false: there is no readable file.
   bool key(SipKey& out) const noexcept;
 
   void replay(BindingTable& table);
@@ -45,7 +45,7 @@ class StoredFiles {
 
   std::string folder_;
   std::string newer_;
-  std::vector<Stored> snapshots_;  // one at most
+  std::vector<Stored> snapshots_;  // at most one
   std::vector<Stored> journals_;
   std::vector<DamagedFile> damaged_;
   uint64_t next_number_ = 1;
@@ -56,13 +56,13 @@ class StoredFiles {
 constexpr char kSnapshotName[] = "snapshot";
 constexpr char kUnfinishedSnapshotName[] = "snapshot.new";
 
-// Far beyond what a life of journals comes to; what has a higher number is none.
+// Far more journals than anyone will ever write; a higher number is not a journal's.
 constexpr uint64_t kMaxJournalNumber = 999'999'999'999;
 
-// The number in the name of a journal; false: it is none.
+// The number in the name of a journal; false: not a journal.
 bool read_journal_name(Text name, uint64_t& number) noexcept;
 
-// Deletes the journals before `number`; those that were found damaged are kept under another name, for whoever wants to look into them.
+// Deletes the journals before `number`; damaged ones are kept under another name, in case someone wants to examine them.
 void delete_journals(const std::string& folder, uint64_t number, const std::vector<DamagedFile>& damaged);
 
 }  // namespace sluice

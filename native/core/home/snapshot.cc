@@ -14,7 +14,7 @@ namespace sluice {
 namespace {
 
 constexpr size_t kWrittenAtOnce = 1 << 20;
-// Synchronised as it grows, so that the journal never waits behind all of it.
+// Synchronise as the file grows, so that the journal never has to wait for all of it.
 constexpr uint64_t kSyncedAtOnce = 16 << 20;
 
 int write_table(int fd, BindingTable& table, uint64_t journal, const std::atomic<bool>& stop, SnapshotFigures& figures) {

@@ -1,4 +1,4 @@
-// Writes the whole table to a file beside the journal, in the background; the locks of the table are held for small pieces only.
+// Writes the whole table to a file next to the journal, in the background; holds the table's locks only for small pieces.
 #pragma once
 
 #include <atomic>
@@ -13,8 +13,8 @@ struct SnapshotFigures {
   uint64_t longest_lock = 0;  // nanoseconds
 };
 
-// Takes the place of the last one when it is whole and on the disk. `journal`: the first one that follows it, which was begun before.
-// An errno; ECANCELED when `stop` was set.
+// Replaces the previous snapshot once it is complete and on disk. `journal`: the first one that follows it, already begun. Returns 0 or
+// an errno; ECANCELED if `stop` was set.
 int write_snapshot(BindingTable& table, const std::string& folder, uint64_t journal, const std::atomic<bool>& stop, SnapshotFigures& figures);
 
 }  // namespace sluice

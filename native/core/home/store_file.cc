@@ -31,7 +31,7 @@ int sync_folder(const std::string& folder) noexcept {
   return error;
 }
 
-// Opening a pipe would wait for its writer.
+// O_NONBLOCK: opening a pipe would otherwise wait for its writer.
 FileReader::FileReader(const std::string& path) noexcept : fd_(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC)) {
   struct stat status;
   if (fd_ < 0 || fstat(fd_, &status) != 0) fault_ = errno;

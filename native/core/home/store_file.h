@@ -1,4 +1,4 @@
-// Files of the store: written whole, read piece by piece, whatever may lie in the folder.
+// Files of the store: written whole, read piece by piece; the folder may contain anything.
 #pragma once
 
 #include <string>
@@ -7,13 +7,13 @@
 
 namespace sluice {
 
-// An errno; 0: all of it was written.
+// 0: everything was written; else an errno.
 int write_all(int fd, Text octets) noexcept;
 
-// What was made or renamed in a folder is there after a power cut.
+// Makes files created or renamed in a folder survive a power cut.
 int sync_folder(const std::string& folder) noexcept;
 
-// Reads a file from its beginning; what is no regular file is as good as none.
+// Reads a file from its beginning; anything other than a regular file is an error.
 class FileReader {
  public:
   explicit FileReader(const std::string& path) noexcept;
@@ -24,7 +24,7 @@ class FileReader {
   int fault() const noexcept { return fault_; }  // an errno
   Text octets() const noexcept { return Text(buffer_.data() + at_, buffer_.size() - at_); }
   void skip(size_t size) noexcept { at_ += size; }
-  // Reads on. False: there is no more.
+  // Reads on. False: nothing is left.
   bool more();
   uint64_t position() const noexcept { return before_ + at_; }  // in the file
   uint64_t size() const noexcept { return size_; }
