@@ -1,5 +1,5 @@
-// The table of bindings by itself, and with its journal: CPU of a put, a refresh and a lookup, octets a binding, how long a snapshot holds
-// a lock, how long a replay takes, how long the ends of flows and registrations take. `binding_bench [FOLDER [BINDINGS]]`
+// The table of bindings, alone and with its journal: CPU time of a put, a refresh and a lookup, octets per binding, how long a snapshot
+// holds a lock, and how long it takes to replay, to end flows and to expire registrations. `binding_bench [FOLDER [BINDINGS]]`
 #include <ctime>
 
 #include <chrono>
@@ -32,7 +32,7 @@ struct Nowhere final : BindingSink {
   void take(const Binding& binding) noexcept override { octets += binding[Part::uri].size(); }
 };
 
-// What the registrar's bench registers: two flows of one device behind an edge.
+// What the registrar's benchmark registers: two flows of one device behind an edge.
 struct Phone {
   std::string aor, uri, params, instance, path, call_id, key;
   Binding binding;
@@ -76,7 +76,7 @@ struct Phone {
   RegisterOperation operation;
 };
 
-// Runs over all users and both flows, users in no order. Nanoseconds of CPU each, less those of making the operation.
+// Runs over all users in random order and both flows. Returns nanoseconds of CPU per operation, without the cost of building it.
 double run(BindingStore& store, uint32_t users, uint32_t cseq, const std::string& flow) {
   Phone phone;
   Nowhere sink;

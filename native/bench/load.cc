@@ -1,4 +1,4 @@
-// The load program: the clients and the core of any RFC 5626 edge in one process on one core. Prints one line of JSON for each workload.
+// The load program: the clients and the core of any RFC 5626 edge, in one process on one CPU core. Prints one line of JSON per workload.
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -50,7 +50,7 @@ class Load {
     print_memory(line, engine_.edge().memory());
   }
 
-  // The highest rate that the edge holds, by halving an interval, and then what it does at half of that rate.
+  // Finds the highest rate that the edge sustains, by bisection, then measures it at half that rate.
   void search(const std::string& name) {
     constexpr unsigned kProbes = 7;
     constexpr double kWarmup = 0.2;
@@ -63,7 +63,7 @@ class Load {
     bool load_was_late = false;
     for (unsigned probe = 0; probe < kProbes; ++probe) {
       const double rate = probe == 0 ? 0.7 * top : (low + high) / 2;
-      // A hiccup of the machine must not halve what an edge holds: a rate is too high when it is so twice.
+      // A hiccup of the machine must not count against an edge: a rate is too high only if it fails twice.
       bool good = false;
       for (unsigned tries = 0; tries < 2 && !good; ++tries) {
         Phase phase = engine_.run(workload, rate, kWarmup, seconds);
@@ -82,13 +82,13 @@ class Load {
     print_memory(line, engine_.edge().memory());
   }
 
-  // Under 0.1 % lost and no growing queue: over a stream an edge that is too slow loses nothing for a while, it only falls behind.
+  // Less than 0.1 % lost and no growing queue: over a stream, an edge that is too slow loses nothing at first but falls behind.
   static bool holds(const Phase& phase, double rate) {
     return static_cast<double>(phase.lost + phase.mismatched) < 0.001 * static_cast<double>(phase.sent) && phase.late < kQueue &&
            static_cast<double>(phase.waiting) < rate * kQueue / 1e9 + 64;
   }
 
-  // Memory is counted between a tenth of the flows and all of them, so that what an edge allocates once does not count.
+  // Compares memory at a tenth of the flows with memory at all of them, so that one-off allocations do not count.
   int idle() {
     uint32_t few = engine_.flows() / 10 + 1;
     if (!engine_.open_and_register(few, at_once_)) return 1;
@@ -105,8 +105,8 @@ class Load {
     return 0;
   }
 
-  // All clients come at once, as after a restart of the edge: how long until each has registered? The first one comes before,
-  // so that setting up the way to the core is no part of it.
+  // All clients come at once, as after a restart of the edge: how long until each has registered? One registers beforehand, so that
+  // connecting to the core does not count.
   int storm() {
     if (!engine_.open_and_register(1, 1)) return 1;
     const Sample begin = engine_.sample();
@@ -142,7 +142,7 @@ class Load {
     line.pair("pss_kib", memory_before_.pss_kib, after.pss_kib).pair("rss_kib", memory_before_.rss_kib, after.rss_kib).print_line();
   }
 
-  // What may wait at the highest rate: what takes 20 ms to send.
+  // How late the load may be at the highest rate: 20 ms.
   static constexpr int64_t kQueue = 20'000'000;
 
   const Options& o_;
@@ -168,9 +168,9 @@ int main(int argc, char** argv) {
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
-  // OpenSSL writes to connections that the edge has ended.
+  // OpenSSL may write to connections that the edge has closed.
   signal(SIGPIPE, SIG_IGN);
-  // Too large for the stack with its batches of buffers.
+  // Too large for the stack because of its buffers.
   static Load load(options);
   return load.run();
 }

@@ -1,7 +1,7 @@
-// One shard between its clients and its core, all in one thread: what relaying a REGISTER and its 200 costs in user space.
+// One shard between its clients and its core, all in one thread: the cost in user space of relaying a REGISTER and its 200.
 //
-// Under callgrind it counts instructions, which say the same whatever else the machine does (bench/README.md). By itself it prints
-// the CPU time of the shard's own turns, system calls included.
+// Under callgrind it counts instructions, which do not depend on what else the machine is doing (bench/README.md). On its own it prints
+// the CPU time of the shard's turns, including system calls.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -52,7 +52,7 @@ sockaddr_in loopback(uint16_t port) {
 
 sockaddr* as_sockaddr(sockaddr_in& address) { return reinterpret_cast<sockaddr*>(&address); }
 
-// A bound socket; `port` becomes the one that the kernel chose.
+// A bound socket; `port` receives the kernel's choice.
 int bound_socket(int type, uint16_t& port) {
   const int fd = socket(AF_INET, type, 0);
   sockaddr_in address = loopback(0);
@@ -164,7 +164,7 @@ class Bench {
         char answer[4096];
         const size_t length = bench::write_response(message, answer, sizeof answer);
         if (sendto(fd, answer, length, 0, tcp_ ? nullptr : as_sockaddr(peer), tcp_ ? 0 : size) < 0) die("sendto");
-        // The edge asks now and then whether its upstream lives.
+        // The edge also probes its upstream now and then.
         answered += std::memcmp(buffer_ + at - message.size, "OPTIONS ", 8) != 0;
       }
       std::memmove(buffer_, buffer_ + at, held - at);
@@ -172,7 +172,7 @@ class Bench {
     }
   }
 
-  // The policy's part is the same for every message here.
+  // The policy: the same verdict for every message here.
   void decide(unsigned count) {
     for (unsigned i = 0; i < count; ++i) {
       int32_t* verdict = verdicts_ + i * k_verdict_fields;

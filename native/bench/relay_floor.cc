@@ -1,4 +1,4 @@
-// The floor: what the kernel alone costs a relay that batches its system calls and reads no SIP. Ratios of the bench suite are to this.
+// The floor: the cost of the kernel alone, for a relay that batches its system calls and parses no SIP. The suite's ratios refer to this.
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -94,7 +94,7 @@ class Floor {
     return fd;
   }
 
-  // The core may be started a moment later.
+  // The core may start a moment later.
   int dial_core() {
     for (;; usleep(20000)) {
       int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -169,7 +169,7 @@ class Floor {
     if (!client_tcp_) send(clients_, n);
   }
 
-  // Reads of one round stand side by side in the input area and leave it together.
+  // The reads of a round are placed side by side in the input area and sent together.
   void client_stream(int fd) {
     TlsSession* tls = client_tls_ ? &sessions_[static_cast<size_t>(fd)] : nullptr;
     std::string& partial = partial_[static_cast<size_t>(fd)];
@@ -221,7 +221,7 @@ class Floor {
 
   void core_stream() {
     std::string& partial = partial_[static_cast<size_t>(core_)];
-    // A round may already hold reads of clients, hence the area of its own.
+    // The round may already contain reads from clients, hence a separate area.
     std::memcpy(core_input_, partial.data(), partial.size());
     ssize_t n = recv(core_, core_input_ + partial.size(), kStreamRoom - partial.size(), 0);
     if (n == 0) std::exit(0);
@@ -289,7 +289,7 @@ int main(int argc, char** argv) {
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
-  // OpenSSL writes to connections that the other end has ended.
+  // OpenSSL may write to connections that the other end has closed.
   signal(SIGPIPE, SIG_IGN);
   static Floor floor(options);
   floor.run();

@@ -1,4 +1,4 @@
-// Nanoseconds of one scan() of messages as they come from telephones and softphones.
+// Nanoseconds per scan() of messages as phones and softphones send them.
 #include <chrono>
 #include <cstdio>
 #include <string>

@@ -1,4 +1,4 @@
-// Nanoseconds of what every message may need: a token made and checked (OB-5.2-12), a hash, a STUN answer (OB-8-12), a MAC.
+// Nanoseconds for what any message may need: making and checking a token (OB-5.2-12), a hash, a STUN response (OB-8-12), a MAC.
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -14,7 +14,7 @@ using namespace sluice;
 
 constexpr int kRounds = 500'000;
 
-// The best of several turns; `work` returns something that the compiler must not do without.
+// The best of several rounds; `work` returns a value so that the compiler cannot optimise it away.
 template <typename Work>
 double measure(const char* what, Work&& work) {
   double best = 1e9;
@@ -40,7 +40,7 @@ FlowName udp_flow(Text remote, Text local) {
   return flow;
 }
 
-// `reader`: a ring of its own, which has not seen what the other one made.
+// `reader`: a separate ring, which has not seen what the other one has made.
 void measure_token(const KeyRing& ring, const KeyRing& reader, const char* name, FlowName flow) {
   char text[kMaxTokenText];
   char label[64];

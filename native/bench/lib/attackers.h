@@ -1,4 +1,4 @@
-// Those who mean no good, beside the good traffic: octets that are no SIP, messages cut short, forged tokens, handshakes left half done.
+// Attackers next to the good traffic: octets that are not SIP, truncated messages, forged tokens, unfinished handshakes.
 #pragma once
 
 #include <string>
@@ -49,7 +49,7 @@ class Attackers {
   Attackers(const Attackers&) = delete;
   Attackers& operator=(const Attackers&) = delete;
 
-  // A token that is good but for one character.
+  // A token with one wrong character.
   void forge(std::string route) {
     const size_t at = route.find("sip:");
     if (at == std::string::npos || at + 12 > route.size()) return;
@@ -59,10 +59,10 @@ class Attackers {
     for (unsigned i = 0; i < 4; ++i) add(framed_.empty() ? message : framed_ + frame(message));
   }
 
-  // How many calls of attack() make up one attack.
+  // How many calls of attack() make one attack.
   static constexpr unsigned steps(bool streams) noexcept { return streams ? 3 : 1; }
 
-  // Takes the next step of the next attacker: a datagram, or connecting, sending and going away, one after the other.
+  // Takes the next step of the next attacker: a datagram; or connect, send and disconnect, one per call.
   void attack() {
     int& fd = fds_[turn_ % fds_.size()];
     const size_t visit = turn_ / fds_.size() % 3;
@@ -92,7 +92,7 @@ class Attackers {
     return room.substr(static_cast<size_t>(begin - room.data()));
   }
 
-  // 250 addresses that no good client has, for a ban must not be what spares the edge all work, nor hit a good one.
+  // 250 addresses that no good client has: a ban must neither spare the edge all the work nor hit a good client.
   int socket_from(uint32_t number) {
     int fd = socket(AF_INET, (streams_ ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     sockaddr_in local{AF_INET, 0, {htonl((127u << 24 | 200u << 16) + 2 + number % 250)}, {}};

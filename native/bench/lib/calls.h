@@ -1,4 +1,4 @@
-// Calls from the core to a client along its token: INVITE, 180, 200, ACK, then BYE and 200, each second one ended by the client.
+// Calls from the core to a client along its token: INVITE, 180, 200, ACK, then BYE and 200; the client ends every second call.
 #pragma once
 
 #include <string>
@@ -41,7 +41,7 @@ class Calls {
   void core_got_response(const Message& m) {
     if (m.flow >= core_routes_.size() || !branch_agrees(m)) return tally_.mismatch("response with another branch or more than our Via", m);
     if (m.status == 100) return;
-    // Edges of several processes let a 180 come after its 200 on UDP, as any network may.
+    // Over UDP, edges with several processes may deliver a 180 after its 200, as any network may.
     if (m.status == 180) return void(mark(m, 0, kRung) || ++tally_.late_180);
     if (m.status != 200) return tally_.mismatch("call that is not answered 200", m);
     if (!same_sdp(m)) return tally_.mismatch("answer with other SDP", m);
@@ -50,7 +50,7 @@ class Calls {
     send_from_core(requests_.core_ack, core_routes_[m.flow], m.flow, m.seq);
   }
 
-  // Whether a call whose BYE was answered has had all that must come before it.
+  // Whether a call whose BYE has been answered has seen all the steps before that.
   bool complete(const Message& m) noexcept {
     uint8_t* note = ledger_.note(m.seq, m.flow);
     if (note == nullptr) return true;
@@ -72,7 +72,7 @@ class Calls {
     clients_.commit(flow, write_response(m, clients_.room(), Datagrams::kRoom, {"200 OK", contact_line, body}));
   }
 
-  // Each step must come after the one before it, and once.
+  // Each step must come once, after the previous one.
   bool mark(const Message& m, uint8_t after, uint8_t step) noexcept {
     uint8_t* note = ledger_.note(m.seq, m.flow);
     if (note == nullptr || (*note & after) != after || (*note & step) != 0) return false;
@@ -85,7 +85,7 @@ class Calls {
     return m.body == Text(sdp, static_cast<size_t>(requests_.sdp.write(sdp, m.flow, m.seq) - sdp));
   }
 
-  // The route set of a dialog (RFC 3261 12.1), kept for each flow: an edge's token is good for all calls of the flow.
+  // The route set of a dialog (RFC 3261 12.1), kept per flow: an edge's token is valid for all calls of the flow.
   static void keep_routes(std::string& routes, const Message& m, bool reversed) {
     routes.clear();
     for (size_t i = 0; i < m.record_route.count; ++i) {

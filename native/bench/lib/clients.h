@@ -1,4 +1,4 @@
-// The client side: N flows, each with an address of its own in 127/8, as connections, as UDP sockets, or all over one UDP socket.
+// The client side: N flows, each with its own address in 127/8, as connections, as UDP sockets, or all over one UDP socket.
 #pragma once
 
 #include <memory>
@@ -9,12 +9,12 @@
 
 namespace sluice::bench {
 
-// One socket for all costs load and kernel least; a socket each makes the kernel find another one for every datagram, as other hosts would.
+// One socket for all costs load program and kernel least; one each makes the kernel look up another socket per datagram, as real hosts do.
 enum class ClientKind { kStreams, kSockets, kOneSocket };
 
 class Clients {
  public:
-  // An edge that limits what one address may open would otherwise measure its limit.
+  // Otherwise we would measure the edge's limit per address.
   static in_addr address_of(uint32_t flow) noexcept { return in_addr{htonl((127u << 24 | 1u << 16) + 2 + flow)}; }
   static uint32_t flow_at(in_addr address) noexcept { return ntohl(address.s_addr) - (127u << 24 | 1u << 16) - 2; }
 
@@ -23,7 +23,7 @@ class Clients {
     if (one_socket()) datagrams_ = std::make_unique<Datagrams>(sockaddr_in{AF_INET, 0, {INADDR_ANY}, {}}, true);
   }
 
-  // Begins to open flows up to this number, as far as there are no more than `at_once` on their way.
+  // Starts opening flows up to this number, with at most `at_once` in progress.
   void open(uint32_t flows, uint32_t at_once) {
     if (kind_ == ClientKind::kStreams) {
       connections_.reserve(flows);
@@ -41,16 +41,16 @@ class Clients {
   }
 
   uint32_t flows() const noexcept { return flows_; }
-  // Flows that are on their way: connecting, in a handshake, in an upgrade.
+  // Flows in progress: connecting, in a handshake, in an upgrade.
   uint32_t opening() const noexcept { return opening_; }
-  // Connections that the edge ended, and those that it did not let come up; each is dialled anew while `redial` is set.
+  // Connections that the edge closed, and those it refused; each is redialled while `redial` is set.
   uint64_t closed() const noexcept { return closed_; }
   uint64_t refused() const noexcept { return refused_; }
   void redial(bool wanted) noexcept { redial_ = wanted; }
 
   bool one_socket() const noexcept { return kind_ == ClientKind::kOneSocket; }
 
-  // Where a message is to be composed that commit() sends; what was there before is not kept.
+  // Where to compose the message that commit() will send; earlier contents are lost.
   char* room() noexcept { return one_socket() ? datagrams_->room() : scratch_ + kFrameHeadroom; }
 
   void commit(uint32_t flow, size_t size) {
@@ -63,14 +63,14 @@ class Clients {
     if (connection.backlog() && !waited) watch(EPOLL_CTL_MOD, flow, EPOLLIN | EPOLLOUT);
   }
 
-  // As each transport has it: CRLF CRLF, a WebSocket ping, a STUN binding request (RFC 5626 3.5); not with one socket for all.
+  // A keep-alive as the transport demands: CRLF CRLF, a WebSocket ping, a STUN Binding request (RFC 5626 3.5). Not with one socket for all.
   void ping(uint32_t flow) {
     static constexpr char kStun[20] = {0, 1, 0, 0, 0x21, 0x12, '\xA4', 0x42, 'l', 'o', 'a', 'd'};
     if (kind_ == ClientKind::kSockets) return void(::send(sockets_[flow], kStun, sizeof kStun, MSG_NOSIGNAL));
     if (connections_[flow].open()) connections_[flow].ping();
   }
 
-  // Flows whose ping was answered, and flows that have opened, since the caller last emptied these.
+  // Flows whose ping has been answered, and flows that have opened, since the caller last cleared these.
   std::vector<uint32_t>& ponged() noexcept { return ponged_; }
   std::vector<uint32_t>& opened() noexcept { return opened_; }
 
@@ -78,7 +78,7 @@ class Clients {
     if (one_socket()) datagrams_->flush();
   }
 
-  // The descriptor that is in no epoll set, or -1.
+  // The descriptor that is not in an epoll set, or -1.
   int datagram_fd() const noexcept { return one_socket() ? datagrams_->fd() : -1; }
 
   // Calls handler(flow, message) for each message.

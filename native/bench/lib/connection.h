@@ -1,4 +1,4 @@
-// One client's connection to the edge over TCP, TLS, WS or WSS: the steps until it is open, then messages and keep-alives.
+// A client's connection to the edge over TCP, TLS, WS or WSS: the steps until it is open, then messages and keep-alives.
 #pragma once
 
 #include "stream.h"
@@ -15,7 +15,7 @@ class Connection {
  public:
   enum class Step { kGoesOn, kOpened, kFailed };
 
-  // The descriptor is of a connect() that has begun.
+  // connect() has begun on the descriptor.
   Connection(int fd, Layers layers, const TlsContext& context)
       : stream_(fd, layers.tls ? TlsSession::client(context, fd) : TlsSession()), websocket_(layers.websocket) {}
 
@@ -25,7 +25,7 @@ class Connection {
   bool connecting() const noexcept { return phase_ == Phase::kConnecting; }
   void flush() { stream_.flush(); }
 
-  // Goes on with connecting, as far as it can at once.
+  // Continues connecting as far as possible without waiting.
   Step advance(char* scratch, size_t room) {
     if (phase_ == Phase::kConnecting) {
       int error = 0;
@@ -51,7 +51,7 @@ class Connection {
     return !alive ? Step::kFailed : open() ? Step::kOpened : Step::kGoesOn;
   }
 
-  // There must be kFrameHeadroom octets of room before the message, and it is not the same afterwards.
+  // There must be kFrameHeadroom octets of room before the message; the message is modified.
   void send(char* message, size_t size) {
     if (!websocket_) return stream_.send_now(message, size);
     send_frame(message, size, Opcode::kText);
@@ -64,13 +64,13 @@ class Connection {
     send_frame(frame + kFrameHeadroom, 4, Opcode::kPing);
   }
 
-  // Calls f(message) for each message. False when the connection has ended.
+  // Calls f(message) for each message. False: the connection has ended.
   template <typename F>
   bool receive(char* scratch, size_t room, F&& f) {
     return stream_.receive(scratch, room, [&](Text text) { return websocket_ ? frames(text, f) : take_messages(text, pongs_, f); });
   }
 
-  // How many pings were answered since the last call.
+  // How many pings have been answered since the last call.
   unsigned take_pongs() noexcept { return std::exchange(pongs_, 0u); }
 
  private:
@@ -87,7 +87,7 @@ class Connection {
       } else if (opcode == Opcode::kClose) {
         whole = false;
       } else {
-        // Each frame is a message (RFC 7118 5): one that is not whole shows an edge that cuts wrongly.
+        // Each frame is a message (RFC 7118 5): an incomplete one means that the edge frames wrongly.
         whole = take_messages(payload, pongs_, f) == payload.size() && whole;
       }
     });

@@ -1,4 +1,4 @@
-// The core side: the registrar and proxy behind the edge, reached by UDP or by the TCP connections that the edge opens.
+// The core side: the registrar and proxy behind the edge, reached over UDP or over the TCP connections that the edge opens.
 #pragma once
 
 #include <map>
@@ -11,7 +11,7 @@ namespace sluice::bench {
 
 class CorePeer {
  public:
-  // Marks the core's descriptors among the events of the common epoll descriptor.
+  // Marks the core's descriptors in the events of the shared epoll descriptor.
   static constexpr uint64_t kTag = 1ULL << 40;
 
   CorePeer(bool tcp, const sockaddr_in& local, int epoll) : tcp_(tcp), epoll_(epoll) {
@@ -25,7 +25,7 @@ class CorePeer {
     }
   }
 
-  // The core's own requests go back to where the edge's came from.
+  // The core's own requests go to where the edge's requests come from.
   char* room() noexcept { return tcp_ ? scratch_ : datagrams_->room(); }
 
   void commit(size_t size) {
@@ -33,16 +33,16 @@ class CorePeer {
     if (current_ != nullptr) current_->queue(scratch_, size);
   }
 
-  // What the kernel does not take is tried again in the next round: the program never sleeps while it measures.
+  // What the kernel does not take is retried in the next round: the program never sleeps while it measures.
   void flush() {
     if (!tcp_) return datagrams_->flush();
     for (auto& [fd, stream] : streams_) stream->flush();
   }
 
-  // The descriptor that is in no epoll set, or -1.
+  // The descriptor that is not in an epoll set, or -1.
   int datagram_fd() const noexcept { return !tcp_ ? datagrams_->fd() : -1; }
 
-  // Calls handler(message) for each message; what it commits goes back the same way.
+  // Calls handler(message) for each message; whatever it commits goes back the same way.
   template <typename Handler>
   void poll_datagrams(Handler&& handler) {
     datagrams_->receive([&](const char* data, size_t size, const sockaddr_in& peer, in_addr) {

@@ -1,4 +1,4 @@
-// A UDP socket that receives and sends in batches of 64; with many addresses it stands for as many clients.
+// A UDP socket that receives and sends in batches of 64; with many addresses it plays as many clients.
 #pragma once
 
 #include "sockets.h"
@@ -10,7 +10,7 @@ class Datagrams {
   static constexpr unsigned kBatch = 64;
   static constexpr size_t kRoom = 4096;
 
-  // `many_addresses`: each datagram names the local address that it is sent from, and tells the one that it was sent to.
+  // `many_addresses`: choose the local address for each outgoing datagram, and learn that of each incoming one.
   Datagrams(const sockaddr_in& local, bool many_addresses)
       : fd_(bound_socket(SOCK_DGRAM, local)), many_(many_addresses), in_(), out_() {
     widen_buffers(fd_, 4 << 20);
@@ -23,7 +23,7 @@ class Datagrams {
 
   int fd() const noexcept { return fd_; }
 
-  // Where the next datagram is to be written; commit() puts it into the batch.
+  // Where to write the next datagram; commit() adds it to the batch.
   char* room() noexcept { return out_.data[used_]; }
 
   void commit(size_t size, const sockaddr_in& to, in_addr from) noexcept {
@@ -35,13 +35,13 @@ class Datagrams {
     unsigned sent = 0;
     while (sent < used_) {
       int n = sendmmsg(fd_, out_.headers + sent, used_ - sent, 0);
-      if (n <= 0) break;  // what the kernel refuses counts as lost
+      if (n <= 0) break;  // a datagram that the kernel refuses counts as lost
       sent += static_cast<unsigned>(n);
     }
     used_ = 0;
   }
 
-  // Calls f(octets, size, peer, local) for what has arrived, at most one batch. Returns how many.
+  // Calls f(octets, size, peer, local) for each datagram that has arrived, at most one batch. Returns how many.
   template <typename F>
   unsigned receive(F&& f) noexcept {
     for (unsigned i = 0; i < kBatch; ++i) in_.reset(i, many_);

@@ -1,4 +1,4 @@
-// What all workloads share: the two sides of the edge, their rounds of sending and receiving, and phases of a load that are measured.
+// What all workloads share: the two sides of the edge, their rounds of sending and receiving, and the measured phases of a load.
 #pragma once
 
 #include <poll.h>
@@ -21,9 +21,9 @@ struct Sample {
 struct Phase {
   Sample from, to;
   uint64_t sent = 0, lost = 0, mismatched = 0;
-  // Attacks, and how many of them came out at the core.
+  // Attacks, and how many of them reached the core.
   uint64_t attacks = 0, let_through = 0;
-  // Requests without an answer when the phase ended, and how late the load itself was then.
+  // Unanswered requests when the phase ended, and how late the load itself was then.
   uint64_t waiting = 0;
   int64_t late = 0;
   Histogram latencies;
@@ -55,8 +55,8 @@ class Engine {
         attackers_(streams_, client_ == "ws", parse_address(o.text("edge"))),
         edge_(static_cast<pid_t>(o.number("pid"))) {}
 
-  // Opens flows up to a number, and has each register once it is open, so that the edge knows it and the core its token.
-  // At most so many are on their way at once. False when it takes too long.
+  // Opens flows up to a number and registers each once it is open, so that the edge knows the flow and the core its token.
+  // At most `at_once` are in progress. False: it takes too long.
   bool open_and_register(uint32_t flows, uint32_t at_once) {
     const uint32_t first = clients_.flows();
     const int64_t deadline = now_ns() + kPatience;
@@ -80,7 +80,7 @@ class Engine {
       }
       expire_and_round();
       if (!queue.empty() || clients_.opening() > 0 || clients_.flows() < flows || exchange_.ledger().open_count() > 0) continue;
-      // What was lost on UDP, or refused while an edge was not ready, is tried again.
+      // Retry what was lost over UDP, or refused because the edge was not ready.
       registered = 0;
       for (uint32_t flow = first; flow < flows; ++flow) exchange_.registered(flow) ? void(++registered) : queue.push_back(flow);
     }
@@ -88,7 +88,7 @@ class Engine {
     return true;
   }
 
-  // A load at so many exchanges a second, whatever comes back; with rate 0 always `window` of them wait. Ends with none waiting.
+  // Starts `rate` exchanges per second, whatever comes back; with rate 0, keeps `window` of them waiting. Ends when none is waiting.
   Phase run(Workload workload, double rate, double warmup, double seconds, bool attacks = false) {
     const int64_t interval = interval_of(rate);
     const int64_t begin = now_ns();
@@ -100,7 +100,7 @@ class Engine {
     bool warm = false;
     for (int64_t now = begin; now < until; now = now_ns()) {
       if (!warm && now >= from) warm = true, start_of_count(phase);
-      // Latency counts from when the request was due, not from when the program came to send it.
+      // Latency counts from when the request was due, not from when the program got round to sending it.
       for (unsigned burst = 0; burst < Datagrams::kBatch; ++burst) {
         if (interval > 0 ? due > now : exchange_.ledger().open_count() >= window_) break;
         exchange_.start(workload, flow_, interval > 0 ? due : now);
@@ -153,7 +153,7 @@ class Engine {
     round();
   }
 
-  // Sends what is composed, then takes what has arrived. By default it spins: the edge would have to pay for waking a load that sleeps.
+  // Sends what is composed, then takes what has arrived. Spins by default: otherwise the edge would pay for waking the load program.
   void round() {
     clients_.flush();
     core_.flush();

@@ -1,4 +1,4 @@
-// One exchange from either end of the edge: what each side sends, and what it must find in what it gets.
+// One exchange from either side of the edge: what each side sends, and what it must find in what it receives.
 #pragma once
 
 #include <string>
@@ -10,7 +10,8 @@
 
 namespace sluice::bench {
 
-// kMixed is what an edge does all day: of 25 exchanges 20 are keep-alives, 3 refreshes, 2 calls. kGood has nothing that an edge may leave unanswered.
+// kMixed is an edge's everyday work: of 25 exchanges 20 are keep-alives, 3 refreshes, 2 calls. kGood contains nothing that an edge may
+// leave unanswered.
 enum class Workload { kRegister, kTerminate, kOriginate, kKeepAlive, kCall, kMixed, kGood };
 
 class Exchange {
@@ -51,7 +52,7 @@ class Exchange {
       if (bare_ || (m.status == 200 && m.seq != kNoNumber && m.path.count > 0)) registered_[flow] = true;
       return finish(flow, m);
     }
-    // A request that comes out at another client than its token named is the worst that an edge can do.
+    // Delivering a request to a client other than the one its token names is the worst thing an edge can do.
     if (m.flow != flow || (m.routes > 0 && !bare_)) return tally_.mismatch("request at the wrong client, or with our Route left in it", m);
     if (m.method == "INVITE" || m.method == "ACK" || m.method == "BYE") return calls_.client_got(flow, m);
     clients_.commit(flow, write_response(m, clients_.room(), Datagrams::kRoom));
@@ -60,7 +61,7 @@ class Exchange {
   void core_got(const Message& m) {
     if (value_of(m.call_id) == kAttackId) return void(++tally_.let_through);
     if (m.response) return cseq_method(m) == "INVITE" ? calls_.core_got_response(m) : finish(m.flow, m);
-    // Edges ask with it whether the core is alive.
+    // Edges use OPTIONS to check that the core is alive.
     if (m.method != "OPTIONS") {
       if (m.flow >= routes_.size()) return tally_.mismatch("request of no flow", m);
       if (m.method == "REGISTER" && !bare_) {
@@ -81,7 +82,7 @@ class Exchange {
   }
 
   bool registered(uint32_t flow) const noexcept { return registered_[flow]; }
-  // A flow whose connection is a new one has to register again.
+  // A flow with a new connection must register again.
   void forget(uint32_t flow) { registered_[flow] = false; }
   const std::string& route(uint32_t flow) const noexcept { return routes_[flow]; }
   Ledger& ledger() noexcept { return ledger_; }
@@ -89,7 +90,7 @@ class Exchange {
   Tally& tally() noexcept { return tally_; }
 
  private:
-  // Steps of seven through a period of 25, so that the kinds are spread and not in a row.
+  // Steps of seven through a period of 25, so that the kinds are mixed.
   Workload next_of(Workload workload) noexcept {
     const uint32_t turn = turn_++ * 7 % 25;
     if (workload == Workload::kGood) return turn % 3 == 0 ? Workload::kRegister : turn % 3 == 1 ? Workload::kTerminate : Workload::kCall;
@@ -138,7 +139,7 @@ class Exchange {
   Calls calls_;
   std::vector<std::string> routes_;
   std::vector<bool> registered_;
-  std::vector<uint32_t> pings_;  // the last of each flow
+  std::vector<uint32_t> pings_;  // the last ping of each flow
   uint32_t turn_ = 0;
 };
 

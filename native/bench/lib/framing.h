@@ -1,14 +1,14 @@
-// Whole SIP messages out of the octets of a stream (RFC 3261 18.3), and line ends between them, which answer pings (RFC 5626 3.5.1).
+// Extracts complete SIP messages from a stream (RFC 3261 18.3), and the line ends between them, which answer pings (RFC 5626 3.5.1).
 #pragma once
 
 #include "message.h"
 
 namespace sluice::bench {
 
-// What a taker of octets returns when they make no sense.
+// What a reader of octets returns if they make no sense.
 constexpr size_t kBroken = SIZE_MAX;
 
-// Calls f(message) for each whole message and counts line ends. Returns the octets used.
+// Calls f(message) for each complete message and counts line ends. Returns the octets used.
 template <typename F>
 size_t take_messages(Text text, unsigned& pongs, F&& f) {
   size_t used = 0;

@@ -1,4 +1,4 @@
-// Latencies in log-linear buckets: 64 to each power of two, so a percentile is right within 1.6 %.
+// Latencies in log-linear buckets, 64 per power of two, so a percentile is accurate to 1.6 %.
 #pragma once
 
 #include <cstdint>

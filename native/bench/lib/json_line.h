@@ -1,4 +1,4 @@
-// One flat JSON object on one line. Names and texts are our own: nothing needs escaping.
+// A flat JSON object on one line. Names and texts are our own, so nothing needs escaping.
 #pragma once
 
 #include <cstdint>

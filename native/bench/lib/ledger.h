@@ -1,4 +1,4 @@
-// The requests that wait for their answer: what came back late, twice, for nothing or on a wrong flow does not count as delivered.
+// The requests waiting for a response: one that comes late, twice, for no request or on the wrong flow does not count as delivered.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ class Ledger {
 
   Ledger() : slots_(kSlots) {}
 
-  // A slot still taken by a request of long ago makes that one lost.
+  // If an old request still occupies the slot, that request is lost.
   uint32_t open(uint32_t flow, int64_t when) noexcept {
     uint32_t seq = next_++;
     Slot& slot = slots_[seq % kSlots];
@@ -32,13 +32,13 @@ class Ledger {
     return Outcome::kDone;
   }
 
-  // What the caller keeps of a request that waits, zero at first; nullptr when it does not wait on this flow.
+  // The caller's note on a waiting request, initially zero; nullptr: it is not waiting on this flow.
   uint8_t* note(uint32_t seq, uint32_t flow) noexcept {
     Slot& slot = slots_[seq % kSlots];
     return slot.open && slot.seq == seq && slot.flow == flow ? &slot.note : nullptr;
   }
 
-  // Gives up what was sent before the given time; requests are opened in the order of time.
+  // Gives up on requests sent before the given time; requests are opened in chronological order.
   void expire(int64_t before) noexcept {
     for (; oldest_ != next_; ++oldest_) {
       Slot& slot = slots_[oldest_ % kSlots];

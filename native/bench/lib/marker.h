@@ -1,4 +1,4 @@
-// The place of the flow number in every message of the load program, which lets the floor find a client without reading SIP.
+// Where every message of the load program contains the flow number; lets the floor find a client without parsing SIP.
 #pragma once
 
 #include <cstddef>
@@ -8,8 +8,8 @@
 
 namespace sluice::bench {
 
-// "Via: SIP/2.0/UDP 10.0.0.10:50600;branch=z9hG4bK" begins the second line; eight hex digits of the flow and eight of the sequence follow.
-// The host and port of every sent-by have 15 characters so that the place is fixed.
+// The second line begins with "Via: SIP/2.0/UDP 10.0.0.10:50600;branch=z9hG4bK", followed by eight hex digits of the flow and eight of the
+// sequence. Host and port of every sent-by have 15 characters, so that the position is fixed.
 constexpr std::string_view kClientSentBy = "10.0.0.10:50600";
 constexpr size_t kSentBySize = kClientSentBy.size();
 constexpr size_t kMarkerOffset = sizeof("Via: SIP/2.0/UDP ") - 1 + kSentBySize + sizeof(";branch=z9hG4bK") - 1;
@@ -31,7 +31,7 @@ inline uint32_t read_hex(const char* in) noexcept {
   return static_cast<uint32_t>(v | v >> 16);
 }
 
-// The flow number of a whole message, or kNoNumber when it is too short to hold one.
+// The flow number of a complete message, or kNoNumber if it is too short to contain one.
 inline uint32_t flow_of(const char* message, size_t size) noexcept {
   const char* end = message + size;
   const void* newline = std::memchr(message, '\n', size);

@@ -11,7 +11,7 @@ namespace sluice::bench {
 
 using Text = std::string_view;
 
-// A header line keeps its line end, so that it can be copied into an answer whole.
+// A header line keeps its line end, so that it can be copied whole into a response.
 struct Lines {
   static constexpr size_t kMax = 8;
   Text line[kMax];
@@ -30,7 +30,7 @@ struct Message {
   Text from, to, call_id, cseq, contact;
   Text body;
   size_t routes = 0;
-  size_t size = 0;  // with the body
+  size_t size = 0;  // including the body
   uint32_t flow = kNoNumber;
   uint32_t seq = kNoNumber;
 };
@@ -124,13 +124,13 @@ inline Read read_message(Text in, Message& m) noexcept {
   return Read::kPartial;
 }
 
-// The method of a response's request.
+// The method of the request that a response answers.
 inline Text cseq_method(const Message& m) noexcept {
   Text value = value_of(m.cseq);
   return value.substr(value.find(' ') + 1);
 }
 
-// The numbers in the branch of the top Via, which must be those of the Call-ID: otherwise an edge has mixed up two messages.
+// The numbers in the top Via's branch must match those in the Call-ID: otherwise the edge has mixed up two messages.
 inline bool branch_agrees(const Message& m) noexcept {
   if (m.via.count != 1) return false;
   Text via = m.via.line[0];

@@ -1,4 +1,4 @@
-// Command lines of the form --name value.
+// Command-line options of the form --name value.
 #pragma once
 
 #include <cstdio>
@@ -11,7 +11,7 @@ namespace sluice::bench {
 
 class Options {
  public:
-  // Every option has a default; an unknown name or a value missing ends the program with the list of what there is.
+  // Every option has a default; an unknown name or a missing value ends the program with a list of the options.
   Options(int argc, char** argv, std::initializer_list<std::pair<const std::string, std::string>> defaults) : values_(defaults) {
     for (int i = 1; i < argc; i += 2) {
       std::string name = argv[i];

@@ -1,4 +1,4 @@
-// CPU time and memory of a process and all its descendants, from the kernel's own books.
+// CPU time and memory of a process and all its descendants, as accounted by the kernel.
 #pragma once
 
 #include <dirent.h>
@@ -21,7 +21,7 @@ struct Memory {
 
 class ProcessTree {
  public:
-  // Kamailio is a family of processes: whoever descends from the given one counts.
+  // Kamailio is a family of processes, so count all descendants of the given one.
   explicit ProcessTree(pid_t root) {
     if (root <= 0) return;
     pids_.push_back(root);
@@ -36,7 +36,7 @@ class ProcessTree {
   bool empty() const noexcept { return pids_.empty(); }
   size_t size() const noexcept { return pids_.size(); }
 
-  // User and system time of all threads, the ended ones too. The CPU clock of a process is the sum that /proc/PID/stat rounds to 10 ms.
+  // User and system time of all threads, including ended ones. The CPU clock of a process is what /proc/PID/stat rounds to 10 ms.
   int64_t cpu_ns() const noexcept {
     int64_t sum = 0;
     for (pid_t pid : pids_) {
@@ -79,7 +79,7 @@ class ProcessTree {
       size_t n = std::fread(text, 1, sizeof text - 1, file);
       std::fclose(file);
       text[n] = 0;
-      // The name in brackets may hold spaces and brackets: the parent stands two fields after its last bracket.
+      // The name in brackets may contain spaces and brackets: the parent is two fields after the last bracket.
       const char* after = std::strrchr(text, ')');
       if (after != nullptr && std::strlen(after) > 4) parents.emplace_back(pid, std::atoi(after + 4));
     }

@@ -1,4 +1,4 @@
-// The requests that the load program sends: those of a client, those of the core along a token, and those within a call.
+// The requests of the load program: those of a client, those of the core along a token, and those within a call.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace sluice::bench {
 
-// A request of which the header lines of its Route stand between the two parts.
+// A request whose Route lines go between the two parts.
 struct RoutedText {
   TemplateText head;
   TemplateText tail;
@@ -27,16 +27,16 @@ struct Requests {
   RoutedText core_ack;
   RoutedText core_bye;
   RoutedText client_bye;
-  // The same both ways; its octets name the call.
+  // The same both ways; its octets identify the call.
   TemplateText sdp;
-  // Contact lines of a call's two ends.
+  // The Contact lines of the two ends of a call.
   TemplateText client_contact;
   std::string core_contact;
 };
 
 namespace detail {
 
-// The letter after the numbers keeps the transactions of a call apart.
+// The letter after the numbers distinguishes the transactions of a call.
 inline std::string via(const std::string& transport, const std::string& sent_by, const char* letter) {
   std::string upper;
   for (char c : transport) upper += static_cast<char>(c & ~0x20);
@@ -47,7 +47,7 @@ inline std::string common(const std::string& from, const std::string& to, const 
   return "Max-Forwards: 70\r\nFrom: " + from + "\r\nTo: " + to + "\r\nCall-ID: " + kFlowMark + "-" + kSeqMark + "@load.example\r\nCSeq: " + cseq + "\r\n";
 }
 
-// User-Agent lengthens the message to the wanted size: no edge reads it, as none reads those of real telephones.
+// User-Agent pads the message to the wanted size: no edge reads it, just as none reads those of real phones.
 inline std::string padded(const std::string& head, const std::string& tail, size_t size) {
   const std::string name = "User-Agent: ";
   size_t taken = head.size() + name.size() + 2 + tail.size();
@@ -64,7 +64,7 @@ inline RoutedText routed(const std::string& start, const std::string& head, cons
 
 }  // namespace detail
 
-// `size` is that of each message before any edge has touched it, and before its Route. Transports are those of the URI: udp, tcp, tls, ws, wss.
+// `size` is the size of each message before any edge has touched it, and without Route. Transports as in URIs: udp, tcp, tls, ws, wss.
 inline Requests make_requests(const std::string& client_transport, const std::string& core_transport, const std::string& core_sent_by, size_t size) {
   using namespace detail;
   const std::string client_sent_by(kClientSentBy);

@@ -1,4 +1,4 @@
-// Responses of the load program: what RFC 3261 8.2.6 has them copy, and filler.
+// Responses of the load program: the headers that RFC 3261 8.2.6 copies, and padding.
 #pragma once
 
 #include "message.h"
@@ -7,13 +7,13 @@ namespace sluice::bench {
 
 struct Answer {
   Text status = "200 OK";
-  // Whole header lines.
+  // Complete header lines.
   Text further = {};
-  // With its own Content-Type line, when it is not empty.
+  // Gets its own Content-Type line unless it is empty.
   Text body = {};
 };
 
-// Lengthened to the request's size, so that both directions carry the same load. Returns its size.
+// Padded to the request's size, so that both directions carry the same load. Returns the size.
 inline size_t write_response(const Message& m, char* out, size_t room, const Answer& answer = {}) noexcept {
   char* at = out;
   char* end = out + room;

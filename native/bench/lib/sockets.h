@@ -1,4 +1,4 @@
-// Sockets of the bench programs: addresses from the command line, and the options that all of them set.
+// Sockets of the benchmark programs: addresses from the command line, and the options they all set.
 #pragma once
 
 #include <arpa/inet.h>
@@ -39,7 +39,7 @@ inline void set_option(int fd, int level, int name, int value) { setsockopt(fd, 
 
 inline void set_nonblocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
 
-// What a lossless measurement needs: a burst must fit. The forced size works for root only.
+// For a lossless measurement a burst must fit. Forcing the size works only for root.
 inline void widen_buffers(int fd, int octets) {
   set_option(fd, SOL_SOCKET, SO_RCVBUF, octets);
   set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, octets);

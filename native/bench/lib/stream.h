@@ -1,4 +1,4 @@
-// One end of a TCP connection, with TLS or without: a buffer for what is not whole yet, and a queue for what the kernel does not take at once.
+// One end of a TCP connection, with or without TLS: a buffer for incomplete input, and a queue for what the kernel does not take at once.
 #pragma once
 
 #include <sys/epoll.h>
@@ -25,7 +25,7 @@ class Stream {
     return *this;
   }
 
-  // A reset instead of an orderly end leaves no port in TIME_WAIT, so that runs can follow each other.
+  // A reset instead of an orderly close leaves no port in TIME_WAIT, so that the next run can start at once.
   ~Stream() {
     if (fd_ < 0) return;
     linger hard{1, 0};
@@ -39,7 +39,7 @@ class Stream {
 
   void queue(const char* data, size_t size) { out_.append(data, size); }
 
-  // Sends at once when nothing waits before it.
+  // Sends at once unless something is already waiting.
   void send_now(const char* data, size_t size) {
     if (out_.empty()) {
       ssize_t n = write(data, size);
@@ -54,7 +54,7 @@ class Stream {
     if (n > 0) out_.erase(0, static_cast<size_t>(n));
   }
 
-  // Reads what is there into the scratch area; take(text) returns how much of it it used, or kBroken. False when the connection has ended.
+  // Reads into the scratch area; take(text) returns how many octets it used, or kBroken. False: the connection has ended.
   template <typename F>
   bool receive(char* scratch, size_t room, F&& take) {
     do {

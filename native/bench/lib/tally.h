@@ -1,4 +1,4 @@
-// What has come about: exchanges that are whole, messages in them, and whatever was not as it must be.
+// The results: completed exchanges, the messages in them, and everything that went wrong.
 #pragma once
 
 #include <string>
@@ -7,22 +7,22 @@
 
 namespace sluice::bench {
 
-// The Call-ID of all that attackers send.
+// The Call-ID of everything that attackers send.
 constexpr Text kAttackId = "attack";
 
 struct Tally {
   uint64_t done = 0;
-  // Those that an edge took in and sent on for the exchanges that are done.
+  // Messages that the edge received and sent on for completed exchanges.
   uint64_t messages = 0;
   uint64_t mismatched = 0;
-  // Calls that ended before their 180 came, and 180s that came to no call: as many of both when none is lost.
+  // Calls that ended before their 180 arrived, and 180s without a call: equally many if none is lost.
   uint64_t unrung = 0, late_180 = 0;
-  // Messages of attackers that came out at the core.
+  // Messages of attackers that reached the core.
   uint64_t let_through = 0;
   uint64_t rounds = 0;
   uint64_t empty_rounds = 0;
 
-  // The first one is shown, since the count alone helps nobody.
+  // Prints the first one, since the count alone helps nobody.
   void mismatch(const char* why, const Message& m) {
     if (mismatched++ > 0) return;
     std::fprintf(stderr, "load: %s: %s %d, flow %08x, %zu Via, %zu Route, Call-ID %.*s\n", why, std::string(m.response ? "response" : m.method).c_str(),

@@ -1,4 +1,4 @@
-// A message text whose flow and sequence numbers are written over at known places: composing one is a copy and a few stores.
+// A message template whose flow and sequence numbers are at known positions: composing a message takes a copy and a few stores.
 #pragma once
 
 #include <cstring>
@@ -10,7 +10,7 @@
 
 namespace sluice::bench {
 
-// Eight of these mark where a number goes.
+// Eight of these mark the position of a number.
 constexpr char kFlowMark[] = "\1\1\1\1\1\1\1\1";
 constexpr char kSeqMark[] = "\2\2\2\2\2\2\2\2";
 

@@ -1,4 +1,4 @@
-// TLS of the bench programs by the system's OpenSSL, or a word on what is missing where its headers are not (BENCH_TLS is set by the build).
+// TLS of the benchmark programs, from the system's OpenSSL; without its headers, a message says what is missing (the build sets BENCH_TLS).
 #pragma once
 
 #include <sys/types.h>
@@ -20,10 +20,10 @@ enum class Handshake { kDone, kGoesOn, kFailed };
 
 #ifdef BENCH_TLS
 
-// One for all sessions of a program. Clients believe any certificate and never resume a session: each handshake is a full one.
+// One for all sessions of a program. Clients accept any certificate and never resume a session: each handshake is a full one.
 class TlsContext {
  public:
-  // All edges get the same cipher, the one that each TLS 1.3 must know (RFC 8446 9.1).
+  // All edges get the same cipher, the one that every TLS 1.3 implementation must support (RFC 8446 9.1).
   static TlsContext client() {
     TlsContext made(SSL_CTX_new(TLS_client_method()));
     SSL_CTX_set_min_proto_version(made.context_, TLS1_3_VERSION);
@@ -55,14 +55,14 @@ class TlsContext {
   explicit TlsContext(SSL_CTX* context) : context_(context) {
     SSL_CTX_set_mode(context_, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(context_, SSL_SESS_CACHE_OFF);
-    // One recv() for all records that are there, instead of two for each.
+    // One recv() for all available records instead of two per record.
     SSL_CTX_set_read_ahead(context_, 1);
   }
 
   SSL_CTX* context_ = nullptr;
 };
 
-// The TLS of one connection, with the ways of recv() and send(). An empty one stands for a connection without.
+// The TLS of one connection, with the semantics of recv() and send(). An empty one means a connection without TLS.
 class TlsSession {
  public:
   static TlsSession client(const TlsContext& context, int fd) { return TlsSession(context, fd, &SSL_set_connect_state); }
@@ -87,7 +87,7 @@ class TlsSession {
   ssize_t read(char* into, size_t room) noexcept { return outcome(SSL_read(ssl_, into, static_cast<int>(room))); }
   ssize_t write(const char* data, size_t size) noexcept { return outcome(SSL_write(ssl_, data, static_cast<int>(size))); }
 
-  // Octets that were received but not yet read: no event of the socket will tell of them.
+  // Octets received but not yet read: no socket event will announce them.
   bool pending() const noexcept { return SSL_has_pending(ssl_) == 1; }
 
  private:

@@ -1,4 +1,4 @@
-// The client's side of a WebSocket that carries SIP (RFC 6455, RFC 7118): the upgrade, masked frames out, plain frames in.
+// The client side of a WebSocket that carries SIP (RFC 6455, RFC 7118): the upgrade, masked frames out, plain frames in.
 #pragma once
 
 #include "framing.h"
@@ -7,16 +7,16 @@ namespace sluice::bench {
 
 enum class Opcode : uint8_t { kText = 1, kBinary = 2, kClose = 8, kPing = 9, kPong = 10 };
 
-// Room that a frame's header needs before its payload: two octets, two of length, four of mask.
+// Room for a frame header before the payload: two octets, two of length, four of mask.
 constexpr size_t kFrameHeadroom = 8;
 
-// The nonce is the one of RFC 6455 1.3, so that the accept value is known without SHA-1.
+// The nonce from RFC 6455 1.3, so that we know the accept value without SHA-1.
 constexpr Text kUpgradeRequest =
     "GET / HTTP/1.1\r\nHost: load.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: sip\r\n\r\n";
 constexpr Text kAccept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
-// Octets of the answer to the upgrade, 0 while it is not whole, kBroken when it is no consent.
+// Size of the response to the upgrade; 0: incomplete, kBroken: it does not accept.
 inline size_t take_upgrade(Text text) noexcept {
   const size_t end = text.find("\r\n\r\n");
   if (end == Text::npos) return text.size() > 4096 ? kBroken : 0;
@@ -24,7 +24,7 @@ inline size_t take_upgrade(Text text) noexcept {
   return head.starts_with("HTTP/1.1 101") && head.find(kAccept) != Text::npos ? end + 4 : kBroken;
 }
 
-// Masks the payload where it stands and writes the header before it (RFC 6455 5.2, 5.3). Returns where the frame begins.
+// Masks the payload in place and writes the header before it (RFC 6455 5.2, 5.3). Returns where the frame begins.
 inline char* write_frame(char* payload, size_t size, Opcode opcode, uint32_t mask) noexcept {
   const uint64_t wide = static_cast<uint64_t>(mask) << 32 | mask;
   size_t i = 0;
@@ -48,7 +48,7 @@ inline char* write_frame(char* payload, size_t size, Opcode opcode, uint32_t mas
   return begin;
 }
 
-// Calls f(opcode, payload) for each whole frame. A server must not mask, and no edge need cut messages of this size into fragments.
+// Calls f(opcode, payload) for each complete frame. A server must not mask, and no edge needs to fragment messages of this size.
 template <typename F>
 size_t take_frames(Text text, F&& f) {
   size_t used = 0;
