@@ -1,4 +1,4 @@
-// Addresses: one normal form, and texts that are none.
+// Addresses: one normal form, and texts that are not addresses.
 #include "core/sip/address.h"
 
 #include <netinet/in.h>
@@ -28,7 +28,7 @@ bool unusable(Text text) { return parsed(text).is_unusable_peer(); }
 
 }  // namespace
 
-TEST("T6-10 an address is the same in every spelling, and is shown in its shortest (RFC 5952)") {
+TEST("T6-10 an address is the same in every spelling and is written in the shortest one (RFC 5952)") {
   const std::pair<Text, Text> cases[] = {{"192.0.2.1", "192.0.2.1"},
                                          {"0.0.0.0", "0.0.0.0"},
                                          {"255.255.255.255", "255.255.255.255"},
@@ -55,7 +55,7 @@ TEST("T6-10 an address is the same in every spelling, and is shown in its shorte
   }
 }
 
-TEST("T6-8 OB-5.2-11 v4-mapped text and sockets give the IPv4 form") {
+TEST("T6-8 OB-5.2-11 v4-mapped text and socket addresses give the IPv4 form") {
   CHECK(parsed("::ffff:192.0.2.1") == parsed("192.0.2.1"));
   CHECK(parsed("[::FFFF:c000:201]") == parsed("192.0.2.1"));
   CHECK(parsed("::ffff:192.0.2.1").is_v4());
@@ -73,7 +73,7 @@ TEST("T6-8 OB-5.2-11 v4-mapped text and sockets give the IPv4 form") {
   CHECK(from_sockaddr(reinterpret_cast<const sockaddr*>(&name)) == peer);
 }
 
-TEST("OB-5.2-11 IPv6 peers come through a socket address unchanged") {
+TEST("OB-5.2-11 IPv6 peers survive conversion to a socket address and back") {
   sockaddr_storage name;
   const Address peer = parsed("2001:db8::9", 65535);
   CHECK_EQ(to_sockaddr(peer, true, &name), sizeof(sockaddr_in6));
@@ -83,7 +83,7 @@ TEST("OB-5.2-11 IPv6 peers come through a socket address unchanged") {
   CHECK(from_sockaddr(reinterpret_cast<const sockaddr*>(&name)) == Address{});
 }
 
-TEST("T6-9 T6-11 texts that are no address leave the result alone") {
+TEST("T6-9 T6-11 texts that are not addresses leave the result alone") {
   const Address before = parsed("192.0.2.77", 1);
   using namespace std::literals;
   for (Text bad : {""sv,          " "sv,          "1"sv,           "1.2.3"sv,          "1.2.3.4.5"sv,
@@ -103,7 +103,7 @@ TEST("T6-9 T6-11 texts that are no address leave the result alone") {
   CHECK(!parse_ip(std::string(5000, '1'), address));
 }
 
-TEST("OB-5.2-9 nobody can be sent to nowhere, to a group or to everybody") {
+TEST("OB-5.2-9 TR-8 the unspecified, multicast and broadcast addresses are not usable peers") {
   for (Text bad : {"0.0.0.0", "0.1.2.3", "224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255", "::", "ff02::1",
                    "::ffff:0.0.0.0", "::ffff:224.0.1.75"})
     CHECK(unusable(bad));
@@ -111,12 +111,12 @@ TEST("OB-5.2-9 nobody can be sent to nowhere, to a group or to everybody") {
   CHECK(parsed("192.0.2.1", 0).is_unusable_peer());
 }
 
-TEST("T6-8 loopback in both families") {
+TEST("T6-8 loopback in both address families") {
   for (Text inside : {"127.0.0.1", "127.255.0.9", "::1", "::ffff:127.0.0.1"}) CHECK(parsed(inside).is_loopback());
   for (Text outside : {"128.0.0.1", "126.0.0.1", "::", "::2", "1::1", "::127.0.0.1"}) CHECK(!parsed(outside).is_loopback());
 }
 
-TEST("T6-8 addresses differ by port and by each octet") {
+TEST("T6-8 addresses differ by port and by every octet") {
   const Address one = parsed("2001:db8::1");
   Address other = one;
   other.port = 5061;

@@ -1,4 +1,4 @@
-// What the scanner and the reference parser must say alike of one message (GR-41): for the test and for the fuzzer.
+// What the scanner and the reference parser must agree on (GR-41), for the test and for the fuzzer.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace sluice::test {
 
-// Empty when both agree, else what they differ in.
+// Empty if both agree, else what they disagree on.
 inline std::string difference(const std::string& text) {
   const size_t head = find_head_end(text.data(), text.size(), 0);
   if (head == 0) return "";
@@ -40,7 +40,7 @@ inline std::string difference(const std::string& text) {
   if (m.cseq != reference.cseq || m.text(m.cseq_method) != reference.method) return "CSeq";
   if (m.max_forwards != reference.max_forwards) return "Max-Forwards";
   if (m.is_request && m.text(m.request_uri) != reference.uri) return "Request-URI";
-  // Who steps through a list must see the values that were counted.
+  // Stepping through a list must yield as many values as were counted.
   for (const auto& [id, count] : {std::pair{HeaderId::via, m.via_count}, {HeaderId::route, m.route_count}}) {
     size_t seen = 0;
     for (const HeaderLine* line = m.line(id); line != nullptr; line = m.next(*line)) {

@@ -1,4 +1,4 @@
-// A UDP source that has not shown that it hears us is answered with three times the octets that it sent, and no more.
+// A UDP source that has not shown that it hears us gets at most three times the octets it has sent.
 #include "core/flow/answer_credit.h"
 
 #include "check.h"
@@ -16,7 +16,7 @@ Address address(const char* text, uint16_t port = 0) {
 
 }  // namespace
 
-TEST("a source is answered with three times what it sent, whatever port it is answered at") {
+TEST("a source gets three times what it has sent, whatever port the response goes to") {
   AnswerCredit credit(SipKey{1, 2});
   credit.received(address("192.0.2.1", 5060), 100);
   CHECK(credit.may_answer(address("192.0.2.1", 5060), 200, false));
@@ -27,7 +27,7 @@ TEST("a source is answered with three times what it sent, whatever port it is an
   CHECK(credit.may_answer(address("192.0.2.1", 5060), 3, false));
 }
 
-TEST("the first final response may be a long one, and has to be made up for before the next") {
+TEST("the first final response may be long, and the source must make up for it before the next") {
   AnswerCredit credit(SipKey{1, 2});
   const Address source = address("192.0.2.1");
   credit.received(source, 100);
@@ -42,7 +42,7 @@ TEST("the first final response may be a long one, and has to be made up for befo
   CHECK(credit.may_answer(source, 500, true));
 }
 
-TEST("credit is not saved up without end") {
+TEST("credit does not accumulate without limit") {
   AnswerCredit credit(SipKey{1, 2});
   for (int i = 0; i < 1000; ++i) credit.received(address("192.0.2.1"), 65'000);
   size_t answered = 0;
@@ -50,7 +50,7 @@ TEST("credit is not saved up without end") {
   CHECK_EQ(answered, size_t{63} << 10);
 }
 
-TEST("whoever has heard us is answered whatever it takes, and nobody else for that") {
+TEST("a source that has heard us gets any response, and that helps no other source") {
   AnswerCredit credit(SipKey{1, 2});
   credit.received(address("192.0.2.1"), 10);
   credit.received(address("192.0.2.2"), 10);

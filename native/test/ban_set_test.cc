@@ -1,4 +1,4 @@
-// Bans of addresses and of networks.
+// Bans of addresses and networks.
 #include "core/flow/ban_set.h"
 
 #include <string>
@@ -17,7 +17,7 @@ Address at(const std::string& ip) {
 
 }  // namespace
 
-TEST("a ban holds for an address, an IPv4 network and an IPv6 network, and for nobody beside them") {
+TEST("DET-22 a ban covers an address, an IPv4 network or an IPv6 network, and nobody else") {
   BanSet bans;
   CHECK(bans.empty() && !bans.holds(at("192.0.2.1")));
   bans.replace({{at("192.0.2.1"), 128}, {at("198.51.100.0"), 120}, {at("203.0.113.64"), 96 + 26}, {at("2001:db8:1:2::"), 64}});

@@ -1,4 +1,4 @@
-// base64url: the vectors of RFC 4648 10 in its URL alphabet, and everything that is refused.
+// base64url: the vectors of RFC 4648 10 in the URL alphabet, and everything that is refused.
 #include "core/base/base64url.h"
 
 #include "check.h"
@@ -15,7 +15,7 @@ std::string encoded(const std::string& octets) {
   return out.substr(0, size);
 }
 
-// "-" for what is refused. The octet behind the buffer must stay as it is.
+// "-" if refused. The octet after the buffer must not change.
 std::string decoded(Text text, size_t capacity = 64) {
   std::string out(capacity + 1, '#');
   const int size = base64url_decode(text, reinterpret_cast<uint8_t*>(out.data()), capacity);
@@ -41,7 +41,7 @@ TEST("OB-5.2-7 base64url: padding, blanks and other characters are refused") {
   CHECK_EQ(decoded(Text("Zm\0v", 4)), "-");
 }
 
-TEST("OB-5.2-1 base64url: exactly one text means the same octets") {
+TEST("OB-5.2-1 base64url: exactly one text encodes given octets") {
   for (int last = 0; last < 256; ++last) {
     const char c = static_cast<char>(last);
     if (decoded(std::string("Z") + c) != "-") CHECK(c == 'A' || c == 'Q' || c == 'g' || c == 'w');
@@ -50,7 +50,7 @@ TEST("OB-5.2-1 base64url: exactly one text means the same octets") {
   }
 }
 
-TEST("OB-5.2-7 base64url: never more octets than there is room for") {
+TEST("OB-5.2-7 base64url: never writes more octets than there is room for") {
   for (size_t size = 0; size <= 60; ++size) {
     std::string octets;
     for (size_t i = 0; i < size; ++i) octets += static_cast<char>(i * 37 + size);
@@ -61,7 +61,7 @@ TEST("OB-5.2-7 base64url: never more octets than there is room for") {
   CHECK_EQ(decoded(std::string(100000, 'A')), "-");
 }
 
-TEST("OB-5.1-8 base64url: 64 characters, all of them unreserved") {
+TEST("OB-5.1-8 base64url: 64 characters, all unreserved") {
   int count = 0;
   for (int i = 0; i < 256; ++i) {
     const char c = static_cast<char>(i);

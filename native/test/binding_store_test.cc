@@ -1,4 +1,4 @@
-// The location store on disk: what is there after an end without warning, on a disk that is full, and with files that are damaged.
+// The location store on disk: what survives a sudden end, a full disk and damaged files.
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -55,7 +55,7 @@ bool eventually(const std::function<bool()>& holds) {
 
 std::string first_journal(const TemporaryFolder& folder) { return Journal::path_of(folder.path(), 1); }
 
-// What a table holds, as text that can be compared.
+// The contents of a table as text, for comparison.
 std::string contents(BindingTable& table) {
   std::string all;
   for (int user = 0; user < 6; ++user)
@@ -63,7 +63,7 @@ std::string contents(BindingTable& table) {
   return all;
 }
 
-// A journal of a few operations, where each record ends, and the contents after each.
+// A journal with a few operations: where each record ends, and the contents after it.
 struct SmallJournal {
   std::string octets;
   std::vector<size_t> ends;
@@ -101,7 +101,7 @@ struct SmallJournal {
     done();
   }
 
-  // Which state a journal has that is sound up to an octet.
+  // The state of a journal that is valid up to this octet.
   size_t state_at(size_t octet) const {
     size_t state = 0;
     while (state + 1 < ends.size() && ends[state + 1] <= octet) ++state;
@@ -131,7 +131,7 @@ TEST("the checksum has the values of RFC 3720 B.4") {
   CHECK_EQ(crc32c(crc32c(0, octets, 13), octets + 13, 19), 0x46dd794eu);
 }
 
-TEST("a journal with any bit turned serves what is before the damage, and says where it is") {
+TEST("a journal with any bit flipped yields everything before the damage and reports where it is") {
   const TemporaryFolder folder;
   const SmallJournal journal;
   size_t damaged;
@@ -149,7 +149,7 @@ TEST("a journal with any bit turned serves what is before the damage, and says w
     }
 }
 
-TEST("a journal that is cut anywhere serves what is whole") {
+TEST("a journal truncated anywhere yields its complete records") {
   const TemporaryFolder folder;
   const SmallJournal journal;
   for (size_t size = 0; size <= journal.octets.size(); ++size) {
@@ -161,7 +161,7 @@ TEST("a journal that is cut anywhere serves what is whole") {
   }
 }
 
-TEST("a damaged file costs no other file, and is gone from the folder when a snapshot has taken its place") {
+TEST("a damaged file does not affect other files, and is set aside once a snapshot has replaced it") {
   const TemporaryFolder folder;
   const SmallJournal journal;
   std::string second = journal.octets;
@@ -185,7 +185,7 @@ TEST("a damaged file costs no other file, and is gone from the folder when a sna
   CHECK_EQ(contents(again->table()), journal.after.back());
 }
 
-TEST("nothing that lies in the folder ends the process") {
+TEST("nothing in the folder can crash the process") {
   const TemporaryFolder folder;
   mkdir((folder / "journal.5").c_str(), 0700);
   mkfifo((folder / "journal.6").c_str(), 0600);
@@ -204,7 +204,7 @@ TEST("nothing that lies in the folder ends the process") {
   CHECK(BindingStore::open(last.path(), kBounds, kNow).fault.find("the last number there is") != std::string::npos);
 }
 
-TEST("what a newer version wrote is not touched") {
+TEST("files of a newer version are not touched") {
   const TemporaryFolder folder;
   std::string header(kFileHeader, '\0');
   write_file_header({FileKind::journal, kKey, 1}, header.data());
@@ -218,7 +218,7 @@ TEST("what a newer version wrote is not touched") {
   CHECK_EQ(read_file(first_journal(folder)), header);
 }
 
-TEST("REG-26 what was flushed is there in the next life, and two never share a folder") {
+TEST("REG-26 flushed changes survive a restart, and two processes never share a folder") {
   const TemporaryFolder folder, copy;
   std::string before;
   {
@@ -232,7 +232,7 @@ TEST("REG-26 what was flushed is there in the next life, and two never share a f
     CHECK(second.store == nullptr && second.is_busy);
     struct stat status;
     CHECK(stat(first_journal(folder).c_str(), &status) == 0 && (status.st_mode & 0777) == 0600);
-    // As it lies there now: a process that is killed does not close anything.
+    // Copy the files as they are now: a killed process does not close anything.
     CHECK_EQ(std::system(("cp " + folder.path() + "/* " + copy.path()).c_str()), 0);
   }
   const auto killed = opened(copy.path());
@@ -241,13 +241,13 @@ TEST("REG-26 what was flushed is there in the next life, and two never share a f
   CHECK_EQ(contents(next->table()), before);
 }
 
-TEST("a snapshot takes the journal's place while everything goes on") {
+TEST("a snapshot replaces the journal while operation continues") {
   const TemporaryFolder folder;
   {
     const auto store = opened(folder.path());
     KeptBinding large = plain_binding("192.0.2.1", kNow + 10'000);
     uint32_t cseq = 0;
-    // Past what makes a snapshot worth it, several times over.
+    // Several times the journal size that triggers a snapshot.
     for (uint64_t octets = 0; octets < uint64_t{30} << 20; octets += 8'000) {
       large.cseq = ++cseq;
       large[Part::agent] = std::string(8'000, static_cast<char>('a' + cseq % 26));
@@ -263,7 +263,7 @@ TEST("a snapshot takes the journal's place while everything goes on") {
   CHECK(access(first_journal(folder).c_str(), F_OK) != 0);
 }
 
-TEST("a snapshot that is cut or damaged serves what is before that, and the journal all the same") {
+TEST("a truncated or damaged snapshot yields everything before the damage, and the journal is still read") {
   const TemporaryFolder folder;
   {
     BindingTable table(kKey, kBounds, kNow);
@@ -300,7 +300,7 @@ TEST("a snapshot that is cut or damaged serves what is before that, and the jour
   CHECK_EQ(before, 7u);
 }
 
-TEST("REG-20 a disk that is full: refused from then on, served from memory, and well again by itself") {
+TEST("REG-20 a full disk: changes are refused, lookups served from memory, and the store recovers by itself") {
   const TemporaryFolder folder;
   std::signal(SIGXFSZ, SIG_IGN);
   rlimit before;
@@ -325,7 +325,7 @@ TEST("REG-20 a disk that is full: refused from then on, served from memory, and 
     setrlimit(RLIMIT_FSIZE, &before);
     CHECK(eventually([&] { return store->counts().fault == 0; }));
     CHECK_EQ(store->counts().failures, 1u);
-    // What was lost with the batch is written in full when it is refreshed, not referred to.
+    // A refresh writes what was lost with the batch in full instead of referring to it.
     CHECK_EQ(registered(user - 1, 2), 0);
     CHECK_EQ(registered(0, 3), 0);
     CHECK_EQ(store->journal().sync(store->journal().failures()), 0);
@@ -335,13 +335,13 @@ TEST("REG-20 a disk that is full: refused from then on, served from memory, and 
   }
   const int last = std::stoi(read_file(folder / "last"));
   const auto next = opened(folder.path());
-  // What a torn write left was in the journal that the snapshot has replaced.
+  // The snapshot has replaced the journal with the torn write.
   CHECK(next->damaged().empty());
   for (int user = 0; user <= last; ++user) CHECK_EQ(lookup(next->table(), aor_of(user), kNow).size(), 1u);
   CHECK_EQ(lookup(next->table(), aor_of(0), kNow).front().cseq, 3u);
 }
 
-TEST("a refresh of what the disk had refused is not lost before the snapshot either") {
+TEST("REG-20 a refresh of what the disk had refused is not lost, even before the next snapshot") {
   const TemporaryFolder folder;
   std::signal(SIGXFSZ, SIG_IGN);
   Journal journal(folder.path(), kKey);

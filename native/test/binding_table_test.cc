@@ -1,4 +1,4 @@
-// The table of bindings against a model that is as simple as can be, and the records of its changes against the table.
+// Tests the table of bindings against the simplest possible model, and the records of its changes against the table.
 #include <algorithm>
 #include <map>
 #include <random>
@@ -17,7 +17,7 @@ constexpr SipKey kKey{1, 2};
 constexpr TableBounds kBounds{100'000, 64 << 20};
 constexpr uint64_t kStart = 1'700'000'000'000;
 
-// Keeps what the table says of its changes.
+// Keeps the records of the table's changes.
 struct Log final : ChangeLog {
   std::string records;
   uint64_t lost_before = 0;
@@ -109,14 +109,14 @@ KeptBinding any_binding(Dice& dice, uint64_t now) {
 size_t expire_all(BindingTable& table, uint64_t now) {
   uint32_t cursor = 0;
   size_t removed = 0;
-  // The shortest slices there are.
+  // The shortest possible slices.
   for (bool more = true; more;) removed += table.expire(now, 1, cursor, more);
   return removed;
 }
 
 }  // namespace
 
-TEST("a binding comes back with everything that was saved, in the fewest octets") {
+TEST("a binding comes back exactly as it was saved, and takes as few octets as possible") {
   BindingTable table(kKey, kBounds, kStart);
   KeptBinding whole = flow_binding("urn:uuid:1", 4'294'967'295u, kStart + 1'000);
   whole[Part::flow] = "s/1/2";
@@ -130,7 +130,7 @@ TEST("a binding comes back with everything that was saved, in the fewest octets"
   CHECK(table.octets() < 1'000);
 }
 
-TEST("REG-13 REG-14 the table does what the model does, and its records lead to the same bindings") {
+TEST("REG-13 REG-14 the table behaves like the model, and replaying its records yields the same bindings") {
   for (uint32_t seed = 0; seed < 60; ++seed) {
     Dice dice{std::mt19937(seed)};
     BindingTable table(kKey, kBounds, kStart);
@@ -153,7 +153,7 @@ TEST("REG-13 REG-14 the table does what the model does, and its records lead to 
         }
         case 1: {
           const std::string flow = "s/0/" + std::to_string(dice(3));
-          // What has expired counts as long as it is there.
+          // Expired bindings count as long as they exist.
           bool more = true;
           while (more) table.remove_flow(flow, 1, more);
           model.remove_flow(flow);
@@ -165,7 +165,7 @@ TEST("REG-13 REG-14 the table does what the model does, and its records lead to 
             log.lost_before = table.next_lsn();
             break;
           }
-          // A snapshot in the middle of it all.
+          // A snapshot in the middle of everything.
           snapshot.clear();
           snapshot_at = log.records.size();
           for (BindingTable::Walk walk; table.copy_some(walk, snapshot);) {
@@ -198,7 +198,7 @@ TEST("REG-13 REG-14 the table does what the model does, and its records lead to 
     BindingTable from_snapshot(kKey, kBounds, now);
     replay(from_snapshot, snapshot);
     replay(from_snapshot, Text(log.records).substr(snapshot_at));
-    // Records from before the snapshot change nothing, as when a crash left their file behind.
+    // Records from before the snapshot change nothing, as when a crash has left their file in place.
     BindingTable from_both(kKey, kBounds, now);
     replay(from_both, snapshot);
     replay(from_both, log.records);
@@ -212,7 +212,7 @@ TEST("REG-13 REG-14 the table does what the model does, and its records lead to 
   }
 }
 
-TEST("REG-21 the wheels give back what has expired and nothing else, whatever was refreshed meanwhile") {
+TEST("REG-21 the wheels free expired bindings and nothing else, whatever was refreshed meanwhile") {
   BindingTable table(kKey, kBounds, kStart);
   for (uint32_t user = 0; user < 1'000; ++user) save(table, operation("sip:" + std::to_string(user) + "@h", kStart, {plain_binding("192.0.2.1", kStart + 1'000 + user)}));
   for (uint32_t user = 0; user < 500; ++user) save(table, operation("sip:" + std::to_string(user) + "@h", kStart + 500, {plain_binding("192.0.2.1", kStart + 9'000, 2)}));
@@ -221,14 +221,14 @@ TEST("REG-21 the wheels give back what has expired and nothing else, whatever wa
   CHECK_EQ(expire_all(table, kStart + 3'000), 400u);
   CHECK_EQ(table.bindings(), 500u);
   CHECK_EQ(expire_all(table, kStart + 8'000), 0u);
-  // Further away than the longest delay of a wheel.
+  // Beyond the longest delay of a wheel.
   save(table, operation("sip:far@h", kStart + 8'000, {plain_binding("192.0.2.1", kStart + uint64_t{40} * 86'400'000)}));
   CHECK_EQ(expire_all(table, kStart + 9'100), 500u);
   for (uint64_t day = 1; day < 40; ++day) CHECK_EQ(expire_all(table, kStart + day * 86'400'000), 0u);
   CHECK_EQ(expire_all(table, kStart + uint64_t{40} * 86'400'000 + 100), 1u);
 }
 
-TEST("the table is bounded in number, in octets and in what one operation may say") {
+TEST("REG-24 the table is bounded in number and octets, and so is a single operation") {
   BindingTable table(kKey, {3, 1 << 20}, kStart);
   const auto aor = [](int user) { return "sip:" + std::to_string(user) + "@h"; };
   for (int user = 0; user < 3; ++user) CHECK(save(table, operation(aor(user), kStart, {plain_binding("192.0.2.1", kStart + 10)})) == Outcome::saved);
@@ -236,7 +236,7 @@ TEST("the table is bounded in number, in octets and in what one operation may sa
   CHECK(save(table, operation(aor(2), kStart, {plain_binding("192.0.2.1", kStart + 20, 2)})) == Outcome::saved);
   CHECK(save(table, operation(aor(2), kStart, {plain_binding("192.0.2.1", kStart + 20, 3), plain_binding("192.0.2.2", kStart + 20, 3)})) == Outcome::no_room);
   CHECK_EQ(lookup(table, aor(2), kStart).front().cseq, 2u);
-  // What has expired makes room in its own address at once.
+  // An expired binding makes room for its own address at once.
   CHECK(save(table, operation(aor(1), kStart + 11, {plain_binding("192.0.2.2", kStart + 30, 3)})) == Outcome::saved);
   CHECK_EQ(table.bindings(), 3u);
 
@@ -256,7 +256,7 @@ TEST("the table is bounded in number, in octets and in what one operation may sa
   CHECK_EQ(small.octets(), 0u);
 }
 
-TEST("OB-7-13 a flow ends with 20,000 bindings of as many addresses, slice by slice") {
+TEST("OB-7-13 a flow with 20,000 bindings of as many addresses ends slice by slice") {
   BindingTable table(kKey, kBounds, kStart);
   KeptBinding one = plain_binding("192.0.2.1", kStart + 10'000);
   one[Part::flow] = "s/0/1";
@@ -276,7 +276,7 @@ TEST("OB-7-13 a flow ends with 20,000 bindings of as many addresses, slice by sl
   CHECK_EQ(table.remove_flow("s/0/2", 500, more), 1u);
 }
 
-TEST("threads that save, look up, end flows, expire and copy at once lose nothing") {
+TEST("threads that save, look up, end flows, expire and copy concurrently lose nothing") {
   BindingTable table(kKey, kBounds, kStart);
   std::atomic<bool> stop{false};
   const auto aor = [](int thread, int user) { return "sip:" + std::to_string(thread) + "-" + std::to_string(user) + "@h"; };
@@ -312,7 +312,7 @@ TEST("threads that save, look up, end flows, expire and copy at once lose nothin
       if (user % 5 != 4) CHECK_EQ(lookup(table, aor(thread, user), kStart).size(), 1u);
 }
 
-TEST("a walk in pieces meets what stays, whatever comes and goes between them") {
+TEST("a walk in pieces meets every entry that stays, whatever comes and goes in between") {
   for (uint32_t seed = 0; seed < 30; ++seed) {
     Dice dice{std::mt19937(seed)};
     BindingTable table(kKey, kBounds, kStart);

@@ -9,7 +9,7 @@
 
 namespace sluice::test {
 
-// A binding with octets of its own.
+// A binding that owns its octets.
 struct KeptBinding {
   uint64_t expires = 0, updated = 0;
   uint32_t cseq = 0, reg_id = 0;
@@ -72,7 +72,7 @@ inline KeptBinding flow_binding(const std::string& instance, uint32_t reg_id, ui
   return one;
 }
 
-// What it is made of must outlive it.
+// Its parameters must outlive it.
 inline RegisterOperation operation(Text aor, uint64_t now, const std::vector<KeptBinding>& put) {
   RegisterOperation one;
   one.aor = aor;
@@ -90,7 +90,7 @@ inline Outcome save(BindingTable& table, const RegisterOperation& operation) {
   return table.save(operation, after);
 }
 
-// A folder that ends with the test.
+// A folder that is deleted at the end of the test.
 class TemporaryFolder {
  public:
   TemporaryFolder() {

@@ -1,4 +1,4 @@
-// The pool of octet buffers: sizes, caps, and what it keeps.
+// The buffer pool: sizes, caps, and what it keeps.
 #include "core/base/buffer_pool.h"
 
 #include <cstring>
@@ -9,7 +9,7 @@
 
 using namespace sluice;
 
-TEST("TR-19 buffers come in four sizes, each as small as will do") {
+TEST("TR-19 buffers come in four sizes, and each request gets the smallest that fits") {
   BufferPool pool(1u << 20);
   const std::pair<size_t, size_t> cases[] = {{0, 2048},     {1, 2048},     {2048, 2048},    {2049, 8192},     {8192, 8192},
                                              {8193, 32768}, {32768, 32768}, {32769, 131072}, {131072, 131072}};
@@ -29,7 +29,7 @@ TEST("TR-19 buffers come in four sizes, each as small as will do") {
   CHECK_EQ(capacity, 7u);
 }
 
-TEST("TR-19 nothing is lent over the cap, and what came back can be lent again") {
+TEST("TR-19 nothing is lent beyond the cap, and returned buffers can be lent again") {
   BufferPool pool(5 * 2048 + 100);
   std::vector<void*> held;
   size_t capacity = 0;
@@ -47,7 +47,7 @@ TEST("TR-19 nothing is lent over the cap, and what came back can be lent again")
   CHECK(tiny.take(1, capacity) == nullptr);
 }
 
-TEST("TR-19 a returned buffer is lent again before the system is asked") {
+TEST("TR-19 a returned buffer is reused before the system is asked for memory") {
   BufferPool pool(1u << 20);
   size_t capacity = 0;
   void* first = pool.take(1, capacity);
@@ -58,7 +58,7 @@ TEST("TR-19 a returned buffer is lent again before the system is asked") {
   pool.give(first, capacity);
 }
 
-TEST("TR-19 idle buffers of one size do not stand in the way of another, and count within the cap") {
+TEST("TR-19 idle buffers of one size do not prevent lending another, and count towards the cap") {
   BufferPool pool(131072 + 2048, 131072 + 2048);
   size_t capacity = 0;
   void* large = pool.take(131072, capacity);
@@ -70,7 +70,7 @@ TEST("TR-19 idle buffers of one size do not stand in the way of another, and cou
   for (void* buffer : small) pool.give(buffer, 2048);
 }
 
-TEST("TR-19 no more is kept idle than the bound") {
+TEST("TR-19 idle memory stays within its bound") {
   BufferPool pool(64u << 20, 3 * 8192);
   std::vector<void*> held;
   size_t capacity = 0;
@@ -80,7 +80,7 @@ TEST("TR-19 no more is kept idle than the bound") {
   CHECK_EQ(pool.idle(), 3u * 8192);
 }
 
-TEST("TR-19 whatever is taken and given, buffers keep apart and the sums are right") {
+TEST("TR-19 whatever is taken and returned, buffers never overlap and the sums are right") {
   constexpr size_t kCap = 2u << 20;
   constexpr size_t kIdle = 256u << 10;
   struct Held {

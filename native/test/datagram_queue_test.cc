@@ -1,4 +1,4 @@
-// What leaves as a train arrives as the datagrams that it was made of.
+// A train of datagrams arrives as the individual datagrams.
 #include "core/transport/datagram_queue.h"
 
 #include <arpa/inet.h>
@@ -52,7 +52,7 @@ struct Sender {
   DatagramQueue queue;
   int64_t numbers[static_cast<size_t>(Counter::count_)] = {};
   Counters counters{numbers};
-  // Reserved, so that the octets stay where they are until they are sent.
+  // Reserved, so that the octets do not move before they are sent.
   std::vector<std::string> texts = [] {
     std::vector<std::string> room;
     room.reserve(1024);
@@ -62,7 +62,7 @@ struct Sender {
 
 }  // namespace
 
-TEST("equal lengths, a shorter one and a longer one arrive whole and in order") {
+TEST("datagrams of equal length, a shorter one and a longer one arrive whole and in order") {
   Sender sender;
   Socket peer;
   std::vector<std::string> wanted;
@@ -75,7 +75,7 @@ TEST("equal lengths, a shorter one and a longer one arrive whole and in order") 
   CHECK(peer.all() == wanted);
 }
 
-TEST("two destinations in turn each get theirs") {
+TEST("two alternating destinations each get their datagrams") {
   Sender sender;
   Socket left, right;
   for (int i = 0; i < 20; ++i) sender.send(i % 3 == 0 ? left : right, std::string(300, static_cast<char>('a' + i)));
@@ -84,7 +84,7 @@ TEST("two destinations in turn each get theirs") {
   CHECK(right.all().size() == 13);
 }
 
-TEST("more than one train holds, and datagrams longer than a frame") {
+TEST("OB-5.3.1-15 more datagrams than fit in a train, and datagrams longer than a frame, all arrive") {
   Sender sender;
   Socket peer;
   for (int i = 0; i < 100; ++i) sender.send(peer, std::string(400, 'x'), "y");
@@ -97,7 +97,7 @@ TEST("more than one train holds, and datagrams longer than a frame") {
   CHECK(sender.counters.get(Counter::send_dropped) == 0);
 }
 
-TEST("what no packet can hold is lost alone") {
+TEST("a datagram too long for any packet is lost alone") {
   Sender sender;
   Socket peer;
   sender.send(peer, std::string(66'000, 'x'));
@@ -107,7 +107,7 @@ TEST("what no packet can hold is lost alone") {
   CHECK(sender.counters.get(Counter::send_dropped) == 1);
 }
 
-TEST("a place that takes no train gets its datagrams one by one, and every other place keeps its trains") {
+TEST("a destination that refuses trains gets its datagrams one by one, and all others keep their trains") {
   Sender sender;
   Socket good;
   Socket nowhere;
@@ -124,7 +124,7 @@ TEST("a place that takes no train gets its datagrams one by one, and every other
   CHECK_EQ(refused.size(), 6u);
   CHECK(refused[5].to == nowhere.address && refused[5].octets == text);
   CHECK(!sender.queue.has_refused());
-  // A receiver that takes trains whole sees that one was sent.
+  // A receiver that accepts whole trains can see that one was sent.
   const int on = 1;
   setsockopt(good.fd, IPPROTO_UDP, 104 /* UDP_GRO */, &on, sizeof on);
   sender.send(good, text);

@@ -1,4 +1,4 @@
-// Whether a connection came from the source of somebody who sends with its token.
+// Whether a connection came from the same source as someone who uses its token.
 #include "core/flow/flow_commons.h"
 
 #include "check.h"
@@ -20,7 +20,7 @@ FlowName connection(uint32_t slot, uint32_t generation = 1) {
 
 }  // namespace
 
-TEST("a connection is known by its source after its end too, and no other life of its slot is") {
+TEST("OB-5.3.1-18 a connection's source is known even after it ends, and not confused with other lives of its slot") {
   FlowOrigins origins;
   origins.put(connection(5), address("192.0.2.1", 5060));
   CHECK_EQ(origins.compare(connection(5), address("192.0.2.1", 9999)), Origin::same);
@@ -32,7 +32,7 @@ TEST("a connection is known by its source after its end too, and no other life o
   CHECK_EQ(origins.compare(connection(5), address("2001:db8:0:1::1", 5060)), Origin::other);
 }
 
-TEST("two flows of one user, whatever device it is, and of nobody") {
+TEST("OB-5.3.1-18 two flows belong to one user, whatever the device, or to nobody") {
   FlowOwners owners(SipKey{1, 2}, 1 << 20);
   owners.put(connection(1), "sip:alice@example.com\n<urn:uuid:1>\n");
   owners.put(connection(2), "sip:alice@example.com\n<urn:uuid:2>\nkey");

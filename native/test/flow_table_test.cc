@@ -1,4 +1,4 @@
-// The table of flows: slots, generations, and the index of UDP flows.
+// The flow table: slots, generations, and the index of UDP flows.
 #include "core/flow/flow_table.h"
 
 #include "core/flow/birth.h"
@@ -17,7 +17,7 @@ struct Table {
 
 }  // namespace
 
-TEST("a slot that is used again has a new generation, and old handles find nothing") {
+TEST("OB-5.1-4 a reused slot has a new generation, and old handles find nothing") {
   Table table;
   const uint32_t slot = table.flows.open(FlowKind::stream, address("192.0.2.1", 5060), 0);
   const FlowHandle first = table.flows.handle(slot);
@@ -28,12 +28,12 @@ TEST("a slot that is used again has a new generation, and old handles find nothi
   CHECK_EQ(table.flows.open(FlowKind::stream, address("192.0.2.2", 5060), 0), slot);
   CHECK(table.flows.find(first) == nullptr);
   CHECK(table.flows.handle(slot).generation != first.generation);
-  CHECK(table.flows.handle(slot).generation != 0);  // which would be no flow of epoll's events
+  CHECK(table.flows.handle(slot).generation != 0);  // 0 would not mark a flow in epoll events
   CHECK(table.flows.find({0, 1}) == nullptr);
   CHECK(table.flows.find({999, 1}) == nullptr);
 }
 
-TEST("a connection that is about to be closed leads nowhere") {
+TEST("a connection that is about to be closed cannot be found") {
   Table table;
   const uint32_t slot = table.flows.open(FlowKind::stream, address("192.0.2.1", 5060), 0);
   const uint32_t generation = table.flows.at(slot).generation;
@@ -57,7 +57,7 @@ TEST("UDP flows are found by address and listener, however many there are") {
   CHECK_EQ(table.flows.size(), 2500u);
 }
 
-TEST("an answer is expected until its time, not for good") {
+TEST("a response is expected for a limited time, not for ever") {
   Flow flow;
   CHECK(!owes_answer(flow, 100));
   expect_answer(flow, 100, 200);
@@ -65,7 +65,7 @@ TEST("an answer is expected until its time, not for good") {
   CHECK_EQ(flow.waiting, 2);
   CHECK(owes_answer(flow, 199));
   CHECK(!owes_answer(flow, 200));
-  // What is overdue is not counted with what comes later.
+  // Overdue responses do not add to later ones.
   expect_answer(flow, 300, 400);
   CHECK_EQ(flow.waiting, 1);
   flow.waiting = UINT16_MAX;
@@ -73,7 +73,7 @@ TEST("an answer is expected until its time, not for good") {
   CHECK_EQ(flow.waiting, UINT16_MAX);
 }
 
-TEST("births are compared across the wrap of their 24 bits") {
+TEST("births compare correctly across the wrap of their 24 bits") {
   CHECK(is_later(5, 0xFFFFF8));
   CHECK(!is_later(0xFFFFF8, 5));
   CHECK(!is_later(7, 7));
@@ -83,7 +83,7 @@ TEST("births are compared across the wrap of their 24 bits") {
   CHECK_EQ(birth_at(uint64_t{0x1000000} * 16), 0u);  // 1978, 1987, ... 2029
 }
 
-TEST("what is put on the close list while it is worked off waits for the next time") {
+TEST("entries added to the close list while it is being processed wait for the next time") {
   CloseList list;
   list.add({1, 10}, Counter::flows_closed);
   const std::vector<CloseList::Entry> first = list.take(8);
@@ -94,7 +94,7 @@ TEST("what is put on the close list while it is worked off waits for the next ti
   CHECK(list.take(8).empty());
 }
 
-TEST("of a long close list the first are taken, and the rest keep their order") {
+TEST("a long close list yields its first entries, and the rest keep their order") {
   CloseList list;
   for (uint32_t slot = 1; slot <= 5; ++slot) list.add({slot, 10}, Counter::flows_closed);
   CHECK_EQ(list.take(2)[1].flow.slot, 2u);

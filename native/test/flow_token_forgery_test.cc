@@ -1,4 +1,4 @@
-// The flow token: that nobody else can make, alter or be taken for one.
+// Nobody else can make or alter a flow token, and nothing else passes for one.
 #include <cctype>
 #include <random>
 
@@ -9,7 +9,7 @@ using namespace sluice::test;
 
 namespace {
 
-// The text with its %-escapes undone, as RFC 3261 19.1.4 has it.
+// The text with its %-escapes undone (RFC 3261 19.1.4).
 std::string undone(const std::string& text) {
   const auto is_hex = [](char c) { return isxdigit(static_cast<unsigned char>(c)) != 0; };
   std::string out;
@@ -24,7 +24,7 @@ std::string undone(const std::string& text) {
   return out;
 }
 
-// Puts each octet in place of each octet of `user`: no result may be ok or none, unless it still means the same.
+// Replaces each octet of `user` with every other octet: no result may be ok or none, unless it still means the same.
 void flip_every_character(const std::string& user) {
   const std::string meant = undone(user);
   for (size_t at = 0; at < user.size(); ++at) {
@@ -41,12 +41,12 @@ void flip_every_character(const std::string& user) {
 
 }  // namespace
 
-TEST("OB-5.2-1 every octet in place of every character: forged or of an unknown key, never good and never no token") {
+TEST("OB-5.2-1 every octet in place of every character: forged or of an unknown key, never good, never an ordinary user part") {
   for (const FlowName& flow : kFlows)
     for (Side side : {Side::client, Side::core}) flip_every_character(token(flow, kRing, side));
 }
 
-TEST("OB-5.2-1 OB-5.2-8 the same for tokens with escapes in them") {
+TEST("OB-5.2-1 OB-5.2-8 the same for tokens that contain escapes") {
   for (const FlowName& flow : kFlows) {
     const std::string text = token(flow);
     flip_every_character(all_escaped(text));
@@ -54,7 +54,7 @@ TEST("OB-5.2-1 OB-5.2-8 the same for tokens with escapes in them") {
   }
 }
 
-TEST("OB-5.2-1 every bit of the octets") {
+TEST("OB-5.2-1 every flipped bit is noticed") {
   for (const FlowName& flow : kFlows) {
     const std::string octets = octets_of(token(flow));
     for (size_t bit = 0; bit < 8 * octets.size(); ++bit) {
@@ -65,7 +65,7 @@ TEST("OB-5.2-1 every bit of the octets") {
   }
 }
 
-TEST("OB-5.2-1 cut, lengthened and joined tokens are forged") {
+TEST("OB-5.2-1 truncated, extended and joined tokens are forged") {
   for (const FlowName& flow : kFlows) {
     const std::string text = token(flow);
     for (size_t size = kTokenLookalike; size < text.size(); ++size) CHECK_EQ(verdict(text.substr(0, size)), TokenVerdict::forged);
@@ -82,7 +82,7 @@ TEST("OB-5.2-1 cut, lengthened and joined tokens are forged") {
   }
 }
 
-TEST("OB-5.2-2 of a million made-up tokens with our key id none is taken") {
+TEST("OB-5.2-2 none of a million invented tokens with our key id is accepted") {
   std::mt19937 random(20);
   const std::string octets[] = {octets_of(token(kFlows[0])), octets_of(token(kFlows[1])), octets_of(token(kFlows[2]))};
   size_t taken = 0;
@@ -97,7 +97,7 @@ TEST("OB-5.2-2 of a million made-up tokens with our key id none is taken") {
   CHECK_EQ(taken, 0u);
 }
 
-TEST("OB-5.2-7 OB-5.3-4 ordinary user parts are no tokens") {
+TEST("OB-5.2-7 OB-5.3-4 ordinary user parts are not tokens") {
   for (Text user : {"", "a", "%", "%4", "%41", "alice", "+4930555010", "edge-user", "john.smith", "sales;team=a", "a%20b",
                     "bob%40example.net",
                     "firstname.lastname.of.the.department", "gateway-01.region-2.example.operator",
@@ -109,7 +109,7 @@ TEST("OB-5.2-7 OB-5.3-4 ordinary user parts are no tokens") {
   CHECK_EQ(verdict(std::string(1365, '.') + "%41%42"), TokenVerdict::none);
 }
 
-TEST("OB-5.2-7 text that only our format has is forged when it is not ours") {
+TEST("OB-5.2-7 text in our format that we did not make is forged") {
   CHECK_EQ(verdict(std::string(kTokenLookalike, 'A')), TokenVerdict::forged);
   CHECK_EQ(verdict(std::string(kTokenLookalike - 1, 'A')), TokenVerdict::none);
   for (size_t size : {25u, 31u, 32u, 33u, 40u, 72u, 73u, 100u, 4096u, 65535u}) {
@@ -129,11 +129,11 @@ TEST("OB-5.2-7 upper and lower case count") {
   }
 }
 
-TEST("OB-5.2-7 garbage of every length and kind is read in bounds") {
+TEST("OB-5.2-7 garbage of every length and kind is read within bounds") {
   std::mt19937 random(7);
   for (size_t size = 0; size < 300; ++size) {
     for (int kind = 0; kind < 4; ++kind) {
-      // An allocation of its own for each, so that a read behind its end is found by the sanitizer.
+      // A separate allocation for each, so that the sanitizer finds a read beyond its end.
       std::vector<char> text(size);
       for (char& c : text) {
         const auto any = static_cast<uint32_t>(random());
@@ -144,7 +144,7 @@ TEST("OB-5.2-7 garbage of every length and kind is read in bounds") {
   }
 }
 
-TEST("OB-5.2-9 an address without our MAC aims at nothing") {
+TEST("OB-5.2-9 an address without our MAC leads nowhere") {
   const auto with_mac = [](std::string octets, char fill) { return text_of_octets(octets + std::string(12, fill)); };
   const std::string aimed = octets_of(token(udp_flow("127.0.0.1", "127.0.0.1"), ring_of({{5, kOtherSecret}})));
   CHECK_EQ(verdict(text_of_octets(aimed)), TokenVerdict::forged);

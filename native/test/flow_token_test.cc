@@ -1,4 +1,4 @@
-// The flow token: what it carries, its keys, and its escaped copies.
+// The flow token: its contents, its keys, and escaped copies.
 #include "flow_tokens.h"
 
 #include <algorithm>
@@ -6,7 +6,7 @@
 using namespace sluice;
 using namespace sluice::test;
 
-TEST("OB-5.1-8 a token is legal in a user part without escaping, and short") {
+TEST("OB-5.1-8 a token is short and needs no escaping in a user part") {
   const size_t lengths[] = {32, 40, 72};
   for (int i = 0; i < 3; ++i) {
     const std::string text = token(kFlows[i]);
@@ -15,7 +15,7 @@ TEST("OB-5.1-8 a token is legal in a user part without escaping, and short") {
   }
 }
 
-TEST("OB-5.2-3 a token gives back the flow that it was made for, whole") {
+TEST("OB-5.2-3 a token yields the complete flow it was made for") {
   for (const FlowName& flow : kFlows) {
     for (Side side : {Side::client, Side::core}) {
       FlowName got;
@@ -27,7 +27,7 @@ TEST("OB-5.2-3 a token gives back the flow that it was made for, whole") {
   }
 }
 
-TEST("OB-5.2-3 each thing that tells flows apart is in the token: connection, protocol, both addresses") {
+TEST("OB-5.2-3 everything that distinguishes flows is in the token: connection, protocol, both addresses") {
   std::vector<std::string> tokens;
   const auto differs = [&](const FlowName& flow, Side side = Side::client) { tokens.push_back(token(flow, kRing, side)); };
   const auto stream = [&](auto change) { FlowName flow = stream_flow(); change(flow); differs(flow); };
@@ -46,7 +46,7 @@ TEST("OB-5.2-3 each thing that tells flows apart is in the token: connection, pr
   for (const std::string& text : tokens) CHECK_EQ(std::count(tokens.begin(), tokens.end(), text), 1);
 }
 
-TEST("OB-5.2-3 numbers at their ends come through") {
+TEST("OB-5.2-3 smallest and largest numbers survive") {
   for (uint32_t all : {0u, ~0u}) {
     FlowName flow;
     flow.shard = static_cast<uint8_t>(all);
@@ -62,7 +62,7 @@ TEST("OB-5.2-3 numbers at their ends come through") {
   }
 }
 
-TEST("OB-5.2-2 keys have 160 bits or more, and each id one key") {
+TEST("OB-5.2-2 keys have at least 160 bits, and each id has one key") {
   KeyRing ring;
   const auto* key = reinterpret_cast<const uint8_t*>(kSecret.data());
   CHECK(!ring.add(1, key, 19));
@@ -77,7 +77,7 @@ TEST("OB-5.2-2 keys have 160 bits or more, and each id one key") {
   CHECK(ring.empty());
 }
 
-TEST("OB-5.2-2 all of the key counts") {
+TEST("OB-5.2-2 every octet of the key matters") {
   for (size_t size : {20u, 64u, 65u, 100u}) {
     const std::string key(size, 'k');
     const std::string text = token(stream_flow(), ring_of({{5, key}}));
@@ -90,7 +90,7 @@ TEST("OB-5.2-2 all of the key counts") {
   }
 }
 
-TEST("OB-5.2-5 the first key signs, all verify, and a key that was taken out is unknown") {
+TEST("OB-5.2-5 the first key signs, all verify, and a removed key is unknown") {
   const std::string old_token = token(stream_flow(), ring_of({{5, kSecret}}));
   const KeyRing both = ring_of({{6, kOtherSecret}, {5, kSecret}});
   CHECK_EQ(verdict(old_token, both), TokenVerdict::ok);
@@ -103,19 +103,19 @@ TEST("OB-5.2-5 the first key signs, all verify, and a key that was taken out is 
   CHECK_EQ(verdict(old_token, only_new), TokenVerdict::unknown_key);
 }
 
-TEST("D4 after a restart with its keys an old token is authentic and names the old boot") {
+TEST("D4 after a restart with the same keys an old token is authentic and names the old boot") {
   const std::string before = token(stream_flow(), ring_of({{5, kSecret}}));
   CHECK_EQ(flow_of(before, ring_of({{5, kSecret}})).boot, stream_flow().boot);
 }
 
-TEST("D4 unknown key and wrong key are told apart: 430 for one, 403 for the other") {
+TEST("D4 an unknown key differs from a wrong key: 430 for one, 403 for the other") {
   for (const FlowName& flow : kFlows) {
     CHECK_EQ(verdict(token(flow), ring_of({{6, kSecret}})), TokenVerdict::unknown_key);
     CHECK_EQ(verdict(token(flow), ring_of({{5, kOtherSecret}})), TokenVerdict::forged);
   }
 }
 
-TEST("D4 only text in the right format can be of an unknown key") {
+TEST("D4 only text in the right format can have an unknown key") {
   const KeyRing other = ring_of({{6, kSecret}});
   const std::string octets = octets_of(token(stream_flow()));
   const auto altered = [&](size_t at, int mask) {
@@ -130,7 +130,7 @@ TEST("D4 only text in the right format can be of an unknown key") {
   CHECK_EQ(verdict(text_of_octets(octets + octets.substr(0, 3)), other), TokenVerdict::forged);
 }
 
-TEST("D4 without a key nothing is made and nothing is good") {
+TEST("D4 OB-5.1-20 without a key no token is made and none is good") {
   char out[kMaxTokenText];
   CHECK_EQ(make_token(KeyRing(), stream_flow(), Side::client, out), 0u);
   CHECK_EQ(verdict(token(stream_flow()), KeyRing()), TokenVerdict::unknown_key);
@@ -151,7 +151,7 @@ TEST("OB-5.2-8 escapes are undone once") {
   CHECK_EQ(verdict("%25" + escaped(text[0]).substr(1) + text.substr(1)), TokenVerdict::forged);
 }
 
-TEST("OB-5.2-11 IPv6 flows, and v4-mapped sources as the IPv4 flows that they are") {
+TEST("OB-5.2-11 IPv6 flows, and v4-mapped sources as IPv4 flows") {
   for (Text remote : {"2001:db8::44", "::1", "fe80::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"}) {
     const FlowName flow = udp_flow(remote, "::1");
     CHECK_EQ(token(flow).size(), 72u);

@@ -1,4 +1,4 @@
-// The framer: the same octets give the same frames however they were split.
+// The framer: the same octets give the same frames, however they were split.
 #include "core/sip/framer.h"
 
 #include "check.h"
@@ -11,7 +11,7 @@ namespace {
 
 const ScanLimits kLimits;
 
-// A connection: keeps what the framer did not consume, and writes down what came.
+// A connection: keeps what the framer did not consume and records what it found.
 class Stream {
  public:
   explicit Stream(const ScanLimits& limits = kLimits) : limits_(limits) {}
@@ -65,7 +65,7 @@ std::string message(int cseq, const std::string& body = "") {
   return Parts{.cseq = "CSeq: " + std::to_string(cseq) + " OPTIONS", .content_length = "Content-Length: " + std::to_string(body.size()), .body = body}.text();
 }
 
-// Streams that the split tests go over.
+// The streams for the split tests.
 std::vector<std::string> streams() {
   return {message(1),
           "\r\n" + message(1, "abc") + "\r\n\r\n" + message(2),
@@ -83,7 +83,7 @@ std::vector<std::string> streams() {
 
 }  // namespace
 
-TEST("TR-17 GR-6 every stream gives the same frames cut at each of its octets") {
+TEST("TR-17 GR-6 every stream gives the same frames when cut at any octet") {
   for (const std::string& octets : streams()) {
     const std::string whole = run(octets);
     for (size_t cut = 1; cut < octets.size(); ++cut) {
@@ -111,7 +111,7 @@ TEST("TR-17 a hundred messages in one segment") {
   CHECK_EQ(run(octets, 1000), got);
 }
 
-TEST("OB-5.4-2 OB-5.4-3 a ping is completed by its fourth octet, however it is split") {
+TEST("OB-5.4-2 OB-5.4-3 a ping is complete with its fourth octet, however it is split") {
   for (size_t step = 1; step <= 4; ++step) CHECK_EQ(run("\r\n\r\n", step), "p/");
   CHECK_EQ(run("\r\n\r"), "/");
   FramerState state;
@@ -128,12 +128,12 @@ TEST("OB-5.4-4 CRLF inside a message is never a ping") {
   for (size_t step = 1; step < 60; ++step) CHECK_EQ(run(octets, step), "m1/a\r\n\r\n\r\n\r\nb|");
 }
 
-TEST("OB-5.4-5 OB-5.4-6 several pings, an odd CRLF, and a message behind them") {
+TEST("OB-5.4-5 OB-5.4-6 several pings, an odd CRLF, and a message after them") {
   CHECK_EQ(run("\r\n\r\n\r\n\r\n\r\n" + message(5)), "ppm5/|");
   CHECK_EQ(run("\r\n\r\n" + message(5)), "pm5/|");
 }
 
-TEST("OB-5.4-7 stray CRLFs behind a body do not harm what follows") {
+TEST("OB-5.4-7 stray CRLFs after a body do not harm what follows") {
   CHECK_EQ(run(message(1) + "\r\n" + message(2)), "m1m2/||");
   CHECK_EQ(run(message(1) + "\r\n\r\n" + message(2)), "m1pm2/||");
 }
@@ -158,7 +158,7 @@ TEST("TR-30 an error that keeps the frame lets the stream go on") {
   CHECK_EQ(run(Parts{.from = "From: nobody"}.text()), wrong_by(ScanError::bad_from) + "/|");
 }
 
-TEST("TR-18 TR-15 GR-22 GR-31 a fault of framing breaks the stream, and what is sound can be answered") {
+TEST("TR-18 TR-15 GR-22 GR-31 a framing error breaks the stream, and the well-formed part suffices for a response") {
   const std::pair<Parts, ScanError> cases[] = {{{.content_length = "-"}, ScanError::no_content_length},
                                                {{.content_length = "Content-Length: -1"}, ScanError::bad_content_length},
                                                {{.content_length = "Content-Length: 0\r\nl: 0"}, ScanError::bad_content_length},
@@ -177,18 +177,18 @@ TEST("TR-18 TR-15 GR-22 GR-31 a fault of framing breaks the stream, and what is 
   CHECK_EQ(run("GET / HTTP/1.1\r\nContent-Length: 0\r\n\r\n"), broken_by(ScanError::start_line));
 }
 
-TEST("GR-22 OB-4.4-4 what no SIP message begins with breaks the stream at its first octet") {
+TEST("GR-22 OB-4.4-4 an octet that cannot begin a SIP message breaks the stream at once") {
   for (const std::string& first : {std::string(1, '\0'), std::string("\x01"), std::string("\x16\x03\x01"), std::string(" OPTIONS"), std::string("\n"), std::string("\rX"),
                                    std::string("\r\n\r\r"), std::string("<"), std::string("\xff"), std::string(":")})
     CHECK_EQ(run(first), broken_by(ScanError::not_sip));
 }
 
-TEST("GR-22 an LF-only message breaks the stream as soon as its first line is there") {
+TEST("GR-22 a message with bare LFs breaks the stream as soon as its first line is complete") {
   CHECK_EQ(run("OPTIONS sip:x SIP/2.0\n"), broken_by(ScanError::line_end));
   CHECK_EQ(run("OPTIONS sip:x SIP/2.0\r\nVia: x\n\n"), broken_by(ScanError::line_end));
 }
 
-TEST("TR-19 limits hold before anything is buffered") {
+TEST("TR-19 limits apply before anything is buffered") {
   ScanLimits small;
   small.max_head = 500;
   small.max_body = 10;
@@ -212,8 +212,8 @@ TEST("TR-19 limits hold before anything is buffered") {
 
 TEST("TT-15 a body that never comes keeps the stream waiting") { CHECK_EQ(run(Parts{.content_length = "Content-Length: 9999", .body = "abc"}.text()), "/"); }
 
-TEST("TR-20 GR-32 trickled octets are not searched again and again") {
-  // 60,000 steps over a head and a body of 60,000 octets each: with a search from the start at each step this would take minutes.
+TEST("TR-20 GR-32 trickling octets are not searched again and again") {
+  // 60,000 steps over a head and a body of 60,000 octets each: a search from the start at each step would take minutes.
   ScanLimits wide;
   wide.max_head = 65535;
   const std::string octets = Parts{.extra = "X: " + std::string(60000, 'x'), .content_length = "Content-Length: 60000", .body = std::string(60000, 'y')}.text();

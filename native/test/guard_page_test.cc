@@ -1,4 +1,4 @@
-// No reader looks behind the end of what it was given, and the place in memory changes nothing.
+// No reader looks beyond the end of its input, and the position in memory does not matter.
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -14,7 +14,7 @@ using namespace sluice::test;
 
 namespace {
 
-// Two pages, of which the second may not be touched.
+// Two pages; the second must not be touched.
 class GuardedPages {
  public:
   GuardedPages() : page_(static_cast<size_t>(sysconf(_SC_PAGESIZE))) {
@@ -53,7 +53,7 @@ std::string scanned(const char* data, size_t size) {
 
 }  // namespace
 
-TEST("GR-40 each alignment from 0 to 63 gives the same result, up to the last octet before a forbidden page") {
+TEST("GR-40 every alignment from 0 to 63 gives the same result, up to the last octet before a forbidden page") {
   GuardedPages pages;
   for (const Parts& parts : {Parts{}, Parts{.extra = "Subject: a\x07"}, Parts{.extra = "X: " + std::string(100, 'x') + "\r\n y"}, Parts{.body = "\r\n\r\n"}}) {
     const std::string text = parts.text();
@@ -76,7 +76,7 @@ TEST("GR-40 every prefix of a message ends before a forbidden page") {
   }
 }
 
-TEST("GR-40 the end of the head is found at each place, and nowhere else") {
+TEST("GR-40 the end of the head is found at any position, and nowhere else") {
   GuardedPages pages;
   for (size_t before = 0; before < 80; ++before) {
     for (size_t behind = 0; behind < 40; ++behind) {
@@ -90,7 +90,7 @@ TEST("GR-40 the end of the head is found at each place, and nowhere else") {
   CHECK_EQ(find_head_end("\r\r\r\n\r\n", 6, 0), 6u);
 }
 
-TEST("GR-40 GR-24 a control octet is seen at each place") {
+TEST("GR-40 GR-24 a control octet is detected at any position") {
   GuardedPages pages;
   HeaderLine lines[kMaxLines];
   for (size_t size = 1; size < 200; ++size) {

@@ -31,7 +31,7 @@ std::string mac(const std::string& key, const std::string& message) {
   return hex(out);
 }
 
-// SHA-256 as FIPS 180-4 5.1.1 pads it, by one given compression function.
+// SHA-256 with the padding of FIPS 180-4 5.1.1, using the given compression function.
 std::string digest_by(Sha256Compress compress, std::string message) {
   const uint64_t bits = message.size() * 8;
   message += '\x80';
@@ -105,7 +105,7 @@ TEST("OB-5.2-2 HMAC-SHA-256: the vectors of RFC 4231") {
            "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2");
 }
 
-TEST("OB-5.2-2 HMAC-SHA-256: as RFC 2104 puts it together, for keys and messages of every size round a block") {
+TEST("OB-5.2-2 HMAC-SHA-256: composed as in RFC 2104, for keys and messages of every size around a block") {
   for (size_t key_size = 0; key_size <= 130; key_size += 13) {
     std::string key = noise(key_size);
     std::string padded = key;

@@ -37,12 +37,12 @@ TEST("GR-9 commas in quoted strings and inside <> do not split") {
   CHECK_EQ(joined("<open, x"), "{<open, x}");
 }
 
-TEST("GR-30 an empty value is a list of nothing") {
+TEST("GR-30 an empty value is an empty list") {
   CHECK_EQ(joined(""), "");
   CHECK_EQ(joined("  \t"), "");
 }
 
-TEST("GR-10 without brackets comma, semicolon and question mark end the URI") {
+TEST("GR-10 without brackets, comma, semicolon and question mark end the URI") {
   const NameAddr address = parsed("sip:a@b;x=1 ; y");
   CHECK_EQ(address.uri_text, "sip:a@b");
   CHECK_EQ(address.params, ";x=1 ; y");
@@ -71,7 +71,7 @@ TEST("GR-12 separators inside a quoted display name") {
   CHECK_EQ(tag, "2");
 }
 
-TEST("GR-17 LWS round semicolons and equals signs") {
+TEST("GR-17 LWS around semicolons and equals signs") {
   const NameAddr address = parsed("<sip:a>  ;\r\n  tag  =\t1  ; x ;y = \"a;b=,c\"");
   Text value = "unset";
   CHECK(find_param(address.params, "TAG", &value));
@@ -85,7 +85,7 @@ TEST("GR-17 LWS round semicolons and equals signs") {
   CHECK(!find_param("", "x", nullptr));
 }
 
-TEST("GR-16 the first of two parameters of one name is found") {
+TEST("GR-16 the first of two parameters with the same name is found") {
   Text value;
   CHECK(find_param(";q=1;Q=2", "q", &value));
   CHECK_EQ(value, "1");
@@ -109,7 +109,7 @@ TEST("TT-06 no blank is needed before the bracket") {
   CHECK_EQ(parsed("<sip:x@h>").display, "");
 }
 
-TEST("PX-16.3-1 values that are no address") {
+TEST("PX-16.3-1 values that are not addresses") {
   for (Text bad : {"", "<>", "<sip:x", "sip:x>", "x", "x <sip:y> z", "<sip:x>;", "<sip:x>;;a", "<sip:x>,", ",<sip:x>", "<sip:x> <sip:y>", "\"a\" sip:x",
                    "<sip:x>;a=", "<sip:x>;=1", "<sip:x>;a=\"b", "<sip:x>;a b", "*", "<sip:x>;a=<b>", "\"a\" \"b\" <sip:x>"})
     CHECK(!is_address(bad));
@@ -130,7 +130,7 @@ TEST("GR-7 values are taken off a list one by one") {
   CHECK(list.empty());
 }
 
-TEST("GR-35 GR-36 a star and odd q values are shapes that the consumer judges") {
+TEST("GR-35 GR-36 a star and odd q values are left for the consumer to judge") {
   CHECK(!is_address("*"));
   CHECK_EQ(joined("  *  "), "{*}");
   Text q;

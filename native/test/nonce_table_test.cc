@@ -1,4 +1,4 @@
-// Nonces of digest authentication: whose they are, and that no count of one is taken twice.
+// Digest nonces: whom they are for, and that no count is accepted twice.
 #include "core/home/nonce_table.h"
 
 #include <array>
@@ -38,7 +38,7 @@ std::string nonce_of(NonceTable& table, uint64_t now = 1'000, Text realm = "exam
 
 }  // namespace
 
-TEST("AU-8 a nonce is good for its realm, its client and its time") {
+TEST("AU-8 a nonce is valid for its realm, its client and its lifetime") {
   NonceTable table = table_of(1);
   const std::string nonce = nonce_of(table);
   CHECK(table.is_fresh(nonce, "example.org", kBob, 1'000, kLife));
@@ -52,7 +52,7 @@ TEST("AU-8 a nonce is good for its realm, its client and its time") {
   CHECK(!table.is_fresh(six, "example.org", client("2001:db8:1:3::1"), 1'000, kLife));
 }
 
-TEST("AU-8 nonces of another process, changed ones and other spellings are not ours") {
+TEST("AU-8 nonces of another process, altered ones and other spellings are not ours") {
   NonceTable table = table_of(1), other = table_of(2);
   CHECK(!table.is_fresh(nonce_of(other), "example.org", kBob, 1'000, kLife));
   const std::string nonce = nonce_of(table);
@@ -65,7 +65,7 @@ TEST("AU-8 nonces of another process, changed ones and other spellings are not o
     CHECK(!table.is_fresh(text, "example.org", kBob, 1'000, kLife));
 }
 
-TEST("AU-9 a count is taken once, by each user, also when requests overtake each other") {
+TEST("AU-9 each user can use a count once, even when requests overtake each other") {
   NonceTable table = table_of(1);
   const std::string nonce = nonce_of(table);
   CHECK(!table.use(nonce, "bob", 0));
@@ -79,7 +79,7 @@ TEST("AU-9 a count is taken once, by each user, also when requests overtake each
   CHECK(!table.use("not a nonce", "bob", 1));
 }
 
-TEST("AU-9 what was forgotten to make room counts as used, and what is newer is not touched") {
+TEST("AU-9 a nonce forgotten to make room counts as used, and newer ones are not affected") {
   NonceTable table = table_of(1, 16);
   std::vector<std::string> nonces;
   for (uint64_t now = 0; now < 20'000; ++now) {
@@ -93,7 +93,7 @@ TEST("AU-9 what was forgotten to make room counts as used, and what is newer is 
   CHECK(table.use(nonce_of(table, 20'000), "bob", 1));
 }
 
-TEST("AU-9 of all threads that use a count at the same time one gets it") {
+TEST("AU-9 of all threads that use a count at the same time, one succeeds") {
   NonceTable table = table_of(1);
   std::vector<std::string> nonces;
   for (int i = 0; i < 500; ++i) nonces.push_back(nonce_of(table));

@@ -5,7 +5,7 @@
 
 using namespace sluice;
 
-TEST("AU-12 credentials of our realms are known however they are written, those of others are not") {
+TEST("AU-12 credentials for our realms are recognised however they are written, and no others") {
   const std::vector<std::string> realms = {"example.org", "example.net"};
   for (Text ours : {Text("Digest username=\"bob\", realm=\"example.org\", nonce=\"n\""), Text("Digest REALM = \"example.net\""), Text("Digest realm=example.org,nonce=n"),
                     Text("digest nonce=\"realm\", realm=\"elsewhere\", realm=\"example.org\""), Text("Digest realm\r\n =\r\n \"example.org\"")})

@@ -34,7 +34,7 @@ string unfolded(string text) {
   return text;
 }
 
-// Splits at `separator` outside of quoted strings and, where asked, of angle brackets. A quoted string without an end gives false.
+// Splits at `separator` outside quoted strings and, if asked, outside angle brackets. False: a quoted string does not end.
 bool split(const string& text, char separator, bool brackets, std::vector<string>& out) {
   out.assign(1, "");
   bool quoted = false, in_brackets = false;
@@ -82,7 +82,7 @@ bool is_port(const string& port) {
   return !digits.empty() && digits.size() <= 5 && std::stol(digits) <= 65535;
 }
 
-// "host" or "host:port", with blanks round the colon where `lws` says so.
+// "host" or "host:port", with blanks around the colon if `lws`.
 bool is_host_port(const string& text, bool lws) {
   const size_t behind = text.empty() || text[0] != '[' ? 0 : text.find(']');
   const size_t colon = behind == string::npos ? string::npos : text.find(':', behind);
@@ -92,7 +92,7 @@ bool is_host_port(const string& text, bool lws) {
     host = trimmed(host);
     port = trimmed(port);
   }
-  // In a URI the grammar has port 0 as well.
+  // In a URI, the grammar also allows port 0.
   return is_host(host) && (is_port(port) || (!lws && !port.empty() && only(port, "0")));
 }
 
@@ -175,7 +175,7 @@ string long_name(const string& name) {
   return found == compact.end() ? low : found->second;
 }
 
-// Walks the head octet by octet: no bare CR or LF, and control octets only behind a backslash in a quoted string of their line.
+// Walks the head octet by octet: no bare CR or LF, and control octets only after a backslash in a quoted string of their line.
 bool octets_are_legal(const string& head) {
   bool quoted = false;
   for (size_t i = 0; i < head.size(); ++i) {
@@ -198,7 +198,7 @@ bool octets_are_legal(const string& head) {
   return true;
 }
 
-// The same for one line whose quoted string never ends: then nothing in it counts as quoted.
+// The same for a line whose quoted string never ends: then nothing in it counts as quoted.
 bool has_control_in_open_quote(const string& line) {
   bool quoted = false, control = false;
   for (size_t i = 0; i < line.size(); ++i) {
@@ -228,7 +228,7 @@ bool is_version(const string& text) {
   return lowered(text.substr(0, 4)) == "sip/" && dot != string::npos && digits(text.substr(4, dot - 4)) && digits(text.substr(dot + 1));
 }
 
-// Returns whether the line is sound; `speaks_sip` says whether it names SIP at all.
+// Returns whether the line is valid; `speaks_sip` says whether it mentions SIP at all.
 bool read_start_line(const string& line, ReferenceMessage& out, bool& speaks_sip) {
   speaks_sip = true;
   std::vector<string> parts(1);
@@ -315,7 +315,7 @@ bool is_reference_uri(const string& text) {
 ReferenceMessage read_reference(const string& head) {
   ReferenceMessage out;
   out.framed = octets_are_legal(head);
-  // Lines: a CRLF ends one unless a blank follows, which never joins a line to the start line.
+  // A CRLF ends a line unless a blank follows; a blank never joins a line to the start line.
   std::vector<string> lines(1);
   for (size_t i = 0; i + 2 < head.size(); ++i) {
     if (head[i] == '\r' && head[i + 1] == '\n') {

@@ -1,4 +1,4 @@
-// A second reader of SIP messages, slow and plain, that shares no code with the scanner: what both must agree on (GR-41).
+// A second SIP parser, slow and simple, that shares no code with the scanner; the two must agree (GR-41).
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 namespace sluice::test {
 
 struct ReferenceField {
-  std::string name;   // as it stands
-  std::string value;  // without blanks round it, folds kept
+  std::string name;   // as written
+  std::string value;  // without surrounding blanks, folds kept
 };
 
 struct ReferenceMessage {
@@ -16,7 +16,7 @@ struct ReferenceMessage {
   bool sound = false;   // no fault of any kind
   bool is_request = false;
   std::vector<ReferenceField> fields;
-  // Only of sound messages:
+  // Only for valid messages:
   size_t vias = 0;
   size_t routes = 0;
   long long content_length = -1;

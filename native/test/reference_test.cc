@@ -74,7 +74,7 @@ std::string shown(const std::string& text) {
 
 }  // namespace
 
-TEST("GR-41 the scanner and the reference parser agree on sound messages") {
+TEST("GR-41 the scanner and the reference parser agree on valid messages") {
   for (const std::string& text : sound_messages()) {
     CHECK_EQ(difference(text), "");
     CHECK(read_reference(text.substr(0, find_head_end(text.data(), text.size(), 0))).sound);
@@ -97,7 +97,7 @@ TEST("GR-41 the scanner and the reference parser agree on mutated messages") {
     static Message m;
     still_sound += head != 0 && scan(text.data(), text.size(), head, Carrier::stream, ScanLimits{}, m) == ScanError::none;
   }
-  // The comparison would say nothing if all mutations were sound, or none.
+  // The comparison would prove nothing if all mutations were valid, or none.
   CHECK(still_sound > kRounds / 50);
   CHECK(still_sound < kRounds / 2);
 }

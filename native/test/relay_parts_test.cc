@@ -1,4 +1,4 @@
-// The parts that relaying is made of: branches, remembered requests, Route sets, answers, and reading what we wrote.
+// The building blocks of relaying: branches, remembered requests, Route sets, responses, and reading our own output.
 #include "core/relay/answer.h"
 #include "core/relay/object_branch.h"
 #include "core/relay/own_output.h"
@@ -35,7 +35,7 @@ std::string edited(const Scanned& scanned, const EditList& edits) {
 
 }  // namespace
 
-TEST("PX-16.11-2 a branch says where its answer goes, for each kind of way back") {
+TEST("PX-16.11-2 a branch says where its response goes, for each kind of return path") {
   const EdgeConfig config = config_of();
   ReturnPath stream;
   stream.shard = 3;
@@ -80,7 +80,7 @@ TEST("PX-16.11-2 a branch says where its answer goes, for each kind of way back"
   }
 }
 
-TEST("TX-10 only the hop that was asked can answer") {
+TEST("TX-12 OB-5.3.1-11 only the hop that was asked can answer") {
   const EdgeConfig config = config_of();
   NextHop connection;
   connection.core = false;
@@ -104,7 +104,7 @@ TEST("TX-10 only the hop that was asked can answer") {
   CHECK(!read_branch(config, to_core, connection, read));
 }
 
-TEST("a branch of the object path is read by its own process and nobody else's") {
+TEST("TX-12 a branch of the object path is valid only in its own process") {
   EdgeConfig config = config_of();
   config.shard = 3;
   char text[kMaxObjectBranch];
@@ -124,7 +124,7 @@ TEST("a branch of the object path is read by its own process and nobody else's")
   CHECK(!read_object_branch(config, "z9hG4bKabc", keeper));
 }
 
-TEST("the keys of branches, hashes and marks are derived, and no two are equal") {
+TEST("the keys of branches, hashes and marks are derived, and all different") {
   const BranchKeys keys(SipKey{1, 2});
   const SipKey all[] = {keys.via, keys.object, keys.request, keys.target, keys.neighbour, SipKey{1, 2}};
   for (size_t i = 0; i < std::size(all); ++i)
@@ -133,7 +133,7 @@ TEST("the keys of branches, hashes and marks are derived, and no two are equal")
   CHECK(BranchKeys(SipKey{1, 3}).via.k0 != keys.via.k0);
 }
 
-TEST("remembered requests are found by key, and hang on their flow in a list of their own") {
+TEST("remembered requests are found by key, and each flow lists its own") {
   PendingTable table(SipKey{1, 2}, 2000);
   uint32_t head = 0;
   std::vector<uint32_t> all;
@@ -156,14 +156,14 @@ TEST("remembered requests are found by key, and hang on their flow in a list of 
   CHECK_EQ(table.find(1), 0u);
 }
 
-TEST("PX-16.10-1 ACK belongs to its INVITE, CANCEL is a transaction of its own") {
+TEST("TX-9 PX-16.10-1 an ACK belongs to its INVITE, a CANCEL is a transaction of its own") {
   const PendingTable table(SipKey{1, 2}, 1);
   CHECK_EQ(table.key_of("b", Method::ack), table.key_of("b", Method::invite));
   CHECK(table.key_of("b", Method::cancel) != table.key_of("b", Method::invite));
   CHECK(table.key_of("c", Method::invite) != table.key_of("b", Method::invite));
 }
 
-TEST("PX-16.4-1 Route values are cut within and across lines") {
+TEST("PX-16.4-4 Route values are cut within and across lines") {
   const Scanned scanned(Parts{.extra = "Route: <sip:a;lr>, <sip:b;lr>\r\nRoute: <sip:c;lr>"});
   const std::pair<size_t, std::string> cases[] = {{1, "Route: <sip:b;lr>\r\nRoute: <sip:c;lr>\r\n"}, {2, "Route: <sip:c;lr>\r\n"}, {3, ""}};
   for (const auto& [count, wanted] : cases) {
@@ -176,7 +176,7 @@ TEST("PX-16.4-1 Route values are cut within and across lines") {
   CHECK(nth_value(scanned.message, HeaderId::route, 3).empty());
 }
 
-TEST("PX-16.6-6 a strict next hop becomes the Request-URI, and PX-16.4-2 a strict router's work is undone") {
+TEST("PX-16.6-8 PX-16.4-1 a strict next hop becomes the Request-URI, and the work of a strict router is undone") {
   const Scanned to(Parts{.extra = "Route: <sip:own;lr>, <sip:strict>, <sip:last;lr>"});
   char room[512];
   Writer text(room, sizeof room);
@@ -199,7 +199,7 @@ TEST("PX-16.6-6 a strict next hop becomes the Request-URI, and PX-16.4-2 a stric
   CHECK(!undo_strict_route(none.message, 1, nothing));
 }
 
-TEST("an answer repeats what RFC 3261 8.2.6 asks for and nothing that is not sound") {
+TEST("a response copies what RFC 3261 8.2.6 demands, and only what is well formed") {
   Source source;
   source.remote = address("198.51.100.4", 40'000);
   const Scanned request(Parts{.extra = "Via: SIP/2.0/UDP 192.0.2.10;branch=z9hG4bKlower"});
@@ -218,7 +218,7 @@ TEST("an answer repeats what RFC 3261 8.2.6 asks for and nothing that is not sou
   answer.source = nullptr;
   Writer own(room, sizeof room);
   CHECK(write_answer(request.message, answer, own));
-  CHECK(own.text().find("z9hG4bKtest1") == Text::npos);  // our own Via, gone
+  CHECK(own.text().find("z9hG4bKtest1") == Text::npos);  // our own Via is gone
   Writer small(room, 100);
   CHECK(!write_answer(request.message, answer, small));
   const Scanned no_via(Parts{.via = "-"});
@@ -227,7 +227,7 @@ TEST("an answer repeats what RFC 3261 8.2.6 asks for and nothing that is not sou
   for (int status = 100; status < 700; ++status) CHECK(!reason_of(status).empty());
 }
 
-TEST("what we wrote is read by limits of its own, and a message that cannot be used still has its end") {
+TEST("our own output is read with its own limits, and the end of an unusable message is still known") {
   std::string vias;
   for (int i = 0; i < 100; ++i) vias += "Via: SIP/2.0/UDP 192.0.2." + std::to_string(i) + ";branch=z9hG4bKv\r\n";
   const std::string text = Parts{.extra = vias.substr(0, vias.size() - 2)}.text();

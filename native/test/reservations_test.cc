@@ -1,4 +1,4 @@
-// Places for requests of the object path: room for what matters more, and nothing left behind by a shard that ends.
+// Places for requests on the object path: room for what matters more, and a shard that ends leaves nothing reserved.
 #include "core/flow/reservations.h"
 
 #include "check.h"
@@ -22,7 +22,7 @@ int fill(Reservations& reservations, const Address& source, Room room, const Res
 
 }  // namespace
 
-TEST("a flood of calls leaves room for registrations, these for those of the known, and all of them for what ends things") {
+TEST("a flood of calls leaves room for registrations, those leave room for known phones, and all leave room for BYE and CANCEL") {
   SourceShares shares;
   Reservations reservations(shares);
   const ReservationLimits limits{80, 80, 1000, 1000};
@@ -33,7 +33,7 @@ TEST("a flood of calls leaves room for registrations, these for those of the kno
   CHECK_EQ(fill(reservations, address("192.0.2.4"), Room::ending, limits), 0);
 }
 
-TEST("one source has its share of the number and of the octets; a neighbour has none of its own") {
+TEST("each source has its share of the number and the octets; a neighbour has no share of its own") {
   SourceShares shares;
   Reservations reservations(shares);
   const ReservationLimits limits{800, 80, 80'000, 8'000};
@@ -43,7 +43,7 @@ TEST("one source has its share of the number and of the octets; a neighbour has 
   CHECK_EQ(fill(reservations, address("192.0.2.4"), Room::opening, limits, 1, true), 400 - 44);
 }
 
-TEST("a place that is given back twice counts once, and a shard that ends gives all of them back") {
+TEST("returning a place twice counts once, and a shard that ends returns all its places") {
   SourceShares shares;
   {
     Reservations reservations(shares);

@@ -26,7 +26,7 @@ bool push(Ring& ring, const std::string& text, bool* wake = nullptr) {
   return done;
 }
 
-// "-" when there is none.
+// "-" if there is none.
 std::string take(Ring& ring) {
   size_t size = 0;
   const uint8_t* record = ring.front(size);
@@ -39,7 +39,7 @@ std::string take(Ring& ring) {
 
 }  // namespace
 
-TEST("ring: records come out as they went in, also empty ones and ones that look like counts") {
+TEST("ring: records come out as they went in, including empty ones and ones that look like counts") {
   Ring ring(4096);
   const std::string records[] = {"a",        "",          std::string(8, '\0'),    std::string(8, '\xff'),
                                  "12345678", "123456789", std::string(1000, 'x'), std::string(8, '\1')};
@@ -50,7 +50,7 @@ TEST("ring: records come out as they went in, also empty ones and ones that look
   }
 }
 
-TEST("ring: front() gives the same record until pop()") {
+TEST("ring: front() returns the same record until pop()") {
   Ring ring(256);
   CHECK(push(ring, "one"));
   CHECK(push(ring, "two"));
@@ -62,7 +62,7 @@ TEST("ring: front() gives the same record until pop()") {
   CHECK_EQ(take(ring), "two");
 }
 
-TEST("ring: a full ring refuses, and has room again when one was taken") {
+TEST("ring: a full ring refuses, and has room again once a record is taken") {
   Ring ring(1024);
   int held = 0;
   while (push(ring, std::string(56, static_cast<char>('a' + held % 26)))) ++held;
@@ -75,7 +75,7 @@ TEST("ring: a full ring refuses, and has room again when one was taken") {
   CHECK_EQ(take(ring), "-");
 }
 
-TEST("ring: the longest record fits from every place, a longer one never") {
+TEST("ring: the longest record fits at every position, a longer one never") {
   Ring ring(1000);
   CHECK_EQ(ring.max_record(), 504u);
   const std::string longest(ring.max_record(), 'z');
@@ -91,7 +91,7 @@ TEST("ring: the longest record fits from every place, a longer one never") {
   CHECK(!ring.push(huge, 3, wake));
 }
 
-TEST("ring: against a plain queue") {
+TEST("ring: behaves like a plain queue") {
   for (size_t capacity : {64u, 128u, 1024u, 4096u}) {
     Ring ring(capacity);
     std::mt19937 random(static_cast<uint32_t>(capacity));
@@ -111,16 +111,16 @@ TEST("ring: against a plain queue") {
   }
 }
 
-TEST("ring: only the first push after front() found nothing has to wake") {
+TEST("ring: only the first push after an empty front() has to wake the consumer") {
   Ring ring(1024);
   bool wake = false;
-  CHECK(push(ring, "first", &wake) && wake);  // nobody looked yet
+  CHECK(push(ring, "first", &wake) && wake);  // nobody has looked yet
   CHECK(push(ring, "x", &wake) && !wake);
   CHECK_EQ(take(ring), "first");
   CHECK(push(ring, "x", &wake) && !wake);
   CHECK_EQ(take(ring), "x");
   CHECK_EQ(take(ring), "x");
-  CHECK(push(ring, "x", &wake) && !wake);  // the consumer has not seen the end
+  CHECK(push(ring, "x", &wake) && !wake);  // the consumer has not seen the end yet
   CHECK_EQ(take(ring), "x");
   CHECK_EQ(take(ring), "-");
   CHECK(push(ring, "x", &wake) && wake);
@@ -129,7 +129,7 @@ TEST("ring: only the first push after front() found nothing has to wake") {
   CHECK(!push(ring, std::string(2000, 'x'), &wake) && !wake);
 }
 
-TEST("ring: four producers, one consumer that sleeps: nothing is lost, doubled, mixed or overtaken") {
+TEST("ring: four producers and a sleeping consumer: nothing is lost, duplicated, mixed up or reordered") {
   constexpr uint32_t kProducers = 4;
   constexpr uint32_t kRecords = 20000;
   Ring ring(16384);
@@ -156,10 +156,10 @@ TEST("ring: four producers, one consumer that sleeps: nothing is lost, doubled, 
     size_t size = 0;
     const uint8_t* record = ring.front(size);
     if (record == nullptr) {
-      // The consumer is asleep before the first record, whatever the threads do afterwards.
+      // The consumer is asleep before the first record, whatever the threads do later.
       for (uint32_t i = static_cast<uint32_t>(producers.size()); i < kProducers; ++i) producers.emplace_back(produce, i);
       pollfd ready{wakes, POLLIN, 0};
-      const bool woken = poll(&ready, 1, 60000) == 1;  // a lost wake-up shows here instead of hanging for ever
+      const bool woken = poll(&ready, 1, 60000) == 1;  // a lost wake-up fails here instead of hanging for ever
       CHECK(woken);
       uint64_t count = 0;
       if (!woken || read(wakes, &count, sizeof count) < 0) break;
@@ -179,7 +179,7 @@ TEST("ring: four producers, one consumer that sleeps: nothing is lost, doubled, 
   CHECK_EQ(take(ring), "-");
 }
 
-TEST("ring: a record pushed at the moment when the consumer falls asleep wakes it") {
+TEST("ring: a record pushed just as the consumer falls asleep wakes it") {
   constexpr uint32_t kRounds = 100'000;
   Ring ring(256);
   const int wakes = eventfd(0, EFD_CLOEXEC);
@@ -187,7 +187,7 @@ TEST("ring: a record pushed at the moment when the consumer falls asleep wakes i
   std::atomic<uint32_t> taken{0};
   std::atomic<bool> stop{false};
   std::thread producer([&] {
-    // The next record follows at once on the one before: just when the consumer looks again.
+    // Each record follows the previous one at once, just when the consumer looks again.
     for (uint32_t number = 0; number < kRounds && !stop; ++number) {
       const iovec piece{&number, sizeof number};
       bool wake = false;

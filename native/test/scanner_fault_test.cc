@@ -1,4 +1,4 @@
-// The scanner: bodies, faults of single headers, and what is left for an answer.
+// The scanner: bodies, faults in single headers, and what remains for a response.
 #include "core/sip/scanner.h"
 
 #include "check.h"
@@ -13,7 +13,7 @@ ScanError error_of(const Parts& parts, Carrier carrier = Carrier::datagram) { re
 
 }  // namespace
 
-TEST("TT-08 TR-11 octets behind the body of a datagram are dropped") {
+TEST("TT-08 TR-11 octets after the body of a datagram are dropped") {
   Scanned m({.content_length = "Content-Length: 2", .body = "abINVITE sip:x SIP/2.0\r\n\r\n"});
   CHECK_EQ(m.error(), ScanError::none);
   CHECK_EQ(m.message.body(), "ab");
@@ -30,7 +30,7 @@ TEST("TT-15 TR-12 a datagram shorter than its Content-Length") {
   CHECK_EQ(stream.message.size, stream.message.head_size + 9999);
 }
 
-TEST("TR-13 TR-15 without Content-Length a datagram is all body, and a stream has lost its frame") {
+TEST("TR-13 TR-15 without Content-Length the rest of a datagram is body, and a stream has lost its framing") {
   Scanned m({.content_length = "-", .body = "rest"});
   CHECK_EQ(m.error(), ScanError::none);
   CHECK_EQ(m.message.body(), "rest");
@@ -41,7 +41,7 @@ TEST("TR-13 TR-15 without Content-Length a datagram is all body, and a stream ha
   CHECK_EQ(error_of({.content_length = "-", .body = "rest"}, Carrier::frame), ScanError::none);
 }
 
-TEST("TR-18 TT-16 TT-42 Content-Length that is no number, too large or doubled") {
+TEST("TR-18 TT-16 TT-42 a Content-Length that is not a number, too large or duplicated") {
   for (const char* bad : {"", "-999", "+5", "5 5", "5,5", "0x10", "5.", "a", "12345678901", "18446744073709551616", "18446744073709551621", "5\r\nl: 5", "5\r\nContent-Length: 6",
                           "0\r\nCONTENT-LENGTH : 0"}) {
     for (Carrier carrier : {Carrier::datagram, Carrier::stream, Carrier::frame}) {
@@ -56,7 +56,7 @@ TEST("TR-18 TT-16 TT-42 Content-Length that is no number, too large or doubled")
   CHECK_EQ(Scanned({.content_length = "Content-Length: 00000000000000000003", .body = "abc"}, Carrier::stream).message.body(), "abc");
 }
 
-TEST("TR-18 TR-30 a fault of framing goes before any other") {
+TEST("TR-18 TR-30 a framing error outranks any other") {
   Scanned m({.from = "From: nobody", .content_length = "Content-Length: x"}, Carrier::stream);
   CHECK_EQ(m.error(), ScanError::bad_content_length);
   Scanned kept({.from = "From: nobody"}, Carrier::stream);
@@ -79,7 +79,7 @@ TEST("TR-29 TT-11 any octets in a body") {
   CHECK_EQ(m.message.body(), body);
 }
 
-TEST("PX-16.3-6 PX-16.3-7 GR-43 Max-Forwards: 0 to 255, larger counts as absent, no number is an error") {
+TEST("PX-16.3-6 PX-16.3-7 GR-43 Max-Forwards: 0 to 255, larger counts as absent, anything but a number is an error") {
   const auto of = [](const std::string& value) { return Parts{.max_forwards = "Max-Forwards: " + value}; };
   CHECK_EQ(Scanned(of("0")).message.max_forwards, 0);
   CHECK_EQ(Scanned(of("255")).message.max_forwards, 255);
@@ -96,7 +96,7 @@ TEST("PX-16.3-6 PX-16.3-7 GR-43 Max-Forwards: 0 to 255, larger counts as absent,
   }
 }
 
-TEST("PX-16.3-1 TT-34 what is missing or broken is named, and the sound rest is kept for the answer") {
+TEST("PX-16.3-1 TT-34 what is missing or broken is named, and the well-formed rest is kept for the response") {
   struct Case {
     Parts parts;
     ScanError error;
@@ -125,7 +125,7 @@ TEST("PX-16.3-1 TT-34 what is missing or broken is named, and the sound rest is 
   CHECK_EQ(error_of({.extra = "Route: <urn:any:scheme>, \"r\" <tel:1>;x"}), ScanError::none);
 }
 
-TEST("PX-16.3-1 without a Via nothing can be answered") {
+TEST("PX-16.3-1 without a Via there can be no response") {
   Scanned m({.via = "-"});
   CHECK_EQ(m.error(), ScanError::missing_via);
   CHECK(m.message.top_via.empty());
@@ -147,7 +147,7 @@ TEST("TT-14 PX-16.3-1 every Via value must parse, the top one first") {
   CHECK(second.message.top_via.empty());
 }
 
-TEST("TT-33 a branch that is the magic cookie and nothing else") {
+TEST("TT-33 a branch that is only the magic cookie") {
   for (const char* cookie : {"z9hG4bK", "Z9HG4BK"}) {
     Scanned m({.via = std::string("Via: SIP/2.0/UDP h;branch=") + cookie});
     CHECK_EQ(m.error(), ScanError::bad_via);
@@ -156,7 +156,7 @@ TEST("TT-33 a branch that is the magic cookie and nothing else") {
   CHECK_EQ(error_of({.via = "Via: SIP/2.0/UDP h;branch=z9hG4bKa\r\nVia: SIP/2.0/UDP g;branch=z9hG4bK"}), ScanError::none);
 }
 
-TEST("PX-16.3-2 PX-16.3-3 what is not needed may be malformed") {
+TEST("PX-16.3-2 PX-16.3-3 headers that we do not need may be malformed") {
   CHECK_EQ(error_of({.extra = "Date: yesterday\r\nX-Weird: <\"\r\nRecord-Route: ,,\r\nPath: x\r\nExpires: soon\r\nAccept: ;;"}), ScanError::none);
   CHECK_EQ(error_of({.start = "FOO sip:x SIP/2.0", .cseq = "CSeq: 1 FOO"}), ScanError::none);
 }
@@ -170,7 +170,7 @@ TEST("PX-16.3-5 TT-35 TT-36 schemes of the Request-URI") {
   for (const char* bad : {"nobodyKnows:", "x", "x:<y>", "sip:", "*"}) CHECK_EQ(start(bad), ScanError::request_uri);
 }
 
-TEST("TT-20 TT-21 TT-24 T6-2 Request-URIs that are none") {
+TEST("TT-20 TT-21 TT-24 T6-2 invalid Request-URIs") {
   const auto start = [](const std::string& uri) { return error_of({.start = "OPTIONS " + uri + " SIP/2.0"}); };
   CHECK_EQ(start("<sip:u@h>"), ScanError::request_uri);
   CHECK_EQ(start("sip:u@h; lr"), ScanError::start_line);
@@ -181,7 +181,7 @@ TEST("TT-20 TT-21 TT-24 T6-2 Request-URIs that are none") {
   CHECK(m.message.request_uri.empty());
 }
 
-TEST("TT-03 TT-09 TT-10 escapes and separators in users stay untouched, odd transports pass") {
+TEST("TT-03 TT-09 TT-10 escapes and separators in user parts stay untouched, odd transports pass") {
   Scanned m({.start = "OPTIONS sip:sips%3Auser%40example.net;par=u%40x@h SIP/2.0", .via = "Via: SIP/2.0/UNKNOWN h;branch=b\r\nVia: SIP/2.0/SCTP g\r\nVia: SIP/2.0/TLS f"});
   CHECK_EQ(m.error(), ScanError::none);
   CHECK_EQ(m.slice(m.message.request_uri), "sip:sips%3Auser%40example.net;par=u%40x@h");
@@ -203,7 +203,7 @@ TEST("TT-30 TT-31 the method of CSeq") {
   CHECK_EQ(m.slice(m.message.cseq_value), "8 INVITE");
 }
 
-TEST("GR-31 TR-12 a datagram without an empty line is an error, never more than it holds") {
+TEST("GR-31 TR-12 a datagram without an empty line is an error, and is not read beyond its end") {
   const std::string whole = Parts{}.text();
   for (size_t size = 0; size < whole.size(); ++size) {
     Scanned m(whole.substr(0, size));

@@ -1,4 +1,4 @@
-// The scanner: what it finds in sound messages, and what it says of unsound ones.
+// The scanner: what it finds in valid messages, and what it reports about invalid ones.
 #include "core/sip/scanner.h"
 
 #include "check.h"
@@ -30,7 +30,7 @@ TEST("GR-1 names in any case") {
   CHECK_EQ(m.message.content_length, 0);
 }
 
-TEST("GR-2 compact forms in both cases, mixed with long ones in their order") {
+TEST("GR-2 compact forms in both cases, mixed with long ones, in order") {
   Scanned m(std::string("OPTIONS sip:b@h SIP/2.0\r\nV: SIP/2.0/UDP h1;branch=b\r\nVia: SIP/2.0/UDP h2\r\nv: SIP/2.0/UDP h3\r\nf: <sip:a>\r\nT: <sip:b>\r\n"
                         "i: x\r\nCSeq: 1 OPTIONS\r\nL: 0\r\nm: <sip:c>\r\nk: path\r\nK: outbound\r\no: dialog\r\nc: text/plain\r\n"
                         "a: 1\r\nb: 1\r\nd: 1\r\ne: 1\r\nj: 1\r\nn: 1\r\nr: 1\r\ns: 1\r\nu: 1\r\nx: 1\r\ny: 1\r\n\r\n"));
@@ -61,7 +61,7 @@ TEST("GR-3 blanks before and after the colon, or none") {
   }
 }
 
-TEST("GR-4 folding at every place where LWS is legal") {
+TEST("GR-4 folding wherever LWS is legal") {
   Scanned m({.via = "Via:\r\n SIP\r\n /\r\n 2.0\r\n\t/ UDP\r\n h\r\n ;\r\n branch\r\n =\r\n b\r\n ,\r\n SIP/2.0/TCP\r\n g",
              .from = "From: A\r\n B\r\n <sip:a>\r\n ;\r\n tag\r\n =\r\n 1",
              .cseq = "CSeq:\r\n 7\r\n OPTIONS",
@@ -78,14 +78,14 @@ TEST("GR-4 folding at every place where LWS is legal") {
   CHECK_EQ(m.message.line_count, 8);
 }
 
-TEST("GR-4 TT-01 each blank of a REGISTER may be a fold") {
+TEST("GR-4 TT-01 any blank of a REGISTER may be a fold") {
   const std::string plain =
       "REGISTER sip:h SIP/2.0\r\nVia : SIP / 2.0 / UDP h : 5070 ; branch = b , SIP/2.0/TCP g\r\nRoute: <sip:r;lr> , <sip:s>\r\n"
       "From: A B <sip:a> ; tag = 1\r\nTo: <sip:b>\r\nCall-ID: c\r\nCSeq: 1 REGISTER\r\nContact: <sip:c> ; q = 1\r\nContent-Length: 0\r\n\r\n";
   int folds = 0;
   for (size_t at = plain.find("\r\n"); (at = plain.find(' ', at)) != std::string::npos; ++at) {
     const size_t colon = plain.find(':', plain.rfind('\n', at));
-    if (at < colon) continue;  // before the colon no fold is legal
+    if (at < colon) continue;  // no fold is legal before the colon
     std::string folded = plain;
     folded.replace(at, 1, "\r\n ");
     Scanned m(folded);
@@ -108,7 +108,7 @@ TEST("GR-5 folds of blanks only, values that begin on the next line, a fold befo
   CHECK_EQ(m.message.lines[9].line_end, m.message.head_size - 2);
 }
 
-TEST("GR-7 values on one line count as values on several") {
+TEST("GR-7 values on one line are equivalent to values on several") {
   const std::string one = "SIP/2.0/UDP a;branch=1", two = "SIP/2.0/TCP b;p=\",\"", three = "SIP/2.0/TLS [::1]";
   for (const std::string& via : {"Via: " + one + "," + two + " , " + three, "Via: " + one + "\r\nv: " + two + "," + three,
                                  "v: " + one + "\r\nVia: " + two + "\r\nVIA: " + three}) {
@@ -124,7 +124,7 @@ TEST("GR-7 values on one line count as values on several") {
   CHECK(!has_option(tags.message, HeaderId::require, "a"));
 }
 
-TEST("GR-8 commas of credentials split nothing") {
+TEST("GR-8 commas in credentials do not split values") {
   Scanned m({.extra = "Authorization: Digest username=\"a\", realm=\"r,s\", nonce=\"n\"\r\nProxy-Authorization: Digest a=b, c=d"});
   CHECK_EQ(m.error(), ScanError::none);
   CHECK_EQ(m.value(HeaderId::authorization), "Digest username=\"a\", realm=\"r,s\", nonce=\"n\"");
@@ -159,7 +159,7 @@ TEST("GR-20 TT-22 TT-23 exactly one SP between the parts of the start line, vers
     CHECK_EQ(error_of_start(bad), ScanError::start_line);
 }
 
-TEST("TT-29 another version of SIP is 505, and its message can be answered") {
+TEST("TT-29 another SIP version is 505, and the message can be answered") {
   Scanned m({.start = "OPTIONS sip:x SIP/7.0", .via = "Via: SIP/7.0/UDP h;branch=z9hG4bKv"});
   CHECK_EQ(m.error(), ScanError::version);
   CHECK_EQ(m.slice(m.message.top_via), "SIP/7.0/UDP h;branch=z9hG4bKv");
@@ -206,13 +206,13 @@ TEST("GR-24 control octets in the head") {
   CHECK_EQ(error_with("Subject: a\tb"), ScanError::none);
 }
 
-TEST("TT-02 GR-11 a control octet behind a backslash in a quoted string is legal") {
+TEST("TT-02 GR-11 a control octet after a backslash in a quoted string is legal") {
   CHECK_EQ(error_of({.to = std::string("To: \"bell \\\x07 nul \\\0 del \\\x7f\" <sip:b>", 35)}), ScanError::none);
   CHECK_EQ(error_of({.to = "To: \"a\" <sip:b>;x=\\\x07"}), ScanError::control_octet);
   CHECK_EQ(error_with("Subject: \"open \\\x07"), ScanError::control_octet);
 }
 
-TEST("GR-25 UTF-8, valid or not, in what nobody reads") {
+TEST("GR-25 UTF-8, valid or not, in headers that nobody reads") {
   Scanned m({.extra = "Subject: \xc3\xa4\xff\x80 \xf0\x9f\x98\x80"});
   CHECK_EQ(m.error(), ScanError::none);
   CHECK_EQ(m.message.value(m.message.lines[6]), "\xc3\xa4\xff\x80 \xf0\x9f\x98\x80");
@@ -243,7 +243,7 @@ TEST("GR-27 CSeq: leading zeros, LWS, below 2^31") {
     CHECK_EQ(error_of({.cseq = std::string("CSeq: ") + bad}), ScanError::bad_cseq);
 }
 
-TEST("TT-17 a CSeq that is too large keeps its text for the answer") {
+TEST("TT-17 a CSeq that is too large keeps its text for the response") {
   Scanned m({.cseq = "CSeq: 36893488147419103232 OPTIONS"});
   CHECK_EQ(m.slice(m.message.cseq_value), "36893488147419103232 OPTIONS");
   CHECK(m.message.cseq_method.empty());
@@ -258,7 +258,7 @@ TEST("GR-28 TT-49 tags and branches keep their case, and old requests without th
   CHECK_EQ(old.message.max_forwards, -1);
 }
 
-TEST("GR-29 TT-02 TT-05 each token character in methods and tags") {
+TEST("GR-29 TT-02 TT-05 every token character in methods and tags") {
   for (char c : std::string("-.!%*_+`'~09azAZ")) {
     const std::string method = std::string("M") + c + "X";
     Scanned m({.start = method + " sip:x SIP/2.0", .from = std::string("From: <sip:a>;tag=") + c, .cseq = "CSeq: 1 " + method});
@@ -279,7 +279,7 @@ TEST("GR-30 empty values") {
   CHECK(!has_option(m.message, HeaderId::supported, ""));
 }
 
-TEST("GR-31 no colon, no name, blank before the first header, names that are no tokens") {
+TEST("GR-31 no colon, no name, a blank before the first header, names that are not tokens") {
   for (const char* bad : {"Subject", ": x", " : x", "Sub ject: x", "Sub@ject: x", "Sub(ject): x", "\xc3\xa4: x"}) {
     if (*bad == ' ') continue;
     CHECK_EQ(error_with(bad), ScanError::header_syntax);
@@ -311,7 +311,7 @@ TEST("GR-32 long lines of any shape are read in one go") {
   CHECK_EQ(m.slice(m.message.to_tag), "9");
 }
 
-TEST("GR-33 TR-19 limits of Via, Route, lines, URI, tokens, head and body") {
+TEST("GR-33 TR-19 limits on Via, Route, lines, URI, tokens, head and body") {
   const auto repeat = [](const std::string& head, const std::string& unit, int count) {
     std::string out = head + unit;
     for (int i = 1; i < count; ++i) out += "," + unit;
@@ -352,7 +352,7 @@ TEST("GR-34 GR-38 Expires, Content-Type and Content-Encoding are not the scanner
   CHECK_EQ(error_with("Expires: 4294967296\r\nContent-Type: ;;\r\nContent-Encoding: gzip\r\ne: x"), ScanError::none);
 }
 
-TEST("GR-36 TT-26 Contact is passed whatever its shape") {
+TEST("GR-36 TT-26 Contact passes whatever its form") {
   Scanned m({.extra = "m:  *  "});
   CHECK_EQ(m.value(HeaderId::contact), "*");
   for (const char* odd : {"%", "None", "sip:u@h?Route=%3Csip:x%3E", "<sip:u", ",,"}) CHECK_EQ(error_with(std::string("Contact: ") + odd), ScanError::none);
@@ -373,7 +373,7 @@ TEST("GR-39 names that begin like known ones") {
   for (int i = 6; i < 20; ++i) CHECK_EQ(clean.message.lines[i].id, HeaderId::other);
 }
 
-TEST("GR-43 TT-41 doubled single-value headers") {
+TEST("GR-43 TT-41 duplicate single-value headers") {
   for (const char* again : {"From: <sip:a>;tag=1", "f: <sip:a>;tag=1", "To: <sip:b>", "Call-ID: call-1@192.0.2.9", "i: x", "CSeq: 7 OPTIONS", "Max-Forwards: 70",
                             "MAX-FORWARDS\t:\r\n 5"}) {
     Scanned m({.extra = again});
@@ -414,7 +414,7 @@ TEST("TT-18 a response with numbers out of range has an error") {
   CHECK_EQ(error_of({.start = "SIP/2.0 503 Service Unavailable", .cseq = "CSeq: 9292394834772304023312 OPTIONS"}), ScanError::bad_cseq);
 }
 
-TEST("GR-45 request and response are told apart by their first token") {
+TEST("GR-45 the first token distinguishes request and response") {
   Scanned sip({.start = "SIP sip:x SIP/2.0", .cseq = "CSeq: 1 SIP"});
   CHECK_EQ(sip.error(), ScanError::none);
   CHECK(sip.message.is_request);

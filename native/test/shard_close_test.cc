@@ -1,4 +1,4 @@
-// Who is closed, when, and that it is nobody else.
+// Which flow is closed, when, and that no other flow is.
 #include "shard_rig.h"
 
 using namespace sluice;
@@ -6,7 +6,7 @@ using namespace sluice::test;
 
 namespace {
 
-// Opens as soon as anything comes, and cannot send.
+// Opens as soon as anything arrives, and cannot send.
 struct DumbTls final : TlsSession {
   TlsResult receive(Text wire, char* plain, size_t room, size_t& size, std::vector<char>&) noexcept override {
     size = 0;
@@ -30,7 +30,7 @@ struct DumbProvider final : TlsProvider {
 
 }  // namespace
 
-TEST("a connection that failed while another one was closed takes no newcomer in its slot with it") {
+TEST("OB-7-14 a connection that fails while another is being closed does not take a newcomer in its slot with it") {
   ShardRig rig;
   const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
   rig.turn();
@@ -40,7 +40,7 @@ TEST("a connection that failed while another one was closed takes no newcomer in
   caller.send(Request{.method = "INVITE", .transport = "TCP", .lines = rig.route_to(theirs)}.text());
   rig.hear(client, "INVITE sip:");
   caller.reset();
-  // The operator closes the client's flow: the 430 to the caller cannot be written.
+  // The operator closes the client's flow, and the 430 to the caller cannot be written.
   CHECK(rig->inspect().close_flow(theirs));
   rig->settle();
   const Peer newcomer = Peer::tcp(rig.port(ShardRig::kClientTcp));
@@ -51,7 +51,7 @@ TEST("a connection that failed while another one was closed takes no newcomer in
   CHECK_EQ(rig.hear(newcomer, "\r\n"), "\r\n");
 }
 
-TEST("a dialled connection that fails as it opens is closed once, and the timers go on") {
+TEST("a dialled connection that fails as it opens is closed once, and the timers keep running") {
   ShardRig rig;
   rig->set_tls(std::make_unique<DumbProvider>());
   const Peer core = Peer::listening();
@@ -60,18 +60,18 @@ TEST("a dialled connection that fails as it opens is closed once, and the timers
   client.send(Request().text());
   rig.turn();
   const Peer connection = rig.accept(core);
-  // With the octets that open it comes the beginning of a message.
+  // The octets that open it are followed by the beginning of a message.
   connection.send("OPTIONS sip:x SIP/2.0\r\nVia: SIP");
   CHECK(rig.until([&] { return rig.flow(FlowKind::stream, true).slot == 0; }));
   const Peer other = Peer::tcp(rig.port(ShardRig::kClientTcp));
   rig.turn();
-  // Its slot is somebody else's, whose own deadline still comes.
+  // Its slot now belongs to another flow, whose own deadline still comes.
   rig.pass(31'000);
   CHECK_EQ(other.drain(), "<EOF>");
   CHECK_EQ(rig.count(Counter::stream_flows), 0);
 }
 
-TEST("GR-4 what follows a broken frame is not read, whatever turn it comes in") {
+TEST("TR-30 TR-18 nothing after a broken frame is read, whichever turn it arrives in") {
   ShardRig rig;
   const Peer core = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, core.port()}});
@@ -81,7 +81,7 @@ TEST("GR-4 what follows a broken frame is not read, whatever turn it comes in") 
   for (int i = 0; i < static_cast<int>(k_batch_size); ++i) burst += Request{.number = i, .transport = "TCP"}.text();
   burst += Request{.number = 99, .transport = "TCP", .length = "x"}.text();
   client.send(burst);
-  // A full batch first, which leaves the broken one for the next turn.
+  // A full batch first, which leaves the broken frame for the next turn.
   while (const unsigned count = rig->collect()) {
     const bool first = count == k_batch_size;
     rig.decide(count);
@@ -93,7 +93,7 @@ TEST("GR-4 what follows a broken frame is not read, whatever turn it comes in") 
   CHECK(!holds(core.drain(), "Call-ID: c777"));
 }
 
-TEST("TR-24 a client that has ended its side gets its answer, then the end") {
+TEST("TR-24 a client that has closed its side gets its response, then the connection closes") {
   ShardRig rig;
   const Peer core = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, core.port()}});
@@ -109,7 +109,7 @@ TEST("TR-24 a client that has ended its side gets its answer, then the end") {
   CHECK_EQ(rig.count(Counter::flows_faulty), 0);
 }
 
-TEST("a client that ended its side with nothing asked is closed at once, one that waits in vain after half a minute") {
+TEST("TR-24 a client that closes its side with nothing pending is closed at once, one that waits in vain after half a minute") {
   ShardRig rig;
   const Peer core = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, core.port()}});
@@ -129,7 +129,7 @@ TEST("a client that ended its side with nothing asked is closed at once, one tha
   CHECK_EQ(waits.drain(), "<EOF>");
 }
 
-TEST("a flood of keep-alives ends its connection and nothing else") {
+TEST("OB-5.4-8 a flood of keep-alives ends its connection and nothing else") {
   ShardRig rig;
   const Peer good = Peer::tcp(rig.port(ShardRig::kClientTcp));
   const Peer flood = Peer::tcp(rig.port(ShardRig::kClientTcp));
@@ -144,13 +144,13 @@ TEST("a flood of keep-alives ends its connection and nothing else") {
   CHECK_EQ(rig.hear(good, "\r\n"), "\r\n");
 }
 
-TEST("draining sees a client as busy only as long as somebody may still answer it") {
+TEST("SA-8 draining considers a client busy only while a response may still come") {
   ShardRig rig;
   const Peer core = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, core.port()}});
   const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
   client.send(Request{.transport = "TCP"}.text());
-  rig.hear(core, "MESSAGE sip:");  // which never answers
+  rig.hear(core, "MESSAGE sip:");  // the core never answers
   CHECK_EQ(rig->inspect().move_out(9, false), 1u);
   rig.pass(33'000);
   CHECK_EQ(rig->inspect().move_out(9, false), 0u);
@@ -159,7 +159,7 @@ TEST("draining sees a client as busy only as long as somebody may still answer i
   CHECK_EQ(rig.count(Counter::flows_moved), 1);
 }
 
-TEST("a provisional answer from another shard leaves a client that has ended its side waiting, the final one ends it") {
+TEST("TR-24 after a client has closed its side, a provisional response from another shard keeps it open, a final one closes it") {
   const auto rings = std::make_shared<Rings>(2);
   ShardRig owner(nullptr, rings, 0);
   ShardRig other(nullptr, rings, 1);

@@ -1,4 +1,4 @@
-// What the operator sees of a shard and does to its flows: lists, tokens, bans, moving out, and copies of messages.
+// What the operator sees of a shard and can do to its flows: lists, tokens, bans, moving out, and copies of messages.
 #include <algorithm>
 
 #include "core/shard/tap.h"
@@ -23,7 +23,7 @@ FlowFilter with_text(const std::string& text) {
   return filter;
 }
 
-// Registers over a connection or a socket; the 200 marks the flow as the policy of an edge does.
+// Registers over a connection or a socket; the 200 marks the flow as an edge's policy would.
 void registers(ShardRig& rig, const Peer& client, const Peer& core, int number, const std::string& user, const std::string& contact, const std::string& lines = "",
                const std::string& transport = "TCP") {
   std::string text = Request{.method = "REGISTER", .number = number, .transport = transport, .lines = "Contact: " + contact + "\r\n" + lines}.text();
@@ -49,7 +49,7 @@ struct Scene {
   Peer core;
 };
 
-// The copies that a tap has taken: "in" or "out" and the start line.
+// The copies a tap has taken: "in" or "out" and the start line.
 std::vector<std::string> copies(ShardRig& rig) {
   std::vector<std::string> found;
   const std::vector<char> octets = rig->tap().drain();
@@ -107,7 +107,7 @@ TEST("flows are found by AOR, instance, address and name, page by page") {
   CHECK_EQ(survey.silence[0], 3u);
 }
 
-TEST("a refresh is seen without being read again, and a binding that is removed is noted no more") {
+TEST("a refresh is recognised without being parsed again, and a removed binding is no longer listed") {
   Scene scene;
   ShardRig& rig = scene.rig;
   const Peer alice = Peer::tcp(rig.port(ShardRig::kClientTcp));
@@ -117,7 +117,7 @@ TEST("a refresh is seen without being read again, and a binding that is removed 
   const Registration* note = flows_of(rig, with_text("alice"))[0].notes;
   CHECK(note->since < note->refreshed && note->next == nullptr);
   CHECK_EQ(rig->inspect().survey().ages[1], 1u);  // 30 s to a minute
-  // Other contacts of the same device, a query, a star and what is no address.
+  // Other Contacts of the same device, a query, a star, and a To that is not an address.
   registers(rig, alice, scene.core, 3, "alice", "<sip:alice@10.0.0.9>;reg-id=3;+sip.instance=\"<urn:uuid:1>\"");
   CHECK_EQ(flows_of(rig, with_text("alice"))[0].notes->reg_id, 3u);
   registers(rig, alice, scene.core, 4, "dora", "<sip:dora@10.0.0.1>", "Expires: 600\r\n");
@@ -128,7 +128,7 @@ TEST("a refresh is seen without being read again, and a binding that is removed 
   CHECK(flows_of(rig, with_text("alice")).empty());
 }
 
-TEST("sixteen AORs of a flow are noted, and the end of the flow says whose it was") {
+TEST("up to sixteen AORs per flow are listed, and when the flow ends the list says whose it was") {
   Scene scene;
   ShardRig& rig = scene.rig;
   Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
@@ -145,7 +145,7 @@ TEST("sixteen AORs of a flow are noted, and the end of the flow says whose it wa
   CHECK(rig->inspect().notes().end_at(1) == nullptr);
 }
 
-TEST("a REGISTER that the object path granted is noted by the id of its flow") {
+TEST("a REGISTER granted by the object path is listed under the id of its flow") {
   Scene scene([](EdgeConfig& config) { config.home = true; });
   ShardRig& rig = scene.rig;
   const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
@@ -154,7 +154,7 @@ TEST("a REGISTER that the object path granted is noted by the id of its flow") {
   const std::string request = Request{.method = "REGISTER", .lines = "Contact: " + kPhone + "\r\n"}.text();
   const std::string udp = "u/127.0.0.1/" + std::to_string(rig.port(ShardRig::kClientUdp)) + "/127.0.0.1/" + std::to_string(client.port());
   rig->inspect().note_register(udp, request);
-  CHECK(flows_of(rig, with_text("bob")).empty());  // nothing is remembered of that flow
+  CHECK(flows_of(rig, with_text("bob")).empty());  // nothing is remembered about that flow
   rig->object().bind_flow(udp, 0);
   rig->inspect().note_register(udp, request);
   const FlowHandle flow = rig.flow(FlowKind::stream);
@@ -165,7 +165,7 @@ TEST("a REGISTER that the object path granted is noted by the id of its flow") {
   CHECK_EQ(rig.count(Counter::registers_ok), 5);
 }
 
-TEST("a token says whether its flow lives, and whether this process made it") {
+TEST("a token shows whether its flow is alive and whether this process made it") {
   ShardRig rig;
   const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
   rig.turn();
@@ -184,7 +184,7 @@ TEST("a token says whether its flow lives, and whether this process made it") {
   CHECK(rig->inspect().token(token(name, ring_of({{5, kOtherSecret}}))).verdict == TokenVerdict::forged);
 }
 
-TEST("a ban ends the flows of its network and refuses new ones, until it is lifted") {
+TEST("DET-22 a ban ends the flows of its network and refuses new ones until it is lifted") {
   Scene scene;
   ShardRig& rig = scene.rig;
   const Peer stream = Peer::tcp(rig.port(ShardRig::kClientTcp));
@@ -206,7 +206,7 @@ TEST("a ban ends the flows of its network and refuses new ones, until it is lift
   rig.hear(scene.core, "Call-ID: c2");
 }
 
-TEST("clients are moved out a few at a time, the idle first, and a UDP flow is closed by its name") {
+TEST("SA-8 clients are moved out a few at a time, idle ones first, and a UDP flow is closed by name") {
   Scene scene;
   ShardRig& rig = scene.rig;
   std::vector<Peer> clients;
@@ -226,7 +226,7 @@ TEST("clients are moved out a few at a time, the idle first, and a UDP flow is c
   CHECK(rig.at(flow)->flags & kFlow_dead);
 }
 
-TEST("SA-16 a tap copies what its filters meet, both ways, and nothing when it has none") {
+TEST("SA-16 a tap copies what its filters match, both ways, and nothing without filters") {
   Scene scene;
   ShardRig& rig = scene.rig;
   const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
@@ -259,7 +259,7 @@ TEST("SA-16 a tap copies what its filters meet, both ways, and nothing when it h
   TapFilter all;
   rig->tap().set({all});
   CHECK(exchange(5) == whole);
-  // Our own answers too.
+  // Our own responses too.
   rig.policy = [](unsigned, const int32_t*, int32_t* verdict) {
     verdict[kVerdict_action] = static_cast<int32_t>(Action::reply);
     verdict[kVerdict_status] = 404;
@@ -276,7 +276,7 @@ TEST("SA-16 a tap copies what its filters meet, both ways, and nothing when it h
   CHECK(copies(rig).empty());
 }
 
-TEST("what is sent to a flow by the object path is copied, as is its answer there") {
+TEST("requests that the object path sends to a flow are copied, and so are the responses") {
   Scene scene([](EdgeConfig& config) { config.home = true; });
   ShardRig& rig = scene.rig;
   rig->tap().set({TapFilter()});
@@ -293,7 +293,7 @@ TEST("what is sent to a flow by the object path is copied, as is its answer ther
   }
 }
 
-TEST("copies that nobody takes are lost beyond their room, and counted") {
+TEST("copies that nobody fetches are lost once the tap is full, and counted") {
   Scene scene;
   ShardRig& rig = scene.rig;
   rig->tap().set({TapFilter()});

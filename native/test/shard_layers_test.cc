@@ -1,4 +1,4 @@
-// What lies between a connection and SIP: WebSocket, the PROXY header of a balancer, and TLS.
+// The layers between a connection and SIP: WebSocket, a balancer's PROXY header, and TLS.
 #include "core/transport/upgrade_gate.h"
 #include "shard_rig.h"
 
@@ -12,7 +12,7 @@ std::string upgrade(const std::string& lines = "Sec-WebSocket-Protocol: sip\r\n"
          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + lines + "\r\n";
 }
 
-// A frame as a client sends it: masked, here by four octets of 0.
+// A client's frame: masked, here with four zero octets.
 std::string frame(uint8_t opcode, const std::string& payload, bool last = true) {
   std::string out(1, static_cast<char>((last ? 0x80 : 0) | opcode));
   if (payload.size() < 126) {
@@ -27,7 +27,7 @@ std::string frame(uint8_t opcode, const std::string& payload, bool last = true) 
 
 constexpr uint8_t kText = 1, kBinary = 2, kClose = 8, kPing = 9, kPong = 10;
 
-// A server's short frame.
+// A short frame from the server.
 std::string from_server(uint8_t opcode, const std::string& payload) {
   return std::string{static_cast<char>(0x80 | opcode), static_cast<char>(payload.size())} + payload;
 }
@@ -52,7 +52,7 @@ struct Gate final : UpgradeGate {
   UpgradeWord word;
 };
 
-// Letters pass as they are once the first octets have come; '!' breaks it, '.' is the peer's goodbye.
+// Passes text unchanged once the first octets have arrived; '!' breaks it, '.' is the peer's close_notify.
 struct PlainTls final : TlsSession {
   TlsResult receive(Text wire, char* plain, size_t room, size_t& size, std::vector<char>& out) noexcept override {
     size = 0;
@@ -87,7 +87,7 @@ struct PlainProvider final : TlsProvider {
 
 constexpr uint8_t kOneHost = 128;
 
-// Balancers are believed on the listener for TCP.
+// Trusts balancers on the given listener.
 auto behind_balancer(ProxyRule rule, size_t listener = ShardRig::kClientTcp) {
   return [=](EdgeConfig& config) {
     config.listeners[listener].proxy = rule;
@@ -97,7 +97,7 @@ auto behind_balancer(ProxyRule rule, size_t listener = ShardRig::kClientTcp) {
 
 }  // namespace
 
-TEST("a SIP message fills a WebSocket message, both ways, as text or binary") {
+TEST("WS-5-2 WS-4.2-1 a SIP message fills a WebSocket message, both ways, as text or binary") {
   ShardRig rig;
   const Peer core = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, core.port()}});
@@ -108,7 +108,7 @@ TEST("a SIP message fills a WebSocket message, both ways, as text or binary") {
   const std::string answer = rig.hear(client, "SIP/2.0 200");
   CHECK_EQ(static_cast<uint8_t>(answer[0]), 0x80 | kText);
   CHECK_EQ(rig.count(Counter::ws_upgrades), 1);
-  // Split over three frames and as many segments, with CRLFs before it and octets that are no UTF-8 in its body.
+  // Split over three frames and three segments, with CRLFs before it and a body that is not UTF-8.
   const std::string second = "\r\n" + Request{.number = 2, .transport = "WS", .body = "\xff\xfe"}.text();
   const std::string frames = frame(kBinary, second.substr(0, 20), false) + frame(0, second.substr(20, 100), false) + frame(0, second.substr(120));
   for (size_t at = 0; at < frames.size(); at += 150) {
@@ -122,7 +122,7 @@ TEST("a SIP message fills a WebSocket message, both ways, as text or binary") {
   CHECK_EQ(static_cast<uint8_t>(rig.hear(client, "SIP/2.0 200")[0]), 0x80 | kBinary);
 }
 
-TEST("keep-alives of a WebSocket: CRLFs in a message of the same kind, ping and pong; our ping after silence, and the end without a pong") {
+TEST("WS-6-1 WS-6-2 WS-6-3 WebSocket keep-alives: CRLFs in a message of the same type, ping and pong, our own ping, closing without a pong") {
   ShardRig rig;
   const Peer client = web_client(rig);
   client.send(frame(kText, "\r\n\r\n"));
@@ -131,7 +131,7 @@ TEST("keep-alives of a WebSocket: CRLFs in a message of the same kind, ping and 
   client.send(frame(kPing, "beat"));
   CHECK_EQ(rig.hear(client, "beat"), from_server(kPong, "beat"));
   CHECK_EQ(rig.count(Counter::pings), 2);
-  // The first message has to come in its time; then silence is probed.
+  // The first message must arrive in time; after that, silence is probed.
   client.send(frame(kText, Request{.method = "ACK", .transport = "WS"}.text()));
   rig.turn();
   rig.pass(29'000);
@@ -146,7 +146,7 @@ TEST("keep-alives of a WebSocket: CRLFs in a message of the same kind, ping and 
   CHECK_EQ(rig.count(Counter::flows_expired), 1);
 }
 
-TEST("a WebSocket ends with a close frame: the peer's own, a broken frame, what is not SIP, and a message that holds more than one") {
+TEST("WS-F-4 WS-4.1-3 WS-5-2 a WebSocket ends with a close frame: after the peer's, a broken frame, non-SIP data, or two messages in one") {
   struct Case {
     std::string sent;
     std::string code;
@@ -165,10 +165,10 @@ TEST("a WebSocket ends with a close frame: the peer's own, a broken frame, what 
   client.send(frame(kText, message + message));
   CHECK(holds(rig.hear(client, "SIP/2.0"), "SIP/2.0 400 "));
   client.send(frame(kText, message + "\r\n \r\n"));
-  CHECK(holds(rig.hear(client, "SIP/2.0"), "SIP/2.0 503"));  // read, and there is no upstream
+  CHECK(holds(rig.hear(client, "SIP/2.0"), "SIP/2.0 503"));  // it was read, but there is no upstream
 }
 
-TEST("a handshake is refused by status and closed: no subprotocol, another origin, and as the operator's gate says") {
+TEST("WS-7-3 WS-7-1 a handshake is refused with a status and closed: no subprotocol, another origin, or the operator's decision") {
   ShardRig rig([](EdgeConfig& config) { config.upgrades.origins = {"https://example.org"}; });
   Gate gate;
   rig->set_upgrade_gate(&gate);
@@ -195,7 +195,7 @@ TEST("a handshake is refused by status and closed: no subprotocol, another origi
   CHECK(ask(sip).starts_with("HTTP/1.1 101"));
 }
 
-TEST("an octet after the other, a handshake and its first message arrive; half a handshake ends in its time") {
+TEST("WS-7-3 WS-F-6 a handshake and its first message arrive octet by octet; half a handshake times out") {
   ShardRig rig;
   const Peer core = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, core.port()}});
@@ -213,7 +213,7 @@ TEST("an octet after the other, a handshake and its first message arrive; half a
   CHECK_EQ(rig.count(Counter::flows_faulty), 1);
 }
 
-TEST("behind a balancer the client is who the PROXY header names: in Via, in the shares of its source, and for bans") {
+TEST("DET-23 behind a balancer the PROXY header names the client: in Via, in the shares per source, and for bans") {
   ShardRig rig(behind_balancer(ProxyRule::accept));
   const Peer core = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, core.port()}});
@@ -225,7 +225,7 @@ TEST("behind a balancer the client is who the PROXY header names: in Via, in the
   CHECK(holds(rig.hear(core, "MESSAGE sip:"), ";rport=4711;received=203.0.113.9"));
   const FlowHandle flow = rig.flow(FlowKind::stream);
   CHECK_EQ(rig.at(flow)->remote.port, 4711);
-  // One whom nobody names is the balancer itself, such as a health check.
+  // Without a named client it is the balancer itself, such as a health check.
   const Peer local = Peer::tcp(rig.port(ShardRig::kClientTcp));
   local.send(Request{.number = 2, .transport = "TCP"}.text());
   CHECK(holds(rig.hear(core, "Call-ID: c2"), ";received=127.0.0.1"));
@@ -239,7 +239,7 @@ TEST("behind a balancer the client is who the PROXY header names: in Via, in the
   CHECK_EQ(rig.count(Counter::flows_refused), 2);
 }
 
-TEST("where a PROXY header is required, nobody gets in without one, and nobody else may bring one") {
+TEST("DET-23 where a PROXY header is required nobody gets in without one, and only balancers may send one") {
   ShardRig rig(behind_balancer(ProxyRule::require));
   for (const std::string& octets : {Request{.transport = "TCP"}.text(), std::string("PROXY NONSENSE\r\n")}) {
     const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
@@ -253,7 +253,7 @@ TEST("where a PROXY header is required, nobody gets in without one, and nobody e
   CHECK_EQ(other.count(Counter::flows_refused), 1);
 }
 
-TEST("a full source is refused also when the balancer names it, and the balancer is nobody's share") {
+TEST("DET-23 TR-21 a source at its limit is refused even if a balancer names it, and the balancer itself has no limit") {
   ShardRig rig([](EdgeConfig& config) {
     behind_balancer(ProxyRule::accept)(config);
     config.limits.max_flows_per_source = 1;
@@ -274,7 +274,7 @@ TEST("a full source is refused also when the balancer names it, and the balancer
   rig.hear(third, "\r\n");
 }
 
-TEST("TLS: the handshake, messages in pieces, answers, and the peer's goodbye") {
+TEST("TR-25 TLS: the handshake, messages in pieces, responses, and the peer's close_notify") {
   ShardRig rig;
   rig->set_tls(std::make_unique<PlainProvider>());
   const Peer core = Peer::bound(SOCK_DGRAM);
@@ -297,7 +297,7 @@ TEST("TLS: the handshake, messages in pieces, answers, and the peer's goodbye") 
   CHECK(holds(rig.hear(client, "SIP/2.0 202"), "SIP/2.0 202"));
 }
 
-TEST("TLS that fails is reported and closed, and without a certificate nobody is let in") {
+TEST("TR-25 a TLS failure is reported and the connection closed, and without a certificate nobody gets in") {
   ShardRig rig;
   const Peer early = Peer::tcp(rig.port(ShardRig::kClientTls));
   early.send("H");
@@ -311,7 +311,7 @@ TEST("TLS that fails is reported and closed, and without a certificate nobody is
   CHECK(rig->alerts().back().event == Event::tls_failed);
 }
 
-TEST("behind a balancer TLS begins after the PROXY header, and a WebSocket too") {
+TEST("DET-23 behind a balancer TLS begins after the PROXY header, and so does a WebSocket") {
   ShardRig rig([](EdgeConfig& config) {
     behind_balancer(ProxyRule::require, ShardRig::kClientTls)(config);
     behind_balancer(ProxyRule::require, ShardRig::kClientWs)(config);
@@ -326,7 +326,7 @@ TEST("behind a balancer TLS begins after the PROXY header, and a WebSocket too")
   rig.hear(web, "HTTP/1.1 101");
 }
 
-TEST("a core that is dialled over TLS gets what waited for its handshake, and its health follows the connection") {
+TEST("TR-23 a core dialled over TLS gets what was waiting for its handshake, and its health follows the connection") {
   ShardRig rig;
   rig->set_tls(std::make_unique<PlainProvider>());
   Peer core = Peer::listening();

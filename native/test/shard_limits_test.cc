@@ -1,4 +1,4 @@
-// What a shard refuses, forgets or closes when there is no room, and when nothing comes for too long.
+// What a shard refuses, forgets or closes when there is no room, or when nothing arrives for too long.
 #include <sys/resource.h>
 
 #include "shard_rig.h"
@@ -8,7 +8,7 @@ using namespace sluice::test;
 
 namespace {
 
-// The descriptors of the process are used up until the end of the scope.
+// Uses up the descriptors of the process until the end of the scope.
 class NoDescriptors {
  public:
   NoDescriptors() {
@@ -34,7 +34,7 @@ void mark_registered(ShardRig& rig) {
   };
 }
 
-// A REGISTER over UDP that is answered by 200.
+// A REGISTER over UDP that is answered with 200.
 Peer registered(ShardRig& rig, const Peer& core, int number) {
   Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
   client.send(Request{.method = "REGISTER", .number = number}.text());
@@ -45,7 +45,7 @@ Peer registered(ShardRig& rig, const Peer& core, int number) {
 
 }  // namespace
 
-TEST("a connection beyond the share of its source, or of all, is closed at once, and one that ends makes room") {
+TEST("TR-21 a connection beyond the share of its source or of all sources is closed at once, and one that ends makes room") {
   for (const bool all : {false, true}) {
     ShardRig rig([=](EdgeConfig& config) { (all ? config.limits.max_flows : config.limits.max_flows_per_source) = 2; });
     Peer first = Peer::tcp(rig.port(ShardRig::kClientTcp));
@@ -63,7 +63,7 @@ TEST("a connection beyond the share of its source, or of all, is closed at once,
   }
 }
 
-TEST("the core's connections take nobody's share") {
+TEST("TR-21 the core's connections do not use up any share") {
   ShardRig rig([](EdgeConfig& config) { config.limits.max_flows_per_source = 1; });
   const Peer core = Peer::tcp(rig.port(ShardRig::kCoreTcp));
   const Peer other = Peer::tcp(rig.port(ShardRig::kCoreTcp));
@@ -72,7 +72,7 @@ TEST("the core's connections take nobody's share") {
   CHECK_EQ(rig.count(Counter::stream_flows), 3);
 }
 
-TEST("of the UDP flows of a source the one that is silent for longest makes room, and goes on by its token") {
+TEST("of a source's UDP flows the one silent for longest makes room, and its token still works") {
   ShardRig rig([](EdgeConfig& config) { config.limits.max_flows_per_source = 2; });
   const Peer core = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, core.port()}});
@@ -89,7 +89,7 @@ TEST("of the UDP flows of a source the one that is silent for longest makes room
   rig.hear(first, "INVITE sip:");
 }
 
-TEST("a newcomer that did not register takes no registered flow's place") {
+TEST("a newcomer that has not registered does not displace a registered flow") {
   ShardRig rig([](EdgeConfig& config) { config.limits.max_flows_per_source = 1; });
   const Peer core = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, core.port()}});
@@ -104,7 +104,7 @@ TEST("a newcomer that did not register takes no registered flow's place") {
   CHECK_EQ(rig.count(Counter::udp_flows_refused), 1);
 }
 
-TEST("a UDP flow is forgotten after ten minutes of silence, one of a registration after two hours") {
+TEST("a UDP flow is forgotten after ten minutes of silence, a registered one after two hours") {
   ShardRig rig;
   const Peer core = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, core.port()}});
@@ -124,7 +124,7 @@ TEST("a UDP flow is forgotten after ten minutes of silence, one of a registratio
   CHECK_EQ(rig.count(Counter::udp_flows), 0);
 }
 
-TEST("without descriptors nobody is accepted, which is reported once in a while, and afterwards the waiting ones are") {
+TEST("TR-21 without descriptors nobody is accepted, which is reported now and then; later the waiting connections are accepted") {
   ShardRig rig;
   Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
   {
@@ -140,7 +140,7 @@ TEST("without descriptors nobody is accepted, which is reported once in a while,
   rig.hear(client, "\r\n");
 }
 
-TEST("a shard that stops accepting keeps its connections") {
+TEST("SA-8 a shard that stops accepting keeps its connections") {
   ShardRig rig;
   const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
   rig.turn();
@@ -152,7 +152,7 @@ TEST("a shard that stops accepting keeps its connections") {
   CHECK_EQ(rig.count(Counter::stream_flows), 1);
 }
 
-TEST("requests beyond the memory for them are relayed all the same, and counted") {
+TEST("requests that cannot be remembered are still relayed, and counted") {
   ShardRig rig([](EdgeConfig& config) { config.limits.max_pending = 2; });
   const Peer core = Peer::listening();
   rig.upstreams({{Transport::tcp, core.port()}});
@@ -166,7 +166,7 @@ TEST("requests beyond the memory for them are relayed all the same, and counted"
   CHECK_EQ(rig.count(Counter::pending_refused), 2);
 }
 
-TEST("of remembered answers the oldest make room for new ones") {
+TEST("the oldest remembered responses make room for new ones") {
   ShardRig rig([](EdgeConfig& config) { config.limits.max_pending = 8; });
   const Peer core = Peer::listening();
   rig.upstreams({{Transport::tcp, core.port()}});
@@ -181,7 +181,7 @@ TEST("of remembered answers the oldest make room for new ones") {
     client.send(Request{.number = i}.text());
     request = rig.hear(connection, "Call-ID: c" + std::to_string(i));
   }
-  CHECK_EQ(rig.count(Counter::pending), 4);  // a quarter of the table and one, and what waits
+  CHECK_EQ(rig.count(Counter::pending), 4);  // a quarter of the table plus one, and what is still waiting
   client.send(Request{.number = 5}.text());
   rig.hear(client, "Call-ID: c5");
   CHECK_EQ(connection.drain(), "");
@@ -189,7 +189,7 @@ TEST("of remembered answers the oldest make room for new ones") {
   rig.hear(connection, "Call-ID: c0");
 }
 
-TEST("a connection that never says a word, or no whole one, ends in its time; one that is silent after an hour") {
+TEST("TR-20 a connection that sends nothing, or nothing complete, times out; an idle one ends after an hour") {
   ShardRig rig;
   const Peer core = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, core.port()}});
@@ -212,21 +212,21 @@ TEST("a connection that never says a word, or no whole one, ends in its time; on
   CHECK_EQ(rig.count(Counter::flows_expired), 1);
 }
 
-TEST("after a pause of the whole process nobody is judged before the sockets were read") {
+TEST("OB-5.4-13 after a pause of the whole process, no flow is judged before the sockets have been read") {
   ShardRig rig([](EdgeConfig& config) { config.limits.idle_seconds = 60; });
   const Peer core = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, core.port()}});
   const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
   client.send(Request{.transport = "TCP"}.text());
   rig.hear(core, "MESSAGE sip:");
-  // Its ping lies in the socket while time jumps.
+  // Its ping is in the socket while time jumps.
   client.send("\r\n\r\n");
   rig.pass(61'000);
   CHECK_EQ(client.drain(), "\r\n");
   CHECK_EQ(rig.count(Counter::flows_expired), 0);
 }
 
-TEST("new limits count from now on") {
+TEST("SA-9 new limits apply from now on") {
   ShardRig rig;
   FlowLimits limits;
   limits.max_flows_per_source = 1;
@@ -238,7 +238,7 @@ TEST("new limits count from now on") {
   CHECK_EQ(rig.hear(second, "<EOF>"), "<EOF>");
 }
 
-TEST("a long message is read in pieces into a buffer of its own") {
+TEST("TR-20 a long message is read in pieces into its own buffer") {
   ShardRig rig([](EdgeConfig& config) { config.limits.scan.max_body = 65'000; });
   const Peer core = Peer::listening();
   rig.upstreams({{Transport::tcp, core.port()}});

@@ -1,4 +1,4 @@
-// The object path's way out and back in: flows by their id, what is sent over them, and what is reported of them.
+// The object path's way out and back in: flows by their id, what is sent over them, and what is reported about them.
 #include "core/relay/flow_id.h"
 #include "core/relay/neighbour.h"
 #include "core/relay/object_branch.h"
@@ -11,7 +11,7 @@ namespace {
 
 void be_home(EdgeConfig& config) { config.home = true; }
 
-// The id of a connection, as the rig's process names it.
+// The id of a connection in the rig's process.
 std::string id_of(FlowHandle flow, unsigned listener = ShardRig::kClientTcp, unsigned shard = 0) {
   return "s/" + std::to_string(listener) + "/" + std::to_string(shard) + "/7/" + std::to_string(flow.slot) + "/" + std::to_string(flow.generation);
 }
@@ -31,7 +31,7 @@ std::string own_request(const ShardRig& rig, const std::string& branch, const st
          "\r\nMax-Forwards: 70\r\nFrom: <sip:alice@example.com>;tag=1\r\nTo: <sip:bob@example.com>\r\nCall-ID: own\r\nCSeq: 1 " + method + "\r\nContent-Length: 0\r\n\r\n";
 }
 
-// What the object path would see of a message: all are taken for it.
+// What the object path would see of each message: it takes all of them.
 struct Taken {
   std::vector<std::vector<int32_t>> records;
   void from(ShardRig& rig) {
@@ -43,7 +43,7 @@ struct Taken {
   }
 };
 
-// Keeps what was reported, for taking it is for good.
+// Keeps reported events, because taking them removes them.
 class HomeRig : public ShardRig {
  public:
   using ShardRig::ShardRig;
@@ -67,7 +67,7 @@ Address loop_address(uint16_t port) { return address("127.0.0.1", port); }
 
 }  // namespace
 
-TEST("a request of the object path leaves over the flow that its id names, and the answer comes back to it alone") {
+TEST("OB-7-12 a request of the object path leaves over the flow its id names, and the response comes back only to it") {
   HomeRig rig(be_home);
   const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
   rig.turn();
@@ -91,7 +91,7 @@ TEST("a request of the object path leaves over the flow that its id names, and t
   CHECK_EQ(rig.count(Counter::object_messages), 1);
 }
 
-TEST("an id that is not whole, or of another listener, shard, start or flow, leads nowhere") {
+TEST("OB-7-12 an id that is incomplete, or names another listener, shard, run or flow, leads nowhere") {
   HomeRig rig(be_home);
   const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
   rig.turn();
@@ -116,7 +116,7 @@ TEST("an id that is not whole, or of another listener, shard, start or flow, lea
   CHECK_EQ(rig.count(Counter::send_dropped), 15);
 }
 
-TEST("a UDP flow that the object path has bound ends with its silence, which is reported once, and lives again with the next REGISTER") {
+TEST("OB-7-13 silence ends a UDP flow bound by the object path, which is reported once; the next REGISTER revives it") {
   HomeRig rig(be_home);
   const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
   const std::string id = udp_id(rig, client.port());
@@ -141,7 +141,7 @@ TEST("a UDP flow that the object path has bound ends with its silence, which is 
   CHECK(rig->inspect().token(Text(token, rig->object().flow_token(id, Side::core, token))).alive);
 }
 
-TEST("the end of a connection that the object path has bound or used is reported, and of one that is gone already at once") {
+TEST("OB-7-13 the end of a connection bound or used by the object path is reported; if it is already gone, at once") {
   HomeRig rig(be_home);
   Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
   rig.turn();
@@ -159,7 +159,7 @@ TEST("the end of a connection that the object path has bound or used is reported
   CHECK_EQ(rig.told().size(), 2u);
 }
 
-TEST("an answer of the object path over UDP goes to the source port for rport and outbound, else to the port that Via names") {
+TEST("RPORT-4-3 TR-5 a UDP response of the object path goes to the source port for rport and outbound, else to the port in Via") {
   HomeRig rig(be_home);
   const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
   const Peer other = Peer::bound(SOCK_DGRAM);
@@ -193,7 +193,7 @@ TEST("an answer of the object path over UDP goes to the source port for rport an
   CHECK_EQ(rig.count(Counter::responses_2xx), 1);
 }
 
-TEST("a request to a neighbour leaves by the listener or connection for it, whose id is returned") {
+TEST("a request to a neighbour leaves by the right listener or connection, whose id is returned") {
   HomeRig rig(be_home);
   const Peer udp = Peer::bound(SOCK_DGRAM);
   const Peer tcp = Peer::listening();
@@ -209,12 +209,12 @@ TEST("a request to a neighbour leaves by the listener or connection for it, whos
   const Peer connection = rig.accept(tcp);
   std::string got;
   CHECK(rig.until([&] { return count_of(got += connection.drain(), "MESSAGE sip:") == 2; }));
-  // Nothing to prove its name with, and nobody to send to.
+  // No way to prove the peer's name, and an unusable address.
   CHECK_EQ(gate.send_to_address(Transport::tls, loop_address(tcp.port()), "127.0.0.1", own_request(rig, new_branch(rig), "TLS"), id), 0u);
   CHECK_EQ(gate.send_to_address(Transport::udp, address("0.0.0.0", 5060), "0.0.0.0", own_request(rig, new_branch(rig)), id), 0u);
 }
 
-TEST("a request of the object path whose connection cannot be made is reported by its branch, and tried nowhere else") {
+TEST("TR-23 a request of the object path whose connection fails is reported by its branch and not sent elsewhere") {
   HomeRig rig(be_home);
   const Peer second = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, second.port()}});
@@ -227,7 +227,7 @@ TEST("a request of the object path whose connection cannot be made is reported b
   CHECK_EQ(second.drain(), "");
 }
 
-TEST("a client that ICMP calls unreachable is reported though nothing was remembered of it") {
+TEST("OB-7-13 a client that ICMP reports unreachable is reported even if nothing was remembered about it") {
   HomeRig rig(be_home);
   Peer client = Peer::bound(SOCK_DGRAM);
   const std::string id = udp_id(rig, client.port());
@@ -238,7 +238,7 @@ TEST("a client that ICMP calls unreachable is reported though nothing was rememb
   CHECK_EQ(events_of(rig, ObjectEventKind::flow_gone)[0], id);
 }
 
-TEST("room for requests is held by source, and given back once") {
+TEST("room for requests is counted per source and returned once") {
   HomeRig rig([](EdgeConfig& config) {
     config.home = true;
     config.limits.reservations.requests_per_source = 2;
@@ -250,7 +250,7 @@ TEST("room for requests is held by source, and given back once") {
   const uint32_t second = gate.reserve(one, 1, 1000, Room::ending, false);
   CHECK(first != 0 && second != 0);
   CHECK_EQ(gate.reserve(one, 1, 1000, Room::ending, false), 0u);
-  const Address neighbour = address("192.0.2.2", 1);  // which has no share of its own
+  const Address neighbour = address("192.0.2.2", 1);  // it has no share of its own
   for (int i = 0; i < 3; ++i) CHECK(gate.reserve(neighbour, 1, 1000, Room::ending, true) != 0);
   CHECK_EQ(rig.count(Counter::requests_held), 5);
   CHECK_EQ(rig.count(Counter::requests_refused), 1);
@@ -263,7 +263,7 @@ TEST("room for requests is held by source, and given back once") {
   CHECK(gate.reserve(one, 1, 1000, Room::ending, false) != 0);
 }
 
-TEST("a call tries the live upstreams by priority") {
+TEST("DNS-5 a call tries the live upstreams by priority") {
   HomeRig rig(be_home);
   const uint16_t first = Peer::bound(SOCK_STREAM).port(), second = Peer::bound(SOCK_DGRAM).port();
   rig.upstreams({{Transport::tcp, first}, {Transport::udp, second}});
@@ -276,20 +276,20 @@ TEST("a call tries the live upstreams by priority") {
   CHECK(rig.until([&] { return !rig.upstream_lives(0); }));
   CHECK_EQ(rig->object().choose_upstreams("call", order), 1u);
   CHECK_EQ(order[0], 1);
-  // A reload that keeps the target keeps what is known of it.
+  // A reload that keeps the target keeps its health.
   rig.upstreams({{Transport::tcp, first}, {Transport::udp, second}});
   CHECK(!rig.upstream_lives(0));
   CHECK_EQ(rig->object().upstreams().size(), 2);
 }
 
-TEST("a request for a connection of another shard leaves there; if that is gone, its branch comes back as failed") {
+TEST("SA-6 a request for a connection of another shard leaves from there; if the connection is gone, the branch is reported as failed") {
   const auto rings = std::make_shared<Rings>(2);
   HomeRig first(be_home, rings, 0);
   HomeRig second(be_home, rings, 1);
   Peer client = Peer::tcp(second.port(ShardRig::kClientTcp));
   second.turn();
   const std::string id = id_of(second.flow(FlowKind::stream), ShardRig::kClientTcp, 1);
-  CHECK(first->object().flow_lives(id));  // which only its own shard can judge
+  CHECK(first->object().flow_lives(id));  // only its own shard can judge it
   CHECK(first->object().send_to_flow(id, own_request(first, new_branch(first), "TCP")));
   second.hear(client, "MESSAGE sip:");
   client.close();
@@ -304,7 +304,7 @@ TEST("a request for a connection of another shard leaves there; if that is gone,
   CHECK_EQ(events_of(first, ObjectEventKind::send_failed)[0], branch);
 }
 
-TEST("the answer to a request of the object path reaches the shard that keeps it, whichever got it") {
+TEST("SA-6 the response to a request of the object path reaches the shard that keeps it, whichever shard received it") {
   const auto rings = std::make_shared<Rings>(2);
   HomeRig first(be_home, rings, 0);
   HomeRig second([&](EdgeConfig& config) {
@@ -322,7 +322,7 @@ TEST("the answer to a request of the object path reaches the shard that keeps it
   CHECK(there.records.empty());
 }
 
-TEST("requests of a neighbour with one branch meet at one shard, whichever got them") {
+TEST("SA-6 TX-9 requests of a neighbour with the same branch meet on one shard, whichever shard received them") {
   const auto rings = std::make_shared<Rings>(2);
   HomeRig first(be_home, rings, 0);
   HomeRig second(be_home, rings, 1);
@@ -386,12 +386,12 @@ TEST("PX-16.6-4 our Record-Route names the neighbour of a dialog, and the client
   CHECK(facts[kRecord_route_0] & static_cast<int32_t>(kRoute_source));
   CHECK_EQ(facts[kRecord_next_route], static_cast<int32_t>(Hop::trusted));
   CHECK(holds(rig.hear(core, "BYE sip:"), "BYE " + there + " SIP/2.0\r\n"));
-  // A name is nothing to resolve for a client; an address of somebody else is not where the dialog goes.
+  // We resolve no names for clients; and someone else's address is not where the dialog leads.
   bye("sip:trunk@somewhere.example", route);
   rig.hear(core, "BYE sip:trunk@somewhere.example");
   const std::string foreign = "<sip:127.0.0.1:" + std::to_string(elsewhere.port()) + ";lr>";
   CHECK(!(bye(there, "Route: " + routes[0] + ", " + routes[1] + ", " + foreign + "\r\n")[kRecord_headers] & static_cast<int32_t>(kHeader_neighbour)));
-  // A mark for another token, and one that was tampered with.
+  // A mark for another token, and a tampered one.
   std::string tampered = routes[1];
   const size_t mark = tampered.find(";nb=") + 6;
   tampered[mark] = tampered[mark] == 'A' ? 'B' : 'A';
@@ -400,7 +400,7 @@ TEST("PX-16.6-4 our Record-Route names the neighbour of a dialog, and the client
   CHECK_EQ(elsewhere.drain(), "");
 }
 
-TEST("the mark of a neighbour is good for its own token, over IPv4 and IPv6") {
+TEST("a neighbour's mark is valid only for its own token, over IPv4 and IPv6") {
   const BranchKeys keys(SipKey{1, 2});
   for (const Neighbour& neighbour : {Neighbour{Transport::tls, address("192.0.2.9", 5071)}, Neighbour{Transport::udp, address("2001:db8::9", 5072)}}) {
     char text[kMaxNeighbourText];

@@ -1,10 +1,10 @@
-// What waits to be sent: how much of it there may be, and what becomes of it when it cannot leave.
+// What waits to be sent: how much there may be, and what happens when it cannot leave.
 #include "shard_rig.h"
 
 using namespace sluice;
 using namespace sluice::test;
 
-TEST("a full batch of long requests waits for a core that is being dialled, and none is refused") {
+TEST("TR-23 a full batch of long requests waits for a core that is being dialled, and none is refused") {
   ShardRig rig;
   const Peer core = Peer::listening();
   rig.upstreams({{Transport::tcp, core.port()}});
@@ -20,7 +20,7 @@ TEST("a full batch of long requests waits for a core that is being dialled, and 
   for (int i = 0; i < 64; ++i) CHECK(holds(got, "Call-ID: c" + std::to_string(i) + "\r\n"));
 }
 
-TEST("what finds no room at a core that is being dialled is answered by 503, and the core counts as alive") {
+TEST("TR-23 a request that does not fit in the queue of a core being dialled gets 503, and the core counts as alive") {
   ShardRig rig([](EdgeConfig& config) { config.limits.max_core_queue = 16 * 1024; });
   const Peer core = Peer::listening();
   rig.upstreams({{Transport::tcp, core.port()}});
@@ -35,7 +35,7 @@ TEST("what finds no room at a core that is being dialled is answered by 503, and
   CHECK(rig.upstream_lives());
 }
 
-TEST("a core that does not read for a while loses nothing up to its queue, and gets all of it in order") {
+TEST("a core that does not read for a while loses nothing up to the size of its queue, and gets everything in order") {
   ShardRig rig;
   const Peer core = Peer::listening();
   rig.upstreams({{Transport::tcp, core.port()}});
@@ -43,7 +43,7 @@ TEST("a core that does not read for a while loses nothing up to its queue, and g
   client.send(Request{.number = 0}.text());
   rig.turn();
   const Peer connection = rig.accept(core);
-  // More than the kernel's own buffers take, so that megabytes wait here.
+  // More than the kernel's buffers take, so that megabytes wait here.
   int sent = 1;
   const auto waits = [&] {
     std::vector<FlowFacts> found;
@@ -74,7 +74,7 @@ TEST("a core that does not read for a while loses nothing up to its queue, and g
   CHECK_EQ(waits(), 0u);
 }
 
-TEST("a client that does not read may have max_queue waiting, more than any buffer of the pool, and is closed beyond that") {
+TEST("OB-5.3.1-12 a client that does not read may have max_queue octets waiting, more than any pool buffer, and is closed beyond that") {
   ShardRig rig([](EdgeConfig& config) { config.limits.max_queue = 600 * 1024; });
   Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
   const int small = 4096;
@@ -93,7 +93,7 @@ TEST("a client that does not read may have max_queue waiting, more than any buff
   CHECK(rig.at(flow) == nullptr);
 }
 
-TEST("requests for a core that refuses its connection go to the next one, in the same turn") {
+TEST("DNS-5 requests for a core that refuses the connection go to the next one, in the same turn") {
   ShardRig rig;
   const Peer second = Peer::bound(SOCK_DGRAM);
   const uint16_t nobody = Peer::bound(SOCK_STREAM).port();
@@ -107,7 +107,7 @@ TEST("requests for a core that refuses its connection go to the next one, in the
   CHECK_EQ(client.drain(), "");
 }
 
-TEST("a request at the limit of Via values or header fields keeps nobody's answer back") {
+TEST("a request at the limit of Via values or header fields does not hold up other responses") {
   std::string fields;
   for (int i = 0; i < 193; ++i) fields += "X-Field: 1\r\n";
   for (const Request& longest : {Request{.number = 1, .vias = 70}, Request{.number = 1, .lines = fields}}) {
@@ -122,7 +122,7 @@ TEST("a request at the limit of Via values or header fields keeps nobody's answe
   }
 }
 
-TEST("430 reaches the sender of a request at the limit of Via values") {
+TEST("OB-5.3.1-9 430 reaches the sender of a request at the limit of Via values") {
   ShardRig rig;
   Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
   rig.turn();
@@ -135,13 +135,13 @@ TEST("430 reaches the sender of a request at the limit of Via values") {
   CHECK_EQ(rig->pending(), 0u);
 }
 
-TEST("nothing that was borrowed stays behind a shard") {
-  // The sanitizer of leaks would say so.
+TEST("a shard that ends leaves no borrowed buffer behind") {
+  // The leak sanitizer checks this.
   ShardRig rig;
   const Peer core = Peer::listening();
   rig.upstreams({{Transport::tcp, core.port()}});
   const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
-  client.send(Request{.method = "INVITE"}.text());  // remembered, and unsent as long as nobody accepts
+  client.send(Request{.method = "INVITE"}.text());  // remembered, and unsent while nobody accepts
   const Peer half = Peer::tcp(rig.port(ShardRig::kClientTcp));
   half.send("MESSAGE sip:bob@example.com SIP/2.0\r\nVia: ");
   rig.turn();

@@ -1,4 +1,4 @@
-// Requests that no datagram can carry, and tables that one source would fill: nobody waits for a timeout, and the others are served.
+// Requests that cannot be sent, and tables that one source tries to fill: nobody waits for a timeout, and others are served.
 #include "shard_rig.h"
 
 using namespace sluice;
@@ -6,7 +6,7 @@ using namespace sluice::test;
 
 namespace {
 
-// From a socket at 127.0.0.1 no way leads there.
+// Unreachable from a socket bound to 127.0.0.1.
 const char* const kNowhere = "192.0.2.1";
 
 UpstreamSet nowhere_then(uint16_t port) {
@@ -23,7 +23,7 @@ UpstreamSet nowhere_then(uint16_t port) {
 
 }  // namespace
 
-TEST("RFC 3261 16.9 a request to an upstream without a way there is 503 at once, over UDP and TCP, and nothing waits for it") {
+TEST("PX-16.9-1 a request to an unreachable upstream gets 503 at once, over UDP and TCP, and nothing waits for it") {
   ShardRig rig;
   rig->set_upstreams(nowhere_then(0));
   const Peer udp = Peer::udp(rig.port(ShardRig::kClientUdp));
@@ -36,7 +36,7 @@ TEST("RFC 3261 16.9 a request to an upstream without a way there is 503 at once,
   CHECK_EQ(rig->pending(), 0u);
 }
 
-TEST("RFC 3263 4.3 a request to an upstream without a way there goes to the next one, which gets all that follows") {
+TEST("DNS-5 a request to an unreachable upstream goes to the next one, which gets all later requests") {
   ShardRig rig;
   const Peer second = Peer::bound(SOCK_DGRAM);
   rig->set_upstreams(nowhere_then(second.port()));
@@ -49,7 +49,7 @@ TEST("RFC 3263 4.3 a request to an upstream without a way there goes to the next
   CHECK_EQ(client.drain(), "");
 }
 
-TEST("OB-5.3-1 a request to a flow without a way to it is 430 at once") {
+TEST("PX-16.9-1 OB-5.3.1-9 a request to an unreachable flow gets 430 at once") {
   ShardRig rig;
   const Peer core = Peer::udp(rig.port(ShardRig::kCoreUdp));
   FlowName flow;
@@ -62,7 +62,7 @@ TEST("OB-5.3-1 a request to a flow without a way to it is 430 at once") {
   CHECK_EQ(rig->pending(), 0u);
 }
 
-TEST("of a table that fills up one source gets an eighth, and others are remembered beside it") {
+TEST("in a table that fills up one source gets an eighth, and others are still remembered") {
   ShardRig rig([](EdgeConfig& config) { config.limits.max_pending = 160; });
   const Peer core = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, core.port()}});

@@ -1,11 +1,11 @@
-// Relaying as the policy says, from the first REGISTER to the death of a flow.
+// Relaying by verdict, from the first REGISTER to the death of a flow.
 #include "core/relay/flow_id.h"
 #include "shard_rig.h"
 
 using namespace sluice;
 using namespace sluice::test;
 
-TEST("OB-5.1-6 a REGISTER leaves with our Path, and its 200 comes back and makes the flow an outbound one") {
+TEST("OB-5.1-2 OB-5.1-3 OB-5.1-5 OB-5.4-12 a REGISTER leaves with our Path, and its 200 makes the flow an outbound flow") {
   ShardRig rig;
   const Peer core = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, core.port()}});
@@ -31,14 +31,14 @@ TEST("OB-5.1-6 a REGISTER leaves with our Path, and its 200 comes back and makes
   const Flow* flow = rig.at(rig.flow(FlowKind::udp));
   CHECK(flow != nullptr && flow->flags == (kFlow_outbound | kFlow_supervised));
   CHECK_EQ(rig.count(Counter::registers_ok), 1);
-  // RFC 5626 5.4: silence for the timer and its grace ends it, and requests for it get 430.
+  // RFC 5626 5.4: silence for longer than the timer and its grace ends the flow, and requests for it get 430.
   rig.pass(126'000);
   CHECK_EQ(rig.count(Counter::flows_expired), 1);
   core.send_to(rig.port(ShardRig::kCoreUdp), Request{.method = "INVITE", .number = 2, .lines = rig.route_to_udp(client.port())}.text());
   CHECK(holds(rig.hear(core, "SIP/2.0"), "SIP/2.0 430"));
 }
 
-TEST("OB-5.3-1 a request with the token of a connection goes along it, and the answer back to who asked") {
+TEST("OB-5.3-3 a request with the token of a connection goes over it, and the response returns to the sender") {
   ShardRig rig;
   const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
   rig.turn();
@@ -52,10 +52,10 @@ TEST("OB-5.3-1 a request with the token of a connection goes along it, and the a
   CHECK(holds(rig.hear(core, "SIP/2.0 180"), "Via: SIP/2.0/UDP 10.0.0.1:5060"));
   client.send(answer_to(request, 200));
   rig.hear(core, "SIP/2.0 200");
-  CHECK_EQ(rig->pending(), 1u);  // the answer, for those who did not hear it
+  CHECK_EQ(rig->pending(), 1u);  // the response, in case it did not arrive
 }
 
-TEST("PX-16.7-1 TX-10 nobody but the asked hop can answer") {
+TEST("OB-5.3.1-11 TX-12 only the hop that was asked can answer") {
   ShardRig rig;
   const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
   rig.turn();
@@ -70,7 +70,7 @@ TEST("PX-16.7-1 TX-10 nobody but the asked hop can answer") {
   CHECK_EQ(rig.count(Counter::unsolicited_responses), 1);
 }
 
-TEST("a verdict for a Route that is not there, or has no flow, draws 430 and nothing else") {
+TEST("a verdict for a Route value that is absent or has no flow produces 430 and nothing else") {
   ShardRig rig;
   const Peer core = Peer::udp(rig.port(ShardRig::kCoreUdp));
   for (int32_t target : {-1, 0, 5, 6, 7, 8, 1000}) {
@@ -84,7 +84,7 @@ TEST("a verdict for a Route that is not there, or has no flow, draws 430 and not
   }
 }
 
-TEST("a verdict for an upstream that is not there takes another one") {
+TEST("a verdict for a nonexistent upstream uses another one") {
   ShardRig rig;
   const Peer core = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, core.port()}});
@@ -98,7 +98,7 @@ TEST("a verdict for an upstream that is not there takes another one") {
   rig.hear(core, "MESSAGE sip:");
 }
 
-TEST("TX-4 a request from a connection to a datagram hop is sent again until it is answered, and fails by 408") {
+TEST("TX-1 TX-3 a request from a connection to a datagram hop is retransmitted until answered, and fails with 408") {
   ShardRig rig([](EdgeConfig& config) { config.t1_ms = 500; });
   const Peer core = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, core.port()}});
@@ -116,7 +116,7 @@ TEST("TX-4 a request from a connection to a datagram hop is sent again until it 
   CHECK_EQ(rig->pending(), 0u);
 }
 
-TEST("TX-5 a datagram request to a connection is relayed once, and its answer repeated") {
+TEST("TX-8 a datagram request to a connection is relayed once, and its response repeated") {
   ShardRig rig;
   const Peer core = Peer::listening();
   rig.upstreams({{Transport::tcp, core.port()}});
@@ -142,12 +142,12 @@ TEST("TX-5 a datagram request to a connection is relayed once, and its answer re
   CHECK_EQ(rig->pending(), 0u);
 }
 
-TEST("a body too long for scratch's usual room is repeated all the same") {
+TEST("a body too long for the usual scratch space is still repeated") {
   ShardRig rig([](EdgeConfig& config) { config.limits.scan.max_body = 60'000; });
   const Peer core = Peer::listening();
   rig.upstreams({{Transport::tcp, core.port()}});
   const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
-  // Large enough that a source which proved nothing may be answered so much.
+  // Large enough to earn an unproven source such a large response.
   const std::string asked = Request{.body = std::string(25'000, 'a')}.text();
   client.send(asked);
   rig.turn();
@@ -165,7 +165,7 @@ TEST("a body too long for scratch's usual room is repeated all the same") {
   CHECK(again == got);
 }
 
-TEST("UP-4 an upstream that owes an answer is probed, skipped when it stays silent, and taken back when it speaks") {
+TEST("DNS-8 an upstream that owes a response is probed, skipped while it stays silent, and used again when it answers") {
   ShardRig rig;
   const Peer core = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, core.port()}});
@@ -191,7 +191,7 @@ TEST("UP-4 an upstream that owes an answer is probed, skipped when it stays sile
   CHECK(rig.upstream_lives());
 }
 
-TEST("an unreachable datagram upstream is found dead by what the kernel says") {
+TEST("DNS-8 the kernel's ICMP reports show that a datagram upstream is dead") {
   ShardRig rig;
   Peer core = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, core.port()}});
@@ -201,7 +201,7 @@ TEST("an unreachable datagram upstream is found dead by what the kernel says") {
   CHECK(rig.until([&] { return !rig.upstream_lives(); }));
 }
 
-TEST("OB-5.1-20 without a key no request that needs a token leaves") {
+TEST("OB-5.1-20 without a key, no request that needs a token leaves") {
   ShardRig rig;
   const Peer core = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, core.port()}});
@@ -211,7 +211,7 @@ TEST("OB-5.1-20 without a key no request that needs a token leaves") {
   CHECK(holds(rig.hear(client, "SIP/2.0"), "SIP/2.0 500"));
 }
 
-TEST("keep-alives: STUN, blank datagrams and double CRLF") {
+TEST("OB-5.4-1 OB-5.4-2 OB-5.4-9 keep-alives: STUN, blank datagrams and double CRLF") {
   ShardRig rig;
   const Peer udp = Peer::udp(rig.port(ShardRig::kClientUdp));
   udp.send("\r\n\r\n");
@@ -225,7 +225,7 @@ TEST("keep-alives: STUN, blank datagrams and double CRLF") {
   CHECK_EQ(rig.count(Counter::stun), 1);
 }
 
-TEST("a token of a flow on another shard takes the request there, and the answer comes back over the ring") {
+TEST("SA-6 the token of a flow on another shard takes the request there, and the response comes back over the ring") {
   const auto rings = std::make_shared<Rings>(2);
   uint16_t core_port = 0;
   ShardRig first([&](EdgeConfig& config) { core_port = config.listeners[ShardRig::kCoreUdp].bound.port; }, rings, 0);
@@ -243,8 +243,8 @@ TEST("a token of a flow on another shard takes the request there, and the answer
   CHECK(holds(second.hear(core, "SIP/2.0"), "SIP/2.0 200"));
 }
 
-TEST("a UDP flow that died stays dead for its old tokens across the wrap of the 24-bit birth") {
-  // 2029-07-18, two minutes before the units of 16 seconds begin again at 0.
+TEST("OB-5.4-14 a UDP flow that died stays dead for its old tokens across the wrap of the 24-bit birth") {
+  // 2029-07-18, two minutes before the 16-second units wrap to 0.
   ShardRig rig;
   rig.time.start = (uint64_t{0x1000000} * 107 - 8) * 16 - rig.time.ms / 1000;
   rig.pass(50);
@@ -258,7 +258,7 @@ TEST("a UDP flow that died stays dead for its old tokens across the wrap of the 
   rig->settle();
   rig.hear(core, "SIP/2.0 430");
   rig.pass(200'000);  // past the wrap
-  // The client comes again: the flow lives, and its new token is later than its death.
+  // The client comes back: the flow is alive, and its new token is later than its death.
   rig.policy = nullptr;
   char id[kMaxFlowId];
   char token[kMaxTokenText];

@@ -1,4 +1,4 @@
-// Answers that the shard makes by itself, and the facts that the policy decides by.
+// Responses that the shard generates itself, and the facts that the policy decides by.
 #include <algorithm>
 #include <ctime>
 #include "core/shard/clock.h"
@@ -11,7 +11,7 @@ namespace {
 
 void act(int32_t* verdict, Action action) { verdict[kVerdict_action] = static_cast<int32_t>(action); }
 
-// Answers every request by that status.
+// Answers every request with this status.
 void reply_all(ShardRig& rig, int status, int retry_after = 0) {
   rig.policy = [=](unsigned, const int32_t* record, int32_t* verdict) {
     if (record[kRecord_is_response]) return false;
@@ -22,7 +22,7 @@ void reply_all(ShardRig& rig, int status, int retry_after = 0) {
   };
 }
 
-// What the policy would see of requests; nothing becomes of them.
+// Records what the policy sees of requests, and drops them.
 struct Seen {
   explicit Seen(ShardRig& rig) {
     rig.policy = [this](unsigned, const int32_t* record, int32_t*) {
@@ -53,7 +53,7 @@ std::string ack_for(const std::string& invite, const std::string& answer) {
 
 }  // namespace
 
-TEST("the ACK to an answer of our own ends here, in a dialog too, and no other does") {
+TEST("OB-5.3.1-7 the ACK to our own response ends here, also within a dialog, and no other ACK does") {
   ShardRig rig;
   const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
   for (const bool in_dialog : {false, true}) {
@@ -70,7 +70,7 @@ TEST("the ACK to an answer of our own ends here, in a dialog too, and no other d
     other.replace(other.find("branch=z9hG4bKx"), 15, "branch=z9hG4bKy");
     client.send(other);
     CHECK(rig.until([&] { return seen.records.size() == 1; }));
-    // In a dialog it is remembered for as long as the INVITE may be repeated.
+    // Within a dialog it is remembered for as long as the INVITE may be retransmitted.
     rig.pass(33'000);
     client.send(ack_for(invite, answer));
     rig.turn();
@@ -79,7 +79,7 @@ TEST("the ACK to an answer of our own ends here, in a dialog too, and no other d
   CHECK_EQ(rig.count(Counter::absorbed), 3);
 }
 
-TEST("a 420 repeats what is not supported, a 503 says when to come back, a 200 to OPTIONS what is served") {
+TEST("PX-16.3-9 a 420 lists what is not supported, a 503 says when to come back, a 200 to OPTIONS says what is supported") {
   ShardRig rig;
   const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
   reply_all(rig, 420);
@@ -103,7 +103,7 @@ TEST("a 420 repeats what is not supported, a 503 says when to come back, a 200 t
   CHECK_EQ(rig.count(Counter::replies_503), 20);
 }
 
-TEST("an answer of the operator's own has his phrase and header lines; one that is too long has none of them") {
+TEST("a custom reply has the operator's phrase and header lines; one that is too long has neither") {
   ShardRig rig;
   const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
   std::string lines = "X-Why: so\r\n";
@@ -121,7 +121,7 @@ TEST("an answer of the operator's own has his phrase and header lines; one that 
   CHECK(!holds(rig.hear(client, "SIP/2.0 603"), "X-Why"));
 }
 
-TEST("verdicts that do not fit the message drop it") {
+TEST("a verdict that does not fit the message drops it") {
   ShardRig rig;
   const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
   unsigned seen = 0;
@@ -139,7 +139,7 @@ TEST("verdicts that do not fit the message drop it") {
   CHECK_EQ(rig.count(Counter::dropped), 1);
 }
 
-TEST("430 is for the core; a client gets 480") {
+TEST("OB-11-3 430 is for the core; a client gets 480") {
   ShardRig rig;
   reply_all(rig, 430);
   const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
@@ -150,7 +150,7 @@ TEST("430 is for the core; a client gets 480") {
   rig.hear(core, "SIP/2.0 430");
 }
 
-TEST("facts: Contact, option tags and header fields that only the core may set") {
+TEST("OB-5.1-9 facts: Contact, option tags, and header fields that only the core may set") {
   ShardRig rig;
   const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
   const auto contact = [&](const std::string& value) { return facts_of(rig, client, Request{.method = "REGISTER", .lines = "Contact: " + value + "\r\n"}); };
@@ -167,7 +167,7 @@ TEST("facts: Contact, option tags and header fields that only the core may set")
   CHECK(has(headers, kRecord_headers, kHeader_path | kHeader_service_route | kHeader_asserted_identity | kHeader_flow_timer));
 }
 
-TEST("facts: where Route and Request-URI lead: to us, an upstream, a trusted address or somewhere else") {
+TEST("DET-16 facts: where Route and Request-URI lead: to us, an upstream, a trusted address or elsewhere") {
   ShardRig rig([](EdgeConfig& config) {
     config.names = {"edge.example.org"};
     config.trusted = {TrustedNet{address("192.0.2.0", 0), 120}, TrustedNet{address("198.51.100.8", 5070), 125}};
@@ -205,7 +205,7 @@ TEST("facts: where Route and Request-URI lead: to us, an upstream, a trusted add
   CHECK_EQ(facts_of(rig, client, Request{.lines = "Route: <tel:+1>\r\n"})[kRecord_next_route], static_cast<int32_t>(Hop::foreign));
 }
 
-TEST("PX-16.4-1 facts: a strict router has put our token into the Request-URI") {
+TEST("PX-16.4-1 PX-16.4-2 facts: a strict router has put our token into the Request-URI") {
   ShardRig rig;
   const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
   rig.turn();
@@ -221,7 +221,7 @@ TEST("PX-16.4-1 facts: a strict router has put our token into the Request-URI") 
   CHECK(rig.hear(client, "MESSAGE sip:").starts_with("MESSAGE sip:bob@192.0.2.7 SIP/2.0\r\n"));
 }
 
-TEST("a token that nobody signed, that another key signed, or that is of an earlier start, is seen as what it is") {
+TEST("OB-5.2-1 D4 facts: unsigned tokens, tokens signed with another key, and tokens of an earlier run are recognised") {
   ShardRig rig;
   const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
   rig.turn();
@@ -256,7 +256,7 @@ TEST("a token that nobody signed, that another key signed, or that is of an earl
   CHECK_EQ(rig.count(Counter::tokens_gone), 3);
 }
 
-TEST("a request that comes back as it left is a loop, one that was changed is not") {
+TEST("LD-4.2-1 a request that comes back as it left is a loop, a changed one is not") {
   ShardRig rig;
   const Peer core = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, core.port()}});
@@ -274,7 +274,7 @@ TEST("a request that comes back as it left is a loop, one that was changed is no
   CHECK_EQ(looped(request), 0);
 }
 
-TEST("PX-16.6-3 a relayed request: counters of hops, what a client may not set, and keep-alives agreed to") {
+TEST("PX-16.6-3 LD-5-1 KP-1 a relayed request: hop limits, headers that a client may not set, and negotiated keep-alives") {
   ShardRig rig;
   const Peer core = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, core.port()}});
@@ -294,7 +294,7 @@ TEST("PX-16.6-3 a relayed request: counters of hops, what a client may not set, 
   CHECK_EQ(value_of(request, "Max-Forwards"), "70");
   for (const char* gone : {"Service-Route", "Flow-Timer", "Path:"}) CHECK(!holds(request, gone));
   CHECK(holds(request, ";keep=30"));
-  // Bare Record-Routes: the Contact, a GRUU, says where it leads.
+  // Bare Record-Routes: the Contact is a GRUU and says where it leads.
   CHECK_EQ(count_of(request, "Record-Route: <sip:127.0.0.1:"), 2u);
   text = Request{.number = 2, .lines = "Max-Breadth: 7\r\n"}.text();
   text.erase(text.find("Max-Forwards: 70\r\n"), 18);
@@ -303,7 +303,7 @@ TEST("PX-16.6-3 a relayed request: counters of hops, what a client may not set, 
   CHECK(value_of(second, "Max-Breadth") == "7" && value_of(second, "Max-Forwards") == "70");
 }
 
-TEST("PX-16.6-8 a request for a trusted address goes there, and a strict one gets its Request-URI") {
+TEST("PX-16.6-8 a request for a trusted address goes there, and a strict router gets its Request-URI") {
   ShardRig rig([](EdgeConfig& config) { config.trusted = {TrustedNet{address("127.0.0.1", 0), 128}}; });
   const Peer core = Peer::udp(rig.port(ShardRig::kCoreUdp));
   const Peer neighbour = Peer::bound(SOCK_DGRAM);
@@ -322,7 +322,7 @@ TEST("PX-16.6-8 a request for a trusted address goes there, and a strict one get
   rig.hear(connection, "MESSAGE sip:bob@127.0.0.1:");
 }
 
-TEST("a response: 430 becomes 480 for a client, a Flow-Timer is taken out, and one with our Via alone goes nowhere") {
+TEST("OB-11-3 PX-16.7-1 a response: 430 becomes 480 for a client, a Flow-Timer is removed, and one with only our Via goes nowhere") {
   ShardRig rig;
   const Peer core = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, core.port()}});
@@ -350,7 +350,7 @@ TEST("a response: 430 becomes 480 for a client, a Flow-Timer is taken out, and o
   CHECK_EQ(rig.count(Counter::unsolicited_responses), 1);
 }
 
-TEST("the clock of the machine runs on") {
+TEST("the machine's clock advances") {
   Clock clock(system_time());
   clock.read();
   const uint32_t tick = clock.tick();

@@ -1,5 +1,5 @@
-// Plays clients, core and policy against a real Shard over loopback sockets, without Node. Nothing runs by itself: a turn is taken when
-// the test says so, and time moves when the test moves it.
+// Plays clients, core and policy against a real Shard over loopback sockets, without Node. Nothing runs by itself: turns happen when the
+// test takes them, and time passes when the test moves it.
 #pragma once
 
 #include <arpa/inet.h>
@@ -104,7 +104,7 @@ class Peer {
     sockaddr_in to = loopback(port);
     sendto(fd_, octets.data(), octets.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof to);
   }
-  // What has come; "<EOF>" at its end when the other side has closed, "<RESET>" when it was cut off.
+  // What has arrived; ends with "<EOF>" if the other side has closed, "<RESET>" if it was cut off.
   std::string drain() const {
     std::string all;
     std::string room(1 << 16, '\0');
@@ -147,7 +147,7 @@ inline size_t count_of(const std::string& text, const std::string& part) {
 
 inline bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
-// The value of the first line of a header.
+// The value of a header's first line.
 inline std::string value_of(const std::string& message, const std::string& name) {
   const size_t at = message.find("\r\n" + name + ": ");
   if (at == std::string::npos) return "";
@@ -155,14 +155,14 @@ inline std::string value_of(const std::string& message, const std::string& name)
   return message.substr(begin, message.find("\r\n", begin) - begin);
 }
 
-// A request, told apart by its number.
+// A request, identified by its number.
 struct Request {
   std::string method = "MESSAGE";
   int number = 1;
   std::string transport = "UDP";
-  std::string lines = "";  // with their CRLF
+  std::string lines = "";  // each with its CRLF
   std::string body = "";
-  std::string length = "";  // instead of the true one
+  std::string length = "";  // instead of the correct one
   int vias = 1;
   std::string uri = "sip:bob@example.com";
 
@@ -176,7 +176,7 @@ struct Request {
   }
 };
 
-// The answer of whoever got `request`.
+// A response from the recipient of `request`.
 inline std::string answer_to(const std::string& request, int status, const std::string& lines = "") {
   std::string out = "SIP/2.0 " + std::to_string(status) + " Whatever\r\n";
   for (size_t at = request.find("\r\nVia: "); at != std::string::npos; at = request.find("\r\nVia: ", at + 2))
@@ -256,7 +256,7 @@ class ShardRig {
   }
   bool upstream_lives(int target = 0) { return shard_->inspect().upstreams().targets().at(target).alive; }
 
-  // Turns until nothing is left to do; the messages that the policy saw.
+  // Takes turns until nothing is left to do; returns how many messages the policy saw.
   unsigned turn() {
     unsigned total = 0;
     while (const unsigned count = shard_->collect()) {
@@ -266,7 +266,7 @@ class ShardRig {
     }
     return total;
   }
-  // Turns until `is_true`, for what the kernel needs a moment for.
+  // Takes turns until `is_true`, for things that take the kernel a moment.
   bool until(const std::function<bool()>& is_true) {
     for (int i = 0; i < 2000; ++i) {
       turn();
@@ -275,7 +275,7 @@ class ShardRig {
     }
     return false;
   }
-  // Turns until the peer has got something that holds `part`, and returns all that it got.
+  // Takes turns until the peer has received `part`, and returns everything it received.
   std::string hear(const Peer& peer, const std::string& part) {
     std::string all;
     until([&] { return holds(all += peer.drain(), part); });
@@ -289,13 +289,13 @@ class ShardRig {
     turn();
     return peer;
   }
-  // Time goes by, and the shard notices. After a second in which it did not, it is patient for two more, which go by as well.
+  // Time passes, and the shard notices. After a second without a tick it is patient for two more, which pass as well.
   void pass(uint64_t milliseconds) {
     step(milliseconds);
     for (int i = 0; i < 4 && milliseconds >= 1000; ++i) step(900);
   }
 
-  // The policy: what comes with a fault is answered by 400; what has a token of ours goes along its flow, all else to the upstream.
+  // The policy: a faulty request gets 400; a request with our token goes over its flow, everything else to the upstream.
   void decide(unsigned count) {
     for (unsigned i = 0; i < count; ++i) {
       int32_t* verdict = verdicts_ + i * k_verdict_fields;
@@ -320,10 +320,10 @@ class ShardRig {
       }
     }
   }
-  // Decides about one message instead; false: it leaves that to the usual one.
+  // Decides on a message instead; false: leaves it to the default policy.
   std::function<bool(unsigned, const int32_t* record, int32_t* verdict)> policy;
 
-  // The only open flow that is like that; its slot is 0 when there is none.
+  // The only open flow of this kind; slot 0: none.
   FlowHandle flow(FlowKind kind, bool core = false) {
     std::vector<FlowFacts> found;
     uint32_t cursor = 0;
@@ -372,7 +372,7 @@ class ShardRig {
  private:
   void step(uint64_t milliseconds) {
     time.ms += milliseconds;
-    usleep(60'000);  // its timer is a real one
+    usleep(60'000);  // the shard's timer is real
     turn();
   }
 

@@ -1,4 +1,4 @@
-// SIPS along the fast path: over TLS, under SIPS URIs, or not at all (RFC 5630, RFC 3261 16.6).
+// SIPS on the fast path: over TLS, with SIPS URIs, or not at all (RFC 5630, RFC 3261 16.6).
 #include "shard_rig.h"
 
 using namespace sluice;
@@ -6,7 +6,7 @@ using namespace sluice::test;
 
 namespace {
 
-// TLS that somebody before us, and behind us, takes off.
+// Balancers on both sides of us terminate TLS.
 void behind_balancers(EdgeConfig& config) {
   for (const size_t i : {size_t{ShardRig::kClientTcp}, size_t{ShardRig::kCoreTcp}}) {
     config.listeners[i].transport = Transport::tls;
@@ -14,7 +14,7 @@ void behind_balancers(EdgeConfig& config) {
   }
 }
 
-// Octets as they are.
+// Passes octets unchanged.
 struct ClearTls final : TlsSession {
   TlsResult receive(Text wire, char* plain, size_t room, size_t& size, std::vector<char>&) noexcept override {
     opened = true;
@@ -39,7 +39,7 @@ const std::string kRefusal = "Warning: 380 sluice \"SIPS Not Allowed\"\r\n";
 
 }  // namespace
 
-TEST("RFC 5630 5.3 a SIPS request over a hop in clear, before us or behind us, is 480 with Warning 380") {
+TEST("PX-16.6-10 a SIPS request over an unencrypted hop, before or after us, gets 480 with Warning 380 (RFC 5630 5.3)") {
   for (const bool secure_client : {false, true}) {
     ShardRig rig(secure_client ? behind_balancers : ShardRig::Change());
     const Peer core = Peer::bound(SOCK_DGRAM);
@@ -53,7 +53,7 @@ TEST("RFC 5630 5.3 a SIPS request over a hop in clear, before us or behind us, i
   }
 }
 
-TEST("RFC 5630 5.3 nor does it reach a flow in clear") {
+TEST("PX-16.6-10 a SIPS request does not reach an unencrypted flow (RFC 5630 5.3)") {
   ShardRig rig(behind_balancers);
   const Peer phone = Peer::udp(rig.port(ShardRig::kClientUdp));
   const Peer core = Peer::tcp(rig.port(ShardRig::kCoreTcp));
@@ -62,7 +62,7 @@ TEST("RFC 5630 5.3 nor does it reach a flow in clear") {
   CHECK_EQ(phone.drain(), "");
 }
 
-TEST("PX-16.6-5 over TLS Path and Record-Route of a SIPS request are SIPS URIs, which need no transport=tls, and lead back to the flow") {
+TEST("PX-16.6-5 over TLS, Path and Record-Route of a SIPS request are SIPS URIs without transport=tls and lead back to the flow") {
   ShardRig rig(behind_balancers);
   rig->set_tls(std::make_unique<ClearProvider>());
   rig.policy = [](unsigned, const int32_t* record, int32_t* verdict) {
@@ -91,7 +91,7 @@ TEST("PX-16.6-5 over TLS Path and Record-Route of a SIPS request are SIPS URIs, 
   CHECK(holds(rig.hear(connection, "Call-ID: c4\r\n"), ";transport=tls;lr>\r\n"));
 }
 
-TEST("a SIPS request goes to the target that speaks TLS where one machine has several") {
+TEST("PX-16.6-10 where one machine has several targets, a SIPS request goes to the one that speaks TLS") {
   UpstreamSet set;
   Upstream one;
   for (const auto& [transport, port] : {std::pair{Transport::udp, 5060}, {Transport::tcp, 5060}, {Transport::tls, 5061}}) {

@@ -1,4 +1,4 @@
-// How much one turn may do, and that what it leaves is done later.
+// How much one turn may do, and that the rest is done later.
 #include <memory>
 #include <set>
 #include <string>
@@ -9,7 +9,7 @@
 using namespace sluice;
 using namespace sluice::test;
 
-TEST("an edge takes a batch of 64 messages at once, a home eight: there one may cost as much as a hundred") {
+TEST("an edge takes batches of 64 messages, a home batches of eight, because there one may cost as much as a hundred") {
   for (const bool home : {false, true}) {
     ShardRig rig([&](EdgeConfig& config) { config.home = home; });
     const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
@@ -24,7 +24,7 @@ TEST("an edge takes a batch of 64 messages at once, a home eight: there one may 
   }
 }
 
-TEST("connections that time out at once are closed over several turns, and all of them") {
+TEST("connections that time out together are closed over several turns, without exception") {
   ShardRig rig;
   std::vector<Peer> clients;
   for (int i = 0; i < 400; ++i) {
@@ -32,7 +32,7 @@ TEST("connections that time out at once are closed over several turns, and all o
     if (i % 50 == 0) rig.turn();
   }
   CHECK(rig.until([&] { return rig.count(Counter::stream_flows) == 400; }));
-  // In steps that no pause explains.
+  // In steps too short to count as a pause.
   const uint64_t seconds = rig->config().limits.first_message_seconds;
   for (uint64_t ms = 0; ms < seconds * 1000; ms += 900) {
     rig.time.ms += 900;
@@ -45,7 +45,7 @@ TEST("connections that time out at once are closed over several turns, and all o
   CHECK(rig.until([&] { return rig.count(Counter::stream_flows) == 0; }));
 }
 
-TEST("the end of a flow that another shard's full ring has no room for is told later") {
+TEST("OB-7-13 if another shard's ring is full, it learns later that a flow has ended") {
   const auto rings = std::make_shared<Rings>(2, 4096);
   const auto home = [](EdgeConfig& config) { config.home = true; };
   ShardRig teller(home, rings, 0);

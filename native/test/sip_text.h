@@ -1,4 +1,4 @@
-// Messages for tests, written short: a request is built from the parts that a case wants to be different.
+// Messages for tests, in short form: a request is built from the parts that a test wants to be different.
 #pragma once
 
 #include <concepts>
@@ -9,7 +9,7 @@
 
 namespace sluice::test {
 
-// Header lines by name; a part that starts with '-' leaves the header out.
+// Header lines by name; a part that starts with '-' omits the header.
 struct Parts {
   std::string start = "OPTIONS sip:bob@example.net SIP/2.0";
   std::string via = "Via: SIP/2.0/TCP 192.0.2.9:5070;branch=z9hG4bKtest1;rport";
@@ -34,7 +34,7 @@ inline ScanError scan_text(std::string_view text, Message& out, Carrier carrier 
   return scan(text.data(), text.size(), find_head_end(text.data(), text.size(), 0), carrier, limits, out);
 }
 
-// A text and the message that was found in it.
+// A text and the message found in it.
 struct Scanned {
   std::string text;
   Message message;

@@ -13,7 +13,7 @@ constexpr SipKey kCountingKey{0x0706050403020100, 0x0f0e0d0c0b0a0908};
 
 uint64_t turn(uint64_t word, int by) { return word << by | word >> (64 - by); }
 
-// The definition: a padded message of whole words, two rounds for each, four at the end.
+// The definition: the message padded to whole words, two rounds for each word, four at the end.
 uint64_t defined(const SipKey& key, const std::string& message) {
   uint64_t v[4];
   std::memcpy(v, "uespemosmodnarodarenegylsetybdet", 32);
@@ -58,7 +58,7 @@ TEST("SipHash: the published vectors for the key 00..0f") {
   CHECK(siphash(kCountingKey, message, 15) == 0xa129ca6149be45e5);
 }
 
-TEST("SipHash: every length up to 300 octets is as defined") {
+TEST("SipHash: every length up to 300 octets matches the definition") {
   const SipKey key{0x0123456789abcdef, 0xfedcba9876543210};
   for (size_t size = 0; size <= 300; ++size) {
     const std::string message = counting(size);
@@ -66,7 +66,7 @@ TEST("SipHash: every length up to 300 octets is as defined") {
   }
 }
 
-TEST("SipHash: pieces of any size hash as the whole") {
+TEST("SipHash: pieces of any size hash like the whole") {
   const std::string message = counting(61);
   const uint64_t whole = siphash(kCountingKey, message.data(), message.size());
   for (size_t first = 0; first <= message.size(); ++first) {
@@ -80,7 +80,7 @@ TEST("SipHash: pieces of any size hash as the whole") {
   }
 }
 
-TEST("SipHash: each bit of key and message counts") {
+TEST("SipHash: every bit of key and message matters") {
   const std::string message = counting(24);
   const uint64_t whole = siphash(kCountingKey, message.data(), message.size());
   for (int bit = 0; bit < 64; ++bit) {

@@ -1,4 +1,4 @@
-// Shares by source: exact for all threads together, IPv6 by /64, nothing left behind.
+// Shares per source: exact across all threads, IPv6 by /64, nothing left over.
 #include "core/flow/source_shares.h"
 
 #include <thread>
@@ -19,7 +19,7 @@ constexpr ShareLimit kEight{100, 8};
 
 }  // namespace
 
-TEST("a source gets its share to the last place, and another one is not touched by that") {
+TEST("TR-21 a source gets its full share, and other sources are not affected") {
   SourceShares shares;
   const Address busy = address("192.0.2.1");
   for (int i = 0; i < 8; ++i) CHECK(shares.take(Holding::connection, busy, 1, kEight) == Grant::given);
@@ -31,7 +31,7 @@ TEST("a source gets its share to the last place, and another one is not touched 
   CHECK(shares.take(Holding::connection, busy, 1, kEight) == Grant::given);
 }
 
-TEST("all addresses of an IPv6 /64 are one source; the ports of an IPv4 address too") {
+TEST("TR-21 all addresses of an IPv6 /64 are one source, and so are all ports of an IPv4 address") {
   SourceShares shares;
   const ShareLimit one{100, 1};
   CHECK(shares.take(Holding::connection, address("2001:db8:0:1::1"), 1, one) == Grant::given);
@@ -44,7 +44,7 @@ TEST("all addresses of an IPv6 /64 are one source; the ports of an IPv4 address 
   CHECK(shares.take(Holding::connection, address("192.0.2.2"), 1, one) == Grant::given);
 }
 
-TEST("what all sources hold together has a limit of its own, and who is refused leaves nothing behind") {
+TEST("TR-21 all sources together have a limit too, and a refused source leaves no entry") {
   SourceShares shares;
   const ShareLimit limit{1000, 600};
   CHECK(shares.take(Holding::transaction_octets, address("192.0.2.1"), 600, limit) == Grant::given);
@@ -58,7 +58,7 @@ TEST("what all sources hold together has a limit of its own, and who is refused 
   CHECK_EQ(shares.sources(), 0u);
 }
 
-TEST("four threads never get more than the limit, and the count is exact afterwards") {
+TEST("TR-21 four threads never get more than the limit, and the count is exact afterwards") {
   SourceShares shares;
   const Address source = address("192.0.2.1");
   const ShareLimit limit{100'000, 50};

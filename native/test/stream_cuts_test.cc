@@ -1,5 +1,5 @@
-// A connection reads the same from a stream however its octets were cut: one at a time, at every two places beside a line end, and when
-// one read holds more than a turn takes.
+// A stream is read the same however its octets are cut: one at a time, at any two positions around a line end, and when one read contains
+// more than a turn takes.
 #include "shard_rig.h"
 
 using namespace sluice;
@@ -7,7 +7,7 @@ using namespace sluice::test;
 
 namespace {
 
-// Requests with keep-alives before, between and behind them: whole ones, and halves that are nobody's.
+// Requests with keep-alives before, between and after them: complete ones, and halves that mean nothing.
 std::string pipelined(int first, int count) {
   std::string out = "\r\n\r\n";
   for (int i = 0; i < count; ++i) {
@@ -17,7 +17,7 @@ std::string pipelined(int first, int count) {
   return out;
 }
 
-// The Call-IDs in the order in which they came.
+// The Call-IDs in order of arrival.
 std::string heard(const std::string& octets) {
   std::string all;
   for (size_t at = 0; (at = octets.find("\r\nCall-ID: ", at)) != std::string::npos; ++at) all += octets.substr(at + 11, octets.find('\r', at + 2) - at - 11) + " ";
@@ -32,7 +32,7 @@ std::string ids(int first, int count) {
 
 }  // namespace
 
-TEST("TR-17 OB-5.4-2 requests with keep-alives between them, one octet a segment") {
+TEST("TR-17 OB-5.4-2 requests with keep-alives between them, one octet per segment") {
   ShardRig rig;
   const Peer core = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, core.port()}});
@@ -46,11 +46,11 @@ TEST("TR-17 OB-5.4-2 requests with keep-alives between them, one octet a segment
     pongs += client.drain();
   }
   CHECK_EQ(heard(got), ids(1, 6));
-  CHECK_EQ(pongs, "\r\n\r\n\r\n");  // the first, and behind requests 1 and 4
+  CHECK_EQ(pongs, "\r\n\r\n\r\n");  // the first, and after requests 1 and 4
   CHECK_EQ(rig.count(Counter::malformed), 0);
 }
 
-TEST("TR-17 answers of a core over the connection that we dialled, one octet a segment with keep-alives between them") {
+TEST("TR-17 responses of a core over a connection that we dialled, one octet per segment, with keep-alives between them") {
   ShardRig rig;
   const Peer core = Peer::listening();
   rig.upstreams({{Transport::tcp, core.port()}});
@@ -73,7 +73,7 @@ TEST("TR-17 answers of a core over the connection that we dialled, one octet a s
   CHECK_EQ(rig.count(Counter::pings), 3);
 }
 
-TEST("TR-17 a stream that is cut at any two places beside a line end") {
+TEST("TR-17 a stream cut at any two positions around a line end") {
   ShardRig rig([](EdgeConfig& config) { config.limits.pings_per_second = 60'000; });
   const Peer core = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, core.port()}});
@@ -93,7 +93,7 @@ TEST("TR-17 a stream that is cut at any two places beside a line end") {
         got += core.drain();
       }
       CHECK_EQ(heard(got), ids(1, 2));
-      // Each stream ends in half a keep-alive, which the next one begins with.
+      // Each stream ends with half a keep-alive, which the next one completes.
       pongs += client.drain().size() / 2;
     }
   }

@@ -1,4 +1,4 @@
-// STUN Binding requests: what is answered, what is dropped, and what is no STUN at all.
+// STUN Binding requests: what is answered, what is dropped, and what is not STUN.
 #include "core/transport/stun.h"
 
 #include <algorithm>
@@ -50,7 +50,7 @@ uint32_t crc32(const std::string& text) {
   return ~crc;
 }
 
-// RFC 8489 14.7: the length counts FINGERPRINT, the sum does not.
+// RFC 8489 14.7: the length includes FINGERPRINT, the checksum does not.
 std::string fingerprinted(const std::string& attributes, size_t type = 1) {
   const std::string before = be16(type) + be16(attributes.size() + 8) + kCookie + kTransaction + attributes;
   const uint32_t sum = crc32(before) ^ 0x5354554E;
@@ -63,7 +63,7 @@ struct Answer {
 };
 
 Answer ask(const std::string& text, const Address& from = source("192.0.2.1", 32853)) {
-  // Memory of its own, so that a read behind the end is found by the sanitizer.
+  // A separate allocation, so that the sanitizer finds a read beyond the end.
   const std::vector<uint8_t> data(text.begin(), text.end());
   uint8_t out[kMaxStunReply + 1];
   std::memset(out, '#', sizeof out);
@@ -100,11 +100,11 @@ TEST("OB-8-1 OB-8-2 a Binding request is answered with the mapped address, XORed
   CHECK_EQ(ask(request(), source("2001:db8:1234:5678:11:2233:4455:6677", 32853)).text, packet(0x0101, kMapped6));
 }
 
-TEST("OB-8-2 a v4-mapped source is shown as the IPv4 address that it is") {
+TEST("OB-8-2 a v4-mapped source is reported as an IPv4 address") {
   CHECK_EQ(ask(request(), source("::ffff:192.0.2.1", 32853)).text, packet(0x0101, kMapped));
 }
 
-TEST("OB-8-3 STUN is told from SIP by its first octet") {
+TEST("OB-8-3 the first octet distinguishes STUN from SIP") {
   for (int first = 0; first < 256; ++first) {
     std::string text = request();
     text[0] = static_cast<char>(first);
@@ -115,7 +115,7 @@ TEST("OB-8-3 STUN is told from SIP by its first octet") {
   CHECK_EQ(ask("\r\n\r\n").result, StunResult::not_stun);
 }
 
-TEST("OB-8-4 the answer names the request's transaction and the request's source") {
+TEST("OB-8-4 the response has the request's transaction id and source") {
   std::string other = request();
   for (size_t i = 8; i < 20; ++i) other[i] = static_cast<char>(0xF0 + i);
   const std::string answer = ask(other, source("203.0.113.9", 65535)).text;
@@ -123,12 +123,12 @@ TEST("OB-8-4 the answer names the request's transaction and the request's source
   CHECK_EQ(answer.substr(20), octets("0020 0008 0001 deed ea12d54b"));
 }
 
-TEST("OB-8-5 every cut of a request is dropped") {
+TEST("OB-8-5 every truncated request is dropped") {
   for (const std::string& whole : {request(), fingerprinted(attribute(0x8022, "phone")), kSample})
     for (size_t size = 1; size < whole.size(); ++size) CHECK_EQ(ask(whole.substr(0, size)).result, StunResult::ignore);
 }
 
-TEST("OB-8-5 a length that is not that of the datagram is dropped") {
+TEST("OB-8-5 a length other than the datagram's is dropped") {
   const std::string whole = request(attribute(0x8022, "abcd"));
   for (size_t length = 0; length < 65536; ++length) {
     std::string text = whole;
@@ -138,22 +138,22 @@ TEST("OB-8-5 a length that is not that of the datagram is dropped") {
   for (size_t more = 1; more < 40; ++more) CHECK_EQ(ask(request() + std::string(more, '\0')).result, StunResult::ignore);
 }
 
-TEST("OB-8-5 an attribute that goes behind the end is dropped") {
+TEST("OB-8-5 an attribute that extends beyond the end is dropped") {
   for (size_t length = 0; length < 65536; ++length) {
     const std::string text = request(be16(0x8022) + be16(length) + "abcdefgh");
-    // A shorter one leaves "abcd" or "efgh" to be read as a header, whose length is behind the end.
+    // A shorter one leaves "abcd" or "efgh" to be read as a header, whose length extends beyond the end.
     CHECK_EQ(ask(text).result, length >= 5 && length <= 8 ? StunResult::reply : StunResult::ignore);
   }
   CHECK_EQ(ask(request(attribute(0x8022, "abcd") + std::string(4, '\xff'))).result, StunResult::ignore);
 }
 
-TEST("OB-8-5 a wrong FINGERPRINT is dropped, as is one that is not the last") {
+TEST("OB-8-5 a wrong FINGERPRINT is dropped, and so is one that does not come last") {
   const std::string right = fingerprinted(attribute(0x8022, "phone"));
   CHECK_EQ(ask(right).result, StunResult::reply);
   for (size_t bit = 0; bit < 8 * right.size(); ++bit) {
     std::string text = right;
     text[bit / 8] = static_cast<char>(text[bit / 8] ^ 1 << bit % 8);
-    // With another type it is no FINGERPRINT, and a longer SOFTWARE swallows it; all else must be noticed.
+    // With another type it is not FINGERPRINT, and a longer SOFTWARE swallows it; everything else must be noticed.
     const size_t at = bit / 8;
     if (at == 22 || at == 23 || at == right.size() - 8 || at == right.size() - 7) continue;
     CHECK(ask(text).result != StunResult::reply);
@@ -167,7 +167,7 @@ TEST("OB-8-5 a wrong FINGERPRINT is dropped, as is one that is not the last") {
   CHECK_EQ(ask(request(attribute(0x8028, ""))).result, StunResult::ignore);
 }
 
-TEST("OB-8-5 of mutated requests none is read out of bounds, and answers have one of two forms") {
+TEST("OB-8-5 mutated requests are never read out of bounds, and responses have one of two forms") {
   std::mt19937 random(8);
   for (int round = 0; round < 20000; ++round) {
     std::string text = round % 2 == 0 ? kSample : fingerprinted(attribute(0x0003, "abcd") + attribute(0x8022, "phone"));
@@ -186,7 +186,7 @@ TEST("OB-8-6 a request without the cookie (RFC 3489) is ignored") {
   }
 }
 
-TEST("OB-8-7 an attribute that we must understand and do not is refused with its number, an optional one is not") {
+TEST("OB-8-7 an unknown comprehension-required attribute is refused by number, an optional one is ignored") {
   CHECK_EQ(ask(request(attribute(0x0003, "abcd"))).text, packet(0x0111, refusal({0x0003})));
   CHECK_EQ(ask(request(attribute(0x7FFF, "") + attribute(0x0024, "abcd"))).text, packet(0x0111, refusal({0x7FFF, 0x0024})));
   CHECK_EQ(ask(request(attribute(0x8000, "x") + attribute(0xFFFF, "") + attribute(0x0006, "user"))).text, packet(0x0101, kMapped));
@@ -198,7 +198,7 @@ TEST("OB-8-7 at most four attributes are named") {
   CHECK_EQ(ask(request(many)).text, packet(0x0111, refusal({0x0030, 0x0031, 0x0032, 0x0033})));
 }
 
-TEST("OB-8-7 what stands behind MESSAGE-INTEGRITY is ignored (RFC 8489 14.5)") {
+TEST("OB-8-7 everything after MESSAGE-INTEGRITY is ignored (RFC 8489 14.5)") {
   const std::string mac = attribute(0x0008, std::string(20, 'm'));
   CHECK_EQ(ask(request(mac + attribute(0x0003, "abcd"))).text, packet(0x0101, kMapped));
   CHECK_EQ(ask(request(attribute(0x0003, "abcd") + mac)).text, packet(0x0111, refusal({0x0003})));
@@ -209,19 +209,19 @@ TEST("OB-8-7 other methods and classes are dropped") {
     CHECK_EQ(ask(packet(type, "")).result, type == 1 ? StunResult::reply : StunResult::ignore);
 }
 
-TEST("OB-8-8 a FINGERPRINT is answered with one") {
+TEST("OB-8-8 a request with FINGERPRINT gets a response with FINGERPRINT") {
   CHECK_EQ(ask(fingerprinted("")).text, fingerprinted(kMapped, 0x0101));
   CHECK_EQ(ask(fingerprinted(attribute(0x0003, "abcd"))).text, fingerprinted(refusal({0x0003}), 0x0111));
 }
 
-TEST("OB-8-8 the sample request of RFC 5769 2.1: FINGERPRINT is right, ICE's PRIORITY is not known to a keep-alive") {
+TEST("OB-8-8 the sample request of RFC 5769 2.1: FINGERPRINT is correct, ICE's PRIORITY is unknown here") {
   CHECK_EQ(ask(kSample).text, fingerprinted(refusal({0x0024}), 0x0111));
   std::string without = kSample.substr(20, kSample.size() - 28);
   without.erase(20, 8);
   CHECK_EQ(ask(fingerprinted(without)).text, fingerprinted(kMapped, 0x0101));
 }
 
-TEST("OB-8-8 no answer is more than twice its request, or longer than 64 octets") {
+TEST("OB-8-8 no response is more than twice as long as its request, or longer than 64 octets") {
   size_t longest = 0;
   for (const Address& from : {source("192.0.2.1", 1), source("2001:db8::1", 1)})
     for (size_t count = 0; count < 8; ++count) {

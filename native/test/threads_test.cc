@@ -1,5 +1,5 @@
-// What the threads of a process share, used by several at once. `npm run test:threads` runs these under ThreadSanitizer, which sees an access
-// that no lock and no atomic orders even where the result happens to be right.
+// What the threads of a process share, used by several at once. `npm run test:threads` runs these under ThreadSanitizer, which detects
+// unsynchronised access even when the result happens to be right.
 #include <atomic>
 #include <thread>
 
@@ -24,7 +24,7 @@ void at_once(Work&& work) {
   for (std::thread& thread : threads) thread.join();
 }
 
-// Shards that take their turns on threads of their own until the end of the scope.
+// Shards that take turns on their own threads until the end of the scope.
 class Running {
  public:
   explicit Running(std::initializer_list<ShardRig*> rigs) {
@@ -46,7 +46,7 @@ class Running {
   std::vector<std::thread> threads_;
 };
 
-// Waits for what the shards do on their own threads.
+// Waits for something that the shards do on their threads.
 bool comes(const std::function<bool()>& is_true) {
   for (int i = 0; i < 20'000; ++i) {
     if (is_true()) return true;
@@ -66,7 +66,7 @@ FlowName flow_of(uint32_t slot) {
 
 }  // namespace
 
-TEST("shards on threads of their own relay to each other over the rings, and no source holds anything in the end") {
+TEST("SA-6 shards on their own threads relay to each other over the rings, and in the end no source holds anything") {
   constexpr int kRequests = 200;
   const auto rings = std::make_shared<Rings>(2);
   uint16_t core_port = 0;
@@ -82,7 +82,7 @@ TEST("shards on threads of their own relay to each other over the rings, and no 
     Running running{&first, &second};
     for (int i = 0; i < kRequests; ++i) {
       core.send_to(core_port, Request{.number = i, .lines = route}.text());
-      // Others come and go at both shards meanwhile.
+      // Meanwhile others come and go on both shards.
       const Peer passing = Peer::tcp((i % 2 != 0 ? first : second).port(ShardRig::kClientTcp));
       const Peer datagrams = Peer::udp((i % 2 != 0 ? first : second).port(ShardRig::kClientUdp));
       passing.send("\r\n\r\n");
@@ -103,7 +103,7 @@ TEST("shards on threads of their own relay to each other over the rings, and no 
   for (const Holding what : {Holding::connection, Holding::udp_flow}) CHECK_EQ(rings->commons.shares.held(what), 0u);
 }
 
-TEST("connections are refused from the moment that another thread stops the listeners, and living flows go on") {
+TEST("SA-8 connections are refused as soon as another thread stops the listeners, and live flows go on") {
   ListenerSockets sockets;
   std::vector<ListenerSockets::Place> places;
   for (int i = 0; i < 2; ++i) places.push_back({Transport::tcp, address("127.0.0.1", Peer::bound(SOCK_STREAM).port())});
@@ -147,7 +147,7 @@ TEST("connections are refused from the moment that another thread stops the list
   CHECK(accepted > 50);
 }
 
-TEST("AU-9 nonces that several threads make, check and use are all different, and each count is taken once") {
+TEST("AU-9 nonces that several threads make, check and use are all different, and each count is used once") {
   uint8_t seed[64] = {1};
   NonceTable table(seed, 16);
   const Address client = address("192.0.2.1", 5060);
@@ -168,12 +168,12 @@ TEST("AU-9 nonces that several threads make, check and use are all different, an
   std::sort(all.begin(), all.end());
   CHECK(std::unique(all.begin(), all.end()) == all.end());
   CHECK_EQ(fresh.load(), kThreads * 2'000);
-  // The memory is small, so of a nonce that an older thread's clock made some count as used already.
+  // The memory is small, so some nonces made at an earlier time already count as used.
   CHECK(taken.load() <= kThreads * 2'000 && taken.load() > 2'000);
   CHECK_EQ(table.held(), uint64_t{16 * 64});
 }
 
-TEST("AU-17 failures that several threads count are all counted") {
+TEST("AU-17 failures counted by several threads are all counted") {
   LoginGuard guard(SipKey{1, 2});
   const Address thief = address("192.0.2.1", 5060);
   at_once([&](size_t mine) {
@@ -190,7 +190,7 @@ TEST("AU-17 failures that several threads count are all counted") {
   for (size_t i = 0; i < kThreads; ++i) CHECK(guard.may_try(address("192.0.2.2", 5060), "user" + std::to_string(i), 1'000));
 }
 
-TEST("who registered over a flow is found by all threads, and is nobody else, though the oldest give way") {
+TEST("all threads find who registered over a flow, and never anyone else, although the oldest entries give way") {
   FlowOwners owners(SipKey{1, 2}, 256 << 10);
   std::atomic<size_t> known{0}, wrong{0};
   at_once([&](size_t mine) {
@@ -207,7 +207,7 @@ TEST("who registered over a flow is found by all threads, and is nobody else, th
   CHECK_EQ(wrong.load(), 0u);
 }
 
-TEST("what happened a moment ago is seen by all threads until it is over or taken back") {
+TEST("all threads see a recent event until it expires or is removed") {
   RecentSet set;
   constexpr auto hash_of = [](uint64_t i) { return i * 0x9E3779B97F4A7C15u; };
   at_once([&](size_t mine) {

@@ -1,4 +1,4 @@
-// The timing wheel against a plain ordered map, and what a turn may cost.
+// The timing wheel compared with a plain ordered map, and the cost of a turn.
 #include "core/base/timing_wheel.h"
 
 #include <map>
@@ -23,7 +23,7 @@ struct Nodes {
 
 using Wheel = TimingWheel<Nodes>;
 
-// What the wheel should do. Time is 64 bits here, so it does not wrap.
+// What the wheel should do. Time has 64 bits here, so it does not wrap.
 struct Model {
   std::multimap<uint64_t, uint32_t> by_tick;
   std::vector<uint64_t> due;
@@ -45,7 +45,7 @@ struct Model {
   }
 };
 
-// Delays of every level in like numbers, and their edges.
+// Delays from all levels equally often, and their limits.
 uint32_t some_delay(std::mt19937& random) {
   const uint32_t edge = 1u << (6 * (random() % 5));
   switch (random() % 4) {
@@ -84,7 +84,7 @@ void compare(uint32_t seed, uint64_t start, uint32_t longest_jump) {
           CHECK(!wheel.armed(expired));
           CHECK(model.armed(expired));
           CHECK(model.due[expired] <= model.now);
-          CHECK(!model.by_tick.empty() && model.due[expired] == model.by_tick.begin()->first);  // none that is due earlier waits
+          CHECK(!model.by_tick.empty() && model.due[expired] == model.by_tick.begin()->first);  // nothing due earlier is still waiting
           model.cancel(expired);
           const uint32_t other = random() % 2 == 0 ? expired : some_node();
           if (random() % 3 == 0) {
@@ -110,7 +110,7 @@ void compare(uint32_t seed, uint64_t start, uint32_t longest_jump) {
 
 }  // namespace
 
-TEST("OB-5.4-15 the wheel does what an ordered map does, whatever the jumps of time") {
+TEST("OB-5.4-15 the wheel behaves like an ordered map, however time jumps") {
   for (uint32_t seed = 1; seed <= 8; ++seed) {
     compare(seed, 1000, 100);
     compare(seed, 1000, 5000);
@@ -128,7 +128,7 @@ TEST("OB-5.4-15 ticks wrap") {
   }
 }
 
-TEST("OB-5.4-15 each delay round the edges of the levels comes at its tick, from every place in a slot") {
+TEST("OB-5.4-15 every delay around the limits of the levels expires at its tick, from every position in a slot") {
   for (uint32_t start : {0u, 1u, 63u, 64u, 4095u, 4096u, 4097u, 262143u, 262144u, 0xFFFFFFFFu, 0xFFFFFFC1u}) {
     for (uint32_t edge : {1u, 64u, 4096u, 262144u, 1u << 24}) {
       for (uint32_t delay = edge - 1; delay <= edge + 1; ++delay) {
@@ -155,7 +155,7 @@ TEST("OB-5.4-15 a sweep over 100,000 idle flows touches only those that expire")
   size_t expired = 0;
   for (uint32_t tick = 1; tick <= kTicks; ++tick) expired += wheel.advance(12345 + tick, 1000, [](uint32_t) {});
   CHECK_EQ(expired, 0u);
-  // A node moves at most once here, from the third level to the second: itself, and its neighbour's link.
+  // A node moves at most once here, from the third level to the second; this touches the node and its neighbour's link.
   CHECK(nodes.touched <= 4 * kFlows);
 
   for (uint32_t index = 1; index <= kFlows; ++index) wheel.arm(index, index <= 50 ? 100 : 1'000'000);
@@ -165,7 +165,7 @@ TEST("OB-5.4-15 a sweep over 100,000 idle flows touches only those that expire")
   CHECK(nodes.touched <= 50 * 20);
 }
 
-TEST("OB-5.4-15 a long time without work is passed in few steps") {
+TEST("OB-5.4-15 a long time without work takes few steps") {
   Nodes nodes(2);
   Wheel wheel(nodes, 5);
   wheel.arm(1, Wheel::kMaxDelay);
@@ -177,7 +177,7 @@ TEST("OB-5.4-15 a long time without work is passed in few steps") {
   CHECK_EQ(wheel.advance(wheel.now() + 3, 10, [](uint32_t) {}), 1u);
 }
 
-TEST("OB-5.4-15 what the budget leaves over comes next, and may still be moved or cancelled") {
+TEST("OB-5.4-15 what the budget leaves comes next, and may still be moved or cancelled") {
   Nodes nodes(10);
   Wheel wheel(nodes, 0);
   for (uint32_t index = 1; index <= 10; ++index) wheel.arm(index, index);

@@ -28,7 +28,7 @@ struct Rig {
 
 }  // namespace
 
-TEST("the flow without a registration that was silent for longest makes room, however old the registered ones are") {
+TEST("the unregistered flow that has been silent for longest makes room, however old the registered ones are") {
   Rig rig;
   rig.open("192.0.2.1", 10, kFlow_outbound);
   rig.open("192.0.2.2", 30);
@@ -37,14 +37,14 @@ TEST("the flow without a registration that was silent for longest makes room, ho
   CHECK_EQ(rig.ages.choose(rig.flows, nullptr, true, 100), silent);
 }
 
-TEST("a dead flow is worth no more than one that never registered") {
+TEST("a dead flow counts like one that never registered") {
   Rig rig;
   rig.open("192.0.2.1", 30);
   const uint32_t dead = rig.open("192.0.2.2", 10, kFlow_outbound | kFlow_dead);
   CHECK_EQ(rig.ages.choose(rig.flows, nullptr, false, 100), dead);
 }
 
-TEST("for whoever does not register no registered flow goes; for a registration the oldest does") {
+TEST("a newcomer that does not register displaces no registered flow; a registration displaces the oldest") {
   Rig rig;
   const uint32_t oldest = rig.open("192.0.2.1", 10, kFlow_outbound);
   rig.open("192.0.2.2", 20, kFlow_outbound);
@@ -52,7 +52,7 @@ TEST("for whoever does not register no registered flow goes; for a registration 
   CHECK_EQ(rig.ages.choose(rig.flows, nullptr, true, 100), oldest);
 }
 
-TEST("a flow that waits for an answer stays, and so do those of other sources where a source makes room for itself") {
+TEST("a flow waiting for a response stays, and when a source makes room for itself, so do the flows of other sources") {
   Rig rig;
   rig.flows.at(rig.open("192.0.2.1", 10)).pending = 1;
   rig.open("192.0.2.2", 20);
@@ -65,7 +65,7 @@ TEST("a flow that waits for an answer stays, and so do those of other sources wh
   CHECK_EQ(rig.ages.choose(rig.flows, &key, false, 100), 0u);
 }
 
-TEST("among very many flows each is looked at in its turn") {
+TEST("even among very many flows, each is examined in turn") {
   Rig rig;
   for (int i = 0; i < 1000; ++i) rig.open("192.0.2.1", 50, kFlow_outbound);
   const uint32_t passing = rig.open("192.0.2.2", 60);

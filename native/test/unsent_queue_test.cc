@@ -1,4 +1,4 @@
-// The octets that wait for a connection: a chain of buffers, each message in one of them.
+// Octets that wait for a connection: a chain of buffers, each message in one of them.
 #include "core/flow/unsent_queue.h"
 
 #include <random>
@@ -28,7 +28,7 @@ std::string all_of(const UnsentQueue& queue) {
 
 }  // namespace
 
-TEST("TR-19 megabytes wait in a chain, none copied twice, and leave in order whatever the kernel takes") {
+TEST("TR-19 megabytes wait in a chain, none is copied twice, and all leave in order however much the kernel takes") {
   BufferPool pool(64u << 20);
   UnsentQueue queue;
   std::mt19937 random(7);
@@ -57,7 +57,7 @@ TEST("TR-19 megabytes wait in a chain, none copied twice, and leave in order wha
   CHECK_EQ(pool.lent(), 0u);
 }
 
-TEST("a message is never split over buffers, unless it is longer than any") {
+TEST("a message is never split over buffers unless it is longer than any buffer") {
   BufferPool pool(64u << 20);
   UnsentQueue queue;
   for (int i = 0; i < 500; ++i) CHECK(append(queue, pool, "<" + std::string(1000 + i * 7, 'x') + ">"));
@@ -72,7 +72,7 @@ TEST("a message is never split over buffers, unless it is longer than any") {
   CHECK_EQ(pool.lent(), 0u);
 }
 
-TEST("what finds no memory leaves the queue as it was") {
+TEST("a message for which there is no memory leaves the queue unchanged") {
   BufferPool pool(300 * 1024);
   UnsentQueue queue;
   size_t held = 0;

@@ -1,4 +1,4 @@
-// The choice among upstream targets: shares by weight, steady by hash, and what a death moves.
+// Choosing among upstream targets: shares by weight, stable by hash, and what changes when one dies.
 #include "core/relay/upstream_set.h"
 
 #include <array>
@@ -23,7 +23,7 @@ Upstream target(int host, uint16_t priority = 0, uint16_t weight = 1) {
   return {address_of(host), Transport::udp, priority, weight, true};
 }
 
-// One target each, host 1, 2, … with these weights.
+// One target per weight: host 1, 2, …
 UpstreamSet weighted(std::initializer_list<uint16_t> weights) {
   UpstreamSet set;
   int host = 0;
@@ -40,7 +40,7 @@ std::array<int, UpstreamSet::kCapacity> shares(const UpstreamSet& set) {
   return counts;
 }
 
-// Within 5 % of all hashes, ten times what chance allows for.
+// Within 5 % of all hashes, ten times what chance would explain.
 bool is_near(int count, double share) {
   const double off = count - share * kHashes;
   return (off < 0 ? -off : off) < 0.05 * kHashes;
@@ -48,7 +48,7 @@ bool is_near(int count, double share) {
 
 }  // namespace
 
-TEST("DNS-5 targets of the lowest priority alone are picked while one of them lives") {
+TEST("DNS-5 only targets of the lowest priority are picked while one of them is alive") {
   UpstreamSet set;
   set.add(target(1, 20), "a");
   set.add(target(2, 10), "b");
@@ -76,7 +76,7 @@ TEST("DNS-5 equal weights share equally, whatever they are") {
   }
 }
 
-TEST("DNS-5 weight 0 is picked very seldom beside others, but it is picked") {
+TEST("DNS-5 weight 0 is picked very rarely next to other weights, but it is picked") {
   const auto counts = shares(weighted({1, 0}));
   CHECK(counts[1] > 0);
   CHECK(counts[1] < static_cast<int>(kHashes) / 20);
@@ -85,7 +85,7 @@ TEST("DNS-5 weight 0 is picked very seldom beside others, but it is picked") {
   CHECK_EQ(shares(last)[1], static_cast<int>(kHashes));
 }
 
-TEST("DNS-6 a hash picks the same target again, in whatever order the list came") {
+TEST("DNS-6 a hash picks the same target again, whatever the order of the list") {
   UpstreamSet forwards;
   UpstreamSet backwards;
   for (int host = 1; host <= 9; ++host) forwards.add(target(host, 0, static_cast<uint16_t>(host * 7)), "a");
@@ -96,8 +96,8 @@ TEST("DNS-6 a hash picks the same target again, in whatever order the list came"
   }
 }
 
-TEST("DNS-6 DNS-8 a death moves the share of the dead one only, and its return brings it back") {
-  // The weights of those that are left are equal, so the short way and the way by logarithms have to agree.
+TEST("DNS-6 DNS-8 when a target dies only its own share moves, and comes back when it returns") {
+  // The remaining weights are equal, so the short way and the logarithms must agree.
   UpstreamSet set = weighted({10, 10, 40, 10});
   std::array<int, 4'000> before{};
   for (uint64_t hash = 0; hash < before.size(); ++hash) before[hash] = set.pick(hash);
@@ -114,7 +114,7 @@ TEST("DNS-6 DNS-8 a death moves the share of the dead one only, and its return b
   for (uint64_t hash = 0; hash < before.size(); ++hash) CHECK_EQ(set.pick(hash), before[hash]);
 }
 
-TEST("DNS-8 with no target alive, or none at all, none is picked") {
+TEST("DNS-8 if no target is alive, or there are none, none is picked") {
   CHECK_EQ(UpstreamSet().pick(1), -1);
   UpstreamSet set = weighted({1, 1});
   set.set_alive(0, false);
@@ -159,7 +159,7 @@ TEST("DNS-5 all 64 targets get their share") {
   CHECK(is_near(light, 1.0 / 3));
 }
 
-TEST("DNS-6 a host name finds the targets that it was resolved to, spread by the hash") {
+TEST("DNS-6 a host name finds the targets it resolved to, spread by the hash") {
   UpstreamSet set;
   set.add(target(1), "a.example.org");
   set.add(target(2), "b.example.org");
@@ -176,7 +176,7 @@ TEST("DNS-6 a host name finds the targets that it was resolved to, spread by the
   CHECK(counts[1] > 500 && counts[2] > 500 && counts[3] > 500);
 }
 
-TEST("DNS-8 a host name passes over dead targets, and finds a dead one when all are") {
+TEST("DNS-8 a host name skips dead targets, and finds a dead one only if all are dead") {
   UpstreamSet set;
   set.add(target(1), "a");
   set.add(target(2, 9), "a");
@@ -186,7 +186,7 @@ TEST("DNS-8 a host name passes over dead targets, and finds a dead one when all 
   CHECK_EQ(set.find_name("a", 0), 0);
 }
 
-TEST("DNS-5 the name stands behind the index, and one that is too long is refused") {
+TEST("DNS-5 each target keeps its name, and one that is too long is refused") {
   UpstreamSet set;
   CHECK(set.add(target(1), std::string(255, 'n')));
   CHECK(!set.add(target(2), std::string(256, 'n')));
@@ -195,7 +195,7 @@ TEST("DNS-5 the name stands behind the index, and one that is too long is refuse
   CHECK_EQ(set.name(1), std::string());
 }
 
-TEST("DNS-9 who was tried is passed over, and in the end nobody is left") {
+TEST("DNS-5 targets already tried are skipped, until none is left") {
   UpstreamSet set = weighted({1, 1, 1});
   set.add(target(9, 5), "later");
   for (uint64_t hash = 0; hash < 100; ++hash) {

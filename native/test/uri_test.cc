@@ -20,7 +20,7 @@ Uri parsed(Text text) {
 
 }  // namespace
 
-TEST("GR-13 the user part may hold what separates elsewhere, and ends at the @") {
+TEST("GR-13 the user part may contain characters that separate elsewhere, and ends at the @") {
   const Uri uri = parsed("sip:a;b?c/d,e@example.net");
   CHECK_EQ(uri.user, "a;b?c/d,e");
   CHECK_EQ(uri.host, "example.net");
@@ -53,7 +53,7 @@ TEST("GR-15 other schemes need only be well formed") {
     CHECK(!is_uri(bad));
 }
 
-TEST("GR-16 parameters in any case, without value, and doubled ones") {
+TEST("GR-16 parameters in any case, without a value, and duplicates") {
   const Uri uri = parsed("sip:h;LR;Transport=TCP;x-y=[1]/:&+$;maddr=192.0.2.1");
   Text value = "unset";
   CHECK(find_uri_param(uri.params, "lr", &value));
@@ -68,10 +68,10 @@ TEST("GR-16 parameters in any case, without value, and doubled ones") {
   for (Text bad : {"sip:h;", "sip:h;;lr", "sip:h;=x", "sip:h;x=", "sip:h;lr;LR", "sip:h;transport=tcp;Transport=udp", "sip:h;ob;x;ob", "sip:h;a b",
                    "sip:h;x=\"q\""})
     CHECK(!is_uri(bad));
-  CHECK(is_uri("sip:h;x=1;x=2"));  // decides nothing, so nobody can be misled
+  CHECK(is_uri("sip:h;x=1;x=2"));  // decides nothing, so it cannot mislead anyone
 }
 
-TEST("GR-13 headers of a URI are told apart from its parameters") {
+TEST("GR-13 headers of a URI are distinguished from its parameters") {
   const Uri uri = parsed("sip:a@h;method=INVITE?Subject=x%20y&Priority=urgent");
   CHECK_EQ(uri.params, ";method=INVITE");
   CHECK_EQ(uri.headers, "?Subject=x%20y&Priority=urgent");
@@ -79,7 +79,7 @@ TEST("GR-13 headers of a URI are told apart from its parameters") {
   CHECK(!is_uri("sip:a@h?x=<y>"));
 }
 
-TEST("GR-29 all characters of user, password and parameters that the grammar names") {
+TEST("GR-29 all characters that the grammar allows in user, password and parameters") {
   const Uri uri = parsed("sip:aZ09-_.!~*'()&=+$,;?/:-_.!~*'()&=+$,@h;-_.!~*'()[]/:&+$=-_.!~*'()[]/:&+$");
   CHECK_EQ(uri.user, "aZ09-_.!~*'()&=+$,;?/");
   CHECK_EQ(uri.password, "-_.!~*'()&=+$,");
@@ -101,12 +101,12 @@ TEST("T6-2 T6-9 T6-11 IPv6 without brackets and with zone ids is refused, three 
   CHECK(is_uri("sip:u@[2001:db8:::192.0.2.1]"));
 }
 
-TEST("PX-16.3-1 hosts and ports that are none") {
+TEST("PX-16.3-1 invalid hosts and ports") {
   for (Text bad : {"sip:h:", "sip:h:65536", "sip:h:4294967301", "sip:h:x", "sip:h:5060x", "sip:.h", "sip:-h", "sip:a..b", "sip:h:5060:5061",
                    "sip:u@", "sip:u@:5060", "sip:u@;lr", "sip:h h", "sip:h/p", "sip://h"})
     CHECK(!is_uri(bad));
   CHECK_EQ(parsed("sip:h.:05060").port, 5060);
-  // Sound, and nowhere.
+  // Well formed, but leads nowhere.
   CHECK(parsed("sip:h:0").port_zero && parsed("sip:u@[::1]:00;lr").port_zero);
   CHECK(!parsed("sip:h").port_zero && !is_uri("sip:h:0x") && !is_uri("sip:h:00065536"));
 }
@@ -121,7 +121,7 @@ TEST("DET-16 T6-10 hosts are compared as hosts") {
   CHECK(!same_host("[::1]", "[::2]"));
 }
 
-TEST("GR-32 a URI of 60,000 parameters or escapes is read in one go") {
+TEST("GR-32 a URI with 60,000 parameters or escapes is read in one pass") {
   std::string text = "sip:h";
   for (int i = 0; i < 30000; ++i) text += ";a";
   CHECK_EQ(parsed(text).params.size(), 60000u);

@@ -20,7 +20,7 @@ Via parsed(Text value) {
 
 }  // namespace
 
-TEST("GR-18 LWS round slashes, colon, semicolons and equals signs") {
+TEST("GR-18 LWS around slashes, colon, semicolons and equals signs") {
   const Via via = parsed("SIP / 2.0\r\n /\tUDP\r\n   192.0.2.2 : 5070 ;\r\n branch = z9hG4bKx ; rport");
   CHECK_EQ(via.transport, "UDP");
   CHECK_EQ(via.host, "192.0.2.2");
@@ -84,7 +84,7 @@ TEST("GR-28 TT-33 a branch keeps its case, and the bare cookie is for the scanne
   CHECK_EQ(parsed("SIP/2.0/UDP h;branch=z9hG4bK").branch, "z9hG4bK");
 }
 
-TEST("TT-14 PX-16.3-1 values that are no Via") {
+TEST("TT-14 PX-16.3-1 invalid Via values") {
   for (Text bad : {"", "SIP/2.0/UDP", "SIP/2.0 h", "SIP/2.0/UDPh", "/2.0/UDP h", "SIP//UDP h", "SIP/2.0/ h", "SIP/2.0/UDP h;;", "SIP/2.0/UDP h;", "SIP/2.0/UDP h,",
                    "SIP/2.0/UDP h h", "SIP/2.0/UDP h:", "SIP/2.0/UDP h:0", "SIP/2.0/UDP h:65536", "SIP/2.0/UDP h:99999999999", "SIP/2.0/UDP h:5x",
                    "SIP/2.0/UDP h;branch", "SIP/2.0/UDP h;branch=", "SIP/2.0/UDP h;branch=\"x\"", "SIP/2.0/UDP h;branch=a@b", "SIP/2.0/UDP h;x=\"",
@@ -93,14 +93,14 @@ TEST("TT-14 PX-16.3-1 values that are no Via") {
     CHECK(!is_via(bad));
 }
 
-TEST("GR-16 a doubled parameter that decides something makes a Via bad") {
+TEST("GR-16 a duplicate of a parameter that affects routing makes a Via invalid") {
   for (Text bad : {"SIP/2.0/UDP h;branch=a;Branch=b", "SIP/2.0/UDP h;received=a;received=b", "SIP/2.0/UDP h;rport;rport=1", "SIP/2.0/UDP h;maddr=a;maddr=a",
                    "SIP/2.0/UDP h;keep;keep=3"})
     CHECK(!is_via(bad));
   CHECK(is_via("SIP/2.0/UDP h;x=1;x=2"));
 }
 
-TEST("TT-14 what is sound of a faulty value is kept for the answer") {
+TEST("TT-14 the well-formed part of a faulty value is kept for the response") {
   const auto sound_part = [](Text list) {
     Via via;
     CHECK(!take_via(list, via));
@@ -112,14 +112,14 @@ TEST("TT-14 what is sound of a faulty value is kept for the answer") {
   CHECK_EQ(sound_part("SIP/2.0/UDP h:0;branch=a"), "");
 }
 
-TEST("GR-19 an rport that is no port counts as one without a value") {
+TEST("GR-19 an rport that is not a port counts as empty") {
   for (Text odd : {"SIP/2.0/UDP h;rport=x", "SIP/2.0/UDP h;rport=0", "SIP/2.0/UDP h;rport=65536", "SIP/2.0/UDP h;rport=1x"}) {
     CHECK(parsed(odd).has_rport);
     CHECK_EQ(parsed(odd).rport, 0);
   }
 }
 
-TEST("GR-32 60,000 octets of Via parameters are read in one go") {
+TEST("GR-32 60,000 octets of Via parameters are read in one pass") {
   std::string text = "SIP/2.0/UDP h";
   for (int i = 0; i < 30000; ++i) text += ";a";
   CHECK_EQ(parsed(text).params.size(), 60000u);

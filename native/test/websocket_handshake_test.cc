@@ -39,23 +39,23 @@ std::string answer_to(const Request& request) {
 
 }  // namespace
 
-TEST("WS-4.1-1 the example of RFC 6455 1.3 is answered with its accept value and the protocol sip alone") {
+TEST("WS-4.1-1 the example of RFC 6455 1.3 gets its accept value and only the protocol sip") {
   CHECK_EQ(answer_to({.protocol = "Sec-WebSocket-Protocol: chat, sip\r\n"}),
            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
            "Sec-WebSocket-Protocol: sip\r\n\r\n");
 }
 
-TEST("WS-4.1-2 sip is looked for in every list, as a token and in lower case") {
+TEST("WS-4.1-2 sip is found in any list, as a token and in lower case") {
   CHECK_EQ(status_of({.protocol = "Sec-WebSocket-Protocol: chat\r\nsec-websocket-protocol: a,sip ,b\r\n"}), 101);
   for (const char* bad : {"", "Sec-WebSocket-Protocol: SIP\r\n", "Sec-WebSocket-Protocol: sipx, xsip\r\n", "Sec-WebSocket-Protocol: \r\n"})
     CHECK_EQ(status_of({.protocol = bad}), 400);
 }
 
-TEST("WS-F-5 an offered extension is not agreed to") {
+TEST("WS-F-5 an offered extension is not accepted") {
   CHECK(answer_to({.extra = "Sec-WebSocket-Extensions: permessage-deflate\r\n"}).find("xtensions") == std::string::npos);
 }
 
-TEST("WS-7-3 origins and paths that are not listed are 403 and 404") {
+TEST("WS-7-3 origins and paths that are not listed get 403 and 404") {
   const UpgradeRules rules{{"https://phone.example.org"}, {"/ws"}};
   CHECK_EQ(status_of({.extra = "Origin: https://phone.example.org\r\n"}, rules), 101);
   CHECK_EQ(status_of({.extra = "Origin: https://evil.example.org\r\n"}, rules), 403);
@@ -65,7 +65,7 @@ TEST("WS-7-3 origins and paths that are not listed are 403 and 404") {
   CHECK_EQ(status_of({.extra = "Origin: https://phone.example.org\r\nOrigin: https://evil.example.org\r\n"}, {{}, {}}), 400);
 }
 
-TEST("WS-7-3 faulty handshakes have their own answers") {
+TEST("WS-7-3 faulty handshakes get specific responses") {
   CHECK_EQ(status_of({.line = "POST / HTTP/1.1"}), 405);
   CHECK_EQ(status_of({.line = "GET / HTTP/1.0"}), 505);
   CHECK_EQ(status_of({.line = "GET http://a/ HTTP/1.1"}), 400);
@@ -84,7 +84,7 @@ TEST("WS-7-3 faulty handshakes have their own answers") {
   CHECK_EQ(status_of({.extra = std::string("A: \0b\r\n", 7)}), 400);
 }
 
-TEST("WS-7-3 a handshake has a bound in octets and in fields, and half a one is waited for") {
+TEST("WS-7-3 a handshake is bounded in octets and fields, and an incomplete one waits for more") {
   Upgrade upgrade;
   const std::string text = Request{}.text();
   for (size_t size = 0; size < text.size(); ++size) CHECK_EQ(read_upgrade(Text(text).substr(0, size), {}, upgrade), UpgradeRead::more);
@@ -95,7 +95,7 @@ TEST("WS-7-3 a handshake has a bound in octets and in fields, and half a one is 
   for (Text other : {Text("\x16\x03\x01"), Text("REGISTER sip:a SIP/2.0\r\n"), Text("POST"), Text("\r\n\r\n")}) CHECK_EQ(read_upgrade(other, {}, upgrade), UpgradeRead::whole);
 }
 
-TEST("WS-F-6 what follows the handshake in the same segment is left for the frames") {
+TEST("WS-F-6 octets after the handshake in the same segment are left for the frames") {
   Upgrade upgrade;
   const std::string text = Request{}.text();
   const std::string more = text + "\x81\x80....";
@@ -104,7 +104,7 @@ TEST("WS-F-6 what follows the handshake in the same segment is left for the fram
   CHECK_EQ(upgrade.target, "/ws?x=1");
 }
 
-TEST("WS-4.1-1 SHA-1 by the examples of FIPS 180-4") {
+TEST("WS-4.1-1 SHA-1: the examples of FIPS 180-4") {
   const auto hex = [](Text data) {
     std::string out;
     for (uint8_t octet : sha1(data)) {

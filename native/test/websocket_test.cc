@@ -1,4 +1,4 @@
-// Frames and messages of RFC 6455, as a client may and may not send them.
+// RFC 6455 frames and messages that a client may and may not send.
 #include "core/transport/websocket.h"
 
 #include "core/base/utf8.h"
@@ -28,7 +28,7 @@ std::string frame(int first, Text payload, bool masked = true) {
   return out;
 }
 
-// What a connection says of a stream that comes in pieces of `step` octets: a line for each event.
+// The events of a stream that arrives in pieces of `step` octets, one line each.
 std::string told(Text stream, size_t step, size_t most = 65'535) {
   std::string said;
   std::string kept;
@@ -79,18 +79,18 @@ TEST("WS-F-1 a frame without a mask is 1002") { CHECK_EQ(whole(frame(0x81, "x", 
 TEST("WS-F-2 reserved bits, unknown opcodes and odd control frames are 1002") {
   for (int first : {0xc1, 0xa1, 0x91, 0x83, 0x87, 0x8b, 0x8f, 0x09, 0x08}) CHECK_EQ(whole(frame(first, "x")), "broken 1002\n");
   CHECK_EQ(whole(frame(0x89, std::string(126, 'x'))), "broken 1002\n");
-  CHECK_EQ(whole(frame(0x80, "x")), "broken 1002\n");                       // goes on with nothing
-  CHECK_EQ(whole(frame(0x01, "x") + frame(0x81, "y")), "broken 1002\n");    // begins within another
-  CHECK_EQ(whole(std::string("\x81\xfe\x00\x05", 4) + std::string(9, 'x')), "broken 1002\n");  // a longer length than it needs
+  CHECK_EQ(whole(frame(0x80, "x")), "broken 1002\n");                       // continues nothing
+  CHECK_EQ(whole(frame(0x01, "x") + frame(0x81, "y")), "broken 1002\n");    // begins within another message
+  CHECK_EQ(whole(std::string("\x81\xfe\x00\x05", 4) + std::string(9, 'x')), "broken 1002\n");  // a longer length field than needed
 }
 
-TEST("WS-F-2 text that is no UTF-8 is 1007, also across fragments") {
+TEST("WS-F-2 text that is not UTF-8 is 1007, also across fragments") {
   CHECK_EQ(whole(frame(0x81, "\xc3\x28")), "broken 1007\n");
   CHECK_EQ(whole(frame(0x01, "\xc3") + frame(0x80, "\xa4")), "message text \xc3\xa4\n");
   CHECK_EQ(whole(frame(0x01, "\xc3") + frame(0x80, "x")), "broken 1007\n");
 }
 
-TEST("WS-F-3 a message is refused by its announced length, in one frame and in many") {
+TEST("WS-F-3 a message is refused by its announced length, in one frame or in many") {
   CHECK_EQ(told(frame(0x81, std::string(101, 'x')).substr(0, 6), 6, 100), "broken 1009\n");
   CHECK_EQ(told(frame(0x01, std::string(60, 'x')) + frame(0x80, std::string(41, 'x')), 7, 100), "broken 1009\n");
   CHECK_EQ(whole(std::string("\x82\xff\x00\x00\x01\x00\x00\x00\x00\x00", 10) + "mask"), "broken 1009\n");  // 2^40
@@ -100,7 +100,7 @@ TEST("WS-F-3 a message is refused by its announced length, in one frame and in m
   CHECK_EQ(told(many, 64), "broken 1009\n");
 }
 
-TEST("WS-F-4 close frames carry a code that may be sent, or none") {
+TEST("WS-F-4 close frames carry a legal code, or none") {
   CHECK_EQ(whole(frame(0x88, "")), "close \n");
   CHECK_EQ(whole(frame(0x88, Text("\x03\xe9" "bye", 5))), "close 1001\n");
   CHECK_EQ(whole(frame(0x88, Text("\x0f\xa0", 2))), "close 4000\n");
@@ -115,14 +115,14 @@ TEST("WS-F-1 headers from the server have no mask and the shortest length") {
   CHECK_EQ(Text(out, write_ws_header(Opcode::text, 65'536, out)), Text("\x81\x7f\x00\x00\x00\x00\x00\x01\x00\x00", 10));
 }
 
-TEST("WS-4.2-2 what is UTF-8 and what only looks so") {
+TEST("WS-4.2-2 UTF-8, and octets that only look like it") {
   for (Text good : {Text(""), Text("plain ascii text"), Text("\xc3\xa4"), Text("\xe2\x82\xac"), Text("\xf0\x9f\x98\x80"), Text("\xed\x9f\xbf"), Text("\xf4\x8f\xbf\xbf"), Text("a\0b", 3)})
     CHECK(is_utf8(good));
   for (Text bad : {Text("\xff"), Text("\x80"), Text("\xc0\xaf"), Text("\xc1\xbf"), Text("\xe0\x80\x80"), Text("\xed\xa0\x80"), Text("\xf0\x80\x80\x80"), Text("\xf4\x90\x80\x80"), Text("\xf5\x80\x80\x80"), Text("\xe2\x82"), Text("12345678\xc3")})
     CHECK(!is_utf8(bad));
 }
 
-TEST("WS-4.2-2 a text in two parts is judged as one, wherever the seam is") {
+TEST("WS-4.2-2 a text in two parts is checked as one, wherever the seam is") {
   const std::string text = "a\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80z";
   for (size_t seam = 0; seam <= text.size(); ++seam) {
     CHECK(is_utf8(Text(text).substr(0, seam), Text(text).substr(seam)));

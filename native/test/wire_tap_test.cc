@@ -1,4 +1,4 @@
-// What a copied message may not show, and which messages a filter takes.
+// What a copied message must not show, and which messages a filter matches.
 #include "core/observe/wire_tap.h"
 
 #include "core/sip/scanner.h"
@@ -17,7 +17,7 @@ bool shows(const std::string& text, const char* part) { return text.find(part) !
 
 }  // namespace
 
-TEST("SA-16 credentials are overwritten in place, whatever their form, and the rest stays") {
+TEST("SA-16 credentials are overwritten in place, whatever their form, and the rest is kept") {
   const std::string head = "REGISTER sip:a SIP/2.0\r\nTo: <sip:b@c>\r\n";
   const std::string digest =
       scrubbed(head + "AUTHORIZATION : Digest username=\"bob\",realm=\"r\", response = \"5ecret\" ,\r\n cnonce=5ecret2,nonce=\"5ecret3\\\"5ecret\", qop=auth\r\n\r\n");
@@ -33,7 +33,7 @@ TEST("SA-16 credentials are overwritten in place, whatever their form, and the r
   for (const char* text : {"", "\r\n", "a", "Authorization", "Authorization:", "Authorization: Digest", "x\r\nAuthorization: Digest a=\"", "\n\na=crypto:inline:"}) scrubbed(text);
 }
 
-TEST("SA-16 passwords in URIs, cookies, tokens and keys of the media are overwritten, and what looks like them stays") {
+TEST("SA-16 passwords in URIs, cookies, tokens and media keys are overwritten, and similar-looking text is kept") {
   const std::string message = scrubbed(
       "INVITE sip:bob:5ecret@example.org:5060 SIP/2.0\r\nTo: \"B\" <SIPS:bob:5ecret@example.org;x=1>\r\nFrom: <sip:al;ice@example.org:5062>;tag=1\r\n"
       "Cookie: id=5ecret\r\nX-Login: bearer 5ecret\r\nContact: <sip:192.0.2.1:5060;ob>,\r\n <sip:c:5ecret@[2001:db8::1]>\r\n\r\n"
@@ -44,7 +44,7 @@ TEST("SA-16 passwords in URIs, cookies, tokens and keys of the media are overwri
   for (const char* text : {"sip:", "sip:a:", "x sip:a:b", "sips:a:b@", "\r\n\r\nk=", "bearer ", "a: bearer "}) scrubbed(text);
 }
 
-TEST("a filter for an AOR takes whole AORs only, in any letter case") {
+TEST("a filter for an AOR matches only whole AORs, ignoring case") {
   const auto matches = [](const char* to, const char* aor) {
     const std::string text = std::string("OPTIONS sip:x@y.z SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nFrom: <sip:f@g.h>;tag=1\r\nTo: ") + to + "\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n";
     Message message{};
@@ -63,7 +63,7 @@ TEST("a filter for an AOR takes whole AORs only, in any letter case") {
   CHECK(!matches("<sip:bob@example.com>", ""));
 }
 
-TEST("a tap that nobody drains keeps a bounded number of octets and counts the rest") {
+TEST("a tap that nobody drains keeps a bounded number of octets and counts what is lost") {
   WireTap tap({TapFilter{}}, SipKey{});
   const std::string message(60'000, 'x');
   for (int i = 0; i < 200; ++i) tap.put(1, false, Address{}, 0, message, Text());
