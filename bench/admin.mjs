@@ -1,4 +1,4 @@
-/** What watching costs: CPU per relayed message with nobody looking, with /metrics scraped each second, with a trace of one AOR, with a capture file, and with a policy module in the way. */
+/** The cost of monitoring: CPU per relayed message without any, with /metrics scraped every second, with a trace of one AOR, with a capture file, and with a policy module. */
 import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { createServer } from "node:net";
@@ -23,7 +23,7 @@ const { values: args } = parseArgs({
 });
 const [client, core] = args.legs.split("-");
 
-/** By name: settings of the edge beside the usual, and what goes on while it works. */
+/** By name: additional settings of the edge, and what runs while it works. */
 const WATCHERS = {
   off: { settings: { SLUICE_ADMIN_LISTEN: "off" } },
   none: {},

@@ -1,4 +1,4 @@
-/** Writes docs/benchmarks.md anew from the results that are there. */
+/** Rewrites docs/benchmarks.md from the available results. */
 import { writeDocument } from "./lib/document.mjs";
 
 writeDocument();

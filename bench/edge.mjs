@@ -1,4 +1,4 @@
-/** CPU of an edge for each relayed message: the floor, Kamailio and Sluice in turn, A B A B, in one run. */
+/** CPU per relayed message of an edge: the floor, Kamailio and Sluice alternating, A B A B, in one run. */
 import { DEFAULTS, compare, edgesThere, legsThere, optionsOver } from "./lib/compare.mjs";
 import { report, summary, title } from "./lib/report.mjs";
 import { save } from "./lib/results.mjs";

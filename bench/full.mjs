@@ -1,4 +1,4 @@
-/** In under thirty minutes: all that docs/benchmarks.md tells. Behind each part, about how many minutes it takes. */
+/** Everything in docs/benchmarks.md, in under thirty minutes. After each part, roughly how many minutes it takes. */
 import { bench } from "./lib/part.mjs";
 import { writeDocument } from "./lib/document.mjs";
 
@@ -12,7 +12,7 @@ bench("edge", "--workers", "2", "--sleep", "1", "--rounds", "1", "--seconds", "1
 bench("rate", "--rounds", "1"); // 4
 bench("edge", "--workloads", "idle", "--legs", `udp-udp,${STREAMS}`, "--flows", "5000", "--rounds", "1", "--out", "idle", "--edges", `sluice,${KAMAILIO}`); // 2
 bench("storm", "--rounds", "1"); // 2
-// Open loop, at rates that every edge should hold; Sluice answers no flow that pings more than ten times a second.
+// Open loop, at rates that every edge should sustain; Sluice answers at most ten pings per second on a flow.
 const open = ["--rounds", "1", "--seconds", "2", "--warmup", "0.5", "--edges", `sluice,${KAMAILIO}`];
 bench("edge", "--workloads", "keepalive", "--legs", "udp-udp,tcp-tcp,ws-tcp", "--flows", "15000", "--rate", "30000", ...open, "--out", "keepalive"); // 1
 bench("edge", "--workloads", "mixed", "--legs", "udp-udp,tcp-tcp,wss-tcp", "--flows", "10000", "--rate", "10000", ...open, "--out", "mixed"); // 1.5

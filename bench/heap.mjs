@@ -1,4 +1,4 @@
-/** What a million relayed messages leave on the JavaScript heaps of Sluice, and the garbage collections they cause. */
+/** What a million relayed messages allocate on Sluice's JavaScript heaps, and the garbage collections they cause. */
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -15,7 +15,7 @@ const { values: args } = parseArgs({
     workload: { type: "string", default: "register" },
     messages: { type: "string", default: "1000000" },
     flows: { type: "string", default: "1000" },
-    // Any program that speaks the SLUICE_ variables.
+    // Any program that understands the SLUICE_ variables.
     main: { type: "string", default: SLUICE_MAIN },
   },
 });
@@ -23,7 +23,7 @@ const { values: args } = parseArgs({
 const missing = args.main === SLUICE_MAIN ? EDGES.sluice.missing() : undefined;
 if (missing !== undefined) fail(missing);
 
-// Room for young objects that no run fills: where nothing is collected, growth is the sum of all that was allocated.
+// More room for young objects than any run fills: as long as nothing is collected, growth is the sum of all allocations.
 const young = ["--max-semi-space-size=64", "--min-semi-space-size=64"];
 const command = [...young, "--import", join(ROOT, "bench/lib/heap-probe.mjs"), args.main];
 const environment = sluiceEnvironment(args.client, args.core);
@@ -58,19 +58,19 @@ try {
   await edge.stop();
 }
 
-/** Relays at least so many messages, in runs of three seconds. */
+/** Relays at least this many messages, in runs of three seconds. */
 async function relay(wanted) {
   let relayed = 0;
   while (relayed < wanted) {
     const { client, core, workload, flows } = args;
     const run = await runLoad({ client, "core-leg": core, workload, flows, seconds: 3, pid: edge.pid });
-    if (run === undefined || run.done === 0) fail(`no message came through, see ${edge.log}`);
+    if (run === undefined || run.done === 0) fail(`no message got through; see ${edge.log}`);
     relayed += 2 * run.done_in_all;
   }
   return relayed;
 }
 
-/** Asks all threads, and takes what they say within a short time. */
+/** Asks all threads, and collects what they report within a short time. */
 async function report() {
   const reports = [];
   const collect = (message) => reports.push(message);

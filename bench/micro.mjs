@@ -1,4 +1,4 @@
-/** benchmark.js suites of the functions that every message passes through in src/edge, one batch of a kind at a time. */
+/** benchmark.js suites for the functions in src/edge that every message passes through, one kind of batch at a time. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -19,7 +19,7 @@ const BATCH = 64;
 const rules = { outbound: "auto", flowTimer: 0, draining: false };
 const verdicts = new Int32Array(BATCH * Const.verdictFields);
 
-/** A batch of equal records: those fields set, everything else as of a client's first request over UDP. */
+/** A batch of equal records: these fields set, everything else as in a client's first request over UDP. */
 function batch(fields) {
   const records = new Int32Array(BATCH * Const.recordFields);
   const whole = { viaCount: 1, maxForwards: 70, answerable: 1, nextRoute: Hop.none, uriHop: Hop.foreign, nextRouteTarget: -1, uriTarget: -1, flowTimer: -1, ...fields };

@@ -1,4 +1,4 @@
-/** Nanoseconds of the core by itself, without V8: scan, token, hash and STUN without a socket, then a whole shard with its system calls. */
+/** Nanoseconds of the core alone, without V8: scan, token, hash and STUN without a socket, then a whole shard with its system calls. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { ROOT, fail } from "../scripts/lib/run.mjs";

@@ -1,4 +1,4 @@
-/** In under two minutes: every edge that is installed, over every transport, two workloads, one round, and docs/benchmarks.md from it. */
+/** In under two minutes: every installed edge over every transport, two workloads, one round; then writes docs/benchmarks.md. */
 import { bench } from "./lib/part.mjs";
 import { writeDocument } from "./lib/document.mjs";
 

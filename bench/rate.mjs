@@ -1,4 +1,4 @@
-/** The highest rate at which an edge loses under 0.1 % and no queue grows, found by halving, and how long an exchange takes at half of it. */
+/** The highest rate at which an edge loses less than 0.1 % and no queue grows, found by bisection, and how long an exchange takes at half that rate. */
 import { DEFAULTS, edgesThere, legsThere, once, optionsOver, turns } from "./lib/compare.mjs";
 import { fixed, median, table } from "./lib/figures.mjs";
 import { save } from "./lib/results.mjs";
@@ -21,7 +21,7 @@ for (const pair of legs) {
 }
 save(args.out, { settings: args, results });
 
-/** Rates are in messages, so that workloads can be held against each other; `spread` is what the rounds of one edge differ by. */
+/** Rates are in messages, so that workloads can be compared; `spread` is how much the rounds of one edge differ. */
 function row(name, runs) {
   const own = runs.filter((run) => run.name === name);
   const rates = own.map((run) => run.highest_rate * run.messages_per_exchange);

@@ -1,6 +1,6 @@
 /**
- * A registrar's CPU for each REGISTER that refreshes a flow and for each INVITE that finds one, and its memory for a binding: Kamailio with
- * bindings in memory, Sluice with bindings on disk, in turn.
+ * A registrar's CPU per REGISTER that refreshes a flow and per INVITE that finds one, and its memory per binding: Kamailio with bindings in
+ * memory and Sluice with bindings on disk, alternating.
  * `npm run bench -- registrar [--aors 100000] [--seconds 5] [--rounds 3]`
  */
 import { createSocket } from "node:dgram";
@@ -47,7 +47,7 @@ const SERVERS = {
     }, "udp"),
 };
 
-/** The edge of all flows, the phones behind it, and who calls them: one socket. */
+/** The edge of all flows, the phones behind it, and their callers: one socket. */
 class Neighbour {
   #socket = createSocket({ type: "udp4", recvBufferSize: 4 << 20 });
   #open = new Map();
@@ -64,7 +64,7 @@ class Neighbour {
     this.#socket.close();
   }
 
-  /** A closed loop: so many requests are open at once, each answer starts the next. `make` gives the octets and the Call-ID and CSeq number. */
+  /** A closed loop: a fixed number of requests is open, each response starts the next. `make` returns the octets, the Call-ID and the CSeq number. */
   run(until, expected, make) {
     const figures = (this.#figures = { done: 0, bad: 0, lost: 0, expected });
     return new Promise((resolve) => {
@@ -107,7 +107,7 @@ class Neighbour {
     this.#onAnswer();
   }
 
-  /** 486 to an INVITE; to its final response the ACK, which has the Via that is left. */
+  /** 486 to an INVITE; to a final response the ACK, with the remaining Via. */
   #reply(text) {
     const lines = text.split("\r\n").filter((line) => /^(?:Via|From|To|Call-ID|CSeq):/i.test(line));
     const isInvite = text.startsWith("INVITE");
@@ -148,7 +148,7 @@ async function once(start) {
     return { ...figures, rate: (figures.done / (performance.now() - begin)) * 1_000, micros: ((cpuOf(server.pid) - cpu) * 1e6) / figures.done };
   };
   try {
-    // Every flow registers first, then refreshes and calls are counted. What an empty store costs is in its first tenth.
+    // Every flow registers first, then refreshes and calls are measured. The cost of an empty store is in the first tenth.
     await neighbour.run(() => next + 1 >= (AORS * FLOWS) / 10, 200, nextRegister);
     const before = memoryOf(server.pid);
     await neighbour.run(() => next + 1 >= AORS * FLOWS, 200, nextRegister);

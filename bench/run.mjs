@@ -1,4 +1,4 @@
-/** `npm run bench -- NAME [options]`: one door to the benches. */
+/** `npm run bench -- NAME [options]`: the entry point of all benchmarks. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT, become, fail, mustRun } from "../scripts/lib/run.mjs";
@@ -8,7 +8,7 @@ const BENCHES = readdirSync(join(ROOT, "bench"))
   .filter((file) => file.endsWith(".mjs") && file !== "run.mjs")
   .map((file) => file.slice(0, -4));
 const script = join(ROOT, "bench", `${name}.mjs`);
-if (!BENCHES.includes(name)) fail(`no bench ${name}; there are ${BENCHES.join(", ")}`);
-// Nothing to do when it is built already.
+if (!BENCHES.includes(name)) fail(`unknown benchmark ${name}; the benchmarks are ${BENCHES.join(", ")}`);
+// Does nothing if everything is built.
 mustRun("the build", process.execPath, [join(ROOT, "scripts/build.mjs")]);
 become(process.execPath, [script, ...rest]);

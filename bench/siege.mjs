@@ -1,6 +1,6 @@
 /**
- * Siege: good phones over every transport beside attackers who keep one core busy. Nothing good may be lost, nothing hostile may get
- * through, and memory must stay flat. Exits with 1 when one of these fails.
+ * Siege: good phones over every transport next to attackers who keep one core busy. Nothing good may be lost, nothing hostile may get
+ * through, and memory must stay flat. Exits with 1 if one of these fails.
  * `npm run bench -- siege [--minutes 20] [--phones 200] [--busy 1]`
  */
 import { fork } from "node:child_process";
@@ -20,7 +20,7 @@ const { values: args } = parseArgs({
   options: {
     minutes: { type: "string", default: "20" },
     phones: { type: "string", default: "200" },
-    // Cores that the server spends while it is attacked: the attackers' rate follows.
+    // Cores that the server uses while under attack: the attackers adapt their rate.
     busy: { type: "string", default: "1" },
     attacks: { type: "string", default: "all" },
   },
@@ -72,7 +72,7 @@ const before = { memory: memoryOf(server.pid) };
 const attackers = start("attackers.mjs");
 children.push(attackers);
 attackers.on("message", (message) => (bad = message));
-// What a phone hears along the way is what an eavesdropper may use.
+// An eavesdropper can use what a phone receives.
 phones.on("message", ({ overheard }) => overheard && attackers.connected && attackers.send({ overheard }));
 
 const minutes = [];
@@ -97,7 +97,7 @@ await sleep(alive ? 9_000 : 100);
 const metrics = alive ? await (await fetch(`http://127.0.0.1:${ADMIN_PORT}/metrics`)).text() : "";
 const exit = await stopped();
 
-/** The state of things at the end of a minute, printed as it comes. */
+/** The state at the end of a minute, printed immediately. */
 function minuteOf(minute, busy) {
   const row = {
     minute: Math.round(minute * 10) / 10,
@@ -126,7 +126,7 @@ async function until(check, milliseconds, what) {
   }
 }
 
-/** How the server ended: 0 when a SIGTERM ended it in time. */
+/** How the server ended; 0: SIGTERM ended it in time. */
 async function stopped() {
   children.forEach((child) => child.kill("SIGTERM"));
   await server.stop();

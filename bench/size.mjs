@@ -1,4 +1,4 @@
-/** The capacity planner: what a machine holds, from figures measured here at three numbers of flows, with the fit shown. */
+/** The capacity planner: what a machine can handle, from figures measured here at three numbers of flows, with the fit shown. */
 import { fixed, fitLine, median, table } from "./lib/figures.mjs";
 import { DEFAULTS, legsThere, once, optionsOver, runs } from "./lib/compare.mjs";
 import { save } from "./lib/results.mjs";
@@ -9,7 +9,7 @@ const settings = { ...DEFAULTS, seconds: args.seconds, size: args.size, warmup: 
 const results = [];
 for (const legs of legsThere(args.legs)) {
   const points = numbers.map((flows) => ({ flows, register: [], terminate: [], call: [] }));
-  // The numbers of flows take turns too.
+  // The numbers of flows alternate too.
   for (let round = 0; round < Number(args.rounds); ++round) {
     for (const point of points) {
       const figures = await runs({ ...settings, flows: String(point.flows) }, "sluice", legs, "register,terminate,call");
@@ -27,7 +27,7 @@ function plan(legs, points, idle) {
   const octets = idle?.pss_bytes_per_flow ?? NaN;
   const worst = Math.max(...rows.map((row) => row.register));
   const worstCall = Math.max(...rows.map((row) => row.call));
-  // A shard is full at seven tenths of its core. A refresh is two messages, a call six: INVITE, 180, 200, ACK, BYE, 200.
+  // A shard is full at 70 % of its core. A refresh is two messages, a call six: INVITE, 180, 200, ACK, BYE, 200.
   const core = 0.7e6;
   const capacity = { registers: core / worst / 2, calls: core / worstCall / 6, flows_per_gib: 2 ** 30 / octets };
   process.stdout.write(`\n${legs}\n${table(["flows", "us/message REGISTER", "us/message to a client", "us/message of a call"], rows.map((row) => [row.flows, fixed(row.register), fixed(row.terminate), fixed(row.call)]))}

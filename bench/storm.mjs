@@ -1,6 +1,6 @@
 /**
- * Reconnect storm: all clients connect and register at once, as after a restart of the edge. How long until the last is in?
- * Who is refused or cut off dials anew; who gets no answer waits as long as SIP has a client wait (RFC 3261 17.1.2.2, Timer F).
+ * Reconnect storm: all clients connect and register at once, as after a restart of the edge. How long until the last one is registered?
+ * A client that is refused or cut off redials; one that gets no response waits as long as SIP demands (RFC 3261 17.1.2.2, Timer F).
  */
 import { DEFAULTS, edgesThere, legsThere, once, optionsOver, turns } from "./lib/compare.mjs";
 import { fixed, median, table } from "./lib/figures.mjs";

@@ -1,4 +1,4 @@
-/** `npm run build` and `npm run build:native`, the latter with `--gyp` by node-gyp. Generated sources are made anew first. */
+/** `npm run build` and `npm run build:native`, the latter using node-gyp with `--gyp`. Regenerates the generated sources first. */
 import { checkNode, checkPlatform } from "./lib/check.mjs";
 import { install } from "./lib/install.mjs";
 import { writeLayout } from "./lib/layout.mjs";

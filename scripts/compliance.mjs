@@ -1,4 +1,4 @@
-/** Prints how many requirement rows the tests cover, and with --missing those that are neither covered nor excused. */
+/** Prints how many requirement rows the tests cover; with --missing, those that are neither covered nor excused. */
 import { readCompliance, summary, unexplained } from "./lib/compliance.mjs";
 
 const compliance = readCompliance();

@@ -1,6 +1,6 @@
 /**
- * `npm run coverage [PART…]`: what of native/core the C++ tests alone run, by room; fails where a room is under its bound. For each file whose
- * path holds a PART it names the lines that nothing ran.
+ * `npm run coverage [PART…]`: how much of native/core the C++ tests alone cover, by room; fails if a room is below its bound. For each file
+ * whose path contains a PART it lists the lines that nothing ran.
  */
 import { spawnSync } from "node:child_process";
 import { readdirSync, rmSync } from "node:fs";
@@ -23,10 +23,10 @@ const counts = () => readdirSync(OUT, { recursive: true }).filter((name) => name
 for (const old of counts()) rmSync(join(OUT, old));
 if (coreTest(join(OUT, "Release/core_test")) !== 0) fail("the C++ tests failed");
 
-/** Of each file, how often each line ran: the sum over all that include it. */
+/** How often each line of each file ran: the sum over all files that include it. */
 const files = new Map();
 const read = spawnSync("gcov", ["--json-format", "--stdout", ...counts()], { cwd: OUT, encoding: "utf8", maxBuffer: 1 << 30, stdio: ["ignore", "pipe", "ignore"] });
-if (read.status !== 0) fail("gcov cannot read what the tests left: rm -r build/coverage");
+if (read.status !== 0) fail("gcov cannot read the data of the tests: rm -r build/coverage");
 for (const report of read.stdout.split("\n").filter((line) => line.startsWith("{"))) {
   const { current_working_directory: folder, files: sources } = JSON.parse(report);
   for (const { file, lines } of sources) {

@@ -1,4 +1,4 @@
-/** `npm run demo`: an edge, a registrar and two phones on loopback; with `--once` it ends by itself. */
+/** `npm run demo`: an edge, a registrar and two phones on loopback; with `--once` it exits by itself. */
 import { prepare } from "./lib/prepare.mjs";
 import { become } from "./lib/run.mjs";
 

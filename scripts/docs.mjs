@@ -1,4 +1,4 @@
-/** `npm run docs`: writes the documents that are made from the code and the tests. */
+/** `npm run docs`: writes the documents that are generated from the code and the tests. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { COMPLIANCE_MD, complianceDocument } from "./lib/compliance.mjs";

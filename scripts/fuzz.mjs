@@ -1,4 +1,4 @@
-/** `npm run fuzz`: builds every libFuzzer target, replays its seeds and old crashers, then fuzzes them, as many at a time as there are cores; then the targets in TypeScript, those of test/fuzz: node scripts/fuzz.mjs [SECONDS] [TARGET…] */
+/** `npm run fuzz`: builds every libFuzzer target, replays its seeds and old crashers, then fuzzes them, one per core at a time; then the TypeScript targets in test/fuzz: node scripts/fuzz.mjs [SECONDS] [TARGET…] */
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
@@ -31,15 +31,15 @@ const lane = async () => {
   for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) if (!(await fuzz(name))) failed.push(name);
 };
 await Promise.all(Array.from({ length: availableParallelism() }, lane));
-if (failed.length > 0) fail(`a fault in ${failed.join(", ")}; the input is in native/fuzz/crashers/`);
+if (failed.length > 0) fail(`faults found by ${failed.join(", ")}; the inputs are in native/fuzz/crashers/`);
 if (scripted.length > 0) {
   if ((await start(process.execPath, ["scripts/build.mjs"])) !== 0) process.exit(1);
   say(`${scripted.join(", ")}: fuzzing ${seconds} s`);
   process.env.FUZZ_SECONDS = seconds;
   const files = scripted.map((name) => `test/fuzz/${name}.test.ts`);
-  if ((await start(process.execPath, ["node_modules/vitest/vitest.mjs", "run", "--project", "fuzz", ...files], { aloud: true })) !== 0) fail("a fault; FUZZ_SEED of the report repeats it");
+  if ((await start(process.execPath, ["node_modules/vitest/vitest.mjs", "run", "--project", "fuzz", ...files], { aloud: true })) !== 0) fail("fault found; FUZZ_SEED from the report reproduces it");
 }
-say(`no fault in ${targets.length + scripted.length} targets, ${seconds} s each`);
+say(`no faults in ${targets.length + scripted.length} targets, ${seconds} s each`);
 
 async function fuzz(name) {
   const binary = join(ROOT, "build/fuzz", `fuzz_${name}`);

@@ -1,4 +1,4 @@
-/** Writes src/native/layout.ts; `npm run build` does it too. */
+/** Writes src/native/layout.ts; `npm run build` does this too. */
 import { writeLayout } from "./lib/layout.mjs";
 
 writeLayout();

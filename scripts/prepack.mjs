@@ -1,14 +1,14 @@
-/** What `npm pack` runs first: dist/, and prebuilds/ with the addon for this machine and, where the cross compiler is, for arm64. */
+/** `npm pack` runs this first: makes dist/, and prebuilds/ with the addon for this machine and, if the cross compiler is present, for arm64. */
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ADDON, cmakeJs } from "./lib/native.mjs";
 import { prepare } from "./lib/prepare.mjs";
 import { ROOT, has, mustRun, say } from "./lib/run.mjs";
 
-// SLUICE_PREBUILD=native leaves the second one out.
+// SLUICE_PREBUILD=native omits the latter.
 const CROSS = "aarch64-linux-gnu";
 
-// The addon with core_test, as `npm test` builds it, so that neither build undoes the other.
+// Builds the addon with core_test, as `npm test` does, so that neither build undoes the other.
 prepare({ tests: true });
 removeOrphans();
 provide(process.arch, ADDON, "strip");
@@ -27,7 +27,7 @@ function provide(arch, addon, strip) {
   if (has(strip)) mustRun(strip, strip, ["--strip-unneeded", join(folder, "sluice.node")]);
 }
 
-/** The compiler leaves in dist/ what it once made from sources that are no more. */
+/** The compiler leaves output of deleted sources in dist/. */
 function removeOrphans() {
   for (const name of readdirSync(join(ROOT, "dist"), { recursive: true })) {
     const source = name.replace(/\.(?:d\.ts|js\.map|js)$/, ".ts");

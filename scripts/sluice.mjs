@@ -1,4 +1,4 @@
-/** `npm run sluice -- COMMAND`: the command of a working copy. */
+/** `npm run sluice -- COMMAND`: runs the `sluice` command of a working copy. */
 import { prepare } from "./lib/prepare.mjs";
 import { become } from "./lib/run.mjs";
 

@@ -1,4 +1,4 @@
-/** `npm start`: installs and builds what is missing, then runs the edge with the environment's settings. */
+/** `npm start`: installs and builds what is missing, then runs Sluice with the settings in the environment. */
 import { prepare } from "./lib/prepare.mjs";
 import { become } from "./lib/run.mjs";
 

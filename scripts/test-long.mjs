@@ -1,4 +1,4 @@
-/** `npm run test:long [SHARE]`: the tests that repeat themselves thousands of times, in full; a share of 0.3 leaves three tenths of it. */
+/** `npm run test:long [SHARE]`: runs in full the tests that repeat something thousands of times; a SHARE of 0.3 runs three tenths of the repetitions. */
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { prepare } from "./lib/prepare.mjs";

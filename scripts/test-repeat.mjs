@@ -1,4 +1,4 @@
-/** `npm run test:repeat -- N [FILE…]`: every test N times, for nights; names at the end what failed in how many rounds. */
+/** `npm run test:repeat -- N [FILE…]`: runs every test N times, say overnight; lists at the end what failed and in how many rounds. */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";

@@ -1,4 +1,4 @@
-/** `npm test`: installs and builds what is missing, then runs every test, or only the parts that are named after `--`. */
+/** `npm test`: installs and builds what is missing, then runs every test, or only the parts named after `--`. */
 import { checkNode, checkPlatform } from "./lib/check.mjs";
 import { coreTest } from "./lib/core-test.mjs";
 import { readCompliance, summary } from "./lib/compliance.mjs";
@@ -12,7 +12,7 @@ const PARTS = ["types", "lint", "native", ...PROJECTS];
 const named = process.argv.slice(2);
 const unknown = named.filter((part) => !PARTS.includes(part));
 if (unknown.length > 0) {
-  say(`there is no part ${unknown.join(", ")}; the parts are ${PARTS.join(", ")}`);
+  say(`unknown part ${unknown.join(", ")}; the parts are ${PARTS.join(", ")}`);
   process.exit(2);
 }
 const wants = (part) => named.length === 0 || named.includes(part);
@@ -26,7 +26,7 @@ const attempt = (part, status) => {
 };
 const node = (...args) => start(process.execPath, args);
 
-// The checks of the text need nothing that is built, so they run beside the compilers.
+// The static checks need no build, so they run alongside the compilers.
 const checks = [
   ["types", "node_modules/typescript/bin/tsc", "--noEmit", "--incremental", "--tsBuildInfoFile", "build/types.tsbuildinfo"],
   ["lint", "scripts/rooms.mjs"],
@@ -42,7 +42,7 @@ if (projects.length > 0) {
   const missing = projects.includes("interop") ? missingTools() : [];
   const without = testsThatNeed(missing).flatMap((file) => ["--exclude", file]);
   attempt("vitest", run(process.execPath, ["node_modules/vitest/vitest.mjs", "run", "--passWithNoTests", ...projects.flatMap((name) => ["--project", name]), ...without]));
-  // Named last, where they are seen. Without them the rest still counts, except where everything is expected to be there.
+  // Reported last, where people see it. The rest of the run still counts without them, except in CI, which must have everything.
   for (const { name, packages } of missing) say(`${name} is missing, so its interop tests did not run: apt-get install -y ${packages}`);
   if (missing.length > 0 && process.env.CI === "true") failed.push("interop");
 }

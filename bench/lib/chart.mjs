@@ -1,4 +1,4 @@
-/** Bar charts as SVG that follow the reader's light or dark scheme, and need no script and no font of their own. */
+/** SVG bar charts that follow the reader's light or dark scheme and need no script and no font. */
 const LABEL = 190;
 const WIDTH = 720;
 const BAR = 20;

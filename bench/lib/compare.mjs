@@ -1,4 +1,4 @@
-/** Edges against each other: in turn, A B C A in each round, each for one pair of transports and one workload. */
+/** Compares edges: they alternate, A B C A in each round, for one pair of transports and one workload at a time. */
 import { parseArgs } from "node:util";
 import { fail, say } from "../../scripts/lib/run.mjs";
 import { EDGES, startEdge } from "./edges.mjs";
@@ -7,7 +7,7 @@ import { tlsMissing } from "./tools.mjs";
 
 const LOAD_OPTIONS = ["seconds", "warmup", "flows", "window", "rate", "size", "sleep", "attacks", "at-once", "timeout-ms", "search"];
 
-/** What the options of `edge`, `quick` and `full` begin with. */
+/** The default options of `edge`, `quick` and `full`. */
 export const DEFAULTS = {
   edges: Object.keys(EDGES).join(","),
   workloads: "register,terminate,originate,call",
@@ -20,52 +20,52 @@ export const DEFAULTS = {
   window: "96",
   rate: "0",
   size: "700",
-  // Milliseconds after which what has no answer counts as lost.
+  // Milliseconds after which an unanswered request counts as lost.
   "timeout-ms": "1000",
-  // Attacks a second, for the workload hostile.
+  // Attacks per second, for the workload hostile.
   attacks: "2000",
   workers: "1",
   // 1: the load waits for events instead of spinning.
   sleep: "0",
 };
 
-/** What the command line says over these defaults, all of it text. */
+/** These defaults, overridden by the command line; all values are text. */
 export function optionsOver(defaults) {
   const options = Object.entries(defaults).map(([name, value]) => [name, { type: "string", default: value }]);
   return parseArgs({ options: Object.fromEntries(options) }).values;
 }
 
-/** The order in which edges take turns. The first one runs at both ends of each round: what differs between its two runs is the noise. */
+/** The order in which edges take turns. The first one runs at both ends of each round: the difference between its two runs is the noise. */
 export function turns(edges, rounds) {
   const order = [...edges.map((name) => ({ name, again: false })), { name: edges[0], again: true }];
   return Array.from({ length: Number(rounds) }, (_, round) => order.map((turn) => ({ round, ...turn }))).flat();
 }
 
-/** The pairs of transports that can be measured here. */
+/** The pairs of transports that can be measured on this machine. */
 export function legsThere(legs) {
   const wanted = legs.split(",");
   const missing = tlsMissing();
   if (missing === undefined) return wanted;
   const there = wanted.filter((pair) => !/^(?:tls|wss)-/.test(pair));
-  if (there.length < wanted.length) say(`goes on without TLS and WSS: ${missing}`);
+  if (there.length < wanted.length) say(`continuing without TLS and WSS: ${missing}`);
   return there;
 }
 
-/** The wanted edges that are there; of the others it says how to install them. */
+/** The wanted edges that are installed; for the others it says how to install them. */
 export function edgesThere(names, legs) {
   const wanted = names.split(",");
   const clients = legs.map((pair) => pair.split("-")[0]);
-  for (const name of wanted) if (!(name in EDGES)) fail(`no edge ${name}; there are ${Object.keys(EDGES).join(", ")}`);
+  for (const name of wanted) if (!(name in EDGES)) fail(`unknown edge ${name}; the edges are ${Object.keys(EDGES).join(", ")}`);
   const there = wanted.filter((name) => {
     const missing = EDGES[name].missing(clients);
-    if (missing !== undefined) say(`goes on without ${name}: ${missing}`);
+    if (missing !== undefined) say(`continuing without ${name}: ${missing}`);
     return missing === undefined;
   });
-  if (there.length === 0) fail("none of these edges is there");
+  if (there.length === 0) fail("none of these edges is installed");
   return there;
 }
 
-/** Runs all rounds and returns `[{ legs, workload, runs }]`; `done` hears of each as its pair of transports ends. */
+/** Runs all rounds and returns `[{ legs, workload, runs }]`; calls `done` for each when its pair of transports is finished. */
 export async function compare(args, edges, done) {
   const results = [];
   for (const legs of args.legs.split(",")) {
@@ -83,7 +83,7 @@ export async function compare(args, edges, done) {
   return results;
 }
 
-/** One start of an edge, and on it one workload after the other. What is no option of the load's stays unsaid. */
+/** Starts an edge once and runs one workload after the other on it. Passes on only options that the load program knows. */
 export async function runs(args, name, legs, workloads) {
   const [client, core] = legs.split("-");
   const { size, workers = "1" } = args;
@@ -94,14 +94,14 @@ export async function runs(args, name, legs, workloads) {
     const options = { client: EDGES[name].clientOf?.(client) ?? client, "core-leg": core, workload: workloads, pid: edge.pid, bare, ...given };
     const figures = await runLoads(options);
     const whole = figures.filter(({ done }) => done !== 0);
-    if (whole.length < workloads.split(",").length) say(`${name}, ${legs}, ${workloads}: a run gave no figures`);
+    if (whole.length < workloads.split(",").length) say(`${name}, ${legs}, ${workloads}: a run produced no figures`);
     return whole.map((each) => ({ command: edge.command, ...each }));
   } finally {
     await edge.stop();
   }
 }
 
-/** One edge under one load; undefined when the load could not be run. */
+/** One edge under one load; undefined: the load could not run. */
 export async function once(args, name, legs, workload) {
   return (await runs(args, name, legs, workload)).at(0);
 }

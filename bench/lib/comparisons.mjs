@@ -1,4 +1,4 @@
-/** The parts of docs/benchmarks.md that hold edges against each other. */
+/** The parts of docs/benchmarks.md that compare edges. */
 import { fixed, median } from "./figures.mjs";
 import { chart, command, folded, legsText, markdown } from "./markdown.mjs";
 import { load } from "./results.mjs";
@@ -114,7 +114,7 @@ ${chart("idle", "Octets of user memory of an idle flow", bars)}
 ${markdown(["edge", "transports", "flows", "octets / flow"], cells)}`;
 }
 
-/** A load at a rate that all hold: what it costs and how long it takes. */
+/** A load at a rate that all sustain: what it costs and how long it takes. */
 function openLoop(name, title, text, further = []) {
   const found = load(name);
   if (found === undefined) return undefined;

@@ -1,4 +1,4 @@
-/** docs/benchmarks.md and its charts, from the results that lie in build/bench: the suite writes it, nobody edits it. */
+/** docs/benchmarks.md and its charts, from the results in build/bench: written by the suite, never edited by hand. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../../scripts/lib/run.mjs";
@@ -8,7 +8,7 @@ import { CHARTS, DOCS, command, folded, legsText, markdown } from "./markdown.mj
 import { load } from "./results.mjs";
 
 export function writeDocument() {
-  // Charts of results that are no more would stay for ever.
+  // Otherwise charts of results that no longer exist would stay for ever.
   rmSync(CHARTS, { recursive: true, force: true });
   mkdirSync(CHARTS, { recursive: true });
   const parts = [head(), comparison(), workers(), rates(), storm(), memory(), keepAlives(), mixed(), hostile(), held(), sizes(), heap(), native(), micro(), configuration()];

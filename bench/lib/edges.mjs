@@ -1,4 +1,4 @@
-/** The edges that are compared. Each starts on CPU 0, for one pair of transports, with one worker. */
+/** The compared edges. Each starts on CPU 0, for one pair of transports, with one worker. */
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { totalmem } from "node:os";
@@ -12,7 +12,7 @@ export const CORE_PORT = 26070;
 const EDGE_CORE_PORT = 26061;
 export const SLUICE_MAIN = join(ROOT, "dist/main.js");
 
-/** Transports over which clients come, by what is beneath: a floor knows no WebSocket, so its clients use none. */
+/** The transport beneath each client transport: the floor does not speak WebSocket, so its clients do not use it. */
 const BENEATH = { udp: "udp", tcp: "tcp", ws: "tcp", tls: "tls", wss: "tls" };
 const isSecure = (client) => BENEATH[client] === "tls";
 const isWebSocket = (client) => client.startsWith("ws");
@@ -29,9 +29,9 @@ export function sluiceEnvironment(client, core, workers = 1) {
     SLUICE_SHARDS: String(workers),
     SLUICE_STATE_DIR: join(OUT, "state"),
     SLUICE_LOG_LEVEL: "warn",
-    // At the end nobody waits for calls that go on.
+    // Do not wait for ongoing calls at the end.
     SLUICE_DRAIN_SECONDS: "0",
-    // Like for like: the others have no admin plane either.
+    // A fair comparison: the others have no admin plane either.
     SLUICE_ADMIN_LISTEN: "off",
   };
 }
@@ -58,7 +58,7 @@ function kamailio(config) {
       if (core === "tcp") defines.push("WITH_TCP_CORE");
       const run = join(OUT, "kamailio");
       mkdirSync(run, { recursive: true });
-      // Of the allocators compared in turns, TLSF for both was as cheap as any. 15,000 flows over WSS do not fit into 1 GiB.
+      // Among the allocators, compared in turn, TLSF for both was as cheap as any. 15,000 flows over WSS do not fit in 1 GiB.
       const memory = ["-x", "tlsf", "-X", "tlsf", "-m", String(Math.min(4096, Math.floor(totalmem() / 2 ** 22)))];
       const file = join(ROOT, "bench/kamailio", `${config}.cfg`);
       const args = ["-DD", "-E", "-f", file, "-Y", run, "-P", join(run, "pid")];
@@ -86,7 +86,7 @@ export const EDGES = {
   "kamailio-stateful": kamailio("stateful"),
 };
 
-/** Starts one edge and waits until its port is open. `options`: `size` of messages, `workers` (two of them share both CPUs with the load). */
+/** Starts an edge and waits until its port is open. `options`: `size` of messages, `workers` (two of them share both CPUs with the load). */
 export async function startEdge(name, client, core, options) {
   const { file, args, env = {} } = EDGES[name].command(client, core, options);
   return startPinned(name, file, args, env, client, "ignore", options.workers > 1 ? "0,1" : "0");
@@ -114,19 +114,19 @@ export async function startPinned(name, file, args, env, client, stdio = "ignore
   for (let waited = 0; !portOpen(client); waited += 50) {
     if (child.exitCode !== null || waited > 10_000) {
       await stop();
-      fail(`${name} does not start:\n${readFileSync(log, "utf8").slice(-2000)}`);
+      fail(`${name} did not start:\n${readFileSync(log, "utf8").slice(-2000)}`);
     }
     await sleep(50);
   }
-  // The port is there before its worker reads from it.
+  // The port is open before the worker reads from it.
   await sleep(400);
   return { pid: child.pid, child, stop, log, command: [file, ...args].join(" ").replaceAll(`${ROOT}`, "") };
 }
 
-// Without this the edge outlives a bench that is interrupted.
+// Without this, the edge outlives an interrupted benchmark.
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
 
-/** Looks into the kernel's socket tables, since a probe by a message would be work for the edge. */
+/** Checks the kernel's socket tables, since probing with a message would be work for the edge. */
 function portOpen(client) {
   const transport = socketOf(client);
   const local = ` 0100007F:${EDGE_PORT.toString(16).toUpperCase()} `;

@@ -1,4 +1,4 @@
-/** Medians, and tables that a terminal shows. */
+/** Medians, and tables for the terminal. */
 export function median(values) {
   const sorted = values.filter((value) => Number.isFinite(value)).sort((a, b) => a - b);
   if (sorted.length === 0) return NaN;
@@ -18,14 +18,14 @@ export function fixed(value, digits = 2) {
   return Number.isFinite(value) ? value.toFixed(digits) : "-";
 }
 
-/** A ratio counts when each of its rounds is on the same side of 1, and its distance from 1 is more than the noise. */
+/** A ratio counts if all its rounds are on the same side of 1 and its distance from 1 exceeds the noise. */
 export function ratioBeyondNoise(ratios, noise) {
   const ratio = median(ratios);
   const agreed = ratios.every((each) => each > 1) || ratios.every((each) => each < 1);
   return { ratio, counts: agreed && Math.abs(ratio - 1) > (Number.isFinite(noise) ? noise : 0) };
 }
 
-/** The straight line `y = base + slope * x` of least squares, and the share of the variation that it explains. */
+/** The least-squares line `y = base + slope * x`, and the share of the variation that it explains. */
 export function fitLine(points) {
   const n = points.length;
   const mean = (of) => points.reduce((sum, point) => sum + of(point), 0) / n;

@@ -1,6 +1,6 @@
 /**
  * Preloaded into a process (`node --import`), and by Node into each of its worker threads: counts garbage collections
- * and tells the heap of each thread when the parent asks. The program under test knows nothing of it.
+ * and reports the heap of each thread when the parent asks. The program under test does not know about it.
  */
 import { PerformanceObserver } from "node:perf_hooks";
 import { getHeapStatistics } from "node:v8";

@@ -1,10 +1,10 @@
-/** Runs the load program on CPU 1 and returns the figures that it prints, for each of its workloads in turn. */
+/** Runs the load program on CPU 1 and returns the figures it prints, for each workload in turn. */
 import { spawn } from "node:child_process";
 import { fail } from "../../scripts/lib/run.mjs";
 import { CORE_PORT, EDGE_PORT } from "./edges.mjs";
 import { program } from "./tools.mjs";
 
-/** Options are those of native/bench/load.cc. */
+/** Options as in native/bench/load.cc. */
 export function runLoads(options) {
   const all = { edge: `127.0.0.1:${EDGE_PORT}`, core: `127.0.0.1:${CORE_PORT}`, ...options };
   const args = Object.entries(all).flatMap(([name, value]) => [`--${name}`, String(value)]);
@@ -17,7 +17,7 @@ export function runLoads(options) {
   });
 }
 
-/** The same for a single workload; undefined when there are no figures. */
+/** The same for a single workload; undefined: no figures. */
 export async function runLoad(options) {
   return (await runLoads(options)).at(0);
 }

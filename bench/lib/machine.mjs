@@ -1,4 +1,4 @@
-/** What the figures were measured on: a ratio travels to another machine, a microsecond does not. */
+/** The machine on which the figures were measured: ratios carry over to another machine, microseconds do not. */
 import { readFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { outputOf } from "../../scripts/lib/run.mjs";

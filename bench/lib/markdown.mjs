@@ -1,4 +1,4 @@
-/** What the parts of docs/benchmarks.md are put together from. */
+/** Building blocks for the parts of docs/benchmarks.md. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../../scripts/lib/run.mjs";
@@ -12,12 +12,12 @@ export function markdown(header, rows) {
   return [line(header), line(header.map((_, i) => (i === 0 ? "---" : "---:"))), ...rows.map(line)].join("\n");
 }
 
-/** The command that a result came from. */
+/** The command that produced a result. */
 export function command({ command: text, machine }) {
   return `\`${text}\` (load average ${machine.load_average})`;
 }
 
-/** Writes a chart and returns the line that shows it. */
+/** Writes a chart and returns the line that displays it. */
 export function chart(name, title, bars) {
   writeFileSync(join(CHARTS, `${name}.svg`), barChart(title, bars.filter(({ value }) => Number.isFinite(value))));
   return `![${title}](benchmarks/${name}.svg)`;

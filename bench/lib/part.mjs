@@ -1,4 +1,4 @@
-/** One bench within another, with its output and its own result file. */
+/** Runs one benchmark from within another, with its own output and result file. */
 import { join } from "node:path";
 import { ROOT, mustRun } from "../../scripts/lib/run.mjs";
 

@@ -1,4 +1,4 @@
-/** CPU and memory of a process and all that descend from it, as the kernel counts them. */
+/** CPU and memory of a process and all its descendants, as counted by the kernel. */
 import { readFileSync } from "node:fs";
 
 const TICKS_PER_SECOND = 100;
@@ -20,7 +20,7 @@ export function cpuOf(pid) {
   });
 }
 
-/** Memory, shared parts once: KiB. */
+/** Memory in KiB; shared parts count once. */
 export function memoryOf(pid) {
   return sumOver(pid, (member) => Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${member}/smaps_rollup`, "latin1"))?.[1] ?? 0));
 }

@@ -1,4 +1,4 @@
-/** What a comparison says, as numbers and as the table that a terminal shows. */
+/** The result of a comparison, as numbers and as a table for the terminal. */
 import { fixed, median, ratioBeyondNoise, table } from "./figures.mjs";
 
 const cost = (run) => run.edge_cpu_us_per_message;
@@ -8,7 +8,7 @@ export function title({ legs, workload }, args) {
   return `${workload}: ${client.toUpperCase()} clients, ${core.toUpperCase()} core, ${args.flows} flows, ${args.size} octets`;
 }
 
-/** One row for each edge. Ratios are paired within a round, so that a slow minute of the machine weighs on both sides. */
+/** One row per edge. Ratios are paired within a round, so that a slow minute of the machine affects both sides. */
 export function summary({ runs }, edges) {
   const base = edges[0];
   const baseOf = (round) => median(runs.filter((run) => run.name === base && run.round === round).map(cost));
@@ -34,7 +34,7 @@ export function summary({ runs }, edges) {
       wrong: sum("mismatched"),
     };
   });
-  // In a closed loop an edge that is not busy has shared its CPU with others, or has waited for a load that did.
+  // In a closed loop, an edge that is not busy either shared its CPU or waited for a load program that did.
   const starved = runs.filter((run) => !(run.rate > 0) && run.edge_busy < 0.8).length;
   return { base, noise, rows, starved, runs: runs.length };
 }

@@ -1,4 +1,4 @@
-/** Results as JSON in build/bench, each with the machine, the command and the settings that it came from. */
+/** Results as JSON in build/bench, each with the machine, the command and the settings that produced it. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { machine } from "./machine.mjs";
@@ -14,7 +14,7 @@ export function save(name, result) {
   process.stdout.write(`\nbuild/bench/${name}.json\n`);
 }
 
-/** The last result of a name, or undefined. */
+/** The latest result with this name, or undefined. */
 export function load(name) {
   const file = join(OUT, `${name}.json`);
   return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : undefined;

@@ -1,4 +1,4 @@
-/** A policy of the usual kind: one hook reads a header of each request, the other refuses a domain. */
+/** A typical policy: one hook reads a header of each request, the other refuses a domain. */
 export function forceOutbound(request) {
   return /old-phone/i.test(request.header("User-Agent") ?? "") || undefined;
 }

@@ -1,4 +1,4 @@
-/** The C++ programs of the bench, compiled when their sources are newer; all figures and traces go to build/bench. */
+/** The C++ programs of the benchmarks, compiled if their sources are newer; all figures and traces go to build/bench. */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -8,12 +8,12 @@ import { ROOT, fail, has, mustRun, say } from "../../scripts/lib/run.mjs";
 export const OUT = join(ROOT, "build/bench");
 const NATIVE = join(ROOT, "native");
 const COMPILER = process.env.CXX ?? "c++";
-// The same flags as native/CMakeLists.txt gives the core.
+// The flags that native/CMakeLists.txt uses for the core.
 const FLAGS = ["-std=c++20", "-O3", "-DNDEBUG", "-fno-exceptions", "-fno-rtti", "-fno-strict-aliasing", `-I${NATIVE}`];
 
 let tls;
 
-/** What keeps TLS out of the programs on this machine, or undefined: everything else works without. */
+/** Why the programs have no TLS on this machine, or undefined; everything else works without it. */
 export function tlsMissing() {
   if (tls === undefined) {
     const headers = spawnSync(COMPILER, ["-E", "-x", "c++", "-", "-o", "/dev/null"], { input: "#include <openssl/ssl.h>\n" }).status === 0;
@@ -22,7 +22,7 @@ export function tlsMissing() {
   return tls.reason;
 }
 
-/** A certificate for the edges that are measured, and its key: P-256, as most of today's are. */
+/** A certificate for the measured edges, and its key: P-256, like most today. */
 export function certificate() {
   mkdirSync(OUT, { recursive: true });
   const [cert, key] = [join(OUT, "bench.pem"), join(OUT, "bench.key")];
@@ -31,7 +31,7 @@ export function certificate() {
   return { cert, key };
 }
 
-/** Path of the executable made from native/bench/NAME.cc, which needs nothing but native/bench/lib, and OpenSSL for TLS. */
+/** Path of the executable built from native/bench/NAME.cc, which needs only native/bench/lib, and OpenSSL for TLS. */
 export function program(name) {
   mkdirSync(OUT, { recursive: true });
   const withTls = tlsMissing() === undefined;

@@ -1,7 +1,7 @@
-/** Each edge at its best for each transport of the clients: the core side that costs it least. */
+/** Each edge at its best for each client transport: with the core side that costs it least. */
 const RIVALS = ["kamailio-stateless", "kamailio-stateful"];
 
-/** From the results of `edge`: for each workload and client transport the best of each edge, and how much more than Sluice a rival needs. */
+/** From the results of `edge`: for each workload and client transport, the best of each edge, and how much more than Sluice a rival needs. */
 export function verdicts(results) {
   const workloads = [...new Set(results.map(({ workload }) => workload))];
   return workloads.flatMap((workload) => {
@@ -19,7 +19,7 @@ function verdict(workload, client, results) {
   return { workload, client, best, own, rivals };
 }
 
-/** `toBase` is the ratio to the edge that the comparison is based on, on the same pair of transports. */
+/** `toBase` is the ratio to the base edge of the comparison on the same pair of transports. */
 function bestOf(name, results) {
   const rows = results.flatMap(({ legs, summary }) => summary.rows.filter((row) => row.name === name && Number.isFinite(row.cost)).map((row) => ({ core: legs.split("-")[1], cost: row.cost, toBase: row.ratio, base: summary.base })));
   return rows.sort((one, other) => one.cost - other.cost)[0];

@@ -1,4 +1,4 @@
-/** Digest: a challenge, and credentials that are right, by algorithm. */
+/** Digest: a challenge, and valid credentials, by algorithm. */
 import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -25,7 +25,7 @@ const message = (authorization) =>
 const { response } = await authenticator.check(message("X: y"), "registrar");
 const nonce = /nonce="([^"]*)"/.exec(response.headers[0][1])[1];
 let count = 0;
-/** Made outside of what is measured: a client's work is none of ours. */
+/** Computed outside the measurement: this is the client's work. */
 function credentials(algorithm) {
   const nc = (count += 1).toString(16).padStart(8, "0");
   const ha2 = hash(algorithm, `REGISTER:sip:${REALM}`);

@@ -1,4 +1,4 @@
-/** A call through the home proxy by its objects alone: one device, and three that ring at once; all are busy. No socket, the embedded store for the bindings. */
+/** A call through the objects of the home proxy, without sockets: to one device, and to three that ring at once; all are busy. Bindings are in the embedded store. */
 import { Const } from "../../dist/native/layout.js";
 import { DnsRecords } from "../../dist/resolve/dns-records.js";
 import { NativeStore } from "../../dist/location/native-store.js";
@@ -28,7 +28,7 @@ let ended = () => undefined;
 const outlet = {
   isReliable: () => true,
   isReliableFlow: () => true,
-  // The phone behind the edge is busy; its answer comes in a turn of its own.
+  // The phone behind the edge is busy; its response comes in a separate turn.
   send: (_hop, octets) => {
     const request = new SipMessage(octets);
     if (request.method === "INVITE") setImmediate(() => table.receive(new SipMessage(makeResponse(request, { spec: { status: 486, headers: [] }, toTag: "phone", stamp: { address: "127.0.0.1", port: 5060 } })), PHONE));

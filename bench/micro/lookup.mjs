@@ -1,4 +1,4 @@
-/** What a call pays to find its bindings: two flows of one device, among 10,000 addresses of record. */
+/** The cost of finding a call's bindings: two flows of one device, among 10,000 addresses of record. */
 import { NativeStore } from "../../dist/location/native-store.js";
 import { Gruus } from "../../dist/registrar/gruu.js";
 import { parseNameAddr } from "../../dist/sip/name-addr.js";

@@ -1,4 +1,4 @@
-/** REGISTER through the registrar, 64 at once as a busy shard has them: `node bench/micro/register.mjs [redis://HOST:PORT]`. */
+/** REGISTER through the registrar, 64 at a time as on a busy shard: `node bench/micro/register.mjs [redis://HOST:PORT]`. */
 import { NativeStore } from "../../dist/location/native-store.js";
 import { RedisStore } from "../../dist/location/redis-store.js";
 import { EDGE, registerMessage, registrarOver, report, temporaryFolder } from "./stage.mjs";

@@ -1,4 +1,4 @@
-/** What the micro benches of the registrar share: the built program's own parts, requests, and the report. */
+/** What the registrar's micro benchmarks share: parts of the built program, requests, and the report. */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import Benchmark from "benchmark";
@@ -29,9 +29,9 @@ export function registrarOver(store) {
   return new Registrar({ store, gruus: new Gruus(SECRET), authenticator: undefined, report: console.error }, OPTIONS);
 }
 
-/** A folder that is gone when the bench ends. */
+/** A folder that is deleted when the benchmark ends. */
 export function temporaryFolder() {
-  // On the disk of the project and not in memory: commits are what is measured.
+  // On the project's disk, not in memory, because this measures commits.
   const parent = join(import.meta.dirname, "../../build/bench");
   mkdirSync(parent, { recursive: true });
   const folder = mkdtempSync(join(parent, "micro-"));
@@ -39,7 +39,7 @@ export function temporaryFolder() {
   return folder;
 }
 
-/** The REGISTER of a device behind an edge, about 700 octets. `edge`: where its Path leads to. */
+/** The REGISTER of a device behind an edge, about 700 octets. `edge`: where its Path leads. */
 export function registerOctets(user, cseq, regId = 1, edge = "edge1.example.org") {
   return Buffer.from(
     `REGISTER sip:example.org SIP/2.0\r\n` +
@@ -58,7 +58,7 @@ export function registerMessage(user, cseq, regId = 1) {
   return new SipMessage(registerOctets(user, cseq, regId));
 }
 
-/** Carries the suites out one after the other, `[name, function, options]` each, and prints a line for each. */
+/** Runs the suites, `[name, function, options]` each, one after the other, and prints a line for each. */
 export async function report(benches) {
   for (const [name, fn, options = {}] of benches) {
     await new Promise((resolve) => {

@@ -1,4 +1,4 @@
-/** The attackers of the siege: each kind in its turn, at the pace that the bench asks for, from addresses that no good phone has. */
+/** The attackers of the siege: each kind in turn, at the pace that the benchmark asks for, from addresses that no good phone has. */
 import { createHash } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { connect } from "node:net";
@@ -24,7 +24,7 @@ function breach(what) {
   if (state.breaches.length < 20 && !state.breaches.includes(what)) state.breaches.push(what);
 }
 
-/** Datagrams from many addresses. `quiet` sources never answer anything, as a spoofed one would not: they prove nothing. */
+/** Datagrams from many addresses. `quiet` sources never answer, just as a spoofed one could not: they prove nothing. */
 function datagramSource(number) {
   const socket = createSocket({ type: "udp4", recvBufferSize: 1 << 20 });
   const source = { socket, at: "", sent: 0, received: 0, kind: "udp" };
@@ -42,7 +42,7 @@ function datagramSource(number) {
   return source;
 }
 
-/** What comes back to attackers. A success where there must be none is a breach. */
+/** What comes back to attackers. A success where there must not be one is a breach. */
 const waiting = new Map();
 function heard(text, source) {
   const id = /^(?:Call-ID|i)\s*:\s*(\S+)/im.exec(text)?.[1];
@@ -55,7 +55,7 @@ function heard(text, source) {
   if (may !== undefined && status < 300) breach(`${may} was answered ${status}`);
 }
 
-/** A trunk that nobody unproven may reach. */
+/** A trunk that nobody without credentials may reach. */
 const trunk = createSocket("udp4");
 trunk.on("message", (octets) => {
   const text = octets.toString("latin1");
@@ -70,7 +70,7 @@ trunk.bind(core, "127.0.0.1");
 const sources = Array.from({ length: SOURCES }, (_, number) => datagramSource(number));
 const connections = [];
 
-/** One connection more; the oldest goes. */
+/** Opens another connection; the oldest goes. */
 function dial(port, octets, source) {
   const socket = connect({ port, host: "127.0.0.1", localAddress: source.split(":")[0] });
   socket.on("error", () => undefined);
@@ -84,7 +84,7 @@ const tools = {
   ...setting,
   admin,
   overheard: () => overheard,
-  /** A call that must not end well: its answer is a breach when it is a success. */
+  /** A call that must fail: a success is a breach. */
   mustFail: (id, what) => {
     waiting.set(id, what);
     if (waiting.size > 5_000) waiting.delete(waiting.keys().next().value);
@@ -108,6 +108,6 @@ setInterval(() => {
     attack(source, tools, turn);
     state.sent[name] = (state.sent[name] ?? 0) + 1;
   }
-  // Over a whole run, and with what every UDP packet costs to begin with: retransmissions of an answer count as well.
+  // Over a whole run and including UDP overhead; retransmitted responses count too.
   state.amplification = Math.max(...sources.map(({ sent, received }) => (sent > 100_000 ? received / sent : 0)));
 }, TURN_MS);

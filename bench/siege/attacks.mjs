@@ -1,4 +1,4 @@
-/** What attackers do: a function each, `(source, tools, turn)`. Ways in first, then ways to starve the others. */
+/** What attackers do, one function each: `(source, tools, turn)`. First ways in, then ways to starve others. */
 import { ATTACK } from "./mark.mjs";
 
 const HUGE = 14_000;
@@ -24,7 +24,7 @@ function request(line, source, turn, { via = "", from, to, contact, lines = [], 
   return { id, octets: Buffer.from(text, "latin1") };
 }
 
-/** Sends what must not end with a success. */
+/** Sends a request that must not succeed. */
 function trespass(name, source, tools, made) {
   tools.mustFail(made.id, name);
   source.send(made.octets);
@@ -32,7 +32,7 @@ function trespass(name, source, tools, made) {
 
 const target = ({ phones, domain }, turn) => `sip:phone${turn % phones}@${domain}`;
 
-/** Authorization as somebody would write it who knows the password of `user`, or guesses it. */
+/** An Authorization header from someone who knows, or guesses, the password of `user`. */
 function digest({ md5, domain }, { user, password, nonce, method, uri, nc = "00000001" }) {
   const response = md5(`${md5(`${user}:${domain}:${password}`)}:${nonce}:${nc}:cn:auth:${md5(`${method}:${uri}`)}`);
   return `Digest username="${user}", realm="${domain}", nonce="${nonce}", uri="${uri}", response="${response}", algorithm=MD5, qop=auth, nc=${nc}, cnonce="cn"`;

@@ -1,2 +1,2 @@
-/** How a phone tells what an attacker sent: the beginning of its Call-ID. */
+/** How a phone recognises an attacker's message: the beginning of its Call-ID. */
 export const ATTACK = "hostile-";

@@ -23,7 +23,7 @@ function heard(flow, request) {
   else if (ANSWERED.includes(request.method)) phone.answer(flow, request, "200 OK");
 }
 
-/** Counts one exchange: `expected` is the status that it must end with. */
+/** Counts one exchange; it must end with status `expected`. */
 async function counted(what, promise, expected = 200) {
   const begin = performance.now();
   const answer = await promise;
@@ -87,7 +87,7 @@ process.send(state);
 let running = true;
 process.on("message", ({ end, afresh }) => {
   if (end) running = false;
-  // Another attack begins: its effect alone is wanted.
+  // Another attack begins: measure only its effect.
   if (afresh) Object.assign(state, { done: 0, lost: 0, wrong: 0, firstWrong: [], breaches: [], late: [] });
 });
 process.on("disconnect", () => process.exit(0));

@@ -1,4 +1,4 @@
-/** Joins the requirement rows with the tests that name them: docs/compliance.md, and the count that `npm test` prints. */
+/** Joins the requirement rows with the tests that name them, for docs/compliance.md and for the count that `npm test` prints. */
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "./run.mjs";
@@ -40,7 +40,7 @@ const GROUPS = [
   ["Digest authentication", /^AU-/],
 ];
 
-// What the edge promises now: these groups, for the roles that an edge has.
+// What the edge promises: these groups, for the roles of an edge.
 const PROMISED = /^(D[2-5]$|D[78]$|OB-(4|5|8|9|1[0-3])[.-]|(DET|PATH|RPORT|PX|TR|LD|DRR|CR|KP|GR)-)/;
 const EDGE_ROLES = new Set(["edge", "any", "UA-facing"]);
 
@@ -48,7 +48,7 @@ const ID = /(?:[A-Z][A-Z0-9]*(?:-[A-Z])?-\d[\d.]*(?:-\d+)*|D[1-8])(?![\w-])/;
 const LEADING_IDS = new RegExp(`^((?:${ID.source}[ ,]+)*${ID.source})(?:[ ,:]|$)`);
 const SHOWN_TESTS = 3;
 
-/** Everything that the report says, as data. */
+/** The contents of the report, as data. */
 export function readCompliance() {
   const tests = readTests();
   const reasons = new Map(readTable("docs/not-yet.tsv").map(([id, reason]) => [id, reason]));
@@ -62,7 +62,7 @@ export function readCompliance() {
     reason: reasons.get(id),
   }));
   const known = new Set(rows.map(({ id }) => id));
-  // A name may begin with UTF-8 and mean no row.
+  // A name may begin with "UTF-8" without meaning a row.
   const looksLikeRow = (id) => GROUPS.some(([, pattern]) => pattern.test(id)) || /^OB-/.test(id);
   return { rows, unknown: [...tests.keys(), ...reasons.keys()].filter((id) => looksLikeRow(id) && !known.has(id)) };
 }
@@ -79,7 +79,7 @@ export function unexplained({ rows }) {
   return rows.filter((row) => row.tests.length === 0 && row.reason === undefined).map(({ id }) => id);
 }
 
-/** Rows with a reason for not being covered that are covered all the same. */
+/** Rows that have a reason for not being covered but are covered. */
 export function excusedInVain({ rows }) {
   return rows.filter((row) => row.tests.length > 0 && row.reason !== undefined).map(({ id }) => id);
 }
@@ -116,7 +116,7 @@ function readTable(path) {
   return lines.filter((text) => text !== "").map((text) => text.split("\t"));
 }
 
-/** Row ID to the tests whose names begin with it. */
+/** Maps each row ID to the tests whose names begin with it. */
 function readTests() {
   const tests = new Map();
   for (const file of testFiles()) {
@@ -136,7 +136,7 @@ function testFiles() {
   return files.filter((file) => /\.test\.ts$|_test\.cc$|^test\/conformance\/[^/]*\.md$/.test(file)).sort();
 }
 
-/** Test names as they stand in a file; of TypeScript every string that begins with an ID, for names also come out of tables. */
+/** The test names in a file; in TypeScript every string that begins with an ID, because names also come from tables. */
 export function namesIn(file, text) {
   if (file.endsWith(".md")) return file.endsWith("/README.md") ? [] : [...text.matchAll(/^## (.+)$/gm)].map(([, name]) => name);
   if (file.endsWith(".cc")) return [...text.matchAll(/^TEST\(\s*"((?:[^"\\]|\\.)*)"/gm)].map(([, name]) => name);

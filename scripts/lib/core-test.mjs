@@ -1,10 +1,10 @@
-/** Runs the C++ tests; adds their number to the file that TEST_TALLY names, as test/support/closing.ts does for the others. */
+/** Runs the C++ tests; adds their number to the file named by TEST_TALLY, as test/support/closing.ts does for the others. */
 import { spawnSync } from "node:child_process";
 import { appendFileSync } from "node:fs";
 import { CORE_TEST } from "./native.mjs";
 import { ROOT } from "./run.mjs";
 
-/** The exit status. */
+/** Returns the exit status. */
 export function coreTest(program = CORE_TEST, env = {}) {
   const { status, stdout } = spawnSync(program, [], { cwd: ROOT, env: { ...process.env, ...env }, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], maxBuffer: 1 << 28 });
   process.stdout.write(stdout ?? "");

@@ -1,4 +1,4 @@
-/** Draws docs/images/rooms.svg from the real includes and imports: a row for each room, a dot under each room that it uses. */
+/** Draws docs/images/rooms.svg from the actual includes and imports: a row per room, with a dot under each room that it uses. */
 import { join } from "node:path";
 import { HOUSES, readOrder, readUses } from "./rooms.mjs";
 import { ROOT } from "./run.mjs";

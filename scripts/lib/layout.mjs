@@ -1,4 +1,4 @@
-/** Makes the text of src/native/layout.ts from the X-macros of native/core/base/layout.def. */
+/** Generates the text of src/native/layout.ts from the X-macros of native/core/base/layout.def. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ROOT } from "./run.mjs";
@@ -8,11 +8,11 @@ export const LAYOUT_TS = join(ROOT, "src/native/layout.ts");
 export function layoutText(source = readFileSync(join(ROOT, "native/core/base/layout.def"), "utf8")) {
   const groups = readGroups(source);
   const parts = [...groups].filter(([, group]) => group.rows.length > 0).map(([name, group]) => renderGroup(name, group));
-  const head = "/** The numbers that C++ and TypeScript share. Made from native/core/base/layout.def by scripts/generate-layout.mjs: do not edit. */";
+  const head = "/** The numbers that C++ and TypeScript share. Generated from native/core/base/layout.def by scripts/generate-layout.mjs: do not edit. */";
   return `${[head, ...parts].join("\n\n")}\n`;
 }
 
-/** Writes src/native/layout.ts anew when native/core/base/layout.def has changed. */
+/** Rewrites src/native/layout.ts if native/core/base/layout.def has changed. */
 export function writeLayout() {
   const text = layoutText();
   if (existsSync(LAYOUT_TS) && readFileSync(LAYOUT_TS, "utf8") === text) return;
@@ -20,7 +20,7 @@ export function writeLayout() {
   writeFileSync(LAYOUT_TS, text);
 }
 
-/** A group is declared by `#define SLUICE_GROUP(name, …)`, whose parameter names say what its arguments mean. */
+/** `#define SLUICE_GROUP(name, …)` declares a group; the parameter names say what the arguments mean. */
 function readGroups(source) {
   const groups = new Map();
   for (const [, name, parameters] of source.matchAll(/^#define SLUICE_(\w+)\(([^)]*)\)/gm)) {
@@ -63,7 +63,7 @@ function valueOf(parameters, row, index) {
 
 function number(word) {
   const digits = word.replaceAll("'", "").replace(/[uUlL]+$/, "");
-  if (!/^-?(0x[0-9a-fA-F]+|\d+)$/.test(digits)) throw new Error(`layout.def: ${word} is no plain number`);
+  if (!/^-?(0x[0-9a-fA-F]+|\d+)$/.test(digits)) throw new Error(`layout.def: ${word} is not a plain number`);
   return Number(digits);
 }
 

@@ -1,4 +1,4 @@
-/** Builds the addon and the C++ tests into build/Release, by cmake-js where CMake is there, else by node-gyp. */
+/** Builds the addon and the C++ tests into build/Release, with cmake-js if CMake is present, else with node-gyp. */
 import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
@@ -25,7 +25,7 @@ export function buildNative({ tests = false, gyp = false } = {}) {
   const fresh = stamp.tool === tool || (!gyp && stamp.tool !== undefined);
   if (fresh && existsSync(ADDON) && stamp.addon >= sources && (!tests || stamp.tests >= Math.max(sources, wanted))) return;
   checkCompiler(tool);
-  // The two tools leave different makefiles in the same folder.
+  // The two tools put different makefiles in the same folder.
   if (stamp.tool !== undefined && stamp.tool !== tool) rmSync(join(ROOT, "build"), { recursive: true, force: true });
   say(`building the C++ addon with ${tool} …`);
   const started = Date.now();
@@ -35,7 +35,7 @@ export function buildNative({ tests = false, gyp = false } = {}) {
   writeStamp({ tool, addon: started, tests: tests ? started : (stamp.tests ?? 0) });
 }
 
-/** cmake-js into any folder, with any further settings of native/CMakeLists.txt. */
+/** Runs cmake-js into any folder, with any further settings of native/CMakeLists.txt. */
 export function cmakeJs({ out, target, settings = {} }) {
   const args = ["node_modules/cmake-js/bin/cmake-js", "build", "-d", "native", "-O", out, "--prefer-make", "--parallel", JOBS, "--log-level", "error"];
   if (target !== undefined) args.push("--target", target);
@@ -43,7 +43,7 @@ export function cmakeJs({ out, target, settings = {} }) {
   mustRun("the C++ build", process.execPath, args, { env: headerEnvironment(), quiet: true });
 }
 
-/** Plain CMake, for what needs no Node: benches, fuzzers. */
+/** Plain CMake, for what does not need Node: benchmarks, fuzzers, C++ tests. */
 export function cmake({ out, target, settings = {}, env = {} }) {
   if (!has("cmake")) fail("cmake is missing: apt-get install -y cmake");
   const define = Object.entries(settings).map(([name, value]) => `-D${name}=${value}`);
@@ -58,17 +58,17 @@ function nodeGyp(target) {
   mustRun("the C++ build", process.execPath, [...tool, "build", ...(target ? [target] : []), "--jobs", JOBS, "--loglevel=error"], options);
 }
 
-/** npm brings node-gyp along but puts it on no path. */
+/** npm includes node-gyp but does not put it on the PATH. */
 function findNodeGyp() {
   const npm = process.env.npm_execpath ?? outputOf("sh", ["-c", "command -v npm"]);
   const beside = npm === undefined ? [] : [join(dirname(realpathSync(npm)), "..")];
   const homes = [...beside, join(dirname(process.execPath), "../lib/node_modules/npm"), "/usr/share/nodejs"];
   const found = homes.map((home) => join(home, "node_modules/node-gyp/bin/node-gyp.js")).find((path) => existsSync(path));
-  if (found === undefined) fail("neither cmake nor npm's node-gyp is there: apt-get install -y cmake");
+  if (found === undefined) fail("neither cmake nor npm's node-gyp is installed: apt-get install -y cmake");
   return found;
 }
 
-/** Names the headers that came with this Node, so that neither tool downloads them; without them both do. */
+/** Points both tools to the headers that came with this Node; without them, both would download headers. */
 function headerEnvironment() {
   const prefixes = [process.env.npm_config_nodedir, join(dirname(process.execPath), "..")];
   const prefix = prefixes.find((path) => path && existsSync(join(path, "include/node/uv.h")));
@@ -84,7 +84,7 @@ function readStamp() {
 }
 
 function writeStamp(stamp) {
-  if (timeOf(ADDON) === 0) fail(`the C++ build made no ${ADDON}`);
+  if (timeOf(ADDON) === 0) fail(`the C++ build did not produce ${ADDON}`);
   mkdirSync(dirname(STAMP), { recursive: true });
   writeFileSync(STAMP, JSON.stringify(stamp));
 }

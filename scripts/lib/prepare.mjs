@@ -1,4 +1,4 @@
-/** Everything between a fresh clone and a program that can run; each step is skipped when its result is already there. */
+/** Everything between a fresh clone and a runnable program; skips each step whose result already exists. */
 import { checkNode, checkPlatform } from "./check.mjs";
 import { install } from "./install.mjs";
 import { buildNative } from "./native.mjs";

@@ -1,4 +1,4 @@
-/** Which room uses which: the order stands in docs/architecture.md, the uses in the includes of native/ and the imports of src/. */
+/** Which room uses which: docs/architecture.md defines the order, the includes of native/ and the imports of src/ are the uses. */
 import { readFileSync, readdirSync } from "node:fs";
 import { dirname, join, normalize, relative } from "node:path";
 import { ROOT } from "./run.mjs";
@@ -6,7 +6,7 @@ import { ROOT } from "./run.mjs";
 const IMPORT = /\b(?:from|import)\s*\(?\s*"(\.[^"]+)"/;
 const INCLUDE = /^\s*#\s*include\s+"([^"]+)"/;
 
-/** The two houses: how a file names another one, and the room that a path lies in. `tls` and `addon` stand beside native/core. */
+/** The two houses: how a file refers to another, and which room a path belongs to. `tls` and `addon` are next to native/core. */
 export const HOUSES = [
   { name: "native", folder: "native", files: /^native\/(core|tls|addon)\/.*\.(cc|h|def)$/, uses: INCLUDE, paths: includePaths, roomOf: (path) => /^native\/(?:core\/)?([^/]+)\//.exec(path)?.[1] },
   { name: "src", folder: "src", files: /^src\/.*\.ts$/, uses: IMPORT, paths: importPaths, roomOf: (path) => /^src\/([^/]+)\//.exec(path)?.[1] ?? "." },
@@ -34,7 +34,7 @@ export function readUses(house, root = ROOT) {
   );
 }
 
-/** What is wrong with a house, a line each: uses that run backwards, rooms without a row, rows without a room. */
+/** What is wrong with a house, one line each: uses against the order, rooms without a row, rows without a room. */
 export function faults(house, { root = ROOT, order = readOrder(house), uses = readUses(house, root) } = {}) {
   const rooms = new Set(uses.flatMap(({ from, to }) => [from, to]));
   const place = new Map(order.map((room, index) => [room, index]));
@@ -46,7 +46,7 @@ export function faults(house, { root = ROOT, order = readOrder(house), uses = re
   ];
 }
 
-/** An include is looked for beside its file, then from native/, as the compiler does. */
+/** Resolves an include next to its file, then from native/, as the compiler does. */
 function includePaths(file, target) {
   return [normalize(join(dirname(file), target)), normalize(join("native", target))];
 }

@@ -1,4 +1,4 @@
-/** Starts other programs for the scripts: their output is ours, and a failure ends the script with one line. */
+/** Runs other programs for the scripts: their output is ours, and a failure ends the script with one line. */
 import { spawn, spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { getSystemErrorName } from "node:util";
@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Ends the script because something that it needs is not there or went wrong. */
+/** Ends the script because something it needs is missing or has failed. */
 export function fail(line) {
   process.stderr.write(`sluice: ${line}\n`);
   process.exit(1);
@@ -16,7 +16,7 @@ export function say(line) {
   process.stderr.write(`sluice: ${line}\n`);
 }
 
-/** Runs a program to its end and returns its exit status; `quiet` shows its output only when it fails. */
+/** Runs a program and returns its exit status; `quiet` shows its output only if it fails. */
 export function run(command, args, { env = {}, cwd = ROOT, quiet = false } = {}) {
   const result = spawnSync(command, args, {
     cwd,
@@ -32,7 +32,7 @@ export function run(command, args, { env = {}, cwd = ROOT, quiet = false } = {})
   return result.status ?? 1;
 }
 
-/** Runs a program beside others: what it prints comes in one piece at its end, and only when it failed; `aloud` prints at once. */
+/** Runs a program alongside others: prints its output in one piece at the end, and only if it fails; `aloud` prints immediately. */
 export function start(command, args, { env = {}, cwd = ROOT, aloud = false } = {}) {
   const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: aloud ? "inherit" : ["ignore", "pipe", "pipe"] });
   let output = "";
@@ -51,7 +51,7 @@ export function mustRun(what, command, args, options) {
   if (status !== 0) fail(`${what} failed (status ${status})`);
 }
 
-/** What a program prints, or undefined when it is not there or fails. */
+/** What a program prints, or undefined if it does not exist or fails. */
 export function outputOf(command, args) {
   const result = spawnSync(command, args, { cwd: ROOT, encoding: "utf8" });
   return result.status === 0 ? result.stdout.trim() : undefined;
@@ -62,8 +62,8 @@ export function has(command) {
 }
 
 /**
- * This process goes on as that program (execve(2)), so that there is nobody in between for signals to get lost in. One that npm started gets
- * SIGTERM when npm ends in any way; others may outlive the shell that they were started from.
+ * This process continues as that program (execve(2)), so that no process in between can lose signals. A process started by npm gets SIGTERM
+ * when npm ends, however that happens; others may outlive their shell.
  */
 export function become(program, args, env = {}) {
   const { become: execute } = createRequire(import.meta.url)("../../build/Release/sluice.node");

@@ -1,4 +1,4 @@
-/** The real peers that the interop tests run: which are here, and the line that installs those that are not. */
+/** The real peers that the interop tests run: which are installed, and the command that installs the missing ones. */
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT, has } from "./run.mjs";
@@ -19,7 +19,7 @@ export function missingTools() {
   return TOOLS.filter((tool) => !tool.isHere());
 }
 
-/** Interop tests that cannot run without these: each says so in a line "Needs: kamailio, sipp" of its head comment. */
+/** Interop tests that cannot run without these: each says so in a line "Needs: kamailio, sipp" of its header comment. */
 export function testsThatNeed(missing) {
   const folder = join(ROOT, "test/interop");
   if (missing.length === 0 || !existsSync(folder)) return [];

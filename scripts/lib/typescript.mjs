@@ -1,4 +1,4 @@
-/** Compiles src/ to dist/ when it has changed. */
+/** Compiles src/ to dist/ if it has changed. */
 import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT, mustRun, say } from "./run.mjs";
@@ -9,6 +9,6 @@ export function buildTypescript() {
   if (timeOf(join(ROOT, "dist/.tsbuildinfo")) >= sources) return;
   say("compiling TypeScript …");
   mustRun("the TypeScript build", process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"]);
-  // The command is run by its name, also where npm has not installed it.
+  // Users run the command by name even if npm has not installed it.
   chmodSync(join(ROOT, "dist/main.js"), 0o755);
 }
