@@ -18,7 +18,7 @@ export interface Case {
   readonly client: "udp" | "tcp" | undefined;
   readonly core: "udp" | "tcp" | undefined;
   readonly ipv4: boolean;
-  /** Its stream is one of octets, which a WebSocket is not. */
+  /** Needs a stream of octets, which a WebSocket is not. */
   readonly octets: boolean;
   readonly shared: boolean;
   readonly settings: Readonly<Record<string, string>>;

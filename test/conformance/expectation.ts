@@ -2,10 +2,10 @@
 import { type SipMessage, longName, splitList } from "../support/sip-message.js";
 import { type Variables, fillIn, matches } from "./variables.js";
 
-// Route values are compared as URIs: the order of parameters has no meaning, and transport= only where it is named.
+// Route values are compared as URIs: the order of parameters does not matter, and transport= only if the pattern names it.
 const ROUTES = new Set(["path", "record-route", "route"]);
 
-/** The differences, empty when the message is as expected. Naming a header field names all its values. */
+/** The differences; empty if the message is as expected. Naming a header field means naming all its values. */
 export function differences(expected: string, message: SipMessage, variables: Variables): string[] {
   const end = expected.indexOf("\n\n");
   const [startLine = "", ...lines] = (end < 0 ? expected : expected.slice(0, end)).split("\n");
@@ -34,7 +34,7 @@ export function differences(expected: string, message: SipMessage, variables: Va
 /** The octets of both messages without the header fields named in `except` must be equal. */
 export function changes(sent: string, received: string, except: readonly string[]): string[] {
   const ignored = new Set(except.map(longName));
-  // RFC 5393 5.3.3: every proxied request has one, so where there was none its arrival is no change.
+  // RFC 5393 5.3.3: every proxied request has one, so adding it does not count as a change.
   if (!/^max-breadth *:/im.test(sent)) ignored.add("max-breadth");
   const rest = (text: string): string[] => {
     const end = text.indexOf("\r\n\r\n");
@@ -61,7 +61,7 @@ function same(name: string, pattern: string, actual: string, variables: Variable
   );
 }
 
-/** `base;parameter;parameter` with the parameters in any order; those that are not expected must be free. */
+/** `base;parameter;parameter` with the parameters in any order; unexpected ones must be free. */
 function sameParts(pattern: string, actual: string, variables: Variables, isFree: (parameter: string) => boolean): boolean {
   const [base = "", ...wanted] = pattern.split(/\s*;\s*/);
   const [actualBase = "", ...left] = actual.split(/\s*;\s*/);

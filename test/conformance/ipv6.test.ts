@@ -1,4 +1,4 @@
-/** Every conformance document over IPv6, where this machine has it. */
+/** Every conformance document over IPv6, if this machine has it. */
 import { networkInterfaces } from "node:os";
 import { expect, test } from "vitest";
 import { playAll } from "./stage.js";
@@ -9,6 +9,6 @@ if (hasIpv6) {
   playAll({ name: "UDP to UDP over IPv6", client: "udp", core: "udp", host: "::1" });
   playAll({ name: "TCP to TCP over IPv6", client: "tcp", core: "tcp", host: "::1" });
 } else {
-  // A developer's machine may lack it, the one that decides about a change may not.
-  test("this machine has ::1, or it is no CI", () => expect(process.env["CI"]).toBeUndefined());
+  // A developer's machine may lack IPv6; CI must have it.
+  test("this machine has ::1, or this is not CI", () => expect(process.env["CI"]).toBeUndefined());
 }

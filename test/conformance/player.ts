@@ -35,7 +35,7 @@ export class Player {
     }
   }
 
-  /** Addresses change when a party connects anew, so they are set before each step. */
+  /** Addresses change when a party reconnects, so they are set before each step. */
   #introduce(): void {
     const cast = this.#cast;
     const set = (name: string, value: string): Variables => this.#variables.set(name, value);
@@ -86,7 +86,7 @@ export class Player {
   }
 
   async #send(party: Party, [how]: readonly string[], text: string): Promise<void> {
-    // The document's own line ends are settled first, for octets written as {x0a} must stay what they are.
+    // The document's own line ends are converted first, because octets written as {x0a} must not change.
     const filled = fillIn(how === "octets" ? text.replace(/\n/g, "") : protect(text), this.#variables);
     if (how === "exactly") await party.send(unprotect(exactly(filled)));
     else if (how === "octets") await party.send(filled);
@@ -125,7 +125,7 @@ export class Player {
   }
 }
 
-/** An octet written as {x0a} or {x0d} is no line end of the document: it passes the filling in as a character that no message has. */
+/** An octet written as {x0a} or {x0d} is not a line end of the document: a character that no message contains stands in for it. */
 function protect(text: string): string {
   return text.replaceAll("{x0a}", "\u240a").replaceAll("{x0d}", "\u240d");
 }

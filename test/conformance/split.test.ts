@@ -1,8 +1,8 @@
-/** Every conformance document over TCP with each message cut: at points of a fixed pseudo-random choice, and some at every octet. */
+/** Every conformance document over TCP with each message cut: at fixed pseudo-random points, and some at every octet. */
 import { playAll } from "./stage.js";
 import { seedOf, seeded } from "../support/prng.js";
 
-// These hold what a splitter can break: header fields that are edited, bodies, and pings between messages.
+// These contain what splitting can break: edited header fields, bodies, and pings between messages.
 const AT_EVERY_OCTET = new Set(["keep-alive.md", "grammar.md"]);
 
 playAll(

@@ -1,4 +1,4 @@
-/** Declares the cases of all documents as tests for one way of transport; edges are shared by the cases with the same settings. */
+/** Declares the cases of all documents as tests for one combination of transports; cases with the same settings share an edge. */
 import { afterAll, describe, test } from "vitest";
 import { type Case, readDocuments } from "./document.js";
 import { Cast, type Scenery } from "../support/cast.js";
@@ -16,7 +16,7 @@ export interface Way {
 
 export function playAll(way: Way, isWanted: (script: Case) => boolean = () => true): void {
   const casts = new Map<string, Promise<Cast>>();
-  // The scenery is chosen before the case is known, so the splitter looks up who is playing.
+  // The scenery is chosen before the case is known, so the splitter looks up the current case.
   let playing: Splitter | undefined;
   afterAll(async () => {
     for (const cast of await Promise.allSettled(casts.values())) if (cast.status === "fulfilled") await cast.value.end();
@@ -60,10 +60,10 @@ export function playAll(way: Way, isWanted: (script: Case) => boolean = () => tr
 
 function fits(script: Case, way: Way): boolean {
   const isWebSocket = way.client === "ws" || way.client === "wss";
-  // TLS carries a stream as TCP does.
+  // TLS carries a stream just as TCP does.
   if (script.client && script.client !== (way.client === "tls" ? "tcp" : way.client)) return false;
   if (script.octets && isWebSocket) return false;
-  // Shared listeners have the core's TCP where the clients of these ways have theirs.
+  // With shared listeners, the core's TCP and these clients would need the same port.
   if (script.shared && way.core === "tcp" && (isWebSocket || way.client === "tls")) return false;
   if (script.core && script.core !== way.core) return false;
   return !(script.ipv4 && way.host?.includes(":"));

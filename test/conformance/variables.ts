@@ -1,10 +1,10 @@
-/** `{name}` in a document: written out where something is sent, matched or captured where something is expected. */
+/** `{name}` in a document: filled in when something is sent, matched or captured when something is expected. */
 
 export type Variables = Map<string, string>;
 
 const PLACE = /\{([^{}\s]*)\}/g;
 const CHANGES: Readonly<Record<string, (value: string) => string>> = {
-  // Another character of the same alphabet at the end, so in the MAC.
+  // Changes a character at the end, so in the MAC, to another one of the same alphabet.
   flip: (value) => value.slice(0, -2) + (value.at(-2) === "A" ? "B" : "A") + value.slice(-1),
   cut: (value) => value.slice(0, -1),
   escape: (value) => `%${hex(value, 0)}${value.slice(1, 8)}%${hex(value, 8)}${value.slice(9)}`,
@@ -24,7 +24,7 @@ export function fillIn(text: string, variables: Variables): string {
 }
 
 /**
- * A regular expression for a pattern: `{}` is anything, `{name}` the variable's value or, when it has none yet, a capture
+ * A regular expression for a pattern: `{}` is anything, `{name}` the variable's value or, if it has none yet, a capture
  * without separators, and `{name...}` a capture of anything.
  */
 export function compile(pattern: string, variables: Variables): { regex: RegExp; names: string[] } {
@@ -39,7 +39,7 @@ export function compile(pattern: string, variables: Variables): { regex: RegExp;
     const known = variables.has(name.split("|")[0] ?? "") || /^x[0-9a-f]{2}$|^.x\d+$/.test(inner);
     if (inner === "") source += "[^]*";
     else if (known) source += escape(fillIn(`{${inner}}`, variables));
-    else if (/^[A-Z]/.test(name)) throw new Error(`{${name}} is nobody and nothing`);
+    else if (/^[A-Z]/.test(name)) throw new Error(`{${name}} is not defined`);
     else if (names.includes(name)) source += `\\${names.indexOf(name) + 1}`;
     else {
       names.push(name);
@@ -49,7 +49,7 @@ export function compile(pattern: string, variables: Variables): { regex: RegExp;
   return { regex: new RegExp(`^${source}${escape(pattern.slice(end))}$`), names };
 }
 
-/** True when it matches; what was captured is then in the variables. */
+/** True if it matches; captures are then in the variables. */
 export function matches(pattern: string, text: string, variables: Variables): boolean {
   const { regex, names } = compile(pattern, variables);
   const match = regex.exec(text);

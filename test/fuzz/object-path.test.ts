@@ -1,4 +1,4 @@
-/** REGISTER, calls and credentials through the registrar, the home proxy and the authentication: never a throw, never long, always an answer. */
+/** REGISTER, calls and credentials through the registrar, the home proxy and authentication: never throws, never takes long, always answers. */
 import { expect, test } from "vitest";
 import { SipMessage } from "../../src/sip/message.js";
 import { cpuTime } from "../support/cpu-time.js";
@@ -6,19 +6,19 @@ import { FUZZ_TIMEOUT, fuzz } from "../support/fuzzing.js";
 import { ObjectStage, type Sender } from "../support/object-stage.js";
 
 const SENDERS: readonly Sender[] = ["alice", "bob", "edge"];
-/** Milliseconds of CPU of the first turn of a message; a garbage collection may fall into it. */
+/** Milliseconds of CPU for the first turn of a message, which may include a garbage collection. */
 const MOST = 200;
-/** The registrar's commits are together, so an answer takes a moment; nothing takes this long. */
+/** The registrar commits in batches, so a response takes a moment; nothing takes this long. */
 const PATIENCE = 5_000;
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-test.each([false, true])("GR-41 every request is answered or goes on, authentication: %s", { timeout: FUZZ_TIMEOUT }, async (auth) => {
+test.each([false, true])("GR-41 every request is answered or forwarded, authentication: %s", { timeout: FUZZ_TIMEOUT }, async (auth) => {
   const stage = await ObjectStage.open(auth);
   const waiting = new Map<string, string>();
   const keyOf = (message: SipMessage): string => `${message.callId} ${message.cseq.number} ${message.cseq.method}`;
   const hear = (): void => {
-    // A copy that went on is its callee's to answer.
+    // The callee must answer a forwarded copy.
     for (const message of [...stage.answers.splice(0), ...stage.copies.splice(0)]) waiting.delete(keyOf(message));
   };
   let taken = 0;

@@ -1,4 +1,4 @@
-/** The scanner's reading of a message against what the handlers see of it, and what they write against the scanner's reading of that. */
+/** Compares how the scanner reads a message with what the handlers see, and what they write with how the scanner reads that. */
 import { expect, test } from "vitest";
 import { AddressField, LineField, MessageField, ScanError } from "../../src/native/layout.js";
 import { found, piece, readAddress, readList, readMessage, readUri } from "../../src/native/reader.js";
@@ -18,7 +18,7 @@ const STAMP = { address: "198.51.100.9", port: 4_711, keep: 30 };
 
 const unfolded = (text: string): string => text.replace(/\r\n[ \t]+/g, " ");
 
-/** The scanner on the octets as they came, folds and all. */
+/** The scanner's view of the octets as received, folds included. */
 function rawLines(octets: Buffer): readonly { readonly key: string; readonly value: string }[] {
   const text = octets.toString("latin1");
   const count = readMessage(octets);
@@ -71,9 +71,9 @@ function compareParts(message: SipMessage): void {
   expect(message.cseq).toEqual({ number: Number(/^\d+/.exec(message.header("CSeq") ?? "")?.[0]), method: /\S+$/.exec(message.header("CSeq") ?? "")?.[0] });
 }
 
-/** What must be the same behind us, and that nothing has grown a line. */
+/** Checks what must not change when we forward, and that no value has gained a line. */
 function compareCopy(request: SipMessage): void {
-  // Nobody can be reached by another scheme, so a copy that would have to never leaves.
+  // Nobody can be reached over another scheme, so a copy that would need one never leaves.
   const routes = request.values("Route").filter((value) => parseUri(uriIn(value) ?? "") !== undefined);
   const uri = "sip:bob@192.0.2.2;ob";
   const via = "SIP/2.0/TCP 192.0.2.3;branch=z9hG4bKours";
@@ -86,7 +86,7 @@ function compareCopy(request: SipMessage): void {
   const stamped = parseVia(copy.values("Via")[1] ?? "");
   const before = parseVia(request.topVia);
   expect([stamped?.branch, stamped?.sentBy, stamped?.hasRport]).toEqual([before?.branch, before?.sentBy, before?.hasRport]);
-  // RFC 3261 16.6 step 6: the first Route is the Request-URI when it is a strict router's.
+  // RFC 3261 16.6 step 6: if the first Route is a strict router's, it becomes the Request-URI.
   expect(copy.values("Route")).toHaveLength(routes.length);
   for (const hop of [cancelOf(copy, ["SIP;cause=487"]), ackOf(copy, new SipMessage(makeResponse(copy, { spec: { status: 486, headers: [] }, toTag: "t", stamp: STAMP })))]) {
     const message = new SipMessage(hop);
@@ -107,7 +107,7 @@ function compareAnswer(request: SipMessage): void {
   for (const name of ["From", "Call-ID", "CSeq"]) expect(answer.headers(name)).toEqual(request.headers(name));
 }
 
-test("GR-41 what a decision hangs on is read alike everywhere, and what is written is read as it was meant", { timeout: FUZZ_TIMEOUT }, async () => {
+test("GR-41 whatever decisions depend on is read the same way everywhere, and what we write is read as intended", { timeout: FUZZ_TIMEOUT }, async () => {
   let sound = 0;
   const count = await fuzz((octets) => {
     const message = new SipMessage(octets);

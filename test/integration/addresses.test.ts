@@ -8,7 +8,7 @@ import { TcpConnection } from "../support/tcp-connection.js";
 import { UdpSocket } from "../support/udp-socket.js";
 import { userOf } from "../support/sip-message.js";
 
-test("SA-19 an advertised address stands in Via, Path and Record-Route, and both addresses are ours", async () => {
+test("SA-19 an advertised address appears in Via, Path and Record-Route, and both addresses are ours", async () => {
   const [client, core] = [await freePort(), await freePort()];
   const company = await cast({
     settings: {
@@ -31,7 +31,7 @@ test("SA-19 an advertised address stands in Via, Path and Record-Route, and both
   }
 });
 
-test("DET-16 names of ours count in any letter case, with default port, trailing dot and without", async () => {
+test("DET-16 our names are recognised in any letter case, with or without default port and trailing dot", async () => {
   const { U, C, client } = await cast({ settings: { SLUICE_NAMES: "edge.example.com" } });
   const [, port = ""] = client.split(":");
   const spellings = [`edge.example.com:${port}`, `EDGE.Example.COM:${port}`, `edge.example.com.:${port}`];
@@ -41,7 +41,7 @@ test("DET-16 names of ours count in any letter case, with default port, trailing
   }
 });
 
-test("T6-10 DET-16 other spellings of an IPv6 address of ours are ours", async () => {
+test("T6-10 DET-16 other spellings of our IPv6 address are ours", async () => {
   const { U, C, client } = await cast({ host: "::1" });
   const port = client.split(":").at(-1) ?? "";
   for (const [at, host] of ["[::1]", "[0:0:0:0:0:0:0:1]", "[0::1]", "[0000::0001]"].entries()) {
@@ -77,7 +77,7 @@ test("T6-11 a zone id leads nowhere", async () => {
   const { U, C } = await cast({ host: "::1" });
   await U.say("MESSAGE sip:bob@[fe80::1%eth0] SIP/2.0");
   await U.response(400);
-  // Without a Via that can be read there is nothing to answer to.
+  // Without a readable Via there can be no response.
   await U.say(`MESSAGE sip:bob@example.com SIP/2.0\nVia: SIP/2.0/UDP [fe80::1%eth0]:5060;branch=z9hG4bKzone;rport`);
   await U.nothing();
   await C.nothing();

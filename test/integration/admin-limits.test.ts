@@ -1,4 +1,4 @@
-/** The admin plane is bounded: half requests hold few descriptors, and not for long. */
+/** The admin plane is bounded: unfinished requests hold few descriptors, and not for long. */
 import { once } from "node:events";
 import { type Socket, connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -16,7 +16,7 @@ const handlers: WebHandlers = {
   mostBody: 1_000,
 };
 
-test("of 600 half requests few are held, none for long, and then requests are answered again", { timeout: 60_000 }, async () => {
+test("of 600 unfinished requests few are held, none for long, and then requests are answered again", { timeout: 60_000 }, async () => {
   const server = new NodeServer(handlers);
   const port = await freePort(HOST);
   expect(await server.listen(HOST, port)).toBe(true);
@@ -30,7 +30,7 @@ test("of 600 half requests few are held, none for long, and then requests are an
     if (at % 50 === 49) await sleep(10);
   }
   onTestFinished(() => halves.forEach((socket) => socket.destroy()));
-  // One octet now and then is no request either.
+  // An octet now and then does not make a request either.
   const trickle = setInterval(() => halves.forEach((socket) => void (socket.writable && socket.write("x"))), 2_000);
   onTestFinished(() => clearInterval(trickle));
   const held = (): number => halves.filter((socket) => socket.readyState === "open").length;

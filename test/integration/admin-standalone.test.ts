@@ -1,4 +1,4 @@
-/** The admin plane of a process that is registrar too: bindings, and the flows that they hang on. */
+/** The admin plane of a process that is also a registrar: bindings, and their flows. */
 import { expect, test } from "vitest";
 import { Admin } from "../support/admin.js";
 import { cast } from "../support/cast.js";

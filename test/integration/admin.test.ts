@@ -39,7 +39,7 @@ async function metric(admin: Admin, line: string): Promise<number> {
   return Number(text.split("\n").find((one) => one.startsWith(`${line} `))?.split(" ").at(-1) ?? NaN);
 }
 
-test("SA-11 /livez and /readyz say that it serves, /metrics counts what passed on all shards", async () => {
+test("SA-11 /livez and /readyz report that it serves, /metrics counts the traffic of all shards", async () => {
   const { admin, U, U2, C } = await stage({ settings: { SLUICE_SHARDS: "2" } });
   expect((await admin.get("/livez")).status).toBe(200);
   expect(await admin.get("/readyz?verbose")).toMatchObject({ status: 200 });
@@ -81,7 +81,7 @@ for (const client of ["udp", "tcp"] as const) {
   });
 }
 
-test("SA-11 a REGISTER that was refused leaves no AOR, one with Expires 0 takes it away", async () => {
+test("SA-11 a refused REGISTER leaves no AOR, one with Expires 0 removes it", async () => {
   const { admin, U, C } = await stage({ client: "tcp" });
   const say = async (expires: number, answer: string): Promise<void> => {
     await U.say(`REGISTER sip:example.com SIP/2.0\nCall-ID: e${expires}${answer.slice(0, 3)}\nTo: <sip:bob@example.com>\nSupported: path, outbound\nContact: <sip:b@192.0.2.1>;reg-id=1;+sip.instance="<urn:x>";expires=${expires}`);
@@ -97,7 +97,7 @@ test("SA-11 a REGISTER that was refused leaves no AOR, one with Expires 0 takes 
   expect(await flowsOf(admin, "bob@example.com")).toEqual([]);
 });
 
-test("SA-11 a flow that ended is told with its AOR and the reason; the operator can end one", async () => {
+test("SA-11 an ended flow is listed with its AOR and the reason; the operator can end one", async () => {
   const { admin, U, U2, C } = await stage({ client: "tcp" });
   await register(U, C);
   await register(U2, C);
@@ -168,7 +168,7 @@ test("SA-16 with a token everything but health needs it; without one a page of a
   expect((await open.admin.ask("POST", "/api/drain", {}, { "content-type": "text/plain" })).status).toBe(400);
 });
 
-test("SA-14 the control refuses what is not there or not sound, in words", async () => {
+test("SA-14 the control API refuses what does not exist or is invalid, and says why", async () => {
   const { admin } = await stage();
   expect(await admin.get("/api/nothing")).toMatchObject({ status: 404 });
   expect(await admin.ask("DELETE", "/api/status", {})).toMatchObject({ status: 405 });
@@ -180,7 +180,7 @@ test("SA-14 the control refuses what is not there or not sound, in words", async
   expect(await admin.ask("POST", "/api/traces", { what: "x".repeat(70_000) })).toMatchObject({ status: 413 });
 });
 
-test("a taken admin port is one line and status 1, an open one without a token is status 78", async () => {
+test("a port in use is one line and exit status 1, a public admin port without a token is exit status 78", async () => {
   const port = await freePort();
   const taken = createServer().listen(port, "127.0.0.1");
   await once(taken, "listening");

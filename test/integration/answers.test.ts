@@ -1,4 +1,4 @@
-/** Nobody gains by our answers: a UDP source that may be forged is answered with three times the octets that came from it and one response. */
+/** We do not amplify: a UDP source that may be forged gets three times the octets it has sent, plus one response. */
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
@@ -15,7 +15,7 @@ async function server(settings: Settings): Promise<number> {
   return port;
 }
 
-/** Sends requests from an address of its own and never says that it heard anything; what it got for that, in octets. */
+/** Sends requests from its own address and never shows that it heard anything; returns the octets sent and received. */
 async function victim(port: number, requests: (at: string) => readonly string[]): Promise<{ readonly sent: number; readonly got: number }> {
   const socket = await udp(OTHER_HOST);
   let got = 0;
@@ -29,10 +29,10 @@ async function victim(port: number, requests: (at: string) => readonly string[])
   return { sent, got };
 }
 
-/** What the first final response may be beyond that. */
+/** How far the first final response may exceed that. */
 const OVERDRAFT = 2_048;
 
-test("a query for ten long Contacts with a forged source brings its victim little more than three times as much", async () => {
+test("a query for ten long Contacts with a forged source sends the victim little more than three times as much", async () => {
   const port = await server({ SLUICE_MODE: "standalone" });
   const owner = await udp();
   const at = hostPortOf(owner);
@@ -44,7 +44,7 @@ test("a query for ten long Contacts with a forged source brings its victim littl
   for (let number = 1; number <= 10; number += 1) {
     owner.send(request("REGISTER", { ...who, headers: contact(number, 900) }), port, HOST);
     const [registered] = (await once(owner, "message")) as [Buffer];
-    // What it registered is always there.
+    // The Contact it has registered is always included.
     expect(registered.toString()).toContain(`192.0.2.${number};`);
   }
   const { sent, got } = await victim(port, (here) => Array.from({ length: 20 }, () => request("REGISTER", { ...who, at: here })));
@@ -52,14 +52,14 @@ test("a query for ten long Contacts with a forged source brings its victim littl
   expect(got).toBeLessThanOrEqual(3 * sent + OVERDRAFT);
 });
 
-test("a call to nobody with a forged source: its failure is not repeated without end", async () => {
+test("a call to nobody from a forged source: the failure is not repeated without end", async () => {
   const port = await server({ SLUICE_MODE: "standalone" });
   const { sent, got } = await victim(port, (here) => [request("INVITE", { transport: "UDP", at: here, uri: `sip:nobody@${DOMAIN}`, headers: "Contact: <sip:a@127.0.0.2>\r\n" })]);
   expect(got).toBeGreaterThan(0);
   expect(got).toBeLessThanOrEqual(4 * sent);
 });
 
-test("the edge: what the core answers, and repeats, reaches a forged source up to three times what was sent and one response", async () => {
+test("an edge: responses of the core and their repetitions reach a forged source up to three times what was sent, plus one response", async () => {
   const upstream = await core((text) => (text.startsWith("OPTIONS") ? Array.from({ length: 20 }, () => response(text, "200 OK", "", "x".repeat(100))) : []));
   const port = await server({ SLUICE_UPSTREAM: `sip:${HOST}:${upstream};transport=udp` });
   const { sent, got } = await victim(port, (here) => [request("OPTIONS", { transport: "UDP", at: here, uri: "sip:bob@elsewhere.example" })]);
@@ -67,7 +67,7 @@ test("the edge: what the core answers, and repeats, reaches a forged source up t
   expect(got).toBeLessThanOrEqual(3 * sent + 1_000);
 });
 
-test("a caller with a short INVITE over UDP gets the long answer, though nothing shows that he hears us", async () => {
+test("a caller with a short INVITE over UDP gets a long response although nothing shows that it hears us", async () => {
   const port = await server({ SLUICE_MODE: "standalone" });
   const phone = await udp(OTHER_HOST);
   const at = hostPortOf(phone);
@@ -82,7 +82,7 @@ test("a caller with a short INVITE over UDP gets the long answer, though nothing
   expect(got).toBeGreaterThan(1_400);
 });
 
-test("a phone that answers has heard us: it is answered whatever it takes", async () => {
+test("a phone that answers has heard us: it gets any response", async () => {
   const port = await server({ SLUICE_MODE: "standalone" });
   const phone = await udp(OTHER_HOST);
   const at = hostPortOf(phone);
@@ -99,7 +99,7 @@ test("a phone that answers has heard us: it is answered whatever it takes", asyn
     phone.send(request("REGISTER", { ...who, headers: `Contact: <sip:bob@${number === 1 ? at : `192.0.2.${number}`};p=${"x".repeat(900)}>\r\n` }), port, HOST);
     await expect.poll(() => count).toBe(number);
   }
-  // Somebody calls: the phone's answer proves that it hears us.
+  // Someone calls, and the phone's answer proves that it hears us.
   const caller = await udp();
   caller.send(request("OPTIONS", { transport: "UDP", at: hostPortOf(caller), uri: `sip:bob@${DOMAIN}` }), port, HOST);
   await once(caller, "message");

@@ -1,4 +1,4 @@
-/** A ban shuts an address out of every transport: its flows end, nothing of it is heard, and whoever is next door notices nothing. */
+/** A ban shuts an address out of every transport: its flows end, nothing from it is heard, and its neighbours notice nothing. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ interface Flow {
 
 const OUTLAW = "127.0.0.9";
 
-/** A client whose address is that of nobody else in the test. */
+/** A client whose address nobody else in the test uses. */
 async function outlaw({ client, scene, company }: Cast, transport: Transport): Promise<Party> {
   const party = new Party("outlaw", client, scene, company);
   const target = { host: "127.0.0.1", port: Number(client.split(":")[1]) };
@@ -27,14 +27,14 @@ async function outlaw({ client, scene, company }: Cast, transport: Transport): P
   return party.attach(wire);
 }
 
-/** The code of the close frame that the edge has said goodbye with. */
+/** The code of the edge's close frame. */
 function farewell({ wire }: Party): number | undefined {
   const frames = wire instanceof TcpConnection && "frames" in wire.framer ? wire.framer.frames : [];
   return frames.find(({ opcode }) => opcode === Opcode.close)?.payload.readUInt16BE();
 }
 
 for (const client of ["udp", "tcp", "tls", "ws", "wss"] as const) {
-  test(`DET-22 OB-5.3.1-4 a banned address loses its flows, is refused, and is heard again afterwards, nobody else is touched; ${client}`, async () => {
+  test(`DET-22 OB-5.3.1-4 a banned address loses its flows, is refused, and is heard again afterwards; nobody else is affected; ${client}`, async () => {
     const admin = await Admin.choose();
     const company = await cast({ client, settings: { SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_SHARDS: "2" } });
     const { U, C } = company;
@@ -46,7 +46,7 @@ for (const client of ["udp", "tcp", "tls", "ws", "wss"] as const) {
 
     expect((await admin.ask("POST", "/api/bans", { address: OUTLAW, seconds: 60 })).status).toBe(200);
     expect((await admin.get("/api/bans")).json["bans"]).toMatchObject([{ address: OUTLAW }]);
-    // A dead UDP flow is remembered, so that requests along it fail at once.
+    // A dead UDP flow is remembered, so that requests over it fail at once.
     await expect.poll(async () => (await flows()).filter(({ dead }) => !dead)).toEqual([]);
     if (client === "udp") {
       await B.say("MESSAGE sip:bob@example.com SIP/2.0");
@@ -72,7 +72,7 @@ for (const client of ["udp", "tcp", "tls", "ws", "wss"] as const) {
   });
 }
 
-test("a banned network is shut out over connections that were open, and still after a restart", async () => {
+test("a banned network is shut out on open connections too, and still after a restart", async () => {
   const admin = await Admin.choose();
   const folder = mkdtempSync(join(tmpdir(), "sluice-bans-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
@@ -92,7 +92,7 @@ test("a banned network is shut out over connections that were open, and still af
   await register(await outlaw(again, "tcp"), again.C);
 });
 
-test("SA-14 a ban needs an address, and one that is not there cannot be lifted", async () => {
+test("SA-14 a ban needs an address, and a ban that does not exist cannot be lifted", async () => {
   const admin = await Admin.choose();
   await cast({ settings: { SLUICE_ADMIN_LISTEN: admin.listen } });
   expect((await admin.ask("POST", "/api/bans", { address: "no address" })).status).toBe(400);

@@ -1,4 +1,4 @@
-/** What new certificates cost those who are connected, and what becomes of the old ones when the files cannot be read. */
+/** What new certificates cost connected clients, and what happens to the old ones if the files cannot be read. */
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { freePort } from "../support/ports.js";
 
 const CHANGES = 8;
 
-/** A home with a TLS listener and a folder of its own for certificate and key; `use` puts others there. */
+/** A home with a TLS listener and its own folder for certificate and key; `use` replaces them. */
 async function stage(): Promise<{ home: Home; admin: Admin; folder: string; use: (name: string) => void; nameShown: () => Promise<string> }> {
   const authority = new Authority();
   const folder = mkdtempSync(join(tmpdir(), "sluice-certs-"));
@@ -44,7 +44,7 @@ async function stage(): Promise<{ home: Home; admin: Admin; folder: string; use:
   return { home, admin, folder: live, use, nameShown };
 }
 
-test("TR-25 SA-9 new certificates, and the hundred root authorities with them, are read outside of the shards: no turn waits for it", { timeout: 60_000 }, async () => {
+test("TR-25 SA-9 new certificates, and the hundred root authorities with them, are read outside the shards: no turn waits for it", { timeout: 60_000 }, async () => {
   const { home, admin, use, nameShown } = await stage();
   const A = await home.phone("A", "tcp");
   const sum = async (): Promise<number> => Number(/^sluice_turn_seconds_sum (\S+)$/m.exec((await admin.get("/metrics")).text)?.[1]);
@@ -58,21 +58,21 @@ test("TR-25 SA-9 new certificates, and the hundred root authorities with them, a
     await expect.poll(nameShown).toBe(`change${change}.example.org`);
   }
   const idle = 0.02 * ((performance.now() - begin) / 1_000);
-  // Reading the authorities takes 50 ms and more, and was done once for each shard and change.
+  // Reading the authorities takes 50 ms or more; it used to happen once per shard and change.
   expect((await sum()) - before - idle).toBeLessThan(CHANGES * 2 * 0.025);
 });
 
-test("TR-25 a certificate folder that cannot be read any more: the certificates stay, one line says so, and new ones are taken when it is back", { timeout: 60_000 }, async () => {
+test("TR-25 a certificate folder that becomes unreadable: the certificates stay, one line says so, and new ones are loaded when it is back", { timeout: 60_000 }, async () => {
   const { home, folder, use, nameShown } = await stage();
   const { server } = home;
   renameSync(folder, `${folder}.away`);
-  // A file in its place: whoever may read everything, as root does, is refused as well (ENOTDIR).
+  // A file in its place: this refuses even root, who may read everything (ENOTDIR).
   writeFileSync(folder, "");
   const complaints = (): number => server.output.match(/new certificates rejected/g)?.length ?? 0;
   await expect.poll(complaints).toBe(1);
   expect(server.output).toMatch(/"reason":"SLUICE_TLS_CERT: expected a valid PEM file: [^"]*ENOTDIR/);
   expect(await nameShown()).toBe("first.example.org");
-  // It looks every second, and says it once.
+  // It checks every second, and reports once.
   await new Promise((resolve) => setTimeout(resolve, 2_500));
   expect(complaints()).toBe(1);
   expect(await nameShown()).toBe("first.example.org");

@@ -18,7 +18,7 @@ async function stage(): Promise<Cast & { readonly env: Record<string, string> }>
   return Object.assign(company, { env: { SLUICE_ADMIN_LISTEN: admin.listen } });
 }
 
-test("every command has a help with an example, and wrong usage is 2 with one line", async () => {
+test("every command has help with an example, and wrong usage exits with 2 and one line", async () => {
   const overview = await sluice(["--help"]);
   expect(overview.code).toBe(0);
   const names = [...overview.out.matchAll(/^ {2}([a-z-]+) {2,}\S/gm)].map(([, name = ""]) => name);
@@ -37,7 +37,7 @@ test("every command has a help with an example, and wrong usage is 2 with one li
   expect((await sluice(["flow"])).err).toContain("did you mean flows?");
 });
 
-test("without a process there is 4, with a bad configuration 78", async () => {
+test("without a process the exit code is 4, with a bad configuration 78", async () => {
   const env = { SLUICE_ADMIN_LISTEN: `127.0.0.1:${await freePort()}` };
   for (const args of [["status"], ["flows"], ["top", "--times", "1"], ["drain"], ["reload"]]) {
     expect((await sluice(args, env)).code, args.join(" ")).toBe(4);
@@ -50,7 +50,7 @@ test("without a process there is 4, with a bad configuration 78", async () => {
   expect(printed).toMatchObject({ SLUICE_STATE_DIR: state, SLUICE_ADMIN_TOKEN: "***" });
 });
 
-test("SA-11 status, flows, token and keys tell of what runs", async () => {
+test("SA-11 status, flows, token and keys describe the running process", async () => {
   const { env, U, C } = await stage();
   const path = (await register(U, C)).at(0) ?? "";
   const status = await sluice(["status"], env);
@@ -111,7 +111,7 @@ test("drain ends the process", async () => {
   await SUT.stop();
 });
 
-test("the demo shows two flows, a pulled cable, 430 and the second flow, and ends by itself", async () => {
+test("the demo shows two flows, a pulled cable, 430 and the second flow, and exits by itself", async () => {
   const demo = new Running(["--once"], {}, DEMO);
   const { code, out } = await demo.ended();
   expect(out).toContain("430 Flow Failed (INVITE)");

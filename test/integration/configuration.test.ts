@@ -1,4 +1,4 @@
-/** A wrong configuration is told in full and at once, and nothing starts. */
+/** Configuration errors are reported in full and at once, and nothing starts. */
 import { createServer } from "node:net";
 import { once } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
@@ -28,20 +28,20 @@ test("all errors of the configuration are reported together, each with its varia
   }
 });
 
-test("OB-5.2-2 a key that is too short is no key, and is not printed", async () => {
+test("OB-5.2-2 a key that is too short is refused, and not printed", async () => {
   const { code, output } = await refusal({ SLUICE_LISTEN: "udp:127.0.0.1:5999", SLUICE_FLOW_KEYS: "1:c2hvcnRzZWNyZXQ=" });
   expect(code).not.toBe(0);
   expect(output).toContain("SLUICE_FLOW_KEYS");
   expect(output).not.toContain("c2hvcnRzZWNyZXQ=");
 });
 
-test("a misspelt variable is told with the one that was meant", async () => {
+test("a misspelt variable is reported with the name that was probably meant", async () => {
   const { SUT } = await cast({ settings: { SLUICE_FLOWTIMER: "30" } });
   expect(SUT.output).toContain("SLUICE_FLOWTIMER");
   expect(SUT.output).toContain("SLUICE_FLOW_TIMER");
 });
 
-test("a port that is taken is told in one line", async () => {
+test("a port in use is reported in one line", async () => {
   const port = await freePort();
   const taken = createServer().listen(port, "127.0.0.1");
   await once(taken, "listening");

@@ -1,4 +1,4 @@
-/** Legs of different reliability: what is the edge's own task between a reliable core and a UDP client (RFC 3261 16.1, 17.1). */
+/** Legs of different reliability: the edge's own duties between a reliable core and a UDP client (RFC 3261 16.1, 17.1). */
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { cast } from "../support/cast.js";
@@ -8,7 +8,7 @@ import { complete } from "../support/sip-text.js";
 const T1 = 100;
 const settings = { SLUICE_T1_MS: String(T1) };
 
-test("PX-16.1-2 TX-1 an INVITE from a TCP core to a UDP client is sent again until a provisional response", async () => {
+test("PX-16.1-2 TX-1 an INVITE from a TCP core to a UDP client is retransmitted until a provisional response", async () => {
   const { U, C } = await cast({ core: "tcp", settings });
   const path = await register(U, C);
   await C.say(`INVITE sip:U@${U.at} SIP/2.0\nRoute: ${path.join(", ")}\nContact: <sip:C@${C.at}>`);
@@ -24,7 +24,7 @@ test("PX-16.1-2 TX-1 an INVITE from a TCP core to a UDP client is sent again unt
   await C.nothing();
 });
 
-test("PX-16.1-2 TX-3 a MESSAGE from a TCP core to a UDP client is sent again until its final response", async () => {
+test("PX-16.1-2 TX-3 a MESSAGE from a TCP core to a UDP client is retransmitted until its final response", async () => {
   const { U, C } = await cast({ core: "tcp", settings });
   const path = await register(U, C);
   await C.say(`MESSAGE sip:U@${U.at} SIP/2.0\nRoute: ${path.join(", ")}\n\nhello`);
@@ -36,7 +36,7 @@ test("PX-16.1-2 TX-3 a MESSAGE from a TCP core to a UDP client is sent again unt
   await C.nothing();
 });
 
-test("TX-2 PX-16.1-2 between two UDP legs retransmission is the sender's task", async () => {
+test("TX-2 PX-16.1-2 between two UDP legs, retransmission is up to the sender", async () => {
   const { U, C } = await cast({ settings });
   const path = await register(U, C);
   await C.say(`MESSAGE sip:U@${U.at} SIP/2.0\nRoute: ${path.join(", ")}`);
@@ -44,7 +44,7 @@ test("TX-2 PX-16.1-2 between two UDP legs retransmission is the sender's task", 
   await U.nothing(8 * T1);
 });
 
-test("TX-2 a TCP client is sent one copy only", async () => {
+test("TX-2 a TCP client gets only one copy", async () => {
   const { U, C } = await cast({ client: "tcp", core: "tcp", settings });
   const path = await register(U, C);
   await C.say(`INVITE sip:U@${U.at} SIP/2.0\nRoute: ${path.join(", ")}\nContact: <sip:C@${C.at}>`);
@@ -52,7 +52,7 @@ test("TX-2 a TCP client is sent one copy only", async () => {
   await U.nothing(8 * T1);
 });
 
-test("PX-16.1-2 a UDP client's retransmission is answered from a TCP core though the first response was lost", async () => {
+test("PX-16.1-2 a UDP client's retransmission is answered for a TCP core even if the first response was lost", async () => {
   const { U, C } = await cast({ core: "tcp" });
   const request = `MESSAGE sip:bob@example.com SIP/2.0\nVia: SIP/2.0/UDP ${U.at};branch=z9hG4bK-again;rport`;
   await U.say(request);
@@ -60,7 +60,7 @@ test("PX-16.1-2 a UDP client's retransmission is answered from a TCP core though
   await C.reply("200 OK");
   await U.response(200);
   await U.say(request);
-  // The core would never send it again over TCP, so the edge does.
+  // The core would never retransmit over TCP, so the edge does.
   await U.response(200);
   await C.nothing();
 });
@@ -100,14 +100,14 @@ test("TR-14 TR-17 messages in both directions keep their bodies between UDP and 
   }
 });
 
-test("TR-10 a datagram of 60 kB is taken", async () => {
+test("TR-10 a datagram of 60 kB is accepted", async () => {
   const { U, C } = await cast({ core: "tcp" });
   const body = "x".repeat(60_000);
   await U.say(`MESSAGE sip:bob@example.com SIP/2.0\n\n${body}`);
   expect((await C.request("MESSAGE")).body).toBe(body);
 });
 
-test("TR-17 OB-5.3.1-12 a core that pours a thousand requests into one connection loses neither it nor one of them", async () => {
+test("TR-17 OB-5.3.1-12 a core that pours a thousand requests into one connection loses neither the connection nor any request", async () => {
   const { U, C } = await cast({ client: "tcp", core: "tcp" });
   const path = await register(U, C);
   const count = 1_000;

@@ -1,4 +1,4 @@
-/** The dashboard in a real browser: numbers move, a phone is found among ten thousand, its messages make a ladder. */
+/** The dashboard in a real browser: numbers are live, a phone is found among ten thousand, its messages form a ladder. */
 import { mkdirSync } from "node:fs";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -10,7 +10,7 @@ import { openBrowser } from "../support/browser.js";
 import type { Party } from "../support/party.js";
 
 const ALICE = "urn:uuid:00000000-0000-1000-8000-AABBCCDDEEFF";
-/** Set to a folder when the pictures of docs are to be made anew. */
+/** Set to a folder to regenerate the pictures in docs. */
 const PICTURES = process.env["SLUICE_PICTURES"];
 const CROWD = often(10_000);
 
@@ -69,7 +69,7 @@ test("SA-11 a phone is found among thousands of flows in under a second, with it
   const [first, ...others] = crowd;
   if (first === undefined) throw new Error("a crowd is needed");
   await register(first, C);
-  // Each is a flow once its REGISTER is answered.
+  // Each becomes a flow once its REGISTER is answered.
   let left = others;
   while (left.length > 0) {
     const some = left.slice(0, 50);
@@ -106,7 +106,7 @@ test("SA-11 a phone is found among thousands of flows in under a second, with it
   expect(faults).toEqual([]);
 });
 
-test("the numbers are live, in light and dark, and nothing is asked of elsewhere", async () => {
+test("the numbers are live, in light and dark, and nothing is loaded from elsewhere", async () => {
   const { admin, U, C } = await stage();
   for (const scheme of ["light", "dark"] as const) {
     const { page, faults } = await open(`http://${admin.listen}/`, scheme);
@@ -142,7 +142,7 @@ test("SA-16 with a token the page asks for it, and shows numbers once it is ente
   await until(() => page.textContent("#state")).toBe("up");
 });
 
-test("SA-8 a drain is seen, and so is the end of the edge", async () => {
+test("SA-8 a drain is visible, and so is the end of the edge", async () => {
   const { admin, SUT, U, C, newClient } = await (async () => {
     const company = await stage({ SLUICE_DRAIN_RATE: "2", SLUICE_DRAIN_SECONDS: "1" });
     return { admin: company.admin, SUT: company.SUT, U: company.U, C: company.C, newClient: (name: string) => company.newClient(name) };

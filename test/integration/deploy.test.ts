@@ -1,4 +1,4 @@
-/** deploy/ against the real program: the fail2ban filter on real log lines, and what systemd hears. */
+/** deploy/ with the real program: the fail2ban filter on real log lines, and notifications to systemd. */
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +11,7 @@ import { DOMAIN, Home } from "../support/home.js";
 
 const FILTER = fileURLToPath(new URL("../../deploy/fail2ban/filter.d/sluice.conf", import.meta.url));
 
-/** The patterns as fail2ban uses them, with its own names for an address. */
+/** The patterns as fail2ban uses them, with its own placeholder for an address. */
 function failRegexes(): readonly RegExp[] {
   const text = /^failregex = ([^]*?)^datepattern/m.exec(readFileSync(FILTER, "utf8"))?.[1] ?? "";
   return text.trim().split("\n").map((line) => new RegExp(line.trim().replace("<ADDR>", "(?<address>[0-9a-fA-F:.]+)")));
@@ -22,7 +22,7 @@ function caught(output: string): readonly string[] {
   return lines.flatMap((line) => failRegexes().flatMap((regex) => regex.exec(line)?.groups?.["address"] ?? []));
 }
 
-test("DET-22 AU-17 fail2ban's filter finds who guessed a password, and no garbage, which anybody may send in another's name", async () => {
+test("DET-22 AU-17 fail2ban's filter matches password guessers, but not garbage, which anyone can send in someone else's name", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sluice-users-"));
   writeFileSync(join(folder, "users"), `alice:${DOMAIN}:${"a".repeat(64)}\n`);
   const home = await Home.start({ SLUICE_AUTH: `file:${join(folder, "users")}` });
@@ -33,7 +33,7 @@ test("DET-22 AU-17 fail2ban's filter finds who guessed a password, and no garbag
   const challenge = (await caller.response(401)).header("WWW-Authenticate");
   await caller.send("MESSAGE sip:a@b SIP/2.0\r\nVia: broken\r\n\r\n");
   expect(caught(home.server.output)).toEqual([]);
-  // What he calls himself is not read as a source.
+  // The name that the guesser uses is not mistaken for a source.
   const user = 'x","source":"192.0.2.7","reason":"password",';
   const answer = answerChallenge(challenge, "REGISTER", `sip:${DOMAIN}`, { user: user.replaceAll('"', String.raw`\"`), password: "guess" });
   await register(2, `\nAuthorization: ${answer}`);
@@ -41,9 +41,9 @@ test("DET-22 AU-17 fail2ban's filter finds who guessed a password, and no garbag
   await expect.poll(() => caught(home.server.output)).toEqual([caller.at.replace(/:\d+$/, "").replace(/[[\]]/g, "")]);
 });
 
-test("SA-8 systemd hears that it is ready, how it does, and that it stops", async () => {
+test("SA-8 systemd is notified of readiness, status and stopping", async () => {
   const path = join(mkdtempSync(join(tmpdir(), "sluice-notify-")), "notify");
-  // Node has no datagram sockets of this family; every Debian has perl.
+  // Node has no Unix datagram sockets; every Debian has perl.
   const listener = spawn("perl", ["-MSocket", "-e", "$|=1;socket(S,AF_UNIX,SOCK_DGRAM,0);bind(S,sockaddr_un($ARGV[0]))or die;print qq(bound\\n);while(recv(S,$m,4096,0),1){print qq($m\\n)}", path]);
   let heard = "";
   listener.stdout.on("data", (octets: Buffer) => (heard += octets.toString()));

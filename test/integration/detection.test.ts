@@ -1,4 +1,4 @@
-/** The truth table of outbound detection: a token stands there exactly when all conditions hold (RFC 5626 5.1, 5.3.2). */
+/** The truth table of outbound detection: there is a token exactly if all conditions hold (RFC 5626 5.1, 5.3.2). */
 import { expect, test } from "vitest";
 import { cast } from "../support/cast.js";
 import { INSTANCE } from "../support/calls.js";
@@ -30,7 +30,7 @@ Contact: <sip:U@${U.at}${obInContact ? ";ob" : ""}>`);
   }
 });
 
-test("DET-1 OB-5.1-1 OB-5.1-2 PATH-5.2-2 REGISTER: reg-id decides on outbound, a Path alone goes to every client of the first hop", async () => {
+test("DET-1 OB-5.1-1 OB-5.1-2 PATH-5.2-2 REGISTER: reg-id decides on outbound; every first-hop client gets a Path", async () => {
   const { U, C } = await cast();
   let cseq = 0;
   for (const twoVias of BOTH) {
@@ -51,7 +51,7 @@ Contact: <sip:U@${U.at}>;+sip.instance="${INSTANCE}"${regId ? ";reg-id=1" : ""}`
   }
 });
 
-test("DET-1 a flow that registered with outbound counts as long as it lives, and only that flow", async () => {
+test("DET-1 a flow that registered with outbound counts while it is alive, and only that flow", async () => {
   const { U, U2, C } = await cast({ client: "tcp" });
   await U.say(`REGISTER sip:example.com SIP/2.0\nContact: <sip:U@${U.at}>;reg-id=1;+sip.instance="${INSTANCE}"`);
   await C.request("REGISTER");
@@ -63,7 +63,7 @@ test("DET-1 a flow that registered with outbound counts as long as it lives, and
   expect((await C.request("INVITE")).all("Record-Route")).toHaveLength(0);
 });
 
-test("DET-1 a REGISTER that was refused does not make its flow an outbound one", async () => {
+test("DET-1 a refused REGISTER does not make its flow an outbound flow", async () => {
   const { U, C } = await cast({ client: "tcp" });
   await U.say(`REGISTER sip:example.com SIP/2.0\nContact: <sip:U@${U.at}>;reg-id=1;+sip.instance="${INSTANCE}"`);
   await C.request("REGISTER");

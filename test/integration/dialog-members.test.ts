@@ -1,4 +1,4 @@
-/** Who may send within a dialog: its members, and to nobody outside of it (RFC 3261 12.2.1.1, 16.4, 16.12, RFC 5626 5.3, 12). */
+/** Who may send within a dialog: only its members, and only to each other (RFC 3261 12.2.1.1, 16.4, 16.12, RFC 5626 5.3, 12). */
 import { expect, test } from "vitest";
 import { register } from "../support/calls.js";
 import { cast } from "../support/cast.js";
@@ -22,13 +22,13 @@ async function connect(from: Party, to: Party, callId: string): Promise<readonly
 }
 
 for (const transport of ["udp", "tcp"] as const) {
-  test(`OB-5.3.1-18 OB-12-2 whoever saw a callee's Record-Route may not send along it, ${transport}, four shards`, async () => {
+  test(`OB-5.3.1-18 OB-12-2 seeing a callee's Record-Route does not permit sending along it, ${transport}, four shards`, async () => {
     const home = await Home.start({ SLUICE_SHARDS: "4" });
     const [alice, bob, mallory] = [await home.phone("alice", transport), await home.phone("bob", transport), await home.phone("mallory", transport)];
     await home.register(bob, { instance: instanceOf("bob") });
     const recorded = await connect(alice, bob, `call@${home.scene}`);
     const [client = "", core = ""] = recorded;
-    // As it was seen, and with bob's own pair turned round before it.
+    // As seen, and with bob's own pair reversed in front of it.
     const along = [`${core}, ${client}`, `${client}, ${core}, ${core}, ${client}`, `${client}, ${core}, ${client}`];
     for (const [at, route] of along.entries()) {
       for (const method of ["INVITE", "MESSAGE", "NOTIFY", "BYE"]) {
@@ -49,13 +49,13 @@ for (const transport of ["udp", "tcp"] as const) {
 const inside = (home: Home, bob: Party, recorded: readonly string[], method: string, cseq: number): string =>
   `${method} sip:bob@${bob.at} SIP/2.0\nCall-ID: call@${home.scene}\nCSeq: ${cseq} ${method}\nTo: <sip:x@example.com>;tag=bob\nRoute: ${[...recorded].reverse().join(", ")}`;
 
-test("OB-5.3.1-18 OB-12-2 nor whoever overheard the whole Record-Route, while the call lasts or when the caller's flow is gone, registered or not", async () => {
+test("OB-5.3.1-18 OB-12-2 nor does overhearing the whole Record-Route, during the call or after the caller's flow is gone, registered or not", async () => {
   const home = await Home.start({ SLUICE_SHARDS: "4" });
   const [alice, bob] = [await home.phone("alice", "tcp"), await home.phone("bob", "tcp")];
   await home.register(bob, { instance: instanceOf("bob") });
   const recorded = await connect(alice, bob, `call@${home.scene}`);
   expect(recorded).toHaveLength(4);
-  // Connections enough to come to each shard.
+  // Enough connections to reach each shard.
   const strangers = [await home.phone("udp", "udp", 0, "127.0.0.9")];
   for (let at = 0; at < 6; at += 1) strangers.push(await home.phone(`mallory${at}`, "tcp", 0, "127.0.0.9"));
   const [, registered] = strangers;
@@ -74,7 +74,7 @@ test("OB-5.3.1-18 OB-12-2 nor whoever overheard the whole Record-Route, while th
   await attack();
 });
 
-test("OB-5.3-7 RFC 5626 4.4.1 a phone whose connection broke speaks on in its dialog: from where it was, and registered from anywhere", async () => {
+test("OB-5.3-7 a phone whose connection broke continues its dialog: from the same address, or from anywhere once registered (RFC 5626 4.4.1)", async () => {
   const home = await Home.start({ SLUICE_SHARDS: "4" });
   const [alice, bob] = [await home.phone("alice", "tcp"), await home.phone("bob", "tcp")];
   await home.register(bob, { instance: instanceOf("bob") });
@@ -92,7 +92,7 @@ test("OB-5.3-7 RFC 5626 4.4.1 a phone whose connection broke speaks on in its di
   }
 });
 
-test("OB-5.3.1-18 an edge asks the sender for its own token too, and a neighbour for none", async () => {
+test("OB-5.3.1-18 an edge also demands the sender's own token, but none from a neighbour", async () => {
   const company = await cast({ client: "tcp" });
   const { U, U2, C, scene } = company;
   const path = await register(U, C);
@@ -117,7 +117,7 @@ async function neighbours(): Promise<{ readonly home: Home; readonly trunk: Part
   return { home, trunk, other, alice };
 }
 
-test("PX-16.4-1 SA-17 a client reaches no inner host by a Route of ours before it", async () => {
+test("PX-16.4-1 SA-17 a client cannot reach an inner host by putting our Route in front of it", async () => {
   const { home, trunk, other, alice } = await neighbours();
   const bob = await home.phone("bob", "udp");
   await home.register(bob);
@@ -181,7 +181,7 @@ test("PX-16.6-4 a call to a trunk that does not record-route: ACK and BYE follow
   }
 });
 
-test("RFC 6665 4.3 a NOTIFY from client to client is record-routed for both ends, so the subscriber can refresh", async () => {
+test("DET-4 a NOTIFY from client to client is record-routed for both ends, so the subscriber can refresh (RFC 6665 4.3)", async () => {
   const home = await Home.start();
   const [alice, bob] = [await home.phone("alice", "tcp"), await home.phone("bob", "udp")];
   await home.register(alice, { instance: instanceOf("alice") });
@@ -200,7 +200,7 @@ test("RFC 6665 4.3 a NOTIFY from client to client is record-routed for both ends
   expect((await bob.request("SUBSCRIBE")).all("Route")).toEqual([]);
 });
 
-test("PATH-5.4-2 a neighbour's further Route values stay behind the Path", async () => {
+test("PATH-5.4-2 a neighbour's further Route values stay after the Path", async () => {
   const home = await Home.start({ SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.2,127.0.0.3" });
   const [edge, trunk] = [await home.edge("edge", "127.0.0.2"), await home.edge("trunk", "127.0.0.3")];
   const path = `<sip:token@${edge.at};lr;ob>`;

@@ -1,17 +1,17 @@
-/** SIGTERM: no new requests, what is pending comes to its end, and the process leaves in time (RFC 5626 4.5). */
+/** SIGTERM: no new requests, pending ones complete, and the process exits in time (RFC 5626 4.5). */
 import { expect, test } from "vitest";
 import { cast } from "../support/cast.js";
 import { TcpConnection } from "../support/tcp-connection.js";
 
 for (const client of ["udp", "tcp"] as const) {
-  test(`SA-8 OB-4.5-1 a request before SIGTERM is answered, one after it is 503 with Retry-After, ${client}`, async () => {
+  test(`SA-8 OB-4.5-1 a request before SIGTERM is answered, one after it gets 503 with Retry-After, ${client}`, async () => {
     const { SUT, U, U2, C } = await cast({ client, settings: { SLUICE_DRAIN_SECONDS: "5" } });
     await U.say("INVITE sip:bob@example.com SIP/2.0\nContact: <sip:U@192.0.2.1>");
     await C.request("INVITE");
     await U2.settle();
     SUT.terminate();
     let status = 0;
-    // Until the signal has been heard a request is still relayed.
+    // Until the signal has been handled, requests are still relayed.
     for (let at = 1; at <= 200 && status !== 503; at += 1) {
       await U2.say(`MESSAGE sip:bob@example.com SIP/2.0\nCSeq: ${at} MESSAGE`);
       const refused = await U2.next(100).catch(() => undefined);
@@ -35,7 +35,7 @@ test("SA-8 a final response for a request that was pending at SIGTERM still arri
   if (U.wire instanceof TcpConnection) await U.wire.expectClosed();
 });
 
-test("SA-8 an edge with nothing to do leaves at once", async () => {
+test("SA-8 an edge with nothing to do exits at once", async () => {
   const { SUT } = await cast({ settings: { SLUICE_DRAIN_SECONDS: "60" } });
   SUT.terminate();
   expect(await SUT.exited()).toBe(0);

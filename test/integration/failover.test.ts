@@ -1,4 +1,4 @@
-/** Flows of one device behind several edges: one at a time, the next one when it fails, and never a 430 for the caller (RFC 5626 7). */
+/** Flows of one device behind several edges: one at a time, the next one if it fails, and never a 430 for the caller (RFC 5626 7). */
 import { expect, test } from "vitest";
 import { Home, instanceOf } from "../support/home.js";
 import type { Party } from "../support/party.js";
@@ -14,7 +14,7 @@ interface Stage {
   readonly E2: Party;
 }
 
-/** Bob's phone has a flow by each of two edges; the one by E1 was registered last, so it is tried first. */
+/** Bob's phone has a flow through each of two edges; the one through E1 was registered last, so it is tried first. */
 async function twoFlows(transport: Transport = "udp", settings: Record<string, string> = {}): Promise<Stage> {
   const home = await Home.start({ ...EDGES, ...settings });
   const E1 = await home.edge("E1", "127.0.0.2", transport);
@@ -48,7 +48,7 @@ for (const transport of ["udp", "tcp"] as const) {
     expect(ack.all("Route")).toEqual(first.all("Route"));
     await E2.reply("200 OK", "Contact: <sip:bob@192.0.2.7:5062>");
     expect((await A.response(200)).all("Via")).toHaveLength(1);
-    // The flow that failed is forgotten: the next call begins with the other one.
+    // The failed flow is forgotten: the next call starts with the other one.
     await A.say(`${INVITE}\nCall-ID: two@${A.scene}`);
     await E2.request("INVITE");
     await E2.reply("486 Busy Here");
@@ -56,7 +56,7 @@ for (const transport of ["udp", "tcp"] as const) {
     await E1.nothing();
   });
 
-  test(`OB-7-6 an edge that is not there counts as a flow that failed, ${transport}`, async () => {
+  test(`OB-7-6 an edge that is down counts as a failed flow, ${transport}`, async () => {
     const { A, E1, E2 } = await twoFlows(transport);
     await E1.close();
     E1.leave();
@@ -70,7 +70,7 @@ for (const transport of ["udp", "tcp"] as const) {
 }
 
 for (const status of ["486 Busy Here", "503 Service Unavailable", "404 Not Found", "600 Busy Everywhere", "302 Moved Temporarily"]) {
-  test(`OB-7-4 PX-16.7-7 no other flow is tried behind ${status}`, async () => {
+  test(`OB-7-4 PX-16.7-7 no other flow is tried after ${status}`, async () => {
     const { A, E1, E2 } = await twoFlows();
     await A.say(INVITE);
     await E1.request("INVITE");
@@ -96,7 +96,7 @@ test("OB-7-5 OB-7-8 408 moves on, but the binding stays", async () => {
   await E1.request("INVITE");
 });
 
-test("OB-7-5 DNS-5 a silent edge is given up for the next flow, and whatever it says later is cancelled", async () => {
+test("OB-7-5 DNS-5 a silent edge is abandoned for the next flow, and if it answers later it is cancelled", async () => {
   const { A, E1, E2 } = await twoFlows("udp", { SLUICE_FAILOVER_MS: "300" });
   await A.say(INVITE);
   await E1.request("INVITE");
@@ -111,7 +111,7 @@ test("OB-7-5 DNS-5 a silent edge is given up for the next flow, and whatever it 
   await A.response(200);
 });
 
-test("OB-7-9 when every flow has failed the caller hears 480, and the bindings are gone", async () => {
+test("OB-7-9 when every flow has failed the caller gets 480, and the bindings are gone", async () => {
   const { A, E1, E2 } = await twoFlows();
   await A.say(`${INVITE}\nCall-ID: one@${A.scene}`);
   await E1.request("INVITE");
@@ -128,7 +128,7 @@ test("OB-7-9 when every flow has failed the caller hears 480, and the bindings a
   await E1.nothing();
 });
 
-test("OB-7-24 MESSAGE fails over like a call, with one answer", async () => {
+test("OB-7-24 MESSAGE fails over like a call, with one response", async () => {
   const { A, E1, E2 } = await twoFlows();
   await A.say("MESSAGE sip:bob@example.com SIP/2.0\n\nhello");
   expect((await E1.request("MESSAGE")).body).toBe("hello");
@@ -139,7 +139,7 @@ test("OB-7-24 MESSAGE fails over like a call, with one answer", async () => {
   await A.nothing();
 });
 
-test("OB-7-19 PX-16.10-1 CAN-2 CAN-8 CANCEL ends the search: the flow in hand is cancelled, the next one never asked", async () => {
+test("OB-7-19 PX-16.10-1 CAN-2 CAN-8 CANCEL ends the search: the current flow is cancelled, the next one never tried", async () => {
   const { A, E1, E2 } = await twoFlows();
   const invite = await A.say(INVITE);
   const sent = await E1.request("INVITE");
@@ -160,7 +160,7 @@ test("OB-7-19 PX-16.10-1 CAN-2 CAN-8 CANCEL ends the search: the flow in hand is
   await E2.nothing();
 });
 
-test("OB-7-21 a flow that was registered meanwhile is tried before giving up", async () => {
+test("OB-7-21 a flow registered in the meantime is tried before giving up", async () => {
   const home = await Home.start(EDGES);
   const E1 = await home.edge("E1", "127.0.0.2");
   const E2 = await home.edge("E2", "127.0.0.3");
@@ -174,7 +174,7 @@ test("OB-7-21 a flow that was registered meanwhile is tried before giving up", a
   await E2.request("INVITE");
 });
 
-test("OB-7-17 the flow that was registered last is tried first", async () => {
+test("OB-7-17 the most recently registered flow is tried first", async () => {
   const { home, A, E1, E2 } = await twoFlows();
   await home.registerBehind(E2, "bob", { instance: instanceOf("bob"), regId: 2 });
   await A.say(INVITE);

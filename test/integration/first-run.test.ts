@@ -1,4 +1,4 @@
-/** The first run: a standalone server with nothing set but its ports and the folder of its state, which would be others' in parallel runs. */
+/** The first run: a standalone server with default settings, apart from ports and state folder, which parallel runs would otherwise share. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";

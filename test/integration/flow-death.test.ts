@@ -12,7 +12,7 @@ function invite(user: string, scene: string, id: string): string {
   return `INVITE sip:${user}@example.com SIP/2.0\nCall-ID: ${id}@${scene}\nContact: <sip:A@192.0.2.1>`;
 }
 
-/** The disk may take a moment to be told, though no call goes there any more. */
+/** The disk may be updated a moment later, although no call goes there any longer. */
 async function expectNoBindings(A: Party, user: string): Promise<void> {
   let contacts: readonly string[] = ["?"];
   for (let times = 0; times < 20 && contacts.length > 0; times += 1) {
@@ -43,7 +43,7 @@ for (const end of ["FIN", "RST"] as const) {
   });
 }
 
-test("OB-7-13 PX-16.9-1 a call that is pending on the flow is 480 for the caller at once", async () => {
+test("OB-7-13 PX-16.9-1 the caller of a call pending on the flow gets 480 at once", async () => {
   const home = await Home.start();
   const U = await home.phone("bob", "tcp");
   const A = await home.phone("A");
@@ -88,9 +88,9 @@ test("OB-7-13 ICMP unreachable ends the bindings of a UDP flow", async () => {
   await expectNoBindings(A, "bob");
 });
 
-test("OB-7-14 a connection that the server closes is gone too, and a new one from the same port is nobody's old flow", async () => {
+test("OB-7-14 a connection closed by the server is gone too, and a new one from the same port is not the old flow", async () => {
   const home = await Home.start({ SLUICE_IDLE_SECONDS: "1" });
-  // A port of our choice can be bound again at once; one that the kernel chose only when the old socket has quite gone.
+  // A port of our choice can be bound again at once; one that the kernel chose, only when the old socket is completely gone.
   const port = await freePort();
   const U = await home.phone("bob", "tcp", port);
   await home.register(U, { instance: instanceOf("U") });
@@ -102,7 +102,7 @@ test("OB-7-14 a connection that the server closes is gone too, and a new one fro
   await U2.nothing();
 });
 
-test("OB-6-24 OB-5.4-3 Flow-Timer: a silent flow is dead, and its binding with it", async () => {
+test("OB-6-24 OB-5.4-14 Flow-Timer: a silent flow is dead, and so is its binding", async () => {
   const home = await Home.start({ SLUICE_FLOW_TIMER: "1" });
   const U = await home.phone("bob", "udp");
   const A = await home.phone("A");
@@ -115,7 +115,7 @@ test("OB-6-24 OB-5.4-3 Flow-Timer: a silent flow is dead, and its binding with i
   await U.nothing();
 });
 
-test("OB-6-24 SA-1 a restart ends the connections, so a call is 480 until the phone is back", async () => {
+test("OB-6-24 SA-1 a restart ends the connections, so a call gets 480 until the phone is back", async () => {
   const home = await Home.start();
   const tcp = await home.phone("bob", "tcp");
   const udp = await home.phone("carol", "udp");

@@ -1,4 +1,4 @@
-/** Flows end, and their tokens with them: nobody else ever gets what was meant for the one who left (RFC 5626 5.2, 5.3.1). */
+/** Flows end, and their tokens with them: nobody else ever gets what was meant for a client that has left (RFC 5626 5.2, 5.3.1). */
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -17,7 +17,7 @@ async function reset(party: Party): Promise<void> {
   if (party.wire instanceof TcpConnection) await party.wire.reset();
 }
 
-test("OB-5.1-4 OB-5.2-3 OB-4.5-2 a port used again after a close is another flow with another token", async () => {
+test("OB-5.1-4 OB-5.2-3 OB-4.5-2 a port reused after a close is another flow with another token", async () => {
   const company = await cast({ client: "tcp" });
   const { U, C } = company;
   const path = await register(U, C);
@@ -34,7 +34,7 @@ test("OB-5.1-4 OB-5.2-3 OB-4.5-2 a port used again after a close is another flow
   await U.request("MESSAGE");
 });
 
-test("OB-5.2-3 another client that takes over the port of a closed connection gets nothing by its token", async () => {
+test("OB-5.2-3 another client that takes over the port of a closed connection gets nothing through its token", async () => {
   const company = await cast({ client: "tcp" });
   const { U, C } = company;
   const port = await ownPort(company);
@@ -46,7 +46,7 @@ test("OB-5.2-3 another client that takes over the port of a closed connection ge
   await heir.nothing();
 });
 
-test("OB-5.3.1-4 a closed connection is 430 at the next request, within a second", async () => {
+test("OB-5.3.1-4 the next request for a closed connection gets 430 within a second", async () => {
   const { U, C } = await cast({ client: "tcp" });
   const path = await register(U, C);
   await U.close();
@@ -55,7 +55,7 @@ test("OB-5.3.1-4 a closed connection is 430 at the next request, within a second
   await C.response(430, 1_000);
 });
 
-test("OB-5.3.1-6 TR-4 the edge never dials a client, though somebody listens where the client was", async () => {
+test("OB-5.3.1-6 TR-4 the edge never dials a client, even if someone listens where the client was", async () => {
   const company = await cast({ client: "tcp" });
   const { U, C } = company;
   const port = await ownPort(company);
@@ -105,7 +105,7 @@ test("OB-5.3.1-13 SA-7 RPORT-4-4 OB-8-4 a UDP flow is served from the listener w
   expect(first.last.from).toBe(hostPort("127.0.0.1", ports[0]));
 });
 
-test("OB-4.4-2 OB-5.1-19 a token serves as long as its connection, whatever the registrar answered", async () => {
+test("OB-4.4-2 OB-5.1-19 a token is valid as long as its connection, whatever the registrar answered", async () => {
   const { U, C } = await cast({ client: "tcp" });
   const path = await register(U, C);
   for (let round = 1; round <= 20; round += 1) {
@@ -129,7 +129,7 @@ async function clientOf(company: Cast, port: number): Promise<Party> {
 test("OB-5.4-16 the kernel supervises connections by itself", async () => {
   const { U, client } = await cast({ client: "tcp" });
   const portOf = (at: string): string => `:${Number(at.split(":").at(-1)).toString(16).toUpperCase().padStart(4, "0")}`;
-  // The edge's end of the connection; timer 02 is keep-alive (proc(5), net/tcp). It runs from when the edge has accepted.
+  // The edge's end of the connection; timer 02 is keep-alive (proc(5), net/tcp). It runs once the edge has accepted.
   const timer = (): string | undefined => {
     const rows = readFileSync("/proc/net/tcp", "latin1").split("\n").map((line) => line.trim().split(/\s+/));
     const row = rows.find(([, local = "", remote = ""]) => local.endsWith(portOf(client)) && remote.endsWith(portOf(U.at)));
@@ -138,7 +138,7 @@ test("OB-5.4-16 the kernel supervises connections by itself", async () => {
   await expect.poll(timer).toBe("02");
 });
 
-test("PX-16.11-3 ACKs along a token leave nothing behind", async () => {
+test("PX-16.11-3 ACKs along a token leave no state", async () => {
   const { SUT, U, C } = await cast();
   const path = await register(U, C);
   const ack = (at: number): Promise<unknown> => C.say(`ACK sip:U@192.0.2.1 SIP/2.0\nCSeq: ${at} ACK\nTo: <sip:U@example.com>;tag=U\nRoute: ${path.join(", ")}`);
@@ -159,7 +159,7 @@ function residentBytes(pid: number): number {
   return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1]) * 1024;
 }
 
-/** Puts U on a port outside the range from which the kernel gives ports to others while ours is free for a moment. */
+/** Puts U on a port outside the range from which the kernel might assign it to others while it is free for a moment. */
 async function ownPort(company: Cast): Promise<number> {
   const port = await freePort();
   await company.U.close();

@@ -1,4 +1,4 @@
-/** One transaction for the process, no stray ACK, and calls that follow a phone to its new flow (RFC 3261 9.2, 8.2.7, RFC 5626 11.5). */
+/** One transaction per process, no stray ACK, and calls that follow a phone to its new flow (RFC 3261 9.2, 8.2.7, RFC 5626 11.5). */
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { Home, instanceOf } from "../support/home.js";
@@ -9,7 +9,7 @@ import { TcpConnection } from "../support/tcp-connection.js";
 
 const INVITE = "INVITE sip:bob@example.com SIP/2.0\nContact: <sip:A@192.0.2.1>";
 
-test("RFC 3261 9.2: CANCEL and ACK of a neighbour over another connection, so on any shard, find the INVITE", async () => {
+test("TX-9 a neighbour's CANCEL and ACK over another connection, so on any shard, find the INVITE (RFC 3261 9.2)", async () => {
   const home = await Home.start({ SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.2,127.0.0.3", SLUICE_SHARDS: "4" });
   const edge = await home.edge("edge", "127.0.0.2");
   await home.registerBehind(edge, "bob", { instance: instanceOf("bob") });
@@ -41,7 +41,7 @@ test("RFC 3261 9.2: CANCEL and ACK of a neighbour over another connection, so on
   await edge.nothing();
 });
 
-test("RFC 3261 8.2.7: the ACK of a stateless 503 goes to nobody", async () => {
+test("the ACK of a stateless 503 goes nowhere (RFC 3261 8.2.7)", async () => {
   const home = await Home.start({ SLUICE_SHARDS: "1", SLUICE_MAX_PENDING: "1" });
   const bob = await home.phone("bob");
   await home.register(bob);
@@ -85,7 +85,7 @@ async function talking(settings: Record<string, string> = {}): Promise<Dialog> {
 }
 
 for (const shards of ["1", "3"]) {
-  test(`RFC 5626 11.5: re-INVITE, ACK and BYE of a call follow the phone to its new flow, ${shards} shard(s)`, async () => {
+  test(`re-INVITE, ACK and BYE of a call follow the phone to its new flow, ${shards} shard(s) (RFC 5626 11.5)`, async () => {
     const { home, A, bob, inside } = await talking({ SLUICE_SHARDS: shards });
     const gone = bob.at;
     await bob.close();
@@ -105,7 +105,7 @@ for (const shards of ["1", "3"]) {
   });
 }
 
-test("RFC 5626 11.5: a phone hears 480 and never 430 when the other end has no flow any more", async () => {
+test("OB-11-3 a phone gets 480, never 430, when the other end has lost its flow", async () => {
   const { A, bob, inside } = await talking();
   const gone = bob.at;
   await bob.close();
@@ -114,7 +114,7 @@ test("RFC 5626 11.5: a phone hears 480 and never 430 when the other end has no f
   await A.response(480);
 });
 
-test("RFC 5626 11.5: nor when the flow ends while a request waits on it", async () => {
+test("OB-11-3 nor when the flow ends while a request waits on it", async () => {
   const { A, bob, inside } = await talking();
   await A.say(`INFO sip:bob@${bob.at};transport=tcp SIP/2.0\nCSeq: 2 INFO\n${inside}`);
   await bob.request("INFO");
@@ -122,7 +122,7 @@ test("RFC 5626 11.5: nor when the flow ends while a request waits on it", async 
   await A.response(480);
 });
 
-test("RFC 5626 7: a flow that was just silent is tried last, until it registers again", async () => {
+test("OB-7-17 a flow that was silent a moment ago is tried last until it registers again (RFC 5626 7)", async () => {
   const home = await Home.start({ SLUICE_FAILOVER_MS: "300", SLUICE_SHARDS: "2" });
   const [first, second] = [await home.phone("bob"), await home.phone("bob")];
   await home.register(first, { instance: instanceOf("bob"), regId: 1 });

@@ -1,10 +1,10 @@
-/** A stream may be cut anywhere and joined at will: the messages are the same (RFC 3261 18.3). */
+/** A stream may be cut and joined anywhere: the messages are the same (RFC 3261 18.3). */
 import { expect, test } from "vitest";
 import { cast } from "../support/cast.js";
 import { complete } from "../support/sip-text.js";
 import { INSTANCE } from "../support/calls.js";
 
-test("TR-17 GR-6 a REGISTER cut in two at each octet is one REGISTER", async () => {
+test("TR-17 GR-6 a REGISTER cut in two at any octet is one REGISTER", async () => {
   let point = 0;
   const { U, C } = await cast({ client: "tcp", core: "udp", split: (text) => [text.slice(0, point), text.slice(point)] });
   const text = (cseq: number): string =>
@@ -19,7 +19,7 @@ test("TR-17 GR-6 a REGISTER cut in two at each octet is one REGISTER", async () 
     expect(register.header("CSeq"), `cut at ${point}`).toBe(`${999 + point} REGISTER`);
     expect(register.all("Path"), `cut at ${point}`).toHaveLength(2);
     expect(register.body).toBe("body\r\n\r\nof a message");
-    // Else it would be sent again, for the core's side is UDP.
+    // Otherwise it would be retransmitted, because the core side is UDP.
     await C.reply("200 OK");
     await U.response(200);
   }
@@ -43,7 +43,7 @@ test("TR-17 a hundred messages in one segment, with pings between them, are a hu
   await U.nothing();
 });
 
-test("OB-5.4-4 a REGISTER with each CRLF in a segment of its own gets no pong", async () => {
+test("OB-5.4-4 a REGISTER with each CRLF in a separate segment gets no pong", async () => {
   const { U, C } = await cast({ client: "tcp", split: (text) => text.split(/(\r\n)/).filter((piece) => piece !== "") });
   await U.say("REGISTER sip:example.com SIP/2.0\nContact: <sip:U@192.0.2.1>\n\n\n\n\nbody\n\n");
   const register = await C.request("REGISTER");
@@ -60,7 +60,7 @@ test("OB-5.4-8 a flood of pings is answered or cut off, and others are served", 
   await U2.response(200);
 });
 
-test("TR-14 TR-17 responses of the core cut at each octet", async () => {
+test("TR-14 TR-17 responses of the core cut at every octet", async () => {
   let point = 0;
   const { U, C } = await cast({ client: "udp", core: "tcp", split: (text) => [text.slice(0, point), text.slice(point)] });
   for (let at = 1; at <= 200; at += 1) {

@@ -1,4 +1,4 @@
-/** Both UAs behind the same edge, and a core that does not record-route: Route is then four URIs, all ours (RFC 5626 5.3). */
+/** Both UAs behind the same edge, and a core that does not record-route: Route then consists of four URIs, all ours (RFC 5626 5.3). */
 import { expect, test } from "vitest";
 import type { Cast } from "../support/cast.js";
 import { sendBack, sendOn } from "../support/core-proxy.js";
@@ -71,7 +71,7 @@ for (const client of ["udp", "tcp"] as const) {
   }
 }
 
-test("OB-5.3-10 the BYE to a client whose connection has ended is 430 within the hairpin, and 480 for the sender", async () => {
+test("OB-5.3-10 a BYE to a client whose connection has ended is 430 within the hairpin and 480 for the sender", async () => {
   const company = await cast({ client: "tcp" });
   const { U, U2, C } = company;
   const { callId, routeOfU } = await connect(company, `<sip:U@${U.at};ob>`);
@@ -94,7 +94,7 @@ test("OB-5.3-6 SA-3 a caller that has reconnected still reaches the callee along
   await U.response(200);
 });
 
-test("OB-5.3.1-18 a real dialog is the proof that a token may be used by a client", async () => {
+test("OB-5.3.1-18 a real dialog proves that a client may use a token", async () => {
   const company = await cast();
   const { U, U2, C, scene } = company;
   const path = await register(U, C);

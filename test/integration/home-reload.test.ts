@@ -1,4 +1,4 @@
-/** What a reload changes in a registrar and home proxy while phones are connected. Each line is seen from outside, before and after. */
+/** What a reload changes in a registrar and home proxy while phones are connected, observed from outside before and after. */
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
@@ -13,7 +13,7 @@ import { freePort } from "../support/ports.js";
 import { UdpSocket } from "../support/udp-socket.js";
 import { readAnswer, upgradeRequest } from "../support/upgrade.js";
 
-/** A home whose further settings stand in a file, and what puts other ones there. */
+/** A home with further settings in a file, and a function that replaces them. */
 async function stage(lines: string, settings: Settings = {}): Promise<{ home: Home; reload: (lines: string, changed: readonly string[]) => Promise<void> }> {
   const folder = mkdtempSync(join(tmpdir(), "sluice-reload-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
@@ -33,7 +33,7 @@ async function statusOf(party: Party, text: string): Promise<number> {
   return (await party.next()).status;
 }
 
-test("SA-9 an edge that is named by a reload may hand over registrations, and one that is named no more may not", async () => {
+test("SA-9 an edge added by a reload may hand over registrations, and a removed one may not", async () => {
   const { home, reload } = await stage("");
   const E = await home.edge("E", "127.0.0.2");
   const register = (): Promise<number> => statusOf(E, home.registerBehindOf(E, "bob"));
@@ -45,7 +45,7 @@ test("SA-9 an edge that is named by a reload may hand over registrations, and on
   await expect.poll(register).toBe(stranger);
 });
 
-test("SA-9 a name and the longest registration count from the reload on", async () => {
+test("SA-9 a name and the longest registration apply from the reload on", async () => {
   const { home, reload } = await stage("");
   const A = await home.phone("A", "tcp");
   const elsewhere = (): Promise<number> => statusOf(A, home.registerOf(A).replace("sip:example.com", "sip:pbx.example.net"));
@@ -55,7 +55,7 @@ test("SA-9 a name and the longest registration count from the reload on", async 
   expect((await home.register(A, { expires: 3_600 })).header("Contact")).toMatch(/expires=1[0-2]\d\b/);
 });
 
-test("SA-9 a trunk that a reload takes away is not waited for: calls to it are refused, and are carried again when it is back", async () => {
+test("SA-9 nobody waits for a trunk that a reload removes: calls to it are refused, and work again when it is back", async () => {
   const port = await freePort();
   const line = `SLUICE_UPSTREAM=sip:127.0.0.1:${port}\n`;
   const { home, reload } = await stage(line);
@@ -91,6 +91,6 @@ test("SA-9 pages of another origin may open a WebSocket from the reload on", asy
   await reload("SLUICE_WS_ORIGINS=https://two.example\n", ["SLUICE_WS_ORIGINS"]);
   await expect.poll(() => open("https://two.example")).toBe(101);
   expect(await open("https://one.example")).toBe(403);
-  // For the look at its health afterwards, which comes from no page at all.
+  // For the health check afterwards, which has no Origin.
   await reload("", ["SLUICE_WS_ORIGINS"]);
 });

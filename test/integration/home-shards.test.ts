@@ -1,4 +1,4 @@
-/** Several shards: a binding of one is called from another, over the ring, and its end is heard by all (RFC 5626 3.3). */
+/** Several shards: one calls a binding of another over the ring, and all learn of its end (RFC 5626 3.3). */
 import { expect, test } from "vitest";
 import { Home, instanceOf } from "../support/home.js";
 import type { Party } from "../support/party.js";
@@ -20,7 +20,7 @@ async function phones(home: Home): Promise<readonly Party[]> {
   return all;
 }
 
-test("SA-6 SA-5 OB-7-12 every phone is called on its own flow, whichever shard took the call", async () => {
+test("SA-6 SA-5 OB-7-12 every phone is called on its own flow, whichever shard received the call", async () => {
   const home = await Home.start(SHARDS);
   const all = await phones(home);
   for (const [at, phone] of all.entries()) {
@@ -43,7 +43,7 @@ test("SA-6 SA-5 OB-7-12 every phone is called on its own flow, whichever shard t
   }
 });
 
-test("OB-7-13 PX-16.9-1 a connection that ends is heard of on the shard where the call waits", async () => {
+test("OB-7-13 PX-16.9-1 the shard where the call waits learns that the connection has ended", async () => {
   const home = await Home.start(SHARDS);
   const callers = await Promise.all([0, 1, 2, 3, 4, 5].map((at) => home.phone(`caller${at}`, "tcp")));
   const bob = await home.phone("bob", "tcp");

@@ -1,4 +1,4 @@
-/** Bad input: an error response or a drop, never a crash, and the good traffic beside it is served. */
+/** Bad input: an error response or a drop, never a crash, and good traffic is served meanwhile. */
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
@@ -23,12 +23,12 @@ function connection(party: Party): TcpConnection {
 }
 
 async function goodCall({ U2, C }: Cast): Promise<void> {
-  // Datagrams that pile up before C's socket are lost there, which says nothing about the edge.
+  // Datagrams that pile up at C's socket are lost there, which says nothing about the edge.
   await U2.settle();
   await C.settle();
   C.forget();
   const call = await U2.say("INVITE sip:bob@example.com SIP/2.0\nContact: <sip:U2@192.0.2.1;ob>");
-  // What came through of the bad messages is sound enough to be relayed, and no matter here.
+  // Bad messages that got through are valid enough to be relayed and do not matter here.
   while ((await C.next()).header("Call-ID") !== call.header("Call-ID"));
   await C.reply("200 OK", `Contact: <sip:C@${C.at}>`);
   await U2.response(200);
@@ -73,7 +73,7 @@ test("TR-18 leading zeros are digits", async () => {
 });
 
 describe.concurrent("limits", () => {
-  test("TR-19 a body announced beyond the limit is 413 and costs no memory", async ({ onTestFinished }) => {
+  test("TR-19 an announced body beyond the limit is 413 and costs no memory", async ({ onTestFinished }) => {
     const { SUT, U, C } = await cast({ client: "tcp" }, onTestFinished);
     const before = residentBytes(SUT.pid);
     await U.send(withLength(U, "Content-Length: 2000000000", "x".repeat(1_000)));
@@ -118,11 +118,11 @@ describe.concurrent("limits", () => {
     await connection(U2).expectClosed(10_000);
   });
 
-  test("TR-21 more connections of one source than allowed are refused, those before are served", async ({ onTestFinished }) => {
+  test("TR-21 connections of a source beyond its limit are refused, earlier ones are served", async ({ onTestFinished }) => {
     const company = await cast({ client: "tcp", settings: { SLUICE_MAX_FLOWS_PER_SOURCE: "5" } }, onTestFinished);
     const more: Party[] = [];
     for (let at = 0; at < 8; at += 1) {
-      // A refused connection may be reset before it is announced here.
+      // A refused connection may be reset before we learn that it opened.
       const party = await company.newClient(`more${at}`).catch(() => undefined);
       if (party) more.push(party);
     }
@@ -150,7 +150,7 @@ test("TR-19 too many Via values, Route values and header fields are refused", as
   await C.nothing();
 });
 
-test("GR-32 GR-33 sixty kilobytes of parameters, quotes and commas are worked off in no time", async () => {
+test("GR-32 GR-33 sixty kilobytes of parameters, quotes and commas are processed in no time", async () => {
   const company = await cast();
   const { U, C } = company;
   const heavy = [";a".repeat(30_000), ',"'.repeat(29_999), "<".repeat(60_000), "\\".repeat(60_000), ",".repeat(60_000), "\n x".repeat(15_000)];
@@ -166,7 +166,7 @@ test("GR-32 GR-33 sixty kilobytes of parameters, quotes and commas are worked of
 });
 
 for (const client of ["udp", "tcp"] as const) {
-  test(`SA-14 GR-41 OB-5.2-7 mutated messages never harm the edge or the calls beside them, ${client}`, async () => {
+  test(`SA-14 GR-41 OB-5.2-7 mutated messages never harm the edge or concurrent calls, ${client}`, async () => {
     const company = await cast({ client, settings: { SLUICE_LOG_LEVEL: "info" } });
     const { SUT, U, C } = company;
     const path = await register(U, C);
@@ -194,7 +194,7 @@ for (const client of ["udp", "tcp"] as const) {
   });
 }
 
-test("SA-16 GR-24 octets of an attacker are escaped and cut in the log", async () => {
+test("SA-16 GR-24 octets from an attacker are escaped and truncated in the log", async () => {
   const { SUT, U } = await cast({ settings: { SLUICE_LOG_LEVEL: "info" } });
   await U.send(`EVIL\x1b[2J\nFAKE LOG LINE ${"A".repeat(5_000)}\r\n\r\n`);
   await U.settle();

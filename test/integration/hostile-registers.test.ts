@@ -1,4 +1,4 @@
-/** REGISTERs that mean harm: the right error, memory that stays bounded, and everybody else served as ever. */
+/** Malicious REGISTERs: the right error, bounded memory, and everyone else served as usual. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,7 +26,7 @@ function register(user: string, lines: string): string {
   return `REGISTER sip:${DOMAIN} SIP/2.0\nFrom: ${address};tag=h\nTo: ${address}\nCall-ID: hostile-${requests}\n${lines}`;
 }
 
-/** Octets that the server holds. */
+/** Octets of memory that the server uses. */
 function memoryOf(server: Edge): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, "latin1"))?.[1]) * 1_024;
 }
@@ -39,7 +39,7 @@ test("REG-24 TR-19 50, 200 and 10,000 Contacts in one REGISTER: 403, 400 and 513
     await mallory.say(register("mallory", `Contact: ${contacts}`));
     return (await mallory.next()).status;
   };
-  // More than an address may have, more than anybody is read out, more than a message may be.
+  // More than an address may have, more than we read, more than a message may contain.
   expect(await answerTo(50)).toBe(403);
   expect(await answerTo(200)).toBe(400);
   expect(await answerTo(10_000)).toBe(513);
@@ -48,7 +48,7 @@ test("REG-24 TR-19 50, 200 and 10,000 Contacts in one REGISTER: 403, 400 and 513
   expect(await home.contactsOf(bob, "mallory")).toEqual([]);
 });
 
-test("REG-24 OB-6-33 thousands of registrations of one address: so many as are allowed, 403 for the rest, others as ever", { timeout: 120_000 }, async () => {
+test("REG-24 OB-6-33 thousands of registrations of one address: as many as allowed, 403 for the rest, others as usual", { timeout: 120_000 }, async () => {
   const home = await Home.start({ SLUICE_MAX_CONTACTS: "10", SLUICE_MAX_PENDING: "500" });
   const asker = await asked(home);
   await asker.ask(register("bob", "Contact: <sip:bob@192.0.2.1>"), home.port);
@@ -58,7 +58,7 @@ test("REG-24 OB-6-33 thousands of registrations of one address: so many as are a
     const answer = await asker.ask(register("mallory", `Contact: <sip:m${at}@192.0.2.7>`), home.port);
     counts.set(answer?.status ?? 0, (counts.get(answer?.status ?? 0) ?? 0) + 1);
   });
-  // SLUICE_MAX_PENDING counts what is not answered yet: answers that are kept for repetitions turn nobody away.
+  // SLUICE_MAX_PENDING counts unanswered requests: responses kept for retransmissions do not make anyone be refused.
   expect(Object.fromEntries(counts)).toEqual({ 200: 10, 403: often(10_000) - 10 });
   expect(memoryOf(home.server) - before).toBeLessThan(150 * MEGABYTE);
   const phone = await home.phone("asker");
@@ -66,7 +66,7 @@ test("REG-24 OB-6-33 thousands of registrations of one address: so many as are a
   expect(await home.contactsOf(phone, "bob")).toHaveLength(1);
 });
 
-test("OB-12-6 PATH-5.3-1 a thousand forged Paths are 403 each, and nobody's calls go elsewhere", async () => {
+test("OB-12-6 PATH-5.3-1 a thousand forged Paths get 403 each, and no calls are diverted", async () => {
   const home = await Home.start({ SLUICE_EDGES: "127.0.0.2" });
   const asker = await asked(home);
   const bob = await home.phone("bob", "tcp");
@@ -82,7 +82,7 @@ test("OB-12-6 PATH-5.3-1 a thousand forged Paths are 403 each, and nobody's call
   await bob.request("INVITE");
 });
 
-test("AU-1 AU-17 thousands of wrong credentials: 401 each, for users that exist and others, until the source is put off", { timeout: 120_000 }, async () => {
+test("AU-1 AU-17 thousands of wrong credentials: 401 each, for existing and other users alike, until the source is blocked", { timeout: 120_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), "sluice-users-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const users = join(folder, "users");
@@ -100,7 +100,7 @@ test("AU-1 AU-17 thousands of wrong credentials: 401 each, for users that exist 
     const answer = await asker.ask(register(user, with_(first, user, `guess-${at}`, at + 1)), home.port);
     answers.add(`${answer?.startLine} ${answer?.all("WWW-Authenticate").length}`);
   });
-  // An answer tells nobody whether there is such a user; who guesses on and on is put off.
+  // No response reveals whether a user exists; persistent guessers are blocked.
   expect([...answers].sort()).toEqual(["SIP/2.0 401 Unauthorized 1", "SIP/2.0 503 Service Unavailable 0"]);
   expect(memoryOf(home.server) - before).toBeLessThan(100 * MEGABYTE);
   const right = await asker.ask(register("bob", with_(first, "bob", "secret", 9_999)), home.port);

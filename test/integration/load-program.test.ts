@@ -1,5 +1,5 @@
 /**
- * The load program of the bench suite against the edge: each of its workloads comes through over each transport, nothing lost and nothing wrong.
+ * The load program of the benchmarks against the edge: every workload gets through over every transport, nothing lost and nothing wrong.
  * It checks every message itself: branch, flow, Route, SDP, the order of a call's steps.
  */
 import { execFile } from "node:child_process";
@@ -12,7 +12,7 @@ import { freePort, hostPort } from "../support/ports.js";
 
 const COMPILING = 180_000;
 const WORKLOADS = ["register", "terminate", "originate", "call", "mixed", "hostile"];
-// On a machine without OpenSSL's headers the program is built without TLS, and says so.
+// Without OpenSSL's headers the program is built without TLS, and says so.
 const TRANSPORTS = tlsMissing() === undefined ? ["udp", "tcp", "ws", "tls", "wss"] : ["udp", "tcp", "ws"];
 const run = promisify(execFile);
 
@@ -55,7 +55,7 @@ async function edgeFor(client: string, coreLeg: string): Promise<{ readonly edge
 
 for (const [at, client] of TRANSPORTS.entries()) {
   const coreLeg = at % 2 === 0 ? "udp" : "tcp";
-  test(`${client} clients, ${coreLeg} core: every workload comes through whole, beside attacks too`, async () => {
+  test(`${client} clients, ${coreLeg} core: every workload gets through completely, even during attacks`, async () => {
     const { edge, addresses } = await edgeFor(client, coreLeg);
     const all = await figuresOf(edge, { ...addresses, workload: WORKLOADS.join(",") });
     expect(all.map(({ workload }) => workload)).toEqual(WORKLOADS);
@@ -69,7 +69,7 @@ for (const [at, client] of TRANSPORTS.entries()) {
   });
 }
 
-test("all clients at once: each is in, none cut off", async () => {
+test("all clients at once: all get in, none is cut off", async () => {
   const { edge, addresses } = await edgeFor("tcp", "udp");
   const [figures] = await figuresOf(edge, { ...addresses, workload: "storm", flows: "500", "at-once": "500" });
   expect(figures).toMatchObject({ workload: "storm", lost: 0, mismatched: 0, closed: 0 });

@@ -1,4 +1,4 @@
-/** A log that cannot be written holds nothing up: neither a pipe that nobody reads nor a full disk. */
+/** A log that cannot be written blocks nothing, whether a pipe that nobody reads or a full disk. */
 import { spawn } from "node:child_process";
 import { openSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -17,7 +17,7 @@ for (const where of ["a pipe that nobody reads", "a full disk"] as const) {
     const child = spawn(process.execPath, [MAIN], { env: { ...env, SLUICE_LISTEN: "udp:127.0.0.1:0", SLUICE_ADMIN_LISTEN: admin.listen }, stdio: ["ignore", stdout, "ignore"] });
     onTestFinished(() => void child.kill("SIGKILL"));
     await expect.poll(() => admin.get("/livez").then(({ status }) => status, () => 0), { timeout: 20_000 }).toBe(200);
-    // Each of them logs a line.
+    // Each of these logs a line.
     const lost = async (): Promise<number> => Number(/^sluice_log_lines_lost_total (\d+)$/m.exec((await admin.get("/metrics")).text)?.[1] ?? 0);
     for (let round = 0; round < 60 && (await lost()) === 0; round += 1) {
       await Promise.all(Array.from({ length: 100 }, () => admin.ask("PUT", "/api/log", { level: "info", seconds: 60 })));

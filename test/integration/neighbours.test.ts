@@ -1,7 +1,7 @@
 /**
- * What the neighbours of an attacker feel. One server, twenty good phones over five transports that register, call and write to each other
- * without a pause, and one kind of attack after the other from 200 addresses: no good request may be lost or wait. The phones and the
- * attackers are those of `npm run bench -- siege`, each in a process of its own.
+ * How an attack affects others. One server, twenty good phones over five transports that constantly register, call and send messages to
+ * each other, and one kind of attack after the other from 200 addresses: no good request may be lost or delayed. The phones and the
+ * attackers are those of `npm run bench -- siege`, each in a separate process.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -20,14 +20,14 @@ import { freePort } from "../support/ports.js";
 const DOMAIN = "example.org";
 const PASSWORD = "correct horse";
 const PHONES = 20;
-/** Attacks in a second: what keeps a good part of a core busy and still leaves one to the phones. */
+/** Attacks per second: keeps a good part of a core busy and still leaves one for the phones. */
 const PACE = 400;
 const SECONDS = 3;
 const MOST_MS = 20;
-// Deadlines grow with it on a machine that others load.
+// Deadlines grow with it on a loaded machine.
 const patience = Number(process.env["TEST_PATIENCE"] ?? "1");
 
-/** The rows of the siege that starve others; what tries to get in is looked at there. */
+/** The attacks of the siege that starve others; the siege itself covers attempts to get in. */
 const KINDS = [
   "guessed password",
   "another's address",
@@ -102,11 +102,11 @@ afterAll(async () => {
   await server.stop();
 });
 
-/** What the phones felt for so long. */
+/** What the phones experienced during this time. */
 async function felt(seconds: number): Promise<{ p99: number; done: number; lost: number; why: string }> {
   phones.send({ afresh: true });
   await sleep(seconds * 1_000);
-  // The phones tell twice a second.
+  // The phones report twice a second.
   await sleep(600);
   const sorted = [...good.late].sort((one, other) => one - other);
   return { p99: sorted[Math.floor(sorted.length * 0.99)] ?? NaN, done: good.done, lost: good.lost + good.wrong, why: good.firstWrong.join("; ") };
@@ -116,7 +116,7 @@ async function attacked(kinds: string, seconds: number): ReturnType<typeof felt>
   const attackers = begin("attackers", { attacks: kinds });
   try {
     attackers.send({ pace: PACE });
-    // Until its sockets are there.
+    // Until its sockets are open.
     await sleep(300);
     return await felt(seconds);
   } finally {
@@ -129,8 +129,8 @@ function residentOctets(): number {
 }
 
 for (const kind of KINDS) {
-  test(`neighbours of an attacker, ${kind}: nobody is lost, and 99 of 100 are answered within ${MOST_MS} ms`, { timeout: 60_000 }, async () => {
-    // What this machine does meanwhile by itself is not the attacker's doing.
+  test(`next to an attacker, ${kind}: no request is lost, and 99 % are answered within ${MOST_MS} ms`, { timeout: 60_000 }, async () => {
+    // Whatever this machine does on its own is not the attacker's doing.
     const usual = await felt(1);
     const under = await attacked(kind, SECONDS);
     expect(under.done).toBeGreaterThan(50);
@@ -140,11 +140,11 @@ for (const kind of KINDS) {
   });
 }
 
-test("memory after all attacks at once is back within a tenth of what it was in their midst", { timeout: 180_000 }, async () => {
+test("after all attacks at once, memory stays within a tenth of what it was during them", { timeout: 180_000 }, async () => {
   await attacked("all", often(20));
   const midst = residentOctets();
   await attacked("all", often(20));
-  // In full a minute: what is remembered for 32 seconds is gone then (RFC 3261 17.2).
+  // A minute in full: state remembered for 32 seconds is gone by then (RFC 3261 17.2).
   await sleep(often(60) * 1_000);
   expect(residentOctets()).toBeLessThan(midst * 1.1);
 });

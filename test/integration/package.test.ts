@@ -1,4 +1,4 @@
-/** The package as somebody installs it: only the tarball, in an empty folder, on a machine with Node. */
+/** The package as users install it: only the tarball, in an empty folder, on a machine with Node. */
 import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,7 +18,7 @@ let packed: readonly string[] = [];
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "sluice-package-"));
-  // Not the cross compiled addon: nothing here can run it.
+  // Without the cross-compiled addon: nothing here can run it.
   const { stdout } = await exec("npm", ["pack", "--json", "--pack-destination", folder], { env: { ...process.env, SLUICE_PREBUILD: "native" }, maxBuffer: 1 << 26 });
   const [tarball] = JSON.parse(stdout.slice(stdout.indexOf("[\n"))) as [{ filename: string; files: { path: string }[] }];
   packed = tarball.files.map(({ path }) => path);
@@ -27,13 +27,13 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test("the package holds what runs and what builds the addon, and nothing else", () => {
+test("the package contains what runs and what builds the addon, and nothing else", () => {
   const kinds = new Set(packed.map((path) => path.split("/").slice(0, path.startsWith("native/") ? 2 : 1).join("/")));
   expect([...kinds].sort()).toEqual(
     ["CHANGELOG.md", "LICENSE", "README.md", "binding.gyp", "deploy", "dist", "native/CMakeLists.txt", "native/addon", "native/core", "native/sources.txt", "native/tests.txt", "native/tls", "package.json", "prebuilds", "scripts", "src"].sort(),
   );
   expect(packed.filter((path) => /\.map$|tsbuildinfo|\.test\./.test(path))).toEqual([]);
-  // Nothing of a source that is no more.
+  // Nothing from deleted sources.
   expect(packed.filter((path) => /^dist\/.*\.js$/.test(path) && !existsSync(path.replace(/^dist/, "src").replace(/js$/, "ts")))).toEqual([]);
 });
 
@@ -44,7 +44,7 @@ test("npx sluice runs, without a compiler having run", async () => {
   expect(existsSync(join(folder, `node_modules/sluice/prebuilds/linux-${process.arch}/sluice.node`))).toBe(true);
 });
 
-test("start(settings) of the package carries a call, and stop() ends it", async () => {
+test("the package's start(settings) carries a call, and stop() ends it", async () => {
   const { start } = (await import(pathToFileURL(join(folder, "node_modules/sluice/dist/index.js")).href)) as typeof Package;
   const port = await freePort();
   const lines: string[] = [];

@@ -1,4 +1,4 @@
-/** Requests that wait for an answer on a client's flow: it may die, stall, or be spoken for by somebody else. */
+/** Requests waiting for a response on a client's flow: the flow may die or stall, or someone else may answer in its place. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { type SipMessage } from "../support/sip-message.js";
@@ -10,7 +10,7 @@ import { TcpConnection } from "../support/tcp-connection.js";
 const SECOND = 1_000;
 
 for (const core of ["udp", "tcp"] as const) {
-  test(`OB-5.3.1-9 PX-16.9-1 a connection that ends with an INVITE pending is 430 within a second, core over ${core}`, async () => {
+  test(`OB-5.3.1-9 PX-16.9-1 an INVITE pending on a connection that ends gets 430 within a second, core over ${core}`, async () => {
     const { U, C } = await cast({ client: "tcp", core });
     const path = await register(U, C);
     await C.say(`INVITE sip:U@${U.at} SIP/2.0\nRoute: ${path.join(", ")}\nContact: <sip:C@${C.at}>`);
@@ -22,7 +22,7 @@ for (const core of ["udp", "tcp"] as const) {
     await C.nothing();
   });
 
-  test(`OB-5.3.1-10 the same after a provisional response, and nothing after a final one, core over ${core}`, async () => {
+  test(`OB-5.3.1-10 the same after a provisional response, and nothing after a final response, core over ${core}`, async () => {
     const { U, U2, C } = await cast({ client: "tcp", core });
     const path = await register(U, C);
     const path2 = await register(U2, C);
@@ -41,7 +41,7 @@ for (const core of ["udp", "tcp"] as const) {
   });
 }
 
-test("OB-5.3.1-9 every request that is pending on the flow is answered, each once", async () => {
+test("OB-5.3.1-9 every request pending on the flow is answered once", async () => {
   const { U, C } = await cast({ client: "tcp" });
   const path = await register(U, C);
   for (let at = 1; at <= 50; at += 1) {
@@ -55,7 +55,7 @@ test("OB-5.3.1-9 every request that is pending on the flow is answered, each onc
   await C.nothing();
 });
 
-test("OB-5.3.1-14 ICMP port unreachable on a UDP flow is 430 for what is in flight", async () => {
+test("OB-5.3.1-14 ICMP port unreachable on a UDP flow gives 430 for requests in flight", async () => {
   const { U, C } = await cast();
   const path = await register(U, C);
   await U.close();
@@ -63,7 +63,7 @@ test("OB-5.3.1-14 ICMP port unreachable on a UDP flow is 430 for what is in flig
   await C.response(430, 4 * SECOND);
 });
 
-test("OB-5.3.1-8 CAN-6 a CANCEL after the flow's death is answered and leaves nothing behind", async () => {
+test("OB-5.3.1-8 CAN-6 a CANCEL after the flow has died is answered and leaves no state", async () => {
   const { U, C } = await cast({ client: "tcp" });
   const path = await register(U, C);
   const same = `Via: SIP/2.0/UDP ${C.at};branch=z9hG4bK-late-cancel\nRoute: ${path.join(", ")}`;
@@ -81,7 +81,7 @@ test("OB-5.3.1-8 CAN-6 a CANCEL after the flow's death is answered and leaves no
 });
 
 for (const client of ["udp", "tcp"] as const) {
-  test(`OB-5.3.1-11 TX-10 a response from another flow than the request went to is dropped, ${client}`, async () => {
+  test(`OB-5.3.1-11 TX-10 a response from a flow other than the one asked is dropped, ${client}`, async () => {
     const { U, U2, C } = await cast({ client });
     const path = await register(U, C);
     await C.say(`INVITE sip:U@${U.at} SIP/2.0\nRoute: ${path.join(", ")}\nContact: <sip:C@${C.at}>`);
@@ -92,7 +92,7 @@ for (const client of ["udp", "tcp"] as const) {
     expect((await C.response(200)).header("To")).toContain("tag=U");
   });
 
-  test(`OB-5.3.1-11 IT-5 a client cannot answer what another client asked the core, ${client}`, async () => {
+  test(`OB-5.3.1-11 IT-5 a client cannot answer a request of another client to the core, ${client}`, async () => {
     const { U, U2, C } = await cast({ client });
     await U.say("MESSAGE sip:bob@example.com SIP/2.0");
     const request = await C.request("MESSAGE");
@@ -111,7 +111,7 @@ test("OB-5.3.1-12 OB-5.4-8 a client that does not read loses its flow, memory st
   if (U.wire instanceof TcpConnection) U.wire.pause();
   const body = "x".repeat(30_000);
   let failed: SipMessage | undefined;
-  // The kernel takes some megabytes on its own before the queue of the edge fills.
+  // The kernel buffers some megabytes before the edge's queue fills.
   for (let at = 1; at <= 1_000 && !failed; at += 1) {
     await C.say(`MESSAGE sip:U@${U.at} SIP/2.0\nRoute: ${path.join(", ")}\nCSeq: ${at} MESSAGE\n\n${body}`);
     await C.settle();

@@ -1,6 +1,6 @@
 /**
- * A phone that registers without outbound and is not behind a NAT is called where its Contact says (RFC 3261 10.2, 16.5), and stays what it
- * is: a client, on its own host, whoever opened the connection.
+ * A phone that registers without outbound and is not behind a NAT is called at its Contact (RFC 3261 10.2, 16.5), and remains a client on
+ * its own host, whoever opened the connection.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
@@ -9,7 +9,7 @@ import { Home } from "../support/home.js";
 import type { Party } from "../support/party.js";
 
 const INVITE = "INVITE sip:bob@example.com SIP/2.0\nContact: <sip:A@192.0.2.1>";
-/** Not the server's own address: what lives there is never dialled. */
+/** Not the server's own address, which is never dialled. */
 const PHONE = "127.0.0.2";
 
 /** A phone that listens over TCP and connects from another port; its connection ends after it has registered. */
@@ -33,7 +33,7 @@ function inside(message: { all(name: string): readonly string[]; header(name: st
 }
 
 for (const [name, shards] of [["one shard", "1"], ["three shards", "3"]] as const) {
-  test(`OB-7-15 a plain binding over TCP outlives its connection: its Contact is dialled, and both may hang up, ${name}`, async () => {
+  test(`OB-7-15 a plain binding over TCP outlives its connection: its Contact is dialled, and either side can hang up, ${name}`, async () => {
     const home = await Home.start({ SLUICE_SHARDS: shards });
     const bob = await registeredOnce(home);
     const A = await home.phone("A");
@@ -55,11 +55,11 @@ for (const [name, shards] of [["one shard", "1"], ["three shards", "3"]] as cons
   });
 }
 
-test("a phone that was dialled is a client: it may neither plant a Path nor send for others", async () => {
+test("a dialled phone is a client: it may neither plant a Path nor send for others", async () => {
   const home = await Home.start({ SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.4" });
   const edge = await home.edge("edge", "127.0.0.4");
   const phone = await home.edge("bob", PHONE, "tcp");
-  // An edge that adds no Path leaves the Contact as the only way.
+  // If the edge adds no Path, the Contact is the only way.
   const [first = "", ...rest] = home.registerOf(edge, { user: "bob", contact: `sip:bob@${phone.at};transport=tcp` }).split("\n");
   await edge.say([first, `Via: SIP/2.0/UDP ${edge.at};branch=z9hG4bK-edge`, `Via: SIP/2.0/TCP ${phone.at};branch=z9hG4bK-phone;received=${PHONE}`, ...rest].join("\n"));
   await edge.response(200);
@@ -96,7 +96,7 @@ test.each([
   await bob.nothing();
 });
 
-test("who cannot be dialled is not there, and stays registered", async () => {
+test("a phone that cannot be dialled is unavailable, but stays registered", async () => {
   const home = await Home.start({});
   const bob = await registeredOnce(home);
   await bob.close();
@@ -107,13 +107,13 @@ test("who cannot be dialled is not there, and stays registered", async () => {
   expect(contact).toContain(bob.at);
 });
 
-/** A phone over UDP that sends from one port and listens at another one. */
+/** A UDP phone that sends from one port and listens on another. */
 async function twoPorts(home: Home): Promise<{ readonly sends: Party; readonly listens: Party }> {
   const [sends, listens] = [await home.edge("bob", PHONE), await home.edge("bob", PHONE)];
   return { sends, listens };
 }
 
-test("RFC 3261 16.5: a plain phone over UDP is called at its Contact, not where its REGISTER came from", async () => {
+test("a plain phone over UDP is called at its Contact, not where its REGISTER came from (RFC 3261 16.5)", async () => {
   const home = await Home.start({});
   const { sends, listens } = await twoPorts(home);
   await sends.say(`${home.registerOf(sends, { contact: `sip:bob@${listens.at}` })}\nVia: SIP/2.0/UDP ${listens.at};branch=z9hG4bK-contact`);

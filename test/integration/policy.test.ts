@@ -1,4 +1,4 @@
-/** The operator's own policy: its hooks decide, and a fault in it costs one request and nothing more. */
+/** The operator's own policy: its hooks decide, and a fault costs one request and nothing more. */
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { type Cast, cast } from "../support/cast.js";
@@ -10,7 +10,7 @@ import { UdpSocket } from "../support/udp-socket.js";
 const policy = (name: string): string => fileURLToPath(new URL(`policies/${name}.mjs`, import.meta.url));
 const settings = { SLUICE_POLICY: policy("tenant") };
 
-test("what no hook speaks of the built-in policy decides", async () => {
+test("the built-in policy decides whatever no hook decides", async () => {
   const { U, C } = await cast({ settings });
   await U.say('REGISTER sip:example.com SIP/2.0\nContact: <sip:U@192.0.2.1>;reg-id=1;+sip.instance="<urn:uuid:0>"');
   expect((await C.request("REGISTER")).all("Path")).toHaveLength(2);
@@ -27,7 +27,7 @@ test("allow: false is 403, and an ACK is dropped", async () => {
   await C.nothing();
 });
 
-test("reply: the edge answers with the hook's words, and sees the real source", async () => {
+test("reply: the edge answers with the hook's reply, and the hook sees the real source", async () => {
   const { U, C } = await cast({ settings });
   await U.say("OPTIONS sip:policy@example.com SIP/2.0");
   const answer = await U.response(299);
@@ -36,7 +36,7 @@ test("reply: the edge answers with the hook's words, and sees the real source", 
   await C.nothing();
 });
 
-test("DET-6 forceOutbound: a flow token for a client that never heard of outbound", async () => {
+test("DET-6 forceOutbound: a flow token for a client that does not know outbound", async () => {
   const { U, C } = await cast({ settings });
   await U.say("REGISTER sip:example.com SIP/2.0\nUser-Agent: Old-Phone 1.0\nContact: <sip:U@192.0.2.1>");
   expect((await C.request("REGISTER")).all("Path")).toHaveLength(2);
@@ -44,7 +44,7 @@ test("DET-6 forceOutbound: a flow token for a client that never heard of outboun
   expect((await C.request("INVITE")).all("Record-Route")).toHaveLength(2);
 });
 
-test("DET-1 DET-9 isOutboundRequested: the hook's word counts instead of the signs in the request", async () => {
+test("DET-1 DET-9 isOutboundRequested: the hook decides instead of the signs in the request", async () => {
   const { U, C } = await cast({ settings });
   await U.say("INVITE sip:bob@example.com SIP/2.0\nX-Outbound: no\nContact: <sip:U@192.0.2.1;ob>");
   expect((await C.request("INVITE")).all("Record-Route")).toEqual([]);
@@ -52,7 +52,7 @@ test("DET-1 DET-9 isOutboundRequested: the hook's word counts instead of the sig
   expect((await C.request("INVITE")).all("Record-Route")).toHaveLength(2);
 });
 
-test("route: one of several upstreams is chosen", async () => {
+test("route: chooses one of several upstreams", async () => {
   const port = await freePort();
   const company = await cast();
   const second = await anotherUpstream(company, port);
@@ -90,7 +90,7 @@ test("SA-14 a hook that returns a promise costs its request a 500 and a line in 
   await C.nothing();
 });
 
-test("a module that exports an unknown hook stops the start in one line", async () => {
+test("a module that exports an unknown hook stops the start with one line", async () => {
   const edge = Edge.launch({ SLUICE_LISTEN: `udp:127.0.0.1:${await freePort()}`, SLUICE_POLICY: policy("misspelt") });
   onTestFinished(() => edge.stop());
   expect(await edge.exited()).not.toBe(0);

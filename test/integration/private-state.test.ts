@@ -1,11 +1,11 @@
-/** The state folder is for nobody else. */
+/** The state folder is private. */
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { Home } from "../support/home.js";
 
-test("a state folder that was made before is closed to others, with all that is in it", async () => {
+test("an existing state folder is closed to others, with everything in it", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sluice-state-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   mkdirSync(join(folder, "location"));

@@ -1,4 +1,4 @@
-/** The test phone of `sluice probe` over every transport, against the standalone server, which does all that it looks for. */
+/** The test phone of `sluice probe` over every transport, against the standalone server, which passes every check. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { testCertificates, tlsSettings } from "../support/certificates.js";
 import { type Ended, sluice } from "../support/command.js";
@@ -33,7 +33,7 @@ describe("sluice probe", () => {
     });
   }
 
-  test("TR-26 does not believe a server whose authority it does not know", async () => {
+  test("TR-26 does not trust a server whose authority it does not know", async () => {
     const { code, out } = await probe("tls");
     expect(out).toMatch(/certificate/i);
     expect(code).toBe(1);

@@ -1,4 +1,4 @@
-/** Behind a load balancer that sends PROXY headers: the client's own address is what counts, and only a balancer may say it. */
+/** Behind a load balancer that sends PROXY headers: the client's own address counts, and only a balancer may state it. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import { once } from "node:events";
@@ -25,7 +25,7 @@ const V2_LOCAL = `${SIGNATURE}\x20\0\0\0`;
 interface Stage {
   readonly edge: Edge;
   readonly at: string;
-  /** The second Via of the next request at the core: how the edge names the client. */
+  /** The second Via of the next request at the core, which shows how the edge names the client. */
   readonly seen: () => Promise<string>;
 }
 
@@ -80,7 +80,7 @@ for (const [name, [header, expected]] of Object.entries(NAMED)) {
   });
 }
 
-test("TR-2 without a header: accepted where it may be missing, closed where it may not; a health check speaks for the balancer", async () => {
+test("TR-2 DET-23 without a header: accepted where it is optional, closed where it is required; a health check speaks for the balancer", async () => {
   const accepting = await stage("tcp", ";proxy=accept");
   const direct = await open(accepting.at);
   direct.write(options());
@@ -94,7 +94,7 @@ test("TR-2 without a header: accepted where it may be missing, closed where it m
   await refused.expectClosed();
 });
 
-test("TR-2 a header of somebody who is no balancer is not believed: closed where one is required, no SIP where it is not", async () => {
+test("TR-2 DET-23 a header from someone who is not a balancer is not trusted: closed where one is required, not SIP elsewhere", async () => {
   for (const rule of ["require", "accept"]) {
     const { at } = await stage("tcp", `;proxy=${rule}`, { SLUICE_PROXY_TRUSTED: "192.0.2.1" });
     const socket = await open(at);
@@ -107,7 +107,7 @@ test("TR-2 a header of somebody who is no balancer is not believed: closed where
   await socket.expectClosed();
 });
 
-test("TR-2 TR-17 a header may be cut anywhere, and a false one ends the connection", async () => {
+test("TR-2 TR-17 DET-23 a header may be cut anywhere, and a false one ends the connection", async () => {
   const { at, seen } = await stage("tcp", ";proxy=require");
   for (const header of [V1, V2]) {
     const socket = await open(at);
@@ -126,14 +126,14 @@ test("TR-2 TR-17 a header may be cut anywhere, and a false one ends the connecti
   }
 });
 
-test("TR-20 a balancer that does not say who it speaks for is closed in time", { timeout: 20_000 }, async () => {
+test("TR-20 DET-23 a balancer that does not say for whom it speaks is closed in time", { timeout: 20_000 }, async () => {
   const { at } = await stage("tcp", ";proxy=require", { SLUICE_HANDSHAKE_SECONDS: "1" });
   const socket = await open(at);
   socket.write("PROXY ");
   await socket.expectClosed(4_000);
 });
 
-test("TR-21 the limit of connections counts clients, not their balancer", async () => {
+test("TR-21 DET-23 the connection limit counts clients, not their balancer", async () => {
   const { at, seen } = await stage("tcp", ";proxy=require", { SLUICE_MAX_FLOWS_PER_SOURCE: "3" });
   const of = async (client: number): Promise<RawSocket> => {
     const socket = await open(at);
@@ -149,7 +149,7 @@ test("TR-21 the limit of connections counts clients, not their balancer", async 
   expect(await seen()).toContain("received=203.0.113.2");
 });
 
-test("TR-2 WS-F-6 in front of a WebSocket, handshake and frame in the same segment", async () => {
+test("TR-2 WS-F-6 DET-23 in front of a WebSocket, with handshake and frame in the same segment", async () => {
   const { at, seen } = await stage("ws", ";proxy=require");
   const socket = await open(at);
   socket.write(Buffer.concat([Buffer.from(V2, "latin1"), Buffer.from(upgradeRequest("edge")), frame(Opcode.text, options())]));
@@ -172,7 +172,7 @@ for (const transport of ["tls", "wss"] as const) {
   });
 }
 
-test("DET-22 TR-2 a client that is banned does not come by a balancer either, and the balancer's other clients do", async () => {
+test("DET-22 TR-2 a banned client cannot get in through a balancer either, and the balancer's other clients can", async () => {
   const admin = await Admin.choose();
   const { at, seen } = await stage("tcp", ";proxy=require", { SLUICE_ADMIN_LISTEN: admin.listen });
   const ask = async (client: string): Promise<RawSocket> => {
@@ -186,6 +186,6 @@ test("DET-22 TR-2 a client that is banned does not come by a balancer either, an
   await before.expectClosed();
   await (await ask("203.0.113.9")).expectClosed();
   await ask("203.0.113.10");
-  // What comes first is what came next.
+  // The first message to arrive is the next client's.
   expect(await seen()).toContain("received=203.0.113.10");
 });

@@ -1,4 +1,4 @@
-/** Several devices of one address: at once or by q, with what comes back of it (RFC 3261 16.6, 16.7; RFC 5626 7; RFC 5393 5). */
+/** Several devices of one address: in parallel or by q, and the responses (RFC 3261 16.6, 16.7; RFC 5626 7; RFC 5393 5). */
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { Home, instanceOf } from "../support/home.js";
@@ -31,7 +31,7 @@ function two(phones: readonly Party[]): readonly [Party, Party] {
   return [one, other];
 }
 
-test("OB-7-2 PX-16.1-1 PX-16.7-2 PX-16.7-3 PX-16.7-11 CAN-8 all ring, the first to answer gets the call, the others a CANCEL", async () => {
+test("OB-7-2 PX-16.1-1 PX-16.7-2 PX-16.7-3 PX-16.7-11 CAN-8 all ring, the first to answer gets the call, the others get a CANCEL", async () => {
   const { A, phones } = await phonesOf([1, 1]);
   const [P1, P2] = two(phones);
   await A.say(INVITE);
@@ -47,7 +47,7 @@ test("OB-7-2 PX-16.1-1 PX-16.7-2 PX-16.7-3 PX-16.7-11 CAN-8 all ring, the first 
   const cancel = await P2.request("CANCEL");
   expect(cancel.header("Reason")).toContain("Call completed elsewhere");
   await P2.reply("200 OK");
-  // The other one had answered as well, just now: the caller sees both.
+  // The other one has just answered too: the caller sees both.
   await P2.reply("200 OK", `Contact: <sip:P2@${P2.at}>`, atP2);
   expect((await A.response(200)).header("To")).toContain("tag=P2");
 });
@@ -92,7 +92,7 @@ for (const [one, other, best] of [
   [503, 486, [486]],
   [408, 486, [486]],
 ] as const) {
-  test(`PX-16.7-5 of ${one} and ${other} the better one goes up`, async () => {
+  test(`PX-16.7-5 the better one of ${one} and ${other} is forwarded`, async () => {
     const { A, phones } = await phonesOf([1, 1]);
     const [P1, P2] = two(phones);
     await A.say(INVITE);
@@ -106,7 +106,7 @@ for (const [one, other, best] of [
   });
 }
 
-test("PX-16.7-1 an answer that lacks the caller's Via still ends the call for the caller, with its status", async () => {
+test("PX-16.7-1 a response without the caller's Via still ends the call for the caller, with its status", async () => {
   const { A, phones } = await phonesOf([1]);
   const [P1] = phones;
   await A.say(INVITE);
@@ -117,7 +117,7 @@ test("PX-16.7-1 an answer that lacks the caller's Via still ends the call for th
   expect((await A.response(486)).all("Via")).toHaveLength(1);
 });
 
-test("PX-16.7-8 AU-16 the challenges of all branches are in the answer", async () => {
+test("PX-16.7-8 AU-16 the response contains the challenges of all branches", async () => {
   const { A, phones } = await phonesOf([1, 1]);
   const [P1, P2] = two(phones);
   await A.say(INVITE);
@@ -132,7 +132,7 @@ test("PX-16.7-8 AU-16 the challenges of all branches are in the answer", async (
   expect(answer.all("Proxy-Authenticate")).toEqual(['Digest realm="two", nonce="2"']);
 });
 
-test("LD-5-3 LD-5-2 Max-Breadth 2 with three devices: two ring, the third when one of them has ended", async () => {
+test("LD-5-3 LD-5-2 Max-Breadth 2 with three devices: two ring, the third when one of them has finished", async () => {
   const { A, phones } = await phonesOf([1, 1, 1]);
   await A.say(`${INVITE}\nMax-Breadth: 2`);
   await sleep(100);
@@ -182,7 +182,7 @@ test("OB-6-14 a device with outbound and one without ring together", async () =>
   await plain.request("INVITE");
 });
 
-test("TX-10 IT-5 OB-7-12 an answer from another flow than was asked is nobody's", async () => {
+test("TX-10 IT-5 OB-7-12 a response from a flow other than the one asked is dropped", async () => {
   const { A, phones } = await phonesOf([1, 1]);
   const [P1, P2] = two(phones);
   await A.say(INVITE);

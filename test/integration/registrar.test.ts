@@ -10,7 +10,7 @@ import { DOMAIN, Home, instanceOf } from "../support/home.js";
 
 const QUERY = (user: string): string => `REGISTER sip:${DOMAIN} SIP/2.0\nFrom: <sip:${user}@${DOMAIN}>;tag=q\nTo: <sip:${user}@${DOMAIN}>\nCall-ID: query`;
 
-test("D6 REG-3 REG-4 AU-1 AU-2 AU-9 a phone proves itself by SHA-256, and nobody can say it again", async () => {
+test("D6 REG-3 REG-4 AU-1 AU-2 AU-9 a phone authenticates with SHA-256, and nobody can replay it", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sluice-users-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, "users");
@@ -30,7 +30,7 @@ test("D6 REG-3 REG-4 AU-1 AU-2 AU-9 a phone proves itself by SHA-256, and nobody
   expect((await bob.response(401)).header("WWW-Authenticate")).toContain("stale=true");
 });
 
-test("OB-6-5 PATH-5.3-2 OB-12-6 behind an edge: Path with ob makes a flow, without it 439, and only an edge's Path is believed", async () => {
+test("OB-6-5 PATH-5.3-2 OB-12-6 behind an edge: a Path with ob makes a flow, without it 439, and only an edge's Path is trusted", async () => {
   const home = await Home.start({ SLUICE_EDGES: "127.0.0.2" });
   const edge = await home.edge("E1", "127.0.0.2");
   const answer = await home.registerBehind(edge, "bob", { instance: instanceOf("bob"), path: "<sip:T%6fk@edge.example;lr;OB>" });
@@ -45,7 +45,7 @@ test("OB-6-5 PATH-5.3-2 OB-12-6 behind an edge: Path with ob makes a flow, witho
   expect((await edge.response(200)).all("Contact")).toHaveLength(1);
 });
 
-test("REG-26 kill -9 in the midst of thousands of REGISTERs: each that was answered 200 is there after the restart", { timeout: 120_000 }, async () => {
+test("REG-26 kill -9 amid thousands of REGISTERs: each one answered with 200 is there after the restart", { timeout: 120_000 }, async () => {
   const home = await Home.start({ SLUICE_SHARDS: "2" });
   const asker = await Asker.open(home.scene);
   onTestFinished(() => asker.close());

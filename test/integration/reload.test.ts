@@ -1,4 +1,4 @@
-/** Changing what runs: SIGHUP and /api/reload, the log level for a time, and a drain that moves flows out slowly. */
+/** Changing a running process: SIGHUP and /api/reload, a temporary log level, and a drain that moves flows out slowly. */
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { tmpdir } from "node:os";
@@ -20,7 +20,7 @@ async function stage(lines: string, settings: Settings = {}): Promise<Awaited<Re
 }
 
 for (const how of ["SIGHUP", "reload"] as const) {
-  test(`SA-9 ${how} changes limits and log level, says what it cannot change, and no flow is lost`, async () => {
+  test(`SA-9 ${how} changes limits and log level, reports what it cannot change, and loses no flow`, async () => {
     const { SUT, U, C, admin, file } = await stage("SLUICE_MAX_FLOWS_PER_SOURCE=100\nSLUICE_LOG_LEVEL=info\n");
     const path = await register(U, C);
     writeFileSync(file, "SLUICE_MAX_FLOWS_PER_SOURCE=1\nSLUICE_LOG_LEVEL=debug\nSLUICE_SHARDS=1\nSLUICE_MAX_PENDING=5\n");
@@ -36,7 +36,7 @@ for (const how of ["SIGHUP", "reload"] as const) {
     expect((await admin.get("/api/log")).json).toEqual({ level: "debug" });
     await C.say(`MESSAGE sip:U@192.0.2.1 SIP/2.0\nRoute: ${path.join(", ")}`);
     await U.request("MESSAGE");
-    // The new limit counts: all parties here share one address.
+    // The new limit applies: all parties here share one address.
     await expect.poll(async () => {
       const late = await TcpConnection.open({ host: "127.0.0.1", port: Number(U.edge.split(":").at(-1)) }, () => undefined);
       await late.expectClosed(2_000).catch(() => undefined);
@@ -47,7 +47,7 @@ for (const how of ["SIGHUP", "reload"] as const) {
   });
 }
 
-test("SA-9 a bad file changes nothing, and the errors are told", async () => {
+test("SA-9 a bad file changes nothing, and the errors are reported", async () => {
   const { SUT, U, C, admin, file } = await stage("SLUICE_QUEUE_MAX=65536\n");
   const path = await register(U, C);
   writeFileSync(file, "SLUICE_QUEUE_MAX=1\nSLUICE_LOG_LEVEL=loud\n");
@@ -59,7 +59,7 @@ test("SA-9 a bad file changes nothing, and the errors are told", async () => {
   await U.request("MESSAGE");
 });
 
-test("SA-9 a key put in front of the key file signs after a reload, tokens of before stay good", async () => {
+test("SA-9 a key added at the top of the key file signs after a reload, and older tokens stay valid", async () => {
   const { SUT, U, C, admin } = await stage("");
   const path = await register(U, C);
   const file = join(SUT.stateDir, "flow.keys");
@@ -70,8 +70,8 @@ test("SA-9 a key put in front of the key file signs after a reload, tokens of be
   await U.request("MESSAGE");
 });
 
-test("SA-9 another upstream counts from the reload on", async () => {
-  // The environment goes before the file, so it names no upstream here.
+test("SA-9 another upstream is used from the reload on", async () => {
+  // The environment overrides the file, so it names no upstream here.
   const { U, C, admin, file } = await stage(`SLUICE_FLOW_TIMER=40\nSLUICE_UPSTREAM=sip:127.0.0.1:${await freePort()}\n`, { SLUICE_UPSTREAM: "" });
   writeFileSync(file, `SLUICE_FLOW_TIMER=45\nSLUICE_UPSTREAM=sip:${C.at}\n`);
   expect((await admin.ask("POST", "/api/reload", {})).json["changed"]).toEqual(["SLUICE_UPSTREAM", "SLUICE_FLOW_TIMER"]);
@@ -81,7 +81,7 @@ test("SA-9 another upstream counts from the reload on", async () => {
   expect((await U.response(200)).header("Flow-Timer")).toBe("45");
 });
 
-test("SA-9 an upstream that cannot be resolved, or a name that does not exist: rejected with the reason, and what was in force stays", async () => {
+test("SA-9 an upstream that cannot be resolved, or a name that does not exist: rejected with the reason, and the old one stays", async () => {
   const file = join(mkdtempSync(join(tmpdir(), "sluice-env-")), "sluice.env");
   const admin = await Admin.choose();
   const company = await cast({ settings: { SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_UPSTREAM: "", SLUICE_ENV_FILE: file, ...write("") } });
@@ -114,13 +114,13 @@ test("SA-9 an upstream that cannot be resolved, or a name that does not exist: r
   }
 });
 
-test("a log level for a time goes back by itself", async () => {
+test("a temporary log level reverts by itself", async () => {
   const { admin } = await stage("");
   expect((await admin.ask("PUT", "/api/log", { level: "debug", seconds: 1 })).json).toMatchObject({ level: "debug", back: "info" });
   await expect.poll(async () => (await admin.get("/api/log")).json["level"], { timeout: 5_000 }).toBe("info");
 });
 
-test("SA-8 a drain closes flows at the set rate; not ready meanwhile; a second signal ends at once", async () => {
+test("SA-8 a drain closes flows at the set rate; not ready meanwhile; a second signal exits at once", async () => {
   const admin = await Admin.choose();
   const { SUT, U, C, newClient } = await (async () => {
     const company = await cast({ client: "tcp", settings: { SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_DRAIN_RATE: "10", SLUICE_DRAIN_SECONDS: "1" } });

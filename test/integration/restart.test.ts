@@ -1,4 +1,4 @@
-/** After a crash and under new keys: authentic tokens are told from forged ones (decision D4, RFC 5626 5.2 and 9.3). */
+/** After a crash and with new keys, authentic tokens are distinguished from forged ones (decision D4, RFC 5626 5.2 and 9.3). */
 import { randomBytes } from "node:crypto";
 import { statSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { userOf } from "../support/sip-message.js";
 const message = (path: readonly string[]): string => `MESSAGE sip:U@192.0.2.1 SIP/2.0\nRoute: ${path.join(", ")}`;
 const newKey = (): string => randomBytes(32).toString("base64");
 
-test("OB-9-2 OB-5.2-5 after kill -9 and restart an old TCP token is 430, not 403", async () => {
+test("OB-9-2 OB-5.2-5 after kill -9 and a restart an old TCP token is 430, not 403", async () => {
   const { SUT, U, C } = await cast({ client: "tcp" });
   const path = await register(U, C);
   await SUT.kill();
@@ -20,7 +20,7 @@ test("OB-9-2 OB-5.2-5 after kill -9 and restart an old TCP token is 430, not 403
   await C.response(430);
 });
 
-test("OB-9-2 an old TCP token does not lead to the client that has the slot now", async () => {
+test("OB-9-2 an old TCP token does not lead to the client that now has the slot", async () => {
   const company = await cast({ client: "tcp" });
   const { SUT, U, U2, C } = company;
   const path = await register(U, C);
@@ -47,7 +47,7 @@ test("OB-5.2-4 after kill -9 and restart an old UDP token still delivers", async
   await C.response(200);
 });
 
-test("OB-5.2-5 the key file is made at the first start, for nobody else to read, and kept", async () => {
+test("OB-5.2-5 the key file is created at the first start, unreadable for others, and kept", async () => {
   const { SUT } = await cast();
   const file = join(SUT.stateDir, "flow.keys");
   const before = statSync(file);
@@ -56,7 +56,7 @@ test("OB-5.2-5 the key file is made at the first start, for nobody else to read,
   expect(statSync(file).mtimeMs).toBe(before.mtimeMs);
 });
 
-test("OB-5.2-5 a token of the previous key is good while the key is in the ring and 430 when it is not", async () => {
+test("OB-5.2-5 a token of the previous key is valid while that key is in the ring, and 430 afterwards", async () => {
   const [old, fresh] = [newKey(), newKey()];
   const company = await cast({ settings: { SLUICE_FLOW_KEYS: `1:${old}` } });
   const { U, C } = company;
@@ -77,7 +77,7 @@ test("OB-5.2-5 a token of the previous key is good while the key is in the ring 
   await U.request("MESSAGE");
 });
 
-test("OB-5.2-1 another key under the same id makes a token forged", async () => {
+test("OB-5.2-1 with another key under the same id, a token is forged", async () => {
   const company = await cast({ settings: { SLUICE_FLOW_KEYS: `1:${newKey()}` } });
   const { U, C } = company;
   const path = await register(U, C);

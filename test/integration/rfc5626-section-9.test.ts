@@ -25,7 +25,7 @@ async function edgeProxy(host: string, registrar: string): Promise<EdgeProxy> {
   return { process, host, client, core };
 }
 
-/** Somebody on the core side with a UDP socket, who sends to `to`. */
+/** A party on the core side with a UDP socket that sends to `to`. */
 async function neighbour(name: string, scene: string, company: Set<Party>, to: string, localPort = 0): Promise<Party> {
   const [host = "", port = ""] = to.split(":");
   const party = new Party(name, to, scene, company);
@@ -51,11 +51,11 @@ test("OB-9-1 OB-9-2 OB-9-3 OB-9-4 D4 subscription, two registrations, a crash, a
   const bob2 = new Party("bob", EP2.client, home.scene, home.company);
   await connect(bob1, EP1);
   await connect(bob2, EP2);
-  // The configuration service and, in the end, the far domain: whatever is not example.com.
+  // The configuration service and, in the end, the far domain: everything outside example.com.
   const config = await neighbour("config", home.scene, home.company, EP1.core, configPort);
   const alice = await neighbour("alice", home.scene, home.company, home.at);
 
-  // 9.1: Bob subscribes to his configuration before he has registered at all.
+  // 9.1: Bob subscribes to his configuration before he has registered.
   await bob1.say(`SUBSCRIBE sip:00000000-0000-1000-8000-AABBCCDDEEFF@config.example.net SIP/2.0
 Call-ID: subscribe@${home.scene}
 Event: ua-profile
@@ -78,7 +78,7 @@ Subscription-State: active`);
   await bob1.reply("200 OK");
   await config.response(200);
 
-  // 9.2: he registers with each edge, on a flow of its own.
+  // 9.2: he registers with each edge on a separate flow.
   let cseq = 0;
   const register = async (bob: Party, regId: number): Promise<SipMessage> => {
     cseq += 1;
@@ -96,10 +96,10 @@ Contact: <sip:bob@192.0.2.2;transport=tcp>;reg-id=${regId};+sip.instance="${INST
   const contacts = (ok: SipMessage): string[] => ok.all("Contact").flatMap((line) => line.match(/reg-id=\d+/g) ?? []);
   expect(contacts(await register(bob1, 1))).toEqual(["reg-id=1"]);
   expect(contacts(await register(bob2, 2)).sort()).toEqual(["reg-id=1", "reg-id=2"]);
-  // The flow that was registered last is tried first, so EP1's must be the younger one for the example's way.
+  // The most recently registered flow is tried first, so EP1's must be the newer one to match the example.
   await register(bob1, 1);
 
-  // 9.3: EP1 crashes and is back before anybody calls; the registrar knows nothing of that.
+  // 9.3: EP1 crashes and is back before anyone calls; the registrar does not notice.
   await EP1.process.restart();
   await alice.say(`INVITE sip:bob@example.com SIP/2.0
 Call-ID: incoming@${home.scene}
@@ -119,7 +119,7 @@ Contact: <sip:alice@127.0.0.1:${alice.wire.port}>`);
   await bob2.reply("200 OK");
   await aliceToEP2.response(200);
 
-  // 9.4: Bob notices that his flow is gone and registers anew with EP1; the binding that answered 430 had been dropped.
+  // 9.4: Bob notices that his flow is gone and registers again with EP1; the binding that answered 430 has been dropped.
   await connect(bob1, EP1);
   expect(contacts(await register(bob2, 2))).toEqual(["reg-id=2"]);
   expect(contacts(await register(bob1, 1)).sort()).toEqual(["reg-id=1", "reg-id=2"]);

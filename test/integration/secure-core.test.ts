@@ -12,16 +12,16 @@ import { UdpSocket } from "../support/udp-socket.js";
 
 interface SecureCore {
   readonly home: Home;
-  /** A phone that comes to the edge over TLS. */
+  /** A phone that connects to the edge over TLS. */
   readonly secure: (name: string) => Promise<Party>;
   readonly edge: Edge;
   /** Registered through the edge. */
   readonly bob: Party;
-  /** A phone of the registrar's own. */
+  /** A phone connected directly to the registrar. */
   readonly alice: Party;
 }
 
-/** The edge at 127.0.0.2 has a certificate for `names`, the registrar one of the tests' own. */
+/** The edge at 127.0.0.2 has a certificate for `names`, the registrar has the tests' own. */
 async function secureCore(names: readonly string[]): Promise<SecureCore> {
   const { authority, edge: ofRegistrar } = testCertificates();
   const settings = (files: CertificateFiles): Record<string, string> => ({
@@ -30,7 +30,7 @@ async function secureCore(names: readonly string[]): Promise<SecureCore> {
     SLUICE_TLS_KEY: files.key,
   });
   const secure = await freePort();
-  // Alice comes over UDP, the edge over TLS.
+  // Alice uses UDP, the edge TLS.
   const home = await Home.start({ SLUICE_EDGES: "127.0.0.2", SLUICE_CORE_LISTEN: `tls:127.0.0.1:${secure}`, ...settings(ofRegistrar) });
   const [client, tls] = [await freePort("127.0.0.2"), await freePort("127.0.0.2")];
   const edge = await Edge.start({
@@ -52,7 +52,7 @@ async function secureCore(names: readonly string[]): Promise<SecureCore> {
 
 const INVITE = "INVITE sip:bob@example.com SIP/2.0\nContact: <sip:alice@192.0.2.1>";
 
-test("TR-22 TR-25 TR-26 PATH-5.4-1 a call goes to an edge over TLS, along the Path, and the edge proves its name", async () => {
+test("TR-22 TR-25 TR-26 PATH-5.4-1 a call goes over TLS along the Path to an edge, and the edge proves its name", async () => {
   const { bob, alice } = await secureCore(["IP:127.0.0.2"]);
   await alice.say(INVITE);
   const invite = await bob.request("INVITE");
@@ -67,7 +67,7 @@ test("TR-22 TR-25 TR-26 PATH-5.4-1 a call goes to an edge over TLS, along the Pa
   await alice.response(200);
 });
 
-test("TR-26 an edge that cannot prove who it is gets no call: the device counts as not reached", async () => {
+test("TR-26 an edge that cannot prove its identity gets no call: the device counts as unreachable", async () => {
   const { home, bob, alice } = await secureCore(["IP:127.0.0.9"]);
   await alice.say(INVITE);
   await alice.response(480);
@@ -77,7 +77,7 @@ test("TR-26 an edge that cannot prove who it is gets no call: the device counts 
 
 const routesIn = (message: SipMessage): readonly string[] => message.all("Record-Route").flatMap((line) => line.split(/,\s*(?=<)/));
 
-test("PX-16.6-5 RFC 5630 5.2 a phone with a SIPS Contact registers behind an edge over TLS, and is called as SIPS over TLS all the way", async () => {
+test("PX-16.6-5 a phone with a SIPS Contact registers behind an edge over TLS, and is called as SIPS over TLS all the way (RFC 5630 5.2)", async () => {
   const { secure } = await secureCore(["IP:127.0.0.2"]);
   const [carol, dave] = [await secure("carol"), await secure("dave")];
   await carol.say(
@@ -103,7 +103,7 @@ test("PX-16.6-5 RFC 5630 5.2 a phone with a SIPS Contact registers behind an edg
   await carol.response(200);
 });
 
-test("RFC 5630 5.3 a SIPS call is 480 with Warning 380 at an edge whose upstream is in clear, and at one that it came to in clear", async () => {
+test("PX-16.6-10 a SIPS call is 480 with Warning 380 at an edge with an unencrypted upstream, and at one it reached unencrypted (RFC 5630 5.3)", async () => {
   const { bob } = await secureCore(["IP:127.0.0.2"]);
   await bob.say("INVITE sips:bob@example.com SIP/2.0\nContact: <sips:x@192.0.2.1>");
   expect((await bob.response(480)).header("Warning")).toBe('380 sluice "SIPS Not Allowed"');

@@ -1,4 +1,4 @@
-/** A shard that dies or hangs is started again; the others, their flows and the process go on, and a stop is always in time. */
+/** A shard that dies or hangs is restarted; the others, their flows and the process go on, and stopping never takes too long. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -29,7 +29,7 @@ async function stage(shards = 2): Promise<Stage> {
   return { company: await cast({ settings }), admin };
 }
 
-/** OPTIONS from many sockets, so that every shard has its part; `answered[i]` counts those of socket i since it was last zeroed. */
+/** OPTIONS from many sockets, so that every shard gets some; `answered[i]` counts those of socket i since it was last reset. */
 class Traffic {
   readonly answered: number[] = [];
   readonly #sockets: UdpSocket[] = [];
@@ -65,7 +65,7 @@ class Traffic {
 }
 
 for (const how of ["throws", "rejects", "exits"] as const) {
-  test(`a shard whose hook ${how} is started again at 2,000 requests a second, and the flows of the other one live`, async () => {
+  test(`a shard whose hook ${how} is restarted at 2,000 requests per second, and the flows of the other one survive`, async () => {
     const { company, admin } = await stage();
     const phones: { readonly party: Party; readonly path: readonly string[] }[] = [];
     for (let at = 0; at < 12; at += 1) {
@@ -78,7 +78,7 @@ for (const how of ["throws", "rejects", "exits"] as const) {
       await expect.poll(async () => (await admin.get("/metrics")).text, { timeout: 10_000 }).toContain(`sluice_shard_restarts_total ${death + 1}\n`);
       await expect.poll(async () => (await admin.get("/readyz?verbose")).text, { timeout: 10_000 }).toContain("2 of 2 run");
     }
-    // A connection belongs to the shard that took it: those of the dead one are closed, all others are reached.
+    // A connection belongs to the shard that accepted it: the dead shard's are closed, all others are still reached.
     const living = phones.filter(({ party }) => party.wire.isOpen);
     expect(living.length).toBeGreaterThan(0);
     for (const { party, path } of living) {
@@ -94,7 +94,7 @@ for (const how of ["throws", "rejects", "exits"] as const) {
   });
 }
 
-test("a shard that hangs is seen by readyz, ended and started again", async () => {
+test("readyz notices a hanging shard, which is ended and restarted", async () => {
   const { company, admin } = await stage();
   await company.U.say(`${MESSAGE}\nX-Die: hangs`);
   await expect.poll(async () => (await admin.get("/readyz")).text, { timeout: 4_000 }).toContain("1 of 2 run");
@@ -103,7 +103,7 @@ test("a shard that hangs is seen by readyz, ended and started again", async () =
   expect((await admin.get("/livez")).status).toBe(200);
 });
 
-test("a shard that cannot be ended makes the process ill, and SIGTERM ends it all the same", async () => {
+test("a shard that cannot be ended makes the process unhealthy, and SIGTERM still ends it", async () => {
   const { company, admin } = await stage();
   const fifo = join(mkdtempSync(join(tmpdir(), "sluice-fifo-")), "fifo");
   execFileSync("mkfifo", [fifo]);
@@ -112,11 +112,11 @@ test("a shard that cannot be ended makes the process ill, and SIGTERM ends it al
   const began = performance.now();
   company.SUT.terminate();
   expect(await company.SUT.exited()).toBe(0);
-  // The drain's second, and five for each of drain, close and end.
+  // One second for the drain, plus five each for drain, close and end.
   expect(performance.now() - began).toBeLessThan(17_000);
 });
 
-test("SIGTERM is in time though a shard is just down or hangs", async () => {
+test("SIGTERM works in time even while a shard is down or hangs", async () => {
   for (const how of ["throws", "hangs"] as const) {
     const { company } = await stage();
     await company.U.say(`${MESSAGE}\nX-Die: ${how}`);
@@ -133,13 +133,13 @@ test("OB-5.4-1 clients that register while four shards start are supervised wher
   await company.SUT.kill();
   const phones = await Promise.all(Array.from({ length: 12 }, (_, at) => company.newClient(`early${at}`)));
   const answering = answerRegisters(company.C);
-  // Each of them sends before anybody reads, and again and again until it is answered.
+  // Each one sends before anyone reads, and again and again until it is answered.
   const restarted = company.SUT.restart();
   const trying = phones.map((phone, at) => setInterval(() => void phone.say(registerOf(at)), 50));
   const answers = await Promise.all(phones.map((phone) => phone.response(200, 10_000)));
   trying.forEach(clearInterval);
   await restarted;
-  // Longer than Flow-Timer and its grace: a shard that supervised a flow whose pings another one reads would end it now.
+  // Longer than Flow-Timer plus grace: a shard that supervised a flow whose pings another shard reads would end it now.
   for (let second = 0; second < 10; second += 1) {
     for (const phone of phones) await phone.exactly("\r\n\r\n");
     await sleep(1_000);
@@ -147,7 +147,7 @@ test("OB-5.4-1 clients that register while four shards start are supervised wher
   answering.stop();
   await phones[0]?.say(registerOf(0));
   await answering.done;
-  // What answers the last of the many REGISTERs is on its way still.
+  // The response to the last of the many REGISTERs is still on its way.
   await sleep(500);
   expect(answers.every((answer) => answer.header("Flow-Timer") === "3")).toBe(true);
   for (const [at, phone] of phones.entries()) {
@@ -161,7 +161,7 @@ test("OB-5.4-1 clients that register while four shards start are supervised wher
   }
 });
 
-test("a signal that comes before the process is up is heard", async () => {
+test("a signal before the process is up is handled", async () => {
   const settings = { SLUICE_LISTEN: `udp:127.0.0.1:${await freePort()}`, SLUICE_UPSTREAM: "sip:127.0.0.1:9" };
   const ended = Edge.launch(settings);
   onTestFinished(() => ended.stop());
@@ -179,7 +179,7 @@ function registerOf(at: number): string {
   return `REGISTER sip:example.com SIP/2.0\nCall-ID: early${at}\nSupported: path, outbound\nContact: <sip:a@192.0.2.1>;reg-id=1;+sip.instance="<urn:uuid:${at}>"`;
 }
 
-/** The core takes every REGISTER; the Path of each Call-ID is kept. */
+/** The core accepts every REGISTER and keeps the Path of each Call-ID. */
 function answerRegisters(core: Party): { readonly paths: Map<string, readonly string[]>; readonly done: Promise<void>; stop(): void } {
   const paths = new Map<string, readonly string[]>();
   let on = true;
@@ -193,7 +193,7 @@ function answerRegisters(core: Party): { readonly paths: Map<string, readonly st
   return { paths, done: answer().catch(() => undefined), stop: () => void (on = false) };
 }
 
-/** Until the program is at its first line. Node itself catches SIGTERM before that, but not SIGHUP, which the program catches last. */
+/** Waits until the program reaches its first line. Node itself catches SIGTERM before that, but not SIGHUP, which the program catches last. */
 async function untilCaught(pid: number): Promise<void> {
   const caught = (): boolean => (BigInt(`0x${/^SigCgt:\s*(\w+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? "0"}`) & 1n) !== 0n;
   while (!caught()) await sleep(1);

@@ -30,7 +30,7 @@ for (const core of ["udp", "tcp"] as const) {
     const company = await cast({ core, settings });
     const clients = await population(company);
     const callers = await Promise.all(Array.from({ length: CALLERS }, (_, at) => company.newCaller(`caller${at}`)));
-    // Callers take turns with their own share of the clients, so that each party reads only what is its own.
+    // Each caller has its own share of the clients, so that each party reads only its own messages.
     const share = CLIENTS / CALLERS;
     let answered = 0;
     await Promise.all(
@@ -54,7 +54,7 @@ for (const core of ["udp", "tcp"] as const) {
   });
 }
 
-test("SA-6 SA-7 a datagram of a client reaches the core and its answer the client, whichever shard reads them", async () => {
+test("SA-6 SA-7 a client's datagram reaches the core and the response reaches the client, whichever shard reads them", async () => {
   const company = await cast({ settings });
   for (let at = 0; at < 50; at += 1) {
     const client = await company.newClient(`visitor${at}`, at % 2 === 0 ? "udp" : "tcp");
@@ -66,7 +66,7 @@ test("SA-6 SA-7 a datagram of a client reaches the core and its answer the clien
   }
 });
 
-test("SA-6 OB-5.3.1-9 a pending request is 430 though flow and request are on different shards", async () => {
+test("SA-6 OB-5.3.1-9 a pending request gets 430 even if flow and request are on different shards", async () => {
   const company = await cast({ client: "tcp", settings });
   for (let at = 0; at < 12; at += 1) {
     const client = await company.newClient(`leaver${at}`);
@@ -79,7 +79,7 @@ test("SA-6 OB-5.3.1-9 a pending request is 430 though flow and request are on di
   }
 });
 
-test("SA-6 OB-5.3.1-4 a token of a connection that has ended is 430 from every shard", async () => {
+test("SA-6 OB-5.3.1-4 the token of an ended connection is 430 from every shard", async () => {
   const company = await cast({ client: "tcp", settings });
   const path = await register(company.U, company.C);
   await company.U.close();
@@ -116,7 +116,7 @@ test("SA-6 OB-5.3-10 hairpins between clients of different shards", async () => 
   }
 });
 
-test("SA-6 one more edge on the same ports is refused, for shards share them only among themselves", async () => {
+test("SA-6 a second edge on the same ports is refused, because shards share ports only among themselves", async () => {
   const { SUT } = await cast({ settings });
   const { Edge } = await import("../support/edge.js");
   const rival = Edge.launch({ ...SUT.settings, SLUICE_UPSTREAM: `sip:127.0.0.1:${await freePort()}` });

@@ -1,4 +1,4 @@
-/** Limits by source hold for the whole process, whichever shard a connection or flow came to, and nobody pays for another's. */
+/** Limits per source apply to the whole process, whichever shard a connection or flow reaches, and nobody pays for others. */
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { Socket } from "node:net";
@@ -25,7 +25,7 @@ async function server(settings: Settings): Promise<Server> {
   return { edge, port, admin };
 }
 
-test("a source gets exactly its share of connections on four shards, and another source is not touched by that", async () => {
+test("TR-21 a source gets exactly its share of connections on four shards, and another source is not affected", async () => {
   const { edge, port } = await server({ SLUICE_SHARDS: "4", SLUICE_MAX_FLOWS_PER_SOURCE: "8" });
   const connections = await Promise.all(Array.from({ length: 20 }, () => connection(port)));
   const open = (): readonly Socket[] => connections.filter((socket) => !socket.destroyed && socket.readyState === "open");
@@ -36,7 +36,7 @@ test("a source gets exactly its share of connections on four shards, and another
   const other = await connection(port, OTHER_HOST);
   await sleep(100);
   expect(other.destroyed).toBe(false);
-  // A place that was given back is there for the next one.
+  // A returned place is available to the next one.
   open()[0]?.destroy();
   await expect
     .poll(async () => {
@@ -47,7 +47,7 @@ test("a source gets exactly its share of connections on four shards, and another
     .toBe(false);
 });
 
-test("RFC 6223: UDP flows that ask for keep-alives fill their own table, forget the oldest, and cost no connection", async () => {
+test("UDP flows that ask for keep-alives fill their own table, forget the oldest, and cost no connection (RFC 6223)", async () => {
   const upstream = `sip:${HOST}:${await core()};transport=udp`;
   const { edge, port, admin } = await server({ SLUICE_UPSTREAM: upstream, SLUICE_MAX_FLOWS: "50" });
   let answered = 0;
@@ -66,7 +66,7 @@ test("RFC 6223: UDP flows that ask for keep-alives fill their own table, forget 
   expect(answer.toString("latin1")).toMatch(/^SIP\/2\.0 200/);
 });
 
-test("calls that ring for ever have the share of their source, REGISTER of others goes on, and all of it is given back", async () => {
+test("calls that ring for ever use up their source's share, REGISTERs of others go on, and everything is given back", async () => {
   const { edge, port, admin } = await server({
     SLUICE_MODE: "standalone",
     SLUICE_SHARDS: "2",
@@ -101,11 +101,11 @@ test("calls that ring for ever have the share of their source, REGISTER of other
   const waits = await registerAll(port, 100, DOMAIN);
   expect(p99(waits)).toBeLessThan(250);
   await expect.poll(() => metric(admin, "requests_held"), { timeout: 15_000 }).toBe(0);
-  // Timer D remembers the copies a while longer.
+  // Timer D keeps the copies a while longer.
   expect(await metric(admin, "requests_held_bytes")).toBeLessThan(40 * 4_096);
 });
 
-test("the copies of a call that forks are on its caller's share too, and leave the others alone", async () => {
+test("the copies of a forked call count towards the caller's share too, and do not affect others", async () => {
   const { port, admin } = await server({ SLUICE_MODE: "standalone", SLUICE_MAX_PENDING_PER_SOURCE: "40", SLUICE_T1_MS: "50", SLUICE_SHARDS: "1" });
   const phones = await Promise.all(Array.from({ length: 5 }, () => udp()));
   for (const phone of phones) {
@@ -127,7 +127,7 @@ test("the copies of a call that forks are on its caller's share too, and leave t
   for (let number = 0; number < 30; number += 1) caller.send(call(), port, HOST);
   await expect.poll(() => metric(admin, "requests_held")).toBeGreaterThan(5);
   await sleep(300);
-  // 40 requests of 4,096 octets, or a megabyte where that is more.
+  // 40 requests of 4,096 octets, or a megabyte if that is more.
   expect(await metric(admin, "requests_held_bytes")).toBeLessThanOrEqual(1 << 20);
   const other = await udp();
   other.send(request("OPTIONS", { transport: "UDP", at: hostPortOf(other), uri: `sip:nobody@${DOMAIN}` }), port, HOST);
@@ -135,7 +135,7 @@ test("the copies of a call that forks are on its caller's share too, and leave t
   expect(answer.toString()).toMatch(/^SIP\/2\.0 480/);
 });
 
-test("RFC 3261 26.3.2.4: nothing is kept for a challenge, and its ACK goes nowhere", async () => {
+test("nothing is kept for a challenge, and its ACK goes nowhere (RFC 3261 26.3.2.4)", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sluice-shares-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const users = join(folder, "users");
@@ -149,12 +149,12 @@ test("RFC 3261 26.3.2.4: nothing is kept for a challenge, and its ACK goes nowhe
   for (let call = 1; call <= 500; call += 1) {
     caller.send(request("INVITE", { transport: "UDP", at, uri: `sip:bob@${DOMAIN}`, from: `sip:a@${DOMAIN}`, headers: "Contact: <sip:a@127.0.0.1>\r\n" }), port, HOST);
     caller.send(request("REGISTER", { transport: "UDP", at, uri: `sip:${DOMAIN}`, from: `sip:a@${DOMAIN}`, to: `sip:a@${DOMAIN}` }), port, HOST);
-    // No more at once than a socket buffer holds.
+    // No more at once than fit in a socket buffer.
     if (call % 20 === 0) await expect.poll(() => count("407") + count("401"), { interval: 2 }).toBe(2 * call);
   }
   expect(count("503")).toBe(0);
   await expect.poll(() => metric(admin, "requests_held")).toBe(0);
-  // Repeated as long as no answer was seen: answered anew, with the same tag.
+  // Retransmitted as if no response had arrived: answered again, with the same tag.
   const invite = request("INVITE", { transport: "UDP", at, uri: `sip:bob@${DOMAIN}`, from: `sip:a@${DOMAIN}`, headers: "Contact: <sip:a@127.0.0.1>\r\n" });
   answers.length = 0;
   caller.send(invite, port, HOST);

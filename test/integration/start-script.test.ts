@@ -1,4 +1,4 @@
-/** `npm start` leaves nothing behind: however npm ends, the server ends too and gives its port back. */
+/** `npm start` leaves nothing running: however npm ends, the server ends too and frees its port. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -21,7 +21,7 @@ function lives(pid: number): boolean {
   }
 }
 
-/** npm, and the pid of the server as its own log tells it. */
+/** npm, and the pid of the server from its log. */
 async function start(port: number): Promise<{ npm: ChildProcess; pid: number }> {
   const state = mkdtempSync(join(tmpdir(), "sluice-start-"));
   const settings = { SLUICE_LISTEN: `tcp:127.0.0.1:${port}`, SLUICE_ADMIN_LISTEN: "off", SLUICE_STATE_DIR: state, SLUICE_SHARDS: "1", SLUICE_DRAIN_SECONDS: "0" };

@@ -1,4 +1,4 @@
-/** Who was refused without a transaction sends an ACK all the same: it is for us, and goes to nobody (RFC 3261 8.2.7, 17.1.1.3). */
+/** A client refused without a transaction still sends an ACK: it is for us and goes nowhere (RFC 3261 8.2.7, 17.1.1.3). */
 import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +11,7 @@ import type { Party } from "../support/party.js";
 
 interface Refused {
   readonly status: number;
-  /** Of the INVITE besides what every one has; `via`: below its own. */
+  /** Additional headers of the INVITE; `via`: below its own. */
   readonly headers?: string;
   readonly via?: string;
   readonly cseq?: string;
@@ -19,7 +19,7 @@ interface Refused {
 
 let invites = 0;
 
-/** Sends an INVITE that is refused, then its ACK, with the Route that the INVITE had. */
+/** Sends an INVITE that is refused, then its ACK with the same Route. */
 async function isRefused(caller: Party, uri: string, { status, headers = "", via = "", cseq = "1 INVITE" }: Refused): Promise<void> {
   const number = (invites += 1);
   const transport = caller.transport.toUpperCase();
@@ -32,7 +32,7 @@ async function isRefused(caller: Party, uri: string, { status, headers = "", via
   await caller.say(`ACK ${uri} SIP/2.0\n${top}\n${callId}\nTo: ${final.header("To")}${routes === "" ? "" : `\n${routes}`}`);
 }
 
-/** What an edge and a home server refuse alike. */
+/** What both an edge and a home server refuse. */
 const ANYWHERE: readonly Refused[] = [
   { status: 483, headers: "Max-Forwards: 0" },
   { status: 400, cseq: "1 OPTIONS" },
@@ -41,14 +41,14 @@ const ANYWHERE: readonly Refused[] = [
 ];
 
 for (const transport of ["udp", "tcp"] as const) {
-  test(`RFC 3261 8.2.7: the ACK of whatever an edge refuses goes to nobody, ${transport}`, async () => {
+  test(`the ACK of whatever an edge refuses goes nowhere, ${transport} (RFC 3261 8.2.7)`, async () => {
     const cast = await Cast.assemble({ client: transport });
     onTestFinished(() => cast.end());
     await cast.enter();
     const { U, C } = cast;
     const uri = "sip:bob@example.com";
     for (const refused of ANYWHERE) await isRefused(U, uri, refused);
-    // 482: what comes back to us with our own Via below.
+    // 482: a request that comes back to us with our own Via below.
     const call = `${uri} SIP/2.0\nCall-ID: loop@${cast.scene}\nContact: <sip:A@192.0.2.1>`;
     await U.say(`INVITE ${call}`);
     const copy = await C.request("INVITE");
@@ -65,7 +65,7 @@ for (const transport of ["udp", "tcp"] as const) {
     await C.nothing();
   });
 
-  test(`RFC 3261 8.2.7: the ACK of whatever a home server refuses goes to nobody, ${transport}`, async () => {
+  test(`the ACK of whatever a home server refuses goes nowhere, ${transport} (RFC 3261 8.2.7)`, async () => {
     const folder = mkdtempSync(join(tmpdir(), "sluice-users-"));
     onTestFinished(() => rmSync(folder, { recursive: true }));
     const users = join(folder, "users");
@@ -82,7 +82,7 @@ for (const transport of ["udp", "tcp"] as const) {
   });
 }
 
-test("RFC 3261 8.2.7: the ACK of a 503 for want of a core goes to nobody, when the core is back", async () => {
+test("the ACK of a 503 sent for lack of a core goes nowhere once the core is back (RFC 3261 8.2.7)", async () => {
   const cast = await Cast.assemble({ client: "udp", core: "tcp" });
   onTestFinished(() => cast.end());
   await cast.enter();

@@ -1,4 +1,4 @@
-/** STUN on the SIP port (RFC 5626 5.4 and 8, RFC 8489). The packets are written and read here octet by octet. */
+/** STUN on the SIP port (RFC 5626 5.4 and 8, RFC 8489). Packets are written and read here octet by octet. */
 import { expect, test } from "vitest";
 import { type Cast, cast } from "../support/cast.js";
 import type { Party } from "../support/party.js";
@@ -83,7 +83,7 @@ test("OB-8-1 the core-side port answers too", async () => {
   expect(mapped(await ask(A, BINDING)).port).toBe(A.wire.port);
 });
 
-test("OB-8-3 STUN and SIP on one port do not disturb each other", async () => {
+test("OB-8-3 STUN and SIP on the same port do not interfere", async () => {
   const { U, C } = await cast();
   for (let at = 1; at <= 50; at += 1) {
     expect((await ask(U, BINDING)).slice(0, 2)).toBe("\x01\x01");
@@ -93,7 +93,7 @@ test("OB-8-3 STUN and SIP on one port do not disturb each other", async () => {
   await U.nothing();
 });
 
-test("OB-8-8 FINGERPRINT is checked and echoed, and the answer is no amplifier", async () => {
+test("OB-8-8 FINGERPRINT is checked and echoed, and the response does not amplify", async () => {
   const { U } = await cast();
   const request = withFingerprint();
   const answer = await ask(U, request);
@@ -104,7 +104,7 @@ test("OB-8-8 FINGERPRINT is checked and echoed, and the answer is no amplifier",
   await U.nothing();
 });
 
-test("OB-8-7 an unknown attribute that must be understood is 420, an optional one is ignored", async () => {
+test("OB-8-7 an unknown comprehension-required attribute is 420, an optional one is ignored", async () => {
   const { U } = await cast();
   const refused = await ask(U, packet("\x00\x01", attribute("\x7f\xfe", "what")));
   expect(refused.slice(0, 2)).toBe("\x01\x11");
@@ -122,7 +122,7 @@ test("OB-8-6 OB-8-7 other methods, indications, responses and requests of RFC 34
   await U.nothing();
 });
 
-test("OB-8-5 malformed packets are dropped in silence", async () => {
+test("OB-8-5 malformed packets are silently dropped", async () => {
   const { U } = await cast();
   const attributes = attribute("\x80\x22", "software");
   const whole = packet("\x00\x01", attributes);
@@ -139,7 +139,7 @@ test("OB-8-5 a thousand mutations do no harm", async () => {
   const seed = [...withFingerprint(attribute("\x80\x22", "software"))];
   for (let at = 0; at < 1_000; at += 1) {
     const text = [...seed];
-    // The first two octets and the cookie stay, so that all of them are taken for STUN; the checksum then fails.
+    // The first two octets and the cookie stay, so that all look like STUN; the checksum then fails.
     for (let change = 0; change < 3; change += 1) text[8 + random(text.length - 8)] = String.fromCharCode(random(256));
     await U.send(text.join(""));
   }
@@ -148,14 +148,14 @@ test("OB-8-5 a thousand mutations do no harm", async () => {
   expect((await ask(U, BINDING)).slice(0, 2)).toBe("\x01\x01");
 });
 
-test("OB-8-11 STUN on a stream closes it without an answer", async () => {
+test("OB-8-11 STUN on a stream closes it without a response", async () => {
   const { U } = await cast({ client: "tcp" });
   await U.send(BINDING);
   if (U.wire instanceof TcpConnection) await U.wire.expectClosed();
   await expect(U.next(200)).rejects.toThrow("nothing came");
 });
 
-test("OB-8-10 STUN of strangers makes no flow, and a flow of a client goes on", async () => {
+test("OB-8-10 STUN from strangers creates no flow, and a client's flow goes on", async () => {
   const company = await cast();
   const path = await register(company.U, company.C);
   for (let at = 0; at < 200; at += 1) {

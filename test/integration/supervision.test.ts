@@ -1,4 +1,4 @@
-/** Flow-Timer supervision (RFC 5626 5.4): a flow is dead Flow-Timer plus 5 seconds after its last life sign. */
+/** Flow-Timer supervision (RFC 5626 5.4): a flow is dead Flow-Timer plus 5 seconds after its last sign of life. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import type { Party } from "../support/party.js";
@@ -43,7 +43,7 @@ describe.concurrent("a flow with Flow-Timer 1", () => {
     await U.wire.expectClosed(15_000);
   });
 
-  test("OB-5.4-14 packets do not revive an expired UDP flow, a new REGISTER makes a new one", async ({ onTestFinished }) => {
+  test("OB-5.4-14 packets do not revive an expired UDP flow, a new REGISTER creates a new one", async ({ onTestFinished }) => {
     const { U, C } = await cast({ settings }, onTestFinished);
     const path = await register(U, C, 1, REQUIRED);
     await sleep(DEAD);
@@ -87,7 +87,7 @@ describe.concurrent("a flow with Flow-Timer 1", () => {
   });
 
   for (const client of ["udp", "tcp"] as const) {
-    test(`OB-5.4-13 a process that stood still reads the pings that came meanwhile before it judges, ${client}`, async ({ onTestFinished }) => {
+    test(`OB-5.4-13 a process that was stopped reads the pings that arrived meanwhile before it judges, ${client}`, async ({ onTestFinished }) => {
       const { SUT, U, C } = await cast({ client, settings }, onTestFinished);
       const path = await register(U, C, 1, REQUIRED);
       SUT.signal("SIGSTOP");
@@ -111,7 +111,7 @@ describe.concurrent("a flow with Flow-Timer 1", () => {
     await U.request("MESSAGE");
   });
 
-  test("KP-3 a refresh without keep ends the supervision that keep began", async ({ onTestFinished }) => {
+  test("KP-3 a refresh without keep ends the supervision that keep had started", async ({ onTestFinished }) => {
     const { U, C } = await cast({ settings }, onTestFinished);
     const refresh = async (cseq: number, keep: string): Promise<readonly string[]> => {
       const contact = 'Contact: <sip:U@192.0.2.1>;reg-id=1;+sip.instance="<urn:uuid:0>"';

@@ -1,4 +1,4 @@
-/** Who a request is for, and what each copy of it looks like (RFC 3261 16.5 and 16.6, RFC 3327 5.4, RFC 5627 6). */
+/** Whom a request is for, and what each copy looks like (RFC 3261 16.5 and 16.6, RFC 3327 5.4, RFC 5627 6). */
 import { expect, test } from "vitest";
 import { Home, instanceOf } from "../support/home.js";
 import type { Party } from "../support/party.js";
@@ -11,7 +11,7 @@ async function twoEdges(): Promise<{ readonly home: Home; readonly E1: Party; re
   return { home, E1: await home.edge("E1", "127.0.0.2"), E2: await home.edge("E2", "127.0.0.3", "tcp") };
 }
 
-test("PX-16.5-3 escapes, parameters and the case of the host make no other user", async () => {
+test("PX-16.5-3 escapes, parameters and the case of the host do not change the user", async () => {
   const home = await Home.start();
   const bob = await home.phone("bob");
   await home.register(bob);
@@ -22,7 +22,7 @@ test("PX-16.5-3 escapes, parameters and the case of the host make no other user"
   await A.response(200);
 });
 
-test("PX-16.5-4 PX-16.6-2 one contact, registered twice in other words, rings once, and its URI holds nothing that a Request-URI may not", async () => {
+test("PX-16.5-4 PX-16.6-2 a Contact registered twice in different spellings rings once, and its URI contains nothing that a Request-URI must not", async () => {
   const home = await Home.start();
   const bob = await home.phone("bob");
   for (const host of ["Phone.example.net", "phone.EXAMPLE.net"]) await home.register(bob, { contact: `sip:bob@${host};method=INVITE?Subject=x` });
@@ -34,7 +34,7 @@ test("PX-16.5-4 PX-16.6-2 one contact, registered twice in other words, rings on
   await bob.nothing();
 });
 
-test("PATH-5.4-3 SA-2 each copy has the Path of its own binding; a phone that is connected here has none", async () => {
+test("PATH-5.4-3 SA-2 each copy has the Path of its own binding; a phone connected here has none", async () => {
   const { home, E1, E2 } = await twoEdges();
   const direct = await home.phone("direct", "tcp");
   await home.registerBehind(E1, "bob", { instance: instanceOf("one") });
@@ -48,7 +48,7 @@ test("PATH-5.4-3 SA-2 each copy has the Path of its own binding; a phone that is
   await A.response(200);
 });
 
-test("SA-4 OB-6-23 a phone that is connected here is told no Path", async () => {
+test("SA-4 OB-6-23 a phone connected here gets no Path in the response", async () => {
   const home = await Home.start();
   const bob = await home.phone("bob", "tcp");
   const answer = await home.register(bob, { instance: instanceOf("bob") });
@@ -56,17 +56,17 @@ test("SA-4 OB-6-23 a phone that is connected here is told no Path", async () => 
   expect(answer.all("Path")).toEqual([]);
 });
 
-test("PATH-6-1 a Path that leads back here is refused at its second coming, and makes no loop", async () => {
+test("PATH-6-1 a request whose Path leads back here is refused when it returns, and does not loop", async () => {
   const { home, E1 } = await twoEdges();
   await home.registerBehind(E1, "bob", { path: `<sip:${home.at};lr>`, contact: "sip:bob@example.com:5999" });
   const A = await home.phone("A");
   await A.say(INVITE);
-  // It comes back from an address that is no edge's, and asks for a way that no client has.
+  // It comes back from an address that is not an edge's, by a way that no client may use.
   await A.response(403);
   await A.nothing();
 });
 
-test("OB-7-16 a phone without outbound is called over the connection that it registered by", async () => {
+test("OB-7-16 a phone without outbound is called over the connection on which it registered", async () => {
   const home = await Home.start();
   const bob = await home.phone("bob", "tcp");
   await home.register(bob, { contact: "sip:bob@192.0.2.99:5060;transport=tcp" });
@@ -77,7 +77,7 @@ test("OB-7-16 a phone without outbound is called over the connection that it reg
   await A.response(486);
 });
 
-test("OB-7-25 OB-7-10 a request along a Route to another edge goes there, whoever the Request-URI names, and its 430 comes back as it is", async () => {
+test("OB-7-25 OB-7-10 a request with a Route to another edge goes there, whatever the Request-URI, and its 430 comes back unchanged", async () => {
   const { home, E1, E2 } = await twoEdges();
   await home.registerBehind(E1, "bob", { instance: instanceOf("bob") });
   const route = `<sip:${home.at};lr>, <sip:token@${E2.at};transport=tcp;lr>`;
@@ -106,7 +106,7 @@ test("GRUU-6-2 a request within a dialog finds its phone by the GRUU alone", asy
   await other.nothing();
 });
 
-test("REG-25 an OPTIONS for the server itself tells what it does", async () => {
+test("REG-25 an OPTIONS to the server itself says what it supports", async () => {
   const home = await Home.start();
   const A = await home.phone("A");
   await A.say(`OPTIONS sip:${home.at} SIP/2.0`);
@@ -115,7 +115,7 @@ test("REG-25 an OPTIONS for the server itself tells what it does", async () => {
   expect(answer.all("Allow").join()).toContain("REGISTER");
 });
 
-test("NI-3 over a connection an INVITE is answered 100 at once", async () => {
+test("NI-3 over a connection an INVITE gets 100 at once", async () => {
   const home = await Home.start();
   const bob = await home.phone("bob");
   await home.register(bob);

@@ -1,4 +1,4 @@
-/** TLS towards the core: who the upstream must prove to be (RFC 5922), and what happens when it does not. */
+/** TLS towards the core: whom the upstream must prove to be (RFC 5922), and what happens if it does not. */
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
@@ -16,13 +16,13 @@ interface Stage {
   readonly edge: Edge;
   readonly core: CoreTls;
   readonly asked: Mailbox<Incoming>;
-  /** Sends an OPTIONS as a client; the status of its answer. */
+  /** Sends an OPTIONS as a client and returns the status of the response. */
   readonly ask: () => Promise<number>;
 }
 
 let calls = 0;
 
-/** An upstream with a certificate for `names`, which the edge knows as `uri` (PORT stands for its port). */
+/** An upstream with a certificate for `names`, which the edge knows as `uri` (with PORT for its port). */
 async function stage(names: readonly string[], uri: string, { authority = testCertificates().authority, commonName = "core", own = {} } = {}): Promise<Stage> {
   const asked = new Mailbox<Incoming>();
   const files = authority.issue(names, { commonName });
@@ -56,7 +56,7 @@ async function stage(names: readonly string[], uri: string, { authority = testCe
 }
 
 for (const uri of ["sip:localhost:PORT;transport=tls", "sips:localhost:PORT"]) {
-  test(`TR-25 TR-26 TR-22 an upstream by ${uri}: SNI, the name is proven, Via says TLS, and one connection serves`, async () => {
+  test(`TR-25 TR-26 TR-22 an upstream by ${uri}: SNI, the name is proven, Via says TLS, and one connection is enough`, async () => {
     const { ask, asked, core } = await stage(["DNS:LocalHost"], uri);
     expect([await ask(), await ask(), await ask()]).toEqual([200, 200, 200]);
     expect((await asked.take("core")).text).toMatch(/\r\nVia: SIP\/2.0\/TLS 127\.0\.0\.1:\d+;branch=/);
@@ -86,7 +86,7 @@ const UNPROVEN: Readonly<Record<string, readonly [readonly string[], string]>> =
 };
 
 for (const [what, [names, host]] of Object.entries(UNPROVEN)) {
-  test(`TR-26 ${what} proves nothing: nothing is sent, and the client hears 503`, async () => {
+  test(`TR-26 ${what} proves nothing: nothing is sent, and the client gets 503`, async () => {
     const { ask, asked, edge } = await stage(names, `sip:${host}:PORT;transport=tls`, { commonName: "localhost" });
     expect(await ask()).toBe(503);
     await sleep(100);
@@ -95,20 +95,20 @@ for (const [what, [names, host]] of Object.entries(UNPROVEN)) {
   });
 }
 
-test("TR-26 a certificate of an authority that nobody named proves nothing", async () => {
+test("TR-26 a certificate from an unknown authority proves nothing", async () => {
   const { ask, asked } = await stage(["DNS:localhost"], "sip:localhost:PORT;transport=tls", { authority: new Authority() });
   expect(await ask()).toBe(503);
   expect(asked.peek()).toEqual([]);
 });
 
-test("TR-25 an upstream that asks for our certificate is shown it", async () => {
+test("TR-25 an upstream that asks for our certificate gets it", async () => {
   const { ask, core } = await stage(["DNS:localhost"], "sip:localhost:PORT;transport=tls", { own: tlsSettings() });
   expect(await ask()).toBe(200);
   const [connection] = core.accepted;
   expect(connection?.peerNames).toContain("edge.example.org");
 });
 
-test("TR-26 TR-23 a target that proves nothing is passed over for the next one", async () => {
+test("TR-26 TR-23 a target that cannot prove its name is skipped for the next one", async () => {
   const good = await stage(["DNS:localhost"], "sip:localhost:PORT;transport=tls");
   const { ask, asked } = await stage(["DNS:other.example.org"], `sip:127.0.0.1:PORT;transport=tls;priority=1,sip:localhost:${good.core.port};transport=tls;priority=2`);
   expect(await ask()).toBe(200);

@@ -67,7 +67,7 @@ test("TR-25 the certificate follows the name that the client asked for", async (
 });
 
 for (const rule of ["optional", "require"] as const) {
-  test(`TR-25 client certificates, ${rule}: a sound one is taken, one of nobody's is not, and none only where it may be`, async () => {
+  test(`TR-25 client certificates, ${rule}: a valid one is accepted, an unknown one is not, and none only if that is allowed`, async () => {
     const { authority } = testCertificates();
     const client = hostPort("127.0.0.1", await freePort());
     const edge = await Edge.start({ ...tlsSettings(), SLUICE_LISTEN: `udp:${client},tls:${client}`, SLUICE_TLS_CLIENT_CERT: rule });
@@ -86,7 +86,7 @@ for (const rule of ["optional", "require"] as const) {
 }
 
 for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
-  test(`TR-27 a session resumes in whichever shard it lands, ${version}`, { timeout: 30_000 }, async () => {
+  test(`TR-27 a session resumes in any shard, ${version}`, { timeout: 30_000 }, async () => {
     const { client, C } = await cast({ client: "tls", settings: { SLUICE_SHARDS: "3" } });
     const first = await handshake(client, { maxVersion: version });
     let session: Buffer | undefined = version === "TLSv1.2" ? first.getSession() : undefined;
@@ -115,7 +115,7 @@ test("TR-27 a client that asks for renegotiation does not get it", async () => {
   expect(answer === "closed" || answer instanceof Error).toBe(true);
 });
 
-test("TR-17 every octet of a TLS stream may come alone", { timeout: 40_000 }, async () => {
+test("TR-17 every octet of a TLS stream may arrive alone", { timeout: 40_000 }, async () => {
   const { client, C } = await cast({ client: "tls" });
   const bare = await RawSocket.open(client);
   onTestFinished(() => bare.end());
@@ -154,7 +154,7 @@ test("TR-20 TR-27 half a handshake is closed when its time is up", { timeout: 20
   await Promise.all([silent.expectClosed(4_000), begun.expectClosed(4_000)]);
 });
 
-test("TR-25 plain SIP, HTTP and noise on a TLS port are closed and told of, TLS on a plain port too", async () => {
+test("TR-25 plain SIP, HTTP and noise on a TLS port are closed and reported, TLS on a plain port too", async () => {
   const { client, SUT } = await cast({ client: "tls", own: true });
   for (const octets of [OPTIONS, "GET / HTTP/1.1\r\n\r\n", "\r\n\r\n\r\n\r\n", "\x80".repeat(50), "\x16\x03\x01\xff\xff" + "x".repeat(100)]) {
     const socket = await RawSocket.open(client);
@@ -181,7 +181,7 @@ test("TR-25 openssl s_client as a phone", async () => {
 });
 
 for (const version of ["-tls1_2", "-tls1_3"] as const) {
-  test(`CR-7 a TLS connection that the edge ends is told so by close_notify, ${version}`, async () => {
+  test(`CR-7 the edge ends a TLS connection with close_notify, ${version}`, async () => {
     const { client } = await cast({ client: "tls", settings: { SLUICE_IDLE_SECONDS: "1" } });
     const child = execFile("openssl", ["s_client", "-connect", client, "-CAfile", testCertificates().authority.file, "-msg", version]);
     onTestFinished(() => void child.kill());
@@ -194,7 +194,7 @@ for (const version of ["-tls1_2", "-tls1_3"] as const) {
   });
 }
 
-test("TR-25 SA-16 certificates are read again on SIGHUP and when a file changes, and no flow is lost; a bad file changes nothing", { timeout: 40_000 }, async () => {
+test("TR-25 SA-16 certificates are reloaded on SIGHUP and when a file changes, and no flow is lost; a bad file changes nothing", { timeout: 40_000 }, async () => {
   const { authority, edge } = testCertificates();
   const live = copyOf(edge, "live");
   const admin = await Admin.choose();
@@ -220,7 +220,7 @@ test("TR-25 SA-16 certificates are read again on SIGHUP and when a file changes,
   await expect.poll(async () => names(await handshake(client, { rejectUnauthorized: false })), { timeout: 5_000 }).toContain("second.example.org");
   await stillThere();
 
-  // The key alone is changed: it does not fit, so what was in force stays so.
+  // Only the key changes: it does not match, so the old pair stays in force.
   copyFileSync(edge.key, live.key);
   await expect.poll(() => SUT.output, { timeout: 5_000 }).toContain("keeping the previous ones");
   expect(names(await handshake(client, { rejectUnauthorized: false }))).toContain("second.example.org");
@@ -228,7 +228,7 @@ test("TR-25 SA-16 certificates are read again on SIGHUP and when a file changes,
   await sleep(1_500);
   expect(names(await handshake(client, { rejectUnauthorized: false }))).toContain("second.example.org");
 
-  // Without any signal: the file alone says it.
+  // Without a signal: the change of the file is enough.
   const third = authority.issue(["DNS:third.example.org"], { days: 5 });
   writeFileSync(live.certificate, readFileSync(third.certificate));
   writeFileSync(live.key, readFileSync(third.key));
@@ -241,7 +241,7 @@ test("TR-25 SA-16 certificates are read again on SIGHUP and when a file changes,
   await stillThere();
 });
 
-test("TR-25 certificates change under traffic: every one of 200 connections is served", { timeout: 60_000 }, async () => {
+test("TR-25 certificates change under traffic: all of 200 connections are served", { timeout: 60_000 }, async () => {
   const { authority, edge } = testCertificates();
   const live = copyOf(edge, "busy");
   const { client, SUT } = await cast({ client: "tls", settings: { SLUICE_TLS_CERT: live.certificate, SLUICE_TLS_KEY: live.key } });
@@ -259,7 +259,7 @@ test("TR-25 certificates change under traffic: every one of 200 connections is s
     }
     const connection = await TcpConnection.open({ host, port: Number(port) }, ({ text }) => answered.push(text.slice(0, 11)), { transport: "tls" });
     connections.push(connection);
-    // The new one, and one that began with an earlier certificate.
+    // The new connection, and one that began with an earlier certificate.
     await Promise.all([connection, connections[Math.floor(at / 2)] ?? connection].map((one) => one.send("\r\n\r\n")));
   }
   await expect.poll(() => answered.length, { timeout: 10_000 }).toBe(400);
@@ -267,7 +267,7 @@ test("TR-25 certificates change under traffic: every one of 200 connections is s
   await Promise.all(connections.map((connection) => connection.close()));
 });
 
-test("TR-25 a start with a bad certificate ends with one line that names the variable", async () => {
+test("TR-25 starting with a bad certificate fails with one line that names the variable", async () => {
   const { edge } = testCertificates();
   const launched = Edge.launch({ SLUICE_LISTEN: "tls:127.0.0.1:0", SLUICE_TLS_CERT: edge.key, SLUICE_TLS_KEY: edge.key });
   onTestFinished(() => launched.stop());
@@ -275,7 +275,7 @@ test("TR-25 a start with a bad certificate ends with one line that names the var
   expect(launched.output).toMatch(/sluice: SLUICE_TLS_CERT: expected a valid PEM file: /);
 });
 
-test("OB-4.3-3 a name that no certificate has is told at the start", async () => {
+test("OB-4.3-3 a name that no certificate covers is reported at the start", async () => {
   const port = await freePort();
   const start = async (name: string): Promise<string> => {
     const edge = await Edge.start({ ...tlsSettings(), SLUICE_LISTEN: `udp:127.0.0.1:${port},tls:127.0.0.1:${port};advertise=${name}:5061` });

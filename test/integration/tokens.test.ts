@@ -1,4 +1,4 @@
-/** Flow tokens under attack (RFC 5626 5.2): every change is noticed, and none is ever shown to outsiders. */
+/** Flow tokens under attack (RFC 5626 5.2): every change is noticed, and outsiders never see one. */
 import { createHmac, randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
 import type { Party } from "../support/party.js";
@@ -19,7 +19,7 @@ async function statusOf(C: Party, route: string, cseq: number): Promise<number> 
 }
 
 for (const client of ["udp", "tcp"] as const) {
-  test(`OB-5.2-1 OB-12-2 each character of a token, changed, is 403 or, where it names the key, 430; ${client}`, async () => {
+  test(`OB-5.2-1 OB-12-2 changing any character of a token gives 403 or, if it names the key, 430; ${client}`, async () => {
     const { U, C, core } = await cast({ client });
     const token = tokenOf((await register(U, C)).at(0));
     const random = seeded(7);
@@ -28,7 +28,7 @@ for (const client of ["udp", "tcp"] as const) {
       const other = ALPHABET[(ALPHABET.indexOf(token[at] ?? "") + 1 + random(63)) % 64] ?? "A";
       const status = await statusOf(C, `<sip:${token.slice(0, at)}${other}${token.slice(at + 1)}@${core};lr>`, at + 1);
       expect([403, 430], `position ${at}`).toContain(status);
-      // The key id stands in the first octet, so in the first two characters.
+      // The key id is in the first octet, so in the first two characters.
       if (at >= 2) expect(status, `position ${at}`).toBe(403);
       if (status === 403) forged += 1;
     }
@@ -36,7 +36,7 @@ for (const client of ["udp", "tcp"] as const) {
     await U.nothing();
   });
 
-  test(`OB-5.2-1 OB-5.2-7 each beginning of a token and each longer form is refused, ${client}`, async () => {
+  test(`OB-5.2-1 OB-5.2-7 every prefix and every extension of a token is refused, ${client}`, async () => {
     const { U, C, core } = await cast({ client });
     const token = tokenOf((await register(U, C)).at(0));
     for (let length = 24; length < token.length; length += 1) {
@@ -62,14 +62,14 @@ test("OB-5.2-2 random tokens of the right length are never accepted", async () =
   const { U, C, core } = await cast({ client: "tcp" });
   const token = tokenOf((await register(U, C)).at(0));
   for (let at = 1; at <= 2_000; at += 1) {
-    // The key id is left right, so that it is the MAC that decides.
+    // The key id is left correct, so that the MAC decides.
     const guess = token.slice(0, 2) + randomBytes(24).toString("base64url").slice(0, token.length - 2);
     expect(await statusOf(C, `<sip:${guess}@${core};lr>`, at)).toBe(403);
   }
   await U.nothing();
 });
 
-test("OB-5.2-7 garbage for a user part never delivers and never harms", async () => {
+test("OB-5.2-7 garbage as a user part never delivers anything and does no harm", async () => {
   const { U, C, core } = await cast();
   await register(U, C);
   const users = ["a", "%00", "%zz", "%", "..", "a:b", "~".repeat(4_000), "A".repeat(4_000), "=".repeat(32), "%41".repeat(32), "ä".repeat(9)];
@@ -80,7 +80,7 @@ test("OB-5.2-7 garbage for a user part never delivers and never harms", async ()
   await U.nothing();
 });
 
-test("OB-5.1-8 a token fits a user part without escapes and is short", async () => {
+test("OB-5.1-8 a token is short and fits in a user part without escapes", async () => {
   for (const [client, host, longest] of [["tcp", "127.0.0.1", 64], ["udp", "127.0.0.1", 64], ["udp", "::1", 96], ["tcp", "::1", 96]] as const) {
     const { U, C } = await cast({ client, host });
     for (const value of await register(U, C)) {
@@ -90,7 +90,7 @@ test("OB-5.1-8 a token fits a user part without escapes and is short", async () 
   }
 });
 
-test("OB-12-5 SA-16 tokens, credentials and bodies stand in no log line", async () => {
+test("OB-12-5 SA-16 no log line contains tokens, credentials or bodies", async () => {
   const { SUT, U, C, core } = await cast({ client: "tcp" });
   const path = await register(U, C);
   const tokens = path.map(tokenOf);
@@ -109,7 +109,7 @@ test("OB-12-5 SA-16 tokens, credentials and bodies stand in no log line", async 
   }
 });
 
-test("DET-22 a hundred forged tokens are told of, in a few lines", async () => {
+test("DET-22 a hundred forged tokens are reported in a few lines", async () => {
   const { SUT, U, C, core } = await cast({ own: true });
   const token = tokenOf((await register(U, C)).at(0));
   const before = SUT.output.length;
@@ -120,11 +120,11 @@ test("DET-22 a hundred forged tokens are told of, in a few lines", async () => {
   expect(SUT.output.length - before).toBeLessThan(10_000);
 });
 
-test("OB-5.2-10 a UDP token older than SLUICE_UDP_TOKEN_DAYS is 430, a younger one leads to its flow; who has the key can make either", async () => {
+test("OB-5.2-10 a UDP token older than SLUICE_UDP_TOKEN_DAYS is 430, a newer one leads to its flow; with the key one can make either", async () => {
   const key = randomBytes(32);
   const { U, C, core } = await cast({ client: "udp", settings: { SLUICE_FLOW_KEYS: `1:${key.toString("base64")}`, SLUICE_UDP_TOKEN_DAYS: "10" } });
   const octets = Buffer.from(tokenOf((await register(U, C)).at(0)), "base64url");
-  // native/core/flow/flow_token.h: the side is a bit of octet 1, the birth in units of 16 s stands in octets 3 to 5, the MAC in the last twelve.
+  // native/core/flow/flow_token.h: the side is a bit of octet 1, the birth in units of 16 s is in octets 3 to 5, the MAC in the last twelve.
   const isCore = ((octets[1] ?? 0) & 0x20) !== 0;
   const born = octets.readUIntBE(3, 3);
   const bornDaysBefore = (days: number): string => {

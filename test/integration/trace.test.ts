@@ -1,4 +1,4 @@
-/** Traces and captures: one phone's messages and nobody else's, credentials unreadable, in files and packets that other programs read. */
+/** Traces and captures: one phone's messages and nobody else's, credentials unreadable, in formats that other programs read. */
 import { execFileSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
@@ -35,7 +35,7 @@ a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d2hhdCBhIGtleQ
 `;
 
 for (const client of ["udp", "tcp", "wss"] as const) {
-  test(`SA-16 a trace of an AOR holds its messages in and out, nobody else's, credentials unreadable; ${client}`, async () => {
+  test(`SA-16 a trace of an AOR contains its messages both ways, nobody else's, with credentials unreadable; ${client}`, async () => {
     const admin = await Admin.choose();
     const { U, U2, C } = await cast({ client, settings: { SLUICE_ADMIN_LISTEN: admin.listen, ...(client === "wss" ? tlsSettings() : {}) } });
     await register(U2, C);
@@ -68,7 +68,7 @@ for (const client of ["udp", "tcp", "wss"] as const) {
   });
 }
 
-test("a trace of a Call-ID and one of an address come over the WebSocket as they happen", async () => {
+test("traces of a Call-ID and of an address arrive over the WebSocket as they happen", async () => {
   const admin = await Admin.choose();
   const { U, U2, C } = await cast({ settings: { SLUICE_ADMIN_LISTEN: admin.listen } });
   const path = await register(U, C);
@@ -93,7 +93,7 @@ test("a trace of a Call-ID and one of an address come over the WebSocket as they
   live.close();
 });
 
-test("SA-16 a pcap of a call is read by tshark: both directions, valid frames, no secret", async () => {
+test("SA-16 tshark reads a pcap of a call: both directions, valid frames, no secrets", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sluice-pcap-"));
   const file = join(folder, "sip.pcap");
   const { SUT, U, U2, C } = await cast({ client: "tcp", settings: { SLUICE_PCAP: file } });
@@ -114,7 +114,7 @@ test("SA-16 a pcap of a call is read by tshark: both directions, valid frames, n
   for (const secret of SECRETS) expect(all).not.toContain(secret);
 });
 
-test("HEP3 packets carry each message with its ends, its time and its Call-ID, sampled by dialog", async () => {
+test("HEP3 packets carry each message with its addresses, time and Call-ID, sampled by dialog", async () => {
   const collector = createSocket("udp4");
   const packets: Buffer[] = [];
   collector.on("message", (octets) => packets.push(octets));
@@ -137,21 +137,21 @@ test("HEP3 packets carry each message with its ends, its time and its Call-ID, s
   collector.close();
 });
 
-test("captured messages that nobody can take are counted, and calls go on", async () => {
+test("captured messages that cannot be delivered are counted, and calls go on", async () => {
   const admin = await Admin.choose();
   const { U, C } = await cast({ settings: { SLUICE_HEP: "udp://nowhere.invalid:9060", SLUICE_PCAP: "/nowhere/sip.pcap", SLUICE_ADMIN_LISTEN: admin.listen } });
   const lost = async (): Promise<number> => Number(/^sluice_capture_unwritten_total (\d+)$/m.exec((await admin.get("/metrics")).text)?.[1]);
-  // The capture begins a moment after the shards do.
+  // The capture starts a moment after the shards.
   const start = await lost();
   await register(U, C);
   await expect.poll(lost).toBeGreaterThan(start);
   const before = await lost();
   await register(U, C);
-  // Four packets, for each of the two.
+  // Four packets for each of the two.
   await expect.poll(lost).toBeGreaterThanOrEqual(before + 8);
 });
 
-/** Chunk type to value, of vendor 0. */
+/** Maps chunk types of vendor 0 to their values. */
 function chunksOf(packet: Buffer): Map<number, Buffer> {
   expect(packet.toString("latin1", 0, 4)).toBe("HEP3");
   expect(packet.readUInt16BE(4)).toBe(packet.length);
@@ -164,7 +164,7 @@ function chunksOf(packet: Buffer): Map<number, Buffer> {
 }
 
 for (const client of ["tcp", "ws"] as const) {
-  test(`a traced request along a token names the connection that it leaves by, ${client}`, async () => {
+  test(`a traced request along a token names the connection it leaves by, ${client}`, async () => {
     const admin = await Admin.choose();
     const { U, C } = await cast({ client, settings: { SLUICE_ADMIN_LISTEN: admin.listen } });
     const path = await register(U, C);
@@ -176,7 +176,7 @@ for (const client of ["tcp", "ws"] as const) {
   });
 }
 
-test("a trace of one AOR shows just its messages while thousands of others pass", async () => {
+test("a trace of one AOR shows only its messages while thousands of others pass", async () => {
   const admin = await Admin.choose();
   const { U, U2, C } = await cast({ settings: { SLUICE_ADMIN_LISTEN: admin.listen } });
   const trace = (await admin.ask("POST", "/api/traces", { what: "sip:alice@example.com", seconds: 60 })).json["id"] as string;

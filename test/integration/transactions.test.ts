@@ -1,4 +1,4 @@
-/** Transactions as both sides see them: retransmissions, ACK, CANCEL and their timers (RFC 3261 17, RFC 6026, RFC 4320). */
+/** Transactions from both sides: retransmissions, ACK, CANCEL and their timers (RFC 3261 17, RFC 6026, RFC 4320). */
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { Home, instanceOf } from "../support/home.js";
@@ -25,7 +25,7 @@ function cancelOf(invite: string): string {
   return `CANCEL sip:bob@example.com SIP/2.0\nVia: ${via}`;
 }
 
-/** The ACK of a final response other than 2xx, as the caller's transaction sends it. */
+/** The ACK to a final response other than 2xx, as the caller's transaction sends it. */
 function ackOf(invite: string, to: string): string {
   const via = /^Via: (.*)\r$/m.exec(invite)?.[1] ?? "";
   return `ACK sip:bob@example.com SIP/2.0\nVia: ${via}\nTo: ${to}`;
@@ -46,7 +46,7 @@ test("TX-6 PX-16.2-1 PX-16.7-2 a retransmitted INVITE gets the last provisional 
   await B.nothing();
 });
 
-test("TX-7 TX-4 TX-5 a failure is sent again until the ACK, and acknowledged as often as it comes", async () => {
+test("TX-7 TX-4 TX-5 a failure is retransmitted until the ACK, and acknowledged each time it arrives", async () => {
   const { A, B } = await callee("udp", { SLUICE_T1_MS: "100" });
   await A.say(INVITE);
   const invite = A.sent;
@@ -72,7 +72,7 @@ test("TX-7 TX-4 TX-5 a failure is sent again until the ACK, and acknowledged as 
 });
 
 for (const [transport, copies] of [["udp", true], ["tcp", false]] as const) {
-  test(`TX-1 TX-2 PX-16.7-6 an INVITE to nobody: ${copies ? "sent again and again" : "one copy"}, then 408, ${transport}`, async () => {
+  test(`TX-1 TX-2 PX-16.7-6 an unanswered INVITE: ${copies ? "retransmitted" : "one copy"}, then 408, ${transport}`, async () => {
     const { A, B } = await callee(transport, { SLUICE_T1_MS: "100", SLUICE_BRANCH_TIMEOUT_SECONDS: "2" });
     const started = performance.now();
     await A.say(INVITE);
@@ -84,14 +84,14 @@ for (const [transport, copies] of [["udp", true], ["tcp", false]] as const) {
       times.push(performance.now() - started);
     }
     await over;
-    // A slow machine makes each of them later, never earlier; that all fit in before timer B says that they are not much too late.
+    // A slow machine sends each one later, never earlier; all must fit in before timer B, so they cannot be much too late.
     const due = copies ? [0, 100, 300, 700, 1_500] : [0];
     expect(times).toHaveLength(due.length);
     for (const [at, time] of times.entries()) expect(time).toBeGreaterThan((due[at] ?? 0) - 5);
   });
 }
 
-test("TX-3 NI-5 NI-2 NI-4 a MESSAGE that nobody answers: copies, a 100 when the sender has slowed down, and no 408", async () => {
+test("TX-3 NI-5 NI-2 NI-4 an unanswered MESSAGE: copies, a 100 once the sender has slowed down, and no 408", async () => {
   const { A, B } = await callee("udp", { SLUICE_T1_MS: "250", SLUICE_BRANCH_TIMEOUT_SECONDS: "5" });
   await A.say("MESSAGE sip:bob@example.com SIP/2.0\n\nhello");
   const started = Date.now();
@@ -104,7 +104,7 @@ test("TX-3 NI-5 NI-2 NI-4 a MESSAGE that nobody answers: copies, a 100 when the 
   await A.nothing();
 });
 
-test("NI-1 TX-8 a 183 to a MESSAGE stays here, and its 200 is repeated to whoever asks again", async () => {
+test("NI-1 TX-8 a 183 to a MESSAGE stays here, and its 200 is repeated for retransmissions", async () => {
   const { A, B } = await callee();
   await A.say("MESSAGE sip:bob@example.com SIP/2.0\n\nhello");
   const octets = A.sent;
@@ -149,7 +149,7 @@ test("IT-1 IT-2 IT-3 IT-4 after a 2xx: the INVITE is absorbed, every 2xx passes,
   await B.request("ACK");
 });
 
-test("CAN-1 CAN-5 CAN-10 a CANCEL waits for the callee to speak, has one effect however often it comes, and its 487 is acknowledged", async () => {
+test("CAN-1 CAN-5 CAN-10 a CANCEL waits until the callee answers, has one effect however often it arrives, and its 487 is acknowledged", async () => {
   const { A, B } = await callee();
   await A.say(INVITE);
   const invite = A.sent;
@@ -192,7 +192,7 @@ test("CAN-7 CAN-6 a 2xx that crosses the CANCEL wins, and a later CANCEL changes
   await B.nothing();
 });
 
-test("CAN-4 CAN-9 a CANCEL that means nothing we know is 481, whatever it requires", async () => {
+test("CAN-4 CAN-9 a CANCEL without a matching transaction is 481, whatever it requires", async () => {
   const { A, B } = await callee();
   await A.say("CANCEL sip:bob@example.com SIP/2.0\nProxy-Require: nothing-known");
   await A.response(481);
@@ -213,7 +213,7 @@ test("CAN-11 a callee that never ends a cancelled call is given up: 487", async 
   await A.response(487);
 });
 
-test("PX-16.6-14 PX-16.8-1 timer C: a call that rings too long is cancelled, and each 18x gives it new time", async () => {
+test("PX-16.6-14 PX-16.8-1 timer C: a call that rings too long is cancelled, and each 18x restarts the timer", async () => {
   const { A, B } = await callee("tcp", { SLUICE_TIMER_C_SECONDS: "1" }, "tcp");
   await A.say(INVITE);
   await B.request("INVITE");
@@ -230,7 +230,7 @@ test("PX-16.6-14 PX-16.8-1 timer C: a call that rings too long is cancelled, and
   await A.response(487);
 });
 
-test("NI-6 IT-6 an answer that comes when the transaction has ended is dropped", async () => {
+test("NI-6 IT-6 a response that arrives after the end of the transaction is dropped", async () => {
   const { A, B } = await callee("udp", { SLUICE_T1_MS: "20", SLUICE_BRANCH_TIMEOUT_SECONDS: "1" });
   await A.say("MESSAGE sip:bob@example.com SIP/2.0\n\nhello");
   await B.request("MESSAGE");
@@ -242,7 +242,7 @@ test("NI-6 IT-6 an answer that comes when the transaction has ended is dropped",
   await A.nothing();
 });
 
-test("IT-7 a caller whose connection has ended leaves the server and the callee in good order", async () => {
+test("IT-7 if the caller's connection ends, the server and the callee are left in a clean state", async () => {
   const { A, B } = await callee("udp", {}, "tcp");
   await A.say(INVITE);
   await B.request("INVITE");
@@ -252,7 +252,7 @@ test("IT-7 a caller whose connection has ended leaves the server and the callee 
   await B.request("ACK");
 });
 
-test("IT-9 copies of a 2xx and an ACK for a caller whose connection has ended meanwhile go nowhere and harm nobody", async () => {
+test("IT-9 copies of a 2xx and an ACK for a caller whose connection has ended go nowhere and do no harm", async () => {
   const { A, B } = await callee("udp", {}, "tcp");
   await A.say(INVITE);
   await B.request("INVITE");
@@ -265,14 +265,14 @@ test("IT-9 copies of a 2xx and an ACK for a caller whose connection has ended me
   await B.nothing();
 });
 
-test("PX-16.3-4 PX-16.6-1 PX-16.7-10 PX-16.7-9 what is not the proxy's business passes octet by octet, both ways", async () => {
+test("PX-16.3-4 PX-16.6-1 PX-16.7-10 PX-16.7-9 what does not concern the proxy passes octet by octet, both ways", async () => {
   const { A, B } = await callee();
   const odd = "Subject:  odd   spacing\nX-Weird: \u00fc;;,<\"\nDate: yesterday\nSupported: a,b ,  c\nRequire: foo\nPath: <sip:p@192.0.2.1;lr>";
   await A.say(`MESSAGE sip:bob@example.com SIP/2.0\n${odd}\nP-Asserted-Identity: <sip:boss@example.com>\nContent-Type: text/plain\n\nb\u00f6dy\n\n`);
   const message = await B.request("MESSAGE");
   for (const line of odd.split("\n")) expect(message.text).toContain(`${line}\r\n`);
   expect(message.body).toBe("b\u00f6dy\r\n\r\n");
-  // What only a neighbour may say.
+  // Only a neighbour may assert this.
   expect(message.text).not.toContain("P-Asserted-Identity");
   await B.reply("200 OK", "X-Weird:   back ;,\nSubject: x");
   expect((await A.response(200)).text).toContain("X-Weird:   back ;,\r\n");

@@ -1,4 +1,4 @@
-/** A trunk calls a phone behind an edge through the registrar: the edge knows the registrar and nobody else (RFC 3261 16.6, 12.2.1.1). */
+/** A trunk calls a phone behind an edge through the registrar: the edge knows only the registrar (RFC 3261 16.6, 12.2.1.1). */
 import { expect, onTestFinished, test } from "vitest";
 import { Edge } from "../support/edge.js";
 import { DOMAIN, Home, instanceOf } from "../support/home.js";
@@ -15,7 +15,7 @@ const routes = (message: SipMessage, reversed: boolean): string => {
   return (reversed ? [...all].reverse() : all).map((value) => `Route: ${value}\n`).join("");
 };
 
-test.each(["trunk", "phone"])("a trunk that the edge does not know calls a phone behind it by way of the registrar, and the %s hangs up", async (hangsUp) => {
+test.each(["trunk", "phone"])("a trunk unknown to the edge calls a phone behind it through the registrar, and the %s hangs up", async (hangsUp) => {
   const trunkPort = await freePort(TRUNK);
   const home = await Home.start({ SLUICE_MODE: "registrar", SLUICE_EDGES: EDGE, SLUICE_UPSTREAM: `sip:${TRUNK}:${trunkPort}` });
   const [clients, core] = [await freePort(EDGE), await freePort(EDGE)];

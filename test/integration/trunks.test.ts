@@ -1,4 +1,4 @@
-/** Calls of our users to other domains: which upstream takes them, and what follows when it is dead (RFC 3263 4.3). */
+/** Our users' calls to other domains: which upstream takes them, and what happens if it is dead (RFC 3263 4.3). */
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { Home } from "../support/home.js";
@@ -7,7 +7,7 @@ import { Party } from "../support/party.js";
 import { freePort } from "../support/ports.js";
 import { UdpSocket } from "../support/udp-socket.js";
 
-/** An upstream of that home; it answers the probes by itself. */
+/** An upstream of this home, which answers probes by itself. */
 async function trunk(home: Home, name: string, port: number, transport: "udp" | "tcp" = "udp"): Promise<Party> {
   const party = new Party(name, home.at, home.scene, home.company);
   const target = { host: home.host, port: home.port };
@@ -18,7 +18,7 @@ async function trunk(home: Home, name: string, port: number, transport: "udp" | 
 const callTo = (number: number, method = "INVITE"): string =>
   `${method} sip:${number}@other.example.net SIP/2.0\nFrom: <sip:A@example.com>;tag=a\nTo: <sip:${number}@other.example.net>\nCall-ID: call-${number}@scene\nContact: <sip:A@192.0.2.1>`;
 
-test("DNS-9 the home proxy leaves out an upstream that its probes found dead", async () => {
+test("DNS-8 the home proxy skips an upstream that its probes found dead", async () => {
   const [dead, live] = [await freePort(), await freePort()];
   const home = await Home.start({ SLUICE_UPSTREAM: `sip:127.0.0.1:${dead};priority=1,sip:127.0.0.1:${live};priority=2`, SLUICE_UPSTREAM_PROBE_SECONDS: "1" });
   const T = await trunk(home, "T", live);
@@ -32,7 +32,7 @@ test("DNS-9 the home proxy leaves out an upstream that its probes found dead", a
   }
 });
 
-test("DNS-9 PX-16.6-7 priority first, then weight, and one call stays with its upstream", async () => {
+test("DNS-5 PX-16.6-7 priority first, then weight, and a call stays with its upstream", async () => {
   const ports = [await freePort(), await freePort(), await freePort()] as const;
   const home = await Home.start({ SLUICE_UPSTREAM: `sip:127.0.0.1:${ports[0]};priority=1;weight=3,sip:127.0.0.1:${ports[1]};priority=1;weight=1,sip:127.0.0.1:${ports[2]};priority=2` });
   const trunks = [await trunk(home, "T0", ports[0]), await trunk(home, "T1", ports[1]), await trunk(home, "T2", ports[2])];
@@ -61,7 +61,7 @@ test("DNS-9 PX-16.6-7 priority first, then weight, and one call stays with its u
 });
 
 for (const transport of ["udp", "tcp"] as const) {
-  test(`DNS-9 PX-16.9-1 an upstream that nobody listens on, over ${transport}: the call goes to the next one at once`, async () => {
+  test(`DNS-5 PX-16.9-1 an upstream where nobody listens, over ${transport}: the call goes to the next one at once`, async () => {
     const [dead, live] = [await freePort(), await freePort()];
     const home = await Home.start({ SLUICE_UPSTREAM: `sip:127.0.0.1:${dead};transport=${transport};priority=1,sip:127.0.0.1:${live};priority=2` });
     const T = await trunk(home, "T", live);
@@ -73,7 +73,7 @@ for (const transport of ["udp", "tcp"] as const) {
   });
 }
 
-test("DNS-9 an upstream that stays silent, and one that answers 503: the call goes on to the next", async () => {
+test("DNS-5 an upstream that stays silent, and one that answers 503: the call goes to the next one", async () => {
   const ports = [await freePort(), await freePort(), await freePort()] as const;
   const upstream = ports.map((port, index) => `sip:127.0.0.1:${port};priority=${index}`).join();
   const home = await Home.start({ SLUICE_UPSTREAM: upstream, SLUICE_FAILOVER_MS: "300" });
@@ -88,7 +88,7 @@ test("DNS-9 an upstream that stays silent, and one that answers 503: the call go
   await A.response(486);
 });
 
-test("DNS-10 no upstream lives: 503 with Retry-After, at once once that is known", async () => {
+test("DNS-8 no live upstream: 503 with Retry-After, immediately once that is known", async () => {
   const home = await Home.start({ SLUICE_UPSTREAM: `sip:127.0.0.1:${await freePort()};transport=tcp`, SLUICE_UPSTREAM_PROBE_SECONDS: "1" });
   const A = await home.phone("A");
   for (let call = 1; call <= 2; call += 1) {

@@ -1,4 +1,4 @@
-/** Two registrars on one Redis: what one was told the other knows, at once, and neither takes from the other (SA-5). */
+/** Two registrars on one Redis: what one learns the other knows at once, and neither harms the other (SA-5). */
 import { expect, onTestFinished, test } from "vitest";
 import { Asker, manyTimes } from "../support/asker.js";
 import { often } from "../support/often.js";
@@ -19,10 +19,10 @@ async function pair(settings: Record<string, string>): Promise<readonly [Home, H
   return [await start(), await start()];
 }
 
-test("SA-5 REGISTER at one and INVITE at the other right behind its 200: thousands of times, none missed", { timeout: 120_000 }, async () => {
+test("SA-5 REGISTER at one and INVITE at the other right after its 200: thousands of times, none missed", { timeout: 120_000 }, async () => {
   const [A, B] = await pair({ SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.2" });
   const scene = `two-${process.pid}`;
-  // The edge's address leads to the phones: all of them are this socket.
+  // The edge's address leads to the phones, which all are this socket.
   const edge = await Asker.open(scene, "127.0.0.2");
   const caller = await Asker.open(scene);
   onTestFinished(async () => void (await Promise.all([edge.close(), caller.close()])));
@@ -30,7 +30,7 @@ test("SA-5 REGISTER at one and INVITE at the other right behind its 200: thousan
 
   const missed: string[] = [];
   await manyTimes(TIMES, AT_ONCE, async (at) => {
-    // Every address has its turn ten times, each time with another Path: only the newest one is right.
+    // Every address has its turn ten times, each time with a different Path: only the newest one is right.
     const user = `u${at % 1_000}`;
     const token = `token-${at}`;
     const registered = await edge.ask(
@@ -74,7 +74,7 @@ async function twoNodes(): Promise<{ readonly alice: Party; readonly bob: Party;
 const routesOf = (message: SipMessage): readonly string[] => message.all("Record-Route").flatMap((line) => line.split(/,\s*(?=<)/));
 
 for (const hangsUp of ["caller", "callee"] as const) {
-  test(`SA-5 OB-6-23 OB-7-25 a phone that is connected to one node is called through the other, and the ${hangsUp} hangs up`, async () => {
+  test(`SA-5 OB-6-23 OB-7-25 a phone connected to one node is called through the other, and the ${hangsUp} hangs up`, async () => {
     const { alice, bob } = await twoNodes();
     await alice.say(`INVITE sip:bob@${DOMAIN} SIP/2.0\nContact: <sip:alice@${alice.at};transport=tcp>`);
     const invite = await bob.request("INVITE");
@@ -94,7 +94,7 @@ for (const hangsUp of ["caller", "callee"] as const) {
   });
 }
 
-test("SA-5 OB-7-13 OB-6-24 who is connected to no node any more is 480 at every one, and rings again when he is back at another", async () => {
+test("SA-5 OB-7-13 OB-6-24 a phone no longer connected to any node is 480 at all of them, and rings again after reconnecting to another", async () => {
   const { alice, bob, first } = await twoNodes();
   const invite = (id: string): Promise<unknown> => alice.say(`INVITE sip:bob@${DOMAIN} SIP/2.0\nCall-ID: ${id}@${alice.scene}\nContact: <sip:alice@${alice.at};transport=tcp>`);
   // Nobody is left there to end the bindings: the next call finds out.
@@ -110,7 +110,7 @@ test("SA-5 OB-7-13 OB-6-24 who is connected to no node any more is 480 at every 
   await bob.request("INVITE");
 });
 
-test("SA-5 REG-20 Redis is away: calls go on and end, new ones and REGISTERs are 503 with Retry-After, and it recovers by itself", async () => {
+test("SA-5 REG-20 Redis is unreachable: calls go on and end, new ones and REGISTERs get 503 with Retry-After, and it recovers by itself", async () => {
   const redis = await RedisServer.start();
   onTestFinished(() => redis.stop());
   const home = await Home.start({ SLUICE_LOCATION: redis.url });
@@ -128,7 +128,7 @@ test("SA-5 REG-20 Redis is away: calls go on and end, new ones and REGISTERs are
   expect(Number((await bob.response(503)).header("Retry-After"))).toBeGreaterThan(0);
   await invite("new");
   expect(Number((await alice.response(503)).header("Retry-After"))).toBeGreaterThan(0);
-  // The call that rang is answered, and hung up.
+  // The ringing call is answered, and ended.
   await bob.reply("200 OK", `Contact: <sip:bob@${bob.at};transport=tcp>`, ringing);
   const ok = await alice.response(200);
   const dialog = `Call-ID: ringing@${home.scene}\nTo: ${ok.header("To")}\nRoute: ${[...ok.all("Record-Route")].reverse().join(", ")}`;
@@ -149,7 +149,7 @@ test("SA-5 REG-20 Redis is away: calls go on and end, new ones and REGISTERs are
   await bob.request("INVITE");
 });
 
-test("SA-5 REG-14 Redis is killed in the midst of REGISTERs with two Contacts: all of one or nothing, and each 200 was true", async () => {
+test("SA-5 REG-14 Redis is killed during REGISTERs with two Contacts: all or nothing of each, and every 200 was true", async () => {
   const redis = await RedisServer.start();
   onTestFinished(() => redis.stop());
   const home = await Home.start({ SLUICE_LOCATION: redis.url });
@@ -177,7 +177,7 @@ test("SA-5 REG-14 Redis is killed in the midst of REGISTERs with two Contacts: a
   expect(wrong.slice(0, 10)).toEqual([]);
 });
 
-/** Two nodes of one name and one address, as behind a balancer or a shared address; only one of them is there at a time. */
+/** Two nodes with one name and one address, as behind a balancer or a shared address; only one of them is up at a time. */
 async function namesakes(settings: Record<string, string> = {}, host = "127.0.0.1"): Promise<{ readonly one: Home; readonly turns: (node: "one" | "other") => Promise<void>; readonly redis: string }> {
   const redis = await RedisServer.start();
   onTestFinished(() => redis.stop());
@@ -200,7 +200,7 @@ async function namesakes(settings: Record<string, string> = {}, host = "127.0.0.
   return { one, turns, redis: redis.url };
 }
 
-test.each(["udp", "tcp"] as const)("nodes of one name on one Redis: none takes the %s flow of the other for its own, and none removes its binding", async (transport) => {
+test.each(["udp", "tcp"] as const)("nodes of one name on one Redis: neither mistakes the other's %s flow for its own, and neither removes its binding", async (transport) => {
   const { one, turns } = await namesakes();
   const bob = await one.phone("bob", transport);
   await one.register(bob, transport === "udp" ? { instance: instanceOf("bob") } : {});
@@ -216,7 +216,7 @@ test.each(["udp", "tcp"] as const)("nodes of one name on one Redis: none takes t
   await bob.request("INVITE");
 });
 
-test("a node that is asked in vain in the name of another one costs that one no binding", async () => {
+test("a node that is asked in vain in the name of another does not cost the other its binding", async () => {
   const names = "127.0.0.2,127.0.0.3";
   const { one, turns, redis } = await namesakes({ SLUICE_EDGES: names }, "127.0.0.2");
   const third = await Home.start({ SLUICE_LOCATION: redis, SLUICE_EDGES: names }, "127.0.0.3");

@@ -1,12 +1,12 @@
-/** A copy that cannot be sent at once fails its branch at once, and nothing is left of it (RFC 3261 16.9, 17.1.4, RFC 5626 7). */
+/** A copy that cannot be sent fails its branch at once and leaves no state (RFC 3261 16.9, 17.1.4, RFC 5626 7). */
 import { expect, test } from "vitest";
 import { Home, instanceOf } from "../support/home.js";
 
 const INVITE = "INVITE sip:bob@example.com SIP/2.0\nContact: <sip:A@192.0.2.1>";
-/** Far below timer B, timer C and the patience with a silent flow. */
+/** Far below timer B, timer C and the timeout for a silent flow. */
 const AT_ONCE = 1_000;
 
-test("OB-7-13 PX-16.9-1 both flows of a phone end while a call is set up: 480 at once, and a drain waits for nobody", async () => {
+test("OB-7-13 PX-16.9-1 both flows of a phone end while a call is set up: 480 at once, and a drain does not wait for anything", async () => {
   const home = await Home.open({ SLUICE_SHARDS: "1", SLUICE_DRAIN_SECONDS: "20" });
   const first = await home.phone("bob", "tcp");
   const second = await home.phone("bob", "tcp");
@@ -36,7 +36,7 @@ for (const method of ["INVITE", "MESSAGE"]) {
   }
 }
 
-test("OB-7-12 a copy that cannot be sent: the next way to the device is tried at once", async () => {
+test("OB-7-12 if a copy cannot be sent, the next way to the device is tried at once", async () => {
   const home = await Home.start({ SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.2" });
   const edge = await home.edge("edge", "127.0.0.2");
   await home.registerBehind(edge, "bob", { instance: instanceOf("bob"), regId: 1 });
@@ -49,7 +49,7 @@ test("OB-7-12 a copy that cannot be sent: the next way to the device is tried at
   await A.response(486);
 });
 
-test("PX-16.7-6 a forked call: who cannot be reached does not hold the others back", async () => {
+test("PX-16.7-6 a forked call: an unreachable phone does not hold up the others", async () => {
   const home = await Home.start({ SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.2" });
   const edge = await home.edge("edge", "127.0.0.2");
   await edge.say(home.registerOf(edge, { user: "bob", contact: "sip:bob@0.0.0.0:5062" }));

@@ -8,7 +8,7 @@ import { Edge, type Settings } from "../support/edge.js";
 import { TcpConnection } from "../support/tcp-connection.js";
 import { Party } from "../support/party.js";
 
-/** One more core on a port of its own. */
+/** Another core on its own port. */
 async function anotherCore(company: Cast, name: string, port: number): Promise<Party> {
   const party = new Party(name, company.core, company.scene, company.company);
   const [host = "", corePort = ""] = company.core.split(":");
@@ -17,7 +17,7 @@ async function anotherCore(company: Cast, name: string, port: number): Promise<P
   return party.attach(wire);
 }
 
-test("DNS-5 DNS-8 a dead first target is passed over for the second", async () => {
+test("DNS-5 DNS-8 a dead first target is skipped for the second", async () => {
   const [dead, alive] = [await freePort(), await freePort()];
   const upstream = [`sip:127.0.0.1:${dead};transport=tcp;priority=1`, `sip:127.0.0.1:${alive};transport=tcp;priority=2`];
   const company = await cast({ client: "tcp", core: "tcp", settings: { SLUICE_UPSTREAM: upstream.join(",") } });
@@ -45,7 +45,7 @@ test("DNS-5 a request that a dead TCP target could not take reaches a UDP target
   await U.response(200);
 });
 
-test("DNS-5 what is too large for UDP goes to the core over TCP where it has that (RFC 3261 18.1.1)", async () => {
+test("DNS-5 TR-9 what is too large for UDP goes to the core over TCP if a target offers that (RFC 3261 18.1.1)", async () => {
   const port = await freePort();
   const company = await cast({ client: "tcp", core: "udp" });
   const { U, C } = company;
@@ -68,7 +68,7 @@ test("DNS-5 what is too large for UDP goes to the core over TCP where it has tha
 
 const LARGE = `Content-Type: text/plain\n\n${"a".repeat(1_300)}`;
 
-test.each([true, false])("RFC 3261 18.1.1: a large request leaves a UDP core's address for TCP, or stays where that is refused; it speaks TCP: %s", async (speaksTcp) => {
+test.each([true, false])("TR-9 a large request to a UDP core goes over TCP instead, unless the core refuses TCP; it speaks TCP: %s", async (speaksTcp) => {
   const company = await cast({ client: "tcp", core: "udp" });
   const { U, C } = company;
   const stream = new Party("stream", company.core, company.scene, company.company);
@@ -88,7 +88,7 @@ test.each([true, false])("RFC 3261 18.1.1: a large request leaves a UDP core's a
   await C.request("MESSAGE");
 });
 
-test.each([true, false])("RFC 3261 18.1.1: so does a large request of the home proxy to a trunk; it speaks TCP: %s", async (speaksTcp) => {
+test.each([true, false])("TR-9 so does a large request of the home proxy to a trunk; it speaks TCP: %s", async (speaksTcp) => {
   const port = await freePort("127.0.0.5");
   const home = await Home.start({ SLUICE_UPSTREAM: `sip:127.0.0.5:${port}`, SLUICE_TRUSTED: "127.0.0.2" });
   const [trunk, caller] = [await home.edge("trunk", "127.0.0.5", "udp", port), await home.edge("caller", "127.0.0.2", "tcp")];
@@ -124,7 +124,7 @@ test("DNS-8 a target that comes back is used again", async () => {
     .toBe("MESSAGE");
 });
 
-test("PX-16.9-1 TR-23 without a target that lives the answer is 503 with Retry-After, at once", async () => {
+test("PX-16.9-1 TR-23 without a live target the response is 503 with Retry-After, at once", async () => {
   const port = await freePort();
   const { U } = await cast({ client: "tcp", settings: { SLUICE_UPSTREAM: `sip:127.0.0.1:${port};transport=tcp` } });
   await U.say("REGISTER sip:example.com SIP/2.0\nContact: <sip:U@192.0.2.1>");
@@ -132,7 +132,7 @@ test("PX-16.9-1 TR-23 without a target that lives the answer is 503 with Retry-A
   expect(Number(refused.header("Retry-After"))).toBeGreaterThan(0);
 });
 
-test("PX-16.9-1 without any upstream configured the answer is 503 with Retry-After", async () => {
+test("PX-16.9-1 without any upstream configured the response is 503 with Retry-After", async () => {
   const { U } = await cast({ settings: { SLUICE_UPSTREAM: "" } });
   await U.say("INVITE sip:bob@example.com SIP/2.0\nContact: <sip:U@192.0.2.1>");
   const refused = await U.response(503);
@@ -164,7 +164,7 @@ test("DNS-9 a name is resolved to its addresses", async () => {
     .toBe("MESSAGE");
 });
 
-test("DNS-11 names that a client writes are never looked up and never sent to", async () => {
+test("DNS-11 names written by a client are never looked up and never contacted", async () => {
   const { U, C } = await cast();
   await U.say("INVITE sip:bob@host.invalid SIP/2.0\nContact: <sip:U@df7jal23ls0d.invalid;ob>");
   await C.request("INVITE");
@@ -172,7 +172,7 @@ test("DNS-11 names that a client writes are never looked up and never sent to", 
   await U.response(403, 1_000);
 });
 
-test("OB-8-9 nobody is sent a STUN request", async () => {
+test("OB-8-9 we never send STUN requests", async () => {
   const { U, C } = await cast({ settings: { SLUICE_FLOW_TIMER: "30" } });
   await U.say("MESSAGE sip:bob@example.com SIP/2.0");
   await C.request("MESSAGE");

@@ -1,4 +1,4 @@
-/** WebSocket clients that do not keep to RFC 6455, and pages that nobody asked for: refused, closed with a code, and nothing is left behind. */
+/** WebSocket clients that violate RFC 6455, and unwelcome pages: refused, closed with a code, and no state is left. */
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
@@ -36,7 +36,7 @@ const REFUSED: Readonly<Record<string, readonly [number, string]>> = {
   "that is too long": [431, upgradeRequest("edge", { "X-Long": "x".repeat(9_000) }, "/sip")],
 };
 
-test("WS-4.1-2 WS-7-3 handshakes that are refused, each with its status, and then the connection ends", async () => {
+test("WS-4.1-2 WS-7-3 refused handshakes get their status, and then the connection ends", async () => {
   const open = await cast({ client: "ws" });
   const listed = await webSocketEdge({ SLUICE_WS_ORIGINS: "https://phone.example.org", SLUICE_WS_PATHS: "/sip" });
   for (const [name, [status, request]] of Object.entries(REFUSED)) {
@@ -76,7 +76,7 @@ const FAULTS: Readonly<Record<string, readonly [number, readonly Buffer[]]>> = {
   "an HTML page": [1003, [frame(Opcode.text, "<html>\r\n<body>\r\n\r\n")]],
 };
 
-test("WS-F-1 WS-F-2 WS-F-3 WS-4.1-3 frames with a fault end the connection with the code that names it", async () => {
+test("WS-F-1 WS-F-2 WS-F-3 WS-4.1-3 faulty frames end the connection with the matching code", async () => {
   const company = await cast({ client: "ws" });
   for (const [name, [code, frames]] of Object.entries(FAULTS)) {
     const socket = await upgraded(company);
@@ -116,7 +116,7 @@ test("WS-6-2 a flood of pings is not answered for ever", async () => {
   await socket.expectClosed();
 });
 
-test("TR-21 connections from one address have their limit over WebSocket too", async () => {
+test("TR-21 the limit of connections per address applies over WebSocket too", async () => {
   const company = await cast({ client: "ws", settings: { SLUICE_MAX_FLOWS_PER_SOURCE: "5" } });
   const sockets = await Promise.all(Array.from({ length: 8 }, () => raw(company)));
   await sleep(200);
@@ -125,7 +125,7 @@ test("TR-21 connections from one address have their limit over WebSocket too", a
   await sleep(200);
 });
 
-test("TR-24 what a browser that reads nothing is sent has a bound, and its flow then fails", async () => {
+test("OB-5.3.1-12 data for a browser that does not read is bounded, and its flow then fails", async () => {
   const company = await cast({ client: "ws", settings: { SLUICE_QUEUE_MAX: "65536" } });
   const { C } = company;
   const socket = await upgraded(company);

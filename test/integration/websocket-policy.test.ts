@@ -1,4 +1,4 @@
-/** The operator's own word on WebSocket handshakes: a module named by SLUICE_POLICY. */
+/** The operator's decision on WebSocket handshakes: a module named by SLUICE_POLICY. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ export function upgrade(request) {
 }
 `;
 
-test("WS-7-1 WS-7-2 WS-7-4 the hook reads cookies and header fields, and may agree, refuse or challenge", async () => {
+test("WS-7-1 WS-7-2 WS-7-4 the hook reads cookies and header fields, and may accept, refuse or challenge", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sluice-policy-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, "policy.mjs");

@@ -1,4 +1,4 @@
-/** SIP over WebSocket (RFC 7118): what differs from every other transport. */
+/** SIP over WebSocket (RFC 7118): the differences from other transports. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import WebSocket from "ws";
@@ -53,13 +53,13 @@ for (const transport of ["ws", "wss"] as const) {
   });
 }
 
-test("WS-5.3-1 a client that asks for rport is told both of its numbers", async () => {
+test("WS-5.3-1 a client that asks for rport gets both received and rport", async () => {
   const { U, C } = await cast({ client: "ws" });
   await U.say("OPTIONS sip:bob@example.com SIP/2.0\nVia: SIP/2.0/WS x.invalid;branch=z9hG4bKrport;rport");
   expect((await C.request("OPTIONS")).all("Via")[1]).toBe(`SIP/2.0/WS x.invalid;branch=z9hG4bKrport;rport=${wire(U).port};received=127.0.0.1`);
 });
 
-test("WS-5.1-2 WS-5.3-4 the transport in a client's Via has no say: behind a TLS offloader it says WSS", async () => {
+test("WS-5.1-2 WS-5.3-4 the transport in a client's Via does not matter: behind a TLS offloader it says WSS", async () => {
   const { U, C } = await cast({ client: "ws" });
   await U.say("OPTIONS sip:bob@example.com SIP/2.0\nVia: SIP/2.0/WSS offloaded.invalid;branch=z9hG4bKoff;alias");
   await C.request("OPTIONS");
@@ -67,7 +67,7 @@ test("WS-5.1-2 WS-5.3-4 the transport in a client's Via has no say: behind a TLS
   expect((await U.response(200)).header("Via")).toBe("SIP/2.0/WSS offloaded.invalid;branch=z9hG4bKoff;alias");
 });
 
-test("WS-4.2-1 WS-4.2-2 WS-4.2-3 binary is read as text is; text leaves as text, and what is no UTF-8 as binary", async () => {
+test("WS-4.2-1 WS-4.2-2 WS-4.2-3 binary is read like text; text leaves as text, and anything that is not UTF-8 as binary", async () => {
   const { U, C } = await cast({ client: "ws" });
   const path = await register(U, C);
   await wire(U).raw(frame(Opcode.binary, complete("OPTIONS sip:bob@example.com SIP/2.0", U)));
@@ -84,7 +84,7 @@ test("WS-4.2-1 WS-4.2-2 WS-4.2-3 binary is read as text is; text leaves as text,
   }
 });
 
-test("WS-5-1 a WebSocket is reliable: an INVITE to a silent browser comes once", async () => {
+test("WS-5-1 a WebSocket is reliable: an INVITE to a silent browser is sent once", async () => {
   const { U, C } = await cast({ client: "ws", core: "tcp", settings: { SLUICE_T1_MS: "50" } });
   const path = await register(U, C);
   await C.say(`INVITE sip:U@${U.at} SIP/2.0\nRoute: ${path.join(", ")}\nContact: <sip:C@${C.at}>`);
@@ -100,7 +100,7 @@ test("WS-5-2 two SIP messages in one WebSocket message are answered 400 and go n
   await C.nothing();
 });
 
-test("WS-5-3 WS-5-4 Content-Length may be missing, is added towards a TCP core, and is 400 when it promises too much", async () => {
+test("WS-5-3 WS-5-4 Content-Length may be missing, is added towards a TCP core, and is 400 if it promises too much", async () => {
   const { U, C } = await cast({ client: "ws", core: "tcp" });
   const withBody = complete("MESSAGE sip:bob@example.com SIP/2.0\n\nhello", U);
   await U.send(withBody.replace(/Content-Length: 5\r\n/, ""));
@@ -128,7 +128,7 @@ test("WS-5-5 WS-6-2 a REGISTER in five fragments with a ping in the middle: 200 
   expect((await socket.frame()).payload.toString()).toMatch(/^SIP\/2.0 200 /);
 });
 
-test("WS-6-1 OB-5.4-2 a double CRLF in a message is answered by one in a message of the same kind", async () => {
+test("WS-6-1 OB-5.4-2 a double CRLF in a message is answered with a CRLF in a message of the same type", async () => {
   const company = await cast({ client: "ws" });
   const socket = await upgraded(company);
   for (const opcode of [Opcode.text, Opcode.binary]) {
@@ -141,7 +141,7 @@ test("WS-6-1 OB-5.4-2 a double CRLF in a message is answered by one in a message
   expect((await socket.frame()).payload.toString()).toBe("still there");
 });
 
-test("WS-6-3 a silent browser is pinged, lives on by its pong, and is closed when it does not answer", { timeout: 40_000 }, async () => {
+test("WS-6-3 a silent browser is pinged, stays alive if it answers, and is closed if it does not", { timeout: 40_000 }, async () => {
   const company = await cast({ client: "ws", settings: { SLUICE_WS_PING_SECONDS: "1" } });
   const { U, C } = company;
   const path = await register(U, C);
@@ -163,7 +163,7 @@ test("OB-5.4-13 WS-6-3 with Flow-Timer a browser that answers pings keeps its fl
   await U.request("OPTIONS");
 });
 
-test("OB-5.4-13 WS-6-3 the ping comes before the supervision ends, however long WebSockets may be silent otherwise", { timeout: 40_000 }, async () => {
+test("OB-5.4-13 WS-6-3 the ping comes before supervision ends, however long WebSockets may otherwise be silent", { timeout: 40_000 }, async () => {
   const { U, C } = await cast({ client: "ws", settings: { SLUICE_WS_PING_SECONDS: "30", SLUICE_FLOW_TIMER: "2" } });
   const path = await register(U, C, 1, "Require: outbound");
   await sleep(9_000);
@@ -181,7 +181,7 @@ test("WS-F-4 OB-5.3.1-4 a close frame is answered, the connection ends, and the 
   await C.response(430);
 });
 
-test("WS-5.3-2 WS-5.3-3 an answer to a browser that has gone is dropped, and its .invalid host is never looked up", async () => {
+test("WS-5.3-2 WS-5.3-3 a response to a browser that has gone is dropped, and its .invalid host is never looked up", async () => {
   const { U, C, SUT } = await cast({ client: "ws" });
   await U.say("MESSAGE sip:bob@example.com SIP/2.0\nVia: SIP/2.0/WS df7jal23ls0d.invalid;branch=z9hG4bKgone");
   await C.request("MESSAGE");
@@ -208,7 +208,7 @@ test("WS-F-6 the first frame may come in the segment of the handshake", async ()
   await company.C.request("OPTIONS");
 });
 
-test("WS-F-5 WS-4.1-2 the ws package as a client: sip among other protocols, its compression not agreed to", async () => {
+test("WS-F-5 WS-4.1-2 the ws package as a client: sip among other protocols, its compression declined", async () => {
   const company = await cast({ client: "ws" });
   const browser = new WebSocket(`ws://${company.client}/`, ["chat", "sip"], { perMessageDeflate: true });
   onTestFinished(() => browser.terminate());
@@ -224,7 +224,7 @@ test("WS-F-5 WS-4.1-2 the ws package as a client: sip among other protocols, its
 test("TR-17 WS-5-5 the octets of handshake and frames may be cut anywhere", { timeout: 40_000 }, async () => {
   const company = await cast({ client: "ws" });
   const all = Buffer.concat([Buffer.from(upgradeRequest("edge")), frame(Opcode.text, complete("OPTIONS sip:bob@example.com SIP/2.0", BROWSER))]);
-  // Each octet in a segment of its own covers every cut at once; the halves show that the way to a cut does not matter.
+  // A separate segment for each octet covers every cut at once; the halves show that the order of cuts does not matter.
   const cuts = [Array.from({ length: all.length - 1 }, (_, at) => at + 1), [1], [5], [all.indexOf("\r\n\r\n") + 2], [all.indexOf("\r\n\r\n") + 5], [all.length - 1]];
   for (const points of cuts) {
     const socket = await RawSocket.open(company.client);

@@ -17,7 +17,7 @@ interface Line {
   readonly caller: Transport;
   readonly callee: Transport;
   readonly core: Transport;
-  /** Without it the dialog's requests go from one of the edge's tokens straight to the other. */
+  /** Without it, the dialog's requests go straight from one of the edge's tokens to the other. */
   readonly recordRoute: boolean;
 }
 
@@ -85,7 +85,7 @@ for (const { caller, callee, core, recordRoute } of LINES) {
       await alice.hungUp();
     });
 
-    test("SA-20 OB-5.3.2-7 OB-5.3-10 the other one calls, and each hangs up in turn", async () => {
+    test("SA-20 OB-5.3.2-7 OB-5.3-10 the other side calls, and each hangs up in turn", async () => {
       await bob.call(alice);
       await bob.hangUp();
       await alice.hungUp();

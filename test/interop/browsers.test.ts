@@ -61,7 +61,7 @@ for (const { caller, callee, transport } of LINES) {
       await Promise.all([alice.hears("ended", 2), bob.hears("ended", 2)]);
     });
 
-    test("OB-9-3 OB-4.5-2 a page whose socket is cut comes back by itself, and is called over its new flow", async () => {
+    test("OB-9-3 OB-4.5-2 a page whose socket is cut reconnects by itself, and is called over its new flow", async () => {
       const [before] = await stage.registrar.registered(["bob"]);
       await bob.cut();
       await bob.hears("disconnected");

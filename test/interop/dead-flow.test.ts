@@ -1,5 +1,5 @@
 /**
- * A client is called through its token; then its connection is cut, or somebody tampers with the token.
+ * A client is called through its token; then its connection is cut, or someone tampers with the token.
  *
  * Needs: kamailio, baresip
  */
@@ -12,7 +12,7 @@ import { Stage } from "./support/stage.js";
 
 const test = testWith("kamailio", "baresip");
 
-// What the issue promises: the next call does not wait for any timer.
+// The next call must not wait for a timer.
 const AT_ONCE = 1_000;
 
 describe("a baresip that has registered over TCP", () => {
@@ -39,7 +39,7 @@ describe("a baresip that has registered over TCP", () => {
     expect(ok.header("Server")).toContain("baresip");
   });
 
-  test("SA-20 OB-5.2-1 OB-12-2 is not reached with one character of the token flipped: 403", async () => {
+  test("SA-20 OB-5.2-1 OB-12-2 is not reached with one character of the token changed: 403", async () => {
     const withToken = path.filter((value) => userOf(value) !== "");
     expect(withToken.length).toBeGreaterThan(0);
     for (const [at, value] of withToken.entries()) {
@@ -49,7 +49,7 @@ describe("a baresip that has registered over TCP", () => {
     }
   });
 
-  test("SA-20 OB-5.3.1-4 once its connection is cut the next call is 430, from the edge and through Kamailio", async () => {
+  test("SA-20 OB-5.3.1-4 once its connection is cut, the next call gets 430, from the edge and through Kamailio", async () => {
     const caller = await stage.coreParty("registrar");
     await alice.kill();
     await core.say(invite("direct", core, `\nRoute: ${path.join(", ")}`));
@@ -58,7 +58,7 @@ describe("a baresip that has registered over TCP", () => {
     await caller.response(430, AT_ONCE);
   });
 
-  test("SA-20 OB-11-3 another baresip that calls it then is told 480, for 430 is no matter of clients", async () => {
+  test("SA-20 OB-11-3 another baresip that calls it then gets 480, because 430 is not for clients", async () => {
     const bob = stage.with(await Baresip.start({ user: "bob", edge: stage.client, transports: ["udp"] }));
     await bob.fails(alice, 480);
   });
@@ -68,7 +68,7 @@ describe("a baresip that has registered over TCP", () => {
   }
 });
 
-/** Another character in the middle of the user part, behind the octet that names the key. */
+/** Changes a character in the middle of the user part, after the octet that names the key. */
 function flip(value: string): string {
   const token = userOf(value);
   const middle = token.length / 2;

@@ -1,6 +1,6 @@
 /**
- * The README's first screen: `npm start` and its two commands, as they stand there but for the port and the folders, which would be
- * others' in parallel runs.
+ * The README's first screen: `npm start` and its two commands, exactly as written there except for the port and the folders, which
+ * parallel runs would otherwise share.
  *
  * Needs: baresip
  */
@@ -41,7 +41,7 @@ test("SA-1 SA-20 OB-7-12 npm start and the two commands of the README: bob and a
   const commands = [...readFileSync(join(ROOT, "README.md"), "utf8").matchAll(/^ {4}(baresip .*)$/gm)].map(([, command = ""]) => command);
   expect(commands).toHaveLength(2);
   const [ofBob = "", ofAlice = ""] = commands.map((command) => command.replaceAll(HOST, `${HOST}:${port}`).replace("/tmp", folder));
-  // Its output would stay in a buffer for as long as it runs.
+  // Otherwise its output would stay in a buffer while it runs.
   const bob = run("bob", `stdbuf -oL ${ofBob}`, { HOME: folder });
   await says(bob, /200 OK .*1 binding/);
   const alice = run("alice", `stdbuf -oL ${ofAlice}`, { HOME: folder });

@@ -1,5 +1,5 @@
 /**
- * baresip over TLS behind HAProxy, which ends the TLS and speaks to the edge in clear.
+ * baresip over TLS behind HAProxy, which terminates TLS and talks to the edge unencrypted.
  *
  * Needs: kamailio, haproxy, baresip
  */
@@ -14,7 +14,7 @@ import { Stage } from "./support/stage.js";
 const test = testWith("kamailio", "haproxy", "baresip");
 
 for (const recordRoute of [true, false]) {
-  describe(`phones over TLS that HAProxy ends, the core ${recordRoute ? "record-routes" : "leaves the dialog"}`, () => {
+  describe(`phones over TLS terminated by HAProxy, the core ${recordRoute ? "record-routes" : "leaves the dialog"}`, () => {
     let stage: Stage;
     let [alice, bob]: Baresip[] = [];
 

@@ -1,5 +1,5 @@
 /**
- * A phone behind HAProxy, which speaks for it by PROXY headers of version 2.
+ * A phone behind HAProxy, which speaks for it with version 2 PROXY headers.
  *
  * Needs: kamailio, haproxy
  */
@@ -13,7 +13,7 @@ import { Stage } from "./support/stage.js";
 
 const test = testWith("kamailio", "haproxy");
 
-// Another one than that of the balancer, so that each can be told from the other.
+// Different from the balancer's address, so that the two can be distinguished.
 const PHONE = "127.0.0.9";
 
 describe("a phone behind HAProxy", () => {

@@ -1,5 +1,5 @@
 /**
- * Kamailio as the edge in front of our registrar: its tokens and its `ob`, its 430 for a flow that is dead, and then the other flow.
+ * Kamailio as the edge in front of our registrar: its tokens and `ob`, its 430 for a dead flow, and then the other flow.
  *
  * Needs: kamailio, baresip
  */
@@ -23,7 +23,7 @@ async function stage(): Promise<{ readonly home: Home; readonly edge: Kamailio }
   return { home, edge };
 }
 
-/** A phone of bob's, connected to Kamailio and registered. */
+/** One of bob's phones, connected to Kamailio and registered. */
 async function phone(home: Home, edge: Kamailio, regId: number): Promise<Party> {
   const party = new Party("bob", edge.at, home.scene, new Set());
   party.attach(await TcpConnection.open({ host: HOST, port: edge.port }, party.receive));
@@ -47,7 +47,7 @@ test("SA-20 OB-7-3 OB-7-7 OB-6-36 Kamailio's flow is dead: its 430 moves the cal
   await first.request("ACK");
 
   await first.close();
-  // One process of Kamailio hears of the end of the connection, another one sends.
+  // One Kamailio process learns that the connection has ended, another one sends.
   await sleep(200);
   const called = performance.now();
   await call("dead");

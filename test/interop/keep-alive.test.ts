@@ -11,7 +11,7 @@ import { Stage } from "./support/stage.js";
 
 const test = testWith("kamailio", "baresip");
 
-// The shortest that baresip can keep up with: over TCP it pings after 17 to 20 seconds, whatever it was told.
+// The shortest value that baresip can meet: over TCP it pings after 17 to 20 seconds, whatever we ask for.
 const FLOW_TIMER = 25;
 const GRACE = 5;
 
@@ -21,7 +21,7 @@ describe("an edge that supervises its flows", () => {
   beforeAll(() => stage.open());
   afterAll(() => stage.close());
 
-  test("SA-20 OB-5.4-10 OB-4.4-2 OB-5.4-13 baresip hears of Flow-Timer, pings in time and can be called after it", async () => {
+  test("SA-20 OB-5.4-10 OB-4.4-2 OB-5.4-13 baresip receives Flow-Timer, pings in time and can still be called after it", async () => {
     const start = (user: string, transport: "udp" | "tcp"): Promise<Baresip> =>
       Baresip.start({ user, edge: stage.client, transports: [transport] });
     const [alice, bob] = await Promise.all([start("alice", "tcp"), start("bob", "udp")]);
@@ -38,7 +38,7 @@ describe("an edge that supervises its flows", () => {
       await core.say(`OPTIONS ${peer.uri} SIP/2.0\nCall-ID: late-${at}\nRoute: ${paths[at]?.join(", ")}`);
       await core.response(200);
     }
-    // Nobody has registered again meanwhile, which would have been a life sign too.
+    // Nobody has registered again meanwhile, which would also be a sign of life.
     for (const peer of [alice, bob]) {
       expect(peer.received.filter((message) => message.method === "REGISTER")).toHaveLength(1);
     }

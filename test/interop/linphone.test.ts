@@ -1,5 +1,5 @@
 /**
- * linphonec on the standalone server: no reg-id, no Path, so its binding is its connection, and it is called back on that.
+ * linphonec on the standalone server: no reg-id, no Path, so its binding is its connection, and it is called back on it.
  *
  * Needs: linphonec, baresip
  */

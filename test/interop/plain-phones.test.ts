@@ -1,6 +1,6 @@
 /**
- * Phones without reg-id behind an edge with its default settings: they were answered 200, so they are called, call, and hang up both ways.
- * With Kamailio's registrar, which insists on the option tag of Path, and with ours, which does so too.
+ * Phones without reg-id behind an edge with default settings: they register with 200, are called, call, and hang up both ways.
+ * With Kamailio's registrar and with ours, both of which insist on the option tag of Path.
  *
  * Needs: kamailio, chromium, linphonec, twinkle-console, baresip
  */

@@ -1,5 +1,5 @@
 /**
- * Fifty SIPp clients, each on a socket of its own, register at Kamailio through the edge and are called along their Paths.
+ * Fifty SIPp clients, each on its own socket, register with Kamailio through the edge and are called along their Paths.
  *
  * Needs: kamailio, sipp
  */
@@ -21,7 +21,7 @@ for (const core of ["udp", "tcp"] as const) {
     afterAll(() => stage.close());
 
     for (const transport of ["udp", "tcp"] as const) {
-      test(`SA-20 OB-5.1-3 OB-5.1-4 ${CLIENTS} clients over ${transport} register with Paths of their own and are called along them`, async () => {
+      test(`SA-20 OB-5.1-3 OB-5.1-4 ${CLIENTS} clients over ${transport} register with separate Paths and are called along them`, async () => {
         const population = stage.with(new Population(transport, CLIENTS, stage.client));
         const bindings = await population.registered(stage.registrar);
         expect(new Set(bindings.map(({ path }) => path.join())).size).toBe(CLIENTS);

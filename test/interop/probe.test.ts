@@ -1,5 +1,5 @@
 /**
- * The test phone of `sluice probe` against Kamailio behind our edge, which does outbound, and against Kamailio alone, which does not keep flows.
+ * The test phone of `sluice probe` against Kamailio behind our edge, which supports outbound, and against Kamailio alone, which does not keep flows.
  *
  * Needs: kamailio
  */
@@ -27,7 +27,7 @@ describe("sluice probe", () => {
   };
   const results = ({ findings }: Report): Record<string, string> => Object.fromEntries(findings.map(({ name, result }) => [name, result]));
 
-  // This Kamailio relays to all contacts of an AOR at once: it does not keep to one flow of an instance (RFC 5626 7), and the probe sees it.
+  // This Kamailio forks to all contacts of an AOR at once instead of using one flow per instance (RFC 5626 7), and the probe notices.
   test("finds that our edge keeps flows over TCP, and that the registrar behind it tries both flows of a phone at once", async () => {
     const report = await probe("probe", "tcp", stage.client);
     expect(results(report), JSON.stringify(report.findings, null, 1)).toMatchObject({
@@ -36,17 +36,17 @@ describe("sluice probe", () => {
     expect(report).toMatchObject({ verdict: "fail", code: 1 });
   });
 
-  test("OB-8-1 finds keep-alives by STUN over UDP answered", async () => {
+  test("OB-8-1 finds that STUN keep-alives over UDP are answered", async () => {
     const report = await probe("stunner", "udp", stage.client);
     expect(results(report), JSON.stringify(report.findings, null, 1)).toMatchObject({ registration: "ok", "keep-alive": "ok" });
   });
 
-  test("says of Kamailio alone that there is no Path", async () => {
+  test("reports for Kamailio alone that there is no Path", async () => {
     const report = await probe("direct", "tcp", stage.registrar.at);
     expect(results(report), JSON.stringify(report.findings, null, 1)).toMatchObject({ registration: "ok", Path: "note" });
   });
 
-  test("says what it finds where nobody listens", async () => {
+  test("reports that nobody is listening", async () => {
     const report = await probe("nobody", "tcp", "127.0.0.1:1");
     expect(report).toMatchObject({ verdict: "fail", code: 1 });
   });

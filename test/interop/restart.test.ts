@@ -1,5 +1,5 @@
 /**
- * The edge is killed and started again while two baresip are registered through it.
+ * The edge is killed and restarted while two baresip are registered through it.
  *
  * Needs: kamailio, baresip
  */

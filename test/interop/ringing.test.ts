@@ -1,5 +1,5 @@
 /**
- * Calls between two baresip that come to nothing: the caller gives up, or the callee does not want to.
+ * Calls between two baresip that are not established: the caller gives up, or the callee declines.
  *
  * Needs: kamailio, baresip
  */
@@ -23,7 +23,7 @@ for (const transport of ["udp", "tcp"] as const) {
     });
     afterAll(() => stage.close());
 
-    test("SA-20 OB-5.3.1-8 the caller gives up: CANCEL finds the way of its INVITE", async () => {
+    test("SA-20 OB-5.3.1-8 the caller gives up: CANCEL follows the INVITE", async () => {
       await alice.ring(bob);
       await alice.giveUp(bob);
       await bob.hears("CANCEL", 0);

@@ -12,7 +12,7 @@ const test = testWith("kamailio", "sipp");
 
 const CALLS = 1_000;
 const PER_SECOND = 100;
-// The kernel spreads clients over the shards by a hash of their addresses: that one of four gets none of 64 is a chance of 1 to 10^8.
+// The kernel spreads clients over the shards by a hash of their addresses: the odds that one of four gets none of 64 are 1 in 10^8.
 const CLIENTS = 64;
 
 describe("four shards", () => {

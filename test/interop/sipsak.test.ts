@@ -1,5 +1,5 @@
 /**
- * sipsak, which knows nothing of outbound: it pings the edge, and is served when the edge forces outbound.
+ * sipsak does not know outbound: it pings the edge, and is served if the edge forces outbound.
  *
  * Needs: kamailio, sipsak
  */
@@ -28,9 +28,9 @@ describe("sipsak and an edge that forces outbound", () => {
     });
   }
 
-  test("SA-20 DET-6 OB-5.1-3 what registers without any sign of outbound gets its messages on the same flow", async () => {
+  test("SA-20 DET-6 OB-5.1-3 a client that registers without any sign of outbound gets its messages on the same flow", async () => {
     const port = await freePort();
-    // -l and -S: from and to one port, which stays the client's when sipsak has left it.
+    // -l and -S: send from and listen on one port, which the test uses after sipsak has exited.
     const registered = await sipsak("-U", "-i", "-S", "-l", String(port), "-x", "60", "-s", `sip:sak@${stage.client}`);
     expect(registered).toMatchObject({ code: 0 });
     const path = await stage.registrar.pathTo("sak");

@@ -1,5 +1,5 @@
 /**
- * Sofia-SIP behind an edge with its default settings, with Kamailio's registrar and with ours: it registers without reg-id and Path, is called,
+ * Sofia-SIP behind an edge with default settings, with Kamailio's registrar and with ours: it registers without reg-id and Path, is called,
  * calls, and either side hangs up.
  *
  * Needs: kamailio, sofia-sip-bin, libsofia-sip-ua-dev

@@ -1,5 +1,5 @@
 /**
- * Two baresip register with the standalone server and call each other through it: no registrar behind it, no edge before it.
+ * Two baresip register with the standalone server and call each other through it: no registrar behind it, no edge in front of it.
  *
  * Needs: baresip
  */

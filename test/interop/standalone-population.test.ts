@@ -1,6 +1,6 @@
 /**
- * SIPp clients, each on a socket of its own, register with the standalone server and are called through it: answered, let ring on two
- * devices and cancelled, and over a network that loses datagrams.
+ * SIPp clients, each on its own socket, register with the standalone server and are called through it: answered, cancelled while ringing
+ * on two devices, and over a network that loses datagrams.
  *
  * Needs: sipp
  */
@@ -15,7 +15,7 @@ const test = testWith("sipp");
 const CLIENTS = 50;
 const PER_SECOND = 50;
 
-/** Starts a population for each of `devices`; every user has that many bindings when it resolves. */
+/** Starts a population for each of `devices`; when it resolves, every user has that many bindings. */
 async function populate(home: Home, transport: Transport, devices: number, manners: Manners = {}): Promise<readonly Population[]> {
   const populations = Array.from({ length: devices }, () => {
     const population = new Population(transport, CLIENTS, home.at, manners);
@@ -37,16 +37,16 @@ for (const transport of ["udp", "tcp"] as const) {
     expect(await population?.call(2 * CLIENTS, PER_SECOND, home.at)).toEqual({ code: 0, errors: "" });
   });
 
-  test(`SA-20 OB-7-2 CAN-1 CAN-8 two devices over ${transport} ring, the caller gives up, and both hear of it`, async () => {
+  test(`SA-20 OB-7-2 CAN-1 CAN-8 two devices over ${transport} ring, the caller gives up, and both stop ringing`, async () => {
     const home = await Home.start({ SLUICE_SHARDS: "2" });
     const populations = await populate(home, transport, 2, { answer: "ring" });
     expect(await populations[0]?.call(CLIENTS, PER_SECOND, home.at, "canceller")).toEqual({ code: 0, errors: "" });
-    // SIPp's word for what the scenario does not foresee; a call that it did not begin is foreseen.
+    // How SIPp reports what a scenario does not expect; calls it did not start are expected.
     for (const { errors } of populations) expect(errors).not.toMatch(/unexpected|abort/i);
   });
 }
 
-test("SA-20 TX-1 TX-6 a caller loses a fifth of his INVITEs, 180s and 200s, and every call comes about", async () => {
+test("SA-20 TX-1 TX-6 a caller loses a fifth of its INVITEs, 180s and 200s, and every call is established", async () => {
   const home = await Home.start();
   const [population] = await populate(home, "udp", 1, { lost: 20 });
   expect((await population?.call(CLIENTS, PER_SECOND, home.at))?.code).toBe(0);

@@ -1,6 +1,6 @@
 /**
- * sipsak on the standalone server: a client without outbound registers, is sent a MESSAGE on its flow, proves itself, and leaves.
- * Its own modes -M and -I crash in Debian's version before they send, so the MESSAGE comes from a file.
+ * sipsak on the standalone server: a client without outbound registers, gets a MESSAGE on its flow, authenticates, and unregisters.
+ * In Debian's version the modes -M and -I crash before they send, so the MESSAGE comes from a file.
  *
  * Needs: sipsak
  */
@@ -17,7 +17,7 @@ import { sipsak } from "./support/sipsak.js";
 
 const test = testWith("sipsak");
 const DOMAIN = "127.0.0.1";
-/** -S: it listens on the port that it sends from. */
+/** -S: listen on the port it sends from. */
 const USRLOC = ["-vvv", "-U", "-i", "-S", "-x", "60"];
 
 describe("sipsak on the standalone server", () => {
@@ -32,7 +32,7 @@ describe("sipsak on the standalone server", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** Sends a MESSAGE to that user. */
+  /** Sends a MESSAGE to this user. */
   function message(user: string): Promise<Exit> {
     const file = join(folder, `to-${user}`);
     const lines = [
@@ -58,7 +58,7 @@ describe("sipsak on the standalone server", () => {
     const registered = await sipsak(...USRLOC, "-l", String(port), "-s", `sip:sak@${home.at}`);
     expect(registered.output).not.toMatch(/^Require: outbound/m);
     expect(registered.code).toBe(0);
-    // sipsak has left, its port is still its flow.
+    // sipsak has exited; its port is still its flow.
     const phone = await home.phone("sak", "udp", port);
     const sent = message("sak");
     expect((await phone.request("MESSAGE")).body).toBe("hello");
@@ -75,7 +75,7 @@ describe("sipsak on the standalone server", () => {
     expect((await message("short")).output).toMatch(/^SIP\/2.0 4(?:04|80) /m);
   });
 
-  test("SA-20 REG-7 removes all that it has registered, with Contact: *", async () => {
+  test("SA-20 REG-9 removes everything it has registered, with Contact: *", async () => {
     await sipsak(...USRLOC, "-s", `sip:star@${home.at}`);
     expect((await query("star")).output).toContain("Contact: <sip:star@");
     const removed = await sipsak("-vvv", "-U", "-i", "-C", "*", "-x", "0", "-s", `sip:star@${home.at}`);
@@ -84,8 +84,8 @@ describe("sipsak on the standalone server", () => {
   });
 });
 
-describe("sipsak on a standalone server that wants passwords", () => {
-  test("SA-20 AU-1 AU-6 AU-18 reads the first challenge only, which is MD5 when nothing else is offered", async () => {
+describe("sipsak on a standalone server that requires passwords", () => {
+  test("SA-20 AU-1 AU-6 AU-18 reads only the first challenge, which is MD5 if nothing else is offered", async () => {
     const folder = mkdtempSync(join(tmpdir(), "sluice-sipsak-"));
     try {
       const users = join(folder, "users");

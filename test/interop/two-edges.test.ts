@@ -1,5 +1,5 @@
 /**
- * A baresip with two flows, reg-id 1 and 2, by two edges to one registrar. The edge of its newer flow, reg-id 1, dies in three ways;
+ * A baresip with two flows, reg-id 1 and 2, through two edges to one registrar. The edge of its newer flow, reg-id 1, dies in three ways;
  * each time the next call reaches the phone through the other one.
  *
  * Needs: baresip
@@ -17,7 +17,7 @@ import { testWith } from "./support/peers.js";
 const test = testWith("baresip");
 
 const SLOW = Number(process.env["TEST_PATIENCE"] ?? "1");
-/** Milliseconds from a refusal until the phone rings by the other flow. */
+/** Milliseconds from a refusal until the phone rings through the other flow. */
 const PROMPT = 200 * SLOW;
 const BRANCH_TIMER = 1_000 * SLOW;
 
@@ -53,7 +53,7 @@ async function stage(core: Transport, ringing = true): Promise<Stage> {
   const E1 = await edgeProxy("127.0.0.2", home.at, core);
   const E2 = await edgeProxy("127.0.0.3", home.at, core);
   const caller = await home.phone("caller");
-  // The flow that was registered last is tried first: E1 takes the REGISTER when E2's has been answered.
+  // The most recently registered flow is tried first: E1 gets the REGISTER after E2's has been answered.
   E1.process.signal("SIGSTOP");
   const starting = Baresip.start({ user: "bob", edge: [E1.client, E2.client], transports: ["tcp", "tcp"], ringing });
   await expect.poll(() => home.contactsOf(caller, "bob")).toHaveLength(1);
@@ -72,7 +72,7 @@ function invite(caller: Party): Promise<SipMessage> {
   return caller.say(`INVITE sip:bob@example.com SIP/2.0\nCall-ID: call-${calls}@${caller.scene}\nContact: <sip:caller@${caller.at}>`);
 }
 
-/** Gives up a call that rings. */
+/** Gives up a ringing call. */
 async function giveUp(caller: Party, request: SipMessage): Promise<void> {
   const [, ...lines] = request.text.split("\r\n").filter((line) => /^(?:Via|From|To|Call-ID):/.test(line) || line.startsWith("INVITE "));
   await caller.say([`CANCEL ${request.uri} SIP/2.0`, ...lines, "CSeq: 1 CANCEL"].join("\n"));
@@ -80,14 +80,14 @@ async function giveUp(caller: Party, request: SipMessage): Promise<void> {
   await caller.response(487);
 }
 
-/** By which edge the last INVITE came; the trace that tells may come after the answer. */
+/** The edge through which the last INVITE came; the trace that shows it may come after the answer. */
 function lastEdge(bob: Baresip): string | undefined {
   const via = bob.received.filter(({ method, isResponse }) => method === "INVITE" && !isResponse).at(-1)?.header("Via");
   return / (127\.0\.0\.1:\d+)/.exec(via ?? "")?.[1];
 }
 
 for (const core of ["udp", "tcp"] as const) {
-  test(`SA-20 OB-7-3 OB-7-6 OB-7-17 kill -9 of the edge: the next call rings by the other one at once, core over ${core}`, async () => {
+  test(`SA-20 OB-7-3 OB-7-6 OB-7-17 kill -9 of the edge: the next call rings through the other one at once, core over ${core}`, async () => {
     const { E1, E2, bob, caller } = await stage(core);
     const before = await invite(caller);
     await caller.response(180);
@@ -102,7 +102,7 @@ for (const core of ["udp", "tcp"] as const) {
     await giveUp(caller, after);
   });
 
-  test(`SA-20 OB-7-5 DNS-5 an edge that hangs: the branch timer moves the call to the other one, core over ${core}`, async () => {
+  test(`SA-20 OB-7-5 DNS-5 a hanging edge: the branch timer moves the call to the other one, core over ${core}`, async () => {
     const { E1, E2, bob, caller } = await stage(core);
     E1.process.signal("SIGSTOP");
     const called = performance.now();
@@ -116,9 +116,9 @@ for (const core of ["udp", "tcp"] as const) {
   });
 }
 
-test("SA-20 OB-7-3 OB-7-6 kill -9 of the edge while the call is being set up: it rings by the other one at once", async () => {
+test("SA-20 OB-7-3 OB-7-6 kill -9 of the edge while the call is being set up: it rings through the other one at once", async () => {
   const { E1, E2, bob, caller } = await stage("tcp");
-  // The edge has the INVITE, and dies before it has sent it on.
+  // The edge has the INVITE, and dies before forwarding it.
   E1.process.signal("SIGSTOP");
   const request = await invite(caller);
   await caller.settle();
@@ -130,7 +130,7 @@ test("SA-20 OB-7-3 OB-7-6 kill -9 of the edge while the call is being set up: it
   await giveUp(caller, request);
 });
 
-test("SA-20 OB-7-3 SA-3 an edge is killed: a baresip calls bob by the other one, and he hangs up", async () => {
+test("SA-20 OB-7-3 SA-3 an edge is killed: a baresip calls bob through the other one, and he hangs up", async () => {
   const { E1, E2, bob } = await stage("tcp", false);
   const alice = await Baresip.start({ user: "alice", edge: E2.client, transports: ["udp"] });
   onTestFinished(() => alice.stop());

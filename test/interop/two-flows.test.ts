@@ -20,7 +20,7 @@ describe("a baresip with two flows", () => {
   });
   afterAll(() => stage.close());
 
-  test("SA-20 OB-4.2-12 each reg-id is a binding of its own, and each Path leads to its transport", async () => {
+  test("SA-20 OB-4.2-12 each reg-id is a separate binding, and each Path leads to its transport", async () => {
     const bindings = await stage.registrar.registered(["alice"], 2);
     expect(bindings.map(({ regId }) => regId).sort()).toEqual([1, 2]);
     expect(new Set(bindings.map(({ instance }) => instance)).size).toBe(1);
@@ -29,7 +29,7 @@ describe("a baresip with two flows", () => {
       const path = bindings.find((binding) => binding.regId === regId)?.path ?? [];
       await core.say(`OPTIONS ${alice.uri} SIP/2.0\nCall-ID: flow-${regId}\nRoute: ${path.join(", ")}`);
       await core.response(200);
-      // Its trace may come a moment after its answer.
+      // Its trace may arrive a moment after its answer.
       const via = (): string => alice.received.find((message) => message.header("Call-ID") === `flow-${regId}`)?.header("Via") ?? "";
       await expect.poll(via).toContain(`SIP/2.0/${transport}`);
     }

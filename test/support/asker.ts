@@ -1,4 +1,4 @@
-/** A UDP socket for thousands of requests at once: each is awaited by its branch, and what comes as a request is answered by a rule. */
+/** A UDP socket for thousands of requests at once: each response is matched by branch, and incoming requests are answered by a rule. */
 import { type Socket, createSocket } from "node:dgram";
 import { once } from "node:events";
 import { PATIENCE } from "./mailbox.js";
@@ -7,7 +7,7 @@ import { SipMessage } from "./sip-message.js";
 import { type Sender, complete } from "./sip-text.js";
 
 const BUFFER = 8 << 20;
-/** Like timer E, so that a datagram that a full buffer has dropped costs a moment and not the test. */
+/** Like timer E, so that a datagram dropped by a full buffer costs a moment, not the test. */
 const AGAIN_MS = 500;
 
 export class Asker implements Sender {
@@ -41,7 +41,7 @@ export class Asker implements Sender {
     return new Asker(socket, scene);
   }
 
-  /** The final response; undefined when none comes within `patience` ms. */
+  /** The final response; undefined if none comes within `patience` ms. */
   async ask(text: string, port: number, patience = PATIENCE): Promise<SipMessage | undefined> {
     const request = complete(text, this);
     const octets = Buffer.from(request, "latin1");
@@ -72,7 +72,7 @@ function branchOf(message: SipMessage): string {
   return /;branch=([^;,\s]+)/.exec(message.header("Via"))?.[1] ?? "";
 }
 
-/** Calls `step` with 0 … count - 1, so many at a time. */
+/** Calls `step` with 0 … count - 1, `atOnce` at a time. */
 export async function manyTimes(count: number, atOnce: number, step: (at: number) => Promise<void>): Promise<void> {
   let next = 0;
   const lane = async (): Promise<void> => {

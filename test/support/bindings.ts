@@ -38,7 +38,7 @@ export function operation(differences: Partial<RegisterOperation>): RegisterOper
   return { callId, cseq, everything: false, put: [], drop: [], maxContacts: 10, maxFlows: 4, ...differences };
 }
 
-/** What a test compares: the order of bindings says nothing. */
+/** For comparison: the order of bindings does not matter. */
 export function byKey(bindings: readonly Binding[]): readonly Binding[] {
   return [...bindings].sort((one, other) => (one.key < other.key ? -1 : 1));
 }

@@ -1,7 +1,7 @@
 /** A headless Chromium for the dashboard. */
 import { type Browser, chromium } from "playwright-core";
 
-// The sanitizers' runtime is for our own program; Chromium does not start with it.
+// The sanitizer runtime is for our own program; Chromium does not start with it.
 const { LD_PRELOAD: _sanitizer, ...ENVIRONMENT } = process.env;
 
 export function openBrowser(): Promise<Browser> {

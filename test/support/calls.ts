@@ -1,4 +1,4 @@
-/** What most tests begin with: a registration, and a call with its route sets. */
+/** How most tests start: a registration, and a call with its route sets. */
 import type { Party } from "./party.js";
 import type { SipMessage } from "./sip-message.js";
 
@@ -6,7 +6,7 @@ export const INSTANCE = "<urn:uuid:0C67446E-F1A1-11D9-94D3-000A95A0E128>";
 
 let registrations = 0;
 
-/** U registers with outbound, C answers 200; the Path values that C saw, top first, which are the Route to U. */
+/** U registers with outbound, C answers 200; returns the Path values that C received, top first, which are the Route to U. */
 export async function register(U: Party, C: Party, regId = 1, require = ""): Promise<readonly string[]> {
   registrations += 1;
   await U.say(`REGISTER sip:example.com SIP/2.0

@@ -1,4 +1,4 @@
-/** Brings the parties of a test together around an edge: SUT, U, U2, C and A of the requirements' vocabulary. */
+/** Brings the parties of a test together around an edge: SUT, U, U2, C and A in the vocabulary of the requirements. */
 import { afterAll, onTestFinished } from "vitest";
 import { Edge, type Settings } from "./edge.js";
 import { freePort, hostPort } from "./ports.js";
@@ -13,11 +13,11 @@ export interface Scenery {
   readonly client?: Transport;
   readonly core?: Transport;
   readonly host?: string;
-  /** One set of listeners for both sides: the core is known by its address. */
+  /** One set of listeners for both sides: the core is recognised by its address. */
   readonly shared?: boolean;
   readonly settings?: Settings;
   readonly split?: Splitter | undefined;
-  /** A process of its own, for a test of what a process has done since its start: logs, of which the second may be left out, counts. */
+  /** A separate process, for tests of what a process has done since it started: rate-limited log lines, counters. */
   readonly own?: boolean;
 }
 
@@ -44,7 +44,7 @@ export class Cast {
     this.host = scenery.host ?? "127.0.0.1";
   }
 
-  /** Starts an edge and its upstream C; the others come with `enter`. */
+  /** Starts an edge and its upstream C; the others join with `enter`. */
   static async assemble(scenery: Scenery): Promise<Cast> {
     const cast = new Cast(scenery);
     await cast.#start();
@@ -55,7 +55,7 @@ export class Cast {
     return this.scenery.client ?? "udp";
   }
 
-  /** A new scene: new clients, and C forgets what it was sent before. */
+  /** A new scene: new clients, and C forgets what it received before. */
   async enter(): Promise<void> {
     scenes += 1;
     this.SUT.beginScene();
@@ -85,7 +85,7 @@ export class Cast {
     return party.attach(await this.dial(party, this.#clientPort, transport, localPort));
   }
 
-  /** Somebody on the core side who is not the upstream. */
+  /** A party on the core side that is not the upstream. */
   async newCaller(name: string, transport: Transport = this.scenery.core ?? "udp"): Promise<Party> {
     const party = new Party(name, this.core, this.scene, this.company);
     return party.attach(await this.dial(party, this.#corePort, transport, 0));
@@ -131,7 +131,7 @@ export class Cast {
   }
 }
 
-/** Casts between two tests of a file, by their scenery: starting a process is what a test costs most. */
+/** Casts between two tests of a file, by scenery: starting processes is what tests spend most time on. */
 const idle = new Map<string, Cast[]>();
 
 afterAll(async () => {
@@ -139,8 +139,8 @@ afterAll(async () => {
 });
 
 /**
- * A whole cast for one test, at the end of which the edge must still be alive and answer; then the next test with the same scenery has it. One
- * that got a signal, or whose test failed, is ended. A concurrent test hands in its own `onTestFinished`.
+ * A whole cast for one test. At the end the edge must still be alive and answer; then the next test with the same scenery gets it. A cast
+ * that received a signal, or whose test failed, is ended. A concurrent test passes its own `onTestFinished`.
  */
 export async function cast(scenery: Scenery = {}, atEnd: typeof onTestFinished = onTestFinished): Promise<Cast> {
   const isShared = scenery.split === undefined && scenery.own !== true;

@@ -1,4 +1,4 @@
-/** An authority of the tests' own and what it signs, made by the openssl program in a folder that is gone afterwards. */
+/** The tests' own certificate authority and the certificates it issues, made by openssl in a folder that is deleted afterwards. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -25,7 +25,7 @@ export class Authority {
     return readFileSync(this.file, "utf8");
   }
 
-  /** `names` as subjectAltName writes them: `DNS:edge.example.org`, `IP:127.0.0.1`, `URI:sip:example.org`. */
+  /** `names` in subjectAltName notation: `DNS:edge.example.org`, `IP:127.0.0.1`, `URI:sip:example.org`. */
   issue(names: readonly string[], { days = 30, commonName = "sluice" }: { readonly days?: number; readonly commonName?: string } = {}): CertificateFiles {
     this.#count += 1;
     const at = (ending: string): string => join(this.folder, `${this.#count}.${ending}`);
@@ -41,7 +41,7 @@ const EC = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
 
 let shared: { readonly authority: Authority; readonly edge: CertificateFiles } | undefined;
 
-/** One authority for a test file, and a certificate of it for an edge on the loopback. */
+/** An authority for a test file, and a certificate from it for an edge on the loopback. */
 export function testCertificates(): { readonly authority: Authority; readonly edge: CertificateFiles } {
   if (shared === undefined) {
     const authority = new Authority();

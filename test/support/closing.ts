@@ -1,4 +1,4 @@
-/** What a run says at its end: every test that passed only when it was tried again, a race that somebody has to look at. */
+/** Prints at the end of a run every test that passed only on a retry: a race that someone must examine. */
 import { appendFileSync } from "node:fs";
 import type { Reporter, TestModule } from "vitest/node";
 
@@ -12,7 +12,7 @@ export default class Closing implements Reporter {
         const again = test.diagnostic()?.retryCount ?? 0;
         if (again > 0) console.log(`tried again ${again} times: ${module.relativeModuleId}: ${test.fullName}`);
       }
-      // A file that cannot be loaded has no test that could fail.
+      // A file that cannot be loaded contains no test that could fail.
       if (module.errors().length > 0) count.failed += 1;
     }
     const tally = process.env["TEST_TALLY"];

@@ -29,7 +29,7 @@ export class Running {
   }
 }
 
-/** Runs it to its end. */
+/** Runs it and waits until it exits. */
 export function sluice(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
   return new Running(args, env).ended();
 }

@@ -1,9 +1,9 @@
-/** C as a home proxy that does not record-route: it sends a request on along a Path and its responses back. */
+/** C as a home proxy that does not record-route: forwards requests along a Path, and the responses back. */
 import type { Party, Received } from "./party.js";
 import { type SipMessage } from "./sip-message.js";
 import { newBranch } from "./sip-text.js";
 
-/** Sends on what C received last, to `uri` along `path`. */
+/** Forwards what C received last to `uri` along `path`. */
 export async function sendOn(C: Party, received: Received, uri: string, path: readonly string[]): Promise<void> {
   const { message } = received;
   const lines = message.lines.filter((line) => line.name !== "route" && line.name !== "max-forwards").map((line) => line.raw);
@@ -20,7 +20,7 @@ export async function sendOn(C: Party, received: Received, uri: string, path: re
   );
 }
 
-/** Sends back the response that C received last, without C's Via, to where the request came from. */
+/** Forwards the response that C received last, without C's Via, to where the request came from. */
 export async function sendBack(response: SipMessage, request: Received): Promise<void> {
   const own = response.lines.findIndex((line) => line.name === "via");
   const lines = response.lines.filter((_, at) => at !== own).map((line) => line.raw);

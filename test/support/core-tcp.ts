@@ -1,4 +1,4 @@
-/** The core's end over TCP: accepts the connections that the edge dials, and dials one of its own to the edge's core side. */
+/** The core's end over TCP: accepts the connections that the edge dials, and dials one itself to the edge's core side. */
 import { once } from "node:events";
 import { type Server, createServer } from "node:net";
 import type { Incoming, Splitter, Wire } from "./wire.js";
@@ -39,7 +39,7 @@ export class CoreTcp implements Wire {
     });
   }
 
-  /** With `useAccepted` requests go over the newest connection that the edge dialled, which is trusted wherever it listens. */
+  /** With `useAccepted`, requests go over the newest connection dialled by the edge, which trusts it wherever it listens. */
   static async open(
     target: { host: string; port: number },
     receive: (incoming: Incoming) => void,
@@ -58,7 +58,7 @@ export class CoreTcp implements Wire {
     await (connection ?? (await this.#dial())).send(text);
   }
 
-  /** Closes the connections, those dialled by the edge too; the listener stays. */
+  /** Closes the connections, including those dialled by the edge; the listener stays. */
   async hangUp(): Promise<void> {
     const all = [...this.accepted.splice(0), ...(this.#own ? [this.#own] : [])];
     this.#own = undefined;

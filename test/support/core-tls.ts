@@ -1,4 +1,4 @@
-/** The core's end over TLS: accepts what the edge dials, as whoever the certificate says. */
+/** The core's end over TLS: accepts the connections that the edge dials, with the given certificate. */
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { type Server, type TLSSocket, type TlsOptions, createServer } from "node:tls";
@@ -7,7 +7,7 @@ import type { Incoming } from "./wire.js";
 
 export class CoreTls {
   readonly accepted: TcpConnection[] = [];
-  /** The name that each connection asked for by SNI; false: none. */
+  /** The SNI name of each connection; false: none. */
   readonly names: (string | false | null)[] = [];
   readonly faults: string[] = [];
   readonly #server: Server;

@@ -1,4 +1,4 @@
-/** Milliseconds of CPU that a function takes: unlike the clock, this does not count what other programs do meanwhile. */
+/** Milliseconds of CPU that a function takes: unlike wall time, this excludes what other programs do. */
 export function cpuTime(work: () => unknown): number {
   const before = process.cpuUsage();
   work();

@@ -1,4 +1,4 @@
-/** Many who send much, from sockets of their own and addresses of their own: what floods and what must be served beside it. */
+/** Many senders with their own sockets and addresses: floods, and the traffic that must be served meanwhile. */
 import { type Socket as UdpSocket, createSocket } from "node:dgram";
 import { once } from "node:events";
 import { type Socket, connect } from "node:net";
@@ -9,7 +9,7 @@ export const HOST = "127.0.0.1";
 /** Another source: all of 127.0.0.0/8 is this machine. */
 export const OTHER_HOST = "127.0.0.2";
 
-/** A connection; one that was refused is closed at once. */
+/** A connection; if refused, it is closed at once. */
 export async function connection(port: number, localAddress = HOST): Promise<Socket> {
   const socket = connect({ port, host: HOST, localAddress });
   socket.on("error", () => undefined);
@@ -26,7 +26,7 @@ export async function udp(address = HOST): Promise<UdpSocket> {
   return socket;
 }
 
-/** Answers all requests as `answer` says, with 200 when it is not given. */
+/** Answers all requests with `answer`, by default with 200. */
 export async function core(answer: (request: string) => readonly string[] = (request) => [response(request, "200 OK")]): Promise<number> {
   const socket = await udp();
   socket.on("message", (octets, from) => {
@@ -56,7 +56,7 @@ export interface Asking {
 
 let requests = 0;
 
-/** A request of its own transaction and dialog. */
+/** A request with its own transaction and dialog. */
 export function request(method: string, { transport, at, uri, from = "sip:a@example.com", to = uri, viaParameters = "", headers = "", body = "" }: Asking): string {
   requests += 1;
   const id = `crowd${process.pid}-${requests}`;
@@ -71,7 +71,7 @@ export function hostPortOf(socket: UdpSocket): string {
   return `${address}:${port}`;
 }
 
-/** How long each of `count` good REGISTERs waited for its 200, in milliseconds, one after another; none may be lost or refused. */
+/** How long each of `count` good REGISTERs, sent one after another, waited for its 200, in milliseconds; none may be lost or refused. */
 export async function registerAll(port: number, count: number, domain: string): Promise<readonly number[]> {
   const waits: number[] = [];
   for (let at = 0; at < count; at += 1) {
@@ -90,7 +90,7 @@ export async function registerAll(port: number, count: number, domain: string): 
   return waits.sort((one, other) => one - other);
 }
 
-/** The time that 99 of 100 did not exceed; `sorted` is. */
+/** The 99th percentile of `sorted`. */
 export function p99(sorted: readonly number[]): number {
   return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * 0.99) - 1)] ?? Number.NaN;
 }

@@ -1,4 +1,4 @@
-/** A client's half of digest (RFC 7616 3.4), of its own writing so that it does not share the server's mistakes. */
+/** The client side of digest (RFC 7616 3.4), written separately so that it does not share the server's mistakes. */
 import { createHash } from "node:crypto";
 
 export interface Challenge {
@@ -14,7 +14,7 @@ export interface Login {
   readonly method: string;
   readonly uri: string;
   readonly nc?: number;
-  /** Without it the digest is that of RFC 2069. */
+  /** Without it the digest follows RFC 2069. */
   readonly qop?: string | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** A DNS server with a few records: enough of RFC 1035 for what RFC 3263 asks. */
+/** A DNS server with a few records: enough of RFC 1035 for the queries of RFC 3263. */
 import { type Socket, createSocket } from "node:dgram";
 import { once } from "node:events";
 
@@ -11,13 +11,13 @@ export type DnsRecord =
   | { readonly type: "NAPTR"; readonly name: string; readonly order: number; readonly service: string; readonly replacement: string };
 
 export class DnsServer {
-  /** What it knows; may change while it runs. */
+  /** Its records; may change while it runs. */
   records: readonly DnsRecord[];
   /** Seconds. */
   ttl = 60;
-  /** True: it fails every question (SERVFAIL). */
+  /** True: it fails every query (SERVFAIL). */
   isFailing = false;
-  /** "TYPE name" of each question. */
+  /** "TYPE name" of each query. */
   readonly asked: string[] = [];
   readonly #socket: Socket = createSocket("udp4");
 

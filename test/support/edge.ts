@@ -1,4 +1,4 @@
-/** The edge under test: the compiled program in a process of its own. */
+/** The edge under test: the compiled program in a separate process. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
@@ -15,7 +15,7 @@ import { type Sender, complete } from "./sip-text.js";
 const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 const START_DEADLINE = 2 * PATIENCE;
 
-/** The sanitizers' runtime must be loaded into programs under test too (scripts/sanitize.mjs). */
+/** The sanitizer runtime must also be loaded into programs under test (scripts/sanitize.mjs). */
 export const sanitizer = Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(?:LD_PRELOAD|ASAN_OPTIONS|UBSAN_OPTIONS)$/.test(name)));
 
 export type Settings = Readonly<Record<string, string>>;
@@ -44,7 +44,7 @@ export class Edge {
     return edge;
   }
 
-  /** Starts it without waiting, for settings with which it should not come up. */
+  /** Starts it without waiting, for settings with which it should not start. */
   static launch(settings: Settings): Edge {
     return new Edge(settings);
   }
@@ -53,18 +53,18 @@ export class Edge {
     return this.#process.pid ?? 0;
   }
 
-  /** Everything that it has written to stdout and stderr in this scene. */
+  /** Everything it has written to stdout and stderr in this scene. */
   get output(): string {
     return this.#output.slice(this.#scene);
   }
 
-  /** The first scene has what was written at the start as well. */
+  /** The first scene also includes what was written at startup. */
   beginScene(): void {
     if (this.#hasPlayed) this.#scene = this.#output.length;
     this.#hasPlayed = true;
   }
 
-  /** Whether a signal has reached it, so that it is not what another test expects. */
+  /** Whether it has received a signal, so that other tests cannot use it. */
   get isTouched(): boolean {
     return this.#isTouched;
   }
@@ -77,7 +77,7 @@ export class Edge {
     return this.#process.exitCode;
   }
 
-  /** Tells the edge to end; the test sees to the rest. */
+  /** Tells the edge to exit; the test does the rest. */
   terminate(): void {
     this.#stopped = true;
     this.signal("SIGTERM");
@@ -93,7 +93,7 @@ export class Edge {
     return this.#process.exitCode;
   }
 
-  /** As an operator stops it: SIGTERM, and SIGKILL when it does not heed that. */
+  /** As an operator stops it: SIGTERM, then SIGKILL if it does not react. */
   async stop(): Promise<void> {
     this.#stopped = true;
     if (this.isRunning) {
@@ -104,7 +104,7 @@ export class Edge {
     rmSync(this.stateDir, { recursive: true, force: true });
   }
 
-  /** As a crash does it. */
+  /** Like a crash. */
   async kill(): Promise<void> {
     this.#stopped = true;
     this.signal("SIGKILL");
@@ -119,7 +119,7 @@ export class Edge {
     await this.#ready();
   }
 
-  /** One OPTIONS to each client-side listener; throws when one stays silent. An edge that a test has stopped is left alone. */
+  /** Sends one OPTIONS to each client-side listener; throws if one stays silent. An edge that a test has stopped is left alone. */
   async expectHealthy(): Promise<void> {
     if (this.#stopped) return;
     if (!this.isRunning) throw new Error(`the edge has ended:\n${this.#output}`);
@@ -136,9 +136,9 @@ export class Edge {
         SLUICE_MODE: "edge",
         SLUICE_SHARDS: "1",
         SLUICE_STATE_DIR: this.stateDir,
-        // A drain lasts a second at least, which nearly every test would wait for; those about it set their own.
+        // A drain lasts at least a second, and nearly every test would wait for it; tests of draining set their own time.
         SLUICE_DRAIN_SECONDS: "0",
-        // Several edges may run at once; a test of the admin plane sets its own port.
+        // Several edges may run at once; tests of the admin plane set their own port.
         SLUICE_ADMIN_LISTEN: "off",
         ...this.settings,
       },
@@ -173,7 +173,7 @@ interface Listener {
 }
 
 function listeners(setting: string): Listener[] {
-  // One that takes nobody but a balancer does not answer us.
+  // A listener that accepts only balancers does not answer us.
   const open = setting.split(",").filter((listener) => !listener.includes("proxy=require")).join(",");
   return [...open.matchAll(/(udp|tcp|tls|wss?):(\[[^\]]*\]|[^:,]*):(\d+)/g)].map(([, transport, host = "", port]) => ({
     transport: transport as Transport,

@@ -1,4 +1,4 @@
-/** How long a fuzz target runs, and with what: `npm run fuzz` sets FUZZ_SECONDS; a fault prints the seed and the octets. */
+/** How long a fuzz target runs, and with which input: `npm run fuzz` sets FUZZ_SECONDS; a fault prints the seed and the octets. */
 import { seeded } from "./prng.js";
 import { SipMutator } from "./sip-mutator.js";
 
@@ -8,7 +8,7 @@ const SEED = Number(process.env["FUZZ_SEED"] ?? `${Date.now() % 2 ** 32}`);
 
 export const FUZZ_TIMEOUT = (SECONDS + 60) * 1_000;
 
-/** Gives messages to `check` until the time is over; returns how many. */
+/** Passes messages to `check` until the time is over; returns how many. */
 export async function fuzz(check: (octets: Buffer) => unknown): Promise<number> {
   const mutator = new SipMutator(seeded(SEED));
   const end = Date.now() + SECONDS * 1_000;

@@ -21,14 +21,14 @@ export interface Registration {
   readonly instance?: string;
   readonly regId?: number;
   readonly q?: number;
-  /** Values of Path, as an edge adds them. */
+  /** Path values, as an edge adds them. */
   readonly path?: string;
   readonly expires?: number;
-  /** URI of the Contact; the phone's own socket when it is not given. */
+  /** URI of the Contact; default: the phone's own socket. */
   readonly contact?: string;
 }
 
-/** Where phones sit. */
+/** The address of phones. */
 const PHONES = "127.0.0.1";
 
 export class Home {
@@ -55,13 +55,13 @@ export class Home {
   static async open(settings: Settings = {}, host = PHONES): Promise<Home> {
     const home = new Home(host);
     home.port = await freePort(home.host);
-    // Nobody has registered as that, so it waits for the store as a call does, and for what was written before.
+    // Nobody has registered under this name, so the request waits for the store, as a call does, and for earlier writes.
     home.company.barrier = `sip:nobody@${(settings["SLUICE_DOMAINS"] ?? DOMAIN).split(/[,=]/)[0]}`;
     home.server = await Edge.start({ SLUICE_MODE: "standalone", SLUICE_DOMAINS: DOMAIN, SLUICE_LISTEN: `udp:${home.at},tcp:${home.at}`, ...settings });
     return home;
   }
 
-  /** Stops it and all its phones; throws when it is not alive and well in the end. */
+  /** Stops it and all its phones; throws if it is not healthy at the end. */
   async close(): Promise<void> {
     try {
       await this.server.expectHealthy();
@@ -76,7 +76,7 @@ export class Home {
     return hostPort(this.host, this.port);
   }
 
-  /** Someone with a socket of his own, who has not registered yet. */
+  /** A party with its own socket that has not registered yet. */
   async phone(name: string, transport: Transport = "udp", localPort = 0, localHost = PHONES): Promise<Party> {
     const party = new Party(name, this.at, this.scene, this.company);
     return this.connect(party, transport, localPort, localHost);
@@ -89,7 +89,7 @@ export class Home {
     return party.attach(await open.open(target, party.receive, { localPort, localHost }));
   }
 
-  /** An edge at an address of its own, which SLUICE_EDGES must name: 127.0.0.2 and so on. */
+  /** An edge at its own address, which SLUICE_EDGES must name: 127.0.0.2 and so on. */
   async edge(name: string, host: string, transport: Transport = "udp", localPort = 0): Promise<Party> {
     const party = new Party(name, this.at, this.scene, this.company);
     const target = { host: this.host, port: this.port };
@@ -101,7 +101,7 @@ export class Home {
     return party.attach(await open);
   }
 
-  /** Registers a phone that sits behind that edge, with the edge's Path. */
+  /** Registers a phone behind this edge, with the edge's Path. */
   async registerBehind(edge: Party, user: string, registration: Registration = {}): Promise<SipMessage> {
     await edge.say(this.registerBehindOf(edge, user, registration));
     return edge.response(200);
@@ -122,7 +122,7 @@ export class Home {
     return party.response(200);
   }
 
-  /** The Contacts of a user, as a query at the registrar tells them. */
+  /** The Contacts of a user, queried from the registrar. */
   async contactsOf(asker: Party, user: string): Promise<readonly string[]> {
     registrations += 1;
     await asker.say(`REGISTER sip:${DOMAIN} SIP/2.0\nFrom: <sip:${user}@${DOMAIN}>;tag=q\nTo: <sip:${user}@${DOMAIN}>\nCall-ID: query-${registrations}@${this.scene}`);

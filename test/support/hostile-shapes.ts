@@ -1,17 +1,17 @@
-/** Requests whose one part grows: what a reader that goes back and forth would take long for. Each fits into a head of 16 KB. */
+/** Requests in which one part grows, to expose readers that go back and forth. Each fits in a head of 16 KB. */
 
 export interface Shape {
   readonly name: string;
-  /** A request with about that many octets in the part that grows. */
+  /** A request with about this many octets in the growing part. */
   readonly of: (size: number) => Buffer;
 }
 
-/** A part may stand for the Request-URI or for header lines of that name. */
+/** A part is the Request-URI, or header lines of that name. */
 type Parts = Readonly<Partial<Record<"uri" | "Via" | "From" | "To" | "Contact" | "more", string>>>;
 
 let calls = 0;
 
-/** A request of alice's to bob, sound but for the parts that are given. */
+/** A request from alice to bob, valid except for the given parts. */
 export function requestOf(method: string, parts: Parts = {}): Buffer {
   calls += 1;
   const isRegister = method === "REGISTER";
@@ -57,7 +57,7 @@ const PLACES: readonly { readonly name: string; readonly method: string; readonl
 
 const LINES = ["Contact: <sip:a@b>", "Authorization: Digest realm=x", "Proxy-Authorization: Digest x=y", "Supported: a", "Require: b", "Path: <sip:a;lr>", "X: y", "Subject:", "Record-Route: <sip:a;lr>"];
 
-/** Each unit over and over in each place, and each line as often as it fits. */
+/** Each unit repeated in each place, and each line as often as it fits. */
 export const SHAPES: readonly Shape[] = [
   ...PLACES.flatMap(({ name, method, parts }) =>
     UNITS.map((unit) => ({ name: `${name}: ${JSON.stringify(unit)}`, of: (size: number) => requestOf(method, parts(unit.repeat(Math.floor(size / unit.length)))) })),

@@ -1,4 +1,4 @@
-/** The memory of logins that the shards of one process share. */
+/** The login memory that the shards of a process share. */
 import { randomBytes } from "node:crypto";
 import type { Logins } from "../../src/native/binding.js";
 import { binding } from "../../src/native/load.js";

@@ -1,6 +1,6 @@
-/** What has arrived and was not read yet, with a deadline for those who wait. */
+/** What has arrived and has not been read yet, with a deadline for those who wait. */
 
-/** Long enough for a loaded machine: no test passes because of it, a failing one only takes that long to say so. */
+/** Long enough for a loaded machine: no test passes because of it, and a failing one only takes this long to fail. */
 export const PATIENCE = 10_000 * Number(process.env["TEST_PATIENCE"] ?? "1");
 
 export class Mailbox<T> {

@@ -1,4 +1,4 @@
-/** The object path of a shard with its real registrar, home proxy, users and store. Instead of sockets it has a port that keeps what leaves. */
+/** The object path of a shard with its real registrar, home proxy, users and store. Instead of sockets it has a port that records output. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,19 +12,19 @@ import { SipMessage } from "../../src/sip/message.js";
 import { hashOf } from "./digest-client.js";
 
 export const REALM = "example.org";
-/** A request of a phone of alice's, of bob's, or of an edge. */
+/** Who sends a request: alice's phone, bob's, or an edge. */
 export type Sender = "alice" | "bob" | "edge" | "alice over TLS" | "bob over TLS";
 
 const FLOWS: Readonly<Record<Sender, string>> = { alice: "s/0/0/1/1/1", bob: "s/0/0/1/2/1", edge: "s/0/0/1/3/1", "alice over TLS": "s/1/0/1/4/1", "bob over TLS": "s/1/0/1/5/1" };
 const HEAD_MOST = 16_384;
 
 export class ObjectStage {
-  /** What was answered, and what was sent on, in its order. */
+  /** Responses, and forwarded requests, in order. */
   readonly answers: SipMessage[] = [];
   readonly copies: SipMessage[] = [];
-  /** Where copies went that left for an address. */
+  /** The destinations of copies sent to an address. */
   readonly places: string[] = [];
-  /** What went wrong that was no client's fault. */
+  /** Errors that were not a client's fault. */
   readonly faults: unknown[] = [];
   readonly #records = new Int32Array(Const.batchSize * Const.recordFields);
   readonly #verdicts = new Int32Array(Const.batchSize * Const.verdictFields);
@@ -33,7 +33,7 @@ export class ObjectStage {
   #sender: Sender = "alice";
   #branches = 0;
 
-  /** `auth`: alice and bob have the password `secret`, and everybody is asked for it. */
+  /** `auth`: alice and bob have the password `secret`, and everyone is asked for it. */
   static async open(auth: boolean): Promise<ObjectStage> {
     const stage = new ObjectStage();
     const folder = mkdtempSync(join(tmpdir(), "sluice-stage-"));
@@ -61,8 +61,8 @@ export class ObjectStage {
   }
 
   /**
-   * Hands a message over as the shard does. False: the scanner refuses it, so that the shard answers it by itself.
-   * `isStrict`: the Request-URI is the URI of our own Record-Route, of the sender's flow.
+   * Hands over a message as the shard does. False: the scanner refuses it, so the shard answers it by itself.
+   * `isStrict`: the Request-URI is our own Record-Route URI, for the sender's flow.
    */
   take(octets: Uint8Array, sender: Sender = "alice", isStrict = false): boolean {
     const message = new SipMessage(octets);

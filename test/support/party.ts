@@ -1,4 +1,4 @@
-/** Someone in a test: U and U2 are clients, C is the core, A a caller on the core side. It talks to the edge and reads what comes. */
+/** Someone in a test: U and U2 are clients, C is the core, A a caller on the core side. It talks to the edge and reads what arrives. */
 import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import type { Incoming, Transport, Wire } from "./wire.js";
 import { Mailbox, PATIENCE } from "./mailbox.js";
@@ -6,9 +6,9 @@ import { type Sender, complete, exactly, responseTo } from "./sip-text.js";
 import { PONG } from "./stream-framer.js";
 import { SipMessage } from "./sip-message.js";
 
-/** Everybody in a test. */
+/** Everyone in a test. */
 export interface Company extends Set<Party> {
-  /** Whom an OPTIONS asks for that passes everything a request can wait for; unset, the server itself, which answers on its fast path. */
+  /** The target of an OPTIONS that waits for everything a request can wait for; unset: the server itself, which answers on its fast path. */
   barrier?: string;
 }
 
@@ -37,7 +37,7 @@ export class Party implements Sender {
     company.add(this);
   }
 
-  /** The callback that a wire needs before there is one. */
+  /** The callback that a wire needs before it exists. */
   readonly receive = (incoming: Incoming): void => {
     const received: Received = { ...incoming, message: new SipMessage(incoming.text) };
     const { message } = received;
@@ -65,19 +65,19 @@ export class Party implements Sender {
     return this.wire.at;
   }
 
-  /** The last message that `next` gave. */
+  /** The last message that `next` returned. */
   get last(): Received {
     if (!this.#last) throw new Error(`${this.name} has received nothing yet`);
     return this.#last;
   }
 
-  /** Sends a message that is completed: `INVITE sip:bob@example.com SIP/2.0` alone is enough. */
+  /** Completes and sends a message: `INVITE sip:bob@example.com SIP/2.0` alone is enough. */
   async say(text: string): Promise<SipMessage> {
     await this.send(complete(text, this));
     return new SipMessage(this.sent);
   }
 
-  /** Sends the text as it stands, with CRLF for its line ends. */
+  /** Sends the text unchanged, except that line ends become CRLF. */
   exactly(text: string): Promise<void> {
     return this.send(exactly(text));
   }
@@ -88,14 +88,14 @@ export class Party implements Sender {
     return this.wire.send(octets);
   }
 
-  /** Answers the last request received, or the one given, the way it came. */
+  /** Answers the last request received, or the given one, the way it came. */
   async reply(status: string, extra = "", request: Received = this.last): Promise<SipMessage> {
     this.sent = responseTo(request.message, status, this.name, extra);
     await request.answer(this.sent);
     return new SipMessage(this.sent);
   }
 
-  /** The next message or pong; 100 Trying is hop by hop and no test's matter unless it asks. */
+  /** The next message or pong; 100 Trying is hop by hop and skipped unless the test asks for it. */
   async next(timeout = PATIENCE, with100 = false): Promise<SipMessage> {
     let received = await this.#inbox.take(this.name, timeout);
     while (!with100 && received.message.status === 100) received = await this.#inbox.take(this.name, timeout);
@@ -123,23 +123,23 @@ export class Party implements Sender {
   }
 
   /**
-   * Asserts that nothing waits for this party once the server has worked off what everybody sent. Twice, for what one shard has handed to
-   * another. With `wait` nothing may come for so many milliseconds either.
+   * Asserts that nothing is waiting for this party once the server has processed what everyone sent. Twice, for what one shard has handed to
+   * another. With `wait`, nothing may arrive for this many milliseconds either.
    */
   async nothing(wait = 0): Promise<void> {
     for (let round = 0; round < 2; round += 1) await Promise.all([...this.#company].map((party) => party.settle()));
-    // What came is in the buffers of our sockets now: one turn of the event loop reads it, another one hands it on.
+    // What has arrived is now in our socket buffers: one turn of the event loop reads it, another delivers it.
     for (let round = 0; round < 3; round += 1) await turn();
     if (wait > 0) await sleep(wait);
     const texts = this.#inbox.peek().filter(({ message }) => message.status !== 100).map(({ text }) => text);
     if (texts.length > 0) throw new Error(`${this.name} expected nothing and got:\n${texts.join("\n")}`);
   }
 
-  /** Returns when the server has worked off what this party sent before: its OPTIONS is answered. */
+  /** Returns when the server has processed what this party sent before: its OPTIONS has been answered. */
   async settle(): Promise<void> {
     if (!this.#wire?.isOpen) return;
     await this.wire.send(complete(`OPTIONS ${this.#company.barrier ?? `sip:${this.edge}`} SIP/2.0\nCall-ID: settle-${this.name}`, this));
-    // A connection that the edge closes meanwhile has nothing more to say either.
+    // If the edge closes the connection meanwhile, nothing more can come either.
     await Promise.race([this.#settled.take(`${this.name}, OPTIONS to the server`), this.wire.closed]);
   }
 
@@ -157,7 +157,7 @@ export class Party implements Sender {
   }
 }
 
-/** The edge asks its upstream whether it lives: an OPTIONS of its own, so with one Via. */
+/** The edge probes its upstream: with its own OPTIONS, so with one Via. */
 function isProbe(message: SipMessage): boolean {
   return message.method === "OPTIONS" && !message.isResponse && message.all("Via").length === 1;
 }

@@ -2,7 +2,7 @@
 import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 
-// A port is free until its edge has started, so files that run side by side must not look at the same ones: each worker has a range.
+// A port looks free until its edge has started, so files that run side by side must not share ports: each worker has a range.
 const COUNT = 3_000;
 const RANGES = 4;
 const FIRST = 20_000 + COUNT * (Number(process.env["VITEST_POOL_ID"] ?? "0") % RANGES);
@@ -17,7 +17,7 @@ export async function freePort(host = "127.0.0.1"): Promise<number> {
   throw new Error(`no free port on ${host}`);
 }
 
-/** `127.0.0.1:5060` or `[::1]:5060`, as sent-by and URIs write it. */
+/** `127.0.0.1:5060` or `[::1]:5060`, as in sent-by and URIs. */
 export function hostPort(host: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }

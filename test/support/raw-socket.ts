@@ -1,4 +1,4 @@
-/** A bare or TLS socket that shows octets as they come: for peers that do not speak as they should. */
+/** A plain or TLS socket that shows octets as they arrive, for peers that misbehave. */
 import { once } from "node:events";
 import { type Socket, connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -32,7 +32,7 @@ export class RawSocket {
     this.socket.write(typeof octets === "string" ? Buffer.from(octets, "latin1") : octets);
   }
 
-  /** Reads from here on until `enough` says so of all that came; throws when that does not happen. */
+  /** Reads until `enough` accepts everything received from here on; throws if that does not happen. */
   async until(enough: (octets: Buffer) => boolean, timeout = PATIENCE): Promise<Buffer> {
     this.#listen();
     const deadline = Date.now() + timeout;
@@ -44,14 +44,14 @@ export class RawSocket {
     return this.#octets;
   }
 
-  /** The status of the answer to a handshake. */
+  /** The status of the response to a handshake. */
   async handshake(request = upgradeRequest("edge.example.org")): Promise<{ readonly status: number; readonly answer: string }> {
     this.write(request);
     const answer = await readAnswer(this.socket);
     return { status: Number(/^HTTP\/1\.1 (\d+) /.exec(answer)?.[1]), answer };
   }
 
-  /** The next frame that is wanted, of those that have not been asked for. */
+  /** The next frame that has not been taken yet. */
   async frame(timeout = PATIENCE): Promise<Frame> {
     let found: Frame | undefined;
     await this.until((octets) => {
@@ -65,7 +65,7 @@ export class RawSocket {
     return found;
   }
 
-  /** The code of a close frame, which must come next, and then the end of the connection. */
+  /** The code of a close frame, which must come next, followed by the end of the connection. */
   async closeCode(): Promise<number> {
     const { opcode, payload } = await this.frame();
     if (opcode !== Opcode.close) throw new Error(`a close frame was expected and opcode ${opcode} came: ${payload.toString("latin1")}`);

@@ -1,4 +1,4 @@
-/** Debian's redis-server for one test: a port and a folder of its own. */
+/** Debian's redis-server for one test, with its own port and folder. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { type Socket, connect } from "node:net";
@@ -20,14 +20,14 @@ export class RedisServer {
     this.#extra = extra;
   }
 
-  /** `extra`: further settings as the command line takes them. */
+  /** `extra`: further command-line settings. */
   static async start(...extra: readonly string[]): Promise<RedisServer> {
     const server = new RedisServer(await freePort(HOST), extra);
     await server.begin();
     return server;
   }
 
-  /** A sentinel that looks after `master` under that name and declares it down after a moment. */
+  /** A sentinel that monitors `master` under this name and declares it down after a moment. */
   static async sentinel(master: RedisServer, name: string): Promise<RedisServer> {
     const watch = `sentinel monitor ${name} ${HOST} ${master.port} 1\nsentinel down-after-milliseconds ${name} 300\nsentinel failover-timeout ${name} 2000\n`;
     const server = new RedisServer(await freePort(HOST), []);
@@ -41,7 +41,7 @@ export class RedisServer {
     return `redis://${HOST}:${this.port}`;
   }
 
-  /** Starts it again after `kill`. Every write is in its append-only file, so that nothing of before is lost. */
+  /** Restarts it after `kill`. Every write is in its append-only file, so nothing is lost. */
   async begin(): Promise<void> {
     const settings = ["--port", String(this.port), "--bind", HOST, "--dir", this.#folder, "--save", "", "--appendonly", "yes", "--appendfsync", "always"];
     await this.#spawn([...settings, ...this.#extra]);
@@ -66,7 +66,7 @@ export class RedisServer {
     });
   }
 
-  /** A server that hangs: it takes connections and answers nothing until `resume`. */
+  /** Makes the server hang: it accepts connections and answers nothing until `resume`. */
   pause(): void {
     this.#process?.kill("SIGSTOP");
   }

@@ -1,4 +1,4 @@
-/** A registrar over a real store, and REGISTERs to hand to it. */
+/** A registrar with a real store, and REGISTERs for it. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -27,7 +27,7 @@ export const OPTIONS: RegistrarOptions = {
   flowTimer: 0,
 };
 
-/** A device on a connection of ours. */
+/** A device connected directly to us. */
 export const DIRECT: RequestSource = {
   address: "192.0.2.1",
   port: 5_060,
@@ -39,19 +39,19 @@ export const DIRECT: RequestSource = {
   firstHop: true,
 };
 
-/** A trusted edge that passes a device's REGISTER on. */
+/** A trusted edge that forwards a device's REGISTER. */
 export const EDGE: RequestSource = { address: "10.0.0.1", port: 5_060, transport: "udp", isEdge: true, isThisHost: false, flowIsOutboundCapable: false, firstHop: false };
 
 export const SECRET = new Uint8Array(32).fill(7);
 
-/** A request out of its lines, in which `\n` ends each. */
+/** A request from lines that end with `\n`. */
 export function sipMessage(text: string): SipMessage {
   return new SipMessage(Buffer.from(`${text.trim().replaceAll("\n", "\r\n")}\r\n\r\n`, "latin1"));
 }
 
 let nextCSeq = 1;
 
-/** A REGISTER of bob with further header lines; those that are given stand in for ours. */
+/** A REGISTER from bob with further header lines; given lines replace the default ones. */
 export function registerMessage(lines: string, uri = "sip:example.org"): SipMessage {
   const given = lines.trim();
   const defaults = [
@@ -66,7 +66,7 @@ export function registerMessage(lines: string, uri = "sip:example.org"): SipMess
 }
 
 export interface Answer extends ResponseSpec {
-  /** The values of a header, in their order. */
+  /** The values of a header, in order. */
   all(name: string): readonly string[];
 }
 
@@ -75,7 +75,7 @@ export interface RegistrarStage {
   readonly gruus: Gruus;
   readonly errors: readonly unknown[];
   register(lines: string, from?: RequestSource, uri?: string): Promise<Answer>;
-  /** The URIs that a query lists. */
+  /** The URIs that a query returns. */
   contacts(from?: RequestSource): Promise<readonly string[]>;
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** A received message as the tests read it: slow, forgiving, and written without a look at the scanner under test. */
+/** A received message as the tests read it: slow, forgiving, and written independently of the scanner under test. */
 
 const COMPACT: Readonly<Record<string, string>> = {
   a: "accept-contact", b: "referred-by", c: "content-type", d: "request-disposition", e: "content-encoding", f: "from",
@@ -6,7 +6,7 @@ const COMPACT: Readonly<Record<string, string>> = {
   s: "subject", t: "to", u: "allow-events", v: "via", x: "session-expires", y: "identity",
 };
 
-// Header fields whose values may stand on one line, parted by commas (RFC 3261 7.3.1).
+// Header fields that may have several values on one line, separated by commas (RFC 3261 7.3.1).
 const LISTS = new Set(
   "via route record-route path contact supported require proxy-require unsupported allow service-route".split(" "),
 );
@@ -14,7 +14,7 @@ const LISTS = new Set(
 export interface HeaderLine {
   /** In lower case and long form. */
   readonly name: string;
-  /** Unfolded, without white space at its ends. */
+  /** Unfolded, without surrounding white space. */
   readonly value: string;
   /** As received, folds and all, without the last CRLF. */
   readonly raw: string;
@@ -26,7 +26,7 @@ export class SipMessage {
   readonly lines: readonly HeaderLine[];
   readonly body: string;
 
-  /** `text` holds one character an octet (latin1), so that nothing is lost. */
+  /** `text` has one character per octet (latin1), so that nothing is lost. */
   constructor(text: string) {
     this.text = text;
     const end = text.indexOf("\r\n\r\n");
@@ -53,14 +53,14 @@ export class SipMessage {
     return this.isResponse ? "" : (this.startLine.split(" ")[1] ?? "");
   }
 
-  /** Every value of that name in order; lists are split at their commas. */
+  /** Every value of this name in order; lists are split at their commas. */
   all(name: string): readonly string[] {
     const wanted = longName(name);
     const values = this.lines.filter((line) => line.name === wanted).map((line) => line.value);
     return LISTS.has(wanted) ? values.flatMap(splitList) : values;
   }
 
-  /** The first value of that name, or an empty string. */
+  /** The first value of this name, or an empty string. */
   header(name: string): string {
     return this.all(name)[0] ?? "";
   }
@@ -75,7 +75,7 @@ export function longName(name: string): string {
   return COMPACT[lower] ?? lower;
 }
 
-/** Splits at commas that stand neither in quotes nor in angle brackets. */
+/** Splits at commas outside quotes and angle brackets. */
 export function splitList(value: string): string[] {
   const values: string[] = [];
   let quoted = false;
@@ -104,7 +104,7 @@ export function uriOf(value: string): string {
   return open < 0 ? (value.split(";")[0] ?? "").trim() : value.slice(open + 1, value.indexOf(">", open));
 }
 
-/** The user part of a URI or name-addr: of our Path and Record-Route values it is the flow token. */
+/** The user part of a URI or name-addr: in our Path and Record-Route values, the flow token. */
 export function userOf(value: string): string {
   const uri = uriOf(value);
   const at = uri.lastIndexOf("@");

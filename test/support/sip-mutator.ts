@@ -1,4 +1,4 @@
-/** SIP that is nearly right: requests and responses put together of parts that are legal, odd or wrong, then bent a little. */
+/** SIP that is almost right: requests and responses assembled from legal, odd and wrong parts, then mutated a little. */
 import type { Random } from "./prng.js";
 
 const SCHEMES = ["sip:", "sip:", "sip:", "sips:", "SIP:", "tel:", "urn:", "sip", ""];
@@ -27,7 +27,7 @@ export class SipMutator {
   /** Octets of one message. */
   next(): Buffer {
     let text = this.#random(5) === 0 ? this.#response() : this.#request();
-    // One in three stays as it is; the others are bent once or twice.
+    // One in three stays as it is; the others are mutated once or twice.
     for (let bends = this.#random(3); bends > 0; bends -= 1) text = this.#bend(text);
     return Buffer.from(text, "latin1");
   }
@@ -40,7 +40,7 @@ export class SipMutator {
     return this.#one(SCHEMES) + this.#one(USERS) + this.#one(HOSTS) + this.#one(PORTS) + this.#one(URI_PARAMS) + this.#one(URI_HEADERS);
   }
 
-  /** Mostly a plain one, or few messages would be sound as a whole. */
+  /** Usually a plain one, or too few messages would be valid as a whole. */
   #address(plain: string): string {
     if (this.#random(3) > 0) return plain;
     const uri = this.#random(2) === 0 ? this.#uri() : plain.replace(/^.*<|>.*$/g, "");

@@ -1,8 +1,8 @@
-/** Writes messages: a test names what matters to it, the rest of a sound message is filled in. */
+/** Writes messages: a test names what matters to it, the rest of a valid message is filled in. */
 import { type SipMessage, longName } from "./sip-message.js";
 import type { Transport } from "./wire.js";
 
-/** Who sends: what stands in its Via, and what sets its dialogs apart from those of other tests. */
+/** The sender: what its Via contains, and what distinguishes its dialogs from those of other tests. */
 export interface Sender {
   readonly name: string;
   /** host:port */
@@ -19,8 +19,8 @@ export function newBranch(): string {
 }
 
 /**
- * Completes a request or response: line ends become CRLF, the header fields that every message must have and that the text
- * does not name are added, and Content-Length is that of the body.
+ * Completes a request or response: converts line ends to CRLF, adds the mandatory header fields that the text does not name,
+ * and sets Content-Length to that of the body.
  */
 export function complete(text: string, sender: Sender): string {
   const { head, body } = cut(text);
@@ -42,7 +42,7 @@ export function complete(text: string, sender: Sender): string {
   return [startLine, ...before, ...lines, ...after, "", body].join("\r\n");
 }
 
-/** Only the line ends become CRLF. Text without an empty line gets the one that ends the header fields. */
+/** Only converts line ends to CRLF. Text without an empty line gets the one that ends the header fields. */
 export function exactly(text: string): string {
   const { head, body } = cut(text);
   return [...head, "", body].join("\r\n");

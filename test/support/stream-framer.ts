@@ -1,4 +1,4 @@
-/** Cuts a byte stream into messages by Content-Length, and CRLF between them into pongs (RFC 3261 18.3, RFC 5626 5.4). */
+/** Cuts a byte stream into messages by Content-Length, and the CRLFs between them into pongs (RFC 3261 18.3, RFC 5626 5.4). */
 import { SipMessage } from "./sip-message.js";
 
 export const PONG = "\r\n";

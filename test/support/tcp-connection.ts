@@ -1,4 +1,4 @@
-/** A connection of a test party, bare or with TLS and WebSocket on it: framed when read, written in pieces when a splitter says so. */
+/** A connection of a test party, plain or with TLS and WebSocket: framed when read, written in pieces if a splitter says so. */
 import { once } from "node:events";
 import { type Socket, connect } from "node:net";
 import { type ConnectionOptions, TLSSocket, connect as connectTls } from "node:tls";
@@ -14,10 +14,10 @@ export interface ConnectionShape {
   readonly localPort?: number;
   readonly localHost?: string;
   readonly split?: Splitter | undefined;
-  /** tcp unless it is said. */
+  /** Default: tcp. */
   readonly transport?: Exclude<Transport, "udp"> | undefined;
   readonly tls?: ConnectionOptions;
-  /** Of a WebSocket: the page that opens it. */
+  /** For a WebSocket: the page that opens it. */
   readonly origin?: string | undefined;
 }
 
@@ -42,7 +42,7 @@ export class TcpConnection implements Wire {
     const from = hostPort(socket.remoteAddress ?? "", socket.remotePort ?? 0);
     const answer = (text: string): Promise<void> => this.send(text);
     socket.setNoDelay(true);
-    // A reset is an ordinary end of a connection here; `closed` tells of both.
+    // A reset is an ordinary end of a connection here; `closed` covers both.
     socket.on("error", () => undefined);
     socket.on("data", (bytes) => {
       for (const text of this.framer.push(bytes)) receive({ text, from, transport, answer });
@@ -70,17 +70,17 @@ export class TcpConnection implements Wire {
     return !this.#socket.destroyed;
   }
 
-  /** The subjectAltName of the other side's certificate; empty where it has shown none. */
+  /** The subjectAltName of the other side's certificate; empty: it has shown none. */
   get peerNames(): string {
     return this.#socket instanceof TLSSocket ? (this.#socket.getPeerCertificate().subjectaltname ?? "") : "";
   }
 
-  /** What came and is no whole message yet. */
+  /** What has arrived and is not a complete message yet. */
   get unfinished(): string {
     return this.framer.unfinished;
   }
 
-  /** One message after the other: the pieces of two would make nonsense of both. */
+  /** One message after the other: interleaved pieces would garble both. */
   send(text: string): Promise<void> {
     this.#sending = this.#sending.then(() => this.#sendInPieces(text));
     return this.#sending;
@@ -90,18 +90,18 @@ export class TcpConnection implements Wire {
     const octets = this.framer.encode(text).toString("latin1");
     const pieces = this.#split?.(octets) ?? [octets];
     for (const [index, piece] of pieces.entries()) {
-      // Without a pause the kernel would join the pieces again before the edge reads them.
+      // Without a pause the kernel would join the pieces before the edge reads them.
       if (index > 0) await sleep(1);
       await this.#write(piece);
     }
   }
 
-  /** Octets as they stand, past any framing. */
+  /** Sends octets unchanged, without framing. */
   raw(octets: Buffer): Promise<void> {
     return this.#write(octets.toString("latin1"));
   }
 
-  /** No more bytes from us; what the other side still sends is read. */
+  /** Sends no more bytes; still reads what the other side sends. */
   finish(): void {
     this.#socket.end();
   }

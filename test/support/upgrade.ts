@@ -1,10 +1,10 @@
-/** The client's opening handshake of a WebSocket (RFC 6455 4.1). */
+/** The client side of the WebSocket opening handshake (RFC 6455 4.1). */
 import { createHash, randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/** The request as a browser sends it. A field given here takes the place of the usual one; undefined leaves it out. */
+/** The request as a browser sends it. A field given here replaces the usual one; undefined omits it. */
 export function upgradeRequest(host: string, fields: Readonly<Record<string, string | undefined>> = {}, target = "/"): string {
   const all: Record<string, string | undefined> = {
     Host: host,
@@ -19,7 +19,7 @@ export function upgradeRequest(host: string, fields: Readonly<Record<string, str
   return `GET ${target} HTTP/1.1\r\n${lines.join("")}\r\n`;
 }
 
-/** Reads up to the end of the answer's head and puts what follows back. Rejects when the connection ends before. */
+/** Reads up to the end of the response's head and pushes back the rest. Rejects if the connection ends first. */
 export async function readAnswer(socket: Socket): Promise<string> {
   let head = Buffer.alloc(0);
   for await (const bytes of chunks(socket)) {

@@ -1,4 +1,4 @@
-/** An edge that does not let everybody open a WebSocket, so without a cast of clients who would. */
+/** An edge that does not let everyone open a WebSocket, so without a cast of clients that would need to. */
 import { onTestFinished } from "vitest";
 import { Edge, type Settings } from "./edge.js";
 import { freePort, hostPort } from "./ports.js";

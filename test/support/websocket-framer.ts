@@ -1,4 +1,4 @@
-/** The client's end of RFC 6455 in a test: frames with a mask, messages put together, pings answered as a browser answers them. */
+/** The client side of RFC 6455 in a test: masked frames, reassembled messages, and pings answered as a browser would. */
 import { isUtf8 } from "node:buffer";
 import { randomBytes } from "node:crypto";
 
@@ -39,7 +39,7 @@ function lengthOf(size: number, maskBit: number): Buffer {
 }
 
 export class WebSocketFramer {
-  /** Every frame that came, control frames too. */
+  /** Every received frame, including control frames. */
   readonly frames: Frame[] = [];
   #rest = Buffer.alloc(0);
   #replies: Buffer[] = [];
@@ -49,7 +49,7 @@ export class WebSocketFramer {
     return frame(isUtf8(octets) ? Opcode.text : Opcode.binary, octets);
   }
 
-  /** Whole messages, in order. A server has no reason to send fragments, and this edge does not. */
+  /** Complete messages, in order. A server has no reason to send fragments, and this edge does not. */
   push(bytes: Buffer): string[] {
     this.#rest = Buffer.concat([this.#rest, bytes]);
     const found: string[] = [];

@@ -1,4 +1,4 @@
-/** What every kind of test socket can do, and what it hands over. */
+/** What every kind of test socket can do, and what it delivers. */
 
 export type Transport = "udp" | "tcp" | "tls" | "ws" | "wss";
 
@@ -13,7 +13,7 @@ export interface Incoming {
 
 export interface Wire {
   readonly transport: Transport;
-  /** host:port, as Via and Contact name it */
+  /** host:port, as in Via and Contact */
   readonly at: string;
   readonly port: number;
   readonly isOpen: boolean;
@@ -23,5 +23,5 @@ export interface Wire {
   close(): Promise<void>;
 }
 
-/** Cuts what goes over a stream into the pieces that are written one by one. */
+/** Cuts output on a stream into the pieces that are written one by one. */
 export type Splitter = (text: string) => readonly string[];

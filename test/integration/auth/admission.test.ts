@@ -1,4 +1,4 @@
-/** Who may call through a server that knows its users (RFC 3261 22.3, 26.1): a trunk is for them and for neighbours, not for strangers. */
+/** Who may call through a server that knows its users (RFC 3261 22.3, 26.1): a trunk is for users and neighbours, not for strangers. */
 import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -46,7 +46,7 @@ interface Call {
   readonly method?: string;
 }
 
-/** Sends a request, and again with credentials when it is challenged; the realm of the challenge. */
+/** Sends a request, and again with credentials if it is challenged; returns the realm of the challenge. */
 async function send(caller: Party, { from, to, user, method = "INVITE" }: Call): Promise<string | undefined> {
   const callId = `call-${(calls += 1)}@${caller.scene}`;
   const text = (cseq: number): string =>
@@ -66,7 +66,7 @@ async function isBusy(trunk: Party, caller: Party): Promise<void> {
 }
 
 for (const mode of MODES) {
-  test(`SA-17 ${mode}: a stranger does not reach the trunk, whatever he calls himself`, async () => {
+  test(`SA-17 ${mode}: a stranger does not reach the trunk, whatever name they use`, async () => {
     const { home, trunk } = await stage({ SLUICE_MODE: mode, SLUICE_AUTH: users({ [DOMAIN]: ["alice"] }) });
     const stranger = await home.phone("stranger");
     for (const method of ["INVITE", "MESSAGE", "SUBSCRIBE", "OPTIONS"]) {
@@ -80,7 +80,7 @@ for (const mode of MODES) {
     await trunk.nothing();
   });
 
-  test(`SA-17 ${mode}: without users a stranger calls users of ours and nobody else`, async () => {
+  test(`SA-17 ${mode}: without users, a stranger can call our users and nobody else`, async () => {
     const { home, trunk } = await stage({ SLUICE_MODE: mode });
     const stranger = await home.phone("stranger");
     for (const from of STRANGERS) {
@@ -92,7 +92,7 @@ for (const mode of MODES) {
     await trunk.nothing();
   });
 
-  test(`AU-12 ${mode}: a user calls through the trunk, and what proved it stays here`, async () => {
+  test(`AU-12 ${mode}: a user calls through the trunk, and the credentials stay here`, async () => {
     const { home, trunk } = await stage({ SLUICE_MODE: mode, SLUICE_AUTH: users({ [DOMAIN]: ["alice", "+49456"] }) });
     const alice = await home.phone("alice");
     for (const from of [`sip:alice@${DOMAIN}`, "tel:+49-123", "sip:anonymous@anonymous.invalid"]) {
@@ -126,7 +126,7 @@ test("a neighbour vouches for its callers, an edge does not for its clients", as
   await bob.nothing();
 });
 
-test("strangers ring the phones only where SLUICE_FOREIGN_CALLERS lets them, and get no further there", async () => {
+test("strangers can ring phones only if SLUICE_FOREIGN_CALLERS allows it, and get no further", async () => {
   const auth = { SLUICE_AUTH: users({ [DOMAIN]: ["alice"] }) };
   for (const [setting, status] of [["challenge", 407], ["accept", 480]] as const) {
     const { home, trunk } = await stage({ ...auth, SLUICE_FOREIGN_CALLERS: setting });
@@ -141,7 +141,7 @@ test("strangers ring the phones only where SLUICE_FOREIGN_CALLERS lets them, and
   }
 });
 
-test("REG-4 a user of one domain is nobody in another, and at home under its aliases", async () => {
+test("REG-4 a user of one domain is unknown in another, and known under the domain's aliases", async () => {
   const realms = { "one.example": ["ann"], "two.example": ["ann", "ben"] };
   const { home, trunk } = await stage({ SLUICE_DOMAINS: "one.example,two.example,sip.one.example=one.example", SLUICE_AUTH: users(realms) });
   const ann = await home.phone("ann");
@@ -153,7 +153,7 @@ test("REG-4 a user of one domain is nobody in another, and at home under its ali
   await trunk.nothing();
 });
 
-test("AU-12 what the ACK of a call proves to us stays here though it takes the fast path, and other realms' credentials pass", async () => {
+test("AU-12 our credentials in the ACK of a call stay here even on the fast path, and other realms' credentials pass", async () => {
   const { home } = await stage({ SLUICE_AUTH: users({ [DOMAIN]: ["alice"] }) });
   const [alice, bob] = [await home.phone("alice"), await home.phone("bob")];
   await send(bob, { from: `sip:alice@${DOMAIN}`, to: `sip:${DOMAIN}`, method: "REGISTER" });

@@ -1,4 +1,4 @@
-/** Users out of a real Redis and out of a real HTTP server. */
+/** Users from a real Redis and a real HTTP server. */
 import { type IncomingMessage, type ServerResponse, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Redis } from "ioredis";
@@ -35,13 +35,13 @@ const reply = (status: number, body: unknown, headers: Record<string, string> = 
   response.writeHead(status, headers).end(JSON.stringify(body));
 };
 
-test("users are asked for over HTTP by name and realm, in UTF-8", async () => {
+test("users are looked up over HTTP by name and realm, in UTF-8", async () => {
   const { url, questions } = await hook(reply(200, { MD5, "SHA-256": SHA256, other: 1 }));
   expect(await new HttpCredentials(url).find("caf\u00c3\u00a9", "example.org")).toEqual({ MD5, "SHA-256": SHA256 });
   expect(questions).toEqual([{ user: "café", realm: "example.org" }]);
 });
 
-test("without max-age every question is asked, with it none twice, and 404 is an answer", async () => {
+test("without max-age every lookup is sent, with it none is repeated, and 404 is an answer", async () => {
   const fresh = await hook(reply(200, { MD5 }));
   const kept = await hook(reply(404, {}, { "cache-control": "private, max-age=60" }));
   for (let count = 0; count < 3; count += 1) {
@@ -53,7 +53,7 @@ test("without max-age every question is asked, with it none twice, and 404 is an
   expect(kept.questions).toHaveLength(1);
 });
 
-test("who asks the same at the same time shares the answer", async () => {
+test("simultaneous lookups of the same user share the answer", async () => {
   const { url, questions } = await hook((response) => void setTimeout(() => reply(200, { MD5 })(response), 50));
   const credentials = new HttpCredentials(url);
   const answers = await Promise.all(Array.from({ length: 50 }, () => credentials.find("bob", "r")));
@@ -73,14 +73,14 @@ test.each([
   await expect(new HttpCredentials(url, 300).find("bob", "r")).rejects.toHaveProperty("name", "CredentialsUnavailable");
 });
 
-test("questions at once are limited", async () => {
+test("concurrent lookups are limited", async () => {
   const { url } = await hook(() => undefined);
   const credentials = new HttpCredentials(url, 300);
   const results = await Promise.allSettled(Array.from({ length: 300 }, (_, user) => credentials.find(`u${user}`, "r")));
   expect(results.every(({ status }) => status === "rejected")).toBe(true);
 });
 
-test("users are found in Redis, and a Redis that is away is no answer", async () => {
+test("users are found in Redis, and an unreachable Redis is not an answer", async () => {
   const server = await RedisServer.start();
   onTestFinished(() => server.stop());
   const admin = new Redis(server.url);

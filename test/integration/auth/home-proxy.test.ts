@@ -1,4 +1,4 @@
-/** Digest authentication of callers by the home proxy (RFC 3261 22.3), and users whom nobody knows (16.5). */
+/** Digest authentication of callers by the home proxy (RFC 3261 22.3), and unknown users (16.5). */
 import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +11,7 @@ import { SipMessage } from "../../support/sip-message.js";
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
-/** A standalone server with alice, and bob, who is written with his domain. */
+/** A standalone server with alice, and bob, whose entry includes the domain. */
 async function home(): Promise<Home> {
   const folder = mkdtempSync(join(tmpdir(), "sluice-users-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -32,7 +32,7 @@ async function callAs(from: string, to: string, caller: Party, callId: string): 
   await caller.say(`${invite(2)}\nProxy-Authorization: ${answer}`);
 }
 
-test("PX-16.5-5 a user whom nobody knows is 404, one without bindings 480", async () => {
+test("PX-16.5-5 an unknown user is 404, a user without bindings 480", async () => {
   const caller = await (await home()).phone("alice");
   await callAs("alice", "nobody", caller, `one@${caller.scene}`);
   await caller.response(404);
@@ -42,7 +42,7 @@ test("PX-16.5-5 a user whom nobody knows is 404, one without bindings 480", asyn
   }
 });
 
-test("a caller with alice's password is not let call as bob", async () => {
+test("a caller with alice's password cannot call as bob", async () => {
   const caller = await (await home()).phone("alice");
   await callAs("bob", "alice", caller, `other@${caller.scene}`);
   await caller.response(403);
@@ -75,7 +75,7 @@ test("AU-11 neither CANCEL nor ACK is ever challenged", async () => {
   await caller.say(`ACK sip:alice@${DOMAIN} SIP/2.0\n${same.replace(/^To: .*$/m, `To: ${ended.header("To")}`)}\nCSeq: 2 ACK`);
   await alice.request("ACK");
 
-  // Those that belong to nothing are not challenged either.
+  // Not even those that match no transaction are challenged.
   await caller.say(`CANCEL sip:alice@${DOMAIN} SIP/2.0\nFrom: <sip:alice@${DOMAIN}>;tag=a`);
   await caller.response(481);
   await caller.say(`ACK sip:alice@${DOMAIN} SIP/2.0\nFrom: <sip:alice@${DOMAIN}>;tag=a\nTo: <sip:alice@${DOMAIN}>;tag=b`);

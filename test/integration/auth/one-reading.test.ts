@@ -1,4 +1,4 @@
-/** What the server cannot read of a request is 400, and never somebody else's: nobody gets round the challenge by writing his own address oddly. */
+/** A request that the server cannot read is 400, never someone else's: nobody evades the challenge by writing an address oddly. */
 import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,7 +9,7 @@ import { DOMAIN, Home } from "../../support/home.js";
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
-test("PX-16.3-1 AU-11 no way of writing alice's address lets a stranger call as alice", async () => {
+test("PX-16.3-1 AU-11 no spelling of alice's address lets a stranger call as alice", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sluice-users-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const file = join(folder, "users");

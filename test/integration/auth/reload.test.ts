@@ -1,4 +1,4 @@
-/** Domains and users change while calls go on (SIGHUP, /api/reload); what cannot be read changes nothing. */
+/** Domains and users change while calls go on (SIGHUP, /api/reload); an unreadable file changes nothing. */
 import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +11,7 @@ import { Party } from "../../support/party.js";
 import { freePort } from "../../support/ports.js";
 import { TcpConnection } from "../../support/tcp-connection.js";
 
-test("SA-9 a reload changes domains and users for connections that are open, or nothing when the users cannot be read", async () => {
+test("SA-9 a reload changes domains and users for open connections, or nothing if the users cannot be read", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sluice-reload-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const [file, users] = [join(folder, "sluice.env"), join(folder, "users")];
@@ -45,7 +45,7 @@ test("SA-9 a reload changes domains and users for connections that are open, or 
     await register(domain, `\nAuthorization: ${answerChallenge(challenge, "REGISTER", `sip:${domain}`, { user: "ann", password: "secret" })}`);
     await ann.response(200);
   };
-  // Each shard reads the users for itself.
+  // Each shard reads the users by itself.
   await expect.poll(async () => (await register("one.example"), (await ann.next()).status)).toBe(401);
   await logIn("one.example");
   await logIn("sip.two.example");

@@ -1,4 +1,4 @@
-/** Credentials that somebody overheard (RFC 7616 5.4, 5.5): good nowhere, and no registration can be hijacked with them, though qop=auth leaves Contact uncovered. */
+/** Overheard credentials (RFC 7616 5.4, 5.5) are useless, and cannot hijack a registration although qop=auth does not protect the Contact. */
 import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -61,7 +61,7 @@ test("AU-9 used credentials are refused on every shard, over every transport and
   expect((await thief.response(200)).all("Contact")).toContainEqual(expect.stringContaining(thief.at));
 });
 
-test("AU-9 credentials that never arrived are no use to whoever sits elsewhere", async () => {
+test("AU-9 credentials that never arrived are useless from anywhere else", async () => {
   const home = await Home.start(settings());
   const authorization = await credentials(await home.phone("bob"));
   const thief = await home.edge("thief", "127.0.0.7");

@@ -1,4 +1,4 @@
-/** What every location store does, the embedded one on a real disk and against a real redis-server. */
+/** What every location store must do: the embedded one on a real disk, and Redis with a real redis-server. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,7 +24,7 @@ describe.each(["embedded", "redis"])("%s", (kind) => {
     if (result.outcome !== "saved") throw new Error(result.outcome);
     return result.bindings;
   };
-  /** The server's clock is read now and then only, so a little more than the time that is left. */
+  /** The server's clock is read only now and then, so wait a little longer than the remaining time. */
   const expired = (binding: Binding): Promise<void> => new Promise((resolve) => setTimeout(resolve, Math.max(0, binding.expiresAt - store.now()) + 20));
 
   beforeAll(async () => {
@@ -60,7 +60,7 @@ describe.each(["embedded", "redis"])("%s", (kind) => {
     expect(byKey(await other.lookup(aor))).toEqual(byKey([whole, bare]));
   });
 
-  test("SA-5 what one saved the other sees at once", async () => {
+  test("SA-5 what one has saved the other sees at once", async () => {
     const aor = freshAor();
     for (let cseq = 1; cseq <= 200; cseq += 1) {
       await saved(aor, plainBinding(store, "sip:bob@192.0.2.1", { aor, cseq }));
@@ -68,7 +68,7 @@ describe.each(["embedded", "redis"])("%s", (kind) => {
     }
   });
 
-  test("REG-13 the same Call-ID needs a higher CSeq, else nothing changes", async () => {
+  test("REG-13 the same Call-ID needs a higher CSeq, otherwise nothing changes", async () => {
     const aor = freshAor();
     const first = plainBinding(store, "sip:bob@192.0.2.1", { aor, cseq: 5 });
     await saved(aor, first);
@@ -83,7 +83,7 @@ describe.each(["embedded", "redis"])("%s", (kind) => {
     expect(await store.lookup(aor)).toEqual([]);
   });
 
-  test("OB-6-32 OB-4.2-2 another Call-ID replaces the flow whatever its CSeq, in the place of the old Contact", async () => {
+  test("OB-6-32 OB-4.2-2 another Call-ID replaces the flow and its Contact, whatever the CSeq", async () => {
     const aor = freshAor();
     await saved(aor, flowBinding(store, ONE, 1, { aor, cseq: 100 }));
     const rebooted = flowBinding(store, ONE, 1, { aor, cseq: 1, callId: "another", contactUri: "sip:new@192.0.2.9" });
@@ -101,7 +101,7 @@ describe.each(["embedded", "redis"])("%s", (kind) => {
     expect(byKey(await other.lookup(aor))).toEqual(byKey([two, three]));
   });
 
-  test("OB-6-16 REG-23 equivalent Contact URIs are one binding, and the one kept is the last", async () => {
+  test("OB-6-16 REG-23 equivalent Contact URIs are one binding, and the last one is kept", async () => {
     const aor = freshAor();
     await saved(aor, plainBinding(store, "sip:bob@192.0.2.1;security=on", { aor, cseq: 1 }));
     const again = plainBinding(store, "sip:b%6fb@192.0.2.1;newparam=5", { aor, cseq: 2 });
@@ -121,7 +121,7 @@ describe.each(["embedded", "redis"])("%s", (kind) => {
     expect(await store.lookup(aor)).toHaveLength(2);
   });
 
-  test("REG-24 OB-4.2-1 an instance has so many flows and no more", async () => {
+  test("REG-24 OB-4.2-1 the number of flows of an instance is limited", async () => {
     const aor = freshAor();
     for (const regId of [1, 2]) await saved(aor, flowBinding(store, ONE, regId, { aor }));
     const third = flowBinding(store, ONE, 3, { aor });
@@ -130,9 +130,9 @@ describe.each(["embedded", "redis"])("%s", (kind) => {
     expect(await store.save(aor, operation({ put: [flowBinding(store, ONE, 2, { aor, cseq: 2 })], maxFlows: 1 }))).toMatchObject({ outcome: "saved" });
   });
 
-  test("REG-21 what has expired is never seen, counted or in the way", async () => {
+  test("REG-21 an expired binding is never seen, never counted and never in the way", async () => {
     let aor = freshAor();
-    // Long enough that the machine looks it up in time.
+    // Long enough for a slow machine to look it up in time.
     for (let life = 60; ; life *= 2) {
       aor = freshAor();
       const soon = plainBinding(store, "sip:bob@192.0.2.1", { aor, cseq: 9, expiresAt: store.now() + life });
@@ -149,7 +149,7 @@ describe.each(["embedded", "redis"])("%s", (kind) => {
     expect(await store.save(aor, operation({ put: [later, late], maxContacts: 2 }))).toEqual({ outcome: "saved", bindings: [later, late] });
   });
 
-  test("the sweep takes what has expired and nothing else", async () => {
+  test("the sweep removes expired bindings and nothing else", async () => {
     const [gone, kept] = [freshAor(), freshAor()];
     const soon = plainBinding(store, "sip:bob@192.0.2.1", { aor: gone, expiresAt: store.now() + 20, flow: "8/1" });
     await store.save(gone, operation({ put: [soon] }));
@@ -170,7 +170,7 @@ describe.each(["embedded", "redis"])("%s", (kind) => {
     expect(await store.lookup(alice)).toHaveLength(1);
   });
 
-  test("a binding is removed, but not one that was registered again meanwhile", async () => {
+  test("a binding is removed, unless it was registered again meanwhile", async () => {
     const aor = freshAor();
     const first = flowBinding(store, ONE, 1, { aor });
     await saved(aor, first);
@@ -186,7 +186,7 @@ describe.each(["embedded", "redis"])("%s", (kind) => {
     expect(await store.lookup(aor)).toEqual([]);
   });
 
-  test("a flow ends with the bindings on it, of every address of record", async () => {
+  test("when a flow ends so do all its bindings, of every address of record", async () => {
     const aors = [freshAor(), freshAor(), freshAor()];
     for (const aor of aors) await saved(aor, flowBinding(store, ONE, 1, { aor, flow: "9/1" }), flowBinding(store, ONE, 2, { aor, flow: "9/2" }));
     const [moved = ""] = aors;
@@ -198,7 +198,7 @@ describe.each(["embedded", "redis"])("%s", (kind) => {
     expect(await store.removeFlow("9/3")).toBe(1);
   });
 
-  test("OB-7-15 a binding that is direct outlives its flow", async () => {
+  test("OB-7-15 a direct binding outlives its flow", async () => {
     const aor = freshAor();
     const direct = plainBinding(store, "sip:bob@192.0.2.1;transport=tcp", { aor, flow: "9/5", direct: true });
     await saved(aor, direct, plainBinding(store, "sip:bob@192.0.2.2;transport=tcp", { aor, flow: "9/5" }));
@@ -215,7 +215,7 @@ describe.each(["embedded", "redis"])("%s", (kind) => {
     expect(await store.lookup(aor)).toEqual([others]);
   });
 
-  test.each([8, 16, 22, 25])("OB-7-13 a flow with a name of %i characters ends, with addresses of record of all lengths", async (characters) => {
+  test.each([8, 16, 22, 25])("OB-7-13 a flow with a name of %i characters ends, for addresses of record of all lengths", async (characters) => {
     const flow = "s/".padEnd(characters + 2, "1");
     for (let length = 1; length <= 64; length += 1) {
       const aor = `sip:${"u".repeat(length)}`;
@@ -225,7 +225,7 @@ describe.each(["embedded", "redis"])("%s", (kind) => {
     }
   });
 
-  test("REG-15 operations on one address of record take effect one by one, in their order", async () => {
+  test("REG-15 operations on one address of record take effect one by one, in order", async () => {
     const aor = freshAor();
     const binding = (cseq: number): Binding => plainBinding(store, "sip:bob@192.0.2.1", { aor, cseq });
     const results = await Promise.all([
@@ -238,7 +238,7 @@ describe.each(["embedded", "redis"])("%s", (kind) => {
     expect((await store.lookup(aor)).map(({ cseq }) => cseq)).toEqual([3]);
   });
 
-  test("two that write at once never exceed the limit or lose a binding", async () => {
+  test("two concurrent writers never exceed the limit or lose a binding", async () => {
     const aor = freshAor();
     const saves = Array.from({ length: 60 }, (_, host) => {
       const put = [plainBinding(store, `sip:bob@192.0.2.${host}`, { aor })];
@@ -249,7 +249,7 @@ describe.each(["embedded", "redis"])("%s", (kind) => {
     expect(await store.lookup(aor)).toHaveLength(10);
   });
 
-  test("strange names stay apart", async () => {
+  test("strange names are not confused", async () => {
     const names = ["sip:a}{b@example.org", "sip:a@example.org", "sip:a%00@example.org", "sip:{@example.org", "sip:}@example.org", AOR];
     for (const aor of names) await saved(aor, plainBinding(store, "sip:bob@192.0.2.1", { aor, callId: aor }));
     for (const aor of names) expect((await other.lookup(aor)).map(({ callId }) => callId)).toEqual([aor]);

@@ -1,4 +1,4 @@
-/** What was answered is there after kill -9: a child saves without pause and says what was fulfilled. */
+/** What has been acknowledged survives kill -9: a child process saves continuously and reports what is done. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -11,7 +11,7 @@ import { NativeStore } from "../../../src/location/native-store.js";
 
 const STORE = fileURLToPath(new URL("../../../dist/location/native-store.js", import.meta.url));
 
-// Saves one binding after the other, some at once, and writes a line for each that is done.
+// Saves one binding after the other, some concurrently, and writes a line for each that is done.
 const CHILD = `
   import { writeSync } from "node:fs";
   const { NativeStore } = await import(process.argv[1]);
@@ -29,7 +29,7 @@ const CHILD = `
   await Promise.all(Array.from({ length: 50 }, save));
 `;
 
-test("REG-26 whatever was saved before kill -9 is there after it", async () => {
+test("REG-26 whatever was saved survives kill -9", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sluice-durability-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const saved: string[] = [];
@@ -57,7 +57,7 @@ test("REG-26 whatever was saved before kill -9 is there after it", async () => {
   expect(saved.length).toBeGreaterThanOrEqual(7_500);
 });
 
-test("SA-15 a binding keeps its time over a restart, and the clock is the same in every opener", async () => {
+test("SA-15 a binding keeps its remaining time across a restart, and every opener has the same clock", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sluice-clock-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const first = await NativeStore.open(folder);
@@ -65,7 +65,7 @@ test("SA-15 a binding keeps its time over a restart, and the clock is the same i
   await first.close();
   const wall = Date.now;
   onTestFinished(() => void (Date.now = wall));
-  // The wall clock is set by an hour while the program does not run.
+  // The wall clock is moved by an hour while the program is not running.
   Date.now = () => wall() + 3_600_000;
   const second = await NativeStore.open(folder);
   expect(second.now() - before).toBeLessThan(60_000);

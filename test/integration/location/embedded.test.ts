@@ -1,4 +1,4 @@
-/** The embedded store from outside: the server is killed, its disk is full, its files are damaged, an earlier version left others. */
+/** The embedded store from outside: the server is killed, its disk is full, its files are damaged, or they come from an earlier version. */
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -22,7 +22,7 @@ function stateFolder(): string {
   return folder;
 }
 
-/** The newest journal, in which the next record is written. */
+/** The newest journal, which gets the next record. */
 function journalOf(state: string): string {
   const names = readdirSync(join(state, "location")).filter((name) => name.startsWith("journal."));
   return join(state, "location", names.sort().at(-1) ?? "");
@@ -36,7 +36,7 @@ async function users(home: Home, asker: Party, names: readonly string[]): Promis
   return found;
 }
 
-test("REG-26 kill -9 amid a load of REGISTERs: whoever has his 200 is registered after the restart", { timeout: 120_000 }, async () => {
+test("REG-26 kill -9 under a load of REGISTERs: every client with a 200 is registered after the restart", { timeout: 120_000 }, async () => {
   const home = await Home.start({ SLUICE_SHARDS: "2" });
   const host = "127.0.0.1";
   for (let round = 0; round < 3; round += 1) {
@@ -74,7 +74,7 @@ test("REG-26 kill -9 amid a load of REGISTERs: whoever has his 200 is registered
   }
 });
 
-test("REG-20 a full disk: REGISTER gets 503 with Retry-After, calls go on, and it recovers by itself, with a line each way", { timeout: 60_000 }, async () => {
+test("REG-20 a full disk: REGISTER gets 503 with Retry-After, calls go on, and it recovers by itself, with a log line each way", { timeout: 60_000 }, async () => {
   const home = await Home.start({});
   const bob = await home.phone("bob");
   const alice = await home.phone("alice");
@@ -82,7 +82,7 @@ test("REG-20 a full disk: REGISTER gets 503 with Retry-After, calls go on, and i
   const carol = await home.phone("carol", "tcp");
   await home.register(carol, { instance: instanceOf("carol") });
   const limit = (octets: string): Promise<unknown> => promisify(execFile)("prlimit", ["--pid", String(home.server.pid), `--fsize=${octets}:unlimited`]);
-  await limit("10"); // no file of the store gets beyond its first octets
+  await limit("10"); // no file of the store can grow beyond its first octets
   for (let count = 0; count < 3; count += 1) {
     await alice.say(home.registerOf(alice));
     const refused = await alice.response(503);
@@ -94,7 +94,7 @@ test("REG-20 a full disk: REGISTER gets 503 with Retry-After, calls go on, and i
   await bob.reply("200 OK");
   await alice.response(200);
   expect(await home.contactsOf(bob, "bob")).toHaveLength(1);
-  // What ends has ended, though it cannot be written down.
+  // A binding that ends is gone even if that cannot be written down.
   await carol.wire.close();
   await expect.poll(() => home.contactsOf(bob, "carol"), { timeout: 10_000 }).toEqual([]);
   await limit("unlimited");
@@ -123,14 +123,14 @@ test.each([
   expect(home.server.output).toMatch(/journal\.\d+ is damaged: what stands before octet \d+ was read/);
   expect(await users(home, asker, names)).toEqual(["one", "two"]);
   await home.register(asker, { user: "three" });
-  // The snapshot that follows takes the damaged file's place.
+  // The next snapshot replaces the damaged file.
   await expect.poll(() => existsSync(join(state, "location", "damaged-journal")), { timeout: 10_000 }).toBe(true);
   await home.server.restart();
   expect(countOf(home.server.output, "is damaged")).toBe(1);
   expect(await users(home, asker, names)).toEqual(names);
 });
 
-test("two processes never share a state folder: the second one ends with a line", { timeout: 30_000 }, async () => {
+test("two processes never share a state folder: the second one exits with one line", { timeout: 30_000 }, async () => {
   const state = stateFolder();
   await Home.start({ SLUICE_STATE_DIR: state });
   const second = Edge.launch({ SLUICE_MODE: "standalone", SLUICE_DOMAINS: DOMAIN, SLUICE_LISTEN: "udp:127.0.0.1:0", SLUICE_STATE_DIR: state });
@@ -139,7 +139,7 @@ test("two processes never share a state folder: the second one ends with a line"
   expect(second.output).toContain("is in use by another process");
 });
 
-test("SLUICE_DURABLE=disk: REGISTERs over several flows are answered, and there after kill -9", async () => {
+test("SLUICE_DURABLE=disk: REGISTERs over several flows are answered, and survive kill -9", async () => {
   const home = await Home.start({ SLUICE_DURABLE: "disk", SLUICE_SHARDS: "2" });
   const phones = await Promise.all(["a", "b", "c", "d"].map((name) => home.phone(name)));
   await Promise.all(phones.map((phone) => home.register(phone, { instance: instanceOf(phone.name) })));
@@ -150,7 +150,7 @@ test("SLUICE_DURABLE=disk: REGISTERs over several flows are answered, and there 
   expect(await users(home, asker, ["a", "b", "c", "d"])).toEqual(["a", "b", "c", "d"]);
 });
 
-/** As version 1.0 kept them. */
+/** In the format of version 1.0. */
 async function writeLmdb(state: string, count: number): Promise<void> {
   mkdirSync(join(state, "location"), { recursive: true });
   const root = open<unknown, string>({ path: join(state, "location"), maxDbs: 4, noSubdir: false });
@@ -161,14 +161,14 @@ async function writeLmdb(state: string, count: number): Promise<void> {
   for (let user = 0; user < count; user += 1) {
     const aor = `sip:u${user}@${DOMAIN}`;
     const all = [flowBinding(clock, instanceOf(String(user)), 1, { aor, path: ["<sip:t@192.0.2.9;lr;ob>"] }), plainBinding(clock, "sip:x@192.0.2.8", { aor, callId: "other" })];
-    // The row ended with the User-Agent.
+    // Rows used to end with the User-Agent.
     await bindings.put(aor, all.map((one) => toRow(one).slice(0, 14)));
   }
   await bindings.put(`sip:gone@${DOMAIN}`, [toRow(plainBinding(clock, "sip:x@192.0.2.8", { expiresAt: Date.now() - 1_000 }))]);
   await root.close();
 }
 
-test("what an earlier version left in LMDB is read in at the first start", async () => {
+test("bindings that an earlier version left in LMDB are imported at the first start", async () => {
   const state = stateFolder();
   await writeLmdb(state, 200);
   const home = await Home.start({ SLUICE_STATE_DIR: state, SLUICE_LOCATION: "lmdb" });

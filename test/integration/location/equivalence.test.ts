@@ -1,4 +1,4 @@
-/** The embedded store and Redis do the same: C++ and Lua are compared over random operations. */
+/** The embedded store and Redis behave the same: compares C++ and Lua over random operations. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -73,7 +73,7 @@ async function carryOut(store: LocationStore, aor: string, one: Step): Promise<S
   }
 }
 
-// The stores have clocks of their own, so that times are not compared; what has expired is what is missing.
+// The stores have separate clocks, so times are not compared; expired bindings are simply missing.
 function comparable(bindings: readonly Binding[]): unknown {
   return byKey(bindings).map(({ expiresAt: _, updatedAt: __, ...rest }) => rest);
 }

@@ -1,4 +1,4 @@
-/** Redis is away: REGISTER is refused at once with 503, and all is well again when it is back. */
+/** Redis is unreachable: REGISTER is refused at once with 503, and everything works again when it is back. */
 import { expect, onTestFinished, test } from "vitest";
 import { RedisStore } from "../../../src/location/redis-store.js";
 import { Gruus } from "../../../src/registrar/gruu.js";
@@ -16,7 +16,7 @@ async function stage(): Promise<{ server: RedisServer; store: RedisStore; states
   return { server, store, states };
 }
 
-test("SA-5 REG-20 REGISTER gets 503 with Retry-After while Redis is away, nothing is half done, and it recovers by itself", async () => {
+test("SA-5 REG-20 REGISTER gets 503 with Retry-After while Redis is unreachable, nothing is half done, and it recovers by itself", async () => {
   const { server, store, states } = await stage();
   const registrar = new Registrar({ store, gruus: new Gruus(SECRET), report: () => undefined }, OPTIONS);
   const register = (host: number): ReturnType<Registrar["handle"]> => registrar.handle(registerMessage(`Contact: <sip:a@192.0.2.${host}>`), DIRECT);
@@ -36,7 +36,7 @@ test("SA-5 REG-20 REGISTER gets 503 with Retry-After while Redis is away, nothin
   expect(states).toEqual([true, false, true]);
 });
 
-test("a Redis that hangs is given up on within seconds", async () => {
+test("a hanging Redis is given up within seconds", async () => {
   const { server, store } = await stage();
   server.pause();
   const begin = performance.now();
@@ -46,7 +46,7 @@ test("a Redis that hangs is given up on within seconds", async () => {
   await expect.poll(() => store.lookup(AOR).catch(() => "away"), { timeout: 10_000 }).toEqual([]);
 });
 
-test("while Redis hangs no more waits for it than a bounded number of commands: the rest fails at once, and memory stays", async () => {
+test("while Redis hangs only a bounded number of commands wait for it: the rest fail at once, and memory stays flat", async () => {
   const { server, store } = await stage();
   server.pause();
   onTestFinished(() => server.resume());
@@ -56,7 +56,7 @@ test("while Redis hangs no more waits for it than a bounded number of commands: 
   const before = process.memoryUsage().heapUsed;
   for (let round = 0; round < 3; round += 1) {
     const begin = performance.now();
-    // Nobody takes one of these up: each is refused in the turn in which it was asked.
+    // None of these is accepted: each is refused in the turn in which it was made.
     expect(new Set(await Promise.all(lookups(1_000)))).toEqual(new Set(["StoreUnavailable"]));
     expect(performance.now() - begin).toBeLessThan(1_500);
   }
@@ -66,7 +66,7 @@ test("while Redis hangs no more waits for it than a bounded number of commands: 
   await expect.poll(() => store.lookup(AOR).catch(() => "away"), { timeout: 10_000 }).toEqual([]);
 });
 
-test("a server that forgot the scripts gets them again", async () => {
+test("a server that has forgotten the scripts gets them again", async () => {
   const { server, store } = await stage();
   await store.save(AOR, operation({ put: [plainBinding(store, "sip:a@h")] }));
   const { Redis } = await import("ioredis");
@@ -86,7 +86,7 @@ test("REG-21 Redis drops an address of record by itself when its last binding ha
   await expect.poll(() => admin.keys("*"), { timeout: 5_000 }).toEqual([]);
 });
 
-test("SA-5 two registrars on one Redis: what one saved the other finds, 10,000 times", { timeout: 120_000 }, async () => {
+test("SA-5 two registrars on one Redis: what one saves the other finds, 10,000 times", { timeout: 120_000 }, async () => {
   const { server, store } = await stage();
   const other = await RedisStore.open(server.url, "node-one");
   onTestFinished(() => other.close());

@@ -1,4 +1,4 @@
-/** Several Redis servers: a cluster that shares the addresses out, and a master with a replica that a sentinel puts into its place. */
+/** Several Redis servers: a cluster that divides the addresses, and a master with a replica that a sentinel promotes. */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
@@ -18,7 +18,7 @@ async function storeAt(url: string): Promise<RedisStore> {
 const save = (store: RedisStore, aor: string): ReturnType<RedisStore["save"]> => store.save(aor, operation({ put: [plainBinding(store, "sip:a@192.0.2.1", { aor })] }));
 const found = (store: RedisStore, aor: string): Promise<number | string> => store.lookup(aor).then((bindings) => bindings.length, () => "away");
 
-test("SA-5 a cluster of three: what one registrar saved the other finds, and a master that is away takes its own addresses with it only", { timeout: 60_000 }, async () => {
+test("SA-5 a cluster of three: what one registrar saves the other finds, and a master that is down affects only its own addresses", { timeout: 60_000 }, async () => {
   const nodes: RedisServer[] = [];
   for (let count = 0; count < 3; count += 1) {
     const node = await RedisServer.start("--cluster-enabled", "yes", "--cluster-port", String(await freePort()), "--cluster-require-full-coverage", "no", "--cluster-node-timeout", "1000");
@@ -44,7 +44,7 @@ test("SA-5 behind a sentinel: the replica takes over, bindings and all", { timeo
   const store = await storeAt(`redis+sentinel://127.0.0.1:${sentinel.port}/phones`);
   for (const aor of AORS) expect(await save(store, aor)).toMatchObject({ outcome: "saved" });
   const [first = ""] = AORS;
-  // The sentinel must know of the replica, and the replica must have everything, before the master goes.
+  // The sentinel must know the replica, and the replica must have everything, before the master goes down.
   const ask = async (port: number, ...words: readonly string[]): Promise<string> => (await promisify(execFile)("redis-cli", ["-p", String(port), ...words])).stdout;
   await expect.poll(() => ask(sentinel.port, "sentinel", "replicas", "phones"), { timeout: 30_000 }).toContain(String(replica.port));
   await expect.poll(() => ask(replica.port, "dbsize")).toContain(String(AORS.length));

@@ -1,4 +1,4 @@
-/** Hooks that fail in every way that they can: what X-Die says happens to the thread that reads it. */
+/** Hooks that fail in every possible way: X-Die says what happens to the thread that reads it. */
 import { readFileSync } from "node:fs";
 
 const ends = {
@@ -6,7 +6,7 @@ const ends = {
   rejects: () => void Promise.reject(new Error("a promise of a hook failed")),
   exits: () => process.exit(),
   hangs: () => { for (;;); },
-  // Nobody ever writes into it.
+  // Nobody ever writes to it.
   blocks: (request) => readFileSync(request.header("X-Fifo")),
 };
 

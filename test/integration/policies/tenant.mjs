@@ -1,4 +1,4 @@
-/** A policy as an operator would write it: one tenant is refused, one has an upstream of its own, old phones are forced. */
+/** A policy as an operator would write it: refuses one tenant, gives another its own upstream, forces outbound for old phones. */
 
 export function allow(request) {
   return !/@blocked\.example\.com/.test(request.header("From") ?? "");

@@ -1,4 +1,4 @@
-/* The page of the tests with JsSIP: `phone` is what they drive. */
+/* The test page with JsSIP; the tests drive `phone`. */
 import JsSIP from "jssip";
 
 window.startPhone = ({ uri, server, reregister }) => {

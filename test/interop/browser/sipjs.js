@@ -1,4 +1,4 @@
-/* The page of the tests with SIP.js: `phone` is what they drive. */
+/* The test page with SIP.js; the tests drive `phone`. */
 import { Inviter, Registerer, SessionState, UserAgent } from "sip.js";
 
 window.startPhone = async ({ uri, server, plain }) => {
@@ -15,7 +15,7 @@ window.startPhone = async ({ uri, server, plain }) => {
   const agent = new UserAgent({
     uri: UserAgent.makeURI(uri),
     transportOptions: { server },
-    // Plain: as its Registerer is without settings, with neither reg-id nor option tags of its own.
+    // Plain: a Registerer without settings, with neither reg-id nor option tags.
     ...(plain ? {} : { sipExtensionExtraSupported: ["path"], instanceIdAlwaysAdded: true }),
     logLevel: "error",
     reconnectionAttempts: 20,
@@ -31,7 +31,7 @@ window.startPhone = async ({ uri, server, plain }) => {
   const registerer = new Registerer(agent, plain ? {} : { regId: 1, expires: 600 });
   agent.transport.onConnect = () => {
     log.push("connected");
-    // A state that stays "registered" is no event, so each acceptance is counted.
+    // Staying "registered" is not an event, so count each acceptance.
     void registerer.register({ requestDelegate: { onAccept: () => log.push("registered") } });
   };
   agent.transport.onDisconnect = () => {

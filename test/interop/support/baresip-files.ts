@@ -1,21 +1,21 @@
-/** What baresip reads at its start: a configuration without devices, and an account that uses outbound. */
+/** What baresip reads at startup: a configuration without devices, and an account that uses outbound. */
 import type { Transport } from "../../support/wire.js";
 
 export interface Account {
   readonly user: string;
-  /** host:port of the edge, or of one for each transport */
+  /** host:port of the edge, or of one edge per transport */
   readonly edge: string | readonly string[];
-  /** One flow for each, with reg-ids from 1. */
+  /** One flow per transport, with reg-ids from 1. */
   readonly transports: readonly Transport[];
-  /** Lets calls ring; otherwise they are answered at once. */
+  /** Lets calls ring instead of answering them at once. */
   readonly ringing?: boolean;
   /** Speaks to browsers: ICE, DTLS-SRTP and RTCP on the port of RTP. */
   readonly webrtc?: boolean;
-  /** PEM of the authority that the edge's certificate must be from, for TLS. */
+  /** PEM of the authority that must have issued the edge's certificate, for TLS. */
   readonly authority?: string;
 }
 
-/** The aubridge module is sound card and loudspeaker in one: what a call says, it hears. */
+/** The aubridge module is microphone and loudspeaker in one: a call hears what it says. */
 export function configurationFile({ user, authority, webrtc = false }: Account, controlPort: number): string {
   const trust = authority === undefined ? "" : `sip_cafile ${authority}\nsip_verify_server yes`;
   return `
@@ -39,7 +39,7 @@ module_app ctrl_tcp.so
 `;
 }
 
-/** The edge of each transport. */
+/** The edge for each transport. */
 export function edgesOf({ edge, transports }: Account): readonly string[] {
   return transports.map((_, at) => (typeof edge === "string" ? edge : (edge[at] ?? "")));
 }

@@ -35,11 +35,11 @@ export class Baresip {
     this.#folder = mkdtempSync(join(tmpdir(), "sluice-baresip-"));
     writeFileSync(join(this.#folder, "config"), configurationFile(account, controlPort));
     writeFileSync(join(this.#folder, "accounts"), accountFile(account));
-    // Its SIP trace goes to stdout, which would stay in a buffer for as long as it runs.
+    // Its SIP trace goes to stdout, which would otherwise stay in a buffer while it runs.
     this.#program = new Program("baresip", "stdbuf", ["-oL", program, "-s", "-f", this.#folder], this.#folder);
   }
 
-  /** Starts it and waits until its REGISTERs, one for each transport, are answered with 200. */
+  /** Starts it and waits until its REGISTERs, one per transport, are answered with 200. */
   static async start(account: Account): Promise<Baresip> {
     const controlPort = await freePort(HOST);
     const baresip = new Baresip(account, controlPort);
@@ -53,7 +53,7 @@ export class Baresip {
     return baresip;
   }
 
-  /** Every SIP message that it has received from the edge, in order and without bodies. */
+  /** Every SIP message it has received from the edge, in order and without bodies. */
   get received(): readonly SipMessage[] {
     const trace = this.#program.output.replace(/\x1b\[[\d;]*m/g, "");
     const blocks = [...trace.matchAll(/^#\n(?:UDP|TCP|TLS) (\S+) -> \S+\n(.*?\r\n\r\n)/gms)];
@@ -68,38 +68,38 @@ export class Baresip {
     await other.#event("CALL_ESTABLISHED");
   }
 
-  /** Calls somebody who lets it ring, and resolves when 180 has come. */
+  /** Calls a phone that rings, and resolves when 180 has arrived. */
   async ring(other: Baresip): Promise<void> {
     this.#dial(other);
     await this.#event("CALL_RINGING");
   }
 
-  /** Gives up a call that rings, or rejects it: resolves when there is no call any more on either side. */
+  /** Gives up a ringing call, or rejects it; resolves when neither side has a call any longer. */
   async giveUp(other: Baresip): Promise<void> {
     this.#command("hangup");
     await this.#event("CALL_CLOSED");
     await other.#event("CALL_CLOSED");
   }
 
-  /** Calls in vain; resolves when that status has come back. */
+  /** Makes a call that fails; resolves when this status has come back. */
   async fails(other: Baresip, status: number): Promise<void> {
     this.#dial(other);
     await this.hears("INVITE", status);
   }
 
-  /** Sends a re-INVITE; resolves when that was answered with 200. */
+  /** Sends a re-INVITE; resolves when it has been answered with 200. */
   async reinvite(): Promise<void> {
     const answered = this.#count("INVITE", 200);
     this.#command("reinvite");
     await this.hears("INVITE", 200, answered + 1);
   }
 
-  /** Forgets the calls of before; to be followed by somebody else's call to it. */
+  /** Forgets earlier calls; call this before someone calls it. */
   awaitCall(): void {
     this.#events = [];
   }
 
-  /** Ends the call with a BYE; resolves when that was answered with 200. */
+  /** Ends the call with a BYE; resolves when it has been answered with 200. */
   async hangUp(): Promise<void> {
     const answered = this.#count("BYE", 200);
     this.#command("hangup");
@@ -112,7 +112,7 @@ export class Baresip {
     if (param !== "Connection reset by peer") throw new Error(`the call of ${this.uri} ended with: ${param}`);
   }
 
-  /** Resolves when it has received that answer to a request of its own, or with status 0 that request, `count` times. */
+  /** Resolves when it has received this response to its own request or, with status 0, this request, `count` times. */
   async hears(method: string, status: number, count = 1): Promise<void> {
     const what = `${count} ${method} ${status} at ${this.uri}`;
     await this.#program.until(what, () => (this.#count(method, status) >= count ? true : undefined), 2 * PATIENCE);
@@ -124,7 +124,7 @@ export class Baresip {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** As a crash does it: no BYE and no REGISTER, only the kernel closes its connections. */
+  /** Like a crash: no BYE and no REGISTER, the kernel just closes its connections. */
   async kill(): Promise<void> {
     await this.#program.kill();
   }

@@ -1,4 +1,4 @@
-/** A real Chromium without a window, and pages in it that are telephones: JsSIP or SIP.js with devices of Chromium's own make. */
+/** A real headless Chromium, and pages in it that are phones: JsSIP or SIP.js with Chromium's fake devices. */
 import { fileURLToPath } from "node:url";
 import { type Browser as Chromium, type Page, chromium } from "playwright-core";
 import { rolldown } from "rolldown";
@@ -12,7 +12,7 @@ const FLAGS = [
   "--disable-features=WebRtcHideLocalIpsWithMdns,LocalNetworkAccessChecks",
 ].flatMap((line) => line.split(" "));
 
-/** A page on this address may use microphones, and its Origin is known. */
+/** A page at this address may use microphones, and its Origin is known. */
 export const ORIGIN = "http://127.0.0.1:9";
 
 export type Library = "jssip" | "sipjs";
@@ -28,7 +28,7 @@ export class Browser {
     return new Browser(await chromium.launch({ executablePath: peerPath("chromium"), args: FLAGS }));
   }
 
-  /** A telephone that registers at once. `server`: `ws://HOST:PORT`. `plain`: SIP.js with the settings that it has by itself. */
+  /** A phone that registers at once. `server`: `ws://HOST:PORT`. `plain`: SIP.js with default settings. */
   async phone(library: Library, user: string, server: string, plain = false): Promise<BrowserPhone> {
     const context = await this.#chromium.newContext({ ignoreHTTPSErrors: true });
     const page = await context.newPage();
@@ -73,7 +73,7 @@ export class BrowserPhone {
     await this.page.evaluate("phone.hangUp()");
   }
 
-  /** The page closes its WebSocket, as a network that goes away would. */
+  /** The page closes its WebSocket, as if the network had gone. */
   async cut(): Promise<void> {
     await this.page.evaluate("phone.cut()");
   }

@@ -13,7 +13,7 @@ const HOST = "127.0.0.1";
 
 export interface Balancer {
   readonly port?: number;
-  /** It ends TLS with this certificate. */
+  /** It terminates TLS with this certificate. */
   readonly certificate?: CertificateFiles;
 }
 

@@ -27,7 +27,7 @@ export interface Binding {
   readonly regId: number;
 }
 
-/** What usrloc tells of a contact; it leaves out or empties what a client did not send. */
+/** How usrloc describes a contact; it omits or empties what the client did not send. */
 interface DumpedContact {
   readonly Address: string;
   readonly Path?: string;
@@ -64,12 +64,12 @@ export class Kamailio {
     this.#program = new Program("kamailio", program, args, this.#folder);
   }
 
-  /** Without `recordRoute` it is in no dialog: the requests within go from edge to edge. */
+  /** Without `recordRoute` it is not part of dialogs: requests within them go from edge to edge. */
   static start(recordRoute = true): Promise<Kamailio> {
     return Kamailio.#start({ role: "registrar", host: HOST, defines: recordRoute ? [] : ["WITHOUT_RECORD_ROUTE"] });
   }
 
-  /** An edge at that address; `registrar` is host:port. */
+  /** An edge at this address; `registrar` is host:port. */
   static startEdge(host: string, registrar: string): Promise<Kamailio> {
     return Kamailio.#start({ role: "edge", host, defines: [`REGISTRAR="sip:${registrar}"`] });
   }
@@ -100,7 +100,7 @@ export class Kamailio {
     );
   }
 
-  /** The bindings of these users as soon as there are `count` of them. */
+  /** The bindings of these users, once there are `count` of them. */
   async registered(users: readonly string[], count = users.length): Promise<readonly Binding[]> {
     const probe = async (): Promise<readonly Binding[] | undefined> => {
       const found = (await this.bindings()).filter(({ user }) => users.includes(user));
@@ -109,7 +109,7 @@ export class Kamailio {
     return this.#program.until(`${count} bindings of ${users.join(", ")}`, probe, 2 * PATIENCE);
   }
 
-  /** The Path of the only binding of `user`, top first: the Route to it. */
+  /** The Path of the only binding of `user`, top first, which is the Route to it. */
   async pathTo(user: string): Promise<readonly string[]> {
     const [binding] = await this.registered([user]);
     return binding?.path ?? [];
@@ -123,7 +123,7 @@ export class Kamailio {
   async #call(method: string): Promise<unknown> {
     const answer = await fetch(`http://${this.at}/RPC`, {
       method: "POST",
-      // One connection a call: Kamailio does not say when it closes an idle one.
+      // One connection per call: Kamailio does not announce when it closes an idle one.
       headers: { connection: "close", "content-type": "application/json" },
       body: JSON.stringify({ jsonrpc: "2.0", id: 1, method }),
     });

@@ -1,4 +1,4 @@
-/** linphonec, which registers without reg-id and Path and answers by itself; it is told what to do on its standard input. */
+/** linphonec, which registers without reg-id and Path and answers by itself; it takes commands on standard input. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,11 +23,11 @@ export class Linphone {
 
   private constructor(account: LinphoneAccount, rtpPort: number) {
     this.uri = `sip:${account.user}@example.com`;
-    // Without a place for its database it starts and does nothing.
+    // Without a place for its database it starts but does nothing.
     mkdirSync(join(this.#folder, ".local/share/linphone"), { recursive: true });
     const settings = join(this.#folder, "settings");
     writeFileSync(settings, settingsFile(account, rtpPort));
-    // -a: answers by itself. Its log goes where nobody looks; what it prints would otherwise stay in a buffer.
+    // -a: answer automatically. Its log goes to a file; stdbuf, because its output would otherwise stay in a buffer.
     const args = ["-oL", peerPath("linphonec"), "-a", "-c", settings, "-l", join(this.#folder, "log"), "-d", "6"];
     this.#program = new Program("linphonec", "stdbuf", args, this.#folder, { HOME: this.#folder });
   }
@@ -51,7 +51,7 @@ export class Linphone {
     await this.inCall();
   }
 
-  /** Resolves when it is in a call, whoever began it. */
+  /** Resolves when it is in a call, whoever started it. */
   async inCall(): Promise<void> {
     await this.#asks("status hook", /hook=\S+ duration=/);
   }
@@ -76,18 +76,18 @@ export class Linphone {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** Resolves when it has shown a MESSAGE with that text. */
+  /** Resolves when it has shown a MESSAGE with this text. */
   async shows(text: string): Promise<void> {
     const find = (): true | undefined => (this.#program.output.includes(text) ? true : undefined);
     await this.#program.until(`"${text}" at ${this.uri}`, find, 2 * PATIENCE);
   }
 
-  /** Types the question again and again until an answer that came since then is the right one. */
+  /** Repeats the question until an answer since then is the right one. */
   async #asks(question: string, answer: RegExp): Promise<void> {
     const before = this.#program.output.length;
     let next = 0;
     const probe = (): true | undefined => {
-      // It reads a line now and then only, and one that it has not read yet keeps the next order waiting.
+      // It reads a line only now and then, and an unread line delays the next command.
       if (Date.now() >= next) {
         this.#program.type(question);
         next = Date.now() + ASK_EVERY_MS;
@@ -98,7 +98,7 @@ export class Linphone {
   }
 }
 
-/** -1: any free port. It would wait for a route to the world before it registers. */
+/** -1: any free port. Otherwise it would wait for a route to the Internet before it registers. */
 function settingsFile({ user, server, transport }: LinphoneAccount, rtpPort: number): string {
   return `
 [sip]

@@ -1,4 +1,4 @@
-/** Netstrings, which frame what goes over baresip's control connection: `LENGTH:OCTETS,`. */
+/** Netstrings, `LENGTH:OCTETS,`, which frame the messages on baresip's control connection. */
 
 export function encodeNetstring(text: string): string {
   return `${Buffer.byteLength(text)}:${text},`;

@@ -1,4 +1,4 @@
-/** The real peers and where they come from: a test that lacks one says how to install it, and only CI insists on it. */
+/** The real peers and where they come from: a test without its peer says how to install it, and only CI insists on it. */
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { type TestAPI, test } from "vitest";
@@ -10,7 +10,7 @@ const PACKAGES = {
   baresip: "baresip-core",
   linphonec: "linphone-cli",
   "twinkle-console": "twinkle-console",
-  // Its library comes along; the tool shows that it is there.
+  // The package brings its library along; the tool shows that it is installed.
   "sip-options": "sofia-sip-bin libsofia-sip-ua-dev pkg-config",
   chromium: "chromium",
   haproxy: "haproxy",
@@ -18,7 +18,7 @@ const PACKAGES = {
 
 export type Peer = keyof typeof PACKAGES;
 
-/** `test`, or with a peer missing one that is skipped; with CI=true it runs, and fails at the peer that it lacks. */
+/** `test`, or a skipped test if a peer is missing; with CI=true it runs, and fails for lack of the peer. */
 export function testWith(...peers: readonly Peer[]): TestAPI {
   const missing = peers.filter((peer) => findPeer(peer) === undefined);
   if (missing.length === 0 || process.env["CI"] === "true") return test;
@@ -26,7 +26,7 @@ export function testWith(...peers: readonly Peer[]): TestAPI {
   return test.skip as TestAPI;
 }
 
-/** The program's path; throws with the line that installs it. */
+/** The program's path; throws with the command that installs it. */
 export function peerPath(peer: Peer): string {
   const path = findPeer(peer);
   if (path === undefined) throw new Error(howToInstall(peer));
@@ -34,7 +34,7 @@ export function peerPath(peer: Peer): string {
 }
 
 function findPeer(peer: Peer): string | undefined {
-  // Debian keeps servers where an ordinary user's PATH does not lead.
+  // Debian installs servers outside an ordinary user's PATH.
   const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin"];
   return folders.map((folder) => join(folder, peer)).find(isExecutable);
 }

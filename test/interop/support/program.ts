@@ -1,4 +1,4 @@
-/** A peer's process: what it writes is kept, and it is ended by its own id when the test is over. */
+/** A peer's process: its output is kept, and it is ended by its pid when the test is over. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -14,11 +14,11 @@ export class Program {
   readonly #name: string;
   #output = "";
 
-  /** `env` comes on top of ours. */
+  /** `env` is added to ours. */
   constructor(name: string, command: string, args: readonly string[], cwd: string, env: Readonly<Record<string, string>> = {}) {
     this.#name = name;
     this.#process = spawn(command, args, { cwd, stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...env } });
-    // One that has ended reads nothing any more; its end is seen elsewhere.
+    // A process that has ended no longer reads; its end is noticed elsewhere.
     this.#process.stdin?.on("error", () => undefined);
     const collect = (bytes: Buffer): void => {
       this.#output += bytes.toString("latin1");
@@ -41,26 +41,26 @@ export class Program {
     this.#process.stdin?.write(`${line}\n`);
   }
 
-  /** Its end by itself. */
+  /** Resolves when it exits by itself. */
   async exit(): Promise<Exit> {
     await this.#exited;
     return { code: this.#process.exitCode, output: this.#output };
   }
 
-  /** SIGTERM, and SIGKILL when it has not heeded that in `patience` ms. */
+  /** SIGTERM, then SIGKILL if it does not exit within `patience` ms. */
   async stop(patience = 3_000): Promise<void> {
     if (this.isRunning) this.#process.kill("SIGTERM");
     const late = sleep(patience, "late", { ref: false });
     if ((await Promise.race([this.#exited, late])) === "late") await this.kill();
   }
 
-  /** As a crash does it. */
+  /** Like a crash. */
   async kill(): Promise<void> {
     this.#process.kill("SIGKILL");
     await this.#exited;
   }
 
-  /** Waits until `probe` gives something, while the program runs. */
+  /** Waits until `probe` returns something, while the program runs. */
   async until<T>(what: string, probe: () => Promise<T | undefined> | T | undefined, timeout: number): Promise<T> {
     const deadline = Date.now() + timeout;
     while (Date.now() < deadline && this.isRunning) {

@@ -1,4 +1,4 @@
-/** SIPp plays scenarios: a population of clients behind the edge, and those who call them. */
+/** SIPp plays scenarios: a population of clients behind the edge, and their callers. */
 import { randomUUID } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,14 +13,14 @@ const SCENARIOS = fileURLToPath(new URL("../sipp/", import.meta.url));
 
 export interface CallsMade {
   readonly code: number | null;
-  /** What SIPp tells of calls that did not go as the scenario says. */
+  /** SIPp's report on calls that did not follow the scenario. */
   readonly errors: string;
 }
 
 export interface Manners {
-  /** What becomes of calls: answered at once, or let ring until they are cancelled. */
+  /** What happens to calls: answered at once, or ringing until they are cancelled. */
   readonly answer?: "answer" | "ring";
-  /** Per cent of the datagrams that the caller loses, sent or received, but for those that the scenario spares. */
+  /** Percentage of datagrams that the caller loses, sent or received, except those that the scenario spares. */
   readonly lost?: number;
 }
 
@@ -28,7 +28,7 @@ interface Run {
   readonly scenario: string;
   readonly target: string;
   readonly folder: string;
-  /** Whether what is lost is sent again; else a message that was lost is seen. */
+  /** Whether lost messages are retransmitted; otherwise every loss is visible. */
   readonly repeats: boolean;
 }
 
@@ -53,7 +53,7 @@ export class Population {
   readonly #fields = join(this.#folder, "users.csv");
   readonly #program: Program;
 
-  /** Clients named udp0, udp1, …, each with a socket of its own, register at once and then answer calls. */
+  /** Clients named udp0, udp1, …, each on its own socket, register at once and then answer calls. */
   constructor(transport: Transport, count: number, edge: string, { answer = "answer", lost = 0 }: Manners = {}) {
     this.#lost = lost;
     this.users = Array.from({ length: count }, (_, at) => `${transport}${at}`);
@@ -65,12 +65,12 @@ export class Population {
     ]);
   }
 
-  /** What SIPp tells of clients, or of calls to them, that did not go as the scenario says. */
+  /** SIPp's report on clients, or calls to them, that did not follow the scenario. */
   get errors(): string {
     return errorsOf("population", this.#folder);
   }
 
-  /** The binding of each client, when all are there. */
+  /** The binding of each client, once all have one. */
   async registered(registrar: Kamailio): Promise<readonly Binding[]> {
     try {
       return await registrar.registered(this.users);
@@ -79,7 +79,7 @@ export class Population {
     }
   }
 
-  /** Calls its users in turn at the home proxy; SIPp's exit code is 0 when every call went as the scenario says. */
+  /** Calls its users in turn through the home proxy; SIPp's exit code is 0 if every call followed the scenario. */
   async call(calls: number, perSecond: number, homeProxy: string, scenario: "caller" | "canceller" = "caller"): Promise<CallsMade> {
     const rate = ["-m", String(calls), "-r", String(perSecond), "-timeout", "60s", "-timeout_error"];
     const run = { scenario, target: homeProxy, folder: this.#folder, repeats: this.#lost > 0 };

@@ -1,4 +1,4 @@
-/** sipsak, the swiss army knife: one request, and an exit code that tells of the answer. */
+/** sipsak, the swiss army knife: one request, and an exit code that reflects the response. */
 import { tmpdir } from "node:os";
 import { peerPath } from "./peers.js";
 import { type Exit, Program } from "./program.js";

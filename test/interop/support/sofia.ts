@@ -1,4 +1,4 @@
-/** A user agent on libsofia-sip-ua with the library's defaults: no reg-id, no Path. test/interop/sofia/ua.c is compiled for it. */
+/** A user agent based on libsofia-sip-ua with the library's defaults: no reg-id, no Path. Compiled from test/interop/sofia/ua.c. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -52,7 +52,7 @@ export class Sofia {
     this.#program.type("bye");
   }
 
-  /** Waits for a line after the last one that was waited for. */
+  /** Waits for a line after the last awaited one. */
   async says(line: string): Promise<void> {
     const find = (): true | undefined => {
       const at = this.#program.output.indexOf(`${line}\n`, this.#seen);

@@ -1,4 +1,4 @@
-/** An edge with Kamailio behind it, and the peers that a test brings; all of them leave with it. */
+/** An edge with Kamailio behind it, and the peers that a test adds; all of them stop with it. */
 import { Edge, type Settings } from "../../support/edge.js";
 import { freePort } from "../../support/ports.js";
 import { Party } from "../../support/party.js";
@@ -13,9 +13,9 @@ export interface Scenery {
   /** Between edge and registrar. */
   readonly core?: Transport;
   readonly recordRoute?: boolean;
-  /** Client-side listeners beside those of UDP and TCP, each on a port of its own. */
+  /** Client-side listeners in addition to UDP and TCP, each on its own port. */
   readonly layers?: readonly Layer[];
-  /** One more TCP listener, which takes nobody but a balancer. */
+  /** Another TCP listener, which accepts only a balancer. */
   readonly proxied?: boolean;
   /** What that listener advertises. */
   readonly advertised?: string;
@@ -64,12 +64,12 @@ export class Stage {
     this.#isOpen = true;
   }
 
-  /** host:port of the listener of that layer. */
+  /** host:port of the listener for this layer. */
   at(layer: Layer): string {
     return this.#layers.get(layer) ?? "";
   }
 
-  /** Somebody of the core who talks to `target` over UDP: to the edge's core side, or to the registrar. */
+  /** A core party that talks to `target` over UDP: to the edge's core side, or to the registrar. */
   async coreParty(target: "edge" | "registrar"): Promise<Party> {
     const at = target === "edge" ? this.core : this.registrar.at;
     const party = new Party("C", at, "interop", new Set());
@@ -85,7 +85,7 @@ export class Stage {
     return peer;
   }
 
-  /** Stops everybody, the last one first; throws when the edge is not alive and well in the end. */
+  /** Stops everything in reverse order; throws if the edge is not healthy at the end. */
   async close(): Promise<void> {
     try {
       if (this.#isOpen) await this.edge.expectHealthy();

@@ -1,4 +1,4 @@
-/** twinkle-console, which registers without reg-id, instance and Path, over UDP; it is told what to do on its standard input. */
+/** twinkle-console, which registers without reg-id, instance and Path, over UDP; it takes commands on standard input. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -63,7 +63,7 @@ export class Twinkle {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** What it says after the last thing that it was waited for. */
+  /** Waits for output after the last awaited line. */
   async #says(line: RegExp): Promise<void> {
     const find = (): true | undefined => {
       const found = line.exec(this.#program.output.slice(this.#seen));
@@ -86,7 +86,7 @@ pres_publish_startup=no
 `;
 }
 
-/** Its sound goes nowhere. RTP has an even port. */
+/** No sound output. RTP needs an even port. */
 function system(sip: number, rtp: number): string {
   return `dev_ringtone=alsa:null
 dev_speaker=alsa:null

@@ -1,4 +1,4 @@
-/** How the operator's words are read: what to search for, what to trace, which token. */
+/** How the operator's input is read: what to search for, what to trace, which token. */
 import { expect, test } from "vitest";
 import { filterOf } from "../../../src/admin/flows.js";
 import { Guard } from "../../../src/admin/guard.js";
@@ -16,7 +16,7 @@ test("a search word is an address, an address with port, a flow's name, or part 
   expect(filterOf("<urn:uuid:AB>")).toEqual({ text: "urn:uuid:ab" });
 });
 
-test("what is traced is an AOR, a Call-ID or an address, and nothing vaguer", () => {
+test("one can trace an AOR, a Call-ID or an address, and nothing vaguer", () => {
   expect(traceFilter("sip:alice@example.com;transport=tcp")).toEqual({ kind: "aor", text: "alice@example.com" });
   expect(traceFilter("alice@example.com")).toEqual({ kind: "aor", text: "alice@example.com" });
   expect(traceFilter("call-id:1@[::1]")).toEqual({ kind: "call-id", text: "1@[::1]" });
@@ -25,11 +25,11 @@ test("what is traced is an AOR, a Call-ID or an address, and nothing vaguer", ()
   for (const vague of ["", "alice", "@", "example.com", "call-id:"]) expect(() => traceFilter(vague), vague).toThrow(/AOR/);
 });
 
-test("a token is taken out of a URI or header value", () => {
+test("a token is extracted from a URI or header value", () => {
   for (const text of ["QAAA_-", "sip:QAAA_-@edge", "<sip:QAAA_-@edge:5060;lr;ob>", "Route: <sips:QAAA_-@edge;lr>, <sip:b@c>"]) expect(tokenIn(text)).toBe("QAAA_-");
 });
 
-test("SA-16 the guard asks for the token, and keeps pages of elsewhere and rebound names out", () => {
+test("SA-16 the guard demands the token, and keeps out pages from elsewhere and rebound names", () => {
   const asking = { method: "GET", host: "127.0.0.1:5080", origin: "", token: "", contentType: "" };
   const open = new Guard(undefined);
   for (const host of ["127.0.0.1:5080", "localhost:5080", "[::1]:5080"]) expect(() => open.check({ ...asking, host })).not.toThrow();

@@ -58,7 +58,7 @@ const statusOf = async (one: Authenticator, header: string, lines = ""): Promise
   return result.ok ? 200 : result.response.status;
 };
 
-test("AU-1 AU-2 AU-4 AU-5 REG-3 a challenge a line, SHA-256 first, qop always", async () => {
+test("AU-1 AU-2 AU-4 AU-5 REG-3 one challenge per line, SHA-256 first, always with qop", async () => {
   const one = authenticator();
   const { status, headers } = await refusal(one);
   expect(status).toBe(401);
@@ -67,7 +67,7 @@ test("AU-1 AU-2 AU-4 AU-5 REG-3 a challenge a line, SHA-256 first, qop always", 
   for (const [, value] of headers) expect(value).toContain('qop="auth"');
 });
 
-test("AU-1 as a proxy 407 with Proxy-Authenticate, answered by Proxy-Authorization", async () => {
+test("AU-1 a proxy sends 407 with Proxy-Authenticate, answered by Proxy-Authorization", async () => {
   const one = authenticator();
   const message = (lines: string): string => `MESSAGE sip:al@example.org SIP/2.0\nFrom: <sip:bob@example.org>;tag=1\nTo: <sip:al@example.org>\n${lines}`;
   const asked = await one.check(sipMessage(message("")), "proxy", CLIENT);
@@ -84,7 +84,7 @@ test.each(["SHA-256", "MD5"])("AU-3 AU-7 OB-12-4 the client picks %s, and may wr
   expect(await statusOf(one, upper)).toBe(200);
 });
 
-test("AU-3 what was not offered is challenged anew", async () => {
+test("AU-3 an algorithm that was not offered is challenged again", async () => {
   const one = authenticator();
   const offer = await challenge(one);
   for (const algorithm of ["SHA-256-sess", "MD5-sess", "SHA-512-256", "none"]) {
@@ -94,11 +94,11 @@ test("AU-3 what was not offered is challenged anew", async () => {
   expect(await statusOf(onlyMd5, authorization({ ...(await challenge(onlyMd5, "MD5")), algorithm: "SHA-256" }, LOGIN))).toBe(401);
 });
 
-test("AU-6 the order and the choice of algorithms is a setting", async () => {
+test("AU-6 the order and the choice of algorithms are configurable", async () => {
   expect((await challenges(authenticator(undefined, { algorithms: ["MD5", "SHA-256"] }))).map(({ algorithm }) => algorithm)).toEqual(["MD5", "SHA-256"]);
 });
 
-test("AU-18 an algorithm that some user has no hash for is not offered", async () => {
+test("AU-18 an algorithm for which some user has no hash is not offered", async () => {
   expect((await challenges(authenticator(userFile(BOB, ["MD5"])))).map(({ algorithm }) => algorithm)).toEqual(["MD5"]);
   expect((await challenges(authenticator(userFile(BOB, ["SHA-256"])))).map(({ algorithm }) => algorithm)).toEqual(["SHA-256"]);
 });
@@ -113,7 +113,7 @@ test("AU-17 an unknown user and a wrong password get the same answer", async () 
   expect(readChallenge(wrong.headers[0]?.[1] ?? "").stale).toBe(false);
 });
 
-test("AU-17 the placeholder hash of unknown users is no password", async () => {
+test("AU-17 the placeholder hash of unknown users is not a password", async () => {
   const one = authenticator();
   const offer = await challenge(one);
   const zeros = "0".repeat(64);
@@ -123,7 +123,7 @@ test("AU-17 the placeholder hash of unknown users is no password", async () => {
   expect(await statusOf(one, header)).toBe(401);
 });
 
-test("AU-8 a nonce that is too old is stale, and the next one is good", async () => {
+test("AU-8 a nonce that is too old is stale, and the next one is valid", async () => {
   const one = authenticator(undefined, { nonceSeconds: 0.05 });
   const offer = await challenge(one);
   await new Promise((resolve) => setTimeout(resolve, 60));
@@ -132,7 +132,7 @@ test("AU-8 a nonce that is too old is stale, and the next one is good", async ()
   expect(await statusOf(one, authorization(again ?? offer, LOGIN))).toBe(200);
 });
 
-test("AU-8 a nonce is good in every shard of the process; that of another process and one for another client are stale", async () => {
+test("AU-8 a nonce is valid in every shard of the process; one from another process and one for another client are stale", async () => {
   const [one, other] = [authenticator(), authenticator()];
   const offer = await challenge(other);
   expect(await statusOf(one, authorization(offer, LOGIN))).toBe(200);
@@ -144,13 +144,13 @@ test("AU-8 a nonce is good in every shard of the process; that of another proces
   }
 });
 
-test("AU-9 credentials that one shard took are used up in every other one", async () => {
+test("AU-9 credentials used on one shard are used up on every other one", async () => {
   const [one, other] = [authenticator(), authenticator()];
   const header = authorization(await challenge(one), LOGIN);
   expect([await statusOf(one, header), await statusOf(other, header), await statusOf(one, header)]).toEqual([200, 401, 401]);
 });
 
-test("AU-17 wrong passwords are told with source, user and reason, and end in 503; a first request is none", async () => {
+test("AU-17 wrong passwords are reported with source, user and reason, and lead to 503; a first request does not count", async () => {
   const one = authenticator(userFile([["eve", "secret"]]));
   const from = { address: "198.51.100.1", isRelayed: false };
   const attempt = async (user: string, password: string): Promise<number> => {
@@ -167,7 +167,7 @@ test("AU-17 wrong passwords are told with source, user and reason, and end in 50
   expect(seen[0]).toEqual({ result: "password", source: from.address, user: "eve", realm: REALM });
 });
 
-test("AU-9 a count is good once; later ones and those that were overtaken are good too", async () => {
+test("AU-9 a count is valid once; so are later ones and those that were overtaken", async () => {
   const one = authenticator();
   const offer = await challenge(one);
   const use = (nc: number): Promise<number> => statusOf(one, authorization(offer, { ...LOGIN, nc }));
@@ -175,7 +175,7 @@ test("AU-9 a count is good once; later ones and those that were overtaken are go
   expect(await use(0)).toBe(401);
 });
 
-test("AU-9 the digest without qop is good once for a nonce", async () => {
+test("AU-9 a digest without qop is valid once per nonce", async () => {
   const one = authenticator();
   const offer = await challenge(one, "MD5");
   const header = authorization(offer, { ...LOGIN, qop: undefined });
@@ -190,7 +190,7 @@ test("AU-10 uri may differ from the Request-URI as long as it is ours", async ()
   expect(await signed("nonsense")).toBe(401);
 });
 
-test("AU-10 what was signed for one user is no use for calling another, unless a neighbour changed the target", async () => {
+test("AU-10 credentials signed for calling one user are useless for calling another, unless a neighbour changed the target", async () => {
   const one = authenticator();
   const call = (uri: string, header: string, isRelayed: boolean): Promise<AuthenticationResult> =>
     one.check(sipMessage(`MESSAGE ${uri} SIP/2.0\nFrom: <sip:bob@example.org>;tag=1\nTo: <${uri}>\nProxy-Authorization: ${header}`), "proxy", { ...CLIENT, isRelayed });
@@ -200,7 +200,7 @@ test("AU-10 what was signed for one user is no use for calling another, unless a
   expect(await call("sip:+4930@example.org", await signed(), true)).toMatchObject({ ok: true });
 });
 
-test("each domain is a realm of its own, an alias is the realm of its domain", async () => {
+test("each domain is a separate realm, and an alias belongs to its domain's realm", async () => {
   const domains = new Domains([{ name: REALM }, { name: "sip.example.org", aliasOf: REALM }, { name: "example.net" }]);
   const one = authenticator(undefined, { domains });
   const lines = (host: string): string => `From: <sip:bob@${host}>;tag=1\nTo: <sip:bob@${host}>`;
@@ -212,7 +212,7 @@ test("each domain is a realm of its own, an alias is the realm of its domain", a
   expect(await statusOf(one, await signed(), "To: <sip:bob@example.org>\nFrom: <sip:bob@example.net>;tag=1")).toBe(403);
 });
 
-test("AU-12 credentials for other realms are passed over", async () => {
+test("AU-12 credentials for other realms are skipped", async () => {
   const one = authenticator();
   const mine = authorization(await challenge(one), LOGIN);
   expect(await statusOf(one, 'Digest username="x", realm="elsewhere", nonce="n", uri="sip:y", response="z"', `Authorization: ${mine}`)).toBe(200);
@@ -230,7 +230,7 @@ test.each([
   expect(await statusOf(authenticator(), header)).toBe(401);
 });
 
-test("AU-15 parameters that nobody knows are passed over, those said twice are not", async () => {
+test("AU-15 unknown parameters are ignored, duplicate ones are not", async () => {
   const one = authenticator();
   expect(await statusOf(one, `${authorization(await challenge(one), LOGIN)}, opaque="", future=1`)).toBe(200);
   expect(await statusOf(one, `${authorization(await challenge(one), LOGIN)}, username="bob"`)).toBe(401);
@@ -248,7 +248,7 @@ test("AU-14 names with quotes, backslashes, commas, blanks and UTF-8", async () 
   }
 });
 
-test("REG-4 who registers for somebody else, or as somebody else, is 403", async () => {
+test("REG-4 registering for someone else, or as someone else, is 403", async () => {
   const one = authenticator();
   const lines = [
     "To: <sip:alice@example.org>",
@@ -262,7 +262,7 @@ test("REG-4 who registers for somebody else, or as somebody else, is 403", async
   expect(await statusOf(one, authorization(await challenge(one), LOGIN), "To: <sip:%62ob@EXAMPLE.org;user=phone>")).toBe(200);
 });
 
-test("the file is read again when it changes, and a bad one is not", async () => {
+test("the file is reloaded when it changes, unless it is invalid", async () => {
   const path = userFile(BOB);
   const errors: unknown[] = [];
   const users = new FileCredentials(path, (error) => errors.push(error));
@@ -279,7 +279,7 @@ test("the file is read again when it changes, and a bad one is not", async () =>
   expect(errors.map(String)).toEqual(["Error: user:realm:HA1 with 32 or 64 hexadecimal digits in line 1"]);
 });
 
-test("a file of twenty thousand users is read a slice at a time: what waits meanwhile has its turn, and the number of a bad line is right", async () => {
+test("a file with twenty thousand users is read a slice at a time: other work gets its turn, and the number of a bad line is right", async () => {
   const lines = Array.from({ length: 20_000 }, (_, index) => `user${index}:${REALM}:${"a".repeat(32)}`);
   const path = join(folder, "many");
   writeFileSync(path, `${lines.join("\n")}\n`);
@@ -294,7 +294,7 @@ test("a file of twenty thousand users is read a slice at a time: what waits mean
   await expect(FileCredentials.open(path, () => undefined)).rejects.toThrow("in line 12345");
 });
 
-test("OB-12-3 REG-3 PATH-5.3-1 nothing is stored before the credentials are right", async () => {
+test("OB-12-3 REG-3 PATH-5.3-1 nothing is stored before the credentials are verified", async () => {
   const one = authenticator();
   const stage = await registrarStage({}, one);
   onTestFinished(() => stage.close());

@@ -1,4 +1,4 @@
-/** A credential server that misbehaves costs a bounded answer and a bounded wait, whatever it sends. */
+/** A misbehaving credential server costs a bounded answer and a bounded wait, whatever it sends. */
 import { once } from "node:events";
 import { type Server, type ServerResponse, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -7,7 +7,7 @@ import { HttpCredentials } from "../../../src/auth/http-credentials.js";
 
 interface Endless {
   readonly credentials: HttpCredentials;
-  /** Octets that it could send before somebody hung up. */
+  /** Octets it could send before the connection was closed. */
   readonly sent: () => number;
 }
 
@@ -32,18 +32,18 @@ async function endless(piece: Buffer): Promise<Endless> {
   return { credentials: new HttpCredentials(`http://127.0.0.1:${port}/`, 5_000), sent: () => sent };
 }
 
-test("an answer without end is given up as soon as it is longer than any answer may be", async () => {
+test("an endless answer is abandoned as soon as it is longer than any valid one", async () => {
   const { credentials, sent } = await endless(Buffer.alloc(64 << 10, "x"));
   const begin = performance.now();
   await expect(credentials.find("bob", "example.com")).rejects.toHaveProperty("name", "CredentialsUnavailable");
   expect(performance.now() - begin).toBeLessThan(4_000);
   const poured = sent();
   await new Promise((resolve) => setTimeout(resolve, 300));
-  // Its connection is closed, so that nothing more comes: what was on its way is all.
+  // Its connection is closed, so nothing more arrives than what was already on its way.
   expect(sent()).toBeLessThan(poured + (16 << 20));
 });
 
-test("no more questions wait than a bounded number, and the rest is refused at once", async () => {
+test("only a bounded number of lookups wait, and the rest are refused at once", async () => {
   const server = createServer((request) => void request.resume());
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -1,29 +1,29 @@
-/** The arithmetic of the bench suite: what a figure says rests on it. */
+/** The arithmetic of the benchmarks, on which every figure depends. */
 import { expect, test } from "vitest";
 import { fitLine, median, ratioBeyondNoise } from "../../../bench/lib/figures.mjs";
 import { barChart } from "../../../bench/lib/chart.mjs";
 import { verdicts } from "../../../bench/lib/verdict.mjs";
 
-test("a median ignores what is no number and lies between the two in the middle", () => {
+test("a median ignores non-numbers and lies between the two middle values", () => {
   expect(median([5, 1, Number.NaN, 3])).toBe(3);
   expect(median([4, 1, 2, 3])).toBe(2.5);
   expect(median([])).toBeNaN();
 });
 
-test("a ratio counts only beyond the noise, and only when all rounds agree", () => {
+test("a ratio counts only beyond the noise, and only if all rounds agree", () => {
   expect(ratioBeyondNoise([1.5, 1.4, 1.6], 0.02)).toEqual({ ratio: 1.5, counts: true });
   expect(ratioBeyondNoise([1.01, 1.02, 1.03], 0.05)).toEqual({ ratio: 1.02, counts: false });
   expect(ratioBeyondNoise([0.9, 1.2, 1.3], 0.02)).toEqual({ ratio: 1.2, counts: false });
 });
 
-test("a line through points that lie on one is found whole", () => {
+test("a line through collinear points is found exactly", () => {
   const fit = fitLine([[1, 5], [5, 13], [19, 41]]);
   expect(fit.base).toBeCloseTo(3);
   expect(fit.slope).toBeCloseTo(2);
   expect(fit.explained).toBeCloseTo(1);
 });
 
-test("a flat line has no slope and explains all", () => {
+test("a flat line has no slope and explains everything", () => {
   expect(fitLine([[1, 2], [2, 2]])).toEqual({ base: 2, slope: 0, explained: 1 });
 });
 

@@ -19,7 +19,7 @@ test.each([
   expect(cidr.parse(text)).toEqual(value);
 });
 
-test("every address is its own network of full length", () => {
+test("every address is a network of full length", () => {
   fc.assert(
     fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (address) => {
       const { prefix, family } = cidr.parse(address);
@@ -28,7 +28,7 @@ test("every address is its own network of full length", () => {
   );
 });
 
-test("an address with a bit behind the prefix is refused, its network is not", () => {
+test("an address with bits set beyond the prefix is refused, its network is not", () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 31 }), fc.integer({ min: 1, max: 2 ** 32 - 1 }), (prefix, bits) => {
       const rest = 2 ** (32 - prefix);

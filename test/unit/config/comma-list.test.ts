@@ -5,7 +5,7 @@ import { complaintOf } from "./expecting.js";
 
 const numbers = commaList(integer(0, 99), { most: 3, sameness: String });
 
-test("blanks around a comma mean nothing, and the order stays", () => {
+test("blanks around a comma are ignored, and the order is kept", () => {
   expect(numbers.parse("3, 1 ,2")).toEqual([3, 1, 2]);
 });
 

@@ -1,4 +1,4 @@
-/** The error of a value that is not of its kind. */
+/** The error for a value of the wrong kind. */
 import type { Kind } from "../../../src/config/kind.js";
 import { Unexpected } from "../../../src/config/kind.js";
 

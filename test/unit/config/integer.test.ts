@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { integer } from "../../../src/config/integer.js";
 import { complaintOf } from "./expecting.js";
 
-test("every whole number between the bounds is read, and no other", () => {
+test("every whole number within the bounds is read, and no other", () => {
   const kind = integer(10, 5_000);
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 100_000 }), (value) => {
@@ -13,6 +13,6 @@ test("every whole number between the bounds is read, and no other", () => {
   );
 });
 
-test.each(["-1", "1.5", "1e3", "0x10", " 7", "7s", "९", "999999999999999999999"])("%j is no whole number", (text) => {
+test.each(["-1", "1.5", "1e3", "0x10", " 7", "7s", "९", "999999999999999999999"])("%j is not a whole number", (text) => {
   expect(complaintOf(integer(0, 1_000_000), text)).toContain("whole number");
 });

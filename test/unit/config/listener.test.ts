@@ -7,7 +7,7 @@ test("a listener over IPv4", () => {
   expect(listener.parse("udp:127.0.0.1:5060")).toEqual({ transport: "udp", host: "127.0.0.1", port: 5060, family: 4 });
 });
 
-test("a listener over IPv6 stands in brackets", () => {
+test("an IPv6 listener is in brackets", () => {
   expect(listener.parse("TCP:[::1]:0")).toEqual({ transport: "tcp", host: "::1", port: 0, family: 6 });
 });
 
@@ -20,7 +20,7 @@ test("a listener behind a load balancer", () => {
   expect(listener.parse("WSS:127.0.0.1:443;proxy=require;advertise=edge.example.org:443")).toMatchObject({ transport: "wss", proxy: "require", advertise: { port: 443 } });
 });
 
-test("a listener before which a balancer takes TLS off", () => {
+test("a listener behind a balancer that terminates TLS", () => {
   expect(listener.parse("tcp:127.0.0.1:5062;proxy=require;advertise=tls:edge.example.org:5061")).toMatchObject({ transport: "tcp", advertise: { transport: "tls", host: "edge.example.org", port: 5061 } });
   expect(listener.parse("ws:[::1]:80;proxy=require;advertise=WSS:[2001:db8::1]:443").advertise).toEqual({ transport: "wss", host: "2001:db8::1", port: 443 });
   expect(complaintOf(listener, "tcp:127.0.0.1:5062;advertise=tls:edge.example.org:5061")).toContain(";proxy=require beside advertise=tls:");
@@ -28,7 +28,7 @@ test("a listener before which a balancer takes TLS off", () => {
   expect(complaintOf(listener, "tls:127.0.0.1:80;proxy=require;advertise=tls:edge.example.org:5061")).toContain("no transport in it");
 });
 
-test("what is printed is read again as the same", () => {
+test("what is printed reads back as the same", () => {
   const address = fc.oneof(fc.ipV4(), fc.ipV6().map((ip) => `[${ip}]`));
   fc.assert(
     fc.property(fc.constantFrom("udp", "tcp", "tls", "ws", "wss"), address, fc.integer({ min: 0, max: 65_535 }), (transport, host, port) => {
@@ -60,7 +60,7 @@ test.each([
   expect(complaintOf(listener, text)).toContain(complaint);
 });
 
-test("no text whatever makes it fail in another way", () => {
+test("no text makes it fail in any other way", () => {
   fc.assert(
     fc.property(fc.stringMatching(/^(udp:|tcp:|tls:)?[\]0-9a-f:.;=\[]*$/), (text) => {
       try {

@@ -59,7 +59,7 @@ test.each([
   expect(readSettings(environment).errors.join()).toContain(complaint);
 });
 
-test("SA-16 no password is printed or complained of", () => {
+test("SA-16 no password appears in output or errors", () => {
   expect(printConfig({ SLUICE_LOCATION: "redis://u:hunter2@a" })).toContain("SLUICE_LOCATION=***");
   expect(printConfig({})).toContain("SLUICE_LOCATION=embedded");
   expect(readSettings({ SLUICE_LOCATION: "redis://u:hunter2@a,b" }).errors.join()).not.toContain("hunter2");

@@ -13,11 +13,11 @@ test.each([
   expect(nearest(name, NAMES)).toBe(meant);
 });
 
-test("a name that is like none means none", () => {
+test("a name that resembles none matches none", () => {
   expect(nearest("SLUICE_ENTIRELY_DIFFERENT", NAMES)).toBeUndefined();
 });
 
-test("the distance is symmetric, zero only to itself, and never above the longer text", () => {
+test("the distance is symmetric, zero only to itself, and never exceeds the longer text", () => {
   const word = fc.stringMatching(/^[A-C]{0,8}$/);
   fc.assert(
     fc.property(word, word, (one, other) => {

@@ -11,7 +11,7 @@ test("SA-16 a key is masked", () => {
   expect(text).not.toContain(KEY.slice(0, 6));
 });
 
-test("every variable has its line, and the lines can be read again", () => {
+test("every variable has its line, and the lines can be read back", () => {
   const environment = { SLUICE_UPSTREAM: "sip:a;weight=3,sip:b", SLUICE_SHARDS: "3", SLUICE_TRUSTED: "10.0.0.0/8" };
   const lines = printConfig(environment).trimEnd().split("\n");
   expect(lines).toHaveLength(Object.keys(table).length);

@@ -17,7 +17,7 @@ test("nothing set: a standalone server on loopback", () => {
   expect(readSettings({ SLUICE_MODE: "edge" }).warnings).toEqual([expect.stringContaining("SLUICE_UPSTREAM: not set")]);
 });
 
-test("all errors come at once, a line each, beginning with their variable", () => {
+test("all errors come at once, one line each, beginning with the variable", () => {
   const { settings, errors } = readSettings({
     ...UPSTREAM,
     SLUICE_SHARDS: "many",
@@ -39,7 +39,7 @@ test("SA-16 an error in a key does not repeat the key", () => {
   expect(errors).toEqual(["SLUICE_FLOW_KEYS: expected each value once, but key id 1 is there twice"]);
 });
 
-test("hostile octets in a value are escaped and cut", () => {
+test("hostile octets in a value are escaped and truncated", () => {
   const { errors } = readSettings({ SLUICE_SHARDS: `\u001b[2J\n${"x".repeat(500)}` });
   expect(errors[0]).toMatch(/^SLUICE_SHARDS: expected .* not "\\x1b\[2J\\nx+…"$/);
   expect(errors[0]?.length).toBeLessThan(200);
@@ -55,7 +55,7 @@ test("a misspelt variable gets a warning with the nearest one", () => {
   expect(settings?.flowTimer).toBe(0);
 });
 
-test("a listener that both sides claim is an error, one without a port is not", () => {
+test("a listener claimed by both sides is an error, one without a port is not", () => {
   const both = "udp:127.0.0.1:5060";
   expect(readSettings({ ...UPSTREAM, SLUICE_LISTEN: both, SLUICE_CORE_LISTEN: both }).errors).toEqual([
     "SLUICE_CORE_LISTEN: expected each listener once, but SLUICE_LISTEN has udp:127.0.0.1:5060 already",
@@ -64,7 +64,7 @@ test("a listener that both sides claim is an error, one without a port is not", 
   expect(readSettings({ ...UPSTREAM, SLUICE_LISTEN: chosen, SLUICE_CORE_LISTEN: chosen }).errors).toEqual([]);
 });
 
-test("TR-25 what TLS and a balancer need is asked for by name", () => {
+test("TR-25 missing settings for TLS and balancers are reported by name", () => {
   const listen = "tls:127.0.0.1:5061,tcp:127.0.0.1:5061,ws:127.0.0.1:80;proxy=require";
   expect(readSettings({ ...UPSTREAM, SLUICE_LISTEN: listen, SLUICE_TLS_KEY: import.meta.filename, SLUICE_TLS_CLIENT_CERT: "require" }).errors).toEqual([
     "SLUICE_LISTEN: expected each listener once, but SLUICE_LISTEN has tcp:127.0.0.1:5061 already",
@@ -92,7 +92,7 @@ test("OB-5.2-5 keys come from the environment, else from the state folder", () =
   expect(unnamed.settings && completeConfig(unnamed.settings, true).config?.flowKeys.length).toBe(1);
 });
 
-test("a public address without users needs SLUICE_AUTH=off in so many words, and then a warning", () => {
+test("a public address without users needs an explicit SLUICE_AUTH=off, and then gets a warning", () => {
   const place = (listen: string): string => `${listen};advertise=sip.example.org:5060`;
   for (const listen of ["udp:203.0.113.5:5060", "tcp:0.0.0.0:5060", "udp:[::]:5060", "udp:[2001:db8::1]:5060"]) {
     const environment = { SLUICE_LISTEN: place(listen) };
@@ -105,7 +105,7 @@ test("a public address without users needs SLUICE_AUTH=off in so many words, and
   expect(readSettings({ SLUICE_LISTEN: "udp:[::1]:5060" })).toMatchObject({ errors: [], warnings: [] });
 });
 
-test("an alias names a domain of the list, and each name stands there once", () => {
+test("an alias refers to a domain in the list, and each name occurs once", () => {
   const errorsOf = (domains: string): readonly string[] => readSettings({ SLUICE_DOMAINS: domains }).errors;
   expect(errorsOf("example.org, sip.example.org=example.org")).toEqual([]);
   expect(errorsOf("a.example=b.example")).toEqual(["SLUICE_DOMAINS: expected a.example=b.example to name a domain of the list that is no alias itself"]);

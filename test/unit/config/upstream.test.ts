@@ -20,11 +20,11 @@ test("address, port, transport, priority and weight", () => {
   expect(parsed).toMatchObject({ host: "2001:db8::1", family: 6, port: 5070, transport: "tcp", priority: 10, weight: 0 });
 });
 
-test("a sips: URI is one over TLS, whatever its transport says", () => {
+test("a sips: URI means TLS, whatever its transport says", () => {
   for (const tail of ["", ";transport=tls", ";transport=tcp"]) expect(upstream.parse(`sips:registrar.example.org${tail}`)).toMatchObject({ scheme: "sips", transport: "tls" });
 });
 
-test("what is printed is read again as the same", () => {
+test("what is printed reads back as the same", () => {
   const host = fc.oneof(fc.ipV4(), fc.ipV6().map((ip) => `[${ip}]`), fc.domain());
   const port = fc.option(fc.integer({ min: 1, max: 65_535 }), { nil: undefined });
   fc.assert(

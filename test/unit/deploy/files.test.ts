@@ -1,4 +1,4 @@
-/** What lies in deploy/ against what the program really does: metric names, variables, log lines, paths. */
+/** Checks deploy/ against the program: metric names, variables, log lines, paths. */
 import { readFileSync, readdirSync, existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
@@ -11,7 +11,7 @@ import { Counter } from "../../../src/native/layout.js";
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const read = (path: string): string => readFileSync(`${ROOT}${path}`, "utf8");
 
-/** Those that src/admin/metrics.ts adds itself. */
+/** The ones that src/admin/metrics.ts adds itself. */
 const OTHERS = ["build_info", "shards_running", "draining", "flows_limit", "traces_active", "upstream_up", "certificate_expiry_timestamp_seconds"];
 const NAMES = new Set([...[...metricTable, ...storeMetrics].map(({ name }) => name), ...OTHERS].map((name) => `sluice_${name}`));
 
@@ -25,7 +25,7 @@ describe("deploy/", () => {
     expect([...used].sort((one, other) => one - other)).toEqual(Object.values(Counter).sort((one, other) => one - other));
   });
 
-  test("SA-11 metric names keep to the conventions: counters end in _total, gauges do not", () => {
+  test("SA-11 metric names follow the conventions: counters end in _total, gauges do not", () => {
     for (const { name, gauge } of storeMetrics) expect(name.endsWith("_total"), name).toBe(gauge !== true);
     for (const { name, gauge, values, label } of metricTable) {
       expect(name.endsWith("_total"), name).toBe(gauge !== true);
@@ -37,7 +37,7 @@ describe("deploy/", () => {
   });
 
   for (const file of ["deploy/grafana/sluice.json", "deploy/prometheus/alerts.yml"]) {
-    test(`SA-11 ${file} names only metrics that there are, with labels and values that there are`, () => {
+    test(`SA-11 ${file} names only existing metrics, labels and values`, () => {
       const text = read(file);
       const metrics = metricsIn(text.replaceAll('\\"', '"')).filter((name) => !["sluice_build"].includes(name));
       expect(metrics.length).toBeGreaterThan(5);
@@ -50,7 +50,7 @@ describe("deploy/", () => {
     });
   }
 
-  test("variables that the files set are variables of the table", () => {
+  test("variables set by the files exist in the table", () => {
     const names = new Set<string>(Object.values(table).map(({ name }) => name));
     const own = new Set(["SLUICE_PUBLIC"]);
     for (const file of ["deploy/systemd/sluice.service", "deploy/docker/Dockerfile", "deploy/docker/compose.yaml", "deploy/kubernetes/sluice.yaml", ...readdirSync(`${ROOT}docs/operate`).map((name) => `docs/operate/${name}`)]) {
@@ -58,7 +58,7 @@ describe("deploy/", () => {
     }
   });
 
-  test("links of docs/operate lead somewhere", () => {
+  test("links in docs/operate lead somewhere", () => {
     for (const name of readdirSync(`${ROOT}docs/operate`).filter((file) => file.endsWith(".md"))) {
       for (const [, link = ""] of read(`docs/operate/${name}`).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)) {
         expect(existsSync(`${ROOT}docs/operate/${link}`), `${name}: ${link}`).toBe(true);

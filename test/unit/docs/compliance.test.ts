@@ -1,13 +1,13 @@
-/** docs/compliance.md agrees with the tests, and no row is left without a word. */
+/** docs/compliance.md agrees with the tests, and every row has a test or a reason. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { COMPLIANCE_MD, complianceDocument, excusedInVain, namesIn, readCompliance, unexplained } from "../../../scripts/lib/compliance.mjs";
 
-test("docs/compliance.md is what the tests say (else: npm run docs)", () => {
+test("docs/compliance.md matches the tests (else: npm run docs)", () => {
   expect(readFileSync(COMPLIANCE_MD, "utf8")).toBe(complianceDocument());
 });
 
-test("every row is covered by a test or has its reason in docs/not-yet.tsv", () => {
+test("every row is covered by a test or has a reason in docs/not-yet.tsv", () => {
   expect(unexplained(readCompliance())).toEqual([]);
 });
 
@@ -15,7 +15,7 @@ test("no test and no reason names a row that does not exist", () => {
   expect(readCompliance().unknown).toEqual([]);
 });
 
-test("no row is excused that a test covers", () => {
+test("no row covered by a test is excused", () => {
   expect(excusedInVain(readCompliance())).toEqual([]);
 });
 

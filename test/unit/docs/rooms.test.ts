@@ -8,7 +8,7 @@ import { HOUSES, faults } from "../../../scripts/lib/rooms.mjs";
 
 const [NATIVE, SRC] = HOUSES as [(typeof HOUSES)[0], (typeof HOUSES)[1]];
 
-test("docs/images/rooms.svg shows the rooms as they are (else: npm run docs)", () => {
+test("docs/images/rooms.svg shows the current rooms (else: npm run docs)", () => {
   expect(readFileSync(FLOOR_PLAN_SVG, "utf8")).toBe(floorPlan());
 });
 
@@ -16,7 +16,7 @@ test.each(HOUSES)("$name: every room uses only those before it", (house) => {
   expect(faults(house)).toEqual([]);
 });
 
-describe("turned round", () => {
+describe("a violation", () => {
   let copy: string;
 
   beforeEach(() => {
@@ -28,17 +28,17 @@ describe("turned round", () => {
     rmSync(copy, { recursive: true });
   });
 
-  test("an include of a later room is named by file, line and text", () => {
+  test("an include of a later room is reported with file, line and text", () => {
     appendFileSync(join(copy, "native/core/base/ring.h"), '\n#include "core/shard/shard.h"\n');
     expect(faults(NATIVE, { root: copy })).toEqual([expect.stringMatching(/^native\/core\/base\/ring\.h:\d+: #include "core\/shard\/shard\.h" \(shard comes after base /)]);
   });
 
-  test("a type import and a dynamic import of a later room are named too", () => {
+  test("a type import and a dynamic import of a later room are reported too", () => {
     appendFileSync(join(copy, "src/sip/uri.ts"), '\nimport type { Worker } from "../shard/pool.js";\nawait import("../proxy/branch.js");\n');
     expect(faults(SRC, { root: copy })).toEqual([expect.stringContaining("(shard comes after sip"), expect.stringContaining("(proxy comes after sip")]);
   });
 
-  test("a room without a row and a row without a room are named", () => {
+  test("a room without a row and a row without a room are reported", () => {
     cpSync("src/sip", join(copy, "src/attic"), { recursive: true });
     rmSync(join(copy, "src/demo"), { recursive: true });
     expect(faults(SRC, { root: copy })).toEqual(["src: docs/architecture.md has no row for the room attic", "docs/architecture.md: there is no room demo in src"]);

@@ -1,4 +1,4 @@
-/** What still calls a shard that is closed gets an Error: the admin plane over several turns, a request that waited for the store. */
+/** Calling a closed shard throws an Error: the admin plane over several turns, a request that waited for the store. */
 import { randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
 import { readSettings } from "../../../src/config/read.js";
@@ -17,7 +17,7 @@ for (const started of [true, false]) {
     if (shard === undefined) throw new Error("one shard is configured");
     if (started) expect(shard.start(() => undefined)).toBeUndefined();
     shard.close();
-    // A transaction may end after its shard, and then gives back what is gone already.
+    // A transaction may outlive its shard, and then releases what is already gone.
     const quiet = ["constructor", "close", "start", "release"];
     const names = Object.getOwnPropertyNames(Object.getPrototypeOf(shard)).filter((name) => !quiet.includes(name));
     expect(names.length).toBeGreaterThan(30);

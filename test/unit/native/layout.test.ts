@@ -3,11 +3,11 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { LAYOUT_TS, layoutText } from "../../../scripts/lib/layout.mjs";
 
-test("src/native/layout.ts is what layout.def says (else: npm run build)", () => {
+test("src/native/layout.ts matches layout.def (else: npm run build)", () => {
   expect(readFileSync(LAYOUT_TS, "utf8")).toBe(layoutText());
 });
 
-test("a group's bits become masks, its values stay, and every other group is numbered from 0", () => {
+test("bits of a group become masks, values stay, and every other group is numbered from 0", () => {
   const text = layoutText(
     [
       "#define SLUICE_EDIT(name, bit)",
@@ -26,10 +26,10 @@ test("a group's bits become masks, its values stay, and every other group is num
   expect(text).toContain('"Bad, (very) bad Via",');
 });
 
-test("a name that stands twice in a group is refused", () => {
+test("a duplicate name in a group is refused", () => {
   expect(() => layoutText("#define SLUICE_EVENT(name)\nSLUICE_EVENT(up)\nSLUICE_EVENT(up)\n")).toThrow("up twice");
 });
 
-test("a row of a group that nobody declared is refused", () => {
+test("a row of an undeclared group is refused", () => {
   expect(() => layoutText("SLUICE_EVENT(up)\n")).toThrow("no group");
 });

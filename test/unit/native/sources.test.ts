@@ -1,4 +1,4 @@
-/** No C++ file stands outside the two lists that the builds read. */
+/** Every C++ file is in one of the two lists that the builds read. */
 import { readFileSync, readdirSync } from "node:fs";
 import { expect, test } from "vitest";
 

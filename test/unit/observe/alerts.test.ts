@@ -1,11 +1,11 @@
-/** What strangers cause fills no disk and hides nothing that the operator must read. */
+/** Strangers can neither fill the disk nor hide what the operator must read. */
 import { expect, test } from "vitest";
 import type { Alert } from "../../../src/native/binding.js";
 import { Event } from "../../../src/native/layout.js";
 import { AlertLog } from "../../../src/observe/alerts.js";
 import type { Log } from "../../../src/observe/log.js";
 
-test("a thousand sources in a second write a hundred lines of a kind, and an upstream that goes down is still a line", () => {
+test("a thousand sources in a second write a hundred lines of a kind, and an upstream that goes down still gets its line", () => {
   const lines: string[] = [];
   const write = (_: object, message: string): void => void lines.push(message);
   const log = { info: write, warn: write, error: write, debug: () => undefined } as unknown as Log;
@@ -14,7 +14,7 @@ test("a thousand sources in a second write a hundred lines of a kind, and an ups
   alerts.write(0, Array.from({ length: 1_000 }, (_, source) => alert(Event.forgedToken, source)));
   alerts.write(0, [alert(Event.upstreamDown, 7)]);
   const forged = lines.filter((line) => line.includes("forged")).length;
-  // A second may begin meanwhile.
+  // A new second may begin meanwhile.
   expect(forged).toBeGreaterThan(50);
   expect(forged).toBeLessThanOrEqual(2 * 101);
   expect(lines.at(-1)).toContain("an upstream does not answer");

@@ -40,7 +40,7 @@ test("GRUU-5.1-1 no GRUU for a device that does not ask", async () => {
   expect(answer.all("Contact")[0]).not.toContain("gruu");
 });
 
-test("GRUU-5.1-2 what the client offers as its GRUU is ignored", async () => {
+test("GRUU-5.1-2 a GRUU offered by the client is ignored", async () => {
   stage = await registrarStage();
   const offered = await registerDevice(';pub-gruu="sip:evil@x";temp-gruu="sip:evil@y"');
   expect(offered.pub).toBe(`sip:bob@example.org;gr=${INSTANCE}`);
@@ -59,7 +59,7 @@ test("GRUU-5.4-1 OB-12-1 a GRUU leads to the contacts of its instance, all of it
   expect(stage.gruus.resolve("sip:bob@example.org")?.kind).toBe("aor");
 });
 
-test("GRUU-5.1-3 a new Call-ID voids the temporary GRUUs of before, a refresh does not", async () => {
+test("GRUU-5.1-3 a new Call-ID invalidates earlier temporary GRUUs, a refresh does not", async () => {
   stage = await registrarStage();
   const first = await registerDevice();
   const second = await registerDevice();
@@ -87,7 +87,7 @@ test("GRUU-5.1-5 a Contact that leads back here is refused", async () => {
   for (const uri of [pub, temp, "sip:bob@example.org"]) expect((await stage.register(`Contact: <${uri}>`)).status).toBe(403);
 });
 
-test("GRUU-5.3-1 GRUU-5.3-2 with its last contact a device loses its temporary GRUUs; the public one stays its name", async () => {
+test("GRUU-5.3-1 GRUU-5.3-2 with its last contact a device loses its temporary GRUUs; the public one stays valid", async () => {
   stage = await registrarStage();
   const { pub, temp } = await registerDevice();
   await stage.register(`Call-ID: one\nContact: <sip:a@192.0.2.1>;${IDS};expires=0`);
@@ -97,7 +97,7 @@ test("GRUU-5.3-1 GRUU-5.3-2 with its last contact a device loses its temporary G
   expect(stage.gruus.resolve(pub)?.kind).toBe("public-gruu");
 });
 
-test("GRUU-6-1 what was never a GRUU of ours is none", async () => {
+test("GRUU-6-1 anything that was never our GRUU is not a GRUU", async () => {
   stage = await registrarStage();
   const { temp } = await registerDevice();
   const flipped = temp.replace(/^(sip:tgruu\..{20})(.)/, (_, head: string, last: string) => head + (last === "A" ? "B" : "A"));

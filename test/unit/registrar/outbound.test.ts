@@ -1,4 +1,4 @@
-/** RFC 5626 6: when a REGISTER makes a flow, and what the answer says of it. */
+/** RFC 5626 6: when a REGISTER creates a flow, and what the response says about it. */
 import { afterEach, expect, test } from "vitest";
 import { DIRECT, EDGE, type RegistrarStage, registrarStage } from "../../support/registrar-stage.js";
 
@@ -9,7 +9,7 @@ const OB = "Path: <sip:T%6Fken@edge.example.org;lr;ob>";
 let stage: RegistrarStage;
 afterEach(() => stage.close());
 
-test("OB-6-2 OB-6-19 OB-6-21 a direct device gets its flow without any Path, and Require: outbound", async () => {
+test("OB-6-2 OB-6-19 OB-6-21 a direct device gets its flow without a Path, and Require: outbound", async () => {
   stage = await registrarStage();
   const answer = await stage.register(`${SUPPORTED}\nContact: <sip:bob@192.0.2.1>${IDS};reg-id=1`);
   expect(answer.status).toBe(200);
@@ -65,19 +65,19 @@ test.each([
   expect((await stage.register(`${SUPPORTED}\n${path}\nContact: <sip:bob@192.0.2.1>${IDS};reg-id=1`, EDGE)).status).toBe(status);
 });
 
-test("OB-6-8 ob is found in upper case, behind a name, among others, on a folded line", async () => {
+test("OB-6-8 ob is found in upper case, after a name, among others, on a folded line", async () => {
   stage = await registrarStage();
   const answer = await stage.register(`${SUPPORTED}\nPath: <sip:p2;lr>,\n  "x, y" <sip:a@b;OB;lr>\nContact: <sip:bob@192.0.2.1>${IDS};reg-id=1`, EDGE);
   expect(answer.all("Require")).toEqual(["outbound"]);
 });
 
-test("a flow that cannot be kept is a first hop that lacks outbound", async () => {
+test("a flow that cannot be kept means that the first hop lacks outbound", async () => {
   stage = await registrarStage();
   const answer = await stage.register(`${SUPPORTED}\nContact: <sip:bob@192.0.2.1>${IDS};reg-id=1`, { ...DIRECT, flowIsOutboundCapable: false });
   expect(answer.status).toBe(439);
 });
 
-test("OB-6-9 OB-6-10 OB-6-13 instance or reg-id alone make no flow", async () => {
+test("OB-6-9 OB-6-10 OB-6-13 instance or reg-id alone do not make a flow", async () => {
   stage = await registrarStage();
   for (const parameters of [IDS, ";reg-id=1"]) {
     const answer = await stage.register(`${SUPPORTED}\nContact: <sip:bob@192.0.2.1>${parameters}`);
@@ -94,7 +94,7 @@ test("OB-6-11 several lasting Contacts, one with reg-id: 400 and nothing stored"
   expect(await stage.contacts()).toEqual([]);
 });
 
-test("OB-6-12 one Contact with reg-id and others that go are done as one", async () => {
+test("OB-6-12 one Contact with reg-id and others being removed are one operation", async () => {
   stage = await registrarStage();
   await stage.register("Contact: <sip:old@192.0.2.2>");
   const answer = await stage.register(`${SUPPORTED}\nContact: <sip:a@192.0.2.1>${IDS};reg-id=1, <sip:old@192.0.2.2>;expires=0`);
@@ -102,7 +102,7 @@ test("OB-6-12 one Contact with reg-id and others that go are done as one", async
   expect(await stage.contacts()).toEqual(["sip:a@192.0.2.1"]);
 });
 
-test("OB-6-14 OB-4.2-11 flows and plain bindings live side by side", async () => {
+test("OB-6-14 OB-4.2-11 flows and plain bindings coexist", async () => {
   stage = await registrarStage();
   await stage.register(`${SUPPORTED}\nContact: <sip:a@192.0.2.1>${IDS};reg-id=1`);
   await stage.register("Contact: <sip:b@192.0.2.2;ob>");
@@ -117,7 +117,7 @@ test("OB-6-17 OB-4.2-2 OB-4.5-2 OB-6-24 OB-4.2-5 the same ids replace, with a ne
   expect(bindings.map(({ contactUri, flow }) => [contactUri, flow])).toEqual([["sip:y@192.0.2.9", "1/2"]]);
 });
 
-test("OB-6-25 a refresh makes a flow the most recent", async () => {
+test("OB-6-25 a refresh makes a flow the most recent one", async () => {
   stage = await registrarStage();
   for (const regId of [1, 2, 1]) {
     await stage.register(`${SUPPORTED}\nContact: <sip:x@192.0.2.${regId}>${IDS};reg-id=${regId}`);
@@ -140,7 +140,7 @@ test("OB-4.2-1 OB-6-34 OB-6-37 two flows of one device, each with its own Path, 
   expect((await stage.store.lookup("sip:bob@example.org")).map(({ regId }) => regId)).toEqual([2]);
 });
 
-test("OB-6-20 without the option tag it is a flow all the same, but nothing is required", async () => {
+test("OB-6-20 without the option tag it is still a flow, but nothing is required", async () => {
   stage = await registrarStage();
   const answer = await stage.register(`Contact: <sip:x@192.0.2.1>${IDS};reg-id=1`);
   expect(answer.all("Require")).toEqual([]);
@@ -163,7 +163,7 @@ test("OB-6-28 Require: outbound is understood, or refused where outbound is off"
 });
 
 test.each(["0", "2147483648", "4294967297", "-1", "1a", "", '"1"', "1.0", "+1", "99999999999999999999999"])(
-  "OB-6-29 OB-10-2 reg-id=%s is 400 and touches nothing",
+  "OB-6-29 OB-10-2 reg-id=%s is 400 and changes nothing",
   async (regId) => {
     stage = await registrarStage();
     await stage.register(`${SUPPORTED}\nContact: <sip:x@192.0.2.1>${IDS};reg-id=1`);
@@ -187,7 +187,7 @@ test("OB-6-32 the same Call-ID needs a higher CSeq for a flow too", async () => 
   expect(await stage.contacts()).toEqual(["sip:x@192.0.2.1"]);
 });
 
-test("OB-6-33 a replacement is no growth", async () => {
+test("OB-6-33 a replacement does not count as growth", async () => {
   stage = await registrarStage({ maxContacts: 1 });
   await stage.register(`${SUPPORTED}\nContact: <sip:x@192.0.2.1>${IDS};reg-id=1`);
   expect((await stage.register(`${SUPPORTED}\nContact: <sip:y@192.0.2.2>${IDS};reg-id=1`)).status).toBe(200);
@@ -207,7 +207,7 @@ test.each([
 });
 
 test.each(['"<>"', '"abc"', "urn:uuid:1", '"urn:uuid:1"', '"<urn:>"', '"<urn:a b:c>"', `"<urn:x:${"y".repeat(300)}>"`, '""'])(
-  "OB-4.1-3 the instance %s is none and replaces nobody",
+  "OB-4.1-3 the instance %s does not count and replaces nobody",
   async (instance) => {
     stage = await registrarStage();
     for (const host of [1, 2]) {

@@ -7,7 +7,7 @@ import { DIRECT, EDGE, type RegistrarStage, registrarStage } from "../../support
 let stage: RegistrarStage;
 afterEach(() => stage.close());
 
-test("REG-1 a domain that is not served here is refused, every domain is where none is named", async () => {
+test("REG-1 a domain that is not served here is refused; if none is configured, every domain is served", async () => {
   stage = await registrarStage();
   expect((await stage.register("Contact: <sip:b@192.0.2.1>", DIRECT, "sip:elsewhere.org")).status).toBe(403);
   await stage.close();
@@ -24,14 +24,14 @@ test("REG-1 a REGISTER to the address of the server is for whatever domain its T
   expect((await stage.register(`To: <sip:bob@192.0.2.9>\n${contact}`, DIRECT, "sip:192.0.2.9:5060")).status).toBe(404);
 });
 
-test("an alias is the same address of record as its domain, another domain is another one", async () => {
+test("an alias belongs to the same address of record as its domain, another domain does not", async () => {
   stage = await registrarStage({ domains: new Domains([{ name: "example.org" }, { name: "sip.example.org", aliasOf: "example.org" }, { name: "example.net" }]) });
   await stage.register("To: <sip:bob@sip.example.org>\nContact: <sip:bob@192.0.2.1>", DIRECT, "sip:sip.example.org");
   await stage.register("To: <sip:bob@example.net>\nContact: <sip:bob@192.0.2.2>", DIRECT, "sip:example.net");
   expect(await stage.contacts()).toEqual(["sip:bob@192.0.2.1"]);
 });
 
-test("REG-2 OB-12-4 an extension that nobody knows is 420, by name", async () => {
+test("REG-2 OB-12-4 an unknown extension is 420, and named", async () => {
   stage = await registrarStage();
   const answer = await stage.register("Require: path, nothingSupportsThis\nRequire: norThis\nContact: <sip:b@192.0.2.1>");
   expect(answer.status).toBe(420);
@@ -53,13 +53,13 @@ test.each([
   expect(await stage.contacts()).toEqual([]);
 });
 
-test("REG-6 TT-03 the address of record is without parameters, with escapes decoded", async () => {
+test("REG-6 TT-03 the address of record has no parameters and decoded escapes", async () => {
   stage = await registrarStage();
   await stage.register("To: <sips:%62ob:pw@EXAMPLE.ORG:5061;user=phone>\nContact: <sip:b@192.0.2.1>");
   expect(await stage.contacts()).toEqual(["sip:b@192.0.2.1"]);
 });
 
-test("TT-04 escaped NULs make another name, and no shorter one", async () => {
+test("TT-04 escaped NULs make a different name, not a shorter one", async () => {
   stage = await registrarStage();
   const answer = await stage.register("To: <sip:null-%00-null@example.org>\nContact: <sip:%00@192.0.2.1>\nContact: <sip:%00%00@192.0.2.1>");
   expect(answer.all("Contact")).toHaveLength(2);
@@ -67,7 +67,7 @@ test("TT-04 escaped NULs make another name, and no shorter one", async () => {
   expect(await stage.store.lookup("sip:null-@example.org")).toEqual([]);
 });
 
-test("REG-7 REG-16 REG-17 REG-18 a query lists all with their expiry, and routes nothing", async () => {
+test("REG-7 REG-16 REG-17 REG-18 a query lists all bindings with their expiry, and changes nothing", async () => {
   stage = await registrarStage();
   await stage.register("Contact: <sip:a@192.0.2.1>;expires=100\nContact: <sip:b@192.0.2.2>;expires=200");
   const answer = await stage.register("Record-Route: <sip:evil@192.0.2.66;lr>");
@@ -87,7 +87,7 @@ test.each(["Contact: *", "Contact: *\nExpires: 1", "Contact: *, <sip:c@192.0.2.1
   },
 );
 
-test("REG-9 OB-4.2-8 Contact: * with Expires 0 removes flows and plain bindings, and needs its turn", async () => {
+test("REG-9 OB-4.2-8 Contact: * with Expires 0 removes flows and plain bindings, and needs a higher CSeq", async () => {
   stage = await registrarStage();
   const ids = '+sip.instance="<urn:uuid:1>"';
   for (const regId of [1, 2]) await stage.register(`Supported: outbound\nCSeq: ${50 + regId} REGISTER\nContact: <sip:a@192.0.2.1>;${ids};reg-id=${regId}`);
@@ -103,17 +103,17 @@ test.each([
   ["REG-10 the parameter first", "Expires: 100\nContact: <sip:a@192.0.2.1>;expires=200", 200],
   ["REG-10 then the header", "Expires: 100\nContact: <sip:a@192.0.2.1>", 100],
   ["REG-10 then the default", "Contact: <sip:a@192.0.2.1>", 3_600],
-  ["REG-12 no number counts as an hour", "Contact: <sip:a@192.0.2.1>;expires=abc", 3_600],
-  ["REG-12 nor does a negative one", "Expires: -1\nContact: <sip:a@192.0.2.1>", 3_600],
-  ["REG-12 TT-17 too large a number is as much as there is", "Contact: <sip:a@192.0.2.1>;expires=1099511627776", 7_200],
-  ["REG-11 the least there is", "Contact: <sip:a@192.0.2.1>;expires=60", 60],
+  ["REG-12 anything but a number counts as an hour", "Contact: <sip:a@192.0.2.1>;expires=abc", 3_600],
+  ["REG-12 so does a negative number", "Expires: -1\nContact: <sip:a@192.0.2.1>", 3_600],
+  ["REG-12 TT-17 too large a number becomes the maximum", "Contact: <sip:a@192.0.2.1>;expires=1099511627776", 7_200],
+  ["REG-11 the minimum", "Contact: <sip:a@192.0.2.1>;expires=60", 60],
 ])("%s", async (_, lines, seconds) => {
   stage = await registrarStage();
   const answer = await stage.register(lines);
   expect(answer.all("Contact")).toEqual([`<sip:a@192.0.2.1>;expires=${seconds}`]);
 });
 
-test("REG-11 too brief is 423 with Min-Expires, but never above an hour", async () => {
+test("REG-11 too short is 423 with Min-Expires, but never above an hour", async () => {
   stage = await registrarStage();
   const answer = await stage.register("Contact: <sip:a@192.0.2.1>;expires=59");
   expect(answer.status).toBe(423);
@@ -124,7 +124,7 @@ test("REG-11 too brief is 423 with Min-Expires, but never above an hour", async 
   expect((await stage.register("Contact: <sip:a@192.0.2.1>;expires=3600")).all("Contact")).toEqual(["<sip:a@192.0.2.1>;expires=3600"]);
 });
 
-test("OB-4.5-1 what is granted is spread, never below the least and never above what was asked", async () => {
+test("OB-4.5-1 granted expiries are spread, never below the minimum and never above what was asked for", async () => {
   stage = await registrarStage({ expiresJitterPercent: 50, minExpires: 600 });
   const granted = new Set<number>();
   for (let count = 0; count < 40; count += 1) {
@@ -169,7 +169,7 @@ test("REG-19 OB-4.2-7 no 6xx for anything, and third-party registrations follow 
   expect(answer.all("Require")).toEqual([]);
 });
 
-test("REG-20 a store that fails is 500 and is told of", async () => {
+test("REG-20 a failing store is 500 and is reported", async () => {
   stage = await registrarStage();
   await stage.register("Contact: <sip:a@192.0.2.1>");
   await stage.store.close();
@@ -198,7 +198,7 @@ test("OB-6-16 equivalent Contact URIs are one binding", async () => {
   expect(await stage.contacts()).toEqual(["sip:%61@HOST.example;y=2"]);
 });
 
-test("OB-6-1 OB-6-36 PATH-5.3-1 PATH-5.3-2 the Path is kept and given back octet for octet", async () => {
+test("OB-6-1 OB-6-36 PATH-5.3-1 PATH-5.3-2 the Path is stored and returned octet for octet", async () => {
   stage = await registrarStage();
   const path = ["<sip:T%6fKen@Edge.Example.ORG:5060;lr;Ob;x=%41>", '"a, b"  <sip:p2;LR>;y="z"'];
   const answer = await stage.register(`Supported: path\nPath: ${path[0]}\nPath:   ${path[1]}  \nContact: <sip:a@192.0.2.1>`, EDGE);
@@ -215,7 +215,7 @@ test("PATH-5.3-5 PATH-5.3-6 each REGISTER has its own Path, and none replaces on
   expect(Object.fromEntries(paths)).toEqual({ a: ["<sip:e1;lr>"], b: [], c: ["<sip:e2;lr>"] });
 });
 
-test("PATH-5.3-3 Path for a device without support is 420, or kept where that is wanted", async () => {
+test("PATH-5.3-3 a Path for a device without support is 420, or stored if so configured", async () => {
   stage = await registrarStage();
   const lines = "Path: <sip:e1;lr>\nContact: <sip:a@192.0.2.1>";
   const refused = await stage.register(lines, EDGE);

@@ -1,4 +1,4 @@
-/** From a SIP URI to targets, asked of a DNS server over a real socket (RFC 3263 4). */
+/** From a SIP URI to targets, resolved by a DNS server over a real socket (RFC 3263 4). */
 import { promises as dns } from "node:dns";
 import { expect, onTestFinished, test } from "vitest";
 import { DnsRecords } from "../../../src/resolve/dns-records.js";
@@ -28,20 +28,20 @@ async function serverWith(...records: readonly DnsRecord[]): Promise<{ server: D
 const shown = (targets: readonly ResolvedTarget[]): string[] =>
   targets.map(({ transport, address, port, priority, weight }) => `${transport} ${address} ${port} ${priority}/${weight}`);
 
-test("DNS-1 DNS-2 a literal address asks nobody: port 5060 and UDP unless the URI says otherwise", async () => {
+test("DNS-1 DNS-2 a literal address needs no query: port 5060 and UDP unless the URI says otherwise", async () => {
   const { server, records } = await serverWith();
   expect(shown(await resolveUpstream(uri("192.0.2.1"), records, options))).toEqual(["udp 192.0.2.1 5060 0/1"]);
   expect(shown(await resolveUpstream(uri("2001:db8::1", { port: 5070, transport: "tcp" }), records, options))).toEqual(["tcp 2001:db8::1 5070 0/1"]);
   expect(server.asked).toEqual([]);
 });
 
-test("DNS-3 a name with a port asks for addresses only", async () => {
+test("DNS-2 a name with a port queries only addresses", async () => {
   const { server, records } = await serverWith(a("proxy.example.net", "192.0.2.1"), srv("_sip._udp.proxy.example.net", "other.example.net"));
   expect(shown(await resolveUpstream(uri("proxy.example.net", { port: 5080 }), records, options))).toEqual(["udp 192.0.2.1 5080 0/1"]);
   expect(server.asked.filter((question) => /SRV|NAPTR/.test(question))).toEqual([]);
 });
 
-test("DNS-4 NAPTR chooses the transport, in the domain's order and among those that we speak", async () => {
+test("DNS-3 NAPTR chooses the transport, in the domain's order, among those we support", async () => {
   const { records } = await serverWith(
     naptr("example.net", "SIPS+D2T", "_sips._tcp.example.net", 1),
     naptr("example.net", "SIP+D2T", "_sip._tcp.example.net", 2),
@@ -54,7 +54,7 @@ test("DNS-4 NAPTR chooses the transport, in the domain's order and among those t
   expect(shown(await resolveUpstream(uri("example.net"), records, options))).toEqual(["tcp 192.0.2.1 5070 0/1"]);
 });
 
-test("DNS-12 a domain that offers WebSocket alone has no way for us", async () => {
+test("DNS-12 a domain that offers only WebSocket cannot be reached", async () => {
   const { records } = await serverWith(
     naptr("example.net", "SIP+D2W", "_sip._ws.example.net", 1),
     naptr("example.net", "SIPS+D2W", "_sips._ws.example.net", 2),
@@ -80,12 +80,12 @@ test("DNS-5 SRV priorities become priorities and weights stay", async () => {
   ]);
 });
 
-test("DNS-6 without NAPTR and SRV the domain is the host, at the default port, both families in their order", async () => {
+test("DNS-4 without NAPTR and SRV the domain is the host, at the default port, both families in order", async () => {
   const { records } = await serverWith(a("example.net", "192.0.2.1"), aaaa("example.net", "2001:db8::1"));
   expect(shown(await resolveUpstream(uri("example.net"), records, options))).toEqual(["udp 2001:db8::1 5060 0/1", "udp 192.0.2.1 5060 1/1"]);
 });
 
-test("DNS-9 addresses that mean nobody, everybody or a group are left out", async () => {
+test("DNS-9 unspecified, broadcast and multicast addresses are ignored", async () => {
   const { records } = await serverWith(a("example.net", "0.0.0.0"), a("example.net", "255.255.255.255"), a("example.net", "224.0.0.1"), a("example.net", "192.0.2.9"));
   expect(shown(await resolveUpstream(uri("example.net", { port: 5060 }), records, options))).toEqual(["udp 192.0.2.9 5060 0/1"]);
 });
@@ -97,7 +97,7 @@ test("DNS-7 a name that does not exist has no targets, and a server that fails i
   await expect(resolveUpstream(uri("other.example.net", { port: 5060 }), records, options)).rejects.toThrow("the DNS failed");
 });
 
-test("DNS-10 upstreams follow the DNS, and keep what they know while it fails", async () => {
+test("DNS-7 DNS-10 upstreams follow the DNS, and keep what they know while it fails", async () => {
   const { server, records } = await serverWith(srv("_sip._udp.example.net", "a.example.net"), a("a.example.net", "192.0.2.1"));
   server.ttl = 0;
   const changes: string[][] = [];
@@ -118,7 +118,7 @@ test("DNS-10 upstreams follow the DNS, and keep what they know while it fails", 
   await expect.poll(() => shown(upstreams.targets), { timeout: 8_000 }).toEqual(["udp 192.0.2.2 5070 0/1"]);
 });
 
-test("the operator's priorities go before those of the DNS, and weights are shared out", async () => {
+test("the operator's priorities outrank those of the DNS, and weights are divided", async () => {
   const { records } = await serverWith(srv("_sip._udp.example.net", "a.example.net", 5, 1), srv("_sip._udp.example.net", "b.example.net", 5, 1), a("a.example.net", "192.0.2.1"), a("b.example.net", "192.0.2.2"));
   const upstreams = new Upstreams([uri("192.0.2.9", { priority: 2 }), uri("example.net", { priority: 1, weight: 10 })], records, {
     ...options,

@@ -1,4 +1,4 @@
-/** Names of next hops: asked for once in the life of an answer, bounded in number, all addresses in order (RFC 3263 4). */
+/** Names of next hops: resolved once during the life of an answer, bounded in number, all addresses in order (RFC 3263 4). */
 import { promises as dns } from "node:dns";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -34,7 +34,7 @@ async function names(records: readonly DnsRecord[], most?: number): Promise<{ se
   return { server, clock, names: new ResolvedNames(new DnsRecords(resolver, { clock, retryMs: 50 }), { families: [4], hostsFile: "/dev/null" }, most) };
 }
 
-test("DNS-7 a name is asked for once as long as its TTL runs, and again after that", async () => {
+test("DNS-7 a name is resolved once during its TTL, and again after that", async () => {
   const { server, clock, names: resolved } = await names([a("proxy.example.net", "192.0.2.1")]);
   for (let call = 0; call < 10; call += 1) expect(await resolved.targets(uri("Proxy.example.net"))).toHaveLength(1);
   expect(server.asked).toHaveLength(1);
@@ -43,20 +43,20 @@ test("DNS-7 a name is asked for once as long as its TTL runs, and again after th
   expect(server.asked).toHaveLength(2);
 });
 
-test("DNS-8 every address of a name is a way", async () => {
+test("DNS-5 every address of a name is tried", async () => {
   const { names: resolved } = await names([a("proxy.example.net", "192.0.2.1"), a("proxy.example.net", "192.0.2.2")]);
   const targets = await resolved.targets(uri("proxy.example.net"));
   expect(targets.map(({ address }) => address).sort()).toEqual(["192.0.2.1", "192.0.2.2"]);
 });
 
-test("no more names are kept than there is room for: who was used longest ago goes", async () => {
+test("the number of names is bounded: the least recently used goes", async () => {
   const { server, names: resolved } = await names([a("one.example.net", "192.0.2.1"), a("two.example.net", "192.0.2.2"), a("three.example.net", "192.0.2.3")], 2);
   for (const host of ["one", "two", "one", "three"]) await resolved.targets(uri(`${host}.example.net`));
   expect(resolved.size).toBe(2);
   expect(server.asked.filter((question) => question.includes("one."))).toHaveLength(1);
 });
 
-test("the records of the DNS have a bound of their own", async () => {
+test("the number of DNS records is bounded separately", async () => {
   const server = await DnsServer.start([]);
   onTestFinished(() => server.close());
   const resolver = new dns.Resolver({ timeout: 500, tries: 1 });
@@ -66,7 +66,7 @@ test("the records of the DNS have a bound of their own", async () => {
   expect(records.size).toBe(3);
 });
 
-test("the hosts file is read again only when what was read has aged", async () => {
+test("the hosts file is read again only once the last reading has aged", async () => {
   const path = join(mkdtempSync(join(tmpdir(), "sluice-hosts-")), "hosts");
   writeFileSync(path, "192.0.2.1 here.example.net alias # comment\n2001:db8::1 here.example.net\n");
   expect(await fromHostsFile("Here.example.net.", path, 0)).toEqual(["192.0.2.1", "2001:db8::1"]);
@@ -76,7 +76,7 @@ test("the hosts file is read again only when what was read has aged", async () =
   expect(await fromHostsFile("localhost", "/dev/null", 0)).toEqual(["127.0.0.1", "::1"]);
 });
 
-test("RFC 2782: the order of trying goes by priority, then by lot with the weights", () => {
+test("DNS-5 targets are tried by priority, then randomly by weight (RFC 2782)", () => {
   const target = (address: string, priority: number, weight: number): ResolvedTarget => ({ transport: "udp", address, port: 5060, priority, weight, name: "x" });
   const all = [target("c", 1, 1), target("a", 0, 3), target("b", 0, 1)];
   let first = 0;

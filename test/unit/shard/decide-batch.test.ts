@@ -1,4 +1,4 @@
-/** One message that the policy cannot decide about is answered 500; those beside it in the batch get what they would have got. */
+/** A message on which the policy fails gets 500; the others in the batch are not affected. */
 import { expect, test } from "vitest";
 import type { EdgeRules } from "../../../src/edge/decide-request.js";
 import { reply } from "../../../src/edge/verdicts.js";
@@ -8,7 +8,7 @@ import { decideBatch } from "../../../src/shard/decide-batch.js";
 const rules: EdgeRules = { outbound: "auto", flowTimer: 0, draining: false, home: false };
 const FAULTY = 99;
 
-/** Answers 200; at the faulty one it throws, when it has written half a verdict. */
+/** Answers 200; at the faulty message it throws after writing half a verdict. */
 function decide(records: Int32Array, verdicts: Int32Array, count: number): void {
   for (let item = 0; item < count; item += 1) {
     reply(verdicts, item * Const.verdictFields, 200);
@@ -16,7 +16,7 @@ function decide(records: Int32Array, verdicts: Int32Array, count: number): void 
   }
 }
 
-test("one message of a batch that cannot be decided about is 500, an ACK and an answer are dropped, and the others never notice", () => {
+test("SA-14 a message of a batch on which the policy fails gets 500, an ACK or response is dropped, and the others are not affected", () => {
   const records = new Int32Array(Const.batchSize * Const.recordFields);
   const verdicts = new Int32Array(Const.batchSize * Const.verdictFields);
   const faulty = (item: number, field: number, value: number): void => {

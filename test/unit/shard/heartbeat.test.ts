@@ -1,10 +1,10 @@
-/** Who is silent and who hangs, and that a pause of the whole process accuses nobody. */
+/** Which shard is silent and which hangs; a pause of the whole process accuses nobody. */
 import { expect, test } from "vitest";
 import { metricTable } from "../../../src/admin/metric-table.js";
 import { Heartbeat } from "../../../src/shard/heartbeat.js";
 import { GAUGES } from "../../../src/shard/pool.js";
 
-test("a shard without a beat is silent after four looks and hangs after twenty; one beat is enough to be well again", () => {
+test("a shard without a beat is silent after four checks and hangs after twenty; one beat is enough to recover", () => {
   const beats = new Int32Array(1);
   const heart = new Heartbeat(beats);
   const looks = (count: number): string[] => Array.from({ length: count }, () => heart.look());
@@ -16,7 +16,7 @@ test("a shard without a beat is silent after four looks and hangs after twenty; 
   expect(heart.look()).toBe("beats");
 });
 
-test("what a shard took with it when it ended is what the metrics show as a gauge", () => {
+test("when a shard ends, the metrics shown as gauges lose its part", () => {
   const gauges = metricTable.filter(({ gauge }) => gauge).flatMap(({ values }) => Object.values(values));
   expect([...GAUGES].sort()).toEqual(gauges.sort());
 });

@@ -5,7 +5,7 @@ import { ObjectStage } from "../../support/object-stage.js";
 import { SipMessage } from "../../../src/sip/message.js";
 
 const BOB = { From: "<sip:bob@example.org>;tag=b", To: "<sip:bob@example.org>" };
-/** Every part of it is written in an unusual way; a second branch is hidden in a quoted string. */
+/** Every part is written in an unusual way; a second branch is hidden in a quoted string. */
 const RARE_VIA = 'SIP / 2.0 / TCP\t192.0.2.1 : 5060 ; x=";branch=z9hG4bKother;rport" ;\r\n ttl=1; BRANCH = z9hG4bKrare ;alias;y=[::1]';
 
 let stage: ObjectStage;
@@ -25,12 +25,12 @@ async function registerBob(lines?: string): Promise<void> {
   expect(await final()).toBe(200);
 }
 
-/** The request that a method hop by hop belongs to, under the same Via and Call-ID. */
+/** A hop-by-hop request that belongs to the INVITE, with the same Via and Call-ID. */
 function hopByHop(invite: Buffer, method: string): Buffer {
   return Buffer.from(invite.toString("latin1").replace(/INVITE/g, method), "latin1");
 }
 
-test("CANCEL finds its INVITE by a Via that is written in a rare way, and its copy has the Via of the INVITE's copy", async () => {
+test("TX-9 CANCEL finds its INVITE by an oddly written Via, and its copy has the Via of the INVITE's copy", async () => {
   await registerBob();
   const invite = requestOf("INVITE", { Via: RARE_VIA });
   expect(stage.take(invite)).toBe(true);
@@ -38,7 +38,7 @@ test("CANCEL finds its INVITE by a Via that is written in a rare way, and its co
   const [copy] = stage.copies.splice(0);
   const ringing = `SIP/2.0 199 \r\nVia: ${copy?.topVia ?? ""}\r\n${(copy?.fields ?? []).slice(1).filter(({ key }) => ["via", "from", "call-id", "cseq", "to"].includes(key)).map(({ raw }) => raw).join("\r\n")}\r\nContent-Length: 0\r\n\r\n`;
   expect(stage.take(Buffer.from(ringing, "latin1"), "bob")).toBe(true);
-  // RFC 3261 16.7 step 5: a provisional response that nobody knows goes on like any other.
+  // RFC 3261 16.7 step 5: an unknown provisional response is forwarded like any other.
   expect(finals()).toEqual([199]);
   expect(new SipMessage(stage.answers.at(-1)?.octets ?? Buffer.alloc(0)).topVia).toContain("BRANCH = z9hG4bKrare");
   stage.answers.splice(0);
@@ -58,22 +58,22 @@ test("the ACK of a failure ends here, however its Via is written", async () => {
   expect(stage.copies).toEqual([]);
 });
 
-test("a URI in a quoted string behind the Path leads nobody astray", async () => {
+test("a URI in a quoted string after the Path misleads nobody", async () => {
   await registerBob('Supported: path\r\nPath: <sip:t@192.0.2.77;lr>;x="<sip:evil@192.0.2.66;lr>"');
   stage.take(requestOf("MESSAGE"));
   await expect.poll(() => stage.places).toEqual(["192.0.2.77"]);
 });
 
-test("a parameter in the user part makes nobody a loose router", async () => {
+test("a parameter in the user part does not make a loose router", async () => {
   await registerBob("Supported: path\r\nPath: <sip:t;lr@192.0.2.77>");
   stage.take(requestOf("MESSAGE"));
   await expect.poll(() => stage.copies.length).toBe(1);
-  // RFC 3261 16.6 step 6: a strict router finds itself in the Request-URI, and the target last in the Route.
+  // RFC 3261 16.6 step 6: a strict router finds itself in the Request-URI, and the target last in Route.
   expect(stage.copies[0]?.uri).toBe("sip:t;lr@192.0.2.77");
   expect(stage.copies[0]?.values("Route")).toEqual(["<sip:bob@192.0.2.2>"]);
 });
 
-test("RFC 3261 16.4 behind a strict router the last Route is the Request-URI again", async () => {
+test("PX-16.4-1 after a strict router, the last Route is the Request-URI again", async () => {
   await registerBob();
   const route = "Route: <sip:p.example.net;lr>\r\nRoute: <sip:bob@example.org>";
   expect(stage.take(requestOf("MESSAGE", { uri: "sip:token@127.0.0.1;lr", more: route }), "alice", true)).toBe(true);
@@ -82,7 +82,7 @@ test("RFC 3261 16.4 behind a strict router the last Route is the Request-URI aga
   expect(stage.copies[0]?.values("Route")).toEqual(["<sip:p.example.net;lr>"]);
 });
 
-test.each(["Expires: 60\r\nExpires: 0", "Max-Breadth: 1\r\nMax-Breadth: 60", "Event: a\r\no: b"])("GR-43 %j says one thing twice: 400", async (more) => {
+test.each(["Expires: 60\r\nExpires: 0", "Max-Breadth: 1\r\nMax-Breadth: 60", "Event: a\r\no: b"])("GR-43 %j is a duplicate: 400", async (more) => {
   expect(stage.take(requestOf("SUBSCRIBE", { more }))).toBe(true);
   expect(await final()).toBe(400);
 });

@@ -9,7 +9,7 @@ let stage: ObjectStage;
 beforeEach(async () => void (stage = await ObjectStage.open(false)));
 afterEach(() => stage.close());
 
-/** Takes what was answered since the last call, 100 aside, once there is something. */
+/** Waits for and takes the response since the last call, ignoring 100. */
 async function answer(): Promise<SipMessage | undefined> {
   await expect.poll(() => stage.answers.some(({ status }) => status > 100)).toBe(true);
   return stage.answers.splice(0).find(({ status }) => status > 100);
@@ -20,14 +20,14 @@ async function register(sender: "bob" | "bob over TLS", uri: string, contact: st
   return (await answer())?.status;
 }
 
-test("RFC 5630 5.2 a SIPS Contact is taken over TLS with a SIPS Request-URI, else 400", async () => {
+test("a SIPS Contact is accepted over TLS with a SIPS Request-URI, else 400 (RFC 5630 5.2)", async () => {
   expect(await register("bob", "sip:example.org", "<sips:bob@192.0.2.2>")).toBe(400);
   expect(await register("bob", "sips:example.org", "<sips:bob@192.0.2.2>")).toBe(400);
   expect(await register("bob over TLS", "sip:example.org", "<sips:bob@192.0.2.2>")).toBe(400);
   expect(await register("bob over TLS", "sips:example.org", "<sips:bob@192.0.2.2>")).toBe(200);
 });
 
-test("RFC 5630 5.3 PX-16.6-10 what is called as SIPS goes to no device that registered a SIP Contact: 480 with Warning 380", async () => {
+test("PX-16.6-10 a SIPS call does not go to a device that registered a SIP Contact: 480 with Warning 380 (RFC 5630 5.3)", async () => {
   expect(await register("bob over TLS", "sip:example.org", "<sip:bob@192.0.2.2;transport=tls>")).toBe(200);
   stage.take(requestOf("INVITE", { uri: "sips:bob@example.org" }), "alice over TLS");
   const refused = await answer();
@@ -35,14 +35,14 @@ test("RFC 5630 5.3 PX-16.6-10 what is called as SIPS goes to no device that regi
   expect(stage.copies).toEqual([]);
 });
 
-test("RFC 5630 5.3 what comes over a clear hop is no SIPS call", async () => {
+test("PX-16.6-10 a call that arrives over an unencrypted hop is not a SIPS call (RFC 5630 5.3)", async () => {
   expect(await register("bob over TLS", "sips:example.org", "<sips:bob@192.0.2.2>")).toBe(200);
   stage.take(requestOf("INVITE", { uri: "sips:bob@example.org" }), "alice");
   expect((await answer())?.status).toBe(480);
   expect(stage.copies).toEqual([]);
 });
 
-test("PX-16.6-5 a SIPS call goes over TLS as SIPS, and what follows in its dialog as well", async () => {
+test("PX-16.6-5 a SIPS call goes over TLS as SIPS, and so do later requests of its dialog", async () => {
   expect(await register("bob over TLS", "sips:example.org", "<sips:bob@192.0.2.2>")).toBe(200);
   stage.take(requestOf("INVITE", { uri: "sips:bob@example.org", Contact: "<sips:alice@192.0.2.1>" }), "alice over TLS");
   await expect.poll(() => stage.copies.length).toBe(1);
@@ -54,7 +54,7 @@ test("PX-16.6-5 a SIPS call goes over TLS as SIPS, and what follows in its dialo
   for (const route of routes) expect(route).toMatch(/^<sips:[^;]+;lr>$/);
 });
 
-test("RFC 5630 5.3 a SIP call reaches a device with a SIPS Contact as SIP, over its TLS flow", async () => {
+test("a SIP call reaches a device with a SIPS Contact as SIP, over its TLS flow (RFC 5630 5.3)", async () => {
   expect(await register("bob over TLS", "sips:example.org", "<sips:bob@192.0.2.2>")).toBe(200);
   stage.take(requestOf("MESSAGE"), "alice");
   await expect.poll(() => stage.copies.length).toBe(1);

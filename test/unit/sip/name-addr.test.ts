@@ -23,7 +23,7 @@ test("TT-06 no blank between the name and the bracket", () => {
   expect(parseNameAddr("caller<sip:caller@example.com>;tag=323")).toMatchObject({ displayName: "caller", uri: "sip:caller@example.com" });
 });
 
-test("TT-45 TT-46 a parameter belongs to the header outside of brackets and to the URI inside", () => {
+test("TT-45 TT-46 a parameter belongs to the header outside brackets and to the URI inside", () => {
   expect(parseNameAddr("sip:watson@example.com;unknownparam")).toMatchObject({ uri: "sip:watson@example.com", parameters: [{ name: "unknownparam" }] });
   expect(parseNameAddr("<sip:watson@example.com;unknownparam>")).toMatchObject({ uri: "sip:watson@example.com;unknownparam", parameters: [] });
 });
@@ -33,7 +33,7 @@ test("GR-25 a name in UTF-8 needs its quotes", () => {
   expect(parseNameAddr("Jos\u00c3\u00a9 <sip:a@b>")).toBeUndefined();
 });
 
-test("a character that no octet stands for is nothing of SIP, whatever its low octet is", () => {
+test("a character that is not an octet is not SIP, whatever its low octet", () => {
   expect(parseNameAddr("<sip:a\u0140b>")).toBeUndefined();
   expect(parseUri("sip:a\u0140example.com")).toBeUndefined();
   expect(splitHeaderList("a\u012cb")).toBeUndefined();
@@ -53,11 +53,11 @@ test.each([
   "<sip:a@b>;;x",
   "<sip:a@b>;x=\"y",
   '"\\',
-])("TT-14 TT-19 TT-26 TT-28 %j is no address", (text) => {
+])("TT-14 TT-19 TT-26 TT-28 %j is not an address", (text) => {
   expect(parseNameAddr(text)).toBeUndefined();
 });
 
-test("GR-16 whoever says one thing twice is not believed about it, and twice the same is no harm", () => {
+test("GR-16 contradicting duplicates are not trusted, and identical ones do no harm", () => {
   const said = (text: string): boolean => contradict(parseNameAddr(text)?.parameters ?? []);
   expect(said("<sip:a@b>;reg-id=1;REG-ID=2")).toBe(true);
   expect(said("<sip:a@b>;q;q=1")).toBe(true);
@@ -65,13 +65,13 @@ test("GR-16 whoever says one thing twice is not believed about it, and twice the
   expect(said('<sip:a@b>;+sip.instance="<urn:uuid:0>";reg-id=1;+sip.instance="<urn:uuid:0>";expires=600')).toBe(false);
 });
 
-test("a list is cut at commas that stand outside of quotes and brackets", () => {
+test("a list is split at commas outside quotes and brackets", () => {
   expect(splitHeaderList('"a,\\",b" <sip:c,d@e>;x="f,<g>" , <sip:h>,sip:i')).toEqual(['"a,\\",b" <sip:c,d@e>;x="f,<g>"', "<sip:h>", "sip:i"]);
   expect(splitHeaderList(" ")).toEqual([]);
   expect(joinHeaderLists(["a, b", "c"])).toEqual(["a", "b", "c"]);
 });
 
-test.each(["a,", ",a", "a,,b", '"a', "<a", '<a>,"b\\"'])("TT-14 TT-19 %j is no list", (text) => {
+test.each(["a,", ",a", "a,,b", '"a', "<a", '<a>,"b\\"'])("TT-14 TT-19 %j is not a list", (text) => {
   expect(splitHeaderList(text)).toBeUndefined();
   expect(joinHeaderLists(["x", text])).toBeUndefined();
 });
@@ -82,17 +82,17 @@ test("OB-4.2-4 option tags are found in any case and on any line", () => {
   expect(hasOptionTag(["outbounds", "x-path"], "outbound")).toBe(false);
 });
 
-/** Any octets, a character each. */
+/** Any octets, one character each. */
 function octets(maxLength: number): fc.Arbitrary<string> {
   return fc.uint8Array({ maxLength }).map((bytes) => Buffer.from(bytes).toString("latin1"));
 }
 
-/** No control character: those may stand behind a backslash only. */
+/** No control character: those are legal only after a backslash. */
 function isPlain(text: string): boolean {
   return [...text].every((character) => character >= " " && character !== "\u007f");
 }
 
-test("values that are joined by commas are cut at the same places", () => {
+test("values joined by commas are split at the same places", () => {
   const quoted = octets(8).filter(isPlain).map(quote);
   const value = fc.oneof(quoted, fc.stringMatching(/^[a-z]{1,5}$/), fc.stringMatching(/^<[a-z,;"]{0,8}>$/));
   fc.assert(
@@ -124,7 +124,7 @@ test("no text makes the parsers fail", () => {
   );
 });
 
-test("time goes with the length, whatever the text", () => {
+test("time is proportional to the length, whatever the text", () => {
   for (const unit of ['"', "\\", "<", ">", ";", ";a=", '";"', ",", '"\\"', " ", "a "]) {
     const text = unit.repeat(200_000);
     const spent = cpuTime(() => {

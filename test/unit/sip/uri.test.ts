@@ -25,7 +25,7 @@ test("TT-09 semicolons and question marks in the user part belong to it", () => 
   expect(uri?.parameters.map(({ text }) => text)).toEqual(["lr"]);
 });
 
-test("TT-04 an escaped NUL cuts nothing", () => {
+test("TT-04 an escaped NUL truncates nothing", () => {
   expect(parseUri("sip:null-%00-null@example.com")?.user).toBe("null-%00-null");
 });
 
@@ -106,7 +106,7 @@ const uriText = fc
   .tuple(fc.constantFrom("sip:", "sips:"), part, fc.constantFrom("h", "example.com", "[::1]"), fc.constantFrom("", ":5060"), fc.array(fc.stringMatching(/^[a-c]=[a-c]$/), { maxLength: 3 }))
   .map(([scheme, user, host, port, parameters]) => `${scheme}${user}@${host}${port}${parameters.map((one) => `;${one}`).join("")}`);
 
-/** Any octets, a character each. */
+/** Any octets, one character each. */
 const octets = fc.uint8Array().map((bytes) => Buffer.from(bytes).toString("latin1"));
 
 test("equivalence is reflexive and symmetric", () => {
@@ -119,7 +119,7 @@ test("equivalence is reflexive and symmetric", () => {
   );
 });
 
-test("no text makes it fail, and what is parsed has no character that could end it in a header", () => {
+test("no text makes it fail, and a parsed URI contains no character that could end it in a header", () => {
   fc.assert(
     fc.property(fc.oneof(octets, fc.string().map((tail) => `sip:${tail}`), uriText), (text) => {
       if (parseUri(text) !== undefined) expect(text).toMatch(/^[^\s"<>]+$/);
@@ -127,7 +127,7 @@ test("no text makes it fail, and what is parsed has no character that could end 
   );
 });
 
-test("time goes with the length, whatever the text", () => {
+test("time is proportional to the length, whatever the text", () => {
   for (const unit of ["a.", "%41", ";a", ":", "[", "a@", "?", "-"]) {
     const text = `sip:a@${unit.repeat(300_000)}`;
     expect(cpuTime(() => parseUri(text))).toBeLessThan(1_500);

@@ -25,7 +25,7 @@ function certificatesFor(environment: Record<string, string>): Certificates | un
 
 const EDGE = { SLUICE_MODE: "edge", SLUICE_UPSTREAM: "sip:192.0.2.1" };
 
-test("TR-27 twice a day session tickets get another key, and the certificates stay what they are", () => {
+test("TR-27 session tickets get another key twice a day, and the certificates stay the same", () => {
   const certificates = certificatesFor({ ...EDGE, SLUICE_LISTEN: "tls:127.0.0.1:5061", ...tlsSettings() });
   const first = certificates?.material;
   const seen: TlsMaterial[] = [];
@@ -38,7 +38,7 @@ test("TR-27 twice a day session tickets get another key, and the certificates st
   expect(certificates?.material).toBe(seen[0]);
 });
 
-test("an edge without anything secure needs none, one with a secure upstream does", () => {
+test("an edge without anything secure needs no certificates, one with a secure upstream does", () => {
   expect(certificatesFor({ ...EDGE, SLUICE_LISTEN: "udp:127.0.0.1:5060" })).toBeUndefined();
   expect(certificatesFor({ ...EDGE, SLUICE_LISTEN: "udp:127.0.0.1:5060", SLUICE_UPSTREAM: "sips:registrar.example.org" })).toBeDefined();
 });
