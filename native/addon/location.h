@@ -16,6 +16,9 @@ class Location : public Napi::ObjectWrap<Location> {
   explicit Location(const Napi::CallbackInfo& info);
   ~Location();
 
+  // nullptr: it is closed.
+  const std::shared_ptr<BindingStore>& store() const noexcept { return store_; }
+
  private:
   Napi::Value save(const Napi::CallbackInfo& info);
   Napi::Value lookup(const Napi::CallbackInfo& info);

@@ -4,8 +4,10 @@
 #include "core/relay/flow_id.h"
 #include "core/relay/neighbour.h"
 #include "core/relay/object_branch.h"
+#include "location.h"
 #include "shard_config.h"
 #include "shard_host.h"
+#include "tls/aes_gcm.h"
 
 namespace sluice {
 namespace {
@@ -239,6 +241,41 @@ Napi::Value ShardHost::note_silence(const Napi::CallbackInfo& info, Shard& shard
 Napi::Value ShardHost::was_silent(const Napi::CallbackInfo& info, Shard& shard) {
   const Napi::Env env = info.Env();
   return Napi::Boolean::New(env, running_->cluster->silences.holds(hash_of_text(shard.config(), info[0].ToString()), seconds_now(), kSilenceSeconds));
+}
+
+// serveRegisters(location, rows, gruuKey)
+Napi::Value ShardHost::serve_registers(const Napi::CallbackInfo& info, Shard& shard) {
+  const Napi::Env env = info.Env();
+  const auto location = info[0].As<Napi::Object>();
+  auto rows = info[1].As<Napi::Int32Array>();
+  const auto key = info[2].As<Napi::Uint8Array>();
+  const std::shared_ptr<BindingStore>& store = Location::Unwrap(location)->store();
+  constexpr size_t kKeyOctets = 32;
+  if (store == nullptr || rows.ElementLength() < k_batch_size * k_register_fields || key.ElementLength() != kKeyOctets) {
+    Napi::TypeError::New(env, "a closed store, a table that is too small, or no key").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  registers_ = Napi::Reference<Napi::Int32Array>::New(rows, 1);
+  const int64_t offset = location.Get("clockOffset").ToNumber().Int64Value();
+  shard.registering().open(store, offset, make_aes_gcm(key.Data()), rows.Data());
+  return env.Undefined();
+}
+
+// setRegisters({domains: [name, host] [], maxContacts, maxFlows, keepSeconds, supported})
+Napi::Value ShardHost::set_registers(const Napi::CallbackInfo& info, Shard& shard) {
+  const auto from = info[0].As<Napi::Object>();
+  const auto domains = from.Get("domains").As<Napi::Array>();
+  RegisterSettings settings;
+  for (uint32_t i = 0; i < domains.Length(); ++i) {
+    const auto pair = Napi::Value(domains[i]).As<Napi::Array>();
+    settings.domains.add(Napi::Value(pair[0u]).ToString(), Napi::Value(pair[1u]).ToString());
+  }
+  settings.max_contacts = from.Get("maxContacts").ToNumber().Uint32Value();
+  settings.max_flows = from.Get("maxFlows").ToNumber().Uint32Value();
+  settings.keep_seconds = from.Get("keepSeconds").ToNumber().Uint32Value();
+  settings.supported = from.Get("supported").ToString();
+  shard.registering().configure(std::move(settings));
+  return info.Env().Undefined();
 }
 
 Napi::Value ShardHost::flush(const Napi::CallbackInfo& info, Shard& shard) {

@@ -65,6 +65,8 @@ void ShardHost::define(Napi::Env env, Napi::Object exports) {
                                        InstanceMethod<&ShardHost::release>("release"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::flush>>("flush"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::take_events>>("takeEvents"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::serve_registers>>("serveRegisters"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::set_registers>>("setRegisters"),
                                        InstanceMethod<&ShardHost::close>("close"),
                                    }));
 }

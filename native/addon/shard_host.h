@@ -81,6 +81,8 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   Napi::Value release(const Napi::CallbackInfo& info);
   Napi::Value flush(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value take_events(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value serve_registers(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value set_registers(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value close(const Napi::CallbackInfo& info);
 
   // shard_inspect_host.cc
@@ -110,6 +112,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   Napi::Reference<Napi::Int32Array> records_;
   Napi::Reference<Napi::Int32Array> verdicts_;
   Napi::Reference<Napi::TypedArray> counters_;
+  Napi::Reference<Napi::Int32Array> registers_;
   Napi::FunctionReference on_batch_;
   Napi::FunctionReference decide_;
   Napi::FunctionReference on_upgrade_;

@@ -44,6 +44,12 @@ export const metricTable: readonly MetricRow[] = [
     label: "result",
     values: { relayed: Counter.registersIn, accepted: Counter.registersOk },
   },
+  {
+    name: "registers_handled_total",
+    help: "REGISTER requests of a registrar or standalone server: decided by numbers, or on the object path.",
+    label: "path",
+    values: { numbers: Counter.registersByNumbers, objects: Counter.registersByObjects },
+  },
   { name: "flow_tokens_refused_total", help: "Flow tokens refused.", label: "reason", values: { forged: Counter.tokensForged, gone: Counter.tokensGone } },
   {
     name: "keepalives_total",

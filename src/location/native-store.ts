@@ -66,6 +66,11 @@ export class NativeStore implements LocationStore {
     }
   }
 
+  /** The table itself, for whoever writes its journal before he answers; undefined: an answer waits for the disk. */
+  get table(): Location | undefined {
+    return this.#isDurable ? undefined : this.#native;
+  }
+
   now(): number {
     return monotonic() + this.#native.clockOffset;
   }

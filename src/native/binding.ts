@@ -135,6 +135,18 @@ export interface FlowEvent {
   readonly text: string;
 }
 
+/** The settings of those REGISTERs that are decided about by numbers. */
+export interface RegisterSettings {
+  /** In lower case and without brackets; with how addresses of record show it, empty: it has no users. */
+  readonly domains: readonly (readonly [name: string, host: string])[];
+  readonly maxContacts: number;
+  readonly maxFlows: number;
+  /** The answer to a sender who asks for keep-alives. */
+  readonly keepSeconds: number;
+  /** Option tags. */
+  readonly supported: string;
+}
+
 /** What the object path needs of its shard. Messages leave with the batch, or outside of one with `flush`. */
 export interface ObjectPort {
   origin(item: number): Origin;
@@ -186,6 +198,9 @@ export interface ObjectPort {
    */
   reserve(address: string, requests: number, octets: number, room: number, exempt: boolean): number;
   release(place: number): void;
+  /** REGISTERs that are decided about by numbers change that store. `rows`: Const.registerFields numbers for each message of a batch; `gruuKey`: 32 octets. */
+  serveRegisters(location: Location, rows: Int32Array, gruuKey: Uint8Array): void;
+  setRegisters(settings: RegisterSettings): void;
   flush(): void;
   takeEvents(): readonly FlowEvent[] | undefined;
 }

@@ -281,6 +281,41 @@ export const RecordField = {
 } as const;
 export type RecordField = (typeof RecordField)[keyof typeof RecordField];
 
+export const RegisterField = {
+  state: 0,
+  who: 1,
+  asked: 2,
+  flags: 3,
+} as const;
+export type RegisterField = (typeof RegisterField)[keyof typeof RegisterField];
+
+export const RegisterState = {
+  unread: 0,
+  open: 1,
+  answered: 2,
+  held: 3,
+} as const;
+export type RegisterState = (typeof RegisterState)[keyof typeof RegisterState];
+
+export const RegisterFlag = {
+  flow: 1,
+  path: 2,
+  topOb: 4,
+  lastOb: 8,
+  anyOb: 16,
+  supportsOutbound: 32,
+  supportsPath: 64,
+  supportsGruu: 128,
+} as const;
+export type RegisterFlag = (typeof RegisterFlag)[keyof typeof RegisterFlag];
+
+export const RegisterGrant = {
+  outbound: 1,
+  requireOutbound: 2,
+  gruu: 4,
+} as const;
+export type RegisterGrant = (typeof RegisterGrant)[keyof typeof RegisterGrant];
+
 export const VerdictField = {
   action: 0,
   target: 1,
@@ -301,6 +336,7 @@ export const Action = {
   relayToHop: 4,
   relayResponse: 5,
   object: 6,
+  register: 7,
 } as const;
 export type Action = (typeof Action)[keyof typeof Action];
 
@@ -490,6 +526,8 @@ export const Counter = {
   loginsIdentity: 74,
   loginsReplay: 75,
   loginsLimited: 76,
+  registersByNumbers: 77,
+  registersByObjects: 78,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 
@@ -572,6 +610,8 @@ export const counterProse: readonly string[] = [
   "requests with valid credentials but another user's address",
   "requests that replayed used credentials",
   "requests whose credentials were not checked because their source or user had too many failures",
+  "REGISTER requests decided by numbers",
+  "REGISTER requests handled by the object path",
 ];
 
 export const Const = {
@@ -583,6 +623,7 @@ export const Const = {
   roomRegistering: 6,
   roomKnown: 7,
   roomEnding: 8,
+  registerFields: 4,
   readerOctets: 65535,
 } as const;
 export type Const = (typeof Const)[keyof typeof Const];

@@ -15,10 +15,19 @@ export function readExpires(value: string | undefined): number | undefined {
 
 type Limits = Pick<RegistrarOptions, "minExpires" | "maxExpires" | "expiresJitterPercent">;
 
-/** Seconds to grant; 0 removes. `chance` is from 0 to 1. Refuses too brief a time with 423. */
-export function grantExpires(asked: number, { minExpires, maxExpires, expiresJitterPercent }: Limits, chance = Math.random()): number {
+/** `secondsFor` it: refused with 423. */
+export const TOO_BRIEF = -1;
+
+/** Refuses too brief a time with 423. */
+export function grantExpires(asked: number, limits: Limits): number {
+  const seconds = secondsFor(asked, limits, Math.random());
+  return seconds === TOO_BRIEF ? refuse(423, "Interval Too Brief", [["Min-Expires", String(limits.minExpires)]]) : seconds;
+}
+
+/** Seconds to grant; 0 removes. `chance` is from 0 to 1. */
+export function secondsFor(asked: number, { minExpires, maxExpires, expiresJitterPercent }: Limits, chance: number): number {
   if (asked === 0) return 0;
-  if (asked < minExpires && asked < HOUR) refuse(423, "Interval Too Brief", [["Min-Expires", String(minExpires)]]);
+  if (asked < minExpires && asked < HOUR) return TOO_BRIEF;
   const most = Math.min(asked, maxExpires);
   const taken = Math.floor((most * expiresJitterPercent * chance) / 100);
   return Math.max(most - taken, Math.min(most, minExpires), 1);

@@ -27,12 +27,13 @@ const CIPHER = "aes-256-gcm";
 const NOT_IN_PARAMETER = /[^a-z0-9\-_.!~*'()[\]/:&+$]/gi;
 
 export class Gruus {
-  readonly #key: Buffer;
+  /** What temporary ones are encrypted with, here and in C++. */
+  readonly key: Buffer;
   readonly #random = new RandomPool();
 
   /** `secret`: the same on every registrar of a cluster, and after a restart. */
   constructor(secret: Uint8Array) {
-    this.#key = Buffer.from(hkdfSync("sha256", secret, "", "temporary gruu", 32));
+    this.key = Buffer.from(hkdfSync("sha256", secret, "", "temporary gruu", 32));
   }
 
   /** The public one: the address of record with the instance in `gr` (RFC 5627 5.1 and 5.4). */
@@ -44,7 +45,7 @@ export class Gruus {
   /** A new one on each call: everything in it is encrypted, so two of them have nothing in common (RFC 5627 5.1). */
   temporaryOf(binding: Binding & { readonly instance: string }): string {
     const iv = this.#random.take(IV_OCTETS);
-    const cipher = createCipheriv(CIPHER, this.#key, iv);
+    const cipher = createCipheriv(CIPHER, this.key, iv);
     const clear = Buffer.from(`${lifeOf(binding)}${binding.aor}\n${binding.instance}`, "latin1");
     const sealed = Buffer.concat([iv, cipher.update(clear), cipher.final(), cipher.getAuthTag()]);
     return `sip:${PREFIX}${sealed.toString("base64url")}${binding.aor.slice(binding.aor.lastIndexOf("@"))};gr`;
@@ -65,7 +66,7 @@ export class Gruus {
   #open(user: string): Destination | undefined {
     const sealed = Buffer.from(user.startsWith(PREFIX) ? user.slice(PREFIX.length) : "", "base64url");
     if (sealed.length < IV_OCTETS + LIFE_OCTETS + TAG_OCTETS) return undefined;
-    const decipher = createDecipheriv(CIPHER, this.#key, sealed.subarray(0, IV_OCTETS));
+    const decipher = createDecipheriv(CIPHER, this.key, sealed.subarray(0, IV_OCTETS));
     decipher.setAuthTag(sealed.subarray(-TAG_OCTETS));
     let clear: Buffer;
     try {

@@ -24,3 +24,8 @@ export interface RegistrarOptions {
   /** Flow-Timer for devices that are connected directly, 0: none (RFC 5626 6). */
   readonly flowTimer: number;
 }
+
+/** The option tags of RFC 5626 and 3327 that we support. */
+export function supportedBy({ outbound }: Pick<RegistrarOptions, "outbound">): readonly string[] {
+  return outbound === "off" ? ["path"] : ["path", "outbound"];
+}

@@ -17,7 +17,8 @@ import { isOutbound } from "./outbound.js";
 import { RegisterRefusal, refuse } from "./register-refusal.js";
 import { checkSips } from "./sips.js";
 import { registeredResponse } from "./registered.js";
-import type { RegistrarOptions } from "./registrar-options.js";
+import { type RegistrarOptions, supportedBy } from "./registrar-options.js";
+import { PathUse, useOfPath } from "./path-use.js";
 import type { RequestSource } from "./request-source.js";
 import { wayToContact } from "./way-to-contact.js";
 
@@ -50,7 +51,7 @@ export class Registrar {
   }
 
   get #supported(): readonly string[] {
-    return this.#options.outbound === "off" ? ["path"] : ["path", "outbound"];
+    return supportedBy(this.#options);
   }
 
   /**
@@ -119,15 +120,15 @@ export class Registrar {
     return addressOfRecord(uri, domains) ?? refuse(404, "Not Found");
   }
 
-  /** RFC 3327 5.3. Whoever can plant a Path decides where a user's calls go, so only an edge's is trusted. */
   #path(request: SipMessage, from: RequestSource): readonly string[] {
     const path = joinHeaderLists(request.headers("path")) ?? refuse(400, "Bad Path");
     if (path.length === 0) return path;
-    if (!from.isEdge) refuse(403, "Path From Nobody That Is Trusted");
+    const phoneSupportsIt = hasOptionTag([...request.headers("supported"), ...request.headers("require")], "path");
+    const use = useOfPath(this.#options.pathMode, from.isEdge, phoneSupportsIt);
+    if (use === PathUse.untrusted) refuse(403, "Path From Nobody That Is Trusted");
     const isAddress = (value: string): boolean => parseUri(parseNameAddr(value)?.uri ?? "") !== undefined;
     if (path.length > MAX_PATH_VALUES || !path.every(isAddress)) refuse(400, "Bad Path");
-    const lacksSupport = !hasOptionTag([...request.headers("supported"), ...request.headers("require")], "path");
-    if (lacksSupport && this.#options.pathMode === "strict") refuse(420, "Bad Extension", [["Unsupported", "path"]]);
+    if (use === PathUse.unsupported) refuse(420, "Bad Extension", [["Unsupported", "path"]]);
     return path;
   }
 

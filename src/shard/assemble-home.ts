@@ -8,6 +8,7 @@ import type { Config } from "../config/config.js";
 import type { UpstreamTarget } from "../native/address-port.js";
 import type { Shard, ShardConfig } from "../native/binding.js";
 import { binding } from "../native/load.js";
+import { NativeStore } from "../location/native-store.js";
 import type { LocationStore } from "../location/store.js";
 import { Forwarder } from "../proxy/forwarder.js";
 import { HomeProxy } from "../proxy/home-proxy.js";
@@ -21,6 +22,7 @@ import { TransactionTable } from "../transaction/table.js";
 import { timerTable } from "../transaction/timers.js";
 import { NativeOutlet } from "./native-outlet.js";
 import { ObjectPath } from "./object-path.js";
+import { RegisterDesk } from "./register-desk.js";
 import { domainsOf, ownHostsOf } from "./served.js";
 
 /** The answer to a sender who asks for keep-alives, if no Flow-Timer is set (RFC 6223 4.4). */
@@ -61,10 +63,15 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
   const needs = { logins: new binding.Logins(config.cluster), report: onFault, onLogin: heardOf };
   let door = await openDoor(settings, isUpstream, needs);
   const { registrar, store, gruus } = await openRegistrar(settings, door.domains, door.authenticator, { report: onFault, connection });
+  const keepSeconds = (): number => (current.flowTimer > 0 ? current.flowTimer : KEEP_SECONDS);
+  const servesOutbound = settings.outbound !== "off";
+  const bindings = store instanceof NativeStore ? store.table : undefined;
+  const desk = bindings && new RegisterDesk({ shard, table: bindings, gruuKey: gruus.key, servesOutbound });
+  desk?.configure(registrarRules(settings, door.domains, door.authenticator), keepSeconds());
   const timers = timerTable(t1Ms, branchSeconds);
   const outlet = new NativeOutlet(shard, listeners);
   const newTag = tags();
-  const table = new TransactionTable({ outlet, timers, port: shard, most: limits.maxPending, newTag, get keepSeconds() { return current.flowTimer > 0 ? current.flowTimer : KEEP_SECONDS; } });
+  const table = new TransactionTable({ outlet, timers, port: shard, most: limits.maxPending, newTag, get keepSeconds() { return keepSeconds(); } });
   const names = new ResolvedNames(new DnsRecords(new dns.Resolver()));
   const forwarder = new Forwarder({
     table,
@@ -91,13 +98,15 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
     transportOf: (flow) => listenerOfFlow(listeners, flow)?.transport,
     onFault,
   });
-  const path = new ObjectPath({ shard, config, table, store, registrar, proxy, servesOutbound: settings.outbound !== "off", onFault });
+  const path = new ObjectPath({ shard, config, table, store, registrar, proxy, servesOutbound, desk, onFault });
   const sweeping = config.shard === 0 ? setInterval(() => void store.expire().catch(onFault), SWEEP_MS) : undefined;
   const configure = async (changed: Config): Promise<void> => {
     const before = door;
     door = await openDoor(changed, isUpstream, needs);
     current = changed;
-    registrar.configure(registrarRules(changed, door.domains, door.authenticator));
+    const rules = registrarRules(changed, door.domains, door.authenticator);
+    registrar.configure(rules);
+    desk?.configure(rules, keepSeconds());
     await before.authenticator?.close();
   };
   const close = async (): Promise<void> => {

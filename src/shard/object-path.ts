@@ -17,6 +17,7 @@ import { type TransactionTable, serverKey } from "../transaction/table.js";
 import { walkRoutes, walked } from "../edge/route-walk.js";
 import { reply } from "../edge/verdicts.js";
 import { ownerOf } from "../proxy/target.js";
+import type { RegisterDesk } from "./register-desk.js";
 
 export interface ObjectPathOptions {
   readonly shard: Shard;
@@ -26,6 +27,8 @@ export interface ObjectPathOptions {
   readonly registrar: Registrar;
   readonly proxy: HomeProxy;
   readonly servesOutbound: boolean;
+  /** Undefined: every REGISTER is for us. */
+  readonly desk: RegisterDesk | undefined;
   readonly onFault: (error: unknown) => void;
 }
 
@@ -40,6 +43,8 @@ interface Arrival {
   readonly isFirstHop: boolean;
   /** Const.roomOpening and so on. */
   readonly room: number;
+  /** Of a REGISTER: `RegisterDesk.whoOf`. */
+  readonly who: number;
 }
 
 export class ObjectPath {
@@ -56,7 +61,8 @@ export class ObjectPath {
 
   /** Takes one message of the batch. */
   receive(item: number, records: Int32Array, verdicts: Int32Array): void {
-    const { shard, table } = this.#options;
+    const { shard, table, desk } = this.#options;
+    if (desk?.takes(item, records, verdicts) === true) return;
     const row = item * Const.recordFields;
     const message = new SipMessage(shard.message(item));
     const origin = shard.origin(item);
@@ -69,7 +75,7 @@ export class ObjectPath {
     const room = roomOf(message.method, records[row + RecordField.flowFlags]!);
     // A request that follows a live flow never comes here.
     const followed = walked.target < 0 ? incoming : { ...incoming, deadFlow: { owner: shard.routeOwner(item, walked.target) } };
-    const refusal = this.#request(followed, { listener: origin.listener, isFirstHop: records[row + RecordField.viaCount] === 1, room });
+    const refusal = this.#request(followed, { listener: origin.listener, isFirstHop: records[row + RecordField.viaCount] === 1, room, who: desk?.whoOf(item) ?? 0 });
     if (refusal !== undefined) this.#refuse(item, verdicts, refusal);
   }
 
@@ -89,7 +95,7 @@ export class ObjectPath {
   }
 
   /** A stateless refusal; undefined: something else has taken the request. */
-  #request(incoming: Incoming, { listener, isFirstHop, room }: Arrival): ResponseSpec | undefined {
+  #request(incoming: Incoming, arrival: Arrival): ResponseSpec | undefined {
     const { table, proxy, onFault } = this.#options;
     const { request, sender } = incoming;
     const fault = faultOf(request);
@@ -101,12 +107,12 @@ export class ObjectPath {
       return undefined;
     }
     if (table.takesRetransmission(key)) return undefined;
-    const server = table.newServerTransaction(key, request, sender, room);
+    const server = table.newServerTransaction(key, request, sender, arrival.room);
     if (server === undefined) return BUSY;
     const failed = (error: unknown): void => this.#failed(server, error);
     try {
       if (request.method === "CANCEL") this.#cancel(server, incoming);
-      else if (request.method === "REGISTER") this.#register(server, listener, isFirstHop).catch(failed);
+      else if (request.method === "REGISTER") void this.#registerInTurn(server, arrival).catch(failed);
       else proxy.handle(server, incoming).catch(failed);
     } catch (error) {
       failed(error);
@@ -130,7 +136,18 @@ export class ObjectPath {
     if (invite?.isOpen) invite.onCancel?.(request);
   }
 
-  async #register(server: ServerTransaction, listener: number, firstHop: boolean): Promise<void> {
+  /** What C++ could do without us waits until this is done. */
+  async #registerInTurn(server: ServerTransaction, arrival: Arrival): Promise<void> {
+    const { desk } = this.#options;
+    desk?.hold(arrival.who);
+    try {
+      await this.#register(server, arrival);
+    } finally {
+      desk?.release(arrival.who);
+    }
+  }
+
+  async #register(server: ServerTransaction, { listener, isFirstHop: firstHop }: Arrival): Promise<void> {
     const { config, shard, registrar, servesOutbound } = this.#options;
     const { address, port, flow, answerFlow, fromCore } = server.sender;
     const transport = config.listeners[listener]?.transport ?? "udp";

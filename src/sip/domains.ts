@@ -23,6 +23,12 @@ export class Domains {
     return new Set(this.#realms.values());
   }
 
+  /** Every name that leads here, with the domain that it means; undefined: it has no users. */
+  get names(): readonly (readonly [string, string | undefined])[] {
+    const own = [...this.#ownHosts].filter((name) => !this.#realms.has(name));
+    return [...this.#realms, ...own.map((name) => [name, undefined] as const)];
+  }
+
   get isEmpty(): boolean {
     return this.#realms.size === 0;
   }

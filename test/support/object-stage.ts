@@ -124,6 +124,9 @@ export class ObjectStage {
       noteRegister: () => undefined,
       reserve: () => 1,
       release: () => undefined,
+      // All that comes is for the object path.
+      serveRegisters: () => undefined,
+      setRegisters: () => undefined,
       flush: () => undefined,
       takeEvents: () => undefined,
     };

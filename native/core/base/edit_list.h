@@ -22,6 +22,12 @@ class Writer {
     at_ += text.size();
   }
   void put(char c) noexcept { put(Text(&c, 1)); }
+  void put_lower(Text text) noexcept {
+    const size_t mark = size();
+    put(text);
+    if (!full_)
+      for (char* p = begin_ + mark; p < at_; ++p) *p = lower(*p);
+  }
   void put_number(uint64_t value) noexcept {
     char digits[20];
     size_t n = 0;

@@ -10,6 +10,26 @@ enum RecordField : uint32_t {
 #include "core/base/layout.def"
 };
 
+enum RegisterField : uint32_t {
+#define SLUICE_REGISTER_FIELD(name) kRegister_##name,
+#include "core/base/layout.def"
+};
+
+enum class RegisterState : int32_t {
+#define SLUICE_REGISTER_STATE(name) name,
+#include "core/base/layout.def"
+};
+
+enum RegisterFlag : uint32_t {
+#define SLUICE_REGISTER_FLAG(name, bit) kAsk_##name = 1u << bit,
+#include "core/base/layout.def"
+};
+
+enum RegisterGrant : uint32_t {
+#define SLUICE_REGISTER_GRANT(name, bit) kGrant_##name = 1u << bit,
+#include "core/base/layout.def"
+};
+
 enum VerdictField : uint32_t {
 #define SLUICE_VERDICT_FIELD(name) kVerdict_##name,
 #include "core/base/layout.def"

@@ -26,7 +26,8 @@ const TimeSource& system_time() noexcept {
 
 void Clock::read() noexcept {
   tick_ = static_cast<uint32_t>(source_.monotonic_ms() / kTickMs);
-  birth_ = birth_at(source_.unix_seconds());
+  unix_seconds_ = source_.unix_seconds();
+  birth_ = birth_at(unix_seconds_);
 }
 
 }  // namespace sluice

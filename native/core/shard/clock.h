@@ -24,6 +24,7 @@ class Clock {
 
   void read() noexcept;
   uint32_t tick() const noexcept { return tick_; }
+  uint64_t unix_seconds() const noexcept { return unix_seconds_; }
   uint32_t birth() const noexcept { return birth_; }  // see FlowName::birth
   bool reached(uint32_t due) const noexcept { return static_cast<int32_t>(tick_ - due) >= 0; }
   uint32_t ms_since(uint32_t tick) const noexcept { return (tick_ - tick) * kTickMs; }
@@ -33,6 +34,7 @@ class Clock {
   const TimeSource& source_;
   uint32_t tick_ = 0;
   uint32_t birth_ = 0;
+  uint64_t unix_seconds_ = 0;
 };
 
 }  // namespace sluice

@@ -100,16 +100,20 @@ TokenFacts Inspect::token(Text user) noexcept {
 }
 
 void Inspect::note_register(Text flow_id, Text request) noexcept {
+  // It came within the limits of clients, which are narrower.
+  if (scan_own_output(request, *ground_.spare)) note_register(flow_id, *ground_.spare);
+}
+
+void Inspect::note_register(Text flow_id, const Message& request) noexcept {
   ground_.counters.add(Counter::registers_ok);
   FlowId flow;
   if (!ground_.config.notes || !parse_flow_id(ground_.config, flow_id, flow) || flow.name.shard != ground_.config.shard) return;
   uint32_t slot = flow.name.slot;
   if (flow.name.kind == FlowKind::udp) slot = ground_.flows.find_udp(flow.name.remote, flow.listener);
   else if (ground_.flows.find_stream(slot, flow.name.generation) == nullptr) slot = 0;
-  // It was received within the narrower limits for clients.
-  if (slot == 0 || !scan_own_output(request, *ground_.spare)) return;
+  if (slot == 0) return;
   constexpr uint64_t kKey = 1;  // asked and granted at once, so it collides with nobody
-  notes_.asked(kKey, *ground_.spare, slot);
+  notes_.asked(kKey, request, slot);
   notes_.granted(kKey, slot, ground_.clock.tick());
 }
 

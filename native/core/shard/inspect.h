@@ -63,8 +63,9 @@ class Inspect {
   const FlowNotes& notes() const noexcept { return notes_; }
   const UpstreamHealth& upstreams() const noexcept { return upstreams_; }
   uint32_t ms_since(uint32_t tick) const noexcept { return ground_.clock.ms_since(tick); }
-  // A REGISTER that the object path granted.
+  // A REGISTER that was granted here.
   void note_register(Text flow_id, Text request) noexcept;
+  void note_register(Text flow_id, const Message& request) noexcept;
 
   // The functions below close flows; Shard::settle() sends the resulting messages.
   void set_bans(const std::vector<BannedNet>& banned) noexcept;

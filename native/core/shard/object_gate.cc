@@ -9,14 +9,16 @@ namespace sluice {
 
 size_t ObjectGate::flow_id_of(unsigned item, char* out) const noexcept { return format_flow_id(ground_.config, turn_.item(item).source, out); }
 
-size_t ObjectGate::answer_flow_of(unsigned item, char* out) const noexcept {
+Source ObjectGate::answer_way_of(unsigned item) const noexcept {
   const int32_t* record = turn_.record(item);
   const bool outbound = turn_.item(item).message.method == Method::register_ && (record[kRecord_contact] & static_cast<int32_t>(kContact_reg_id));
   const bool keep = record[kRecord_headers] & static_cast<int32_t>(kHeader_keep);
   Source way = turn_.item(item).source;
   if (way.kind == FlowKind::udp) way.remote = answer_address(ground_.config, turn_.item(item), outbound || keep ? uint32_t{kEdit_mark_outbound} : 0u);
-  return format_flow_id(ground_.config, way, out);
+  return way;
 }
+
+size_t ObjectGate::answer_flow_of(unsigned item, char* out) const noexcept { return format_flow_id(ground_.config, answer_way_of(item), out); }
 
 size_t ObjectGate::new_branch(uint32_t loop, char* out) noexcept { return make_object_branch(ground_.config, ++branches_made_, loop, out); }
 
@@ -179,12 +181,17 @@ void ObjectGate::release(uint32_t place) noexcept {
   ground_.counters.add(Counter::request_octets_held, -static_cast<int64_t>(octets));
 }
 
-// The sender waits for our response, so its connection outlives its FIN (TR-24).
 void ObjectGate::take(unsigned i) noexcept {
   const Item& item = turn_.item(i);
   const Message& message = item.message;
   ground_.counters.add(Counter::object_messages);
   if (message.is_request && message.method == Method::register_ && !item.source.from_core) ground_.counters.add(Counter::registers_in);
+  await_answer(item);
+}
+
+// The sender waits for our answer, so its connection outlives its FIN (TR-24).
+void ObjectGate::await_answer(const Item& item) noexcept {
+  const Message& message = item.message;
   if (!message.is_request || message.method == Method::ack || item.source.kind != FlowKind::stream || item.source.shard != ground_.config.shard) return;
   Flow* flow = ground_.flows.find_stream(item.source.slot, item.source.generation);
   if (flow != nullptr) expect_answer(*flow, ground_.clock.tick(), ground_.clock.tick() + answer_wait(ground_.config, message.method));

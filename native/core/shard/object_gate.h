@@ -29,6 +29,7 @@ class ObjectGate {
   // For messages of the batch. Each writes text and returns its length.
   size_t flow_id_of(unsigned item, char* out) const noexcept;
   // Where the response to a request goes: its flow, or the port that its Via names (RFC 3581 4).
+  Source answer_way_of(unsigned item) const noexcept;
   size_t answer_flow_of(unsigned item, char* out) const noexcept;
   uint32_t loop_hash_of(unsigned item) const noexcept { return turn_.item(item).facts.loop_hash; }
   size_t new_branch(uint32_t loop, char* out) noexcept;
@@ -69,6 +70,8 @@ class ObjectGate {
 
   // The verdict on item i: TypeScript has taken it.
   void take(unsigned i) noexcept;
+  // A final response to that request follows.
+  void await_answer(const Item& item) noexcept;
   // A request from another shard's object path for one of our flows.
   void take_request(const RingHead& head, Text octets) noexcept;
 

@@ -62,7 +62,8 @@ Shard::Shard(EdgeConfig config, const KeyRing& keys, int32_t* records, int32_t* 
       streams_(ground_, turn_, intake_, connections_, timers_, outbox_),
       relay_(ground_, turn_, intake_, outbox_, tap_, upstreams_, connections_, udp_flows_, timers_, ends_.notes(), remembered_, responder_),
       object_(ground_, turn_, outbox_, crossing_, tap_, connections_, udp_flows_, timers_, upstreams_, responder_, object_events_),
-      inspect_(ground_, connections_, udp_flows_, upstreams_, ends_.notes(), bans_) {}
+      inspect_(ground_, connections_, udp_flows_, upstreams_, ends_.notes(), bans_),
+      registering_(ground_, turn_, responder_, object_, inspect_) {}
 
 Shard::~Shard() noexcept {
   if (timer_ >= 0) close(timer_);
@@ -131,6 +132,7 @@ unsigned Shard::receive() noexcept {
     if (event_at_ % kEventsBetweenLooks == 0 && turn_clock_.elapsed() > kReadingNs) event_at_ = event_count_ = 0;
   }
   turn_.clear_verdicts();
+  registering_.read();
   in_turn_ = false;
   if (turn_.count() == 0) settle();
   return turn_.count();
@@ -217,6 +219,7 @@ void Shard::execute() noexcept {
   SLUICE_INVARIANT(!in_turn_);
   in_turn_ = true;
   for (unsigned i = 0; i < turn_.count(); ++i) carry_out(i);
+  registering_.finish();
   turn_.end();
   in_turn_ = false;
   settle();
@@ -242,7 +245,12 @@ void Shard::carry_out(unsigned i) noexcept {
         responder_.reply(item, verdict[kVerdict_status], phrase_of(verdict[kVerdict_reason]), static_cast<uint32_t>(verdict[kVerdict_retry_after]));
       }
       return;
-    case Action::object: return object_.take(i);
+    case Action::object:
+      registering_.leave(i);
+      return object_.take(i);
+    case Action::register_:
+      if (item.message.is_request) registering_.carry_out(i);
+      return;
     case Action::drop: break;
   }
   ground_.counters.add(Counter::dropped);

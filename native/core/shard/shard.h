@@ -34,6 +34,7 @@
 #include "core/shard/datagram_reader.h"
 #include "core/shard/inspect.h"
 #include "core/shard/object_gate.h"
+#include "core/shard/registering.h"
 #include "core/shard/relay.h"
 #include "core/shard/stream_reader.h"
 #include "core/shard/turn_clock.h"
@@ -90,6 +91,7 @@ class Shard {
   Tap& tap() noexcept { return tap_; }
   ObjectGate& object() noexcept { return object_; }
   Inspect& inspect() noexcept { return inspect_; }
+  Registering& registering() noexcept { return registering_; }
 
  private:
   bool has_work() noexcept;
@@ -124,6 +126,7 @@ class Shard {
   Relay relay_;
   ObjectGate object_;
   Inspect inspect_;
+  Registering registering_;
 
   int epoll_ = -1;
   int timer_ = -1;

@@ -1,0 +1,88 @@
+#include "core/home/gruu.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/base/base64url.h"
+#include "core/crypto/hmac.h"
+#include "core/sip/char_class.h"
+
+namespace sluice {
+namespace {
+
+constexpr size_t kLife = 8;
+constexpr size_t kMostClear = 2'048;
+constexpr size_t kMostNamed = 4'096;
+
+// Characters that a URI parameter need not escape (RFC 3261 25.1, paramchar).
+bool stands_in_parameter(char c) noexcept {
+  constexpr Text kOthers = "-_.!~*'()[]/:&+$";
+  return is_alpha(c) || is_digit(c) || kOthers.find(c) != Text::npos;
+}
+
+void put_escaped(Text text, Writer& out) noexcept {
+  constexpr Text kHex = "0123456789ABCDEF";
+  for (const char c : text) {
+    if (stands_in_parameter(c)) {
+      out.put(c);
+      continue;
+    }
+    const auto octet = static_cast<unsigned char>(c);
+    out.put('%');
+    out.put(kHex[octet >> 4]);
+    out.put(kHex[octet & 15]);
+  }
+}
+
+}  // namespace
+
+bool GruuWriter::put(Text aor, const Binding& binding, Writer& out) noexcept {
+  out.put(";pub-gruu=\"");
+  out.put(aor);
+  out.put(";gr=");
+  put_escaped(binding[Part::instance], out);
+  out.put("\";temp-gruu=\"");
+  const bool sealed = put_temporary(aor, binding, out);
+  out.put('"');
+  return sealed && !out.full();
+}
+
+// It lives as long as the Call-ID that its binding was registered with.
+bool GruuWriter::put_temporary(Text aor, const Binding& binding, Writer& out) noexcept {
+  char named[kMostNamed];
+  Writer name(named, sizeof named);
+  for (const Text part : {binding[Part::key], Text("\n"), binding[Part::call_id]}) name.put(part);
+  uint8_t digest[kSha256Size];
+  sha256(named, name.size(), digest);
+  char octets[kMostClear];
+  Writer clear(octets, sizeof octets);
+  for (const Text part : {Text(reinterpret_cast<const char*>(digest), kLife), aor, Text("\n"), binding[Part::instance]}) clear.put(part);
+  if (name.full() || clear.full()) return false;
+  uint8_t iv[Sealer::kIv];
+  take_iv(iv);
+  uint8_t sealed[Sealer::kIv + kMostClear + Sealer::kTag];
+  std::memcpy(sealed, iv, sizeof iv);
+  if (!sealer_->seal(iv, clear.text(), sealed + sizeof iv)) return false;
+  char text[base64url_size(sizeof sealed)];
+  out.put("sip:tgruu.");
+  out.put(Text(text, base64url_encode(sealed, sizeof iv + clear.size() + Sealer::kTag, text)));
+  out.put(aor.substr(std::min(aor.rfind('@'), aor.size())));
+  out.put(";gr");
+  return true;
+}
+
+void GruuWriter::take_iv(uint8_t (&iv)[Sealer::kIv]) noexcept {
+  if (pool_at_ == kPool) {
+    for (size_t got = 0; got < kPool;) {
+      const ssize_t size = getrandom(pool_ + got, kPool - got, 0);
+      if (size > 0) got += static_cast<size_t>(size);
+    }
+    pool_at_ = 0;
+  }
+  std::memcpy(iv, pool_ + pool_at_, sizeof iv);
+  pool_at_ += sizeof iv;
+}
+
+}  // namespace sluice

@@ -1,0 +1,64 @@
+// Responses to a REGISTER, octet for octet as src/sip/response.ts and src/registrar/registered.ts write them.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/base/edit_list.h"
+#include "core/home/binding_table.h"
+#include "core/home/gruu.h"
+#include "core/relay/source.h"
+#include "core/sip/message.h"
+
+namespace sluice {
+
+// The Contacts of a 200: all bindings of the address (RFC 3261 10.3 step 8), as lines with their CRLF.
+class ContactLines final : public BindingSink {
+ public:
+  // The longest of all: 100 Contacts of 1 KB, with their GRUUs.
+  static constexpr size_t kRoom = 512 << 10;
+
+  // Of one answer. `key`: of the binding that the REGISTER is about. `gruus` is nullptr for a device that does not support them.
+  void begin(Text aor, Text key, uint64_t now, GruuWriter* gruus) noexcept;
+  void take(const Binding& binding) noexcept override;
+
+  // False: what was taken is not to be used.
+  bool is_whole() const noexcept { return is_whole_ && !out_.full(); }
+  size_t count() const noexcept { return lines_.size(); }
+  size_t size() const noexcept { return out_.size(); }
+  // All of them, or where they take more than `most` octets first the one that the REGISTER is about, and of the others as many as do.
+  void put(size_t most, Writer& out) const noexcept;
+
+ private:
+  struct Line {
+    Text text;
+    bool is_first;
+  };
+
+  std::unique_ptr<char[]> room_{new char[kRoom]};
+  Writer out_{room_.get(), kRoom};
+  std::vector<Line> lines_;
+  Text aor_;
+  Text key_;
+  uint64_t now_ = 0;
+  GruuWriter* gruus_ = nullptr;
+  bool is_whole_ = true;
+};
+
+// Up to the lines that the registrar adds. `tag`: used when the To has none. `keep_seconds`: the answer to a sender who asks for keep-alives
+// (RFC 6223 4.4), 0: none. False: no room.
+bool write_register_head(const Message& request, const Source& source, int status, Text reason, Text tag, uint32_t keep_seconds, Writer& out) noexcept;
+constexpr Text kRegisterEnd = "Content-Length: 0\r\n\r\n";
+
+// "Date: Sat, 28 Nov 2026 23:00:00 GMT" and its CRLF (RFC 3261 20.17), made anew once a second.
+class DateLine {
+ public:
+  Text at(uint64_t unix_seconds) noexcept;
+
+ private:
+  uint64_t seconds_ = UINT64_MAX;
+  size_t size_ = 0;
+  char text_[64];
+};
+
+}  // namespace sluice

@@ -1,0 +1,31 @@
+#include "core/home/register_memory.h"
+
+#include <algorithm>
+#include <bit>
+#include <new>
+
+namespace sluice {
+
+RegisterMemory::RegisterMemory(uint32_t capacity) noexcept : sets_(std::bit_ceil(std::clamp(capacity / kWays, 16u, 1u << 20))) {}
+
+RegisterState RegisterMemory::find(uint64_t transaction, uint32_t now) const noexcept {
+  if (memory_ == nullptr) return RegisterState::open;
+  for (const Entry& entry : set_of(transaction).entries)
+    if (entry.transaction == transaction && !is_over(entry, now)) return entry.state;
+  return RegisterState::open;
+}
+
+void RegisterMemory::remember(uint64_t transaction, RegisterState state, uint32_t now, uint32_t ends) noexcept {
+  if (memory_ == nullptr) memory_.reset(new (std::nothrow) Set[sets_]());
+  if (memory_ == nullptr) return;
+  Entry* place = nullptr;
+  for (Entry& entry : set_of(transaction).entries) {
+    const bool is_same = entry.transaction == transaction && !is_over(entry, now);
+    // Of places that are free, any; else the one whose time ends first.
+    if (is_same || place == nullptr || (!is_over(*place, now) && (is_over(entry, now) || static_cast<int32_t>(entry.ends - place->ends) < 0))) place = &entry;
+    if (is_same) break;
+  }
+  *place = {transaction, ends, state};
+}
+
+}  // namespace sluice

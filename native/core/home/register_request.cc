@@ -1,0 +1,261 @@
+#include "core/home/register_request.h"
+
+#include <algorithm>
+
+#include "core/home/binding_key.h"
+#include "core/home/contact_key.h"
+#include "core/relay/uri_place.h"
+#include "core/sip/lexer.h"
+#include "core/sip/name_addr.h"
+
+namespace sluice {
+namespace {
+
+// The limits of src/registrar.
+constexpr size_t kMaxAor = 512;
+constexpr size_t kMaxCallId = 512;
+constexpr size_t kMaxAgent = 256;
+constexpr size_t kMaxContact = 1'024;
+constexpr size_t kMaxInstance = 256;
+constexpr uint32_t kMaxPathValues = 20;
+constexpr size_t kMaxCSeqDigits = 10;
+constexpr size_t kMaxRegIdDigits = 9;
+// What an invalid time counts as (RFC 3261 20.10).
+constexpr int32_t kHour = 3'600;
+
+bool is_folded(Text value) noexcept { return value.find('\r') != Text::npos; }
+
+bool is_doubled(const Message& message, HeaderId id) noexcept {
+  const HeaderLine* const line = message.line(id);
+  return line != nullptr && message.next(*line) != nullptr;
+}
+
+// False: it is not a number. One that is too large stays the largest.
+bool read_number(Text digits, int32_t& out) noexcept {
+  int64_t number = 0;
+  for (const char c : digits) {
+    if (!is_digit(c)) return false;
+    number = std::min<int64_t>(number * 10 + (c - '0'), INT32_MAX);
+  }
+  out = static_cast<int32_t>(number);
+  return !digits.empty();
+}
+
+int32_t read_seconds(Text value) noexcept {
+  int32_t seconds;
+  return read_number(value, seconds) ? seconds : kHour;
+}
+
+class Reading {
+ public:
+  Reading(const Message& message, const Source& source, const ServedDomains& domains, RegisterRequest& out) noexcept
+      : message_(message), source_(source), domains_(domains), out_(out), texts_(out.texts, RegisterRequest::kRoom) {}
+
+  bool run() noexcept {
+    out_.aor = out_.call_id = out_.uri = out_.params = out_.instance = out_.key = out_.path = out_.agent = Text();
+    out_.cseq = message_.cseq;
+    out_.reg_id = out_.flags = 0;
+    out_.asked = -1;
+    return read_to() && is_plain() && read_options() && read_path() && read_contact() && read_agent() && !texts_.full();
+  }
+
+ private:
+  // RFC 3261 10.3 step 5.
+  bool read_to() noexcept {
+    const Text value = message_.text(message_.to_value);
+    NameAddr to;
+    Uri uri;
+    if (is_folded(value) || !parse_name_addr(value, to) || !parse_uri(to.uri_text, uri) || !is_sip(uri) || !uri.has_user) return false;
+    const Text host = domains_.shown(uri.host);
+    // An escape may stand for the same as the character.
+    if (host.empty() || uri.user.find('%') != Text::npos) return false;
+    const size_t mark = texts_.size();
+    for (const Text part : {Text("sip:"), uri.user, Text("@"), host}) texts_.put(part);
+    out_.aor = texts_.since(mark);
+    return out_.aor.size() <= kMaxAor;
+  }
+
+  // Nothing about it needs more than one look.
+  bool is_plain() noexcept {
+    Uri uri;
+    if (!parse_uri(message_.text(message_.request_uri), uri) || !is_sip(uri) || !domains_.leads_here(uri.host)) return false;
+    for (const HeaderId rare : {HeaderId::require, HeaderId::record_route})
+      if (message_.line(rare) != nullptr) return false;
+    for (const HeaderId single : {HeaderId::contact, HeaderId::expires, HeaderId::max_breadth, HeaderId::event})
+      if (is_doubled(message_, single)) return false;
+    if (!message_.has_via || is_folded(message_.value(*message_.line(HeaderId::via)))) return false;
+    if (message_.via.branch.substr(0, kMagicCookie.size()) != kMagicCookie) return false;
+    const Text cseq = message_.text(message_.cseq_value);
+    const size_t digits = cseq.find_first_not_of("0123456789");
+    out_.call_id = message_.text(message_.call_id);
+    return digits <= kMaxCSeqDigits && !is_folded(cseq) && !out_.call_id.empty() && out_.call_id.size() <= kMaxCallId;
+  }
+
+  bool read_options() noexcept {
+    for (const HeaderLine* line = message_.line(HeaderId::supported); line != nullptr; line = message_.next(*line)) {
+      Text list = message_.value(*line);
+      // JavaScript knows more blanks and more letters than ASCII has.
+      if (std::any_of(list.begin(), list.end(), [](char c) { return c == '\r' || static_cast<signed char>(c) < 0; })) return false;
+      while (!list.empty()) {
+        const size_t end = std::min(list.find(','), list.size());
+        const char* const begin = skip_lws(list.data(), list.data() + end);
+        const Text tag = between(begin, trim_lws(begin, list.data() + end));
+        if (same_text(tag, "outbound")) out_.flags |= kAsk_supports_outbound;
+        if (same_text(tag, "path")) out_.flags |= kAsk_supports_path;
+        if (same_text(tag, "gruu")) out_.flags |= kAsk_supports_gruu;
+        list.remove_prefix(std::min(end + 1, list.size()));
+      }
+    }
+    return true;
+  }
+
+  // RFC 3327 5.3. Kept value by value, octet for octet.
+  bool read_path() noexcept {
+    const size_t mark = texts_.size();
+    uint32_t count = 0;
+    for (const HeaderLine* line = message_.line(HeaderId::path); line != nullptr; line = message_.next(*line)) {
+      if (is_folded(message_.value(*line))) return false;
+      ValueList values(message_.value(*line));
+      for (Text value; values.next(value); ++count) {
+        NameAddr address;
+        Uri uri;
+        if (count == kMaxPathValues || !parse_name_addr(value, address) || !parse_uri(address.uri_text, uri) || !is_sip(uri)) return false;
+        out_.flags &= ~uint32_t{kAsk_last_ob};
+        out_.flags |= kAsk_path;
+        if (find_uri_param(uri.params, "ob", nullptr)) out_.flags |= count == 0 ? kAsk_top_ob | kAsk_last_ob | kAsk_any_ob : kAsk_last_ob | kAsk_any_ob;
+        texts_.put_number(value.size());
+        texts_.put(':');
+        texts_.put(value);
+      }
+      if (!values.is_sound()) return false;
+    }
+    if (count == 0 && message_.line(HeaderId::path) != nullptr) return false;
+    out_.path = texts_.since(mark);
+    return true;
+  }
+
+  bool read_contact() noexcept {
+    const HeaderLine* const line = message_.line(HeaderId::contact);
+    if (line == nullptr) return false;
+    ValueList values(message_.value(*line));
+    Text value;
+    Text second;
+    NameAddr address;
+    Uri uri;
+    if (is_folded(message_.value(*line)) || !values.next(value) || values.next(second) || !values.is_sound() || value.size() > kMaxContact) return false;
+    if (!parse_name_addr(value, address) || !parse_uri(address.uri_text, uri) || uri.scheme != Scheme::sip) return false;
+    // It may lead back here (RFC 5627 5.1), or say that its phone listens where it sends from.
+    Address host;
+    if (!domains_.shown(uri.host).empty()) return false;
+    out_.uri = address.uri_text;
+    if (const HeaderLine* const expires = message_.line(HeaderId::expires); expires != nullptr) out_.asked = read_seconds(message_.value(*expires));
+    if (!read_contact_params(address.params)) return false;
+    if ((out_.flags & kAsk_flow) != 0) return write_flow_key();
+    if (!source_.from_core && parse_ip(uri.host, host) && host.same_ip(source_.remote)) return false;
+    const size_t mark = texts_.size();
+    if (!write_contact_key(uri, texts_)) return false;
+    out_.key = texts_.since(mark);
+    return true;
+  }
+
+  bool write_flow_key() noexcept {
+    char head[kFlowKeyHead];
+    const size_t mark = texts_.size();
+    texts_.put(Text(head, write_flow_key_head(out_.reg_id, head)));
+    texts_.put(out_.instance);
+    out_.key = texts_.since(mark);
+    return true;
+  }
+
+  // Its parameters are echoed, but for those that the registrar sets (RFC 5627 5.1).
+  bool read_contact_params(Text params) noexcept {
+    constexpr size_t kMost = 16;
+    Text names[kMost];
+    size_t count = 0;
+    int32_t reg_id = 0;
+    Text instance;
+    const size_t mark = texts_.size();
+    const char* p = params.data();
+    const char* const end = p + params.size();
+    while (p < end) {
+      Param param;
+      if (*p != ';' || (p = read_param(p, end, param)) == nullptr || count == kMost) return false;
+      for (size_t i = 0; i < count; ++i)
+        if (same_text(names[i], param.name)) return false;
+      names[count++] = param.name;
+      if (same_text(param.name, "q")) return false;
+      if (same_text(param.name, "pub-gruu") || same_text(param.name, "temp-gruu")) continue;
+      if (same_text(param.name, "expires")) {
+        out_.asked = read_seconds(param.value);
+        continue;
+      }
+      if (same_text(param.name, "reg-id") && (!read_number(param.value, reg_id) || reg_id == 0 || param.value.size() > kMaxRegIdDigits)) return false;
+      if (same_text(param.name, "+sip.instance") && !read_instance(param.value, instance)) return false;
+      texts_.put(';');
+      texts_.put(between(param.name.data(), param.whole.data() + param.whole.size()));
+    }
+    out_.params = texts_.since(mark);
+    if (!instance.empty()) keep_instance(instance);
+    if (reg_id > 0 && !instance.empty()) {
+      out_.reg_id = static_cast<uint32_t>(reg_id);
+      out_.flags |= kAsk_flow;
+    }
+    return true;
+  }
+
+  // "<urn:uuid:...>" in quotes: the digits. Other URNs have rules of their own.
+  static bool read_instance(Text value, Text& digits) noexcept {
+    constexpr Text kBegin = "\"<urn:uuid:";
+    constexpr Text kEnd = ">\"";
+    if (value.size() <= kBegin.size() + kEnd.size() || !same_text(value.substr(0, kBegin.size()), kBegin)) return false;
+    digits = value.substr(kBegin.size(), value.size() - kBegin.size() - kEnd.size());
+    if (value.substr(value.size() - kEnd.size()) != kEnd || digits.size() > kMaxInstance - kBegin.size()) return false;
+    return std::all_of(digits.begin(), digits.end(), [](char c) { return is_hex(c) || c == '-'; });
+  }
+
+  // RFC 9562 4: in lower case.
+  void keep_instance(Text digits) noexcept {
+    const size_t mark = texts_.size();
+    texts_.put("urn:uuid:");
+    texts_.put_lower(digits);
+    out_.instance = texts_.since(mark);
+  }
+
+  // The one header that only the operator reads: it has no number.
+  bool read_agent() noexcept {
+    constexpr Text kName = "User-Agent";
+    for (unsigned i = 0; i < message_.line_count; ++i) {
+      const HeaderLine& line = message_.lines[i];
+      if (line.id != HeaderId::other || line.value_at < line.line_at + kName.size()) continue;
+      const char* const name = message_.data + line.line_at;
+      if (lower(*name) != 'u' || !same_text(Text(name, kName.size()), kName) || is_class(name[kName.size()], kChar_token)) continue;
+      out_.agent = message_.value(line).substr(0, kMaxAgent);
+      return !is_folded(message_.value(line));
+    }
+    return true;
+  }
+
+  const Message& message_;
+  const Source& source_;
+  const ServedDomains& domains_;
+  RegisterRequest& out_;
+  Writer texts_;
+};
+
+}  // namespace
+
+bool read_register(const Message& message, const Source& source, const ServedDomains& domains, RegisterRequest& out) noexcept {
+  return Reading(message, source, domains, out).run();
+}
+
+bool next_path_value(Text& path, Text& value) noexcept {
+  size_t size = 0;
+  size_t at = 0;
+  for (; at < path.size() && is_digit(path[at]); ++at) size = size * 10 + static_cast<size_t>(path[at] - '0');
+  if (at == 0 || at == path.size() || path[at] != ':' || size > path.size() - at - 1) return false;
+  value = path.substr(at + 1, size);
+  path.remove_prefix(at + 1 + size);
+  return true;
+}
+
+}  // namespace sluice

@@ -1,0 +1,258 @@
+#include "core/shard/registering.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "core/base/now_ns.h"
+#include "core/relay/flow_id.h"
+#include "core/relay/stateless_answer.h"
+
+namespace sluice {
+namespace {
+
+// Octets of an answer besides what it copies and its Contacts.
+constexpr size_t kOwn = 512;
+// Seconds; spread, so that not everybody comes at once when the store is back.
+constexpr uint64_t kRetryLeast = 5, kRetrySpan = 10;
+
+void put_path(Text path, Writer& out) noexcept {
+  for (Text value; next_path_value(path, value);) {
+    out.put("Path: ");
+    out.put(value);
+    out.put("\r\n");
+  }
+}
+
+}  // namespace
+
+void Registering::open(std::shared_ptr<BindingStore> store, int64_t clock_offset, std::unique_ptr<Sealer> sealer, int32_t* rows) {
+  desk_ = std::make_unique<Desk>(std::move(store), ground_.config.limits.max_pending);
+  desk_->clock_offset = clock_offset;
+  desk_->rests_until = ground_.clock.tick();
+  desk_->rows = rows;
+  if (sealer) desk_->gruus = std::make_unique<GruuWriter>(std::move(sealer));
+}
+
+void Registering::read(unsigned i) noexcept {
+  int32_t* const row = desk_->rows + i * k_register_fields;
+  std::memset(row, 0, k_register_fields * sizeof *row);
+  const Item& item = turn_.item(i);
+  const Message& message = item.message;
+  if (!message.is_request || message.method != Method::register_ || message.error != ScanError::none) return;
+  while (desk_->requests.size() <= i) desk_->requests.emplace_back();
+  RegisterRequest& request = desk_->requests[i];
+  const bool is_read = read_register(message, item.source, settings_.domains, request);
+  if (!request.aor.empty()) row[kRegister_who] = static_cast<int32_t>(siphash(ground_.config.table_key, request.aor.data(), request.aor.size()) | 1);
+  RegisterState state = RegisterState::open;
+  if (item.source.kind == FlowKind::udp) state = desk_->memory.find(transaction_of(item), ground_.clock.tick());
+  if (state != RegisterState::held && (!is_read || (state == RegisterState::open && !ground_.clock.reached(desk_->rests_until)))) state = RegisterState::unread;
+  row[kRegister_state] = static_cast<int32_t>(state);
+  row[kRegister_asked] = request.asked;
+  row[kRegister_flags] = static_cast<int32_t>(request.flags);
+}
+
+// The same for a retransmission, and for nobody else's request (TX-10).
+uint64_t Registering::transaction_of(const Item& item) const noexcept {
+  SipHasher hash = item.facts.hash;
+  const Source& source = item.source;
+  hash.add(source.remote.ip, sizeof source.remote.ip);
+  const uint32_t way[] = {source.from_core ? 0u : uint32_t{source.remote.port} << 16 | source.listener, source.from_core ? 0u : source.slot, source.from_core ? 0u : source.generation};
+  hash.add(way, sizeof way);
+  return transaction_hash(hash, item.facts.top_via.branch, item.facts.top_via.host);
+}
+
+void Registering::carry_out(unsigned i) noexcept {
+  const Item& item = turn_.item(i);
+  const bool is_known = desk_ != nullptr && item.message.method == Method::register_ && (state(i) == RegisterState::open || state(i) == RegisterState::answered);
+  const bool grants_flow = (turn_.verdict(i)[kVerdict_edits] & static_cast<int32_t>(kGrant_outbound)) != 0;
+  if (!is_known || grants_flow != ((desk_->requests[i].flags & kAsk_flow) != 0)) return ground_.counters.add(Counter::dropped);
+  ground_.counters.add(Counter::registers_by_numbers);
+  if (!item.source.from_core) ground_.counters.add(Counter::registers_in);
+  object_.await_answer(item);
+  if (desk_->done.empty()) {
+    desk_->answers.clear();
+    desk_->failures = desk_->store->journal().failures();
+  }
+  Done done;
+  done.item = i;
+  Outcome outcome = Outcome::saved;
+  const uint64_t now = now_ns() / 1'000'000 + static_cast<uint64_t>(desk_->clock_offset);
+  if (!save(i, now, outcome)) refuse_for_now(i, done);
+  else if (outcome == Outcome::out_of_order) refuse(i, 500, "CSeq Out Of Order", done);
+  else if (outcome == Outcome::full) refuse(i, 403, "Too Many Contacts", done);
+  else if (outcome == Outcome::no_room) rest(i, done);
+  else accept(i, done);
+  desk_->done.push_back(done);
+}
+
+// RFC 3261 10.3 step 7. False: nothing can be kept now.
+bool Registering::save(unsigned i, uint64_t now, Outcome& outcome) noexcept {
+  const Item& item = turn_.item(i);
+  const RegisterRequest& request = desk_->requests[i];
+  const int32_t* const verdict = turn_.verdict(i);
+  const auto grants = static_cast<uint32_t>(verdict[kVerdict_edits]);
+  desk_->contacts.begin(request.aor, request.key, now, (grants & kGrant_gruu) != 0 ? desk_->gruus.get() : nullptr);
+  if (state(i) == RegisterState::answered) {
+    desk_->store->table().lookup(request.aor, now, desk_->contacts);
+    return true;
+  }
+  if (desk_->store->journal().fault() != 0) return false;
+  RegisterOperation& operation = desk_->operation;
+  operation.aor = request.aor;
+  operation.call_id = request.call_id;
+  operation.cseq = request.cseq;
+  operation.max_contacts = settings_.max_contacts;
+  operation.max_flows = settings_.max_flows;
+  operation.now = now;
+  operation.put.clear();
+  operation.drop.clear();
+  char flow[kMaxFlowId];
+  const auto seconds = static_cast<uint64_t>(std::max(verdict[kVerdict_target], 0));
+  if (seconds == 0) {
+    operation.drop.push_back(request.key);
+  } else {
+    const bool is_flow = (grants & kGrant_outbound) != 0;
+    Binding& binding = operation.put.emplace_back();
+    binding.expires = now + seconds * 1'000;
+    binding.updated = now;
+    binding.cseq = request.cseq;
+    binding.reg_id = is_flow ? request.reg_id : 0;
+    binding.q = 1'000;
+    binding.flags = is_flow ? kOutbound : 0;
+    binding[Part::uri] = request.uri;
+    binding[Part::params] = request.params;
+    binding[Part::instance] = request.instance;
+    binding[Part::path] = request.path;
+    binding[Part::call_id] = request.call_id;
+    binding[Part::key] = request.key;
+    // A device behind an edge is reached by its Path; the flow that carried the REGISTER is the edge's.
+    if (!item.source.from_core) binding[Part::flow] = Text(flow, object_.flow_id_of(i, flow));
+    binding[Part::agent] = request.agent;
+  }
+  outcome = desk_->store->table().save(operation, desk_->contacts);
+  return true;
+}
+
+void Registering::accept(unsigned i, Done& done) noexcept {
+  const Item& item = turn_.item(i);
+  const RegisterRequest& request = desk_->requests[i];
+  const int32_t* const verdict = turn_.verdict(i);
+  const ContactLines& contacts = desk_->contacts;
+  done.changes = state(i) == RegisterState::open;
+  size_t most = SIZE_MAX;
+  // A source that may be forged is not told more than it has paid for.
+  if (contacts.count() > 1 && !item.source.from_core && item.source.kind == FlowKind::udp) {
+    const size_t room = ground_.commons.answers.room(object_.answer_way_of(i).remote), taken = item.message.size + kOwn;
+    most = room > taken ? room - taken : 0;
+  }
+  if (!contacts.is_whole()) return refuse(i, 500, "Server Internal Error", done);
+  std::string& answers = desk_->answers;
+  done.answer_at = answers.size();
+  answers.resize(done.answer_at + 2 * size_t{item.message.head_size} + contacts.size() + settings_.supported.size() + 2 * kOwn);
+  Writer out(answers.data() + done.answer_at, answers.size() - done.answer_at);
+  char tag[StatelessAnswers::kTag];
+  write_register_head(item.message, item.source, 200, "OK", StatelessAnswers::tag(transaction_of(item), tag), settings_.keep_seconds, out);
+  contacts.put(most, out);
+  put_path(request.path, out);
+  if ((verdict[kVerdict_edits] & static_cast<int32_t>(kGrant_require_outbound)) != 0) out.put("Require: outbound\r\n");
+  if (verdict[kVerdict_flow_timer] > 0) {
+    out.put("Flow-Timer: ");
+    out.put_number(static_cast<uint64_t>(verdict[kVerdict_flow_timer]));
+    out.put("\r\n");
+  }
+  out.put("Supported: ");
+  out.put(settings_.supported);
+  out.put("\r\n");
+  out.put(desk_->date.at(ground_.clock.unix_seconds()));
+  out.put(kRegisterEnd);
+  done.status = 200;
+  done.answer_size = out.size();
+  answers.resize(done.answer_at + out.size());
+}
+
+void Registering::refuse(unsigned i, int status, Text reason, Done& done) noexcept {
+  const Item& item = turn_.item(i);
+  std::string& answers = desk_->answers;
+  done.answer_at = answers.size();
+  answers.resize(done.answer_at + 2 * size_t{item.message.head_size} + kOwn);
+  Writer out(answers.data() + done.answer_at, answers.size() - done.answer_at);
+  const uint64_t transaction = transaction_of(item);
+  char tag[StatelessAnswers::kTag];
+  write_register_head(item.message, item.source, status, reason, StatelessAnswers::tag(transaction, tag), 0, out);
+  if (status == 503) {
+    out.put("Retry-After: ");
+    out.put_number(kRetryLeast + transaction % kRetrySpan);
+    out.put("\r\n");
+  }
+  out.put(kRegisterEnd);
+  done.status = status;
+  done.answer_size = out.size();
+  answers.resize(done.answer_at + out.size());
+}
+
+void Registering::refuse_for_now(unsigned i, Done& done) noexcept { refuse(i, 503, "Service Unavailable", done); }
+
+// For a moment the object path has them all, which tells the operator that the table is full.
+void Registering::rest(unsigned i, Done& done) noexcept {
+  desk_->rests_until = ground_.clock.tick() + Clock::kTicksPerSecond;
+  refuse_for_now(i, done);
+}
+
+void Registering::leave(unsigned i) noexcept {
+  const Item& item = turn_.item(i);
+  if (!item.message.is_request || item.message.method != Method::register_) return;
+  ground_.counters.add(Counter::registers_by_objects);
+  if (desk_ == nullptr || item.source.kind != FlowKind::udp || state(i) == RegisterState::answered) return;
+  const uint32_t now = ground_.clock.tick();
+  desk_->memory.remember(transaction_of(item), RegisterState::held, now, now + Clock::ticks(uint64_t{ground_.config.branch_seconds} * 1'000));
+}
+
+// A 200 means that the binding outlives the process.
+void Registering::leave_together() noexcept {
+  BindingStore& store = *desk_->store;
+  const auto changes = [](const Done& done) { return done.changes; };
+  if (std::any_of(desk_->done.begin(), desk_->done.end(), changes)) {
+    int error = store.flush();
+    // Another thread may have written our changes, and failed.
+    if (error == 0 && desk_->failures != store.journal().failures()) error = EIO;
+    for (Done& done : desk_->done)
+      if (error != 0 && done.changes) {
+        refuse_for_now(done.item, done);
+        done.changes = false;
+      }
+  }
+  for (const Done& done : desk_->done) send(done);
+  desk_->done.clear();
+}
+
+void Registering::send(const Done& done) noexcept {
+  const Item& item = turn_.item(done.item);
+  const uint32_t now = ground_.clock.tick();
+  if (done.changes && item.source.kind == FlowKind::udp)
+    desk_->memory.remember(transaction_of(item), RegisterState::answered, now, now + Clock::ticks(uint64_t{ground_.config.branch_seconds} * 1'000));
+  if (done.changes && !item.source.from_core) bind(done.item);
+  ground_.counters.add(Counter::replies);
+  responder_.count(done.status);
+  const ReturnPath back = return_path_of(ground_.config, object_.answer_way_of(done.item));
+  responder_.send_back(back, Text(desk_->answers.data() + done.answer_at, done.answer_size), Text(), true, item.tapped);
+}
+
+// From now on the end of the client's flow is the end of its bindings, and what follows its token after that is led to them.
+void Registering::bind(unsigned i) noexcept {
+  const RegisterRequest& request = desk_->requests[i];
+  const int32_t* const verdict = turn_.verdict(i);
+  char id[kMaxFlowId];
+  const Text flow(id, object_.flow_id_of(i, id));
+  object_.bind_flow(flow, static_cast<uint32_t>(std::max(verdict[kVerdict_flow_timer], 0)));
+  FlowName name;
+  if (verdict[kVerdict_target] > 0 && object_.flow_name(flow, name)) {
+    const bool is_flow = (verdict[kVerdict_edits] & static_cast<int32_t>(kGrant_outbound)) != 0;
+    std::string owner(request.aor);
+    owner.append("\n").append(is_flow ? request.instance : Text()).append("\n").append(request.key);
+    ground_.commons.owners.put(name, owner);
+  }
+  inspect_.note_register(flow, turn_.item(i).message);
+}
+
+}  // namespace sluice

@@ -1,0 +1,100 @@
+// REGISTERs that are decided about by numbers (RFC 3261 10.3, RFC 5626 6): their rows for the policy, and what it granted, carried out. The
+// table changes message by message; what the whole batch changed is written to the journal at once, and then the answers leave.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/home/binding_store.h"
+#include "core/home/register_answer.h"
+#include "core/home/register_memory.h"
+#include "core/home/register_request.h"
+#include "core/shard/inspect.h"
+#include "core/shard/object_gate.h"
+
+namespace sluice {
+
+// What the operator set.
+struct RegisterSettings {
+  ServedDomains domains;
+  uint32_t max_contacts = 10;
+  uint32_t max_flows = 4;
+  uint32_t keep_seconds = 0;  // the answer to a sender who asks for keep-alives
+  std::string supported;      // option tags
+};
+
+class Registering {
+ public:
+  Registering(Ground& ground, Turn& turn, Responder& responder, ObjectGate& object, Inspect& inspect) noexcept
+      : ground_(ground), turn_(turn), responder_(responder), object_(object), inspect_(inspect) {}
+
+  // From now on `rows`, register_fields numbers for each message of a batch, are filled. `clock_offset`: milliseconds from the monotonic
+  // clock to that of the store. `sealer` makes temporary GRUUs.
+  void open(std::shared_ptr<BindingStore> store, int64_t clock_offset, std::unique_ptr<Sealer> sealer, int32_t* rows);
+  void configure(RegisterSettings settings) { settings_ = std::move(settings); }
+
+  // Fills the rows of the batch.
+  void read() noexcept {
+    if (desk_ == nullptr) return;
+    for (unsigned i = 0; i < turn_.count(); ++i) read(i);
+  }
+  // The verdict on item i. It is answered by finish().
+  void carry_out(unsigned i) noexcept;
+  // Item i is for the object path.
+  void leave(unsigned i) noexcept;
+  // The journal, then the answers of the batch.
+  void finish() noexcept {
+    if (desk_ != nullptr && !desk_->done.empty()) leave_together();
+  }
+
+ private:
+  struct Done {
+    unsigned item = 0;
+    int status = 0;
+    bool changes = false;  // what is in the table now has to be in the journal
+    size_t answer_at = 0;
+    size_t answer_size = 0;
+  };
+
+  // What only a registrar needs.
+  struct Desk {
+    Desk(std::shared_ptr<BindingStore> of, uint32_t most) : store(std::move(of)), memory(most) {}
+    std::shared_ptr<BindingStore> store;
+    int64_t clock_offset = 0;
+    int32_t* rows = nullptr;
+    std::unique_ptr<GruuWriter> gruus;
+    std::deque<RegisterRequest> requests;  // of each message of the batch
+    uint32_t rests_until = 0;              // tick
+    RegisterMemory memory;
+    ContactLines contacts;
+    DateLine date;
+    RegisterOperation operation;
+    std::vector<Done> done;                // of this batch
+    std::string answers;                   // until the next batch
+    uint64_t failures = 0;                 // of the journal, before the first change of the batch
+  };
+
+  void read(unsigned i) noexcept;
+  RegisterState state(unsigned i) const noexcept { return static_cast<RegisterState>(desk_->rows[i * k_register_fields + kRegister_state]); }
+  uint64_t transaction_of(const Item& item) const noexcept;
+  bool save(unsigned i, uint64_t now, Outcome& outcome) noexcept;
+  void accept(unsigned i, Done& done) noexcept;
+  void refuse(unsigned i, int status, Text reason, Done& done) noexcept;
+  void refuse_for_now(unsigned i, Done& done) noexcept;
+  void rest(unsigned i, Done& done) noexcept;
+  void leave_together() noexcept;
+  void send(const Done& done) noexcept;
+  void bind(unsigned i) noexcept;
+
+  Ground& ground_;
+  Turn& turn_;
+  Responder& responder_;
+  ObjectGate& object_;
+  Inspect& inspect_;
+  RegisterSettings settings_;
+  std::unique_ptr<Desk> desk_;  // nullptr: all REGISTERs are the object path's
+};
+
+}  // namespace sluice

@@ -1,0 +1,312 @@
+// REGISTERs that are decided about by numbers, in a shard over sockets: the table, the journal, the answers, and what is known of flows after.
+#include <sys/resource.h>
+
+#include <csignal>
+
+#include "bindings.h"
+#include "core/home/binding_store.h"
+#include "shard_rig.h"
+
+using namespace sluice;
+using namespace sluice::test;
+
+namespace {
+
+constexpr Text kInstance = "urn:uuid:00000000-0000-1000-8000-00000000000a";
+
+// Stands in for OpenSSL, which the core does not know: shows that what is sealed comes out as it is given back.
+class Turned final : public Sealer {
+ public:
+  bool seal(const uint8_t (&iv)[kIv], Text clear, uint8_t* out) noexcept override {
+    for (size_t i = 0; i < clear.size(); ++i) out[i] = static_cast<uint8_t>(clear[i]) ^ 0xFF;
+    for (size_t i = 0; i < kTag; ++i) out[clear.size() + i] = iv[i % kIv];
+    return true;
+  }
+};
+
+std::shared_ptr<BindingStore> opened(const std::string& folder) {
+  BindingStore::Opened opened = BindingStore::open(folder, {1'000, 1 << 20}, 0);
+  CHECK(opened.store != nullptr);
+  return std::move(opened.store);
+}
+
+struct Asked {
+  int number = 1;  // of its transaction and CSeq
+  int cseq = 0;    // another one
+  std::string contact = "<sip:bob@192.0.2.7>;reg-id=1;+sip.instance=\"<urn:uuid:00000000-0000-1000-8000-00000000000A>\"";
+  std::string lines = "Supported: path, outbound\r\n";
+  std::string transport = "UDP";
+  std::string text() const {
+    return "REGISTER sip:example.com SIP/2.0\r\nVia: SIP/2.0/" + transport + " 10.0.0.1:5060;rport;branch=z9hG4bKr" + std::to_string(number) +
+           "\r\nMax-Forwards: 70\r\nf: <sip:bob@example.com>;tag=1\r\nTO : <sip:bob@example.com>\r\nCall-ID: c\r\nCSeq: " + std::to_string(cseq == 0 ? number : cseq) +
+           " REGISTER\r\nContact: " + contact + "\r\n" + lines + "Content-Length: 0\r\n\r\n";
+  }
+};
+
+class RegistrarRig : public ShardRig {
+ public:
+  explicit RegistrarRig(const std::string& folder) : ShardRig([](EdgeConfig& config) { config.home = true; }), store(opened(folder)) {
+    (*this)->registering().open(store, 0, std::make_unique<Turned>(), rows);
+    configure(2);
+    policy = [this](unsigned i, const int32_t* record, int32_t* verdict) {
+      const int32_t* const row = rows + i * k_register_fields;
+      states.push_back(static_cast<RegisterState>(row[kRegister_state]));
+      whos.push_back(row[kRegister_who]);
+      const bool is_read = states.back() == RegisterState::open || states.back() == RegisterState::answered;
+      verdict[kVerdict_action] = static_cast<int32_t>(is_read ? Action::register_ : Action::object);
+      verdict[kVerdict_target] = row[kRegister_asked] < 0 ? 3'600 : row[kRegister_asked];
+      const auto flags = static_cast<uint32_t>(row[kRegister_flags]);
+      verdict[kVerdict_edits] = static_cast<int32_t>(((flags & kAsk_flow) != 0 ? kGrant_outbound | kGrant_require_outbound : 0u) | ((flags & kAsk_supports_gruu) != 0 ? kGrant_gruu : 0u));
+      verdict[kVerdict_flow_timer] = record[kRecord_from_core] ? 0 : 90;
+      return true;
+    };
+  }
+  void configure(uint32_t max_contacts) {
+    RegisterSettings settings;
+    settings.domains.add("example.com", "example.com");
+    settings.max_contacts = max_contacts;
+    settings.max_flows = 2;
+    settings.keep_seconds = 30;
+    settings.supported = "path, outbound";
+    (*this)->registering().configure(std::move(settings));
+  }
+  std::string ask(const Peer& peer, const Asked& asked) {
+    peer.send(asked.text());
+    return hear(peer, "\r\n\r\n");
+  }
+  std::vector<KeptBinding> bindings() { return lookup(store->table(), "sip:bob@example.com", 0); }
+
+  std::shared_ptr<BindingStore> store;
+  int32_t rows[k_batch_size * k_register_fields] = {};
+  std::vector<RegisterState> states;
+  std::vector<int32_t> whos;
+};
+
+}  // namespace
+
+TEST("REG-17 a registration behind an edge, its refresh and its removal are answered with what is bound, and are in the journal by then") {
+  const TemporaryFolder folder;
+  RegistrarRig rig(folder.path());
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp));
+  Asked asked;
+  asked.lines += "Path: <sip:tok@edge.example;lr;ob>\r\nUser-Agent: phone\r\n";
+  const std::string first = rig.ask(edge, asked);
+  const std::string port = std::to_string(edge.port());
+  const std::string date = value_of(first, "Date");
+  CHECK_EQ(date.size(), 29u);
+  const std::string tag = first.substr(first.find(";tag=sl-") + 5, 15);
+  CHECK_EQ(first, "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bKr1;rport=" + port + ";received=127.0.0.1\r\nf: <sip:bob@example.com>;tag=1\r\n"
+                  "TO : <sip:bob@example.com>;tag=" + tag + "\r\nCall-ID: c\r\nCSeq: 1 REGISTER\r\nContact: " + asked.contact + ";expires=3600\r\n"
+                  "Path: <sip:tok@edge.example;lr;ob>\r\nRequire: outbound\r\nSupported: path, outbound\r\nDate: " + date + "\r\nContent-Length: 0\r\n\r\n");
+  CHECK_EQ(rig.bindings().size(), 1u);
+  KeptBinding kept = rig.bindings().front();
+  CHECK_EQ(kept[Part::key], "f1 " + std::string(kInstance));
+  CHECK_EQ(kept[Part::path], "28:<sip:tok@edge.example;lr;ob>");
+  CHECK_EQ(kept[Part::flow], "");
+  CHECK_EQ(kept[Part::agent], "phone");
+  CHECK_EQ(kept.expires - kept.updated, 3'600'000u);
+  // The journal as another process would read it now.
+  const auto in_journal = [&] {
+    StoredFiles files;
+    CHECK_EQ(files.find(folder.path()), 0);
+    SipKey key;
+    CHECK(files.key(key));
+    BindingTable table(key, {1'000, 1 << 20}, 0);
+    files.replay(table);
+    return lookup(table, "sip:bob@example.com", 0);
+  };
+  CHECK_EQ(in_journal().size(), 1u);
+  asked.number = 2;
+  CHECK(holds(rig.ask(edge, asked), "200 OK"));
+  CHECK_EQ(in_journal().front().cseq, 2u);
+  asked.number = 3;
+  asked.lines += "Expires: 0\r\n";
+  CHECK(!holds(rig.ask(edge, asked), "Contact:"));
+  CHECK(rig.bindings().empty());
+  CHECK(in_journal().empty());
+  CHECK_EQ(rig.count(Counter::registers_by_numbers), 3);
+  CHECK_EQ(rig.count(Counter::registers_by_objects), 0);
+  CHECK_EQ(rig.count(Counter::responses_2xx), 3);
+}
+
+TEST("TX-8 a retransmission is answered again with the same To tag and changes nothing; a late REGISTER is refused") {
+  const TemporaryFolder folder;
+  RegistrarRig rig(folder.path());
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp));
+  Asked asked;
+  asked.number = 5;
+  const std::string first = rig.ask(edge, asked);
+  const uint64_t lsn = rig.store->table().next_lsn();
+  CHECK_EQ(value_of(rig.ask(edge, asked), "TO "), value_of(first, "TO "));
+  CHECK_EQ(rig.store->table().next_lsn(), lsn);
+  CHECK(rig.states.back() == RegisterState::answered);
+  asked.number = 6;
+  asked.cseq = 5;
+  CHECK(holds(rig.ask(edge, asked), "SIP/2.0 500 CSeq Out Of Order\r\n"));
+  // After its time it is a request like any other.
+  rig.pass(40'000);
+  asked.number = 5;
+  CHECK(holds(rig.ask(edge, asked), "SIP/2.0 500 CSeq Out Of Order\r\n"));
+}
+
+TEST("TX-8 a retransmission of what the object path has goes there") {
+  const TemporaryFolder folder;
+  RegistrarRig rig(folder.path());
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp));
+  Asked asked;
+  const auto readable = rig.policy;
+  rig.policy = [](unsigned, const int32_t*, int32_t* verdict) {
+    verdict[kVerdict_action] = static_cast<int32_t>(Action::object);
+    return true;
+  };
+  edge.send(asked.text());
+  CHECK(rig.until([&] { return rig.count(Counter::registers_by_objects) == 1; }));
+  rig.policy = readable;
+  edge.send(asked.text());
+  CHECK(rig.until([&] { return rig.count(Counter::registers_by_objects) == 2; }));
+  CHECK(rig.states.back() == RegisterState::held);
+  CHECK(rig.bindings().empty());
+}
+
+TEST("limits of Contacts and of flows: 403, and nothing is changed") {
+  const TemporaryFolder folder;
+  RegistrarRig rig(folder.path());
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp));
+  Asked asked;
+  rig.ask(edge, asked);
+  asked.number = 2;
+  asked.contact = "<sip:bob@192.0.2.8>";
+  CHECK_EQ(count_of(rig.ask(edge, asked), "\r\nContact: "), 2u);
+  asked.number = 3;
+  asked.contact = "<sip:bob@192.0.2.9>";
+  CHECK(holds(rig.ask(edge, asked), "SIP/2.0 403 Too Many Contacts\r\n"));
+  CHECK_EQ(rig.bindings().size(), 2u);
+  // What was refused is not remembered: it is tried anew.
+  rig.configure(3);
+  CHECK(holds(rig.ask(edge, asked), "SIP/2.0 200 OK\r\n"));
+}
+
+TEST("the flow of a client is bound: its end is told, its owner is known, and it is supervised") {
+  const TemporaryFolder folder;
+  RegistrarRig rig(folder.path());
+  Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  Asked asked;
+  asked.transport = "TCP";
+  const std::string answer = rig.ask(client, asked);
+  CHECK(holds(answer, "\r\nFlow-Timer: 90\r\n"));
+  const FlowHandle flow = rig.flow(FlowKind::stream);
+  CHECK(rig.at(flow)->flags & kFlow_registered);
+  const std::string id = "s/1/0/7/" + std::to_string(flow.slot) + "/" + std::to_string(flow.generation);
+  CHECK_EQ(rig.bindings().front()[Part::flow], id);
+  CHECK_EQ(rig.count(Counter::registers_in), 1);
+  CHECK_EQ(rig.count(Counter::registers_ok), 1);
+  client.close();
+  CHECK(rig.until([&] { return !rig->object_events().empty(); }));
+  CHECK_EQ(rig->object_events().take(SIZE_MAX).front().text, id);
+}
+
+TEST("TR-24 a client that has said all it had to is still answered, and its connection ends with the answer") {
+  const TemporaryFolder folder;
+  RegistrarRig rig(folder.path());
+  const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  Asked asked;
+  asked.transport = "TCP";
+  client.send(asked.text());
+  client.half_close();
+  CHECK(holds(rig.hear(client, "<EOF>"), "SIP/2.0 200 OK"));
+}
+
+TEST("REG-20 a disk that refuses the journal: 503 with Retry-After, and nothing is taken on until it is well again") {
+  const TemporaryFolder folder;
+  RegistrarRig rig(folder.path());
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp));
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before;
+  getrlimit(RLIMIT_FSIZE, &before);
+  rlimit small = before;
+  small.rlim_cur = 64;
+  setrlimit(RLIMIT_FSIZE, &small);
+  Asked asked;
+  const std::string refused = rig.ask(edge, asked);
+  asked.number = 2;
+  const std::string again = rig.ask(edge, asked);
+  setrlimit(RLIMIT_FSIZE, &before);
+  for (const std::string& answer : {refused, again}) {
+    CHECK(holds(answer, "SIP/2.0 503 Service Unavailable\r\n"));
+    const int seconds = std::atoi(value_of(answer, "Retry-After").c_str());
+    CHECK(seconds >= 5 && seconds < 15);
+  }
+  CHECK(rig.until([&] { return rig.store->counts().fault == 0; }));
+  asked.number = 3;
+  CHECK(holds(rig.ask(edge, asked), "SIP/2.0 200 OK\r\n"));
+}
+
+TEST("what finds no room is the object path's for a moment, which tells the operator") {
+  const TemporaryFolder folder;
+  RegistrarRig rig(folder.path());
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp));
+  std::vector<KeptBinding> others;
+  for (int i = 0; i < 1'000; ++i) {
+    others.assign(1, plain_binding("192.0.2.1", UINT64_MAX / 2));
+    CHECK(save(rig.store->table(), operation("sip:u" + std::to_string(i) + "@example.com", 1, others)) == Outcome::saved);
+  }
+  Asked asked;
+  CHECK(holds(rig.ask(edge, asked), "SIP/2.0 503 Service Unavailable\r\n"));
+  asked.number = 2;
+  edge.send(asked.text());
+  CHECK(rig.until([&] { return rig.count(Counter::registers_by_objects) == 1; }));
+  CHECK(rig.states.back() == RegisterState::unread);
+  rig.pass(1'100);
+  asked.number = 3;
+  CHECK(holds(rig.ask(edge, asked), "SIP/2.0 503 Service Unavailable\r\n"));
+}
+
+TEST("a source that may be forged gets the Contact that it registered, and of the others what it has paid for") {
+  const TemporaryFolder folder;
+  RegistrarRig rig(folder.path());
+  rig.configure(100);
+  std::vector<KeptBinding> others;
+  for (int i = 0; i < 60; ++i) others.push_back(plain_binding("host" + std::to_string(i) + std::string(60, 'x') + ".example", UINT64_MAX / 2));
+  RegisterOperation many = operation("sip:bob@example.com", 1, others);
+  CHECK(save(rig.store->table(), many) == Outcome::saved);
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  Asked asked;
+  asked.number = 9;
+  asked.lines += "Subject: " + std::string(900, 's') + "\r\n";
+  const std::string answer = rig.ask(client, asked);
+  CHECK(holds(answer, "reg-id=1"));
+  CHECK(answer.find("reg-id=1") < answer.find("host0"));
+  CHECK(answer.size() <= 3 * asked.text().size() + 2'048);
+  CHECK_EQ(rig.bindings().size(), 61u);
+}
+
+TEST("RFC 5627 5.1: a device that supports GRUUs gets those of its bindings") {
+  const TemporaryFolder folder;
+  RegistrarRig rig(folder.path());
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp));
+  Asked asked;
+  asked.lines = "k: outbound\r\nSupported: gruu\r\n";
+  const std::string contact = value_of(rig.ask(edge, asked), "Contact");
+  CHECK(holds(contact, ";expires=3600;pub-gruu=\"sip:bob@example.com;gr=" + std::string(kInstance) + "\";temp-gruu=\"sip:tgruu."));
+  CHECK_EQ(contact.substr(contact.size() - 16), "@example.com;gr\"");
+  asked.number = 2;
+  CHECK(value_of(rig.ask(edge, asked), "Contact") != contact);
+}
+
+TEST("all REGISTERs of one address have one name, and no REGISTER has none") {
+  const TemporaryFolder folder;
+  RegistrarRig rig(folder.path());
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp));
+  Asked asked;
+  rig.ask(edge, asked);
+  asked.number = 2;
+  asked.contact = "*";
+  edge.send(asked.text());
+  CHECK(rig.until([&] { return rig.whos.size() == 2; }));
+  CHECK(rig.states.back() == RegisterState::unread);
+  edge.send(Request{.method = "OPTIONS", .number = 3}.text());
+  CHECK(rig.until([&] { return rig.whos.size() == 3; }));
+  CHECK(rig.whos[0] != 0);
+  CHECK_EQ(rig.whos[0], rig.whos[1]);
+  CHECK_EQ(rig.whos[2], 0);
+}

@@ -1,0 +1,196 @@
+/**
+ * A REGISTER that is decided about by numbers and one of the object path are answered alike and leave the same bindings. Each is sent for two users,
+ * who differ in their name and in one header that a registrar ignores and the numbers do not tell.
+ */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Admin } from "../support/admin.js";
+import { DOMAIN, Home } from "../support/home.js";
+import { often } from "../support/often.js";
+import type { Party } from "../support/party.js";
+import { type Random, seeded } from "../support/prng.js";
+import type { SipMessage } from "../support/sip-message.js";
+import { newBranch } from "../support/sip-text.js";
+
+const STEPS = often(4_000);
+/** Of a response it means a dialog, of a REGISTER nothing. */
+const ODD = "Record-Route: <sip:192.0.2.99;lr>\n";
+
+let home: Home;
+let admin: Admin;
+beforeAll(async () => {
+  admin = await Admin.choose();
+  home = await Home.open({
+    SLUICE_EDGES: "127.0.0.2",
+    SLUICE_ADMIN_LISTEN: admin.listen,
+    SLUICE_SHARDS: "1",
+    SLUICE_DOMAINS: `${DOMAIN},alias.example=${DOMAIN}`,
+    SLUICE_EXPIRES_JITTER: "0",
+    SLUICE_MAX_CONTACTS: "4",
+    SLUICE_MAX_FLOWS_PER_INSTANCE: "2",
+    SLUICE_FLOW_TIMER: "120",
+  });
+});
+afterAll(() => home.close());
+
+/** REGISTERs so far, by who decided about them. */
+async function counted(): Promise<{ readonly numbers: number; readonly objects: number }> {
+  const { text } = await admin.get("/metrics");
+  const of = (path: string): number => Number(new RegExp(`^sluice_registers_handled_total\\{.*path="${path}".*\\} (\\d+)`, "m").exec(text)?.[1] ?? 0);
+  return { numbers: of("numbers"), objects: of("objects") };
+}
+
+/** What differs between any two answers goes; the seconds that are left may differ by the time between the two. */
+function comparable(answer: SipMessage, user: string): { readonly text: string; readonly expires: readonly number[] } {
+  const expires: number[] = [];
+  const text = answer.text
+    .replace(/temp-gruu="sip:tgruu\.([\w-]+)@/g, (_, sealed: string) => `temp-gruu="${sealed.length} characters@`)
+    .replace(/branch=[^;,\s]+/g, "branch=B")
+    .replace(/^(To:.*;tag=)\S+/m, "$1T")
+    .replace(/^Date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r$/m, "Date: D\r")
+    .replaceAll(user, "USER")
+    .replace(/;expires=(\d+)/g, (_, seconds: string) => (expires.push(Number(seconds)), ";expires=E"));
+  return { text, expires };
+}
+
+interface Drawn {
+  /** With USER in the place of the name. */
+  readonly lines: readonly string[];
+  readonly cseq: number;
+}
+
+const pick = <T>(random: Random, of: readonly [T, ...T[]]): T => of[random(of.length)] ?? of[0];
+
+/** A REGISTER as phones send them, and now and then as they should not. */
+function drawn(random: Random, isBehindEdge: boolean, cseq: number): Drawn {
+  const device = random(3);
+  const hex = pick(random, ["A", "a"]);
+  const instance = `+sip.instance="<urn:uuid:00000000-0000-1000-8000-00000000000${hex}${device}>"`.replace(/0([Aa]\d)/, "$1");
+  const expires = pick(random, ["", ";expires=600", ";expires=0", ";expires=10", ";expires=x", ";expires=99999999999"]);
+  const parameters = pick(random, [
+    `;reg-id=${1 + random(3)};${instance}`,
+    `;${instance};reg-id=1;audio;video`,
+    `;${instance}`,
+    "",
+    ";reg-id=1",
+    ';+sip.foo="a, b;c"',
+    `; Reg-ID = 2 ;${instance}; pub-gruu="sip:x@y"`,
+  ]);
+  const uri = pick(random, [
+    `sip:USER@192.0.2.${device}:5062`,
+    `sip:USER@192.0.2.${device}:5062;transport=TCP;Line=aB${random(2)};ob`,
+    `sip:USER@device${device}.example.net;ob;transport=tcp`,
+    `sip:192.0.2.${device};x=1;maddr=192.0.2.9;a`,
+    `sip:USER@[2001:DB8::${device}];user=phone`,
+    `sip:USER@${DOMAIN}`,
+    `sip:US%45R@192.0.2.${device}`,
+  ]);
+  const contact = pick(random, [`<${uri}>${parameters}${expires}`, `"A, \\"B\\"" <${uri}>${expires}${parameters}`, `<${uri}>${parameters}${expires}`]);
+  const path = [
+    `Path: <sip:T%6fk${device}@edge.example;lr;OB>`,
+    "Path: <sip:one@edge.example;lr>, <sip:two@edge.example;lr;ob>",
+    "Path: <sip:one@edge.example;lr;ob>\nPath:  <sip:two@192.0.2.8;lr>",
+  ];
+  const lines = [
+    `To: ${pick(random, ["<sip:USER@example.com>", "USER <sip:USER@EXAMPLE.com.:5060;x=y>", "sip:USER@alias.example"])}`,
+    `From: <sip:USER@${DOMAIN}>;tag=${random(9)}`,
+    `Call-ID: ${device}${random(2)}@USER`,
+    ...(random(9) === 0 ? [] : [`Supported: ${pick(random, ["path, outbound, gruu", "Path,OUTBOUND", "path", "gruu , path", "outbound,gruu"])}`]),
+    ...(random(3) === 0 ? [`Expires: ${pick(random, ["60", "0", "3000", "59", "no"])}`] : []),
+    ...(random(2) === 0 ? [`User-Agent:  a phone/${device} (USER)`] : []),
+    ...(isBehindEdge && random(8) > 0 ? [path[random(path.length)] ?? ""] : []),
+    ...(random(12) === 0 ? [pick(random, ["Require: outbound", "Require: unheard-of", "Event: x", "Max-Breadth: 3"])] : []),
+    ...(random(20) === 0 ? [`Contact: *\nExpires: 0`] : [`${pick(random, ["Contact", "m"])}: ${contact}`]),
+  ];
+  return { lines, cseq };
+}
+
+function textOf({ lines, cseq }: Drawn, user: string, extra: string, via: string): string {
+  const branch = newBranch();
+  const requestUri = `sip:${DOMAIN}`;
+  return `REGISTER ${requestUri} SIP/2.0\n${via.replaceAll("BRANCH", branch)}\n${lines.join("\n").replaceAll("USER", user)}\n${extra}CSeq: ${cseq} REGISTER`;
+}
+
+async function answerTo(party: Party, text: string): Promise<SipMessage> {
+  await party.say(text);
+  return party.next();
+}
+
+test.each(["behind an edge", "over a connection"])("%s: both paths answer alike and leave the same bindings", { timeout: 120_000 }, async (way) => {
+  const isBehindEdge = way === "behind an edge";
+  const party = isBehindEdge ? await home.edge("E", "127.0.0.2") : await home.phone("P", "tcp");
+  const nearest = `Via: SIP/2.0/${isBehindEdge ? "UDP" : "TCP"} ${party.at};branch=BRANCH`;
+  const vias = isBehindEdge
+    ? [`${nearest};rport\nVia: SIP/2.0/TCP 192.0.2.7:5062;branch=BRANCHx;received=198.51.100.7`, `${nearest};keep, SIP/2.0/WSS gj.invalid;branch=BRANCHx;keep`]
+    : [`${nearest};rport;keep`, `Via: SIP/2.0/TCP 10.1.1.1:5060 ;received=1.2.3.4;branch=BRANCH;keep;x=y`, "Via: SIP/2.0/WSS df7jal23ls0d.invalid;branch=BRANCH"];
+  const seed = isBehindEdge ? 5_626 : 3_261;
+  const random = seeded(seed);
+  const before = await counted();
+  const statuses = new Map<number, number>();
+  for (let step = 0; step < STEPS; step += 1) {
+    const who = random(8);
+    const register = drawn(random, isBehindEdge, random(10) === 0 ? 1 + random(5) : 10 + step);
+    const via = vias[random(vias.length)] ?? nearest;
+    const both: { text: string; expires: readonly number[] }[] = [];
+    for (const [kind, extra] of [["n", ""], ["o", ODD]] as const) {
+      const user = `${kind}${who}${way.length}`;
+      const answer = await answerTo(party, textOf(register, user, extra, via));
+      statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
+      both.push(comparable(answer, user));
+    }
+    const [numbers, objects] = both;
+    expect(numbers?.text, `seed ${seed}, step ${step}`).toBe(objects?.text);
+    numbers?.expires.forEach((seconds, at) => expect(Math.abs(seconds - (objects?.expires[at] ?? -9)), `seed ${seed}, step ${step}`).toBeLessThanOrEqual(2));
+  }
+  const after = await counted();
+  const taken = after.numbers - before.numbers;
+  // So that nobody compares the object path with itself.
+  expect(taken).toBeGreaterThan(STEPS / 5);
+  expect(after.objects - before.objects).toBe(2 * STEPS - taken);
+  for (const status of isBehindEdge ? [200, 403, 423, 500] : [200, 400, 423, 500]) expect(statuses.get(status) ?? 0, `answers ${status}`).toBeGreaterThan(0);
+});
+
+test("a retransmission is answered again by whoever answered it first, and changes nothing", async () => {
+  const edge = await home.edge("E2", "127.0.0.2");
+  for (const extra of ["", ODD]) {
+    const user = extra === "" ? "twice-n" : "twice-o";
+    const register = home.registerBehindOf(edge, user, { instance: "urn:uuid:00000000-0000-1000-8000-00000000000b" });
+    const before = await counted();
+    await edge.say(`${register}\n${extra}CSeq: 7 REGISTER`);
+    const { sent } = edge;
+    const first = await edge.response(200);
+    await edge.send(sent);
+    const again = await edge.response(200);
+    expect(again.header("To")).toBe(first.header("To"));
+    expect(again.all("Contact")).toHaveLength(1);
+    // Somebody else's with the same number is late.
+    await edge.say(`${register}\n${extra}CSeq: 7 REGISTER`.replace(/branch=\w+/, `branch=${newBranch()}`));
+    await edge.response(500);
+    const after = await counted();
+    if (extra === "") expect(after.objects - before.objects).toBe(0);
+    else expect(after.numbers - before.numbers).toBe(0);
+  }
+});
+
+test("what comes in one piece takes effect in its order, whichever path it takes", async () => {
+  const phone = await home.phone("inorder", "tcp");
+  const head = (cseq: number): string => `REGISTER sip:${DOMAIN} SIP/2.0\nFrom: <sip:inorder@${DOMAIN}>;tag=1\nTo: <sip:inorder@${DOMAIN}>\nCall-ID: in-order\nCSeq: ${cseq} REGISTER\nSupported: path, outbound`;
+  const contact = (regId: number): string => `Contact: <sip:inorder@192.0.2.1>;reg-id=${regId};+sip.instance="<urn:uuid:00000000-0000-1000-8000-00000000000c>"`;
+  const requests: string[] = [];
+  for (const [cseq, lines] of [[1, contact(1)], [2, `${ODD}${contact(2)}`], [3, contact(1)], [4, "Contact: *\nExpires: 0"], [5, contact(2)]] as const) {
+    const via = `Via: SIP/2.0/TCP ${phone.at};branch=${newBranch()}`;
+    const [first = "", ...rest] = head(cseq).split("\n");
+    requests.push([first, via, "Max-Forwards: 70", ...rest, ...lines.split("\n"), "Content-Length: 0", "", ""].join("\r\n"));
+  }
+  await phone.send(requests.join(""));
+  const answers = [];
+  for (let count = 0; count < requests.length; count += 1) answers.push(await phone.next());
+  const listed = answers.map((answer) => [answer.status, answer.header("CSeq"), answer.all("Contact").map((value) => /reg-id=(\d)/.exec(value)?.[1]).sort().join("")]);
+  // Answers may overtake one another, effects may not.
+  expect(listed.sort(([, one = ""], [, other = ""]) => (String(one) < String(other) ? -1 : 1))).toEqual([
+    [200, "1 REGISTER", "1"],
+    [200, "2 REGISTER", "12"],
+    [200, "3 REGISTER", "12"],
+    [200, "4 REGISTER", ""],
+    [200, "5 REGISTER", "2"],
+  ]);
+});
