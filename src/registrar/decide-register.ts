@@ -19,7 +19,7 @@ export interface RegisterRow {
 /** Writes the verdict at `out`; false: the object path has to decide. `servesOutbound`: flows of our own can be outbound. */
 export function decideRegister(row: RegisterRow, verdicts: Int32Array, out: number, options: RegistrarOptions, servesOutbound: boolean, chance: number): boolean {
   const { records, record, registers, register } = row;
-  const flags = registers[register + RegisterField.flags]!;
+  const flags = registers[register + RegisterField.flags] ?? 0;
   const isEdge = records[record + RecordField.fromCore] !== 0;
   const isFirstHop = records[record + RecordField.viaCount] === 1;
   if ((flags & RegisterFlag.path) !== 0 && useOfPath(options.pathMode, isEdge, (flags & RegisterFlag.supportsPath) !== 0) !== PathUse.kept) return false;
@@ -30,7 +30,7 @@ export function decideRegister(row: RegisterRow, verdicts: Int32Array, out: numb
     // A Contact that could be a flow and is none is named by its URI, which C++ has not looked at.
     if (useOfOutbound(options.outbound, hopHasIt, supportsOutbound) !== Outbound.flow) return false;
   }
-  const asked = registers[register + RegisterField.asked]!;
+  const asked = registers[register + RegisterField.asked] ?? 0;
   const seconds = secondsFor(asked < 0 ? options.defaultExpires : asked, options, chance);
   if (seconds === TOO_BRIEF) return false;
   const requiresOutbound = isFlow && supportsOutbound;
