@@ -35,7 +35,7 @@ export interface FlowList {
 
 const REASONS: Readonly<Record<number, string>> = {
   [Counter.flowsClosed]: "closed by the peer or the network",
-  [Counter.flowsExpired]: "no life sign in time",
+  [Counter.flowsExpired]: "no sign of life in time",
   [Counter.flowsRefused]: "refused by a limit or a ban",
   [Counter.flowsOverrun]: "the peer did not read",
   [Counter.flowsFaulty]: "lost framing or missed a timer",

@@ -32,16 +32,16 @@ export const table = {
     "SLUICE_DOMAINS",
     commaList(domain, { sameness: ({ name }) => name }),
     "",
-    "Domains whose users register here and are looked up here. Each is a realm of its own: whoever proved to be a user of one is nobody in the " +
-      "others. `sip.example.org=example.org` makes the left one another name of the right one: same realm, same users.",
-    "`localhost`, `SLUICE_NAMES`, and every address that is listened on or advertised",
+    "Domains whose users register here and are looked up here. Each is a separate realm: a user of one is unknown in the others. " +
+      "`sip.example.org=example.org` makes the left name an alias of the right one: same realm, same users.",
+    "`localhost`, `SLUICE_NAMES`, and every listening or advertised address",
   ),
   edges: withDefault(
     "SLUICE_EDGES",
     commaList(cidr),
     "",
-    "Edges whose Path is trusted, and which may send requests along a flow. Their clients are clients here too: who calls through an edge proves " +
-      "himself like anybody else. Trunks and proxies that vouch for their callers belong in `SLUICE_TRUSTED`.",
+    "Edges whose Path is trusted, and which may send requests along a flow. Their clients are clients here too and must authenticate like all " +
+      "others. Trunks and proxies that vouch for their callers belong in `SLUICE_TRUSTED`.",
     "none",
   ),
   failoverStatus: withDefault(
@@ -94,7 +94,7 @@ export const table = {
     "SLUICE_PROXY_TRUSTED",
     commaList(cidr),
     "",
-    "Load balancers whose PROXY headers are accepted on listeners with `;proxy=`. PROXY headers of others are not read; with `;proxy=require` " +
+    "Load balancers whose PROXY headers are accepted on listeners with `;proxy=`. PROXY headers from others are not read; with `;proxy=require` " +
       "nobody else may connect.",
     "none",
   ),
@@ -171,8 +171,8 @@ export const table = {
     "SLUICE_FLOW_TIMER",
     integer(0, DAY),
     "0",
-    "Flow-Timer in seconds for 2xx to REGISTER with outbound (RFC 5626 5.4), `0` = none. A flow that got it is dead that long " +
-      "plus 5 seconds after its last life sign. Some clients never ping more often than each 20 seconds: stay at 25 or above.",
+    "Flow-Timer in seconds for 2xx to REGISTER with outbound (RFC 5626 5.4), `0` = none. A flow that got it is dead this long " +
+      "plus 5 seconds after its last sign of life. Some clients never ping more often than every 20 seconds: use 25 or more.",
   ),
   policy: optional(
     "SLUICE_POLICY",
@@ -191,13 +191,13 @@ export const table = {
     integer(1, 10_000_000),
     "200000",
     "Client connections at once, over all shards; further ones are refused. The process needs one file descriptor for each. As many UDP flows " +
-      "are remembered besides; when there are too many, those without a registration go first, then the oldest.",
+      "are remembered in addition; if there are too many, those without a registration go first, then the oldest.",
   ),
   maxFlowsPerSource: withDefault(
     "SLUICE_MAX_FLOWS_PER_SOURCE",
     integer(1, 10_000_000),
     "1000",
-    "Connections at once from one source, and as many UDP flows. A source is an IPv4 address or the /64 of an IPv6 address; clients behind one " +
+    "Connections at once from one source, and as many UDP flows. A source is an IPv4 address or the /64 of an IPv6 address; clients behind a " +
       "NAT share this limit.",
   ),
   maxMessage: withDefault(
@@ -210,15 +210,15 @@ export const table = {
     "SLUICE_MAX_PENDING",
     integer(1, 10_000_000),
     "100000",
-    "Requests remembered at once until their final response, over all shards, with 4 KiB each on average. Further ones to the registrar and " +
+    "Requests remembered at once until their final response, over all shards, at 4 KiB each on average. Further ones to the registrar and " +
       "home proxy get 503.",
   ),
   maxPendingPerSource: withDefault(
     "SLUICE_MAX_PENDING_PER_SOURCE",
     integer(1, 10_000_000),
     "10000",
-    "Requests of one source to the registrar and home proxy at once. Calls and the like may take half of it, REGISTER three quarters; the rest is " +
-      "kept for REGISTER of registered clients and for BYE and CANCEL. The same holds for `SLUICE_MAX_PENDING`.",
+    "Requests from one source to the registrar and home proxy at once. Calls and the like may take half of this, REGISTER three quarters; the rest is " +
+      "reserved for REGISTER over registered flows and for BYE and CANCEL. The same applies to `SLUICE_MAX_PENDING`.",
   ),
   queueMax: withDefault(
     "SLUICE_QUEUE_MAX",
@@ -254,7 +254,7 @@ export const table = {
     "SLUICE_UPSTREAM_PROBE_SECONDS",
     integer(1, 3_600),
     "10",
-    "How often a dead upstream target is probed by OPTIONS.",
+    "How often a dead upstream target is probed with OPTIONS.",
   ),
   drainSeconds: withDefault(
     "SLUICE_DRAIN_SECONDS",
@@ -303,49 +303,49 @@ export const table = {
     "SLUICE_ENV_FILE",
     existingFile,
     "none",
-    "A file of `NAME=VALUE` lines, read at the start and at each reload; variables set in the environment itself win over it.",
+    "A file of `NAME=VALUE` lines, read at startup and at each reload; variables set in the environment itself override it.",
   ),
   location: secret(
     "SLUICE_LOCATION",
     location,
     "embedded",
     "Where bindings are stored: in memory with a journal in `SLUICE_STATE_DIR`, or in a Redis or Valkey shared by several registrars. " +
-      "`lmdb` is an older name of `embedded`.",
+      "`lmdb` is an older name for `embedded`.",
   ),
   durable: withDefault(
     "SLUICE_DURABLE",
     oneOf(["process", "disk"]),
     "process",
-    "What a 200 to a REGISTER outlives with the embedded store: the end of the process, kill -9 too (`process`; a power cut may cost the last " +
-      "50 ms), or a power cut as well (`disk`: every answer waits until the disk has the journal).",
+    "What a binding survives in the embedded store once its REGISTER has got a 200: the end of the process, even kill -9 (`process`; a power cut " +
+      "may cost the last 50 ms), or a power cut as well (`disk`: every response waits until the journal is on disk).",
   ),
   maxBindings: withDefault(
     "SLUICE_MAX_BINDINGS",
     integer(100, 50_000_000),
     "2000000",
-    "Bindings that the embedded store holds at most, of all users; further ones get 503. Each takes about 0.4 KB of memory, and they all together " +
+    "Most bindings in the embedded store, of all users; further ones get 503. Each takes about 0.4 KB of memory, and all together " +
       "at most 640 octets times this number.",
   ),
   auth: secret(
     "SLUICE_AUTH",
     userSource,
     "off",
-    "Who may register and call: `off` is anybody, and has to be said where a listener is on a public address. A file has htdigest lines `user:realm:HA1`, 32 hexadecimal digits are MD5, 64 are " +
-      "SHA-256, and is read again when it changes. `redis` is the server of `SLUICE_LOCATION`, where the hash `sluice:auth:REALM:USER` has the " +
-      "fields `MD5` and `SHA-256`. A URL is asked by POST with `user` and `realm` and answers with the same fields, or 404.",
+    "Who may register and call. `off`: anyone; must be set explicitly if a listener is on a public address. A file has htdigest lines `user:realm:HA1` (32 " +
+      "hexadecimal digits are MD5, 64 are SHA-256) and is reloaded when it changes. `redis`: the server of `SLUICE_LOCATION`, where the hash " +
+      "`sluice:auth:REALM:USER` has the fields `MD5` and `SHA-256`. A URL gets a POST with `user` and `realm` and answers with the same fields, or 404.",
   ),
   foreignCallers: withDefault(
     "SLUICE_FOREIGN_CALLERS",
     oneOf(["challenge", "accept"]),
     "challenge",
-    "A client with a From that is not of our domains calls a user of ours: he is asked for credentials, or let through without (`accept`: for " +
-      "servers that anybody on the Internet may call; scanners will ring the phones). Neighbours in `SLUICE_TRUSTED` and the upstream are not asked.",
+    "What to do with a client that calls one of our users with a foreign From: ask for credentials, or let it through (`accept`: for " +
+      "servers that anyone on the Internet may call; scanners will ring the phones). Neighbours in `SLUICE_TRUSTED` and the upstream are not asked.",
   ),
   authAlgorithms: withDefault(
     "SLUICE_AUTH_ALGORITHMS",
     commaList(oneOf(["sha-256", "md5"]), { sameness: (algorithm) => algorithm }),
     "sha-256,md5",
-    "The algorithms offered to clients, in this order (RFC 8760). Some old clients read only the first challenge: `md5` alone helps those.",
+    "The algorithms offered to clients, in this order (RFC 8760). Some old clients read only the first challenge: for them, use `md5` alone.",
   ),
   nonceSeconds: withDefault("SLUICE_NONCE_SECONDS", integer(1, DAY), "300", "How long a nonce is valid. A client that comes later is challenged again."),
   minExpires: withDefault("SLUICE_MIN_EXPIRES", integer(1, DAY), "60", "Shortest registration in seconds; a REGISTER for less gets 423."),
@@ -374,6 +374,6 @@ export const table = {
     "SLUICE_PATH_MODE",
     oneOf(["strict", "lazy"]),
     "strict",
-    "What to do with a REGISTER with Path from a device that does not support it (RFC 3327 5.3): `strict` answers 420, `lazy` registers it.",
+    "What to do with a REGISTER with a Path from a device that does not support Path (RFC 3327 5.3): `strict` answers 420, `lazy` registers it.",
   ),
 } as const;
