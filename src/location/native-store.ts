@@ -57,7 +57,7 @@ export class NativeStore implements LocationStore {
       const native = await openNative(path, maxBindings);
       const store = new NativeStore(native, durable === "disk");
       if (native.isFirst) {
-        for (const { name, at, lost } of native.damaged()) onLoss(`${path}/${name} is damaged: what stands before octet ${at} was read, the ${lost} octets behind it are lost; phones that were in them come back when they register again`);
+        for (const { name, at, lost } of native.damaged()) onLoss(`${path}/${name} is damaged: read up to octet ${at}, the ${lost} octets after that are lost; phones in them come back when they register again`);
         await importLmdb(path, store, onLoss);
       }
       return store;

@@ -120,7 +120,7 @@ test.each([
   writeFileSync(journal, damage(readFileSync(journal)));
   await home.server.restart();
   expect(countOf(home.server.output, "is damaged")).toBe(1);
-  expect(home.server.output).toMatch(/journal\.\d+ is damaged: what stands before octet \d+ was read/);
+  expect(home.server.output).toMatch(/journal\.\d+ is damaged: read up to octet \d+/);
   expect(await users(home, asker, names)).toEqual(["one", "two"]);
   await home.register(asker, { user: "three" });
   // The next snapshot replaces the damaged file.
