@@ -10,7 +10,7 @@
 namespace sluice {
 namespace {
 
-std::mutex lock;
+std::mutex clusters_lock;
 std::vector<std::shared_ptr<Cluster>> clusters;
 
 }  // namespace
@@ -35,7 +35,7 @@ Napi::Value create_cluster(const Napi::CallbackInfo& info) {
     result.Set("listener", static_cast<double>(failed));
     return result;
   }
-  const std::lock_guard<std::mutex> guard(lock);
+  const std::lock_guard<std::mutex> guard(clusters_lock);
   clusters.push_back(std::move(cluster));
   return Napi::Number::New(info.Env(), static_cast<double>(clusters.size() - 1));
 }
@@ -65,7 +65,7 @@ Napi::Value flow_owners(const Napi::CallbackInfo& info) {
 }
 
 std::shared_ptr<Cluster> find_cluster(uint32_t id) {
-  const std::lock_guard<std::mutex> guard(lock);
+  const std::lock_guard<std::mutex> guard(clusters_lock);
   return id < clusters.size() ? clusters[id] : nullptr;
 }
 

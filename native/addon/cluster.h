@@ -28,7 +28,7 @@ inline SipKey sip_key_of(const uint8_t octets[16]) noexcept {
 struct Cluster {
   static constexpr size_t kSeedOctets = 96;
   // `seed`: kSeedOctets random octets.
-  explicit Cluster(const uint8_t* seed) : nonces(seed), flows(sip_key_of(seed + 80)), guard(sip_key_of(seed + 64)) {}
+  explicit Cluster(const uint8_t* seed) : flows(sip_key_of(seed + 80)), nonces(seed), guard(sip_key_of(seed + 64)) {}
 
   std::vector<std::unique_ptr<Ring>> rings;
   std::vector<int> wakes;

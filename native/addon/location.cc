@@ -13,7 +13,7 @@ constexpr double kMaxSeen = 9e15;
 constexpr double kAway = 4;  // an outcome: the journal cannot be written
 
 // A folder is one store: opening it again in this process returns the same store.
-std::mutex lock;
+std::mutex stores_lock;
 struct Known {
   std::weak_ptr<BindingStore> store;
   double clock_offset = 0;
@@ -94,7 +94,7 @@ class Output : public BindingSink {
 thread_local std::string Output::text_;
 
 // Octets as latin1 characters.
-std::string octets_of(const Napi::Value& value) {
+std::string copy_of_octets(const Napi::Value& value) {
   size_t size = 0;
   napi_get_value_string_latin1(value.Env(), value, nullptr, 0, &size);
   std::string octets(size, '\0');
@@ -144,7 +144,7 @@ void Location::define(Napi::Env env, Napi::Object exports) {
 Location::Location(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Location>(info) {
   const std::string folder = info[0].ToString();
   const TableBounds bounds{time_of(info[1]), time_of(info[2])};
-  const std::lock_guard<std::mutex> guard(lock);
+  const std::lock_guard<std::mutex> guard(stores_lock);
   Known& known = stores[folder];
   store_ = known.store.lock();
   const bool is_first = store_ == nullptr;
@@ -166,7 +166,7 @@ Location::Location(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Location>(
 
 // The next to open the folder waits until it is closed.
 Location::~Location() {
-  const std::lock_guard<std::mutex> guard(lock);
+  const std::lock_guard<std::mutex> guard(stores_lock);
   store_.reset();
 }
 
@@ -185,7 +185,7 @@ void Location::begin_batch() noexcept {
 Napi::Value Location::save(const Napi::CallbackInfo& info) {
   if (!is_open(info.Env())) return {};
   auto numbers = info[1].As<Napi::Float64Array>();
-  const std::string text = octets_of(info[0]);
+  const std::string text = copy_of_octets(info[0]);
   Input in(numbers, text);
   RegisterOperation operation;
   operation.now = in.integer();
@@ -228,7 +228,7 @@ Napi::Value Location::lookup(const Napi::CallbackInfo& info) {
   if (!is_open(info.Env())) return {};
   auto numbers = info[2].As<Napi::Float64Array>();
   Output out(numbers);
-  store_->table().lookup(octets_of(info[0]), time_of(info[1]), out);
+  store_->table().lookup(copy_of_octets(info[0]), time_of(info[1]), out);
   numbers[1] = out.count();
   return out.text(info.Env());
 }
@@ -237,7 +237,7 @@ Napi::Value Location::lookup(const Napi::CallbackInfo& info) {
 Napi::Value Location::remove(const Napi::CallbackInfo& info) {
   if (!is_open(info.Env())) return {};
   begin_batch();
-  return Napi::Boolean::New(info.Env(), store_->table().remove(octets_of(info[0]), octets_of(info[1]), time_of(info[2])));
+  return Napi::Boolean::New(info.Env(), store_->table().remove(copy_of_octets(info[0]), copy_of_octets(info[1]), time_of(info[2])));
 }
 
 // removeFlow(flow, most, numbers)
@@ -245,7 +245,7 @@ Napi::Value Location::remove_flow(const Napi::CallbackInfo& info) {
   if (!is_open(info.Env())) return {};
   begin_batch();
   bool more = false;
-  const size_t removed = store_->table().remove_flow(octets_of(info[0]), info[1].ToNumber().Uint32Value(), more);
+  const size_t removed = store_->table().remove_flow(copy_of_octets(info[0]), info[1].ToNumber().Uint32Value(), more);
   info[2].As<Napi::Float64Array>()[0] = more ? 1 : 0;
   return Napi::Number::New(info.Env(), static_cast<double>(removed));
 }
@@ -309,7 +309,7 @@ Napi::Value Location::damaged(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Location::close(const Napi::CallbackInfo& info) {
-  const std::lock_guard<std::mutex> guard(lock);
+  const std::lock_guard<std::mutex> guard(stores_lock);
   store_.reset();
   return info.Env().Undefined();
 }

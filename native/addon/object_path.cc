@@ -32,7 +32,7 @@ uint32_t seconds_now() {
 uint64_t hash_of_text(const EdgeConfig& config, const std::string& text) { return siphash(config.table_key, text.data(), text.size()); }
 
 // False: not a literal address.
-bool read_address(const Napi::Value& ip, const Napi::Value& port, Address& out) {
+bool read_destination(const Napi::Value& ip, const Napi::Value& port, Address& out) {
   if (!parse_ip(ip.ToString().Utf8Value(), out)) return false;
   out.port = static_cast<uint16_t>(port.ToNumber().Uint32Value());
   return true;
@@ -131,7 +131,7 @@ Napi::Value ShardHost::answer_flow(const Napi::CallbackInfo& info, Shard& shard)
 Napi::Value ShardHost::send_to_address(const Napi::CallbackInfo& info, Shard& shard) {
   const Napi::Env env = info.Env();
   Address to;
-  if (!read_address(info[1], info[2], to)) return env.Undefined();
+  if (!read_destination(info[1], info[2], to)) return env.Undefined();
   const Transport transport = read_transport(info[0]);
   const std::string host = info[3].ToString();
   char id[kMaxFlowId];
@@ -155,7 +155,7 @@ Napi::Value ShardHost::answer_room(const Napi::CallbackInfo& info, Shard& shard)
 // takesStream(address, port)
 Napi::Value ShardHost::takes_stream(const Napi::CallbackInfo& info, Shard& shard) {
   Address address;
-  if (!read_address(info[0], info[1], address)) return Napi::Boolean::New(info.Env(), false);
+  if (!read_destination(info[0], info[1], address)) return Napi::Boolean::New(info.Env(), false);
   return Napi::Boolean::New(info.Env(), shard.object().takes_stream(address));
 }
 
@@ -163,7 +163,7 @@ Napi::Value ShardHost::takes_stream(const Napi::CallbackInfo& info, Shard& shard
 Napi::Value ShardHost::dial_phone(const Napi::CallbackInfo& info, Shard& shard) {
   const Napi::Env env = info.Env();
   Address to;
-  if (!read_address(info[1], info[2], to)) return env.Undefined();
+  if (!read_destination(info[1], info[2], to)) return env.Undefined();
   const Transport transport = read_transport(info[0]);
   const std::string host = info[3].ToString();
   char id[kMaxFlowId];
@@ -176,7 +176,7 @@ Napi::Value ShardHost::dial_phone(const Napi::CallbackInfo& info, Shard& shard) 
 // isNeighbour(transport, address, port)
 Napi::Value ShardHost::is_neighbour(const Napi::CallbackInfo& info, Shard& shard) {
   Address address;
-  if (!read_address(info[1], info[2], address)) return Napi::Boolean::New(info.Env(), false);
+  if (!read_destination(info[1], info[2], address)) return Napi::Boolean::New(info.Env(), false);
   const Transport transport = read_transport(info[0]);
   return Napi::Boolean::New(info.Env(), shard.object().is_neighbour(transport, address));
 }

@@ -164,7 +164,7 @@ Napi::Value read_uri(const Napi::CallbackInfo& info) {
 }
 
 // readAddress(text, table): the fields of AddressField, then those of ParameterField per parameter; returns how many; -1: not an address
-Napi::Value read_address(const Napi::CallbackInfo& info) {
+Napi::Value parse_address(const Napi::CallbackInfo& info) {
   const Octets octets(info[0]);
   NameAddr address;
   if (!octets.is_text || !parse_name_addr(octets.text, address)) return number(info, -1);
@@ -210,7 +210,7 @@ void define_reader(Napi::Env env, Napi::Object exports) {
   exports.Set("readMessage", Napi::Function::New(env, read_message));
   exports.Set("readList", Napi::Function::New(env, read_list));
   exports.Set("readUri", Napi::Function::New(env, read_uri));
-  exports.Set("readAddress", Napi::Function::New(env, read_address));
+  exports.Set("readAddress", Napi::Function::New(env, parse_address));
   exports.Set("readParameters", Napi::Function::New(env, read_parameters));
   exports.Set("readVia", Napi::Function::New(env, read_via));
 }

@@ -5,8 +5,7 @@
 
 #include "check.h"
 
-using namespace sluice;
-
+namespace sluice::address_test {
 namespace {
 
 Address parsed(Text text, uint16_t port = 5060) {
@@ -127,3 +126,5 @@ TEST("T6-8 addresses differ by port and by every octet") {
     octet ^= 1;
   }
 }
+
+}  // namespace sluice::address_test

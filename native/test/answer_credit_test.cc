@@ -3,8 +3,7 @@
 
 #include "check.h"
 
-using namespace sluice;
-
+namespace sluice::answer_credit_test {
 namespace {
 
 Address address(const char* text, uint16_t port = 0) {
@@ -60,3 +59,5 @@ TEST("a source that has heard us gets any response, and that helps no other sour
   CHECK_EQ(credit.room(address("192.0.2.1")), SIZE_MAX);
   CHECK(!credit.may_answer(address("192.0.2.2"), 31, false));
 }
+
+}  // namespace sluice::answer_credit_test

@@ -5,8 +5,7 @@
 
 #include "check.h"
 
-using namespace sluice;
-
+namespace sluice::ban_set_test {
 namespace {
 
 Address at(const std::string& ip) {
@@ -28,3 +27,5 @@ TEST("DET-22 a ban covers an address, an IPv4 network or an IPv6 network, and no
   bans.replace({});
   CHECK(bans.empty() && !bans.holds(at("192.0.2.1")));
 }
+
+}  // namespace sluice::ban_set_test

@@ -3,8 +3,7 @@
 
 #include "check.h"
 
-using namespace sluice;
-
+namespace sluice::base64url_test {
 namespace {
 
 std::string encoded(const std::string& octets) {
@@ -71,3 +70,5 @@ TEST("OB-5.1-8 base64url: 64 characters, all unreserved") {
   }
   CHECK_EQ(count, 64);
 }
+
+}  // namespace sluice::base64url_test

@@ -19,8 +19,8 @@
 #include "core/home/snapshot.h"
 #include "core/home/store_file.h"
 
-using namespace sluice;
-using namespace sluice::test;
+namespace sluice::binding_store_test {
+using namespace test;
 
 namespace {
 
@@ -365,3 +365,5 @@ TEST("REG-20 a refresh of what the disk had refused is not lost, even before the
   CHECK_EQ(replayed(folder, &damaged), contents(table));
   CHECK_EQ(damaged, 1u);
 }
+
+}  // namespace sluice::binding_store_test

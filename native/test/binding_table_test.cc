@@ -8,8 +8,8 @@
 #include "check.h"
 #include "core/home/binding_key.h"
 
-using namespace sluice;
-using namespace sluice::test;
+namespace sluice::binding_table_test {
+using namespace test;
 
 namespace {
 
@@ -333,3 +333,5 @@ TEST("a walk in pieces meets every entry that stays, whatever comes and goes in 
     for (uint32_t user = 0; user < 3'000; user += 3) CHECK_EQ(lookup(restored, aor(user), kStart).size(), 1u);
   }
 }
+
+}  // namespace sluice::binding_table_test

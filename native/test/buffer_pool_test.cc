@@ -7,7 +7,7 @@
 
 #include "check.h"
 
-using namespace sluice;
+namespace sluice::buffer_pool_test {
 
 TEST("TR-19 buffers come in four sizes, and each request gets the smallest that fits") {
   BufferPool pool(1u << 20);
@@ -119,3 +119,5 @@ TEST("TR-19 whatever is taken and returned, buffers never overlap and the sums a
   for (const Held& one : held) pool.give(one.buffer, one.capacity);
   CHECK_EQ(pool.lent(), 0u);
 }
+
+}  // namespace sluice::buffer_pool_test

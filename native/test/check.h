@@ -41,7 +41,7 @@ void check_equal(const A& a, const B& b, const char* text, const char* file, int
   static void id();                                                                      \
   static const ::sluice::test::Register SLUICE_CONCAT(id, _registered)(name, __FILE__, id); \
   static void id()
-#define TEST(name) SLUICE_TEST_AS(SLUICE_CONCAT(test_at_line_, __LINE__), name)
+#define TEST(name) SLUICE_TEST_AS(SLUICE_CONCAT(test_, __COUNTER__), name)
 #define CHECK(condition)                                                  \
   do {                                                                    \
     if (!(condition)) ::sluice::test::fail(__FILE__, __LINE__, #condition); \

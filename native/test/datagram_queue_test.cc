@@ -9,8 +9,7 @@
 
 #include "check.h"
 
-using namespace sluice;
-
+namespace sluice::datagram_queue_test {
 namespace {
 
 struct Socket {
@@ -132,3 +131,5 @@ TEST("a destination that refuses trains gets its datagrams one by one, and all o
   sender.queue.flush(sender.counters);
   CHECK_EQ(good.all()[0].size(), 1000u);
 }
+
+}  // namespace sluice::datagram_queue_test

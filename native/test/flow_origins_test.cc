@@ -4,8 +4,8 @@
 #include "check.h"
 #include "flow_tokens.h"
 
-using namespace sluice;
-using namespace sluice::test;
+namespace sluice::flow_origins_test {
+using namespace test;
 
 namespace {
 
@@ -42,3 +42,5 @@ TEST("OB-5.3.1-18 two flows belong to one user, whatever the device, or to nobod
   CHECK(!owners.have_one_user(connection(1), connection(4)));
   CHECK(!owners.have_one_user(connection(4), connection(5)));
 }
+
+}  // namespace sluice::flow_origins_test

@@ -5,8 +5,8 @@
 #include "core/flow/close_list.h"
 #include "flow_tokens.h"
 
-using namespace sluice;
-using namespace sluice::test;
+namespace sluice::flow_table_test {
+using namespace test;
 
 namespace {
 
@@ -101,3 +101,5 @@ TEST("a long close list yields its first entries, and the rest keep their order"
   CHECK_EQ(list.take(2)[0].flow.slot, 3u);
   CHECK_EQ(list.take(2).size(), 1u);
 }
+
+}  // namespace sluice::flow_table_test

@@ -4,8 +4,8 @@
 
 #include "flow_tokens.h"
 
-using namespace sluice;
-using namespace sluice::test;
+namespace sluice::flow_token_forgery_test {
+using namespace test;
 
 namespace {
 
@@ -155,3 +155,5 @@ TEST("OB-5.2-9 an address without our MAC leads nowhere") {
   const std::string one = octets_of(token(udp_flow())), other = octets_of(token(udp_flow("192.0.2.45")));
   CHECK_EQ(verdict(text_of_octets(one.substr(0, 18) + other.substr(18))), TokenVerdict::forged);
 }
+
+}  // namespace sluice::flow_token_forgery_test

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-using namespace sluice;
-using namespace sluice::test;
+namespace sluice::flow_token_test {
+using namespace test;
 
 TEST("OB-5.1-8 a token is short and needs no escaping in a user part") {
   const size_t lengths[] = {32, 40, 72};
@@ -162,3 +162,5 @@ TEST("OB-5.2-11 IPv6 flows, and v4-mapped sources as IPv4 flows") {
   CHECK(same(flow_of(token(mixed)), mixed));
   CHECK(flow_of(token(mixed)).remote.is_v4());
 }
+
+}  // namespace sluice::flow_token_test

@@ -4,8 +4,8 @@
 #include "check.h"
 #include "sip_text.h"
 
-using namespace sluice;
-using namespace sluice::test;
+namespace sluice::framer_test {
+using namespace test;
 
 namespace {
 
@@ -227,3 +227,5 @@ TEST("TR-20 GR-32 trickling octets are not searched again and again") {
   CHECK_EQ(frame.kind, FrameKind::message);
   CHECK_EQ(frame.consumed, octets.size());
 }
+
+}  // namespace sluice::framer_test

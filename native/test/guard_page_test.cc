@@ -9,8 +9,8 @@
 #include "check.h"
 #include "sip_text.h"
 
-using namespace sluice;
-using namespace sluice::test;
+namespace sluice::guard_page_test {
+using namespace test;
 
 namespace {
 
@@ -105,3 +105,5 @@ TEST("GR-40 GR-24 a control octet is detected at any position") {
     }
   }
 }
+
+}  // namespace sluice::guard_page_test

@@ -6,8 +6,7 @@
 #include "core/crypto/sha256.h"
 #include "check.h"
 
-using namespace sluice;
-
+namespace sluice::hmac_test {
 namespace {
 
 std::string hex(const uint8_t* octets, size_t size = kSha256Size) {
@@ -127,3 +126,5 @@ TEST("OB-5.2-2 HMAC-SHA-256: composed as in RFC 2104, for keys and messages of e
     }
   }
 }
+
+}  // namespace sluice::hmac_test

@@ -5,8 +5,7 @@
 
 #include "check.h"
 
-using namespace sluice;
-
+namespace sluice::login_guard_test {
 namespace {
 
 constexpr SipKey kKey{1, 2};
@@ -72,3 +71,5 @@ TEST("AU-17 its memory is bounded and keeps the most recently used entries") {
   guesses(guard, thief, "", 200'000);
   CHECK(!guard.may_try(thief, "anybody", 200'000));
 }
+
+}  // namespace sluice::login_guard_test

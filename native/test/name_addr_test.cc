@@ -3,8 +3,7 @@
 
 #include "check.h"
 
-using namespace sluice;
-
+namespace sluice::name_addr_test {
 namespace {
 
 bool is_address(Text value) {
@@ -144,3 +143,5 @@ TEST("GR-32 60,000 octets of parameters are read in one go") {
   CHECK_EQ(parsed(text).params.size(), 60000u);
   CHECK(!find_param(parsed(text).params, "b", nullptr));
 }
+
+}  // namespace sluice::name_addr_test

@@ -8,8 +8,7 @@
 
 #include "check.h"
 
-using namespace sluice;
-
+namespace sluice::nonce_table_test {
 namespace {
 
 constexpr uint64_t kLife = 300'000;
@@ -107,3 +106,5 @@ TEST("AU-9 of all threads that use a count at the same time, one succeeds") {
   for (std::thread& thread : threads) thread.join();
   CHECK_EQ(taken[0] + taken[1] + taken[2] + taken[3], 500 * 20);
 }
+
+}  // namespace sluice::nonce_table_test

@@ -3,7 +3,7 @@
 
 #include "check.h"
 
-using namespace sluice;
+namespace sluice::own_credentials_test {
 
 TEST("AU-12 credentials for our realms are recognised however they are written, and no others") {
   const std::vector<std::string> realms = {"example.org", "example.net"};
@@ -14,3 +14,5 @@ TEST("AU-12 credentials for our realms are recognised however they are written, 
                       Text("Digest realm=\""), Text("")})
     CHECK(!names_realm(theirs, realms));
 }
+
+}  // namespace sluice::own_credentials_test

@@ -3,8 +3,7 @@
 
 #include "check.h"
 
-using namespace sluice;
-
+namespace sluice::proxy_header_test {
 namespace {
 
 const std::string kSignature("\r\n\r\n\0\r\nQUIT\n", 12);
@@ -93,3 +92,5 @@ TEST("TR-17 DET-23 every prefix of a header waits for more, and anything else is
     for (size_t size = 0; size < whole.size(); ++size) CHECK_EQ(told(Text(whole).substr(0, size)), "more");
   for (const char* other : {"REGISTER", "PUBLISH sip", "\x16\x03", "GET /", "\r\n\r\nR"}) CHECK_EQ(told(other), "absent");
 }
+
+}  // namespace sluice::proxy_header_test

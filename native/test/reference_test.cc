@@ -7,8 +7,8 @@
 #include "check.h"
 #include "sip_text.h"
 
-using namespace sluice;
-using namespace sluice::test;
+namespace sluice::reference_test {
+using namespace test;
 
 namespace {
 
@@ -113,3 +113,5 @@ TEST("GR-41 parse_uri and the reference parser agree on mutated URIs") {
     if (parse_uri(text, uri) != expected) CHECK_EQ(shown(text), expected ? "a URI" : "no URI");
   }
 }
+
+}  // namespace sluice::reference_test

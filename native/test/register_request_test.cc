@@ -6,8 +6,8 @@
 #include "flow_tokens.h"
 #include "sip_text.h"
 
-using namespace sluice;
-using namespace sluice::test;
+namespace sluice::register_request_test {
+using namespace test;
 
 namespace {
 
@@ -221,3 +221,5 @@ TEST("a REGISTER that was answered is known until its time is over, and the olde
   CHECK(memory.find(9, 10) == RegisterState::answered);
   CHECK(memory.find(9, 21) == RegisterState::open);
 }
+
+}  // namespace sluice::register_request_test

@@ -7,8 +7,8 @@
 #include "core/home/binding_store.h"
 #include "shard_rig.h"
 
-using namespace sluice;
-using namespace sluice::test;
+namespace sluice::registering_test {
+using namespace test;
 
 namespace {
 
@@ -310,3 +310,5 @@ TEST("all REGISTERs of one address have one name, and no REGISTER has none") {
   CHECK_EQ(rig.whos[0], rig.whos[1]);
   CHECK_EQ(rig.whos[2], 0);
 }
+
+}  // namespace sluice::registering_test

@@ -8,8 +8,8 @@
 #include "flow_tokens.h"
 #include "sip_text.h"
 
-using namespace sluice;
-using namespace sluice::test;
+namespace sluice::relay_parts_test {
+using namespace test;
 
 namespace {
 
@@ -242,3 +242,5 @@ TEST("our own output is read with its own limits, and the end of an unusable mes
   CHECK(!scan_own_output("no head", message));
   CHECK(!message.is_framed);
 }
+
+}  // namespace sluice::relay_parts_test

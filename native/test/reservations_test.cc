@@ -3,8 +3,7 @@
 
 #include "check.h"
 
-using namespace sluice;
-
+namespace sluice::reservations_test {
 namespace {
 
 Address address(const char* text) {
@@ -61,3 +60,5 @@ TEST("returning a place twice counts once, and a shard that ends returns all its
   CHECK_EQ(shares.held(Holding::transaction), 0u);
   CHECK_EQ(shares.sources(), 0u);
 }
+
+}  // namespace sluice::reservations_test

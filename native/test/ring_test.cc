@@ -11,8 +11,7 @@
 
 #include "check.h"
 
-using namespace sluice;
-
+namespace sluice::ring_test {
 namespace {
 
 bool push(Ring& ring, const std::string& text, bool* wake = nullptr) {
@@ -215,3 +214,5 @@ TEST("ring: a record pushed just as the consumer falls asleep wakes it") {
   producer.join();
   close(wakes);
 }
+
+}  // namespace sluice::ring_test

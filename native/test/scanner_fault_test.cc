@@ -4,8 +4,8 @@
 #include "check.h"
 #include "sip_text.h"
 
-using namespace sluice;
-using namespace sluice::test;
+namespace sluice::scanner_fault_test {
+using namespace test;
 
 namespace {
 
@@ -215,3 +215,5 @@ TEST("GR-31 TR-12 a datagram without an empty line is an error, and is not read 
   CHECK_EQ(cut.error(), ScanError::header_syntax);
   CHECK(!cut.message.top_via.empty());
 }
+
+}  // namespace sluice::scanner_fault_test

@@ -4,8 +4,8 @@
 #include "check.h"
 #include "sip_text.h"
 
-using namespace sluice;
-using namespace sluice::test;
+namespace sluice::scanner_test {
+using namespace test;
 
 namespace {
 
@@ -423,3 +423,5 @@ TEST("GR-45 the first token distinguishes request and response") {
   CHECK_EQ(error_of_start("SIP/2.0X sip:x SIP/2.0"), ScanError::start_line);
   CHECK_EQ(error_of_start("sip/2.0 200 OK"), ScanError::none);
 }
+
+}  // namespace sluice::scanner_test

@@ -1,8 +1,8 @@
 // Which flow is closed, when, and that no other flow is.
 #include "shard_rig.h"
 
-using namespace sluice;
-using namespace sluice::test;
+namespace sluice::shard_close_test {
+using namespace test;
 
 namespace {
 
@@ -178,3 +178,5 @@ TEST("TR-24 after a client has closed its side, a provisional response from anot
   other->settle();
   CHECK_EQ(owner.hear(client, "<EOF>"), "SIP/2.0 200 OK\r\n\r\n<EOF>");
 }
+
+}  // namespace sluice::shard_close_test

@@ -4,8 +4,8 @@
 #include "core/shard/tap.h"
 #include "shard_rig.h"
 
-using namespace sluice;
-using namespace sluice::test;
+namespace sluice::shard_inspect_test {
+using namespace test;
 
 namespace {
 
@@ -306,3 +306,5 @@ TEST("copies that nobody fetches are lost once the tap is full, and counted") {
   CHECK(copies(rig).size() < 200);
   CHECK(rig.count(Counter::tapped_lost) > 0);
 }
+
+}  // namespace sluice::shard_inspect_test

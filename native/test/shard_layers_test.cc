@@ -2,8 +2,8 @@
 #include "core/transport/upgrade_gate.h"
 #include "shard_rig.h"
 
-using namespace sluice;
-using namespace sluice::test;
+namespace sluice::shard_layers_test {
+using namespace test;
 
 namespace {
 
@@ -350,3 +350,5 @@ TEST("TR-23 a core dialled over TLS gets what was waiting for its handshake, and
   CHECK(holds(rig.hear(client, "SIP/2.0 503"), "Call-ID: c3"));
   CHECK(!rig.upstream_lives());
 }
+
+}  // namespace sluice::shard_layers_test

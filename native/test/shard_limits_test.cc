@@ -3,8 +3,8 @@
 
 #include "shard_rig.h"
 
-using namespace sluice;
-using namespace sluice::test;
+namespace sluice::shard_limits_test {
+using namespace test;
 
 namespace {
 
@@ -251,3 +251,5 @@ TEST("TR-20 a long message is read in pieces into its own buffer") {
   const Peer connection = rig.accept(core);
   CHECK(rig.hear(connection, "Call-ID: c2").size() > 60'000);
 }
+
+}  // namespace sluice::shard_limits_test

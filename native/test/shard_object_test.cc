@@ -4,8 +4,8 @@
 #include "core/relay/object_branch.h"
 #include "shard_rig.h"
 
-using namespace sluice;
-using namespace sluice::test;
+namespace sluice::shard_object_test {
+using namespace test;
 
 namespace {
 
@@ -414,3 +414,5 @@ TEST("a neighbour's mark is valid only for its own token, over IPv4 and IPv6") {
     CHECK(!read_neighbour(keys.neighbour, "token", "", read));
   }
 }
+
+}  // namespace sluice::shard_object_test

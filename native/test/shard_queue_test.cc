@@ -1,8 +1,8 @@
 // What waits to be sent: how much there may be, and what happens when it cannot leave.
 #include "shard_rig.h"
 
-using namespace sluice;
-using namespace sluice::test;
+namespace sluice::shard_queue_test {
+using namespace test;
 
 TEST("TR-23 a full batch of long requests waits for a core that is being dialled, and none is refused") {
   ShardRig rig;
@@ -148,3 +148,5 @@ TEST("a shard that ends leaves no borrowed buffer behind") {
   CHECK_EQ(rig->pending(), 1u);
   rig.end();
 }
+
+}  // namespace sluice::shard_queue_test

@@ -1,8 +1,8 @@
 // Requests that cannot be sent, and tables that one source tries to fill: nobody waits for a timeout, and others are served.
 #include "shard_rig.h"
 
-using namespace sluice;
-using namespace sluice::test;
+namespace sluice::shard_refused_test {
+using namespace test;
 
 namespace {
 
@@ -76,3 +76,5 @@ TEST("in a table that fills up one source gets an eighth, and others are still r
   CHECK(rig.until([&] { return rig.count(Counter::requests_relayed) == 121; }));
   CHECK_EQ(rig->pending(), 82u);
 }
+
+}  // namespace sluice::shard_refused_test

@@ -2,8 +2,8 @@
 #include "core/relay/flow_id.h"
 #include "shard_rig.h"
 
-using namespace sluice;
-using namespace sluice::test;
+namespace sluice::shard_relay_test {
+using namespace test;
 
 TEST("OB-5.1-2 OB-5.1-3 OB-5.1-5 OB-5.4-12 a REGISTER leaves with our Path, and its 200 makes the flow an outbound flow") {
   ShardRig rig;
@@ -272,3 +272,5 @@ TEST("OB-5.4-14 a UDP flow that died stays dead for its old tokens across the wr
   core.send(Request{.method = "INVITE", .number = 2, .lines = old}.text());
   CHECK(holds(rig.hear(core, "SIP/2.0"), "SIP/2.0 430"));
 }
+
+}  // namespace sluice::shard_relay_test

@@ -4,8 +4,8 @@
 #include "core/shard/clock.h"
 #include "shard_rig.h"
 
-using namespace sluice;
-using namespace sluice::test;
+namespace sluice::shard_reply_test {
+using namespace test;
 
 namespace {
 
@@ -359,3 +359,5 @@ TEST("the machine's clock advances") {
   CHECK(clock.tick() > tick);
   CHECK(birth_age(clock.birth(), birth_at(static_cast<uint64_t>(time(nullptr)))) <= 2 * kBirthSeconds);
 }
+
+}  // namespace sluice::shard_reply_test

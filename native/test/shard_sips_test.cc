@@ -1,8 +1,8 @@
 // SIPS on the fast path: over TLS, with SIPS URIs, or not at all (RFC 5630, RFC 3261 16.6).
 #include "shard_rig.h"
 
-using namespace sluice;
-using namespace sluice::test;
+namespace sluice::shard_sips_test {
+using namespace test;
 
 namespace {
 
@@ -104,3 +104,5 @@ TEST("PX-16.6-10 where one machine has several targets, a SIPS request goes to t
   set.set_alive(2, false);
   CHECK_EQ(set.for_sips(1), 1);
 }
+
+}  // namespace sluice::shard_sips_test

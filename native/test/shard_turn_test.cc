@@ -6,8 +6,8 @@
 
 #include "shard_rig.h"
 
-using namespace sluice;
-using namespace sluice::test;
+namespace sluice::shard_turn_test {
+using namespace test;
 
 TEST("an edge takes batches of 64 messages, a home batches of eight, because there one may cost as much as a hundred") {
   for (const bool home : {false, true}) {
@@ -64,3 +64,5 @@ TEST("OB-7-13 if another shard's ring is full, it learns later that a flow has e
   CHECK_EQ(heard.size(), 500u);
   CHECK_EQ(teller.count(Counter::object_events_lost), 0);
 }
+
+}  // namespace sluice::shard_turn_test

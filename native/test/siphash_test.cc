@@ -5,8 +5,7 @@
 
 #include "check.h"
 
-using namespace sluice;
-
+namespace sluice::siphash_test {
 namespace {
 
 constexpr SipKey kCountingKey{0x0706050403020100, 0x0f0e0d0c0b0a0908};
@@ -93,3 +92,5 @@ TEST("SipHash: every bit of key and message matters") {
     CHECK(siphash(kCountingKey, other.data(), other.size()) != whole);
   }
 }
+
+}  // namespace sluice::siphash_test

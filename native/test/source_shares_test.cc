@@ -5,8 +5,7 @@
 
 #include "check.h"
 
-using namespace sluice;
-
+namespace sluice::source_shares_test {
 namespace {
 
 Address address(const char* text) {
@@ -80,3 +79,5 @@ TEST("TR-21 four threads never get more than the limit, and the count is exact a
   CHECK_EQ(shares.held(Holding::connection), 0u);
   CHECK_EQ(shares.sources(), 0u);
 }
+
+}  // namespace sluice::source_shares_test

@@ -2,8 +2,8 @@
 // more than a turn takes.
 #include "shard_rig.h"
 
-using namespace sluice;
-using namespace sluice::test;
+namespace sluice::stream_cuts_test {
+using namespace test;
 
 namespace {
 
@@ -123,3 +123,5 @@ TEST("TR-17 more requests than a turn takes, cut in the middle of a line end") {
     CHECK_EQ(rig.count(Counter::malformed), 0);
   }
 }
+
+}  // namespace sluice::stream_cuts_test

@@ -7,8 +7,7 @@
 
 #include "check.h"
 
-using namespace sluice;
-
+namespace sluice::stun_test {
 namespace {
 
 Address source(Text ip, uint16_t port) {
@@ -231,3 +230,5 @@ TEST("OB-8-8 no response is more than twice as long as its request, or longer th
     }
   CHECK(longest > 0 && longest <= 64);
 }
+
+}  // namespace sluice::stun_test

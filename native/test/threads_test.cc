@@ -9,8 +9,8 @@
 #include "core/home/nonce_table.h"
 #include "shard_rig.h"
 
-using namespace sluice;
-using namespace sluice::test;
+namespace sluice::threads_test {
+using namespace test;
 
 namespace {
 
@@ -224,3 +224,5 @@ TEST("all threads see a recent event until it expires or is removed") {
   set.remove(hash_of(1));
   CHECK(!set.holds(hash_of(1), 1'009, 10));
 }
+
+}  // namespace sluice::threads_test

@@ -6,8 +6,7 @@
 
 #include "check.h"
 
-using namespace sluice;
-
+namespace sluice::timing_wheel_test {
 namespace {
 
 struct Nodes {
@@ -195,3 +194,5 @@ TEST("OB-5.4-15 what the budget leaves comes next, and may still be moved or can
   CHECK_EQ(wheel.now(), 101u);
   CHECK_EQ(wheel.size(), 0u);
 }
+
+}  // namespace sluice::timing_wheel_test

@@ -3,8 +3,7 @@
 
 #include "check.h"
 
-using namespace sluice;
-
+namespace sluice::udp_ages_test {
 namespace {
 
 struct Rig {
@@ -74,3 +73,5 @@ TEST("even among very many flows, each is examined in turn") {
   for (; chosen == 0 && turns < 20; ++turns) chosen = rig.ages.choose(rig.flows, nullptr, false, 100);
   CHECK_EQ(chosen, passing);
 }
+
+}  // namespace sluice::udp_ages_test

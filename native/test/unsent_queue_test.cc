@@ -7,8 +7,7 @@
 
 #include "check.h"
 
-using namespace sluice;
-
+namespace sluice::unsent_queue_test {
 namespace {
 
 iovec part_of(const std::string& text) { return {const_cast<char*>(text.data()), text.size()}; }
@@ -87,3 +86,5 @@ TEST("a message for which there is no memory leaves the queue unchanged") {
   CHECK(queue.empty());
   CHECK_EQ(pool.lent(), 0u);
 }
+
+}  // namespace sluice::unsent_queue_test

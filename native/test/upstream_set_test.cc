@@ -6,8 +6,7 @@
 
 #include "check.h"
 
-using namespace sluice;
-
+namespace sluice::upstream_set_test {
 namespace {
 
 constexpr uint64_t kHashes = 40'000;
@@ -209,3 +208,5 @@ TEST("DNS-5 targets already tried are skipped, until none is left") {
     CHECK_EQ(set.pick(hash, tried), -1);
   }
 }
+
+}  // namespace sluice::upstream_set_test

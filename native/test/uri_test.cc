@@ -3,8 +3,7 @@
 
 #include "check.h"
 
-using namespace sluice;
-
+namespace sluice::uri_test {
 namespace {
 
 bool is_uri(Text text) {
@@ -129,3 +128,5 @@ TEST("GR-32 a URI with 60,000 parameters or escapes is read in one pass") {
   for (int i = 0; i < 20000; ++i) user += "%41";
   CHECK_EQ(parsed(user + "@h").user.size(), 60000u);
 }
+
+}  // namespace sluice::uri_test

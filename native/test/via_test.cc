@@ -3,8 +3,7 @@
 
 #include "check.h"
 
-using namespace sluice;
-
+namespace sluice::via_test {
 namespace {
 
 bool is_via(Text value) {
@@ -124,3 +123,5 @@ TEST("GR-32 60,000 octets of Via parameters are read in one pass") {
   for (int i = 0; i < 30000; ++i) text += ";a";
   CHECK_EQ(parsed(text).params.size(), 60000u);
 }
+
+}  // namespace sluice::via_test

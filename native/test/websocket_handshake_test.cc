@@ -4,8 +4,7 @@
 #include "core/crypto/sha1.h"
 #include "check.h"
 
-using namespace sluice;
-
+namespace sluice::websocket_handshake_test {
 namespace {
 
 struct Request {
@@ -15,7 +14,7 @@ struct Request {
   std::string key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
   std::string version = "Sec-WebSocket-Version: 13\r\n";
   std::string protocol = "Sec-WebSocket-Protocol: sip\r\n";
-  std::string extra;
+  std::string extra = {};
 
   std::string text() const { return line + "\r\n" + host + upgrade + key + version + protocol + extra + "\r\n"; }
 };
@@ -118,3 +117,5 @@ TEST("WS-4.1-1 SHA-1: the examples of FIPS 180-4") {
   CHECK_EQ(hex("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"), "84983e441c3bd26ebaae4aa1f95129e5e54670f1");
   CHECK_EQ(hex(std::string(1'000'000, 'a')), "34aa973cd4c4daa4f61eeb2bdbad27316534016f");
 }
+
+}  // namespace sluice::websocket_handshake_test

@@ -4,8 +4,7 @@
 #include "core/base/utf8.h"
 #include "check.h"
 
-using namespace sluice;
-
+namespace sluice::websocket_test {
 namespace {
 
 constexpr uint8_t kMask[4] = {0x37, 0xfa, 0x21, 0x3d};
@@ -132,3 +131,5 @@ TEST("WS-4.2-2 a text in two parts is checked as one, wherever the seam is") {
     }
   }
 }
+
+}  // namespace sluice::websocket_test

@@ -4,8 +4,7 @@
 #include "core/sip/scanner.h"
 #include "check.h"
 
-using namespace sluice;
-
+namespace sluice::wire_tap_test {
 namespace {
 
 std::string scrubbed(std::string text) {
@@ -73,3 +72,5 @@ TEST("a tap that nobody drains keeps a bounded number of octets and counts what 
   CHECK(lost + octets.size() / (sizeof(TapHead) + message.size()) == 200);
   CHECK(tap.drain(lost).empty() && lost == 0);
 }
+
+}  // namespace sluice::wire_tap_test

@@ -6,11 +6,11 @@
 namespace sluice {
 namespace {
 
-constexpr size_t size_of(size_t size_class) noexcept { return BufferPool::kSmallest << 2 * size_class; }
+constexpr size_t octets_of_class(size_t size_class) noexcept { return BufferPool::kSmallest << 2 * size_class; }
 
 size_t class_of(size_t octets) noexcept {
   size_t size_class = 0;
-  while (size_of(size_class) < octets) ++size_class;
+  while (octets_of_class(size_class) < octets) ++size_class;
   return size_class;
 }
 
@@ -21,7 +21,7 @@ BufferPool::~BufferPool() noexcept { shrink(0); }
 void* BufferPool::take(size_t octets, size_t& capacity) noexcept {
   if (octets > kLargest) return nullptr;
   const size_t size_class = class_of(octets);
-  const size_t size = size_of(size_class);
+  const size_t size = octets_of_class(size_class);
   if (size > cap_ || lent_ > cap_ - size) return nullptr;
   void* buffer = nullptr;
   if (free_[size_class] != nullptr) {
@@ -51,7 +51,7 @@ void BufferPool::give(void* buffer, size_t capacity) noexcept {
 void* BufferPool::unlink(size_t size_class) noexcept {
   Idle* buffer = free_[size_class];
   free_[size_class] = buffer->next;
-  idle_ -= size_of(size_class);
+  idle_ -= octets_of_class(size_class);
   return buffer;
 }
 

@@ -1,19 +1,14 @@
 #include "core/crypto/hmac.h"
 
-#include <bit>
 #include <cstring>
 
+#include "core/base/network_order.h"
 #include "core/crypto/sha256.h"
 
 namespace sluice {
 namespace {
 
 constexpr size_t kBlock = 64;
-
-void put32(uint8_t* at, uint32_t value) noexcept {
-  if constexpr (std::endian::native == std::endian::little) value = __builtin_bswap32(value);
-  std::memcpy(at, &value, 4);
-}
 
 void put_digest(const Sha256State& state, uint8_t* out) noexcept {
   for (int i = 0; i < 8; ++i) put32(out + 4 * i, state.h[i]);

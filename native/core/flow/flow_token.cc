@@ -4,21 +4,22 @@
 #include <cstring>
 
 #include "core/base/base64url.h"
+#include "core/base/network_order.h"
 
 namespace sluice {
 namespace {
 
-constexpr uint8_t kVersion = 0x40;
+constexpr uint8_t kTokenVersion = 0x40;
 constexpr uint8_t kVersionMask = 0xC0;
-constexpr size_t kMacOctets = 12;
+constexpr size_t kTokenMacOctets = 12;
 constexpr uint8_t kSideBit = 0x20;
-constexpr size_t kStreamOctets = 12 + kMacOctets;
-constexpr size_t kUdpV4Octets = 18 + kMacOctets;
-constexpr size_t kUdpV6Octets = 42 + kMacOctets;
+constexpr size_t kStreamOctets = 12 + kTokenMacOctets;
+constexpr size_t kUdpV4Octets = 18 + kTokenMacOctets;
+constexpr size_t kUdpV6Octets = 42 + kTokenMacOctets;
 
 enum Kind : uint8_t { kStream = 0, kUdpV4 = 1, kUdpV6 = 2 };
 
-size_t size_of(unsigned kind) noexcept {
+size_t octets_of_kind(unsigned kind) noexcept {
   switch (kind) {
     case kStream: return kStreamOctets;
     case kUdpV4: return kUdpV4Octets;
@@ -27,20 +28,10 @@ size_t size_of(unsigned kind) noexcept {
   }
 }
 
-void put(uint8_t* at, uint32_t value, int octets) noexcept {
-  for (int i = 0; i < octets; ++i) at[i] = static_cast<uint8_t>(value >> (8 * (octets - 1 - i)));
-}
-
-uint32_t get(const uint8_t* at, int octets) noexcept {
-  uint32_t value = 0;
-  for (int i = 0; i < octets; ++i) value = value << 8 | at[i];
-  return value;
-}
-
 uint8_t* put_address(uint8_t* at, const Address& address, bool v4) noexcept {
   const size_t size = v4 ? 4 : 16;
   std::memcpy(at, address.ip + (16 - size), size);
-  put(at + size, address.port, 2);
+  put_number(at + size, address.port, 2);
   return at + size + 2;
 }
 
@@ -49,13 +40,13 @@ const uint8_t* get_address(const uint8_t* at, Address& address, bool v4) noexcep
   address = Address{};
   if (v4) address.ip[10] = address.ip[11] = 0xFF;
   std::memcpy(address.ip + (16 - size), at, size);
-  address.port = static_cast<uint16_t>(get(at + size, 2));
+  address.port = static_cast<uint16_t>(get_number(at + size, 2));
   return at + size + 2;
 }
 
 bool same_mac(const uint8_t* a, const uint8_t* b) noexcept {
   unsigned difference = 0;
-  for (size_t i = 0; i < kMacOctets; ++i) difference |= static_cast<unsigned>(a[i] ^ b[i]);
+  for (size_t i = 0; i < kTokenMacOctets; ++i) difference |= static_cast<unsigned>(a[i] ^ b[i]);
   return difference == 0;
 }
 
@@ -84,7 +75,7 @@ size_t unescape(Text user, char* out, size_t capacity, bool* plain) noexcept {
 }
 
 bool opens_token(const uint8_t* octets) noexcept {
-  return (octets[0] & kVersionMask) == kVersion && (octets[1] & 0x1F) == 0 && size_of(octets[1] >> 6) != 0;
+  return (octets[0] & kVersionMask) == kTokenVersion && (octets[1] & 0x1F) == 0 && octets_of_kind(octets[1] >> 6) != 0;
 }
 
 // Altering one character creates at most two characters that no token has, and changes the length by at most two: it may destroy an
@@ -131,7 +122,7 @@ const uint8_t* KeyRing::seal(const HmacKey& key, const uint8_t* octets, size_t s
     std::memcpy(sealed_, octets, size);
     sealed_size_ = size;
   }
-  return mac_ + (side == Side::core ? kMacOctets : 0);
+  return mac_ + (side == Side::core ? kTokenMacOctets : 0);
 }
 
 const HmacKey* KeyRing::signing(uint8_t& id) const noexcept {
@@ -153,24 +144,24 @@ size_t make_token(const KeyRing& ring, const FlowName& flow, Side side, char* ou
   const bool v4 = flow.remote.is_v4() && flow.local.is_v4();
   const Kind kind = flow.kind == FlowKind::stream ? kStream : v4 ? kUdpV4 : kUdpV6;
   uint8_t octets[kUdpV6Octets];
-  octets[0] = static_cast<uint8_t>(kVersion | id);
+  octets[0] = static_cast<uint8_t>(kTokenVersion | id);
   octets[1] = static_cast<uint8_t>(kind << 6);
   octets[2] = flow.shard;
   uint8_t* at = octets + 3;
   if (kind == kStream) {
-    put(at, flow.boot, 2);
-    put(at + 2, flow.slot, 3);
-    put(at + 5, flow.generation, 4);
+    put_number(at, flow.boot, 2);
+    put_number(at + 2, flow.slot, 3);
+    put_number(at + 5, flow.generation, 4);
     at += 9;
   } else {
-    put(at, flow.birth, 3);
+    put_number(at, flow.birth, 3);
     at = put_address(at + 3, flow.remote, v4);
     at = put_address(at, flow.local, v4);
   }
   const size_t covered = static_cast<size_t>(at - octets);
-  std::memcpy(at, ring.seal(*key, octets, covered, side), kMacOctets);
+  std::memcpy(at, ring.seal(*key, octets, covered, side), kTokenMacOctets);
   if (side == Side::core) octets[1] |= kSideBit;
-  return base64url_encode(octets, covered + kMacOctets, out);
+  return base64url_encode(octets, covered + kTokenMacOctets, out);
 }
 
 TokenVerdict read_token(const KeyRing& ring, Text user, FlowName& flow, Side& side) noexcept {
@@ -187,10 +178,10 @@ TokenVerdict read_token(const KeyRing& ring, Text user, FlowName& flow, Side& si
   }
   if (size < 3 || !opens_token(octets)) return TokenVerdict::forged;
   const unsigned kind = octets[1] >> 6;
-  if (static_cast<size_t>(size) != size_of(kind)) return TokenVerdict::forged;
+  if (static_cast<size_t>(size) != octets_of_kind(kind)) return TokenVerdict::forged;
   const HmacKey* key = ring.find(octets[0] & 0x3F);
   if (key == nullptr) return TokenVerdict::unknown_key;
-  const size_t covered = static_cast<size_t>(size) - kMacOctets;
+  const size_t covered = static_cast<size_t>(size) - kTokenMacOctets;
   const Side claimed = (octets[1] & kSideBit) != 0 ? Side::core : Side::client;
   octets[1] &= static_cast<uint8_t>(~kSideBit);
   if (!same_mac(ring.seal(*key, octets, covered, claimed), octets + covered)) return TokenVerdict::forged;
@@ -200,12 +191,12 @@ TokenVerdict read_token(const KeyRing& ring, Text user, FlowName& flow, Side& si
   const uint8_t* at = octets + 3;
   if (kind == kStream) {
     flow.kind = FlowKind::stream;
-    flow.boot = static_cast<uint16_t>(get(at, 2));
-    flow.slot = get(at + 2, 3);
-    flow.generation = get(at + 5, 4);
+    flow.boot = static_cast<uint16_t>(get_number(at, 2));
+    flow.slot = get_number(at + 2, 3);
+    flow.generation = get_number(at + 5, 4);
   } else {
     flow.kind = FlowKind::udp;
-    flow.birth = get(at, 3);
+    flow.birth = get_number(at, 3);
     at = get_address(at + 3, flow.remote, kind == kUdpV4);
     get_address(at, flow.local, kind == kUdpV4);
   }

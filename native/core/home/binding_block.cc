@@ -7,7 +7,7 @@
 namespace sluice {
 namespace {
 
-constexpr size_t kMaxInstance = kKeyScratch - kFlowKeyHead;
+constexpr size_t kMaxFlowKeyInstance = kKeyScratch - kFlowKeyHead;
 
 // Reads all parts in one pass; leaves a flow's key empty.
 void read_parts(const BindingBlock& block, Text (&parts)[kParts]) noexcept {
@@ -51,7 +51,7 @@ size_t BindingBlock::octets() const noexcept {
 BindingForm form_of(const Binding& binding) noexcept {
   BindingForm form;
   const Text instance = binding[Part::instance];
-  if (binding.outbound() && instance.size() <= kMaxInstance && is_flow_key(binding[Part::key], binding.reg_id, instance)) form.bits |= kKeyIsOfFlow;
+  if (binding.outbound() && instance.size() <= kMaxFlowKeyInstance && is_flow_key(binding[Part::key], binding.reg_id, instance)) form.bits |= kKeyIsOfFlow;
   if (const size_t at = instance.empty() ? Text::npos : binding[Part::params].find(instance); at <= UINT16_MAX) {
     form.bits |= kInstanceIsInParams;
     form.instance_at = static_cast<uint16_t>(at);

@@ -5,26 +5,23 @@
 #include "core/home/binding_table.h"
 
 namespace sluice {
-namespace {
-
-// A binding of the address as it will be after the operation.
-struct Entry {
-  BlockRef ref;        // 0: a block must be made
-  const Binding* put;  // nullptr: unchanged; with a block: that block is refreshed
-};
-
-struct Scratch {
-  std::vector<BlockRef> alive;
-  std::vector<BlockRef> expired;
-  std::vector<BlockRef> gone;
-  std::vector<Entry> after;
-  std::string record;
-};
-
-}  // namespace
 
 class BindingChange {
  public:
+  // A binding of the address as it will be after the operation.
+  struct Entry {
+    BlockRef ref;        // 0: a block must be made
+    const Binding* put;  // nullptr: unchanged; with a block: that block is refreshed
+  };
+
+  struct Scratch {
+    std::vector<BlockRef> alive;
+    std::vector<BlockRef> expired;
+    std::vector<BlockRef> gone;
+    std::vector<Entry> after;
+    std::string record;
+  };
+
   BindingChange(BindingTable& table, BindingTable::Stripe& stripe, uint64_t hash, const RegisterOperation& operation, Scratch& scratch)
       : table_(table), stripe_(stripe), hash_(hash), operation_(operation), scratch_(scratch) {}
 
@@ -194,7 +191,7 @@ class BindingChange {
 };
 
 Outcome BindingTable::save(const RegisterOperation& operation, BindingSink& after) {
-  static thread_local Scratch scratch;
+  static thread_local BindingChange::Scratch scratch;
   const uint64_t hash = hash_of(operation.aor);
   Stripe& stripe = stripe_of(hash);
   if (!operation.put.empty()) {

@@ -12,11 +12,11 @@ namespace sluice {
 namespace {
 
 // The limits of src/registrar.
-constexpr size_t kMaxAor = 512;
+constexpr size_t kMaxAorOctets = 512;
 constexpr size_t kMaxCallId = 512;
 constexpr size_t kMaxAgent = 256;
 constexpr size_t kMaxContact = 1'024;
-constexpr size_t kMaxInstance = 256;
+constexpr size_t kMaxInstanceOctets = 256;
 constexpr uint32_t kMaxPathValues = 20;
 constexpr size_t kMaxCSeqDigits = 10;
 constexpr size_t kMaxRegIdDigits = 9;
@@ -72,7 +72,7 @@ class Reading {
     const size_t mark = texts_.size();
     for (const Text part : {Text("sip:"), uri.user, Text("@"), host}) texts_.put(part);
     out_.aor = texts_.since(mark);
-    return out_.aor.size() <= kMaxAor;
+    return out_.aor.size() <= kMaxAorOctets;
   }
 
   // Nothing about it needs more than one look.
@@ -209,7 +209,7 @@ class Reading {
     constexpr Text kEnd = ">\"";
     if (value.size() <= kBegin.size() + kEnd.size() || !same_text(value.substr(0, kBegin.size()), kBegin)) return false;
     digits = value.substr(kBegin.size(), value.size() - kBegin.size() - kEnd.size());
-    if (value.substr(value.size() - kEnd.size()) != kEnd || digits.size() > kMaxInstance - kBegin.size()) return false;
+    if (value.substr(value.size() - kEnd.size()) != kEnd || digits.size() > kMaxInstanceOctets - kBegin.size()) return false;
     return std::all_of(digits.begin(), digits.end(), [](char c) { return is_hex(c) || c == '-'; });
   }
 

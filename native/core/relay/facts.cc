@@ -421,7 +421,7 @@ void read_response_facts(const Message& message, const Source& source, const Fac
   record[kRecord_via_count] = message.via_count;
   record[kRecord_to_client] = !facts.back.from_core;
   record[kRecord_flow_timer] = flow_timer_of(message);
-  record[kRecord_headers] = static_cast<int32_t>(header_flags(message) | (facts.back.asks_keep ? kHeader_keep : 0));
+  record[kRecord_headers] = static_cast<int32_t>(header_flags(message) | (facts.back.asks_keep ? uint32_t{kHeader_keep} : 0));
   record[kRecord_flow_flags] = facts.back.marks_outbound ? static_cast<int32_t>(kFlow_outbound) : 0;
   if (message.method == Method::register_) record[kRecord_options] = static_cast<int32_t>(option_flags(message));
 }

@@ -9,9 +9,9 @@
 namespace sluice {
 namespace {
 
-constexpr size_t kMacOctets = 8;
-constexpr size_t kV4Octets = 1 + 4 + 2 + kMacOctets;
-constexpr size_t kV6Octets = 1 + 16 + 2 + kMacOctets;
+constexpr size_t kMarkMacOctets = 8;
+constexpr size_t kV4Octets = 1 + 4 + 2 + kMarkMacOctets;
+constexpr size_t kV6Octets = 1 + 16 + 2 + kMarkMacOctets;
 static_assert(base64url_size(kV6Octets) == kMaxNeighbourText);
 
 void put_mac(const SipKey& key, Text token, const uint8_t* octets, size_t size, uint8_t* out) noexcept {
@@ -20,7 +20,7 @@ void put_mac(const SipKey& key, Text token, const uint8_t* octets, size_t size, 
   hash.add(octets, size);
   hash.add(token.data(), token.size());
   uint64_t mac = hash.finish();
-  for (size_t i = 0; i < kMacOctets; ++i, mac >>= 8) out[i] = static_cast<uint8_t>(mac);
+  for (size_t i = 0; i < kMarkMacOctets; ++i, mac >>= 8) out[i] = static_cast<uint8_t>(mac);
 }
 
 // The first value of a header field, if it is a SIP URI with a literal address that is not ours.
@@ -47,18 +47,18 @@ size_t write_neighbour(const SipKey& key, Text token, const Neighbour& neighbour
   octets[1 + ip] = static_cast<uint8_t>(neighbour.address.port >> 8);
   octets[2 + ip] = static_cast<uint8_t>(neighbour.address.port);
   put_mac(key, token, octets, 3 + ip, octets + 3 + ip);
-  return base64url_encode(octets, 3 + ip + kMacOctets, out);
+  return base64url_encode(octets, 3 + ip + kMarkMacOctets, out);
 }
 
 bool read_neighbour(const SipKey& key, Text token, Text value, Neighbour& out) noexcept {
   uint8_t octets[kV6Octets];
   const int size = base64url_decode(value, octets, sizeof octets);
   if (size != static_cast<int>(kV4Octets) && size != static_cast<int>(kV6Octets)) return false;
-  const size_t covered = static_cast<size_t>(size) - kMacOctets;
-  uint8_t mac[kMacOctets];
+  const size_t covered = static_cast<size_t>(size) - kMarkMacOctets;
+  uint8_t mac[kMarkMacOctets];
   put_mac(key, token, octets, covered, mac);
   unsigned difference = 0;
-  for (size_t i = 0; i < kMacOctets; ++i) difference |= static_cast<unsigned>(mac[i] ^ octets[covered + i]);
+  for (size_t i = 0; i < kMarkMacOctets; ++i) difference |= static_cast<unsigned>(mac[i] ^ octets[covered + i]);
   if (difference != 0) return false;
   const size_t ip = covered - 3;
   out = Neighbour{};

@@ -1,58 +1,49 @@
 #include "core/relay/object_branch.h"
 
 #include "core/base/base64url.h"
+#include "core/base/network_order.h"
 
 namespace sluice {
 namespace {
 
-constexpr uint8_t kVersion = 0x80;
+constexpr uint8_t kObjectVersion = 0x80;
 constexpr size_t kLoopAt = 10;
 constexpr size_t kMacAt = 14;
 constexpr size_t kOctets = 20;
-
-uint64_t get(const uint8_t* at, size_t octets) noexcept {
-  uint64_t value = 0;
-  for (size_t i = 0; i < octets; ++i) value = value << 8 | at[i];
-  return value;
-}
-
-void put(uint8_t* at, uint64_t value, size_t octets) noexcept {
-  for (size_t i = 0; i < octets; ++i) at[i] = static_cast<uint8_t>(value >> (8 * (octets - 1 - i)));
-}
 
 uint64_t mac_of(const EdgeConfig& config, const uint8_t* octets) noexcept {
   return siphash(config.branch_keys.object, octets, kMacAt) & 0xFFFF'FFFF'FFFFu;
 }
 
-bool decode(Text branch, uint8_t* octets) noexcept {
+bool decode_object_branch(Text branch, uint8_t* octets) noexcept {
   if (branch.size() != kMagicCookie.size() + base64url_size(kOctets) || !same_text(branch.substr(0, kMagicCookie.size()), kMagicCookie)) return false;
-  return base64url_decode(branch.substr(kMagicCookie.size()), octets, kOctets) == static_cast<int>(kOctets) && octets[0] == kVersion;
+  return base64url_decode(branch.substr(kMagicCookie.size()), octets, kOctets) == static_cast<int>(kOctets) && octets[0] == kObjectVersion;
 }
 
 }  // namespace
 
 size_t make_object_branch(const EdgeConfig& config, uint64_t serial, uint32_t loop, char* out) noexcept {
   uint8_t octets[kOctets];
-  octets[0] = kVersion;
+  octets[0] = kObjectVersion;
   octets[1] = config.shard;
-  put(octets + 2, config.boot, 2);
-  put(octets + 4, serial, 6);
-  put(octets + kLoopAt, loop, 4);
-  put(octets + kMacAt, mac_of(config, octets), 6);
+  put_number(octets + 2, config.boot, 2);
+  put_number(octets + 4, serial, 6);
+  put_number(octets + kLoopAt, loop, 4);
+  put_number(octets + kMacAt, mac_of(config, octets), 6);
   std::memcpy(out, kMagicCookie.data(), kMagicCookie.size());
   return kMagicCookie.size() + base64url_encode(octets, kOctets, out + kMagicCookie.size());
 }
 
 bool read_object_branch(const EdgeConfig& config, Text branch, uint8_t& keeper) noexcept {
   uint8_t octets[kOctets];
-  if (!decode(branch, octets) || get(octets + 2, 2) != config.boot || get(octets + kMacAt, 6) != mac_of(config, octets)) return false;
+  if (!decode_object_branch(branch, octets) || get_number(octets + 2, 2) != config.boot || get_number(octets + kMacAt, 6) != mac_of(config, octets)) return false;
   keeper = octets[1];
   return keeper < config.shards;
 }
 
 uint32_t object_loop_hash(Text branch) noexcept {
   uint8_t octets[kOctets];
-  return decode(branch, octets) ? static_cast<uint32_t>(get(octets + kLoopAt, 4)) : 0;
+  return decode_object_branch(branch, octets) ? static_cast<uint32_t>(get_number(octets + kLoopAt, 4)) : 0;
 }
 
 }  // namespace sluice

@@ -5,20 +5,20 @@
 namespace sluice {
 namespace {
 
-constexpr Text kName = "realm";
+constexpr Text kRealm = "realm";
 
-bool is_blank(char c) noexcept { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+bool is_linear_space(char c) noexcept { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 }  // namespace
 
 bool names_realm(Text credentials, const std::vector<std::string>& realms) noexcept {
-  for (size_t at = 0; at + kName.size() < credentials.size(); ++at) {
-    if (!same_text(credentials.substr(at, kName.size()), kName)) continue;
-    size_t begin = at + kName.size();
-    while (begin < credentials.size() && is_blank(credentials[begin])) ++begin;
+  for (size_t at = 0; at + kRealm.size() < credentials.size(); ++at) {
+    if (!same_text(credentials.substr(at, kRealm.size()), kRealm)) continue;
+    size_t begin = at + kRealm.size();
+    while (begin < credentials.size() && is_linear_space(credentials[begin])) ++begin;
     if (begin == credentials.size() || credentials[begin] != '=') continue;
     ++begin;
-    while (begin < credentials.size() && (is_blank(credentials[begin]) || credentials[begin] == '"')) ++begin;
+    while (begin < credentials.size() && (is_linear_space(credentials[begin]) || credentials[begin] == '"')) ++begin;
     const Text rest = credentials.substr(begin);
     const Text realm = rest.substr(0, std::min(rest.find_first_of("\", \t\r\n"), rest.size()));
     if (std::find(realms.begin(), realms.end(), realm) != realms.end()) return true;

@@ -3,32 +3,19 @@
 #include <cstring>
 
 #include "core/base/base64url.h"
+#include "core/base/network_order.h"
 
 namespace sluice {
 namespace {
 
 constexpr size_t kTransactionOctets = 6;
 constexpr size_t kLoopOctets = 4;
-constexpr size_t kMacOctets = 6;
-constexpr size_t kTail = kTransactionOctets + kLoopOctets + kMacOctets;
+constexpr size_t kBranchMacOctets = 6;
+constexpr size_t kTail = kTransactionOctets + kLoopOctets + kBranchMacOctets;
 constexpr size_t kHead = 4;
 constexpr size_t kMaxOctets = kHead + 18 + kTail;
 
-enum HeadBits : uint8_t { kKindMask = 3, kToCore = 4, kFromCore = 8, kOutbound = 16, kKeep = 32, kVersion = 64 };
-
-void put16(uint8_t* at, uint16_t value) noexcept {
-  at[0] = static_cast<uint8_t>(value >> 8);
-  at[1] = static_cast<uint8_t>(value);
-}
-
-void put32(uint8_t* at, uint32_t value) noexcept {
-  put16(at, static_cast<uint16_t>(value >> 16));
-  put16(at + 2, static_cast<uint16_t>(value));
-}
-
-uint16_t get16(const uint8_t* at) noexcept { return static_cast<uint16_t>(at[0] << 8 | at[1]); }
-
-uint32_t get32(const uint8_t* at) noexcept { return uint32_t{get16(at)} << 16 | get16(at + 2); }
+enum HeadBits : uint8_t { kKindMask = 3, kToCore = 4, kFromCore = 8, kMarksOutbound = 16, kAsksKeep = 32, kBranchVersion = 64 };
 
 size_t way_size(BackKind kind) noexcept {
   switch (kind) {
@@ -61,10 +48,10 @@ uint64_t mac_of(const EdgeConfig& config, const uint8_t* data, size_t size, cons
 }
 
 // Decodes a branch in our format; returns the number of octets, or 0.
-size_t decode(Text branch, uint8_t* octets) noexcept {
+size_t decode_branch(Text branch, uint8_t* octets) noexcept {
   if (branch.size() <= kMagicCookie.size() || !same_text(branch.substr(0, kMagicCookie.size()), kMagicCookie)) return 0;
   const int size = base64url_decode(branch.substr(kMagicCookie.size()), octets, kMaxOctets);
-  if (size < static_cast<int>(kHead) || (octets[0] & 0xC0) != kVersion) return 0;
+  if (size < static_cast<int>(kHead) || (octets[0] & 0xC0) != kBranchVersion) return 0;
   const size_t wanted = kHead + way_size(static_cast<BackKind>(octets[0] & kKindMask)) + kTail;
   return static_cast<size_t>(size) == wanted ? wanted : 0;
 }
@@ -73,8 +60,8 @@ void read_octets(const uint8_t* octets, ReturnPath& back) noexcept {
   back.kind = static_cast<BackKind>(octets[0] & kKindMask);
   back.to_core_hop = octets[0] & kToCore;
   back.from_core = octets[0] & kFromCore;
-  back.marks_outbound = octets[0] & kOutbound;
-  back.asks_keep = octets[0] & kKeep;
+  back.marks_outbound = octets[0] & kMarksOutbound;
+  back.asks_keep = octets[0] & kAsksKeep;
   back.keeper = octets[1];
   back.shard = octets[2];
   back.listener = octets[3];
@@ -125,9 +112,9 @@ ReturnPath return_path_of(const EdgeConfig& config, const Source& source) noexce
 size_t make_branch(const EdgeConfig& config, const ReturnPath& back, const NextHop& next, uint64_t transaction, uint32_t loop,
                    char* out) noexcept {
   uint8_t octets[kMaxOctets];
-  octets[0] = static_cast<uint8_t>(kVersion | static_cast<uint8_t>(back.kind) | (next.core ? kToCore : 0) |
-                                   (back.from_core ? kFromCore : 0) | (back.marks_outbound ? kOutbound : 0) |
-                                   (back.asks_keep ? kKeep : 0));
+  octets[0] = static_cast<uint8_t>(kBranchVersion | static_cast<uint8_t>(back.kind) | (next.core ? kToCore : 0) |
+                                   (back.from_core ? kFromCore : 0) | (back.marks_outbound ? kMarksOutbound : 0) |
+                                   (back.asks_keep ? kAsksKeep : 0));
   octets[1] = back.keeper;
   octets[2] = back.shard;
   octets[3] = back.listener;
@@ -161,7 +148,7 @@ size_t make_branch(const EdgeConfig& config, const ReturnPath& back, const NextH
   put32(tail + 10, static_cast<uint32_t>(mac >> 32));
   put16(tail + 14, static_cast<uint16_t>(mac));
   std::memcpy(out, kMagicCookie.data(), kMagicCookie.size());
-  return kMagicCookie.size() + base64url_encode(octets, covered + kMacOctets, out + kMagicCookie.size());
+  return kMagicCookie.size() + base64url_encode(octets, covered + kBranchMacOctets, out + kMagicCookie.size());
 }
 
 void put_own_via(Writer& out, const Listener& on, Transport transport, Text branch) noexcept {
@@ -172,13 +159,13 @@ void put_own_via(Writer& out, const Listener& on, Transport transport, Text bran
 
 bool read_branch(const EdgeConfig& config, Text branch, const NextHop& answered_by, ReturnPath& back) noexcept {
   uint8_t octets[kMaxOctets];
-  const size_t size = decode(branch, octets);
+  const size_t size = decode_branch(branch, octets);
   if (size == 0) return false;
   NextHop asked = answered_by;
   asked.core = (octets[0] & kToCore) != 0;
   if (asked.core && !answered_by.core) return false;
-  const uint64_t mac = mac_of(config, octets, size - kMacOctets, asked);
-  const uint8_t* told = octets + size - kMacOctets;
+  const uint64_t mac = mac_of(config, octets, size - kBranchMacOctets, asked);
+  const uint8_t* told = octets + size - kBranchMacOctets;
   if (get32(told) != static_cast<uint32_t>(mac >> 32) || get16(told + 4) != static_cast<uint16_t>(mac)) return false;
   read_octets(octets, back);
   return true;
@@ -186,20 +173,20 @@ bool read_branch(const EdgeConfig& config, Text branch, const NextHop& answered_
 
 bool read_own_branch(Text branch, ReturnPath& back) noexcept {
   uint8_t octets[kMaxOctets];
-  if (decode(branch, octets) == 0) return false;
+  if (decode_branch(branch, octets) == 0) return false;
   read_octets(octets, back);
   return true;
 }
 
 uint32_t loop_hash_in(Text branch) noexcept {
   uint8_t octets[kMaxOctets];
-  const size_t size = decode(branch, octets);
-  return size == 0 ? 0 : get32(octets + size - kMacOctets - kLoopOctets);
+  const size_t size = decode_branch(branch, octets);
+  return size == 0 ? 0 : get32(octets + size - kBranchMacOctets - kLoopOctets);
 }
 
 uint64_t transaction_in(Text branch) noexcept {
   uint8_t octets[kMaxOctets];
-  const size_t size = decode(branch, octets);
+  const size_t size = decode_branch(branch, octets);
   if (size == 0) return 0;
   const uint8_t* tail = octets + size - kTail;
   return uint64_t{get32(tail)} << 16 | get16(tail + 4);

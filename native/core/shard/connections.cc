@@ -1,7 +1,7 @@
 #include "core/shard/connections.h"
 
 #include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <linux/tcp.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -9,6 +9,7 @@
 #include <new>
 
 #include "core/relay/source.h"
+#include "core/transport/socket_option.h"
 
 namespace sluice {
 namespace {
@@ -23,15 +24,13 @@ constexpr size_t kClosesAtOnce = 16;
 // OB-5.4-16: even without Flow-Timer, the kernel detects a half-open connection within about three minutes.
 constexpr int kKeepIdle = 60, kKeepInterval = 20, kKeepCount = 4, kUserTimeoutMs = 120'000;
 
-void set(int fd, int level, int name, int value) noexcept { setsockopt(fd, level, name, &value, sizeof value); }
-
 void tune_stream(int fd) noexcept {
-  set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-  set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-  set(fd, IPPROTO_TCP, TCP_KEEPIDLE, kKeepIdle);
-  set(fd, IPPROTO_TCP, TCP_KEEPINTVL, kKeepInterval);
-  set(fd, IPPROTO_TCP, TCP_KEEPCNT, kKeepCount);
-  set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, kUserTimeoutMs);
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, kKeepIdle);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, kKeepInterval);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, kKeepCount);
+  set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, kUserTimeoutMs);
 }
 
 std::string phone_key(const Address& address, Transport transport) {

@@ -13,7 +13,7 @@ namespace {
 constexpr size_t kBlankDatagram = 16;
 constexpr int kErrorsPerTurn = 64;
 
-bool is_blank(const char* data, size_t size) noexcept {
+bool is_blank_datagram(const char* data, size_t size) noexcept {
   if (size > kBlankDatagram) return false;
   for (size_t i = 0; i < size; ++i)
     if (data[i] != '\r' && data[i] != '\n' && data[i] != '\0' && data[i] != ' ') return false;
@@ -72,7 +72,7 @@ void DatagramReader::take(uint16_t listener, const Address& from, char* data, si
   const uint32_t slot = ground_.flows.find_udp(from, listener);
   Flow* const flow = slot != 0 ? &ground_.flows.at(slot) : nullptr;
   if (flow != nullptr) flow->last_seen = ground_.clock.tick();
-  if (is_blank(data, size)) return ground_.counters.add(Counter::datagram_keepalives);
+  if (is_blank_datagram(data, size)) return ground_.counters.add(Counter::datagram_keepalives);
   if (static_cast<uint8_t>(data[0]) <= 1) return take_stun(listener, from, data, size);
   // RFC 3261 7.5: ignore CRLFs before the start line.
   while (size > 0 && (*data == '\r' || *data == '\n')) {

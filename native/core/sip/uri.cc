@@ -19,7 +19,7 @@ inline const char* skip_escaped(const char* p, const char* end, CharClass bits) 
 }
 
 // A bit for each parameter that decides where a request goes: if it came twice, two readers could choose differently (GR-16).
-uint32_t bit_of_param(Text name) noexcept {
+uint32_t bit_of_uri_param(Text name) noexcept {
   switch (name.size()) {
     case 2: return same_text(name, "lr") ? 1 : same_text(name, "ob") ? 2 : same_text(name, "gr") ? 128 : 0;
     case 3: return same_text(name, "ttl") ? 4 : 0;
@@ -38,7 +38,7 @@ const char* read_uri_params(const char* p, const char* end, Text& params) noexce
     const char* name = p + 1;
     p = skip_escaped(name, end, kChar_uri_param);
     if (p == name) return nullptr;
-    const uint32_t bit = bit_of_param(between(name, p));
+    const uint32_t bit = bit_of_uri_param(between(name, p));
     if (seen & bit) return nullptr;
     seen |= bit;
     if (p < end && *p == '=') {

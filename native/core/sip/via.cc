@@ -10,11 +10,11 @@ constexpr uint32_t kBranch = 1;
 constexpr uint32_t kReceived = 2;
 constexpr uint32_t kRport = 4;
 constexpr uint32_t kMaddr = 8;
-constexpr uint32_t kKeep = 16;
+constexpr uint32_t kKeepParam = 16;
 
-uint32_t bit_of_param(Text name) noexcept {
+uint32_t bit_of_via_param(Text name) noexcept {
   switch (name.size()) {
-    case 4: return same_text(name, "keep") ? kKeep : 0;
+    case 4: return same_text(name, "keep") ? kKeepParam : 0;
     case 5: return same_text(name, "rport") ? kRport : same_text(name, "maddr") ? kMaddr : 0;
     case 6: return same_text(name, "branch") ? kBranch : 0;
     case 8: return same_text(name, "received") ? kReceived : 0;
@@ -46,7 +46,7 @@ bool note_param(const Param& param, uint32_t bit, Via& out) noexcept {
     case kMaddr:
       out.maddr = param.value;
       return !param.value.empty();
-    case kKeep:
+    case kKeepParam:
       out.has_keep = true;
       out.keep_has_value = !param.value.empty();
       out.keep_param = param.whole;
@@ -96,7 +96,7 @@ bool take_via(Text& list, Via& out) noexcept {
     Param param;
     p = read_param(p, end, param);
     if (p == nullptr) return false;
-    const uint32_t bit = bit_of_param(param.name);
+    const uint32_t bit = bit_of_via_param(param.name);
     if ((seen & bit) != 0 || !note_param(param, bit, out)) return false;
     seen |= bit;
     behind = param.whole.data() + param.whole.size();

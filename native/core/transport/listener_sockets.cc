@@ -7,13 +7,13 @@
 #include <cerrno>
 #include <utility>
 
+#include "core/transport/socket_option.h"
+
 namespace sluice {
 namespace {
 
 constexpr int kSocketBuffer = 4 << 20;
 constexpr int kBacklog = 4096;
-
-void set(int fd, int level, int name, int value) noexcept { setsockopt(fd, level, name, &value, sizeof value); }
 
 // The socket, or -errno.
 int open_one(const ListenerSockets::Place& place) noexcept {
@@ -21,14 +21,14 @@ int open_one(const ListenerSockets::Place& place) noexcept {
   const bool stream = is_stream(place.transport);
   const int fd = socket(v6 ? AF_INET6 : AF_INET, (stream ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
-  set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-  set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-  if (v6) set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (v6) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
   if (!stream) {
-    set(fd, SOL_SOCKET, SO_RCVBUFFORCE, kSocketBuffer);
-    set(fd, SOL_SOCKET, SO_SNDBUFFORCE, kSocketBuffer);
-    if (v6) set(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
-    else set(fd, IPPROTO_IP, IP_RECVERR, 1);
+    set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, kSocketBuffer);
+    set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, kSocketBuffer);
+    if (v6) set_option(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
+    else set_option(fd, IPPROTO_IP, IP_RECVERR, 1);
   }
   sockaddr_storage name;
   const socklen_t size = to_sockaddr(place.address, v6, &name);

@@ -17,7 +17,7 @@ bool take_word(Text& line, Text& word) noexcept {
   return !word.empty();
 }
 
-bool read_port(Text text, uint16_t& port) noexcept {
+bool read_plain_port(Text text, uint16_t& port) noexcept {
   if (text.empty() || text.size() > 5 || (text.size() > 1 && text.front() == '0')) return false;
   uint32_t value = 0;
   for (char c : text) {
@@ -41,7 +41,7 @@ ProxyRead read_version_1(Text octets, ProxyHeader& out) noexcept {
   Address to;
   const bool words = !line.ends_with(' ') && take_word(line, client) && take_word(line, server) && take_word(line, client_port) && take_word(line, server_port) && line.empty();
   if (!words || !parse_ip(client, out.client) || !parse_ip(server, to)) return ProxyRead::broken;
-  if (!read_port(client_port, out.client.port) || !read_port(server_port, to.port)) return ProxyRead::broken;
+  if (!read_plain_port(client_port, out.client.port) || !read_plain_port(server_port, to.port)) return ProxyRead::broken;
   if ((client.find(':') == Text::npos) != (family == "TCP4")) return ProxyRead::broken;
   out.has_client = true;
   return ProxyRead::header;

@@ -3,6 +3,8 @@
 #include <array>
 #include <cstring>
 
+#include "core/base/network_order.h"
+
 namespace sluice {
 namespace {
 
@@ -13,17 +15,6 @@ constexpr uint16_t kMessageIntegrity = 0x0008, kErrorCode = 0x0009, kUnknownAttr
 constexpr uint16_t kXorMappedAddress = 0x0020, kFingerprint = 0x8028;
 constexpr uint32_t kFingerprintXor = 0x5354554E;
 constexpr size_t kMaxUnknown = 4;  // a response names at most this many, so it stays short
-
-uint16_t get16(const uint8_t* at) noexcept { return static_cast<uint16_t>(at[0] << 8 | at[1]); }
-uint32_t get32(const uint8_t* at) noexcept { return uint32_t{get16(at)} << 16 | get16(at + 2); }
-void put16(uint8_t* at, uint16_t value) noexcept {
-  at[0] = static_cast<uint8_t>(value >> 8);
-  at[1] = static_cast<uint8_t>(value);
-}
-void put32(uint8_t* at, uint32_t value) noexcept {
-  put16(at, static_cast<uint16_t>(value >> 16));
-  put16(at + 2, static_cast<uint16_t>(value));
-}
 
 constexpr std::array<uint32_t, 256> make_crc_table() {
   std::array<uint32_t, 256> table{};
@@ -44,7 +35,7 @@ uint32_t crc32(const uint8_t* data, size_t size) noexcept {
 }
 
 // The comprehension-required attributes of RFC 8489 itself (18.3.1). None of them matters to a keep-alive, so they are ignored.
-bool is_known(uint16_t type) noexcept {
+bool is_known_attribute(uint16_t type) noexcept {
   switch (type) {
     case 0x0001:  // MAPPED-ADDRESS
     case 0x0006:  // USERNAME
@@ -98,7 +89,7 @@ StunResult answer_stun(const uint8_t* data, size_t size, const Address& source, 
     if (type == kFingerprint) {
       if (value != 4 || get32(data + at + 4) != (crc32(data, at) ^ kFingerprintXor)) return StunResult::ignore;
       fingerprint = true;
-    } else if (!sealed && !is_known(type) && unknown_count < kMaxUnknown) {
+    } else if (!sealed && !is_known_attribute(type) && unknown_count < kMaxUnknown) {
       unknown[unknown_count++] = type;
     }
     sealed |= type == kMessageIntegrity || type == kMessageIntegritySha256;

@@ -10,8 +10,6 @@ namespace {
 // More fragments than any client needs; an empty one costs us a pass of the loop and the peer no payload.
 constexpr uint16_t kMaxFragments = 128;
 
-bool is_control(Opcode opcode) noexcept { return static_cast<uint8_t>(opcode) >= 8; }
-
 // RFC 6455 7.4: the codes allowed in a close frame.
 bool may_be_sent(unsigned code) noexcept {
   return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);

@@ -9,9 +9,7 @@ constexpr uint8_t kFin = 0x80;
 constexpr uint8_t kReserved = 0x70;
 constexpr uint8_t kMasked = 0x80;
 
-bool is_control(Opcode opcode) noexcept { return static_cast<uint8_t>(opcode) >= 8; }
-
-bool is_known(uint8_t opcode) noexcept { return opcode <= 2 || (opcode >= 8 && opcode <= 10); }
+bool is_known_opcode(uint8_t opcode) noexcept { return opcode <= 2 || (opcode >= 8 && opcode <= 10); }
 
 }  // namespace
 
@@ -19,7 +17,7 @@ WsRead read_ws_header(const char* data, size_t size, WsHeader& out) noexcept {
   const auto* octets = reinterpret_cast<const uint8_t*>(data);
   if (size == 0) return WsRead::more;
   // We never negotiate an extension, so a reserved bit is an error (RFC 6455 5.2).
-  if ((octets[0] & kReserved) != 0 || !is_known(octets[0] & 0x0f)) return WsRead::broken;
+  if ((octets[0] & kReserved) != 0 || !is_known_opcode(octets[0] & 0x0f)) return WsRead::broken;
   out.opcode = static_cast<Opcode>(octets[0] & 0x0f);
   out.fin = (octets[0] & kFin) != 0;
   if (is_control(out.opcode) && !out.fin) return WsRead::broken;

@@ -7,6 +7,8 @@ namespace sluice {
 
 enum class Opcode : uint8_t { continuation = 0, text = 1, binary = 2, close = 8, ping = 9, pong = 10 };
 
+inline bool is_control(Opcode opcode) noexcept { return static_cast<uint8_t>(opcode) >= 8; }
+
 // RFC 6455 7.4.1.
 enum class CloseCode : uint16_t {
   none = 0,
