@@ -3,8 +3,14 @@
 import { catchSignals } from "./process/signals.js";
 
 const args = process.argv.slice(2);
+const isServer = args.length === 0 || args[0] === "start";
 // Before anything else is loaded. Other commands end by a signal as every program does.
-if (args.length === 0 || args[0] === "start") catchSignals();
+if (isServer) catchSignals();
+process.stdout.on("error", (error: Error & { readonly code?: string }) => {
+  if (error.code !== "EPIPE") throw error;
+  // Whoever reads no further has seen enough: flows | head. A server goes on.
+  if (!isServer) process.exit(0);
+});
 const { runCommand } = await import("./cli/run-command.js");
 const exit = await runCommand(args);
 // Handles of the admin plane's sockets may outlive their closing; stdout into a pipe must still be written out.

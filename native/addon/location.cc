@@ -134,6 +134,7 @@ void Location::define(Napi::Env env, Napi::Object exports) {
                                           InstanceMethod<&Location::expire>("expire"),
                                           InstanceMethod<&Location::flush>("flush"),
                                           InstanceMethod<&Location::sync>("sync"),
+                                          InstanceMethod<&Location::addresses>("addresses"),
                                           InstanceMethod<&Location::counts>("counts"),
                                           InstanceMethod<&Location::damaged>("damaged"),
                                           InstanceMethod<&Location::close>("close"),
@@ -277,6 +278,20 @@ Napi::Value Location::sync(const Napi::CallbackInfo& info) {
   has_flushed_ = false;
   syncing->Queue();
   return syncing->promise();
+}
+
+// addresses(stripe): undefined where there is no such stripe
+Napi::Value Location::addresses(const Napi::CallbackInfo& info) {
+  if (!is_open(info.Env())) return {};
+  std::vector<std::string> found;
+  if (!store_->table().addresses_of(info[0].ToNumber().Uint32Value(), found)) return info.Env().Undefined();
+  Napi::Array list = Napi::Array::New(info.Env(), found.size());
+  for (uint32_t i = 0; i < found.size(); ++i) {
+    napi_value text = nullptr;
+    napi_create_string_latin1(info.Env(), found[i].data(), found[i].size(), &text);
+    list[i] = Napi::Value(info.Env(), text);
+  }
+  return list;
 }
 
 Napi::Value Location::counts(const Napi::CallbackInfo& info) {

@@ -27,6 +27,7 @@ class Location : public Napi::ObjectWrap<Location> {
   Napi::Value expire(const Napi::CallbackInfo& info);
   Napi::Value flush(const Napi::CallbackInfo& info);
   Napi::Value sync(const Napi::CallbackInfo& info);
+  Napi::Value addresses(const Napi::CallbackInfo& info);
   Napi::Value counts(const Napi::CallbackInfo& info);
   Napi::Value damaged(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);

@@ -131,7 +131,7 @@ std::vector<TapFilter> read_tap(const Napi::Array& from) {
     const Napi::Object one = item(from, i);
     const std::string kind = one.Get("kind").ToString();
     TapFilter filter;
-    filter.kind = kind == "aor" ? TapFilter::aor : kind == "call-id" ? TapFilter::call_id : kind == "address" ? TapFilter::address : TapFilter::all;
+    filter.kind = kind == "aor" ? TapFilter::aor : kind == "call-id" ? TapFilter::call_id : kind == "address" ? TapFilter::address : kind == "outcome" ? TapFilter::outcome : TapFilter::all;
     if (filter.kind == TapFilter::address) filter.peer = read_address(one);
     if (filter.kind == TapFilter::aor || filter.kind == TapFilter::call_id) filter.text = one.Get("text").ToString();
     if (filter.kind == TapFilter::all) filter.sample = std::max<uint32_t>(number(one, "sample"), 1);
@@ -149,6 +149,9 @@ FlowFilter read_flow_filter(const Napi::Object& from) {
   }
   if (from.Has("slot")) filter.slot = number(from, "slot");
   if (from.Has("generation")) filter.generation = number(from, "generation");
+  if (from.Has("leastIdleMs")) filter.least_idle_ms = number(from, "leastIdleMs");
+  if (from.Has("leastRecent")) filter.least_recent = number(from, "leastRecent");
+  if (from.Has("clientsOnly")) filter.clients_only = from.Get("clientsOnly").ToBoolean();
   return filter;
 }
 

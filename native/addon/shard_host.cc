@@ -32,6 +32,8 @@ void ShardHost::define(Napi::Env env, Napi::Object exports) {
                                        InstanceMethod<&ShardHost::call<&ShardHost::flows>>("flows"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::survey>>("survey"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::ends>>("ends"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::refusals>>("refusals"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::sample>>("sample"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::token>>("token"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::upstreams>>("upstreams"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::set_limits>>("setLimits"),

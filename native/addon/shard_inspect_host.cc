@@ -24,6 +24,7 @@ Napi::Array notes_of(Napi::Env env, const Inspect& inspect, const Registration* 
     one.Set("regId", static_cast<double>(note->reg_id));
     one.Set("sinceMs", static_cast<double>(inspect.ms_since(note->since)));
     one.Set("refreshedMs", static_cast<double>(inspect.ms_since(note->refreshed)));
+    one.Set("grantedSeconds", static_cast<double>(note->granted));
     list[i] = one;
   }
   return list;
@@ -47,6 +48,7 @@ Napi::Object flow_of(Napi::Env env, const Inspect& inspect, const FlowFacts& fac
   one.Set("roundTripUs", static_cast<double>(facts.round_trip_us));
   one.Set("resent", static_cast<double>(facts.resent));
   one.Set("unsent", static_cast<double>(facts.unsent));
+  one.Set("recent", static_cast<double>(facts.recent));
   one.Set("aors", notes_of(env, inspect, facts.notes));
   return one;
 }
@@ -67,14 +69,16 @@ Napi::Value ShardHost::flows(const Napi::CallbackInfo& info, Shard& shard) {
   return result;
 }
 
-// ends(): the flows that ended most recently, newest first
+// ends(from, most): flows that ended, newest first, but for `from` of them
 Napi::Value ShardHost::ends(const Napi::CallbackInfo& info, Shard& shard) {
   const Napi::Env env = info.Env();
   const Inspect& inspect = shard.inspect();
   Napi::Array list = Napi::Array::New(env);
-  for (uint32_t i = 0;; ++i) {
-    const FlowEnd* end = inspect.notes().end_at(i);
-    if (end == nullptr) return list;
+  const uint32_t from = info[0].ToNumber().Uint32Value();
+  const uint32_t most = info[1].ToNumber().Uint32Value();
+  for (uint32_t i = 0; i < most; ++i) {
+    const FlowEnd* end = inspect.notes().end_at(size_t{from} + i);
+    if (end == nullptr) break;
     Napi::Object one = Napi::Object::New(env);
     put_place(one, end->remote);
     one.Set("listener", static_cast<double>(end->listener));
@@ -86,6 +90,31 @@ Napi::Value ShardHost::ends(const Napi::CallbackInfo& info, Shard& shard) {
     one.Set("instance", text(env, Text(end->text + end->aor_size, end->instance_size)));
     list[i] = one;
   }
+  return list;
+}
+
+// refusals(): who was refused, with which status and how often
+Napi::Value ShardHost::refusals(const Napi::CallbackInfo& info, Shard& shard) {
+  const Inspect& inspect = shard.inspect();
+  Napi::Array list = Napi::Array::New(info.Env());
+  inspect.refusals().each([&](const RefusalTally::Row& row) {
+    Napi::Object one = Napi::Object::New(info.Env());
+    char ip[kMaxIpText];
+    one.Set("address", Napi::String::New(info.Env(), ip, format_ip(row.source, ip)));
+    one.Set("status", static_cast<double>(row.status));
+    one.Set("count", static_cast<double>(row.count));
+    one.Set("firstMs", static_cast<double>(inspect.ms_since(row.first)));
+    one.Set("lastMs", static_cast<double>(inspect.ms_since(row.last)));
+    list.Set(list.Length(), one);
+  });
+  return list;
+}
+
+// sample(begins)
+Napi::Value ShardHost::sample(const Napi::CallbackInfo& info, Shard& shard) {
+  if (info[0].ToBoolean()) shard.inspect().begin_sample();
+  else shard.inspect().end_sample();
+  return info.Env().Undefined();
 }
 
 // survey(): {ages, silence, outbound, supervised}
@@ -118,6 +147,7 @@ Napi::Value ShardHost::token(const Napi::CallbackInfo& info, Shard& shard) {
   result.Set("side", facts.side == Side::client ? "client" : "core");
   result.Set("shard", static_cast<double>(flow.shard));
   result.Set("ofThisBoot", facts.of_this_boot);
+  if (flow.kind == FlowKind::stream) result.Set("boot", static_cast<double>(flow.boot));
   result.Set("alive", facts.alive);
   result.Set("slot", static_cast<double>(flow.slot));
   result.Set("generation", static_cast<double>(flow.generation));
@@ -146,6 +176,7 @@ Napi::Value ShardHost::upstreams(const Napi::CallbackInfo& info, Shard& shard) {
     one.Set("weight", static_cast<double>(upstream.weight));
     one.Set("name", text(env, set.name(i)));
     one.Set("alive", upstream.alive);
+    one.Set("spoken", health.has_spoken(i));
     one.Set("silentMs", static_cast<double>(health.silence(i)));
     list[static_cast<uint32_t>(i)] = one;
   }
@@ -184,11 +215,11 @@ Napi::Value ShardHost::tapped(const Napi::CallbackInfo& info, Shard& shard) {
   return Napi::Buffer<char>::Copy(info.Env(), octets.data(), octets.size());
 }
 
-// noteRegister(flow, request)
+// noteRegister(flow, request, seconds)
 Napi::Value ShardHost::note_register(const Napi::CallbackInfo& info, Shard& shard) {
   const std::string id = info[0].ToString();
   const auto request = info[1].As<Napi::Uint8Array>();
-  shard.inspect().note_register(id, Text(reinterpret_cast<const char*>(request.Data()), request.ElementLength()));
+  shard.inspect().note_register(id, Text(reinterpret_cast<const char*>(request.Data()), request.ElementLength()), info[2].ToNumber().Uint32Value());
   return info.Env().Undefined();
 }
 

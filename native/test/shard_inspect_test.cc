@@ -128,6 +128,25 @@ TEST("a refresh is recognised without being parsed again, and a removed binding 
   CHECK(flows_of(rig, with_text("alice")).empty());
 }
 
+TEST("the 2xx says for how long an AOR is registered: for the Contact that was asked for, whatever else it lists") {
+  Scene scene;
+  ShardRig& rig = scene.rig;
+  const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  const auto granted = [&](int number, const std::string& asked, const std::string& lines) {
+    client.send(Request{.method = "REGISTER", .number = number, .transport = "TCP", .lines = "Contact: " + asked + "\r\n"}.text());
+    const std::string request = rig.hear(scene.core, "Call-ID: c" + std::to_string(number) + "\r\n");
+    scene.core.send_to(rig.port(ShardRig::kCoreUdp), answer_to(request, 200, lines));
+    rig.hear(client, "SIP/2.0 200");
+    const std::vector<FlowFacts> flows = flows_of(rig, with_text("bob"));
+    return flows.empty() ? 0u : flows[0].notes->granted;
+  };
+  CHECK_EQ(granted(1, "<sip:b@10.0.0.1>", "Contact: <sip:b@10.0.0.9>;expires=7, <sip:b@10.0.0.1>;q=1;expires=1800\r\nContact: <sip:c@10.0.0.1>;expires=9\r\n"), 1800u);
+  CHECK_EQ(granted(2, "<sip:b@10.0.0.1>", "Contact: <sip:b@10.0.0.1>;expires=60\r\n"), 60u);
+  CHECK_EQ(granted(3, "<sip:b@10.0.0.1>", "Contact: <sip:rewritten@10.0.0.1>;expires=70\r\n"), 70u);
+  CHECK_EQ(granted(4, "<sip:b@10.0.0.1>", "Expires: 80\r\nContact: <sip:b@10.0.0.1>\r\n"), 80u);
+  CHECK_EQ(granted(5, "<sip:b@10.0.0.1>", ""), 0u);
+}
+
 TEST("up to sixteen AORs per flow are listed, and when the flow ends the list says whose it was") {
   Scene scene;
   ShardRig& rig = scene.rig;
@@ -153,15 +172,16 @@ TEST("a REGISTER granted by the object path is listed under the id of its flow")
   rig.turn();
   const std::string request = Request{.method = "REGISTER", .lines = "Contact: " + kPhone + "\r\n"}.text();
   const std::string udp = "u/127.0.0.1/" + std::to_string(rig.port(ShardRig::kClientUdp)) + "/127.0.0.1/" + std::to_string(client.port());
-  rig->inspect().note_register(udp, request);
+  rig->inspect().note_register(udp, request, 600);
   CHECK(flows_of(rig, with_text("bob")).empty());  // nothing is remembered about that flow
   rig->object().bind_flow(udp, 0);
-  rig->inspect().note_register(udp, request);
+  rig->inspect().note_register(udp, request, 600);
   const FlowHandle flow = rig.flow(FlowKind::stream);
-  rig->inspect().note_register("s/1/0/7/" + std::to_string(flow.slot) + "/" + std::to_string(flow.generation), request);
-  rig->inspect().note_register("s/1/0/7/" + std::to_string(flow.slot) + "/" + std::to_string(flow.generation + 1), request);
-  rig->inspect().note_register("nonsense", request);
+  rig->inspect().note_register("s/1/0/7/" + std::to_string(flow.slot) + "/" + std::to_string(flow.generation), request, 600);
+  rig->inspect().note_register("s/1/0/7/" + std::to_string(flow.slot) + "/" + std::to_string(flow.generation + 1), request, 600);
+  rig->inspect().note_register("nonsense", request, 600);
   CHECK_EQ(flows_of(rig, with_text("bob@")).size(), 2u);
+  CHECK_EQ(flows_of(rig, with_text("bob@"))[0].notes->granted, 600u);
   CHECK_EQ(rig.count(Counter::registers_ok), 5);
 }
 

@@ -166,9 +166,13 @@ TEST("a body too long for the usual scratch space is still repeated") {
 }
 
 TEST("DNS-8 an upstream that owes a response is probed, skipped while it stays silent, and used again when it answers") {
-  ShardRig rig;
+  ShardRig rig([](EdgeConfig& config) { config.probe_seconds = 10; });
   const Peer core = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, core.port()}});
+  rig.pass(50);
+  CHECK(!rig->inspect().upstreams().has_spoken(0));
+  core.send_to(rig.port(ShardRig::kCoreUdp), answer_to(rig.hear(core, "OPTIONS "), 405));
+  CHECK(rig.until([&] { return rig->inspect().upstreams().has_spoken(0); }));
   const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
   client.send(Request().text());
   rig.hear(core, "MESSAGE sip:");
@@ -186,6 +190,46 @@ TEST("DNS-8 an upstream that owes a response is probed, skipped while it stays s
   CHECK(holds(rig.hear(client, "SIP/2.0"), "SIP/2.0 503"));
   core.drain();
   rig.pass(11'000);
+  core.send_to(rig.port(ShardRig::kCoreUdp), answer_to(rig.hear(core, "OPTIONS "), 200));
+  rig.turn();
+  CHECK(rig.upstream_lives());
+}
+
+TEST("an upstream that lives is asked whenever it was silent for a while, and dies when it leaves that unanswered") {
+  ShardRig rig([](EdgeConfig& config) { config.probe_seconds = 10; });
+  const Peer core = Peer::bound(SOCK_DGRAM);
+  rig.upstreams({{Transport::udp, core.port()}});
+  const auto wait = [&](int steps) { while (steps-- > 0) rig.pass(900); };
+  for (int round = 0; round < 3; ++round) {
+    wait(round == 0 ? 1 : 7);
+    core.send_to(rig.port(ShardRig::kCoreUdp), answer_to(rig.hear(core, "OPTIONS "), 200));
+    rig.turn();
+    CHECK(rig.upstream_lives());
+    // One that has just spoken is left alone.
+    wait(6);
+    CHECK(core.drain().empty());
+  }
+  for (int i = 0; i < 40 && rig.upstream_lives(); ++i) rig.pass(1'000);
+  CHECK(!rig.upstream_lives());
+  CHECK_EQ(rig.count(Counter::requests_in), 0);
+}
+
+TEST("an upstream that has never answered is tried by requests, which find out, and is asked each second meanwhile") {
+  ShardRig rig([](EdgeConfig& config) { config.probe_seconds = 10; });
+  const Peer core = Peer::bound(SOCK_DGRAM);
+  rig.upstreams({{Transport::udp, core.port()}});
+  for (int i = 0; i < 40; ++i) rig.pass(900);
+  CHECK(rig.upstream_lives());
+  CHECK(!rig->inspect().upstreams().has_spoken(0));
+  CHECK(count_of(core.drain(), "OPTIONS sip:") > 4);
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  client.send(Request().text());
+  rig.hear(core, "MESSAGE sip:");
+  for (int i = 0; i < 40 && rig.upstream_lives(); ++i) rig.pass(900);
+  CHECK(!rig.upstream_lives());
+  core.drain();
+  rig.pass(900);
+  rig.pass(900);
   core.send_to(rig.port(ShardRig::kCoreUdp), answer_to(rig.hear(core, "OPTIONS "), 200));
   rig.turn();
   CHECK(rig.upstream_lives());

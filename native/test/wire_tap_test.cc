@@ -62,6 +62,20 @@ TEST("a filter for an AOR matches only whole AORs, ignoring case") {
   CHECK(!matches("<sip:bob@example.com>", ""));
 }
 
+TEST("a filter for outcomes takes final responses to REGISTER and refusals of anything, no requests and no other successes") {
+  TapFilter filter;
+  filter.kind = TapFilter::outcome;
+  const WireTap tap({TapFilter{.kind = TapFilter::aor, .text = "a@b"}, filter}, SipKey{});
+  const auto matches = [&](const std::string& start, const std::string& cseq) { return tap.match_outcome(start + "\r\nVia: x\r\n" + cseq + "\r\n\r\n"); };
+  CHECK_EQ(matches("SIP/2.0 200 OK", "CSeq: 1 REGISTER"), 2u);
+  CHECK_EQ(matches("SIP/2.0 200 OK", "cseq:1  REGISTER"), 2u);
+  CHECK_EQ(matches("SIP/2.0 200 OK", "CSeq: 1 INVITE"), 0u);
+  CHECK_EQ(matches("SIP/2.0 200 OK", "X-CSeq: 1 REGISTER"), 0u);
+  CHECK_EQ(matches("SIP/2.0 180 Ringing", "CSeq: 1 INVITE"), 0u);
+  for (const char* start : {"SIP/2.0 302 Moved", "SIP/2.0 403 Forbidden", "SIP/2.0 503 x", "SIP/2.0 603 Decline"}) CHECK_EQ(matches(start, "CSeq: 1 INVITE"), 2u);
+  for (const char* start : {"REGISTER sip:a SIP/2.0", "SIP/2.0", ""}) CHECK_EQ(matches(start, "CSeq: 1 REGISTER"), 0u);
+}
+
 TEST("a tap that nobody drains keeps a bounded number of octets and counts what is lost") {
   WireTap tap({TapFilter{}}, SipKey{});
   const std::string message(60'000, 'x');

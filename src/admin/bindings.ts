@@ -5,25 +5,31 @@ import type { ShardPool } from "../shard/pool.js";
 import { domainsOf } from "../shard/served.js";
 import { Domains } from "../sip/domains.js";
 import { ControlRefusal } from "./control-refusal.js";
-import type { BindingsView } from "./running.js";
+import type { BindingRow } from "../shard/list-bindings.js";
+import type { BindingView, BindingsView } from "./running.js";
 
 /** Any shard can answer: they share the store. */
 export function bindingsOf(pool: ShardPool, config: () => Config): BindingsView {
   const keyOf = (text: string): string => aorOf(text, new Domains(domainsOf(config())));
   return {
-    find: async (query, limit) => {
-      const rows = await pool.askAny({ kind: "bindings", aor: keyOf(query) });
-      return rows.slice(0, limit).map(({ aor, contactUri, instance, regId, expiresInSeconds, path }) => ({
-        aor,
-        contact: contactUri,
-        instance: instance ?? "",
-        regId: regId ?? 0,
-        expiresInSeconds,
-        path,
-      }));
+    list: async ({ word, domain, withinSeconds, sort, limit, from }) => {
+      if (sort !== "" && sort !== "expires") throw new ControlRefusal(400, "sort must be expires, or left out");
+      // A whole one is looked up, under whatever name of its domain.
+      if (isWhole(word)) return { bindings: (await pool.askAny({ kind: "bindings", aor: keyOf(word) })).slice(0, limit).map(viewOf), next: "" };
+      const query = { text: word.toLowerCase(), domain: domain.toLowerCase(), withinSeconds, sort: sort === "" ? "none" : "expires", most: limit, from } as const;
+      const { bindings, next } = await pool.askAny({ kind: "list-bindings", query });
+      return { bindings: bindings.map(viewOf), next };
     },
     remove: (aor) => pool.askAny({ kind: "unbind", aor: keyOf(aor) }),
   };
+}
+
+function viewOf({ aor, contactUri, instance, regId, expiresInSeconds, updatedAt, path }: BindingRow): BindingView {
+  return { aor, contact: contactUri, instance: instance ?? "", regId: regId ?? 0, expiresInSeconds, updatedAt, path };
+}
+
+function isWhole(word: string): boolean {
+  return /^(?:sips?:)?[^@\s]+@[^@\s]+$/i.test(word);
 }
 
 /** An alias stands for the domain that it is another name of. */

@@ -7,10 +7,12 @@ import { banFileOf } from "./ban-file.js";
 import { Bans } from "./bans.js";
 import { Flows } from "./flows.js";
 import { keyViews, rotateKeys } from "./keys.js";
+import { Lists, type PageRequest } from "./lists.js";
 import { LogLevel } from "./log-level.js";
 import { ControlRefusal } from "./control-refusal.js";
 import type { ControlRequest } from "./control-request.js";
 import type { BindingsView, Running } from "./running.js";
+import { Starts } from "./starts.js";
 import { StatusPage } from "./status.js";
 import { explainToken } from "./token.js";
 
@@ -24,6 +26,7 @@ export class Control {
   readonly status: StatusPage;
   readonly logLevel: LogLevel;
   readonly flows: Flows;
+  readonly lists: Lists;
   readonly bans: Bans;
   readonly #running: Running;
   readonly #routes: readonly (readonly [method: string, pattern: RegExp, handler: Handler])[];
@@ -31,11 +34,14 @@ export class Control {
   constructor(running: Running) {
     this.#running = running;
     const { pool, log, tracer } = running;
+    const starts = new Starts(running.config.stateDir, running.boot);
     this.status = new StatusPage(running);
     this.logLevel = new LogLevel(log, running.config.logLevel);
     this.flows = new Flows(pool, running.listeners);
+    this.lists = new Lists(pool, this.flows);
     this.bans = new Bans(pool, log, banFileOf(running.config.stateDir));
     const limit = (request: ControlRequest): number => request.number("limit", USUAL_LISTED, 1, MAX_LISTED);
+    const page = (request: ControlRequest): PageRequest => ({ limit: limit(request), from: request.optionalText("from", ""), word: request.optionalText("q", ""), sort: request.optionalText("sort", "") });
     const seconds = (request: ControlRequest, otherwise: number): number => request.number("seconds", otherwise, 1, DAY);
     this.#routes = [
       route("GET", "status", () => this.status.read()),
@@ -45,11 +51,15 @@ export class Control {
       route("DELETE", "flows/*", async (request) => this.#done(await this.flows.close(request.place(0)))),
       route("GET", "ended", async (request) => ({ flows: await this.flows.ended(request.optionalText("q", ""), limit(request)) })),
       route("GET", "survey", () => this.flows.survey()),
-      route("GET", "bindings", async (request) => ({ bindings: await this.#bindings().find(request.optionalText("q", ""), limit(request)) })),
+      route("GET", "silent", (request) => this.lists.silent(page(request))),
+      route("GET", "top-talkers", (request) => this.lists.talkers(page(request), request.number("seconds", 2, 1, 60))),
+      route("GET", "flappers", (request) => this.lists.flappers(page(request), seconds(request, 3_600))),
+      route("GET", "refused", (request) => this.lists.refused(page(request))),
+      route("GET", "bindings", (request) => this.#bindings().list({ ...page(request), domain: request.optionalText("domain", ""), withinSeconds: request.number("within", 0, 0, 365 * DAY) })),
       route("DELETE", "bindings/*", async (request) => this.#removeBindings(request.place(0))),
       route("GET", "shards", () => ({ shards: this.#shards() })),
       route("GET", "upstreams", async () => ({ upstreams: await this.#upstreams() })),
-      route("GET", "token/*", (request) => explainToken(pool, request.place(0))),
+      route("GET", "token/*", (request) => explainToken(pool, running.listeners, starts, request.place(0))),
       route("GET", "keys", () => ({ keys: keyViews(running) })),
       route("POST", "keys/rotate", () => ({ keys: rotateKeys(running, readEnvironment()[table.flowKeys.name] === undefined) })),
       route("GET", "certificates", () => ({ certificates: running.certificates() })),
@@ -115,7 +125,7 @@ export class Control {
     const answers = await this.#running.pool.askAll({ kind: "upstreams" });
     return (answers[0]?.answer ?? []).map((target, at) => ({
       ...target,
-      aliveIn: answers.filter(({ answer }) => answer[at]?.alive).length,
+      aliveIn: answers.filter(({ answer }) => answer[at]?.alive === true && answer[at].spoken).length,
       shards: answers.length,
     }));
   }

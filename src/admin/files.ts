@@ -11,7 +11,7 @@ export interface StaticFile {
 
 const FOLDER = fileURLToPath(new URL("../../src/admin/dashboard/", import.meta.url));
 const TYPES: Readonly<Record<string, string>> = { html: "text/html; charset=utf-8", css: "text/css", js: "text/javascript", svg: "image/svg+xml" };
-const OWN = ["index.html", "style.css", "app.js", "charts.js", "phones.js", "ladder.js", "link.js", "icon.svg"];
+const OWN = ["index.html", "style.css", "app.js", "charts.js", "phones.js", "ladder.js", "lists.js", "link.js", "icon.svg"];
 
 /** By path. */
 export function dashboardFiles(): ReadonlyMap<string, StaticFile> {

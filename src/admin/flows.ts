@@ -7,7 +7,7 @@ import { Counter, FlowFlag } from "../native/layout.js";
 import type { ShardPool } from "../shard/pool.js";
 import { ControlRefusal } from "./control-refusal.js";
 
-export interface FlowView extends Omit<FlowRow, "slot" | "generation" | "listener" | "flags"> {
+export interface FlowView extends Omit<FlowRow, "slot" | "generation" | "listener" | "flags" | "aors"> {
   /** shard.slot.generation: never names another flow. */
   readonly id: string;
   readonly shard: number;
@@ -18,7 +18,13 @@ export interface FlowView extends Omit<FlowRow, "slot" | "generation" | "listene
   readonly supervised: boolean;
   readonly dead: boolean;
   readonly side: "client" | "core";
-  readonly aors: readonly AorRow[];
+  readonly aors: readonly AorView[];
+}
+
+/** Who registered over the flow. The flow may outlive the registration, and the binding is the registrar's. */
+export interface AorView extends AorRow {
+  /** Below 0: it has run out. Null: the registrar did not say for how long. */
+  readonly expiresInSeconds: number | null;
 }
 
 export interface EndedView extends Omit<FlowEndRow, "why" | "listener"> {
@@ -33,7 +39,7 @@ export interface FlowList {
   readonly next: string;
 }
 
-const REASONS: Readonly<Record<number, string>> = {
+export const REASONS: Readonly<Record<number, string>> = {
   [Counter.flowsClosed]: "closed by the peer or the network",
   [Counter.flowsExpired]: "no sign of life in time",
   [Counter.flowsRefused]: "refused by a limit or a ban",
@@ -74,7 +80,7 @@ export class Flows {
     for (; shard < this.#pool.size; shard += 1) {
       if (only !== undefined && only !== shard) continue;
       const part = await this.#pool.ask(shard, { kind: "flows", filter, most: limit - flows.length, cursor });
-      flows.push(...part.flows.map((row) => this.#view(shard, row)));
+      flows.push(...part.flows.map((row) => this.view(shard, row)));
       cursor = part.cursor;
       if (flows.length >= limit) return { flows, next: this.#next(shard, cursor) };
     }
@@ -107,9 +113,8 @@ export class Flows {
 
   /** Newest first. */
   async ended(word: string, limit: number): Promise<readonly EndedView[]> {
-    const filter = filterOf(word);
-    const all = await this.#pool.askAll({ kind: "ends" });
-    const views = all.flatMap(({ shard, answer }) => answer.filter((row) => meets(row, filter)).map((row) => this.#endedView(shard, row)));
+    const all = await this.#pool.askAll({ kind: "ends", filter: filterOf(word), most: limit });
+    const views = all.flatMap(({ shard, answer }) => answer.map((row) => this.#endedView(shard, row)));
     return views.sort((one, other) => one.endedMs - other.endedMs).slice(0, limit);
   }
 
@@ -118,7 +123,7 @@ export class Flows {
     return shard + 1 < this.#pool.size ? `${shard + 1}.0` : "";
   }
 
-  #view(shard: number, { slot, generation, listener, flags, ...row }: FlowRow): FlowView {
+  view(shard: number, { slot, generation, listener, flags, aors, ...row }: FlowRow): FlowView {
     const place = this.#listeners[listener];
     return {
       id: `${shard}.${slot}.${generation}`,
@@ -126,6 +131,7 @@ export class Flows {
       transport: place?.transport ?? "",
       local: place?.sentBy ?? "",
       ...row,
+      aors: aors.map((one) => ({ ...one, expiresInSeconds: one.grantedSeconds === 0 ? null : Math.round(one.grantedSeconds - one.refreshedMs / 1_000) })),
       outbound: (flags & FlowFlag.outbound) !== 0,
       supervised: (flags & FlowFlag.supervised) !== 0,
       dead: (flags & FlowFlag.dead) !== 0,
@@ -136,10 +142,4 @@ export class Flows {
   #endedView(shard: number, { why, listener, ...row }: FlowEndRow): EndedView {
     return { shard, transport: this.#listeners[listener]?.transport ?? "", reason: REASONS[why] ?? "unknown", ...row };
   }
-}
-
-function meets({ address, port, aor, instance }: FlowEndRow, filter: FlowFilter): boolean {
-  if (filter.slot !== undefined) return false;
-  if (filter.address !== undefined) return filter.address === address && (!filter.port || filter.port === port);
-  return filter.text === undefined || `${aor} ${instance}`.toLowerCase().includes(filter.text);
 }

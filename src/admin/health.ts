@@ -13,17 +13,24 @@ export function liveness({ pool }: Running): readonly Check[] {
   return [{ name: "shards", ok: ills.length === 0, detail: ills.length === 0 ? "all live" : ills.join(", ") }];
 }
 
-export async function readiness({ pool, store, state, targetCount, config }: Running): Promise<readonly Check[]> {
+/** As the shards and the embedded store find it. */
+export function storeIsUp({ pool, store }: Running): boolean {
+  return pool.storeIsUp && store?.isUp !== false;
+}
+
+export async function readiness(running: Running): Promise<readonly Check[]> {
+  const { pool, state, targetCount, config } = running;
   const upstreams = await pool.askAny({ kind: "upstreams" }).catch(() => []);
-  const alive = upstreams.filter((upstream) => upstream.alive).length;
+  // One that has said nothing yet is tried, but nobody knows that it lives.
+  const alive = upstreams.filter((upstream) => upstream.alive && upstream.spoken).length;
   // A process with its own registrar needs no upstream.
   const needsUpstream = config.mode === "edge";
-  const hasStore = pool.storeIsUp && store?.isUp !== false;
+  const hasStore = storeIsUp(running);
   return [
     { name: "shards", ok: pool.alive === pool.size, detail: `${pool.alive} of ${pool.size} run` },
     { name: "not draining", ok: state === "up", detail: state },
     ...(needsUpstream ? [] : [{ name: "location store", ok: hasStore, detail: hasStore ? "reached" : "away" }]),
-    ...(needsUpstream ? [{ name: "upstream", ok: alive > 0, detail: `${alive} of ${targetCount} targets alive` }] : []),
+    ...(needsUpstream ? [{ name: "upstream", ok: alive > 0, detail: `${alive} of ${targetCount} targets answer` }] : []),
   ];
 }
 

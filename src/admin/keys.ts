@@ -21,7 +21,7 @@ export function keyViews({ config }: Running): readonly KeyView[] {
 
 /** A new key signs from now on; the others verify what they signed. When the ring is full the oldest key goes, and its tokens with it. */
 export function rotateKeys(running: Running, keysAreInFile: boolean): readonly KeyView[] {
-  if (!keysAreInFile) throw new ControlRefusal(409, "the keys stand in SLUICE_FLOW_KEYS: put a new one in front there, then reload");
+  if (!keysAreInFile) throw new ControlRefusal(409, "the keys stand in SLUICE_FLOW_KEYS, which edges may share: add a new one at its end on every edge and reload each, then move it to the front on every edge and reload again (docs/operate/upgrade.md)");
   const old = running.config.flowKeys;
   const taken = new Set(old.map(({ id }) => id));
   let id = ((old[0]?.id ?? 0) + 1) % IDS;

@@ -41,7 +41,7 @@ export class LogLevel {
       throw new ControlRefusal(400, `level: expected ${error instanceof Error ? error.message : String(error)}`);
     }
     clearTimeout(this.#timer);
-    this.#log.info({ level, seconds }, "log level changed for a time");
+    this.#log.info({ from: this.#log.level, to: level, seconds }, "log level changed for a time");
     this.#log.level = level;
     this.#until = Date.now() + seconds * 1_000;
     this.#timer = setTimeout(() => this.#back(), seconds * 1_000).unref();
@@ -55,6 +55,6 @@ export class LogLevel {
   #back(): void {
     this.#until = 0;
     this.#log.level = this.#usual;
-    this.#log.info({ level: this.#usual }, "log level restored");
+    this.#log.info({ to: this.#usual }, "log level restored");
   }
 }

@@ -21,6 +21,7 @@ export function metricsDocument(): string {
     ...rows,
     `| \`${TURN_METRIC}\` | histogram | | ${TURN_HELP} |`,
     ...storeMetrics.map(({ name, help, gauge }) => `| \`sluice_${name}\` | ${gauge ? "gauge" : "counter"} | | ${help} |`),
+    "| `sluice_store_up` | gauge | | 1 while the location store, embedded or Redis, can be reached and written (registrar, standalone). |",
     "| `sluice_upstream_up` | gauge | `target`: transport:address:port, at most 64 | Whether an upstream target answers. |",
     "| `sluice_certificate_expiry_timestamp_seconds` | gauge | `file` | When a certificate expires. |",
     "| `sluice_build_info` | gauge | `version`, `node`, `mode` | Always 1. |",
@@ -31,7 +32,7 @@ export function metricsDocument(): string {
     "| `process_*`, `nodejs_*` | | | The process and Node, from prom-client. |",
     "",
     "Watch first: `sluice_flows` (a sudden drop means that a network failed), `sluice_refusals_total{code=\"430\"}` (calls to dead flows),",
-    "`sluice_registers_total` (relayed far above accepted means that the registrar refuses), `sluice_flows_ended_total` by reason.",
+    "`sluice_registers_total` (far above `sluice_registers_accepted_total` means that the registrar refuses), `sluice_flows_ended_total` by reason.",
     "",
   ].join("\n");
 }

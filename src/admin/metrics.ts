@@ -1,6 +1,7 @@
 /** /metrics: the counters of all shards, read from shared memory when scraped. Counting an event costs nothing here. */
 import { Counter as PromCounter, Gauge, Registry, collectDefaultMetrics } from "prom-client";
 import { lostLines } from "../observe/log-sink.js";
+import { storeIsUp } from "./health.js";
 import type { Running, StoreView } from "./running.js";
 import { storeMetrics } from "./store-metrics.js";
 import { type MetricRow, metricTable } from "./metric-table.js";
@@ -29,6 +30,7 @@ export class Metrics {
     this.#gauge("draining", "1 from the beginning of a drain on.", {}, () => Number(running.state === "draining"));
     this.#gauge("flows_limit", "SLUICE_MAX_FLOWS.", {}, () => running.config.maxFlows);
     this.#gauge("traces_active", "Traces that copy messages now.", {}, () => running.tracer.active.length);
+    if (running.config.mode !== "edge") this.#gauge("store_up", "1 while the location store, embedded or Redis, can be reached and written.", {}, () => Number(storeIsUp(running)));
     if (running.store !== undefined) this.#store(running.store);
     this.#registry.registerMetric(turnHistogram((which) => running.pool.counter(which)));
     this.#upstreams();
@@ -110,7 +112,7 @@ export class Metrics {
       async collect() {
         const targets = await pool.askAny({ kind: "upstreams" }).catch(() => []);
         this.reset();
-        for (const { transport, address, port, alive } of targets) this.set({ target: `${transport}:${address}:${port}` }, Number(alive));
+        for (const { transport, address, port, alive, spoken } of targets) this.set({ target: `${transport}:${address}:${port}` }, Number(alive && spoken));
       },
     });
   }

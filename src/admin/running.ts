@@ -23,12 +23,26 @@ export interface BindingView {
   readonly instance: string;
   readonly regId: number;
   readonly expiresInSeconds: number;
+  /** Milliseconds since 1970. */
+  readonly updatedAt: number;
   readonly path: readonly string[];
+}
+
+export interface BindingsRequest {
+  /** A whole AOR, with its @, or part of some. */
+  readonly word: string;
+  readonly domain: string;
+  /** Only what expires within so many seconds; 0: all. */
+  readonly withinSeconds: number;
+  /** "expires", or "" for no order. */
+  readonly sort: string;
+  readonly limit: number;
+  readonly from: string;
 }
 
 /** The location service of a registrar. */
 export interface BindingsView {
-  find(query: string, limit: number): Promise<readonly BindingView[]>;
+  list(query: BindingsRequest): Promise<{ readonly bindings: readonly BindingView[]; readonly next: string }>;
   /** How many were removed. */
   remove(aor: string): Promise<number>;
 }
@@ -47,6 +61,8 @@ export interface Running {
   readonly listeners: readonly ShardListener[];
   /** Milliseconds since 1970. */
   readonly startedAt: number;
+  /** A number that each start of the process draws; tokens of connections hold it. */
+  readonly boot: number;
   readonly state: "up" | "draining";
   readonly tracer: Tracer;
   /** Undefined: this process is not a registrar. */

@@ -2,6 +2,7 @@
 import { getSystemErrorName } from "node:util";
 import { showHostPort, type HostPort } from "../config/host-port.js";
 import { binding } from "../native/load.js";
+import { portOwner } from "../base/port-owner.js";
 import { version } from "../base/version.js";
 import { Control } from "./control.js";
 import { type StaticFile, dashboardFiles } from "./files.js";
@@ -57,7 +58,7 @@ export class AdminServer {
   /** The URL; throws one line when the address is in use. */
   async listen({ host, port }: HostPort): Promise<string> {
     const free = binding.checkListener("tcp", host, port);
-    if (free < 0) throw new Error(`cannot listen on SLUICE_ADMIN_LISTEN ${showHostPort(host, port)}: ${getSystemErrorName(free)} (another address, or off)`);
+    if (free < 0) throw new Error(cannotListen(showHostPort(host, port), port, free));
     if (!(await this.#web.listen(host, free))) throw new Error(`cannot listen on SLUICE_ADMIN_LISTEN ${showHostPort(host, port)}`);
     return `http://${showHostPort(host, free)}/`;
   }
@@ -111,6 +112,11 @@ export class AdminServer {
       return finished(json(error instanceof ControlRefusal ? error.status : 500, { error: error instanceof Error ? error.message : "" }));
     }
   }
+}
+
+function cannotListen(place: string, port: number, errno: number): string {
+  const owner = getSystemErrorName(errno) === "EADDRINUSE" ? portOwner("tcp", port) : "";
+  return `cannot listen on ${place} for the admin plane: ${getSystemErrorName(errno)}${owner === "" ? "" : `, ${owner}`}; SLUICE_ADMIN_LISTEN takes another address, or off`;
 }
 
 function health(checks: readonly Check[], query: string): Answer {

@@ -4,17 +4,24 @@ import { showHostPort } from "../config/host-port.js";
 import { Counter } from "../native/layout.js";
 import { version } from "../base/version.js";
 import type { Running } from "./running.js";
+import { hexOf } from "./starts.js";
 
 export interface Status {
   readonly version: string;
   readonly mode: string;
   readonly state: "up" | "draining";
   readonly pid: number;
+  /** Which start this is, as `sluice token` names it. */
+  readonly id: string;
+  /** When these numbers were read, in milliseconds since 1970: two readings give rates. */
+  readonly at: number;
   readonly uptimeSeconds: number;
   readonly shards: { readonly running: number; readonly configured: number };
   readonly listeners: readonly string[];
   readonly flows: { readonly stream: number; readonly udp: number; readonly limit: number };
   readonly pending: number;
+  /** Of the embedded store; null: an edge, or a Redis. */
+  readonly registered: { readonly bindings: number; readonly addresses: number } | null;
   readonly upstreamTargets: number;
   readonly logLevel: string;
   readonly memoryBytes: number;
@@ -29,6 +36,7 @@ const DELAY_SAMPLE_MS = 500;
 
 export class StatusPage {
   readonly #running: Running;
+  readonly #began = performance.now();
   readonly #delay = monitorEventLoopDelay({ resolution: DELAY_SAMPLE_MS });
 
   constructor(running: Running) {
@@ -47,17 +55,27 @@ export class StatusPage {
       mode: config.mode,
       state,
       pid: process.pid,
+      id: hexOf(this.#running.boot),
+      at: this.#running.startedAt + performance.now() - this.#began,
       uptimeSeconds: Math.floor((Date.now() - startedAt) / 1_000),
       shards: { running: pool.alive, configured: pool.size },
       listeners: listeners.map(({ transport, address, port, facing }) => `${transport}:${showHostPort(address, port)}${facing === "both" ? "" : ` (${facing})`}`),
       flows: { stream: counters["streamFlows"] ?? 0, udp: counters["udpFlows"] ?? 0, limit: config.maxFlows },
       pending: counters["pending"] ?? 0,
+      registered: this.#registered(),
       upstreamTargets: targetCount,
       logLevel: log.level,
       memoryBytes: process.memoryUsage.rss(),
       loopDelayMs,
       counters,
     };
+  }
+
+  #registered(): Status["registered"] {
+    const { store } = this.#running;
+    if (store === undefined) return null;
+    const { bindings, addresses } = store.counts();
+    return { bindings, addresses };
   }
 
   close(): void {

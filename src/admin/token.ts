@@ -1,6 +1,12 @@
 /** What a flow token says, in words: whether it is ours, whether its flow lives, and why not. */
+import { showHostPort } from "../config/host-port.js";
+import { isWildcard } from "../config/listener.js";
 import type { TokenRow } from "../native/inspect.js";
+import type { ShardListener } from "../native/binding.js";
 import type { ShardPool } from "../shard/pool.js";
+import { type Starts, hexOf } from "./starts.js";
+
+type OwnToken = Extract<TokenRow, { verdict: "ok" }>;
 
 export interface TokenView {
   readonly verdict: "alive" | "dead" | "forged" | "unknown key" | "no token";
@@ -20,14 +26,14 @@ export function tokenIn(text: string): string {
   return uri?.[1] ?? text.trim();
 }
 
-export async function explainToken(pool: ShardPool, text: string): Promise<TokenView> {
+export async function explainToken(pool: ShardPool, listeners: readonly ShardListener[], starts: Starts, text: string): Promise<TokenView> {
   const user = tokenIn(text);
   const first = await pool.askAny({ kind: "token", text: user });
   if (first.verdict !== "ok") return refused(first.verdict);
   // Any shard can read the token; only the flow's own shard knows whether it is alive.
   const foreign = first.shard >= pool.size;
   const owner = foreign ? first : await pool.ask(first.shard, { kind: "token", text: user });
-  return owner.verdict === "ok" ? describe(owner, foreign) : refused(owner.verdict);
+  return owner.verdict === "ok" ? describe(owner, foreign, strangerOf(owner, listeners, starts)) : refused(owner.verdict);
 }
 
 function refused(verdict: "none" | "forged" | "unknown_key"): TokenView {
@@ -36,16 +42,26 @@ function refused(verdict: "none" | "forged" | "unknown_key"): TokenView {
   return { verdict: "unknown key", why: "the key that it names is not in the ring: it was rotated out, or it belongs to another edge", status: 430 };
 }
 
-function describe(row: Extract<TokenRow, { verdict: "ok" }>, foreign: boolean): TokenView {
+/** How a token shows that another edge made it; undefined: it does not. */
+function strangerOf({ kind, boot, local }: OwnToken, listeners: readonly ShardListener[], starts: Starts): string | undefined {
+  if (kind === "stream") {
+    if (boot === undefined || starts.isOurs(boot)) return undefined;
+    return `it was made by another edge with the same keys, id ${hexOf(boot)} (this one is ${hexOf(starts.own)}; \`sluice status\` shows it): ask there`;
+  }
+  if (local === undefined || listeners.some(({ address, port }) => port === local.port && (address === local.address || isWildcard(address)))) return undefined;
+  return `it was made for ${showHostPort(local.address, local.port)}, where nothing listens here: by another edge with the same keys, or before the listeners changed`;
+}
+
+function describe(row: OwnToken, foreign: boolean, stranger: string | undefined): TokenView {
   const { kind, side, shard, slot, generation, address, port, alive } = row;
   const place = address === undefined || port === undefined ? {} : { remote: { address, port } };
   const named = kind === "stream" && alive ? { flow: `${shard}.${slot}.${generation}` } : {};
   const common = { kind, side, shard, ...place, ...named };
   if (alive && !foreign) return { verdict: "alive", why: "a request with it is delivered", status: undefined, ...common };
-  return { verdict: "dead", why: whyDead(row, foreign), status: 430, ...common };
+  return { verdict: "dead", why: stranger ?? whyDead(row, foreign), status: 430, ...common };
 }
 
-function whyDead({ kind, ofThisBoot }: Extract<TokenRow, { verdict: "ok" }>, foreign: boolean): string {
+function whyDead({ kind, ofThisBoot }: OwnToken, foreign: boolean): string {
   if (foreign) return "its shard does not exist: it was made with more shards, or by another node with the same keys";
   if (!ofThisBoot) return "its connection belonged to an earlier start of this process";
   if (kind === "stream") return "its connection is closed";

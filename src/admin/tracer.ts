@@ -1,8 +1,9 @@
-/** Traces of one phone or call for a limited time, and the capture. While neither runs, no message is copied. */
+/** Traces of one phone or call for a limited time, the capture, and the log at debug and trace. While none of them runs, no message is copied. */
 import { splitHostPort, showHostPort } from "../config/host-port.js";
 import type { ShardListener } from "../native/binding.js";
 import type { TapFilter } from "../native/inspect.js";
 import { ipText, readTapped, type Tapped } from "../observe/tapped.js";
+import type { MessageLog } from "../observe/message-log.js";
 import type { ShardPool } from "../shard/pool.js";
 import { ControlRefusal } from "./control-refusal.js";
 
@@ -36,10 +37,12 @@ interface Trace {
   ended: boolean;
 }
 
-// As many as the tap of a shard has. One belongs to the capture.
+// As many as the tap of a shard has. One belongs to the capture, one to the log.
 const SLOTS = 32;
 const CAPTURE_SLOT = 0;
-const MAX_TRACES = SLOTS - 1;
+const LOG_SLOT = 1;
+const FIRST_SLOT = 2;
+const MAX_TRACES = SLOTS - FIRST_SLOT;
 const MAX_MESSAGES = 1_000;
 /** How long an ended trace stays readable. */
 const KEPT_MS = 300_000;
@@ -48,6 +51,7 @@ const NOTHING: TapFilter = { kind: "call-id", text: "" };
 export class Tracer {
   readonly #pool: () => ShardPool;
   readonly #listeners: readonly ShardListener[];
+  readonly #messageLog: MessageLog;
   readonly #capture: ((tapped: Tapped) => void) | undefined;
   readonly #filters: TapFilter[] = Array<TapFilter>(SLOTS).fill(NOTHING);
   readonly #traces = new Map<string, Trace>();
@@ -55,15 +59,18 @@ export class Tracer {
   #lastId = 0;
 
   /** `sample`: one in so many dialogs is captured. */
-  constructor(pool: () => ShardPool, listeners: readonly ShardListener[], sample: number, capture?: (tapped: Tapped) => void) {
+  constructor(pool: () => ShardPool, listeners: readonly ShardListener[], messageLog: MessageLog, sample: number, capture?: (tapped: Tapped) => void) {
     this.#pool = pool;
     this.#listeners = listeners;
+    this.#messageLog = messageLog;
     this.#capture = capture;
     if (capture) this.#filters[CAPTURE_SLOT] = { kind: "all", sample };
   }
 
   /** Call it once the shards run. */
   begin(): void {
+    this.#followLevel();
+    this.#messageLog.onLevel(() => this.#followLevel());
     if (this.#capture) this.#apply();
   }
 
@@ -120,6 +127,7 @@ export class Tracer {
     const fresh = new Map<Trace, TracedMessage[]>();
     for (const tapped of readTapped(octets)) {
       if ((tapped.filters & (1 << CAPTURE_SLOT)) !== 0) this.#capture?.(tapped);
+      if ((tapped.filters & (1 << LOG_SLOT)) !== 0) this.#messageLog.write(this.#traced(tapped));
       for (const trace of this.#traces.values()) {
         if (trace.ended || (tapped.filters & (1 << trace.slot)) === 0) continue;
         const messages = fresh.get(trace) ?? [];
@@ -156,9 +164,16 @@ export class Tracer {
     if (used.size >= MAX_TRACES) throw new ControlRefusal(409, `${MAX_TRACES} traces run already`);
     // Slots are used in turn: copies for the last owner of one may still be on their way.
     for (let tries = 0; ; tries += 1) {
-      const slot = CAPTURE_SLOT + 1 + ((this.#lastId + tries) % MAX_TRACES);
+      const slot = FIRST_SLOT + ((this.#lastId + tries) % MAX_TRACES);
       if (!used.has(slot)) return slot;
     }
+  }
+
+  #followLevel(): void {
+    const filter = this.#messageLog.filter ?? NOTHING;
+    if (this.#filters[LOG_SLOT]?.kind === filter.kind) return;
+    this.#filters[LOG_SLOT] = filter;
+    this.#apply();
   }
 
   #apply(): void {

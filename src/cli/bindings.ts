@@ -7,18 +7,25 @@ import { print, printJson, span, tableText } from "./output.js";
 
 export const bindings: Command = {
   name: "bindings",
-  summary: "bindings of a registrar: look up, remove",
-  usage: "[AOR]",
+  summary: "bindings of a registrar: list, look up, remove",
+  usage: "[AOR | PART]",
   help: `
-  --remove           remove every binding of the AOR
-  --limit N          at most this many (100)${COMMON_HELP}
+  --domain NAME      only users of that domain
+  --within N         only what expires within so many seconds
+  --sort expires     what expires first comes first; all are looked at
+  --limit N          at most this many (100)
+  --from CURSOR      continue where an earlier answer ended
+  --remove           remove every binding of the AOR${COMMON_HELP}
 
-An edge has none; ask its registrar.
+PART is part of an AOR, without @. An edge has no bindings; ask its registrar.
 
   sluice bindings sip:alice@example.com
+  sluice bindings --domain example.com --sort expires --limit 20
   sluice bindings --remove sip:alice@example.com`,
   run: async (args) => {
-    const { values, positionals } = readOptions(args, { limit: { type: "string" }, remove: { type: "boolean" } });
+    const { values, positionals } = readOptions(args, {
+      limit: { type: "string" }, from: { type: "string" }, domain: { type: "string" }, within: { type: "string" }, sort: { type: "string" }, remove: { type: "boolean" },
+    }, 1);
     const plane = adminPlaneOf(values.admin);
     const word = positionals[0] ?? "";
     if (values.remove) {
@@ -28,11 +35,18 @@ An edge has none; ask its registrar.
       else print(`${removed} removed`);
       return Exit.ok;
     }
-    const limit = wholeNumber("limit", values.limit, 100);
-    const answer = await ask<{ readonly bindings: readonly BindingView[] }>(plane, "GET", `/api/bindings?q=${encodeURIComponent(word)}&limit=${limit}`);
+    const query = new URLSearchParams({
+      q: word, limit: String(wholeNumber("limit", values.limit, 100)), from: values.from ?? "", domain: values.domain ?? "", within: String(wholeNumber("within", values.within, 0)), sort: values.sort ?? "",
+    });
+    const answer = await ask<{ readonly bindings: readonly BindingView[]; readonly next: string }>(plane, "GET", `/api/bindings?${query.toString()}`);
     if (values.json) printJson(answer);
-    else if (answer.bindings.length > 0) print(tableText(["AOR", "contact", "reg-id", "instance", "expires in"], answer.bindings.map((one) => [one.aor, one.contact, one.regId, one.instance, span(one.expiresInSeconds * 1_000)])));
+    else if (answer.bindings.length > 0) print(text(answer));
     if (answer.bindings.length > 0) return Exit.ok;
     throw new CommandError(Exit.notFound, "no bindings");
   },
 };
+
+function text({ bindings: found, next }: { readonly bindings: readonly BindingView[]; readonly next: string }): string {
+  const table = tableText(["AOR", "contact", "reg-id", "instance", "expires in"], found.map((one) => [one.aor, one.contact, one.regId, one.instance, span(one.expiresInSeconds * 1_000)]));
+  return next === "" ? table : `${table}\n… and more: --from '${next}'`;
+}

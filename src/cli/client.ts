@@ -1,11 +1,11 @@
 /** How commands reach a running process: through its admin plane. */
 import { request } from "node:http";
-import { readEnvironment } from "../config/environment.js";
 import { showHostPort } from "../config/host-port.js";
 import { Unexpected } from "../config/kind.js";
 import { textOf } from "../config/read.js";
 import { table } from "../config/table.js";
 import { CommandError, Exit } from "./command.js";
+import { type Place, findPlace } from "./place.js";
 
 const PATIENCE_MS = 15_000;
 
@@ -14,16 +14,17 @@ export interface AdminPlane {
   readonly token: string | undefined;
 }
 
-/** `--admin` or the admin plane that the configuration names; a wildcard address is reached over loopback. */
-export function adminPlaneOf(given: string | undefined): AdminPlane {
+/** `--admin`, or the admin plane of the server that the shell's configuration names or that runs here; a wildcard address is reached over loopback. */
+export function adminPlaneOf(given: string | undefined, place?: Place): AdminPlane {
   try {
-    const environment = readEnvironment();
+    const { environment, running, says } = place ?? findPlace();
     const token = textOf(table.adminToken, environment);
     if (given !== undefined) return { url: new URL(given.includes("://") ? given : `http://${given}`), token };
-    const place = table.adminListen.kind.parse(textOf(table.adminListen, environment) ?? "");
-    if (place === "off") throw new CommandError(Exit.usage, "SLUICE_ADMIN_LISTEN is off: name the admin plane with --admin ADDRESS:PORT");
-    const host = place.host === "0.0.0.0" ? "127.0.0.1" : place.host === "::" ? "::1" : place.host;
-    return { url: new URL(`http://${showHostPort(host, place.port)}`), token };
+    // Whoever runs knows best: its port may have been chosen by the kernel, or changed in the file since.
+    const listen = table.adminListen.kind.parse(running?.admin === undefined ? (textOf(table.adminListen, environment) ?? "") : running.admin.replace(/^http:\/\/|\/$/g, ""));
+    if (listen === "off") throw new CommandError(Exit.usage, `SLUICE_ADMIN_LISTEN is off in ${says}: there is nobody to ask`);
+    const host = listen.host === "0.0.0.0" ? "127.0.0.1" : listen.host === "::" ? "::1" : listen.host;
+    return { url: new URL(`http://${showHostPort(host, listen.port)}`), token };
   } catch (error) {
     if (error instanceof Unexpected) throw new CommandError(Exit.badConfig, `expected ${error.message}`);
     if (error instanceof TypeError) throw new CommandError(Exit.usage, `--admin: expected ADDRESS:PORT, not ${String(given)}`);

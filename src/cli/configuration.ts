@@ -1,15 +1,20 @@
 /** `sluice start`, `check-config` and `print-config`: commands that need the configuration rather than a running process. */
+import { fstatSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { readEnvironment } from "../config/environment.js";
 import { Unexpected } from "../config/kind.js";
 import { printConfig } from "../config/print.js";
 import { type Environment, completeConfig, readSettings } from "../config/read.js";
 import type { Config } from "../config/config.js";
 import { table } from "../config/table.js";
-import { type Command, Exit } from "./command.js";
+import { type Command, CommandError, Exit } from "./command.js";
+import { type Place, findPlace } from "./place.js";
 import { readOptions } from "./options.js";
-import { complain, printJson } from "./output.js";
+import { complain, print, printJson } from "./output.js";
 
 interface Reading {
+  /** Undefined: this process itself, or an environment that cannot be read. */
+  readonly place: Place | undefined;
   readonly environment: Environment;
   /** Undefined when there are faults. */
   readonly config: Config | undefined;
@@ -17,19 +22,35 @@ interface Reading {
   readonly warnings: readonly string[];
 }
 
-/** `make`: a missing key file is made. */
-export function readConfiguration(make: boolean): Reading {
-  let environment: Environment;
+const UNREADABLE: Reading = { place: undefined, environment: {}, config: undefined, faults: [], warnings: [] };
+
+/** What this process is to be: the shell says it. A missing key file is made. */
+function readOwn(): Reading {
+  return attempt(() => read(readEnvironment(), undefined, true));
+}
+
+/** What the server is, or would be, that the operator means. */
+export function readConfiguration(): Reading {
+  return attempt(() => {
+    const place = findPlace();
+    return read(place.environment, place, false);
+  });
+}
+
+function attempt(reading: () => Reading): Reading {
   try {
-    environment = readEnvironment();
+    return reading();
   } catch (error) {
     if (!(error instanceof Unexpected)) throw error;
-    return { environment: {}, config: undefined, faults: [`${table.envFile.name}: expected ${error.message}`], warnings: [] };
+    return { ...UNREADABLE, faults: [`${table.envFile.name}: expected ${error.message}`] };
   }
+}
+
+function read(environment: Environment, place: Place | undefined, make: boolean): Reading {
   const { settings, errors, warnings } = readSettings(environment);
   const { config, error } = settings ? completeConfig(settings, make) : {};
   const faults = error === undefined ? errors : [...errors, error];
-  return { environment, config: faults.length > 0 ? undefined : config, faults, warnings };
+  return { place, environment, config: faults.length > 0 ? undefined : config, faults, warnings };
 }
 
 export const start: Command = {
@@ -42,7 +63,7 @@ SLUICE_ variables configure it: sluice print-config prints them, docs/configurat
   SLUICE_UPSTREAM=sip:registrar.example.org SLUICE_LISTEN=udp:192.0.2.1:5060,tcp:192.0.2.1:5060 sluice start`,
   run: async (args) => {
     readOptions(args, {});
-    const { config, faults, warnings } = readConfiguration(true);
+    const { config, faults, warnings } = readOwn();
     if (config === undefined) {
       for (const line of [...warnings, ...faults]) complain(line);
       return Exit.badConfig;
@@ -74,9 +95,12 @@ export const checkConfig: Command = {
   sluice check-config && systemctl reload sluice`,
   run: (args) => {
     const { values } = readOptions(args, {});
-    const { config, faults, warnings } = readConfiguration(false);
-    if (values.json) printJson({ ok: config !== undefined, faults, warnings });
-    else for (const line of [...warnings, ...faults]) complain(line);
+    const { place, config, faults, warnings } = readConfiguration();
+    if (values.json) printJson({ ok: config !== undefined, of: place?.says, faults, warnings });
+    else {
+      for (const line of [...warnings, ...faults]) complain(line);
+      if (place !== undefined) print(`${config === undefined ? "invalid" : "valid"}: ${place.says}`);
+    }
     return config === undefined ? Exit.badConfig : Exit.ok;
   },
 };
@@ -86,20 +110,44 @@ export const printConfiguration: Command = {
   summary: "print the effective configuration, secrets masked",
   usage: "",
   help: `
+  --output FILE      write a file that SLUICE_ENV_FILE may name, with the secrets, for its owner alone
   --json             print one JSON document
 
-  sluice print-config > /etc/sluice/sluice.env`,
+It speaks of the server that runs here, unless the shell sets SLUICE_ variables of its own.
+
+  sluice print-config
+  sluice print-config --output /etc/sluice/sluice.env.new`,
   run: (args) => {
-    const { values } = readOptions(args, {});
-    const { environment, config, faults, warnings } = readConfiguration(false);
+    const { values } = readOptions(args, { output: { type: "string" } });
+    const { place, environment, config, faults, warnings } = readConfiguration();
     for (const line of [...warnings, ...faults]) complain(line);
+    if (isStdout(environment[table.envFile.name])) throw new CommandError(Exit.usage, `${environment[table.envFile.name]} is both read and written, and the shell has emptied it: print-config --output FILE writes another one`);
     if (config === undefined) return Exit.badConfig;
-    const text = printConfig(environment);
+    if (values.output !== undefined) return writeConfig(values.output, environment);
+    const text = `# Of ${place?.says}\n${printConfig(environment)}`;
     if (values.json) printJson(Object.fromEntries(text.split("\n").flatMap((line) => /^(SLUICE_\w+)=(.*)$/.exec(line)?.slice(1, 3) ?? []).reduce<[string, string][]>(pairs, [])));
     else process.stdout.write(text);
     return Exit.ok;
   },
 };
+
+/** Whether the shell redirects our output into that file. */
+function isStdout(path: string | undefined): boolean {
+  if (path === undefined || path === "") return false;
+  const file = statSync(path, { throwIfNoEntry: false });
+  const stdout = fstatSync(1);
+  return file !== undefined && file.ino === stdout.ino && file.dev === stdout.dev;
+}
+
+/** The whole file or none; never the one that it was read from, whose comments and order are the operator's. */
+function writeConfig(path: string, environment: Environment): number {
+  const source = environment[table.envFile.name];
+  if (source !== undefined && resolve(source) === resolve(path)) throw new CommandError(Exit.usage, `${path} is what was read: name another file, compare, then rename it`);
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, printConfig(environment, { secrets: "shown" }), { mode: 0o600, flag: "wx" });
+  renameSync(draft, path);
+  return Exit.ok;
+}
 
 function pairs(done: [string, string][], word: string, at: number, all: string[]): [string, string][] {
   return at % 2 === 0 ? [...done, [word, all[at + 1] ?? ""]] : done;

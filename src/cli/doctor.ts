@@ -14,10 +14,12 @@ import { Upstreams } from "../resolve/upstreams.js";
 import { send, adminPlaneOf } from "./client.js";
 import { type Command, Exit } from "./command.js";
 import { readConfiguration } from "./configuration.js";
+import { dependencies } from "./dependencies.js";
+import type { Place } from "./place.js";
 import { readOptions } from "./options.js";
 import { colour, print, printJson } from "./output.js";
 
-interface Check {
+export interface Check {
   readonly name: string;
   readonly result: "ok" | "warn" | "fail";
   readonly detail: string;
@@ -30,22 +32,24 @@ const SOCKET_BUFFER = 4 << 20;
 
 export const doctor: Command = {
   name: "doctor",
-  summary: "check ports, limits, keys, upstream and clock of this machine",
+  summary: "check ports, limits, keys, clock, upstream, store, users and certificates",
   usage: "",
   help: `
   --json             print one JSON document
 
+It speaks of the server that runs here, unless the shell sets SLUICE_ variables of its own.
 Exits with 1 when something will not work, 78 when the configuration is invalid.
 
   sluice doctor`,
   run: async (args) => {
     const { values } = readOptions(args, {});
-    const { config, faults, warnings } = readConfiguration(false);
+    const { place, config, faults, warnings } = readConfiguration();
     const checks: Check[] = [
+      ...(place === undefined ? [] : [{ name: "configuration", result: "ok", detail: place.says } as const]),
       ...faults.map((detail): Check => ({ name: "configuration", result: "fail", detail })),
       ...warnings.map((detail): Check => ({ name: "configuration", result: "warn", detail })),
     ];
-    if (config !== undefined) checks.push(...(await examine(config)));
+    if (config !== undefined) checks.push(...(await examine(config, place)));
     if (values.json) printJson({ checks });
     else for (const { name, result, detail } of checks) print(`${MARKS[result]} ${name.padEnd(14)} ${detail}`);
     if (config === undefined) return Exit.badConfig;
@@ -53,12 +57,14 @@ Exits with 1 when something will not work, 78 when the configuration is invalid.
   },
 };
 
-async function examine(config: Config): Promise<readonly Check[]> {
+async function examine(config: Config, place: Place | undefined): Promise<readonly Check[]> {
   const { binding } = await import("../native/load.js");
-  const running = await isRunning();
+  const health = await healthOf(place);
+  const running = place?.running !== undefined || health !== undefined;
   return [
     { name: "addon", result: "ok", detail: `loaded, Node ${process.versions.node}` },
-    { name: "process", result: "ok", detail: running ? "a sluice answers at the admin plane: its ports are its own" : "none runs here" },
+    { name: "process", result: "ok", detail: running ? `it runs${place?.running === undefined ? "" : `, pid ${place.running.pid}`}: its ports are its own` : "none runs here" },
+    ...(health ?? []),
     ...(running ? [] : ports(config, (transport, host, port) => binding.checkListener(transport, host, port))),
     ...descriptors(config),
     ...memory(config),
@@ -66,14 +72,17 @@ async function examine(config: Config): Promise<readonly Check[]> {
     ...keys(config),
     ...clock(),
     ...(await upstreams(config)),
+    ...(await dependencies(config)),
   ];
 }
 
-async function isRunning(): Promise<boolean> {
+/** What the running server says of itself; undefined: nobody answers. */
+async function healthOf(place: Place | undefined): Promise<readonly Check[] | undefined> {
   try {
-    return (await send(adminPlaneOf(undefined), "GET", "/livez")).status === 200;
+    const { text } = await send(adminPlaneOf(undefined, place), "GET", "/readyz?verbose");
+    return [...text.matchAll(/^\[([+-])\] (.*)$/gm)].map(([, sign, detail = ""]) => ({ name: "health", result: sign === "+" ? "ok" : "fail", detail }));
   } catch {
-    return false;
+    return undefined;
   }
 }
 

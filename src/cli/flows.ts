@@ -21,7 +21,7 @@ Exits with 3 when nothing was found.
   sluice flows --ended alice
   sluice flows --close 0.17.3482`,
   run: async (args) => {
-    const { values, positionals } = readOptions(args, { limit: { type: "string" }, ended: { type: "boolean" }, close: { type: "boolean" } });
+    const { values, positionals } = readOptions(args, { limit: { type: "string" }, ended: { type: "boolean" }, close: { type: "boolean" } }, 1);
     const plane = adminPlaneOf(values.admin);
     const word = positionals[0] ?? "";
     const limit = wholeNumber("limit", values.limit, 100);
@@ -57,10 +57,16 @@ function flowsText({ flows: found, next }: FlowList): string {
     span(flow.idleMs),
     flow.messages,
     flow.octetsIn + flow.octetsOut > 0 ? `${octets(flow.octetsIn)}/${octets(flow.octetsOut)}` : "",
-    flow.aors.map(({ aor, regId, instance }) => `${aor}${regId === 0 ? "" : ` reg-id=${regId}`}${instance === "" ? "" : ` ${instance}`}`).join(", "),
+    flow.aors.map(({ aor, regId, instance, expiresInSeconds }) => `${aor}${regId === 0 ? "" : ` reg-id=${regId}`}${instance === "" ? "" : ` ${instance}`}${until(expiresInSeconds)}`).join(", "),
   ]);
   const table = tableText(["flow", "client", "", "age", "silent", "messages", "in/out", "registered"], rows);
   return next === "" ? table : `${table}\n… and more: --limit`;
+}
+
+/** How long the registration lasts, which is not how long the flow does. */
+function until(seconds: number | null): string {
+  if (seconds === null) return "";
+  return seconds > 0 ? ` for another ${span(seconds * 1_000)}` : ` RAN OUT ${span(-seconds * 1_000)} ago`;
 }
 
 function marks(flow: FlowView): string {

@@ -9,16 +9,21 @@ const COMMON = {
 
 export const COMMON_HELP = `
   --json             print one JSON document
-  --admin ADDR:PORT  the admin plane; else SLUICE_ADMIN_LISTEN, with SLUICE_ADMIN_TOKEN`;
+  --admin ADDR:PORT  the admin plane; else that of the server that runs here`;
 
-/** Throws a CommandError for an unknown option. */
+/** Throws a CommandError for an unknown option, and for more than `most` arguments beside the options. */
 export function readOptions<T extends NonNullable<ParseArgsConfig["options"]>>(
   args: readonly string[],
   options: T,
+  most = 0,
 ): ReturnType<typeof parseArgs<{ args: string[]; options: T & typeof COMMON; allowPositionals: true; strict: true }>> {
   try {
-    return parseArgs({ args: [...args], options: { ...COMMON, ...options }, allowPositionals: true, strict: true });
+    const parsed = parseArgs({ args: [...args], options: { ...COMMON, ...options }, allowPositionals: true, strict: true });
+    const extra = parsed.positionals[most];
+    if (extra !== undefined) throw new CommandError(Exit.usage, `${extra} is one argument too many`);
+    return parsed;
   } catch (error) {
+    if (error instanceof CommandError) throw error;
     throw new CommandError(Exit.usage, error instanceof Error ? (error.message.split(". ")[0] ?? "") : String(error));
   }
 }

@@ -56,12 +56,13 @@ export const keys: Command = {
   usage: "[rotate]",
   help: `${COMMON_HELP}
 
-rotate adds a new key that signs from now on; the others still verify.
+rotate adds a new key that signs from now on; the others still verify. It works where the keys are in SLUICE_STATE_DIR, for one edge alone;
+keys in SLUICE_FLOW_KEYS, which edges may share, are rotated in two rounds: docs/operate/upgrade.md.
 
   sluice keys
   sluice keys rotate`,
   run: async (args) => {
-    const { values, positionals } = readOptions(args, {});
+    const { values, positionals } = readOptions(args, {}, 1);
     const [order] = positionals;
     if (order !== undefined && order !== "rotate") throw new CommandError(Exit.usage, `keys ${order}: expected rotate or nothing`);
     const plane = adminPlaneOf(values.admin);
@@ -85,7 +86,7 @@ export const ban: Command = {
   sluice ban 2001:db8:1:2::/64
   sluice ban --remove 198.51.100.9`,
   run: async (args) => {
-    const { values, positionals } = readOptions(args, { seconds: { type: "string" }, remove: { type: "boolean" } });
+    const { values, positionals } = readOptions(args, { seconds: { type: "string" }, remove: { type: "boolean" } }, 1);
     const plane = adminPlaneOf(values.admin);
     const [address] = positionals;
     if (address !== undefined) {
@@ -109,7 +110,7 @@ export const log: Command = {
   sluice log
   sluice log debug --seconds 120`,
   run: async (args) => {
-    const { values, positionals } = readOptions(args, { seconds: { type: "string" } });
+    const { values, positionals } = readOptions(args, { seconds: { type: "string" } }, 1);
     const plane = adminPlaneOf(values.admin);
     const [level] = positionals;
     const view = await (level === undefined

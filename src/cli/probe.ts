@@ -36,7 +36,7 @@ Exits with 0 when nothing failed, 1 when something did.
     const { values, positionals } = readOptions(args, {
       server: { type: "string" }, user: { type: "string" }, password: { type: "string" }, flows: { type: "string" }, expires: { type: "string" },
       "no-delivery": { type: "boolean" }, insecure: { type: "boolean" },
-    });
+    }, 1);
     const { user, domain, target } = readTarget(positionals[0], values.server, values.insecure === true);
     const password = values.password ?? process.env["SLUICE_PROBE_PASSWORD"];
     const edge = `${target.transport} ${target.host}:${target.port}`;

@@ -16,7 +16,7 @@ Exits with 0 when the flow is alive, 3 when it is not, 1 when this is not a toke
 
   sluice token 'sip:QAAAAG3k…@192.0.2.1;lr;ob'`,
   run: async (args) => {
-    const { values, positionals } = readOptions(args, {});
+    const { values, positionals } = readOptions(args, {}, 1);
     const [text] = positionals;
     if (text === undefined) throw new CommandError(Exit.usage, "which token? For example: sluice token TOKEN");
     const view = await ask<TokenView>(adminPlaneOf(values.admin), "GET", `/api/token/${encodeURIComponent(text)}`);

@@ -30,7 +30,8 @@ With --json each round is one line with the rates per second.
     for (let round = 0; round < times; round += 1) {
       await sleep(every * 1_000);
       const now = await ask<Status>(plane, "GET", "/api/status");
-      const rates = Object.fromEntries(Object.entries(now.counters).map(([name, value]) => [name, (value - (before.counters[name] ?? 0)) / every]));
+      const seconds = Math.max(now.at - before.at, 1) / 1_000;
+      const rates = Object.fromEntries(Object.entries(now.counters).map(([name, value]) => [name, (value - (before.counters[name] ?? 0)) / seconds]));
       if (values.json) print(JSON.stringify({ at: new Date().toISOString(), flows: now.flows, rates }));
       else print((process.stdout.isTTY ? CLEAR : "") + page(now, rates));
       before = now;

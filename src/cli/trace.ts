@@ -24,7 +24,7 @@ With --json each message is one line. Credentials are masked. While no trace run
   sluice trace alice@example.com
   sluice trace 192.0.2.7 --seconds 60 --full`,
   run: async (args) => {
-    const { values, positionals } = readOptions(args, { seconds: { type: "string" }, full: { type: "boolean" } });
+    const { values, positionals } = readOptions(args, { seconds: { type: "string" }, full: { type: "boolean" } }, 1);
     const [what] = positionals;
     if (what === undefined) throw new CommandError(Exit.usage, "what should be traced? For example: sluice trace alice@example.com");
     const plane = adminPlaneOf(values.admin);

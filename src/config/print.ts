@@ -1,12 +1,24 @@
-/** --print-config: the effective values, as lines for an environment file. Secrets are masked. */
+/** --print-config: the effective values, as lines for an environment file. */
 import { type Environment, textOf } from "./read.js";
 import { table } from "./table.js";
 
-export function printConfig(environment: Environment): string {
-  const lines = Object.values(table).map((variable) => {
+/** Secrets are masked unless the caller writes a file for the server itself. SLUICE_ENV_FILE names that file and does not stand in it. */
+export function printConfig(environment: Environment, { secrets = "masked" }: { readonly secrets?: "masked" | "shown" } = {}): string {
+  const masks = secrets === "masked";
+  const variables = Object.values(table).filter((variable) => masks || variable !== table.envFile);
+  const lines = variables.map((variable) => {
     const text = textOf(variable, environment);
     if (text === undefined) return `# ${variable.name} is not set: ${variable.shownDefault.replaceAll("`", "")}`;
+    // What nobody set stays as it is, with the defaults of whichever version reads it.
+    if (!masks && (environment[variable.name] ?? "").trim() === "") return `#${variable.name}=${text}`;
+    if (!masks) return `${variable.name}=${quoted(text)}`;
     return `${variable.name}=${variable.secret && text !== variable.fallback ? "***" : text}`;
   });
   return `${lines.join("\n")}\n`;
+}
+
+/** As parseEnv of Node reads it back: a comment sign or a blank at an end would be lost. */
+function quoted(text: string): string {
+  const quote = text.includes('"') ? "'" : '"';
+  return /[#'"`\s]/.test(text) ? `${quote}${text}${quote}` : text;
 }

@@ -150,8 +150,9 @@ export const table = {
     "SLUICE_FLOW_KEYS",
     commaList(flowKey, { most: MAX_FLOW_KEYS, sameness: sameFlowKey }),
     "the file `flow.keys` in `SLUICE_STATE_DIR`, created at the first start",
-    "Keys for flow tokens: at least 20 random octets each, with ids from 0 to 63. The first key signs, all verify: put a new key " +
-      "first, and remove the old one once its tokens may die. `openssl rand -base64 32` makes one.",
+    "Keys for flow tokens: at least 20 random octets each, with ids from 0 to 63. The first key signs, all verify: add a new key " +
+      "at the end on every edge that shares them, then move it to the front, and remove the old one once its tokens may die. " +
+      "`openssl rand -base64 32` makes one.",
     true,
   ),
   stateDir: withDefault(
@@ -184,7 +185,7 @@ export const table = {
     "SLUICE_LOG_LEVEL",
     oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"]),
     "info",
-    "The lowest level that is logged, as JSON on stdout. Single messages are logged only at `trace`.",
+    "The lowest level that is logged, as JSON on stdout (short lines at a terminal). `debug` adds a line for each registration, refusal and failed call, `trace` each message with its credentials unreadable.",
   ),
   maxFlows: withDefault(
     "SLUICE_MAX_FLOWS",
@@ -254,7 +255,8 @@ export const table = {
     "SLUICE_UPSTREAM_PROBE_SECONDS",
     integer(1, 3_600),
     "10",
-    "How often a dead upstream target is probed with OPTIONS.",
+    "How long an upstream target may be silent until it is asked with OPTIONS whether it lives, and how often a dead one is asked. Any answer will do. "
+      + "An edge is ready when one has answered.",
   ),
   drainSeconds: withDefault(
     "SLUICE_DRAIN_SECONDS",

@@ -130,6 +130,13 @@ export class NativeStore implements LocationStore {
     return removed;
   }
 
+  // eslint-disable-next-line @typescript-eslint/require-await -- async turns a throw into a rejection.
+  async addresses(from: string): Promise<{ readonly aors: readonly string[]; readonly next: string }> {
+    const stripe = Number(from);
+    const aors = this.#native.addresses(stripe);
+    return aors === undefined ? { aors: [], next: "" } : { aors, next: String(stripe + 1) };
+  }
+
   counts(): LocationCounts {
     return this.#native.counts();
   }

@@ -14,6 +14,8 @@ const FIRST_CONNECT_MS = 3_000;
 /** Addresses of record of a flow per query, and entries of the index per turn. */
 const SLICE = 50;
 const LOOKED_AT = 2_000;
+/** Keys that Redis looks at in one step. */
+const SCANNED = 1_000;
 
 /** The commands that `defineCommand` adds to a client. */
 interface Scripts {
@@ -96,6 +98,18 @@ export class RedisStore implements LocationStore {
   async expire(): Promise<number> {
     while (!this.#flows.expireSome(this.now(), LOOKED_AT)) await nextTurn();
     return 0;
+  }
+
+  /** Redis knows where it is by a cursor of its own; of a cluster one master after the other. */
+  async addresses(from: string): Promise<{ readonly aors: readonly string[]; readonly next: string }> {
+    const [number = 0, cursor = "0"] = from === "" ? [] : [Number(from.split(":")[0]), from.split(":")[1]];
+    const client = this.#client;
+    const nodes = "nodes" in client ? client.nodes("master") : [client];
+    const node = nodes[number];
+    if (node === undefined) return { aors: [], next: "" };
+    const [after, keys] = await this.#ask(() => node.scan(cursor, "MATCH", hashOf("*"), "COUNT", SCANNED));
+    const aors = keys.flatMap((key) => /^sluice:aor:\{(.*)\}$/s.exec(key)?.[1] ?? []);
+    return { aors, next: after !== "0" ? `${number}:${after}` : number + 1 < nodes.length ? `${number + 1}:0` : "" };
   }
 
   async close(): Promise<void> {

@@ -63,6 +63,11 @@ export interface LocationStore {
    * never see them anyway.
    */
   expire(): Promise<number>;
+  /**
+   * Some of the addresses of record, about a thousand, in no order; some may have no living binding, some come twice. `from`: "" at the start, then
+   * what the answer before gave as `next`, which is "" at the end.
+   */
+  addresses(from: string): Promise<{ readonly aors: readonly string[]; readonly next: string }>;
   /** Waits for pending writes. */
   close(): Promise<void>;
 }

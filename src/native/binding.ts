@@ -1,7 +1,7 @@
 /** Everything that the addon exports is declared here and nowhere else. */
 import type { ProxyRule, Transport } from "../config/listener.js";
 import type { AddressPort, TrustedNet, UpstreamChoice, UpstreamTarget } from "./address-port.js";
-import type { FlowEndRow, FlowFilter, FlowRow, SurveyRow, TapFilter, TokenRow, UpstreamRow } from "./inspect.js";
+import type { FlowEndRow, FlowFilter, FlowRow, RefusalRow, SurveyRow, TapFilter, TokenRow, UpstreamRow } from "./inspect.js";
 
 /** A listener as a shard opens it. */
 export interface ShardListener {
@@ -190,8 +190,8 @@ export interface ObjectPort {
   noteSilence(way: string, silent: boolean): void;
   /** Whether it stayed silent a moment ago. */
   wasSilent(way: string): boolean;
-  /** A REGISTER over that flow was accepted: the admin plane can tell its AOR from now on. */
-  noteRegister(flow: string, request: Uint8Array): void;
+  /** A REGISTER over that flow was granted for so many seconds: the admin plane can tell its AOR from now on. */
+  noteRegister(flow: string, request: Uint8Array, seconds: number): void;
   /**
    * Room for `requests` of that source, 0 for a copy of one that is counted already (Const.roomOpening and so on); 0: there is none.
    * `exempt`: it has no share of its own.
@@ -236,8 +236,12 @@ export interface Shard extends ObjectPort {
   /** Looks at `steps` slots from `cursor` on (0: from the start) for at most `most` flows; the cursor that comes back is 0 at the end. */
   flows(filter: FlowFilter, cursor: number, steps: number, most: number): { readonly cursor: number; readonly flows: readonly FlowRow[] };
   survey(): SurveyRow;
-  /** The flows that ended last, newest first. */
-  ends(): readonly FlowEndRow[];
+  /** At most `most` of the flows that ended, newest first, but for `from` of them. */
+  ends(from: number, most: number): readonly FlowEndRow[];
+  /** Who was refused, with which status and how often. */
+  refusals(): readonly RefusalRow[];
+  /** Begins or ends to count what each flow receives (FlowRow.recent). */
+  sample(begins: boolean): void;
   token(user: string): TokenRow;
   upstreams(): readonly UpstreamRow[];
   setLimits(limits: ShardLimits, flowTimer: number): void;
@@ -320,6 +324,8 @@ export interface Location {
   flush(): number;
   /** Synchronises what was flushed; an errno. */
   sync(): Promise<number>;
+  /** The addresses of record of one stripe of the table; undefined: there is no stripe of that number. */
+  addresses(stripe: number): readonly string[] | undefined;
   counts(): LocationCounts;
   /** Files that were not read to their end. */
   damaged(): readonly { readonly name: string; readonly at: number; readonly lost: number }[];

@@ -11,6 +11,10 @@ export interface FlowFilter {
   readonly port?: number;
   readonly slot?: number;
   readonly generation?: number;
+  readonly leastIdleMs?: number;
+  /** Messages since the sample began. */
+  readonly leastRecent?: number;
+  readonly clientsOnly?: boolean;
 }
 
 export interface AorRow {
@@ -21,6 +25,8 @@ export interface AorRow {
   readonly regId: number;
   readonly sinceMs: number;
   readonly refreshedMs: number;
+  /** For how long it was granted then; 0: not known. */
+  readonly grantedSeconds: number;
 }
 
 export interface FlowRow extends AddressPort {
@@ -45,6 +51,8 @@ export interface FlowRow extends AddressPort {
   readonly roundTripUs: number;
   readonly resent: number;
   readonly unsent: number;
+  /** Received since the sample began; 0 without one. */
+  readonly recent: number;
   readonly aors: readonly AorRow[];
 }
 
@@ -68,6 +76,15 @@ export interface FlowEndRow extends AddressPort {
   readonly instance: string;
 }
 
+/** Responses of 400 and above to one source. */
+export interface RefusalRow {
+  readonly address: string;
+  readonly status: number;
+  readonly count: number;
+  readonly firstMs: number;
+  readonly lastMs: number;
+}
+
 export type TokenRow =
   | { readonly verdict: "none" | "forged" | "unknown_key" }
   | {
@@ -77,6 +94,8 @@ export type TokenRow =
       readonly shard: number;
       /** False: of a connection that an earlier start of the process had. */
       readonly ofThisBoot: boolean;
+      /** Of a connection: the start that made it. */
+      readonly boot?: number;
       /** Known only to the token's own shard. */
       readonly alive: boolean;
       readonly slot: number;
@@ -92,6 +111,8 @@ export type TokenRow =
 export interface UpstreamRow extends UpstreamTarget {
   readonly transport: Transport;
   readonly alive: boolean;
+  /** Whether it has said anything since it became a target. */
+  readonly spoken: boolean;
   /** How long it has left us without an answer. */
   readonly silentMs: number;
 }
@@ -101,4 +122,6 @@ export type TapFilter =
   | { readonly kind: "all"; /** Every n-th dialog. */ readonly sample: number }
   | { readonly kind: "aor"; /** user@host */ readonly text: string }
   | { readonly kind: "call-id"; readonly text: string }
+  /** Responses that leave: final ones to REGISTER, and refusals of anything. */
+  | { readonly kind: "outcome" }
   | ({ readonly kind: "address" } & AddressPort);

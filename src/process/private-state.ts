@@ -18,5 +18,5 @@ export function keepPrivate(stateDir: string): void {
     chmodSync(store, FOLDER);
     for (const name of readdirSync(store)) chmodSync(join(store, name), FILE);
   }
-  for (const path of [join(stateDir, "flow.keys"), join(stateDir, "node"), join(stateDir, "bans.json")]) if (existsSync(path)) chmodSync(path, FILE);
+  for (const path of [join(stateDir, "flow.keys"), join(stateDir, "node"), join(stateDir, "bans.json"), join(stateDir, "starts"), join(stateDir, "running.json")]) if (existsSync(path)) chmodSync(path, FILE);
 }

@@ -6,7 +6,9 @@ import type { ShardListener } from "../native/binding.js";
 import { Counter } from "../native/layout.js";
 import { binding } from "../native/load.js";
 import type { Log } from "../observe/log.js";
+import { bannerOf } from "./banner.js";
 import { keepPrivate } from "./private-state.js";
+import { removeRunning, writeRunning } from "./running-file.js";
 import { Service } from "./service.js";
 import { onSignal } from "./signals.js";
 import { ServiceManager } from "./systemd.js";
@@ -25,6 +27,8 @@ export async function serve(config: Config, log: Log): Promise<void> {
   if ((await Promise.race([starting, orders.told])) === undefined) {
     const manager = new ServiceManager(() => statusOf(service), () => service.pool.ills.length === 0);
     manager.ready();
+    writeRunning(config.stateDir, service.adminUrl);
+    if (process.stdout.isTTY) process.stdout.write(bannerOf(service));
     log.info({ mode: config.mode, listeners: listenersOf(service.listeners), shards: config.shards, pid: process.pid }, "sluice is up");
     orders.onReload(() => void service.reload());
     const why = await orders.told;
@@ -38,6 +42,7 @@ export async function serve(config: Config, log: Log): Promise<void> {
     starting.catch(() => undefined);
   }
   const ended = await service.close();
+  removeRunning(config.stateDir);
   log.info("stopped");
   if (ended) return;
   log.error("a shard cannot be ended: the process ends without it");

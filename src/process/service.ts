@@ -16,6 +16,7 @@ import type { ShardConfig, ShardListener } from "../native/binding.js";
 import { type Capture, createCapture } from "../observe/capture.js";
 import type { Log } from "../observe/log.js";
 import { AlertLog } from "../observe/alerts.js";
+import { MessageLog } from "../observe/message-log.js";
 import { LoginLog } from "../auth/login-log.js";
 import { EmbeddedStore } from "./embedded-store.js";
 import { reread } from "./reload.js";
@@ -30,6 +31,9 @@ export class Service implements Running {
   readonly log: Log;
   readonly listeners: readonly ShardListener[];
   readonly startedAt = Date.now();
+  readonly boot: number;
+  /** URL of the admin plane; undefined: it is off, or not up yet. */
+  adminUrl: string | undefined;
   readonly tracer: Tracer;
   readonly bindings: BindingsView | undefined;
   store: EmbeddedStore | undefined;
@@ -48,13 +52,14 @@ export class Service implements Running {
     this.config = config;
     this.log = log;
     this.listeners = configs[0]?.listeners ?? [];
+    this.boot = configs[0]?.boot ?? 0;
     this.#onDrain = onDrain;
     this.#environment = environment;
     const alerts = new AlertLog(log);
     const logins = new LoginLog(log);
     this.#certificates = Certificates.of(config, log);
     this.#capture = createCapture(config, this.listeners, log);
-    this.tracer = new Tracer(() => this.pool, this.listeners, config.captureSample, this.#capture?.put);
+    this.tracer = new Tracer(() => this.pool, this.listeners, new MessageLog(log), config.captureSample, this.#capture?.put);
     this.pool = new ShardPool({
       shards: config.shards,
       configs,
@@ -87,7 +92,8 @@ export class Service implements Running {
       const { adminListen } = this.config;
       if (adminListen !== "off") {
         this.#admin = new (await import("../admin/server.js")).AdminServer(this);
-        this.log.info({ url: await this.#admin.listen(adminListen) }, "the admin plane is up");
+        this.adminUrl = await this.#admin.listen(adminListen);
+        this.log.info({ url: this.adminUrl }, "the admin plane is up");
       }
       // Before the shards, so that even the first request finds an upstream; bounded by the time limit of the DNS.
       await this.#upstreams.refresh();

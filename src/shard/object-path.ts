@@ -148,7 +148,7 @@ export class ObjectPath {
   }
 
   async #register(server: ServerTransaction, { listener, isFirstHop: firstHop }: Arrival): Promise<void> {
-    const { config, shard, registrar, servesOutbound } = this.#options;
+    const { config, shard, store, registrar, servesOutbound } = this.#options;
     const { address, port, flow, answerFlow, fromCore } = server.sender;
     const transport = config.listeners[listener]?.transport ?? "udp";
     const flowIsOutboundCapable = servesOutbound && firstHop && !fromCore;
@@ -163,7 +163,8 @@ export class ObjectPath {
       const [first] = bound;
       shard.bindFlow(flow, Number(timer ?? 0), first === undefined ? "" : ownerOf(first));
       for (const binding of bound) if (binding.flow !== undefined && binding.flow !== flow) shard.bindFlow(binding.flow, 0, ownerOf(binding));
-      shard.noteRegister(flow, server.request.octets);
+      const until = Math.max(0, ...bound.map(({ expiresAt }) => expiresAt));
+      shard.noteRegister(flow, server.request.octets, until === 0 ? 0 : Math.max(1, Math.round((until - store.now()) / 1_000)));
     }
     server.respond(response);
   }

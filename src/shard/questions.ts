@@ -1,16 +1,24 @@
 /** What the main thread may ask of a shard. A long answer is gathered in slices, so that no message waits for it. */
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Binding } from "../location/binding.js";
 import type { LocationStore } from "../location/store.js";
 import type { Shard } from "../native/binding.js";
-import type { FlowEndRow, FlowFilter, FlowRow, SurveyRow, TokenRow, UpstreamRow } from "../native/inspect.js";
+import type { FlowEndRow, FlowFilter, FlowRow, RefusalRow, SurveyRow, TokenRow, UpstreamRow } from "../native/inspect.js";
+import { type BindingPage, type BindingQuery, type BindingRow, listBindings } from "./list-bindings.js";
+import { type FlapperRow, type TalkerRow, endedFlows, flappers, silentFlows, talkers } from "./lists.js";
 
 const SLOTS_PER_SLICE = 8_192;
 
 export type Question =
   | { readonly kind: "flows"; readonly filter: FlowFilter; readonly most: number; /** From an earlier answer, 0: from the start. */ readonly cursor: number }
   | { readonly kind: "survey" }
-  | { readonly kind: "ends" }
+  | { readonly kind: "ends"; readonly filter: FlowFilter; readonly most: number }
+  | { readonly kind: "silent"; readonly most: number }
+  | { readonly kind: "sample"; readonly begins: boolean }
+  /** Since the sample began. */
+  | { readonly kind: "talkers"; readonly most: number }
+  | { readonly kind: "flappers"; readonly withinMs: number; readonly most: number }
+  | { readonly kind: "refusals" }
+  | { readonly kind: "list-bindings"; readonly query: BindingQuery }
   | { readonly kind: "token"; readonly text: string }
   | { readonly kind: "upstreams" }
   | { readonly kind: "bindings"; /** As addressOfRecord writes it. */ readonly aor: string }
@@ -23,15 +31,17 @@ export interface FlowsAnswer {
   readonly cursor: number;
 }
 
-export interface BindingRow extends Binding {
-  readonly expiresInSeconds: number;
-}
-
 /** The answer to each kind of question. */
 export interface Answers {
   readonly flows: FlowsAnswer;
   readonly survey: SurveyRow;
   readonly ends: readonly FlowEndRow[];
+  readonly silent: readonly FlowRow[];
+  readonly sample: true;
+  readonly talkers: readonly TalkerRow[];
+  readonly flappers: readonly FlapperRow[];
+  readonly refusals: readonly RefusalRow[];
+  readonly "list-bindings": BindingPage;
   readonly token: TokenRow;
   readonly upstreams: readonly UpstreamRow[];
   readonly bindings: readonly BindingRow[];
@@ -48,7 +58,20 @@ export async function answer(shard: Shard, store: LocationStore | undefined, que
     case "survey":
       return shard.survey();
     case "ends":
-      return shard.ends();
+      return endedFlows(shard, question.filter, question.most);
+    case "silent":
+      return silentFlows(shard, question.most);
+    case "sample":
+      shard.sample(question.begins);
+      return true;
+    case "talkers":
+      return talkers(shard, question.most);
+    case "flappers":
+      return flappers(shard, question.withinMs, question.most);
+    case "refusals":
+      return shard.refusals();
+    case "list-bindings":
+      return store === undefined ? { bindings: [], next: "" } : listBindings(store, question.query);
     case "token":
       return shard.token(question.text);
     case "upstreams":

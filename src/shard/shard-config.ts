@@ -10,6 +10,8 @@ import type { AddressPort, TrustedNet } from "../native/address-port.js";
 import type { ShardConfig, ShardLimits, ShardListener, ShardNames } from "../native/binding.js";
 import { binding } from "../native/load.js";
 import type { ResolvedTarget } from "../resolve/resolved-target.js";
+import { portOwner } from "../base/port-owner.js";
+import { table } from "../config/table.js";
 import { domainsOf } from "./served.js";
 
 // Room for messages between shards while the receiving one is busy.
@@ -60,7 +62,14 @@ function openCluster(shards: number, listeners: readonly ShardListener[]): numbe
   const cluster = binding.createCluster(shards, RING_OCTETS, listeners, randomBytes(96));
   if (typeof cluster === "number") return cluster;
   const { address, ...place } = listeners[cluster.listener]!;
-  throw new Error(`cannot listen on ${showListener({ ...place, host: address })}: ${getSystemErrorName(-cluster.errno)}`);
+  throw new Error(cannotListen({ ...place, host: address }, -cluster.errno));
+}
+
+/** One line that says what to change. */
+function cannotListen(listener: Pick<Listener, "transport" | "host" | "port">, errno: number): string {
+  const owner = getSystemErrorName(errno) === "EADDRINUSE" ? portOwner(listener.transport === "udp" ? "udp" : "tcp", listener.port) : "";
+  const why = owner === "" ? getSystemErrorName(errno) : `${getSystemErrorName(errno)}, ${owner}`;
+  return `cannot listen on ${showListener(listener)}: ${why}; ${table.listen.name} and ${table.coreListen.name} say where to listen`;
 }
 
 /** The octets that so many requests may hold. */
@@ -109,7 +118,7 @@ export function homeConfig(config: Config): Config | undefined {
 function shardListenerOf(listener: Listener, facing: ShardListener["facing"]): ShardListener {
   const { transport, host, advertise, proxy = "never" } = listener;
   const port = binding.checkListener(transport, host, listener.port);
-  if (port < 0) throw new Error(`cannot listen on ${showListener(listener)}: ${getSystemErrorName(port)}`);
+  if (port < 0) throw new Error(cannotListen(listener, port));
   const shown = advertise ?? { host, port };
   const spoken = advertise?.transport ?? transport;
   return { transport: spoken, endsTls: isSecure(transport), address: host, port, facing, proxy, sentBy: showHostPort(shown.host, shown.port) };

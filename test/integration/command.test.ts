@@ -29,7 +29,7 @@ test("every command has help with an example, and wrong usage exits with 2 and o
     expect(help.out, name).toMatch(/^Usage: sluice /);
     expect(help.out, name).toMatch(new RegExp(`^ {2}(?:SLUICE_\\S+ )*sluice ${name}`, "m"));
   }
-  for (const args of [["flow"], ["flows", "--nonsense"], ["token"], ["trace"], ["probe", "nobody"], ["keys", "melt"]]) {
+  for (const args of [["flow"], ["flows", "--nonsense"], ["token"], ["trace"], ["probe", "nobody"], ["keys", "melt"], ["status", "now"], ["flows", "alice", "bob"]]) {
     const wrong = await sluice(args);
     expect(wrong.code, args.join(" ")).toBe(2);
     expect(wrong.err.trim().split("\n"), args.join(" ")).toHaveLength(1);
@@ -53,9 +53,10 @@ test("without a process the exit code is 4, with a bad configuration 78", async 
 test("SA-11 status, flows, token and keys describe the running process", async () => {
   const { env, U, C } = await stage();
   const path = (await register(U, C)).at(0) ?? "";
+  await expect.poll(async () => (await sluice(["status"], env)).code).toBe(0);
   const status = await sluice(["status"], env);
   expect(status).toMatchObject({ code: 0, err: "" });
-  expect(status.out).toMatch(/ready/);
+  expect(status.out).toMatch(/, ready,/);
   expect(JSON.parse((await sluice(["status", "--json"], env)).out)).toMatchObject({ mode: "edge", ready: true });
   const flows = await sluice(["flows", "somebody@example.com"], env);
   expect(flows.code).toBe(0);

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { Admin } from "../support/admin.js";
 import { register } from "../support/calls.js";
 import { cast, type Cast } from "../support/cast.js";
+import { Home } from "../support/home.js";
 import { often } from "../support/often.js";
 import { openBrowser } from "../support/browser.js";
 import type { Party } from "../support/party.js";
@@ -130,6 +131,50 @@ test("the numbers are live, in light and dark, and nothing is loaded from elsewh
     await picture(page, `dashboard-${scheme}`);
     expect(faults).toEqual([]);
   }
+});
+
+test("the lists are tables whose rows open the phone and whose columns sort; a registration that ran out is not green", async () => {
+  const { admin, U, U2, C } = await stage();
+  await registerAs(U, C, "lena", 1, ALICE);
+  await U2.say(`REGISTER sip:example.com SIP/2.0\nTo: <sip:carol@example.com>\nCall-ID: carol@${U2.scene}\nContact: <sip:carol@192.0.2.1>`);
+  await C.request("REGISTER");
+  await C.reply("200 OK", "Contact: <sip:carol@192.0.2.1>;expires=1");
+  await U2.response(200);
+  await U2.say(`MESSAGE sip:bob@example.com SIP/2.0\nCall-ID: refused@${U2.scene}`);
+  await C.request("MESSAGE");
+  await C.reply("404 Not Found");
+  await U2.response(404);
+  const { page, faults } = await open(`http://${admin.listen}/`);
+  const tabs = page.locator("#list-tabs button");
+  await until(() => tabs.allTextContents()).toEqual(["Silent", "Top talkers", "Flappers", "Refused", "Ended flows"]);
+  await tabs.filter({ hasText: "Refused" }).click();
+  await until(() => page.textContent("#list-table")).toContain("404");
+  await tabs.filter({ hasText: "Silent" }).click();
+  await page.fill("#list-word", "lena");
+  await page.press("#list-word", "Enter");
+  await until(() => page.locator("#list-table tbody tr").count()).toBe(1);
+  await page.locator("#list-table th button", { hasText: "messages" }).click();
+  await until(() => page.getAttribute("#list-table th[aria-sort]", "aria-sort")).toBe("descending");
+  await page.locator("#list-table td button").click();
+  await until(() => page.textContent("#phone-title")).toBe("sip:lena@example.com");
+  await until(() => page.locator("#picture .box.alive").count()).toBe(1);
+  await page.fill("#word", "carol@example.com");
+  await page.click("#search button");
+  await until(() => page.textContent("#picture")).toContain("ran out");
+  expect(await page.locator("#picture .box.alive").count()).toBe(0);
+  expect(faults).toEqual([]);
+});
+
+test("a standalone server is not said to lack an upstream, and its bindings are a list", async () => {
+  const admin = await Admin.choose();
+  const home = await Home.start({ SLUICE_ADMIN_LISTEN: admin.listen });
+  await home.register(await home.phone("dora", "tcp"));
+  const { page, faults } = await open(`http://${admin.listen}/`);
+  await until(() => page.textContent("#upstreams")).toContain("none is needed");
+  expect(await page.locator("#upstreams .fail").count()).toBe(0);
+  await page.locator("#list-tabs button", { hasText: "Bindings" }).click();
+  await until(() => page.textContent("#list-table")).toContain("sip:dora@example.com");
+  expect(faults).toEqual([]);
 });
 
 test("SA-16 with a token the page asks for it, and shows numbers once it is entered", async () => {

@@ -17,8 +17,8 @@ export class Running {
   err = "";
   readonly process: ChildProcess;
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>>, script = MAIN) {
-    this.process = spawn(process.execPath, [script, ...args], { env: { PATH: process.env["PATH"], ...sanitizer, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  constructor(args: readonly string[], env: Readonly<Record<string, string>>, script = MAIN, cwd?: string) {
+    this.process = spawn(process.execPath, [script, ...args], { cwd, env: { PATH: process.env["PATH"], ...sanitizer, ...env }, stdio: ["ignore", "pipe", "pipe"] });
     this.process.stdout?.on("data", (octets: Buffer) => (this.out += octets.toString()));
     this.process.stderr?.on("data", (octets: Buffer) => (this.err += octets.toString()));
   }
@@ -29,7 +29,7 @@ export class Running {
   }
 }
 
-/** Runs it and waits until it exits. */
-export function sluice(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
-  return new Running(args, env).ended();
+/** Runs it and waits until it exits; `cwd`: in that folder. */
+export function sluice(args: readonly string[], env: Readonly<Record<string, string>> = {}, cwd?: string): Promise<Ended> {
+  return new Running(args, env, MAIN, cwd).ended();
 }

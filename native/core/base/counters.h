@@ -7,6 +7,9 @@
 
 namespace sluice {
 
+// The counter that stands so many places behind another one, in a group that follows the order of something else.
+constexpr Counter beyond(Counter first, uint32_t places) noexcept { return static_cast<Counter>(static_cast<uint32_t>(first) + places); }
+
 class Counters {
  public:
   // `memory` holds Counter::count_ numbers and outlives this.

@@ -66,6 +66,32 @@ uint32_t mark_of(const Message& request) noexcept {
   return mark == 0 ? 1 : mark;
 }
 
+uint32_t expires_of(const Message& message) noexcept {
+  const HeaderLine* line = message.line(HeaderId::expires);
+  return line != nullptr ? number_of(message.value(*line)) : 0;
+}
+
+uint32_t contact_mark(Text uri) noexcept { return mix(1, uri); }
+
+// For how long a 2xx grants the Contact that was asked for: among those that it lists, or its only one (RFC 3261 10.2.4).
+uint32_t granted_seconds(const Message& response, uint32_t contact) noexcept {
+  uint32_t seconds = 0;
+  size_t count = 0;
+  for (const HeaderLine* line = response.line(HeaderId::contact); line != nullptr; line = response.next(*line)) {
+    ValueList values(response.value(*line));
+    for (Text value; values.next(value);) {
+      NameAddr address;
+      if (!parse_name_addr(value, address)) continue;
+      Text found;
+      const uint32_t own = find_param(address.params, "expires", &found) ? number_of(found) : expires_of(response);
+      if (contact_mark(address.uri_text) == contact) return own;
+      seconds = own;
+      ++count;
+    }
+  }
+  return count == 1 ? seconds : expires_of(response);
+}
+
 bool is_zero(Text digits) noexcept { return !digits.empty() && digits.find_first_not_of('0') == Text::npos; }
 
 }  // namespace
@@ -87,6 +113,7 @@ void FlowNotes::asked(uint64_t key, const Message& request, uint32_t slot) noexc
   entry.aor_size = static_cast<uint8_t>(aor);
   entry.instance_size = 0;
   entry.reg_id = 0;
+  entry.contact = 0;
   const HeaderLine* expires = request.line(HeaderId::expires);
   bool leaves = expires != nullptr && is_zero(request.value(*expires));
   bool contact = false;
@@ -98,6 +125,7 @@ void FlowNotes::asked(uint64_t key, const Message& request, uint32_t slot) noexc
       NameAddr address;
       Text found;
       if (!parse_name_addr(value, address)) continue;
+      entry.contact = contact_mark(address.uri_text);
       if (find_param(address.params, "expires", &found)) leaves = is_zero(found);
       if (find_param(address.params, "reg-id", &found)) entry.reg_id = number_of(found);
       if (!find_param(address.params, "+sip.instance", &found)) continue;
@@ -111,46 +139,53 @@ void FlowNotes::asked(uint64_t key, const Message& request, uint32_t slot) noexc
   entry.key = key;
 }
 
-void FlowNotes::granted(uint64_t key, uint32_t slot, uint32_t tick) noexcept {
+void FlowNotes::granted(uint64_t key, uint32_t slot, uint32_t tick, const Message& response) noexcept { grant(key, slot, tick, &response, 0); }
+
+void FlowNotes::grant(uint64_t key, uint32_t slot, uint32_t tick, const Message* response, uint32_t seconds) noexcept {
   if (!asked_ || key == 0) return;
   Asked& entry = asked_[key % kAsked];
   if (entry.key != key) return;
   entry.key = 0;
   if (slot == 0) return;
-  if (entry.refresh) {
-    for (Registration* note = slot < notes_.size() ? notes_[slot].get() : nullptr; note != nullptr; note = note->next.get())
-      if (note->mark == entry.mark) note->refreshed = tick;
-    return;
+  const auto granted_to = [&](uint32_t contact) { return response != nullptr ? granted_seconds(*response, contact) : seconds; };
+  if (!entry.refresh) return add(slot, entry, tick, entry.leaves ? 0 : granted_to(entry.contact));
+  for (Registration* note = slot < notes_.size() ? notes_[slot].get() : nullptr; note != nullptr; note = note->next.get()) {
+    if (note->mark != entry.mark) continue;
+    note->refreshed = tick;
+    note->granted = granted_to(note->contact);
   }
-  add(slot, Text(entry.text, entry.aor_size), Text(entry.text + entry.aor_size, entry.instance_size), entry.reg_id, entry.leaves, tick, entry.mark);
 }
 
-void FlowNotes::add(uint32_t slot, Text aor, Text instance, uint32_t reg_id, bool leaves, uint32_t tick, uint32_t mark) noexcept {
-  aor = cut(aor, kMaxAor);
-  instance = cut(instance, kMaxInstance);
+void FlowNotes::add(uint32_t slot, const Asked& asked, uint32_t tick, uint32_t seconds) noexcept {
+  const Text aor = asked.aor();
+  const Text instance = asked.instance();
   if (slot >= notes_.size()) notes_.resize(size_t{slot} + slot / 2 + 64);
   size_t count = 0;
   for (std::unique_ptr<Registration>* link = &notes_[slot]; *link != nullptr; link = &(*link)->next) {
     Registration& note = **link;
     if (++count >= kMaxAorsOfFlow) return;
     if (note.aor() != aor || note.instance() != instance) continue;
-    if (leaves) {
+    if (asked.leaves) {
       std::unique_ptr<Registration> rest = std::move(note.next);
       *link = std::move(rest);
     } else {
       note.refreshed = tick;
-      note.reg_id = reg_id;
-      note.mark = mark;
+      note.granted = seconds;
+      note.contact = asked.contact;
+      note.reg_id = asked.reg_id;
+      note.mark = asked.mark;
     }
     return;
   }
-  if (leaves) return;
+  if (asked.leaves) return;
   void* memory = ::operator new(sizeof(Registration) + aor.size() + instance.size(), std::nothrow);
   if (memory == nullptr) return;
   auto* note = new (memory) Registration;
   note->since = note->refreshed = tick;
-  note->reg_id = reg_id;
-  note->mark = mark;
+  note->granted = seconds;
+  note->contact = asked.contact;
+  note->reg_id = asked.reg_id;
+  note->mark = asked.mark;
   note->aor_size = static_cast<uint8_t>(aor.size());
   note->instance_size = static_cast<uint8_t>(instance.size());
   std::memcpy(note->text(), aor.data(), aor.size());
@@ -160,10 +195,7 @@ void FlowNotes::add(uint32_t slot, Text aor, Text instance, uint32_t reg_id, boo
 }
 
 void FlowNotes::ended(uint32_t slot, const Flow& flow, Counter why, uint32_t tick) noexcept {
-  if (ends_.empty()) ends_.reserve(kEnds);
-  if (ends_.size() < kEnds) ends_.emplace_back();
-  FlowEnd& end = ends_[ends_at_];
-  ends_at_ = (ends_at_ + 1) % kEnds;
+  FlowEnd& end = why == Counter::flows_moved ? moved_.next(kMoved) : ends_.next(kEnds);
   end.remote = flow.remote;
   end.listener = flow.listener;
   end.kind = flow.kind;
@@ -185,8 +217,20 @@ void FlowNotes::drop(uint32_t slot) noexcept {
 }
 
 const FlowEnd* FlowNotes::end_at(size_t back) const noexcept {
-  if (back >= ends_.size()) return nullptr;
-  return &ends_[(ends_at_ + kEnds - 1 - back) % kEnds];
+  if (back < ends_.list.size()) return &ends_.newest(back);
+  back -= ends_.list.size();
+  return back < moved_.list.size() ? &moved_.newest(back) : nullptr;
+}
+
+FlowEnd& FlowNotes::Ends::next(size_t most) {
+  if (list.size() < most) {
+    list.emplace_back();
+    at = list.size() % most;
+    return list.back();
+  }
+  FlowEnd& oldest = list[at];
+  at = (at + 1) % most;
+  return oldest;
 }
 
 }  // namespace sluice

@@ -15,6 +15,8 @@ struct Registration {
   std::unique_ptr<Registration> next;
   uint32_t since = 0;      // tick of the first 2xx
   uint32_t refreshed = 0;  // tick of the last 2xx
+  uint32_t granted = 0;    // seconds from then on, 0: not known
+  uint32_t contact = 0;    // hash of the Contact's URI
   uint32_t reg_id = 0;     // 0: none
   uint32_t mark = 0;       // hash of the REGISTER: an equal one is a refresh and is not read again
   uint8_t aor_size = 0;
@@ -44,21 +46,22 @@ struct FlowEnd {
 
 class FlowNotes {
  public:
-  static constexpr size_t kEnds = 256;
+  static constexpr size_t kEnds = 8192;   // an hour of two a second
+  static constexpr size_t kMoved = 256;  // of a drain, which would fill the others in a moment
 
   // A client's REGISTER leaves for the core under `key`, its transaction's key there; `slot` is its flow, 0: not remembered yet.
   void asked(uint64_t key, const Message& request, uint32_t slot) noexcept;
-  // Its 2xx has arrived; `slot` is the client's flow, 0: we remember nothing about it.
-  void granted(uint64_t key, uint32_t slot, uint32_t tick) noexcept;
+  // Its 2xx came, which says for how long; `slot` is the client's flow, 0 when nothing is remembered of it.
+  void granted(uint64_t key, uint32_t slot, uint32_t tick, const Message& response) noexcept;
+  // It was granted for so many seconds.
+  void granted(uint64_t key, uint32_t slot, uint32_t tick, uint32_t seconds) noexcept { grant(key, slot, tick, nullptr, seconds); }
 
-  // An AOR registered over a flow, as reported by whoever accepted it. `leaves`: it is no longer registered.
-  void add(uint32_t slot, Text aor, Text instance, uint32_t reg_id, bool leaves, uint32_t tick, uint32_t mark = 0) noexcept;
   void ended(uint32_t slot, const Flow& flow, Counter why, uint32_t tick) noexcept;
   // Forgets the AORs of a slot that is about to be reused.
   void drop(uint32_t slot) noexcept;
 
   const Registration* of(uint32_t slot) const noexcept { return slot < notes_.size() ? notes_[slot].get() : nullptr; }
-  // `back` 0 is the most recent; nullptr: there are not that many.
+  // `back` 0 is the newest, those that a drain ended after all others; nullptr: there are not that many.
   const FlowEnd* end_at(size_t back) const noexcept;
 
  private:
@@ -69,18 +72,31 @@ class FlowNotes {
   struct Asked {
     uint64_t key = 0;
     uint32_t reg_id = 0;
+    uint32_t contact = 0;
     uint32_t mark = 0;
     uint8_t aor_size = 0;
     uint8_t instance_size = 0;
     bool leaves = false;
     bool refresh = false;
     char text[170];
+    Text aor() const noexcept { return Text(text, aor_size); }
+    Text instance() const noexcept { return Text(text + aor_size, instance_size); }
   };
+
+  // `response` says for how long, or `seconds` where there is none.
+  void grant(uint64_t key, uint32_t slot, uint32_t tick, const Message* response, uint32_t seconds) noexcept;
+  void add(uint32_t slot, const Asked& asked, uint32_t tick, uint32_t seconds) noexcept;
 
   std::unique_ptr<Asked[]> asked_;
   std::vector<std::unique_ptr<Registration>> notes_;  // by slot
-  std::vector<FlowEnd> ends_;
-  size_t ends_at_ = 0;
+  struct Ends {
+    std::vector<FlowEnd> list;
+    size_t at = 0;
+    FlowEnd& next(size_t most);
+    const FlowEnd& newest(size_t back) const noexcept { return list[(at + list.size() - 1 - back) % list.size()]; }
+  };
+  Ends ends_;
+  Ends moved_;
 };
 
 }  // namespace sluice

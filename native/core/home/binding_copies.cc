@@ -34,6 +34,15 @@ bool BindingTable::copy_some(Walk& walk, std::string& out) {
   return ++walk.stripe < kStripes;
 }
 
+bool BindingTable::addresses_of(uint32_t number, std::vector<std::string>& out) {
+  if (number >= kStripes) return false;
+  Stripe& stripe = stripes_[number];
+  const std::lock_guard<std::mutex> guard(stripe.lock);
+  for (uint32_t slot = stripe.index.size(); slot > 0;)
+    if (const BlockRef ref = stripe.index.ref_at(--slot); ref != 0) out.emplace_back(head(ref).text());
+  return true;
+}
+
 void BindingTable::copy_address(const AorHead& address, std::string& out) const {
   for (BlockRef ref = address.first; ref != 0;) {
     const size_t begin = out.size();

@@ -80,6 +80,9 @@ class BindingTable {
   };
   bool copy_some(Walk& walk, std::string& out);  // false: that was the last piece
 
+  // The addresses of one stripe, in no order. False: there is no stripe of that number.
+  bool addresses_of(uint32_t stripe, std::vector<std::string>& out);
+
   uint64_t bindings() const noexcept { return bindings_.load(std::memory_order_relaxed); }
   uint64_t addresses() const noexcept { return addresses_.load(std::memory_order_relaxed); }
   uint64_t octets() const noexcept { return arena_.used(); }

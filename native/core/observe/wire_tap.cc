@@ -35,6 +35,19 @@ bool is_harmless_param(Text name) noexcept {
   return false;
 }
 
+// SIP/2.0 200 of a REGISTER, or 300 and above of anything.
+bool is_outcome(Text response) noexcept {
+  if (!starts_with(response, "SIP/2.0 ") || response.size() < 12 || response[8] < '2') return false;
+  if (response[8] > '2') return true;
+  for (size_t line = response.find('\n'); line != Text::npos && line + 1 < response.size(); line = response.find('\n', line + 1)) {
+    const Text rest = response.substr(line + 1);
+    if (!starts_with(rest, "cseq")) continue;
+    const Text value = rest.substr(0, rest.find('\r'));
+    return value.size() > 8 && value.substr(value.size() - 8) == "REGISTER";
+  }
+  return false;
+}
+
 void blank(char* from, char* to) noexcept {
   for (; from < to; ++from)
     if (*from != '\r' && *from != '\n' && *from != '"') *from = 'x';
@@ -149,6 +162,7 @@ uint32_t WireTap::match(const Message& message) const noexcept {
         met = call_id == filter.text;
         break;
       case TapFilter::address:
+      case TapFilter::outcome:
         break;
     }
     if (met) bits |= 1u << i;
@@ -163,6 +177,13 @@ uint32_t WireTap::match(const Address& peer) const noexcept {
     if (filter.kind == TapFilter::address && filter.peer.same_ip(peer) && (filter.peer.port == 0 || filter.peer.port == peer.port)) bits |= 1u << i;
   }
   return bits;
+}
+
+uint32_t WireTap::match_outcome(Text response) const noexcept {
+  uint32_t bits = 0;
+  for (size_t i = 0; i < filters_.size(); ++i)
+    if (filters_[i].kind == TapFilter::outcome) bits |= 1u << i;
+  return bits != 0 && is_outcome(response) ? bits : 0;
 }
 
 void WireTap::put(uint32_t filters, bool sent, const Address& peer, uint16_t listener, Text head, Text body) noexcept {

@@ -11,7 +11,7 @@
 namespace sluice {
 
 struct TapFilter {
-  enum Kind : uint8_t { all, aor, call_id, address } kind = all;
+  enum Kind : uint8_t { all, aor, call_id, address, outcome } kind = all;
   std::string text;     // for aor: user@host; for call_id: the whole Call-ID
   Address peer;         // for address; port 0: any
   uint32_t sample = 1;  // for all: every n-th dialog
@@ -40,6 +40,8 @@ class WireTap {
   // The filters that match a message, as bits.
   uint32_t match(const Message& message) const noexcept;
   uint32_t match(const Address& peer) const noexcept;
+  // Of a response that leaves: the filters of outcomes, which are final responses to REGISTER and refusals of anything.
+  uint32_t match_outcome(Text response) const noexcept;
 
   void put(uint32_t filters, bool sent, const Address& peer, uint16_t listener, Text head, Text body) noexcept;
 

@@ -8,6 +8,7 @@
 #include "core/flow/close_list.h"
 #include "core/flow/flow_commons.h"
 #include "core/flow/flow_table.h"
+#include "core/flow/refusal_tally.h"
 #include "core/relay/edge_config.h"
 #include "core/relay/source.h"
 #include "core/shard/alerts.h"
@@ -25,7 +26,8 @@ struct Ground {
         clock(time),
         pool(config.limits.max_buffer_bytes),
         commons(all_shards),
-        flows(config.table_key, first_generation) {
+        flows(config.table_key, first_generation),
+        refusals(config.table_key) {
     for (Listener& listener : config.listeners) listener.write_texts();
   }
   Ground(const Ground&) = delete;
@@ -39,6 +41,7 @@ struct Ground {
   BufferPool pool;
   FlowCommons& commons;  // shared by the process
   FlowTable flows;
+  RefusalTally refusals;
   CloseList closing;
   // For scanning anything that is not a message of the batch. Whoever fills it must be done with it before calling another part.
   std::unique_ptr<Message> spare = std::make_unique<Message>();

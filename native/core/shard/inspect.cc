@@ -58,6 +58,7 @@ FlowFacts Inspect::facts_of(uint32_t slot, const Flow& flow, const Registration*
   for (const Registration* note = notes; note != nullptr && flow.kind == FlowKind::udp; note = note->next.get())
     facts.age_ms = std::max<int64_t>(facts.age_ms, ms_since(note->since));
   facts.unsent = flow.out.octets();
+  facts.recent = recent_of(slot, flow);
   read_tcp_info(flow.fd, facts);
   return facts;
 }
@@ -69,10 +70,28 @@ void Inspect::flows(uint32_t& cursor, uint32_t steps, size_t most, const FlowFil
   for (; slot < end && steps > 0 && out.size() < most; ++slot, --steps) {
     const Flow* flow = ground_.flows.open_at(slot);
     const Registration* notes = notes_.of(slot);
-    if (flow != nullptr && meets(filter, *flow, notes)) out.push_back(facts_of(slot, *flow, notes));
+    if (flow == nullptr || !meets(filter, *flow, notes)) {
+      if (filter.slot != 0) break;
+      continue;
+    }
+    const bool is_quiet = ms_since(flow->last_seen) < filter.least_idle_ms || (filter.least_recent != 0 && recent_of(slot, *flow) < filter.least_recent);
+    if (!is_quiet && !(filter.clients_only && (flow->flags & (kFlow_core | kFlow_dead)))) out.push_back(facts_of(slot, *flow, notes));
     if (filter.slot != 0) break;
   }
   cursor = filter.slot != 0 || slot >= end ? 0 : slot;
+}
+
+void Inspect::begin_sample() {
+  sample_.assign(ground_.flows.slots(), Sampled{});
+  for (uint32_t slot = 1; slot < sample_.size(); ++slot)
+    if (const Flow* flow = ground_.flows.open_at(slot); flow != nullptr) sample_[slot] = {flow->generation, flow->messages};
+}
+
+// All of a flow that began since.
+uint32_t Inspect::recent_of(uint32_t slot, const Flow& flow) const noexcept {
+  if (sample_.empty()) return 0;
+  if (slot >= sample_.size() || sample_[slot].generation != flow.generation) return flow.messages;
+  return flow.messages - sample_[slot].messages;
 }
 
 FlowSurvey Inspect::survey() noexcept {
@@ -99,12 +118,12 @@ TokenFacts Inspect::token(Text user) noexcept {
   return facts;
 }
 
-void Inspect::note_register(Text flow_id, Text request) noexcept {
+void Inspect::note_register(Text flow_id, Text request, uint32_t seconds) noexcept {
   // It came within the limits of clients, which are narrower.
-  if (scan_own_output(request, *ground_.spare)) note_register(flow_id, *ground_.spare);
+  if (scan_own_output(request, *ground_.spare)) note_register(flow_id, *ground_.spare, seconds);
 }
 
-void Inspect::note_register(Text flow_id, const Message& request) noexcept {
+void Inspect::note_register(Text flow_id, const Message& request, uint32_t seconds) noexcept {
   ground_.counters.add(Counter::registers_ok);
   FlowId flow;
   if (!ground_.config.notes || !parse_flow_id(ground_.config, flow_id, flow) || flow.name.shard != ground_.config.shard) return;
@@ -114,7 +133,7 @@ void Inspect::note_register(Text flow_id, const Message& request) noexcept {
   if (slot == 0) return;
   constexpr uint64_t kKey = 1;  // asked and granted at once, so it collides with nobody
   notes_.asked(kKey, request, slot);
-  notes_.granted(kKey, slot, ground_.clock.tick());
+  notes_.granted(kKey, slot, ground_.clock.tick(), seconds);
 }
 
 void Inspect::end(uint32_t slot, Counter why) noexcept {

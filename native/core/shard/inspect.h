@@ -16,6 +16,9 @@ struct FlowFilter {
   Address address;          // port 0: any
   uint32_t slot = 0;
   uint32_t generation = 0;  // with slot; 0: any
+  uint32_t least_idle_ms = 0;
+  uint32_t least_recent = 0;  // messages since begin_sample()
+  bool clients_only = false;
 };
 
 // One flow as the operator sees it; the pointers are valid until the shard continues.
@@ -30,6 +33,7 @@ struct FlowFacts {
   uint32_t round_trip_us = 0;
   uint32_t resent = 0;        // segments retransmitted by TCP
   size_t unsent = 0;          // octets waiting for the peer to read
+  uint32_t recent = 0;        // messages since begin_sample()
 };
 
 // The client flows, counted by age and by how long they have been silent, in the steps of kSurveySteps.
@@ -59,13 +63,17 @@ class Inspect {
   // Examines up to `steps` slots from `cursor` on, adds matches to `out` up to a total of `most`, and advances the cursor; 0: finished.
   void flows(uint32_t& cursor, uint32_t steps, size_t most, const FlowFilter& filter, std::vector<FlowFacts>& out) noexcept;
   FlowSurvey survey() noexcept;
+  // Remembers how many messages each flow has received, until end_sample().
+  void begin_sample();
+  void end_sample() noexcept { sample_ = {}; }
   TokenFacts token(Text user) noexcept;
   const FlowNotes& notes() const noexcept { return notes_; }
   const UpstreamHealth& upstreams() const noexcept { return upstreams_; }
+  const RefusalTally& refusals() const noexcept { return ground_.refusals; }
   uint32_t ms_since(uint32_t tick) const noexcept { return ground_.clock.ms_since(tick); }
-  // A REGISTER that was granted here.
-  void note_register(Text flow_id, Text request) noexcept;
-  void note_register(Text flow_id, const Message& request) noexcept;
+  // A REGISTER that was granted here for so many seconds.
+  void note_register(Text flow_id, Text request, uint32_t seconds) noexcept;
+  void note_register(Text flow_id, const Message& request, uint32_t seconds) noexcept;
 
   // The functions below close flows; Shard::settle() sends the resulting messages.
   void set_bans(const std::vector<BannedNet>& banned) noexcept;
@@ -80,9 +88,18 @@ class Inspect {
   Ground& ground_;
   Connections& connections_;
   UdpFlows& udp_flows_;
+  uint32_t recent_of(uint32_t slot, const Flow& flow) const noexcept;
+
+  // By slot.
+  struct Sampled {
+    uint32_t generation = 0;
+    uint32_t messages = 0;
+  };
+
   UpstreamHealth& upstreams_;
   FlowNotes& notes_;
   BanSet& bans_;
+  std::vector<Sampled> sample_;
 };
 
 }  // namespace sluice

@@ -12,6 +12,7 @@ void Intake::take(const Source& source, bool crossed) noexcept {
   item.facts.clear();
   const Message& message = item.message;
   if (source.slot != 0 && !crossed) ++ground_.flows.at(source.slot).messages;
+  if (!item.crossed) ground_.counters.add(beyond(Counter::transport_udp, static_cast<uint32_t>(source.transport)));
   if (tap_.on()) tap_.received(item);
   if (message.error != ScanError::none) {
     ground_.counters.add(Counter::malformed);
@@ -24,7 +25,10 @@ void Intake::take(const Source& source, bool crossed) noexcept {
 
 void Intake::take_request(Item& item, int32_t* record) noexcept {
   const Source& source = item.source;
-  if (!item.crossed) ground_.counters.add(Counter::requests_in);
+  if (!item.crossed) {
+    ground_.counters.add(Counter::requests_in);
+    ground_.counters.add(beyond(Counter::method_unknown, static_cast<uint32_t>(item.message.method)));
+  }
   if (source.from_core) upstreams_.heard(source.remote, source.transport);
   const Surroundings around{ground_.config, ground_.keys, upstreams_.targets(), ground_.flows, ground_.commons, ground_.clock.birth()};
   read_request_facts(around, item.message, source, item.facts, record);

@@ -101,7 +101,7 @@ void ObjectGate::answer_flow(Text id, Text octets, bool final) noexcept {
   const ReturnPath back = return_path_of(ground_.config, way);
   ground_.counters.add(Counter::replies);
   constexpr size_t kVersion = 8;  // "SIP/2.0 "
-  if (octets.size() > kVersion + 3) responder_.count((octets[kVersion] - '0') * 100);
+  if (octets.size() > kVersion + 3) responder_.count((octets[kVersion] - '0') * 100 + (octets[kVersion + 1] - '0') * 10 + octets[kVersion + 2] - '0');
   if (tap_.on()) {
     const Flow* known = back.kind == BackKind::stream && back.shard == ground_.config.shard ? ground_.flows.find_stream(back.slot, back.generation) : nullptr;
     tap_.sent(known != nullptr ? known->remote : back.remote, known != nullptr ? known->listener : back.listener, octets);

@@ -252,7 +252,7 @@ void Registering::bind(unsigned i) noexcept {
     owner.append("\n").append(is_flow ? request.instance : Text()).append("\n").append(request.key);
     ground_.commons.owners.put(name, owner);
   }
-  inspect_.note_register(flow, turn_.item(i).message);
+  inspect_.note_register(flow, turn_.item(i).message, static_cast<uint32_t>(std::max(verdict[kVerdict_target], 0)));
 }
 
 }  // namespace sluice

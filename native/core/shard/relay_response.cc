@@ -43,7 +43,7 @@ void Relay::response(unsigned i) noexcept {
   const int status = flags & kEdit_as_480 ? 480 : message.status;
   if (message.method == Method::register_ && status / 100 == 2 && !back.from_core) {
     ground_.counters.add(Counter::registers_ok);
-    if (ground_.config.notes) notes_.granted(key, changes_flow ? slot : slot_of(back), ground_.clock.tick());
+    if (ground_.config.notes) notes_.granted(key, changes_flow ? slot : slot_of(back), ground_.clock.tick(), message);
   }
   responder_.count(status);
   responder_.send_back(back, octets, body, message.status >= 200, item.tapped);

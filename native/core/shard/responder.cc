@@ -6,6 +6,28 @@
 namespace sluice {
 namespace {
 
+Counter failure_counter(int status) noexcept {
+  switch (status) {
+    case 401: return Counter::status_401;
+    case 403: return Counter::status_403;
+    case 404: return Counter::status_404;
+    case 407: return Counter::status_407;
+    case 408: return Counter::status_408;
+    case 420: return Counter::status_420;
+    case 423: return Counter::status_423;
+    case 430: return Counter::status_430;
+    case 480: return Counter::status_480;
+    case 481: return Counter::status_481;
+    case 486: return Counter::status_486;
+    case 487: return Counter::status_487;
+    case 488: return Counter::status_488;
+    case 500: return Counter::status_500;
+    case 503: return Counter::status_503;
+    case 600: return Counter::status_600;
+    case 603: return Counter::status_603;
+    default: return Counter::status_other;
+  }
+}
 
 ReturnPath way_back_to(const EdgeConfig& config, const Item& item) noexcept {
   ReturnPath back = return_path_of(config, item.source);
@@ -29,12 +51,14 @@ void Responder::count(int status) noexcept {
   static constexpr Counter kClasses[] = {Counter::responses_1xx, Counter::responses_2xx, Counter::responses_3xx,
                                          Counter::responses_4xx, Counter::responses_5xx, Counter::responses_6xx};
   if (status >= 100 && status < 700) ground_.counters.add(kClasses[status / 100 - 1]);
+  if (status >= 300) ground_.counters.add(failure_counter(status));
 }
 
 void Responder::send_back(const ReturnPath& back, Text head, Text body, bool final, uint32_t tapped) noexcept {
   if (tap_.on()) tap_.answer(tapped, back, head, body);
   if (back.kind == BackKind::udp_v4 || back.kind == BackKind::udp_v6) {
     if (!outbox_.sends_from(back.listener)) return;
+    if (RefusalTally::is_refusal(head) && !back.from_core) ground_.refusals.add(back.remote, head, ground_.clock.tick());
     // The source may be forged: never send it more than three times what the forger has sent.
     const bool is_stranger = !back.from_core && !is_core_side(ground_.config, back.listener, back.remote);
     constexpr size_t kStatusAt = 8;  // "SIP/2.0 "
@@ -65,6 +89,7 @@ void Responder::deliver(const RingHead& head, Text octets) noexcept { deliver(Fl
 void Responder::deliver(FlowHandle to, Text head, Text body, bool final) noexcept {
   Flow* flow = ground_.flows.find(to);
   if (flow == nullptr || flow->kind != FlowKind::stream) return ground_.counters.add(Counter::send_dropped);
+  if (RefusalTally::is_refusal(head) && (flow->flags & kFlow_core) == 0) ground_.refusals.add(flow->remote, head, ground_.clock.tick());
   outbox_.streams().add(to.slot, head, body);
   if (final && flow->waiting > 0 && --flow->waiting == 0 && (flow->marks & kMark_peer_closed)) ground_.closing.add(to, Counter::flows_closed);
 }

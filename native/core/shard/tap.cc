@@ -26,6 +26,7 @@ void Tap::received(Item& item) noexcept {
 void Tap::sent(const Address& to, uint16_t listener, Text octets) noexcept {
   uint32_t filters = tap_->match(to);
   if (scan_own_output(octets, *ground_.spare)) filters |= tap_->match(*ground_.spare);
+  filters |= tap_->match_outcome(octets);
   if (filters != 0) tap_->put(filters, true, to, listener, octets, Text());
 }
 
@@ -46,7 +47,7 @@ void Tap::answer(uint32_t filters, const ReturnPath& back, Text head, Text body)
     peer = flow != nullptr ? flow->remote : Address{};
     listener = flow != nullptr ? flow->listener : listener;
   }
-  filters |= tap_->match(peer);
+  filters |= tap_->match(peer) | tap_->match_outcome(head);
   if (filters != 0) tap_->put(filters, true, peer, listener, head, body);
 }
 

@@ -1,5 +1,7 @@
 #include "core/shard/upstream_health.h"
 
+#include <algorithm>
+
 namespace sluice {
 namespace {
 
@@ -7,16 +9,25 @@ constexpr uint32_t kSuspectMs = 8000;   // a target this long silent after a req
 constexpr uint32_t kSuspectProbeMs = 1000;
 constexpr uint8_t kProbesToDie = 3;
 
+// Not all targets, and not all shards, at the same time: up to an eighth longer.
+uint32_t pause_of(const EdgeConfig& config, int target) noexcept {
+  const uint32_t ticks = Clock::ticks(uint64_t{config.probe_seconds} * 1000);
+  return ticks + (static_cast<uint32_t>(target) * 7 + config.shard * 3u) % (ticks / 8 + 1);
+}
+
 }  // namespace
 
 void UpstreamHealth::set(const UpstreamSet& upstreams) noexcept {
   UpstreamSet next = upstreams;
   std::array<Health, UpstreamSet::kCapacity> health{};
   for (int i = 0; i < next.size(); ++i) {
-    const int before = targets_.find(next.at(i).address, next.at(i).transport);
-    if (before < 0) continue;
-    next.set_alive(i, targets_.at(before).alive);
-    health[static_cast<size_t>(i)] = health_[static_cast<size_t>(before)];
+    Health& one = health[static_cast<size_t>(i)];
+    one.probe_due = ground_.clock.tick();
+    if (const int before = targets_.find(next.at(i).address, next.at(i).transport); before >= 0) {
+      next.set_alive(i, targets_.at(before).alive);
+      one = health_[static_cast<size_t>(before)];
+    }
+    one.pause = pause_of(ground_.config, i);
   }
   targets_ = next;
   health_ = health;
@@ -38,8 +49,14 @@ size_t UpstreamHealth::order(Text call_id, std::array<int, UpstreamSet::kCapacit
 void UpstreamHealth::failed(int target) noexcept {
   Health& health = health_[static_cast<size_t>(target)];
   health.missed = kProbesToDie;
-  health.probe_due = ground_.clock.tick() + Clock::ticks(uint64_t{ground_.config.probe_seconds} * 1000);
+  health.probe_due = ground_.clock.tick() + pause_after_failure(health);
   if (!targets_.at(target).alive) return;
+  if (!health.has_spoken && !health.is_wanted) {
+    // Nobody knows yet whether it lives: it is asked again, and a request may still try it.
+    health.asked = 0;
+    health.missed = 0;
+    return;
+  }
   targets_.set_alive(target, false);
   ground_.counters.add(Counter::upstream_failures);
   ground_.alerts.add(Event::upstream_down, targets_.at(target).address, target);
@@ -48,7 +65,10 @@ void UpstreamHealth::failed(int target) noexcept {
 void UpstreamHealth::lives(int target) noexcept {
   Health& health = health_[static_cast<size_t>(target)];
   health.asked = 0;
+  health.is_wanted = false;
   health.missed = 0;
+  health.has_spoken = true;
+  health.probe_due = ground_.clock.tick() + health.pause;
   if (targets_.at(target).alive) return;
   targets_.set_alive(target, true);
   ground_.alerts.add(Event::upstream_up, targets_.at(target).address, target);
@@ -58,15 +78,23 @@ bool UpstreamHealth::is_due(int target) noexcept {
   Health& health = health_[static_cast<size_t>(target)];
   const bool alive = targets_.at(target).alive;
   const uint32_t now = ground_.clock.tick();
-  if (alive && (health.asked == 0 || now - health.asked < Clock::ticks(kSuspectMs))) return false;
-  if (!ground_.clock.reached(health.probe_due)) return false;
-  if (alive && health.missed >= kProbesToDie) {
+  const bool owes = alive && health.asked != 0;
+  if (owes && now - health.asked < Clock::ticks(kSuspectMs)) return false;
+  // Silence just begun to be suspect is asked about at once.
+  if (!(owes && health.missed == 0) && !ground_.clock.reached(health.probe_due)) return false;
+  if (owes && health.missed >= kProbesToDie) {
     failed(target);
     return false;
   }
-  if (alive) ++health.missed;
-  health.probe_due = now + Clock::ticks(alive ? kSuspectProbeMs : uint64_t{ground_.config.probe_seconds} * 1000);
+  if (owes) ++health.missed;
+  else if (alive) owes_answer(health);
+  health.probe_due = now + (owes ? Clock::ticks(kSuspectProbeMs) : alive ? health.pause : pause_after_failure(health));
   return true;
+}
+
+// One that has never spoken may just be starting, as we are.
+uint32_t UpstreamHealth::pause_after_failure(const Health& health) noexcept {
+  return health.has_spoken ? health.pause : std::min(health.pause, Clock::ticks(kSuspectProbeMs));
 }
 
 uint32_t UpstreamHealth::silence(int target) const noexcept {

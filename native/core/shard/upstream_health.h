@@ -1,5 +1,5 @@
-// The upstreams and their health: a target that does not answer a request is probed with OPTIONS, skipped when dead, and probed until it
-// answers (RFC 3263 4.3).
+// The upstreams and their health. A target that has been silent for a while is asked by OPTIONS whether it lives, at the start at once; one
+// that owes an answer is asked again soon, skipped when it is dead, and asked until it answers (RFC 3263 4.3).
 #pragma once
 
 #include <array>
@@ -21,9 +21,11 @@ class UpstreamHealth {
   // All live targets in the order to try them for a call; returns how many.
   size_t order(Text call_id, std::array<int, UpstreamSet::kCapacity>& out) const noexcept;
 
+  // A request leaves for it.
   void asked(int target) noexcept {
     Health& health = health_[static_cast<size_t>(target)];
-    if (health.asked == 0) health.asked = ground_.clock.tick() != 0 ? ground_.clock.tick() : UINT32_MAX;
+    health.is_wanted = true;
+    owes_answer(health);
   }
   void heard(const Address& peer, Transport transport) noexcept {
     const int target = targets_.find(peer, transport);
@@ -41,6 +43,8 @@ class UpstreamHealth {
 
   // For how many milliseconds a target has owed us a response; 0: it owes none.
   uint32_t silence(int target) const noexcept;
+  // Whether anything has come from it since it became a target.
+  bool has_spoken(int target) const noexcept { return health_[static_cast<size_t>(target)].has_spoken; }
 
  private:
   uint64_t hash_of(Text call_id) const noexcept { return siphash(ground_.config.branch_keys.target, call_id.data(), call_id.size()); }
@@ -49,10 +53,17 @@ class UpstreamHealth {
   struct Health {
     uint32_t asked = 0;      // tick of the first request since we last heard from it, 0: none
     uint32_t probe_due = 0;  // tick
+    uint32_t pause = 0;      // ticks of silence until it is asked
     uint8_t missed = 0;
+    bool has_spoken = false;
+    bool is_wanted = false;  // a request was sent since it was last heard
   };
 
+  void owes_answer(Health& health) noexcept {
+    if (health.asked == 0) health.asked = ground_.clock.tick() != 0 ? ground_.clock.tick() : UINT32_MAX;
+  }
   bool is_due(int target) noexcept;
+  static uint32_t pause_after_failure(const Health& health) noexcept;
 
   Ground& ground_;
   UpstreamSet targets_;

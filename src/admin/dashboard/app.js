@@ -1,6 +1,7 @@
 /** The page: numbers of now, lines of the last minutes, and the phone that somebody looks for. */
-import { Chart, short } from "/charts.js";
+import { Chart, exact } from "/charts.js";
 import { ask, listen } from "/link.js";
+import { ListView } from "/lists.js";
 import { PhoneView, span } from "/phones.js";
 
 const byId = (id) => document.getElementById(id);
@@ -29,21 +30,32 @@ byId("theme").addEventListener("click", () => {
 
 byId("search").addEventListener("submit", (event) => {
   event.preventDefault();
-  const word = byId("word").value.trim();
-  if (word === "") return;
-  location.hash = encodeURIComponent(word);
-  phone.open(word).catch((error) => (byId("trace").textContent = error.message));
+  openPhone(byId("word").value.trim());
 });
 
+function openPhone(word) {
+  if (word === "") return;
+  byId("word").value = word;
+  location.hash = encodeURIComponent(word);
+  phone.open(word).catch((error) => (byId("trace").textContent = error.message));
+  byId("phone").scrollIntoView({ block: "nearest" });
+}
+
+const lists = new ListView(openPhone);
+
 let before;
+let mode = "";
 
 function heard(event) {
   if (event.kind === "messages") return phone.take(event);
   const { status } = event;
-  const at = Date.now() / 1000;
+  // The server's clock: what the network delays is no rate.
+  const at = status.at / 1000;
   show(status);
   if (before !== undefined) {
-    const seconds = Math.max(at - before.at, 0.2);
+    const seconds = at - before.at;
+    // Of another start, or the same answer again.
+    if (seconds <= 0) return void (before = seconds < 0 ? { at, counters: status.counters } : before);
     const rate = (name) => Math.max(0, (status.counters[name] - before.counters[name]) / seconds);
     for (const [chart, read] of charts) chart.add(at, read(rate, status));
     tiles(status, rate);
@@ -52,7 +64,8 @@ function heard(event) {
   before = { at, counters: status.counters };
 }
 
-function show({ mode, version, state, uptimeSeconds }) {
+function show({ mode: what, version, state, uptimeSeconds }) {
+  mode = what;
   byId("mode").textContent = `${version} ${mode}`;
   pill(state === "up" ? "up" : "draining", state === "up" ? "up" : "bad");
   byId("since").textContent = `for ${span(uptimeSeconds * 1000)}`;
@@ -66,13 +79,13 @@ function pill(text, kind) {
 function tiles({ flows, pending, shards, memoryBytes, state }, rate) {
   const full = (flows.stream + flows.udp) / flows.limit;
   const rows = [
-    [short(flows.stream), "connections", full > 0.9 ? "bad" : full > 0.7 ? "warn" : ""],
-    [short(flows.udp), "UDP flows", ""],
-    [short(rate("requestsIn")), "requests/s", ""],
-    [short(rate("registersIn")), "REGISTER/s", ""],
-    [short(rate("flowsOpened")), state === "draining" ? "opened/s" : "connections opened/s", ""],
-    [short(state === "draining" ? rate("flowsMoved") : rate("flowsClosed") + rate("flowsExpired")), state === "draining" ? "moved out/s" : "flows ended/s", state === "draining" ? "warn" : ""],
-    [short(pending), "pending requests", ""],
+    [exact(flows.stream), "connections", full > 0.9 ? "bad" : full > 0.7 ? "warn" : ""],
+    [exact(flows.udp), "UDP flows", ""],
+    [exact(rate("requestsIn")), "requests/s", ""],
+    [exact(rate("registersIn")), "REGISTER/s", ""],
+    [exact(rate("flowsOpened")), state === "draining" ? "opened/s" : "connections opened/s", ""],
+    [exact(state === "draining" ? rate("flowsMoved") : rate("flowsClosed") + rate("flowsExpired")), state === "draining" ? "moved out/s" : "flows ended/s", state === "draining" ? "warn" : ""],
+    [exact(pending), "pending requests", ""],
     [`${shards.running}/${shards.configured}`, "shards", shards.running < shards.configured ? "bad" : ""],
     [`${Math.round(memoryBytes / 1e6)} MB`, "memory", ""],
   ];
@@ -89,13 +102,13 @@ function losses({ counters }, rate) {
     ["unsolicitedResponses", "unsolicited responses"], ["sendDropped", "could not be sent"], ["flowsRefused", "connections refused"],
     ["flowsOverrun", "clients that did not read"], ["upstreamFailures", "upstream failures"], ["banned", "from banned sources"],
   ].filter(([name]) => counters[name] > 0);
-  byId("losses").replaceChildren(rows.length === 0 ? make("p", "quiet", "None.") : table(["", "a second", "in all"], rows.map(([name, title]) => [title, short(rate(name)), short(counters[name])])));
+  byId("losses").replaceChildren(rows.length === 0 ? make("p", "quiet", "None.") : table(["", "a second", "in all"], rows.map(([name, title]) => [title, exact(rate(name)), exact(counters[name])])));
 }
 
 async function slow() {
   try {
     const [{ upstreams }, survey] = await Promise.all([ask("GET", "/api/upstreams"), ask("GET", "/api/survey")]);
-    byId("upstreams").replaceChildren(upstreams.length === 0 ? make("p", "fail", "None: requests of clients are answered 503.") : table(["target", "priority", "weight", "silent", "in shards"], upstreams.map((one) => [
+    byId("upstreams").replaceChildren(upstreams.length === 0 ? noUpstream() : table(["target", "priority", "weight", "silent", "in shards"], upstreams.map((one) => [
       `${one.transport} ${one.address}:${one.port}`, one.priority, one.weight, one.silentMs > 0 ? span(one.silentMs) : "", [one.aliveIn === one.shards ? "alive" : `alive in ${one.aliveIn} of ${one.shards}`, one.aliveIn === one.shards ? "ok" : "fail"],
     ])));
     drawSurvey(survey);
@@ -104,13 +117,19 @@ async function slow() {
   }
 }
 
+/** Only an edge needs one. */
+function noUpstream() {
+  if (mode === "edge") return make("p", "fail", "None: requests of clients are answered 503. Set SLUICE_UPSTREAM.");
+  return make("p", "quiet", "None, and none is needed: phones register here. SLUICE_UPSTREAM says where calls to other domains go.");
+}
+
 function drawSurvey({ ages, silence, outbound, supervised }) {
   const most = Math.max(...ages, ...silence, 1);
   const bar = (count, tone) => {
     const one = make("i", "");
     one.style.setProperty("--share", `${(count / most) * 100}%`);
     one.style.setProperty("--tone", `var(--${tone})`);
-    one.append(make("em", "", count === 0 ? "" : short(count)));
+    one.append(make("em", "", count === 0 ? "" : exact(count)));
     return one;
   };
   const head = make("div", "bar");
@@ -120,12 +139,12 @@ function drawSurvey({ ages, silence, outbound, supervised }) {
     row.append(make("span", "", step), bar(ages[at], "blue"), bar(silence[at], at < 3 ? "green" : "amber"));
     return row;
   });
-  byId("survey").replaceChildren(head, ...rows, make("p", "quiet", `${short(outbound)} outbound, ${short(supervised)} with Flow-Timer`));
+  byId("survey").replaceChildren(head, ...rows, make("p", "quiet", `${exact(outbound)} outbound, ${exact(supervised)} with Flow-Timer`));
 }
 
 function table(heads, rows) {
   const made = make("table", "");
-  const number = (value) => (typeof value === "number" || /^[\d.]+[kM]?$/.test(String(value)) ? "n" : "");
+  const number = (value) => (typeof value === "number" || /^[\d.,]+$/.test(String(value)) ? "n" : "");
   const top = made.createTHead().insertRow();
   heads.forEach((head, at) => top.append(make("th", number(rows[0]?.[at] ?? ""), head)));
   const body = made.createTBody();
@@ -144,11 +163,34 @@ function make(name, kind, text) {
 }
 
 // The first question brings the login where a token is needed, so that the live line has it.
-await ask("GET", "/api/status").catch(() => undefined);
-listen(heard, (isUp) => isUp || pill("no connection", "bad"));
+const first = await ask("GET", "/api/status").catch(() => undefined);
+if (first) show(first);
+lists.begin(mode);
+listen(heard, (isUp) => {
+  document.body.classList.toggle("gone", !isUp);
+  if (isUp) return;
+  pill("no connection", "bad");
+  if (!byId("since").textContent.startsWith("since")) byId("since").textContent = `since ${new Date().toLocaleTimeString([], { hourCycle: "h23" })}: what you see is older`;
+});
 void slow();
 setInterval(slow, SURVEY_MS);
-if (location.hash.length > 1) {
-  byId("word").value = decodeURIComponent(location.hash.slice(1));
-  byId("search").requestSubmit();
+/** Back, forward and reload keep what is open. */
+function followHash() {
+  const word = decodeURIComponent(location.hash.slice(1));
+  if (word === phone.word) return;
+  if (word === "") phone.close();
+  else openPhone(word);
 }
+addEventListener("hashchange", followHash);
+followHash();
+
+addEventListener("keydown", (event) => {
+  if (event.key === "/" && !/^(INPUT|TEXTAREA)$/.test(document.activeElement?.tagName ?? "")) {
+    event.preventDefault();
+    byId("word").focus();
+  }
+  if (event.key === "Escape" && phone.word !== "" && !byId("login").open) {
+    phone.close();
+    location.hash = "";
+  }
+});

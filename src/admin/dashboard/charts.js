@@ -56,3 +56,8 @@ export function short(value) {
   if (Math.abs(value) >= 1e4) return `${Math.round(value / 1e3)}k`;
   return value < 10 && !Number.isInteger(value) ? value.toFixed(1) : String(Math.round(value));
 }
+
+/** Every digit: 10,240 is not 10k. */
+export function exact(value) {
+  return value < 10 && !Number.isInteger(value) ? value.toFixed(1) : Math.round(value).toLocaleString("en");
+}

@@ -5,6 +5,7 @@ let token = sessionStorage.getItem(STORE) ?? "";
 /** Asks for the token; resolves when one was entered. */
 function login() {
   const dialog = document.getElementById("login");
+  document.getElementById("login-fault").textContent = token === "" ? "" : "That is not the token.";
   if (!dialog.open) dialog.showModal();
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {

@@ -21,12 +21,16 @@ export class PhoneView {
       byId("message").hidden = false;
       byId("message").textContent = message.text;
     });
-    byId("phone-close").addEventListener("click", () => this.close());
+    byId("phone-close").addEventListener("click", () => {
+      this.close();
+      location.hash = "";
+    });
     byId("pause").addEventListener("click", () => {
       this.paused = !this.paused;
       byId("pause").textContent = this.paused ? "Go on" : "Pause";
     });
-    setInterval(() => this.word !== "" && !document.hidden && this.refresh(), REFRESH_MS);
+    // While the server is away the page says so by itself.
+    setInterval(() => this.word !== "" && !document.hidden && this.refresh().catch(() => undefined), REFRESH_MS);
   }
 
   async open(word) {
@@ -153,12 +157,21 @@ class Column {
 
 function flowDetail(flow) {
   const regId = flow.aors[0]?.regId;
-  const words = [regId ? `reg-id=${regId}` : "", flow.outbound && !regId ? "outbound" : "", `silent ${span(flow.idleMs)}`, flow.ageMs >= 0 ? `age ${span(flow.ageMs)}` : "", flow.roundTripUs > 0 ? `rtt ${(flow.roundTripUs / 1000).toFixed(1)} ms` : ""];
+  const words = [expiry(flow), regId ? `reg-id=${regId}` : "", flow.outbound && !regId ? "outbound" : "", `silent ${span(flow.idleMs)}`, flow.ageMs >= 0 ? `age ${span(flow.ageMs)}` : "", flow.roundTripUs > 0 ? `rtt ${(flow.roundTripUs / 1000).toFixed(1)} ms` : ""];
   return words.filter((word) => word !== "").join(" · ");
 }
 
-function flowClass({ dead, superviseSeconds, idleMs }) {
-  if (dead) return "dead";
+/** How long the registration over the flow lasts, which is not how long the flow does. */
+function expiry({ aors }) {
+  if (aors.length === 0) return "not registered";
+  const seconds = Math.max(...aors.map(({ expiresInSeconds }) => expiresInSeconds ?? Infinity));
+  if (seconds === Infinity) return "";
+  return seconds > 0 ? `registered for ${span(seconds * 1000)}` : `ran out ${span(-seconds * 1000)} ago`;
+}
+
+function flowClass({ dead, superviseSeconds, idleMs, aors }) {
+  if (dead || (aors.length > 0 && aors.every(({ expiresInSeconds }) => expiresInSeconds !== null && expiresInSeconds <= 0))) return "dead";
+  if (aors.length === 0) return "";
   return superviseSeconds > 0 && idleMs > superviseSeconds * 1000 * LATE_SHARE ? "late" : "alive";
 }
 

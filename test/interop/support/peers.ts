@@ -14,6 +14,7 @@ const PACKAGES = {
   "sip-options": "sofia-sip-bin libsofia-sip-ua-dev pkg-config",
   chromium: "chromium",
   haproxy: "haproxy",
+  prometheus: "prometheus",
 } as const;
 
 export type Peer = keyof typeof PACKAGES;

@@ -12,7 +12,7 @@ const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const read = (path: string): string => readFileSync(`${ROOT}${path}`, "utf8");
 
 /** The ones that src/admin/metrics.ts adds itself. */
-const OTHERS = ["build_info", "shards_running", "draining", "flows_limit", "traces_active", "upstream_up", "certificate_expiry_timestamp_seconds"];
+const OTHERS = ["build_info", "shards_running", "draining", "flows_limit", "traces_active", "upstream_up", "store_up", "certificate_expiry_timestamp_seconds"];
 const NAMES = new Set([...[...metricTable, ...storeMetrics].map(({ name }) => name), ...OTHERS].map((name) => `sluice_${name}`));
 
 function metricsIn(text: string): readonly string[] {
@@ -43,12 +43,30 @@ describe("deploy/", () => {
       expect(metrics.length).toBeGreaterThan(5);
       for (const name of metrics) expect(NAMES.has(name), name).toBe(true);
       for (const [, name = "", label = "", value = ""] of text.replaceAll('\\"', '"').matchAll(/sluice_(\w+)\{(?:instance=~"\$instance",)?(\w+)(?:=~?)"([^"$]+)"\}/g)) {
+        if (OTHERS.includes(name)) continue;
         const row = metricTable.find((one) => one.name === name);
         expect(row?.label, `${name}{${label}}`).toBe(label);
         for (const one of value.split("|")) expect(Object.keys(row?.values ?? {}), `${name}{${label}="${value}"}`).toContain(one);
       }
     });
   }
+
+  test("each alert has a runbook, which is a heading of the documentation", () => {
+    const text = read("deploy/prometheus/alerts.yml");
+    const runbooks = [...text.matchAll(/^ +runbook: (\S+)#(\S+)$/gm)];
+    expect(runbooks).toHaveLength(text.match(/- alert:/g)?.length ?? 0);
+    for (const [, file = "", anchor = ""] of runbooks) {
+      const anchors = [...read(file).matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) => heading.toLowerCase().replaceAll(/[^\w -]/g, "").replaceAll(" ", "-"));
+      expect(anchors, `${file}#${anchor}`).toContain(anchor);
+    }
+  });
+
+  test("SA-8 systemd does not start again what a bad configuration ended", () => {
+    const unit = read("deploy/systemd/sluice.service");
+    expect(unit).toContain("RestartPreventExitStatus=78");
+    // That rule counts for the main process only.
+    expect(unit).not.toContain("ExecStartPre");
+  });
 
   test("variables set by the files exist in the table", () => {
     const names = new Set<string>(Object.values(table).map(({ name }) => name));

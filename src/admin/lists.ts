@@ -1,0 +1,144 @@
+/** The lists that answer "who?": the longest silent, the loudest, those that come and go, those that are refused. Gathered when asked for. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ShardPool } from "../shard/pool.js";
+import { ControlRefusal } from "./control-refusal.js";
+import { type FlowView, type Flows, REASONS } from "./flows.js";
+
+/** Of each shard, and of what is shown in pages. */
+const MOST = 1_000;
+
+export interface Page<Row> {
+  readonly rows: readonly Row[];
+  /** Pass it back as `from` to continue; "": that was all. */
+  readonly next: string;
+}
+
+export interface PageRequest {
+  readonly limit: number;
+  readonly from: string;
+  /** Part of a source or an AOR; "": all. */
+  readonly word: string;
+  /** A column; "": the list's own. */
+  readonly sort: string;
+}
+
+export interface TalkerView {
+  readonly source: string;
+  readonly messagesPerSecond: number;
+  readonly messages: number;
+  readonly flows: number;
+  readonly aor: string;
+}
+
+export interface FlapperView {
+  readonly who: string;
+  readonly source: string;
+  readonly ends: number;
+  readonly lastMs: number;
+  readonly shortestMs: number;
+  /** The reason that ended most of them. */
+  readonly reason: string;
+}
+
+export interface RefusedView {
+  readonly source: string;
+  readonly status: number;
+  readonly count: number;
+  readonly firstMs: number;
+  readonly lastMs: number;
+}
+
+export class Lists {
+  readonly #pool: ShardPool;
+  readonly #flows: Flows;
+  #sampling: Promise<unknown> | undefined;
+
+  constructor(pool: ShardPool, flows: Flows) {
+    this.#pool = pool;
+    this.#flows = flows;
+  }
+
+  async silent(request: PageRequest): Promise<Page<FlowView>> {
+    const all = await this.#pool.askAll({ kind: "silent", most: MOST });
+    const rows = all.flatMap(({ shard, answer }) => answer.map((row) => this.#flows.view(shard, row)));
+    return pageOf(rows, request, { idleMs: "most", ageMs: "most", messages: "most" }, ({ address, aors }) => `${address} ${aors.map(({ aor }) => aor).join(" ")}`);
+  }
+
+  /** Listens for so many seconds; one list at a time, for they share the count. */
+  async talkers(request: PageRequest, seconds: number): Promise<Page<TalkerView>> {
+    while (this.#sampling !== undefined) await this.#sampling.catch(() => undefined);
+    const sampling = this.#sample(seconds);
+    this.#sampling = sampling;
+    try {
+      return pageOf(await sampling, request, { messages: "most", flows: "most" }, ({ source, aor }) => `${source} ${aor}`);
+    } finally {
+      this.#sampling = undefined;
+    }
+  }
+
+  async flappers(request: PageRequest, seconds: number): Promise<Page<FlapperView>> {
+    const all = await this.#pool.askAll({ kind: "flappers", withinMs: seconds * 1_000, most: MOST });
+    // A phone that comes back may land on another shard.
+    const merged = new Map<string, (typeof all)[number]["answer"][number]>();
+    for (const row of all.flatMap(({ answer }) => answer)) {
+      const known = merged.get(row.who);
+      merged.set(row.who, known === undefined ? row : { ...known, ends: known.ends + row.ends, lastMs: Math.min(known.lastMs, row.lastMs), shortestMs: Math.min(known.shortestMs, row.shortestMs), reasons: sumOf(known.reasons, row.reasons) });
+    }
+    const rows = [...merged.values()].filter(({ ends }) => ends > 1).map(({ reasons, ...row }) => ({ ...row, reason: commonest(reasons) }));
+    return pageOf(rows, request, { ends: "most", lastMs: "least", shortestMs: "least" }, ({ who, source }) => `${who} ${source}`);
+  }
+
+  async refused(request: PageRequest): Promise<Page<RefusedView>> {
+    const merged = new Map<string, RefusedView>();
+    for (const { answer } of await this.#pool.askAll({ kind: "refusals" })) {
+      for (const { address, status, count, firstMs, lastMs } of answer) {
+        const name = `${address} ${status}`;
+        const known = merged.get(name);
+        merged.set(name, { source: address, status, count: count + (known?.count ?? 0), firstMs: Math.max(firstMs, known?.firstMs ?? 0), lastMs: Math.min(lastMs, known?.lastMs ?? Infinity) });
+      }
+    }
+    return pageOf([...merged.values()], request, { count: "most", lastMs: "least", status: "most" }, ({ source, status }) => `${source} ${status}`);
+  }
+
+  async #sample(seconds: number): Promise<readonly TalkerView[]> {
+    const begin = performance.now();
+    await this.#pool.askAll({ kind: "sample", begins: true });
+    await sleep(seconds * 1_000, undefined, { ref: false });
+    const passed = (performance.now() - begin) / 1_000;
+    const merged = new Map<string, TalkerView>();
+    for (const { answer } of await this.#pool.askAll({ kind: "talkers", most: MOST })) {
+      for (const { source, flows, messages, aor } of answer) {
+        const known = merged.get(source);
+        const all = messages + (known?.messages ?? 0);
+        merged.set(source, { source, messagesPerSecond: Math.round((all / passed) * 10) / 10, messages: all, flows: flows + (known?.flows ?? 0), aor: (known?.aor ?? "") || aor });
+      }
+    }
+    return [...merged.values()];
+  }
+}
+
+type Direction = "most" | "least";
+
+/** The first of the sortable columns is the list's own order. */
+function pageOf<Row>(rows: readonly Row[], { limit, from, word, sort }: PageRequest, columns: Partial<Record<keyof Row & string, Direction>>, textOf: (row: Row) => string): Page<Row> {
+  const [column, direction] = (Object.entries(columns) as [keyof Row & string, Direction][]).find(([name]) => sort === "" || name === sort) ?? [];
+  if (column === undefined) throw new ControlRefusal(400, `sort must be one of ${Object.keys(columns).join(", ")}`);
+  if (!/^\d{0,6}$/.test(from)) throw new ControlRefusal(400, "from must be what an earlier answer gave as next");
+  const sign = direction === "least" ? 1 : -1;
+  const text = word.toLowerCase();
+  const found = rows.filter((row) => text === "" || textOf(row).toLowerCase().includes(text));
+  const ordered = found.sort((one, other) => sign * (Number(one[column]) - Number(other[column]))).slice(0, MOST);
+  const end = Number(from) + limit;
+  return { rows: ordered.slice(Number(from), end), next: end < ordered.length ? String(end) : "" };
+}
+
+function sumOf(one: Readonly<Record<number, number>>, other: Readonly<Record<number, number>>): Readonly<Record<number, number>> {
+  const all: Record<number, number> = { ...one };
+  for (const [why, count] of Object.entries(other)) all[Number(why)] = (all[Number(why)] ?? 0) + count;
+  return all;
+}
+
+function commonest(reasons: Readonly<Record<number, number>>): string {
+  const [why] = Object.entries(reasons).sort(([, one], [, other]) => other - one)[0] ?? [];
+  return REASONS[Number(why)] ?? "unknown";
+}

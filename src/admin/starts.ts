@@ -1,0 +1,42 @@
+/** The numbers of this process's earlier starts, kept in the state folder: a token with another one is another edge's. */
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+const KEPT = 256;
+
+export class Starts {
+  /** Of this start. */
+  readonly own: number;
+  readonly #earlier: ReadonlySet<number>;
+
+  constructor(stateDir: string, own: number) {
+    this.own = own;
+    const path = join(stateDir, "starts");
+    const earlier = read(path);
+    this.#earlier = new Set(earlier);
+    try {
+      const draft = `${path}.${process.pid}`;
+      writeFileSync(draft, `${[...earlier, own].slice(-KEPT).map(hexOf).join("\n")}\n`, { mode: 0o600 });
+      renameSync(draft, path);
+    } catch {
+      // A folder that cannot be written is found out elsewhere; earlier starts then look like other edges.
+    }
+  }
+
+  isOurs(start: number): boolean {
+    return start === this.own || this.#earlier.has(start);
+  }
+}
+
+/** As `sluice status` and `sluice token` show it. */
+export function hexOf(start: number): string {
+  return start.toString(16).padStart(4, "0");
+}
+
+function read(path: string): readonly number[] {
+  try {
+    return readFileSync(path, "latin1").split("\n").filter((line) => /^[0-9a-f]{4}$/.test(line)).map((line) => parseInt(line, 16)).slice(-KEPT);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,90 @@
+/** `sluice silent`, `top-talkers`, `flappers` and `refused`: the lists that answer "who?". */
+import type { FlowView } from "../admin/flows.js";
+import type { FlapperView, Page, RefusedView, TalkerView } from "../admin/lists.js";
+import { ask, adminPlaneOf } from "./client.js";
+import { type Command, CommandError, Exit } from "./command.js";
+import { COMMON_HELP, readOptions, wholeNumber } from "./options.js";
+import { print, printJson, span, tableText } from "./output.js";
+
+interface ListSpec<Row> {
+  readonly name: string;
+  readonly summary: string;
+  /** Of the HTTP API's `seconds`; undefined: there is none. */
+  readonly seconds?: { readonly usual: number; readonly help: string };
+  readonly sorts: readonly string[];
+  readonly none: string;
+  readonly note: string;
+  readonly head: readonly string[];
+  readonly cells: (row: Row) => readonly (string | number)[];
+}
+
+function list<Row>({ name, summary, seconds, sorts, none, note, head, cells }: ListSpec<Row>): Command {
+  return {
+    name,
+    summary,
+    usage: "[WORD]",
+    help: `
+  --limit N          at most this many (20)
+  --sort COLUMN      ${sorts.join(", ")}
+  --from CURSOR      continue where an earlier answer ended${seconds === undefined ? "" : `\n  --seconds N        ${seconds.help} (${seconds.usual})`}${COMMON_HELP}
+
+WORD is part of an AOR or of an address. ${note}
+Exits with 3 when nothing was found.
+
+  sluice ${name}
+  sluice ${name} --limit 5 --json`,
+    run: async (args) => {
+      const { values, positionals } = readOptions(args, { limit: { type: "string" }, sort: { type: "string" }, from: { type: "string" }, seconds: { type: "string" } }, 1);
+      if (values.seconds !== undefined && seconds === undefined) throw new CommandError(Exit.usage, `${name} has no --seconds`);
+      const query = new URLSearchParams({ q: positionals[0] ?? "", limit: String(wholeNumber("limit", values.limit, 20)), sort: values.sort ?? "", from: values.from ?? "" });
+      if (seconds !== undefined) query.set("seconds", String(wholeNumber("seconds", values.seconds, seconds.usual)));
+      const page = await ask<Page<Row>>(adminPlaneOf(values.admin), "GET", `/api/${name}?${query.toString()}`);
+      if (values.json) printJson(page);
+      else if (page.rows.length > 0) print(tableText(head, page.rows.map(cells)) + (page.next === "" ? "" : `\n… and more: --from ${page.next}`));
+      if (page.rows.length > 0) return Exit.ok;
+      throw new CommandError(Exit.notFound, none);
+    },
+  };
+}
+
+export const silent = list<FlowView>({
+  name: "silent",
+  summary: "flows that have been silent the longest",
+  sorts: ["idleMs", "ageMs", "messages"],
+  none: "there are no flows of clients",
+  note: "The thousand most silent of each shard are looked at.",
+  head: ["silent", "flow", "client", "age", "messages", "registered"],
+  cells: ({ idleMs, id, transport, address, port, ageMs, messages, aors }) => [span(idleMs), id, `${transport} ${address}:${port}`, span(ageMs), messages, aors.map(({ aor }) => aor).join(", ")],
+});
+
+export const topTalkers = list<TalkerView>({
+  name: "top-talkers",
+  summary: "sources that send the most messages now",
+  seconds: { usual: 2, help: "how long to listen, at most 60" },
+  sorts: ["messages", "flows"],
+  none: "nobody with a flow sent anything",
+  note: "What comes without a flow, over UDP from nobody who registered, is not in it: `sluice refused` has that.",
+  head: ["source", "messages/s", "messages", "flows", "registered"],
+  cells: ({ source, messagesPerSecond, messages, flows, aor }) => [source, messagesPerSecond, messages, flows, aor],
+});
+
+export const flappers = list<FlapperView>({
+  name: "flappers",
+  summary: "phones whose flows end again and again",
+  seconds: { usual: 3_600, help: "how far to look back" },
+  sorts: ["ends", "lastMs", "shortestMs"],
+  none: "no flow of the same phone ended twice",
+  note: "The last 8,192 flows of each shard that ended are looked at, without those that a drain or the operator ended.",
+  head: ["who", "ends", "last", "shortest", "mostly", "source"],
+  cells: ({ who, ends, lastMs, shortestMs, reason, source }) => [who, ends, `${span(lastMs)} ago`, span(shortestMs), reason, source],
+});
+
+export const refused = list<RefusedView>({
+  name: "refused",
+  summary: "who gets 4xx, 5xx and 6xx, which, and how often",
+  sorts: ["count", "lastMs", "status"],
+  none: "nobody was refused",
+  note: "Since the start, challenges (401, 407) included; sources that have not been refused for long make room for others.",
+  head: ["source", "status", "count", "first", "last"],
+  cells: ({ source, status, count, firstMs, lastMs }) => [source, status, count, `${span(firstMs)} ago`, `${span(lastMs)} ago`],
+});

@@ -1,0 +1,58 @@
+/** `running.json` in the state folder: how commands on the same machine find the process that uses it. */
+import { readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+export interface RunningFile {
+  readonly pid: number;
+  /** Clock ticks since boot: whoever has the number of an ended process began later. */
+  readonly began: string;
+  /** URL of the admin plane; undefined: it is off. */
+  readonly admin?: string;
+}
+
+function pathOf(stateDir: string): string {
+  return join(stateDir, "running.json");
+}
+
+/** Atomic; a folder that cannot be written is found out elsewhere. */
+export function writeRunning(stateDir: string, admin: string | undefined): void {
+  const path = pathOf(stateDir);
+  const draft = `${path}.${process.pid}`;
+  const file: RunningFile = { pid: process.pid, began: beginningOf(process.pid) ?? "", ...(admin === undefined ? {} : { admin }) };
+  try {
+    writeFileSync(draft, `${JSON.stringify(file)}\n`, { mode: 0o600 });
+    renameSync(draft, path);
+  } catch {
+    // Commands then need to be told where it is.
+  }
+}
+
+/** Only our own: a second process may have come meanwhile. */
+export function removeRunning(stateDir: string): void {
+  if (readRunning(stateDir)?.pid !== process.pid) return;
+  try {
+    unlinkSync(pathOf(stateDir));
+  } catch {
+    // It names a process that has ended, which whoever reads it sees.
+  }
+}
+
+/** The process that uses that state folder now. */
+export function readRunning(stateDir: string): RunningFile | undefined {
+  try {
+    const file = JSON.parse(readFileSync(pathOf(stateDir), "utf8")) as RunningFile;
+    return file.began === beginningOf(file.pid) ? file : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Field 22 of /proc/PID/stat; the name of the program, which may hold anything, ends with the last parenthesis. */
+function beginningOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  } catch {
+    return undefined;
+  }
+}

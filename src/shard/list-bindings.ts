@@ -1,0 +1,102 @@
+/** The bindings of all addresses of record, a page at a time, whatever store holds them. */
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { Best } from "../base/best.js";
+import type { Binding } from "../location/binding.js";
+import type { LocationStore } from "../location/store.js";
+
+const TURN_MS = 1;
+
+export interface BindingQuery {
+  /** Part of the address of record, in lower case; "": any. */
+  readonly text: string;
+  /** "": any. */
+  readonly domain: string;
+  /** Only what expires within so many seconds; 0: all. */
+  readonly withinSeconds: number;
+  /** In no order, or what expires first. */
+  readonly sort: "none" | "expires";
+  readonly most: number;
+  /** What an earlier answer gave as `next`; "": from the start. */
+  readonly from: string;
+}
+
+export interface BindingRow extends Binding {
+  readonly expiresInSeconds: number;
+}
+
+export interface BindingPage {
+  readonly bindings: readonly BindingRow[];
+  /** "": that was all. */
+  readonly next: string;
+}
+
+export async function listBindings(store: LocationStore, query: BindingQuery): Promise<BindingPage> {
+  return query.sort === "expires" ? byExpiry(store, query) : inNoOrder(store, query);
+}
+
+/** `from` is the store's own place, and the last address of record of it that was listed. */
+async function inNoOrder(store: LocationStore, query: BindingQuery): Promise<BindingPage> {
+  const found: BindingRow[] = [];
+  const mark = query.from.indexOf("|");
+  let place = mark < 0 ? query.from : query.from.slice(0, mark);
+  let after = mark < 0 ? "" : query.from.slice(mark + 1);
+  const pause = new Pause();
+  do {
+    const { aors, next } = await store.addresses(place);
+    for (const aor of [...new Set(aors)].filter((one) => one > after && meets(one, query)).sort()) {
+      found.push(...(await living(store, aor, query)));
+      if (found.length >= query.most) return { bindings: found, next: `${place}|${aor}` };
+      await pause.ifLong();
+    }
+    place = next;
+    after = "";
+    await pause.ifLong();
+  } while (place !== "");
+  return { bindings: found, next: "" };
+}
+
+/** `from` is when the last one that was listed expires, and what it is. */
+async function byExpiry(store: LocationStore, query: BindingQuery): Promise<BindingPage> {
+  const mark = query.from.indexOf("|");
+  const last = { expiresAt: mark < 0 ? 0 : Number(query.from.slice(0, mark)), name: query.from.slice(mark + 1) };
+  const nameOf = ({ aor, key }: Binding): string => `${aor} ${key}`;
+  const best = new Best<BindingRow>(query.most, (one, other) => one.expiresAt - other.expiresAt || (nameOf(one) < nameOf(other) ? -1 : Number(nameOf(one) > nameOf(other))));
+  const pause = new Pause();
+  for (let place = "", begun = false; !begun || place !== ""; begun = true) {
+    const { aors, next } = await store.addresses(place);
+    for (const aor of aors) {
+      if (!meets(aor, query)) continue;
+      for (const row of await living(store, aor, query)) {
+        const isNew = row.expiresAt > last.expiresAt || (row.expiresAt === last.expiresAt && nameOf(row) > last.name);
+        // Redis may name an address twice.
+        if (isNew && !best.list.some((one) => one.expiresAt === row.expiresAt && nameOf(one) === nameOf(row))) best.add(row);
+      }
+      await pause.ifLong();
+    }
+    place = next;
+    await pause.ifLong();
+  }
+  const { bar } = best;
+  return { bindings: best.list, next: bar === undefined ? "" : `${bar.expiresAt}|${nameOf(bar)}` };
+}
+
+function meets(aor: string, { text, domain }: BindingQuery): boolean {
+  const word = aor.toLowerCase();
+  return (text === "" || word.includes(text)) && (domain === "" || word.slice(word.indexOf("@") + 1) === domain);
+}
+
+async function living(store: LocationStore, aor: string, { withinSeconds }: BindingQuery): Promise<readonly BindingRow[]> {
+  const rows = (await store.lookup(aor)).map((one) => ({ ...one, expiresInSeconds: Math.round((one.expiresAt - store.now()) / 1_000) }));
+  return withinSeconds === 0 ? rows : rows.filter(({ expiresInSeconds }) => expiresInSeconds <= withinSeconds);
+}
+
+/** Lets messages through whenever a millisecond was used. */
+class Pause {
+  #begin = performance.now();
+
+  async ifLong(): Promise<void> {
+    if (performance.now() - this.#begin < TURN_MS) return;
+    await nextTurn();
+    this.#begin = performance.now();
+  }
+}
