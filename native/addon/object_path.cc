@@ -17,6 +17,15 @@ Text octets_of(const Napi::Value& value) {
   return Text(reinterpret_cast<const char*>(octets.Data()), octets.ByteLength());
 }
 
+// Octets as latin1 characters.
+std::string latin1(const Napi::Value& value) {
+  size_t size = 0;
+  napi_get_value_string_latin1(value.Env(), value, nullptr, 0, &size);
+  std::string octets(size, '\0');
+  napi_get_value_string_latin1(value.Env(), value, octets.data(), size + 1, &size);
+  return octets;
+}
+
 // How long a way that stayed silent is tried last, unless it registers again or answers.
 constexpr uint32_t kSilenceSeconds = 600;
 
@@ -257,6 +266,7 @@ Napi::Value ShardHost::serve_registers(const Napi::CallbackInfo& info, Shard& sh
   }
   registers_ = Napi::Reference<Napi::Int32Array>::New(rows, 1);
   const int64_t offset = location.Get("clockOffset").ToNumber().Int64Value();
+  shard.registering().use_logins(running_->cluster->nonces, running_->cluster->guard);
   shard.registering().open(store, offset, make_aes_gcm(key.Data()), rows.Data());
   return env.Undefined();
 }
@@ -275,6 +285,27 @@ Napi::Value ShardHost::set_registers(const Napi::CallbackInfo& info, Shard& shar
   settings.keep_seconds = from.Get("keepSeconds").ToNumber().Uint32Value();
   settings.supported = from.Get("supported").ToString();
   shard.registering().configure(std::move(settings));
+  return info.Env().Undefined();
+}
+
+// proves(item, nonceLifeMs, offered)
+Napi::Value ShardHost::proves(const Napi::CallbackInfo& info, Shard& shard) {
+  const auto life = static_cast<uint64_t>(info[1].ToNumber().Int64Value());
+  return Napi::Boolean::New(info.Env(), shard.registering().proves(info[0].ToNumber().Uint32Value() % k_batch_size, life, info[2].ToNumber().Uint32Value()));
+}
+
+// learnHa1(user, realm, algorithm, octets)
+Napi::Value ShardHost::learn_ha1(const Napi::CallbackInfo& info, Shard& shard) {
+  const auto algorithm = info[2].ToNumber().Uint32Value() == 0 ? DigestAlgorithm::md5 : DigestAlgorithm::sha256;
+  const auto ha1 = info[3].As<Napi::Uint8Array>();
+  const std::string user = latin1(info[0]), realm = latin1(info[1]);
+  if (ha1.ElementLength() == digest_size(algorithm)) shard.registering().ha1s().learn(user, realm, algorithm, ha1.Data());
+  return info.Env().Undefined();
+}
+
+// forgetHa1s()
+Napi::Value ShardHost::forget_ha1s(const Napi::CallbackInfo& info, Shard& shard) {
+  shard.registering().ha1s().forget();
   return info.Env().Undefined();
 }
 

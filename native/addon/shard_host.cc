@@ -69,6 +69,9 @@ void ShardHost::define(Napi::Env env, Napi::Object exports) {
                                        InstanceMethod<&ShardHost::call<&ShardHost::take_events>>("takeEvents"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::serve_registers>>("serveRegisters"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::set_registers>>("setRegisters"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::proves>>("proves"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::learn_ha1>>("learnHa1"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::forget_ha1s>>("forgetHa1s"),
                                        InstanceMethod<&ShardHost::close>("close"),
                                    }));
 }

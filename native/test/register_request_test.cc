@@ -119,11 +119,23 @@ TEST("the time that is asked for: the Contact's before that of Expires, an inval
   CHECK_EQ(asked(";expires=99999999999999999999", ""), INT32_MAX);
 }
 
+TEST("instances are URNs in their normal form") {
+  const auto instance = [](const std::string& urn) {
+    const Read read(with_contact("<sip:bob@192.0.2.7>;+sip.instance=\"<" + urn + ">\""));
+    CHECK(read.is_read);
+    return std::string(read.request.instance);
+  };
+  CHECK_EQ(instance("URN:Uuid:00000000-0000-1000-8000-00000000000U"), "urn:uuid:00000000-0000-1000-8000-00000000000u");
+  CHECK_EQ(instance("urn:GSMA:imei:90420156-025763-0;Vers=0"), "urn:gsma:imei:90420156-025763-0;Vers=0");
+}
+
 TEST("what takes more than one look is left to the object path") {
   const char* const contacts[] = {
       "*", "<sip:bob@192.0.2.7>, <sip:bob@192.0.2.8>", "<sips:bob@192.0.2.7>", "<tel:+1>", "<sip:bob@example.org>", "<sip:bob@ALIAS.example.>", "<sip:bob@192.0.2.7>;q=0.5",
       "<sip:bob@192.0.2.7>;x=1;X=1", "<sip:bob@192.0.2.7>;reg-id=0", "<sip:bob@192.0.2.7>;reg-id=2147483648", "<sip:bob@192.0.2.7>;reg-id=x", "<sip:bob@192.0.2.7>;reg-id",
-      "<sip:bob@192.0.2.7>;+sip.instance=\"<urn:x:1>\"", "<sip:bob@192.0.2.7>;+sip.instance=\"<urn:uuid:>\"", "<sip:bob@192.0.2.7>;+sip.instance=\"<urn:uuid:\\1>\"",
+      "<sip:bob@192.0.2.7>;+sip.instance=\"<urn:x:%41>\"", "<sip:bob@192.0.2.7>;+sip.instance=\"<urn:uuid:>\"",
+      "<sip:bob@192.0.2.7>;+sip.instance=\"<urn::1>\"", "<sip:bob@192.0.2.7>;+sip.instance=\"<urn:-x:1>\"", "<sip:bob@192.0.2.7>;+sip.instance=\"<urn:x>\"", "<sip:bob@192.0.2.7>;+sip.instance=\"<>\"",
+      "<sip:bob@192.0.2.7>;+sip.instance=\"<\"", "<sip:bob@192.0.2.7>;+sip.instance=\"<urn:x_y:1>\"", "<sip:bob@192.0.2.7>;+sip.instance=\"<urn:x: 1>\"", "<sip:bob@192.0.2.7>;+sip.instance=\"<urn:uuid:\\1>\"",
       "<sip:bob@192.0.2.7>;+sip.instance=x", "<sip:b%6fb@192.0.2.7>", "<sip:bob:secret@192.0.2.7>", "<sip:bob:@192.0.2.7>", "<sip:bob@192.0.2.7?a=b>", "<sip:bob@192.0.2.7;method=INVITE>",
       "<sip:bob@192.0.2.7>\r\n ;x=1", "<sip:bob@192.0.2.7>;a;b;c;d;e;f;g;h;i;j;k;l;m;n;o;p;r"};
   for (const char* const contact : contacts) {

@@ -29,6 +29,8 @@ export interface AuthenticatorOptions {
   /** Called when the credential store cannot be queried. */
   readonly report: (error: unknown) => void;
   readonly onLogin: (login: Login) => void;
+  /** Hears the HA1 of each user who has proved to have the password. */
+  readonly onProven: (user: string, realm: string, algorithm: DigestAlgorithm, ha1: string) => void;
 }
 
 /** `password`: wrong, or no such user; `identity`: another user's address; `replay`: credentials used before. */
@@ -90,12 +92,12 @@ export class Authenticator {
     const all = request.headers(ROLES[role].credentials).flatMap((header) => readCredentials(header) ?? []);
     const { realms } = this.#options.domains;
     const credentials = all.find((one) => one.realm === realm) ?? (claimed ? undefined : all.find((one) => realms.has(one.realm)));
-    const algorithm = this.#offered().find((name) => name === credentials?.algorithm);
+    const algorithm = this.offered.find((name) => name === credentials?.algorithm);
     if (credentials === undefined || algorithm === undefined || !this.#isUsable(credentials, request, claimant)) return this.#challenge(role, realm, claimant);
-    const { logins, nonceSeconds, report } = this.#options;
+    const { logins, report } = this.#options;
     const { username, nonce } = credentials;
     // Before the store is queried: made-up nonces cause it no work.
-    if (!logins.isFresh(nonce, credentials.realm, claimant.address, nonceSeconds * 1_000)) return this.#challenge(role, realm, claimant, true);
+    if (!logins.isFresh(nonce, credentials.realm, claimant.address, this.nonceMs)) return this.#challenge(role, realm, claimant, true);
     const name = `${username}\n${credentials.realm}`;
     if (!logins.mayTry(claimant.address, name)) {
       this.#tell("limited", credentials, claimant);
@@ -109,11 +111,22 @@ export class Authenticator {
         this.#tell("password", credentials, claimant);
         return this.#challenge(role, realm, claimant);
       }
+      this.#options.onProven(username, credentials.realm, algorithm, ha1);
       return await this.#admit(credentials, request, role, claimant);
     } catch (error) {
       report(error);
       return error instanceof CredentialsUnavailable ? unavailable() : refused(500, "Server Internal Error");
     }
+  }
+
+  /** As `CredentialStore.revision`. */
+  get revision(): number | undefined {
+    return this.#store.revision?.();
+  }
+
+  /** How long a nonce is valid. */
+  get nonceMs(): number {
+    return this.#options.nonceSeconds * 1_000;
   }
 
   close(): Promise<void> {
@@ -169,7 +182,7 @@ export class Authenticator {
   }
 
   /** The algorithms that every user has a hash for, so that only what can work is offered (RFC 8760 2.3). */
-  #offered(): readonly DigestAlgorithm[] {
+  get offered(): readonly DigestAlgorithm[] {
     const { algorithms } = this.#options;
     const common = this.#store.commonAlgorithms?.() ?? algorithms;
     const offered = algorithms.filter((algorithm) => common.includes(algorithm));
@@ -180,7 +193,7 @@ export class Authenticator {
   #challenge(role: AuthenticationRole, realm: string, { address }: Claimant, stale = false): AuthenticationResult {
     const { status, reason, challenge } = ROLES[role];
     const nonce = this.#options.logins.makeNonce(realm, address);
-    const headers = this.#offered().map((algorithm) => {
+    const headers = this.offered.map((algorithm) => {
       const value = `Digest realm=${quote(realm)}, nonce="${nonce}", ${stale ? "stale=true, " : ""}algorithm=${algorithm}, qop="auth"`;
       return [challenge, value] as const;
     });

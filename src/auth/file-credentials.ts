@@ -14,6 +14,7 @@ export class FileCredentials implements CredentialStore {
   #version: string;
   #lookedAt = performance.now();
   #looking: Promise<void> | undefined;
+  #revision = 0;
 
   /** Throws when the file cannot be read or holds a bad line; if that happens later it is logged, and the users stay as they were. */
   constructor(path: string, report: (error: unknown) => void, { version, users } = readAtOnce(path)) {
@@ -31,7 +32,7 @@ export class FileCredentials implements CredentialStore {
 
   async find(user: string, realm: string): Promise<Ha1s | undefined> {
     // Requests that come during the check wait for its result: a user who was removed is not let in once more.
-    if (performance.now() - this.#lookedAt >= LOOK_EVERY_MS) this.#looking ??= this.#look();
+    if (this.#isDue()) this.#looking ??= this.#look();
     if (this.#looking !== undefined) await this.#looking;
     return this.#users.find(user, realm);
   }
@@ -44,8 +45,16 @@ export class FileCredentials implements CredentialStore {
     return this.#users.common;
   }
 
+  revision(): number | undefined {
+    return this.#looking !== undefined || this.#isDue() ? undefined : this.#revision;
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
+  }
+
+  #isDue(): boolean {
+    return performance.now() - this.#lookedAt >= LOOK_EVERY_MS;
   }
 
   async #look(): Promise<void> {
@@ -55,6 +64,7 @@ export class FileCredentials implements CredentialStore {
       // Recorded first: a bad file is reported once each time that it is written.
       this.#version = version;
       this.#users = await readInSlices(this.#path);
+      this.#revision += 1;
     } catch (error) {
       this.#report(error);
     } finally {

@@ -2,13 +2,14 @@
 import type { Config } from "../config/config.js";
 import type { Domains } from "../sip/domains.js";
 import type { Logins } from "../native/binding.js";
-import { Authenticator, type Login } from "./authenticator.js";
+import { Authenticator, type AuthenticatorOptions, type Login } from "./authenticator.js";
 import { openCredentials } from "./open-credentials.js";
 
 export interface AuthenticatorNeeds {
   readonly logins: Logins;
   readonly report: (error: unknown) => void;
   readonly onLogin: (login: Login) => void;
+  readonly onProven: AuthenticatorOptions["onProven"];
 }
 
 /** Undefined: nobody has to prove anything. Rejects when the users cannot be read. */

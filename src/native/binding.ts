@@ -201,6 +201,11 @@ export interface ObjectPort {
   /** REGISTERs that are decided about by numbers change that store. `rows`: Const.registerFields numbers for each message of a batch; `gruuKey`: 32 octets. */
   serveRegisters(location: Location, rows: Int32Array, gruuKey: Uint8Array): void;
   setRegisters(settings: RegisterSettings): void;
+  /** Whether REGISTER `item` of the batch has right credentials, which then are used up. `offered`: 1 for MD5, 2 for SHA-256, 3 for both. False: the object path has to look. */
+  proves(item: number, nonceLifeMs: number, offered: number): boolean;
+  /** For `proves`. Names are octets as latin1 characters, `algorithm` 0 is MD5, 1 is SHA-256. */
+  learnHa1(user: string, realm: string, algorithm: number, ha1: Uint8Array): void;
+  forgetHa1s(): void;
   flush(): void;
   takeEvents(): readonly FlowEvent[] | undefined;
 }

@@ -60,13 +60,15 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
     shard.heardUs(login.source);
     onLogin(login);
   };
-  const needs = { logins: new binding.Logins(config.cluster), report: onFault, onLogin: heardOf };
+  let desk: RegisterDesk | undefined;
+  const onProven: AuthenticatorNeeds["onProven"] = (user, realm, algorithm, ha1) => desk?.learn(user, realm, algorithm, ha1);
+  const needs = { logins: new binding.Logins(config.cluster), report: onFault, onLogin: heardOf, onProven };
   let door = await openDoor(settings, isUpstream, needs);
   const { registrar, store, gruus } = await openRegistrar(settings, door.domains, door.authenticator, { report: onFault, connection });
   const keepSeconds = (): number => (current.flowTimer > 0 ? current.flowTimer : KEEP_SECONDS);
   const servesOutbound = settings.outbound !== "off";
   const bindings = store instanceof NativeStore ? store.table : undefined;
-  const desk = bindings && new RegisterDesk({ shard, table: bindings, gruuKey: gruus.key, servesOutbound });
+  desk = bindings && new RegisterDesk({ shard, table: bindings, gruuKey: gruus.key, servesOutbound });
   desk?.configure(registrarRules(settings, door.domains, door.authenticator), keepSeconds());
   const timers = timerTable(t1Ms, branchSeconds);
   const outlet = new NativeOutlet(shard, listeners);

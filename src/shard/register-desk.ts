@@ -1,12 +1,16 @@
 /** Where a shard decides which REGISTERs are carried out by C++, on the same table as the object path's. */
+import type { DigestAlgorithm } from "../auth/digest.js";
 import type { Location, Shard } from "../native/binding.js";
-import { Const, HeaderFlag, RecordField, RegisterField, RegisterState } from "../native/layout.js";
+import { Action, Const, HeaderFlag, RecordField, RegisterField, RegisterState, VerdictField } from "../native/layout.js";
 import { showHost } from "../registrar/address-of-record.js";
 import { decideRegister } from "../registrar/decide-register.js";
 import { type RegistrarOptions, supportedBy } from "../registrar/registrar-options.js";
 
+/** As `DigestAlgorithm` in native/core/home/digest.h. */
+const DIGEST_NUMBER: Readonly<Record<DigestAlgorithm, number>> = { MD5: 0, "SHA-256": 1 };
+
 export interface RegisterDeskNeeds {
-  readonly shard: Pick<Shard, "serveRegisters" | "setRegisters">;
+  readonly shard: Pick<Shard, "serveRegisters" | "setRegisters" | "proves" | "learnHa1" | "forgetHa1s">;
   readonly table: Location;
   /** Of temporary GRUUs. */
   readonly gruuKey: Uint8Array;
@@ -20,6 +24,8 @@ export class RegisterDesk {
   readonly #shard: RegisterDeskNeeds["shard"];
   readonly #servesOutbound: boolean;
   #options: RegistrarOptions | undefined;
+  /** Of the users whose HA1s C++ has. */
+  #revision: number | undefined;
 
   constructor({ shard, table, gruuKey, servesOutbound }: RegisterDeskNeeds) {
     this.#shard = shard;
@@ -30,8 +36,9 @@ export class RegisterDesk {
   /** Applies from the next batch on. `keepSeconds`: the answer to a sender who asks for keep-alives. */
   configure(options: RegistrarOptions, keepSeconds: number): void {
     const { domains, maxContacts, maxFlows } = options;
-    // Without domains of its own it takes every host for one of them, and whoever has to prove who he is does so on the object path.
-    this.#options = domains.isEmpty || options.authenticator !== undefined ? undefined : options;
+    // Without domains of its own it takes every host for one of them.
+    this.#options = domains.isEmpty ? undefined : options;
+    this.#forget(undefined);
     const shown = domains.names.map(([name, realm]) => [name, realm === undefined ? "" : showHost(realm)] as const);
     this.#shard.setRegisters({ domains: shown, maxContacts, maxFlows, keepSeconds, supported: supportedBy(options).join(", ") });
   }
@@ -44,7 +51,34 @@ export class RegisterDesk {
     const record = item * Const.recordFields;
     if ((records[record + RecordField.headers]! & HeaderFlag.strictUri) !== 0 || this.#held.has(this.whoOf(item))) return false;
     const row = { records, record, registers: this.#rows, register };
-    return decideRegister(row, verdicts, item * Const.verdictFields, this.#options, this.#servesOutbound, Math.random());
+    const out = item * Const.verdictFields;
+    if (!decideRegister(row, verdicts, out, this.#options, this.#servesOutbound, Math.random())) return false;
+    // Last, for it uses the credentials up. What is said again was proved the first time.
+    if (state === RegisterState.answered || this.#isProven(item)) return true;
+    verdicts[out + VerdictField.action] = Action.object;
+    return false;
+  }
+
+  /** A user has proved to have the password: next time C++ can tell, as long as the users stay as they are. */
+  learn(user: string, realm: string, algorithm: DigestAlgorithm, ha1: string): void {
+    const revision = this.#options?.authenticator?.revision;
+    if (revision === undefined) return;
+    if (revision !== this.#revision) this.#forget(revision);
+    this.#shard.learnHa1(user, realm, DIGEST_NUMBER[algorithm], Buffer.from(ha1, "hex"));
+  }
+
+  #isProven(item: number): boolean {
+    const authenticator = this.#options?.authenticator;
+    if (authenticator === undefined) return true;
+    const { revision, offered, nonceMs } = authenticator;
+    if (revision === undefined) return false;
+    if (revision !== this.#revision) this.#forget(revision);
+    return this.#shard.proves(item, nonceMs, offered.reduce((bits, algorithm) => bits | (1 << DIGEST_NUMBER[algorithm]), 0));
+  }
+
+  #forget(revision: number | undefined): void {
+    this.#revision = revision;
+    this.#shard.forgetHa1s();
   }
 
   /** Names the address of record of a REGISTER of the batch; 0: it cannot be told. */

@@ -2,8 +2,12 @@
  * A REGISTER that is decided about by numbers and one of the object path are answered alike and leave the same bindings. Each is sent for two users,
  * who differ in their name and in one header that a registrar ignores and the numbers do not tell.
  */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { Admin } from "../support/admin.js";
+import { authorization, hashOf, readChallenge } from "../support/digest-client.js";
 import { DOMAIN, Home } from "../support/home.js";
 import { often } from "../support/often.js";
 import type { Party } from "../support/party.js";
@@ -33,10 +37,10 @@ beforeAll(async () => {
 afterAll(() => home.close());
 
 /** REGISTERs so far, by who decided about them. */
-async function counted(): Promise<{ readonly numbers: number; readonly objects: number }> {
-  const { text } = await admin.get("/metrics");
-  const of = (path: string): number => Number(new RegExp(`^sluice_registers_handled_total\\{.*path="${path}".*\\} (\\d+)`, "m").exec(text)?.[1] ?? 0);
-  return { numbers: of("numbers"), objects: of("objects") };
+async function counted(of = admin): Promise<{ readonly numbers: number; readonly objects: number }> {
+  const { text } = await of.get("/metrics");
+  const total = (path: string): number => Number(new RegExp(`^sluice_registers_handled_total\\{.*path="${path}".*\\} (\\d+)`, "m").exec(text)?.[1] ?? 0);
+  return { numbers: total("numbers"), objects: total("objects") };
 }
 
 /** What differs between any two answers goes; the seconds that are left may differ by the time between the two. */
@@ -71,6 +75,7 @@ function drawn(random: Random, isBehindEdge: boolean, cseq: number): Drawn {
     `;${instance};reg-id=1;audio;video`,
     `;${instance}`,
     "",
+    `;reg-id=${1 + random(2)};+sip.instance="<URN:Gsma:imei:A${device}>"`,
     ";reg-id=1",
     ';+sip.foo="a, b;c"',
     `; Reg-ID = 2 ;${instance}; pub-gruu="sip:x@y"`,
@@ -127,8 +132,8 @@ test.each(["behind an edge", "over a connection"])("%s: both paths answer alike 
   const before = await counted();
   const statuses = new Map<number, number>();
   for (let step = 0; step < STEPS; step += 1) {
-    const who = random(8);
-    const register = drawn(random, isBehindEdge, random(10) === 0 ? 1 + random(5) : 10 + step);
+    const who = random(4);
+    const register = drawn(random, isBehindEdge, random(4) === 0 ? 1 + random(5) : 10 + step);
     const via = vias[random(vias.length)] ?? nearest;
     const both: { text: string; expires: readonly number[] }[] = [];
     for (const [kind, extra] of [["n", ""], ["o", ODD]] as const) {
@@ -194,4 +199,43 @@ test("what comes in one piece takes effect in its order, whichever path it takes
     [200, "4 REGISTER", ""],
     [200, "5 REGISTER", "2"],
   ]);
+});
+
+test("AU-9 who is known proves himself to the numbers: once with each count, for his own address, and as long as he is a user", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-users-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, "users");
+  const write = (...users: string[]): void =>
+    writeFileSync(file, users.flatMap((user) => ["MD5", "SHA-256"].map((name) => `${user}:${DOMAIN}:${hashOf(name, `${user}:${DOMAIN}:secret`)}\n`)).join(""));
+  write("bob", "alice");
+  const plane = await Admin.choose();
+  const server = await Home.start({ SLUICE_AUTH: `file:${file}`, SLUICE_ADMIN_LISTEN: plane.listen, SLUICE_SHARDS: "1" });
+  const bob = await server.phone("bob", "tcp");
+  for (const at of [0, 1]) {
+    const register = (user: string, cseq: number): string =>
+      server.registerOf(bob, { user, instance: "urn:uuid:00000000-0000-1000-8000-00000000000d", contact: "sip:bob@192.0.2.7" }).replace(/Call-ID: .*/, `Call-ID: digest-${at}-${user}\nCSeq: ${cseq} REGISTER`);
+    await bob.say(register("bob", 1));
+    const challenge = (await bob.response(401)).all("WWW-Authenticate").map(readChallenge)[at];
+    if (challenge === undefined) throw new Error("a challenge for each algorithm");
+    let nc = 0;
+    const asked = async (user = "bob", password = "secret", count = (nc += 1)): Promise<SipMessage> => {
+      const header = authorization(challenge, { user: "bob", password, method: "REGISTER", uri: `sip:${DOMAIN}`, nc: count });
+      return answerTo(bob, `${register(user, nc + 1)}\nAuthorization: ${header}`);
+    };
+    const before = (await counted(plane)).numbers;
+    // Now and then the file is looked at again, by the object path.
+    await expect.poll(async () => ((await asked()).status === 200 ? (await counted(plane)).numbers - before : -1)).toBeGreaterThanOrEqual(3);
+    const replay = await asked("bob", "secret", nc);
+    expect([replay.status, replay.all("WWW-Authenticate").every((value) => value.includes("stale=true"))]).toEqual([401, true]);
+    expect((await asked("bob", "wrong")).status).toBe(401);
+    expect((await asked("alice")).status).toBe(403);
+    expect((await asked()).status).toBe(200);
+    write("alice");
+    await expect.poll(async () => (await asked()).status, { interval: 150 }).toBe(401);
+    const { numbers } = await counted(plane);
+    expect((await asked()).status).toBe(401);
+    expect((await counted(plane)).numbers).toBe(numbers);
+    write("bob", "alice");
+    await expect.poll(async () => (await asked()).status, { interval: 150 }).toBe(200);
+  }
 });

@@ -127,6 +127,8 @@ export class ObjectStage {
       // All that comes is for the object path.
       serveRegisters: () => undefined,
       setRegisters: () => undefined,
+      learnHa1: () => undefined,
+      forgetHa1s: () => undefined,
       flush: () => undefined,
       takeEvents: () => undefined,
     };

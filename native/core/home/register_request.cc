@@ -17,6 +17,7 @@ constexpr size_t kMaxCallId = 512;
 constexpr size_t kMaxAgent = 256;
 constexpr size_t kMaxContact = 1'024;
 constexpr size_t kMaxInstanceOctets = 256;
+constexpr Text kUrn = "urn:";
 constexpr uint32_t kMaxPathValues = 20;
 constexpr size_t kMaxCSeqDigits = 10;
 constexpr size_t kMaxRegIdDigits = 9;
@@ -203,21 +204,27 @@ class Reading {
     return true;
   }
 
-  // "<urn:uuid:...>" in quotes: the digits. Other URNs have rules of their own.
-  static bool read_instance(Text value, Text& digits) noexcept {
-    constexpr Text kBegin = "\"<urn:uuid:";
-    constexpr Text kEnd = ">\"";
-    if (value.size() <= kBegin.size() + kEnd.size() || !same_text(value.substr(0, kBegin.size()), kBegin)) return false;
-    digits = value.substr(kBegin.size(), value.size() - kBegin.size() - kEnd.size());
-    if (value.substr(value.size() - kEnd.size()) != kEnd || digits.size() > kMaxInstanceOctets - kBegin.size()) return false;
-    return std::all_of(digits.begin(), digits.end(), [](char c) { return is_hex(c) || c == '-'; });
+  // `"<urn:NAMESPACE:...>"`: the URN. One with escapes takes more to compare.
+  static bool read_instance(Text value, Text& urn) noexcept {
+    constexpr size_t kQuotes = 2;
+    constexpr size_t kMostNamespace = 32;
+    if (value.size() < 2 * kQuotes || value.substr(0, kQuotes) != "\"<" || value.substr(value.size() - kQuotes) != ">\"") return false;
+    urn = value.substr(kQuotes, value.size() - 2 * kQuotes);
+    const auto stands_in_urn = [](char c) { return c > ' ' && c <= '~' && c != '<' && c != '>' && c != '"' && c != '\\' && c != '%'; };
+    if (urn.size() > kMaxInstanceOctets || !same_text(urn.substr(0, kUrn.size()), kUrn) || !std::all_of(urn.begin(), urn.end(), stands_in_urn)) return false;
+    const size_t size = urn.substr(kUrn.size()).find(':');
+    if (size == 0 || size > kMostNamespace || kUrn.size() + size + 1 == urn.size() || urn[kUrn.size()] == '-') return false;
+    return std::all_of(urn.data() + kUrn.size(), urn.data() + kUrn.size() + size, [](char c) { return is_alpha(c) || is_digit(c) || c == '-'; });
   }
 
-  // RFC 9562 4: in lower case.
-  void keep_instance(Text digits) noexcept {
+  // RFC 8141 3.1: scheme and namespace in lower case; RFC 9562 4: a UUID as well.
+  void keep_instance(Text urn) noexcept {
     const size_t mark = texts_.size();
-    texts_.put("urn:uuid:");
-    texts_.put_lower(digits);
+    const size_t named = urn.find(':', kUrn.size()) + 1;
+    const bool is_uuid = same_text(urn.substr(0, named), "urn:uuid:");
+    texts_.put_lower(urn.substr(0, named));
+    if (is_uuid) texts_.put_lower(urn.substr(named));
+    else texts_.put(urn.substr(named));
     out_.instance = texts_.since(mark);
   }
 

@@ -7,6 +7,7 @@
 #include "core/base/now_ns.h"
 #include "core/relay/flow_id.h"
 #include "core/relay/stateless_answer.h"
+#include "core/sip/route_set.h"
 
 namespace sluice {
 namespace {
@@ -22,6 +23,15 @@ void put_path(Text path, Writer& out) noexcept {
     out.put(value);
     out.put("\r\n");
   }
+}
+
+// The client behind a trusted neighbour is in the Via below the neighbour's own (RFC 3261 18.2.1), as src/auth/claimant.ts has it.
+Address claimant_of(const Item& item) noexcept {
+  Via via;
+  Address client = item.source.remote;
+  if (!item.source.from_core || !parse_via(nth_value(item.message, HeaderId::via, 1), via)) return client;
+  parse_ip(via.received.empty() ? via.host : via.received, client);
+  return client;
 }
 
 }  // namespace
@@ -60,6 +70,34 @@ uint64_t Registering::transaction_of(const Item& item) const noexcept {
   const uint32_t way[] = {source.from_core ? 0u : uint32_t{source.remote.port} << 16 | source.listener, source.from_core ? 0u : source.slot, source.from_core ? 0u : source.generation};
   hash.add(way, sizeof way);
   return transaction_hash(hash, item.facts.top_via.branch, item.facts.top_via.host);
+}
+
+void Registering::use_logins(NonceTable& nonces, LoginGuard& guard) noexcept {
+  nonces_ = &nonces;
+  guard_ = &guard;
+}
+
+bool Registering::proves(unsigned i, uint64_t life, uint32_t offered) noexcept {
+  const Item& item = turn_.item(i);
+  DigestCredentials credentials;
+  if (nonces_ == nullptr || desk_ == nullptr || state(i) != RegisterState::open || !read_credentials(item.message, credentials)) return false;
+  const Text aor = desk_->requests[i].aor;
+  // The user's own realm, which is the domain of the address.
+  if ((offered & 1u << static_cast<unsigned>(credentials.algorithm)) == 0 || credentials.realm != aor.substr(aor.rfind('@') + 1)) return false;
+  const Address client = claimant_of(item);
+  const uint64_t now = now_ns() / 1'000'000;
+  const auto seconds = static_cast<uint32_t>(now / 1'000) + 1;
+  if (!nonces_->is_fresh(credentials.nonce, credentials.realm, client, now, life)) return false;
+  std::string name(credentials.user);
+  name.append("\n").append(credentials.realm);
+  const uint8_t* const ha1 = ha1s_.find(credentials.user, credentials.realm, credentials.algorithm);
+  if (ha1 == nullptr || !guard_->may_try(client, name, seconds) || !proves_ha1(credentials, ha1)) return false;
+  if (!are_for(credentials, item.message, settings_.domains, item.source.from_core) || !nonces_->use(credentials.nonce, name, credentials.count)) return false;
+  guard_->proved(client, name, seconds);
+  ground_.counters.add(Counter::logins_accepted);
+  // The nonce went to nobody else.
+  ground_.commons.answers.heard_us(client);
+  return true;
 }
 
 void Registering::carry_out(unsigned i) noexcept {

@@ -8,6 +8,9 @@
 #include <vector>
 
 #include "core/home/binding_store.h"
+#include "core/home/ha1_cache.h"
+#include "core/home/login_guard.h"
+#include "core/home/nonce_table.h"
 #include "core/home/register_answer.h"
 #include "core/home/register_memory.h"
 #include "core/home/register_request.h"
@@ -28,12 +31,19 @@ struct RegisterSettings {
 class Registering {
  public:
   Registering(Ground& ground, Turn& turn, Responder& responder, ObjectGate& object, Inspect& inspect) noexcept
-      : ground_(ground), turn_(turn), responder_(responder), object_(object), inspect_(inspect) {}
+      : ground_(ground), turn_(turn), responder_(responder), object_(object), inspect_(inspect), ha1s_(derive(ground.config.table_key, "HA1 cache")) {}
 
   // From now on `rows`, register_fields numbers for each message of a batch, are filled. `clock_offset`: milliseconds from the monotonic
   // clock to that of the store. `sealer` makes temporary GRUUs.
   void open(std::shared_ptr<BindingStore> store, int64_t clock_offset, std::unique_ptr<Sealer> sealer, int32_t* rows);
   void configure(RegisterSettings settings) { settings_ = std::move(settings); }
+
+  // Where users prove themselves. Shared with the other shards, and outliving this one.
+  void use_logins(NonceTable& nonces, LoginGuard& guard) noexcept;
+  Ha1Cache& ha1s() noexcept { return ha1s_; }
+  // Whether the credentials of item i are right, for this REGISTER, and were not used before; then they are now. `life`: milliseconds of a
+  // nonce; `offered`: a bit for each DigestAlgorithm. False: the object path has to look.
+  bool proves(unsigned i, uint64_t life, uint32_t offered) noexcept;
 
   // Fills the rows of the batch.
   void read() noexcept {
@@ -94,6 +104,9 @@ class Registering {
   ObjectGate& object_;
   Inspect& inspect_;
   RegisterSettings settings_;
+  Ha1Cache ha1s_;
+  NonceTable* nonces_ = nullptr;
+  LoginGuard* guard_ = nullptr;
   std::unique_ptr<Desk> desk_;  // nullptr: all REGISTERs are the object path's
 };
 

@@ -29,7 +29,7 @@ function userFile(users: readonly (readonly [string, string])[], algorithms: rea
 const BOB = [["bob", "secret"]] as const;
 
 function authenticator(path = userFile(BOB), differences: Partial<AuthenticatorOptions> = {}): Authenticator {
-  const options: AuthenticatorOptions = { domains: new Domains([{ name: REALM }]), algorithms: ["SHA-256", "MD5"], nonceSeconds: 300, logins, report: () => undefined, onLogin: (login) => void seen.push(login), ...differences };
+  const options: AuthenticatorOptions = { domains: new Domains([{ name: REALM }]), algorithms: ["SHA-256", "MD5"], nonceSeconds: 300, logins, report: () => undefined, onLogin: (login) => void seen.push(login), onProven: () => undefined, ...differences };
   return new Authenticator(new FileCredentials(path, () => undefined), options);
 }
 

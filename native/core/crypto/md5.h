@@ -1,0 +1,13 @@
+// MD5 (RFC 1321): the digest that most telephones still answer with (RFC 8760 2.1). For nothing else.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace sluice {
+
+constexpr size_t kMd5Size = 16;
+
+void md5(const void* data, size_t size, uint8_t out[kMd5Size]) noexcept;
+
+}  // namespace sluice

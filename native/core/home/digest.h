@@ -1,0 +1,38 @@
+// Digest credentials of a REGISTER, checked against an HA1 that is known already (RFC 3261 22, RFC 7616 3.4). It reads what phones send:
+// one Authorization, qop=auth. In all else it reads nothing, and src/auth does.
+#pragma once
+
+#include "core/base/bytes.h"
+#include "core/home/served_domains.h"
+#include "core/sip/message.h"
+
+namespace sluice {
+
+enum class DigestAlgorithm : uint8_t { md5, sha256 };
+
+struct DigestCredentials {
+  Text user;
+  Text realm;
+  Text nonce;
+  Text uri;
+  Text response;
+  Text cnonce;
+  Text nc;  // eight hexadecimal digits
+  uint32_t count = 0;
+  DigestAlgorithm algorithm = DigestAlgorithm::md5;
+};
+
+constexpr size_t kMaxDigest = 32;
+constexpr size_t digest_size(DigestAlgorithm algorithm) noexcept { return algorithm == DigestAlgorithm::md5 ? 16 : 32; }
+
+// False: there are none, or none that can be read here.
+bool read_credentials(const Message& request, DigestCredentials& out) noexcept;
+
+// Whether they were made with that HA1, digest_size() octets. Takes the same time either way.
+bool proves_ha1(const DigestCredentials& credentials, const uint8_t* ha1) noexcept;
+
+// Whether From and To are that user's own addresses, and what was signed is this request (RFC 3261 10.3 step 4, 22.4 item 5).
+// `is_relayed`: proxies on the way may have changed the user of the Request-URI.
+bool are_for(const DigestCredentials& credentials, const Message& request, const ServedDomains& domains, bool is_relayed) noexcept;
+
+}  // namespace sluice

@@ -1,0 +1,162 @@
+// Digest credentials of a REGISTER against a known HA1: what is read, what they prove, and whose request they are for.
+#include "check.h"
+#include "core/crypto/md5.h"
+#include "core/home/digest.h"
+#include "core/home/ha1_cache.h"
+#include "flow_tokens.h"
+#include "sip_text.h"
+
+using namespace sluice;
+using namespace sluice::test;
+
+namespace {
+
+const std::string kHead = "Authorization: Digest username=\"bob\", realm=\"example.org\", nonce=\"nonce-1\", uri=\"sip:example.org\"";
+const std::string kTail = ", qop=auth, nc=0000000a, cnonce=\"xyz\"";
+const std::string kMd5 = ", response=\"3b7fe81ba5fcaa3f3e64f68d3809f08e\"";
+const std::string kSha256 = ", response=\"78C1C571107ffb28ed6eaf799ba14242a1b0bcf639225e434e8d83d5862730f0\", algorithm=SHA-256";
+
+std::string octets_of_hex(const std::string& hex) {
+  std::string out;
+  for (size_t i = 0; i < hex.size(); i += 2) out += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
+  return out;
+}
+// user:realm:password is bob:example.org:secret.
+const std::string kHa1Md5 = octets_of_hex("3d43f24c71b71cdd4be54e0721962a79");
+const std::string kHa1Sha256 = octets_of_hex("f7dfffb9ffe954f5567e6ce036fab05b75b1960bdfc919625263ab08b9f5e8e4");
+
+const uint8_t* at(const std::string& octets) { return reinterpret_cast<const uint8_t*>(octets.data()); }
+
+Parts with(const std::string& header, const std::string& from = "<sip:bob@example.org>;tag=1", const std::string& to = "<sip:bob@example.org>",
+           const std::string& uri = "sip:example.org") {
+  Parts parts;
+  parts.start = "REGISTER " + uri + " SIP/2.0";
+  parts.from = "From: " + from;
+  parts.to = "To: " + to;
+  parts.cseq = "CSeq: 1 REGISTER";
+  parts.extra = header;
+  return parts;
+}
+
+bool reads(const std::string& header) {
+  const Scanned scanned(with(header));
+  DigestCredentials credentials;
+  return read_credentials(scanned.message, credentials);
+}
+
+std::string md5_of(Text text) {
+  uint8_t digest[kMd5Size];
+  md5(text.data(), text.size(), digest);
+  std::string out;
+  for (const uint8_t octet : digest) {
+    out += "0123456789abcdef"[octet >> 4];
+    out += "0123456789abcdef"[octet & 15];
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST("MD5 has the values of RFC 1321 A.5") {
+  CHECK_EQ(md5_of(""), "d41d8cd98f00b204e9800998ecf8427e");
+  CHECK_EQ(md5_of("abc"), "900150983cd24fb0d6963f7d28e17f72");
+  CHECK_EQ(md5_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"), "d174ab98d277d9f5a5611c2c9f419d9f");
+  CHECK_EQ(md5_of("12345678901234567890123456789012345678901234567890123456789012345678901234567890"), "57edf4a22be3c955ac49da2e2107b67a");
+}
+
+TEST("right credentials prove the HA1 that they were made with, by MD5 and by SHA-256, and no other") {
+  const Scanned scanned(with(kHead + kMd5 + kTail));
+  DigestCredentials credentials;
+  CHECK(read_credentials(scanned.message, credentials));
+  CHECK_EQ(credentials.user, "bob");
+  CHECK_EQ(credentials.realm, "example.org");
+  CHECK_EQ(credentials.nonce, "nonce-1");
+  CHECK_EQ(credentials.count, 10u);
+  CHECK(proves_ha1(credentials, at(kHa1Md5)));
+  std::string other = kHa1Md5;
+  other[15] = static_cast<char>(other[15] ^ 1);
+  CHECK(!proves_ha1(credentials, at(other)));
+  const Scanned newer(with(kHead + kSha256 + kTail));
+  CHECK(read_credentials(newer.message, credentials));
+  CHECK(credentials.algorithm == DigestAlgorithm::sha256);
+  CHECK(proves_ha1(credentials, at(kHa1Sha256)));
+  // Each part that is signed counts.
+  for (const char* const change : {"nonce-1", "sip:example.org", "0000000a", "xyz"}) {
+    std::string text = kHead + kMd5 + kTail;
+    text[text.find(change)] = '1';
+    const Scanned changed(with(text));
+    if (read_credentials(changed.message, credentials)) CHECK(!proves_ha1(credentials, at(kHa1Md5)));
+  }
+}
+
+TEST("credentials that are old, rare, doubled or not whole are left to the object path") {
+  CHECK(reads(kHead + kMd5 + kTail));
+  CHECK(reads(kHead + kMd5 + ", opaque=\"a,b\", Algorithm=\"md5\" , QOP = \"AUTH\", nc = 0000000A,cnonce=xyz"));
+  CHECK(!reads("-"));
+  CHECK(!reads("Authorization: Basic Ym9i"));
+  CHECK(!reads("Authorization: Digest"));
+  CHECK(!reads(kHead + kMd5));  // RFC 2069
+  for (const char* const more : {", nonce=\"2\"", ", opaque=1, opaque=2", ", algorithm=SHA-512-256", ", algorithm=MD5-sess", ", x", ", =y", ", a=\"b", ",,"}) CHECK(!reads(kHead + kMd5 + kTail + more));
+  CHECK(!reads(kHead + kMd5 + ", qop=auth-int, nc=0000000a, cnonce=\"xyz\""));
+  CHECK(!reads(kHead + kMd5 + ", qop=auth, nc=a, cnonce=\"xyz\""));
+  CHECK(!reads(kHead + kMd5 + ", qop=auth, nc=0000000g, cnonce=\"xyz\""));
+  CHECK(!reads(kHead + kMd5 + ", qop=auth, nc=0000000a, cnonce=\"\""));
+  CHECK(!reads(kHead + ", response=\"3b7f\"" + kTail));
+  CHECK(!reads(kHead + kMd5 + kTail + "\r\n" + kHead + kMd5 + kTail));
+  CHECK(!reads(kHead + kMd5 + ",\r\n qop=auth, nc=0000000a, cnonce=\"xyz\""));
+  CHECK(!reads("Authorization: Digest username=\"b\\ob\", realm=\"example.org\", nonce=\"1\", uri=\"sip:example.org\"" + kMd5 + kTail));
+  std::string many = kHead + kMd5 + kTail;
+  for (int i = 0; i < 10; ++i) many += ", x" + std::to_string(i) + "=1";
+  CHECK(!reads(many));
+}
+
+TEST("credentials are for the user's own address and for this request alone") {
+  ServedDomains domains;
+  domains.add("example.org", "example.org");
+  domains.add("alias.example", "example.org");
+  domains.add("192.0.2.100", "");
+  const auto fits = [&](const std::string& from, const std::string& to, const std::string& uri, const std::string& user = "bob", bool is_relayed = false) {
+    std::string header = kHead + kMd5 + kTail;
+    header.replace(header.find("bob"), 3, user);
+    const Scanned scanned(with(header, from, to, uri));
+    DigestCredentials credentials;
+    CHECK(read_credentials(scanned.message, credentials));
+    return are_for(credentials, scanned.message, domains, is_relayed);
+  };
+  const std::string bob = "<sip:bob@example.org>;tag=1";
+  CHECK(fits(bob, bob, "sip:example.org"));
+  CHECK(fits("<sip:bob@alias.example>;tag=1", bob, "sip:example.org"));
+  CHECK(fits(bob, bob, "sip:example.org", "bob@example.org"));
+  CHECK(fits(bob, bob, "sip:192.0.2.100"));
+  CHECK(!fits("<sip:alice@example.org>;tag=1", bob, "sip:example.org"));
+  CHECK(!fits(bob, "<sip:alice@example.org>", "sip:example.org"));
+  CHECK(!fits(bob, "<sip:bobby@example.org>", "sip:example.org"));
+  CHECK(!fits("<sip:bo@example.org>;tag=1", bob, "sip:example.org"));
+  CHECK(!fits("<sip:bob@example.net>;tag=1", bob, "sip:example.org"));
+  CHECK(!fits("<sip:b%6fb@example.org>;tag=1", bob, "sip:example.org"));
+  CHECK(!fits(bob, bob, "sip:x@example.org"));
+  CHECK(fits(bob, bob, "sip:x@example.org", "bob", true));
+  CHECK(!fits(bob, bob, "tel:1"));
+  CHECK(!fits(bob, bob, "sip:example.org", "bob@example.net"));
+}
+
+TEST("an HA1 is known until newer ones have taken its place, or all are forgotten") {
+  Ha1Cache cache(SipKey{1, 2});
+  CHECK(cache.find("bob", "example.org", DigestAlgorithm::md5) == nullptr);
+  cache.learn("bob", "example.org", DigestAlgorithm::md5, at(kHa1Md5));
+  cache.learn("bob", "example.org", DigestAlgorithm::sha256, at(kHa1Sha256));
+  CHECK(std::memcmp(cache.find("bob", "example.org", DigestAlgorithm::md5), kHa1Md5.data(), 16) == 0);
+  CHECK(std::memcmp(cache.find("bob", "example.org", DigestAlgorithm::sha256), kHa1Sha256.data(), 32) == 0);
+  CHECK(cache.find("bobe", "xample.org", DigestAlgorithm::md5) == nullptr);
+  // Another password.
+  cache.learn("bob", "example.org", DigestAlgorithm::md5, at(kHa1Sha256));
+  CHECK(std::memcmp(cache.find("bob", "example.org", DigestAlgorithm::md5), kHa1Sha256.data(), 16) == 0);
+  constexpr int kMany = 200'000;
+  for (int i = 0; i < kMany; ++i) cache.learn(std::to_string(i), "r", DigestAlgorithm::md5, at(kHa1Md5));
+  int known = 0;
+  for (int i = 0; i < kMany; ++i) known += cache.find(std::to_string(i), "r", DigestAlgorithm::md5) != nullptr;
+  CHECK(known > 0 && known <= 1 << 16);
+  CHECK(cache.find(std::to_string(kMany - 1), "r", DigestAlgorithm::md5) != nullptr);
+  cache.forget();
+  CHECK(cache.find(std::to_string(kMany - 1), "r", DigestAlgorithm::md5) == nullptr);
+}
