@@ -6,7 +6,7 @@
 namespace sluice {
 namespace {
 
-constexpr size_t kBlock = 64;
+constexpr size_t kMd5Block = 64;
 
 // The whole part of 2^32 times |sin(n + 1)|.
 constexpr uint32_t kSines[64] = {
@@ -43,13 +43,13 @@ void md5(const void* data, size_t size, uint8_t out[kMd5Size]) noexcept {
   uint32_t state[4] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476};
   const auto* octets = static_cast<const uint8_t*>(data);
   size_t left = size;
-  for (; left >= kBlock; octets += kBlock, left -= kBlock) compress(state, octets);
-  uint8_t tail[2 * kBlock] = {};
+  for (; left >= kMd5Block; octets += kMd5Block, left -= kMd5Block) compress(state, octets);
+  uint8_t tail[2 * kMd5Block] = {};
   if (left > 0) std::memcpy(tail, octets, left);
   tail[left] = 0x80;
-  const size_t end = left + 9 <= kBlock ? kBlock : 2 * kBlock;
+  const size_t end = left + 9 <= kMd5Block ? kMd5Block : 2 * kMd5Block;
   for (size_t i = 0; i < 8; ++i) tail[end - 8 + i] = static_cast<uint8_t>(uint64_t{size} * 8 >> (8 * i));
-  for (size_t at = 0; at < end; at += kBlock) compress(state, tail + at);
+  for (size_t at = 0; at < end; at += kMd5Block) compress(state, tail + at);
   for (size_t i = 0; i < kMd5Size; ++i) out[i] = static_cast<uint8_t>(state[i / 4] >> (8 * (i % 4)));
 }
 

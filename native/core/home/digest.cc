@@ -13,7 +13,7 @@
 namespace sluice {
 namespace {
 
-constexpr size_t kMost = 4'096;
+constexpr size_t kMaxCredentials = 4'096;
 constexpr size_t kNcDigits = 8;
 
 // A quoted string without escapes, or a token.
@@ -65,7 +65,7 @@ bool read_credentials(const Message& request, DigestCredentials& out) noexcept {
   const HeaderLine* const line = request.line(HeaderId::authorization);
   if (line == nullptr || request.next(*line) != nullptr) return false;
   Text text = request.value(*line);
-  if (text.size() > kMost || text.size() <= kScheme.size() || !same_text(text.substr(0, kScheme.size()), kScheme) || !is_blank(text[kScheme.size()])) return false;
+  if (text.size() > kMaxCredentials || text.size() <= kScheme.size() || !same_text(text.substr(0, kScheme.size()), kScheme) || !is_blank(text[kScheme.size()])) return false;
   if (text.find('\r') != Text::npos) return false;
   text.remove_prefix(kScheme.size());
   Text algorithm = "MD5";
@@ -101,7 +101,7 @@ bool read_credentials(const Message& request, DigestCredentials& out) noexcept {
 }
 
 bool proves_ha1(const DigestCredentials& credentials, const uint8_t* ha1) noexcept {
-  char room[2 * kMost];
+  char room[2 * kMaxCredentials];
   Writer text(room, sizeof room);
   text.put("REGISTER:");
   text.put(credentials.uri);
