@@ -6,7 +6,6 @@ import { ROOT, run } from "./lib/run.mjs";
 
 const [share = "1"] = process.argv.slice(2);
 prepare();
-const folder = join(ROOT, "test/integration");
-const files = readdirSync(folder, { recursive: true }).filter((name) => name.endsWith(".test.ts"));
-const long = files.filter((name) => /\boften\(/.test(readFileSync(join(folder, name), "utf8"))).map((name) => `test/integration/${name}`);
-process.exitCode = run(process.execPath, ["node_modules/vitest/vitest.mjs", "run", "--project", "integration", ...long], { env: { TEST_SHARE: share, TEST_PATIENCE: "2" } });
+const files = readdirSync(join(ROOT, "test"), { recursive: true }).filter((name) => name.endsWith(".test.ts"));
+const long = files.filter((name) => /\boften\(/.test(readFileSync(join(ROOT, "test", name), "utf8"))).map((name) => `test/${name}`);
+process.exitCode = run(process.execPath, ["node_modules/vitest/vitest.mjs", "run", ...long], { env: { TEST_SHARE: share, TEST_PATIENCE: "2" } });

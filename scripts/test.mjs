@@ -6,7 +6,7 @@ import { install } from "./lib/install.mjs";
 import { run, say, start } from "./lib/run.mjs";
 import { missingTools, testsThatNeed } from "./lib/tools.mjs";
 
-const PROJECTS = ["unit", "conformance", "integration", "interop"];
+const PROJECTS = ["unit", "conformance", "integration", "interop", "measured"];
 const PARTS = ["types", "lint", "native", ...PROJECTS];
 
 const named = process.argv.slice(2);

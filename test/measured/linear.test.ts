@@ -1,12 +1,12 @@
 /** The handlers' work is linear in the length of a message: each shape passes the real registrar, proxy and authentication. */
 import { expect, test } from "vitest";
-import { cpuTime } from "../../support/cpu-time.js";
-import { SHAPES, requestOf } from "../../support/hostile-shapes.js";
-import { ObjectStage } from "../../support/object-stage.js";
-import { asRequestUri, parseUri } from "../../../src/sip/uri.js";
-import { parseNameAddr } from "../../../src/sip/name-addr.js";
-import { splitHeaderList } from "../../../src/sip/header-list.js";
-import { parseVia, stampVia } from "../../../src/sip/via.js";
+import { cpuTime } from "../support/cpu-time.js";
+import { SHAPES, requestOf } from "../support/hostile-shapes.js";
+import { ObjectStage } from "../support/object-stage.js";
+import { asRequestUri, parseUri } from "../../src/sip/uri.js";
+import { parseNameAddr } from "../../src/sip/name-addr.js";
+import { splitHeaderList } from "../../src/sip/header-list.js";
+import { parseVia, stampVia } from "../../src/sip/via.js";
 
 /** Octets. Eight times as many mean eight times the work plus a garbage collection or, if a reader goes back and forth, 64 times. */
 const [SMALL, LARGE] = [1_750, 14_000];
