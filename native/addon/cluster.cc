@@ -54,6 +54,18 @@ Napi::Value set_tls(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value set_nonce_keys(const Napi::CallbackInfo& info) {
+  const auto cluster = find_cluster(info[0].ToNumber().Uint32Value());
+  const auto given = info[1].As<Napi::Array>();
+  std::vector<Text> keys;
+  for (uint32_t i = 0; i < given.Length(); ++i) {
+    const auto key = given.Get(i).As<Napi::Uint8Array>();
+    keys.emplace_back(reinterpret_cast<const char*>(key.Data()), key.ByteLength());
+  }
+  if (cluster) cluster->nonces.set_keys(keys);
+  return info.Env().Undefined();
+}
+
 Napi::Value flow_owners(const Napi::CallbackInfo& info) {
   const auto cluster = find_cluster(info[0].ToNumber().Uint32Value());
   const FlowOwners::Size size = cluster ? cluster->flows.owners.size() : FlowOwners::Size();

@@ -11,6 +11,7 @@
 
 #include "core/base/recent_set.h"
 #include "core/base/ring.h"
+#include "core/base/wall_ms.h"
 #include "core/flow/flow_commons.h"
 #include "core/home/login_guard.h"
 #include "core/home/nonce_table.h"
@@ -28,7 +29,7 @@ inline SipKey sip_key_of(const uint8_t octets[16]) noexcept {
 struct Cluster {
   static constexpr size_t kSeedOctets = 96;
   // `seed`: kSeedOctets random octets.
-  explicit Cluster(const uint8_t* seed) : flows(sip_key_of(seed + 80)), nonces(seed), guard(sip_key_of(seed + 64)) {}
+  explicit Cluster(const uint8_t* seed) : flows(sip_key_of(seed + 80)), nonces(seed, wall_ms()), guard(sip_key_of(seed + 64)) {}
 
   std::vector<std::unique_ptr<Ring>> rings;
   std::vector<int> wakes;
@@ -60,6 +61,8 @@ Napi::Value create_cluster(const Napi::CallbackInfo& info);
 Napi::Value stop_accepting(const Napi::CallbackInfo& info);
 // setTls(cluster: number, material: TlsMaterial): undefined, or the reason why the previous certificates stay in force
 Napi::Value set_tls(const Napi::CallbackInfo& info);
+// setNonceKeys(cluster: number, keys: Uint8Array[]): the first one signs
+Napi::Value set_nonce_keys(const Napi::CallbackInfo& info);
 // flowOwners(cluster: number): {known, octets, forgotten}
 Napi::Value flow_owners(const Napi::CallbackInfo& info);
 

@@ -1,17 +1,11 @@
 #include "logins.h"
 
-#include <ctime>
+#include "core/base/wall_ms.h"
 
 namespace sluice {
 namespace {
 
-uint64_t now_ms() noexcept {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000 + static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
-}
-
-uint32_t now_seconds() noexcept { return static_cast<uint32_t>(now_ms() / 1'000) + 1; }
+uint32_t now_seconds() noexcept { return static_cast<uint32_t>(wall_ms() / 1'000); }
 
 // Text that is not an address becomes one that no client has.
 Address address_of(const Napi::Value& value) {
@@ -44,7 +38,7 @@ Logins::Logins(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Logins>(info),
 Napi::Value Logins::make_nonce(const Napi::CallbackInfo& info) {
   char text[kNonceText];
   const std::string realm = info[0].ToString();
-  cluster_->nonces.make(realm, address_of(info[1]), now_ms(), text);
+  cluster_->nonces.make(realm, address_of(info[1]), wall_ms(), text);
   return Napi::String::New(info.Env(), text, sizeof text);
 }
 
@@ -53,7 +47,7 @@ Napi::Value Logins::is_fresh(const Napi::CallbackInfo& info) {
   const std::string nonce = info[0].ToString();
   const std::string realm = info[1].ToString();
   const auto life = static_cast<uint64_t>(info[3].ToNumber().Int64Value());
-  return Napi::Boolean::New(info.Env(), cluster_->nonces.is_fresh(nonce, realm, address_of(info[2]), now_ms(), life));
+  return Napi::Boolean::New(info.Env(), cluster_->nonces.is_fresh(nonce, realm, address_of(info[2]), wall_ms(), life));
 }
 
 // useNonce(nonce, user, count)

@@ -19,7 +19,7 @@ std::array<uint8_t, 64> seed_of(uint8_t first) {
   return seed;
 }
 
-NonceTable table_of(uint8_t first, uint32_t capacity = 4'096) { return NonceTable(seed_of(first).data(), capacity); }
+NonceTable table_of(uint8_t first, uint32_t capacity = 4'096) { return NonceTable(seed_of(first).data(), 0, capacity); }
 
 Address client(const char* ip) {
   Address address;
@@ -62,6 +62,37 @@ TEST("AU-8 nonces of another process, altered ones and other spellings are not o
   }
   for (const std::string& text : {std::string(), nonce + "=", nonce + "A", nonce.substr(1), std::string(3'000, 'x')})
     CHECK(!table.is_fresh(text, "example.org", kBob, 1'000, kLife));
+}
+
+TEST("AU-9 nodes that share a key accept each other's nonces for a few seconds, but none from before their start") {
+  constexpr uint64_t kStart = 50'000;
+  const std::string key(32, 'k'), older(32, 'o');
+  NonceTable one(seed_of(1).data(), 0), other(seed_of(2).data(), kStart), stranger(seed_of(3).data(), 0);
+  one.set_keys({key});
+  other.set_keys({older, key});
+  const auto takes = [&](const std::string& nonce, uint64_t now) { return other.is_fresh(nonce, "example.org", kBob, now, kLife); };
+  const std::string nonce = nonce_of(one, kStart + 20'000);
+  CHECK(takes(nonce, kStart + 20'000));
+  CHECK(takes(nonce, kStart + 30'000));
+  CHECK(!takes(nonce, kStart + 30'001));
+  // The clock of its maker may be ahead.
+  CHECK(takes(nonce, kStart + 10'000));
+  CHECK(!takes(nonce, kStart + 9'999));
+  CHECK(!other.is_fresh(nonce, "example.org", client("192.0.2.2"), kStart + 20'000, kLife));
+  CHECK(!other.is_fresh(nonce, "example.net", kBob, kStart + 20'000, kLife));
+  CHECK(!other.is_fresh(nonce, "example.org", kBob, kStart + 20'002, 1));
+  CHECK(!takes(nonce_of(one, kStart), kStart));
+  CHECK(takes(nonce_of(one, kStart + 1), kStart + 1));
+  CHECK(!takes(nonce_of(stranger, kStart + 20'000), kStart + 20'000));
+  // Each count is good once here, as those of its own nonces are.
+  CHECK(other.use(nonce, "bob", 1));
+  CHECK(!other.use(nonce, "bob", 1));
+  // Its own stay good while keys change, as long as the old one is kept.
+  const std::string own = nonce_of(other, kStart + 100);
+  other.set_keys({key, older});
+  CHECK(other.is_fresh(own, "example.org", kBob, kStart + 100 + kLife, kLife));
+  other.set_keys({key});
+  CHECK(!other.is_fresh(own, "example.org", kBob, kStart + 100, kLife));
 }
 
 TEST("AU-9 each user can use a count once, even when requests overtake each other") {

@@ -149,7 +149,7 @@ TEST("SA-8 connections are refused as soon as another thread stops the listeners
 
 TEST("AU-9 nonces that several threads make, check and use are all different, and each count is used once") {
   uint8_t seed[64] = {1};
-  NonceTable table(seed, 16);
+  NonceTable table(seed, 0, 16);
   const Address client = address("192.0.2.1", 5060);
   std::array<std::vector<std::string>, kThreads> made;
   std::atomic<size_t> fresh{0}, taken{0};

@@ -7,7 +7,7 @@ import type { Cidr } from "../config/cidr.js";
 import { type Family, showHostPort } from "../config/host-port.js";
 import { type Listener, isSecure, showListener } from "../config/listener.js";
 import type { AddressPort, TrustedNet } from "../native/address-port.js";
-import type { ShardConfig, ShardLimits, ShardListener, ShardNames } from "../native/binding.js";
+import type { ShardConfig, ShardKey, ShardLimits, ShardListener, ShardNames } from "../native/binding.js";
 import { binding } from "../native/load.js";
 import type { ResolvedTarget } from "../resolve/resolved-target.js";
 import { portOwner } from "../base/port-owner.js";
@@ -30,7 +30,7 @@ export function shardConfigs(config: Config): readonly ShardConfig[] {
   ];
   const advertised = [...config.listen, ...(config.coreListen ?? [])].flatMap(({ advertise }) => (advertise ? [advertise] : []));
   const common: Omit<ShardConfig, "shard"> = {
-    cluster: openCluster(config.shards, listeners),
+    cluster: openCluster(config, listeners),
     shards: config.shards,
     boot: randomBytes(2).readUInt16BE(),
     tableKey: randomBytes(16),
@@ -58,9 +58,12 @@ export function shardConfigs(config: Config): readonly ShardConfig[] {
 }
 
 /** Opens every socket of every shard. */
-function openCluster(shards: number, listeners: readonly ShardListener[]): number {
+function openCluster({ shards, flowKeys }: Config, listeners: readonly ShardListener[]): number {
   const cluster = binding.createCluster(shards, RING_OCTETS, listeners, randomBytes(96));
-  if (typeof cluster === "number") return cluster;
+  if (typeof cluster === "number") {
+    setNonceKeys(cluster, flowKeys);
+    return cluster;
+  }
   const { address, ...place } = listeners[cluster.listener]!;
   throw new Error(cannotListen({ ...place, host: address }, -cluster.errno));
 }
@@ -70,6 +73,11 @@ function cannotListen(listener: Pick<Listener, "transport" | "host" | "port">, e
   const owner = getSystemErrorName(errno) === "EADDRINUSE" ? portOwner(listener.transport === "udp" ? "udp" : "tcp", listener.port) : "";
   const why = owner === "" ? getSystemErrorName(errno) : `${getSystemErrorName(errno)}, ${owner}`;
   return `cannot listen on ${showListener(listener)}: ${why}; ${table.listen.name} and ${table.coreListen.name} say where to listen`;
+}
+
+/** Nodes that share a flow key understand each other's nonces: a client may be challenged by one and answer to another. */
+export function setNonceKeys(cluster: number, flowKeys: readonly ShardKey[]): void {
+  binding.setNonceKeys(cluster, flowKeys.map(({ key }) => createHmac("sha256", key).update("Digest nonce").digest()));
 }
 
 /** The octets that so many requests may hold. */

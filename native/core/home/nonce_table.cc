@@ -29,7 +29,8 @@ bool same_octets(const uint8_t* a, const uint8_t* b, size_t size) noexcept {
 
 }  // namespace
 
-NonceTable::NonceTable(const uint8_t seed[64], uint32_t capacity) : key_(seed, 28), capacity_(capacity) {
+NonceTable::NonceTable(const uint8_t seed[64], uint64_t now, uint32_t capacity)
+    : keys_(std::make_shared<const Keys>(1, HmacKey(seed, 28))), started_(now), capacity_(capacity) {
   std::memcpy(life_, seed + 28, sizeof life_);
   std::memcpy(hash_, seed + 32, sizeof hash_);
   // The rings stay untouched, and cost no memory, until they are needed.
@@ -39,24 +40,38 @@ NonceTable::NonceTable(const uint8_t seed[64], uint32_t capacity) : key_(seed, 2
   }
 }
 
+void NonceTable::set_keys(const std::vector<Text>& keys) {
+  if (keys.empty()) return;
+  Keys fresh;
+  for (const Text key : keys) fresh.emplace_back(reinterpret_cast<const uint8_t*>(key.data()), key.size());
+  auto shared = std::make_shared<const Keys>(std::move(fresh));
+  const std::lock_guard<std::mutex> guard(keys_lock_);
+  keys_ = std::move(shared);
+}
+
 void NonceTable::make(Text realm, const Address& client, uint64_t now, char* out) noexcept {
   uint8_t octets[kSigned + kSha256Size];
   std::memcpy(octets, life_, sizeof life_);
   put48(octets + 4, now);
   put48(octets + 10, serial_.fetch_add(1, std::memory_order_relaxed));
-  mac(octets, realm, client, octets + kSigned);
+  mac(keys()->front(), octets, realm, client, octets + kSigned);
   base64url_encode(octets, kNonceOctets, out);
 }
 
 bool NonceTable::is_fresh(Text nonce, Text realm, const Address& client, uint64_t now, uint64_t life) const noexcept {
   uint8_t octets[kNonceOctets];
   if (nonce.size() != kNonceText || base64url_decode(nonce, octets, sizeof octets) != kNonceOctets) return false;
-  if (std::memcmp(octets, life_, sizeof life_) != 0) return false;
-  uint8_t expected[kSha256Size];
-  mac(octets, realm, client, expected);
-  if (!same_octets(expected, octets + kSigned, kNonceOctets - kSigned)) return false;
   const uint64_t made = get48(octets + 4);
-  return made <= now && now - made <= life;
+  const bool is_own = std::memcmp(octets, life_, sizeof life_) == 0;
+  // The clocks of two nodes never agree exactly.
+  const bool is_due = is_own ? made <= now && now - made <= life : made > started_ && (made > now ? made - now : now - made) <= std::min(life, kForeignLife);
+  if (!is_due) return false;
+  const std::shared_ptr<const Keys> all = keys();
+  return std::any_of(all->begin(), all->end(), [&](const HmacKey& key) {
+    uint8_t expected[kSha256Size];
+    mac(key, octets, realm, client, expected);
+    return same_octets(expected, octets + kSigned, kNonceOctets - kSigned);
+  });
 }
 
 bool NonceTable::use(Text nonce, Text user, uint32_t count) noexcept {
@@ -90,13 +105,13 @@ bool NonceTable::use(Text nonce, Text user, uint32_t count) noexcept {
 }
 
 // An IPv6 client may change its address within its network (RFC 8981).
-void NonceTable::mac(const uint8_t* octets, Text realm, const Address& client, uint8_t out[kSha256Size]) const noexcept {
+void NonceTable::mac(const HmacKey& key, const uint8_t* octets, Text realm, const Address& client, uint8_t out[kSha256Size]) noexcept {
   uint8_t said[kSigned + 16 + 256] = {};
   std::memcpy(said, octets, kSigned);
   std::memcpy(said + kSigned, client.ip, client.is_v4() ? 16 : 8);
   const size_t size = std::min(realm.size(), sizeof said - kSigned - 16);
   std::memcpy(said + kSigned + 16, realm.data(), size);
-  key_.mac(said, kSigned + 16 + size, out);
+  key.mac(said, kSigned + 16 + size, out);
 }
 
 NonceTable::Entry* NonceTable::find(Stripe& stripe, const uint64_t key[2]) const noexcept {

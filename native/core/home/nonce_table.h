@@ -2,17 +2,19 @@
 // are useless everywhere (RFC 7616 3.3, 3.4, 5.4, 5.5). qop=auth does not protect the Contact, so this is what keeps a registration from
 // being hijacked: no count is ever accepted twice.
 //
-//   base64url of: 0-3 this run of the process, 4-9 milliseconds since it began, 10-15 serial number, 16-31 HMAC-SHA-256 over these, the
+//   base64url of: 0-3 this run of the process, 4-9 milliseconds of the wall clock, 10-15 serial number, 16-31 HMAC-SHA-256 over these, the
 //   client's network and the realm, truncated to 128 bits
 //
-// The key is random and ends with the process: a nonce from another process or an earlier run is stale, and the client tries again with a
-// fresh one.
+// Nodes that share a flow key also share the keys of their nonces. A balancer may send the answer to a challenge to a node that did not
+// make it, so each node accepts a nonce of the others for a few seconds, unless it is older than this run of the process: then it may
+// have been used in an earlier one. Every other nonce is stale, and the client tries again with a fresh one.
 #pragma once
 
 #include <array>
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "core/base/bytes.h"
 #include "core/crypto/hmac.h"
@@ -26,13 +28,21 @@ constexpr size_t kNonceText = 43;
 
 class NonceTable {
  public:
-  // `seed`: 64 random octets. `capacity`: nonces remembered in each of the 64 stripes, a power of two up to 16,384.
-  explicit NonceTable(const uint8_t seed[64], uint32_t capacity = 4'096);
+  // How old the nonce of another node may be: the time that a client takes to answer a challenge.
+  static constexpr uint64_t kForeignLife = 10'000;
 
-  // `now`: milliseconds of a clock that never runs backwards. Writes kNonceText characters.
+  // `seed`: 64 random octets. `now`: at the start, as below. `capacity`: nonces remembered in each of the 64 stripes, a power of two up to
+  // 16,384.
+  NonceTable(const uint8_t seed[64], uint64_t now, uint32_t capacity = 4'096);
+
+  // Keys that nodes share; the first one signs. Until it is called the key is random.
+  void set_keys(const std::vector<Text>& keys);
+
+  // `now`: milliseconds of the wall clock (wall_ms.h). Writes kNonceText characters.
   void make(Text realm, const Address& client, uint64_t now, char* out) noexcept;
 
-  // Whether this process made it for this realm and this client's network, at most `life` milliseconds ago.
+  // Whether it was made for this realm and this client's network, either by this process at most `life` milliseconds ago, or by another
+  // node with one of our keys at most kForeignLife ago.
   bool is_fresh(Text nonce, Text realm, const Address& client, uint64_t now, uint64_t life) const noexcept;
 
   // Marks a count of a fresh nonce as used by this user. False: it was used before, or is too old to tell. Requests may overtake each
@@ -60,12 +70,20 @@ class NonceTable {
   };
   static constexpr size_t kStripes = 64;
 
-  void mac(const uint8_t* octets, Text realm, const Address& client, uint8_t out[kSha256Size]) const noexcept;
+  using Keys = std::vector<HmacKey>;
+
+  std::shared_ptr<const Keys> keys() const noexcept {
+    const std::lock_guard<std::mutex> guard(keys_lock_);
+    return keys_;
+  }
+  static void mac(const HmacKey& key, const uint8_t* octets, Text realm, const Address& client, uint8_t out[kSha256Size]) noexcept;
   Entry* find(Stripe& stripe, const uint64_t key[2]) const noexcept;
   void add(Stripe& stripe, const Entry& entry) noexcept;
   void remove(Stripe& stripe, uint32_t place) noexcept;
 
-  HmacKey key_;
+  mutable std::mutex keys_lock_;
+  std::shared_ptr<const Keys> keys_;
+  const uint64_t started_;
   SipKey hash_[2];
   uint8_t life_[4];
   uint32_t capacity_;

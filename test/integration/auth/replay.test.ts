@@ -1,5 +1,5 @@
-/** Overheard credentials (RFC 7616 5.4, 5.5) are useless, and cannot hijack a registration although qop=auth does not protect the Contact. */
-import { createHash } from "node:crypto";
+/** Credentials that somebody overheard (RFC 7616 5.4, 5.5): good nowhere, and no registration can be hijacked with them, though qop=auth leaves Contact uncovered. */
+import { createHash, randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -34,7 +34,10 @@ async function register(party: Party, authorization?: string): Promise<void> {
 
 async function credentials(party: Party): Promise<string> {
   await register(party);
-  const challenge = (await party.response(401)).header("WWW-Authenticate");
+  return credentialsFor((await party.response(401)).header("WWW-Authenticate"));
+}
+
+function credentialsFor(challenge: string): string {
   return answerChallenge(challenge, "REGISTER", `sip:${DOMAIN}`, { user: "bob", password: "secret" }) ?? "";
 }
 
@@ -57,11 +60,35 @@ test("AU-9 used credentials are refused on every shard, over every transport and
   const thief = await again.phone("thief");
   await register(thief, authorization);
   expect((await thief.response(401)).header("WWW-Authenticate")).toContain("stale=true");
+  // Who knows the password registers.
   await register(thief, await credentials(thief));
   expect((await thief.response(200)).all("Contact")).toContainEqual(expect.stringContaining(thief.at));
 });
 
-test("AU-9 credentials that never arrived are useless from anywhere else", async () => {
+test("AU-9 nodes that share a flow key answer each other's challenges behind a balancer, and accept each count once", async () => {
+  const keys = { SLUICE_FLOW_KEYS: `1:${randomBytes(32).toString("base64")}` };
+  const nodes = [await Home.start({ ...settings(), ...keys }), await Home.start({ ...settings(), ...keys })] as const;
+  const at = [await nodes[0].phone("bob"), await nodes[1].phone("bob")] as const;
+  const authorization = await credentials(at[0]);
+  await register(at[1], authorization);
+  await at[1].response(200);
+  await register(at[1], authorization);
+  let challenge = (await at[1].response(401)).header("WWW-Authenticate");
+  expect(challenge).toContain("stale=true");
+  // Whichever node the balancer chooses next, the answer to a fresh challenge is taken.
+  for (const node of [0, 1, 1, 0, 1] as const) {
+    await register(at[node], credentialsFor(challenge));
+    await at[node].response(200);
+    await register(at[node], credentialsFor(challenge));
+    challenge = (await at[node].response(401)).header("WWW-Authenticate");
+  }
+  // A node that does not share the key asks once more.
+  const stranger = await (await Home.start(settings())).phone("bob");
+  await register(stranger, credentialsFor(challenge));
+  expect((await stranger.response(401)).header("WWW-Authenticate")).toContain("stale=true");
+});
+
+test("AU-9 credentials that never arrived are useless from another network", async () => {
   const home = await Home.start(settings());
   const authorization = await credentials(await home.phone("bob"));
   const thief = await home.edge("thief", "127.0.0.7");
