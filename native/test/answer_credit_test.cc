@@ -60,4 +60,22 @@ TEST("a source that has heard us gets any response, and that helps no other sour
   CHECK(!credit.may_answer(address("192.0.2.2"), 31, false));
 }
 
+TEST("any number of forged sources takes nobody's proof away") {
+  AnswerCredit credit(SipKey{1, 2});
+  const auto numbered = [](uint32_t first, uint32_t number) {
+    Address source = address("0.0.0.0");
+    for (int i = 0; i < 3; ++i) source.ip[15 - i] = static_cast<uint8_t>(number >> 8 * i);
+    source.ip[12] = static_cast<uint8_t>(first);
+    return source;
+  };
+  for (uint32_t i = 0; i < 5'000; ++i) credit.heard_us(numbered(10, i));
+  for (uint32_t i = 0; i < 600'000; ++i) credit.received(numbered(20, i), 1);
+  size_t proven = 0;
+  for (uint32_t i = 0; i < 5'000; ++i) {
+    credit.received(numbered(10, i), 1);
+    proven += credit.may_answer(numbered(10, i), 60'000, false);
+  }
+  CHECK_EQ(proven, size_t{5'000});
+}
+
 }  // namespace sluice::answer_credit_test

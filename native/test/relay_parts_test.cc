@@ -126,7 +126,7 @@ TEST("TX-12 a branch of the object path is valid only in its own process") {
 
 TEST("the keys of branches, hashes and marks are derived, and all different") {
   const BranchKeys keys(SipKey{1, 2});
-  const SipKey all[] = {keys.via, keys.object, keys.request, keys.target, keys.neighbour, SipKey{1, 2}};
+  const SipKey all[] = {keys.via, keys.object, keys.request, keys.target, keys.neighbour, keys.answer, SipKey{1, 2}};
   for (size_t i = 0; i < std::size(all); ++i)
     for (size_t j = 0; j < i; ++j) CHECK(all[i].k0 != all[j].k0 && all[i].k1 != all[j].k1);
   CHECK(BranchKeys(SipKey{1, 2}).via.k0 == keys.via.k0);

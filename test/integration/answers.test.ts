@@ -108,3 +108,61 @@ test("a phone that answers has heard us: it gets any response", async () => {
   await expect.poll(() => count).toBe(11);
   expect(got).toBeGreaterThan(3 * query.length);
 });
+
+test("an attacker cannot prove a forged source with what it learns as a callee or from its own requests", async () => {
+  const port = await server({ SLUICE_MODE: "standalone" });
+  const attacker = await udp();
+  const here = hostPortOf(attacker);
+  const heard: string[] = [];
+  attacker.on("message", (octets) => heard.push(octets.toString("latin1")));
+  const registering = (user: string, contact: string): string =>
+    request("REGISTER", { transport: "UDP", at: here, uri: `sip:${DOMAIN}`, from: `sip:${user}@${DOMAIN}`, to: `sip:${user}@${DOMAIN}`, headers: `Contact: <${contact}>\r\n` });
+  const known = async (text: string, answer: RegExp): Promise<string> => {
+    attacker.send(Buffer.from(text, "latin1"), port, HOST);
+    await expect.poll(() => heard.find((one) => answer.test(one))).toBeDefined();
+    const found = heard.find((one) => answer.test(one)) ?? "";
+    heard.length = 0;
+    return found;
+  };
+  await known(registering("callee", `sip:callee@${here}`), /^SIP\/2\.0 200/);
+  for (let number = 1; number <= 10; number += 1) await known(registering("long", `sip:long@192.0.2.${number};p=${"x".repeat(900)}`), /^SIP\/2\.0 200/);
+
+  const socket = await udp(OTHER_HOST);
+  const there = hostPortOf(socket);
+  let got = 0;
+  let sent = 0;
+  socket.on("message", (octets) => (got += octets.length));
+  const forge = (text: string): void => {
+    sent += text.length;
+    socket.send(Buffer.from(text, "latin1"), port, HOST);
+  };
+  const asAck = (invite: string, to: string): string => invite.replace(/^INVITE/, "ACK").replace("CSeq: 1 INVITE", "CSeq: 1 ACK").replace(/^To: .*$/m, `To: ${to}`);
+  // A refusal that nothing is remembered of, and the same one told to the attacker.
+  const refused = request("INVITE", { transport: "UDP", at: there, uri: `sip:callee@${DOMAIN}` }).replace("Max-Forwards: 70", "Max-Forwards: 0");
+  const refusal = await known(refused, /^SIP\/2\.0 483/);
+  const told = /^To: (.*)$/m.exec(refusal)?.[1]?.trim() ?? "";
+  expect(told).toContain(";tag=sl-");
+  forge(refused);
+  forge(asAck(refused, told));
+  // One within a dialog, where the tag is nobody's secret.
+  const inside = refused.replace(/^To: (.*)$/m, "To: $1;tag=made-up").replace(/z9hG4bK/, "z9hG4bKinside");
+  forge(inside);
+  forge(asAck(inside, `<sip:callee@${DOMAIN}>;tag=made-up`));
+  // A call to the attacker: its Record-Route has the tokens of the caller's flow, its Via a branch of ours.
+  forge(request("INVITE", { transport: "UDP", at: there, uri: `sip:callee@${DOMAIN}`, headers: `Contact: <sip:a@${there}>\r\n` }));
+  await expect.poll(() => heard.find((one) => one.startsWith("INVITE"))).toBeDefined();
+  const copy = heard.find((one) => one.startsWith("INVITE")) ?? "";
+  const routes = [...copy.matchAll(/^Record-Route: (.*?)\r$/gm)].map(([, value]) => `Route: ${value}\r\n`);
+  expect(routes.length).toBeGreaterThan(1);
+  const along = (values: readonly string[]): string => request("OPTIONS", { transport: "UDP", at: there, uri: `sip:callee@${here}`, headers: values.join("") }).replace(/^To: (.*)$/m, "To: $1;tag=x");
+  for (const values of [routes, [...routes].reverse(), routes.slice(-2), routes.slice(-1)]) forge(along(values));
+  forge(response(copy, "180 Ringing"));
+
+  for (let query = 0; query < 20; query += 1) {
+    forge(request("REGISTER", { transport: "UDP", at: there, uri: `sip:${DOMAIN}`, from: `sip:long@${DOMAIN}`, to: `sip:long@${DOMAIN}` }));
+    await sleep(20);
+  }
+  await sleep(1_000);
+  expect(got).toBeGreaterThan(0);
+  expect(got).toBeLessThanOrEqual(3 * sent + OVERDRAFT);
+});

@@ -21,7 +21,7 @@ class AnswerCredit {
 
   // Octets arrived from there.
   void received(const Address& source, size_t octets) noexcept;
-  // It has repeated something that only a reader of our messages can know.
+  // It has repeated something that we told this source and nobody else.
   void heard_us(const Address& source) noexcept;
   // Deducts a response from its credit. False: none is left. A source that we have forgotten since its last message may be answered.
   bool may_answer(const Address& source, size_t octets, bool final) noexcept;
@@ -29,8 +29,10 @@ class AnswerCredit {
   size_t room(const Address& source) noexcept;
 
  private:
-  // Sources that share a place push each other out; what is lost is the credit or the limit of the one that has been silent for longer.
-  static constexpr size_t kPlaces = 1u << 15;
+  // Sources that share a cache line push each other out, but one that has heard us stays as long as there is another to push out: forged
+  // sources, however many, take nobody's proof away. What is lost is the credit or the limit of one that has been silent for longer.
+  static constexpr size_t kLine = 8;
+  static constexpr size_t kLines = 1u << 15;
   static constexpr int32_t kMaxCredit = 1 << 16;
   static constexpr int32_t kProven = INT32_MAX;
 
@@ -41,10 +43,23 @@ class AnswerCredit {
   static_assert(std::atomic<Account>::is_always_lock_free);
   using Place = std::atomic<Account>;
 
-  Place& place_of(const Address& source, uint32_t& mark) noexcept;
+  struct alignas(64) Line {
+    Place places[kLine];
+  };
+  static_assert(sizeof(Line) == 64);
+  struct Name {
+    Line& line;
+    uint32_t mark;
+    uint32_t first;  // where a newcomer looks for its place
+  };
+
+  Name name_of(const Address& source) noexcept;
+  // nullptr: nothing is known about it.
+  static Place* find(const Name& name) noexcept;
+  static Place& find_or_make(const Name& name) noexcept;
 
   SipKey key_;
-  std::unique_ptr<Place[]> places_{new Place[kPlaces]()};
+  std::unique_ptr<Line[]> lines_{new Line[kLines]()};
 };
 
 }  // namespace sluice

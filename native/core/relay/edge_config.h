@@ -53,13 +53,19 @@ struct TrustedNet {
 struct BranchKeys {
   BranchKeys() noexcept = default;
   explicit BranchKeys(const SipKey& secret) noexcept
-      : via(derive(secret, "via branch")), object(derive(secret, "object branch")), request(derive(secret, "request")), target(derive(secret, "target")), neighbour(derive(secret, "neighbour")) {}
+      : via(derive(secret, "via branch")),
+        object(derive(secret, "object branch")),
+        request(derive(secret, "request")),
+        target(derive(secret, "target")),
+        neighbour(derive(secret, "neighbour")),
+        answer(derive(secret, "answer")) {}
 
   SipKey via;      // signs the branch of a relayed request
   SipKey object;   // signs the branch of a request of the object path
   SipKey request;  // hashes transactions and loops
   SipKey target;   // spreads calls over the upstreams
   SipKey neighbour;  // signs the neighbour of a dialog, see neighbour.h
+  SipKey answer;     // makes the To tags of stateless answers
 };
 
 struct EdgeConfig {

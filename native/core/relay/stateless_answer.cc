@@ -2,10 +2,17 @@
 
 namespace sluice {
 
-Text StatelessAnswers::tag(uint64_t transaction, char* out) noexcept {
+// `transaction`: only the 48 bits that our Via branch carries, so that the tag can also be computed from the branch.
+Text StatelessAnswers::tag(const EdgeConfig& config, uint64_t transaction, const Address* to, char* out) noexcept {
+  SipHasher hash(config.branch_keys.answer);
+  hash.add(&transaction, sizeof transaction);
+  if (to != nullptr) {
+    const SourceKey source(*to);
+    hash.add(&source, sizeof source);
+  }
+  uint64_t bits = hash.finish();
   std::memcpy(out, "sl-", 3);
-  // Uses only the bits that our Via branch carries, so that the tag can also be computed from the branch.
-  for (size_t digit = 3; digit < kTag; ++digit, transaction >>= 4) out[digit] = "0123456789abcdef"[transaction & 15];
+  for (size_t digit = 3; digit < kTag; ++digit, bits >>= 4) out[digit] = "0123456789abcdef"[bits & 15];
   return Text(out, kTag);
 }
 

@@ -4,27 +4,32 @@
 #include <array>
 #include <memory>
 
+#include "core/flow/source_shares.h"
 #include "core/relay/via_branch.h"
 
 namespace sluice {
+
+// Whose response an ACK acknowledges. `proof`: ours, and the sender has read it.
+enum class AckFor : uint8_t { others, ours, proof };
 
 class StatelessAnswers {
  public:
   static constexpr size_t kTag = 15;
 
-  // The To tag of a response to the transaction: nobody else can make it, so it authenticates the ACK.
-  static Text tag(uint64_t transaction, char* out) noexcept;
+  // The To tag of a response to the transaction: nobody else can make it, so it authenticates the ACK. `to`: the UDP source that gets the
+  // response, nullptr for a connection or the core; the same request from another source gets another tag.
+  static Text tag(const EdgeConfig& config, uint64_t transaction, const Address* to, char* out) noexcept;
 
   // Within a dialog we cannot choose the tag, so an INVITE answered there is remembered until `ends`.
   void remember(uint64_t transaction, uint32_t now, uint32_t ends) noexcept;
 
   // Whether the ACK is for a response of ours. `transaction` is called only if it may be.
   template <typename Transaction>
-  bool own(const Message& ack, uint32_t now, Transaction transaction) const noexcept {
+  AckFor own(const EdgeConfig& config, const Message& ack, const Address* from, uint32_t now, Transaction transaction) const noexcept {
     const Text given = ack.text(ack.to_tag);
     char expected[kTag];
-    if (given.size() == kTag && given.substr(0, 3) == "sl-" && given == tag(transaction(), expected)) return true;
-    return places_ != nullptr && is_before(now, last_end_) && holds(transaction(), now);
+    if (given.size() == kTag && given.substr(0, 3) == "sl-" && given == tag(config, transaction(), from, expected)) return AckFor::proof;
+    return places_ != nullptr && is_before(now, last_end_) && holds(transaction(), now) ? AckFor::ours : AckFor::others;
   }
 
  private:

@@ -34,19 +34,17 @@ void Intake::take_request(Item& item, int32_t* record) noexcept {
   read_request_facts(around, item.message, source, item.facts, record);
   for (int32_t i = 0; i < record[kRecord_own_routes] && !item.crossed; ++i) {
     const RouteKind kind = item.facts.routes[i].kind;
-    // The token of this very flow: the sender can only have it from us.
-    const bool own = record[kRecord_route_0 + i] & static_cast<int32_t>(kRoute_source);
-    if (own && (kind == RouteKind::alive || kind == RouteKind::gone)) heard_us(source);
     if (kind == RouteKind::gone) ground_.counters.add(Counter::tokens_gone);
     if (kind != RouteKind::forged) continue;
     ground_.counters.add(Counter::tokens_forged);
     ground_.alerts.add(Event::forged_token, source.remote);
   }
   const Message& message = item.message;
-  // The ACK to our own response: nobody else waits for it (RFC 3261 17.1.1.3, 8.2.7).
-  if (message.method == Method::ack && message.error == ScanError::none && responder_.owns(item)) {
-    heard_us(source);
-    return ground_.counters.add(Counter::absorbed);
+  // What our own answer ended: nobody else waits for this ACK (RFC 3261 17.1.1.3, 8.2.7).
+  if (message.method == Method::ack && message.error == ScanError::none) {
+    const AckFor answer = responder_.owner_of(item);
+    if (answer == AckFor::proof) heard_us(source);
+    if (answer != AckFor::others) return ground_.counters.add(Counter::absorbed);
   }
   if (const uint8_t owner = transaction_owner_of(item, record); owner != ground_.config.shard && hand_over(owner, item)) return;
   turn_.take();
@@ -95,14 +93,13 @@ bool Intake::take_object_answer(Item& item, int32_t* record) noexcept {
     return true;
   }
   upstreams_.heard(item.source.remote, item.source.transport);
-  heard_us(item.source);
   read_response_facts(item.message, item.source, item.facts, record);
   record[kRecord_headers] |= static_cast<int32_t>(kHeader_object_answer);
   turn_.take();
   return true;
 }
 
-// The source has repeated something that only a reader of our messages can know.
+// It has repeated something that we told nobody else. The token of its own flow does not count: the other end of a dialog knows it too.
 void Intake::heard_us(const Source& source) noexcept {
   if (source.kind == FlowKind::udp && !source.from_core) ground_.commons.answers.heard_us(source.remote);
 }

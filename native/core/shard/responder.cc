@@ -35,6 +35,10 @@ ReturnPath way_back_to(const EdgeConfig& config, const Item& item) noexcept {
   return back;
 }
 
+// Whom the tag of a stateless answer is made for.
+const Address* told_of(const ReturnPath& back) noexcept { return back.kind == BackKind::stream || back.from_core ? nullptr : &back.remote; }
+const Address* told_of(const Source& source) noexcept { return source.kind == FlowKind::stream || source.from_core ? nullptr : &source.remote; }
+
 }  // namespace
 
 // Without rport, a UDP response goes to the port that Via names. A client that registers with outbound uses one port for both, whatever
@@ -103,7 +107,7 @@ void Responder::answer_sent(const Message& sent, int status) noexcept {
   answer.status = status;
   answer.extra_headers = status == 503 ? Text("Retry-After: 5\r\n") : Text();
   char tag[StatelessAnswers::kTag];
-  answer.to_tag = StatelessAnswers::tag(transaction_in(via.branch), tag);
+  answer.to_tag = StatelessAnswers::tag(ground_.config, transaction_in(via.branch), told_of(back), tag);
   Writer out = outbox_.scratch();
   if (!write_answer(sent, answer, out)) return;
   const Text octets = outbox_.commit(out);
@@ -115,9 +119,9 @@ void Responder::answer_sent(const Message& sent, int status) noexcept {
   send_back(back, octets, Text(), true, tap_.match(sent));
 }
 
-bool Responder::owns(const Item& ack) const noexcept {
+AckFor Responder::owner_of(const Item& ack) const noexcept {
   const Facts& facts = ack.facts;
-  return answers_.own(ack.message, ground_.clock.tick(),
+  return answers_.own(ground_.config, ack.message, told_of(ack.source), ground_.clock.tick(),
                       [&] { return transaction_id(transaction_hash(facts.hash, facts.top_via.branch, facts.top_via.host)); });
 }
 
@@ -152,7 +156,7 @@ void Responder::reply(const Item& item, int status, Text reason, uint32_t retry_
   Answer answer;
   answer.status = status;
   answer.reason = reason;
-  answer.to_tag = StatelessAnswers::tag(transaction, tag);
+  answer.to_tag = StatelessAnswers::tag(config, transaction, told_of(item.source), tag);
   answer.extra_headers = extra.full() ? Text() : extra.text();
   answer.source = &item.source;
   Writer out = outbox_.scratch();

@@ -27,8 +27,8 @@ class Responder {
   // The same for a response that another shard hands to us.
   void deliver(const RingHead& head, Text octets) noexcept;
   void count(int status) noexcept;
-  // Whether an ACK is for a response of reply() or answer_sent(): nobody else waits for it.
-  bool owns(const Item& ack) const noexcept;
+  // Whether an ACK is for an answer of reply() or answer_sent(): nobody else waits for it.
+  AckFor owner_of(const Item& ack) const noexcept;
 
  private:
   void withhold(const Address& from) noexcept;
