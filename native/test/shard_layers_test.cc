@@ -195,6 +195,36 @@ TEST("WS-7-3 WS-7-1 a handshake is refused with a status and closed: no subproto
   CHECK(ask(sip).starts_with("HTTP/1.1 101"));
 }
 
+TEST("TR-21 a quarter of a source's connections may be unfinished handshakes: another one is closed, and a finished one makes room") {
+  ShardRig rig([](EdgeConfig& config) { config.limits.max_flows_per_source = 80; });
+  std::vector<Peer> half;
+  for (int i = 0; i < 20; ++i) {
+    half.push_back(Peer::tcp(rig.port(ShardRig::kClientWs)));
+    half.back().send(upgrade().substr(0, 30));
+    rig.turn();
+  }
+  CHECK_EQ(rig.count(Counter::handshakes), 20);
+  CHECK_EQ(rig.hear(Peer::tcp(rig.port(ShardRig::kClientWs)), "<EOF>"), "<EOF>");
+  CHECK_EQ(rig.count(Counter::handshakes_refused), 1);
+  CHECK(rig->alerts().back().event == Event::source_full);
+  // Neither is plain TCP concerned.
+  const Peer plain = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  plain.send("\r\n\r\n");
+  rig.hear(plain, "\r\n");
+  half[0].send(upgrade().substr(30));
+  CHECK(rig.hear(half[0], "\r\n\r\n").starts_with("HTTP/1.1 101 "));
+  CHECK_EQ(rig.count(Counter::handshakes), 19);
+  half[1].close();
+  rig.turn();
+  CHECK_EQ(rig.count(Counter::handshakes), 18);
+  web_client(rig);
+  half[0].close();
+  rig.turn();
+  CHECK_EQ(rig.count(Counter::handshakes), 18);
+  rig.pass(6'000);
+  CHECK_EQ(rig.count(Counter::handshakes), 0);
+}
+
 TEST("WS-7-3 WS-F-6 a handshake and its first message arrive octet by octet; half a handshake times out") {
   ShardRig rig;
   const Peer core = Peer::bound(SOCK_DGRAM);

@@ -164,6 +164,14 @@ TEST("requests that cannot be remembered are still relayed, and counted") {
   CHECK(rig.until([&] { return count_of(got += connection.drain(), "MESSAGE sip:") == 4; }));
   CHECK_EQ(rig.count(Counter::pending), 2);
   CHECK_EQ(rig.count(Counter::pending_refused), 2);
+  // A reload makes room.
+  FlowLimits limits = rig->config().limits;
+  limits.max_pending = 3;
+  rig->set_limits(limits, 0);
+  for (int i = 4; i < 6; ++i) client.send(Request{.number = i}.text());
+  CHECK(rig.until([&] { return count_of(got += connection.drain(), "MESSAGE sip:") == 6; }));
+  CHECK_EQ(rig.count(Counter::pending), 3);
+  CHECK_EQ(rig.count(Counter::pending_refused), 3);
 }
 
 TEST("the oldest remembered responses make room for new ones") {
@@ -224,6 +232,13 @@ TEST("OB-5.4-13 after a pause of the whole process, no flow is judged before the
   rig.pass(61'000);
   CHECK_EQ(client.drain(), "\r\n");
   CHECK_EQ(rig.count(Counter::flows_expired), 0);
+}
+
+TEST("an upstream's failure is reported however many alerts strangers cause") {
+  Alerts alerts;
+  for (int i = 0; i < 1'000; ++i) alerts.add(Event::malformed, Address{});
+  alerts.add(Event::upstream_down, Address{});
+  CHECK(alerts.list().back().event == Event::upstream_down);
 }
 
 TEST("SA-9 new limits apply from now on") {

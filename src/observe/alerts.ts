@@ -13,6 +13,7 @@ const HOLDINGS: readonly (readonly [string, string])[] = [
   ["connections", "SLUICE_MAX_FLOWS"],
   ["UDP flows", "SLUICE_MAX_FLOWS"],
   ["requests", "SLUICE_MAX_PENDING"],
+  ["unfinished handshakes", "SLUICE_MAX_FLOWS"],
 ];
 
 export class AlertLog {

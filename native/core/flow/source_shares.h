@@ -12,7 +12,7 @@
 
 namespace sluice {
 
-enum class Holding : uint8_t { connection, udp_flow, transaction, transaction_octets, count_ };
+enum class Holding : uint8_t { connection, udp_flow, transaction, handshake, transaction_octets, count_ };
 
 enum class Grant : uint8_t { given, source_full, all_full };
 

@@ -65,6 +65,8 @@ class PendingTable {
   Pending& at(uint32_t index) noexcept { return slabs_[index >> kSlabBits][index & (kSlabSize - 1)]; }
   WheelNode& node(uint32_t index) noexcept { return at(index).timer; }
   uint32_t size() const noexcept { return size_; }
+  // Entries beyond it stay until they are closed.
+  void set_capacity(uint32_t capacity) noexcept { capacity_ = capacity; }
 
  private:
   static constexpr uint32_t kSlabBits = 9;

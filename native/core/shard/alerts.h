@@ -20,9 +20,11 @@ struct Alert {
 class Alerts {
  public:
   static constexpr size_t kMost = 64;
+  static constexpr size_t kMostOfStrangers = 48;  // the rest is kept for our own troubles
 
   void add(Event event, const Address& peer, int32_t number = 0, Text sample = Text()) noexcept {
-    if (list_.size() >= kMost) return;
+    const bool is_ours = event == Event::upstream_up || event == Event::upstream_down || event == Event::accept_failed;
+    if (list_.size() >= (is_ours ? kMost : kMostOfStrangers)) return;
     Alert alert{};
     alert.event = event;
     alert.peer = peer;

@@ -157,12 +157,38 @@ bool Connections::add_layer(uint32_t slot) noexcept {
   layer.is_websocket = is_websocket(on.transport);
   layer.must_have_proxy_header = on.proxy == ProxyRule::require;
   layer.stage = by_proxy ? Stage::proxy_header : layer.is_websocket ? Stage::upgrade : Stage::open;
+  // Behind a balancer the handshake is the client's, whose address comes first.
+  return by_proxy || begin_handshake(slot);
+}
+
+bool Connections::begin_handshake(uint32_t slot) noexcept {
+  Flow& flow = ground_.flows.at(slot);
+  if (flow.flags & kFlow_core) return true;
+  if (shares_.take_handshake(flow.remote) != Grant::given) {
+    ground_.counters.add(Counter::handshakes_refused);
+    return close(slot, Counter::flows_refused), false;
+  }
+  flow.layer->has_handshake_place = true;
+  ground_.counters.add(Counter::handshakes);
   return true;
+}
+
+void Connections::handshake_done(uint32_t slot) noexcept {
+  Flow& flow = ground_.flows.at(slot);
+  if (flow.layer != nullptr && is_ready(flow)) give_handshake(flow);
+}
+
+void Connections::give_handshake(Flow& flow) noexcept {
+  if (!flow.layer->has_handshake_place) return;
+  flow.layer->has_handshake_place = false;
+  shares_.give_handshake(flow.remote);
+  ground_.counters.add(Counter::handshakes, -1);
 }
 
 // Sends a layer's last words before it is closed, as far as the socket takes them.
 void Connections::drop_layer(Flow& flow) noexcept {
   StreamLayer& layer = *flow.layer;
+  give_handshake(flow);
   if (flow.out.empty() && is_ready(flow) && flow.state == FlowState::open) {
     last_words_.clear();
     if (layer.is_websocket && !layer.close_sent) {

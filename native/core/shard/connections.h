@@ -44,6 +44,11 @@ class Connections {
   // A balancer says that the client of this connection is not its peer. False: that client has too many connections, or is banned.
   bool is_for(uint32_t slot, const Address& client) noexcept;
 
+  // Counts a handshake that a connection is about to begin. False: there are too many, and the connection is closed.
+  bool begin_handshake(uint32_t slot) noexcept;
+  // Ends that once both handshakes, TLS and WebSocket, are done.
+  void handshake_done(uint32_t slot) noexcept;
+
   void peer_closed(uint32_t slot) noexcept;
   void close(uint32_t slot, Counter why) noexcept;
   // The same at the end of a turn, or some turns later if many end at once: each close costs system calls.
@@ -75,6 +80,7 @@ class Connections {
   void note_origin(uint32_t slot, const Address& remote) noexcept;
   bool add_layer(uint32_t slot) noexcept;
   void drop_layer(Flow& flow) noexcept;
+  void give_handshake(Flow& flow) noexcept;
   int dial(const Address& address, uint16_t listener) const noexcept;
   void forget_dialled(uint32_t slot) noexcept;
 

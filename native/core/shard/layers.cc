@@ -46,6 +46,7 @@ void StreamReader::take_proxy_header(uint32_t slot, char* data, size_t size) noe
   if (header.came_clear && is_secure(ground_.config.listeners[flow.listener].transport)) return connections_.close(slot, Counter::flows_refused);
   if (!connections_.is_for(slot, header.has_client ? header.client : flow.remote)) return connections_.close(slot, Counter::flows_refused);
   const bool secure = layer.is_secure;
+  if ((secure || layer.is_websocket) && !connections_.begin_handshake(slot)) return;
   layer.stage = layer.is_websocket ? Stage::upgrade : Stage::open;
   if (!secure && !layer.is_websocket) {
     delete flow.layer;
@@ -103,6 +104,7 @@ void StreamReader::decrypt(uint32_t slot, Text wire) noexcept {
   if (!was_open && tls.is_open()) {
     ground_.counters.add(Counter::tls_handshakes);
     if (tls.was_resumed()) ground_.counters.add(Counter::tls_resumed);
+    connections_.handshake_done(slot);
     if (flow.state != FlowState::connecting) timers_.arm(slot);
     else if (!connections_.opened(slot)) return;
   }

@@ -275,6 +275,7 @@ void Shard::set_upstreams(const UpstreamSet& upstreams) noexcept {
 
 void Shard::set_limits(const FlowLimits& limits, uint32_t flow_timer) noexcept {
   ground_.config.limits = limits;
+  remembered_.look_at_limits();
   ground_.config.flow_timer = flow_timer;
 }
 

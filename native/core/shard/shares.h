@@ -1,6 +1,8 @@
 // What strangers make a shard hold, within limits for the whole process. What the core side holds is the operator's own business.
 #pragma once
 
+#include <algorithm>
+
 #include "core/flow/source_shares.h"
 #include "core/shard/ground.h"
 
@@ -13,11 +15,16 @@ class Shares {
   // `any`: a load balancer, which stands for many; its clients are counted once it has named them.
   Grant take(Holding what, const Address& source, bool any = false) noexcept {
     const FlowLimits& limits = ground_.config.limits;
-    const Grant grant = ground_.commons.shares.take(what, source, 1, {limits.max_flows, any ? UINT64_MAX : limits.max_flows_per_source});
-    if (grant != Grant::given) refused(grant, what, source);
-    return grant;
+    return take_within({limits.max_flows, any ? UINT64_MAX : limits.max_flows_per_source}, what, source);
   }
-  // A flow that ends returns its place.
+  // A connection in the middle of a TLS or WebSocket handshake costs most and has shown nothing yet: it takes one of fewer places, in all
+  // and for its source.
+  Grant take_handshake(const Address& source) noexcept {
+    const FlowLimits& limits = ground_.config.limits;
+    return take_within({std::max(limits.max_flows / 8, kLeastHandshakes), std::max(limits.max_flows_per_source / 4, kLeastHandshakesOfSource)}, Holding::handshake, source);
+  }
+  void give_handshake(const Address& source) noexcept { ground_.commons.shares.give(Holding::handshake, source, 1); }
+  // A flow that ends gives its place back.
   void give(const Flow& flow) noexcept {
     if (flow.flags & kFlow_core) return;
     ground_.commons.shares.give(flow.kind == FlowKind::udp ? Holding::udp_flow : Holding::connection, flow.remote, 1);
@@ -27,6 +34,15 @@ class Shares {
   }
 
  private:
+  static constexpr uint32_t kLeastHandshakes = 64;
+  static constexpr uint32_t kLeastHandshakesOfSource = 16;
+
+  Grant take_within(const ShareLimit& limit, Holding what, const Address& source) noexcept {
+    const Grant grant = ground_.commons.shares.take(what, source, 1, limit);
+    if (grant != Grant::given) refused(grant, what, source);
+    return grant;
+  }
+
   Ground& ground_;
 };
 

@@ -21,8 +21,9 @@ struct StreamLayer {
   bool is_secure = false;
   bool is_websocket = false;
   bool must_have_proxy_header = false;
-  bool pinged = false;          // we have sent a ping and wait for a sign of life
-  bool close_sent = false;      // we have sent a close frame
+  bool has_handshake_place = false;  // counted among the handshakes of its source
+  bool pinged = false;          // a ping of ours waits for a life sign
+  bool close_sent = false;      // a close frame of ours has left
 };
 
 }  // namespace sluice
