@@ -5,6 +5,9 @@
 #include <map>
 #include <mutex>
 
+#include "cluster.h"
+#include "core/home/past_flows.h"
+
 namespace sluice {
 namespace {
 
@@ -122,6 +125,23 @@ class Syncing : public Napi::AsyncWorker {
   Napi::Promise::Deferred deferred_;
 };
 
+class Learning : public Napi::AsyncWorker {
+ public:
+  Learning(Napi::Env env, std::shared_ptr<BindingStore> store, std::shared_ptr<Cluster> cluster)
+      : Napi::AsyncWorker(env), store_(std::move(store)), cluster_(std::move(cluster)), deferred_(Napi::Promise::Deferred::New(env)) {}
+  Napi::Promise promise() { return deferred_.Promise(); }
+  void Execute() override {
+    learn_past_flows(store_->table(), cluster_->flows.owners);
+    store_->flush();
+  }
+  void OnOK() override { deferred_.Resolve(Env().Undefined()); }
+
+ private:
+  std::shared_ptr<BindingStore> store_;
+  std::shared_ptr<Cluster> cluster_;
+  Napi::Promise::Deferred deferred_;
+};
+
 }  // namespace
 
 void Location::define(Napi::Env env, Napi::Object exports) {
@@ -131,6 +151,7 @@ void Location::define(Napi::Env env, Napi::Object exports) {
                                           InstanceMethod<&Location::lookup>("lookup"),
                                           InstanceMethod<&Location::remove>("remove"),
                                           InstanceMethod<&Location::remove_flow>("removeFlow"),
+                                          InstanceMethod<&Location::learn_past_flows>("learnPastFlows"),
                                           InstanceMethod<&Location::expire>("expire"),
                                           InstanceMethod<&Location::flush>("flush"),
                                           InstanceMethod<&Location::sync>("sync"),
@@ -249,6 +270,14 @@ Napi::Value Location::remove_flow(const Napi::CallbackInfo& info) {
   const size_t removed = store_->table().remove_flow(copy_of_octets(info[0]), info[1].ToNumber().Uint32Value(), more);
   info[2].As<Napi::Float64Array>()[0] = more ? 1 : 0;
   return Napi::Number::New(info.Env(), static_cast<double>(removed));
+}
+
+// learnPastFlows(cluster): Promise, for the first look at what an earlier life of the process has left
+Napi::Value Location::learn_past_flows(const Napi::CallbackInfo& info) {
+  if (!is_open(info.Env())) return {};
+  auto* const learning = new Learning(info.Env(), store_, find_cluster(info[0].ToNumber().Uint32Value()));
+  learning->Queue();
+  return learning->promise();
 }
 
 // expire(now, numbers)

@@ -24,6 +24,7 @@ class Location : public Napi::ObjectWrap<Location> {
   Napi::Value lookup(const Napi::CallbackInfo& info);
   Napi::Value remove(const Napi::CallbackInfo& info);
   Napi::Value remove_flow(const Napi::CallbackInfo& info);
+  Napi::Value learn_past_flows(const Napi::CallbackInfo& info);
   Napi::Value expire(const Napi::CallbackInfo& info);
   Napi::Value flush(const Napi::CallbackInfo& info);
   Napi::Value sync(const Napi::CallbackInfo& info);

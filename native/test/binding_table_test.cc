@@ -6,6 +6,7 @@
 
 #include "bindings.h"
 #include "check.h"
+#include "core/home/past_flows.h"
 #include "core/home/binding_key.h"
 
 namespace sluice::binding_table_test {
@@ -332,6 +333,34 @@ TEST("a walk in pieces meets every entry that stays, whatever comes and goes in 
     replay(restored, copy);
     for (uint32_t user = 0; user < 3'000; user += 3) CHECK_EQ(lookup(restored, aor(user), kStart).size(), 1u);
   }
+}
+
+TEST("after a restart it is known who registered over which connection, and bindings that a connection kept alive are gone (RFC 5626 11.5)") {
+  constexpr uint64_t kTime = 1'700'000'000'000;
+  BindingTable table(SipKey{3, 4}, TableBounds{1'000, 16 << 20}, kTime);
+  KeptBinding phone = flow_binding("urn:x:1", 1, kTime + 10'000), plain = plain_binding("192.0.2.7", kTime + 10'000), direct = plain_binding("192.0.2.8", kTime + 10'000);
+  KeptBinding datagrams = plain_binding("192.0.2.9", kTime + 10'000);
+  phone[Part::flow] = "s/1/2/777/4711/9";
+  plain[Part::flow] = "s/1/2/777/4712/9";
+  direct[Part::flow] = "s/1/2/777/4713/9";
+  direct.flags |= kDirect;
+  datagrams[Part::flow] = "u/192.0.2.1/5060/192.0.2.9/5060";
+  save(table, operation("sip:b\xf6" "b@h", kTime, {phone, plain, direct, datagrams}));
+  FlowOwners owners(SipKey{1, 2}, 1 << 20);
+  CHECK_EQ(learn_past_flows(table, owners), size_t{3});
+  FlowName flow;
+  flow.shard = 2;
+  flow.boot = 777;
+  flow.slot = 4711;
+  flow.generation = 9;
+  CHECK_EQ(owners.find(flow), "sip:b\xc3\xb6" "b@h\nurn:x:1\n" + phone[Part::key]);
+  flow.slot = 4712;
+  CHECK_EQ(owners.find(flow), "sip:b\xc3\xb6" "b@h\n\n" + plain[Part::key]);
+  flow.boot = 778;
+  CHECK_EQ(owners.find(flow), "");
+  const std::vector<KeptBinding> left = lookup(table, "sip:b\xf6" "b@h", kTime);
+  CHECK_EQ(left.size(), size_t{3});
+  for (const KeptBinding& one : left) CHECK(one[Part::key] != plain[Part::key]);
 }
 
 }  // namespace sluice::binding_table_test

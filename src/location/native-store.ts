@@ -71,6 +71,11 @@ export class NativeStore implements LocationStore {
     return this.#isDurable ? undefined : this.#native;
   }
 
+  /** Learns who registered over connections of an earlier run of this process, for requests that still follow them. */
+  learnPastFlows(cluster: number): Promise<void> {
+    return this.#native.learnPastFlows(cluster);
+  }
+
   now(): number {
     return monotonic() + this.#native.clockOffset;
   }

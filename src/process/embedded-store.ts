@@ -26,11 +26,12 @@ export class EmbeddedStore {
   }
 
   /** Undefined when there is none: an edge, or a Redis. Rejects with one line. */
-  static async open({ mode, location, stateDir, durable, maxBindings }: Config, log: Log): Promise<EmbeddedStore | undefined> {
+  static async open({ mode, location, stateDir, durable, maxBindings }: Config, cluster: number, log: Log): Promise<EmbeddedStore | undefined> {
     if (mode === "edge" || location !== EMBEDDED) return undefined;
     const { NativeStore } = await import("../location/native-store.js");
     const begin = performance.now();
     const store = await NativeStore.open(folderOf(stateDir), { durable, maxBindings, onLoss: (line) => log.error(line) });
+    await store.learnPastFlows(cluster);
     const { bindings, addresses } = store.counts();
     if (bindings > 0) log.info({ bindings, addresses, milliseconds: Math.round(performance.now() - begin) }, "the location store was read");
     const embedded = new EmbeddedStore(store, log, maxBindings);

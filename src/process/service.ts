@@ -44,6 +44,7 @@ export class Service implements Running {
   #admin: AdminServer | undefined;
   readonly #capture: Capture | undefined;
   readonly #certificates: Certificates | undefined;
+  readonly #cluster: number;
   readonly #onDrain: () => void;
   readonly #environment: () => Environment;
 
@@ -53,6 +54,7 @@ export class Service implements Running {
     this.log = log;
     this.listeners = configs[0]?.listeners ?? [];
     this.boot = configs[0]?.boot ?? 0;
+    this.#cluster = configs[0]?.cluster ?? -1;
     this.#onDrain = onDrain;
     this.#environment = environment;
     const alerts = new AlertLog(log);
@@ -88,7 +90,7 @@ export class Service implements Running {
   async start(): Promise<void> {
     try {
       // Before the admin plane, which shows it, and before the shards, which share it.
-      this.store = await EmbeddedStore.open(this.config, this.log);
+      this.store = await EmbeddedStore.open(this.config, this.#cluster, this.log);
       const { adminListen } = this.config;
       if (adminListen !== "off") {
         this.#admin = new (await import("../admin/server.js")).AdminServer(this);

@@ -132,6 +132,7 @@ function drain(seconds: number, rate: number): void {
 
 /** Then connections are closed in slices, so that their clients do not all reach the next edge at once. */
 function moveOut(rate: number): void {
+  home?.path.leave();
   const slice = rate === 0 ? Infinity : Math.max(1, Math.round((rate * MOVE_INTERVAL_MS) / 1_000));
   let before = Infinity;
   const move = (): void => {

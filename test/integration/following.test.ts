@@ -122,7 +122,47 @@ test("OB-11-3 nor when the flow ends while a request waits on it", async () => {
   await A.response(480);
 });
 
-test("OB-7-17 a flow that was silent a moment ago is tried last until it registers again (RFC 5626 7)", async () => {
+for (const end of ["a graceful stop", "kill -9"]) {
+  test(`OB-11-3 after ${end} and a restart a call goes on over the new connections of its phones`, async () => {
+    const home = await Home.start({ SLUICE_SHARDS: "2" });
+    const [bob, A] = [await home.phone("bob", "tcp"), await home.phone("A", "tcp")];
+    const plain = await home.phone("plain", "tcp");
+    await home.register(bob, { instance: instanceOf("bob") });
+    await home.register(A, { instance: instanceOf("A") });
+    await home.register(plain);
+    await A.say(INVITE);
+    const invite = await bob.request("INVITE");
+    const inner = invite.all("Record-Route");
+    await bob.reply("200 OK", `${inner.map((value) => `Record-Route: ${value}`).join("\n")}\nContact: <sip:bob@${bob.at};transport=tcp>`);
+    const ok = await A.response(200);
+    const names = `Call-ID: ${ok.header("Call-ID")}`;
+    const ofA = `${[...ok.all("Record-Route")].reverse().map((value) => `Route: ${value}`).join("\n")}\nTo: ${ok.header("To")}\nFrom: ${ok.header("From")}\n${names}`;
+    const ofBob = `${inner.map((value) => `Route: ${value}`).join("\n")}\nTo: ${ok.header("From")}\nFrom: ${ok.header("To")}\n${names}`;
+    await A.say(`ACK sip:bob@${bob.at};transport=tcp SIP/2.0\n${ofA}`);
+    await bob.request("ACK");
+    const [oldBob, oldA] = [bob.at, A.at];
+    if (end === "kill -9") await home.server.kill();
+    else home.server.terminate();
+    await home.server.exited();
+    await Promise.all([bob.close(), A.close(), plain.close()]);
+    await home.server.restart();
+    for (const party of [bob, A, plain]) await home.connect(party, "tcp");
+    await home.register(bob, { instance: instanceOf("bob") });
+    await home.register(A, { instance: instanceOf("A") });
+    // A phone that names no instance would leave a binding behind at each restart; its old one went with its connection.
+    expect((await home.register(plain)).all("Contact")).toHaveLength(1);
+    await A.say(`INFO sip:bob@${oldBob};transport=tcp SIP/2.0\nCSeq: 2 INFO\n${ofA}`);
+    await bob.request("INFO");
+    await bob.reply("200 OK");
+    await A.response(200);
+    await bob.say(`BYE sip:A@${oldA};transport=tcp SIP/2.0\nCSeq: 1 BYE\n${ofBob}`);
+    await A.request("BYE");
+    await A.reply("200 OK");
+    await bob.response(200);
+  });
+}
+
+test("RFC 5626 7: a flow that was just silent is tried last, until it registers again", async () => {
   const home = await Home.start({ SLUICE_FAILOVER_MS: "300", SLUICE_SHARDS: "2" });
   const [first, second] = [await home.phone("bob"), await home.phone("bob")];
   await home.register(first, { instance: instanceOf("bob"), regId: 1 });

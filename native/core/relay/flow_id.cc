@@ -79,15 +79,19 @@ bool parse_flow_id(const EdgeConfig& config, Text text, FlowId& out) noexcept {
     out.listener = static_cast<uint16_t>(listener);
     return listener >= 0;
   }
-  if (text[0] != 's' || count != kStreamParts) return false;
+  return parse_stream_id(text, out) && out.name.boot == config.boot && out.name.shard < config.shards && out.listener < config.listeners.size();
+}
+
+bool parse_stream_id(Text text, FlowId& out) noexcept {
+  Text parts[kMostParts];
   uint64_t listener = 0, shard = 0, boot = 0, slot = 0, generation = 0;
-  if (!read_number(parts[0], config.listeners.size() - 1, listener) || !read_number(parts[1], config.shards - 1u, shard) ||
-      !read_number(parts[2], 0xFFFF, boot) || boot != config.boot || !read_number(parts[3], 0xFF'FFFF, slot) ||
-      !read_number(parts[4], 0xFFFF'FFFF, generation))
+  if (!text.starts_with('s') || split(text.substr(1), parts) != kStreamParts || !read_number(parts[0], 0xFFFF, listener) || !read_number(parts[1], 0xFF, shard) ||
+      !read_number(parts[2], 0xFFFF, boot) || !read_number(parts[3], 0xFF'FFFF, slot) || !read_number(parts[4], 0xFFFF'FFFF, generation))
     return false;
+  out = FlowId{};
   out.listener = static_cast<uint16_t>(listener);
   out.name.shard = static_cast<uint8_t>(shard);
-  out.name.boot = config.boot;
+  out.name.boot = static_cast<uint16_t>(boot);
   out.name.slot = static_cast<uint32_t>(slot);
   out.name.generation = static_cast<uint32_t>(generation);
   return true;
