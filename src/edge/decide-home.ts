@@ -2,12 +2,10 @@
  * The fast path of a registrar or standalone server: what follows a token or a trusted neighbour's Route is relayed as on an
  * edge; everything else goes to the object path (RFC 3261 16.4 to 16.6, RFC 5626 5.3).
  */
-import { Action, Const, Edit, HeaderFlag, Hop, Method, RecordField, VerdictField } from "../native/layout.js";
-import { type EdgeRules, fromCore, isMember, isSettled, stripOf } from "./decide-request.js";
-import { refreshesTarget } from "./methods.js";
+import { Action, Const, HeaderFlag, Hop, Method, RecordField, VerdictField } from "../native/layout.js";
+import { type EdgeRules, fromCore, isSettled, leadsOn, toNeighbour } from "./decide-request.js";
 import { decideResponse } from "./decide-response.js";
-import { walked } from "./route-walk.js";
-import { relay, reply } from "./verdicts.js";
+import { reply } from "./verdicts.js";
 
 /** Writes one verdict per row; the caller handles those with Action.object. Returns how many there are. */
 export function decideHome(records: Int32Array, verdicts: Int32Array, count: number, rules: EdgeRules): number {
@@ -41,20 +39,9 @@ function isForUser(records: Int32Array, row: number): boolean {
   return comesAlongUs && records[row + RecordField.nextRoute] === Hop.foreign && records[row + RecordField.uriHop] === Hop.own && records[row + RecordField.uriHasUser] !== 0;
 }
 
-/** A client's request within a dialog whose other end is a neighbour: our Record-Route, which names the neighbour, is the proof. */
-function leadsOn(records: Int32Array, row: number): boolean {
-  return isMember(records, row) && (records[row + RecordField.headers]! & HeaderFlag.neighbour) !== 0;
-}
-
 /** A neighbour's request within a dialog with another neighbour that did not record-route: it goes on to the remote target (RFC 3261 12.2.1.1). */
 function isBetweenNeighbours(records: Int32Array, row: number): boolean {
   const hop = records[row + RecordField.uriHop]!;
   const isNeighbour = hop === Hop.trusted || hop === Hop.upstream;
   return isNeighbour && records[row + RecordField.nextRoute] === Hop.none && records[row + RecordField.fromCore] !== 0 && records[row + RecordField.hasToTag] !== 0;
-}
-
-function toNeighbour(records: Int32Array, row: number, verdicts: Int32Array, out: number): void {
-  const edits = stripOf(records, row) | (refreshesTarget[records[row + RecordField.method]!] === 1 ? Edit.recordRoute : 0);
-  const target = records[row + RecordField.nextRouteTarget]!;
-  relay(verdicts, out, target < 0 ? Action.relayToHop : Action.relayUpstream, target, edits, walked.cut);
 }

@@ -35,6 +35,7 @@ const SMUGGLED = HeaderFlag.serviceRoute | HeaderFlag.assertedIdentity | HeaderF
 export function decideRequest(records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): void {
   if (isSettled(records, row, verdicts, out, rules)) return;
   if (records[row + RecordField.fromCore] !== 0) fromCore(records, row, verdicts, out);
+  else if (leadsOn(records, row)) toNeighbour(records, row, verdicts, out);
   else outgoing(records, row, verdicts, out, rules);
 }
 
@@ -129,6 +130,17 @@ function mayUseFlow(records: Int32Array, row: number, rules: EdgeRules): boolean
  */
 export function isMember(records: Int32Array, row: number): boolean {
   return isInDialog(records, row) && (walked.front === Front.sender || (walked.front === Front.unknown && isRegistered(records, row)));
+}
+
+/** A client's request within a dialog whose other end is a neighbour: our Record-Route, which names the neighbour, is the proof. */
+export function leadsOn(records: Int32Array, row: number): boolean {
+  return (records[row + RecordField.headers]! & HeaderFlag.neighbour) !== 0 && isMember(records, row);
+}
+
+export function toNeighbour(records: Int32Array, row: number, verdicts: Int32Array, out: number): void {
+  const edits = stripOf(records, row) | (refreshesTarget[records[row + RecordField.method]!] === 1 ? Edit.recordRoute : 0);
+  const target = records[row + RecordField.nextRouteTarget]!;
+  relay(verdicts, out, target < 0 ? Action.relayToHop : Action.relayUpstream, target, edits, walked.cut);
 }
 
 function isInDialog(records: Int32Array, row: number): boolean {

@@ -163,6 +163,35 @@ for (const records of [false, true]) {
   });
 }
 
+test("PX-16.6-4 a trunk that calls an edge with shared listeners directly: the phone's ACK, re-INVITE and BYE reach the trunk, and no other host of its network", async () => {
+  const port = await freePort("127.0.0.2");
+  const home = await Home.start({ SLUICE_MODE: "edge", SLUICE_UPSTREAM: `sip:127.0.0.2:${port}`, SLUICE_TRUSTED: "127.0.0.2,127.0.0.3" });
+  const [core, trunk] = [await home.edge("core", "127.0.0.2", "udp", port), await home.edge("trunk", "127.0.0.3")];
+  const alice = await home.phone("alice", "tcp");
+  const path = await register(alice, core);
+  const callId = `straight@${home.scene}`;
+  await trunk.say(`INVITE sip:alice@${alice.at} SIP/2.0\nCall-ID: ${callId}\nRoute: ${path.join(", ")}\nContact: <sip:trunk@${trunk.at}>`);
+  const recorded = routesOf(await alice.request("INVITE"));
+  await alice.reply("200 OK", `Contact: <sip:alice@${alice.at}>`);
+  await trunk.response(200);
+  await trunk.say(`ACK sip:alice@${alice.at} SIP/2.0\nCall-ID: ${callId}\nTo: <sip:x@example.com>;tag=alice\nRoute: ${[...recorded].reverse().join(", ")}`);
+  await alice.request("ACK");
+  const inDialog = `Call-ID: ${callId}\nTo: <sip:trunk@example.com>;tag=trunk\nRoute: ${recorded.join(", ")}`;
+  await alice.say(`INVITE sip:trunk@${trunk.at} SIP/2.0\n${inDialog}\nContact: <sip:alice@${alice.at}>`);
+  await trunk.request("INVITE");
+  await trunk.reply("200 OK", `Contact: <sip:trunk@${trunk.at}>`);
+  await alice.response(200);
+  await alice.say(`ACK sip:trunk@${trunk.at} SIP/2.0\n${inDialog}`);
+  await trunk.request("ACK");
+  // Whatever else the Route names is the upstream's to judge.
+  await alice.say(`INFO sip:trunk@${trunk.at} SIP/2.0\nCSeq: 2 INFO\n${inDialog}, <sip:127.0.0.3:9;lr>`);
+  await core.request("INFO");
+  await alice.say(`BYE sip:trunk@${trunk.at} SIP/2.0\nCSeq: 3 BYE\n${inDialog}`);
+  await trunk.request("BYE");
+  await trunk.reply("200 OK");
+  await alice.response(200);
+});
+
 test("PX-16.6-4 a call to a trunk that does not record-route: ACK and BYE follow it", async () => {
   const port = await freePort("127.0.0.2");
   const home = await Home.start({ SLUICE_EDGES: "127.0.0.2", SLUICE_UPSTREAM: `sip:127.0.0.2:${port}` });

@@ -194,7 +194,7 @@ void walk_routes(const Surroundings& around, const Message& message, const Sourc
           number |= static_cast<int32_t>(claim_of(around, source, route, number));
         }
         // Only the first pair, the sender's own, may name a neighbour.
-        if (around.config.home && !source.from_core && own <= first_token + 1 && (number & static_cast<int32_t>(kRoute_core_side)))
+        if (!source.from_core && own <= first_token + 1 && (number & static_cast<int32_t>(kRoute_core_side)))
           read_neighbour_of(around, uri, facts);
         facts.routes[own] = route;
         record[kRecord_route_0 + own] = number;

@@ -94,6 +94,12 @@ int UpstreamSet::find(const Address& address, Transport transport) const noexcep
   return -1;
 }
 
+bool UpstreamSet::has_host(const Address& address) const noexcept {
+  for (int i = 0; i < size(); ++i)
+    if (at(i).address.same_ip(address)) return true;
+  return false;
+}
+
 int UpstreamSet::find_name(Text host, uint16_t port, uint64_t hash) const noexcept {
   Contest alive(hash);
   Contest dead(hash);

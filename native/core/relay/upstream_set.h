@@ -39,6 +39,8 @@ class UpstreamSet {
 
   // -1: none.
   int find(const Address& address, Transport transport) const noexcept;
+  // Whether one of them has this IP address, at any port.
+  bool has_host(const Address& address) const noexcept;
 
   // Where a request of this size goes if `index` was chosen: if that target uses UDP and the request is too large, to the same machine over
   // TCP (RFC 3261 18.1.1), provided that is a live target too.

@@ -183,8 +183,10 @@ void Relay::put_routes(Writer& text, const Item& item, const int32_t* record, co
   if (edits & kEdit_bare_record_route) return put_bare_record_route(text, leg);
   if ((edits & kEdit_record_route) == 0) return;
   Neighbour neighbour = item.facts.neighbour;
-  const bool has_neighbour = ground_.config.home && (item.source.from_core || item.facts.has_neighbour);
-  if (has_neighbour && item.source.from_core) {
+  // An edge sends everything to its upstream unless Record-Route names another neighbour, such as a trunk that calls the edge directly.
+  const bool is_named = item.source.from_core && (ground_.config.home || !upstreams_.targets().has_host(item.source.remote));
+  const bool has_neighbour = is_named || (!item.source.from_core && item.facts.has_neighbour);
+  if (is_named) {
     const Surroundings around{ground_.config, ground_.keys, upstreams_.targets(), ground_.flows, ground_.commons, ground_.clock.birth()};
     neighbour = neighbour_of(around, item.message, item.source);
   }
