@@ -227,15 +227,28 @@ TEST("TR-23 a request of the object path whose connection fails is reported by i
   CHECK_EQ(second.drain(), "");
 }
 
-TEST("OB-7-13 a client that ICMP reports unreachable is reported even if nothing was remembered about it") {
+TEST("OB-7-13 an ICMP message about a client is reported by the branch of the request that it quotes") {
   HomeRig rig(be_home);
   Peer client = Peer::bound(SOCK_DGRAM);
   const std::string id = udp_id(rig, client.port());
   client.close();
-  CHECK(rig->object().send_to_flow(id, own_request(rig, new_branch(rig))));
+  const std::string branch = new_branch(rig);
+  CHECK(rig->object().send_to_flow(id, own_request(rig, branch)));
   rig->settle();
   CHECK(rig.until([&] { return !rig.told().empty(); }));
-  CHECK_EQ(events_of(rig, ObjectEventKind::flow_gone)[0], id);
+  CHECK_EQ(events_of(rig, ObjectEventKind::unreachable)[0], branch);
+  // What quotes no request of ours may be forged, by whoever knows the two addresses.
+  const std::string other = new_branch(rig);
+  std::string forged = own_request(rig, other);
+  forged[forged.find(other) + 10] ^= 1;
+  for (const std::string& text : {forged, "SIP/2.0 200 OK\r\n" + forged, own_request(rig, other)}) {
+    CHECK(rig->object().send_to_flow(id, text));
+    rig->settle();
+    rig.turn();
+  }
+  CHECK(rig.until([&] { return rig.told().size() > 1; }));
+  const std::vector<std::string> told = events_of(rig, ObjectEventKind::unreachable);
+  CHECK(told.size() == 2 && told.back() == other);
 }
 
 TEST("room for requests is counted per source and returned once") {

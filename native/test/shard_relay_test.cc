@@ -245,6 +245,23 @@ TEST("DNS-8 the kernel's ICMP reports show that a datagram upstream is dead") {
   CHECK(rig.until([&] { return !rig.upstream_lives(); }));
 }
 
+TEST("OB-5.3.1-14 an ICMP message that does not quote a request of ours ends no flow") {
+  ShardRig rig;
+  Peer core = Peer::bound(SOCK_DGRAM);
+  rig.upstreams({{Transport::udp, core.port()}});
+  Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  const uint16_t port = client.port();
+  client.send(Request().text());
+  const std::string request = rig.hear(core, "MESSAGE sip:");
+  client.close();
+  // Nobody reads the answer, which the kernel says of it.
+  core.send_to(rig.port(ShardRig::kCoreUdp), answer_to(request, 200));
+  rig.turn();
+  core.send_to(rig.port(ShardRig::kCoreUdp), Request{.method = "INVITE", .number = 9, .lines = rig.route_to_udp(port)}.text());
+  CHECK(holds(rig.hear(core, "SIP/2.0 4"), "SIP/2.0 430"));
+  CHECK_EQ(rig.count(Counter::tokens_gone), 0);
+}
+
 TEST("OB-5.1-20 without a key, no request that needs a token leaves") {
   ShardRig rig;
   const Peer core = Peer::bound(SOCK_DGRAM);

@@ -165,7 +165,7 @@ export interface ObjectPort {
    * `host`: the name that a neighbour's certificate must have, if the transport is secure.
    */
   sendToAddress(transport: Transport, address: string, port: number, host: string, octets: Uint8Array): string | undefined;
-  /** That source has repeated what only a reader of our messages can know: from now on it is answered whatever it takes. */
+  /** That source has repeated what we told it and nobody else: from now on it is answered whatever it takes. */
   heardUs(address: string): void;
   /** Octets of the longest response that may go back over the flow now: over UDP little, until its source has shown that it hears us. */
   answerRoom(flow: string): number;
@@ -278,7 +278,7 @@ export interface Reader {
 /** What logins leave behind, the same for every shard (native/core/home). Text is octets as latin1 characters, addresses are literal. */
 export interface Logins {
   makeNonce(realm: string, address: string): string;
-  /** Whether it was made by this process, for that realm and that client's network, at most `lifeMs` ago. */
+  /** Whether it was made for that realm and that client's network: by this process at most `lifeMs` ago, or by a node with the same key a moment ago. */
   isFresh(nonce: string, realm: string, address: string, lifeMs: number): boolean;
   /** Takes a count of a fresh nonce for that user; false: it was taken before. */
   useNonce(nonce: string, user: string, count: number): boolean;
@@ -324,6 +324,8 @@ export interface Location {
   remove(aor: string, key: string, seen: number): boolean;
   /** How many of about `most` went; the first of the numbers says whether there are more. */
   removeFlow(flow: string, most: number, numbers: Float64Array): number;
+  /** Tells the cluster who registered over connections of an earlier life of the process; what lived by them alone goes. */
+  learnPastFlows(cluster: number): Promise<void>;
   expire(now: number, numbers: Float64Array): number;
   /** Writes what was changed; an errno: it may be lost. */
   flush(): number;
@@ -344,6 +346,8 @@ export interface Binding extends Reader {
   stopAccepting(cluster: number): void;
   /** Reads certificates and authorities for all shards, which take them by `useTls`; the reason when they are no good, and nothing changes. */
   setTls(cluster: number, material: TlsMaterial): string | undefined;
+  /** The keys of the nonces of digest authentication, which nodes may share; the first one signs. */
+  setNonceKeys(cluster: number, keys: readonly Uint8Array[]): void;
   /** Who registered over which flow, remembered beyond its end; `forgotten` for want of room. */
   flowOwners(cluster: number): { readonly known: number; readonly octets: number; readonly forgotten: number };
   /** `clockOffset`: from the monotonic clock to that of the store. Throws one line; the `code` is EBUSY while another process has the folder. */

@@ -10,7 +10,7 @@ import type { Domains } from "../sip/domains.js";
 import type { SipMessage } from "../sip/message.js";
 import type { ResponseSpec } from "../sip/response-spec.js";
 import { parseUri } from "../sip/uri.js";
-import type { Sender } from "../transaction/hop.js";
+import type { Payer, Sender } from "../transaction/hop.js";
 import { Networks } from "./networks.js";
 
 export interface AdmissionOptions {
@@ -47,6 +47,12 @@ export class Admission {
     if (!isCallerOurs && isCalleeOurs && foreignCallers === "accept") return undefined;
     const result = await authenticator.check(request, "proxy", claimantOf(request, sender.address, sender.fromCore));
     return result.ok ? undefined : result.response;
+  }
+
+  /** A neighbour that vouches speaks for many; an edge's clients are as many sources as they would be without it. */
+  payerOf(request: SipMessage, sender: Sender): Payer {
+    const isExempt = this.#vouches(sender);
+    return { address: isExempt ? sender.address : claimantOf(request, sender.address, sender.fromCore).address, isExempt };
   }
 
   #vouches({ fromCore, address, port }: Sender): boolean {

@@ -2,8 +2,8 @@
 import type { SipMessage } from "../sip/message.js";
 import { cancelOf } from "../sip/request.js";
 import type { ClientTransaction, Failure } from "../transaction/client.js";
-import type { Hop, Sender } from "../transaction/hop.js";
-import type { TransactionTable } from "../transaction/table.js";
+import type { Hop, Payer } from "../transaction/hop.js";
+import type { TransactionTable, Unsent } from "../transaction/table.js";
 import { Timer } from "../transaction/timers.js";
 
 export interface BranchUser {
@@ -18,7 +18,7 @@ export interface BranchOptions {
   readonly id: string;
   readonly method: string;
   /** Who asked for it: the copy is on his share of what we hold. */
-  readonly payer: Sender;
+  readonly payer: Payer;
   readonly octets: Buffer;
   readonly hop: Hop;
   readonly user: BranchUser;
@@ -44,18 +44,22 @@ export class Branch {
     this.#isInvite = options.method === "INVITE";
   }
 
-  /** Sends the copy. False: it cannot be sent; the branch is gone and calls its user no more. */
-  start(): boolean {
+  /** Sends the copy. If it cannot be sent, the branch is gone and calls its user no more. */
+  start(): "sent" | Unsent {
     const { table, id, octets, hop, payer, silence, timerC } = this.#options;
     const user = {
       onResponse: (response: SipMessage): void => this.#heard(response),
       onFailure: (why: Failure): void => this.#failed(why),
     };
-    this.#transaction = table.newClientTransaction(id, octets, hop, user, payer);
-    this.#ended = this.#transaction === undefined;
+    const transaction = table.newClientTransaction(id, octets, hop, user, payer);
+    if (typeof transaction === "string") {
+      this.#ended = true;
+      return transaction;
+    }
+    this.#transaction = transaction;
     const first = silence > 0 ? silence : this.#isInvite ? timerC : 0;
-    if (first > 0 && !this.#ended) this.#timer.set(first, () => this.#overdue());
-    return !this.#ended;
+    if (first > 0) this.#timer.set(first, () => this.#overdue());
+    return "sent";
   }
 
   /** The target has sent a response. */

@@ -4,7 +4,7 @@ import type { ResolvedNames } from "../resolve/resolved-names.js";
 import type { HeaderField, SipMessage } from "../sip/message.js";
 import { forwardRequest } from "../sip/request.js";
 import { isSips } from "../sip/uri.js";
-import type { Hop, Outlet, Sender } from "../transaction/hop.js";
+import type { Hop, Outlet, Payer, Sender } from "../transaction/hop.js";
 import type { TransactionTable } from "../transaction/table.js";
 import { Branch, type BranchUser } from "./branch.js";
 import { listenerOfFlow, recordRouteOf, viaOf } from "./listeners.js";
@@ -31,6 +31,7 @@ export interface ForwarderOptions {
 export interface Incoming {
   readonly request: SipMessage;
   readonly sender: Sender;
+  readonly payer: Payer;
   /** RFC 5393 4.2. */
   readonly loop: number;
   /** Leading Route values that are ours. */
@@ -78,7 +79,7 @@ export class Forwarder {
     if (hop === undefined) return undefined;
     const { table, timerC, silence, cancelPatience } = this.#options;
     const copy = this.#copy(incoming, target, hop, breadth);
-    return copy && new Branch({ table, ...copy, method: incoming.request.method, payer: incoming.sender, hop, user, timerC, silence: hasOther ? silence : 0, cancelPatience });
+    return copy && new Branch({ table, ...copy, method: incoming.request.method, payer: incoming.payer, hop, user, timerC, silence: hasOther ? silence : 0, cancelPatience });
   }
 
   /** Passes on an ACK for a 2xx, or another request without a transaction (RFC 3261 16.11), by the first way that takes it. */

@@ -65,6 +65,8 @@ export class ResponseContext implements BranchUser {
   /** A device, or a neighbour, could not be reached. */
   #flowFailed = false;
   #neighbourFailed = false;
+  /** The caller holds too much for another copy. */
+  #lackedRoom = false;
   #ended = false;
 
   constructor(options: ContextOptions) {
@@ -153,8 +155,13 @@ export class ResponseContext implements BranchUser {
       const hasOther = hops.length + left.length > 0;
       const branch = this.#options.prepare(target, hop, breadth, hasOther, this);
       attempt.branch = branch;
-      if (branch?.start() === true) return;
+      const outcome = branch?.start();
+      if (outcome === "sent") return;
       attempt.branch = undefined;
+      if (outcome === "no room") {
+        this.#lackedRoom = true;
+        break;
+      }
       this.#noteUnreachable(attempt);
     }
     this.#conclude(attempt, last);
@@ -236,8 +243,8 @@ export class ResponseContext implements BranchUser {
   /** Nobody responded. RFC 4320 4.2: whoever sent a request other than INVITE has given up already. */
   #withoutAnswer(isInvite: boolean): void {
     const { server } = this.#options;
-    if (this.#flowFailed) server.respond({ status: 480, headers: [] });
-    else if (this.#neighbourFailed) server.respond({ status: UNAVAILABLE, headers: [RETRY_AFTER] });
+    if (this.#flowFailed && !this.#lackedRoom) server.respond({ status: 480, headers: [] });
+    else if (this.#neighbourFailed || this.#lackedRoom) server.respond({ status: UNAVAILABLE, headers: [RETRY_AFTER] });
     else if (isInvite) server.respond({ status: TIMED_OUT, headers: [] });
     else server.abandon();
   }

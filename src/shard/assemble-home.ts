@@ -101,7 +101,7 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
     transportOf: (flow) => listenerOfFlow(listeners, flow)?.transport,
     onFault,
   });
-  const path = new ObjectPath({ shard, config, table, store, registrar, proxy, servesOutbound, desk, onFault });
+  const path = new ObjectPath({ shard, config, table, store, registrar, proxy, payerOf: (request, sender) => door.admission.payerOf(request, sender), servesOutbound, desk, onFault });
   const sweeping = config.shard === 0 ? setInterval(() => void store.expire().catch(onFault), SWEEP_MS) : undefined;
   const configure = async (changed: Config): Promise<void> => {
     const before = door;

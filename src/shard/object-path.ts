@@ -12,6 +12,7 @@ import { faultOf } from "../sip/fault.js";
 import { SipMessage } from "../sip/message.js";
 import { undoStrictRoute } from "../sip/request.js";
 import type { ResponseSpec } from "../sip/response-spec.js";
+import type { Payer, Sender } from "../transaction/hop.js";
 import type { ServerTransaction } from "../transaction/server.js";
 import { type TransactionTable, serverKey } from "../transaction/table.js";
 import { walkRoutes, walked } from "../edge/route-walk.js";
@@ -26,6 +27,7 @@ export interface ObjectPathOptions {
   readonly store: LocationStore;
   readonly registrar: Registrar;
   readonly proxy: HomeProxy;
+  readonly payerOf: (request: SipMessage, sender: Sender) => Payer;
   readonly servesOutbound: boolean;
   /** Undefined: every REGISTER is for us. */
   readonly desk: RegisterDesk | undefined;
@@ -49,6 +51,7 @@ interface Arrival {
 
 export class ObjectPath {
   readonly #options: ObjectPathOptions;
+  #isLeaving = false;
 
   constructor(options: ObjectPathOptions) {
     this.#options = options;
@@ -61,22 +64,32 @@ export class ObjectPath {
 
   /** Takes one message of the batch. */
   receive(item: number, records: Int32Array, verdicts: Int32Array): void {
-    const { shard, table, desk } = this.#options;
+    const { shard, table, desk, payerOf } = this.#options;
     if (desk?.takes(item, records, verdicts) === true) return;
     const row = item * Const.recordFields;
     const message = new SipMessage(shard.message(item));
     const origin = shard.origin(item);
-    if (records[row + RecordField.isResponse] !== 0) return void table.receive(message, origin);
+    if (records[row + RecordField.isResponse] !== 0) {
+      // Only whoever was asked can answer.
+      const isAnswer = table.receive(message, origin);
+      if (isAnswer && !origin.fromCore && origin.flow.startsWith("u")) shard.heardUs(origin.address);
+      return;
+    }
     walkRoutes(records, row);
     // Then the first of our own "Routes" is the Request-URI.
     const isStrict = (records[row + RecordField.headers]! & HeaderFlag.strictUri) !== 0;
     const request = isStrict ? undoStrictRoute(message) : message;
-    const incoming = { request, sender: origin, loop: origin.loop, ownRoutes: isStrict ? walked.cut - 1 : walked.cut };
+    const incoming = { request, sender: origin, payer: payerOf(request, origin), loop: origin.loop, ownRoutes: isStrict ? walked.cut - 1 : walked.cut };
     const room = roomOf(message.method, records[row + RecordField.flowFlags]!);
     // A request that follows a live flow never comes here.
     const followed = walked.target < 0 ? incoming : { ...incoming, deadFlow: { owner: shard.routeOwner(item, walked.target) } };
     const refusal = this.#request(followed, { listener: origin.listener, isFirstHop: records[row + RecordField.viaCount] === 1, room, who: desk?.whoOf(item) ?? 0 });
     if (refusal !== undefined) this.#refuse(item, verdicts, refusal);
+  }
+
+  /** The process is ending: its bindings say who registered over which connection, which the next run learns. Other nodes must know at once. */
+  leave(): void {
+    this.#isLeaving = this.#options.store.node === undefined;
   }
 
   /** Reports ended flows and failed sends. */
@@ -85,19 +98,28 @@ export class ObjectPath {
     for (const { kind, text } of events) {
       try {
         if (kind === ObjectEvent.sendFailed) table.sendFailed(text);
+        else if (kind === ObjectEvent.unreachable) this.#unreachable(table.flowOf(text));
         else table.flowEnded(text);
       } catch (error) {
         onFault(error);
       }
       // It is enough if one shard tells the store.
-      if (kind === ObjectEvent.flowGone) store.removeFlow(text).catch(onFault);
+      if (kind === ObjectEvent.flowGone && !this.#isLeaving) store.removeFlow(text).catch(onFault);
     }
+  }
+
+  /** ICMP says that a request of ours reached nobody: all bindings of that flow end (RFC 5626 7). */
+  #unreachable(flow: string | undefined): void {
+    const { table, store, onFault } = this.#options;
+    if (flow === undefined) return;
+    table.flowEnded(flow);
+    store.removeFlow(flow).catch(onFault);
   }
 
   /** A stateless refusal; undefined: something else has taken the request. */
   #request(incoming: Incoming, arrival: Arrival): ResponseSpec | undefined {
     const { table, proxy, onFault } = this.#options;
-    const { request, sender } = incoming;
+    const { request, sender, payer } = incoming;
     const fault = faultOf(request);
     if (fault !== undefined) return request.method === "ACK" ? undefined : { status: 400, reason: fault, headers: [] };
     const key = serverKey(request, request.method, sender);
@@ -107,7 +129,7 @@ export class ObjectPath {
       return undefined;
     }
     if (table.takesRetransmission(key)) return undefined;
-    const server = table.newServerTransaction(key, request, sender, arrival.room);
+    const server = table.newServerTransaction(key, request, sender, payer, arrival.room);
     if (server === undefined) return BUSY;
     const failed = (error: unknown): void => this.#failed(server, error);
     try {

@@ -11,6 +11,7 @@ import { binding } from "../native/load.js";
 import { BEAT_MS } from "./heartbeat.js";
 import type { FromShard, ToShard } from "./messages.js";
 import type { Answers, Question } from "./questions.js";
+import { setNonceKeys } from "./shard-config.js";
 import { ShardThread, type ThreadEvents } from "./shard-thread.js";
 
 // The first death may be an accident; a shard that dies repeatedly must not take the processor from the others.
@@ -24,7 +25,7 @@ const MAX_AWAY = 40;
 const PATIENCE_MS = 5_000;
 
 /** Counters of a current amount, which ends with the shard; the others count events. */
-export const GAUGES: readonly number[] = [Counter.streamFlows, Counter.udpFlows, Counter.pending, Counter.bufferBytes, Counter.requestsHeld, Counter.requestOctetsHeld];
+export const GAUGES: readonly number[] = [Counter.streamFlows, Counter.udpFlows, Counter.handshakes, Counter.pending, Counter.bufferBytes, Counter.requestsHeld, Counter.requestOctetsHeld];
 
 export interface PoolOptions {
   readonly shards: number;
@@ -127,6 +128,7 @@ export class ShardPool {
   }
 
   setKeys(keys: readonly ShardKey[]): void {
+    setNonceKeys(this.#cluster, keys);
     this.#order({ kind: "keys", keys });
   }
 

@@ -18,6 +18,13 @@ export interface Sender {
   readonly neighbour?: Neighbour;
 }
 
+/** On whose share of what we hold a request is. */
+export interface Payer {
+  readonly address: string;
+  /** It speaks for many, and has no share of its own. */
+  readonly isExempt: boolean;
+}
+
 /** What transactions need from the transport. */
 export interface Outlet {
   isReliable(hop: Hop): boolean;

@@ -6,7 +6,7 @@ import type { SipMessage } from "../sip/message.js";
 import { parseVia } from "../sip/via.js";
 import { AnsweredRequests } from "./answered-requests.js";
 import { type ClientUser, ClientTransaction } from "./client.js";
-import { type Hop, type Outlet, type Sender, mayAnswer } from "./hop.js";
+import { type Hop, type Outlet, type Payer, type Sender, mayAnswer } from "./hop.js";
 import { ServerTransaction } from "./server.js";
 import type { TimerTable } from "./timers.js";
 
@@ -27,6 +27,9 @@ const COOKIE = /^z9hG4bK/i;
 const OVERHEAD = 2_048;
 /** Average size of a remembered response. */
 const ANSWER_OCTETS = 1_024;
+
+/** Why a request was not sent: its payer holds too much already, or nothing leads there. */
+export type Unsent = "no room" | "no way";
 
 export class TransactionTable {
   readonly #options: TableOptions;
@@ -78,9 +81,9 @@ export class TransactionTable {
   }
 
   /** Undefined: there is no room for it. `key`: that of the request; `room`: Const.roomOpening and so on. */
-  newServerTransaction(key: string, request: SipMessage, sender: Sender, room: number): ServerTransaction | undefined {
+  newServerTransaction(key: string, request: SipMessage, sender: Sender, payer: Payer, room: number): ServerTransaction | undefined {
     const { outlet, timers, port, keepSeconds, newTag } = this.#options;
-    const place = port.reserve(sender.address, 1, request.octets.length + OVERHEAD, room, sender.fromCore);
+    const place = port.reserve(payer.address, 1, request.octets.length + OVERHEAD, room, payer.isExempt);
     if (place === 0) return undefined;
     const onEnd = (): void => {
       this.#servers.delete(key);
@@ -92,11 +95,11 @@ export class TransactionTable {
     return transaction;
   }
 
-  /** Sends a request whose top Via has a branch of ours. Undefined: it cannot be sent; no transaction is left. `payer`: on whose share it is. */
-  newClientTransaction(branch: string, octets: Buffer, hop: Hop, user: ClientUser, payer?: Sender): ClientTransaction | undefined {
+  /** Sends a request whose top Via has a branch of ours; without success no transaction is left. `payer`: on whose share it is. */
+  newClientTransaction(branch: string, octets: Buffer, hop: Hop, user: ClientUser, payer?: Payer): ClientTransaction | Unsent {
     const { outlet, timers, port } = this.#options;
-    const place = payer && port.reserve(payer.address, 0, octets.length + OVERHEAD, Const.roomOpening, payer.fromCore);
-    if (place === 0) return undefined;
+    const place = payer && port.reserve(payer.address, 0, octets.length + OVERHEAD, Const.roomOpening, payer.isExempt);
+    if (place === 0) return "no room";
     const onEnd = (): void => {
       if (place !== undefined) port.release(place);
       this.#clients.delete(clientKey(branch, transaction.request.method));
@@ -104,7 +107,7 @@ export class TransactionTable {
     };
     const transaction = new ClientTransaction({ octets, hop, outlet, timers, user, onEnd });
     this.#clients.set(clientKey(branch, transaction.request.method), transaction);
-    if (!transaction.start()) return undefined;
+    if (!transaction.start()) return "no way";
     if (transaction.flow !== undefined) this.#remember(transaction.flow, transaction);
     return transaction;
   }
@@ -126,6 +129,11 @@ export class TransactionTable {
   /** The request with this branch could not be sent after all. */
   sendFailed(branch: string): void {
     for (const method of ["INVITE", ""]) this.#clients.get(`${branch} ${method}`)?.fail("transport");
+  }
+
+  /** The flow that the request with this branch left by; undefined: nothing of it is left. */
+  flowOf(branch: string): string | undefined {
+    return (this.#clients.get(`${branch} INVITE`) ?? this.#clients.get(`${branch} `))?.flow;
   }
 
   #remember(flow: string, transaction: ClientTransaction): void {

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "core/relay/flow_id.h"
+#include "core/relay/via_branch.h"
 #include "core/transport/stun.h"
 
 namespace sluice {
@@ -12,6 +13,7 @@ namespace {
 
 constexpr size_t kBlankDatagram = 16;
 constexpr int kErrorsPerTurn = 64;
+constexpr size_t kQuoted = 548;  // RFC 1812 4.3.2.3
 
 bool is_blank_datagram(const char* data, size_t size) noexcept {
   if (size > kBlankDatagram) return false;
@@ -31,6 +33,16 @@ bool is_unreachable(msghdr& header) noexcept {
     if (error.ee_errno != EMSGSIZE && (error.ee_origin == SO_EE_ORIGIN_ICMP || error.ee_origin == SO_EE_ORIGIN_ICMP6)) return true;
   }
   return false;
+}
+
+// The branch of our own Via in the quoted beginning of a datagram; empty: there is none.
+Text quoted_branch(Text quoted) noexcept {
+  constexpr Text kVia = "\r\nVia: SIP/2.0/UDP ", kBranch = ";branch=";
+  const size_t via = quoted.find(kVia);
+  const size_t at = via == Text::npos ? Text::npos : quoted.find(kBranch, via);
+  if (at == Text::npos) return {};
+  const Text rest = quoted.substr(at + kBranch.size());
+  return rest.substr(0, rest.find_first_of(";,\r"));
 }
 
 }  // namespace
@@ -108,8 +120,8 @@ void DatagramReader::read_icmp_errors(uint16_t listener) noexcept {
   for (int i = 0; i < kErrorsPerTurn; ++i) {
     sockaddr_storage to{};
     char control[512];
-    char octets[1];
-    iovec part{octets, sizeof octets};
+    char quoted[kQuoted];
+    iovec part{quoted, sizeof quoted};
     msghdr header{};
     header.msg_name = &to;
     header.msg_namelen = sizeof to;
@@ -117,13 +129,25 @@ void DatagramReader::read_icmp_errors(uint16_t listener) noexcept {
     header.msg_iovlen = 1;
     header.msg_control = control;
     header.msg_controllen = sizeof control;
-    if (recvmsg(listeners_.socket_of(listener), &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return;
-    if (is_unreachable(header)) unreachable(listener, from_sockaddr(reinterpret_cast<sockaddr*>(&to)));
+    const ssize_t size = recvmsg(listeners_.socket_of(listener), &header, MSG_ERRQUEUE | MSG_DONTWAIT);
+    if (size < 0) return;
+    if (is_unreachable(header)) unreachable(listener, from_sockaddr(reinterpret_cast<sockaddr*>(&to)), Text(quoted, static_cast<size_t>(size)));
   }
 }
 
-void DatagramReader::unreachable(uint16_t listener, const Address& peer) noexcept {
+// Anybody can forge an ICMP message about anybody. It counts only if it quotes a request of ours, known by its signed branch, that went to
+// this peer. When the quote is too short for that, timers find the failure.
+void DatagramReader::unreachable(uint16_t listener, const Address& peer, Text quoted) noexcept {
+  const Text branch = quoted_branch(quoted);
+  if (object_.unreachable(branch)) return;
   const int target = upstreams_.targets().find(peer, Transport::udp);
+  const bool is_core = target >= 0 || is_core_side(ground_.config, listener, peer);
+  NextHop asked;
+  asked.core = is_core;
+  asked.listener = listener;
+  asked.remote = peer;
+  ReturnPath back;
+  if (!read_branch(ground_.config, branch, asked, back)) return;
   if (target >= 0) upstreams_.failed(target);
   const uint32_t slot = ground_.flows.find_udp(peer, listener);
   if (ground_.config.home && (slot == 0 || (ground_.flows.at(slot).marks & kMark_bound) == 0)) {

@@ -23,7 +23,7 @@ class DatagramReader {
  private:
   void take(uint16_t listener, const Address& from, char* data, size_t size) noexcept;
   void take_stun(uint16_t listener, const Address& from, const char* data, size_t size) noexcept;
-  void unreachable(uint16_t listener, const Address& peer) noexcept;
+  void unreachable(uint16_t listener, const Address& peer, Text quoted) noexcept;
 
   Ground& ground_;
   Turn& turn_;

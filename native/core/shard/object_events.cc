@@ -27,7 +27,14 @@ bool ObjectEvents::send_failed(Text branch) noexcept {
   return true;
 }
 
-// A shard that misses this keeps a caller waiting for timer C, or a binding that leads nowhere; so we retry.
+bool ObjectEvents::unreachable(Text branch) noexcept {
+  uint8_t keeper = 0;
+  if (!ground_.config.home || !read_object_branch(ground_.config, branch, keeper) || keeper != ground_.config.shard) return false;
+  list_.push_back({ObjectEventKind::unreachable, std::string(branch)});
+  return true;
+}
+
+// Whoever does not hear of it keeps a caller waiting for timer C, or a binding that leads nowhere; so it is said again.
 void ObjectEvents::tell(uint8_t shard, RingHead::Kind kind, Text text) noexcept {
   RingHead head{};
   head.kind = kind;
