@@ -9,7 +9,7 @@ AnswerCredit::Name AnswerCredit::name_of(const Address& source) noexcept {
   const SourceKey of(source);
   const unsigned __int128 product = static_cast<unsigned __int128>(of.high ^ key_.k0 ^ (of.low * 0x9E37'79B9'7F4A'7C15u)) * ((of.low ^ key_.k1) | 1);
   const uint64_t mixed = (static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64)) * 0xD6E8'FEB8'6659'FD93u;
-  return {lines_[(mixed >> 40) & (kLines - 1)], static_cast<uint32_t>(mixed) | 1, static_cast<uint32_t>(mixed >> 32) % kLine};
+  return {lines_[(mixed >> 40) & (kLines - 1)], static_cast<uint32_t>(mixed) | 1, static_cast<uint32_t>(mixed >> 32 & (kLine - 1))};
 }
 
 AnswerCredit::Place* AnswerCredit::find(const Name& name) noexcept {

@@ -190,7 +190,7 @@ void Registering::accept(unsigned i, Done& done) noexcept {
   answers.resize(done.answer_at + 2 * size_t{item.message.head_size} + contacts.size() + settings_.supported.size() + 2 * kOwn);
   Writer out(answers.data() + done.answer_at, answers.size() - done.answer_at);
   char tag[StatelessAnswers::kTag];
-  write_register_head(item.message, item.source, 200, "OK", StatelessAnswers::tag(transaction_of(item), tag), settings_.keep_seconds, out);
+  write_register_head(item.message, item.source, 200, "OK", StatelessAnswers::tag(ground_.config, transaction_of(item), nullptr, tag), settings_.keep_seconds, out);
   contacts.put(most, out);
   put_path(request.path, out);
   if ((verdict[kVerdict_edits] & static_cast<int32_t>(kGrant_require_outbound)) != 0) out.put("Require: outbound\r\n");
@@ -217,7 +217,7 @@ void Registering::refuse(unsigned i, int status, Text reason, Done& done) noexce
   Writer out(answers.data() + done.answer_at, answers.size() - done.answer_at);
   const uint64_t transaction = transaction_of(item);
   char tag[StatelessAnswers::kTag];
-  write_register_head(item.message, item.source, status, reason, StatelessAnswers::tag(transaction, tag), 0, out);
+  write_register_head(item.message, item.source, status, reason, StatelessAnswers::tag(ground_.config, transaction, nullptr, tag), 0, out);
   if (status == 503) {
     out.put("Retry-After: ");
     out.put_number(kRetryLeast + transaction % kRetrySpan);
