@@ -16,7 +16,7 @@ class Location : public Napi::ObjectWrap<Location> {
   explicit Location(const Napi::CallbackInfo& info);
   ~Location();
 
-  // nullptr: it is closed.
+  // nullptr: closed.
   const std::shared_ptr<BindingStore>& store() const noexcept { return store_; }
 
  private:

@@ -152,38 +152,26 @@ void ShardHost::spin(Running* running) noexcept {
     // 0: a timer is due, a new descriptor must be watched, a handle is closing, an immediate is waiting, or the loop must stop.
     const int timeout = uv_backend_timeout(running->loop);
     const unsigned count = shard.await(timeout);
-    if (!running->host->decide_.IsEmpty()) {
-      if (count > 0) running->host->decide(count);
-    } else if (count > 0 || !shard.object_events().empty()) {
-      running->host->tell(count);
-    }
+    if (count > 0 || (running->host->decide_.IsEmpty() && !shard.object_events().empty())) running->host->hand_over(count);
     // JavaScript may have closed the shard.
     if (running->closing || running->host == nullptr || timeout == 0 || shard.take_loop_ready()) return;
   }
 }
 
-// Only the policy of an edge: a function that catches its own exceptions, needs nothing from the event loop and leaves no promises.
-void ShardHost::decide(unsigned count) noexcept {
+// Hands the batch to JavaScript. Uses the plain calls of Node-API and checks their results: node-addon-api would end the process when
+// JavaScript can no longer run, as is the case once the worker is being stopped.
+void ShardHost::hand_over(unsigned count) noexcept {
   const napi_env env = running_->env;
   const Napi::HandleScope scope(env);
   napi_value global, argument, error;
   if (napi_get_global(env, &global) != napi_ok || napi_create_uint32(env, count, &argument) != napi_ok) return;
-  if (napi_call_function(env, global, decide_.Value(), 1, &argument, nullptr) == napi_pending_exception &&
-      napi_get_and_clear_last_exception(env, &error) == napi_ok)
-    napi_fatal_exception(env, error);
-  if (running_ != nullptr) running_->shard->execute();
-}
-
-// Uses the plain calls of Node-API and checks their results: node-addon-api would end the process when JavaScript can no longer run, as is
-// the case once the worker is being stopped.
-void ShardHost::tell(unsigned count) noexcept {
-  const napi_env env = running_->env;
-  const Napi::HandleScope scope(env);
-  napi_value global, argument, error;
-  if (napi_get_global(env, &global) != napi_ok || napi_create_uint32(env, count, &argument) != napi_ok) return;
-  if (napi_make_callback(env, nullptr, global, on_batch_.Value(), 1, &argument, nullptr) != napi_pending_exception) return;
+  // An edge's policy needs nothing from the event loop and leaves no promises, so it is not called as a callback.
+  const bool is_policy = !decide_.IsEmpty();
+  const napi_status status = is_policy ? napi_call_function(env, global, decide_.Value(), 1, &argument, nullptr)
+                                       : napi_make_callback(env, nullptr, global, on_batch_.Value(), 1, &argument, nullptr);
   // Thrown by our own code: goes to the worker's uncaughtException. There is no exception when the worker is being stopped.
-  if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
+  if (status == napi_pending_exception && napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
+  if (is_policy && running_ != nullptr) running_->shard->execute();
 }
 
 // next(): carries out the verdicts and returns the size of the next batch; 0: nothing is left, or the turn has lasted long enough

@@ -108,8 +108,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   static void on_prepare(uv_prepare_t* prepare);
   static void on_closed(uv_handle_t* handle);
   static void spin(Running* running) noexcept;
-  void tell(unsigned count) noexcept;
-  void decide(unsigned count) noexcept;
+  void hand_over(unsigned count) noexcept;
   static void end(Running* running);
   static void on_environment_ends(napi_async_cleanup_hook_handle handle, void* running);
 

@@ -1,4 +1,4 @@
-// What is read of a REGISTER for deciding about it by numbers, and what is left to the object path.
+// What C++ reads from a REGISTER to have it decided by numbers, and what it leaves to the object path.
 #include "check.h"
 #include "core/home/contact_key.h"
 #include "core/home/register_memory.h"
@@ -52,7 +52,7 @@ struct Read {
   bool is_read = false;
 };
 
-// With one Contact, as it stands.
+// With this Contact and nothing else.
 Asked with_contact(const std::string& contact) {
   Asked asked;
   asked.lines = "Contact: " + contact + "\r\n";
@@ -69,7 +69,7 @@ std::string key_of(const std::string& text) {
 
 }  // namespace
 
-TEST("REG-6 a REGISTER of a phone behind an edge is read into numbers, and into the texts of its binding") {
+TEST("REG-6 a REGISTER of a phone behind an edge becomes numbers and the texts of its binding") {
   const Read read{Asked{}};
   CHECK(read.is_read);
   const RegisterRequest& request = read.request;
@@ -94,7 +94,7 @@ TEST("REG-6 a REGISTER of a phone behind an edge is read into numbers, and into 
   CHECK(!next_path_value(path, value));
 }
 
-TEST("a damaged list of Path values ends where it is damaged") {
+TEST("a damaged list of Path values ends at the damage") {
   for (const char* const text : {"", "x", "5", "5:", "5:abcd", "99999999999999999999999:a", ":abc"}) {
     Text path(text);
     Text value;
@@ -102,7 +102,7 @@ TEST("a damaged list of Path values ends where it is damaged") {
   }
 }
 
-TEST("the time that is asked for: the Contact's before that of Expires, an invalid one is an hour, and no number is too large") {
+TEST("REG-10 REG-12 the time asked for: the Contact's before that of Expires, an hour if it is invalid, and no number is too large") {
   const auto asked = [](const std::string& params, const std::string& lines) {
     Asked one = with_contact("<sip:bob@192.0.2.7>" + params);
     one.lines += lines;
@@ -119,7 +119,7 @@ TEST("the time that is asked for: the Contact's before that of Expires, an inval
   CHECK_EQ(asked(";expires=99999999999999999999", ""), INT32_MAX);
 }
 
-TEST("instances are URNs in their normal form") {
+TEST("OB-4.1-3 instances are stored as normalised URNs") {
   const auto instance = [](const std::string& urn) {
     const Read read(with_contact("<sip:bob@192.0.2.7>;+sip.instance=\"<" + urn + ">\""));
     CHECK(read.is_read);
@@ -129,7 +129,7 @@ TEST("instances are URNs in their normal form") {
   CHECK_EQ(instance("urn:GSMA:imei:90420156-025763-0;Vers=0"), "urn:gsma:imei:90420156-025763-0;Vers=0");
 }
 
-TEST("what takes more than one look is left to the object path") {
+TEST("rare and complex REGISTERs are left to the object path") {
   const char* const contacts[] = {
       "*", "<sip:bob@192.0.2.7>, <sip:bob@192.0.2.8>", "<sips:bob@192.0.2.7>", "<tel:+1>", "<sip:bob@example.org>", "<sip:bob@ALIAS.example.>", "<sip:bob@192.0.2.7>;q=0.5",
       "<sip:bob@192.0.2.7>;x=1;X=1", "<sip:bob@192.0.2.7>;reg-id=0", "<sip:bob@192.0.2.7>;reg-id=2147483648", "<sip:bob@192.0.2.7>;reg-id=x", "<sip:bob@192.0.2.7>;reg-id",
@@ -141,7 +141,7 @@ TEST("what takes more than one look is left to the object path") {
   for (const char* const contact : contacts) {
     const Read read(with_contact(contact));
     CHECK(!read.is_read);
-    // What comes next for the same user must not overtake it.
+    // So that later REGISTERs of the same user do not overtake it.
     CHECK_EQ(read.request.aor, "sip:Bob@example.org");
   }
   const char* const lines[] = {"Require: path\r\n", "Record-Route: <sip:a@b>\r\n", "Expires: 1\r\nExpires: 1\r\n", "Supported: path,\r\n outbound\r\n", "Supported: p\xe1th\r\n",
@@ -188,7 +188,7 @@ TEST("a To or a Request-URI that names nobody here is left to the object path") 
   CHECK_EQ(Read(alias).request.aor, "sip:bob@example.org");
 }
 
-TEST("a phone that listens where it sends from is left to the object path, an edge's phone is not") {
+TEST("a phone that listens where it sends from is left to the object path, a phone behind an edge is not") {
   const Asked asked = with_contact("<sip:bob@10.0.0.1:5060>");
   CHECK(!Read(asked, false).is_read);
   CHECK(Read(asked, true).is_read);
@@ -213,7 +213,7 @@ TEST("keys of plain Contacts compare as their URIs do") {
   CHECK_EQ(key_of("sip:h;a=%41"), "(none)");
 }
 
-TEST("a REGISTER that was answered is known until its time is over, and the oldest gives way") {
+TEST("a REGISTER that was answered is remembered for its time, and the oldest is replaced") {
   RegisterMemory memory(64);
   CHECK(memory.find(1, 100) == RegisterState::open);
   memory.remember(1, RegisterState::answered, 100, 200);
@@ -228,7 +228,7 @@ TEST("a REGISTER that was answered is known until its time is over, and the olde
   for (uint64_t i = 0; i < 5; ++i) memory.remember(7 + i * step, RegisterState::answered, 400, static_cast<uint32_t>(500 + i));
   CHECK(memory.find(7, 401) == RegisterState::open);
   for (uint64_t i = 1; i < 5; ++i) CHECK(memory.find(7 + i * step, 401) == RegisterState::answered);
-  // A clock that has come round.
+  // A clock that has wrapped.
   memory.remember(9, RegisterState::answered, UINT32_MAX - 5, 20);
   CHECK(memory.find(9, 10) == RegisterState::answered);
   CHECK(memory.find(9, 21) == RegisterState::open);

@@ -1,4 +1,4 @@
-// REGISTERs that are decided about by numbers, in a shard over sockets: the table, the journal, the answers, and what is known of flows after.
+// REGISTERs decided by numbers, in a shard over sockets: the table, the journal, the responses, and the flows afterwards.
 #include <sys/resource.h>
 
 #include <csignal>
@@ -14,7 +14,7 @@ namespace {
 
 constexpr Text kInstance = "urn:uuid:00000000-0000-1000-8000-00000000000a";
 
-// Stands in for OpenSSL, which the core does not know: shows that what is sealed comes out as it is given back.
+// Stands in for OpenSSL, which the core does not include.
 class Turned final : public Sealer {
  public:
   bool seal(const uint8_t (&iv)[kIv], Text clear, uint8_t* out) noexcept override {
@@ -32,7 +32,7 @@ std::shared_ptr<BindingStore> opened(const std::string& folder) {
 
 struct Asked {
   int number = 1;  // of its transaction and CSeq
-  int cseq = 0;    // another one
+  int cseq = 0;    // unless 0, instead of `number`
   std::string contact = "<sip:bob@192.0.2.7>;reg-id=1;+sip.instance=\"<urn:uuid:00000000-0000-1000-8000-00000000000A>\"";
   std::string lines = "Supported: path, outbound\r\n";
   std::string transport = "UDP";
@@ -84,7 +84,7 @@ class RegistrarRig : public ShardRig {
 
 }  // namespace
 
-TEST("REG-17 a registration behind an edge, its refresh and its removal are answered with what is bound, and are in the journal by then") {
+TEST("REG-17 a registration behind an edge, its refresh and its removal: the 200 lists the bindings, and the journal already has them") {
   const TemporaryFolder folder;
   RegistrarRig rig(folder.path());
   const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp));
@@ -105,7 +105,7 @@ TEST("REG-17 a registration behind an edge, its refresh and its removal are answ
   CHECK_EQ(kept[Part::flow], "");
   CHECK_EQ(kept[Part::agent], "phone");
   CHECK_EQ(kept.expires - kept.updated, 3'600'000u);
-  // The journal as another process would read it now.
+  // The bindings that another process would read from the journal now.
   const auto in_journal = [&] {
     StoredFiles files;
     CHECK_EQ(files.find(folder.path()), 0);
@@ -143,13 +143,13 @@ TEST("TX-8 a retransmission is answered again with the same To tag and changes n
   asked.number = 6;
   asked.cseq = 5;
   CHECK(holds(rig.ask(edge, asked), "SIP/2.0 500 CSeq Out Of Order\r\n"));
-  // After its time it is a request like any other.
+  // Once forgotten, it is a request like any other.
   rig.pass(40'000);
   asked.number = 5;
   CHECK(holds(rig.ask(edge, asked), "SIP/2.0 500 CSeq Out Of Order\r\n"));
 }
 
-TEST("TX-8 a retransmission of what the object path has goes there") {
+TEST("TX-8 a retransmission of a request on the object path goes there") {
   const TemporaryFolder folder;
   RegistrarRig rig(folder.path());
   const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp));
@@ -168,7 +168,7 @@ TEST("TX-8 a retransmission of what the object path has goes there") {
   CHECK(rig.bindings().empty());
 }
 
-TEST("limits of Contacts and of flows: 403, and nothing is changed") {
+TEST("REG-24 beyond the limit of Contacts: 403, and nothing changes") {
   const TemporaryFolder folder;
   RegistrarRig rig(folder.path());
   const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp));
@@ -181,12 +181,12 @@ TEST("limits of Contacts and of flows: 403, and nothing is changed") {
   asked.contact = "<sip:bob@192.0.2.9>";
   CHECK(holds(rig.ask(edge, asked), "SIP/2.0 403 Too Many Contacts\r\n"));
   CHECK_EQ(rig.bindings().size(), 2u);
-  // What was refused is not remembered: it is tried anew.
+  // A refusal is not remembered: the retransmission is tried again.
   rig.configure(3);
   CHECK(holds(rig.ask(edge, asked), "SIP/2.0 200 OK\r\n"));
 }
 
-TEST("the flow of a client is bound: its end is told, its owner is known, and it is supervised") {
+TEST("a client's flow is bound: it is supervised, and its end is reported") {
   const TemporaryFolder folder;
   RegistrarRig rig(folder.path());
   Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
@@ -205,7 +205,7 @@ TEST("the flow of a client is bound: its end is told, its owner is known, and it
   CHECK_EQ(rig->object_events().take(SIZE_MAX).front().text, id);
 }
 
-TEST("TR-24 a client that has said all it had to is still answered, and its connection ends with the answer") {
+TEST("TR-24 a client that has closed its side still gets its response, then the connection closes") {
   const TemporaryFolder folder;
   RegistrarRig rig(folder.path());
   const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
@@ -216,7 +216,7 @@ TEST("TR-24 a client that has said all it had to is still answered, and its conn
   CHECK(holds(rig.hear(client, "<EOF>"), "SIP/2.0 200 OK"));
 }
 
-TEST("REG-20 a disk that refuses the journal: 503 with Retry-After, and nothing is taken on until it is well again") {
+TEST("REG-20 the disk refuses the journal: 503 with Retry-After, and nothing is saved until it recovers") {
   const TemporaryFolder folder;
   RegistrarRig rig(folder.path());
   const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp));
@@ -241,7 +241,7 @@ TEST("REG-20 a disk that refuses the journal: 503 with Retry-After, and nothing 
   CHECK(holds(rig.ask(edge, asked), "SIP/2.0 200 OK\r\n"));
 }
 
-TEST("what finds no room is the object path's for a moment, which tells the operator") {
+TEST("a full table gets 503, and REGISTERs take the object path for a second, which tells the operator") {
   const TemporaryFolder folder;
   RegistrarRig rig(folder.path());
   const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp));
@@ -261,7 +261,7 @@ TEST("what finds no room is the object path's for a moment, which tells the oper
   CHECK(holds(rig.ask(edge, asked), "SIP/2.0 503 Service Unavailable\r\n"));
 }
 
-TEST("a source that may be forged gets the Contact that it registered, and of the others what it has paid for") {
+TEST("a source that may be forged gets the Contact it registered, and as many others as its account allows") {
   const TemporaryFolder folder;
   RegistrarRig rig(folder.path());
   rig.configure(100);
@@ -280,7 +280,7 @@ TEST("a source that may be forged gets the Contact that it registered, and of th
   CHECK_EQ(rig.bindings().size(), 61u);
 }
 
-TEST("RFC 5627 5.1: a device that supports GRUUs gets those of its bindings") {
+TEST("GRUU-5.1-1 a device that supports GRUUs gets those of its bindings") {
   const TemporaryFolder folder;
   RegistrarRig rig(folder.path());
   const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp));
@@ -293,7 +293,7 @@ TEST("RFC 5627 5.1: a device that supports GRUUs gets those of its bindings") {
   CHECK(value_of(rig.ask(edge, asked), "Contact") != contact);
 }
 
-TEST("all REGISTERs of one address have one name, and no REGISTER has none") {
+TEST("all REGISTERs of one address have the same `who`, other requests have none") {
   const TemporaryFolder folder;
   RegistrarRig rig(folder.path());
   const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp));

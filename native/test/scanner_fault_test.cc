@@ -1,4 +1,4 @@
-// The scanner: bodies, faults in single headers, and what remains for a response.
+// The scanner: bodies, long lines, faults in single headers, and what remains for a response.
 #include "core/sip/scanner.h"
 
 #include "check.h"
@@ -214,6 +214,38 @@ TEST("GR-31 TR-12 a datagram without an empty line is an error, and is not read 
   Scanned cut(whole.substr(0, whole.size() - 2));
   CHECK_EQ(cut.error(), ScanError::header_syntax);
   CHECK(!cut.message.top_via.empty());
+}
+
+TEST("GR-32 long lines of any shape are read in one go") {
+  ScanLimits wide;
+  wide.max_head = 65535;
+  for (const char* unit : {";a", ";a=\"\\\\\"", "\r\n ", " ", "\\\x07", "\"", ",", ";a=b\r\n ,"}) {
+    std::string value = "To: <sip:b>";
+    while (value.size() < 60000) value += unit;
+    for (const char* name : {"To: <sip:b>", "Via: SIP/2.0/UDP h", "Route: <sip:r>", "Contact: <sip:c>", "Subject: x", "Supported: x"}) {
+      Scanned m({.extra = name + value.substr(11)}, Carrier::datagram, wide);
+      CHECK(m.message.size > 60000);
+      has_option(m.message, HeaderId::supported, "zzz");
+    }
+  }
+  Scanned m({.to = [] {
+               std::string to = "To: <sip:b>";
+               for (int i = 0; i < 10000; ++i) to += ";a";
+               return to + ";tag=9";
+             }()},
+            Carrier::datagram, wide);
+  CHECK_EQ(m.error(), ScanError::none);
+  CHECK_EQ(m.slice(m.message.to_tag), "9");
+}
+
+TEST("TT-17 a CSeq that is too large keeps its text for the response") {
+  Scanned m({.cseq = "CSeq: 36893488147419103232 OPTIONS"});
+  CHECK_EQ(m.slice(m.message.cseq_value), "36893488147419103232 OPTIONS");
+  CHECK(m.message.cseq_method.empty());
+}
+
+TEST("TT-18 a response with numbers out of range has an error") {
+  CHECK_EQ(error_of({.start = "SIP/2.0 503 Service Unavailable", .cseq = "CSeq: 9292394834772304023312 OPTIONS"}), ScanError::bad_cseq);
 }
 
 }  // namespace sluice::scanner_fault_test

@@ -243,12 +243,6 @@ TEST("GR-27 CSeq: leading zeros, LWS, below 2^31") {
     CHECK_EQ(error_of({.cseq = std::string("CSeq: ") + bad}), ScanError::bad_cseq);
 }
 
-TEST("TT-17 a CSeq that is too large keeps its text for the response") {
-  Scanned m({.cseq = "CSeq: 36893488147419103232 OPTIONS"});
-  CHECK_EQ(m.slice(m.message.cseq_value), "36893488147419103232 OPTIONS");
-  CHECK(m.message.cseq_method.empty());
-}
-
 TEST("GR-28 TT-49 tags and branches keep their case, and old requests without them pass") {
   Scanned m({.via = "Via: SIP/2.0/UDP h;branch=z9hG4bKAbC", .from = "From: <sip:a>;tag=AbC"});
   CHECK_EQ(m.slice(m.message.from_tag), "AbC");
@@ -287,28 +281,6 @@ TEST("GR-31 no colon, no name, a blank before the first header, names that are n
   CHECK_EQ(error_of({.via = " Via: SIP/2.0/UDP h;branch=b"}), ScanError::header_syntax);
   CHECK_EQ(error_of({.via = "\tfold"}), ScanError::header_syntax);
   CHECK(!Scanned(Parts{.extra = "Subject"}, Carrier::stream).message.is_framed);
-}
-
-TEST("GR-32 long lines of any shape are read in one go") {
-  ScanLimits wide;
-  wide.max_head = 65535;
-  for (const char* unit : {";a", ";a=\"\\\\\"", "\r\n ", " ", "\\\x07", "\"", ",", ";a=b\r\n ,"}) {
-    std::string value = "To: <sip:b>";
-    while (value.size() < 60000) value += unit;
-    for (const char* name : {"To: <sip:b>", "Via: SIP/2.0/UDP h", "Route: <sip:r>", "Contact: <sip:c>", "Subject: x", "Supported: x"}) {
-      Scanned m({.extra = name + value.substr(11)}, Carrier::datagram, wide);
-      CHECK(m.message.size > 60000);
-      has_option(m.message, HeaderId::supported, "zzz");
-    }
-  }
-  Scanned m({.to = [] {
-               std::string to = "To: <sip:b>";
-               for (int i = 0; i < 10000; ++i) to += ";a";
-               return to + ";tag=9";
-             }()},
-            Carrier::datagram, wide);
-  CHECK_EQ(m.error(), ScanError::none);
-  CHECK_EQ(m.slice(m.message.to_tag), "9");
 }
 
 TEST("GR-33 TR-19 limits on Via, Route, lines, URI, tokens, head and body") {
@@ -408,10 +380,6 @@ TEST("GR-44 TT-12 TT-13 TT-32 status lines") {
     CHECK_EQ(m.message.status, 0);
   }
   CHECK_EQ(Scanned(response("SIP/7.0 200 OK")).error(), ScanError::version);
-}
-
-TEST("TT-18 a response with numbers out of range has an error") {
-  CHECK_EQ(error_of({.start = "SIP/2.0 503 Service Unavailable", .cseq = "CSeq: 9292394834772304023312 OPTIONS"}), ScanError::bad_cseq);
 }
 
 TEST("GR-45 the first token distinguishes request and response") {

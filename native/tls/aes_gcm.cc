@@ -7,7 +7,7 @@
 namespace sluice {
 namespace {
 
-// One context with its key made ready; only the IV changes.
+// One context with the key set up once; only the IV changes.
 class AesGcm final : public Sealer {
  public:
   explicit AesGcm(OpensslPtr<EVP_CIPHER_CTX> context) noexcept : context_(std::move(context)) {}

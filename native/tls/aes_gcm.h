@@ -1,4 +1,4 @@
-// AES-256-GCM by OpenSSL.
+// AES-256-GCM from OpenSSL.
 #pragma once
 
 #include <memory>

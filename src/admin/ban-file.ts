@@ -1,4 +1,4 @@
-/** The bans in the state folder, so that a restart lets nobody in. */
+/** The bans in the state folder, so that they survive a restart. */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 

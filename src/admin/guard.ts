@@ -1,4 +1,4 @@
-/** Who may use the admin plane: whoever has the token, if one is set, and never another site's web page. */
+/** Who may use the admin plane: only clients with the token, if one is set, and never another site's web page. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { isIP } from "node:net";
 import { ControlRefusal } from "./control-refusal.js";
@@ -31,7 +31,7 @@ export class Guard {
   }
 }
 
-/** Equal lengths whatever was sent, so that the comparison leaks nothing. */
+/** Of equal length whatever was sent, so that the comparison leaks nothing. */
 function digest(text: string): Buffer {
   return createHash("sha256").update(text).digest();
 }

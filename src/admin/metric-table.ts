@@ -95,7 +95,7 @@ export const metricTable: readonly MetricRow[] = [
   { name: "registers_accepted_total", help: "2xx responses to them.", values: one(Counter.registersOk) },
   {
     name: "registers_handled_total",
-    help: "REGISTER requests of a registrar or standalone server: decided by numbers, or on the object path.",
+    help: "REGISTER requests to a registrar or standalone server, by the path that handled them.",
     label: "path",
     values: { numbers: Counter.registersByNumbers, objects: Counter.registersByObjects },
   },

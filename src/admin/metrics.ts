@@ -25,7 +25,7 @@ export class Metrics {
     this.#counter("log_lines_lost_total", "Log lines that could not be written: a full disk, or a pipe that nobody reads.", lostLines);
     this.#gauge("flow_owners", "Flows, open ones and past ones, of which is known who registered over them.", {}, () => running.pool.flowOwners().known);
     this.#gauge("flow_owners_bytes", "Octets of these.", {}, () => running.pool.flowOwners().octets);
-    this.#counter("flow_owners_forgotten_total", "Such flows forgotten for want of room, the oldest first.", () => running.pool.flowOwners().forgotten);
+    this.#counter("flow_owners_forgotten_total", "Such flows forgotten because the table was full, the oldest first.", () => running.pool.flowOwners().forgotten);
     this.#counter("capture_unwritten_total", "Captured messages that could not be sent to the HEP server or written to the file.", () => running.capturesLost);
     this.#gauge("draining", "1 from the beginning of a drain on.", {}, () => Number(running.state === "draining"));
     this.#gauge("flows_limit", "SLUICE_MAX_FLOWS.", {}, () => running.config.maxFlows);

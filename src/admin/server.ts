@@ -86,7 +86,7 @@ export class AdminServer {
     if (path === "/livez") return health(liveness(this.#running), query);
     if (path === "/readyz") return health(await readiness(this.#running), query);
     const file = method === "GET" || method === "HEAD" ? this.#files.get(path) : undefined;
-    // The page itself holds nothing secret: it asks for the token when the API refuses it.
+    // The page itself contains no secrets: it asks for the token when the API refuses it.
     if (file) return { status: 200, type: file.type, body: file.octets };
     guard();
     if (path === "/metrics") return { status: 200, type: this.#metrics.contentType, body: await this.#metrics.text() };

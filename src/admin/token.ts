@@ -1,4 +1,4 @@
-/** What a flow token says, in words: whether it is ours, whether its flow lives, and why not. */
+/** What a flow token contains, in words: whether it is ours, whether its flow lives, and why not. */
 import { showHostPort } from "../config/host-port.js";
 import { isWildcard } from "../config/listener.js";
 import type { TokenRow } from "../native/inspect.js";

@@ -36,11 +36,11 @@ export interface AuthenticatorOptions {
 /** `password`: wrong, or no such user; `identity`: another user's address; `replay`: credentials used before. */
 export type LoginResult = "accepted" | "password" | "identity" | "replay" | "limited";
 
-/** The outcome of credentials for a nonce of ours that we sent to the same network: nobody can incriminate somebody else. */
+/** The outcome of credentials for a nonce that we sent to the same network, so that clients cannot incriminate each other. */
 export interface Login {
   readonly result: LoginResult;
   readonly source: string;
-  /** Untrusted: whatever the client wrote. */
+  /** As the client wrote it, untrusted. */
   readonly user: string;
   readonly realm: string;
 }
@@ -50,7 +50,7 @@ const ROLES = {
   proxy: { status: 407, reason: "Proxy Authentication Required", credentials: "proxy-authorization", challenge: "Proxy-Authenticate" },
 } as const;
 
-/** Stands in for the hash of an unknown user, so that refusing one takes as long. */
+/** Used as the hash of an unknown user, so that refusing one takes just as long. */
 const NOBODY = { "SHA-256": "0".repeat(HEX_DIGITS["SHA-256"]), MD5: "0".repeat(HEX_DIGITS.MD5) };
 const RETRY_AFTER = { least: 5, span: 10 };
 
@@ -64,8 +64,8 @@ export class Authenticator {
   }
 
   /**
-   * Whether that address of ours belongs to a user: a call to a user who does not exist is 404, to one without
-   * bindings 480 (RFC 3261 16.5). True when the store cannot tell, since 404 would be final.
+   * Whether one of our addresses belongs to a user: a call to a user who does not exist gets 404, to one without
+   * bindings 480 (RFC 3261 16.5). True if the store cannot tell, since 404 would be final.
    */
   async knows(address: SipUri): Promise<boolean> {
     const realm = this.#options.domains.realmOf(address);
@@ -83,9 +83,9 @@ export class Authenticator {
   }
 
   /**
-   * Checks the credentials of a request of any method but ACK and CANCEL, which nobody may challenge (RFC 3261 22.1): the caller lets
-   * those pass. The From must be the authenticated user's, and the To of a REGISTER as well (else 403). Never rejects: with the
-   * credential store away the response is a 503.
+   * Checks the credentials of a request. The caller passes ACK and CANCEL unchecked, since they must not be challenged (RFC 3261 22.1).
+   * The From must be the authenticated user's, and the To of a REGISTER as well (else 403). Never rejects: if the
+   * credential store is unreachable, the response is a 503.
    */
   async check(request: SipMessage, role: AuthenticationRole, claimant: Claimant): Promise<AuthenticationResult> {
     const { claimed, realm } = this.#realmFor(request);
@@ -154,7 +154,7 @@ export class Authenticator {
     this.#options.onLogin({ result, source: address, user: username, realm });
   }
 
-  /** Whether the From is the user's own. A telephone number belongs to nobody here, unless a user has it as a name. */
+  /** Whether the From is the user's own. A telephone number belongs to a user only if it is the user's name. */
   async #isOwnName(identity: Identity, request: SipMessage): Promise<boolean> {
     const { domains } = this.#options;
     const from = request.header("from");
@@ -164,7 +164,7 @@ export class Authenticator {
     return number !== undefined && (number === identity.user || (await this.#store.find(number, identity.realm)) === undefined);
   }
 
-  /** The realm of the address in From, or of the called address when the From is not one of ours. */
+  /** The realm of the address in From, or of the called address if the From is not one of ours. */
   #realmFor(request: SipMessage): { readonly claimed: boolean; readonly realm: string } {
     const { domains } = this.#options;
     const claimed = domains.realmOf(uriOfHeader(request.header(request.method === "REGISTER" ? "to" : "from")));

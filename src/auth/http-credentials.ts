@@ -1,6 +1,6 @@
 /**
  * Users from an external HTTP server: POST of `{"user", "realm"}`, answered 200 with `{"MD5": HA1, "SHA-256": HA1}`, one of them
- * at least, or 404. An answer is kept as long as its `Cache-Control: max-age` says, and not at all without one (RFC 9111 5.2.2.1).
+ * at least, or 404. An answer is cached for its `Cache-Control: max-age`, and not at all without one (RFC 9111 5.2.2.1).
  */
 import { CredentialsUnavailable, type CredentialStore, type Ha1s } from "./credential-store.js";
 import { HEX_DIGITS } from "./digest.js";
@@ -21,7 +21,7 @@ export class HttpCredentials implements CredentialStore {
   readonly #url: string;
   readonly #timeoutMs: number;
   readonly #kept = new Map<string, Answer>();
-  /** Queries in flight: whoever asks the same waits for the same answer. */
+  /** Queries in flight; the same query waits for the same answer. */
   readonly #asking = new Map<string, Promise<Answer>>();
 
   constructor(url: string, timeoutMs = TIMEOUT_MS) {

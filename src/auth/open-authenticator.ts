@@ -12,7 +12,7 @@ export interface AuthenticatorNeeds {
   readonly onProven: AuthenticatorOptions["onProven"];
 }
 
-/** Undefined: nobody has to prove anything. Rejects when the users cannot be read. */
+/** Undefined: no authentication. Rejects if the users cannot be read. */
 export async function openAuthenticator(config: Config, domains: Domains, needs: AuthenticatorNeeds): Promise<Authenticator | undefined> {
   const { auth, location, authAlgorithms, nonceSeconds } = config;
   const credentials = await openCredentials(auth, location, needs.report);

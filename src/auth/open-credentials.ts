@@ -4,7 +4,7 @@ import type { CredentialStore } from "./credential-store.js";
 import { FileCredentials } from "./file-credentials.js";
 import { HttpCredentials } from "./http-credentials.js";
 
-/** `location`: the URL of the Redis that bindings are in. Undefined: nobody has to prove anything. Rejects when a file is unsound. */
+/** `location`: the URL of the Redis with the bindings. Undefined: no authentication. Rejects if a file is invalid. */
 export async function openCredentials(source: UserSource, location: string, report: (error: unknown) => void): Promise<CredentialStore | undefined> {
   switch (source.kind) {
     case "off":

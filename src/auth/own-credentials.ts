@@ -1,5 +1,5 @@
 /**
- * Credentials meant for us end here (RFC 3261 22.3): whoever got them further on could guess the password offline. Those for
+ * Credentials for us end here (RFC 3261 22.3): a later hop could guess the password from them offline. Those for
  * other realms pass.
  */
 import { splitHeaderList } from "../sip/header-list.js";

@@ -1,4 +1,4 @@
-/** `sluice token`: what a flow token says, whether it is ours, whether its flow lives, and why not. */
+/** `sluice token`: what a flow token contains, whether it is ours, whether its flow lives, and why not. */
 import type { TokenView } from "../admin/token.js";
 import { ask, adminPlaneOf } from "./client.js";
 import { type Command, CommandError, Exit } from "./command.js";

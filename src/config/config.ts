@@ -3,7 +3,7 @@ import type { FlowKey } from "./flow-key.js";
 import type { table } from "./table.js";
 import type { Variable } from "./variable.js";
 
-/** What the environment says. */
+/** The settings in the environment. */
 export type Settings = {
   readonly [Key in keyof typeof table]: (typeof table)[Key] extends Variable<infer T> ? T : never;
 };

@@ -27,7 +27,7 @@ export function readKeyFile(stateDir: string): readonly FlowKey[] | undefined {
   try {
     const stat = fstatSync(file);
     if (!stat.isFile()) expected(`${path} to be a plain file`);
-    if ((stat.mode & 0o077) !== 0) expected(`nobody else to be able to read ${path}: chmod 600 ${path}`);
+    if ((stat.mode & 0o077) !== 0) expected(`${path} to be unreadable for other users: chmod 600 ${path}`);
     return parseFile(path, readFileSync(file, "utf8"));
   } finally {
     closeSync(file);

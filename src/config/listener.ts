@@ -26,7 +26,7 @@ export interface Listener {
   readonly proxy?: ProxyRule;
 }
 
-/** What a transport is to clients when somebody before us ends their TLS. */
+/** The transport that clients use if a balancer in front of us terminates their TLS. */
 const BEHIND_TLS: Partial<Record<Transport, Transport>> = { tcp: "tls", ws: "wss" };
 
 const WILDCARD = /^(?:0\.0\.0\.0|[0:]+)$/;
@@ -36,7 +36,7 @@ export function isWildcard(host: string): boolean {
 }
 
 export const listener: Kind<Listener> = {
-  syntax: "`TRANSPORT:ADDRESS:PORT` (udp, tcp, tls, ws, wss) with optional `;advertise=HOST:PORT` (`tls:HOST:PORT` or `wss:HOST:PORT` where a balancer ends TLS before a tcp or ws listener), `;proxy=accept` or `;proxy=require`",
+  syntax: "`TRANSPORT:ADDRESS:PORT` (udp, tcp, tls, ws, wss) with optional `;advertise=HOST:PORT` (`tls:HOST:PORT` or `wss:HOST:PORT` if a balancer terminates TLS in front of a tcp or ws listener), `;proxy=accept` or `;proxy=require`",
   parse: (text) => {
     const [place = "", ...parameters] = text.split(";").map((part) => part.trim());
     const colon = place.indexOf(":");
@@ -48,15 +48,15 @@ export const listener: Kind<Listener> = {
     if (family === undefined) return expected(`an IPv4 or bracketed IPv6 address to listen on, not the name ${host}`);
     const { advertise, proxy } = readParameters(parameters);
     if (advertise === undefined && isWildcard(host)) {
-      expected(`;advertise=HOST:PORT behind ${place}, for nobody can send to that address`);
+      expected(`;advertise=HOST:PORT after ${place}, because clients cannot send to that address`);
     }
     if (advertise?.transport !== undefined && advertise.transport !== BEHIND_TLS[transport]) {
-      expected("advertise=tls:HOST:PORT behind tcp or advertise=wss:HOST:PORT behind ws, or no transport in it");
+      expected("advertise=tls:HOST:PORT for tcp or advertise=wss:HOST:PORT for ws, or no transport in it");
     }
     if (advertise?.transport !== undefined && proxy !== "require") {
-      expected(`;proxy=require beside advertise=${advertise.transport}:, for whoever else reached this listener would count as having come over TLS`);
+      expected(`;proxy=require with advertise=${advertise.transport}:, because anyone else who reached this listener would count as having used TLS`);
     }
-    if (proxy !== undefined && transport === "udp") expected("no ;proxy= behind udp, for only connections begin with a PROXY header");
+    if (proxy !== undefined && transport === "udp") expected("no ;proxy= for udp, because only connections begin with a PROXY header");
     return Object.freeze({ transport, host, port: address.port, family, ...(advertise ? { advertise } : {}), ...(proxy ? { proxy } : {}) });
   },
 };

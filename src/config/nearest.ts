@@ -1,4 +1,4 @@
-/** Finds the name that a misspelt one was meant for. */
+/** Finds the name that a misspelt one most resembles. */
 
 /** The nearest candidate by edit distance, if it is near enough. */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {

@@ -65,13 +65,13 @@ function contradictions(settings: Settings, environment: Environment): string[] 
   return [...listenedTwice(settings), ...misfits(settings), ...openDoor(settings, environment), ...openAdmin(settings), ...missingParts(settings)];
 }
 
-/** Without users anybody may register as anybody: on a public address the operator has to ask for that explicitly. */
+/** Without users anyone may register as anyone: on a public address the operator has to ask for that explicitly. */
 function openDoor({ mode, auth, listen }: Settings, environment: Environment): string[] {
   const open = listen.find((listener) => reachOf(listener) === "anybody");
   if (mode === "edge" || auth.kind !== "off" || open === undefined || environment[table.auth.name]?.trim()) return [];
   return [
-    `${table.auth.name}: expected the users of this server, for anybody can reach ${showListener(open)}; ` +
-      `${table.auth.name}=off lets anybody register and call as whoever he likes`,
+    `${table.auth.name}: expected the users of this server, because anyone can reach ${showListener(open)}; ` +
+      `${table.auth.name}=off lets anyone register and call as any user`,
   ];
 }
 

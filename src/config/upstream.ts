@@ -57,7 +57,7 @@ function readParameters(tail: string): Map<string, string> {
   return known;
 }
 
-/** A sips: URI means TLS; transport=tcp only says what TLS runs over (RFC 3261 26.2.2). */
+/** A sips: URI means TLS; transport=tcp only names what TLS runs over (RFC 3261 26.2.2). */
 function readTransport(text: string | undefined, scheme: Upstream["scheme"]): UpstreamTransport | undefined {
   if (scheme === "sips") return text === undefined || text === "tcp" || text === "tls" ? "tls" : expected("no transport behind sips: but tls");
   if (text === undefined || text === "udp" || text === "tcp" || text === "tls") return text;

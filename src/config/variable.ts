@@ -6,7 +6,7 @@ export interface Variable<T> {
   readonly kind: Kind<T>;
   /** The text to use when the variable is not set; undefined: the value is undefined then. */
   readonly fallback: string | undefined;
-  /** What the documentation says in the column of the default. */
+  /** What the documentation shows as the default. */
   readonly shownDefault: string;
   readonly prose: string;
   readonly secret: boolean;

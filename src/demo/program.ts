@@ -56,7 +56,7 @@ function untilUp(child: ChildProcess): Promise<void> {
   });
 }
 
-/** `wanted` when it is free. */
+/** `wanted` if it is free. */
 export async function freePort(wanted = 0): Promise<number> {
   const server = createServer();
   const port = await new Promise<number>((resolve) => {

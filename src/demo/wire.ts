@@ -1,4 +1,4 @@
-/** A tapped wire between edge and registrar: each knows the other by the address of this socket. */
+/** A tapped wire between edge and registrar: to each, this socket is the other. */
 import { type Socket, createSocket } from "node:dgram";
 import { once } from "node:events";
 

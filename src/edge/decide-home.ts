@@ -31,8 +31,8 @@ function request(records: Int32Array, row: number, verdicts: Int32Array, out: nu
 }
 
 /**
- * A neighbour's request for an address of ours along further Route values: they stay, behind the Path of whoever has that address (RFC 3327 5.4).
- * They name nobody whom we would send to ourselves.
+ * A neighbour's request for one of our addresses with further Route values: they stay, after the Path of the address (RFC 3327 5.4).
+ * We ourselves send nothing to the hosts they name.
  */
 function isForUser(records: Int32Array, row: number): boolean {
   const comesAlongUs = records[row + RecordField.fromCore] !== 0 && records[row + RecordField.ownRoutes] !== 0;

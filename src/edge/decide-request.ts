@@ -1,4 +1,4 @@
-/** What becomes of a request (RFC 3261 16.3-16.6 as far as a relay without forking needs it, RFC 5626 5). */
+/** Decides on a request (RFC 3261 16.3-16.6 as far as a relay without forking needs it, RFC 5626 5). */
 import {
   Action,
   Edit,
@@ -124,9 +124,9 @@ function mayUseFlow(records: Int32Array, row: number, rules: EdgeRules): boolean
 }
 
 /**
- * Whether a client belongs to the dialog that it names. Knowing the other end's values proves nothing, so its own must come first,
- * as we record-routed them. They may be of a flow that it had before, from the same source or for the same user; of a flow that nobody
- * remembers (a restart) whoever has registered may speak.
+ * Whether a client belongs to the dialog it names. Knowing the other end's values proves nothing, so its own must come first,
+ * as we record-routed them. They may name an earlier flow, from the same source or of the same user, and after a restart, when no
+ * earlier flow is remembered, any registered client passes.
  */
 export function isMember(records: Int32Array, row: number): boolean {
   return isInDialog(records, row) && (walked.front === Front.sender || (walked.front === Front.unknown && isRegistered(records, row)));
@@ -169,8 +169,8 @@ export function fromCore(records: Int32Array, row: number, verdicts: Int32Array,
 }
 
 /**
- * From a client: to the upstream and nowhere else, whatever Route, maddr or Request-URI name. That holds in a dialog without a Route of
- * ours too: the ACK to a failure has none, and a client whose dialog has no Record-Route may still send everything through its edge.
+ * From a client: only to the upstream, whatever Route, maddr or Request-URI name. That includes a dialog without one of our Routes:
+ * the ACK to a failure has none, and a client whose dialog has no Record-Route may still send everything through its edge.
  */
 function outgoing(records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): void {
   const method = records[row + RecordField.method]!;

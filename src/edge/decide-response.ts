@@ -1,4 +1,4 @@
-/** What becomes of a response (RFC 3261 16.7 and 16.11, RFC 5626 5.4 and 11.5, RFC 6223). */
+/** Decides on a response (RFC 3261 16.7 and 16.11, RFC 5626 5.4 and 11.5, RFC 6223). */
 import { Edit, FlowFlag, HeaderFlag, Method, OptionFlag, RecordField } from "../native/layout.js";
 import type { EdgeRules } from "./decide-request.js";
 import { relayResponse } from "./verdicts.js";
@@ -8,7 +8,7 @@ const KEEP_SECONDS = 30;
 
 export function decideResponse(records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): void {
   const status = records[row + RecordField.status]!;
-  // RFC 4320 4.1: nobody may send one of these, and a 100 is hop by hop.
+  // RFC 4320 4.1 forbids these, and a 100 is hop by hop.
   if (status < 200 && records[row + RecordField.method] !== Method.invite) return;
   if (records[row + RecordField.toClient] === 0) return relayResponse(verdicts, out, 0, 0);
   // RFC 5626 11.5: an endpoint should never see 430.

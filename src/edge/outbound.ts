@@ -8,8 +8,8 @@ export type OutboundMode = "auto" | "force" | "off";
 export const Registering = { none: 0, path: 1, outbound: 2 } as const;
 
 /**
- * First hop is whoever sees exactly one Via (RFC 5626 5.1). A REGISTER asks for outbound by reg-id, by `;ob`, or, for `Contact: *`,
- * by its Supported. Every other REGISTER gets a plain Path: only we have the flow, so without it a client that was answered 200 could not
+ * The first hop is the one that sees exactly one Via (RFC 5626 5.1). A REGISTER asks for outbound by reg-id, by `;ob`, or, for `Contact: *`,
+ * by its Supported. Every other REGISTER gets a plain Path: only we have the flow, so without a Path a client that got its 200 could not
  * be called.
  */
 export function registerTreatment(records: Int32Array, row: number, mode: OutboundMode, topOb: boolean): number {
@@ -22,9 +22,9 @@ export function registerTreatment(records: Int32Array, row: number, mode: Outbou
 }
 
 /**
- * How a client's request outside REGISTER is record-routed: with the token of its flow, or without one, or (0) not at all. A flow on which a
- * REGISTER went through counts for what comes later on it, since most phones never write `;ob`. A GRUU Contact finds the client again when
- * the flow is lost, and a token would stand in the way (OB-4.3-2); but the edge stays in the dialog, for nobody else reaches the core.
+ * How to record-route a client's request other than REGISTER: with the token of its flow, without one, or (0) not at all. A flow on which a
+ * REGISTER succeeded counts as outbound afterwards, since most phones never write `;ob`. A GRUU Contact finds the client again when
+ * the flow is lost, and a token would prevent that (OB-4.3-2); but the edge stays in the dialog, because only it reaches the core.
  */
 export function recordRouting(records: Int32Array, row: number, mode: OutboundMode, topOb: boolean, onOwnRoute: boolean): number {
   const method = records[row + RecordField.method]!;

@@ -6,7 +6,7 @@ import { RecordField, RouteFlag, RouteKind } from "../native/layout.js";
 
 const KIND = 0xf;
 
-/** Whose own values stand first: nobody's, those of somebody else's flow, of a flow that nobody knows any more, or the sender's. */
+/** Which of our values come first: none, those of someone else's flow, of a flow no longer known, or of the sender's flow. */
 export const Front = { none: 0, stranger: 1, unknown: 2, sender: 3 } as const;
 
 /** The result of the walk; one object, reused for every request. */
@@ -41,7 +41,7 @@ export function walkRoutes(records: Int32Array, row: number): void {
   walked.targetOb = false;
   const count = records[row + RecordField.ownRoutes]!;
   walked.topOb = count > 0 && (records[row + RecordField.route0]! & RouteFlag.ob) !== 0;
-  // Whoever forged one of them cannot be trusted about the others.
+  // If one of them is forged, the others cannot be trusted either.
   for (let at = 0; at < count; at += 1) {
     if ((records[row + RecordField.route0 + at]! & KIND) === RouteKind.forged) walked.forged = true;
   }

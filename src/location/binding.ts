@@ -30,7 +30,7 @@ export interface Binding {
   readonly flow?: string;
   /** Plain, over TCP or TLS, from the host that its Contact names: it outlives its connection, and the Contact is dialled then (OB-7-15). */
   readonly direct?: boolean;
-  /** Whose flow it is, as `LocationStore.node` names it; undefined: nobody else saves there. */
+  /** The node that has the flow, as in `LocationStore.node`; undefined: no other node saves there. */
   readonly node?: string;
   readonly userAgent?: string;
   /** Whether outbound processing made it: flows of one instance are alternatives, not forks (RFC 5626 7). */

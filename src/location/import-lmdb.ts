@@ -17,7 +17,7 @@ const NO_LIMIT = 4_096;
 /** An address of record, and its bindings with times that count from now. */
 export type LmdbLine = readonly [aor: string, rows: readonly Row[]];
 
-/** Nothing if there is no such database. Afterwards the file has another name, so that it is read once; what could not be read is said. */
+/** Does nothing without such a database. Afterwards it renames the file, so that it is read only once, and reports what it could not read. */
 export async function importLmdb(folder: string, store: LocationStore, onLoss: (line: string) => void): Promise<void> {
   const path = join(folder, DATABASE);
   if (!existsSync(path)) return;

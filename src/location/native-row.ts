@@ -1,6 +1,6 @@
 /**
- * Operations and bindings as the addon takes and gives them: a table of numbers, and all texts as one. Parts stand in the order of
- * native/core/home/binding.h; an empty one is one that is not there.
+ * Operations and bindings as the addon takes and returns them: a table of numbers, and all texts as one. Parts are in the order of
+ * native/core/home/binding.h; an empty one is absent.
  */
 import type { Binding } from "./binding.js";
 import type { RegisterOperation } from "./store.js";
@@ -108,7 +108,7 @@ function bindingOf(aor: string, fields: Float64Array, parts: readonly string[]):
   };
 }
 
-/** Values hold any octet, so each says how long it is. */
+/** Values may contain any octet, so each has its length in front. */
 function joinPath(path: readonly string[]): string {
   return path.map((value) => `${value.length}:${value}`).join("");
 }

@@ -66,7 +66,7 @@ export class NativeStore implements LocationStore {
     }
   }
 
-  /** The table itself, for whoever writes its journal before he answers; undefined: an answer waits for the disk. */
+  /** The table itself, for a caller that writes the journal before it answers; undefined if answers have to wait for the disk. */
   get table(): Location | undefined {
     return this.#isDurable ? undefined : this.#native;
   }

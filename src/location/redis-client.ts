@@ -12,7 +12,7 @@ const MAX_RETRY_MS = 1_000;
 const SILENCE_MS = 3_000;
 const MAX_WAITING = 4_000;
 
-// A command fails at once while the server is away: nobody benefits from a request that waits in a queue.
+// A command fails at once while the server is unreachable: a request that waits in a queue helps no one.
 const COMMON = {
   enableOfflineQueue: false,
   autoResendUnfulfilledCommands: false,

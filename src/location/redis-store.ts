@@ -27,7 +27,7 @@ interface Scripts {
 export class RedisStore implements LocationStore {
   readonly node: string;
   readonly #client: (Redis | Cluster) & Scripts;
-  /** Only this process's flows can end here, so nobody else needs to know them. */
+  /** Only this process's flows can end here, so no other process needs to know them. */
   readonly #flows = new FlowIndex();
   readonly #timer: NodeJS.Timeout;
   readonly #limit = new CommandLimit();

@@ -40,7 +40,7 @@ export class StoreUnavailable extends Error {
 
 /** Every method rejects with StoreUnavailable while the store is away, and with another error when it fails. */
 export interface LocationStore {
-  /** This process among those that save here, the same after a restart: whose flow a binding is on. Undefined: nobody else saves here. */
+  /** Names this process among those that save here, the same after a restart, so that bindings name the node of their flow. Undefined: no other node saves here. */
   readonly node: string | undefined;
   /** Milliseconds since 1970 on the clock of `expiresAt`. Unaffected by steps of the host's wall clock. */
   now(): number;

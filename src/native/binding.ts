@@ -135,13 +135,13 @@ export interface FlowEvent {
   readonly text: string;
 }
 
-/** The settings of those REGISTERs that are decided about by numbers. */
+/** Settings for REGISTERs decided by numbers. */
 export interface RegisterSettings {
-  /** In lower case and without brackets; with how addresses of record show it, empty: it has no users. */
+  /** In lower case, without brackets; with its form in addresses of record, empty if it has no users. */
   readonly domains: readonly (readonly [name: string, host: string])[];
   readonly maxContacts: number;
   readonly maxFlows: number;
-  /** The answer to a sender who asks for keep-alives. */
+  /** The response to `keep` (RFC 6223). */
   readonly keepSeconds: number;
   /** Option tags. */
   readonly supported: string;
@@ -165,32 +165,32 @@ export interface ObjectPort {
    * `host`: the name that a neighbour's certificate must have, if the transport is secure.
    */
   sendToAddress(transport: Transport, address: string, port: number, host: string, octets: Uint8Array): string | undefined;
-  /** That source has repeated what we told it and nobody else: from now on it is answered whatever it takes. */
+  /** That source has repeated something that only it could know from us: from now on its responses are not limited. */
   heardUs(address: string): void;
   /** Octets of the longest response that may go back over the flow now: over UDP little, until its source has shown that it hears us. */
   answerRoom(flow: string): number;
   /** Whether the neighbour at that UDP address takes what is too large for UDP over TCP: a connection is open, or is being dialled. */
   takesStream(address: string, port: number): boolean;
-  /** A connection to the Contact of a phone, dialled unless it is there: the id of its flow. Whoever is at its other end is a client. `owner`: what `routeOwner` says of it. */
+  /** The id of the flow to a phone's Contact, dialled if there is none. The other end is a client. `owner`: what `routeOwner` returns for it. */
   dialPhone(transport: Transport, address: string, port: number, host: string, owner: string): string | undefined;
   /** Whether that address is an upstream's or trusted: what leaves for it leaves for the core. */
   isNeighbour(transport: Transport, address: string, port: number): boolean;
   /**
    * The live upstreams in the order in which a call should try them (RFC 3263 4.3); the shard itself watches how the tries go.
-   * Undefined: there are no upstreams at all.
+   * Undefined: no upstream is configured.
    */
   chooseUpstreams(callId: string): readonly UpstreamChoice[] | undefined;
   /** Index of the listener whose name goes into messages to a neighbour. */
   coreListener(transport: Transport, v4: boolean): number;
-  /** From now on the end of this flow is an event. `superviseSeconds`: its Flow-Timer, 0: none. `owner`: what `routeOwner` says of it, empty: nothing. */
+  /** From now on the end of this flow is an event. `superviseSeconds`: its Flow-Timer, 0: none. `owner`: what `routeOwner` returns for it, empty: nothing. */
   bindFlow(flow: string, superviseSeconds: number, owner: string): void;
   /** Who registered over the flow that own Route value `index` of a message of the batch names, on whichever shard, even if the flow is gone. */
   routeOwner(item: number, index: number): string | undefined;
-  /** A way to a device stayed silent, or answered: known to all shards. */
+  /** A way to a device stayed silent, or responded. All shards share this. */
   noteSilence(way: string, silent: boolean): void;
   /** Whether it stayed silent a moment ago. */
   wasSilent(way: string): boolean;
-  /** A REGISTER over that flow was granted for so many seconds: the admin plane can tell its AOR from now on. */
+  /** A REGISTER over that flow was accepted for so many seconds: the admin plane shows its AOR from now on. */
   noteRegister(flow: string, request: Uint8Array, seconds: number): void;
   /**
    * Room for `requests` of that source, 0 for a copy of one that is counted already (Const.roomOpening and so on); 0: there is none.
@@ -198,10 +198,10 @@ export interface ObjectPort {
    */
   reserve(address: string, requests: number, octets: number, room: number, exempt: boolean): number;
   release(place: number): void;
-  /** REGISTERs that are decided about by numbers change that store. `rows`: Const.registerFields numbers for each message of a batch; `gruuKey`: 32 octets. */
+  /** REGISTERs decided by numbers will change that store. `rows`: Const.registerFields numbers per message of a batch; `gruuKey`: 32 octets. */
   serveRegisters(location: Location, rows: Int32Array, gruuKey: Uint8Array): void;
   setRegisters(settings: RegisterSettings): void;
-  /** Whether REGISTER `item` of the batch has right credentials, which then are used up. `offered`: 1 for MD5, 2 for SHA-256, 3 for both. False: the object path has to look. */
+  /** Whether REGISTER `item` of the batch has correct credentials, which this uses up. `offered`: 1 for MD5, 2 for SHA-256, 3 for both. False: the object path has to check. */
   proves(item: number, nonceLifeMs: number, offered: number): boolean;
   /** For `proves`. Names are octets as latin1 characters, `algorithm` 0 is MD5, 1 is SHA-256. */
   learnHa1(user: string, realm: string, algorithm: number, ha1: Uint8Array): void;
@@ -212,8 +212,8 @@ export interface ObjectPort {
 
 export interface Shard extends ObjectPort {
   /**
-   * Starts receiving; `onBatch(n)` says that n records wait for their verdicts, or with 0 that there are events. `decide(n)`, where it is
-   * given, is called instead and only writes verdicts: it must not throw, await or set a timer. Returns the errno of what failed.
+   * Starts receiving. `onBatch(n)` means that n records await verdicts, or for 0, that there are events. If `decide(n)` is given, it is
+   * called instead and only writes verdicts: it must not throw, await or set a timer. Returns an errno on failure.
    * After `close` every method throws.
    */
   start(onBatch: (count: number) => void, decide?: (count: number) => void): number | undefined;
@@ -314,9 +314,9 @@ export interface LocationCounts {
  * what src/location/native-row.ts makes of it. After `close` every method throws.
  */
 export interface Location {
-  /** Whether nobody in this process had the folder open. */
+  /** Whether nothing in this process had the folder open. */
   readonly isFirst: boolean;
-  /** What the first one said. */
+  /** What the first one returned. */
   readonly clockOffset: number;
   /** Returns the texts of what lives after it. */
   save(text: string, numbers: Float64Array): string;
@@ -348,7 +348,7 @@ export interface Binding extends Reader {
   setTls(cluster: number, material: TlsMaterial): string | undefined;
   /** The keys of the nonces of digest authentication, which nodes may share; the first one signs. */
   setNonceKeys(cluster: number, keys: readonly Uint8Array[]): void;
-  /** Who registered over which flow, remembered beyond its end; `forgotten` for want of room. */
+  /** Who registered over which flow, remembered beyond its end; `forgotten` counts those dropped because the table was full. */
   flowOwners(cluster: number): { readonly known: number; readonly octets: number; readonly forgotten: number };
   /** `clockOffset`: from the monotonic clock to that of the store. Throws one line; the `code` is EBUSY while another process has the folder. */
   readonly Location: new (folder: string, maxBindings: number, maxOctets: number, clockOffset: number, now: number) => Location;

@@ -109,7 +109,7 @@ export class HepSender {
       const { address, family } = await dns.lookup(host);
       if (this.#closed) return;
       const socket = createSocket(family === 6 ? "udp6" : "udp4");
-      // ICMP says that nobody listens there: of no consequence.
+      // ICMP reports that nothing listens there, which does not matter.
       socket.on("error", () => undefined);
       socket.connect(port, address, () => (this.#socket = this.#closed ? undefined : socket));
       socket.unref();

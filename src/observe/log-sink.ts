@@ -1,4 +1,4 @@
-/** Where log lines go: to a descriptor that may be a full disk or a pipe that nobody reads. The process never waits for it. */
+/** Writes log lines to a descriptor, which may be a full disk or a pipe without a reader. The process never waits for it. */
 import { binding } from "../native/load.js";
 
 const MAX_WAITING = 256 * 1_024;

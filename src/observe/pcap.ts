@@ -1,6 +1,6 @@
 /**
- * A capture file as Wireshark and sngrep read it: each message as one IP packet with a UDP datagram, whatever carried it, so that messages
- * over TLS are readable too. A full file becomes FILE.1 and a new one begins. A slow disk loses copies and never delays a message.
+ * A capture file for Wireshark and sngrep: each message is one IP packet with a UDP datagram, whatever its transport, so that messages
+ * over TLS are readable too. A full file is renamed to FILE.1 and a new one begins. A slow disk loses copies and never delays a message.
  */
 import { type WriteStream, createWriteStream, renameSync } from "node:fs";
 import type { Log } from "./log.js";

@@ -1,4 +1,4 @@
-/** The state folder is private: keys sign tokens, and bindings tell who is where. */
+/** The state folder is private: its keys sign tokens, and its bindings reveal who is where. */
 import { chmodSync, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 

@@ -1,4 +1,4 @@
-/** SIGTERM, SIGINT and SIGHUP from the first line of the program on: signals that come before anybody listens are kept. */
+/** SIGTERM, SIGINT and SIGHUP from the first line of the program on: signals that arrive before anyone listens are kept. */
 
 export type EndSignal = "SIGTERM" | "SIGINT";
 

@@ -1,4 +1,4 @@
-/** What systemd is told (sd_notify(3)): ready, status, watchdog, stopping. */
+/** Notifies systemd (sd_notify(3)): ready, status, watchdog, stopping. */
 import { binding } from "../native/load.js";
 
 const STATUS_MS = 10_000;

@@ -19,7 +19,7 @@ export function addressOfRecord(uri: string | SipUri, domains?: Domains): string
   return key.length <= MAX_CHARACTERS ? key : undefined;
 }
 
-/** As a host of a URI. */
+/** Written as the host of a URI. */
 export function showHost(name: string): string {
   return name.includes(":") ? `[${name}]` : name;
 }

@@ -1,6 +1,6 @@
 /**
- * The registrar over numbers (RFC 3261 10.3, RFC 5626 6): what a REGISTER that C++ has read is granted. The rules are those of the object path;
- * whatever they refuse goes there, which says why.
+ * The registrar over numbers (RFC 3261 10.3, RFC 5626 6): decides what to grant to a REGISTER that C++ has read. The rules are those of the
+ * object path; whatever they refuse goes there, because it also says why.
  */
 import { Action, RegisterGrant, RecordField, RegisterField, RegisterFlag, VerdictField } from "../native/layout.js";
 import { TOO_BRIEF, secondsFor } from "./expiry.js";
@@ -27,7 +27,7 @@ export function decideRegister(row: RegisterRow, verdicts: Int32Array, out: numb
   const isFlow = (flags & RegisterFlag.flow) !== 0;
   if (isFlow) {
     const hopHasIt = isFirstHop ? servesOutbound && !isEdge : isFirstHopOutbound(flags, options.obPathCheck);
-    // A Contact that could be a flow and is none is named by its URI, which C++ has not looked at.
+    // Without a flow, the URI is the binding's key, and C++ has not made one from it.
     if (useOfOutbound(options.outbound, hopHasIt, supportsOutbound) !== Outbound.flow) return false;
   }
   const asked = registers[register + RegisterField.asked] ?? 0;

@@ -3,7 +3,7 @@ import type { RegistrarOptions } from "./registrar-options.js";
 import { refuse } from "./register-refusal.js";
 
 const MAX_SECONDS = 0xffff_ffff;
-/** What an invalid value counts as (RFC 3261 20.10), and the time from which a REGISTER must not be refused as too brief. */
+/** Replaces an invalid value (RFC 3261 20.10), and is the time from which a REGISTER must not be refused as too brief. */
 const HOUR = 3_600;
 
 /** Seconds that an `expires` parameter or an Expires header asks for; undefined: absent. */
@@ -15,7 +15,7 @@ export function readExpires(value: string | undefined): number | undefined {
 
 type Limits = Pick<RegistrarOptions, "minExpires" | "maxExpires" | "expiresJitterPercent">;
 
-/** `secondsFor` it: refused with 423. */
+/** What `secondsFor` returns to refuse with 423. */
 export const TOO_BRIEF = -1;
 
 /** Refuses too brief a time with 423. */

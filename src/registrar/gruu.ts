@@ -9,8 +9,8 @@ import { normalUrn } from "./instance.js";
 import { RandomPool } from "./random-pool.js";
 
 /**
- * Whom a Request-URI means: `aor` to look up in the store; `pick` keeps the bindings that are meant, all of them when the URI is
- * not a GRUU. If none is left, a temporary GRUU is answered 404, a public one 480 (RFC 5627 5.3).
+ * Where a Request-URI leads: `aor` to look up in the store; `pick` selects the bindings, all of them if the URI is
+ * not a GRUU. If none is left, a temporary GRUU gets 404, a public one 480 (RFC 5627 5.3).
  */
 export interface Destination {
   readonly aor: string;
@@ -27,7 +27,7 @@ const CIPHER = "aes-256-gcm";
 const NOT_IN_PARAMETER = /[^a-z0-9\-_.!~*'()[\]/:&+$]/gi;
 
 export class Gruus {
-  /** What temporary ones are encrypted with, here and in C++. */
+  /** Encrypts temporary ones, here and in C++. */
   readonly key: Buffer;
   readonly #random = new RandomPool();
 
@@ -78,7 +78,7 @@ export class Gruus {
     const [aor = "", instance = ""] = clear.toString("latin1", LIFE_OCTETS).split("\n");
     const pick = (bindings: readonly Binding[]): readonly Binding[] => {
       const found = ofInstance(bindings, instance);
-      // It is valid as long as the Call-ID that its binding was registered with (RFC 5627 5.1).
+      // Valid for as long as the binding keeps its Call-ID (RFC 5627 5.1).
       return found.some((binding) => lifeOf(binding) === life) ? found : [];
     };
     return { aor, kind: "temporary-gruu", pick };

@@ -38,7 +38,7 @@ export function useOfOutbound(mode: RegistrarOptions["outbound"], hopHasIt: bool
 
 const CHECKED = { top: RegisterFlag.topOb, last: RegisterFlag.lastOb, any: RegisterFlag.anyOb } as const;
 
-/** "The first URI" of RFC 5626 6 is the hop nearest to the device, which wrote its value first: the last one (decision D1). `flags` as in RegisterFlag. */
+/** "The first URI" of RFC 5626 6 is that of the hop nearest to the device, which wrote its value first: the last one (decision D1). `flags`: RegisterFlag bits. */
 export function isFirstHopOutbound(flags: number, check: RegistrarOptions["obPathCheck"]): boolean {
   return (flags & CHECKED[check]) !== 0;
 }

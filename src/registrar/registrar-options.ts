@@ -6,7 +6,7 @@ import type { Domains } from "../sip/domains.js";
 export interface RegistrarOptions {
   /** The domains whose addresses of record are kept here. */
   readonly domains: Domains;
-  /** Undefined: anybody may register. */
+  /** Undefined: anyone may register. */
   readonly authenticator: Authenticator | undefined;
   readonly minExpires: number;
   readonly maxExpires: number;
@@ -18,7 +18,7 @@ export interface RegistrarOptions {
   readonly maxFlows: number;
   /** Which Path value must carry `ob` (decision D1). */
   readonly obPathCheck: "last" | "top" | "any";
-  /** Path for a device that does not support it: refuse with 420, or keep it all the same (RFC 3327 5.3). */
+  /** A Path for a device that does not support it: refuse with 420, or store it anyway (RFC 3327 5.3). */
   readonly pathMode: "strict" | "lazy";
   readonly outbound: "auto" | "off";
   /** Flow-Timer for devices that are connected directly, 0: none (RFC 5626 6). */

@@ -26,7 +26,7 @@ const MAX_CSEQ = 2 ** 32 - 1;
 const MAX_CALL_ID = 512;
 const MAX_USER_AGENT = 256;
 const MAX_PATH_VALUES = 20;
-/** Seconds; spread, so that not everybody comes at once when the store is back. */
+/** Seconds; random, so that clients do not all come back at once. */
 const RETRY_AFTER = { least: 5, span: 10 };
 
 export interface RegistrarNeeds {
@@ -55,8 +55,8 @@ export class Registrar {
   }
 
   /**
-   * Carries out one REGISTER; never rejects: the response says what went wrong. Those of one AOR take effect in the order in which
-   * they arrive, as long as their credentials are checked in that order.
+   * Carries out one REGISTER; never rejects: the response says what went wrong. REGISTERs of one AOR take effect in order of
+   * arrival, provided that their credentials are checked in that order.
    */
   async handle(request: SipMessage, from: RequestSource): Promise<ResponseSpec> {
     try {
@@ -125,7 +125,7 @@ export class Registrar {
     if (path.length === 0) return path;
     const phoneSupportsIt = hasOptionTag([...request.headers("supported"), ...request.headers("require")], "path");
     const use = useOfPath(this.#options.pathMode, from.isEdge, phoneSupportsIt);
-    if (use === PathUse.untrusted) refuse(403, "Path From Nobody That Is Trusted");
+    if (use === PathUse.untrusted) refuse(403, "Path From Untrusted Sender");
     const isAddress = (value: string): boolean => parseUri(parseNameAddr(value)?.uri ?? "") !== undefined;
     if (path.length > MAX_PATH_VALUES || !path.every(isAddress)) refuse(400, "Bad Path");
     if (use === PathUse.unsupported) refuse(420, "Bad Extension", [["Unsupported", "path"]]);

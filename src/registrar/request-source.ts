@@ -1,4 +1,4 @@
-/** Where a REGISTER came from, as the transport knows it. */
+/** Where a REGISTER came from, according to the transport. */
 import type { Binding } from "../location/binding.js";
 
 export interface RequestSource {

@@ -1,6 +1,6 @@
 /**
- * How a plain registration is reached. A Contact is where its phone listens (RFC 3261 10.2, 16.5), but behind a NAT only the flow that carried
- * the REGISTER leads there. And whatever a stranger writes into a Contact, we send to no other host than the one that he sends from
+ * How to reach a plain registration. A Contact is where its phone listens (RFC 3261 10.2, 16.5), but behind a NAT only the flow that carried
+ * the REGISTER leads there. And whatever a stranger writes into a Contact, we send only to the host that the REGISTER came from
  * (docs/decisions/dialled-contacts.md).
  */
 import type { Binding } from "../location/binding.js";
@@ -24,7 +24,7 @@ export function wayToContact(contact: SipUri, request: SipMessage, from: Request
   return { flow: local === undefined ? flow : `${local}${address}/${place}` };
 }
 
-/** The port at which the sender's own host listens, by the transport that carried the REGISTER; undefined: that is not what the Contact says. */
+/** The port of a Contact that names the sender's own host and the REGISTER's transport; undefined: it names something else. */
 function listensAt({ scheme, host, port, parameters }: SipUri, { address, transport, isThisHost }: RequestSource): number | undefined {
   if ((transport !== "udp" && transport !== "tcp" && transport !== "tls") || isThisHost) return undefined;
   const named = findParameter(parameters, "transport")?.value?.toLowerCase() ?? (scheme === "sips" ? "tls" : "udp");

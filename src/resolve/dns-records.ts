@@ -1,6 +1,6 @@
 /**
  * Answers of the DNS by name and type: kept for their TTL, absence too (RFC 2308), and beyond that while the servers fail, because
- * a stale answer is better than none (RFC 8767) and a failure says nothing about the name.
+ * a stale answer is better than none (RFC 8767), and a failure proves nothing about the name.
  */
 import type { NaptrRecord, RecordWithTtl, Resolver as CallbackResolver, SrvRecord, promises } from "node:dns";
 import { type Clock, systemClock, within } from "./clock.js";

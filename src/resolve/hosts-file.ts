@@ -13,7 +13,7 @@ interface Reading {
 
 const readings = new Map<string, Reading>();
 
-/** `now` on the clock of whoever asks. */
+/** `now` is on the caller's clock. */
 export async function fromHostsFile(host: string, path: string, now: number): Promise<readonly string[]> {
   const name = host.toLowerCase().replace(/\.$/, "");
   const found = (await addressesIn(path, now)).get(name) ?? [];

@@ -15,7 +15,7 @@ export interface ResolveOptions extends HostOptions {
 }
 
 export interface Resolution {
-  /** Empty: the DNS says that there are none. */
+  /** Empty: according to the DNS there are none. */
   readonly candidates: readonly Candidate[];
   /** Time of the clock at which this should be asked again; Infinity: never. */
   readonly until: number;

@@ -1,4 +1,4 @@
-/** Keeps the targets of all upstream URIs current: resolved at the start, and again when the DNS says that they may have changed. */
+/** Keeps the targets of all upstream URIs current: resolved at the start, and again when their DNS records expire. */
 import { type Clock } from "./clock.js";
 import type { DnsRecords } from "./dns-records.js";
 import { type ResolveOptions, type Resolution, resolveCandidates } from "./resolve-upstream.js";

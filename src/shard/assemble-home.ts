@@ -25,7 +25,7 @@ import { ObjectPath } from "./object-path.js";
 import { RegisterDesk } from "./register-desk.js";
 import { domainsOf, ownHostsOf } from "./served.js";
 
-/** The answer to a sender who asks for keep-alives, if no Flow-Timer is set (RFC 6223 4.4). */
+/** The response to `keep` without a Flow-Timer (RFC 6223 4.4). */
 const KEEP_SECONDS = 30;
 /** Expired bindings are never returned anyway; this only frees their space. */
 const SWEEP_MS = 10_000;
@@ -55,7 +55,7 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
   const connection = (isUp: boolean, error?: Error): void => onStore(isUp, error?.message ?? "");
   let upstreams: readonly UpstreamTarget[] = [];
   const isUpstream = (address: string): boolean => upstreams.some((target) => target.address === address);
-  // The nonce went to nobody else.
+  // Only this sender got the nonce.
   const heardOf = (login: Login): void => {
     shard.heardUs(login.source);
     onLogin(login);

@@ -29,12 +29,12 @@ export interface ObjectPathOptions {
   readonly proxy: HomeProxy;
   readonly payerOf: (request: SipMessage, sender: Sender) => Payer;
   readonly servesOutbound: boolean;
-  /** Undefined: every REGISTER is for us. */
+  /** Undefined: all REGISTERs take the object path. */
   readonly desk: RegisterDesk | undefined;
   readonly onFault: (error: unknown) => void;
 }
 
-/** Octets of a response to REGISTER besides what it copies and its Contacts. */
+/** Octets of a response to REGISTER besides its Contacts and what it copies from the request. */
 const ANSWER_OWN = 512;
 /** Too many transactions. */
 const BUSY: ResponseSpec = { status: 503, headers: [["Retry-After", "10"]] };
@@ -158,7 +158,7 @@ export class ObjectPath {
     if (invite?.isOpen) invite.onCancel?.(request);
   }
 
-  /** What C++ could do without us waits until this is done. */
+  /** Later REGISTERs of the address must not overtake this one in C++. */
   async #registerInTurn(server: ServerTransaction, arrival: Arrival): Promise<void> {
     const { desk } = this.#options;
     desk?.hold(arrival.who);
@@ -191,7 +191,7 @@ export class ObjectPath {
     server.respond(response);
   }
 
-  /** The Route by which other nodes reach a flow of ours, over a transport for neighbours; undefined: there are no other nodes. */
+  /** The Route by which other nodes reach one of our flows, over a transport for neighbours; undefined: there are no other nodes. */
   #routeOf(flow: string): string | undefined {
     const { config, shard, store } = this.#options;
     const listener = store.node !== undefined ? config.listeners[shard.coreListener("tcp", true)] : undefined;

@@ -53,7 +53,7 @@ interface Seat {
   thread: ShardThread | undefined;
   /** Milliseconds until the next start. */
   delay: number;
-  /** Checks since it was last found alive; Heartbeat says why not seconds. */
+  /** Checks since it was last found alive; Heartbeat explains why not seconds. */
   away: number;
   /** On the clock of performance.now(). */
   upAt: number;
@@ -189,7 +189,7 @@ export class ShardPool {
     });
   }
 
-  /** Asks the first running shard: for what all of them know. */
+  /** Asks the first running shard, for facts that all of them know. */
   askAny<Kind extends Question["kind"]>(question: Extract<Question, { kind: Kind }>): Promise<Answers[Kind]> {
     return this.ask(Math.max(this.#seats.findIndex(isAlive), 0), question);
   }
@@ -208,7 +208,7 @@ export class ShardPool {
     this.#ending = true;
     const flows = Number(this.counter(Counter.streamFlows));
     const most = (seconds + (rate === 0 ? 0 : flows / rate)) * 1_000 + PATIENCE_MS;
-    // For all shards, including those that are down: nobody would ever accept what waits for them.
+    // For all shards, including those that are down: connections waiting for them would never be accepted.
     binding.stopAccepting(this.#cluster);
     const done = new Promise<void>((resolve) => (this.#onDrained = resolve));
     this.#seats.forEach((seat, shard) => seat.thread?.state !== "up" && this.#isDrained(shard));
@@ -334,7 +334,7 @@ export class ShardPool {
     this.#storeDown.delete(shard);
     this.#giveUp(shard, "has ended");
     if (this.#ending) return this.#isDrained(shard);
-    // Whoever waits for the first start handles its failure.
+    // The caller that awaits the first start handles its failure.
     if (this.#watch === undefined) return;
     if (performance.now() - seat.upAt > STEADY_MS) seat.delay = FIRST_RESTART_MS;
     // Its flows are gone, and their tokens with them; clients will reconnect.

@@ -1,4 +1,4 @@
-/** Where a shard decides which REGISTERs are carried out by C++, on the same table as the object path's. */
+/** Decides for a shard which REGISTERs C++ carries out, on the same table as the object path. */
 import type { DigestAlgorithm } from "../auth/digest.js";
 import type { Location, Shard } from "../native/binding.js";
 import { Action, Const, HeaderFlag, RecordField, RegisterField, RegisterState, VerdictField } from "../native/layout.js";
@@ -12,14 +12,14 @@ const DIGEST_NUMBER: Readonly<Record<DigestAlgorithm, number>> = { MD5: 0, "SHA-
 export interface RegisterDeskNeeds {
   readonly shard: Pick<Shard, "serveRegisters" | "setRegisters" | "proves" | "learnHa1" | "forgetHa1s">;
   readonly table: Location;
-  /** Of temporary GRUUs. */
+  /** For temporary GRUUs. */
   readonly gruuKey: Uint8Array;
   readonly servesOutbound: boolean;
 }
 
 export class RegisterDesk {
   readonly #rows = new Int32Array(Const.batchSize * Const.registerFields);
-  /** How many REGISTERs of an address of record the object path has not finished: what comes after them is not to overtake them. */
+  /** How many REGISTERs of an address of record the object path has not finished; later ones must not overtake them. */
   readonly #held = new Map<number, number>();
   readonly #shard: RegisterDeskNeeds["shard"];
   readonly #servesOutbound: boolean;
@@ -33,17 +33,17 @@ export class RegisterDesk {
     shard.serveRegisters(table, this.#rows, gruuKey);
   }
 
-  /** Applies from the next batch on. `keepSeconds`: the answer to a sender who asks for keep-alives. */
+  /** Applies from the next batch on. `keepSeconds`: the response to `keep` (RFC 6223). */
   configure(options: RegistrarOptions, keepSeconds: number): void {
     const { domains, maxContacts, maxFlows } = options;
-    // Without domains of its own it takes every host for one of them.
+    // Without configured domains every host counts as ours, which C++ cannot look up.
     this.#options = domains.isEmpty ? undefined : options;
     this.#forget(undefined);
     const shown = domains.names.map(([name, realm]) => [name, realm === undefined ? "" : showHost(realm)] as const);
     this.#shard.setRegisters({ domains: shown, maxContacts, maxFlows, keepSeconds, supported: supportedBy(options).join(", ") });
   }
 
-  /** Takes one message of the batch if numbers are enough for it. */
+  /** Decides on one message of the batch if numbers are enough. */
   takes(item: number, records: Int32Array, verdicts: Int32Array): boolean {
     const register = item * Const.registerFields;
     const state = this.#rows[register + RegisterField.state];
@@ -53,13 +53,13 @@ export class RegisterDesk {
     const row = { records, record, registers: this.#rows, register };
     const out = item * Const.verdictFields;
     if (!decideRegister(row, verdicts, out, this.#options, this.#servesOutbound, Math.random())) return false;
-    // Last, for it uses the credentials up. What is said again was proved the first time.
+    // Last, because it uses up the credentials. A retransmission was checked the first time.
     if (state === RegisterState.answered || this.#isProven(item)) return true;
     verdicts[out + VerdictField.action] = Action.object;
     return false;
   }
 
-  /** A user has proved to have the password: next time C++ can tell, as long as the users stay as they are. */
+  /** A user has proved that he has the password: next time C++ can check it, until the users change. */
   learn(user: string, realm: string, algorithm: DigestAlgorithm, ha1: string): void {
     const revision = this.#options?.authenticator?.revision;
     if (revision === undefined) return;
@@ -81,12 +81,12 @@ export class RegisterDesk {
     this.#shard.forgetHa1s();
   }
 
-  /** Names the address of record of a REGISTER of the batch; 0: it cannot be told. */
+  /** Identifies the address of record of a REGISTER of the batch; 0: unknown. */
   whoOf(item: number): number {
     return this.#rows[item * Const.registerFields + RegisterField.who]!;
   }
 
-  /** The object path has a REGISTER of that address. */
+  /** The object path starts on a REGISTER of that address. */
   hold(who: number): void {
     if (who !== 0) this.#held.set(who, (this.#held.get(who) ?? 0) + 1);
   }

@@ -14,7 +14,7 @@ export function domainsOf({ mode, domains, names, listen }: Places): readonly Do
   return [...new Set(all)].map((name) => ({ name }));
 }
 
-/** Names and addresses that a REGISTER may be sent to although they are not domains: phones know their registrar by them (RFC 3261 10.2). */
+/** Names and addresses that a REGISTER may be sent to although they are not domains, because phones use them for their registrar (RFC 3261 10.2). */
 export function ownHostsOf({ names, listen, coreListen = [] }: Places): readonly string[] {
   const bound = [...listen, ...coreListen];
   const advertised = bound.flatMap(({ advertise }) => (advertise ? [advertise.host] : []));

@@ -55,7 +55,7 @@ export class ShardThread {
     this.ready = ready.promise;
     this.up = up.promise;
     this.ended = ended.promise;
-    // Whoever started it awaits only one of them.
+    // The caller awaits only one of them.
     for (const promise of [this.ready, this.up]) promise.catch(() => undefined);
     const late = setTimeout(() => {
       reason = new Error(`shard ${shard} was not up within ${LOADING_MS / 1_000} s`);

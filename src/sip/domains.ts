@@ -23,7 +23,7 @@ export class Domains {
     return new Set(this.#realms.values());
   }
 
-  /** Every name that leads here, with the domain that it means; undefined: it has no users. */
+  /** Every name of this server, with the domain it stands for; undefined: it has no users. */
   get names(): readonly (readonly [string, string | undefined])[] {
     const own = [...this.#ownHosts].filter((name) => !this.#realms.has(name));
     return [...this.#realms, ...own.map((name) => [name, undefined] as const)];
@@ -33,7 +33,7 @@ export class Domains {
     return this.#realms.size === 0;
   }
 
-  /** The domain of that URI by its own name; undefined: none of ours. */
+  /** The domain of that URI, aliases resolved; undefined: not one of ours. */
   realmOf(uri: SipUri | undefined): string | undefined {
     if (uri === undefined) return undefined;
     const name = nameOf(uri);

@@ -5,7 +5,7 @@ import type { SipMessage } from "./message.js";
 import { uriIn } from "./name-addr.js";
 import { schemeOf } from "./uri.js";
 
-/** The scanner has read the start line, Via, Route, From, To, Call-ID and CSeq; it leaves these to whoever needs them. */
+/** The scanner has read the start line, Via, Route, From, To, Call-ID and CSeq; it leaves these headers to their users. */
 const ADDRESS_LISTS = ["Contact", "Path", "Record-Route"];
 /** Given twice, they could mean one thing here and another at the next hop. */
 const SINGLE = ["Expires", "Max-Breadth", "Event"];

@@ -19,7 +19,7 @@ export interface HeaderField {
   readonly raw: string;
 }
 
-/** What the scanner says of a message. */
+/** What the scanner found in a message. */
 interface Reading {
   readonly error: number;
   readonly isRequest: boolean;
@@ -104,7 +104,7 @@ export class SipMessage {
     return this.#read().topVia;
   }
 
-  /** The number and the method of the CSeq; the method of a response tells what it answers. */
+  /** The number and the method of the CSeq; for a response, the method of the request it answers. */
   get cseq(): { readonly number: number; readonly method: string } {
     return this.#read().cseq;
   }

@@ -35,7 +35,7 @@ export function findParameter(parameters: readonly Parameter[], name: string): P
   return parameters.find((parameter) => parameter.name === name);
 }
 
-/** Whether one of them occurs twice with different values, so that parsers could differ on which one counts (RFC 3261 7.3.1). SIP.js says the same instance twice, which is harmless. */
+/** Whether one of them occurs twice with different values, so that parsers could disagree (RFC 3261 7.3.1). SIP.js sends the same instance twice, which is harmless. */
 export function contradict(parameters: readonly Parameter[]): boolean {
   const values = new Map<string, string | undefined>();
   return parameters.some(({ name, value }) => {

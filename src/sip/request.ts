@@ -74,7 +74,7 @@ function forwardsLeft(request: SipMessage): number {
   return Math.min(Number(given) - 1, MAX_FORWARDS);
 }
 
-/** The CANCEL of a request that we sent: its own top Via alone, the same Route, the Reason of whoever cancelled (RFC 3261 9.1, RFC 3326). */
+/** The CANCEL of a request that we sent: only its own top Via, the same Route, and the Reason we got for cancelling (RFC 3261 9.1, RFC 3326). */
 export function cancelOf(sent: SipMessage, reasons: readonly string[]): Buffer {
   return hopByHop("CANCEL", sent, sent.header("To") ?? "", reasons.map((value) => `Reason: ${value}`));
 }

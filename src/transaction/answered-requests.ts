@@ -1,7 +1,7 @@
 /**
  * Responses to requests other than INVITE: over UDP such a request may be retransmitted for as long as timer J (RFC 3261 17.2.2). A server
  * with thousands of registrations a second answers a hundred thousand in that time, so only the responses are kept, and one timer
- * serves all. When there are too many the oldest is forgotten; if that request comes again, it is handled anew.
+ * serves all. If there are too many, the oldest is forgotten, and a retransmission of its request is handled like a new one.
  */
 
 export interface Answered {

@@ -6,7 +6,7 @@ export type Hop =
   | { readonly kind: "flow"; readonly flow: string }
   | { readonly kind: "address"; readonly transport: Transport; readonly address: string; readonly port: number; readonly host: string };
 
-/** Who sent a message, as the transport knows it. */
+/** Who sent a message, according to the transport. */
 export interface Sender {
   readonly address: string;
   readonly port: number;

@@ -14,7 +14,7 @@ export interface ServerOptions {
   readonly toTag: string;
   /** The To tag of stateless responses: the same for each retransmission of the request (RFC 3261 8.2.7). */
   readonly statelessTag: () => string;
-  /** The answer to a sender who asks for keep-alives, in seconds (RFC 6223). */
+  /** The response to `keep`, in seconds (RFC 6223). */
   readonly keepSeconds: number;
   /** Called with the final response to a non-INVITE request over UDP: it may have to be repeated after the transaction has ended. */
   readonly onAnswered: (octets: Uint8Array) => void;
@@ -99,7 +99,7 @@ export class ServerTransaction {
     return true;
   }
 
-  /** Ends without an answer: RFC 4320 4.2 has none for a request that nobody answered in time. */
+  /** Ends without a response: RFC 4320 4.2 has none for a request that was not answered in time. */
   abandon(): void {
     this.#end();
   }

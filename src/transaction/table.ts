@@ -13,7 +13,7 @@ import type { TimerTable } from "./timers.js";
 export interface TableOptions {
   readonly outlet: Outlet;
   readonly timers: TimerTable;
-  /** Says whether there is room for one more. */
+  /** Whether there is room for one more. */
   readonly port: Pick<ObjectPort, "reserve" | "release">;
   /** Maximum number of responses remembered for retransmissions. */
   readonly most: number;
@@ -65,7 +65,7 @@ export class TransactionTable {
     return true;
   }
 
-  /** True: the ACK is for a final response of a transaction of ours, and ends here. */
+  /** True: the ACK is for a final response of one of our transactions, and ends here. */
   acknowledge(key: string): boolean {
     return this.#servers.get(key)?.acknowledge() ?? false;
   }
@@ -155,8 +155,8 @@ function clientKey(branch: string, method: string): string {
 }
 
 /**
- * Branch, sent-by, method and flow: copying a branch does not lead into somebody else's transaction (TX-10). Neighbours
- * may come back over another connection. Without the magic cookie the rules of RFC 2543 hold.
+ * Branch, sent-by, method and flow: copying a branch does not lead into someone else's transaction (TX-10). Neighbours
+ * may come back over another connection. Without the magic cookie the rules of RFC 2543 apply.
  */
 export function serverKey(request: SipMessage, method: string, sender: Sender): string {
   const top = request.values("Via")[0] ?? "";

@@ -23,7 +23,7 @@ export function timerTable(t1: number, patienceSeconds: number): TimerTable {
   return { t1, t2: T2, t4: T4, patience: patienceSeconds * 1_000, memory, d: Math.max(LEAST_D, memory), trying: untilT2(t1) };
 }
 
-/** Timer E of the sender has reached T2 by then: T1, 2·T1, 4·T1, … up to the first interval that is not below T2. */
+/** When the sender's timer E has reached T2: T1, 2·T1, 4·T1, … up to the first interval of at least T2. */
 function untilT2(t1: number): number {
   let sum = 0;
   for (let interval = t1; interval < T2; interval *= 2) sum += interval;

@@ -1,6 +1,6 @@
 /**
- * A REGISTER that is decided about by numbers and one of the object path are answered alike and leave the same bindings. Each is sent for two users,
- * who differ in their name and in one header that a registrar ignores and the numbers do not tell.
+ * A REGISTER decided by numbers and one on the object path get the same response and leave the same bindings. Each is sent for two users
+ * who differ only in their name and in a header that a registrar ignores and that forces the object path.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,7 +16,7 @@ import type { SipMessage } from "../support/sip-message.js";
 import { newBranch } from "../support/sip-text.js";
 
 const STEPS = often(4_000);
-/** Of a response it means a dialog, of a REGISTER nothing. */
+/** Means a dialog in a response, nothing in a REGISTER. */
 const ODD = "Record-Route: <sip:192.0.2.99;lr>\n";
 
 let home: Home;
@@ -36,14 +36,14 @@ beforeAll(async () => {
 });
 afterAll(() => home.close());
 
-/** REGISTERs so far, by who decided about them. */
+/** REGISTERs so far, by path. */
 async function counted(of = admin): Promise<{ readonly numbers: number; readonly objects: number }> {
   const { text } = await of.get("/metrics");
   const total = (path: string): number => Number(new RegExp(`^sluice_registers_handled_total\\{.*path="${path}".*\\} (\\d+)`, "m").exec(text)?.[1] ?? 0);
   return { numbers: total("numbers"), objects: total("objects") };
 }
 
-/** What differs between any two answers goes; the seconds that are left may differ by the time between the two. */
+/** Removes what differs between any two responses; the remaining seconds may differ by the time between the two. */
 function comparable(answer: SipMessage, user: string): { readonly text: string; readonly expires: readonly number[] } {
   const expires: number[] = [];
   const text = answer.text
@@ -57,14 +57,14 @@ function comparable(answer: SipMessage, user: string): { readonly text: string; 
 }
 
 interface Drawn {
-  /** With USER in the place of the name. */
+  /** With USER as the name. */
   readonly lines: readonly string[];
   readonly cseq: number;
 }
 
 const pick = <T>(random: Random, of: readonly [T, ...T[]]): T => of[random(of.length)] ?? of[0];
 
-/** A REGISTER as phones send them, and now and then as they should not. */
+/** A REGISTER as phones send them, and now and then as they must not. */
 function drawn(random: Random, isBehindEdge: boolean, cseq: number): Drawn {
   const device = random(3);
   const hex = pick(random, ["A", "a"]);
@@ -120,7 +120,7 @@ async function answerTo(party: Party, text: string): Promise<SipMessage> {
   return party.next();
 }
 
-test.each(["behind an edge", "over a connection"])("%s: both paths answer alike and leave the same bindings", { timeout: 120_000 }, async (way) => {
+test.each(["behind an edge", "over a connection"])("%s: both paths give the same response and leave the same bindings", { timeout: 120_000 }, async (way) => {
   const isBehindEdge = way === "behind an edge";
   const party = isBehindEdge ? await home.edge("E", "127.0.0.2") : await home.phone("P", "tcp");
   const nearest = `Via: SIP/2.0/${isBehindEdge ? "UDP" : "TCP"} ${party.at};branch=BRANCH`;
@@ -148,14 +148,14 @@ test.each(["behind an edge", "over a connection"])("%s: both paths answer alike 
   }
   const after = await counted();
   const taken = after.numbers - before.numbers;
-  // So that nobody compares the object path with itself.
+  // Else the test would compare the object path with itself.
   expect(taken).toBeGreaterThan(STEPS / 5);
   expect(taken).toBeLessThanOrEqual(STEPS);
   expect(after.objects).toBeGreaterThan(before.objects);
   for (const status of isBehindEdge ? [200, 403, 423, 500] : [200, 400, 423, 500]) expect(statuses.get(status) ?? 0, `answers ${status}`).toBeGreaterThan(0);
 });
 
-test("a retransmission is answered again by whoever answered it first, and changes nothing", async () => {
+test("TX-8 a retransmission is answered again on the path that answered first, and changes nothing", async () => {
   const edge = await home.edge("E2", "127.0.0.2");
   for (const extra of ["", ODD]) {
     const user = extra === "" ? "twice-n" : "twice-o";
@@ -168,7 +168,7 @@ test("a retransmission is answered again by whoever answered it first, and chang
     const again = await edge.response(200);
     expect(again.header("To")).toBe(first.header("To"));
     expect(again.all("Contact")).toHaveLength(1);
-    // Somebody else's with the same number is late.
+    // A new request with the same CSeq is out of order.
     await edge.say(`${register}\n${extra}CSeq: 7 REGISTER`.replace(/branch=\w+/, `branch=${newBranch()}`));
     await edge.response(500);
     const after = await counted();
@@ -177,7 +177,7 @@ test("a retransmission is answered again by whoever answered it first, and chang
   }
 });
 
-test("what comes in one piece takes effect in its order, whichever path it takes", async () => {
+test("REG-15 pipelined REGISTERs take effect in order, whichever path they take", async () => {
   const phone = await home.phone("inorder", "tcp");
   const head = (cseq: number): string => `REGISTER sip:${DOMAIN} SIP/2.0\nFrom: <sip:inorder@${DOMAIN}>;tag=1\nTo: <sip:inorder@${DOMAIN}>\nCall-ID: in-order\nCSeq: ${cseq} REGISTER\nSupported: path, outbound`;
   const contact = (regId: number): string => `Contact: <sip:inorder@192.0.2.1>;reg-id=${regId};+sip.instance="<urn:uuid:00000000-0000-1000-8000-00000000000c>"`;
@@ -191,7 +191,7 @@ test("what comes in one piece takes effect in its order, whichever path it takes
   const answers = [];
   for (let count = 0; count < requests.length; count += 1) answers.push(await phone.next());
   const listed = answers.map((answer) => [answer.status, answer.header("CSeq"), answer.all("Contact").map((value) => /reg-id=(\d)/.exec(value)?.[1]).sort().join("")]);
-  // Answers may overtake one another, effects may not.
+  // Responses may overtake one another, effects may not.
   expect(listed.sort(([, one = ""], [, other = ""]) => (String(one) < String(other) ? -1 : 1))).toEqual([
     [200, "1 REGISTER", "1"],
     [200, "2 REGISTER", "12"],

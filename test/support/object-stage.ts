@@ -124,7 +124,7 @@ export class ObjectStage {
       noteRegister: () => undefined,
       reserve: () => 1,
       release: () => undefined,
-      // All that comes is for the object path.
+      // Everything takes the object path.
       serveRegisters: () => undefined,
       setRegisters: () => undefined,
       learnHa1: () => undefined,

@@ -1,4 +1,4 @@
-// Encryption that shows when it was tampered with. The core knows what it is for, native/tls how it is done.
+// Authenticated encryption. The core only uses this interface; native/tls implements it.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@ class Sealer {
   static constexpr size_t kIv = 12;
   static constexpr size_t kTag = 16;
   virtual ~Sealer() = default;
-  // Writes the sealed octets, as many as `clear` has, and kTag more. `iv` is never used again. False: it cannot be done.
+  // Writes as many octets as `clear` has, plus kTag. No `iv` may be used twice. False: it failed.
   virtual bool seal(const uint8_t (&iv)[kIv], Text clear, uint8_t* out) noexcept = 0;
 };
 

@@ -14,12 +14,12 @@ struct UriParam {
   Text value;
 };
 
-// If only one URI has them, these make a difference.
+// URIs differ if only one of them has such a parameter.
 bool is_decisive(Text name) noexcept {
   return same_text(name, "transport") || same_text(name, "user") || same_text(name, "ttl") || same_text(name, "maddr");
 }
 
-// As "name=value" texts compare, without regard to case.
+// Compares as "name=value" texts, ignoring case.
 bool comes_before(const UriParam& one, const UriParam& other) noexcept {
   const auto at = [](const UriParam& param, size_t i) noexcept {
     if (i < param.name.size()) return static_cast<int>(static_cast<unsigned char>(lower(param.name[i])));

@@ -1,4 +1,4 @@
-// The key of a plain Contact: its URI made comparable (RFC 3261 19.1.4), as src/sip/uri-key.ts writes it.
+// The key of a plain Contact: its URI in a form that compares as RFC 3261 19.1.4 says, the same as in src/sip/uri-key.ts.
 #pragma once
 
 #include "core/base/edit_list.h"
@@ -6,7 +6,7 @@
 
 namespace sluice {
 
-// False: the URI has something that takes more to compare: an escape, a password, headers, a method, a parameter twice, or very many.
+// False: the URI is too complex for this: it has an escape, a password, headers, a method, a duplicate parameter, or too many parameters.
 bool write_contact_key(const Uri& uri, Writer& out) noexcept;
 
 }  // namespace sluice

@@ -16,7 +16,7 @@ constexpr size_t kLife = 8;
 constexpr size_t kMostClear = 2'048;
 constexpr size_t kMostNamed = 4'096;
 
-// Characters that a URI parameter need not escape (RFC 3261 25.1, paramchar).
+// Characters that need no escape in a URI parameter (RFC 3261 25.1, paramchar).
 bool stands_in_parameter(char c) noexcept {
   constexpr Text kOthers = "-_.!~*'()[]/:&+$";
   return is_alpha(c) || is_digit(c) || kOthers.find(c) != Text::npos;
@@ -49,7 +49,7 @@ bool GruuWriter::put(Text aor, const Binding& binding, Writer& out) noexcept {
   return sealed && !out.full();
 }
 
-// It lives as long as the Call-ID that its binding was registered with.
+// Valid for as long as the binding keeps its Call-ID.
 bool GruuWriter::put_temporary(Text aor, const Binding& binding, Writer& out) noexcept {
   char named[kMostNamed];
   Writer name(named, sizeof named);

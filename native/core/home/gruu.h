@@ -1,4 +1,4 @@
-// Globally routable user agent URIs in a 200 (RFC 5627 5.1), as src/registrar/gruu.ts makes them and reads the temporary ones again.
+// Globally routable user agent URIs in a 200 (RFC 5627 5.1), in the format of src/registrar/gruu.ts, which reads the temporary ones.
 #pragma once
 
 #include <memory>
@@ -14,15 +14,15 @@ class GruuWriter {
  public:
   explicit GruuWriter(std::unique_ptr<Sealer> sealer) noexcept : sealer_(std::move(sealer)) {}
 
-  // `;pub-gruu="...";temp-gruu="..."` of a binding with an instance. A new temporary one each time, which has nothing in common with the
-  // last. False: it cannot be had.
+  // Writes `;pub-gruu="...";temp-gruu="..."` of a binding with an instance. The temporary GRUU is new each time and cannot be linked to
+  // the previous one. False: it failed.
   bool put(Text aor, const Binding& binding, Writer& out) noexcept;
 
  private:
   bool put_temporary(Text aor, const Binding& binding, Writer& out) noexcept;
   void take_iv(uint8_t (&iv)[Sealer::kIv]) noexcept;
 
-  // Asking the system for random octets costs more than the octets.
+  // One system call fetches many random octets.
   static constexpr size_t kPool = 4'096 / Sealer::kIv * Sealer::kIv;
 
   std::unique_ptr<Sealer> sealer_;

@@ -10,7 +10,7 @@
 namespace sluice {
 namespace {
 
-// The whole field as received, without its last CRLF.
+// The whole field as received, without the final CRLF.
 Text raw(const Message& message, const HeaderLine& line) noexcept {
   return Text(message.data + line.line_at, static_cast<size_t>(line.line_end - line.line_at) - 2);
 }
@@ -100,7 +100,7 @@ void ContactLines::put(size_t most, Writer& out) const noexcept {
   for (const bool wanted : {true, false})
     for (const Line& line : lines_) {
       if (line.is_first != wanted) continue;
-      // What does not fit takes its room all the same, so that nothing behind it fits either.
+      // Stops at the first that does not fit, so that the order is kept.
       if (line.text.size() > most) return;
       most -= line.text.size();
       out.put(line.text);

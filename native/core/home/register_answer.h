@@ -1,4 +1,4 @@
-// Responses to a REGISTER, octet for octet as src/sip/response.ts and src/registrar/registered.ts write them.
+// Responses to a REGISTER, byte for byte as src/sip/response.ts and src/registrar/registered.ts write them.
 #pragma once
 
 #include <memory>
@@ -12,21 +12,21 @@
 
 namespace sluice {
 
-// The Contacts of a 200: all bindings of the address (RFC 3261 10.3 step 8), as lines with their CRLF.
+// The Contacts of a 200: all bindings of the address (RFC 3261 10.3 step 8), as lines with CRLF.
 class ContactLines final : public BindingSink {
  public:
-  // The longest of all: 100 Contacts of 1 KB, with their GRUUs.
+  // The worst case: 100 Contacts of 1 KB, with their GRUUs.
   static constexpr size_t kRoom = 512 << 10;
 
-  // Of one answer. `key`: of the binding that the REGISTER is about. `gruus` is nullptr for a device that does not support them.
+  // Starts a response. `key` is that of the REGISTER's binding; `gruus` is nullptr for a device that does not support them.
   void begin(Text aor, Text key, uint64_t now, GruuWriter* gruus) noexcept;
   void take(const Binding& binding) noexcept override;
 
-  // False: what was taken is not to be used.
+  // False: the lines are unusable.
   bool is_whole() const noexcept { return is_whole_ && !out_.full(); }
   size_t count() const noexcept { return lines_.size(); }
   size_t size() const noexcept { return out_.size(); }
-  // All of them, or where they take more than `most` octets first the one that the REGISTER is about, and of the others as many as do.
+  // Writes all lines. If they exceed `most` octets, the REGISTER's own Contact comes first, and then as many others as fit.
   void put(size_t most, Writer& out) const noexcept;
 
  private:
@@ -45,12 +45,12 @@ class ContactLines final : public BindingSink {
   bool is_whole_ = true;
 };
 
-// Up to the lines that the registrar adds. `tag`: used when the To has none. `keep_seconds`: the answer to a sender who asks for keep-alives
-// (RFC 6223 4.4), 0: none. False: no room.
+// Everything before the lines that the registrar adds. `tag` is for a To without one; `keep_seconds` is the response to `keep` (RFC 6223 4.4),
+// 0: none. False: no room.
 bool write_register_head(const Message& request, const Source& source, int status, Text reason, Text tag, uint32_t keep_seconds, Writer& out) noexcept;
 constexpr Text kRegisterEnd = "Content-Length: 0\r\n\r\n";
 
-// "Date: Sat, 28 Nov 2026 23:00:00 GMT" and its CRLF (RFC 3261 20.17), made anew once a second.
+// "Date: Sat, 28 Nov 2026 23:00:00 GMT" with CRLF (RFC 3261 20.17), formatted at most once per second.
 class DateLine {
  public:
   Text at(uint64_t unix_seconds) noexcept;

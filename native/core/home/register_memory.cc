@@ -21,7 +21,7 @@ void RegisterMemory::remember(uint64_t transaction, RegisterState state, uint32_
   Entry* place = nullptr;
   for (Entry& entry : set_of(transaction).entries) {
     const bool is_same = entry.transaction == transaction && !is_over(entry, now);
-    // Of places that are free, any; else the one whose time ends first.
+    // Any free entry, else the one that expires first.
     if (is_same || place == nullptr || (!is_over(*place, now) && (is_over(entry, now) || static_cast<int32_t>(entry.ends - place->ends) < 0))) place = &entry;
     if (is_same) break;
   }

@@ -1,6 +1,6 @@
-// Which REGISTERs over UDP were answered a moment ago, and by whom: a retransmission is answered again and changes nothing (RFC 3261
-// 17.2.2). Only their names are kept; what is said again is made again, with the same To tag. Bounded: the oldest give way, and whose
-// retransmission comes later than that is handled anew.
+// Which REGISTERs over UDP were answered recently, and on which path: a retransmission is answered again and changes nothing (RFC 3261
+// 17.2.2). It remembers transactions, not responses: the response is built again, with the same To tag. It is bounded and replaces the
+// oldest; a retransmission that comes later is handled like a new request.
 #pragma once
 
 #include <memory>
@@ -11,10 +11,10 @@ namespace sluice {
 
 class RegisterMemory {
  public:
-  // `capacity`: a number of transactions; what it takes is asked for with the first of them.
+  // `capacity`: number of transactions. The memory is allocated with the first one.
   explicit RegisterMemory(uint32_t capacity) noexcept;
 
-  // `answered` or `held`; `open`: nothing is known of it. `transaction`: a keyed hash, so that strangers cannot choose who gives way.
+  // `answered` or `held`; `open`: unknown. `transaction` is a keyed hash, so that strangers cannot choose which entry is replaced.
   RegisterState find(uint64_t transaction, uint32_t now) const noexcept;
   void remember(uint64_t transaction, RegisterState state, uint32_t now, uint32_t ends) noexcept;
 
@@ -26,7 +26,7 @@ class RegisterMemory {
   struct Entry {
     uint64_t transaction;
     uint32_t ends;  // tick
-    RegisterState state;  // `unread`: an empty place
+    RegisterState state;  // `unread`: an empty entry
   };
   struct alignas(64) Set {
     Entry entries[kWays];

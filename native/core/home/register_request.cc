@@ -11,7 +11,7 @@
 namespace sluice {
 namespace {
 
-// The limits of src/registrar.
+// The same limits as in src/registrar.
 constexpr size_t kMaxAorOctets = 512;
 constexpr size_t kMaxCallId = 512;
 constexpr size_t kMaxAgent = 256;
@@ -21,7 +21,7 @@ constexpr Text kUrn = "urn:";
 constexpr uint32_t kMaxPathValues = 20;
 constexpr size_t kMaxCSeqDigits = 10;
 constexpr size_t kMaxRegIdDigits = 9;
-// What an invalid time counts as (RFC 3261 20.10).
+// Stands for an invalid time (RFC 3261 20.10).
 constexpr int32_t kHour = 3'600;
 
 bool is_folded(Text value) noexcept { return value.find('\r') != Text::npos; }
@@ -31,7 +31,7 @@ bool is_doubled(const Message& message, HeaderId id) noexcept {
   return line != nullptr && message.next(*line) != nullptr;
 }
 
-// False: it is not a number. One that is too large stays the largest.
+// False: not a number. Numbers that are too large become INT32_MAX.
 bool read_number(Text digits, int32_t& out) noexcept {
   int64_t number = 0;
   for (const char c : digits) {
@@ -68,7 +68,7 @@ class Reading {
     Uri uri;
     if (is_folded(value) || !parse_name_addr(value, to) || !parse_uri(to.uri_text, uri) || !is_sip(uri) || !uri.has_user) return false;
     const Text host = domains_.shown(uri.host);
-    // An escape may stand for the same as the character.
+    // An escape may mean the same as the character.
     if (host.empty() || uri.user.find('%') != Text::npos) return false;
     const size_t mark = texts_.size();
     for (const Text part : {Text("sip:"), uri.user, Text("@"), host}) texts_.put(part);
@@ -76,7 +76,7 @@ class Reading {
     return out_.aor.size() <= kMaxAorOctets;
   }
 
-  // Nothing about it needs more than one look.
+  // Whether nothing in it needs the object path.
   bool is_plain() noexcept {
     Uri uri;
     if (!parse_uri(message_.text(message_.request_uri), uri) || !is_sip(uri) || !domains_.leads_here(uri.host)) return false;
@@ -95,7 +95,7 @@ class Reading {
   bool read_options() noexcept {
     for (const HeaderLine* line = message_.line(HeaderId::supported); line != nullptr; line = message_.next(*line)) {
       Text list = message_.value(*line);
-      // JavaScript knows more blanks and more letters than ASCII has.
+      // JavaScript's whitespace and letter case go beyond ASCII.
       if (std::any_of(list.begin(), list.end(), [](char c) { return c == '\r' || static_cast<signed char>(c) < 0; })) return false;
       while (!list.empty()) {
         const size_t end = std::min(list.find(','), list.size());
@@ -110,7 +110,7 @@ class Reading {
     return true;
   }
 
-  // RFC 3327 5.3. Kept value by value, octet for octet.
+  // RFC 3327 5.3. Each value is stored byte for byte.
   bool read_path() noexcept {
     const size_t mark = texts_.size();
     uint32_t count = 0;
@@ -145,7 +145,7 @@ class Reading {
     Uri uri;
     if (is_folded(message_.value(*line)) || !values.next(value) || values.next(second) || !values.is_sound() || value.size() > kMaxContact) return false;
     if (!parse_name_addr(value, address) || !parse_uri(address.uri_text, uri) || uri.scheme != Scheme::sip) return false;
-    // It may lead back here (RFC 5627 5.1), or say that its phone listens where it sends from.
+    // It may lead back here (RFC 5627 5.1), or mean that the phone listens where it sends from.
     Address host;
     if (!domains_.shown(uri.host).empty()) return false;
     out_.uri = address.uri_text;
@@ -168,7 +168,7 @@ class Reading {
     return true;
   }
 
-  // Its parameters are echoed, but for those that the registrar sets (RFC 5627 5.1).
+  // All parameters are echoed except those that the registrar sets (RFC 5627 5.1).
   bool read_contact_params(Text params) noexcept {
     constexpr size_t kMost = 16;
     Text names[kMost];
@@ -204,7 +204,7 @@ class Reading {
     return true;
   }
 
-  // `"<urn:NAMESPACE:...>"`: the URN. One with escapes takes more to compare.
+  // The URN of `"<urn:NAMESPACE:...>"`. One with escapes is too complex to compare here.
   static bool read_instance(Text value, Text& urn) noexcept {
     constexpr size_t kQuotes = 2;
     constexpr size_t kMostNamespace = 32;
@@ -217,7 +217,7 @@ class Reading {
     return std::all_of(urn.data() + kUrn.size(), urn.data() + kUrn.size() + size, [](char c) { return is_alpha(c) || is_digit(c) || c == '-'; });
   }
 
-  // RFC 8141 3.1: scheme and namespace in lower case; RFC 9562 4: a UUID as well.
+  // Stores scheme and namespace in lower case (RFC 8141 3.1), and a UUID too (RFC 9562 4).
   void keep_instance(Text urn) noexcept {
     const size_t mark = texts_.size();
     const size_t named = urn.find(':', kUrn.size()) + 1;
@@ -228,7 +228,7 @@ class Reading {
     out_.instance = texts_.since(mark);
   }
 
-  // The one header that only the operator reads: it has no number.
+  // Only the operator reads this header, so the scanner has no HeaderId for it.
   bool read_agent() noexcept {
     constexpr Text kName = "User-Agent";
     for (unsigned i = 0; i < message_.line_count; ++i) {

@@ -1,8 +1,8 @@
-// One REGISTER as a registrar reads it (RFC 3261 10.3, RFC 5626 6): what it asks for in numbers, which the policy decides by, and the texts
-// that a binding is made of.
+// One REGISTER as a registrar reads it (RFC 3261 10.3, RFC 5626 6): what it asks for as numbers, for the policy to decide on, and the texts
+// that its binding consists of.
 //
-// It reads what phones send every day: one Contact of a user of ours. In whatever is folded, escaped, doubled, refused or rare it reads
-// nothing; the object path reads that, by the same rules, which stand in src/registrar.
+// It reads what phones send every day: one Contact of one of our users. It leaves everything folded, escaped, duplicate, refused or rare
+// to the object path, which applies the same rules, from src/registrar.
 #pragma once
 
 #include "core/base/edit_list.h"
@@ -15,32 +15,32 @@ namespace sluice {
 
 struct RegisterRequest {
   RegisterRequest() noexcept {}
-  RegisterRequest(const RegisterRequest&) = delete;  // its views would lead astray
+  RegisterRequest(const RegisterRequest&) = delete;  // the copy's views would point into the original
   RegisterRequest& operator=(const RegisterRequest&) = delete;
 
   // Views of the message, or of `texts`.
   Text aor;
   Text call_id;
-  Text uri;       // of the Contact, without its angle brackets
-  Text params;    // of the Contact, to be echoed
+  Text uri;       // of the Contact, without the angle brackets
+  Text params;    // of the Contact, echoed in the response
   Text instance;  // as a URN
-  Text key;       // of its binding: of a flow if it asks for one, else of a plain Contact
+  Text key;       // of the binding: of a flow if it asks for one, else of a plain Contact
   Text path;      // netstrings
   Text agent;
   uint32_t cseq = 0;
   uint32_t reg_id = 0;
   uint32_t flags = 0;  // kAsk_ bits
-  int32_t asked = -1;  // seconds; -1: it does not say
+  int32_t asked = -1;  // seconds; -1: none given
 
-  // All values of Path together stay below this, and so does everything else.
+  // All texts together fit, or the request is left to the object path.
   static constexpr size_t kRoom = 8'192;
   char texts[kRoom];
 };
 
-// False: it is not one that can be read here. `aor` is set all the same if the To names a user of ours.
+// False: this REGISTER is for the object path. `aor` is set anyway if the To names one of our users.
 bool read_register(const Message& message, const Source& source, const ServedDomains& domains, RegisterRequest& out) noexcept;
 
-// Steps through a path that is kept as netstrings. False: there is no further value.
+// Steps through a path stored as netstrings. False: there are no more values.
 bool next_path_value(Text& path, Text& value) noexcept;
 
 }  // namespace sluice

@@ -2,7 +2,7 @@
 
 namespace sluice {
 
-// Without the dot of a fully qualified name, and without brackets.
+// Ignores the dot of a fully qualified name, and brackets.
 const std::string* ServedDomains::find(Text host) const noexcept {
   constexpr size_t kMost = 255;
   if (!host.empty() && host.back() == '.') host.remove_suffix(1);

@@ -1,4 +1,4 @@
-// The domains whose addresses of record are kept here (src/sip/domains.ts).
+// The domains that this server keeps addresses of record for (src/sip/domains.ts).
 #pragma once
 
 #include <string>
@@ -10,13 +10,13 @@ namespace sluice {
 
 class ServedDomains {
  public:
-  // `name`: in lower case, without brackets. `host`: how addresses of record show it, which for an alias is the name that it stands for;
-  // empty: a name of this server that has no users.
+  // `name`: in lower case, without brackets. `host`: its form in addresses of record, for an alias the domain it stands for;
+  // empty: a name of this server without users.
   void add(std::string name, std::string host) { hosts_.insert_or_assign(std::move(name), std::move(host)); }
 
-  // Whether requests for that host of a URI are meant for this server.
+  // Whether a request for a URI with this host is for this server.
   bool leads_here(Text host) const noexcept { return find(host) != nullptr; }
-  // What addresses of record show for it; empty: it has no users of ours.
+  // Its form in addresses of record; empty: we have no users there.
   Text shown(Text host) const noexcept {
     const std::string* const found = find(host);
     return found == nullptr ? Text() : Text(*found);

@@ -94,4 +94,15 @@ struct EdgeConfig {
   bool notes = true;  // remember the AORs of flows and how flows ended, for the operator
 };
 
+// True if host and port are an address or a name of ours (DET-16); `port` 0 means the scheme's default.
+bool is_own_host(const EdgeConfig& config, Text host, uint16_t port) noexcept;
+
+bool is_in(const std::vector<TrustedNet>& nets, const Address& address) noexcept;
+
+// Whether `address` counts as core on a shared listener.
+bool is_trusted(const EdgeConfig& config, const Address& address) noexcept;
+
+// The listener bound to an address, -1: none.
+int find_listener(const EdgeConfig& config, Transport transport, const Address& bound) noexcept;
+
 }  // namespace sluice

@@ -11,30 +11,13 @@
 namespace sluice {
 namespace {
 
-// The flow a message arrived on, as its own token names it.
-FlowName flow_of(const Surroundings& around, const Source& source) noexcept {
-  FlowName flow;
-  flow.kind = source.kind;
-  flow.shard = source.shard;
-  if (source.kind == FlowKind::stream) {
-    flow.boot = around.config.boot;
-    flow.slot = source.slot;
-    flow.generation = source.generation;
-  } else {
-    flow.birth = source.birth;
-    flow.remote = source.remote;
-    flow.local = around.config.listeners[source.listener].bound;
-  }
-  return flow;
-}
-
 // Whether a client that uses the token of another flow owns that flow too: 0 if it does, else kRoute_stranger, or kRoute_unknown if nobody
 // can tell. It may have reconnected or have a second flow (RFC 5626 5.3), from the same source or, if registered, from anywhere.
 uint32_t claim_of(const Surroundings& around, const Source& source, const FlowName& flow) noexcept {
   Origin origin = Origin::forgotten;
   if (flow.kind == FlowKind::udp) origin = SourceKey(flow.remote) == SourceKey(source.remote) ? Origin::same : Origin::other;
   else if (flow.boot == around.config.boot) origin = around.commons.origins.compare(flow, source.remote);
-  if (origin == Origin::same || around.commons.owners.have_one_user(flow, flow_of(around, source))) return 0;
+  if (origin == Origin::same || around.commons.owners.have_one_user(flow, name_of_flow(around.config, source))) return 0;
   return origin == Origin::other ? kRoute_stranger : kRoute_unknown;
 }
 
@@ -311,41 +294,6 @@ int32_t flow_timer_of(const Message& message) noexcept {
 }
 
 }  // namespace
-
-bool TrustedNet::holds(const Address& address) const noexcept {
-  if (base.port != 0 && base.port != address.port) return false;
-  const size_t whole = prefix / 8;
-  if (std::memcmp(base.ip, address.ip, whole) != 0) return false;
-  const unsigned rest = prefix % 8;
-  return rest == 0 || ((base.ip[whole] ^ address.ip[whole]) >> (8 - rest)) == 0;
-}
-
-int find_listener(const EdgeConfig& config, Transport transport, const Address& bound) noexcept {
-  for (size_t i = 0; i < config.listeners.size(); ++i)
-    if (config.listeners[i].transport == transport && config.listeners[i].bound == bound) return static_cast<int>(i);
-  return -1;
-}
-
-bool is_own_host(const EdgeConfig& config, Text host, uint16_t port) noexcept {
-  Address address;
-  if (parse_ip(host, address)) {
-    address.port = port;
-    for (const Address& alias : config.aliases)
-      if (alias == address) return true;
-    return false;
-  }
-  for (const std::string& name : config.names)
-    if (same_host(host, name)) return true;
-  return false;
-}
-
-bool is_in(const std::vector<TrustedNet>& nets, const Address& address) noexcept {
-  for (const TrustedNet& net : nets)
-    if (net.holds(address)) return true;
-  return false;
-}
-
-bool is_trusted(const EdgeConfig& config, const Address& address) noexcept { return is_in(config.trusted, address); }
 
 RouteKind judge_flow(const Surroundings& around, const FlowName& flow) noexcept {
   uint32_t whose = 0;

@@ -59,17 +59,6 @@ struct Surroundings {
   uint32_t birth_now;     // the current birth unit, for the age of UDP tokens
 };
 
-// True if host and port are an address or a name of ours (DET-16); `port` 0 means the scheme's default.
-bool is_own_host(const EdgeConfig& config, Text host, uint16_t port) noexcept;
-
-bool is_in(const std::vector<TrustedNet>& nets, const Address& address) noexcept;
-
-// Whether `address` counts as core on a shared listener.
-bool is_trusted(const EdgeConfig& config, const Address& address) noexcept;
-
-// The listener bound to an address, -1: none.
-int find_listener(const EdgeConfig& config, Transport transport, const Address& bound) noexcept;
-
 // Whether the flow of an authentic token is `alive` or `gone`, as far as this shard can tell.
 RouteKind judge_flow(const Surroundings& around, const FlowName& flow) noexcept;
 

@@ -36,4 +36,21 @@ inline Source source_of_flow(const EdgeConfig& config, uint32_t slot, const Flow
   return source;
 }
 
+// The flow that a message arrived on, as its token names it.
+inline FlowName name_of_flow(const EdgeConfig& config, const Source& source) noexcept {
+  FlowName name;
+  name.kind = source.kind;
+  name.shard = source.shard;
+  if (source.kind == FlowKind::stream) {
+    name.boot = config.boot;
+    name.slot = source.slot;
+    name.generation = source.generation;
+  } else {
+    name.birth = source.birth;
+    name.remote = source.remote;
+    name.local = config.listeners[source.listener].bound;
+  }
+  return name;
+}
+
 }  // namespace sluice

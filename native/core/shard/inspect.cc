@@ -119,7 +119,7 @@ TokenFacts Inspect::token(Text user) noexcept {
 }
 
 void Inspect::note_register(Text flow_id, Text request, uint32_t seconds) noexcept {
-  // It came within the limits of clients, which are narrower.
+  // It arrived within the limits for clients, which are narrower.
   if (scan_own_output(request, *ground_.spare)) note_register(flow_id, *ground_.spare, seconds);
 }
 

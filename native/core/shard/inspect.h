@@ -71,7 +71,7 @@ class Inspect {
   const UpstreamHealth& upstreams() const noexcept { return upstreams_; }
   const RefusalTally& refusals() const noexcept { return ground_.refusals; }
   uint32_t ms_since(uint32_t tick) const noexcept { return ground_.clock.ms_since(tick); }
-  // A REGISTER that was granted here for so many seconds.
+  // Notes a REGISTER that was accepted here for so many seconds.
   void note_register(Text flow_id, Text request, uint32_t seconds) noexcept;
   void note_register(Text flow_id, const Message& request, uint32_t seconds) noexcept;
 

@@ -8,7 +8,7 @@ namespace sluice {
 void ObjectEvents::flow_ended(Text id) noexcept {
   list_.push_back({ObjectEventKind::flow_gone, std::string(id)});
   for (unsigned shard = 0; shard < ground_.config.shards; ++shard)
-    if (shard != ground_.config.shard) tell(static_cast<uint8_t>(shard), RingHead::flow_gone, id);
+    if (shard != ground_.config.shard) send_event(static_cast<uint8_t>(shard), RingHead::flow_gone, id);
 }
 
 void ObjectEvents::bound_flow_ended(uint32_t slot) noexcept {
@@ -23,7 +23,7 @@ bool ObjectEvents::send_failed(Text branch) noexcept {
   uint8_t keeper = 0;
   if (!ground_.config.home || !read_object_branch(ground_.config, branch, keeper)) return false;
   if (keeper == ground_.config.shard) list_.push_back({ObjectEventKind::send_failed, std::string(branch)});
-  else tell(keeper, RingHead::send_failed, branch);
+  else send_event(keeper, RingHead::send_failed, branch);
   return true;
 }
 
@@ -34,25 +34,25 @@ bool ObjectEvents::unreachable(Text branch) noexcept {
   return true;
 }
 
-// Whoever does not hear of it keeps a caller waiting for timer C, or a binding that leads nowhere; so it is said again.
-void ObjectEvents::tell(uint8_t shard, RingHead::Kind kind, Text text) noexcept {
+// A shard that misses this keeps a caller waiting for timer C, or a binding that leads nowhere; so we retry.
+void ObjectEvents::send_event(uint8_t shard, RingHead::Kind kind, Text text) noexcept {
   RingHead head{};
   head.kind = kind;
   if (crossing_.push(shard, head, text)) return;
-  if (untold_.size() < kMostUntold) untold_.push_back({shard, head, std::string(text)});
+  if (unsent_.size() < kMaxUnsent) unsent_.push_back({shard, head, std::string(text)});
   else ground_.counters.add(Counter::object_events_lost);
 }
 
 void ObjectEvents::retry() noexcept {
-  while (!untold_.empty()) {
-    const Untold& news = untold_.front();
-    if (crossing_.push(news.shard, news.head, news.text)) {
-      untold_.pop_front();
+  while (!unsent_.empty()) {
+    const Unsent& event = unsent_.front();
+    if (crossing_.push(event.shard, event.head, event.text)) {
+      unsent_.pop_front();
       continue;
     }
     // Next time, try another shard.
-    untold_.push_back(news);
-    return untold_.pop_front();
+    unsent_.push_back(event);
+    return unsent_.pop_front();
   }
 }
 

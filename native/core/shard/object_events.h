@@ -37,20 +37,20 @@ class ObjectEvents {
 
  private:
   // 8 MB of flow ids: more flows than end while a shard restarts.
-  static constexpr size_t kMostUntold = 65'536;
+  static constexpr size_t kMaxUnsent = 65'536;
 
-  struct Untold {
+  struct Unsent {
     uint8_t shard;
     RingHead head;
     std::string text;
   };
 
-  void tell(uint8_t shard, RingHead::Kind kind, Text text) noexcept;
+  void send_event(uint8_t shard, RingHead::Kind kind, Text text) noexcept;
 
   Ground& ground_;
   Crossing& crossing_;
   std::deque<ObjectEvent> list_;
-  std::deque<Untold> untold_;
+  std::deque<Unsent> unsent_;
 };
 
 }  // namespace sluice

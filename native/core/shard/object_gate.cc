@@ -189,7 +189,7 @@ void ObjectGate::take(unsigned i) noexcept {
   await_answer(item);
 }
 
-// The sender waits for our answer, so its connection outlives its FIN (TR-24).
+// The sender waits for our response, so its connection outlives its FIN (TR-24).
 void ObjectGate::await_answer(const Item& item) noexcept {
   const Message& message = item.message;
   if (!message.is_request || message.method == Method::ack || item.source.kind != FlowKind::stream || item.source.shard != ground_.config.shard) return;

@@ -70,7 +70,7 @@ class ObjectGate {
 
   // The verdict on item i: TypeScript has taken it.
   void take(unsigned i) noexcept;
-  // A final response to that request follows.
+  // A final response to this request will follow.
   void await_answer(const Item& item) noexcept;
   // A request from another shard's object path for one of our flows.
   void take_request(const RingHead& head, Text octets) noexcept;

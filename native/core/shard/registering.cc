@@ -12,9 +12,9 @@
 namespace sluice {
 namespace {
 
-// Octets of an answer besides what it copies and its Contacts.
+// Octets of a response besides its Contacts and what it copies from the request.
 constexpr size_t kOwn = 512;
-// Seconds; spread, so that not everybody comes at once when the store is back.
+// Seconds; random, so that clients do not all come back at once.
 constexpr uint64_t kRetryLeast = 5, kRetrySpan = 10;
 
 void put_path(Text path, Writer& out) noexcept {
@@ -62,7 +62,7 @@ void Registering::read(unsigned i) noexcept {
   row[kRegister_flags] = static_cast<int32_t>(request.flags);
 }
 
-// The same for a retransmission, and for nobody else's request (TX-10).
+// The same for a retransmission, different for every other client's request (TX-10).
 uint64_t Registering::transaction_of(const Item& item) const noexcept {
   SipHasher hash = item.facts.hash;
   const Source& source = item.source;
@@ -124,7 +124,7 @@ void Registering::carry_out(unsigned i) noexcept {
   desk_->done.push_back(done);
 }
 
-// RFC 3261 10.3 step 7. False: nothing can be kept now.
+// RFC 3261 10.3 step 7. False: the store cannot save anything now.
 bool Registering::save(unsigned i, uint64_t now, Outcome& outcome) noexcept {
   const Item& item = turn_.item(i);
   const RegisterRequest& request = desk_->requests[i];
@@ -164,7 +164,7 @@ bool Registering::save(unsigned i, uint64_t now, Outcome& outcome) noexcept {
     binding[Part::path] = request.path;
     binding[Part::call_id] = request.call_id;
     binding[Part::key] = request.key;
-    // A device behind an edge is reached by its Path; the flow that carried the REGISTER is the edge's.
+    // A device behind an edge is reached along its Path; the REGISTER's flow belongs to the edge.
     if (!item.source.from_core) binding[Part::flow] = Text(flow, object_.flow_id_of(i, flow));
     binding[Part::agent] = request.agent;
   }
@@ -179,7 +179,7 @@ void Registering::accept(unsigned i, Done& done) noexcept {
   const ContactLines& contacts = desk_->contacts;
   done.changes = state(i) == RegisterState::open;
   size_t most = SIZE_MAX;
-  // A source that may be forged is not told more than it has paid for.
+  // A source that may be forged gets no more octets than its account allows.
   if (contacts.count() > 1 && !item.source.from_core && item.source.kind == FlowKind::udp) {
     const size_t room = ground_.commons.answers.room(object_.answer_way_of(i).remote), taken = item.message.size + kOwn;
     most = room > taken ? room - taken : 0;
@@ -231,7 +231,7 @@ void Registering::refuse(unsigned i, int status, Text reason, Done& done) noexce
 
 void Registering::refuse_for_now(unsigned i, Done& done) noexcept { refuse(i, 503, "Service Unavailable", done); }
 
-// For a moment the object path has them all, which tells the operator that the table is full.
+// For a second all REGISTERs go to the object path, which tells the operator that the table is full.
 void Registering::rest(unsigned i, Done& done) noexcept {
   desk_->rests_until = ground_.clock.tick() + Clock::kTicksPerSecond;
   refuse_for_now(i, done);
@@ -246,13 +246,13 @@ void Registering::leave(unsigned i) noexcept {
   desk_->memory.remember(transaction_of(item), RegisterState::held, now, now + Clock::ticks(uint64_t{ground_.config.branch_seconds} * 1'000));
 }
 
-// A 200 means that the binding outlives the process.
+// A 200 promises that the binding outlives the process.
 void Registering::leave_together() noexcept {
   BindingStore& store = *desk_->store;
   const auto changes = [](const Done& done) { return done.changes; };
   if (std::any_of(desk_->done.begin(), desk_->done.end(), changes)) {
     int error = store.flush();
-    // Another thread may have written our changes, and failed.
+    // Another thread may have tried to write our changes, and failed.
     if (error == 0 && desk_->failures != store.journal().failures()) error = EIO;
     for (Done& done : desk_->done)
       if (error != 0 && done.changes) {
@@ -276,7 +276,7 @@ void Registering::send(const Done& done) noexcept {
   responder_.send_back(back, Text(desk_->answers.data() + done.answer_at, done.answer_size), Text(), true, item.tapped);
 }
 
-// From now on the end of the client's flow is the end of its bindings, and what follows its token after that is led to them.
+// From now on the bindings end with the client's flow; requests that carry its token afterwards are routed to the owner's bindings.
 void Registering::bind(unsigned i) noexcept {
   const RegisterRequest& request = desk_->requests[i];
   const int32_t* const verdict = turn_.verdict(i);

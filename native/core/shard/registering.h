@@ -1,5 +1,5 @@
-// REGISTERs that are decided about by numbers (RFC 3261 10.3, RFC 5626 6): their rows for the policy, and what it granted, carried out. The
-// table changes message by message; what the whole batch changed is written to the journal at once, and then the answers leave.
+// REGISTERs decided by numbers (RFC 3261 10.3, RFC 5626 6): fills the rows for the policy and carries out its verdicts. The table changes
+// message by message; the changes of the whole batch are written to the journal at once, and then the responses are sent.
 #pragma once
 
 #include <deque>
@@ -19,12 +19,12 @@
 
 namespace sluice {
 
-// What the operator set.
+// Set by the operator.
 struct RegisterSettings {
   ServedDomains domains;
   uint32_t max_contacts = 10;
   uint32_t max_flows = 4;
-  uint32_t keep_seconds = 0;  // the answer to a sender who asks for keep-alives
+  uint32_t keep_seconds = 0;  // the response to `keep` (RFC 6223)
   std::string supported;      // option tags
 };
 
@@ -33,8 +33,8 @@ class Registering {
   Registering(Ground& ground, Turn& turn, Responder& responder, ObjectGate& object, Inspect& inspect) noexcept
       : ground_(ground), turn_(turn), responder_(responder), object_(object), inspect_(inspect), ha1s_(derive(ground.config.table_key, "HA1 cache")) {}
 
-  // From now on `rows`, register_fields numbers for each message of a batch, are filled. `clock_offset`: milliseconds from the monotonic
-  // clock to that of the store. `sealer` makes temporary GRUUs.
+  // From now on fills `rows`, register_fields numbers per message of a batch. `clock_offset`: milliseconds from the monotonic clock to the
+  // store's. `sealer` encrypts temporary GRUUs.
   void open(std::shared_ptr<BindingStore> store, int64_t clock_offset, std::unique_ptr<Sealer> sealer, int32_t* rows);
   void configure(RegisterSettings settings) { settings_ = std::move(settings); }
 
@@ -50,11 +50,11 @@ class Registering {
     if (desk_ == nullptr) return;
     for (unsigned i = 0; i < turn_.count(); ++i) read(i);
   }
-  // The verdict on item i. It is answered by finish().
+  // Carries out the verdict on item i; finish() sends the response.
   void carry_out(unsigned i) noexcept;
-  // Item i is for the object path.
+  // Item i goes to the object path.
   void leave(unsigned i) noexcept;
-  // The journal, then the answers of the batch.
+  // Writes the journal, then sends the responses of the batch.
   void finish() noexcept {
     if (desk_ != nullptr && !desk_->done.empty()) leave_together();
   }
@@ -63,19 +63,19 @@ class Registering {
   struct Done {
     unsigned item = 0;
     int status = 0;
-    bool changes = false;  // what is in the table now has to be in the journal
+    bool changes = false;  // the table changed, so the journal must have it first
     size_t answer_at = 0;
     size_t answer_size = 0;
   };
 
-  // What only a registrar needs.
+  // Exists only in a registrar.
   struct Desk {
     Desk(std::shared_ptr<BindingStore> of, uint32_t most) : store(std::move(of)), memory(most) {}
     std::shared_ptr<BindingStore> store;
     int64_t clock_offset = 0;
     int32_t* rows = nullptr;
     std::unique_ptr<GruuWriter> gruus;
-    std::deque<RegisterRequest> requests;  // of each message of the batch
+    std::deque<RegisterRequest> requests;  // one per message of the batch
     uint32_t rests_until = 0;              // tick
     RegisterMemory memory;
     ContactLines contacts;
@@ -107,7 +107,7 @@ class Registering {
   Ha1Cache ha1s_;
   NonceTable* nonces_ = nullptr;
   LoginGuard* guard_ = nullptr;
-  std::unique_ptr<Desk> desk_;  // nullptr: all REGISTERs are the object path's
+  std::unique_ptr<Desk> desk_;  // nullptr: all REGISTERs go to the object path
 };
 
 }  // namespace sluice

@@ -11,17 +11,8 @@ uint32_t UdpFlows::birth_today() const noexcept {
 }
 
 FlowName UdpFlows::name_of(const Source& source, bool renew) noexcept {
-  FlowName name;
-  name.kind = source.kind;
-  name.shard = source.shard;
-  if (source.kind == FlowKind::stream) {
-    name.boot = ground_.config.boot;
-    name.slot = source.slot;
-    name.generation = source.generation;
-    return name;
-  }
-  name.remote = source.remote;
-  name.local = ground_.config.listeners[source.listener].bound;
+  FlowName name = name_of_flow(ground_.config, source);
+  if (source.kind == FlowKind::stream) return name;
   const uint32_t today = birth_today();
   name.birth = today;
   Flow* flow = source.shard == ground_.config.shard ? ground_.flows.open_at(source.slot) : nullptr;

@@ -1,4 +1,4 @@
-/** A request as the operator's own policy sees it: its octets decoded on demand, and what the edge knows of its flow. */
+/** A request as the operator's own policy sees it: decoded on demand, with what the edge knows about its flow. */
 import { FlowFlag, RecordField } from "../../native/layout.js";
 import type { Transport } from "../../config/listener.js";
 import type { AddressPort } from "../../native/address-port.js";

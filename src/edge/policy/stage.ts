@@ -103,7 +103,7 @@ class PolicyStage {
     if (target !== undefined) verdicts[out + VerdictField.target] = this.#targetOf(target);
   }
 
-  /** The mode for this one request; its record then says what the hook says. */
+  /** The mode for this one request; its record then contains the hook's decision. */
   #outbound(request: PolicyRequest, records: Int32Array, row: number, mode: OutboundMode): OutboundMode {
     if (saidAtOnce("forceOutbound", this.#policy.forceOutbound?.(request)) === true) return "force";
     const asked = saidAtOnce("isOutboundRequested", this.#policy.isOutboundRequested?.(request));

@@ -23,7 +23,7 @@ test("a listener behind a load balancer", () => {
 test("a listener behind a balancer that terminates TLS", () => {
   expect(listener.parse("tcp:127.0.0.1:5062;proxy=require;advertise=tls:edge.example.org:5061")).toMatchObject({ transport: "tcp", advertise: { transport: "tls", host: "edge.example.org", port: 5061 } });
   expect(listener.parse("ws:[::1]:80;proxy=require;advertise=WSS:[2001:db8::1]:443").advertise).toEqual({ transport: "wss", host: "2001:db8::1", port: 443 });
-  expect(complaintOf(listener, "tcp:127.0.0.1:5062;advertise=tls:edge.example.org:5061")).toContain(";proxy=require beside advertise=tls:");
+  expect(complaintOf(listener, "tcp:127.0.0.1:5062;advertise=tls:edge.example.org:5061")).toContain(";proxy=require with advertise=tls:");
   expect(complaintOf(listener, "ws:127.0.0.1:80;proxy=require;advertise=tls:edge.example.org:5061")).toContain("advertise=wss:HOST:PORT behind ws");
   expect(complaintOf(listener, "tls:127.0.0.1:80;proxy=require;advertise=tls:edge.example.org:5061")).toContain("no transport in it");
 });
