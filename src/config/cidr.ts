@@ -21,9 +21,9 @@ export const cidr: Kind<Cidr> = {
     if (host?.family === undefined) return expected("an address or ADDRESS/PREFIX, such as 10.0.0.0/8 or [::1]:5070");
     const bits = host.family === 4 ? 32 : 128;
     const prefix = length === undefined ? bits : parsePort(length);
-    if (prefix === undefined || prefix > bits) return expected(`a prefix from 0 to ${bits} behind ${address}`);
+    if (prefix === undefined || prefix > bits) return expected(`a prefix from 0 to ${bits} after ${address}`);
     if (hasBitsBehind(octetsOf(host.name, host.family), prefix)) {
-      return expected(`an address whose bits behind the /${prefix} are zero`);
+      return expected(`an address whose bits after the /${prefix} are zero`);
     }
     const number = port === undefined ? undefined : parsePort(port);
     if (port !== undefined && !number) return expected("a port from 1 to 65535");

@@ -19,9 +19,9 @@ export const flowKey: Kind<FlowKey> = {
     if (digits === "" || id > 63) return expected("ID:BASE64 with an id from 0 to 63");
     const key = Buffer.from(code, "base64");
     const bare = code.replace(/=+$/, "").replaceAll("-", "+").replaceAll("_", "/");
-    if (key.toString("base64").replace(/=+$/, "") !== bare) return expected(`whole base64 behind the key id ${id}`);
+    if (key.toString("base64").replace(/=+$/, "") !== bare) return expected(`whole base64 after the key id ${id}`);
     if (key.length < LEAST_OCTETS || key.length > MAX_OCTETS) {
-      return expected(`a key of ${LEAST_OCTETS} to ${MAX_OCTETS} octets behind the key id ${id}`);
+      return expected(`a key of ${LEAST_OCTETS} to ${MAX_OCTETS} octets after the key id ${id}`);
     }
     return Object.freeze({ id, key: new Uint8Array(key) });
   },

@@ -77,14 +77,14 @@ function openDoor({ mode, auth, listen }: Settings, environment: Environment): s
 
 function openAdmin({ adminListen, adminToken }: Settings): string[] {
   if (adminListen === "off" || isLoopback(adminListen) || adminToken !== undefined) return [];
-  return [`${table.adminListen.name}: expected a loopback address, for others need ${table.adminToken.name}`];
+  return [`${table.adminListen.name}: expected a loopback address, because others need ${table.adminToken.name}`];
 }
 
 function misfits({ mode, policy, auth, domains, location, minExpires, defaultExpires, maxExpires }: Settings): string[] {
   const errors: string[] = [];
   if (policy !== undefined && mode !== "edge") errors.push(`${table.policy.name}: expected only with ${table.mode.name}=edge`);
   if (auth.kind !== "off" && domains.length === 0) {
-    errors.push(`${table.domains.name}: expected a domain, for ${table.auth.name} needs it as its realm`);
+    errors.push(`${table.domains.name}: expected a domain, because ${table.auth.name} needs it as its realm`);
   }
   const fault = faultOfAliases(domains);
   if (fault !== undefined) errors.push(`${table.domains.name}: expected ${fault}`);
@@ -146,6 +146,6 @@ function warningsOf(settings: Settings, environment: Environment): string[] {
     warnings.push(`${table.upstream.name}: not set, so what clients send will be answered 503`);
   }
   const open = settings.mode !== "edge" && settings.auth?.kind === "off" && settings.listen?.find((listener) => reachOf(listener) !== "this host");
-  if (open) warnings.push(`${table.auth.name}: off, so ${reachOf(open) === "anybody" ? "anybody on the Internet" : "anybody on this network"} can register and call as any user over ${showListener(open)}`);
+  if (open) warnings.push(`${table.auth.name}: off, so ${reachOf(open) === "anybody" ? "anyone on the Internet" : "anyone on this network"} can register and call as any user over ${showListener(open)}`);
   return warnings;
 }

@@ -31,9 +31,9 @@ export function readRedisUrl(url: string): RedisUrl {
   const kind = many === "sentinel" || many === "cluster" ? many : "single";
   const hosts = places.split(",").map((place) => readPlace(place, kind === "sentinel" ? SENTINEL_PORT : REDIS_PORT));
   if (kind === "single" && hosts.length > 1) expected("one host in redis://; several in redis+cluster:// or redis+sentinel://");
-  if (kind === "sentinel" && name === "") expected("the name of the master behind redis+sentinel://HOSTS/");
-  if (kind === "single" && !/^\d{0,4}$/.test(name)) expected("a database number behind redis://HOST/");
-  if (kind === "cluster" && name !== "") expected("nothing behind the hosts of redis+cluster://, for a cluster has one database");
+  if (kind === "sentinel" && name === "") expected("the name of the master after redis+sentinel://HOSTS/");
+  if (kind === "single" && !/^\d{0,4}$/.test(name)) expected("a database number after redis://HOST/");
+  if (kind === "cluster" && name !== "") expected("nothing after the hosts of redis+cluster://, because a cluster has one database");
   const colon = login.indexOf(":");
   const [username, password] = colon < 0 ? [login, ""] : [login.slice(0, colon), login.slice(colon + 1)];
   return { kind, isTls: tls === "s", hosts, username: decode(username), password: decode(password), name };

@@ -59,7 +59,7 @@ function readParameters(tail: string): Map<string, string> {
 
 /** A sips: URI means TLS; transport=tcp only names what TLS runs over (RFC 3261 26.2.2). */
 function readTransport(text: string | undefined, scheme: Upstream["scheme"]): UpstreamTransport | undefined {
-  if (scheme === "sips") return text === undefined || text === "tcp" || text === "tls" ? "tls" : expected("no transport behind sips: but tls");
+  if (scheme === "sips") return text === undefined || text === "tcp" || text === "tls" ? "tls" : expected("no transport but tls after sips:");
   if (text === undefined || text === "udp" || text === "tcp" || text === "tls") return text;
   return expected("transport=udp, transport=tcp or transport=tls");
 }

@@ -35,7 +35,7 @@ test("an address with bits set beyond the prefix is refused, its network is not"
       const show = (value: number): string => [24, 16, 8, 0].map((shift) => (value >>> shift) & 0xff).join(".");
       const base = bits - (bits % rest);
       expect(cidr.parse(`${show(base)}/${prefix}`).prefix).toBe(prefix);
-      if (bits !== base) expect(complaintOf(cidr, `${show(bits)}/${prefix}`)).toContain(`behind the /${prefix}`);
+      if (bits !== base) expect(complaintOf(cidr, `${show(bits)}/${prefix}`)).toContain(`after the /${prefix}`);
     }),
   );
 });

@@ -18,7 +18,7 @@ test("OB-5.2-2 a key of 160 bits or more is read, padded or not, in either alpha
 test("OB-5.2-2 a shorter key is refused", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 19 }), (octets) => {
-      expect(complaintOf(flowKey, `1:${Buffer.from(octets).toString("base64")}`)).toBe("a key of 20 to 128 octets behind the key id 1");
+      expect(complaintOf(flowKey, `1:${Buffer.from(octets).toString("base64")}`)).toBe("a key of 20 to 128 octets after the key id 1");
     }),
   );
 });

@@ -24,7 +24,7 @@ test("a listener behind a balancer that terminates TLS", () => {
   expect(listener.parse("tcp:127.0.0.1:5062;proxy=require;advertise=tls:edge.example.org:5061")).toMatchObject({ transport: "tcp", advertise: { transport: "tls", host: "edge.example.org", port: 5061 } });
   expect(listener.parse("ws:[::1]:80;proxy=require;advertise=WSS:[2001:db8::1]:443").advertise).toEqual({ transport: "wss", host: "2001:db8::1", port: 443 });
   expect(complaintOf(listener, "tcp:127.0.0.1:5062;advertise=tls:edge.example.org:5061")).toContain(";proxy=require with advertise=tls:");
-  expect(complaintOf(listener, "ws:127.0.0.1:80;proxy=require;advertise=tls:edge.example.org:5061")).toContain("advertise=wss:HOST:PORT behind ws");
+  expect(complaintOf(listener, "ws:127.0.0.1:80;proxy=require;advertise=tls:edge.example.org:5061")).toContain("advertise=wss:HOST:PORT for ws");
   expect(complaintOf(listener, "tls:127.0.0.1:80;proxy=require;advertise=tls:edge.example.org:5061")).toContain("no transport in it");
 });
 
@@ -42,7 +42,7 @@ test("what is printed reads back as the same", () => {
 test.each([
   ["sctp:127.0.0.1:5060", "one of udp, tcp, tls, ws, wss"],
   ["127.0.0.1:5060", "one of udp, tcp, tls, ws, wss"],
-  ["udp:127.0.0.1:5060;proxy=require", "no ;proxy= behind udp"],
+  ["udp:127.0.0.1:5060;proxy=require", "no ;proxy= for udp"],
   ["tcp:127.0.0.1:5060;proxy=yes", "proxy=accept or proxy=require"],
   ["tcp:127.0.0.1:5060;proxy=accept;proxy=accept", "one proxy="],
   ["udp:127.0.0.1", "udp:ADDRESS:PORT"],

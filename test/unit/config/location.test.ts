@@ -36,7 +36,7 @@ test.each([
   ["redis://a:0", "HOST or HOST:PORT"],
   ["redis://a/x", "a database number"],
   ["redis+sentinel://a", "name of the master"],
-  ["redis+cluster://a/1", "nothing behind"],
+  ["redis+cluster://a/1", "nothing after"],
   ["redis://u:%zz@a", "whole %XX escapes"],
 ])("%s is refused", (text, complaint) => {
   expect(complaintOf(location, text)).toContain(complaint);

@@ -99,9 +99,9 @@ test("a public address without users needs an explicit SLUICE_AUTH=off, and then
     expect(readSettings(environment).errors).toEqual([expect.stringMatching(/^SLUICE_AUTH: expected the users of this server/)]);
     expect(readSettings({ ...environment, SLUICE_MODE: "edge", ...UPSTREAM })).toMatchObject({ errors: [], warnings: [] });
     const open = readSettings({ ...environment, SLUICE_AUTH: "off" });
-    expect(open).toMatchObject({ errors: [], warnings: [expect.stringContaining("anybody on the Internet can register and call as any user")] });
+    expect(open).toMatchObject({ errors: [], warnings: [expect.stringContaining("anyone on the Internet can register and call as any user")] });
   }
-  expect(readSettings({ SLUICE_LISTEN: "udp:10.0.0.1:5060" })).toMatchObject({ errors: [], warnings: [expect.stringContaining("anybody on this network")] });
+  expect(readSettings({ SLUICE_LISTEN: "udp:10.0.0.1:5060" })).toMatchObject({ errors: [], warnings: [expect.stringContaining("anyone on this network")] });
   expect(readSettings({ SLUICE_LISTEN: "udp:[::1]:5060" })).toMatchObject({ errors: [], warnings: [] });
 });
 

@@ -36,7 +36,7 @@ test("what is printed reads back as the same", () => {
 });
 
 test.each([
-  ["sips:registrar.example.org;transport=udp", "no transport behind sips: but tls"],
+  ["sips:registrar.example.org;transport=udp", "no transport but tls after sips:"],
   ["registrar.example.org", "a SIP URI such as"],
   ["tel:+123", "a SIP URI such as"],
   ["sip:alice@registrar.example.org", "without a user part"],
