@@ -119,7 +119,7 @@ TEST("REG-10 REG-12 the time asked for: the Contact's before that of Expires, an
   CHECK_EQ(asked(";expires=99999999999999999999", ""), INT32_MAX);
 }
 
-TEST("OB-4.1-3 instances are stored as normalised URNs") {
+TEST("OB-4.1-1 instances are stored as normalised URNs") {
   const auto instance = [](const std::string& urn) {
     const Read read(with_contact("<sip:bob@192.0.2.7>;+sip.instance=\"<" + urn + ">\""));
     CHECK(read.is_read);
