@@ -18,6 +18,8 @@ export class Metrics {
     // Its histogram of the loop's delay wakes an idle process a hundred times a second and holds the interval itself: one figure is enough.
     collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 10_000 });
     for (const part of ["min", "max", "mean", "stddev", "p50", "p90", "p99"]) this.#registry.removeSingleMetric(`nodejs_eventloop_lag_${part}_seconds`);
+    // Gauges with the name of a counter, which the sums of these by type say as well.
+    for (const kind of ["handles", "requests", "resources"]) this.#registry.removeSingleMetric(`nodejs_active_${kind}_total`);
     for (const row of metricTable) this.#add(row);
     this.#gauge("build_info", "Version of the program and of Node.", { version, node: process.versions.node, mode: running.config.mode }, () => 1);
     this.#gauge("shards_running", "Shards that run and answer now.", {}, () => running.pool.alive);

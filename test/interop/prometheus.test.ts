@@ -1,4 +1,8 @@
-/** deploy/prometheus with Debian's Prometheus: the rules and their own tests, the form of /metrics, and what fires after a real scrape. */
+/**
+ * deploy/prometheus with Debian's Prometheus: the rules and their own tests, the form of /metrics, and what fires after a real scrape.
+ *
+ * Needs: prometheus
+ */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
