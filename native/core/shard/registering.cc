@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "core/base/invariant.h"
 #include "core/base/now_ns.h"
 #include "core/relay/flow_id.h"
 #include "core/relay/stateless_answer.h"
@@ -204,6 +205,7 @@ void Registering::accept(unsigned i, Done& done) noexcept {
   out.put("\r\n");
   out.put(desk_->date.at(ground_.clock.unix_seconds()));
   out.put(kRegisterEnd);
+  SLUICE_INVARIANT(!out.full());
   done.status = 200;
   done.answer_size = out.size();
   answers.resize(done.answer_at + out.size());
