@@ -8,7 +8,7 @@ const isServer = args.length === 0 || args[0] === "start";
 if (isServer) catchSignals();
 process.stdout.on("error", (error: Error & { readonly code?: string }) => {
   if (error.code !== "EPIPE") throw error;
-  // Whoever reads no further has seen enough: flows | head. A server goes on.
+  // The reader has seen enough: flows | head. A server continues.
   if (!isServer) process.exit(0);
 });
 const { runCommand } = await import("./cli/run-command.js");

@@ -272,7 +272,7 @@ Napi::Value Location::remove_flow(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(removed));
 }
 
-// learnPastFlows(cluster): Promise, for the first look at what an earlier life of the process has left
+// learnPastFlows(cluster): Promise; learns the flows that an earlier run of the process left
 Napi::Value Location::learn_past_flows(const Napi::CallbackInfo& info) {
   if (!is_open(info.Env())) return {};
   auto* const learning = new Learning(info.Env(), store_, find_cluster(info[0].ToNumber().Uint32Value()));
@@ -309,7 +309,7 @@ Napi::Value Location::sync(const Napi::CallbackInfo& info) {
   return syncing->promise();
 }
 
-// addresses(stripe): undefined where there is no such stripe
+// addresses(stripe): undefined if there is no such stripe
 Napi::Value Location::addresses(const Napi::CallbackInfo& info) {
   if (!is_open(info.Env())) return {};
   std::vector<std::string> found;

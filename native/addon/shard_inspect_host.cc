@@ -69,7 +69,7 @@ Napi::Value ShardHost::flows(const Napi::CallbackInfo& info, Shard& shard) {
   return result;
 }
 
-// ends(from, most): flows that ended, newest first, but for `from` of them
+// ends(from, most): flows that ended, newest first, skipping `from` of them
 Napi::Value ShardHost::ends(const Napi::CallbackInfo& info, Shard& shard) {
   const Napi::Env env = info.Env();
   const Inspect& inspect = shard.inspect();
@@ -93,7 +93,7 @@ Napi::Value ShardHost::ends(const Napi::CallbackInfo& info, Shard& shard) {
   return list;
 }
 
-// refusals(): who was refused, with which status and how often
+// refusals(): who was refused, with what status and how often
 Napi::Value ShardHost::refusals(const Napi::CallbackInfo& info, Shard& shard) {
   const Inspect& inspect = shard.inspect();
   Napi::Array list = Napi::Array::New(info.Env());

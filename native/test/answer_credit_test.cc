@@ -60,7 +60,7 @@ TEST("a source that has heard us gets any response, and that helps no other sour
   CHECK(!credit.may_answer(address("192.0.2.2"), 31, false));
 }
 
-TEST("any number of forged sources takes nobody's proof away") {
+TEST("no number of forged sources makes a proven source lose its proof") {
   AnswerCredit credit(SipKey{1, 2});
   const auto numbered = [](uint32_t first, uint32_t number) {
     Address source = address("0.0.0.0");

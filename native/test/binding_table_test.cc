@@ -335,7 +335,7 @@ TEST("a walk in pieces meets every entry that stays, whatever comes and goes in 
   }
 }
 
-TEST("after a restart it is known who registered over which connection, and bindings that a connection kept alive are gone (RFC 5626 11.5)") {
+TEST("OB-11-3 after a restart we know who registered over which connection, and bindings that only a connection kept alive are gone") {
   constexpr uint64_t kTime = 1'700'000'000'000;
   BindingTable table(SipKey{3, 4}, TableBounds{1'000, 16 << 20}, kTime);
   KeptBinding phone = flow_binding("urn:x:1", 1, kTime + 10'000), plain = plain_binding("192.0.2.7", kTime + 10'000), direct = plain_binding("192.0.2.8", kTime + 10'000);

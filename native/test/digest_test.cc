@@ -1,4 +1,4 @@
-// Digest credentials of a REGISTER against a known HA1: what is read, what they prove, and whose request they are for.
+// Digest credentials of a REGISTER against a known HA1: which ones C++ reads, what they prove, and which request they are for.
 #include "check.h"
 #include "core/crypto/md5.h"
 #include "core/home/digest.h"
@@ -57,14 +57,14 @@ std::string md5_of(Text text) {
 
 }  // namespace
 
-TEST("MD5 has the values of RFC 1321 A.5") {
+TEST("MD5 gives the values of RFC 1321 A.5") {
   CHECK_EQ(md5_of(""), "d41d8cd98f00b204e9800998ecf8427e");
   CHECK_EQ(md5_of("abc"), "900150983cd24fb0d6963f7d28e17f72");
   CHECK_EQ(md5_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"), "d174ab98d277d9f5a5611c2c9f419d9f");
   CHECK_EQ(md5_of("12345678901234567890123456789012345678901234567890123456789012345678901234567890"), "57edf4a22be3c955ac49da2e2107b67a");
 }
 
-TEST("right credentials prove the HA1 that they were made with, by MD5 and by SHA-256, and no other") {
+TEST("correct credentials match the HA1 they were computed with, by MD5 and by SHA-256, and no other") {
   const Scanned scanned(with(kHead + kMd5 + kTail));
   DigestCredentials credentials;
   CHECK(read_credentials(scanned.message, credentials));
@@ -89,7 +89,7 @@ TEST("right credentials prove the HA1 that they were made with, by MD5 and by SH
   }
 }
 
-TEST("credentials that are old, rare, doubled or not whole are left to the object path") {
+TEST("old, rare, duplicate or incomplete credentials are left to the object path") {
   CHECK(reads(kHead + kMd5 + kTail));
   CHECK(reads(kHead + kMd5 + ", opaque=\"a,b\", Algorithm=\"md5\" , QOP = \"AUTH\", nc = 0000000A,cnonce=xyz"));
   CHECK(!reads("-"));
@@ -110,7 +110,7 @@ TEST("credentials that are old, rare, doubled or not whole are left to the objec
   CHECK(!reads(many));
 }
 
-TEST("credentials are for the user's own address and for this request alone") {
+TEST("REG-4 credentials are only for the user's own address and for this request") {
   ServedDomains domains;
   domains.add("example.org", "example.org");
   domains.add("alias.example", "example.org");
@@ -140,7 +140,7 @@ TEST("credentials are for the user's own address and for this request alone") {
   CHECK(!fits(bob, bob, "sip:example.org", "bob@example.net"));
 }
 
-TEST("an HA1 is known until newer ones have taken its place, or all are forgotten") {
+TEST("an HA1 is remembered until newer ones replace it or all are forgotten") {
   Ha1Cache cache(SipKey{1, 2});
   CHECK(cache.find("bob", "example.org", DigestAlgorithm::md5) == nullptr);
   cache.learn("bob", "example.org", DigestAlgorithm::md5, at(kHa1Md5));

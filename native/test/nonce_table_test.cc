@@ -75,7 +75,7 @@ TEST("AU-9 nodes that share a key accept each other's nonces for a few seconds, 
   CHECK(takes(nonce, kStart + 20'000));
   CHECK(takes(nonce, kStart + 30'000));
   CHECK(!takes(nonce, kStart + 30'001));
-  // The clock of its maker may be ahead.
+  // The other node's clock may be ahead.
   CHECK(takes(nonce, kStart + 10'000));
   CHECK(!takes(nonce, kStart + 9'999));
   CHECK(!other.is_fresh(nonce, "example.org", client("192.0.2.2"), kStart + 20'000, kLife));
@@ -84,10 +84,10 @@ TEST("AU-9 nodes that share a key accept each other's nonces for a few seconds, 
   CHECK(!takes(nonce_of(one, kStart), kStart));
   CHECK(takes(nonce_of(one, kStart + 1), kStart + 1));
   CHECK(!takes(nonce_of(stranger, kStart + 20'000), kStart + 20'000));
-  // Each count is good once here, as those of its own nonces are.
+  // Each count is valid once here, as for its own nonces.
   CHECK(other.use(nonce, "bob", 1));
   CHECK(!other.use(nonce, "bob", 1));
-  // Its own stay good while keys change, as long as the old one is kept.
+  // Its own nonces stay valid while keys change, as long as the old key is kept.
   const std::string own = nonce_of(other, kStart + 100);
   other.set_keys({key, older});
   CHECK(other.is_fresh(own, "example.org", kBob, kStart + 100 + kLife, kLife));

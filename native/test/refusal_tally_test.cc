@@ -1,4 +1,4 @@
-// Who is refused: exact while there is room, bounded whoever comes.
+// Who is refused: exact while there is room, and always bounded.
 #include "core/flow/refusal_tally.h"
 
 #include <cstring>
@@ -33,7 +33,7 @@ TEST("refusals are counted by source and status, whatever the port") {
   CHECK(RefusalTally::is_refusal("SIP/2.0 600 x") && !RefusalTally::is_refusal("SIP/2.0 302 x") && !RefusalTally::is_refusal("SIP/2.0 4"));
 }
 
-TEST("a flood of sources takes no more room, and who is refused all the time stays") {
+TEST("a flood of sources takes no more room, and a source that is refused all the time stays") {
   RefusalTally tally(SipKey{1, 2});
   for (uint32_t i = 0; i < 100'000; ++i) {
     tally.add(source(1'000 + i), 404, i);

@@ -128,7 +128,7 @@ TEST("a refresh is recognised without being parsed again, and a removed binding 
   CHECK(flows_of(rig, with_text("alice")).empty());
 }
 
-TEST("the 2xx says for how long an AOR is registered: for the Contact that was asked for, whatever else it lists") {
+TEST("the 2xx says how long an AOR is registered: for the Contact of the REGISTER, whatever else it lists") {
   Scene scene;
   ShardRig& rig = scene.rig;
   const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));

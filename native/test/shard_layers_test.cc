@@ -195,7 +195,7 @@ TEST("WS-7-3 WS-7-1 a handshake is refused with a status and closed: no subproto
   CHECK(ask(sip).starts_with("HTTP/1.1 101"));
 }
 
-TEST("TR-21 a quarter of a source's connections may be unfinished handshakes: another one is closed, and a finished one makes room") {
+TEST("TR-21 a quarter of a source's connections may be in a handshake: another one is closed, and a finished handshake makes room") {
   ShardRig rig([](EdgeConfig& config) { config.limits.max_flows_per_source = 80; });
   std::vector<Peer> half;
   for (int i = 0; i < 20; ++i) {
@@ -207,7 +207,7 @@ TEST("TR-21 a quarter of a source's connections may be unfinished handshakes: an
   CHECK_EQ(rig.hear(Peer::tcp(rig.port(ShardRig::kClientWs)), "<EOF>"), "<EOF>");
   CHECK_EQ(rig.count(Counter::handshakes_refused), 1);
   CHECK(rig->alerts().back().event == Event::source_full);
-  // Neither is plain TCP concerned.
+  // Plain TCP is not affected.
   const Peer plain = Peer::tcp(rig.port(ShardRig::kClientTcp));
   plain.send("\r\n\r\n");
   rig.hear(plain, "\r\n");

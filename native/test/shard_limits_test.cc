@@ -234,7 +234,7 @@ TEST("OB-5.4-13 after a pause of the whole process, no flow is judged before the
   CHECK_EQ(rig.count(Counter::flows_expired), 0);
 }
 
-TEST("an upstream's failure is reported however many alerts strangers cause") {
+TEST("an upstream's failure is reported no matter how many alerts strangers cause") {
   Alerts alerts;
   for (int i = 0; i < 1'000; ++i) alerts.add(Event::malformed, Address{});
   alerts.add(Event::upstream_down, Address{});

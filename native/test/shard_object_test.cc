@@ -226,7 +226,7 @@ TEST("TR-23 a request of the object path whose connection fails is reported by i
   CHECK_EQ(second.drain(), "");
 }
 
-TEST("OB-7-13 an ICMP message about a client is reported by the branch of the request that it quotes") {
+TEST("OB-7-13 an ICMP message about a client is reported with the branch of the request it quotes") {
   HomeRig rig(be_home);
   Peer client = Peer::bound(SOCK_DGRAM);
   const std::string id = udp_id(rig, client.port());
@@ -236,7 +236,7 @@ TEST("OB-7-13 an ICMP message about a client is reported by the branch of the re
   rig->settle();
   CHECK(rig.until([&] { return !rig.told().empty(); }));
   CHECK_EQ(events_of(rig, ObjectEventKind::unreachable)[0], branch);
-  // What quotes no request of ours may be forged, by whoever knows the two addresses.
+  // Without a quoted request of ours, anyone who knows the two addresses could have forged it.
   const std::string other = new_branch(rig);
   std::string forged = own_request(rig, other);
   forged[forged.find(other) + 10] ^= 1;

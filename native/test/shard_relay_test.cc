@@ -195,7 +195,7 @@ TEST("DNS-8 an upstream that owes a response is probed, skipped while it stays s
   CHECK(rig.upstream_lives());
 }
 
-TEST("an upstream that lives is asked whenever it was silent for a while, and dies when it leaves that unanswered") {
+TEST("an upstream is probed whenever it has been silent for a while, and counts as dead if it does not respond") {
   ShardRig rig([](EdgeConfig& config) { config.probe_seconds = 10; });
   const Peer core = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, core.port()}});
@@ -205,7 +205,7 @@ TEST("an upstream that lives is asked whenever it was silent for a while, and di
     core.send_to(rig.port(ShardRig::kCoreUdp), answer_to(rig.hear(core, "OPTIONS "), 200));
     rig.turn();
     CHECK(rig.upstream_lives());
-    // One that has just spoken is left alone.
+    // One that has just responded is not probed.
     wait(6);
     CHECK(core.drain().empty());
   }
@@ -214,7 +214,7 @@ TEST("an upstream that lives is asked whenever it was silent for a while, and di
   CHECK_EQ(rig.count(Counter::requests_in), 0);
 }
 
-TEST("an upstream that has never answered is tried by requests, which find out, and is asked each second meanwhile") {
+TEST("an upstream that has never responded is tried by requests and probed each second meanwhile") {
   ShardRig rig([](EdgeConfig& config) { config.probe_seconds = 10; });
   const Peer core = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, core.port()}});
@@ -254,7 +254,7 @@ TEST("OB-5.3.1-14 an ICMP message that does not quote a request of ours ends no 
   client.send(Request().text());
   const std::string request = rig.hear(core, "MESSAGE sip:");
   client.close();
-  // Nobody reads the answer, which the kernel says of it.
+  // Nothing reads the response, and the kernel reports that.
   core.send_to(rig.port(ShardRig::kCoreUdp), answer_to(request, 200));
   rig.turn();
   core.send_to(rig.port(ShardRig::kCoreUdp), Request{.method = "INVITE", .number = 9, .lines = rig.route_to_udp(port)}.text());

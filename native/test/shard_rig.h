@@ -212,7 +212,7 @@ class ShardRig {
     config.shard = shard;
     config.shards = static_cast<uint8_t>(rings_->rings.size());
     config.boot = 7;
-    config.probe_seconds = 0;  // tests about probes set it: others want to hear nothing that they did not ask for
+    config.probe_seconds = 0;  // only tests about probes set it, so that others receive nothing unexpected
     config.table_key = {1, 2};
     config.branch_keys = BranchKeys(SipKey{3, 4});
     std::vector<ListenerSockets::Place> places;

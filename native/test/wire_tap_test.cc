@@ -62,7 +62,7 @@ TEST("a filter for an AOR matches only whole AORs, ignoring case") {
   CHECK(!matches("<sip:bob@example.com>", ""));
 }
 
-TEST("a filter for outcomes takes final responses to REGISTER and refusals of anything, no requests and no other successes") {
+TEST("a filter for outcomes takes final responses to REGISTER and refusals of anything, but no requests or other successes") {
   TapFilter filter;
   filter.kind = TapFilter::outcome;
   const WireTap tap({TapFilter{.kind = TapFilter::aor, .text = "a@b"}, filter}, SipKey{});

@@ -14,7 +14,7 @@ export function bindingsOf(pool: ShardPool, config: () => Config): BindingsView 
   return {
     list: async ({ word, domain, withinSeconds, sort, limit, from }) => {
       if (sort !== "" && sort !== "expires") throw new ControlRefusal(400, "sort must be expires, or left out");
-      // A whole one is looked up, under whatever name of its domain.
+      // A whole one is looked up, whichever name of its domain it has.
       if (isWhole(word)) return { bindings: (await pool.askAny({ kind: "bindings", aor: keyOf(word) })).slice(0, limit).map(viewOf), next: "" };
       const query = { text: word.toLowerCase(), domain: domain.toLowerCase(), withinSeconds, sort: sort === "" ? "none" : "expires", most: limit, from } as const;
       const { bindings, next } = await pool.askAny({ kind: "list-bindings", query });

@@ -21,9 +21,9 @@ export interface FlowView extends Omit<FlowRow, "slot" | "generation" | "listene
   readonly aors: readonly AorView[];
 }
 
-/** Who registered over the flow. The flow may outlive the registration, and the binding is the registrar's. */
+/** Who registered over the flow. The flow may outlive the registration; the registrar has the binding. */
 export interface AorView extends AorRow {
-  /** Below 0: it has run out. Null: the registrar did not say for how long. */
+  /** Negative: expired. Null: the registrar did not say for how long. */
   readonly expiresInSeconds: number | null;
 }
 

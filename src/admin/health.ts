@@ -21,7 +21,7 @@ export function storeIsUp({ pool, store }: Running): boolean {
 export async function readiness(running: Running): Promise<readonly Check[]> {
   const { pool, state, targetCount, config } = running;
   const upstreams = await pool.askAny({ kind: "upstreams" }).catch(() => []);
-  // One that has said nothing yet is tried, but nobody knows that it lives.
+  // One that has sent nothing yet is tried, but it is unknown whether it is alive.
   const alive = upstreams.filter((upstream) => upstream.alive && upstream.spoken).length;
   // A process with its own registrar needs no upstream.
   const needsUpstream = config.mode === "edge";

@@ -1,4 +1,4 @@
-/** The lists that answer "who?": the longest silent, the loudest, those that come and go, those that are refused. Gathered when asked for. */
+/** The lists that answer "who?": the longest silent, the loudest, those that come and go, those that are refused. Gathered on demand. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ShardPool } from "../shard/pool.js";
 import { ControlRefusal } from "./control-refusal.js";
@@ -9,14 +9,14 @@ const MOST = 1_000;
 
 export interface Page<Row> {
   readonly rows: readonly Row[];
-  /** Pass it back as `from` to continue; "": that was all. */
+  /** Pass it as `from` to continue; "": the end. */
   readonly next: string;
 }
 
 export interface PageRequest {
   readonly limit: number;
   readonly from: string;
-  /** Part of a source or an AOR; "": all. */
+  /** Part of a source or an AOR; "": any. */
   readonly word: string;
   /** A column; "": the list's own. */
   readonly sort: string;
@@ -64,7 +64,7 @@ export class Lists {
     return pageOf(rows, request, { idleMs: "most", ageMs: "most", messages: "most" }, ({ address, aors }) => `${address} ${aors.map(({ aor }) => aor).join(" ")}`);
   }
 
-  /** Listens for so many seconds; one list at a time, for they share the count. */
+  /** Listens for so many seconds; one list at a time, because they share the count. */
   async talkers(request: PageRequest, seconds: number): Promise<Page<TalkerView>> {
     while (this.#sampling !== undefined) await this.#sampling.catch(() => undefined);
     const sampling = this.#sample(seconds);
@@ -119,7 +119,7 @@ export class Lists {
 
 type Direction = "most" | "least";
 
-/** The first of the sortable columns is the list's own order. */
+/** The first sortable column is the list's default order. */
 function pageOf<Row>(rows: readonly Row[], { limit, from, word, sort }: PageRequest, columns: Partial<Record<keyof Row & string, Direction>>, textOf: (row: Row) => string): Page<Row> {
   const [column, direction] = (Object.entries(columns) as [keyof Row & string, Direction][]).find(([name]) => sort === "" || name === sort) ?? [];
   if (column === undefined) throw new ControlRefusal(400, `sort must be one of ${Object.keys(columns).join(", ")}`);

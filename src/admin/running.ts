@@ -29,7 +29,7 @@ export interface BindingView {
 }
 
 export interface BindingsRequest {
-  /** A whole AOR, with its @, or part of some. */
+  /** A whole AOR, with its @, or part of one. */
   readonly word: string;
   readonly domain: string;
   /** Only what expires within so many seconds; 0: all. */
@@ -61,7 +61,7 @@ export interface Running {
   readonly listeners: readonly ShardListener[];
   /** Milliseconds since 1970. */
   readonly startedAt: number;
-  /** A number that each start of the process draws; tokens of connections hold it. */
+  /** A random number of each start of the process; tokens of connections contain it. */
   readonly boot: number;
   readonly state: "up" | "draining";
   readonly tracer: Tracer;

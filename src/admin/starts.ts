@@ -1,4 +1,4 @@
-/** The numbers of this process's earlier starts, kept in the state folder: a token with another one is another edge's. */
+/** The numbers of this process's earlier starts, kept in the state folder: a token with any other number is another edge's. */
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -19,7 +19,7 @@ export class Starts {
       writeFileSync(draft, `${[...earlier, own].slice(-KEPT).map(hexOf).join("\n")}\n`, { mode: 0o600 });
       renameSync(draft, path);
     } catch {
-      // A folder that cannot be written is found out elsewhere; earlier starts then look like other edges.
+      // Others report a folder that cannot be written; earlier starts then look like other edges.
     }
   }
 

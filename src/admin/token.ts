@@ -42,7 +42,7 @@ function refused(verdict: "none" | "forged" | "unknown_key"): TokenView {
   return { verdict: "unknown key", why: "the key that it names is not in the ring: it was rotated out, or it belongs to another edge", status: 430 };
 }
 
-/** How a token shows that another edge made it; undefined: it does not. */
+/** What shows that another edge made a token; undefined: nothing. */
 function strangerOf({ kind, boot, local }: OwnToken, listeners: readonly ShardListener[], starts: Starts): string | undefined {
   if (kind === "stream") {
     if (boot === undefined || starts.isOurs(boot)) return undefined;

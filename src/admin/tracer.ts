@@ -1,4 +1,4 @@
-/** Traces of one phone or call for a limited time, the capture, and the log at debug and trace. While none of them runs, no message is copied. */
+/** Traces of one phone or call for a limited time, the capture, and the log at debug and trace. If none of them is on, no message is copied. */
 import { splitHostPort, showHostPort } from "../config/host-port.js";
 import type { ShardListener } from "../native/binding.js";
 import type { TapFilter } from "../native/inspect.js";

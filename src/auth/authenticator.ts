@@ -29,7 +29,7 @@ export interface AuthenticatorOptions {
   /** Called when the credential store cannot be queried. */
   readonly report: (error: unknown) => void;
   readonly onLogin: (login: Login) => void;
-  /** Hears the HA1 of each user who has proved to have the password. */
+  /** Gets the HA1 of each user who has proved knowledge of the password. */
   readonly onProven: (user: string, realm: string, algorithm: DigestAlgorithm, ha1: string) => void;
 }
 

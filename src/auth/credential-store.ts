@@ -16,7 +16,7 @@ export interface CredentialStore {
   knows?(user: string, realm: string): Promise<boolean>;
   /** The algorithms that every user has a hash for; undefined: the store cannot tell. */
   commonAlgorithms?(): readonly DigestAlgorithm[];
-  /** Changes with the users, so that what `find` said before may be used until then; undefined: `find` has to be asked now. */
+  /** Changes with the users, so that results of `find` may be reused until then; undefined: call `find` each time. */
   revision?(): number | undefined;
   close(): Promise<void>;
 }

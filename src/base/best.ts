@@ -1,10 +1,10 @@
-/** The best of many, without keeping the others. */
+/** Keeps the best of many, not the others. */
 export class Best<T> {
   readonly #list: T[] = [];
   readonly #most: number;
   readonly #order: (one: T, other: T) => number;
 
-  /** `order`: below 0 when `one` is better. */
+  /** `order`: negative if `one` is better. */
   constructor(most: number, order: (one: T, other: T) => number) {
     this.#most = most;
     this.#order = order;
@@ -15,7 +15,7 @@ export class Best<T> {
     return this.#list;
   }
 
-  /** The worst of those that are kept, once there is no room for a worse one. */
+  /** The worst one kept, once there is no room for a worse one. */
   get bar(): T | undefined {
     return this.#list.length < this.#most ? undefined : this.#list.at(-1);
   }

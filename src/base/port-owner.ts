@@ -1,7 +1,7 @@
-/** Which process holds a port: for the line that says why a listener cannot be opened. */
+/** Which process holds a port, for the line that explains why a listener cannot be opened. */
 import { readFileSync, readdirSync, readlinkSync } from "node:fs";
 
-/** "the port is held by kamailio, pid 123", or what can be said of it; "" when nobody is seen to hold it. */
+/** "the port is held by kamailio, pid 123", or as much as is known; "" if no holder is visible. */
 export function portOwner(transport: "udp" | "tcp", port: number): string {
   const sockets = new Set([...socketsOn(`/proc/net/${transport}`, transport, port), ...socketsOn(`/proc/net/${transport}6`, transport, port)]);
   if (sockets.size === 0) return "";
@@ -9,7 +9,7 @@ export function portOwner(transport: "udp" | "tcp", port: number): string {
   return owner === undefined ? "the port is held by another user's process (ss -lnptu as root names it)" : `the port is held by ${owner}`;
 }
 
-/** Inodes of the sockets that wait at that port. */
+/** Inodes of the sockets bound to that port. */
 function socketsOn(path: string, transport: "udp" | "tcp", port: number): readonly string[] {
   const wanted = port.toString(16).toUpperCase().padStart(4, "0");
   // TCP_LISTEN, or a UDP socket without a peer.

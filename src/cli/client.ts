@@ -20,7 +20,7 @@ export function adminPlaneOf(given: string | undefined, place?: Place): AdminPla
     const { environment, running, says } = place ?? findPlace();
     const token = textOf(table.adminToken, environment);
     if (given !== undefined) return { url: new URL(given.includes("://") ? given : `http://${given}`), token };
-    // Whoever runs knows best: its port may have been chosen by the kernel, or changed in the file since.
+    // The running process knows best: the kernel may have chosen its port, or the file may have changed since.
     const listen = table.adminListen.kind.parse(running?.admin === undefined ? (textOf(table.adminListen, environment) ?? "") : running.admin.replace(/^http:\/\/|\/$/g, ""));
     if (listen === "off") throw new CommandError(Exit.usage, `SLUICE_ADMIN_LISTEN is off in ${says}: there is nobody to ask`);
     const host = listen.host === "0.0.0.0" ? "127.0.0.1" : listen.host === "::" ? "::1" : listen.host;

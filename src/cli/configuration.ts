@@ -24,12 +24,12 @@ interface Reading {
 
 const UNREADABLE: Reading = { place: undefined, environment: {}, config: undefined, faults: [], warnings: [] };
 
-/** What this process is to be: the shell says it. A missing key file is made. */
+/** What this process will be, as the shell configures it. Creates a missing key file. */
 function readOwn(): Reading {
   return attempt(() => read(readEnvironment(), undefined, true));
 }
 
-/** What the server is, or would be, that the operator means. */
+/** The configuration of the server that the operator means, running or not. */
 export function readConfiguration(): Reading {
   return attempt(() => {
     const place = findPlace();
@@ -131,7 +131,7 @@ It speaks of the server that runs here, unless the shell sets SLUICE_ variables 
   },
 };
 
-/** Whether the shell redirects our output into that file. */
+/** Whether the shell redirects our output to that file. */
 function isStdout(path: string | undefined): boolean {
   if (path === undefined || path === "") return false;
   const file = statSync(path, { throwIfNoEntry: false });
@@ -139,7 +139,7 @@ function isStdout(path: string | undefined): boolean {
   return file !== undefined && file.ino === stdout.ino && file.dev === stdout.dev;
 }
 
-/** The whole file or none; never the one that it was read from, whose comments and order are the operator's. */
+/** Writes the whole file or nothing; never the one that was read, because its comments and order belong to the operator. */
 function writeConfig(path: string, environment: Environment): number {
   const source = environment[table.envFile.name];
   if (source !== undefined && resolve(source) === resolve(path)) throw new CommandError(Exit.usage, `${path} is what was read: name another file, compare, then rename it`);

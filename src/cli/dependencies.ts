@@ -84,7 +84,7 @@ function certificates({ tlsCert = [], tlsKey = [] }: Config): readonly Check[] {
   });
 }
 
-/** HEP over UDP is never answered: that its name can be resolved is all that can be seen. */
+/** HEP over UDP gets no response, so this only checks that the name resolves. */
 async function capture({ hep }: Config): Promise<readonly Check[]> {
   if (hep === undefined) return [];
   try {

@@ -76,7 +76,7 @@ async function examine(config: Config, place: Place | undefined): Promise<readon
   ];
 }
 
-/** What the running server says of itself; undefined: nobody answers. */
+/** What the running server reports about itself; undefined: no response. */
 async function healthOf(place: Place | undefined): Promise<readonly Check[] | undefined> {
   try {
     const { text } = await send(adminPlaneOf(undefined, place), "GET", "/readyz?verbose");

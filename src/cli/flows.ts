@@ -63,7 +63,7 @@ function flowsText({ flows: found, next }: FlowList): string {
   return next === "" ? table : `${table}\n… and more: --limit`;
 }
 
-/** How long the registration lasts, which is not how long the flow does. */
+/** How long the registration lasts, not the flow. */
 function until(seconds: number | null): string {
   if (seconds === null) return "";
   return seconds > 0 ? ` for another ${span(seconds * 1_000)}` : ` RAN OUT ${span(-seconds * 1_000)} ago`;

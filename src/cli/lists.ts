@@ -9,7 +9,7 @@ import { print, printJson, span, tableText } from "./output.js";
 interface ListSpec<Row> {
   readonly name: string;
   readonly summary: string;
-  /** Of the HTTP API's `seconds`; undefined: there is none. */
+  /** The maximum of the HTTP API's `seconds`; undefined: there is none. */
   readonly seconds?: { readonly usual: number; readonly help: string };
   readonly sorts: readonly string[];
   readonly none: string;

@@ -11,7 +11,7 @@ export const COMMON_HELP = `
   --json             print one JSON document
   --admin ADDR:PORT  the admin plane; else that of the server that runs here`;
 
-/** Throws a CommandError for an unknown option, and for more than `most` arguments beside the options. */
+/** Throws a CommandError for an unknown option, and for more than `most` arguments besides options. */
 export function readOptions<T extends NonNullable<ParseArgsConfig["options"]>>(
   args: readonly string[],
   options: T,

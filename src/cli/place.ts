@@ -1,4 +1,4 @@
-/** Of which process and of which configuration a command speaks: what the shell says, else the server that runs here, else its unit file. */
+/** Which process and configuration a command is about: what the shell says, else the server that runs here, else its unit file. */
 import { existsSync, readFileSync, readlinkSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseEnv } from "node:util";
@@ -9,18 +9,18 @@ import { type RunningFile, readRunning } from "../process/running-file.js";
 
 export interface Place {
   readonly environment: Environment;
-  /** Where that stands, for the operator. */
+  /** Where that comes from, for the operator. */
   readonly says: string;
-  /** The process that uses its state folder now. */
+  /** The process that is using its state folder. */
   readonly running: RunningFile | undefined;
   /** Whether the shell itself configures something. */
   readonly isShell: boolean;
 }
 
-/** Where the unit of deploy/systemd, and a start from this folder, keep their state. */
+/** The state folders of the unit in deploy/systemd and of a start from this folder. */
 const STATE_DIRS = ["./state", "/var/lib/sluice"];
 const UNITS = ["/etc/systemd/system/sluice.service", "/usr/lib/systemd/system/sluice.service", "/lib/systemd/system/sluice.service"];
-/** What a shell may set without meaning a server of its own. */
+/** Variables that do not make a configuration by themselves. */
 const HARMLESS: ReadonlySet<string> = new Set([table.adminToken.name, "SLUICE_PROBE_PASSWORD"]);
 
 /** Throws Unexpected when the file that SLUICE_ENV_FILE names cannot be read. */
@@ -34,7 +34,7 @@ function ofShell(shell: Environment, isShell: boolean): Place {
   return { environment, says: `this shell's environment${file(shell)}${isShell ? "" : ", which sets nothing: the defaults"}`, running: readRunning(stateOf(environment, ".")), isShell };
 }
 
-/** The environment that the running process was started with, for whoever may read it. */
+/** The environment that the running process was started with, if we may read it. */
 function ofProcess(shell: Environment, stateDirs: readonly string[]): Place | undefined {
   for (const stateDir of stateDirs) {
     const running = readRunning(stateDir);

@@ -2,14 +2,14 @@
 import { type Environment, textOf } from "./read.js";
 import { table } from "./table.js";
 
-/** Secrets are masked unless the caller writes a file for the server itself. SLUICE_ENV_FILE names that file and does not stand in it. */
+/** Masks secrets unless the caller writes a file for the server itself. That file omits SLUICE_ENV_FILE, which names it. */
 export function printConfig(environment: Environment, { secrets = "masked" }: { readonly secrets?: "masked" | "shown" } = {}): string {
   const masks = secrets === "masked";
   const variables = Object.values(table).filter((variable) => masks || variable !== table.envFile);
   const lines = variables.map((variable) => {
     const text = textOf(variable, environment);
     if (text === undefined) return `# ${variable.name} is not set: ${variable.shownDefault.replaceAll("`", "")}`;
-    // What nobody set stays as it is, with the defaults of whichever version reads it.
+    // What is not set keeps the defaults of the version that reads the file.
     if (!masks && (environment[variable.name] ?? "").trim() === "") return `#${variable.name}=${text}`;
     if (!masks) return `${variable.name}=${quoted(text)}`;
     return `${variable.name}=${variable.secret && text !== variable.fallback ? "***" : text}`;
@@ -17,7 +17,7 @@ export function printConfig(environment: Environment, { secrets = "masked" }: { 
   return `${lines.join("\n")}\n`;
 }
 
-/** As parseEnv of Node reads it back: a comment sign or a blank at an end would be lost. */
+/** Quoted for Node's parseEnv, which would lose a comment sign, or a blank at either end. */
 function quoted(text: string): string {
   const quote = text.includes('"') ? "'" : '"';
   return /[#'"`\s]/.test(text) ? `${quote}${text}${quote}` : text;

@@ -14,7 +14,7 @@ const FIRST_CONNECT_MS = 3_000;
 /** Addresses of record of a flow per query, and entries of the index per turn. */
 const SLICE = 50;
 const LOOKED_AT = 2_000;
-/** Keys that Redis looks at in one step. */
+/** Keys that Redis examines per step. */
 const SCANNED = 1_000;
 
 /** The commands that `defineCommand` adds to a client. */
@@ -100,7 +100,7 @@ export class RedisStore implements LocationStore {
     return 0;
   }
 
-  /** Redis knows where it is by a cursor of its own; of a cluster one master after the other. */
+  /** By Redis's cursor; in a cluster, one master after the other. */
   async addresses(from: string): Promise<{ readonly aors: readonly string[]; readonly next: string }> {
     const [number = 0, cursor = "0"] = from === "" ? [] : [Number(from.split(":")[0]), from.split(":")[1]];
     const client = this.#client;

@@ -241,11 +241,11 @@ export interface Shard extends ObjectPort {
   /** Looks at `steps` slots from `cursor` on (0: from the start) for at most `most` flows; the cursor that comes back is 0 at the end. */
   flows(filter: FlowFilter, cursor: number, steps: number, most: number): { readonly cursor: number; readonly flows: readonly FlowRow[] };
   survey(): SurveyRow;
-  /** At most `most` of the flows that ended, newest first, but for `from` of them. */
+  /** At most `most` of the flows that ended, newest first, skipping `from` of them. */
   ends(from: number, most: number): readonly FlowEndRow[];
-  /** Who was refused, with which status and how often. */
+  /** Who was refused, with what status and how often. */
   refusals(): readonly RefusalRow[];
-  /** Begins or ends to count what each flow receives (FlowRow.recent). */
+  /** Starts or stops counting what each flow receives (FlowRow.recent). */
   sample(begins: boolean): void;
   token(user: string): TokenRow;
   upstreams(): readonly UpstreamRow[];
@@ -324,14 +324,14 @@ export interface Location {
   remove(aor: string, key: string, seen: number): boolean;
   /** How many of about `most` went; the first of the numbers says whether there are more. */
   removeFlow(flow: string, most: number, numbers: Float64Array): number;
-  /** Tells the cluster who registered over connections of an earlier life of the process; what lived by them alone goes. */
+  /** Tells the cluster who registered over connections of an earlier run of the process, and removes bindings that only they kept alive. */
   learnPastFlows(cluster: number): Promise<void>;
   expire(now: number, numbers: Float64Array): number;
   /** Writes what was changed; an errno: it may be lost. */
   flush(): number;
   /** Synchronises what was flushed; an errno. */
   sync(): Promise<number>;
-  /** The addresses of record of one stripe of the table; undefined: there is no stripe of that number. */
+  /** The addresses of record of one stripe of the table; undefined: there is no such stripe. */
   addresses(stripe: number): readonly string[] | undefined;
   counts(): LocationCounts;
   /** Files that were not read to their end. */

@@ -25,7 +25,7 @@ export interface AorRow {
   readonly regId: number;
   readonly sinceMs: number;
   readonly refreshedMs: number;
-  /** For how long it was granted then; 0: not known. */
+  /** For how long it was granted then; 0: unknown. */
   readonly grantedSeconds: number;
 }
 
@@ -94,7 +94,7 @@ export type TokenRow =
       readonly shard: number;
       /** False: of a connection that an earlier start of the process had. */
       readonly ofThisBoot: boolean;
-      /** Of a connection: the start that made it. */
+      /** Of a connection: the start of the process that made it. */
       readonly boot?: number;
       /** Known only to the token's own shard. */
       readonly alive: boolean;
@@ -111,7 +111,7 @@ export type TokenRow =
 export interface UpstreamRow extends UpstreamTarget {
   readonly transport: Transport;
   readonly alive: boolean;
-  /** Whether it has said anything since it became a target. */
+  /** Whether it has sent anything since it became a target. */
   readonly spoken: boolean;
   /** How long it has left us without an answer. */
   readonly silentMs: number;
@@ -122,6 +122,6 @@ export type TapFilter =
   | { readonly kind: "all"; /** Every n-th dialog. */ readonly sample: number }
   | { readonly kind: "aor"; /** user@host */ readonly text: string }
   | { readonly kind: "call-id"; readonly text: string }
-  /** Responses that leave: final ones to REGISTER, and refusals of anything. */
+  /** Responses that we send: final ones to REGISTER, and refusals of anything. */
   | { readonly kind: "outcome" }
   | ({ readonly kind: "address" } & AddressPort);

@@ -1,4 +1,4 @@
-/** What the levels debug and trace add to the log: a line for each registration, refusal and failed call, and every message. */
+/** What the levels debug and trace add to the log: one line per registration, refusal and failed call, and every message. */
 import type { TapFilter } from "../native/inspect.js";
 import { printable } from "../base/printable.js";
 import type { Log } from "./log.js";
@@ -21,7 +21,7 @@ export class MessageLog {
     this.#log = log;
   }
 
-  /** What has to be copied at the present level; undefined: nothing. */
+  /** What to copy at the current level; undefined: nothing. */
   get filter(): TapFilter | undefined {
     if (this.#log.isLevelEnabled("trace")) return { kind: "all", sample: 1 };
     return this.#log.isLevelEnabled("debug") ? { kind: "outcome" } : undefined;

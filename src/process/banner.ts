@@ -1,4 +1,4 @@
-/** The first screen of a server that somebody starts at a terminal. */
+/** The first screen of a server started at a terminal. */
 import { showHostPort } from "../config/host-port.js";
 import { showUpstream } from "../config/upstream.js";
 import { version } from "../base/version.js";

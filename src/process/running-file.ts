@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 export interface RunningFile {
   readonly pid: number;
-  /** Clock ticks since boot: whoever has the number of an ended process began later. */
+  /** Clock ticks since boot: another process with the same pid started at another time. */
   readonly began: string;
   /** URL of the admin plane; undefined: it is off. */
   readonly admin?: string;
@@ -14,7 +14,7 @@ function pathOf(stateDir: string): string {
   return join(stateDir, "running.json");
 }
 
-/** Atomic; a folder that cannot be written is found out elsewhere. */
+/** Atomic. Others report a folder that cannot be written. */
 export function writeRunning(stateDir: string, admin: string | undefined): void {
   const path = pathOf(stateDir);
   const draft = `${path}.${process.pid}`;
@@ -23,21 +23,21 @@ export function writeRunning(stateDir: string, admin: string | undefined): void 
     writeFileSync(draft, `${JSON.stringify(file)}\n`, { mode: 0o600 });
     renameSync(draft, path);
   } catch {
-    // Commands then need to be told where it is.
+    // Commands then need an option that says where it is.
   }
 }
 
-/** Only our own: a second process may have come meanwhile. */
+/** Removes only our own: a second process may have replaced it meanwhile. */
 export function removeRunning(stateDir: string): void {
   if (readRunning(stateDir)?.pid !== process.pid) return;
   try {
     unlinkSync(pathOf(stateDir));
   } catch {
-    // It names a process that has ended, which whoever reads it sees.
+    // It then names a process that has ended, which readers check.
   }
 }
 
-/** The process that uses that state folder now. */
+/** The process that is using that state folder. */
 export function readRunning(stateDir: string): RunningFile | undefined {
   try {
     const file = JSON.parse(readFileSync(pathOf(stateDir), "utf8")) as RunningFile;
@@ -47,7 +47,7 @@ export function readRunning(stateDir: string): RunningFile | undefined {
   }
 }
 
-/** Field 22 of /proc/PID/stat; the name of the program, which may hold anything, ends with the last parenthesis. */
+/** Field 22 of /proc/PID/stat; the program's name, which may contain anything, ends at the last parenthesis. */
 function beginningOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");

@@ -49,7 +49,7 @@ export class Admission {
     return result.ok ? undefined : result.response;
   }
 
-  /** A neighbour that vouches speaks for many; an edge's clients are as many sources as they would be without it. */
+  /** A neighbour that vouches speaks for many; an edge's clients are separate sources, as they would be without the edge. */
   payerOf(request: SipMessage, sender: Sender): Payer {
     const isExempt = this.#vouches(sender);
     return { address: isExempt ? sender.address : claimantOf(request, sender.address, sender.fromCore).address, isExempt };

@@ -44,7 +44,7 @@ export class Branch {
     this.#isInvite = options.method === "INVITE";
   }
 
-  /** Sends the copy. If it cannot be sent, the branch is gone and calls its user no more. */
+  /** Sends the copy. If it cannot be sent, the branch is gone and no longer calls its user. */
   start(): "sent" | Unsent {
     const { table, id, octets, hop, payer, silence, timerC } = this.#options;
     const user = {

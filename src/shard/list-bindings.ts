@@ -1,4 +1,4 @@
-/** The bindings of all addresses of record, a page at a time, whatever store holds them. */
+/** The bindings of all addresses of record, a page at a time, from either store. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Best } from "../base/best.js";
 import type { Binding } from "../location/binding.js";
@@ -13,10 +13,10 @@ export interface BindingQuery {
   readonly domain: string;
   /** Only what expires within so many seconds; 0: all. */
   readonly withinSeconds: number;
-  /** In no order, or what expires first. */
+  /** In no particular order, or by expiry. */
   readonly sort: "none" | "expires";
   readonly most: number;
-  /** What an earlier answer gave as `next`; "": from the start. */
+  /** The `next` of an earlier result; "": from the start. */
   readonly from: string;
 }
 
@@ -26,7 +26,7 @@ export interface BindingRow extends Binding {
 
 export interface BindingPage {
   readonly bindings: readonly BindingRow[];
-  /** "": that was all. */
+  /** "": the end. */
   readonly next: string;
 }
 
@@ -34,7 +34,7 @@ export async function listBindings(store: LocationStore, query: BindingQuery): P
   return query.sort === "expires" ? byExpiry(store, query) : inNoOrder(store, query);
 }
 
-/** `from` is the store's own place, and the last address of record of it that was listed. */
+/** `from` is the store's position and the last address of record listed from there. */
 async function inNoOrder(store: LocationStore, query: BindingQuery): Promise<BindingPage> {
   const found: BindingRow[] = [];
   const mark = query.from.indexOf("|");
@@ -55,7 +55,7 @@ async function inNoOrder(store: LocationStore, query: BindingQuery): Promise<Bin
   return { bindings: found, next: "" };
 }
 
-/** `from` is when the last one that was listed expires, and what it is. */
+/** `from` is the expiry of the last one listed, and which one it is. */
 async function byExpiry(store: LocationStore, query: BindingQuery): Promise<BindingPage> {
   const mark = query.from.indexOf("|");
   const last = { expiresAt: mark < 0 ? 0 : Number(query.from.slice(0, mark)), name: query.from.slice(mark + 1) };
@@ -68,7 +68,7 @@ async function byExpiry(store: LocationStore, query: BindingQuery): Promise<Bind
       if (!meets(aor, query)) continue;
       for (const row of await living(store, aor, query)) {
         const isNew = row.expiresAt > last.expiresAt || (row.expiresAt === last.expiresAt && nameOf(row) > last.name);
-        // Redis may name an address twice.
+        // Redis may return an address twice.
         if (isNew && !best.list.some((one) => one.expiresAt === row.expiresAt && nameOf(one) === nameOf(row))) best.add(row);
       }
       await pause.ifLong();
@@ -90,7 +90,7 @@ async function living(store: LocationStore, aor: string, { withinSeconds }: Bind
   return withinSeconds === 0 ? rows : rows.filter(({ expiresInSeconds }) => expiresInSeconds <= withinSeconds);
 }
 
-/** Lets messages through whenever a millisecond was used. */
+/** Lets messages through after every millisecond of work. */
 class Pause {
   #begin = performance.now();
 

@@ -1,4 +1,4 @@
-/** Lists over all flows of a shard, and over the flows that ended. Gathered in slices, so that no message waits, and bounded in what they keep. */
+/** Lists over all flows of a shard and the flows that ended. Gathered in slices, so that no message waits, and bounded. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Best } from "../base/best.js";
 import type { Shard } from "../native/binding.js";
@@ -8,7 +8,7 @@ import { networkOf } from "../observe/network.js";
 
 const SLOTS_PER_SLICE = 4_096;
 const ROWS_PER_SLICE = 256;
-/** Sources that are counted at once; beyond that the quieter half is forgotten. */
+/** Sources counted at once; beyond that the quieter half is forgotten. */
 const MAX_SOURCES = 20_000;
 
 export interface TalkerRow {
@@ -16,15 +16,15 @@ export interface TalkerRow {
   readonly flows: number;
   /** Received since the sample began. */
   readonly messages: number;
-  /** Of one of its flows; "": nobody registered over it. */
+  /** Of one of its flows; "": no one registered over it. */
   readonly aor: string;
 }
 
 export interface FlapperRow {
-  /** An AOR; where none registered, the source. */
+  /** An AOR, or the source if none registered. */
   readonly who: string;
   readonly source: string;
-  /** How often a flow of it ended. */
+  /** How many of its flows ended. */
   readonly ends: number;
   readonly lastMs: number;
   readonly shortestMs: number;
@@ -39,7 +39,7 @@ export async function silentFlows(shard: Shard, most: number): Promise<readonly 
   return best.list;
 }
 
-/** Who sent the most since `sample(true)`, and ends the sample. */
+/** Ends the sample and returns who sent the most since `sample(true)`. */
 export async function talkers(shard: Shard, most: number): Promise<readonly TalkerRow[]> {
   const sources = new Map<string, TalkerRow>();
   await eachFlow(shard, () => ({ clientsOnly: true, leastRecent: 1 }), ({ address, recent, aors }) => {
@@ -71,7 +71,7 @@ function meets({ address, port, aor, instance }: FlowEndRow, filter: FlowFilter)
   return filter.text === undefined || `${aor} ${instance}`.toLowerCase().includes(filter.text);
 }
 
-/** Whose flows ended again and again, by AOR, but for those that the operator or a drain ended. */
+/** Whose flows ended repeatedly, by AOR, except those ended by the operator or a drain. */
 export async function flappers(shard: Shard, withinMs: number, most: number): Promise<readonly FlapperRow[]> {
   const found = new Map<string, FlapperRow>();
   await eachEnd(shard, ({ why, endedMs, lastedMs, address, aor }) => {
@@ -84,7 +84,7 @@ export async function flappers(shard: Shard, withinMs: number, most: number): Pr
   return [...found.values()].sort((one, other) => other.ends - one.ends).slice(0, most);
 }
 
-/** One that ends meanwhile moves the others on by one place, so a row may come twice. */
+/** A flow that ends meanwhile moves the others by one place, so a row may occur twice. */
 async function eachEnd(shard: Shard, take: (row: FlowEndRow) => void): Promise<void> {
   let last = "";
   for (let from = 0; ; from += ROWS_PER_SLICE) {

@@ -70,7 +70,7 @@ export class ObjectPath {
     const message = new SipMessage(shard.message(item));
     const origin = shard.origin(item);
     if (records[row + RecordField.isResponse] !== 0) {
-      // Only whoever was asked can answer.
+      // Only the target of the request can have responded.
       const isAnswer = table.receive(message, origin);
       if (isAnswer && !origin.fromCore && origin.flow.startsWith("u")) shard.heardUs(origin.address);
       return;
@@ -87,7 +87,7 @@ export class ObjectPath {
     if (refusal !== undefined) this.#refuse(item, verdicts, refusal);
   }
 
-  /** The process is ending: its bindings say who registered over which connection, which the next run learns. Other nodes must know at once. */
+  /** The process is ending: the next run learns from its bindings who registered over which connection. Other nodes must know at once. */
   leave(): void {
     this.#isLeaving = this.#options.store.node === undefined;
   }
@@ -108,7 +108,7 @@ export class ObjectPath {
     }
   }
 
-  /** ICMP says that a request of ours reached nobody: all bindings of that flow end (RFC 5626 7). */
+  /** ICMP reports that a request of ours reached nothing: all bindings of that flow end (RFC 5626 7). */
   #unreachable(flow: string | undefined): void {
     const { table, store, onFault } = this.#options;
     if (flow === undefined) return;

@@ -24,7 +24,7 @@ export class RegisterDesk {
   readonly #shard: RegisterDeskNeeds["shard"];
   readonly #servesOutbound: boolean;
   #options: RegistrarOptions | undefined;
-  /** Of the users whose HA1s C++ has. */
+  /** The revision of the users whose HA1s C++ has. */
   #revision: number | undefined;
 
   constructor({ shard, table, gruuKey, servesOutbound }: RegisterDeskNeeds) {

@@ -18,10 +18,10 @@ export interface Sender {
   readonly neighbour?: Neighbour;
 }
 
-/** On whose share of what we hold a request is. */
+/** Whose share of our memory a request counts towards. */
 export interface Payer {
   readonly address: string;
-  /** It speaks for many, and has no share of its own. */
+  /** It speaks for many and has no share of its own. */
   readonly isExempt: boolean;
 }
 

@@ -28,7 +28,7 @@ const OVERHEAD = 2_048;
 /** Average size of a remembered response. */
 const ANSWER_OCTETS = 1_024;
 
-/** Why a request was not sent: its payer holds too much already, or nothing leads there. */
+/** Why a request was not sent: its payer already uses too much, or nothing leads there. */
 export type Unsent = "no room" | "no way";
 
 export class TransactionTable {
@@ -95,7 +95,7 @@ export class TransactionTable {
     return transaction;
   }
 
-  /** Sends a request whose top Via has a branch of ours; without success no transaction is left. `payer`: on whose share it is. */
+  /** Sends a request whose top Via has a branch of ours; if that fails, no transaction is left. `payer`: whose share it counts towards. */
   newClientTransaction(branch: string, octets: Buffer, hop: Hop, user: ClientUser, payer?: Payer): ClientTransaction | Unsent {
     const { outlet, timers, port } = this.#options;
     const place = payer && port.reserve(payer.address, 0, octets.length + OVERHEAD, Const.roomOpening, payer.isExempt);
@@ -131,7 +131,7 @@ export class TransactionTable {
     for (const method of ["INVITE", ""]) this.#clients.get(`${branch} ${method}`)?.fail("transport");
   }
 
-  /** The flow that the request with this branch left by; undefined: nothing of it is left. */
+  /** The flow over which the request with this branch was sent; undefined: it is forgotten. */
   flowOf(branch: string): string | undefined {
     return (this.#clients.get(`${branch} INVITE`) ?? this.#clients.get(`${branch} `))?.flow;
   }

@@ -137,18 +137,18 @@ test("an attacker cannot prove a forged source with what it learns as a callee o
     socket.send(Buffer.from(text, "latin1"), port, HOST);
   };
   const asAck = (invite: string, to: string): string => invite.replace(/^INVITE/, "ACK").replace("CSeq: 1 INVITE", "CSeq: 1 ACK").replace(/^To: .*$/m, `To: ${to}`);
-  // A refusal that nothing is remembered of, and the same one told to the attacker.
+  // A stateless refusal, and the same one sent to the attacker.
   const refused = request("INVITE", { transport: "UDP", at: there, uri: `sip:callee@${DOMAIN}` }).replace("Max-Forwards: 70", "Max-Forwards: 0");
   const refusal = await known(refused, /^SIP\/2\.0 483/);
   const told = /^To: (.*)$/m.exec(refusal)?.[1]?.trim() ?? "";
   expect(told).toContain(";tag=sl-");
   forge(refused);
   forge(asAck(refused, told));
-  // One within a dialog, where the tag is nobody's secret.
+  // One within a dialog, where the tag is no secret.
   const inside = refused.replace(/^To: (.*)$/m, "To: $1;tag=made-up").replace(/z9hG4bK/, "z9hG4bKinside");
   forge(inside);
   forge(asAck(inside, `<sip:callee@${DOMAIN}>;tag=made-up`));
-  // A call to the attacker: its Record-Route has the tokens of the caller's flow, its Via a branch of ours.
+  // A call to the attacker: its Record-Route has the token of the caller's flow, its Via one of our branches.
   forge(request("INVITE", { transport: "UDP", at: there, uri: `sip:callee@${DOMAIN}`, headers: `Contact: <sip:a@${there}>\r\n` }));
   await expect.poll(() => heard.find((one) => one.startsWith("INVITE"))).toBeDefined();
   const copy = heard.find((one) => one.startsWith("INVITE")) ?? "";

@@ -133,7 +133,7 @@ test("the numbers are live, in light and dark, and nothing is loaded from elsewh
   }
 });
 
-test("the lists are tables whose rows open the phone and whose columns sort; a registration that ran out is not green", async () => {
+test("the lists are tables whose rows open the phone and whose columns sort; an expired registration is not green", async () => {
   const { admin, U, U2, C } = await stage();
   await registerAs(U, C, "lena", 1, ALICE);
   await U2.say(`REGISTER sip:example.com SIP/2.0\nTo: <sip:carol@example.com>\nCall-ID: carol@${U2.scene}\nContact: <sip:carol@192.0.2.1>`);
@@ -165,7 +165,7 @@ test("the lists are tables whose rows open the phone and whose columns sort; a r
   expect(faults).toEqual([]);
 });
 
-test("a standalone server is not said to lack an upstream, and its bindings are a list", async () => {
+test("a standalone server is not reported as lacking an upstream, and its bindings are a list", async () => {
   const admin = await Admin.choose();
   const home = await Home.start({ SLUICE_ADMIN_LISTEN: admin.listen });
   await home.register(await home.phone("dora", "tcp"));

@@ -162,7 +162,7 @@ for (const end of ["a graceful stop", "kill -9"]) {
   });
 }
 
-test("RFC 5626 7: a flow that was just silent is tried last, until it registers again", async () => {
+test("OB-7-17 a flow that was silent a moment ago is tried last until it registers again (RFC 5626 7)", async () => {
   const home = await Home.start({ SLUICE_FAILOVER_MS: "300", SLUICE_SHARDS: "2" });
   const [first, second] = [await home.phone("bob"), await home.phone("bob")];
   await home.register(first, { instance: instanceOf("bob"), regId: 1 });

@@ -173,7 +173,7 @@ test("each client behind an edge has its own share of the requests", async () =>
   await expect.poll(() => statuses.get("198.51.100.3")).toEqual(["180"]);
 });
 
-test("RFC 3261 26.3.2.4: nothing is kept for a challenge, and its ACK goes nowhere", async () => {
+test("nothing is kept for a challenge, and its ACK goes nowhere (RFC 3261 26.3.2.4)", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sluice-shares-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const users = join(folder, "users");

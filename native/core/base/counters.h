@@ -7,7 +7,7 @@
 
 namespace sluice {
 
-// The counter that stands so many places behind another one, in a group that follows the order of something else.
+// The counter that many places after another one, in a group that follows the order of another list.
 constexpr Counter beyond(Counter first, uint32_t places) noexcept { return static_cast<Counter>(static_cast<uint32_t>(first) + places); }
 
 class Counters {

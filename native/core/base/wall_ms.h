@@ -1,4 +1,4 @@
-// Milliseconds since the epoch, read from the wall clock once and then counted by the machine, asleep or not: they never run backwards.
+// Milliseconds since the epoch: the wall clock once, then a clock that also counts while the machine sleeps and never runs backwards.
 #pragma once
 
 #include <cstdint>

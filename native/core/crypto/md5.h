@@ -1,4 +1,4 @@
-// MD5 (RFC 1321): the digest that most telephones still answer with (RFC 8760 2.1). For nothing else.
+// MD5 (RFC 1321), only for digest authentication, where most phones still use it (RFC 8760 2.1).
 #pragma once
 
 #include <cstddef>

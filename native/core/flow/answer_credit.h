@@ -21,7 +21,7 @@ class AnswerCredit {
 
   // Octets arrived from there.
   void received(const Address& source, size_t octets) noexcept;
-  // It has repeated something that we told this source and nobody else.
+  // It has repeated something that we sent only to this source.
   void heard_us(const Address& source) noexcept;
   // Deducts a response from its credit. False: none is left. A source that we have forgotten since its last message may be answered.
   bool may_answer(const Address& source, size_t octets, bool final) noexcept;
@@ -29,8 +29,8 @@ class AnswerCredit {
   size_t room(const Address& source) noexcept;
 
  private:
-  // Sources that share a cache line push each other out, but one that has heard us stays as long as there is another to push out: forged
-  // sources, however many, take nobody's proof away. What is lost is the credit or the limit of one that has been silent for longer.
+  // Sources that share a cache line replace each other, but one that has heard us stays as long as there is another to replace: forged
+  // sources, however many, never cost another source its proof. Only the credit or limit of one that has been silent for longer is lost.
   static constexpr size_t kLine = 8;
   static constexpr size_t kLines = 1u << 15;
   static constexpr int32_t kMaxCredit = 1 << 16;
@@ -50,11 +50,11 @@ class AnswerCredit {
   struct Name {
     Line& line;
     uint32_t mark;
-    uint32_t first;  // where a newcomer looks for its place
+    uint32_t first;  // where a new source looks for a place
   };
 
   Name name_of(const Address& source) noexcept;
-  // nullptr: nothing is known about it.
+  // nullptr: unknown.
   static Place* find(const Name& name) noexcept;
   static Place& find_or_make(const Name& name) noexcept;
 

@@ -73,7 +73,7 @@ uint32_t expires_of(const Message& message) noexcept {
 
 uint32_t contact_mark(Text uri) noexcept { return mix(1, uri); }
 
-// For how long a 2xx grants the Contact that was asked for: among those that it lists, or its only one (RFC 3261 10.2.4).
+// The expiry that a 2xx grants to the REGISTER's Contact, found among those it lists, or its only one (RFC 3261 10.2.4).
 uint32_t granted_seconds(const Message& response, uint32_t contact) noexcept {
   uint32_t seconds = 0;
   size_t count = 0;

@@ -15,7 +15,7 @@ struct Registration {
   std::unique_ptr<Registration> next;
   uint32_t since = 0;      // tick of the first 2xx
   uint32_t refreshed = 0;  // tick of the last 2xx
-  uint32_t granted = 0;    // seconds from then on, 0: not known
+  uint32_t granted = 0;    // seconds from then on, 0: unknown
   uint32_t contact = 0;    // hash of the Contact's URI
   uint32_t reg_id = 0;     // 0: none
   uint32_t mark = 0;       // hash of the REGISTER: an equal one is a refresh and is not read again
@@ -46,14 +46,14 @@ struct FlowEnd {
 
 class FlowNotes {
  public:
-  static constexpr size_t kEnds = 8192;   // an hour of two a second
-  static constexpr size_t kMoved = 256;  // of a drain, which would fill the others in a moment
+  static constexpr size_t kEnds = 8192;   // an hour at two per second
+  static constexpr size_t kMoved = 256;  // for a drain, which would fill the others in a moment
 
   // A client's REGISTER leaves for the core under `key`, its transaction's key there; `slot` is its flow, 0: not remembered yet.
   void asked(uint64_t key, const Message& request, uint32_t slot) noexcept;
-  // Its 2xx came, which says for how long; `slot` is the client's flow, 0 when nothing is remembered of it.
+  // Its 2xx arrived, which says for how long; `slot` is the client's flow, 0 if it is unknown.
   void granted(uint64_t key, uint32_t slot, uint32_t tick, const Message& response) noexcept;
-  // It was granted for so many seconds.
+  // It was accepted for so many seconds.
   void granted(uint64_t key, uint32_t slot, uint32_t tick, uint32_t seconds) noexcept { grant(key, slot, tick, nullptr, seconds); }
 
   void ended(uint32_t slot, const Flow& flow, Counter why, uint32_t tick) noexcept;
@@ -61,7 +61,7 @@ class FlowNotes {
   void drop(uint32_t slot) noexcept;
 
   const Registration* of(uint32_t slot) const noexcept { return slot < notes_.size() ? notes_[slot].get() : nullptr; }
-  // `back` 0 is the newest, those that a drain ended after all others; nullptr: there are not that many.
+  // `back` 0 is the newest; those ended by a drain come after all others. nullptr: there are not that many.
   const FlowEnd* end_at(size_t back) const noexcept;
 
  private:
@@ -83,7 +83,7 @@ class FlowNotes {
     Text instance() const noexcept { return Text(text + aor_size, instance_size); }
   };
 
-  // `response` says for how long, or `seconds` where there is none.
+  // `response` says for how long, or `seconds` if there is none.
   void grant(uint64_t key, uint32_t slot, uint32_t tick, const Message* response, uint32_t seconds) noexcept;
   void add(uint32_t slot, const Asked& asked, uint32_t tick, uint32_t seconds) noexcept;
 

@@ -1,5 +1,5 @@
-// Who is refused, with which status and how often: for the operator. Counted once a refusal, never for a message that is served. Bounded:
-// where there is no room, the one of a few that was refused longest ago is forgotten.
+// Who is refused, with what status and how often, for the operator. Costs nothing for a message that is not refused. Bounded:
+// when it is full, it forgets the one of a few candidates that was refused longest ago.
 #pragma once
 
 #include <array>
@@ -18,14 +18,14 @@ class RefusalTally {
   struct Row {
     Address source;  // port 0
     uint16_t status = 0;
-    uint32_t count = 0;  // 0: a free place
+    uint32_t count = 0;  // 0: free
     uint32_t first = 0;  // tick
     uint32_t last = 0;   // tick
   };
 
   explicit RefusalTally(const SipKey& key) noexcept : key_(key) {}
 
-  // The status of a response is read from its first octets, "SIP/2.0 4".
+  // Reads the status of a response from its first octets, "SIP/2.0 4".
   static bool is_refusal(Text response) noexcept { return response.size() > 10 && response[8] >= '4'; }
   void add(const Address& source, Text response, uint32_t tick) noexcept {
     add(source, static_cast<uint16_t>((response[8] - '0') * 100 + (response[9] - '0') * 10 + (response[10] - '0')), tick);

@@ -80,7 +80,7 @@ class BindingTable {
   };
   bool copy_some(Walk& walk, std::string& out);  // false: that was the last piece
 
-  // The addresses of one stripe, in no order. False: there is no stripe of that number.
+  // The addresses of one stripe, in no particular order. False: there is no such stripe.
   bool addresses_of(uint32_t stripe, std::vector<std::string>& out);
 
   uint64_t bindings() const noexcept { return bindings_.load(std::memory_order_relaxed); }

@@ -52,7 +52,7 @@ bool is_own(Text value, Text user, Text realm, const ServedDomains& domains) noe
   Uri uri;
   if (!parse_name_addr(value, address) || !parse_uri(address.uri_text, uri) || !is_sip(uri) || uri.user.empty() || uri.user.find('%') != Text::npos) return false;
   if (domains.shown(uri.host) != realm) return false;
-  // Named with or without the domain.
+  // With or without the domain.
   if (user.substr(0, uri.user.size()) != uri.user) return false;
   const Text rest = user.substr(uri.user.size());
   return rest.empty() || (rest.front() == '@' && rest.substr(1) == realm);
@@ -87,7 +87,7 @@ bool read_credentials(const Message& request, DigestCredentials& out) noexcept {
     const Text name = between(part.data(), trim_lws(part.data(), end));
     const char* const value = skip_lws(end + 1, part.data() + part.size());
     const auto is_name = [name](Text other) { return same_text(other, name); };
-    // Given twice, it could mean one thing to us and another to somebody else.
+    // If it occurs twice, parsers could disagree.
     if (name.empty() || count == kMostNames || std::any_of(names, names + count, is_name)) return false;
     names[count++] = name;
     const auto* const found = std::find_if(std::begin(known), std::end(known), [&](const Named& one) { return is_name(one.name); });

@@ -1,5 +1,5 @@
-// Digest credentials of a REGISTER, checked against an HA1 that is known already (RFC 3261 22, RFC 7616 3.4). It reads what phones send:
-// one Authorization, qop=auth. In all else it reads nothing, and src/auth does.
+// Digest credentials of a REGISTER, checked against an HA1 that is already known (RFC 3261 22, RFC 7616 3.4). Reads what phones send:
+// one Authorization, qop=auth. Everything else is left to src/auth.
 #pragma once
 
 #include "core/base/bytes.h"
@@ -25,14 +25,14 @@ struct DigestCredentials {
 constexpr size_t kMaxDigest = 32;
 constexpr size_t digest_size(DigestAlgorithm algorithm) noexcept { return algorithm == DigestAlgorithm::md5 ? 16 : 32; }
 
-// False: there are none, or none that can be read here.
+// False: there are none, or they are for src/auth.
 bool read_credentials(const Message& request, DigestCredentials& out) noexcept;
 
-// Whether they were made with that HA1, digest_size() octets. Takes the same time either way.
+// Whether they were computed with that HA1, digest_size() octets. Takes the same time either way.
 bool proves_ha1(const DigestCredentials& credentials, const uint8_t* ha1) noexcept;
 
-// Whether From and To are that user's own addresses, and what was signed is this request (RFC 3261 10.3 step 4, 22.4 item 5).
-// `is_relayed`: proxies on the way may have changed the user of the Request-URI.
+// Whether From and To are that user's own addresses, and the credentials are for this request (RFC 3261 10.3 step 4, 22.4 item 5).
+// `is_relayed`: proxies on the way may have changed the user part of the Request-URI.
 bool are_for(const DigestCredentials& credentials, const Message& request, const ServedDomains& domains, bool is_relayed) noexcept;
 
 }  // namespace sluice

@@ -1,5 +1,5 @@
-// HA1s of users who have logged in here, the hash of `user:realm:password` (RFC 7616 3.4.2), so that they need not be asked for again while
-// the users stay as they are. Bounded: newer ones take the places of older ones. Names are kept as keyed hashes.
+// The HA1s, hashes of `user:realm:password` (RFC 7616 3.4.2), of users who have logged in here, so that they need not be looked up again
+// until the users change. Bounded: newer ones replace older ones. Names are stored as keyed hashes.
 #pragma once
 
 #include <memory>
@@ -14,7 +14,7 @@ class Ha1Cache {
   explicit Ha1Cache(const SipKey& key) noexcept : key_(key) {}
   ~Ha1Cache() { forget(); }
 
-  // digest_size() octets; nullptr: it is not known.
+  // digest_size() octets; nullptr: unknown.
   const uint8_t* find(Text user, Text realm, DigestAlgorithm algorithm) const noexcept;
   void learn(Text user, Text realm, DigestAlgorithm algorithm, const uint8_t* ha1) noexcept;
   void forget() noexcept;
@@ -24,7 +24,7 @@ class Ha1Cache {
   static constexpr size_t kWays = 4;
 
   struct Entry {
-    uint64_t name = 0;  // 0: an empty place
+    uint64_t name = 0;  // 0: empty
     uint8_t ha1[kMaxDigest];
   };
   struct Set {

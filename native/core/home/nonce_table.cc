@@ -63,7 +63,7 @@ bool NonceTable::is_fresh(Text nonce, Text realm, const Address& client, uint64_
   if (nonce.size() != kNonceText || base64url_decode(nonce, octets, sizeof octets) != kNonceOctets) return false;
   const uint64_t made = get48(octets + 4);
   const bool is_own = std::memcmp(octets, life_, sizeof life_) == 0;
-  // The clocks of two nodes never agree exactly.
+  // The clocks of two nodes differ slightly.
   const bool is_due = is_own ? made <= now && now - made <= life : made > started_ && (made > now ? made - now : now - made) <= std::min(life, kForeignLife);
   if (!is_due) return false;
   const std::shared_ptr<const Keys> all = keys();

@@ -5,7 +5,7 @@
 //   base64url of: 0-3 this run of the process, 4-9 milliseconds of the wall clock, 10-15 serial number, 16-31 HMAC-SHA-256 over these, the
 //   client's network and the realm, truncated to 128 bits
 //
-// Nodes that share a flow key also share the keys of their nonces. A balancer may send the answer to a challenge to a node that did not
+// Nodes that share a flow key also share the keys of their nonces. A balancer may send the response to a challenge to a node that did not
 // make it, so each node accepts a nonce of the others for a few seconds, unless it is older than this run of the process: then it may
 // have been used in an earlier one. Every other nonce is stale, and the client tries again with a fresh one.
 #pragma once
@@ -28,14 +28,14 @@ constexpr size_t kNonceText = 43;
 
 class NonceTable {
  public:
-  // How old the nonce of another node may be: the time that a client takes to answer a challenge.
+  // The maximum age of another node's nonce: as long as a client takes to answer a challenge.
   static constexpr uint64_t kForeignLife = 10'000;
 
   // `seed`: 64 random octets. `now`: at the start, as below. `capacity`: nonces remembered in each of the 64 stripes, a power of two up to
   // 16,384.
   NonceTable(const uint8_t seed[64], uint64_t now, uint32_t capacity = 4'096);
 
-  // Keys that nodes share; the first one signs. Until it is called the key is random.
+  // Keys that nodes share; the first one signs. Until this is called, the key is random.
   void set_keys(const std::vector<Text>& keys);
 
   // `now`: milliseconds of the wall clock (wall_ms.h). Writes kNonceText characters.

@@ -5,7 +5,7 @@
 namespace sluice {
 namespace {
 
-// The same text as ownerOf() in src/proxy/target.ts makes, where each octet is a character.
+// The same text as ownerOf() in src/proxy/target.ts, where each octet is a character.
 std::string owner_of(Text aor, const Binding& binding) {
   std::string owner;
   const auto add = [&](Text text) {

@@ -40,7 +40,7 @@ class WireTap {
   // The filters that match a message, as bits.
   uint32_t match(const Message& message) const noexcept;
   uint32_t match(const Address& peer) const noexcept;
-  // Of a response that leaves: the filters of outcomes, which are final responses to REGISTER and refusals of anything.
+  // For a response that we send: the filters for outcomes, which are final responses to REGISTER and refusals of anything.
   uint32_t match_outcome(Text response) const noexcept;
 
   void put(uint32_t filters, bool sent, const Address& peer, uint16_t listener, Text head, Text body) noexcept;

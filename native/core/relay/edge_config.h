@@ -65,7 +65,7 @@ struct BranchKeys {
   SipKey request;  // hashes transactions and loops
   SipKey target;   // spreads calls over the upstreams
   SipKey neighbour;  // signs the neighbour of a dialog, see neighbour.h
-  SipKey answer;     // makes the To tags of stateless answers
+  SipKey answer;     // hashes the To tags of stateless responses
 };
 
 struct EdgeConfig {

@@ -22,7 +22,7 @@ size_t format_flow_id(const EdgeConfig& config, const Source& source, char* out)
 // False: not a flow id, or its listener or its run of the process no longer exists.
 bool parse_flow_id(const EdgeConfig& config, Text text, FlowId& out) noexcept;
 
-// The same for a connection of any run of the process. False: the text does not name one.
+// The same for a connection of any run of the process. False: it does not name one.
 bool parse_stream_id(Text text, FlowId& out) noexcept;
 
 }  // namespace sluice

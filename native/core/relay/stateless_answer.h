@@ -9,14 +9,14 @@
 
 namespace sluice {
 
-// Whose response an ACK acknowledges. `proof`: ours, and the sender has read it.
+// Whose response an ACK acknowledges. `proof`: ours, and the ACK proves that the sender has read it.
 enum class AckFor : uint8_t { others, ours, proof };
 
 class StatelessAnswers {
  public:
   static constexpr size_t kTag = 15;
 
-  // The To tag of a response to the transaction: nobody else can make it, so it authenticates the ACK. `to`: the UDP source that gets the
+  // The To tag of a response to the transaction: only we can make it, so it authenticates the ACK. `to`: the UDP source that gets the
   // response, nullptr for a connection or the core; the same request from another source gets another tag.
   static Text tag(const EdgeConfig& config, uint64_t transaction, const Address* to, char* out) noexcept;
 

@@ -39,7 +39,7 @@ class UpstreamSet {
 
   // -1: none.
   int find(const Address& address, Transport transport) const noexcept;
-  // Whether one of them has this IP address, at any port.
+  // Whether one of them has this IP address, on any port.
   bool has_host(const Address& address) const noexcept;
 
   // Where a request of this size goes if `index` was chosen: if that target uses UDP and the request is too large, to the same machine over

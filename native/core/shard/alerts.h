@@ -20,7 +20,7 @@ struct Alert {
 class Alerts {
  public:
   static constexpr size_t kMost = 64;
-  static constexpr size_t kMostOfStrangers = 48;  // the rest is kept for our own troubles
+  static constexpr size_t kMostOfStrangers = 48;  // the rest is reserved for our own failures
 
   void add(Event event, const Address& peer, int32_t number = 0, Text sample = Text()) noexcept {
     const bool is_ours = event == Event::upstream_up || event == Event::upstream_down || event == Event::accept_failed;

@@ -157,7 +157,7 @@ bool Connections::add_layer(uint32_t slot) noexcept {
   layer.is_websocket = is_websocket(on.transport);
   layer.must_have_proxy_header = on.proxy == ProxyRule::require;
   layer.stage = by_proxy ? Stage::proxy_header : layer.is_websocket ? Stage::upgrade : Stage::open;
-  // Behind a balancer the handshake is the client's, whose address comes first.
+  // Behind a balancer, the client's address, which arrives first, counts.
   return by_proxy || begin_handshake(slot);
 }
 

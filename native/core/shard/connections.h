@@ -44,9 +44,9 @@ class Connections {
   // A balancer says that the client of this connection is not its peer. False: that client has too many connections, or is banned.
   bool is_for(uint32_t slot, const Address& client) noexcept;
 
-  // Counts a handshake that a connection is about to begin. False: there are too many, and the connection is closed.
+  // Counts a handshake that a connection is about to begin. False: there are too many, and the connection was closed.
   bool begin_handshake(uint32_t slot) noexcept;
-  // Ends that once both handshakes, TLS and WebSocket, are done.
+  // Ends that once both handshakes, TLS and WebSocket, are complete.
   void handshake_done(uint32_t slot) noexcept;
 
   void peer_closed(uint32_t slot) noexcept;

@@ -35,7 +35,7 @@ bool is_unreachable(msghdr& header) noexcept {
   return false;
 }
 
-// The branch of our own Via in the quoted beginning of a datagram; empty: there is none.
+// The branch of our own Via in the quoted start of a datagram; empty: there is none.
 Text quoted_branch(Text quoted) noexcept {
   constexpr Text kVia = "\r\nVia: SIP/2.0/UDP ", kBranch = ";branch=";
   const size_t via = quoted.find(kVia);
@@ -135,8 +135,8 @@ void DatagramReader::read_icmp_errors(uint16_t listener) noexcept {
   }
 }
 
-// Anybody can forge an ICMP message about anybody. It counts only if it quotes a request of ours, known by its signed branch, that went to
-// this peer. When the quote is too short for that, timers find the failure.
+// Anyone can forge an ICMP message. It counts only if it quotes a request that we sent to this peer, recognised by its signed branch.
+// If the quote is too short for that, timers find the failure.
 void DatagramReader::unreachable(uint16_t listener, const Address& peer, Text quoted) noexcept {
   const Text branch = quoted_branch(quoted);
   if (object_.unreachable(branch)) return;

@@ -87,7 +87,7 @@ void Inspect::begin_sample() {
     if (const Flow* flow = ground_.flows.open_at(slot); flow != nullptr) sample_[slot] = {flow->generation, flow->messages};
 }
 
-// All of a flow that began since.
+// For a flow that began since, all its messages.
 uint32_t Inspect::recent_of(uint32_t slot, const Flow& flow) const noexcept {
   if (sample_.empty()) return 0;
   if (slot >= sample_.size() || sample_[slot].generation != flow.generation) return flow.messages;

@@ -40,7 +40,7 @@ void Intake::take_request(Item& item, int32_t* record) noexcept {
     ground_.alerts.add(Event::forged_token, source.remote);
   }
   const Message& message = item.message;
-  // What our own answer ended: nobody else waits for this ACK (RFC 3261 17.1.1.3, 8.2.7).
+  // It acknowledges a response of ours, so it ends here (RFC 3261 17.1.1.3, 8.2.7).
   if (message.method == Method::ack && message.error == ScanError::none) {
     const AckFor answer = responder_.owner_of(item);
     if (answer == AckFor::proof) heard_us(source);
@@ -99,7 +99,7 @@ bool Intake::take_object_answer(Item& item, int32_t* record) noexcept {
   return true;
 }
 
-// It has repeated something that we told nobody else. The token of its own flow does not count: the other end of a dialog knows it too.
+// It has repeated something that we sent only to it. The token of its own flow does not count: the other end of a dialog knows it too.
 void Intake::heard_us(const Source& source) noexcept {
   if (source.kind == FlowKind::udp && !source.from_core) ground_.commons.answers.heard_us(source.remote);
 }

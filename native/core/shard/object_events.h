@@ -28,9 +28,9 @@ class ObjectEvents {
   void bound_flow_ended(uint32_t slot) noexcept;
   // A request could not be sent. False: it does not belong to the object path.
   bool send_failed(Text branch) noexcept;
-  // The request with this branch reached nobody. False: it is not a request of this shard's object path.
+  // ICMP reports that the request with this branch reached nothing. False: it is not a request of this shard's object path.
   bool unreachable(Text branch) noexcept;
-  // What found no room in the ring of another shard.
+  // Retries what did not fit in another shard's ring.
   void retry() noexcept;
   // An event from another shard.
   void take(const RingHead& head, Text text) noexcept;

@@ -50,7 +50,7 @@ class ObjectGate {
   bool send_to_flow(Text id, Text octets) noexcept;
   // Sends a response to a request that came over the flow.
   void answer_flow(Text id, Text octets, bool final) noexcept;
-  // That source has repeated what we told it and nobody else.
+  // That source has repeated something that we sent only to it.
   void heard_us(const Address& source) noexcept { ground_.commons.answers.heard_us(source); }
   // The longest response allowed over the flow now.
   size_t answer_room(Text id) noexcept;

@@ -26,7 +26,7 @@ void put_path(Text path, Writer& out) noexcept {
   }
 }
 
-// The client behind a trusted neighbour is in the Via below the neighbour's own (RFC 3261 18.2.1), as src/auth/claimant.ts has it.
+// The client behind a trusted neighbour is in the Via below the neighbour's own (RFC 3261 18.2.1), as in src/auth/claimant.ts.
 Address claimant_of(const Item& item) noexcept {
   Via via;
   Address client = item.source.remote;
@@ -83,7 +83,7 @@ bool Registering::proves(unsigned i, uint64_t life, uint32_t offered) noexcept {
   DigestCredentials credentials;
   if (nonces_ == nullptr || desk_ == nullptr || state(i) != RegisterState::open || !read_credentials(item.message, credentials)) return false;
   const Text aor = desk_->requests[i].aor;
-  // The user's own realm, which is the domain of the address.
+  // The user's realm, which is the domain of the address.
   if ((offered & 1u << static_cast<unsigned>(credentials.algorithm)) == 0 || credentials.realm != aor.substr(aor.rfind('@') + 1)) return false;
   const Address client = claimant_of(item);
   const uint64_t now = now_ns() / 1'000'000;
@@ -96,7 +96,7 @@ bool Registering::proves(unsigned i, uint64_t life, uint32_t offered) noexcept {
   if (!are_for(credentials, item.message, settings_.domains, item.source.from_core) || !nonces_->use(credentials.nonce, name, credentials.count)) return false;
   guard_->proved(client, name, seconds);
   ground_.counters.add(Counter::logins_accepted);
-  // The nonce went to nobody else.
+  // Only this client got the nonce.
   ground_.commons.answers.heard_us(client);
   return true;
 }

@@ -38,11 +38,11 @@ class Registering {
   void open(std::shared_ptr<BindingStore> store, int64_t clock_offset, std::unique_ptr<Sealer> sealer, int32_t* rows);
   void configure(RegisterSettings settings) { settings_ = std::move(settings); }
 
-  // Where users prove themselves. Shared with the other shards, and outliving this one.
+  // For authentication. Shared with the other shards; outlives this one.
   void use_logins(NonceTable& nonces, LoginGuard& guard) noexcept;
   Ha1Cache& ha1s() noexcept { return ha1s_; }
-  // Whether the credentials of item i are right, for this REGISTER, and were not used before; then they are now. `life`: milliseconds of a
-  // nonce; `offered`: a bit for each DigestAlgorithm. False: the object path has to look.
+  // Whether the credentials of item i are correct, for this REGISTER and unused; it then marks them as used. `life`: milliseconds of a
+  // nonce; `offered`: a bit for each DigestAlgorithm. False: the object path has to check.
   bool proves(unsigned i, uint64_t life, uint32_t offered) noexcept;
 
   // Fills the rows of the batch.

@@ -44,7 +44,7 @@ class Remembered {
   // RFC 5626 5.3.1, 11.5: whoever waits for a response over this flow gets 430 now instead of a timeout later.
   void flow_is_gone(uint32_t slot) noexcept;
 
-  // After the limits have changed.
+  // Call after the limits have changed.
   void look_at_limits() noexcept { table_.set_capacity(ground_.config.limits.max_pending); }
 
   void tick() noexcept;

@@ -35,7 +35,7 @@ ReturnPath way_back_to(const EdgeConfig& config, const Item& item) noexcept {
   return back;
 }
 
-// Whom the tag of a stateless answer is made for.
+// The source that the tag of a stateless response is for.
 const Address* told_of(const ReturnPath& back) noexcept { return back.kind == BackKind::stream || back.from_core ? nullptr : &back.remote; }
 const Address* told_of(const Source& source) noexcept { return source.kind == FlowKind::stream || source.from_core ? nullptr : &source.remote; }
 

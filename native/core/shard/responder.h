@@ -27,7 +27,7 @@ class Responder {
   // The same for a response that another shard hands to us.
   void deliver(const RingHead& head, Text octets) noexcept;
   void count(int status) noexcept;
-  // Whether an ACK is for an answer of reply() or answer_sent(): nobody else waits for it.
+  // Whether an ACK is for a response of reply() or answer_sent(), and so ends here.
   AckFor owner_of(const Item& ack) const noexcept;
 
  private:

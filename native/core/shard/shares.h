@@ -17,14 +17,14 @@ class Shares {
     const FlowLimits& limits = ground_.config.limits;
     return take_within({limits.max_flows, any ? UINT64_MAX : limits.max_flows_per_source}, what, source);
   }
-  // A connection in the middle of a TLS or WebSocket handshake costs most and has shown nothing yet: it takes one of fewer places, in all
-  // and for its source.
+  // A connection in the middle of a TLS or WebSocket handshake costs the most and has proved nothing yet: there are fewer places for these,
+  // in total and per source.
   Grant take_handshake(const Address& source) noexcept {
     const FlowLimits& limits = ground_.config.limits;
     return take_within({std::max(limits.max_flows / 8, kLeastHandshakes), std::max(limits.max_flows_per_source / 4, kLeastHandshakesOfSource)}, Holding::handshake, source);
   }
   void give_handshake(const Address& source) noexcept { ground_.commons.shares.give(Holding::handshake, source, 1); }
-  // A flow that ends gives its place back.
+  // A flow that ends returns its place.
   void give(const Flow& flow) noexcept {
     if (flow.flags & kFlow_core) return;
     ground_.commons.shares.give(flow.kind == FlowKind::udp ? Holding::udp_flow : Holding::connection, flow.remote, 1);

@@ -9,7 +9,7 @@ constexpr uint32_t kSuspectMs = 8000;   // a target this long silent after a req
 constexpr uint32_t kSuspectProbeMs = 1000;
 constexpr uint8_t kProbesToDie = 3;
 
-// Not all targets, and not all shards, at the same time: up to an eighth longer.
+// Up to an eighth longer, so that targets and shards do not all probe at the same time.
 uint32_t pause_of(const EdgeConfig& config, int target) noexcept {
   const uint32_t ticks = Clock::ticks(uint64_t{config.probe_seconds} * 1000);
   return ticks + (static_cast<uint32_t>(target) * 7 + config.shard * 3u) % (ticks / 8 + 1);
@@ -52,7 +52,7 @@ void UpstreamHealth::failed(int target) noexcept {
   health.probe_due = ground_.clock.tick() + pause_after_failure(health);
   if (!targets_.at(target).alive) return;
   if (!health.has_spoken && !health.is_wanted) {
-    // Nobody knows yet whether it lives: it is asked again, and a request may still try it.
+    // It is unknown yet whether it is alive: it is probed again, and a request may still try it.
     health.asked = 0;
     health.missed = 0;
     return;
@@ -80,7 +80,7 @@ bool UpstreamHealth::is_due(int target) noexcept {
   const uint32_t now = ground_.clock.tick();
   const bool owes = alive && health.asked != 0;
   if (owes && now - health.asked < Clock::ticks(kSuspectMs)) return false;
-  // Silence just begun to be suspect is asked about at once.
+  // A silence that has just become suspicious is probed at once.
   if (!(owes && health.missed == 0) && !ground_.clock.reached(health.probe_due)) return false;
   if (owes && health.missed >= kProbesToDie) {
     failed(target);
@@ -92,7 +92,7 @@ bool UpstreamHealth::is_due(int target) noexcept {
   return true;
 }
 
-// One that has never spoken may just be starting, as we are.
+// One that has never responded may just be starting, as we are.
 uint32_t UpstreamHealth::pause_after_failure(const Health& health) noexcept {
   return health.has_spoken ? health.pause : std::min(health.pause, Clock::ticks(kSuspectProbeMs));
 }

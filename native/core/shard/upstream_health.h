@@ -1,5 +1,5 @@
-// The upstreams and their health. A target that has been silent for a while is asked by OPTIONS whether it lives, at the start at once; one
-// that owes an answer is asked again soon, skipped when it is dead, and asked until it answers (RFC 3263 4.3).
+// The upstreams and their health. A target that has been silent for a while is probed with OPTIONS, at the start at once; one
+// that owes a response is soon probed again, and while it is dead, skipped and probed until it responds (RFC 3263 4.3).
 #pragma once
 
 #include <array>
@@ -21,7 +21,7 @@ class UpstreamHealth {
   // All live targets in the order to try them for a call; returns how many.
   size_t order(Text call_id, std::array<int, UpstreamSet::kCapacity>& out) const noexcept;
 
-  // A request leaves for it.
+  // A request is being sent to it.
   void asked(int target) noexcept {
     Health& health = health_[static_cast<size_t>(target)];
     health.is_wanted = true;
@@ -43,7 +43,7 @@ class UpstreamHealth {
 
   // For how many milliseconds a target has owed us a response; 0: it owes none.
   uint32_t silence(int target) const noexcept;
-  // Whether anything has come from it since it became a target.
+  // Whether it has sent anything since it became a target.
   bool has_spoken(int target) const noexcept { return health_[static_cast<size_t>(target)].has_spoken; }
 
  private:
@@ -53,10 +53,10 @@ class UpstreamHealth {
   struct Health {
     uint32_t asked = 0;      // tick of the first request since we last heard from it, 0: none
     uint32_t probe_due = 0;  // tick
-    uint32_t pause = 0;      // ticks of silence until it is asked
+    uint32_t pause = 0;      // ticks of silence before a probe
     uint8_t missed = 0;
     bool has_spoken = false;
-    bool is_wanted = false;  // a request was sent since it was last heard
+    bool is_wanted = false;  // a request was sent since it last sent anything
   };
 
   void owes_answer(Health& health) noexcept {

@@ -1,4 +1,4 @@
-// A number for a socket option. A kernel that does not know the option is no reason to do without the socket.
+// Sets a socket option. If the kernel does not support it, we use the socket without it.
 #pragma once
 
 #include <sys/socket.h>

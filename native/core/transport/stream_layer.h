@@ -22,8 +22,8 @@ struct StreamLayer {
   bool is_websocket = false;
   bool must_have_proxy_header = false;
   bool has_handshake_place = false;  // counted among the handshakes of its source
-  bool pinged = false;          // a ping of ours waits for a life sign
-  bool close_sent = false;      // a close frame of ours has left
+  bool pinged = false;          // we sent a ping and wait for any sign of life
+  bool close_sent = false;      // we sent a close frame
 };
 
 }  // namespace sluice

@@ -49,12 +49,12 @@ let mode = "";
 function heard(event) {
   if (event.kind === "messages") return phone.take(event);
   const { status } = event;
-  // The server's clock: what the network delays is no rate.
+  // On the server's clock, so that network delays do not change the rate.
   const at = status.at / 1000;
   show(status);
   if (before !== undefined) {
     const seconds = at - before.at;
-    // Of another start, or the same answer again.
+    // From another start, or the same response again.
     if (seconds <= 0) return void (before = seconds < 0 ? { at, counters: status.counters } : before);
     const rate = (name) => Math.max(0, (status.counters[name] - before.counters[name]) / seconds);
     for (const [chart, read] of charts) chart.add(at, read(rate, status));
@@ -174,7 +174,7 @@ listen(heard, (isUp) => {
 });
 void slow();
 setInterval(slow, SURVEY_MS);
-/** Back, forward and reload keep what is open. */
+/** Keeps what is open across back, forward and reload. */
 function followHash() {
   const word = decodeURIComponent(location.hash.slice(1));
   if (word === phone.word) return;

@@ -57,7 +57,7 @@ export function short(value) {
   return value < 10 && !Number.isInteger(value) ? value.toFixed(1) : String(Math.round(value));
 }
 
-/** Every digit: 10,240 is not 10k. */
+/** Shows every digit: 10,240, not 10k. */
 export function exact(value) {
   return value < 10 && !Number.isInteger(value) ? value.toFixed(1) : Math.round(value).toLocaleString("en");
 }

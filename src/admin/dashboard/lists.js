@@ -7,7 +7,7 @@ const byId = (id) => document.getElementById(id);
 const ago = (milliseconds) => `${span(milliseconds)} ago`;
 const aorOf = ({ aors }) => aors[0]?.aor ?? "";
 
-/** Path of the API; columns: title, what it sorts by ("": it does not), and the cell; `opens`: what is searched for. */
+/** Path of the API; columns: title, what it sorts by ("": not sortable), and the cell; `opens`: what to search for. */
 const LISTS = [
   { path: "silent", title: "Silent", opens: (row) => aorOf(row) || row.id, columns: [
     ["phone", "", (row) => aorOf(row) || `${row.address}:${row.port}`], ["silent", "idleMs", ({ idleMs }) => span(idleMs)], ["age", "ageMs", ({ ageMs }) => (ageMs < 0 ? "" : span(ageMs))],
@@ -45,7 +45,7 @@ export class ListView {
     byId("list-word").addEventListener("change", () => this.load());
   }
 
-  /** Nothing is asked for until somebody chooses a list: each costs the server a look at all flows. */
+  /** Fetches nothing until a list is chosen: for each, the server looks at all flows. */
   begin(mode) {
     byId("list-tabs").replaceChildren(...LISTS.filter(({ home }) => !home || mode !== "edge").map((list) => {
       const tab = document.createElement("button");

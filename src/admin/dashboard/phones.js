@@ -29,7 +29,7 @@ export class PhoneView {
       this.paused = !this.paused;
       byId("pause").textContent = this.paused ? "Go on" : "Pause";
     });
-    // While the server is away the page says so by itself.
+    // The page itself shows that the server is unreachable.
     setInterval(() => this.word !== "" && !document.hidden && this.refresh().catch(() => undefined), REFRESH_MS);
   }
 
@@ -161,7 +161,7 @@ function flowDetail(flow) {
   return words.filter((word) => word !== "").join(" · ");
 }
 
-/** How long the registration over the flow lasts, which is not how long the flow does. */
+/** How long the registration over the flow lasts, not the flow. */
 function expiry({ aors }) {
   if (aors.length === 0) return "not registered";
   const seconds = Math.max(...aors.map(({ expiresInSeconds }) => expiresInSeconds ?? Infinity));

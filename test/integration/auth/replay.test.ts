@@ -1,4 +1,4 @@
-/** Credentials that somebody overheard (RFC 7616 5.4, 5.5): good nowhere, and no registration can be hijacked with them, though qop=auth leaves Contact uncovered. */
+/** Overheard credentials (RFC 7616 5.4, 5.5): useless anywhere, even to hijack a registration, although qop=auth does not cover Contact. */
 import { createHash, randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -60,7 +60,7 @@ test("AU-9 used credentials are refused on every shard, over every transport and
   const thief = await again.phone("thief");
   await register(thief, authorization);
   expect((await thief.response(401)).header("WWW-Authenticate")).toContain("stale=true");
-  // Who knows the password registers.
+  // With the password, registering works.
   await register(thief, await credentials(thief));
   expect((await thief.response(200)).all("Contact")).toContainEqual(expect.stringContaining(thief.at));
 });
@@ -75,20 +75,20 @@ test("AU-9 nodes that share a flow key answer each other's challenges behind a b
   await register(at[1], authorization);
   let challenge = (await at[1].response(401)).header("WWW-Authenticate");
   expect(challenge).toContain("stale=true");
-  // Whichever node the balancer chooses next, the answer to a fresh challenge is taken.
+  // Whichever node the balancer chooses next, the response to a fresh challenge is accepted.
   for (const node of [0, 1, 1, 0, 1] as const) {
     await register(at[node], credentialsFor(challenge));
     await at[node].response(200);
     await register(at[node], credentialsFor(challenge));
     challenge = (await at[node].response(401)).header("WWW-Authenticate");
   }
-  // A node that does not share the key asks once more.
+  // A node that does not share the key challenges again.
   const stranger = await (await Home.start(settings())).phone("bob");
   await register(stranger, credentialsFor(challenge));
   expect((await stranger.response(401)).header("WWW-Authenticate")).toContain("stale=true");
 });
 
-test("AU-9 credentials that never arrived are useless from another network", async () => {
+test("AU-9 intercepted credentials are useless from another network", async () => {
   const home = await Home.start(settings());
   const authorization = await credentials(await home.phone("bob"));
   const thief = await home.edge("thief", "127.0.0.7");
