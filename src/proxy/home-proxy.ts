@@ -146,6 +146,7 @@ export class HomeProxy {
       onFlowFailed: (binding) => this.#flowFailed(binding),
       onSilence: (binding, silent) => this.#options.port.noteSilence(identityOf(binding), silent),
       newTargets,
+      onFault: this.#options.onFault,
       onEnd: () => void this.#contexts.delete(server),
     });
     this.#contexts.set(server, context);

@@ -29,6 +29,7 @@ export interface ContextOptions {
   readonly onSilence: (binding: Binding, silent: boolean) => void;
   /** Flows that the device has registered in the meantime. */
   readonly newTargets: (device: Device) => Promise<readonly Target[]>;
+  readonly onFault: (error: unknown) => void;
   readonly onEnd: () => void;
 }
 
@@ -67,6 +68,7 @@ export class ResponseContext implements BranchUser {
   #neighbourFailed = false;
   /** The caller holds too much for another copy. */
   #lackedRoom = false;
+  #broke = false;
   #ended = false;
 
   constructor(options: ContextOptions) {
@@ -130,7 +132,7 @@ export class ResponseContext implements BranchUser {
     const staysWithTarget = attempt.hops.length > 0 && (response === undefined || status === UNAVAILABLE);
     if (!staysWithTarget) attempt.hops = [];
     const moves = staysWithTarget || this.#options.failoverStatus.has(status) || (response === undefined && status === FLOW_FAILED);
-    if (moves && !this.#closed) return void this.#tryNext(attempt, response);
+    if (moves && !this.#closed) return this.#moveOn(attempt, response);
     this.#conclude(attempt, response);
   }
 
@@ -142,6 +144,15 @@ export class ResponseContext implements BranchUser {
   #conclude(attempt: Attempt, response: SipMessage | undefined): void {
     if (response !== undefined) this.#responses.push(response);
     this.#over(attempt);
+  }
+
+  /** A fault of ours with one copy must cost no other branch, and leave no caller waiting. */
+  #moveOn(attempt: Attempt, last?: SipMessage): void {
+    this.#tryNext(attempt, last).catch((error: unknown) => {
+      this.#options.onFault(error);
+      this.#broke = true;
+      this.#conclude(attempt, last);
+    });
   }
 
   /** The next way to the device. A copy that cannot be sent at once ends its branch in the same moment (RFC 3261 16.9). */
@@ -205,7 +216,7 @@ export class ResponseContext implements BranchUser {
       this.#free -= breadth;
       const attempt: Attempt = { device, left: [...device.targets], hops: [], tried: new Set(), breadth, target: undefined, hop: undefined, branch: undefined, lookedAgain: false };
       this.#attempts.add(attempt);
-      void this.#tryNext(attempt);
+      this.#moveOn(attempt);
     }
   }
 
@@ -243,7 +254,8 @@ export class ResponseContext implements BranchUser {
   /** Nobody responded. RFC 4320 4.2: whoever sent a request other than INVITE has given up already. */
   #withoutAnswer(isInvite: boolean): void {
     const { server } = this.#options;
-    if (this.#flowFailed && !this.#lackedRoom) server.respond({ status: 480, headers: [] });
+    if (this.#broke) server.respond({ status: 500, headers: [] });
+    else if (this.#flowFailed && !this.#lackedRoom) server.respond({ status: 480, headers: [] });
     else if (this.#neighbourFailed || this.#lackedRoom) server.respond({ status: UNAVAILABLE, headers: [RETRY_AFTER] });
     else if (isInvite) server.respond({ status: TIMED_OUT, headers: [] });
     else server.abandon();

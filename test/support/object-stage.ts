@@ -26,6 +26,8 @@ export class ObjectStage {
   readonly places: string[] = [];
   /** Errors that were not a client's fault. */
   readonly faults: unknown[] = [];
+  /** From now on each copy of a request fails for a reason of ours. */
+  failsToCopy = false;
   readonly #records = new Int32Array(Const.batchSize * Const.recordFields);
   readonly #verdicts = new Int32Array(Const.batchSize * Const.verdictFields);
   #home: Home | undefined;
@@ -100,7 +102,11 @@ export class ObjectStage {
         fromCore: this.#sender === "edge",
         loop: 1,
       }),
-      newBranch: () => `z9hG4bKstage${(this.#branches += 1)}`,
+      newBranch: () => {
+        if (this.failsToCopy) throw new Error("a copy that fails");
+        return `z9hG4bKstage${(this.#branches += 1)}`;
+      },
+      neighbourMark: () => "A".repeat(20),
       flowToken: () => "A".repeat(32),
       flowLives: (flow) => Object.values(FLOWS).includes(flow),
       sendToFlow: (_, octets) => (send(octets), true),

@@ -96,3 +96,14 @@ test.each(["sip:bob@EXAMPLE.org", "sip:bob@example.org.", "sip:%62ob@example.org
 test.each(["sip:bob@%65xample.org", "sip:bob@example..org", "sip:bob@.example.org", "sip:bob@exam ple.org"])("%s is refused by the scanner", (uri) => {
   expect(stage.take(requestOf("MESSAGE", { uri }))).toBe(false);
 });
+
+test("SA-14 if making a copy of a request fails, its caller gets 500 and nothing else is affected", async () => {
+  await registerBob();
+  stage.failsToCopy = true;
+  expect(stage.take(requestOf("INVITE", {}))).toBe(true);
+  expect(await final()).toBe(500);
+  expect(stage.faults).toHaveLength(1);
+  stage.failsToCopy = false;
+  expect(stage.take(requestOf("INVITE", { "Call-ID": "another", Via: "SIP/2.0/TCP 192.0.2.1;branch=z9hG4bKanother" }))).toBe(true);
+  await expect.poll(() => stage.copies.length).toBe(1);
+});
