@@ -6,6 +6,7 @@
 
 #include "core/base/invariant.h"
 #include "core/base/now_ns.h"
+#include "core/base/wall_ms.h"
 #include "core/relay/flow_id.h"
 #include "core/relay/stateless_answer.h"
 #include "core/sip/route_set.h"
@@ -86,9 +87,8 @@ bool Registering::proves(unsigned i, uint64_t life, uint32_t offered) noexcept {
   // The user's realm, which is the domain of the address.
   if ((offered & 1u << static_cast<unsigned>(credentials.algorithm)) == 0 || credentials.realm != aor.substr(aor.rfind('@') + 1)) return false;
   const Address client = claimant_of(item);
-  const uint64_t now = now_ns() / 1'000'000;
-  const auto seconds = static_cast<uint32_t>(now / 1'000) + 1;
-  if (!nonces_->is_fresh(credentials.nonce, credentials.realm, client, now, life)) return false;
+  const auto seconds = static_cast<uint32_t>(now_ns() / 1'000'000'000) + 1;
+  if (!nonces_->is_fresh(credentials.nonce, credentials.realm, client, wall_ms(), life)) return false;
   std::string name(credentials.user);
   name.append("\n").append(credentials.realm);
   const uint8_t* const ha1 = ha1s_.find(credentials.user, credentials.realm, credentials.algorithm);
