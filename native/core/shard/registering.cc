@@ -87,8 +87,9 @@ bool Registering::proves(unsigned i, uint64_t life, uint32_t offered) noexcept {
   // The user's realm, which is the domain of the address.
   if ((offered & 1u << static_cast<unsigned>(credentials.algorithm)) == 0 || credentials.realm != aor.substr(aor.rfind('@') + 1)) return false;
   const Address client = claimant_of(item);
-  const auto seconds = static_cast<uint32_t>(now_ns() / 1'000'000'000) + 1;
-  if (!nonces_->is_fresh(credentials.nonce, credentials.realm, client, wall_ms(), life)) return false;
+  const uint64_t now = wall_ms();
+  const auto seconds = static_cast<uint32_t>(now / 1'000);
+  if (!nonces_->is_fresh(credentials.nonce, credentials.realm, client, now, life)) return false;
   std::string name(credentials.user);
   name.append("\n").append(credentials.realm);
   const uint8_t* const ha1 = ha1s_.find(credentials.user, credentials.realm, credentials.algorithm);
