@@ -54,7 +54,8 @@ for (const transport of ["udp", "tcp"] as const) {
     await registrar.kill();
     await expect.poll(ready, { timeout: 30_000 }).toContain("[-] upstream: 0 of 1 targets answer");
     await expect.poll(() => metric(admin, `sluice_upstream_up{target="${target}"}`)).toBe(0);
-    expect(company.SUT.output).toContain("an upstream does not answer");
+    // The log hears of it a moment later.
+    await expect.poll(() => company.SUT.output).toContain("an upstream does not answer");
   });
 }
 
