@@ -145,6 +145,6 @@ const end = after / 1_024;
 console.log(`\nmemory: ${fixed(before.memory / 1_024, 0)} MiB before, ${fixed(flat, 0)} in the third minute, ${fixed(end, 0)} a minute after the end`);
 if (end > flat * 1.1 && end > (before.memory / 1_024) * 1.1) faults.push(`memory is ${fixed(end, 0)} MiB a minute after the attack, ${fixed(flat, 0)} in its third minute`);
 if (bad.amplification > 3) faults.push(`a source that proved nothing got ${fixed(bad.amplification, 1)} times the octets that it sent`);
-console.log(faults.length === 0 ? "\nthe siege failed: nothing lost, nothing let in" : `\n${faults.length} faults:\n- ${faults.join("\n- ")}`);
+console.log(faults.length === 0 ? "\nthe siege is over: nothing was lost, nobody got in" : `\n${faults.length} faults:\n- ${faults.join("\n- ")}`);
 writeFileSync(join(OUT, "siege.json"), `${JSON.stringify({ machine: machine(), settings: args, minutes, sent: bad.sent, faults, turns: metrics.match(/^sluice_turn_seconds.*$/gm) ?? [], log: readFileSync(server.log, "utf8").slice(-4_000) }, null, 1)}\n`);
 process.exit(faults.length === 0 ? 0 : 1);

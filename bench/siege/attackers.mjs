@@ -3,7 +3,9 @@ import { createHash } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { connect } from "node:net";
 import { kinds } from "./attacks.mjs";
+import { ATTACKERS_LAST, runAt } from "./priority.mjs";
 
+runAt(ATTACKERS_LAST);
 const setting = JSON.parse(process.argv[2]);
 const { ports, core, admin } = setting;
 const SOURCES = 200;

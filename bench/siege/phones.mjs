@@ -2,7 +2,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Phone } from "../../dist/phone/phone.js";
 import { ATTACK } from "./mark.mjs";
+import { PHONES_FIRST, runAt } from "./priority.mjs";
 
+runAt(PHONES_FIRST);
 const { ports, domain, password, phones: count, pause = 50 } = JSON.parse(process.argv[2]);
 const TRANSPORTS = Object.keys(ports);
 const REFRESH_EVERY = 3;
