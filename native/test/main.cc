@@ -1,4 +1,5 @@
 // Runs every TEST and prints one line each, TAP style: "ok NAME" or "not ok NAME"; --list prints the names with their files.
+#include <algorithm>
 #include <cstring>
 
 #include "check.h"
@@ -24,10 +25,15 @@ int main(int argc, char** argv) {
     for (const Case& test : cases()) std::printf("%s\t%s\n", test.name, test.file);
     return 0;
   }
-  const std::string_view filter = argc > 1 ? argv[1] : "";
+  // Without arguments all; else those that have one of them in their name or in that of their file.
+  const auto is_wanted = [&](const Case& test) {
+    return argc == 1 || std::any_of(argv + 1, argv + argc, [&](const char* part) {
+             return std::string_view(test.name).find(part) != std::string_view::npos || std::string_view(test.file).find(part) != std::string_view::npos;
+           });
+  };
   int failed = 0, run = 0;
   for (const Case& test : cases()) {
-    if (std::string_view(test.name).find(filter) == std::string_view::npos) continue;
+    if (!is_wanted(test)) continue;
     failures_in_case = 0;
     ++run;
     test.run();
