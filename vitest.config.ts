@@ -1,8 +1,4 @@
-/**
- * The kinds of test, a folder each. Tests mostly wait, for timers and for other processes, so more files run at a time than there are cores;
- * what measures a time comes after them, one file at a time.
- */
-import { availableParallelism } from "node:os";
+/** The kinds of test, a folder each, two files at a time; those that measure a time come last, one at a time. */
 import { defineConfig } from "vitest/config";
 
 // A slow machine or a sanitizer build multiplies every deadline, so that no test measures the machine.
@@ -29,14 +25,16 @@ export default defineConfig({
     projects: [
       project("unit", 10),
       project("conformance", 60),
-      project("integration", 60),
+      // A second chance on CI until whole runs have been seen to need none; test/support/closing.ts prints each one that was taken.
+      project("integration", 60, { retry: onCi ? 1 : 0 }),
       // For `npm run fuzz`, which says how long.
       project("fuzz", 60),
-      // Other people's phones take part, so CI gives a second chance; test/support/closing.ts prints each one that was taken.
+      // Other people's phones take part, so CI gives a second chance.
       project("interop", 120, { retry: onCi ? 1 : 0 }),
       project("measured", 60, { alone: true }),
     ],
-    maxWorkers: Math.min(8, 2 * availableParallelism()),
+    // Four at a time take as long on two cores, and then their deadlines measure the machine.
+    maxWorkers: 2,
     reporters: [onCi ? ["default", { summary: false }] : "default", "./test/support/closing.ts"],
   },
 });

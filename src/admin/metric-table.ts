@@ -156,7 +156,7 @@ export const metricTable: readonly MetricRow[] = [
   { name: "buffer_bytes", help: "Octets of unfinished and unsent messages.", gauge: true, values: one(Counter.bufferBytes) },
   { name: "upstream_failures_total", help: "Times an upstream target stopped answering.", values: one(Counter.upstreamFailures) },
   { name: "tls_handshakes_total", help: "TLS handshakes.", label: "result", values: { done: Counter.tlsHandshakes, failed: Counter.tlsFailed } },
-  { name: "tls_handshakes_resumed_total", help: "TLS handshakes done that resumed a session.", values: one(Counter.tlsResumed) },
+  { name: "tls_handshakes_resumed_total", help: "TLS handshakes that resumed a session.", values: one(Counter.tlsResumed) },
   { name: "handshakes", help: "Unfinished TLS and WebSocket handshakes.", gauge: true, values: one(Counter.handshakes) },
   { name: "handshakes_refused_total", help: "Connections closed because too many handshakes were unfinished, in all or of their source.", values: one(Counter.handshakesRefused) },
   { name: "websocket_handshakes_total", help: "WebSocket handshakes.", label: "result", values: { agreed: Counter.wsUpgrades, refused: Counter.wsRefused } },

@@ -145,7 +145,7 @@ test("PX-16.11-3 ACKs along a token leave no state", async () => {
   const send = async (count: number): Promise<void> => {
     for (let at = 1; at <= count; at += 1) {
       await ack(at);
-      if (at % 100 === 0) await U.settle();
+      if (at % 50 === 0) await U.settle();
     }
     U.forget();
   };

@@ -233,7 +233,7 @@ test("TR-25 SA-16 certificates are reloaded on SIGHUP and when a file changes, a
   writeFileSync(live.certificate, readFileSync(third.certificate));
   writeFileSync(live.key, readFileSync(third.key));
   await expect.poll(async () => names(await handshake(client, { rejectUnauthorized: false })), { timeout: 5_000 }).toContain("third.example.org");
-  expect(SUT.output).toContain("a certificate is about to expire");
+  await expect.poll(() => SUT.output).toContain("a certificate is about to expire");
   const views = (await admin.get("/api/certificates")).json["certificates"];
   expect(views).toMatchObject([{ file: live.certificate, names: ["DNS:third.example.org"], daysLeft: 4 }]);
   const expiry = /^sluice_certificate_expiry_timestamp_seconds\{file="[^"]*"\} (\S+)$/m.exec((await admin.get("/metrics")).text)?.[1];
