@@ -627,7 +627,7 @@ export const counterProse: readonly string[] = [
   "messages handed to the registrar and home proxy",
   "TLS and WebSocket handshakes begun and not done now",
   "connections closed because too many handshakes were begun and not done",
-  "TLS handshakes done",
+  "TLS handshakes completed",
   "TLS handshakes that resumed a session",
   "TLS connections that failed",
   "WebSocket handshakes accepted",
