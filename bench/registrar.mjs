@@ -41,6 +41,9 @@ const SERVERS = {
       SLUICE_DOMAINS: "example.org",
       SLUICE_EDGES: "127.0.0.1",
       SLUICE_SHARDS: "1",
+      // All calls come from one client address, which would soon have used up its share.
+      SLUICE_MAX_PENDING: "1000000",
+      SLUICE_MAX_PENDING_PER_SOURCE: "1000000",
       SLUICE_STATE_DIR: temporaryFolder(),
       SLUICE_LOG_LEVEL: "warn",
       SLUICE_ADMIN_LISTEN: "off",

@@ -6,8 +6,8 @@
 #include "flow_tokens.h"
 #include "sip_text.h"
 
-using namespace sluice;
-using namespace sluice::test;
+namespace sluice::digest_test {
+using namespace test;
 
 namespace {
 
@@ -160,3 +160,5 @@ TEST("an HA1 is remembered until newer ones replace it or all are forgotten") {
   cache.forget();
   CHECK(cache.find(std::to_string(kMany - 1), "r", DigestAlgorithm::md5) == nullptr);
 }
+
+}  // namespace sluice::digest_test

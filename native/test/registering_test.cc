@@ -4,6 +4,8 @@
 #include <csignal>
 
 #include "bindings.h"
+#include "core/base/wall_ms.h"
+#include "core/crypto/md5.h"
 #include "core/home/binding_store.h"
 #include "shard_rig.h"
 
@@ -81,6 +83,25 @@ class RegistrarRig : public ShardRig {
   std::vector<RegisterState> states;
   std::vector<int32_t> whos;
 };
+
+std::string md5_hex(const std::string& text, uint8_t (&digest)[kMd5Size]) {
+  md5(text.data(), text.size(), digest);
+  std::string out;
+  for (const uint8_t octet : digest) {
+    out += "0123456789abcdef"[octet >> 4];
+    out += "0123456789abcdef"[octet & 15];
+  }
+  return out;
+}
+
+// The Authorization line of bob, who has that password.
+std::string authorization(const std::string& password, const std::string& nonce, const std::string& nc) {
+  uint8_t digest[kMd5Size];
+  const std::string ha1 = md5_hex("bob:example.com:" + password, digest);
+  const std::string response = md5_hex(ha1 + ":" + nonce + ":" + nc + ":x:auth:" + md5_hex("REGISTER:sip:example.com", digest), digest);
+  return "Authorization: Digest username=\"bob\", realm=\"example.com\", nonce=\"" + nonce + "\", uri=\"sip:example.com\", response=\"" + response +
+         "\", algorithm=MD5, qop=auth, nc=" + nc + ", cnonce=\"x\"\r\n";
+}
 
 }  // namespace
 
@@ -309,6 +330,61 @@ TEST("all REGISTERs of one address have the same `who`, other requests have none
   CHECK(rig.whos[0] != 0);
   CHECK_EQ(rig.whos[0], rig.whos[1]);
   CHECK_EQ(rig.whos[2], 0);
+}
+
+TEST("AU-9 AU-17 credentials are proved once, with the right password, from where the nonce went, and not while their user is locked out") {
+  const TemporaryFolder folder;
+  RegistrarRig rig(folder.path());
+  const uint8_t seed[64] = {7};
+  NonceTable nonces(seed, wall_ms() - 1'000);
+  LoginGuard guard(SipKey{});
+  Registering& registering = (*rig).registering();
+  registering.use_logins(nonces, guard);
+  uint8_t ha1[kMd5Size];
+  md5_hex("bob:example.com:secret", ha1);
+  bool is_proved = false;
+  rig.policy = [&, decide = rig.policy](unsigned i, const int32_t* record, int32_t* verdict) {
+    is_proved = registering.proves(i, 60'000, 3);
+    return decide(i, record, verdict);
+  };
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp));
+  Asked asked;
+  // The edge's Via comes first, then that of its client.
+  std::string client = "192.0.2.7";
+  const auto proves = [&](const std::string& lines) {
+    ++asked.number;
+    asked.lines = "Via: SIP/2.0/UDP " + client + ";branch=z9hG4bKc\r\n" + lines;
+    rig.ask(edge, asked);
+    return is_proved;
+  };
+  const auto nonce_for = [&](const char* ip) {
+    Address address;
+    CHECK(parse_ip(ip, address));
+    char text[kNonceText];
+    nonces.make("example.com", address, wall_ms(), text);
+    return std::string(text, kNonceText);
+  };
+  const std::string nonce = nonce_for("192.0.2.7");
+  // Until the object path has taught the HA1, nothing is proved here.
+  CHECK(!proves(authorization("secret", nonce, "00000001")));
+  registering.ha1s().learn("bob", "example.com", DigestAlgorithm::md5, ha1);
+  CHECK(proves(authorization("secret", nonce, "00000001")));
+  CHECK(!proves(authorization("secret", nonce, "00000001")));
+  CHECK(proves(authorization("secret", nonce, "00000002")));
+  CHECK(!proves(authorization("guess", nonce, "00000003")));
+  CHECK(!proves(authorization("secret", nonce_for("198.51.100.9"), "00000001")));
+  CHECK(!proves(""));
+  // From a network where bob has never logged in, and after too many guesses at his password.
+  client = "198.51.100.9";
+  const std::string elsewhere = nonce_for("198.51.100.9");
+  Address guesser;
+  CHECK(parse_ip("203.0.113.1", guesser));
+  for (uint32_t guess = 0; guess <= LoginGuard::kUserBurst; ++guess) guard.failed(guesser, "bob\nexample.com", static_cast<uint32_t>(wall_ms() / 1'000));
+  CHECK(!proves(authorization("secret", elsewhere, "00000001")));
+  client = "192.0.2.7";
+  CHECK(proves(authorization("secret", nonce, "00000003")));
+  registering.ha1s().forget();
+  CHECK(!proves(authorization("secret", nonce, "00000004")));
 }
 
 }  // namespace sluice::registering_test
