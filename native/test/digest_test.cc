@@ -1,9 +1,9 @@
 // Digest credentials of a REGISTER against a known HA1: which ones C++ reads, what they prove, and which request they are for.
 #include "check.h"
-#include "core/crypto/md5.h"
 #include "core/home/digest.h"
 #include "core/home/ha1_cache.h"
 #include "flow_tokens.h"
+#include "md5_text.h"
 #include "sip_text.h"
 
 namespace sluice::digest_test {
@@ -42,17 +42,6 @@ bool reads(const std::string& header) {
   const Scanned scanned(with(header));
   DigestCredentials credentials;
   return read_credentials(scanned.message, credentials);
-}
-
-std::string md5_of(Text text) {
-  uint8_t digest[kMd5Size];
-  md5(text.data(), text.size(), digest);
-  std::string out;
-  for (const uint8_t octet : digest) {
-    out += "0123456789abcdef"[octet >> 4];
-    out += "0123456789abcdef"[octet & 15];
-  }
-  return out;
 }
 
 }  // namespace

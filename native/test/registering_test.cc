@@ -5,8 +5,8 @@
 
 #include "bindings.h"
 #include "core/base/wall_ms.h"
-#include "core/crypto/md5.h"
 #include "core/home/binding_store.h"
+#include "md5_text.h"
 #include "shard_rig.h"
 
 namespace sluice::registering_test {
@@ -84,21 +84,10 @@ class RegistrarRig : public ShardRig {
   std::vector<int32_t> whos;
 };
 
-std::string md5_hex(const std::string& text, uint8_t (&digest)[kMd5Size]) {
-  md5(text.data(), text.size(), digest);
-  std::string out;
-  for (const uint8_t octet : digest) {
-    out += "0123456789abcdef"[octet >> 4];
-    out += "0123456789abcdef"[octet & 15];
-  }
-  return out;
-}
-
 // The Authorization line of bob, who has that password.
 std::string authorization(const std::string& password, const std::string& nonce, const std::string& nc) {
-  uint8_t digest[kMd5Size];
-  const std::string ha1 = md5_hex("bob:example.com:" + password, digest);
-  const std::string response = md5_hex(ha1 + ":" + nonce + ":" + nc + ":x:auth:" + md5_hex("REGISTER:sip:example.com", digest), digest);
+  const std::string ha1 = md5_of("bob:example.com:" + password);
+  const std::string response = md5_of(ha1 + ":" + nonce + ":" + nc + ":x:auth:" + md5_of("REGISTER:sip:example.com"));
   return "Authorization: Digest username=\"bob\", realm=\"example.com\", nonce=\"" + nonce + "\", uri=\"sip:example.com\", response=\"" + response +
          "\", algorithm=MD5, qop=auth, nc=" + nc + ", cnonce=\"x\"\r\n";
 }
@@ -341,7 +330,8 @@ TEST("AU-9 AU-17 credentials are proved once, with the right password, from wher
   Registering& registering = (*rig).registering();
   registering.use_logins(nonces, guard);
   uint8_t ha1[kMd5Size];
-  md5_hex("bob:example.com:secret", ha1);
+  const std::string secret = "bob:example.com:secret";
+  md5(secret.data(), secret.size(), ha1);
   bool is_proved = false;
   rig.policy = [&, decide = rig.policy](unsigned i, const int32_t* record, int32_t* verdict) {
     is_proved = registering.proves(i, 60'000, 3);

@@ -26,6 +26,8 @@ export class RegisterDesk {
   #options: RegistrarOptions | undefined;
   /** The revision of the users whose HA1s C++ has. */
   #revision: number | undefined;
+  /** The algorithms offered to them, a bit for each. */
+  #offered = 0;
 
   constructor({ shard, table, gruuKey, servesOutbound }: RegisterDeskNeeds) {
     this.#shard = shard;
@@ -38,7 +40,7 @@ export class RegisterDesk {
     const { domains, maxContacts, maxFlows } = options;
     // Without configured domains every host counts as ours, which C++ cannot look up.
     this.#options = domains.isEmpty ? undefined : options;
-    this.#forget(undefined);
+    this.#startOver(undefined);
     const shown = domains.names.map(([name, realm]) => [name, realm === undefined ? "" : showHost(realm)] as const);
     this.#shard.setRegisters({ domains: shown, maxContacts, maxFlows, keepSeconds, supported: supportedBy(options).join(", ") });
   }
@@ -63,21 +65,23 @@ export class RegisterDesk {
   learn(user: string, realm: string, algorithm: DigestAlgorithm, ha1: string): void {
     const revision = this.#options?.authenticator?.revision;
     if (revision === undefined) return;
-    if (revision !== this.#revision) this.#forget(revision);
+    if (revision !== this.#revision) this.#startOver(revision);
     this.#shard.learnHa1(user, realm, DIGEST_NUMBER[algorithm], Buffer.from(ha1, "hex"));
   }
 
   #isProven(item: number): boolean {
     const authenticator = this.#options?.authenticator;
     if (authenticator === undefined) return true;
-    const { revision, offered, nonceMs } = authenticator;
+    const { revision, nonceMs } = authenticator;
     if (revision === undefined) return false;
-    if (revision !== this.#revision) this.#forget(revision);
-    return this.#shard.proves(item, nonceMs, offered.reduce((bits, algorithm) => bits | (1 << DIGEST_NUMBER[algorithm]), 0));
+    if (revision !== this.#revision) this.#startOver(revision);
+    return this.#shard.proves(item, nonceMs, this.#offered);
   }
 
-  #forget(revision: number | undefined): void {
+  /** `revision`: of the users from now on. */
+  #startOver(revision: number | undefined): void {
     this.#revision = revision;
+    this.#offered = (this.#options?.authenticator?.offered ?? []).reduce((bits, algorithm) => bits | (1 << DIGEST_NUMBER[algorithm]), 0);
     this.#shard.forgetHa1s();
   }
 

@@ -116,13 +116,14 @@ void Registering::carry_out(unsigned i) noexcept {
   }
   Done done;
   done.item = i;
+  done.transaction = transaction_of(item);
   Outcome outcome = Outcome::saved;
   const uint64_t now = now_ns() / 1'000'000 + static_cast<uint64_t>(desk_->clock_offset);
-  if (!save(i, now, outcome)) refuse_for_now(i, done);
-  else if (outcome == Outcome::out_of_order) refuse(i, 500, "CSeq Out Of Order", done);
-  else if (outcome == Outcome::full) refuse(i, 403, "Too Many Contacts", done);
-  else if (outcome == Outcome::no_room) rest(i, done);
-  else accept(i, done);
+  if (!save(i, now, outcome)) refuse_for_now(done);
+  else if (outcome == Outcome::out_of_order) refuse(500, "CSeq Out Of Order", done);
+  else if (outcome == Outcome::full) refuse(403, "Too Many Contacts", done);
+  else if (outcome == Outcome::no_room) rest(done);
+  else accept(done);
   desk_->done.push_back(done);
 }
 
@@ -174,7 +175,8 @@ bool Registering::save(unsigned i, uint64_t now, Outcome& outcome) noexcept {
   return true;
 }
 
-void Registering::accept(unsigned i, Done& done) noexcept {
+void Registering::accept(Done& done) noexcept {
+  const unsigned i = done.item;
   const Item& item = turn_.item(i);
   const RegisterRequest& request = desk_->requests[i];
   const int32_t* const verdict = turn_.verdict(i);
@@ -186,13 +188,13 @@ void Registering::accept(unsigned i, Done& done) noexcept {
     const size_t room = ground_.commons.answers.room(object_.answer_way_of(i).remote), taken = item.message.size + kOwn;
     most = room > taken ? room - taken : 0;
   }
-  if (!contacts.is_whole()) return refuse(i, 500, "Server Internal Error", done);
+  if (!contacts.is_whole()) return refuse(500, "Server Internal Error", done);
   std::string& answers = desk_->answers;
   done.answer_at = answers.size();
   answers.resize(done.answer_at + 2 * size_t{item.message.head_size} + contacts.size() + settings_.supported.size() + 2 * kOwn);
   Writer out(answers.data() + done.answer_at, answers.size() - done.answer_at);
   char tag[StatelessAnswers::kTag];
-  write_register_head(item.message, item.source, 200, "OK", StatelessAnswers::tag(ground_.config, transaction_of(item), nullptr, tag), settings_.keep_seconds, out);
+  write_register_head(item.message, item.source, 200, "OK", StatelessAnswers::tag(ground_.config, done.transaction, nullptr, tag), settings_.keep_seconds, out);
   contacts.put(most, out);
   put_path(request.path, out);
   if ((verdict[kVerdict_edits] & static_cast<int32_t>(kGrant_require_outbound)) != 0) out.put("Require: outbound\r\n");
@@ -212,18 +214,17 @@ void Registering::accept(unsigned i, Done& done) noexcept {
   answers.resize(done.answer_at + out.size());
 }
 
-void Registering::refuse(unsigned i, int status, Text reason, Done& done) noexcept {
-  const Item& item = turn_.item(i);
+void Registering::refuse(int status, Text reason, Done& done) noexcept {
+  const Item& item = turn_.item(done.item);
   std::string& answers = desk_->answers;
   done.answer_at = answers.size();
   answers.resize(done.answer_at + 2 * size_t{item.message.head_size} + kOwn);
   Writer out(answers.data() + done.answer_at, answers.size() - done.answer_at);
-  const uint64_t transaction = transaction_of(item);
   char tag[StatelessAnswers::kTag];
-  write_register_head(item.message, item.source, status, reason, StatelessAnswers::tag(ground_.config, transaction, nullptr, tag), 0, out);
+  write_register_head(item.message, item.source, status, reason, StatelessAnswers::tag(ground_.config, done.transaction, nullptr, tag), 0, out);
   if (status == 503) {
     out.put("Retry-After: ");
-    out.put_number(kRetryLeast + transaction % kRetrySpan);
+    out.put_number(kRetryLeast + done.transaction % kRetrySpan);
     out.put("\r\n");
   }
   out.put(kRegisterEnd);
@@ -232,12 +233,12 @@ void Registering::refuse(unsigned i, int status, Text reason, Done& done) noexce
   answers.resize(done.answer_at + out.size());
 }
 
-void Registering::refuse_for_now(unsigned i, Done& done) noexcept { refuse(i, 503, "Service Unavailable", done); }
+void Registering::refuse_for_now(Done& done) noexcept { refuse(503, "Service Unavailable", done); }
 
 // For a second all REGISTERs go to the object path, which tells the operator that the table is full.
-void Registering::rest(unsigned i, Done& done) noexcept {
+void Registering::rest(Done& done) noexcept {
   desk_->rests_until = ground_.clock.tick() + Clock::kTicksPerSecond;
-  refuse_for_now(i, done);
+  refuse_for_now(done);
 }
 
 void Registering::leave(unsigned i) noexcept {
@@ -259,7 +260,7 @@ void Registering::leave_together() noexcept {
     if (error == 0 && desk_->failures != store.journal().failures()) error = EIO;
     for (Done& done : desk_->done)
       if (error != 0 && done.changes) {
-        refuse_for_now(done.item, done);
+        refuse_for_now(done);
         done.changes = false;
       }
   }
@@ -271,7 +272,7 @@ void Registering::send(const Done& done) noexcept {
   const Item& item = turn_.item(done.item);
   const uint32_t now = ground_.clock.tick();
   if (done.changes && item.source.kind == FlowKind::udp)
-    desk_->memory.remember(transaction_of(item), RegisterState::answered, now, now + Clock::ticks(uint64_t{ground_.config.branch_seconds} * 1'000));
+    desk_->memory.remember(done.transaction, RegisterState::answered, now, now + Clock::ticks(uint64_t{ground_.config.branch_seconds} * 1'000));
   if (done.changes && !item.source.from_core) bind(done.item);
   ground_.counters.add(Counter::replies);
   responder_.count(done.status);

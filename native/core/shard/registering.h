@@ -62,6 +62,7 @@ class Registering {
  private:
   struct Done {
     unsigned item = 0;
+    uint64_t transaction = 0;  // transaction_of() the item
     int status = 0;
     bool changes = false;  // the table changed, so the journal must have it first
     size_t answer_at = 0;
@@ -90,10 +91,10 @@ class Registering {
   RegisterState state(unsigned i) const noexcept { return static_cast<RegisterState>(desk_->rows[i * k_register_fields + kRegister_state]); }
   uint64_t transaction_of(const Item& item) const noexcept;
   bool save(unsigned i, uint64_t now, Outcome& outcome) noexcept;
-  void accept(unsigned i, Done& done) noexcept;
-  void refuse(unsigned i, int status, Text reason, Done& done) noexcept;
-  void refuse_for_now(unsigned i, Done& done) noexcept;
-  void rest(unsigned i, Done& done) noexcept;
+  void accept(Done& done) noexcept;
+  void refuse(int status, Text reason, Done& done) noexcept;
+  void refuse_for_now(Done& done) noexcept;
+  void rest(Done& done) noexcept;
   void leave_together() noexcept;
   void send(const Done& done) noexcept;
   void bind(unsigned i) noexcept;
