@@ -1,0 +1,60 @@
+/** The compared registrars, each on CPU 0 with one worker, and the load of phones and callers on CPU 1. */
+import { createHash } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "../../scripts/lib/run.mjs";
+import { temporaryFolder } from "../micro/stage.mjs";
+import { CORE_PORT, EDGE_PORT, SLUICE_MAIN, startPinned } from "./edges.mjs";
+import { runProgram } from "./load.mjs";
+
+// As in native/bench/lib/home_requests.h.
+const DOMAIN = "example.org";
+const PASSWORD = "correct horse";
+const HASHES = { md5: "md5", sha256: "sha256" };
+const ALGORITHMS = { md5: "MD5", sha256: "SHA-256" };
+
+/** `digest`: none, md5 or sha256. `users`: how many users have a password, u0 and so on. */
+export function sluiceRegistrar({ digest = "none", users = 100_000, folder = temporaryFolder(), env = {} } = {}) {
+  return startPinned("sluice-registrar", process.execPath, [SLUICE_MAIN], {
+    SLUICE_MODE: "registrar",
+    SLUICE_LISTEN: `udp:127.0.0.1:${EDGE_PORT}`,
+    SLUICE_DOMAINS: DOMAIN,
+    SLUICE_EDGES: "127.0.0.1",
+    SLUICE_SHARDS: "1",
+    ...(digest !== "none" && { SLUICE_AUTH: `file:${passwords(digest, users)}`, SLUICE_AUTH_ALGORITHMS: ALGORITHMS[digest].toLowerCase() }),
+    // All calls come from one client address, which would soon have used up its share.
+    SLUICE_MAX_PENDING: "1000000",
+    SLUICE_MAX_PENDING_PER_SOURCE: "1000000",
+    SLUICE_STATE_DIR: folder,
+    SLUICE_LOG_LEVEL: "warn",
+    SLUICE_ADMIN_LISTEN: "off",
+    ...env,
+  }, "udp");
+}
+
+function passwords(digest, users) {
+  const file = join(temporaryFolder(), "users.htdigest");
+  const line = (_, number) => `u${number}:${DOMAIN}:${createHash(HASHES[digest]).update(`u${number}:${DOMAIN}:${PASSWORD}`).digest("hex")}\n`;
+  writeFileSync(file, Array.from({ length: users }, line).join(""), { mode: 0o600 });
+  return file;
+}
+
+/** Raw sockets (udp4_raw) cost Kamailio more here, on the loopback interface, so it sends by the ordinary ones. */
+function kamailioRegistrar({ digest = "none" } = {}) {
+  const folder = temporaryFolder();
+  const file = join(ROOT, "bench/kamailio/registrar.cfg");
+  const memory = ["-x", "tlsf", "-X", "tlsf", "-m", "1024"];
+  const defines = [`LISTEN_PORT=${EDGE_PORT}`, ...(digest === "none" ? [] : ["WITH_DIGEST", `DIGEST_ALGORITHM="${ALGORITHMS[digest]}"`, `PASSWORD="${PASSWORD}"`])];
+  const args = ["-DD", "-E", "-f", file, "-Y", folder, "-P", join(folder, "pid"), ...memory, ...defines.flatMap((define) => ["-A", define])];
+  return startPinned("kamailio-registrar", "kamailio", args, {}, "udp");
+}
+
+export const REGISTRARS = {
+  kamailio: (digest) => kamailioRegistrar({ digest }),
+  sluice: (digest) => sluiceRegistrar({ digest }),
+};
+
+/** Options as in native/bench/home_load.cc; the figures of each workload in turn. */
+export function runHomeLoads(options) {
+  return runProgram("home_load", { server: `127.0.0.1:${EDGE_PORT}`, local: `127.0.0.1:${CORE_PORT}`, ...options });
+}
