@@ -18,6 +18,13 @@ Text octets_of(const Napi::Value& value) {
 }
 
 // Octets as latin1 characters.
+Napi::Value text_of(Napi::Env env, Text octets) {
+  napi_value text = nullptr;
+  napi_create_string_latin1(env, octets.data(), octets.size(), &text);
+  return Napi::Value(env, text);
+}
+DigestAlgorithm algorithm_of(const Napi::Value& number) { return number.ToNumber().Uint32Value() == 0 ? DigestAlgorithm::md5 : DigestAlgorithm::sha256; }
+
 std::string latin1(const Napi::Value& value) {
   size_t size = 0;
   napi_get_value_string_latin1(value.Env(), value, nullptr, 0, &size);
@@ -266,7 +273,7 @@ Napi::Value ShardHost::serve_registers(const Napi::CallbackInfo& info, Shard& sh
   }
   registers_ = Napi::Reference<Napi::Int32Array>::New(rows, 1);
   const int64_t offset = location.Get("clockOffset").ToNumber().Int64Value();
-  shard.registering().use_logins(running_->cluster->nonces, running_->cluster->guard);
+  shard.registering().login().use(running_->cluster->nonces, running_->cluster->guard);
   shard.registering().open(store, offset, make_aes_gcm(key.Data()), rows.Data());
   return env.Undefined();
 }
@@ -288,24 +295,44 @@ Napi::Value ShardHost::set_registers(const Napi::CallbackInfo& info, Shard& shar
   return info.Env().Undefined();
 }
 
-// proves(item, nonceLifeMs, offered)
-Napi::Value ShardHost::proves(const Napi::CallbackInfo& info, Shard& shard) {
-  const auto life = static_cast<uint64_t>(info[1].ToNumber().Int64Value());
-  return Napi::Boolean::New(info.Env(), shard.registering().proves(info[0].ToNumber().Uint32Value() % k_batch_size, life, info[2].ToNumber().Uint32Value()));
+// offerLogins(nonceLifeMs, algorithms)
+Napi::Value ShardHost::offer_logins(const Napi::CallbackInfo& info, Shard& shard) {
+  const auto algorithms = info[1].As<Napi::Array>();
+  LoginSettings settings;
+  settings.nonce_life = static_cast<uint64_t>(info[0].ToNumber().Int64Value());
+  for (uint32_t i = 0; i < algorithms.Length(); ++i) settings.offered.push_back(algorithm_of(Napi::Value(algorithms[i])));
+  shard.registering().login().configure(std::move(settings));
+  return info.Env().Undefined();
+}
+
+// checkLogin(item)
+Napi::Value ShardHost::check_login(const Napi::CallbackInfo& info, Shard& shard) {
+  return Napi::Number::New(info.Env(), static_cast<int32_t>(shard.registering().check_login(info[0].ToNumber().Uint32Value() % k_batch_size)));
+}
+
+// loginOf(item): {user, realm, algorithm}, or undefined
+Napi::Value ShardHost::login_of(const Napi::CallbackInfo& info, Shard& shard) {
+  DigestCredentials credentials;
+  if (!read_credentials(shard.turn().item(info[0].ToNumber().Uint32Value() % k_batch_size).message, credentials)) return info.Env().Undefined();
+  auto login = Napi::Object::New(info.Env());
+  login.Set("user", text_of(info.Env(), credentials.user));
+  login.Set("realm", text_of(info.Env(), credentials.realm));
+  login.Set("algorithm", static_cast<uint32_t>(credentials.algorithm));
+  return login;
 }
 
 // learnHa1(user, realm, algorithm, octets)
 Napi::Value ShardHost::learn_ha1(const Napi::CallbackInfo& info, Shard& shard) {
-  const auto algorithm = info[2].ToNumber().Uint32Value() == 0 ? DigestAlgorithm::md5 : DigestAlgorithm::sha256;
+  const DigestAlgorithm algorithm = algorithm_of(info[2]);
   const auto ha1 = info[3].As<Napi::Uint8Array>();
   const std::string user = latin1(info[0]), realm = latin1(info[1]);
-  if (ha1.ElementLength() == digest_size(algorithm)) shard.registering().ha1s().learn(user, realm, algorithm, ha1.Data());
+  if (ha1.ElementLength() == digest_size(algorithm)) shard.registering().login().ha1s().learn(user, realm, algorithm, ha1.Data());
   return info.Env().Undefined();
 }
 
 // forgetHa1s()
 Napi::Value ShardHost::forget_ha1s(const Napi::CallbackInfo& info, Shard& shard) {
-  shard.registering().ha1s().forget();
+  shard.registering().login().ha1s().forget();
   return info.Env().Undefined();
 }
 

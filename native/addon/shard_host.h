@@ -82,7 +82,9 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   Napi::Value flush(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value take_events(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value serve_registers(const Napi::CallbackInfo& info, Shard& shard);
-  Napi::Value proves(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value offer_logins(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value check_login(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value login_of(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value learn_ha1(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value forget_ha1s(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value set_registers(const Napi::CallbackInfo& info, Shard& shard);

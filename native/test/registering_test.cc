@@ -328,13 +328,14 @@ TEST("AU-9 AU-17 credentials are proved once, with the right password, from wher
   NonceTable nonces(seed, wall_ms() - 1'000);
   LoginGuard guard(SipKey{});
   Registering& registering = (*rig).registering();
-  registering.use_logins(nonces, guard);
+  registering.login().use(nonces, guard);
+  registering.login().configure({60'000, {DigestAlgorithm::sha256, DigestAlgorithm::md5}});
   uint8_t ha1[kMd5Size];
   const std::string secret = "bob:example.com:secret";
   md5(secret.data(), secret.size(), ha1);
-  bool is_proved = false;
+  LoginState login = LoginState::left;
   rig.policy = [&, decide = rig.policy](unsigned i, const int32_t* record, int32_t* verdict) {
-    is_proved = registering.proves(i, 60'000, 3);
+    login = registering.check_login(i);
     return decide(i, record, verdict);
   };
   const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp));
@@ -345,7 +346,7 @@ TEST("AU-9 AU-17 credentials are proved once, with the right password, from wher
     ++asked.number;
     asked.lines = "Via: SIP/2.0/UDP " + client + ";branch=z9hG4bKc\r\n" + lines;
     rig.ask(edge, asked);
-    return is_proved;
+    return login == LoginState::proven;
   };
   const auto nonce_for = [&](const char* ip) {
     Address address;
@@ -355,15 +356,19 @@ TEST("AU-9 AU-17 credentials are proved once, with the right password, from wher
     return std::string(text, kNonceText);
   };
   const std::string nonce = nonce_for("192.0.2.7");
-  // Until the object path has taught the HA1, nothing is proved here.
+  // Until somebody has taught the HA1, nothing is proved here.
   CHECK(!proves(authorization("secret", nonce, "00000001")));
-  registering.ha1s().learn("bob", "example.com", DigestAlgorithm::md5, ha1);
+  CHECK(login == LoginState::unknown);
+  registering.login().ha1s().learn("bob", "example.com", DigestAlgorithm::md5, ha1);
   CHECK(proves(authorization("secret", nonce, "00000001")));
   CHECK(!proves(authorization("secret", nonce, "00000001")));
   CHECK(proves(authorization("secret", nonce, "00000002")));
   CHECK(!proves(authorization("guess", nonce, "00000003")));
+  CHECK(login == LoginState::left);
   CHECK(!proves(authorization("secret", nonce_for("198.51.100.9"), "00000001")));
+  CHECK(login == LoginState::stale);
   CHECK(!proves(""));
+  CHECK(login == LoginState::missing);
   // From a network where bob has never logged in, and after too many guesses at his password.
   client = "198.51.100.9";
   const std::string elsewhere = nonce_for("198.51.100.9");
@@ -373,8 +378,41 @@ TEST("AU-9 AU-17 credentials are proved once, with the right password, from wher
   CHECK(!proves(authorization("secret", elsewhere, "00000001")));
   client = "192.0.2.7";
   CHECK(proves(authorization("secret", nonce, "00000003")));
-  registering.ha1s().forget();
+  registering.login().ha1s().forget();
   CHECK(!proves(authorization("secret", nonce, "00000004")));
+}
+
+TEST("AU-1 AU-13 a challenge by numbers has a line for each algorithm, in the order of the configuration, and a fresh nonce; it changes nothing") {
+  const TemporaryFolder folder;
+  RegistrarRig rig(folder.path());
+  const uint8_t seed[64] = {7};
+  NonceTable nonces(seed, wall_ms() - 1'000);
+  LoginGuard guard(SipKey{});
+  Registering& registering = (*rig).registering();
+  registering.login().use(nonces, guard);
+  registering.login().configure({60'000, {DigestAlgorithm::sha256, DigestAlgorithm::md5}});
+  uint32_t grant = kGrant_challenge;
+  rig.policy = [&, decide = rig.policy](unsigned i, const int32_t* record, int32_t* verdict) {
+    const auto result = decide(i, record, verdict);
+    verdict[kVerdict_edits] = static_cast<int32_t>(grant);
+    return result;
+  };
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp));
+  Asked asked;
+  const std::string first = rig.ask(edge, asked);
+  CHECK(holds(first, "SIP/2.0 401 Unauthorized\r\n"));
+  const size_t sha = first.find("WWW-Authenticate: Digest realm=\"example.com\", nonce=\""), md5 = first.rfind("WWW-Authenticate: ");
+  CHECK(sha != std::string::npos && sha < md5);
+  CHECK(holds(first.substr(sha, md5 - sha), "\", algorithm=SHA-256, qop=\"auth\"\r\n"));
+  CHECK(holds(first.substr(md5), "\", algorithm=MD5, qop=\"auth\"\r\n"));
+  Address client;
+  CHECK(parse_ip("127.0.0.1", client));
+  const size_t at = first.find("nonce=\"") + 7;
+  CHECK(nonces.is_fresh(Text(first).substr(at, kNonceText), "example.com", client, wall_ms(), 60'000));
+  CHECK_EQ(rig.store->table().bindings(), 0u);
+  grant = kGrant_stale_challenge;
+  asked.number = 2;
+  CHECK(holds(rig.ask(edge, asked), "\", stale=true, algorithm=MD5"));
 }
 
 }  // namespace sluice::registering_test

@@ -124,6 +124,11 @@ export class Authenticator {
     return this.#store.revision?.();
   }
 
+  /** As `CredentialStore.findNow`. */
+  ha1Now(user: string, realm: string, algorithm: DigestAlgorithm): string | undefined {
+    return this.#store.findNow?.(user, realm)?.[algorithm];
+  }
+
   /** How long a nonce is valid. */
   get nonceMs(): number {
     return this.#options.nonceSeconds * 1_000;

@@ -12,6 +12,8 @@ export class CredentialsUnavailable extends Error {
 export interface CredentialStore {
   /** Undefined: there is no such user. User and realm are octets as latin1 characters. Rejects with CredentialsUnavailable. */
   find(user: string, realm: string): Promise<Ha1s | undefined>;
+  /** The same at once, if this store has it at hand; valid as long as `revision` is the same. */
+  findNow?(user: string, realm: string): Ha1s | undefined;
   /** Whether there is such a user; a store without this cannot be queried on behalf of strangers. Rejects with CredentialsUnavailable. */
   knows?(user: string, realm: string): Promise<boolean>;
   /** The algorithms that every user has a hash for; undefined: the store cannot tell. */

@@ -37,6 +37,10 @@ export class FileCredentials implements CredentialStore {
     return this.#users.find(user, realm);
   }
 
+  findNow(user: string, realm: string): Ha1s | undefined {
+    return this.#users.find(user, realm);
+  }
+
   async knows(user: string, realm: string): Promise<boolean> {
     return (await this.find(user, realm)) !== undefined;
   }

@@ -1,5 +1,6 @@
 /** Everything that the addon exports is declared here and nowhere else. */
 import type { ProxyRule, Transport } from "../config/listener.js";
+import type { LoginState } from "./layout.js";
 import type { AddressPort, TrustedNet, UpstreamChoice, UpstreamTarget } from "./address-port.js";
 import type { FlowEndRow, FlowFilter, FlowRow, RefusalRow, SurveyRow, TapFilter, TokenRow, UpstreamRow } from "./inspect.js";
 
@@ -201,13 +202,24 @@ export interface ObjectPort {
   /** REGISTERs decided by numbers will change that store. `rows`: Const.registerFields numbers per message of a batch; `gruuKey`: 32 octets. */
   serveRegisters(location: Location, rows: Int32Array, gruuKey: Uint8Array): void;
   setRegisters(settings: RegisterSettings): void;
-  /** Whether REGISTER `item` of the batch has correct credentials, which this uses up. `offered`: 1 for MD5, 2 for SHA-256, 3 for both. False: the object path has to check. */
-  proves(item: number, nonceLifeMs: number, offered: number): boolean;
-  /** For `proves`. Names are octets as latin1 characters, `algorithm` 0 is MD5, 1 is SHA-256. */
+  /** How REGISTERs log in: 0 is MD5, 1 is SHA-256, in the order in which they are offered. */
+  offerLogins(nonceLifeMs: number, algorithms: readonly number[]): void;
+  /** What the credentials of REGISTER `item` of the batch prove; if it is `proven`, they are used up. */
+  checkLogin(item: number): LoginState;
+  /** Whose credentials they claim to be; undefined: they are for src/auth to read. */
+  loginOf(item: number): ClaimedLogin | undefined;
+  /** For `checkLogin`. */
   learnHa1(user: string, realm: string, algorithm: number, ha1: Uint8Array): void;
   forgetHa1s(): void;
   flush(): void;
   takeEvents(): readonly FlowEvent[] | undefined;
+}
+
+/** Names are octets as latin1 characters; `algorithm` 0 is MD5, 1 is SHA-256. */
+export interface ClaimedLogin {
+  readonly user: string;
+  readonly realm: string;
+  readonly algorithm: number;
 }
 
 export interface Shard extends ObjectPort {

@@ -309,10 +309,21 @@ export const RegisterFlag = {
 } as const;
 export type RegisterFlag = (typeof RegisterFlag)[keyof typeof RegisterFlag];
 
+export const LoginState = {
+  left: 0,
+  proven: 1,
+  missing: 2,
+  stale: 3,
+  unknown: 4,
+} as const;
+export type LoginState = (typeof LoginState)[keyof typeof LoginState];
+
 export const RegisterGrant = {
   outbound: 1,
   requireOutbound: 2,
   gruu: 4,
+  challenge: 8,
+  staleChallenge: 16,
 } as const;
 export type RegisterGrant = (typeof RegisterGrant)[keyof typeof RegisterGrant];
 

@@ -1,16 +1,17 @@
 /** Decides for a shard which REGISTERs C++ carries out, on the same table as the object path. */
+import type { Authenticator } from "../auth/authenticator.js";
 import type { DigestAlgorithm } from "../auth/digest.js";
 import type { Location, Shard } from "../native/binding.js";
-import { Action, Const, HeaderFlag, RecordField, RegisterField, RegisterState, VerdictField } from "../native/layout.js";
+import { Action, Const, HeaderFlag, LoginState, RecordField, RegisterField, RegisterGrant, RegisterState, VerdictField } from "../native/layout.js";
 import { showHost } from "../registrar/address-of-record.js";
 import { decideRegister } from "../registrar/decide-register.js";
 import { type RegistrarOptions, supportedBy } from "../registrar/registrar-options.js";
 
-/** As `DigestAlgorithm` in native/core/home/digest.h. */
-const DIGEST_NUMBER: Readonly<Record<DigestAlgorithm, number>> = { MD5: 0, "SHA-256": 1 };
+/** In the order of `DigestAlgorithm` in native/core/home/digest.h. */
+const DIGESTS: readonly DigestAlgorithm[] = ["MD5", "SHA-256"];
 
 export interface RegisterDeskNeeds {
-  readonly shard: Pick<Shard, "serveRegisters" | "setRegisters" | "proves" | "learnHa1" | "forgetHa1s">;
+  readonly shard: Pick<Shard, "serveRegisters" | "setRegisters" | "offerLogins" | "checkLogin" | "loginOf" | "learnHa1" | "forgetHa1s">;
   readonly table: Location;
   /** For temporary GRUUs. */
   readonly gruuKey: Uint8Array;
@@ -26,8 +27,6 @@ export class RegisterDesk {
   #options: RegistrarOptions | undefined;
   /** The revision of the users whose HA1s C++ has. */
   #revision: number | undefined;
-  /** The algorithms offered to them, a bit for each. */
-  #offered = 0;
 
   constructor({ shard, table, gruuKey, servesOutbound }: RegisterDeskNeeds) {
     this.#shard = shard;
@@ -55,10 +54,22 @@ export class RegisterDesk {
     const row = { records, record, registers: this.#rows, register };
     const out = item * Const.verdictFields;
     if (!decideRegister(row, verdicts, out, this.#options, this.#servesOutbound, Math.random())) return false;
-    // Last, because it uses up the credentials. A retransmission was checked the first time.
-    if (state === RegisterState.answered || this.#isProven(item)) return true;
-    verdicts[out + VerdictField.action] = Action.object;
-    return false;
+    // A retransmission was checked the first time.
+    if (state === RegisterState.answered) return true;
+    // Last, because it uses up the credentials.
+    switch (this.#login(item)) {
+      case LoginState.proven:
+        return true;
+      case LoginState.missing:
+        verdicts[out + VerdictField.edits] = RegisterGrant.challenge;
+        return true;
+      case LoginState.stale:
+        verdicts[out + VerdictField.edits] = RegisterGrant.staleChallenge;
+        return true;
+      default:
+        verdicts[out + VerdictField.action] = Action.object;
+        return false;
+    }
   }
 
   /** A user has proved that he has the password: next time C++ can check it, until the users change. */
@@ -66,22 +77,34 @@ export class RegisterDesk {
     const revision = this.#options?.authenticator?.revision;
     if (revision === undefined) return;
     if (revision !== this.#revision) this.#startOver(revision);
-    this.#shard.learnHa1(user, realm, DIGEST_NUMBER[algorithm], Buffer.from(ha1, "hex"));
+    this.#shard.learnHa1(user, realm, DIGESTS.indexOf(algorithm), Buffer.from(ha1, "hex"));
   }
 
-  #isProven(item: number): boolean {
+  #login(item: number): LoginState {
     const authenticator = this.#options?.authenticator;
-    if (authenticator === undefined) return true;
-    const { revision, nonceMs } = authenticator;
-    if (revision === undefined) return false;
+    if (authenticator === undefined) return LoginState.proven;
+    const { revision } = authenticator;
+    if (revision === undefined) return LoginState.left;
     if (revision !== this.#revision) this.#startOver(revision);
-    return this.#shard.proves(item, nonceMs, this.#offered);
+    const login = this.#shard.checkLogin(item);
+    return login === LoginState.unknown && this.#teach(item, authenticator) ? this.#shard.checkLogin(item) : login;
+  }
+
+  /** Whether the store has that user's HA1 at hand. */
+  #teach(item: number, authenticator: Authenticator): boolean {
+    const claimed = this.#shard.loginOf(item);
+    const algorithm = DIGESTS[claimed?.algorithm ?? -1];
+    if (claimed === undefined || algorithm === undefined) return false;
+    const ha1 = authenticator.ha1Now(claimed.user, claimed.realm, algorithm);
+    if (ha1 !== undefined) this.#shard.learnHa1(claimed.user, claimed.realm, claimed.algorithm, Buffer.from(ha1, "hex"));
+    return ha1 !== undefined;
   }
 
   /** `revision`: of the users from now on. */
   #startOver(revision: number | undefined): void {
     this.#revision = revision;
-    this.#offered = (this.#options?.authenticator?.offered ?? []).reduce((bits, algorithm) => bits | (1 << DIGEST_NUMBER[algorithm]), 0);
+    const { nonceMs, offered } = this.#options?.authenticator ?? { nonceMs: 0, offered: [] };
+    this.#shard.offerLogins(nonceMs, offered.map((algorithm) => DIGESTS.indexOf(algorithm)));
     this.#shard.forgetHa1s();
   }
 

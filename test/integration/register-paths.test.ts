@@ -201,6 +201,27 @@ test("REG-15 pipelined REGISTERs take effect in order, whichever path they take"
   ]);
 });
 
+test("AU-1 AU-13 AU-16 who shows no credentials, or old ones, is challenged by the numbers as by the object path", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-users-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, "users");
+  writeFileSync(file, ["MD5", "SHA-256"].map((name) => `bob:${DOMAIN}:${hashOf(name, `bob:${DOMAIN}:secret`)}\n`).join(""));
+  const plane = await Admin.choose();
+  const server = await Home.start({ SLUICE_AUTH: `file:${file}`, SLUICE_ADMIN_LISTEN: plane.listen, SLUICE_SHARDS: "1" });
+  const bob = await server.phone("bob", "tcp");
+  const ask = async (lines: string): Promise<SipMessage> =>
+    answerTo(bob, `${server.registerOf(bob, { user: "bob", instance: "urn:uuid:00000000-0000-1000-8000-00000000000d", contact: "sip:bob@192.0.2.7" })}${lines}`);
+  const header = `Authorization: ${authorization({ realm: DOMAIN, nonce: "x".repeat(43), algorithm: "MD5", stale: false }, { user: "bob", password: "secret", method: "REGISTER", uri: `sip:${DOMAIN}`, nc: 1 })}\n`;
+  const shown = (answer: SipMessage): string => comparable(answer, "bob").text.replace(/nonce="[\w-]{43}"/g, 'nonce="N"').replace(/^(?:Call-ID|CSeq|From): .*\r\n/gm, "");
+  for (const lines of ["", header]) {
+    const objects = await ask(`${lines}${ODD}`);
+    expect(objects.status).toBe(401);
+    const before = (await counted(plane)).numbers;
+    // Now and then the file is looked at again, by the object path.
+    await expect.poll(async () => (shown(await ask(lines)) === shown(objects) ? (await counted(plane)).numbers : before)).toBeGreaterThan(before);
+  }
+});
+
 test("AU-9 who is known proves himself to the numbers: once with each count, for his own address, and as long as he is a user", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sluice-users-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));

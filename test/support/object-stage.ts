@@ -133,6 +133,7 @@ export class ObjectStage {
       // Everything takes the object path.
       serveRegisters: () => undefined,
       setRegisters: () => undefined,
+      offerLogins: () => undefined,
       learnHa1: () => undefined,
       forgetHa1s: () => undefined,
       flush: () => undefined,

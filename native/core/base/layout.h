@@ -20,6 +20,11 @@ enum class RegisterState : int32_t {
 #include "core/base/layout.def"
 };
 
+enum class LoginState : int32_t {
+#define SLUICE_LOGIN_STATE(name) name,
+#include "core/base/layout.def"
+};
+
 enum RegisterFlag : uint32_t {
 #define SLUICE_REGISTER_FLAG(name, bit) kAsk_##name = 1u << bit,
 #include "core/base/layout.def"

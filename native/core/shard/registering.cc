@@ -6,7 +6,6 @@
 
 #include "core/base/invariant.h"
 #include "core/base/now_ns.h"
-#include "core/base/wall_ms.h"
 #include "core/relay/flow_id.h"
 #include "core/relay/stateless_answer.h"
 #include "core/sip/route_set.h"
@@ -25,15 +24,6 @@ void put_path(Text path, Writer& out) noexcept {
     out.put(value);
     out.put("\r\n");
   }
-}
-
-// The client behind a trusted neighbour is in the Via below the neighbour's own (RFC 3261 18.2.1), as in src/auth/claimant.ts.
-Address claimant_of(const Item& item) noexcept {
-  Via via;
-  Address client = item.source.remote;
-  if (!item.source.from_core || !parse_via(nth_value(item.message, HeaderId::via, 1), via)) return client;
-  parse_ip(via.received.empty() ? via.host : via.received, client);
-  return client;
 }
 
 }  // namespace
@@ -74,39 +64,17 @@ uint64_t Registering::transaction_of(const Item& item) const noexcept {
   return transaction_hash(hash, item.facts.top_via.branch, item.facts.top_via.host);
 }
 
-void Registering::use_logins(NonceTable& nonces, LoginGuard& guard) noexcept {
-  nonces_ = &nonces;
-  guard_ = &guard;
-}
-
-bool Registering::proves(unsigned i, uint64_t life, uint32_t offered) noexcept {
-  const Item& item = turn_.item(i);
-  DigestCredentials credentials;
-  if (nonces_ == nullptr || desk_ == nullptr || state(i) != RegisterState::open || !read_credentials(item.message, credentials)) return false;
-  const Text aor = desk_->requests[i].aor;
-  // The user's realm, which is the domain of the address.
-  if ((offered & 1u << static_cast<unsigned>(credentials.algorithm)) == 0 || credentials.realm != aor.substr(aor.rfind('@') + 1)) return false;
-  const Address client = claimant_of(item);
-  const uint64_t now = wall_ms();
-  const auto seconds = static_cast<uint32_t>(now / 1'000);
-  if (!nonces_->is_fresh(credentials.nonce, credentials.realm, client, now, life)) return false;
-  std::string name(credentials.user);
-  name.append("\n").append(credentials.realm);
-  const uint8_t* const ha1 = ha1s_.find(credentials.user, credentials.realm, credentials.algorithm);
-  if (ha1 == nullptr || !guard_->may_try(client, name, seconds) || !proves_ha1(credentials, ha1)) return false;
-  if (!are_for(credentials, item.message, settings_.domains, item.source.from_core) || !nonces_->use(credentials.nonce, name, credentials.count)) return false;
-  guard_->proved(client, name, seconds);
-  ground_.counters.add(Counter::logins_accepted);
-  // Only this client got the nonce.
-  ground_.commons.answers.heard_us(client);
-  return true;
+LoginState Registering::check_login(unsigned i) noexcept {
+  return desk_ == nullptr || state(i) != RegisterState::open ? LoginState::left : login_.check(turn_.item(i), desk_->requests[i].aor, settings_.domains);
 }
 
 void Registering::carry_out(unsigned i) noexcept {
   const Item& item = turn_.item(i);
   const bool is_known = desk_ != nullptr && item.message.method == Method::register_ && (state(i) == RegisterState::open || state(i) == RegisterState::answered);
-  const bool grants_flow = (turn_.verdict(i)[kVerdict_edits] & static_cast<int32_t>(kGrant_outbound)) != 0;
-  if (!is_known || grants_flow != ((desk_->requests[i].flags & kAsk_flow) != 0)) return ground_.counters.add(Counter::dropped);
+  const auto grants = static_cast<uint32_t>(turn_.verdict(i)[kVerdict_edits]);
+  const bool challenges = (grants & (kGrant_challenge | kGrant_stale_challenge)) != 0;
+  const bool grants_flow = (grants & kGrant_outbound) != 0;
+  if (!is_known || (!challenges && grants_flow != ((desk_->requests[i].flags & kAsk_flow) != 0))) return ground_.counters.add(Counter::dropped);
   ground_.counters.add(Counter::registers_by_numbers);
   if (!item.source.from_core) ground_.counters.add(Counter::registers_in);
   object_.await_answer(item);
@@ -119,7 +87,8 @@ void Registering::carry_out(unsigned i) noexcept {
   done.transaction = transaction_of(item);
   Outcome outcome = Outcome::saved;
   const uint64_t now = now_ns() / 1'000'000 + static_cast<uint64_t>(desk_->clock_offset);
-  if (!save(i, now, outcome)) refuse_for_now(done);
+  if (challenges) refuse(401, "Unauthorized", done);
+  else if (!save(i, now, outcome)) refuse_for_now(done);
   else if (outcome == Outcome::out_of_order) refuse(500, "CSeq Out Of Order", done);
   else if (outcome == Outcome::full) refuse(403, "Too Many Contacts", done);
   else if (outcome == Outcome::no_room) rest(done);
@@ -218,11 +187,15 @@ void Registering::refuse(int status, Text reason, Done& done) noexcept {
   const Item& item = turn_.item(done.item);
   std::string& answers = desk_->answers;
   done.answer_at = answers.size();
-  answers.resize(done.answer_at + 2 * size_t{item.message.head_size} + kOwn);
+  const Text aor = desk_->requests[done.item].aor;
+  answers.resize(done.answer_at + 2 * size_t{item.message.head_size} + kOwn + login_.challenge_octets(aor));
   Writer out(answers.data() + done.answer_at, answers.size() - done.answer_at);
   char tag[StatelessAnswers::kTag];
   write_register_head(item.message, item.source, status, reason, StatelessAnswers::tag(ground_.config, done.transaction, nullptr, tag), 0, out);
-  if (status == 503) {
+  if (status == 401) {
+    const auto grants = static_cast<uint32_t>(turn_.verdict(done.item)[kVerdict_edits]);
+    login_.put_challenge(item, aor, (grants & kGrant_stale_challenge) != 0, out);
+  } else if (status == 503) {
     out.put("Retry-After: ");
     out.put_number(kRetryLeast + done.transaction % kRetrySpan);
     out.put("\r\n");

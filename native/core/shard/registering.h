@@ -8,14 +8,12 @@
 #include <vector>
 
 #include "core/home/binding_store.h"
-#include "core/home/ha1_cache.h"
-#include "core/home/login_guard.h"
-#include "core/home/nonce_table.h"
 #include "core/home/register_answer.h"
 #include "core/home/register_memory.h"
 #include "core/home/register_request.h"
 #include "core/shard/inspect.h"
 #include "core/shard/object_gate.h"
+#include "core/shard/register_login.h"
 
 namespace sluice {
 
@@ -31,19 +29,16 @@ struct RegisterSettings {
 class Registering {
  public:
   Registering(Ground& ground, Turn& turn, Responder& responder, ObjectGate& object, Inspect& inspect) noexcept
-      : ground_(ground), turn_(turn), responder_(responder), object_(object), inspect_(inspect), ha1s_(derive(ground.config.table_key, "HA1 cache")) {}
+      : ground_(ground), turn_(turn), responder_(responder), object_(object), inspect_(inspect), login_(ground) {}
 
   // From now on fills `rows`, register_fields numbers per message of a batch. `clock_offset`: milliseconds from the monotonic clock to the
   // store's. `sealer` encrypts temporary GRUUs.
   void open(std::shared_ptr<BindingStore> store, int64_t clock_offset, std::unique_ptr<Sealer> sealer, int32_t* rows);
   void configure(RegisterSettings settings) { settings_ = std::move(settings); }
 
-  // For authentication. Shared with the other shards; outlives this one.
-  void use_logins(NonceTable& nonces, LoginGuard& guard) noexcept;
-  Ha1Cache& ha1s() noexcept { return ha1s_; }
-  // Whether the credentials of item i are correct, for this REGISTER and unused; it then marks them as used. `life`: milliseconds of a
-  // nonce; `offered`: a bit for each DigestAlgorithm. False: the object path has to check.
-  bool proves(unsigned i, uint64_t life, uint32_t offered) noexcept;
+  RegisterLogin& login() noexcept { return login_; }
+  // Of item i.
+  LoginState check_login(unsigned i) noexcept;
 
   // Fills the rows of the batch.
   void read() noexcept {
@@ -105,9 +100,7 @@ class Registering {
   ObjectGate& object_;
   Inspect& inspect_;
   RegisterSettings settings_;
-  Ha1Cache ha1s_;
-  NonceTable* nonces_ = nullptr;
-  LoginGuard* guard_ = nullptr;
+  RegisterLogin login_;
   std::unique_ptr<Desk> desk_;  // nullptr: all REGISTERs go to the object path
 };
 

@@ -1,0 +1,72 @@
+#include "core/shard/register_login.h"
+
+#include <algorithm>
+#include <string>
+
+#include "core/base/wall_ms.h"
+
+namespace sluice {
+namespace {
+
+// The client behind a trusted neighbour is in the Via below the neighbour's own (RFC 3261 18.2.1), as in src/auth/claimant.ts.
+Address claimant_of(const Item& item) noexcept {
+  Via via;
+  Address client = item.source.remote;
+  if (!item.source.from_core || !parse_via(nth_value(item.message, HeaderId::via, 1), via)) return client;
+  parse_ip(via.received.empty() ? via.host : via.received, client);
+  return client;
+}
+
+// The user's realm is the domain of the address.
+Text realm_of(Text aor) noexcept { return aor.substr(aor.rfind('@') + 1); }
+
+}  // namespace
+
+void RegisterLogin::use(NonceTable& nonces, LoginGuard& guard) noexcept {
+  nonces_ = &nonces;
+  guard_ = &guard;
+}
+
+bool RegisterLogin::offers(DigestAlgorithm algorithm) const noexcept {
+  return std::find(settings_.offered.begin(), settings_.offered.end(), algorithm) != settings_.offered.end();
+}
+
+LoginState RegisterLogin::check(const Item& item, Text aor, const ServedDomains& domains) noexcept {
+  if (nonces_ == nullptr || settings_.offered.empty()) return LoginState::left;
+  const Text realm = realm_of(aor);
+  if (item.message.line(HeaderId::authorization) == nullptr) return LoginState::missing;
+  DigestCredentials credentials;
+  if (!read_credentials(item.message, credentials) || !offers(credentials.algorithm) || credentials.realm != realm) return LoginState::left;
+  if (!are_for(credentials, item.message, domains, item.source.from_core)) return LoginState::left;
+  const Address client = claimant_of(item);
+  const uint64_t now = wall_ms();
+  const auto seconds = static_cast<uint32_t>(now / 1'000);
+  if (!nonces_->is_fresh(credentials.nonce, realm, client, now, settings_.nonce_life)) return LoginState::stale;
+  const uint8_t* const ha1 = ha1s_.find(credentials.user, realm, credentials.algorithm);
+  if (ha1 == nullptr) return LoginState::unknown;
+  std::string name(credentials.user);
+  name.append("\n").append(realm);
+  if (!guard_->may_try(client, name, seconds) || !proves_ha1(credentials, ha1) || !nonces_->use(credentials.nonce, name, credentials.count)) return LoginState::left;
+  guard_->proved(client, name, seconds);
+  ground_.counters.add(Counter::logins_accepted);
+  // Only this client got the nonce.
+  ground_.commons.answers.heard_us(client);
+  return LoginState::proven;
+}
+
+void RegisterLogin::put_challenge(const Item& item, Text aor, bool stale, Writer& out) noexcept {
+  const Text realm = realm_of(aor);
+  char nonce[kNonceText];
+  nonces_->make(realm, claimant_of(item), wall_ms(), nonce);
+  for (const DigestAlgorithm algorithm : settings_.offered) {
+    out.put("WWW-Authenticate: Digest realm=\"");
+    out.put(realm);
+    out.put("\", nonce=\"");
+    out.put(Text(nonce, kNonceText));
+    out.put(stale ? "\", stale=true, algorithm=" : "\", algorithm=");
+    out.put(algorithm == DigestAlgorithm::md5 ? "MD5" : "SHA-256");
+    out.put(", qop=\"auth\"\r\n");
+  }
+}
+
+}  // namespace sluice
