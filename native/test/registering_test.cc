@@ -382,7 +382,7 @@ TEST("AU-9 AU-17 credentials are proved once, with the right password, from wher
   CHECK(!proves(authorization("secret", nonce, "00000004")));
 }
 
-TEST("AU-1 AU-13 a challenge by numbers has a line for each algorithm, in the order of the configuration, and a fresh nonce; it changes nothing") {
+TEST("AU-1 AU-2 AU-5 a challenge by numbers has a line for each algorithm, in the order of the configuration, and a fresh nonce; it changes nothing") {
   const TemporaryFolder folder;
   RegistrarRig rig(folder.path());
   const uint8_t seed[64] = {7};
