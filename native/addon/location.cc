@@ -153,6 +153,8 @@ void Location::define(Napi::Env env, Napi::Object exports) {
                                           InstanceMethod<&Location::remove_flow>("removeFlow"),
                                           InstanceMethod<&Location::learn_past_flows>("learnPastFlows"),
                                           InstanceMethod<&Location::expire>("expire"),
+                                          InstanceMethod<&Location::begin_news>("beginNews"),
+                                          InstanceMethod<&Location::news>("news"),
                                           InstanceMethod<&Location::flush>("flush"),
                                           InstanceMethod<&Location::sync>("sync"),
                                           InstanceMethod<&Location::addresses>("addresses"),
@@ -259,7 +261,10 @@ Napi::Value Location::lookup(const Napi::CallbackInfo& info) {
 Napi::Value Location::remove(const Napi::CallbackInfo& info) {
   if (!is_open(info.Env())) return {};
   begin_batch();
-  return Napi::Boolean::New(info.Env(), store_->table().remove(copy_of_octets(info[0]), copy_of_octets(info[1]), time_of(info[2])));
+  // Who says which binding it saw has found that its flow is gone; the operator removes whatever is there.
+  const uint64_t seen = time_of(info[2]);
+  const BindingEvent why = seen == static_cast<uint64_t>(kMaxSeen) ? BindingEvent::withdrawn : BindingEvent::flow_gone;
+  return Napi::Boolean::New(info.Env(), store_->table().remove(copy_of_octets(info[0]), copy_of_octets(info[1]), seen, why));
 }
 
 // removeFlow(flow, most, numbers)
@@ -287,6 +292,43 @@ Napi::Value Location::expire(const Napi::CallbackInfo& info) {
   const size_t removed = store_->table().expire(time_of(info[0]), kExpireNanoseconds, cursor_, more);
   info[1].As<Napi::Float64Array>()[0] = more ? 1 : 0;
   return Napi::Number::New(info.Env(), static_cast<double>(removed));
+}
+
+// beginNews(): from now on news() has something to tell
+Napi::Value Location::begin_news(const Napi::CallbackInfo& info) {
+  if (is_open(info.Env())) store_->table().news().begin();
+  return info.Env().Undefined();
+}
+
+// news(): {lost, news}: what happened to bindings since the last call
+Napi::Value Location::news(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!is_open(env)) return {};
+  const auto text = [env](const std::string& octets) {
+    napi_value value = nullptr;
+    napi_create_string_latin1(env, octets.data(), octets.size(), &value);
+    return Napi::Value(env, value);
+  };
+  uint64_t lost = 0;
+  const std::vector<BindingNews> all = store_->table().news().take(lost);
+  const uint64_t now = wall_ms();
+  Napi::Array list = Napi::Array::New(env, all.size());
+  for (uint32_t i = 0; i < all.size(); ++i) {
+    Napi::Object one = Napi::Object::New(env);
+    one.Set("event", static_cast<double>(all[i].event));
+    one.Set("agoMs", static_cast<double>(now - all[i].at));
+    one.Set("regId", static_cast<double>(all[i].reg_id));
+    one.Set("aor", text(all[i].aor));
+    one.Set("contact", text(all[i].contact));
+    one.Set("instance", text(all[i].instance));
+    one.Set("userAgent", text(all[i].agent));
+    one.Set("callId", text(all[i].call_id));
+    list[i] = one;
+  }
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("lost", static_cast<double>(lost));
+  result.Set("news", list);
+  return result;
 }
 
 // flush(): errno. Another shard may have tried to write our changes, and failed.

@@ -25,6 +25,8 @@ class Location : public Napi::ObjectWrap<Location> {
   Napi::Value remove(const Napi::CallbackInfo& info);
   Napi::Value remove_flow(const Napi::CallbackInfo& info);
   Napi::Value learn_past_flows(const Napi::CallbackInfo& info);
+  Napi::Value begin_news(const Napi::CallbackInfo& info);
+  Napi::Value news(const Napi::CallbackInfo& info);
   Napi::Value expire(const Napi::CallbackInfo& info);
   Napi::Value flush(const Napi::CallbackInfo& info);
   Napi::Value sync(const Napi::CallbackInfo& info);

@@ -139,7 +139,7 @@ Napi::Value ShardHost::send_to_flow(const Napi::CallbackInfo& info, Shard& shard
 // answerFlow(flow, octets, final)
 Napi::Value ShardHost::answer_flow(const Napi::CallbackInfo& info, Shard& shard) {
   const std::string id = info[0].ToString();
-  shard.object().answer_flow(id, octets_of(info[1]), info[2].ToBoolean());
+  shard.object().answer_flow(id, octets_of(info[1]), info[2].ToBoolean(), info[3].ToBoolean());
   return info.Env().Undefined();
 }
 

@@ -33,6 +33,7 @@ void ShardHost::define(Napi::Env env, Napi::Object exports) {
                                        InstanceMethod<&ShardHost::call<&ShardHost::survey>>("survey"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::ends>>("ends"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::refusals>>("refusals"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::news>>("news"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::sample>>("sample"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::token>>("token"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::upstreams>>("upstreams"),

@@ -94,6 +94,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   Napi::Value flows(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value survey(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value ends(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value news(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value refusals(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value sample(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value token(const Napi::CallbackInfo& info, Shard& shard);

@@ -93,6 +93,28 @@ Napi::Value ShardHost::ends(const Napi::CallbackInfo& info, Shard& shard) {
   return list;
 }
 
+// news(): what happened since the last call, for the history
+Napi::Value ShardHost::news(const Napi::CallbackInfo& info, Shard& shard) {
+  const Napi::Env env = info.Env();
+  const std::vector<News> all = shard.take_news();
+  Napi::Array list = Napi::Array::New(env, all.size());
+  const uint64_t now = wall_ms();
+  for (uint32_t i = 0; i < all.size(); ++i) {
+    const News& news = all[i];
+    Napi::Object one = Napi::Object::New(env);
+    put_place(one, news.peer);
+    one.Set("event", static_cast<double>(news.event));
+    one.Set("agoMs", static_cast<double>(now - news.at));
+    one.Set("number", static_cast<double>(news.number));
+    one.Set("lastedMs", static_cast<double>(uint64_t{news.lasted} * Clock::kTickMs));
+    napi_value octets = nullptr;
+    napi_create_string_latin1(env, news.text.data(), news.text.size(), &octets);
+    one.Set("text", Napi::Value(env, octets));
+    list[i] = one;
+  }
+  return list;
+}
+
 // refusals(): who was refused, with what status and how often
 Napi::Value ShardHost::refusals(const Napi::CallbackInfo& info, Shard& shard) {
   const Inspect& inspect = shard.inspect();

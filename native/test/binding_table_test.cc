@@ -257,6 +257,71 @@ TEST("REG-24 the table is bounded in number and octets, and so is a single opera
   CHECK_EQ(small.octets(), 0u);
 }
 
+TEST("what happens to bindings is news: new, moved, removed, expired, gone with a flow; a refresh is not") {
+  BindingTable table(kKey, kBounds, kStart);
+  const auto news = [&] {
+    uint64_t lost = 0;
+    std::string kinds;
+    for (const BindingNews& one : table.news().take(lost)) {
+      CHECK_EQ(one.aor, "sip:bob@h");
+      kinds.push_back("rmedgw"[static_cast<size_t>(one.event)]);
+    }
+    CHECK_EQ(lost, 0u);
+    return kinds;
+  };
+  KeptBinding flow = flow_binding("urn:uuid:1", 1, kStart + 10'000);
+  flow[Part::flow] = "s/0/1";
+  const auto again = [&](uint32_t cseq) {
+    flow.cseq = cseq;
+    CHECK(save(table, operation("sip:bob@h", kStart, {flow})) == Outcome::saved);
+    return news();
+  };
+  // Before anybody listens, there is none: what a journal restores is old.
+  CHECK_EQ(again(1), "");
+  table.news().begin();
+  CHECK_EQ(again(2), "");
+  flow[Part::flow] = "s/0/2";
+  CHECK_EQ(again(3), "m");
+  flow[Part::path] = "28:<sip:other@192.0.2.9;lr;ob>";
+  CHECK_EQ(again(4), "m");
+  // A new Call-ID alone is a new binding in memory, but not for the operator.
+  flow[Part::call_id] = "another";
+  CHECK_EQ(again(5), "");
+  CHECK(save(table, operation("sip:bob@h", kStart, {plain_binding("192.0.2.3", kStart + 5'000)})) == Outcome::saved);
+  CHECK_EQ(news(), "r");
+  RegisterOperation leaves = operation("sip:bob@h", kStart, {});
+  leaves.cseq = 9;
+  const std::string key = plain_binding("192.0.2.3", 0)[Part::key];
+  leaves.drop.push_back(key);
+  CHECK(save(table, leaves) == Outcome::saved);
+  CHECK_EQ(news(), "d");
+  // The next REGISTER finds the old binding expired.
+  CHECK(save(table, operation("sip:bob@h", kStart + 20'000, {plain_binding("192.0.2.3", kStart + 30'000)})) == Outcome::saved);
+  CHECK_EQ(news(), "er");
+  uint32_t cursor = 0;
+  bool more = true;
+  while (more) table.expire(kStart + 40'000, 1'000'000'000, cursor, more);
+  CHECK_EQ(news(), "e");
+  flow.expires = kStart + 90'000;
+  CHECK(save(table, operation("sip:bob@h", kStart + 50'000, {flow})) == Outcome::saved);
+  CHECK_EQ(table.remove_flow("s/0/2", 500, more), 1u);
+  CHECK_EQ(news(), "rg");
+  CHECK(save(table, operation("sip:bob@h", kStart + 50'000, {flow})) == Outcome::saved);
+  CHECK(table.remove("sip:bob@h", flow[Part::key], kStart + 99'000, BindingEvent::withdrawn));
+  CHECK_EQ(news(), "rw");
+}
+
+TEST("news of bindings that nobody takes is bounded and counted") {
+  BindingTable table(kKey, kBounds, kStart);
+  table.news().begin();
+  for (size_t user = 0; user < BindingNewsQueue::kMost + 5; ++user) save(table, operation("sip:" + std::to_string(user) + "@h", kStart, {plain_binding("192.0.2.1", kStart + 10'000)}));
+  uint64_t lost = 0;
+  CHECK_EQ(table.news().take(lost).size(), BindingNewsQueue::kMost);
+  CHECK_EQ(lost, 5u);
+  CHECK(table.news().take(lost).empty());
+  CHECK_EQ(lost, 0u);
+}
+
 TEST("OB-7-13 a flow with 20,000 bindings of as many addresses ends slice by slice") {
   BindingTable table(kKey, kBounds, kStart);
   KeptBinding one = plain_binding("192.0.2.1", kStart + 10'000);

@@ -2,6 +2,7 @@
 import { type Cidr, cidr } from "../config/cidr.js";
 import { Unexpected } from "../config/kind.js";
 import type { Log } from "../observe/log.js";
+import type { Happening } from "../history/event.js";
 import type { ShardPool } from "../shard/pool.js";
 import { netsOf } from "../shard/shard-config.js";
 import { readBans, writeBans } from "./ban-file.js";
@@ -25,13 +26,15 @@ export class Bans {
   readonly #pool: ShardPool;
   readonly #log: Log;
   readonly #path: string;
+  readonly #tell: (happening: Happening) => void;
   #timer: NodeJS.Timeout | undefined;
 
-  /** Bans from before a restart apply at once. `path`: where they are kept. */
-  constructor(pool: ShardPool, log: Log, path: string) {
+  /** Bans from before a restart apply at once. `path`: where they are kept; `tell` hears of each that begins or ends. */
+  constructor(pool: ShardPool, log: Log, path: string, tell: (happening: Happening) => void) {
     this.#pool = pool;
     this.#log = log;
     this.#path = path;
+    this.#tell = tell;
     try {
       for (const [network, until] of readBans(path).slice(0, MOST)) this.#bans.set(network, { net: networkOf(network), until });
     } catch (error) {
@@ -52,6 +55,7 @@ export class Bans {
     if (!this.#bans.has(address) && this.#bans.size >= MOST) throw new ControlRefusal(409, `there are ${MOST} bans already`);
     this.#bans.set(address, { net, until: Date.now() + seconds * 1_000 });
     this.#log.warn({ address, seconds }, "address banned");
+    this.#tell({ kind: "banned", at: Date.now(), address, seconds, why: "the operator" });
     this.#changed();
   }
 
@@ -59,6 +63,7 @@ export class Bans {
     const address = shown(networkOf(text));
     if (!this.#bans.delete(address)) throw new ControlRefusal(404, `${address} is not banned`);
     this.#log.info({ address }, "ban lifted");
+    this.#tell({ kind: "ban-ended", at: Date.now(), address, why: "the operator lifted it" });
     this.#changed();
   }
 
@@ -78,7 +83,11 @@ export class Bans {
   #apply(): void {
     clearTimeout(this.#timer);
     const now = Date.now();
-    for (const [address, { until }] of this.#bans) if (until <= now) this.#bans.delete(address);
+    for (const [address, { until }] of this.#bans) {
+      if (until > now) continue;
+      this.#bans.delete(address);
+      this.#tell({ kind: "ban-ended", at: now, address, why: "its time is over" });
+    }
     const bans = [...this.#bans.values()];
     this.#pool.setBans(netsOf(bans.map(({ net }) => net)));
     const next = Math.min(...bans.map(({ until }) => until));

@@ -6,6 +6,7 @@ import { table } from "../config/table.js";
 import { banFileOf } from "./ban-file.js";
 import { Bans } from "./bans.js";
 import { Flows } from "./flows.js";
+import { historyPage } from "./history-page.js";
 import { keyViews, rotateKeys } from "./keys.js";
 import { Lists, type PageRequest } from "./lists.js";
 import { LogLevel } from "./log-level.js";
@@ -39,7 +40,7 @@ export class Control {
     this.logLevel = new LogLevel(log, running.config.logLevel);
     this.flows = new Flows(pool, running.listeners);
     this.lists = new Lists(pool, this.flows);
-    this.bans = new Bans(pool, log, banFileOf(running.config.stateDir));
+    this.bans = new Bans(pool, log, banFileOf(running.config.stateDir), (happening) => running.history.record([happening]));
     const limit = (request: ControlRequest): number => request.number("limit", USUAL_LISTED, 1, MAX_LISTED);
     const page = (request: ControlRequest): PageRequest => ({ limit: limit(request), from: request.optionalText("from", ""), word: request.optionalText("q", ""), sort: request.optionalText("sort", "") });
     const seconds = (request: ControlRequest, otherwise: number): number => request.number("seconds", otherwise, 1, DAY);
@@ -57,6 +58,7 @@ export class Control {
       route("GET", "refused", (request) => this.lists.refused(page(request))),
       route("GET", "bindings", (request) => this.#bindings().list({ ...page(request), domain: request.optionalText("domain", ""), withinSeconds: request.number("within", 0, 0, 365 * DAY) })),
       route("DELETE", "bindings/*", async (request) => this.#removeBindings(request.place(0))),
+      route("GET", "history", (request) => historyPage(running.history, limit(request), request)),
       route("GET", "shards", () => ({ shards: this.#shards() })),
       route("GET", "upstreams", async () => ({ upstreams: await this.#upstreams() })),
       route("GET", "token/*", (request) => explainToken(pool, running.listeners, starts, request.place(0))),

@@ -3,7 +3,8 @@ import { isIP } from "node:net";
 import { splitHostPort } from "../config/host-port.js";
 import type { ShardListener } from "../native/binding.js";
 import type { AorRow, FlowEndRow, FlowFilter, FlowRow, SurveyRow } from "../native/inspect.js";
-import { Counter, FlowFlag } from "../native/layout.js";
+import { FlowFlag } from "../native/layout.js";
+import { REASONS } from "../observe/end-reasons.js";
 import type { ShardPool } from "../shard/pool.js";
 import { ControlRefusal } from "./control-refusal.js";
 
@@ -38,15 +39,6 @@ export interface FlowList {
   /** Pass it back to continue; "": that was all. */
   readonly next: string;
 }
-
-export const REASONS: Readonly<Record<number, string>> = {
-  [Counter.flowsClosed]: "closed by the peer or the network",
-  [Counter.flowsExpired]: "no sign of life in time",
-  [Counter.flowsRefused]: "refused by a limit or a ban",
-  [Counter.flowsOverrun]: "the peer did not read",
-  [Counter.flowsFaulty]: "lost framing or missed a timer",
-  [Counter.flowsMoved]: "closed by the operator or a drain",
-};
 
 /** What the operator searches for: an address with or without a port, the name of a flow, or part of an AOR or instance. */
 export function filterOf(word: string): FlowFilter & { readonly shard?: number } {

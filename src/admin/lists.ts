@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ShardPool } from "../shard/pool.js";
 import { ControlRefusal } from "./control-refusal.js";
-import { type FlowView, type Flows, REASONS } from "./flows.js";
+import { REASONS } from "../observe/end-reasons.js";
+import type { FlowView, Flows } from "./flows.js";
 
 /** Of each shard, and of what is shown in pages. */
 const MOST = 1_000;

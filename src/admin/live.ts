@@ -1,5 +1,7 @@
-/** The WebSocket of dashboards and of `sluice top` and `trace`: numbers once a second, traced messages as they come. */
+/** The WebSocket of dashboards and of `sluice history --follow`: numbers once a second; traced messages and events of the history as they come. */
 import type { Control } from "./control.js";
+import type { HistoryEvent } from "../history/event.js";
+import type { History } from "../history/history.js";
 import type { TracedMessage, Tracer } from "./tracer.js";
 import type { WebClient } from "./web/web-server.js";
 
@@ -13,10 +15,13 @@ export class Live {
   readonly #timer: NodeJS.Timeout;
   readonly #unwatch: () => void;
 
-  constructor(control: Control, tracer: Tracer) {
+  constructor(control: Control, tracer: Tracer, history: History) {
     this.#control = control;
     this.#timer = setInterval(() => this.#numbers(), INTERVAL_MS);
-    this.#unwatch = tracer.watch((trace, messages) => this.#messages(trace, messages));
+    const watches = [tracer.watch((trace, messages) => this.#messages(trace, messages)), history.watch((events) => this.#events(events))];
+    this.#unwatch = () => {
+      for (const unwatch of watches) unwatch();
+    };
   }
 
   opened(client: WebClient): void {
@@ -45,6 +50,10 @@ export class Live {
   #messages(trace: string, messages: readonly TracedMessage[]): void {
     if (this.#clients.size === 0) return;
     this.#send(JSON.stringify({ kind: "messages", trace, messages }));
+  }
+
+  #events(events: readonly HistoryEvent[]): void {
+    if (this.#clients.size > 0) this.#send(JSON.stringify({ kind: "events", events }));
   }
 
   #send(text: string): void {

@@ -1,7 +1,8 @@
 /** docs/operate/metrics.md, generated from the table of metrics. */
 import { metricTable } from "./metric-table.js";
 import { storeMetrics } from "./store-metrics.js";
-import { TURN_HELP, TURN_METRIC } from "./turn-histogram.js";
+import { histograms } from "./histograms.js";
+import { historyMetrics } from "./history-metrics.js";
 
 export function metricsDocument(): string {
   const rows = metricTable.map(({ name, help, gauge, label, values }) => {
@@ -19,7 +20,8 @@ export function metricsDocument(): string {
     "| metric | type | label | meaning |",
     "| --- | --- | --- | --- |",
     ...rows,
-    `| \`${TURN_METRIC}\` | histogram | | ${TURN_HELP} |`,
+    ...histograms.map(({ name, help }) => `| \`${name}\` | histogram | | ${help} |`),
+    ...historyMetrics.map(({ name, help, gauge, label, labels }) => `| \`sluice_${name}\` | ${gauge ? "gauge" : "counter"} | ${label === undefined ? "" : `\`${label}\`: ${labels ?? ""}`} | ${help} |`),
     ...storeMetrics.map(({ name, help, gauge }) => `| \`sluice_${name}\` | ${gauge ? "gauge" : "counter"} | | ${help} |`),
     "| `sluice_store_up` | gauge | | 1 while the location store, embedded or Redis, can be reached and written (registrar, standalone). |",
     "| `sluice_upstream_up` | gauge | `target`: transport:address:port, at most 64 | Whether an upstream target answers. |",

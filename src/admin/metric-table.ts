@@ -99,6 +99,18 @@ export const metricTable: readonly MetricRow[] = [
     label: "path",
     values: { numbers: Counter.registersByNumbers, objects: Counter.registersByObjects },
   },
+  {
+    name: "registrations_total",
+    help: "Final responses to REGISTER, sent to clients and edges: 2xx; failures of ours (408, 430, 5xx, 6xx); denials (other 4xx, but for challenges and 423).",
+    label: "outcome",
+    values: { accepted: Counter.registrationsAccepted, failed: Counter.registrationsFailed, denied: Counter.registrationsDenied },
+  },
+  {
+    name: "calls_total",
+    help: "Final responses to INVITE, sent to callers and to the core: 2xx; declined by the callee (480, 486, 600, 603); cancelled (487); failures (408, 430, 5xx, other 6xx); refused (other 4xx, but for challenges).",
+    label: "outcome",
+    values: { answered: Counter.callsAnswered, declined: Counter.callsDeclined, cancelled: Counter.callsCancelled, failed: Counter.callsFailed, refused: Counter.callsRefused },
+  },
   { name: "flow_tokens_refused_total", help: "Flow tokens refused.", label: "reason", values: { forged: Counter.tokensForged, gone: Counter.tokensGone } },
   {
     name: "keepalives_total",

@@ -5,7 +5,8 @@ import { storeIsUp } from "./health.js";
 import type { Running, StoreView } from "./running.js";
 import { storeMetrics } from "./store-metrics.js";
 import { type MetricRow, metricTable } from "./metric-table.js";
-import { turnHistogram } from "./turn-histogram.js";
+import { histogramMetric, histograms } from "./histograms.js";
+import { type HistoryMetric, historyMetrics } from "./history-metrics.js";
 
 const PREFIX = "sluice_";
 
@@ -34,7 +35,8 @@ export class Metrics {
     this.#gauge("traces_active", "Traces that copy messages now.", {}, () => running.tracer.active.length);
     if (running.config.mode !== "edge") this.#gauge("store_up", "1 while the location store, embedded or Redis, can be reached and written.", {}, () => Number(storeIsUp(running)));
     if (running.store !== undefined) this.#store(running.store);
-    this.#registry.registerMetric(turnHistogram((which) => running.pool.counter(which)));
+    for (const histogram of histograms) this.#registry.registerMetric(histogramMetric(histogram, (which) => running.pool.counter(which)));
+    for (const metric of historyMetrics) this.#labelled(metric);
     this.#upstreams();
     this.#certificates();
   }
@@ -94,6 +96,31 @@ export class Metrics {
         this.set(labels, value());
       },
     });
+  }
+
+  #labelled({ name, help, gauge, label, read }: HistoryMetric): void {
+    const running = this.#running;
+    const common = { name: PREFIX + name, help, labelNames: label === undefined ? [] : [label], registers: [this.#registry] };
+    const each = (set: (labels: Record<string, string>, value: number) => void): void => {
+      for (const [value, number] of read(running)) set(label === undefined ? {} : { [label]: value }, number);
+    };
+    if (gauge) {
+      new Gauge({
+        ...common,
+        collect() {
+          this.reset();
+          each((labels, value) => this.set(labels, value));
+        },
+      });
+    } else {
+      new PromCounter({
+        ...common,
+        collect() {
+          this.reset();
+          each((labels, value) => this.inc(labels, value));
+        },
+      });
+    }
   }
 
   #store(store: StoreView): void {

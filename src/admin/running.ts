@@ -1,5 +1,7 @@
 /** What the admin plane sees of the running process; src/process/service.ts implements it. */
 import type { CertificateView } from "../tls/certificates.js";
+import type { History } from "../history/history.js";
+import type { Webhooks } from "../history/webhooks.js";
 import type { Config } from "../config/config.js";
 import type { FlowKey } from "../config/flow-key.js";
 import type { LocationCounts, ShardListener } from "../native/binding.js";
@@ -65,6 +67,9 @@ export interface Running {
   readonly boot: number;
   readonly state: "up" | "draining";
   readonly tracer: Tracer;
+  readonly history: History;
+  /** Undefined: there are none. */
+  readonly webhooks: Webhooks | undefined;
   /** Undefined: this process is not a registrar. */
   readonly bindings: BindingsView | undefined;
   /** Undefined: an edge, or the bindings are elsewhere. */

@@ -45,7 +45,7 @@ export class AdminServer {
     this.#guard = new Guard(running.config.adminToken);
     this.#metrics = new Metrics(running, version());
     this.#files = dashboardFiles();
-    this.#live = new Live(this.control, running.tracer);
+    this.#live = new Live(this.control, running.tracer, running.history);
     this.#web = new NodeServer({
       mostBody: MAX_BODY,
       answer: async (request, body) => finished(await this.#answer(request, body)),

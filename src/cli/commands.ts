@@ -4,6 +4,7 @@ import type { Command } from "./command.js";
 import { checkConfig, printConfiguration, start } from "./configuration.js";
 import { doctor } from "./doctor.js";
 import { flows } from "./flows.js";
+import { history } from "./history.js";
 import { flappers, refused, silent, topTalkers } from "./lists.js";
 import { ban, drain, keys, log, reload } from "./orders.js";
 import { probe } from "./probe.js";
@@ -13,5 +14,5 @@ import { top } from "./top.js";
 import { trace } from "./trace.js";
 
 export const commands: readonly Command[] = [
-  start, checkConfig, printConfiguration, status, top, flows, silent, topTalkers, flappers, refused, bindings, token, trace, drain, reload, keys, ban, log, doctor, probe,
+  start, checkConfig, printConfiguration, status, top, flows, silent, topTalkers, flappers, refused, bindings, history, token, trace, drain, reload, keys, ban, log, doctor, probe,
 ];

@@ -99,7 +99,7 @@ function misfits({ mode, policy, auth, domains, location, minExpires, defaultExp
 }
 
 /** What one variable requires of another one that is not met. */
-function missingParts({ listen, coreListen, tlsCert, tlsKey, tlsCa, tlsClientCert, proxyTrusted }: Settings): string[] {
+function missingParts({ listen, coreListen, tlsCert, tlsKey, tlsCa, tlsClientCert, proxyTrusted, webhooks, webhookSecret, historyMegabytes }: Settings): string[] {
   const all = [...listen, ...(coreListen ?? [])];
   const errors: string[] = [];
   if ((tlsCert?.length ?? 0) !== (tlsKey?.length ?? 0)) errors.push(`${table.tlsKey.name}: expected as many files as ${table.tlsCert.name} has`);
@@ -107,6 +107,8 @@ function missingParts({ listen, coreListen, tlsCert, tlsKey, tlsCa, tlsClientCer
   if (secure && !tlsCert?.length) errors.push(`${table.tlsCert.name}: expected a certificate for ${showListener(secure)}`);
   if (tlsClientCert !== "off" && tlsCa === undefined) errors.push(`${table.tlsCa.name}: expected the authorities of the clients' certificates`);
   const proxied = all.find(({ proxy }) => proxy !== undefined);
+  if (webhooks.length > 0 && webhookSecret === undefined) errors.push(`${table.webhookSecret.name}: expected the secret that signs what ${table.webhooks.name} gets`);
+  if (webhooks.length > 0 && historyMegabytes === 0) errors.push(`${table.historyMegabytes.name}: expected 1 or more, because ${table.webhooks.name} delivers from the history`);
   if (proxied && proxyTrusted.length === 0) errors.push(`${table.proxyTrusted.name}: expected the balancers in front of ${showListener(proxied)}`);
   return errors;
 }

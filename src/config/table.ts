@@ -16,6 +16,7 @@ import { password } from "./password.js";
 import { udpTarget } from "./udp-target.js";
 import { showUpstream, upstream } from "./upstream.js";
 import { userSource } from "./user-source.js";
+import { webhook } from "./webhook.js";
 import { optional, secret, withDefault } from "./variable.js";
 
 const MAX_SHARDS = 64;
@@ -301,6 +302,28 @@ export const table = {
   ),
   pcapMegabytes: withDefault("SLUICE_PCAP_MEGABYTES", integer(1, 100_000), "100", "Size of one capture file; two are kept."),
   captureSample: withDefault("SLUICE_CAPTURE_SAMPLE", integer(1, 1_000_000), "1", "Capture one in this many dialogs, chosen by Call-ID."),
+  historyMegabytes: withDefault(
+    "SLUICE_HISTORY_MEGABYTES",
+    integer(0, 1_000_000),
+    "256",
+    "How much of `SLUICE_STATE_DIR` the history may take: who registered, moved, expired or lost a flow, failed calls, failed logins, bans, starts. When it is full, the " +
+      "oldest goes. `0` = no history, and no webhooks.",
+  ),
+  webhooks: secret(
+    "SLUICE_WEBHOOKS",
+    commaList(webhook, { most: 8, sameness: ({ url }) => url }),
+    "",
+    "URLs that get a POST for each change of a registration, dead flow, failed login, ban, and upstream that goes or comes back, as CloudEvents (JSON). A receiver that " +
+      "is away gets them later.",
+    "none",
+  ),
+  webhookSecret: optional(
+    "SLUICE_WEBHOOK_SECRET",
+    password,
+    "none; `SLUICE_WEBHOOKS` needs it",
+    "Signs every POST of `SLUICE_WEBHOOKS` with HMAC-SHA-256 in the header `webhook-signature`. `openssl rand -hex 24` makes one.",
+    true,
+  ),
   envFile: optional(
     "SLUICE_ENV_FILE",
     existingFile,

@@ -21,6 +21,6 @@ export function optional<T>(name: Variable<T>["name"], kind: Kind<T>, whenUnset:
 }
 
 /** With a default, and never printed: the value may hold a password. */
-export function secret<T>(name: Variable<T>["name"], kind: Kind<T>, fallback: string, prose: string): Variable<T> {
-  return { ...withDefault(name, kind, fallback, prose), secret: true };
+export function secret<T>(name: Variable<T>["name"], kind: Kind<T>, fallback: string, prose: string, shown = `\`${fallback}\``): Variable<T> {
+  return { ...withDefault(name, kind, fallback, prose, shown), secret: true };
 }

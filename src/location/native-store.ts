@@ -8,6 +8,7 @@ import { resolve } from "node:path";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { getSystemErrorName } from "node:util";
 import type { Location, LocationCounts } from "../native/binding.js";
+import type { BindingNewsRow } from "../native/inspect.js";
 import { binding } from "../native/load.js";
 import type { Binding } from "./binding.js";
 import { anchorIn, monotonic } from "./clock.js";
@@ -140,6 +141,16 @@ export class NativeStore implements LocationStore {
     const stripe = Number(from);
     const aors = this.#native.addresses(stripe);
     return aors === undefined ? { aors: [], next: "" } : { aors, next: String(stripe + 1) };
+  }
+
+  /** From now on `news` has something to tell. */
+  beginNews(): void {
+    this.#native.beginNews();
+  }
+
+  /** What happened to bindings since the last call. */
+  news(): { readonly news: readonly BindingNewsRow[]; readonly lost: number } {
+    return this.#isClosed ? { news: [], lost: 0 } : this.#native.news();
   }
 
   counts(): LocationCounts {

@@ -2,7 +2,7 @@
 import type { ProxyRule, Transport } from "../config/listener.js";
 import type { LoginState } from "./layout.js";
 import type { AddressPort, TrustedNet, UpstreamChoice, UpstreamTarget } from "./address-port.js";
-import type { FlowEndRow, FlowFilter, FlowRow, RefusalRow, SurveyRow, TapFilter, TokenRow, UpstreamRow } from "./inspect.js";
+import type { BindingNewsRow, FlowEndRow, FlowFilter, FlowRow, NewsRow, RefusalRow, SurveyRow, TapFilter, TokenRow, UpstreamRow } from "./inspect.js";
 
 /** A listener as a shard opens it. */
 export interface ShardListener {
@@ -159,8 +159,8 @@ export interface ObjectPort {
   flowLives(flow: string): boolean;
   /** False: the flow is gone. One that turns out to be gone later is an event. */
   sendToFlow(flow: string, octets: Uint8Array): boolean;
-  /** Sends a response back over the flow that its request came by. */
-  answerFlow(flow: string, octets: Uint8Array, final: boolean): void;
+  /** Sends a response back over the flow that its request came by. `own`: it was made here; nobody sent it to us. */
+  answerFlow(flow: string, octets: Uint8Array, final: boolean, own: boolean): void;
   /**
    * The id of the flow that it leaves by; undefined: it cannot be sent. A connection that cannot be made is an event.
    * `host`: the name that a neighbour's certificate must have, if the transport is secure.
@@ -257,6 +257,8 @@ export interface Shard extends ObjectPort {
   ends(from: number, most: number): readonly FlowEndRow[];
   /** Who was refused, with what status and how often. */
   refusals(): readonly RefusalRow[];
+  /** What happened since the last call. */
+  news(): readonly NewsRow[];
   /** Starts or stops counting what each flow receives (FlowRow.recent). */
   sample(begins: boolean): void;
   token(user: string): TokenRow;
@@ -339,6 +341,10 @@ export interface Location {
   /** Tells the cluster who registered over connections of an earlier run of the process, and removes bindings that only they kept alive. */
   learnPastFlows(cluster: number): Promise<void>;
   expire(now: number, numbers: Float64Array): number;
+  /** From now on `news` has something to tell. */
+  beginNews(): void;
+  /** What happened to bindings since the last call, and how much there was no room for. */
+  news(): { readonly news: readonly BindingNewsRow[]; readonly lost: number };
   /** Writes what was changed; an errno: it may be lost. */
   flush(): number;
   /** Synchronises what was flushed; an errno. */

@@ -76,6 +76,30 @@ export interface FlowEndRow extends AddressPort {
   readonly instance: string;
 }
 
+/** Something for the history; `event` is a number of Event. */
+export interface NewsRow extends AddressPort {
+  readonly event: number;
+  readonly agoMs: number;
+  /** Of a flow that was lost: the Counter that says why; of a registration: its reg-id, 0: none. */
+  readonly number: number;
+  readonly lastedMs: number;
+  /** Octets as latin1 characters. Of a call: the head of the response; else the AOR, a line end, and the instance. */
+  readonly text: string;
+}
+
+/** Something that happened to a binding of the embedded store. */
+export interface BindingNewsRow {
+  /** A place in the list of BindingEvent in native/core/home/binding_news.h. */
+  readonly event: number;
+  readonly agoMs: number;
+  readonly regId: number;
+  readonly aor: string;
+  readonly contact: string;
+  readonly instance: string;
+  readonly userAgent: string;
+  readonly callId: string;
+}
+
 /** Responses of 400 and above to one source. */
 export interface RefusalRow {
   readonly address: string;

@@ -61,7 +61,8 @@ function wordsFor(status: number, method: string): string {
   return method === "INVITE" ? "a call failed" : "a request was refused";
 }
 
-function fieldOf(text: string, names: string): string {
+/** The value of the first field with one of these names, given as a|b; "": there is none. */
+export function fieldOf(text: string, names: string): string {
   return new RegExp(`^(?:${names})[ \\t]*:[ \\t]*([^\\r\\n]*)`, "im").exec(text)?.[1] ?? "";
 }
 

@@ -5,6 +5,7 @@ import { EMBEDDED } from "../config/location.js";
 import { folderOf } from "../location/open-store.js";
 import type { NativeStore } from "../location/native-store.js";
 import type { LocationCounts } from "../native/binding.js";
+import type { BindingNewsRow } from "../native/inspect.js";
 import type { Log } from "../observe/log.js";
 
 const LOOK_MS = 1_000;
@@ -35,6 +36,8 @@ export class EmbeddedStore {
     const { bindings, addresses } = store.counts();
     if (bindings > 0) log.info({ bindings, addresses, milliseconds: Math.round(performance.now() - begin) }, "the location store was read");
     const embedded = new EmbeddedStore(store, log, maxBindings);
+    // Bindings that ended with the run before are not news.
+    store.beginNews();
     embedded.#look();
     return embedded;
   }
@@ -45,6 +48,11 @@ export class EmbeddedStore {
 
   counts(): LocationCounts {
     return this.#store.counts();
+  }
+
+  /** What happened to bindings since the last call. */
+  news(): { readonly news: readonly BindingNewsRow[]; readonly lost: number } {
+    return this.#store.news();
   }
 
   async close(): Promise<void> {

@@ -24,6 +24,7 @@ export async function serve(config: Config, log: Log): Promise<void> {
   const service = new Service(config, shardConfigs(config), log, () => orders.end("the operator"));
   warnOfDescriptors(config, log);
   const starting = service.start();
+  let why = "it could not start";
   if ((await Promise.race([starting, orders.told])) === undefined) {
     const manager = new ServiceManager(() => statusOf(service), () => service.pool.ills.length === 0);
     manager.ready();
@@ -31,7 +32,7 @@ export async function serve(config: Config, log: Log): Promise<void> {
     if (process.stdout.isTTY) process.stdout.write(bannerOf(service));
     log.info({ mode: config.mode, listeners: listenersOf(service.listeners), shards: config.shards, pid: process.pid }, "sluice is up");
     orders.onReload(() => void service.reload());
-    const why = await orders.told;
+    why = await orders.told;
     const { drainSeconds, drainRate } = service.config;
     log.info({ signal: why, seconds: drainSeconds, rate: drainRate }, "draining: new requests get 503, a second signal ends at once");
     manager.stopping();
@@ -41,7 +42,7 @@ export async function serve(config: Config, log: Log): Promise<void> {
     // Told to end before it was up; a failing start no longer matters.
     starting.catch(() => undefined);
   }
-  const ended = await service.close();
+  const ended = await service.close(why);
   removeRunning(config.stateDir);
   log.info("stopped");
   if (ended) return;

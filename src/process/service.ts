@@ -16,8 +16,15 @@ import type { ShardConfig, ShardListener } from "../native/binding.js";
 import { type Capture, createCapture } from "../observe/capture.js";
 import type { Log } from "../observe/log.js";
 import { AlertLog } from "../observe/alerts.js";
+import { History } from "../history/history.js";
+import { ofBinding, ofShard } from "../history/readings.js";
+import { UpstreamWatch } from "../history/upstream-watch.js";
+import { Webhooks } from "../history/webhooks.js";
+import { version } from "../base/version.js";
 import { MessageLog } from "../observe/message-log.js";
+import type { Login } from "../auth/authenticator.js";
 import { LoginLog } from "../auth/login-log.js";
+import { printable } from "../base/printable.js";
 import { EmbeddedStore } from "./embedded-store.js";
 import { reread } from "./reload.js";
 import { DnsRecords } from "../resolve/dns-records.js";
@@ -25,6 +32,9 @@ import { Upstreams } from "../resolve/upstreams.js";
 import { ShardPool } from "../shard/pool.js";
 import { type CertificateView, Certificates } from "../tls/certificates.js";
 import { homeConfig, shardLimits, shardNames, trustedNets } from "../shard/shard-config.js";
+
+const NEWS_MS = 250;
+const USER_CHARACTERS = 120;
 
 export class Service implements Running {
   readonly pool: ShardPool;
@@ -35,6 +45,8 @@ export class Service implements Running {
   /** URL of the admin plane; undefined: it is off, or not up yet. */
   adminUrl: string | undefined;
   readonly tracer: Tracer;
+  readonly history: History;
+  readonly webhooks: Webhooks | undefined;
   readonly bindings: BindingsView | undefined;
   store: EmbeddedStore | undefined;
   state: "up" | "draining" = "up";
@@ -46,6 +58,7 @@ export class Service implements Running {
   readonly #certificates: Certificates | undefined;
   readonly #cluster: number;
   readonly #onDrain: () => void;
+  #news: NodeJS.Timeout | undefined;
   readonly #environment: () => Environment;
 
   /** `onDrain` is called when the operator wants the process to drain and end; a reload reads `environment` again. */
@@ -59,6 +72,9 @@ export class Service implements Running {
     this.#environment = environment;
     const alerts = new AlertLog(log);
     const logins = new LoginLog(log);
+    const watch = new UpstreamWatch();
+    this.history = new History({ stateDir: config.stateDir, megabytes: config.historyMegabytes, version: version(), log });
+    this.webhooks = Webhooks.of(config, this.history, log);
     this.#certificates = Certificates.of(config, log);
     this.#capture = createCapture(config, this.listeners, log);
     this.tracer = new Tracer(() => this.pool, this.listeners, new MessageLog(log), config.captureSample, this.#capture?.put);
@@ -70,8 +86,19 @@ export class Service implements Running {
       tls: this.#certificates?.material,
       policy: config.policy === undefined ? undefined : pathToFileURL(config.policy).href,
       log,
-      onAlerts: (shard, list) => alerts.write(shard, list),
-      onLogin: (login) => logins.write(login),
+      onAlerts: (shard, list) => {
+        alerts.write(shard, list);
+        this.history.record(watch.take(shard, list));
+      },
+      onNews: (_, news) => this.history.record(news.flatMap((row) => ofShard(row, Date.now()) ?? [])),
+      onLost: (shard) => {
+        watch.forget(shard);
+        this.history.record([{ kind: "shard-lost", at: Date.now(), shard, why: "the flows of this shard are gone" }]);
+      },
+      onLogin: (login) => {
+        logins.write(login);
+        this.history.record([{ kind: "login-failed", at: Date.now(), address: login.source, user: userOf(login), why: login.result }]);
+      },
       onTapped: (octets) => this.tracer.take(octets),
     });
     this.bindings = config.mode === "edge" ? undefined : bindingsOf(this.pool, () => this.config);
@@ -91,6 +118,9 @@ export class Service implements Running {
     try {
       // Before the admin plane, which shows it, and before the shards, which share it.
       this.store = await EmbeddedStore.open(this.config, this.#cluster, this.log);
+      await this.history.open();
+      await this.webhooks?.start();
+      this.#news = setInterval(() => this.#takeNews(), NEWS_MS).unref();
       const { adminListen } = this.config;
       if (adminListen !== "off") {
         this.#admin = new (await import("../admin/server.js")).AdminServer(this);
@@ -168,16 +198,28 @@ export class Service implements Running {
     await this.pool.drain(this.config.drainSeconds, this.config.drainRate);
   }
 
-  /** False: a shard cannot be ended. */
-  async close(): Promise<boolean> {
+  /** False: a shard cannot be ended. `why`: who asked for it. */
+  async close(why = "the program that embeds it"): Promise<boolean> {
     this.#upstreams.close();
     this.tracer.close();
     this.#certificates?.close();
     const ended = await this.pool.close();
+    clearInterval(this.#news);
+    this.#takeNews();
     await this.store?.close();
+    await this.webhooks?.close();
+    await this.history.close(why);
     this.#admin?.close();
     await this.#capture?.close();
     return ended;
+  }
+
+  #takeNews(): void {
+    if (this.store === undefined) return;
+    const { news, lost } = this.store.news();
+    const now = Date.now();
+    this.history.record(news.map((row) => ofBinding(row, now)));
+    this.history.miss(lost);
   }
 
   #tellUpstreams(): void {
@@ -197,4 +239,9 @@ export class Service implements Running {
     });
     return upstreams;
   }
+}
+
+/** As the log shows it. */
+function userOf({ user, realm }: Login): string {
+  return printable(Buffer.from(`${user}@${realm}`, "latin1"), USER_CHARACTERS);
 }

@@ -27,9 +27,9 @@ export class NativeOutlet implements Outlet {
     return this.#port.sendToAddress(hop.transport, hop.address, hop.port, hop.host, octets);
   }
 
-  answer(flow: string, octets: Uint8Array, final: boolean): void {
+  answer(flow: string, octets: Uint8Array, final: boolean, own = false): void {
     this.#flushSoon();
-    this.#port.answerFlow(flow, octets, final);
+    this.#port.answerFlow(flow, octets, final, own);
   }
 
   #flushSoon(): void {

@@ -38,6 +38,9 @@ export interface PoolOptions {
   readonly log: Log;
   readonly onAlerts: (shard: number, alerts: Extract<FromShard, { kind: "alerts" }>["alerts"]) => void;
   readonly onLogin: (login: Login) => void;
+  readonly onNews: (shard: number, news: Extract<FromShard, { kind: "news" }>["news"]) => void;
+  /** A shard has ended by itself. */
+  readonly onLost: (shard: number) => void;
   readonly onTapped?: (octets: Uint8Array) => void;
 }
 
@@ -298,6 +301,8 @@ export class ShardPool {
     switch (message.kind) {
       case "alerts":
         return this.#options.onAlerts(shard, message.alerts);
+      case "news":
+        return this.#options.onNews(shard, message.news);
       case "login":
         return this.#options.onLogin(message.login);
       case "fault":
@@ -339,6 +344,7 @@ export class ShardPool {
     if (performance.now() - seat.upAt > STEADY_MS) seat.delay = FIRST_RESTART_MS;
     // Its flows are gone, and their tokens with them; clients will reconnect.
     this.#options.log.error({ shard, delayMs: seat.delay }, "a shard ended; starting it again");
+    this.#options.onLost(shard);
     setTimeout(() => void this.#restart(shard), seat.delay);
     seat.delay = Math.min(seat.delay * 4, MAX_RESTART_MS);
   }

@@ -52,7 +52,7 @@ export function shardConfigs(config: Config): readonly ShardConfig[] {
     flowGrace: FLOW_GRACE_SECONDS,
     probeSeconds: config.upstreamProbeSeconds,
     udpTokenSeconds: config.udpTokenDays * DAY_SECONDS,
-    notes: config.adminListen !== "off",
+    notes: config.adminListen !== "off" || config.historyMegabytes > 0,
   };
   return Array.from({ length: config.shards }, (_, shard) => ({ ...common, shard }));
 }

@@ -217,6 +217,8 @@ function go(): void {
   setInterval(() => {
     const alerts = shard.alerts();
     if (alerts.length > 0) say({ kind: "alerts", alerts });
+    const news = shard.news();
+    if (news.length > 0) say({ kind: "news", news });
   }, ALERT_INTERVAL_MS);
   say({ kind: "up" });
 }

@@ -30,8 +30,8 @@ export interface Outlet {
   isReliable(hop: Hop): boolean;
   /** Sends a request; the id of the flow that it leaves by, undefined when it cannot be sent. */
   send(hop: Hop, octets: Uint8Array): string | undefined;
-  /** Sends a response back over the flow that its request came by. */
-  answer(flow: string, octets: Uint8Array, final: boolean): void;
+  /** Sends a response back over the flow that its request came by. `own`: it was made here. */
+  answer(flow: string, octets: Uint8Array, final: boolean, own?: boolean): void;
   isReliableFlow(flow: string): boolean;
 }
 

@@ -65,7 +65,7 @@ export class ServerTransaction {
     const isSuccess = spec.status >= 200 && spec.status < 300;
     const stamp = { address: sender.address, port: sender.port, keep: isSuccess ? keepSeconds : undefined };
     const octets = makeResponse(request, { spec, toTag: isChallenge ? statelessTag() : toTag, stamp });
-    if (!isChallenge) return this.send(spec.status, octets);
+    if (!isChallenge) return this.#send(spec.status, octets, true);
     // RFC 3261 26.3.2.4: no state is kept for a challenge; if the request comes again, it is challenged again.
     if (!this.isOpen) return;
     this.#put(octets, true);
@@ -74,13 +74,17 @@ export class ServerTransaction {
 
   /** Sends a ready-made response; late ones are dropped (RFC 6026 7.1), but each 2xx to an INVITE passes. */
   send(status: number, octets: Uint8Array): void {
+    this.#send(status, octets, false);
+  }
+
+  #send(status: number, octets: Uint8Array, own: boolean): void {
     if (this.#state === "accepted" && status >= 200 && status < 300) return this.#put(octets, true);
     if (!this.isOpen) return;
     if (status < 200) {
       this.#last = octets;
       return this.#put(octets, false);
     }
-    this.#put(octets, true);
+    this.#put(octets, true, own);
     if (this.#isInvite) return this.#inviteFinal(status, octets);
     if (!this.#isReliable) this.#options.onAnswered(octets);
     this.#end();
@@ -126,9 +130,9 @@ export class ServerTransaction {
     if (this.isOpen) this.respond({ status: 100, headers: [] });
   }
 
-  #put(octets: Uint8Array, final: boolean): void {
+  #put(octets: Uint8Array, final: boolean, own = false): void {
     const { outlet, sender } = this.#options;
-    outlet.answer(sender.answerFlow, octets, final);
+    outlet.answer(sender.answerFlow, octets, final, own);
   }
 
   #remain(state: State, memory: number): void {

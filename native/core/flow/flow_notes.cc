@@ -139,16 +139,18 @@ void FlowNotes::asked(uint64_t key, const Message& request, uint32_t slot) noexc
   entry.key = key;
 }
 
-void FlowNotes::granted(uint64_t key, uint32_t slot, uint32_t tick, const Message& response) noexcept { grant(key, slot, tick, &response, 0); }
+void FlowNotes::granted(uint64_t key, uint32_t slot, const Address& peer, uint32_t tick, const Message& response) noexcept {
+  grant(key, slot, peer, tick, &response, 0);
+}
 
-void FlowNotes::grant(uint64_t key, uint32_t slot, uint32_t tick, const Message* response, uint32_t seconds) noexcept {
+void FlowNotes::grant(uint64_t key, uint32_t slot, const Address& peer, uint32_t tick, const Message* response, uint32_t seconds) noexcept {
   if (!asked_ || key == 0) return;
   Asked& entry = asked_[key % kAsked];
   if (entry.key != key) return;
   entry.key = 0;
   if (slot == 0) return;
   const auto granted_to = [&](uint32_t contact) { return response != nullptr ? granted_seconds(*response, contact) : seconds; };
-  if (!entry.refresh) return add(slot, entry, tick, entry.leaves ? 0 : granted_to(entry.contact));
+  if (!entry.refresh) return add(slot, peer, entry, tick, entry.leaves ? 0 : granted_to(entry.contact));
   for (Registration* note = slot < notes_.size() ? notes_[slot].get() : nullptr; note != nullptr; note = note->next.get()) {
     if (note->mark != entry.mark) continue;
     note->refreshed = tick;
@@ -156,7 +158,7 @@ void FlowNotes::grant(uint64_t key, uint32_t slot, uint32_t tick, const Message*
   }
 }
 
-void FlowNotes::add(uint32_t slot, const Asked& asked, uint32_t tick, uint32_t seconds) noexcept {
+void FlowNotes::add(uint32_t slot, const Address& peer, const Asked& asked, uint32_t tick, uint32_t seconds) noexcept {
   const Text aor = asked.aor();
   const Text instance = asked.instance();
   if (slot >= notes_.size()) notes_.resize(size_t{slot} + slot / 2 + 64);
@@ -168,6 +170,7 @@ void FlowNotes::add(uint32_t slot, const Asked& asked, uint32_t tick, uint32_t s
     if (asked.leaves) {
       std::unique_ptr<Registration> rest = std::move(note.next);
       *link = std::move(rest);
+      tell(Event::flow_unregistered, peer, asked);
     } else {
       note.refreshed = tick;
       note.granted = seconds;
@@ -192,6 +195,11 @@ void FlowNotes::add(uint32_t slot, const Asked& asked, uint32_t tick, uint32_t s
   if (!instance.empty()) std::memcpy(note->text() + aor.size(), instance.data(), instance.size());
   note->next = std::move(notes_[slot]);
   notes_[slot].reset(note);
+  tell(Event::flow_registered, peer, asked);
+}
+
+void FlowNotes::tell(Event event, const Address& peer, const Asked& asked) noexcept {
+  if (tells_) news_.registration(event, peer, asked.aor(), asked.instance(), asked.reg_id);
 }
 
 void FlowNotes::ended(uint32_t slot, const Flow& flow, Counter why, uint32_t tick) noexcept {
@@ -210,6 +218,10 @@ void FlowNotes::ended(uint32_t slot, const Flow& flow, Counter why, uint32_t tic
     std::memcpy(end.text, note->both().data(), note->both().size());
     if (flow.kind == FlowKind::udp) end.opened = note->since;
   }
+  // A drain ends them all, which is one event and not ten thousand.
+  if (why == Counter::flows_moved) return;
+  for (const Registration* note = of(slot); note != nullptr; note = note->next.get())
+    news_.registration(Event::flow_lost, flow.remote, note->aor(), note->instance(), static_cast<uint32_t>(why), tick - end.opened);
 }
 
 void FlowNotes::drop(uint32_t slot) noexcept {

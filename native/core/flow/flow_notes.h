@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/flow/flow_table.h"
+#include "core/observe/news.h"
 #include "core/sip/message.h"
 
 namespace sluice {
@@ -49,12 +50,15 @@ class FlowNotes {
   static constexpr size_t kEnds = 8192;   // an hour at two per second
   static constexpr size_t kMoved = 256;  // for a drain, which would fill the others in a moment
 
+  // `tells`: whether `news` hears of registrations too; of flows that end it always does.
+  FlowNotes(NewsQueue& news, bool tells) noexcept : news_(news), tells_(tells) {}
+
   // A client's REGISTER leaves for the core under `key`, its transaction's key there; `slot` is its flow, 0: not remembered yet.
   void asked(uint64_t key, const Message& request, uint32_t slot) noexcept;
   // Its 2xx arrived, which says for how long; `slot` is the client's flow, 0 if it is unknown.
-  void granted(uint64_t key, uint32_t slot, uint32_t tick, const Message& response) noexcept;
+  void granted(uint64_t key, uint32_t slot, const Address& peer, uint32_t tick, const Message& response) noexcept;
   // It was accepted for so many seconds.
-  void granted(uint64_t key, uint32_t slot, uint32_t tick, uint32_t seconds) noexcept { grant(key, slot, tick, nullptr, seconds); }
+  void granted(uint64_t key, uint32_t slot, const Address& peer, uint32_t tick, uint32_t seconds) noexcept { grant(key, slot, peer, tick, nullptr, seconds); }
 
   void ended(uint32_t slot, const Flow& flow, Counter why, uint32_t tick) noexcept;
   // Forgets the AORs of a slot that is about to be reused.
@@ -84,8 +88,12 @@ class FlowNotes {
   };
 
   // `response` says for how long, or `seconds` if there is none.
-  void grant(uint64_t key, uint32_t slot, uint32_t tick, const Message* response, uint32_t seconds) noexcept;
-  void add(uint32_t slot, const Asked& asked, uint32_t tick, uint32_t seconds) noexcept;
+  void grant(uint64_t key, uint32_t slot, const Address& peer, uint32_t tick, const Message* response, uint32_t seconds) noexcept;
+  void add(uint32_t slot, const Address& peer, const Asked& asked, uint32_t tick, uint32_t seconds) noexcept;
+  void tell(Event event, const Address& peer, const Asked& asked) noexcept;
+
+  NewsQueue& news_;
+  const bool tells_;
 
   std::unique_ptr<Asked[]> asked_;
   std::vector<std::unique_ptr<Registration>> notes_;  // by slot

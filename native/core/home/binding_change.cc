@@ -12,6 +12,8 @@ class BindingChange {
   struct Entry {
     BlockRef ref;        // 0: a block must be made
     const Binding* put;  // nullptr: unchanged; with a block: that block is refreshed
+    bool is_known = false;  // there was such a binding
+    bool moves = false;     // but the way to the device has changed
   };
 
   struct Scratch {
@@ -32,6 +34,7 @@ class BindingChange {
     if (is_full()) return Outcome::full;
     if (const Outcome outcome = make_blocks(); outcome != Outcome::saved) return outcome;
     write_record();
+    tell();
     link();
     char key[kKeyScratch];
     for (const Entry& entry : scratch_.after) after.take(read_block(block(entry.ref), key));
@@ -64,18 +67,27 @@ class BindingChange {
       if (is_dropped(block(ref))) scratch_.gone.push_back(ref);
       else scratch_.after.push_back({ref, nullptr});
     }
+    dropped_ = scratch_.gone.size();
     for (const Binding& put : operation_.put) {
       Entry fresh{0, &put};
       std::erase_if(scratch_.after, [&](const Entry& entry) {
         const Text key = put[Part::key];
         if (!(entry.put == nullptr ? block(entry.ref).is_named(key) : same_binding((*entry.put)[Part::key], key))) return false;
         if (entry.ref == 0) return true;
+        fresh.is_known = true;
+        fresh.moves = is_other_way(put, block(entry.ref));
         if (fresh.ref == 0 && may_touch(put, block(entry.ref))) fresh.ref = entry.ref;
         else scratch_.gone.push_back(entry.ref);
         return true;
       });
       scratch_.after.push_back(fresh);
     }
+  }
+
+  static bool is_other_way(const Binding& put, const BindingBlock& one) noexcept {
+    for (const Part part : {Part::flow, Part::path, Part::uri})
+      if (put[part] != one.part(part)) return true;
+    return false;
   }
 
   bool may_touch(const Binding& put, const BindingBlock& one) const noexcept {
@@ -163,6 +175,15 @@ class BindingChange {
     if (ends_earlier) table_.arm(stripe_, entry.ref);
   }
 
+  // Before link(), which frees what goes.
+  void tell() {
+    const auto add = [this](BindingEvent event, BlockRef ref) { table_.news_.add(event, operation_.aor, block(ref)); };
+    for (const BlockRef ref : scratch_.expired) add(BindingEvent::expired, ref);
+    for (size_t i = 0; i < dropped_; ++i) add(BindingEvent::removed, scratch_.gone[i]);
+    for (const Entry& entry : scratch_.after)
+      if (entry.put != nullptr && (!entry.is_known || entry.moves)) add(entry.is_known ? BindingEvent::moved : BindingEvent::registered, entry.ref);
+  }
+
   // In the order of `after`: the most recently registered comes last.
   void link() noexcept {
     for (const auto* list : {&scratch_.gone, &scratch_.expired})
@@ -188,6 +209,7 @@ class BindingChange {
   const RegisterOperation& operation_;
   Scratch& scratch_;
   BlockRef head_ = 0;
+  size_t dropped_ = 0;  // how many of `gone` the operation dropped; the others were replaced
 };
 
 Outcome BindingTable::save(const RegisterOperation& operation, BindingSink& after) {

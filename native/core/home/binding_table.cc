@@ -31,13 +31,13 @@ void BindingTable::lookup(Text aor, uint64_t now, BindingSink& found) {
     if (block(ref).expires > now) found.take(read_block(block(ref), scratch));
 }
 
-bool BindingTable::remove(Text aor, Text key, uint64_t seen) {
+bool BindingTable::remove(Text aor, Text key, uint64_t seen, BindingEvent why) {
   const uint64_t hash = hash_of(aor);
   Stripe& stripe = stripe_of(hash);
   const std::lock_guard<std::mutex> guard(stripe.lock);
   const RefIndex::Slot* const slot = find(stripe, hash, aor);
   if (slot == nullptr) return false;
-  return remove_if(stripe, slot->ref, [&](const BindingBlock& one) { return one.has_key(key) && one.updated <= seen; }) > 0;
+  return remove_if(stripe, slot->ref, why, [&](const BindingBlock& one) { return one.has_key(key) && one.updated <= seen; }) > 0;
 }
 
 // The chain of the flow says where to look; the lock of the address protects what is really there.
@@ -53,7 +53,7 @@ size_t BindingTable::remove_flow(Text flow, size_t most, bool& more) {
       Stripe& stripe = stripe_of(hash);
       const std::lock_guard<std::mutex> guard(stripe.lock);
       if (const RefIndex::Slot* const slot = find_hash(stripe, hash); slot != nullptr)
-        removed += remove_if(stripe, slot->ref, [&](const BindingBlock& one) { return one.lifeline() == flow; });
+        removed += remove_if(stripe, slot->ref, BindingEvent::flow_gone, [&](const BindingBlock& one) { return one.lifeline() == flow; });
     }
   }
   return removed;
@@ -75,6 +75,7 @@ size_t BindingTable::expire(uint64_t now, uint64_t budget, uint32_t& cursor, boo
         // A refresh does not move the timer, so it may fire too early.
         if (block(ref).expires > now) return arm(stripe, ref);
         const BlockRef of = block(ref).head;
+        news_.add(BindingEvent::expired, head(of).text(), block(ref));
         unlink(ref);
         release(stripe, ref);
         drop_empty(stripe, of);
@@ -153,7 +154,7 @@ void BindingTable::drop_empty(Stripe& stripe, BlockRef of) noexcept {
 }
 
 template <typename Goes>
-size_t BindingTable::remove_if(Stripe& stripe, BlockRef of, Goes&& goes) {
+size_t BindingTable::remove_if(Stripe& stripe, BlockRef of, BindingEvent why, Goes&& goes) {
   static thread_local std::vector<uint64_t> names;
   names.clear();
   const uint64_t hash = head(of).hash;
@@ -161,6 +162,7 @@ size_t BindingTable::remove_if(Stripe& stripe, BlockRef of, Goes&& goes) {
     const BlockRef after = block(ref).next;
     if (goes(block(ref))) {
       names.push_back(block(ref).lsn);
+      news_.add(why, head(of).text(), block(ref));
       unlink(ref);
       release(stripe, ref);
     }

@@ -13,6 +13,7 @@
 #include "core/base/timing_wheel.h"
 #include "core/crypto/siphash.h"
 #include "core/home/binding_block.h"
+#include "core/home/binding_news.h"
 #include "core/home/binding_record.h"
 #include "core/home/flow_chains.h"
 #include "core/home/ref_index.h"
@@ -57,12 +58,15 @@ class BindingTable {
   Outcome save(const RegisterOperation& operation, BindingSink& after);
   void lookup(Text aor, uint64_t now, BindingSink& found);
   // Removes the binding unless it was updated after `seen`. False: no such binding.
-  bool remove(Text aor, Text key, uint64_t seen);
+  bool remove(Text aor, Text key, uint64_t seen, BindingEvent why = BindingEvent::flow_gone);
   // Removes about `most` bindings of a flow that has ended; returns how many, and sets `more` while there are others.
   size_t remove_flow(Text flow, size_t most, bool& more);
   // Frees expired bindings for about this many nanoseconds; the caller keeps `cursor`, initially 0. Sets `more` while there is more to
   // examine.
   size_t expire(uint64_t now, uint64_t nanoseconds, uint32_t& cursor, bool& more);
+
+  // What happened to bindings, except in a restore.
+  BindingNewsQueue& news() noexcept { return news_; }
 
   // Applies a record of the journal or a snapshot. False: it is invalid.
   bool restore(RecordReader& record);
@@ -124,7 +128,7 @@ class BindingTable {
   void drop_empty(Stripe& stripe, BlockRef head) noexcept;
   void log_drops(uint64_t hash, const std::vector<uint64_t>& names);
   template <typename Goes>
-  size_t remove_if(Stripe& stripe, BlockRef head, Goes&& goes);
+  size_t remove_if(Stripe& stripe, BlockRef head, BindingEvent why, Goes&& goes);
   bool restore_put(Stripe& stripe, const RecordReader& record, const RecordItem& item) noexcept;
   void copy_address(const AorHead& head, std::string& out) const;
 
@@ -136,6 +140,7 @@ class BindingTable {
   FlowChains flows_;
   std::deque<Stripe> stripes_;
   ChangeLog* log_ = nullptr;
+  BindingNewsQueue news_;
   std::atomic<uint64_t> lsn_{1};
   std::atomic<uint64_t> bindings_{0};
   std::atomic<uint64_t> addresses_{0};

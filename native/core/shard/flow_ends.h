@@ -10,7 +10,8 @@ namespace sluice {
 class FlowEnds {
  public:
   FlowEnds(Ground& ground, Remembered& remembered, ObjectEvents& object) noexcept
-      : ground_(ground), remembered_(remembered), object_(object) {}
+      // A registrar's table of bindings tells who registers and who leaves.
+      : ground_(ground), remembered_(remembered), object_(object), notes_(ground.news, !ground.config.home) {}
 
   // No token leads to the flow any longer: tells those who wait for responses over it.
   void gone(uint32_t slot) noexcept {

@@ -9,6 +9,7 @@
 #include "core/flow/flow_commons.h"
 #include "core/flow/flow_table.h"
 #include "core/flow/refusal_tally.h"
+#include "core/observe/news.h"
 #include "core/relay/edge_config.h"
 #include "core/relay/source.h"
 #include "core/shard/alerts.h"
@@ -27,7 +28,8 @@ struct Ground {
         pool(config.limits.max_buffer_bytes),
         commons(all_shards),
         flows(config.table_key, first_generation),
-        refusals(config.table_key) {
+        refusals(config.table_key),
+        news(counters, config.notes) {
     for (Listener& listener : config.listeners) listener.write_texts();
   }
   Ground(const Ground&) = delete;
@@ -42,6 +44,7 @@ struct Ground {
   FlowCommons& commons;  // shared by the process
   FlowTable flows;
   RefusalTally refusals;
+  NewsQueue news;
   CloseList closing;
   // For scanning anything that is not a message of the batch. Whoever fills it must be done with it before calling another part.
   std::unique_ptr<Message> spare = std::make_unique<Message>();

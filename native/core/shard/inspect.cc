@@ -133,7 +133,7 @@ void Inspect::note_register(Text flow_id, const Message& request, uint32_t secon
   if (slot == 0) return;
   constexpr uint64_t kKey = 1;  // asked and granted at once, so it collides with nobody
   notes_.asked(kKey, request, slot);
-  notes_.granted(kKey, slot, ground_.clock.tick(), seconds);
+  notes_.granted(kKey, slot, ground_.flows.at(slot).remote, ground_.clock.tick(), seconds);
 }
 
 void Inspect::end(uint32_t slot, Counter why) noexcept {

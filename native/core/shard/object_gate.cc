@@ -88,7 +88,7 @@ bool ObjectGate::send_over(FlowHandle to, Text octets) noexcept {
   return true;
 }
 
-void ObjectGate::answer_flow(Text id, Text octets, bool final) noexcept {
+void ObjectGate::answer_flow(Text id, Text octets, bool final, bool own) noexcept {
   FlowId flow;
   if (!parse_flow_id(ground_.config, id, flow)) return ground_.counters.add(Counter::send_dropped);
   Source way;
@@ -101,14 +101,21 @@ void ObjectGate::answer_flow(Text id, Text octets, bool final) noexcept {
   const ReturnPath back = return_path_of(ground_.config, way);
   ground_.counters.add(Counter::replies);
   constexpr size_t kVersion = 8;  // "SIP/2.0 "
-  if (octets.size() > kVersion + 3) responder_.count((octets[kVersion] - '0') * 100 + (octets[kVersion + 1] - '0') * 10 + octets[kVersion + 2] - '0');
-  if (tap_.on()) {
-    const Flow* known = back.kind == BackKind::stream && back.shard == ground_.config.shard ? ground_.flows.find_stream(back.slot, back.generation) : nullptr;
-    tap_.sent(known != nullptr ? known->remote : back.remote, known != nullptr ? known->listener : back.listener, octets);
-  }
+  const int status = octets.size() > kVersion + 3 ? (octets[kVersion] - '0') * 100 + (octets[kVersion + 1] - '0') * 10 + octets[kVersion + 2] - '0' : 0;
+  const Flow* known = back.kind == BackKind::stream && back.shard == ground_.config.shard ? ground_.flows.find_stream(back.slot, back.generation) : nullptr;
+  const Address& to = known != nullptr ? known->remote : back.remote;
+  if (final) count_final(status, octets, to, own);
+  else responder_.count(status, Method::unknown);
+  if (tap_.on()) tap_.sent(to, known != nullptr ? known->listener : back.listener, octets);
   const Text copy = outbox_.copied(octets);
   if (copy.empty()) return ground_.counters.add(Counter::send_dropped);
   responder_.send_back(back, copy, Text(), final);
+}
+
+void ObjectGate::count_final(int status, Text response, const Address& to, bool own) noexcept {
+  const Method method = scan_own_output(response, *ground_.spare) ? ground_.spare->method : Method::unknown;
+  responder_.count(status, method);
+  if (own && method == Method::invite && is_failed_call(status)) ground_.news.call(Event::call_refused, to, response);
 }
 
 size_t ObjectGate::send_to_address(Transport transport, const Address& to, Text host, Text octets, char* id) noexcept {
@@ -185,6 +192,8 @@ void ObjectGate::take(unsigned i) noexcept {
   const Item& item = turn_.item(i);
   const Message& message = item.message;
   ground_.counters.add(Counter::object_messages);
+  if (!message.is_request && message.method == Method::invite && is_failed_call(message.status))
+    ground_.news.call(Event::call_failed, item.source.remote, Text(message.data, message.head_size));
   if (message.is_request && message.method == Method::register_ && !item.source.from_core) ground_.counters.add(Counter::registers_in);
   await_answer(item);
 }

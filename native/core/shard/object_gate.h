@@ -49,7 +49,8 @@ class ObjectGate {
   // Sends a request. False: the flow is gone. If that turns out later, there is an ObjectEvent.
   bool send_to_flow(Text id, Text octets) noexcept;
   // Sends a response to a request that came over the flow.
-  void answer_flow(Text id, Text octets, bool final) noexcept;
+  // `own`: we made the response; nobody sent it to us.
+  void answer_flow(Text id, Text octets, bool final, bool own = false) noexcept;
   // That source has repeated something that we sent only to it.
   void heard_us(const Address& source) noexcept { ground_.commons.answers.heard_us(source); }
   // The longest response allowed over the flow now.
@@ -76,6 +77,7 @@ class ObjectGate {
   void take_request(const RingHead& head, Text octets) noexcept;
 
  private:
+  void count_final(int status, Text response, const Address& to, bool own) noexcept;
   bool send_over(FlowHandle to, Text octets) noexcept;
   bool send_datagram(uint16_t listener, const Address& to, Text octets) noexcept;
 

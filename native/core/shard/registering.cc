@@ -248,7 +248,7 @@ void Registering::send(const Done& done) noexcept {
     desk_->memory.remember(done.transaction, RegisterState::answered, now, now + Clock::ticks(uint64_t{ground_.config.branch_seconds} * 1'000));
   if (done.changes && !item.source.from_core) bind(done.item);
   ground_.counters.add(Counter::replies);
-  responder_.count(done.status);
+  responder_.count(done.status, Method::register_);
   const ReturnPath back = return_path_of(ground_.config, object_.answer_way_of(done.item));
   responder_.send_back(back, Text(desk_->answers.data() + done.answer_at, done.answer_size), Text(), true, item.tapped);
 }

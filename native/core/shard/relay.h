@@ -1,6 +1,7 @@
 // Relaying: where a request goes, how it is edited, what we remember of it (RFC 3261 16.6, RFC 5626 5), and its responses (RFC 3261 16.7).
 #pragma once
 
+#include "core/relay/answer_times.h"
 #include "core/shard/intake.h"
 #include "core/shard/connections.h"
 #include "core/shard/udp_flows.h"
@@ -22,7 +23,8 @@ class Relay {
         timers_(timers),
         notes_(notes),
         remembered_(remembered),
-        responder_(responder) {}
+        responder_(responder),
+        answer_times_(ground.counters, Clock::ticks(AnswerTimes::kGiveUpMs)) {}
 
   // Carry out the verdict on item i of the batch.
   void request(unsigned i) noexcept;
@@ -59,6 +61,8 @@ class Relay {
   // relay_response.cc
   uint32_t note_flow(const ReturnPath& back, uint32_t edits, uint32_t flow_timer) noexcept;  // its slot, 0: none
   uint32_t slot_of(const ReturnPath& back) noexcept;
+  void note_granted(uint64_t key, uint32_t slot, const Message& response) noexcept;
+  void failed(const Item& response) noexcept;
 
   Ground& ground_;
   Turn& turn_;
@@ -72,6 +76,7 @@ class Relay {
   FlowNotes& notes_;
   Remembered& remembered_;
   Responder& responder_;
+  AnswerTimes answer_times_;
 };
 
 }  // namespace sluice

@@ -71,6 +71,7 @@ void Relay::request(unsigned i) noexcept {
   if (to_stream && !outbox_.streams().accepts(leg.slot, octets.size() + body.size())) return responder_.reply(item, 503, Text(), kRetryAfterSeconds);
 
   if (message.method != Method::ack) remember(item, key, roles, leg, octets, body);
+  if (!to_flow && message.method != Method::ack) answer_times_.asked(key, ground_.clock.tick());
   ground_.counters.add(Counter::requests_relayed);
   if (message.method == Method::register_ && !to_flow && !item.source.from_core) {
     ground_.counters.add(Counter::registers_in);

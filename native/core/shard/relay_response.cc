@@ -43,10 +43,21 @@ void Relay::response(unsigned i) noexcept {
   const int status = flags & kEdit_as_480 ? 480 : message.status;
   if (message.method == Method::register_ && status / 100 == 2 && !back.from_core) {
     ground_.counters.add(Counter::registers_ok);
-    if (ground_.config.notes) notes_.granted(key, changes_flow ? slot : slot_of(back), ground_.clock.tick(), message);
+    if (ground_.config.notes) note_granted(key, changes_flow ? slot : slot_of(back), message);
   }
-  responder_.count(status);
+  responder_.count(status, message.method);
+  if (status >= 300) failed(item);
+  answer_times_.answered(key, ground_.clock.tick());
   responder_.send_back(back, octets, body, message.status >= 200, item.tapped);
+}
+
+void Relay::note_granted(uint64_t key, uint32_t slot, const Message& response) noexcept {
+  notes_.granted(key, slot, slot == 0 ? Address{} : ground_.flows.at(slot).remote, ground_.clock.tick(), response);
+}
+
+void Relay::failed(const Item& response) noexcept {
+  const Message& message = response.message;
+  if (message.method == Method::invite && is_failed_call(message.status)) ground_.news.call(Event::call_failed, response.source.remote, Text(message.data, message.head_size));
 }
 
 // The connection of a return path if it is ours and open, or the remembered UDP flow; 0: neither.

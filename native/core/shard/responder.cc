@@ -51,11 +51,28 @@ Address answer_address(const EdgeConfig& config, const Item& item, uint32_t edit
   return to;
 }
 
-void Responder::count(int status) noexcept {
+void Responder::count_outcome(int status, Method method) noexcept {
+  const bool is_ours = status == 408 || status == 430 || status >= 500;
+  if (method == Method::register_) {
+    if (status < 300) ground_.counters.add(Counter::registrations_accepted);
+    else if (is_ours) ground_.counters.add(Counter::registrations_failed);
+    else if (status != 401 && status != 407 && status != 423) ground_.counters.add(Counter::registrations_denied);
+    return;
+  }
+  // RFC 6076 4.7: a callee who declines was reached.
+  if (status < 300) ground_.counters.add(Counter::calls_answered);
+  else if (status == 480 || status == 486 || status == 600 || status == 603) ground_.counters.add(Counter::calls_declined);
+  else if (status == 487) ground_.counters.add(Counter::calls_cancelled);
+  else if (is_ours) ground_.counters.add(Counter::calls_failed);
+  else if (status >= 400 && status != 401 && status != 407) ground_.counters.add(Counter::calls_refused);
+}
+
+void Responder::count(int status, Method method) noexcept {
   static constexpr Counter kClasses[] = {Counter::responses_1xx, Counter::responses_2xx, Counter::responses_3xx,
                                          Counter::responses_4xx, Counter::responses_5xx, Counter::responses_6xx};
   if (status >= 100 && status < 700) ground_.counters.add(kClasses[status / 100 - 1]);
   if (status >= 300) ground_.counters.add(failure_counter(status));
+  if (status >= 200 && (method == Method::invite || method == Method::register_)) count_outcome(status, method);
 }
 
 void Responder::send_back(const ReturnPath& back, Text head, Text body, bool final, uint32_t tapped) noexcept {
@@ -115,7 +132,8 @@ void Responder::answer_sent(const Message& sent, int status) noexcept {
   counters.add(Counter::replies);
   if (status == 430) counters.add(Counter::replies_430);
   if (status == 503) counters.add(Counter::replies_503);
-  count(status);
+  count(status, sent.method);
+  if (sent.method == Method::invite && is_failed_call(status)) ground_.news.call(Event::call_refused, back.kind == BackKind::stream ? Address{} : back.remote, octets);
   send_back(back, octets, Text(), true, tap_.match(sent));
 }
 
@@ -167,7 +185,8 @@ void Responder::reply(const Item& item, int status, Text reason, uint32_t retry_
   if (status == 403) counters.add(Counter::replies_403);
   if (status == 430) counters.add(Counter::replies_430);
   if (status == 503) counters.add(Counter::replies_503);
-  count(status);
+  count(status, message.method);
+  if (message.method == Method::invite && is_failed_call(status)) ground_.news.call(Event::call_refused, item.source.remote, octets);
   send_back(way_back_to(config, item), octets, Text(), false, item.tapped);
 }
 

@@ -26,11 +26,12 @@ class Responder {
   void send_back(const ReturnPath& back, Text head, Text body, bool final, uint32_t tapped = 0) noexcept;
   // The same for a response that another shard hands to us.
   void deliver(const RingHead& head, Text octets) noexcept;
-  void count(int status) noexcept;
+  void count(int status, Method method) noexcept;
   // Whether an ACK is for a response of reply() or answer_sent(), and so ends here.
   AckFor owner_of(const Item& ack) const noexcept;
 
  private:
+  void count_outcome(int status, Method method) noexcept;
   void withhold(const Address& from) noexcept;
   void deliver(FlowHandle to, Text head, Text body, bool final) noexcept;
 

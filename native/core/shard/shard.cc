@@ -220,6 +220,7 @@ void Shard::execute() noexcept {
   in_turn_ = true;
   for (unsigned i = 0; i < turn_.count(); ++i) carry_out(i);
   registering_.finish();
+  turn_clock_.handled(turn_.count());
   turn_.end();
   in_turn_ = false;
   settle();

@@ -85,6 +85,7 @@ class Shard {
 
   const EdgeConfig& config() const noexcept { return ground_.config; }
   std::vector<Alert>& alerts() noexcept { return ground_.alerts.list(); }
+  std::vector<News> take_news() noexcept { return ground_.news.take(); }
   ObjectEvents& object_events() noexcept { return object_events_; }
   uint32_t pending() const noexcept { return remembered_.size(); }
   Turn& turn() noexcept { return turn_; }

@@ -7,12 +7,15 @@ namespace {
 
 struct Step {
   uint64_t nanoseconds;
-  Counter counter;
+  Counter turns;
+  Counter messages;
 };
 
 constexpr Step kSteps[] = {
-    {250'000, Counter::turns_250us}, {1'000'000, Counter::turns_1ms},   {2'500'000, Counter::turns_2500us}, {5'000'000, Counter::turns_5ms},
-    {10'000'000, Counter::turns_10ms}, {25'000'000, Counter::turns_25ms}, {100'000'000, Counter::turns_100ms},
+    {250'000, Counter::turns_250us, Counter::messages_250us},       {1'000'000, Counter::turns_1ms, Counter::messages_1ms},
+    {2'500'000, Counter::turns_2500us, Counter::messages_2500us},   {5'000'000, Counter::turns_5ms, Counter::messages_5ms},
+    {10'000'000, Counter::turns_10ms, Counter::messages_10ms},      {25'000'000, Counter::turns_25ms, Counter::messages_25ms},
+    {100'000'000, Counter::turns_100ms, Counter::messages_100ms},   {UINT64_MAX, Counter::turns_longer, Counter::messages_longer},
 };
 
 }  // namespace
@@ -23,9 +26,13 @@ void TurnClock::wait_begins() noexcept {
   if (began_ == 0) return;
   const uint64_t took = elapsed();
   counters_.add(Counter::turn_nanoseconds, static_cast<int64_t>(took));
-  for (const Step& step : kSteps)
-    if (took <= step.nanoseconds) return counters_.add(step.counter);
-  counters_.add(Counter::turns_longer);
+  const Step* step = kSteps;
+  while (took > step->nanoseconds) ++step;
+  counters_.add(step->turns);
+  if (messages_ == 0) return;
+  counters_.add(step->messages, messages_);
+  counters_.add(Counter::message_nanoseconds, static_cast<int64_t>(took * messages_));
+  messages_ = 0;
 }
 
 void TurnClock::wait_ends() noexcept { began_ = now_ns(); }

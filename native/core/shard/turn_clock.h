@@ -1,5 +1,6 @@
 // How long a shard's turns take: everything between two waits for sockets and timers, whether in C++, JavaScript or the garbage collector.
 // Costs two clock readings per turn.
+// Each message of a turn counts as if it had been here for the whole of it: reading the clock for each would cost more than it says.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +14,8 @@ class TurnClock {
   explicit TurnClock(Counters& counters) noexcept : counters_(counters) {}
 
   void wait_begins() noexcept;
+  // So many messages were handled in this turn, or in part of it.
+  void handled(unsigned messages) noexcept { messages_ += messages; }
   void wait_ends() noexcept;
   // Nanoseconds since the last wait ended.
   uint64_t elapsed() const noexcept;
@@ -20,6 +23,7 @@ class TurnClock {
  private:
   Counters& counters_;
   uint64_t began_ = 0;  // ns; 0: no turn yet
+  unsigned messages_ = 0;
 };
 
 }  // namespace sluice

@@ -4,7 +4,8 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { metricTable } from "../../../src/admin/metric-table.js";
 import { storeMetrics } from "../../../src/admin/store-metrics.js";
-import { TURN_COUNTERS } from "../../../src/admin/turn-histogram.js";
+import { HISTORY_COUNTERS, historyMetrics } from "../../../src/admin/history-metrics.js";
+import { HISTOGRAM_COUNTERS, histograms } from "../../../src/admin/histograms.js";
 import { table } from "../../../src/config/table.js";
 import { Counter } from "../../../src/native/layout.js";
 
@@ -13,7 +14,11 @@ const read = (path: string): string => readFileSync(`${ROOT}${path}`, "utf8");
 
 /** The ones that src/admin/metrics.ts adds itself. */
 const OTHERS = ["build_info", "shards_running", "draining", "flows_limit", "traces_active", "upstream_up", "store_up", "certificate_expiry_timestamp_seconds"];
-const NAMES = new Set([...[...metricTable, ...storeMetrics].map(({ name }) => name), ...OTHERS].map((name) => `sluice_${name}`));
+const NAMES = new Set([
+  ...[...metricTable, ...storeMetrics, ...historyMetrics].map(({ name }) => `sluice_${name}`),
+  ...OTHERS.map((name) => `sluice_${name}`),
+  ...histograms.flatMap(({ name }) => ["bucket", "sum", "count"].map((end) => `${name}_${end}`)),
+]);
 
 function metricsIn(text: string): readonly string[] {
   return [...new Set(text.match(/\bsluice_[a-z0-9_]+\b/g) ?? [])];
@@ -21,12 +26,12 @@ function metricsIn(text: string): readonly string[] {
 
 describe("deploy/", () => {
   test("SA-11 every counter is a metric, once", () => {
-    const used = [...metricTable.flatMap(({ values }) => Object.values(values)), ...TURN_COUNTERS];
+    const used = [...metricTable.flatMap(({ values }) => Object.values(values)), ...HISTOGRAM_COUNTERS, ...HISTORY_COUNTERS];
     expect([...used].sort((one, other) => one - other)).toEqual(Object.values(Counter).sort((one, other) => one - other));
   });
 
   test("SA-11 metric names follow the conventions: counters end in _total, gauges do not", () => {
-    for (const { name, gauge } of storeMetrics) expect(name.endsWith("_total"), name).toBe(gauge !== true);
+    for (const { name, gauge } of [...storeMetrics, ...historyMetrics]) expect(name.endsWith("_total"), name).toBe(gauge !== true);
     for (const { name, gauge, values, label } of metricTable) {
       expect(name.endsWith("_total"), name).toBe(gauge !== true);
       expect(name).toMatch(/^[a-z][a-z0-9_]*$/);
@@ -44,6 +49,12 @@ describe("deploy/", () => {
       for (const name of metrics) expect(NAMES.has(name), name).toBe(true);
       for (const [, name = "", label = "", value = ""] of text.replaceAll('\\"', '"').matchAll(/sluice_(\w+)\{(?:instance=~"\$instance",)?(\w+)(?:=~?)"([^"$]+)"\}/g)) {
         if (OTHERS.includes(name)) continue;
+        const histogram = histograms.find((one) => `${one.name}_bucket` === `sluice_${name}`);
+        if (histogram !== undefined) {
+          expect(label, name).toBe("le");
+          expect(histogram.steps.map(([le]) => le), name).toContain(value);
+          continue;
+        }
         const row = metricTable.find((one) => one.name === name);
         expect(row?.label, `${name}{${label}}`).toBe(label);
         for (const one of value.split("|")) expect(Object.keys(row?.values ?? {}), `${name}{${label}="${value}"}`).toContain(one);
@@ -51,11 +62,13 @@ describe("deploy/", () => {
     });
   }
 
-  test("each alert has a runbook, which is a heading of the documentation", () => {
+  test("each alert has a runbook; those, and those of the panels, are headings of the documentation", () => {
     const text = read("deploy/prometheus/alerts.yml");
     const runbooks = [...text.matchAll(/^ +runbook: (\S+)#(\S+)$/gm)];
     expect(runbooks).toHaveLength(text.match(/- alert:/g)?.length ?? 0);
-    for (const [, file = "", anchor = ""] of runbooks) {
+    const ofPanels = [...read("deploy/grafana/sluice.json").matchAll(/(docs\/[\w./-]+)#([\w-]+)/g)];
+    expect(ofPanels.length).toBeGreaterThan(3);
+    for (const [, file = "", anchor = ""] of [...runbooks, ...ofPanels]) {
       const anchors = [...read(file).matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) => heading.toLowerCase().replaceAll(/[^\w -]/g, "").replaceAll(" ", "-"));
       expect(anchors, `${file}#${anchor}`).toContain(anchor);
     }

@@ -1,0 +1,126 @@
+/** What happened yesterday: takes events from everybody, numbers them, writes them down and tells those who watch. */
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Log } from "../observe/log.js";
+import { type Happening, type HistoryEvent, KINDS, type Kind } from "./event.js";
+import { Journal } from "./journal.js";
+import { Gate } from "./gate.js";
+import { type HistoryPage, type HistoryQuery, search } from "./search.js";
+import { Segments } from "./segments.js";
+
+const MEGABYTE = 1 << 20;
+
+export interface HistoryOptions {
+  readonly stateDir: string;
+  /** 0: nothing is written. */
+  readonly megabytes: number;
+  readonly version: string;
+  readonly log: Log;
+}
+
+interface Run {
+  readonly version: string;
+  readonly ended: boolean;
+}
+
+export class History {
+  /** Undefined: SLUICE_HISTORY_MEGABYTES is 0. */
+  readonly journal: Journal | undefined;
+  readonly #folder: string;
+  readonly #version: string;
+  readonly #watchers = new Set<(events: readonly HistoryEvent[]) => void>();
+  readonly #counts = new Map<Kind, number>(KINDS.map((kind) => [kind, 0]));
+  readonly #run = Date.now().toString(36);
+  readonly #gate = new Gate();
+  #count = 0;
+  #isOpen = false;
+  #suppressed = 0;
+  #missed = 0;
+
+  constructor({ stateDir, megabytes, version, log }: HistoryOptions) {
+    this.#folder = join(stateDir, "history");
+    this.#version = version;
+    this.journal = megabytes === 0 ? undefined : new Journal(new Segments(this.#folder, megabytes * MEGABYTE), log);
+  }
+
+  /** Begins with which version runs now, and how the run before ended. */
+  async open(): Promise<void> {
+    this.#isOpen = true;
+    await this.journal?.open();
+    const last = this.#lastRun();
+    const why = last === undefined || last.ended ? undefined : "the run before ended without a word: a crash, kill -9 or a power cut";
+    this.record([{ kind: "started", at: Date.now(), version: this.#version, before: last?.version === this.#version ? undefined : last?.version, why }]);
+    this.#noteRun(false);
+  }
+
+  record(happenings: readonly Happening[]): void {
+    const admitted = happenings.filter((happening) => this.#gate.admits(happening));
+    this.#suppressed += this.#gate.takeSuppressed();
+    if (admitted.length === 0) return;
+    const events = admitted.map((happening): HistoryEvent => {
+      this.#count += 1;
+      this.#counts.set(happening.kind, (this.#counts.get(happening.kind) ?? 0) + 1);
+      return { id: `${this.#run}-${this.#count.toString(36)}`, ...happening };
+    });
+    for (const event of events) this.journal?.append(JSON.stringify(event));
+    for (const watcher of this.#watchers) watcher(events);
+  }
+
+  /** How many events of each kind there were since the start. */
+  get counts(): ReadonlyMap<Kind, number> {
+    return this.#counts;
+  }
+
+  /** So many events never came here, because a queue was full. */
+  miss(count: number): void {
+    this.#missed += count;
+  }
+
+  /** Events that are not in the history: for lack of room, or because their source had too many. */
+  get lost(): { readonly room: number; readonly source: number } {
+    return { room: this.#missed + (this.journal?.lost ?? 0), source: this.#suppressed };
+  }
+
+  async search(query: HistoryQuery): Promise<HistoryPage> {
+    if (this.journal === undefined) return { rows: [], next: undefined };
+    await this.journal.written();
+    return search(this.journal.segments, query);
+  }
+
+  watch(watcher: (events: readonly HistoryEvent[]) => void): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  /** Nothing to do if it was never opened. */
+  async close(why: string): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.record([{ kind: "stopped", at: Date.now(), version: this.#version, why }]);
+    this.#noteRun(true);
+    await this.journal?.close();
+  }
+
+  get #runFile(): string {
+    return join(this.#folder, "run.json");
+  }
+
+  #lastRun(): Run | undefined {
+    try {
+      return JSON.parse(readFileSync(this.#runFile, "utf8")) as Run;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #noteRun(ended: boolean): void {
+    if (this.journal === undefined) return;
+    const run: Run = { version: this.#version, ended };
+    try {
+      writeFileSync(`${this.#runFile}.new`, `${JSON.stringify(run)}\n`, { mode: 0o600 });
+      renameSync(`${this.#runFile}.new`, this.#runFile);
+    } catch {
+      // The journal reports a folder that cannot be written.
+    }
+  }
+}

@@ -1,0 +1,129 @@
+/** Writes lines to the history in the background: a bounded queue, one write at a time, and while the disk refuses, another try every second. */
+import type { Log } from "../observe/log.js";
+import type { Place, Segments } from "./segments.js";
+
+const MOST_WAITING = 4 << 20;
+const AGAIN_MS = 1_000;
+const LAST_MS = 2_000;
+const LINE_END = 10;
+
+export class Journal {
+  readonly segments: Segments;
+  readonly #log: Log;
+  readonly #mostWaiting: number;
+  #waiting: Buffer[] = [];
+  #octetsWaiting = 0;
+  #writing: Promise<void> | undefined;
+  #again: NodeJS.Timeout | undefined;
+  #fault = "";
+  #lost = 0;
+
+  constructor(segments: Segments, log: Log, mostWaiting = MOST_WAITING) {
+    this.segments = segments;
+    this.#log = log;
+    this.#mostWaiting = mostWaiting;
+  }
+
+  /** Reads what is there. A folder that cannot be read is reported once, and tried again. */
+  async open(): Promise<void> {
+    try {
+      await this.segments.find();
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  /** Why nothing can be written now; "": all is well. */
+  get fault(): string {
+    return this.#fault;
+  }
+
+  /** Lines there was no room for while the disk was slow or full. */
+  get lost(): number {
+    return this.#lost;
+  }
+
+  get octets(): number {
+    return this.segments.octets;
+  }
+
+  get end(): Place {
+    return this.segments.end;
+  }
+
+  append(line: string): void {
+    const octets = Buffer.from(`${line}\n`);
+    if (this.#octetsWaiting + octets.length > this.#mostWaiting || octets.length > this.segments.mostWrite) {
+      this.#lost += 1;
+      return;
+    }
+    this.#waiting.push(octets);
+    this.#octetsWaiting += octets.length;
+    if (this.#again === undefined) this.#start();
+  }
+
+  /** When everything appended so far is in the file, or cannot be written. */
+  async written(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing;
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#again);
+    this.#again = undefined;
+    this.#start();
+    let late: NodeJS.Timeout | undefined;
+    await Promise.race([this.#writing, new Promise((resolve) => (late = setTimeout(resolve, LAST_MS)))]);
+    clearTimeout(late);
+    clearTimeout(this.#again);
+    if (this.#octetsWaiting === 0) await this.segments.close();
+  }
+
+  #start(): void {
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = undefined;
+      if (this.#waiting.length > 0 && this.#again === undefined) this.#start();
+    });
+  }
+
+  async #write(): Promise<void> {
+    try {
+      if (this.#fault !== "") await this.segments.find();
+      while (this.#waiting.length > 0) {
+        const lines = Buffer.concat(this.#next());
+        const written = await this.segments.append(lines);
+        // The rest of a line that was cut off is written again as a whole.
+        this.#done(written === lines.length ? written : lines.lastIndexOf(LINE_END, written - 1) + 1);
+        if (written < lines.length) await this.segments.close();
+      }
+      if (this.#fault !== "") this.#log.info("the history can be written again");
+      this.#fault = "";
+    } catch (error) {
+      await this.segments.close();
+      this.#failed(error);
+    }
+  }
+
+  #next(): readonly Buffer[] {
+    let octets = 0;
+    const most = this.#waiting.findIndex((line) => (octets += line.length) > this.segments.mostWrite);
+    return most < 0 ? this.#waiting : this.#waiting.slice(0, most);
+  }
+
+  /** These octets, whole lines, are in the file. */
+  #done(octets: number): void {
+    this.#octetsWaiting -= octets;
+    let count = 0;
+    for (let left = octets; left > 0; count += 1) left -= this.#waiting[count]?.length ?? left;
+    this.#waiting.splice(0, count);
+  }
+
+  #failed(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (this.#fault === "") this.#log.error({ reason }, "the history cannot be written: make room on the disk of SLUICE_STATE_DIR; everything else goes on");
+    this.#fault = reason;
+    this.#again = setTimeout(() => {
+      this.#again = undefined;
+      this.#start();
+    }, AGAIN_MS).unref();
+  }
+}
