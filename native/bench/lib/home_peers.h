@@ -26,8 +26,9 @@ struct Phone {
 
 class HomePeers {
  public:
-  HomePeers(const sockaddr_in& server, const sockaddr_in& local, uint32_t users, uint32_t flows, Digest digest)
-      : server_(server), users_(users), flows_(flows), digest_(digest), datagrams_(local, false), requests_(text_of(datagrams_.fd())), phones_(users * flows) {}
+  // `expires`: what each REGISTER asks for; 0: as below.
+  HomePeers(const sockaddr_in& server, const sockaddr_in& local, uint32_t users, uint32_t flows, Digest digest, uint32_t expires)
+      : server_(server), users_(users), flows_(flows), digest_(digest), expires_(expires), datagrams_(local, false), requests_(text_of(datagrams_.fd())), phones_(users * flows) {}
 
   std::vector<Phone>& phones() noexcept { return phones_; }
   Ledger& ledger() noexcept { return ledger_; }
@@ -66,7 +67,7 @@ class HomePeers {
     phone.sent = cseq;
     Login login{digest_};
     if (!phone.nonce.empty()) login.nonce = phone.nonce.c_str(), login.count = ++phone.nonce_count;
-    commit(requests_.write_register(datagrams_.room(), Datagrams::kRoom, number / flows_, 1 + number % flows_, number, cseq, expires_of(cseq), login));
+    commit(requests_.write_register(datagrams_.room(), Datagrams::kRoom, number / flows_, 1 + number % flows_, number, cseq, expires_ != 0 ? expires_ : expires_of(cseq), login));
   }
 
   // A call that has come to its phone: 486 to an INVITE, 200 to everything else.
@@ -142,6 +143,7 @@ class HomePeers {
   sockaddr_in server_;
   uint32_t users_, flows_;
   Digest digest_;
+  uint32_t expires_;
   Datagrams datagrams_;
   HomeRequests requests_;
   std::vector<Phone> phones_;

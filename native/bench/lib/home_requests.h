@@ -1,6 +1,8 @@
 // What the phones and callers behind an edge send to a registrar, written into a buffer of the caller's.
 #pragma once
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <string>
 
@@ -23,20 +25,21 @@ class HomeRequests {
   // `edge`: host and port where Path and Via lead.
   explicit HomeRequests(std::string edge) : edge_(std::move(edge)) {}
 
-  // The REGISTER of a device behind an edge, about 700 octets without credentials; `phone` counts the flows of all users.
+  // The REGISTER of a device behind an edge, about 700 octets without credentials; `phone` counts the flows of all users. Each user has an
+  // address of its own, so that nobody uses up the share of a source.
   size_t write_register(char* out, size_t room, uint32_t user, uint32_t reg_id, uint32_t phone, uint32_t cseq, uint32_t expires, const Login& login) const {
     char credentials[512] = "";
     if (login.nonce != nullptr) write_credentials(credentials, sizeof credentials, user, login);
     return printed(std::snprintf(out, room,
         "REGISTER sip:%s SIP/2.0\r\n"
         "Via: SIP/2.0/UDP %s;branch=z9hG4bK%08xx%08x;rport\r\n"
-        "Via: SIP/2.0/TCP 192.0.2.7:49152;branch=z9hG4bKa%08x;received=198.51.100.7;rport=49152\r\n"
+        "Via: SIP/2.0/TCP 192.0.2.7:49152;branch=z9hG4bKa%08x;received=10.%u.%u.%u;rport=49152\r\n"
         "Path: <sip:AQEBaW5kZXhlZC10b2tlbi0w%08x@%s;lr;ob>\r\n"
         "Max-Forwards: 69\r\nFrom: <sip:u%u@%s>;tag=%08x\r\nTo: <sip:u%u@%s>\r\n"
         "Call-ID: %08x-%08x@192.0.2.7\r\nCSeq: %u REGISTER\r\nSupported: outbound, path, gruu\r\n"
         "Contact: <sip:u%u@192.0.2.7:49152;transport=tcp;ob>;reg-id=%u;+sip.instance=\"<urn:uuid:00000000-0000-1000-8000-%012x>\"\r\n"
         "%sExpires: %u\r\nUser-Agent: a device of the bench\r\nAllow: INVITE, ACK, BYE, CANCEL, OPTIONS, NOTIFY, MESSAGE\r\nContent-Length: 0\r\n\r\n",
-        kDomain, edge_.c_str(), phone, cseq, phone, phone, edge_.c_str(), user, kDomain, cseq, user, kDomain, phone, 0u, cseq, user, reg_id, user, credentials, expires), room);
+        kDomain, edge_.c_str(), phone, cseq, phone, user >> 16 & 255, user >> 8 & 255, user & 255, phone, edge_.c_str(), user, kDomain, cseq, user, kDomain, phone, boot_, cseq, user, reg_id, user, credentials, expires), room);
   }
 
   static constexpr uint32_t kQuerySeq = 1;
@@ -89,6 +92,8 @@ class HomeRequests {
   }
 
   std::string edge_;
+  // Phones that have restarted register with other Call-IDs.
+  uint32_t boot_ = static_cast<uint32_t>(getpid());
 };
 
 }  // namespace sluice::bench

@@ -1,0 +1,63 @@
+/**
+ * A million bindings: how much memory, how long a start takes, and what all of them expiring at once does to the turns of the shard.
+ * `npm run bench -- million [--bindings 1000000] [--expires 60]`
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { EDGE_PORT } from "./lib/edges.mjs";
+import { fixed, table } from "./lib/figures.mjs";
+import { memoryOf } from "./lib/process-family.mjs";
+import { runHomeLoads, sluiceRegistrar } from "./lib/registrars.mjs";
+import { OUT } from "./lib/tools.mjs";
+
+const { values: args } = parseArgs({ options: { bindings: { type: "string", default: "1000000" }, expires: { type: "string", default: "60" } } });
+const BINDINGS = Number(args.bindings);
+const PLANE = `127.0.0.1:${EDGE_PORT + 9}`;
+const env = { SLUICE_ADMIN_LISTEN: PLANE, SLUICE_EXPIRES_JITTER: "0", SLUICE_MAX_BINDINGS: String(BINDINGS * 2) };
+const folder = mkdtempSync(join(OUT, "million-"));
+const rows = [];
+
+const metrics = async () => (await fetch(`http://${PLANE}/metrics`)).text();
+const value = (text, name) => Number(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)`, "m").exec(text)?.[1] ?? Number.NaN);
+const turns = (text) => [...text.matchAll(/^sluice_turn_seconds_bucket\{.*?le="([^"]+)".*?\} (\d+)/gm)].map(([, limit, count]) => [limit, Number(count)]);
+
+try {
+  const empty = await started(folder);
+  let server = empty.server;
+  const before = memoryOf(server.pid);
+  const [first] = await runHomeLoads({ workload: "first", aors: BINDINGS / 2, flows: 2, expires: 3_600, window: 256, pid: server.pid });
+  rows.push(["registered", `${first.wrong + first.lost} refused or lost, ${fixed(first.rate, 0)} a second, ${fixed(first.cpu_us, 1)} us of CPU each`]);
+  rows.push(["memory a binding", `${fixed(((memoryOf(server.pid) - before) * 1_024) / BINDINGS, 0)} octets`]);
+  server.child.kill("SIGKILL");
+  await server.stop();
+
+  const full = await started(folder);
+  server = full.server;
+  rows.push(["start after kill -9", `${fixed(full.seconds, 2)} s, without a binding ${fixed(empty.seconds, 2)} s`]);
+  rows.push(["bindings then", value(await metrics(), "sluice_location_bindings")]);
+
+  await runHomeLoads({ workload: "first", aors: BINDINGS / 2, flows: 2, expires: args.expires, window: 256, pid: server.pid });
+  const begin = turns(await metrics());
+  await sleep((Number(args.expires) + 30) * 1_000);
+  const text = await metrics();
+  rows.push(["bindings after they expired", value(text, "sluice_location_bindings")]);
+  const count = Object.fromEntries(turns(text).map(([limit, of], index) => [limit, of - begin[index][1]]));
+  rows.push(["turns meanwhile", `${count["+Inf"]}, longer than 5 ms: ${count["+Inf"] - count["0.005"]}`]);
+  await server.stop();
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+console.log(table(["what", "figure"], rows));
+
+/** With the seconds until the admin plane says that it is ready. */
+async function started(state) {
+  const began = performance.now();
+  const server = await sluiceRegistrar({ folder: state, env });
+  for (;;) {
+    const ready = await fetch(`http://${PLANE}/readyz`).catch(() => undefined);
+    if (ready?.ok) return { server, seconds: (performance.now() - began) / 1_000 };
+    await sleep(10);
+  }
+}
