@@ -16,6 +16,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("setTls", Napi::Function::New(env, sluice::set_tls));
   exports.Set("setNonceKeys", Napi::Function::New(env, sluice::set_nonce_keys));
   exports.Set("flowOwners", Napi::Function::New(env, sluice::flow_owners));
+  exports.Set("learnPastFlow", Napi::Function::New(env, sluice::learn_past_flow));
   exports.Set("checkListener", Napi::Function::New(env, sluice::check_listener));
   exports.Set("writeNow", Napi::Function::New(env, sluice::write_now));
   exports.Set("exitNow", Napi::Function::New(env, sluice::exit_now));

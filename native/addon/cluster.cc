@@ -4,6 +4,7 @@
 
 #include <mutex>
 
+#include "core/relay/flow_id.h"
 #include "shard_config.h"
 #include "tls_material.h"
 
@@ -74,6 +75,14 @@ Napi::Value flow_owners(const Napi::CallbackInfo& info) {
   result.Set("octets", static_cast<double>(size.octets));
   result.Set("forgotten", static_cast<double>(size.forgotten));
   return result;
+}
+
+Napi::Value learn_past_flow(const Napi::CallbackInfo& info) {
+  const auto cluster = find_cluster(info[0].ToNumber().Uint32Value());
+  FlowId flow;
+  const bool is_past = cluster && parse_stream_id(std::string(info[2].ToString()), flow) && flow.name.boot != info[1].ToNumber().Uint32Value();
+  if (is_past) cluster->flows.owners.put(flow.name, std::string(info[3].ToString()));
+  return Napi::Boolean::New(info.Env(), is_past);
 }
 
 std::shared_ptr<Cluster> find_cluster(uint32_t id) {

@@ -66,6 +66,9 @@ Napi::Value set_nonce_keys(const Napi::CallbackInfo& info);
 // flowOwners(cluster: number): {known, octets, forgotten}
 Napi::Value flow_owners(const Napi::CallbackInfo& info);
 
+// learnPastFlow(cluster: number, boot: number, flow: string, owner: string): boolean
+Napi::Value learn_past_flow(const Napi::CallbackInfo& info);
+
 std::shared_ptr<Cluster> find_cluster(uint32_t id);
 
 }  // namespace sluice

@@ -13,7 +13,7 @@ namespace {
 
 constexpr uint64_t kExpireNanoseconds = 1'000'000;
 constexpr double kMaxSeen = 9e15;
-constexpr double kAway = 4;  // an outcome: the journal cannot be written
+constexpr double kAway = 5;  // an outcome: the journal cannot be written
 
 // A folder is one store: opening it again in this process returns the same store.
 std::mutex stores_lock;
@@ -148,6 +148,7 @@ void Location::define(Napi::Env env, Napi::Object exports) {
   exports.Set("Location", DefineClass(env, "Location",
                                       {
                                           InstanceMethod<&Location::save>("save"),
+                                          InstanceMethod<&Location::set_bounds>("setBounds"),
                                           InstanceMethod<&Location::lookup>("lookup"),
                                           InstanceMethod<&Location::remove>("remove"),
                                           InstanceMethod<&Location::remove_flow>("removeFlow"),
@@ -220,6 +221,8 @@ Napi::Value Location::save(const Napi::CallbackInfo& info) {
   const uint64_t drops = in.integer(), puts = in.integer();
   operation.aor = in.text(in.integer());
   operation.call_id = in.text(in.integer());
+  Address payer;
+  const uint16_t place = parse_ip(in.text(in.integer()), payer) ? store_->table().payer_of(payer) : 0;
   for (uint64_t i = 0; i < drops && in.ok(); ++i) operation.drop.push_back(in.text(in.integer()));
   for (uint64_t i = 0; i < puts && in.ok(); ++i) {
     Binding& binding = operation.put.emplace_back();
@@ -229,6 +232,7 @@ Napi::Value Location::save(const Napi::CallbackInfo& info) {
     binding.reg_id = in.integer32();
     binding.q = static_cast<uint16_t>(in.integer(UINT16_MAX));
     binding.flags = static_cast<uint16_t>(in.integer(UINT16_MAX));
+    binding.payer = place;
     for (Text& part : binding.parts) part = in.text(in.integer());
   }
   if (!in.ok() || operation.aor.empty() || operation.aor.size() > UINT16_MAX) {
@@ -245,6 +249,13 @@ Napi::Value Location::save(const Napi::CallbackInfo& info) {
   numbers[0] = static_cast<double>(outcome);
   numbers[1] = out.count();
   return out.text(info.Env());
+}
+
+// setBounds(maxBindings, maxOctets)
+Napi::Value Location::set_bounds(const Napi::CallbackInfo& info) {
+  if (!is_open(info.Env())) return {};
+  store_->table().set_bounds({time_of(info[0]), time_of(info[1])});
+  return info.Env().Undefined();
 }
 
 // lookup(aor, now, numbers)

@@ -21,6 +21,7 @@ class Location : public Napi::ObjectWrap<Location> {
 
  private:
   Napi::Value save(const Napi::CallbackInfo& info);
+  Napi::Value set_bounds(const Napi::CallbackInfo& info);
   Napi::Value lookup(const Napi::CallbackInfo& info);
   Napi::Value remove(const Napi::CallbackInfo& info);
   Napi::Value remove_flow(const Napi::CallbackInfo& info);

@@ -162,6 +162,13 @@ Napi::Value ShardHost::heard_us(const Napi::CallbackInfo& info, Shard& shard) {
   return info.Env().Undefined();
 }
 
+// refusedBinding(address)
+Napi::Value ShardHost::refused_binding(const Napi::CallbackInfo& info, Shard& shard) {
+  Address source;
+  if (parse_ip(info[0].ToString().Utf8Value(), source)) shard.object().refused_binding(source);
+  return info.Env().Undefined();
+}
+
 // answerRoom(flow): octets
 Napi::Value ShardHost::answer_room(const Napi::CallbackInfo& info, Shard& shard) {
   const std::string id = info[0].ToString();
@@ -278,7 +285,7 @@ Napi::Value ShardHost::serve_registers(const Napi::CallbackInfo& info, Shard& sh
   return env.Undefined();
 }
 
-// setRegisters({domains: [name, host] [], maxContacts, maxFlows, keepSeconds, supported})
+// setRegisters({domains: [name, host] [], isOpen, maxContacts, maxFlows, keepSeconds, supported})
 Napi::Value ShardHost::set_registers(const Napi::CallbackInfo& info, Shard& shard) {
   const auto from = info[0].As<Napi::Object>();
   const auto domains = from.Get("domains").As<Napi::Array>();
@@ -287,6 +294,7 @@ Napi::Value ShardHost::set_registers(const Napi::CallbackInfo& info, Shard& shar
     const auto pair = Napi::Value(domains[i]).As<Napi::Array>();
     settings.domains.add(Napi::Value(pair[0u]).ToString(), Napi::Value(pair[1u]).ToString());
   }
+  settings.is_open = from.Get("isOpen").ToBoolean();
   settings.max_contacts = from.Get("maxContacts").ToNumber().Uint32Value();
   settings.max_flows = from.Get("maxFlows").ToNumber().Uint32Value();
   settings.keep_seconds = from.Get("keepSeconds").ToNumber().Uint32Value();

@@ -53,6 +53,7 @@ void ShardHost::define(Napi::Env env, Napi::Object exports) {
                                        InstanceMethod<&ShardHost::call<&ShardHost::answer_flow>>("answerFlow"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::send_to_address>>("sendToAddress"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::heard_us>>("heardUs"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::refused_binding>>("refusedBinding"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::answer_room>>("answerRoom"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::takes_stream>>("takesStream"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::dial_phone>>("dialPhone"),

@@ -66,6 +66,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   Napi::Value answer_flow(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value send_to_address(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value heard_us(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value refused_binding(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value answer_room(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value takes_stream(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value dial_phone(const Napi::CallbackInfo& info, Shard& shard);

@@ -102,6 +102,7 @@ KeptBinding any_binding(Dice& dice, uint64_t now) {
   if (dice(2) == 0) one[Part::flow] = "s/0/" + std::to_string(dice(3));
   if (dice(4) == 0) one.flags |= kDirect;
   if (dice(8) == 0) one[Part::agent] = std::string(dice(3'000), 'a');
+  one.payer = static_cast<uint16_t>(dice(3));
   one[Part::call_id] = "call" + std::to_string(dice(2));
   one.updated = now;
   return one;
@@ -320,6 +321,56 @@ TEST("news of bindings that nobody takes is bounded and counted") {
   CHECK_EQ(lost, 5u);
   CHECK(table.news().take(lost).empty());
   CHECK_EQ(lost, 0u);
+}
+
+TEST("REG-24 once the table is half full no source has more than an eighth of it, in number or octets, over a restart too") {
+  Log log;
+  BindingTable table(kKey, {800, 8 << 20}, kStart);
+  table.set_log(&log);
+  Address here, there;
+  CHECK(parse_ip("2001:db8::1", here));
+  CHECK(parse_ip("2001:db8::2:1", there));
+  const uint16_t one = table.payer_of(here);
+  CHECK(one != 0);
+  CHECK_EQ(table.payer_of(there), one);  // one /64
+  CHECK(parse_ip("192.0.2.1", there));
+  const uint16_t other = table.payer_of(there);
+  int users = 0;
+  const auto puts = [&](BindingTable& in, int user, uint16_t payer, size_t octets = 0, uint32_t cseq = 1) {
+    KeptBinding binding = plain_binding("192.0.2.1", kStart + 1'000, cseq);
+    binding.payer = payer;
+    binding[Part::path] = std::string(octets, 'p');
+    return save(in, operation("sip:" + std::to_string(user) + "@h", kStart, {binding}));
+  };
+  while (users < 400) CHECK(puts(table, users++, one) == Outcome::saved);
+  const auto holds = [&](BindingTable& in, uint32_t cseq) {
+    CHECK(puts(in, 1'000, one) == Outcome::source_full);
+    CHECK(puts(in, 7, one, 0, cseq) == Outcome::saved);   // a refresh
+    CHECK(puts(in, 8, one, 10, cseq) == Outcome::saved);  // a replacement
+  };
+  holds(table, 2);
+  BindingTable restored(kKey, {800, 8 << 20}, kStart);
+  replay(restored, log.records);
+  holds(restored, 3);
+  for (int i = 0; i < 100; ++i) CHECK(puts(table, users++, other) == Outcome::saved);
+  CHECK(puts(table, users, other) == Outcome::source_full);
+  CHECK(puts(table, users++, 0) == Outcome::saved);
+  // What is removed is given back.
+  for (int user = 0; user < 301; ++user) CHECK(table.remove("sip:" + std::to_string(user) + "@h", plain_binding("192.0.2.1", 0)[Part::key], UINT64_MAX));
+  for (int i = 0; i < 200; ++i) CHECK(puts(table, users++, 0) == Outcome::saved);
+  CHECK(puts(table, 1'000, one) == Outcome::saved);
+  CHECK(puts(table, 1'001, one) == Outcome::source_full);
+  table.set_bounds({200, 8 << 20});
+  CHECK(puts(table, 1'001, other) == Outcome::no_room);
+  table.set_bounds({8'000, 8 << 20});
+  CHECK(puts(table, 1'001, other) == Outcome::saved);
+
+  BindingTable large(kKey, {8'000, 8 << 20}, kStart);
+  while (large.octets() < 4 << 20) CHECK(puts(large, users++, one, 30'000) == Outcome::saved);
+  CHECK(puts(large, users++, one, 30'000) == Outcome::source_full);
+  for (int i = 0; i < 33; ++i) CHECK(puts(large, users++, other, 30'000) == Outcome::saved);
+  CHECK(puts(large, users++, other, 1'000) == Outcome::saved);
+  CHECK(puts(large, users++, other, 60'000) == Outcome::source_full);
 }
 
 TEST("OB-7-13 a flow with 20,000 bindings of as many addresses ends slice by slice") {

@@ -13,12 +13,12 @@ namespace sluice::test {
 struct KeptBinding {
   uint64_t expires = 0, updated = 0;
   uint32_t cseq = 0, reg_id = 0;
-  uint16_t q = 0, flags = 0;
+  uint16_t q = 0, flags = 0, payer = 0;
   std::string parts[kParts];
 
   KeptBinding() = default;
   explicit KeptBinding(const Binding& from)
-      : expires(from.expires), updated(from.updated), cseq(from.cseq), reg_id(from.reg_id), q(from.q), flags(from.flags) {
+      : expires(from.expires), updated(from.updated), cseq(from.cseq), reg_id(from.reg_id), q(from.q), flags(from.flags), payer(from.payer) {
     for (size_t i = 0; i < kParts; ++i) parts[i] = from.parts[i];
   }
   Binding view() const {
@@ -29,6 +29,7 @@ struct KeptBinding {
     binding.reg_id = reg_id;
     binding.q = q;
     binding.flags = flags;
+    binding.payer = payer;
     for (size_t i = 0; i < kParts; ++i) binding.parts[i] = parts[i];
     return binding;
   }

@@ -16,6 +16,7 @@ struct Case {
 
 std::vector<Case>& cases();
 void fail(const char* file, int line, const std::string& what);
+bool has_failed();  // the current test
 
 struct Register {
   Register(const char* name, const char* file, void (*run)()) { cases().push_back({name, file, run}); }

@@ -17,6 +17,8 @@ void fail(const char* file, int line, const std::string& what) {
   if (++failures_in_case <= 10) std::printf("# %s:%d: %s\n", file, line, what.c_str());
 }
 
+bool has_failed() { return failures_in_case != 0; }
+
 }  // namespace sluice::test
 
 int main(int argc, char** argv) {

@@ -63,8 +63,9 @@ class RegistrarRig : public ShardRig {
       return true;
     };
   }
-  void configure(uint32_t max_contacts) {
+  void configure(uint32_t max_contacts, bool is_open = false) {
     RegisterSettings settings;
+    settings.is_open = is_open;
     settings.domains.add("example.com", "example.com");
     settings.max_contacts = max_contacts;
     settings.max_flows = 2;
@@ -157,6 +158,21 @@ TEST("TX-8 a retransmission is answered again with the same To tag and changes n
   rig.pass(40'000);
   asked.number = 5;
   CHECK(holds(rig.ask(edge, asked), "SIP/2.0 500 CSeq Out Of Order\r\n"));
+}
+
+TEST("TX-8 what differs from an answered REGISTER only in its To is another request, and shows nobody's bindings without being decided on") {
+  const TemporaryFolder folder;
+  RegistrarRig rig(folder.path());
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  const Asked asked;
+  CHECK(holds(rig.ask(client, asked), "200 OK"));
+  std::string other = asked.text();
+  const std::string to = "TO : <sip:bob@example.com>";
+  other.replace(other.find(to), to.size(), "TO : <sip:ann@example.com>");
+  const size_t decided = rig.states.size();
+  client.send(other);
+  CHECK(holds(rig.hear(client, "\r\n\r\n"), "TO : <sip:ann@example.com>"));
+  CHECK(rig.states.size() > decided && rig.states.back() == RegisterState::open);
 }
 
 TEST("TX-8 a retransmission of a request on the object path goes there") {
@@ -269,6 +285,33 @@ TEST("a full table gets 503, and REGISTERs take the object path for a second, wh
   rig.pass(1'100);
   asked.number = 3;
   CHECK(holds(rig.ask(edge, asked), "SIP/2.0 503 Service Unavailable\r\n"));
+}
+
+TEST("REG-24 an open registrar: a source that has used up its share of bindings gets 503, clients behind one edge have a share each, and the fast path goes on") {
+  const TemporaryFolder folder;
+  RegistrarRig rig(folder.path());
+  rig.configure(1'000, true);
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp));
+  for (int i = 0; i < 500; ++i) {
+    const std::vector<KeptBinding> others{plain_binding("192.0.2.1", UINT64_MAX / 2)};
+    CHECK(save(rig.store->table(), operation("sip:u" + std::to_string(i) + "@example.com", 1, others)) == Outcome::saved);
+  }
+  Asked asked;
+  const auto behind = [&](const std::string& client, int i) {
+    asked.number = i;
+    asked.contact = "<sip:bob@192.0.2.7:" + std::to_string(i) + ">";
+    asked.lines = "v: SIP/2.0/UDP 10.9.9.9;branch=z9hG4bKx;received=" + client + "\r\n";
+    return rig.ask(edge, asked);
+  };
+  for (int i = 1; i <= 125; ++i) CHECK(holds(behind("198.51.100.1", i), "200 OK"));
+  CHECK(holds(behind("198.51.100.1", 126), "SIP/2.0 503 Service Unavailable\r\n"));
+  CHECK_EQ(rig.count(Counter::bindings_refused), 1);
+  CHECK(holds(behind("198.51.100.2", 127), "200 OK"));
+  asked.lines.clear();
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  asked.number = 128;
+  CHECK(holds(rig.ask(client, asked), "200 OK"));
+  CHECK_EQ(rig.count(Counter::registers_by_objects), 0);
 }
 
 TEST("a source that may be forged gets the Contact it registered, and as many others as its account allows") {

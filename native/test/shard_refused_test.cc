@@ -62,6 +62,32 @@ TEST("PX-16.9-1 OB-5.3.1-9 a request to an unreachable flow gets 430 at once") {
   CHECK_EQ(rig->pending(), 0u);
 }
 
+TEST("PX-16.9-1 a request that the kernel does not let through, as with a filter, gets 503 at once, and its upstream stays in use") {
+  ShardRig rig;
+  const char* const kForbidden = "127.255.255.255";  // a broadcast, which gives EACCES
+  UpstreamSet set;
+  Upstream one;
+  one.address = address(kForbidden, 5060);
+  CHECK(set.add(one, kForbidden));
+  rig->set_upstreams(set);
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  for (int number = 1; number <= 2; ++number) {
+    client.send(Request{.method = "INVITE", .number = number}.text());
+    CHECK(holds(rig.hear(client, "SIP/2.0"), "SIP/2.0 503 Service Unavailable\r\n"));
+    CHECK(rig.upstream_lives());
+  }
+  CHECK_EQ(rig->pending(), 0u);
+  FlowName flow;
+  flow.kind = FlowKind::udp;
+  flow.birth = birth_at(rig.time.unix_seconds());
+  flow.remote = address(kForbidden, 5060);
+  flow.local = rig->config().listeners[ShardRig::kClientUdp].bound;
+  const Peer core = Peer::udp(rig.port(ShardRig::kCoreUdp));
+  core.send(Request{.method = "INVITE", .number = 3, .lines = rig.route_to(flow, ShardRig::kCoreUdp)}.text());
+  CHECK(holds(rig.hear(core, "SIP/2.0"), "SIP/2.0 503 Service Unavailable\r\n"));
+  CHECK_EQ(rig->pending(), 0u);
+}
+
 TEST("in a table that fills up one source gets an eighth, and others are still remembered") {
   ShardRig rig([](EdgeConfig& config) { config.limits.max_pending = 160; });
   const Peer core = Peer::bound(SOCK_DGRAM);

@@ -111,6 +111,7 @@ export const metricTable: readonly MetricRow[] = [
     label: "outcome",
     values: { answered: Counter.callsAnswered, declined: Counter.callsDeclined, cancelled: Counter.callsCancelled, failed: Counter.callsFailed, refused: Counter.callsRefused },
   },
+  { name: "bindings_refused_total", help: "REGISTER requests refused because their source has used up its share of bindings.", values: one(Counter.bindingsRefused) },
   { name: "flow_tokens_refused_total", help: "Flow tokens refused.", label: "reason", values: { forged: Counter.tokensForged, gone: Counter.tokensGone } },
   {
     name: "keepalives_total",

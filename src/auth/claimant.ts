@@ -10,11 +10,16 @@ export interface Claimant {
   readonly isRelayed: boolean;
 }
 
-/** The Via below the neighbour's own is the one that it stamped; those further down are what the client wrote. */
 export function claimantOf(request: SipMessage, address: string, fromCore: boolean): Claimant {
-  if (!fromCore) return { address, isRelayed: false };
+  return { address: clientOf(request, address, fromCore) ?? address, isRelayed: fromCore };
+}
+
+/** The Via below the neighbour's own is the one that it stamped; those further down are what the client wrote. Undefined: the neighbour names no client. */
+export function clientOf(request: SipMessage, address: string, fromCore: boolean): string | undefined {
+  if (!fromCore) return address;
   const via = request.values("Via")[1] ?? "";
   const received = /;[ \t]*received[ \t]*=[ \t]*([^\s;]+)/i.exec(via)?.[1] ?? parseVia(via)?.host ?? "";
   const literal = received.replace(/^\[|\]$/g, "");
-  return { address: isIP(literal) === 0 ? address : literal, isRelayed: true };
+  // A scope (fe80::1%eth0) means nothing outside of the neighbour.
+  return isIP(literal) === 0 || literal.includes("%") ? undefined : literal;
 }

@@ -1,4 +1,4 @@
-/** Makes untrusted octets fit for a log line: printable ASCII only, and of limited length. */
+/** Makes untrusted octets fit for a log line: printable ASCII only, and of limited length; and untrusted text for a terminal. */
 
 const LIMIT = 200;
 
@@ -21,4 +21,12 @@ function escape(octet: number): string {
   if (octet === 0x5c) return "\\\\";
   if (octet >= 0x20 && octet < 0x7f) return String.fromCharCode(octet);
   return `\\x${octet.toString(16).padStart(2, "0")}`;
+}
+
+// Control characters, C1 included, and what turns the direction of writing.
+const DANGEROUS = /[\0-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;
+
+/** Text without what a terminal would obey; the characters of `keep` stay. */
+export function visible(text: string, keep = ""): string {
+  return text.replace(DANGEROUS, (character) => (keep.includes(character) ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`));
 }

@@ -1,4 +1,5 @@
 /** A call ladder in the terminal, drawn as the messages come: a lane for each party, an arrow for each message. */
+import { visible } from "../base/printable.js";
 import { colour } from "./output.js";
 
 const LANE = 30;
@@ -64,8 +65,8 @@ export class Ladder {
 
 /** The start line without its constant parts, and the method that a response answers. */
 function summary(text: string): string {
-  const line = text.slice(0, text.indexOf("\r\n"));
-  const method = /^cseq[ \t]*:[ \t]*\d+[ \t]+(\S+)/im.exec(text)?.[1] ?? "";
+  const line = visible(text.slice(0, text.indexOf("\r\n")));
+  const method = visible(/^cseq[ \t]*:[ \t]*\d+[ \t]+(\S+)/im.exec(text)?.[1] ?? "");
   if (line.startsWith("SIP/2.0 ")) return `${line.slice(8)}${method === "" ? "" : ` (${method})`}`;
   return line.replace(/ SIP\/2\.0$/, "").replace(/ sips?:/, " ");
 }

@@ -1,5 +1,6 @@
 /** Output of commands: data to stdout, everything else to stderr, colour only on a terminal. */
 import { styleText } from "node:util";
+import { visible } from "../base/printable.js";
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -8,7 +9,12 @@ export function print(text: string): void {
 }
 
 export function printJson(value: unknown): void {
-  print(JSON.stringify(value, null, 2));
+  print(jsonText(value, 2));
+}
+
+/** JSON itself escapes only some of what a terminal would obey. */
+export function jsonText(value: unknown, indent?: number): string {
+  return visible(JSON.stringify(value, null, indent), "\n");
 }
 
 export function complain(text: string): void {
@@ -25,7 +31,7 @@ export function colour(style: Style, text: string): string {
 
 /** Columns as wide as their widest cell; numbers are right-aligned. */
 export function tableText(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  const cells = [head, ...rows.map((row) => row.map(String))];
+  const cells = [head, ...rows.map((row) => row.map((cell) => visible(String(cell))))];
   const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
   const isNumber = head.map((_, column) => rows.length > 0 && rows.every((row) => typeof row[column] === "number"));
   const lines = cells.map((row) =>

@@ -1,4 +1,5 @@
 /** `sluice probe`: an outbound test phone for any SIP server, ours or not. */
+import { visible } from "../base/printable.js";
 import { showHostPort, splitHostPort } from "../config/host-port.js";
 import { Phone, type Flow } from "../phone/phone.js";
 import type { LinkTarget, PhoneTransport } from "../phone/link.js";
@@ -66,7 +67,7 @@ Exits with 0 when nothing failed, 1 when something did.
 
 function verdictText(findings: readonly Finding[], edge: string): string {
   const width = Math.max(...findings.map(({ name }) => name.length));
-  const lines = findings.map(({ name, result, detail }) => `${colour(STYLES[result], MARKS[result])} ${name.padEnd(width)}  ${detail}`);
+  const lines = findings.map(({ name, result, detail }) => `${colour(STYLES[result], MARKS[result])} ${name.padEnd(width)}  ${visible(detail)}`);
   const failed = findings.filter(({ result }) => result === "fail");
   const verdict = failed.length === 0 ? colour("green", `${edge} does outbound.`) : colour("red", `${edge} fails: ${failed.map(({ name }) => name).join(", ")}.`);
   return ["", ...lines, "", verdict].join("\n");

@@ -1,11 +1,12 @@
 /** `sluice trace`: the messages of one phone, call or address, as a ladder while they come. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { visible } from "../base/printable.js";
 import type { TracedMessage, TraceView } from "../admin/tracer.js";
 import { ask, adminPlaneOf } from "./client.js";
 import { type Command, CommandError, Exit } from "./command.js";
 import { Ladder } from "./ladder.js";
 import { COMMON_HELP, readOptions, wholeNumber } from "./options.js";
-import { complain, print } from "./output.js";
+import { complain, jsonText, print } from "./output.js";
 
 const POLL_MS = 250;
 // Shards deliver their copies one after the other, so a message may come after a later one.
@@ -62,9 +63,9 @@ function rung({ at, sent, transport, local, peer, text }: TracedMessage): { at: 
 }
 
 function showJson(message: TracedMessage): void {
-  print(JSON.stringify(message));
+  print(jsonText(message));
 }
 
 function showFull({ at, sent, transport, local, peer, text }: TracedMessage): void {
-  print(`${new Date(at).toISOString()} ${transport} ${sent ? `${local} -> ${peer}` : `${peer} -> ${local}`}\n${text.replaceAll("\r\n", "\n")}`);
+  print(`${new Date(at).toISOString()} ${transport} ${sent ? `${local} -> ${peer}` : `${peer} -> ${local}`}\n${visible(text.replaceAll("\r\n", "\n"), "\n\t")}`);
 }

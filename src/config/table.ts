@@ -349,7 +349,7 @@ export const table = {
     integer(100, 50_000_000),
     "2000000",
     "Most bindings in the embedded store, of all users; further ones get 503. Each takes about 0.4 KB of memory, and all together " +
-      "at most 640 octets times this number.",
+      "at most 640 octets times this number. Without `SLUICE_AUTH`, a source may have an eighth of them once half of them exist, in Redis always.",
   ),
   auth: secret(
     "SLUICE_AUTH",

@@ -5,7 +5,7 @@
 import type { Binding } from "./binding.js";
 import type { RegisterOperation } from "./store.js";
 
-const HEAD_NUMBERS = 9;
+const HEAD_NUMBERS = 10;
 const FIELDS = 6;
 const PARTS = 9;
 const ROW_NUMBERS = FIELDS + PARTS;
@@ -15,7 +15,7 @@ const OUTBOUND = 1;
 const DIRECT = 2;
 
 /** `Outcome` in binding.h; `away`: the disk refuses the journal. */
-export const Outcome = { saved: 0, outOfOrder: 1, full: 2, noRoom: 3, away: 4 } as const;
+export const Outcome = { saved: 0, outOfOrder: 1, full: 2, noRoom: 3, sourceFull: 4, away: 5 } as const;
 
 /** The table and its text, used again for each call. */
 export class NativeRows {
@@ -24,13 +24,14 @@ export class NativeRows {
   #text = "";
 
   /** Fills the table; returns the text. */
-  write(aor: string, { callId, cseq, everything, put, drop, maxContacts, maxFlows }: RegisterOperation, now: number): string {
+  write(aor: string, { callId, cseq, everything, put, drop, maxContacts, maxFlows, payer = "" }: RegisterOperation, now: number): string {
     this.#reserve(HEAD_NUMBERS + drop.length + put.length * ROW_NUMBERS);
     this.#at = 0;
     this.#text = "";
     for (const number of [now, cseq, everything ? 1 : 0, maxContacts, maxFlows, drop.length, put.length]) this.#number(number);
     this.#part(aor);
     this.#part(callId);
+    this.#part(payer);
     for (const key of drop) this.#part(key);
     for (const binding of put) this.#binding(binding);
     return this.#text;

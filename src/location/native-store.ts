@@ -14,7 +14,7 @@ import type { Binding } from "./binding.js";
 import { anchorIn, monotonic } from "./clock.js";
 import { importLmdb } from "./import-lmdb.js";
 import { NativeRows, Outcome } from "./native-row.js";
-import { type LocationStore, type RegisterOperation, type SaveResult, StoreUnavailable } from "./store.js";
+import { type LocationStore, MAX_BINDINGS, type RegisterOperation, type SaveResult, StoreUnavailable } from "./store.js";
 
 const { EIO } = constants.errno;
 /** Bindings of a flow that are removed in one turn: a millisecond or less. */
@@ -23,7 +23,6 @@ const SLICE = 500;
 const BUSY_MS = 3_000;
 const BUSY_EVERY_MS = 50;
 const BINDING_OCTETS = 640;
-const MAX_BINDINGS = 2_000_000;
 
 export interface NativeStoreOptions {
   /** What is fulfilled outlives the process, or a power cut too. */
@@ -91,6 +90,8 @@ export class NativeStore implements LocationStore {
         return { outcome: "full" };
       case Outcome.noRoom:
         throw new StoreUnavailable("the location store has no room for another binding: SLUICE_MAX_BINDINGS");
+      case Outcome.sourceFull:
+        return { outcome: "source-full" };
       case Outcome.away:
         throw this.#away();
     }
@@ -109,7 +110,9 @@ export class NativeStore implements LocationStore {
   }
 
   /** A flow may carry a hundred thousand addresses of record: they are removed in slices, with other work in between. */
-  async removeFlow(flow: string): Promise<number> {
+  async removeFlow(flow: string, isLeaving = false): Promise<number> {
+    // The next run reads who registered over it, and removes the bindings that only it kept alive.
+    if (isLeaving) return 0;
     let removed = 0;
     let written: Promise<void> | undefined;
     while (!this.#isClosed) {
@@ -124,6 +127,11 @@ export class NativeStore implements LocationStore {
     }
     await written;
     return removed;
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- a store that other nodes share has to ask.
+  async past(): Promise<readonly Binding[]> {
+    return [];
   }
 
   async expire(): Promise<number> {
@@ -151,6 +159,10 @@ export class NativeStore implements LocationStore {
   /** What happened to bindings since the last call. */
   news(): { readonly news: readonly BindingNewsRow[]; readonly lost: number } {
     return this.#isClosed ? { news: [], lost: 0 } : this.#native.news();
+  }
+
+  setMost(maxBindings: number): void {
+    this.#native.setBounds(maxBindings, maxBindings * BINDING_OCTETS);
   }
 
   counts(): LocationCounts {

@@ -11,14 +11,14 @@ export interface StoreOptions extends NativeStoreOptions {
   readonly location: string;
   readonly stateDir: string;
   /** Called when a server is reached or lost; never by an embedded store. */
-  readonly listener?: ConnectionListener;
+  readonly listener?: ConnectionListener | undefined;
 }
 
 /** Opens the store that the configuration names; each thread opens its own, all of them see the same bindings. Rejects with StoreUnavailable. */
-export async function openLocationStore({ location, stateDir, listener, ...embedded }: StoreOptions): Promise<LocationStore> {
+export async function openLocationStore({ location, stateDir, listener, ...options }: StoreOptions): Promise<LocationStore> {
   // What is not used is not loaded.
-  if (location === EMBEDDED) return (await import("./native-store.js")).NativeStore.open(folderOf(stateDir), embedded);
-  return (await import("./redis-store.js")).RedisStore.open(location, nodeOf(stateDir), listener);
+  if (location === EMBEDDED) return (await import("./native-store.js")).NativeStore.open(folderOf(stateDir), options);
+  return (await import("./redis-store.js")).RedisStore.open(location, nodeOf(stateDir), { ...options, listener });
 }
 
 /** Where the embedded store lies. */

@@ -97,6 +97,28 @@ if #after > 0 then redis.call('PEXPIREAT', hash, string.format('%.0f', last + 10
 return answer
 `;
 
+/**
+ * KEYS: the set of a source's bindings, by expiry. ARGV: now, how many it may have, then an expiry and a member for each binding that a REGISTER
+ * puts. Returns 0 if it would have more than before, and too many.
+ */
+export const CHARGE = `
+local set, now, most = KEYS[1], ARGV[1], tonumber(ARGV[2])
+local ended = redis.call('ZRANGEBYSCORE', set, '-inf', now, 'LIMIT', 0, 100)
+if #ended > 0 then redis.call('ZREM', set, unpack(ended)) end
+local fresh = 0
+for index = 3, #ARGV, 2 do
+  local expiry = redis.call('ZSCORE', set, ARGV[index + 1])
+  if not expiry or tonumber(expiry) <= tonumber(now) then fresh = fresh + 1 end
+end
+if fresh > 0 and redis.call('ZCOUNT', set, '(' .. now, '+inf') + fresh > most then return 0 end
+for index = 3, #ARGV, 2 do
+  redis.call('ZADD', set, ARGV[index], ARGV[index + 1])
+end
+local top = redis.call('ZRANGE', set, -1, -1, 'WITHSCORES')
+redis.call('PEXPIREAT', set, string.format('%.0f', tonumber(top[2]) + 1000))
+return 1
+`;
+
 /** KEYS: the hash. ARGV: the key of a binding, and the update time that the caller knows. */
 export const REMOVE = `
 local text = redis.call('HGET', KEYS[1], ARGV[1])
@@ -104,13 +126,16 @@ if text and cjson.decode(text)[5] <= tonumber(ARGV[2]) then return redis.call('H
 return 0
 `;
 
-/** KEYS: the hash. ARGV: the flow whose bindings go, and the node that it belongs to. Returns how many there were. */
+/** KEYS: the hash. ARGV: the flow whose bindings go, and the node that it belongs to. Returns their rows. */
 export const REMOVE_FLOW = `
-local removed = 0
+local removed = {}
 local stored = redis.call('HGETALL', KEYS[1])
 for index = 1, #stored, 2 do
   local row = cjson.decode(stored[index + 1])
-  if row[6] == ARGV[1] and row[16] == ARGV[2] and not row[15] then removed = removed + redis.call('HDEL', KEYS[1], stored[index]) end
+  if row[6] == ARGV[1] and row[16] == ARGV[2] and not row[15] then
+    redis.call('HDEL', KEYS[1], stored[index])
+    table.insert(removed, stored[index + 1])
+  end
 end
 return removed
 `;

@@ -1,13 +1,15 @@
 /** Bindings in Redis or Valkey, shared by several registrars: one hash per address of record, one script per operation. */
+import { hash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Cluster, type Redis } from "ioredis";
 import { type Binding, lifeline } from "./binding.js";
 import { monotonic } from "./clock.js";
 import { FlowIndex } from "./flow-index.js";
+import { networkOf } from "../observe/network.js";
 import { type Row, fromRow, toRow } from "./row.js";
 import { CommandLimit, type ConnectionListener, connectRedis } from "./redis-client.js";
-import { REGISTER, REMOVE, REMOVE_FLOW } from "./redis-scripts.js";
-import { type LocationStore, type RegisterOperation, type SaveResult, StoreUnavailable } from "./store.js";
+import { CHARGE, REGISTER, REMOVE, REMOVE_FLOW } from "./redis-scripts.js";
+import { type LocationStore, MAX_BINDINGS, type RegisterOperation, type SaveResult, StoreUnavailable } from "./store.js";
 
 const CLOCK_EVERY_MS = 30_000;
 const FIRST_CONNECT_MS = 3_000;
@@ -16,12 +18,23 @@ const SLICE = 50;
 const LOOKED_AT = 2_000;
 /** Keys that Redis examines per step. */
 const SCANNED = 1_000;
+/** A source may have an eighth of `SLUICE_MAX_BINDINGS`. */
+const SHARES = 8;
+const KEPT_SECONDS = 3_600;
+/** Characters of a binding's name among those of its source. */
+const MEMBER = 16;
 
 /** The commands that `defineCommand` adds to a client. */
 interface Scripts {
   sluiceRegister(...values: readonly string[]): Promise<readonly string[]>;
+  sluiceCharge(...values: readonly string[]): Promise<number>;
   sluiceRemove(...values: readonly string[]): Promise<number>;
-  sluiceRemoveFlow(...values: readonly string[]): Promise<number>;
+  sluiceRemoveFlow(...values: readonly string[]): Promise<readonly string[]>;
+}
+
+export interface RedisStoreOptions {
+  readonly maxBindings?: number;
+  readonly listener?: ConnectionListener | undefined;
 }
 
 export class RedisStore implements LocationStore {
@@ -32,11 +45,16 @@ export class RedisStore implements LocationStore {
   readonly #timer: NodeJS.Timeout;
   readonly #limit = new CommandLimit();
   #offset = Date.now() - monotonic();
+  #most: number;
+  /** Of flows that ended; the process waits for it as it ends. */
+  readonly #removing = new Set<Promise<number>>();
 
-  private constructor(url: string, node: string, listener: ConnectionListener | undefined) {
+  private constructor(url: string, node: string, maxBindings: number, listener: ConnectionListener | undefined) {
     this.node = node;
+    this.#most = maxBindings / SHARES;
     const client = connectRedis(url, listener);
     client.defineCommand("sluiceRegister", { numberOfKeys: 1, lua: REGISTER });
+    client.defineCommand("sluiceCharge", { numberOfKeys: 1, lua: CHARGE });
     client.defineCommand("sluiceRemove", { numberOfKeys: 1, lua: REMOVE });
     client.defineCommand("sluiceRemoveFlow", { numberOfKeys: 1, lua: REMOVE_FLOW });
     this.#client = client as (Redis | Cluster) & Scripts;
@@ -45,8 +63,8 @@ export class RedisStore implements LocationStore {
   }
 
   /** Waits briefly for the server, then goes on without: it may come later. */
-  static async open(url: string, node: string, listener?: ConnectionListener): Promise<RedisStore> {
-    const store = new RedisStore(url, node, listener);
+  static async open(url: string, node: string, { maxBindings = MAX_BINDINGS, listener }: RedisStoreOptions = {}): Promise<RedisStore> {
+    const store = new RedisStore(url, node, maxBindings, listener);
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, FIRST_CONNECT_MS);
       store.#client.once("ready", () => {
@@ -62,7 +80,12 @@ export class RedisStore implements LocationStore {
     return monotonic() + this.#offset;
   }
 
-  async save(aor: string, { callId, cseq, everything, put, drop, maxContacts, maxFlows }: RegisterOperation): Promise<SaveResult> {
+  setMost(maxBindings: number): void {
+    this.#most = maxBindings / SHARES;
+  }
+
+  async save(aor: string, { callId, cseq, everything, put, drop, maxContacts, maxFlows, payer }: RegisterOperation): Promise<SaveResult> {
+    if (payer !== undefined && put.length > 0 && !(await this.#charge(payer, put))) return { outcome: "source-full" };
     // Before the reply, which may be lost although the server carried the command out.
     for (const binding of put) {
       const flow = lifeline(binding);
@@ -85,13 +108,39 @@ export class RedisStore implements LocationStore {
     await this.#ask(() => this.#client.sluiceRemove(hashOf(aor), key, String(seen)));
   }
 
-  async removeFlow(flow: string): Promise<number> {
+  async removeFlow(flow: string, isLeaving = false): Promise<number> {
+    const removing = this.#removeFlow(flow, isLeaving);
+    this.#removing.add(removing);
+    try {
+      return await removing;
+    } finally {
+      this.#removing.delete(removing);
+    }
+  }
+
+  async #removeFlow(flow: string, isLeaving: boolean): Promise<number> {
     let removed = 0;
     for (let aors = this.#flows.take(flow, SLICE); aors.length > 0; aors = this.#flows.take(flow, SLICE)) {
-      const counts = await Promise.all(aors.map((aor) => this.#ask(() => this.#client.sluiceRemoveFlow(hashOf(aor), flow, this.node))));
-      removed += counts.reduce((sum, count) => sum + count, 0);
+      const rows = await Promise.all(aors.map((aor) => this.#ask(() => this.#client.sluiceRemoveFlow(hashOf(aor), flow, this.node))));
+      removed += rows.flat().length;
+      const [one] = rows.flatMap((texts, at) => texts.map((text) => JSON.stringify([aors[at], JSON.parse(text)])));
+      if (isLeaving && one !== undefined) await this.#keep(flow, one);
     }
     return removed;
+  }
+
+  /** As the store has it for the next run of this node, which comes soon or not at all. */
+  async #keep(flow: string, binding: string): Promise<void> {
+    const kept = `sluice:past:{${this.node}}`;
+    await this.#ask(() => this.#client.hset(kept, flow, binding));
+    await this.#ask(() => this.#client.expire(kept, KEPT_SECONDS));
+  }
+
+  async past(): Promise<readonly Binding[]> {
+    const kept = `sluice:past:{${this.node}}`;
+    const bindings = (await this.#ask(() => this.#client.hvals(kept))).map((text) => fromRow(...(JSON.parse(text) as [string, Row])));
+    await this.#ask(() => this.#client.del(kept));
+    return bindings;
   }
 
   /** Redis expires whole addresses of record by itself, and every save drops the expired bindings of its own. */
@@ -114,8 +163,15 @@ export class RedisStore implements LocationStore {
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    await Promise.allSettled(this.#removing);
     await this.#client.quit().catch(() => undefined);
     this.#client.disconnect();
+  }
+
+  /** False: the source has used up its share. What its bindings are called there is short, whatever it registers. */
+  async #charge(payer: string, put: readonly Binding[]): Promise<boolean> {
+    const members = put.flatMap(({ aor, key, expiresAt }) => [String(expiresAt), hash("sha256", `${aor}\n${key}`, "base64url").slice(0, MEMBER)]);
+    return (await this.#ask(() => this.#client.sluiceCharge(`sluice:source:{${networkOf(payer)}}`, String(this.now()), String(this.#most), ...members))) === 1;
   }
 
   /** All registrars use the server's clock, by which it also expires keys. */

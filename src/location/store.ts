@@ -1,6 +1,9 @@
 /** The seam between who registers and who calls: bindings by address of record, embedded or in Redis. */
 import type { Binding } from "./binding.js";
 
+/** The default of `SLUICE_MAX_BINDINGS`. */
+export const MAX_BINDINGS = 2_000_000;
+
 /** One REGISTER as data: the store decides and writes in one atomic section, all of it or nothing. */
 export interface RegisterOperation {
   readonly callId: string;
@@ -15,16 +18,20 @@ export interface RegisterOperation {
   readonly maxContacts: number;
   /** Maximum number of flows of one instance after the operation (RFC 5626 4.2.1). */
   readonly maxFlows: number;
+  /** The address of the client whose share the bindings count against; undefined: nobody's, because a user has authenticated. */
+  readonly payer?: string;
 }
 
 /**
  * `saved`: done and durable; `bindings` are all current ones. `out-of-order`: an affected binding has the same Call-ID and no
- * lower CSeq (RFC 3261 10.3 step 7), nothing changed. `full`: a limit would be exceeded, nothing changed.
+ * lower CSeq (RFC 3261 10.3 step 7), nothing changed. `full`: a limit would be exceeded, nothing changed. `source-full`: the payer's share
+ * would be, nothing changed.
  */
 export type SaveResult =
   | { readonly outcome: "saved"; readonly bindings: readonly Binding[] }
   | { readonly outcome: "out-of-order" }
-  | { readonly outcome: "full" };
+  | { readonly outcome: "full" }
+  | { readonly outcome: "source-full" };
 
 /** The store cannot be reached or written: the request is answered 503. It was done as a whole, or not at all. */
 export class StoreUnavailable extends Error {
@@ -55,9 +62,12 @@ export interface LocationStore {
   remove(aor: string, key: string, seen?: number): Promise<void>;
   /**
    * Removes the bindings of every address of record that depended on a local flow which has ended; returns how many. The handle must be
-   * no other flow's of this node, of no other start; it is called in the thread that saved them.
+   * no other flow's of this node, of no other start; it is called in the thread that saved them. `isLeaving`: the process is ending, and `past`
+   * shows them to the next one.
    */
-  removeFlow(flow: string): Promise<number>;
+  removeFlow(flow: string, isLeaving?: boolean): Promise<number>;
+  /** The bindings that the last run of this process removed as it ended, one of each flow; once. Those of a store without other nodes are in their place. */
+  past(): Promise<readonly Binding[]>;
   /**
    * Sweeps some of the expired bindings; call it regularly. Returns how many it removed itself. Lookups
    * never see them anyway.
@@ -68,6 +78,8 @@ export interface LocationStore {
    * what the answer before gave as `next`, which is "" at the end.
    */
   addresses(from: string): Promise<{ readonly aors: readonly string[]; readonly next: string }>;
+  /** `SLUICE_MAX_BINDINGS` from now on. */
+  setMost(maxBindings: number): void;
   /** Waits for pending writes. */
   close(): Promise<void>;
 }

@@ -140,6 +140,8 @@ export interface FlowEvent {
 export interface RegisterSettings {
   /** In lower case, without brackets; with its form in addresses of record, empty if it has no users. */
   readonly domains: readonly (readonly [name: string, host: string])[];
+  /** Whether anyone may register. */
+  readonly isOpen: boolean;
   readonly maxContacts: number;
   readonly maxFlows: number;
   /** The response to `keep` (RFC 6223). */
@@ -168,6 +170,8 @@ export interface ObjectPort {
   sendToAddress(transport: Transport, address: string, port: number, host: string, octets: Uint8Array): string | undefined;
   /** That source has repeated something that only it could know from us: from now on its responses are not limited. */
   heardUs(address: string): void;
+  /** That source has used up its share of bindings: counted, and an alert. */
+  refusedBinding(address: string): void;
   /** Octets of the longest response that may go back over the flow now: over UDP little, until its source has shown that it hears us. */
   answerRoom(flow: string): number;
   /** Whether the neighbour at that UDP address takes what is too large for UDP over TCP: a connection is open, or is being dialled. */
@@ -334,6 +338,8 @@ export interface Location {
   readonly clockOffset: number;
   /** Returns the texts of what lives after it. */
   save(text: string, numbers: Float64Array): string;
+  /** Lower ones remove nothing. */
+  setBounds(maxBindings: number, maxOctets: number): void;
   lookup(aor: string, now: number, numbers: Float64Array): string;
   remove(aor: string, key: string, seen: number): boolean;
   /** How many of about `most` went; the first of the numbers says whether there are more. */
@@ -366,6 +372,8 @@ export interface Binding extends Reader {
   setTls(cluster: number, material: TlsMaterial): string | undefined;
   /** The keys of the nonces of digest authentication, which nodes may share; the first one signs. */
   setNonceKeys(cluster: number, keys: readonly Uint8Array[]): void;
+  /** Who registered over a connection of an earlier run; `owner` is what `routeOwner` returns for it. False: the flow is none of an earlier run. */
+  learnPastFlow(cluster: number, boot: number, flow: string, owner: string): boolean;
   /** Who registered over which flow, remembered beyond its end; `forgotten` counts those dropped because the table was full. */
   flowOwners(cluster: number): { readonly known: number; readonly octets: number; readonly forgotten: number };
   /** `clockOffset`: from the monotonic clock to that of the store. Throws one line; the `code` is EBUSY while another process has the folder. */

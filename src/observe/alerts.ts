@@ -9,12 +9,13 @@ import { printable } from "../base/printable.js";
 
 const SAMPLE_CHARACTERS = 100;
 /** By the number of `Holding` in native/core/flow/source_shares.h. */
-const HOLDINGS: readonly (readonly [string, string])[] = [
-  ["connections", "SLUICE_MAX_FLOWS"],
-  ["UDP flows", "SLUICE_MAX_FLOWS"],
-  ["requests", "SLUICE_MAX_PENDING"],
-  ["unfinished handshakes", "SLUICE_MAX_FLOWS"],
-];
+const HOLDINGS: Readonly<Record<number, { readonly name: string; readonly all: string; readonly share: string }>> = {
+  0: { name: "connections", all: "SLUICE_MAX_FLOWS", share: "SLUICE_MAX_FLOWS_PER_SOURCE" },
+  1: { name: "UDP flows", all: "SLUICE_MAX_FLOWS", share: "SLUICE_MAX_FLOWS_PER_SOURCE" },
+  2: { name: "requests", all: "SLUICE_MAX_PENDING", share: "SLUICE_MAX_PENDING_PER_SOURCE" },
+  3: { name: "unfinished handshakes", all: "SLUICE_MAX_FLOWS", share: "SLUICE_MAX_FLOWS_PER_SOURCE" },
+  5: { name: "bindings", all: "SLUICE_MAX_BINDINGS", share: "an eighth of SLUICE_MAX_BINDINGS" },
+};
 
 export class AlertLog {
   readonly #log: Log;
@@ -57,11 +58,11 @@ export class AlertLog {
       case Event.wsFaulty:
         return this.#log.info({ shard, peer, code: number }, "closed a WebSocket connection for a protocol fault");
       case Event.sourceFull:
-        return this.#log.warn({ shard, peer, holds: HOLDINGS[number]?.[0] }, `a source has used up its share: ${HOLDINGS[number]?.[1]}_PER_SOURCE`);
+        return this.#log.warn({ shard, peer, holds: HOLDINGS[number]?.name }, `a source has used up its share: ${HOLDINGS[number]?.share}`);
       case Event.answerWithheld:
         return this.#log.warn({ shard, peer }, "withheld a response: this UDP source never showed that it hears us, and has had three times what it sent");
       case Event.allFull:
-        return this.#log.error({ shard, peer, holds: HOLDINGS[number]?.[0] }, `all sources together have reached ${HOLDINGS[number]?.[1]}`);
+        return this.#log.error({ shard, peer, holds: HOLDINGS[number]?.name }, `all sources together have reached ${HOLDINGS[number]?.all}`);
       default:
         return;
     }

@@ -1,5 +1,6 @@
 /** The log as a person at a terminal reads it: one short line instead of a JSON document. */
 import { styleText } from "node:util";
+import { visible } from "../base/printable.js";
 
 const STYLES = { warn: "yellow", error: "red", fatal: "red", debug: "dim", trace: "dim" } as const;
 
@@ -18,7 +19,8 @@ export class TerminalLog {
 function shown(line: string): string {
   const { level, time, msg, ...facts } = JSON.parse(line) as Record<string, unknown>;
   const words = Object.entries(facts).map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
-  const text = [String(time).slice(11, 19), String(level).padEnd(5), String(msg), ...words].join(" ").replaceAll(/[\r\n]+/g, "\n  ");
+  const whole = [String(time).slice(11, 19), String(level).padEnd(5), String(msg), ...words].join(" ");
+  const text = visible(whole.replaceAll(/[\r\n]+/g, "\n  "), "\n");
   const style = STYLES[level as keyof typeof STYLES];
   return style === undefined || process.env["NO_COLOR"] ? text : styleText(style, text);
 }

@@ -13,7 +13,7 @@ const LOOK_MS = 1_000;
 export class EmbeddedStore {
   readonly #store: NativeStore;
   readonly #log: Log;
-  readonly #maxBindings: number;
+  #maxBindings: number;
   readonly #timer: NodeJS.Timeout;
   #isUp = true;
   #hasRoom = true;
@@ -44,6 +44,11 @@ export class EmbeddedStore {
 
   get isUp(): boolean {
     return this.#isUp;
+  }
+
+  setMost(maxBindings: number): void {
+    this.#maxBindings = maxBindings;
+    this.#store.setMost(maxBindings);
   }
 
   counts(): LocationCounts {

@@ -180,6 +180,7 @@ export class Service implements Running {
     this.pool.setRules(shardLimits(config), config.flowTimer, config.outbound);
     this.pool.setNames(shardNames(config));
     if (config.mode !== "edge") this.pool.setHome(config);
+    this.store?.setMost(config.maxBindings);
     if (isNew) this.#upstreams.close();
     this.#upstreams = upstreams;
     this.#tellUpstreams();

@@ -1,5 +1,5 @@
 /** The registrar: RFC 3261 10.3 with outbound (RFC 5626 6), Path (RFC 3327 5.3) and GRUU (RFC 5627 5). */
-import { claimantOf } from "../auth/claimant.js";
+import { claimantOf, clientOf } from "../auth/claimant.js";
 import type { Binding } from "../location/binding.js";
 import { contactKey, flowKey } from "../location/binding-key.js";
 import { type LocationStore, type RegisterOperation, StoreUnavailable } from "../location/store.js";
@@ -68,8 +68,7 @@ export class Registrar {
       if (error instanceof RegisterRefusal) return error.response;
       this.#parts.report(error);
       if (!(error instanceof StoreUnavailable)) return { status: 500, headers: [] };
-      const seconds = RETRY_AFTER.least + Math.floor(Math.random() * RETRY_AFTER.span);
-      return { status: 503, headers: [["Retry-After", String(seconds)]] };
+      return { status: 503, headers: [retryAfter()] };
     }
   }
 
@@ -137,7 +136,8 @@ export class Registrar {
     const callId = request.header("call-id") ?? "";
     if (callId === "" || callId.length > MAX_CALL_ID) refuse(400, "Bad Call-ID");
     const cseq = readCSeq(request.header("cseq"));
-    const { maxContacts, maxFlows } = this.#options;
+    const { maxContacts, maxFlows, authenticator } = this.#options;
+    const payer = authenticator === undefined ? clientOf(request, from.address, from.isEdge) : undefined;
     const put: Binding[] = [];
     const drop: string[] = [];
     for (const contact of plan.contacts) {
@@ -146,7 +146,7 @@ export class Registrar {
       if (seconds === 0) drop.push(keyOf(contact, plan.outbound));
       else put.push(this.#binding(contact, seconds, request, from, { ...plan, callId, cseq }));
     }
-    return { callId, cseq, everything: plan.everything, put, drop, maxContacts, maxFlows };
+    return { callId, cseq, everything: plan.everything, put, drop, maxContacts, maxFlows, ...(payer !== undefined && { payer }) };
   }
 
   #binding(contact: Contact, seconds: number, request: SipMessage, from: RequestSource, { aor, path, outbound, callId, cseq }: Plan & Sequence): Binding {
@@ -187,7 +187,7 @@ export class Registrar {
     if (isOurs) refuse(403, "Contact Leads Back Here");
   }
 
-  async #save(aor: string, operation: RegisterOperation, { onBound }: RequestSource): Promise<readonly Binding[]> {
+  async #save(aor: string, operation: RegisterOperation, { onBound, onSourceFull }: RequestSource): Promise<readonly Binding[]> {
     const result = await this.#parts.store.save(aor, operation);
     switch (result.outcome) {
       case "saved":
@@ -197,6 +197,9 @@ export class Registrar {
         return refuse(500, "CSeq Out Of Order");
       case "full":
         return refuse(403, "Too Many Contacts");
+      case "source-full":
+        if (operation.payer !== undefined) onSourceFull?.(operation.payer);
+        return refuse(503, "Service Unavailable", [retryAfter()]);
     }
   }
 }
@@ -216,6 +219,10 @@ interface Sequence {
 
 function keyOf({ uri, instance, regId }: Contact, outbound: boolean): string {
   return outbound && instance !== undefined && regId !== undefined ? flowKey(instance, regId) : contactKey(uri);
+}
+
+function retryAfter(): readonly [string, string] {
+  return ["Retry-After", String(RETRY_AFTER.least + Math.floor(Math.random() * RETRY_AFTER.span))];
 }
 
 function isSip(text: string): boolean {

@@ -18,6 +18,8 @@ export interface RequestSource {
   readonly answerRoom?: () => number;
   /** Called with the bindings that the REGISTER made or refreshed. */
   readonly onBound?: (bindings: readonly Binding[]) => void;
+  /** Called with the address of a client that has used up its share of bindings. */
+  readonly onSourceFull?: (address: string) => void;
   /** Whether that flow can serve outbound: keep-alives are answered on it and it can be named later (RFC 5626 6). */
   readonly flowIsOutboundCapable: boolean;
   /** Whether the device sent it to us directly: one Via value (RFC 5626 6). */

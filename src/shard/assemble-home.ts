@@ -22,6 +22,7 @@ import { TransactionTable } from "../transaction/table.js";
 import { timerTable } from "../transaction/timers.js";
 import { NativeOutlet } from "./native-outlet.js";
 import { ObjectPath } from "./object-path.js";
+import { learnPastFlows } from "./past-flows.js";
 import { RegisterDesk } from "./register-desk.js";
 import { domainsOf, ownHostsOf } from "./served.js";
 
@@ -103,16 +104,24 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
   });
   const path = new ObjectPath({ shard, config, table, store, registrar, proxy, payerOf: (request, sender) => door.admission.payerOf(request, sender), servesOutbound, desk, onFault });
   const sweeping = config.shard === 0 ? setInterval(() => void store.expire().catch(onFault), SWEEP_MS) : undefined;
+  let isOpen = true;
+  // The embedded store has learnt them before any shard opened.
+  if (config.shard === 0 && store.node !== undefined) {
+    const learn = (flow: string, owner: string): boolean => binding.learnPastFlow(config.cluster, config.boot, flow, owner);
+    learnPastFlows({ store, learn, isWanted: () => isOpen && binding.flowOwners(config.cluster).forgotten === 0 }).catch(onFault);
+  }
   const configure = async (changed: Config): Promise<void> => {
     const before = door;
     door = await openDoor(changed, isUpstream, needs);
     current = changed;
     const rules = registrarRules(changed, door.domains, door.authenticator);
     registrar.configure(rules);
+    store.setMost(changed.maxBindings);
     desk?.configure(rules, keepSeconds());
     await before.authenticator?.close();
   };
   const close = async (): Promise<void> => {
+    isOpen = false;
     clearInterval(sweeping);
     await door.authenticator?.close();
     await store.close();

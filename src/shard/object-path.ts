@@ -87,9 +87,9 @@ export class ObjectPath {
     if (refusal !== undefined) this.#refuse(item, verdicts, refusal);
   }
 
-  /** The process is ending: the next run learns from its bindings who registered over which connection. Other nodes must know at once. */
+  /** The process is ending: the next run learns from its bindings who registered over which connection. */
   leave(): void {
-    this.#isLeaving = this.#options.store.node === undefined;
+    this.#isLeaving = true;
   }
 
   /** Reports ended flows and failed sends. */
@@ -104,7 +104,7 @@ export class ObjectPath {
         onFault(error);
       }
       // It is enough if one shard tells the store.
-      if (kind === ObjectEvent.flowGone && !this.#isLeaving) store.removeFlow(text).catch(onFault);
+      if (kind === ObjectEvent.flowGone) store.removeFlow(text, this.#isLeaving).catch(onFault);
     }
   }
 
@@ -174,7 +174,8 @@ export class ObjectPath {
     const { address, port, flow, answerFlow, fromCore } = server.sender;
     const transport = config.listeners[listener]?.transport ?? "udp";
     const flowIsOutboundCapable = servesOutbound && firstHop && !fromCore;
-    const from = { address, port, transport, isEdge: fromCore, isThisHost: isThisHost(address), flowIsOutboundCapable, firstHop };
+    const onSourceFull = (source: string): void => shard.refusedBinding(source);
+    const from = { address, port, transport, isEdge: fromCore, isThisHost: isThisHost(address), flowIsOutboundCapable, firstHop, onSourceFull };
     let bound: readonly Binding[] = [];
     const onBound = (bindings: readonly Binding[]): void => void (bound = bindings);
     const client = { ...from, flow, onBound, routeTo: (way: string) => this.#routeOf(way), answerRoom: () => shard.answerRoom(answerFlow) - server.request.octets.length - ANSWER_OWN };

@@ -36,12 +36,12 @@ export class RegisterDesk {
 
   /** Applies from the next batch on. `keepSeconds`: the response to `keep` (RFC 6223). */
   configure(options: RegistrarOptions, keepSeconds: number): void {
-    const { domains, maxContacts, maxFlows } = options;
+    const { domains, maxContacts, maxFlows, authenticator } = options;
     // Without configured domains every host counts as ours, which C++ cannot look up.
     this.#options = domains.isEmpty ? undefined : options;
     this.#startOver(undefined);
     const shown = domains.names.map(([name, realm]) => [name, realm === undefined ? "" : showHost(realm)] as const);
-    this.#shard.setRegisters({ domains: shown, maxContacts, maxFlows, keepSeconds, supported: supportedBy(options).join(", ") });
+    this.#shard.setRegisters({ domains: shown, isOpen: authenticator === undefined, maxContacts, maxFlows, keepSeconds, supported: supportedBy(options).join(", ") });
   }
 
   /** Decides on one message of the batch if numbers are enough. */

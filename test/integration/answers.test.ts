@@ -82,6 +82,45 @@ test("a caller with a short INVITE over UDP gets a long response although nothin
   expect(got).toBeGreaterThan(1_400);
 });
 
+/** A phone that repeats a reliable 183 with so many octets of SDP until its call is over, and a caller with a short INVITE that gave no proof before. */
+async function earlyMedia(octets: number, answersOptions: boolean): Promise<readonly string[]> {
+  const port = await server({ SLUICE_MODE: "standalone" });
+  const phone = await udp();
+  const at = hostPortOf(phone);
+  phone.on("message", (message, from) => {
+    const text = message.toString("latin1");
+    if (!text.startsWith("INVITE")) return;
+    const early = Buffer.from(response(text, "183 Session Progress", `Require: 100rel\r\nRSeq: 1\r\nContact: <sip:bob@${at}>\r\n`, "v".repeat(octets)), "latin1");
+    const repeat = (): void => phone.send(early, from.port, from.address);
+    repeat();
+    const timer = setInterval(repeat, 200);
+    onTestFinished(() => clearInterval(timer));
+  });
+  phone.send(request("REGISTER", { transport: "UDP", at, uri: `sip:${DOMAIN}`, from: `sip:bob@${DOMAIN}`, to: `sip:bob@${DOMAIN}`, headers: `Contact: <sip:bob@${at}>\r\n` }), port, HOST);
+  await once(phone, "message");
+  const caller = await udp(OTHER_HOST);
+  const heard: string[] = [];
+  caller.on("message", (message, from) => {
+    const text = message.toString("latin1");
+    heard.push(text.split(" ", 2).join(" "));
+    if (text.startsWith("OPTIONS") && answersOptions) caller.send(Buffer.from(response(text, "501 Not Implemented"), "latin1"), from.port, from.address);
+  });
+  const invite = request("INVITE", { transport: "UDP", at: hostPortOf(caller), uri: `sip:bob@${DOMAIN}`, headers: `Supported: 100rel\r\nContact: <sip:a@${hostPortOf(caller)}>\r\n` });
+  caller.send(Buffer.from(invite, "latin1"), port, HOST);
+  return heard;
+}
+
+test("a reliable 183 with SDP reaches a caller with a short INVITE, as its final response would (RFC 3262 3)", async () => {
+  const heard = await earlyMedia(1_300, false);
+  await expect.poll(() => heard).toContain("SIP/2.0 183");
+});
+
+test("a caller is asked whether it hears us when a response does not fit, and gets it when it answers", async () => {
+  const heard = await earlyMedia(4_000, true);
+  await expect.poll(() => heard).toContain("SIP/2.0 183");
+  expect(heard.findIndex((line) => line.startsWith("OPTIONS"))).toBeLessThan(heard.indexOf("SIP/2.0 183"));
+});
+
 test("a phone that answers has heard us: it gets any response", async () => {
   const port = await server({ SLUICE_MODE: "standalone" });
   const phone = await udp(OTHER_HOST);

@@ -50,6 +50,25 @@ test("without a process the exit code is 4, with a bad configuration 78", async 
   expect(printed).toMatchObject({ SLUICE_STATE_DIR: state, SLUICE_ADMIN_TOKEN: "***" });
 });
 
+test("what strangers write reaches the operator's terminal as text, not as commands to it", async () => {
+  const { env, U, C } = await stage();
+  const tracing = new Running(["trace", U.at.split(":")[0] ?? "", "--full", "--seconds", "60"], env);
+  await expect.poll(() => tracing.err).toContain("tracing");
+  // A quoted string may hold any octet behind a backslash (RFC 3261 25.1, quoted-pair), and octets above ASCII, such as C1 controls.
+  await U.say('REGISTER sip:example.com SIP/2.0\nSupported: path, outbound\nUser-Agent: \u009b2J\nContact: <sip:U@192.0.2.1>;reg-id=1;+sip.instance="<urn:x:\\\u001b]0;owned\\\u0007\u009b31m>"');
+  await C.request("REGISTER");
+  await C.reply("200 OK");
+  await U.response(200);
+  await expect.poll(() => tracing.out).toContain("owned");
+  tracing.process.kill("SIGINT");
+  await tracing.ended();
+  const shown = [tracing.out, (await sluice(["flows"], env)).out, (await sluice(["flows", "--json"], env)).out];
+  for (const out of shown) {
+    expect(out).toContain("owned");
+    expect(out).not.toMatch(/[\0-\x08\x0b-\x1f\x7f-\x9f]/);
+  }
+});
+
 test("SA-11 status, flows, token and keys describe the running process", async () => {
   const { env, U, C } = await stage();
   const path = (await register(U, C)).at(0) ?? "";

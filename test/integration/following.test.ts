@@ -1,10 +1,12 @@
 /** One transaction per process, no stray ACK, and calls that follow a phone to its new flow (RFC 3261 9.2, 8.2.7, RFC 5626 11.5). */
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
+import { Admin } from "../support/admin.js";
 import { Home, instanceOf } from "../support/home.js";
 import { CoreTcp } from "../support/core-tcp.js";
 import { freePort } from "../support/ports.js";
 import { Party } from "../support/party.js";
+import { RedisServer } from "../support/redis-server.js";
 import { TcpConnection } from "../support/tcp-connection.js";
 
 const INVITE = "INVITE sip:bob@example.com SIP/2.0\nContact: <sip:A@192.0.2.1>";
@@ -58,6 +60,12 @@ test("the ACK of a stateless 503 goes nowhere (RFC 3261 8.2.7)", async () => {
   await bob.nothing();
 });
 
+async function redis(): Promise<string> {
+  const server = await RedisServer.start();
+  onTestFinished(() => server.stop());
+  return server.url;
+}
+
 interface Dialog {
   readonly home: Home;
   readonly A: Party;
@@ -105,6 +113,19 @@ for (const shards of ["1", "3"]) {
   });
 }
 
+test("OB-5.3.1-17 a phone whose Contact names port 0 gets ACK, re-INVITE and BYE over its flow", async () => {
+  const { A, bob, inside } = await talking();
+  for (const [cseq, method] of [[2, "INFO"], [3, "INVITE"], [4, "BYE"]] as const) {
+    await A.say(`${method} sip:bob@127.0.0.1:0;transport=tcp SIP/2.0\nContact: <sip:A@192.0.2.1>\nCSeq: ${cseq} ${method}\n${inside}`);
+    expect((await bob.request(method)).startLine).toContain("127.0.0.1:0");
+    await bob.reply("200 OK", "Contact: <sip:bob@127.0.0.1:0;transport=tcp>");
+    await A.response(200);
+    if (method !== "INVITE") continue;
+    await A.say(`ACK sip:bob@127.0.0.1:0;transport=tcp SIP/2.0\nCSeq: ${cseq} ACK\n${inside}`);
+    await bob.request("ACK");
+  }
+});
+
 test("OB-11-3 a phone gets 480, never 430, when the other end has lost its flow", async () => {
   const { A, bob, inside } = await talking();
   const gone = bob.at;
@@ -122,9 +143,10 @@ test("OB-11-3 nor when the flow ends while a request waits on it", async () => {
   await A.response(480);
 });
 
-for (const end of ["a graceful stop", "kill -9"]) {
-  test(`OB-11-3 after ${end} and a restart a call goes on over the new connections of its phones`, async () => {
-    const home = await Home.start({ SLUICE_SHARDS: "2" });
+for (const [end, location] of [["a graceful stop", "embedded"], ["kill -9", "embedded"], ["a graceful stop", "Redis"], ["kill -9", "Redis"]] as const) {
+  test(`OB-11-3 after ${end} and a restart a call goes on over the new connections of its phones, bindings in ${location}`, async () => {
+    const admin = await Admin.choose();
+    const home = await Home.start({ SLUICE_SHARDS: "2", SLUICE_ADMIN_LISTEN: admin.listen, ...(location === "Redis" && { SLUICE_LOCATION: await redis() }) });
     const [bob, A] = [await home.phone("bob", "tcp"), await home.phone("A", "tcp")];
     const plain = await home.phone("plain", "tcp");
     await home.register(bob, { instance: instanceOf("bob") });
@@ -146,11 +168,12 @@ for (const end of ["a graceful stop", "kill -9"]) {
     await home.server.exited();
     await Promise.all([bob.close(), A.close(), plain.close()]);
     await home.server.restart();
+    await expect.poll(async () => /^sluice_flow_owners (\d+)$/m.exec((await admin.get("/metrics")).text)?.[1]).toBe("3");
     for (const party of [bob, A, plain]) await home.connect(party, "tcp");
     await home.register(bob, { instance: instanceOf("bob") });
     await home.register(A, { instance: instanceOf("A") });
     // A phone that names no instance would leave a binding behind at each restart; its old one went with its connection.
-    expect((await home.register(plain)).all("Contact")).toHaveLength(1);
+    await expect.poll(async () => (await home.register(plain)).all("Contact").length).toBe(1);
     await A.say(`INFO sip:bob@${oldBob};transport=tcp SIP/2.0\nCSeq: 2 INFO\n${ofA}`);
     await bob.request("INFO");
     await bob.reply("200 OK");

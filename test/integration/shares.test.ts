@@ -66,6 +66,32 @@ test("UDP flows that ask for keep-alives fill their own table, forget the oldest
   expect(answer.toString("latin1")).toMatch(/^SIP\/2\.0 200/);
 });
 
+test("REG-24 an open registrar: one source cannot fill the table of bindings, whichever path its REGISTERs take; a reload makes room", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-shares-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, "sluice.env");
+  writeFileSync(file, "SLUICE_MAX_BINDINGS=200\n");
+  const { edge, port, admin } = await server({ SLUICE_MODE: "standalone", SLUICE_SHARDS: "2", SLUICE_ENV_FILE: file });
+  const register = async (source: string, user: string, contact: string): Promise<string> => {
+    const socket = await udp(source);
+    const to = `sip:${user}@${DOMAIN}`;
+    socket.send(request("REGISTER", { transport: "UDP", at: hostPortOf(socket), uri: `sip:${DOMAIN}`, from: to, to, headers: `Contact: ${contact}\r\n` }), port, HOST);
+    const [answer] = (await once(socket, "message")) as [Buffer];
+    return answer.toString("latin1").slice(8, 11);
+  };
+  const statuses = new Set<string>();
+  // Those with a q take the object path.
+  for (let at = 0; at < 110; at += 1) statuses.add(`${at < 100 ? "first" : "later"} ${await register(HOST, `u${at}`, `<sip:u${at}@192.0.2.7>${at % 2 === 0 ? "" : ";q=0.5"}`)}`);
+  expect([...statuses]).toEqual(["first 200", "later 503"]);
+  expect(await metric(admin, "bindings_refused_total")).toBe(10);
+  await expect.poll(() => edge.output).toContain("an eighth of SLUICE_MAX_BINDINGS");
+  expect(await register(OTHER_HOST, "other", "<sip:other@192.0.2.8>")).toBe("200");
+  writeFileSync(file, "SLUICE_MAX_BINDINGS=2000\n");
+  const reload = await fetch(`http://${HOST}:${admin}/api/reload`, { method: "POST", headers: { "content-type": "application/json" }, body: "{}" });
+  expect(await reload.json()).toEqual({ changed: ["SLUICE_MAX_BINDINGS"], needRestart: [], errors: [] });
+  await expect.poll(() => register(HOST, "late", "<sip:late@192.0.2.7>")).toBe("200");
+});
+
 test("calls that ring for ever use up their source's share, REGISTERs of others go on, and everything is given back", async () => {
   const { edge, port, admin } = await server({
     SLUICE_MODE: "standalone",

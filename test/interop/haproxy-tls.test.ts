@@ -22,7 +22,7 @@ for (const recordRoute of [true, false]) {
       const { authority, edge: certificate } = testCertificates();
       const port = await freePort("127.0.0.1");
       const edge = `127.0.0.1:${port}`;
-      stage = new Stage({ proxied: true, advertised: `tls:${edge}`, recordRoute });
+      stage = new Stage({ proxied: "tcp", advertised: `tls:${edge}`, recordRoute });
       await stage.open();
       stage.with(await Haproxy.start(stage.proxied, { port, certificate }));
       const phone = (user: string): Promise<Baresip> => Baresip.start({ user, edge, transports: ["tls"], authority: authority.file });

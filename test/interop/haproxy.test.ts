@@ -17,7 +17,7 @@ const test = testWith("kamailio", "haproxy");
 const PHONE = "127.0.0.9";
 
 describe("a phone behind HAProxy", () => {
-  const stage = new Stage({ proxied: true });
+  const stage = new Stage({ proxied: "tcp" });
   let phone: Party;
 
   beforeAll(async () => {

@@ -98,6 +98,23 @@ for (const registrar of ["kamailio", "ours"] as const) {
       await alice?.hangUp();
       await twinkle?.hungUp();
     });
+
+    test("SA-20 OB-5.3.1-1 is called, and hangs up", async () => {
+      await Promise.all([alice?.dial(twinkle?.uri ?? ""), twinkle?.answer()]);
+      await twinkle?.hangUp();
+      await alice?.hungUp();
+    });
+
+    test("SA-20 OB-5.3.1-1 calls, and each hangs up", async () => {
+      alice?.awaitCall();
+      await twinkle?.call(alice?.uri ?? "");
+      await twinkle?.hangUp();
+      await alice?.hungUp();
+      alice?.awaitCall();
+      await twinkle?.call(alice?.uri ?? "");
+      await alice?.hangUp();
+      await twinkle?.hungUp();
+    });
   });
 
   describe(`SIP.js with its default Registerer behind the edge, registrar ${registrar}`, () => {

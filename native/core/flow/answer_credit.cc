@@ -48,14 +48,16 @@ void AnswerCredit::heard_us(const Address& source) noexcept {
   find_or_make(name).store({name.mark, kProven}, std::memory_order_relaxed);
 }
 
-bool AnswerCredit::may_answer(const Address& source, size_t octets, bool final) noexcept {
+bool AnswerCredit::may_send(const Address& source, size_t octets, Kind kind) noexcept {
   Place* place = find(name_of(source));
   if (place == nullptr) return true;
   Account account = place->load(std::memory_order_relaxed);
   if (account.credit == kProven) return true;
   const int32_t left = account.credit - static_cast<int32_t>(std::min<size_t>(octets, kMaxCredit));
-  // A provisional response must leave something for the final one.
-  if (account.credit <= 0 || (final ? left < -kOverdraft : left <= 0)) return false;
+  const bool has_some = account.credit > 0;
+  // Nothing else may take the last of it, which lets the final response through.
+  const bool fits = kind == Kind::final ? has_some && left >= -kOverdraft : kind == Kind::question && !has_some ? left >= -kOverdraft : left > 0;
+  if (!fits) return false;
   account.credit = left;
   place->store(account, std::memory_order_relaxed);
   return true;

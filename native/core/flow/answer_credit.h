@@ -12,6 +12,8 @@ namespace sluice {
 
 class AnswerCredit {
  public:
+  enum class Kind : uint8_t { provisional, final, question };
+
   static constexpr uint32_t kTimes = 3;
   // A final response may exceed the credit by this much; the source must make up for it before it gets another one. The first response
   // to a short request may be a long one, and without it no call would ever start.
@@ -23,8 +25,9 @@ class AnswerCredit {
   void received(const Address& source, size_t octets) noexcept;
   // It has repeated something that we sent only to this source.
   void heard_us(const Address& source) noexcept;
-  // Deducts a response from its credit. False: none is left. A source that we have forgotten since its last message may be answered.
-  bool may_answer(const Address& source, size_t octets, bool final) noexcept;
+  // Deducts a response from its credit, or a question whether it hears us. False: too little is left. A source that we have forgotten since
+  // its last message may be answered.
+  bool may_send(const Address& source, size_t octets, Kind kind) noexcept;
   // The longest final response it would get now.
   size_t room(const Address& source) noexcept;
 

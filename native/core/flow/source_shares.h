@@ -12,7 +12,15 @@
 
 namespace sluice {
 
-enum class Holding : uint8_t { connection, udp_flow, transaction, handshake, transaction_octets, count_ };
+enum class Holding : uint8_t {
+  connection,
+  udp_flow,
+  transaction,
+  handshake,
+  transaction_octets,
+  count_,
+  binding = count_,  // counted in its table (home/binding_shares.h); here for alerts only
+};
 
 enum class Grant : uint8_t { given, source_full, all_full };
 

@@ -35,6 +35,7 @@ struct Binding {
   uint32_t reg_id = 0;  // 0: none
   uint16_t q = 0;       // thousandths
   uint16_t flags = 0;
+  uint16_t payer = 0;    // the source it counts against (binding_shares.h); 0: nobody
   Text parts[kParts];
 
   Text& operator[](Part part) noexcept { return parts[static_cast<size_t>(part)]; }
@@ -60,6 +61,7 @@ enum class Outcome : uint8_t {
   out_of_order,  // an affected binding has the same Call-ID and no lower CSeq (RFC 3261 10.3 step 7)
   full,          // the address would exceed a limit of the operation
   no_room,       // the table would exceed its bounds
+  source_full,   // the table is half full, and the payer has used up its share
 };
 
 }  // namespace sluice

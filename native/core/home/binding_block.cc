@@ -73,6 +73,7 @@ void write_block(const Binding& binding, const BindingForm& form, BindingBlock& 
   block.reg_id = binding.reg_id;
   block.q = binding.q;
   block.flags = binding.flags;
+  block.payer = binding.payer;
   block.form = form.bits;
   block.instance_at = form.instance_at;
   auto* at = reinterpret_cast<char*>(&block + 1);
@@ -87,7 +88,7 @@ void write_block(const Binding& binding, const BindingForm& form, BindingBlock& 
 }
 
 bool is_refresh(const Binding& binding, const BindingBlock& block) noexcept {
-  if (binding.reg_id != block.reg_id || binding.q != block.q || binding.flags != block.flags) return false;
+  if (binding.reg_id != block.reg_id || binding.q != block.q || binding.flags != block.flags || binding.payer != block.payer) return false;
   Text parts[kParts];
   read_parts(block, parts);
   for (size_t i = 0; i < kParts; ++i)
@@ -103,6 +104,7 @@ Binding read_block(const BindingBlock& block, char (&scratch)[kKeyScratch]) noex
   binding.reg_id = block.reg_id;
   binding.q = block.q;
   binding.flags = block.flags;
+  binding.payer = block.payer;
   read_parts(block, binding.parts);
   if ((block.form & kKeyIsOfFlow) != 0) {
     const Text instance = binding[Part::instance];

@@ -35,6 +35,7 @@ struct BindingBlock {
   uint8_t unused;
   uint16_t instance_at;  // position in the parameters
   uint16_t sizes[kParts];
+  uint16_t payer;
 
   uint64_t changed() const noexcept { return lsn + age; }
   Text part(Part which) const noexcept;  // any part except a flow's key

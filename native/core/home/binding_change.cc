@@ -42,6 +42,8 @@ class BindingChange {
   }
 
  private:
+  static constexpr uint64_t kShare = 8;  // a source may use an eighth of a table that is half full
+
   BindingBlock& block(BlockRef ref) const noexcept { return table_.block(ref); }
 
   void collect() {
@@ -114,7 +116,8 @@ class BindingChange {
   Outcome make_blocks() noexcept {
     const size_t going = scratch_.gone.size() + scratch_.expired.size();
     const auto coming = static_cast<size_t>(std::count_if(scratch_.after.begin(), scratch_.after.end(), [](const Entry& entry) { return entry.ref == 0; }));
-    if (coming > going && table_.bindings() + coming - going > table_.bounds_.bindings) return Outcome::no_room;
+    if (coming > going && table_.bindings() + coming - going > table_.most_bindings_.load(std::memory_order_relaxed)) return Outcome::no_room;
+    if (coming > 0 && table_.is_half_full() && exceeds_share()) return Outcome::source_full;
     Outcome outcome = Outcome::saved;
     size_t octets = 0;
     auto entry = scratch_.after.begin();
@@ -132,6 +135,26 @@ class BindingChange {
     for (auto made = scratch_.after.begin(); made != entry; ++made)
       if (is_fresh(*made)) table_.arena_.give(made->ref, block(made->ref).octets());
     return outcome;
+  }
+
+  // Refreshes, and bindings that replace others of the same size, need no more than before.
+  bool exceeds_share() const noexcept {
+    const uint16_t payer = operation_.put.front().payer;
+    if (payer == 0) return false;
+    uint64_t bindings = table_.shares_.bindings(payer), octets = table_.shares_.octets(payer);
+    const uint64_t before = bindings, octets_before = octets;
+    for (const Entry& entry : scratch_.after) {
+      if (entry.ref != 0) continue;
+      ++bindings;
+      octets += form_of(*entry.put).octets;
+    }
+    for (const auto* list : {&scratch_.gone, &scratch_.expired})
+      for (const BlockRef ref : *list) {
+        if (block(ref).payer != payer) continue;
+        --bindings;
+        octets -= block(ref).octets();
+      }
+    return (bindings > before && bindings > table_.most_bindings_.load(std::memory_order_relaxed) / kShare) || (octets > octets_before && octets > table_.arena_.most() / kShare);
   }
 
   // Whether the entry's block was made for this operation and has no name yet.

@@ -103,7 +103,7 @@ bool BindingTable::restore_put(Stripe& stripe, const RecordReader& record, const
   for (BlockRef ref = of == 0 ? 0 : head(of).first; ref != 0; ref = block(ref).next)
     if (block(ref).is_named(item.binding[Part::key]) && block(ref).changed() >= changed) return true;
   const BindingForm form = form_of(item.binding);
-  if (form.octets == 0 || bindings() >= bounds_.bindings || (of != 0 && head(of).count >= kMostOfAddress)) return false;
+  if (form.octets == 0 || bindings() >= most_bindings_.load(std::memory_order_relaxed) || (of != 0 && head(of).count >= kMostOfAddress)) return false;
   const BlockRef fresh = arena_.take(form.octets);
   if (fresh == 0) return false;
   if (of == 0 && (of = make_head(stripe, record.hash(), record.aor())) == 0) {

@@ -59,7 +59,7 @@ struct RawPut {
   uint16_t q;
   uint16_t instance_at;
   uint16_t parts;
-  uint16_t zeros;
+  uint16_t payer;
 };
 static_assert(sizeof(RawPut) == 12);
 
@@ -122,7 +122,7 @@ void RecordWriter::put(const BindingBlock& block) {
   const size_t size = padded(sizeof(RawItem) + sizeof(RawTouch) + sizeof(RawPut) + sizeof block.sizes + texts);
   append(out_, RawItem{static_cast<uint8_t>(RecordItem::Kind::put), block.form, block.flags, static_cast<uint32_t>(size), block.lsn});
   append(out_, RawTouch{block.expires, block.updated, block.cseq, block.age});
-  append(out_, RawPut{block.reg_id, block.q, block.instance_at, kParts, 0});
+  append(out_, RawPut{block.reg_id, block.q, block.instance_at, kParts, block.payer});
   append(out_, block.sizes);
   out_.append(reinterpret_cast<const char*>(&block + 1), texts);
   pad();
@@ -209,6 +209,7 @@ bool RecordReader::read_put(Text octets, uint8_t form, RecordItem& item) noexcep
   Binding& binding = item.binding;
   binding.reg_id = put.reg_id;
   binding.q = put.q;
+  binding.payer = put.payer;
   for (size_t i = 0; i < kParts; ++i)
     if (is_kept(form, static_cast<Part>(i)) && !take_text(octets, sizes[i], binding.parts[i])) return false;
   const size_t instance = sizes[static_cast<size_t>(Part::instance)];

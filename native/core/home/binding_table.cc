@@ -13,12 +13,17 @@ constexpr size_t kAddressesAtOnce = 64;
 }  // namespace
 
 BindingTable::BindingTable(const SipKey& key, const TableBounds& bounds, uint64_t now)
-    : key_(key), bounds_(bounds), begin_(now), arena_(bounds.octets), timers_{arena_}, flows_(derive(key, "flows"), arena_) {
+    : key_(key), most_bindings_(bounds.bindings), begin_(now), arena_(bounds.octets), timers_{arena_}, flows_(derive(key, "flows"), arena_), shares_(derive(key, "sources")) {
   for (size_t i = 0; i < kStripes; ++i) stripes_.emplace_back(timers_);
 }
 
 void BindingTable::skip_lsn_to(uint64_t lsn) noexcept {
   if (lsn > next_lsn()) lsn_.store(lsn, std::memory_order_relaxed);
+}
+
+void BindingTable::set_bounds(const TableBounds& bounds) noexcept {
+  most_bindings_.store(bounds.bindings, std::memory_order_relaxed);
+  arena_.set_most(bounds.octets);
 }
 
 void BindingTable::lookup(Text aor, uint64_t now, BindingSink& found) {
@@ -111,6 +116,7 @@ void BindingTable::add(Stripe& stripe, BlockRef of, BlockRef ref) noexcept {
   append(of, ref);
   bindings_.fetch_add(1, std::memory_order_relaxed);
   flows_.link(ref);
+  shares_.take(block(ref).payer, block(ref).octets());
   arm(stripe, ref);
 }
 
@@ -141,7 +147,9 @@ void BindingTable::unlink(BlockRef ref) noexcept {
 void BindingTable::release(Stripe& stripe, BlockRef ref) noexcept {
   stripe.wheel.cancel(ref);
   flows_.unlink(ref);
-  arena_.give(ref, block(ref).octets());
+  const size_t octets = block(ref).octets();
+  shares_.give(block(ref).payer, octets);
+  arena_.give(ref, octets);
   bindings_.fetch_sub(1, std::memory_order_relaxed);
 }
 

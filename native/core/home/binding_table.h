@@ -15,6 +15,7 @@
 #include "core/home/binding_block.h"
 #include "core/home/binding_news.h"
 #include "core/home/binding_record.h"
+#include "core/home/binding_shares.h"
 #include "core/home/flow_chains.h"
 #include "core/home/ref_index.h"
 
@@ -51,6 +52,10 @@ class BindingTable {
   BindingTable(const SipKey& key, const TableBounds& bounds, uint64_t now);
 
   const SipKey& key() const noexcept { return key_; }
+  // Lower ones remove nothing.
+  void set_bounds(const TableBounds& bounds) noexcept;
+  // For Binding::payer.
+  uint16_t payer_of(const Address& source) const noexcept { return shares_.place_of(source); }
   // Call before the first change that should be logged.
   void set_log(ChangeLog* log) noexcept { log_ = log; }
 
@@ -113,6 +118,7 @@ class BindingTable {
   Stripe& stripe_of(uint64_t hash) noexcept { return stripes_[hash >> 54]; }
   BindingBlock& block(BlockRef ref) const noexcept { return *arena_.at<BindingBlock>(ref); }
   AorHead& head(BlockRef ref) const noexcept { return *arena_.at<AorHead>(ref); }
+  bool is_half_full() const noexcept { return bindings() >= most_bindings_.load(std::memory_order_relaxed) / 2 || arena_.used() >= arena_.most() / 2; }
   // Counted from the start, so that it fits in 32 bits.
   uint64_t tick_of(uint64_t time) const noexcept { return time < begin_ ? 0 : (time - begin_) >> kTickShift; }
 
@@ -133,11 +139,12 @@ class BindingTable {
   void copy_address(const AorHead& head, std::string& out) const;
 
   const SipKey key_;
-  const TableBounds bounds_;
+  std::atomic<uint64_t> most_bindings_;
   const uint64_t begin_;
   BlockArena arena_;
   Timers timers_;
   FlowChains flows_;
+  BindingShares shares_;
   std::deque<Stripe> stripes_;
   ChangeLog* log_ = nullptr;
   BindingNewsQueue news_;

@@ -22,8 +22,9 @@ char* map_aligned(size_t size) noexcept {
 
 }  // namespace
 
-BlockArena::BlockArena(uint64_t most_octets)
-    : most_slabs_(std::clamp<uint64_t>((most_octets + kSlab - 1) / kSlab, 1, kMostSlabs)), slabs_(new std::atomic<char*>[most_slabs_]()) {}
+BlockArena::BlockArena(uint64_t most_octets) : most_slabs_(slabs_for(most_octets)), slabs_(new std::atomic<char*>[kMostSlabs]()) {}
+
+size_t BlockArena::slabs_for(uint64_t octets) noexcept { return std::clamp<uint64_t>(octets / kSlab + (octets % kSlab != 0), 1, kMostSlabs); }
 
 BlockArena::~BlockArena() {
   for (size_t i = 0; i < slab_count_; ++i) munmap(slabs_[i].load(std::memory_order_relaxed), kSlab);
@@ -51,7 +52,7 @@ void BlockArena::prepare() noexcept {
 // Releases the lock during the system call, so another thread may have been quicker.
 bool BlockArena::add_slab(std::unique_lock<std::mutex>& guard) noexcept {
   const size_t before = slab_count_;
-  if (before == most_slabs_) return false;
+  if (before >= most_slabs_.load(std::memory_order_relaxed)) return false;
   guard.unlock();
   char* const memory = map_aligned(kSlab);
   guard.lock();

@@ -24,6 +24,10 @@ class BlockArena {
   // Makes sure that a slab is ready. Call without holding a lock, so that no system call for memory happens under one.
   void prepare() noexcept;
 
+  // Lower than what is in use: nothing new is taken from the system.
+  void set_most(uint64_t octets) noexcept { most_slabs_.store(slabs_for(octets), std::memory_order_relaxed); }
+  uint64_t most() const noexcept { return uint64_t{most_slabs_.load(std::memory_order_relaxed)} * kSlab; }
+
   // 0: no room, or larger than a block can be.
   BlockRef take(size_t octets) noexcept;
   void give(BlockRef ref, size_t octets) noexcept;
@@ -50,11 +54,12 @@ class BlockArena {
     BlockRef end = 0;
   };
 
+  static size_t slabs_for(uint64_t octets) noexcept;
   static size_t class_of(size_t octets) noexcept;
   static size_t size_of(size_t index) noexcept;
   bool add_slab(std::unique_lock<std::mutex>& guard) noexcept;
 
-  const size_t most_slabs_;
+  std::atomic<size_t> most_slabs_;
   std::unique_ptr<std::atomic<char*>[]> slabs_;
   std::mutex lock_;
   size_t slab_count_ = 0;

@@ -4,6 +4,7 @@
 
 #include "core/relay/object_branch.h"
 #include "core/relay/own_output.h"
+#include "core/relay/probe.h"
 
 namespace sluice {
 namespace {
@@ -11,55 +12,25 @@ namespace {
 // No route at all: the next datagram will not find one either. A filter or a full kernel table may let the next one through.
 bool has_no_way(int error) noexcept { return error == ENETUNREACH || error == EHOSTUNREACH || error == ENETDOWN || error == EINVAL; }
 
-void put_uri(Writer& out, const Upstream& upstream) noexcept {
-  char ip[kMaxIpText];
-  const Text host(ip, format_ip(upstream.address, ip));
-  const bool v4 = upstream.address.is_v4();
-  out.put("sip:");
-  if (!v4) out.put('[');
-  out.put(host);
-  if (!v4) out.put(']');
-  out.put(':');
-  out.put_number(upstream.address.port);
-  out.put(transport_param(upstream.transport));
-}
-
 }  // namespace
 
 void CoreSender::probe(int target) noexcept {
-  const EdgeConfig& config = ground_.config;
   const Upstream& upstream = upstreams_.targets().at(target);
   const bool stream = is_stream(upstream.transport);
-  const uint16_t listener = core_listener(config, upstream.transport, upstream.address.is_v4());
-  ReturnPath back;
-  back.kind = BackKind::probe;
-  back.keeper = back.shard = config.shard;
-  back.slot = static_cast<uint32_t>(target);
-  back.generation = ++probes_sent_;
-  char branch[kMaxBranchText];
-  const size_t branch_size = make_branch(config, back, NextHop{}, probes_sent_, 0, branch);
-  const Text sent_by = config.listeners[listener].sent_by;
   const uint32_t slot = stream ? connections_.to_core(upstream.address, upstream.transport, upstreams_.targets().name(target)) : 0;
   if (stream && slot == 0) return;
+  Probe probe;
+  probe.kind = "probe";
+  probe.target = static_cast<uint32_t>(target);
+  probe.count = ++probes_sent_;
+  probe.listener = core_listener(ground_.config, upstream.transport, upstream.address.is_v4());
+  probe.transport = upstream.transport;
+  probe.to = upstream.address;
   Writer out = outbox_.scratch();
-  out.put("OPTIONS ");
-  put_uri(out, upstream);
-  out.put(" SIP/2.0\r\n");
-  put_own_via(out, config.listeners[listener], upstream.transport, Text(branch, branch_size));
-  out.put("Max-Forwards: 70\r\nFrom: <sip:sluice@");
-  out.put(sent_by);
-  out.put(">;tag=sl-probe\r\nTo: <");
-  put_uri(out, upstream);
-  out.put(">\r\nCall-ID: sl-probe-");
-  out.put_number(config.boot);
-  out.put('-');
-  out.put_number(config.shard);
-  out.put('-');
-  out.put_number(probes_sent_);
-  out.put("\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n");
+  write_probe(ground_.config, probe, out);
   const Text octets = outbox_.commit(out);
   if (stream) outbox_.streams().add(slot, octets, Text());
-  else outbox_.datagram(listener, upstream.address, octets);
+  else outbox_.datagram(probe.listener, upstream.address, octets);
 }
 
 // The request has not left us yet, so its branch stays; only the transport in our Via follows the new target.

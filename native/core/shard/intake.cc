@@ -78,8 +78,8 @@ void Intake::take_response(Item& item, int32_t* record) noexcept {
   if (!ours || !read_branch(config, via.branch, answered_by, back)) return ground_.counters.add(Counter::unsolicited_responses);
   if (back.keeper != config.shard && back.keeper < config.shards && !item.crossed) return void(hand_over(back.keeper, item));
   upstreams_.heard(source.remote, source.transport);
-  if (back.kind == BackKind::probe) return;
   heard_us(source);
+  if (back.kind == BackKind::probe) return;
   read_response_facts(item.message, source, item.facts, record);
   turn_.take();
 }

@@ -68,6 +68,11 @@ class ObjectGate {
   // Room for a request that TypeScript will hold; 0: none. `exempt`: a neighbour, which speaks for many.
   uint32_t reserve(const Address& source, uint32_t requests, uint32_t octets, Room room, bool exempt) noexcept;
   void release(uint32_t place) noexcept;
+  // That source has used up its share of bindings.
+  void refused_binding(const Address& source) noexcept {
+    ground_.counters.add(Counter::bindings_refused);
+    shares_.refused(Grant::source_full, Holding::binding, source);
+  }
 
   // The verdict on item i: TypeScript has taken it.
   void take(unsigned i) noexcept;

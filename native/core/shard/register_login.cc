@@ -4,16 +4,14 @@
 #include <string>
 
 #include "core/base/wall_ms.h"
+#include "core/shard/claimant.h"
 
 namespace sluice {
 namespace {
 
-// The client behind a trusted neighbour is in the Via below the neighbour's own (RFC 3261 18.2.1), as in src/auth/claimant.ts.
 Address claimant_of(const Item& item) noexcept {
-  Via via;
-  Address client = item.source.remote;
-  if (!item.source.from_core || !parse_via(nth_value(item.message, HeaderId::via, 1), via)) return client;
-  parse_ip(via.received.empty() ? via.host : via.received, client);
+  Address client;
+  find_client(item, client);
   return client;
 }
 

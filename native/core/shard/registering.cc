@@ -8,6 +8,7 @@
 #include "core/base/now_ns.h"
 #include "core/relay/flow_id.h"
 #include "core/relay/stateless_answer.h"
+#include "core/shard/claimant.h"
 #include "core/sip/route_set.h"
 
 namespace sluice {
@@ -54,13 +55,18 @@ void Registering::read(unsigned i) noexcept {
   row[kRegister_flags] = static_cast<int32_t>(request.flags);
 }
 
-// The same for a retransmission, different for every other client's request (TX-10).
+// The same for a retransmission, different for every other client's request (TX-10), and for every other address of record: the response
+// lists the bindings of the To, and the credentials are not checked again.
 uint64_t Registering::transaction_of(const Item& item) const noexcept {
   SipHasher hash = item.facts.hash;
   const Source& source = item.source;
   hash.add(source.remote.ip, sizeof source.remote.ip);
   const uint32_t way[] = {source.from_core ? 0u : uint32_t{source.remote.port} << 16 | source.listener, source.from_core ? 0u : source.slot, source.from_core ? 0u : source.generation};
   hash.add(way, sizeof way);
+  const Text to = item.message.text(item.message.to_value);
+  const uint64_t size = to.size();
+  hash.add(&size, sizeof size);
+  hash.add(to.data(), to.size());
   return transaction_hash(hash, item.facts.top_via.branch, item.facts.top_via.host);
 }
 
@@ -92,6 +98,7 @@ void Registering::carry_out(unsigned i) noexcept {
   else if (outcome == Outcome::out_of_order) refuse(500, "CSeq Out Of Order", done);
   else if (outcome == Outcome::full) refuse(403, "Too Many Contacts", done);
   else if (outcome == Outcome::no_room) rest(done);
+  else if (outcome == Outcome::source_full) refuse_source(done);
   else accept(done);
   desk_->done.push_back(done);
 }
@@ -130,6 +137,7 @@ bool Registering::save(unsigned i, uint64_t now, Outcome& outcome) noexcept {
     binding.reg_id = is_flow ? request.reg_id : 0;
     binding.q = 1'000;
     binding.flags = is_flow ? kOutbound : 0;
+    binding.payer = payer_of(item);
     binding[Part::uri] = request.uri;
     binding[Part::params] = request.params;
     binding[Part::instance] = request.instance;
@@ -207,6 +215,19 @@ void Registering::refuse(int status, Text reason, Done& done) noexcept {
 }
 
 void Registering::refuse_for_now(Done& done) noexcept { refuse(503, "Service Unavailable", done); }
+
+// Of a user who has authenticated the limits of his own address are enough. A neighbour that does not name its client vouches for it.
+uint16_t Registering::payer_of(const Item& item) const noexcept {
+  Address client;
+  return settings_.is_open && find_client(item, client) ? desk_->store->table().payer_of(client) : 0;
+}
+
+void Registering::refuse_source(Done& done) noexcept {
+  Address client;
+  find_client(turn_.item(done.item), client);
+  object_.refused_binding(client);
+  refuse_for_now(done);
+}
 
 // For a second all REGISTERs go to the object path, which tells the operator that the table is full.
 void Registering::rest(Done& done) noexcept {

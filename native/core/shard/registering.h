@@ -20,6 +20,7 @@ namespace sluice {
 // Set by the operator.
 struct RegisterSettings {
   ServedDomains domains;
+  bool is_open = false;  // anyone may register
   uint32_t max_contacts = 10;
   uint32_t max_flows = 4;
   uint32_t keep_seconds = 0;  // the response to `keep` (RFC 6223)
@@ -85,10 +86,12 @@ class Registering {
   void read(unsigned i) noexcept;
   RegisterState state(unsigned i) const noexcept { return static_cast<RegisterState>(desk_->rows[i * k_register_fields + kRegister_state]); }
   uint64_t transaction_of(const Item& item) const noexcept;
+  uint16_t payer_of(const Item& item) const noexcept;
   bool save(unsigned i, uint64_t now, Outcome& outcome) noexcept;
   void accept(Done& done) noexcept;
   void refuse(int status, Text reason, Done& done) noexcept;
   void refuse_for_now(Done& done) noexcept;
+  void refuse_source(Done& done) noexcept;
   void rest(Done& done) noexcept;
   void leave_together() noexcept;
   void send(const Done& done) noexcept;

@@ -1,6 +1,9 @@
 #include "core/shard/responder.h"
 
+#include <algorithm>
+
 #include "core/relay/answer.h"
+#include "core/relay/probe.h"
 #include "core/shard/connections.h"
 
 namespace sluice {
@@ -33,6 +36,14 @@ ReturnPath way_back_to(const EdgeConfig& config, const Item& item) noexcept {
   ReturnPath back = return_path_of(config, item.source);
   if (back.kind != BackKind::stream) back.remote = answer_address(config, item, 0);
   return back;
+}
+
+// RFC 3262 3: it has an RSeq.
+bool is_reliable(Text head) noexcept {
+  constexpr Text kName = "rseq";
+  for (size_t at = head.find('\n'); at != Text::npos; at = head.find('\n', at + 1))
+    if (same_text(head.substr(at + 1, kName.size()), kName) && !is_class(head.data()[std::min(at + 1 + kName.size(), head.size() - 1)], kChar_token)) return true;
+  return false;
 }
 
 // The source that the tag of a stateless response is for.
@@ -82,9 +93,7 @@ void Responder::send_back(const ReturnPath& back, Text head, Text body, bool fin
     if (RefusalTally::is_refusal(head) && !back.from_core) ground_.refusals.add(back.remote, head, ground_.clock.tick());
     // The source may be forged: never send it more than three times what the forger has sent.
     const bool is_stranger = !back.from_core && !is_core_side(ground_.config, back.listener, back.remote);
-    constexpr size_t kStatusAt = 8;  // "SIP/2.0 "
-    const bool is_provisional = head.size() > kStatusAt && head[kStatusAt] == '1';
-    if (is_stranger && !ground_.commons.answers.may_answer(back.remote, head.size() + body.size(), !is_provisional)) return withhold(back.remote);
+    if (is_stranger && !may_send(back.remote, head, body)) return withhold(back);
     outbox_.datagram(back.listener, back.remote, head, body);
     return;
   }
@@ -100,9 +109,34 @@ void Responder::send_back(const ReturnPath& back, Text head, Text body, bool fin
   crossing_.push(back.shard, record, head, body);
 }
 
-void Responder::withhold(const Address& from) noexcept {
+bool Responder::may_send(const Address& to, Text head, Text body) noexcept {
+  constexpr size_t kStatusAt = 8;  // "SIP/2.0 "
+  using Kind = AnswerCredit::Kind;
+  AnswerCredit& credit = ground_.commons.answers;
+  const size_t octets = head.size() + body.size();
+  if (head.size() <= kStatusAt || head[kStatusAt] != '1') return credit.may_send(to, octets, Kind::final);
+  // A reliable one is repeated until the caller acknowledges it, and the call fails if it never does (RFC 3262 3).
+  return credit.may_send(to, octets, Kind::provisional) || (is_reliable(head) && credit.may_send(to, octets, Kind::final));
+}
+
+// A caller that hears us answers the question, and whoever sent the response repeats it.
+void Responder::withhold(const ReturnPath& back) noexcept {
   ground_.counters.add(Counter::answers_withheld);
-  ground_.alerts.add(Event::answer_withheld, from);
+  ground_.alerts.add(Event::answer_withheld, back.remote);
+  Probe question;
+  question.kind = "ask";
+  question.count = ++questions_asked_;
+  question.listener = back.listener;
+  question.to = back.remote;
+  question.next.core = false;
+  question.next.listener = back.listener;
+  question.next.remote = back.remote;
+  Writer out = outbox_.scratch();
+  write_probe(ground_.config, question, out);
+  if (!ground_.commons.answers.may_send(back.remote, out.size(), AnswerCredit::Kind::question)) return;
+  const Text octets = outbox_.commit(out);
+  if (tap_.on()) tap_.sent(back.remote, back.listener, octets);
+  outbox_.datagram(back.listener, back.remote, octets);
 }
 
 void Responder::deliver(const RingHead& head, Text octets) noexcept { deliver(FlowHandle{head.slot, head.generation}, octets, Text(), head.final); }

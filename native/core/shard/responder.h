@@ -32,7 +32,8 @@ class Responder {
 
  private:
   void count_outcome(int status, Method method) noexcept;
-  void withhold(const Address& from) noexcept;
+  bool may_send(const Address& to, Text head, Text body) noexcept;
+  void withhold(const ReturnPath& back) noexcept;
   void deliver(FlowHandle to, Text head, Text body, bool final) noexcept;
 
   Ground& ground_;
@@ -41,6 +42,7 @@ class Responder {
   Tap& tap_;
   ObjectEvents& object_;
   StatelessAnswers answers_;
+  uint32_t questions_asked_ = 0;
 };
 
 }  // namespace sluice

@@ -111,6 +111,21 @@ for (const mode of MODES) {
   });
 }
 
+test("REG-1 AU-4 a phone that knows only the server's address registers there with its password", async () => {
+  const { home } = await stage({ SLUICE_AUTH: users({ [DOMAIN]: ["alice"] }) });
+  const alice = await home.phone("alice");
+  const uri = `sip:${home.at}`;
+  const text = (cseq: number, callId: string): string =>
+    `REGISTER ${uri} SIP/2.0\nCall-ID: ${callId}@${alice.scene}\nCSeq: ${cseq} REGISTER\nFrom: <sip:alice@${DOMAIN}>;tag=a\nTo: <sip:alice@${DOMAIN}>\nContact: <sip:alice@192.0.2.7>`;
+  // Once on each path: the second time the password is known.
+  for (const callId of ["first", "second"]) {
+    await alice.say(text(1, callId));
+    const challenge = (await alice.response(401)).header("WWW-Authenticate");
+    await alice.say(`${text(2, callId)}\nAuthorization: ${answerChallenge(challenge, "REGISTER", uri, { user: "alice", password: "secret" })}`);
+    expect((await alice.response(200)).all("Contact")).toHaveLength(1);
+  }
+});
+
 test("a neighbour vouches for its callers, an edge does not for its clients", async () => {
   const { home, trunk } = await stage({ SLUICE_AUTH: users({ [DOMAIN]: ["alice"] }), SLUICE_EDGES: "127.0.0.2" });
   const edge = await home.edge("edge", "127.0.0.2");

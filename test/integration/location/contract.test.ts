@@ -41,6 +41,27 @@ describe.each(["embedded", "redis"])("%s", (kind) => {
     rmSync(stateDir, { recursive: true, force: true });
   });
 
+  test("REG-24 a source has its share of bindings, in a store that is half full, and others have theirs", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "sluice-shares-"));
+    const small = await openLocationStore({ location: server?.url ?? "embedded", stateDir: folder, maxBindings: 100 });
+    const put = async (payer: string | undefined, contact = "sip:bob@192.0.2.1", aor = freshAor(), cseq = 1): Promise<string> => {
+      const binding = plainBinding(small, contact, { aor, cseq });
+      return (await small.save(aor, operation({ put: [binding], ...(payer !== undefined && { payer }) }))).outcome;
+    };
+    for (let at = 0; at < 50; at += 1) expect(await put(undefined)).toBe("saved");
+    const first = freshAor();
+    expect(await put("2001:db8::1", undefined, first)).toBe("saved");
+    for (let at = 1; at < 12; at += 1) expect(await put(`2001:db8::${at}:1`)).toBe("saved");
+    expect(await put("2001:db8::ffff")).toBe("source-full");
+    expect(await put("2001:db8::ffff", undefined, first, 2)).toBe("saved");
+    expect(await put("2001:db8:0:1::1")).toBe("saved");
+    expect(await put("192.0.2.1")).toBe("saved");
+    small.setMost(1_000);
+    expect(await put("2001:db8::ffff")).toBe("saved");
+    await small.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
   test("OB-6-18 a binding comes back with everything that was saved", async () => {
     const aor = freshAor();
     const whole = flowBinding(store, ONE, 1, {

@@ -11,7 +11,7 @@ async function stage(): Promise<{ server: RedisServer; store: RedisStore; states
   const server = await RedisServer.start();
   onTestFinished(() => server.stop());
   const states: boolean[] = [];
-  const store = await RedisStore.open(server.url, "node-one", (isUp) => states.push(isUp));
+  const store = await RedisStore.open(server.url, "node-one", { listener: (isUp) => states.push(isUp) });
   onTestFinished(() => store.close());
   return { server, store, states };
 }

@@ -15,8 +15,8 @@ export interface Scenery {
   readonly recordRoute?: boolean;
   /** Client-side listeners in addition to UDP and TCP, each on its own port. */
   readonly layers?: readonly Layer[];
-  /** Another TCP listener, which accepts only a balancer. */
-  readonly proxied?: boolean;
+  /** Another listener, which accepts only a balancer. */
+  readonly proxied?: "tcp" | "ws";
   /** What that listener advertises. */
   readonly advertised?: string;
 }
@@ -50,7 +50,7 @@ export class Stage {
     this.core = `${HOST}:${await freePort(HOST)}`;
     for (const layer of layers) this.#layers.set(layer, `${HOST}:${await freePort(HOST)}`);
     if (this.#scenery.proxied) this.proxied = `${HOST}:${await freePort(HOST)}`;
-    const balanced = this.#scenery.proxied ? [`tcp:${this.proxied};proxy=require${advertised === undefined ? "" : `;advertise=${advertised}`}`] : [];
+    const balanced = this.#scenery.proxied ? [`${this.#scenery.proxied}:${this.proxied};proxy=require${advertised === undefined ? "" : `;advertise=${advertised}`}`] : [];
     const both = (at: string): string => `udp:${at},tcp:${at}`;
     this.edge = this.with(
       await Edge.start({

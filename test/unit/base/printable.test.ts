@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { printable } from "../../../src/base/printable.js";
+import { printable, visible } from "../../../src/base/printable.js";
 
 test("control octets, backslashes and octets above ASCII are escaped", () => expect(printable("a\r\n\\\u0000ü")).toBe("a\\r\\n\\\\\\x00\\xc3\\xbc"));
 
@@ -19,4 +19,10 @@ test("an escape is never cut in two", () => {
 test("text that fits is not marked as truncated", () => {
   expect(printable("x".repeat(200))).toBe("x".repeat(200));
   expect(printable("x".repeat(201))).toBe(`${"x".repeat(200)}…`);
+});
+
+test("a terminal gets nothing to obey, and readable text stays as it is", () => {
+  expect(visible("a\u001b[2J\u009b1m\u007f\u202eé\n\t")).toBe("a\\u001b[2J\\u009b1m\\u007f\\u202eé\\u000a\\u0009");
+  expect(visible("a\n\tb\r", "\n\t")).toBe("a\n\tb\\u000d");
+  expect(JSON.parse(visible(JSON.stringify(["\u001b\u009b\u202e"], null, 2), "\n"))).toEqual(["\u001b\u009b\u202e"]);
 });
