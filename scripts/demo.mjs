@@ -3,4 +3,4 @@ import { prepare } from "./lib/prepare.mjs";
 import { become } from "./lib/run.mjs";
 
 prepare();
-become(process.execPath, ["dist/demo/main.js", ...process.argv.slice(2)]);
+become(process.execPath, ["dist/demo.js", ...process.argv.slice(2)]);

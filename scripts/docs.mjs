@@ -9,9 +9,9 @@ import { buildTypescript } from "./lib/typescript.mjs";
 
 install();
 buildTypescript();
-const { configurationDocument } = await import("../dist/config/document.js");
+const { configurationDocument } = await import("../build/modules/config/document.js");
 writeFileSync(join(ROOT, "docs/configuration.md"), configurationDocument());
-const { metricsDocument } = await import("../dist/admin/metric-document.js");
+const { metricsDocument } = await import("../build/modules/admin/metric-document.js");
 writeFileSync(join(ROOT, "docs/operate/metrics.md"), metricsDocument());
 writeFileSync(COMPLIANCE_MD, complianceDocument());
 writeFileSync(FLOOR_PLAN_SVG, floorPlan());

@@ -1,16 +1,17 @@
 /** `npm pack` runs this first: makes dist/, and prebuilds/ with the addon for this machine and, if the cross compiler is present, for arm64. */
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { ADDON, cmakeJs } from "./lib/native.mjs";
 import { prepare } from "./lib/prepare.mjs";
 import { ROOT, has, mustRun, say } from "./lib/run.mjs";
+import { declareTypes } from "./lib/typescript.mjs";
 
 // SLUICE_PREBUILD=native omits the latter.
 const CROSS = "aarch64-linux-gnu";
 
 // Builds the addon with core_test, as `npm test` does, so that neither build undoes the other.
 prepare({ tests: true });
-removeOrphans();
+declareTypes();
 provide(process.arch, ADDON, "strip");
 if (process.env.SLUICE_PREBUILD !== "native" && process.arch !== "arm64" && has(`${CROSS}-g++`) && has("cmake")) {
   say("cross compiling the addon for arm64 …");
@@ -25,12 +26,4 @@ function provide(arch, addon, strip) {
   copyFileSync(addon, join(folder, "sluice.node"));
   chmodSync(join(folder, "sluice.node"), 0o644);
   if (has(strip)) mustRun(strip, strip, ["--strip-unneeded", join(folder, "sluice.node")]);
-}
-
-/** The compiler leaves output of deleted sources in dist/. */
-function removeOrphans() {
-  for (const name of readdirSync(join(ROOT, "dist"), { recursive: true })) {
-    const source = name.replace(/\.(?:d\.ts|js\.map|js)$/, ".ts");
-    if (source !== name && !existsSync(join(ROOT, "src", source))) rmSync(join(ROOT, "dist", name));
-  }
 }

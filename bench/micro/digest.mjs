@@ -2,9 +2,9 @@
 import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Authenticator } from "../../dist/auth/authenticator.js";
-import { FileCredentials } from "../../dist/auth/file-credentials.js";
-import { SipMessage } from "../../dist/sip/message.js";
+import { Authenticator } from "../../build/modules/auth/authenticator.js";
+import { FileCredentials } from "../../build/modules/auth/file-credentials.js";
+import { SipMessage } from "../../build/modules/sip/message.js";
 import { SECRET, report, temporaryFolder } from "./stage.mjs";
 
 const REALM = "example.org";

@@ -1,14 +1,14 @@
 /** A call through the objects of the home proxy, without sockets: to one device, and to three that ring at once; all are busy. Bindings are in the embedded store. */
-import { Const } from "../../dist/native/layout.js";
-import { DnsRecords } from "../../dist/resolve/dns-records.js";
-import { NativeStore } from "../../dist/location/native-store.js";
-import { Forwarder } from "../../dist/proxy/forwarder.js";
-import { HomeProxy } from "../../dist/proxy/home-proxy.js";
-import { Gruus } from "../../dist/registrar/gruu.js";
-import { SipMessage } from "../../dist/sip/message.js";
-import { makeResponse } from "../../dist/sip/response.js";
-import { TransactionTable, serverKey } from "../../dist/transaction/table.js";
-import { timerTable } from "../../dist/transaction/timers.js";
+import { Const } from "../../build/modules/native/layout.js";
+import { DnsRecords } from "../../build/modules/resolve/dns-records.js";
+import { NativeStore } from "../../build/modules/location/native-store.js";
+import { Forwarder } from "../../build/modules/proxy/forwarder.js";
+import { HomeProxy } from "../../build/modules/proxy/home-proxy.js";
+import { Gruus } from "../../build/modules/registrar/gruu.js";
+import { SipMessage } from "../../build/modules/sip/message.js";
+import { makeResponse } from "../../build/modules/sip/response.js";
+import { TransactionTable, serverKey } from "../../build/modules/transaction/table.js";
+import { timerTable } from "../../build/modules/transaction/timers.js";
 import { SECRET, registerMessage, registrarOver, report, temporaryFolder } from "./stage.mjs";
 
 const store = await NativeStore.open(temporaryFolder());

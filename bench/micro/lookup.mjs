@@ -1,8 +1,8 @@
 /** The cost of finding a call's bindings: two flows of one device, among 10,000 addresses of record. */
-import { NativeStore } from "../../dist/location/native-store.js";
-import { Gruus } from "../../dist/registrar/gruu.js";
-import { parseNameAddr } from "../../dist/sip/name-addr.js";
-import { parseUri } from "../../dist/sip/uri.js";
+import { NativeStore } from "../../build/modules/location/native-store.js";
+import { Gruus } from "../../build/modules/registrar/gruu.js";
+import { parseNameAddr } from "../../build/modules/sip/name-addr.js";
+import { parseUri } from "../../build/modules/sip/uri.js";
 import { EDGE, SECRET, registerMessage, registrarOver, report, temporaryFolder } from "./stage.mjs";
 
 const USERS = 10_000;

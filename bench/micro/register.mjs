@@ -1,6 +1,6 @@
 /** REGISTER through the registrar, 64 at a time as on a busy shard: `node bench/micro/register.mjs [redis://HOST:PORT]`. */
-import { NativeStore } from "../../dist/location/native-store.js";
-import { RedisStore } from "../../dist/location/redis-store.js";
+import { NativeStore } from "../../build/modules/location/native-store.js";
+import { RedisStore } from "../../build/modules/location/redis-store.js";
 import { EDGE, registerMessage, registrarOver, report, temporaryFolder } from "./stage.mjs";
 
 const USERS = 10_000;

@@ -2,10 +2,10 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import Benchmark from "benchmark";
-import { Gruus } from "../../dist/registrar/gruu.js";
-import { Registrar } from "../../dist/registrar/registrar.js";
-import { Domains } from "../../dist/sip/domains.js";
-import { SipMessage } from "../../dist/sip/message.js";
+import { Gruus } from "../../build/modules/registrar/gruu.js";
+import { Registrar } from "../../build/modules/registrar/registrar.js";
+import { Domains } from "../../build/modules/sip/domains.js";
+import { SipMessage } from "../../build/modules/sip/message.js";
 
 export const SECRET = new Uint8Array(32).fill(7);
 

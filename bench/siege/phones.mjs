@@ -1,6 +1,6 @@
 /** The good phones of the siege: they register with a password, keep their registrations fresh, send messages and call each other. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { Phone } from "../../dist/phone/phone.js";
+import { Phone } from "../../build/modules/phone/phone.js";
 import { ATTACK } from "./mark.mjs";
 import { PHONES_FIRST, runAt } from "./priority.mjs";
 

@@ -2,14 +2,14 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { PACKAGE_FOLDER } from "../base/package-folder.js";
 
 export interface StaticFile {
   readonly type: string;
   readonly octets: Buffer;
 }
 
-const FOLDER = fileURLToPath(new URL("../../src/admin/dashboard/", import.meta.url));
+const FOLDER = join(PACKAGE_FOLDER, "src/admin/dashboard");
 const TYPES: Readonly<Record<string, string>> = { html: "text/html; charset=utf-8", css: "text/css", js: "text/javascript", svg: "image/svg+xml" };
 const OWN = ["index.html", "style.css", "app.js", "charts.js", "phones.js", "ladder.js", "lists.js", "link.js", "icon.svg"];
 

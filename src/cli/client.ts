@@ -1,5 +1,4 @@
 /** How commands reach a running process: through its admin plane. */
-import { request } from "node:http";
 import { showHostPort } from "../config/host-port.js";
 import { Unexpected } from "../config/kind.js";
 import { textOf } from "../config/read.js";
@@ -41,7 +40,8 @@ export async function ask<T>({ url, token }: AdminPlane, method: string, path: s
   throw new CommandError(exit, answer.error ?? `HTTP status ${status}`);
 }
 
-export function send({ url, token }: AdminPlane, method: string, path: string, body?: object): Promise<{ readonly status: number; readonly text: string }> {
+export async function send({ url, token }: AdminPlane, method: string, path: string, body?: object): Promise<{ readonly status: number; readonly text: string }> {
+  const { request } = await import("node:http");
   return new Promise((resolve, reject) => {
     const headers = { "content-type": "application/json", ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
     const asked = request(new URL(path, url), { method, headers, timeout: PATIENCE_MS, agent: false }, (response) => {

@@ -8,7 +8,6 @@ import { HttpCredentials } from "../auth/http-credentials.js";
 import type { Config } from "../config/config.js";
 import { EMBEDDED } from "../config/location.js";
 import { domainsOf } from "../shard/served.js";
-import { connectRedis } from "../location/redis-client.js";
 import type { Check } from "./doctor.js";
 
 const PATIENCE_MS = 3_000;
@@ -37,7 +36,8 @@ function folder(stateDir: string): Check {
   }
 }
 
-function redis(url: string): Promise<Check> {
+async function redis(url: string): Promise<Check> {
+  const { connectRedis } = await import("../location/redis-client.js");
   return new Promise((resolve) => {
     let last = "no answer in time";
     const end = (check: Check): void => {

@@ -7,14 +7,12 @@ import { keyFileOf } from "../config/key-file.js";
 import { showHostPort } from "../config/host-port.js";
 import { type Transport, showListener } from "../config/listener.js";
 import { showUpstream } from "../config/upstream.js";
-import { Phone } from "../phone/phone.js";
 import { DnsRecords } from "../resolve/dns-records.js";
 import type { ResolvedTarget } from "../resolve/resolved-target.js";
 import { Upstreams } from "../resolve/upstreams.js";
 import { send, adminPlaneOf } from "./client.js";
 import { type Command, Exit } from "./command.js";
 import { readConfiguration } from "./configuration.js";
-import { dependencies } from "./dependencies.js";
 import type { Place } from "./place.js";
 import { readOptions } from "./options.js";
 import { colour, print, printJson } from "./output.js";
@@ -72,7 +70,7 @@ async function examine(config: Config, place: Place | undefined): Promise<readon
     ...keys(config),
     ...clock(),
     ...(await upstreams(config)),
-    ...(await dependencies(config)),
+    ...(await (await import("./dependencies.js")).dependencies(config)),
   ];
 }
 
@@ -146,6 +144,7 @@ async function upstreams({ upstream }: Config): Promise<readonly Check[]> {
 
 async function answers({ transport, address, port }: ResolvedTarget): Promise<Check> {
   const place = `${transport}:${showHostPort(address, port)}`;
+  const { Phone } = await import("../phone/phone.js");
   const phone = new Phone({ user: "doctor", domain: showHostPort(address, undefined), credentials: undefined });
   try {
     const flow = await phone.connect(0, { transport, host: address, port, insecure: true });

@@ -1,9 +1,9 @@
 /** `sluice probe`: an outbound test phone for any SIP server, ours or not. */
 import { visible } from "../base/printable.js";
 import { showHostPort, splitHostPort } from "../config/host-port.js";
-import { Phone, type Flow } from "../phone/phone.js";
+import type { Flow } from "../phone/phone.js";
 import type { LinkTarget, PhoneTransport } from "../phone/link.js";
-import { type Finding, Probe } from "../phone/probe.js";
+import type { Finding } from "../phone/probe.js";
 import type { SipMessage } from "../sip/message.js";
 import { type Command, CommandError, Exit } from "./command.js";
 import { Ladder } from "./ladder.js";
@@ -49,6 +49,7 @@ Exits with 0 when nothing failed, 1 when something did.
       messages.push({ sent, regId: flow.regId, text: text.replace(/((?:response|cnonce)=")[^"]*/gi, "$1***") });
       ladder.add(sent ? { at: Date.now(), from: phone, to: edge, text } : { at: Date.now(), from: edge, to: phone, text });
     };
+    const [{ Phone }, { Probe }] = await Promise.all([import("../phone/phone.js"), import("../phone/probe.js")]);
     const phone = new Phone({ user, domain, credentials: password === undefined ? undefined : { user: values.user ?? user, password }, onMessage });
     const findings = await new Probe(phone, {
       target,

@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { PACKAGE_FOLDER } from "../base/package-folder.js";
 
 const START_MS = 10_000;
 
@@ -17,7 +17,7 @@ export interface DemoProgram {
 /** Rejects with what the program wrote when it does not come up. */
 export async function startProgram(settings: Readonly<Record<string, string>>): Promise<DemoProgram> {
   const state = mkdtempSync(join(tmpdir(), "sluice-demo-"));
-  const child = spawn(process.execPath, [fileURLToPath(new URL("../main.js", import.meta.url)), "start"], {
+  const child = spawn(process.execPath, [join(PACKAGE_FOLDER, "dist/main.js"), "start"], {
     env: { ...surroundings(), SLUICE_SHARDS: "1", SLUICE_DRAIN_SECONDS: "0", SLUICE_STATE_DIR: state, ...settings },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -4,11 +4,11 @@ import { once } from "node:events";
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
+import { PACKAGE_FOLDER } from "../base/package-folder.js";
 import { type Row, fromRow } from "./row.js";
 import type { LocationStore } from "./store.js";
 
-const READER = fileURLToPath(new URL("read-lmdb.js", import.meta.url));
+const READER = join(PACKAGE_FOLDER, "dist/read-lmdb.js");
 const DATABASE = "data.mdb";
 const MAX_MS = 600_000;
 /** No limit of today keeps out what was let in yesterday. */

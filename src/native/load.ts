@@ -1,10 +1,11 @@
 /** Loads the addon: the one built here, else the one in the package. */
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { PACKAGE_FOLDER } from "../base/package-folder.js";
 import type { Binding } from "./binding.js";
 
-const PLACES = ["build/Release", `prebuilds/${process.platform}-${process.arch}`].map((folder) => fileURLToPath(new URL(`../../${folder}/sluice.node`, import.meta.url)));
+const PLACES = ["build/Release", `prebuilds/${process.platform}-${process.arch}`].map((folder) => join(PACKAGE_FOLDER, folder, "sluice.node"));
 
 const addonPath = PLACES.find((path) => existsSync(path)) ?? PLACES.join(" or ");
 

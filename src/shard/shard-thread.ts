@@ -1,6 +1,8 @@
 /** The thread of one shard, from start to end. */
-import { Worker } from "node:worker_threads";
+import { join } from "node:path";
 import { getSystemErrorName } from "node:util";
+import { Worker } from "node:worker_threads";
+import { PACKAGE_FOLDER } from "../base/package-folder.js";
 import { Heartbeat, type Pulse } from "./heartbeat.js";
 import type { FromShard, ShardStart, ToShard } from "./messages.js";
 
@@ -43,7 +45,7 @@ export class ShardThread {
     const beats = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
     const { shard } = start.config;
     this.#heartbeat = new Heartbeat(new Int32Array(beats));
-    this.#worker = new Worker(new URL("./worker.js", import.meta.url), {
+    this.#worker = new Worker(join(PACKAGE_FOLDER, "dist/shard.js"), {
       workerData: { ...start, beats } satisfies ShardStart,
       name: `shard ${shard}`,
       stdout: true,

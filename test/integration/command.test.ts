@@ -10,7 +10,7 @@ import { cast, type Cast } from "../support/cast.js";
 import { Running, sluice } from "../support/command.js";
 import { freePort } from "../support/ports.js";
 
-const DEMO = fileURLToPath(new URL("../../dist/demo/main.js", import.meta.url));
+const DEMO = fileURLToPath(new URL("../../dist/demo.js", import.meta.url));
 
 async function stage(): Promise<Cast & { readonly env: Record<string, string> }> {
   const admin = await Admin.choose();

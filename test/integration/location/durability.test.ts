@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { NativeStore } from "../../../src/location/native-store.js";
 
-const STORE = fileURLToPath(new URL("../../../dist/location/native-store.js", import.meta.url));
+const STORE = fileURLToPath(new URL("../../../build/modules/location/native-store.js", import.meta.url));
 
 // Saves one binding after the other, some concurrently, and writes a line for each that is done.
 const CHILD = `
