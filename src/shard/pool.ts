@@ -197,6 +197,12 @@ export class ShardPool {
     return this.ask(Math.max(this.#seats.findIndex(isAlive), 0), question);
   }
 
+  /** Resolves when the running shards have carried out every order so far. One that dies meanwhile gets its orders at its next start. */
+  async carriedOut(): Promise<void> {
+    const running = this.#seats.flatMap((seat, shard) => (isAlive(seat) ? [shard] : []));
+    await Promise.allSettled(running.map((shard) => this.ask(shard, { kind: "orders" })));
+  }
+
   /** The answers of the running shards, by their number. */
   async askAll<Kind extends Question["kind"]>(question: Extract<Question, { kind: Kind }>): Promise<readonly { readonly shard: number; readonly answer: Answers[Kind] }[]> {
     const running = this.#seats.flatMap((seat, shard) => (isAlive(seat) ? [shard] : []));

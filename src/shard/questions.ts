@@ -9,6 +9,8 @@ import { type FlapperRow, type TalkerRow, endedFlows, flappers, silentFlows, tal
 const SLOTS_PER_SLICE = 8_192;
 
 export type Question =
+  /** Answered after every order that was sent before it. */
+  | { readonly kind: "orders" }
   | { readonly kind: "flows"; readonly filter: FlowFilter; readonly most: number; /** From an earlier answer, 0: from the start. */ readonly cursor: number }
   | { readonly kind: "survey" }
   | { readonly kind: "ends"; readonly filter: FlowFilter; readonly most: number }
@@ -33,6 +35,7 @@ export interface FlowsAnswer {
 
 /** The answer to each kind of question. */
 export interface Answers {
+  readonly orders: true;
   readonly flows: FlowsAnswer;
   readonly survey: SurveyRow;
   readonly ends: readonly FlowEndRow[];
@@ -53,6 +56,8 @@ export interface Answers {
 /** `store` is undefined on an edge, which has no bindings. Rejects when the store does. */
 export async function answer(shard: Shard, store: LocationStore | undefined, question: Question): Promise<Answers[keyof Answers]> {
   switch (question.kind) {
+    case "orders":
+      return true;
     case "flows":
       return findFlows(shard, question);
     case "survey":
