@@ -11,6 +11,8 @@
 #include <cstring>
 #include <memory>
 
+#include "core/base/zeroed.h"
+
 namespace sluice {
 
 // A record is a word with an octet count, then the octets, rounded up to whole words. It never wraps around the end: a pad record fills
@@ -20,7 +22,7 @@ class Ring {
  public:
   // `octets` is rounded up to a power of two. A record may take up to half the ring.
   explicit Ring(size_t octets) noexcept
-      : capacity_(std::bit_ceil(std::max(octets, kMinOctets))), words_(new uint64_t[capacity_ / kWord]()) {}
+      : capacity_(std::bit_ceil(std::max(octets, kMinOctets))), words_(zeroed<uint64_t>(capacity_ / kWord)) {}
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
 
@@ -110,7 +112,7 @@ class Ring {
   }
 
   const size_t capacity_;
-  const std::unique_ptr<uint64_t[]> words_;
+  const Zeroed<uint64_t> words_;
   // Positions only grow; the place in the ring is the position modulo the capacity.
   alignas(64) std::atomic<uint64_t> tail_{0};
   alignas(64) std::atomic<uint64_t> head_{0};

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <memory>
 
+#include "core/base/zeroed.h"
 #include "core/flow/source_shares.h"
 
 namespace sluice {
@@ -62,7 +63,7 @@ class AnswerCredit {
   static Place& find_or_make(const Name& name) noexcept;
 
   SipKey key_;
-  std::unique_ptr<Line[]> lines_{new Line[kLines]()};
+  Zeroed<Line> lines_ = zeroed<Line>(kLines);
 };
 
 }  // namespace sluice

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <memory>
 
+#include "core/base/zeroed.h"
 #include "core/crypto/siphash.h"
 #include "core/flow/flow_token.h"
 #include "core/flow/source_shares.h"
@@ -30,7 +31,7 @@ class FlowOrigins {
 
   SipKey key_;
   // The upper half identifies the connection, the lower half its source.
-  std::unique_ptr<std::atomic<uint64_t>[]> places_ = std::make_unique<std::atomic<uint64_t>[]>(kPlaces);
+  Zeroed<std::atomic<uint64_t>> places_ = zeroed<std::atomic<uint64_t>>(kPlaces);
 };
 
 }  // namespace sluice

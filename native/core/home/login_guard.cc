@@ -56,7 +56,7 @@ void LoginGuard::add_failure(Entry& entry, uint32_t seconds, uint32_t now) noexc
 }
 
 LoginGuard::Entry* LoginGuard::Memory::find(uint64_t key) noexcept {
-  Entry* const set = entries.data() + (key >> 1) % (entries.size() / kWays) * kWays;
+  Entry* const set = entries.get() + (key >> 1) % sets * kWays;
   for (Entry* entry = set; entry < set + kWays; ++entry)
     if (entry->key == key) return entry;
   return nullptr;
@@ -64,7 +64,7 @@ LoginGuard::Entry* LoginGuard::Memory::find(uint64_t key) noexcept {
 
 LoginGuard::Entry& LoginGuard::Memory::have(uint64_t key, uint32_t now) noexcept {
   if (Entry* entry = find(key); entry != nullptr) return *entry;
-  Entry* const set = entries.data() + (key >> 1) % (entries.size() / kWays) * kWays;
+  Entry* const set = entries.get() + (key >> 1) % sets * kWays;
   Entry* const oldest = std::min_element(set, set + kWays, [](const Entry& a, const Entry& b) { return a.last < b.last; });
   *oldest = Entry{key, now, 0, 0};
   return *oldest;

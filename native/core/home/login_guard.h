@@ -5,9 +5,9 @@
 
 #include <array>
 #include <mutex>
-#include <vector>
 
 #include "core/base/bytes.h"
+#include "core/base/zeroed.h"
 #include "core/crypto/siphash.h"
 #include "core/sip/address.h"
 
@@ -37,10 +37,11 @@ class LoginGuard {
   // Eight entries per set; the least recently used gives way.
   struct Memory {
     static constexpr size_t kWays = 8;
-    explicit Memory(uint32_t sets) : entries(size_t{sets} * kWays) {}
+    explicit Memory(uint32_t count) : sets(count), entries(zeroed<Entry>(size_t{count} * kWays)) {}
     Entry* find(uint64_t key) noexcept;
     Entry& have(uint64_t key, uint32_t now) noexcept;
-    std::vector<Entry> entries;
+    const uint32_t sets;
+    const Zeroed<Entry> entries;
   };
 
   uint64_t key_of(const Address* client, const Text* user) const noexcept;
