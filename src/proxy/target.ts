@@ -32,10 +32,11 @@ export type Reach = Hop | "path" | "contact";
 /** Bindings with an instance and outbound are flows of one device; every other binding is a device of its own. */
 export function devicesOf(bindings: ReadonlyMap<Binding, Reach>, wasSilent: (binding: Binding) => boolean): readonly Device[] {
   const groups = new Map<string, Binding[]>();
-  // The most recent flow first, as it is the most likely to be alive; those that stayed silent a moment ago come last.
+  // The most recent flow first, as it is the most likely to be alive; those that stayed silent a moment ago come last. The store names the
+  // most recent one last, which decides between those of the same millisecond.
   const silent = new Set([...bindings.keys()].filter(wasSilent));
   const rank = (binding: Binding): number => Number(silent.has(binding));
-  for (const binding of [...bindings.keys()].sort((one, other) => rank(one) - rank(other) || other.updatedAt - one.updatedAt)) {
+  for (const binding of [...bindings.keys()].reverse().sort((one, other) => rank(one) - rank(other) || other.updatedAt - one.updatedAt)) {
     const name = deviceName(binding);
     const group = groups.get(name);
     if (group) group.push(binding);
