@@ -68,6 +68,20 @@ for (const client of ["udp", "tcp", "wss"] as const) {
   });
 }
 
+test("SA-16 a trace holds the first message that is sent after its answer", async () => {
+  const admin = await Admin.choose();
+  const { U, C } = await cast({ settings: { SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_SHARDS: "2" } });
+  const traces: string[] = [];
+  for (let at = 1; at <= 20; at += 1) {
+    traces.push((await admin.ask("POST", "/api/traces", { what: `call-id:promised-${at}` })).json["id"] as string);
+    await U.say(`MESSAGE sip:bob@example.com SIP/2.0\nCall-ID: promised-${at}`);
+    await C.request("MESSAGE");
+    await C.reply("200 OK");
+    await U.response(200);
+  }
+  for (const trace of traces) await expect.poll(async () => ((await admin.get(`/api/traces/${trace}`)).json["messages"] as unknown[]).length).toBe(4);
+});
+
 test("traces of a Call-ID and of an address arrive over the WebSocket as they happen", async () => {
   const admin = await Admin.choose();
   const { U, U2, C } = await cast({ settings: { SLUICE_ADMIN_LISTEN: admin.listen } });
