@@ -1,5 +1,6 @@
 /** The kinds of test, a folder each, two files at a time; those that measure a time come last, one at a time. */
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 // A slow machine or a sanitizer build multiplies every deadline, so that no test measures the machine.
 const patience = Number(process.env["TEST_PATIENCE"] ?? "1");
@@ -13,11 +14,22 @@ function project(name: string, seconds: number, { retry = 0, alone = false } = {
       testTimeout: seconds * 1000 * patience,
       hookTimeout: 30_000 * patience,
       pool: "forks",
+      // Files share the modules of test/support and the servers that wait in them.
+      isolate: false,
       retry,
       ...(alone ? { fileParallelism: false, sequence: { groupOrder: 1 } } : {}),
       expect: { poll: { timeout: 10_000 * patience } },
     },
   };
+}
+
+/** A worker serves one project, so the files of each follow one another. */
+class ByProject extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const names = ["interop", "integration", "conformance", "unit"];
+    const sorted = await super.sort(files);
+    return sorted.sort((one, other) => names.indexOf(one.project.name) - names.indexOf(other.project.name));
+  }
 }
 
 export default defineConfig({
@@ -35,6 +47,7 @@ export default defineConfig({
     ],
     // Four at a time take as long on two cores, and then their deadlines measure the machine.
     maxWorkers: 2,
+    sequence: { sequencer: ByProject },
     reporters: [onCi ? ["default", { summary: false }] : "default", "./test/support/closing.ts"],
   },
 });

@@ -37,7 +37,7 @@ if (scripted.length > 0) {
   say(`${scripted.join(", ")}: fuzzing ${seconds} s`);
   process.env.FUZZ_SECONDS = seconds;
   const files = scripted.map((name) => `test/fuzz/${name}.test.ts`);
-  if ((await start(process.execPath, ["node_modules/vitest/vitest.mjs", "run", "--project", "fuzz", ...files], { aloud: true })) !== 0) fail("fault found; FUZZ_SEED from the report reproduces it");
+  if ((await start(process.execPath, ["node_modules/vitest/vitest.mjs", "run", "--project", "fuzz", ...files], { shows: "at once" })) !== 0) fail("fault found; FUZZ_SEED from the report reproduces it");
 }
 say(`no faults in ${targets.length + scripted.length} targets, ${seconds} s each`);
 

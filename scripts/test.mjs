@@ -3,10 +3,12 @@ import { checkNode, checkPlatform } from "./lib/check.mjs";
 import { coreTest } from "./lib/core-test.mjs";
 import { readCompliance, summary } from "./lib/compliance.mjs";
 import { install } from "./lib/install.mjs";
-import { run, say, start } from "./lib/run.mjs";
+import { say, start } from "./lib/run.mjs";
 import { missingTools, testsThatNeed } from "./lib/tools.mjs";
 
-const PROJECTS = ["unit", "conformance", "integration", "interop", "measured"];
+/** Other people's phones mostly wait, so they run beside our own tests. What measures a time runs alone. */
+const ROUNDS = [[["unit", "conformance", "integration"], ["interop"]], [["measured"]]];
+const PROJECTS = ROUNDS.flat(2);
 const PARTS = ["types", "lint", "native", ...PROJECTS];
 
 const named = process.argv.slice(2);
@@ -33,19 +35,24 @@ const checks = [
   ["lint", "node_modules/eslint/bin/eslint.js", "--cache", "--cache-location", "build/eslint-cache", "."],
 ].filter(([part]) => wants(part));
 const checking = checks.map(async ([part, ...args]) => attempt(part, await node(...args)));
-if ((await start(process.execPath, ["scripts/build.mjs"], { aloud: true })) !== 0) process.exit(1);
+if ((await start(process.execPath, ["scripts/build.mjs"], { shows: "at once" })) !== 0) process.exit(1);
 await Promise.all(checking);
 if (wants("native")) attempt("native", coreTest());
 
-const projects = PROJECTS.filter(wants);
-if (projects.length > 0) {
-  const missing = projects.includes("interop") ? missingTools() : [];
-  const without = testsThatNeed(missing).flatMap((file) => ["--exclude", file]);
-  attempt("vitest", run(process.execPath, ["node_modules/vitest/vitest.mjs", "run", "--passWithNoTests", ...projects.flatMap((name) => ["--project", name]), ...without]));
-  // Reported last, where people see it. The rest of the run still counts without them, except in CI, which must have everything.
-  for (const { name, packages } of missing) say(`${name} is missing, so its interop tests did not run: apt-get install -y ${packages}`);
-  if (missing.length > 0 && process.env.CI === "true") failed.push("interop");
+const missing = wants("interop") ? missingTools() : [];
+const without = testsThatNeed(missing).flatMap((file) => ["--exclude", file]);
+for (const round of ROUNDS) {
+  const lanes = round.map((lane) => lane.filter(wants)).filter((lane) => lane.length > 0);
+  await Promise.all(
+    lanes.map(async (lane, at) => {
+      const args = ["node_modules/vitest/vitest.mjs", "run", "--passWithNoTests", ...lane.flatMap((name) => ["--project", name]), ...without];
+      attempt(lane.join(", "), await start(process.execPath, args, { env: { TEST_LANE: String(at) }, shows: at === 0 ? "at once" : "at the end" }));
+    }),
+  );
 }
+// Reported last, where people see it. The rest of the run still counts without them, except in CI, which must have everything.
+for (const { name, packages } of missing) say(`${name} is missing, so its interop tests did not run: apt-get install -y ${packages}`);
+if (missing.length > 0 && process.env.CI === "true") failed.push("interop");
 
 if (named.length === 0) say(summary(readCompliance()));
 if (failed.length > 0) say(`failed: ${failed.join(", ")}`);

@@ -32,15 +32,15 @@ export function run(command, args, { env = {}, cwd = ROOT, quiet = false } = {})
   return result.status ?? 1;
 }
 
-/** Runs a program alongside others: prints its output in one piece at the end, and only if it fails; `aloud` prints immediately. */
-export function start(command, args, { env = {}, cwd = ROOT, aloud = false } = {}) {
-  const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: aloud ? "inherit" : ["ignore", "pipe", "pipe"] });
+/** Runs a program alongside others. Shows its output "at once", or in one piece "at the end" or only "if it fails". */
+export function start(command, args, { env = {}, cwd = ROOT, shows = "if it fails" } = {}) {
+  const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: shows === "at once" ? "inherit" : ["ignore", "pipe", "pipe"] });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream?.on("data", (piece) => (output += piece));
   return new Promise((resolve) => {
     child.on("error", (error) => fail(`cannot run ${command}: ${error.message}`));
     child.on("close", (code) => {
-      if (code !== 0) process.stderr.write(output);
+      if (code !== 0 || shows === "at the end") process.stderr.write(output);
       resolve(code ?? 1);
     });
   });

@@ -1,7 +1,7 @@
-/** Declares the cases of all documents as tests for one combination of transports; cases with the same settings share an edge. */
+/** Declares the cases of all documents as tests for one combination of transports; those of a file that need the same server share it. */
 import { afterAll, describe, test } from "vitest";
 import { type Case, readDocuments } from "./document.js";
-import { Cast, type Scenery } from "../support/cast.js";
+import { Cast, type Scenery, serverOf } from "../support/cast.js";
 import { Player } from "./player.js";
 import type { Splitter, Transport } from "../support/wire.js";
 
@@ -14,16 +14,18 @@ export interface Way {
   readonly split?: (script: Case) => Splitter;
 }
 
+const casts = new Map<string, Promise<Cast>>();
+
 export function playAll(way: Way, isWanted: (script: Case) => boolean = () => true): void {
-  const casts = new Map<string, Promise<Cast>>();
   // The scenery is chosen before the case is known, so the splitter looks up the current case.
   let playing: Splitter | undefined;
   afterAll(async () => {
-    for (const cast of await Promise.allSettled(casts.values())) if (cast.status === "fulfilled") await cast.value.end();
+    const ending = [...casts.values()];
+    casts.clear();
+    for (const cast of await Promise.allSettled(ending)) if (cast.status === "fulfilled") await cast.value.end();
   });
 
-  const assemble = (script: Case): Promise<Cast> => {
-    const key = JSON.stringify([script.settings, script.shared]);
+  const assemble = async (script: Case): Promise<Cast> => {
     const scenery: Scenery = {
       client: way.client,
       core: way.core,
@@ -32,9 +34,12 @@ export function playAll(way: Way, isWanted: (script: Case) => boolean = () => tr
       settings: script.settings,
       ...(way.split ? { split: (text: string) => playing?.(text) ?? [text] } : {}),
     };
+    const key = serverOf(scenery);
     const ready = casts.get(key) ?? Cast.assemble(scenery);
     casts.set(key, ready);
-    return ready;
+    const cast = await ready;
+    cast.dress(scenery);
+    return cast;
   };
 
   const scripts = readDocuments().filter((script) => fits(script, way) && isWanted(script));

@@ -23,7 +23,7 @@ async function connect(from: Party, to: Party, callId: string): Promise<readonly
 
 for (const transport of ["udp", "tcp"] as const) {
   test(`OB-5.3.1-18 OB-12-2 seeing a callee's Record-Route does not permit sending along it, ${transport}, four shards`, async () => {
-    const home = await Home.start({ SLUICE_SHARDS: "4" });
+    const home = await Home.shared({ SLUICE_SHARDS: "4" });
     const [alice, bob, mallory] = [await home.phone("alice", transport), await home.phone("bob", transport), await home.phone("mallory", transport)];
     await home.register(bob, { instance: instanceOf("bob") });
     const recorded = await connect(alice, bob, `call@${home.scene}`);
@@ -50,7 +50,7 @@ const inside = (home: Home, bob: Party, recorded: readonly string[], method: str
   `${method} sip:bob@${bob.at} SIP/2.0\nCall-ID: call@${home.scene}\nCSeq: ${cseq} ${method}\nTo: <sip:x@example.com>;tag=bob\nRoute: ${[...recorded].reverse().join(", ")}`;
 
 test("OB-5.3.1-18 OB-12-2 nor does overhearing the whole Record-Route, during the call or after the caller's flow is gone, registered or not", async () => {
-  const home = await Home.start({ SLUICE_SHARDS: "4" });
+  const home = await Home.shared({ SLUICE_SHARDS: "4" });
   const [alice, bob] = [await home.phone("alice", "tcp"), await home.phone("bob", "tcp")];
   await home.register(bob, { instance: instanceOf("bob") });
   const recorded = await connect(alice, bob, `call@${home.scene}`);
@@ -75,7 +75,7 @@ test("OB-5.3.1-18 OB-12-2 nor does overhearing the whole Record-Route, during th
 });
 
 test("OB-5.3-7 a phone whose connection broke continues its dialog: from the same address, or from anywhere once registered (RFC 5626 4.4.1)", async () => {
-  const home = await Home.start({ SLUICE_SHARDS: "4" });
+  const home = await Home.shared({ SLUICE_SHARDS: "4" });
   const [alice, bob] = [await home.phone("alice", "tcp"), await home.phone("bob", "tcp")];
   await home.register(bob, { instance: instanceOf("bob") });
   await home.register(alice, { instance: instanceOf("alice") });
@@ -111,7 +111,7 @@ test("OB-5.3.1-18 an edge also demands the sender's own token, but none from a n
 
 /** A standalone server with two neighbours of one network, and a client. */
 async function neighbours(): Promise<{ readonly home: Home; readonly trunk: Party; readonly other: Party; readonly alice: Party }> {
-  const home = await Home.start({ SLUICE_EDGES: "127.0.0.2,127.0.0.3" });
+  const home = await Home.shared({ SLUICE_EDGES: "127.0.0.2,127.0.0.3" });
   const [trunk, other, alice] = [await home.edge("trunk", "127.0.0.2"), await home.edge("other", "127.0.0.3"), await home.phone("alice", "tcp")];
   await home.register(alice, { instance: instanceOf("alice") });
   return { home, trunk, other, alice };
@@ -211,7 +211,7 @@ test("PX-16.6-4 a call to a trunk that does not record-route: ACK and BYE follow
 });
 
 test("DET-4 a NOTIFY from client to client is record-routed for both ends, so the subscriber can refresh (RFC 6665 4.3)", async () => {
-  const home = await Home.start();
+  const home = await Home.shared();
   const [alice, bob] = [await home.phone("alice", "tcp"), await home.phone("bob", "udp")];
   await home.register(alice, { instance: instanceOf("alice") });
   await home.register(bob, { instance: instanceOf("bob") });
@@ -230,7 +230,7 @@ test("DET-4 a NOTIFY from client to client is record-routed for both ends, so th
 });
 
 test("PATH-5.4-2 a neighbour's further Route values stay after the Path", async () => {
-  const home = await Home.start({ SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.2,127.0.0.3" });
+  const home = await Home.shared({ SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.2,127.0.0.3" });
   const [edge, trunk] = [await home.edge("edge", "127.0.0.2"), await home.edge("trunk", "127.0.0.3")];
   const path = `<sip:token@${edge.at};lr;ob>`;
   await home.registerBehind(edge, "bob", { instance: instanceOf("bob"), path });

@@ -16,7 +16,7 @@ interface Stage {
 
 /** Bob's phone has a flow through each of two edges; the one through E1 was registered last, so it is tried first. */
 async function twoFlows(transport: Transport = "udp", settings: Record<string, string> = {}): Promise<Stage> {
-  const home = await Home.start({ ...EDGES, ...settings });
+  const home = await Home.shared({ ...EDGES, ...settings });
   const E1 = await home.edge("E1", "127.0.0.2", transport);
   const E2 = await home.edge("E2", "127.0.0.3", transport);
   await home.registerBehind(E2, "bob", { instance: instanceOf("bob"), regId: 2 });
@@ -161,7 +161,7 @@ test("OB-7-19 PX-16.10-1 CAN-2 CAN-8 CANCEL ends the search: the current flow is
 });
 
 test("OB-7-21 a flow registered in the meantime is tried before giving up", async () => {
-  const home = await Home.start(EDGES);
+  const home = await Home.shared(EDGES);
   const E1 = await home.edge("E1", "127.0.0.2");
   const E2 = await home.edge("E2", "127.0.0.3");
   const A = await home.phone("A");

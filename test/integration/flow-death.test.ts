@@ -25,7 +25,7 @@ async function expectNoBindings(A: Party, user: string): Promise<void> {
 
 for (const end of ["FIN", "RST"] as const) {
   test(`OB-7-13 ${end} of a connection ends the bindings of every address on it at once`, async () => {
-    const home = await Home.start();
+    const home = await Home.shared();
     const U = await home.phone("U", "tcp");
     const A = await home.phone("A");
     await home.register(U, { user: "bob", instance: instanceOf("U") });
@@ -44,7 +44,7 @@ for (const end of ["FIN", "RST"] as const) {
 }
 
 test("OB-7-13 PX-16.9-1 the caller of a call pending on the flow gets 480 at once", async () => {
-  const home = await Home.start();
+  const home = await Home.shared();
   const U = await home.phone("bob", "tcp");
   const A = await home.phone("A");
   await home.register(U, { instance: instanceOf("U") });
@@ -59,7 +59,7 @@ test("OB-7-13 PX-16.9-1 the caller of a call pending on the flow gets 480 at onc
 });
 
 test("OB-7-13 OB-7-3 SA-1 the call moves to the device's other flow when its connection ends", async () => {
-  const home = await Home.start();
+  const home = await Home.shared();
   const one = await home.phone("one", "tcp");
   const two = await home.phone("two", "udp");
   const A = await home.phone("A");
@@ -75,7 +75,7 @@ test("OB-7-13 OB-7-3 SA-1 the call moves to the device's other flow when its con
 });
 
 test("OB-7-13 ICMP unreachable ends the bindings of a UDP flow", async () => {
-  const home = await Home.start();
+  const home = await Home.shared();
   const U = await home.phone("bob", "udp");
   const A = await home.phone("A");
   await home.register(U, { instance: instanceOf("U") });
@@ -89,7 +89,7 @@ test("OB-7-13 ICMP unreachable ends the bindings of a UDP flow", async () => {
 });
 
 test("OB-7-14 a connection closed by the server is gone too, and a new one from the same port is not the old flow", async () => {
-  const home = await Home.start({ SLUICE_IDLE_SECONDS: "1" });
+  const home = await Home.shared({ SLUICE_IDLE_SECONDS: "1" });
   // A port of our choice can be bound again at once; one that the kernel chose, only when the old socket is completely gone.
   const port = await freePort();
   const U = await home.phone("bob", "tcp", port);
@@ -103,7 +103,7 @@ test("OB-7-14 a connection closed by the server is gone too, and a new one from 
 });
 
 test("OB-6-24 OB-5.4-14 Flow-Timer: a silent flow is dead, and so is its binding", async () => {
-  const home = await Home.start({ SLUICE_FLOW_TIMER: "1" });
+  const home = await Home.shared({ SLUICE_FLOW_TIMER: "1" });
   const U = await home.phone("bob", "udp");
   const A = await home.phone("A");
   const answer = await home.register(U, { instance: instanceOf("U") });
@@ -116,7 +116,7 @@ test("OB-6-24 OB-5.4-14 Flow-Timer: a silent flow is dead, and so is its binding
 });
 
 test("OB-6-24 SA-1 a restart ends the connections, so a call gets 480 until the phone is back", async () => {
-  const home = await Home.start();
+  const home = await Home.shared();
   const tcp = await home.phone("bob", "tcp");
   const udp = await home.phone("carol", "udp");
   await home.register(tcp, { instance: instanceOf("bob") });

@@ -12,7 +12,7 @@ import { TcpConnection } from "../support/tcp-connection.js";
 const INVITE = "INVITE sip:bob@example.com SIP/2.0\nContact: <sip:A@192.0.2.1>";
 
 test("TX-9 a neighbour's CANCEL and ACK over another connection, so on any shard, find the INVITE (RFC 3261 9.2)", async () => {
-  const home = await Home.start({ SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.2,127.0.0.3", SLUICE_SHARDS: "4" });
+  const home = await Home.shared({ SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.2,127.0.0.3", SLUICE_SHARDS: "4" });
   const edge = await home.edge("edge", "127.0.0.2");
   await home.registerBehind(edge, "bob", { instance: instanceOf("bob") });
   const connection = async (name: string): Promise<Party> => {

@@ -21,7 +21,7 @@ async function phones(home: Home): Promise<readonly Party[]> {
 }
 
 test("SA-6 SA-5 OB-7-12 every phone is called on its own flow, whichever shard received the call", async () => {
-  const home = await Home.start(SHARDS);
+  const home = await Home.shared(SHARDS);
   const all = await phones(home);
   for (const [at, phone] of all.entries()) {
     const caller = all[(at + 5) % PHONES];
@@ -44,7 +44,7 @@ test("SA-6 SA-5 OB-7-12 every phone is called on its own flow, whichever shard r
 });
 
 test("OB-7-13 PX-16.9-1 the shard where the call waits learns that the connection has ended", async () => {
-  const home = await Home.start(SHARDS);
+  const home = await Home.shared(SHARDS);
   const callers = await Promise.all([0, 1, 2, 3, 4, 5].map((at) => home.phone(`caller${at}`, "tcp")));
   const bob = await home.phone("bob", "tcp");
   await home.register(bob, { instance: instanceOf("bob") });

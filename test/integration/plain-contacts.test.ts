@@ -34,7 +34,7 @@ function inside(message: { all(name: string): readonly string[]; header(name: st
 
 for (const [name, shards] of [["one shard", "1"], ["three shards", "3"]] as const) {
   test(`OB-7-15 a plain binding over TCP outlives its connection: its Contact is dialled, and either side can hang up, ${name}`, async () => {
-    const home = await Home.start({ SLUICE_SHARDS: shards });
+    const home = await Home.shared({ SLUICE_SHARDS: shards });
     const bob = await registeredOnce(home);
     const A = await home.phone("A");
     for (const hangsUp of ["A", "bob"]) {
@@ -56,7 +56,7 @@ for (const [name, shards] of [["one shard", "1"], ["three shards", "3"]] as cons
 }
 
 test("a dialled phone is a client: it may neither plant a Path nor send for others", async () => {
-  const home = await Home.start({ SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.4" });
+  const home = await Home.shared({ SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.4" });
   const edge = await home.edge("edge", "127.0.0.4");
   const phone = await home.edge("bob", PHONE, "tcp");
   // If the edge adds no Path, the Contact is the only way.
@@ -85,7 +85,7 @@ test.each([
   ["another host by maddr", (at: string) => `sip:bob@${at};transport=tcp;maddr=127.0.0.3`],
   ["another transport", (at: string) => `sip:bob@${at}`],
 ])("a Contact that names %s is never dialled: its binding ends with its connection", async (_, contactOf) => {
-  const home = await Home.start({});
+  const home = await Home.shared({});
   const bystander = await home.edge("bystander", "127.0.0.3", "tcp");
   const port = bystander.at.split(":")[1] ?? "";
   const bob = await registeredOnce(home, (at) => contactOf(at).replace("PORT", port));
@@ -97,7 +97,7 @@ test.each([
 });
 
 test("a phone that cannot be dialled is unavailable, but stays registered", async () => {
-  const home = await Home.start({});
+  const home = await Home.shared({});
   const bob = await registeredOnce(home);
   await bob.close();
   const A = await home.phone("A");
@@ -114,7 +114,7 @@ async function twoPorts(home: Home): Promise<{ readonly sends: Party; readonly l
 }
 
 test("a plain phone over UDP is called at its Contact, not where its REGISTER came from (RFC 3261 16.5)", async () => {
-  const home = await Home.start({});
+  const home = await Home.shared({});
   const { sends, listens } = await twoPorts(home);
   await sends.say(`${home.registerOf(sends, { contact: `sip:bob@${listens.at}` })}\nVia: SIP/2.0/UDP ${listens.at};branch=z9hG4bK-contact`);
   await listens.response(200);
@@ -136,7 +136,7 @@ test.each([
   ["its Via names another port than we see", (at: string) => `Via: SIP/2.0/UDP ${at};rport;branch=z9hG4bK-port`],
   ["its Via names another host than we see", () => "Via: SIP/2.0/UDP 192.168.1.9:5060;rport;branch=z9hG4bK-host"],
 ])("a plain phone over UDP behind a NAT is called where its REGISTER came from: %s", async (_, viaOf) => {
-  const home = await Home.start({});
+  const home = await Home.shared({});
   const { sends, listens } = await twoPorts(home);
   await sends.say(`${home.registerOf(sends, { contact: `sip:bob@${listens.at}` })}\n${viaOf(listens.at)}`);
   await sends.response(200);

@@ -15,7 +15,7 @@ interface Stage {
 
 /** Bob has a phone for each q. */
 async function phonesOf(qs: readonly number[], settings: Record<string, string> = {}): Promise<Stage> {
-  const home = await Home.start(settings);
+  const home = await Home.shared(settings);
   const phones: Party[] = [];
   for (const [at, q] of qs.entries()) {
     const phone = await home.phone(`P${at + 1}`, at % 2 === 0 ? "udp" : "tcp");

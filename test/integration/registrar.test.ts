@@ -31,7 +31,7 @@ test("D6 REG-3 REG-4 AU-1 AU-2 AU-9 a phone authenticates with SHA-256, and nobo
 });
 
 test("OB-6-5 PATH-5.3-2 OB-12-6 behind an edge: a Path with ob makes a flow, without it 439, and only an edge's Path is trusted", async () => {
-  const home = await Home.start({ SLUICE_EDGES: "127.0.0.2" });
+  const home = await Home.shared({ SLUICE_EDGES: "127.0.0.2" });
   const edge = await home.edge("E1", "127.0.0.2");
   const answer = await home.registerBehind(edge, "bob", { instance: instanceOf("bob"), path: "<sip:T%6fk@edge.example;lr;OB>" });
   expect(answer.header("Require")).toBe("outbound");
@@ -46,7 +46,7 @@ test("OB-6-5 PATH-5.3-2 OB-12-6 behind an edge: a Path with ob makes a flow, wit
 });
 
 test("REG-26 kill -9 amid thousands of REGISTERs: each one answered with 200 is there after the restart", { timeout: 120_000 }, async () => {
-  const home = await Home.start({ SLUICE_SHARDS: "2" });
+  const home = await Home.shared({ SLUICE_SHARDS: "2" });
   const asker = await Asker.open(home.scene);
   onTestFinished(() => asker.close());
   const answered: string[] = [];

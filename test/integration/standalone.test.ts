@@ -30,7 +30,7 @@ async function call(from: Party, to: Party, callId: string): Promise<Call> {
 
 for (const [one, other] of [["udp", "udp"], ["tcp", "tcp"], ["udp", "tcp"], ["tcp", "udp"]] as const) {
   test(`SA-1 SA-3 OB-7-12 OB-6-22 phones register and call each other, ${one} to ${other}`, async () => {
-    const home = await Home.start();
+    const home = await Home.shared();
     const bob = await home.phone("bob", one);
     const alice = await home.phone("alice", other);
     await home.register(bob, { instance: instanceOf("bob") });

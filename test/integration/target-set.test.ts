@@ -7,12 +7,12 @@ const INVITE = "INVITE sip:bob@example.com SIP/2.0\nContact: <sip:A@192.0.2.1>";
 const EDGES = { SLUICE_EDGES: "127.0.0.2,127.0.0.3" };
 
 async function twoEdges(): Promise<{ readonly home: Home; readonly E1: Party; readonly E2: Party }> {
-  const home = await Home.start(EDGES);
+  const home = await Home.shared(EDGES);
   return { home, E1: await home.edge("E1", "127.0.0.2"), E2: await home.edge("E2", "127.0.0.3", "tcp") };
 }
 
 test("PX-16.5-3 escapes, parameters and the case of the host do not change the user", async () => {
-  const home = await Home.start();
+  const home = await Home.shared();
   const bob = await home.phone("bob");
   await home.register(bob);
   const A = await home.phone("A");
@@ -23,7 +23,7 @@ test("PX-16.5-3 escapes, parameters and the case of the host do not change the u
 });
 
 test("PX-16.5-4 PX-16.6-2 a Contact registered twice in different spellings rings once, and its URI contains nothing that a Request-URI must not", async () => {
-  const home = await Home.start();
+  const home = await Home.shared();
   const bob = await home.phone("bob");
   for (const host of ["Phone.example.net", "phone.EXAMPLE.net"]) await home.register(bob, { contact: `sip:bob@${host};method=INVITE?Subject=x` });
   const A = await home.phone("A");
@@ -49,7 +49,7 @@ test("PATH-5.4-3 SA-2 each copy has the Path of its own binding; a phone connect
 });
 
 test("SA-4 OB-6-23 a phone connected here gets no Path in the response", async () => {
-  const home = await Home.start();
+  const home = await Home.shared();
   const bob = await home.phone("bob", "tcp");
   const answer = await home.register(bob, { instance: instanceOf("bob") });
   expect(answer.header("Require")).toBe("outbound");
@@ -67,7 +67,7 @@ test("PATH-6-1 a request whose Path leads back here is refused when it returns, 
 });
 
 test("OB-7-16 a phone without outbound is called over the connection on which it registered", async () => {
-  const home = await Home.start();
+  const home = await Home.shared();
   const bob = await home.phone("bob", "tcp");
   await home.register(bob, { contact: "sip:bob@192.0.2.99:5060;transport=tcp" });
   const A = await home.phone("A");
@@ -90,7 +90,7 @@ test("OB-7-25 OB-7-10 a request with a Route to another edge goes there, whateve
 });
 
 test("GRUU-6-2 a request within a dialog finds its phone by the GRUU alone", async () => {
-  const home = await Home.start();
+  const home = await Home.shared();
   const [one, other] = [await home.phone("one"), await home.phone("other")];
   await other.say(`${home.registerOf(other, { user: "bob", instance: instanceOf("other") })}`);
   await other.response(200);
@@ -107,7 +107,7 @@ test("GRUU-6-2 a request within a dialog finds its phone by the GRUU alone", asy
 });
 
 test("REG-25 an OPTIONS to the server itself says what it supports", async () => {
-  const home = await Home.start();
+  const home = await Home.shared();
   const A = await home.phone("A");
   await A.say(`OPTIONS sip:${home.at} SIP/2.0`);
   const answer = await A.response(200);
@@ -116,7 +116,7 @@ test("REG-25 an OPTIONS to the server itself says what it supports", async () =>
 });
 
 test("NI-3 over a connection an INVITE gets 100 at once", async () => {
-  const home = await Home.start();
+  const home = await Home.shared();
   const bob = await home.phone("bob");
   await home.register(bob);
   const A = await home.phone("A", "tcp");

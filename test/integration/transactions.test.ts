@@ -12,7 +12,7 @@ interface Stage {
 }
 
 async function callee(transport: Transport = "udp", settings: Record<string, string> = {}, caller: Transport = "udp"): Promise<Stage> {
-  const home = await Home.start(settings);
+  const home = await Home.shared(settings);
   const B = await home.phone("bob", transport);
   await home.register(B, { instance: instanceOf("bob") });
   return { home, B, A: await home.phone("A", caller) };

@@ -25,7 +25,7 @@ test("OB-7-13 PX-16.9-1 both flows of a phone end while a call is set up: 480 at
 for (const method of ["INVITE", "MESSAGE"]) {
   for (const [what, contact] of [["0.0.0.0", "sip:bob@0.0.0.0:5062"], ["a multicast address", "sip:bob@224.0.0.1:5062"]] as const) {
     test(`OB-7-13 ${method} for a Contact of ${what}: 480 at once`, async () => {
-      const home = await Home.start({ SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.2" });
+      const home = await Home.shared({ SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.2" });
       const edge = await home.edge("edge", "127.0.0.2");
       await edge.say(home.registerOf(edge, { user: "bob", contact }));
       await edge.response(200);
@@ -37,7 +37,7 @@ for (const method of ["INVITE", "MESSAGE"]) {
 }
 
 test("OB-7-12 if a copy cannot be sent, the next way to the device is tried at once", async () => {
-  const home = await Home.start({ SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.2" });
+  const home = await Home.shared({ SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.2" });
   const edge = await home.edge("edge", "127.0.0.2");
   await home.registerBehind(edge, "bob", { instance: instanceOf("bob"), regId: 1 });
   await home.registerBehind(edge, "bob", { instance: instanceOf("bob"), regId: 2, path: "<sip:token@0.0.0.0:5060;lr;ob>" });
@@ -50,7 +50,7 @@ test("OB-7-12 if a copy cannot be sent, the next way to the device is tried at o
 });
 
 test("PX-16.7-6 a forked call: an unreachable phone does not hold up the others", async () => {
-  const home = await Home.start({ SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.2" });
+  const home = await Home.shared({ SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.2" });
   const edge = await home.edge("edge", "127.0.0.2");
   await edge.say(home.registerOf(edge, { user: "bob", contact: "sip:bob@0.0.0.0:5062" }));
   await edge.response(200);

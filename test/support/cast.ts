@@ -1,5 +1,5 @@
 /** Brings the parties of a test together around an edge: SUT, U, U2, C and A in the vocabulary of the requirements. */
-import { afterAll, onTestFinished } from "vitest";
+import { onTestFinished } from "vitest";
 import { Edge, type Settings } from "./edge.js";
 import { freePort, hostPort } from "./ports.js";
 import type { Splitter, Transport } from "./wire.js";
@@ -35,12 +35,12 @@ export class Cast {
   client = "";
   core = "";
   readonly host: string;
-  readonly scenery: Scenery;
+  #scenery: Scenery;
   #clientPort = 0;
   #corePort = 0;
 
   private constructor(scenery: Scenery) {
-    this.scenery = scenery;
+    this.#scenery = scenery;
     this.host = scenery.host ?? "127.0.0.1";
   }
 
@@ -52,7 +52,13 @@ export class Cast {
   }
 
   get transport(): Transport {
-    return this.scenery.client ?? "udp";
+    return this.#scenery.client ?? "udp";
+  }
+
+  /** Prepares it for scenery with the same `serverOf`. */
+  dress(scenery: Scenery): void {
+    this.#scenery = scenery;
+    if (this.C.wire instanceof CoreTcp) this.C.wire.split = scenery.split;
   }
 
   /** A new scene: new clients, and C forgets what it received before. */
@@ -86,7 +92,7 @@ export class Cast {
   }
 
   /** A party on the core side that is not the upstream. */
-  async newCaller(name: string, transport: Transport = this.scenery.core ?? "udp"): Promise<Party> {
+  async newCaller(name: string, transport: Transport = this.#scenery.core ?? "udp"): Promise<Party> {
     const party = new Party(name, this.core, this.scene, this.company);
     return party.attach(await this.dial(party, this.#corePort, transport, 0));
   }
@@ -99,11 +105,12 @@ export class Cast {
   dial(party: Party, port: number, transport: Transport, localPort: number): Promise<UdpSocket | TcpConnection> {
     const target = { host: this.host, port };
     if (transport === "udp") return UdpSocket.open(target, party.receive, { localPort });
-    return TcpConnection.open(target, party.receive, { localPort, split: this.scenery.split, transport });
+    return TcpConnection.open(target, party.receive, { localPort, split: this.#scenery.split, transport });
   }
 
   async #start(): Promise<void> {
-    const { host, scenery } = this;
+    const { host } = this;
+    const scenery = this.#scenery;
     const core = scenery.core ?? "udp";
     this.#clientPort = await freePort(host);
     this.#corePort = scenery.shared ? this.#clientPort : await freePort(host);
@@ -117,8 +124,8 @@ export class Cast {
       core === "udp"
         ? await UdpSocket.open(target, this.C.receive, { localPort: upstreamPort })
         : await CoreTcp.open(target, this.C.receive, upstreamPort, scenery.shared ?? false);
-    if (wire instanceof CoreTcp) wire.split = scenery.split;
     this.C.attach(wire);
+    this.dress(scenery);
     const both = (at: string, stream: Transport): string => `udp:${at},${stream === "udp" ? "tcp" : stream}:${at}`;
     const isSecure = this.transport === "tls" || this.transport === "wss";
     this.SUT = await Edge.start({
@@ -131,21 +138,35 @@ export class Cast {
   }
 }
 
-/** Casts between two tests of a file, by scenery: starting processes is what tests spend most time on. */
-const idle = new Map<string, Cast[]>();
+/** Sceneries for which this is the same can be played with the same server: it listens over UDP and TCP for both. */
+export function serverOf({ client = "udp", core = "udp", host = "127.0.0.1", shared = false, settings = {} }: Scenery): string {
+  return JSON.stringify([client === "udp" ? "tcp" : client, core, host, shared, Object.entries(settings).sort()]);
+}
 
-afterAll(async () => {
-  await Promise.all([...idle.values()].flat().map((company) => company.end()));
-});
+/** Casts between two tests, the one that has waited longest first: starting processes is what tests spend most time on. They serve all files of a vitest worker. */
+const idle: { readonly key: string; readonly company: Cast }[] = [];
+const MOST_IDLE = 6;
+
+function takeIdle(key: string): Cast | undefined {
+  const at = idle.findLastIndex((one) => one.key === key);
+  return at < 0 ? undefined : idle.splice(at, 1)[0]?.company;
+}
+
+async function putIdle(key: string, company: Cast): Promise<void> {
+  idle.push({ key, company });
+  if (idle.length > MOST_IDLE) await idle.shift()?.company.end();
+}
 
 /**
  * A whole cast for one test. At the end the edge must still be alive and answer; then the next test with the same scenery gets it. A cast
  * that received a signal, or whose test failed, is ended. A concurrent test passes its own `onTestFinished`.
  */
 export async function cast(scenery: Scenery = {}, atEnd: typeof onTestFinished = onTestFinished): Promise<Cast> {
-  const isShared = scenery.split === undefined && scenery.own !== true;
-  const key = JSON.stringify(scenery);
-  const company = (isShared ? idle.get(key)?.pop() : undefined) ?? (await Cast.assemble(scenery));
+  // No other test chooses the same port for its admin plane.
+  const isShared = scenery.split === undefined && scenery.own !== true && scenery.settings?.["SLUICE_ADMIN_LISTEN"] === undefined;
+  const key = serverOf(scenery);
+  const company = (isShared ? takeIdle(key) : undefined) ?? (await Cast.assemble(scenery));
+  company.dress(scenery);
   atEnd(async ({ task }) => {
     let canServe = isShared && task.result?.state !== "fail" && !company.SUT.isTouched && company.C.wire.isOpen;
     try {
@@ -156,7 +177,7 @@ export async function cast(scenery: Scenery = {}, atEnd: typeof onTestFinished =
     } finally {
       if (canServe) {
         await company.exit();
-        idle.set(key, [...(idle.get(key) ?? []), company]);
+        await putIdle(key, company);
       } else await company.end();
     }
   });

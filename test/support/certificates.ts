@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { atEnd } from "./at-end.js";
 
 export interface CertificateFiles {
   readonly certificate: string;
@@ -16,7 +17,7 @@ export class Authority {
   #count = 0;
 
   constructor() {
-    process.once("exit", () => rmSync(this.folder, { recursive: true, force: true }));
+    atEnd(() => rmSync(this.folder, { recursive: true, force: true }));
     const subject = ["-subj", "/CN=Sluice test authority", "-addext", "keyUsage=critical,keyCertSign,cRLSign"];
     openssl("req", "-x509", ...EC, "-nodes", "-keyout", join(this.folder, "ca.key"), "-out", this.file, "-days", "30", ...subject);
   }

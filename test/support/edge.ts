@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { atEnd } from "./at-end.js";
 import { Mailbox, PATIENCE } from "./mailbox.js";
 import { TcpConnection } from "./tcp-connection.js";
 import { UdpSocket } from "./udp-socket.js";
@@ -14,11 +15,16 @@ import { type Sender, complete } from "./sip-text.js";
 
 const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 const START_DEADLINE = 2 * PATIENCE;
+const UNASKED_MS = 2_000;
 
 /** The sanitizer runtime must also be loaded into programs under test (scripts/sanitize.mjs). */
 export const sanitizer = Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(?:LD_PRELOAD|ASAN_OPTIONS|UBSAN_OPTIONS)$/.test(name)));
 
 export type Settings = Readonly<Record<string, string>>;
+
+/** Those that would outlive this process: some wait for further tests until it ends. */
+const running = new Set<Edge>();
+atEnd(() => running.forEach((edge) => edge.abandon()));
 
 export class Edge {
   readonly stateDir: string;
@@ -35,6 +41,7 @@ export class Edge {
     if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: run the build first`);
     this.stateDir = mkdtempSync(join(tmpdir(), "sluice-test-"));
     this.#process = this.#spawn();
+    running.add(this);
   }
 
   /** Starts it and waits until an OPTIONS to itself is answered with 200. */
@@ -101,7 +108,14 @@ export class Edge {
       const late = sleep(10_000, "late", { ref: false });
       if ((await Promise.race([this.exited(), late])) === "late") await this.kill();
     }
-    rmSync(this.stateDir, { recursive: true, force: true });
+    this.abandon();
+  }
+
+  /** Ends what is left of it without waiting. */
+  abandon(): void {
+    running.delete(this);
+    this.#process.kill("SIGKILL");
+    rmSync(this.stateDir, { recursive: true, force: true, maxRetries: 3 });
   }
 
   /** Like a crash. */
@@ -156,6 +170,10 @@ export class Edge {
     const deadline = Date.now() + START_DEADLINE;
     const [listener] = listeners(this.settings["SLUICE_LISTEN"] ?? "");
     if (!listener) throw new Error("an edge under test needs SLUICE_LISTEN");
+    // To ask before its log says so would only take time, if there is a log.
+    const asksFrom = Date.now() + UNASKED_MS;
+    const begin = this.#output.length;
+    while (Date.now() < asksFrom && this.isRunning && !this.#output.includes("sluice is up", begin)) await sleep(5);
     while (Date.now() < deadline && this.isRunning) {
       if (await answers(listener, this.settings["SLUICE_WS_ORIGINS"]?.split(",")[0], 200)) return;
       await sleep(20);

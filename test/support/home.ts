@@ -28,6 +28,10 @@ export interface Registration {
   readonly contact?: string;
 }
 
+/** Those that no test uses now, the one that has waited longest first. */
+const idle: { readonly key: string; readonly home: Home }[] = [];
+const MOST_IDLE = 4;
+
 /** The address of phones. */
 const PHONES = "127.0.0.1";
 
@@ -51,6 +55,29 @@ export class Home {
     return home;
   }
 
+  /**
+   * One that other tests with the same settings may have used before; at the end everyone who registered here through a party is removed.
+   * Not for tests of what a process has done since it started, or of what keeps more than bindings.
+   */
+  static async shared(settings: Settings = {}, host = PHONES): Promise<Home> {
+    const key = JSON.stringify([settings, host]);
+    const at = idle.findLastIndex((one) => one.key === key);
+    const before = at < 0 ? undefined : idle.splice(at, 1)[0]?.home;
+    const home = before === undefined ? await Home.open(settings, host) : before.#again();
+    home.server.beginScene();
+    onTestFinished(async ({ task }) => {
+      let isClear = false;
+      try {
+        isClear = task.result?.state !== "fail" && !home.server.isTouched && (await home.#clear());
+      } finally {
+        if (isClear) idle.push({ key, home });
+        else await home.close();
+      }
+      if (idle.length > MOST_IDLE) await idle.shift()?.home.close();
+    });
+    return home;
+  }
+
   /** Starts one that serves several tests, until `close`. */
   static async open(settings: Settings = {}, host = PHONES): Promise<Home> {
     const home = new Home(host);
@@ -59,6 +86,31 @@ export class Home {
     home.company.barrier = `sip:nobody@${(settings["SLUICE_DOMAINS"] ?? DOMAIN).split(/[,=]/)[0]}`;
     home.server = await Edge.start({ SLUICE_MODE: "standalone", SLUICE_DOMAINS: DOMAIN, SLUICE_LISTEN: `udp:${home.at},tcp:${home.at}`, ...settings });
     return home;
+  }
+
+  #again(): Home {
+    const home = new Home(this.host);
+    home.port = this.port;
+    home.server = this.server;
+    if (this.company.barrier !== undefined) home.company.barrier = this.company.barrier;
+    return home;
+  }
+
+  /** Everyone leaves and nobody is registered any more; false: somebody still is. Throws if the server is not healthy. */
+  async #clear(): Promise<boolean> {
+    await this.server.expectHealthy();
+    const users = new Set([...this.company].flatMap(({ registered }) => [...registered]));
+    await Promise.all([...this.company].map((party) => party.close()));
+    this.company.clear();
+    const cleaner = await this.phone("cleaner", "tcp");
+    const answers: SipMessage[] = [];
+    for (const user of users) {
+      registrations += 1;
+      await cleaner.say(`REGISTER ${user.replace(/[^:]*@/, "")} SIP/2.0\nFrom: <${user}>;tag=cleaner\nTo: <${user}>\nCall-ID: cleaning-${registrations}@${this.scene}\nContact: *\nExpires: 0`);
+      answers.push(await cleaner.next());
+    }
+    await cleaner.close();
+    return answers.every((answer) => answer.status === 200 && answer.all("Contact").length === 0);
   }
 
   /** Stops it and all its phones; throws if it is not healthy at the end. */

@@ -21,6 +21,8 @@ export class Party implements Sender {
   readonly #settled = new Mailbox<Received>();
   #wire: Wire | undefined;
   #last: Received | undefined;
+  /** The addresses of record that it has tried to register. */
+  readonly registered = new Set<string>();
   /** What was sent last, octet by octet. */
   sent = "";
   readonly name: string;
@@ -85,6 +87,8 @@ export class Party implements Sender {
   /** Sends octets. */
   send(octets: string): Promise<void> {
     this.sent = octets;
+    const user = /^REGISTER .*^(?:To|t)[ \t]*:[^\r]*?(sips?:[^@>;\r]+@[^>;:\r]+)/ims.exec(octets)?.[1];
+    if (user !== undefined) this.registered.add(user);
     return this.wire.send(octets);
   }
 
