@@ -9,6 +9,8 @@ const LINE_END = 10;
 
 export class Journal {
   readonly segments: Segments;
+  /** Called when lines that waited for the disk are in the file. */
+  onRecovery: () => void = () => undefined;
   readonly #log: Log;
   readonly #mostWaiting: number;
   #waiting: Buffer[] = [];
@@ -95,8 +97,10 @@ export class Journal {
         this.#done(written === lines.length ? written : lines.lastIndexOf(LINE_END, written - 1) + 1);
         if (written < lines.length) await this.segments.close();
       }
-      if (this.#fault !== "") this.#log.info("the history can be written again");
+      if (this.#fault === "") return;
       this.#fault = "";
+      this.#log.info("the history can be written again");
+      this.onRecovery();
     } catch (error) {
       await this.segments.close();
       this.#failed(error);

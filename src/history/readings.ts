@@ -1,6 +1,6 @@
 /** What the shards and the store report, as events. */
 import { showHostPort } from "../config/host-port.js";
-import type { BindingNewsRow, NewsRow } from "../native/inspect.js";
+import { BINDING_EVENTS, type BindingEvent, type BindingNewsRow, type NewsRow } from "../native/inspect.js";
 import { Event } from "../native/layout.js";
 import { printable } from "../base/printable.js";
 import { REASONS } from "../observe/end-reasons.js";
@@ -9,18 +9,17 @@ import type { Happening, Kind } from "./event.js";
 
 const TEXT_CHARACTERS = 200;
 
-/** In the order of BindingEvent in native/core/home/binding_news.h. */
-const BINDING_EVENTS: readonly (readonly [kind: Kind, why: string | undefined])[] = [
-  ["registered", undefined],
-  ["moved", undefined],
-  ["expired", undefined],
-  ["removed", "the client unregistered"],
-  ["removed", "its flow is gone"],
-  ["removed", "the operator removed it"],
-];
+const OF_BINDINGS: Readonly<Record<BindingEvent, readonly [kind: Kind, why: string | undefined]>> = {
+  registered: ["registered", undefined],
+  moved: ["moved", undefined],
+  expired: ["expired", undefined],
+  removed: ["removed", "the client unregistered"],
+  "flow-gone": ["removed", "its flow is gone"],
+  withdrawn: ["removed", "the operator removed it"],
+};
 
 export function ofBinding({ event, agoMs, regId, aor, contact, instance, userAgent, callId }: BindingNewsRow, now: number): Happening {
-  const [kind, why] = BINDING_EVENTS[event] ?? ["removed", undefined];
+  const [kind, why] = OF_BINDINGS[BINDING_EVENTS[event] ?? "removed"];
   return { kind, at: now - agoMs, aor: shown(aor), instance: shown(instance), regId: regId || undefined, contact: shown(contact), userAgent: shown(userAgent), callId: shown(callId), why };
 }
 

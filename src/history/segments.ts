@@ -76,6 +76,7 @@ export class Segments {
     const number = this.end.segment;
     if (this.#isTorn) await this.#mend(handle, number);
     const { bytesWritten } = await handle.write(lines);
+    if (bytesWritten === 0) throw new Error("the file takes nothing");
     this.#grow(number, bytesWritten);
     if (lines[bytesWritten - 1] !== LINE_END) this.#isTorn = true;
     if (this.end.offset >= this.#mostOfOne) await this.#turn();

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { EMBEDDED } from "../config/location.js";
 import type { NativeStoreOptions } from "./native-store.js";
+import type { BindingNewsRow } from "../native/inspect.js";
 import { nodeOf } from "./node.js";
 import type { ConnectionListener } from "./redis-client.js";
 import type { LocationStore } from "./store.js";
@@ -12,6 +13,8 @@ export interface StoreOptions extends NativeStoreOptions {
   readonly stateDir: string;
   /** Called when a server is reached or lost; never by an embedded store. */
   readonly listener?: ConnectionListener | undefined;
+  /** Hears what happens to bindings in a Redis; those of an embedded store the main thread takes itself. */
+  readonly tell?: (news: BindingNewsRow) => void;
 }
 
 /** Opens the store that the configuration names; each thread opens its own, all of them see the same bindings. Rejects with StoreUnavailable. */

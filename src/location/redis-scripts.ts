@@ -5,7 +5,8 @@
 
 /**
  * What binding_change.cc does. KEYS: the hash of the address of record. ARGV: now, Call-ID, CSeq, everything (0 or 1), most contacts, most
- * flows, how many keys to drop, these keys, then the rows to put as JSON. Returns the outcome and the rows alive after it.
+ * flows, how many keys to drop, these keys, then the rows to put as JSON. Returns the outcome, the rows alive after it, and what happened: a word
+ * and the row.
  */
 export const REGISTER = `
 local hash, now, call_id, cseq = KEYS[1], tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
@@ -30,11 +31,16 @@ local function same(one, other)
   return true
 end
 
-local before, gone = {}, {}
+local before, gone, news = {}, {}, {}
 local stored = redis.call('HGETALL', hash)
 for index = 1, #stored, 2 do
   local row = cjson.decode(stored[index + 1])
-  if row[4] > now then table.insert(before, { row = row, text = stored[index + 1] }) else table.insert(gone, stored[index]) end
+  if row[4] > now then
+    table.insert(before, { row = row, text = stored[index + 1] })
+  else
+    table.insert(gone, stored[index])
+    table.insert(news, 'expired ' .. stored[index + 1])
+  end
 end
 
 local put = {}
@@ -54,13 +60,27 @@ for _, binding in ipairs(before) do
   local concerned = is_dropped
   for _, one in ipairs(put) do concerned = concerned or same(one.row[1], key) end
   if concerned and binding.row[2] == call_id and cseq <= binding.row[3] then return { 'out-of-order' } end
-  if is_dropped then table.insert(gone, key) else table.insert(after, binding) end
+  if is_dropped then
+    table.insert(gone, key)
+    table.insert(news, 'removed ' .. binding.text)
+  else
+    table.insert(after, binding)
+  end
 end
+
+local function way(row) return tostring(row[6]) .. ' ' .. row[10] .. ' ' .. table.concat(row[12], ' ') end
 
 for _, one in ipairs(put) do
   local others = {}
+  one.fresh = true
   for _, binding in ipairs(after) do
-    if same(binding.row[1], one.row[1]) then table.insert(gone, binding.row[1]) else table.insert(others, binding) end
+    if same(binding.row[1], one.row[1]) then
+      table.insert(gone, binding.row[1])
+      one.known = one.known or not binding.fresh or binding.known
+      if binding.fresh then one.stays = one.stays or binding.stays else one.stays = one.stays or way(binding.row) == way(one.row) end
+    else
+      table.insert(others, binding)
+    end
   end
   table.insert(others, one)
   after = others
@@ -83,18 +103,17 @@ for _, one in ipairs(put) do
 end
 
 for _, key in ipairs(gone) do redis.call('HDEL', hash, key) end
-local answer, last = { 'saved' }, 0
+local answer, last = {}, 0
 for _, binding in ipairs(after) do
   table.insert(answer, binding.text)
   last = math.max(last, binding.row[4])
 end
 for _, one in ipairs(after) do
-  for _, fresh in ipairs(put) do
-    if one == fresh then redis.call('HSET', hash, one.row[1], one.text) end
-  end
+  if one.fresh then redis.call('HSET', hash, one.row[1], one.text) end
+  if one.fresh and not one.stays then table.insert(news, (one.known and 'moved ' or 'registered ') .. one.text) end
 end
 if #after > 0 then redis.call('PEXPIREAT', hash, string.format('%.0f', last + 1000)) end
-return answer
+return { 'saved', answer, news }
 `;
 
 /**
@@ -119,14 +138,14 @@ redis.call('PEXPIREAT', set, string.format('%.0f', tonumber(top[2]) + 1000))
 return 1
 `;
 
-/** KEYS: the hash. ARGV: the key of a binding, and the update time that the caller knows. */
+/** KEYS: the hash. ARGV: the key of a binding, and the update time that the caller knows. Returns the row that is gone. */
 export const REMOVE = `
 local text = redis.call('HGET', KEYS[1], ARGV[1])
-if text and cjson.decode(text)[5] <= tonumber(ARGV[2]) then return redis.call('HDEL', KEYS[1], ARGV[1]) end
-return 0
+if text and cjson.decode(text)[5] <= tonumber(ARGV[2]) and redis.call('HDEL', KEYS[1], ARGV[1]) == 1 then return text end
+return false
 `;
 
-/** KEYS: the hash. ARGV: the flow whose bindings go, and the node that it belongs to. Returns their rows. */
+/** KEYS: the hash. ARGV: the flow whose bindings go, and the node that it belongs to. Returns the rows that are gone. */
 export const REMOVE_FLOW = `
 local removed = {}
 local stored = redis.call('HGETALL', KEYS[1])

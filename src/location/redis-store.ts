@@ -4,6 +4,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Cluster, type Redis } from "ioredis";
 import { type Binding, lifeline } from "./binding.js";
 import { monotonic } from "./clock.js";
+import { BINDING_EVENTS, type BindingEvent, type BindingNewsRow } from "../native/inspect.js";
 import { FlowIndex } from "./flow-index.js";
 import { networkOf } from "../observe/network.js";
 import { type Row, fromRow, toRow } from "./row.js";
@@ -26,15 +27,17 @@ const MEMBER = 16;
 
 /** The commands that `defineCommand` adds to a client. */
 interface Scripts {
-  sluiceRegister(...values: readonly string[]): Promise<readonly string[]>;
+  sluiceRegister(...values: readonly string[]): Promise<readonly [outcome: string, after?: readonly string[], news?: readonly string[]]>;
   sluiceCharge(...values: readonly string[]): Promise<number>;
-  sluiceRemove(...values: readonly string[]): Promise<number>;
+  sluiceRemove(...values: readonly string[]): Promise<string | null>;
   sluiceRemoveFlow(...values: readonly string[]): Promise<readonly string[]>;
 }
 
 export interface RedisStoreOptions {
   readonly maxBindings?: number;
   readonly listener?: ConnectionListener | undefined;
+  /** Hears what happens to bindings through this node. */
+  readonly tell?: (news: BindingNewsRow) => void;
 }
 
 export class RedisStore implements LocationStore {
@@ -44,14 +47,16 @@ export class RedisStore implements LocationStore {
   readonly #flows = new FlowIndex();
   readonly #timer: NodeJS.Timeout;
   readonly #limit = new CommandLimit();
+  readonly #tell: (news: BindingNewsRow) => void;
   #offset = Date.now() - monotonic();
   #most: number;
   /** Of flows that ended; the process waits for it as it ends. */
   readonly #removing = new Set<Promise<number>>();
 
-  private constructor(url: string, node: string, maxBindings: number, listener: ConnectionListener | undefined) {
+  private constructor(url: string, node: string, { maxBindings = MAX_BINDINGS, listener, tell = () => undefined }: RedisStoreOptions) {
     this.node = node;
     this.#most = maxBindings / SHARES;
+    this.#tell = tell;
     const client = connectRedis(url, listener);
     client.defineCommand("sluiceRegister", { numberOfKeys: 1, lua: REGISTER });
     client.defineCommand("sluiceCharge", { numberOfKeys: 1, lua: CHARGE });
@@ -63,8 +68,8 @@ export class RedisStore implements LocationStore {
   }
 
   /** Waits briefly for the server, then goes on without: it may come later. */
-  static async open(url: string, node: string, { maxBindings = MAX_BINDINGS, listener }: RedisStoreOptions = {}): Promise<RedisStore> {
-    const store = new RedisStore(url, node, maxBindings, listener);
+  static async open(url: string, node: string, options: RedisStoreOptions = {}): Promise<RedisStore> {
+    const store = new RedisStore(url, node, options);
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, FIRST_CONNECT_MS);
       store.#client.once("ready", () => {
@@ -93,8 +98,12 @@ export class RedisStore implements LocationStore {
     }
     const numbers = [this.now(), callId, cseq, everything ? 1 : 0, maxContacts, maxFlows, drop.length].map(String);
     const rows = put.map((binding) => JSON.stringify(toRow(binding)));
-    const [outcome, ...after] = await this.#ask(() => this.#client.sluiceRegister(hashOf(aor), ...numbers, ...drop, ...rows));
+    const [outcome, after = [], news = []] = await this.#ask(() => this.#client.sluiceRegister(hashOf(aor), ...numbers, ...drop, ...rows));
     if (outcome === "out-of-order" || outcome === "full") return { outcome };
+    for (const line of news) {
+      const end = line.indexOf(" ");
+      this.#report(line.slice(0, end) as BindingEvent, aor, line.slice(end + 1));
+    }
     return { outcome: "saved", bindings: after.map((text) => read(aor, text)) };
   }
 
@@ -105,7 +114,9 @@ export class RedisStore implements LocationStore {
   }
 
   async remove(aor: string, key: string, seen = Number.MAX_SAFE_INTEGER): Promise<void> {
-    await this.#ask(() => this.#client.sluiceRemove(hashOf(aor), key, String(seen)));
+    const text = await this.#ask(() => this.#client.sluiceRemove(hashOf(aor), key, String(seen)));
+    // Who says which binding it saw has found that its flow is gone.
+    if (text !== null) this.#report(seen === Number.MAX_SAFE_INTEGER ? "withdrawn" : "flow-gone", aor, text);
   }
 
   async removeFlow(flow: string, isLeaving = false): Promise<number> {
@@ -121,9 +132,12 @@ export class RedisStore implements LocationStore {
   async #removeFlow(flow: string, isLeaving: boolean): Promise<number> {
     let removed = 0;
     for (let aors = this.#flows.take(flow, SLICE); aors.length > 0; aors = this.#flows.take(flow, SLICE)) {
-      const rows = await Promise.all(aors.map((aor) => this.#ask(() => this.#client.sluiceRemoveFlow(hashOf(aor), flow, this.node))));
-      removed += rows.flat().length;
-      const [one] = rows.flatMap((texts, at) => texts.map((text) => JSON.stringify([aors[at], JSON.parse(text)])));
+      const gone = await Promise.all(aors.map(async (aor) => ({ aor, texts: await this.#ask(() => this.#client.sluiceRemoveFlow(hashOf(aor), flow, this.node)) })));
+      // A drain ends them all, which is one event and not ten thousand.
+      if (!isLeaving) for (const { aor, texts } of gone) for (const text of texts) this.#report("flow-gone", aor, text);
+      const rows = gone.flatMap(({ aor, texts }) => texts.map((text) => JSON.stringify([aor, JSON.parse(text)])));
+      removed += rows.length;
+      const [one] = rows;
       if (isLeaving && one !== undefined) await this.#keep(flow, one);
     }
     return removed;
@@ -172,6 +186,11 @@ export class RedisStore implements LocationStore {
   async #charge(payer: string, put: readonly Binding[]): Promise<boolean> {
     const members = put.flatMap(({ aor, key, expiresAt }) => [String(expiresAt), hash("sha256", `${aor}\n${key}`, "base64url").slice(0, MEMBER)]);
     return (await this.#ask(() => this.#client.sluiceCharge(`sluice:source:{${networkOf(payer)}}`, String(this.now()), String(this.#most), ...members))) === 1;
+  }
+
+  #report(event: BindingEvent, aor: string, text: string): void {
+    const { contactUri, instance = "", regId = 0, userAgent = "", callId } = read(aor, text);
+    this.#tell({ event: BINDING_EVENTS.indexOf(event), agoMs: 0, regId, aor, contact: contactUri, instance, userAgent, callId });
   }
 
   /** All registrars use the server's clock, by which it also expires keys. */

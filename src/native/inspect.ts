@@ -87,9 +87,13 @@ export interface NewsRow extends AddressPort {
   readonly text: string;
 }
 
-/** Something that happened to a binding of the embedded store. */
+/** In the order of BindingEvent in native/core/home/binding_news.h. */
+export const BINDING_EVENTS = ["registered", "moved", "expired", "removed", "flow-gone", "withdrawn"] as const;
+export type BindingEvent = (typeof BINDING_EVENTS)[number];
+
+/** Something that happened to a binding. */
 export interface BindingNewsRow {
-  /** A place in the list of BindingEvent in native/core/home/binding_news.h. */
+  /** A place in BINDING_EVENTS. */
   readonly event: number;
   readonly agoMs: number;
   readonly regId: number;

@@ -90,7 +90,7 @@ export class Service implements Running {
         alerts.write(shard, list);
         this.history.record(watch.take(shard, list));
       },
-      onNews: (_, news) => this.history.record(news.flatMap((row) => ofShard(row, Date.now()) ?? [])),
+      onNews: ({ news, bindings }) => this.history.record([...news.flatMap((row) => ofShard(row, Date.now()) ?? []), ...bindings.map((row) => ofBinding(row, Date.now()))]),
       onLost: (shard) => {
         watch.forget(shard);
         this.history.record([{ kind: "shard-lost", at: Date.now(), shard, why: "the flows of this shard are gone" }]);

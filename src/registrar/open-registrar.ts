@@ -3,6 +3,7 @@ import type { Authenticator } from "../auth/authenticator.js";
 import type { Config } from "../config/config.js";
 import { openLocationStore } from "../location/open-store.js";
 import type { LocationStore } from "../location/store.js";
+import type { BindingNewsRow } from "../native/inspect.js";
 import type { Domains } from "../sip/domains.js";
 import { Gruus } from "./gruu.js";
 import { Registrar } from "./registrar.js";
@@ -19,6 +20,8 @@ export interface RegistrarEvents {
   readonly report: (error: unknown) => void;
   /** The server that holds the bindings was reached or lost. */
   readonly connection: (isUp: boolean, error?: Error) => void;
+  /** Hears what happens to bindings in a Redis. */
+  readonly tell: (news: BindingNewsRow) => void;
 }
 
 /** Each thread opens its own; all of them see the same bindings. Rejects when the store cannot be opened. */
@@ -26,10 +29,10 @@ export async function openRegistrar(
   config: Config,
   domains: Domains,
   authenticator: Authenticator | undefined,
-  { report, connection }: RegistrarEvents,
+  { report, connection, tell }: RegistrarEvents,
 ): Promise<RegistrarParts> {
   const { location, stateDir, durable, maxBindings } = config;
-  const store = await openLocationStore({ location, stateDir, durable, maxBindings, listener: connection });
+  const store = await openLocationStore({ location, stateDir, durable, maxBindings, listener: connection, tell });
   // The keys that sign tokens are the only secret that all nodes of a cluster share; further keys are derived from them, each under its own name.
   const gruus = new Gruus(config.flowKeys[0]?.key ?? new Uint8Array(0));
   const registrar = new Registrar({ store, gruus, report }, registrarRules(config, domains, authenticator));

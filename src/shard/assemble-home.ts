@@ -7,6 +7,7 @@ import { areOwnCredentials } from "../auth/own-credentials.js";
 import type { Config } from "../config/config.js";
 import type { UpstreamTarget } from "../native/address-port.js";
 import type { Shard, ShardConfig } from "../native/binding.js";
+import type { BindingNewsRow } from "../native/inspect.js";
 import { binding } from "../native/load.js";
 import { NativeStore } from "../location/native-store.js";
 import type { LocationStore } from "../location/store.js";
@@ -45,12 +46,14 @@ export interface HomeEvents {
   /** A failure that is not a client's fault; it may come with every request. */
   readonly onFault: (error: unknown) => void;
   readonly onStore: (isUp: boolean, reason: string) => void;
+  /** Something happened to a binding in a Redis. */
+  readonly onBinding: (news: BindingNewsRow) => void;
   /** It may come for each request. */
   readonly onLogin: (login: Login) => void;
 }
 
 /** Rejects when the location store or the users cannot be opened. */
-export async function openHome(shard: Shard, config: ShardConfig, settings: Config, { onFault, onStore, onLogin }: HomeEvents): Promise<Home> {
+export async function openHome(shard: Shard, config: ShardConfig, settings: Config, { onFault, onStore, onBinding, onLogin }: HomeEvents): Promise<Home> {
   const { listeners, t1Ms, branchSeconds, limits } = config;
   let current = settings;
   const connection = (isUp: boolean, error?: Error): void => onStore(isUp, error?.message ?? "");
@@ -65,7 +68,7 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
   const onProven: AuthenticatorNeeds["onProven"] = (user, realm, algorithm, ha1) => learn(user, realm, algorithm, ha1);
   const needs = { logins: new binding.Logins(config.cluster), report: onFault, onLogin: heardOf, onProven };
   let door = await openDoor(settings, isUpstream, needs);
-  const { registrar, store, gruus } = await openRegistrar(settings, door.domains, door.authenticator, { report: onFault, connection });
+  const { registrar, store, gruus } = await openRegistrar(settings, door.domains, door.authenticator, { report: onFault, connection, tell: onBinding });
   const keepSeconds = (): number => (current.flowTimer > 0 ? current.flowTimer : KEEP_SECONDS);
   const servesOutbound = settings.outbound !== "off";
   const bindings = store instanceof NativeStore ? store.table : undefined;

@@ -1,7 +1,7 @@
 /** The messages between the main thread and the shards; rare, never one per SIP message. */
 import type { TrustedNet, UpstreamTarget } from "../native/address-port.js";
 import type { Alert, ShardConfig, ShardKey, ShardLimits, ShardNames } from "../native/binding.js";
-import type { NewsRow, TapFilter } from "../native/inspect.js";
+import type { BindingNewsRow, NewsRow, TapFilter } from "../native/inspect.js";
 import type { Login } from "../auth/authenticator.js";
 import type { Config } from "../config/config.js";
 import type { OutboundMode } from "../edge/outbound.js";
@@ -46,7 +46,7 @@ export type FromShard =
   | { readonly kind: "failed"; readonly errno: number }
   | { readonly kind: "alerts"; readonly alerts: readonly Alert[] }
   /** For the history. */
-  | { readonly kind: "news"; readonly news: readonly NewsRow[] }
+  | { readonly kind: "news"; readonly news: readonly NewsRow[]; readonly bindings: readonly BindingNewsRow[] }
   /** A failed login; at most a few per second for each source. */
   | { readonly kind: "login"; readonly login: Login }
   | { readonly kind: "fault"; readonly message: string }

@@ -38,7 +38,7 @@ export interface PoolOptions {
   readonly log: Log;
   readonly onAlerts: (shard: number, alerts: Extract<FromShard, { kind: "alerts" }>["alerts"]) => void;
   readonly onLogin: (login: Login) => void;
-  readonly onNews: (shard: number, news: Extract<FromShard, { kind: "news" }>["news"]) => void;
+  readonly onNews: (news: Extract<FromShard, { kind: "news" }>) => void;
   /** A shard has ended by itself. */
   readonly onLost: (shard: number) => void;
   readonly onTapped?: (octets: Uint8Array) => void;
@@ -308,7 +308,7 @@ export class ShardPool {
       case "alerts":
         return this.#options.onAlerts(shard, message.alerts);
       case "news":
-        return this.#options.onNews(shard, message.news);
+        return this.#options.onNews(message);
       case "login":
         return this.#options.onLogin(message.login);
       case "fault":

@@ -6,6 +6,7 @@ import { decideHome } from "../edge/decide-home.js";
 import type { EdgeRules } from "../edge/decide-request.js";
 import { failRow } from "../edge/verdicts.js";
 import { Action, Const, Counter, VerdictField } from "../native/layout.js";
+import type { BindingNewsRow } from "../native/inspect.js";
 import { binding } from "../native/load.js";
 import { networkOf } from "../observe/network.js";
 import { LogRate } from "../observe/log-rate.js";
@@ -17,6 +18,7 @@ import { answer } from "./questions.js";
 
 const BATCHES_PER_WAKE = 8;
 const ALERT_INTERVAL_MS = 250;
+const MOST_BINDING_NEWS = 8_192;
 const DRAIN_POLL_MS = 50;
 const QUIET_MS = 1_000;
 const TAP_INTERVAL_MS = 50;
@@ -46,6 +48,8 @@ const stage = start.policy === undefined ? undefined : await (await import("../e
 // A store that is away fails every request.
 const faults = new LogRate();
 const logins = new LogRate({ perSecond: 1 });
+/** Of a Redis, until they are told with the next alerts. */
+const bindingNews: BindingNewsRow[] = [];
 const fault = (error: unknown): void => {
   if (error instanceof StoreUnavailable && error.isKnown) return;
   if (faults.allows("fault")) say({ kind: "fault", message: textOf(error) });
@@ -54,6 +58,10 @@ const home = start.home && (await (await import("./assemble-home.js")).openHome(
   onFault: fault,
   onLogin,
   onStore: (isUp, reason) => say({ kind: "store", isUp, reason }),
+  onBinding: (news) => {
+    if (bindingNews.length < MOST_BINDING_NEWS) bindingNews.push(news);
+    else counters[Counter.newsLost] = (counters[Counter.newsLost] ?? 0n) + 1n;
+  },
 }));
 
 /** Every login is counted, but only a few failures are logged, or guessing would fill the disk. */
@@ -218,7 +226,7 @@ function go(): void {
     const alerts = shard.alerts();
     if (alerts.length > 0) say({ kind: "alerts", alerts });
     const news = shard.news();
-    if (news.length > 0) say({ kind: "news", news });
+    if (news.length > 0 || bindingNews.length > 0) say({ kind: "news", news, bindings: bindingNews.splice(0) });
   }, ALERT_INTERVAL_MS);
   say({ kind: "up" });
 }

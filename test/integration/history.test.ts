@@ -1,14 +1,19 @@
 /** What happened yesterday: by the command, over HTTP and live, from an edge and from a registrar; nothing of it is lost with a restart. */
-import { mkdirSync, symlinkSync, unlinkSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
 import type { HistoryEvent } from "../../src/history/event.js";
+import { answerChallenge } from "../../src/phone/digest.js";
 import { Admin } from "../support/admin.js";
 import { register } from "../support/calls.js";
 import { cast } from "../support/cast.js";
-import { sluice } from "../support/command.js";
-import { Home } from "../support/home.js";
+import { Running, sluice } from "../support/command.js";
+import { DOMAIN, Home } from "../support/home.js";
+import type { Party } from "../support/party.js";
+import { RedisServer } from "../support/redis-server.js";
 
 async function events(admin: Admin, query: Record<string, string> = {}): Promise<readonly HistoryEvent[]> {
   const { status, json, text } = await admin.get(`/api/history?${new URLSearchParams(query).toString()}`);
@@ -69,6 +74,25 @@ test("an edge knows who registered, whose flow died and why, which call failed a
   expect((await sluice(["history", "--to", "1h"], env)).code).toBe(3);
   expect((await sluice(["history", "--from", "1h", "somebody@example.com"], env)).code).toBe(0);
   for (const wrong of [["--from", "yesterday"], ["--kind", "colour"], ["--next", "x"]]) expect((await sluice(["history", ...wrong], env)).code, wrong.join(" ")).toBe(2);
+
+  // As it happens, without the dashboard; until it listens, what happens is not for it.
+  const following = new Running(["history", "--follow", "--json", "--kind", "banned"], env);
+  onTestFinished(() => void following.process.kill("SIGKILL"));
+  await expect.poll(async () => {
+    await admin.ask("POST", "/api/bans", { address: "198.51.100.8", seconds: 60 });
+    return following.out;
+  }, { interval: 200 }).toContain('"address":"198.51.100.8"');
+  expect(following.out.trimEnd().split("\n").map((line) => (JSON.parse(line) as HistoryEvent).kind)).toEqual(expect.arrayContaining(["banned"]));
+  following.process.kill("SIGTERM");
+  expect((await following.ended()).code).toBe(0);
+  // Nobody is there any more: the kernel says so when the next request is sent.
+  await C.close();
+  const U2 = await company.newClient("late", "tcp");
+  await expect.poll(async () => {
+    await U2.say(`MESSAGE sip:bob@example.com SIP/2.0\nCall-ID: down-${Math.random()}@${U2.scene}`);
+    return kinds(await events(admin, { q: C.at }));
+  }).toContain("upstream-down");
+  U2.leave();
 
   // Killed, it begins where it was, with everything that was there.
   const before = await events(admin);
@@ -148,4 +172,33 @@ test("a full disk is seen and costs the history only; without a history there is
   const off = await Admin.choose();
   await cast({ own: true, settings: { SLUICE_ADMIN_LISTEN: off.listen, SLUICE_HISTORY_MEGABYTES: "0" } });
   expect(await off.get("/api/history")).toMatchObject({ status: 409, json: { error: expect.stringContaining("SLUICE_HISTORY_MEGABYTES") as string } });
+});
+
+test("with Redis each registrar knows what was done through it; and a failed login is kept with its source", async () => {
+  const admin = await Admin.choose();
+  const redis = await RedisServer.start();
+  onTestFinished(() => redis.stop());
+  const folder = mkdtempSync(join(tmpdir(), "sluice-history-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const users = join(folder, "users");
+  writeFileSync(users, ["alice", "bob"].map((user) => `${user}:${DOMAIN}:${createHash("sha256").update(`${user}:${DOMAIN}:secret`).digest("hex")}\n`).join(""));
+  const home = await Home.start({ SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_LOCATION: redis.url, SLUICE_AUTH: `file:${users}` });
+  let count = 0;
+  const register = async (party: Party, password: string, expires = 600): Promise<void> => {
+    const ask = (authorization = ""): Promise<unknown> =>
+      party.say(`REGISTER sip:${DOMAIN} SIP/2.0\nFrom: <sip:alice@${DOMAIN}>;tag=a\nTo: <sip:alice@${DOMAIN}>\nCall-ID: one@${home.scene}\nCSeq: ${(count += 1)} REGISTER\nContact: <sip:alice@192.0.2.1>;expires=${expires}${authorization}`);
+    await ask();
+    const challenge = (await party.response(401)).header("WWW-Authenticate");
+    await ask(`\nAuthorization: ${answerChallenge(challenge, "REGISTER", `sip:${DOMAIN}`, { user: "alice", password }) ?? ""}`);
+    await party.response(password === "secret" ? 200 : 401);
+  };
+  const [first, second] = [await home.phone("first", "tcp"), await home.phone("second", "tcp")];
+  await register(first, "guessed");
+  await register(first, "secret");
+  await register(first, "secret");
+  await register(second, "secret");
+  await register(second, "secret", 0);
+  const aor = `sip:alice@${DOMAIN}`;
+  await expect.poll(async () => kinds(await events(admin, { q: aor }))).toEqual(["login-failed", "registered", "moved", "removed"]);
+  await expect.poll(async () => events(admin, { kind: "login-failed" })).toMatchObject([{ address: "127.0.0.1", user: `alice@${DOMAIN}`, why: "password" }]);
 });

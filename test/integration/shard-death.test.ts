@@ -100,6 +100,7 @@ test("readyz notices a hanging shard, which is ended and restarted", async () =>
   await expect.poll(async () => (await admin.get("/readyz")).text, { timeout: 4_000 }).toContain("1 of 2 run");
   await expect.poll(async () => (await admin.get("/readyz?verbose")).text, { timeout: 15_000 }).toContain("2 of 2 run");
   expect(company.SUT.output).toContain("a shard hangs");
+  expect((await admin.get("/api/history?kind=shard-lost")).json["rows"]).toHaveLength(1);
   expect((await admin.get("/livez")).status).toBe(200);
 });
 

@@ -27,9 +27,9 @@ test("SA-11 promtool finds no fault in the rules, and they fire when their tests
   expect(promtool(["test", "rules", "alerts.test.yml"])).toContain("SUCCESS");
 });
 
-test("SA-11 after a real scrape the rules see an edge without a registrar, and nothing wrong with a registrar", { timeout: 6 * PATIENCE }, async () => {
+test("SA-11 after a real scrape the rules see an edge without a registrar, then that its registrations fail, and nothing wrong with a registrar", { timeout: 6 * PATIENCE }, async () => {
   const [edge, home] = [await Admin.choose(), await Admin.choose()];
-  await cast({ own: true, settings: { SLUICE_ADMIN_LISTEN: edge.listen, SLUICE_UPSTREAM: `sip:127.0.0.1:${await freePort()}` } });
+  const { U } = await cast({ own: true, settings: { SLUICE_ADMIN_LISTEN: edge.listen, SLUICE_UPSTREAM: `sip:127.0.0.1:${await freePort()}` } });
   await Home.start({ SLUICE_ADMIN_LISTEN: home.listen });
   for (const admin of [edge, home]) expect(promtool(["check", "metrics"], (await admin.get("/metrics")).text)).toBe("");
 
@@ -57,6 +57,17 @@ test("SA-11 after a real scrape the rules see an edge without a registrar, and n
     }
   };
   await expect.poll(() => query('ALERTS{alertstate="firing"}'), { timeout: 4 * PATIENCE, interval: 200 }).toEqual([`SluiceNoUpstream ${edge.listen}`, `SluiceUpstreamTargetDown ${edge.listen}`]);
+  // The first ones still try the target, of which nothing is known.
+  let registers = 0;
+  const failed = async (): Promise<number> => {
+    for (const end = registers + 20; registers < end; registers += 1) await U.say(`REGISTER sip:example.com SIP/2.0\nCall-ID: fails-${registers}@${U.scene}\nContact: <sip:u@${U.at}>`);
+    return Number(/^sluice_registrations_total\{outcome="failed"\} (\d+)$/m.exec((await edge.get("/metrics")).text)?.[1]);
+  };
+  await expect.poll(failed, { interval: 200 }).toBeGreaterThan(80);
+  const slo = 'ALERTS{alertstate="firing", alertname=~"Sluice(Registrations|Calls)Fail.*"}';
+  await expect.poll(() => query(slo), { timeout: 4 * PATIENCE, interval: 200 }).toEqual([`SluiceRegistrationsFail ${edge.listen}`, `SluiceRegistrationsFailSlowly ${edge.listen}`]);
+  // The histograms of both make sense to it.
+  expect(await query(`histogram_quantile(0.99, sum by (instance, le) (sluice_message_seconds_bucket{instance="${edge.listen}"})) > 0`)).toEqual([` ${edge.listen}`]);
   // Both were scraped, so that silence about the registrar is no accident.
   expect(await query('sluice_build_info{mode="standalone"} and on (instance) up == 1')).toEqual([` ${home.listen}`]);
 });

@@ -12,8 +12,8 @@ class BindingChange {
   struct Entry {
     BlockRef ref;        // 0: a block must be made
     const Binding* put;  // nullptr: unchanged; with a block: that block is refreshed
-    bool is_known = false;  // there was such a binding
-    bool moves = false;     // but the way to the device has changed
+    bool is_known = false;  // there was such a binding before
+    bool stays = false;     // and the way to the device is the same
   };
 
   struct Scratch {
@@ -75,9 +75,10 @@ class BindingChange {
       std::erase_if(scratch_.after, [&](const Entry& entry) {
         const Text key = put[Part::key];
         if (!(entry.put == nullptr ? block(entry.ref).is_named(key) : same_binding((*entry.put)[Part::key], key))) return false;
+        const bool was_there = entry.put == nullptr;
+        fresh.is_known |= was_there || entry.is_known;
+        fresh.stays |= was_there ? is_same_way(put, block(entry.ref)) : entry.stays;
         if (entry.ref == 0) return true;
-        fresh.is_known = true;
-        fresh.moves = is_other_way(put, block(entry.ref));
         if (fresh.ref == 0 && may_touch(put, block(entry.ref))) fresh.ref = entry.ref;
         else scratch_.gone.push_back(entry.ref);
         return true;
@@ -86,10 +87,8 @@ class BindingChange {
     }
   }
 
-  static bool is_other_way(const Binding& put, const BindingBlock& one) noexcept {
-    for (const Part part : {Part::flow, Part::path, Part::uri})
-      if (put[part] != one.part(part)) return true;
-    return false;
+  static bool is_same_way(const Binding& put, const BindingBlock& one) noexcept {
+    return put[Part::flow] == one.part(Part::flow) && put[Part::path] == one.part(Part::path) && put[Part::uri] == one.part(Part::uri);
   }
 
   bool may_touch(const Binding& put, const BindingBlock& one) const noexcept {
@@ -204,7 +203,7 @@ class BindingChange {
     for (const BlockRef ref : scratch_.expired) add(BindingEvent::expired, ref);
     for (size_t i = 0; i < dropped_; ++i) add(BindingEvent::removed, scratch_.gone[i]);
     for (const Entry& entry : scratch_.after)
-      if (entry.put != nullptr && (!entry.is_known || entry.moves)) add(entry.is_known ? BindingEvent::moved : BindingEvent::registered, entry.ref);
+      if (entry.put != nullptr && !entry.stays) add(entry.is_known ? BindingEvent::moved : BindingEvent::registered, entry.ref);
   }
 
   // In the order of `after`: the most recently registered comes last.

@@ -31,7 +31,7 @@ struct BindingNews {
 
 class BindingNewsQueue {
  public:
-  static constexpr size_t kMost = 4'096;
+  static constexpr size_t kMost = 16'384;
   static constexpr size_t kMostText = 256;  // octets of each text
 
   // Until then nobody empties it, and it takes nothing.

@@ -26,23 +26,14 @@ inline bool is_failed_call(int status) noexcept { return status >= 400 && status
 
 class NewsQueue {
  public:
-  static constexpr size_t kMost = 1'024;
-  static constexpr size_t kMostText = 2'048;  // octets of the head of a response
+  static constexpr size_t kMostOctets = 2u << 20;  // ten thousand registrations, or a thousand failed calls, between two takings
+  static constexpr size_t kMostText = 2'048;       // octets of the head of a response
 
   NewsQueue(Counters& counters, bool on) noexcept : counters_(counters), on_(on) {}
 
-  bool on() const noexcept { return on_; }
-
-  void add(News news) noexcept {
-    if (!on_) return;
-    if (list_.size() >= kMost) return counters_.add(Counter::news_lost);
-    news.at = wall_ms();
-    list_.push_back(std::move(news));
-  }
   // `response`: of an INVITE.
   void call(Event event, const Address& peer, Text response) noexcept {
     if (!on_) return;
-    if (list_.size() >= kMost) return counters_.add(Counter::news_lost);
     News news;
     news.event = event;
     news.peer = peer;
@@ -61,12 +52,24 @@ class NewsQueue {
     add(std::move(news));
   }
 
-  std::vector<News> take() noexcept { return std::exchange(list_, {}); }
+  std::vector<News> take() noexcept {
+    octets_ = 0;
+    return std::exchange(list_, {});
+  }
 
  private:
+  void add(News news) noexcept {
+    const size_t octets = sizeof news + news.text.size();
+    if (octets_ + octets > kMostOctets) return counters_.add(Counter::news_lost);
+    octets_ += octets;
+    news.at = wall_ms();
+    list_.push_back(std::move(news));
+  }
+
   Counters& counters_;
   const bool on_;
   std::vector<News> list_;
+  size_t octets_ = 0;
 };
 
 }  // namespace sluice

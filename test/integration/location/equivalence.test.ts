@@ -8,18 +8,20 @@ import type { Binding } from "../../../src/location/binding.js";
 import { NativeStore } from "../../../src/location/native-store.js";
 import { RedisStore } from "../../../src/location/redis-store.js";
 import type { LocationStore, SaveResult } from "../../../src/location/store.js";
+import { BINDING_EVENTS, type BindingNewsRow } from "../../../src/native/inspect.js";
 import { byKey, flowBinding, operation, plainBinding } from "../../support/bindings.js";
 import { RedisServer } from "../../support/redis-server.js";
 
 const folder = mkdtempSync(join(tmpdir(), "sluice-equivalence-"));
 let server: RedisServer;
-let embedded: LocationStore;
+let embedded: NativeStore;
 let redis: LocationStore;
+const redisNews: BindingNewsRow[] = [];
 
 beforeAll(async () => {
   server = await RedisServer.start();
   embedded = await NativeStore.open(folder);
-  redis = await RedisStore.open(server.url, "node-one");
+  redis = await RedisStore.open(server.url, "node-one", { tell: (news) => redisNews.push(news) });
 });
 
 afterAll(async () => {
@@ -78,8 +80,15 @@ function comparable(bindings: readonly Binding[]): unknown {
   return byKey(bindings).map(({ expiresAt: _, updatedAt: __, ...rest }) => rest);
 }
 
-test("REG-13 REG-14 both stores give the same answers and hold the same bindings after any operations", { timeout: 120_000 }, async () => {
+/** Redis forgets what has expired by itself, so only what a REGISTER did is compared. */
+function told(news: readonly BindingNewsRow[]): readonly string[] {
+  const those = news.map(({ event, agoMs: _, ...rest }) => ({ event: BINDING_EVENTS[event], ...rest })).filter(({ event }) => event === "registered" || event === "moved" || event === "removed");
+  return those.map((one) => JSON.stringify(one)).sort();
+}
+
+test("REG-13 REG-14 both stores give the same answers and hold the same bindings after any operations, and tell the history the same", { timeout: 120_000 }, async () => {
   let runs = 0;
+  embedded.beginNews();
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
       const aor = `sip:user${(runs += 1)}@example.org`;
@@ -91,8 +100,10 @@ test("REG-13 REG-14 both stores give the same answers and hold the same bindings
           expect(right).toEqual(left);
         }
         expect(comparable(await redis.lookup(aor))).toEqual(comparable(await embedded.lookup(aor)));
+        expect(told(redisNews.splice(0))).toEqual(told(embedded.news().news));
       }
       for (const store of [embedded, redis]) await store.save(aor, operation({ callId: "end", everything: true }));
+      expect(told(redisNews.splice(0))).toEqual(told(embedded.news().news));
     }),
     { numRuns: 400 },
   );

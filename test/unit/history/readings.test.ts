@@ -40,6 +40,17 @@ test("a response that comes again is one event, and a stranger has few", () => {
   expect(gate.admits({ ...call, callId: "other", hop: "sluice", address: "198.51.100.1:5060" })).toBe(true);
 });
 
+test("failed calls that others answer are bounded as well, on average", () => {
+  let now = 0;
+  const gate = new Gate(() => now);
+  let calls = 0;
+  const admitted = (count: number): number => Array.from({ length: count }, () => gate.admits({ kind: "call-failed", at: now, callId: `f${(calls += 1)}`, from: "sip:a@b", status: 404, hop: "192.0.2.9:5060" })).filter(Boolean).length;
+  expect(admitted(5_000)).toBe(2_000);
+  expect(gate.takeSuppressed()).toBe(3_000);
+  now += 10_000;
+  expect(admitted(5_000)).toBe(200);
+});
+
 test("an upstream is down when the first shard says so, and up when none does any more", () => {
   const watch = new UpstreamWatch();
   const say = (shard: number, event: number): readonly string[] => watch.take(shard, [{ event, address: "192.0.2.1", port: 5060, number: 0, sample: Buffer.alloc(0) }]).map(({ kind }) => kind);
