@@ -40,7 +40,7 @@ class AnswerCredit {
   static constexpr int32_t kMaxCredit = 1 << 16;
   static constexpr int32_t kProven = INT32_MAX;
 
-  struct Account {
+  struct alignas(8) Account {  // clang calls libatomic for less
     uint32_t mark = 0;
     int32_t credit = 0;
   };

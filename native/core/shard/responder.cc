@@ -5,6 +5,7 @@
 #include "core/relay/answer.h"
 #include "core/relay/probe.h"
 #include "core/shard/connections.h"
+#include "core/sip/char_class.h"
 
 namespace sluice {
 namespace {
@@ -38,13 +39,23 @@ ReturnPath way_back_to(const EdgeConfig& config, const Item& item) noexcept {
   return back;
 }
 
-// RFC 3262 3: it has an RSeq.
-bool is_reliable(Text head) noexcept {
-  constexpr Text kName = "rseq";
-  for (size_t at = head.find('\n'); at != Text::npos; at = head.find('\n', at + 1))
-    if (same_text(head.substr(at + 1, kName.size()), kName) && !is_class(head.data()[std::min(at + 1 + kName.size(), head.size() - 1)], kChar_token)) return true;
-  return false;
+constexpr size_t kStatusAt = 8;  // "SIP/2.0 "
+
+bool is_of_class(Text head, char first) noexcept { return head.size() > kStatusAt && head[kStatusAt] == first; }
+
+// The line of that header with its name; empty: there is none.
+Text line_of(Text head, Text name) noexcept {
+  for (size_t at = head.find('\n'); at != Text::npos; at = head.find('\n', at + 1)) {
+    const Text line = head.substr(at + 1, head.substr(at + 1).find('\n'));
+    if (line.size() > name.size() && same_text(line.substr(0, name.size()), name) && !is_class(line[name.size()], kChar_token)) return line;
+  }
+  return {};
 }
+
+bool is_reliable(Text head) noexcept { return is_of_class(head, '1') && !line_of(head, "RSeq").empty(); }
+
+// Whether the callee repeats it until the caller itself acknowledges it (RFC 3261 13.3.1.4, RFC 3262 3), and gives up the call if it does not.
+bool awaits_caller(Text head) noexcept { return is_reliable(head) || (is_of_class(head, '2') && line_of(head, "CSeq").find("INVITE") != Text::npos); }
 
 // The source that the tag of a stateless response is for.
 const Address* told_of(const ReturnPath& back) noexcept { return back.kind == BackKind::stream || back.from_core ? nullptr : &back.remote; }
@@ -93,7 +104,7 @@ void Responder::send_back(const ReturnPath& back, Text head, Text body, bool fin
     if (RefusalTally::is_refusal(head) && !back.from_core) ground_.refusals.add(back.remote, head, ground_.clock.tick());
     // The source may be forged: never send it more than three times what the forger has sent.
     const bool is_stranger = !back.from_core && !is_core_side(ground_.config, back.listener, back.remote);
-    if (is_stranger && !may_send(back.remote, head, body)) return withhold(back);
+    if (is_stranger && !may_send(back.remote, head, body)) return withhold(back, head);
     outbox_.datagram(back.listener, back.remote, head, body);
     return;
   }
@@ -110,17 +121,16 @@ void Responder::send_back(const ReturnPath& back, Text head, Text body, bool fin
 }
 
 bool Responder::may_send(const Address& to, Text head, Text body) noexcept {
-  constexpr size_t kStatusAt = 8;  // "SIP/2.0 "
   using Kind = AnswerCredit::Kind;
   AnswerCredit& credit = ground_.commons.answers;
   const size_t octets = head.size() + body.size();
-  if (head.size() <= kStatusAt || head[kStatusAt] != '1') return credit.may_send(to, octets, Kind::final);
+  if (!is_of_class(head, '1')) return credit.may_send(to, octets, Kind::final);
   // A reliable one is repeated until the caller acknowledges it, and the call fails if it never does (RFC 3262 3).
   return credit.may_send(to, octets, Kind::provisional) || (is_reliable(head) && credit.may_send(to, octets, Kind::final));
 }
 
-// A caller that hears us answers the question, and whoever sent the response repeats it.
-void Responder::withhold(const ReturnPath& back) noexcept {
+// A source that hears us answers the question, and whoever sent the response repeats it.
+void Responder::withhold(const ReturnPath& back, Text head) noexcept {
   ground_.counters.add(Counter::answers_withheld);
   ground_.alerts.add(Event::answer_withheld, back.remote);
   Probe question;
@@ -131,9 +141,10 @@ void Responder::withhold(const ReturnPath& back) noexcept {
   question.next.core = false;
   question.next.listener = back.listener;
   question.next.remote = back.remote;
+  const AnswerCredit::Kind kind = awaits_caller(head) ? AnswerCredit::Kind::question : AnswerCredit::Kind::provisional;
   Writer out = outbox_.scratch();
   write_probe(ground_.config, question, out);
-  if (!ground_.commons.answers.may_send(back.remote, out.size(), AnswerCredit::Kind::question)) return;
+  if (!ground_.commons.answers.may_send(back.remote, out.size(), kind)) return;
   const Text octets = outbox_.commit(out);
   if (tap_.on()) tap_.sent(back.remote, back.listener, octets);
   outbox_.datagram(back.listener, back.remote, octets);

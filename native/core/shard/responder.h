@@ -33,7 +33,7 @@ class Responder {
  private:
   void count_outcome(int status, Method method) noexcept;
   bool may_send(const Address& to, Text head, Text body) noexcept;
-  void withhold(const ReturnPath& back) noexcept;
+  void withhold(const ReturnPath& back, Text head) noexcept;
   void deliver(FlowHandle to, Text head, Text body, bool final) noexcept;
 
   Ground& ground_;
