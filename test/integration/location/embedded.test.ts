@@ -100,7 +100,7 @@ test("REG-20 a full disk: REGISTER gets 503 with Retry-After, calls go on, and i
   await limit("unlimited");
   await expect.poll(() => countOf(home.server.output, "the location store can be written again"), { timeout: 20_000 }).toBe(1);
   await home.register(alice);
-  expect(countOf(home.server.output, "cannot be written")).toBe(1);
+  expect(countOf(home.server.output, "the location store cannot be written")).toBe(1);
   await home.server.kill();
   await home.server.restart();
   expect(await users(home, bob, ["bob", "alice"])).toEqual(["bob", "alice"]);
