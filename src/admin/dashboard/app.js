@@ -48,6 +48,7 @@ let mode = "";
 
 function heard(event) {
   if (event.kind === "messages") return phone.take(event);
+  if (event.kind !== "status") return;
   const { status } = event;
   // On the server's clock, so that network delays do not change the rate.
   const at = status.at / 1000;
