@@ -7,6 +7,7 @@
 
 #include "cluster.h"
 #include "core/home/past_flows.h"
+#include "latin1.h"
 
 namespace sluice {
 namespace {
@@ -81,11 +82,7 @@ class Output : public BindingSink {
     }
   }
   double count() const noexcept { return count_; }
-  Napi::Value text(Napi::Env env) const {
-    napi_value value = nullptr;
-    napi_create_string_latin1(env, text_.data(), text_.size(), &value);
-    return Napi::Value(env, value);
-  }
+  Napi::Value text(Napi::Env env) const { return to_latin1(env, text_); }
 
  private:
   static thread_local std::string text_;
@@ -95,15 +92,6 @@ class Output : public BindingSink {
 };
 
 thread_local std::string Output::text_;
-
-// Octets as latin1 characters.
-std::string copy_of_octets(const Napi::Value& value) {
-  size_t size = 0;
-  napi_get_value_string_latin1(value.Env(), value, nullptr, 0, &size);
-  std::string octets(size, '\0');
-  napi_get_value_string_latin1(value.Env(), value, octets.data(), size + 1, &size);
-  return octets;
-}
 
 uint64_t time_of(const Napi::Value& value) {
   const double number = value.ToNumber();
@@ -210,7 +198,7 @@ void Location::begin_batch() noexcept {
 Napi::Value Location::save(const Napi::CallbackInfo& info) {
   if (!is_open(info.Env())) return {};
   auto numbers = info[1].As<Napi::Float64Array>();
-  const std::string text = copy_of_octets(info[0]);
+  const std::string text = from_latin1(info[0]);
   Input in(numbers, text);
   RegisterOperation operation;
   operation.now = in.integer();
@@ -263,7 +251,7 @@ Napi::Value Location::lookup(const Napi::CallbackInfo& info) {
   if (!is_open(info.Env())) return {};
   auto numbers = info[2].As<Napi::Float64Array>();
   Output out(numbers);
-  store_->table().lookup(copy_of_octets(info[0]), time_of(info[1]), out);
+  store_->table().lookup(from_latin1(info[0]), time_of(info[1]), out);
   numbers[1] = out.count();
   return out.text(info.Env());
 }
@@ -275,7 +263,7 @@ Napi::Value Location::remove(const Napi::CallbackInfo& info) {
   // Who says which binding it saw has found that its flow is gone; the operator removes whatever is there.
   const uint64_t seen = time_of(info[2]);
   const BindingEvent why = seen == static_cast<uint64_t>(kMaxSeen) ? BindingEvent::withdrawn : BindingEvent::flow_gone;
-  return Napi::Boolean::New(info.Env(), store_->table().remove(copy_of_octets(info[0]), copy_of_octets(info[1]), seen, why));
+  return Napi::Boolean::New(info.Env(), store_->table().remove(from_latin1(info[0]), from_latin1(info[1]), seen, why));
 }
 
 // removeFlow(flow, most, numbers)
@@ -283,7 +271,7 @@ Napi::Value Location::remove_flow(const Napi::CallbackInfo& info) {
   if (!is_open(info.Env())) return {};
   begin_batch();
   bool more = false;
-  const size_t removed = store_->table().remove_flow(copy_of_octets(info[0]), info[1].ToNumber().Uint32Value(), more);
+  const size_t removed = store_->table().remove_flow(from_latin1(info[0]), info[1].ToNumber().Uint32Value(), more);
   info[2].As<Napi::Float64Array>()[0] = more ? 1 : 0;
   return Napi::Number::New(info.Env(), static_cast<double>(removed));
 }
@@ -315,11 +303,6 @@ Napi::Value Location::begin_news(const Napi::CallbackInfo& info) {
 Napi::Value Location::news(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (!is_open(env)) return {};
-  const auto text = [env](const std::string& octets) {
-    napi_value value = nullptr;
-    napi_create_string_latin1(env, octets.data(), octets.size(), &value);
-    return Napi::Value(env, value);
-  };
   uint64_t lost = 0;
   const std::vector<BindingNews> all = store_->table().news().take(lost);
   const uint64_t now = wall_ms();
@@ -329,11 +312,11 @@ Napi::Value Location::news(const Napi::CallbackInfo& info) {
     one.Set("event", static_cast<double>(all[i].event));
     one.Set("agoMs", static_cast<double>(now - all[i].at));
     one.Set("regId", static_cast<double>(all[i].reg_id));
-    one.Set("aor", text(all[i].aor));
-    one.Set("contact", text(all[i].contact));
-    one.Set("instance", text(all[i].instance));
-    one.Set("userAgent", text(all[i].agent));
-    one.Set("callId", text(all[i].call_id));
+    one.Set("aor", to_latin1(env, all[i].aor));
+    one.Set("contact", to_latin1(env, all[i].contact));
+    one.Set("instance", to_latin1(env, all[i].instance));
+    one.Set("userAgent", to_latin1(env, all[i].agent));
+    one.Set("callId", to_latin1(env, all[i].call_id));
     list[i] = one;
   }
   Napi::Object result = Napi::Object::New(env);
@@ -368,11 +351,7 @@ Napi::Value Location::addresses(const Napi::CallbackInfo& info) {
   std::vector<std::string> found;
   if (!store_->table().addresses_of(info[0].ToNumber().Uint32Value(), found)) return info.Env().Undefined();
   Napi::Array list = Napi::Array::New(info.Env(), found.size());
-  for (uint32_t i = 0; i < found.size(); ++i) {
-    napi_value text = nullptr;
-    napi_create_string_latin1(info.Env(), found[i].data(), found[i].size(), &text);
-    list[i] = Napi::Value(info.Env(), text);
-  }
+  for (uint32_t i = 0; i < found.size(); ++i) list[i] = to_latin1(info.Env(), found[i]);
   return list;
 }
 

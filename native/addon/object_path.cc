@@ -4,6 +4,7 @@
 #include "core/relay/flow_id.h"
 #include "core/relay/neighbour.h"
 #include "core/relay/object_branch.h"
+#include "latin1.h"
 #include "location.h"
 #include "shard_config.h"
 #include "shard_host.h"
@@ -17,21 +18,7 @@ Text octets_of(const Napi::Value& value) {
   return Text(reinterpret_cast<const char*>(octets.Data()), octets.ByteLength());
 }
 
-// Octets as latin1 characters.
-Napi::Value text_of(Napi::Env env, Text octets) {
-  napi_value text = nullptr;
-  napi_create_string_latin1(env, octets.data(), octets.size(), &text);
-  return Napi::Value(env, text);
-}
 DigestAlgorithm algorithm_of(const Napi::Value& number) { return number.ToNumber().Uint32Value() == 0 ? DigestAlgorithm::md5 : DigestAlgorithm::sha256; }
-
-std::string latin1(const Napi::Value& value) {
-  size_t size = 0;
-  napi_get_value_string_latin1(value.Env(), value, nullptr, 0, &size);
-  std::string octets(size, '\0');
-  napi_get_value_string_latin1(value.Env(), value, octets.data(), size + 1, &size);
-  return octets;
-}
 
 // How long a way that stayed silent is tried last, unless it registers again or answers.
 constexpr uint32_t kSilenceSeconds = 600;
@@ -323,8 +310,8 @@ Napi::Value ShardHost::login_of(const Napi::CallbackInfo& info, Shard& shard) {
   DigestCredentials credentials;
   if (!read_credentials(shard.turn().item(info[0].ToNumber().Uint32Value() % k_batch_size).message, credentials)) return info.Env().Undefined();
   auto login = Napi::Object::New(info.Env());
-  login.Set("user", text_of(info.Env(), credentials.user));
-  login.Set("realm", text_of(info.Env(), credentials.realm));
+  login.Set("user", to_latin1(info.Env(), credentials.user));
+  login.Set("realm", to_latin1(info.Env(), credentials.realm));
   login.Set("algorithm", static_cast<uint32_t>(credentials.algorithm));
   return login;
 }
@@ -333,7 +320,7 @@ Napi::Value ShardHost::login_of(const Napi::CallbackInfo& info, Shard& shard) {
 Napi::Value ShardHost::learn_ha1(const Napi::CallbackInfo& info, Shard& shard) {
   const DigestAlgorithm algorithm = algorithm_of(info[2]);
   const auto ha1 = info[3].As<Napi::Uint8Array>();
-  const std::string user = latin1(info[0]), realm = latin1(info[1]);
+  const std::string user = from_latin1(info[0]), realm = from_latin1(info[1]);
   if (ha1.ElementLength() == digest_size(algorithm)) shard.registering().login().ha1s().learn(user, realm, algorithm, ha1.Data());
   return info.Env().Undefined();
 }

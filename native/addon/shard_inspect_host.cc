@@ -1,4 +1,5 @@
 // Carries the operator's questions and commands between TypeScript and a shard; src/native/inspect.ts declares their shapes.
+#include "latin1.h"
 #include "shard_config.h"
 #include "shard_host.h"
 
@@ -107,9 +108,7 @@ Napi::Value ShardHost::news(const Napi::CallbackInfo& info, Shard& shard) {
     one.Set("agoMs", static_cast<double>(now - news.at));
     one.Set("number", static_cast<double>(news.number));
     one.Set("lastedMs", static_cast<double>(uint64_t{news.lasted} * Clock::kTickMs));
-    napi_value octets = nullptr;
-    napi_create_string_latin1(env, news.text.data(), news.text.size(), &octets);
-    one.Set("text", Napi::Value(env, octets));
+    one.Set("text", to_latin1(env, news.text));
     list[i] = one;
   }
   return list;

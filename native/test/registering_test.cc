@@ -364,15 +364,23 @@ TEST("all REGISTERs of one address have the same `who`, other requests have none
   CHECK_EQ(rig.whos[2], 0);
 }
 
+// What the process has for authentication, and a shard that asks for it.
+struct Logins {
+  explicit Logins(Registering& registering) {
+    registering.login().use(nonces, guard);
+    registering.login().configure({60'000, {DigestAlgorithm::sha256, DigestAlgorithm::md5}});
+  }
+
+  const uint8_t seed[64] = {7};
+  NonceTable nonces{seed, wall_ms() - 1'000};
+  LoginGuard guard{SipKey{}};
+};
+
 TEST("AU-9 AU-17 credentials are proved once, with the right password, from where the nonce went, and not while their user is locked out") {
   const TemporaryFolder folder;
   RegistrarRig rig(folder.path());
-  const uint8_t seed[64] = {7};
-  NonceTable nonces(seed, wall_ms() - 1'000);
-  LoginGuard guard(SipKey{});
   Registering& registering = (*rig).registering();
-  registering.login().use(nonces, guard);
-  registering.login().configure({60'000, {DigestAlgorithm::sha256, DigestAlgorithm::md5}});
+  Logins logins(registering);
   uint8_t ha1[kMd5Size];
   const std::string secret = "bob:example.com:secret";
   md5(secret.data(), secret.size(), ha1);
@@ -395,7 +403,7 @@ TEST("AU-9 AU-17 credentials are proved once, with the right password, from wher
     Address address;
     CHECK(parse_ip(ip, address));
     char text[kNonceText];
-    nonces.make("example.com", address, wall_ms(), text);
+    logins.nonces.make("example.com", address, wall_ms(), text);
     return std::string(text, kNonceText);
   };
   const std::string nonce = nonce_for("192.0.2.7");
@@ -417,7 +425,7 @@ TEST("AU-9 AU-17 credentials are proved once, with the right password, from wher
   const std::string elsewhere = nonce_for("198.51.100.9");
   Address guesser;
   CHECK(parse_ip("203.0.113.1", guesser));
-  for (uint32_t guess = 0; guess <= LoginGuard::kUserBurst; ++guess) guard.failed(guesser, "bob\nexample.com", static_cast<uint32_t>(wall_ms() / 1'000));
+  for (uint32_t guess = 0; guess <= LoginGuard::kUserBurst; ++guess) logins.guard.failed(guesser, "bob\nexample.com", static_cast<uint32_t>(wall_ms() / 1'000));
   CHECK(!proves(authorization("secret", elsewhere, "00000001")));
   client = "192.0.2.7";
   CHECK(proves(authorization("secret", nonce, "00000003")));
@@ -428,12 +436,7 @@ TEST("AU-9 AU-17 credentials are proved once, with the right password, from wher
 TEST("AU-1 AU-2 AU-5 a challenge by numbers has a line for each algorithm, in the order of the configuration, and a fresh nonce; it changes nothing") {
   const TemporaryFolder folder;
   RegistrarRig rig(folder.path());
-  const uint8_t seed[64] = {7};
-  NonceTable nonces(seed, wall_ms() - 1'000);
-  LoginGuard guard(SipKey{});
-  Registering& registering = (*rig).registering();
-  registering.login().use(nonces, guard);
-  registering.login().configure({60'000, {DigestAlgorithm::sha256, DigestAlgorithm::md5}});
+  Logins logins((*rig).registering());
   uint32_t grant = kGrant_challenge;
   rig.policy = [&, decide = rig.policy](unsigned i, const int32_t* record, int32_t* verdict) {
     const auto result = decide(i, record, verdict);
@@ -451,7 +454,7 @@ TEST("AU-1 AU-2 AU-5 a challenge by numbers has a line for each algorithm, in th
   Address client;
   CHECK(parse_ip("127.0.0.1", client));
   const size_t at = first.find("nonce=\"") + 7;
-  CHECK(nonces.is_fresh(Text(first).substr(at, kNonceText), "example.com", client, wall_ms(), 60'000));
+  CHECK(logins.nonces.is_fresh(Text(first).substr(at, kNonceText), "example.com", client, wall_ms(), 60'000));
   CHECK_EQ(rig.store->table().bindings(), 0u);
   grant = kGrant_stale_challenge;
   asked.number = 2;

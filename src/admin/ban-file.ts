@@ -1,6 +1,7 @@
 /** The bans in the state folder, so that they survive a restart. */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { replaceFile } from "../base/replace-file.js";
 
 /** Networks, each with the time in milliseconds since 1970 when its ban ends. */
 export type BanList = readonly (readonly [network: string, until: number])[];
@@ -23,12 +24,9 @@ export function readBans(path: string): BanList {
   return list;
 }
 
-/** Atomic: a crash leaves the old file or the new one. */
 export function writeBans(path: string, bans: BanList): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, `${JSON.stringify(bans)}\n`, { mode: 0o600 });
-  renameSync(draft, path);
+  replaceFile(path, `${JSON.stringify(bans)}\n`);
 }
 
 function isBan(value: unknown): value is readonly [string, number] {

@@ -1,6 +1,7 @@
 /** The numbers of this process's earlier starts, kept in the state folder: a token with any other number is another edge's. */
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { replaceFile } from "../base/replace-file.js";
 
 const KEPT = 256;
 
@@ -15,9 +16,7 @@ export class Starts {
     const earlier = read(path);
     this.#earlier = new Set(earlier);
     try {
-      const draft = `${path}.${process.pid}`;
-      writeFileSync(draft, `${[...earlier, own].slice(-KEPT).map(hexOf).join("\n")}\n`, { mode: 0o600 });
-      renameSync(draft, path);
+      replaceFile(path, `${[...earlier, own].slice(-KEPT).map(hexOf).join("\n")}\n`);
     } catch {
       // Others report a folder that cannot be written; earlier starts then look like other edges.
     }

@@ -4,6 +4,7 @@ import type { Logins } from "../native/binding.js";
 import type { Domains } from "../sip/domains.js";
 import type { SipMessage } from "../sip/message.js";
 import type { ResponseSpec } from "../sip/response-spec.js";
+import { retryAfter } from "../sip/retry-after.js";
 import { type SipUri, parseUri } from "../sip/uri.js";
 import { unescapeUri } from "../sip/uri-key.js";
 import type { Claimant } from "./claimant.js";
@@ -52,7 +53,6 @@ const ROLES = {
 
 /** Used as the hash of an unknown user, so that refusing one takes just as long. */
 const NOBODY = { "SHA-256": "0".repeat(HEX_DIGITS["SHA-256"]), MD5: "0".repeat(HEX_DIGITS.MD5) };
-const RETRY_AFTER = { least: 5, span: 10 };
 
 export class Authenticator {
   readonly #store: CredentialStore;
@@ -211,6 +211,5 @@ function refused(status: number, reason: string): AuthenticationResult {
 }
 
 function unavailable(): AuthenticationResult {
-  const seconds = RETRY_AFTER.least + Math.floor(Math.random() * RETRY_AFTER.span);
-  return { ok: false, response: { status: 503, headers: [["Retry-After", String(seconds)]] } };
+  return { ok: false, response: { status: 503, headers: [retryAfter()] } };
 }

@@ -1,6 +1,7 @@
 /** What happened yesterday: takes events from everybody, numbers them, writes them down and tells those who watch. */
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { replaceFile } from "../base/replace-file.js";
 import type { Log } from "../observe/log.js";
 import { type Happening, type HistoryEvent, KINDS, type Kind } from "./event.js";
 import { Journal } from "./journal.js";
@@ -117,8 +118,7 @@ export class History {
     if (this.journal === undefined) return;
     const run: Run = { version: this.#version, ended };
     try {
-      writeFileSync(`${this.#runFile}.new`, `${JSON.stringify(run)}\n`, { mode: 0o600 });
-      renameSync(`${this.#runFile}.new`, this.#runFile);
+      replaceFile(this.#runFile, `${JSON.stringify(run)}\n`);
     } catch {
       // The journal reports a folder that cannot be written.
     }

@@ -1,7 +1,8 @@
 /** All receivers of SLUICE_WEBHOOKS, and the file that says how far each of them is, so that nobody misses what happened around a restart. */
 import { createHash } from "node:crypto";
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { replaceFile } from "../base/replace-file.js";
 import type { Config } from "../config/config.js";
 import type { Log } from "../observe/log.js";
 import type { History } from "./history.js";
@@ -91,8 +92,7 @@ export class Webhooks {
   #note(): void {
     const places = Object.fromEntries(this.#receivers.map(({ url, place }) => [nameOf(url), place]));
     try {
-      writeFileSync(`${this.#path}.new`, `${JSON.stringify(places)}\n`, { mode: 0o600 });
-      renameSync(`${this.#path}.new`, this.#path);
+      replaceFile(this.#path, `${JSON.stringify(places)}\n`);
     } catch {
       // The journal reports a folder that cannot be written; events are then delivered twice.
     }

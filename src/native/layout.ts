@@ -437,6 +437,16 @@ export const FlowFlag = {
 } as const;
 export type FlowFlag = (typeof FlowFlag)[keyof typeof FlowFlag];
 
+export const Holding = {
+  connection: 0,
+  udpFlow: 1,
+  transaction: 2,
+  handshake: 3,
+  transactionOctets: 4,
+  binding: 5,
+} as const;
+export type Holding = (typeof Holding)[keyof typeof Holding];
+
 export const Event = {
   upstreamUp: 0,
   upstreamDown: 1,

@@ -2,19 +2,18 @@
 import { getSystemErrorName } from "node:util";
 import { showHostPort } from "../config/host-port.js";
 import type { Alert } from "../native/binding.js";
-import { Event, scanErrorReason } from "../native/layout.js";
+import { Event, Holding, scanErrorReason } from "../native/layout.js";
 import type { Log } from "./log.js";
 import { LogRate } from "./log-rate.js";
 import { printable } from "../base/printable.js";
 
 const SAMPLE_CHARACTERS = 100;
-/** By the number of `Holding` in native/core/flow/source_shares.h. */
 const HOLDINGS: Readonly<Record<number, { readonly name: string; readonly all: string; readonly share: string }>> = {
-  0: { name: "connections", all: "SLUICE_MAX_FLOWS", share: "SLUICE_MAX_FLOWS_PER_SOURCE" },
-  1: { name: "UDP flows", all: "SLUICE_MAX_FLOWS", share: "SLUICE_MAX_FLOWS_PER_SOURCE" },
-  2: { name: "requests", all: "SLUICE_MAX_PENDING", share: "SLUICE_MAX_PENDING_PER_SOURCE" },
-  3: { name: "unfinished handshakes", all: "SLUICE_MAX_FLOWS", share: "SLUICE_MAX_FLOWS_PER_SOURCE" },
-  5: { name: "bindings", all: "SLUICE_MAX_BINDINGS", share: "an eighth of SLUICE_MAX_BINDINGS" },
+  [Holding.connection]: { name: "connections", all: "SLUICE_MAX_FLOWS", share: "SLUICE_MAX_FLOWS_PER_SOURCE" },
+  [Holding.udpFlow]: { name: "UDP flows", all: "SLUICE_MAX_FLOWS", share: "SLUICE_MAX_FLOWS_PER_SOURCE" },
+  [Holding.transaction]: { name: "requests", all: "SLUICE_MAX_PENDING", share: "SLUICE_MAX_PENDING_PER_SOURCE" },
+  [Holding.handshake]: { name: "unfinished handshakes", all: "SLUICE_MAX_FLOWS", share: "SLUICE_MAX_FLOWS_PER_SOURCE" },
+  [Holding.binding]: { name: "bindings", all: "SLUICE_MAX_BINDINGS", share: "an eighth of SLUICE_MAX_BINDINGS" },
 };
 
 export class AlertLog {

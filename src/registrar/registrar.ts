@@ -8,6 +8,7 @@ import type { SipMessage } from "../sip/message.js";
 import { parseNameAddr } from "../sip/name-addr.js";
 import { findParameter } from "../sip/parameters.js";
 import type { ResponseSpec } from "../sip/response-spec.js";
+import { retryAfter } from "../sip/retry-after.js";
 import { parseUri, schemeOf } from "../sip/uri.js";
 import { addressOfRecord } from "./address-of-record.js";
 import { type Contact, readContacts } from "./contacts.js";
@@ -26,8 +27,6 @@ const MAX_CSEQ = 2 ** 32 - 1;
 const MAX_CALL_ID = 512;
 const MAX_USER_AGENT = 256;
 const MAX_PATH_VALUES = 20;
-/** Seconds; random, so that clients do not all come back at once. */
-const RETRY_AFTER = { least: 5, span: 10 };
 
 export interface RegistrarNeeds {
   readonly store: LocationStore;
@@ -219,10 +218,6 @@ interface Sequence {
 
 function keyOf({ uri, instance, regId }: Contact, outbound: boolean): string {
   return outbound && instance !== undefined && regId !== undefined ? flowKey(instance, regId) : contactKey(uri);
-}
-
-function retryAfter(): readonly [string, string] {
-  return ["Retry-After", String(RETRY_AFTER.least + Math.floor(Math.random() * RETRY_AFTER.span))];
 }
 
 function isSip(text: string): boolean {

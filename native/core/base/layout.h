@@ -85,6 +85,11 @@ enum FlowFlag : uint8_t {
 #include "core/base/layout.def"
 };
 
+enum class Holding : uint8_t {
+#define SLUICE_HOLDING(name) name,
+#include "core/base/layout.def"
+};
+
 enum class Event : uint8_t {
 #define SLUICE_EVENT(name) name,
 #include "core/base/layout.def"

@@ -7,20 +7,11 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "core/base/layout.h"
 #include "core/crypto/siphash.h"
 #include "core/sip/address.h"
 
 namespace sluice {
-
-enum class Holding : uint8_t {
-  connection,
-  udp_flow,
-  transaction,
-  handshake,
-  transaction_octets,
-  count_,
-  binding = count_,  // counted in its table (home/binding_shares.h); here for alerts only
-};
 
 enum class Grant : uint8_t { given, source_full, all_full };
 
@@ -51,7 +42,7 @@ class SourceShares {
   size_t sources() noexcept;
 
  private:
-  static constexpr size_t kHoldings = static_cast<size_t>(Holding::count_);
+  static constexpr size_t kHoldings = static_cast<size_t>(Holding::binding);  // those before it
   static constexpr size_t kStripes = 64;
 
   struct KeyHash {

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <atomic>
-#include <memory>
 
+#include "core/base/zeroed.h"
 #include "core/crypto/siphash.h"
 #include "core/flow/source_shares.h"
 
@@ -43,7 +43,7 @@ class BindingShares {
   };
 
   SipKey key_;
-  std::unique_ptr<Part[]> parts_{new Part[kPlaces]};
+  Zeroed<Part> parts_ = zeroed<Part>(kPlaces);
 };
 
 }  // namespace sluice

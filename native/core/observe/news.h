@@ -9,6 +9,7 @@
 #include "core/base/counters.h"
 #include "core/base/wall_ms.h"
 #include "core/sip/address.h"
+#include "core/sip/message.h"
 
 namespace sluice {
 
@@ -21,9 +22,6 @@ struct News {
   std::string text;     // of a call: the head of the response; else the AOR, a line end, and the instance
 };
 
-// Whether the response ends a call that somebody expected to succeed: neither a redirection nor a challenge, nor was it cancelled.
-inline bool is_failed_call(int status) noexcept { return status >= 400 && status != 401 && status != 407 && status != 487; }
-
 class NewsQueue {
  public:
   static constexpr size_t kMostOctets = 2u << 20;  // ten thousand registrations, or a thousand failed calls, between two takings
@@ -31,6 +29,10 @@ class NewsQueue {
 
   NewsQueue(Counters& counters, bool on) noexcept : counters_(counters), on_(on) {}
 
+  // A response on its way; `head` is its head.
+  void response(Event event, Method method, int status, const Address& peer, Text head) noexcept {
+    if (method == Method::invite && is_failed_call(status)) call(event, peer, head);
+  }
   // `response`: of an INVITE.
   void call(Event event, const Address& peer, Text response) noexcept {
     if (!on_) return;
@@ -58,6 +60,9 @@ class NewsQueue {
   }
 
  private:
+  // Whether the response ends a call that somebody expected to succeed: neither a redirection nor a challenge, nor was it cancelled.
+  static bool is_failed_call(int status) noexcept { return status >= 400 && status != 401 && status != 407 && status != 487; }
+
   void add(News news) noexcept {
     const size_t octets = sizeof news + news.text.size();
     if (octets_ + octets > kMostOctets) return counters_.add(Counter::news_lost);

@@ -115,7 +115,7 @@ void ObjectGate::answer_flow(Text id, Text octets, bool final, bool own) noexcep
 void ObjectGate::count_final(int status, Text response, const Address& to, bool own) noexcept {
   const Method method = scan_own_output(response, *ground_.spare) ? ground_.spare->method : Method::unknown;
   responder_.count(status, method);
-  if (own && method == Method::invite && is_failed_call(status)) ground_.news.call(Event::call_refused, to, response);
+  if (own) ground_.news.response(Event::call_refused, method, status, to, response);
 }
 
 size_t ObjectGate::send_to_address(Transport transport, const Address& to, Text host, Text octets, char* id) noexcept {
@@ -192,8 +192,7 @@ void ObjectGate::take(unsigned i) noexcept {
   const Item& item = turn_.item(i);
   const Message& message = item.message;
   ground_.counters.add(Counter::object_messages);
-  if (!message.is_request && message.method == Method::invite && is_failed_call(message.status))
-    ground_.news.call(Event::call_failed, item.source.remote, Text(message.data, message.head_size));
+  if (!message.is_request) ground_.news.response(Event::call_failed, message.method, message.status, item.source.remote, Text(message.data, message.head_size));
   if (message.is_request && message.method == Method::register_ && !item.source.from_core) ground_.counters.add(Counter::registers_in);
   await_answer(item);
 }

@@ -62,7 +62,6 @@ class Relay {
   uint32_t note_flow(const ReturnPath& back, uint32_t edits, uint32_t flow_timer) noexcept;  // its slot, 0: none
   uint32_t slot_of(const ReturnPath& back) noexcept;
   void note_granted(uint64_t key, uint32_t slot, const Message& response) noexcept;
-  void failed(const Item& response) noexcept;
 
   Ground& ground_;
   Turn& turn_;

@@ -46,18 +46,13 @@ void Relay::response(unsigned i) noexcept {
     if (ground_.config.notes) note_granted(key, changes_flow ? slot : slot_of(back), message);
   }
   responder_.count(status, message.method);
-  if (status >= 300) failed(item);
+  ground_.news.response(Event::call_failed, message.method, message.status, item.source.remote, Text(message.data, message.head_size));
   answer_times_.answered(key, ground_.clock.tick());
   responder_.send_back(back, octets, body, message.status >= 200, item.tapped);
 }
 
 void Relay::note_granted(uint64_t key, uint32_t slot, const Message& response) noexcept {
   notes_.granted(key, slot, slot == 0 ? Address{} : ground_.flows.at(slot).remote, ground_.clock.tick(), response);
-}
-
-void Relay::failed(const Item& response) noexcept {
-  const Message& message = response.message;
-  if (message.method == Method::invite && is_failed_call(message.status)) ground_.news.call(Event::call_failed, response.source.remote, Text(message.data, message.head_size));
 }
 
 // The connection of a return path if it is ours and open, or the remembered UDP flow; 0: neither.

@@ -178,7 +178,7 @@ void Responder::answer_sent(const Message& sent, int status) noexcept {
   if (status == 430) counters.add(Counter::replies_430);
   if (status == 503) counters.add(Counter::replies_503);
   count(status, sent.method);
-  if (sent.method == Method::invite && is_failed_call(status)) ground_.news.call(Event::call_refused, back.kind == BackKind::stream ? Address{} : back.remote, octets);
+  ground_.news.response(Event::call_refused, sent.method, status, back.kind == BackKind::stream ? Address{} : back.remote, octets);
   send_back(back, octets, Text(), true, tap_.match(sent));
 }
 
@@ -231,7 +231,7 @@ void Responder::reply(const Item& item, int status, Text reason, uint32_t retry_
   if (status == 430) counters.add(Counter::replies_430);
   if (status == 503) counters.add(Counter::replies_503);
   count(status, message.method);
-  if (message.method == Method::invite && is_failed_call(status)) ground_.news.call(Event::call_refused, item.source.remote, octets);
+  ground_.news.response(Event::call_refused, message.method, status, item.source.remote, octets);
   send_back(way_back_to(config, item), octets, Text(), false, item.tapped);
 }
 
