@@ -1,7 +1,7 @@
 /** Users from Redis: the hash `sluice:auth:REALM:USER` with the fields `MD5` and `SHA-256`, each an HA1. */
 import type { Cluster, Redis } from "ioredis";
 import { CredentialsUnavailable, type CredentialStore, type Ha1s } from "./credential-store.js";
-import { CommandLimit, connectRedis } from "../location/redis-client.js";
+import { CommandLimit, closeRedis, connectRedis } from "../location/redis-client.js";
 
 export class RedisCredentials implements CredentialStore {
   readonly #client: Redis | Cluster;
@@ -27,8 +27,7 @@ export class RedisCredentials implements CredentialStore {
     return (await this.find(user, realm)) !== undefined;
   }
 
-  async close(): Promise<void> {
-    await this.#client.quit().catch(() => undefined);
-    this.#client.disconnect();
+  close(): Promise<void> {
+    return closeRedis(this.#client);
   }
 }

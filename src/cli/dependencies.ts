@@ -37,12 +37,12 @@ function folder(stateDir: string): Check {
 }
 
 async function redis(url: string): Promise<Check> {
-  const { connectRedis } = await import("../location/redis-client.js");
+  const { closeRedis, connectRedis } = await import("../location/redis-client.js");
   return new Promise((resolve) => {
     let last = "no answer in time";
     const end = (check: Check): void => {
       clearTimeout(timer);
-      client.disconnect();
+      void closeRedis(client);
       resolve(check);
     };
     const timer = setTimeout(() => end({ name: "store", result: "fail", detail: `Redis: ${last}` }), PATIENCE_MS);

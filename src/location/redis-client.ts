@@ -25,6 +25,9 @@ const COMMON = {
   reconnectOnError: (error: Error) => error.message.startsWith("READONLY"),
 } satisfies CommonRedisOptions;
 
+/** Those that were told to end. */
+const leaving = new WeakSet<Redis | Cluster>();
+
 const retryDelay = (times: number): number => Math.min(times * 50, MAX_RETRY_MS);
 
 /** A client for a URL as redis-url.ts reads it. It connects and reconnects by itself. */
@@ -42,7 +45,19 @@ export function connectRedis(url: string, listener: ConnectionListener = () => u
   });
   client.on("ready", () => tell(true));
   client.on("close", () => tell(false));
+  // A failover that a sentinel announces while the client is connecting ends it for good (ioredis 6.0).
+  client.on("end", () => {
+    const again = (): void => void (leaving.has(client) || client.connect().catch(() => undefined));
+    setTimeout(again, MAX_RETRY_MS).unref();
+  });
   return client;
+}
+
+/** Waits for commands that were sent. */
+export async function closeRedis(client: Redis | Cluster): Promise<void> {
+  leaving.add(client);
+  await client.quit().catch(() => undefined);
+  client.disconnect();
 }
 
 /** Limits the commands that wait for an answer: while the server hangs, requests fail at once instead of piling up. */

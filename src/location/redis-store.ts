@@ -8,7 +8,7 @@ import { BINDING_EVENTS, type BindingEvent, type BindingNewsRow } from "../nativ
 import { FlowIndex } from "./flow-index.js";
 import { networkOf } from "../observe/network.js";
 import { type Row, fromRow, toRow } from "./row.js";
-import { CommandLimit, type ConnectionListener, connectRedis } from "./redis-client.js";
+import { CommandLimit, type ConnectionListener, closeRedis, connectRedis } from "./redis-client.js";
 import { CHARGE, REGISTER, REMOVE, REMOVE_FLOW } from "./redis-scripts.js";
 import { type LocationStore, MAX_BINDINGS, type RegisterOperation, type SaveResult, StoreUnavailable } from "./store.js";
 
@@ -178,8 +178,7 @@ export class RedisStore implements LocationStore {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await Promise.allSettled(this.#removing);
-    await this.#client.quit().catch(() => undefined);
-    this.#client.disconnect();
+    await closeRedis(this.#client);
   }
 
   /** False: the source has used up its share. What its bindings are called there is short, whatever it registers. */
