@@ -31,7 +31,15 @@ export function findPlace(shell: Environment = process.env, stateDirs = STATE_DI
 
 function ofShell(shell: Environment, isShell: boolean): Place {
   const environment = readEnvironment(shell);
-  return { environment, says: `this shell's environment${file(shell)}${isShell ? "" : ", which sets nothing: the defaults"}`, running: readRunning(stateOf(environment, ".")), isShell };
+  const here = readRunning(stateOf(environment, "."));
+  const running = here !== undefined && isAnother(here, shell) ? undefined : here;
+  return { environment, says: `this shell's environment${file(shell)}${isShell ? "" : ", which sets nothing: the defaults"}`, running, isShell };
+}
+
+/** The shell names the admin plane of another server than that one. Port 0 names none: the kernel has chosen. */
+function isAnother({ admin }: RunningFile, shell: Environment): boolean {
+  const port = /:(\d+)$/.exec(shell[table.adminListen.name] ?? "")?.[1] ?? "0";
+  return port !== "0" && admin !== undefined && new URL(admin).port !== port;
 }
 
 /** The environment that the running process was started with, if we may read it. */

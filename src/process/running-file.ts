@@ -1,6 +1,7 @@
 /** `running.json` in the state folder: how commands on the same machine find the process that uses it. */
-import { readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+import { readFileSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
+import { replaceFile } from "../base/replace-file.js";
 
 export interface RunningFile {
   readonly pid: number;
@@ -14,14 +15,11 @@ function pathOf(stateDir: string): string {
   return join(stateDir, "running.json");
 }
 
-/** Atomic. Others report a folder that cannot be written. */
+/** Others report a folder that cannot be written. */
 export function writeRunning(stateDir: string, admin: string | undefined): void {
-  const path = pathOf(stateDir);
-  const draft = `${path}.${process.pid}`;
   const file: RunningFile = { pid: process.pid, began: beginningOf(process.pid) ?? "", ...(admin === undefined ? {} : { admin }) };
   try {
-    writeFileSync(draft, `${JSON.stringify(file)}\n`, { mode: 0o600 });
-    renameSync(draft, path);
+    replaceFile(pathOf(stateDir), `${JSON.stringify(file)}\n`);
   } catch {
     // Commands then need an option that says where it is.
   }

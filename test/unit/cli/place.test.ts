@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { findPlace } from "../../../src/cli/place.js";
+import { writeRunning } from "../../../src/process/running-file.js";
 
 function folder(): string {
   const path = mkdtempSync(join(tmpdir(), "sluice-place-"));
@@ -26,4 +27,12 @@ test("where nothing runs and the shell says nothing, the unit file counts, with 
   expect(place.says).toBe(`the unit file ${unit}, ${live}; it does not run`);
   expect(place.environment).toMatchObject({ SLUICE_SHARDS: "3", SLUICE_MAX_FLOWS: "7", SLUICE_STATE_DIR: `${here}/state`, SLUICE_ADMIN_TOKEN: "a-token-of-some-length" });
   expect(place.environment["OTHER"]).toBeUndefined();
+});
+
+test("a server that runs in the shell's state folder is meant, unless the shell names the admin plane of another one", () => {
+  const here = folder();
+  writeRunning(here, "http://127.0.0.1:5081/");
+  const running = (listen: string): unknown => findPlace({ SLUICE_STATE_DIR: here, SLUICE_ADMIN_LISTEN: listen }, [], []).running;
+  for (const listen of ["", "127.0.0.1:0", "0.0.0.0:5081", "127.0.0.1:5081"]) expect(running(listen)).toMatchObject({ pid: process.pid });
+  expect(running("127.0.0.1:5090")).toBeUndefined();
 });
