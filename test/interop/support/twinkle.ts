@@ -24,7 +24,7 @@ export class Twinkle {
     const folder = mkdtempSync(join(tmpdir(), "sluice-twinkle-"));
     mkdirSync(join(folder, ".twinkle"));
     writeFileSync(join(folder, ".twinkle/phone.cfg"), profile(user, server));
-    writeFileSync(join(folder, ".twinkle/twinkle.sys"), system(await freePort(), await freePort()));
+    writeFileSync(join(folder, ".twinkle/twinkle.sys"), system(await freePort(), await evenPort()));
     const twinkle = new Twinkle(user, folder);
     try {
       await twinkle.#says(/registration succeeded/);
@@ -86,7 +86,13 @@ pres_publish_startup=no
 `;
 }
 
-/** No sound output. RTP needs an even port. */
+/** RTP needs an even one. */
+async function evenPort(): Promise<number> {
+  const port = await freePort();
+  return port % 2 === 0 ? port : evenPort();
+}
+
+/** No sound output. */
 function system(sip: number, rtp: number): string {
   return `dev_ringtone=alsa:null
 dev_speaker=alsa:null
@@ -95,6 +101,6 @@ validate_audio_dev=no
 play_ringtone=no
 play_ringback=no
 sip_port=${sip}
-rtp_port=${rtp - (rtp % 2)}
+rtp_port=${rtp}
 `;
 }
