@@ -2,23 +2,20 @@
 //
 // Under callgrind it counts instructions, which do not depend on what else the machine is doing (bench/README.md). On its own it prints
 // the CPU time of the shard's turns, including system calls.
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <memory>
 #include <string>
 
 #include "core/shard/shard.h"
 #include "core/transport/listener_sockets.h"
+#include "lib/loopback.h"
 #include "lib/message.h"
 #include "lib/requests.h"
 #include "lib/response.h"
@@ -26,63 +23,11 @@
 namespace {
 
 using namespace sluice;
+using namespace sluice::bench;
 
 constexpr uint32_t kClients = 64;
 constexpr size_t kSize = 700;
 constexpr uint8_t kKey[32] = {1, 2, 3, 4, 5, 6, 7, 8};
-
-double cpu_ns() {
-  timespec now;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
-}
-
-[[noreturn]] void die(const char* what) {
-  std::perror(what);
-  std::exit(1);
-}
-
-sockaddr_in loopback(uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(port);
-  return address;
-}
-
-sockaddr* as_sockaddr(sockaddr_in& address) { return reinterpret_cast<sockaddr*>(&address); }
-
-// A bound socket; `port` receives the kernel's choice.
-int bound_socket(int type, uint16_t& port) {
-  const int fd = socket(AF_INET, type, 0);
-  sockaddr_in address = loopback(0);
-  socklen_t size = sizeof address;
-  if (fd < 0 || bind(fd, as_sockaddr(address), size) != 0 || getsockname(fd, as_sockaddr(address), &size) != 0) die("bind");
-  port = ntohs(address.sin_port);
-  return fd;
-}
-
-uint16_t free_port(int type) {
-  uint16_t port = 0;
-  close(bound_socket(type, port));
-  return port;
-}
-
-Address address_of(uint16_t port) {
-  Address address;
-  parse_ip("127.0.0.1", address);
-  address.port = port;
-  return address;
-}
-
-Listener listener(Transport transport, Facing facing, uint16_t port) {
-  Listener out;
-  out.transport = transport;
-  out.facing = facing;
-  out.bound = address_of(port);
-  out.sent_by = "127.0.0.1:" + std::to_string(port);
-  return out;
-}
 
 class Bench {
  public:

@@ -1,0 +1,166 @@
+// A registrar's shard and one edge in front of it, in one thread: the cost in user space of a REGISTER that refreshes one of two flows, with
+// its journal. `register_bench [ROUNDS [WINDOW [FOLDER]]]`: WINDOW requests wait in the socket when the shard's turn begins.
+//
+// As relay_bench it counts instructions under callgrind, and prints the CPU time of the shard's turns otherwise. Temporary GRUUs are not
+// encrypted here, because the core has no cipher.
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+
+#include "core/home/binding_store.h"
+#include "core/shard/shard.h"
+#include "core/transport/listener_sockets.h"
+#include "lib/loopback.h"
+#include "lib/template_text.h"
+
+namespace {
+
+using namespace sluice;
+using namespace sluice::bench;
+
+constexpr uint32_t kUsers = 2'048;
+constexpr uint32_t kFlows = 2;
+
+// Costs nothing, so that the rest can be seen.
+class Clear final : public Sealer {
+ public:
+  bool seal(const uint8_t (&iv)[kIv], sluice::Text clear, uint8_t* out) noexcept override {
+    std::memcpy(out, clear.data(), clear.size());
+    std::memset(out + clear.size(), iv[0], kTag);
+    return true;
+  }
+};
+
+const std::string kCSeq = "CSeq: 100000";
+constexpr size_t kCSeqDigits = 6;
+
+// What bench/registrar.mjs sends, about 700 octets.
+TemplateText make_register(uint32_t reg_id, uint16_t edge) {
+  const std::string user = std::string("u") + kFlowMark, id = std::to_string(reg_id);
+  return TemplateText(
+      "REGISTER sip:example.org SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK" + user + "x" + id + "x" + kSeqMark + ";rport\r\n" +
+      "Via: SIP/2.0/TCP 192.0.2.7:49152;branch=z9hG4bKa" + user + ";received=198.51.100.7;rport=49152\r\n" +
+      "Path: <sip:AQEBaW5kZXhlZC10b2tlbi0w" + user + "@127.0.0.1:" + std::to_string(edge) + ";lr;ob>\r\nMax-Forwards: 69\r\n" +
+      "From: <sip:" + user + "@example.org>;tag=" + kSeqMark + "\r\nTo: <sip:" + user + "@example.org>\r\nCall-ID: " + user + "-" + id + "@192.0.2.7\r\n" +
+      kCSeq + " REGISTER\r\nSupported: outbound, path, gruu\r\nContact: <sip:" + user + "@192.0.2.7:49152;transport=tcp;ob>;reg-id=" + id +
+      ";+sip.instance=\"<urn:uuid:00000000-0000-1000-8000-0000" + kFlowMark + ">\"\r\nExpires: 3600\r\nUser-Agent: a device of the bench\r\n" +
+      "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, NOTIFY, MESSAGE\r\nContent-Length: 0\r\n\r\n");
+}
+
+class Bench {
+ public:
+  Bench(uint32_t window, const std::string& folder) : window_(window), ring_(1 << 16) {
+    uint16_t edge_port = 0;
+    edge_ = bound_socket(SOCK_DGRAM, edge_port);
+    const int room = 4 << 20;
+    setsockopt(edge_, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+    EdgeConfig config;
+    config.home = true;
+    const uint16_t port = free_port(SOCK_DGRAM);
+    config.listeners = {listener(Transport::udp, Facing::both, port)};
+    config.aliases = {config.listeners[0].bound};
+    TrustedNet edges;
+    edges.base = address_of(0);
+    config.trusted = {edges};
+    config.boot = 7;
+    size_t failed = 0;
+    if (sockets_.open({{Transport::udp, config.listeners[0].bound}}, 1, &failed) != 0) die("listen");
+    const int wake = eventfd(0, EFD_NONBLOCK);
+    shard_ = std::make_unique<Shard>(config, KeyRing(), records_, verdicts_, counters_, std::vector<Ring*>{&ring_}, std::vector<int>{wake}, sockets_.of(0), commons_);
+    if (shard_->open() != 0) die("open");
+    std::shared_ptr<BindingStore> store = BindingStore::open(folder, {kUsers * 4, kUsers * 4'096}, 1).store;
+    if (store == nullptr) die("store");
+    shard_->registering().open(std::move(store), 0, std::make_unique<Clear>(), rows_);
+    RegisterSettings settings;
+    settings.domains.add("example.org", "example.org");
+    settings.supported = "path, outbound, gruu";
+    shard_->registering().configure(std::move(settings));
+    const sockaddr_in registrar = loopback(port);
+    if (connect(edge_, reinterpret_cast<const sockaddr*>(&registrar), sizeof registrar) != 0) die("connect");
+    for (uint32_t i = 0; i < kFlows; ++i) requests_[i] = make_register(i + 1, edge_port);
+    turn();
+  }
+
+  void round() {
+    char buffer[4'096];
+    for (uint32_t i = 0; i < window_; ++i, ++next_) {
+      const size_t size = static_cast<size_t>(requests_[next_ / kUsers % kFlows].write(buffer, next_ % kUsers, next_ / kUsers) - buffer);
+      char* digits = static_cast<char*>(memmem(buffer, size, kCSeq.data(), kCSeq.size())) + kCSeq.size();
+      for (uint32_t cseq = 100'000 + next_ / kUsers, left = kCSeqDigits; left > 0; --left, cseq /= 10) *--digits = static_cast<char>('0' + cseq % 10);
+      if (send(edge_, buffer, size, 0) < 0) die("send");
+    }
+    turn();
+    for (uint32_t i = 0; i < window_; ++i) {
+      const ssize_t size = recv(edge_, buffer, sizeof buffer, MSG_DONTWAIT);
+      if (size <= 0) die("no answer");
+      if (std::memcmp(buffer, "SIP/2.0 200", 11) != 0) bad_ = std::string(buffer, static_cast<size_t>(size));
+    }
+  }
+
+  double spent() const { return spent_; }
+  void forget() { spent_ = 0; }
+  const std::string& bad() const { return bad_; }
+
+ private:
+  void decide(unsigned count) {
+    for (unsigned i = 0; i < count; ++i) {
+      int32_t* const verdict = verdicts_ + i * k_verdict_fields;
+      const int32_t* const row = rows_ + i * k_register_fields;
+      const auto state = static_cast<RegisterState>(row[kRegister_state]);
+      if (state != RegisterState::open && state != RegisterState::answered) die("not a REGISTER by numbers");
+      verdict[kVerdict_action] = static_cast<int32_t>(Action::register_);
+      verdict[kVerdict_target] = row[kRegister_asked];
+      verdict[kVerdict_edits] = static_cast<int32_t>(kGrant_outbound | kGrant_require_outbound | kGrant_gruu);
+    }
+  }
+
+  [[gnu::noinline]] void turn() {
+    const double start = cpu_ns();
+    while (const unsigned count = shard_->collect()) {
+      decide(count);
+      shard_->execute();
+    }
+    spent_ += cpu_ns() - start;
+  }
+
+  uint32_t window_;
+  Ring ring_;
+  int32_t records_[k_batch_size * k_record_fields] = {};
+  int32_t verdicts_[k_batch_size * k_verdict_fields] = {};
+  int32_t rows_[k_batch_size * k_register_fields] = {};
+  int64_t counters_[static_cast<size_t>(Counter::count_)] = {};
+  ListenerSockets sockets_;
+  FlowCommons commons_{SipKey{5, 6}};
+  std::unique_ptr<Shard> shard_;
+  TemplateText requests_[kFlows];
+  int edge_ = -1;
+  uint32_t next_ = 0;
+  double spent_ = 0;
+  std::string bad_;
+};
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  const int rounds = count > 1 ? std::atoi(arguments[1]) : 1'000;
+  const auto window = static_cast<uint32_t>(count > 2 ? std::atoi(arguments[2]) : 32);
+  char made[] = "/tmp/sluice-bench-XXXXXX";
+  const std::string folder = count > 3 ? arguments[3] : mkdtemp(made);
+  int status = 0;
+  {
+    const auto bench = std::make_unique<Bench>(window, folder);
+    for (uint32_t i = 0; i < kUsers * kFlows / window + 1; ++i) bench->round();
+    bench->forget();
+    for (int i = 0; i < rounds; ++i) bench->round();
+    const double messages = rounds * static_cast<double>(window);
+    std::printf("register, window %u: %.0f ns of CPU each, %.0f messages\n", window, bench->spent() / messages, messages);
+    if (!bench->bad().empty()) std::printf("%s\n", bench->bad().c_str()), status = 1;
+  }
+  if (count <= 3 && std::system(("rm -rf " + folder).c_str()) != 0) return 1;
+  return status;
+}
