@@ -1,7 +1,11 @@
 // Addresses: one normal form, and texts that are not addresses.
 #include "core/sip/address.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
+
+#include <cstring>
+#include <random>
 
 #include "check.h"
 
@@ -80,6 +84,25 @@ TEST("OB-5.2-11 IPv6 peers survive conversion to a socket address and back") {
   CHECK_EQ(to_sockaddr(peer, false, &name), 0u);
   name.ss_family = AF_UNIX;
   CHECK(from_sockaddr(reinterpret_cast<const sockaddr*>(&name)) == Address{});
+}
+
+TEST("T6-10 an IPv4 address is read as the C library reads it") {
+  std::mt19937 random(3);
+  const std::string characters = "0123456789..../ax ";
+  for (int i = 0; i < 20'000; ++i) {
+    std::string text;
+    if (i % 2 == 0) {
+      for (int part = 0; part < 4; ++part) text += (part > 0 ? "." : "") + std::to_string(random() % 300);
+      if (i % 3 == 0) text.insert(random() % (text.size() + 1), 1, characters[random() % characters.size()]);
+    } else {
+      for (size_t size = random() % 16; size > 0; --size) text += characters[random() % characters.size()];
+    }
+    Address address;
+    in_addr v4;
+    const bool is_address = inet_pton(AF_INET, text.c_str(), &v4) == 1;
+    CHECK_EQ(parse_ip(text, address), is_address);
+    if (is_address) CHECK(address.is_v4() && std::memcmp(address.ip + 12, &v4, 4) == 0);
+  }
 }
 
 TEST("T6-9 T6-11 texts that are not addresses leave the result alone") {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace sluice {
@@ -30,6 +31,28 @@ inline bool same_text(Text a, Text b) noexcept {
   for (size_t i = 0; i < a.size(); ++i)
     if (lower(a[i]) != lower(b[i])) return false;
   return true;
+}
+
+// The same for a text without control octets and a word of 2 to 16 characters in lower case, among them no '`', '{', '|', '}' or '~'. Then bit
+// 0x20 is all that the cases differ in.
+template <size_t N>
+bool same_word(Text text, const char (&word)[N]) noexcept {
+  constexpr size_t kSize = N - 1;
+  static_assert(kSize >= 2 && kSize <= 16);
+  if (text.size() != kSize) return false;
+  // Two pieces that may overlap.
+  const auto same = [&]<typename Piece>(Piece) {
+    Piece first, last, wanted_first, wanted_last;
+    std::memcpy(&first, text.data(), sizeof(Piece));
+    std::memcpy(&last, text.data() + kSize - sizeof(Piece), sizeof(Piece));
+    std::memcpy(&wanted_first, word, sizeof(Piece));
+    std::memcpy(&wanted_last, word + kSize - sizeof(Piece), sizeof(Piece));
+    constexpr Piece kCase = static_cast<Piece>(0x2020202020202020);
+    return static_cast<Piece>(first | kCase) == static_cast<Piece>(wanted_first | kCase) && static_cast<Piece>(last | kCase) == static_cast<Piece>(wanted_last | kCase);
+  };
+  if constexpr (kSize >= 8) return same(uint64_t{});
+  else if constexpr (kSize >= 4) return same(uint32_t{});
+  else return same(uint16_t{});
 }
 
 }  // namespace sluice

@@ -124,8 +124,8 @@ bool proves_ha1(const DigestCredentials& credentials, const uint8_t* ha1) noexce
 
 bool are_for(const DigestCredentials& credentials, const Message& request, const ServedDomains& domains, bool is_relayed) noexcept {
   Uri signed_uri;
-  Uri uri;
-  if (!parse_uri(credentials.uri, signed_uri) || !parse_uri(request.text(request.request_uri), uri) || !is_sip(signed_uri) || !is_sip(uri)) return false;
+  const Uri& uri = request.uri;
+  if (!parse_uri(credentials.uri, signed_uri) || request.request_uri.empty() || !is_sip(signed_uri) || !is_sip(uri)) return false;
   if (!is_relayed && signed_uri.user != uri.user) return false;
   if (!same_text(signed_uri.host, uri.host) && !domains.leads_here(signed_uri.host)) return false;
   return is_own(request.text(request.from_value), credentials.user, credentials.realm, domains) && is_own(request.text(request.to_value), credentials.user, credentials.realm, domains);

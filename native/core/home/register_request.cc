@@ -64,9 +64,8 @@ class Reading {
   // RFC 3261 10.3 step 5.
   bool read_to() noexcept {
     const Text value = message_.text(message_.to_value);
-    NameAddr to;
-    Uri uri;
-    if (is_folded(value) || !parse_name_addr(value, to) || !parse_uri(to.uri_text, uri) || !is_sip(uri) || !uri.has_user) return false;
+    const Uri& uri = message_.to_uri;
+    if (value.empty() || is_folded(value) || !is_sip(uri) || !uri.has_user) return false;
     const Text host = domains_.shown(uri.host);
     // An escape may mean the same as the character.
     if (host.empty() || uri.user.find('%') != Text::npos) return false;
@@ -78,8 +77,7 @@ class Reading {
 
   // Whether nothing in it needs the object path.
   bool is_plain() noexcept {
-    Uri uri;
-    if (!parse_uri(message_.text(message_.request_uri), uri) || !is_sip(uri) || !domains_.leads_here(uri.host)) return false;
+    if (message_.request_uri.empty() || !is_sip(message_.uri) || !domains_.leads_here(message_.uri.host)) return false;
     for (const HeaderId rare : {HeaderId::require, HeaderId::record_route})
       if (message_.line(rare) != nullptr) return false;
     for (const HeaderId single : {HeaderId::contact, HeaderId::expires, HeaderId::max_breadth, HeaderId::event})
@@ -115,20 +113,21 @@ class Reading {
     const size_t mark = texts_.size();
     uint32_t count = 0;
     for (const HeaderLine* line = message_.line(HeaderId::path); line != nullptr; line = message_.next(*line)) {
-      if (is_folded(message_.value(*line))) return false;
-      ValueList values(message_.value(*line));
-      for (Text value; values.next(value); ++count) {
+      Text list = message_.value(*line);
+      if (is_folded(list)) return false;
+      for (bool more = !list.empty(); more; ++count) {
         NameAddr address;
         Uri uri;
-        if (count == kMaxPathValues || !parse_name_addr(value, address) || !parse_uri(address.uri_text, uri) || !is_sip(uri)) return false;
+        if (count == kMaxPathValues || !take_name_addr(list, address) || !parse_uri(address.uri_text, uri) || !is_sip(uri)) return false;
         out_.flags &= ~uint32_t{kAsk_last_ob};
         out_.flags |= kAsk_path;
         if (find_uri_param(uri.params, "ob", nullptr)) out_.flags |= count == 0 ? kAsk_top_ob | kAsk_last_ob | kAsk_any_ob : kAsk_last_ob | kAsk_any_ob;
-        texts_.put_number(value.size());
+        texts_.put_number(address.value.size());
         texts_.put(':');
-        texts_.put(value);
+        texts_.put(address.value);
+        more = !list.empty();
+        if (more) list.remove_prefix(1);
       }
-      if (!values.is_sound()) return false;
     }
     if (count == 0 && message_.line(HeaderId::path) != nullptr) return false;
     out_.path = texts_.since(mark);
@@ -138,12 +137,10 @@ class Reading {
   bool read_contact() noexcept {
     const HeaderLine* const line = message_.line(HeaderId::contact);
     if (line == nullptr) return false;
-    ValueList values(message_.value(*line));
-    Text value;
-    Text second;
+    const Text value = message_.value(*line);
     NameAddr address;
     Uri uri;
-    if (is_folded(message_.value(*line)) || !values.next(value) || values.next(second) || !values.is_sound() || value.size() > kMaxContact) return false;
+    if (value.size() > kMaxContact || is_folded(value)) return false;
     if (!parse_name_addr(value, address) || !parse_uri(address.uri_text, uri) || uri.scheme != Scheme::sip) return false;
     // It may lead back here (RFC 5627 5.1), or mean that the phone listens where it sends from.
     Address host;
@@ -180,7 +177,7 @@ class Reading {
     const char* const end = p + params.size();
     while (p < end) {
       Param param;
-      if (*p != ';' || (p = read_param(p, end, param)) == nullptr || count == kMost) return false;
+      if (*p != ';' || (p = read_param(Octets(), p, end, param)) == nullptr || count == kMost) return false;
       for (size_t i = 0; i < count; ++i)
         if (same_text(names[i], param.name)) return false;
       names[count++] = param.name;

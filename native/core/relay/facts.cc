@@ -1,5 +1,7 @@
 #include "core/relay/facts.h"
 
+#include <algorithm>
+
 #include "core/flow/birth.h"
 #include "core/sip/lexer.h"
 #include "core/sip/name_addr.h"
@@ -201,13 +203,8 @@ uint32_t flags_of_contact(const NameAddr& address) noexcept {
   uint32_t flags = 0;
   if (is_sip(uri) && find_uri_param(uri.params, "ob", nullptr)) flags |= kContact_ob;
   if (is_sip(uri) && find_uri_param(uri.params, "gr", nullptr)) flags |= kContact_gruu;
-  const char* end = address.params.data() + address.params.size();
-  for (const char* p = address.params.data(); p < end;) {
-    Param param;
-    p = read_param(p, end, param);  // has been read before: it cannot fail
-    if (param.name.size() == 6 && same_text(param.name, "reg-id")) flags |= kContact_reg_id;
-    if (param.name.size() == 13 && same_text(param.name, "+sip.instance")) flags |= kContact_instance;
-  }
+  if (address.has_reg_id) flags |= kContact_reg_id;
+  if (address.has_instance) flags |= kContact_instance;
   return flags;
 }
 
@@ -270,13 +267,21 @@ uint32_t loop_hash_of(SipHasher hash, const Message& message) noexcept {
   return value == 0 ? 1 : value;
 }
 
+bool is_loop(const EdgeConfig& config, Text host, uint16_t port, Text branch, uint32_t loop_hash) noexcept {
+  if (loop_hash_in(branch) != loop_hash && object_loop_hash(branch) != loop_hash) return false;
+  return is_own_host(config, host, port == 0 ? kSipPort : port);
+}
+
 bool is_loop(const EdgeConfig& config, const Message& message, uint32_t loop_hash) noexcept {
+  if (message.via_count <= kKeptVias) {
+    return std::any_of(message.vias, message.vias + message.via_count,
+                       [&](const ViaName& via) { return is_loop(config, message.text(via.host), via.port, message.text(via.branch), loop_hash); });
+  }
   for (const HeaderLine* line = message.line(HeaderId::via); line != nullptr; line = message.next(*line)) {
     ValueList values(message.value(*line));
     for (Text value; values.next(value);) {
       Via via;
-      if (!parse_via(value, via) || (loop_hash_in(via.branch) != loop_hash && object_loop_hash(via.branch) != loop_hash)) continue;
-      if (is_own_host(config, via.host, via.port == 0 ? kSipPort : via.port)) return true;
+      if (parse_via(value, via) && is_loop(config, via.host, via.port, via.branch, loop_hash)) return true;
     }
   }
   return false;
@@ -323,7 +328,8 @@ void read_request_facts(const Surroundings& around, const Message& message, cons
   if (facts.top_via.has_keep && !facts.top_via.keep_has_value) headers |= kHeader_keep;
   walk_routes(around, message, source, facts, record);
   Uri uri;
-  if (parse_uri(message.text(message.request_uri), uri)) {
+  if (!message.request_uri.empty()) {
+    uri = message.uri;
     OwnRoute strict;
     int32_t number = 0;
     // RFC 3261 16.4: an upstream strict router has put our Record-Route URI here. Only our own token proves that.

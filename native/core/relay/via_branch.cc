@@ -13,6 +13,7 @@ constexpr size_t kLoopOctets = 4;
 constexpr size_t kBranchMacOctets = 6;
 constexpr size_t kTail = kTransactionOctets + kLoopOctets + kBranchMacOctets;
 constexpr size_t kHead = 4;
+constexpr size_t kLeastWay = 5;
 constexpr size_t kMaxOctets = kHead + 18 + kTail;
 
 enum HeadBits : uint8_t { kKindMask = 3, kToCore = 4, kFromCore = 8, kMarksOutbound = 16, kAsksKeep = 32, kBranchVersion = 64 };
@@ -49,7 +50,8 @@ uint64_t mac_of(const EdgeConfig& config, const uint8_t* data, size_t size, cons
 
 // Decodes a branch in our format; returns the number of octets, or 0.
 size_t decode_branch(Text branch, uint8_t* octets) noexcept {
-  if (branch.size() <= kMagicCookie.size() || !same_text(branch.substr(0, kMagicCookie.size()), kMagicCookie)) return 0;
+  constexpr size_t kLeast = kMagicCookie.size() + base64url_size(kHead + kLeastWay + kTail), kMost = kMagicCookie.size() + base64url_size(kMaxOctets);
+  if (branch.size() < kLeast || branch.size() > kMost || !same_text(branch.substr(0, kMagicCookie.size()), kMagicCookie)) return 0;
   const int size = base64url_decode(branch.substr(kMagicCookie.size()), octets, kMaxOctets);
   if (size < static_cast<int>(kHead) || (octets[0] & 0xC0) != kBranchVersion) return 0;
   const size_t wanted = kHead + way_size(static_cast<BackKind>(octets[0] & kKindMask)) + kTail;

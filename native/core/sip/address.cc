@@ -49,6 +49,29 @@ char* put_groups(char* at, const uint8_t* ip) noexcept {
 
 }  // namespace
 
+namespace {
+
+// Four numbers without leading zeros, as inet_pton reads them.
+bool parse_v4(Text text, uint8_t* out) noexcept {
+  const char* p = text.data();
+  const char* const end = p + text.size();
+  for (int i = 0; i < 4; ++i, ++p) {
+    if (p == end || !is_digit(*p)) return false;
+    unsigned value = static_cast<unsigned>(*p - '0');
+    for (++p; p < end && is_digit(*p); ++p) {
+      if (value == 0) return false;
+      value = value * 10 + static_cast<unsigned>(*p - '0');
+      if (value > 255) return false;
+    }
+    out[i] = static_cast<uint8_t>(value);
+    if (i == 3) return p == end;
+    if (p == end || *p != '.') return false;
+  }
+  return false;
+}
+
+}  // namespace
+
 bool Address::is_v4() const noexcept { return std::memcmp(ip, kMappedPrefix, sizeof kMappedPrefix) == 0; }
 
 bool Address::is_loopback() const noexcept {
@@ -68,16 +91,17 @@ bool parse_ip(Text text, Address& out) noexcept {
   const bool bracketed = text.size() >= 2 && text.front() == '[' && text.back() == ']';
   if (bracketed) text = text.substr(1, text.size() - 2);
   if (text.empty() || text.size() >= kMaxIpText) return false;
+  uint8_t v4[4];
+  if (!bracketed && parse_v4(text, v4)) {
+    std::memcpy(out.ip, kMappedPrefix, sizeof kMappedPrefix);
+    std::memcpy(out.ip + 12, v4, sizeof v4);
+    return true;
+  }
+  // Most hosts are names.
+  if (text.find(':') == Text::npos || text.find('\0') != Text::npos) return false;
   char copy[kMaxIpText];
   std::memcpy(copy, text.data(), text.size());
   copy[text.size()] = '\0';
-  if (text.find('\0') != Text::npos) return false;
-  in_addr v4;
-  if (!bracketed && inet_pton(AF_INET, copy, &v4) == 1) {
-    std::memcpy(out.ip, kMappedPrefix, sizeof kMappedPrefix);
-    std::memcpy(out.ip + 12, &v4, 4);
-    return true;
-  }
   in6_addr v6;
   if (inet_pton(AF_INET6, copy, &v6) != 1) return false;
   std::memcpy(out.ip, &v6, 16);

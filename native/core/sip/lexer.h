@@ -2,7 +2,7 @@
 // and the end; it returns the position after what it read, or nullptr if it finds something else.
 #pragma once
 
-#include <bit>
+#include <cstring>
 
 #include "core/sip/char_class.h"
 
@@ -34,23 +34,10 @@ inline const char* trim_lws(const char* begin, const char* end) noexcept {
   return end;
 }
 
-inline const char* skip_class(const char* p, const char* end, CharClass bits) noexcept {
-#if defined(__SSE2__)
-  while (end - p >= 16) {
-    const int plain = std::countr_one(plain_of_16(p));
-    p += plain;
-    if (plain == 16) continue;
-    if (!is_class(*p, bits)) return p;
-    ++p;
-  }
-#endif
-  while (p < end && is_class(*p, bits)) ++p;
-  return p;
-}
-
 // A quoted string with its quotes; `p` is at the opening one. A backslash may escape any octet except CR and LF, even NUL.
-inline const char* skip_quoted(const char* p, const char* end) noexcept {
-  for (++p; p < end; ++p) {
+template <typename Runs>
+const char* skip_quoted(const Runs& runs, const char* p, const char* end) noexcept {
+  for (++p; (p = runs.skip(p, end, kChar_token)) < end; ++p) {
     if (*p == '"') return p + 1;
     if (*p == '\\') {
       if (++p == end || *p == '\r' || *p == '\n') return nullptr;
@@ -71,7 +58,7 @@ inline bool has_loose_control(Text text) noexcept {
   while (p < end) {
     const char* behind = p + 1;
     if (*p == '"' && quotes) {
-      behind = skip_quoted(p, end);
+      behind = skip_quoted(Octets(), p, end);
       quotes = behind != nullptr;
       if (!quotes) behind = p + 1;
     } else if (is_control(*p)) {
@@ -91,15 +78,31 @@ inline const char* skip_ipv6_reference(const char* p, const char* end) noexcept 
   return q < end && *q == ']' && colons >= 2 ? q + 1 : nullptr;
 }
 
+// Whether a dot follows a dot.
+inline bool has_two_dots(const char* p, const char* end) noexcept {
+  constexpr uint64_t kDots = 0x2E2E2E2E2E2E2E2E, kOnes = 0x0101010101010101;
+  for (; end - p > 8; p += 8) {
+    uint64_t here, after;
+    std::memcpy(&here, p, 8);
+    std::memcpy(&after, p + 1, 8);
+    // An octet is zero where both are dots.
+    const uint64_t other = (here ^ kDots) | (after ^ kDots);
+    if (((other - kOnes) & ~other & (kOnes << 7)) != 0) return true;
+  }
+  for (; end - p > 1; ++p)
+    if (p[0] == '.' && p[1] == '.') return true;
+  return false;
+}
+
 // host: a name, an IPv4 address or an IPv6 reference. No label is empty; one trailing dot is legal.
-inline const char* skip_host(const char* p, const char* end) noexcept {
+template <typename Runs>
+const char* skip_host(const Runs& runs, const char* p, const char* end) noexcept {
   if (p == end) return nullptr;
   if (*p == '[') return skip_ipv6_reference(p, end);
   if (*p == '.' || *p == '-') return nullptr;
-  const char* q = p;
-  for (; q < end && is_class(*q, kChar_host); ++q)
-    if (*q == '.' && q[-1] == '.') return nullptr;
-  return q == p ? nullptr : q;
+  const char* q = runs.skip(p, end, kChar_host);
+  if (q == p) return nullptr;
+  return has_two_dots(p, q) ? nullptr : q;
 }
 
 // 1-65535; leading zeros are legal.
@@ -123,11 +126,12 @@ struct Param {
 };
 
 // `p` is at the ';'. Also skips LWS after the parameter.
-inline const char* read_param(const char* p, const char* end, Param& out) noexcept {
+template <typename Runs>
+const char* read_param(const Runs& runs, const char* p, const char* end, Param& out) noexcept {
   const char* start = p;
   p = skip_lws(p + 1, end);
   const char* name = p;
-  p = skip_class(p, end, kChar_token);
+  p = runs.skip(p, end, kChar_token);
   if (p == name) return nullptr;
   out.name = between(name, p);
   out.value = Text();
@@ -136,7 +140,7 @@ inline const char* read_param(const char* p, const char* end, Param& out) noexce
   if (p < end && *p == '=') {
     const char* value = skip_lws(p + 1, end);
     if (value == end) return nullptr;
-    behind = *value == '"' ? skip_quoted(value, end) : skip_class(value, end, kChar_value);
+    behind = *value == '"' ? skip_quoted(runs, value, end) : runs.skip(value, end, kChar_value);
     if (behind == nullptr || behind == value) return nullptr;
     out.value = between(value, behind);
     p = skip_lws(behind, end);

@@ -1,6 +1,5 @@
 #include "core/sip/line_index.h"
 
-#include <bit>
 #include <cstring>
 
 #include "core/sip/char_class.h"
@@ -13,44 +12,6 @@
 namespace sluice {
 
 namespace {
-
-// Bit i is set when p[i] is a control octet other than HT, for 64 octets.
-#if defined(__SSE2__)
-inline uint32_t controls_of_16(const char* p) noexcept {
-  const __m128i octets = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-  const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(octets, _mm_set1_epi8(0x1F)), octets);
-  const __m128i del = _mm_cmpeq_epi8(octets, _mm_set1_epi8(0x7F));
-  const __m128i tab = _mm_cmpeq_epi8(octets, _mm_set1_epi8('\t'));
-  return static_cast<uint32_t>(_mm_movemask_epi8(_mm_andnot_si128(tab, _mm_or_si128(low, del))));
-}
-
-inline uint64_t controls_of_64(const char* p) noexcept {
-  const uint64_t low = controls_of_16(p) | (controls_of_16(p + 16) << 16);
-  const uint64_t high = controls_of_16(p + 32) | (controls_of_16(p + 48) << 16);
-  return low | (high << 32);
-}
-#else
-inline uint64_t controls_of_64(const char* p) noexcept {
-  uint64_t mask = 0;
-  for (unsigned i = 0; i < 64; ++i) mask |= uint64_t{is_control(p[i]) && p[i] != '\t'} << i;
-  return mask;
-}
-#endif
-
-// The last octets, fewer than 64: in blocks of 16 that may overlap octets already seen, so that nothing beyond the end is read.
-uint64_t controls_of_rest(const char* p, size_t size, [[maybe_unused]] size_t before) noexcept {
-  uint64_t mask = 0;
-  size_t i = 0;
-#if defined(__SSE2__)
-  for (; size - i >= 16; i += 16) mask |= uint64_t{controls_of_16(p + i)} << i;
-  if (i < size && before + size >= 16) {
-    const size_t overlap = 16 - (size - i);
-    return mask | uint64_t{controls_of_16(p + i - overlap) >> overlap} << i;
-  }
-#endif
-  for (; i < size; ++i) mask |= uint64_t{is_control(p[i]) && p[i] != '\t'} << i;
-  return mask;
-}
 
 class Indexer {
  public:
@@ -107,17 +68,20 @@ class Indexer {
 
 }  // namespace
 
-LineIndex index_lines(const char* head, size_t size, uint8_t most, HeaderLine* lines) noexcept {
+LineIndex index_lines(const char* head, size_t size, uint8_t most, HeaderLine* lines, HeadMap& map) noexcept {
   Indexer indexer(head, size, most, lines);
-  for (size_t at = 0; at < size; at += 64) {
-    uint64_t mask = size - at >= 64 ? controls_of_64(head + at) : controls_of_rest(head + at, size - at, at);
-    for (; mask != 0; mask &= mask - 1) {
-      const size_t i = at + static_cast<size_t>(std::countr_zero(mask));
-      if (!indexer.is_crlf(i)) {
-        indexer.see(i);
-      } else {
-        if (!indexer.end_line(i)) return indexer.result;
-        mask &= mask - 1;  // skips the LF, unless it opens the next block
+  uint64_t controls[HeadMap::kChunk];
+  for (size_t begin = 0; begin < size;) {
+    const size_t end = begin + map.extend(size, controls);
+    for (size_t block = 0; begin < end; ++block, begin += 64) {
+      for (uint64_t mask = controls[block]; mask != 0; mask &= mask - 1) {
+        const size_t i = begin + static_cast<size_t>(std::countr_zero(mask));
+        if (!indexer.is_crlf(i)) {
+          indexer.see(i);
+        } else {
+          if (!indexer.end_line(i)) return indexer.result;
+          mask &= mask - 1;  // skips the LF, unless it opens the next block
+        }
       }
     }
   }

@@ -1,6 +1,7 @@
 // The first pass over a head: where its lines end, and whether it contains an octet that no SIP head may contain.
 #pragma once
 
+#include "core/sip/head_map.h"
 #include "core/sip/message.h"
 
 namespace sluice {
@@ -14,8 +15,9 @@ struct LineIndex {
   uint16_t start_line_end = 0;  // at its CRLF; 0: no line ends
 };
 
-// Fills line_at and line_end of `lines` (at most `most`); a field includes its folds. At most 65,535 octets.
-LineIndex index_lines(const char* head, size_t size, uint8_t most, HeaderLine* lines) noexcept;
+// Fills line_at and line_end of `lines` (at most `most`); a field includes its folds. At most 65,535 octets. Extends `map`, fresh and of this
+// head, over all lines found.
+LineIndex index_lines(const char* head, size_t size, uint8_t most, HeaderLine* lines, HeadMap& map) noexcept;
 
 // True if an LF without a CR before it comes after the first `searched` octets.
 bool has_bare_lf(const char* data, size_t size, size_t searched) noexcept;

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "core/base/bytes.h"
+#include "core/sip/uri.h"
 #include "core/sip/via.h"
 
 namespace sluice {
@@ -38,6 +39,14 @@ struct HeaderLine {
   uint8_t next_same;  // next line with the same id; kNoLine: the last one
 };
 
+// What is compared with our own, to detect loops.
+struct ViaName {
+  Slice host;
+  Slice branch;  // empty: none
+  uint16_t port;  // 0: not given
+};
+constexpr size_t kKeptVias = 4;
+
 struct Message {
   const char* data;
   uint32_t size;       // start line, headers, empty line and body
@@ -54,13 +63,16 @@ struct Message {
   uint8_t route_count;  // values in all lines
   Slice method_text;
   Slice request_uri;
+  Uri uri;              // the parts of `request_uri`, unless that is empty
   Slice reason;         // of a response; may be empty
   Slice top_via;        // the first Via value, trimmed
   bool has_via;         // `via` holds the parts of a well-formed first Via
   Via via;
+  ViaName vias[kKeptVias];  // the first of the `via_count`, when all are well formed
   Slice call_id;
   Slice from_value;     // whole From value
   Slice to_value;       // whole To value
+  Uri to_uri;           // the parts of its URI, unless `to_value` is empty
   Slice from_tag;       // empty: none
   Slice to_tag;         // empty: none
   Slice cseq_value;     // whole CSeq value if it is digits and a token, even if the number is too large

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "core/sip/head_map.h"
 #include "core/sip/lexer.h"
 
 namespace sluice {
@@ -9,11 +10,12 @@ namespace sluice {
 namespace {
 
 // An unquoted display name: tokens separated by LWS. Returns the position of the '<', or nullptr if there is something else.
-const char* read_display(const char* p, const char* end, Text& display) noexcept {
+template <typename Runs>
+const char* read_display(const Runs& runs, const char* p, const char* end, Text& display) noexcept {
   const char* start = p;
   const char* behind = p;
   while (p < end && *p != '<') {
-    behind = skip_class(p, end, kChar_token);
+    behind = runs.skip(p, end, kChar_token);
     if (behind == p) return nullptr;
     p = skip_lws(behind, end);
   }
@@ -40,31 +42,44 @@ const char* read_bare(const char* p, const char* end, NameAddr& out) noexcept {
 }
 
 // Reads up to the parameters.
-const char* read_address(const char* p, const char* end, NameAddr& out) noexcept {
+template <typename Runs>
+const char* read_address(const Runs& runs, const char* p, const char* end, NameAddr& out) noexcept {
   if (p == end) return nullptr;
   if (*p == '<') return read_bracketed(p, end, out);
   if (*p == '"') {
     const char* quote = p;
-    p = skip_quoted(p, end);
+    p = skip_quoted(runs, p, end);
     if (p == nullptr) return nullptr;
     out.display = between(quote, p);
     p = skip_lws(p, end);
     return p < end && *p == '<' ? read_bracketed(p, end, out) : nullptr;
   }
   // A colon right after the first token makes it a scheme: no token contains a colon.
-  const char* first = skip_class(p, end, kChar_token);
+  const char* first = runs.skip(p, end, kChar_token);
   if (first < end && *first == ':') return read_bare(p, end, out);
-  p = read_display(p, end, out.display);
+  p = read_display(runs, p, end, out.display);
   return p == nullptr ? nullptr : read_bracketed(p, end, out);
 }
 
-}  // namespace
+void note_param(const Param& param, NameAddr& out) noexcept {
+  switch (param.name.size()) {
+    case 3:
+      if (!same_word(param.name, "tag")) return;
+      out.tag = param.value;
+      if (out.tags < 2) ++out.tags;
+      return;
+    case 6: out.has_reg_id |= same_word(param.name, "reg-id"); return;
+    case 13: out.has_instance |= same_word(param.name, "+sip.instance"); return;
+    default: return;
+  }
+}
 
-bool take_name_addr(Text& list, NameAddr& out) noexcept {
+template <typename Runs>
+bool take_name_addr_by(const Runs& runs, Text& list, NameAddr& out) noexcept {
   out = NameAddr{};
   const char* end = list.data() + list.size();
   const char* start = skip_lws(list.data(), end);
-  const char* p = read_address(start, end, out);
+  const char* p = read_address(runs, start, end, out);
   if (p == nullptr) return false;
   const char* behind = p;
   p = skip_lws(p, end);
@@ -72,8 +87,9 @@ bool take_name_addr(Text& list, NameAddr& out) noexcept {
     const char* params = p;
     Param param;
     do {
-      p = read_param(p, end, param);
+      p = read_param(runs, p, end, param);
       if (p == nullptr) return false;
+      note_param(param, out);
     } while (p < end && *p == ';');
     behind = param.whole.data() + param.whole.size();
     out.params = between(params, behind);
@@ -84,6 +100,12 @@ bool take_name_addr(Text& list, NameAddr& out) noexcept {
   return true;
 }
 
+}  // namespace
+
+bool take_name_addr(Text& list, NameAddr& out) noexcept { return take_name_addr_by(Octets(), list, out); }
+
+bool take_name_addr(const HeadMap& map, Text& list, NameAddr& out) noexcept { return take_name_addr_by(map, list, out); }
+
 bool parse_name_addr(Text value, NameAddr& out) noexcept { return take_name_addr(value, out) && value.empty(); }
 
 bool find_param(Text params, Text name, Text* value) noexcept {
@@ -91,7 +113,7 @@ bool find_param(Text params, Text name, Text* value) noexcept {
   const char* end = p + params.size();
   Param param;
   while (p < end && *p == ';') {
-    p = read_param(p, end, param);
+    p = read_param(Octets(), p, end, param);
     if (p == nullptr) return false;
     if (same_text(param.name, name)) {
       if (value != nullptr) *value = param.value;
@@ -116,7 +138,7 @@ bool ValueList::next(Text& value) noexcept {
   const char* p = start;
   while (p < end && *p != ',') {
     if (*p == '"') {
-      p = skip_quoted(p, end);
+      p = skip_quoted(Octets(), p, end);
       if (p == nullptr) sound_ = false, p = end;
     } else if (*p == '<') {
       p = static_cast<const char*>(std::memchr(p, '>', static_cast<size_t>(end - p)));

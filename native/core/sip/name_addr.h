@@ -6,11 +6,17 @@
 
 namespace sluice {
 
+class HeadMap;
+
 struct NameAddr {
   Text value;     // all of it, without surrounding blanks
   Text display;   // raw, quotes kept; empty: none
   Text uri_text;  // without angle brackets
   Text params;    // raw header parameters, including the first ';'; empty: none
+  Text tag;       // value of the last parameter "tag"
+  uint8_t tags = 0;  // how many there are; 2: two or more
+  bool has_reg_id = false;
+  bool has_instance = false;  // "+sip.instance" (RFC 5626 4.1)
   bool bracketed = false;
 };
 
@@ -21,6 +27,8 @@ bool parse_name_addr(Text value, NameAddr& out) noexcept;
 
 // Reads the first value of a comma list by the same rules and advances `list` to the comma or the end.
 bool take_name_addr(Text& list, NameAddr& out) noexcept;
+// The same for a list in a head that has been mapped.
+bool take_name_addr(const HeadMap& map, Text& list, NameAddr& out) noexcept;
 
 // Finds a header parameter by name, ignoring case; skips quoted values as a whole. `value` is raw: a quoted string keeps its quotes.
 // LWS around ';' and '=' is legal (GR-17).

@@ -16,19 +16,19 @@ namespace {
 
 class Scanner {
  public:
-  Scanner(const ScanLimits& limits, Message& out) noexcept : limits_(limits), out_(out) {}
+  Scanner(const ScanLimits& limits, Message& out) noexcept : limits_(limits), out_(out), map_(out.data) {}
 
   void run(size_t available, size_t head_size, Carrier carrier) noexcept {
     const bool finds = head_size == kFindHead;
     const size_t window = std::min<size_t>(finds || head_size == 0 ? available : head_size, std::min<size_t>(limits_.max_head, 65535));
-    const LineIndex index = index_lines(out_.data, window, limits_.max_lines, out_.lines);
+    const LineIndex index = index_lines(out_.data, window, limits_.max_lines, out_.lines, map_);
     if (finds) head_size = index.head_end != 0 ? index.head_end : find_head_end(out_.data, available, 0);
     reset(head_size);
     if (head_size > window) fail_framing(ScanError::head_too_large);
     if (index.fault != ScanError::none) fail_framing(index.fault);
     if (head_size == 0) fail_framing(available > window ? ScanError::head_too_large : ScanError::header_syntax);
     if (index.overflow) fail_framing(ScanError::too_many_headers);
-    const StartLineResult start = scan_start_line(Text(out_.data, index.start_line_end), limits_, out_);
+    const StartLineResult start = scan_start_line(map_, Text(out_.data, index.start_line_end), limits_, out_);
     if (start.error != ScanError::none && !start.is_sip) fail_framing(start.error);
     fail(start.error);
     if (index.fault != ScanError::none) out_.reason = Slice{};  // the only slice whose octets are not checked one by one
@@ -82,7 +82,7 @@ class Scanner {
     const char* p = out_.data + line.line_at;
     const char* end = out_.data + line.line_end - 2;
     const char* name = p;
-    p = skip_class(p, end, kChar_token);
+    p = map_.skip(p, end, kChar_token);
     line.id = header_id(between(name, p));
     line.next_same = kNoLine;
     const bool empty_name = p == name;
@@ -129,7 +129,7 @@ class Scanner {
       Via further;
       const bool first = out_.via_count == 0 && vias_sound_;
       Via& via = first ? out_.via : further;
-      if (!take_via(list, via)) {
+      if (!take_via(map_, list, via)) {
         // The well-formed beginning of the first value is enough to route the response back to the sender.
         if (first && !via.value.empty()) out_.top_via = out_.slice_of(via.value);
         vias_sound_ = false;
@@ -142,6 +142,7 @@ class Scanner {
         if (same_text(via.branch, kMagicCookie)) fail(ScanError::bad_via);
       }
       if (out_.via_count == limits_.max_vias) return fail(ScanError::too_many_vias);
+      if (out_.via_count < kKeptVias) out_.vias[out_.via_count] = {out_.slice_of(via.host), via.branch.empty() ? Slice{} : out_.slice_of(via.branch), via.port};
       if (out_.via_count < 255) ++out_.via_count;
       if (list.empty()) return;
       list.remove_prefix(1);
@@ -152,7 +153,7 @@ class Scanner {
     for (;;) {
       NameAddr route;
       Uri uri;
-      if (!take_name_addr(list, route) || !route.bracketed || !parse_uri(route.uri_text, uri)) return fail(ScanError::bad_route);
+      if (!take_name_addr(map_, list, route) || !route.bracketed || !parse_uri(map_, route.uri_text, uri)) return fail(ScanError::bad_route);
       if (out_.route_count == limits_.max_routes) return fail(ScanError::too_many_routes);
       if (out_.route_count < 255) ++out_.route_count;
       if (list.empty()) return;
@@ -161,38 +162,24 @@ class Scanner {
   }
 
   // False if there are two tags or the tag is not a token.
-  static bool read_tag(Text params, Text& tag) noexcept {
-    const char* p = params.data();
-    const char* end = p + params.size();
-    bool found = false;
-    while (p < end) {
-      Param param;
-      p = read_param(p, end, param);
-      if (!same_text(param.name, "tag")) continue;
-      if (found || !is_token(param.value)) return false;
-      found = true;
-      tag = param.value;
-    }
-    return true;
-  }
+  static bool is_tag_sound(const NameAddr& party) noexcept { return party.tags == 0 || (party.tags == 1 && is_token(party.tag)); }
 
-  bool scan_party(Text value, Slice& whole, Slice& tag_slice) noexcept {
+  bool scan_party(Text value, Uri& uri, Slice& whole, Slice& tag_slice) noexcept {
     NameAddr party;
-    Uri uri;
-    Text tag;
-    if (!parse_name_addr(value, party) || !parse_uri(party.uri_text, uri) || !read_tag(party.params, tag)) return false;
-    whole = out_.slice_of(value);
-    if (!tag.empty()) tag_slice = out_.slice_of(tag);
-    if (tag.size() > limits_.max_token) fail(ScanError::token_too_long);
+    if (!take_name_addr(map_, value, party) || !value.empty() || !parse_uri(map_, party.uri_text, uri) || !is_tag_sound(party)) return false;
+    whole = out_.slice_of(party.value);
+    if (party.tags > 0) tag_slice = out_.slice_of(party.tag);
+    if (party.tag.size() > limits_.max_token) fail(ScanError::token_too_long);
     return true;
   }
 
   void scan_from(Text value) noexcept {
-    if (!scan_party(value, out_.from_value, out_.from_tag)) fail(ScanError::bad_from);
+    Uri uri;
+    if (!scan_party(value, uri, out_.from_value, out_.from_tag)) fail(ScanError::bad_from);
   }
 
   void scan_to(Text value) noexcept {
-    if (!scan_party(value, out_.to_value, out_.to_tag)) fail(ScanError::bad_to);
+    if (!scan_party(value, out_.to_uri, out_.to_value, out_.to_tag)) fail(ScanError::bad_to);
     out_.has_tag_to = !out_.to_tag.empty();
   }
 
@@ -200,11 +187,11 @@ class Scanner {
   void scan_call_id(Text value) noexcept {
     const char* begin = value.data();
     const char* end = begin + value.size();
-    const char* p = skip_class(begin, end, kChar_word);
+    const char* p = map_.skip(begin, end, kChar_word);
     bool sound = p != begin;
     if (sound && p < end && *p == '@') {
       const char* second = p + 1;
-      p = skip_class(second, end, kChar_word);
+      p = map_.skip(second, end, kChar_word);
       sound = p != second;
     }
     if (!sound || p != end) return fail(ScanError::bad_call_id);
@@ -292,6 +279,7 @@ class Scanner {
 
   const ScanLimits& limits_;
   Message& out_;
+  HeadMap map_;
   bool vias_sound_ = true;
   uint8_t last_[kHeaderIds];  // the last line of each id that has a first one
 };

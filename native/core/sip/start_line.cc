@@ -21,7 +21,7 @@ bool is_sip_version(Text text) noexcept {
 }
 
 ScanError check_version(Text version) noexcept {
-  if (same_text(version, "SIP/2.0")) return ScanError::none;
+  if (version == "SIP/2.0" || same_text(version, "SIP/2.0")) return ScanError::none;
   return is_sip_version(version) ? ScanError::version : ScanError::start_line;
 }
 
@@ -46,19 +46,17 @@ StartLineResult scan_status_line(Text line, Message& out) noexcept {
   return {};
 }
 
-ScanError check_request_uri(Text text, const ScanLimits& limits, Message& out) noexcept {
+ScanError check_request_uri(const HeadMap& map, Text text, const ScanLimits& limits, Message& out) noexcept {
   if (text.size() > limits.max_uri) return ScanError::uri_too_long;
-  Uri uri;
   // Headers in a Request-URI are forbidden (RFC 3261 19.1.1).
-  if (!parse_uri(text, uri) || !uri.headers.empty()) return ScanError::request_uri;
+  if (!parse_uri(map, text, out.uri) || !out.uri.headers.empty()) return ScanError::request_uri;
   out.request_uri = out.slice_of(text);
-  return uri.scheme == Scheme::other ? ScanError::uri_scheme : ScanError::none;
+  return out.uri.scheme == Scheme::other ? ScanError::uri_scheme : ScanError::none;
 }
 
-ScanError scan_request_line(Text line, const ScanLimits& limits, Message& out) noexcept {
+ScanError scan_request_line(const HeadMap& map, Text line, const ScanLimits& limits, Message& out) noexcept {
   out.is_request = true;
-  size_t space = 0;
-  while (space < line.size() && is_class(line[space], kChar_token)) ++space;
+  const size_t space = static_cast<size_t>(map.skip(line.data(), line.data() + line.size(), kChar_token) - line.data());
   if (space == 0 || space == line.size() || line[space] != ' ') return ScanError::start_line;
   const Text method = line.substr(0, space);
   if (method.size() > limits.max_token) return ScanError::token_too_long;
@@ -70,16 +68,16 @@ ScanError scan_request_line(Text line, const ScanLimits& limits, Message& out) n
   const Text uri = rest.substr(0, last);
   if (uri.empty() || uri.find_first_of(" \t") != Text::npos) return ScanError::start_line;
   const ScanError version = check_version(rest.substr(last + 1));
-  const ScanError target = check_request_uri(uri, limits, out);
+  const ScanError target = check_request_uri(map, uri, limits, out);
   return version != ScanError::none ? version : target;
 }
 
 }  // namespace
 
-StartLineResult scan_start_line(Text line, const ScanLimits& limits, Message& out) noexcept {
+StartLineResult scan_start_line(const HeadMap& map, Text line, const ScanLimits& limits, Message& out) noexcept {
   // No token contains '/', so this never mistakes a method for a version (GR-45).
   if (starts_sip(line)) return scan_status_line(line, out);
-  const ScanError error = scan_request_line(line, limits, out);
+  const ScanError error = scan_request_line(map, line, limits, out);
   return {error, error == ScanError::none || ends_with_version(line)};
 }
 

@@ -11,6 +11,6 @@ struct StartLineResult {
 };
 
 // `line` is the line without its CRLF; it starts at the first octet of the message.
-StartLineResult scan_start_line(Text line, const ScanLimits& limits, Message& out) noexcept;
+StartLineResult scan_start_line(const HeadMap& map, Text line, const ScanLimits& limits, Message& out) noexcept;
 
 }  // namespace sluice

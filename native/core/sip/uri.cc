@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "core/sip/address.h"
+#include "core/sip/head_map.h"
 #include "core/sip/lexer.h"
 
 namespace sluice {
@@ -10,9 +11,10 @@ namespace sluice {
 namespace {
 
 // One character of a class, or an escape (RFC 3261 19.1.2).
-inline const char* skip_escaped(const char* p, const char* end, CharClass bits) noexcept {
+template <typename Runs>
+const char* skip_escaped(const Runs& runs, const char* p, const char* end, CharClass bits) noexcept {
   for (;;) {
-    p = skip_class(p, end, bits);
+    p = runs.skip(p, end, bits);
     if (p == end || *p != '%' || end - p < 3 || !is_hex(p[1]) || !is_hex(p[2])) return p;
     p += 3;
   }
@@ -21,29 +23,30 @@ inline const char* skip_escaped(const char* p, const char* end, CharClass bits) 
 // A bit for each parameter that decides where a request goes: if it came twice, two readers could choose differently (GR-16).
 uint32_t bit_of_uri_param(Text name) noexcept {
   switch (name.size()) {
-    case 2: return same_text(name, "lr") ? 1 : same_text(name, "ob") ? 2 : same_text(name, "gr") ? 128 : 0;
-    case 3: return same_text(name, "ttl") ? 4 : 0;
-    case 4: return same_text(name, "user") ? 8 : 0;
-    case 5: return same_text(name, "maddr") ? 16 : 0;
-    case 6: return same_text(name, "method") ? 32 : 0;
-    case 9: return same_text(name, "transport") ? 64 : 0;
+    case 2: return same_word(name, "lr") ? 1 : same_word(name, "ob") ? 2 : same_word(name, "gr") ? 128 : 0;
+    case 3: return same_word(name, "ttl") ? 4 : 0;
+    case 4: return same_word(name, "user") ? 8 : 0;
+    case 5: return same_word(name, "maddr") ? 16 : 0;
+    case 6: return same_word(name, "method") ? 32 : 0;
+    case 9: return same_word(name, "transport") ? 64 : 0;
     default: return 0;
   }
 }
 
-const char* read_uri_params(const char* p, const char* end, Text& params) noexcept {
+template <typename Runs>
+const char* read_uri_params(const Runs& runs, const char* p, const char* end, Text& params) noexcept {
   const char* start = p;
   uint32_t seen = 0;
   while (p < end && *p == ';') {
     const char* name = p + 1;
-    p = skip_escaped(name, end, kChar_uri_param);
+    p = skip_escaped(runs, name, end, kChar_uri_param);
     if (p == name) return nullptr;
     const uint32_t bit = bit_of_uri_param(between(name, p));
     if (seen & bit) return nullptr;
     seen |= bit;
     if (p < end && *p == '=') {
       const char* value = p + 1;
-      p = skip_escaped(value, end, kChar_uri_param);
+      p = skip_escaped(runs, value, end, kChar_uri_param);
       if (p == value) return nullptr;
     }
   }
@@ -51,15 +54,16 @@ const char* read_uri_params(const char* p, const char* end, Text& params) noexce
   return p;
 }
 
-bool read_user_info(const char* p, const char* at, Uri& out) noexcept {
+template <typename Runs>
+bool read_user_info(const Runs& runs, const char* p, const char* at, Uri& out) noexcept {
   const char* user = p;
-  p = skip_escaped(p, at, kChar_user);
+  p = skip_escaped(runs, p, at, kChar_user);
   if (p == user) return false;
   out.user = between(user, p);
   out.has_user = true;
   if (p < at && *p == ':') {
     const char* password = p + 1;
-    p = skip_escaped(password, at, kChar_password);
+    p = skip_escaped(runs, password, at, kChar_password);
     out.password = between(password, p);
   }
   return p == at;
@@ -72,15 +76,16 @@ const char* skip_zeros(const char* p, const char* end) noexcept {
   return p == start || (p < end && is_digit(*p)) ? nullptr : p;
 }
 
-bool parse_sip(const char* p, const char* end, Uri& out) noexcept {
+template <typename Runs>
+bool parse_sip(const Runs& runs, const char* p, const char* end, Uri& out) noexcept {
   // Neither parameters nor headers may contain '@', so the user part ends at the only one (GR-13).
   if (const void* at = std::memchr(p, '@', static_cast<size_t>(end - p))) {
     const char* behind_user = static_cast<const char*>(at);
-    if (!read_user_info(p, behind_user, out)) return false;
+    if (!read_user_info(runs, p, behind_user, out)) return false;
     p = behind_user + 1;
   }
   const char* host = p;
-  p = skip_host(p, end);
+  p = skip_host(runs, p, end);
   if (p == nullptr) return false;
   out.host = between(host, p);
   if (p < end && *p == ':') {
@@ -90,12 +95,12 @@ bool parse_sip(const char* p, const char* end, Uri& out) noexcept {
     if (p == nullptr) return false;
   }
   if (p < end && *p == ';') {
-    p = read_uri_params(p, end, out.params);
+    p = read_uri_params(runs, p, end, out.params);
     if (p == nullptr) return false;
   }
   if (p < end && *p == '?') {
     const char* headers = p;
-    p = skip_escaped(p + 1, end, kChar_uri_header);
+    p = skip_escaped(runs, p + 1, end, kChar_uri_header);
     if (p == headers + 1) return false;
     out.headers = between(headers, p);
   }
@@ -114,28 +119,42 @@ Text host_body(Text host) noexcept {
   return host;
 }
 
-}  // namespace
+// "sip:" in any case.
+bool begins_sip(const char* p, const char* end) noexcept {
+  if (end - p < 4 || p[3] != ':') return false;
+  return lower(p[0]) == 's' && lower(p[1]) == 'i' && lower(p[2]) == 'p';
+}
 
-bool parse_uri(Text text, Uri& out) noexcept {
+template <typename Runs>
+bool parse_uri_by(const Runs& runs, Text text, Uri& out) noexcept {
   out = Uri{};
   const char* p = text.data();
   const char* end = p + text.size();
   const char* scheme = p;
+  if (begins_sip(p, end)) {
+    out.scheme = Scheme::sip;
+    out.scheme_text = between(p, p + 3);
+    return end - p > 4 && parse_sip(runs, p + 4, end, out);
+  }
   if (p == end || !is_alpha(*p)) return false;
   while (p < end && (is_alpha(*p) || is_digit(*p) || *p == '+' || *p == '-' || *p == '.')) ++p;
   if (p == end || *p != ':') return false;
   out.scheme_text = between(scheme, p);
   ++p;
-  if (same_text(out.scheme_text, "sip")) {
-    out.scheme = Scheme::sip;
-  } else if (same_text(out.scheme_text, "sips")) {
+  if (same_text(out.scheme_text, "sips")) {
     out.scheme = Scheme::sips;
   } else {
     out.scheme = same_text(out.scheme_text, "tel") ? Scheme::tel : Scheme::other;
     return parse_other(p, end);
   }
-  return p < end && parse_sip(p, end, out);
+  return p < end && parse_sip(runs, p, end, out);
 }
+
+}  // namespace
+
+bool parse_uri(Text text, Uri& out) noexcept { return parse_uri_by(Octets(), text, out); }
+
+bool parse_uri(const HeadMap& map, Text text, Uri& out) noexcept { return parse_uri_by(map, text, out); }
 
 bool find_uri_param(Text params, Text name, Text* value) noexcept {
   while (!params.empty()) {

@@ -7,6 +7,8 @@ namespace sluice {
 
 enum class Scheme : uint8_t { sip, sips, tel, other };
 
+class HeadMap;
+
 struct Uri {
   Scheme scheme = Scheme::other;
   Text scheme_text;
@@ -24,6 +26,8 @@ struct Uri {
 // sip: and sips: are checked in full (user, host, port, parameters, escapes); any other URI must only be well formed up to the colon
 // and contain no blanks, angle brackets, quotes or control octets. False: not a URI.
 bool parse_uri(Text text, Uri& out) noexcept;
+// The same for a URI in a head that has been mapped.
+bool parse_uri(const HeadMap& map, Text text, Uri& out) noexcept;
 
 // Finds a URI parameter by name, ignoring case. `value` is empty if it has none. `params` is Uri::params.
 bool find_uri_param(Text params, Text name, Text* value) noexcept;

@@ -1,5 +1,6 @@
 #include "core/sip/via.h"
 
+#include "core/sip/head_map.h"
 #include "core/sip/lexer.h"
 
 namespace sluice {
@@ -14,10 +15,10 @@ constexpr uint32_t kKeepParam = 16;
 
 uint32_t bit_of_via_param(Text name) noexcept {
   switch (name.size()) {
-    case 4: return same_text(name, "keep") ? kKeepParam : 0;
-    case 5: return same_text(name, "rport") ? kRport : same_text(name, "maddr") ? kMaddr : 0;
-    case 6: return same_text(name, "branch") ? kBranch : 0;
-    case 8: return same_text(name, "received") ? kReceived : 0;
+    case 4: return same_word(name, "keep") ? kKeepParam : 0;
+    case 5: return same_word(name, "rport") ? kRport : same_word(name, "maddr") ? kMaddr : 0;
+    case 6: return same_word(name, "branch") ? kBranch : 0;
+    case 8: return same_word(name, "received") ? kReceived : 0;
     default: return 0;
   }
 }
@@ -56,37 +57,44 @@ bool note_param(const Param& param, uint32_t bit, Via& out) noexcept {
 }
 
 // A token followed by '/', with LWS around the '/'.
-const char* skip_token_slash(const char* p, const char* end) noexcept {
-  const char* behind = skip_class(p, end, kChar_token);
+template <typename Runs>
+const char* skip_token_slash(const Runs& runs, const char* p, const char* end) noexcept {
+  const char* behind = runs.skip(p, end, kChar_token);
   if (behind == p) return nullptr;
   p = skip_lws(behind, end);
   return p < end && *p == '/' ? skip_lws(p + 1, end) : nullptr;
 }
 
 // sent-protocol LWS sent-by. A version other than 2.0 is not a fault here: the request must be answered with 505.
-const char* read_sent_by(const char* p, const char* end, Via& out) noexcept {
-  p = skip_token_slash(p, end);
-  if (p == nullptr) return nullptr;
-  p = skip_token_slash(p, end);
-  if (p == nullptr) return nullptr;
-  const char* behind = skip_class(p, end, kChar_token);
+template <typename Runs>
+const char* read_sent_by(const Runs& runs, const char* p, const char* end, Via& out) noexcept {
+  constexpr Text kUsual = "SIP/2.0/";
+  const Text rest = between(p, end);
+  if (rest.starts_with(kUsual) && rest.size() > kUsual.size() && is_class(rest[kUsual.size()], kChar_token)) {
+    p += kUsual.size();
+  } else {
+    p = skip_token_slash(runs, p, end);
+    if (p == nullptr) return nullptr;
+    p = skip_token_slash(runs, p, end);
+    if (p == nullptr) return nullptr;
+  }
+  const char* behind = runs.skip(p, end, kChar_token);
   const char* host = skip_lws(behind, end);
   if (behind == p || host == behind) return nullptr;
   out.transport = between(p, behind);
-  p = skip_host(host, end);
+  p = skip_host(runs, host, end);
   if (p == nullptr) return nullptr;
   out.host = between(host, p);
   const char* colon = skip_lws(p, end);
   return colon < end && *colon == ':' ? read_port(skip_lws(colon + 1, end), end, out.port) : p;
 }
 
-}  // namespace
-
-bool take_via(Text& list, Via& out) noexcept {
+template <typename Runs>
+bool take_via_by(const Runs& runs, Text& list, Via& out) noexcept {
   out = Via{};
   const char* end = list.data() + list.size();
   const char* start = skip_lws(list.data(), end);
-  const char* behind = read_sent_by(start, end, out);
+  const char* behind = read_sent_by(runs, start, end, out);
   if (behind == nullptr) return false;
   const char* p = skip_lws(behind, end);
   const char* params = p;
@@ -94,7 +102,7 @@ bool take_via(Text& list, Via& out) noexcept {
   while (p < end && *p == ';') {
     out.value = between(start, behind);
     Param param;
-    p = read_param(p, end, param);
+    p = read_param(runs, p, end, param);
     if (p == nullptr) return false;
     const uint32_t bit = bit_of_via_param(param.name);
     if ((seen & bit) != 0 || !note_param(param, bit, out)) return false;
@@ -107,6 +115,12 @@ bool take_via(Text& list, Via& out) noexcept {
   list = between(p, end);
   return true;
 }
+
+}  // namespace
+
+bool take_via(Text& list, Via& out) noexcept { return take_via_by(Octets(), list, out); }
+
+bool take_via(const HeadMap& map, Text& list, Via& out) noexcept { return take_via_by(map, list, out); }
 
 bool parse_via(Text value, Via& out) noexcept { return take_via(value, out) && value.empty(); }
 

@@ -9,6 +9,8 @@ constexpr uint16_t kSipPort = 5060;          // the default of a host without a 
 constexpr uint16_t kSipsPort = 5061;
 constexpr Text kMagicCookie = "z9hG4bK";     // RFC 3261 8.1.1.7
 
+class HeadMap;
+
 struct Via {
   Text value;         // all of it, without surrounding blanks
   Text transport;     // "UDP", "TCP", "TLS", "WS", "WSS" or another token, raw
@@ -35,5 +37,7 @@ bool parse_via(Text value, Via& out) noexcept;
 // Reads the first value of a comma list by the same rules and advances `list` to the comma or the end.
 // On failure, `value` is the part before the first faulty parameter, if sent-by is well formed: enough for a response.
 bool take_via(Text& list, Via& out) noexcept;
+// The same for a list in a head that has been mapped.
+bool take_via(const HeadMap& map, Text& list, Via& out) noexcept;
 
 }  // namespace sluice
