@@ -76,7 +76,7 @@ class Table {
     const char* end = p + params.size();
     while (p < end) {
       Param param;
-      if (*p != ';' || (p = read_param(p, end, param)) == nullptr) return false;
+      if (*p != ';' || (p = read_param(CharRuns(), p, end, param)) == nullptr) return false;
       const char* whole_end = param.whole.data() + param.whole.size();
       put(between(param.name.data(), whole_end));
       put(param.name.data() + param.name.size() - base_);
@@ -124,7 +124,7 @@ Napi::Value read_message(const Napi::CallbackInfo& info) {
     const HeaderLine& line = message.lines[i];
     table.put(static_cast<int32_t>(line.id));
     table.put(line.line_at);
-    table.put(skip_class(data + line.line_at, data + line.line_end, kChar_token) - data);
+    table.put(CharRuns().skip(data + line.line_at, data + line.line_end, kChar_token) - data);
     table.put(line.value_at);
     table.put(line.value_at + line.value_len);
     table.put(line.line_end - 2);

@@ -156,26 +156,36 @@ void ShardHost::spin(Running* running) noexcept {
     // 0: a timer is due, a new descriptor must be watched, a handle is closing, an immediate is waiting, or the loop must stop.
     const int timeout = uv_backend_timeout(running->loop);
     const unsigned count = shard.await(timeout);
-    if (count > 0 || (running->host->decide_.IsEmpty() && !shard.object_events().empty())) running->host->hand_over(count);
+    if (count > 0 || !shard.object_events().empty()) running->host->hand_over(count);
     // JavaScript may have closed the shard.
     if (running->closing || running->host == nullptr || timeout == 0 || shard.take_loop_ready()) return;
   }
 }
 
-// Hands the batch to JavaScript. Uses the plain calls of Node-API and checks their results: node-addon-api would end the process when
+// Lets JavaScript decide on the batch. Uses the plain calls of Node-API and checks their results: node-addon-api would end the process when
 // JavaScript can no longer run, as is the case once the worker is being stopped.
 void ShardHost::hand_over(unsigned count) noexcept {
   const napi_env env = running_->env;
   const Napi::HandleScope scope(env);
-  napi_value global, argument, error;
+  napi_value global, argument;
   if (napi_get_global(env, &global) != napi_ok || napi_create_uint32(env, count, &argument) != napi_ok) return;
-  // An edge's policy needs nothing from the event loop and leaves no promises, so it is not called as a callback.
-  const bool is_policy = !decide_.IsEmpty();
-  const napi_status status = is_policy ? napi_call_function(env, global, decide_.Value(), 1, &argument, nullptr)
-                                       : napi_make_callback(env, nullptr, global, on_batch_.Value(), 1, &argument, nullptr);
-  // Thrown by our own code: goes to the worker's uncaughtException. There is no exception when the worker is being stopped.
+  // Numbers need nothing from the event loop and leave no promises, so they are not decided in a callback.
+  bool needs_callback = decide_.IsEmpty() || !running_->shard->object_events().empty();
+  if (count > 0 && !decide_.IsEmpty()) {
+    napi_value result = nullptr;
+    uint32_t left = 0;
+    report(napi_call_function(env, global, decide_.Value(), 1, &argument, &result));
+    if (napi_get_value_uint32(env, result, &left) == napi_ok && left > 0) needs_callback = true;
+  }
+  if (needs_callback) report(napi_make_callback(env, nullptr, global, on_batch_.Value(), 1, &argument, nullptr));
+  else running_->shard->execute();
+}
+
+// What our own code has thrown goes to the worker's uncaughtException. There is no exception when the worker is being stopped.
+void ShardHost::report(napi_status status) noexcept {
+  const napi_env env = running_->env;
+  napi_value error;
   if (status == napi_pending_exception && napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
-  if (is_policy && running_ != nullptr) running_->shard->execute();
 }
 
 // next(): carries out the verdicts and returns the size of the next batch; 0: nothing is left, or the turn has lasted long enough

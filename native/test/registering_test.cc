@@ -175,6 +175,22 @@ TEST("TX-8 what differs from an answered REGISTER only in its To is another requ
   CHECK(rig.states.size() > decided && rig.states.back() == RegisterState::open);
 }
 
+TEST("TX-8 a retransmission in the batch of its request gets the same response") {
+  const TemporaryFolder folder;
+  RegistrarRig rig(folder.path());
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp));
+  const Asked asked;
+  edge.send(asked.text());
+  edge.send(asked.text());
+  CHECK_EQ(rig->collect(), 2u);
+  rig.decide(2);
+  rig->execute();
+  const std::string both = edge.drain();
+  CHECK_EQ(count_of(both, "SIP/2.0 200 OK\r\n"), 2u);
+  CHECK_EQ(both.substr(0, both.size() / 2), both.substr(both.size() / 2));
+  CHECK_EQ(rig.bindings().size(), 1u);
+}
+
 TEST("TX-8 a retransmission of a request on the object path goes there") {
   const TemporaryFolder folder;
   RegistrarRig rig(folder.path());

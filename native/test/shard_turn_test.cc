@@ -9,19 +9,36 @@
 namespace sluice::shard_turn_test {
 using namespace test;
 
-TEST("an edge takes batches of 64 messages, a home batches of eight, because there one may cost as much as a hundred") {
-  for (const bool home : {false, true}) {
+TEST("an edge takes batches of 64 messages; a home of eight while one needs the object path, and of up to 24 while none does") {
+  const auto batches = [](bool home, Action action) {
     ShardRig rig([&](EdgeConfig& config) { config.home = home; });
     const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+    rig.policy = [&](unsigned, const int32_t*, int32_t* verdict) {
+      verdict[kVerdict_action] = static_cast<int32_t>(action);
+      return true;
+    };
     for (int i = 0; i < 64; ++i) client.send(Request{.number = i}.text());
-    const unsigned most = home ? 8 : 64;
-    for (unsigned taken = 0; taken < 64; taken += most) {
-      CHECK_EQ(rig->collect(), most);
+    std::vector<unsigned> sizes;
+    const auto take = [&] {
+      sizes.push_back(rig->collect());
+      rig.decide(sizes.back());
       rig->execute();
-    }
+    };
+    for (unsigned taken = 0; taken < 64; taken += sizes.back()) take();
+    // One message for the object path is enough to make them small again.
+    action = Action::object;
+    client.send(Request{.number = 100}.text());
+    take();
+    for (int i = 0; i < 8; ++i) client.send(Request{.number = 200 + i}.text());
+    client.send(Request{.number = 300}.text());
+    take();
     rig.turn();
-    CHECK_EQ(rig.count(Counter::requests_in), 64);
-  }
+    CHECK_EQ(rig.count(Counter::requests_in), 64 + 1 + 9);
+    return sizes;
+  };
+  CHECK((batches(false, Action::drop) == std::vector<unsigned>{64, 1, 9}));
+  CHECK((batches(true, Action::drop) == std::vector<unsigned>{8, 16, 24, 16, 1, 8}));
+  CHECK((batches(true, Action::object) == std::vector<unsigned>{8, 8, 8, 8, 8, 8, 8, 8, 1, 8}));
 }
 
 TEST("connections that time out together are closed over several turns, without exception") {

@@ -1,6 +1,6 @@
 /** The object path of a shard: it takes messages that need more than numbers to their transaction, the registrar or the home proxy. */
 import type { FlowEvent, Shard, ShardConfig } from "../native/binding.js";
-import { Const, FlowFlag, HeaderFlag, ObjectEvent, RecordField } from "../native/layout.js";
+import { Action, Const, FlowFlag, HeaderFlag, ObjectEvent, RecordField, VerdictField } from "../native/layout.js";
 import type { Binding } from "../location/binding.js";
 import type { LocationStore } from "../location/store.js";
 import type { HomeProxy } from "../proxy/home-proxy.js";
@@ -16,7 +16,7 @@ import type { Payer, Sender } from "../transaction/hop.js";
 import type { ServerTransaction } from "../transaction/server.js";
 import { type TransactionTable, serverKey } from "../transaction/table.js";
 import { walkRoutes, walked } from "../edge/route-walk.js";
-import { reply } from "../edge/verdicts.js";
+import { failRow, reply } from "../edge/verdicts.js";
 import { ownerOf } from "../proxy/target.js";
 import type { RegisterDesk } from "./register-desk.js";
 
@@ -62,10 +62,27 @@ export class ObjectPath {
     return this.#options.table.open;
   }
 
+  /** Decides on the REGISTERs of a batch for which numbers are enough; returns how many messages are left for `receive`. Never throws. */
+  settle(count: number, records: Int32Array, verdicts: Int32Array): number {
+    const { desk, onFault } = this.#options;
+    let left = 0;
+    desk?.startBatch();
+    for (let item = 0; item < count; item += 1) {
+      const out = item * Const.verdictFields;
+      if (verdicts[out + VerdictField.action] !== Action.object) continue;
+      try {
+        if (desk?.takes(item, records, verdicts) !== true) left += 1;
+      } catch (error) {
+        onFault(error);
+        failRow(records, item * Const.recordFields, verdicts, out);
+      }
+    }
+    return left;
+  }
+
   /** Takes one message of the batch. */
   receive(item: number, records: Int32Array, verdicts: Int32Array): void {
     const { shard, table, desk, payerOf } = this.#options;
-    if (desk?.takes(item, records, verdicts) === true) return;
     const row = item * Const.recordFields;
     const message = new SipMessage(shard.message(item));
     const origin = shard.origin(item);

@@ -22,6 +22,8 @@ export class RegisterDesk {
   readonly #rows = new Int32Array(Const.batchSize * Const.registerFields);
   /** How many REGISTERs of an address of record the object path has not finished; later ones must not overtake them. */
   readonly #held = new Map<number, number>();
+  /** Addresses with a REGISTER of this batch that the object path will take. */
+  readonly #left = new Set<number>();
   readonly #shard: RegisterDeskNeeds["shard"];
   readonly #servesOutbound: boolean;
   #options: RegistrarOptions | undefined;
@@ -44,13 +46,24 @@ export class RegisterDesk {
     this.#shard.setRegisters({ domains: shown, isOpen: authenticator === undefined, maxContacts, maxFlows, keepSeconds, supported: supportedBy(options).join(", ") });
   }
 
-  /** Decides on one message of the batch if numbers are enough. */
+  startBatch(): void {
+    this.#left.clear();
+  }
+
+  /** Decides on one message of the batch if numbers are enough; its messages come in order. */
   takes(item: number, records: Int32Array, verdicts: Int32Array): boolean {
+    const who = this.whoOf(item);
+    if (!this.#held.has(who) && !this.#left.has(who) && this.#decides(item, records, verdicts)) return true;
+    if (who !== 0) this.#left.add(who);
+    return false;
+  }
+
+  #decides(item: number, records: Int32Array, verdicts: Int32Array): boolean {
     const register = item * Const.registerFields;
     const state = this.#rows[register + RegisterField.state];
     if (this.#options === undefined || (state !== RegisterState.open && state !== RegisterState.answered)) return false;
     const record = item * Const.recordFields;
-    if ((records[record + RecordField.headers]! & HeaderFlag.strictUri) !== 0 || this.#held.has(this.whoOf(item))) return false;
+    if ((records[record + RecordField.headers]! & HeaderFlag.strictUri) !== 0) return false;
     const row = { records, record, registers: this.#rows, register };
     const out = item * Const.verdictFields;
     if (!decideRegister(row, verdicts, out, this.#options, this.#servesOutbound, Math.random())) return false;

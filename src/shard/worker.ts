@@ -77,7 +77,7 @@ function textOf(error: unknown): string {
 
 const decideRows: Decide = home !== undefined ? decideHome : stage === undefined ? decide : stage.decide.bind(stage);
 
-/** A failure with one message is answered 500 and affects no other of the batch. */
+/** What numbers cannot decide goes to the object path. A failure with one message is answered 500 and affects no other of the batch. */
 function takeObjects(count: number): void {
   for (let item = 0; item < count; item += 1) {
     const out = item * Const.verdictFields;
@@ -91,11 +91,12 @@ function takeObjects(count: number): void {
   }
 }
 
-function onBatch(first: number): void {
+function onBatch(count: number): void {
   // Messages that come while the shard ends are dropped unread.
   if (ending) return shard.finish();
-  relayBatches(first);
-  if (home === undefined) return;
+  if (home === undefined) return relayBatches(count);
+  takeObjects(count);
+  shard.finish();
   const events = shard.takeEvents();
   if (events !== undefined) home.path.onFlowEvents(events);
 }
@@ -109,10 +110,11 @@ function relayBatches(first: number): void {
   }
 }
 
-function decideSafely(count: number): void {
-  if (ending) return;
+/** Returns how many messages are left to the object path. */
+function decideSafely(count: number): number {
+  if (ending) return 0;
   decideBatch(decideRows, records, verdicts, count, rules, fault);
-  if (home !== undefined) takeObjects(count);
+  return home?.path.settle(count, records, verdicts) ?? 0;
 }
 
 function relayed(): bigint {
@@ -218,8 +220,8 @@ port.on("message", (message: ToShard) => {
 });
 
 function go(): void {
-  // An edge without hooks asks nothing of the event loop: its policy is called for each batch, and nothing else.
-  const errno = shard.start(onBatch, home === undefined && stage === undefined ? decideSafely : undefined);
+  // Numbers ask nothing of the event loop; hooks may.
+  const errno = shard.start(onBatch, home !== undefined || stage === undefined ? decideSafely : undefined);
   if (errno !== undefined) return say({ kind: "failed", errno });
   setInterval(() => Atomics.add(beats, 0, 1), BEAT_MS);
   setInterval(() => {

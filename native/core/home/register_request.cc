@@ -177,7 +177,7 @@ class Reading {
     const char* const end = p + params.size();
     while (p < end) {
       Param param;
-      if (*p != ';' || (p = read_param(Octets(), p, end, param)) == nullptr || count == kMost) return false;
+      if (*p != ';' || (p = read_param(CharRuns(), p, end, param)) == nullptr || count == kMost) return false;
       for (size_t i = 0; i < count; ++i)
         if (same_text(names[i], param.name)) return false;
       names[count++] = param.name;

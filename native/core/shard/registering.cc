@@ -48,7 +48,8 @@ void Registering::read(unsigned i) noexcept {
   const bool is_read = read_register(message, item.source, settings_.domains, request);
   if (!request.aor.empty()) row[kRegister_who] = static_cast<int32_t>(siphash(ground_.config.table_key, request.aor.data(), request.aor.size()) | 1);
   RegisterState state = RegisterState::open;
-  if (item.source.kind == FlowKind::udp) state = desk_->memory.find(transaction_of(item), ground_.clock.tick());
+  const uint64_t transaction = desk_->transactions[i] = transaction_of(item);
+  if (item.source.kind == FlowKind::udp) state = desk_->memory.find(transaction, ground_.clock.tick());
   if (state != RegisterState::held && (!is_read || (state == RegisterState::open && !ground_.clock.reached(desk_->rests_until)))) state = RegisterState::unread;
   row[kRegister_state] = static_cast<int32_t>(state);
   row[kRegister_asked] = request.asked;
@@ -90,7 +91,6 @@ void Registering::carry_out(unsigned i) noexcept {
   }
   Done done;
   done.item = i;
-  done.transaction = transaction_of(item);
   Outcome outcome = Outcome::saved;
   const uint64_t now = now_ns() / 1'000'000 + static_cast<uint64_t>(desk_->clock_offset);
   if (challenges) refuse(401, "Unauthorized", done);
@@ -103,6 +103,12 @@ void Registering::carry_out(unsigned i) noexcept {
   desk_->done.push_back(done);
 }
 
+// Whether it retransmits a REGISTER of this very batch.
+bool Registering::repeats(unsigned i) const noexcept {
+  const auto is_same = [&](const Done& done) { return done.changes && desk_->transactions[done.item] == desk_->transactions[i]; };
+  return turn_.item(i).source.kind == FlowKind::udp && std::any_of(desk_->done.begin(), desk_->done.end(), is_same);
+}
+
 // RFC 3261 10.3 step 7. False: the store cannot save anything now.
 bool Registering::save(unsigned i, uint64_t now, Outcome& outcome) noexcept {
   const Item& item = turn_.item(i);
@@ -110,7 +116,7 @@ bool Registering::save(unsigned i, uint64_t now, Outcome& outcome) noexcept {
   const int32_t* const verdict = turn_.verdict(i);
   const auto grants = static_cast<uint32_t>(verdict[kVerdict_edits]);
   desk_->contacts.begin(request.aor, request.key, now, (grants & kGrant_gruu) != 0 ? desk_->gruus.get() : nullptr);
-  if (state(i) == RegisterState::answered) {
+  if (state(i) == RegisterState::answered || repeats(i)) {
     desk_->store->table().lookup(request.aor, now, desk_->contacts);
     return true;
   }
@@ -166,12 +172,9 @@ void Registering::accept(Done& done) noexcept {
     most = room > taken ? room - taken : 0;
   }
   if (!contacts.is_whole()) return refuse(500, "Server Internal Error", done);
-  std::string& answers = desk_->answers;
-  done.answer_at = answers.size();
-  answers.resize(done.answer_at + 2 * size_t{item.message.head_size} + contacts.size() + settings_.supported.size() + 2 * kOwn);
-  Writer out(answers.data() + done.answer_at, answers.size() - done.answer_at);
+  Writer out = desk_->answers.room(2 * size_t{item.message.head_size} + contacts.size() + settings_.supported.size() + 2 * kOwn);
   char tag[StatelessAnswers::kTag];
-  write_register_head(item.message, item.source, 200, "OK", StatelessAnswers::tag(ground_.config, done.transaction, nullptr, tag), settings_.keep_seconds, out);
+  write_register_head(item.message, item.source, 200, "OK", StatelessAnswers::tag(ground_.config, desk_->transactions[done.item], nullptr, tag), settings_.keep_seconds, out);
   contacts.put(most, out);
   put_path(request.path, out);
   if ((verdict[kVerdict_edits] & static_cast<int32_t>(kGrant_require_outbound)) != 0) out.put("Require: outbound\r\n");
@@ -186,32 +189,32 @@ void Registering::accept(Done& done) noexcept {
   out.put(desk_->date.at(ground_.clock.unix_seconds()));
   out.put(kRegisterEnd);
   SLUICE_INVARIANT(!out.full());
-  done.status = 200;
-  done.answer_size = out.size();
-  answers.resize(done.answer_at + out.size());
+  keep(200, out, done);
 }
 
 void Registering::refuse(int status, Text reason, Done& done) noexcept {
   const Item& item = turn_.item(done.item);
-  std::string& answers = desk_->answers;
-  done.answer_at = answers.size();
   const Text aor = desk_->requests[done.item].aor;
-  answers.resize(done.answer_at + 2 * size_t{item.message.head_size} + kOwn + login_.challenge_octets(aor));
-  Writer out(answers.data() + done.answer_at, answers.size() - done.answer_at);
+  Writer out = desk_->answers.room(2 * size_t{item.message.head_size} + kOwn + login_.challenge_octets(aor));
   char tag[StatelessAnswers::kTag];
-  write_register_head(item.message, item.source, status, reason, StatelessAnswers::tag(ground_.config, done.transaction, nullptr, tag), 0, out);
+  write_register_head(item.message, item.source, status, reason, StatelessAnswers::tag(ground_.config, desk_->transactions[done.item], nullptr, tag), 0, out);
   if (status == 401) {
     const auto grants = static_cast<uint32_t>(turn_.verdict(done.item)[kVerdict_edits]);
     login_.put_challenge(item, aor, (grants & kGrant_stale_challenge) != 0, out);
   } else if (status == 503) {
     out.put("Retry-After: ");
-    out.put_number(kRetryLeast + done.transaction % kRetrySpan);
+    out.put_number(kRetryLeast + desk_->transactions[done.item] % kRetrySpan);
     out.put("\r\n");
   }
   out.put(kRegisterEnd);
+  keep(status, out, done);
+}
+
+void Registering::keep(int status, const Writer& out, Done& done) noexcept {
   done.status = status;
+  done.answer_at = desk_->answers.size();
   done.answer_size = out.size();
-  answers.resize(done.answer_at + out.size());
+  desk_->answers.commit(out);
 }
 
 void Registering::refuse_for_now(Done& done) noexcept { refuse(503, "Service Unavailable", done); }
@@ -266,12 +269,12 @@ void Registering::send(const Done& done) noexcept {
   const Item& item = turn_.item(done.item);
   const uint32_t now = ground_.clock.tick();
   if (done.changes && item.source.kind == FlowKind::udp)
-    desk_->memory.remember(done.transaction, RegisterState::answered, now, now + Clock::ticks(uint64_t{ground_.config.branch_seconds} * 1'000));
+    desk_->memory.remember(desk_->transactions[done.item], RegisterState::answered, now, now + Clock::ticks(uint64_t{ground_.config.branch_seconds} * 1'000));
   if (done.changes && !item.source.from_core) bind(done.item);
   ground_.counters.add(Counter::replies);
   responder_.count(done.status, Method::register_);
   const ReturnPath back = return_path_of(ground_.config, object_.answer_way_of(done.item));
-  responder_.send_back(back, Text(desk_->answers.data() + done.answer_at, done.answer_size), Text(), true, item.tapped);
+  responder_.send_back(back, desk_->answers.part(done.answer_at, done.answer_size), Text(), true, item.tapped);
 }
 
 // From now on the bindings end with the client's flow; requests that carry its token afterwards are routed to the owner's bindings.

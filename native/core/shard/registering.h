@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/open_text.h"
 #include "core/home/binding_store.h"
 #include "core/home/register_answer.h"
 #include "core/home/register_memory.h"
@@ -58,7 +59,6 @@ class Registering {
  private:
   struct Done {
     unsigned item = 0;
-    uint64_t transaction = 0;  // transaction_of() the item
     int status = 0;
     bool changes = false;  // the table changed, so the journal must have it first
     size_t answer_at = 0;
@@ -73,13 +73,14 @@ class Registering {
     int32_t* rows = nullptr;
     std::unique_ptr<GruuWriter> gruus;
     std::deque<RegisterRequest> requests;  // one per message of the batch
+    uint64_t transactions[k_batch_size];   // transaction_of() each
     uint32_t rests_until = 0;              // tick
     RegisterMemory memory;
     ContactLines contacts;
     DateLine date;
     RegisterOperation operation;
     std::vector<Done> done;                // of this batch
-    std::string answers;                   // until the next batch
+    OpenText answers;                      // until the next batch
     uint64_t failures = 0;                 // of the journal, before the first change of the batch
   };
 
@@ -87,9 +88,11 @@ class Registering {
   RegisterState state(unsigned i) const noexcept { return static_cast<RegisterState>(desk_->rows[i * k_register_fields + kRegister_state]); }
   uint64_t transaction_of(const Item& item) const noexcept;
   uint16_t payer_of(const Item& item) const noexcept;
+  bool repeats(unsigned i) const noexcept;
   bool save(unsigned i, uint64_t now, Outcome& outcome) noexcept;
   void accept(Done& done) noexcept;
   void refuse(int status, Text reason, Done& done) noexcept;
+  void keep(int status, const Writer& out, Done& done) noexcept;
   void refuse_for_now(Done& done) noexcept;
   void refuse_source(Done& done) noexcept;
   void rest(Done& done) noexcept;

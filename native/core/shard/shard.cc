@@ -247,6 +247,7 @@ void Shard::carry_out(unsigned i) noexcept {
       }
       return;
     case Action::object:
+      turn_.note_object();
       registering_.leave(i);
       return object_.take(i);
     case Action::register_:

@@ -32,10 +32,11 @@ class Turn {
  public:
   static constexpr size_t kDatagram = 65'536;
 
-  // `records` and `verdicts` hold batch_size rows and outlive this. With `home` a message may cost the policy a hundred times as much as
-  // relaying, and the shard checks the time only between batches, so batches are small.
+  // `records` and `verdicts` hold batch_size rows and outlive this. With `home` a message that needs the object path costs thirty times as
+  // much as one decided by numbers, and the shard checks the time only between batches. So batches are small, and grow while none needs it.
   Turn(int32_t* records, int32_t* verdicts, bool home) noexcept
-      : most_(home ? kHomeBatch : k_batch_size),
+      : home_(home),
+        most_(home ? kObjectBatch : k_batch_size),
         items_(k_batch_size),
         records_(records),
         verdicts_(verdicts),
@@ -50,7 +51,14 @@ class Turn {
     handshakes_left_ = kHandshakes;
     custom_.clear();
   }
-  void end() noexcept { count_ = 0; }
+  void end() noexcept {
+    if (home_ && objects_ > 0) most_ = kObjectBatch;
+    else if (home_ && full() && most_ < kNumberBatch) most_ = most_ * 2 < kNumberBatch ? most_ * 2 : kNumberBatch;
+    objects_ = 0;
+    count_ = 0;
+  }
+  // A message of this batch went to the object path.
+  void note_object() noexcept { ++objects_; }
 
   unsigned count() const noexcept { return count_; }
   bool full() const noexcept { return count_ == most_; }
@@ -102,11 +110,15 @@ class Turn {
   static constexpr size_t kDatagramStride = kDatagram + 17 * 64;  // an odd number of cache lines, so that slots do not share sets
   static constexpr size_t kStreamArena = 1u << 20;
   static constexpr unsigned kHandshakes = 2;
-  static constexpr unsigned kHomeBatch = 8;
+  // Even if the object path had to take all of a batch, a turn would last less than 5 ms.
+  static constexpr unsigned kObjectBatch = 8;
+  static constexpr unsigned kNumberBatch = 24;
 
-  const unsigned most_;
+  const bool home_;
+  unsigned most_;
   std::vector<Item> items_;
   unsigned count_ = 0;
+  unsigned objects_ = 0;
   int32_t* records_;
   int32_t* verdicts_;
   std::unique_ptr<char[]> datagrams_;

@@ -77,7 +77,7 @@ inline bool is_hex(char c) noexcept { return is_digit(c) || (lower(c) >= 'a' && 
 
 // Finds where a run of characters ends by looking at them. A HeadMap does the same for a head that it has mapped; the readers of the
 // grammar take either.
-struct Octets {
+struct CharRuns {
   const char* skip(const char* p, const char* end, CharClass bits) const noexcept {
 #if defined(__SSE2__)
     while (end - p >= 16) {
@@ -95,7 +95,7 @@ struct Octets {
 
 inline bool all_of_class(Text text, CharClass bits) noexcept {
   const char* end = text.data() + text.size();
-  return Octets().skip(text.data(), end, bits) == end;
+  return CharRuns().skip(text.data(), end, bits) == end;
 }
 
 inline bool is_token(Text text) noexcept { return !text.empty() && all_of_class(text, kChar_token); }

@@ -24,7 +24,7 @@ struct OctetMappers {
 };
 OctetMappers octet_mappers() noexcept;
 
-// Finds runs of characters in a head, like Octets. Only for texts that lie in whole lines of the part that was mapped, because the end of
+// Finds runs of characters in a head, like CharRuns. Only for texts that lie in whole lines of the part that was mapped, because the end of
 // the line stops every search.
 class HeadMap {
  public:

@@ -58,7 +58,7 @@ inline bool has_loose_control(Text text) noexcept {
   while (p < end) {
     const char* behind = p + 1;
     if (*p == '"' && quotes) {
-      behind = skip_quoted(Octets(), p, end);
+      behind = skip_quoted(CharRuns(), p, end);
       quotes = behind != nullptr;
       if (!quotes) behind = p + 1;
     } else if (is_control(*p)) {

@@ -102,7 +102,7 @@ bool take_name_addr_by(const Runs& runs, Text& list, NameAddr& out) noexcept {
 
 }  // namespace
 
-bool take_name_addr(Text& list, NameAddr& out) noexcept { return take_name_addr_by(Octets(), list, out); }
+bool take_name_addr(Text& list, NameAddr& out) noexcept { return take_name_addr_by(CharRuns(), list, out); }
 
 bool take_name_addr(const HeadMap& map, Text& list, NameAddr& out) noexcept { return take_name_addr_by(map, list, out); }
 
@@ -113,7 +113,7 @@ bool find_param(Text params, Text name, Text* value) noexcept {
   const char* end = p + params.size();
   Param param;
   while (p < end && *p == ';') {
-    p = read_param(Octets(), p, end, param);
+    p = read_param(CharRuns(), p, end, param);
     if (p == nullptr) return false;
     if (same_text(param.name, name)) {
       if (value != nullptr) *value = param.value;
@@ -138,7 +138,7 @@ bool ValueList::next(Text& value) noexcept {
   const char* p = start;
   while (p < end && *p != ',') {
     if (*p == '"') {
-      p = skip_quoted(Octets(), p, end);
+      p = skip_quoted(CharRuns(), p, end);
       if (p == nullptr) sound_ = false, p = end;
     } else if (*p == '<') {
       p = static_cast<const char*>(std::memchr(p, '>', static_cast<size_t>(end - p)));

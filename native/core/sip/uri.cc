@@ -152,7 +152,7 @@ bool parse_uri_by(const Runs& runs, Text text, Uri& out) noexcept {
 
 }  // namespace
 
-bool parse_uri(Text text, Uri& out) noexcept { return parse_uri_by(Octets(), text, out); }
+bool parse_uri(Text text, Uri& out) noexcept { return parse_uri_by(CharRuns(), text, out); }
 
 bool parse_uri(const HeadMap& map, Text text, Uri& out) noexcept { return parse_uri_by(map, text, out); }
 

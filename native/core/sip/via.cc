@@ -118,7 +118,7 @@ bool take_via_by(const Runs& runs, Text& list, Via& out) noexcept {
 
 }  // namespace
 
-bool take_via(Text& list, Via& out) noexcept { return take_via_by(Octets(), list, out); }
+bool take_via(Text& list, Via& out) noexcept { return take_via_by(CharRuns(), list, out); }
 
 bool take_via(const HeadMap& map, Text& list, Via& out) noexcept { return take_via_by(map, list, out); }
 
