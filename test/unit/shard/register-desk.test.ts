@@ -1,7 +1,7 @@
 /** Which REGISTERs of a batch numbers decide, and that none overtakes another of its address. */
 import { expect, test } from "vitest";
 import type { Location } from "../../../src/native/binding.js";
-import { Action, Const, Method, RecordField, RegisterField, RegisterState, VerdictField } from "../../../src/native/layout.js";
+import { Action, Const, LoginState, Method, RecordField, RegisterField, RegisterState, VerdictField } from "../../../src/native/layout.js";
 import type { RegistrarOptions } from "../../../src/registrar/registrar-options.js";
 import { RegisterDesk } from "../../../src/shard/register-desk.js";
 import { Domains } from "../../../src/sip/domains.js";
@@ -27,7 +27,9 @@ function opened(): { desk: RegisterDesk; decide: (batch: readonly (readonly [num
   const shard = {
     serveRegisters: (_table: Location, given: Int32Array) => void (rows = given),
     setRegisters: () => undefined,
-    proves: () => false,
+    offerLogins: () => undefined,
+    checkLogin: () => LoginState.left,
+    loginOf: () => undefined,
     learnHa1: () => undefined,
     forgetHa1s: () => undefined,
   };
