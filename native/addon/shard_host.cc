@@ -178,7 +178,7 @@ void ShardHost::hand_over(unsigned count) noexcept {
     if (napi_get_value_uint32(env, result, &left) == napi_ok && left > 0) needs_callback = true;
   }
   if (needs_callback) report(napi_make_callback(env, nullptr, global, on_batch_.Value(), 1, &argument, nullptr));
-  else running_->shard->execute();
+  else if (running_ != nullptr) running_->shard->execute();  // what has thrown may have closed it
 }
 
 // What our own code has thrown goes to the worker's uncaughtException. There is no exception when the worker is being stopped.
