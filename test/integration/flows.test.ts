@@ -20,8 +20,8 @@ async function reset(party: Party): Promise<void> {
 test("OB-5.1-4 OB-5.2-3 OB-4.5-2 a port reused after a close is another flow with another token", async () => {
   const company = await cast({ client: "tcp" });
   const { U, C } = company;
+  const port = await ownPort(company);
   const path = await register(U, C);
-  const { port } = U.wire;
   await reset(U);
   await company.reconnect(U, port);
   expect(U.wire.port).toBe(port);
@@ -74,7 +74,7 @@ test("OB-5.3.1-6 TR-4 the edge never dials a client, even if someone listens whe
 test("OB-4.2-12 OB-5.3-8 one client with a UDP flow and a TCP flow from the same address and port", async () => {
   const company = await cast({ client: "tcp" });
   const { U, C } = company;
-  const twin = await company.newClient("twin", "udp", U.wire.port);
+  const twin = await company.newClient("twin", "udp", await ownPort(company));
   expect(twin.at).toBe(U.at);
   const byTcp = await register(U, C, 1);
   const byUdp = await register(twin, C, 2);

@@ -4,6 +4,12 @@ import { once } from "node:events";
 import type { Incoming, Wire } from "./wire.js";
 import { hostPort } from "./ports.js";
 
+/**
+ * By server: the ports from which it has heard us. A server that several tests share still knows who registered from one, so the kernel
+ * must not give it to the client of another test.
+ */
+const heard = new Map<string, Set<number>>();
+
 export class UdpSocket implements Wire {
   readonly transport = "udp";
   readonly at: string;
@@ -27,9 +33,16 @@ export class UdpSocket implements Wire {
     receive: (incoming: Incoming) => void,
     options: { readonly localPort?: number; readonly localHost?: string } = {},
   ): Promise<UdpSocket> {
-    const socket = createSocket(target.host.includes(":") ? "udp6" : "udp4");
-    socket.bind(options.localPort ?? 0, options.localHost ?? target.host);
-    await once(socket, "listening");
+    const server = hostPort(target.host, target.port);
+    const ports = heard.get(server) ?? new Set();
+    heard.set(server, ports);
+    const { localPort = 0, localHost = target.host } = options;
+    let socket = await bind(localHost, localPort);
+    while (localPort === 0 && ports.has(socket.address().port)) {
+      socket.close();
+      socket = await bind(localHost, 0);
+    }
+    ports.add(socket.address().port);
     const udp = new UdpSocket(socket, target);
     socket.on("message", (bytes, from) => {
       const answer = (text: string): Promise<void> => udp.#sendTo(text, from.address, from.port);
@@ -57,4 +70,11 @@ export class UdpSocket implements Wire {
       this.#socket.send(Buffer.from(text, "latin1"), port, host, (error) => (error ? reject(error) : resolve()));
     });
   }
+}
+
+async function bind(host: string, port: number): Promise<Socket> {
+  const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
+  socket.bind(port, host);
+  await once(socket, "listening");
+  return socket;
 }
