@@ -150,6 +150,10 @@ FlowFilter read_flow_filter(const Napi::Object& from) {
   if (from.Has("slot")) filter.slot = number(from, "slot");
   if (from.Has("generation")) filter.generation = number(from, "generation");
   if (from.Has("leastIdleMs")) filter.least_idle_ms = number(from, "leastIdleMs");
+  if (from.Has("idleBelowMs")) filter.idle_below_ms = number(from, "idleBelowMs");
+  filter.by_age = from.Has("leastAgeMs") || from.Has("ageBelowMs");
+  if (from.Has("leastAgeMs")) filter.least_age_ms = number(from, "leastAgeMs");
+  if (from.Has("ageBelowMs")) filter.age_below_ms = number(from, "ageBelowMs");
   if (from.Has("leastRecent")) filter.least_recent = number(from, "leastRecent");
   if (from.Has("clientsOnly")) filter.clients_only = from.Get("clientsOnly").ToBoolean();
   return filter;

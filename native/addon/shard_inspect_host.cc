@@ -22,6 +22,7 @@ Napi::Array notes_of(Napi::Env env, const Inspect& inspect, const Registration* 
     Napi::Object one = Napi::Object::New(env);
     one.Set("aor", text(env, note->aor()));
     one.Set("instance", text(env, note->instance()));
+    one.Set("userAgent", text(env, note->agent()));
     one.Set("regId", static_cast<double>(note->reg_id));
     one.Set("sinceMs", static_cast<double>(inspect.ms_since(note->since)));
     one.Set("refreshedMs", static_cast<double>(inspect.ms_since(note->refreshed)));
@@ -123,6 +124,7 @@ Napi::Value ShardHost::refusals(const Napi::CallbackInfo& info, Shard& shard) {
     char ip[kMaxIpText];
     one.Set("address", Napi::String::New(info.Env(), ip, format_ip(row.source, ip)));
     one.Set("status", static_cast<double>(row.status));
+    one.Set("aor", text(info.Env(), row.who()));
     one.Set("count", static_cast<double>(row.count));
     one.Set("firstMs", static_cast<double>(inspect.ms_since(row.first)));
     one.Set("lastMs", static_cast<double>(inspect.ms_since(row.last)));

@@ -2,6 +2,7 @@
 #include "core/flow/refusal_tally.h"
 
 #include <cstring>
+#include <string>
 
 #include "check.h"
 
@@ -33,11 +34,33 @@ TEST("refusals are counted by source and status, whatever the port") {
   CHECK(RefusalTally::is_refusal("SIP/2.0 600 x") && !RefusalTally::is_refusal("SIP/2.0 302 x") && !RefusalTally::is_refusal("SIP/2.0 4"));
 }
 
+TEST("a refusal names who the request said it was from, looked at once a tick") {
+  RefusalTally tally(SipKey{1, 2});
+  const auto who = [&] {
+    std::string found;
+    tally.each([&](const RefusalTally::Row& row) { found = row.who(); });
+    return found;
+  };
+  const auto refuse = [&](const std::string& headers, uint32_t tick) { tally.add(source(1), "SIP/2.0 403 Forbidden\r\nVia: x\r\n" + headers + "\r\n", tick); };
+  refuse("To: <sip:bob@example.com>\r\nFrom: \"Al, from: <x>\" <sip:alice:pw@example.com:5070;user=phone>;tag=1\r\n", 1);
+  CHECK_EQ(who(), "sip:alice@example.com");
+  refuse("f : sip:carol@example.com;tag=2\r\n", 1);
+  CHECK_EQ(who(), "sip:alice@example.com");
+  refuse("f : sip:carol@example.com;tag=2\r\n", 2);
+  CHECK_EQ(who(), "sip:carol@example.com");
+  // No header, one that is no address, one that does not end, one that is too long.
+  for (const std::string& bad : {std::string(), std::string("From: <<>\r\n"), std::string("From"), "From: <sip:" + std::string(200, 'x') + "@example.com>\r\n"}) {
+    refuse("From: sip:carol@example.com\r\n", 3);
+    refuse(bad, 4);
+    CHECK_EQ(who(), "");
+  }
+}
+
 TEST("a flood of sources takes no more room, and a source that is refused all the time stays") {
   RefusalTally tally(SipKey{1, 2});
   for (uint32_t i = 0; i < 100'000; ++i) {
-    tally.add(source(1'000 + i), 404, i);
-    if (i % 100 == 0) tally.add(source(7), 403, i);
+    tally.add(source(1'000 + i), "SIP/2.0 404 Not Found", i);
+    if (i % 100 == 0) tally.add(source(7), "SIP/2.0 403 Forbidden", i);
   }
   size_t rows = 0;
   uint32_t steady = 0;

@@ -69,7 +69,7 @@ TEST("flows are found by AOR, instance, address and name, page by page") {
   Scene scene;
   ShardRig& rig = scene.rig;
   const Peer alice = Peer::tcp(rig.port(ShardRig::kClientTcp));
-  registers(rig, alice, scene.core, 1, "alice", kPhone);
+  registers(rig, alice, scene.core, 1, "alice", kPhone, "user-agent: Phone/1.2\r\n");
   const Peer carol = Peer::udp(rig.port(ShardRig::kClientUdp));
   registers(rig, carol, scene.core, 2, "carol", "<sip:carol@10.0.0.2>", "", "UDP");
   const Peer nobody = Peer::tcp(rig.port(ShardRig::kClientTcp));
@@ -81,6 +81,7 @@ TEST("flows are found by AOR, instance, address and name, page by page") {
     if (found.empty()) continue;
     CHECK_EQ(found[0].notes->aor(), "sip:alice@example.com");
     CHECK_EQ(found[0].notes->instance(), "urn:uuid:1");
+    CHECK_EQ(found[0].notes->agent(), "Phone/1.2");
     CHECK_EQ(found[0].notes->reg_id, 2u);
     CHECK_EQ(found[0].flow->remote.port, alice.port());
     CHECK(found[0].octets_in >= 200);
@@ -105,6 +106,30 @@ TEST("flows are found by AOR, instance, address and name, page by page") {
   const FlowSurvey survey = rig->inspect().survey();
   CHECK_EQ(survey.ages[0], 2u);
   CHECK_EQ(survey.silence[0], 3u);
+}
+
+TEST("flows are found by the classes of age and silence that the survey counts; only connections have an age") {
+  Scene scene;
+  ShardRig& rig = scene.rig;
+  const Peer alice = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  registers(rig, alice, scene.core, 1, "alice", kPhone);
+  rig.pass(40'000);
+  const Peer carol = Peer::udp(rig.port(ShardRig::kClientUdp));
+  registers(rig, carol, scene.core, 2, "carol", "<sip:carol@10.0.0.2>", "", "UDP");
+  const auto count = [&](uint32_t FlowFilter::*least, uint32_t FlowFilter::*below, size_t step, bool by_age) {
+    FlowFilter filter;
+    filter.clients_only = true;
+    filter.by_age = by_age;
+    filter.*least = step == 0 ? 0 : kSurveySteps[step - 1] * 1000;
+    filter.*below = kSurveySteps[step] * 1000;
+    return static_cast<uint32_t>(flows_of(rig, filter).size());
+  };
+  const FlowSurvey survey = rig->inspect().survey();
+  CHECK(survey.ages[0] == 0 && survey.ages[1] == 1 && survey.silence[0] == 1 && survey.silence[1] == 1);
+  for (size_t step = 0; step < std::size(kSurveySteps); ++step) {
+    CHECK_EQ(count(&FlowFilter::least_age_ms, &FlowFilter::age_below_ms, step, true), survey.ages[step]);
+    CHECK_EQ(count(&FlowFilter::least_idle_ms, &FlowFilter::idle_below_ms, step, false), survey.silence[step]);
+  }
 }
 
 TEST("a refresh is recognised without being parsed again, and a removed binding is no longer listed") {

@@ -24,8 +24,8 @@ export function bindingsOf(pool: ShardPool, config: () => Config): BindingsView 
   };
 }
 
-function viewOf({ aor, contactUri, instance, regId, expiresInSeconds, updatedAt, path }: BindingRow): BindingView {
-  return { aor, contact: contactUri, instance: instance ?? "", regId: regId ?? 0, expiresInSeconds, updatedAt, path };
+function viewOf({ aor, contactUri, instance, regId, userAgent, expiresInSeconds, updatedAt, path }: BindingRow): BindingView {
+  return { aor, contact: contactUri, instance: instance ?? "", regId: regId ?? 0, userAgent: userAgent ?? "", expiresInSeconds, updatedAt, path };
 }
 
 function isWhole(word: string): boolean {

@@ -47,10 +47,13 @@ export class Control {
     this.#routes = [
       route("GET", "status", () => this.status.read()),
       route("GET", "config", () => ({ lines: printConfig(readEnvironment()).trimEnd().split("\n") })),
-      route("GET", "flows", (request) => this.flows.list(request.optionalText("q", ""), limit(request), request.optionalText("from", ""))),
+      route("GET", "flows", (request) => this.flows.list(request.optionalText("q", ""), limit(request), request.optionalText("from", ""), { silence: request.optionalText("silence", ""), age: request.optionalText("age", "") })),
       route("GET", "flows/*", (request) => this.flows.byId(request.place(0))),
       route("DELETE", "flows/*", async (request) => this.#done(await this.flows.close(request.place(0)))),
-      route("GET", "ended", async (request) => ({ flows: await this.flows.ended(request.optionalText("q", ""), limit(request)) })),
+      route("GET", "ended", async (request) => {
+        const { rows, ...rest } = await this.lists.ended(page(request));
+        return { flows: rows, ...rest };
+      }),
       route("GET", "survey", () => this.flows.survey()),
       route("GET", "silent", (request) => this.lists.silent(page(request))),
       route("GET", "top-talkers", (request) => this.lists.talkers(page(request), request.number("seconds", 2, 1, 60))),

@@ -1,5 +1,5 @@
 /** The dashboard's files: few, small, read once, served from memory. */
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { PACKAGE_FOLDER } from "../base/package-folder.js";
@@ -11,14 +11,13 @@ export interface StaticFile {
 
 const FOLDER = join(PACKAGE_FOLDER, "src/admin/dashboard");
 const TYPES: Readonly<Record<string, string>> = { html: "text/html; charset=utf-8", css: "text/css", js: "text/javascript", svg: "image/svg+xml" };
-const OWN = ["index.html", "style.css", "app.js", "charts.js", "phones.js", "ladder.js", "lists.js", "link.js", "icon.svg"];
 
 /** By path. */
 export function dashboardFiles(): ReadonlyMap<string, StaticFile> {
   const require = createRequire(import.meta.url);
   const uplot = join(dirname(require.resolve("uplot")));
   const paths = [
-    ...OWN.map((name) => [`/${name}`, join(FOLDER, name)] as const),
+    ...readdirSync(FOLDER).map((name) => [`/${name}`, join(FOLDER, name)] as const),
     ["/uplot.js", join(uplot, "uPlot.esm.js")] as const,
     ["/uplot.css", join(uplot, "uPlot.min.css")] as const,
   ];

@@ -34,6 +34,14 @@ export interface EndedView extends Omit<FlowEndRow, "why" | "listener"> {
   readonly reason: string;
 }
 
+/** Seconds as LEAST-BELOW, the second left out for no end; "": any. Both are of clients, an age of connections, as in the survey. */
+export interface FlowTimes {
+  readonly silence: string;
+  readonly age: string;
+}
+
+const ANY_TIME: FlowTimes = { silence: "", age: "" };
+
 export interface FlowList {
   readonly flows: readonly FlowView[];
   /** Pass it back to continue; "": that was all. */
@@ -53,6 +61,27 @@ export function filterOf(word: string): FlowFilter & { readonly shard?: number }
   return { text: text.toLowerCase().replace(/^<(.*)>$/, "$1") };
 }
 
+function timesOf({ silence, age }: FlowTimes): FlowFilter {
+  const idle = millisecondsOf("silence", silence);
+  const old = millisecondsOf("age", age);
+  return {
+    ...(idle && { leastIdleMs: idle.least, idleBelowMs: idle.below }),
+    ...(old && { leastAgeMs: old.least, ageBelowMs: old.below }),
+    ...((idle ?? old) && { clientsOnly: true }),
+  };
+}
+
+/** The shard counts milliseconds in 32 bits. */
+const MOST_MS = 0xff_ff_ff_ff;
+
+function millisecondsOf(name: string, text: string): { readonly least: number; readonly below: number } | undefined {
+  if (text === "") return undefined;
+  const [, least = "", below = ""] = /^(\d{1,7})-(\d{0,7})$/.exec(text) ?? [];
+  if (least === "") throw new ControlRefusal(400, `${name} is seconds from-to: 60-300, or 86400- for no end`);
+  const milliseconds = (seconds: string): number => Math.min(Number(seconds) * 1_000, MOST_MS);
+  return { least: milliseconds(least), below: below === "" ? MOST_MS : milliseconds(below) };
+}
+
 export class Flows {
   readonly #pool: ShardPool;
   readonly #listeners: readonly ShardListener[];
@@ -63,8 +92,9 @@ export class Flows {
   }
 
   /** Shard after shard, at most `limit`; `from` is what an earlier answer gave as `next`. */
-  async list(word: string, limit: number, from: string): Promise<FlowList> {
-    const { shard: only, ...filter } = filterOf(word);
+  async list(word: string, limit: number, from: string, times = ANY_TIME): Promise<FlowList> {
+    const { shard: only, ...which } = filterOf(word);
+    const filter = { ...which, ...timesOf(times) };
     if (only !== undefined && only >= this.#pool.size) return { flows: [], next: "" };
     let [shard = 0, cursor = 0] = from.split(".").map(Number);
     if (!Number.isInteger(shard) || !Number.isInteger(cursor)) throw new ControlRefusal(400, "from must be what an earlier answer gave as next");

@@ -3,13 +3,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ShardPool } from "../shard/pool.js";
 import { ControlRefusal } from "./control-refusal.js";
 import { REASONS } from "../observe/end-reasons.js";
-import type { FlowView, Flows } from "./flows.js";
+import type { EndedView, FlowView, Flows } from "./flows.js";
 
 /** Of each shard, and of what is shown in pages. */
 const MOST = 1_000;
 
 export interface Page<Row> {
   readonly rows: readonly Row[];
+  /** How many there are, on all pages. */
+  readonly total: number;
   /** Pass it as `from` to continue; "": the end. */
   readonly next: string;
 }
@@ -19,7 +21,7 @@ export interface PageRequest {
   readonly from: string;
   /** Part of a source or an AOR; "": any. */
   readonly word: string;
-  /** A column; "": the list's own. */
+  /** A column, after "-" the other way round; "": the list's own. */
   readonly sort: string;
 }
 
@@ -44,6 +46,8 @@ export interface FlapperView {
 export interface RefusedView {
   readonly source: string;
   readonly status: number;
+  /** Who the last request said it was from. */
+  readonly aor: string;
   readonly count: number;
   readonly firstMs: number;
   readonly lastMs: number;
@@ -62,7 +66,15 @@ export class Lists {
   async silent(request: PageRequest): Promise<Page<FlowView>> {
     const all = await this.#pool.askAll({ kind: "silent", most: MOST });
     const rows = all.flatMap(({ shard, answer }) => answer.map((row) => this.#flows.view(shard, row)));
-    return pageOf(rows, request, { idleMs: "most", ageMs: "most", messages: "most" }, ({ address, aors }) => `${address} ${aors.map(({ aor }) => aor).join(" ")}`);
+    const columns = { idleMs: most(({ idleMs }: FlowView) => idleMs), ageMs: most(({ ageMs }: FlowView) => ageMs), messages: most(({ messages }: FlowView) => messages), aor: least(({ aors }: FlowView) => aors[0]?.aor ?? "") };
+    return pageOf(rows, request, columns, ({ address, aors }) => `${address} ${aors.map(({ aor }) => aor).join(" ")}`);
+  }
+
+  /** The last thousand of each shard. */
+  async ended(request: PageRequest): Promise<Page<EndedView>> {
+    const rows = await this.#flows.ended(request.word, MOST);
+    const columns = { endedMs: least(({ endedMs }: EndedView) => endedMs), lastedMs: least(({ lastedMs }: EndedView) => lastedMs), messages: most(({ messages }: EndedView) => messages), aor: least(({ aor }: EndedView) => aor), reason: least(({ reason }: EndedView) => reason) };
+    return pageOf(rows, { ...request, word: "" }, columns, () => "");
   }
 
   /** Listens for so many seconds; one list at a time, because they share the count. */
@@ -71,7 +83,8 @@ export class Lists {
     const sampling = this.#sample(seconds);
     this.#sampling = sampling;
     try {
-      return pageOf(await sampling, request, { messages: "most", flows: "most" }, ({ source, aor }) => `${source} ${aor}`);
+      const columns = { messages: most(({ messages }: TalkerView) => messages), flows: most(({ flows }: TalkerView) => flows), source: least(({ source }: TalkerView) => source), aor: least(({ aor }: TalkerView) => aor) };
+      return pageOf(await sampling, request, columns, ({ source, aor }) => `${source} ${aor}`);
     } finally {
       this.#sampling = undefined;
     }
@@ -86,19 +99,22 @@ export class Lists {
       merged.set(row.who, known === undefined ? row : { ...known, ends: known.ends + row.ends, lastMs: Math.min(known.lastMs, row.lastMs), shortestMs: Math.min(known.shortestMs, row.shortestMs), reasons: sumOf(known.reasons, row.reasons) });
     }
     const rows = [...merged.values()].filter(({ ends }) => ends > 1).map(({ reasons, ...row }) => ({ ...row, reason: commonest(reasons) }));
-    return pageOf(rows, request, { ends: "most", lastMs: "least", shortestMs: "least" }, ({ who, source }) => `${who} ${source}`);
+    const columns = { ends: most(({ ends }: FlapperView) => ends), lastMs: least(({ lastMs }: FlapperView) => lastMs), shortestMs: least(({ shortestMs }: FlapperView) => shortestMs), who: least(({ who }: FlapperView) => who), reason: least(({ reason }: FlapperView) => reason), source: least(({ source }: FlapperView) => source) };
+    return pageOf(rows, request, columns, ({ who, source }) => `${who} ${source}`);
   }
 
   async refused(request: PageRequest): Promise<Page<RefusedView>> {
     const merged = new Map<string, RefusedView>();
     for (const { answer } of await this.#pool.askAll({ kind: "refusals" })) {
-      for (const { address, status, count, firstMs, lastMs } of answer) {
+      for (const { address, status, aor, count, firstMs, lastMs } of answer) {
         const name = `${address} ${status}`;
         const known = merged.get(name);
-        merged.set(name, { source: address, status, count: count + (known?.count ?? 0), firstMs: Math.max(firstMs, known?.firstMs ?? 0), lastMs: Math.min(lastMs, known?.lastMs ?? Infinity) });
+        const newest = known === undefined || lastMs <= known.lastMs ? aor : known.aor;
+        merged.set(name, { source: address, status, aor: newest, count: count + (known?.count ?? 0), firstMs: Math.max(firstMs, known?.firstMs ?? 0), lastMs: Math.min(lastMs, known?.lastMs ?? Infinity) });
       }
     }
-    return pageOf([...merged.values()], request, { count: "most", lastMs: "least", status: "most" }, ({ source, status }) => `${source} ${status}`);
+    const columns = { count: most(({ count }: RefusedView) => count), lastMs: least(({ lastMs }: RefusedView) => lastMs), status: most(({ status }: RefusedView) => status), source: least(({ source }: RefusedView) => source), aor: least(({ aor }: RefusedView) => aor) };
+    return pageOf([...merged.values()], request, columns, ({ source, status, aor }) => `${source} ${status} ${aor}`);
   }
 
   async #sample(seconds: number): Promise<readonly TalkerView[]> {
@@ -118,19 +134,39 @@ export class Lists {
   }
 }
 
-type Direction = "most" | "least";
+/** What a column sorts by, and the sign of its usual direction. */
+interface Column<Row> {
+  readonly of: (row: Row) => number | string;
+  readonly sign: 1 | -1;
+}
+
+/** The greatest first. */
+function most<Row>(of: (row: Row) => number | string): Column<Row> {
+  return { of, sign: -1 };
+}
+
+/** The least first, or A before Z. */
+function least<Row>(of: (row: Row) => number | string): Column<Row> {
+  return { of, sign: 1 };
+}
 
 /** The first sortable column is the list's default order. */
-function pageOf<Row>(rows: readonly Row[], { limit, from, word, sort }: PageRequest, columns: Partial<Record<keyof Row & string, Direction>>, textOf: (row: Row) => string): Page<Row> {
-  const [column, direction] = (Object.entries(columns) as [keyof Row & string, Direction][]).find(([name]) => sort === "" || name === sort) ?? [];
-  if (column === undefined) throw new ControlRefusal(400, `sort must be one of ${Object.keys(columns).join(", ")}`);
+function pageOf<Row>(rows: readonly Row[], { limit, from, word, sort }: PageRequest, columns: Readonly<Record<string, Column<Row>>>, textOf: (row: Row) => string): Page<Row> {
+  const [, column] = Object.entries(columns).find(([name]) => sort === "" || name === sort.replace(/^-/, "")) ?? [];
+  if (column === undefined) throw new ControlRefusal(400, `sort must be one of ${Object.keys(columns).join(", ")}, or one of them after "-"`);
   if (!/^\d{0,6}$/.test(from)) throw new ControlRefusal(400, "from must be what an earlier answer gave as next");
-  const sign = direction === "least" ? 1 : -1;
+  const { of } = column;
+  const sign = sort.startsWith("-") ? -column.sign : column.sign;
   const text = word.toLowerCase();
   const found = rows.filter((row) => text === "" || textOf(row).toLowerCase().includes(text));
-  const ordered = found.sort((one, other) => sign * (Number(one[column]) - Number(other[column]))).slice(0, MOST);
+  const ordered = found.sort((one, other) => sign * compare(of(one), of(other)));
   const end = Number(from) + limit;
-  return { rows: ordered.slice(Number(from), end), next: end < ordered.length ? String(end) : "" };
+  return { rows: ordered.slice(Number(from), end), total: ordered.length, next: end < ordered.length ? String(end) : "" };
+}
+
+function compare(one: number | string, other: number | string): number {
+  if (one === other) return 0;
+  return one < other ? -1 : 1;
 }
 
 function sumOf(one: Readonly<Record<number, number>>, other: Readonly<Record<number, number>>): Readonly<Record<number, number>> {

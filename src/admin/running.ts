@@ -24,6 +24,8 @@ export interface BindingView {
   readonly contact: string;
   readonly instance: string;
   readonly regId: number;
+  /** "": not given. */
+  readonly userAgent: string;
   readonly expiresInSeconds: number;
   /** Milliseconds since 1970. */
   readonly updatedAt: number;

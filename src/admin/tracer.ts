@@ -31,9 +31,9 @@ interface Trace {
   readonly id: string;
   readonly what: string;
   readonly slot: number;
-  readonly until: number;
+  until: number;
   readonly messages: TracedMessage[];
-  readonly timer: NodeJS.Timeout;
+  timer: NodeJS.Timeout;
   ended: boolean;
 }
 
@@ -78,24 +78,17 @@ export class Tracer {
     return [...this.#traces.values()].filter(({ ended }) => !ended).map((trace) => this.#view(trace));
   }
 
-  /** `what`: an AOR, a Call-ID after "call-id:", or an address with or without a port. */
+  /** `what`: an AOR, a Call-ID after "call-id:", or an address with or without a port. One that runs goes on, for everyone who watches it. */
   start(what: string, seconds: number): TraceView {
     const filter = traceFilter(what);
+    const until = Date.now() + seconds * 1_000;
     const same = [...this.#traces.values()].find((trace) => !trace.ended && trace.what === what);
-    if (same) this.stop(same.id);
+    if (same) return this.#view(this.#prolong(same, until));
     const slot = this.#freeSlot();
     this.#lastId += 1;
     const id = String(this.#lastId);
     this.#filters[slot] = filter;
-    const trace: Trace = {
-      id,
-      what,
-      slot,
-      until: Date.now() + seconds * 1_000,
-      messages: same?.messages ?? [],
-      timer: setTimeout(() => this.stop(id), seconds * 1_000).unref(),
-      ended: false,
-    };
+    const trace: Trace = { id, what, slot, until, messages: [], timer: this.#stopAt(id, until), ended: false };
     this.#traces.set(id, trace);
     this.#apply();
     return this.#view(trace);
@@ -145,6 +138,19 @@ export class Tracer {
 
   close(): void {
     for (const { timer } of this.#traces.values()) clearTimeout(timer);
+  }
+
+  #prolong(trace: Trace, until: number): Trace {
+    if (until > trace.until) {
+      clearTimeout(trace.timer);
+      trace.until = until;
+      trace.timer = this.#stopAt(trace.id, until);
+    }
+    return trace;
+  }
+
+  #stopAt(id: string, until: number): NodeJS.Timeout {
+    return setTimeout(() => this.stop(id), until - Date.now()).unref();
   }
 
   #traced({ timeUs, sent, listener, ip, port, octets }: Tapped): TracedMessage {

@@ -11,6 +11,8 @@ export const flows: Command = {
   usage: "[AOR | INSTANCE | ADDRESS[:PORT] | NAME]",
   help: `
   --limit N          at most this many (100)
+  --silence FROM-TO  only what has been silent for so many seconds: 300-3600, or 86400- for no end
+  --age FROM-TO      only connections of that age
   --ended            the flows that ended last, with the reason
   --close            close the flow named shard.slot.generation${COMMON_HELP}
 
@@ -21,17 +23,18 @@ Exits with 3 when nothing was found.
   sluice flows --ended alice
   sluice flows --close 0.17.3482`,
   run: async (args) => {
-    const { values, positionals } = readOptions(args, { limit: { type: "string" }, ended: { type: "boolean" }, close: { type: "boolean" } }, 1);
+    const { values, positionals } = readOptions(args, { limit: { type: "string" }, silence: { type: "string" }, age: { type: "string" }, ended: { type: "boolean" }, close: { type: "boolean" } }, 1);
     const plane = adminPlaneOf(values.admin);
     const word = positionals[0] ?? "";
     const limit = wholeNumber("limit", values.limit, 100);
     if (values.close) return close(plane, word);
     if (values.ended) return showEnded(plane, word, limit, values.json === true);
-    const list = await ask<FlowList>(plane, "GET", `/api/flows?q=${encodeURIComponent(word)}&limit=${limit}`);
+    const query = new URLSearchParams({ q: word, limit: String(limit), silence: values.silence ?? "", age: values.age ?? "" });
+    const list = await ask<FlowList>(plane, "GET", `/api/flows?${query.toString()}`);
     if (values.json) printJson(list);
     else if (list.flows.length > 0) print(flowsText(list));
     if (list.flows.length > 0) return Exit.ok;
-    throw new CommandError(Exit.notFound, word === "" ? "there are no flows" : `no flow for ${word}; --ended shows those that ended`);
+    throw new CommandError(Exit.notFound, word === "" ? "there are no such flows" : `no flow for ${word}; --ended shows those that ended`);
   },
 };
 
@@ -57,7 +60,7 @@ function flowsText({ flows: found, next }: FlowList): string {
     span(flow.idleMs),
     flow.messages,
     flow.octetsIn + flow.octetsOut > 0 ? `${octets(flow.octetsIn)}/${octets(flow.octetsOut)}` : "",
-    flow.aors.map(({ aor, regId, instance, expiresInSeconds }) => `${aor}${regId === 0 ? "" : ` reg-id=${regId}`}${instance === "" ? "" : ` ${instance}`}${until(expiresInSeconds)}`).join(", "),
+    flow.aors.map(({ aor, regId, instance, userAgent, expiresInSeconds }) => `${aor}${regId === 0 ? "" : ` reg-id=${regId}`}${instance === "" ? "" : ` ${instance}`}${until(expiresInSeconds)}${userAgent === "" ? "" : ` (${userAgent})`}`).join(", "),
   ]);
   const table = tableText(["flow", "client", "", "age", "silent", "messages", "in/out", "registered"], rows);
   return next === "" ? table : `${table}\n… and more: --limit`;

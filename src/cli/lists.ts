@@ -25,7 +25,7 @@ function list<Row>({ name, summary, seconds, sorts, none, note, head, cells }: L
     usage: "[WORD]",
     help: `
   --limit N          at most this many (20)
-  --sort COLUMN      ${sorts.join(", ")}
+  --sort COLUMN      ${sorts.join(", ")}; --sort=-COLUMN: the other way round
   --from CURSOR      continue where an earlier answer ended${seconds === undefined ? "" : `\n  --seconds N        ${seconds.help} (${seconds.usual})`}${COMMON_HELP}
 
 WORD is part of an AOR or of an address. ${note}
@@ -50,7 +50,7 @@ Exits with 3 when nothing was found.
 export const silent = list<FlowView>({
   name: "silent",
   summary: "flows that have been silent the longest",
-  sorts: ["idleMs", "ageMs", "messages"],
+  sorts: ["idleMs", "ageMs", "messages", "aor"],
   none: "there are no flows of clients",
   note: "The thousand most silent of each shard are looked at.",
   head: ["silent", "flow", "client", "age", "messages", "registered"],
@@ -61,7 +61,7 @@ export const topTalkers = list<TalkerView>({
   name: "top-talkers",
   summary: "sources that send the most messages now",
   seconds: { usual: 2, help: "how long to listen, at most 60" },
-  sorts: ["messages", "flows"],
+  sorts: ["messages", "flows", "source", "aor"],
   none: "nobody with a flow sent anything",
   note: "What comes without a flow, over UDP from nobody who registered, is not in it: `sluice refused` has that.",
   head: ["source", "messages/s", "messages", "flows", "registered"],
@@ -72,7 +72,7 @@ export const flappers = list<FlapperView>({
   name: "flappers",
   summary: "phones whose flows end again and again",
   seconds: { usual: 3_600, help: "how far to look back" },
-  sorts: ["ends", "lastMs", "shortestMs"],
+  sorts: ["ends", "lastMs", "shortestMs", "who", "reason", "source"],
   none: "no flow of the same phone ended twice",
   note: "The last 8,192 flows of each shard that ended are looked at, without those that a drain or the operator ended.",
   head: ["who", "ends", "last", "shortest", "mostly", "source"],
@@ -82,9 +82,9 @@ export const flappers = list<FlapperView>({
 export const refused = list<RefusedView>({
   name: "refused",
   summary: "who gets 4xx, 5xx and 6xx, which, and how often",
-  sorts: ["count", "lastMs", "status"],
+  sorts: ["count", "lastMs", "status", "source", "aor"],
   none: "nobody was refused",
   note: "Since the start, challenges (401, 407) included; sources that have not been refused for long make room for others.",
-  head: ["source", "status", "count", "first", "last"],
-  cells: ({ source, status, count, firstMs, lastMs }) => [source, status, count, `${span(firstMs)} ago`, `${span(lastMs)} ago`],
+  head: ["source", "status", "count", "first", "last", "last said to be"],
+  cells: ({ source, status, count, firstMs, lastMs, aor }) => [source, status, count, `${span(firstMs)} ago`, `${span(lastMs)} ago`, aor],
 });

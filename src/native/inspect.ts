@@ -12,6 +12,10 @@ export interface FlowFilter {
   readonly slot?: number;
   readonly generation?: number;
   readonly leastIdleMs?: number;
+  readonly idleBelowMs?: number;
+  /** Of a connection; with either of them, only connections match. */
+  readonly leastAgeMs?: number;
+  readonly ageBelowMs?: number;
   /** Messages since the sample began. */
   readonly leastRecent?: number;
   readonly clientsOnly?: boolean;
@@ -21,6 +25,8 @@ export interface AorRow {
   readonly aor: string;
   /** Without its angle brackets; "": none. */
   readonly instance: string;
+  /** Of its first REGISTER over the flow. */
+  readonly userAgent: string;
   /** 0: none. */
   readonly regId: number;
   readonly sinceMs: number;
@@ -108,6 +114,8 @@ export interface BindingNewsRow {
 export interface RefusalRow {
   readonly address: string;
   readonly status: number;
+  /** Who the last request said it was from; nobody has proved it. "": unreadable. */
+  readonly aor: string;
   readonly count: number;
   readonly firstMs: number;
   readonly lastMs: number;

@@ -30,6 +30,9 @@ test("silent: the flows of clients, the most silent first, in pages", async () =
   const found = await rows(admin, "silent");
   const idle = found.map(({ idleMs }) => Number(idleMs));
   expect(idle).toEqual([...idle].sort((one, other) => other - one));
+  const risen = (await rows(admin, "silent?sort=-idleMs")).map(({ idleMs }) => Number(idleMs));
+  expect(risen).toEqual([...risen].sort((one, other) => one - other));
+  expect((await admin.get("/api/silent?limit=1")).json["total"]).toBe(found.length);
   expect(found.map(({ address, port }) => `${String(address)}:${String(port)}`)).toEqual(expect.arrayContaining([U.at, U2.at]));
   // Neither the registrar nor the caller on the core side is a client.
   for (const { side } of found) expect(side).toBe("client");
@@ -97,13 +100,32 @@ test("refused: who gets which failure, how often, over UDP without a flow too; n
   await refuse(U, "603 Decline", 9);
   await refuse(U, "200 OK", 10);
   const found = await rows(admin, "refused");
-  expect(found.map(({ source, status, count }) => ({ source, status, count }))).toEqual([{ source: "127.0.0.1", status: 404, count: 3 }, { source: "127.0.0.1", status: 603, count: 1 }]);
+  expect(found.map(({ source, status, count, aor }) => ({ source, status, count, aor }))).toEqual([
+    { source: "127.0.0.1", status: 404, count: 3, aor: "sip:stranger@example.com" }, { source: "127.0.0.1", status: 603, count: 1, aor: "sip:U@example.com" },
+  ]);
+  // By text, both ways.
+  for (const [sort, first] of [["aor", "sip:U@example.com"], ["-aor", "sip:stranger@example.com"]] as const) expect((await rows(admin, `refused?sort=${sort}`))[0]?.["aor"]).toBe(first);
   expect(JSON.parse((await sluice(["refused", "603", "--json"], env)).out)).toMatchObject({ rows: [{ status: 603, count: 1 }], next: "" });
   const { text } = await admin.get("/metrics");
   expect(text).toMatch(/^sluice_failures_sent_total\{code="404"\} 3$/m);
   expect(text).toMatch(/^sluice_failures_sent_total\{code="603"\} 1$/m);
   expect(text).toMatch(/^sluice_requests_by_method_total\{method="MESSAGE"\} 5$/m);
   expect(Number(/^sluice_messages_received_total\{transport="tcp"\} (\d+)$/m.exec(text)?.[1])).toBeGreaterThan(2);
+});
+
+test("flows: by how long they have been silent and how old they are, in the classes of the survey, of clients only", async () => {
+  const { admin, env, U, C } = await stage();
+  await register(U, C);
+  const flows = async (query: string): Promise<readonly Row[]> => (await admin.get(`/api/flows?${query}`)).json["flows"] as readonly Row[];
+  const { silence, ages } = (await admin.get("/api/survey")).json as { silence: number[]; ages: number[] };
+  for (const [query, count] of [["silence=0-30", silence[0]], ["age=0-30", ages[0]], ["silence=30-60", 0], ["age=86400-", 0]] as const) {
+    const found = await flows(query);
+    expect(found.length, query).toBe(count);
+    for (const { side } of found) expect(side).toBe("client");
+  }
+  expect(await admin.get("/api/flows?silence=soon")).toMatchObject({ status: 400 });
+  expect((await sluice(["flows", "--age", "0-30"], env)).out).toContain(U.at);
+  expect((await sluice(["flows", "--silence", "86400-"], env)).code).toBe(3);
 });
 
 for (const store of ["embedded", "redis"] as const) {

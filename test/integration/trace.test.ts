@@ -82,6 +82,21 @@ test("SA-16 a trace holds the first message that is sent after its answer", asyn
   for (const trace of traces) await expect.poll(async () => ((await admin.get(`/api/traces/${trace}`)).json["messages"] as unknown[]).length).toBe(4);
 });
 
+test("a second trace of the same is the first one, for longer and never for shorter, so that nobody who watches loses it", async () => {
+  const admin = await Admin.choose();
+  await cast({ settings: { SLUICE_ADMIN_LISTEN: admin.listen } });
+  const start = async (seconds: number): Promise<Record<string, unknown>> => (await admin.ask("POST", "/api/traces", { what: "call-id:same", seconds })).json;
+  const first = await start(60);
+  for (const [asked, left] of [[600, 600], [30, 600]] as const) {
+    const again = await start(asked);
+    expect(again["id"]).toBe(first["id"]);
+    expect(Number(again["secondsLeft"])).toBeGreaterThan(left - 60);
+  }
+  expect((await admin.get("/api/traces")).json["traces"]).toHaveLength(1);
+  await admin.ask("DELETE", `/api/traces/${String(first["id"])}`);
+  expect((await start(60))["id"]).not.toBe(first["id"]);
+});
+
 test("traces of a Call-ID and of an address arrive over the WebSocket as they happen", async () => {
   const admin = await Admin.choose();
   const { U, U2, C } = await cast({ settings: { SLUICE_ADMIN_LISTEN: admin.listen } });

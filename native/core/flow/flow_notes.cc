@@ -4,29 +4,16 @@
 #include <new>
 
 #include "core/sip/name_addr.h"
+#include "core/sip/plain_aor.h"
+#include "core/sip/user_agent.h"
 
 namespace sluice {
 namespace {
 
-constexpr size_t kMaxAor = 96;
 constexpr size_t kMaxInstance = 64;
+constexpr size_t kMaxNotedAgent = 64;
 
 Text cut(Text text, size_t most) noexcept { return text.size() > most ? text.substr(0, most) : text; }
-
-// The AOR without password, port and parameters: sip:user@host.
-size_t write_aor(Text to_value, char* out) noexcept {
-  NameAddr address;
-  Uri uri;
-  if (!parse_name_addr(to_value, address) || !parse_uri(address.uri_text, uri) || uri.scheme == Scheme::other) return 0;
-  size_t size = 0;
-  for (Text part : {uri.scheme_text, Text(":"), uri.user, uri.has_user ? Text("@") : Text(), uri.host}) {
-    if (size + part.size() > kMaxAor) return 0;
-    if (part.empty()) continue;
-    std::memcpy(out + size, part.data(), part.size());
-    size += part.size();
-  }
-  return size;
-}
 
 Text unquoted(Text value) noexcept {
   if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
@@ -108,7 +95,7 @@ void FlowNotes::asked(uint64_t key, const Message& request, uint32_t slot) noexc
     entry.key = key;
     return;
   }
-  const size_t aor = write_aor(request.text(request.to_value), entry.text);
+  const size_t aor = write_plain_aor(request.text(request.to_value), entry.text);
   if (aor == 0) return;
   entry.aor_size = static_cast<uint8_t>(aor);
   entry.instance_size = 0;
@@ -135,6 +122,9 @@ void FlowNotes::asked(uint64_t key, const Message& request, uint32_t slot) noexc
     }
   }
   if (!contact) return;  // a query (RFC 3261 10.2.3)
+  const Text agent = cut(user_agent(request), kMaxNotedAgent);
+  if (!agent.empty()) std::memcpy(entry.text + aor + entry.instance_size, agent.data(), agent.size());
+  entry.agent_size = static_cast<uint8_t>(agent.size());
   entry.leaves = leaves;
   entry.key = key;
 }
@@ -161,6 +151,7 @@ void FlowNotes::grant(uint64_t key, uint32_t slot, const Address& peer, uint32_t
 void FlowNotes::add(uint32_t slot, const Address& peer, const Asked& asked, uint32_t tick, uint32_t seconds) noexcept {
   const Text aor = asked.aor();
   const Text instance = asked.instance();
+  const Text all(asked.text, aor.size() + instance.size() + asked.agent_size);
   if (slot >= notes_.size()) notes_.resize(size_t{slot} + slot / 2 + 64);
   size_t count = 0;
   for (std::unique_ptr<Registration>* link = &notes_[slot]; *link != nullptr; link = &(*link)->next) {
@@ -181,7 +172,7 @@ void FlowNotes::add(uint32_t slot, const Address& peer, const Asked& asked, uint
     return;
   }
   if (asked.leaves) return;
-  void* memory = ::operator new(sizeof(Registration) + aor.size() + instance.size(), std::nothrow);
+  void* memory = ::operator new(sizeof(Registration) + all.size(), std::nothrow);
   if (memory == nullptr) return;
   auto* note = new (memory) Registration;
   note->since = note->refreshed = tick;
@@ -191,8 +182,8 @@ void FlowNotes::add(uint32_t slot, const Address& peer, const Asked& asked, uint
   note->mark = asked.mark;
   note->aor_size = static_cast<uint8_t>(aor.size());
   note->instance_size = static_cast<uint8_t>(instance.size());
-  std::memcpy(note->text(), aor.data(), aor.size());
-  if (!instance.empty()) std::memcpy(note->text() + aor.size(), instance.data(), instance.size());
+  note->agent_size = asked.agent_size;
+  std::memcpy(note->text(), all.data(), all.size());
   note->next = std::move(notes_[slot]);
   notes_[slot].reset(note);
   tell(Event::flow_registered, peer, asked);

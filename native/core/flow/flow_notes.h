@@ -22,11 +22,14 @@ struct Registration {
   uint32_t mark = 0;       // hash of the REGISTER: an equal one is a refresh and is not read again
   uint8_t aor_size = 0;
   uint8_t instance_size = 0;
+  uint8_t agent_size = 0;
 
   char* text() noexcept { return reinterpret_cast<char*>(this + 1); }
   Text both() const noexcept { return Text(reinterpret_cast<const char*>(this + 1), size_t{aor_size} + instance_size); }
   Text aor() const noexcept { return both().substr(0, aor_size); }
   Text instance() const noexcept { return both().substr(aor_size); }
+  // User-Agent of the REGISTER that was first.
+  Text agent() const noexcept { return Text(both().data() + both().size(), agent_size); }
   void operator delete(void* memory) noexcept { ::operator delete(memory); }
 };
 
@@ -80,9 +83,10 @@ class FlowNotes {
     uint32_t mark = 0;
     uint8_t aor_size = 0;
     uint8_t instance_size = 0;
+    uint8_t agent_size = 0;
     bool leaves = false;
     bool refresh = false;
-    char text[170];
+    char text[234];  // AOR, instance and User-Agent, one after the other
     Text aor() const noexcept { return Text(text, aor_size); }
     Text instance() const noexcept { return Text(text + aor_size, instance_size); }
   };

@@ -7,6 +7,7 @@
 #include "core/relay/uri_place.h"
 #include "core/sip/lexer.h"
 #include "core/sip/name_addr.h"
+#include "core/sip/user_agent.h"
 
 namespace sluice {
 namespace {
@@ -225,18 +226,10 @@ class Reading {
     out_.instance = texts_.since(mark);
   }
 
-  // Only the operator reads this header, so the scanner has no HeaderId for it.
   bool read_agent() noexcept {
-    constexpr Text kName = "User-Agent";
-    for (unsigned i = 0; i < message_.line_count; ++i) {
-      const HeaderLine& line = message_.lines[i];
-      if (line.id != HeaderId::other || line.value_at < line.line_at + kName.size()) continue;
-      const char* const name = message_.data + line.line_at;
-      if (lower(*name) != 'u' || !same_text(Text(name, kName.size()), kName) || is_class(name[kName.size()], kChar_token)) continue;
-      out_.agent = message_.value(line).substr(0, kMaxAgent);
-      return !is_folded(message_.value(line));
-    }
-    return true;
+    const Text agent = user_agent(message_);
+    out_.agent = agent.substr(0, kMaxAgent);
+    return !is_folded(agent);
   }
 
   const Message& message_;

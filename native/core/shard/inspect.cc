@@ -63,6 +63,14 @@ FlowFacts Inspect::facts_of(uint32_t slot, const Flow& flow, const Registration*
   return facts;
 }
 
+bool Inspect::is_as_old(const FlowFilter& filter, const Flow& flow) const noexcept {
+  const uint32_t idle = ms_since(flow.last_seen);
+  if (idle < filter.least_idle_ms || idle >= filter.idle_below_ms) return false;
+  if (!filter.by_age) return true;
+  const uint32_t age = ms_since(flow.birth);
+  return flow.kind == FlowKind::stream && age >= filter.least_age_ms && age < filter.age_below_ms;
+}
+
 void Inspect::flows(uint32_t& cursor, uint32_t steps, size_t most, const FlowFilter& filter, std::vector<FlowFacts>& out) noexcept {
   ground_.clock.read();
   const uint32_t end = ground_.flows.slots();
@@ -74,8 +82,9 @@ void Inspect::flows(uint32_t& cursor, uint32_t steps, size_t most, const FlowFil
       if (filter.slot != 0) break;
       continue;
     }
-    const bool is_quiet = ms_since(flow->last_seen) < filter.least_idle_ms || (filter.least_recent != 0 && recent_of(slot, *flow) < filter.least_recent);
-    if (!is_quiet && !(filter.clients_only && (flow->flags & (kFlow_core | kFlow_dead)))) out.push_back(facts_of(slot, *flow, notes));
+    const bool is_quiet = filter.least_recent != 0 && recent_of(slot, *flow) < filter.least_recent;
+    const bool is_wanted = !is_quiet && is_as_old(filter, *flow) && !(filter.clients_only && (flow->flags & (kFlow_core | kFlow_dead)));
+    if (is_wanted) out.push_back(facts_of(slot, *flow, notes));
     if (filter.slot != 0) break;
   }
   cursor = filter.slot != 0 || slot >= end ? 0 : slot;

@@ -17,6 +17,10 @@ struct FlowFilter {
   uint32_t slot = 0;
   uint32_t generation = 0;  // with slot; 0: any
   uint32_t least_idle_ms = 0;
+  uint32_t idle_below_ms = UINT32_MAX;
+  bool by_age = false;      // only connections, whose age is known, between these
+  uint32_t least_age_ms = 0;
+  uint32_t age_below_ms = UINT32_MAX;
   uint32_t least_recent = 0;  // messages since begin_sample()
   bool clients_only = false;
 };
@@ -83,6 +87,7 @@ class Inspect {
 
  private:
   FlowFacts facts_of(uint32_t slot, const Flow& flow, const Registration* notes) const noexcept;
+  bool is_as_old(const FlowFilter& filter, const Flow& flow) const noexcept;
   void end(uint32_t slot, Counter why) noexcept;
 
   Ground& ground_;

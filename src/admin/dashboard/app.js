@@ -1,197 +1,143 @@
-/** The page: numbers of now, lines of the last minutes, and the phone that somebody looks for. */
-import { Chart, exact } from "/charts.js";
+/** The page: an overview, the lists, and the phone that somebody looks for; the URL says which. */
+import { listenToKeys } from "/keys.js";
 import { ask, listen } from "/link.js";
 import { ListView } from "/lists.js";
-import { PhoneView, span } from "/phones.js";
+import { byId, make, setText } from "/make.js";
+import { ban, onChange, say } from "/orders.js";
+import { Overview } from "/overview.js";
+import { PhoneView } from "/phone.js";
+import { follow, go, href, route } from "/route.js";
+import { find } from "/search.js";
+import { server } from "/server.js";
+import { Survey } from "/survey.js";
+import { Upstreams } from "/upstreams.js";
+import { clock, span } from "/words.js";
 
-const byId = (id) => document.getElementById(id);
-const SURVEY_MS = 5000;
-const STEPS = ["< 30 s", "< 1 min", "< 5 min", "< 1 h", "< 6 h", "< 1 d", "≥ 1 d"];
-
-const phone = new PhoneView();
+/** In beats of a second. */
+const SURVEY = 5;
 const root = document.documentElement;
 root.dataset.theme = localStorage.getItem("sluice-theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 
-const charts = [
-  [new Chart("chart-messages", [{ label: "requests in", tone: "blue" }, { label: "responses in", tone: "teal" }, { label: "keep-alives", tone: "violet" }]),
-    (rate) => [rate("requestsIn"), rate("responsesIn"), rate("pings") + rate("stun") + rate("datagramKeepalives")]],
-  [new Chart("chart-classes", [{ label: "2xx", tone: "green" }, { label: "1xx", tone: "teal" }, { label: "4xx", tone: "amber" }, { label: "5xx, 6xx", tone: "red" }]),
-    (rate) => [rate("responses2xx"), rate("responses1xx"), rate("responses4xx"), rate("responses5xx") + rate("responses6xx")]],
-  [new Chart("chart-flows", [{ label: "connections", tone: "blue" }, { label: "UDP", tone: "violet" }]), (_, { flows }) => [flows.stream, flows.udp]],
-  [new Chart("chart-refusals", [{ label: "403", tone: "red" }, { label: "430", tone: "amber" }, { label: "503", tone: "violet" }]),
-    (rate) => [rate("replies403"), rate("replies430"), rate("replies503")]],
-];
+const overview = new Overview();
+const survey = new Survey(byId("survey"));
+const upstreams = new Upstreams(byId("upstreams"));
+const lists = new ListView();
+const phone = new PhoneView();
+let beats = 0;
 
 byId("theme").addEventListener("click", () => {
   root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
   localStorage.setItem("sluice-theme", root.dataset.theme);
-  for (const [chart] of charts) chart.draw();
+  overview.redraw();
 });
 
 byId("search").addEventListener("submit", (event) => {
   event.preventDefault();
-  openPhone(byId("word").value.trim());
+  const word = byId("word").value.trim();
+  if (word !== "") find(word).then(go, (error) => say(error.message, "fail"));
 });
 
-function openPhone(word) {
-  if (word === "") return;
-  byId("word").value = word;
-  location.hash = encodeURIComponent(word);
-  phone.open(word).catch((error) => (byId("trace").textContent = error.message));
-  byId("phone").scrollIntoView({ block: "nearest" });
+byId("ban-other").addEventListener("click", () => void ban(""));
+byId("phone-close").addEventListener("click", up);
+
+/** Shows what the URL says. */
+function open(place) {
+  const view = place.phone !== "" ? "phone" : place.list !== "" ? "list" : "overview";
+  for (const name of ["phone", "list", "overview"]) byId(name).hidden = name !== view;
+  if (view === "phone") phone.open(place.phone);
+  else phone.close();
+  if (view === "list") lists.open({ ...place, phone: "", message: "" });
+  else lists.close();
+  if (view === "overview") void slow();
+  byId("ban-other").hidden = place.list !== "bans";
+  setText(document.querySelector("title"), view === "phone" ? `${place.phone} · Sluice` : view === "list" ? `${place.list} · Sluice` : "Sluice");
+  markPlace();
+  say("", "");
 }
 
-const lists = new ListView(openPhone);
+/** Among the links to the lists, the one where we are. */
+function markPlace() {
+  const { phone: word, list } = route();
+  const here = word !== "" ? "" : list || "overview";
+  for (const link of byId("places").children) {
+    if (link.dataset.list === here) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+}
 
-let before;
-let mode = "";
+/** One step towards the overview: the message, the phone, the list. */
+function up() {
+  const place = route();
+  if (phone.closeMessage() && place.phone !== "") return;
+  if (place.phone === "" && place.list === "") return;
+  go({ ...place, phone: "", message: "", ...(place.phone === "" && { list: "", q: "", sort: "", silence: "", age: "" }) });
+}
 
 function heard(event) {
   if (event.kind === "messages") return phone.take(event);
   if (event.kind !== "status") return;
-  const { status } = event;
-  // On the server's clock, so that network delays do not change the rate.
-  const at = status.at / 1000;
-  show(status);
-  if (before !== undefined) {
-    const seconds = at - before.at;
-    // From another start, or the same response again.
-    if (seconds <= 0) return void (before = seconds < 0 ? { at, counters: status.counters } : before);
-    const rate = (name) => Math.max(0, (status.counters[name] - before.counters[name]) / seconds);
-    for (const [chart, read] of charts) chart.add(at, read(rate, status));
-    tiles(status, rate);
-    losses(status, rate);
-  }
-  before = { at, counters: status.counters };
+  show(event.status);
+  overview.show(event.status);
+  phone.beat();
+  if (beats % SURVEY === 0) void slow();
+  beats += 1;
 }
 
-function show({ mode: what, version, state, uptimeSeconds }) {
-  mode = what;
-  byId("mode").textContent = `${version} ${mode}`;
+function show({ mode, version, state, uptimeSeconds }) {
+  if (server.mode !== mode) {
+    server.mode = mode;
+    byId("places").replaceChildren(make("a", { href: href({}), text: "Overview", "data-list": "overview" }), ...lists.links());
+    markPlace();
+  }
+  setText(byId("mode"), `${version} ${mode}`);
   pill(state === "up" ? "up" : "draining", state === "up" ? "up" : "bad");
-  byId("since").textContent = `for ${span(uptimeSeconds * 1000)}`;
+  setText(byId("since"), `for ${span(uptimeSeconds * 1000)}`);
 }
 
 function pill(text, kind) {
-  byId("state").textContent = text;
+  setText(byId("state"), text);
   byId("state").className = `pill ${kind}`;
 }
 
-function tiles({ flows, pending, shards, memoryBytes, state }, rate) {
-  const full = (flows.stream + flows.udp) / flows.limit;
-  const rows = [
-    [exact(flows.stream), "connections", full > 0.9 ? "bad" : full > 0.7 ? "warn" : ""],
-    [exact(flows.udp), "UDP flows", ""],
-    [exact(rate("requestsIn")), "requests/s", ""],
-    [exact(rate("registersIn")), "REGISTER/s", ""],
-    [exact(rate("flowsOpened")), state === "draining" ? "opened/s" : "connections opened/s", ""],
-    [exact(state === "draining" ? rate("flowsMoved") : rate("flowsClosed") + rate("flowsExpired")), state === "draining" ? "moved out/s" : "flows ended/s", state === "draining" ? "warn" : ""],
-    [exact(pending), "pending requests", ""],
-    [`${shards.running}/${shards.configured}`, "shards", shards.running < shards.configured ? "bad" : ""],
-    [`${Math.round(memoryBytes / 1e6)} MB`, "memory", ""],
-  ];
-  byId("tiles").replaceChildren(...rows.map(([value, title, kind]) => {
-    const tile = make("div", `tile ${kind}`);
-    tile.append(make("b", "", value), make("span", "", title));
-    return tile;
-  }));
-}
-
-function losses({ counters }, rate) {
-  const rows = [
-    ["malformed", "malformed messages"], ["notSip", "not SIP"], ["tokensForged", "forged tokens"], ["tokensGone", "tokens of dead flows"],
-    ["unsolicitedResponses", "unsolicited responses"], ["sendDropped", "could not be sent"], ["flowsRefused", "connections refused"],
-    ["flowsOverrun", "clients that did not read"], ["upstreamFailures", "upstream failures"], ["banned", "from banned sources"],
-  ].filter(([name]) => counters[name] > 0);
-  byId("losses").replaceChildren(rows.length === 0 ? make("p", "quiet", "None.") : table(["", "a second", "in all"], rows.map(([name, title]) => [title, exact(rate(name)), exact(counters[name])])));
-}
-
+/** What costs the server a look at every flow. */
 async function slow() {
+  if (byId("overview").hidden || server.mode === "") return;
   try {
-    const [{ upstreams }, survey] = await Promise.all([ask("GET", "/api/upstreams"), ask("GET", "/api/survey")]);
-    byId("upstreams").replaceChildren(upstreams.length === 0 ? noUpstream() : table(["target", "priority", "weight", "silent", "in shards"], upstreams.map((one) => [
-      `${one.transport} ${one.address}:${one.port}`, one.priority, one.weight, one.silentMs > 0 ? span(one.silentMs) : "", [one.aliveIn === one.shards ? "alive" : `alive in ${one.aliveIn} of ${one.shards}`, one.aliveIn === one.shards ? "ok" : "fail"],
-    ])));
-    drawSurvey(survey);
-  } catch {
-    // The line is down; the pill says so.
+    const [targets, counts] = await Promise.all([ask("GET", "/api/upstreams"), ask("GET", "/api/survey")]);
+    upstreams.show(targets.upstreams, server.mode);
+    survey.show(counts);
+  } catch (error) {
+    say(error.message, "fail");
   }
 }
 
-/** Only an edge needs one. */
-function noUpstream() {
-  if (mode === "edge") return make("p", "fail", "None: requests of clients are answered 503. Set SLUICE_UPSTREAM.");
-  return make("p", "quiet", "None, and none is needed: phones register here. SLUICE_UPSTREAM says where calls to other domains go.");
-}
-
-function drawSurvey({ ages, silence, outbound, supervised }) {
-  const most = Math.max(...ages, ...silence, 1);
-  const bar = (count, tone) => {
-    const one = make("i", "");
-    one.style.setProperty("--share", `${(count / most) * 100}%`);
-    one.style.setProperty("--tone", `var(--${tone})`);
-    one.append(make("em", "", count === 0 ? "" : exact(count)));
-    return one;
-  };
-  const head = make("div", "bar");
-  head.append(make("span", ""), make("span", "quiet", "connections, by age"), make("span", "quiet", "flows, by silence"));
-  const rows = STEPS.map((step, at) => {
-    const row = make("div", "bar");
-    row.append(make("span", "", step), bar(ages[at], "blue"), bar(silence[at], at < 3 ? "green" : "amber"));
-    return row;
-  });
-  byId("survey").replaceChildren(head, ...rows, make("p", "quiet", `${exact(outbound)} outbound, ${exact(supervised)} with Flow-Timer`));
-}
-
-function table(heads, rows) {
-  const made = make("table", "");
-  const number = (value) => (typeof value === "number" || /^[\d.,]+$/.test(String(value)) ? "n" : "");
-  const top = made.createTHead().insertRow();
-  heads.forEach((head, at) => top.append(make("th", number(rows[0]?.[at] ?? ""), head)));
-  const body = made.createTBody();
-  for (const row of rows) {
-    const line = body.insertRow();
-    for (const cell of row) line.append(Array.isArray(cell) ? make("td", cell[1], cell[0]) : make("td", number(cell), String(cell)));
+/** Everything greys out and says since when; when the line is back, everything is asked for again. */
+function line(isUp) {
+  const wasGone = document.body.classList.contains("gone");
+  document.body.classList.toggle("gone", !isUp);
+  if (isUp) {
+    setText(byId("gone"), "");
+    beats = 0;
+    if (!wasGone) return;
+    say("", "");
+    phone.again();
+    void lists.load();
+    return;
   }
-  return made;
+  if (wasGone) return;
+  overview.gap();
+  pill("no connection", "bad");
+  setText(byId("since"), "");
+  setText(byId("gone"), `No connection to the server since ${clock(Date.now())}: what you see is from then. It is tried again every second.`);
 }
 
-function make(name, kind, text) {
-  const made = document.createElement(name);
-  if (kind) made.className = kind;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
-
+onChange(() => {
+  void phone.refresh();
+  void lists.load();
+});
+listenToKeys(byId("word"), up);
 // The first question brings the login where a token is needed, so that the live line has it.
 const first = await ask("GET", "/api/status").catch(() => undefined);
 if (first) show(first);
-lists.begin(mode);
-listen(heard, (isUp) => {
-  document.body.classList.toggle("gone", !isUp);
-  if (isUp) return;
-  pill("no connection", "bad");
-  if (!byId("since").textContent.startsWith("since")) byId("since").textContent = `since ${new Date().toLocaleTimeString([], { hourCycle: "h23" })}: what you see is older`;
-});
-void slow();
-setInterval(slow, SURVEY_MS);
-/** Keeps what is open across back, forward and reload. */
-function followHash() {
-  const word = decodeURIComponent(location.hash.slice(1));
-  if (word === phone.word) return;
-  if (word === "") phone.close();
-  else openPhone(word);
-}
-addEventListener("hashchange", followHash);
-followHash();
-
-addEventListener("keydown", (event) => {
-  if (event.key === "/" && !/^(INPUT|TEXTAREA)$/.test(document.activeElement?.tagName ?? "")) {
-    event.preventDefault();
-    byId("word").focus();
-  }
-  if (event.key === "Escape" && phone.word !== "" && !byId("login").open) {
-    phone.close();
-    location.hash = "";
-  }
-});
+listen(heard, line);
+follow(open);

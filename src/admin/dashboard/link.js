@@ -1,45 +1,82 @@
-/** The line to the edge: questions by HTTP, numbers and messages by a WebSocket that comes back by itself. */
+/** The line to the server: questions by HTTP, numbers and messages by a WebSocket that comes back by itself. */
 const STORE = "sluice-token";
+const AGAIN_MS = 1000;
+/** Numbers come every second; without any for so long the line is dead, whatever TCP thinks. */
+const SILENT_MS = 6000;
 let token = sessionStorage.getItem(STORE) ?? "";
+let entering;
 
-/** Asks for the token; resolves when one was entered. */
+/** Resolves when a token was entered. However many questions wait for it, it is asked for once. */
 function login() {
-  const dialog = document.getElementById("login");
-  document.getElementById("login-fault").textContent = token === "" ? "" : "That is not the token.";
-  if (!dialog.open) dialog.showModal();
-  return new Promise((resolve) => {
+  entering ??= new Promise((resolve) => {
+    const dialog = document.getElementById("login");
+    document.getElementById("login-fault").textContent = token === "" ? "" : "That is not the token.";
+    document.getElementById("token").value = "";
+    dialog.showModal();
     dialog.addEventListener("close", () => {
       token = document.getElementById("token").value;
       sessionStorage.setItem(STORE, token);
+      entering = undefined;
       resolve();
     }, { once: true });
   });
+  return entering;
 }
 
-/** The JSON answer; throws an Error with the edge's own words. */
-export async function ask(method, path, body) {
+async function send(method, path, body, signal) {
   const headers = token === "" ? {} : { authorization: `Bearer ${token}` };
   if (method !== "GET") headers["content-type"] = "application/json";
-  const response = await fetch(path, { method, headers, body: body === undefined ? null : JSON.stringify(body) });
+  try {
+    return await fetch(path, { method, headers, body: body === undefined ? null : JSON.stringify(body), signal });
+  } catch {
+    throw new Error("The server does not answer.");
+  }
+}
+
+/** The JSON answer; throws an Error with the server's own words. */
+export async function ask(method, path, body, signal = null) {
+  const response = await send(method, path, body, signal);
   if (response.status === 401) {
     await login();
-    return ask(method, path, body);
+    return ask(method, path, body, signal);
   }
-  const answer = await response.json();
-  if (!response.ok) throw new Error(answer.error ?? `HTTP ${response.status}`);
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Error(answer.error ?? `The server answered with HTTP ${response.status}.`);
   return answer;
 }
 
-const AGAIN_MS = 1000;
-
-/** `heard(event)` for each event of the edge, `line(true | false)` when the line comes and goes. */
+/** `heard(event)` for each event of the server, `line(true | false)` when the line comes and goes. */
 export function listen(heard, line) {
   const query = token === "" ? "" : `?token=${encodeURIComponent(token)}`;
   const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live${query}`);
-  socket.onopen = () => line(true);
-  socket.onmessage = ({ data }) => heard(JSON.parse(data));
-  socket.onclose = () => {
+  let silence;
+  const gone = () => {
+    clearTimeout(silence);
+    socket.onclose = socket.onmessage = null;
+    socket.close();
     line(false);
-    setTimeout(() => listen(heard, line), AGAIN_MS);
+    setTimeout(() => again(heard, line), AGAIN_MS);
   };
+  const wait = () => {
+    clearTimeout(silence);
+    silence = setTimeout(gone, SILENT_MS);
+  };
+  socket.onopen = () => line(true);
+  socket.onmessage = ({ data }) => {
+    wait();
+    heard(JSON.parse(data));
+  };
+  socket.onclose = gone;
+  wait();
+}
+
+/** A browser does not say why a WebSocket failed. The API does, and asks for the token if another one is needed now. */
+async function again(heard, line) {
+  try {
+    await ask("GET", "/api/status", undefined, AbortSignal.timeout(SILENT_MS));
+  } catch {
+    setTimeout(() => again(heard, line), AGAIN_MS);
+    return;
+  }
+  listen(heard, line);
 }

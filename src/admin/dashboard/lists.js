@@ -1,132 +1,116 @@
-/** The lists that answer "who?", as one table: any row opens the phone, any underlined column sorts. */
+/** One list at a time, as a table: a heading sorts, a row opens the phone. */
+import { CommandLine } from "/command.js";
 import { ask } from "/link.js";
-import { span } from "/phones.js";
+import { LISTS } from "/list-specs.js";
+import { byId, make, note, setText } from "/make.js";
+import { go, href, route } from "/route.js";
+import { hasBindings } from "/server.js";
+import { Table } from "/table.js";
+import { clock, exact } from "/words.js";
 
-const LIMIT = 25;
-const byId = (id) => document.getElementById(id);
-const ago = (milliseconds) => `${span(milliseconds)} ago`;
-const aorOf = ({ aors }) => aors[0]?.aor ?? "";
-
-/** Path of the API; columns: title, what it sorts by ("": not sortable), and the cell; `opens`: what to search for. */
-const LISTS = [
-  { path: "silent", title: "Silent", opens: (row) => aorOf(row) || row.id, columns: [
-    ["phone", "", (row) => aorOf(row) || `${row.address}:${row.port}`], ["silent", "idleMs", ({ idleMs }) => span(idleMs)], ["age", "ageMs", ({ ageMs }) => (ageMs < 0 ? "" : span(ageMs))],
-    ["messages", "messages", ({ messages }) => messages], ["client", "", ({ transport, address, port }) => `${transport} ${address}:${port}`],
-  ] },
-  { path: "top-talkers", title: "Top talkers", opens: ({ source, aor }) => aor || source.replace(/\/64$/, ""), columns: [
-    ["source", "", ({ source }) => source], ["messages/s", "messages", ({ messagesPerSecond }) => messagesPerSecond], ["flows", "flows", ({ flows }) => flows], ["registered", "", ({ aor }) => aor],
-  ] },
-  { path: "flappers", title: "Flappers", opens: ({ who }) => who.replace(/\/64$/, ""), columns: [
-    ["who", "", ({ who }) => who], ["ended this hour", "ends", ({ ends }) => ends], ["last", "lastMs", ({ lastMs }) => ago(lastMs)], ["shortest", "shortestMs", ({ shortestMs }) => span(shortestMs)],
-    ["mostly", "", ({ reason }) => reason], ["source", "", ({ source }) => source],
-  ] },
-  { path: "refused", title: "Refused", opens: ({ source }) => source, columns: [
-    ["source", "", ({ source }) => source], ["status", "status", ({ status }) => status], ["count", "count", ({ count }) => count], ["first", "", ({ firstMs }) => ago(firstMs)], ["last", "lastMs", ({ lastMs }) => ago(lastMs)],
-  ] },
-  { path: "bindings", title: "Bindings", home: true, opens: ({ aor }) => aor, columns: [
-    ["AOR", "", ({ aor }) => aor], ["expires in", "expires", ({ expiresInSeconds }) => span(expiresInSeconds * 1000)], ["contact", "", ({ contact }) => contact], ["instance", "", ({ instance }) => instance],
-  ] },
-  { path: "ended", title: "Ended flows", opens: ({ aor, address }) => aor || address, columns: [
-    ["phone", "", ({ aor, address }) => aor || address], ["ended", "", ({ endedMs }) => ago(endedMs)], ["lasted", "", ({ lastedMs }) => span(lastedMs)], ["reason", "", ({ reason }) => reason],
-    ["client", "", ({ transport, address, port }) => `${transport} ${address}:${port}`],
-  ] },
-];
+const LIMIT = 50;
+const rowsOf = (answer) => answer.rows ?? answer.flows ?? answer.bindings ?? answer.bans;
 
 export class ListView {
-  constructor(openPhone) {
-    this.openPhone = openPhone;
-    this.list = undefined;
-    this.sort = "";
-    this.rows = [];
-    this.next = "";
-    this.asked = 0;
+  #command = new CommandLine(byId("list-command"));
+  #list;
+  #place;
+  #table;
+  #rows = [];
+  #next = "";
+  #asked = 0;
+
+  constructor() {
     byId("list-again").addEventListener("click", () => this.load());
-    byId("list-more").addEventListener("click", () => this.load(this.next));
-    byId("list-word").addEventListener("change", () => this.load());
+    byId("list-more").addEventListener("click", () => this.load(this.#next));
+    byId("list-filter").addEventListener("submit", (event) => {
+      event.preventDefault();
+      go({ ...this.#place, q: byId("list-word").value.trim() });
+    });
+    // The cross in the field.
+    byId("list-word").addEventListener("search", () => byId("list-word").value === "" && this.#place.q !== "" && go({ ...this.#place, q: "" }));
   }
 
-  /** Fetches nothing until a list is chosen: for each, the server looks at all flows. */
-  begin(mode) {
-    byId("list-tabs").replaceChildren(...LISTS.filter(({ home }) => !home || mode !== "edge").map((list) => {
-      const tab = document.createElement("button");
-      tab.textContent = list.title;
-      tab.setAttribute("role", "tab");
-      tab.setAttribute("aria-selected", "false");
-      tab.addEventListener("click", () => this.choose(list, tab));
-      return tab;
-    }));
+  /** Links to every list that this server has. */
+  links() {
+    return LISTS.filter(({ home }) => !home || hasBindings()).map(({ path, title }) => make("a", { href: href({ list: path }), text: title, "data-list": path }));
   }
 
-  choose(list, tab) {
-    for (const other of byId("list-tabs").children) other.setAttribute("aria-selected", String(other === tab));
-    this.list = list;
-    this.sort = "";
-    this.load();
+  open(place) {
+    if (JSON.stringify(place) === JSON.stringify(this.#place)) return;
+    const list = LISTS.find(({ path }) => path === place.list);
+    const isOther = list !== this.#list;
+    this.#place = place;
+    this.#list = list;
+    if (list === undefined) return void byId("list-table").replaceChildren(note(`There is no list ${place.list}.`));
+    if (isOther) this.#rows = [];
+    setText(byId("list-title"), list.title);
+    setText(byId("list-about"), `${list.about(place)}.`);
+    byId("list-word").value = place.q;
+    this.#command.show(...list.command(place));
+    if (isOther) {
+      setText(byId("list-count"), "");
+      byId("list-more").hidden = true;
+      byId("list-table").replaceChildren(note("Looking …"));
+      this.#table = new Table(byId("list-table"), { columns: list.columns, keyOf: list.keyOf, none: "Nothing to show.", caption: list.title, onSort: (sort) => this.#sortBy(sort) });
+    }
+    void this.load();
   }
 
+  close() {
+    this.#place = this.#list = undefined;
+    this.#asked += 1;
+  }
+
+  /** The first rows again, or more of them. */
   async load(from = "") {
-    const { list, sort } = this;
-    if (list === undefined) return;
-    const asked = ++this.asked;
+    if (this.#list === undefined) return;
+    const { q, sort, silence, age } = this.#place;
+    const asked = ++this.#asked;
     byId("list-table").setAttribute("aria-busy", "true");
-    const query = new URLSearchParams({ q: byId("list-word").value.trim(), limit: LIMIT, sort, from });
+    const query = new URLSearchParams({ q, limit: LIMIT, sort, from, silence, age });
     try {
-      const answer = await ask("GET", `/api/${list.path}?${query}`);
-      if (asked !== this.asked) return;
-      const rows = answer.rows ?? answer.bindings ?? answer.flows;
-      this.rows = from === "" ? rows : [...this.rows, ...rows];
-      this.next = answer.next ?? "";
-      this.draw();
+      const answer = await ask("GET", `/api/${this.#list.path}?${query}`);
+      if (asked !== this.#asked) return;
+      const at = Date.now();
+      const fresh = rowsOf(answer).map((row) => ({ ...row, ...(row.endedMs !== undefined && { endedAt: Math.round((at - row.endedMs) / 1000) }) }));
+      this.#rows = from === "" ? fresh : [...this.#rows, ...fresh];
+      this.#next = answer.next ?? "";
+      this.#show(answer.total);
     } catch (error) {
-      if (asked === this.asked) byId("list-table").replaceChildren(note(error.message));
+      if (asked === this.#asked) this.#fail(error);
     }
     byId("list-table").removeAttribute("aria-busy");
   }
 
-  draw() {
-    const { list, rows } = this;
-    byId("list-more").hidden = this.next === "";
-    if (rows.length === 0) return byId("list-table").replaceChildren(note("Nothing to show."));
-    const table = document.createElement("table");
-    const head = table.createTHead().insertRow();
-    for (const [title, sort] of list.columns) head.append(this.heading(title, sort));
-    const body = table.createTBody();
-    for (const row of rows) {
-      const line = body.insertRow();
-      list.columns.forEach(([, , cell], at) => {
-        const place = line.insertCell();
-        const value = cell(row);
-        if (typeof value === "number") place.className = "n";
-        if (at > 0) return void (place.textContent = String(value));
-        const open = document.createElement("button");
-        open.textContent = String(value);
-        open.addEventListener("click", () => this.openPhone(list.opens(row)));
-        place.append(open);
-      });
-    }
-    byId("list-table").replaceChildren(table);
+  #show(total) {
+    const { sort, rises } = this.#order();
+    this.#table.show(this.#rows, { sort, rises });
+    byId("list-more").hidden = this.#next === "";
+    const shown = exact(this.#rows.length);
+    const count = total === undefined ? `${shown}${this.#next === "" ? "" : " of more"}` : this.#rows.length < total ? `${shown} of ${exact(total)}` : shown;
+    setText(byId("list-count"), `${count}, at ${clock(Date.now())}`);
   }
 
-  heading(title, sort) {
-    const cell = document.createElement("th");
-    cell.scope = "col";
-    if (sort === "") return Object.assign(cell, { textContent: title });
-    const button = document.createElement("button");
-    button.textContent = title;
-    button.style.textDecoration = "underline";
-    button.addEventListener("click", () => {
-      this.sort = sort;
-      void this.load();
-    });
-    if (sort === this.sort) cell.setAttribute("aria-sort", "descending");
-    cell.append(button);
-    return cell;
+  #fail(error) {
+    this.#next = "";
+    byId("list-more").hidden = true;
+    setText(byId("list-count"), "");
+    byId("list-table").replaceChildren(note(error.message, "fail"));
   }
-}
 
-function note(text) {
-  const made = document.createElement("p");
-  made.className = "quiet";
-  made.textContent = text;
-  return made;
+  /** The column that it is sorted by, and whether the least comes first. */
+  #order() {
+    const wanted = this.#place.sort || this.#list.sort || "";
+    const sort = wanted.replace(/^-/, "");
+    const first = this.#list.columns.find((column) => column.sort === sort)?.first;
+    return { sort, rises: (first === "least") !== wanted.startsWith("-") };
+  }
+
+  /** The same column again: the other way round. */
+  #sortBy(name) {
+    const now = this.#place.sort || this.#list.sort;
+    const isOneWay = this.#list.columns.find(({ sort }) => sort === name)?.oneWay;
+    go({ ...route(), sort: now === name && !isOneWay ? `-${name}` : name });
+  }
 }

@@ -1,0 +1,128 @@
+/** The page of one phone: what is registered, its flows, what ended, and its messages as they pass. */
+import { CommandLine } from "/command.js";
+import { ask } from "/link.js";
+import { byId, note, setText } from "/make.js";
+import { ban, removeBindings } from "/orders.js";
+import { addressIn, bindingsOf, endsOf, flowsOf, isAor, MOST_FLOWS } from "/phone-data.js";
+import { isExpired, PhoneTables } from "/phone-tables.js";
+import { drawPicture } from "/picture.js";
+import { server } from "/server.js";
+import { TraceView } from "/trace.js";
+import { countdown, many } from "/words.js";
+
+/** In beats, which come once a second while the line is up. */
+const LOOK = 2;
+const LOOK_BACK = 10;
+
+export class PhoneView {
+  word = "";
+  #trace = new TraceView();
+  #tables = new PhoneTables();
+  #command = new CommandLine(byId("phone-command"));
+  #beats = 0;
+  #seen;
+  #seenAt = 0;
+  #ended = [];
+  #endedAt = 0;
+
+  constructor() {
+    byId("phone-ban").addEventListener("click", () => void ban(addressIn(this.word)));
+    byId("bindings-remove").addEventListener("click", () => void removeBindings(this.#aor()));
+  }
+
+  open(word) {
+    if (word === this.word) return;
+    this.close();
+    this.word = word;
+    setText(byId("phone-title"), word);
+    setText(byId("phone-now"), "Looking …");
+    byId("picture").replaceChildren();
+    byId("phone-ban").hidden = addressIn(word) === "";
+    this.#command.show("flows", word);
+    byId("phone-title").focus({ preventScroll: true });
+    void this.refresh();
+  }
+
+  close() {
+    this.word = "";
+    this.#seen = undefined;
+    this.#ended = [];
+    this.#trace.close();
+  }
+
+  /** Once a second, on the server's clock. */
+  beat() {
+    if (this.word === "") return;
+    this.#beats += 1;
+    if (this.#beats % LOOK === 0) void this.refresh(this.#beats % LOOK_BACK === 0);
+    this.#trace.beat();
+    this.#show();
+  }
+
+  /** The line is back, perhaps to another start of the server. */
+  again() {
+    void this.refresh();
+    this.#trace.renew();
+  }
+
+  /** False: no message was open. */
+  closeMessage() {
+    return this.#trace.closeMessage();
+  }
+
+  take(event) {
+    this.#trace.take(event);
+  }
+
+  async refresh(withEnded = true) {
+    const { word } = this;
+    if (word === "") return;
+    const started = performance.now();
+    try {
+      const { flows, more } = await flowsOf(word);
+      const bindings = await bindingsOf(word, flows);
+      const ended = withEnded ? await endsOf(word) : undefined;
+      if (word !== this.word) return;
+      byId("phone").dataset.milliseconds = String(Math.round(performance.now() - started));
+      this.#seen = { flows, bindings, more };
+      this.#seenAt = Date.now();
+      if (ended !== undefined) [this.#ended, this.#endedAt] = [ended, Date.now()];
+      drawPicture(byId("picture"), flows);
+      this.#trace.watch(word, flows);
+      this.#show();
+    } catch (error) {
+      if (word === this.word) byId("phone-now").replaceChildren(note(error.message, "fail"));
+    }
+  }
+
+  #show() {
+    if (this.#seen === undefined) return;
+    const passed = Date.now() - this.#seenAt;
+    const { flows, bindings, more } = this.#seen;
+    this.#tables.show({ flows, bindings, ended: this.#ended, passed, endedPassed: Date.now() - this.#endedAt });
+    setText(byId("phone-now"), [registeredText(flows, bindings, passed), flowsText(flows, more), returnsText(this.#ended)].join(" "));
+    byId("bindings-remove").hidden = this.#aor() === "" || (bindings ?? []).length === 0;
+  }
+
+  #aor() {
+    return isAor(this.word) ? this.word : (this.#seen?.bindings?.[0]?.aor ?? "");
+  }
+}
+
+function registeredText(flows, bindings, passed) {
+  const all = bindings ?? flows.flatMap(({ aors }) => aors);
+  const living = all.filter((one) => !isExpired(one, passed));
+  const where = bindings === undefined && server.mode === "edge" ? ", as far as this edge knows" : "";
+  if (living.length === 0) return all.length === 0 ? `Not registered${where}.` : "Its registration has expired.";
+  const known = living.flatMap(({ expiresInSeconds }) => (expiresInSeconds === null ? [] : [expiresInSeconds - passed / 1000]));
+  return known.length === 0 ? `Registered${where}.` : `Registered for another ${countdown(Math.max(...known))}${where}.`;
+}
+
+function flowsText(flows, more) {
+  if (more) return `More than ${MOST_FLOWS} flows; the first ones are shown.`;
+  return flows.length === 0 ? "No flow now." : `${many(flows.length, "flow")} now.`;
+}
+
+function returnsText(ended) {
+  return ended.length === 0 ? "No flow of it ended this hour." : `${many(ended.length, "flow")} of it ended this hour.`;
+}
