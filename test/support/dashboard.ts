@@ -6,6 +6,7 @@ import { expect } from "vitest";
 
 /** Set to a folder to take the pictures of docs: `node scripts/pictures.mjs`. */
 const PICTURES = process.env["SLUICE_PICTURES"];
+export const picturing = PICTURES !== undefined;
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PATIENCE = 10_000 * Number(process.env["TEST_PATIENCE"] ?? "1");
 

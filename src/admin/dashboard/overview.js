@@ -67,10 +67,10 @@ function tilesOf({ flows, registered, pending, shards, memoryBytes, state }, rat
     { title: "UDP flows", value: exact(flows.udp), kind: fullness, href: href({ list: "flows" }) },
     { title: "requests/s", value: exact(rate("requestsIn")), href: href({ list: "top-talkers" }) },
     { title: "REGISTER/s", value: exact(rate("registersIn")), href: href({ list: "top-talkers" }) },
-    { title: "connections opened/s", value: exact(rate("flowsOpened")) },
-    { title: isDraining ? "moved out/s" : "flows ended/s", value: exact(isDraining ? rate("flowsMoved") : rate("flowsClosed") + rate("flowsExpired")), kind: isDraining ? "warn" : "", href: href({ list: "ended" }) },
+    { title: "opened/s", value: exact(rate("flowsOpened")) },
+    { title: isDraining ? "moved out/s" : "ended/s", value: exact(isDraining ? rate("flowsMoved") : rate("flowsClosed") + rate("flowsExpired")), kind: isDraining ? "warn" : "", href: href({ list: "ended" }) },
     { title: "4xx to 6xx/s", value: exact(rate("responses4xx") + rate("responses5xx") + rate("responses6xx")), href: href({ list: "refused" }) },
-    { title: "pending requests", value: exact(pending) },
+    { title: "pending", value: exact(pending) },
     { title: "shards", value: `${shards.running}/${shards.configured}`, kind: shards.running < shards.configured ? "bad" : "" },
     { title: "memory", value: `${Math.round(memoryBytes / 1e6)} MB` },
   ];
