@@ -1,6 +1,5 @@
 /** The page of one phone: what is registered, its flows, what ended, and its messages as they pass. */
 import { CommandLine } from "/command.js";
-import { ask } from "/link.js";
 import { byId, note, setText } from "/make.js";
 import { ban, removeBindings } from "/orders.js";
 import { addressIn, bindingsOf, endsOf, flowsOf, isAor, MOST_FLOWS } from "/phone-data.js";
