@@ -233,10 +233,10 @@ test("a server that hangs is gone too, although its connection stays open", asyn
   const { page, faults } = await openBoard(browser, url, { refusals: true, ownClock: true });
   await isLive(page);
   SUT.signal("SIGSTOP");
-  await page.clock.fastForward(10_000);
+  await page.clock.fastForward(15_000);
   await until(() => page.textContent("#state")).toBe("no connection");
   SUT.signal("SIGCONT");
-  await page.clock.fastForward(10_000);
+  await page.clock.fastForward(15_000);
   await isLive(page);
   expect(faults).toEqual([]);
 });

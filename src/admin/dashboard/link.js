@@ -2,7 +2,7 @@
 const STORE = "sluice-token";
 const AGAIN_MS = 1000;
 /** Numbers come every second; without any for so long the line is dead, whatever TCP thinks. */
-const SILENT_MS = 6000;
+const SILENT_MS = 10_000;
 let token = sessionStorage.getItem(STORE) ?? "";
 let entering;
 
