@@ -10,10 +10,13 @@ const MOST = 1_000;
 
 export interface Page<Row> {
   readonly rows: readonly Row[];
-  /** How many there are, on all pages. */
-  readonly total: number;
   /** Pass it as `from` to continue; "": the end. */
   readonly next: string;
+}
+
+export interface CountedPage<Row> extends Page<Row> {
+  /** How many there are, on all pages. */
+  readonly total: number;
 }
 
 export interface PageRequest {
@@ -63,7 +66,7 @@ export class Lists {
     this.#flows = flows;
   }
 
-  async silent(request: PageRequest): Promise<Page<FlowView>> {
+  async silent(request: PageRequest): Promise<CountedPage<FlowView>> {
     const all = await this.#pool.askAll({ kind: "silent", most: MOST });
     const rows = all.flatMap(({ shard, answer }) => answer.map((row) => this.#flows.view(shard, row)));
     const columns = { idleMs: most(({ idleMs }: FlowView) => idleMs), ageMs: most(({ ageMs }: FlowView) => ageMs), messages: most(({ messages }: FlowView) => messages), aor: least(({ aors }: FlowView) => aors[0]?.aor ?? "") };
@@ -71,14 +74,14 @@ export class Lists {
   }
 
   /** The last thousand of each shard. */
-  async ended(request: PageRequest): Promise<Page<EndedView>> {
+  async ended(request: PageRequest): Promise<CountedPage<EndedView>> {
     const rows = await this.#flows.ended(request.word, MOST);
     const columns = { endedMs: least(({ endedMs }: EndedView) => endedMs), lastedMs: least(({ lastedMs }: EndedView) => lastedMs), messages: most(({ messages }: EndedView) => messages), aor: least(({ aor }: EndedView) => aor), reason: least(({ reason }: EndedView) => reason) };
     return pageOf(rows, { ...request, word: "" }, columns, () => "");
   }
 
   /** Listens for so many seconds; one list at a time, because they share the count. */
-  async talkers(request: PageRequest, seconds: number): Promise<Page<TalkerView>> {
+  async talkers(request: PageRequest, seconds: number): Promise<CountedPage<TalkerView>> {
     while (this.#sampling !== undefined) await this.#sampling.catch(() => undefined);
     const sampling = this.#sample(seconds);
     this.#sampling = sampling;
@@ -90,7 +93,7 @@ export class Lists {
     }
   }
 
-  async flappers(request: PageRequest, seconds: number): Promise<Page<FlapperView>> {
+  async flappers(request: PageRequest, seconds: number): Promise<CountedPage<FlapperView>> {
     const all = await this.#pool.askAll({ kind: "flappers", withinMs: seconds * 1_000, most: MOST });
     // A phone that comes back may land on another shard.
     const merged = new Map<string, (typeof all)[number]["answer"][number]>();
@@ -103,7 +106,7 @@ export class Lists {
     return pageOf(rows, request, columns, ({ who, source }) => `${who} ${source}`);
   }
 
-  async refused(request: PageRequest): Promise<Page<RefusedView>> {
+  async refused(request: PageRequest): Promise<CountedPage<RefusedView>> {
     const merged = new Map<string, RefusedView>();
     for (const { answer } of await this.#pool.askAll({ kind: "refusals" })) {
       for (const { address, status, aor, count, firstMs, lastMs } of answer) {
@@ -151,7 +154,7 @@ function least<Row>(of: (row: Row) => number | string): Column<Row> {
 }
 
 /** The first sortable column is the list's default order. */
-function pageOf<Row>(rows: readonly Row[], { limit, from, word, sort }: PageRequest, columns: Readonly<Record<string, Column<Row>>>, textOf: (row: Row) => string): Page<Row> {
+function pageOf<Row>(rows: readonly Row[], { limit, from, word, sort }: PageRequest, columns: Readonly<Record<string, Column<Row>>>, textOf: (row: Row) => string): CountedPage<Row> {
   const [, column] = Object.entries(columns).find(([name]) => sort === "" || name === sort.replace(/^-/, "")) ?? [];
   if (column === undefined) throw new ControlRefusal(400, `sort must be one of ${Object.keys(columns).join(", ")}, or one of them after "-"`);
   if (!/^\d{0,6}$/.test(from)) throw new ControlRefusal(400, "from must be what an earlier answer gave as next");
