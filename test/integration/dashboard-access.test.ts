@@ -79,7 +79,7 @@ test.each(LOOKS)("no view has a barrier for anybody: the overview, every list, a
   const check = async (view: string): Promise<void> => {
     for (const barrier of await barriers(page)) found.push(`${view}: ${barrier}`);
   };
-  const take = (view: string): Promise<void> => picture(page, `${view}${look.width > 600 ? "" : "-narrow"}-${look.scheme}`);
+  const take = (view: string, from?: string): Promise<void> => picture(page, `${view}${look.width > 600 ? "" : "-narrow"}-${look.scheme}`, from);
   await isLive(page);
   await until(() => page.locator("#tiles li").count()).toBe(10);
   await until(() => page.textContent("#survey")).toContain("outbound");
@@ -91,7 +91,7 @@ test.each(LOOKS)("no view has a barrier for anybody: the overview, every list, a
     await page.waitForTimeout(400);
   }
   await take("dashboard");
-  for (const list of ["Flows", "Silent", "Top talkers", "Flappers", "Refused", "Ended", "Bans"]) {
+  for (const list of ["Flows", "Silent", "Top talkers", "Flappers", "Refused", "Ended", "History", "Bans"]) {
     await chooseList(page, list);
     await check(list);
     if (list === "Silent") await take("dashboard-list");
@@ -105,6 +105,7 @@ test.each(LOOKS)("no view has a barrier for anybody: the overview, every list, a
   await until(() => page.isVisible("#message")).toBe(true);
   await check("message");
   await take("dashboard-phone");
+  if (look.width < 600) await take("dashboard-ladder", "#messages-title");
   await page.locator("#flows button", { hasText: "Ban" }).first().click();
   await until(() => page.isVisible("#order")).toBe(true);
   await check("order");

@@ -81,12 +81,15 @@ test("whose registration ends next, who is silent, who comes and goes, who is re
     { list: "Silent", sorted: "age", row: "sip:user", phone: /^sip:user\d+@example\.com$/ },
     { list: "Flappers", sorted: "last", row: "sip:flap@example.com", phone: "sip:flap@example.com" },
     { list: "Refused", sorted: "status", row: "127.0.0.8", phone: "127.0.0.8" },
+    { list: "History", sorted: "", row: "sip:flap@example.com", phone: "sip:flap@example.com" },
     { list: "Ended", sorted: "lasted", row: "sip:flap@example.com", phone: "sip:flap@example.com" },
   ];
   for (const { list, sorted, row, phone } of questions) {
     await chooseList(page, list);
-    await page.locator("#list-table th button", { hasText: new RegExp(`^${sorted}$`) }).click();
-    await until(() => page.locator("#list-table th[aria-sort]").textContent()).toBe(sorted);
+    if (sorted !== "") {
+      await page.locator("#list-table th button", { hasText: new RegExp(`^${sorted}$`) }).click();
+      await until(() => page.locator("#list-table th[aria-sort]").textContent()).toBe(sorted);
+    }
     await until(() => rowsOf(page, row).count()).toBeGreaterThan(0);
     expect(await runShown(page)).toContain(row);
     await rowsOf(page, row).first().locator("td").nth(1).click();

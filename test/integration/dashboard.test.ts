@@ -50,6 +50,7 @@ test("SA-11 a phone: its registrations with expiry and User-Agent, its flows, an
   expect(await page.textContent("#phone-now")).toMatch(/^Registered for another (?:10 min 0 s|9 min \d+ s), as far as this edge knows\. 2 flows now\./);
   const registered = await page.textContent("#registrations");
   for (const part of ["Deskphone 9/1.2.3", ALICE, U.at, U2.at]) expect(registered).toContain(part);
+  await until(() => page.locator("#history tbody tr", { hasText: "registered" }).count()).toBe(2);
   const shown = await page.textContent("#picture");
   for (const part of ["sip:alice@example.com", ALICE.slice(9), U.at, U2.at, "reg-id=1", "reg-id=2"]) expect(shown).toContain(part);
   expect(await page.locator("#picture .box").count()).toBe(5);
@@ -138,7 +139,7 @@ test("an edge where nothing happens says so: no flow, no refusal, nobody found",
   await isLive(page);
   await until(() => page.textContent("#upstreams")).toContain(C.at);
   await until(() => page.textContent("#losses")).toBe("None.");
-  expect(await page.locator("#places a").allTextContents()).toEqual(["Overview", "Flows", "Silent", "Top talkers", "Flappers", "Refused", "Ended", "Bans"]);
+  expect(await page.locator("#places a").allTextContents()).toEqual(["Overview", "Flows", "Silent", "Top talkers", "Flappers", "Refused", "Ended", "History", "Bans"]);
   for (const list of ["Flappers", "Refused", "Bans"]) {
     await chooseList(page, list);
     expect(await page.textContent("#list-table")).toBe("Nothing to show.");

@@ -89,9 +89,11 @@ export async function barriersInEveryLook(page: Page): Promise<readonly string[]
   return found;
 }
 
-export async function picture(page: Page, name: string): Promise<void> {
+/** `from`: what stands at the top. */
+export async function picture(page: Page, name: string, from = "body"): Promise<void> {
   if (PICTURES === undefined) return;
   mkdirSync(PICTURES, { recursive: true });
-  await page.evaluate("scrollTo(0, 0)");
-  await page.screenshot({ path: `${PICTURES}/${name}.png` });
+  await page.evaluate(`(document.querySelector("${from}") ?? document.body).scrollIntoView()`);
+  // On a phone's screen, what it shows at once.
+  await page.screenshot({ path: `${PICTURES}/${name}.png`, fullPage: (page.viewportSize()?.width ?? 0) > 600 });
 }

@@ -75,6 +75,7 @@ function up() {
 
 function heard(event) {
   if (event.kind === "messages") return phone.take(event);
+  if (event.kind === "events") return phone.happened(event.events);
   if (event.kind !== "status") return;
   show(event.status);
   overview.show(event.status);

@@ -1,4 +1,5 @@
 /** The lists that answer "who?": what each asks the API for, its columns, and the command that shows the same. */
+import { historyColumns } from "/history-words.js";
 import { liftBan } from "/orders.js";
 import { href, route } from "/route.js";
 import { classOf } from "/survey.js";
@@ -54,6 +55,7 @@ export const LISTS = [
       { title: "phone", sort: "aor", first: "least", of: ({ aor, address }) => aor || address, href: ({ aor, address }) => toPhone(aor || address) }, least("ended", "endedMs", ({ endedMs }) => ago(endedMs)),
       least("lasted", "lastedMs", ({ lastedMs }) => span(lastedMs)), most("messages", "messages", ({ messages }) => messages), least("reason", "reason", ({ reason }) => reason), clientColumn,
     ] },
+  { path: "history", title: "History", about: () => "What happened, the newest first: registrations that began and ended, failed calls and logins, bans, starts", command: ({ q }) => ["history", q], keyOf: ({ id }) => id, columns: historyColumns },
   { path: "bans", title: "Bans", about: () => "Addresses that may not send anything", command: () => ["ban"], keyOf: ({ address }) => address,
     columns: [{ title: "address", of: ({ address }) => address, href: ({ address }) => toPhone(address) }, plain("ends in", ({ secondsLeft }) => countdown(secondsLeft)), { title: "Orders", orders: [{ text: "Lift", run: ({ address }) => liftBan(address) }] }] },
 ];

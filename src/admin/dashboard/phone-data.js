@@ -4,6 +4,7 @@ import { hasBindings } from "/server.js";
 
 export const MOST_FLOWS = 100;
 const MOST_ENDED = 1000;
+const MOST_EVENTS = 20;
 const HOUR_MS = 3_600_000;
 
 /** `word`: an AOR, an instance, an address or the name of a flow. */
@@ -18,6 +19,15 @@ export async function flowsOf(word) {
 export async function endsOf(word) {
   const { flows } = await ask("GET", `/api/ended?${new URLSearchParams({ q: word, limit: MOST_ENDED })}`);
   return flows.filter(({ endedMs, aor }) => endedMs < HOUR_MS && (!isAor(word) || aor.toLowerCase() === word.toLowerCase()));
+}
+
+/** The latest of what happened to it; the server may have no history. */
+export async function historyOf(word) {
+  try {
+    return { rows: (await ask("GET", `/api/history?${new URLSearchParams({ q: word, limit: MOST_EVENTS })}`)).rows, fault: "" };
+  } catch (error) {
+    return { rows: [], fault: error.message };
+  }
 }
 
 /** Undefined: they are with another server. */

@@ -1,5 +1,6 @@
 /** The tables of one phone: what is registered, over which flows, and what ended. A flow, a binding and its expiry are three things. */
-import { byId } from "/make.js";
+import { historyColumns } from "/history-words.js";
+import { byId, note } from "/make.js";
 import { ban, closeFlow } from "/orders.js";
 import { Table } from "/table.js";
 import { ago, expiry, place, span } from "/words.js";
@@ -56,6 +57,13 @@ export class PhoneTables {
       { title: "client", of: place }, { title: "messages", of: ({ messages }) => messages },
     ],
   });
+
+  #history = new Table(byId("history"), { caption: "What happened", none: "Nothing that the history knows.", keyOf: ({ id }) => id, columns: historyColumns.map(({ href: _, ...column }) => column) });
+
+  showHistory({ rows, fault }) {
+    if (fault === "") this.#history.show(rows);
+    else byId("history").replaceChildren(note(fault));
+  }
 
   /** `passed`: milliseconds since the server said so. */
   show({ flows, bindings, ended, passed, endedPassed }) {

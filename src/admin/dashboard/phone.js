@@ -2,7 +2,7 @@
 import { CommandLine } from "/command.js";
 import { byId, note, setText } from "/make.js";
 import { ban, removeBindings } from "/orders.js";
-import { addressIn, bindingsOf, endsOf, flowsOf, isAor, MOST_FLOWS } from "/phone-data.js";
+import { addressIn, bindingsOf, endsOf, flowsOf, historyOf, isAor, MOST_FLOWS } from "/phone-data.js";
 import { isExpired, PhoneTables } from "/phone-tables.js";
 import { drawPicture } from "/picture.js";
 import { server } from "/server.js";
@@ -23,6 +23,7 @@ export class PhoneView {
   #seenAt = 0;
   #ended = [];
   #endedAt = 0;
+  #hasRecalled = false;
 
   constructor() {
     byId("phone-ban").addEventListener("click", () => void ban(addressIn(this.word)));
@@ -35,7 +36,8 @@ export class PhoneView {
     this.word = word;
     setText(byId("phone-title"), word);
     setText(byId("phone-now"), "Looking …");
-    byId("picture").replaceChildren();
+    drawPicture(byId("picture"), []);
+    byId("history").replaceChildren();
     byId("phone-ban").hidden = addressIn(word) === "";
     this.#command.show("flows", word);
     byId("phone-title").focus({ preventScroll: true });
@@ -45,6 +47,7 @@ export class PhoneView {
   close() {
     this.word = "";
     this.#seen = undefined;
+    this.#hasRecalled = false;
     this.#ended = [];
     this.#trace.close();
   }
@@ -60,7 +63,7 @@ export class PhoneView {
 
   /** The line is back, perhaps to another start of the server. */
   again() {
-    void this.refresh();
+    this.#lookAgain();
     this.#trace.renew();
   }
 
@@ -71,6 +74,11 @@ export class PhoneView {
 
   take(event) {
     this.#trace.take(event);
+  }
+
+  /** Of the history, as they happen. */
+  happened(events) {
+    if (this.word !== "" && events.some(({ aor, from, to, address }) => [aor, from, to, address].includes(this.word))) this.#lookAgain();
   }
 
   async refresh(withEnded = true) {
@@ -85,6 +93,7 @@ export class PhoneView {
       byId("phone").dataset.milliseconds = String(Math.round(performance.now() - started));
       this.#seen = { flows, bindings, more };
       this.#seenAt = Date.now();
+      if (!this.#hasRecalled) void this.#recall(word, flows);
       if (ended !== undefined) [this.#ended, this.#endedAt] = [ended, Date.now()];
       drawPicture(byId("picture"), flows);
       this.#trace.watch(word, flows);
@@ -92,6 +101,18 @@ export class PhoneView {
     } catch (error) {
       if (word === this.word) byId("phone-now").replaceChildren(note(error.message, "fail"));
     }
+  }
+
+  #lookAgain() {
+    this.#hasRecalled = false;
+    void this.refresh();
+  }
+
+  /** The history may be large, so it is searched only when something has happened, and nothing waits for it. */
+  async #recall(word, flows) {
+    this.#hasRecalled = true;
+    const history = await historyOf(isAor(word) ? word : (flows[0]?.aors[0]?.aor ?? word));
+    if (word === this.word) this.#tables.showHistory(history);
   }
 
   #show() {

@@ -44,6 +44,11 @@ export function clock(at, parts = {}) {
   return new Date(at).toLocaleTimeString("en-GB", { hourCycle: "h23", ...parts });
 }
 
+/** With the day, in local time: 2026-11-29 02:13:05. */
+export function when(at) {
+  return new Date(at).toLocaleString("sv-SE");
+}
+
 export function place({ transport, address, port }) {
   return `${transport} ${hostPort(address, port)}`;
 }
