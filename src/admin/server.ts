@@ -19,7 +19,7 @@ import type { WebAnswer, WebRequest, WebServer } from "./web/web-server.js";
 const MAX_BODY = 64 * 1024;
 // What the dashboard needs and nothing else: no scripts from elsewhere, no framing.
 const SECURITY: readonly (readonly [string, string])[] = [
-  ["Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"],
+  ["Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"],
   ["X-Content-Type-Options", "nosniff"],
   ["Referrer-Policy", "no-referrer"],
 ];

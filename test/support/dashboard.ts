@@ -95,5 +95,5 @@ export async function picture(page: Page, name: string, from = "body"): Promise<
   mkdirSync(PICTURES, { recursive: true });
   await page.evaluate(`(document.querySelector("${from}") ?? document.body).scrollIntoView()`);
   // On a phone's screen, what it shows at once.
-  await page.screenshot({ path: `${PICTURES}/${name}.png`, fullPage: (page.viewportSize()?.width ?? 0) > 600 });
+  await page.screenshot({ path: `${PICTURES}/${name}.png`, fullPage: (page.viewportSize()?.width ?? 0) > 600, caret: "initial" });
 }

@@ -88,7 +88,7 @@ export class Ladder {
     const [from, to] = this.#lanes.endsOf(message).map((end) => this.#lane(end, message));
     const label = summary(message.text);
     const arrow = make("span", {}, make("span", { text: label }));
-    const rung = make("li", { role: "option", tabindex: "-1", "aria-selected": "false", "data-key": key }, make("time", { text: `${clock(message.at)}.${String(Math.floor(message.at % 1000)).padStart(3, "0")}` }), arrow);
+    const rung = make("li", { role: "option", tabindex: "-1", "aria-selected": "false", "data-key": key }, make("time", { text: `${clock(message.at)}.${String(Math.floor(message.at % 1000)).padStart(3, "0")}` }), make("span", { kind: "unseen" }), arrow);
     Object.assign(rung, { message, label, ends: [from, to] });
     this.#point(rung);
     this.#name(rung);
@@ -103,10 +103,10 @@ export class Ladder {
     arrow.style.setProperty("--to", `var(--lane-${(isRight ? to : from).id})`);
   }
 
-  /** What a screen reader says. */
+  /** What a screen reader says between the time and the message, and others see as the arrow. */
   #name(rung) {
     const [from, to] = rung.ends.map(({ head }) => head.firstElementChild.textContent);
-    rung.setAttribute("aria-label", `${rung.firstElementChild.textContent}, ${from} to ${to}: ${rung.label}`);
+    setText(rung.children[1], ` ${from} to ${to}: `);
   }
 
   #lane(key, message) {
