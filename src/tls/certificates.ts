@@ -41,7 +41,7 @@ export class Certificates {
   private constructor(config: Config, log: Log) {
     this.#config = config;
     this.#log = log;
-    this.#stamp = this.#stampOfFiles();
+    this.#stamp = stampOfFiles(config);
     this.#material = this.#read(config);
     this.#expiry = expiryOf(this.#material);
     this.#warnOfExpiry();
@@ -78,31 +78,33 @@ export class Certificates {
   watch(onChange: (material: TlsMaterial) => void): void {
     this.#onChange = onChange;
     // By polling: a watcher would follow the old file when a new one is renamed or linked into its place.
-    const poll = setInterval(() => this.#stampOfFiles() !== this.#stamp && this.reload(), POLL_MS);
+    const poll = setInterval(() => stampOfFiles(this.#config) !== this.#stamp && this.reload(), POLL_MS);
     this.#timers = [poll, setInterval(() => this.#warnOfExpiry(), DAY_MS), setInterval(() => this.#renewTicketKey(), TICKET_KEY_MS)];
     for (const timer of this.#timers) timer.unref();
   }
 
   /** Reads the files again; if one is bad or unreadable, the previous ones stay in force. */
   reload(): void {
-    this.#stamp = this.#stampOfFiles();
+    this.#stamp = stampOfFiles(this.#config);
     this.prepare(this.#config, (reason) => this.#log.error({ reason }, "new certificates rejected, keeping the previous ones"))?.();
   }
 
   /** Reads the files that a configuration names; calling the result puts them in force. Undefined: `onFault` was called with the reason. */
   prepare(config: Config, onFault: (reason: string) => void): (() => void) | undefined {
+    // Before the files are read: one that changes before they are in force is read again.
+    const stamp = stampOfFiles(config);
     try {
       const material = this.#read(config);
-      return () => this.#use(config, material);
+      return () => this.#use(config, material, stamp);
     } catch (error) {
       onFault(error instanceof Error ? error.message : String(error));
       return undefined;
     }
   }
 
-  #use(config: Config, material: TlsMaterial): void {
+  #use(config: Config, material: TlsMaterial, stamp: string): void {
     this.#config = config;
-    this.#stamp = this.#stampOfFiles();
+    this.#stamp = stamp;
     // Reading a hundred authorities takes a shard long, so it does that only when something changed.
     if (isDeepStrictEqual(material, this.#material)) return;
     this.#material = material;
@@ -136,22 +138,6 @@ export class Certificates {
     this.#onChange(this.#material);
   }
 
-  #stampOfFiles(): string {
-    const { tlsCert = [], tlsKey = [], tlsCa } = this.#config;
-    const files = [...tlsCert, ...tlsKey, ...(tlsCa === undefined ? [] : [tlsCa])];
-    return files
-      .map((file) => {
-        try {
-          const { ino, size, mtimeMs } = statSync(file);
-          return `${ino} ${size} ${mtimeMs}`;
-        } catch (error) {
-          // Whatever the reason, a missing permission or a failing disk: the previous ones stay in force, and reload() reports it once.
-          return error instanceof Error && "code" in error ? String(error.code) : "unreadable";
-        }
-      })
-      .join(", ");
-  }
-
   #warnOfNames(): void {
     const certificates = this.#material.pairs.map(({ certificate }) => new X509Certificate(certificate));
     const secure = this.#config.listen.filter(({ transport }) => isSecure(transport));
@@ -166,6 +152,22 @@ export class Certificates {
     const days = (this.#expiry.getTime() - Date.now()) / DAY_MS;
     if (days < WARNING_DAYS) this.#log.warn({ expiry: this.#expiry.toISOString() }, days > 0 ? "a certificate is about to expire" : "a certificate has expired");
   }
+}
+
+/** Differs once a file has changed. */
+function stampOfFiles({ tlsCert = [], tlsKey = [], tlsCa }: Config): string {
+  const files = [...tlsCert, ...tlsKey, ...(tlsCa === undefined ? [] : [tlsCa])];
+  return files
+    .map((file) => {
+      try {
+        const { ino, size, mtimeMs } = statSync(file);
+        return `${ino} ${size} ${mtimeMs}`;
+      } catch (error) {
+        // Whatever the reason, a missing permission or a failing disk: the previous ones stay in force, and reload() reports it once.
+        return error instanceof Error && "code" in error ? String(error.code) : "unreadable";
+      }
+    })
+    .join(", ");
 }
 
 /** When the first of them expires. */

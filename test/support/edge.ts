@@ -200,7 +200,7 @@ function listeners(setting: string): Listener[] {
   }));
 }
 
-async function answers(listener: Listener, origin: string | undefined, timeout = 2_000): Promise<boolean> {
+async function answers(listener: Listener, origin: string | undefined, timeout = PATIENCE): Promise<boolean> {
   const inbox = new Mailbox<string>();
   const receive = ({ text }: { text: string }): void => inbox.put(text);
   try {

@@ -1,9 +1,12 @@
+import { copyFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { Config } from "../../../src/config/config.js";
 import { completeConfig, readSettings } from "../../../src/config/read.js";
 import type { TlsMaterial } from "../../../src/native/binding.js";
 import { createLog } from "../../../src/observe/log.js";
 import { Certificates } from "../../../src/tls/certificates.js";
-import { tlsSettings } from "../../support/certificates.js";
+import { testCertificates, tlsSettings } from "../../support/certificates.js";
 
 const HALF_A_DAY_MS = 43_200_000;
 const KEY = Buffer.alloc(32, 1).toString("base64");
@@ -16,12 +19,14 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function certificatesFor(environment: Record<string, string>): Certificates | undefined {
+function stageFor(environment: Record<string, string>): { readonly certificates: Certificates | undefined; readonly config: Config } {
   const { settings, errors } = readSettings({ SLUICE_FLOW_KEYS: `1:${KEY}`, ...environment });
   const config = settings && completeConfig(settings, false).config;
   if (config === undefined) throw new Error(errors.join("\n"));
-  return Certificates.of(config, createLog("silent", { write: () => undefined }));
+  return { certificates: Certificates.of(config, createLog("silent", { write: () => undefined })), config };
 }
+
+const certificatesFor = (environment: Record<string, string>): Certificates | undefined => stageFor(environment).certificates;
 
 const EDGE = { SLUICE_MODE: "edge", SLUICE_UPSTREAM: "sip:192.0.2.1" };
 
@@ -41,4 +46,26 @@ test("TR-27 session tickets get another key twice a day, and the certificates st
 test("an edge without anything secure needs no certificates, one with a secure upstream does", () => {
   expect(certificatesFor({ ...EDGE, SLUICE_LISTEN: "udp:127.0.0.1:5060" })).toBeUndefined();
   expect(certificatesFor({ ...EDGE, SLUICE_LISTEN: "udp:127.0.0.1:5060", SLUICE_UPSTREAM: "sips:registrar.example.org" })).toBeDefined();
+});
+
+test("TR-25 a certificate that changes after a reload has read it and before that is in force is read again", () => {
+  const { authority } = testCertificates();
+  const live = { certificate: join(authority.folder, "raced.pem"), key: join(authority.folder, "raced.key") };
+  const use = (name: string): void => {
+    const issued = authority.issue([`DNS:${name}`]);
+    copyFileSync(issued.key, live.key);
+    copyFileSync(issued.certificate, live.certificate);
+  };
+  use("first.example.org");
+  const settings = { ...EDGE, ...tlsSettings(), SLUICE_LISTEN: "tls:127.0.0.1:5061", SLUICE_TLS_CERT: live.certificate, SLUICE_TLS_KEY: live.key };
+  const { certificates, config } = stageFor(settings);
+  certificates?.watch(() => undefined);
+  use("second.example.org");
+  const putInForce = certificates?.prepare(config, (reason) => expect.unreachable(reason));
+  use("third.example.org");
+  putInForce?.();
+  expect(certificates?.views()).toMatchObject([{ names: ["DNS:second.example.org"] }]);
+  vi.advanceTimersByTime(1_000);
+  expect(certificates?.views()).toMatchObject([{ names: ["DNS:third.example.org"] }]);
+  certificates?.close();
 });
