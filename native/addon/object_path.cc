@@ -43,6 +43,16 @@ bool read_destination(const Napi::Value& ip, const Napi::Value& port, Address& o
 
 Napi::String text(Napi::Env env, const char* data, size_t size) { return Napi::String::New(env, data, size); }
 
+// [name, host] []
+ServedDomains read_domains(const Napi::Array& from) {
+  ServedDomains domains;
+  for (uint32_t i = 0; i < from.Length(); ++i) {
+    const auto pair = Napi::Value(from[i]).As<Napi::Array>();
+    domains.add(Napi::Value(pair[0u]).ToString(), Napi::Value(pair[1u]).ToString());
+  }
+  return domains;
+}
+
 const char* name_of(Transport transport) {
   constexpr const char* kNames[] = {"udp", "tcp", "tls", "ws", "wss"};
   return kNames[static_cast<size_t>(transport)];
@@ -91,7 +101,7 @@ Napi::Value ShardHost::release(const Napi::CallbackInfo& info) {
 
 Napi::Value ShardHost::new_branch(const Napi::CallbackInfo& info, Shard& shard) {
   char branch[kMaxObjectBranch];
-  return text(info.Env(), branch, shard.object().new_branch(info[0].ToNumber().Uint32Value(), branch));
+  return text(info.Env(), branch, shard.object().new_branch(info[0].ToNumber().Uint32Value(), KeptBy::objects, branch));
 }
 
 // flowToken(flow, coreSide): undefined: no such flow
@@ -272,15 +282,45 @@ Napi::Value ShardHost::serve_registers(const Napi::CallbackInfo& info, Shard& sh
   return env.Undefined();
 }
 
+// serveRequests(location, rows)
+Napi::Value ShardHost::serve_requests(const Napi::CallbackInfo& info, Shard& shard) {
+  const Napi::Env env = info.Env();
+  const auto location = info[0].As<Napi::Object>();
+  auto rows = info[1].As<Napi::Int32Array>();
+  const std::shared_ptr<BindingStore>& store = Location::Unwrap(location)->store();
+  if (store == nullptr || rows.ElementLength() < k_batch_size * k_request_fields) {
+    Napi::TypeError::New(env, "a closed store, or a table that is too small").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  requests_ = Napi::Reference<Napi::Int32Array>::New(rows, 1);
+  shard.proxying().open(store, location.Get("clockOffset").ToNumber().Int64Value(), running_->cluster->silences, rows.Data());
+  return env.Undefined();
+}
+
+// setRequests({domains: [name, host] [], edges, trusted, failoverStatus: number[], timerCMs, silenceMs, keepSeconds})
+Napi::Value ShardHost::set_requests(const Napi::CallbackInfo& info, Shard& shard) {
+  const auto from = info[0].As<Napi::Object>();
+  const auto statuses = from.Get("failoverStatus").As<Napi::Array>();
+  ProxySettings settings;
+  settings.domains = read_domains(from.Get("domains").As<Napi::Array>());
+  settings.edges = read_trusted(from.Get("edges").As<Napi::Array>());
+  settings.trusted = read_trusted(from.Get("trusted").As<Napi::Array>());
+  for (uint32_t i = 0; i < statuses.Length(); ++i) {
+    const uint32_t status = Napi::Value(statuses[i]).ToNumber().Uint32Value();
+    if (status < settings.failover.size()) settings.failover.set(status);
+  }
+  settings.timer_c_ms = from.Get("timerCMs").ToNumber().Uint32Value();
+  settings.silence_ms = from.Get("silenceMs").ToNumber().Uint32Value();
+  settings.keep_seconds = from.Get("keepSeconds").ToNumber().Uint32Value();
+  shard.proxying().configure(std::move(settings));
+  return info.Env().Undefined();
+}
+
 // setRegisters({domains: [name, host] [], isOpen, maxContacts, maxFlows, keepSeconds, supported})
 Napi::Value ShardHost::set_registers(const Napi::CallbackInfo& info, Shard& shard) {
   const auto from = info[0].As<Napi::Object>();
-  const auto domains = from.Get("domains").As<Napi::Array>();
   RegisterSettings settings;
-  for (uint32_t i = 0; i < domains.Length(); ++i) {
-    const auto pair = Napi::Value(domains[i]).As<Napi::Array>();
-    settings.domains.add(Napi::Value(pair[0u]).ToString(), Napi::Value(pair[1u]).ToString());
-  }
+  settings.domains = read_domains(from.Get("domains").As<Napi::Array>());
   settings.is_open = from.Get("isOpen").ToBoolean();
   settings.max_contacts = from.Get("maxContacts").ToNumber().Uint32Value();
   settings.max_flows = from.Get("maxFlows").ToNumber().Uint32Value();
@@ -302,7 +342,9 @@ Napi::Value ShardHost::offer_logins(const Napi::CallbackInfo& info, Shard& shard
 
 // checkLogin(item)
 Napi::Value ShardHost::check_login(const Napi::CallbackInfo& info, Shard& shard) {
-  return Napi::Number::New(info.Env(), static_cast<int32_t>(shard.registering().check_login(info[0].ToNumber().Uint32Value() % k_batch_size)));
+  const uint32_t item = info[0].ToNumber().Uint32Value() % k_batch_size;
+  const bool is_register = shard.turn().item(item).message.method == sluice::Method::register_;
+  return Napi::Number::New(info.Env(), static_cast<int32_t>(is_register ? shard.registering().check_login(item) : shard.proxying().check_login(item)));
 }
 
 // loginOf(item): {user, realm, algorithm}, or undefined

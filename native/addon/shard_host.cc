@@ -74,6 +74,8 @@ void ShardHost::define(Napi::Env env, Napi::Object exports) {
                                        InstanceMethod<&ShardHost::call<&ShardHost::offer_logins>>("offerLogins"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::check_login>>("checkLogin"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::login_of>>("loginOf"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::serve_requests>>("serveRequests"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::set_requests>>("setRequests"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::learn_ha1>>("learnHa1"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::forget_ha1s>>("forgetHa1s"),
                                        InstanceMethod<&ShardHost::close>("close"),

@@ -86,6 +86,8 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   Napi::Value offer_logins(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value check_login(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value login_of(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value serve_requests(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value set_requests(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value learn_ha1(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value forget_ha1s(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value set_registers(const Napi::CallbackInfo& info, Shard& shard);
@@ -122,6 +124,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   Napi::Reference<Napi::Int32Array> verdicts_;
   Napi::Reference<Napi::TypedArray> counters_;
   Napi::Reference<Napi::Int32Array> registers_;
+  Napi::Reference<Napi::Int32Array> requests_;
   Napi::FunctionReference on_batch_;
   Napi::FunctionReference decide_;
   Napi::FunctionReference on_upgrade_;

@@ -5,6 +5,7 @@
 
 #include "core/home/digest.h"
 #include "core/home/register_answer.h"
+#include "core/home/response_head.h"
 #include "core/home/register_request.h"
 #include "core/sip/scanner.h"
 
@@ -44,7 +45,7 @@ void check_request(const Message& message, Text whole, const Source& source) {
   expect(path.empty() && values <= 20);
   std::string room(2 * message.head_size + 512, '\0');
   Writer out(room.data(), room.size());
-  expect(write_register_head(message, source, 200, "OK", "tag", 30, out));
+  expect(write_response_head(message, source, 200, "OK", "tag", 30, out));
   out.put(kRegisterEnd);
   Message answer;
   expect(scan(room.data(), out.size(), kFindHead, Carrier::datagram, ScanLimits(), answer) == ScanError::none);

@@ -104,24 +104,29 @@ TEST("TX-12 OB-5.3.1-11 only the hop that was asked can answer") {
   CHECK(!read_branch(config, to_core, connection, read));
 }
 
-TEST("TX-12 a branch of the object path is valid only in its own process") {
+TEST("TX-12 a branch of a home proxy's transaction is valid only in its own process, and says who keeps it") {
   EdgeConfig config = config_of();
   config.shard = 3;
   char text[kMaxObjectBranch];
-  const std::string branch(text, make_object_branch(config, 12, 99, text));
+  const std::string branch(text, make_object_branch(config, KeptBy::numbers, 12, 99, text));
   uint8_t keeper = 0;
-  CHECK(read_object_branch(config, branch, keeper));
+  KeptBy by = KeptBy::objects;
+  CHECK(read_object_branch(config, branch, keeper, by));
   CHECK_EQ(keeper, 3);
+  CHECK(by == KeptBy::numbers);
+  const std::string other(text, make_object_branch(config, KeptBy::objects, 12, 99, text));
+  CHECK(read_object_branch(config, other, keeper, by));
+  CHECK(by == KeptBy::objects);
   CHECK_EQ(object_loop_hash(branch), 99u);
   CHECK_EQ(loop_hash_in(branch), 0u);
   EdgeConfig later = config;
   later.boot = 8;
-  CHECK(!read_object_branch(later, branch, keeper));
+  CHECK(!read_object_branch(later, branch, keeper, by));
   EdgeConfig fewer = config;
   fewer.shards = 3;
-  CHECK(!read_object_branch(fewer, branch, keeper));
-  CHECK(!read_object_branch(config, branch_of(config, ReturnPath(), NextHop()), keeper));
-  CHECK(!read_object_branch(config, "z9hG4bKabc", keeper));
+  CHECK(!read_object_branch(fewer, branch, keeper, by));
+  CHECK(!read_object_branch(config, branch_of(config, ReturnPath(), NextHop()), keeper, by));
+  CHECK(!read_object_branch(config, "z9hG4bKabc", keeper, by));
 }
 
 TEST("the keys of branches, hashes and marks are derived, and all different") {

@@ -21,7 +21,7 @@ std::string udp_id(const ShardRig& rig, uint16_t client, uint16_t listener = Sha
 
 std::string new_branch(ShardRig& rig, uint32_t loop = 42) {
   char text[kMaxObjectBranch];
-  return std::string(text, rig->object().new_branch(loop, text));
+  return std::string(text, rig->object().new_branch(loop, KeptBy::objects, text));
 }
 
 // A request of the object path.

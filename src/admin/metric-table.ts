@@ -100,6 +100,12 @@ export const metricTable: readonly MetricRow[] = [
     values: { numbers: Counter.registersByNumbers, objects: Counter.registersByObjects },
   },
   {
+    name: "requests_handled_total",
+    help: "Other requests to a registrar or standalone server that follow no flow token, without ACK and CANCEL, by the path that handled them.",
+    label: "path",
+    values: { numbers: Counter.requestsByNumbers, objects: Counter.requestsByObjects },
+  },
+  {
     name: "registrations_total",
     help: "Final responses to REGISTER, sent to clients and edges: 2xx; failures of ours (408, 430, 5xx, 6xx); denials (other 4xx, but for challenges and 423).",
     label: "outcome",

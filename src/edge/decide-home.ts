@@ -14,6 +14,7 @@ export function decideHome(records: Int32Array, verdicts: Int32Array, count: num
     const row = item * Const.recordFields;
     const out = item * Const.verdictFields;
     if (records[row + RecordField.isResponse] === 0) request(records, row, verdicts, out, rules);
+    else if ((records[row + RecordField.headers]! & HeaderFlag.proxiedAnswer) !== 0) verdicts[out + VerdictField.action] = Action.proxy;
     else if ((records[row + RecordField.headers]! & HeaderFlag.objectAnswer) !== 0) verdicts[out + VerdictField.action] = Action.object;
     else decideResponse(records, row, verdicts, out, rules);
     if (verdicts[out + VerdictField.action] === Action.object) objects += 1;

@@ -66,7 +66,12 @@ export class NativeStore implements LocationStore {
     }
   }
 
-  /** The table itself, for a caller that writes the journal before it answers; undefined if answers have to wait for the disk. */
+  /** The table itself, for a caller that looks up. */
+  get location(): Location {
+    return this.#native;
+  }
+
+  /** The same for a caller that writes the journal before it answers; undefined if answers have to wait for the disk. */
   get table(): Location | undefined {
     return this.#isDurable ? undefined : this.#native;
   }

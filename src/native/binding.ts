@@ -150,6 +150,22 @@ export interface RegisterSettings {
   readonly supported: string;
 }
 
+/** Settings for requests that are proxied by numbers. */
+export interface RequestSettings {
+  /** As in `RegisterSettings`. */
+  readonly domains: RegisterSettings["domains"];
+  /** They relay what strangers send. */
+  readonly edges: readonly TrustedNet[];
+  /** They vouch for what they send, whether they are edges or not. */
+  readonly trusted: readonly TrustedNet[];
+  /** Final responses after which the next flow of the device is tried. */
+  readonly failoverStatus: readonly number[];
+  readonly timerCMs: number;
+  /** How long a way may stay silent while there is another one. */
+  readonly silenceMs: number;
+  readonly keepSeconds: number;
+}
+
 /** What the object path needs of its shard. Messages leave with the batch, or outside of one with `flush`. */
 export interface ObjectPort {
   origin(item: number): Origin;
@@ -206,9 +222,12 @@ export interface ObjectPort {
   /** REGISTERs decided by numbers will change that store. `rows`: Const.registerFields numbers per message of a batch; `gruuKey`: 32 octets. */
   serveRegisters(location: Location, rows: Int32Array, gruuKey: Uint8Array): void;
   setRegisters(settings: RegisterSettings): void;
+  /** Requests proxied by numbers find their bindings in that store. `rows`: Const.requestFields numbers per message of a batch. */
+  serveRequests(location: Location, rows: Int32Array): void;
+  setRequests(settings: RequestSettings): void;
   /** How REGISTERs log in: 0 is MD5, 1 is SHA-256, in the order in which they are offered. */
   offerLogins(nonceLifeMs: number, algorithms: readonly number[]): void;
-  /** What the credentials of REGISTER `item` of the batch prove; if it is `proven`, they are used up. */
+  /** What the credentials of request `item` of the batch prove; if it is `proven`, they are used up. */
   checkLogin(item: number): LoginState;
   /** Whose credentials they claim to be; undefined: they are for src/auth to read. */
   loginOf(item: number): ClaimedLogin | undefined;

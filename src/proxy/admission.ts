@@ -13,6 +13,27 @@ import { parseUri } from "../sip/uri.js";
 import type { Payer, Sender } from "../transaction/hop.js";
 import { Networks } from "./networks.js";
 
+/** `proof`: it has to prove who it is. */
+export type Admitted = "yes" | "proof" | "no";
+
+export interface Asking {
+  readonly isCallerOurs: boolean;
+  readonly isCalleeOurs: boolean;
+  /** A neighbour vouches for it. */
+  readonly isVouched: boolean;
+  /** Our users have to prove who they are. */
+  readonly authenticates: boolean;
+  readonly foreignCallers: AdmissionOptions["foreignCallers"];
+}
+
+/** The rule for every request but ACK and CANCEL, which nobody may be asked about (RFC 3261 22.1). */
+export function admits({ isCallerOurs, isCalleeOurs, isVouched, authenticates, foreignCallers }: Asking): Admitted {
+  // A neighbour is trusted about foreign addresses; whoever claims one of ours must prove it.
+  if (!isCallerOurs && isVouched) return "yes";
+  if (!authenticates) return isCallerOurs || isCalleeOurs ? "yes" : "no";
+  return !isCallerOurs && isCalleeOurs && foreignCallers === "accept" ? "yes" : "proof";
+}
+
 export interface AdmissionOptions {
   /** Undefined: nobody has to prove anything. */
   readonly authenticator: Authenticator | undefined;
@@ -40,11 +61,10 @@ export class Admission {
   async refusalOf(request: SipMessage, sender: Sender): Promise<ResponseSpec | undefined> {
     const { authenticator, domains, foreignCallers } = this.#options;
     const isCallerOurs = domains.serves(uriOfHeader(request.header("From")));
-    // A neighbour is trusted about foreign addresses; whoever claims one of ours must prove it.
-    if (!isCallerOurs && this.#vouches(sender)) return undefined;
     const isCalleeOurs = domains.serves(parseUri(request.uri));
-    if (authenticator === undefined) return isCallerOurs || isCalleeOurs ? undefined : { status: 403, reason: "Relaying Denied", headers: [] };
-    if (!isCallerOurs && isCalleeOurs && foreignCallers === "accept") return undefined;
+    const admitted = admits({ isCallerOurs, isCalleeOurs, isVouched: this.#vouches(sender), authenticates: authenticator !== undefined, foreignCallers });
+    if (admitted === "yes") return undefined;
+    if (admitted === "no" || authenticator === undefined) return { status: 403, reason: "Relaying Denied", headers: [] };
     const result = await authenticator.check(request, "proxy", claimantOf(request, sender.address, sender.fromCore));
     return result.ok ? undefined : result.response;
   }

@@ -23,3 +23,8 @@ export function addressOfRecord(uri: string | SipUri, domains?: Domains): string
 export function showHost(name: string): string {
   return name.includes(":") ? `[${name}]` : name;
 }
+
+/** Every name of this server in lower case, with its form in addresses of record; empty: it has no users. */
+export function shownNames(domains: Domains): readonly (readonly [name: string, host: string])[] {
+  return domains.names.map(([name, realm]) => [name, realm === undefined ? "" : showHost(realm)]);
+}

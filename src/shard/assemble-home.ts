@@ -8,6 +8,7 @@ import type { Config } from "../config/config.js";
 import type { UpstreamTarget } from "../native/address-port.js";
 import type { Shard, ShardConfig } from "../native/binding.js";
 import type { BindingNewsRow } from "../native/inspect.js";
+import { LoginState } from "../native/layout.js";
 import { binding } from "../native/load.js";
 import { NativeStore } from "../location/native-store.js";
 import type { LocationStore } from "../location/store.js";
@@ -15,6 +16,7 @@ import { Forwarder } from "../proxy/forwarder.js";
 import { HomeProxy } from "../proxy/home-proxy.js";
 import { leadsTo, listenerOfFlow } from "../proxy/listeners.js";
 import { Admission } from "../proxy/admission.js";
+import { shownNames } from "../registrar/address-of-record.js";
 import { openRegistrar, registrarRules } from "../registrar/open-registrar.js";
 import { DnsRecords } from "../resolve/dns-records.js";
 import { ResolvedNames } from "../resolve/resolved-names.js";
@@ -25,7 +27,9 @@ import { NativeOutlet } from "./native-outlet.js";
 import { ObjectPath } from "./object-path.js";
 import { learnPastFlows } from "./past-flows.js";
 import { RegisterDesk } from "./register-desk.js";
+import { RequestDesk, type RequestRules } from "./request-desk.js";
 import { domainsOf, ownHostsOf } from "./served.js";
+import { netsOf } from "./shard-config.js";
 
 /** The response to `keep` without a Flow-Timer (RFC 6223 4.4). */
 const KEEP_SECONDS = 30;
@@ -75,6 +79,8 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
   const desk = bindings && new RegisterDesk({ shard, table: bindings, gruuKey: gruus.key, servesOutbound });
   if (desk !== undefined) learn = desk.learn.bind(desk);
   desk?.configure(registrarRules(settings, door.domains, door.authenticator), keepSeconds());
+  const requestDesk = store instanceof NativeStore ? new RequestDesk({ shard, table: store.location, proves: (item) => desk?.login(item) === LoginState.proven }) : undefined;
+  requestDesk?.configure(requestRules(settings, door, keepSeconds()));
   const timers = timerTable(t1Ms, branchSeconds);
   const outlet = new NativeOutlet(shard, listeners);
   const newTag = tags();
@@ -105,7 +111,7 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
     transportOf: (flow) => listenerOfFlow(listeners, flow)?.transport,
     onFault,
   });
-  const path = new ObjectPath({ shard, config, table, store, registrar, proxy, payerOf: (request, sender) => door.admission.payerOf(request, sender), servesOutbound, desk, onFault });
+  const path = new ObjectPath({ shard, config, table, store, registrar, proxy, payerOf: (request, sender) => door.admission.payerOf(request, sender), servesOutbound, desk, requestDesk, onFault });
   const sweeping = config.shard === 0 ? setInterval(() => void store.expire().catch(onFault), SWEEP_MS) : undefined;
   let isOpen = true;
   // The embedded store has learnt them before any shard opened.
@@ -121,6 +127,7 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
     registrar.configure(rules);
     store.setMost(changed.maxBindings);
     desk?.configure(rules, keepSeconds());
+    requestDesk?.configure(requestRules(changed, door, keepSeconds()));
     await before.authenticator?.close();
   };
   const close = async (): Promise<void> => {
@@ -138,6 +145,12 @@ interface Door {
   readonly realms: ReadonlySet<string>;
   readonly authenticator: Authenticator | undefined;
   readonly admission: Admission;
+}
+
+function requestRules({ foreignCallers, edges, trusted = [], failoverStatus, timerCSeconds, failoverMs }: Config, { domains, authenticator }: Door, keepSeconds: number): RequestRules {
+  const nets = { edges: netsOf(edges), trusted: netsOf(trusted) };
+  const settings = { ...nets, domains: shownNames(domains), failoverStatus, timerCMs: timerCSeconds * 1_000, silenceMs: failoverMs, keepSeconds };
+  return { hasDomains: !domains.isEmpty, authenticates: authenticator !== undefined, foreignCallers, settings };
 }
 
 async function openDoor(settings: Config, isUpstream: (address: string) => boolean, needs: AuthenticatorNeeds): Promise<Door> {

@@ -19,6 +19,7 @@ import { walkRoutes, walked } from "../edge/route-walk.js";
 import { failRow, reply } from "../edge/verdicts.js";
 import { ownerOf } from "../proxy/target.js";
 import type { RegisterDesk } from "./register-desk.js";
+import type { RequestDesk } from "./request-desk.js";
 
 export interface ObjectPathOptions {
   readonly shard: Shard;
@@ -31,6 +32,8 @@ export interface ObjectPathOptions {
   readonly servesOutbound: boolean;
   /** Undefined: all REGISTERs take the object path. */
   readonly desk: RegisterDesk | undefined;
+  /** Undefined: so do all other requests. */
+  readonly requestDesk: RequestDesk | undefined;
   readonly onFault: (error: unknown) => void;
 }
 
@@ -62,16 +65,16 @@ export class ObjectPath {
     return this.#options.table.open;
   }
 
-  /** Decides on the REGISTERs of a batch for which numbers are enough; returns how many messages are left for `receive`. Never throws. */
+  /** Decides on the messages of a batch for which numbers are enough; returns how many messages are left for `receive`. Never throws. */
   settle(count: number, records: Int32Array, verdicts: Int32Array): number {
-    const { desk, onFault } = this.#options;
+    const { desk, requestDesk, onFault } = this.#options;
     let left = 0;
     desk?.startBatch();
     for (let item = 0; item < count; item += 1) {
       const out = item * Const.verdictFields;
       if (verdicts[out + VerdictField.action] !== Action.object) continue;
       try {
-        if (desk?.takes(item, records, verdicts) !== true) left += 1;
+        if (desk?.takes(item, records, verdicts) !== true && requestDesk?.takes(item, verdicts) !== true) left += 1;
       } catch (error) {
         onFault(error);
         failRow(records, item * Const.recordFields, verdicts, out);

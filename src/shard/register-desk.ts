@@ -3,7 +3,7 @@ import type { Authenticator } from "../auth/authenticator.js";
 import type { DigestAlgorithm } from "../auth/digest.js";
 import type { Location, Shard } from "../native/binding.js";
 import { Action, Const, HeaderFlag, LoginState, RecordField, RegisterField, RegisterGrant, RegisterState, VerdictField } from "../native/layout.js";
-import { showHost } from "../registrar/address-of-record.js";
+import { shownNames } from "../registrar/address-of-record.js";
 import { decideRegister } from "../registrar/decide-register.js";
 import { type RegistrarOptions, supportedBy } from "../registrar/registrar-options.js";
 
@@ -42,8 +42,7 @@ export class RegisterDesk {
     // Without configured domains every host counts as ours, which C++ cannot look up.
     this.#options = domains.isEmpty ? undefined : options;
     this.#startOver(undefined);
-    const shown = domains.names.map(([name, realm]) => [name, realm === undefined ? "" : showHost(realm)] as const);
-    this.#shard.setRegisters({ domains: shown, isOpen: authenticator === undefined, maxContacts, maxFlows, keepSeconds, supported: supportedBy(options).join(", ") });
+    this.#shard.setRegisters({ domains: shownNames(domains), isOpen: authenticator === undefined, maxContacts, maxFlows, keepSeconds, supported: supportedBy(options).join(", ") });
   }
 
   startBatch(): void {
@@ -70,7 +69,7 @@ export class RegisterDesk {
     // A retransmission was checked the first time.
     if (state === RegisterState.answered) return true;
     // Last, because it uses up the credentials.
-    switch (this.#login(item)) {
+    switch (this.login(item)) {
       case LoginState.proven:
         return true;
       case LoginState.missing:
@@ -93,7 +92,8 @@ export class RegisterDesk {
     this.#shard.learnHa1(user, realm, DIGESTS.indexOf(algorithm), Buffer.from(ha1, "hex"));
   }
 
-  #login(item: number): LoginState {
+  /** What the credentials of a request of the batch prove; if it is `proven`, they are used up. */
+  login(item: number): LoginState {
     const authenticator = this.#options?.authenticator;
     if (authenticator === undefined) return LoginState.proven;
     const { revision } = authenticator;

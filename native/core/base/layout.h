@@ -35,6 +35,21 @@ enum RegisterGrant : uint32_t {
 #include "core/base/layout.def"
 };
 
+enum RequestField : uint32_t {
+#define SLUICE_REQUEST_FIELD(name) kRequest_##name,
+#include "core/base/layout.def"
+};
+
+enum class RequestState : int32_t {
+#define SLUICE_REQUEST_STATE(name) name,
+#include "core/base/layout.def"
+};
+
+enum CallerFlag : uint32_t {
+#define SLUICE_CALLER_FLAG(name, bit) kCaller_##name = 1u << bit,
+#include "core/base/layout.def"
+};
+
 enum VerdictField : uint32_t {
 #define SLUICE_VERDICT_FIELD(name) kVerdict_##name,
 #include "core/base/layout.def"

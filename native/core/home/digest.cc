@@ -62,7 +62,7 @@ bool is_own(Text value, Text user, Text realm, const ServedDomains& domains) noe
 
 bool read_credentials(const Message& request, DigestCredentials& out) noexcept {
   constexpr Text kScheme = "digest";
-  const HeaderLine* const line = request.line(HeaderId::authorization);
+  const HeaderLine* const line = request.line(credentials_header(request));
   if (line == nullptr || request.next(*line) != nullptr) return false;
   Text text = request.value(*line);
   if (text.size() > kMaxCredentials || text.size() <= kScheme.size() || !same_text(text.substr(0, kScheme.size()), kScheme) || !is_blank(text[kScheme.size()])) return false;
@@ -75,6 +75,7 @@ bool read_credentials(const Message& request, DigestCredentials& out) noexcept {
     Text& value;
   };
   out = DigestCredentials{};
+  out.method = request.text(request.method_text);
   const Named known[] = {{"username", out.user}, {"realm", out.realm}, {"nonce", out.nonce}, {"uri", out.uri}, {"response", out.response}, {"algorithm", algorithm}, {"qop", qop}, {"nc", out.nc}, {"cnonce", out.cnonce}};
   constexpr size_t kMostNames = 16;
   Text names[kMostNames];
@@ -103,7 +104,8 @@ bool read_credentials(const Message& request, DigestCredentials& out) noexcept {
 bool proves_ha1(const DigestCredentials& credentials, const uint8_t* ha1) noexcept {
   char room[2 * kMaxCredentials];
   Writer text(room, sizeof room);
-  text.put("REGISTER:");
+  text.put(credentials.method);
+  text.put(':');
   text.put(credentials.uri);
   char ha2[2 * kMaxDigest];
   const Text second = hash(credentials.algorithm, text.text(), ha2);
@@ -128,7 +130,8 @@ bool are_for(const DigestCredentials& credentials, const Message& request, const
   if (!parse_uri(credentials.uri, signed_uri) || request.request_uri.empty() || !is_sip(signed_uri) || !is_sip(uri)) return false;
   if (!is_relayed && signed_uri.user != uri.user) return false;
   if (!same_text(signed_uri.host, uri.host) && !domains.leads_here(signed_uri.host)) return false;
-  return is_own(request.text(request.from_value), credentials.user, credentials.realm, domains) && is_own(request.text(request.to_value), credentials.user, credentials.realm, domains);
+  if (!is_own(request.text(request.from_value), credentials.user, credentials.realm, domains)) return false;
+  return request.method != Method::register_ || is_own(request.text(request.to_value), credentials.user, credentials.realm, domains);
 }
 
 }  // namespace sluice

@@ -1,5 +1,5 @@
-// Digest credentials of a REGISTER, checked against an HA1 that is already known (RFC 3261 22, RFC 7616 3.4). Reads what phones send:
-// one Authorization, qop=auth. Everything else is left to src/auth.
+// Digest credentials of a request, checked against an HA1 that is already known (RFC 3261 22, RFC 7616 3.4). Reads what phones send:
+// one Authorization in a REGISTER, one Proxy-Authorization in any other request, qop=auth. Everything else is left to src/auth.
 #pragma once
 
 #include "core/base/bytes.h"
@@ -18,6 +18,7 @@ struct DigestCredentials {
   Text response;
   Text cnonce;
   Text nc;  // eight hexadecimal digits
+  Text method;  // of the request
   uint32_t count = 0;
   DigestAlgorithm algorithm = DigestAlgorithm::md5;
 };
@@ -25,13 +26,16 @@ struct DigestCredentials {
 constexpr size_t kMaxDigest = 32;
 constexpr size_t digest_size(DigestAlgorithm algorithm) noexcept { return algorithm == DigestAlgorithm::md5 ? 16 : 32; }
 
+// Where they are (RFC 3261 22.2, 22.3).
+constexpr HeaderId credentials_header(const Message& request) noexcept { return request.method == Method::register_ ? HeaderId::authorization : HeaderId::proxy_authorization; }
+
 // False: there are none, or they are for src/auth.
 bool read_credentials(const Message& request, DigestCredentials& out) noexcept;
 
 // Whether they were computed with that HA1, digest_size() octets. Takes the same time either way.
 bool proves_ha1(const DigestCredentials& credentials, const uint8_t* ha1) noexcept;
 
-// Whether From and To are that user's own addresses, and the credentials are for this request (RFC 3261 10.3 step 4, 22.4 item 5).
+// Whether the From and, of a REGISTER, the To are that user's own addresses, and the credentials are for this request (RFC 3261 10.3 step 4, 22.4 item 5).
 // `is_relayed`: proxies on the way may have changed the user part of the Request-URI.
 bool are_for(const DigestCredentials& credentials, const Message& request, const ServedDomains& domains, bool is_relayed) noexcept;
 

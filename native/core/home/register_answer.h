@@ -7,8 +7,6 @@
 #include "core/base/edit_list.h"
 #include "core/home/binding_table.h"
 #include "core/home/gruu.h"
-#include "core/relay/source.h"
-#include "core/sip/message.h"
 
 namespace sluice {
 
@@ -45,9 +43,6 @@ class ContactLines final : public BindingSink {
   bool is_whole_ = true;
 };
 
-// Everything before the lines that the registrar adds. `tag` is for a To without one; `keep_seconds` is the response to `keep` (RFC 6223 4.4),
-// 0: none. False: no room.
-bool write_register_head(const Message& request, const Source& source, int status, Text reason, Text tag, uint32_t keep_seconds, Writer& out) noexcept;
 constexpr Text kRegisterEnd = "Content-Length: 0\r\n\r\n";
 
 // "Date: Sat, 28 Nov 2026 23:00:00 GMT" with CRLF (RFC 3261 20.17), formatted at most once per second.

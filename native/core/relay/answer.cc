@@ -51,6 +51,7 @@ Text reason_of(int status) noexcept {
     case 481: return "Call/Transaction Does Not Exist";
     case 482: return "Loop Detected";
     case 483: return "Too Many Hops";
+    case 487: return "Request Terminated";
     case 500: return "Server Internal Error";
     case 503: return "Service Unavailable";
     case 505: return "Version Not Supported";

@@ -38,8 +38,9 @@ bool CoreSender::send_elsewhere(const Message& message) noexcept {
   const int target = upstreams_.pick(message.text(message.call_id));
   Via via;
   uint8_t keeper = 0;
-  // The object path chose the target of its own requests, so its transaction decides what to do next.
-  if (target < 0 || !parse_via(message.text(message.top_via), via) || read_object_branch(ground_.config, via.branch, keeper)) return false;
+  KeptBy by = KeptBy::objects;
+  // The home proxy chose the target of its own requests, so its transaction decides what to do next.
+  if (target < 0 || !parse_via(message.text(message.top_via), via) || read_object_branch(ground_.config, via.branch, keeper, by)) return false;
   const Upstream& upstream = upstreams_.targets().at(target);
   const bool stream = is_stream(upstream.transport);
   const uint16_t listener = core_listener(ground_.config, upstream.transport, upstream.address.is_v4());

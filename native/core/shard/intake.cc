@@ -84,17 +84,18 @@ void Intake::take_response(Item& item, int32_t* record) noexcept {
   turn_.take();
 }
 
-// True: it answers a request of the object path and is now with the shard that keeps the transaction.
+// True: it answers a request of the home proxy and is now with the shard that keeps the transaction.
 bool Intake::take_object_answer(Item& item, int32_t* record) noexcept {
   uint8_t keeper = 0;
-  if (!ground_.config.home || !read_object_branch(ground_.config, item.facts.top_via.branch, keeper)) return false;
+  KeptBy by = KeptBy::objects;
+  if (!ground_.config.home || !read_object_branch(ground_.config, item.facts.top_via.branch, keeper, by)) return false;
   if (keeper != ground_.config.shard) {
     if (!item.crossed) hand_over(keeper, item);
     return true;
   }
   upstreams_.heard(item.source.remote, item.source.transport);
   read_response_facts(item.message, item.source, item.facts, record);
-  record[kRecord_headers] |= static_cast<int32_t>(kHeader_object_answer);
+  record[kRecord_headers] |= static_cast<int32_t>(by == KeptBy::numbers ? kHeader_proxied_answer : kHeader_object_answer);
   turn_.take();
   return true;
 }

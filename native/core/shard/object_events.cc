@@ -5,8 +5,20 @@
 
 namespace sluice {
 
+void ObjectEvents::add(ObjectEventKind kind, Text text, bool for_objects, bool for_numbers) noexcept {
+  if (for_objects) list_.push_back({kind, std::string(text)});
+  if (for_numbers && serves_numbers_) for_numbers_.push_back({kind, std::string(text)});
+}
+
+bool ObjectEvents::take_for_numbers(ObjectEvent& out) noexcept {
+  if (for_numbers_.empty()) return false;
+  out = std::move(for_numbers_.front());
+  for_numbers_.pop_front();
+  return true;
+}
+
 void ObjectEvents::flow_ended(Text id) noexcept {
-  list_.push_back({ObjectEventKind::flow_gone, std::string(id)});
+  add(ObjectEventKind::flow_gone, id, true, true);
   for (unsigned shard = 0; shard < ground_.config.shards; ++shard)
     if (shard != ground_.config.shard) send_event(static_cast<uint8_t>(shard), RingHead::flow_gone, id);
 }
@@ -21,16 +33,18 @@ void ObjectEvents::bound_flow_ended(uint32_t slot) noexcept {
 
 bool ObjectEvents::send_failed(Text branch) noexcept {
   uint8_t keeper = 0;
-  if (!ground_.config.home || !read_object_branch(ground_.config, branch, keeper)) return false;
-  if (keeper == ground_.config.shard) list_.push_back({ObjectEventKind::send_failed, std::string(branch)});
+  KeptBy by = KeptBy::objects;
+  if (!ground_.config.home || !read_object_branch(ground_.config, branch, keeper, by)) return false;
+  if (keeper == ground_.config.shard) add(ObjectEventKind::send_failed, branch, by == KeptBy::objects, by == KeptBy::numbers);
   else send_event(keeper, RingHead::send_failed, branch);
   return true;
 }
 
 bool ObjectEvents::unreachable(Text branch) noexcept {
   uint8_t keeper = 0;
-  if (!ground_.config.home || !read_object_branch(ground_.config, branch, keeper) || keeper != ground_.config.shard) return false;
-  list_.push_back({ObjectEventKind::unreachable, std::string(branch)});
+  KeptBy by = KeptBy::objects;
+  if (!ground_.config.home || !read_object_branch(ground_.config, branch, keeper, by) || keeper != ground_.config.shard) return false;
+  add(ObjectEventKind::unreachable, branch, by == KeptBy::objects, by == KeptBy::numbers);
   return true;
 }
 
@@ -63,7 +77,10 @@ std::vector<ObjectEvent> ObjectEvents::take(size_t most) noexcept {
 }
 
 void ObjectEvents::take(const RingHead& head, Text text) noexcept {
-  list_.push_back({head.kind == RingHead::flow_gone ? ObjectEventKind::flow_gone_elsewhere : ObjectEventKind::send_failed, std::string(text)});
+  if (head.kind == RingHead::flow_gone) return add(ObjectEventKind::flow_gone_elsewhere, text, true, true);
+  uint8_t keeper = 0;
+  KeptBy by = KeptBy::objects;
+  if (read_object_branch(ground_.config, text, keeper, by)) add(ObjectEventKind::send_failed, text, by == KeptBy::objects, by == KeptBy::numbers);
 }
 
 }  // namespace sluice

@@ -1,4 +1,4 @@
-// What the object path must learn at once: flows and requests of its own that failed, here or on another shard.
+// What the object path and the home proxy by numbers must learn at once: flows and requests of theirs that failed, here or on another shard.
 #pragma once
 
 #include <deque>
@@ -19,6 +19,11 @@ class ObjectEvents {
   ObjectEvents(Ground& ground, Crossing& crossing) noexcept : ground_(ground), crossing_(crossing) {}
 
   bool empty() const noexcept { return list_.empty(); }
+  // Requests are proxied by numbers too: from now on their events are kept for proxying.h.
+  void serve_numbers() noexcept { serves_numbers_ = true; }
+  // The oldest of those. False: there is none.
+  bool take_for_numbers(ObjectEvent& out) noexcept;
+  bool has_for_numbers() const noexcept { return !for_numbers_.empty(); }
   // The oldest, at most `most`.
   std::vector<ObjectEvent> take(size_t most) noexcept;
 
@@ -26,9 +31,11 @@ class ObjectEvents {
   void flow_ended(Text id) noexcept;
   // The same for an open flow, once, if the object path asked for it.
   void bound_flow_ended(uint32_t slot) noexcept;
-  // A request could not be sent. False: it does not belong to the object path.
+  // Requests of the object path that were sent over it fail: it leads nowhere.
+  void flow_failed(Text id) noexcept { list_.push_back({ObjectEventKind::flow_gone_elsewhere, std::string(id)}); }
+  // A request could not be sent. False: it belongs to no transaction of the home proxy.
   bool send_failed(Text branch) noexcept;
-  // ICMP reports that the request with this branch reached nothing. False: it is not a request of this shard's object path.
+  // ICMP reports that the request with this branch reached nothing. False: it belongs to no transaction of this shard.
   bool unreachable(Text branch) noexcept;
   // Retries what did not fit in another shard's ring.
   void retry() noexcept;
@@ -45,11 +52,14 @@ class ObjectEvents {
     std::string text;
   };
 
+  void add(ObjectEventKind kind, Text text, bool for_objects, bool for_numbers) noexcept;
   void send_event(uint8_t shard, RingHead::Kind kind, Text text) noexcept;
 
   Ground& ground_;
   Crossing& crossing_;
   std::deque<ObjectEvent> list_;
+  std::deque<ObjectEvent> for_numbers_;
+  bool serves_numbers_ = false;
   std::deque<Unsent> unsent_;
 };
 

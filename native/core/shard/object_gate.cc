@@ -1,8 +1,6 @@
 #include "core/shard/object_gate.h"
 
-#include "core/relay/flow_id.h"
 #include "core/relay/neighbour.h"
-#include "core/relay/object_branch.h"
 #include "core/relay/own_output.h"
 
 namespace sluice {
@@ -20,7 +18,7 @@ Source ObjectGate::answer_way_of(unsigned item) const noexcept {
 
 size_t ObjectGate::answer_flow_of(unsigned item, char* out) const noexcept { return format_flow_id(ground_.config, answer_way_of(item), out); }
 
-size_t ObjectGate::new_branch(uint32_t loop, char* out) noexcept { return make_object_branch(ground_.config, ++branches_made_, loop, out); }
+size_t ObjectGate::new_branch(uint32_t loop, KeptBy by, char* out) noexcept { return make_object_branch(ground_.config, by, ++branches_made_, loop, out); }
 
 size_t ObjectGate::flow_token(Text id, Side side, char* out) noexcept {
   FlowName name;
@@ -30,8 +28,12 @@ size_t ObjectGate::flow_token(Text id, Side side, char* out) noexcept {
 bool ObjectGate::flow_name(Text id, FlowName& out) noexcept {
   FlowId flow;
   if (!parse_flow_id(ground_.config, id, flow)) return false;
-  out = flow.name.kind == FlowKind::stream ? flow.name : udp_flows_.name_of(udp_flows_.source_of(flow.name.remote, flow.listener), true);
+  out = flow_name(flow);
   return true;
+}
+
+FlowName ObjectGate::flow_name(const FlowId& flow) noexcept {
+  return flow.name.kind == FlowKind::stream ? flow.name : udp_flows_.name_of(udp_flows_.source_of(flow.name.remote, flow.listener), true);
 }
 
 size_t ObjectGate::neighbour_mark(Text token, const Neighbour& neighbour, char* out) const noexcept {
@@ -45,7 +47,10 @@ Neighbour ObjectGate::neighbour_of_item(unsigned item) noexcept {
 
 bool ObjectGate::flow_lives(Text id) noexcept {
   FlowId flow;
-  if (!parse_flow_id(ground_.config, id, flow)) return false;
+  return parse_flow_id(ground_.config, id, flow) && flow_lives(flow);
+}
+
+bool ObjectGate::flow_lives(const FlowId& flow) noexcept {
   if (flow.name.kind == FlowKind::udp) {
     const uint32_t slot = ground_.flows.find_udp(flow.name.remote, flow.listener);
     return slot == 0 || (ground_.flows.at(slot).flags & kFlow_dead) == 0;
@@ -56,7 +61,11 @@ bool ObjectGate::flow_lives(Text id) noexcept {
 
 bool ObjectGate::send_to_flow(Text id, Text octets) noexcept {
   FlowId flow;
-  if (!parse_flow_id(ground_.config, id, flow) || !flow_lives(id)) return false;
+  return parse_flow_id(ground_.config, id, flow) && send_to_flow(flow, octets);
+}
+
+bool ObjectGate::send_to_flow(const FlowId& flow, Text octets) noexcept {
+  if (!flow_lives(flow)) return false;
   const FlowName& name = flow.name;
   if (name.kind == FlowKind::udp) return send_datagram(flow.listener, name.remote, octets);
   if (name.shard == ground_.config.shard) return send_over({name.slot, name.generation}, octets);
@@ -98,24 +107,26 @@ void ObjectGate::answer_flow(Text id, Text octets, bool final, bool own) noexcep
   way.remote = flow.name.remote;
   way.slot = flow.name.slot;
   way.generation = flow.name.generation;
-  const ReturnPath back = return_path_of(ground_.config, way);
   ground_.counters.add(Counter::replies);
+  Response response;
+  response.octets = octets;
   constexpr size_t kVersion = 8;  // "SIP/2.0 "
-  const int status = octets.size() > kVersion + 3 ? (octets[kVersion] - '0') * 100 + (octets[kVersion + 1] - '0') * 10 + octets[kVersion + 2] - '0' : 0;
-  const Flow* known = back.kind == BackKind::stream && back.shard == ground_.config.shard ? ground_.flows.find_stream(back.slot, back.generation) : nullptr;
-  const Address& to = known != nullptr ? known->remote : back.remote;
-  if (final) count_final(status, octets, to, own);
-  else responder_.count(status, Method::unknown);
-  if (tap_.on()) tap_.sent(to, known != nullptr ? known->listener : back.listener, octets);
-  const Text copy = outbox_.copied(octets);
-  if (copy.empty()) return ground_.counters.add(Counter::send_dropped);
-  responder_.send_back(back, copy, Text(), final);
+  if (octets.size() > kVersion + 3) response.status = (octets[kVersion] - '0') * 100 + (octets[kVersion + 1] - '0') * 10 + octets[kVersion + 2] - '0';
+  if (final && scan_own_output(octets, *ground_.spare)) response.method = ground_.spare->method;
+  response.final = final;
+  response.own = own;
+  answer(return_path_of(ground_.config, way), response);
 }
 
-void ObjectGate::count_final(int status, Text response, const Address& to, bool own) noexcept {
-  const Method method = scan_own_output(response, *ground_.spare) ? ground_.spare->method : Method::unknown;
-  responder_.count(status, method);
-  if (own) ground_.news.response(Event::call_refused, method, status, to, response);
+void ObjectGate::answer(const ReturnPath& back, const Response& response) noexcept {
+  const Flow* known = back.kind == BackKind::stream && back.shard == ground_.config.shard ? ground_.flows.find_stream(back.slot, back.generation) : nullptr;
+  const Address& to = known != nullptr ? known->remote : back.remote;
+  responder_.count(response.status, response.method);
+  if (response.own) ground_.news.response(Event::call_refused, response.method, response.status, to, response.octets);
+  if (tap_.on()) tap_.sent(to, known != nullptr ? known->listener : back.listener, response.octets);
+  const Text copy = outbox_.copied(response.octets);
+  if (copy.empty()) return ground_.counters.add(Counter::send_dropped);
+  responder_.send_back(back, copy, Text(), response.final);
 }
 
 size_t ObjectGate::send_to_address(Transport transport, const Address& to, Text host, Text octets, char* id) noexcept {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include "core/flow/reservations.h"
+#include "core/relay/flow_id.h"
+#include "core/relay/object_branch.h"
 #include "core/shard/connections.h"
 #include "core/shard/udp_flows.h"
 
@@ -32,15 +34,17 @@ class ObjectGate {
   Source answer_way_of(unsigned item) const noexcept;
   size_t answer_flow_of(unsigned item, char* out) const noexcept;
   uint32_t loop_hash_of(unsigned item) const noexcept { return turn_.item(item).facts.loop_hash; }
-  size_t new_branch(uint32_t loop, char* out) noexcept;
+  size_t new_branch(uint32_t loop, KeptBy by, char* out) noexcept;
   // 0: no such flow, or no key.
   size_t flow_token(Text id, Side side, char* out) noexcept;
   // What our core-side Record-Route URI with this token says about a neighbour: the one a request came from, or the one it goes to.
   size_t neighbour_mark(Text token, const Neighbour& neighbour, char* out) const noexcept;
   Neighbour neighbour_of_item(unsigned item) noexcept;
   bool flow_lives(Text id) noexcept;
+  bool flow_lives(const FlowId& flow) noexcept;
   // The name in a token of this flow. False: no such flow.
   bool flow_name(Text id, FlowName& out) noexcept;
+  FlowName flow_name(const FlowId& flow) noexcept;
   const FlowName& route_flow(unsigned item, unsigned index) const noexcept { return turn_.item(item).facts.routes[index].flow; }
   const UpstreamSet& upstreams() const noexcept { return upstreams_.targets(); }
   // The live upstreams in the order to try them for a call (RFC 3263 4.3); returns how many.
@@ -48,9 +52,19 @@ class ObjectGate {
 
   // Sends a request. False: the flow is gone. If that turns out later, there is an ObjectEvent.
   bool send_to_flow(Text id, Text octets) noexcept;
+  bool send_to_flow(const FlowId& flow, Text octets) noexcept;
   // Sends a response to a request that came over the flow.
   // `own`: we made the response; nobody sent it to us.
   void answer_flow(Text id, Text octets, bool final, bool own = false) noexcept;
+  // A response as it goes back.
+  struct Response {
+    Text octets;
+    int status = 0;
+    Method method = Method::unknown;  // of the request; unknown: the outcome is not counted
+    bool final = false;
+    bool own = false;
+  };
+  void answer(const ReturnPath& back, const Response& response) noexcept;
   // That source has repeated something that we sent only to it.
   void heard_us(const Address& source) noexcept { ground_.commons.answers.heard_us(source); }
   // The longest response allowed over the flow now.
@@ -82,7 +96,6 @@ class ObjectGate {
   void take_request(const RingHead& head, Text octets) noexcept;
 
  private:
-  void count_final(int status, Text response, const Address& to, bool own) noexcept;
   bool send_over(FlowHandle to, Text octets) noexcept;
   bool send_datagram(uint16_t listener, const Address& to, Text octets) noexcept;
 

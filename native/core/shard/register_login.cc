@@ -32,7 +32,7 @@ bool RegisterLogin::offers(DigestAlgorithm algorithm) const noexcept {
 LoginState RegisterLogin::check(const Item& item, Text aor, const ServedDomains& domains) noexcept {
   if (nonces_ == nullptr || settings_.offered.empty()) return LoginState::left;
   const Text realm = realm_of(aor);
-  if (item.message.line(HeaderId::authorization) == nullptr) return LoginState::missing;
+  if (item.message.line(credentials_header(item.message)) == nullptr) return LoginState::missing;
   DigestCredentials credentials;
   if (!read_credentials(item.message, credentials) || !offers(credentials.algorithm) || credentials.realm != realm) return LoginState::left;
   if (!are_for(credentials, item.message, domains, item.source.from_core)) return LoginState::left;

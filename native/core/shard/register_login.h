@@ -1,4 +1,4 @@
-// Whose REGISTER it is, as far as numbers can tell (RFC 3261 22, RFC 7616, RFC 8760): proves users whose HA1 is known, and makes the
+// Whose request it is, as far as numbers can tell (RFC 3261 22, RFC 7616, RFC 8760): proves users whose HA1 is known, and makes the
 // challenge for those who have not shown who they are. Whoever fails to prove it is left to src/auth, which says so and counts it.
 #pragma once
 
@@ -30,7 +30,7 @@ class RegisterLogin {
   // Until the users change.
   Ha1Cache& ha1s() noexcept { return ha1s_; }
 
-  // Of a REGISTER for that address of record. `proven` uses the credentials up.
+  // Of a REGISTER for that address of record, or of another request whose From is an address of that realm. `proven` uses the credentials up.
   LoginState check(const Item& item, Text aor, const ServedDomains& domains) noexcept;
 
   // Header lines of a 401, one for each algorithm: some devices read the first line only, and choke on a list.

@@ -6,6 +6,7 @@
 
 #include "core/base/invariant.h"
 #include "core/base/now_ns.h"
+#include "core/home/response_head.h"
 #include "core/relay/flow_id.h"
 #include "core/relay/stateless_answer.h"
 #include "core/shard/claimant.h"
@@ -174,7 +175,7 @@ void Registering::accept(Done& done) noexcept {
   if (!contacts.is_whole()) return refuse(500, "Server Internal Error", done);
   Writer out = desk_->answers.room(2 * size_t{item.message.head_size} + contacts.size() + settings_.supported.size() + 2 * kOwn);
   char tag[StatelessAnswers::kTag];
-  write_register_head(item.message, item.source, 200, "OK", StatelessAnswers::tag(ground_.config, desk_->transactions[done.item], nullptr, tag), settings_.keep_seconds, out);
+  write_response_head(item.message, item.source, 200, "OK", StatelessAnswers::tag(ground_.config, desk_->transactions[done.item], nullptr, tag), settings_.keep_seconds, out);
   contacts.put(most, out);
   put_path(request.path, out);
   if ((verdict[kVerdict_edits] & static_cast<int32_t>(kGrant_require_outbound)) != 0) out.put("Require: outbound\r\n");
@@ -197,7 +198,7 @@ void Registering::refuse(int status, Text reason, Done& done) noexcept {
   const Text aor = desk_->requests[done.item].aor;
   Writer out = desk_->answers.room(2 * size_t{item.message.head_size} + kOwn + login_.challenge_octets(aor));
   char tag[StatelessAnswers::kTag];
-  write_register_head(item.message, item.source, status, reason, StatelessAnswers::tag(ground_.config, desk_->transactions[done.item], nullptr, tag), 0, out);
+  write_response_head(item.message, item.source, status, reason, StatelessAnswers::tag(ground_.config, desk_->transactions[done.item], nullptr, tag), 0, out);
   if (status == 401) {
     const auto grants = static_cast<uint32_t>(turn_.verdict(done.item)[kVerdict_edits]);
     login_.put_challenge(item, aor, (grants & kGrant_stale_challenge) != 0, out);

@@ -63,7 +63,8 @@ Shard::Shard(EdgeConfig config, const KeyRing& keys, int32_t* records, int32_t* 
       relay_(ground_, turn_, intake_, outbox_, tap_, upstreams_, connections_, udp_flows_, timers_, ends_.notes(), remembered_, responder_),
       object_(ground_, turn_, outbox_, crossing_, tap_, connections_, udp_flows_, timers_, upstreams_, responder_, object_events_),
       inspect_(ground_, connections_, udp_flows_, upstreams_, ends_.notes(), bans_),
-      registering_(ground_, turn_, responder_, object_, inspect_) {}
+      registering_(ground_, turn_, responder_, object_, inspect_),
+      proxying_(ground_, turn_, outbox_, responder_, object_, object_events_, registering_) {}
 
 Shard::~Shard() noexcept {
   if (timer_ >= 0) close(timer_);
@@ -88,7 +89,7 @@ int Shard::open() noexcept {
 
 void Shard::watch_loop(int fd) noexcept { watch(epoll_, fd, kLoopEvent); }
 
-bool Shard::has_work() noexcept { return streams_.has_more() || !ground_.closing.empty() || !crossing_.empty() || !object_events_.empty(); }
+bool Shard::has_work() noexcept { return streams_.has_more() || !ground_.closing.empty() || !crossing_.empty() || !object_events_.empty() || proxying_.has_events(); }
 
 void Shard::poll(int timeout) noexcept {
   event_count_ = std::max(0, epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), timeout));
@@ -125,6 +126,7 @@ unsigned Shard::receive() noexcept {
   in_turn_ = true;
   turn_.begin();
   take_ring();
+  proxying_.take_events();
   streams_.resume();
   while (event_at_ < event_count_ && !turn_.full()) {
     event(events_[static_cast<size_t>(event_at_++)]);
@@ -133,6 +135,7 @@ unsigned Shard::receive() noexcept {
   }
   turn_.clear_verdicts();
   registering_.read();
+  proxying_.read();
   in_turn_ = false;
   if (turn_.count() == 0) settle();
   return turn_.count();
@@ -185,6 +188,7 @@ void Shard::tick() noexcept {
   ground_.clock.read();
   timers_.tick([this](uint32_t slot) { flow_due(slot); });
   remembered_.tick();
+  proxying_.tick();
   listeners_.tick();
   object_events_.retry();
   upstreams_.look([this](int target) { core_sender_.probe(target); });
@@ -220,6 +224,7 @@ void Shard::execute() noexcept {
   in_turn_ = true;
   for (unsigned i = 0; i < turn_.count(); ++i) carry_out(i);
   registering_.finish();
+  proxying_.finish();
   turn_clock_.handled(turn_.count());
   turn_.end();
   in_turn_ = false;
@@ -249,10 +254,12 @@ void Shard::carry_out(unsigned i) noexcept {
     case Action::object:
       turn_.note_object();
       registering_.leave(i);
+      proxying_.leave(i);
       return object_.take(i);
     case Action::register_:
       if (item.message.is_request) registering_.carry_out(i);
       return;
+    case Action::proxy: return proxying_.carry_out(i);
     case Action::drop: break;
   }
   ground_.counters.add(Counter::dropped);

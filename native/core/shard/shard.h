@@ -34,6 +34,7 @@
 #include "core/shard/datagram_reader.h"
 #include "core/shard/inspect.h"
 #include "core/shard/object_gate.h"
+#include "core/shard/proxying.h"
 #include "core/shard/registering.h"
 #include "core/shard/relay.h"
 #include "core/shard/stream_reader.h"
@@ -87,12 +88,13 @@ class Shard {
   std::vector<Alert>& alerts() noexcept { return ground_.alerts.list(); }
   std::vector<News> take_news() noexcept { return ground_.news.take(); }
   ObjectEvents& object_events() noexcept { return object_events_; }
-  uint32_t pending() const noexcept { return remembered_.size(); }
+  uint32_t pending() const noexcept { return remembered_.size() + proxying_.open_count(); }
   Turn& turn() noexcept { return turn_; }
   Tap& tap() noexcept { return tap_; }
   ObjectGate& object() noexcept { return object_; }
   Inspect& inspect() noexcept { return inspect_; }
   Registering& registering() noexcept { return registering_; }
+  Proxying& proxying() noexcept { return proxying_; }
 
  private:
   bool has_work() noexcept;
@@ -128,6 +130,7 @@ class Shard {
   ObjectGate object_;
   Inspect inspect_;
   Registering registering_;
+  Proxying proxying_;
 
   int epoll_ = -1;
   int timer_ = -1;

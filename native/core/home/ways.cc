@@ -1,0 +1,84 @@
+#include "core/home/ways.h"
+
+#include <charconv>
+#include <cstring>
+
+#include "core/home/register_request.h"
+#include "core/relay/uri_place.h"
+#include "core/sip/name_addr.h"
+
+namespace sluice {
+namespace {
+
+// An address that is known without DNS, reached by a transport that neighbours speak.
+bool read_place(const Uri& uri, Address& to, Transport& transport) noexcept {
+  Text named;
+  if (uri.scheme != Scheme::sip || uri.port_zero || find_uri_param(uri.params, "maddr", nullptr) || !parse_ip(uri.host, to)) return false;
+  if (find_uri_param(uri.params, "transport", &named) && !same_text(named, "udp") && !same_text(named, "tcp") && !same_text(named, "tls")) return false;
+  transport = transport_of(uri);
+  to.port = port_of(uri);
+  return !to.is_unusable_peer();
+}
+
+}  // namespace
+
+void Ways::begin(const SipKey& key, Text aor) noexcept {
+  key_ = key;
+  aor_ = aor;
+  count_ = used_ = 0;
+  is_plain_ = true;
+}
+
+void Ways::take(const Binding& binding) noexcept {
+  if (count_ == kMost || !read(binding, ways_[count_])) is_plain_ = false;
+  else ++count_;
+}
+
+bool Ways::is_one_device() const noexcept {
+  if (!is_plain_ || count_ == 0) return false;
+  for (size_t i = 1; i < count_; ++i)
+    if (ways_[i].device != ways_[0].device) return false;
+  return true;
+}
+
+bool Ways::read(const Binding& binding, Way& way) noexcept {
+  Uri uri;
+  // One of another node, or with a second way besides its flow.
+  if (!binding[Part::node].empty() || (binding.flags & kDirect) != 0) return false;
+  if (!parse_uri(binding[Part::uri], uri) || uri.scheme != Scheme::sip || !uri.headers.empty() || find_uri_param(uri.params, "method", nullptr)) return false;
+  way = Way{};
+  way.updated = binding.updated;
+  char digits[20];
+  const Text updated(digits, static_cast<size_t>(std::to_chars(digits, digits + sizeof digits, binding.updated).ptr - digits));
+  way.key = hash({binding[Part::key]});
+  // As `identityOf` in src/proxy/target.ts.
+  way.identity = hash({aor_, Text(" "), binding[Part::key], Text(" "), updated});
+  const bool is_flow = binding.outbound() && !binding[Part::instance].empty();
+  way.device = is_flow ? hash({Text("instance "), binding[Part::instance]}) : hash({Text("contact "), binding[Part::uri], Text(" "), binding[Part::flow], binding[Part::path]});
+  if (!keep(binding[Part::key], way.binding) || !keep(binding[Part::uri], way.uri) || !keep(binding[Part::flow], way.flow)) return false;
+  if (!way.flow.empty()) return true;
+  if (!keep(binding[Part::path], way.path)) return false;
+  // Over a connection, a phone's Contact is dialled, which the object path does.
+  if (way.path.empty()) return read_place(uri, way.to, way.transport) && way.transport == Transport::udp;
+  Text path = way.path;
+  Text first;
+  NameAddr route;
+  // A strict router has its own form (RFC 3261 16.6 step 6).
+  return next_path_value(path, first) && parse_name_addr(first, route) && parse_uri(route.uri_text, uri) && find_uri_param(uri.params, "lr", nullptr) && read_place(uri, way.to, way.transport);
+}
+
+bool Ways::keep(Text text, Text& out) noexcept {
+  if (text.size() > kRoom - used_) return false;
+  if (!text.empty()) std::memcpy(texts_ + used_, text.data(), text.size());
+  out = Text(texts_ + used_, text.size());
+  used_ += text.size();
+  return true;
+}
+
+uint64_t Ways::hash(std::initializer_list<Text> parts) const noexcept {
+  SipHasher hasher(key_);
+  for (const Text part : parts) hasher.add(part.data(), part.size());
+  return hasher.finish();
+}
+
+}  // namespace sluice

@@ -1,0 +1,74 @@
+// The ways to the one device that a request is for (RFC 3261 16.5, RFC 5626 7): the flows of one instance, or one plain Contact. An address
+// with several devices, and a way that needs a name looked up, are left to the object path; the rules are those of src/proxy/target.ts.
+#pragma once
+
+#include <array>
+#include <initializer_list>
+#include <utility>
+
+#include "core/crypto/siphash.h"
+#include "core/home/binding_table.h"
+#include "core/sip/address.h"
+#include "core/transport/transport.h"
+
+namespace sluice {
+
+// Where a copy goes: over a flow, or to an address (a Path, or a Contact without one).
+struct Way {
+  uint64_t device = 0;    // the same for all flows of an instance
+  uint64_t key = 0;       // of the binding, whose refresh keeps it
+  uint64_t identity = 0;  // a refreshed binding is another way
+  uint64_t updated = 0;
+  Text binding;           // its key as text
+  Text uri;               // the Request-URI of the copy
+  Text flow;              // its id; empty: the address
+  Text path;              // netstrings, the Route of the copy
+  Address to;
+  Transport transport = Transport::udp;
+};
+
+class Ways final : public BindingSink {
+ public:
+  static constexpr size_t kMost = 8;
+
+  // Forgets what it has and receives the bindings of an address.
+  void begin(const SipKey& key, Text aor) noexcept;
+  void take(const Binding& binding) noexcept override;
+
+  // False: the object path has to look. There is at least one way, and all lead to one device.
+  bool is_one_device() const noexcept;
+  // The most recent first, as it is the most likely to be alive; those that stayed silent a moment ago last.
+  template <typename Silent>
+  void sort(Silent&& was_silent) noexcept {
+    for (size_t i = 0; i < count_; ++i) silent_[i] = was_silent(ways_[i].identity);
+    for (size_t i = 1; i < count_; ++i)
+      for (size_t at = i; at > 0 && goes_before(at, at - 1); --at) {
+        std::swap(ways_[at], ways_[at - 1]);
+        std::swap(silent_[at], silent_[at - 1]);
+      }
+  }
+
+  size_t count() const noexcept { return count_; }
+  const Way& at(size_t i) const noexcept { return ways_[i]; }
+
+ private:
+  static constexpr size_t kRoom = 8'192;
+
+  bool goes_before(size_t one, size_t other) const noexcept {
+    return silent_[one] != silent_[other] ? silent_[other] : ways_[one].updated > ways_[other].updated;
+  }
+  bool read(const Binding& binding, Way& way) noexcept;
+  bool keep(Text text, Text& out) noexcept;
+  uint64_t hash(std::initializer_list<Text> parts) const noexcept;
+
+  SipKey key_;
+  Text aor_;
+  std::array<Way, kMost> ways_;
+  std::array<bool, kMost> silent_{};
+  size_t count_ = 0;
+  bool is_plain_ = true;
+  size_t used_ = 0;
+  char texts_[kRoom];
+};
+
+}  // namespace sluice

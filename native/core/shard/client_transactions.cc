@@ -1,0 +1,329 @@
+#include "core/shard/client_transactions.h"
+
+#include <algorithm>
+
+#include "core/home/proxied_copy.h"
+#include "core/relay/own_output.h"
+
+namespace sluice {
+namespace {
+
+constexpr uint32_t kLongestInterval = 4'000;  // T2, RFC 3261 17.1.2.2
+constexpr uint32_t kLeastD = 32'000;          // RFC 6026 8.4
+constexpr size_t kCopyOctets = 2'048;         // besides the request, as in src/transaction/table.ts
+constexpr size_t kClientsPerTick = 2'048;
+constexpr uint64_t kRemembered = 4;           // transactions for each pending request
+
+}  // namespace
+
+ClientTransactions::ClientTransactions(Ground& ground, Outbox& outbox, ObjectGate& object) noexcept
+    : ground_(ground), outbox_(outbox), object_(object), wheel_(nodes_, ground.clock.tick()) {}
+
+ClientTransactions::~ClientTransactions() noexcept {
+  by_branch_.each([this](uint32_t index) {
+    for (FlowBuffer** buffer : {&at(index).sent, &at(index).ack, &at(index).reasons}) give_back(ground_.pool, *buffer);
+  });
+}
+
+uint64_t ClientTransactions::key_of(Text branch, bool is_cancel) const noexcept {
+  // A CANCEL shares the branch of its INVITE (RFC 3261 17.1.3).
+  return siphash(ground_.config.table_key, branch.data(), branch.size()) ^ (is_cancel ? 1 : 0);
+}
+
+uint64_t ClientTransactions::flow_key(Text id) const noexcept { return siphash(ground_.config.table_key, id.data(), id.size()); }
+
+// No timer fires early, although the clock stands still between two ticks.
+uint32_t ClientTransactions::after(uint64_t milliseconds) const noexcept {
+  const uint32_t at = ground_.clock.tick() + Clock::ticks(milliseconds) + (in_tick_ ? 0 : 1);
+  return at == 0 ? 1 : at;
+}
+
+ClientTransactions::Started ClientTransactions::start(const ClientTransaction& way, Text branch, Text head, Text body, uint32_t silence, const Address& payer, bool is_exempt,
+                                                      uint32_t& index) noexcept {
+  const bool is_cancel = way.method == Method::cancel;
+  // A CANCEL is part of what its INVITE was given room for.
+  const uint32_t place = is_cancel ? 0 : object_.reserve(payer, 0, static_cast<uint32_t>(head.size() + body.size() + kCopyOctets), Room::opening, is_exempt);
+  if (place == 0 && !is_cancel) return Started::no_room;
+  FlowBuffer* sent = nullptr;
+  if (!append(ground_.pool, sent, head) || (!body.empty() && !append(ground_.pool, sent, body))) {
+    give_back(ground_.pool, sent);
+    object_.release(place);
+    return Started::no_room;
+  }
+  ClientTransaction made = way;
+  char room[kMaxFlowId];
+  Text id;
+  if (!dispatch(made, sent->text(), id, room)) {
+    give_back(ground_.pool, sent);
+    object_.release(place);
+    return Started::no_way;
+  }
+  index = slab_.take();
+  ClientTransaction& one = at(index);
+  one = made;
+  one.serial = ++serials_;
+  one.sent = sent;
+  one.place = place;
+  one.interval_ms = ground_.config.t1_ms;
+  one.ends_at = after(uint64_t{ground_.config.branch_seconds} * 1'000);
+  if (!one.is_reliable()) one.resend_at = after(one.interval_ms);
+  if (silence > 0) one.overdue_at = after(silence);
+  else if (one.is_invite()) one.overdue_at = after(timer_c_);
+  by_branch_.add(index, key_of(branch, is_cancel));
+  by_flow_.add(index, flow_key(id));
+  arm(index);
+  return Started::sent;
+}
+
+bool ClientTransactions::dispatch(ClientTransaction& one, Text octets, Text& id, char* room) noexcept {
+  if (one.goes_over_flow) {
+    if (!object_.send_to_flow(one.flow, octets)) return false;
+    Source way;
+    way.kind = one.flow.name.kind;
+    way.listener = one.flow.listener;
+    way.shard = one.flow.name.shard;
+    way.remote = one.flow.name.remote;
+    way.slot = one.flow.name.slot;
+    way.generation = one.flow.name.generation;
+    id = Text(room, format_flow_id(ground_.config, way, room));
+    return true;
+  }
+  char ip[kMaxIpText];
+  const Text host(ip, format_ip(one.to, ip));
+  id = Text(room, object_.send_to_address(one.transport, one.to, host, octets, room));
+  return !id.empty() && parse_flow_id(ground_.config, id, one.flow);
+}
+
+bool ClientTransactions::send_again(ClientTransaction& one, Text octets) noexcept {
+  char room[kMaxFlowId];
+  Text id;
+  ClientTransaction copy = one;
+  return dispatch(copy, octets, id, room);
+}
+
+// From the flow that was asked, or from the neighbour (OB-5.3.1-11, TX-10).
+bool ClientTransactions::may_answer(const ClientTransaction& one, const Source& source) const noexcept {
+  if (!one.goes_over_flow) return source.from_core || source.remote.same_ip(one.to);
+  const FlowName& name = one.flow.name;
+  if (name.kind != source.kind || one.flow.listener != source.listener) return false;
+  if (name.kind == FlowKind::udp) return name.remote == source.remote;
+  return name.shard == source.shard && name.slot == source.slot && name.generation == source.generation;
+}
+
+bool ClientTransactions::receive(const Item& item) noexcept {
+  const Message& response = item.message;
+  const uint32_t index = by_branch_.find(key_of(item.facts.top_via.branch, response.method == Method::cancel));
+  if (index == 0) return false;
+  const ClientTransaction& one = at(index);
+  if ((one.is_invite() != (response.method == Method::invite)) || !may_answer(one, item.source)) return false;
+  if (item.source.kind == FlowKind::udp && !item.source.from_core) ground_.commons.answers.heard_us(item.source.remote);
+  if (response.status < 200) provisional(index, response);
+  else final(index, response);
+  return true;
+}
+
+void ClientTransactions::provisional(uint32_t index, const Message& response) noexcept {
+  ClientTransaction& one = at(index);
+  if (!one.is_pending()) return;
+  if (one.state == ClientState::calling) {
+    one.state = ClientState::proceeding;
+    if (one.is_invite()) {
+      // RFC 3261 17.1.1.2: it has responded; from here on timer C applies.
+      one.resend_at = one.ends_at = 0;
+    } else if (!one.is_reliable()) {
+      one.interval_ms = kLongestInterval;
+      one.resend_at = after(one.interval_ms);
+    }
+  }
+  one.was_heard = true;
+  if (one.is_cancelling || one.has_ended) send_cancel(index);
+  else one.overdue_at = one.is_invite() ? after(timer_c_) : 0;
+  arm(index);
+  if (!one.has_ended && response.status > 100 && one.is_invite()) user_->heard(index, response);
+}
+
+void ClientTransactions::final(uint32_t index, const Message& response) noexcept {
+  ClientTransaction& one = at(index);
+  if (!one.is_invite()) {
+    if (!one.has_ended && one.method != Method::cancel) user_->heard(index, response);
+    return forget(index);
+  }
+  if (response.status < 300) {
+    // RFC 6026 7.2: each 2xx passes; its ACK is no part of this transaction. An abandoned one passes too (RFC 3261 16.7 step 5).
+    if (one.is_pending()) {
+      settle(one);
+      one.state = ClientState::accepted;
+      one.has_ended = true;
+      one.ends_at = after(64 * uint64_t{ground_.config.t1_ms});
+      arm(index);
+    }
+    if (one.state != ClientState::accepted) return;
+    user_->heard(index, response);
+    if (!has_memory()) forget(index);
+    return;
+  }
+  if (one.state == ClientState::completed && one.ack != nullptr) return void(send_again(one, outbox_.copied(one.ack->text())));
+  if (!one.is_pending()) return;
+  acknowledge(one, response);
+  const bool was_awaited = !one.has_ended;
+  settle(one);
+  one.state = ClientState::completed;
+  one.has_ended = true;
+  one.ends_at = after(std::max(kLeastD, 64 * ground_.config.t1_ms));
+  const uint64_t serial = one.serial;
+  if (was_awaited) user_->heard(index, response);
+  if (at(index).serial != serial) return;
+  if (at(index).is_reliable() || at(index).ack == nullptr || !has_memory()) forget(index);
+  else arm(index);
+}
+
+void ClientTransactions::acknowledge(ClientTransaction& one, const Message& response) noexcept {
+  if (one.sent == nullptr || !scan_own_output(one.sent->text(), *ground_.spare)) return;
+  Writer out = outbox_.scratch();
+  if (!write_hop_by_hop("ACK", *ground_.spare, response.text(response.to_value), Text(), out)) return;
+  const Text octets = outbox_.commit(out);
+  send_again(one, octets);
+  if (!one.is_reliable()) append(ground_.pool, one.ack, octets);
+}
+
+// A final response has come: what it took from the share of its sender goes back.
+void ClientTransactions::settle(ClientTransaction& one) noexcept {
+  give_back(ground_.pool, one.sent);
+  give_back(ground_.pool, one.reasons);
+  object_.release(std::exchange(one.place, 0));
+  one.resend_at = one.overdue_at = 0;
+}
+
+void ClientTransactions::cancel(uint32_t index, Text reasons) noexcept {
+  ClientTransaction& one = at(index);
+  if (one.has_ended || !one.is_invite() || one.is_cancelling) return;
+  one.is_cancelling = true;
+  if (!reasons.empty()) append(ground_.pool, one.reasons, reasons);
+  if (one.was_heard) send_cancel(index);
+}
+
+void ClientTransactions::send_cancel(uint32_t index) noexcept {
+  ClientTransaction& one = at(index);
+  if (one.cancel_sent || !one.is_cancelling || one.sent == nullptr) return;
+  one.cancel_sent = true;
+  Message& sent = *ground_.spare;
+  Via via;
+  if (!scan_own_output(one.sent->text(), sent) || !parse_via(sent.text(sent.top_via), via)) return;
+  Writer out = outbox_.scratch();
+  if (!write_hop_by_hop("CANCEL", sent, sent.text(sent.to_value), one.reasons == nullptr ? Text() : one.reasons->text(), out)) return;
+  const Text octets = outbox_.commit(out);
+  ClientTransaction way;
+  way.method = Method::cancel;
+  way.goes_over_flow = one.goes_over_flow;
+  way.transport = one.transport;
+  way.flow = one.flow;
+  way.to = one.to;
+  uint32_t made = 0;
+  start(way, via.branch, octets, Text(), 0, Address(), true, made);
+  if (one.has_ended) return;
+  one.overdue_at = after(64 * uint64_t{ground_.config.t1_ms});
+  arm(index);
+}
+
+// RFC 3261 16.8: a target that has responded is cancelled; for one that has not, a 408 is assumed.
+void ClientTransactions::overdue(uint32_t index) noexcept {
+  ClientTransaction& one = at(index);
+  one.overdue_at = 0;
+  if (one.was_heard && !one.is_cancelling) return cancel(index, Text());
+  // Should it wake up later, it is cancelled then; its 2xx would still pass.
+  if (!one.was_heard && one.is_invite()) one.is_cancelling = true;
+  const bool is_over = one.cancel_sent || !one.is_invite();
+  if (!one.has_ended) {
+    one.has_ended = true;
+    user_->failed(index, ClientFailure::timeout);
+  }
+  if (is_over) forget(index);
+}
+
+void ClientTransactions::fail(uint32_t index, ClientFailure why) noexcept {
+  ClientTransaction& one = at(index);
+  if (!one.is_pending()) return;
+  if (!one.has_ended && one.method != Method::cancel) {
+    one.has_ended = true;
+    user_->failed(index, why);
+  }
+  forget(index);
+}
+
+void ClientTransactions::flow_ended(Text id) noexcept {
+  const uint64_t key = flow_key(id);
+  // A failure may start others over the same flow, which then fail at once; each one is looked at once.
+  std::vector<std::pair<uint32_t, uint64_t>> those;
+  for (uint32_t index = by_flow_.find(key); index != 0; index = by_flow_.after(index))
+    if (at(index).is_pending()) those.emplace_back(index, at(index).serial);
+  for (const auto& [index, serial] : those)
+    if (at(index).serial == serial) fail(index, ClientFailure::transport);
+}
+
+void ClientTransactions::send_failed(Text branch) noexcept {
+  if (const uint32_t index = by_branch_.find(key_of(branch, false)); index != 0) fail(index, ClientFailure::transport);
+}
+
+size_t ClientTransactions::flow_of(Text branch, char* id) noexcept {
+  const uint32_t index = by_branch_.find(key_of(branch, false));
+  if (index == 0) return 0;
+  const FlowId& flow = at(index).flow;
+  Source way;
+  way.kind = flow.name.kind;
+  way.listener = flow.listener;
+  way.shard = flow.name.shard;
+  way.remote = flow.name.remote;
+  way.slot = flow.name.slot;
+  way.generation = flow.name.generation;
+  return format_flow_id(ground_.config, way, id);
+}
+
+// Under a flood, those with a final response are forgotten at once.
+bool ClientTransactions::has_memory() const noexcept { return slab_.used() <= kRemembered * uint64_t{ground_.config.limits.max_pending}; }
+
+void ClientTransactions::arm(uint32_t index) noexcept {
+  const ClientTransaction& one = at(index);
+  const uint32_t now = ground_.clock.tick();
+  uint32_t wait = UINT32_MAX;
+  for (const uint32_t at : {one.resend_at, one.ends_at, one.overdue_at})
+    if (at != 0) wait = std::min(wait, static_cast<int32_t>(at - now) > 0 ? at - now : 1u);
+  if (wait == UINT32_MAX) wheel_.cancel(index);
+  else wheel_.arm(index, wait);
+}
+
+void ClientTransactions::due(uint32_t index) noexcept {
+  ClientTransaction& one = at(index);
+  const uint64_t serial = one.serial;
+  if (one.ends_at != 0 && ground_.clock.reached(one.ends_at)) return one.is_pending() ? fail(index, ClientFailure::timeout) : forget(index);
+  if (one.overdue_at != 0 && ground_.clock.reached(one.overdue_at)) {
+    overdue(index);
+    if (at(index).serial != serial) return;
+  }
+  if (one.resend_at != 0 && ground_.clock.reached(one.resend_at) && one.sent != nullptr) {
+    ground_.counters.add(Counter::retransmissions);
+    if (!send_again(one, one.sent->text())) return fail(index, ClientFailure::transport);
+    one.interval_ms = one.is_invite() ? one.interval_ms * 2 : std::min(one.interval_ms * 2, kLongestInterval);
+    if (one.state == ClientState::proceeding) one.interval_ms = kLongestInterval;
+    one.resend_at = after(one.interval_ms);
+  }
+  arm(index);
+}
+
+void ClientTransactions::forget(uint32_t index) noexcept {
+  ClientTransaction& one = at(index);
+  for (FlowBuffer** buffer : {&one.sent, &one.ack, &one.reasons}) give_back(ground_.pool, *buffer);
+  if (one.place != 0) object_.release(one.place);
+  wheel_.cancel(index);
+  by_branch_.remove(index);
+  by_flow_.remove(index);
+  one.serial = 0;
+  slab_.give(index);
+}
+
+void ClientTransactions::tick() noexcept {
+  in_tick_ = true;
+  wheel_.advance(ground_.clock.tick(), kClientsPerTick, [this](uint32_t index) { due(index); });
+  in_tick_ = false;
+}
+
+}  // namespace sluice

@@ -1,0 +1,220 @@
+#include "core/shard/proxying.h"
+
+#include <algorithm>
+#include <ctime>
+
+#include "core/base/now_ns.h"
+#include "core/shard/claimant.h"
+
+namespace sluice {
+namespace {
+
+constexpr uint32_t kSilenceSeconds = 600;  // how long a way that stayed silent is tried last, as in native/addon/object_path.cc
+
+uint32_t monotonic_seconds() noexcept { return static_cast<uint32_t>(now_ns() / 1'000'000'000); }
+
+// RFC 3326: why the caller cancels, as lines.
+void put_reasons(const Message& cancel, Writer& out) noexcept {
+  constexpr Text kName = "Reason";
+  for (unsigned i = 0; i < cancel.line_count; ++i) {
+    const HeaderLine& line = cancel.lines[i];
+    if (line.id != HeaderId::other || line.value_at <= line.line_at + kName.size()) continue;
+    const char* const name = cancel.data + line.line_at;
+    if (!same_text(Text(name, kName.size()), kName) || is_class(name[kName.size()], kChar_token)) continue;
+    out.put("Reason: ");
+    out.put(cancel.value(line));
+    out.put("\r\n");
+  }
+}
+
+}  // namespace
+
+void Proxying::open(std::shared_ptr<BindingStore> store, int64_t clock_offset, RecentSet& silences, int32_t* rows) {
+  desk_ = std::make_unique<Desk>(ground_, turn_, outbox_, object_, std::move(store));
+  desk_->clock_offset = clock_offset;
+  desk_->silences = &silences;
+  desk_->rows = rows;
+  desk_->clients.serve(*this);
+  desk_->clients.configure(settings_.timer_c_ms);
+  events_.serve_numbers();
+}
+
+void Proxying::configure(ProxySettings settings) {
+  settings_ = std::move(settings);
+  if (desk_ != nullptr) desk_->clients.configure(settings_.timer_c_ms);
+}
+
+void Proxying::read(unsigned i) noexcept {
+  int32_t* const row = desk_->rows + i * k_request_fields;
+  while (desk_->asked.size() <= i) desk_->asked.emplace_back();
+  uint32_t caller = 0;
+  desk_->asked[i].key = 0;
+  row[kRequest_state] = static_cast<int32_t>(judge(i, desk_->asked[i], caller));
+  row[kRequest_caller] = static_cast<int32_t>(caller);
+  row[kRequest_twin] = twin_of(i);
+}
+
+// Nothing has happened yet to the messages before it, so their transactions are unknown: a CANCEL in the batch of its INVITE.
+int32_t Proxying::twin_of(unsigned i) const noexcept {
+  const uint64_t key = desk_->asked[i].key;
+  for (unsigned first = 0; key != 0 && first < i; ++first)
+    if (desk_->asked[first].key == key) return static_cast<int32_t>(first) + 1;
+  return 0;
+}
+
+RequestState Proxying::judge(unsigned i, Asked& asked, uint32_t& caller) noexcept {
+  const Item& item = turn_.item(i);
+  const Message& message = item.message;
+  if (!message.is_request || message.error != ScanError::none || message.method == Method::register_ || !has_cookie(message)) return RequestState::unread;
+  // It follows the token of a flow.
+  for (int32_t route = 0; route < turn_.record(i)[kRecord_own_routes]; ++route)
+    if (item.facts.routes[route].kind != RouteKind::plain) return RequestState::unread;
+  const bool is_about_another = message.method == Method::ack || message.method == Method::cancel;
+  asked.key = desk_->servers.key_of(item, is_about_another ? Method::invite : message.method);
+  const uint32_t known = desk_->servers.find(asked.key);
+  // The ACK of a 2xx is no part of its transaction (RFC 6026 7.1).
+  if (is_about_another) return known != 0 && (message.method == Method::cancel || desk_->servers.at(known).state != ServerState::accepted) ? RequestState::own : RequestState::unread;
+  if (known != 0) return RequestState::own;
+  const bool may_be_held = item.source.kind == FlowKind::udp;
+  if (may_be_held && desk_->held.find(asked.key, ground_.clock.tick()) == RegisterState::held) return RequestState::held;
+  const int32_t* const record = turn_.record(i);
+  if (record[kRecord_next_route] != static_cast<int32_t>(Hop::none) || (record[kRecord_headers] & static_cast<int32_t>(kHeader_strict_uri)) != 0 || item.facts.is_sips)
+    return RequestState::unread;
+  if (!read_plain_request(message, static_cast<uint32_t>(record[kRecord_contact]), settings_.domains, asked.request)) return RequestState::unread;
+  if (!find_ways(asked.request.aor, asked.ways) || !asked.ways.is_one_device()) return RequestState::unread;
+  for (size_t at = 0; at < asked.ways.count(); ++at) {
+    const Way& way = asked.ways.at(at);
+    // The object path removes a binding whose flow has ended.
+    if (!way.flow.empty() && !object_.flow_lives(way.flow)) return RequestState::unread;
+  }
+  asked.vouched = is_vouched(item.source);
+  caller = (asked.request.caller_realm.empty() ? 0u : kCaller_ours) | (asked.vouched ? kCaller_vouched : 0u);
+  return RequestState::open;
+}
+
+// As `Admission` in src/proxy/admission.ts.
+bool Proxying::is_vouched(const Source& source) const noexcept {
+  if (!source.from_core) return false;
+  return !is_in(settings_.edges, source.remote) || is_in(settings_.trusted, source.remote) || object_.upstreams().has_host(source.remote);
+}
+
+bool Proxying::find_ways(Text aor, Ways& out) noexcept {
+  const uint64_t now = now_ns() / 1'000'000 + static_cast<uint64_t>(desk_->clock_offset);
+  out.begin(ground_.config.table_key, aor);
+  desk_->store->table().lookup(aor, now, out);
+  if (out.count() > 1) {
+    const uint32_t seconds = monotonic_seconds();
+    out.sort([&](uint64_t way) { return desk_->silences->holds(way, seconds, kSilenceSeconds); });
+  }
+  return out.count() > 0;
+}
+
+LoginState Proxying::check_login(unsigned i) noexcept {
+  if (desk_ == nullptr || state(i) != RequestState::open || desk_->asked[i].request.caller_realm.empty()) return LoginState::left;
+  return registering_.login().check(turn_.item(i), desk_->asked[i].request.caller_realm, settings_.domains);
+}
+
+void Proxying::carry_out(unsigned i) noexcept {
+  const Item& item = turn_.item(i);
+  const Message& message = item.message;
+  if (desk_ == nullptr) return ground_.counters.add(Counter::dropped);
+  if (!message.is_request) {
+    if (!desk_->clients.receive(item)) ground_.counters.add(Counter::unsolicited_responses);
+    return;
+  }
+  const RequestState is = state(i);
+  if (is != RequestState::open && is != RequestState::own && desk_->rows[i * k_request_fields + kRequest_twin] == 0) return ground_.counters.add(Counter::dropped);
+  const Asked& asked = desk_->asked[i];
+  // The same request may be twice in the batch.
+  const uint32_t server = desk_->servers.find(asked.key);
+  if (message.method == Method::ack) {
+    if (server != 0) desk_->servers.acknowledge(server);
+    return;
+  }
+  object_.await_answer(item);
+  if (message.method == Method::cancel) return cancel(i, server);
+  if (server != 0) return desk_->servers.repeat(server);
+  if (is == RequestState::open) begin(i, asked);
+}
+
+void Proxying::begin(unsigned i, const Asked& asked) noexcept {
+  const Item& item = turn_.item(i);
+  Address payer = item.source.remote;
+  if (!asked.vouched) find_client(item, payer);
+  const uint32_t index = desk_->servers.open(i, asked.key, payer, asked.vouched);
+  if (index == 0) return responder_.reply(item, 503, Text(), 0, "Retry-After: 10\r\n");
+  ground_.counters.add(Counter::requests_by_numbers);
+  ServerTransaction& server = desk_->servers.at(index);
+  server.aor = asked.request.aor;
+  server.max_breadth = asked.request.max_breadth;
+  if (item.source.from_core) server.neighbour = object_.neighbour_of_item(i);
+  ProxiedContext& context = server.context;
+  context.device = asked.ways.at(0).device;
+  for (size_t at = 0; at < asked.ways.count(); ++at) context.plan[context.planned++] = {asked.ways.at(at).key, asked.ways.at(at).identity};
+  try_next(index, asked.ways, nullptr);
+}
+
+// RFC 3261 9.2, 16.10: 200 whether it has an effect or not, 481 without an INVITE.
+void Proxying::cancel(unsigned i, uint32_t index) noexcept {
+  const Item& item = turn_.item(i);
+  desk_->servers.answer_cancel(i, index == 0 ? 481 : 200, settings_.keep_seconds);
+  if (index == 0) return;
+  ServerTransaction& server = desk_->servers.at(index);
+  if (!server.is_open()) return;
+  char room[1'024];
+  Writer reasons(room, sizeof room);
+  put_reasons(item.message, reasons);
+  server.context.cancelled = server.context.closed = true;
+  if (server.context.branch != 0) desk_->clients.cancel(server.context.branch, reasons.full() ? Text() : reasons.text());
+}
+
+void Proxying::leave(unsigned i) noexcept {
+  const Item& item = turn_.item(i);
+  const Method method = item.message.method;
+  if (!item.message.is_request || method == Method::register_ || method == Method::ack || method == Method::cancel) return;
+  ground_.counters.add(Counter::requests_by_objects);
+  if (desk_ == nullptr || item.source.kind != FlowKind::udp || !has_cookie(item.message)) return;
+  const uint32_t now = ground_.clock.tick();
+  desk_->held.remember(desk_->asked[i].key, RegisterState::held, now, now + Clock::ticks(uint64_t{ground_.config.branch_seconds} * 1'000));
+}
+
+void Proxying::finish() noexcept {
+  if (desk_ == nullptr || !desk_->changed) return;
+  desk_->changed = false;
+  // On a disk that fails, the bindings come back with the next start, and are removed again when they are asked for.
+  desk_->store->flush();
+}
+
+void Proxying::take_events() noexcept {
+  if (desk_ == nullptr) return;
+  ObjectEvent event;
+  while (events_.take_for_numbers(event)) {
+    if (event.kind == ObjectEventKind::send_failed) {
+      desk_->clients.send_failed(event.text);
+      continue;
+    }
+    if (event.kind != ObjectEventKind::unreachable) {
+      desk_->clients.flow_ended(event.text);
+      continue;
+    }
+    // ICMP reports that a request of ours reached nothing: all bindings of that flow end (RFC 5626 7).
+    char id[kMaxFlowId];
+    const std::string flow(id, desk_->clients.flow_of(event.text, id));
+    if (flow.empty()) continue;
+    events_.flow_failed(flow);
+    desk_->clients.flow_ended(flow);
+    constexpr size_t kAtOnce = 4'096;
+    bool more = false;
+    if (desk_->store->table().remove_flow(flow, kAtOnce, more) > 0) desk_->changed = true;
+  }
+  finish();
+}
+
+void Proxying::tick() noexcept {
+  if (desk_ == nullptr) return;
+  desk_->servers.tick();
+  desk_->clients.tick();
+  finish();
+}
+
+}  // namespace sluice

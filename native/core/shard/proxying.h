@@ -1,0 +1,123 @@
+// Requests that find one device of one of our users, proxied by numbers (RFC 3261 16, RFC 5626 7): fills the rows for the policy, and
+// carries out its verdicts from the first copy to the best response. The rules are those of src/proxy/response-context.ts for one device;
+// docs/decisions/requests-by-numbers.md says which requests come here.
+#pragma once
+
+#include <bitset>
+#include <deque>
+#include <memory>
+
+#include "core/base/recent_set.h"
+#include "core/home/binding_store.h"
+#include "core/home/plain_request.h"
+#include "core/home/register_memory.h"
+#include "core/shard/client_transactions.h"
+#include "core/shard/registering.h"
+#include "core/shard/server_transactions.h"
+
+namespace sluice {
+
+// Set by the operator.
+struct ProxySettings {
+  ServedDomains domains;
+  std::vector<TrustedNet> edges;    // they relay what strangers send
+  std::vector<TrustedNet> trusted;  // they vouch for what they send, whether they are edges or not
+  std::bitset<700> failover;        // final responses after which the next flow of the device is tried
+  uint32_t timer_c_ms = 0;
+  uint32_t silence_ms = 0;          // how long a way may stay silent while there is another one
+  uint32_t keep_seconds = 0;        // the response to `keep` (RFC 6223)
+};
+
+class Proxying final : public ClientUser {
+ public:
+  Proxying(Ground& ground, Turn& turn, Outbox& outbox, Responder& responder, ObjectGate& object, ObjectEvents& events, Registering& registering) noexcept
+      : ground_(ground), turn_(turn), outbox_(outbox), responder_(responder), object_(object), events_(events), registering_(registering) {}
+
+  // From now on fills `rows`, request_fields numbers per message of a batch. `clock_offset`: milliseconds from the monotonic clock to the
+  // store's. `silences`: ways that stayed silent recently, shared by all shards.
+  void open(std::shared_ptr<BindingStore> store, int64_t clock_offset, RecentSet& silences, int32_t* rows);
+  void configure(ProxySettings settings);
+
+  // Fills the rows of the batch.
+  void read() noexcept {
+    if (desk_ == nullptr) return;
+    for (unsigned i = 0; i < turn_.count(); ++i) read(i);
+  }
+  // Of item i, whose From is one of ours.
+  LoginState check_login(unsigned i) noexcept;
+  // Carries out the verdict on item i.
+  void carry_out(unsigned i) noexcept;
+  // Item i goes to the object path.
+  void leave(unsigned i) noexcept;
+  // Ends the turn: bindings that led nowhere leave the journal.
+  void finish() noexcept;
+
+  bool has_events() const noexcept { return events_.has_for_numbers(); }
+  void take_events() noexcept;
+  void tick() noexcept;
+  // Requests that were not answered yet.
+  uint32_t open_count() const noexcept { return desk_ == nullptr ? 0 : desk_->servers.open_count(); }
+
+  void heard(uint32_t index, const Message& response) noexcept override;
+  void failed(uint32_t index, ClientFailure why) noexcept override;
+
+ private:
+  // A message of the batch, as read for the policy.
+  struct Asked {
+    PlainRequest request;
+    Ways ways;
+    uint64_t key = 0;     // of its server transaction, or the one that it is about; 0: none
+    bool vouched = false;
+  };
+
+  // Exists only in a registrar.
+  struct Desk {
+    Desk(Ground& ground, Turn& turn, Outbox& outbox, ObjectGate& object, std::shared_ptr<BindingStore> of)
+        : store(std::move(of)), servers(ground, turn, outbox, object), clients(ground, outbox, object), held(ground.config.limits.max_pending) {}
+    std::shared_ptr<BindingStore> store;
+    int64_t clock_offset = 0;
+    RecentSet* silences = nullptr;
+    int32_t* rows = nullptr;
+    ServerTransactions servers;
+    ClientTransactions clients;
+    RegisterMemory held;  // transactions over UDP on the object path
+    std::deque<Asked> asked;
+    Ways ways;            // looked up again
+    bool changed = false;
+  };
+
+  RequestState state(unsigned i) const noexcept { return static_cast<RequestState>(desk_->rows[i * k_request_fields + kRequest_state]); }
+  void read(unsigned i) noexcept;
+  int32_t twin_of(unsigned i) const noexcept;
+  RequestState judge(unsigned i, Asked& asked, uint32_t& caller) noexcept;
+  bool is_vouched(const Source& source) const noexcept;
+  bool find_ways(Text aor, Ways& out) noexcept;
+  void begin(unsigned i, const Asked& asked) noexcept;
+  void cancel(unsigned i, uint32_t server) noexcept;
+
+  // proxying_context.cc
+  uint32_t owner_of(const ClientTransaction& branch) noexcept;  // 0: it has ended
+  void try_next(uint32_t server, const Ways& ways, const Message* last) noexcept;
+  void look_again(uint32_t server, const Message* last) noexcept;
+  const Way* next_way(ProxiedContext& context, const Ways& ways) noexcept;
+  ClientTransactions::Started send_copy(uint32_t server, const Way& way, bool has_other) noexcept;
+  void put_record_routes(const ServerTransaction& server, const ClientTransaction& to, Writer& out) noexcept;
+  void put_pair(const FlowId& flow, Side first, const Neighbour* neighbour, Writer& out) noexcept;
+  void failed_with(uint32_t server, const ClientTransaction& branch, int status, const Message* response) noexcept;
+  void drop_binding(const ServerTransaction& server, const ClientTransaction& branch) noexcept;
+  void note_silence(const ClientTransaction& branch, bool silent) noexcept;
+  void pass_on(uint32_t server, const Message& response) noexcept;
+  void conclude(uint32_t server, const Message* best) noexcept;
+
+  Ground& ground_;
+  Turn& turn_;
+  Outbox& outbox_;
+  Responder& responder_;
+  ObjectGate& object_;
+  ObjectEvents& events_;
+  Registering& registering_;
+  ProxySettings settings_;
+  std::unique_ptr<Desk> desk_;  // nullptr: all requests go to the object path
+};
+
+}  // namespace sluice

@@ -1,0 +1,248 @@
+// The response context of a request with one device (RFC 3261 16.6, 16.7): its ways one after the other (RFC 5626 7), and what goes back.
+#include <algorithm>
+
+#include "core/base/now_ns.h"
+#include "core/home/proxied_copy.h"
+#include "core/relay/own_output.h"
+#include "core/shard/proxying.h"
+
+namespace sluice {
+namespace {
+
+constexpr int kFlowFailed = 430, kTimedOut = 408, kUnavailable = 503, kDeclinedByAll = 600;
+constexpr Text kElsewhere = "Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n";
+constexpr size_t kOwnLines = 2'048;  // our Via and Record-Routes
+
+// An unknown method may create a dialog (RFC 3261 16.6 step 4).
+bool may_form_dialog(Method method) noexcept {
+  switch (method) {
+    case Method::options:
+    case Method::message:
+    case Method::publish:
+    case Method::register_:
+    case Method::info:
+    case Method::update:
+    case Method::prack:
+    case Method::bye:
+    case Method::cancel:
+    case Method::ack: return false;
+    default: return true;
+  }
+}
+
+FlowId flow_of(const EdgeConfig& config, const Source& source) noexcept {
+  FlowId flow;
+  flow.name = name_of_flow(config, source);
+  flow.listener = source.listener;
+  return flow;
+}
+
+}  // namespace
+
+uint32_t Proxying::owner_of(const ClientTransaction& branch) noexcept { return desk_->servers.holds(branch.owner, branch.owner_serial) ? branch.owner : 0; }
+
+// A copy that cannot be sent at once ends its branch in the same moment (RFC 3261 16.9).
+void Proxying::try_next(uint32_t index, const Ways& ways, const Message* last) noexcept {
+  ServerTransaction& server = desk_->servers.at(index);
+  ProxiedContext& context = server.context;
+  context.branch = 0;
+  while (!context.closed) {
+    const Way* const way = next_way(context, ways);
+    if (way == nullptr) break;
+    const ClientTransactions::Started started = send_copy(index, *way, context.tried < context.planned);
+    if (started == ClientTransactions::Started::sent) return;
+    if (started == ClientTransactions::Started::no_room) {
+      context.lacked_room = true;
+      break;
+    }
+    context.flow_failed = true;
+  }
+  conclude(index, last);
+}
+
+// The ways in the order in which they were found, then those that the device has registered in the meantime (OB-7-21), once.
+const Way* Proxying::next_way(ProxiedContext& context, const Ways& ways) noexcept {
+  for (;;) {
+    while (context.tried < context.planned) {
+      const uint64_t key = context.plan[context.tried++].key;
+      for (size_t i = 0; i < ways.count(); ++i)
+        if (ways.at(i).key == key && ways.at(i).device == context.device) return &ways.at(i);
+    }
+    if (context.looked_again) return nullptr;
+    context.looked_again = true;
+    for (size_t i = 0; i < ways.count() && context.planned < ProxiedContext::kMostWays; ++i) {
+      const Way& way = ways.at(i);
+      const ProxiedContext::Planned* const first = context.plan.data();
+      const bool is_known = std::any_of(first, first + context.planned, [&](const ProxiedContext::Planned& one) { return one.identity == way.identity; });
+      if (!is_known && way.device == context.device) context.plan[context.planned++] = {way.key, way.identity};
+    }
+  }
+}
+
+void Proxying::look_again(uint32_t index, const Message* last) noexcept {
+  find_ways(desk_->servers.at(index).aor, desk_->ways);
+  try_next(index, desk_->ways, last);
+}
+
+ClientTransactions::Started Proxying::send_copy(uint32_t index, const Way& way, bool has_other) noexcept {
+  using Started = ClientTransactions::Started;
+  ServerTransaction& server = desk_->servers.at(index);
+  ClientTransaction branch;
+  branch.goes_over_flow = !way.flow.empty();
+  branch.transport = way.transport;
+  branch.to = way.to;
+  if (branch.goes_over_flow && (!parse_flow_id(ground_.config, way.flow, branch.flow) || !object_.flow_lives(branch.flow))) return Started::no_way;
+  branch.method = server.method;
+  branch.owner = index;
+  branch.owner_serial = server.serial;
+  branch.way = way.identity;
+  branch.binding = way.key;
+  branch.updated = way.updated;
+  const EdgeConfig& config = ground_.config;
+  const uint16_t listener = branch.goes_over_flow ? branch.flow.listener : core_listener(config, way.transport, way.to.is_v4());
+  const Transport transport = branch.goes_over_flow ? config.listeners[listener].transport : way.transport;
+  char branch_room[kMaxObjectBranch];
+  const Text branch_text(branch_room, object_.new_branch(server.loop, KeptBy::numbers, branch_room));
+  char lines[kOwnLines];
+  Writer own(lines, sizeof lines);
+  put_own_via(own, config.listeners[listener], transport, branch_text);
+  if (may_form_dialog(server.method)) put_record_routes(server, branch, own);
+  if (own.full() || server.request == nullptr || !scan_own_output(server.request->text(), *ground_.spare)) return Started::no_way;
+  const Message& request = *ground_.spare;
+  Forwarding forwarding;
+  forwarding.uri = way.uri;
+  forwarding.own_lines = own.text();
+  forwarding.path = way.path;
+  forwarding.max_breadth = server.max_breadth;
+  forwarding.source = &server.source;
+  forwarding.realms = &config.realms;
+  Writer out = outbox_.scratch();
+  if (!write_forwarded(request, forwarding, out)) return Started::no_way;
+  uint32_t made = 0;
+  const Started started = desk_->clients.start(branch, branch_text, outbox_.commit(out), request.body(), has_other ? settings_.silence_ms : 0, server.payer, server.is_exempt, made);
+  server.context.branch = made;
+  return started;
+}
+
+// Each end that is connected here directly gets the two URIs of its flow, so that everything later in the dialog is relayed by its tokens
+// (RFC 5626 5.3, RFC 5658). Each side reads the URI of its own side first.
+void Proxying::put_record_routes(const ServerTransaction& server, const ClientTransaction& to, Writer& out) noexcept {
+  if (to.goes_over_flow) put_pair(to.flow, Side::client, server.source.from_core ? &server.neighbour : nullptr, out);
+  if (server.source.from_core) return;
+  Neighbour callee;
+  callee.transport = to.transport;
+  callee.address = to.to;
+  put_pair(flow_of(ground_.config, server.source), Side::core, to.goes_over_flow ? nullptr : &callee, out);
+}
+
+void Proxying::put_pair(const FlowId& flow, Side first, const Neighbour* neighbour, Writer& out) noexcept {
+  const FlowName name = object_.flow_name(flow);
+  for (const Side side : {first, first == Side::client ? Side::core : Side::client}) {
+    char token_room[kMaxTokenText];
+    const Text token(token_room, make_token(ground_.keys, name, side, token_room));
+    if (token.empty()) continue;
+    out.put("Record-Route: <sip:");
+    out.put(token);
+    out.put('@');
+    out.put(ground_.config.listeners[flow.listener].uri_end);
+    out.put(";lr");
+    if (side == Side::core && neighbour != nullptr) {
+      char mark[kMaxNeighbourText];
+      out.put(";nb=");
+      out.put(Text(mark, object_.neighbour_mark(token, *neighbour, mark)));
+    }
+    out.put(">\r\n");
+  }
+}
+
+void Proxying::heard(uint32_t index, const Message& response) noexcept {
+  const ClientTransaction branch = desk_->clients.at(index);
+  const uint32_t server = owner_of(branch);
+  if (server == 0) return;
+  ProxiedContext& context = desk_->servers.at(server).context;
+  const bool is_current = context.branch == index;
+  if (is_current) note_silence(branch, false);
+  if (response.status < 300) {
+    const uint64_t serial = branch.owner_serial;
+    if (response.status >= 200) {
+      context.closed = true;
+      if (is_current) context.branch = 0;
+      else if (context.branch != 0) desk_->clients.cancel(context.branch, kElsewhere);
+    }
+    if (desk_->servers.holds(server, serial)) pass_on(server, response);
+    return;
+  }
+  if (!is_current) return;
+  if (response.status >= kDeclinedByAll) context.closed = true;
+  failed_with(server, branch, response.status, &response);
+}
+
+void Proxying::failed(uint32_t index, ClientFailure why) noexcept {
+  const ClientTransaction branch = desk_->clients.at(index);
+  const uint32_t server = owner_of(branch);
+  if (server == 0 || desk_->servers.at(server).context.branch != index) return;
+  if (why == ClientFailure::timeout && !branch.was_heard) note_silence(branch, true);
+  failed_with(server, branch, why == ClientFailure::transport ? kFlowFailed : kTimedOut, nullptr);
+}
+
+void Proxying::failed_with(uint32_t index, const ClientTransaction& branch, int status, const Message* response) noexcept {
+  ServerTransaction& server = desk_->servers.at(index);
+  ProxiedContext& context = server.context;
+  context.branch = 0;
+  // An edge said so, or our own flow ended; an unreachable edge says nothing about the flows behind it.
+  if (status == kFlowFailed && (response != nullptr || branch.goes_over_flow)) drop_binding(server, branch);
+  const bool is_unreachable = response == nullptr && status == kFlowFailed;
+  if (is_unreachable) context.flow_failed = true;
+  const bool moves = is_unreachable || settings_.failover.test(static_cast<size_t>(status));
+  if (moves && !context.closed && server.is_open()) look_again(index, response);
+  else conclude(index, response);
+}
+
+void Proxying::drop_binding(const ServerTransaction& server, const ClientTransaction& branch) noexcept {
+  find_ways(server.aor, desk_->ways);
+  for (size_t i = 0; i < desk_->ways.count(); ++i) {
+    const Way& way = desk_->ways.at(i);
+    if (way.key == branch.binding && desk_->store->table().remove(server.aor, way.binding, branch.updated)) desk_->changed = true;
+  }
+}
+
+void Proxying::note_silence(const ClientTransaction& branch, bool silent) noexcept {
+  if (silent) desk_->silences->add(branch.way, static_cast<uint32_t>(now_ns() / 1'000'000'000));
+  else desk_->silences->remove(branch.way);
+}
+
+// Without our Via, nothing else changes (RFC 3261 16.7 step 3). One without the caller's Via leads nowhere, but its status is the answer.
+void Proxying::pass_on(uint32_t index, const Message& response) noexcept {
+  Writer head = outbox_.scratch(response.size + 256);
+  if (!write_passed_on(response, head)) {
+    if (response.status >= 300) desk_->servers.respond(index, response.status);
+    return;
+  }
+  head.put(response.body());
+  if (head.full()) return ground_.counters.add(Counter::send_dropped);
+  ground_.counters.add(Counter::responses_relayed);
+  desk_->servers.send(index, response.status, outbox_.commit(head));
+}
+
+// The only branch has ended: the best response goes back, if any (RFC 3261 16.7 step 6).
+void Proxying::conclude(uint32_t index, const Message* best) noexcept {
+  ServerTransactions& servers = desk_->servers;
+  const ServerTransaction& server = servers.at(index);
+  if (!server.is_open()) return;
+  const ProxiedContext& context = server.context;
+  const int status = best == nullptr ? 0 : best->status;
+  if (context.cancelled && (status == 0 || status == kTimedOut || status == kFlowFailed)) return servers.respond(index, 487);
+  if (best == nullptr) {
+    if (context.flow_failed && !context.lacked_room) return servers.respond(index, 480);
+    if (context.lacked_room) return servers.respond(index, kUnavailable, "Retry-After: 10\r\n");
+    // RFC 4320 4.2: whoever sent a request other than INVITE has given up already.
+    return server.is_invite() ? servers.respond(index, kTimedOut) : servers.abandon(index);
+  }
+  if (status == kTimedOut && !server.is_invite()) return servers.abandon(index);
+  // Neither is true of the server that passes it on (RFC 5626 11.5, RFC 3261 16.7 step 6).
+  if (status == kFlowFailed) return servers.respond(index, 480);
+  if (status == kUnavailable) return servers.respond(index, 500);
+  pass_on(index, *best);
+}
+
+}  // namespace sluice

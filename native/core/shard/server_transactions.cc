@@ -1,0 +1,281 @@
+#include "core/shard/server_transactions.h"
+
+#include <algorithm>
+
+#include "core/base/base64url.h"
+#include "core/home/response_head.h"
+#include "core/relay/answer.h"
+#include "core/relay/own_output.h"
+
+namespace sluice {
+namespace {
+
+constexpr uint32_t kT2 = 4'000, kT4 = 5'000;  // RFC 3261 17.1.2.2
+constexpr size_t kHeldOctets = 2'048;  // besides its messages, as in src/transaction/table.ts
+constexpr size_t kAnswerOctets = 1'024;       // of a remembered response on average
+constexpr size_t kDuePerTick = 2'048;
+constexpr size_t kOwnTag = 11;
+
+// When the sender's timer E has reached T2 (RFC 4320 4.1): T1, 2 T1, 4 T1 ... up to the first interval of at least T2.
+uint32_t until_t2(uint32_t t1) noexcept {
+  uint32_t sum = 0;
+  for (uint32_t interval = std::max(t1, 1u); interval < kT2; interval *= 2) sum += interval;
+  return std::max(sum, t1);
+}
+
+}  // namespace
+
+ServerTransactions::ServerTransactions(Ground& ground, Turn& turn, Outbox& outbox, ObjectGate& object) noexcept
+    : ground_(ground),
+      turn_(turn),
+      outbox_(outbox),
+      object_(object),
+      wheel_(nodes_, ground.clock.tick()),
+      shares_(derive(ground.config.table_key, "answered shares")),
+      tags_(derive(ground.config.table_key, "To tags")) {}
+
+ServerTransactions::~ServerTransactions() noexcept {
+  by_key_.each([this](uint32_t index) {
+    give_back(ground_.pool, at(index).request);
+    give_back(ground_.pool, at(index).last);
+  });
+}
+
+uint64_t ServerTransactions::key_of(const Item& item, Method method) const noexcept {
+  const Message& message = item.message;
+  const Via& via = item.facts.top_via;
+  const Source& source = item.source;
+  SipHasher hash(ground_.config.table_key);
+  const uint32_t numbers[] = {static_cast<uint32_t>(method), static_cast<uint32_t>(via.branch.size()), static_cast<uint32_t>(via.host.size()), via.port};
+  hash.add(numbers, sizeof numbers);
+  hash.add(via.branch.data(), via.branch.size());
+  for (const char c : via.host) {
+    const char small = lower(c);
+    hash.add(&small, 1);
+  }
+  if (method == Method::unknown) hash.add(message.data + message.method_text.at, message.method_text.len);
+  if (source.from_core || source.kind == FlowKind::udp) hash.add(source.remote.ip, sizeof source.remote.ip);
+  if (source.from_core) return hash.finish();
+  const uint32_t way[] = {source.listener, source.kind == FlowKind::udp ? source.remote.port : uint32_t{source.shard}, source.kind == FlowKind::udp ? 0 : source.slot, source.kind == FlowKind::udp ? 0 : source.generation};
+  hash.add(way, sizeof way);
+  return hash.finish();
+}
+
+// No timer fires early, although the clock stands still between two ticks.
+uint32_t ServerTransactions::after(uint64_t milliseconds) const noexcept {
+  const uint32_t at = ground_.clock.tick() + Clock::ticks(milliseconds) + (in_tick_ ? 0 : 1);
+  return at == 0 ? 1 : at;
+}
+
+uint32_t ServerTransactions::open(unsigned i, uint64_t key, const Address& payer, bool is_exempt) noexcept {
+  const Item& item = turn_.item(i);
+  const Message& message = item.message;
+  const uint32_t place = object_.reserve(payer, 1, message.size + static_cast<uint32_t>(kHeldOctets), message.method == Method::bye ? Room::ending : Room::opening, is_exempt);
+  if (place == 0) return 0;
+  FlowBuffer* request = nullptr;
+  if (!append(ground_.pool, request, Text(message.data, message.size))) {
+    object_.release(place);
+    ground_.counters.add(Counter::requests_refused);
+    return 0;
+  }
+  const uint32_t index = slab_.take();
+  ServerTransaction& one = at(index);
+  one.serial = ++serials_;
+  one.request = request;
+  one.source = item.source;
+  one.back = return_path_of(ground_.config, object_.answer_way_of(i));
+  one.payer = payer;
+  one.is_exempt = is_exempt;
+  one.place = place;
+  one.loop = item.facts.loop_hash;
+  one.method = message.method;
+  one.interval_ms = ground_.config.t1_ms;
+  by_key_.add(index, key);
+  ++open_;
+  if (one.is_invite()) {
+    const Text octets = write_own(message, one, 100, Text());
+    keep(one, 100, octets);
+    put(one, 100, octets, true);
+  } else {
+    one.resend_at = after(until_t2(ground_.config.t1_ms));
+    arm(index);
+  }
+  return index;
+}
+
+Text ServerTransactions::tag(uint64_t serial, char* out) const noexcept {
+  const uint64_t hash = siphash(tags_, &serial, sizeof serial);
+  uint8_t octets[sizeof hash];
+  std::memcpy(octets, &hash, sizeof hash);
+  return Text(out, base64url_encode(octets, sizeof octets, out));
+}
+
+Text ServerTransactions::write_own(const Message& request, const ServerTransaction& one, int status, Text lines) noexcept {
+  char room[kOwnTag + 1];
+  Writer out = outbox_.scratch();
+  if (!write_response_head(request, one.source, status, reason_of(status), tag(one.serial, room), 0, out)) return Text();
+  out.put(lines);
+  out.put("Content-Length: 0\r\n\r\n");
+  ground_.counters.add(Counter::replies);
+  return out.full() ? Text() : outbox_.commit(out);
+}
+
+void ServerTransactions::respond(uint32_t index, int status, Text lines) noexcept {
+  ServerTransaction& one = at(index);
+  if (!one.is_open() || one.request == nullptr) return;
+  if (!scan_own_output(one.request->text(), *ground_.spare)) return close(index);
+  const Text octets = write_own(*ground_.spare, one, status, lines);
+  if (octets.empty()) return close(index);
+  send(index, status, octets, true);
+}
+
+void ServerTransactions::put(const ServerTransaction& one, int status, Text octets, bool own) noexcept {
+  object_.answer(one.back, {octets, status, one.is_open() ? one.method : Method::unknown, status >= 200, own});
+}
+
+void ServerTransactions::put_again(const ServerTransaction& one) noexcept { object_.answer(one.back, {one.last->text(), one.last_status, Method::unknown, false, false}); }
+
+void ServerTransactions::keep(ServerTransaction& one, int status, Text octets) noexcept {
+  one.last_status = status;
+  give_back(ground_.pool, one.last);
+  // Over a connection nothing comes twice.
+  if (one.is_reliable() || append(ground_.pool, one.last, octets)) return;
+  give_back(ground_.pool, one.last);
+}
+
+void ServerTransactions::send(uint32_t index, int status, Text octets, bool own) noexcept {
+  ServerTransaction& one = at(index);
+  if (one.state == ServerState::accepted && status >= 200 && status < 300) return put(one, status, octets, own);
+  if (!one.is_open()) return;
+  put(one, status, octets, own);
+  if (status < 200) return keep(one, status, octets);
+  --open_;
+  one.resend_at = 0;
+  const uint64_t memory = 64 * uint64_t{ground_.config.t1_ms};
+  if (!one.is_invite()) {
+    if (one.is_reliable()) return close(index);
+    keep(one, status, octets);
+    return finish(index, ServerState::answered, memory);
+  }
+  if (status < 300) {
+    give_back(ground_.pool, one.last);
+    return finish(index, ServerState::accepted, memory);
+  }
+  // Until the ACK comes it keeps its place.
+  keep(one, status, octets);
+  give_back(ground_.pool, one.request);
+  one.state = ServerState::completed;
+  one.ends_at = after(memory);
+  if (!one.is_reliable()) one.resend_at = after(one.interval_ms);
+  arm(index);
+}
+
+void ServerTransactions::repeat(uint32_t index) noexcept {
+  const ServerTransaction& one = at(index);
+  ground_.counters.add(Counter::absorbed);
+  if (one.last != nullptr && one.state != ServerState::confirmed) put_again(one);
+}
+
+void ServerTransactions::acknowledge(uint32_t index) noexcept {
+  ServerTransaction& one = at(index);
+  ground_.counters.add(Counter::absorbed);
+  if (one.state != ServerState::completed) return;
+  // Only its sender got the To tag.
+  if (one.source.kind == FlowKind::udp && !one.source.from_core) ground_.commons.answers.heard_us(one.source.remote);
+  if (one.is_reliable()) return close(index);
+  give_back(ground_.pool, one.last);
+  one.resend_at = 0;
+  finish(index, ServerState::confirmed, kT4);
+}
+
+void ServerTransactions::answer_cancel(unsigned i, int status, uint32_t keep_seconds) noexcept {
+  const Item& item = turn_.item(i);
+  char room[kOwnTag + 1];
+  Writer out = outbox_.scratch();
+  if (!write_response_head(item.message, item.source, status, reason_of(status), tag(++serials_, room), status == 200 ? keep_seconds : 0, out)) return;
+  out.put("Content-Length: 0\r\n\r\n");
+  ground_.counters.add(Counter::replies);
+  if (!out.full()) object_.answer(return_path_of(ground_.config, object_.answer_way_of(i)), {outbox_.commit(out), status, Method::cancel, true, true});
+}
+
+// It has been answered: what is left of it takes no place from what waits.
+void ServerTransactions::finish(uint32_t index, ServerState state, uint64_t milliseconds) noexcept {
+  ServerTransaction& one = at(index);
+  one.state = state;
+  give_back(ground_.pool, one.request);
+  object_.release(std::exchange(one.place, 0));
+  one.ends_at = after(milliseconds);
+  one.last_octets = one.last == nullptr ? 0 : static_cast<uint32_t>(one.last->text().size());
+  const uint32_t most = ground_.config.limits.max_pending;
+  const uint16_t share = one.is_exempt ? uint16_t{0} : shares_.place_of(one.payer);
+  // Once that memory is half full, no source may have more than an eighth of it.
+  if (share != 0 && finished_.size() > most / 2 && shares_.held(share) > most / 8) return close(index);
+  one.share = share;
+  shares_.take(share);
+  finished_.push_back({index, one.serial, one.last_octets});
+  finished_octets_ += one.last_octets;
+  arm(index);
+  make_room();
+}
+
+void ServerTransactions::make_room() noexcept {
+  const uint32_t most = ground_.config.limits.max_pending;
+  while (!finished_.empty()) {
+    const Finished oldest = finished_.front();
+    const bool has_ended = !holds(oldest.index, oldest.serial);
+    if (!has_ended && finished_.size() <= most && finished_octets_ <= uint64_t{most} * kAnswerOctets) return;
+    finished_.pop_front();
+    finished_octets_ -= oldest.octets;
+    if (!has_ended) close(oldest.index);
+  }
+}
+
+void ServerTransactions::arm(uint32_t index) noexcept {
+  const ServerTransaction& one = at(index);
+  const uint32_t now = ground_.clock.tick();
+  uint32_t wait = UINT32_MAX;
+  for (const uint32_t at : {one.resend_at, one.ends_at})
+    if (at != 0) wait = std::min(wait, static_cast<int32_t>(at - now) > 0 ? at - now : 1u);
+  if (wait == UINT32_MAX) wheel_.cancel(index);
+  else wheel_.arm(index, wait);
+}
+
+void ServerTransactions::due(uint32_t index) noexcept {
+  ServerTransaction& one = at(index);
+  const uint64_t serial = one.serial;
+  if (one.ends_at != 0 && ground_.clock.reached(one.ends_at)) return close(index);
+  if (one.resend_at != 0 && ground_.clock.reached(one.resend_at)) {
+    one.resend_at = 0;
+    if (one.is_open()) {
+      respond(index, 100);
+    } else if (one.last != nullptr) {
+      put_again(one);
+      one.interval_ms = std::min(one.interval_ms * 2, kT2);
+      one.resend_at = after(one.interval_ms);
+    }
+  }
+  if (holds(index, serial)) arm(index);
+}
+
+void ServerTransactions::close(uint32_t index) noexcept {
+  ServerTransaction& one = at(index);
+  if (one.is_open()) --open_;
+  shares_.give(one.share);
+  give_back(ground_.pool, one.request);
+  give_back(ground_.pool, one.last);
+  if (one.place != 0) object_.release(one.place);
+  wheel_.cancel(index);
+  by_key_.remove(index);
+  one.serial = 0;
+  one.aor.clear();
+  slab_.give(index);
+}
+
+void ServerTransactions::tick() noexcept {
+  in_tick_ = true;
+  wheel_.advance(ground_.clock.tick(), kDuePerTick, [this](uint32_t index) { due(index); });
+  in_tick_ = false;
+  make_room();
+}
+
+}  // namespace sluice

@@ -1,0 +1,153 @@
+// The server transactions of requests that are proxied by numbers (RFC 3261 17.2, RFC 6026 7.1): a received request and our responses to it,
+// with the rules of src/transaction/server.ts. What was answered is worth less than what waits: it has no place of its own, and the oldest
+// gives way.
+#pragma once
+
+#include <deque>
+#include <string>
+
+#include "core/base/hash_chains.h"
+#include "core/base/slab.h"
+#include "core/home/ways.h"
+#include "core/relay/pending_shares.h"
+#include "core/shard/object_gate.h"
+
+namespace sluice {
+
+enum class ServerState : uint8_t {
+  proceeding,
+  completed,  // INVITE: a refusal that was not acknowledged yet
+  confirmed,  // INVITE: it was
+  accepted,   // INVITE: 2xx
+  answered,   // any other: its final response, for retransmissions
+};
+
+// The response context of a request (RFC 3261 16.7) that has one device: which way is tried, and which are left (proxying.h).
+struct ProxiedContext {
+  static constexpr size_t kMostWays = 16;
+  struct Planned {
+    uint64_t key = 0;  // Way::key and Way::identity
+    uint64_t identity = 0;
+  };
+  uint32_t branch = 0;  // the client transaction that is tried, 0: none
+  uint64_t device = 0;  // Way::device
+  std::array<Planned, kMostWays> plan;
+  uint8_t planned = 0;
+  uint8_t tried = 0;
+  bool looked_again = false;
+  bool closed = false;  // no further way is tried: cancelled, accepted or refused by a 6xx
+  bool cancelled = false;
+  bool flow_failed = false;  // a way could not be used
+  bool lacked_room = false;
+};
+
+struct ServerTransaction {
+  WheelNode timer;
+  HashLink link;
+  uint64_t serial = 0;  // whoever holds the index also holds this
+  FlowBuffer* request = nullptr;  // as received, until it is answered
+  FlowBuffer* last = nullptr;     // the response to repeat
+  std::string aor;
+  Source source;
+  ReturnPath back;
+  Neighbour neighbour;    // of a request from the core: where it wants to be reached within a dialog
+  Address payer;          // whose share of our memory it takes
+  bool is_exempt = false;
+  uint32_t place = 0;     // Reservations
+  uint16_t share = 0;     // PendingShares, once answered
+  uint32_t loop = 0;
+  uint32_t max_breadth = 0;
+  uint32_t interval_ms = 0;
+  uint32_t resend_at = 0;  // tick, 0: never; of a request other than INVITE that waits, when it gets a 100
+  uint32_t ends_at = 0;    // tick, 0: never
+  uint32_t last_octets = 0;
+  int last_status = 0;
+  Method method = Method::unknown;
+  ServerState state = ServerState::proceeding;
+  ProxiedContext context;
+
+  bool is_invite() const noexcept { return method == Method::invite; }
+  bool is_reliable() const noexcept { return source.kind == FlowKind::stream; }
+  bool is_open() const noexcept { return state == ServerState::proceeding; }
+};
+
+class ServerTransactions {
+ public:
+  ServerTransactions(Ground& ground, Turn& turn, Outbox& outbox, ObjectGate& object) noexcept;
+  ~ServerTransactions() noexcept;
+  ServerTransactions(const ServerTransactions&) = delete;
+  ServerTransactions& operator=(const ServerTransactions&) = delete;
+
+  // Identifies the transaction of a request, or the one that an ACK or CANCEL is for if `method` is INVITE. A neighbour may come back over
+  // another connection; copying a branch leads into nobody else's transaction (TX-10).
+  uint64_t key_of(const Item& item, Method method) const noexcept;
+  uint32_t find(uint64_t key) noexcept { return by_key_.find(key); }
+  // Starts one for item i; 0: there is no room. An INVITE is answered 100 at once (RFC 3261 17.2.1).
+  uint32_t open(unsigned i, uint64_t key, const Address& payer, bool is_exempt) noexcept;
+
+  ServerTransaction& at(uint32_t index) noexcept { return slab_.at(index); }
+  bool holds(uint32_t index, uint64_t serial) noexcept { return index != 0 && slab_.at(index).serial == serial; }
+  // Not answered yet.
+  uint32_t open_count() const noexcept { return open_; }
+
+  // A response of our own. `lines`: with CRLF.
+  void respond(uint32_t index, int status, Text lines = Text()) noexcept;
+  // A response as it goes back; late ones are dropped (RFC 6026 7.1), but each 2xx to an INVITE passes.
+  // `own`: nobody sent it to us.
+  void send(uint32_t index, int status, Text octets, bool own = false) noexcept;
+  // The request came again.
+  void repeat(uint32_t index) noexcept;
+  // The ACK of a final response other than 2xx.
+  void acknowledge(uint32_t index) noexcept;
+  // Ends without a response: there is none for a request that was not answered in time (RFC 4320 4.2).
+  void abandon(uint32_t index) noexcept { close(index); }
+  // Answers a CANCEL of the batch.
+  void answer_cancel(unsigned i, int status, uint32_t keep_seconds) noexcept;
+
+  void tick() noexcept;
+
+ private:
+  struct Links {
+    Slab<ServerTransaction>& slab;
+    HashLink& link(uint32_t index) noexcept { return slab.at(index).link; }
+  };
+  struct Nodes {
+    Slab<ServerTransaction>& slab;
+    WheelNode& node(uint32_t index) noexcept { return slab.at(index).timer; }
+  };
+  struct Finished {
+    uint32_t index;
+    uint64_t serial;
+    uint32_t octets;
+  };
+
+  uint32_t after(uint64_t milliseconds) const noexcept;
+  Text tag(uint64_t serial, char* out) const noexcept;
+  Text write_own(const Message& request, const ServerTransaction& one, int status, Text lines) noexcept;
+  void put(const ServerTransaction& one, int status, Text octets, bool own) noexcept;
+  void put_again(const ServerTransaction& one) noexcept;
+  void keep(ServerTransaction& one, int status, Text octets) noexcept;
+  void finish(uint32_t index, ServerState state, uint64_t milliseconds) noexcept;
+  void make_room() noexcept;
+  void arm(uint32_t index) noexcept;
+  void due(uint32_t index) noexcept;
+  void close(uint32_t index) noexcept;
+
+  Ground& ground_;
+  Turn& turn_;
+  Outbox& outbox_;
+  ObjectGate& object_;
+  Slab<ServerTransaction> slab_;
+  HashChains<Links> by_key_{Links{slab_}};
+  Nodes nodes_{slab_};
+  TimingWheel<Nodes> wheel_;
+  PendingShares shares_;
+  std::deque<Finished> finished_;  // the oldest first; some have ended since
+  uint64_t finished_octets_ = 0;
+  SipKey tags_;
+  uint64_t serials_ = 0;
+  bool in_tick_ = false;
+  uint32_t open_ = 0;
+};
+
+}  // namespace sluice

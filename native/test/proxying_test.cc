@@ -1,0 +1,359 @@
+// Requests that are proxied by numbers, in a shard over sockets: which ones, what both ends see, and what is left of the bindings.
+#include "bindings.h"
+#include "core/base/now_ns.h"
+#include "core/home/binding_store.h"
+#include "shard_rig.h"
+
+namespace sluice::proxying_test {
+using namespace test;
+
+namespace {
+
+constexpr const char* kAor = "sip:bob@example.com";
+constexpr const char* kInstance = "urn:uuid:00000000-0000-1000-8000-00000000000a";
+constexpr uint32_t kSilenceMs = 2'000, kTimerCMs = 180'000;
+
+std::shared_ptr<BindingStore> opened(const std::string& folder) {
+  BindingStore::Opened opened = BindingStore::open(folder, {1'000, 1 << 20}, 0);
+  CHECK(opened.store != nullptr);
+  return std::move(opened.store);
+}
+
+class ProxyRig : public ShardRig {
+ public:
+  explicit ProxyRig(const std::string& folder, const Change& change = nullptr)
+      : ShardRig([&](EdgeConfig& config) {
+          config.home = true;
+          if (change) change(config);
+        }),
+        store(opened(folder)) {
+    (*this)->proxying().open(store, 0, silences, rows);
+    ProxySettings settings;
+    settings.domains.add("example.com", "example.com");
+    settings.failover.set(430);
+    settings.failover.set(408);
+    settings.timer_c_ms = kTimerCMs;
+    settings.silence_ms = kSilenceMs;
+    (*this)->proxying().configure(std::move(settings));
+    policy = [this](unsigned i, const int32_t* record, int32_t* verdict) {
+      const auto state = static_cast<RequestState>(rows[i * k_request_fields + kRequest_state]);
+      const bool is_answer = record[kRecord_is_response] && (record[kRecord_headers] & static_cast<int32_t>(kHeader_proxied_answer)) != 0;
+      if (!record[kRecord_is_response]) states.push_back(state);
+      const int32_t twin = rows[i * k_request_fields + kRequest_twin];
+      twins += !record[kRecord_is_response] && twin != 0;
+      verdict[kVerdict_action] = static_cast<int32_t>(is_answer || twin != 0 || state == RequestState::open || state == RequestState::own ? Action::proxy : Action::object);
+      return true;
+    };
+  }
+  // A flow of bob's phone, behind the edge at this port.
+  void add(uint32_t reg_id, uint16_t edge, const std::string& instance = kInstance) {
+    KeptBinding one = flow_binding(instance, reg_id, now_ns() / 1'000'000 + 3'600'000);
+    one.updated = ++updated;
+    const std::string route = "<sip:t" + std::to_string(reg_id) + "@127.0.0.1:" + std::to_string(edge) + ";lr;ob>";
+    one[Part::path] = std::to_string(route.size()) + ":" + route;
+    save(one);
+  }
+  void add_flow(const std::string& id) {
+    KeptBinding one = plain_binding("192.0.2.1", now_ns() / 1'000'000 + 3'600'000);
+    one.updated = ++updated;
+    one[Part::flow] = id;
+    save(one);
+  }
+  size_t bindings() { return lookup(store->table(), kAor, 0).size(); }
+  std::string udp_id(const Peer& peer) { return "u/127.0.0.1/" + std::to_string(port(kClientUdp)) + "/127.0.0.1/" + std::to_string(peer.port()); }
+  // What the peer has received once nothing is left to do.
+  std::string heard(const Peer& peer) {
+    turn();
+    return peer.drain();
+  }
+
+  RecentSet silences;
+  std::shared_ptr<BindingStore> store;
+  std::vector<RequestState> states;
+  int32_t rows[k_batch_size * k_request_fields] = {};
+  uint64_t updated = 1;
+  int twins = 0;
+
+ private:
+  void save(const KeptBinding& one) {
+    RegisterOperation asked;
+    asked.aor = kAor;
+    asked.call_id = "call";
+    asked.cseq = static_cast<uint32_t>(updated);
+    asked.max_contacts = 10;
+    asked.max_flows = 10;
+    asked.now = now_ns() / 1'000'000;
+    asked.put.push_back(one.view());
+    Found after;
+    CHECK(store->table().save(asked, after) == Outcome::saved);
+  }
+};
+
+// An ACK or CANCEL of the request, as its sender makes it.
+std::string follow(const Request& request, const std::string& method, const std::string& tag = "") {
+  const std::string n = std::to_string(request.number);
+  return method + " " + request.uri + " SIP/2.0\r\nVia: SIP/2.0/" + request.transport + " 10.0.0.1:5060;rport;branch=z9hG4bKx" + n +
+         "v0\r\nMax-Forwards: 70\r\nFrom: <sip:alice@example.com>;tag=1\r\nTo: <sip:bob@example.com>" + (tag.empty() ? "" : ";tag=" + tag) + "\r\nCall-ID: c" + n + "\r\nCSeq: 1 " + method +
+         "\r\nReason: SIP;cause=200\r\nContent-Length: 0\r\n\r\n";
+}
+
+// Over UDP the same request may have come several times.
+std::string first_of(const std::string& requests) { return requests.substr(0, requests.find("\r\n\r\n") + 4); }
+
+Request invite(int number = 1) {
+  Request request;
+  request.method = "INVITE";
+  request.number = number;
+  return request;
+}
+
+}  // namespace
+
+TEST("PX-16.6-1 a request to one device: its copy has our Via, the Path as Route and a hop less; the response loses our Via") {
+  const TemporaryFolder folder;
+  ProxyRig rig(folder.path());
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp)), caller = Peer::udp(rig.port(ShardRig::kClientUdp));
+  rig.add(1, edge.port());
+  Request request;
+  request.lines = "P-Asserted-Identity: <sip:king@example.com>\r\nX-Own: 1\r\n";
+  request.body = "hello";
+  caller.send(request.text());
+  const std::string copy = rig.hear(edge, "hello");
+  const std::string via = value_of(copy, "Via");
+  CHECK_EQ(copy, "MESSAGE sip:bob@192.0.2.1 SIP/2.0\r\nVia: " + via + "\r\nRoute: <sip:t1@127.0.0.1:" + std::to_string(edge.port()) +
+                     ";lr;ob>\r\nMax-Forwards: 69\r\nMax-Breadth: 60\r\nVia: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bKx1v0;rport=" + std::to_string(caller.port()) +
+                     ";received=127.0.0.1\r\nX-Own: 1\r\nFrom: <sip:alice@example.com>;tag=1\r\nTo: <sip:bob@example.com>\r\nCall-ID: c1\r\nCSeq: 1 MESSAGE\r\nContent-Length: 5\r\n\r\nhello");
+  CHECK(holds(via, "SIP/2.0/UDP 127.0.0.1:" + std::to_string(rig.port(ShardRig::kCoreUdp)) + ";rport;branch=z9hG4bK"));
+  edge.send(answer_to(copy, 202));
+  const std::string answer = rig.hear(caller, "\r\n\r\n");
+  CHECK(holds(answer, "SIP/2.0 202 Whatever\r\nVia: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bKx1v0"));
+  CHECK_EQ(count_of(answer, "Via:"), 1u);
+  CHECK_EQ(rig.count(Counter::requests_by_numbers), 1);
+  CHECK_EQ(rig.count(Counter::requests_held), 0);
+  // TX-8: a retransmission gets the same response and goes no further.
+  caller.send(request.text());
+  CHECK_EQ(rig.hear(caller, "\r\n\r\n"), answer);
+  CHECK_EQ(rig.heard(edge), "");
+  rig.pass(40'000);
+  CHECK_EQ(rig.count(Counter::buffer_bytes), 0);
+}
+
+TEST("which requests take the object path: several devices, a GRUU, SIPS, a Path, no binding, a flow that has ended, a faulty or second header") {
+  const TemporaryFolder folder;
+  ProxyRig rig(folder.path());
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp)), caller = Peer::udp(rig.port(ShardRig::kClientUdp));
+  int number = 0;
+  const auto state_of = [&](Request request) {
+    rig.states.clear();
+    request.number = ++number;
+    caller.send(request.text());
+    rig.until([&] { return !rig.states.empty(); });
+    return rig.states.at(0);
+  };
+  CHECK(state_of(Request()) == RequestState::unread);
+  rig.add(1, edge.port());
+  CHECK(state_of(Request()) == RequestState::open);
+  rig.add(2, edge.port());
+  CHECK(state_of(Request()) == RequestState::open);
+  for (const char* uri : {"sip:bob@example.com;gr=urn:x:y", "sips:bob@example.com", "sip:b%6Fb@example.com", "sip:bob@example.net", "sip:example.com"}) {
+    Request request;
+    request.uri = uri;
+    CHECK(state_of(request) == RequestState::unread);
+  }
+  for (const char* lines : {"Path: <sip:a@b;lr>\r\n", "Contact: <>\r\n", "Record-Route: <nothing\r\n", "Expires: 1\r\nExpires: 1\r\n", "Max-Breadth: 0\r\n", "Route: <sip:192.0.2.77;lr>\r\n"}) {
+    Request request;
+    request.lines = lines;
+    CHECK(state_of(request) == RequestState::unread);
+  }
+  rig.add(3, edge.port(), "urn:uuid:00000000-0000-1000-8000-00000000000b");
+  CHECK(state_of(Request()) == RequestState::unread);
+  CHECK_EQ(rig.bindings(), 3u);
+}
+
+TEST("OB-7-20 430 removes the binding and goes on to the other flow; the caller never sees it") {
+  const TemporaryFolder folder;
+  ProxyRig rig(folder.path());
+  const Peer first = Peer::udp(rig.port(ShardRig::kCoreUdp)), second = Peer::udp(rig.port(ShardRig::kCoreUdp)), caller = Peer::udp(rig.port(ShardRig::kClientUdp));
+  rig.add(1, second.port());
+  rig.add(2, first.port());
+  caller.send(invite().text());
+  CHECK(holds(rig.hear(caller, "\r\n\r\n"), "SIP/2.0 100 Trying"));
+  std::string copy = rig.hear(first, "INVITE");
+  first.send(answer_to(copy, 430));
+  CHECK(holds(rig.hear(first, "\r\n\r\n"), "ACK sip:bob@192.0.2.1 SIP/2.0\r\nVia: " + value_of(copy, "Via") + "\r\nRoute: <sip:t2@"));
+  CHECK_EQ(rig.bindings(), 1u);
+  copy = rig.hear(second, "INVITE");
+  second.send(answer_to(copy, 430));
+  const std::string answer = rig.hear(caller, "480 ");
+  CHECK_EQ(rig.bindings(), 0u);
+  // It is repeated until the ACK comes.
+  rig.pass(600);
+  CHECK(holds(rig.hear(caller, "480 "), value_of(answer, "To")));
+  const std::string to = value_of(answer, "To");
+  caller.send(follow(invite(), "ACK", to.substr(to.find("tag=") + 4)));
+  rig.turn();
+  rig.pass(5'000);
+  CHECK_EQ(caller.drain(), "");
+  CHECK_EQ(rig.count(Counter::requests_held), 0);
+}
+
+TEST("OB-7-19 a silent flow: the other one is tried after a moment, and the silent one last in the next call; a late 200 still passes") {
+  const TemporaryFolder folder;
+  ProxyRig rig(folder.path());
+  const Peer silent = Peer::udp(rig.port(ShardRig::kCoreUdp)), other = Peer::udp(rig.port(ShardRig::kCoreUdp)), caller = Peer::udp(rig.port(ShardRig::kClientUdp));
+  rig.add(1, other.port());
+  rig.add(2, silent.port());
+  caller.send(invite().text());
+  const std::string asleep = rig.hear(silent, "INVITE");
+  rig.pass(kSilenceMs + 100);
+  const std::string copy = first_of(rig.hear(other, "INVITE"));
+  other.send(answer_to(copy, 180));
+  CHECK(holds(rig.hear(caller, "180 "), "SIP/2.0 180 "));
+  silent.drain();
+  silent.send(answer_to(asleep, 200));
+  CHECK(holds(rig.hear(caller, "200 "), "SIP/2.0 200 "));
+  // RFC 3326: the other one rings no longer.
+  CHECK(holds(rig.hear(other, "CANCEL"), "Reason: SIP;cause=200;text=\"Call completed elsewhere\""));
+  other.send(answer_to(copy, 487));
+  CHECK(holds(rig.hear(other, "ACK"), "ACK "));
+  CHECK_EQ(caller.drain(), "");
+  // RFC 6026: each further 2xx passes too.
+  silent.send(answer_to(asleep, 200));
+  CHECK(holds(rig.hear(caller, "200 "), "SIP/2.0 200 "));
+  caller.send(invite(2).text());
+  rig.hear(other, "INVITE");
+}
+
+TEST("PX-16.10-1 CAN-3 CANCEL: 200 at once, on to the device when it has responded, and 487 when that has ended") {
+  const TemporaryFolder folder;
+  ProxyRig rig(folder.path());
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp)), caller = Peer::udp(rig.port(ShardRig::kClientUdp));
+  rig.add(1, edge.port());
+  caller.send(invite().text());
+  const std::string copy = rig.hear(edge, "INVITE");
+  caller.send(follow(invite(), "CANCEL"));
+  CHECK(holds(rig.hear(caller, "CANCEL"), "SIP/2.0 200 OK"));
+  CHECK(!holds(rig.heard(edge), "CANCEL"));
+  edge.send(answer_to(copy, 180));
+  const std::string cancel = rig.hear(edge, "CANCEL");
+  CHECK(holds(cancel, "CANCEL sip:bob@192.0.2.1 SIP/2.0\r\nVia: " + value_of(copy, "Via") + "\r\nRoute: <sip:t1@"));
+  CHECK(holds(cancel, "\r\nReason: SIP;cause=200\r\n"));
+  edge.send(answer_to(cancel, 200));
+  edge.send(answer_to(copy, 487));
+  CHECK(holds(rig.hear(caller, "487 "), "SIP/2.0 487 "));
+  CHECK(holds(rig.hear(edge, "ACK"), "ACK "));
+  // In one batch: an INVITE, the same again, and its CANCEL.
+  for (const std::string& octets : {invite(2).text(), invite(2).text(), follow(invite(2), "CANCEL")}) caller.send(octets);
+  const std::string second = rig.hear(edge, "INVITE");
+  CHECK_EQ(rig.twins, 2);
+  CHECK_EQ(count_of(second, "INVITE sip:"), 1u);
+  CHECK(holds(rig.hear(caller, "CANCEL"), "SIP/2.0 200 OK"));
+  edge.send(answer_to(second, 100));
+  const std::string stop = rig.hear(edge, "CANCEL");
+  CHECK(holds(stop, "CANCEL sip:bob@192.0.2.1 SIP/2.0\r\n"));
+  // A CANCEL of nothing is for the object path.
+  rig.states.clear();
+  caller.send(follow(invite(7), "CANCEL"));
+  rig.until([&] { return !rig.states.empty(); });
+  CHECK(rig.states.at(0) == RequestState::unread);
+}
+
+TEST("PX-16.8-1 timer C: a device that rings too long is cancelled; one that never responds means 408, and no answer to other requests") {
+  const TemporaryFolder folder;
+  ProxyRig rig(folder.path());
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp)), caller = Peer::udp(rig.port(ShardRig::kClientUdp));
+  rig.add(1, edge.port());
+  caller.send(invite().text());
+  const std::string copy = rig.hear(edge, "INVITE");
+  edge.send(answer_to(copy, 180));
+  rig.hear(caller, "180 ");
+  rig.pass(kTimerCMs + 100);
+  CHECK(holds(rig.hear(edge, "CANCEL"), "CANCEL "));
+  rig.pass(33'000);
+  CHECK(holds(rig.hear(caller, "408 "), "SIP/2.0 408 "));
+  rig.states.clear();
+  caller.send(invite(2).text());
+  rig.hear(edge, "INVITE");
+  Request message;
+  message.number = 3;
+  caller.send(message.text());
+  rig.hear(edge, "MESSAGE");
+  caller.drain();
+  rig.pass(4'000);
+  CHECK(holds(rig.hear(caller, "MESSAGE"), "SIP/2.0 100 "));
+  rig.pass(33'000);
+  const std::string both = rig.hear(caller, "408 ");
+  CHECK(!holds(both, "MESSAGE"));
+  CHECK_EQ(rig.count(Counter::requests_held), 1);  // the refusal that waits for its ACK
+  CHECK_EQ(rig->proxying().open_count(), 0u);
+}
+
+TEST("PX-16.9-1 a phone on a connection that ends while it rings: 480, and its tokens name the flow as long as it lives") {
+  const TemporaryFolder folder;
+  ProxyRig rig(folder.path());
+  const Peer caller = Peer::udp(rig.port(ShardRig::kClientUdp));
+  Peer phone = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  rig.until([&] { return rig.flow(FlowKind::stream).slot != 0; });
+  const FlowHandle handle = rig.flow(FlowKind::stream);
+  const std::string id = "s/1/0/7/" + std::to_string(handle.slot) + "/" + std::to_string(handle.generation);
+  rig->object().bind_flow(id, 0);
+  rig.add_flow(id);
+  caller.send(invite().text());
+  const std::string copy = rig.hear(phone, "\r\n\r\n");
+  CHECK(holds(copy, "INVITE sip:bob@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:" + std::to_string(rig.port(ShardRig::kClientTcp)) + ";branch="));
+  CHECK_EQ(count_of(copy, "Record-Route: <sip:"), 4u);
+  phone.send(answer_to(copy, 180));
+  rig.hear(caller, "180 ");
+  phone.close();
+  CHECK(holds(rig.hear(caller, "480 "), "SIP/2.0 480 "));
+}
+
+TEST("TX-10 a response from elsewhere, or to nothing, changes nothing; a 6xx, 3xx, 401 and 503 go back as a proxy must") {
+  const TemporaryFolder folder;
+  ProxyRig rig(folder.path());
+  const Peer caller = Peer::udp(rig.port(ShardRig::kClientUdp)), phone = Peer::udp(rig.port(ShardRig::kClientUdp)), stranger = Peer::udp(rig.port(ShardRig::kClientUdp));
+  rig.add_flow(rig.udp_id(phone));
+  int number = 0;
+  for (const auto& [given, wanted] : {std::pair{603, "603 "}, std::pair{302, "302 "}, std::pair{401, "401 "}, std::pair{503, "500 "}, std::pair{430, "480 "}}) {
+    Request request;
+    request.number = ++number;
+    caller.send(request.text());
+    const std::string copy = rig.hear(phone, "\r\n\r\n");
+    stranger.send(answer_to(copy, 200));
+    CHECK_EQ(rig.heard(caller), "");
+    if (given == 430) rig.add_flow(rig.udp_id(phone));  // refreshed meanwhile
+    phone.send(answer_to(copy, given));
+    // The flow registered again while the request was pending: it is tried once more (OB-7-21).
+    if (given == 430) {
+      const std::string again = rig.hear(phone, "\r\n\r\n");
+      phone.send(answer_to(again, given));
+    }
+    CHECK(holds(rig.hear(caller, "\r\n\r\n"), std::string("SIP/2.0 ") + wanted));
+    phone.send(answer_to(copy, 200));
+    CHECK_EQ(rig.heard(caller), "");
+  }
+}
+
+TEST("what a source holds is bounded: 503 beyond its share, and everything is given back") {
+  const TemporaryFolder folder;
+  ProxyRig rig(folder.path(), [](EdgeConfig& config) { config.limits.reservations.requests_per_source = 8; });
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp)), caller = Peer::udp(rig.port(ShardRig::kClientUdp));
+  rig.add(1, edge.port());
+  std::vector<std::string> copies;
+  for (int number = 1; number <= 4; ++number) {
+    caller.send(invite(number).text());
+    copies.push_back(rig.hear(edge, "INVITE"));
+  }
+  rig.heard(caller);
+  caller.send(invite(5).text());
+  CHECK(holds(rig.hear(caller, "503 "), "Retry-After: 10\r\n"));
+  CHECK_EQ(rig.count(Counter::requests_refused), 1);
+  for (const std::string& copy : copies) edge.send(answer_to(copy, 200));
+  rig.turn();
+  CHECK_EQ(count_of(rig.heard(caller), "SIP/2.0 200 "), 4u);
+  CHECK_EQ(rig.count(Counter::requests_held), 0);
+  caller.send(invite(6).text());
+  rig.hear(edge, "INVITE");
+}
+
+}  // namespace sluice::proxying_test
