@@ -180,8 +180,6 @@ void ServerTransactions::acknowledge(uint32_t index) noexcept {
   ServerTransaction& one = at(index);
   ground_.counters.add(Counter::absorbed);
   if (one.state != ServerState::completed) return;
-  // Only its sender got the To tag.
-  if (one.source.kind == FlowKind::udp && !one.source.from_core) ground_.commons.answers.heard_us(one.source.remote);
   if (one.is_reliable()) return close(index);
   give_back(ground_.pool, one.last);
   one.resend_at = 0;
