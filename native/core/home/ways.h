@@ -37,7 +37,8 @@ class Ways final : public BindingSink {
 
   // False: the object path has to look. There is at least one way, and all lead to one device.
   bool is_one_device() const noexcept;
-  // The most recent first, as it is the most likely to be alive; those that stayed silent a moment ago last.
+  // The most recent first, as it is the most likely to be alive; those that stayed silent a moment ago last. The table names the most recent
+  // one last, which decides between those of the same millisecond.
   template <typename Silent>
   void sort(Silent&& was_silent) noexcept {
     for (size_t i = 0; i < count_; ++i) silent_[i] = was_silent(ways_[i].identity);
@@ -55,7 +56,7 @@ class Ways final : public BindingSink {
   static constexpr size_t kRoom = 8'192;
 
   bool goes_before(size_t one, size_t other) const noexcept {
-    return silent_[one] != silent_[other] ? silent_[other] : ways_[one].updated > ways_[other].updated;
+    return silent_[one] != silent_[other] ? silent_[other] : ways_[one].updated >= ways_[other].updated;
   }
   bool read(const Binding& binding, Way& way) noexcept;
   bool keep(Text text, Text& out) noexcept;
