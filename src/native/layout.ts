@@ -327,6 +327,27 @@ export const RegisterGrant = {
 } as const;
 export type RegisterGrant = (typeof RegisterGrant)[keyof typeof RegisterGrant];
 
+export const RequestField = {
+  state: 0,
+  caller: 1,
+  twin: 2,
+} as const;
+export type RequestField = (typeof RequestField)[keyof typeof RequestField];
+
+export const RequestState = {
+  unread: 0,
+  open: 1,
+  own: 2,
+  held: 3,
+} as const;
+export type RequestState = (typeof RequestState)[keyof typeof RequestState];
+
+export const CallerFlag = {
+  ours: 1,
+  vouched: 2,
+} as const;
+export type CallerFlag = (typeof CallerFlag)[keyof typeof CallerFlag];
+
 export const VerdictField = {
   action: 0,
   target: 1,
@@ -348,6 +369,7 @@ export const Action = {
   relayResponse: 5,
   object: 6,
   register: 7,
+  proxy: 8,
 } as const;
 export type Action = (typeof Action)[keyof typeof Action];
 
@@ -423,6 +445,7 @@ export const HeaderFlag = {
   keep: 16,
   strictUri: 32,
   objectAnswer: 64,
+  proxiedAnswer: 256,
   neighbour: 128,
 } as const;
 export type HeaderFlag = (typeof HeaderFlag)[keyof typeof HeaderFlag];
@@ -588,44 +611,46 @@ export const Counter = {
   callsRefused: 109,
   callsFailed: 110,
   bindingsRefused: 111,
-  methodUnknown: 112,
-  methodInvite: 113,
-  methodAck: 114,
-  methodBye: 115,
-  methodCancel: 116,
-  methodOptions: 117,
-  methodRegister: 118,
-  methodPrack: 119,
-  methodSubscribe: 120,
-  methodNotify: 121,
-  methodPublish: 122,
-  methodInfo: 123,
-  methodRefer: 124,
-  methodMessage: 125,
-  methodUpdate: 126,
-  transportUdp: 127,
-  transportTcp: 128,
-  transportTls: 129,
-  transportWs: 130,
-  transportWss: 131,
-  status401: 132,
-  status403: 133,
-  status404: 134,
-  status407: 135,
-  status408: 136,
-  status420: 137,
-  status423: 138,
-  status430: 139,
-  status480: 140,
-  status481: 141,
-  status486: 142,
-  status487: 143,
-  status488: 144,
-  status500: 145,
-  status503: 146,
-  status600: 147,
-  status603: 148,
-  statusOther: 149,
+  requestsByNumbers: 112,
+  requestsByObjects: 113,
+  methodUnknown: 114,
+  methodInvite: 115,
+  methodAck: 116,
+  methodBye: 117,
+  methodCancel: 118,
+  methodOptions: 119,
+  methodRegister: 120,
+  methodPrack: 121,
+  methodSubscribe: 122,
+  methodNotify: 123,
+  methodPublish: 124,
+  methodInfo: 125,
+  methodRefer: 126,
+  methodMessage: 127,
+  methodUpdate: 128,
+  transportUdp: 129,
+  transportTcp: 130,
+  transportTls: 131,
+  transportWs: 132,
+  transportWss: 133,
+  status401: 134,
+  status403: 135,
+  status404: 136,
+  status407: 137,
+  status408: 138,
+  status420: 139,
+  status423: 140,
+  status430: 141,
+  status480: 142,
+  status481: 143,
+  status486: 144,
+  status487: 145,
+  status488: 146,
+  status500: 147,
+  status503: 148,
+  status600: 149,
+  status603: 150,
+  statusOther: 151,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 
@@ -719,9 +744,9 @@ export const counterProse: readonly string[] = [
   "within 2.5 s",
   "later, or not at all",
   "total time that these took",
-  "requests that the object path holds now",
-  "octets of the requests that the object path holds now",
-  "requests refused because the object path had no room",
+  "requests that the registrar and home proxy hold now",
+  "octets of the requests that the registrar and home proxy hold now",
+  "requests refused because the registrar and home proxy had no room",
   "UDP responses withheld because they exceed three times what their source has sent",
   "events about flows and requests that never reached another shard",
   "UDP flows forgotten to make room",
@@ -743,6 +768,8 @@ export const counterProse: readonly string[] = [
   "further 4xx to INVITE sent, but for challenges",
   "408, 430, 5xx and further 6xx to INVITE sent",
   "REGISTER requests refused because their source has used up its share of bindings",
+  "requests to our users that were proxied by numbers",
+  "other requests that the object path handled, but for ACK, CANCEL and REGISTER",
   "requests with another method",
   "INVITE requests received",
   "ACK requests received",
@@ -793,6 +820,7 @@ export const Const = {
   roomKnown: 7,
   roomEnding: 8,
   registerFields: 4,
+  requestFields: 3,
   readerOctets: 65535,
 } as const;
 export type Const = (typeof Const)[keyof typeof Const];
