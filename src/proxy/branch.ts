@@ -84,11 +84,13 @@ export class Branch {
       this.#timer.clear();
       return user.onResponse(this, response);
     }
+    const isFirst = !this.#wasHeard;
     this.#wasHeard = true;
     if (this.#ended) return this.#sendCancel();
     if (this.#cancelling !== undefined) this.#sendCancel();
-    else if (this.#isInvite) this.#timer.set(this.#options.timerC, () => this.#overdue());
-    else this.#timer.clear();
+    else if (!this.#isInvite) this.#timer.clear();
+    // A further 100 does not prolong the wait (RFC 3261 16.7 step 2).
+    else if (isFirst || status > 100) this.#timer.set(this.#options.timerC, () => this.#overdue());
     if (status > 100 && this.#isInvite) user.onResponse(this, response);
   }
 

@@ -125,7 +125,8 @@ bool ClientTransactions::receive(const Item& item) noexcept {
 void ClientTransactions::provisional(uint32_t index, const Message& response) noexcept {
   ClientTransaction& one = at(index);
   if (!one.is_pending()) return;
-  if (one.state == ClientState::calling) {
+  const bool is_first = one.state == ClientState::calling;
+  if (is_first) {
     one.state = ClientState::proceeding;
     if (one.is_invite()) {
       // RFC 3261 17.1.1.2: it has responded; from here on timer C applies.
@@ -137,7 +138,9 @@ void ClientTransactions::provisional(uint32_t index, const Message& response) no
   }
   one.was_heard = true;
   if (one.is_cancelling || one.has_ended) send_cancel(index);
-  else one.overdue_at = one.is_invite() ? after(timer_c_) : 0;
+  else if (!one.is_invite()) one.overdue_at = 0;
+  // A further 100 does not prolong the wait (RFC 3261 16.7 step 2).
+  else if (is_first || response.status > 100) one.overdue_at = after(timer_c_);
   arm(index);
   if (!one.has_ended && response.status > 100 && one.is_invite()) user_->heard(index, response);
 }

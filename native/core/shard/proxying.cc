@@ -157,7 +157,7 @@ void Proxying::begin(unsigned i, const Asked& asked) noexcept {
 // RFC 3261 9.2, 16.10: 200 whether it has an effect or not, 481 without an INVITE.
 void Proxying::cancel(unsigned i, uint32_t index) noexcept {
   const Item& item = turn_.item(i);
-  desk_->servers.answer_cancel(i, index == 0 ? 481 : 200, settings_.keep_seconds);
+  desk_->servers.answer_cancel(i, index, settings_.keep_seconds);
   if (index == 0) return;
   ServerTransaction& server = desk_->servers.at(index);
   if (!server.is_open()) return;

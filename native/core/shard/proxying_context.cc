@@ -170,6 +170,8 @@ void Proxying::heard(uint32_t index, const Message& response) noexcept {
       else if (context.branch != 0) desk_->clients.cancel(context.branch, kElsewhere);
     }
     if (desk_->servers.holds(server, serial)) pass_on(server, response);
+    // It led nowhere, and nobody else is asked.
+    if (response.status >= 200 && desk_->servers.holds(server, serial) && context.branch == 0) conclude(server, nullptr);
     return;
   }
   if (!is_current) return;
@@ -214,12 +216,14 @@ void Proxying::note_silence(const ClientTransaction& branch, bool silent) noexce
 // Without our Via, nothing else changes (RFC 3261 16.7 step 3). One without the caller's Via leads nowhere, but its status is the answer.
 void Proxying::pass_on(uint32_t index, const Message& response) noexcept {
   Writer head = outbox_.scratch(response.size + 256);
-  if (!write_passed_on(response, head)) {
+  bool leads_back = write_passed_on(response, head);
+  if (leads_back) head.put(response.body());
+  leads_back = leads_back && !head.full();
+  if (!leads_back) {
+    ground_.counters.add(Counter::send_dropped);
     if (response.status >= 300) desk_->servers.respond(index, response.status);
     return;
   }
-  head.put(response.body());
-  if (head.full()) return ground_.counters.add(Counter::send_dropped);
   ground_.counters.add(Counter::responses_relayed);
   desk_->servers.send(index, response.status, outbox_.commit(head));
 }

@@ -186,11 +186,13 @@ void ServerTransactions::acknowledge(uint32_t index) noexcept {
   finish(index, ServerState::confirmed, kT4);
 }
 
-void ServerTransactions::answer_cancel(unsigned i, int status, uint32_t keep_seconds) noexcept {
+void ServerTransactions::answer_cancel(unsigned i, uint32_t index, uint32_t keep_seconds) noexcept {
   const Item& item = turn_.item(i);
+  const int status = index == 0 ? 481 : 200;
+  const uint64_t serial = index == 0 ? ++serials_ : at(index).serial;
   char room[kOwnTag + 1];
   Writer out = outbox_.scratch();
-  if (!write_response_head(item.message, item.source, status, reason_of(status), tag(++serials_, room), status == 200 ? keep_seconds : 0, out)) return;
+  if (!write_response_head(item.message, item.source, status, reason_of(status), tag(serial, room), status == 200 ? keep_seconds : 0, out)) return;
   out.put("Content-Length: 0\r\n\r\n");
   ground_.counters.add(Counter::replies);
   if (!out.full()) object_.answer(return_path_of(ground_.config, object_.answer_way_of(i)), {outbox_.commit(out), status, Method::cancel, true, true});

@@ -101,8 +101,9 @@ class ServerTransactions {
   void acknowledge(uint32_t index) noexcept;
   // Ends without a response: there is none for a request that was not answered in time (RFC 4320 4.2).
   void abandon(uint32_t index) noexcept { close(index); }
-  // Answers a CANCEL of the batch.
-  void answer_cancel(unsigned i, int status, uint32_t keep_seconds) noexcept;
+  // Answers CANCEL i of the batch, which is for this transaction; 0: for none. The answer has the To tag of the others (RFC 3261 9.2), so it
+  // is the same each time the CANCEL comes.
+  void answer_cancel(unsigned i, uint32_t index, uint32_t keep_seconds) noexcept;
 
   void tick() noexcept;
 

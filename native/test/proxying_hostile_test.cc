@@ -1,0 +1,178 @@
+// What may go wrong with a request that is proxied by numbers: messages that come twice, late, mutilated, or from somebody else.
+#include "proxy_rig.h"
+
+namespace sluice::proxying_hostile_test {
+using namespace test;
+using namespace proxying_test;
+
+namespace {
+
+std::string without_second_via(const std::string& response) {
+  const size_t at = response.find("\r\nVia: ", response.find("\r\nVia: ") + 2);
+  return response.substr(0, at) + response.substr(response.find("\r\n", at + 2));
+}
+
+std::string tag_of(const std::string& message) {
+  const std::string to = value_of(message, "To");
+  const size_t at = to.find("tag=");
+  return at == std::string::npos ? "" : to.substr(at + 4);
+}
+
+}  // namespace
+
+TEST("PX-16.7-1 a response without the caller's Via goes nowhere, and nothing is left of the request: an INVITE gets its status, or 408 for a 2xx") {
+  const TemporaryFolder folder;
+  ProxyRig rig(folder.path());
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp)), caller = Peer::udp(rig.port(ShardRig::kClientUdp));
+  rig.add(1, edge.port());
+  int number = 0;
+  for (const auto& [given, wanted] : {std::pair{200, "408 "}, std::pair{486, "486 "}}) {
+    const Request request = invite(++number);
+    caller.send(request.text());
+    edge.send(without_second_via(answer_to(rig.hear(edge, "INVITE sip:"), given)));
+    const std::string answer = rig.hear(caller, std::string("SIP/2.0 ") + wanted);
+    caller.send(follow(request, "ACK", tag_of(answer.substr(answer.find(wanted)))));
+    rig.turn();
+  }
+  Request message;
+  message.number = ++number;
+  caller.send(message.text());
+  edge.send(without_second_via(answer_to(rig.hear(edge, "MESSAGE sip:"), 200)));
+  CHECK_EQ(rig.heard(caller), "");
+  CHECK_EQ(rig->proxying().open_count(), 0u);
+  CHECK_EQ(rig.count(Counter::requests_held), 0);
+}
+
+TEST("CAN-5 CAN-6 a repeated CANCEL gets the same 200, with the To tag of the call, and has no second effect; after the end it has none at all") {
+  const TemporaryFolder folder;
+  ProxyRig rig(folder.path());
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp)), caller = Peer::udp(rig.port(ShardRig::kClientUdp)), stranger = Peer::udp(rig.port(ShardRig::kClientUdp));
+  rig.add(1, edge.port());
+  caller.send(invite().text());
+  const std::string copy = rig.hear(edge, "INVITE sip:");
+  edge.send(answer_to(copy, 180));
+  rig.hear(caller, "180 ");
+  // TX-10: not from elsewhere, although everything in it is right.
+  rig.states.clear();
+  stranger.send(follow(invite(), "CANCEL"));
+  rig.until([&] { return !rig.states.empty(); });
+  CHECK(rig.states.at(0) == RequestState::unread);
+  CHECK_EQ(rig.heard(edge), "");
+  std::string first;
+  for (int times = 0; times < 3; ++times) {
+    caller.send(follow(invite(), "CANCEL"));
+    const std::string answer = rig.hear(caller, "SIP/2.0 200 ");
+    if (times > 0) CHECK_EQ(answer, first);
+    first = answer;
+  }
+  const std::string cancel = rig.heard(edge);
+  CHECK_EQ(count_of(cancel, "CANCEL sip:"), 1u);
+  edge.send(answer_to(cancel, 200));
+  edge.send(answer_to(copy, 487));
+  rig.hear(caller, "SIP/2.0 487 ");
+  rig.hear(edge, "ACK sip:");
+  caller.send(invite(2).text());
+  edge.send(answer_to(rig.hear(edge, "INVITE sip:"), 200));
+  rig.hear(caller, "SIP/2.0 200 ");
+  caller.send(follow(invite(2), "CANCEL"));
+  CHECK(holds(rig.hear(caller, "CSeq: 1 CANCEL"), "SIP/2.0 200 "));
+  CHECK_EQ(rig.heard(edge), "");
+}
+
+TEST("TX-5 TX-7 TX-10 a refusal that comes again is acknowledged again and not passed on; only the caller's own ACK ends its repetition") {
+  const TemporaryFolder folder;
+  ProxyRig rig(folder.path());
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp)), caller = Peer::udp(rig.port(ShardRig::kClientUdp)), stranger = Peer::udp(rig.port(ShardRig::kClientUdp));
+  rig.add(1, edge.port());
+  caller.send(invite().text());
+  const std::string copy = rig.hear(edge, "INVITE sip:");
+  rig.hear(caller, "SIP/2.0 100 ");
+  for (int times = 0; times < 3; ++times) {
+    edge.send(answer_to(copy, 486));
+    CHECK_EQ(count_of(rig.hear(edge, "ACK sip:"), "ACK sip:"), 1u);
+  }
+  const std::string refused = rig.heard(caller);
+  CHECK_EQ(count_of(refused, "SIP/2.0 486 "), 1u);
+  stranger.send(follow(invite(), "ACK", "x"));
+  rig.turn();
+  rig.pass(600);
+  CHECK_EQ(rig.heard(caller), refused);
+  caller.send(invite().text());
+  CHECK_EQ(rig.hear(caller, "SIP/2.0 486 "), refused);
+  caller.send(follow(invite(), "ACK", "x"));
+  rig.turn();
+  rig.pass(5'000);
+  CHECK_EQ(rig.heard(caller), "");
+  CHECK_EQ(rig.heard(edge), "");
+}
+
+TEST("TX-12 an answer to a CANCEL, or to another method, is none to the INVITE of the same branch") {
+  const TemporaryFolder folder;
+  ProxyRig rig(folder.path());
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp)), caller = Peer::udp(rig.port(ShardRig::kClientUdp));
+  rig.add(1, edge.port());
+  caller.send(invite().text());
+  const std::string copy = rig.hear(edge, "INVITE sip:");
+  rig.hear(caller, "SIP/2.0 100 ");
+  for (const std::string method : {"CANCEL", "MESSAGE", "BYE"}) {
+    std::string answer = answer_to(copy, 200);
+    answer.replace(answer.find("CSeq: 1 INVITE"), 14, "CSeq: 1 " + method);
+    edge.send(answer);
+  }
+  CHECK_EQ(rig.heard(caller), "");
+  edge.send(answer_to(copy, 200));
+  rig.hear(caller, "SIP/2.0 200 ");
+}
+
+TEST("bodies of 48 KB pass both ways over connections") {
+  const TemporaryFolder folder;
+  ProxyRig rig(folder.path());
+  const Peer phone = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  rig.until([&] { return rig.flow(FlowKind::stream).slot != 0; });
+  const FlowHandle handle = rig.flow(FlowKind::stream);
+  const std::string id = "s/1/0/7/" + std::to_string(handle.slot) + "/" + std::to_string(handle.generation);
+  rig->object().bind_flow(id, 0);
+  rig.add_flow(id);
+  const Peer caller = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  Request request;
+  request.transport = "TCP";
+  request.body = std::string(48'000, 'b') + "end";
+  caller.send(request.text());
+  std::string copy = rig.hear(phone, "bend");
+  CHECK(holds(copy, "\r\n\r\n" + request.body));
+  std::string answer = answer_to(first_of(copy), 200);
+  answer.replace(answer.find("Content-Length: 0"), 17, "Content-Length: 48003");
+  phone.send(answer + request.body);
+  CHECK(holds(rig.hear(caller, "bend"), "\r\n\r\n" + request.body));
+  CHECK_EQ(rig.count(Counter::requests_held), 0);
+}
+
+TEST("what was answered has a memory of its own: when it is full, the oldest gives way, and all of it ends in time") {
+  const TemporaryFolder folder;
+  ProxyRig rig(folder.path(), [](EdgeConfig& config) { config.limits.max_pending = 16; });
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp));
+  rig.add(1, edge.port());
+  std::vector<Peer> callers;
+  for (int number = 1; number <= 40; ++number) callers.push_back(Peer::udp(rig.port(ShardRig::kCoreUdp)));
+  const auto ask = [&](int number) {
+    Request request;
+    request.number = number;
+    callers[static_cast<size_t>(number - 1)].send(request.text());
+  };
+  for (int number = 1; number <= 40; ++number) {
+    ask(number);
+    edge.send(answer_to(rig.hear(edge, "MESSAGE sip:"), 200));
+    rig.hear(callers[static_cast<size_t>(number - 1)], "SIP/2.0 200 ");
+  }
+  ask(40);
+  rig.hear(callers[39], "SIP/2.0 200 ");
+  CHECK_EQ(rig.heard(edge), "");
+  ask(1);
+  rig.hear(edge, "MESSAGE sip:");
+  rig.pass(40'000);
+  rig.pass(40'000);
+  CHECK_EQ(rig.count(Counter::buffer_bytes), 0);
+  CHECK_EQ(rig.count(Counter::requests_held), 0);
+}
+
+}  // namespace sluice::proxying_hostile_test
