@@ -83,6 +83,7 @@ TEST("CAN-11 a device that never ends a cancelled call: 487 64 T1 after the CANC
     caller.send(follow(request, "CANCEL"));
     rig.hear(caller, "SIP/2.0 200 ");
     if (rings) edge.send(answer_to(rig.hear(edge, "CANCEL sip:"), 200));
+    rig.turn();
     go_to(rig, start, 5'900);
     CHECK(!holds(rig.heard(caller), "487"));
     go_to(rig, start, rings ? 6'500 : 6'200);
