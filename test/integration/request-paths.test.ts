@@ -159,7 +159,7 @@ async function played({ method, caller, flows, lines, play, cancels }: Drawn, us
   return seen;
 }
 
-test("PX-16.7 both paths look the same to caller and device, and leave the same bindings", { timeout: 240_000 }, async () => {
+test("PX-16.7-2 PX-16.7-10 both paths look the same to caller and device, and leave the same bindings", { timeout: 240_000 }, async () => {
   const seed = 3_261;
   const random = seeded(seed);
   const before = await counted();

@@ -133,6 +133,8 @@ export class ObjectStage {
       // Everything takes the object path.
       serveRegisters: () => undefined,
       setRegisters: () => undefined,
+      serveRequests: () => undefined,
+      setRequests: () => undefined,
       offerLogins: () => undefined,
       learnHa1: () => undefined,
       forgetHa1s: () => undefined,
