@@ -189,6 +189,23 @@ TEST("up to sixteen AORs per flow are listed, and when the flow ends the list sa
   CHECK(rig->inspect().notes().end_at(1) == nullptr);
 }
 
+TEST("connections over which nobody registered do not push out the phones that ended") {
+  Scene scene;
+  ShardRig& rig = scene.rig;
+  Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  registers(rig, client, scene.core, 10, "bob", "<sip:u@10.0.0.1>");
+  client.close();
+  CHECK(rig.until([&] { return rig->inspect().notes().end_at(0) != nullptr; }));
+  for (size_t strangers = 1; strangers <= 3; ++strangers) {
+    Peer stranger = Peer::tcp(rig.port(ShardRig::kClientTcp));
+    rig.turn();
+    stranger.close();
+    CHECK(rig.until([&] { return rig->inspect().notes().end_at(strangers) != nullptr; }));
+  }
+  CHECK_EQ(std::string(rig->inspect().notes().end_at(0)->text, rig->inspect().notes().end_at(0)->aor_size), "sip:bob@example.com");
+  CHECK_EQ(rig->inspect().notes().end_at(1)->aor_size, 0);
+}
+
 TEST("a REGISTER granted by the object path is listed under the id of its flow") {
   Scene scene([](EdgeConfig& config) { config.home = true; });
   ShardRig& rig = scene.rig;

@@ -1,10 +1,12 @@
 /** Flows of all shards, as the operator sees them: listed, searched, one by its name, and how the last ones ended. */
 import { isIP } from "node:net";
+import { orderOf } from "../base/columns.js";
 import { splitHostPort } from "../config/host-port.js";
 import type { ShardListener } from "../native/binding.js";
 import type { AorRow, FlowEndRow, FlowFilter, FlowRow, SurveyRow } from "../native/inspect.js";
 import { FlowFlag } from "../native/layout.js";
 import { REASONS } from "../observe/end-reasons.js";
+import { endColumns } from "../shard/lists.js";
 import type { ShardPool } from "../shard/pool.js";
 import { ControlRefusal } from "./control-refusal.js";
 
@@ -133,11 +135,12 @@ export class Flows {
     if (!(await this.#pool.ask(shard, { kind: "close", slot, generation }))) throw new ControlRefusal(404, `there is no flow ${id} now`);
   }
 
-  /** Newest first. */
-  async ended(word: string, limit: number): Promise<readonly EndedView[]> {
-    const all = await this.#pool.askAll({ kind: "ends", filter: filterOf(word), most: limit });
-    const views = all.flatMap(({ shard, answer }) => answer.map((row) => this.#endedView(shard, row)));
-    return views.sort((one, other) => one.endedMs - other.endedMs).slice(0, limit);
+  /** The first `most` in the order of `endColumns`, and how many there are. */
+  async ended(word: string, sort: string, most: number): Promise<{ readonly rows: readonly EndedView[]; readonly total: number }> {
+    const all = await this.#pool.askAll({ kind: "ends", filter: filterOf(word), sort, most });
+    const rows = all.flatMap(({ shard, answer }) => answer.ends.map((row) => ({ shard, ...row })));
+    const first = rows.sort(orderOf(endColumns, sort)).slice(0, most);
+    return { rows: first.map(({ shard, ...row }) => this.#endedView(shard, row)), total: all.reduce((sum, { answer }) => sum + answer.total, 0) };
   }
 
   #next(shard: number, cursor: number): string {

@@ -1,12 +1,16 @@
 /** The lists that answer "who?": the longest silent, the loudest, those that come and go, those that are refused. Gathered on demand. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ShardPool } from "../shard/pool.js";
+import { type Columns, least, most, orderOf } from "../base/columns.js";
+import { endColumns } from "../shard/lists.js";
 import { ControlRefusal } from "./control-refusal.js";
 import { REASONS } from "../observe/end-reasons.js";
 import type { EndedView, FlowView, Flows } from "./flows.js";
 
 /** Of each shard, and of what is shown in pages. */
 const MOST = 1_000;
+/** Of the flows that ended, so that no shard copies all of them at once. */
+const DEEPEST = 10_000;
 
 export interface Page<Row> {
   readonly rows: readonly Row[];
@@ -73,11 +77,11 @@ export class Lists {
     return pageOf(rows, request, columns, ({ address, aors }) => `${address} ${aors.map(({ aor }) => aor).join(" ")}`);
   }
 
-  /** The last thousand of each shard. */
+  /** Each shard sorts its own and gives the first ones, one more than the page needs. */
   async ended(request: PageRequest): Promise<CountedPage<EndedView>> {
-    const rows = await this.#flows.ended(request.word, MOST);
-    const columns = { endedMs: least(({ endedMs }: EndedView) => endedMs), lastedMs: least(({ lastedMs }: EndedView) => lastedMs), messages: most(({ messages }: EndedView) => messages), aor: least(({ aor }: EndedView) => aor), reason: least(({ reason }: EndedView) => reason) };
-    return pageOf(rows, { ...request, word: "" }, columns, () => "");
+    orderFor(endColumns, request);
+    const { rows, total } = await this.#flows.ended(request.word, request.sort, Math.min(endOf(request) + 1, DEEPEST));
+    return cut(rows, total, request);
   }
 
   /** Listens for so many seconds; one list at a time, because they share the count. */
@@ -137,39 +141,28 @@ export class Lists {
   }
 }
 
-/** What a column sorts by, and the sign of its usual direction. */
-interface Column<Row> {
-  readonly of: (row: Row) => number | string;
-  readonly sign: 1 | -1;
-}
-
-/** The greatest first. */
-function most<Row>(of: (row: Row) => number | string): Column<Row> {
-  return { of, sign: -1 };
-}
-
-/** The least first, or A before Z. */
-function least<Row>(of: (row: Row) => number | string): Column<Row> {
-  return { of, sign: 1 };
-}
-
-/** The first sortable column is the list's default order. */
-function pageOf<Row>(rows: readonly Row[], { limit, from, word, sort }: PageRequest, columns: Readonly<Record<string, Column<Row>>>, textOf: (row: Row) => string): CountedPage<Row> {
-  const [, column] = Object.entries(columns).find(([name]) => sort === "" || name === sort.replace(/^-/, "")) ?? [];
-  if (column === undefined) throw new ControlRefusal(400, `sort must be one of ${Object.keys(columns).join(", ")}, or one of them after "-"`);
-  if (!/^\d{0,6}$/.test(from)) throw new ControlRefusal(400, "from must be what an earlier answer gave as next");
-  const { of } = column;
-  const sign = sort.startsWith("-") ? -column.sign : column.sign;
-  const text = word.toLowerCase();
+function pageOf<Row>(rows: readonly Row[], request: PageRequest, columns: Columns<Row>, textOf: (row: Row) => string): CountedPage<Row> {
+  const order = orderFor(columns, request);
+  const text = request.word.toLowerCase();
   const found = rows.filter((row) => text === "" || textOf(row).toLowerCase().includes(text));
-  const ordered = found.sort((one, other) => sign * compare(of(one), of(other)));
-  const end = Number(from) + limit;
-  return { rows: ordered.slice(Number(from), end), total: ordered.length, next: end < ordered.length ? String(end) : "" };
+  return cut(found.sort(order), found.length, request);
 }
 
-function compare(one: number | string, other: number | string): number {
-  if (one === other) return 0;
-  return one < other ? -1 : 1;
+function orderFor<Row>(columns: Columns<Row>, { sort }: PageRequest): (one: Row, other: Row) => number {
+  const order = orderOf(columns, sort);
+  if (order === undefined) throw new ControlRefusal(400, `sort must be one of ${Object.keys(columns).join(", ")}, or one of them after "-"`);
+  return order;
+}
+
+/** `rows`: the first ones of `total`. */
+function cut<Row>(rows: readonly Row[], total: number, request: PageRequest): CountedPage<Row> {
+  const end = endOf(request);
+  return { rows: rows.slice(end - request.limit, end), total, next: end < rows.length ? String(end) : "" };
+}
+
+function endOf({ from, limit }: PageRequest): number {
+  if (!/^\d{0,6}$/.test(from)) throw new ControlRefusal(400, "from must be what an earlier answer gave as next");
+  return Number(from) + limit;
 }
 
 function sumOf(one: Readonly<Record<number, number>>, other: Readonly<Record<number, number>>): Readonly<Record<number, number>> {

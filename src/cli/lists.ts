@@ -74,7 +74,7 @@ export const flappers = list<FlapperView>({
   seconds: { usual: 3_600, help: "how far to look back" },
   sorts: ["ends", "lastMs", "shortestMs", "who", "reason", "source"],
   none: "no flow of the same phone ended twice",
-  note: "The last 8,192 flows of each shard that ended are looked at, without those that a drain or the operator ended.",
+  note: "The last hour is looked at, at most 32,768 flows of each shard that ended and 4,096 more of strangers, without those that a drain or the operator ended.",
   head: ["who", "ends", "last", "shortest", "mostly", "source"],
   cells: ({ who, ends, lastMs, shortestMs, reason, source }) => [who, ends, `${span(lastMs)} ago`, span(shortestMs), reason, source],
 });

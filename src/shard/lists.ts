@@ -1,9 +1,11 @@
 /** Lists over all flows of a shard and the flows that ended. Gathered in slices, so that no message waits, and bounded. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Best } from "../base/best.js";
+import { least, most, orderOf } from "../base/columns.js";
 import type { Shard } from "../native/binding.js";
 import type { FlowEndRow, FlowFilter, FlowRow } from "../native/inspect.js";
 import { Counter } from "../native/layout.js";
+import { REASONS } from "../observe/end-reasons.js";
 import { networkOf } from "../observe/network.js";
 
 const SLOTS_PER_SLICE = 4_096;
@@ -56,13 +58,29 @@ function loudest(sources: ReadonlyMap<string, TalkerRow>, most: number): readonl
   return [...sources.values()].sort((one, other) => other.messages - one.messages).slice(0, most);
 }
 
-/** The flows that ended last, newest first. */
-export async function endedFlows(shard: Shard, filter: FlowFilter, most: number): Promise<readonly FlowEndRow[]> {
-  const best = new Best<FlowEndRow>(most, (one, other) => one.endedMs - other.endedMs);
+/** The first one is the list's own order. */
+export const endColumns = {
+  endedMs: least(({ endedMs }: FlowEndRow) => endedMs),
+  lastedMs: least(({ lastedMs }: FlowEndRow) => lastedMs),
+  messages: most(({ messages }: FlowEndRow) => messages),
+  aor: least(({ aor }: FlowEndRow) => aor),
+  reason: least(({ why }: FlowEndRow) => REASONS[why] ?? ""),
+};
+
+export interface EndsAnswer {
+  readonly ends: readonly FlowEndRow[];
+  readonly total: number;
+}
+
+export async function endedFlows(shard: Shard, filter: FlowFilter, sort: string, room: number): Promise<EndsAnswer> {
+  const best = new Best<FlowEndRow>(room, orderOf(endColumns, sort) ?? (() => 0));
+  let total = 0;
   await eachEnd(shard, (row) => {
-    if (meets(row, filter)) best.add(row);
+    if (!meets(row, filter)) return;
+    total += 1;
+    best.add(row);
   });
-  return best.list;
+  return { ends: best.list, total };
 }
 
 function meets({ address, port, aor, instance }: FlowEndRow, filter: FlowFilter): boolean {

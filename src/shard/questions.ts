@@ -2,9 +2,9 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { LocationStore } from "../location/store.js";
 import type { Shard } from "../native/binding.js";
-import type { FlowEndRow, FlowFilter, FlowRow, RefusalRow, SurveyRow, TokenRow, UpstreamRow } from "../native/inspect.js";
+import type { FlowFilter, FlowRow, RefusalRow, SurveyRow, TokenRow, UpstreamRow } from "../native/inspect.js";
 import { type BindingPage, type BindingQuery, type BindingRow, listBindings } from "./list-bindings.js";
-import { type FlapperRow, type TalkerRow, endedFlows, flappers, silentFlows, talkers } from "./lists.js";
+import { type EndsAnswer, type FlapperRow, type TalkerRow, endedFlows, flappers, silentFlows, talkers } from "./lists.js";
 
 const SLOTS_PER_SLICE = 8_192;
 
@@ -13,7 +13,7 @@ export type Question =
   | { readonly kind: "orders" }
   | { readonly kind: "flows"; readonly filter: FlowFilter; readonly most: number; /** From an earlier answer, 0: from the start. */ readonly cursor: number }
   | { readonly kind: "survey" }
-  | { readonly kind: "ends"; readonly filter: FlowFilter; readonly most: number }
+  | { readonly kind: "ends"; readonly filter: FlowFilter; /** As `endColumns` names it. */ readonly sort: string; readonly most: number }
   | { readonly kind: "silent"; readonly most: number }
   | { readonly kind: "sample"; readonly begins: boolean }
   /** Since the sample began. */
@@ -38,7 +38,7 @@ export interface Answers {
   readonly orders: true;
   readonly flows: FlowsAnswer;
   readonly survey: SurveyRow;
-  readonly ends: readonly FlowEndRow[];
+  readonly ends: EndsAnswer;
   readonly silent: readonly FlowRow[];
   readonly sample: true;
   readonly talkers: readonly TalkerRow[];
@@ -63,7 +63,7 @@ export async function answer(shard: Shard, store: LocationStore | undefined, que
     case "survey":
       return shard.survey();
     case "ends":
-      return endedFlows(shard, question.filter, question.most);
+      return endedFlows(shard, question.filter, question.sort, question.most);
     case "silent":
       return silentFlows(shard, question.most);
     case "sample":

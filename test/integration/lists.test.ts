@@ -80,6 +80,17 @@ test("flappers: whose flows end again and again, not those that the operator end
   const { flows } = JSON.parse((await sluice(["flows", "--json", U.at], env)).out) as { flows: { id: string }[] };
   await sluice(["flows", "--close", flows[0]?.id ?? ""], env);
   await expect.poll(async () => ((await admin.get("/api/ended?q=somebody")).json["flows"] as Row[]).length).toBe(4);
+  // A page at a time, either way round, and how many there are on all pages.
+  const ended = async (query: string): Promise<Row> => (await admin.get(`/api/ended?q=somebody&${query}`)).json;
+  const column = async (name: string, query: string): Promise<readonly number[]> => ((await ended(query))["flows"] as Row[]).map((row) => Number(row[name]));
+  expect(await ended("limit=3")).toMatchObject({ total: 4, next: "3" });
+  expect(await ended("limit=3&from=3")).toMatchObject({ total: 4, next: "" });
+  expect(new Set([...await column("port", "limit=3"), ...await column("port", "limit=3&from=3")]).size).toBe(4);
+  for (const [sort, sign] of [["endedMs", 1], ["-endedMs", -1], ["messages", -1], ["-lastedMs", -1]] as const) {
+    const found = await column(sort.replace("-", ""), `sort=${sort}`);
+    expect(found).toEqual(found.toSorted((one, other) => sign * (one - other)));
+  }
+  expect((await ended("sort=why"))["error"]).toMatch(/sort must be one of endedMs, /);
   expect((await rows(admin, "flappers"))[0]?.["ends"]).toBe(3);
   expect((await sluice(["flappers"], env)).out).toMatch(/sip:somebody@example\.com +3 /);
   await company.reconnect(U);

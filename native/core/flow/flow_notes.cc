@@ -194,25 +194,25 @@ void FlowNotes::tell(Event event, const Address& peer, const Asked& asked) noexc
 }
 
 void FlowNotes::ended(uint32_t slot, const Flow& flow, Counter why, uint32_t tick) noexcept {
-  FlowEnd& end = why == Counter::flows_moved ? moved_.next(kMoved) : ends_.next(kEnds);
-  end.remote = flow.remote;
-  end.listener = flow.listener;
-  end.kind = flow.kind;
-  end.why = why;
-  end.ended = tick;
-  end.messages = flow.messages;
-  end.opened = flow.kind == FlowKind::stream ? flow.birth : tick;
-  end.aor_size = end.instance_size = 0;
-  if (const Registration* note = of(slot); note != nullptr) {
-    end.aor_size = note->aor_size;
-    end.instance_size = note->instance_size;
-    std::memcpy(end.text, note->both().data(), note->both().size());
-    if (flow.kind == FlowKind::udp) end.opened = note->since;
+  const Registration* const newest = of(slot);
+  const uint32_t opened = flow.kind == FlowKind::stream ? flow.birth : newest != nullptr ? newest->since : tick;
+  EndList& list = why == Counter::flows_moved ? moved_ : newest == nullptr ? strangers_ : ends_;
+  if (FlowEnd* const end = list.next(); end != nullptr) {
+    end->remote = flow.remote;
+    end->listener = flow.listener;
+    end->kind = flow.kind;
+    end->why = why;
+    end->ended = tick;
+    end->messages = flow.messages;
+    end->opened = opened;
+    end->aor_size = newest != nullptr ? newest->aor_size : 0;
+    end->instance_size = newest != nullptr ? newest->instance_size : 0;
+    if (newest != nullptr) std::memcpy(end->text, newest->both().data(), newest->both().size());
   }
   // A drain ends them all, which is one event and not ten thousand.
   if (why == Counter::flows_moved) return;
-  for (const Registration* note = of(slot); note != nullptr; note = note->next.get())
-    news_.registration(Event::flow_lost, flow.remote, note->aor(), note->instance(), static_cast<uint32_t>(why), tick - end.opened);
+  for (const Registration* note = newest; note != nullptr; note = note->next.get())
+    news_.registration(Event::flow_lost, flow.remote, note->aor(), note->instance(), static_cast<uint32_t>(why), tick - opened);
 }
 
 void FlowNotes::drop(uint32_t slot) noexcept {
@@ -220,20 +220,11 @@ void FlowNotes::drop(uint32_t slot) noexcept {
 }
 
 const FlowEnd* FlowNotes::end_at(size_t back) const noexcept {
-  if (back < ends_.list.size()) return &ends_.newest(back);
-  back -= ends_.list.size();
-  return back < moved_.list.size() ? &moved_.newest(back) : nullptr;
-}
-
-FlowEnd& FlowNotes::Ends::next(size_t most) {
-  if (list.size() < most) {
-    list.emplace_back();
-    at = list.size() % most;
-    return list.back();
+  for (const EndList* list : {&ends_, &strangers_, &moved_}) {
+    if (back < list->size()) return &list->newest(back);
+    back -= list->size();
   }
-  FlowEnd& oldest = list[at];
-  at = (at + 1) % most;
-  return oldest;
+  return nullptr;
 }
 
 }  // namespace sluice

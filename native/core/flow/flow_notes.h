@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/flow/end_list.h"
 #include "core/flow/flow_table.h"
 #include "core/observe/news.h"
 #include "core/sip/message.h"
@@ -33,25 +34,12 @@ struct Registration {
   void operator delete(void* memory) noexcept { ::operator delete(memory); }
 };
 
-// A flow that ended.
-struct FlowEnd {
-  static constexpr size_t kText = 160;
-  Address remote;
-  uint16_t listener = 0;
-  FlowKind kind = FlowKind::stream;
-  Counter why = Counter::flows_closed;
-  uint32_t opened = 0;  // tick; UDP: of its first registration
-  uint32_t ended = 0;   // tick
-  uint32_t messages = 0;
-  uint8_t aor_size = 0;
-  uint8_t instance_size = 0;
-  char text[kText];     // AOR, then instance, of its newest registration
-};
-
 class FlowNotes {
  public:
-  static constexpr size_t kEnds = 8192;   // an hour at two per second
-  static constexpr size_t kMoved = 256;  // for a drain, which would fill the others in a moment
+  static constexpr size_t kEnds = 32'768;   // an hour at nine a second; 7 MB
+  // Apart, because they would fill the others in a moment:
+  static constexpr size_t kStrangers = 4096;  // connections over which nobody registered
+  static constexpr size_t kMoved = 256;       // those that a drain ended
 
   // `tells`: whether `news` hears of registrations too; of flows that end it always does.
   FlowNotes(NewsQueue& news, bool tells) noexcept : news_(news), tells_(tells) {}
@@ -68,7 +56,7 @@ class FlowNotes {
   void drop(uint32_t slot) noexcept;
 
   const Registration* of(uint32_t slot) const noexcept { return slot < notes_.size() ? notes_[slot].get() : nullptr; }
-  // `back` 0 is the newest; those ended by a drain come after all others. nullptr: there are not that many.
+  // `back` 0 is the newest; strangers come after all phones, and those that a drain ended come last. nullptr: there are not that many.
   const FlowEnd* end_at(size_t back) const noexcept;
 
  private:
@@ -101,14 +89,9 @@ class FlowNotes {
 
   std::unique_ptr<Asked[]> asked_;
   std::vector<std::unique_ptr<Registration>> notes_;  // by slot
-  struct Ends {
-    std::vector<FlowEnd> list;
-    size_t at = 0;
-    FlowEnd& next(size_t most);
-    const FlowEnd& newest(size_t back) const noexcept { return list[(at + list.size() - 1 - back) % list.size()]; }
-  };
-  Ends ends_;
-  Ends moved_;
+  EndList ends_{kEnds};
+  EndList strangers_{kStrangers};
+  EndList moved_{kMoved};
 };
 
 }  // namespace sluice

@@ -50,7 +50,7 @@ export const LISTS = [
       { ...aorColumn, sort: undefined }, { ...least("expires in", "expires", ({ expiresInSeconds }) => countdown(expiresInSeconds)), oneWay: true }, plain("contact", ({ contact }) => contact),
       plain("User-Agent", ({ userAgent }) => userAgent), plain("instance", ({ instance }) => instance),
     ] },
-  { path: "ended", title: "Ended", about: () => "Flows that ended, and why; the last thousand of each shard", sort: "endedMs", command: ({ q }) => ["flows", "--ended", q], keyOf: ({ shard, address, port, lastedMs, messages, endedAt }) => `${shard} ${address} ${port} ${lastedMs} ${messages} ${endedAt}`,
+  { path: "ended", title: "Ended", about: () => "Flows that ended in the last hour and before, and why; of each shard the last 32,768 of phones, 4,096 of strangers and 256 that a drain moved", sort: "endedMs", command: ({ q }) => ["flows", "--ended", q], keyOf: ({ shard, address, port, lastedMs, messages, endedAt }) => `${shard} ${address} ${port} ${lastedMs} ${messages} ${endedAt}`,
     columns: [
       { title: "phone", sort: "aor", first: "least", of: ({ aor, address }) => aor || address, href: ({ aor, address }) => toPhone(aor || address) }, least("ended", "endedMs", ({ endedMs }) => ago(endedMs)),
       least("lasted", "lastedMs", ({ lastedMs }) => span(lastedMs)), most("messages", "messages", ({ messages }) => messages), least("reason", "reason", ({ reason }) => reason), clientColumn,

@@ -1,0 +1,23 @@
+#include "core/flow/end_list.h"
+
+#include <algorithm>
+
+#include "check.h"
+
+namespace sluice::end_list_test {
+
+TEST("the flows that ended last are kept, the newest first, and never more than the bound") {
+  for (const size_t most : {1u, 255u, 256u, 700u}) {
+    EndList list(most);
+    CHECK_EQ(list.size(), 0u);
+    for (uint32_t number = 1; number <= 1500; ++number) {
+      list.next()->ended = number;
+      const size_t kept = std::min<size_t>(number, most);
+      CHECK_EQ(list.size(), kept);
+      CHECK(list.newest(0).ended == number && list.newest(kept - 1).ended == number - kept + 1);
+    }
+    for (uint32_t back = 0; back < most; ++back) CHECK_EQ(list.newest(back).ended, 1500 - back);
+  }
+}
+
+}  // namespace sluice::end_list_test
