@@ -5,6 +5,8 @@ import { clock, exact, short } from "/words.js";
 
 const SECONDS = 300;
 const HEIGHT = 170;
+/** Between two lines of the grid: whole numbers that are easily read. */
+const STEPS = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map((digit) => digit * 10 ** power)).flat();
 
 /** The colours of the page, which change with dark and light. */
 function tone(name) {
@@ -34,7 +36,7 @@ export class Chart {
     this.plot = new uPlot({
       ...this.size(),
       scales: { y: { range: (_, __, most) => [0, Math.max(most * 1.1, 1)] } },
-      axes: [{ ...axis, size: 32, gap: 6, incrs: [1, 5, 10, 30, 60, 120], values: times, space: 90 }, { ...axis, size: 54, values: (_, ticks) => ticks.map(short) }],
+      axes: [{ ...axis, size: 32, gap: 6, incrs: [1, 5, 10, 30, 60, 120], values: times, space: 90 }, { ...axis, size: 54, incrs: STEPS, values: (_, ticks) => ticks.map(short) }],
       series: [{}, ...this.lines.map((one) => ({
         stroke: tone(one.tone),
         fill: `color-mix(in srgb, ${tone(one.tone)} 10%, transparent)`,

@@ -77,7 +77,7 @@ export class Ladder {
     const key = `${Math.round(message.at * 1000)}${message.sent ? "s" : "r"}`;
     let after = this.#rungs.lastElementChild;
     while (after !== null && after.message.at > message.at) after = after.previousElementSibling;
-    for (let same = after; same !== null && same.message.at === message.at; same = same.previousElementSibling) if (same.dataset.key === key) return;
+    for (let same = after; same !== null && same.message.at === message.at; same = same.previousElementSibling) if (same.dataset.key === key && same.message.text === message.text) return;
     const rung = this.#rung(message, key);
     if (after === null) this.#rungs.prepend(rung);
     else after.after(rung);

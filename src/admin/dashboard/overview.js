@@ -20,9 +20,9 @@ export class Overview {
   });
   /** Each with what it draws, given the rate of a counter and the status. */
   #charts = [
-    [new Chart("chart-messages", "Messages a second", [{ label: "requests in", tone: "blue" }, { label: "responses in", tone: "teal" }, { label: "keep-alives", tone: "violet" }]),
+    [new Chart("chart-messages", "Messages a second", [{ label: "requests in", tone: "blue" }, { label: "responses in", tone: "green" }, { label: "keep-alives", tone: "violet" }]),
       (rate) => [rate("requestsIn"), rate("responsesIn"), rate("pings") + rate("stun") + rate("datagramKeepalives")]],
-    [new Chart("chart-classes", "Responses a second", [{ label: "2xx", tone: "green" }, { label: "1xx", tone: "teal" }, { label: "4xx", tone: "amber" }, { label: "5xx, 6xx", tone: "red" }]),
+    [new Chart("chart-classes", "Responses a second", [{ label: "2xx", tone: "green" }, { label: "1xx", tone: "blue" }, { label: "4xx", tone: "amber" }, { label: "5xx, 6xx", tone: "red" }]),
       (rate) => [rate("responses2xx"), rate("responses1xx"), rate("responses4xx"), rate("responses5xx") + rate("responses6xx")]],
     [new Chart("chart-flows", "Flows", [{ label: "connections", tone: "blue" }, { label: "UDP", tone: "violet" }]), (_, { flows }) => [flows.stream, flows.udp]],
     [new Chart("chart-refusals", "Refused a second", [{ label: "403", tone: "red" }, { label: "430", tone: "amber" }, { label: "503", tone: "violet" }]),

@@ -3,7 +3,7 @@ import { historyColumns } from "/history-words.js";
 import { byId, note } from "/make.js";
 import { ban, closeFlow } from "/orders.js";
 import { Table } from "/table.js";
-import { ago, expiry, place, span } from "/words.js";
+import { ago, expiry, place, roundTrip, span } from "/words.js";
 
 /** A supervised flow is late from this share of its time on. */
 const LATE_SHARE = 0.8;
@@ -45,7 +45,7 @@ export class PhoneTables {
     columns: [
       { title: "client", of: place }, { title: "state", of: stateOf, tone: (flow) => TONES[stateOf(flow)] ?? "" }, { title: "age", of: ({ ageMs }) => (ageMs < 0 ? "" : span(ageMs)) },
       { title: "silent", of: ({ idleMs }) => span(idleMs) }, { title: "dies after", of: ({ superviseSeconds }) => (superviseSeconds > 0 ? span(superviseSeconds * 1000) : "") },
-      { title: "messages", of: ({ messages }) => messages }, { title: "round trip", of: ({ roundTripUs }) => (roundTripUs > 0 ? `${(roundTripUs / 1000).toFixed(1)} ms` : "") },
+      { title: "messages", of: ({ messages }) => messages }, { title: "round trip", of: ({ roundTripUs }) => roundTrip(roundTripUs) },
       { title: "name", of: ({ id }) => id },
       { title: "Orders", orders: [{ text: "Close", run: (flow) => closeFlow(flow, flow.aors[0]?.aor ?? "") }, { text: "Ban", run: ({ address }) => ban(address) }] },
     ],

@@ -9,6 +9,12 @@ export function span(milliseconds) {
 
 export const ago = (milliseconds) => `${span(milliseconds)} ago`;
 
+/** Of a round trip; 0: not measured. */
+export function roundTrip(microseconds) {
+  if (microseconds === 0) return "";
+  return microseconds < 100 ? "under 0.1 ms" : `${(microseconds / 1000).toFixed(1)} ms`;
+}
+
 /** To the second, for what is counted down. */
 export function countdown(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
