@@ -16,6 +16,8 @@ function project(name: string, seconds: number, { retry = 0, alone = false } = {
       pool: "forks",
       // Files share the modules of test/support and the servers that wait in them.
       isolate: false,
+      // Tests that are declared concurrent mostly sleep: all those of a file at once.
+      maxConcurrency: 8,
       retry,
       ...(alone ? { fileParallelism: false, sequence: { groupOrder: 1 } } : {}),
       expect: { poll: { timeout: 10_000 * patience } },

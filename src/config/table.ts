@@ -238,7 +238,7 @@ export const table = {
     "SLUICE_FIRST_MESSAGE_SECONDS",
     integer(1, 3_600),
     "30",
-    "A new connection that sends nothing for this long is closed.",
+    "A new connection that sends no complete SIP message for this long is closed, even if it sends keep-alives.",
   ),
   messageSeconds: withDefault(
     "SLUICE_MESSAGE_SECONDS",

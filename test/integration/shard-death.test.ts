@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { Admin } from "../support/admin.js";
 import { register } from "../support/calls.js";
 import { type Cast, cast } from "../support/cast.js";
@@ -23,10 +23,10 @@ interface Stage {
   readonly admin: Admin;
 }
 
-async function stage(shards = 2): Promise<Stage> {
+async function stage(atEnd: typeof onTestFinished = onTestFinished): Promise<Stage> {
   const admin = await Admin.choose();
-  const settings = { SLUICE_SHARDS: String(shards), SLUICE_POLICY, SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_DRAIN_SECONDS: "1" };
-  return { company: await cast({ settings }), admin };
+  const settings = { SLUICE_SHARDS: "2", SLUICE_POLICY, SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_DRAIN_SECONDS: "1" };
+  return { company: await cast({ settings }, atEnd), admin };
 }
 
 /** OPTIONS from many sockets, so that every shard gets some; `answered[i]` counts those of socket i since it was last reset. */
@@ -104,62 +104,64 @@ test("readyz notices a hanging shard, which is ended and restarted", async () =>
   expect((await admin.get("/livez")).status).toBe(200);
 });
 
-test("a shard that cannot be ended makes the process unhealthy, and SIGTERM still ends it", async () => {
-  const { company, admin } = await stage();
-  const fifo = join(mkdtempSync(join(tmpdir(), "sluice-fifo-")), "fifo");
-  execFileSync("mkfifo", [fifo]);
-  await company.U.say(`${MESSAGE}\nX-Die: blocks\nX-Fifo: ${fifo}`);
-  await expect.poll(async () => (await admin.get("/livez")).text, { timeout: 20_000, interval: 250 }).toContain("hangs");
-  const began = performance.now();
-  company.SUT.terminate();
-  expect(await company.SUT.exited()).toBe(0);
-  // One second for the drain, plus five each for drain, close and end.
-  expect(performance.now() - began).toBeLessThan(17_000);
-});
-
-test("SIGTERM works in time even while a shard is down or hangs", async () => {
-  for (const how of ["throws", "hangs"] as const) {
-    const { company } = await stage();
-    await company.U.say(`${MESSAGE}\nX-Die: ${how}`);
-    await sleep(150);
+describe.concurrent("what mostly waits", () => {
+  test("a shard that cannot be ended makes the process unhealthy, and SIGTERM still ends it", async ({ onTestFinished }) => {
+    const { company, admin } = await stage(onTestFinished);
+    const fifo = join(mkdtempSync(join(tmpdir(), "sluice-fifo-")), "fifo");
+    execFileSync("mkfifo", [fifo]);
+    await company.U.say(`${MESSAGE}\nX-Die: blocks\nX-Fifo: ${fifo}`);
+    await expect.poll(async () => (await admin.get("/livez")).text, { timeout: 20_000, interval: 250 }).toContain("hangs");
     const began = performance.now();
     company.SUT.terminate();
     expect(await company.SUT.exited()).toBe(0);
-    expect(performance.now() - began).toBeLessThan(13_000);
-  }
-});
+    // One second for the drain, plus five each for drain, close and end.
+    expect(performance.now() - began).toBeLessThan(17_000);
+  });
 
-test("OB-5.4-1 clients that register while four shards start are supervised where they are heard: no flow of them dies", async () => {
-  const company = await cast({ settings: { SLUICE_SHARDS: "4", SLUICE_FLOW_TIMER: "3" } });
-  await company.SUT.kill();
-  const phones = await Promise.all(Array.from({ length: 12 }, (_, at) => company.newClient(`early${at}`)));
-  const answering = answerRegisters(company.C);
-  // Each one sends before anyone reads, and again and again until it is answered.
-  const restarted = company.SUT.restart();
-  const trying = phones.map((phone, at) => setInterval(() => void phone.say(registerOf(at)), 50));
-  const answers = await Promise.all(phones.map((phone) => phone.response(200, 10_000)));
-  trying.forEach(clearInterval);
-  await restarted;
-  // Longer than Flow-Timer plus grace: a shard that supervised a flow whose pings another shard reads would end it now.
-  for (let second = 0; second < 10; second += 1) {
-    for (const phone of phones) await phone.exactly("\r\n\r\n");
-    await sleep(1_000);
+  for (const how of ["throws", "hangs"] as const) {
+    test(`SIGTERM works in time even while a shard is down or hangs: its hook ${how}`, async ({ onTestFinished }) => {
+      const { company } = await stage(onTestFinished);
+      await company.U.say(`${MESSAGE}\nX-Die: ${how}`);
+      await sleep(150);
+      const began = performance.now();
+      company.SUT.terminate();
+      expect(await company.SUT.exited()).toBe(0);
+      expect(performance.now() - began).toBeLessThan(13_000);
+    });
   }
-  answering.stop();
-  await phones[0]?.say(registerOf(0));
-  await answering.done;
-  // The response to the last of the many REGISTERs is still on its way.
-  await sleep(500);
-  expect(answers.every((answer) => answer.header("Flow-Timer") === "3")).toBe(true);
-  for (const [at, phone] of phones.entries()) {
-    await phone.settle();
-    phone.forget();
-    company.C.forget();
-    await company.C.say(`MESSAGE sip:x@192.0.2.1 SIP/2.0\nRoute: ${answering.paths.get(`early${at}`)?.join(", ")}`);
-    await phone.request("MESSAGE");
-    await phone.reply("200 OK");
-    await company.C.response(200);
-  }
+
+  test("OB-5.4-1 clients that register while four shards start are supervised where they are heard: no flow of them dies", async ({ onTestFinished }) => {
+    const company = await cast({ settings: { SLUICE_SHARDS: "4", SLUICE_FLOW_TIMER: "3" } }, onTestFinished);
+    await company.SUT.kill();
+    const phones = await Promise.all(Array.from({ length: 12 }, (_, at) => company.newClient(`early${at}`)));
+    const answering = answerRegisters(company.C);
+    // Each one sends before anyone reads, and again and again until it is answered.
+    const restarted = company.SUT.restart();
+    const trying = phones.map((phone, at) => setInterval(() => void phone.say(registerOf(at)), 50));
+    const answers = await Promise.all(phones.map((phone) => phone.response(200, 10_000)));
+    trying.forEach(clearInterval);
+    await restarted;
+    // Longer than Flow-Timer plus grace: a shard that supervised a flow whose pings another shard reads would end it now.
+    for (let second = 0; second < 10; second += 1) {
+      for (const phone of phones) await phone.exactly("\r\n\r\n");
+      await sleep(1_000);
+    }
+    answering.stop();
+    await phones[0]?.say(registerOf(0));
+    await answering.done;
+    // The response to the last of the many REGISTERs is still on its way.
+    await sleep(500);
+    expect(answers.every((answer) => answer.header("Flow-Timer") === "3")).toBe(true);
+    for (const [at, phone] of phones.entries()) {
+      await phone.settle();
+      phone.forget();
+      company.C.forget();
+      await company.C.say(`MESSAGE sip:x@192.0.2.1 SIP/2.0\nRoute: ${answering.paths.get(`early${at}`)?.join(", ")}`);
+      await phone.request("MESSAGE");
+      await phone.reply("200 OK");
+      await company.C.response(200);
+    }
+  });
 });
 
 test("a signal before the process is up is handled", async () => {

@@ -241,10 +241,12 @@ test("TR-25 SA-16 certificates are reloaded on SIGHUP and when a file changes, a
   await stillThere();
 });
 
-test("TR-25 certificates change under traffic: all of 200 connections are served", { timeout: 60_000 }, async () => {
+test("TR-25 certificates change under traffic: all of 200 connections are served", async () => {
   const { authority, edge } = testCertificates();
   const live = copyOf(edge, "busy");
-  const { client, SUT } = await cast({ client: "tls", settings: { SLUICE_TLS_CERT: live.certificate, SLUICE_TLS_KEY: live.key } });
+  // A ping is not a message, and on a slow machine this may take longer than a connection may be without one.
+  const settings = { SLUICE_TLS_CERT: live.certificate, SLUICE_TLS_KEY: live.key, SLUICE_FIRST_MESSAGE_SECONDS: "3600" };
+  const { client, SUT } = await cast({ client: "tls", settings });
   const changes = Array.from({ length: 4 }, () => authority.issue(["DNS:edge.example.org"]));
   const answered: string[] = [];
   const connections: TcpConnection[] = [];
@@ -262,7 +264,7 @@ test("TR-25 certificates change under traffic: all of 200 connections are served
     // The new connection, and one that began with an earlier certificate.
     await Promise.all([connection, connections[Math.floor(at / 2)] ?? connection].map((one) => one.send("\r\n\r\n")));
   }
-  await expect.poll(() => answered.length, { timeout: 10_000 }).toBe(400);
+  await expect.poll(() => answered.length).toBe(400);
   expect(connections.every(({ isOpen }) => isOpen)).toBe(true);
   await Promise.all(connections.map((connection) => connection.close()));
 });

@@ -1,6 +1,6 @@
 /** SIP over WebSocket (RFC 7118): the differences from other transports. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import WebSocket from "ws";
 import { type Cast, cast } from "../support/cast.js";
 import { register } from "../support/calls.js";
@@ -16,9 +16,9 @@ const REGISTER = `REGISTER sip:example.com SIP/2.0
 Supported: path, outbound
 Contact: <sip:b@df7jal23ls0d.invalid;transport=ws>;reg-id=1;+sip.instance="<urn:uuid:0C67446E-F1A1-11D9-94D3-000A95A0E128>"`;
 
-async function upgraded(company: Cast): Promise<RawSocket> {
+async function upgraded(company: Cast, atEnd: typeof onTestFinished = onTestFinished): Promise<RawSocket> {
   const socket = await RawSocket.open(company.client);
-  onTestFinished(() => socket.end());
+  atEnd(() => socket.end());
   expect((await socket.handshake()).status).toBe(101);
   return socket;
 }
@@ -141,34 +141,36 @@ test("WS-6-1 OB-5.4-2 a double CRLF in a message is answered with a CRLF in a me
   expect((await socket.frame()).payload.toString()).toBe("still there");
 });
 
-test("WS-6-3 a silent browser is pinged, stays alive if it answers, and is closed if it does not", { timeout: 40_000 }, async () => {
-  const company = await cast({ client: "ws", settings: { SLUICE_WS_PING_SECONDS: "1" } });
-  const { U, C } = company;
-  const path = await register(U, C);
-  const silent = await upgraded(company);
-  expect((await silent.frame(4_000)).opcode).toBe(Opcode.ping);
-  expect(await silent.frame(14_000)).toMatchObject({ opcode: Opcode.close });
-  await silent.expectClosed();
-  // U has answered each of its pings meanwhile, as a browser does by itself.
-  expect(framesOf(U).filter(({ opcode }) => opcode === Opcode.ping).length).toBeGreaterThan(5);
-  await C.say(`OPTIONS sip:U@${U.at} SIP/2.0\nRoute: ${path.join(", ")}`);
-  await U.request("OPTIONS");
-});
+describe.concurrent("silent browsers", () => {
+  test("WS-6-3 a silent browser is pinged, stays alive if it answers, and is closed if it does not", { timeout: 40_000 }, async ({ onTestFinished }) => {
+    const company = await cast({ client: "ws", settings: { SLUICE_WS_PING_SECONDS: "1" } }, onTestFinished);
+    const { U, C } = company;
+    const path = await register(U, C);
+    const silent = await upgraded(company, onTestFinished);
+    expect((await silent.frame(4_000)).opcode).toBe(Opcode.ping);
+    expect(await silent.frame(14_000)).toMatchObject({ opcode: Opcode.close });
+    await silent.expectClosed();
+    // U has answered each of its pings meanwhile, as a browser does by itself.
+    expect(framesOf(U).filter(({ opcode }) => opcode === Opcode.ping).length).toBeGreaterThan(5);
+    await C.say(`OPTIONS sip:U@${U.at} SIP/2.0\nRoute: ${path.join(", ")}`);
+    await U.request("OPTIONS");
+  });
 
-test("OB-5.4-13 WS-6-3 with Flow-Timer a browser that answers pings keeps its flow", { timeout: 40_000 }, async () => {
-  const { U, C } = await cast({ client: "ws", settings: { SLUICE_WS_PING_SECONDS: "2", SLUICE_FLOW_TIMER: "2" } });
-  const path = await register(U, C, 1, "Require: outbound");
-  await sleep(9_000);
-  await C.say(`OPTIONS sip:U@${U.at} SIP/2.0\nRoute: ${path.join(", ")}`);
-  await U.request("OPTIONS");
-});
+  test("OB-5.4-13 WS-6-3 with Flow-Timer a browser that answers pings keeps its flow", { timeout: 40_000 }, async ({ onTestFinished }) => {
+    const { U, C } = await cast({ client: "ws", settings: { SLUICE_WS_PING_SECONDS: "2", SLUICE_FLOW_TIMER: "2" } }, onTestFinished);
+    const path = await register(U, C, 1, "Require: outbound");
+    await sleep(9_000);
+    await C.say(`OPTIONS sip:U@${U.at} SIP/2.0\nRoute: ${path.join(", ")}`);
+    await U.request("OPTIONS");
+  });
 
-test("OB-5.4-13 WS-6-3 the ping comes before supervision ends, however long WebSockets may otherwise be silent", { timeout: 40_000 }, async () => {
-  const { U, C } = await cast({ client: "ws", settings: { SLUICE_WS_PING_SECONDS: "30", SLUICE_FLOW_TIMER: "2" } });
-  const path = await register(U, C, 1, "Require: outbound");
-  await sleep(9_000);
-  await C.say(`OPTIONS sip:U@${U.at} SIP/2.0\nRoute: ${path.join(", ")}`);
-  await U.request("OPTIONS");
+  test("OB-5.4-13 WS-6-3 the ping comes before supervision ends, however long WebSockets may otherwise be silent", { timeout: 40_000 }, async ({ onTestFinished }) => {
+    const { U, C } = await cast({ client: "ws", settings: { SLUICE_WS_PING_SECONDS: "30", SLUICE_FLOW_TIMER: "2" } }, onTestFinished);
+    const path = await register(U, C, 1, "Require: outbound");
+    await sleep(9_000);
+    await C.say(`OPTIONS sip:U@${U.at} SIP/2.0\nRoute: ${path.join(", ")}`);
+    await U.request("OPTIONS");
+  });
 });
 
 test("WS-F-4 OB-5.3.1-4 a close frame is answered, the connection ends, and the flow's token is 430", async () => {

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Browser, Page } from "playwright-core";
-import { expect } from "vitest";
+import { expect, onTestFinished } from "vitest";
 
 /** Set to a folder to take the pictures of docs: `node scripts/pictures.mjs`. */
 const PICTURES = process.env["SLUICE_PICTURES"];
@@ -28,6 +28,8 @@ export interface Board {
 
 export async function openBoard(browser: Browser, url: string, { scheme = "light", width = 1440, height = 1000, refusals = false, ownClock = false }: Look = {}): Promise<Board> {
   const context = await browser.newContext({ colorScheme: scheme, viewport: { width, height }, reducedMotion: "reduce", permissions: ["clipboard-read", "clipboard-write"] });
+  // An open page goes on drawing, and so would those of all earlier tests.
+  onTestFinished(() => context.close());
   const page = await context.newPage();
   const faults: string[] = [];
   page.on("pageerror", (error) => faults.push(error.message));
