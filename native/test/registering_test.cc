@@ -160,6 +160,21 @@ TEST("TX-8 a retransmission is answered again with the same To tag and changes n
   CHECK(holds(rig.ask(edge, asked), "SIP/2.0 500 CSeq Out Of Order\r\n"));
 }
 
+TEST("TX-8 a client's first REGISTER, which makes its address a flow, and its retransmission get the same response") {
+  const TemporaryFolder folder;
+  RegistrarRig rig(folder.path());
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  const Asked asked;
+  const std::string first = rig.ask(client, asked);
+  CHECK(holds(first, "SIP/2.0 200 OK\r\n"));
+  CHECK(rig.at(rig.flow(FlowKind::udp))->flags & kFlow_registered);
+  const std::string again = rig.ask(client, asked);
+  CHECK(holds(again, "SIP/2.0 200 OK\r\n"));
+  CHECK_EQ(value_of(again, "TO "), value_of(first, "TO "));
+  CHECK(rig.states.back() == RegisterState::answered);
+  CHECK_EQ(rig.bindings().size(), 1u);
+}
+
 TEST("TX-8 what differs from an answered REGISTER only in its To is another request, and shows nobody's bindings without being decided on") {
   const TemporaryFolder folder;
   RegistrarRig rig(folder.path());
@@ -447,6 +462,62 @@ TEST("AU-9 AU-17 credentials are proved once, with the right password, from wher
   CHECK(proves(authorization("secret", nonce, "00000003")));
   registering.login().ha1s().forget();
   CHECK(!proves(authorization("secret", nonce, "00000004")));
+}
+
+TEST("TX-8 AU-9 a REGISTER with credentials and its retransmission in one batch: the same response, also if it is a refusal, and no login fails") {
+  const TemporaryFolder folder;
+  RegistrarRig rig(folder.path());
+  Registering& registering = (*rig).registering();
+  Logins logins(registering);
+  uint8_t ha1[kMd5Size];
+  const std::string secret = "bob:example.com:secret";
+  md5(secret.data(), secret.size(), ha1);
+  registering.login().ha1s().learn("bob", "example.com", DigestAlgorithm::md5, ha1);
+  std::vector<LoginState> found;
+  rig.policy = [&, decide = rig.policy](unsigned i, const int32_t* record, int32_t* verdict) {
+    found.push_back(registering.check_login(i));
+    return decide(i, record, verdict);
+  };
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  Address address;
+  CHECK(parse_ip("127.0.0.1", address));
+  char nonce[kNonceText];
+  logins.nonces.make("example.com", address, wall_ms(), nonce);
+  Asked asked;
+  asked.lines = authorization("secret", std::string(nonce, kNonceText), "00000001");
+  // The copy names another Contact: it is a retransmission all the same, and saves nothing.
+  Asked copy = asked;
+  copy.contact = "<sip:mallory@192.0.2.66>";
+  const auto both_of = [&](const Asked& first, const Asked& second) {
+    found.clear();
+    client.send(first.text());
+    client.send(second.text());
+    CHECK_EQ(rig->collect(), 2u);
+    rig.decide(2);
+    rig->execute();
+    CHECK((found == std::vector<LoginState>{LoginState::proven, LoginState::proven}));
+    return client.drain();
+  };
+  CHECK_EQ(count_of(both_of(asked, copy), "SIP/2.0 200 OK\r\n"), 2u);
+  CHECK_EQ(rig.bindings().size(), 1u);
+  CHECK_EQ(rig.count(Counter::logins_accepted), 1);
+  rig.configure(1);
+  asked.number = copy.number = 2;
+  asked.contact = "<sip:bob@192.0.2.9>";
+  copy.contact = "<sip:bob@192.0.2.7>;reg-id=1;+sip.instance=\"<urn:uuid:00000000-0000-1000-8000-00000000000A>\"";
+  asked.lines = copy.lines = authorization("secret", std::string(nonce, kNonceText), "00000002");
+  CHECK_EQ(count_of(both_of(asked, copy), "SIP/2.0 403 Too Many Contacts\r\n"), 2u);
+  CHECK_EQ(rig.bindings().size(), 1u);
+  CHECK_EQ(rig.bindings().front().cseq, 1u);
+  // Over a connection nothing is retransmitted.
+  const Peer stream = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  asked.transport = "TCP";
+  asked.number = 3;
+  asked.lines = authorization("secret", std::string(nonce, kNonceText), "00000003");
+  found.clear();
+  stream.send(asked.text() + asked.text());
+  CHECK(rig.until([&] { return found.size() == 2; }));
+  CHECK((found == std::vector<LoginState>{LoginState::proven, LoginState::left}));
 }
 
 TEST("AU-1 AU-2 AU-5 a challenge by numbers has a line for each algorithm, in the order of the configuration, and a fresh nonce; it changes nothing") {

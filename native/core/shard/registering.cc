@@ -63,7 +63,9 @@ uint64_t Registering::transaction_of(const Item& item) const noexcept {
   SipHasher hash = item.facts.hash;
   const Source& source = item.source;
   hash.add(source.remote.ip, sizeof source.remote.ip);
-  const uint32_t way[] = {source.from_core ? 0u : uint32_t{source.remote.port} << 16 | source.listener, source.from_core ? 0u : source.slot, source.from_core ? 0u : source.generation};
+  // A datagram comes from an address. Its first REGISTER makes it a flow, but what is retransmitted stays the same.
+  const bool is_connection = !source.from_core && source.kind == FlowKind::stream;
+  const uint32_t way[] = {source.from_core ? 0u : uint32_t{source.remote.port} << 16 | source.listener, is_connection ? source.slot : 0u, is_connection ? source.generation : 0u};
   hash.add(way, sizeof way);
   const Text to = item.message.text(item.message.to_value);
   const uint64_t size = to.size();
@@ -73,7 +75,17 @@ uint64_t Registering::transaction_of(const Item& item) const noexcept {
 }
 
 LoginState Registering::check_login(unsigned i) noexcept {
-  return desk_ == nullptr || state(i) != RegisterState::open ? LoginState::left : login_.check(turn_.item(i), desk_->requests[i].aor, settings_.domains);
+  static_assert(k_batch_size <= 64);
+  if (desk_ == nullptr || state(i) != RegisterState::open) return LoginState::left;
+  // The credentials count only once, so those of a retransmission are not checked again.
+  for (unsigned first = 0; first < i; ++first) {
+    if ((desk_->proven >> first & 1) == 0 || !is_copy_of(i, first)) continue;
+    desk_->copies |= uint64_t{1} << i;
+    return LoginState::proven;
+  }
+  const LoginState login = login_.check(turn_.item(i), desk_->requests[i].aor, settings_.domains);
+  if (login == LoginState::proven) desk_->proven |= uint64_t{1} << i;
+  return login;
 }
 
 void Registering::carry_out(unsigned i) noexcept {
@@ -82,7 +94,9 @@ void Registering::carry_out(unsigned i) noexcept {
   const auto grants = static_cast<uint32_t>(turn_.verdict(i)[kVerdict_edits]);
   const bool challenges = (grants & (kGrant_challenge | kGrant_stale_challenge)) != 0;
   const bool grants_flow = (grants & kGrant_outbound) != 0;
-  if (!is_known || (!challenges && grants_flow != ((desk_->requests[i].flags & kAsk_flow) != 0))) return ground_.counters.add(Counter::dropped);
+  const Done* const original = is_known && !challenges ? original_of(i) : nullptr;
+  const bool is_orphan = is_known && (desk_->copies >> i & 1) != 0 && original == nullptr;
+  if (!is_known || is_orphan || (!challenges && grants_flow != ((desk_->requests[i].flags & kAsk_flow) != 0))) return ground_.counters.add(Counter::dropped);
   ground_.counters.add(Counter::registers_by_numbers);
   if (!item.source.from_core) ground_.counters.add(Counter::registers_in);
   object_.await_answer(item);
@@ -92,10 +106,12 @@ void Registering::carry_out(unsigned i) noexcept {
   }
   Done done;
   done.item = i;
+  done.is_copy = original != nullptr;
   Outcome outcome = Outcome::saved;
   const uint64_t now = now_ns() / 1'000'000 + static_cast<uint64_t>(desk_->clock_offset);
   if (challenges) refuse(401, "Unauthorized", done);
-  else if (!save(i, now, outcome)) refuse_for_now(done);
+  else if (original != nullptr && original->status != 200) refuse(original->status, original->reason, done);
+  else if (!save(i, done.is_copy, now, outcome)) refuse_for_now(done);
   else if (outcome == Outcome::out_of_order) refuse(500, "CSeq Out Of Order", done);
   else if (outcome == Outcome::full) refuse(403, "Too Many Contacts", done);
   else if (outcome == Outcome::no_room) rest(done);
@@ -104,20 +120,25 @@ void Registering::carry_out(unsigned i) noexcept {
   desk_->done.push_back(done);
 }
 
-// Whether it retransmits a REGISTER of this very batch.
-bool Registering::repeats(unsigned i) const noexcept {
-  const auto is_same = [&](const Done& done) { return done.changes && desk_->transactions[done.item] == desk_->transactions[i]; };
-  return turn_.item(i).source.kind == FlowKind::udp && std::any_of(desk_->done.begin(), desk_->done.end(), is_same);
+bool Registering::is_copy_of(unsigned i, unsigned first) const noexcept {
+  return turn_.item(i).source.kind == FlowKind::udp && desk_->transactions[first] == desk_->transactions[i];
+}
+
+// What became of the REGISTER of this batch that it retransmits; nullptr: there is none. A challenge does not count, because the client may
+// answer it in the same batch.
+const Registering::Done* Registering::original_of(unsigned i) const noexcept {
+  const auto found = std::find_if(desk_->done.begin(), desk_->done.end(), [&](const Done& done) { return done.status != 401 && is_copy_of(i, done.item); });
+  return found == desk_->done.end() ? nullptr : &*found;
 }
 
 // RFC 3261 10.3 step 7. False: the store cannot save anything now.
-bool Registering::save(unsigned i, uint64_t now, Outcome& outcome) noexcept {
+bool Registering::save(unsigned i, bool is_copy, uint64_t now, Outcome& outcome) noexcept {
   const Item& item = turn_.item(i);
   const RegisterRequest& request = desk_->requests[i];
   const int32_t* const verdict = turn_.verdict(i);
   const auto grants = static_cast<uint32_t>(verdict[kVerdict_edits]);
   desk_->contacts.begin(request.aor, request.key, now, (grants & kGrant_gruu) != 0 ? desk_->gruus.get() : nullptr);
-  if (state(i) == RegisterState::answered || repeats(i)) {
+  if (state(i) == RegisterState::answered || is_copy) {
     desk_->store->table().lookup(request.aor, now, desk_->contacts);
     return true;
   }
@@ -194,6 +215,7 @@ void Registering::accept(Done& done) noexcept {
 }
 
 void Registering::refuse(int status, Text reason, Done& done) noexcept {
+  done.reason = reason;
   const Item& item = turn_.item(done.item);
   const Text aor = desk_->requests[done.item].aor;
   Writer out = desk_->answers.room(2 * size_t{item.message.head_size} + kOwn + login_.challenge_octets(aor));
@@ -271,7 +293,7 @@ void Registering::send(const Done& done) noexcept {
   const uint32_t now = ground_.clock.tick();
   if (done.changes && item.source.kind == FlowKind::udp)
     desk_->memory.remember(desk_->transactions[done.item], RegisterState::answered, now, now + Clock::ticks(uint64_t{ground_.config.branch_seconds} * 1'000));
-  if (done.changes && !item.source.from_core) bind(done.item);
+  if (done.changes && !done.is_copy && !item.source.from_core) bind(done.item);
   ground_.counters.add(Counter::replies);
   responder_.count(done.status, Method::register_);
   const ReturnPath back = return_path_of(ground_.config, object_.answer_way_of(done.item));

@@ -45,6 +45,7 @@ class Registering {
   // Fills the rows of the batch.
   void read() noexcept {
     if (desk_ == nullptr) return;
+    desk_->proven = desk_->copies = 0;
     for (unsigned i = 0; i < turn_.count(); ++i) read(i);
   }
   // Carries out the verdict on item i; finish() sends the response.
@@ -60,7 +61,9 @@ class Registering {
   struct Done {
     unsigned item = 0;
     int status = 0;
+    Text reason;
     bool changes = false;  // the table changed, so the journal must have it first
+    bool is_copy = false;  // retransmits a REGISTER of this batch
     size_t answer_at = 0;
     size_t answer_size = 0;
   };
@@ -74,6 +77,8 @@ class Registering {
     std::unique_ptr<GruuWriter> gruus;
     std::deque<RegisterRequest> requests;  // one per message of the batch
     uint64_t transactions[k_batch_size];   // transaction_of() each
+    uint64_t proven = 0;                   // bit i: the login of item i was proven by its credentials
+    uint64_t copies = 0;                   // bit i: item i retransmits one of those
     uint32_t rests_until = 0;              // tick
     RegisterMemory memory;
     ContactLines contacts;
@@ -88,8 +93,9 @@ class Registering {
   RegisterState state(unsigned i) const noexcept { return static_cast<RegisterState>(desk_->rows[i * k_register_fields + kRegister_state]); }
   uint64_t transaction_of(const Item& item) const noexcept;
   uint16_t payer_of(const Item& item) const noexcept;
-  bool repeats(unsigned i) const noexcept;
-  bool save(unsigned i, uint64_t now, Outcome& outcome) noexcept;
+  bool is_copy_of(unsigned i, unsigned first) const noexcept;
+  const Done* original_of(unsigned i) const noexcept;
+  bool save(unsigned i, bool is_copy, uint64_t now, Outcome& outcome) noexcept;
   void accept(Done& done) noexcept;
   void refuse(int status, Text reason, Done& done) noexcept;
   void keep(int status, const Writer& out, Done& done) noexcept;
