@@ -26,7 +26,7 @@ export const historyMetrics: readonly HistoryMetric[] = [
   { name: "history_events_total", help: "Events for the history, by kind.", label: "kind", labels: KINDS.join(", "), read: ({ history }) => [...history.counts] },
   {
     name: "history_lost_total",
-    help: "Events that are not in the history: for lack of room in a queue, or because there were too many failed calls, or too many of one source.",
+    help: "Events that are not in the history: for lack of room in a queue, or because there were too many failed calls or logins, or too many events of one source or address of record.",
     label: "reason",
     labels: "room, source",
     read: ({ history, pool }) => [["room", history.lost.room + Number(pool.counter(Counter.newsLost))], ["source", history.lost.source]],
