@@ -152,9 +152,9 @@ export class RedisStore implements LocationStore {
 
   async past(): Promise<readonly Binding[]> {
     const kept = `sluice:past:{${this.node}}`;
-    const bindings = (await this.#ask(() => this.#client.hvals(kept))).map((text) => fromRow(...(JSON.parse(text) as [string, Row])));
+    const texts = await this.#ask(() => this.#client.hvals(kept));
     await this.#ask(() => this.#client.del(kept));
-    return bindings;
+    return texts.flatMap((text) => readKept(text) ?? []);
   }
 
   /** Redis expires whole addresses of record by itself, and every save drops the expired bindings of its own. */
@@ -215,6 +215,15 @@ export class RedisStore implements LocationStore {
 
 function hashOf(aor: string): string {
   return `sluice:aor:{${aor}}`;
+}
+
+/** Undefined: it is damaged, or another version's. */
+function readKept(text: string): Binding | undefined {
+  try {
+    return fromRow(...(JSON.parse(text) as [string, Row]));
+  } catch {
+    return undefined;
+  }
 }
 
 function read(aor: string, text: string): Binding {

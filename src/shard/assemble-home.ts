@@ -117,7 +117,7 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
   // The embedded store has learnt them before any shard opened.
   if (config.shard === 0 && store.node !== undefined) {
     const learn = (flow: string, owner: string): boolean => binding.learnPastFlow(config.cluster, config.boot, flow, owner);
-    learnPastFlows({ store, learn, isWanted: () => isOpen && binding.flowOwners(config.cluster).forgotten === 0 }).catch(onFault);
+    learnPastFlows({ store, learn, isWanted: () => isOpen && binding.flowOwners(config.cluster).forgotten === 0, report: onFault }).catch(onFault);
   }
   const configure = async (changed: Config): Promise<void> => {
     const before = door;

@@ -3,7 +3,8 @@ import { expect, onTestFinished, test } from "vitest";
 import { RedisStore } from "../../../src/location/redis-store.js";
 import { Gruus } from "../../../src/registrar/gruu.js";
 import { Registrar } from "../../../src/registrar/registrar.js";
-import { AOR, operation, plainBinding } from "../../support/bindings.js";
+import { learnPastFlows } from "../../../src/shard/past-flows.js";
+import { AOR, flowBinding, operation, plainBinding } from "../../support/bindings.js";
 import { RedisServer } from "../../support/redis-server.js";
 import { DIRECT, OPTIONS, SECRET, registerMessage } from "../../support/registrar-stage.js";
 
@@ -64,6 +65,29 @@ test("while Redis hangs only a bounded number of commands wait for it: the rest 
   server.resume();
   await Promise.all(waiting);
   await expect.poll(() => store.lookup(AOR).catch(() => "away"), { timeout: 10_000 }).toEqual([]);
+});
+
+test("OB-7-9 connections of an earlier run are learnt as soon as Redis is there, and what it cannot read costs nobody else", async () => {
+  const { server, store } = await stage();
+  const { Redis } = await import("ioredis");
+  const admin = new Redis(server.url);
+  onTestFinished(() => admin.disconnect());
+  admin.on("error", () => undefined);
+  const flowOf = (at: number): string => `s/0/1/0/${at}/1`;
+  const users = [1, 2, 3].map((at) => `sip:user${at}@example.org`);
+  for (const [at, aor] of users.entries()) await store.save(aor, operation({ put: [flowBinding(store, "urn:uuid:a", 1, { aor, flow: flowOf(at) })] }));
+  await admin.set("sluice:aor:{sip:poisoned@example.org}", "not a hash");
+  await admin.hset("sluice:aor:{sip:damaged@example.org}", "key", "not JSON");
+  await admin.hset("sluice:past:{node-one}", "one", "not JSON", "two", JSON.stringify(["sip:past@example.org", ["key", "call", 1, 1, 1, flowOf(9), null, false, null, "sip:a@h", "", [], 1_000, null]]));
+  await server.kill();
+  const learnt = new Set<string>();
+  const faults: unknown[] = [];
+  const learning = learnPastFlows({ store, learn: (flow) => learnt.add(flow).size > 0, isWanted: () => true, report: (error) => faults.push(error), pauseMs: 20 });
+  await expect(store.lookup(AOR)).rejects.toHaveProperty("name", "StoreUnavailable");
+  await server.begin();
+  await learning;
+  expect(learnt).toEqual(new Set([flowOf(9), ...users.map((_, at) => flowOf(at))]));
+  expect(faults).toHaveLength(2);
 });
 
 test("a server that has forgotten the scripts gets them again", async () => {
