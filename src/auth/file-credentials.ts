@@ -50,7 +50,9 @@ export class FileCredentials implements CredentialStore {
   }
 
   revision(): number | undefined {
-    return this.#looking !== undefined || this.#isDue() ? undefined : this.#revision;
+    // Even if nobody logs in, so that challenges do not stay on the object path.
+    if (this.#isDue()) this.#looking ??= this.#look();
+    return this.#looking === undefined ? this.#revision : undefined;
   }
 
   close(): Promise<void> {
