@@ -16,7 +16,7 @@ const OF_ADDRESS: Allowance = { atOnce: 60, perSecond: 1 / 20 };
 const MOST_ADDRESSES = 10_000;
 
 export class Gate {
-  readonly #sources = new LogRate({ perSecond: PER_SECOND, mostKeys: MOST_SOURCES });
+  readonly #sources: LogRate;
   /** When each failed call was last seen, the oldest first. */
   readonly #calls = new Map<string, number>();
   readonly #now: () => number;
@@ -31,6 +31,7 @@ export class Gate {
   /** Milliseconds of a clock that never runs back. */
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
+    this.#sources = new LogRate({ perSecond: PER_SECOND, mostKeys: MOST_SOURCES, now });
     this.#failedCalls = new Bucket(FAILURES, now());
     this.#failedLogins = new Bucket(FAILURES, now());
   }
