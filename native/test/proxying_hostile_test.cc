@@ -164,6 +164,10 @@ TEST("what was answered has a memory of its own: when it is full, the oldest giv
     edge.send(answer_to(rig.hear(edge, "MESSAGE sip:"), 200));
     rig.hear(callers[static_cast<size_t>(number - 1)], "SIP/2.0 200 ");
   }
+  CHECK_EQ(rig.count(Counter::answers_held), 16);
+  CHECK_EQ(rig.count(Counter::answers_forgotten), 24);
+  CHECK_EQ(rig.count(Counter::buffer_bytes), 0);
+  CHECK(rig.count(Counter::answer_octets_held) > 16 * 100 && rig.count(Counter::answer_octets_held) < 16 * 500);
   ask(40);
   rig.hear(callers[39], "SIP/2.0 200 ");
   CHECK_EQ(rig.heard(edge), "");
@@ -172,6 +176,8 @@ TEST("what was answered has a memory of its own: when it is full, the oldest giv
   rig.pass(40'000);
   rig.pass(40'000);
   CHECK_EQ(rig.count(Counter::buffer_bytes), 0);
+  CHECK_EQ(rig.count(Counter::answers_held), 0);
+  CHECK_EQ(rig.count(Counter::answer_octets_held), 0);
   CHECK_EQ(rig.count(Counter::requests_held), 0);
 }
 

@@ -21,7 +21,7 @@ ClientTransactions::ClientTransactions(Ground& ground, Outbox& outbox, ObjectGat
 
 ClientTransactions::~ClientTransactions() noexcept {
   by_branch_.each([this](uint32_t index) {
-    for (FlowBuffer** buffer : {&at(index).sent, &at(index).ack, &at(index).reasons}) give_back(ground_.pool, *buffer);
+    for (FlowBuffer** buffer : {&at(index).sent, &at(index).reasons}) give_back(ground_.pool, *buffer);
   });
 }
 
@@ -38,7 +38,7 @@ uint32_t ClientTransactions::after(uint64_t milliseconds) const noexcept {
   return at == 0 ? 1 : at;
 }
 
-ClientTransactions::Started ClientTransactions::start(const ClientTransaction& way, Text branch, Text head, Text body, uint32_t silence, const Address& payer, bool is_exempt,
+ClientTransactions::Started ClientTransactions::start(const ClientWay& way, Text branch, Text head, Text body, uint32_t silence, const Address& payer, bool is_exempt,
                                                       uint32_t& index) noexcept {
   const bool is_cancel = way.method == Method::cancel;
   // A CANCEL is part of what its INVITE was given room for.
@@ -50,7 +50,7 @@ ClientTransactions::Started ClientTransactions::start(const ClientTransaction& w
     object_.release(place);
     return Started::no_room;
   }
-  ClientTransaction made = way;
+  ClientWay made = way;
   char room[kMaxFlowId];
   Text id;
   if (!dispatch(made, sent->text(), id, room)) {
@@ -60,7 +60,7 @@ ClientTransactions::Started ClientTransactions::start(const ClientTransaction& w
   }
   index = slab_.take();
   ClientTransaction& one = at(index);
-  one = made;
+  static_cast<ClientWay&>(one) = made;
   one.serial = ++serials_;
   one.sent = sent;
   one.place = place;
@@ -75,7 +75,7 @@ ClientTransactions::Started ClientTransactions::start(const ClientTransaction& w
   return Started::sent;
 }
 
-bool ClientTransactions::dispatch(ClientTransaction& one, Text octets, Text& id, char* room) noexcept {
+bool ClientTransactions::dispatch(ClientWay& one, Text octets, Text& id, char* room) noexcept {
   if (one.goes_over_flow) {
     if (!object_.send_to_flow(one.flow, octets)) return false;
     Source way;
@@ -94,15 +94,15 @@ bool ClientTransactions::dispatch(ClientTransaction& one, Text octets, Text& id,
   return !id.empty() && parse_flow_id(ground_.config, id, one.flow);
 }
 
-bool ClientTransactions::send_again(ClientTransaction& one, Text octets) noexcept {
+bool ClientTransactions::send_again(const ClientWay& one, Text octets) noexcept {
   char room[kMaxFlowId];
   Text id;
-  ClientTransaction copy = one;
+  ClientWay copy = one;
   return dispatch(copy, octets, id, room);
 }
 
 // From the flow that was asked, or from the neighbour (OB-5.3.1-11, TX-10).
-bool ClientTransactions::may_answer(const ClientTransaction& one, const Source& source) const noexcept {
+bool ClientTransactions::may_answer(const ClientWay& one, const Source& source) const noexcept {
   if (!one.goes_over_flow) return source.from_core || source.remote.same_ip(one.to);
   const FlowName& name = one.flow.name;
   if (name.kind != source.kind || one.flow.listener != source.listener) return false;
@@ -165,7 +165,7 @@ void ClientTransactions::final(uint32_t index, const Message& response) noexcept
     if (!has_memory()) forget(index);
     return;
   }
-  if (one.state == ClientState::completed && one.ack != nullptr) return void(send_again(one, outbox_.copied(one.ack->text())));
+  if (one.state == ClientState::completed && !one.ack.empty()) return void(send_again(one, outbox_.copied(one.ack.text())));
   if (!one.is_pending()) return;
   acknowledge(one, response);
   const bool was_awaited = !one.has_ended;
@@ -176,7 +176,7 @@ void ClientTransactions::final(uint32_t index, const Message& response) noexcept
   const uint64_t serial = one.serial;
   if (was_awaited) user_->heard(index, response);
   if (at(index).serial != serial) return;
-  if (at(index).is_reliable() || at(index).ack == nullptr || !has_memory()) forget(index);
+  if (at(index).is_reliable() || at(index).ack.empty() || !has_memory()) forget(index);
   else arm(index);
 }
 
@@ -186,7 +186,7 @@ void ClientTransactions::acknowledge(ClientTransaction& one, const Message& resp
   if (!write_hop_by_hop("ACK", *ground_.spare, response.text(response.to_value), Text(), out)) return;
   const Text octets = outbox_.commit(out);
   send_again(one, octets);
-  if (!one.is_reliable()) append(ground_.pool, one.ack, octets);
+  if (!one.is_reliable()) one.ack.keep(octets);
 }
 
 // A final response has come: what it took from the share of its sender goes back.
@@ -215,7 +215,7 @@ void ClientTransactions::send_cancel(uint32_t index) noexcept {
   Writer out = outbox_.scratch();
   if (!write_hop_by_hop("CANCEL", sent, sent.text(sent.to_value), one.reasons == nullptr ? Text() : one.reasons->text(), out)) return;
   const Text octets = outbox_.commit(out);
-  ClientTransaction way;
+  ClientWay way;
   way.method = Method::cancel;
   way.goes_over_flow = one.goes_over_flow;
   way.transport = one.transport;
@@ -314,12 +314,12 @@ void ClientTransactions::due(uint32_t index) noexcept {
 
 void ClientTransactions::forget(uint32_t index) noexcept {
   ClientTransaction& one = at(index);
-  for (FlowBuffer** buffer : {&one.sent, &one.ack, &one.reasons}) give_back(ground_.pool, *buffer);
+  for (FlowBuffer** buffer : {&one.sent, &one.reasons}) give_back(ground_.pool, *buffer);
   if (one.place != 0) object_.release(one.place);
   wheel_.cancel(index);
   by_branch_.remove(index);
   by_flow_.remove(index);
-  one.serial = 0;
+  one = ClientTransaction();
   slab_.give(index);
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/hash_chains.h"
+#include "core/base/kept_octets.h"
 #include "core/base/slab.h"
 #include "core/shard/object_gate.h"
 
@@ -20,39 +21,43 @@ enum class ClientState : uint8_t {
 
 enum class ClientFailure : uint8_t { timeout, transport };
 
-struct ClientTransaction {
-  WheelNode timer;
-  HashLink by_branch;
-  HashLink by_flow;      // the id of the flow that it left by
-  uint64_t serial = 0;   // 0: free
-  FlowBuffer* sent = nullptr;     // until the final response
-  FlowBuffer* ack = nullptr;
-  FlowBuffer* reasons = nullptr;  // lines for the CANCEL
-  // Where it goes: over this flow, or to an address by the transport.
+// What its user says about a transaction: where it goes, and whom it belongs to (proxying.h).
+struct ClientWay {
+  // Over this flow, or to an address by the transport.
   bool goes_over_flow = false;
   Transport transport = Transport::udp;
+  Method method = Method::unknown;
   FlowId flow;           // that it left by
   Address to;
-  // Whom it belongs to (proxying.h), and the way that it takes.
   uint32_t owner = 0;
   uint64_t owner_serial = 0;
   uint64_t way = 0;      // Way::identity
   uint64_t binding = 0;  // Way::key
   uint64_t updated = 0;
+
+  bool is_invite() const noexcept { return method == Method::invite; }
+  bool is_reliable() const noexcept { return flow.name.kind == FlowKind::stream; }
+};
+
+struct ClientTransaction : ClientWay {
+  WheelNode timer;
+  HashLink by_branch;
+  HashLink by_flow;      // the id of the flow that it left by
+  uint64_t serial = 0;   // 0: free
+  FlowBuffer* sent = nullptr;     // until the final response
+  FlowBuffer* reasons = nullptr;  // lines for the CANCEL
+  KeptOctets ack;                 // of an INVITE over UDP that was refused
   uint32_t place = 0;    // Reservations
   uint32_t interval_ms = 0;
   uint32_t resend_at = 0;   // ticks, 0: never
   uint32_t ends_at = 0;     // timers B and F; what is remembered after the final response
   uint32_t overdue_at = 0;  // timer C; the wait for a silent way if there is another one; that for a cancelled one
-  Method method = Method::unknown;
   ClientState state = ClientState::calling;
   bool was_heard = false;
   bool has_ended = false;  // its owner waits for it no more
   bool is_cancelling = false;
   bool cancel_sent = false;
 
-  bool is_invite() const noexcept { return method == Method::invite; }
-  bool is_reliable() const noexcept { return flow.name.kind == FlowKind::stream; }
   bool is_pending() const noexcept { return state == ClientState::calling || state == ClientState::proceeding; }
 };
 
@@ -82,7 +87,7 @@ class ClientTransactions {
   enum class Started : uint8_t { sent, no_room, no_way };
   // Sends a request. `way` has what the transaction must know besides; `silence`: milliseconds that it may stay silent, 0: the usual time.
   // `index` receives its number if it was sent.
-  Started start(const ClientTransaction& way, Text branch, Text head, Text body, uint32_t silence, const Address& payer, bool is_exempt, uint32_t& index) noexcept;
+  Started start(const ClientWay& way, Text branch, Text head, Text body, uint32_t silence, const Address& payer, bool is_exempt, uint32_t& index) noexcept;
   ClientTransaction& at(uint32_t index) noexcept { return slab_.at(index); }
 
   // A response with this branch, from that source; false: nobody waits for it.
@@ -113,9 +118,9 @@ class ClientTransactions {
   uint64_t key_of(Text branch, bool is_cancel) const noexcept;
   uint64_t flow_key(Text id) const noexcept;
   uint32_t after(uint64_t milliseconds) const noexcept;
-  bool dispatch(ClientTransaction& one, Text octets, Text& id, char* room) noexcept;
-  bool send_again(ClientTransaction& one, Text octets) noexcept;
-  bool may_answer(const ClientTransaction& one, const Source& source) const noexcept;
+  bool dispatch(ClientWay& one, Text octets, Text& id, char* room) noexcept;
+  bool send_again(const ClientWay& one, Text octets) noexcept;
+  bool may_answer(const ClientWay& one, const Source& source) const noexcept;
   void provisional(uint32_t index, const Message& response) noexcept;
   void final(uint32_t index, const Message& response) noexcept;
   void acknowledge(ClientTransaction& one, const Message& response) noexcept;

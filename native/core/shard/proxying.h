@@ -96,16 +96,16 @@ class Proxying final : public ClientUser {
   void cancel(unsigned i, uint32_t server) noexcept;
 
   // proxying_context.cc
-  uint32_t owner_of(const ClientTransaction& branch) noexcept;  // 0: it has ended
+  uint32_t owner_of(const ClientWay& branch) noexcept;  // 0: it has ended
   void try_next(uint32_t server, const Ways& ways, const Message* last) noexcept;
   void look_again(uint32_t server, const Message* last) noexcept;
   const Way* next_way(ProxiedContext& context, const Ways& ways) noexcept;
   ClientTransactions::Started send_copy(uint32_t server, const Way& way, bool has_other) noexcept;
-  void put_record_routes(const ServerTransaction& server, const ClientTransaction& to, Writer& out) noexcept;
+  void put_record_routes(const ServerTransaction& server, const ClientWay& to, Writer& out) noexcept;
   void put_pair(const FlowId& flow, Side first, const Neighbour* neighbour, Writer& out) noexcept;
-  void failed_with(uint32_t server, const ClientTransaction& branch, int status, const Message* response) noexcept;
-  void drop_binding(const ServerTransaction& server, const ClientTransaction& branch) noexcept;
-  void note_silence(const ClientTransaction& branch, bool silent) noexcept;
+  void failed_with(uint32_t server, const ClientWay& branch, int status, const Message* response) noexcept;
+  void drop_binding(const ServerTransaction& server, const ClientWay& branch) noexcept;
+  void note_silence(const ClientWay& branch, bool silent) noexcept;
   void pass_on(uint32_t server, const Message& response) noexcept;
   void conclude(uint32_t server, const Message* best) noexcept;
 

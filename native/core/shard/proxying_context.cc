@@ -39,7 +39,7 @@ FlowId flow_of(const EdgeConfig& config, const Source& source) noexcept {
 
 }  // namespace
 
-uint32_t Proxying::owner_of(const ClientTransaction& branch) noexcept { return desk_->servers.holds(branch.owner, branch.owner_serial) ? branch.owner : 0; }
+uint32_t Proxying::owner_of(const ClientWay& branch) noexcept { return desk_->servers.holds(branch.owner, branch.owner_serial) ? branch.owner : 0; }
 
 // A copy that cannot be sent at once ends its branch in the same moment (RFC 3261 16.9).
 void Proxying::try_next(uint32_t index, const Ways& ways, const Message* last) noexcept {
@@ -87,7 +87,7 @@ void Proxying::look_again(uint32_t index, const Message* last) noexcept {
 ClientTransactions::Started Proxying::send_copy(uint32_t index, const Way& way, bool has_other) noexcept {
   using Started = ClientTransactions::Started;
   ServerTransaction& server = desk_->servers.at(index);
-  ClientTransaction branch;
+  ClientWay branch;
   branch.goes_over_flow = !way.flow.empty();
   branch.transport = way.transport;
   branch.to = way.to;
@@ -126,7 +126,7 @@ ClientTransactions::Started Proxying::send_copy(uint32_t index, const Way& way, 
 
 // Each end that is connected here directly gets the two URIs of its flow, so that everything later in the dialog is relayed by its tokens
 // (RFC 5626 5.3, RFC 5658). Each side reads the URI of its own side first.
-void Proxying::put_record_routes(const ServerTransaction& server, const ClientTransaction& to, Writer& out) noexcept {
+void Proxying::put_record_routes(const ServerTransaction& server, const ClientWay& to, Writer& out) noexcept {
   if (to.goes_over_flow) put_pair(to.flow, Side::client, server.source.from_core ? &server.neighbour : nullptr, out);
   if (server.source.from_core) return;
   Neighbour callee;
@@ -156,7 +156,7 @@ void Proxying::put_pair(const FlowId& flow, Side first, const Neighbour* neighbo
 }
 
 void Proxying::heard(uint32_t index, const Message& response) noexcept {
-  const ClientTransaction branch = desk_->clients.at(index);
+  const ClientWay branch = desk_->clients.at(index);
   const uint32_t server = owner_of(branch);
   if (server == 0) return;
   ProxiedContext& context = desk_->servers.at(server).context;
@@ -180,14 +180,14 @@ void Proxying::heard(uint32_t index, const Message& response) noexcept {
 }
 
 void Proxying::failed(uint32_t index, ClientFailure why) noexcept {
-  const ClientTransaction branch = desk_->clients.at(index);
+  const ClientWay branch = desk_->clients.at(index);
   const uint32_t server = owner_of(branch);
   if (server == 0 || desk_->servers.at(server).context.branch != index) return;
-  if (why == ClientFailure::timeout && !branch.was_heard) note_silence(branch, true);
+  if (why == ClientFailure::timeout && !desk_->clients.at(index).was_heard) note_silence(branch, true);
   failed_with(server, branch, why == ClientFailure::transport ? kFlowFailed : kTimedOut, nullptr);
 }
 
-void Proxying::failed_with(uint32_t index, const ClientTransaction& branch, int status, const Message* response) noexcept {
+void Proxying::failed_with(uint32_t index, const ClientWay& branch, int status, const Message* response) noexcept {
   ServerTransaction& server = desk_->servers.at(index);
   ProxiedContext& context = server.context;
   context.branch = 0;
@@ -200,7 +200,7 @@ void Proxying::failed_with(uint32_t index, const ClientTransaction& branch, int 
   else conclude(index, response);
 }
 
-void Proxying::drop_binding(const ServerTransaction& server, const ClientTransaction& branch) noexcept {
+void Proxying::drop_binding(const ServerTransaction& server, const ClientWay& branch) noexcept {
   find_ways(server.aor, desk_->ways);
   for (size_t i = 0; i < desk_->ways.count(); ++i) {
     const Way& way = desk_->ways.at(i);
@@ -208,7 +208,7 @@ void Proxying::drop_binding(const ServerTransaction& server, const ClientTransac
   }
 }
 
-void Proxying::note_silence(const ClientTransaction& branch, bool silent) noexcept {
+void Proxying::note_silence(const ClientWay& branch, bool silent) noexcept {
   if (silent) desk_->silences->add(branch.way, static_cast<uint32_t>(now_ns() / 1'000'000'000));
   else desk_->silences->remove(branch.way);
 }

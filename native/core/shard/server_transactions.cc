@@ -133,7 +133,10 @@ void ServerTransactions::put(const ServerTransaction& one, int status, Text octe
   object_.answer(one.back, {octets, status, one.is_open() ? one.method : Method::unknown, status >= 200, own});
 }
 
-void ServerTransactions::put_again(const ServerTransaction& one) noexcept { object_.answer(one.back, {one.last->text(), one.last_status, Method::unknown, false, false}); }
+void ServerTransactions::put_again(ServerTransaction& one) noexcept {
+  const Text octets = one.last != nullptr ? one.last->text() : one.answer.text();
+  if (!octets.empty()) object_.answer(one.back, {octets, one.last_status, Method::unknown, false, false});
+}
 
 void ServerTransactions::keep(ServerTransaction& one, int status, Text octets) noexcept {
   one.last_status = status;
@@ -154,7 +157,9 @@ void ServerTransactions::send(uint32_t index, int status, Text octets, bool own)
   const uint64_t memory = 64 * uint64_t{ground_.config.t1_ms};
   if (!one.is_invite()) {
     if (one.is_reliable()) return close(index);
-    keep(one, status, octets);
+    give_back(ground_.pool, one.last);
+    one.last_status = status;
+    one.answer.keep(octets);
     return finish(index, ServerState::answered, memory);
   }
   if (status < 300) {
@@ -171,9 +176,8 @@ void ServerTransactions::send(uint32_t index, int status, Text octets, bool own)
 }
 
 void ServerTransactions::repeat(uint32_t index) noexcept {
-  const ServerTransaction& one = at(index);
   ground_.counters.add(Counter::absorbed);
-  if (one.last != nullptr && one.state != ServerState::confirmed) put_again(one);
+  put_again(at(index));
 }
 
 void ServerTransactions::acknowledge(uint32_t index) noexcept {
@@ -205,15 +209,20 @@ void ServerTransactions::finish(uint32_t index, ServerState state, uint64_t mill
   give_back(ground_.pool, one.request);
   object_.release(std::exchange(one.place, 0));
   one.ends_at = after(milliseconds);
-  one.last_octets = one.last == nullptr ? 0 : static_cast<uint32_t>(one.last->text().size());
+  one.aor = std::string();
   const uint32_t most = ground_.config.limits.max_pending;
   const uint16_t share = one.is_exempt ? uint16_t{0} : shares_.place_of(one.payer);
   // Once that memory is half full, no source may have more than an eighth of it.
-  if (share != 0 && finished_.size() > most / 2 && shares_.held(share) > most / 8) return close(index);
+  if (share != 0 && finished_.size() > most / 2 && shares_.held(share) > most / 8) {
+    ground_.counters.add(Counter::answers_forgotten);
+    return close(index);
+  }
   one.share = share;
   shares_.take(share);
-  finished_.push_back({index, one.serial, one.last_octets});
-  finished_octets_ += one.last_octets;
+  finished_.push_back({index, one.serial, one.answer.size()});
+  finished_octets_ += one.answer.size();
+  ground_.counters.add(Counter::answers_held);
+  ground_.counters.add(Counter::answer_octets_held, one.answer.size());
   arm(index);
   make_room();
 }
@@ -224,10 +233,19 @@ void ServerTransactions::make_room() noexcept {
     const Finished oldest = finished_.front();
     const bool has_ended = !holds(oldest.index, oldest.serial);
     if (!has_ended && finished_.size() <= most && finished_octets_ <= uint64_t{most} * kAnswerOctets) return;
-    finished_.pop_front();
-    finished_octets_ -= oldest.octets;
-    if (!has_ended) close(oldest.index);
+    drop_oldest();
+    if (has_ended) continue;
+    ground_.counters.add(Counter::answers_forgotten);
+    close(oldest.index);
   }
+}
+
+void ServerTransactions::drop_oldest() noexcept {
+  const uint32_t octets = finished_.front().octets;
+  finished_.pop_front();
+  finished_octets_ -= octets;
+  ground_.counters.add(Counter::answers_held, -1);
+  ground_.counters.add(Counter::answer_octets_held, -static_cast<int64_t>(octets));
 }
 
 void ServerTransactions::arm(uint32_t index) noexcept {
@@ -266,8 +284,7 @@ void ServerTransactions::close(uint32_t index) noexcept {
   if (one.place != 0) object_.release(one.place);
   wheel_.cancel(index);
   by_key_.remove(index);
-  one.serial = 0;
-  one.aor.clear();
+  one = ServerTransaction();
   slab_.give(index);
 }
 

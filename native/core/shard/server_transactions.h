@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/base/hash_chains.h"
+#include "core/base/kept_octets.h"
 #include "core/base/slab.h"
 #include "core/home/ways.h"
 #include "core/relay/pending_shares.h"
@@ -47,6 +48,7 @@ struct ServerTransaction {
   uint64_t serial = 0;  // whoever holds the index also holds this
   FlowBuffer* request = nullptr;  // as received, until it is answered
   FlowBuffer* last = nullptr;     // the response to repeat
+  KeptOctets answer;              // the same, once a request other than INVITE is answered
   std::string aor;
   Source source;
   ReturnPath back;
@@ -60,7 +62,6 @@ struct ServerTransaction {
   uint32_t interval_ms = 0;
   uint32_t resend_at = 0;  // tick, 0: never; of a request other than INVITE that waits, when it gets a 100
   uint32_t ends_at = 0;    // tick, 0: never
-  uint32_t last_octets = 0;
   int last_status = 0;
   Method method = Method::unknown;
   ServerState state = ServerState::proceeding;
@@ -126,10 +127,11 @@ class ServerTransactions {
   Text tag(uint64_t serial, char* out) const noexcept;
   Text write_own(const Message& request, const ServerTransaction& one, int status, Text lines) noexcept;
   void put(const ServerTransaction& one, int status, Text octets, bool own) noexcept;
-  void put_again(const ServerTransaction& one) noexcept;
+  void put_again(ServerTransaction& one) noexcept;
   void keep(ServerTransaction& one, int status, Text octets) noexcept;
   void finish(uint32_t index, ServerState state, uint64_t milliseconds) noexcept;
   void make_room() noexcept;
+  void drop_oldest() noexcept;
   void arm(uint32_t index) noexcept;
   void due(uint32_t index) noexcept;
   void close(uint32_t index) noexcept;
