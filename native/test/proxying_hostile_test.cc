@@ -1,4 +1,6 @@
 // What may go wrong with a request that is proxied by numbers: messages that come twice, late, mutilated, or from somebody else.
+#include <algorithm>
+
 #include "proxy_rig.h"
 
 namespace sluice::proxying_hostile_test {
@@ -122,6 +124,32 @@ TEST("TX-12 an answer to a CANCEL, or to another method, is none to the INVITE o
   CHECK_EQ(rig.heard(caller), "");
   edge.send(answer_to(copy, 200));
   rig.hear(caller, "SIP/2.0 200 ");
+}
+
+TEST("TX-8 a call stays on its path when a second device registers while it rings") {
+  const TemporaryFolder folder;
+  ProxyRig rig(folder.path());
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp)), caller = Peer::udp(rig.port(ShardRig::kClientUdp));
+  rig.add(1, edge.port());
+  caller.send(invite().text());
+  const std::string copy = rig.hear(edge, "INVITE sip:");
+  edge.send(answer_to(copy, 180));
+  const std::string rings = rig.hear(caller, "SIP/2.0 180 ");
+  rig.add(1, edge.port(), "urn:uuid:00000000-0000-1000-8000-00000000000b");
+  caller.send(invite().text());
+  CHECK(holds(rings, rig.hear(caller, "SIP/2.0 180 ")));
+  caller.send(follow(invite(), "CANCEL"));
+  CHECK(holds(rig.hear(caller, "CSeq: 1 CANCEL"), "SIP/2.0 200 "));
+  CHECK(holds(rig.hear(edge, "CANCEL sip:"), value_of(copy, "Via")));
+  edge.send(answer_to(copy, 487));
+  rig.hear(caller, "SIP/2.0 487 ");
+  CHECK(holds(rig.hear(edge, "ACK sip:"), value_of(copy, "Via")));
+  CHECK(std::count(rig.states.begin(), rig.states.end(), RequestState::own) == 2);
+  // The next call finds two devices.
+  rig.states.clear();
+  caller.send(invite(2).text());
+  rig.until([&] { return !rig.states.empty(); });
+  CHECK(rig.states.at(0) == RequestState::unread);
 }
 
 TEST("bodies of 48 KB pass both ways over connections") {

@@ -25,7 +25,17 @@ const MAX_AWAY = 40;
 const PATIENCE_MS = 5_000;
 
 /** Counters of a current amount, which ends with the shard; the others count events. */
-export const GAUGES: readonly number[] = [Counter.streamFlows, Counter.udpFlows, Counter.handshakes, Counter.pending, Counter.bufferBytes, Counter.requestsHeld, Counter.requestOctetsHeld];
+export const GAUGES: readonly number[] = [
+  Counter.streamFlows,
+  Counter.udpFlows,
+  Counter.handshakes,
+  Counter.pending,
+  Counter.bufferBytes,
+  Counter.requestsHeld,
+  Counter.requestOctetsHeld,
+  Counter.answersHeld,
+  Counter.answerOctetsHeld,
+];
 
 export interface PoolOptions {
   readonly shards: number;
