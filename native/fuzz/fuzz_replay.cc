@@ -13,7 +13,7 @@ namespace {
 constexpr SipKey kKey{1, 2};
 constexpr TableBounds kBounds{1'000, 8 << 20};
 
-struct Counter final : BindingSink {
+struct BindingCount final : BindingSink {
   size_t count = 0;
   void take(const Binding& binding) noexcept override {
     for (const Text part : binding.parts)
@@ -67,8 +67,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   BindingTable again(kKey, kBounds, 1'000);
   replay(again, copy);
   if (again.bindings() != table.bindings() || again.octets() != table.octets()) std::abort();
-  Counter counter;
-  table.lookup("sip:a@h", 0, counter);
+  BindingCount count;
+  table.lookup("sip:a@h", 0, count);
   uint32_t cursor = 0;
   for (bool more = true; more;) table.expire(UINT64_MAX / 2, 1'000'000'000, cursor, more);
   return 0;
