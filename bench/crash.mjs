@@ -2,18 +2,17 @@
  * kill -9 in the middle of a flood of REGISTERs, again and again: whatever was answered 200 must be there after the restart. Then the same with
  * a journal whose end is cut off, and with one in which a bit is turned: what comes before the damage must be served, and the log must say so.
  * Exits with 1 if one of these fails.
- * `npm run bench -- crash [--aors 20000] [--times 5] [--seconds 4]`
+ * `npm run bench -- crash [--aors 20000] [--times 5] [--after 60000]`
  */
 import { closeSync, cpSync, fstatSync, mkdtempSync, openSync, readFileSync, readSync, readdirSync, rmSync, statSync, truncateSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { fixed, table } from "./lib/figures.mjs";
 import { runHomeLoads, sluiceRegistrar } from "./lib/registrars.mjs";
 import { OUT } from "./lib/tools.mjs";
 
-const { values: args } = parseArgs({ options: { aors: { type: "string", default: "20000" }, times: { type: "string", default: "5" }, seconds: { type: "string", default: "4" } } });
-const SECONDS = Number(args.seconds);
+const { values: args } = parseArgs({ options: { aors: { type: "string", default: "20000" }, times: { type: "string", default: "5" }, after: { type: "string", default: "60000" } } });
+const AFTER = Number(args.after);
 // What a REGISTER asked for tells the check which one a binding is of.
 const env = { SLUICE_EXPIRES_JITTER: "0" };
 const log = join(OUT, "acknowledged");
@@ -24,7 +23,7 @@ for (let time = 0; time < Number(args.times); time += 1) {
   const folder = mkdtempSync(join(OUT, "crash-"));
   const damaged = mkdtempSync(join(OUT, "crash-"));
   try {
-    const load = await floodAndKill(folder, SECONDS * (0.4 + (0.5 * time) / Number(args.times)));
+    const load = await floodAndKill(folder, AFTER + Math.round((time * AFTER) / 7));
     cpSync(folder, damaged, { recursive: true });
     rows.push(["kill -9", ...(await checked(folder, load, 0))]);
     const damage = time % 2 === 0 ? cutOff : turnBit;
@@ -39,14 +38,14 @@ console.log(table(["what happened", "REGISTER/s", "answered 200", "missing", "st
 console.log(faults.length === 0 ? "\neverything that was answered 200 is there" : `\n${faults.length} faults:\n- ${faults.join("\n- ")}`);
 process.exit(faults.length === 0 ? 0 : 1);
 
-/** The figures of the load, which the server did not survive. */
-async function floodAndKill(folder, seconds) {
+/** The figures of the load, which kills the server after so many responses. */
+async function floodAndKill(folder, responses) {
+  rmSync(log, { force: true });
   const server = await sluiceRegistrar({ folder, env });
-  const load = runHomeLoads({ workload: "refresh", aors: args.aors, seconds: SECONDS, warmup: 0, "timeout-ms": 500, log, pid: server.pid });
-  await sleep(seconds * 1_000);
-  server.child.kill("SIGKILL");
+  const [figures] = await runHomeLoads({ workload: "refresh", aors: args.aors, seconds: 60, warmup: 0, "timeout-ms": 500, log, pid: server.pid, "kill-after": responses });
   await server.stop();
-  return (await load).at(-1);
+  if (figures.done < responses) faults.push(`the load got ${figures.done} responses of ${responses}`);
+  return figures;
 }
 
 /** A row of the table. `allowed`: how many bindings may be missing. */

@@ -1,5 +1,7 @@
 // The load program of the registrar's benchmarks: an edge, its phones and their callers, in one process on one CPU core. Prints one line of
 // JSON per workload: first (every flow registers), refresh, message, invite, and check (whatever was answered 200 is there).
+#include <signal.h>
+
 #include <fstream>
 #include <sstream>
 
@@ -26,7 +28,8 @@ class HomeLoad {
         timeout_(o.number("timeout-ms") * 1'000'000LL),
         peers_(parse_address(o.text("server")), parse_address(o.text("local")), static_cast<uint32_t>(o.number("aors")), static_cast<uint32_t>(o.number("flows")),
                digest_named(o.text("digest")), static_cast<uint32_t>(o.number("expires"))),
-        server_(static_cast<pid_t>(o.number("pid"))) {}
+        server_(static_cast<pid_t>(o.number("pid"))),
+        kill_after_(static_cast<uint64_t>(o.number("kill-after"))) {}
 
   int run() {
     if (!o_.text("log").empty()) read_log();
@@ -118,6 +121,7 @@ class HomeLoad {
       round();
     }
     HomePhase to = now();
+    if (killed_) to.when = heard_;
     to.late = rate > 0 ? std::max<int64_t>(0, to.when - static_cast<int64_t>(next)) : 0;
     while (peers_.ledger().open_count() > 0) round();
     to.lost = peers_.ledger().lost();
@@ -141,6 +145,7 @@ class HomeLoad {
     const int64_t at = now_ns();
     if (peers_.round()) heard_ = at;
     peers_.ledger().expire(at - timeout_);
+    if (!killed_ && kill_after_ > 0 && peers_.tally().done >= kill_after_) killed_ = ::kill(static_cast<pid_t>(o_.number("pid")), SIGKILL) == 0;
   }
 
   HomePhase now() {
@@ -176,6 +181,8 @@ class HomeLoad {
   int64_t timeout_;
   HomePeers peers_;
   ProcessTree server_;
+  uint64_t kill_after_;  // so many responses; 0: the server lives
+  bool killed_ = false;
   uint32_t turn_ = 0;
   int64_t heard_ = 0;
 };
@@ -185,7 +192,7 @@ class HomeLoad {
 int main(int argc, char** argv) {
   Options options(argc, argv,
                   {{"server", "127.0.0.1:15060"}, {"local", "127.0.0.1:15070"}, {"workload", "first,refresh"}, {"aors", "10000"}, {"flows", "2"}, {"window", "96"},
-                   {"rate", "0"}, {"seconds", "5"}, {"warmup", "0.5"}, {"digest", "none"}, {"timeout-ms", "2000"}, {"pid", "0"}, {"search", "0"}, {"log", ""}, {"expires", "0"}});
+                   {"rate", "0"}, {"seconds", "5"}, {"warmup", "0.5"}, {"digest", "none"}, {"timeout-ms", "2000"}, {"pid", "0"}, {"search", "0"}, {"log", ""}, {"expires", "0"}, {"kill-after", "0"}});
   // Too large for the stack because of its buffers.
   static HomeLoad load(options);
   return load.run();
