@@ -8,7 +8,7 @@ import { netsOf } from "../shard/shard-config.js";
 import { readBans, writeBans } from "./ban-file.js";
 import { ControlRefusal } from "./control-refusal.js";
 
-const MOST = 4_096;
+const MAX = 4_096;
 
 export interface BanView {
   readonly address: string;
@@ -36,7 +36,7 @@ export class Bans {
     this.#path = path;
     this.#tell = tell;
     try {
-      for (const [network, until] of readBans(path).slice(0, MOST)) this.#bans.set(network, { net: networkOf(network), until });
+      for (const [network, until] of readBans(path).slice(0, MAX)) this.#bans.set(network, { net: networkOf(network), until });
     } catch (error) {
       log.error({ file: path, reason: messageOf(error) }, "the bans cannot be read: set them again");
     }
@@ -52,7 +52,7 @@ export class Bans {
   add(text: string, seconds: number): void {
     const net = networkOf(text);
     const address = shown(net);
-    if (!this.#bans.has(address) && this.#bans.size >= MOST) throw new ControlRefusal(409, `there are ${MOST} bans already`);
+    if (!this.#bans.has(address) && this.#bans.size >= MAX) throw new ControlRefusal(409, `there are ${MAX} bans already`);
     this.#bans.set(address, { net, until: Date.now() + seconds * 1_000 });
     this.#log.warn({ address, seconds }, "address banned");
     this.#tell({ kind: "banned", at: Date.now(), address, seconds, why: "the operator" });

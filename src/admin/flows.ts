@@ -74,14 +74,14 @@ function timesOf({ silence, age }: FlowTimes): FlowFilter {
 }
 
 /** The shard counts milliseconds in 32 bits. */
-const MOST_MS = 0xff_ff_ff_ff;
+const MAX_MS = 0xff_ff_ff_ff;
 
 function millisecondsOf(name: string, text: string): { readonly least: number; readonly below: number } | undefined {
   if (text === "") return undefined;
   const [, least = "", below = ""] = /^(\d{1,7})-(\d{0,7})$/.exec(text) ?? [];
   if (least === "") throw new ControlRefusal(400, `${name} is seconds from-to: 60-300, or 86400- for no end`);
-  const milliseconds = (seconds: string): number => Math.min(Number(seconds) * 1_000, MOST_MS);
-  return { least: milliseconds(least), below: below === "" ? MOST_MS : milliseconds(below) };
+  const milliseconds = (seconds: string): number => Math.min(Number(seconds) * 1_000, MAX_MS);
+  return { least: milliseconds(least), below: below === "" ? MAX_MS : milliseconds(below) };
 }
 
 export class Flows {

@@ -8,7 +8,7 @@ import type { WebClient } from "./web/web-server.js";
 const INTERVAL_MS = 1_000;
 // A slower reader loses messages; it never slows the process down.
 const MAX_WAITING = 1 << 20;
-const MOST_EVENTS = 500;
+const MAX_EVENTS = 500;
 
 export class Live {
   readonly #control: Control;
@@ -54,7 +54,7 @@ export class Live {
   }
 
   #events(events: readonly HistoryEvent[]): void {
-    for (let at = 0; at < events.length && this.#clients.size > 0; at += MOST_EVENTS) this.#send(JSON.stringify({ kind: "events", events: events.slice(at, at + MOST_EVENTS) }));
+    for (let at = 0; at < events.length && this.#clients.size > 0; at += MAX_EVENTS) this.#send(JSON.stringify({ kind: "events", events: events.slice(at, at + MAX_EVENTS) }));
   }
 
   #send(text: string): void {

@@ -5,15 +5,15 @@ import { type Allowance, Bucket } from "./bucket.js";
 import type { Happening } from "./event.js";
 
 const PER_SECOND = 2;
-const MOST_SOURCES = 1_000;
+const MAX_SOURCES = 1_000;
 /** How long the same response to the same call may come again (timer H of RFC 3261 17.2.1). */
 const AGAIN_MS = 32_000;
-const MOST_CALLS = 4_096;
+const MAX_CALLS = 4_096;
 /** Failed calls, and failed logins: they cannot push out yesterday in an hour, whoever makes them fail and from however many networks. */
 const FAILURES: Allowance = { atOnce: 2_000, perSecond: 20 };
 /** What happens to the bindings of one address of record: more than of any device that works. */
 const OF_ADDRESS: Allowance = { atOnce: 60, perSecond: 1 / 20 };
-const MOST_ADDRESSES = 10_000;
+const MAX_ADDRESSES = 10_000;
 
 export class Gate {
   readonly #sources: LogRate;
@@ -31,7 +31,7 @@ export class Gate {
   /** Milliseconds of a clock that never runs back. */
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
-    this.#sources = new LogRate({ perSecond: PER_SECOND, mostKeys: MOST_SOURCES, now });
+    this.#sources = new LogRate({ perSecond: PER_SECOND, mostKeys: MAX_SOURCES, now });
     this.#failedCalls = new Bucket(FAILURES, now());
     this.#failedLogins = new Bucket(FAILURES, now());
   }
@@ -71,7 +71,7 @@ export class Gate {
 
   #bucketOf(aor: string): Bucket {
     const bucket = this.#addresses.get(aor) ?? this.#quiet.get(aor) ?? new Bucket(OF_ADDRESS, this.#now());
-    if (this.#addresses.size >= MOST_ADDRESSES) {
+    if (this.#addresses.size >= MAX_ADDRESSES) {
       this.#quiet = this.#addresses;
       this.#addresses = new Map();
     }
@@ -85,7 +85,7 @@ export class Gate {
     this.#calls.delete(name);
     this.#calls.set(name, at);
     const [oldest] = this.#calls.keys();
-    if (this.#calls.size > MOST_CALLS && oldest !== undefined) this.#calls.delete(oldest);
+    if (this.#calls.size > MAX_CALLS && oldest !== undefined) this.#calls.delete(oldest);
     return at - before > AGAIN_MS;
   }
 }

@@ -2,7 +2,7 @@
 import type { Log } from "../observe/log.js";
 import type { Place, Segments } from "./segments.js";
 
-const MOST_WAITING = 4 << 20;
+const MAX_WAITING = 4 << 20;
 const AGAIN_MS = 1_000;
 const LAST_MS = 2_000;
 const LINE_END = 10;
@@ -20,7 +20,7 @@ export class Journal {
   #fault = "";
   #lost = 0;
 
-  constructor(segments: Segments, log: Log, mostWaiting = MOST_WAITING) {
+  constructor(segments: Segments, log: Log, mostWaiting = MAX_WAITING) {
     this.segments = segments;
     this.#log = log;
     this.#mostWaiting = mostWaiting;

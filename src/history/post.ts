@@ -2,15 +2,15 @@
 import { Agent as HttpAgent, type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 
-const MOST_MS = 10_000;
-const MOST_ANSWER = 64 * 1_024;
+const MAX_MS = 10_000;
+const MAX_ANSWER = 64 * 1_024;
 
 export class Poster {
   readonly #url: URL;
   readonly #agent: HttpAgent | HttpsAgent;
   readonly #mostMs: number;
 
-  constructor(url: string, connections: number, mostMs = MOST_MS) {
+  constructor(url: string, connections: number, mostMs = MAX_MS) {
     this.#url = new URL(url);
     const options = { keepAlive: true, maxSockets: connections };
     this.#agent = this.#url.protocol === "https:" ? new HttpsAgent(options) : new HttpAgent(options);
@@ -48,7 +48,7 @@ function drain(answer: IncomingMessage): void {
   let octets = 0;
   answer.on("data", (part: Buffer) => {
     octets += part.length;
-    if (octets > MOST_ANSWER) answer.destroy();
+    if (octets > MAX_ANSWER) answer.destroy();
   });
   answer.on("error", () => undefined);
 }

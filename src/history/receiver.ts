@@ -12,10 +12,10 @@ import type { Journal } from "./journal.js";
 import { Poster } from "./post.js";
 import type { Place } from "./segments.js";
 
-const MOST_AT_ONCE = 16;
-const MOST_READ = 64;
+const MAX_AT_ONCE = 16;
+const MAX_READ = 64;
 const FIRST_PAUSE_MS = 500;
-const MOST_PAUSE_MS = 60_000;
+const MAX_PAUSE_MS = 60_000;
 
 export interface ReceiverOptions {
   readonly webhook: Webhook;
@@ -47,7 +47,7 @@ export class Receiver {
   constructor(options: ReceiverOptions) {
     this.#options = options;
     this.#place = options.place;
-    this.#poster = new Poster(options.webhook.url, MOST_AT_ONCE);
+    this.#poster = new Poster(options.webhook.url, MAX_AT_ONCE);
   }
 
   get url(): string {
@@ -95,7 +95,7 @@ export class Receiver {
       this.#isWanted = false;
       await journal.written();
       for (;;) {
-        const { events, next, hasGap } = await follow(journal.segments, this.#place, MOST_READ);
+        const { events, next, hasGap } = await follow(journal.segments, this.#place, MAX_READ);
         if (hasGap) this.#gaps += 1;
         if (next.segment === this.#place.segment && next.offset === this.#place.offset) break;
         if (!(await this.#deliver(events.filter(({ kind }) => DELIVERED.has(kind))))) return;
@@ -129,7 +129,7 @@ export class Receiver {
   /** Random, so that many senders do not come back together. */
   async #pause(attempt: number): Promise<void> {
     const { firstPauseMs = FIRST_PAUSE_MS } = this.#options;
-    const most = Math.min(firstPauseMs * 2 ** attempt, MOST_PAUSE_MS);
+    const most = Math.min(firstPauseMs * 2 ** attempt, MAX_PAUSE_MS);
     await sleep(most * (0.5 + Math.random() / 2), undefined, { signal: this.#end.signal, ref: false }).catch(() => undefined);
   }
 
@@ -161,7 +161,7 @@ export class Receiver {
   #worked(): void {
     if (this.#failures > 0) this.#options.log.info({ webhook: this.origin }, "a webhook is accepted again");
     this.#failures = 0;
-    this.#atOnce = Math.min(this.#atOnce * 2, MOST_AT_ONCE);
+    this.#atOnce = Math.min(this.#atOnce * 2, MAX_AT_ONCE);
   }
 
   #failed(reason: string): void {

@@ -4,7 +4,7 @@ import { type HistoryEvent, type Kind, readEvent } from "./event.js";
 import type { Place, Segments } from "./segments.js";
 
 const PIECE = 512 * 1_024;
-const MOST_LINE = 1 << 20;
+const MAX_LINE = 1 << 20;
 const LINE_END = 10;
 /** Events of several threads are written within so many milliseconds of each other, in any order. */
 const DISORDER_MS = 60_000;
@@ -84,7 +84,7 @@ async function* backwards(path: string, end: number | undefined, needle: Buffer)
       const isWhole = begin === 0 || first > 0;
       if (isWhole) for (const { offset, text } of lastLines(piece, first, needle)) yield { offset: begin + offset, text };
       rest = isWhole ? piece.subarray(0, first) : piece;
-      if (rest.length > MOST_LINE) rest = Buffer.alloc(0);
+      if (rest.length > MAX_LINE) rest = Buffer.alloc(0);
       left = begin;
     }
   } finally {

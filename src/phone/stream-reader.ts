@@ -2,7 +2,7 @@
 
 const HEAD_END = "\r\n\r\n";
 const LENGTH = /^(?:content-length|l)[ \t]*:[ \t]*(\d{1,7})/im;
-const MOST = 1 << 20;
+const MAX = 1 << 20;
 
 export class StreamReader {
   readonly #onMessage: (octets: Buffer) => void;
@@ -16,7 +16,7 @@ export class StreamReader {
     this.#held = Buffer.concat([this.#held, octets]);
     while (this.#step());
     // A peer that never ends its message is not worth the memory.
-    if (this.#held.length > MOST) this.#held = Buffer.alloc(0);
+    if (this.#held.length > MAX) this.#held = Buffer.alloc(0);
   }
 
   #step(): boolean {

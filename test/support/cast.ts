@@ -145,7 +145,7 @@ export function serverOf({ client = "udp", core = "udp", host = "127.0.0.1", sha
 
 /** Casts between two tests, the one that has waited longest first: starting processes is what tests spend most time on. They serve all files of a vitest worker. */
 const idle: { readonly key: string; readonly company: Cast }[] = [];
-const MOST_IDLE = 6;
+const MAX_IDLE = 6;
 
 function takeIdle(key: string): Cast | undefined {
   const at = idle.findLastIndex((one) => one.key === key);
@@ -154,7 +154,7 @@ function takeIdle(key: string): Cast | undefined {
 
 async function putIdle(key: string, company: Cast): Promise<void> {
   idle.push({ key, company });
-  if (idle.length > MOST_IDLE) await idle.shift()?.company.end();
+  if (idle.length > MAX_IDLE) await idle.shift()?.company.end();
 }
 
 /**

@@ -30,7 +30,7 @@ export interface Registration {
 
 /** Those that no test uses now, the one that has waited longest first. */
 const idle: { readonly key: string; readonly home: Home }[] = [];
-const MOST_IDLE = 4;
+const MAX_IDLE = 4;
 
 /** The address of phones. */
 const PHONES = "127.0.0.1";
@@ -73,7 +73,7 @@ export class Home {
         if (isClear) idle.push({ key, home });
         else await home.close();
       }
-      if (idle.length > MOST_IDLE) await idle.shift()?.home.close();
+      if (idle.length > MAX_IDLE) await idle.shift()?.home.close();
     });
     return home;
   }

@@ -16,7 +16,7 @@ export const REALM = "example.org";
 export type Sender = "alice" | "bob" | "edge" | "alice over TLS" | "bob over TLS";
 
 const FLOWS: Readonly<Record<Sender, string>> = { alice: "s/0/0/1/1/1", bob: "s/0/0/1/2/1", edge: "s/0/0/1/3/1", "alice over TLS": "s/1/0/1/4/1", "bob over TLS": "s/1/0/1/5/1" };
-const HEAD_MOST = 16_384;
+const MAX_HEAD = 16_384;
 
 export class ObjectStage {
   /** Responses, and forwarded requests, in order. */
@@ -69,7 +69,7 @@ export class ObjectStage {
   take(octets: Uint8Array, sender: Sender = "alice", isStrict = false): boolean {
     const message = new SipMessage(octets);
     const head = octets.length - message.body.length;
-    if (message.error !== ScanError.none || head > HEAD_MOST) return false;
+    if (message.error !== ScanError.none || head > MAX_HEAD) return false;
     this.#octets = octets;
     this.#sender = sender;
     this.#records.fill(0);
