@@ -9,7 +9,7 @@ import type { EndedView, FlowView, Flows } from "./flows.js";
 
 /** Of each shard, and of what is shown in pages. */
 const MOST = 1_000;
-/** Of the flows that ended, so that no shard copies all of them at once. */
+/** Of the flows that ended, and of what is searched, so that no shard copies all of them at once. */
 const DEEPEST = 10_000;
 
 export interface Page<Row> {
@@ -71,7 +71,7 @@ export class Lists {
   }
 
   async silent(request: PageRequest): Promise<CountedPage<FlowView>> {
-    const all = await this.#pool.askAll({ kind: "silent", most: MOST });
+    const all = await this.#pool.askAll({ kind: "silent", word: request.word.toLowerCase(), most: MOST });
     const rows = all.flatMap(({ shard, answer }) => answer.map((row) => this.#flows.view(shard, row)));
     const columns = { idleMs: most(({ idleMs }: FlowView) => idleMs), ageMs: most(({ ageMs }: FlowView) => ageMs), messages: most(({ messages }: FlowView) => messages), aor: least(({ aors }: FlowView) => aors[0]?.aor ?? "") };
     return pageOf(rows, request, columns, ({ address, aors }) => `${address} ${aors.map(({ aor }) => aor).join(" ")}`);
@@ -87,7 +87,7 @@ export class Lists {
   /** Listens for so many seconds; one list at a time, because they share the count. */
   async talkers(request: PageRequest, seconds: number): Promise<CountedPage<TalkerView>> {
     while (this.#sampling !== undefined) await this.#sampling.catch(() => undefined);
-    const sampling = this.#sample(seconds);
+    const sampling = this.#sample(request, seconds);
     this.#sampling = sampling;
     try {
       const columns = { messages: most(({ messages }: TalkerView) => messages), flows: most(({ flows }: TalkerView) => flows), source: least(({ source }: TalkerView) => source), aor: least(({ aor }: TalkerView) => aor) };
@@ -98,7 +98,7 @@ export class Lists {
   }
 
   async flappers(request: PageRequest, seconds: number): Promise<CountedPage<FlapperView>> {
-    const all = await this.#pool.askAll({ kind: "flappers", withinMs: seconds * 1_000, most: MOST });
+    const all = await this.#pool.askAll({ kind: "flappers", withinMs: seconds * 1_000, most: roomFor(request) });
     // A phone that comes back may land on another shard.
     const merged = new Map<string, (typeof all)[number]["answer"][number]>();
     for (const row of all.flatMap(({ answer }) => answer)) {
@@ -124,13 +124,13 @@ export class Lists {
     return pageOf([...merged.values()], request, columns, ({ source, status, aor }) => `${source} ${status} ${aor}`);
   }
 
-  async #sample(seconds: number): Promise<readonly TalkerView[]> {
+  async #sample(request: PageRequest, seconds: number): Promise<readonly TalkerView[]> {
     const begin = performance.now();
     await this.#pool.askAll({ kind: "sample", begins: true });
     await sleep(seconds * 1_000, undefined, { ref: false });
     const passed = (performance.now() - begin) / 1_000;
     const merged = new Map<string, TalkerView>();
-    for (const { answer } of await this.#pool.askAll({ kind: "talkers", most: MOST })) {
+    for (const { answer } of await this.#pool.askAll({ kind: "talkers", most: roomFor(request) })) {
       for (const { source, flows, messages, aor } of answer) {
         const known = merged.get(source);
         const all = messages + (known?.messages ?? 0);
@@ -146,6 +146,11 @@ function pageOf<Row>(rows: readonly Row[], request: PageRequest, columns: Column
   const text = request.word.toLowerCase();
   const found = rows.filter((row) => text === "" || textOf(row).toLowerCase().includes(text));
   return cut(found.sort(order), found.length, request);
+}
+
+/** Who is searched need not be among the first. */
+function roomFor({ word }: PageRequest): number {
+  return word === "" ? MOST : DEEPEST;
 }
 
 function orderFor<Row>(columns: Columns<Row>, { sort }: PageRequest): (one: Row, other: Row) => number {

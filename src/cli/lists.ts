@@ -52,7 +52,7 @@ export const silent = list<FlowView>({
   summary: "flows that have been silent the longest",
   sorts: ["idleMs", "ageMs", "messages", "aor"],
   none: "there are no flows of clients",
-  note: "The thousand most silent of each shard are looked at.",
+  note: "Of each shard at most a thousand are sorted, the most silent; WORD is looked for in all.",
   head: ["silent", "flow", "client", "age", "messages", "registered"],
   cells: ({ idleMs, id, transport, address, port, ageMs, messages, aors }) => [span(idleMs), id, `${transport} ${address}:${port}`, span(ageMs), messages, aors.map(({ aor }) => aor).join(", ")],
 });

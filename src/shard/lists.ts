@@ -35,9 +35,12 @@ export interface FlapperRow {
 }
 
 /** The flows of clients that have been silent the longest. */
-export async function silentFlows(shard: Shard, most: number): Promise<readonly FlowRow[]> {
-  const best = new Best<FlowRow>(most, (one, other) => other.idleMs - one.idleMs);
-  await eachFlow(shard, () => ({ clientsOnly: true, leastIdleMs: best.bar === undefined ? 0 : best.bar.idleMs + 1 }), (flow) => best.add(flow));
+export async function silentFlows(shard: Shard, word: string, room: number): Promise<readonly FlowRow[]> {
+  const best = new Best<FlowRow>(room, (one, other) => other.idleMs - one.idleMs);
+  const isWanted = ({ address, aors }: FlowRow): boolean => word === "" || [address, ...aors.map(({ aor }) => aor)].some((text) => text.toLowerCase().includes(word));
+  await eachFlow(shard, () => ({ clientsOnly: true, leastIdleMs: best.bar === undefined ? 0 : best.bar.idleMs + 1 }), (flow) => {
+    if (isWanted(flow)) best.add(flow);
+  });
   return best.list;
 }
 

@@ -14,7 +14,7 @@ export type Question =
   | { readonly kind: "flows"; readonly filter: FlowFilter; readonly most: number; /** From an earlier answer, 0: from the start. */ readonly cursor: number }
   | { readonly kind: "survey" }
   | { readonly kind: "ends"; readonly filter: FlowFilter; /** As `endColumns` names it. */ readonly sort: string; readonly most: number }
-  | { readonly kind: "silent"; readonly most: number }
+  | { readonly kind: "silent"; /** Part of an AOR or address, in lower case. */ readonly word: string; readonly most: number }
   | { readonly kind: "sample"; readonly begins: boolean }
   /** Since the sample began. */
   | { readonly kind: "talkers"; readonly most: number }
@@ -65,7 +65,7 @@ export async function answer(shard: Shard, store: LocationStore | undefined, que
     case "ends":
       return endedFlows(shard, question.filter, question.sort, question.most);
     case "silent":
-      return silentFlows(shard, question.most);
+      return silentFlows(shard, question.word, question.most);
     case "sample":
       shard.sample(question.begins);
       return true;

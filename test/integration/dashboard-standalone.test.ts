@@ -58,6 +58,8 @@ test("SA-11 one phone among thousands is found in under a second, and how many a
   await until(() => page.locator("#flows tbody tr").count()).toBe(1);
   expect(Number(await page.getAttribute("#phone", "data-milliseconds"))).toBeLessThan(1_000);
   expect(await page.textContent("#bindings")).toContain(lena.at);
+  // The last of all to be silent, and found in that list too.
+  expect((await ask("silent?q=lena"))["rows"]).toHaveLength(1);
   expect(faults).toEqual([]);
 });
 
