@@ -170,6 +170,9 @@ TEST("the 2xx says how long an AOR is registered: for the Contact of the REGISTE
   CHECK_EQ(granted(3, "<sip:b@10.0.0.1>", "Contact: <sip:rewritten@10.0.0.1>;expires=70\r\n"), 70u);
   CHECK_EQ(granted(4, "<sip:b@10.0.0.1>", "Expires: 80\r\nContact: <sip:b@10.0.0.1>\r\n"), 80u);
   CHECK_EQ(granted(5, "<sip:b@10.0.0.1>", ""), 0u);
+  // The same answer again, and then another one.
+  for (const auto& [number, seconds] : {std::pair{6, 90u}, {7, 90u}, {8, 91u}, {9, 90u}})
+    CHECK_EQ(granted(number, "<sip:b@10.0.0.1>", "Contact: <sip:b@10.0.0.1>;expires=" + std::to_string(seconds) + "\r\n"), seconds);
 }
 
 TEST("up to sixteen AORs per flow are listed, and when the flow ends the list says whose it was") {

@@ -33,23 +33,23 @@ uint32_t number_of(Text digits) noexcept {
 // Not a strong hash: whoever makes two REGISTERs look alike only falsifies their own entry in the operator's list.
 uint32_t mix(uint32_t mark, Text text) noexcept {
   uint64_t state = mark + text.size() * 0x9E37'79B9'7F4A'7C15u;
-  const char* p = text.data();
-  for (size_t left = text.size(); left > 0;) {
+  const auto take = [&state](const char* from, size_t octets) {
     uint64_t word = 0;
-    const size_t step = left < 8 ? left : 8;
-    std::memcpy(&word, p, step);
+    std::memcpy(&word, from, octets);
     state = (state ^ word) * 0xD6E8'FEB8'6659'FD93u;
     state ^= state >> 32;
-    p += step;
-    left -= step;
-  }
+  };
+  const char* p = text.data();
+  const char* const end = p + text.size();
+  for (; end - p >= 8; p += 8) take(p, 8);
+  if (p < end) take(p, static_cast<size_t>(end - p));
   return static_cast<uint32_t>(state);
 }
 
-uint32_t mark_of(const Message& request) noexcept {
-  uint32_t mark = mix(1, request.text(request.to_value));
+// Of what a REGISTER asks for, or of what its 2xx grants: Contact and Expires.
+uint32_t contacts_mark(const Message& message, uint32_t mark) noexcept {
   for (HeaderId id : {HeaderId::contact, HeaderId::expires})
-    for (const HeaderLine* line = request.line(id); line != nullptr; line = request.next(*line)) mark = mix(mark, request.value(*line));
+    for (const HeaderLine* line = message.line(id); line != nullptr; line = message.next(*line)) mark = mix(mark, message.value(*line));
   return mark == 0 ? 1 : mark;
 }
 
@@ -87,7 +87,7 @@ void FlowNotes::asked(uint64_t key, const Message& request, uint32_t slot) noexc
   if (!asked_) asked_ = std::make_unique<Asked[]>(kAsked);
   Asked& entry = asked_[key % kAsked];
   entry.key = 0;
-  entry.mark = mark_of(request);
+  entry.mark = contacts_mark(request, mix(1, request.text(request.to_value)));
   entry.refresh = false;
   for (const Registration* note = slot != 0 ? of(slot) : nullptr; note != nullptr; note = note->next.get()) {
     if (note->mark != entry.mark) continue;
@@ -144,7 +144,10 @@ void FlowNotes::grant(uint64_t key, uint32_t slot, const Address& peer, uint32_t
   for (Registration* note = slot < notes_.size() ? notes_[slot].get() : nullptr; note != nullptr; note = note->next.get()) {
     if (note->mark != entry.mark) continue;
     note->refreshed = tick;
+    const uint32_t answer = response != nullptr ? contacts_mark(*response, 1) : 0;
+    if (answer != 0 && answer == note->answer) continue;
     note->granted = granted_to(note->contact);
+    note->answer = answer;
   }
 }
 
@@ -168,6 +171,7 @@ void FlowNotes::add(uint32_t slot, const Address& peer, const Asked& asked, uint
       note.contact = asked.contact;
       note.reg_id = asked.reg_id;
       note.mark = asked.mark;
+      note.answer = 0;
     }
     return;
   }

@@ -21,6 +21,7 @@ struct Registration {
   uint32_t contact = 0;    // hash of the Contact's URI
   uint32_t reg_id = 0;     // 0: none
   uint32_t mark = 0;       // hash of the REGISTER: an equal one is a refresh and is not read again
+  uint32_t answer = 0;     // hash of what its 2xx grants: an equal one grants the same and is not read again; 0: none was read
   uint8_t aor_size = 0;
   uint8_t instance_size = 0;
   uint8_t agent_size = 0;
