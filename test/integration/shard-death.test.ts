@@ -129,39 +129,40 @@ describe.concurrent("what mostly waits", () => {
       expect(performance.now() - began).toBeLessThan(13_000);
     });
   }
+});
 
-  test("OB-5.4-1 clients that register while four shards start are supervised where they are heard: no flow of them dies", async ({ onTestFinished }) => {
-    const company = await cast({ settings: { SLUICE_SHARDS: "4", SLUICE_FLOW_TIMER: "3" } }, onTestFinished);
-    await company.SUT.kill();
-    const phones = await Promise.all(Array.from({ length: 12 }, (_, at) => company.newClient(`early${at}`)));
-    const answering = answerRegisters(company.C);
-    // Each one sends before anyone reads, and again and again until it is answered.
-    const restarted = company.SUT.restart();
-    const trying = phones.map((phone, at) => setInterval(() => void phone.say(registerOf(at)), 50));
-    const answers = await Promise.all(phones.map((phone) => phone.response(200, 10_000)));
-    trying.forEach(clearInterval);
-    await restarted;
-    // Longer than Flow-Timer plus grace: a shard that supervised a flow whose pings another shard reads would end it now.
-    for (let second = 0; second < 10; second += 1) {
-      for (const phone of phones) await phone.exactly("\r\n\r\n");
-      await sleep(1_000);
-    }
-    answering.stop();
-    await phones[0]?.say(registerOf(0));
-    await answering.done;
-    // The response to the last of the many REGISTERs is still on its way.
-    await sleep(500);
-    expect(answers.every((answer) => answer.header("Flow-Timer") === "3")).toBe(true);
-    for (const [at, phone] of phones.entries()) {
-      await phone.settle();
-      phone.forget();
-      company.C.forget();
-      await company.C.say(`MESSAGE sip:x@192.0.2.1 SIP/2.0\nRoute: ${answering.paths.get(`early${at}`)?.join(", ")}`);
-      await phone.request("MESSAGE");
-      await phone.reply("200 OK");
-      await company.C.response(200);
-    }
-  });
+test("OB-5.4-1 clients that register while four shards start are supervised where they are heard: no flow of them dies", async () => {
+  const company = await cast({ settings: { SLUICE_SHARDS: "4", SLUICE_FLOW_TIMER: "3" } });
+  await company.SUT.kill();
+  const phones = await Promise.all(Array.from({ length: 12 }, (_, at) => company.newClient(`early${at}`)));
+  const answering = answerRegisters(company.C);
+  // Each one sends before anyone reads, and again and again until it is answered.
+  const restarted = company.SUT.restart();
+  const trying = phones.map((phone, at) => setInterval(() => void phone.say(registerOf(at)), 50));
+  onTestFinished(() => trying.forEach(clearInterval));
+  const answers = await Promise.all(phones.map((phone) => phone.response(200)));
+  trying.forEach(clearInterval);
+  await restarted;
+  // Longer than Flow-Timer plus grace: a shard that supervised a flow whose pings another shard reads would end it now.
+  for (let second = 0; second < 10; second += 1) {
+    for (const phone of phones) await phone.exactly("\r\n\r\n");
+    await sleep(1_000);
+  }
+  answering.stop();
+  await phones[0]?.say(registerOf(0));
+  await answering.done;
+  // The response to the last of the many REGISTERs is still on its way.
+  await sleep(500);
+  expect(answers.every((answer) => answer.header("Flow-Timer") === "3")).toBe(true);
+  for (const [at, phone] of phones.entries()) {
+    await phone.settle();
+    phone.forget();
+    company.C.forget();
+    await company.C.say(`MESSAGE sip:x@192.0.2.1 SIP/2.0\nRoute: ${answering.paths.get(`early${at}`)?.join(", ")}`);
+    await phone.request("MESSAGE");
+    await phone.reply("200 OK");
+    await company.C.response(200);
+  }
 });
 
 test("a signal before the process is up is handled", async () => {
