@@ -124,6 +124,7 @@ export class Ladder {
   /** The phone stands on the left of the server, everyone else on its right, in the order in which they came. */
   #arrange() {
     this.#order.sort((one, other) => SIDES.indexOf(one.side) - SIDES.indexOf(other.side));
+    this.#heads.append(...this.#order.map(({ head }) => head));
     this.#order.forEach(({ id }, at) => this.#drawn.style.setProperty(`--lane-${id}`, String(at)));
     this.#drawn.style.setProperty("--lanes", String(this.#order.length));
   }
