@@ -299,24 +299,30 @@ Napi::Value Location::begin_news(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// news(): {lost, news}: what happened to bindings since the last call
+// news(): {lost, news}: the next part of what happened to bindings; empty: that was all. Parts are small, so that most of one is garbage
+// before JavaScript collects it.
 Napi::Value Location::news(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (!is_open(env)) return {};
   uint64_t lost = 0;
-  const std::vector<BindingNews> all = store_->table().news().take(lost);
+  if (news_at_ == news_.size()) {
+    news_ = store_->table().news().take(lost);
+    news_at_ = 0;
+  }
   const uint64_t now = wall_ms();
-  Napi::Array list = Napi::Array::New(env, all.size());
-  for (uint32_t i = 0; i < all.size(); ++i) {
+  const size_t count = std::min(kNewsPart, news_.size() - news_at_);
+  Napi::Array list = Napi::Array::New(env, count);
+  for (uint32_t i = 0; i < count; ++i) {
+    const BindingNews& news = news_[news_at_++];
     Napi::Object one = Napi::Object::New(env);
-    one.Set("event", static_cast<double>(all[i].event));
-    one.Set("agoMs", static_cast<double>(now - all[i].at));
-    one.Set("regId", static_cast<double>(all[i].reg_id));
-    one.Set("aor", to_latin1(env, all[i].aor));
-    one.Set("contact", to_latin1(env, all[i].contact));
-    one.Set("instance", to_latin1(env, all[i].instance));
-    one.Set("userAgent", to_latin1(env, all[i].agent));
-    one.Set("callId", to_latin1(env, all[i].call_id));
+    one.Set("event", static_cast<double>(news.event));
+    one.Set("agoMs", static_cast<double>(now - news.at));
+    one.Set("regId", static_cast<double>(news.reg_id));
+    one.Set("aor", to_latin1(env, news.aor));
+    one.Set("contact", to_latin1(env, news.contact));
+    one.Set("instance", to_latin1(env, news.instance));
+    one.Set("userAgent", to_latin1(env, news.agent));
+    one.Set("callId", to_latin1(env, news.call_id));
     list[i] = one;
   }
   Napi::Object result = Napi::Object::New(env);

@@ -20,6 +20,8 @@ class Location : public Napi::ObjectWrap<Location> {
   const std::shared_ptr<BindingStore>& store() const noexcept { return store_; }
 
  private:
+  static constexpr size_t kNewsPart = 256;
+
   Napi::Value save(const Napi::CallbackInfo& info);
   Napi::Value set_bounds(const Napi::CallbackInfo& info);
   Napi::Value lookup(const Napi::CallbackInfo& info);
@@ -44,7 +46,9 @@ class Location : public Napi::ObjectWrap<Location> {
   bool has_flushed_ = false;
   uint64_t failures_ = 0;          // of the journal, at the first change of the batch
   uint64_t flushed_failures_ = 0;  // of the first batch flushed since the last sync
-  uint32_t cursor_ = 0;    // of expire()
+  uint32_t cursor_ = 0;            // of expire()
+  std::vector<BindingNews> news_;  // taken from the table and in part told: up to news_at_
+  size_t news_at_ = 0;
 };
 
 }  // namespace sluice

@@ -2,6 +2,13 @@
 
 const LIMIT = 200;
 
+const PLAIN = /^[ -[\]-~]*$/;
+
+/** Whether nothing in it needs an escape. */
+export function isPlain(text: string): boolean {
+  return PLAIN.test(text);
+}
+
 /** Escapes what is not printable ASCII and cuts the result to `limit` characters. */
 export function printable(input: Uint8Array | string, limit = LIMIT): string {
   // A character makes at least one output character, so no more than `limit` of them matter.

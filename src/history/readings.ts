@@ -2,7 +2,7 @@
 import { showHostPort } from "../config/host-port.js";
 import { BINDING_EVENTS, type BindingEvent, type BindingNewsRow, type NewsRow } from "../native/inspect.js";
 import { Event } from "../native/layout.js";
-import { printable } from "../base/printable.js";
+import { isPlain, printable } from "../base/printable.js";
 import { REASONS } from "../observe/end-reasons.js";
 import { fieldOf, outcomeOf } from "../observe/message-log.js";
 import type { Happening, Kind } from "./event.js";
@@ -70,5 +70,6 @@ function aorOf(uri: string): string {
 }
 
 function shown(octets: string): string | undefined {
-  return octets === "" ? undefined : printable(Buffer.from(octets, "latin1"), TEXT_CHARACTERS);
+  if (octets === "") return undefined;
+  return octets.length <= TEXT_CHARACTERS && isPlain(octets) ? octets : printable(Buffer.from(octets, "latin1"), TEXT_CHARACTERS);
 }

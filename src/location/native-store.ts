@@ -161,7 +161,7 @@ export class NativeStore implements LocationStore {
     this.#native.beginNews();
   }
 
-  /** What happened to bindings since the last call. */
+  /** The next part of what happened to bindings; empty: that was all. */
   news(): { readonly news: readonly BindingNewsRow[]; readonly lost: number } {
     return this.#isClosed ? { news: [], lost: 0 } : this.#native.news();
   }

@@ -368,7 +368,7 @@ export interface Location {
   expire(now: number, numbers: Float64Array): number;
   /** From now on `news` has something to tell. */
   beginNews(): void;
-  /** What happened to bindings since the last call, and how much there was no room for. */
+  /** The next part of what happened to bindings, and how much there was no room for; empty: that was all. */
   news(): { readonly news: readonly BindingNewsRow[]; readonly lost: number };
   /** Writes what was changed; an errno: it may be lost. */
   flush(): number;

@@ -55,7 +55,7 @@ export class EmbeddedStore {
     return this.#store.counts();
   }
 
-  /** What happened to bindings since the last call. */
+  /** The next part of what happened to bindings; empty: that was all. */
   news(): { readonly news: readonly BindingNewsRow[]; readonly lost: number } {
     return this.#store.news();
   }

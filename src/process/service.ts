@@ -34,6 +34,8 @@ import { type CertificateView, Certificates } from "../tls/certificates.js";
 import { homeConfig, shardLimits, shardNames, trustedNets } from "../shard/shard-config.js";
 
 const NEWS_MS = 250;
+/** Of bindings, at a time. */
+const MAX_NEWS = 16_384;
 const USER_CHARACTERS = 120;
 
 export class Service implements Running {
@@ -217,10 +219,14 @@ export class Service implements Running {
 
   #takeNews(): void {
     if (this.store === undefined) return;
-    const { news, lost } = this.store.news();
-    const now = Date.now();
-    this.history.record(news.map((row) => ofBinding(row, now)));
-    this.history.miss(lost);
+    for (let taken = 0; taken < MAX_NEWS; ) {
+      const { news, lost } = this.store.news();
+      const now = Date.now();
+      this.history.record(news.map((row) => ofBinding(row, now)));
+      this.history.miss(lost);
+      if (news.length === 0) return;
+      taken += news.length;
+    }
   }
 
   #tellUpstreams(): void {
