@@ -119,7 +119,8 @@ void Proxying::carry_out(unsigned i) noexcept {
   const Message& message = item.message;
   if (desk_ == nullptr) return ground_.counters.add(Counter::dropped);
   if (!message.is_request) {
-    if (!desk_->clients.receive(item)) ground_.counters.add(Counter::unsolicited_responses);
+    if (!desk_->clients.receive(item)) return ground_.counters.add(Counter::unsolicited_responses);
+    ground_.news.response(Event::call_failed, message.method, message.status, item.source.remote, Text(message.data, message.head_size));
     return;
   }
   const RequestState is = state(i);
