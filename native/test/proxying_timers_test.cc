@@ -46,6 +46,18 @@ TEST("TX-1 a silent device gets an INVITE at 0, T1, 3 T1, 7 T1 ... 63 T1, never 
   CHECK_EQ(rig.heard(edge), "");
 }
 
+TEST("TX-1 the first copy is not repeated early because the turn that sent it had lasted long") {
+  const TemporaryFolder folder;
+  ProxyRig rig(folder.path(), [](EdgeConfig& config) { config.t1_ms = 250; });
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp)), caller = Peer::udp(rig.port(ShardRig::kClientUdp));
+  rig.add(1, edge.port());
+  rig.time.ms += 3 * kTick;
+  const uint64_t start = rig.time.ms;
+  caller.send(invite().text());
+  rig.hear(edge, "INVITE sip:");
+  comes_at(rig, edge, start, {250, 750}, "INVITE sip:");
+}
+
 TEST("TX-3 another request is repeated at intervals up to T2, and every T2 once the device has responded") {
   const TemporaryFolder folder;
   ProxyRig rig(folder.path());

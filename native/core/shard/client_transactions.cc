@@ -32,9 +32,9 @@ uint64_t ClientTransactions::key_of(Text branch, bool is_cancel) const noexcept 
 
 uint64_t ClientTransactions::flow_key(Text id) const noexcept { return siphash(ground_.config.table_key, id.data(), id.size()); }
 
-// No timer fires early, although the clock stands still between two ticks.
+// No timer fires early, although the clock stands still between two ticks, and for as long as a turn lasts.
 uint32_t ClientTransactions::after(uint64_t milliseconds) const noexcept {
-  const uint32_t at = ground_.clock.tick() + Clock::ticks(milliseconds) + (in_tick_ ? 0 : 1);
+  const uint32_t at = ground_.clock.tick_by_now() + Clock::ticks(milliseconds) + (in_tick_ ? 0 : 1);
   return at == 0 ? 1 : at;
 }
 

@@ -24,8 +24,10 @@ const TimeSource& system_time() noexcept {
   return source;
 }
 
+uint32_t Clock::tick_by_now() const noexcept { return static_cast<uint32_t>(source_.monotonic_ms() / kTickMs); }
+
 void Clock::read() noexcept {
-  tick_ = static_cast<uint32_t>(source_.monotonic_ms() / kTickMs);
+  tick_ = tick_by_now();
   unix_seconds_ = source_.unix_seconds();
   birth_ = birth_at(unix_seconds_);
 }

@@ -61,9 +61,9 @@ uint64_t ServerTransactions::key_of(const Item& item, Method method) const noexc
   return hash.finish();
 }
 
-// No timer fires early, although the clock stands still between two ticks.
+// No timer fires early, although the clock stands still between two ticks, and for as long as a turn lasts.
 uint32_t ServerTransactions::after(uint64_t milliseconds) const noexcept {
-  const uint32_t at = ground_.clock.tick() + Clock::ticks(milliseconds) + (in_tick_ ? 0 : 1);
+  const uint32_t at = ground_.clock.tick_by_now() + Clock::ticks(milliseconds) + (in_tick_ ? 0 : 1);
   return at == 0 ? 1 : at;
 }
 
