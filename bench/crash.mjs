@@ -4,7 +4,7 @@
  * Exits with 1 if one of these fails.
  * `npm run bench -- crash [--aors 20000] [--times 5] [--after 60000]`
  */
-import { closeSync, cpSync, fstatSync, mkdtempSync, openSync, readFileSync, readSync, readdirSync, rmSync, statSync, truncateSync, writeSync } from "node:fs";
+import { closeSync, cpSync, fstatSync, mkdirSync, mkdtempSync, openSync, readFileSync, readSync, readdirSync, rmSync, statSync, truncateSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { fixed, table } from "./lib/figures.mjs";
@@ -19,6 +19,7 @@ const log = join(OUT, "acknowledged");
 const rows = [];
 const faults = [];
 
+mkdirSync(OUT, { recursive: true });
 for (let time = 0; time < Number(args.times); time += 1) {
   const folder = mkdtempSync(join(OUT, "crash-"));
   const damaged = mkdtempSync(join(OUT, "crash-"));

@@ -2,7 +2,7 @@
  * A million bindings: how much memory, how long a start takes, and what all of them expiring at once does to the turns of the shard.
  * `npm run bench -- million [--bindings 1000000] [--expires 60]`
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -16,6 +16,7 @@ const { values: args } = parseArgs({ options: { bindings: { type: "string", defa
 const BINDINGS = Number(args.bindings);
 const PLANE = `127.0.0.1:${EDGE_PORT + 9}`;
 const env = { SLUICE_ADMIN_LISTEN: PLANE, SLUICE_EXPIRES_JITTER: "0", SLUICE_MAX_BINDINGS: String(BINDINGS * 2) };
+mkdirSync(OUT, { recursive: true });
 const folder = mkdtempSync(join(OUT, "million-"));
 const rows = [];
 
