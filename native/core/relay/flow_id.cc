@@ -66,6 +66,17 @@ size_t format_flow_id(const EdgeConfig& config, const Source& source, char* out)
   return text.size();
 }
 
+Source source_of(const FlowId& flow) noexcept {
+  Source source;
+  source.kind = flow.name.kind;
+  source.listener = flow.listener;
+  source.shard = flow.name.shard;
+  source.remote = flow.name.remote;
+  source.slot = flow.name.slot;
+  source.generation = flow.name.generation;
+  return source;
+}
+
 bool parse_flow_id(const EdgeConfig& config, Text text, FlowId& out) noexcept {
   if (text.empty()) return false;
   Text parts[kMostParts];

@@ -19,6 +19,9 @@ struct FlowId {
 // Writes the text, at most kMaxFlowId octets, and returns its length.
 size_t format_flow_id(const EdgeConfig& config, const Source& source, char* out) noexcept;
 
+// Where a message over this flow would come from.
+Source source_of(const FlowId& flow) noexcept;
+
 // False: not a flow id, or its listener or its run of the process no longer exists.
 bool parse_flow_id(const EdgeConfig& config, Text text, FlowId& out) noexcept;
 

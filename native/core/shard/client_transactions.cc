@@ -11,13 +11,12 @@ namespace {
 constexpr uint32_t kLongestInterval = 4'000;  // T2, RFC 3261 17.1.2.2
 constexpr uint32_t kLeastD = 32'000;          // RFC 6026 8.4
 constexpr size_t kCopyOctets = 2'048;         // besides the request, as in src/transaction/table.ts
-constexpr size_t kClientsPerTick = 2'048;
 constexpr uint64_t kRemembered = 4;           // transactions for each pending request
 
 }  // namespace
 
 ClientTransactions::ClientTransactions(Ground& ground, Outbox& outbox, ObjectGate& object) noexcept
-    : ground_(ground), outbox_(outbox), object_(object), wheel_(nodes_, ground.clock.tick()) {}
+    : ground_(ground), outbox_(outbox), object_(object), timers_(nodes_, ground.clock) {}
 
 ClientTransactions::~ClientTransactions() noexcept {
   by_branch_.each([this](uint32_t index) {
@@ -31,12 +30,6 @@ uint64_t ClientTransactions::key_of(Text branch, bool is_cancel) const noexcept 
 }
 
 uint64_t ClientTransactions::flow_key(Text id) const noexcept { return siphash(ground_.config.table_key, id.data(), id.size()); }
-
-// No timer fires early, although the clock stands still between two ticks, and for as long as a turn lasts.
-uint32_t ClientTransactions::after(uint64_t milliseconds) const noexcept {
-  const uint32_t at = ground_.clock.tick_by_now() + Clock::ticks(milliseconds) + (in_tick_ ? 0 : 1);
-  return at == 0 ? 1 : at;
-}
 
 ClientTransactions::Started ClientTransactions::start(const ClientWay& way, Text branch, Text head, Text body, uint32_t silence, const Address& payer, bool is_exempt,
                                                       uint32_t& index) noexcept {
@@ -65,10 +58,10 @@ ClientTransactions::Started ClientTransactions::start(const ClientWay& way, Text
   one.sent = sent;
   one.place = place;
   one.interval_ms = ground_.config.t1_ms;
-  one.ends_at = after(uint64_t{ground_.config.branch_seconds} * 1'000);
-  if (!one.is_reliable()) one.resend_at = after(one.interval_ms);
-  if (silence > 0) one.overdue_at = after(silence);
-  else if (one.is_invite()) one.overdue_at = after(timer_c_);
+  one.ends_at = timers_.after(uint64_t{ground_.config.branch_seconds} * 1'000);
+  if (!one.is_reliable()) one.resend_at = timers_.after(one.interval_ms);
+  if (silence > 0) one.overdue_at = timers_.after(silence);
+  else if (one.is_invite()) one.overdue_at = timers_.after(timer_c_);
   by_branch_.add(index, key_of(branch, is_cancel));
   by_flow_.add(index, flow_key(id));
   arm(index);
@@ -78,14 +71,7 @@ ClientTransactions::Started ClientTransactions::start(const ClientWay& way, Text
 bool ClientTransactions::dispatch(ClientWay& one, Text octets, Text& id, char* room) noexcept {
   if (one.goes_over_flow) {
     if (!object_.send_to_flow(one.flow, octets)) return false;
-    Source way;
-    way.kind = one.flow.name.kind;
-    way.listener = one.flow.listener;
-    way.shard = one.flow.name.shard;
-    way.remote = one.flow.name.remote;
-    way.slot = one.flow.name.slot;
-    way.generation = one.flow.name.generation;
-    id = Text(room, format_flow_id(ground_.config, way, room));
+    id = Text(room, format_flow_id(ground_.config, source_of(one.flow), room));
     return true;
   }
   char ip[kMaxIpText];
@@ -133,14 +119,14 @@ void ClientTransactions::provisional(uint32_t index, const Message& response) no
       one.resend_at = one.ends_at = 0;
     } else if (!one.is_reliable()) {
       one.interval_ms = kLongestInterval;
-      one.resend_at = after(one.interval_ms);
+      one.resend_at = timers_.after(one.interval_ms);
     }
   }
   one.was_heard = true;
   if (one.is_cancelling || one.has_ended) send_cancel(index);
   else if (!one.is_invite()) one.overdue_at = 0;
   // A further 100 does not prolong the wait (RFC 3261 16.7 step 2).
-  else if (is_first || response.status > 100) one.overdue_at = after(timer_c_);
+  else if (is_first || response.status > 100) one.overdue_at = timers_.after(timer_c_);
   arm(index);
   if (!one.has_ended && response.status > 100 && one.is_invite()) user_->heard(index, response);
 }
@@ -157,7 +143,7 @@ void ClientTransactions::final(uint32_t index, const Message& response) noexcept
       settle(one);
       one.state = ClientState::accepted;
       one.has_ended = true;
-      one.ends_at = after(64 * uint64_t{ground_.config.t1_ms});
+      one.ends_at = timers_.after(64 * uint64_t{ground_.config.t1_ms});
       arm(index);
     }
     if (one.state != ClientState::accepted) return;
@@ -172,7 +158,7 @@ void ClientTransactions::final(uint32_t index, const Message& response) noexcept
   settle(one);
   one.state = ClientState::completed;
   one.has_ended = true;
-  one.ends_at = after(std::max(kLeastD, 64 * ground_.config.t1_ms));
+  one.ends_at = timers_.after(std::max(kLeastD, 64 * ground_.config.t1_ms));
   const uint64_t serial = one.serial;
   if (was_awaited) user_->heard(index, response);
   if (at(index).serial != serial) return;
@@ -224,7 +210,7 @@ void ClientTransactions::send_cancel(uint32_t index) noexcept {
   uint32_t made = 0;
   start(way, via.branch, octets, Text(), 0, Address(), true, made);
   if (one.has_ended) return;
-  one.overdue_at = after(64 * uint64_t{ground_.config.t1_ms});
+  one.overdue_at = timers_.after(64 * uint64_t{ground_.config.t1_ms});
   arm(index);
 }
 
@@ -269,16 +255,7 @@ void ClientTransactions::send_failed(Text branch) noexcept {
 
 size_t ClientTransactions::flow_of(Text branch, char* id) noexcept {
   const uint32_t index = by_branch_.find(key_of(branch, false));
-  if (index == 0) return 0;
-  const FlowId& flow = at(index).flow;
-  Source way;
-  way.kind = flow.name.kind;
-  way.listener = flow.listener;
-  way.shard = flow.name.shard;
-  way.remote = flow.name.remote;
-  way.slot = flow.name.slot;
-  way.generation = flow.name.generation;
-  return format_flow_id(ground_.config, way, id);
+  return index == 0 ? 0 : format_flow_id(ground_.config, source_of(at(index).flow), id);
 }
 
 // Under a flood, those with a final response are forgotten at once.
@@ -286,12 +263,7 @@ bool ClientTransactions::has_memory() const noexcept { return slab_.used() <= kR
 
 void ClientTransactions::arm(uint32_t index) noexcept {
   const ClientTransaction& one = at(index);
-  const uint32_t now = ground_.clock.tick();
-  uint32_t wait = UINT32_MAX;
-  for (const uint32_t at : {one.resend_at, one.ends_at, one.overdue_at})
-    if (at != 0) wait = std::min(wait, static_cast<int32_t>(at - now) > 0 ? at - now : 1u);
-  if (wait == UINT32_MAX) wheel_.cancel(index);
-  else wheel_.arm(index, wait);
+  timers_.arm(index, {one.resend_at, one.ends_at, one.overdue_at});
 }
 
 void ClientTransactions::due(uint32_t index) noexcept {
@@ -307,7 +279,7 @@ void ClientTransactions::due(uint32_t index) noexcept {
     if (!send_again(one, one.sent->text())) return fail(index, ClientFailure::transport);
     one.interval_ms = one.is_invite() ? one.interval_ms * 2 : std::min(one.interval_ms * 2, kLongestInterval);
     if (one.state == ClientState::proceeding) one.interval_ms = kLongestInterval;
-    one.resend_at = after(one.interval_ms);
+    one.resend_at = timers_.after(one.interval_ms);
   }
   arm(index);
 }
@@ -316,7 +288,7 @@ void ClientTransactions::forget(uint32_t index) noexcept {
   ClientTransaction& one = at(index);
   for (FlowBuffer** buffer : {&one.sent, &one.reasons}) give_back(ground_.pool, *buffer);
   if (one.place != 0) object_.release(one.place);
-  wheel_.cancel(index);
+  timers_.cancel(index);
   by_branch_.remove(index);
   by_flow_.remove(index);
   one = ClientTransaction();
@@ -324,9 +296,7 @@ void ClientTransactions::forget(uint32_t index) noexcept {
 }
 
 void ClientTransactions::tick() noexcept {
-  in_tick_ = true;
-  wheel_.advance(ground_.clock.tick(), kClientsPerTick, [this](uint32_t index) { due(index); });
-  in_tick_ = false;
+  timers_.tick([this](uint32_t index) { due(index); });
 }
 
 }  // namespace sluice

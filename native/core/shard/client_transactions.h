@@ -9,6 +9,7 @@
 #include "core/base/kept_octets.h"
 #include "core/base/slab.h"
 #include "core/shard/object_gate.h"
+#include "core/shard/transaction_timers.h"
 
 namespace sluice {
 
@@ -117,7 +118,6 @@ class ClientTransactions {
 
   uint64_t key_of(Text branch, bool is_cancel) const noexcept;
   uint64_t flow_key(Text id) const noexcept;
-  uint32_t after(uint64_t milliseconds) const noexcept;
   bool dispatch(ClientWay& one, Text octets, Text& id, char* room) noexcept;
   bool send_again(const ClientWay& one, Text octets) noexcept;
   bool may_answer(const ClientWay& one, const Source& source) const noexcept;
@@ -141,9 +141,8 @@ class ClientTransactions {
   HashChains<BranchLinks> by_branch_{BranchLinks{slab_}};
   HashChains<FlowLinks> by_flow_{FlowLinks{slab_}};
   Nodes nodes_{slab_};
-  TimingWheel<Nodes> wheel_;
+  TransactionTimers<Nodes> timers_;
   uint64_t serials_ = 0;
-  bool in_tick_ = false;
   uint32_t timer_c_ = 0;
 };
 

@@ -100,13 +100,6 @@ bool ObjectGate::send_over(FlowHandle to, Text octets) noexcept {
 void ObjectGate::answer_flow(Text id, Text octets, bool final, bool own) noexcept {
   FlowId flow;
   if (!parse_flow_id(ground_.config, id, flow)) return ground_.counters.add(Counter::send_dropped);
-  Source way;
-  way.kind = flow.name.kind;
-  way.listener = flow.listener;
-  way.shard = flow.name.shard;
-  way.remote = flow.name.remote;
-  way.slot = flow.name.slot;
-  way.generation = flow.name.generation;
   ground_.counters.add(Counter::replies);
   Response response;
   response.octets = octets;
@@ -115,7 +108,7 @@ void ObjectGate::answer_flow(Text id, Text octets, bool final, bool own) noexcep
   if (final && scan_own_output(octets, *ground_.spare)) response.method = ground_.spare->method;
   response.final = final;
   response.own = own;
-  answer(return_path_of(ground_.config, way), response);
+  answer(return_path_of(ground_.config, source_of(flow)), response);
 }
 
 void ObjectGate::answer(const ReturnPath& back, const Response& response) noexcept {

@@ -13,7 +13,6 @@ namespace {
 constexpr uint32_t kT2 = 4'000, kT4 = 5'000;  // RFC 3261 17.1.2.2
 constexpr size_t kHeldOctets = 2'048;  // besides its messages, as in src/transaction/table.ts
 constexpr size_t kAnswerOctets = 1'024;       // of a remembered response on average
-constexpr size_t kDuePerTick = 2'048;
 constexpr size_t kOwnTag = 11;
 
 // When the sender's timer E has reached T2 (RFC 4320 4.1): T1, 2 T1, 4 T1 ... up to the first interval of at least T2.
@@ -30,7 +29,7 @@ ServerTransactions::ServerTransactions(Ground& ground, Turn& turn, Outbox& outbo
       turn_(turn),
       outbox_(outbox),
       object_(object),
-      wheel_(nodes_, ground.clock.tick()),
+      timers_(nodes_, ground.clock),
       shares_(derive(ground.config.table_key, "answered shares")),
       tags_(derive(ground.config.table_key, "To tags")) {}
 
@@ -59,12 +58,6 @@ uint64_t ServerTransactions::key_of(const Item& item, Method method) const noexc
   const uint32_t way[] = {source.listener, source.kind == FlowKind::udp ? source.remote.port : uint32_t{source.shard}, source.kind == FlowKind::udp ? 0 : source.slot, source.kind == FlowKind::udp ? 0 : source.generation};
   hash.add(way, sizeof way);
   return hash.finish();
-}
-
-// No timer fires early, although the clock stands still between two ticks, and for as long as a turn lasts.
-uint32_t ServerTransactions::after(uint64_t milliseconds) const noexcept {
-  const uint32_t at = ground_.clock.tick_by_now() + Clock::ticks(milliseconds) + (in_tick_ ? 0 : 1);
-  return at == 0 ? 1 : at;
 }
 
 uint32_t ServerTransactions::open(unsigned i, uint64_t key, const Address& payer, bool is_exempt) noexcept {
@@ -97,7 +90,7 @@ uint32_t ServerTransactions::open(unsigned i, uint64_t key, const Address& payer
     keep(one, 100, octets);
     put(one, 100, octets, true);
   } else {
-    one.resend_at = after(until_t2(ground_.config.t1_ms));
+    one.resend_at = timers_.after(until_t2(ground_.config.t1_ms));
     arm(index);
   }
   return index;
@@ -170,8 +163,8 @@ void ServerTransactions::send(uint32_t index, int status, Text octets, bool own)
   keep(one, status, octets);
   give_back(ground_.pool, one.request);
   one.state = ServerState::completed;
-  one.ends_at = after(memory);
-  if (!one.is_reliable()) one.resend_at = after(one.interval_ms);
+  one.ends_at = timers_.after(memory);
+  if (!one.is_reliable()) one.resend_at = timers_.after(one.interval_ms);
   arm(index);
 }
 
@@ -208,7 +201,7 @@ void ServerTransactions::finish(uint32_t index, ServerState state, uint64_t mill
   one.state = state;
   give_back(ground_.pool, one.request);
   object_.release(std::exchange(one.place, 0));
-  one.ends_at = after(milliseconds);
+  one.ends_at = timers_.after(milliseconds);
   one.aor = std::string();
   const uint32_t most = ground_.config.limits.max_pending;
   const uint16_t share = one.is_exempt ? uint16_t{0} : shares_.place_of(one.payer);
@@ -250,12 +243,7 @@ void ServerTransactions::drop_oldest() noexcept {
 
 void ServerTransactions::arm(uint32_t index) noexcept {
   const ServerTransaction& one = at(index);
-  const uint32_t now = ground_.clock.tick();
-  uint32_t wait = UINT32_MAX;
-  for (const uint32_t at : {one.resend_at, one.ends_at})
-    if (at != 0) wait = std::min(wait, static_cast<int32_t>(at - now) > 0 ? at - now : 1u);
-  if (wait == UINT32_MAX) wheel_.cancel(index);
-  else wheel_.arm(index, wait);
+  timers_.arm(index, {one.resend_at, one.ends_at});
 }
 
 void ServerTransactions::due(uint32_t index) noexcept {
@@ -269,7 +257,7 @@ void ServerTransactions::due(uint32_t index) noexcept {
     } else if (one.last != nullptr) {
       put_again(one);
       one.interval_ms = std::min(one.interval_ms * 2, kT2);
-      one.resend_at = after(one.interval_ms);
+      one.resend_at = timers_.after(one.interval_ms);
     }
   }
   if (holds(index, serial)) arm(index);
@@ -282,16 +270,14 @@ void ServerTransactions::close(uint32_t index) noexcept {
   give_back(ground_.pool, one.request);
   give_back(ground_.pool, one.last);
   if (one.place != 0) object_.release(one.place);
-  wheel_.cancel(index);
+  timers_.cancel(index);
   by_key_.remove(index);
   one = ServerTransaction();
   slab_.give(index);
 }
 
 void ServerTransactions::tick() noexcept {
-  in_tick_ = true;
-  wheel_.advance(ground_.clock.tick(), kDuePerTick, [this](uint32_t index) { due(index); });
-  in_tick_ = false;
+  timers_.tick([this](uint32_t index) { due(index); });
   make_room();
 }
 

@@ -12,6 +12,7 @@
 #include "core/home/ways.h"
 #include "core/relay/pending_shares.h"
 #include "core/shard/object_gate.h"
+#include "core/shard/transaction_timers.h"
 
 namespace sluice {
 
@@ -123,7 +124,6 @@ class ServerTransactions {
     uint32_t octets;
   };
 
-  uint32_t after(uint64_t milliseconds) const noexcept;
   Text tag(uint64_t serial, char* out) const noexcept;
   Text write_own(const Message& request, const ServerTransaction& one, int status, Text lines) noexcept;
   void put(const ServerTransaction& one, int status, Text octets, bool own) noexcept;
@@ -143,13 +143,12 @@ class ServerTransactions {
   Slab<ServerTransaction> slab_;
   HashChains<Links> by_key_{Links{slab_}};
   Nodes nodes_{slab_};
-  TimingWheel<Nodes> wheel_;
+  TransactionTimers<Nodes> timers_;
   PendingShares shares_;
   std::deque<Finished> finished_;  // the oldest first; some have ended since
   uint64_t finished_octets_ = 0;
   SipKey tags_;
   uint64_t serials_ = 0;
-  bool in_tick_ = false;
   uint32_t open_ = 0;
 };
 

@@ -2,24 +2,8 @@
 import { expect, test } from "vitest";
 import type { Location } from "../../../src/native/binding.js";
 import { Action, Const, LoginState, Method, RecordField, RegisterField, RegisterState, VerdictField } from "../../../src/native/layout.js";
-import type { RegistrarOptions } from "../../../src/registrar/registrar-options.js";
 import { RegisterDesk } from "../../../src/shard/register-desk.js";
-import { Domains } from "../../../src/sip/domains.js";
-
-const options: RegistrarOptions = {
-  domains: new Domains([{ name: "example.org" }]),
-  authenticator: undefined,
-  minExpires: 60,
-  maxExpires: 7_200,
-  defaultExpires: 3_600,
-  expiresJitterPercent: 0,
-  maxContacts: 10,
-  maxFlows: 4,
-  obPathCheck: "last",
-  pathMode: "strict",
-  outbound: "auto",
-  flowTimer: 0,
-};
+import { OPTIONS } from "../../support/registrar-stage.js";
 
 /** A desk over rows that stand for what C++ has read: `[who, state]` for each REGISTER of the next batch. */
 function opened(): { desk: RegisterDesk; decide: (batch: readonly (readonly [number, number])[]) => boolean[] } {
@@ -34,7 +18,7 @@ function opened(): { desk: RegisterDesk; decide: (batch: readonly (readonly [num
     forgetHa1s: () => undefined,
   };
   const desk = new RegisterDesk({ shard, table: {} as Location, gruuKey: new Uint8Array(32), servesOutbound: true });
-  desk.configure(options, 30);
+  desk.configure(OPTIONS, 30);
   const decide = (batch: readonly (readonly [number, number])[]): boolean[] => {
     const records = new Int32Array(Const.batchSize * Const.recordFields);
     const verdicts = new Int32Array(Const.batchSize * Const.verdictFields);
