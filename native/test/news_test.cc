@@ -109,20 +109,48 @@ TEST("a call that fails is news with the head of its response and who sent it; c
 TEST("news that nobody takes is bounded and counted; the head of a response is cut") {
   int64_t numbers[static_cast<size_t>(Counter::count_)] = {};
   Counters counters(numbers);
-  NewsQueue queue(counters, true);
+  NewsQueue queue(counters, true, SipKey{});
   for (size_t i = 0; i < 2'000; ++i) queue.call(Event::call_failed, Address{}, std::string(10'000, 'x'));
   const std::vector<News> taken = queue.take();
   CHECK(taken.size() > 900 && taken.size() * (NewsQueue::kMostText + sizeof(News)) <= NewsQueue::kMostOctets);
   CHECK_EQ(taken[0].text.size(), NewsQueue::kMostText);
   const int64_t lost = counters.get(Counter::news_lost);
   CHECK_EQ(lost, 2'000 - static_cast<int64_t>(taken.size()));
-  queue.call(Event::call_failed, Address{}, "x");
+  queue.registration(Event::flow_registered, Address{}, "sip:bob@h", "", 1);
   CHECK_EQ(queue.take().size(), 1u);
   CHECK(queue.take().empty());
-  NewsQueue off(counters, false);
+  NewsQueue off(counters, false, SipKey{});
   off.call(Event::call_failed, Address{}, "x");
   CHECK(off.take().empty());
   CHECK_EQ(counters.get(Counter::news_lost), lost);
+}
+
+TEST("failed calls beyond the allowance are counted, not copied; refusals of one stranger take little of it") {
+  FailedCalls calls{SipKey{1, 2}};
+  const Address callee, stranger = address("192.0.2.1", 5060), other = address("192.0.2.2", 5060);
+  uint64_t now = 5'000'000;
+  const auto taken = [&](const Address& who, size_t tries) {
+    size_t count = 0;
+    for (size_t i = 0; i < tries; ++i) count += calls.takes(who, now);
+    return count;
+  };
+  CHECK_EQ(taken(stranger, 10'000), 2u);
+  CHECK_EQ(taken(other, 10), 2u);
+  CHECK_EQ(taken(callee, 3'000), 1'996u);
+  now += 1'000;
+  CHECK_EQ(taken(stranger, 100), 2u);
+  CHECK_EQ(taken(callee, 100), 18u);
+  now += 3'600'000;
+  CHECK_EQ(taken(callee, 3'000), 2'000u);
+
+  int64_t numbers[static_cast<size_t>(Counter::count_)] = {};
+  Counters counters(numbers);
+  NewsQueue queue(counters, true, SipKey{});
+  for (size_t i = 0; i < 2'500; ++i) queue.call(Event::call_failed, callee, "x");
+  const size_t kept = queue.take().size();
+  CHECK(kept >= 2'000 && kept < 2'500);
+  CHECK_EQ(counters.get(Counter::news_suppressed), 2'500 - static_cast<int64_t>(kept));
+  CHECK_EQ(counters.get(Counter::news_lost), 0);
 }
 
 TEST("the core's answers are timed for a sample: one a place and tick, and one that never comes counts as late") {

@@ -20,7 +20,7 @@ const receivers = (running: Running, value: (receiver: NonNullable<Running["webh
 const RECEIVER = { label: "receiver", labels: "its place in SLUICE_WEBHOOKS" } as const;
 
 /** All counters of the shards that these use. */
-export const HISTORY_COUNTERS: readonly number[] = [Counter.newsLost];
+export const HISTORY_COUNTERS: readonly number[] = [Counter.newsLost, Counter.newsSuppressed];
 
 export const historyMetrics: readonly HistoryMetric[] = [
   { name: "history_events_total", help: "Events for the history, by kind.", label: "kind", labels: KINDS.join(", "), read: ({ history }) => [...history.counts] },
@@ -29,7 +29,7 @@ export const historyMetrics: readonly HistoryMetric[] = [
     help: "Events that are not in the history: for lack of room in a queue, or because there were too many failed calls or logins, or too many events of one source or address of record.",
     label: "reason",
     labels: "room, source",
-    read: ({ history, pool }) => [["room", history.lost.room + Number(pool.counter(Counter.newsLost))], ["source", history.lost.source]],
+    read: ({ history, pool }) => [["room", history.lost.room + Number(pool.counter(Counter.newsLost))], ["source", history.lost.source + Number(pool.counter(Counter.newsSuppressed))]],
   },
   { name: "history_up", help: "1 while the history can be written, or if there is none.", gauge: true, read: ({ history: { journal } }) => [["", Number(journal === undefined || journal.fault === "")]] },
   { name: "history_bytes", help: "Octets of the history on disk.", gauge: true, read: ({ history: { journal } }) => [["", journal?.octets ?? 0]] },

@@ -8,6 +8,7 @@
 
 #include "core/base/counters.h"
 #include "core/base/wall_ms.h"
+#include "core/observe/failed_calls.h"
 #include "core/sip/address.h"
 #include "core/sip/message.h"
 
@@ -27,7 +28,7 @@ class NewsQueue {
   static constexpr size_t kMostOctets = 2u << 20;  // ten thousand registrations, or a thousand failed calls, between two takings
   static constexpr size_t kMostText = 2'048;       // octets of the head of a response
 
-  NewsQueue(Counters& counters, bool on) noexcept : counters_(counters), on_(on) {}
+  NewsQueue(Counters& counters, bool on, const SipKey& key) noexcept : counters_(counters), on_(on), failed_calls_(key) {}
 
   // A response on its way; `head` is its head.
   void response(Event event, Method method, int status, const Address& peer, Text head) noexcept {
@@ -36,6 +37,7 @@ class NewsQueue {
   // `response`: of an INVITE.
   void call(Event event, const Address& peer, Text response) noexcept {
     if (!on_) return;
+    if (!failed_calls_.takes(event == Event::call_refused ? peer : Address{}, wall_ms())) return counters_.add(Counter::news_suppressed);
     News news;
     news.event = event;
     news.peer = peer;
@@ -73,6 +75,7 @@ class NewsQueue {
 
   Counters& counters_;
   const bool on_;
+  FailedCalls failed_calls_;
   std::vector<News> list_;
   size_t octets_ = 0;
 };

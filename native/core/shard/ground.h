@@ -29,7 +29,7 @@ struct Ground {
         commons(all_shards),
         flows(config.table_key, first_generation),
         refusals(config.table_key),
-        news(counters, config.notes) {
+        news(counters, config.notes, config.table_key) {
     for (Listener& listener : config.listeners) listener.write_texts();
   }
   Ground(const Ground&) = delete;
