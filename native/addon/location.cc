@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "cluster.h"
+#include "core/home/binding_line.h"
 #include "core/home/past_flows.h"
 #include "latin1.h"
 
@@ -113,6 +114,19 @@ class Syncing : public Napi::AsyncWorker {
   Napi::Promise::Deferred deferred_;
 };
 
+Napi::Object row_of(Napi::Env env, const BindingNews& news, uint64_t ago) {
+  Napi::Object row = Napi::Object::New(env);
+  row.Set("event", static_cast<double>(news.event));
+  row.Set("agoMs", static_cast<double>(ago));
+  row.Set("regId", static_cast<double>(news.reg_id));
+  row.Set("aor", to_latin1(env, news.aor));
+  row.Set("contact", to_latin1(env, news.contact));
+  row.Set("instance", to_latin1(env, news.instance));
+  row.Set("userAgent", to_latin1(env, news.agent));
+  row.Set("callId", to_latin1(env, news.call_id));
+  return row;
+}
+
 class Learning : public Napi::AsyncWorker {
  public:
   Learning(Napi::Env env, std::shared_ptr<BindingStore> store, std::shared_ptr<Cluster> cluster)
@@ -142,7 +156,7 @@ void Location::define(Napi::Env env, Napi::Object exports) {
                                           InstanceMethod<&Location::remove_flow>("removeFlow"),
                                           InstanceMethod<&Location::learn_past_flows>("learnPastFlows"),
                                           InstanceMethod<&Location::expire>("expire"),
-                                          InstanceMethod<&Location::begin_news>("beginNews"),
+                                          InstanceMethod<&Location::want_news>("wantNews"),
                                           InstanceMethod<&Location::news>("news"),
                                           InstanceMethod<&Location::flush>("flush"),
                                           InstanceMethod<&Location::sync>("sync"),
@@ -293,41 +307,45 @@ Napi::Value Location::expire(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(removed));
 }
 
-// beginNews(): from now on news() has something to tell
-Napi::Value Location::begin_news(const Napi::CallbackInfo& info) {
-  if (is_open(info.Env())) store_->table().news().begin();
+// wantNews(lists): counts what happens to bindings from now on, and keeps it for news() or not
+Napi::Value Location::want_news(const Napi::CallbackInfo& info) {
+  if (is_open(info.Env())) store_->table().news().want(info[0].ToBoolean());
   return info.Env().Undefined();
 }
 
-// news(): {lost, news}: the next part of what happened to bindings; empty: that was all. Parts are small, so that most of one is garbage
-// before JavaScript collects it.
+// news(run, number, now, rows): the next part of what happened to bindings, as lines whose ids begin with `run` and count from `number`, and
+// also as objects if `rows`. Parts are small, so that most of one is garbage before JavaScript collects it.
 Napi::Value Location::news(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (!is_open(env)) return {};
-  uint64_t lost = 0;
-  if (news_at_ == news_.size()) {
-    news_ = store_->table().news().take(lost);
-    news_at_ = 0;
-  }
-  const uint64_t now = wall_ms();
-  const size_t count = std::min(kNewsPart, news_.size() - news_at_);
-  Napi::Array list = Napi::Array::New(env, count);
-  for (uint32_t i = 0; i < count; ++i) {
-    const BindingNews& news = news_[news_at_++];
-    Napi::Object one = Napi::Object::New(env);
-    one.Set("event", static_cast<double>(news.event));
-    one.Set("agoMs", static_cast<double>(now - news.at));
-    one.Set("regId", static_cast<double>(news.reg_id));
-    one.Set("aor", to_latin1(env, news.aor));
-    one.Set("contact", to_latin1(env, news.contact));
-    one.Set("instance", to_latin1(env, news.instance));
-    one.Set("userAgent", to_latin1(env, news.agent));
-    one.Set("callId", to_latin1(env, news.call_id));
-    list[i] = one;
-  }
+  const std::string run = from_latin1(info[0]);
+  uint64_t number = time_of(info[1]);
+  const uint64_t now = time_of(info[2]);
+  const bool wants_rows = info[3].ToBoolean();
   Napi::Object result = Napi::Object::New(env);
-  result.Set("lost", static_cast<double>(lost));
-  result.Set("news", list);
+  if (news_.size() == 0) {
+    BindingNewsQueue::Taken taken = store_->table().news().take();
+    news_ = std::move(taken.list);
+    Napi::Array counts = Napi::Array::New(env, taken.counts.size());
+    for (uint32_t i = 0; i < taken.counts.size(); ++i) counts[i] = static_cast<double>(taken.counts[i]);
+    result.Set("counts", counts);
+    result.Set("lost", static_cast<double>(taken.lost));
+    result.Set("suppressed", static_cast<double>(taken.suppressed));
+  }
+  Napi::Array rows = Napi::Array::New(env);
+  lines_.clear();
+  uint32_t count = 0;
+  const uint64_t taken_at = wall_ms();
+  BindingNews news;
+  while (lines_.size() + kMostBindingLine <= kNewsPart && news_.next(news)) {
+    const uint64_t ago = taken_at - news.at;
+    write_binding_line(news, run, number++, now - ago, lines_);
+    if (wants_rows) rows[count] = row_of(env, news, ago);
+    ++count;
+  }
+  result.Set("count", count);
+  result.Set("lines", Napi::Buffer<char>::Copy(env, lines_.data(), lines_.size()));
+  if (wants_rows) result.Set("rows", rows);
   return result;
 }
 

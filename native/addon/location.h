@@ -20,7 +20,7 @@ class Location : public Napi::ObjectWrap<Location> {
   const std::shared_ptr<BindingStore>& store() const noexcept { return store_; }
 
  private:
-  static constexpr size_t kNewsPart = 256;
+  static constexpr size_t kNewsPart = 16'384;  // octets of lines; the smallest history writes no more at once
 
   Napi::Value save(const Napi::CallbackInfo& info);
   Napi::Value set_bounds(const Napi::CallbackInfo& info);
@@ -28,7 +28,7 @@ class Location : public Napi::ObjectWrap<Location> {
   Napi::Value remove(const Napi::CallbackInfo& info);
   Napi::Value remove_flow(const Napi::CallbackInfo& info);
   Napi::Value learn_past_flows(const Napi::CallbackInfo& info);
-  Napi::Value begin_news(const Napi::CallbackInfo& info);
+  Napi::Value want_news(const Napi::CallbackInfo& info);
   Napi::Value news(const Napi::CallbackInfo& info);
   Napi::Value expire(const Napi::CallbackInfo& info);
   Napi::Value flush(const Napi::CallbackInfo& info);
@@ -47,8 +47,8 @@ class Location : public Napi::ObjectWrap<Location> {
   uint64_t failures_ = 0;          // of the journal, at the first change of the batch
   uint64_t flushed_failures_ = 0;  // of the first batch flushed since the last sync
   uint32_t cursor_ = 0;            // of expire()
-  std::vector<BindingNews> news_;  // taken from the table and in part told: up to news_at_
-  size_t news_at_ = 0;
+  BindingNewsList news_;           // taken from the table and in part told
+  std::string lines_;
 };
 
 }  // namespace sluice

@@ -261,13 +261,14 @@ TEST("REG-24 the table is bounded in number and octets, and so is a single opera
 TEST("what happens to bindings is news: new, moved, removed, expired, gone with a flow; a refresh is not") {
   BindingTable table(kKey, kBounds, kStart);
   const auto news = [&] {
-    uint64_t lost = 0;
+    BindingNewsQueue::Taken taken = table.news().take();
     std::string kinds;
-    for (const BindingNews& one : table.news().take(lost)) {
+    for (BindingNews one; taken.list.next(one);) {
       CHECK_EQ(one.aor, "sip:bob@h");
+      CHECK(taken.counts[static_cast<size_t>(one.event)] > 0);
       kinds.push_back("rmedgw"[static_cast<size_t>(one.event)]);
     }
-    CHECK_EQ(lost, 0u);
+    CHECK_EQ(taken.lost + taken.suppressed, 0u);
     return kinds;
   };
   KeptBinding flow = flow_binding("urn:uuid:1", 1, kStart + 10'000);
@@ -279,7 +280,7 @@ TEST("what happens to bindings is news: new, moved, removed, expired, gone with 
   };
   // Before anybody listens, there is none: what a journal restores is old.
   CHECK_EQ(again(1), "");
-  table.news().begin();
+  table.news().want(true);
   CHECK_EQ(again(2), "");
   flow[Part::flow] = "s/0/2";
   CHECK_EQ(again(3), "m");
@@ -314,13 +315,53 @@ TEST("what happens to bindings is news: new, moved, removed, expired, gone with 
 
 TEST("news of bindings that nobody takes is bounded and counted") {
   BindingTable table(kKey, kBounds, kStart);
-  table.news().begin();
+  table.news().want(true);
   for (size_t user = 0; user < BindingNewsQueue::kMost + 5; ++user) save(table, operation("sip:" + std::to_string(user) + "@h", kStart, {plain_binding("192.0.2.1", kStart + 10'000)}));
-  uint64_t lost = 0;
-  CHECK_EQ(table.news().take(lost).size(), BindingNewsQueue::kMost);
-  CHECK_EQ(lost, 5u);
-  CHECK(table.news().take(lost).empty());
-  CHECK_EQ(lost, 0u);
+  BindingNewsQueue::Taken taken = table.news().take();
+  CHECK_EQ(taken.list.size(), BindingNewsQueue::kMost);
+  CHECK_EQ(taken.lost, 5u);
+  size_t read = 0;
+  for (BindingNews one; taken.list.next(one); ++read) CHECK_EQ(one.aor, "sip:" + std::to_string(read) + "@h");
+  CHECK_EQ(read, BindingNewsQueue::kMost);
+  taken = table.news().take();
+  CHECK_EQ(taken.list.size() + taken.lost, 0u);
+}
+
+TEST("while nobody reads the news of bindings they are only counted; one address of record has a share of them") {
+  BindingTable table(kKey, kBounds, kStart);
+  const auto move = [&](int times) {
+    for (int i = 0; i < times; ++i) save(table, operation("sip:bob@h", kStart, {plain_binding("192.0.2." + std::to_string(i % 200), kStart + 10'000)}));
+    return table.news().take();
+  };
+  CHECK_EQ(move(1).counts[0], 0u);
+  table.news().want(false);
+  for (int i = 0; i < 200; ++i) save(table, operation("sip:" + std::to_string(i) + "@h", kStart, {plain_binding("192.0.2.1", kStart + 10'000)}));
+  BindingNewsQueue::Taken taken = table.news().take();
+  CHECK(taken.counts[0] == 200 && taken.list.size() == 0 && taken.suppressed == 0);
+  table.news().want(true);
+  for (int i = 0; i < 100; ++i) {
+    save(table, operation("sip:mallory@h", kStart, {plain_binding("192.0.2.1", kStart + 10'000)}));
+    table.remove("sip:mallory@h", plain_binding("192.0.2.1", 0)[Part::key], UINT64_MAX, BindingEvent::withdrawn);
+  }
+  taken = table.news().take();
+  CHECK_EQ(taken.list.size() + taken.suppressed, 200u);
+  CHECK(taken.list.size() >= 60 && taken.list.size() <= 62);
+  CHECK_EQ(taken.counts[0] + taken.counts[5], taken.list.size());
+}
+
+TEST("an address of record earns an event every 20 seconds, and those that use nothing up are forgotten first") {
+  AorAllowance allowance;
+  const auto taken = [&](uint64_t hash, int tries, uint32_t now) {
+    int count = 0;
+    for (int i = 0; i < tries; ++i) count += allowance.takes(hash, now);
+    return count;
+  };
+  constexpr uint64_t kMallory = 7;
+  CHECK_EQ(taken(kMallory, 100, 1'000), 60);
+  for (uint64_t other = 1; other <= 100'000; ++other) CHECK(allowance.takes(other * 0x9E3779B97F4A7C15, 1'000));
+  CHECK_EQ(taken(kMallory, 100, 1'000), 0);
+  CHECK_EQ(taken(kMallory, 100, 1'100), 5);
+  CHECK_EQ(taken(kMallory, 100, 9'000), 60);
 }
 
 TEST("REG-24 once the table is half full no source has more than an eighth of it, in number or octets, over a restart too") {

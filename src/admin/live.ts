@@ -14,30 +14,38 @@ export class Live {
   readonly #control: Control;
   readonly #clients = new Set<WebClient>();
   readonly #timer: NodeJS.Timeout;
+  readonly #history: History;
   readonly #unwatch: () => void;
+  #unwatchHistory: (() => void) | undefined;
 
   constructor(control: Control, tracer: Tracer, history: History) {
     this.#control = control;
+    this.#history = history;
     this.#timer = setInterval(() => this.#numbers(), INTERVAL_MS);
-    const watches = [tracer.watch((trace, messages) => this.#messages(trace, messages)), history.watch((events) => this.#events(events))];
-    this.#unwatch = () => {
-      for (const unwatch of watches) unwatch();
-    };
+    this.#unwatch = tracer.watch((trace, messages) => this.#messages(trace, messages));
   }
 
   opened(client: WebClient): void {
     this.#clients.add(client);
+    this.#unwatchHistory ??= this.#history.watch((events) => this.#events(events));
     client.send(this.#numbersText());
   }
 
   closed(client: WebClient): void {
     this.#clients.delete(client);
+    if (this.#clients.size === 0) this.#watchNoHistory();
   }
 
   close(): void {
     clearInterval(this.#timer);
     this.#unwatch();
+    this.#watchNoHistory();
     for (const client of [...this.#clients]) client.end(1001, "the edge ends");
+  }
+
+  #watchNoHistory(): void {
+    this.#unwatchHistory?.();
+    this.#unwatchHistory = undefined;
   }
 
   #numbers(): void {

@@ -5,7 +5,9 @@ import { replaceFile } from "../base/replace-file.js";
 import type { Log } from "../observe/log.js";
 import { type Happening, type HistoryEvent, KINDS, type Kind } from "./event.js";
 import { Journal } from "./journal.js";
+import type { BindingNews } from "../native/inspect.js";
 import { Gate } from "./gate.js";
+import { kindOfBinding, ofBinding } from "./readings.js";
 import { type HistoryPage, type HistoryQuery, search } from "./search.js";
 import { Segments } from "./segments.js";
 
@@ -19,6 +21,11 @@ export interface HistoryOptions {
   readonly log: Log;
 }
 
+/** The embedded store, as `Location` of the addon has it. */
+export interface BindingNewsSource {
+  readonly news: (run: string, number: number, now: number, wantsRows: boolean) => BindingNews;
+}
+
 interface Run {
   readonly version: string;
   readonly ended: boolean;
@@ -30,6 +37,7 @@ export class History {
   readonly #folder: string;
   readonly #version: string;
   readonly #watchers = new Set<(events: readonly HistoryEvent[]) => void>();
+  readonly #followers = new Set<() => void>();
   readonly #counts = new Map<Kind, number>(KINDS.map((kind) => [kind, 0]));
   readonly #run = Date.now().toString(36);
   readonly #gate = new Gate();
@@ -59,22 +67,35 @@ export class History {
     this.#suppressed += this.#gate.takeSuppressed();
     if (admitted.length === 0) return;
     const events = admitted.map((happening): HistoryEvent => {
-      this.#count += 1;
-      this.#counts.set(happening.kind, (this.#counts.get(happening.kind) ?? 0) + 1);
-      return { id: `${this.#run}-${this.#count.toString(36)}`, ...happening };
+      this.#add(happening.kind, 1);
+      return { id: this.#nextId(), ...happening };
     });
     for (const event of events) this.journal?.append(JSON.stringify(event));
-    for (const watcher of this.#watchers) watcher(events);
+    this.#tell(events);
+  }
+
+  /** Takes a part of what happened to bindings, of which the addon has made lines already, and returns how many events these are. */
+  take(source: BindingNewsSource): number {
+    const now = Date.now();
+    const { count, lines, rows = [], counts = [], lost = 0, suppressed = 0 } = source.news(this.#run, this.#count + 1, now, this.#watchers.size > 0);
+    counts.forEach((of, event) => this.#add(kindOfBinding(event), of));
+    this.#missed += lost;
+    this.#suppressed += suppressed;
+    if (count === 0) return 0;
+    this.journal?.appendLines(lines, count);
+    if (rows.length === 0) this.#count += count;
+    this.#tell(rows.map((row) => ({ id: this.#nextId(), ...ofBinding(row, now) })));
+    return count;
+  }
+
+  /** Whether anybody reads what happens; otherwise it need not even be written as a line. */
+  get isRead(): boolean {
+    return this.journal !== undefined || this.#watchers.size > 0;
   }
 
   /** How many events of each kind there were since the start. */
   get counts(): ReadonlyMap<Kind, number> {
     return this.#counts;
-  }
-
-  /** So many events never came here, because a queue was full. */
-  miss(count: number): void {
-    this.#missed += count;
   }
 
   /** Events that are not in the history: for lack of room, or because their source had too many. */
@@ -88,9 +109,16 @@ export class History {
     return search(this.journal.segments, query);
   }
 
+  /** Objects are made only while somebody watches; whoever reads the files follows. */
   watch(watcher: (events: readonly HistoryEvent[]) => void): () => void {
     this.#watchers.add(watcher);
     return () => this.#watchers.delete(watcher);
+  }
+
+  /** `follower` is called when there is something new to read. */
+  follow(follower: () => void): () => void {
+    this.#followers.add(follower);
+    return () => this.#followers.delete(follower);
   }
 
   /** Nothing to do if it was never opened. */
@@ -100,6 +128,20 @@ export class History {
     this.record([{ kind: "stopped", at: Date.now(), version: this.#version, why }]);
     this.#noteRun(true);
     await this.journal?.close();
+  }
+
+  #nextId(): string {
+    this.#count += 1;
+    return `${this.#run}-${this.#count.toString(36)}`;
+  }
+
+  #add(kind: Kind, count: number): void {
+    this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + count);
+  }
+
+  #tell(events: readonly HistoryEvent[]): void {
+    for (const follower of this.#followers) follower();
+    if (events.length > 0) for (const watcher of this.#watchers) watcher(events);
   }
 
   get #runFile(): string {

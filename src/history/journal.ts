@@ -2,7 +2,7 @@
 import type { Log } from "../observe/log.js";
 import type { Place, Segments } from "./segments.js";
 
-const MAX_WAITING = 4 << 20;
+const MAX_WAITING = 8 << 20;
 const AGAIN_MS = 1_000;
 const LAST_MS = 2_000;
 const LINE_END = 10;
@@ -54,13 +54,17 @@ export class Journal {
   }
 
   append(line: string): void {
-    const octets = Buffer.from(`${line}\n`);
-    if (this.#octetsWaiting + octets.length > this.#mostWaiting || octets.length > this.segments.mostWrite) {
-      this.#lost += 1;
+    this.appendLines(Buffer.from(`${line}\n`), 1);
+  }
+
+  /** So many whole lines. */
+  appendLines(lines: Buffer, count: number): void {
+    if (this.#octetsWaiting + lines.length > this.#mostWaiting || lines.length > this.segments.mostWrite) {
+      this.#lost += count;
       return;
     }
-    this.#waiting.push(octets);
-    this.#octetsWaiting += octets.length;
+    this.#waiting.push(lines);
+    this.#octetsWaiting += lines.length;
     if (this.#again === undefined) this.#start();
   }
 
@@ -109,7 +113,7 @@ export class Journal {
 
   #next(): readonly Buffer[] {
     let octets = 0;
-    const most = this.#waiting.findIndex((line) => (octets += line.length) > this.segments.mostWrite);
+    const most = this.#waiting.findIndex((lines) => (octets += lines.length) > this.segments.mostWrite);
     return most < 0 ? this.#waiting : this.#waiting.slice(0, most);
   }
 
@@ -117,8 +121,13 @@ export class Journal {
   #done(octets: number): void {
     this.#octetsWaiting -= octets;
     let count = 0;
-    for (let left = octets; left > 0; count += 1) left -= this.#waiting[count]?.length ?? left;
+    let left = octets;
+    for (let lines = this.#waiting[0]; lines !== undefined && left >= lines.length; lines = this.#waiting[count]) {
+      left -= lines.length;
+      count += 1;
+    }
     this.#waiting.splice(0, count);
+    if (left > 0 && this.#waiting[0] !== undefined) this.#waiting[0] = this.#waiting[0].subarray(left);
   }
 
   #failed(error: unknown): void {

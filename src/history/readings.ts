@@ -18,6 +18,12 @@ const OF_BINDINGS: Readonly<Record<BindingEvent, readonly [kind: Kind, why: stri
   withdrawn: ["removed", "the operator removed it"],
 };
 
+/** `event`: a place in BINDING_EVENTS. */
+export function kindOfBinding(event: number): Kind {
+  return OF_BINDINGS[BINDING_EVENTS[event] ?? "removed"][0];
+}
+
+/** native/core/home/binding_line.cc writes the same as a line. */
 export function ofBinding({ event, agoMs, regId, aor, contact, instance, userAgent, callId }: BindingNewsRow, now: number): Happening {
   const [kind, why] = OF_BINDINGS[BINDING_EVENTS[event] ?? "removed"];
   return { kind, at: now - agoMs, aor: shown(aor), instance: shown(instance), regId: regId || undefined, contact: shown(contact), userAgent: shown(userAgent), callId: shown(callId), why };

@@ -58,7 +58,7 @@ export class Webhooks {
     );
     // A new receiver begins here, even if the process dies at once.
     this.#note();
-    this.#unwatch = this.#history.watch(() => this.#wake());
+    this.#unwatch = this.#history.follow(() => this.#wake());
     this.#journal.onRecovery = () => this.#wake();
     this.#wake();
   }

@@ -8,7 +8,7 @@ import { resolve } from "node:path";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { getSystemErrorName } from "node:util";
 import type { Location, LocationCounts } from "../native/binding.js";
-import type { BindingNewsRow } from "../native/inspect.js";
+import type { BindingNews } from "../native/inspect.js";
 import { binding } from "../native/load.js";
 import type { Binding } from "./binding.js";
 import { anchorIn, monotonic } from "./clock.js";
@@ -156,14 +156,14 @@ export class NativeStore implements LocationStore {
     return aors === undefined ? { aors: [], next: "" } : { aors, next: String(stripe + 1) };
   }
 
-  /** From now on `news` has something to tell. */
-  beginNews(): void {
-    this.#native.beginNews();
+  /** What happens to bindings is counted from now on, and kept for `news` only if `lists`. */
+  wantNews(lists: boolean): void {
+    this.#native.wantNews(lists);
   }
 
-  /** The next part of what happened to bindings; empty: that was all. */
-  news(): { readonly news: readonly BindingNewsRow[]; readonly lost: number } {
-    return this.#isClosed ? { news: [], lost: 0 } : this.#native.news();
+  /** As Location has it. */
+  news(run: string, number: number, now: number, wantsRows: boolean): BindingNews {
+    return this.#native.news(run, number, now, wantsRows);
   }
 
   setMost(maxBindings: number): void {

@@ -2,7 +2,7 @@
 import type { ProxyRule, Transport } from "../config/listener.js";
 import type { LoginState } from "./layout.js";
 import type { AddressPort, TrustedNet, UpstreamChoice, UpstreamTarget } from "./address-port.js";
-import type { BindingNewsRow, FlowEndRow, FlowFilter, FlowRow, NewsRow, RefusalRow, SurveyRow, TapFilter, TokenRow, UpstreamRow } from "./inspect.js";
+import type { BindingNews, FlowEndRow, FlowFilter, FlowRow, NewsRow, RefusalRow, SurveyRow, TapFilter, TokenRow, UpstreamRow } from "./inspect.js";
 
 /** A listener as a shard opens it. */
 export interface ShardListener {
@@ -366,10 +366,10 @@ export interface Location {
   /** Tells the cluster who registered over connections of an earlier run of the process, and removes bindings that only they kept alive. */
   learnPastFlows(cluster: number): Promise<void>;
   expire(now: number, numbers: Float64Array): number;
-  /** From now on `news` has something to tell. */
-  beginNews(): void;
-  /** The next part of what happened to bindings, and how much there was no room for; empty: that was all. */
-  news(): { readonly news: readonly BindingNewsRow[]; readonly lost: number };
+  /** What happens to bindings is counted from now on, and kept for `news` only if `lists`. */
+  wantNews(lists: boolean): void;
+  /** The next part of what happened to bindings, as lines with ids that begin with `run` and count from `number`, at `now`; also as `rows` if wanted. */
+  news(run: string, number: number, now: number, wantsRows: boolean): BindingNews;
   /** Writes what was changed; an errno: it may be lost. */
   flush(): number;
   /** Synchronises what was flushed; an errno. */

@@ -110,6 +110,22 @@ export interface BindingNewsRow {
   readonly callId: string;
 }
 
+/** A part of what happened to bindings. */
+export interface BindingNews {
+  /** 0: that was all. */
+  readonly count: number;
+  /** So many lines of the history. */
+  readonly lines: Buffer;
+  /** The same, for those who watch. */
+  readonly rows?: readonly BindingNewsRow[];
+  /** Since the last time, only in the first part: how many there were of each of BINDING_EVENTS, whether anybody wants lines or not; ... */
+  readonly counts?: readonly number[];
+  /** ... how many there was no room for; ... */
+  readonly lost?: number;
+  /** ... and how many were too many of one address of record. */
+  readonly suppressed?: number;
+}
+
 /** Responses of 400 and above to one source. */
 export interface RefusalRow {
   readonly address: string;

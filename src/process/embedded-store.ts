@@ -5,7 +5,7 @@ import { EMBEDDED } from "../config/location.js";
 import { folderOf } from "../location/open-store.js";
 import type { NativeStore } from "../location/native-store.js";
 import type { LocationCounts } from "../native/binding.js";
-import type { BindingNewsRow } from "../native/inspect.js";
+import type { BindingNews } from "../native/inspect.js";
 import type { Log } from "../observe/log.js";
 
 const LOOK_MS = 1_000;
@@ -37,7 +37,7 @@ export class EmbeddedStore {
     if (bindings > 0) log.info({ bindings, addresses, milliseconds: Math.round(performance.now() - begin) }, "the location store was read");
     const embedded = new EmbeddedStore(store, log, maxBindings);
     // Bindings that ended with the run before are not news.
-    store.beginNews();
+    store.wantNews(false);
     embedded.#look();
     return embedded;
   }
@@ -55,9 +55,13 @@ export class EmbeddedStore {
     return this.#store.counts();
   }
 
-  /** The next part of what happened to bindings; empty: that was all. */
-  news(): { readonly news: readonly BindingNewsRow[]; readonly lost: number } {
-    return this.#store.news();
+  /** Whether somebody reads what happens to bindings; it is counted anyway. */
+  wantNews(lists: boolean): void {
+    this.#store.wantNews(lists);
+  }
+
+  news(run: string, number: number, now: number, wantsRows: boolean): BindingNews {
+    return this.#store.news(run, number, now, wantsRows);
   }
 
   async close(): Promise<void> {

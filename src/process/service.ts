@@ -122,6 +122,7 @@ export class Service implements Running {
       this.store = await EmbeddedStore.open(this.config, this.#cluster, this.log);
       await this.history.open();
       await this.webhooks?.start();
+      this.#takeNews();
       this.#news = setInterval(() => this.#takeNews(), NEWS_MS).unref();
       const { adminListen } = this.config;
       if (adminListen !== "off") {
@@ -219,14 +220,8 @@ export class Service implements Running {
 
   #takeNews(): void {
     if (this.store === undefined) return;
-    for (let taken = 0; taken < MAX_NEWS; ) {
-      const { news, lost } = this.store.news();
-      const now = Date.now();
-      this.history.record(news.map((row) => ofBinding(row, now)));
-      this.history.miss(lost);
-      if (news.length === 0) return;
-      taken += news.length;
-    }
+    this.store.wantNews(this.history.isRead);
+    for (let taken = 0, count = 1; count > 0 && taken < MAX_NEWS; taken += count) count = this.history.take(this.store);
   }
 
   #tellUpstreams(): void {

@@ -199,7 +199,7 @@ class BindingChange {
 
   // Before link(), which frees what goes.
   void tell() {
-    const auto add = [this](BindingEvent event, BlockRef ref) { table_.news_.add(event, operation_.aor, block(ref)); };
+    const auto add = [this](BindingEvent event, BlockRef ref) { table_.news_.add(event, hash_, operation_.aor, block(ref)); };
     for (const BlockRef ref : scratch_.expired) add(BindingEvent::expired, ref);
     for (size_t i = 0; i < dropped_; ++i) add(BindingEvent::removed, scratch_.gone[i]);
     for (const Entry& entry : scratch_.after)

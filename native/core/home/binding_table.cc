@@ -80,7 +80,7 @@ size_t BindingTable::expire(uint64_t now, uint64_t budget, uint32_t& cursor, boo
         // A refresh does not move the timer, so it may fire too early.
         if (block(ref).expires > now) return arm(stripe, ref);
         const BlockRef of = block(ref).head;
-        news_.add(BindingEvent::expired, head(of).text(), block(ref));
+        news_.add(BindingEvent::expired, head(of).hash, head(of).text(), block(ref));
         unlink(ref);
         release(stripe, ref);
         drop_empty(stripe, of);
@@ -170,7 +170,7 @@ size_t BindingTable::remove_if(Stripe& stripe, BlockRef of, BindingEvent why, Go
     const BlockRef after = block(ref).next;
     if (goes(block(ref))) {
       names.push_back(block(ref).lsn);
-      news_.add(why, head(of).text(), block(ref));
+      news_.add(why, hash, head(of).text(), block(ref));
       unlink(ref);
       release(stripe, ref);
     }
