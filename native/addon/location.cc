@@ -369,14 +369,23 @@ Napi::Value Location::sync(const Napi::CallbackInfo& info) {
   return syncing->promise();
 }
 
-// addresses(stripe): undefined if there is no such stripe
+// addresses(stripe): {aors, expiries}, two of these for each, the first and the last; undefined if there is no such stripe
 Napi::Value Location::addresses(const Napi::CallbackInfo& info) {
   if (!is_open(info.Env())) return {};
-  std::vector<std::string> found;
-  if (!store_->table().addresses_of(info[0].ToNumber().Uint32Value(), found)) return info.Env().Undefined();
-  Napi::Array list = Napi::Array::New(info.Env(), found.size());
-  for (uint32_t i = 0; i < found.size(); ++i) list[i] = to_latin1(info.Env(), found[i]);
-  return list;
+  const Napi::Env env = info.Env();
+  std::vector<BindingTable::AddressRow> found;
+  if (!store_->table().addresses_of(info[0].ToNumber().Uint32Value(), found)) return env.Undefined();
+  Napi::Array aors = Napi::Array::New(env, found.size());
+  Napi::Float64Array expiries = Napi::Float64Array::New(env, found.size() * 2);
+  for (uint32_t i = 0; i < found.size(); ++i) {
+    aors[i] = to_latin1(env, found[i].aor);
+    expiries[2 * i] = static_cast<double>(found[i].first);
+    expiries[2 * i + 1] = static_cast<double>(found[i].last);
+  }
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("aors", aors);
+  result.Set("expiries", expiries);
+  return result;
 }
 
 Napi::Value Location::counts(const Napi::CallbackInfo& info) {

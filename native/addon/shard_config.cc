@@ -143,6 +143,7 @@ std::vector<TapFilter> read_tap(const Napi::Array& from) {
 FlowFilter read_flow_filter(const Napi::Object& from) {
   FlowFilter filter;
   if (from.Has("text")) filter.text = from.Get("text").ToString();
+  if (from.Has("textInAddress")) filter.text_in_address = from.Get("textInAddress").ToBoolean();
   if (from.Has("address")) {
     filter.by_address = true;
     filter.address = read_address(from);
@@ -156,6 +157,7 @@ FlowFilter read_flow_filter(const Napi::Object& from) {
   if (from.Has("ageBelowMs")) filter.age_below_ms = number(from, "ageBelowMs");
   if (from.Has("leastRecent")) filter.least_recent = number(from, "leastRecent");
   if (from.Has("clientsOnly")) filter.clients_only = from.Get("clientsOnly").ToBoolean();
+  if (from.Has("countedBelowMs")) filter.counted_below_ms = number(from, "countedBelowMs");
   return filter;
 }
 

@@ -57,16 +57,17 @@ Napi::Object flow_of(Napi::Env env, const Inspect& inspect, const FlowFacts& fac
 
 }  // namespace
 
-// flows(filter, cursor, steps, most): {cursor, flows}
+// flows(filter, cursor, steps, most): {cursor, count, flows}
 Napi::Value ShardHost::flows(const Napi::CallbackInfo& info, Shard& shard) {
   const Napi::Env env = info.Env();
   Napi::Object result = Napi::Object::New(env);
   std::vector<FlowFacts> found;
   uint32_t cursor = info[1].ToNumber().Uint32Value();
-  shard.inspect().flows(cursor, info[2].ToNumber().Uint32Value(), info[3].ToNumber().Uint32Value(), read_flow_filter(info[0].As<Napi::Object>()), found);
+  const uint32_t count = shard.inspect().flows(cursor, info[2].ToNumber().Uint32Value(), info[3].ToNumber().Uint32Value(), read_flow_filter(info[0].As<Napi::Object>()), found);
   Napi::Array list = Napi::Array::New(env, found.size());
   for (uint32_t i = 0; i < found.size(); ++i) list[i] = flow_of(env, shard.inspect(), found[i]);
   result.Set("cursor", number(env, cursor));
+  result.Set("count", number(env, count));
   result.Set("flows", list);
   return result;
 }

@@ -16,10 +16,17 @@ Address source(uint32_t number) {
   return address;
 }
 
+struct Counted {
+  int64_t numbers[static_cast<size_t>(Counter::count_)] = {};
+  Counters counters{numbers};
+  RefusalTally tally{SipKey{1, 2}, counters};
+};
+
 }  // namespace
 
 TEST("refusals are counted by source and status, whatever the port") {
-  RefusalTally tally(SipKey{1, 2});
+  Counted counted;
+  RefusalTally& tally = counted.tally;
   Address phone = source(1);
   for (uint32_t i = 0; i < 5; ++i, ++phone.port) tally.add(phone, "SIP/2.0 403 Forbidden", 10 + i);
   tally.add(phone, "SIP/2.0 404 Not Found", 20);
@@ -35,7 +42,8 @@ TEST("refusals are counted by source and status, whatever the port") {
 }
 
 TEST("a refusal names who the request said it was from, looked at once a tick") {
-  RefusalTally tally(SipKey{1, 2});
+  Counted counted;
+  RefusalTally& tally = counted.tally;
   const auto who = [&] {
     std::string found;
     tally.each([&](const RefusalTally::Row& row) { found = row.who(); });
@@ -57,7 +65,8 @@ TEST("a refusal names who the request said it was from, looked at once a tick") 
 }
 
 TEST("a flood of sources takes no more room, and a source that is refused all the time stays") {
-  RefusalTally tally(SipKey{1, 2});
+  Counted counted;
+  RefusalTally& tally = counted.tally;
   for (uint32_t i = 0; i < 100'000; ++i) {
     tally.add(source(1'000 + i), "SIP/2.0 404 Not Found", i);
     if (i % 100 == 0) tally.add(source(7), "SIP/2.0 403 Forbidden", i);
@@ -69,6 +78,9 @@ TEST("a flood of sources takes no more room, and a source that is refused all th
     if (row.status == 403) steady = row.count;
   });
   CHECK(rows <= RefusalTally::kPlaces);
+  // Every new source took a free place or that of another; the steady one took one place, and kept it.
+  CHECK_EQ(counted.counters.get(Counter::refused_sources), static_cast<int64_t>(rows));
+  CHECK_EQ(counted.counters.get(Counter::refused_sources_forgotten), static_cast<int64_t>(100'001 - rows));
   CHECK_EQ(steady, 1'000u);
 }
 

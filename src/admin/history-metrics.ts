@@ -1,19 +1,8 @@
 /** The metrics of the history and of the webhooks. */
 import { KINDS } from "../history/event.js";
 import { Counter } from "../native/layout.js";
+import type { RunningMetric } from "./process-metrics.js";
 import type { Running } from "./running.js";
-
-export interface HistoryMetric {
-  /** Without the prefix "sluice_". */
-  readonly name: string;
-  readonly help: string;
-  readonly gauge?: true;
-  readonly label?: string;
-  /** What the documentation says about its values. */
-  readonly labels?: string;
-  /** By the value of the label; "": none. */
-  readonly read: (running: Running) => readonly (readonly [label: string, value: number])[];
-}
 
 const receivers = (running: Running, value: (receiver: NonNullable<Running["webhooks"]>["receivers"][number]) => number): readonly (readonly [string, number])[] =>
   (running.webhooks?.receivers ?? []).map((receiver, at) => [String(at + 1), value(receiver)]);
@@ -22,7 +11,7 @@ const RECEIVER = { label: "receiver", labels: "its place in SLUICE_WEBHOOKS" } a
 /** All counters of the shards that these use. */
 export const HISTORY_COUNTERS: readonly number[] = [Counter.newsLost, Counter.newsSuppressed];
 
-export const historyMetrics: readonly HistoryMetric[] = [
+export const historyMetrics: readonly RunningMetric[] = [
   { name: "history_events_total", help: "Events for the history, by kind.", label: "kind", labels: KINDS.join(", "), read: ({ history }) => [...history.counts] },
   {
     name: "history_lost_total",

@@ -26,7 +26,7 @@ export interface CountedPage<Row> extends Page<Row> {
 export interface PageRequest {
   readonly limit: number;
   readonly from: string;
-  /** Part of a source or an AOR; "": any. */
+  /** Part of a source or an AOR, where there are any also a status; "": any. */
   readonly word: string;
   /** A column, after "-" the other way round; "": the list's own. */
   readonly sort: string;
@@ -71,10 +71,13 @@ export class Lists {
   }
 
   async silent(request: PageRequest): Promise<CountedPage<FlowView>> {
-    const all = await this.#pool.askAll({ kind: "silent", word: request.word.toLowerCase(), most: MOST });
-    const rows = all.flatMap(({ shard, answer }) => answer.map((row) => this.#flows.view(shard, row)));
     const columns = { idleMs: most(({ idleMs }: FlowView) => idleMs), ageMs: most(({ ageMs }: FlowView) => ageMs), messages: most(({ messages }: FlowView) => messages), aor: least(({ aors }: FlowView) => aors[0]?.aor ?? "") };
-    return pageOf(rows, request, columns, ({ address, aors }) => `${address} ${aors.map(({ aor }) => aor).join(" ")}`);
+    const order = orderFor(columns, request);
+    // In another order the most silent ones are sorted.
+    const room = request.sort === "" || request.sort === "idleMs" ? Math.min(endOf(request) + 1, MOST) : MOST;
+    const all = await this.#pool.askAll({ kind: "silent", word: request.word.toLowerCase(), most: room });
+    const rows = all.flatMap(({ shard, answer }) => answer.flows.map((row) => this.#flows.view(shard, row)));
+    return cut(rows.sort(order), all.reduce((sum, { answer }) => sum + answer.total, 0), request);
   }
 
   /** Each shard sorts its own and gives the first ones, one more than the page needs. */
@@ -121,7 +124,8 @@ export class Lists {
       }
     }
     const columns = { count: most(({ count }: RefusedView) => count), lastMs: least(({ lastMs }: RefusedView) => lastMs), status: most(({ status }: RefusedView) => status), source: least(({ source }: RefusedView) => source), aor: least(({ aor }: RefusedView) => aor) };
-    return pageOf([...merged.values()], request, columns, ({ source, status, aor }) => `${source} ${status} ${aor}`);
+    const isStatus = /^[4-6]\d\d$/.test(request.word);
+    return pageOf([...merged.values()], request, columns, ({ source, status, aor }) => (isStatus ? String(status) : `${source} ${aor}`));
   }
 
   async #sample(request: PageRequest, seconds: number): Promise<readonly TalkerView[]> {

@@ -189,5 +189,21 @@ export const metricTable: readonly MetricRow[] = [
     label: "reason",
     values: { password: Counter.loginsPassword, identity: Counter.loginsIdentity, replay: Counter.loginsReplay, limited: Counter.loginsLimited },
   },
+  {
+    name: "ended_flows",
+    help: "Ended flows that `sluice flows --ended` can show: of phones, of connections over which nobody registered, and those that a drain or the operator ended.",
+    gauge: true,
+    label: "of",
+    values: { phones: Counter.endedPhones, strangers: Counter.endedStrangers, moved: Counter.endedMoved },
+  },
+  {
+    name: "ended_flows_forgotten_total",
+    help: "Ended flows that it can no longer show because newer ones took their place.",
+    label: "of",
+    values: { phones: Counter.endedPhonesForgotten, strangers: Counter.endedStrangersForgotten, moved: Counter.endedMovedForgotten },
+  },
+  { name: "refused_sources", help: "Pairs of source and status that `sluice refused` can show.", gauge: true, values: one(Counter.refusedSources) },
+  { name: "refused_sources_forgotten_total", help: "Such pairs that made room for others.", values: one(Counter.refusedSourcesForgotten) },
+  { name: "registrations_unlisted_total", help: "Registrations and refreshes that `sluice flows` does not show because sixteen others came over the same flow.", values: one(Counter.registrationsUnlisted) },
   { name: "capture_lost_total", help: "Copies for traces and captures lost for lack of room.", values: one(Counter.tappedLost) },
 ];

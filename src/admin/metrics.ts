@@ -1,12 +1,11 @@
 /** /metrics: the counters of all shards, read from shared memory when scraped. Counting an event costs nothing here. */
 import { Counter as PromCounter, Gauge, Registry, collectDefaultMetrics } from "prom-client";
-import { lostLines } from "../observe/log-sink.js";
-import { storeIsUp } from "./health.js";
 import type { Running, StoreView } from "./running.js";
 import { storeMetrics } from "./store-metrics.js";
 import { type MetricRow, metricTable } from "./metric-table.js";
 import { histogramMetric, histograms } from "./histograms.js";
-import { type HistoryMetric, historyMetrics } from "./history-metrics.js";
+import { historyMetrics } from "./history-metrics.js";
+import { type RunningMetric, processMetrics } from "./process-metrics.js";
 
 const PREFIX = "sluice_";
 
@@ -14,7 +13,8 @@ export class Metrics {
   readonly #registry = new Registry();
   readonly #running: Running;
 
-  constructor(running: Running, version: string) {
+  /** `bans`: how many there are. */
+  constructor(running: Running, version: string, bans: () => number) {
     this.#running = running;
     // Its histogram of the loop's delay wakes an idle process a hundred times a second and holds the interval itself: one figure is enough.
     collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 10_000 });
@@ -23,20 +23,10 @@ export class Metrics {
     for (const kind of ["handles", "requests", "resources"]) this.#registry.removeSingleMetric(`nodejs_active_${kind}_total`);
     for (const row of metricTable) this.#add(row);
     this.#gauge("build_info", "Version of the program and of Node.", { version, node: process.versions.node, mode: running.config.mode }, () => 1);
-    this.#gauge("shards_running", "Shards that run and answer now.", {}, () => running.pool.alive);
-    this.#counter("shard_restarts_total", "Shards that ended or hung and were started again.", () => running.pool.restarts);
-    this.#counter("log_lines_lost_total", "Log lines that could not be written: a full disk, or a pipe that nobody reads.", lostLines);
-    this.#gauge("flow_owners", "Flows, open ones and past ones, of which is known who registered over them.", {}, () => running.pool.flowOwners().known);
-    this.#gauge("flow_owners_bytes", "Octets of these.", {}, () => running.pool.flowOwners().octets);
-    this.#counter("flow_owners_forgotten_total", "Such flows forgotten because the table was full, the oldest first.", () => running.pool.flowOwners().forgotten);
-    this.#counter("capture_unwritten_total", "Captured messages that could not be sent to the HEP server or written to the file.", () => running.capturesLost);
-    this.#gauge("draining", "1 from the beginning of a drain on.", {}, () => Number(running.state === "draining"));
-    this.#gauge("flows_limit", "SLUICE_MAX_FLOWS.", {}, () => running.config.maxFlows);
-    this.#gauge("traces_active", "Traces that copy messages now.", {}, () => running.tracer.active.length);
-    if (running.config.mode !== "edge") this.#gauge("store_up", "1 while the location store, embedded or Redis, can be reached and written.", {}, () => Number(storeIsUp(running)));
+    this.#gauge("bans", "Addresses and networks that are banned now.", {}, bans);
     if (running.store !== undefined) this.#store(running.store);
     for (const histogram of histograms) this.#registry.registerMetric(histogramMetric(histogram, (which) => running.pool.counter(which)));
-    for (const metric of historyMetrics) this.#labelled(metric);
+    for (const metric of [...processMetrics, ...historyMetrics]) this.#labelled(metric);
     this.#upstreams();
     this.#certificates();
   }
@@ -98,7 +88,7 @@ export class Metrics {
     });
   }
 
-  #labelled({ name, help, gauge, label, read }: HistoryMetric): void {
+  #labelled({ name, help, gauge, label, read }: RunningMetric): void {
     const running = this.#running;
     const common = { name: PREFIX + name, help, labelNames: label === undefined ? [] : [label], registers: [this.#registry] };
     const each = (set: (labels: Record<string, string>, value: number) => void): void => {

@@ -43,7 +43,7 @@ export class AdminServer {
     this.#running = running;
     this.control = new Control(running);
     this.#guard = new Guard(running.config.adminToken);
-    this.#metrics = new Metrics(running, version());
+    this.#metrics = new Metrics(running, version(), () => this.control.bans.list().length);
     this.#files = dashboardFiles();
     this.#live = new Live(this.control, running.tracer, running.history);
     this.#web = new NodeServer({

@@ -17,7 +17,7 @@ export const bindings: Command = {
   --from CURSOR      continue where an earlier answer ended
   --remove           remove every binding of the AOR${COMMON_HELP}
 
-PART is part of an AOR, without @. An edge has no bindings; ask its registrar.
+PART is part of an AOR, without @. "via" is the edge that the phone came through. An edge has no bindings; ask its registrar.
 
   sluice bindings sip:alice@example.com
   sluice bindings --domain example.com --sort expires --limit 20
@@ -42,11 +42,19 @@ PART is part of an AOR, without @. An edge has no bindings; ask its registrar.
     if (values.json) printJson(answer);
     else if (answer.bindings.length > 0) print(text(answer));
     if (answer.bindings.length > 0) return Exit.ok;
-    throw new CommandError(Exit.notFound, "no bindings");
+    throw new CommandError(Exit.notFound, word === "" ? "there are no such bindings" : `no binding for ${word}`);
   },
 };
 
+/** Of a Path value: the edge. */
+function hostOf(value: string): string {
+  return /sips?:(?:[^@>;]*@)?([^;>?]+)/i.exec(value)?.[1] ?? value;
+}
+
 function text({ bindings: found, next }: { readonly bindings: readonly BindingView[]; readonly next: string }): string {
-  const table = tableText(["AOR", "contact", "reg-id", "instance", "expires in"], found.map((one) => [one.aor, one.contact, one.regId, one.instance, span(one.expiresInSeconds * 1_000)]));
+  const hasPath = found.some(({ path }) => path.length > 0);
+  const table = tableText(["AOR", "contact", "reg-id", "instance", "expires in", ...(hasPath ? ["via"] : [])], found.map((one) => [
+    one.aor, one.contact, one.regId, one.instance, span(one.expiresInSeconds * 1_000), ...(hasPath ? [one.path.map(hostOf).join(", ")] : []),
+  ]));
   return next === "" ? table : `${table}\n… and more: --from '${next}'`;
 }

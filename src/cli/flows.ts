@@ -11,9 +11,11 @@ export const flows: Command = {
   usage: "[AOR | INSTANCE | ADDRESS[:PORT] | NAME]",
   help: `
   --limit N          at most this many (100)
+  --from CURSOR      continue where an earlier answer ended
   --silence FROM-TO  only what has been silent for so many seconds: 300-3600, or 86400- for no end
   --age FROM-TO      only connections of that age
   --ended            the flows that ended last, with the reason
+  --sort COLUMN      with --ended: endedMs, lastedMs, messages, aor, reason; --sort=-COLUMN: the other way round
   --close            close the flow named shard.slot.generation${COMMON_HELP}
 
 Exits with 3 when nothing was found.
@@ -23,13 +25,15 @@ Exits with 3 when nothing was found.
   sluice flows --ended alice
   sluice flows --close 0.17.3482`,
   run: async (args) => {
-    const { values, positionals } = readOptions(args, { limit: { type: "string" }, silence: { type: "string" }, age: { type: "string" }, ended: { type: "boolean" }, close: { type: "boolean" } }, 1);
+    const { values, positionals } = readOptions(args, { limit: { type: "string" }, from: { type: "string" }, sort: { type: "string" }, silence: { type: "string" }, age: { type: "string" }, ended: { type: "boolean" }, close: { type: "boolean" } }, 1);
     const plane = adminPlaneOf(values.admin);
     const word = positionals[0] ?? "";
-    const limit = wholeNumber("limit", values.limit, 100);
     if (values.close) return close(plane, word);
-    if (values.ended) return showEnded(plane, word, limit, values.json === true);
-    const query = new URLSearchParams({ q: word, limit: String(limit), silence: values.silence ?? "", age: values.age ?? "" });
+    const page = { q: word, limit: String(wholeNumber("limit", values.limit, 100)), from: values.from ?? "" };
+    if (values.ended && (values.silence ?? values.age) !== undefined) throw new CommandError(Exit.usage, "--silence and --age are about flows that go on, not those that --ended shows");
+    if (values.ended) return showEnded(plane, { ...page, sort: values.sort ?? "" }, values.json === true);
+    if (values.sort !== undefined) throw new CommandError(Exit.usage, "--sort needs --ended; `sluice silent` sorts flows that go on");
+    const query = new URLSearchParams({ ...page, silence: values.silence ?? "", age: values.age ?? "" });
     const list = await ask<FlowList>(plane, "GET", `/api/flows?${query.toString()}`);
     if (values.json) printJson(list);
     else if (list.flows.length > 0) print(flowsText(list));
@@ -43,12 +47,16 @@ async function close(plane: AdminPlane, id: string): Promise<number> {
   return Exit.ok;
 }
 
-async function showEnded(plane: AdminPlane, word: string, limit: number, json: boolean): Promise<number> {
-  const { flows: ended } = await ask<{ readonly flows: readonly EndedView[] }>(plane, "GET", `/api/ended?q=${encodeURIComponent(word)}&limit=${limit}`);
-  if (json) printJson({ flows: ended });
-  else if (ended.length > 0) print(endedText(ended));
-  if (ended.length > 0) return Exit.ok;
-  throw new CommandError(Exit.notFound, `no flow ended recently${word === "" ? "" : ` for ${word}`}`);
+async function showEnded(plane: AdminPlane, request: { readonly q: string; readonly limit: string; readonly from: string; readonly sort: string }, json: boolean): Promise<number> {
+  const page = await ask<{ readonly flows: readonly EndedView[]; readonly next: string; readonly total: number }>(plane, "GET", `/api/ended?${new URLSearchParams(request).toString()}`);
+  if (json) printJson(page);
+  else if (page.flows.length > 0) print(endedText(page.flows) + moreText(page.next));
+  if (page.flows.length > 0) return Exit.ok;
+  throw new CommandError(Exit.notFound, `no flow ended recently${request.q === "" ? "" : ` for ${request.q}`}`);
+}
+
+function moreText(next: string): string {
+  return next === "" ? "" : `\n… and more: --from ${next}`;
 }
 
 function flowsText({ flows: found, next }: FlowList): string {
@@ -62,8 +70,7 @@ function flowsText({ flows: found, next }: FlowList): string {
     flow.octetsIn + flow.octetsOut > 0 ? `${octets(flow.octetsIn)}/${octets(flow.octetsOut)}` : "",
     flow.aors.map(({ aor, regId, instance, userAgent, expiresInSeconds }) => `${aor}${regId === 0 ? "" : ` reg-id=${regId}`}${instance === "" ? "" : ` ${instance}`}${until(expiresInSeconds)}${userAgent === "" ? "" : ` (${userAgent})`}`).join(", "),
   ]);
-  const table = tableText(["flow", "client", "", "age", "silent", "messages", "in/out", "registered"], rows);
-  return next === "" ? table : `${table}\n… and more: --limit`;
+  return tableText(["flow", "client", "", "age", "silent", "messages", "in/out", "registered"], rows) + moreText(next);
 }
 
 /** How long the registration lasts, not the flow. */

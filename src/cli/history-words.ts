@@ -3,16 +3,16 @@ import type { HistoryEvent } from "../history/event.js";
 import { CommandError, Exit } from "./command.js";
 import { span } from "./output.js";
 
-const UNITS: Readonly<Record<string, number>> = { s: 1_000, min: 60_000, h: 3_600_000, d: 86_400_000 };
+const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, min: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** "", or milliseconds since 1970. */
 export function timeOf(option: string, text: string | undefined, now: number): string {
   if (text === undefined) return "";
-  const [, count, unit = ""] = /^(\d{1,6}) ?(s|min|h|d)$/.exec(text) ?? [];
+  const [, count, unit = ""] = /^(\d{1,6}) ?(s|m|min|h|d)$/.exec(text) ?? [];
   if (count !== undefined) return String(now - Number(count) * (UNITS[unit] ?? 0));
   // A date alone would be taken as UTC.
   const time = Date.parse(/^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00` : text);
-  if (Number.isNaN(time)) throw new CommandError(Exit.usage, `--${option}: expected a time such as 2026-11-28T22:00, or 12h for twelve hours ago`);
+  if (Number.isNaN(time)) throw new CommandError(Exit.usage, `--${option}: expected a time such as 2026-11-28T22:00, or 30m, 12h or 2d ago`);
   return String(time);
 }
 

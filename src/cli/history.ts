@@ -12,7 +12,7 @@ export const history: Command = {
   summary: "what happened to a phone or a call, or at all",
   usage: "[AOR | CALL-ID | ADDRESS | PART]",
   help: `
-  --from TIME        no earlier: 2026-11-28, 2026-11-28T22:00, or 90min, 12h, 2d ago
+  --from TIME        no earlier: 2026-11-28, 2026-11-28T22:00, or 30m, 12h, 2d ago
   --to TIME          no later
   --kind KIND        only these, several with commas: ${KINDS.slice(0, 7).join(", ")},
                      ${KINDS.slice(7).join(", ")}
@@ -34,7 +34,7 @@ Exits with 3 when nothing was found.
     const plane = adminPlaneOf(values.admin);
     if (values.follow) {
       if (positionals.length > 0 || values.from !== undefined || values.to !== undefined) throw new CommandError(Exit.usage, "--follow shows all that happens: it takes neither an argument nor times");
-      return follow(plane, new Set(values.kind?.split(",")), values.json === true);
+      return follow(plane, kindsOf(values.kind), values.json === true);
     }
     const now = Date.now();
     const query = new URLSearchParams({
@@ -52,6 +52,14 @@ function cellsOf(event: HistoryEvent): readonly string[] {
   const { who, words } = wordsOf(event);
   const zone = new Date(event.at).getTimezoneOffset() * 60_000;
   return [new Date(event.at - zone).toISOString().slice(0, 19).replace("T", " "), event.kind, who, words];
+}
+
+/** Empty: all. */
+function kindsOf(list: string | undefined): ReadonlySet<string> {
+  const names = list?.split(",") ?? [];
+  const unknown = names.find((name) => !KINDS.some((kind) => kind === name));
+  if (unknown !== undefined) throw new CommandError(Exit.usage, `--kind: there is no ${unknown}, only ${KINDS.join(", ")}`);
+  return new Set(names);
 }
 
 /** Until the server ends, or the operator does. */

@@ -13,12 +13,14 @@ interface ListSpec<Row> {
   readonly seconds?: { readonly usual: number; readonly help: string };
   readonly sorts: readonly string[];
   readonly none: string;
+  /** What WORD may be. */
+  readonly word?: string;
   readonly note: string;
   readonly head: readonly string[];
   readonly cells: (row: Row) => readonly (string | number)[];
 }
 
-function list<Row>({ name, summary, seconds, sorts, none, note, head, cells }: ListSpec<Row>): Command {
+function list<Row>({ name, summary, seconds, sorts, none, word = "part of an AOR or of an address", note, head, cells }: ListSpec<Row>): Command {
   return {
     name,
     summary,
@@ -28,7 +30,7 @@ function list<Row>({ name, summary, seconds, sorts, none, note, head, cells }: L
   --sort COLUMN      ${sorts.join(", ")}; --sort=-COLUMN: the other way round
   --from CURSOR      continue where an earlier answer ended${seconds === undefined ? "" : `\n  --seconds N        ${seconds.help} (${seconds.usual})`}${COMMON_HELP}
 
-WORD is part of an AOR or of an address. ${note}
+WORD is ${word}. ${note}
 Exits with 3 when nothing was found.
 
   sluice ${name}
@@ -36,13 +38,14 @@ Exits with 3 when nothing was found.
     run: async (args) => {
       const { values, positionals } = readOptions(args, { limit: { type: "string" }, sort: { type: "string" }, from: { type: "string" }, seconds: { type: "string" } }, 1);
       if (values.seconds !== undefined && seconds === undefined) throw new CommandError(Exit.usage, `${name} has no --seconds`);
-      const query = new URLSearchParams({ q: positionals[0] ?? "", limit: String(wholeNumber("limit", values.limit, 20)), sort: values.sort ?? "", from: values.from ?? "" });
+      const q = positionals[0] ?? "";
+      const query = new URLSearchParams({ q, limit: String(wholeNumber("limit", values.limit, 20)), sort: values.sort ?? "", from: values.from ?? "" });
       if (seconds !== undefined) query.set("seconds", String(wholeNumber("seconds", values.seconds, seconds.usual)));
       const page = await ask<Page<Row>>(adminPlaneOf(values.admin), "GET", `/api/${name}?${query.toString()}`);
       if (values.json) printJson(page);
       else if (page.rows.length > 0) print(tableText(head, page.rows.map(cells)) + (page.next === "" ? "" : `\n… and more: --from ${page.next}`));
       if (page.rows.length > 0) return Exit.ok;
-      throw new CommandError(Exit.notFound, none);
+      throw new CommandError(Exit.notFound, q === "" ? none : `nothing in this list matches ${q}`);
     },
   };
 }
@@ -84,6 +87,7 @@ export const refused = list<RefusedView>({
   summary: "who gets 4xx, 5xx and 6xx, which, and how often",
   sorts: ["count", "lastMs", "status", "source", "aor"],
   none: "nobody was refused",
+  word: "part of an AOR or of an address, or a status",
   note: "Since the start, challenges (401, 407) included; sources that have not been refused for long make room for others.",
   head: ["source", "status", "count", "first", "last", "last said to be"],
   cells: ({ source, status, count, firstMs, lastMs, aor }) => [source, status, count, `${span(firstMs)} ago`, `${span(lastMs)} ago`, aor],

@@ -42,7 +42,7 @@ function pageText(page: Status, ready: { readonly status: number; readonly text:
     `flows       ${flows.stream} connections, ${flows.udp} UDP, limit ${flows.limit}`,
     `requests    ${counters["requestsIn"] ?? 0} received, ${counters["requestsRelayed"] ?? 0} relayed, ${page.pending} pending`,
     `refused     ${counters["replies403"] ?? 0} × 403, ${counters["replies430"] ?? 0} × 430, ${counters["replies503"] ?? 0} × 503`,
-    `REGISTER    ${counters["registersOk"] ?? 0} of ${counters["registersIn"] ?? 0} accepted`,
+    `REGISTER    ${counters["registrationsAccepted"] ?? 0} accepted, ${counters["registrationsDenied"] ?? 0} denied, ${counters["registrationsFailed"] ?? 0} failed`,
     ...(page.registered === null ? [] : [`registered  ${page.registered.addresses} users now, ${page.registered.bindings} bindings`]),
     `memory      ${octets(page.memoryBytes)}, log level ${page.logLevel}`,
     ready.text.trimEnd(),

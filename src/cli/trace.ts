@@ -57,7 +57,7 @@ With --json each message is one line. Credentials are masked. While no trace run
 };
 
 function rung({ at, sent, transport, local, peer, text }: TracedMessage): { at: number; from: string; to: string; text: string } {
-  const us = `edge ${local}`;
+  const us = `sluice ${local}`;
   const them = peer === "" ? `${transport} client` : peer;
   return sent ? { at, from: us, to: them, text } : { at, from: them, to: us, text };
 }

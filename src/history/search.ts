@@ -1,5 +1,6 @@
 /** Looks through the history, newest first. The files are read backwards, a piece at a time; a line is decoded only if it holds the word. */
 import { open } from "node:fs/promises";
+import { isIP } from "node:net";
 import { type HistoryEvent, type Kind, readEvent } from "./event.js";
 import type { Place, Segments } from "./segments.js";
 
@@ -58,12 +59,22 @@ function wordOf(word: string): string {
   return host === 0 ? bare : bare.slice(0, host) + bare.slice(host).toLowerCase();
 }
 
-function concerns({ aor, from, to, callId, instance, address, hop, user }: HistoryEvent, word: string): boolean {
+function concerns({ aor, from, to, callId, instance, address, contact, hop, user }: HistoryEvent, word: string): boolean {
   if (word === "") return true;
   const names = [aor, from, to, instance, address, hop, user].map((name) => name?.replace(/^sips?:/, "") ?? "");
+  // A registrar knows where a phone was by its Contact alone. 192.0.2.1 is not part of 192.0.2.11.
+  if (isIP(word) !== 0) return [...names, contact ?? ""].some((name) => holdsAddress(name, word));
   // A Call-ID is whatever the phone chose, in upper and lower case.
   if (callId !== undefined && callId.toLowerCase() === word.toLowerCase()) return true;
   return word.includes("@") ? names.includes(word) : names.some((name) => name.includes(word));
+}
+
+function holdsAddress(text: string, address: string): boolean {
+  const inside = address.includes(":") ? /[\da-f:.]/i : /[\d.]/;
+  for (let at = text.indexOf(address); at >= 0; at = text.indexOf(address, at + 1)) {
+    if (!inside.test(text[at - 1] ?? "") && !inside.test(text[at + address.length] ?? "")) return true;
+  }
+  return false;
 }
 
 /** The lines of a file before `end` that hold the needle, the last one first. */

@@ -150,10 +150,10 @@ export class NativeStore implements LocationStore {
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- async turns a throw into a rejection.
-  async addresses(from: string): Promise<{ readonly aors: readonly string[]; readonly next: string }> {
+  async addresses(from: string): Promise<{ readonly aors: readonly string[]; readonly next: string; readonly expiries?: Float64Array }> {
     const stripe = Number(from);
-    const aors = this.#native.addresses(stripe);
-    return aors === undefined ? { aors: [], next: "" } : { aors, next: String(stripe + 1) };
+    const found = this.#native.addresses(stripe);
+    return found === undefined ? { aors: [], next: "" } : { ...found, next: String(stripe + 1) };
   }
 
   /** What happens to bindings is counted from now on, and kept for `news` only if `lists`. */

@@ -75,9 +75,10 @@ export interface LocationStore {
   expire(): Promise<number>;
   /**
    * Some of the addresses of record, about a thousand, in no order; some may have no living binding, some come twice. `from`: "" at the start, then
-   * what the answer before gave as `next`, which is "" at the end.
+   * what the answer before gave as `next`, which is "" at the end. `expiries`: when the first and the last binding of each expire, two numbers
+   * for each; undefined: that takes a lookup.
    */
-  addresses(from: string): Promise<{ readonly aors: readonly string[]; readonly next: string }>;
+  addresses(from: string): Promise<{ readonly aors: readonly string[]; readonly next: string; readonly expiries?: Float64Array }>;
   /** `SLUICE_MAX_BINDINGS` from now on. */
   setMost(maxBindings: number): void;
   /** Waits for pending writes. */

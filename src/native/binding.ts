@@ -274,7 +274,7 @@ export interface Shard extends ObjectPort {
   /** Requests that are remembered now. */
   pending(): number;
   /** Looks at `steps` slots from `cursor` on (0: from the start) for at most `most` flows; the cursor that comes back is 0 at the end. */
-  flows(filter: FlowFilter, cursor: number, steps: number, most: number): { readonly cursor: number; readonly flows: readonly FlowRow[] };
+  flows(filter: FlowFilter, cursor: number, steps: number, most: number): { readonly cursor: number; /** How many matched, with those that are only counted. */ readonly count: number; readonly flows: readonly FlowRow[] };
   survey(): SurveyRow;
   /** At most `most` of the flows that ended, newest first, skipping `from` of them. */
   ends(from: number, most: number): readonly FlowEndRow[];
@@ -374,8 +374,8 @@ export interface Location {
   flush(): number;
   /** Synchronises what was flushed; an errno. */
   sync(): Promise<number>;
-  /** The addresses of record of one stripe of the table; undefined: there is no such stripe. */
-  addresses(stripe: number): readonly string[] | undefined;
+  /** The addresses of record of one stripe of the table, with when the first and the last binding of each expire; undefined: there is no such stripe. */
+  addresses(stripe: number): { readonly aors: readonly string[]; readonly expiries: Float64Array } | undefined;
   counts(): LocationCounts;
   /** Files that were not read to their end. */
   damaged(): readonly { readonly name: string; readonly at: number; readonly lost: number }[];

@@ -6,6 +6,8 @@ import type { AddressPort, UpstreamTarget } from "./address-port.js";
 export interface FlowFilter {
   /** Part of an AOR or of an instance, in lower case. */
   readonly text?: string;
+  /** Or of the client's address. */
+  readonly textInAddress?: boolean;
   readonly address?: string;
   /** 0: any. */
   readonly port?: number;
@@ -19,6 +21,8 @@ export interface FlowFilter {
   /** Messages since the sample began. */
   readonly leastRecent?: number;
   readonly clientsOnly?: boolean;
+  /** A match that has been silent for less is counted, not returned. */
+  readonly countedBelowMs?: number;
 }
 
 export interface AorRow {

@@ -61,11 +61,13 @@ async function byExpiry(store: LocationStore, query: BindingQuery): Promise<Bind
   const last = { expiresAt: mark < 0 ? 0 : Number(query.from.slice(0, mark)), name: query.from.slice(mark + 1) };
   const nameOf = ({ aor, key }: Binding): string => `${aor} ${key}`;
   const best = new Best<BindingRow>(query.most, (one, other) => one.expiresAt - other.expiresAt || (nameOf(one) < nameOf(other) ? -1 : Number(nameOf(one) > nameOf(other))));
+  // Of most addresses nothing can be among the best, and then they are not looked up.
+  const canBeWanted = (first: number, rest: number): boolean => rest >= last.expiresAt && (best.bar === undefined || first <= best.bar.expiresAt);
   const pause = new Pause();
   for (let place = "", begun = false; !begun || place !== ""; begun = true) {
-    const { aors, next } = await store.addresses(place);
-    for (const aor of aors) {
-      if (!meets(aor, query)) continue;
+    const { aors, next, expiries } = await store.addresses(place);
+    for (const [at, aor] of aors.entries()) {
+      if (!canBeWanted(expiries?.[2 * at] ?? 0, expiries?.[2 * at + 1] ?? Infinity) || !meets(aor, query)) continue;
       for (const row of await living(store, aor, query)) {
         const isNew = row.expiresAt > last.expiresAt || (row.expiresAt === last.expiresAt && nameOf(row) > last.name);
         // Redis may return an address twice.

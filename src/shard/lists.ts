@@ -34,14 +34,17 @@ export interface FlapperRow {
   readonly reasons: Readonly<Record<number, number>>;
 }
 
-/** The flows of clients that have been silent the longest. */
-export async function silentFlows(shard: Shard, word: string, room: number): Promise<readonly FlowRow[]> {
+export interface SilentAnswer {
+  readonly flows: readonly FlowRow[];
+  readonly total: number;
+}
+
+/** The flows of clients that have been silent the longest, and how many there are. */
+export async function silentFlows(shard: Shard, word: string, room: number): Promise<SilentAnswer> {
   const best = new Best<FlowRow>(room, (one, other) => other.idleMs - one.idleMs);
-  const isWanted = ({ address, aors }: FlowRow): boolean => word === "" || [address, ...aors.map(({ aor }) => aor)].some((text) => text.toLowerCase().includes(word));
-  await eachFlow(shard, () => ({ clientsOnly: true, leastIdleMs: best.bar === undefined ? 0 : best.bar.idleMs + 1 }), (flow) => {
-    if (isWanted(flow)) best.add(flow);
-  });
-  return best.list;
+  const wanted: FlowFilter = { clientsOnly: true, ...(word !== "" && { text: word, textInAddress: true }) };
+  const total = await eachFlow(shard, () => ({ ...wanted, countedBelowMs: best.bar === undefined ? 0 : best.bar.idleMs + 1 }), (flow) => best.add(flow));
+  return { flows: best.list, total };
 }
 
 /** Ends the sample and returns who sent the most since `sample(true)`. */
@@ -120,12 +123,15 @@ async function eachEnd(shard: Shard, take: (row: FlowEndRow) => void): Promise<v
   }
 }
 
-async function eachFlow(shard: Shard, filter: () => FlowFilter, take: (flow: FlowRow) => void): Promise<void> {
-  let cursor = 0;
+/** How many there were. */
+async function eachFlow(shard: Shard, filter: () => FlowFilter, take: (flow: FlowRow) => void): Promise<number> {
+  let [cursor, total] = [0, 0];
   do {
     const slice = shard.flows(filter(), cursor, SLOTS_PER_SLICE, ROWS_PER_SLICE);
     slice.flows.forEach(take);
     ({ cursor } = slice);
+    total += slice.count;
     if (cursor !== 0) await nextTurn();
   } while (cursor !== 0);
+  return total;
 }

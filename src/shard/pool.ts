@@ -4,7 +4,7 @@ import type { Config } from "../config/config.js";
 import type { OutboundMode } from "../edge/outbound.js";
 import type { Log } from "../observe/log.js";
 import type { TrustedNet, UpstreamTarget } from "../native/address-port.js";
-import type { ShardConfig, ShardKey, ShardLimits, ShardNames, TlsMaterial } from "../native/binding.js";
+import type { Logins, ShardConfig, ShardKey, ShardLimits, ShardNames, TlsMaterial } from "../native/binding.js";
 import type { TapFilter } from "../native/inspect.js";
 import { Counter } from "../native/layout.js";
 import { binding } from "../native/load.js";
@@ -35,6 +35,10 @@ export const GAUGES: readonly number[] = [
   Counter.requestOctetsHeld,
   Counter.answersHeld,
   Counter.answerOctetsHeld,
+  Counter.endedPhones,
+  Counter.endedStrangers,
+  Counter.endedMoved,
+  Counter.refusedSources,
 ];
 
 export interface PoolOptions {
@@ -83,6 +87,7 @@ export class ShardPool {
   /** Shards that cannot reach the location store. */
   readonly #storeDown = new Set<number>();
   #watch: NodeJS.Timeout | undefined;
+  #logins: Logins | undefined;
   #lastAsked = 0;
   #ending = false;
   #onDrained: () => void = () => undefined;
@@ -259,6 +264,12 @@ export class ShardPool {
   /** Who registered over which flow, for all shards. */
   flowOwners(): ReturnType<typeof binding.flowOwners> {
     return binding.flowOwners(this.#cluster);
+  }
+
+  /** Those of digest authentication, for all shards. */
+  nonces(): { readonly held: number; readonly evicted: number } {
+    this.#logins ??= new binding.Logins(this.#cluster);
+    return this.#logins.counts();
   }
 
   get #cluster(): number {

@@ -4,7 +4,7 @@ import type { LocationStore } from "../location/store.js";
 import type { Shard } from "../native/binding.js";
 import type { FlowFilter, FlowRow, RefusalRow, SurveyRow, TokenRow, UpstreamRow } from "../native/inspect.js";
 import { type BindingPage, type BindingQuery, type BindingRow, listBindings } from "./list-bindings.js";
-import { type EndsAnswer, type FlapperRow, type TalkerRow, endedFlows, flappers, silentFlows, talkers } from "./lists.js";
+import { type EndsAnswer, type FlapperRow, type SilentAnswer, type TalkerRow, endedFlows, flappers, silentFlows, talkers } from "./lists.js";
 
 const SLOTS_PER_SLICE = 8_192;
 
@@ -39,7 +39,7 @@ export interface Answers {
   readonly flows: FlowsAnswer;
   readonly survey: SurveyRow;
   readonly ends: EndsAnswer;
-  readonly silent: readonly FlowRow[];
+  readonly silent: SilentAnswer;
   readonly sample: true;
   readonly talkers: readonly TalkerRow[];
   readonly flappers: readonly FlapperRow[];

@@ -40,7 +40,18 @@ test("silent: the flows of clients, the most silent first, in pages", async () =
   expect(first.rows).toHaveLength(1);
   const second = JSON.parse((await sluice(["silent", "--limit", "1", "--from", first.next, "--json"], env)).out) as { rows: Row[] };
   expect(second.rows[0]?.["id"]).not.toBe(first.rows[0]?.["id"]);
-  expect((await sluice(["silent", "nobody-of-that-name"], env)).code).toBe(3);
+  expect(await sluice(["silent", "nobody-of-that-name"], env)).toMatchObject({ code: 3, err: expect.stringContaining("nothing in this list matches nobody-of-that-name") as string });
+  // By part of an address too; all that match are counted, not only those on the page.
+  for (const [q, total] of [["127.0.0", found.length], [U.at.split(":")[0], found.length], ["somebody", found.length], ["128.0.0", 0]] as const) expect((await admin.get(`/api/silent?limit=1&q=${q}`)).json["total"], q).toBe(total);
+  // The flows themselves come in pages too.
+  const pages: string[] = [];
+  for (let from = ""; ; ) {
+    const page = JSON.parse((await sluice(["flows", "somebody", "--limit", "1", "--json", "--from", from], env)).out) as { flows: Row[]; next: string };
+    pages.push(...page.flows.map(({ id }) => String(id)));
+    from = page.next;
+    if (from === "" || pages.length > 4) break;
+  }
+  expect(pages.sort()).toEqual(found.map(({ id }) => String(id)).sort());
   expect(await sluice(["silent", "--sort", "colour"], env)).toMatchObject({ code: 2, err: expect.stringContaining("idleMs, ageMs, messages") as string });
 });
 
@@ -90,6 +101,14 @@ test("flappers: whose flows end again and again, not those that the operator end
     const found = await column(sort.replace("-", ""), `sort=${sort}`);
     expect(found).toEqual(found.toSorted((one, other) => sign * (one - other)));
   }
+  const command = async (...words: string[]): Promise<Row> => JSON.parse((await sluice(["flows", "--ended", "somebody", "--json", ...words], env)).out) as Row;
+  const portsOf = ({ flows }: Row): readonly unknown[] => (flows as Row[]).map(({ port }) => port);
+  expect(portsOf(await command("--limit", "3", "--sort=-lastedMs"))).toEqual(portsOf(await ended("limit=3&sort=-lastedMs")));
+  expect(portsOf(await command("--limit", "3", "--from", "3"))).toEqual(portsOf(await ended("limit=3&from=3")));
+  expect((await sluice(["flows", "--ended", "somebody", "--limit", "3"], env)).out).toContain("… and more: --from 3");
+  // The lists say how full they are, and what they lost.
+  const { text } = await admin.get("/metrics");
+  for (const line of ['ended_flows{of="phones"} 3', 'ended_flows{of="moved"} 1', 'ended_flows_forgotten_total{of="phones"} 0', "registrations_unlisted_total 0"]) expect(text).toContain(`\nsluice_${line}\n`);
   expect((await ended("sort=why"))["error"]).toMatch(/sort must be one of endedMs, /);
   expect((await rows(admin, "flappers"))[0]?.["ends"]).toBe(3);
   expect((await sluice(["flappers"], env)).out).toMatch(/sip:somebody@example\.com +3 /);
@@ -117,7 +136,12 @@ test("refused: who gets which failure, how often, over UDP without a flow too; n
   // By text, both ways.
   for (const [sort, first] of [["aor", "sip:U@example.com"], ["-aor", "sip:stranger@example.com"]] as const) expect((await rows(admin, `refused?sort=${sort}`))[0]?.["aor"]).toBe(first);
   expect(JSON.parse((await sluice(["refused", "603", "--json"], env)).out)).toMatchObject({ rows: [{ status: 603, count: 1 }], next: "" });
+  // A status is not part of a name.
+  for (const word of ["404", "603"]) expect((await rows(admin, `refused?q=${word}`)).map(({ status }) => status)).toEqual([Number(word)]);
+  expect((await rows(admin, "refused?q=strange")).map(({ status }) => status)).toEqual([404]);
+  expect((await sluice(["refused", "nobody-of-that-name"], env)).err).toContain("nothing in this list matches");
   const { text } = await admin.get("/metrics");
+  expect(text).toMatch(/^sluice_refused_sources 2$/m);
   expect(text).toMatch(/^sluice_failures_sent_total\{code="404"\} 3$/m);
   expect(text).toMatch(/^sluice_failures_sent_total\{code="603"\} 1$/m);
   expect(text).toMatch(/^sluice_requests_by_method_total\{method="MESSAGE"\} 5$/m);

@@ -11,6 +11,7 @@ import { Admin } from "../support/admin.js";
 import { call, register } from "../support/calls.js";
 import { cast } from "../support/cast.js";
 import { tlsSettings } from "../support/certificates.js";
+import { Home } from "../support/home.js";
 import { complete } from "../support/sip-text.js";
 
 interface Traced {
@@ -121,6 +122,30 @@ test("traces of a Call-ID and of an address arrive over the WebSocket as they ha
   expect(texts.some((text) => text.includes('"kind":"status"'))).toBe(true);
   live.close();
 });
+
+for (const client of ["udp", "tcp"] as const) {
+  test(`a trace of an address shows each answer of a standalone server once, however it was decided; ${client}`, async () => {
+    const admin = await Admin.choose();
+    const home = await Home.start({ SLUICE_ADMIN_LISTEN: admin.listen });
+    const phone = await home.phone("alice", client);
+    await home.register(phone, { user: "alice" });
+    const trace = (await admin.ask("POST", "/api/traces", { what: phone.at })).json["id"] as string;
+    // The last one is not understood by numbers.
+    for (const [at, [to, status]] of ([["alice", 200], ["nobody", 480], ["nobody;x=%22", 480]] as const).entries()) {
+      await phone.say(`MESSAGE sip:${to}@example.com SIP/2.0\nTo: <sip:nobody@example.com>\nCall-ID: traced-${at}@${home.scene}`);
+      if (at === 0) {
+        await phone.request("MESSAGE");
+        await phone.reply("200 OK");
+      }
+      await phone.response(status);
+    }
+    await home.register(phone, { user: "alice" });
+    const lines = async (): Promise<string[]> => ((await admin.get(`/api/traces/${trace}`)).json["messages"] as Traced[]).map(({ sent, text }) => `${sent ? "out" : "in"} ${text.slice(0, text.indexOf("\r\n"))}`);
+    await expect.poll(async () => (await lines()).filter((line) => line.startsWith("in REGISTER")).length).toBe(1);
+    await expect.poll(async () => (await lines()).length).toBeGreaterThanOrEqual(10);
+    expect(await lines()).toHaveLength(10);
+  });
+}
 
 test("SA-16 tshark reads a pcap of a call: both directions, valid frames, no secrets", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sluice-pcap-"));

@@ -5,7 +5,7 @@
 #include <new>
 #include <vector>
 
-#include "core/base/layout.h"
+#include "core/base/counters.h"
 #include "core/flow/flow_table.h"
 #include "core/sip/address.h"
 
@@ -27,11 +27,17 @@ struct FlowEnd {
 
 class EndList {
  public:
-  explicit EndList(size_t most) noexcept : most_(most) {}
+  // `size` and `forgotten` count what it holds and what made room.
+  EndList(size_t most, Counters& counters, Counter size, Counter forgotten) noexcept : most_(most), counters_(counters), size_counter_(size), forgotten_counter_(forgotten) {}
 
   // The place of one more: of the oldest, when there are `most` or no memory for another. nullptr: no memory for the first.
   FlowEnd* next() noexcept {
-    if (size_ < most_ && size_ == at_ && (size_ % kChunk != 0 || grow())) ++size_;
+    if (size_ < most_ && size_ == at_ && (size_ % kChunk != 0 || grow())) {
+      ++size_;
+      counters_.add(size_counter_);
+    } else {
+      counters_.add(forgotten_counter_);
+    }
     if (size_ == 0) return nullptr;
     if (at_ >= size_) at_ = 0;
     return &place(at_++);
@@ -53,6 +59,8 @@ class EndList {
   FlowEnd& place(size_t at) noexcept { return chunks_[at / kChunk][at % kChunk]; }
 
   const size_t most_;
+  Counters& counters_;
+  const Counter size_counter_, forgotten_counter_;
   size_t size_ = 0;
   size_t at_ = 0;  // of the next one
   std::vector<std::unique_ptr<FlowEnd[]>> chunks_;

@@ -159,7 +159,7 @@ void FlowNotes::add(uint32_t slot, const Address& peer, const Asked& asked, uint
   size_t count = 0;
   for (std::unique_ptr<Registration>* link = &notes_[slot]; *link != nullptr; link = &(*link)->next) {
     Registration& note = **link;
-    if (++count >= kMaxAorsOfFlow) return;
+    if (++count >= kMaxAorsOfFlow) return counters_.add(Counter::registrations_unlisted);
     if (note.aor() != aor || note.instance() != instance) continue;
     if (asked.leaves) {
       std::unique_ptr<Registration> rest = std::move(note.next);

@@ -43,7 +43,7 @@ class FlowNotes {
   static constexpr size_t kMoved = 256;       // those that a drain ended
 
   // `tells`: whether `news` hears of registrations too; of flows that end it always does.
-  FlowNotes(NewsQueue& news, bool tells) noexcept : news_(news), tells_(tells) {}
+  FlowNotes(Counters& counters, NewsQueue& news, bool tells) noexcept : counters_(counters), news_(news), tells_(tells) {}
 
   // A client's REGISTER leaves for the core under `key`, its transaction's key there; `slot` is its flow, 0: not remembered yet.
   void asked(uint64_t key, const Message& request, uint32_t slot) noexcept;
@@ -85,14 +85,15 @@ class FlowNotes {
   void add(uint32_t slot, const Address& peer, const Asked& asked, uint32_t tick, uint32_t seconds) noexcept;
   void tell(Event event, const Address& peer, const Asked& asked) noexcept;
 
+  Counters& counters_;
   NewsQueue& news_;
   const bool tells_;
 
   std::unique_ptr<Asked[]> asked_;
   std::vector<std::unique_ptr<Registration>> notes_;  // by slot
-  EndList ends_{kEnds};
-  EndList strangers_{kStrangers};
-  EndList moved_{kMoved};
+  EndList ends_{kEnds, counters_, Counter::ended_phones, Counter::ended_phones_forgotten};
+  EndList strangers_{kStrangers, counters_, Counter::ended_strangers, Counter::ended_strangers_forgotten};
+  EndList moved_{kMoved, counters_, Counter::ended_moved, Counter::ended_moved_forgotten};
 };
 
 }  // namespace sluice

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "core/base/bytes.h"
+#include "core/base/counters.h"
 #include "core/crypto/siphash.h"
 #include "core/sip/address.h"
 #include "core/sip/plain_aor.h"
@@ -30,7 +31,7 @@ class RefusalTally {
     Text who() const noexcept { return Text(who_text, who_size); }
   };
 
-  explicit RefusalTally(const SipKey& key) noexcept : key_(key) {}
+  RefusalTally(const SipKey& key, Counters& counters) noexcept : key_(key), counters_(counters) {}
 
   // Reads the status of a response from its first octets, "SIP/2.0 4".
   static bool is_refusal(Text response) noexcept { return response.size() > 10 && response[8] >= '4'; }
@@ -73,6 +74,7 @@ class RefusalTally {
     return Text();
   }
 
+  // A row of others is taken when there is no free one.
   Row& place_of(const Address& source, uint16_t status, uint32_t tick) noexcept {
     const size_t group = (siphash(key_, source.ip, sizeof source.ip) + status * 31u) % (kPlaces / kWays) * kWays;
     Row* oldest = &(*rows_)[group];
@@ -81,11 +83,13 @@ class RefusalTally {
       if (row.count != 0 && row.status == status && row.source.same_ip(source)) return row;
       if (row.count == 0 ? oldest->count != 0 : oldest->count != 0 && tick - row.last > tick - oldest->last) oldest = &row;
     }
+    counters_.add(oldest->count == 0 ? Counter::refused_sources : Counter::refused_sources_forgotten);
     *oldest = Row{};
     return *oldest;
   }
 
   SipKey key_;
+  Counters& counters_;
   std::unique_ptr<std::array<Row, kPlaces>> rows_;
 };
 

@@ -34,12 +34,20 @@ bool BindingTable::copy_some(Walk& walk, std::string& out) {
   return ++walk.stripe < kStripes;
 }
 
-bool BindingTable::addresses_of(uint32_t number, std::vector<std::string>& out) {
+bool BindingTable::addresses_of(uint32_t number, std::vector<AddressRow>& out) {
   if (number >= kStripes) return false;
   Stripe& stripe = stripes_[number];
   const std::lock_guard<std::mutex> guard(stripe.lock);
-  for (uint32_t slot = stripe.index.size(); slot > 0;)
-    if (const BlockRef ref = stripe.index.ref_at(--slot); ref != 0) out.emplace_back(head(ref).text());
+  for (uint32_t slot = stripe.index.size(); slot > 0;) {
+    const BlockRef address = stripe.index.ref_at(--slot);
+    if (address == 0) continue;
+    AddressRow& row = out.emplace_back();
+    row.aor = head(address).text();
+    for (BlockRef ref = head(address).first; ref != 0; ref = block(ref).next) {
+      row.first = std::min(row.first, block(ref).expires);
+      row.last = std::max(row.last, block(ref).expires);
+    }
+  }
   return true;
 }
 

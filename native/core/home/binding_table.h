@@ -89,8 +89,14 @@ class BindingTable {
   };
   bool copy_some(Walk& walk, std::string& out);  // false: that was the last piece
 
+  // An address of record, and when the first and the last of its bindings expire.
+  struct AddressRow {
+    std::string aor;
+    uint64_t first = UINT64_MAX;
+    uint64_t last = 0;
+  };
   // The addresses of one stripe, in no particular order. False: there is no such stripe.
-  bool addresses_of(uint32_t stripe, std::vector<std::string>& out);
+  bool addresses_of(uint32_t stripe, std::vector<AddressRow>& out);
 
   uint64_t bindings() const noexcept { return bindings_.load(std::memory_order_relaxed); }
   uint64_t addresses() const noexcept { return addresses_.load(std::memory_order_relaxed); }

@@ -11,7 +11,7 @@ class FlowEnds {
  public:
   FlowEnds(Ground& ground, Remembered& remembered, ObjectEvents& object) noexcept
       // A registrar's table of bindings tells who registers and who leaves.
-      : ground_(ground), remembered_(remembered), object_(object), notes_(ground.news, !ground.config.home) {}
+      : ground_(ground), remembered_(remembered), object_(object), notes_(ground.counters, ground.news, !ground.config.home) {}
 
   // No token leads to the flow any longer: tells those who wait for responses over it.
   void gone(uint32_t slot) noexcept {

@@ -28,7 +28,7 @@ struct Ground {
         pool(config.limits.max_buffer_bytes),
         commons(all_shards),
         flows(config.table_key, first_generation),
-        refusals(config.table_key),
+        refusals(config.table_key, counters),
         news(counters, config.notes, config.table_key) {
     for (Listener& listener : config.listeners) listener.write_texts();
   }

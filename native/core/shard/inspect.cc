@@ -22,11 +22,16 @@ bool has_note(const Registration* note, Text part) noexcept {
   return false;
 }
 
+bool is_in_address(const Address& address, Text part) noexcept {
+  char ip[kMaxIpText];
+  return holds_text(Text(ip, format_ip(address, ip)), part);
+}
+
 bool meets(const FlowFilter& filter, const Flow& flow, const Registration* notes) noexcept {
   if (filter.generation != 0 && flow.generation != filter.generation) return false;
   if (filter.by_address && !flow.remote.same_ip(filter.address)) return false;
   if (filter.by_address && filter.address.port != 0 && flow.remote.port != filter.address.port) return false;
-  return filter.text.empty() || has_note(notes, filter.text);
+  return filter.text.empty() || has_note(notes, filter.text) || (filter.text_in_address && is_in_address(flow.remote, filter.text));
 }
 
 // The kernel counts the octets of a connection anyway, so we need not.
@@ -71,8 +76,9 @@ bool Inspect::is_as_old(const FlowFilter& filter, const Flow& flow) const noexce
   return flow.kind == FlowKind::stream && age >= filter.least_age_ms && age < filter.age_below_ms;
 }
 
-void Inspect::flows(uint32_t& cursor, uint32_t steps, size_t most, const FlowFilter& filter, std::vector<FlowFacts>& out) noexcept {
+uint32_t Inspect::flows(uint32_t& cursor, uint32_t steps, size_t most, const FlowFilter& filter, std::vector<FlowFacts>& out) noexcept {
   ground_.clock.read();
+  uint32_t count = 0;
   const uint32_t end = ground_.flows.slots();
   uint32_t slot = filter.slot != 0 ? filter.slot : std::max<uint32_t>(cursor, 1);
   for (; slot < end && steps > 0 && out.size() < most; ++slot, --steps) {
@@ -84,10 +90,12 @@ void Inspect::flows(uint32_t& cursor, uint32_t steps, size_t most, const FlowFil
     }
     const bool is_quiet = filter.least_recent != 0 && recent_of(slot, *flow) < filter.least_recent;
     const bool is_wanted = !is_quiet && is_as_old(filter, *flow) && !(filter.clients_only && (flow->flags & (kFlow_core | kFlow_dead)));
-    if (is_wanted) out.push_back(facts_of(slot, *flow, notes));
+    count += is_wanted;
+    if (is_wanted && ms_since(flow->last_seen) >= filter.counted_below_ms) out.push_back(facts_of(slot, *flow, notes));
     if (filter.slot != 0) break;
   }
   cursor = filter.slot != 0 || slot >= end ? 0 : slot;
+  return count;
 }
 
 void Inspect::begin_sample() {

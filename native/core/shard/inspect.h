@@ -12,6 +12,7 @@ namespace sluice {
 // Which flows to look for; a member that is not set matches all.
 struct FlowFilter {
   std::string text;         // part of an AOR or instance, in lower case
+  bool text_in_address = false;  // or of the client's address
   bool by_address = false;
   Address address;          // port 0: any
   uint32_t slot = 0;
@@ -23,6 +24,7 @@ struct FlowFilter {
   uint32_t age_below_ms = UINT32_MAX;
   uint32_t least_recent = 0;  // messages since begin_sample()
   bool clients_only = false;
+  uint32_t counted_below_ms = 0;  // a match that has been silent for less is counted, not returned
 };
 
 // One flow as the operator sees it; the pointers are valid until the shard continues.
@@ -64,8 +66,9 @@ class Inspect {
   Inspect(Ground& ground, Connections& connections, UdpFlows& udp_flows, UpstreamHealth& upstreams, FlowNotes& notes, BanSet& bans) noexcept
       : ground_(ground), connections_(connections), udp_flows_(udp_flows), upstreams_(upstreams), notes_(notes), bans_(bans) {}
 
-  // Examines up to `steps` slots from `cursor` on, adds matches to `out` up to a total of `most`, and advances the cursor; 0: finished.
-  void flows(uint32_t& cursor, uint32_t steps, size_t most, const FlowFilter& filter, std::vector<FlowFacts>& out) noexcept;
+  // Examines up to `steps` slots from `cursor` on, adds matches to `out` up to a total of `most`, and advances the cursor; 0: finished. How
+  // many matched, with those that are only counted.
+  uint32_t flows(uint32_t& cursor, uint32_t steps, size_t most, const FlowFilter& filter, std::vector<FlowFacts>& out) noexcept;
   FlowSurvey survey() noexcept;
   // Remembers how many messages each flow has received, until end_sample().
   void begin_sample();

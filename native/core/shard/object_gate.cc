@@ -116,10 +116,10 @@ void ObjectGate::answer(const ReturnPath& back, const Response& response) noexce
   const Address& to = known != nullptr ? known->remote : back.remote;
   responder_.count(response.status, response.method);
   if (response.own) ground_.news.response(Event::call_refused, response.method, response.status, to, response.octets);
-  if (tap_.on()) tap_.sent(to, known != nullptr ? known->listener : back.listener, response.octets);
+  const uint32_t tapped = tap_.on() && scan_own_output(response.octets, *ground_.spare) ? tap_.match(*ground_.spare) : 0;
   const Text copy = outbox_.copied(response.octets);
   if (copy.empty()) return ground_.counters.add(Counter::send_dropped);
-  responder_.send_back(back, copy, Text(), response.final);
+  responder_.send_back(back, copy, Text(), response.final, tapped);
 }
 
 size_t ObjectGate::send_to_address(Transport transport, const Address& to, Text host, Text octets, char* id) noexcept {

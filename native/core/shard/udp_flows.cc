@@ -70,6 +70,7 @@ uint32_t UdpFlows::remember(const Address& remote, uint16_t listener, uint32_t b
   ages_.add(slot, flow.generation);
   flow.birth = birth != 0 ? birth : birth_today();
   flow.last_seen = ground_.clock.tick();
+  if (registers) flow.messages = 1;  // its REGISTER, which came when the flow was unknown
   ground_.counters.add(Counter::udp_flows);
   timers_.arm(slot);
   return slot;

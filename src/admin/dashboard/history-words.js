@@ -31,5 +31,5 @@ function phoneOf({ aor, to, address }) {
 }
 
 export const historyColumns = [
-  { title: "when", of: ({ at }) => when(at) }, { title: "what", of: ({ kind }) => kind }, { title: "who", of: whoOf, href: phoneOf }, { title: "details", of: wordsOf },
+  { title: "when", of: ({ at }) => when(at), tone: () => "whole" }, { title: "what", of: ({ kind }) => kind, tone: () => "whole" }, { title: "who", of: whoOf, href: phoneOf, tone: () => "who" }, { title: "details", of: wordsOf },
 ];

@@ -3,7 +3,7 @@ import { historyColumns } from "/history-words.js";
 import { liftBan } from "/orders.js";
 import { href, route } from "/route.js";
 import { classOf } from "/survey.js";
-import { ago, countdown, place, span } from "/words.js";
+import { ago, contactOf, countdown, place, span } from "/words.js";
 
 /** The list stays in the URL, so that Escape leads back to it. */
 const toPhone = (word) => (word === "" ? "" : href({ ...route(), phone: word }));
@@ -47,10 +47,10 @@ export const LISTS = [
     columns: [sourceColumn, most("status", "status", ({ status }) => status), most("count", "count", ({ count }) => count), plain("first", ({ firstMs }) => ago(firstMs)), least("last", "lastMs", ({ lastMs }) => ago(lastMs)), { ...aorColumn, title: "said to be" }] },
   { path: "bindings", title: "Bindings", about: () => "Where calls go", home: true, command: ({ q, sort }) => ["bindings", q, ...(sort ? ["--sort", "expires"] : [])], keyOf: ({ aor, contact, instance, regId }) => `${aor} ${contact} ${instance} ${regId}`,
     columns: [
-      { ...aorColumn, sort: undefined }, { ...least("expires in", "expires", ({ expiresInSeconds }) => countdown(expiresInSeconds)), oneWay: true }, plain("contact", ({ contact }) => contact),
+      { ...aorColumn, sort: undefined }, { ...least("expires in", "expires", ({ expiresInSeconds }) => countdown(expiresInSeconds)), oneWay: true }, plain("contact", contactOf),
       plain("User-Agent", ({ userAgent }) => userAgent), plain("instance", ({ instance }) => instance),
     ] },
-  { path: "ended", title: "Ended", about: () => "Flows that ended in the last hour and before, and why; of each shard the last 32,768 of phones, 4,096 of strangers and 256 that a drain moved", sort: "endedMs", command: ({ q }) => ["flows", "--ended", q], keyOf: ({ shard, address, port, lastedMs, messages, endedAt }) => `${shard} ${address} ${port} ${lastedMs} ${messages} ${endedAt}`,
+  { path: "ended", title: "Ended", about: () => "Flows that ended in the last hour and before, and why; of each shard the last 32,768 of phones, 4,096 of strangers and 256 that a drain moved", sort: "endedMs", command: ({ q, sort }) => ["flows", "--ended", q, ...by(sort)], keyOf: ({ shard, address, port, lastedMs, messages, endedAt }) => `${shard} ${address} ${port} ${lastedMs} ${messages} ${endedAt}`,
     columns: [
       { title: "phone", sort: "aor", first: "least", of: ({ aor, address }) => aor || address, href: ({ aor, address }) => toPhone(aor || address) }, least("ended", "endedMs", ({ endedMs }) => ago(endedMs)),
       least("lasted", "lastedMs", ({ lastedMs }) => span(lastedMs)), most("messages", "messages", ({ messages }) => messages), least("reason", "reason", ({ reason }) => reason), clientColumn,

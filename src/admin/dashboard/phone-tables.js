@@ -3,7 +3,7 @@ import { historyColumns } from "/history-words.js";
 import { byId, note } from "/make.js";
 import { ban, closeFlow } from "/orders.js";
 import { Table } from "/table.js";
-import { ago, expiry, place, roundTrip, span } from "/words.js";
+import { ago, contactOf, expiry, place, roundTrip, span } from "/words.js";
 
 /** A supervised flow is late from this share of its time on. */
 const LATE_SHARE = 0.8;
@@ -36,7 +36,7 @@ export class PhoneTables {
   #bindings = new Table(byId("bindings"), {
     caption: "Bindings", none: "None: calls are answered 480.", keyOf: ({ aor, contact, instance: one, regId: id }) => `${aor} ${contact} ${one} ${id}`,
     columns: [
-      { title: "contact", of: ({ contact }) => contact }, { title: "expires in", of: (row) => expiry(row.expiresInSeconds, row.passed), tone: (row) => (isExpired(row, row.passed) ? "fail" : "") },
+      { title: "contact", of: contactOf }, { title: "expires in", of: (row) => expiry(row.expiresInSeconds, row.passed), tone: (row) => (isExpired(row, row.passed) ? "fail" : "") },
       regId, agent, { title: "AOR", of: ({ aor }) => aor }, instance,
     ],
   });

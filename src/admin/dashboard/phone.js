@@ -111,7 +111,7 @@ export class PhoneView {
   /** The history may be large, so it is searched only when something has happened, and nothing waits for it. */
   async #recall(word, flows) {
     this.#hasRecalled = true;
-    const history = await historyOf(isAor(word) ? word : (flows[0]?.aors[0]?.aor ?? word));
+    const history = await historyOf(isAor(word) ? word : addressIn(word) || (flows[0]?.aors[0]?.aor ?? word));
     if (word === this.word) this.#tables.showHistory(history);
   }
 
@@ -133,6 +133,8 @@ function registeredText(flows, bindings, passed) {
   const all = bindings ?? flows.flatMap(({ aors }) => aors);
   const living = all.filter((one) => !isExpired(one, passed));
   const where = bindings === undefined && server.mode === "edge" ? ", as far as this edge knows" : "";
+  const aors = new Set(living.map(({ aor }) => aor)).size;
+  if (aors > 1) return `${many(aors, "AOR")} registered${where}.`;
   if (living.length === 0) return all.length === 0 ? `Not registered${where}.` : "Its registration has expired.";
   const known = living.flatMap(({ expiresInSeconds }) => (expiresInSeconds === null ? [] : [expiresInSeconds - passed / 1000]));
   return known.length === 0 ? `Registered${where}.` : `Registered for another ${countdown(Math.max(...known))}${where}.`;

@@ -67,3 +67,9 @@ export function hostPort(address, port) {
 export function userOf(aor) {
   return /^(?:sips?:|tel:)?([^@]+)/i.exec(aor)?.[1] ?? aor;
 }
+
+/** Of a binding, with the edges that it came through. */
+export function contactOf({ contact, path }) {
+  const edges = path.map((value) => /sips?:(?:[^@>;]*@)?([^;>?]+)/i.exec(value)?.[1] ?? value);
+  return edges.length === 0 ? contact : `${contact} via ${edges.join(", ")}`;
+}

@@ -3,6 +3,7 @@ import { readFileSync, readdirSync, existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { metricTable } from "../../../src/admin/metric-table.js";
+import { processMetrics } from "../../../src/admin/process-metrics.js";
 import { storeMetrics } from "../../../src/admin/store-metrics.js";
 import { HISTORY_COUNTERS, historyMetrics } from "../../../src/admin/history-metrics.js";
 import { HISTOGRAM_COUNTERS, histograms } from "../../../src/admin/histograms.js";
@@ -13,9 +14,9 @@ const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const read = (path: string): string => readFileSync(`${ROOT}${path}`, "utf8");
 
 /** The ones that src/admin/metrics.ts adds itself. */
-const OTHERS = ["build_info", "shards_running", "draining", "flows_limit", "traces_active", "upstream_up", "store_up", "certificate_expiry_timestamp_seconds"];
+const OTHERS = ["build_info", "upstream_up", "bans", "certificate_expiry_timestamp_seconds"];
 const NAMES = new Set([
-  ...[...metricTable, ...storeMetrics, ...historyMetrics].map(({ name }) => `sluice_${name}`),
+  ...[...metricTable, ...storeMetrics, ...processMetrics, ...historyMetrics].map(({ name }) => `sluice_${name}`),
   ...OTHERS.map((name) => `sluice_${name}`),
   ...histograms.flatMap(({ name }) => ["bucket", "sum", "count"].map((end) => `${name}_${end}`)),
 ]);
@@ -31,7 +32,7 @@ describe("deploy/", () => {
   });
 
   test("SA-11 metric names follow the conventions: counters end in _total, gauges do not", () => {
-    for (const { name, gauge } of [...storeMetrics, ...historyMetrics]) expect(name.endsWith("_total"), name).toBe(gauge !== true);
+    for (const { name, gauge } of [...storeMetrics, ...processMetrics, ...historyMetrics]) expect(name.endsWith("_total"), name).toBe(gauge !== true);
     for (const { name, gauge, values, label } of metricTable) {
       expect(name.endsWith("_total"), name).toBe(gauge !== true);
       expect(name).toMatch(/^[a-z][a-z0-9_]*$/);

@@ -56,7 +56,12 @@ test("what was written is found after a restart, the newest first, by AOR, Call-
   for (const word of ["Aa7@HOST.example", "Aa7@host.example"]) expect(timesOf(await find({ word })), word).toEqual([3_000_000]);
   expect(timesOf(await find({ word: "lice" }))).toEqual([4_000_000, 3_000_000, 2_000_000, 1_000_000]);
   expect(timesOf(await find({ word: "urn:uuid:1" }))).toEqual([1_000_000]);
-  expect(timesOf(await find({ word: "192.0.2.7" }))).toEqual([2_000_000]);
+  put(5_000_000, { aor: "sip:carol@example.com", contact: "sip:carol@192.0.2.7:5070" });
+  put(6_000_000, { aor: "sip:carol@example.com", contact: "sip:carol@[2001:db8::7]:5070", address: "192.0.2.70:5060" });
+  // An address is looked for as a whole, in Contacts too.
+  expect(timesOf(await find({ word: "192.0.2.7" }))).toEqual([5_000_000, 2_000_000]);
+  expect(timesOf(await find({ word: "2001:db8::7" }))).toEqual([6_000_000]);
+  for (const word of ["92.0.2.7", "2.0.2.7", "2001:db8::", "1:db8::7"]) expect(timesOf(await find({ word })), word).toEqual([]);
   expect(timesOf(await find({ word: "nobody@example.com" }))).toEqual([]);
   expect(timesOf(await find({ kinds: new Set<Kind>(["expired", "call-failed"]) }))).toEqual([4_000_000, 3_000_000]);
   expect(timesOf(await find({ since: 2_000_000, until: 3_000_000 }))).toEqual([3_000_000, 2_000_000]);
