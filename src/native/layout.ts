@@ -655,6 +655,15 @@ export const Counter = {
   status600: 153,
   status603: 154,
   statusOther: 155,
+  endedPhones: 156,
+  endedStrangers: 157,
+  endedMoved: 158,
+  endedPhonesForgotten: 159,
+  endedStrangersForgotten: 160,
+  endedMovedForgotten: 161,
+  refusedSources: 162,
+  refusedSourcesForgotten: 163,
+  registrationsUnlisted: 164,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 
@@ -816,6 +825,15 @@ export const counterProse: readonly string[] = [
   "600 sent",
   "603 sent",
   "300 and above sent, but for these",
+  "ended flows of phones in the list",
+  "ended connections over which nobody registered in the list",
+  "flows that a drain or the operator ended in the list",
+  "those of phones that made room for newer ones",
+  "those of strangers that did",
+  "those of a drain or the operator that did",
+  "pairs of source and status in the list of refusals",
+  "those that made room for others",
+  "registrations that are not shown because their flow has too many",
 ];
 
 export const Const = {
