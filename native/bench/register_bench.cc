@@ -1,5 +1,6 @@
 // A registrar's shard and one edge in front of it, in one thread: the cost in user space of a REGISTER that refreshes one of two flows, with
-// its journal. `register_bench [ROUNDS [WINDOW [FOLDER]]]`: WINDOW requests wait in the socket when the shard's turn begins.
+// its journal. `register_bench [ROUNDS [WINDOW [none|md5|sha256 [FOLDER]]]]`: WINDOW requests wait in the socket when the shard's turn begins,
+// with credentials for digest authentication or without.
 //
 // As relay_bench it counts instructions under callgrind, and prints the CPU time of the shard's turns otherwise. Temporary GRUUs are not
 // encrypted here, because the core has no cipher.
@@ -12,6 +13,8 @@
 #include <memory>
 #include <string>
 
+#include "core/base/wall_ms.h"
+#include "core/crypto/md5.h"
 #include "core/home/binding_store.h"
 #include "core/shard/shard.h"
 #include "core/transport/listener_sockets.h"
@@ -39,6 +42,19 @@ class Clear final : public Sealer {
 const std::string kCSeq = "CSeq: 100000";
 constexpr size_t kCSeqDigits = 6;
 
+enum class Asks { nothing, md5, sha256 };
+
+// The phones' side of digest authentication.
+std::string digest_of(Asks asks, const std::string& text) {
+  uint8_t octets[kSha256Size];
+  const size_t size = asks == Asks::md5 ? kMd5Size : kSha256Size;
+  if (asks == Asks::md5) md5(text.data(), text.size(), octets);
+  else sha256(text.data(), text.size(), octets);
+  std::string digits;
+  for (size_t i = 0; i < size; ++i) digits.append({"0123456789abcdef"[octets[i] >> 4], "0123456789abcdef"[octets[i] & 15]});
+  return digits;
+}
+
 // What bench/registrar.mjs sends, about 700 octets.
 TemplateText make_register(uint32_t reg_id, uint16_t edge) {
   const std::string user = std::string("u") + kFlowMark, id = std::to_string(reg_id);
@@ -54,7 +70,7 @@ TemplateText make_register(uint32_t reg_id, uint16_t edge) {
 
 class Bench {
  public:
-  Bench(uint32_t window, const std::string& folder) : window_(window), ring_(1 << 16) {
+  Bench(uint32_t window, Asks asks, const std::string& folder) : window_(window), asks_(asks), ring_(1 << 16) {
     uint16_t edge_port = 0;
     edge_ = bound_socket(SOCK_DGRAM, edge_port);
     const int room = 4 << 20;
@@ -83,6 +99,7 @@ class Bench {
     const sockaddr_in registrar = loopback(port);
     if (connect(edge_, reinterpret_cast<const sockaddr*>(&registrar), sizeof registrar) != 0) die("connect");
     for (uint32_t i = 0; i < kFlows; ++i) requests_[i] = make_register(i + 1, edge_port);
+    if (asks_ != Asks::nothing) ask();
     turn();
   }
 
@@ -92,7 +109,8 @@ class Bench {
       const size_t size = static_cast<size_t>(requests_[next_ / kUsers % kFlows].write(buffer, next_ % kUsers, next_ / kUsers) - buffer);
       char* digits = static_cast<char*>(memmem(buffer, size, kCSeq.data(), kCSeq.size())) + kCSeq.size();
       for (uint32_t cseq = 100'000 + next_ / kUsers, left = kCSeqDigits; left > 0; --left, cseq /= 10) *--digits = static_cast<char>('0' + cseq % 10);
-      if (send(edge_, buffer, size, 0) < 0) die("send");
+      const std::string with = asks_ == Asks::nothing ? std::string(buffer, size) : log_in(std::string(buffer, size), next_ % kUsers);
+      if (send(edge_, with.data(), with.size(), 0) < 0) die("send");
     }
     turn();
     for (uint32_t i = 0; i < window_; ++i) {
@@ -107,12 +125,48 @@ class Bench {
   const std::string& bad() const { return bad_; }
 
  private:
+  void ask() {
+    RegisterLogin& login = shard_->registering().login();
+    login.use(nonces_, guard_);
+    const DigestAlgorithm algorithm = asks_ == Asks::md5 ? DigestAlgorithm::md5 : DigestAlgorithm::sha256;
+    login.configure({600'000, {algorithm}});
+    sluice::Address client;
+    if (!parse_ip("198.51.100.7", client)) die("address");
+    users_.resize(kUsers);
+    for (uint32_t i = 0; i < kUsers; ++i) {
+      char nonce[kNonceText];
+      nonces_.make("example.org", client, wall_ms(), nonce);
+      users_[i].nonce.assign(nonce, kNonceText);
+    }
+  }
+
+  // The request with credentials in front of its Contact.
+  std::string log_in(std::string request, uint32_t number) {
+    User& user = users_[number];
+    if (user.ha1.empty()) {
+      const size_t at = request.find("From: <sip:") + 11;
+      user.name = request.substr(at, request.find('@', at) - at);
+      user.ha1 = digest_of(asks_, user.name + ":example.org:secret");
+      uint8_t octets[kSha256Size];
+      for (size_t i = 0; i < user.ha1.size() / 2; ++i) octets[i] = static_cast<uint8_t>(std::stoi(user.ha1.substr(2 * i, 2), nullptr, 16));
+      shard_->registering().login().ha1s().learn(user.name, "example.org", asks_ == Asks::md5 ? DigestAlgorithm::md5 : DigestAlgorithm::sha256, octets);
+    }
+    char count[9];
+    std::snprintf(count, sizeof count, "%08x", ++user.count);
+    const std::string uri = "sip:example.org", cnonce = "0a4f113b";
+    const std::string response = digest_of(asks_, user.ha1 + ":" + user.nonce + ":" + count + ":" + cnonce + ":auth:" + digest_of(asks_, "REGISTER:" + uri));
+    return request.insert(request.find("Contact:"), "Authorization: Digest username=\"" + user.name + "\", realm=\"example.org\", nonce=\"" + user.nonce + "\", uri=\"" + uri +
+                                                        "\", response=\"" + response + "\", algorithm=" + (asks_ == Asks::md5 ? "MD5" : "SHA-256") + ", cnonce=\"" + cnonce +
+                                                        "\", qop=auth, nc=" + count + "\r\n");
+  }
+
   void decide(unsigned count) {
     for (unsigned i = 0; i < count; ++i) {
       int32_t* const verdict = verdicts_ + i * k_verdict_fields;
       const int32_t* const row = rows_ + i * k_register_fields;
       const auto state = static_cast<RegisterState>(row[kRegister_state]);
       if (state != RegisterState::open && state != RegisterState::answered) die("not a REGISTER by numbers");
+      if (asks_ != Asks::nothing && state == RegisterState::open && shard_->registering().check_login(i) != LoginState::proven) die("credentials that prove nothing");
       verdict[kVerdict_action] = static_cast<int32_t>(Action::register_);
       verdict[kVerdict_target] = row[kRegister_asked];
       verdict[kVerdict_edits] = static_cast<int32_t>(kGrant_outbound | kGrant_require_outbound | kGrant_gruu);
@@ -128,7 +182,17 @@ class Bench {
     spent_ += cpu_ns() - start;
   }
 
+  struct User {
+    std::string name, nonce, ha1;
+    uint32_t count = 0;
+  };
+
   uint32_t window_;
+  Asks asks_;
+  const uint8_t seed_[64] = {1, 2, 3};
+  NonceTable nonces_{seed_, wall_ms()};
+  LoginGuard guard_{SipKey{7, 8}};
+  std::vector<User> users_;
   Ring ring_;
   int32_t records_[k_batch_size * k_record_fields] = {};
   int32_t verdicts_[k_batch_size * k_verdict_fields] = {};
@@ -149,11 +213,13 @@ class Bench {
 int main(int count, char** arguments) {
   const int rounds = count > 1 ? std::atoi(arguments[1]) : 1'000;
   const auto window = static_cast<uint32_t>(count > 2 ? std::atoi(arguments[2]) : 32);
+  const std::string named = count > 3 ? arguments[3] : "none";
+  const Asks asks = named == "md5" ? Asks::md5 : named == "sha256" ? Asks::sha256 : Asks::nothing;
   char made[] = "/tmp/sluice-bench-XXXXXX";
-  const std::string folder = count > 3 ? arguments[3] : mkdtemp(made);
+  const std::string folder = count > 4 ? arguments[4] : mkdtemp(made);
   int status = 0;
   {
-    const auto bench = std::make_unique<Bench>(window, folder);
+    const auto bench = std::make_unique<Bench>(window, asks, folder);
     for (uint32_t i = 0; i < kUsers * kFlows / window + 1; ++i) bench->round();
     bench->forget();
     for (int i = 0; i < rounds; ++i) bench->round();
@@ -161,6 +227,6 @@ int main(int count, char** arguments) {
     std::printf("register, window %u: %.0f ns of CPU each, %.0f messages\n", window, bench->spent() / messages, messages);
     if (!bench->bad().empty()) std::printf("%s\n", bench->bad().c_str()), status = 1;
   }
-  if (count <= 3 && std::system(("rm -rf " + folder).c_str()) != 0) return 1;
+  if (count <= 4 && std::system(("rm -rf " + folder).c_str()) != 0) return 1;
   return status;
 }

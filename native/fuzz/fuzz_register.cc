@@ -57,7 +57,8 @@ void check_credentials(const Message& message, Text whole) {
   for (const Text part : {credentials.user, credentials.realm, credentials.nonce, credentials.uri, credentials.response, credentials.cnonce, credentials.nc})
     expect(!part.empty() && is_inside(whole, part));
   constexpr uint8_t kHa1[kMaxDigest] = {};
-  proves_ha1(credentials, kHa1);
+  static LastHa2 ha2;
+  proves_ha1(credentials, kHa1, ha2);
   are_for(credentials, message, served(), false);
 }
 

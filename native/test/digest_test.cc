@@ -61,20 +61,21 @@ TEST("correct credentials match the HA1 they were computed with, by MD5 and by S
   CHECK_EQ(credentials.realm, "example.org");
   CHECK_EQ(credentials.nonce, "nonce-1");
   CHECK_EQ(credentials.count, 10u);
-  CHECK(proves_ha1(credentials, at(kHa1Md5)));
+  LastHa2 ha2;
+  CHECK(proves_ha1(credentials, at(kHa1Md5), ha2));
   std::string other = kHa1Md5;
   other[15] = static_cast<char>(other[15] ^ 1);
-  CHECK(!proves_ha1(credentials, at(other)));
+  CHECK(!proves_ha1(credentials, at(other), ha2));
   const Scanned newer(with(kHead + kSha256 + kTail));
   CHECK(read_credentials(newer.message, credentials));
   CHECK(credentials.algorithm == DigestAlgorithm::sha256);
-  CHECK(proves_ha1(credentials, at(kHa1Sha256)));
+  CHECK(proves_ha1(credentials, at(kHa1Sha256), ha2));
   // Each part that is signed counts.
   for (const char* const change : {"nonce-1", "sip:example.org", "0000000a", "xyz"}) {
     std::string text = kHead + kMd5 + kTail;
     text[text.find(change)] = '1';
     const Scanned changed(with(text));
-    if (read_credentials(changed.message, credentials)) CHECK(!proves_ha1(credentials, at(kHa1Md5)));
+    if (read_credentials(changed.message, credentials)) CHECK(!proves_ha1(credentials, at(kHa1Md5), ha2));
   }
 }
 

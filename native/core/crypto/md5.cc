@@ -16,23 +16,31 @@ constexpr uint32_t kSines[64] = {
     0xbebfbc70, 0x289b7ec6, 0xeaa127fa, 0xd4ef3085, 0x04881d05, 0xd9d4d039, 0xe6db99e5, 0x1fa27cf8, 0xc4ac5665, 0xf4292244, 0x432aff97, 0xab9423a7, 0xfc93a039,
     0x655b59c3, 0x8f0ccc92, 0xffeff47d, 0x85845dd1, 0x6fa87e4f, 0xfe2ce6e0, 0xa3014314, 0x4e0811a1, 0xf7537e82, 0xbd3af235, 0x2ad7d2bb, 0xeb86d391};
 constexpr int kTurns[4][4] = {{7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}};
+constexpr uint32_t kWordTimes[4] = {1, 5, 3, 7}, kWordPlus[4] = {0, 1, 5, 0};
+
+constexpr uint32_t mix(uint32_t round, uint32_t b, uint32_t c, uint32_t d) noexcept {
+  // In the first two, which bits come from where is decided by disjoint masks: `+` lets one half be computed before b is known.
+  switch (round) {
+    case 0: return (b & c) + (~b & d);
+    case 1: return (c & ~d) + (d & b);
+    case 2: return b ^ c ^ d;
+    default: return c ^ (b | ~d);
+  }
+}
 
 void compress(uint32_t (&state)[4], const uint8_t* block) noexcept {
   uint32_t words[16];
   for (size_t i = 0; i < 16; ++i)
     words[i] = uint32_t{block[4 * i]} | uint32_t{block[4 * i + 1]} << 8 | uint32_t{block[4 * i + 2]} << 16 | uint32_t{block[4 * i + 3]} << 24;
   auto [a, b, c, d] = state;
-  for (uint32_t i = 0; i < 64; ++i) {
-    uint32_t mixed = 0;
-    uint32_t word = 0;
-    switch (i / 16) {
-      case 0: mixed = (b & c) | (~b & d), word = i; break;
-      case 1: mixed = (d & b) | (~d & c), word = (5 * i + 1) % 16; break;
-      case 2: mixed = b ^ c ^ d, word = (3 * i + 5) % 16; break;
-      default: mixed = c ^ (b | ~d), word = 7 * i % 16; break;
+#pragma GCC unroll 4
+  for (uint32_t round = 0; round < 4; ++round) {
+#pragma GCC unroll 16
+    for (uint32_t i = 0; i < 16; ++i) {
+      const uint32_t word = (kWordTimes[round] * i + kWordPlus[round]) % 16;
+      const uint32_t turned = std::rotl(a + kSines[16 * round + i] + words[word] + mix(round, b, c, d), kTurns[round][i % 4]);
+      a = d, d = c, c = b, b += turned;
     }
-    const uint32_t turned = std::rotl(a + mixed + kSines[i] + words[word], kTurns[i / 16][i % 4]);
-    a = d, d = c, c = b, b += turned;
   }
   state[0] += a, state[1] += b, state[2] += c, state[3] += d;
 }

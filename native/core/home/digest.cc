@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "core/base/edit_list.h"
 #include "core/crypto/hmac.h"
@@ -16,12 +17,59 @@ namespace {
 constexpr size_t kMaxCredentials = 4'096;
 constexpr size_t kNcDigits = 8;
 
-// A quoted string without escapes, or a token.
-bool read_value(Text raw, Text& out) noexcept {
-  if (raw.empty() || raw.front() != '"') return out = raw, raw.find('"') == Text::npos;
-  if (raw.size() < 2 || raw.back() != '"') return false;
-  out = raw.substr(1, raw.size() - 2);
-  return out.find('"') == Text::npos && out.find('\\') == Text::npos;
+constexpr Text kCredentialNames[] = {"username", "realm", "nonce", "uri", "response", "algorithm", "qop", "nc", "cnonce"};
+constexpr size_t kCredentials = std::size(kCredentialNames);
+enum CredentialName : size_t { kCredential_username, kCredential_realm, kCredential_nonce, kCredential_uri, kCredential_response, kCredential_algorithm, kCredential_qop, kCredential_nc, kCredential_cnonce };
+
+size_t credential_named(Text name) noexcept {
+  size_t i = 0;
+  while (i < kCredentials && (kCredentialNames[i].size() != name.size() || !same_text(kCredentialNames[i], name))) ++i;
+  return i;
+}
+
+// A quoted string without escapes, or any other characters up to a comma or a blank; nullptr: neither.
+const char* take_value(const char* at, const char* end, Text& out) noexcept {
+  if (at != end && *at == '"') {
+    const auto* const close = static_cast<const char*>(std::memchr(at + 1, '"', static_cast<size_t>(end - at - 1)));
+    if (close == nullptr) return nullptr;
+    out = between(at + 1, close);
+    return std::memchr(out.data(), '\\', out.size()) == nullptr ? close + 1 : nullptr;
+  }
+  const char* const begin = at;
+  while (at != end && *at != ',' && *at != '"' && !is_blank(*at)) ++at;
+  out = between(begin, at);
+  return at;
+}
+
+// The values by name; the others count only in that no name may occur twice, or parsers could disagree.
+bool take_values(Text text, Text (&values)[kCredentials]) noexcept {
+  constexpr size_t kMostOthers = 8;
+  Text others[kMostOthers];
+  size_t count = 0;
+  bool seen[kCredentials] = {};
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  for (;;) {
+    at = skip_lws(at, end);
+    const char* const begin = at;
+    while (at != end && is_class(*at, kChar_token)) ++at;
+    const Text name = between(begin, at);
+    at = skip_lws(at, end);
+    if (name.empty() || at == end || *at != '=') return false;
+    Text value;
+    at = take_value(skip_lws(at + 1, end), end, value);
+    if (at == nullptr) return false;
+    if (const size_t which = credential_named(name); which < kCredentials) {
+      if (std::exchange(seen[which], true)) return false;
+      values[which] = value;
+    } else {
+      if (count == kMostOthers || std::any_of(others, others + count, [name](Text other) { return same_text(other, name); })) return false;
+      others[count++] = name;
+    }
+    at = skip_lws(at, end);
+    if (at == end) return true;
+    if (*at++ != ',') return false;
+  }
 }
 
 bool read_count(Text digits, uint32_t& out) noexcept {
@@ -47,6 +95,12 @@ Text hash(DigestAlgorithm algorithm, Text text, char (&out)[2 * kMaxDigest]) noe
   return Text(out, 2 * size);
 }
 
+// Whether both begin with the same address in angle brackets; what follows is not part of it.
+bool are_alike(Text from, Text to) noexcept {
+  const size_t size = to.find('>') + 1;
+  return size > 1 && to.front() == '<' && from.substr(0, size) == to.substr(0, size);
+}
+
 bool is_own(Text value, Text user, Text realm, const ServedDomains& domains) noexcept {
   NameAddr address;
   Uri uri;
@@ -68,48 +122,31 @@ bool read_credentials(const Message& request, DigestCredentials& out) noexcept {
   if (text.size() > kMaxCredentials || text.size() <= kScheme.size() || !same_text(text.substr(0, kScheme.size()), kScheme) || !is_blank(text[kScheme.size()])) return false;
   if (text.find('\r') != Text::npos) return false;
   text.remove_prefix(kScheme.size());
-  Text algorithm = "MD5";
-  Text qop;
-  struct Named {
-    Text name;
-    Text& value;
-  };
-  out = DigestCredentials{};
-  out.method = request.text(request.method_text);
-  const Named known[] = {{"username", out.user}, {"realm", out.realm}, {"nonce", out.nonce}, {"uri", out.uri}, {"response", out.response}, {"algorithm", algorithm}, {"qop", qop}, {"nc", out.nc}, {"cnonce", out.cnonce}};
-  constexpr size_t kMostNames = 16;
-  Text names[kMostNames];
-  size_t count = 0;
-  ValueList values(text);
-  for (Text part; values.next(part);) {
-    const size_t equals = part.find('=');
-    if (equals == Text::npos) return false;
-    const char* const end = part.data() + equals;
-    const Text name = between(part.data(), trim_lws(part.data(), end));
-    const char* const value = skip_lws(end + 1, part.data() + part.size());
-    const auto is_name = [name](Text other) { return same_text(other, name); };
-    // If it occurs twice, parsers could disagree.
-    if (name.empty() || count == kMostNames || std::any_of(names, names + count, is_name)) return false;
-    names[count++] = name;
-    const auto* const found = std::find_if(std::begin(known), std::end(known), [&](const Named& one) { return is_name(one.name); });
-    if (found != std::end(known) && !read_value(between(value, part.data() + part.size()), found->value)) return false;
-  }
-  if (!values.is_sound() || out.user.empty() || out.realm.empty() || out.nonce.empty() || out.uri.empty() || out.cnonce.empty()) return false;
-  if (!same_text(qop, "auth") || !read_count(out.nc, out.count)) return false;
-  if (same_text(algorithm, "SHA-256")) out.algorithm = DigestAlgorithm::sha256;
-  else if (!same_text(algorithm, "MD5")) return false;
+  Text values[kCredentials];
+  values[kCredential_algorithm] = "MD5";
+  if (!take_values(text, values)) return false;
+  out = DigestCredentials{values[kCredential_username], values[kCredential_realm], values[kCredential_nonce], values[kCredential_uri], values[kCredential_response], values[kCredential_cnonce], values[kCredential_nc], request.text(request.method_text)};
+  if (out.user.empty() || out.realm.empty() || out.nonce.empty() || out.uri.empty() || out.cnonce.empty()) return false;
+  if (!same_text(values[kCredential_qop], "auth") || !read_count(out.nc, out.count)) return false;
+  if (same_text(values[kCredential_algorithm], "SHA-256")) out.algorithm = DigestAlgorithm::sha256;
+  else if (!same_text(values[kCredential_algorithm], "MD5")) return false;
   return out.response.size() == 2 * digest_size(out.algorithm);
 }
 
-bool proves_ha1(const DigestCredentials& credentials, const uint8_t* ha1) noexcept {
+Text LastHa2::of(const DigestCredentials& credentials) {
+  if (credentials.algorithm != algorithm_ || credentials.method != method_ || credentials.uri != uri_) {
+    algorithm_ = credentials.algorithm;
+    method_ = credentials.method;
+    uri_ = credentials.uri;
+    hash(algorithm_, method_ + ":" + uri_, digits_);
+  }
+  return Text(digits_, 2 * digest_size(algorithm_));
+}
+
+bool proves_ha1(const DigestCredentials& credentials, const uint8_t* ha1, LastHa2& ha2) noexcept {
   char room[2 * kMaxCredentials];
+  const Text second = ha2.of(credentials);
   Writer text(room, sizeof room);
-  text.put(credentials.method);
-  text.put(':');
-  text.put(credentials.uri);
-  char ha2[2 * kMaxDigest];
-  const Text second = hash(credentials.algorithm, text.text(), ha2);
-  text = Writer(room, sizeof room);
   for (size_t i = 0; i < digest_size(credentials.algorithm); ++i) {
     text.put("0123456789abcdef"[ha1[i] >> 4]);
     text.put("0123456789abcdef"[ha1[i] & 15]);
@@ -125,13 +162,17 @@ bool proves_ha1(const DigestCredentials& credentials, const uint8_t* ha1) noexce
 }
 
 bool are_for(const DigestCredentials& credentials, const Message& request, const ServedDomains& domains, bool is_relayed) noexcept {
-  Uri signed_uri;
   const Uri& uri = request.uri;
-  if (!parse_uri(credentials.uri, signed_uri) || request.request_uri.empty() || !is_sip(signed_uri) || !is_sip(uri)) return false;
-  if (!is_relayed && signed_uri.user != uri.user) return false;
-  if (!same_text(signed_uri.host, uri.host) && !domains.leads_here(signed_uri.host)) return false;
-  if (!is_own(request.text(request.from_value), credentials.user, credentials.realm, domains)) return false;
-  return request.method != Method::register_ || is_own(request.text(request.to_value), credentials.user, credentials.realm, domains);
+  if (request.request_uri.empty() || !is_sip(uri)) return false;
+  if (credentials.uri != request.text(request.request_uri)) {
+    Uri signed_uri;
+    if (!parse_uri(credentials.uri, signed_uri) || !is_sip(signed_uri)) return false;
+    if (!is_relayed && signed_uri.user != uri.user) return false;
+    if (!same_text(signed_uri.host, uri.host) && !domains.leads_here(signed_uri.host)) return false;
+  }
+  const Text from = request.text(request.from_value), to = request.text(request.to_value);
+  if (!is_own(from, credentials.user, credentials.realm, domains)) return false;
+  return request.method != Method::register_ || are_alike(from, to) || is_own(to, credentials.user, credentials.realm, domains);
 }
 
 }  // namespace sluice

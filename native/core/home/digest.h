@@ -2,6 +2,8 @@
 // one Authorization in a REGISTER, one Proxy-Authorization in any other request, qop=auth. Everything else is left to src/auth.
 #pragma once
 
+#include <string>
+
 #include "core/base/bytes.h"
 #include "core/home/served_domains.h"
 #include "core/sip/message.h"
@@ -32,8 +34,20 @@ constexpr HeaderId credentials_header(const Message& request) noexcept { return 
 // False: there are none, or they are for src/auth.
 bool read_credentials(const Message& request, DigestCredentials& out) noexcept;
 
+// The last HA2, the hash of method and URI: almost all phones of a domain register with the same one.
+class LastHa2 {
+ public:
+  // As hexadecimal digits.
+  Text of(const DigestCredentials& credentials);
+
+ private:
+  DigestAlgorithm algorithm_ = DigestAlgorithm::md5;
+  std::string method_, uri_;
+  char digits_[2 * kMaxDigest];
+};
+
 // Whether they were computed with that HA1, digest_size() octets. Takes the same time either way.
-bool proves_ha1(const DigestCredentials& credentials, const uint8_t* ha1) noexcept;
+bool proves_ha1(const DigestCredentials& credentials, const uint8_t* ha1, LastHa2& ha2) noexcept;
 
 // Whether the From and, of a REGISTER, the To are that user's own addresses, and the credentials are for this request (RFC 3261 10.3 step 4, 22.4 item 5).
 // `is_relayed`: proxies on the way may have changed the user part of the Request-URI.

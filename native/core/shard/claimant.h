@@ -2,17 +2,18 @@
 #pragma once
 
 #include "core/shard/turn.h"
-#include "core/sip/route_set.h"
+#include "core/sip/address.h"
 
 namespace sluice {
 
 // Behind a trusted neighbour it is in the Via below the neighbour's own (RFC 3261 18.2.1). False: the neighbour does not say; then `client`
 // is the neighbour.
 inline bool find_client(const Item& item, Address& client) noexcept {
-  Via via;
   client = item.source.remote;
   if (!item.source.from_core) return true;
-  return parse_via(nth_value(item.message, HeaderId::via, 1), via) && parse_ip(via.received.empty() ? via.host : via.received, client);
+  if (item.message.via_count < 2) return false;
+  const ViaName& via = item.message.vias[1];
+  return parse_ip(item.message.text(via.received.empty() ? via.host : via.received), client);
 }
 
 }  // namespace sluice

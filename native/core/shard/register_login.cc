@@ -1,7 +1,6 @@
 #include "core/shard/register_login.h"
 
 #include <algorithm>
-#include <string>
 
 #include "core/base/wall_ms.h"
 #include "core/shard/claimant.h"
@@ -14,6 +13,8 @@ Address claimant_of(const Item& item) noexcept {
   find_client(item, client);
   return client;
 }
+
+constexpr size_t kMaxLoginName = 1'024;
 
 // The user's realm is the domain of the address.
 Text realm_of(Text aor) noexcept { return aor.substr(aor.rfind('@') + 1); }
@@ -42,9 +43,14 @@ LoginState RegisterLogin::check(const Item& item, Text aor, const ServedDomains&
   if (!nonces_->is_fresh(credentials.nonce, realm, client, now, settings_.nonce_life)) return LoginState::stale;
   const uint8_t* const ha1 = ha1s_.find(credentials.user, realm, credentials.algorithm);
   if (ha1 == nullptr) return LoginState::unknown;
-  std::string name(credentials.user);
-  name.append("\n").append(realm);
-  if (!guard_->may_try(client, name, seconds) || !proves_ha1(credentials, ha1) || !nonces_->use(credentials.nonce, name, credentials.count)) return LoginState::left;
+  char room[kMaxLoginName];
+  Writer writer(room, sizeof room);
+  writer.put(credentials.user);
+  writer.put('\n');
+  writer.put(realm);
+  if (writer.full()) return LoginState::left;
+  const Text name = writer.text();
+  if (!guard_->may_try(client, name, seconds) || !proves_ha1(credentials, ha1, ha2_) || !nonces_->use(credentials.nonce, name, credentials.count)) return LoginState::left;
   guard_->proved(client, name, seconds);
   ground_.counters.add(Counter::logins_accepted);
   // Only this client got the nonce.

@@ -45,6 +45,7 @@ class RegisterLogin {
   Ground& ground_;
   LoginSettings settings_;
   Ha1Cache ha1s_;
+  LastHa2 ha2_;
   NonceTable* nonces_ = nullptr;
   LoginGuard* guard_ = nullptr;
 };

@@ -39,10 +39,11 @@ struct HeaderLine {
   uint8_t next_same;  // next line with the same id; kNoLine: the last one
 };
 
-// What is compared with our own, to detect loops.
+// What is compared with our own, to detect loops, and says where a request came from.
 struct ViaName {
   Slice host;
-  Slice branch;  // empty: none
+  Slice branch;    // empty: none
+  Slice received;  // raw; empty: none
   uint16_t port;  // 0: not given
 };
 constexpr size_t kKeptVias = 4;

@@ -142,7 +142,8 @@ class Scanner {
         if (same_text(via.branch, kMagicCookie)) fail(ScanError::bad_via);
       }
       if (out_.via_count == limits_.max_vias) return fail(ScanError::too_many_vias);
-      if (out_.via_count < kKeptVias) out_.vias[out_.via_count] = {out_.slice_of(via.host), via.branch.empty() ? Slice{} : out_.slice_of(via.branch), via.port};
+      const auto kept = [this](Text part) { return part.empty() ? Slice{} : out_.slice_of(part); };
+      if (out_.via_count < kKeptVias) out_.vias[out_.via_count] = {kept(via.host), kept(via.branch), kept(via.received), via.port};
       if (out_.via_count < 255) ++out_.via_count;
       if (list.empty()) return;
       list.remove_prefix(1);
