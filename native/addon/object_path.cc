@@ -188,8 +188,7 @@ Napi::Value ShardHost::dial_phone(const Napi::CallbackInfo& info, Shard& shard) 
   const std::string host = info[3].ToString();
   char id[kMaxFlowId];
   const size_t size = shard.object().dial_phone(transport, to, host, id);
-  FlowName name;
-  if (size != 0 && shard.object().flow_name(Text(id, size), name)) running_->cluster->flows.owners.put(name, info[4].ToString().Utf8Value());
+  if (size != 0) shard.object().own_flow(Text(id, size), info[4].ToString().Utf8Value());
   return size == 0 ? env.Undefined() : text(env, id, size).As<Napi::Value>();
 }
 
@@ -235,8 +234,7 @@ Napi::Value ShardHost::bind_flow(const Napi::CallbackInfo& info, Shard& shard) {
   const std::string id = info[0].ToString();
   const std::string owner = info[2].ToString();
   shard.object().bind_flow(id, info[1].ToNumber().Uint32Value());
-  FlowName name;
-  if (!owner.empty() && shard.object().flow_name(id, name)) running_->cluster->flows.owners.put(name, owner);
+  if (!owner.empty()) shard.object().own_flow(id, owner);
   return info.Env().Undefined();
 }
 

@@ -1,6 +1,10 @@
 // A UDP source that has not shown that it hears us gets at most three times the octets it has sent.
 #include "core/flow/answer_credit.h"
 
+#include <atomic>
+#include <thread>
+#include <vector>
+
 #include "check.h"
 
 namespace sluice::answer_credit_test {
@@ -20,39 +24,58 @@ Address address(const char* text, uint16_t port = 0) {
 TEST("a source gets three times what it has sent, whatever port the response goes to") {
   AnswerCredit credit(SipKey{1, 2});
   credit.received(address("192.0.2.1", 5060), 100);
-  CHECK(credit.may_send(address("192.0.2.1", 5060), 200, Kind::provisional));
-  CHECK(!credit.may_send(address("192.0.2.1", 5060), 101, Kind::provisional));
-  CHECK(credit.may_send(address("192.0.2.1", 4000), 99, Kind::provisional));
-  CHECK(!credit.may_send(address("192.0.2.1", 5060), 1, Kind::provisional));
+  CHECK_EQ(credit.room(address("192.0.2.1")), size_t{300});
+  CHECK(credit.may_send(address("192.0.2.1", 5060), 200, Kind::final));
+  CHECK(!credit.may_send(address("192.0.2.1", 5060), 101, Kind::final));
+  CHECK(credit.may_send(address("192.0.2.1", 4000), 100, Kind::final));
+  CHECK(!credit.may_send(address("192.0.2.1", 5060), 1, Kind::final));
+  CHECK_EQ(credit.room(address("192.0.2.1")), size_t{0});
   credit.received(address("192.0.2.1", 5060), 1);
-  CHECK(credit.may_send(address("192.0.2.1", 5060), 3, Kind::provisional));
+  CHECK(credit.may_send(address("192.0.2.1", 5060), 3, Kind::final));
+  CHECK(!credit.may_send(address("192.0.2.1", 5060), 1u << 20, Kind::final));
 }
 
-TEST("the first final response may be long, and the source must make up for it before the next") {
+TEST("a provisional response leaves room for the question whether the source hears us") {
   AnswerCredit credit(SipKey{1, 2});
   const Address source = address("192.0.2.1");
-  credit.received(source, 100);
-  CHECK_EQ(credit.room(source), size_t{300 + 2048});
-  CHECK(!credit.may_send(source, 300 + 2049, Kind::final));
-  CHECK(credit.may_send(source, 300 + 2048, Kind::final));
-  CHECK(!credit.may_send(source, 1, Kind::final));
-  CHECK_EQ(credit.room(source), size_t{0});
-  credit.received(source, 682);
-  CHECK(!credit.may_send(source, 1, Kind::final));
-  credit.received(source, 1);
-  CHECK(credit.may_send(source, 500, Kind::final));
-}
-
-TEST("a question whether the source hears us leaves room for a final response, and fits in what that one may exceed the credit by") {
-  AnswerCredit credit(SipKey{1, 2});
-  const Address source = address("192.0.2.1");
-  credit.received(source, 100);
-  CHECK(!credit.may_send(source, 300, Kind::question));
-  CHECK(credit.may_send(source, 200, Kind::question));
-  CHECK(credit.may_send(source, 100 + 1'500, Kind::final));
-  CHECK(!credit.may_send(source, 549, Kind::question));
-  CHECK(credit.may_send(source, 548, Kind::question));
+  credit.received(source, 200);
+  CHECK(!credit.may_send(source, 201, Kind::provisional));
+  CHECK(credit.may_send(source, 200, Kind::provisional));
+  CHECK(!credit.may_send(source, 1, Kind::provisional));
+  CHECK(credit.may_send(source, AnswerCredit::kQuestion, Kind::question));
   CHECK(!credit.may_send(source, 1, Kind::question));
+}
+
+TEST("a source that is forgotten gets one question and nothing else until it sends something") {
+  AnswerCredit credit(SipKey{1, 2});
+  const Address source = address("192.0.2.1");
+  CHECK_EQ(credit.room(source), size_t{0});
+  CHECK(!credit.may_send(source, 1, Kind::provisional));
+  CHECK(!credit.may_send(source, 1, Kind::final));
+  CHECK(credit.may_send(source, 300, Kind::question));
+  CHECK(!credit.may_send(source, 300, Kind::question));
+  CHECK(!credit.may_send(source, 1, Kind::final));
+}
+
+TEST("shards that answer a source at the same time together send no more than three times what it has sent") {
+  AnswerCredit credit(SipKey{1, 2});
+  const Address source = address("192.0.2.1");
+  std::atomic<size_t> received{0}, sent{0};
+  std::vector<std::thread> shards;
+  for (int shard = 0; shard < 4; ++shard) {
+    shards.emplace_back([&] {
+      for (int i = 0; i < 20'000; ++i) {
+        credit.received(source, 10);
+        received += 10;
+        for (int copy = 0; copy < 4; ++copy)
+          if (credit.may_send(source, 17, Kind::final)) sent += 17;
+      }
+    });
+  }
+  for (std::thread& shard : shards) shard.join();
+  CHECK(sent <= 3 * received);
+  CHECK(sent + credit.room(source) <= 3 * received);
+  CHECK(sent > 2 * received);
 }
 
 TEST("credit does not accumulate without limit") {
@@ -71,7 +94,8 @@ TEST("a source that has heard us gets any response, and that helps no other sour
   credit.received(address("192.0.2.1"), 10);
   CHECK(credit.may_send(address("192.0.2.1"), 60'000, Kind::provisional));
   CHECK_EQ(credit.room(address("192.0.2.1")), SIZE_MAX);
-  CHECK(!credit.may_send(address("192.0.2.2"), 31, Kind::provisional));
+  CHECK(!credit.may_send(address("192.0.2.2"), 31, Kind::final));
+  CHECK(credit.may_send(address("192.0.2.2"), 30, Kind::final));
 }
 
 TEST("no number of forged sources makes a proven source lose its proof") {

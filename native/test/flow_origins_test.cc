@@ -43,4 +43,25 @@ TEST("OB-5.3.1-18 two flows belong to one user, whatever the device, or to nobod
   CHECK(!owners.have_one_user(connection(4), connection(5)));
 }
 
+TEST("one source that registers over ever new flows takes the places of its own oldest, not of other sources") {
+  FlowOwners owners(SipKey{1, 2}, 16 << 16);
+  const Address good = address("2001:db8:1::1", 5060);
+  for (uint32_t i = 1; i <= 100; ++i) owners.put(connection(i), "sip:good@example.com\n\n", &good);
+  Address greedy = address("2001:db8:2::", 5060);
+  for (uint32_t i = 0; i < 50'000; ++i) {
+    std::memcpy(greedy.ip + 12, &i, sizeof i);  // the whole /64 is one source
+    owners.put(connection(1'000 + i), "sip:greedy@example.com\n\n", &greedy);
+  }
+  for (uint32_t i = 1; i <= 100; ++i) CHECK(!owners.find(connection(i)).empty());
+  CHECK(!owners.find(connection(50'999)).empty());
+  CHECK(owners.find(connection(1'000)).empty());
+  const FlowOwners::Size size = owners.size();
+  CHECK(size.octets <= (16 << 16) / 8 * 5 && size.octets > (16 << 16) / 3);
+  CHECK(size.forgotten > 0);
+  // A source that registers again over the same flow holds no more than before.
+  for (int i = 0; i < 50'000; ++i) owners.put(connection(1), "sip:good@example.com\n\n", &good);
+  CHECK_EQ(owners.size().known, size.known);
+  for (uint32_t i = 1; i <= 100; ++i) CHECK(!owners.find(connection(i)).empty());
+}
+
 }  // namespace sluice::flow_origins_test

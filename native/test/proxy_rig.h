@@ -27,6 +27,7 @@ class ProxyRig : public ShardRig {
           if (change) change(config);
         }),
         store(opened(folder)) {
+    clients_hear_us();
     (*this)->proxying().open(store, 0, silences, rows);
     ProxySettings settings;
     settings.domains.add("example.com", "example.com");

@@ -209,4 +209,57 @@ TEST("what was answered has a memory of its own: when it is full, the oldest giv
   CHECK_EQ(rig.count(Counter::requests_held), 0);
 }
 
+TEST("of what is remembered of answered calls, refused ones give way first: the 2xx of a call still passes when it is repeated") {
+  const TemporaryFolder folder;
+  ProxyRig rig(folder.path(), [](EdgeConfig& config) { config.limits.max_pending = 16; });
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp)), caller = Peer::udp(rig.port(ShardRig::kCoreUdp));
+  rig.add(1, edge.port());
+  caller.send(invite(1).text());
+  const std::string accepted = rig.hear(edge, "INVITE sip:");
+  edge.send(answer_to(accepted, 200));
+  rig.hear(caller, "SIP/2.0 200 ");
+  for (int number = 2; number <= 100; ++number) {
+    caller.send(invite(number).text());
+    edge.send(answer_to(rig.hear(edge, "INVITE sip:"), 486));
+    const std::string answer = rig.hear(caller, "SIP/2.0 486 ");
+    caller.send(follow(invite(number), "ACK", tag_of(answer.substr(answer.find("486 ")))));
+    rig.heard(edge);
+  }
+  CHECK_EQ(rig.count(Counter::copies_held), 64);
+  CHECK_EQ(rig.count(Counter::copies_forgotten), 36);
+  edge.send(answer_to(accepted, 200));
+  rig.hear(caller, "SIP/2.0 200 ");
+  rig.pass(40'000);
+  rig.pass(40'000);
+  CHECK_EQ(rig.count(Counter::copies_held), 0);
+  CHECK_EQ(rig.count(Counter::copy_octets_held), 0);
+}
+
+TEST("of what is remembered of answered calls, a source has an eighth once half of it is used, and its octets have a bound too") {
+  int64_t counters[static_cast<size_t>(Counter::count_)] = {};
+  FlowCommons commons(SipKey{5, 6});
+  const SetTime time;
+  EdgeConfig config;
+  config.limits.max_pending = 200;
+  Ground ground(config, kRing, counters, time, 1, commons);
+  AnswerMemory copies(ground, "test", {4, 512}, {Counter::copies_held, Counter::copy_octets_held, Counter::copies_forgotten});
+  const uint16_t greedy = copies.share_of(address("192.0.2.1", 0)), other = copies.share_of(address("192.0.2.2", 0));
+  const auto held = [&] { return counters[static_cast<size_t>(Counter::copies_held)]; };
+  std::vector<std::pair<uint16_t, uint32_t>> all;  // by their index
+  const auto take = [&](uint16_t share, uint32_t octets) {
+    if (!copies.take(AnswerMemory::Kind::accepted, {static_cast<uint32_t>(all.size()), 1}, share, octets)) return false;
+    all.emplace_back(share, octets);
+    copies.make_room([](uint32_t, uint64_t) { return true; }, [&](uint32_t index) { copies.give(all[index].first, all[index].second); });
+    return true;
+  };
+  for (int i = 0; i < 1'000; ++i) take(greedy, 300);
+  CHECK_EQ(held(), 401);
+  for (int i = 0; i < 101; ++i) CHECK(take(other, 300));
+  CHECK(!take(other, 300));
+  CHECK(take(0, 300));
+  for (int i = 0; i < 100; ++i) take(0, 60'000);
+  CHECK(held() <= 7);
+  CHECK(counters[static_cast<size_t>(Counter::copy_octets_held)] <= 800 * 512);
+}
+
 }  // namespace sluice::proxying_hostile_test

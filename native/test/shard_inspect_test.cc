@@ -344,6 +344,7 @@ TEST("SA-16 a tap copies what its filters match, both ways, and nothing without 
 TEST("requests that the object path sends to a flow are copied, and so are the responses") {
   Scene scene([](EdgeConfig& config) { config.home = true; });
   ShardRig& rig = scene.rig;
+  rig.clients_hear_us();
   rig->tap().set({TapFilter()});
   const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
   const Peer datagrams = Peer::udp(rig.port(ShardRig::kClientUdp));

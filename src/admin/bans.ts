@@ -1,4 +1,5 @@
 /** Networks that the operator has banned, each for a limited time. */
+import { steadyNow } from "../base/steady-clock.js";
 import { type Cidr, cidr } from "../config/cidr.js";
 import { Unexpected } from "../config/kind.js";
 import type { Log } from "../observe/log.js";
@@ -44,7 +45,7 @@ export class Bans {
   }
 
   list(): readonly BanView[] {
-    const now = Date.now();
+    const now = steadyNow();
     return [...this.#bans].map(([address, { until }]) => ({ address, secondsLeft: Math.ceil((until - now) / 1_000) }));
   }
 
@@ -53,7 +54,7 @@ export class Bans {
     const net = networkOf(text);
     const address = shown(net);
     if (!this.#bans.has(address) && this.#bans.size >= MAX) throw new ControlRefusal(409, `there are ${MAX} bans already`);
-    this.#bans.set(address, { net, until: Date.now() + seconds * 1_000 });
+    this.#bans.set(address, { net, until: steadyNow() + seconds * 1_000 });
     this.#log.warn({ address, seconds }, "address banned");
     this.#tell({ kind: "banned", at: Date.now(), address, seconds, why: "the operator" });
     this.#changed();
@@ -82,11 +83,11 @@ export class Bans {
 
   #apply(): void {
     clearTimeout(this.#timer);
-    const now = Date.now();
+    const now = steadyNow();
     for (const [address, { until }] of this.#bans) {
       if (until > now) continue;
       this.#bans.delete(address);
-      this.#tell({ kind: "ban-ended", at: now, address, why: "its time is over" });
+      this.#tell({ kind: "ban-ended", at: Date.now(), address, why: "its time is over" });
     }
     const bans = [...this.#bans.values()];
     this.#pool.setBans(netsOf(bans.map(({ net }) => net)));

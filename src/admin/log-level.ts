@@ -25,7 +25,7 @@ export class LogLevel {
   get view(): LogLevelView {
     const level = this.#log.level;
     if (this.#until === 0) return { level };
-    return { level, back: this.#usual, secondsLeft: Math.ceil((this.#until - Date.now()) / 1_000) };
+    return { level, back: this.#usual, secondsLeft: Math.ceil((this.#until - performance.now()) / 1_000) };
   }
 
   /** The level when no temporary one is set. */
@@ -43,7 +43,7 @@ export class LogLevel {
     clearTimeout(this.#timer);
     this.#log.info({ from: this.#log.level, to: level, seconds }, "log level changed for a time");
     this.#log.level = level;
-    this.#until = Date.now() + seconds * 1_000;
+    this.#until = performance.now() + seconds * 1_000;
     this.#timer = setTimeout(() => this.#back(), seconds * 1_000).unref();
     return this.view;
   }

@@ -45,7 +45,7 @@ export class StatusPage {
   }
 
   read(): Status {
-    const { pool, config, state, startedAt, listeners, log, targetCount } = this.#running;
+    const { pool, config, state, listeners, log, targetCount } = this.#running;
     const counters = Object.fromEntries(Object.entries(Counter).map(([name, which]) => [name, Number(pool.counter(which))]));
     // A sample is the whole interval between two looks.
     const loopDelayMs = Math.max(0, Math.round(this.#delay.percentile(99) / 10_000 - DELAY_SAMPLE_MS * 100) / 100);
@@ -57,7 +57,7 @@ export class StatusPage {
       pid: process.pid,
       id: hexOf(this.#running.boot),
       at: this.#running.startedAt + performance.now() - this.#began,
-      uptimeSeconds: Math.floor((Date.now() - startedAt) / 1_000),
+      uptimeSeconds: Math.floor(process.uptime()),
       shards: { running: pool.alive, configured: pool.size },
       listeners: listeners.map(({ transport, address, port, facing }) => `${transport}:${showHostPort(address, port)}${facing === "both" ? "" : ` (${facing})`}`),
       flows: { stream: counters["streamFlows"] ?? 0, udp: counters["udpFlows"] ?? 0, limit: config.maxFlows },

@@ -81,7 +81,7 @@ export class Tracer {
   /** `what`: an AOR, a Call-ID after "call-id:", or an address with or without a port. One that runs goes on, for everyone who watches it. */
   start(what: string, seconds: number): TraceView {
     const filter = traceFilter(what);
-    const until = Date.now() + seconds * 1_000;
+    const until = performance.now() + seconds * 1_000;
     const same = [...this.#traces.values()].find((trace) => !trace.ended && trace.what === what);
     if (same) return this.#view(this.#prolong(same, until));
     const slot = this.#freeSlot();
@@ -150,7 +150,7 @@ export class Tracer {
   }
 
   #stopAt(id: string, until: number): NodeJS.Timeout {
-    return setTimeout(() => this.stop(id), until - Date.now()).unref();
+    return setTimeout(() => this.stop(id), until - performance.now()).unref();
   }
 
   #traced({ timeUs, sent, listener, ip, port, octets }: Tapped): TracedMessage {
@@ -188,7 +188,7 @@ export class Tracer {
   }
 
   #view({ id, what, until, messages }: Trace): TraceView {
-    return { id, what, secondsLeft: Math.max(0, Math.ceil((until - Date.now()) / 1_000)), messages: messages.length };
+    return { id, what, secondsLeft: Math.max(0, Math.ceil((until - performance.now()) / 1_000)), messages: messages.length };
   }
 }
 

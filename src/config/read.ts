@@ -43,10 +43,21 @@ export function readSettings(environment: Environment): Reading {
   return { settings: errors.length === 0 ? settings : undefined, errors, warnings: warningsOf(settings, environment) };
 }
 
+/** What one source may hold, and what it is a share of. */
+const SHARES: ReadonlyMap<Variable<unknown>, Variable<unknown>> = new Map([
+  [table.maxFlowsPerSource, table.maxFlows],
+  [table.maxPendingPerSource, table.maxPending],
+]);
+
 /** The effective text of a variable: what is set, else its default. An empty variable counts as not set. */
 export function textOf(variable: Variable<unknown>, environment: Environment): string | undefined {
   const text = environment[variable.name]?.trim();
-  return text === undefined || text === "" ? variable.fallback : text;
+  if (text !== undefined && text !== "") return text;
+  const whole = SHARES.get(variable);
+  if (whole === undefined) return variable.fallback;
+  // Whoever lowers the whole does not mean to give it to the first who comes.
+  const half = Math.floor(Number(textOf(whole, environment)) / 2);
+  return half < Number(variable.fallback) ? String(Math.max(half, 1)) : variable.fallback;
 }
 
 /** Adds the keys of the key file where the environment has none. `make`: a missing key file is made. */
@@ -62,7 +73,7 @@ export function completeConfig(settings: Settings, make: boolean): { readonly co
 }
 
 function contradictions(settings: Settings, environment: Environment): string[] {
-  return [...listenedTwice(settings), ...misfits(settings), ...openDoor(settings, environment), ...openAdmin(settings), ...missingParts(settings)];
+  return [...listenedTwice(settings), ...misfits(settings), ...sharesOfNothing(settings), ...openDoor(settings, environment), ...openAdmin(settings), ...missingParts(settings)];
 }
 
 /** Without users anyone may register as anyone: on a public address the operator has to ask for that explicitly. */
@@ -78,6 +89,16 @@ function openDoor({ mode, auth, listen }: Settings, environment: Environment): s
 function openAdmin({ adminListen, adminToken }: Settings): string[] {
   if (adminListen === "off" || isLoopback(adminListen) || adminToken !== undefined) return [];
   return [`${table.adminListen.name}: expected a loopback address, because others need ${table.adminToken.name}`];
+}
+
+/** A share that is larger than the whole is none: one source could take it all. */
+function sharesOfNothing({ maxFlows, maxFlowsPerSource, maxPending, maxPendingPerSource }: Settings): string[] {
+  const tooLarge = (share: Variable<number>, whole: Variable<number>, most: number): string =>
+    `${share.name}: expected no more than ${whole.name}, ${most}, of which it is one source's share`;
+  return [
+    ...(maxFlowsPerSource > maxFlows ? [tooLarge(table.maxFlowsPerSource, table.maxFlows, maxFlows)] : []),
+    ...(maxPendingPerSource > maxPending ? [tooLarge(table.maxPendingPerSource, table.maxPending, maxPending)] : []),
+  ];
 }
 
 function misfits({ mode, policy, auth, domains, location, minExpires, defaultExpires, maxExpires }: Settings): string[] {

@@ -199,8 +199,9 @@ export const table = {
     "SLUICE_MAX_FLOWS_PER_SOURCE",
     integer(1, 10_000_000),
     "1000",
-    "Connections at once from one source, and as many UDP flows. A source is an IPv4 address or the /64 of an IPv6 address; clients behind a " +
-      "NAT share this limit.",
+    "Connections at once from one source, and as many UDP flows; at most `SLUICE_MAX_FLOWS`. A source is an IPv4 address or the /64 of an IPv6 " +
+      "address; clients behind a NAT share this limit.",
+    "`1000`, or half of `SLUICE_MAX_FLOWS` if that is less",
   ),
   maxMessage: withDefault(
     "SLUICE_MAX_MESSAGE",
@@ -220,7 +221,8 @@ export const table = {
     integer(1, 10_000_000),
     "10000",
     "Requests from one source to the registrar and home proxy at once. Calls and the like may take half of this, REGISTER three quarters; the rest is " +
-      "reserved for REGISTER over registered flows and for BYE and CANCEL. The same applies to `SLUICE_MAX_PENDING`.",
+      "reserved for REGISTER over registered flows and for BYE and CANCEL. The same applies to `SLUICE_MAX_PENDING`, which it may not exceed.",
+    "`10000`, or half of `SLUICE_MAX_PENDING` if that is less",
   ),
   queueMax: withDefault(
     "SLUICE_QUEUE_MAX",

@@ -39,6 +39,9 @@ export const GAUGES: readonly number[] = [
   Counter.endedStrangers,
   Counter.endedMoved,
   Counter.refusedSources,
+  Counter.answersWaiting,
+  Counter.copiesHeld,
+  Counter.copyOctetsHeld,
 ];
 
 export interface PoolOptions {

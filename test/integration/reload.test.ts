@@ -23,7 +23,7 @@ for (const how of ["SIGHUP", "reload"] as const) {
   test(`SA-9 ${how} changes limits and log level, reports what it cannot change, and loses no flow`, async () => {
     const { SUT, U, C, admin, file } = await stage("SLUICE_MAX_FLOWS_PER_SOURCE=100\nSLUICE_LOG_LEVEL=info\n");
     const path = await register(U, C);
-    writeFileSync(file, "SLUICE_MAX_FLOWS_PER_SOURCE=1\nSLUICE_LOG_LEVEL=debug\nSLUICE_SHARDS=1\nSLUICE_MAX_PENDING=5000\nSLUICE_T1_MS=400\n");
+    writeFileSync(file, "SLUICE_MAX_FLOWS_PER_SOURCE=1\nSLUICE_LOG_LEVEL=debug\nSLUICE_SHARDS=1\nSLUICE_MAX_PENDING=50000\nSLUICE_T1_MS=400\n");
     if (how === "SIGHUP") SUT.signal("SIGHUP");
     else {
       expect((await admin.ask("POST", "/api/reload", {})).json).toEqual({

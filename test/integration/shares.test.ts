@@ -49,7 +49,7 @@ test("TR-21 a source gets exactly its share of connections on four shards, and a
 
 test("UDP flows that ask for keep-alives fill their own table, forget the oldest, and cost no connection (RFC 6223)", async () => {
   const upstream = `sip:${HOST}:${await core()};transport=udp`;
-  const { edge, port, admin } = await server({ SLUICE_UPSTREAM: upstream, SLUICE_MAX_FLOWS: "50" });
+  const { edge, port, admin } = await server({ SLUICE_UPSTREAM: upstream, SLUICE_MAX_FLOWS: "50", SLUICE_MAX_FLOWS_PER_SOURCE: "50" });
   let answered = 0;
   for (let at = 0; at < 150; at += 1) {
     const socket = await udp();

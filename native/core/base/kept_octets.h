@@ -11,12 +11,14 @@ namespace sluice {
 
 class KeptOctets {
  public:
-  // False: no memory; then nothing is kept.
-  bool keep(Text octets) noexcept {
-    octets_.reset(new (std::nothrow) char[octets.size()]);
-    size_ = octets_ == nullptr ? 0 : static_cast<uint32_t>(octets.size());
+  // Keeps both parts as one text. False: no memory; then nothing is kept.
+  bool keep(Text octets, Text rest = Text()) noexcept {
+    const size_t size = octets.size() + rest.size();
+    octets_.reset(new (std::nothrow) char[size]);
+    size_ = octets_ == nullptr ? 0 : static_cast<uint32_t>(size);
     if (octets_ == nullptr) return false;
     std::memcpy(octets_.get(), octets.data(), octets.size());
+    if (!rest.empty()) std::memcpy(octets_.get() + octets.size(), rest.data(), rest.size());
     return true;
   }
   Text text() const noexcept { return Text(octets_.get(), size_); }

@@ -35,12 +35,14 @@ AnswerCredit::Place& AnswerCredit::find_or_make(const Name& name) noexcept {
 }
 
 void AnswerCredit::received(const Address& source, size_t octets) noexcept {
-  Place& place = find_or_make(name_of(source));
+  const Name name = name_of(source);
+  Place& place = find_or_make(name);
+  const uint32_t more = static_cast<uint32_t>(std::min<size_t>(octets * kTimes, kMaxCredit));
+  // Another shard may change the account, or give its place to another source.
   Account account = place.load(std::memory_order_relaxed);
-  if (account.credit == kProven) return;
-  const int32_t more = static_cast<int32_t>(std::min<size_t>(octets * kTimes, kMaxCredit));
-  account.credit = std::min(account.credit + more, kMaxCredit);
-  place.store(account, std::memory_order_relaxed);
+  while (account.mark == name.mark && account.credit != kProven &&
+         !place.compare_exchange_weak(account, {account.mark, std::min(account.credit + more, kMaxCredit)}, std::memory_order_relaxed)) {
+  }
 }
 
 void AnswerCredit::heard_us(const Address& source) noexcept {
@@ -49,26 +51,29 @@ void AnswerCredit::heard_us(const Address& source) noexcept {
 }
 
 bool AnswerCredit::may_send(const Address& source, size_t octets, Kind kind) noexcept {
-  Place* place = find(name_of(source));
-  if (place == nullptr) return true;
+  const Name name = name_of(source);
+  Place* place = find(name);
+  if (place == nullptr) {
+    if (kind != Kind::question) return false;
+    find_or_make(name);
+    return true;
+  }
+  const uint32_t cost = static_cast<uint32_t>(std::min<size_t>(octets, kMaxCredit + 1));
+  const uint32_t needed = cost + (kind == Kind::provisional ? kQuestion : 0);
   Account account = place->load(std::memory_order_relaxed);
-  if (account.credit == kProven) return true;
-  const int32_t left = account.credit - static_cast<int32_t>(std::min<size_t>(octets, kMaxCredit));
-  const bool has_some = account.credit > 0;
-  // Nothing else may take the last of it, which lets the final response through.
-  const bool fits = kind == Kind::final ? has_some && left >= -kOverdraft : kind == Kind::question && !has_some ? left >= -kOverdraft : left > 0;
-  if (!fits) return false;
-  account.credit = left;
-  place->store(account, std::memory_order_relaxed);
+  do {
+    if (account.mark != name.mark || account.credit < needed) return false;
+    if (account.credit == kProven) return true;
+  } while (!place->compare_exchange_weak(account, {account.mark, account.credit - cost}, std::memory_order_relaxed));
   return true;
 }
 
 size_t AnswerCredit::room(const Address& source) noexcept {
-  const Place* place = find(name_of(source));
-  if (place == nullptr) return SIZE_MAX;
+  const Name name = name_of(source);
+  const Place* place = find(name);
+  if (place == nullptr) return 0;
   const Account account = place->load(std::memory_order_relaxed);
-  if (account.credit == kProven) return SIZE_MAX;
-  return account.credit <= 0 ? 0 : static_cast<size_t>(account.credit + kOverdraft);
+  return account.credit == kProven ? SIZE_MAX : account.credit;
 }
 
 }  // namespace sluice

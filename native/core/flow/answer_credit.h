@@ -1,6 +1,6 @@
 // How much we send to a UDP source before it has shown that it hears us: three times the octets received from it. A source address is
 // easy to forge, and our responses must not amplify what the forger sends. One account for the whole process: one shard may answer what
-// another received. Shards do not wait for each other here; if two change one account at once, a datagram's worth may get lost.
+// another received.
 #pragma once
 
 #include <atomic>
@@ -16,9 +16,8 @@ class AnswerCredit {
   enum class Kind : uint8_t { provisional, final, question };
 
   static constexpr uint32_t kTimes = 3;
-  // A final response may exceed the credit by this much; the source must make up for it before it gets another one. The first response
-  // to a short request may be a long one, and without it no call would ever start.
-  static constexpr int32_t kOverdraft = 2'048;
+  // What a provisional response leaves: room for the question whether the source hears us, which lets everything else through.
+  static constexpr uint32_t kQuestion = 400;
 
   explicit AnswerCredit(const SipKey& key) noexcept : key_(key) {}
 
@@ -27,7 +26,7 @@ class AnswerCredit {
   // It has repeated something that we sent only to this source.
   void heard_us(const Address& source) noexcept;
   // Deducts a response from its credit, or a question whether it hears us. False: too little is left. A source that we have forgotten since
-  // its last message may be answered.
+  // its last message, in a flood or a restart, may be asked, once.
   bool may_send(const Address& source, size_t octets, Kind kind) noexcept;
   // The longest final response it would get now.
   size_t room(const Address& source) noexcept;
@@ -37,12 +36,12 @@ class AnswerCredit {
   // sources, however many, never cost another source its proof. Only the credit or limit of one that has been silent for longer is lost.
   static constexpr size_t kLine = 8;
   static constexpr size_t kLines = 1u << 15;
-  static constexpr int32_t kMaxCredit = 1 << 16;
-  static constexpr int32_t kProven = INT32_MAX;
+  static constexpr uint32_t kMaxCredit = 1 << 16;
+  static constexpr uint32_t kProven = UINT32_MAX;
 
   struct alignas(8) Account {  // clang calls libatomic for less
     uint32_t mark = 0;
-    int32_t credit = 0;
+    uint32_t credit = 0;
   };
   static_assert(std::atomic<Account>::is_always_lock_free);
   using Place = std::atomic<Account>;

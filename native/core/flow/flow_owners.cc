@@ -1,6 +1,12 @@
 #include "core/flow/flow_owners.h"
 
+#include <utility>
+
 namespace sluice {
+
+FlowOwners::FlowOwners(const SipKey& key, size_t max_octets) : key_(key), max_octets_(max_octets / kStripes) {
+  for (Stripe& stripe : stripes_) stripe.by_source = decltype(stripe.by_source)(16, KeyHash{key});
+}
 
 uint64_t FlowOwners::hash_of(const FlowName& flow) const noexcept {
   SipHasher hash(key_);
@@ -15,23 +21,51 @@ uint64_t FlowOwners::hash_of(const FlowName& flow) const noexcept {
   return hash.finish();
 }
 
-void FlowOwners::put(const FlowName& flow, Text owner) {
+void FlowOwners::put(const FlowName& flow, Text owner, const Address* source) {
   const uint64_t name = hash_of(flow);
-  const size_t octets = owner.size() + kOverhead;
   Stripe& stripe = stripes_[name % kStripes];
   const std::lock_guard<std::mutex> guard(stripe.lock);
-  if (octets > max_octets_) return;
-  if (const auto known = stripe.by_flow.find(name); known != stripe.by_flow.end()) {
-    Entry& entry = *known->second;
-    stripe.octets += owner.size() - entry.owner.size();
-    entry.owner.assign(owner);
-    stripe.entries.splice(stripe.entries.end(), stripe.entries, known->second);
-  } else {
-    stripe.entries.push_back(Entry{name, std::string(owner)});
-    stripe.by_flow.emplace(name, std::prev(stripe.entries.end()));
-    stripe.octets += octets;
+  if (owner.size() + kOverhead > max_octets_) return;
+  if (stripe.by_flow.count(name) > 0) remove(stripe, name);
+  add(stripe, Entry{name, std::string(owner)}, source);
+  const Share* const share = stripe.entries.back().share;
+  // The newest stays: a share exists as long as it has an entry.
+  while (share != nullptr && stripe.octets > max_octets_ / 2 && share->octets > max_octets_ / 8 && share->oldest != share->newest) {
+    ++stripe.forgotten;
+    remove(stripe, share->oldest->flow);
   }
-  while (stripe.octets > max_octets_) drop_oldest(stripe);
+  while (stripe.octets > max_octets_) {
+    ++stripe.forgotten;
+    remove(stripe, stripe.entries.front().flow);
+  }
+}
+
+void FlowOwners::add(Stripe& stripe, Entry&& entry, const Address* source) {
+  stripe.entries.push_back(std::move(entry));
+  Entry& added = stripe.entries.back();
+  stripe.by_flow.emplace(added.flow, std::prev(stripe.entries.end()));
+  stripe.octets += added.octets();
+  if (source == nullptr) return;
+  const SourceKey key(*source);
+  Share& share = stripe.by_source.try_emplace(key, Share{key}).first->second;
+  share.octets += added.octets();
+  added.share = &share;
+  added.older = std::exchange(share.newest, &added);
+  (added.older == nullptr ? share.oldest : added.older->newer) = &added;
+}
+
+void FlowOwners::remove(Stripe& stripe, uint64_t flow) {
+  const auto found = stripe.by_flow.find(flow);
+  const Entry& gone = *found->second;
+  stripe.octets -= gone.octets();
+  if (Share* const share = gone.share; share != nullptr) {
+    share->octets -= gone.octets();
+    (gone.older == nullptr ? share->oldest : gone.older->newer) = gone.newer;
+    (gone.newer == nullptr ? share->newest : gone.newer->older) = gone.older;
+    if (share->oldest == nullptr) stripe.by_source.erase(SourceKey(share->source));
+  }
+  stripe.entries.erase(found->second);
+  stripe.by_flow.erase(found);
 }
 
 std::string FlowOwners::find(const FlowName& flow) {
@@ -58,14 +92,6 @@ FlowOwners::Size FlowOwners::size() {
     size.forgotten += stripe.forgotten;
   }
   return size;
-}
-
-void FlowOwners::drop_oldest(Stripe& stripe) {
-  ++stripe.forgotten;
-  const Entry& oldest = stripe.entries.front();
-  stripe.octets -= oldest.owner.size() + kOverhead;
-  stripe.by_flow.erase(oldest.flow);
-  stripe.entries.pop_front();
 }
 
 }  // namespace sluice

@@ -11,12 +11,18 @@ namespace {
 constexpr uint32_t kLongestInterval = 4'000;  // T2, RFC 3261 17.1.2.2
 constexpr uint32_t kLeastD = 32'000;          // RFC 6026 8.4
 constexpr size_t kCopyOctets = 2'048;         // besides the request, as in src/transaction/table.ts
-constexpr uint64_t kRemembered = 4;           // transactions for each pending request
+
+// What is remembered of one after its final response.
+uint32_t kept_octets(const ClientTransaction& one) noexcept { return static_cast<uint32_t>(sizeof one) + one.ack.size(); }
 
 }  // namespace
 
 ClientTransactions::ClientTransactions(Ground& ground, Outbox& outbox, ObjectGate& object) noexcept
-    : ground_(ground), outbox_(outbox), object_(object), timers_(nodes_, ground.clock) {}
+    : ground_(ground),
+      outbox_(outbox),
+      object_(object),
+      timers_(nodes_, ground.clock),
+      memory_(ground, "answered copies", {4, 1'024}, {Counter::copies_held, Counter::copy_octets_held, Counter::copies_forgotten}) {}
 
 ClientTransactions::~ClientTransactions() noexcept {
   by_branch_.each([this](uint32_t index) {
@@ -57,6 +63,7 @@ ClientTransactions::Started ClientTransactions::start(const ClientWay& way, Text
   one.serial = ++serials_;
   one.sent = sent;
   one.place = place;
+  one.share = is_exempt ? uint16_t{0} : memory_.share_of(payer);
   one.interval_ms = ground_.config.t1_ms;
   one.ends_at = timers_.after(uint64_t{ground_.config.branch_seconds} * 1'000);
   if (!one.is_reliable()) one.resend_at = timers_.after(one.interval_ms);
@@ -139,7 +146,8 @@ void ClientTransactions::final(uint32_t index, const Message& response) noexcept
   }
   if (response.status < 300) {
     // RFC 6026 7.2: each 2xx passes; its ACK is no part of this transaction. An abandoned one passes too (RFC 3261 16.7 step 5).
-    if (one.is_pending()) {
+    const bool is_first = one.is_pending();
+    if (is_first) {
       settle(one);
       one.state = ClientState::accepted;
       one.has_ended = true;
@@ -147,8 +155,9 @@ void ClientTransactions::final(uint32_t index, const Message& response) noexcept
       arm(index);
     }
     if (one.state != ClientState::accepted) return;
+    const uint64_t serial = one.serial;
     user_->heard(index, response);
-    if (!has_memory()) forget(index);
+    if (is_first && holds(index, serial) && !remember(index)) forget(index);
     return;
   }
   if (one.state == ClientState::completed && !one.ack.empty()) return void(send_again(one, outbox_.copied(one.ack.text())));
@@ -161,9 +170,9 @@ void ClientTransactions::final(uint32_t index, const Message& response) noexcept
   one.ends_at = timers_.after(std::max(kLeastD, 64 * ground_.config.t1_ms));
   const uint64_t serial = one.serial;
   if (was_awaited) user_->heard(index, response);
-  if (at(index).serial != serial) return;
-  if (at(index).is_reliable() || at(index).ack.empty() || !has_memory()) forget(index);
-  else arm(index);
+  if (!holds(index, serial)) return;
+  if (at(index).is_reliable() || at(index).ack.empty() || !remember(index)) return forget(index);
+  if (holds(index, serial)) arm(index);
 }
 
 void ClientTransactions::acknowledge(ClientTransaction& one, const Message& response) noexcept {
@@ -258,8 +267,19 @@ size_t ClientTransactions::flow_of(Text branch, char* id) noexcept {
   return index == 0 ? 0 : format_flow_id(ground_.config, source_of(at(index).flow), id);
 }
 
-// Under a flood, those with a final response are forgotten at once.
-bool ClientTransactions::has_memory() const noexcept { return slab_.used() <= kRemembered * uint64_t{ground_.config.limits.max_pending}; }
+// It has its final response. False: there is no room to remember it.
+bool ClientTransactions::remember(uint32_t index) noexcept {
+  ClientTransaction& one = at(index);
+  const auto kind = one.state == ClientState::completed ? AnswerMemory::Kind::answered : AnswerMemory::Kind::accepted;
+  if (!memory_.take(kind, {index, one.serial}, one.share, kept_octets(one))) return false;
+  one.is_remembered = true;
+  make_room();
+  return true;
+}
+
+void ClientTransactions::make_room() noexcept {
+  memory_.make_room([this](uint32_t index, uint64_t serial) { return holds(index, serial); }, [this](uint32_t index) { forget(index); });
+}
 
 void ClientTransactions::arm(uint32_t index) noexcept {
   const ClientTransaction& one = at(index);
@@ -288,6 +308,7 @@ void ClientTransactions::forget(uint32_t index) noexcept {
   ClientTransaction& one = at(index);
   for (FlowBuffer** buffer : {&one.sent, &one.reasons}) give_back(ground_.pool, *buffer);
   if (one.place != 0) object_.release(one.place);
+  if (one.is_remembered) memory_.give(one.share, kept_octets(one));
   timers_.cancel(index);
   by_branch_.remove(index);
   by_flow_.remove(index);
@@ -297,6 +318,7 @@ void ClientTransactions::forget(uint32_t index) noexcept {
 
 void ClientTransactions::tick() noexcept {
   timers_.tick([this](uint32_t index) { due(index); });
+  make_room();
 }
 
 }  // namespace sluice

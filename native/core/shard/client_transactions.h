@@ -8,6 +8,7 @@
 #include "core/base/hash_chains.h"
 #include "core/base/kept_octets.h"
 #include "core/base/slab.h"
+#include "core/shard/answer_memory.h"
 #include "core/shard/object_gate.h"
 #include "core/shard/transaction_timers.h"
 
@@ -58,6 +59,8 @@ struct ClientTransaction : ClientWay {
   bool has_ended = false;  // its owner waits for it no more
   bool is_cancelling = false;
   bool cancel_sent = false;
+  bool is_remembered = false;
+  uint16_t share = 0;       // of the source that pays, in AnswerMemory; 0: none
 
   bool is_pending() const noexcept { return state == ClientState::calling || state == ClientState::proceeding; }
 };
@@ -128,7 +131,9 @@ class ClientTransactions {
   void overdue(uint32_t index) noexcept;
   void fail(uint32_t index, ClientFailure why) noexcept;
   void settle(ClientTransaction& one) noexcept;
-  bool has_memory() const noexcept;
+  bool remember(uint32_t index) noexcept;
+  void make_room() noexcept;
+  bool holds(uint32_t index, uint64_t serial) noexcept { return at(index).serial == serial; }
   void arm(uint32_t index) noexcept;
   void due(uint32_t index) noexcept;
   void forget(uint32_t index) noexcept;
@@ -142,6 +147,7 @@ class ClientTransactions {
   HashChains<FlowLinks> by_flow_{FlowLinks{slab_}};
   Nodes nodes_{slab_};
   TransactionTimers<Nodes> timers_;
+  AnswerMemory memory_;
   uint64_t serials_ = 0;
   uint32_t timer_c_ = 0;
 };

@@ -79,7 +79,10 @@ void Intake::take_response(Item& item, int32_t* record) noexcept {
   if (back.keeper != config.shard && back.keeper < config.shards && !item.crossed) return void(hand_over(back.keeper, item));
   upstreams_.heard(source.remote, source.transport);
   heard_us(source);
-  if (back.kind == BackKind::probe) return;
+  if (back.kind == BackKind::probe) {
+    if (!back.to_core_hop && !source.from_core) responder_.heard_us(source.remote);
+    return;
+  }
   read_response_facts(item.message, source, item.facts, record);
   turn_.take();
 }

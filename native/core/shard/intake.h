@@ -10,7 +10,7 @@ namespace sluice {
 
 class Intake {
  public:
-  Intake(Ground& ground, Turn& turn, Crossing& crossing, Tap& tap, UpstreamHealth& upstreams, const Responder& responder) noexcept
+  Intake(Ground& ground, Turn& turn, Crossing& crossing, Tap& tap, UpstreamHealth& upstreams, Responder& responder) noexcept
       : ground_(ground), turn_(turn), crossing_(crossing), tap_(tap), upstreams_(upstreams), responder_(responder) {}
 
   // Takes the message in turn.next(). `crossed`: another shard handed it over.
@@ -31,7 +31,7 @@ class Intake {
   Crossing& crossing_;
   Tap& tap_;
   UpstreamHealth& upstreams_;
-  const Responder& responder_;
+  Responder& responder_;
 };
 
 }  // namespace sluice

@@ -171,6 +171,13 @@ void ObjectGate::bind_flow(Text id, uint32_t supervise_seconds) noexcept {
   timers_.supervise(slot, supervise_seconds == 0 ? 0 : supervise_seconds + ground_.config.flow_grace);
 }
 
+void ObjectGate::own_flow(Text id, Text owner) noexcept {
+  FlowName name;
+  if (!flow_name(id, name)) return;
+  const Flow* const flow = name.kind == FlowKind::stream && name.shard == ground_.config.shard ? ground_.flows.find_stream(name.slot, name.generation) : nullptr;
+  ground_.commons.owners.put(name, owner, name.kind == FlowKind::udp ? &name.remote : flow != nullptr ? &flow->remote : nullptr);
+}
+
 uint32_t ObjectGate::reserve(const Address& source, uint32_t requests, uint32_t octets, Room room, bool exempt) noexcept {
   uint32_t place = 0;
   const Grant grant = reservations_.take(source, requests, octets, room, exempt, ground_.config.limits.reservations, place);

@@ -78,6 +78,8 @@ class ObjectGate {
   size_t send_to_address(Transport transport, const Address& to, Text host, Text octets, char* id) noexcept;
   // From now on the end of this flow is an ObjectEvent. `supervise_seconds`: its Flow-Timer, 0: none.
   void bind_flow(Text id, uint32_t supervise_seconds) noexcept;
+  // Remembers who registered over that flow (flow_owners.h).
+  void own_flow(Text id, Text owner) noexcept;
 
   // Room for a request that TypeScript will hold; 0: none. `exempt`: a neighbour, which speaks for many.
   uint32_t reserve(const Address& source, uint32_t requests, uint32_t octets, Room room, bool exempt) noexcept;

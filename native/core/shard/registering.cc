@@ -307,12 +307,11 @@ void Registering::bind(unsigned i) noexcept {
   char id[kMaxFlowId];
   const Text flow(id, object_.flow_id_of(i, id));
   object_.bind_flow(flow, static_cast<uint32_t>(std::max(verdict[kVerdict_flow_timer], 0)));
-  FlowName name;
-  if (verdict[kVerdict_target] > 0 && object_.flow_name(flow, name)) {
+  if (verdict[kVerdict_target] > 0) {
     const bool is_flow = (verdict[kVerdict_edits] & static_cast<int32_t>(kGrant_outbound)) != 0;
     std::string owner(request.aor);
     owner.append("\n").append(is_flow ? request.instance : Text()).append("\n").append(request.key);
-    ground_.commons.owners.put(name, owner);
+    object_.own_flow(flow, owner);
   }
   inspect_.note_register(flow, turn_.item(i).message, static_cast<uint32_t>(std::max(verdict[kVerdict_target], 0)));
 }

@@ -43,20 +43,6 @@ constexpr size_t kStatusAt = 8;  // "SIP/2.0 "
 
 bool is_of_class(Text head, char first) noexcept { return head.size() > kStatusAt && head[kStatusAt] == first; }
 
-// The line of that header with its name; empty: there is none.
-Text line_of(Text head, Text name) noexcept {
-  for (size_t at = head.find('\n'); at != Text::npos; at = head.find('\n', at + 1)) {
-    const Text line = head.substr(at + 1, head.substr(at + 1).find('\n'));
-    if (line.size() > name.size() && same_text(line.substr(0, name.size()), name) && !is_class(line[name.size()], kChar_token)) return line;
-  }
-  return {};
-}
-
-bool is_reliable(Text head) noexcept { return is_of_class(head, '1') && !line_of(head, "RSeq").empty(); }
-
-// Whether the callee repeats it until the caller itself acknowledges it (RFC 3261 13.3.1.4, RFC 3262 3), and gives up the call if it does not.
-bool awaits_caller(Text head) noexcept { return is_reliable(head) || (is_of_class(head, '2') && line_of(head, "CSeq").find("INVITE") != Text::npos); }
-
 // The source that the tag of a stateless response is for.
 const Address* told_of(const ReturnPath& back) noexcept { return back.kind == BackKind::stream || back.from_core ? nullptr : &back.remote; }
 const Address* told_of(const Source& source) noexcept { return source.kind == FlowKind::stream || source.from_core ? nullptr : &source.remote; }
@@ -104,7 +90,7 @@ void Responder::send_back(const ReturnPath& back, Text head, Text body, bool fin
     if (RefusalTally::is_refusal(head) && !back.from_core) ground_.refusals.add(back.remote, head, ground_.clock.tick());
     // The source may be forged: never send it more than three times what the forger has sent.
     const bool is_stranger = !back.from_core && !is_core_side(ground_.config, back.listener, back.remote);
-    if (is_stranger && !may_send(back.remote, head, body)) return withhold(back, head);
+    if (is_stranger && !may_send(back.remote, head, body)) return withhold(back, head, body);
     outbox_.datagram(back.listener, back.remote, head, body);
     return;
   }
@@ -122,17 +108,17 @@ void Responder::send_back(const ReturnPath& back, Text head, Text body, bool fin
 
 bool Responder::may_send(const Address& to, Text head, Text body) noexcept {
   using Kind = AnswerCredit::Kind;
-  AnswerCredit& credit = ground_.commons.answers;
-  const size_t octets = head.size() + body.size();
-  if (!is_of_class(head, '1')) return credit.may_send(to, octets, Kind::final);
-  // A reliable one is repeated until the caller acknowledges it, and the call fails if it never does (RFC 3262 3).
-  return credit.may_send(to, octets, Kind::provisional) || (is_reliable(head) && credit.may_send(to, octets, Kind::final));
+  return ground_.commons.answers.may_send(to, head.size() + body.size(), is_of_class(head, '1') ? Kind::provisional : Kind::final);
 }
 
-// A source that hears us answers the question, and whoever sent the response repeats it.
-void Responder::withhold(const ReturnPath& back, Text head) noexcept {
+// A source that hears us answers the question, and gets the response then.
+void Responder::withhold(const ReturnPath& back, Text head, Text body) noexcept {
   ground_.counters.add(Counter::answers_withheld);
   ground_.alerts.add(Event::answer_withheld, back.remote);
+  if (withheld_.keep(back, head, body)) ask(back);
+}
+
+void Responder::ask(const ReturnPath& back) noexcept {
   Probe question;
   question.kind = "ask";
   question.count = ++questions_asked_;
@@ -141,13 +127,19 @@ void Responder::withhold(const ReturnPath& back, Text head) noexcept {
   question.next.core = false;
   question.next.listener = back.listener;
   question.next.remote = back.remote;
-  const AnswerCredit::Kind kind = awaits_caller(head) ? AnswerCredit::Kind::question : AnswerCredit::Kind::provisional;
   Writer out = outbox_.scratch();
   write_probe(ground_.config, question, out);
-  if (!ground_.commons.answers.may_send(back.remote, out.size(), kind)) return;
+  if (!ground_.commons.answers.may_send(back.remote, out.size(), AnswerCredit::Kind::question)) return;
   const Text octets = outbox_.commit(out);
   if (tap_.on()) tap_.sent(back.remote, back.listener, octets);
   outbox_.datagram(back.listener, back.remote, octets);
+}
+
+void Responder::heard_us(const Address& source) noexcept {
+  withheld_.release(source, [this](const ReturnPath& back, Text octets) {
+    const Text copy = outbox_.copied(octets);
+    if (!copy.empty()) outbox_.datagram(back.listener, back.remote, copy);
+  });
 }
 
 void Responder::deliver(const RingHead& head, Text octets) noexcept { deliver(FlowHandle{head.slot, head.generation}, octets, Text(), head.final); }

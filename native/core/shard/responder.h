@@ -7,6 +7,7 @@
 #include "core/shard/outbox.h"
 #include "core/shard/tap.h"
 #include "core/shard/turn.h"
+#include "core/shard/withheld_answers.h"
 
 namespace sluice {
 
@@ -16,7 +17,7 @@ Address answer_address(const EdgeConfig& config, const Item& item, uint32_t edit
 class Responder {
  public:
   Responder(Ground& ground, Outbox& outbox, Crossing& crossing, Tap& tap, ObjectEvents& object) noexcept
-      : ground_(ground), outbox_(outbox), crossing_(crossing), tap_(tap), object_(object) {}
+      : ground_(ground), outbox_(outbox), crossing_(crossing), tap_(tap), object_(object), withheld_(ground) {}
 
   // Answers a request we have received.
   void reply(const Item& item, int status, Text reason = Text(), uint32_t retry_after = 0, Text headers = Text()) noexcept;
@@ -27,13 +28,16 @@ class Responder {
   // The same for a response that another shard hands to us.
   void deliver(const RingHead& head, Text octets) noexcept;
   void count(int status, Method method) noexcept;
+  // That UDP source has answered our question: it gets what was withheld.
+  void heard_us(const Address& source) noexcept;
   // Whether an ACK is for a response of reply() or answer_sent(), and so ends here.
   AckFor owner_of(const Item& ack) const noexcept;
 
  private:
   void count_outcome(int status, Method method) noexcept;
   bool may_send(const Address& to, Text head, Text body) noexcept;
-  void withhold(const ReturnPath& back, Text head) noexcept;
+  void withhold(const ReturnPath& back, Text head, Text body) noexcept;
+  void ask(const ReturnPath& back) noexcept;
   void deliver(FlowHandle to, Text head, Text body, bool final) noexcept;
 
   Ground& ground_;
@@ -42,6 +46,7 @@ class Responder {
   Tap& tap_;
   ObjectEvents& object_;
   StatelessAnswers answers_;
+  WithheldAnswers withheld_;
   uint32_t questions_asked_ = 0;
 };
 

@@ -12,7 +12,6 @@ namespace {
 
 constexpr uint32_t kT2 = 4'000, kT4 = 5'000;  // RFC 3261 17.1.2.2
 constexpr size_t kHeldOctets = 2'048;  // besides its messages, as in src/transaction/table.ts
-constexpr size_t kAnswerOctets = 1'024;       // of a remembered response on average
 constexpr size_t kOwnTag = 11;
 
 // When the sender's timer E has reached T2 (RFC 4320 4.1): T1, 2 T1, 4 T1 ... up to the first interval of at least T2.
@@ -30,7 +29,7 @@ ServerTransactions::ServerTransactions(Ground& ground, Turn& turn, Outbox& outbo
       outbox_(outbox),
       object_(object),
       timers_(nodes_, ground.clock),
-      shares_(derive(ground.config.table_key, "answered shares")),
+      memory_(ground, "answered shares", {1, 1'024}, {Counter::answers_held, Counter::answer_octets_held, Counter::answers_forgotten}),
       tags_(derive(ground.config.table_key, "To tags")) {}
 
 ServerTransactions::~ServerTransactions() noexcept {
@@ -203,42 +202,17 @@ void ServerTransactions::finish(uint32_t index, ServerState state, uint64_t mill
   object_.release(std::exchange(one.place, 0));
   one.ends_at = timers_.after(milliseconds);
   one.aor = std::string();
-  const uint32_t most = ground_.config.limits.max_pending;
-  const uint16_t share = one.is_exempt ? uint16_t{0} : shares_.place_of(one.payer);
-  // Once that memory is half full, no source may have more than an eighth of it.
-  if (share != 0 && finished_.size() > most / 2 && shares_.held(share) > most / 8) {
-    ground_.counters.add(Counter::answers_forgotten);
-    return close(index);
-  }
+  const auto kind = state == ServerState::accepted ? AnswerMemory::Kind::accepted : AnswerMemory::Kind::answered;
+  const uint16_t share = one.is_exempt ? uint16_t{0} : memory_.share_of(one.payer);
+  if (!memory_.take(kind, {index, one.serial}, share, one.answer.size())) return close(index);
   one.share = share;
-  shares_.take(share);
-  finished_.push_back({index, one.serial, one.answer.size()});
-  finished_octets_ += one.answer.size();
-  ground_.counters.add(Counter::answers_held);
-  ground_.counters.add(Counter::answer_octets_held, one.answer.size());
+  one.is_remembered = true;
   arm(index);
   make_room();
 }
 
 void ServerTransactions::make_room() noexcept {
-  const uint32_t most = ground_.config.limits.max_pending;
-  while (!finished_.empty()) {
-    const Finished oldest = finished_.front();
-    const bool has_ended = !holds(oldest.index, oldest.serial);
-    if (!has_ended && finished_.size() <= most && finished_octets_ <= uint64_t{most} * kAnswerOctets) return;
-    drop_oldest();
-    if (has_ended) continue;
-    ground_.counters.add(Counter::answers_forgotten);
-    close(oldest.index);
-  }
-}
-
-void ServerTransactions::drop_oldest() noexcept {
-  const uint32_t octets = finished_.front().octets;
-  finished_.pop_front();
-  finished_octets_ -= octets;
-  ground_.counters.add(Counter::answers_held, -1);
-  ground_.counters.add(Counter::answer_octets_held, -static_cast<int64_t>(octets));
+  memory_.make_room([this](uint32_t index, uint64_t serial) { return holds(index, serial); }, [this](uint32_t index) { close(index); });
 }
 
 void ServerTransactions::arm(uint32_t index) noexcept {
@@ -266,7 +240,7 @@ void ServerTransactions::due(uint32_t index) noexcept {
 void ServerTransactions::close(uint32_t index) noexcept {
   ServerTransaction& one = at(index);
   if (one.is_open()) --open_;
-  shares_.give(one.share);
+  if (one.is_remembered) memory_.give(one.share, one.answer.size());
   give_back(ground_.pool, one.request);
   give_back(ground_.pool, one.last);
   if (one.place != 0) object_.release(one.place);

@@ -3,14 +3,13 @@
 // gives way.
 #pragma once
 
-#include <deque>
 #include <string>
 
 #include "core/base/hash_chains.h"
 #include "core/base/kept_octets.h"
 #include "core/base/slab.h"
 #include "core/home/ways.h"
-#include "core/relay/pending_shares.h"
+#include "core/shard/answer_memory.h"
 #include "core/shard/object_gate.h"
 #include "core/shard/transaction_timers.h"
 
@@ -57,7 +56,8 @@ struct ServerTransaction {
   Address payer;          // whose share of our memory it takes
   bool is_exempt = false;
   uint32_t place = 0;     // Reservations
-  uint16_t share = 0;     // PendingShares, once answered
+  uint16_t share = 0;     // in AnswerMemory
+  bool is_remembered = false;
   uint32_t loop = 0;
   uint32_t max_breadth = 0;
   uint32_t interval_ms = 0;
@@ -118,11 +118,6 @@ class ServerTransactions {
     Slab<ServerTransaction>& slab;
     WheelNode& node(uint32_t index) noexcept { return slab.at(index).timer; }
   };
-  struct Finished {
-    uint32_t index;
-    uint64_t serial;
-    uint32_t octets;
-  };
 
   Text tag(uint64_t serial, char* out) const noexcept;
   Text write_own(const Message& request, const ServerTransaction& one, int status, Text lines) noexcept;
@@ -131,7 +126,6 @@ class ServerTransactions {
   void keep(ServerTransaction& one, int status, Text octets) noexcept;
   void finish(uint32_t index, ServerState state, uint64_t milliseconds) noexcept;
   void make_room() noexcept;
-  void drop_oldest() noexcept;
   void arm(uint32_t index) noexcept;
   void due(uint32_t index) noexcept;
   void close(uint32_t index) noexcept;
@@ -144,9 +138,7 @@ class ServerTransactions {
   HashChains<Links> by_key_{Links{slab_}};
   Nodes nodes_{slab_};
   TransactionTimers<Nodes> timers_;
-  PendingShares shares_;
-  std::deque<Finished> finished_;  // the oldest first; some have ended since
-  uint64_t finished_octets_ = 0;
+  AnswerMemory memory_;
   SipKey tags_;
   uint64_t serials_ = 0;
   uint32_t open_ = 0;

@@ -39,6 +39,18 @@ test("SA-16 an error in a key does not repeat the key", () => {
   expect(errors).toEqual(["SLUICE_FLOW_KEYS: expected each value once, but key id 1 is there twice"]);
 });
 
+test("no source may hold everything: its usual share shrinks with the whole, and one that exceeds the whole is an error", () => {
+  expect(readSettings({}).settings).toMatchObject({ maxFlowsPerSource: 1_000, maxPendingPerSource: 10_000 });
+  expect(readSettings({ SLUICE_MAX_FLOWS: "50", SLUICE_MAX_PENDING: "5000" }).settings).toMatchObject({ maxFlowsPerSource: 25, maxPendingPerSource: 2_500 });
+  expect(readSettings({ SLUICE_MAX_FLOWS: "1", SLUICE_MAX_PENDING: "1" }).settings).toMatchObject({ maxFlowsPerSource: 1, maxPendingPerSource: 1 });
+  expect(readSettings({ SLUICE_MAX_FLOWS: "50", SLUICE_MAX_FLOWS_PER_SOURCE: "50" }).errors).toEqual([]);
+  expect(readSettings({ SLUICE_MAX_FLOWS: "50", SLUICE_MAX_FLOWS_PER_SOURCE: "51", SLUICE_MAX_PENDING_PER_SOURCE: "200000" }).errors).toEqual([
+    "SLUICE_MAX_FLOWS_PER_SOURCE: expected no more than SLUICE_MAX_FLOWS, 50, of which it is one source's share",
+    "SLUICE_MAX_PENDING_PER_SOURCE: expected no more than SLUICE_MAX_PENDING, 100000, of which it is one source's share",
+  ]);
+  expect(readSettings({ SLUICE_MAX_FLOWS: "many" }).errors).toEqual(['SLUICE_MAX_FLOWS: expected a whole number from 1 to 10000000, not "many"']);
+});
+
 test("hostile octets in a value are escaped and truncated", () => {
   const { errors } = readSettings({ SLUICE_SHARDS: `\u001b[2J\n${"x".repeat(500)}` });
   expect(errors[0]).toMatch(/^SLUICE_SHARDS: expected .* not "\\x1b\[2J\\nx+…"$/);
