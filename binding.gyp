@@ -25,7 +25,12 @@
       "target_name": "core_test",
       "type": "executable",
       "dependencies": ["core"],
-      "sources": ["<!@(node scripts/list-sources.mjs tests.txt)"],
+      "sources": ["<!@(node scripts/list-sources.mjs tests.txt test/)"],
+    },
+    {
+      "target_name": "tls_test",
+      "dependencies": ["core"],
+      "sources": ["<!@(node scripts/list-sources.mjs tests.txt tls_test/)", "<!@(node scripts/list-sources.mjs sources.txt tls/)", "native/test/check.cc"],
     },
   ],
 }

@@ -12,7 +12,7 @@ const SANITIZE = "address,undefined";
 const INTEGRATION =
   "addresses bans core-legs flow-death flows framing hairpin home-shards hostile-input hostile-registers pending proxy-protocol " +
   "shards stun tls tls-upstream tokens trace transactions websocket websocket-hostile websocket-policy";
-const FILES = ["test/conformance/", ...INTEGRATION.split(" ").map((name) => `test/integration/${name}.test.ts`)];
+const FILES = ["test/unit/native/tls-records.test.ts", "test/conformance/", ...INTEGRATION.split(" ").map((name) => `test/integration/${name}.test.ts`)];
 const named = process.argv.slice(2);
 const files = named.length > 0 ? named : FILES;
 
@@ -41,7 +41,7 @@ for (const name of ["package.json", "tsconfig.json", "vitest.config.ts", "src", 
 program("load");
 symlinkSync(join(ROOT, "build/bench"), join(tree, "build/bench"));
 symlinkSync(join(ROOT, "node_modules"), join(tree, "node_modules"));
-cpSync(join(ROOT, "build/sanitize/native/Release/sluice.node"), join(tree, "build/Release/sluice.node"));
+for (const name of ["sluice.node", "tls_test.node"]) cpSync(join(ROOT, "build/sanitize/native/Release", name), join(tree, "build/Release", name));
 
 const runtime = outputOf(process.env.CXX ?? "c++", ["-print-file-name=libasan.so"]);
 if (runtime === undefined || !existsSync(runtime)) fail("libasan is missing: apt-get install -y libgcc-12-dev");

@@ -12,6 +12,7 @@ TlsMaterial read_tls_material(const Napi::Object& from) {
   material.authorities = from.Get("authorities").ToString();
   const std::string client = from.Get("clientCertificate").ToString();
   material.client = client == "require" ? ClientCertificate::require : client == "optional" ? ClientCertificate::optional : ClientCertificate::off;
+  material.own_records = from.Get("ownRecords").ToBoolean();
   const auto key = from.Get("ticketKey").As<Napi::Uint8Array>();
   material.ticket_key.assign(reinterpret_cast<const char*>(key.Data()), key.ElementLength());
   return material;

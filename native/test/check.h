@@ -18,6 +18,9 @@ std::vector<Case>& cases();
 void fail(const char* file, int line, const std::string& what);
 bool has_failed();  // the current test
 
+// Runs every TEST and prints one line each, TAP style: "ok NAME" or "not ok NAME"; --list prints the names with their files. Returns the exit status.
+int run(int argc, char** argv);
+
 struct Register {
   Register(const char* name, const char* file, void (*run)()) { cases().push_back({name, file, run}); }
 };

@@ -8,7 +8,8 @@ namespace {
 
 // Opens as soon as anything arrives, and cannot send.
 struct DumbTls final : TlsSession {
-  TlsResult receive(Text wire, char* plain, size_t room, size_t& size, std::vector<char>&) noexcept override {
+  TlsResult receive(Text& all, char* plain, size_t room, size_t& size, std::vector<char>&) noexcept override {
+    const Text wire = std::exchange(all, Text());
     size = 0;
     if (wire.empty()) return TlsResult::ok;
     opened = true;

@@ -54,7 +54,8 @@ struct Gate final : UpgradeGate {
 
 // Passes text unchanged once the first octets have arrived; '!' breaks it, '.' is the peer's close_notify.
 struct PlainTls final : TlsSession {
-  TlsResult receive(Text wire, char* plain, size_t room, size_t& size, std::vector<char>& out) noexcept override {
+  TlsResult receive(Text& all, char* plain, size_t room, size_t& size, std::vector<char>& out) noexcept override {
+    Text wire = std::exchange(all, Text());
     size = 0;
     if (wire.empty()) return TlsResult::ok;
     if (!opened) {
@@ -83,6 +84,45 @@ struct PlainTls final : TlsSession {
 struct PlainProvider final : TlsProvider {
   std::unique_ptr<TlsSession> accept() noexcept override { return std::make_unique<PlainTls>(); }
   std::unique_ptr<TlsSession> dial(Text) noexcept override { return std::make_unique<PlainTls>(); }
+};
+
+// Records end with '|'. It takes over after the first octet of the wire.
+struct RecordTls final : TlsSession {
+  TlsResult receive(Text& wire, char* plain, size_t room, size_t& size, std::vector<char>&) noexcept override {
+    size = 0;
+    for (size_t end = wire.find('|'); end != Text::npos; end = wire.find('|')) {
+      size += wire.substr(0, end).copy(plain + size, room - size);
+      wire.remove_prefix(end + 1);
+    }
+    return TlsResult::ok;
+  }
+  bool send(Text plain, std::vector<char>& out) noexcept override { return out.insert(out.end(), plain.begin(), plain.end()), out.push_back('|'), true; }
+  void close(std::vector<char>&) noexcept override {}
+  bool is_open() const noexcept override { return true; }
+  bool was_resumed() const noexcept override { return false; }
+  Text fault() const noexcept override { return ""; }
+};
+
+struct GreetingTls final : TlsSession {
+  TlsResult receive(Text& wire, char*, size_t, size_t& size, std::vector<char>&) noexcept override {
+    size = 0;
+    if (wire.empty()) return TlsResult::ok;
+    wire.remove_prefix(1);
+    opened = true;
+    return TlsResult::ok;
+  }
+  bool send(Text, std::vector<char>&) noexcept override { return false; }
+  void close(std::vector<char>&) noexcept override {}
+  bool is_open() const noexcept override { return opened; }
+  bool was_resumed() const noexcept override { return false; }
+  Text fault() const noexcept override { return ""; }
+  std::unique_ptr<TlsSession> successor() noexcept override { return std::make_unique<RecordTls>(); }
+  bool opened = false;
+};
+
+struct RecordProvider final : TlsProvider {
+  std::unique_ptr<TlsSession> accept() noexcept override { return std::make_unique<GreetingTls>(); }
+  std::unique_ptr<TlsSession> dial(Text) noexcept override { return nullptr; }
 };
 
 constexpr uint8_t kOneHost = 128;
@@ -325,6 +365,41 @@ TEST("TR-25 TLS: the handshake, messages in pieces, responses, and the peer's cl
   rig.hear(core, "Call-ID: c2");
   core.send_to(rig.port(ShardRig::kCoreUdp), answer_to(request, 202));
   CHECK(holds(rig.hear(client, "SIP/2.0 202"), "SIP/2.0 202"));
+}
+
+TEST("TR-17 a TLS session hands over to its successor, and the beginning of a record waits for its rest, however it is cut") {
+  ShardRig rig;
+  rig->set_tls(std::make_unique<RecordProvider>());
+  const Peer core = Peer::bound(SOCK_DGRAM);
+  rig.upstreams({{Transport::udp, core.port()}});
+  const std::string body(9000, 'b');
+  for (const size_t step : {1000000, 7001, 501}) {
+    const Peer client = Peer::tcp(rig.port(ShardRig::kClientTls));
+    const std::string first = Request{.number = 1, .transport = "TLS"}.text();
+    const std::string second = Request{.number = 2, .transport = "TLS", .body = body}.text();
+    const std::string wire = "H" + first.substr(0, 100) + "|" + first.substr(100) + second.substr(0, 50) + "|" + second.substr(50) + "|\r\n\r\n|";
+    for (size_t at = 0; at < wire.size(); at += step) {
+      client.send(wire.substr(at, step));
+      rig.turn();
+    }
+    const std::string both = rig.hear(core, body);
+    CHECK(holds(both, "Call-ID: c1"));
+    core.send_to(rig.port(ShardRig::kCoreUdp), answer_to(both.substr(both.rfind("MESSAGE sip:")), 202));
+    const std::string heard = rig.hear(client, "SIP/2.0 202");
+    CHECK(holds(heard, "\r\n|"));
+  }
+  CHECK_EQ(rig.count(Counter::tls_own_records), 3);
+  CHECK_EQ(rig.count(Counter::tls_handshakes), 3);
+}
+
+TEST("TR-20 a TLS record that is not finished in time ends its connection as an unfinished message does") {
+  ShardRig rig;
+  rig->set_tls(std::make_unique<RecordProvider>());
+  const Peer client = Peer::tcp(rig.port(ShardRig::kClientTls));
+  client.send("H\r\n\r\n|half a record");
+  rig.hear(client, "\r\n|");
+  rig.pass(11'000);
+  CHECK_EQ(client.drain(), "<EOF>");
 }
 
 TEST("TR-25 a TLS failure is reported and the connection closed, and without a certificate nobody gets in") {

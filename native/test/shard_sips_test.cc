@@ -16,7 +16,8 @@ void behind_balancers(EdgeConfig& config) {
 
 // Passes octets unchanged.
 struct ClearTls final : TlsSession {
-  TlsResult receive(Text wire, char* plain, size_t room, size_t& size, std::vector<char>&) noexcept override {
+  TlsResult receive(Text& all, char* plain, size_t room, size_t& size, std::vector<char>&) noexcept override {
+    const Text wire = std::exchange(all, Text());
     opened = true;
     size = wire.copy(plain, room);
     return TlsResult::ok;

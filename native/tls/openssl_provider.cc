@@ -78,6 +78,7 @@ OpensslPtr<SSL_CTX> accepting_context(const TlsMaterial& material, const TlsMate
   if (material.ticket_key.size() == kTicketKey) SSL_CTX_set_tlsext_ticket_keys(context.get(), const_cast<char*>(material.ticket_key.data()), kTicketKey);
   SSL_CTX_set_tlsext_servername_callback(context.get(), choose_by_name);
   SSL_CTX_set_tlsext_servername_arg(context.get(), all);
+  if (material.own_records) SSL_CTX_set_keylog_callback(context.get(), OpensslSession::log_secret);
   if (material.client != ClientCertificate::off) {
     if (!use_authorities(context.get(), material.authorities, true)) return nullptr;
     SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | (material.client == ClientCertificate::require ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
@@ -87,18 +88,24 @@ OpensslPtr<SSL_CTX> accepting_context(const TlsMaterial& material, const TlsMate
 
 class OpensslProvider : public TlsProvider {
  public:
-  explicit OpensslProvider(std::shared_ptr<Contexts> contexts) noexcept : contexts_(std::move(contexts)) {}
+  OpensslProvider(std::shared_ptr<Contexts> contexts, bool own_records) noexcept : contexts_(std::move(contexts)), own_records_(own_records) {}
 
-  std::unique_ptr<TlsSession> accept() noexcept override { return contexts_->accepting.empty() ? nullptr : session(contexts_->accepting[0].get(), Text()); }
+  std::unique_ptr<TlsSession> accept() noexcept override {
+    if (contexts_->accepting.empty()) return nullptr;
+    std::unique_ptr<OpensslSession> accepted = session(contexts_->accepting[0].get(), Text());
+    if (accepted && own_records_) accepted->leave_records();
+    return accepted;
+  }
   std::unique_ptr<TlsSession> dial(Text name) noexcept override { return name.empty() ? nullptr : session(contexts_->dialling.get(), name); }
 
  private:
-  std::unique_ptr<TlsSession> session(SSL_CTX* context, Text name) noexcept {
+  std::unique_ptr<OpensslSession> session(SSL_CTX* context, Text name) noexcept {
     SSL* ssl = SSL_new(context);
     return ssl == nullptr ? nullptr : std::make_unique<OpensslSession>(ssl, name, contexts_);
   }
 
   std::shared_ptr<Contexts> contexts_;
+  bool own_records_;
 };
 
 std::string reason() noexcept {
@@ -123,7 +130,7 @@ std::unique_ptr<TlsProvider> make_tls_provider(const TlsMaterial& material, std:
   // An upstream that asks for our certificate gets it (RFC 3261 26.3.1).
   const bool shown = material.pairs.empty() || use_pair(dialling, material.pairs[0]);
   if (!shown || !use_authorities(dialling, material.authorities, false)) return fault = reason(), nullptr;
-  return std::make_unique<OpensslProvider>(std::move(contexts));
+  return std::make_unique<OpensslProvider>(std::move(contexts), material.own_records);
 }
 
 }  // namespace sluice

@@ -2,8 +2,11 @@
 
 #include <openssl/err.h>
 
+#include <utility>
+
 #include "core/sip/address.h"
 #include "peer_name.h"
+#include "record_session.h"
 
 namespace sluice {
 
@@ -21,6 +24,18 @@ OpensslSession::OpensslSession(SSL* ssl, Text name, std::shared_ptr<const void> 
   Address address;
   // RFC 6066 3: SNI must not contain a literal address.
   if (!parse_ip(name, address)) SSL_set_tlsext_host_name(ssl, name_->c_str());
+}
+
+void OpensslSession::leave_records() noexcept {
+  watch_ = std::make_unique<HandshakeWatch>();
+  SSL_set_app_data(ssl_.get(), watch_.get());
+  // Whatever follows the handshake is not for OpenSSL, so it must not read any of that.
+  SSL_set_read_ahead(ssl_.get(), 0);
+}
+
+void OpensslSession::log_secret(const SSL* ssl, const char* line) noexcept {
+  auto* watch = static_cast<HandshakeWatch*>(SSL_get_app_data(ssl));
+  if (watch != nullptr) watch->note_secret(line);
 }
 
 BIO_METHOD* OpensslSession::method() noexcept {
@@ -54,14 +69,16 @@ int OpensslSession::write(BIO* bio, const char* data, int size) noexcept {
 
 long OpensslSession::control(BIO*, int command, long, void*) noexcept { return command == BIO_CTRL_FLUSH ? 1 : 0; }
 
-TlsResult OpensslSession::receive(Text wire, char* plain, size_t room, size_t& size, std::vector<char>& out) noexcept {
+TlsResult OpensslSession::receive(Text& wire, char* plain, size_t room, size_t& size, std::vector<char>& out) noexcept {
   wire_ = wire;
   out_ = &out;
   size = 0;
+  const size_t before = out.size();
   // The error queue belongs to the thread, and Node uses it too.
   ERR_clear_error();
   TlsResult result = open_ ? TlsResult::ok : shake_hands();
-  while (open_ && result == TlsResult::ok && size < room) {
+  if (watch_) take_over(Text(out.data() + before, out.size() - before));
+  while (open_ && !records_ && result == TlsResult::ok && size < room) {
     size_t taken = 0;
     const int done = SSL_read_ex(ssl_.get(), plain + size, room - size, &taken);
     if (done == 1) {
@@ -72,10 +89,24 @@ TlsResult OpensslSession::receive(Text wire, char* plain, size_t room, size_t& s
     if (error == SSL_ERROR_WANT_READ) break;
     result = error == SSL_ERROR_ZERO_RETURN ? TlsResult::closed : failed(done);
   }
-  wire_ = Text();
+  wire = std::exchange(wire_, Text());
   out_ = nullptr;
   ERR_clear_error();
   return result;
+}
+
+// `flight`: what this call has sent.
+void OpensslSession::take_over(Text flight) noexcept {
+  watch_->note_flight(flight);
+  if (!open_) return;
+  records_ = watch_->take_over(ssl_.get(), flight);
+  SSL_set_app_data(ssl_.get(), nullptr);
+  watch_.reset();
+  if (!records_) SSL_set_read_ahead(ssl_.get(), 1);
+}
+
+std::unique_ptr<TlsSession> OpensslSession::successor() noexcept {
+  return records_ ? std::make_unique<RecordSession>(std::move(records_)) : nullptr;
 }
 
 TlsResult OpensslSession::shake_hands() noexcept {

@@ -130,7 +130,7 @@ function readTests() {
 }
 
 function testFiles() {
-  const files = ["test", "native/test"].flatMap((folder) =>
+  const files = ["test", "native/test", "native/tls_test"].flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true }).map((name) => `${folder}/${name}`),
   );
   return files.filter((file) => /\.test\.ts$|_test\.cc$|^test\/conformance\/[^/]*\.md$/.test(file)).sort();

@@ -20,7 +20,7 @@ export function buildNative({ tests = false, gyp = false } = {}) {
     [join(ROOT, "native/core"), join(ROOT, "native/addon"), join(ROOT, "native/tls"), ...["sources.txt", "tests.txt", "CMakeLists.txt"].map((name) => join(ROOT, "native", name)), join(ROOT, "binding.gyp")],
     CPP,
   );
-  const wanted = tests ? newest([join(ROOT, "native/test")], CPP) : 0;
+  const wanted = tests ? newest([join(ROOT, "native/test"), join(ROOT, "native/tls_test")], CPP) : 0;
   const stamp = readStamp();
   const fresh = stamp.tool === tool || (!gyp && stamp.tool !== undefined);
   if (fresh && existsSync(ADDON) && stamp.addon >= sources && (!tests || stamp.tests >= Math.max(sources, wanted))) return;

@@ -183,6 +183,7 @@ export const metricTable: readonly MetricRow[] = [
   { name: "upstream_failures_total", help: "Times an upstream target stopped answering.", values: one(Counter.upstreamFailures) },
   { name: "tls_handshakes_total", help: "TLS handshakes.", label: "result", values: { done: Counter.tlsHandshakes, failed: Counter.tlsFailed } },
   { name: "tls_handshakes_resumed_total", help: "TLS handshakes that resumed a session.", values: one(Counter.tlsResumed) },
+  { name: "tls_own_records_total", help: "TLS handshakes whose records are Sluice's own (`SLUICE_TLS_RECORDS=own`); those of other connections are OpenSSL's.", values: one(Counter.tlsOwnRecords) },
   { name: "handshakes", help: "Unfinished TLS and WebSocket handshakes.", gauge: true, values: one(Counter.handshakes) },
   { name: "handshakes_refused_total", help: "Connections closed because too many handshakes were unfinished, in all or of their source.", values: one(Counter.handshakesRefused) },
   { name: "websocket_handshakes_total", help: "WebSocket handshakes.", label: "result", values: { agreed: Counter.wsUpgrades, refused: Counter.wsRefused } },

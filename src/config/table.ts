@@ -119,6 +119,13 @@ export const table = {
     "off",
     "Whether TLS and WSS clients are asked for a certificate, and whether they must send one. A certificate that is sent must be valid.",
   ),
+  tlsRecords: withDefault(
+    "SLUICE_TLS_RECORDS",
+    oneOf(["own", "openssl"]),
+    "openssl",
+    "Who seals and opens the records of TLS and WSS clients once OpenSSL has shaken hands: `openssl`, or Sluice's `own` code over OpenSSL's ciphers, " +
+      "which needs 600 octets for an idle connection instead of 14,000 and a third of the CPU.",
+  ),
   wsOrigins: withDefault(
     "SLUICE_WS_ORIGINS",
     commaList(origin),

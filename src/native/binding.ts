@@ -104,6 +104,8 @@ export interface TlsMaterial {
   /** The authorities to trust. */
   readonly authorities: string;
   readonly clientCertificate: "off" | "optional" | "require";
+  /** The records of accepted connections are sealed and opened by native/tls once the handshake is complete. */
+  readonly ownRecords: boolean;
   /** 80 octets, the same for all shards. */
   readonly ticketKey: Uint8Array;
 }

@@ -119,7 +119,7 @@ export class Certificates {
     for (const timer of this.#timers) clearInterval(timer);
   }
 
-  #read({ tlsCert = [], tlsKey = [], tlsCa, tlsClientCert }: Config): TlsMaterial {
+  #read({ tlsCert = [], tlsKey = [], tlsCa, tlsClientCert, tlsRecords }: Config): TlsMaterial {
     const authorities = tlsCa === undefined ? rootCertificates.join("\n") : readText(table.tlsCa.name, tlsCa);
     check(table.tlsCa.name, tlsCa ?? "", () => new X509Certificate(authorities));
     const pairs = tlsCert.map((file, index) => {
@@ -128,7 +128,7 @@ export class Certificates {
       check(table.tlsCert.name, file, () => createSecureContext({ cert: certificate, key }));
       return { certificate, key };
     });
-    return { pairs, authorities, clientCertificate: tlsClientCert, ticketKey: this.#ticketKey };
+    return { pairs, authorities, clientCertificate: tlsClientCert, ownRecords: tlsRecords === "own", ticketKey: this.#ticketKey };
   }
 
   /** Tickets of the oldest key no longer resume: their clients make one full handshake. */

@@ -20,6 +20,9 @@ const UNASKED_MS = 2_000;
 /** The sanitizer runtime must also be loaded into programs under test (scripts/sanitize.mjs). */
 export const sanitizer = Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(?:LD_PRELOAD|ASAN_OPTIONS|UBSAN_OPTIONS)$/.test(name)));
 
+/** `SLUICE_TLS_RECORDS=openssl npm test` runs everything with the other records. */
+const records = Object.fromEntries(Object.entries(process.env).filter(([name]) => name === "SLUICE_TLS_RECORDS"));
+
 export type Settings = Readonly<Record<string, string>>;
 
 /** Those that would outlive this process: some wait for further tests until it ends. */
@@ -147,6 +150,7 @@ export class Edge {
       env: {
         PATH: process.env["PATH"],
         ...sanitizer,
+        ...records,
         SLUICE_MODE: "edge",
         SLUICE_SHARDS: "1",
         SLUICE_STATE_DIR: this.stateDir,

@@ -203,6 +203,7 @@ void Connections::drop_layer(Flow& flow) noexcept {
   // Unread octets would turn the close into a reset, and the peer would never see the reason.
   char unread[4096];
   for (int i = 0; i < 16 && recv(flow.fd, unread, sizeof unread, MSG_DONTWAIT) > 0; ++i) continue;
+  give_back(ground_.pool, layer.record);
   delete flow.layer;
   flow.layer = nullptr;
 }

@@ -54,14 +54,14 @@ void FlowTimers::arm(uint32_t slot) noexcept {
     if (wait == 0) after_silence(udp_memory(flow));
   } else if ((flow.flags & kFlow_core) == 0) {
     if (wait == 0) after_silence(limits.idle_seconds);
-    if (pings(flow) && (flow.marks & kMark_partial) == 0) after_silence(ping_after(flow) + (flow.layer->pinged ? kPongSeconds : 0));
+    if (pings(flow) && !is_partial(flow)) after_silence(ping_after(flow) + (flow.layer->pinged ? kPongSeconds : 0));
     if ((flow.marks & kMark_spoke) == 0) at_most(limits.first_message_seconds * Clock::kTicksPerSecond);
   }
   if (!is_ready(flow)) {
     const uint32_t due = flow.birth + limits.handshake_seconds * Clock::kTicksPerSecond;
     at_most(static_cast<int32_t>(due - now) > 0 ? due - now : 1);
   }
-  if (flow.marks & kMark_partial) at_most(limits.message_seconds * Clock::kTicksPerSecond);
+  if (is_partial(flow)) at_most(limits.message_seconds * Clock::kTicksPerSecond);
   if (wait == 0) wheel_.cancel(slot);
   else wheel_.arm(slot, wait);
 }
@@ -78,7 +78,7 @@ Missed FlowTimers::missed(const Flow& flow) const noexcept {
     return silent_for(udp_memory(flow)) && flow.pending == 0 ? Missed::idle : Missed::nothing;
   }
   if (flow.state == FlowState::connecting || (flow.marks & kMark_peer_closed)) return Missed::connecting;
-  if (flow.marks & kMark_partial) return Missed::message;
+  if (is_partial(flow)) return Missed::message;
   if (!is_ready(flow) && open_for(limits.handshake_seconds)) return Missed::handshake;
   if (dead) return Missed::life_sign;
   if (flow.flags & kFlow_core) return Missed::nothing;

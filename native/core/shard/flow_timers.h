@@ -11,6 +11,9 @@ inline bool is_ready(const Flow& flow) noexcept {
   return flow.layer == nullptr || (flow.layer->stage == Stage::open && (!flow.layer->is_secure || (flow.layer->tls && flow.layer->tls->is_open())));
 }
 
+// Whether the rest of a message or of a TLS record is due.
+inline bool is_partial(const Flow& flow) noexcept { return (flow.marks & kMark_partial) != 0 || (flow.layer != nullptr && flow.layer->record != nullptr); }
+
 constexpr uint32_t kUdpMemorySeconds = 2 * 3600;  // how long to remember an unsupervised or dead UDP flow
 constexpr uint32_t kPassingSeconds = 600;         // the same for one that nobody registered over
 constexpr uint32_t kPongSeconds = 10;             // how long a pinged WebSocket client may stay silent

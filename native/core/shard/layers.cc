@@ -1,6 +1,7 @@
 // Layers between the connection and SIP: PROXY header and TLS.
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "core/shard/stream_reader.h"
@@ -66,10 +67,41 @@ void StreamReader::receive_tls(uint32_t slot) noexcept {
   if (shaking && !turn_.may_shake_hands()) return;
   char* room = turn_.stream_room(kTlsRead + 2 * kTlsRead + kTlsSlack + (flow.in == nullptr ? 0 : flow.in->size));
   if (room == nullptr) return;
+  if (flow.layer->record != nullptr) return receive_record(slot);
   const ssize_t n = receive_into(slot, room, kTlsRead);
   if (n == 0) return;
   turn_.use_stream(static_cast<size_t>(n));
   decrypt(slot, Text(room, static_cast<size_t>(n)));
+}
+
+// A record that has begun is read into its own buffer, so that trickling octets are not copied over and over.
+void StreamReader::receive_record(uint32_t slot) noexcept {
+  FlowBuffer*& record = ground_.flows.at(slot).layer->record;
+  if (record->done > 0) {
+    const Text rest = record->text();
+    std::memmove(record->data(), rest.data(), rest.size());
+    record->size = static_cast<uint32_t>(rest.size());
+    record->done = 0;
+  }
+  if (record->size == record->capacity && !grow(ground_.pool, record, 2 * record->capacity)) return connections_.close(slot, Counter::flows_refused);
+  const ssize_t n = receive_into(slot, record->data() + record->size, std::min<size_t>(record->capacity - record->size, kTlsRead));
+  if (n == 0) return;
+  record->size += static_cast<uint32_t>(n);
+  decrypt(slot, record->text());
+}
+
+// `rest` may lie in the buffer of the record. False: the flow is closed.
+bool StreamReader::keep_record(uint32_t slot, Text rest) noexcept {
+  FlowBuffer*& record = ground_.flows.at(slot).layer->record;
+  if (rest.empty()) return give_back(ground_.pool, record), true;
+  const bool goes_on = record != nullptr && rest.data() == record->text().data();  // it is still the same record
+  if (record != nullptr) {
+    record->done = record->size - static_cast<uint32_t>(rest.size());
+  } else if (!append(ground_.pool, record, rest)) {
+    return connections_.close(slot, Counter::flows_refused), false;
+  }
+  if (!goes_on) timers_.arm(slot);
+  return true;
 }
 
 bool StreamReader::begin_tls(uint32_t slot) noexcept {
@@ -84,8 +116,8 @@ void StreamReader::decrypt(uint32_t slot, Text wire) noexcept {
   Flow& flow = ground_.flows.at(slot);
   if (!flow.layer->tls && !begin_tls(slot)) return;
   const FlowHandle handle = ground_.flows.handle(slot);
-  TlsSession& tls = *flow.layer->tls;
-  const bool was_open = tls.is_open();
+  std::unique_ptr<TlsSession>& tls = flow.layer->tls;
+  const bool was_open = tls->is_open();
   if (!was_open) turn_.shake_hands();
   const size_t held = flow.in == nullptr ? 0 : flow.in->size;
   const size_t most = wire.size() + kTlsSlack;
@@ -93,21 +125,30 @@ void StreamReader::decrypt(uint32_t slot, Text wire) noexcept {
   if (room == nullptr) return connections_.close(slot, Counter::flows_refused);
   size_t plain = 0;
   tls_out_.clear();
-  const TlsResult result = tls.receive(wire, room + held, most, plain, tls_out_);
+  TlsResult result = tls->receive(wire, room + held, most, plain, tls_out_);
+  const bool opens = !was_open && tls->is_open();
+  const bool was_resumed = opens && tls->was_resumed();
+  std::unique_ptr<TlsSession> successor = opens ? tls->successor() : nullptr;
+  if (successor) {
+    ground_.counters.add(Counter::tls_own_records);
+    tls = std::move(successor);
+    result = tls->receive(wire, room + held, most, plain, tls_out_);
+  }
   const bool sent = outbox_.streams().send_records(slot, Text(tls_out_.data(), tls_out_.size()));
   if (result == TlsResult::failed) {
     ground_.counters.add(Counter::tls_failed);
-    ground_.alerts.add(Event::tls_failed, flow.remote, 0, tls.fault());
+    ground_.alerts.add(Event::tls_failed, flow.remote, 0, tls->fault());
     return connections_.close(slot, Counter::flows_faulty);
   }
   if (!sent) return;  // it is closed at the end of the turn
-  if (!was_open && tls.is_open()) {
+  if (opens) {
     ground_.counters.add(Counter::tls_handshakes);
-    if (tls.was_resumed()) ground_.counters.add(Counter::tls_resumed);
+    if (was_resumed) ground_.counters.add(Counter::tls_resumed);
     connections_.handshake_done(slot);
     if (flow.state != FlowState::connecting) timers_.arm(slot);
     else if (!connections_.opened(slot)) return;
   }
+  if (!keep_record(slot, wire)) return;
   if (plain > 0 && held + plain < flow.framer.need) {
     if (!grow(ground_.pool, flow.in, flow.framer.need) || !append(ground_.pool, flow.in, Text(room + held, plain)))
       return connections_.close(slot, Counter::flows_refused);

@@ -38,8 +38,10 @@ class StreamReader {
   void connected(uint32_t slot) noexcept;
   void take_proxy_header(uint32_t slot, char* data, size_t size) noexcept;
   void receive_tls(uint32_t slot) noexcept;
+  void receive_record(uint32_t slot) noexcept;
   bool begin_tls(uint32_t slot) noexcept;
   void decrypt(uint32_t slot, Text wire) noexcept;
+  bool keep_record(uint32_t slot, Text rest) noexcept;
 
   // websocket.cc
   void take_upgrade(uint32_t slot, char* data, size_t size) noexcept;

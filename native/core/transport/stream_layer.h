@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "core/base/flow_buffer.h"
 #include "core/transport/tls_session.h"
 #include "core/transport/websocket.h"
 
@@ -16,6 +17,7 @@ enum class Stage : uint8_t {
 
 struct StreamLayer {
   std::unique_ptr<TlsSession> tls;
+  FlowBuffer* record = nullptr;  // the beginning of a TLS record
   WsState ws;
   Stage stage = Stage::open;
   bool is_secure = false;

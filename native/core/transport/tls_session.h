@@ -19,9 +19,10 @@ class TlsSession {
  public:
   virtual ~TlsSession() = default;
 
-  // Consumes all of `wire`, received from the peer, writes up to `room` octets of plaintext to `plain`, and appends to `out` what must
-  // be sent to the peer. A `room` of wire.size() + kTlsSlack always suffices. A dialling session starts with an empty `wire`.
-  virtual TlsResult receive(Text wire, char* plain, size_t room, size_t& size, std::vector<char>& out) noexcept = 0;
+  // Takes from the front of `wire`, received from the peer, what it can use, writes up to `room` octets of plaintext to `plain`, and appends to
+  // `out` what must be sent to the peer. What is left of `wire` must precede what arrives next. A `room` of wire.size() + kTlsSlack always
+  // suffices. A dialling session starts with an empty `wire`.
+  virtual TlsResult receive(Text& wire, char* plain, size_t room, size_t& size, std::vector<char>& out) noexcept = 0;
 
   // Appends `plain` to `out` as TLS records; false: the session has failed.
   virtual bool send(Text plain, std::vector<char>& out) noexcept = 0;
@@ -34,6 +35,9 @@ class TlsSession {
   virtual bool was_resumed() const noexcept = 0;
   // Why it failed, for the log; a constant text.
   virtual Text fault() const noexcept = 0;
+
+  // Once it is open: the session that takes its place, beginning with what is left of `wire`. nullptr: this one stays.
+  virtual std::unique_ptr<TlsSession> successor() noexcept { return nullptr; }
 };
 
 constexpr size_t kTlsSlack = 20 * 1024;  // an unfinished record in the session
