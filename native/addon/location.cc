@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <map>
 #include <mutex>
 
@@ -313,8 +314,8 @@ Napi::Value Location::want_news(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// news(run, number, now, rows): the next part of what happened to bindings, as lines whose ids begin with `run` and count from `number`, and
-// also as objects if `rows`. Parts are small, so that most of one is garbage before JavaScript collects it.
+// news(run, number, now, rows, room): writes the next part of what happened to bindings into `room`, as lines whose ids begin with `run` and
+// count from `number`, and returns them as objects too if `rows`.
 Napi::Value Location::news(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (!is_open(env)) return {};
@@ -322,6 +323,7 @@ Napi::Value Location::news(const Napi::CallbackInfo& info) {
   uint64_t number = time_of(info[1]);
   const uint64_t now = time_of(info[2]);
   const bool wants_rows = info[3].ToBoolean();
+  auto room = info[4].As<Napi::Buffer<char>>();
   Napi::Object result = Napi::Object::New(env);
   if (news_.size() == 0) {
     BindingNewsQueue::Taken taken = store_->table().news().take();
@@ -337,14 +339,15 @@ Napi::Value Location::news(const Napi::CallbackInfo& info) {
   uint32_t count = 0;
   const uint64_t taken_at = wall_ms();
   BindingNews news;
-  while (lines_.size() + kMostBindingLine <= kNewsPart && news_.next(news)) {
+  while (lines_.size() + kMostBindingLine <= room.Length() && news_.next(news)) {
     const uint64_t ago = taken_at - news.at;
     write_binding_line(news, run, number++, now - ago, lines_);
     if (wants_rows) rows[count] = row_of(env, news, ago);
     ++count;
   }
   result.Set("count", count);
-  result.Set("lines", Napi::Buffer<char>::Copy(env, lines_.data(), lines_.size()));
+  std::memcpy(room.Data(), lines_.data(), lines_.size());
+  result.Set("octets", static_cast<double>(lines_.size()));
   if (wants_rows) result.Set("rows", rows);
   return result;
 }

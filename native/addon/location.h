@@ -20,8 +20,6 @@ class Location : public Napi::ObjectWrap<Location> {
   const std::shared_ptr<BindingStore>& store() const noexcept { return store_; }
 
  private:
-  static constexpr size_t kNewsPart = 16'384;  // octets of lines; the smallest history writes no more at once
-
   Napi::Value save(const Napi::CallbackInfo& info);
   Napi::Value set_bounds(const Napi::CallbackInfo& info);
   Napi::Value lookup(const Napi::CallbackInfo& info);

@@ -364,6 +364,24 @@ TEST("an address of record earns an event every 20 seconds, and those that use n
   CHECK_EQ(taken(kMallory, 100, 9'000), 60);
 }
 
+TEST("texts of 256 octets or more, and an instance far behind in the parameters, are kept whole, in the journal too") {
+  Log log;
+  BindingTable table(kKey, kBounds, kStart);
+  table.set_log(&log);
+  const std::string instance = "urn:uuid:" + std::string(300, '7');
+  KeptBinding long_one = flow_binding(instance, 1, kStart + 10'000);
+  for (const Part part : {Part::uri, Part::path, Part::agent, Part::call_id}) long_one[part] = std::string(255 + static_cast<size_t>(part), 'x');
+  KeptBinding far = flow_binding("urn:uuid:2", 2, kStart + 10'000);
+  far[Part::params] = ";a=" + std::string(251, 'y') + ";+sip.instance=\"<urn:uuid:2>\"";
+  KeptBinding near = flow_binding("urn:uuid:3", 3, kStart + 10'000);
+  near[Part::params] = ";a=" + std::string(200, 'y') + ";+sip.instance=\"<urn:uuid:3>\"";
+  const std::vector<KeptBinding> all{long_one, far, near};
+  CHECK(save(table, operation("sip:bob@h", kStart, all)) == Outcome::saved);
+  BindingTable again(table.key(), kBounds, kStart);
+  replay(again, log.records);
+  for (BindingTable* const each : {&table, &again}) CHECK(sorted(lookup(*each, "sip:bob@h", kStart)) == sorted(all));
+}
+
 TEST("REG-24 once the table is half full no source has more than an eighth of it, in number or octets, over a restart too") {
   Log log;
   BindingTable table(kKey, {800, 8 << 20}, kStart);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { replaceFile } from "../base/replace-file.js";
 import type { Log } from "../observe/log.js";
 import { type Happening, type HistoryEvent, KINDS, type Kind } from "./event.js";
-import { Journal } from "./journal.js";
+import { Journal, LENT } from "./journal.js";
 import type { BindingNews } from "../native/inspect.js";
 import { Gate } from "./gate.js";
 import { kindOfBinding, ofBinding } from "./readings.js";
@@ -23,7 +23,7 @@ export interface HistoryOptions {
 
 /** The embedded store, as `Location` of the addon has it. */
 export interface BindingNewsSource {
-  readonly news: (run: string, number: number, now: number, wantsRows: boolean) => BindingNews;
+  readonly news: (run: string, number: number, now: number, wantsRows: boolean, room: Buffer) => BindingNews;
 }
 
 interface Run {
@@ -41,6 +41,8 @@ export class History {
   readonly #counts = new Map<Kind, number>(KINDS.map((kind) => [kind, 0]));
   readonly #run = Date.now().toString(36);
   readonly #gate = new Gate();
+  /** For lines that nobody keeps. */
+  #room: Buffer | undefined;
   #count = 0;
   #isOpen = false;
   #suppressed = 0;
@@ -77,12 +79,13 @@ export class History {
   /** Takes a part of what happened to bindings, of which the addon has made lines already, and returns how many events these are. */
   take(source: BindingNewsSource): number {
     const now = Date.now();
-    const { count, lines, rows = [], counts = [], lost = 0, suppressed = 0 } = source.news(this.#run, this.#count + 1, now, this.#watchers.size > 0);
+    const room = this.journal?.lend() ?? (this.#room ??= Buffer.allocUnsafeSlow(LENT));
+    const { count, octets, rows = [], counts = [], lost = 0, suppressed = 0 } = source.news(this.#run, this.#count + 1, now, this.#watchers.size > 0, room);
     counts.forEach((of, event) => this.#add(kindOfBinding(event), of));
     this.#missed += lost;
     this.#suppressed += suppressed;
+    this.journal?.appendLines(room.subarray(0, octets), count);
     if (count === 0) return 0;
-    this.journal?.appendLines(lines, count);
     if (rows.length === 0) this.#count += count;
     this.#tell(rows.map((row) => ({ id: this.#nextId(), ...ofBinding(row, now) })));
     return count;

@@ -1,11 +1,15 @@
 /** Writes lines to the history in the background: a bounded queue, one write at a time, and while the disk refuses, another try every second. */
 import type { Log } from "../observe/log.js";
-import type { Place, Segments } from "./segments.js";
+import { type Place, type Segments, wholeLines } from "./segments.js";
 
 const MAX_WAITING = 8 << 20;
 const AGAIN_MS = 1_000;
 const LAST_MS = 2_000;
-const LINE_END = 10;
+/** Octets of a buffer that is lent, and how many are kept for the next time. */
+export const LENT = 16_384;
+/** Of one write: the system takes no more. */
+const MAX_PIECES = 1_024;
+const MAX_SPARE = 64;
 
 export class Journal {
   readonly segments: Segments;
@@ -15,6 +19,7 @@ export class Journal {
   readonly #mostWaiting: number;
   #waiting: Buffer[] = [];
   #octetsWaiting = 0;
+  readonly #spare: Buffer[] = [];
   #writing: Promise<void> | undefined;
   #again: NodeJS.Timeout | undefined;
   #fault = "";
@@ -57,11 +62,20 @@ export class Journal {
     this.appendLines(Buffer.from(`${line}\n`), 1);
   }
 
+  /**
+   * A buffer to write lines into, for `appendLines`. It is used again when they are in the file: a storm of registrations would leave garbage
+   * outside of JavaScript's heap, which is collected late.
+   */
+  lend(): Buffer {
+    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(LENT);
+  }
+
   /** So many whole lines. */
   appendLines(lines: Buffer, count: number): void {
+    if (count === 0) return this.#takeBack(lines);
     if (this.#octetsWaiting + lines.length > this.#mostWaiting || lines.length > this.segments.mostWrite) {
       this.#lost += count;
-      return;
+      return this.#takeBack(lines);
     }
     this.#waiting.push(lines);
     this.#octetsWaiting += lines.length;
@@ -95,11 +109,13 @@ export class Journal {
     try {
       if (this.#fault !== "") await this.segments.find();
       while (this.#waiting.length > 0) {
-        const lines = Buffer.concat(this.#next());
-        const written = await this.segments.append(lines);
+        const pieces = this.#next();
+        const written = await this.segments.append(pieces);
         // The rest of a line that was cut off is written again as a whole.
-        this.#done(written === lines.length ? written : lines.lastIndexOf(LINE_END, written - 1) + 1);
-        if (written < lines.length) await this.segments.close();
+        const done = wholeLines(pieces, written);
+        const isAll = pieces.reduce((sum, { length }) => sum + length, 0) === written;
+        this.#done(done);
+        if (!isAll) await this.segments.close();
       }
       if (this.#fault === "") return;
       this.#fault = "";
@@ -113,8 +129,8 @@ export class Journal {
 
   #next(): readonly Buffer[] {
     let octets = 0;
-    const most = this.#waiting.findIndex((lines) => (octets += lines.length) > this.segments.mostWrite);
-    return most < 0 ? this.#waiting : this.#waiting.slice(0, most);
+    const most = this.#waiting.findIndex((lines, at) => (octets += lines.length) > this.segments.mostWrite || at === MAX_PIECES);
+    return this.#waiting.slice(0, most < 0 ? this.#waiting.length : most);
   }
 
   /** These octets, whole lines, are in the file. */
@@ -126,8 +142,12 @@ export class Journal {
       left -= lines.length;
       count += 1;
     }
-    this.#waiting.splice(0, count);
+    for (const lines of this.#waiting.splice(0, count)) this.#takeBack(lines);
     if (left > 0 && this.#waiting[0] !== undefined) this.#waiting[0] = this.#waiting[0].subarray(left);
+  }
+
+  #takeBack({ buffer }: Buffer): void {
+    if (buffer.byteLength === LENT && this.#spare.length < MAX_SPARE) this.#spare.push(Buffer.from(buffer));
   }
 
   #failed(error: unknown): void {

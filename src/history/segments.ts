@@ -70,15 +70,15 @@ export class Segments {
     return join(this.folder, `${String(number).padStart(8, "0")}.jsonl`);
   }
 
-  /** Appends whole lines and returns how many octets were written, which may be fewer. Rejects when none can be. */
-  async append(lines: Buffer): Promise<number> {
+  /** Appends pieces, each of whole lines, and returns how many octets were written, which may be fewer. Rejects when none can be. */
+  async append(pieces: readonly Buffer[]): Promise<number> {
     const handle = (this.#handle ??= await this.#open());
     const number = this.end.segment;
     if (this.#isTorn) await this.#mend(handle, number);
-    const { bytesWritten } = await handle.write(lines);
+    const { bytesWritten } = await handle.writev(pieces);
     if (bytesWritten === 0) throw new Error("the file takes nothing");
     this.#grow(number, bytesWritten);
-    if (lines[bytesWritten - 1] !== LINE_END) this.#isTorn = true;
+    if (wholeLines(pieces, bytesWritten) < bytesWritten) this.#isTorn = true;
     if (this.end.offset >= this.#mostOfOne) await this.#turn();
     return bytesWritten;
   }
@@ -130,4 +130,14 @@ export class Segments {
   #grow(number: number, octets: number): void {
     this.#sizes.set(number, (this.#sizes.get(number) ?? 0) + octets);
   }
+}
+
+/** How many of the first octets are whole lines. */
+export function wholeLines(pieces: readonly Buffer[], octets: number): number {
+  let before = 0;
+  for (const piece of pieces) {
+    if (before + piece.length > octets) return before + piece.subarray(0, octets - before).lastIndexOf(LINE_END) + 1;
+    before += piece.length;
+  }
+  return before;
 }

@@ -162,8 +162,8 @@ export class NativeStore implements LocationStore {
   }
 
   /** As Location has it. */
-  news(run: string, number: number, now: number, wantsRows: boolean): BindingNews {
-    return this.#native.news(run, number, now, wantsRows);
+  news(run: string, number: number, now: number, wantsRows: boolean, room: Buffer): BindingNews {
+    return this.#native.news(run, number, now, wantsRows, room);
   }
 
   setMost(maxBindings: number): void {

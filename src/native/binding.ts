@@ -370,8 +370,8 @@ export interface Location {
   expire(now: number, numbers: Float64Array): number;
   /** What happens to bindings is counted from now on, and kept for `news` only if `lists`. */
   wantNews(lists: boolean): void;
-  /** The next part of what happened to bindings, as lines with ids that begin with `run` and count from `number`, at `now`; also as `rows` if wanted. */
-  news(run: string, number: number, now: number, wantsRows: boolean): BindingNews;
+  /** Writes the next part of what happened to bindings into `room`, as lines with ids that begin with `run` and count from `number`, at `now`; also as `rows` if wanted. */
+  news(run: string, number: number, now: number, wantsRows: boolean, room: Buffer): BindingNews;
   /** Writes what was changed; an errno: it may be lost. */
   flush(): number;
   /** Synchronises what was flushed; an errno. */

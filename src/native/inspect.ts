@@ -118,8 +118,8 @@ export interface BindingNewsRow {
 export interface BindingNews {
   /** 0: that was all. */
   readonly count: number;
-  /** So many lines of the history. */
-  readonly lines: Buffer;
+  /** Of so many lines of the history. */
+  readonly octets: number;
   /** The same, for those who watch. */
   readonly rows?: readonly BindingNewsRow[];
   /** Since the last time, only in the first part: how many there were of each of BINDING_EVENTS, whether anybody wants lines or not; ... */

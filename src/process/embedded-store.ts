@@ -60,8 +60,8 @@ export class EmbeddedStore {
     this.#store.wantNews(lists);
   }
 
-  news(run: string, number: number, now: number, wantsRows: boolean): BindingNews {
-    return this.#store.news(run, number, now, wantsRows);
+  news(run: string, number: number, now: number, wantsRows: boolean, room: Buffer): BindingNews {
+    return this.#store.news(run, number, now, wantsRows, room);
   }
 
   async close(): Promise<void> {

@@ -11,26 +11,25 @@ constexpr size_t kMaxFlowKeyInstance = kKeyScratch - kFlowKeyHead;
 
 // Reads all parts in one pass; leaves a flow's key empty.
 void read_parts(const BindingBlock& block, Text (&parts)[kParts]) noexcept {
-  const auto* at = reinterpret_cast<const char*>(&block + 1);
+  const char* at = block.texts();
   for (size_t i = 0; i < kParts; ++i) {
     if (!is_kept(block.form, static_cast<Part>(i))) continue;
-    parts[i] = Text(at, block.sizes[i]);
-    at += block.sizes[i];
+    const size_t size = block.size_of(static_cast<Part>(i));
+    parts[i] = Text(at, size);
+    at += size;
   }
   constexpr auto kInstance = static_cast<size_t>(Part::instance);
-  if ((block.form & kInstanceIsInParams) != 0) parts[kInstance] = parts[static_cast<size_t>(Part::params)].substr(block.instance_at, block.sizes[kInstance]);
+  if ((block.form & kInstanceIsInParams) != 0) parts[kInstance] = parts[static_cast<size_t>(Part::params)].substr(block.instance_at, block.size_of(Part::instance));
 }
 
 }  // namespace
 
 Text BindingBlock::part(Part which) const noexcept {
-  const auto* const texts = reinterpret_cast<const char*>(this + 1);
-  const auto index = static_cast<size_t>(which);
-  if (which == Part::instance && (form & kInstanceIsInParams) != 0) return part(Part::params).substr(instance_at, sizes[index]);
+  if (which == Part::instance && (form & kInstanceIsInParams) != 0) return part(Part::params).substr(instance_at, size_of(which));
   size_t at = 0;
-  for (size_t i = 0; i < index; ++i)
-    if (is_kept(form, static_cast<Part>(i))) at += sizes[i];
-  return Text(texts + at, is_kept(form, which) ? sizes[index] : 0);
+  for (size_t i = 0; i < static_cast<size_t>(which); ++i)
+    if (is_kept(form, static_cast<Part>(i))) at += size_of(static_cast<Part>(i));
+  return Text(texts() + at, is_kept(form, which) ? size_of(which) : 0);
 }
 
 bool BindingBlock::is_named(Text key) const noexcept {
@@ -41,10 +40,10 @@ bool BindingBlock::has_key(Text key) const noexcept {
   return (form & kKeyIsOfFlow) != 0 ? is_flow_key(key, reg_id, part(Part::instance)) : part(Part::key) == key;
 }
 
-size_t BindingBlock::octets() const noexcept {
-  size_t sum = sizeof(BindingBlock);
+size_t BindingBlock::text_octets() const noexcept {
+  size_t sum = 0;
   for (size_t i = 0; i < kParts; ++i)
-    if (is_kept(form, static_cast<Part>(i))) sum += sizes[i];
+    if (is_kept(form, static_cast<Part>(i))) sum += size_of(static_cast<Part>(i));
   return sum;
 }
 
@@ -52,15 +51,18 @@ BindingForm form_of(const Binding& binding) noexcept {
   BindingForm form;
   const Text instance = binding[Part::instance];
   if (binding.outbound() && instance.size() <= kMaxFlowKeyInstance && is_flow_key(binding[Part::key], binding.reg_id, instance)) form.bits |= kKeyIsOfFlow;
-  if (const size_t at = instance.empty() ? Text::npos : binding[Part::params].find(instance); at <= UINT16_MAX) {
+  if (const size_t at = instance.empty() ? Text::npos : binding[Part::params].find(instance); at <= UINT8_MAX) {
     form.bits |= kInstanceIsInParams;
-    form.instance_at = static_cast<uint16_t>(at);
+    form.instance_at = static_cast<uint8_t>(at);
   }
   size_t octets = sizeof(BindingBlock);
   for (size_t i = 0; i < kParts; ++i) {
-    if (binding.parts[i].size() > UINT16_MAX) return form;
-    if (is_kept(form.bits, static_cast<Part>(i))) octets += binding.parts[i].size();
+    const size_t size = binding.parts[i].size();
+    if (size > UINT16_MAX) return form;
+    if (size > UINT8_MAX) form.bits |= kSizesAreWide;
+    if (is_kept(form.bits, static_cast<Part>(i))) octets += size;
   }
+  if ((form.bits & kSizesAreWide) != 0) octets += kParts;
   if (octets <= BlockArena::kMaxBlock) form.octets = octets;
   return form;
 }
@@ -72,15 +74,19 @@ void write_block(const Binding& binding, const BindingForm& form, BindingBlock& 
   block.cseq = binding.cseq;
   block.reg_id = binding.reg_id;
   block.q = binding.q;
-  block.flags = binding.flags;
+  block.flags = static_cast<uint8_t>(binding.flags);
   block.payer = binding.payer;
   block.form = form.bits;
   block.instance_at = form.instance_at;
-  auto* at = reinterpret_cast<char*>(&block + 1);
+  auto* const after = reinterpret_cast<char*>(&block + 1);
+  const bool is_wide = (form.bits & kSizesAreWide) != 0;
+  char* at = after + (is_wide ? kParts : 0);
   for (size_t i = 0; i < kParts; ++i) {
     const auto which = static_cast<Part>(i);
     const Text text = binding.parts[i];
-    block.sizes[i] = which == Part::key && (form.bits & kKeyIsOfFlow) != 0 ? 0 : static_cast<uint16_t>(text.size());
+    const size_t size = which == Part::key && (form.bits & kKeyIsOfFlow) != 0 ? 0 : text.size();
+    block.low_sizes[i] = static_cast<uint8_t>(size);
+    if (is_wide) after[i] = static_cast<char>(size >> 8);
     if (!is_kept(form.bits, which)) continue;
     if (!text.empty()) std::memcpy(at, text.data(), text.size());
     at += text.size();

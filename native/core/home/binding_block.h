@@ -11,6 +11,8 @@ namespace sluice {
 // Bits of BindingBlock::form, and of a put on disk.
 constexpr uint8_t kKeyIsOfFlow = 1;
 constexpr uint8_t kInstanceIsInParams = 2;
+// Only in memory: a text has 256 octets or more, so the high octets of all sizes stand in front of the texts.
+constexpr uint8_t kSizesAreWide = 4;
 
 // Whether this form stores the part itself.
 constexpr bool is_kept(uint8_t form, Part which) noexcept {
@@ -30,24 +32,30 @@ struct BindingBlock {
   BlockRef flow_next;
   BlockRef flow_prev;
   uint16_t q;
-  uint16_t flags;
-  uint8_t form;
-  uint8_t unused;
-  uint16_t instance_at;  // position in the parameters
-  uint16_t sizes[kParts];
   uint16_t payer;
+  uint8_t flags;
+  uint8_t form;
+  uint8_t instance_at;  // position in the parameters
+  uint8_t low_sizes[kParts];
 
+  size_t size_of(Part which) const noexcept { return low_sizes[static_cast<size_t>(which)] | ((form & kSizesAreWide) != 0 ? size_t{high_sizes()[static_cast<size_t>(which)]} << 8 : 0); }
+  const char* texts() const noexcept { return reinterpret_cast<const char*>(this + 1) + ((form & kSizesAreWide) != 0 ? kParts : 0); }
+  size_t text_octets() const noexcept;
   uint64_t changed() const noexcept { return lsn + age; }
   Text part(Part which) const noexcept;  // any part except a flow's key
   Text lifeline() const noexcept { return (flags & kDirect) != 0 ? Text() : part(Part::flow); }  // the flow with which it ends
   bool is_named(Text key) const noexcept;  // by this key or an equivalent one
   bool has_key(Text key) const noexcept;
-  size_t octets() const noexcept;
+  size_t octets() const noexcept { return static_cast<size_t>(texts() - reinterpret_cast<const char*>(this)) + text_octets(); }
+
+ private:
+  const uint8_t* high_sizes() const noexcept { return reinterpret_cast<const uint8_t*>(this + 1); }
 };
+static_assert(sizeof(BindingBlock) == 80, "a million of them are in memory");
 
 struct BindingForm {
   uint8_t bits = 0;
-  uint16_t instance_at = 0;
+  uint8_t instance_at = 0;
   size_t octets = 0;  // of the block
 };
 

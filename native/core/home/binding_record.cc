@@ -118,13 +118,15 @@ RecordWriter::RecordWriter(std::string& out, uint64_t lsn, uint64_t hash, Text a
 }
 
 void RecordWriter::put(const BindingBlock& block) {
-  const size_t texts = block.octets() - sizeof(BindingBlock);
-  const size_t size = padded(sizeof(RawItem) + sizeof(RawTouch) + sizeof(RawPut) + sizeof block.sizes + texts);
-  append(out_, RawItem{static_cast<uint8_t>(RecordItem::Kind::put), block.form, block.flags, static_cast<uint32_t>(size), block.lsn});
+  uint16_t sizes[kParts];
+  for (size_t i = 0; i < kParts; ++i) sizes[i] = static_cast<uint16_t>(block.size_of(static_cast<Part>(i)));
+  const size_t texts = block.text_octets();
+  const size_t size = padded(sizeof(RawItem) + sizeof(RawTouch) + sizeof(RawPut) + sizeof sizes + texts);
+  append(out_, RawItem{static_cast<uint8_t>(RecordItem::Kind::put), static_cast<uint8_t>(block.form & (kKeyIsOfFlow | kInstanceIsInParams)), block.flags, static_cast<uint32_t>(size), block.lsn});
   append(out_, RawTouch{block.expires, block.updated, block.cseq, block.age});
   append(out_, RawPut{block.reg_id, block.q, block.instance_at, kParts, block.payer});
-  append(out_, block.sizes);
-  out_.append(reinterpret_cast<const char*>(&block + 1), texts);
+  append(out_, sizes);
+  out_.append(block.texts(), texts);
   pad();
   ++items_;
 }

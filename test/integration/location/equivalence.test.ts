@@ -13,6 +13,7 @@ import { byKey, flowBinding, operation, plainBinding } from "../../support/bindi
 import { RedisServer } from "../../support/redis-server.js";
 
 const folder = mkdtempSync(join(tmpdir(), "sluice-equivalence-"));
+const room = Buffer.alloc(16_384);
 let server: RedisServer;
 let embedded: NativeStore;
 let redis: LocationStore;
@@ -100,10 +101,10 @@ test("REG-13 REG-14 both stores give the same answers and hold the same bindings
           expect(right).toEqual(left);
         }
         expect(comparable(await redis.lookup(aor))).toEqual(comparable(await embedded.lookup(aor)));
-        expect(told(redisNews.splice(0))).toEqual(told(embedded.news("", 1, 0, true).rows ?? []));
+        expect(told(redisNews.splice(0))).toEqual(told(embedded.news("", 1, 0, true, room).rows ?? []));
       }
       for (const store of [embedded, redis]) await store.save(aor, operation({ callId: "end", everything: true }));
-      expect(told(redisNews.splice(0))).toEqual(told(embedded.news("", 1, 0, true).rows ?? []));
+      expect(told(redisNews.splice(0))).toEqual(told(embedded.news("", 1, 0, true, room).rows ?? []));
     }),
     { numRuns: 400 },
   );

@@ -7,7 +7,7 @@ import type { HistoryEvent, Kind } from "../../../src/history/event.js";
 import { follow } from "../../../src/history/follow.js";
 import { Journal } from "../../../src/history/journal.js";
 import { type HistoryPage, type HistoryQuery, search } from "../../../src/history/search.js";
-import { type Place, Segments } from "../../../src/history/segments.js";
+import { type Place, Segments, wholeLines } from "../../../src/history/segments.js";
 import { createLog } from "../../../src/observe/log.js";
 
 const MEGABYTE = 1 << 20;
@@ -174,4 +174,25 @@ test("whoever follows gets everything in order, across files, and learns that so
   await journal.written();
   expect(await read()).toBe(true);
   expect(got.at(-1)).toBe(20_000);
+});
+
+test("of what was cut off, lines that are whole are not written again", () => {
+  const pieces = ["one\ntwo\n", "three\n", "four\nfive\n"].map((text) => Buffer.from(text));
+  const octets = Buffer.concat(pieces).toString("latin1");
+  for (let written = 0; written <= octets.length; written += 1) expect(wholeLines(pieces, written)).toBe(octets.lastIndexOf("\n", written - 1) + 1);
+});
+
+test("a buffer that was lent is lent again when its lines are in the file, or when nothing was written into it", async () => {
+  const { journal, find } = await open(folder());
+  const first = journal.lend();
+  const line = JSON.stringify({ id: "a-1", kind: "expired", at: 1 });
+  const octets = first.write(`${line}\n`);
+  journal.appendLines(first.subarray(0, octets), 1);
+  const second = journal.lend();
+  expect(second.buffer).not.toBe(first.buffer);
+  journal.appendLines(second.subarray(0, 0), 0);
+  expect(journal.lend().buffer).toBe(second.buffer);
+  await journal.written();
+  expect(journal.lend().buffer).toBe(first.buffer);
+  expect(timesOf(await find())).toEqual([1]);
 });

@@ -10,6 +10,7 @@ import { NativeStore } from "../../../src/location/native-store.js";
 import { flowBinding, operation } from "../../support/bindings.js";
 
 const folder = mkdtempSync(join(tmpdir(), "sluice-lines-"));
+const room = Buffer.alloc(16_384);
 let store: NativeStore;
 
 beforeAll(async () => {
@@ -31,9 +32,9 @@ function told(from: number, now: number): Told {
   const lines: string[] = [];
   const events: HistoryEvent[] = [];
   for (;;) {
-    const part = store.news("run", from + events.length, now, true);
+    const part = store.news("run", from + events.length, now, true, room);
     if (part.count === 0) return { lines, events };
-    const text = part.lines.toString("utf8");
+    const text = room.toString("utf8", 0, part.octets);
     expect(text.endsWith("\n")).toBe(true);
     lines.push(...text.slice(0, -1).split("\n"));
     for (const row of part.rows ?? []) events.push({ id: `run-${(from + events.length).toString(36)}`, ...ofBinding(row, now) });
@@ -75,12 +76,12 @@ test("without anybody who wants them there are no lines, but events are counted;
   told(1, 0);
   const put = (aor: string): Promise<unknown> => store.save(aor, operation({ put: [flowBinding(store, "urn:uuid:2", 1, { aor })] }));
   await put("sip:one@h");
-  const listed = store.news("run", 1, 0, false);
+  const listed = store.news("run", 1, 0, false, room);
   expect(listed).toMatchObject({ count: 1, lost: 0, suppressed: 0 });
   expect(listed.rows).toBeUndefined();
   store.wantNews(false);
   await put("sip:two@h");
-  const counted = store.news("run", 1, 0, true);
+  const counted = store.news("run", 1, 0, true, room);
   expect(counted.count).toBe(0);
   expect(counted.counts?.map((count, event) => [kindOfBinding(event), count] as const).filter(([, count]) => count > 0)).toEqual([["registered", 1]]);
   store.wantNews(true);
