@@ -60,11 +60,12 @@ std::vector<std::string> read_texts(const Napi::Array& from) {
 
 EdgeConfig read_edge_config(const Napi::Object& from) {
   EdgeConfig config;
+  config.node = static_cast<uint8_t>(number(from, "node"));
   config.shard = static_cast<uint8_t>(number(from, "shard"));
   config.shards = static_cast<uint8_t>(number(from, "shards"));
   config.boot = static_cast<uint16_t>(number(from, "boot"));
   config.table_key = read_sip_key(from.Get("tableKey"));
-  config.branch_keys = BranchKeys(read_sip_key(from.Get("branchKey")));
+  config.branch_keys = BranchKeys(read_sip_key(from.Get("branchKey")), config.node);
   const auto listeners = from.Get("listeners").As<Napi::Array>();
   for (uint32_t i = 0; i < listeners.Length(); ++i) {
     const Napi::Object one = item(listeners, i);
@@ -161,8 +162,8 @@ FlowFilter read_flow_filter(const Napi::Object& from) {
   return filter;
 }
 
-KeyRing read_keys(const Napi::Array& from) {
-  KeyRing ring;
+KeyRing read_keys(const Napi::Array& from, uint8_t node) {
+  KeyRing ring(node);
   for (uint32_t i = 0; i < from.Length(); ++i) {
     const Napi::Object one = item(from, i);
     const auto key = one.Get("key").As<Napi::Uint8Array>();
@@ -192,6 +193,7 @@ UpstreamSet read_upstreams(const Napi::Array& from) {
     upstream.transport = transport_of(one);
     upstream.priority = static_cast<uint16_t>(number(one, "priority"));
     upstream.weight = static_cast<uint16_t>(number(one, "weight"));
+    if (const Napi::Value node = one.Get("node"); node.IsNumber()) upstream.node = static_cast<int16_t>(node.ToNumber().Int32Value());
     set.add(upstream, one.Get("name").ToString().Utf8Value());
   }
   return set;

@@ -22,7 +22,7 @@ FlowLimits read_limits(const Napi::Object& from);
 std::vector<BannedNet> read_bans(const Napi::Array& from);
 std::vector<TapFilter> read_tap(const Napi::Array& from);
 FlowFilter read_flow_filter(const Napi::Object& from);
-KeyRing read_keys(const Napi::Array& from);
+KeyRing read_keys(const Napi::Array& from, uint8_t node);
 std::vector<TrustedNet> read_trusted(const Napi::Array& from);
 UpstreamSet read_upstreams(const Napi::Array& from);
 

@@ -94,6 +94,7 @@ ShardHost::ShardHost(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ShardHos
   }
   const std::shared_ptr<Cluster> cluster = find_cluster(config.Get("cluster").ToNumber().Uint32Value());
   EdgeConfig edge = read_edge_config(config);
+  const uint8_t node = edge.node;
   const uint8_t shard = edge.shard;
   if (!cluster || shard >= cluster->rings.size() || edge.shards != cluster->rings.size() || edge.listeners.size() != cluster->sockets.of(shard).size()) {
     Napi::TypeError::New(info.Env(), "no such cluster, or the shard has no place in it").ThrowAsJavaScriptException();
@@ -110,7 +111,7 @@ ShardHost::ShardHost(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ShardHos
   running_->cluster = cluster;
   running_->host = this;
   running_->env = info.Env();
-  running_->shard = std::make_unique<Shard>(std::move(edge), read_keys(config.Get("keys").As<Napi::Array>()), records.Data(), verdicts.Data(),
+  running_->shard = std::make_unique<Shard>(std::move(edge), read_keys(config.Get("keys").As<Napi::Array>(), node), records.Data(), verdicts.Data(),
                                             static_cast<int64_t*>(counter_memory), rings, cluster->wakes, cluster->sockets.of(shard), cluster->flows);
 }
 
@@ -243,7 +244,7 @@ Napi::Value ShardHost::set_trusted(const Napi::CallbackInfo& info, Shard& shard)
 }
 
 Napi::Value ShardHost::set_keys(const Napi::CallbackInfo& info, Shard& shard) {
-  shard.set_keys(read_keys(info[0].As<Napi::Array>()));
+  shard.set_keys(read_keys(info[0].As<Napi::Array>(), shard.node()));
   return info.Env().Undefined();
 }
 

@@ -169,6 +169,7 @@ Napi::Value ShardHost::token(const Napi::CallbackInfo& info, Shard& shard) {
   const FlowName& flow = facts.flow;
   result.Set("kind", flow.kind == FlowKind::stream ? "stream" : "udp");
   result.Set("side", facts.side == Side::client ? "client" : "core");
+  result.Set("node", static_cast<double>(flow.node));
   result.Set("shard", static_cast<double>(flow.shard));
   result.Set("ofThisBoot", facts.of_this_boot);
   if (flow.kind == FlowKind::stream) result.Set("boot", static_cast<double>(flow.boot));
@@ -199,6 +200,7 @@ Napi::Value ShardHost::upstreams(const Napi::CallbackInfo& info, Shard& shard) {
     one.Set("priority", static_cast<double>(upstream.priority));
     one.Set("weight", static_cast<double>(upstream.weight));
     one.Set("name", text(env, set.name(i)));
+    if (upstream.node >= 0) one.Set("node", static_cast<double>(upstream.node));
     one.Set("alive", upstream.alive);
     one.Set("spoken", health.has_spoken(i));
     one.Set("silentMs", static_cast<double>(health.silence(i)));

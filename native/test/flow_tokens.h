@@ -57,7 +57,7 @@ inline std::string token(const FlowName& flow, const KeyRing& ring = kRing, Side
 }
 
 inline bool same(const FlowName& a, const FlowName& b) {
-  return a.kind == b.kind && a.shard == b.shard && a.boot == b.boot && a.slot == b.slot && a.generation == b.generation &&
+  return a.kind == b.kind && a.node == b.node && a.shard == b.shard && a.boot == b.boot && a.slot == b.slot && a.generation == b.generation &&
          a.birth == b.birth && a.remote == b.remote && a.local == b.local;
 }
 

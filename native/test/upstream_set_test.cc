@@ -135,8 +135,8 @@ TEST("DNS-5 a target is found by its address, port and transport") {
 
 TEST("DNS-5 an address over one transport is in the set once, and the set is full at 64") {
   UpstreamSet set;
-  for (int host = 1; host <= UpstreamSet::kCapacity; ++host) CHECK(set.add(target(host), "a"));
-  CHECK_EQ(set.size(), UpstreamSet::kCapacity);
+  for (int host = 1; host <= UpstreamSet::kMaxUpstreams; ++host) CHECK(set.add(target(host), "a"));
+  CHECK_EQ(set.size(), UpstreamSet::kMaxUpstreams);
   CHECK(!set.add(target(100), "a"));
   UpstreamSet twice;
   CHECK(twice.add(target(1), "a"));
@@ -145,12 +145,38 @@ TEST("DNS-5 an address over one transport is in the set once, and the set is ful
   CHECK_EQ(twice.at(0).priority, 0);
 }
 
+TEST("another node of the farm is found by its number and chosen by nothing else") {
+  UpstreamSet set;
+  set.add(target(1), "core.example.org");
+  Upstream node = target(2, 0, 1000);
+  node.node = 7;
+  CHECK(set.add(node, "edge.example.org"));
+  CHECK_EQ(set.find_node(7), 1);
+  CHECK_EQ(set.find_node(1), -1);
+  CHECK_EQ(shares(set)[1], 0);
+  CHECK_EQ(set.find_name("edge.example.org", 0), -1);
+  CHECK(!set.has_host(address_of(2)));
+  CHECK_EQ(set.find(address_of(2), Transport::udp), 1);
+  set.set_alive(0, false);
+  CHECK_EQ(set.pick(1), -1);
+  // Over a connection its port says nothing.
+  CHECK(set.is_node(address_of(2), Transport::udp));
+  CHECK(!set.is_node(address_of(2, 40'000), Transport::udp));
+  CHECK(set.is_node(address_of(2, 40'000), Transport::tcp));
+  CHECK(!set.is_node(address_of(1), Transport::tcp));
+  // Nodes come last, so that a bit is enough for each upstream that was tried.
+  CHECK(!set.add(target(3), "late.example.org"));
+  Upstream twice = target(4);
+  twice.node = 7;
+  CHECK(!set.add(twice, "edge.example.org"));
+}
+
 TEST("DNS-5 all 64 targets get their share") {
   UpstreamSet set;
-  for (int host = 1; host <= UpstreamSet::kCapacity; ++host) set.add(target(host, 0, static_cast<uint16_t>(host % 2 + 1)), "a");
+  for (int host = 1; host <= UpstreamSet::kMaxUpstreams; ++host) set.add(target(host, 0, static_cast<uint16_t>(host % 2 + 1)), "a");
   const auto counts = shares(set);
   int light = 0, heavy = 0;
-  for (size_t i = 0; i < counts.size(); ++i) {
+  for (size_t i = 0; i < UpstreamSet::kMaxUpstreams; ++i) {
     CHECK(counts[i] > 0);
     (i % 2 == 0 ? heavy : light) += counts[i];
   }

@@ -64,7 +64,7 @@ export class Control {
       route("GET", "history", (request) => historyPage(running.history, limit(request), request)),
       route("GET", "shards", () => ({ shards: this.#shards() })),
       route("GET", "upstreams", async () => ({ upstreams: await this.#upstreams() })),
-      route("GET", "token/*", (request) => explainToken(pool, running.listeners, starts, request.place(0))),
+      route("GET", "token/*", (request) => explainToken(running, starts, request.place(0))),
       route("GET", "keys", () => ({ keys: keyViews(running) })),
       route("POST", "keys/rotate", () => ({ keys: rotateKeys(running, readEnvironment()[table.flowKeys.name] === undefined) })),
       route("GET", "certificates", () => ({ certificates: running.certificates() })),

@@ -22,7 +22,7 @@ export async function readiness(running: Running): Promise<readonly Check[]> {
   const { pool, state, targetCount, config } = running;
   const upstreams = await pool.askAny({ kind: "upstreams" }).catch(() => []);
   // One that has sent nothing yet is tried, but it is unknown whether it is alive.
-  const alive = upstreams.filter((upstream) => upstream.alive && upstream.spoken).length;
+  const alive = upstreams.filter(({ node, alive, spoken }) => node === undefined && alive && spoken).length;
   // A process with its own registrar needs no upstream.
   const needsUpstream = config.mode === "edge";
   const hasStore = storeIsUp(running);

@@ -131,7 +131,18 @@ export class Metrics {
       async collect() {
         const targets = await pool.askAny({ kind: "upstreams" }).catch(() => []);
         this.reset();
-        for (const { transport, address, port, alive, spoken } of targets) this.set({ target: `${transport}:${address}:${port}` }, Number(alive && spoken));
+        for (const { node, transport, address, port, alive, spoken } of targets) if (node === undefined) this.set({ target: `${transport}:${address}:${port}` }, Number(alive && spoken));
+      },
+    });
+    new Gauge({
+      name: `${PREFIX}farm_node_up`,
+      help: "Whether another edge of the farm answers, as the first shard knows it.",
+      labelNames: ["node"],
+      registers: [this.#registry],
+      async collect() {
+        const targets = await pool.askAny({ kind: "upstreams" }).catch(() => []);
+        this.reset();
+        for (const { node, alive, spoken } of targets) if (node !== undefined) this.set({ node }, Number(alive && spoken));
       },
     });
   }

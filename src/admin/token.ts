@@ -3,13 +3,13 @@ import { showHostPort } from "../config/host-port.js";
 import { isWildcard } from "../config/listener.js";
 import type { TokenRow } from "../native/inspect.js";
 import type { ShardListener } from "../native/binding.js";
-import type { ShardPool } from "../shard/pool.js";
+import type { Running } from "./running.js";
 import { type Starts, hexOf } from "./starts.js";
 
 type OwnToken = Extract<TokenRow, { verdict: "ok" }>;
 
 export interface TokenView {
-  readonly verdict: "alive" | "dead" | "forged" | "unknown key" | "no token";
+  readonly verdict: "alive" | "dead" | "elsewhere" | "forged" | "unknown key" | "no token";
   readonly why: string;
   readonly status: number | undefined;
   readonly kind?: string;
@@ -26,10 +26,11 @@ export function tokenIn(text: string): string {
   return uri?.[1] ?? text.trim();
 }
 
-export async function explainToken(pool: ShardPool, listeners: readonly ShardListener[], starts: Starts, text: string): Promise<TokenView> {
+export async function explainToken({ pool, listeners, config }: Running, starts: Starts, text: string): Promise<TokenView> {
   const user = tokenIn(text);
   const first = await pool.askAny({ kind: "token", text: user });
   if (first.verdict !== "ok") return refused(first.verdict);
+  if (first.node !== config.node) return describeElsewhere(first, config.farm.some(({ node }) => node === first.node));
   // Any shard can read the token; only the flow's own shard knows whether it is alive.
   const foreign = first.shard >= pool.size;
   const owner = foreign ? first : await pool.ask(first.shard, { kind: "token", text: user });
@@ -50,6 +51,12 @@ function strangerOf({ kind, boot, local }: OwnToken, listeners: readonly ShardLi
   }
   if (local === undefined || listeners.some(({ address, port }) => port === local.port && (address === local.address || isWildcard(address)))) return undefined;
   return `it was made for ${showHostPort(local.address, local.port)}, where nothing listens here: by another edge with the same keys, or before the listeners changed`;
+}
+
+function describeElsewhere({ kind, side, node }: OwnToken, isInFarm: boolean): TokenView {
+  const why = `edge ${node} made it`;
+  if (isInFarm) return { verdict: "elsewhere", why: `${why}, where a request with it is sent while that edge answers: ask there`, status: undefined, kind, side };
+  return { verdict: "elsewhere", why: `${why}, which SLUICE_FARM does not list here`, status: 430, kind, side };
 }
 
 function describe(row: OwnToken, foreign: boolean, stranger: string | undefined): TokenView {

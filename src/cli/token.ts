@@ -12,7 +12,7 @@ export const token: Command = {
   help: `${COMMON_HELP}
 
 TOKEN is the user part of a Path, Route or Record-Route URI of this edge, or the whole value.
-Exits with 0 when the flow is alive, 3 when it is not, 1 when this is not a token of this edge.
+Exits with 0 when the flow is alive, 3 when it is not or another edge has it, 1 when this is not a token of this edge.
 
   sluice token 'sip:QAAAAG3k…@192.0.2.1;lr;ob'`,
   run: async (args) => {
@@ -23,7 +23,7 @@ Exits with 0 when the flow is alive, 3 when it is not, 1 when this is not a toke
     if (values.json) printJson(view);
     else print(viewText(view));
     if (view.verdict === "alive") return Exit.ok;
-    return view.verdict === "dead" ? Exit.notFound : Exit.failed;
+    return view.verdict === "dead" || view.verdict === "elsewhere" ? Exit.notFound : Exit.failed;
   },
 };
 
@@ -31,7 +31,7 @@ function viewText(view: TokenView): string {
   const verdict = colour(view.verdict === "alive" ? "green" : "red", view.verdict);
   const lines = [`${verdict}: ${view.why}`];
   if (view.status !== undefined) lines.push(`a request with it is answered ${view.status}`);
-  if (view.kind !== undefined) lines.push(`${view.kind} flow of shard ${view.shard}, written for the ${view.side} side`);
+  if (view.kind !== undefined) lines.push(`${view.kind} flow${view.shard === undefined ? "" : ` of shard ${view.shard}`}, written for the ${view.side} side`);
   if (view.remote) lines.push(`client ${view.remote.address}:${view.remote.port}`);
   if (view.flow !== undefined) lines.push(`flow ${view.flow} (sluice flows ${view.flow})`);
   return lines.join("\n");

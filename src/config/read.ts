@@ -73,7 +73,7 @@ export function completeConfig(settings: Settings, make: boolean): { readonly co
 }
 
 function contradictions(settings: Settings, environment: Environment): string[] {
-  return [...listenedTwice(settings), ...misfits(settings), ...sharesOfNothing(settings), ...openDoor(settings, environment), ...openAdmin(settings), ...missingParts(settings)];
+  return [...listenedTwice(settings), ...misfits(settings), ...sharesOfNothing(settings), ...openDoor(settings, environment), ...openAdmin(settings), ...missingParts(settings), ...farmFaults(settings)];
 }
 
 /** Without users anyone may register as anyone: on a public address the operator has to ask for that explicitly. */
@@ -131,6 +131,15 @@ function missingParts({ listen, coreListen, tlsCert, tlsKey, tlsCa, tlsClientCer
   if (webhooks.length > 0 && webhookSecret === undefined) errors.push(`${table.webhookSecret.name}: expected the secret that signs what ${table.webhooks.name} gets`);
   if (webhooks.length > 0 && historyMegabytes === 0) errors.push(`${table.historyMegabytes.name}: expected 1 or more, because ${table.webhooks.name} delivers from the history`);
   if (proxied && proxyTrusted.length === 0) errors.push(`${table.proxyTrusted.name}: expected the balancers in front of ${showListener(proxied)}`);
+  return errors;
+}
+
+function farmFaults({ mode, node, farm, flowKeys }: Settings): string[] {
+  if (farm.length === 0) return [];
+  const errors: string[] = [];
+  if (mode !== "edge") errors.push(`${table.farm.name}: expected only with ${table.mode.name}=edge; registrars share their bindings through ${table.location.name}`);
+  if (flowKeys === undefined) errors.push(`${table.flowKeys.name}: expected the keys that all edges of ${table.farm.name} share`);
+  if (farm.every((one) => one.node !== node)) errors.push(`${table.node.name}: expected a number that ${table.farm.name} lists, not ${node}`);
   return errors;
 }
 

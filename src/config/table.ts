@@ -4,6 +4,7 @@ import { adminListen } from "./admin-listen.js";
 import { cidr } from "./cidr.js";
 import { commaList } from "./comma-list.js";
 import { domain } from "./domain.js";
+import { MAX_NODE, farmNode } from "./farm-node.js";
 import { MAX_FLOW_KEYS, flowKey, sameFlowKey } from "./flow-key.js";
 import { hostName } from "./host-name.js";
 import { integer } from "./integer.js";
@@ -162,6 +163,20 @@ export const table = {
       "at the end on every edge that shares them, then move it to the front, and remove the old one once its tokens may die. " +
       "`openssl rand -base64 32` makes one.",
     true,
+  ),
+  node: withDefault(
+    "SLUICE_NODE",
+    integer(0, MAX_NODE),
+    "0",
+    "The number of this edge in its farm. Its tokens carry it, so give each edge another one and keep it.",
+  ),
+  farm: withDefault(
+    "SLUICE_FARM",
+    commaList(farmNode, { most: 64, sameness: ({ node }) => String(node) }),
+    "",
+    "All edges behind one name, this one among them, each with its number and the address of its core side: the same list on every edge. A request with the token " +
+      "of another edge goes there. Needs the same `SLUICE_FLOW_KEYS` on all of them. These addresses are trusted.",
+    "none",
   ),
   stateDir: withDefault(
     "SLUICE_STATE_DIR",

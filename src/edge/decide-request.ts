@@ -75,6 +75,7 @@ function isAckSettled(records: Int32Array, row: number, verdicts: Int32Array, ou
   if (walked.target < 0) return false;
   if (!mayUseFlow(records, row, rules)) return true;
   if (walked.targetKind === RouteKind.alive) relay(verdicts, out, Action.relayToFlow, walked.target, stripOf(records, row), walked.cut);
+  else if (walked.targetKind === RouteKind.elsewhere) toNode(records, row, verdicts, out);
   else if (rules.home) verdicts[out + VerdictField.action] = Action.object;
   return true;
 }
@@ -102,6 +103,7 @@ function isForUs(records: Int32Array, row: number): boolean {
 function incoming(records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): void {
   const method = records[row + RecordField.method]!;
   if (!mayUseFlow(records, row, rules)) return reply(verdicts, out, 403);
+  if (walked.targetKind === RouteKind.elsewhere) return toNode(records, row, verdicts, out);
   if (walked.targetKind !== RouteKind.alive) {
     // The device may have another flow by now, which only a registrar knows (RFC 5626 11.5).
     if (rules.home) return void (verdicts[out + VerdictField.action] = Action.object);
@@ -113,6 +115,11 @@ function incoming(records: Int32Array, row: number, verdicts: Int32Array, out: n
   const recorded = isInDialog(records, row) ? refreshesTarget : formsDialog;
   if (rules.outbound !== "off" && recorded[method] === 1) edits |= Edit.recordRoute;
   relay(verdicts, out, Action.relayToFlow, walked.target, edits, walked.cut);
+}
+
+/** The token and its pair stay: they are the other edge's, which takes its place in the dialog. */
+function toNode(records: Int32Array, row: number, verdicts: Int32Array, out: number): void {
+  relay(verdicts, out, Action.relayToNode, walked.target, stripOf(records, row), walked.target);
 }
 
 /**

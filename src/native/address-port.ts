@@ -20,6 +20,8 @@ export interface UpstreamChoice extends AddressPort {
 
 /** One resolved upstream target. */
 export interface UpstreamTarget extends AddressPort {
+  /** Of another edge of the farm; an upstream has none. Those come last. */
+  readonly node?: number;
   readonly transport: Transport;
   /** The lowest that is alive is used. */
   readonly priority: number;

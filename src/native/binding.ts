@@ -59,6 +59,8 @@ export interface ShardNames {
 export interface ShardConfig extends ShardNames {
   /** From createCluster. */
   readonly cluster: number;
+  /** Of the farm, below 128. */
+  readonly node: number;
   readonly shard: number;
   readonly shards: number;
   /** Random at each start of the process, 16 bits; names the life of a stream flow's token. */

@@ -147,6 +147,8 @@ export type TokenRow =
       readonly verdict: "ok";
       readonly kind: "stream" | "udp";
       readonly side: "client" | "core";
+      /** Of the farm. */
+      readonly node: number;
       readonly shard: number;
       /** False: of a connection that an earlier start of the process had. */
       readonly ofThisBoot: boolean;

@@ -44,6 +44,10 @@ export class AlertLog {
         return this.#log.info({ shard, upstream: peer }, "an upstream answers again");
       case Event.upstreamDown:
         return this.#log.warn({ shard, upstream: peer }, "an upstream does not answer: it gets no requests until it does");
+      case Event.nodeUp:
+        return this.#log.info({ shard, node: number, address: peer }, "an edge of the farm answers again");
+      case Event.nodeDown:
+        return this.#log.warn({ shard, node: number, address: peer }, "an edge of the farm does not answer: its tokens get 430 until it does");
       case Event.forgedToken:
         return this.#log.warn({ shard, peer }, "refused a forged flow token");
       case Event.malformed:

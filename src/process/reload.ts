@@ -9,7 +9,7 @@ import { table } from "../config/table.js";
 type Key = keyof typeof table;
 
 const LIVE: ReadonlySet<Key> = new Set<Key>([
-  "upstream", "trusted", "flowKeys", "flowTimer", "logLevel", "maxFlows", "maxFlowsPerSource", "maxPending", "maxPendingPerSource", "maxBindings", "maxMessage", "queueMax", "handshakeSeconds", "firstMessageSeconds",
+  "upstream", "farm", "trusted", "flowKeys", "flowTimer", "logLevel", "maxFlows", "maxFlowsPerSource", "maxPending", "maxPendingPerSource", "maxBindings", "maxMessage", "queueMax", "handshakeSeconds", "firstMessageSeconds",
   "messageSeconds", "idleSeconds", "drainSeconds", "drainRate", "tlsCert", "tlsKey", "tlsCa", "tlsClientCert", "tlsRecords",
   "domains", "names", "edges", "failoverStatus", "failoverMs", "timerCSeconds", "auth", "authAlgorithms", "nonceSeconds", "foreignCallers",
   "wsOrigins", "wsPaths", "minExpires", "maxExpires", "defaultExpires", "expiresJitter", "maxContacts", "maxFlowsPerInstance", "obPathCheck", "pathMode",

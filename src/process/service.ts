@@ -27,6 +27,7 @@ import { LoginLog } from "../auth/login-log.js";
 import { printable } from "../base/printable.js";
 import { EmbeddedStore } from "./embedded-store.js";
 import { reread } from "./reload.js";
+import { Farm } from "../resolve/farm.js";
 import { DnsRecords } from "../resolve/dns-records.js";
 import { Upstreams } from "../resolve/upstreams.js";
 import { ShardPool } from "../shard/pool.js";
@@ -54,6 +55,7 @@ export class Service implements Running {
   state: "up" | "draining" = "up";
   config: Config;
   #upstreams: Upstreams;
+  #farm: Farm;
   #reloading: Promise<unknown> = Promise.resolve();
   #admin: AdminServer | undefined;
   readonly #capture: Capture | undefined;
@@ -105,6 +107,7 @@ export class Service implements Running {
     });
     this.bindings = config.mode === "edge" ? undefined : bindingsOf(this.pool, () => this.config);
     this.#upstreams = this.#resolve(config);
+    this.#farm = this.#resolveFarm(config);
   }
 
   get targetCount(): number {
@@ -131,7 +134,7 @@ export class Service implements Running {
         this.log.info({ url: this.adminUrl }, "the admin plane is up");
       }
       // Before the shards, so that even the first request finds an upstream; bounded by the time limit of the DNS.
-      await this.#upstreams.refresh();
+      await Promise.all([this.#upstreams.refresh(), this.#farm.refresh()]);
       // Likewise, so that a capture holds the first message.
       this.tracer.begin();
       await this.pool.start();
@@ -169,11 +172,15 @@ export class Service implements Running {
     const faults: string[] = [];
     const isNew = changed.includes(table.upstream.name);
     const upstreams = isNew ? this.#resolve(config) : this.#upstreams;
-    await upstreams.refresh();
+    const isNewFarm = changed.includes(table.farm.name);
+    const farm = isNewFarm ? this.#resolveFarm(config) : this.#farm;
+    await Promise.all([upstreams.refresh(), farm.refresh()]);
     if (isNew) faults.push(...upstreams.unresolved.map((uri) => `${table.upstream.name}: expected a name or address that can be resolved, not ${showUpstream(uri)}`));
+    if (isNewFarm) faults.push(...farm.unresolved.map((node) => `${table.farm.name}: expected a name or address that can be resolved for node ${node}`));
     const useCertificates = this.#certificates?.prepare(config, (fault) => faults.push(fault));
     if (faults.length > 0) {
       if (isNew) upstreams.close();
+      if (isNewFarm) farm.close();
       return this.#rejected(faults);
     }
     this.config = config;
@@ -186,6 +193,8 @@ export class Service implements Running {
     this.store?.setMost(config.maxBindings);
     if (isNew) this.#upstreams.close();
     this.#upstreams = upstreams;
+    if (isNewFarm) this.#farm.close();
+    this.#farm = farm;
     this.#tellUpstreams();
     useCertificates?.();
     this.log.info({ changed, needRestart }, needRestart.length > 0 ? "reloaded; some changes take effect only after a restart" : "reloaded");
@@ -205,6 +214,7 @@ export class Service implements Running {
   /** False: a shard cannot be ended. `why`: who asked for it. */
   async close(why = "the program that embeds it"): Promise<boolean> {
     this.#upstreams.close();
+    this.#farm.close();
     this.tracer.close();
     this.#certificates?.close();
     const ended = await this.pool.close();
@@ -226,7 +236,19 @@ export class Service implements Running {
 
   #tellUpstreams(): void {
     const { targets } = this.#upstreams;
-    this.pool.setUpstreams(targets, trustedNets(this.config, targets));
+    const nodes = this.#farm.targets;
+    this.pool.setUpstreams([...targets, ...nodes], trustedNets(this.config, targets, nodes));
+  }
+
+  #resolveFarm(config: Config): Farm {
+    const others = config.farm.filter(({ node }) => node !== config.node);
+    const farm: Farm = new Farm(others, new DnsRecords(new dns.Resolver()), {
+      onChange: () => {
+        if (this.#farm === farm) this.#tellUpstreams();
+      },
+      onFailure: (uri, error) => this.log.warn({ node: showUpstream(uri), reason: error.message }, "cannot resolve an edge of the farm"),
+    });
+    return farm;
   }
 
   #resolve(config: Config): Upstreams {

@@ -9,6 +9,7 @@ import { type Listener, isSecure, showListener } from "../config/listener.js";
 import type { AddressPort, TrustedNet } from "../native/address-port.js";
 import type { ShardConfig, ShardKey, ShardLimits, ShardListener, ShardNames } from "../native/binding.js";
 import { binding } from "../native/load.js";
+import type { FarmTarget } from "../resolve/farm.js";
 import type { ResolvedTarget } from "../resolve/resolved-target.js";
 import { portOwner } from "../base/port-owner.js";
 import { table } from "../config/table.js";
@@ -32,6 +33,7 @@ export function shardConfigs(config: Config): readonly ShardConfig[] {
   const common: Omit<ShardConfig, "shard"> = {
     cluster: openCluster(config, listeners),
     shards: config.shards,
+    node: config.node,
     boot: randomBytes(2).readUInt16BE(),
     tableKey: randomBytes(16),
     // Derived from the key that signs tokens, so that answers to requests from before a restart are still recognised.
@@ -40,7 +42,7 @@ export function shardConfigs(config: Config): readonly ShardConfig[] {
     listeners,
     aliases: aliasesOf(listeners, advertised),
     ...shardNames(config),
-    trusted: trustedNets(config, []),
+    trusted: trustedNets(config, [], []),
     limits: shardLimits(config),
     home: config.mode !== "edge",
     proxies: netsOf(config.proxyTrusted),
@@ -137,10 +139,14 @@ function aliasesOf(listeners: readonly ShardListener[], advertised: readonly { h
   return [...bound, ...advertised.filter(({ host }) => isIP(host) !== 0).map(({ host, port }) => ({ address: host, port }))];
 }
 
-/** What the operator trusts; unset, the upstream's own addresses and ports. The edges of a registrar in any case. */
-export function trustedNets({ trusted, edges }: Pick<Config, "trusted" | "edges">, targets: readonly ResolvedTarget[]): readonly TrustedNet[] {
-  if (trusted === undefined) return [...targets.map(({ address, port }) => ({ address, port, prefix: 128 })), ...netsOf(edges)];
-  return netsOf([...trusted, ...edges]);
+/**
+ * What the operator trusts; unset, the upstream's own addresses and ports. In any case the edges of a registrar and the other edges of a farm,
+ * whose connections come from any port.
+ */
+export function trustedNets({ trusted, edges }: Pick<Config, "trusted" | "edges">, targets: readonly ResolvedTarget[], farm: readonly FarmTarget[]): readonly TrustedNet[] {
+  const nodes = farm.map(({ address, port, transport }) => ({ address, port: transport === "udp" ? port : 0, prefix: 128 }));
+  if (trusted === undefined) return [...targets.map(({ address, port }) => ({ address, port, prefix: 128 })), ...netsOf(edges), ...nodes];
+  return [...netsOf([...trusted, ...edges]), ...nodes];
 }
 
 export function netsOf(nets: readonly Cidr[]): readonly TrustedNet[] {

@@ -13,6 +13,10 @@ constexpr uint8_t kTokenVersion = 0x40;
 constexpr uint8_t kVersionMask = 0xC0;
 constexpr size_t kTokenMacOctets = 12;
 constexpr uint8_t kSideBit = 0x20;
+constexpr uint8_t kNodeMask = 0x1F;   // of octet 1: the lower bits
+constexpr unsigned kNodeBits = 5;
+constexpr unsigned kShardBits = 6;    // of octet 2
+constexpr uint8_t kShardMask = 0x3F;
 constexpr size_t kStreamOctets = 12 + kTokenMacOctets;
 constexpr size_t kUdpV4Octets = 18 + kTokenMacOctets;
 constexpr size_t kUdpV6Octets = 42 + kTokenMacOctets;
@@ -75,7 +79,7 @@ size_t unescape(Text user, char* out, size_t capacity, bool* plain) noexcept {
 }
 
 bool opens_token(const uint8_t* octets) noexcept {
-  return (octets[0] & kVersionMask) == kTokenVersion && (octets[1] & 0x1F) == 0 && octets_of_kind(octets[1] >> 6) != 0;
+  return (octets[0] & kVersionMask) == kTokenVersion && octets_of_kind(octets[1] >> 6) != 0;
 }
 
 // Altering one character creates at most two characters that no token has, and changes the length by at most two: it may destroy an
@@ -145,8 +149,8 @@ size_t make_token(const KeyRing& ring, const FlowName& flow, Side side, char* ou
   const Kind kind = flow.kind == FlowKind::stream ? kStream : v4 ? kUdpV4 : kUdpV6;
   uint8_t octets[kUdpV6Octets];
   octets[0] = static_cast<uint8_t>(kTokenVersion | id);
-  octets[1] = static_cast<uint8_t>(kind << 6);
-  octets[2] = flow.shard;
+  octets[1] = static_cast<uint8_t>(kind << 6 | (ring.node() & kNodeMask));
+  octets[2] = static_cast<uint8_t>(ring.node() >> kNodeBits << kShardBits | (flow.shard & kShardMask));
   uint8_t* at = octets + 3;
   if (kind == kStream) {
     put_number(at, flow.boot, 2);
@@ -187,7 +191,8 @@ TokenVerdict read_token(const KeyRing& ring, Text user, FlowName& flow, Side& si
   if (!same_mac(ring.seal(*key, octets, covered, claimed), octets + covered)) return TokenVerdict::forged;
   flow = FlowName{};
   side = claimed;
-  flow.shard = octets[2];
+  flow.node = static_cast<uint8_t>((octets[1] & kNodeMask) | octets[2] >> kShardBits << kNodeBits);
+  flow.shard = octets[2] & kShardMask;
   const uint8_t* at = octets + 3;
   if (kind == kStream) {
     flow.kind = FlowKind::stream;

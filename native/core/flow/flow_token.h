@@ -1,8 +1,8 @@
 // The flow token: the user part of our Path and Record-Route URIs (RFC 5626 5.2).
 //
 //   octet  0      version (2 bits, 01) and key id (6 bits)
-//          1      kind (2 bits: 0 stream, 1 UDP over IPv4, 2 UDP over IPv6), side (1 bit), zero (5 bits)
-//          2      shard that owns the flow
+//          1      kind (2 bits: 0 stream, 1 UDP over IPv4, 2 UDP over IPv6), side (1 bit), the node's lower 5 bits
+//          2      the node's upper 2 bits, the shard that owns the flow (6 bits)
 //   stream 3-4    boot epoch, 5-7 slot, 8-11 generation                      -> 24 octets with the MAC, 32 characters
 //   UDP    3-5    birth, then remote address and port, local address and port -> 30 or 54 octets, 40 or 72 characters
 //          last 12  of HMAC-SHA-256 over all the above with the side as 0: the first 96 bits for the client side, the next 96 for the
@@ -23,7 +23,8 @@ enum class FlowKind : uint8_t { stream = 0, udp = 1 };
 // The permanent name of a flow: a connection's place in the flow table, a UDP flow's two addresses.
 struct FlowName {
   FlowKind kind = FlowKind::stream;
-  uint8_t shard = 0;
+  uint8_t node = 0;         // of the farm, read from a token; make_token() writes the ring's
+  uint8_t shard = 0;        // below 64
   uint16_t boot = 0;        // stream: random at each start of the process
   uint32_t slot = 0;        // stream: below 2^24
   uint32_t generation = 0;  // stream
@@ -43,15 +44,19 @@ constexpr size_t kMinFlowKey = 20;      // octets: 160 bits (OB-5.2-2)
 constexpr size_t kMaxTokenText = 72;
 constexpr size_t kTokenLookalike = 24;  // a base64url user part this long counts as a token, so a truncated one is `forged`, never `none`
 
-// The keys that sign and verify tokens. The first signs, all verify.
+// The keys that sign and verify tokens, and the node of the farm that signs. The first key signs, all verify.
 class KeyRing {
  public:
   static constexpr size_t kMaxKeys = 16;
   static constexpr uint8_t kMaxKeyId = 63;
+  static constexpr uint8_t kMaxNode = 127;
+
+  explicit KeyRing(uint8_t node = 0) noexcept : node_(node & kMaxNode) {}
 
   // False: the id is taken or above kMaxKeyId, the key is shorter than kMinFlowKey, or the ring is full.
   bool add(uint8_t id, const uint8_t* key, size_t size) noexcept;
   void clear() noexcept { count_ = sealed_size_ = 0; }
+  uint8_t node() const noexcept { return node_; }
   bool empty() const noexcept { return count_ == 0; }
   const HmacKey* signing(uint8_t& id) const noexcept;
   const HmacKey* find(uint8_t id) const noexcept;
@@ -64,6 +69,7 @@ class KeyRing {
     HmacKey key;
   };
   static constexpr size_t kMostSealed = 42;
+  uint8_t node_;
   Entry entries_[kMaxKeys];
   size_t count_ = 0;
   // The last MAC is kept, since the two tokens of a flow come one right after the other. Each shard has its own ring.

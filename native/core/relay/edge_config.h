@@ -52,10 +52,11 @@ struct TrustedNet {
 // from the first flow key, so responses still find their way after a restart.
 struct BranchKeys {
   BranchKeys() noexcept = default;
-  explicit BranchKeys(const SipKey& secret) noexcept
-      : via(derive(secret, "via branch")),
-        object(derive(secret, "object branch")),
-        request(derive(secret, "request")),
+  // The nodes of a farm share the secret. Each has its own Vias and its own loops all the same, or what passes two of them looks like one.
+  explicit BranchKeys(const SipKey& secret, uint8_t node = 0) noexcept
+      : via(of_node(derive(secret, "via branch"), node)),
+        object(of_node(derive(secret, "object branch"), node)),
+        request(of_node(derive(secret, "request"), node)),
         target(derive(secret, "target")),
         neighbour(derive(secret, "neighbour")),
         answer(derive(secret, "answer")) {}
@@ -66,9 +67,16 @@ struct BranchKeys {
   SipKey target;   // spreads calls over the upstreams
   SipKey neighbour;  // signs the neighbour of a dialog, see neighbour.h
   SipKey answer;     // hashes the To tags of stateless responses
+
+ private:
+  static SipKey of_node(const SipKey& key, uint8_t node) noexcept {
+    const char purpose[] = {static_cast<char>(node)};
+    return node == 0 ? key : derive(key, std::string_view(purpose, sizeof purpose));
+  }
 };
 
 struct EdgeConfig {
+  uint8_t node = 0;   // of the farm, below 128
   uint8_t shard = 0;
   uint8_t shards = 1;
   uint16_t boot = 0;  // random at each start of the process

@@ -17,6 +17,7 @@ namespace {
 // can tell. It may have reconnected or have a second flow (RFC 5626 5.3), from the same source or, if registered, from anywhere.
 uint32_t claim_of(const Surroundings& around, const Source& source, const FlowName& flow) noexcept {
   Origin origin = Origin::forgotten;
+  if (flow.node != around.config.node) return kRoute_unknown;
   if (flow.kind == FlowKind::udp) origin = SourceKey(flow.remote) == SourceKey(source.remote) ? Origin::same : Origin::other;
   else if (flow.boot == around.config.boot) origin = around.commons.origins.compare(flow, source.remote);
   if (origin == Origin::same || around.commons.owners.have_one_user(flow, name_of_flow(around.config, source))) return 0;
@@ -25,6 +26,11 @@ uint32_t claim_of(const Surroundings& around, const Source& source, const FlowNa
 
 // Judges a token's flow by what we know of it; sets kRoute_source in `whose` if the message arrived on it.
 RouteKind judge(const Surroundings& around, const Source& source, const FlowName& flow, uint32_t* whose) noexcept {
+  if (flow.node != around.config.node) {
+    // One hop at most: what a node has sent here goes to no third one.
+    const int node = source.from_core && around.upstreams.is_node(source.remote, source.transport) ? -1 : around.upstreams.find_node(flow.node);
+    return node >= 0 && around.upstreams.at(node).alive ? RouteKind::elsewhere : RouteKind::gone;
+  }
   if (flow.kind == FlowKind::udp) {
     const int listener = find_listener(around.config, Transport::udp, flow.local);
     if (listener < 0) return RouteKind::gone;  // DET-19
@@ -67,18 +73,19 @@ bool own_route(const Surroundings& around, const Source& source, const Uri& uri,
   return true;
 }
 
+// Whether its token is authentic.
+bool has_flow(const OwnRoute& route) noexcept { return route.kind == RouteKind::alive || route.kind == RouteKind::gone || route.kind == RouteKind::elsewhere; }
+
 // What the first token in a client's Route set says about the sender; later ones say nothing.
 uint32_t claim_of(const Surroundings& around, const Source& source, const OwnRoute& route, int32_t number) noexcept {
-  const bool has_flow = route.kind == RouteKind::alive || route.kind == RouteKind::gone;
-  return !has_flow || source.from_core || (number & static_cast<int32_t>(kRoute_source)) ? 0 : claim_of(around, source, route.flow);
+  return !has_flow(route) || source.from_core || (number & static_cast<int32_t>(kRoute_source)) ? 0 : claim_of(around, source, route.flow);
 }
 
 bool is_same_flow(const OwnRoute& first, const OwnRoute& second) noexcept {
-  const auto has_flow = [](const OwnRoute& route) { return route.kind == RouteKind::alive || route.kind == RouteKind::gone; };
   if (!has_flow(first) || !has_flow(second)) return false;
   const FlowName& a = first.flow;
   const FlowName& b = second.flow;
-  return a.kind == b.kind && a.shard == b.shard && a.boot == b.boot && a.slot == b.slot && a.generation == b.generation && a.birth == b.birth &&
+  return a.kind == b.kind && a.node == b.node && a.shard == b.shard && a.boot == b.boot && a.slot == b.slot && a.generation == b.generation && a.birth == b.birth &&
          a.remote == b.remote && a.local == b.local;
 }
 
@@ -303,6 +310,18 @@ int32_t flow_timer_of(const Message& message) noexcept {
 RouteKind judge_flow(const Surroundings& around, const FlowName& flow) noexcept {
   uint32_t whose = 0;
   return judge(around, Source{}, flow, &whose);
+}
+
+bool leads_to_node(const EdgeConfig& config, const KeyRing& keys, const Message& message) noexcept {
+  const HeaderLine* line = message.line(HeaderId::route);
+  if (line == nullptr) return false;
+  Text list = message.value(*line);
+  NameAddr address;
+  Uri uri;
+  FlowName flow;
+  Side side = Side::client;
+  return take_name_addr(list, address) && parse_uri(address.uri_text, uri) && is_sip(uri) && is_own_host(config, uri.host, port_of(uri)) &&
+         read_token(keys, uri.user, flow, side) == TokenVerdict::ok && flow.node != config.node;
 }
 
 void read_request_facts(const Surroundings& around, const Message& message, const Source& source, Facts& facts, int32_t* record) noexcept {

@@ -62,6 +62,9 @@ struct Surroundings {
 // Whether the flow of an authentic token is `alive` or `gone`, as far as this shard can tell.
 RouteKind judge_flow(const Surroundings& around, const FlowName& flow) noexcept;
 
+// Whether a request that is leaving goes to another node of the farm: the token of its first Route value is that node's.
+bool leads_to_node(const EdgeConfig& config, const KeyRing& keys, const Message& message) noexcept;
+
 // Fills in `record` (record_fields numbers) and `facts` for a request.
 void read_request_facts(const Surroundings& around, const Message& message, const Source& source, Facts& facts, int32_t* record) noexcept;
 

@@ -67,7 +67,10 @@ class UpstreamSet::Contest {
 };
 
 bool UpstreamSet::add(const Upstream& upstream, Text name) noexcept {
-  if (size_ == kCapacity || name.size() > kMaxName || find(upstream.address, upstream.transport) >= 0) return false;
+  const bool is_node = upstream.node >= 0;
+  if (is_node ? size_ - upstreams_ == kMaxNodes || find_node(static_cast<uint8_t>(upstream.node)) >= 0 : upstreams_ == kMaxUpstreams || size_ > upstreams_) return false;
+  if (name.size() > kMaxName || find(upstream.address, upstream.transport) >= 0) return false;
+  if (!is_node) ++upstreams_;
   Slot& slot = slots_[static_cast<size_t>(size_++)];
   slot.upstream = upstream;
   slot.seed = seed_of(upstream.address, upstream.transport);
@@ -83,7 +86,7 @@ Text UpstreamSet::name(int index) const noexcept {
 
 int UpstreamSet::pick(uint64_t hash, uint64_t tried) const noexcept {
   Contest contest(hash);
-  for (int i = 0; i < size_; ++i)
+  for (int i = 0; i < upstreams_; ++i)
     if (at(i).alive && (tried >> i & 1) == 0) contest.enter(i, slots_[static_cast<size_t>(i)]);
   return contest.winner;
 }
@@ -94,8 +97,20 @@ int UpstreamSet::find(const Address& address, Transport transport) const noexcep
   return -1;
 }
 
+int UpstreamSet::find_node(uint8_t node) const noexcept {
+  for (int i = upstreams_; i < size_; ++i)
+    if (at(i).node == node) return i;
+  return -1;
+}
+
+bool UpstreamSet::is_node(const Address& sender, Transport transport) const noexcept {
+  for (int i = upstreams_; i < size_; ++i)
+    if (is_stream(transport) ? at(i).address.same_ip(sender) : at(i).address == sender) return true;
+  return false;
+}
+
 bool UpstreamSet::has_host(const Address& address) const noexcept {
-  for (int i = 0; i < size(); ++i)
+  for (int i = 0; i < upstreams_; ++i)
     if (at(i).address.same_ip(address)) return true;
   return false;
 }
@@ -103,7 +118,7 @@ bool UpstreamSet::has_host(const Address& address) const noexcept {
 int UpstreamSet::find_name(Text host, uint16_t port, uint64_t hash) const noexcept {
   Contest alive(hash);
   Contest dead(hash);
-  for (int i = 0; i < size_; ++i) {
+  for (int i = 0; i < upstreams_; ++i) {
     if ((port != 0 && at(i).address.port != port) || !same_host(name(i), host)) continue;
     (at(i).alive ? alive : dead).enter(i, slots_[static_cast<size_t>(i)]);
   }
@@ -125,7 +140,7 @@ int UpstreamSet::for_sips(int index) const noexcept {
 
 // The live target on the same machine over another transport; -1: none.
 int UpstreamSet::beside(int index, Transport transport) const noexcept {
-  for (int i = 0; i < size_; ++i)
+  for (int i = 0; i < upstreams_; ++i)
     if (at(i).alive && at(i).transport == transport && at(i).address.same_ip(at(index).address)) return i;
   return -1;
 }

@@ -1,4 +1,5 @@
-// The resolved upstream targets of a shard and the choice among them (RFC 3263 4.2-4.4).
+// The resolved upstream targets of a shard and the choice among them (RFC 3263 4.2-4.4); besides, the other nodes of the farm, which are
+// watched like upstreams but chosen only by a token that names them.
 #pragma once
 
 #include <array>
@@ -17,6 +18,7 @@ struct Upstream {
   uint16_t priority = 0;  // the lowest with a live target is used
   uint16_t weight = 1;    // share within a priority; 0: almost none (RFC 2782)
   bool alive = true;
+  int16_t node = -1;      // of the farm; -1: an upstream
 };
 
 // At most kCapacity targets, stored in place: nothing here allocates.
@@ -25,9 +27,12 @@ struct Upstream {
 // hash keeps its target while that is alive, whatever the order of the list (RFC 3263 4.4), and when a target dies only its share moves.
 class UpstreamSet {
  public:
-  static constexpr int kCapacity = 64;
+  static constexpr int kMaxUpstreams = 64;
+  static constexpr int kMaxNodes = 63;
+  static constexpr int kCapacity = kMaxUpstreams + kMaxNodes;
 
-  // False, and nothing is added: the set is full, already has that address over that transport, or the name is too long.
+  // False, and nothing is added: there are as many already, the set has that address over that transport or that node, the name is too
+  // long, or an upstream comes after a node.
   bool add(const Upstream& upstream, Text name) noexcept;
 
   int size() const noexcept { return size_; }
@@ -39,7 +44,11 @@ class UpstreamSet {
 
   // -1: none.
   int find(const Address& address, Transport transport) const noexcept;
-  // Whether one of them has this IP address, on any port.
+  // The node of the farm with this number; -1: none.
+  int find_node(uint8_t node) const noexcept;
+  // Whether the sender is a node of the farm: over UDP by its address and port, over a connection, whose port says nothing, by its address.
+  bool is_node(const Address& sender, Transport transport) const noexcept;
+  // Whether an upstream has this IP address, on any port.
   bool has_host(const Address& address) const noexcept;
 
   // Where a request of this size goes if `index` was chosen: if that target uses UDP and the request is too large, to the same machine over
@@ -71,6 +80,7 @@ class UpstreamSet {
 
   std::array<Slot, kCapacity> slots_{};
   int size_ = 0;
+  int upstreams_ = 0;  // the first ones; nodes follow
 };
 
 }  // namespace sluice

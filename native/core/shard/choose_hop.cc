@@ -16,6 +16,18 @@ const FlowName* Relay::verdict_flow(unsigned i) const noexcept {
   return route.kind == RouteKind::alive ? &route.flow : nullptr;
 }
 
+// The upstream that the verdict names or else one of the live ones, or the node that the token names; -1: none is alive.
+int Relay::choose_target(const Item& item, const int32_t* verdict) const noexcept {
+  const UpstreamSet& targets = upstreams_.targets();
+  const int target = verdict[kVerdict_target];
+  if (static_cast<Action>(verdict[kVerdict_action]) == Action::relay_to_node) {
+    if (target < 0 || static_cast<size_t>(target) >= k_max_own_routes) return -1;
+    const int node = targets.find_node(item.facts.routes[target].flow.node);
+    return node >= 0 && targets.at(node).alive ? node : -1;
+  }
+  return target >= 0 && target < targets.size() && targets.at(target).alive ? target : upstreams_.pick(item.message.text(item.message.call_id));
+}
+
 bool Relay::choose_flow(unsigned i, NextLeg& out) noexcept {
   const Item& item = turn_.item(i);
   const FlowName* const named = verdict_flow(i);
@@ -56,10 +68,9 @@ bool Relay::choose_hop(unsigned i, NextLeg& out) noexcept {
   Address to;
   Text name;
   char ip[kMaxIpText];
-  if (action == Action::relay_upstream) {
+  if (action == Action::relay_upstream || action == Action::relay_to_node) {
     const UpstreamSet& targets = upstreams_.targets();
-    int target = verdict[kVerdict_target];
-    if (target < 0 || target >= targets.size() || !targets.at(target).alive) target = upstreams_.pick(item.message.text(item.message.call_id));
+    int target = choose_target(item, verdict);
     if (target < 0) return false;
     target = item.facts.is_sips ? targets.for_sips(target) : targets.for_size(target, item.message.size + kGrowth);
     to = targets.at(target).address;

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 
+#include "core/relay/facts.h"
 #include "core/relay/object_branch.h"
 #include "core/relay/own_output.h"
 #include "core/relay/probe.h"
@@ -65,7 +66,9 @@ void CoreSender::redirect(Text messages) noexcept {
     // Unless its end is certain, there is no telling where the next one begins.
     if (!message.is_framed || message.size > messages.size()) return ground_.counters.add(Counter::send_dropped);
     if (usable && message.is_request) {
-      if (!send_elsewhere(message)) responder_.answer_sent(message, 503);
+      // A node of the farm that cannot be reached has taken its flows with it.
+      if (leads_to_node(ground_.config, ground_.keys, message)) responder_.answer_sent(message, 430);
+      else if (!send_elsewhere(message)) responder_.answer_sent(message, 503);
     } else {
       ground_.counters.add(Counter::send_dropped);
     }
@@ -87,13 +90,14 @@ void CoreSender::redirect_refused(const DatagramQueue::Refused& refused) noexcep
   if (!scan_own_output(refused.octets, message) || !message.is_request) return;
   const int target = upstreams_.targets().find(refused.to, Transport::udp);
   const bool no_way = has_no_way(refused.error);
+  const bool to_node = leads_to_node(ground_.config, ground_.keys, message);
   if (target >= 0 && no_way) {
     upstreams_.failed(target);
     // The body of a long one is gone with the turn.
-    if (refused.octets.size() == message.size && send_elsewhere(message)) return;
+    if (!to_node && refused.octets.size() == message.size && send_elsewhere(message)) return;
   }
   // If there is no route to a flow, nobody can be reached over it now (RFC 5626 5.3), but it has not ended.
-  responder_.answer_sent(message, target < 0 && no_way ? 430 : 503);
+  responder_.answer_sent(message, (to_node || target < 0) && no_way ? 430 : 503);
   Via via;
   if (parse_via(message.text(message.top_via), via)) remembered_.drop(remembered_.key_of(via.branch, message.method));
 }

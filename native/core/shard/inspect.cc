@@ -129,7 +129,7 @@ TokenFacts Inspect::token(Text user) noexcept {
   TokenFacts facts;
   facts.verdict = read_token(ground_.keys, user, facts.flow, facts.side);
   if (facts.verdict != TokenVerdict::ok) return facts;
-  facts.of_this_boot = facts.flow.kind == FlowKind::udp || facts.flow.boot == ground_.config.boot;
+  facts.of_this_boot = facts.flow.node == ground_.config.node && (facts.flow.kind == FlowKind::udp || facts.flow.boot == ground_.config.boot);
   const Surroundings around{ground_.config, ground_.keys, upstreams_.targets(), ground_.flows, ground_.commons, ground_.clock.birth()};
   facts.alive = judge_flow(around, facts.flow) == RouteKind::alive;
   return facts;

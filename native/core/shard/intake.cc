@@ -35,6 +35,7 @@ void Intake::take_request(Item& item, int32_t* record) noexcept {
   for (int32_t i = 0; i < record[kRecord_own_routes] && !item.crossed; ++i) {
     const RouteKind kind = item.facts.routes[i].kind;
     if (kind == RouteKind::gone) ground_.counters.add(Counter::tokens_gone);
+    if (kind == RouteKind::elsewhere) ground_.counters.add(Counter::tokens_elsewhere);
     if (kind != RouteKind::forged) continue;
     ground_.counters.add(Counter::tokens_forged);
     ground_.alerts.add(Event::forged_token, source.remote);

@@ -46,6 +46,7 @@ class Relay {
 
   // choose_hop.cc
   const FlowName* verdict_flow(unsigned i) const noexcept;
+  int choose_target(const Item& item, const int32_t* verdict) const noexcept;
   bool choose_hop(unsigned i, NextLeg& leg) noexcept;
   bool choose_flow(unsigned i, NextLeg& leg) noexcept;
   // relay_request.cc

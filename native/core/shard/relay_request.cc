@@ -39,7 +39,8 @@ void Relay::request(unsigned i) noexcept {
   const Message& message = item.message;
   const int32_t* verdict = turn_.verdict(i);
   const uint32_t edits = static_cast<uint32_t>(verdict[kVerdict_edits]);
-  const bool to_flow = static_cast<Action>(verdict[kVerdict_action]) == Action::relay_to_flow;
+  const Action action = static_cast<Action>(verdict[kVerdict_action]);
+  const bool to_flow = action == Action::relay_to_flow;
   const FlowName* const flow = to_flow ? verdict_flow(i) : nullptr;
   if (flow != nullptr && flow->shard != ground_.config.shard && flow->shard < ground_.config.shards) {
     if (!item.crossed) intake_.hand_over(flow->shard, item);
@@ -49,7 +50,8 @@ void Relay::request(unsigned i) noexcept {
   leg.sips = item.facts.is_sips;
   if (leg.sips && !is_secure(item.source.transport)) return refuse_sips(item);
   if (!choose_hop(i, leg)) {
-    if (to_flow) responder_.reply(item, 430);
+    // A node of the farm that is gone has taken its flows with it.
+    if (to_flow || action == Action::relay_to_node) responder_.reply(item, 430);
     else responder_.reply(item, 503, Text(), kRetryAfterSeconds);
     return;
   }
@@ -185,10 +187,12 @@ void Relay::put_routes(Writer& text, const Item& item, const int32_t* record, co
   if ((edits & kEdit_record_route) == 0) return;
   Neighbour neighbour = item.facts.neighbour;
   // An edge sends everything to its upstream unless Record-Route names another neighbour, such as a trunk that calls the edge directly.
-  const bool is_named = item.source.from_core && (ground_.config.home || !upstreams_.targets().has_host(item.source.remote));
+  // A node of the farm only passes on what the core has sent it.
+  const UpstreamSet& targets = upstreams_.targets();
+  const bool is_named = item.source.from_core && (ground_.config.home || !targets.has_host(item.source.remote)) && !targets.is_node(item.source.remote, item.source.transport);
   const bool has_neighbour = is_named || (!item.source.from_core && item.facts.has_neighbour);
   if (is_named) {
-    const Surroundings around{ground_.config, ground_.keys, upstreams_.targets(), ground_.flows, ground_.commons, ground_.clock.birth()};
+    const Surroundings around{ground_.config, ground_.keys, targets, ground_.flows, ground_.commons, ground_.clock.birth()};
     neighbour = neighbour_of(around, item.message, item.source);
   }
   put_record_route(text, leg, to_flow ? Side::client : Side::core, has_neighbour ? &neighbour : nullptr);

@@ -237,6 +237,7 @@ void Shard::carry_out(unsigned i) noexcept {
   switch (static_cast<Action>(verdict[kVerdict_action])) {
     case Action::relay_upstream:
     case Action::relay_to_flow:
+    case Action::relay_to_node:
     case Action::relay_to_hop:
       if (item.message.is_request) relay_.request(i);
       return;

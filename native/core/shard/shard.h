@@ -73,6 +73,7 @@ class Shard {
   // Settings that may change while it runs.
   void set_upstreams(const UpstreamSet& upstreams) noexcept;
   void set_trusted(std::vector<TrustedNet> trusted) noexcept { ground_.config.trusted = std::move(trusted); }
+  uint8_t node() const noexcept { return ground_.config.node; }
   void set_keys(const KeyRing& keys) noexcept { ground_.keys = keys; }
   void set_tls(std::shared_ptr<TlsProvider> tls) noexcept { connections_.set_tls(std::move(tls)); }
   void set_upgrade_gate(UpgradeGate* gate) noexcept { streams_.set_upgrade_gate(gate); }

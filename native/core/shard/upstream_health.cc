@@ -59,7 +59,7 @@ void UpstreamHealth::failed(int target) noexcept {
   }
   targets_.set_alive(target, false);
   ground_.counters.add(Counter::upstream_failures);
-  ground_.alerts.add(Event::upstream_down, targets_.at(target).address, target);
+  tell(target, Event::upstream_down, Event::node_down);
 }
 
 void UpstreamHealth::lives(int target) noexcept {
@@ -71,7 +71,13 @@ void UpstreamHealth::lives(int target) noexcept {
   health.probe_due = ground_.clock.tick() + health.pause;
   if (targets_.at(target).alive) return;
   targets_.set_alive(target, true);
-  ground_.alerts.add(Event::upstream_up, targets_.at(target).address, target);
+  tell(target, Event::upstream_up, Event::node_up);
+}
+
+void UpstreamHealth::tell(int target, Event of_upstream, Event of_node) noexcept {
+  const Upstream& one = targets_.at(target);
+  if (one.node >= 0) ground_.alerts.add(of_node, one.address, one.node);
+  else ground_.alerts.add(of_upstream, one.address, target);
 }
 
 bool UpstreamHealth::is_due(int target) noexcept {

@@ -63,6 +63,7 @@ class UpstreamHealth {
     if (health.asked == 0) health.asked = ground_.clock.tick() != 0 ? ground_.clock.tick() : UINT32_MAX;
   }
   bool is_due(int target) noexcept;
+  void tell(int target, Event of_upstream, Event of_node) noexcept;
   static uint32_t pause_after_failure(const Health& health) noexcept;
 
   Ground& ground_;

@@ -12,15 +12,15 @@ export class Upstreams {
     this.#table = new Table(where, {
       caption: "Upstream targets", none: "", keyOf: place,
       columns: [
-        { title: "target", of: place }, { title: "state", of: stateOf, tone: ({ aliveIn, shards }) => (aliveIn === shards ? "ok" : "fail") },
+        { title: "target", of: (target) => (target.node === undefined ? place(target) : `edge ${target.node}, ${place(target)}`) }, { title: "state", of: stateOf, tone: ({ aliveIn, shards }) => (aliveIn === shards ? "ok" : "fail") },
         { title: "silent", of: ({ silentMs }) => (silentMs > 0 ? span(silentMs) : "") }, { title: "priority", of: ({ priority }) => priority }, { title: "weight", of: ({ weight }) => weight },
       ],
     });
   }
 
-  /** Only an edge needs one. */
+  /** Only an edge needs an upstream; the other edges of its farm are none. */
   show(upstreams, mode) {
-    if (upstreams.length > 0) return this.#table.show(upstreams);
+    if (upstreams.some(({ node }) => node === undefined)) return this.#table.show(upstreams);
     this.#place.replaceChildren(mode === "edge"
       ? note("None: requests of clients are answered 503. Set SLUICE_UPSTREAM.", "fail")
       : note("None, and none is needed: phones register here. SLUICE_UPSTREAM says where calls to other domains go."));

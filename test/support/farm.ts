@@ -1,0 +1,95 @@
+/** Several edges behind one name: the same ports on different addresses, the same keys, and a list of one another. */
+import { onTestFinished } from "vitest";
+import { Edge, type Settings } from "./edge.js";
+import { Party } from "./party.js";
+import { freePort, hostPort } from "./ports.js";
+import { TcpConnection } from "./tcp-connection.js";
+import { UdpSocket } from "./udp-socket.js";
+import type { Transport } from "./wire.js";
+
+const NAME = "farm.example";
+const KEY = Buffer.alloc(32, 7).toString("base64");
+let scenes = 0;
+
+export class FarmOfEdges {
+  readonly company = new Set<Party>();
+  readonly scene: string;
+  readonly clientPort: number;
+  readonly corePort: number;
+  readonly edges: Edge[] = [];
+  /** The upstream of all of them. It sends to the first. */
+  C!: Party;
+
+  private constructor(clientPort: number, corePort: number) {
+    scenes += 1;
+    this.scene = `farm-${scenes}`;
+    this.clientPort = clientPort;
+    this.corePort = corePort;
+  }
+
+  /** `between`: the transport from edge to edge. The edges are numbered from 1; the first listens on 127.0.0.2. `listed`: how many each of them knows. */
+  static async start(count: number, between: Transport, settings: Settings = {}, listed = count): Promise<FarmOfEdges> {
+    const farm = new FarmOfEdges(await freePort("127.0.0.2"), await freePort("127.0.0.2"));
+    farm.C = new Party("C", hostPort(hostOf(1), farm.corePort), farm.scene, farm.company);
+    farm.C.attach(await UdpSocket.open({ host: hostOf(1), port: farm.corePort }, farm.C.receive));
+    onTestFinished(() => farm.#end());
+    const nodes = Array.from({ length: listed }, (_, at) => `${at + 1}=sip:${hostPort(hostOf(at + 1), farm.corePort)};transport=${between}`);
+    const both = (host: string, port: number): string => `udp:${host}:${port};advertise=${NAME}:${port},tcp:${host}:${port};advertise=${NAME}:${port}`;
+    for (let node = 1; node <= count; node += 1) {
+      farm.edges.push(
+        await Edge.start({
+          SLUICE_NODE: String(node),
+          SLUICE_FARM: nodes.join(","),
+          SLUICE_FLOW_KEYS: `1:${KEY}`,
+          SLUICE_LISTEN: both(hostOf(node), farm.clientPort),
+          SLUICE_CORE_LISTEN: both(hostOf(node), farm.corePort),
+          SLUICE_UPSTREAM: `sip:${farm.C.at}`,
+          ...settings,
+        }),
+      );
+    }
+    return farm;
+  }
+
+  /** A client of an edge. */
+  client(name: string, node: number, transport: Transport): Promise<Party> {
+    return this.#join(name, node, this.clientPort, transport);
+  }
+
+  /** Someone on the core side of an edge. */
+  caller(name: string, node: number): Promise<Party> {
+    return this.#join(name, node, this.corePort, "udp");
+  }
+
+  /** What sends to edge `to` from the address of a node that the edges know and that nobody has started. */
+  async node(name: string, node: number, to: number): Promise<Party> {
+    const target = { host: hostOf(to), port: this.corePort };
+    const party = new Party(name, hostPort(target.host, target.port), this.scene, this.company);
+    return party.attach(await UdpSocket.open(target, party.receive, { localHost: hostOf(node), localPort: this.corePort }));
+  }
+
+  /** Registers it with outbound; the Path that the registrar got, as Route lines. */
+  async register(client: Party): Promise<string> {
+    await client.say(`REGISTER sip:example.com SIP/2.0\nSupported: path, outbound\nContact: <sip:${client.name}@${client.at}>;reg-id=1;+sip.instance="<urn:uuid:${client.name}>"`);
+    const request = await this.C.request("REGISTER");
+    await this.C.reply("200 OK", `Contact: <sip:${client.name}@${client.at}>;reg-id=1;+sip.instance="<urn:uuid:${client.name}>";expires=600`);
+    await client.response(200);
+    return request.all("Path").map((value) => `Route: ${value}`).join("\n");
+  }
+
+  async #join(name: string, node: number, port: number, transport: Transport): Promise<Party> {
+    const target = { host: hostOf(node), port };
+    const party = new Party(name, hostPort(target.host, port), this.scene, this.company);
+    return party.attach(transport === "udp" ? await UdpSocket.open(target, party.receive) : await TcpConnection.open(target, party.receive, { transport }));
+  }
+
+  async #end(): Promise<void> {
+    for (const party of this.company) party.leave();
+    await Promise.all([...this.company].map((party) => party.close()));
+    await Promise.all(this.edges.map((edge) => edge.stop()));
+  }
+}
+
+function hostOf(node: number): string {
+  return `127.0.0.${node + 1}`;
+}
