@@ -119,6 +119,7 @@ export const metricTable: readonly MetricRow[] = [
   },
   { name: "bindings_refused_total", help: "REGISTER requests refused because their source has used up its share of bindings.", values: one(Counter.bindingsRefused) },
   { name: "flow_tokens_refused_total", help: "Flow tokens refused.", label: "reason", values: { forged: Counter.tokensForged, gone: Counter.tokensGone } },
+  { name: "flow_tokens_elsewhere_total", help: "Flow tokens of other edges of the farm.", values: one(Counter.tokensElsewhere) },
   {
     name: "keepalives_total",
     help: "Keep-alives from clients.",
