@@ -20,4 +20,6 @@ bench("edge", "--workloads", "hostile", "--legs", `udp-udp,${STREAMS}`, "--rate"
 bench("edge", "--workloads", "originate", "--legs", "wss-tcp", "--flows", "10000", "--rate", "1000", ...open, "--out", "held"); // 1
 bench("heap"); // 0.5
 bench("size", "--rounds", "1", "--seconds", "1"); // 1.5
+bench("registrar", "--seconds", "2", "--rounds", "2"); // 4
+bench("registrar", "--search", "1", "--digests", "none,md5", "--workloads", "first,refresh,message", "--seconds", "1", "--rounds", "1", "--out", "registrar-rate"); // 2
 writeDocument();

@@ -1,15 +1,13 @@
 /**
  * A registrar's CPU for each REGISTER (new, refreshed, with digest) and for each MESSAGE and INVITE that finds a device, its highest rate and its
  * memory per binding: Kamailio with bindings in memory and Sluice with bindings that survive kill -9, alternating in one run.
- * `npm run bench -- registrar [--aors 20000] [--seconds 3] [--rounds 3] [--digests none,md5,sha256] [--search 0]`
+ * `npm run bench -- registrar [--aors 20000] [--seconds 3] [--rounds 3] [--digests none,md5,sha256] [--search 0]`, then `-- document` for docs/benchmarks.md
  */
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { fixed, median, table } from "./lib/figures.mjs";
+import { fixed, table } from "./lib/figures.mjs";
+import { registrarRows } from "./lib/registrar-rows.mjs";
 import { REGISTRARS, runHomeLoads } from "./lib/registrars.mjs";
-import { machine } from "./lib/machine.mjs";
-import { OUT } from "./lib/tools.mjs";
+import { save } from "./lib/results.mjs";
 
 const { values: args } = parseArgs({
   options: {
@@ -23,9 +21,10 @@ const { values: args } = parseArgs({
     workloads: { type: "string", default: "first,refresh,message,invite" },
     // 1: finds the highest rate of each workload under 0.1 % loss as well, by bisection.
     search: { type: "string", default: "0" },
+    out: { type: "string", default: "registrar" },
   },
 });
-const { servers, digests, workloads, rounds, ...load } = args;
+const { servers, digests, workloads, rounds, out, ...load } = args;
 const names = servers.split(",");
 const runs = [];
 for (let round = 0; round < Number(rounds); round += 1) {
@@ -45,28 +44,20 @@ async function measure(name, digest, asked) {
   }
 }
 
-const cases = [...new Set(runs.map(({ workload, digest }) => `${workload} ${digest}`))];
-const rows = cases.flatMap((wanted) =>
-  names.map((name) => {
-    const of = (server) => runs.filter((run) => run.name === server && `${run.workload} ${run.digest}` === wanted);
-    const middle = (server, field) => median(of(server).map((run) => run[field]));
-    const sum = (field) => of(name).reduce((total, run) => total + run[field], 0);
-    const optional = (field, digits) => (of(name)[0]?.[field] === undefined ? "" : fixed(middle(name, field), digits));
-    const [workload, digest] = wanted.split(" ");
-    return [
-      digest === "none" ? workload : `${workload}, ${digest}`,
-      name,
-      fixed(middle(name, "cpu_us"), 1),
-      fixed(middle(name, "cpu_us") / middle(names[0], "cpu_us")),
-      fixed(middle(name, "rate"), 0),
-      optional("highest_rate", 0),
-      fixed(middle(name, "p99_us") / 1_000, 1),
-      optional("octets_a_binding", 0),
-      sum("lost"),
-      sum("wrong"),
-      of(name).find((run) => run.first_wrong !== "")?.first_wrong ?? "",
-    ];
-  }),
-);
-console.log(table(["workload", "server", "CPU us each", `x ${names[0]}`, "each second", "highest rate", "p99 ms", "octets a binding", "lost", "wrong", "the first wrong answer"], rows));
-writeFileSync(join(OUT, "registrar.json"), `${JSON.stringify({ machine: machine(), settings: args, runs }, null, 1)}\n`);
+const rows = registrarRows(runs, names);
+const optional = (value, digits) => (Number.isFinite(value) ? fixed(value, digits) : "");
+const cells = rows.map((row) => [
+  row.workload,
+  row.name,
+  fixed(row.cost, 1),
+  fixed(row.ratio),
+  fixed(row.rate, 0),
+  optional(row.highest, 0),
+  fixed(row.p99 / 1_000, 1),
+  optional(row.octets, 0),
+  row.lost,
+  row.wrong,
+  row.firstWrong,
+]);
+console.log(table(["workload", "server", "CPU us each", `x ${names[0]}`, "each second", "highest rate", "p99 ms", "octets a binding", "lost", "wrong", "the first wrong answer"], cells));
+save(out, { settings: args, runs });

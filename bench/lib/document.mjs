@@ -1,23 +1,52 @@
 /** docs/benchmarks.md and its charts, from the results in build/bench: written by the suite, never edited by hand. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../../scripts/lib/run.mjs";
 import { comparison, held, hostile, keepAlives, memory, mixed, rates, storm, workers } from "./comparisons.mjs";
 import { fixed } from "./figures.mjs";
 import { CHARTS, DOCS, command, folded, legsText, markdown } from "./markdown.mjs";
+import { registrars } from "./registrar-rows.mjs";
 import { load } from "./results.mjs";
 
+const FILE = join(DOCS, "benchmarks.md");
+/** In this order; the first one has no heading. */
+const CHAPTERS = [
+  ["", head],
+  ["CPU per relayed message", comparison],
+  ["Registrar", registrars],
+  ["Two shards against two workers", workers],
+  ["Highest rate", rates],
+  ["Reconnect storm", storm],
+  ["Memory of an idle flow", memory],
+  ["Keep-alives", keepAlives],
+  ["A day's mixture", mixed],
+  ["Beside attacks", hostile],
+  ["Many idle flows", held],
+  ["Capacity", sizes],
+  ["JavaScript heap", heap],
+  ["The core without sockets", native],
+  ["The policy", micro],
+  ["Kamailio's configuration", configuration],
+];
+
+/** A chapter without results in build/bench stays as it is. */
 export function writeDocument() {
-  // Otherwise charts of results that no longer exist would stay for ever.
-  rmSync(CHARTS, { recursive: true, force: true });
   mkdirSync(CHARTS, { recursive: true });
-  const parts = [head(), comparison(), workers(), rates(), storm(), memory(), keepAlives(), mixed(), hostile(), held(), sizes(), heap(), native(), micro(), configuration()];
-  writeFileSync(join(DOCS, "benchmarks.md"), `${parts.filter((part) => part !== undefined).join("\n\n")}\n`);
+  const before = chaptersOf(readFileSync(FILE, "utf8"));
+  const text = CHAPTERS.flatMap(([heading, make]) => make() ?? before.get(heading) ?? []).join("\n\n");
+  writeFileSync(FILE, `${text}\n`);
+  for (const chart of readdirSync(CHARTS)) if (!text.includes(`benchmarks/${chart}`)) rmSync(join(CHARTS, chart));
   process.stdout.write("docs/benchmarks.md\n");
 }
 
+/** By heading; "": what stands before the first one. */
+export function chaptersOf(text) {
+  return new Map(text.split(/^(?=## )/m).map((chapter) => [/^## (.*)$/m.exec(chapter.startsWith("## ") ? chapter : "")?.[1] ?? "", chapter.trimEnd()]));
+}
+
 function head() {
-  const { machine } = load("edge") ?? load("micro") ?? { machine: {} };
+  const { machine } = load("edge") ?? load("micro") ?? {};
+  if (machine === undefined) return undefined;
   return `# Benchmarks
 
 <!-- Made by \`npm run bench -- quick\` or \`full\`: do not edit. -->
@@ -68,11 +97,13 @@ function micro() {
 }
 
 function configuration() {
-  const files = ["common", "stateless", "stateful"].map((name) => {
+  const found = load("edge");
+  if (found === undefined) return undefined;
+  const files = ["common", "stateless", "stateful", "registrar"].map((name) => {
     const text = readFileSync(join(ROOT, "bench/kamailio", `${name}.cfg`), "utf8").trim();
     return folded(`${name}.cfg`, `\`\`\`\n${text}\n\`\`\``);
   });
-  const run = load("edge")?.results.flatMap(({ runs }) => runs).find((each) => each.name === "kamailio-stateless");
+  const run = found.results.flatMap(({ runs }) => runs).find((each) => each.name === "kamailio-stateless");
   const line = run === undefined ? "" : `\n\nCommand of the first run: \`${run.command}\`.`;
   return `## Kamailio's configuration\n\n${files.join("\n\n")}${line}`;
 }

@@ -5,7 +5,9 @@ import type { CredentialStore, Ha1s } from "./credential-store.js";
 import type { DigestAlgorithm } from "./digest.js";
 import { HtdigestUsers } from "./htdigest.js";
 
-const LOOK_EVERY_MS = 1_000;
+const LOOK_EVERY_MS = 500;
+/** What was known so long ago may have changed. */
+const TRUSTED_MS = 1_000;
 
 export class FileCredentials implements CredentialStore {
   readonly #path: string;
@@ -31,9 +33,8 @@ export class FileCredentials implements CredentialStore {
   }
 
   async find(user: string, realm: string): Promise<Ha1s | undefined> {
-    // Requests that come during the check wait for its result: a user who was removed is not let in once more.
-    if (this.#isDue()) this.#looking ??= this.#look();
-    if (this.#looking !== undefined) await this.#looking;
+    // A user who was removed longer ago is not let in once more.
+    if (this.#isStale()) await this.#looking;
     return this.#users.find(user, realm);
   }
 
@@ -50,20 +51,22 @@ export class FileCredentials implements CredentialStore {
   }
 
   revision(): number | undefined {
-    // Even if nobody logs in, so that challenges do not stay on the object path.
-    if (this.#isDue()) this.#looking ??= this.#look();
-    return this.#looking === undefined ? this.#revision : undefined;
+    return this.#isStale() ? undefined : this.#revision;
   }
 
   close(): Promise<void> {
     return Promise.resolve();
   }
 
-  #isDue(): boolean {
-    return performance.now() - this.#lookedAt >= LOOK_EVERY_MS;
+  /** Looks at the file in good time, so that a busy server need not wait for that: while it does, every login goes to the object path. */
+  #isStale(): boolean {
+    const age = performance.now() - this.#lookedAt;
+    if (age >= LOOK_EVERY_MS) this.#looking ??= this.#look();
+    return age >= TRUSTED_MS;
   }
 
   async #look(): Promise<void> {
+    const begin = performance.now();
     try {
       const version = versionOf(await stat(this.#path));
       if (version === this.#version) return;
@@ -74,7 +77,7 @@ export class FileCredentials implements CredentialStore {
     } catch (error) {
       this.#report(error);
     } finally {
-      this.#lookedAt = performance.now();
+      this.#lookedAt = begin;
       this.#looking = undefined;
     }
   }

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, onTestFinished, test } from "vitest";
+import { afterAll, expect, onTestFinished, test, vi } from "vitest";
 import { type AuthenticationResult, Authenticator, type AuthenticatorOptions, type Login as AuthenticatorLogin } from "../../../src/auth/authenticator.js";
 import { FileCredentials } from "../../../src/auth/file-credentials.js";
 import { Domains } from "../../../src/sip/domains.js";
@@ -277,6 +277,24 @@ test("the file is reloaded when it changes, unless it is invalid", async () => {
   await change("nonsense\n");
   expect(await users.find("alice", REALM)).toEqual({ MD5: "a".repeat(32) });
   expect(errors.map(String)).toEqual(["Error: user:realm:HA1 with 32 or 64 hexadecimal digits in line 1"]);
+});
+
+test("a look at the file keeps nobody waiting, as long as the last one is not a second ago", async () => {
+  vi.useFakeTimers({ toFake: ["performance"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const path = userFile(BOB);
+  const users = new FileCredentials(path, () => undefined);
+  expect(users.revision()).toBe(0);
+  writeFileSync(path, `alice:${REALM}:${"a".repeat(32)}\n`);
+  vi.advanceTimersByTime(600);
+  // It looks, and meanwhile goes on.
+  expect(users.revision()).toBe(0);
+  await expect.poll(() => users.revision()).toBe(1);
+  writeFileSync(path, `carol:${REALM}:${"b".repeat(32)}\n`);
+  vi.advanceTimersByTime(1_000);
+  expect(users.revision()).toBeUndefined();
+  expect(await users.find("alice", REALM)).toBeUndefined();
+  expect(users.revision()).toBe(2);
 });
 
 test("a file with twenty thousand users is read a slice at a time: other work gets its turn, and the number of a bad line is right", async () => {

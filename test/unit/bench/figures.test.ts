@@ -2,6 +2,8 @@
 import { expect, test } from "vitest";
 import { fitLine, median, ratioBeyondNoise } from "../../../bench/lib/figures.mjs";
 import { barChart } from "../../../bench/lib/chart.mjs";
+import { chaptersOf } from "../../../bench/lib/document.mjs";
+import { registrarRows } from "../../../bench/lib/registrar-rows.mjs";
 import { verdicts } from "../../../bench/lib/verdict.mjs";
 
 test("a median ignores non-numbers and lies between the two middle values", () => {
@@ -52,4 +54,22 @@ test("a verdict takes each edge at its cheapest core side, and ratios to the flo
   expect(tls).toMatchObject({ workload: "register", client: "tls", best: { floor: { cost: 3, core: "tcp" } }, own: { cost: 5, core: "udp", toBase: 1.25 } });
   expect(tls?.rivals).toMatchObject([{ name: "kamailio-stateless", cost: 10, core: "tcp", times: 2 }]);
   expect(others).toMatchObject([{ client: "udp", own: { cost: 3 }, rivals: [] }]);
+});
+
+test("a document falls into chapters, and together they are the document", () => {
+  const text = "# Title\n\nwords\n\n## One\n\n### Part\n\n```\n# no heading\n```\n\n## Two\n\nlast\n";
+  const chapters = chaptersOf(text);
+  expect([...chapters.keys()]).toEqual(["", "One", "Two"]);
+  expect(`${[...chapters.values()].join("\n\n")}\n`).toBe(text);
+});
+
+test("registrars are compared within a round, for each workload and digest", () => {
+  const run = (round: number, name: string, digest: string, cost: number): object => ({ round, name, workload: "refresh", digest, cpu_us: cost, lost: 1, wrong: 0, first_wrong: "" });
+  const rows: readonly { workload: string; name: string; ratio: number; lost: number }[] = registrarRows([run(0, "kamailio", "none", 10), run(0, "sluice", "none", 5), run(1, "kamailio", "none", 40), run(1, "sluice", "none", 20), run(0, "kamailio", "md5", 8), run(0, "sluice", "md5", 6)], ["kamailio", "sluice"]);
+  expect(rows.map(({ workload, name, ratio, lost }) => [workload, name, ratio, lost])).toEqual([
+    ["refresh", "kamailio", 1, 2],
+    ["refresh", "sluice", 0.5, 2],
+    ["refresh, md5", "kamailio", 1, 1],
+    ["refresh, md5", "sluice", 0.75, 1],
+  ]);
 });
