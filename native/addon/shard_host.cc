@@ -178,7 +178,10 @@ void ShardHost::hand_over(unsigned count) noexcept {
     napi_value result = nullptr;
     uint32_t left = 0;
     report(napi_call_function(env, global, decide_.Value(), 1, &argument, &result));
-    if (napi_get_value_uint32(env, result, &left) == napi_ok && left > 0) needs_callback = true;
+    if (napi_get_value_uint32(env, result, &left) == napi_ok && left > 0) {
+      needs_callback = true;
+      running_->shard->spread_objects();
+    }
   }
   if (needs_callback) report(napi_make_callback(env, nullptr, global, on_batch_.Value(), 1, &argument, nullptr));
   else if (running_ != nullptr) running_->shard->execute();  // what has thrown may have closed it

@@ -1,4 +1,5 @@
 // How much one turn may do, and that the rest is done later.
+#include <algorithm>
 #include <memory>
 #include <set>
 #include <string>
@@ -9,7 +10,7 @@
 namespace sluice::shard_turn_test {
 using namespace test;
 
-TEST("an edge takes batches of 64 messages; a home of eight while one needs the object path, and of up to 24 while none does") {
+TEST("an edge takes batches of 64 messages; a home of four while one needs the object path, and of up to 24 while none does") {
   const auto batches = [](bool home, Action action) {
     ShardRig rig([&](EdgeConfig& config) { config.home = home; });
     const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
@@ -37,8 +38,10 @@ TEST("an edge takes batches of 64 messages; a home of eight while one needs the 
     return sizes;
   };
   CHECK((batches(false, Action::drop) == std::vector<unsigned>{64, 1, 9}));
-  CHECK((batches(true, Action::drop) == std::vector<unsigned>{8, 16, 24, 16, 1, 8}));
-  CHECK((batches(true, Action::object) == std::vector<unsigned>{8, 8, 8, 8, 8, 8, 8, 8, 1, 8}));
+  CHECK((batches(true, Action::drop) == std::vector<unsigned>{4, 8, 16, 24, 12, 1, 4}));
+  std::vector<unsigned> fours(16, 4);
+  fours.insert(fours.end(), {1, 4});
+  CHECK((batches(true, Action::object) == fours));
 }
 
 TEST("connections that time out together are closed over several turns, without exception") {
@@ -80,6 +83,47 @@ TEST("OB-7-13 if another shard's ring is full, it learns later that a flow has e
   }
   CHECK_EQ(heard.size(), 500u);
   CHECK_EQ(teller.count(Counter::object_events_lost), 0);
+}
+
+TEST("of a large batch the object path gets four messages a turn; the others follow in the next turns, once and in their order") {
+  ShardRig rig([](EdgeConfig& config) { config.home = true; });
+  const Peer core = Peer::udp(rig.port(ShardRig::kCoreUdp));
+  Action action = Action::drop;
+  rig.policy = [&](unsigned, const int32_t*, int32_t* verdict) {
+    verdict[kVerdict_action] = static_cast<int32_t>(action);
+    return true;
+  };
+  for (int number = 1; number <= 100; ++number) core.send(Request{.number = number}.text());
+  CHECK(rig.until([&] { return rig.count(Counter::dropped) == 100; }));
+  action = Action::object;
+  for (int number = 101; number <= 124; ++number) core.send(Request{.number = number}.text());
+  std::vector<std::string> taken;
+  unsigned largest = 0;
+  for (int tries = 0; tries < 2'000 && taken.size() < 24; ++tries) {
+    const unsigned count = rig->collect();
+    if (count == 0) {
+      usleep(500);
+      continue;
+    }
+    largest = std::max(largest, count);
+    rig.decide(count);
+    rig->spread_objects();
+    unsigned objects = 0;
+    for (unsigned i = 0; i < count; ++i) {
+      if (rig->turn().verdict(i)[kVerdict_action] != static_cast<int32_t>(Action::object)) continue;
+      const Message& message = rig->turn().item(i).message;
+      taken.emplace_back(message.text(message.call_id));
+      ++objects;
+    }
+    CHECK(objects <= 4);
+    rig->execute();
+  }
+  CHECK(largest > 4);
+  CHECK_EQ(taken.size(), 24u);
+  for (size_t i = 0; i < taken.size(); ++i) CHECK_EQ(taken[i], "c" + std::to_string(101 + i));
+  CHECK_EQ(rig.count(Counter::object_messages), 24);
+  CHECK_EQ(rig.count(Counter::requests_in), 124);
+  CHECK_EQ(rig.count(Counter::dropped), 100);
 }
 
 }  // namespace sluice::shard_turn_test

@@ -219,6 +219,16 @@ void Shard::flow_due(uint32_t slot) noexcept {
   timers_.arm(slot);
 }
 
+// A batch of requests decided by numbers grows beyond what the object path can take in a turn, and the next batch may be all objects.
+void Shard::spread_objects() noexcept {
+  unsigned objects = 0;
+  for (unsigned i = 0; i < turn_.count(); ++i) {
+    if (static_cast<Action>(turn_.verdict(i)[kVerdict_action]) != Action::object || ++objects <= Turn::kObjectBatch) continue;
+    // As from another shard, it comes before what is received then. If the ring is full, it stays.
+    if (intake_.hand_over(ground_.config.shard, turn_.item(i))) turn_.postpone(i);
+  }
+}
+
 void Shard::execute() noexcept {
   SLUICE_INVARIANT(!in_turn_);
   in_turn_ = true;
@@ -261,6 +271,7 @@ void Shard::carry_out(unsigned i) noexcept {
       if (item.message.is_request) registering_.carry_out(i);
       return;
     case Action::proxy: return proxying_.carry_out(i);
+    case Action::postpone: return turn_.note_object();
     case Action::drop: break;
   }
   ground_.counters.add(Counter::dropped);
