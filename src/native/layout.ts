@@ -371,6 +371,7 @@ export const Action = {
   object: 7,
   register: 8,
   proxy: 9,
+  postpone: 10,
 } as const;
 export type Action = (typeof Action)[keyof typeof Action];
 
