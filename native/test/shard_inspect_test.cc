@@ -170,6 +170,21 @@ TEST("the 2xx says how long an AOR is registered: for the Contact of the REGISTE
   CHECK_EQ(granted(3, "<sip:b@10.0.0.1>", "Contact: <sip:rewritten@10.0.0.1>;expires=70\r\n"), 70u);
   CHECK_EQ(granted(4, "<sip:b@10.0.0.1>", "Expires: 80\r\nContact: <sip:b@10.0.0.1>\r\n"), 80u);
   CHECK_EQ(granted(5, "<sip:b@10.0.0.1>", ""), 0u);
+  // One Contact with whatever registrars write behind it; what is in a string is no parameter, and a second Contact may be on the same line.
+  constexpr const char* kOwn = "<sip:b@10.0.0.1>";
+  const std::pair<const char*, uint32_t> kTails[] = {
+      {";reg-id=1;+sip.instance=\"<urn:x;expires=9,>\";expires=100;pub-gruu=\"sip:b@a;gr=1\"", 100},
+      {";EXPIRES=101", 101},
+      {" ; expires = 102", 102},
+      {";x=\"a\\\";expires=9\";expires=103", 103},
+      {";expired=9;expires=104;expires=9", 104},
+      {";expires=105, <sip:c@10.0.0.1>;expires=9", 105},
+      {";q=1\r\nExpires: 106", 106},
+      {";expires=\r\nExpires: 9", 0},
+      {";expires=10x\r\nExpires: 9", 0},
+  };
+  int number = 20;
+  for (const auto& [tail, seconds] : kTails) CHECK_EQ(granted(++number, kOwn, std::string("Contact: ") + kOwn + tail + "\r\n"), seconds);
   // The same answer again, and then another one.
   for (const auto& [number, seconds] : {std::pair{6, 90u}, {7, 90u}, {8, 91u}, {9, 90u}})
     CHECK_EQ(granted(number, "<sip:b@10.0.0.1>", "Contact: <sip:b@10.0.0.1>;expires=" + std::to_string(seconds) + "\r\n"), seconds);

@@ -213,3 +213,13 @@ for (const store of ["embedded", "redis"] as const) {
     if (store === "embedded") expect((await admin.get("/api/status")).json["registered"]).toEqual({ bindings: 21, addresses: 21 });
   });
 }
+
+test("bindings: a registrar names the edge that a phone came through", async () => {
+  const admin = await Admin.choose();
+  const home = await Home.start({ SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.1", SLUICE_ADMIN_LISTEN: admin.listen });
+  const edge = await home.phone("edge", "udp");
+  await home.register(edge, { user: "alice", contact: "sip:alice@192.0.2.1", path: "<sip:token@edge1.example.com:5070;lr>, <sip:192.0.2.9;lr>" });
+  const { out } = await sluice(["bindings", "alice@example.com"], { SLUICE_ADMIN_LISTEN: admin.listen });
+  expect(out).toMatch(/ via\n/);
+  expect(out).toMatch(/ edge1\.example\.com:5070, 192\.0\.2\.9\n/);
+});

@@ -4,7 +4,10 @@ import { Admin } from "../support/admin.js";
 import { type Cast, cast } from "../support/cast.js";
 import { register } from "../support/calls.js";
 import { Edge } from "../support/edge.js";
+import { Home } from "../support/home.js";
+import { PATIENCE } from "../support/mailbox.js";
 import { freePort } from "../support/ports.js";
+import { newBranch } from "../support/sip-text.js";
 import { WebhookReceiver, accept } from "../support/webhook-receiver.js";
 
 const SECRET = "0123456789abcdef0123";
@@ -115,6 +118,39 @@ test("what happened while the receiver was away arrives after a restart, and aft
   // The same event has the same id each time.
   expect(new Set(receiver.accepted.map(({ id }) => id)).size).toBe(subjects.length);
   await company.reconnect(U);
+});
+
+test("ten thousand events reach a receiver that is away, then killed, then slow, each at least once, and phones do not notice", { timeout: 12 * PATIENCE }, async () => {
+  const users = 10_000;
+  const port = await freePort();
+  const admin = await Admin.choose();
+  const home = await Home.start({ SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_WEBHOOKS: `http://127.0.0.1:${port}/hook`, SLUICE_WEBHOOK_SECRET: SECRET });
+  const phone = await home.phone("phone", "tcp");
+  const happened = async (): Promise<number> => Number(/^sluice_history_events_total\{kind="registered"\} (\d+)$/m.exec((await admin.get("/metrics")).text)?.[1]);
+  const register = (user: number): string =>
+    `REGISTER sip:example.com SIP/2.0\nVia: SIP/2.0/TCP ${phone.at};branch=${newBranch()}\nMax-Forwards: 70\nFrom: <sip:user${user}@example.com>;tag=x\nTo: <sip:user${user}@example.com>\nCall-ID: many-${user}\nCSeq: 1 REGISTER\nContact: <sip:user${user}@192.0.2.1>\nContent-Length: 0\n\n`;
+  for (let user = 0; user < users; user += 100) {
+    await phone.exactly(Array.from({ length: 100 }, (_, at) => register(user + at)).join(""));
+    for (let at = 0; at < 100; at += 1) await phone.response(200);
+  }
+  await expect.poll(happened, { timeout: 2 * PATIENCE }).toBe(users);
+  // It takes some, dies without a word, and comes back to answer half of them late.
+  const first = await start(port);
+  await expect.poll(() => first.accepted.length, { timeout: 4 * PATIENCE, interval: 20 }).toBeGreaterThan(500);
+  await first.close();
+  const second = await start(port);
+  let late = 0;
+  second.conduct = (response, event) => {
+    if (late < 200) setTimeout(() => accept(response, event), 50);
+    else accept(response, event);
+    late += 1;
+  };
+  const got = (): Set<string> => new Set([...first.accepted, ...second.accepted].flatMap(({ type, subject = "" }) => (type === "sluice.registered" ? [subject] : [])));
+  await expect.poll(() => got().size, { timeout: 8 * PATIENCE }).toBe(users);
+  expect(first.forged + second.forged).toBe(0);
+  expect(await metric(admin, "webhook_gaps_total")).toBe(0);
+  await expect.poll(() => metric(admin, "webhook_behind_bytes")).toBe(0);
+  await phone.settle();
 });
 
 test("a configuration that cannot deliver stops the start with a line for each fault", async () => {

@@ -1,5 +1,6 @@
 #include "core/flow/flow_notes.h"
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 
@@ -30,20 +31,40 @@ uint32_t number_of(Text digits) noexcept {
   return value;
 }
 
-// Not a strong hash: whoever makes two REGISTERs look alike only falsifies their own entry in the operator's list.
+template <typename Word>
+uint64_t load(const char* from) noexcept {
+  Word word;
+  std::memcpy(&word, from, sizeof word);
+  return word;
+}
+
+uint64_t fold(uint64_t a, uint64_t b) noexcept {
+  const auto product = static_cast<unsigned __int128>(a) * b;
+  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+}
+
+// Sixteen octets at a time, the last ones together with some of those before. Not a strong hash: whoever makes two REGISTERs look alike only
+// falsifies their own entry in the operator's list.
 uint32_t mix(uint32_t mark, Text text) noexcept {
-  uint64_t state = mark + text.size() * 0x9E37'79B9'7F4A'7C15u;
-  const auto take = [&state](const char* from, size_t octets) {
-    uint64_t word = 0;
-    std::memcpy(&word, from, octets);
-    state = (state ^ word) * 0xD6E8'FEB8'6659'FD93u;
-    state ^= state >> 32;
-  };
+  constexpr uint64_t kOne = 0x9E37'79B9'7F4A'7C15u, kOther = 0xD6E8'FEB8'6659'FD93u;
+  const size_t size = text.size();
   const char* p = text.data();
-  const char* const end = p + text.size();
-  for (; end - p >= 8; p += 8) take(p, 8);
-  if (p < end) take(p, static_cast<size_t>(end - p));
-  return static_cast<uint32_t>(state);
+  const char* const end = p + size;
+  uint64_t state = (mark + size * kOne) ^ kOther;
+  if (uint64_t lane = state; end - p > 32) {
+    for (; end - p > 32; p += 32) {
+      state = fold(load<uint64_t>(p) ^ kOne, load<uint64_t>(p + 8) ^ state);
+      lane = fold(load<uint64_t>(p + 16) ^ kOther, load<uint64_t>(p + 24) ^ lane);
+    }
+    state ^= lane;
+  }
+  if (end - p > 16) state = fold(load<uint64_t>(p) ^ kOne, load<uint64_t>(p + 8) ^ state);
+  uint64_t a = 0, b = 0;
+  if (size >= 16) a = load<uint64_t>(end - 16), b = load<uint64_t>(end - 8);
+  else if (size >= 8) a = load<uint64_t>(p), b = load<uint64_t>(end - 8);
+  else if (size >= 4) a = load<uint32_t>(p), b = load<uint32_t>(end - 4);
+  else for (; p < end; ++p) a = a << 8 | static_cast<uint8_t>(*p);
+  return static_cast<uint32_t>(fold(a ^ kOne, b ^ state));
 }
 
 // Of what a REGISTER asks for, or of what its 2xx grants: Contact and Expires.
@@ -60,11 +81,47 @@ uint32_t expires_of(const Message& message) noexcept {
 
 uint32_t contact_mark(Text uri) noexcept { return mix(1, uri); }
 
+const char* find(const char* from, const char* end, char what) noexcept { return static_cast<const char*>(std::memchr(from, what, static_cast<size_t>(end - from))); }
+
+// Whether `at` is within a string that begins after `from`; `unclear` if a string has an escape.
+bool is_quoted(const char* from, const char* at, bool& unclear) noexcept {
+  bool inside = false;
+  for (const char* quote = from; (quote = find(quote, at, '"')) != nullptr; ++quote) inside = !inside;
+  unclear = find(from, at, '\\') != nullptr;
+  return inside;
+}
+
+// Looks for `;expires=` behind `<URI>`, where most registrars write it, if that is the only value. False: look closer. `own`: it is there.
+bool read_lone_expires(Text value, bool& own, uint32_t& seconds) noexcept {
+  constexpr Text kName = "expires=";
+  own = false;
+  const char* const end = value.data() + value.size();
+  const char* const params = value.empty() || value.front() != '<' ? nullptr : find(value.data(), end, '>');
+  if (params == nullptr || find(params, end, ',') != nullptr) return false;
+  for (const char* p = params; (p = find(p, end, ';')) != nullptr;) {
+    ++p;
+    if (static_cast<size_t>(end - p) < kName.size() || lower(*p) != 'e' || !same_text(Text(p, kName.size()), kName)) continue;
+    bool unclear = false;
+    if (is_quoted(params, p, unclear)) continue;
+    const char* const digits = p += kName.size();
+    while (p < end && is_digit(*p)) ++p;
+    if (unclear || (p < end && *p != ';')) return false;
+    own = true;
+    seconds = number_of(Text(digits, static_cast<size_t>(p - digits)));
+    return true;
+  }
+  // With blanks it would have been overlooked.
+  return find(params, end, ' ') == nullptr && find(params, end, '\t') == nullptr;
+}
+
 // The expiry that a 2xx grants to the REGISTER's Contact, found among those it lists, or its only one (RFC 3261 10.2.4).
 uint32_t granted_seconds(const Message& response, uint32_t contact) noexcept {
   uint32_t seconds = 0;
   size_t count = 0;
-  for (const HeaderLine* line = response.line(HeaderId::contact); line != nullptr; line = response.next(*line)) {
+  const HeaderLine* const first = response.line(HeaderId::contact);
+  bool own = false;
+  if (first != nullptr && response.next(*first) == nullptr && read_lone_expires(response.value(*first), own, seconds)) return own ? seconds : expires_of(response);
+  for (const HeaderLine* line = first; line != nullptr; line = response.next(*line)) {
     ValueList values(response.value(*line));
     for (Text value; values.next(value);) {
       NameAddr address;
