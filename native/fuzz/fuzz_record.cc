@@ -135,7 +135,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Reader reader(data + 2, size - 2);
   const std::string wire = wire_of(reader, state_of(data[0]));
   const Outcome whole = run(data[0], wire, wire.size() + 1);
-  expect(whole == run(data[0], wire, data[1] + 1u));
+  // Not octet by octet through long wires: that takes too long to find anything.
+  expect(whole == run(data[0], wire, data[1] + 1u + wire.size() / 128));
   read_all(state_of(data[0]), whole.sent);
   return 0;
 }

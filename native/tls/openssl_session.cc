@@ -100,9 +100,10 @@ void OpensslSession::take_over(Text flight) noexcept {
   watch_->note_flight(flight);
   if (!open_) return;
   records_ = watch_->take_over(ssl_.get(), flight);
+  if (records_) watch_->clear_secrets(ssl_.get());
+  else SSL_set_read_ahead(ssl_.get(), 1);
   SSL_set_app_data(ssl_.get(), nullptr);
   watch_.reset();
-  if (!records_) SSL_set_read_ahead(ssl_.get(), 1);
 }
 
 std::unique_ptr<TlsSession> OpensslSession::successor() noexcept {

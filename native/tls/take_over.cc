@@ -1,5 +1,7 @@
 #include "take_over.h"
 
+#include <malloc.h>
+
 #include <cstring>
 
 #include "key_schedule.h"
@@ -87,6 +89,9 @@ void HandshakeWatch::note_secret(Text line) noexcept {
 void HandshakeWatch::note_flight(Text records) noexcept {
   for (Text record = next_record(records); !record.empty(); record = next_record(records)) {
     const auto type = static_cast<ContentType>(record[0]);
+    // Nothing may follow the Finished, or its number is not the last one that is used up.
+    if (finished_size_ > 0) has_changed_cipher_ = false;
+    finished_size_ = 0;
     if (type == ContentType::handshake && has_changed_cipher_ && record.size() <= sizeof finished_) finished_size_ = record.copy(finished_, record.size());
     if (type == ContentType::change_cipher_spec) has_changed_cipher_ = true;
   }
@@ -103,6 +108,20 @@ RecordStatePtr HandshakeWatch::take_over(SSL* ssl, Text flight) const noexcept {
   state->max_content = max_content_of(session);
   const bool found = state->version == kTls13 ? find_keys_13(*state, flight) : state->version == kTls12 && find_keys_12(ssl, *state);
   return found ? std::move(state) : nullptr;
+}
+
+void HandshakeWatch::clear_secrets(SSL* ssl) const noexcept {
+  const auto clear = [ssl](const uint8_t* secret, size_t size) {
+    auto* at = reinterpret_cast<uint8_t*>(ssl);
+    const uint8_t* const end = at + malloc_usable_size(ssl);
+    if (size == 0) return;
+    while (void* found = memmem(at, static_cast<size_t>(end - at), secret, size)) {
+      OPENSSL_cleanse(found, size);
+      at = static_cast<uint8_t*>(found) + size;
+    }
+  };
+  clear(client_secret_, client_size_);
+  clear(server_secret_, server_size_);
 }
 
 // The client's Finished is the last record under its handshake keys. Whatever the server sends after it, session tickets, is sealed under its

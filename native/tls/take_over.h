@@ -23,6 +23,9 @@ class HandshakeWatch {
   // ours, because it has octets left, or because the last record that it sealed does not open with what we found.
   RecordStatePtr take_over(SSL* ssl, Text flight) const noexcept;
 
+  // OpenSSL 3.0 frees an SSL object without overwriting the traffic secrets in it. After take_over() it no longer needs them.
+  void clear_secrets(SSL* ssl) const noexcept;
+
  private:
   bool find_keys_13(RecordState& state, Text flight) const noexcept;
   bool find_keys_12(SSL* ssl, RecordState& state) const noexcept;

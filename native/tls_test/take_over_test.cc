@@ -1,7 +1,9 @@
 // Every way through a handshake to records of our own, and those that stay with OpenSSL.
+#include <malloc.h>
 #include <openssl/pem.h>
 
 #include <algorithm>
+#include <cstring>
 #include <fstream>
 
 #include "tls_rig.h"
@@ -265,6 +267,12 @@ TEST("a handshake whose records do not open with what was found stays with OpenS
     }
     CHECK(SSL_is_init_finished(ssl.get()));
     CHECK(watch.take_over(ssl.get(), flight) != nullptr);
+    const auto leaves_secret = [&](const std::string& secret) { return memmem(ssl.get(), malloc_usable_size(ssl.get()), secret.data(), secret.size()) != nullptr; };
+    if (setup.version == TLS1_3_VERSION) {
+      CHECK(leaves_secret(client.client_secret) && leaves_secret(client.server_secret));
+      watch.clear_secrets(ssl.get());
+      CHECK(!leaves_secret(client.client_secret) && !leaves_secret(client.server_secret));
+    }
     if (setup.version == TLS1_3_VERSION) {
       std::string changed = flight;
       changed.back() ^= 1;

@@ -1,0 +1,7 @@
+#pragma once
+
+namespace sluice::test {
+
+void measure_records();
+
+}  // namespace sluice::test
