@@ -12,6 +12,7 @@ const TOOLS = [
   { name: "twinkle-console", packages: "twinkle-console", isHere: () => has("twinkle-console") },
   { name: "redis-server", packages: "redis-server", isHere: () => has("redis-server") },
   { name: "chromium", packages: "chromium", isHere: () => has("chromium") },
+  { name: "gnutls-cli", packages: "gnutls-bin", isHere: () => has("gnutls-cli") },
   { name: "haproxy", packages: "haproxy", isHere: () => has("haproxy") || existsSync("/usr/sbin/haproxy") },
 ];
 
