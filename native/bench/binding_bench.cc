@@ -148,6 +148,7 @@ int main(int argc, char** argv) {
       copy.clear();
       return table.copy_some(walk, copy);
     });
+    std::printf("%-44s %8.2f ms\n", "the longest lock meanwhile", static_cast<double>(walk.longest) / 1e6);
   }
   const double begin = elapsed_ms(), cpu = cpu_ns();
   const auto store = BindingStore::open(folder, bounds, kNow).store;

@@ -6,9 +6,8 @@
 
 namespace sluice {
 
-const uint8_t* Ha1Cache::find(Text user, Text realm, DigestAlgorithm algorithm) const noexcept {
+const uint8_t* Ha1Cache::find(uint64_t name) const noexcept {
   if (sets_ == nullptr) return nullptr;
-  const uint64_t name = name_of(user, realm, algorithm);
   for (const Entry& entry : sets_[name % kSets].entries)
     if (entry.name == name) return entry.ha1;
   return nullptr;

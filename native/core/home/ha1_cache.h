@@ -14,8 +14,15 @@ class Ha1Cache {
   explicit Ha1Cache(const SipKey& key) noexcept : key_(key) {}
   ~Ha1Cache() { forget(); }
 
+  // What find() is asked with: something else is done until the entry has been fetched from a large memory.
+  uint64_t expect(Text user, Text realm, DigestAlgorithm algorithm) const noexcept {
+    const uint64_t name = name_of(user, realm, algorithm);
+    if (sets_ != nullptr) __builtin_prefetch(&sets_[name % kSets]);
+    return name;
+  }
   // digest_size() octets; nullptr: unknown.
-  const uint8_t* find(Text user, Text realm, DigestAlgorithm algorithm) const noexcept;
+  const uint8_t* find(uint64_t name) const noexcept;
+  const uint8_t* find(Text user, Text realm, DigestAlgorithm algorithm) const noexcept { return find(name_of(user, realm, algorithm)); }
   void learn(Text user, Text realm, DigestAlgorithm algorithm, const uint8_t* ha1) noexcept;
   void forget() noexcept;
 

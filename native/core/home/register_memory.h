@@ -14,6 +14,10 @@ class RegisterMemory {
   // `capacity`: number of transactions. The memory is allocated with the first one.
   explicit RegisterMemory(uint32_t capacity) noexcept;
 
+  // find() will be asked about it in a moment: the entry is far away in a large memory, and fetching it takes longer than reading a REGISTER.
+  void expect(uint64_t transaction) const noexcept {
+    if (memory_ != nullptr) __builtin_prefetch(&set_of(transaction), 1);
+  }
   // `answered` or `held`; `open`: unknown. `transaction` is a keyed hash, so that strangers cannot choose which entry is replaced.
   RegisterState find(uint64_t transaction, uint32_t now) const noexcept;
   void remember(uint64_t transaction, RegisterState state, uint32_t now, uint32_t ends) noexcept;

@@ -36,12 +36,13 @@ LoginState RegisterLogin::check(const Item& item, Text aor, const ServedDomains&
   if (item.message.line(credentials_header(item.message)) == nullptr) return LoginState::missing;
   DigestCredentials credentials;
   if (!read_credentials(item.message, credentials) || !offers(credentials.algorithm) || credentials.realm != realm) return LoginState::left;
+  const uint64_t user = ha1s_.expect(credentials.user, realm, credentials.algorithm);
   if (!are_for(credentials, item.message, domains, item.source.from_core)) return LoginState::left;
   const Address client = claimant_of(item);
   const uint64_t now = wall_ms();
   const auto seconds = static_cast<uint32_t>(now / 1'000);
   if (!nonces_->is_fresh(credentials.nonce, realm, client, now, settings_.nonce_life)) return LoginState::stale;
-  const uint8_t* const ha1 = ha1s_.find(credentials.user, realm, credentials.algorithm);
+  const uint8_t* const ha1 = ha1s_.find(user);
   if (ha1 == nullptr) return LoginState::unknown;
   char room[kMaxLoginName];
   Writer writer(room, sizeof room);

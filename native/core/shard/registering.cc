@@ -44,12 +44,13 @@ void Registering::read(unsigned i) noexcept {
   const Item& item = turn_.item(i);
   const Message& message = item.message;
   if (!message.is_request || message.method != Method::register_ || message.error != ScanError::none) return;
+  const uint64_t transaction = desk_->transactions[i] = transaction_of(item);
+  if (item.source.kind == FlowKind::udp) desk_->memory.expect(transaction);
   while (desk_->requests.size() <= i) desk_->requests.emplace_back();
   RegisterRequest& request = desk_->requests[i];
   const bool is_read = read_register(message, item.source, settings_.domains, request);
   if (!request.aor.empty()) row[kRegister_who] = static_cast<int32_t>(siphash(ground_.config.table_key, request.aor.data(), request.aor.size()) | 1);
   RegisterState state = RegisterState::open;
-  const uint64_t transaction = desk_->transactions[i] = transaction_of(item);
   if (item.source.kind == FlowKind::udp) state = desk_->memory.find(transaction, ground_.clock.tick());
   if (state != RegisterState::held && (!is_read || (state == RegisterState::open && !ground_.clock.reached(desk_->rests_until)))) state = RegisterState::unread;
   row[kRegister_state] = static_cast<int32_t>(state);
