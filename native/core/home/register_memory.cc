@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <new>
 
 namespace sluice {
 
@@ -16,8 +15,10 @@ RegisterState RegisterMemory::find(uint64_t transaction, uint32_t now) const noe
 }
 
 void RegisterMemory::remember(uint64_t transaction, RegisterState state, uint32_t now, uint32_t ends) noexcept {
-  if (memory_ == nullptr) memory_.reset(new (std::nothrow) Set[sets_]());
-  if (memory_ == nullptr) return;
+  if (memory_ == nullptr) {
+    memory_ = zeroed<Set>(sets_);
+    prefer_large_pages(memory_.get(), sets_ * sizeof(Set));
+  }
   Entry* place = nullptr;
   for (Entry& entry : set_of(transaction).entries) {
     const bool is_same = entry.transaction == transaction && !is_over(entry, now);

@@ -3,9 +3,8 @@
 // oldest; a retransmission that comes later is handled like a new request.
 #pragma once
 
-#include <memory>
-
 #include "core/base/layout.h"
+#include "core/base/zeroed.h"
 
 namespace sluice {
 
@@ -40,7 +39,7 @@ class RegisterMemory {
   Set& set_of(uint64_t transaction) const noexcept { return memory_[transaction & (sets_ - 1)]; }
 
   uint32_t sets_;
-  std::unique_ptr<Set[]> memory_;
+  Zeroed<Set> memory_;
 };
 
 }  // namespace sluice
