@@ -265,6 +265,27 @@ TEST("TR-21 a quarter of a source's connections may be in a handshake: another o
   CHECK_EQ(rig.count(Counter::handshakes), 0);
 }
 
+TEST("many sources that never finish a handshake keep nobody out: the one that has lasted longest gives way") {
+  ShardRig rig([](EdgeConfig& config) { config.limits.max_flows = 400; });
+  std::vector<Peer> half;
+  for (int i = 0; i < 64; ++i) {
+    half.push_back(Peer::tcp(rig.port(ShardRig::kClientWs), ("127.0.0." + std::to_string(2 + i / 16)).c_str()));
+    half.back().send(upgrade().substr(0, 30));
+    rig.turn();
+  }
+  CHECK(rig.until([&] { return rig.count(Counter::handshakes) == 64; }));
+  const Peer phone = Peer::tcp(rig.port(ShardRig::kClientWs), "127.0.0.99");
+  phone.send(upgrade());
+  CHECK(rig.hear(phone, "\r\n\r\n").starts_with("HTTP/1.1 101 "));
+  CHECK_EQ(rig.hear(half[0], "<EOF>"), "<EOF>");
+  CHECK_EQ(half[1].drain(), "");
+  CHECK_EQ(rig.count(Counter::handshakes), 63);
+  CHECK_EQ(rig.count(Counter::handshakes_refused), 1);
+  CHECK_EQ(rig.count(Counter::stream_flows), 64);
+  half[1].send(upgrade().substr(30));
+  CHECK(rig.hear(half[1], "\r\n\r\n").starts_with("HTTP/1.1 101 "));
+}
+
 TEST("WS-7-3 WS-F-6 a handshake and its first message arrive octet by octet; half a handshake times out") {
   ShardRig rig;
   const Peer core = Peer::bound(SOCK_DGRAM);

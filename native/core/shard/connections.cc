@@ -164,13 +164,36 @@ bool Connections::add_layer(uint32_t slot) noexcept {
 bool Connections::begin_handshake(uint32_t slot) noexcept {
   Flow& flow = ground_.flows.at(slot);
   if (flow.flags & kFlow_core) return true;
-  if (shares_.take_handshake(flow.remote) != Grant::given) {
+  Grant grant = shares_.take_handshake(flow.remote);
+  if (grant == Grant::all_full && end_oldest_handshake()) grant = shares_.take_handshake(flow.remote);
+  if (grant != Grant::given) {
     ground_.counters.add(Counter::handshakes_refused);
     return close(slot, Counter::flows_refused), false;
   }
   flow.layer->has_handshake_place = true;
   ground_.counters.add(Counter::handshakes);
+  while (!handshakes_.empty() && !is_in_handshake(handshakes_.front())) handshakes_.pop_front();
+  handshakes_.push_back(ground_.flows.handle(slot));
   return true;
+}
+
+bool Connections::is_in_handshake(FlowHandle handle) noexcept {
+  const Flow* const flow = ground_.flows.find(handle);
+  return flow != nullptr && flow->layer != nullptr && flow->layer->has_handshake_place;
+}
+
+// Many sources that never finish a handshake would keep everybody out: the one that has lasted longest gives way.
+bool Connections::end_oldest_handshake() noexcept {
+  while (!handshakes_.empty()) {
+    const FlowHandle oldest = handshakes_.front();
+    handshakes_.pop_front();
+    if (!is_in_handshake(oldest)) continue;
+    ground_.counters.add(Counter::handshakes_refused);
+    give_handshake(ground_.flows.at(oldest.slot));
+    close_soon(oldest.slot, Counter::flows_refused);
+    return true;
+  }
+  return false;
 }
 
 void Connections::handshake_done(uint32_t slot) noexcept {

@@ -2,6 +2,7 @@
 // phone's Contact; that phone is then a client like any other.
 #pragma once
 
+#include <deque>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -81,6 +82,8 @@ class Connections {
   bool add_layer(uint32_t slot) noexcept;
   void drop_layer(Flow& flow) noexcept;
   void give_handshake(Flow& flow) noexcept;
+  bool is_in_handshake(FlowHandle handle) noexcept;
+  bool end_oldest_handshake() noexcept;
   int dial(const Address& address, uint16_t listener) const noexcept;
   void forget_dialled(uint32_t slot) noexcept;
 
@@ -94,6 +97,7 @@ class Connections {
   BanSet& bans_;
   int epoll_ = -1;
   std::shared_ptr<TlsProvider> tls_;  // shared by all shards
+  std::deque<FlowHandle> handshakes_;  // the oldest first; some are over
   std::vector<CoreConnection> core_;
   std::vector<Refusal> refusals_;     // for takes_stream()
   size_t next_refusal_ = 0;
