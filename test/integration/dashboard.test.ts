@@ -51,6 +51,8 @@ test("SA-11 a phone: its registrations with expiry and User-Agent, its flows, an
   const registered = await page.textContent("#registrations");
   for (const part of ["Deskphone 9/1.2.3", ALICE, U.at, U2.at]) expect(registered).toContain(part);
   await until(() => page.locator("#history tbody tr", { hasText: "registered" }).count()).toBe(2);
+  // Times and kinds are not broken over two lines, whatever stands beside them.
+  for (const title of ["when", "what"]) expect(await page.evaluate(`getComputedStyle(document.querySelector('#history td[data-title="${title}"]')).whiteSpace`), title).toBe("nowrap");
   const shown = await page.textContent("#picture");
   for (const part of ["sip:alice@example.com", ALICE.slice(9), U.at, U2.at, "reg-id=1", "reg-id=2"]) expect(shown).toContain(part);
   expect(await page.locator("#picture .box").count()).toBe(5);

@@ -58,7 +58,7 @@ export class PhoneTables {
     ],
   });
 
-  #history = new Table(byId("history"), { caption: "What happened", none: "Nothing that the history knows.", keyOf: ({ id }) => id, columns: historyColumns.map(({ title, of }) => ({ title, of })) });
+  #history = new Table(byId("history"), { caption: "What happened", none: "Nothing that the history knows.", keyOf: ({ id }) => id, columns: historyColumns.map(({ title, of, tone }) => ({ title, of, tone })) });
 
   showHistory({ rows, fault }) {
     if (fault === "") this.#history.show(rows);
