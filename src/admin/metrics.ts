@@ -26,7 +26,7 @@ export class Metrics {
     this.#gauge("bans", "Addresses and networks that are banned now.", {}, bans);
     if (running.store !== undefined) this.#store(running.store);
     for (const histogram of histograms) this.#registry.registerMetric(histogramMetric(histogram, (which) => running.pool.counter(which)));
-    for (const metric of [...processMetrics, ...historyMetrics]) this.#labelled(metric);
+    for (const metric of [...processMetrics, ...historyMetrics]) if (metric.home !== true || running.config.mode !== "edge") this.#labelled(metric);
     this.#upstreams();
     this.#certificates();
   }

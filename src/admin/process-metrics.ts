@@ -8,6 +8,8 @@ export interface RunningMetric {
   readonly name: string;
   readonly help: string;
   readonly gauge?: true;
+  /** Only where bindings are kept: without a label an edge would show 0, which means something else. */
+  readonly home?: true;
   readonly label?: string;
   /** What the documentation says about its values. */
   readonly labels?: string;
@@ -23,7 +25,7 @@ export const processMetrics: readonly RunningMetric[] = [
   counter("shard_restarts_total", "Shards that ended or hung and were started again.", ({ pool }) => pool.restarts),
   gauge("draining", "1 from the beginning of a drain on.", ({ state }) => Number(state === "draining")),
   gauge("flows_limit", "`SLUICE_MAX_FLOWS`.", ({ config }) => config.maxFlows),
-  { name: "store_up", help: "1 while the location store, embedded or Redis, can be reached and written (registrar, standalone).", gauge: true, read: (running) => (running.config.mode === "edge" ? [] : [["", Number(storeIsUp(running))]]) },
+  { name: "store_up", help: "1 while the location store, embedded or Redis, can be reached and written (registrar, standalone).", gauge: true, home: true, read: (running) => [["", Number(storeIsUp(running))]] },
   gauge("flow_owners", "Flows, open ones and past ones, of which it is known who registered over them.", ({ pool }) => pool.flowOwners().known),
   gauge("flow_owners_bytes", "Octets of these.", ({ pool }) => pool.flowOwners().octets),
   counter("flow_owners_forgotten_total", "Such flows forgotten because the table was full, the oldest first.", ({ pool }) => pool.flowOwners().forgotten),
