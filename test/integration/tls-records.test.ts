@@ -32,6 +32,8 @@ for (const records of ["own", "openssl"] as const) {
       await phone.updateKeys(false);
       await phone.write(phone.seal(ContentType.data, options("between")), 1);
       await company.C.request("OPTIONS");
+      // Otherwise the edge repeats it to the next test with this server.
+      await company.C.reply("200 OK");
       await phone.updateKeys(true);
       await phone.send(options("after"));
       await company.C.request("OPTIONS");
