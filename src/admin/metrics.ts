@@ -2,6 +2,7 @@
 import { Counter as PromCounter, Gauge, Registry, collectDefaultMetrics } from "prom-client";
 import type { Running, StoreView } from "./running.js";
 import { storeMetrics } from "./store-metrics.js";
+import type { UpstreamRow } from "../native/inspect.js";
 import { type MetricRow, metricTable } from "./metric-table.js";
 import { histogramMetric, histograms } from "./histograms.js";
 import { historyMetrics } from "./history-metrics.js";
@@ -122,27 +123,27 @@ export class Metrics {
 
   /** At most 64 targets, all chosen by the operator: safe as a label. */
   #upstreams(): void {
+    this.#targets("upstream_up", "Whether a target of the upstream answers, as the first shard knows it.", "target", ({ node, transport, address, port }) =>
+      node === undefined ? `${transport}:${address}:${port}` : undefined,
+    );
+    this.#targets("farm_node_up", "Whether another edge of the farm answers, as the first shard knows it.", "node", ({ node }) => node);
+  }
+
+  /** `nameOf`: undefined for those that the gauge leaves out. */
+  #targets(name: string, help: string, label: string, nameOf: (target: UpstreamRow) => string | number | undefined): void {
     const { pool } = this.#running;
     new Gauge({
-      name: `${PREFIX}upstream_up`,
-      help: "Whether a target of the upstream answers, as the first shard knows it.",
-      labelNames: ["target"],
+      name: PREFIX + name,
+      help,
+      labelNames: [label],
       registers: [this.#registry],
       async collect() {
         const targets = await pool.askAny({ kind: "upstreams" }).catch(() => []);
         this.reset();
-        for (const { node, transport, address, port, alive, spoken } of targets) if (node === undefined) this.set({ target: `${transport}:${address}:${port}` }, Number(alive && spoken));
-      },
-    });
-    new Gauge({
-      name: `${PREFIX}farm_node_up`,
-      help: "Whether another edge of the farm answers, as the first shard knows it.",
-      labelNames: ["node"],
-      registers: [this.#registry],
-      async collect() {
-        const targets = await pool.askAny({ kind: "upstreams" }).catch(() => []);
-        this.reset();
-        for (const { node, alive, spoken } of targets) if (node !== undefined) this.set({ node }, Number(alive && spoken));
+        for (const target of targets) {
+          const shown = nameOf(target);
+          if (shown !== undefined) this.set({ [label]: shown }, Number(target.alive && target.spoken));
+        }
       },
     });
   }
