@@ -29,11 +29,12 @@ Napi::Value create_cluster(const Napi::CallbackInfo& info) {
     cluster->rings.push_back(std::make_unique<Ring>(octets));
     cluster->wakes.push_back(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   }
-  size_t failed = 0;
+  ListenerSockets::Failed failed;
   if (const int error = cluster->sockets.open(read_places(info[2].As<Napi::Array>()), shards, &failed); error != 0) {
     Napi::Object result = Napi::Object::New(info.Env());
     result.Set("errno", error);
-    result.Set("listener", static_cast<double>(failed));
+    result.Set("shard", static_cast<double>(failed.shard));
+    result.Set("listener", static_cast<double>(failed.place));
     return result;
   }
   const std::lock_guard<std::mutex> guard(clusters_lock);

@@ -55,7 +55,7 @@ struct Cluster {
 };
 
 // createCluster(shards: number, ringOctets: number, listeners: ShardListener[], seed: Uint8Array): number, the id for ShardConfig.cluster, or
-// {errno, listener} for a listener that cannot be opened
+// {errno, shard, listener} for one that cannot be opened
 Napi::Value create_cluster(const Napi::CallbackInfo& info);
 // stopAccepting(cluster: number)
 Napi::Value stop_accepting(const Napi::CallbackInfo& info);

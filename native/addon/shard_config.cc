@@ -42,7 +42,7 @@ std::vector<ListenerSockets::Place> read_places(const Napi::Array& listeners) {
   std::vector<ListenerSockets::Place> places;
   for (uint32_t i = 0; i < listeners.Length(); ++i) {
     const Napi::Object one = item(listeners, i);
-    places.push_back({transport_of(one), read_address(one)});
+    places.push_back({transport_of(one), read_address(one), one.Get("apart").ToBoolean()});
   }
   return places;
 }

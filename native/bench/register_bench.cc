@@ -84,7 +84,7 @@ class Bench {
     edges.base = address_of(0);
     config.trusted = {edges};
     config.boot = 7;
-    size_t failed = 0;
+    ListenerSockets::Failed failed;
     if (sockets_.open({{Transport::udp, config.listeners[0].bound}}, 1, &failed) != 0) die("listen");
     const int wake = eventfd(0, EFD_NONBLOCK);
     shard_ = std::make_unique<Shard>(config, KeyRing(), records_, verdicts_, counters_, std::vector<Ring*>{&ring_}, std::vector<int>{wake}, sockets_.of(0), commons_);

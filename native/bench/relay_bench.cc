@@ -49,7 +49,7 @@ class Bench {
     const int wake = eventfd(0, EFD_NONBLOCK);
     std::vector<ListenerSockets::Place> places;
     for (const Listener& ours : config.listeners) places.push_back({ours.transport, ours.bound});
-    size_t failed = 0;
+    ListenerSockets::Failed failed;
     if (sockets_.open(places, 1, &failed) != 0) die("listen");
     shard_ = std::make_unique<Shard>(config, keys, records_, verdicts_, counters_, std::vector<Ring*>{&ring_}, std::vector<int>{wake}, sockets_.of(0), commons_);
     if (shard_->open() != 0) die("open");

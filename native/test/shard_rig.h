@@ -231,7 +231,7 @@ class ShardRig {
     if (change) change(config);
     std::vector<Ring*> all;
     for (const auto& ring : rings_->rings) all.push_back(ring.get());
-    size_t failed = 0;
+    ListenerSockets::Failed failed;
     CHECK_EQ(sockets_.open(places, 1, &failed), 0);
     shard_ = std::make_unique<Shard>(config, kRing, records_, verdicts_, counters_, all, rings_->wakes, sockets_.of(0), rings_->commons, time);
     CHECK_EQ(shard_->open(), 0);

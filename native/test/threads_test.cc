@@ -107,7 +107,7 @@ TEST("SA-8 connections are refused as soon as another thread stops the listeners
   ListenerSockets sockets;
   std::vector<ListenerSockets::Place> places;
   for (int i = 0; i < 2; ++i) places.push_back({Transport::tcp, address("127.0.0.1", Peer::bound(SOCK_STREAM).port())});
-  size_t failed = 0;
+  ListenerSockets::Failed failed;
   CHECK_EQ(sockets.open(places, kThreads, &failed), 0);
   std::atomic<size_t> accepted{0};
   std::atomic<bool> stopped{false};

@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { orderOf } from "../base/columns.js";
 import { splitHostPort } from "../config/host-port.js";
 import type { ShardListener } from "../native/binding.js";
+import { listenerOf } from "../native/listener-of.js";
 import type { AorRow, FlowEndRow, FlowFilter, FlowRow, SurveyRow } from "../native/inspect.js";
 import { FlowFlag } from "../native/layout.js";
 import { REASONS } from "../observe/end-reasons.js";
@@ -149,7 +150,8 @@ export class Flows {
   }
 
   view(shard: number, { slot, generation, listener, flags, aors, ...row }: FlowRow): FlowView {
-    const place = this.#listeners[listener];
+    const first = this.#listeners[listener];
+    const place = first && listenerOf(first, shard);
     return {
       id: `${shard}.${slot}.${generation}`,
       shard,

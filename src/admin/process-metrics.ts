@@ -1,5 +1,6 @@
 /** The metrics that the main thread reads from the process: its state, and the tables that the shards share, each with its size and what it lost. */
 import { lostLines } from "../observe/log-sink.js";
+import { Counter } from "../native/layout.js";
 import { storeIsUp } from "./health.js";
 import type { Running } from "./running.js";
 
@@ -23,6 +24,13 @@ const counter = (name: string, help: string, value: (running: Running) => number
 export const processMetrics: readonly RunningMetric[] = [
   gauge("shards_running", "Shards that run and answer now.", ({ pool }) => pool.alive),
   counter("shard_restarts_total", "Shards that ended or hung and were started again.", ({ pool }) => pool.restarts),
+  {
+    name: "shard_messages_received_total",
+    help: "Requests and responses that each shard has read from its own sockets.",
+    label: "shard",
+    labels: "0 and up",
+    read: ({ pool }) => Array.from({ length: pool.size }, (_, shard) => [String(shard), Number(pool.counterOf(shard, Counter.requestsIn) + pool.counterOf(shard, Counter.responsesIn))]),
+  },
   gauge("draining", "1 from the beginning of a drain on.", ({ state }) => Number(state === "draining")),
   gauge("flows_limit", "`SLUICE_MAX_FLOWS`.", ({ config }) => config.maxFlows),
   { name: "store_up", help: "1 while the location store, embedded or Redis, can be reached and written (registrar, standalone).", gauge: true, home: true, read: (running) => [["", Number(storeIsUp(running))]] },

@@ -1,7 +1,7 @@
 /** The process in one page of numbers: /api/status, and once a second to every open dashboard. */
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { showHostPort } from "../config/host-port.js";
 import { Counter } from "../native/layout.js";
+import { showShardListener } from "../native/listener-of.js";
 import { version } from "../base/version.js";
 import type { Running } from "./running.js";
 import { hexOf } from "./starts.js";
@@ -59,7 +59,7 @@ export class StatusPage {
       at: this.#running.startedAt + performance.now() - this.#began,
       uptimeSeconds: Math.floor(process.uptime()),
       shards: { running: pool.alive, configured: pool.size },
-      listeners: listeners.map(({ transport, address, port, facing }) => `${transport}:${showHostPort(address, port)}${facing === "both" ? "" : ` (${facing})`}`),
+      listeners: listeners.map((listener) => showShardListener(listener, config.shards)),
       flows: { stream: counters["streamFlows"] ?? 0, udp: counters["udpFlows"] ?? 0, limit: config.maxFlows },
       pending: counters["pending"] ?? 0,
       registered: this.#registered(),

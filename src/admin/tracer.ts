@@ -1,6 +1,7 @@
 /** Traces of one phone or call for a limited time, the capture, and the log at debug and trace. If none of them is on, no message is copied. */
 import { splitHostPort, showHostPort } from "../config/host-port.js";
 import type { ShardListener } from "../native/binding.js";
+import { listenerOf } from "../native/listener-of.js";
 import type { TapFilter } from "../native/inspect.js";
 import { ipText, readTapped, type Tapped } from "../observe/tapped.js";
 import type { MessageLog } from "../observe/message-log.js";
@@ -116,9 +117,9 @@ export class Tracer {
     return () => this.#watchers.delete(listener);
   }
 
-  take(octets: Uint8Array): void {
+  take(octets: Uint8Array, shard: number): void {
     const fresh = new Map<Trace, TracedMessage[]>();
-    for (const tapped of readTapped(octets)) {
+    for (const tapped of readTapped(octets, shard)) {
       if ((tapped.filters & (1 << CAPTURE_SLOT)) !== 0) this.#capture?.(tapped);
       if ((tapped.filters & (1 << LOG_SLOT)) !== 0) this.#messageLog.write(this.#traced(tapped));
       for (const trace of this.#traces.values()) {
@@ -153,8 +154,9 @@ export class Tracer {
     return setTimeout(() => this.stop(id), until - performance.now()).unref();
   }
 
-  #traced({ timeUs, sent, listener, ip, port, octets }: Tapped): TracedMessage {
-    const place = this.#listeners[listener];
+  #traced({ timeUs, sent, shard, listener, ip, port, octets }: Tapped): TracedMessage {
+    const first = this.#listeners[listener];
+    const place = first && listenerOf(first, shard);
     return {
       at: Number(timeUs) / 1_000,
       sent,

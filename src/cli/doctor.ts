@@ -5,7 +5,7 @@ import { getSystemErrorName } from "node:util";
 import type { Config } from "../config/config.js";
 import { keyFileOf } from "../config/key-file.js";
 import { showHostPort } from "../config/host-port.js";
-import { type Transport, showListener } from "../config/listener.js";
+import { type Transport, showListener, singlePorts } from "../config/listener.js";
 import { showUpstream } from "../config/upstream.js";
 import { DnsRecords } from "../resolve/dns-records.js";
 import type { ResolvedTarget } from "../resolve/resolved-target.js";
@@ -85,7 +85,7 @@ async function healthOf(place: Place | undefined): Promise<readonly Check[] | un
 }
 
 function ports(config: Config, check: (transport: Transport, host: string, port: number) => number): readonly Check[] {
-  return [...config.listen, ...(config.coreListen ?? [])].map((listener): Check => {
+  return [...config.listen, ...(config.coreListen ?? [])].flatMap(singlePorts).map((listener): Check => {
     const port = check(listener.transport, listener.host, listener.port);
     const detail = showListener(listener);
     return port < 0 ? { name: "port", result: "fail", detail: `${detail}: ${getSystemErrorName(port)}` } : { name: "port", result: "ok", detail: `${detail} is free` };

@@ -5,7 +5,7 @@ import type { Config, Settings } from "./config.js";
 import { faultOfAliases } from "./domain.js";
 import { openKeyFile, readKeyFile } from "./key-file.js";
 import { Unexpected } from "./kind.js";
-import { type Listener, isSecure, showListener } from "./listener.js";
+import { type Listener, isSecure, portsOf, showListener, singlePorts } from "./listener.js";
 import { EMBEDDED } from "./location.js";
 import { nearest } from "./nearest.js";
 import { reachOf } from "./reach.js";
@@ -73,7 +73,7 @@ export function completeConfig(settings: Settings, make: boolean): { readonly co
 }
 
 function contradictions(settings: Settings, environment: Environment): string[] {
-  return [...listenedTwice(settings), ...misfits(settings), ...sharesOfNothing(settings), ...openDoor(settings, environment), ...openAdmin(settings), ...missingParts(settings), ...farmFaults(settings)];
+  return [...listenedTwice(settings), ...misfits(settings), ...sharesOfNothing(settings), ...faultsOfRanges(settings), ...openDoor(settings, environment), ...openAdmin(settings), ...missingParts(settings), ...farmFaults(settings)];
 }
 
 /** Without users anyone may register as anyone: on a public address the operator has to ask for that explicitly. */
@@ -98,6 +98,15 @@ function sharesOfNothing({ maxFlows, maxFlowsPerSource, maxPending, maxPendingPe
   return [
     ...(maxFlowsPerSource > maxFlows ? [tooLarge(table.maxFlowsPerSource, table.maxFlows, maxFlows)] : []),
     ...(maxPendingPerSource > maxPending ? [tooLarge(table.maxPendingPerSource, table.maxPending, maxPending)] : []),
+  ];
+}
+
+/** A registrar names its neighbours by the port at which it hears them. */
+function faultsOfRanges({ mode, shards, coreListen }: Settings): string[] {
+  const ranges = (coreListen ?? []).filter(({ lastPort }) => lastPort !== undefined);
+  return [
+    ...ranges.filter(() => mode !== "edge").map((listener) => `${table.coreListen.name}: expected one port instead of ${showListener(listener)}, because a range is for ${table.mode.name}=edge`),
+    ...ranges.filter((listener) => portsOf(listener) !== shards).map((listener) => `${table.coreListen.name}: expected ${shards} ports in ${showListener(listener)}, one for each of ${table.shards.name}`),
   ];
 }
 
@@ -147,7 +156,7 @@ function listenedTwice({ listen, coreListen }: Settings): string[] {
   const taken = new Map<string, string>();
   const errors: string[] = [];
   const claim = (variable: string, listeners: readonly Listener[]): void => {
-    for (const listener of listeners) {
+    for (const listener of listeners.flatMap(singlePorts)) {
       // All stream transports share the TCP ports.
       const place = showListener({ ...listener, transport: listener.transport === "udp" ? "udp" : "tcp" });
       const owner = taken.get(place);

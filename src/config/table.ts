@@ -8,7 +8,7 @@ import { MAX_NODE, farmNode } from "./farm-node.js";
 import { MAX_FLOW_KEYS, flowKey, sameFlowKey } from "./flow-key.js";
 import { hostName } from "./host-name.js";
 import { integer } from "./integer.js";
-import { listener } from "./listener.js";
+import { coreListener, listener } from "./listener.js";
 import { location } from "./location.js";
 import { oneOf } from "./one-of.js";
 import { origin, urlPath } from "./origin.js";
@@ -74,9 +74,10 @@ export const table = {
   ),
   coreListen: optional(
     "SLUICE_CORE_LISTEN",
-    commaList(listener, { most: 64 }),
+    commaList(coreListener, { most: 64 }),
     "the listeners of `SLUICE_LISTEN`",
-    "Where the registrar and other proxies connect. **Whoever reaches these listeners is trusted**, so keep them on an inner network.",
+    "Where the registrar and other proxies connect. **Whoever reaches these listeners is trusted**, so keep them on an inner network. " +
+      "`udp:10.0.0.1:5070-5073` gives each of four shards of an edge its own port, so that responses and calls come to the shard that has the flow.",
   ),
   upstream: withDefault(
     "SLUICE_UPSTREAM",

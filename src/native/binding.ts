@@ -13,6 +13,8 @@ export interface ShardListener {
   /** Literal address without brackets. */
   readonly address: string;
   readonly port: number;
+  /** Each shard has a port of its own: the first one and its number. */
+  readonly apart: boolean;
   /** "HOST:PORT" that Via, Path and Record-Route show. */
   readonly sentBy: string;
   readonly facing: "client" | "core" | "both";
@@ -387,8 +389,8 @@ export interface Location {
 }
 
 export interface Binding extends Reader {
-  /** Makes what a group of shards shares, rings, listening sockets and what each source holds; its id, or what cannot be opened. `seed`: 96 random octets. */
-  createCluster(shards: number, ringOctets: number, listeners: readonly ShardListener[], seed: Uint8Array): number | { readonly errno: number; readonly listener: number };
+  /** Makes what a group of shards shares, rings, listening sockets (`listeners` are those of shard 0) and what each source holds; its id, or what cannot be opened. `seed`: 96 random octets. */
+  createCluster(shards: number, ringOctets: number, listeners: readonly ShardListener[], seed: Uint8Array): number | { readonly errno: number; readonly shard: number; readonly listener: number };
   /** Connections are refused from now on, by all shards. */
   stopAccepting(cluster: number): void;
   /** Reads certificates and authorities for all shards, which take them by `useTls`; the reason when they are no good, and nothing changes. */

@@ -1,5 +1,6 @@
 /** A copied message as a packet between two endpoints, for the writers of captures. */
 import type { ShardListener } from "../native/binding.js";
+import { listenerOf } from "../native/listener-of.js";
 import { type Tapped, ipOctets } from "./tapped.js";
 
 export interface End {
@@ -17,19 +18,20 @@ export interface Packet {
   readonly octets: Buffer;
 }
 
-/** The endpoints of our listeners do not change, so they are made once. */
+/** The addresses of our listeners do not change, so they are converted once. */
 export class PacketMaker {
-  readonly #ends: readonly { readonly end: End; readonly overUdp: boolean }[];
+  readonly #ends: readonly { readonly ip: Uint8Array; readonly listener: ShardListener }[];
 
   constructor(listeners: readonly ShardListener[]) {
-    this.#ends = listeners.map(({ address, port, transport }) => ({ end: { ip: ipOctets(address), port }, overUdp: transport === "udp" }));
+    this.#ends = listeners.map((listener) => ({ ip: ipOctets(listener.address), listener }));
   }
 
-  make({ timeUs, ip, port, listener, sent, octets }: Tapped): Packet | undefined {
-    const ours = this.#ends[listener];
-    if (ours === undefined) return undefined;
+  make({ timeUs, ip, port, shard, listener, sent, octets }: Tapped): Packet | undefined {
+    const place = this.#ends[listener];
+    if (place === undefined) return undefined;
+    const ours: End = { ip: place.ip, port: listenerOf(place.listener, shard).port };
     const peer = { ip, port };
-    return { timeUs, from: sent ? ours.end : peer, to: sent ? peer : ours.end, overUdp: ours.overUdp, octets };
+    return { timeUs, from: sent ? ours : peer, to: sent ? peer : ours, overUdp: place.listener.transport === "udp", octets };
   }
 }
 

@@ -9,6 +9,7 @@ export interface Tapped {
   /** Of the peer; 16 octets, IPv4 as ::ffff:a.b.c.d. */
   readonly ip: Uint8Array;
   readonly port: number;
+  readonly shard: number;
   /** Index in ShardConfig.listeners. */
   readonly listener: number;
   readonly octets: Buffer;
@@ -16,7 +17,7 @@ export interface Tapped {
 
 const HEAD = 40;
 
-export function* readTapped(chunk: Uint8Array): Generator<Tapped> {
+export function* readTapped(chunk: Uint8Array, shard: number): Generator<Tapped> {
   const buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
   for (let at = 0; at + HEAD <= buffer.length; ) {
     const size = buffer.readUInt32LE(at + 8);
@@ -25,6 +26,7 @@ export function* readTapped(chunk: Uint8Array): Generator<Tapped> {
       filters: buffer.readUInt32LE(at + 12),
       ip: buffer.subarray(at + 16, at + 32),
       port: buffer.readUInt16LE(at + 32),
+      shard,
       listener: buffer.readUInt16LE(at + 34),
       sent: buffer[at + 36] === 1,
       octets: buffer.subarray(at + HEAD, at + HEAD + size),

@@ -1,9 +1,8 @@
 /** Runs the process from configuration to its end, which a signal or the operator brings. */
 import { readFileSync } from "node:fs";
 import type { Config } from "../config/config.js";
-import { showHostPort } from "../config/host-port.js";
-import type { ShardListener } from "../native/binding.js";
 import { Counter } from "../native/layout.js";
+import { showShardListener } from "../native/listener-of.js";
 import { binding } from "../native/load.js";
 import type { Log } from "../observe/log.js";
 import { bannerOf } from "./banner.js";
@@ -30,7 +29,7 @@ export async function serve(config: Config, log: Log): Promise<void> {
     manager.ready();
     writeRunning(config.stateDir, service.adminUrl);
     if (process.stdout.isTTY) process.stdout.write(bannerOf(service));
-    log.info({ mode: config.mode, listeners: listenersOf(service.listeners), shards: config.shards, pid: process.pid }, "sluice is up");
+    log.info({ mode: config.mode, listeners: service.listeners.map((listener) => showShardListener(listener, config.shards)), shards: config.shards, pid: process.pid }, "sluice is up");
     orders.onReload(() => void service.reload());
     why = await orders.told;
     const { drainSeconds, drainRate } = service.config;
@@ -86,10 +85,6 @@ class Orders {
 function statusOf({ pool, targetCount }: Service): string {
   const flows = pool.counter(Counter.streamFlows) + pool.counter(Counter.udpFlows);
   return [...pool.ills, `${flows} flows, ${pool.counter(Counter.requestsIn)} requests, ${targetCount} upstream targets`].join("; ");
-}
-
-function listenersOf(listeners: readonly ShardListener[]): readonly string[] {
-  return listeners.map(({ transport, address, port, facing }) => `${transport}:${showHostPort(address, port)}${facing === "both" ? "" : ` (${facing})`}`);
 }
 
 /** Node raises the soft limit to the hard one, so this is all there is. */

@@ -103,7 +103,7 @@ export class Service implements Running {
         logins.write(login);
         this.history.record([{ kind: "login-failed", at: Date.now(), address: login.source, user: userOf(login), why: login.result }]);
       },
-      onTapped: (octets) => this.tracer.take(octets),
+      onTapped: (octets, shard) => this.tracer.take(octets, shard),
     });
     this.bindings = config.mode === "edge" ? undefined : bindingsOf(this.pool, () => this.config);
     this.#upstreams = this.#resolve(config);

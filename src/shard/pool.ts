@@ -58,7 +58,7 @@ export interface PoolOptions {
   readonly onNews: (news: Extract<FromShard, { kind: "news" }>) => void;
   /** A shard has ended by itself. */
   readonly onLost: (shard: number) => void;
-  readonly onTapped?: (octets: Uint8Array) => void;
+  readonly onTapped?: (octets: Uint8Array, shard: number) => void;
 }
 
 interface Asked {
@@ -344,7 +344,7 @@ export class ShardPool {
       case "no-answer":
         return this.#asked.get(message.id)?.reject(new Error(message.reason));
       case "tapped":
-        return this.#options.onTapped?.(message.octets);
+        return this.#options.onTapped?.(message.octets, shard);
       case "drained":
         return this.#isDrained(shard);
     }

@@ -5,9 +5,10 @@ import { getSystemErrorName } from "node:util";
 import type { Config } from "../config/config.js";
 import type { Cidr } from "../config/cidr.js";
 import { type Family, showHostPort } from "../config/host-port.js";
-import { type Listener, isSecure, showListener } from "../config/listener.js";
+import { type Listener, isSecure, portsOf, showListener, singlePorts } from "../config/listener.js";
 import type { AddressPort, TrustedNet } from "../native/address-port.js";
 import type { ShardConfig, ShardKey, ShardLimits, ShardListener, ShardNames } from "../native/binding.js";
+import { listenerOf } from "../native/listener-of.js";
 import { binding } from "../native/load.js";
 import type { FarmTarget } from "../resolve/farm.js";
 import type { ResolvedTarget } from "../resolve/resolved-target.js";
@@ -29,7 +30,7 @@ export function shardConfigs(config: Config): readonly ShardConfig[] {
     ...config.listen.map((listener) => shardListenerOf(listener, facing)),
     ...(config.coreListen ?? []).map((listener) => shardListenerOf(listener, "core")),
   ];
-  const advertised = [...config.listen, ...(config.coreListen ?? [])].flatMap(({ advertise }) => (advertise ? [advertise] : []));
+  const advertised = [...config.listen, ...(config.coreListen ?? [])].flatMap((listener) => (listener.advertise ? [{ ...listener.advertise, count: portsOf(listener) }] : []));
   const common: Omit<ShardConfig, "shard"> = {
     cluster: openCluster(config, listeners),
     shards: config.shards,
@@ -40,7 +41,7 @@ export function shardConfigs(config: Config): readonly ShardConfig[] {
     branchKey: createHmac("sha256", config.flowKeys[0]?.key ?? randomBytes(32)).update("Via branch").digest().subarray(0, 16),
     keys: config.flowKeys,
     listeners,
-    aliases: aliasesOf(listeners, advertised),
+    aliases: aliasesOf(listeners, advertised, config.shards),
     ...shardNames(config),
     trusted: trustedNets(config, [], []),
     limits: shardLimits(config),
@@ -56,7 +57,7 @@ export function shardConfigs(config: Config): readonly ShardConfig[] {
     udpTokenSeconds: config.udpTokenDays * DAY_SECONDS,
     notes: config.adminListen !== "off" || config.historyMegabytes > 0,
   };
-  return Array.from({ length: config.shards }, (_, shard) => ({ ...common, shard }));
+  return Array.from({ length: config.shards }, (_, shard) => ({ ...common, shard, listeners: listeners.map((listener) => listenerOf(listener, shard)) }));
 }
 
 /** Opens every socket of every shard. */
@@ -66,7 +67,7 @@ function openCluster({ shards, flowKeys }: Config, listeners: readonly ShardList
     setNonceKeys(cluster, flowKeys);
     return cluster;
   }
-  const { address, ...place } = listeners[cluster.listener]!;
+  const { address, ...place } = listenerOf(listeners[cluster.listener]!, cluster.shard);
   throw new Error(cannotListen({ ...place, host: address }, -cluster.errno));
 }
 
@@ -127,16 +128,20 @@ export function homeConfig(config: Config): Config | undefined {
 /** With SO_REUSEPORT a second process would share the port unnoticed, so each is tried without it first. */
 function shardListenerOf(listener: Listener, facing: ShardListener["facing"]): ShardListener {
   const { transport, host, advertise, proxy = "never" } = listener;
-  const port = binding.checkListener(transport, host, listener.port);
-  if (port < 0) throw new Error(cannotListen(listener, port));
+  const [port = 0] = singlePorts(listener).map((one) => {
+    const free = binding.checkListener(transport, host, one.port);
+    if (free < 0) throw new Error(cannotListen(one, free));
+    return free;
+  });
   const shown = advertise ?? { host, port };
   const spoken = advertise?.transport ?? transport;
-  return { transport: spoken, endsTls: isSecure(transport), address: host, port, facing, proxy, sentBy: showHostPort(shown.host, shown.port) };
+  return { transport: spoken, endsTls: isSecure(transport), address: host, port, apart: listener.lastPort !== undefined, facing, proxy, sentBy: showHostPort(shown.host, shown.port) };
 }
 
-function aliasesOf(listeners: readonly ShardListener[], advertised: readonly { host: string; port: number }[]): readonly AddressPort[] {
-  const bound = listeners.map(({ address, port }) => ({ address, port }));
-  return [...bound, ...advertised.filter(({ host }) => isIP(host) !== 0).map(({ host, port }) => ({ address: host, port }))];
+function aliasesOf(listeners: readonly ShardListener[], advertised: readonly { host: string; port: number; count: number }[], shards: number): readonly AddressPort[] {
+  const bound = listeners.map(({ address, port, apart }) => ({ address, port, count: apart ? shards : 1 }));
+  const shown = advertised.filter(({ host }) => isIP(host) !== 0).map(({ host, ...ports }) => ({ address: host, ...ports }));
+  return [...bound, ...shown].flatMap(({ address, port, count }) => Array.from({ length: count }, (_, at) => ({ address, port: port + at })));
 }
 
 /**

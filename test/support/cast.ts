@@ -1,7 +1,7 @@
 /** Brings the parties of a test together around an edge: SUT, U, U2, C and A in the vocabulary of the requirements. */
 import { onTestFinished } from "vitest";
 import { Edge, type Settings } from "./edge.js";
-import { freePort, hostPort } from "./ports.js";
+import { freePort, freePorts, hostPort } from "./ports.js";
 import type { Splitter, Transport } from "./wire.js";
 import { CoreTcp } from "./core-tcp.js";
 import { Party } from "./party.js";
@@ -19,6 +19,8 @@ export interface Scenery {
   readonly split?: Splitter | undefined;
   /** A separate process, for tests of what a process has done since it started: rate-limited log lines, counters. */
   readonly own?: boolean;
+  /** So many core-side ports, one for each shard; needs a process of its own. */
+  readonly corePorts?: number;
 }
 
 let scenes = 0;
@@ -113,7 +115,8 @@ export class Cast {
     const scenery = this.#scenery;
     const core = scenery.core ?? "udp";
     this.#clientPort = await freePort(host);
-    this.#corePort = scenery.shared ? this.#clientPort : await freePort(host);
+    const corePorts = scenery.corePorts ?? 1;
+    this.#corePort = scenery.shared ? this.#clientPort : await freePorts(corePorts, host);
     const upstreamPort = await freePort(host);
     this.client = hostPort(host, this.#clientPort);
     this.core = hostPort(host, this.#corePort);
@@ -130,7 +133,7 @@ export class Cast {
     const isSecure = this.transport === "tls" || this.transport === "wss";
     this.SUT = await Edge.start({
       SLUICE_LISTEN: both(this.client, this.transport),
-      ...(scenery.shared ? {} : { SLUICE_CORE_LISTEN: both(this.core, "tcp") }),
+      ...(scenery.shared ? {} : { SLUICE_CORE_LISTEN: both(corePorts > 1 ? `${this.core}-${this.#corePort + corePorts - 1}` : this.core, "tcp") }),
       ...(isSecure ? tlsSettings() : {}),
       SLUICE_UPSTREAM: `sip:${upstream}${core === "tcp" ? ";transport=tcp" : ""}`,
       ...scenery.settings,

@@ -20,6 +20,16 @@ export async function freePort(host = "127.0.0.1"): Promise<number> {
   throw new Error(`no free port on ${host}`);
 }
 
+/** The first of so many free ports in a row. */
+export async function freePorts(count: number, host = "127.0.0.1"): Promise<number> {
+  for (let first = await freePort(host), last = first; ; ) {
+    if (last - first === count - 1) return first;
+    const port = await freePort(host);
+    first = port === last + 1 ? first : port;
+    last = port;
+  }
+}
+
 /** `127.0.0.1:5060` or `[::1]:5060`, as in sent-by and URIs. */
 export function hostPort(host: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;

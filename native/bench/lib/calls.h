@@ -95,6 +95,7 @@ class Calls {
   }
 
   void send_from_core(const RoutedText& text, const std::string& route, uint32_t flow, uint32_t seq) {
+    core_.choose(flow);
     char* begin = core_.room();
     core_.commit(static_cast<size_t>(text.write(begin, route, flow, seq) - begin));
   }

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <vector>
 
 #include "datagrams.h"
 #include "stream.h"
@@ -25,7 +26,18 @@ class CorePeer {
     }
   }
 
-  // The core's own requests go to where the edge's requests come from.
+  // The core's own requests for a flow go to where its REGISTER came from: the port of a shard, or its connection.
+  void learn(uint32_t flow) noexcept {
+    if (flow >= ways_.size()) ways_.resize(flow + 1);
+    ways_[flow] = {edge_, current_ == nullptr ? -1 : current_->fd()};
+  }
+  // What is committed next is for this flow. If its connection has ended, it goes where the last message came from.
+  void choose(uint32_t flow) noexcept {
+    if (flow >= ways_.size()) return;
+    if (!tcp_) edge_ = ways_[flow].edge;
+    else if (const auto found = streams_.find(ways_[flow].fd); found != streams_.end()) current_ = found->second.get();
+  }
+
   char* room() noexcept { return tcp_ ? scratch_ : datagrams_->room(); }
 
   void commit(size_t size) {
@@ -74,6 +86,11 @@ class CorePeer {
   }
 
  private:
+  struct Way {
+    sockaddr_in edge{};
+    int fd = -1;
+  };
+
   void accept_all() {
     for (;;) {
       int fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -93,6 +110,7 @@ class CorePeer {
   std::unique_ptr<Datagrams> datagrams_;
   std::map<int, std::unique_ptr<Stream>> streams_;
   Stream* current_ = nullptr;
+  std::vector<Way> ways_;
   char scratch_[Datagrams::kRoom];
   char input_[262144];
 };

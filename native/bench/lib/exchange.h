@@ -36,6 +36,7 @@ class Exchange {
       case Workload::kCall:
         return calls_.start(flow, seq, routes_[flow]);
       case Workload::kTerminate: {
+        core_.choose(flow);
         char* begin = core_.room();
         return core_.commit(static_cast<size_t>(requests_.core_message.write(begin, routes_[flow], flow, seq) - begin));
       }
@@ -64,9 +65,10 @@ class Exchange {
     // Edges use OPTIONS to check that the core is alive.
     if (m.method != "OPTIONS") {
       if (m.flow >= routes_.size()) return tally_.mismatch("request of no flow", m);
-      if (m.method == "REGISTER" && !bare_) {
-        if (m.path.count == 0) return tally_.mismatch("REGISTER without a Path", m);
-        learn_route(m);
+      if (m.method == "REGISTER") {
+        if (m.path.count == 0 && !bare_) return tally_.mismatch("REGISTER without a Path", m);
+        if (!bare_) learn_route(m);
+        core_.learn(m.flow);
       }
       if (m.method == "BYE" && m.routes > 0 && !bare_) return tally_.mismatch("BYE with a Route left in it", m);
     }

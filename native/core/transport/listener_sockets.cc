@@ -42,18 +42,20 @@ int open_one(const ListenerSockets::Place& place) noexcept {
 
 ListenerSockets::~ListenerSockets() noexcept { close_all(); }
 
-int ListenerSockets::open(std::vector<Place> places, size_t shards, size_t* failed) noexcept {
+int ListenerSockets::open(std::vector<Place> places, size_t shards, Failed* failed) noexcept {
   places_ = std::move(places);
   sockets_.assign(shards, {});
-  for (std::vector<int>& own : sockets_) {
+  for (size_t shard = 0; shard < shards; ++shard) {
     for (size_t i = 0; i < places_.size(); ++i) {
-      const int fd = open_one(places_[i]);
+      Place own = places_[i];
+      if (own.apart) own.address.port = static_cast<uint16_t>(own.address.port + shard);
+      const int fd = open_one(own);
       if (fd < 0) {
-        *failed = i;
+        *failed = {shard, i};
         close_all();
         return -fd;
       }
-      own.push_back(fd);
+      sockets_[shard].push_back(fd);
     }
   }
   return 0;

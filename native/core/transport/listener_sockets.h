@@ -18,6 +18,7 @@ class ListenerSockets {
   struct Place {
     Transport transport = Transport::udp;
     Address address;
+    bool apart = false;  // each shard has a port of its own: this one and its number
   };
 
   ListenerSockets() noexcept = default;
@@ -25,8 +26,13 @@ class ListenerSockets {
   ListenerSockets& operator=(const ListenerSockets&) = delete;
   ~ListenerSockets() noexcept;
 
-  // 0, or an errno and the index of the place that could not be opened; then none is open.
-  int open(std::vector<Place> places, size_t shards, size_t* failed) noexcept;
+  struct Failed {
+    size_t shard = 0;
+    size_t place = 0;
+  };
+
+  // 0, or an errno and what could not be opened; then none is open.
+  int open(std::vector<Place> places, size_t shards, Failed* failed) noexcept;
   // One per place, in the order of the places.
   const std::vector<int>& of(size_t shard) const noexcept { return sockets_[shard]; }
   // Any thread. From now on connections are refused, and those not yet accepted are reset. The descriptors stay: shards still watch them.

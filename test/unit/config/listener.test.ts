@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { listener, showListener } from "../../../src/config/listener.js";
+import { coreListener, listener, portsOf, showListener } from "../../../src/config/listener.js";
 import { complaintOf } from "./expecting.js";
 
 test("a listener over IPv4", () => {
@@ -28,6 +28,23 @@ test("a listener behind a balancer that terminates TLS", () => {
   expect(complaintOf(listener, "tls:127.0.0.1:80;proxy=require;advertise=tls:edge.example.org:5061")).toContain("no transport in it");
 });
 
+test("a range of ports, one for each shard", () => {
+  const range = coreListener.parse("udp:10.0.0.1:5070-5073;advertise=core.example.org:7070");
+  expect(range).toMatchObject({ port: 5070, lastPort: 5073 });
+  expect(showListener(range)).toBe("udp:10.0.0.1:5070-5073");
+  expect(portsOf(range)).toBe(4);
+  expect(coreListener.parse("tcp:[2001:db8::1]:5070-5071")).toMatchObject({ host: "2001:db8::1", port: 5070, lastPort: 5071 });
+});
+
+test.each([
+  ["udp:127.0.0.1:5070-5070", "the lower port first"],
+  ["udp:127.0.0.1:0-3", "the lower port first"],
+  ["udp:127.0.0.1:65530-65536", "ports up to 65535"],
+  ["udp:127.0.0.1:5070-5073;advertise=a:65533", "room for as many ports"],
+])("for the core, %s is refused", (text, complaint) => {
+  expect(complaintOf(coreListener, text)).toContain(complaint);
+});
+
 test("what is printed reads back as the same", () => {
   const address = fc.oneof(fc.ipV4(), fc.ipV6().map((ip) => `[${ip}]`));
   fc.assert(
@@ -48,6 +65,7 @@ test.each([
   ["udp:127.0.0.1", "udp:ADDRESS:PORT"],
   ["udp:127.0.0.1:65536", "udp:ADDRESS:PORT"],
   ["udp:::1:5060", "udp:ADDRESS:PORT"],
+  ["udp:127.0.0.1:5060-5063", "udp:ADDRESS:PORT"],
   ["udp:[fe80::1%eth0]:5060", "udp:ADDRESS:PORT"],
   ["tcp:localhost:5060", "not the name localhost"],
   ["udp:0.0.0.0:5060", ";advertise=HOST:PORT"],

@@ -76,6 +76,18 @@ test("a listener claimed by both sides is an error, one without a port is not", 
   expect(readSettings({ ...UPSTREAM, SLUICE_LISTEN: chosen, SLUICE_CORE_LISTEN: chosen }).errors).toEqual([]);
 });
 
+test("a range of ports is for the core of an edge and has one for each shard", () => {
+  const set = { ...UPSTREAM, SLUICE_MODE: "edge", SLUICE_SHARDS: "4", SLUICE_CORE_LISTEN: "udp:127.0.0.1:5070-5073" };
+  expect(readSettings(set).errors).toEqual([]);
+  expect(readSettings({ ...set, SLUICE_SHARDS: "3" }).errors).toEqual(["SLUICE_CORE_LISTEN: expected 3 ports in udp:127.0.0.1:5070-5073, one for each of SLUICE_SHARDS"]);
+  expect(readSettings({ ...set, SLUICE_MODE: "registrar" }).errors).toContain(
+    "SLUICE_CORE_LISTEN: expected one port instead of udp:127.0.0.1:5070-5073, because a range is for SLUICE_MODE=edge",
+  );
+  expect(readSettings({ ...set, SLUICE_LISTEN: "udp:127.0.0.1:5072" }).errors).toEqual([
+    "SLUICE_CORE_LISTEN: expected each listener once, but SLUICE_LISTEN has udp:127.0.0.1:5072 already",
+  ]);
+});
+
 test("TR-25 missing settings for TLS and balancers are reported by name", () => {
   const listen = "tls:127.0.0.1:5061,tcp:127.0.0.1:5061,ws:127.0.0.1:80;proxy=require";
   expect(readSettings({ ...UPSTREAM, SLUICE_LISTEN: listen, SLUICE_TLS_KEY: import.meta.filename, SLUICE_TLS_CLIENT_CERT: "require" }).errors).toEqual([
