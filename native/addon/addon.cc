@@ -9,6 +9,7 @@
 #include "logins.h"
 #include "sd_notify.h"
 #include "shard_host.h"
+#include "succession.h"
 
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("createCluster", Napi::Function::New(env, sluice::create_cluster));
@@ -21,6 +22,14 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("writeNow", Napi::Function::New(env, sluice::write_now));
   exports.Set("exitNow", Napi::Function::New(env, sluice::exit_now));
   exports.Set("become", Napi::Function::New(env, sluice::become));
+  exports.Set("socketPair", Napi::Function::New(env, sluice::socket_pair));
+  exports.Set("sendDescriptors", Napi::Function::New(env, sluice::send_descriptors));
+  exports.Set("receiveDescriptors", Napi::Function::New(env, sluice::receive_descriptors));
+  exports.Set("clusterSockets", Napi::Function::New(env, sluice::cluster_sockets));
+  exports.Set("listenTcp", Napi::Function::New(env, sluice::listen_tcp));
+  exports.Set("duplicate", Napi::Function::New(env, sluice::duplicate));
+  exports.Set("endWithParent", Napi::Function::New(env, sluice::end_with_parent));
+  exports.Set("standIn", Napi::Function::New(env, sluice::stand_in));
   exports.Set("sdNotify", Napi::Function::New(env, sluice::sd_notify));
   sluice::define_reader(env, exports);
   sluice::Location::define(env, exports);

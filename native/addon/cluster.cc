@@ -14,6 +14,15 @@ namespace {
 std::mutex clusters_lock;
 std::vector<std::shared_ptr<Cluster>> clusters;
 
+std::vector<std::vector<int>> read_sockets(const Napi::Array& shards) {
+  std::vector<std::vector<int>> sockets(shards.Length());
+  for (uint32_t shard = 0; shard < shards.Length(); ++shard) {
+    const auto own = Napi::Value(shards[shard]).As<Napi::Array>();
+    for (uint32_t i = 0; i < own.Length(); ++i) sockets[shard].push_back(Napi::Value(own[i]).ToNumber().Int32Value());
+  }
+  return sockets;
+}
+
 }  // namespace
 
 Napi::Value create_cluster(const Napi::CallbackInfo& info) {
@@ -30,7 +39,10 @@ Napi::Value create_cluster(const Napi::CallbackInfo& info) {
     cluster->wakes.push_back(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   }
   ListenerSockets::Failed failed;
-  if (const int error = cluster->sockets.open(read_places(info[2].As<Napi::Array>()), shards, &failed); error != 0) {
+  std::vector<ListenerSockets::Place> places = read_places(info[2].As<Napi::Array>());
+  if (info[4].IsArray()) {
+    cluster->sockets.take_over(std::move(places), read_sockets(info[4].As<Napi::Array>()));
+  } else if (const int error = cluster->sockets.open(std::move(places), shards, &failed); error != 0) {
     Napi::Object result = Napi::Object::New(info.Env());
     result.Set("errno", error);
     result.Set("shard", static_cast<double>(failed.shard));

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <vector>
 
+#include "core/base/meeting.h"
 #include "core/base/recent_set.h"
 #include "core/base/ring.h"
 #include "core/base/wall_ms.h"
@@ -38,6 +39,7 @@ struct Cluster {
   NonceTable nonces;
   LoginGuard guard;
   RecentSet silences;     // ways to a device that stayed silent recently
+  Meeting stop;           // where the shards wait until all have stopped, before another process takes over
 
   // Certificates and authorities, read once for all shards.
   std::shared_ptr<TlsProvider> tls() {
@@ -54,8 +56,8 @@ struct Cluster {
   std::shared_ptr<TlsProvider> tls_;
 };
 
-// createCluster(shards: number, ringOctets: number, listeners: ShardListener[], seed: Uint8Array): number, the id for ShardConfig.cluster, or
-// {errno, shard, listener} for one that cannot be opened
+// createCluster(shards: number, ringOctets: number, listeners: ShardListener[], seed: Uint8Array, sockets?: number[][]): number, the id for
+// ShardConfig.cluster, or {errno, shard, listener} for one that cannot be opened. `sockets`: those that the process before had open.
 Napi::Value create_cluster(const Napi::CallbackInfo& info);
 // stopAccepting(cluster: number)
 Napi::Value stop_accepting(const Napi::CallbackInfo& info);

@@ -78,6 +78,11 @@ void ShardHost::define(Napi::Env env, Napi::Object exports) {
                                        InstanceMethod<&ShardHost::call<&ShardHost::set_requests>>("setRequests"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::learn_ha1>>("learnHa1"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::forget_ha1s>>("forgetHa1s"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::announce>>("announce"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::hand_over_flows>>("handOver"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::take_over>>("takeOver"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::resume>>("resume"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::release_flows>>("releaseFlows"),
                                        InstanceMethod<&ShardHost::close>("close"),
                                    }));
 }
@@ -145,10 +150,10 @@ Napi::Value ShardHost::start(const Napi::CallbackInfo& info) {
 // ever waiting.
 void ShardHost::on_prepare(uv_prepare_t* prepare) {
   auto* running = static_cast<Running*>(prepare->data);
-  if (running->host == nullptr || running->closing) return;
+  if (running->host == nullptr || running->closing || running->frozen) return;
   uv_idle_stop(&running->idle);
   spin(running);
-  if (!running->closing) uv_idle_start(&running->idle, [](uv_idle_t*) {});
+  if (!running->closing && !running->frozen) uv_idle_start(&running->idle, [](uv_idle_t*) {});
 }
 
 // Runs turns of the shard until libuv has something to do.

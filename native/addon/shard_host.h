@@ -31,6 +31,8 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
     napi_env env = nullptr;
     napi_async_cleanup_hook_handle hook = nullptr;
     bool closing = false;
+    bool frozen = false;            // its turn is another process's
+    std::vector<MovingFlow> ahead;  // announced, not sent yet
   };
 
   using Method = Napi::Value (ShardHost::*)(const Napi::CallbackInfo&, Shard&);
@@ -109,6 +111,14 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   Napi::Value tapped(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value close_flow(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value move_out(const Napi::CallbackInfo& info, Shard& shard);
+  // shard_hand_over_host.cc
+  void freeze() noexcept;
+  void thaw() noexcept;
+  Napi::Value announce(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value hand_over_flows(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value take_over(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value resume(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value release_flows(const Napi::CallbackInfo& info, Shard& shard);
   UpgradeWord judge(const Upgrade& upgrade, const Address& client, uint16_t listener) noexcept override;
 
   static void on_prepare(uv_prepare_t* prepare);

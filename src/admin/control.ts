@@ -78,6 +78,7 @@ export class Control {
       route("GET", "traces/*", (request) => ({ messages: tracer.messages(request.place(0)).filter(({ at }) => at > Number(request.optionalText("after", "0"))) })),
       route("DELETE", "traces/*", (request) => this.#done(tracer.stop(request.place(0)))),
       route("POST", "reload", () => running.reload()),
+      route("POST", "upgrade", () => running.upgrade("the operator")),
       route("POST", "drain", () => this.#done(running.drain())),
     ];
   }

@@ -31,6 +31,7 @@ export const processMetrics: readonly RunningMetric[] = [
     labels: "0 and up",
     read: ({ pool }) => Array.from({ length: pool.size }, (_, shard) => [String(shard), Number(pool.counterOf(shard, Counter.requestsIn) + pool.counterOf(shard, Counter.responsesIn))]),
   },
+  { name: "upgrades_total", help: "Upgrades of this process and of those before it that it took over from.", label: "result", labels: "done; failed: the old process went on; refused: it did not begin", read: ({ upgrades }) => Object.entries(upgrades) },
   gauge("draining", "1 from the beginning of a drain on.", ({ state }) => Number(state === "draining")),
   gauge("flows_limit", "`SLUICE_MAX_FLOWS`.", ({ config }) => config.maxFlows),
   { name: "store_up", help: "1 while the location store, embedded or Redis, can be reached and written (registrar, standalone).", gauge: true, home: true, read: (running) => [["", Number(storeIsUp(running))]] },

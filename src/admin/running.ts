@@ -18,6 +18,26 @@ export interface ReloadReport {
   readonly errors: readonly string[];
 }
 
+/** What another process took over from this one. */
+export interface UpgradeReport {
+  readonly pid: number;
+  readonly version: string;
+  /** Connections that it has now. */
+  readonly flows: number;
+  /** Connections that stay here until they end or are drained. */
+  readonly kept: number;
+  /** How long nothing was read. */
+  readonly stoppedMs: number;
+  readonly seconds: number;
+}
+
+/** How upgrades of this process and of those before it went. */
+export interface UpgradeCounts {
+  readonly done: number;
+  readonly failed: number;
+  readonly refused: number;
+}
+
 /** One binding of the location service. */
 export interface BindingView {
   readonly aor: string;
@@ -81,6 +101,11 @@ export interface Running {
   readonly targetCount: number;
   /** Packets of SLUICE_HEP and SLUICE_PCAP that could not be sent or written. */
   readonly capturesLost: number;
+  readonly upgrades: UpgradeCounts;
+  /** Nothing may change while another process gets ready to take over. */
+  readonly isUpgrading: boolean;
+  /** Another process, started from what is on disk now, takes over. Rejects with one line when this one goes on. */
+  upgrade(by: string): Promise<UpgradeReport>;
   setKeys(keys: readonly FlowKey[]): void;
   reload(): Promise<ReloadReport>;
   /** Like SIGTERM: the process ends when the drain is done. */

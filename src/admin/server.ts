@@ -1,4 +1,5 @@
 /** The admin plane's listener: health, metrics, JSON control, dashboard and live stream, on the main thread, apart from all SIP. */
+import { closeSync } from "node:fs";
 import { getSystemErrorName } from "node:util";
 import { showHostPort, type HostPort } from "../config/host-port.js";
 import { binding } from "../native/load.js";
@@ -38,6 +39,7 @@ export class AdminServer {
   readonly #files: ReadonlyMap<string, StaticFile>;
   readonly #live: Live;
   readonly #web: WebServer;
+  #socket = -1;
 
   constructor(running: Running) {
     this.#running = running;
@@ -55,18 +57,40 @@ export class AdminServer {
     });
   }
 
-  /** The URL; throws one line when the address is in use. */
-  async listen({ host, port }: HostPort): Promise<string> {
-    const free = binding.checkListener("tcp", host, port);
-    if (free < 0) throw new Error(cannotListen(showHostPort(host, port), port, free));
-    if (!(await this.#web.listen(host, free))) throw new Error(`cannot listen on SLUICE_ADMIN_LISTEN ${showHostPort(host, port)}`);
-    return `http://${showHostPort(host, free)}/`;
+  /** The URL; throws one line when the address is in use. `open`: a socket that listens there already. */
+  async listen({ host, port }: HostPort, open?: number): Promise<string> {
+    const socket = open ?? binding.listenTcp(host, port);
+    if (socket < 0) throw new Error(cannotListen(showHostPort(host, port), port, socket));
+    this.#socket = socket;
+    return `http://${showHostPort(host, await this.#listen())}/`;
+  }
+
+  /** Ours as long as this process lives, for another one that takes over. */
+  get socket(): number {
+    return this.#socket;
+  }
+
+  /** Another process listens now. Requests that are under way are still answered. */
+  stopListening(): void {
+    this.#web.stopListening();
+  }
+
+  async listenAgain(): Promise<void> {
+    await this.#listen();
   }
 
   close(): void {
     this.control.close();
     this.#live.close();
     this.#web.close();
+    if (this.#socket >= 0) closeSync(this.#socket);
+    this.#socket = -1;
+  }
+
+  async #listen(): Promise<number> {
+    const port = await this.#web.listen(binding.duplicate(this.#socket));
+    if (port === undefined) throw new Error("cannot listen on SLUICE_ADMIN_LISTEN");
+    return port;
   }
 
   async #answer(request: WebRequest, body: string | undefined): Promise<Answer> {
@@ -92,6 +116,8 @@ export class AdminServer {
     if (path === "/metrics") return { status: 200, type: this.#metrics.contentType, body: await this.#metrics.text() };
     if (!path.startsWith("/api/")) throw new ControlRefusal(404, `there is no ${path}`);
     const { handler, places } = this.control.find(method, path.slice(5));
+    // What it changed would be lost with this process.
+    if (method !== "GET" && path !== "/api/upgrade" && this.#running.isUpgrading) throw new ControlRefusal(409, "an upgrade is under way: try again when it is done");
     const answer = await handler(new ControlRequest(places, query, body));
     // A trace that has been promised misses no message, and an address that has been banned gets none through.
     if (method !== "GET") await this.#running.pool.carriedOut();

@@ -16,7 +16,7 @@ export class Starts {
     const earlier = read(path);
     this.#earlier = new Set(earlier);
     try {
-      replaceFile(path, `${[...earlier, own].slice(-KEPT).map(hexOf).join("\n")}\n`);
+      replaceFile(path, `${[...earlier.filter((start) => start !== own), own].slice(-KEPT).map(hexOf).join("\n")}\n`);
     } catch {
       // Others report a folder that cannot be written; earlier starts then look like other edges.
     }

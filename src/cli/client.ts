@@ -32,19 +32,19 @@ export function adminPlaneOf(given: string | undefined, place?: Place): AdminPla
 }
 
 /** The JSON answer; ends the command when the process is not running or refuses. */
-export async function ask<T>({ url, token }: AdminPlane, method: string, path: string, body?: object): Promise<T> {
-  const { status, text } = await send({ url, token }, method, path, body);
+export async function ask<T>({ url, token }: AdminPlane, method: string, path: string, body?: object, patience = PATIENCE_MS): Promise<T> {
+  const { status, text } = await send({ url, token }, method, path, body, patience);
   const answer = JSON.parse(text || "{}") as T & { readonly error?: string };
   if (status < 300) return answer;
   const exit = status === 404 ? Exit.notFound : status === 400 ? Exit.usage : Exit.failed;
   throw new CommandError(exit, answer.error ?? `HTTP status ${status}`);
 }
 
-export async function send({ url, token }: AdminPlane, method: string, path: string, body?: object): Promise<{ readonly status: number; readonly text: string }> {
+export async function send({ url, token }: AdminPlane, method: string, path: string, body?: object, patience = PATIENCE_MS): Promise<{ readonly status: number; readonly text: string }> {
   const { request } = await import("node:http");
   return new Promise((resolve, reject) => {
     const headers = { "content-type": "application/json", ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
-    const asked = request(new URL(path, url), { method, headers, timeout: PATIENCE_MS, agent: false }, (response) => {
+    const asked = request(new URL(path, url), { method, headers, timeout: patience, agent: false }, (response) => {
       let text = "";
       response.setEncoding("utf8");
       response.on("data", (part: string) => (text += part));

@@ -6,7 +6,7 @@ import { doctor } from "./doctor.js";
 import { flows } from "./flows.js";
 import { history } from "./history.js";
 import { flappers, refused, silent, topTalkers } from "./lists.js";
-import { ban, drain, keys, log, reload } from "./orders.js";
+import { ban, drain, keys, log, reload, upgrade } from "./orders.js";
 import { probe } from "./probe.js";
 import { status } from "./status.js";
 import { token } from "./token.js";
@@ -14,5 +14,5 @@ import { top } from "./top.js";
 import { trace } from "./trace.js";
 
 export const commands: readonly Command[] = [
-  start, checkConfig, printConfiguration, status, top, flows, silent, topTalkers, flappers, refused, bindings, history, token, trace, drain, reload, keys, ban, log, doctor, probe,
+  start, checkConfig, printConfiguration, status, top, flows, silent, topTalkers, flappers, refused, bindings, history, token, trace, drain, reload, upgrade, keys, ban, log, doctor, probe,
 ];

@@ -62,10 +62,11 @@ SLUICE_ variables configure it: sluice print-config prints them, docs/configurat
 
   SLUICE_UPSTREAM=sip:registrar.example.org SLUICE_LISTEN=udp:192.0.2.1:5060,tcp:192.0.2.1:5060 sluice start`,
   run: async (args) => {
-    readOptions(args, {});
+    const { values } = readOptions(args, { successor: { type: "boolean" } });
     const { config, faults, warnings } = readOwn();
     if (config === undefined) {
       for (const line of [...warnings, ...faults]) complain(line);
+      if (values.successor) await failSuccession(`its configuration is invalid: ${faults.join("; ")}`);
       return Exit.badConfig;
     }
     // The addon is loaded only here: no other command needs it, so they work without it too.
@@ -73,10 +74,12 @@ SLUICE_ variables configure it: sluice print-config prints them, docs/configurat
     const log = createLog(config.logLevel);
     for (const warning of warnings) log.warn(warning);
     try {
-      const { serve } = await import("../process/run.js");
-      await serve(config, log);
+      const { serve, succeed } = await import("../process/run.js");
+      if (values.successor) await succeed(config, log, new (await import("../process/predecessor.js")).Predecessor());
+      else await serve(config, log);
       return Exit.ok;
     } catch (error) {
+      if (values.successor) await failSuccession(error instanceof Error ? error.message : String(error));
       // For example a port in use: one line, for the operator who has just started this.
       complain(error instanceof Error ? error.message : String(error));
       log.debug({ err: error }, "cannot run");
@@ -84,6 +87,11 @@ SLUICE_ variables configure it: sluice print-config prints them, docs/configurat
     }
   },
 };
+
+/** The process that started this one to be replaced by it goes on, and logs why. */
+async function failSuccession(why: string): Promise<void> {
+  await new Promise((resolve) => (process.send === undefined ? resolve(undefined) : process.send({ kind: "failed", why }, resolve)));
+}
 
 export const checkConfig: Command = {
   name: "check-config",

@@ -2,11 +2,14 @@
 import type { BanView } from "../admin/bans.js";
 import type { KeyView } from "../admin/keys.js";
 import type { LogLevelView } from "../admin/log-level.js";
-import type { ReloadReport } from "../admin/running.js";
+import type { ReloadReport, UpgradeReport } from "../admin/running.js";
 import { ask, adminPlaneOf } from "./client.js";
 import { type Command, CommandError, Exit } from "./command.js";
 import { COMMON_HELP, readOptions, wholeNumber } from "./options.js";
 import { complain, print, printJson, span, tableText } from "./output.js";
+
+/** The new process has a minute to get ready. */
+const UPGRADE_MS = 90_000;
 
 export const drain: Command = {
   name: "drain",
@@ -23,6 +26,29 @@ connections a second are closed, then the process exits.
     const answer = await ask<object>(adminPlaneOf(values.admin), "POST", "/api/drain", {});
     if (values.json) printJson(answer);
     else print("draining; `sluice status` shows how far it is");
+    return Exit.ok;
+  },
+};
+
+export const upgrade: Command = {
+  name: "upgrade",
+  summary: "let a new process, of the version installed now, take over without losing a flow",
+  usage: "",
+  help: `${COMMON_HELP}
+
+The same as SIGUSR2. The new process is started from the program and the configuration on disk. If anything fails, at whatever step, the
+running process goes on as before, this command says why and exits with 1. docs/operate/upgrade.md explains it.
+
+  sluice upgrade`,
+  run: async (args) => {
+    const { values } = readOptions(args, {});
+    const report = await ask<UpgradeReport>(adminPlaneOf(values.admin), "POST", "/api/upgrade", {}, UPGRADE_MS);
+    if (values.json) printJson(report);
+    else {
+      const { pid, version, flows, kept, stoppedMs, seconds } = report;
+      print(`process ${pid}, version ${version}, took over ${flows} connections after ${seconds} s; nothing was read for ${stoppedMs} ms`);
+      if (kept > 0) print(`${kept} connections cannot move: they are drained`);
+    }
     return Exit.ok;
   },
 };

@@ -12,6 +12,7 @@ import { type HistoryPage, type HistoryQuery, search } from "./search.js";
 import { Segments } from "./segments.js";
 
 const MEGABYTE = 1 << 20;
+const MAX_EARLY = 10_000;
 
 export interface HistoryOptions {
   readonly stateDir: string;
@@ -45,6 +46,7 @@ export class History {
   #room: Buffer | undefined;
   #count = 0;
   #isOpen = false;
+  #early: Happening[] | undefined = [];
   #suppressed = 0;
   #missed = 0;
 
@@ -60,11 +62,15 @@ export class History {
     await this.journal?.open();
     const last = this.#lastRun();
     const why = last === undefined || last.ended ? undefined : "the run before ended without a word: a crash, kill -9 or a power cut";
-    this.record([{ kind: "started", at: Date.now(), version: this.#version, before: last?.version === this.#version ? undefined : last?.version, why }]);
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    this.record([{ kind: "started", at: Date.now(), version: this.#version, before: last?.version === this.#version ? undefined : last?.version, why }, ...early]);
     this.#noteRun(false);
   }
 
+  /** What comes before `open`, as long as the process before still writes, waits within a bound. */
   record(happenings: readonly Happening[]): void {
+    if (this.#early !== undefined) return this.#keepEarly(happenings);
     const admitted = happenings.filter((happening) => this.#gate.admits(happening));
     this.#suppressed += this.#gate.takeSuppressed();
     if (admitted.length === 0) return;
@@ -131,6 +137,12 @@ export class History {
     this.record([{ kind: "stopped", at: Date.now(), version: this.#version, why }]);
     this.#noteRun(true);
     await this.journal?.close();
+  }
+
+  #keepEarly(happenings: readonly Happening[]): void {
+    const room = MAX_EARLY - (this.#early?.length ?? 0);
+    this.#early?.push(...happenings.slice(0, room));
+    this.#missed += Math.max(happenings.length - room, 0);
   }
 
   #nextId(): string {

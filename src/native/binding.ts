@@ -305,7 +305,22 @@ export interface Shard extends ObjectPort {
   closeFlow(slot: number, generation: number): boolean;
   /** Closes up to `most` connections of clients and returns how many are left. */
   moveOut(most: number, busyOnes: boolean): number;
+  /** Sends some connections ahead to the process that takes over, and says whether more are left; a text: what failed. */
+  announce(channel: number): boolean | string;
+  /** Stops, waits until all shards have stopped, and sends everything; a text: what failed. In either case it reads no more until `resume`. */
+  handOver(channel: number): MovedFlows | string;
+  /** Takes over what `handOver` of another process sends; for one that has been started. It reads from `resume` on. A text: what failed. */
+  takeOver(channel: number): string | undefined;
+  resume(): void;
+  /** Another process has it all: lets go of what moved, and serves the rest without reading from listeners. */
+  releaseFlows(): void;
   close(): void;
+}
+
+/** Connections that another process has taken over, and those that stay. */
+export interface MovedFlows {
+  readonly over: number;
+  readonly kept: number;
 }
 
 /** The scanner: each reading writes numbers of layout.ts into the table and returns how many things it found, -1: malformed. See src/native/reader.ts. */
@@ -389,8 +404,27 @@ export interface Location {
 }
 
 export interface Binding extends Reader {
-  /** Makes what a group of shards shares, rings, listening sockets (`listeners` are those of shard 0) and what each source holds; its id, or what cannot be opened. `seed`: 96 random octets. */
-  createCluster(shards: number, ringOctets: number, listeners: readonly ShardListener[], seed: Uint8Array): number | { readonly errno: number; readonly shard: number; readonly listener: number };
+  /**
+   * Makes what a group of shards shares, rings, listening sockets (`listeners` are those of shard 0) and what each source holds; its id, or what cannot be opened. `seed`: 96 random
+   * octets. `sockets`: of each shard, open already.
+   */
+  createCluster(shards: number, ringOctets: number, listeners: readonly ShardListener[], seed: Uint8Array, sockets?: readonly (readonly number[])[]): number | { readonly errno: number; readonly shard: number; readonly listener: number };
+  /** The listening sockets of each shard. */
+  clusterSockets(cluster: number): readonly (readonly number[])[];
+  /** Two ends of a channel for descriptors between processes (unix(7), SEQPACKET), or an errno. */
+  socketPair(): readonly [number, number] | number;
+  /** An errno; 0: sent. The descriptors stay open here too. */
+  sendDescriptors(channel: number, text: string, descriptors: readonly number[]): number;
+  /** Waits for a while; a negative errno when nothing sound comes. */
+  receiveDescriptors(channel: number): { readonly text: string; readonly descriptors: readonly number[] } | number;
+  /** A listening socket, or -errno. */
+  listenTcp(address: string, port: number): number;
+  /** Another descriptor for the same, or -errno. */
+  duplicate(descriptor: number): number;
+  /** From now on SIGTERM comes when the parent ends. */
+  endWithParent(): void;
+  /** Never returns: this process only waits for that child and for those that replace it, passes signals on, and ends with the status of the last one. */
+  standIn(child: number): never;
   /** Connections are refused from now on, by all shards. */
   stopAccepting(cluster: number): void;
   /** Reads certificates and authorities for all shards, which take them by `useTls`; the reason when they are no good, and nothing changes. */

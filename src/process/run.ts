@@ -1,46 +1,116 @@
 /** Runs the process from configuration to its end, which a signal or the operator brings. */
 import { readFileSync } from "node:fs";
+import type { UpgradeReport } from "../admin/running.js";
+import { version } from "../base/version.js";
 import type { Config } from "../config/config.js";
 import { Counter } from "../native/layout.js";
 import { showShardListener } from "../native/listener-of.js";
 import { binding } from "../native/load.js";
 import type { Log } from "../observe/log.js";
 import { bannerOf } from "./banner.js";
+import { checkHeir } from "./bequest.js";
+import type { Predecessor } from "./predecessor.js";
 import { keepPrivate } from "./private-state.js";
 import { removeRunning, writeRunning } from "./running-file.js";
 import { Service } from "./service.js";
-import { onSignal } from "./signals.js";
+import { type OrderSignal, onSignal } from "./signals.js";
+import type { Successor } from "./successor.js";
 import { ServiceManager } from "./systemd.js";
-import { shardConfigs } from "../shard/shard-config.js";
+import { Upgrade } from "./upgrade.js";
+import { type Identity, newIdentity, shardConfigs } from "../shard/shard-config.js";
 
 // Descriptors that are not flows: listeners, epoll, rings, log, V8.
 const SPARE_DESCRIPTORS = 200;
+
+/** How long a process that was replaced can still go on, should the new one die. */
+const HOLD_MS = 2_000;
 
 /** Resolves when the process has been told to end and is done; rejects with one line when it cannot start. */
 export async function serve(config: Config, log: Log): Promise<void> {
   const orders = new Orders();
   keepPrivate(config.stateDir);
-  const service = new Service(config, shardConfigs(config), log, () => orders.end("the operator"));
+  const identity = newIdentity();
+  const service = new Service(config, shardConfigs(config, identity), log, () => orders.end("the operator"));
   warnOfDescriptors(config, log);
   const starting = service.start();
-  let why = "it could not start";
-  if ((await Promise.race([starting, orders.told])) === undefined) {
-    const manager = new ServiceManager(() => statusOf(service), () => service.pool.ills.length === 0);
-    manager.ready();
-    writeRunning(config.stateDir, service.adminUrl);
-    if (process.stdout.isTTY) process.stdout.write(bannerOf(service));
-    log.info({ mode: config.mode, listeners: service.listeners.map((listener) => showShardListener(listener, config.shards)), shards: config.shards, pid: process.pid }, "sluice is up");
-    orders.onReload(() => void service.reload());
-    why = await orders.told;
-    const { drainSeconds, drainRate } = service.config;
-    log.info({ signal: why, seconds: drainSeconds, rate: drainRate }, "draining: new requests get 503, a second signal ends at once");
-    manager.stopping();
-    await service.drainAll();
-    manager.close();
-  } else {
+  if ((await Promise.race([starting, orders.told])) !== undefined) {
     // Told to end before it was up; a failing start no longer matters.
     starting.catch(() => undefined);
+    return end(service, "it could not start");
   }
+  const upgrades = { done: 0, failed: 0, refused: 0 };
+  service.mayBeReplaced(new Upgrade(service, { identity, isStoodFor: false, counts: upgrades, isSettled: true, onReplaced: (...by) => orders.replaced(...by) }));
+  if (process.stdout.isTTY) process.stdout.write(bannerOf(service));
+  log.info({ mode: config.mode, listeners: listenersOf(service), shards: config.shards, pid: process.pid }, "sluice is up");
+  await run(service, orders, false);
+}
+
+/** The same for a process that replaces the one that started it. */
+export async function succeed(config: Config, log: Log, predecessor: Predecessor): Promise<void> {
+  const { bequest } = predecessor;
+  checkHeir(config, bequest);
+  const orders = new Orders();
+  keepPrivate(config.stateDir);
+  const identity: Identity = bequest;
+  const service = new Service(config, shardConfigs(config, identity, bequest), log, () => orders.end("the operator"));
+  await service.prepare();
+  predecessor.say({ kind: "ready", version: version() });
+  await service.takeOver(bequest);
+  predecessor.say({ kind: "taken" });
+  const { isStoodFor, upgrades: counts, pid: before } = bequest;
+  service.mayBeReplaced(new Upgrade(service, { identity, isStoodFor, counts, isSettled: false, onReplaced: (...by) => orders.replaced(...by) }));
+  log.info({ mode: config.mode, listeners: listenersOf(service), shards: config.shards, pid: process.pid, before }, "sluice took over from another process");
+  predecessor.followStandIn();
+  void predecessor.gone.then(() => service.settle());
+  await run(service, orders, isStoodFor);
+}
+
+/** From the first message to the end, which a signal, the operator or a new process brings. */
+async function run(service: Service, orders: Orders, isStoodFor: boolean): Promise<void> {
+  const { log, config } = service;
+  const manager = new ServiceManager(() => statusOf(service), () => service.pool.ills.length === 0);
+  orders.onReload(() => void service.reload());
+  orders.onUpgrade(() => void service.upgrade("SIGUSR2").catch(() => undefined));
+  for (;;) {
+    manager.ready();
+    writeRunning(config.stateDir, service.adminUrl);
+    const told = await orders.told;
+    if (typeof told === "string") {
+      const { drainSeconds, drainRate } = service.config;
+      log.info({ signal: told, seconds: drainSeconds, rate: drainRate }, "draining: new requests get 503, a second signal ends at once");
+      manager.stopping();
+      await service.drainAll();
+      manager.close();
+      return end(service, told);
+    }
+    const { successor, report } = told;
+    manager.handOver(successor.pid);
+    service.stepBack();
+    if (await successor.isSteady(HOLD_MS)) return finish(service, successor, report, isStoodFor);
+    log.error({ pid: successor.pid, reason: await successor.ended }, "the process that took over has died: this one goes on");
+    await service.stepForward();
+    orders.again();
+  }
+}
+
+/** Another process has everything that could move. */
+async function finish(service: Service, successor: Successor, { pid, kept }: UpgradeReport, isStoodFor: boolean): Promise<void> {
+  const { log } = service;
+  // Under systemd the main process is the other one now. Elsewhere whoever started this process waits for it, and must not see it end.
+  const standsIn = !isStoodFor && !ServiceManager.isPresent;
+  await service.bequeath(pid);
+  await successor.leave(standsIn);
+  if (kept > 0) {
+    log.info({ connections: kept }, "draining the connections that cannot move");
+    await service.drainRest();
+  }
+  await service.close("");
+  log.info({ pid, standsIn }, standsIn ? "all is handed over: this process only waits for the other one and passes signals on" : "all is handed over: this process ends");
+  if (standsIn) binding.standIn(pid);
+}
+
+async function end(service: Service, why: string): Promise<void> {
+  const { log, config } = service;
   const ended = await service.close(why);
   removeRunning(config.stateDir);
   log.info("stopped");
@@ -49,22 +119,26 @@ export async function serve(config: Config, log: Log): Promise<void> {
   binding.exitNow(0);
 }
 
-/** What signals and the operator ask for: reloads, any number of them, and the end, once. */
+/** Another process took over. */
+interface Replacement {
+  readonly successor: Successor;
+  readonly report: UpgradeReport;
+}
+
+/** What signals and the operator ask for: reloads, any number of them, and the end, or a new process instead of this one. */
 class Orders {
-  /** Who asked for the end. */
-  readonly told: Promise<string>;
-  #tell: (why: string) => void = () => undefined;
+  /** Who asked for the end, or who took over. */
+  told: Promise<string | Replacement>;
+  #tell: (what: string | Replacement) => void = () => undefined;
   #isEnding = false;
   #reload: (() => void) | undefined;
   #wantsReload = false;
+  #upgrade: () => void = () => undefined;
+  #successor: Successor | undefined;
 
   constructor() {
     this.told = new Promise((resolve) => (this.#tell = resolve));
-    onSignal((signal) => {
-      if (signal !== "SIGHUP") this.end(signal);
-      else if (this.#reload === undefined) this.#wantsReload = true;
-      else this.#reload();
-    });
+    onSignal((signal) => this.#take(signal));
   }
 
   /** The second time it ends at once, whatever the shards do. */
@@ -75,16 +149,45 @@ class Orders {
     this.#tell(why);
   }
 
+  replaced(successor: Successor, report: UpgradeReport): void {
+    this.#successor = successor;
+    this.#tell({ successor, report });
+  }
+
+  /** The process that took over is gone. */
+  again(): void {
+    this.#successor = undefined;
+    this.told = new Promise((resolve) => (this.#tell = resolve));
+  }
+
   onReload(reload: () => void): void {
     if (this.#isEnding) return;
     this.#reload = reload;
     if (this.#wantsReload) reload();
+  }
+
+  /** Before it is up there is nothing to upgrade. */
+  onUpgrade(upgrade: () => void): void {
+    this.#upgrade = upgrade;
+  }
+
+  #take(signal: OrderSignal): void {
+    // The terminal sends SIGINT to both.
+    if (this.#successor !== undefined) return signal === "SIGINT" ? undefined : this.#successor.signal(signal);
+    if (signal === "SIGUSR2") return this.#upgrade();
+    if (signal !== "SIGHUP") return this.end(signal);
+    if (this.#reload === undefined) this.#wantsReload = true;
+    else this.#reload();
   }
 }
 
 function statusOf({ pool, targetCount }: Service): string {
   const flows = pool.counter(Counter.streamFlows) + pool.counter(Counter.udpFlows);
   return [...pool.ills, `${flows} flows, ${pool.counter(Counter.requestsIn)} requests, ${targetCount} upstream targets`].join("; ");
+}
+
+function listenersOf({ listeners, config }: Service): readonly string[] {
+  return listeners.map((listener) => showShardListener(listener, config.shards));
 }
 
 /** Node raises the soft limit to the hard one, so this is all there is. */

@@ -1,8 +1,10 @@
 /** The running process: its shards, upstream, traces and admin plane, and what may be changed in it while it runs. */
 import { promises as dns } from "node:dns";
+import { closeSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { bindingsOf } from "../admin/bindings.js";
-import type { BindingsView, ReloadReport, Running } from "../admin/running.js";
+import { ControlRefusal } from "../admin/control-refusal.js";
+import type { BindingsView, ReloadReport, Running, UpgradeCounts, UpgradeReport } from "../admin/running.js";
 import type { AdminServer } from "../admin/server.js";
 import { Tracer } from "../admin/tracer.js";
 import type { Config } from "../config/config.js";
@@ -25,8 +27,10 @@ import { MessageLog } from "../observe/message-log.js";
 import type { Login } from "../auth/authenticator.js";
 import { LoginLog } from "../auth/login-log.js";
 import { printable } from "../base/printable.js";
+import type { Bequest } from "./bequest.js";
 import { EmbeddedStore } from "./embedded-store.js";
 import { reread } from "./reload.js";
+import type { Upgrade } from "./upgrade.js";
 import { Farm } from "../resolve/farm.js";
 import { DnsRecords } from "../resolve/dns-records.js";
 import { Upstreams } from "../resolve/upstreams.js";
@@ -64,6 +68,7 @@ export class Service implements Running {
   readonly #onDrain: () => void;
   #news: NodeJS.Timeout | undefined;
   readonly #environment: () => Environment;
+  #upgrade: Upgrade | undefined;
 
   /** `onDrain` is called when the operator wants the process to drain and end; a reload reads `environment` again. */
   constructor(config: Config, configs: readonly ShardConfig[], log: Log, onDrain: () => void, environment: () => Environment = readEnvironment) {
@@ -123,26 +128,118 @@ export class Service implements Running {
     try {
       // Before the admin plane, which shows it, and before the shards, which share it.
       this.store = await EmbeddedStore.open(this.config, this.#cluster, this.log);
-      await this.history.open();
-      await this.webhooks?.start();
-      this.#takeNews();
-      this.#news = setInterval(() => this.#takeNews(), NEWS_MS).unref();
-      const { adminListen } = this.config;
-      if (adminListen !== "off") {
-        this.#admin = new (await import("../admin/server.js")).AdminServer(this);
-        this.adminUrl = await this.#admin.listen(adminListen);
-        this.log.info({ url: this.adminUrl }, "the admin plane is up");
-      }
-      // Before the shards, so that even the first request finds an upstream; bounded by the time limit of the DNS.
-      await Promise.all([this.#upstreams.refresh(), this.#farm.refresh()]);
-      // Likewise, so that a capture holds the first message.
-      this.tracer.begin();
-      await this.pool.start();
+      await this.#begin();
+      await this.#makeAdmin();
+      await this.#openAdmin(undefined);
+      await this.#load();
+      await this.pool.go();
       this.#certificates?.watch((material) => this.pool.setTls(material));
     } catch (error) {
       await this.close();
       throw error;
     }
+  }
+
+  /** As the successor of a process that still runs: loads everything, and leaves its files and sockets alone. Rejects with one line. */
+  async prepare(): Promise<void> {
+    await this.#makeAdmin();
+    await this.#load();
+  }
+
+  /** Takes the flows over; from now on this process reads. */
+  async takeOver({ channels, admin }: Bequest): Promise<void> {
+    await this.pool.go(channels);
+    await this.pool.askAll({ kind: "resume" });
+    await this.#openAdmin(admin);
+    this.#certificates?.watch((material) => this.pool.setTls(material));
+  }
+
+  /** The process before has let go of the state folder. */
+  async settle(): Promise<void> {
+    await this.#begin();
+    this.#upgrade?.allow();
+  }
+
+  /** The history and those who read it. */
+  async #begin(): Promise<void> {
+    await this.history.open();
+    await this.webhooks?.start();
+    this.#takeNews();
+    this.#news = setInterval(() => this.#takeNews(), NEWS_MS).unref();
+  }
+
+  async #makeAdmin(): Promise<void> {
+    if (this.config.adminListen !== "off") this.#admin = new (await import("../admin/server.js")).AdminServer(this);
+  }
+
+  /** `before`: that of the process before, whose socket is used again if it is at the same place. */
+  async #openAdmin(before: Bequest["admin"]): Promise<void> {
+    const { adminListen } = this.config;
+    if (adminListen === "off" || this.#admin === undefined) return;
+    const { host, port } = adminListen;
+    const isSame = before !== undefined && (before.url === `http://${showHostPort(host, port)}/` || (port === 0 && before.url.startsWith(`http://${showHostPort(host, port).replace(/0$/, "")}`)));
+    if (before !== undefined && !isSame) closeSync(before.socket);
+    this.adminUrl = await this.#admin.listen(adminListen, isSame ? before.socket : undefined);
+    this.log.info({ url: this.adminUrl }, "the admin plane is up");
+  }
+
+  async #load(): Promise<void> {
+    // Before the shards, so that even the first request finds an upstream; bounded by the time limit of the DNS.
+    await Promise.all([this.#upstreams.refresh(), this.#farm.refresh()]);
+    // Likewise, so that a capture holds the first message.
+    this.tracer.begin();
+    await this.pool.load();
+  }
+
+  get upgrades(): UpgradeCounts {
+    return this.#upgrade?.counts ?? { done: 0, failed: 0, refused: 0 };
+  }
+
+  get isUpgrading(): boolean {
+    return this.#upgrade?.isRunning ?? false;
+  }
+
+  upgrade(by: string): Promise<UpgradeReport> {
+    return this.#upgrade === undefined ? Promise.reject(new ControlRefusal(409, "the program that embeds Sluice must start anew: it cannot be upgraded from here")) : this.#upgrade.run(by);
+  }
+
+  /** How another process may take over; without it none can. */
+  mayBeReplaced(upgrade: Upgrade): void {
+    this.#upgrade = upgrade;
+  }
+
+  /** The socket of the admin plane, if there is one. */
+  get admin(): Bequest["admin"] {
+    return this.#admin === undefined || this.adminUrl === undefined ? undefined : { url: this.adminUrl, socket: this.#admin.socket };
+  }
+
+  get cluster(): number {
+    return this.#cluster;
+  }
+
+  /** Another process reads now: it also answers the operator. */
+  stepBack(): void {
+    this.#admin?.stopListening();
+  }
+
+  /** It died: this one goes on. */
+  async stepForward(): Promise<void> {
+    await this.pool.askAll({ kind: "resume" });
+    await this.#admin?.listenAgain();
+  }
+
+  /** Lets go of everything that the process `pid` has now. What cannot move, such as handshakes, is served on. */
+  async bequeath(pid: number): Promise<void> {
+    clearInterval(this.#news);
+    await this.webhooks?.close();
+    await this.history.close(`process ${pid} took over`);
+    await this.pool.askAll({ kind: "release" });
+  }
+
+  /** Ends what did not move. */
+  async drainRest(): Promise<void> {
+    this.state = "draining";
+    await this.pool.drain(this.config.drainSeconds, this.config.drainRate, false);
   }
 
   certificates(): readonly CertificateView[] {
@@ -166,6 +263,7 @@ export class Service implements Running {
   }
 
   async #reload(): Promise<ReloadReport> {
+    if (this.isUpgrading) return this.#rejected(["an upgrade is under way, which reads the configuration as well: try again when it is done"]);
     const { config, changed, needRestart, errors } = reread(this.config, this.#environment);
     if (config === undefined) return this.#rejected(errors);
     // Everything that may fail comes first, while the old settings stay in force.

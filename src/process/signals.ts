@@ -1,15 +1,17 @@
-/** SIGTERM, SIGINT and SIGHUP from the first line of the program on: signals that arrive before anyone listens are kept. */
+/** The signals of an operator from the first line of the program on: those that arrive before anyone listens are kept. */
 
 export type EndSignal = "SIGTERM" | "SIGINT";
+/** SIGHUP reads the configuration again, SIGUSR2 lets a new process take over. */
+export type OrderSignal = EndSignal | "SIGHUP" | "SIGUSR2";
 
-type Listener = (signal: EndSignal | "SIGHUP") => void;
+type Listener = (signal: OrderSignal) => void;
 
-const early: (EndSignal | "SIGHUP")[] = [];
+const early: OrderSignal[] = [];
 let listener: Listener = (signal) => void early.push(signal);
 
 /** Without this the first signal would end the process, whatever it is doing. */
 export function catchSignals(): void {
-  for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(name, () => listener(name));
+  for (const name of ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR2"] as const) process.on(name, () => listener(name));
 }
 
 export function onSignal(next: Listener): void {

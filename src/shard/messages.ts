@@ -35,15 +35,15 @@ export type ToShard =
   | { readonly kind: "ask"; readonly id: number; readonly question: Question }
   /** `rate`: connections closed per second once no requests are pending, 0: all at once. */
   | { readonly kind: "drain"; readonly seconds: number; readonly rate: number }
-  /** All shards are ready: from now on it reads. */
-  | { readonly kind: "go" }
+  /** All shards are ready: from now on it reads. With a channel it first takes over what another process sends there, and reads when asked to resume. */
+  | { readonly kind: "go"; readonly channel: number | undefined }
   | { readonly kind: "close" };
 
 export type FromShard =
   /** Everything is loaded and open; it waits for its orders and for `go`. */
   | { readonly kind: "ready" }
   | { readonly kind: "up" }
-  | { readonly kind: "failed"; readonly errno: number }
+  | { readonly kind: "failed"; readonly why: string }
   | { readonly kind: "alerts"; readonly alerts: readonly Alert[] }
   /** For the history. */
   | { readonly kind: "news"; readonly news: readonly NewsRow[]; readonly bindings: readonly BindingNewsRow[] }

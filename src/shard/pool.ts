@@ -131,14 +131,19 @@ export class ShardPool {
     return this.#storeDown.size === 0;
   }
 
-  /** Resolves when all shards read; they begin together. Rejects with one line. */
-  async start(): Promise<void> {
+  /** Resolves when all shards are loaded; they begin together, with `go`. Rejects with one line. */
+  async load(): Promise<void> {
     const { tls } = this.#options;
     const fault = tls && this.#readTls(tls);
     if (fault !== undefined) throw new Error(`TLS: ${fault}`);
     const threads = this.#seats.map((_, shard) => this.#spawn(shard));
     await Promise.all(threads.map(({ ready }) => ready));
-    for (const thread of threads) this.#go(thread);
+  }
+
+  /** Resolves when all shards read; with `channels`, one for each, when all have taken over what came there, and none reads yet. */
+  async go(channels: readonly number[] = []): Promise<void> {
+    const threads = this.#seats.flatMap(({ thread }) => thread ?? []);
+    threads.forEach((thread, shard) => this.#go(thread, channels[shard]));
     await Promise.all(threads.map(({ up }) => up));
     for (const seat of this.#seats) seat.upAt = performance.now();
     this.#watch = setInterval(() => this.#look(), BEAT_MS);
@@ -229,14 +234,14 @@ export class ShardPool {
 
   /**
    * New requests get 503 from now on; when the pending ones are done, connections are closed, `rate` per second (0: at once).
-   * Resolves when all shards are done, or when the time is up.
+   * Resolves when all shards are done, or when the time is up. Connections are refused, unless another process accepts them.
    */
-  async drain(seconds: number, rate: number): Promise<void> {
+  async drain(seconds: number, rate: number, refuses = true): Promise<void> {
     this.#ending = true;
     const flows = Number(this.counter(Counter.streamFlows));
     const most = (seconds + (rate === 0 ? 0 : flows / rate)) * 1_000 + PATIENCE_MS;
     // For all shards, including those that are down: connections waiting for them would never be accepted.
-    binding.stopAccepting(this.#cluster);
+    if (refuses) binding.stopAccepting(this.#cluster);
     const done = new Promise<void>((resolve) => (this.#onDrained = resolve));
     this.#seats.forEach((seat, shard) => seat.thread?.state !== "up" && this.#isDrained(shard));
     this.#tell({ kind: "drain", seconds, rate: Math.ceil(rate / this.size) });
@@ -309,9 +314,9 @@ export class ShardPool {
   }
 
   /** What was ordered meanwhile is in force before it reads the first message. */
-  #go(thread: ShardThread): void {
+  #go(thread: ShardThread, channel?: number): void {
     for (const order of this.#standing.values()) thread.tell(order);
-    thread.tell({ kind: "go" });
+    thread.tell({ kind: "go", channel });
   }
 
   #look(): void {

@@ -1,12 +1,14 @@
 /** What the main thread may ask of a shard. A long answer is gathered in slices, so that no message waits for it. */
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setTimeout as sleep, setImmediate as nextTurn } from "node:timers/promises";
 import type { LocationStore } from "../location/store.js";
-import type { Shard } from "../native/binding.js";
+import type { MovedFlows, Shard } from "../native/binding.js";
 import type { FlowFilter, FlowRow, RefusalRow, SurveyRow, TokenRow, UpstreamRow } from "../native/inspect.js";
 import { type BindingPage, type BindingQuery, type BindingRow, listBindings } from "./list-bindings.js";
 import { type EndsAnswer, type FlapperRow, type SilentAnswer, type TalkerRow, endedFlows, flappers, silentFlows, talkers } from "./lists.js";
 
 const SLOTS_PER_SLICE = 8_192;
+/** Of flows sent ahead, for one question. */
+const ANNOUNCEMENTS = 1_000;
 
 export type Question =
   /** Answered after every order that was sent before it. */
@@ -25,7 +27,12 @@ export type Question =
   | { readonly kind: "upstreams" }
   | { readonly kind: "bindings"; /** As addressOfRecord writes it. */ readonly aor: string }
   | { readonly kind: "unbind"; readonly aor: string }
-  | { readonly kind: "close"; readonly slot: number; readonly generation: number };
+  | { readonly kind: "close"; readonly slot: number; readonly generation: number }
+  /** The next four: another process takes over (src/process/upgrade.ts). */
+  | { readonly kind: "announce"; readonly channel: number }
+  | { readonly kind: "hand-over"; readonly channel: number }
+  | { readonly kind: "resume" }
+  | { readonly kind: "release" };
 
 export interface FlowsAnswer {
   readonly flows: readonly FlowRow[];
@@ -51,6 +58,11 @@ export interface Answers {
   /** How many were removed. */
   readonly unbind: number;
   readonly close: boolean;
+  /** Whether more flows are left to send ahead. */
+  readonly announce: boolean;
+  readonly "hand-over": MovedFlows;
+  readonly resume: true;
+  readonly release: true;
 }
 
 /** `store` is undefined on an edge, which has no bindings. Rejects when the store does. */
@@ -87,7 +99,31 @@ export async function answer(shard: Shard, store: LocationStore | undefined, que
       return store === undefined ? 0 : unbind(store, question.aor);
     case "close":
       return shard.closeFlow(question.slot, question.generation);
+    case "announce":
+      return announce(shard, question.channel);
+    case "hand-over":
+      return sound(shard.handOver(question.channel));
+    case "resume":
+      shard.resume();
+      return true;
+    case "release":
+      shard.releaseFlows();
+      return true;
   }
+}
+
+/** In slices, with time for messages in between. */
+async function announce(shard: Shard, channel: number): Promise<boolean> {
+  for (let slice = 0; slice < ANNOUNCEMENTS; slice += 1) {
+    if (!sound(shard.announce(channel))) return false;
+    await sleep(1);
+  }
+  return true;
+}
+
+function sound<T>(given: T | string): T {
+  if (typeof given === "string") throw new Error(given);
+  return given;
 }
 
 async function unbind(store: LocationStore, aor: string): Promise<number> {

@@ -23,20 +23,39 @@ const DAY_SECONDS = 86_400;
 const OCTETS_PER_REQUEST = 4_096;
 const LEAST_OCTETS = 1 << 20;
 
-/** Numbers the shards of one process; throws one line when a listener cannot be opened. */
-export function shardConfigs(config: Config): readonly ShardConfig[] {
+/** What a process passes to the one that replaces it, so that its tokens, its nonces and its tables mean the same there. */
+export interface Identity {
+  readonly boot: number;
+  readonly tableKey: Uint8Array;
+  readonly seed: Uint8Array;
+}
+
+/** What the process before had open: its listeners, and their sockets for each shard. */
+export interface OpenSockets {
+  readonly listeners: readonly ShardListener[];
+  readonly sockets: readonly (readonly number[])[];
+}
+
+export function newIdentity(): Identity {
+  return { boot: randomBytes(2).readUInt16BE(), tableKey: randomBytes(16), seed: randomBytes(96) };
+}
+
+/** Numbers the shards of one process; throws one line when a listener cannot be opened, or is none of those that are open. */
+export function shardConfigs(config: Config, identity = newIdentity(), open?: OpenSockets): readonly ShardConfig[] {
   const facing = config.coreListen === undefined ? "both" : "client";
-  const listeners = [
-    ...config.listen.map((listener) => shardListenerOf(listener, facing)),
-    ...(config.coreListen ?? []).map((listener) => shardListenerOf(listener, "core")),
+  const wanted = [
+    ...config.listen.map((listener) => ({ listener, facing }) as const),
+    ...(config.coreListen ?? []).map((listener) => ({ listener, facing: "core" }) as const),
   ];
+  if (open !== undefined) checkOpen(config, wanted.length, open);
+  const listeners = wanted.map(({ listener, facing: side }, at) => shardListenerOf(listener, side, open?.listeners[at]));
   const advertised = [...config.listen, ...(config.coreListen ?? [])].flatMap((listener) => (listener.advertise ? [{ ...listener.advertise, count: portsOf(listener) }] : []));
   const common: Omit<ShardConfig, "shard"> = {
-    cluster: openCluster(config, listeners),
+    cluster: openCluster(config, listeners, identity.seed, open?.sockets),
     shards: config.shards,
     node: config.node,
-    boot: randomBytes(2).readUInt16BE(),
-    tableKey: randomBytes(16),
+    boot: identity.boot,
+    tableKey: identity.tableKey,
     // Derived from the key that signs tokens, so that answers to requests from before a restart are still recognised.
     branchKey: createHmac("sha256", config.flowKeys[0]?.key ?? randomBytes(32)).update("Via branch").digest().subarray(0, 16),
     keys: config.flowKeys,
@@ -61,8 +80,8 @@ export function shardConfigs(config: Config): readonly ShardConfig[] {
 }
 
 /** Opens every socket of every shard. */
-function openCluster({ shards, flowKeys }: Config, listeners: readonly ShardListener[]): number {
-  const cluster = binding.createCluster(shards, RING_OCTETS, listeners, randomBytes(96));
+function openCluster({ shards, flowKeys }: Config, listeners: readonly ShardListener[], seed: Uint8Array, sockets: OpenSockets["sockets"] | undefined): number {
+  const cluster = sockets === undefined ? binding.createCluster(shards, RING_OCTETS, listeners, seed) : binding.createCluster(shards, RING_OCTETS, listeners, seed, sockets);
   if (typeof cluster === "number") {
     setNonceKeys(cluster, flowKeys);
     return cluster;
@@ -125,17 +144,36 @@ export function homeConfig(config: Config): Config | undefined {
   return config.mode === "edge" ? undefined : config;
 }
 
-/** With SO_REUSEPORT a second process would share the port unnoticed, so each is tried without it first. */
-function shardListenerOf(listener: Listener, facing: ShardListener["facing"]): ShardListener {
+/** The kernel spreads clients over the sockets by their number, so neither shards nor listeners may change while flows live on. */
+function checkOpen({ shards }: Config, listeners: number, open: OpenSockets): void {
+  if (shards !== open.sockets.length) throw new Error(`${table.shards.name}: expected ${open.sockets.length} as before, not ${shards}; another number takes a restart`);
+  if (listeners !== open.listeners.length) throw new Error(`${table.listen.name}: expected the ${open.listeners.length} listeners of before; others take a restart`);
+}
+
+function shardListenerOf(listener: Listener, facing: ShardListener["facing"], open: ShardListener | undefined): ShardListener {
   const { transport, host, advertise, proxy = "never" } = listener;
-  const [port = 0] = singlePorts(listener).map((one) => {
-    const free = binding.checkListener(transport, host, one.port);
-    if (free < 0) throw new Error(cannotListen(one, free));
-    return free;
-  });
+  if (open !== undefined && !isSamePlace(listener, facing, open)) {
+    throw new Error(`${facing === "core" ? table.coreListen.name : table.listen.name}: expected the listeners of before in the same order, not ${showListener(listener)}; others take a restart`);
+  }
+  const port = open === undefined ? freePortOf(listener) : open.port;
   const shown = advertise ?? { host, port };
   const spoken = advertise?.transport ?? transport;
   return { transport: spoken, endsTls: isSecure(transport), address: host, port, apart: listener.lastPort !== undefined, facing, proxy, sentBy: showHostPort(shown.host, shown.port) };
+}
+
+/** With SO_REUSEPORT a second process would share the port unnoticed, so each is tried without it first. */
+function freePortOf(listener: Listener): number {
+  const [port = 0] = singlePorts(listener).map((one) => {
+    const free = binding.checkListener(one.transport, one.host, one.port);
+    if (free < 0) throw new Error(cannotListen(one, free));
+    return free;
+  });
+  return port;
+}
+
+function isSamePlace({ transport, host, port, lastPort, advertise }: Listener, facing: ShardListener["facing"], open: ShardListener): boolean {
+  const spoken = advertise?.transport ?? transport;
+  return spoken === open.transport && isSecure(transport) === open.endsTls && host === open.address && facing === open.facing && (lastPort !== undefined) === open.apart && (port === 0 || port === open.port);
 }
 
 function aliasesOf(listeners: readonly ShardListener[], advertised: readonly { host: string; port: number; count: number }[], shards: number): readonly AddressPort[] {

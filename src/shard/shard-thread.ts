@@ -1,6 +1,5 @@
 /** The thread of one shard, from start to end. */
 import { join } from "node:path";
-import { getSystemErrorName } from "node:util";
 import { Worker } from "node:worker_threads";
 import { PACKAGE_FOLDER } from "../base/package-folder.js";
 import { Heartbeat, type Pulse } from "./heartbeat.js";
@@ -73,7 +72,7 @@ export class ShardThread {
           clearTimeout(late);
           return up.resolve();
         case "failed":
-          reason = new Error(`shard ${shard} cannot watch its sockets: ${getSystemErrorName(-message.errno)}`);
+          reason = new Error(`shard ${shard}: ${message.why}`);
           return this.terminate();
         default:
           return onMessage(message);

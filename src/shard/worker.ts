@@ -1,4 +1,5 @@
 /** The thread of one shard: the native loop wakes it, the policy decides batch by batch. */
+import { getSystemErrorName } from "node:util";
 import { parentPort, workerData } from "node:worker_threads";
 import type { Login, LoginResult } from "../auth/authenticator.js";
 import { decide } from "../edge/decide.js";
@@ -211,7 +212,7 @@ port.on("message", (message: ToShard) => {
       drain(message.seconds, message.rate);
       break;
     case "go":
-      go();
+      go(message.channel);
       break;
     case "close":
       void close();
@@ -219,10 +220,12 @@ port.on("message", (message: ToShard) => {
   }
 });
 
-function go(): void {
+function go(channel: number | undefined): void {
   // Numbers ask nothing of the event loop; hooks may.
   const errno = shard.start(onBatch, home !== undefined || stage === undefined ? decideSafely : undefined);
-  if (errno !== undefined) return say({ kind: "failed", errno });
+  if (errno !== undefined) return say({ kind: "failed", why: `its sockets cannot be watched: ${getSystemErrorName(-errno)}` });
+  const fault = channel === undefined ? undefined : shard.takeOver(channel);
+  if (fault !== undefined) return say({ kind: "failed", why: fault });
   setInterval(() => Atomics.add(beats, 0, 1), BEAT_MS);
   setInterval(() => {
     const alerts = shard.alerts();

@@ -74,4 +74,9 @@ void Listeners::stop() noexcept {
     if (is_stream(ground_.config.listeners[i].transport)) look_away(i);
 }
 
+void Listeners::leave() noexcept {
+  accepting_ = false;
+  for (size_t i = 0; i < sockets_.size(); ++i) look_away(i);
+}
+
 }  // namespace sluice

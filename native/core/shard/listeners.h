@@ -17,6 +17,8 @@ class Listeners {
   int socket_of(uint16_t listener) const noexcept { return sockets_[listener]; }
   void accept_all(uint16_t listener) noexcept;
   void stop() noexcept;
+  // Another process reads from them now, UDP sockets included; we still send from those.
+  void leave() noexcept;
   void tick() noexcept;
 
  private:

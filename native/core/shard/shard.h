@@ -33,6 +33,7 @@
 #include "core/shard/core_sender.h"
 #include "core/shard/datagram_reader.h"
 #include "core/shard/inspect.h"
+#include "core/shard/moving_flow.h"
 #include "core/shard/object_gate.h"
 #include "core/shard/proxying.h"
 #include "core/shard/registering.h"
@@ -86,6 +87,18 @@ class Shard {
     ground_.config.realms = std::move(realms);
     ground_.config.upgrades = std::move(upgrades);
   }
+
+  // Moving to another process. Between turns: connections that go ahead are appended, up to `most`; false: these were all.
+  bool announce(std::vector<MovingFlow>&, size_t) noexcept { return false; }
+  bool freeze() noexcept { return true; }
+  // Once all shards have stopped. `rest`: appends what has not gone ahead.
+  void write_image(std::vector<char>&, std::vector<MovingFlow>&) noexcept {}
+  MoveCounts moving() const noexcept { return {0, ground_.flows.size()}; }
+  // After open(), before it reads. The descriptors that it keeps become -1. nullptr, or why it cannot take over.
+  const char* adopt(Text image, std::vector<MovingFlow>&) noexcept { return image.empty() ? nullptr : "its state is that of another version"; }
+  void resume() noexcept {}
+  // Another process has it all: lets go of what moved, and serves the rest.
+  void release() noexcept { listeners_.leave(); }
 
   const EdgeConfig& config() const noexcept { return ground_.config; }
   std::vector<Alert>& alerts() noexcept { return ground_.alerts.list(); }

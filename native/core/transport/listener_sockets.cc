@@ -61,6 +61,11 @@ int ListenerSockets::open(std::vector<Place> places, size_t shards, Failed* fail
   return 0;
 }
 
+void ListenerSockets::take_over(std::vector<Place> places, std::vector<std::vector<int>> sockets) noexcept {
+  places_ = std::move(places);
+  sockets_ = std::move(sockets);
+}
+
 void ListenerSockets::stop_accepting() noexcept {
   for (const std::vector<int>& own : sockets_)
     for (size_t i = 0; i < own.size(); ++i)

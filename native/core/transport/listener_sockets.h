@@ -33,6 +33,8 @@ class ListenerSockets {
 
   // 0, or an errno and what could not be opened; then none is open.
   int open(std::vector<Place> places, size_t shards, Failed* failed) noexcept;
+  // The same with sockets that are open already, one per shard and place; they come from the process that this one replaces.
+  void take_over(std::vector<Place> places, std::vector<std::vector<int>> sockets) noexcept;
   // One per place, in the order of the places.
   const std::vector<int>& of(size_t shard) const noexcept { return sockets_[shard]; }
   // Any thread. From now on connections are refused, and those not yet accepted are reset. The descriptors stay: shards still watch them.

@@ -23,11 +23,18 @@ export class NodeServer implements WebServer {
     this.#server.on("upgrade", (message, socket, head) => this.#upgrade(message, socket, head));
   }
 
-  listen(host: string, port: number): Promise<boolean> {
+  listen(socket: number): Promise<number | undefined> {
     return new Promise((resolve) => {
-      this.#server.once("error", () => resolve(false));
-      this.#server.listen({ host, port, exclusive: true }, () => resolve(true));
+      this.#server.once("error", () => resolve(undefined));
+      this.#server.listen({ fd: socket, exclusive: true }, () => {
+        const address = this.#server.address();
+        resolve(typeof address === "object" && address !== null ? address.port : undefined);
+      });
     });
+  }
+
+  stopListening(): void {
+    this.#server.close();
   }
 
   close(): void {

@@ -35,9 +35,11 @@ export interface WebHandlers {
 }
 
 export interface WebServer {
-  /** False: the address is in use. */
-  listen(host: string, port: number): Promise<boolean>;
+  /** On a socket that listens already, which it then owns. Returns its port; undefined: the socket cannot be used. */
+  listen(socket: number): Promise<number | undefined>;
   /** No new connections. */
+  stopListening(): void;
+  /** Nor any of those that are open. */
   close(): void;
 }
 

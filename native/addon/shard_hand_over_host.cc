@@ -1,0 +1,197 @@
+// A shard moves to another process: its flows go ahead while it runs, then it stops, and its image follows. Each pair of shards, the old one
+// and the new one, has a channel of its own and moves on its own threads.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "core/transport/descriptor_channel.h"
+#include "shard_host.h"
+
+namespace sluice {
+namespace {
+
+// All shards must stop within this, and each message must be taken within the other, or the old process goes on.
+constexpr int kStopMs = 1'000;
+constexpr int kSendMs = 2'000;
+// The old process first gets ready, then its flows go ahead.
+constexpr int kReceiveMs = 20'000;
+
+enum class Part : uint32_t { flows = 1, image = 2 };
+
+struct PartHead {
+  Part part;
+  uint32_t count;
+};
+
+struct FlowPlace {
+  uint32_t slot;
+  uint32_t generation;
+};
+
+constexpr size_t kMostFlows = DescriptorChannel::kMostDescriptors;
+
+std::string why(const char* what, int error) { return std::string(what) + ": " + std::strerror(error); }
+
+// 0 or an errno. Without `waits` it stops at EAGAIN; `sent` says how many have gone.
+int send_flows(DescriptorChannel& channel, const std::vector<MovingFlow>& flows, bool waits, size_t& sent) {
+  for (sent = 0; sent < flows.size();) {
+    const size_t count = std::min(kMostFlows, flows.size() - sent);
+    struct {
+      PartHead head;
+      FlowPlace places[kMostFlows];
+    } message;
+    int descriptors[kMostFlows];
+    message.head = {Part::flows, static_cast<uint32_t>(count)};
+    for (size_t i = 0; i < count; ++i) {
+      const MovingFlow& flow = flows[sent + i];
+      message.places[i] = {flow.slot, flow.generation};
+      descriptors[i] = flow.fd;
+    }
+    const Text octets(reinterpret_cast<const char*>(&message), sizeof(PartHead) + count * sizeof(FlowPlace));
+    const int error = waits ? channel.send(octets, descriptors, count) : channel.try_send(octets, descriptors, count);
+    if (error != 0) return error;
+    sent += count;
+  }
+  return 0;
+}
+
+int send_image(DescriptorChannel& channel, const std::vector<char>& image) {
+  const int file = memfd_create("shard", MFD_CLOEXEC);
+  if (file < 0) return errno;
+  int error = 0;
+  for (size_t at = 0; at < image.size() && error == 0;) {
+    const ssize_t size = write(file, image.data() + at, image.size() - at);
+    if (size > 0) at += static_cast<size_t>(size);
+    else if (errno != EINTR) error = errno;
+  }
+  const PartHead head{Part::image, 0};
+  if (error == 0) error = channel.send(Text(reinterpret_cast<const char*>(&head), sizeof head), &file, 1);
+  close(file);
+  return error;
+}
+
+// The descriptors that nobody takes over are closed at the end.
+struct Moving {
+  std::vector<MovingFlow> flows;
+  ~Moving() {
+    for (const MovingFlow& flow : flows)
+      if (flow.fd >= 0) close(flow.fd);
+  }
+};
+
+// Reads until the image is there; a memfd. Negative: an errno.
+int receive_parts(DescriptorChannel& channel, Moving& moving) {
+  struct {
+    PartHead head;
+    FlowPlace places[kMostFlows];
+  } message;
+  int descriptors[DescriptorChannel::kMostDescriptors];
+  for (;;) {
+    size_t count = 0;
+    const ssize_t size = channel.receive(reinterpret_cast<char*>(&message), sizeof message, descriptors, &count);
+    if (size < 0) return static_cast<int>(size);
+    if (size == sizeof(PartHead) && message.head.part == Part::image && count == 1) return descriptors[0];
+    const bool is_sound = static_cast<size_t>(size) == sizeof(PartHead) + count * sizeof(FlowPlace) && message.head.part == Part::flows && message.head.count == count;
+    for (size_t i = 0; i < count; ++i) {
+      if (is_sound) moving.flows.push_back({message.places[i].slot, message.places[i].generation, descriptors[i]});
+      else close(descriptors[i]);
+    }
+    if (!is_sound) return -EPROTO;
+  }
+}
+
+}  // namespace
+
+void ShardHost::freeze() noexcept {
+  if (running_->frozen) return;
+  running_->frozen = true;
+  uv_idle_stop(&running_->idle);
+}
+
+void ShardHost::thaw() noexcept {
+  if (!running_->frozen) return;
+  running_->frozen = false;
+  uv_idle_start(&running_->idle, [](uv_idle_t*) {});
+}
+
+// announce(channel): whether more flows are left to send ahead; a text: what failed
+Napi::Value ShardHost::announce(const Napi::CallbackInfo& info, Shard& shard) {
+  constexpr size_t kAtOnce = 64;
+  DescriptorChannel channel(info[0].ToNumber().Int32Value());
+  std::vector<MovingFlow>& flows = running_->ahead;
+  bool more = true;
+  if (flows.empty()) more = shard.announce(flows, kAtOnce);
+  size_t sent = 0;
+  const int error = send_flows(channel, flows, false, sent);
+  flows.erase(flows.begin(), flows.begin() + static_cast<ptrdiff_t>(sent));
+  if (error != 0 && error != EAGAIN) return Napi::String::New(info.Env(), why("the flows cannot be sent ahead", error));
+  return Napi::Boolean::New(info.Env(), more || !flows.empty());
+}
+
+// handOver(channel): {over, kept}; a text: what failed. The shard has stopped in either case.
+Napi::Value ShardHost::hand_over_flows(const Napi::CallbackInfo& info, Shard& shard) {
+  const auto fault = [&](const std::string& text) { return Napi::String::New(info.Env(), text); };
+  DescriptorChannel channel(info[0].ToNumber().Int32Value());
+  channel.set_patience(kSendMs);
+  freeze();
+  if (!shard.freeze()) return fault("a turn of the shard is not over");
+  Cluster& cluster = *running_->cluster;
+  if (!cluster.stop.wait(cluster.rings.size(), kStopMs)) return fault("another shard did not stop in time");
+  std::vector<char> image;
+  // Those that were to go ahead and did not.
+  std::vector<MovingFlow> rest = std::move(running_->ahead);
+  running_->ahead.clear();
+  shard.write_image(image, rest);
+  size_t sent = 0;
+  if (const int error = send_flows(channel, rest, true, sent); error != 0) return fault(why("the flows cannot be sent", error));
+  if (const int error = send_image(channel, image); error != 0) return fault(why("the state of the shard cannot be sent", error));
+  const MoveCounts moved = shard.moving();
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("over", static_cast<double>(moved.over));
+  result.Set("kept", static_cast<double>(moved.kept));
+  return result;
+}
+
+// takeOver(channel): undefined; a text: what failed. The shard has been started; it does not read until resume().
+Napi::Value ShardHost::take_over(const Napi::CallbackInfo& info, Shard& shard) {
+  const auto fault = [&](const std::string& text) { return Napi::String::New(info.Env(), text); };
+  DescriptorChannel channel(info[0].ToNumber().Int32Value());
+  channel.set_patience(kReceiveMs);
+  freeze();
+  Moving moving;
+  const int file = receive_parts(channel, moving);
+  if (file == -EMFILE) return fault("too few file descriptors: the kernel dropped some on the way");
+  if (file < 0) return fault(why("the flows did not arrive", -file));
+  struct stat status {};
+  fstat(file, &status);
+  const size_t size = static_cast<size_t>(status.st_size);
+  void* const octets = size == 0 ? nullptr : mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
+  ::close(file);
+  if (octets == MAP_FAILED) return fault(why("the state of the shard cannot be read", errno));
+  const char* const reason = shard.adopt(Text(static_cast<const char*>(octets), size), moving.flows);
+  if (octets != nullptr) munmap(octets, size);
+  return reason == nullptr ? info.Env().Undefined() : fault(reason);
+}
+
+// resume(): reads on, as if it had never stopped, or begins
+Napi::Value ShardHost::resume(const Napi::CallbackInfo& info, Shard& shard) {
+  running_->ahead.clear();
+  shard.resume();
+  thaw();
+  return info.Env().Undefined();
+}
+
+// release(): lets go of what another process has taken over, and serves the rest
+Napi::Value ShardHost::release_flows(const Napi::CallbackInfo& info, Shard& shard) {
+  shard.release();
+  thaw();
+  return info.Env().Undefined();
+}
+
+}  // namespace sluice

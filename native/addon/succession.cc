@@ -1,0 +1,166 @@
+#include "succession.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "cluster.h"
+#include "core/sip/address.h"
+#include "core/transport/descriptor_channel.h"
+#include "core/transport/socket_option.h"
+
+namespace sluice {
+namespace {
+
+constexpr size_t kMostText = 64 << 10;
+constexpr int kBacklog = 512;
+constexpr int kForwarded[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGQUIT};
+
+std::atomic<pid_t> stands_for{0};
+
+// From the terminal (SI_KERNEL) it has reached the whole process group already.
+void pass_on(int signal, siginfo_t* info, void*) {
+  if (info->si_code <= 0) kill(stands_for, signal);
+}
+
+// A child of ours that runs; 0: there is none.
+pid_t any_child() noexcept {
+  DIR* folder = opendir("/proc");
+  if (folder == nullptr) return 0;
+  pid_t found = 0;
+  while (const dirent* entry = readdir(folder)) {
+    const pid_t pid = std::atoi(entry->d_name);
+    if (pid <= 0) continue;
+    FILE* file = std::fopen(("/proc/" + std::string(entry->d_name) + "/stat").c_str(), "r");
+    if (file == nullptr) continue;
+    char line[512];
+    const size_t size = std::fread(line, 1, sizeof line - 1, file);
+    std::fclose(file);
+    line[size] = '\0';
+    // The program's name, which may contain anything, ends at the last parenthesis.
+    const char* rest = std::strrchr(line, ')');
+    char state;
+    int parent;
+    if (rest == nullptr || std::sscanf(rest + 1, " %c %d", &state, &parent) != 2 || parent != getpid() || state == 'Z') continue;
+    found = pid;
+    break;
+  }
+  closedir(folder);
+  return found;
+}
+
+}  // namespace
+
+Napi::Value socket_pair(const Napi::CallbackInfo& info) {
+  int ends[2];
+  if (const int error = DescriptorChannel::open(ends); error != 0) return Napi::Number::New(info.Env(), error);
+  Napi::Array result = Napi::Array::New(info.Env(), 2);
+  for (uint32_t i = 0; i < 2; ++i) result[i] = static_cast<double>(ends[i]);
+  return result;
+}
+
+Napi::Value send_descriptors(const Napi::CallbackInfo& info) {
+  const std::string text = info[1].ToString();
+  const auto list = info[2].As<Napi::Array>();
+  std::vector<int> descriptors;
+  for (uint32_t i = 0; i < list.Length(); ++i) descriptors.push_back(Napi::Value(list[i]).ToNumber().Int32Value());
+  DescriptorChannel channel(info[0].ToNumber().Int32Value());
+  channel.set_patience(5'000);
+  const int error = descriptors.size() > DescriptorChannel::kMostDescriptors ? E2BIG : channel.send(text, descriptors.data(), descriptors.size());
+  return Napi::Number::New(info.Env(), error);
+}
+
+Napi::Value receive_descriptors(const Napi::CallbackInfo& info) {
+  std::vector<char> room(kMostText);
+  int descriptors[DescriptorChannel::kMostDescriptors];
+  size_t count = 0;
+  DescriptorChannel channel(info[0].ToNumber().Int32Value());
+  channel.set_patience(5'000);
+  const ssize_t size = channel.receive(room.data(), room.size(), descriptors, &count);
+  if (size < 0) return Napi::Number::New(info.Env(), static_cast<double>(size));
+  Napi::Array list = Napi::Array::New(info.Env(), count);
+  for (uint32_t i = 0; i < count; ++i) list[i] = static_cast<double>(descriptors[i]);
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("text", Napi::String::New(info.Env(), room.data(), static_cast<size_t>(size)));
+  result.Set("descriptors", list);
+  return result;
+}
+
+Napi::Value cluster_sockets(const Napi::CallbackInfo& info) {
+  const auto cluster = find_cluster(info[0].ToNumber().Uint32Value());
+  const size_t shards = cluster ? cluster->rings.size() : 0;
+  Napi::Array result = Napi::Array::New(info.Env(), shards);
+  for (uint32_t shard = 0; shard < shards; ++shard) {
+    const std::vector<int>& own = cluster->sockets.of(shard);
+    Napi::Array list = Napi::Array::New(info.Env(), own.size());
+    for (uint32_t i = 0; i < own.size(); ++i) list[i] = static_cast<double>(own[i]);
+    result[shard] = list;
+  }
+  return result;
+}
+
+Napi::Value listen_tcp(const Napi::CallbackInfo& info) {
+  const auto result = [&](int value) { return Napi::Number::New(info.Env(), value); };
+  Address address;
+  if (!parse_ip(info[0].ToString().Utf8Value(), address)) return result(-EINVAL);
+  address.port = static_cast<uint16_t>(info[1].ToNumber().Uint32Value());
+  const bool v6 = !address.is_v4();
+  const int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return result(-errno);
+  set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (v6) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  sockaddr_storage name;
+  const socklen_t size = to_sockaddr(address, v6, &name);
+  if (bind(fd, reinterpret_cast<sockaddr*>(&name), size) == 0 && listen(fd, kBacklog) == 0) return result(fd);
+  const int error = errno;
+  close(fd);
+  return result(-error);
+}
+
+Napi::Value duplicate(const Napi::CallbackInfo& info) {
+  const int copy = fcntl(info[0].ToNumber().Int32Value(), F_DUPFD_CLOEXEC, 0);
+  return Napi::Number::New(info.Env(), copy < 0 ? -errno : copy);
+}
+
+Napi::Value end_with_parent(const Napi::CallbackInfo& info) {
+  const pid_t parent = getppid();
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  // It may have ended just before.
+  if (getppid() != parent) raise(SIGTERM);
+  return info.Env().Undefined();
+}
+
+Napi::Value stand_in(const Napi::CallbackInfo& info) {
+  stands_for = info[0].ToNumber().Int32Value();
+  // What that child starts in its place becomes our child when it ends.
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  struct sigaction action{};
+  action.sa_sigaction = pass_on;
+  action.sa_flags = SA_SIGINFO | SA_RESTART;
+  for (int signal : kForwarded) sigaction(signal, &action, nullptr);
+  for (;;) {
+    int status = 0;
+    const pid_t ended = waitpid(-1, &status, 0);
+    if (ended < 0 && errno == EINTR) continue;
+    if (ended > 0 && ended != stands_for) continue;
+    if (const pid_t next = any_child(); ended > 0 && next > 0) {
+      stands_for = next;
+      continue;
+    }
+    _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+  }
+}
+
+}  // namespace sluice

@@ -1,0 +1,26 @@
+// How a process hands its descriptors to the one that replaces it, and what it is afterwards. src/process/ has the steps.
+#pragma once
+
+#include <napi.h>
+
+namespace sluice {
+
+// socketPair(): [number, number], the two ends of a DescriptorChannel, or an errno
+Napi::Value socket_pair(const Napi::CallbackInfo& info);
+// sendDescriptors(channel: number, text: string, descriptors: number[]): an errno, 0: sent
+Napi::Value send_descriptors(const Napi::CallbackInfo& info);
+// receiveDescriptors(channel: number): {text, descriptors}, or a negative errno
+Napi::Value receive_descriptors(const Napi::CallbackInfo& info);
+// clusterSockets(cluster: number): number[][], the listening sockets of each shard
+Napi::Value cluster_sockets(const Napi::CallbackInfo& info);
+// listenTcp(address: string, port: number): number, a listening socket, or a negative errno
+Napi::Value listen_tcp(const Napi::CallbackInfo& info);
+// duplicate(descriptor: number): number, another one for the same, or a negative errno
+Napi::Value duplicate(const Napi::CallbackInfo& info);
+// endWithParent(): SIGTERM comes when the parent ends
+Napi::Value end_with_parent(const Napi::CallbackInfo& info);
+// standIn(child: number): never. Whoever started this process sees it run for as long as that child or one that replaces the child does;
+// signals are passed on, and the exit status is that of the last one.
+Napi::Value stand_in(const Napi::CallbackInfo& info);
+
+}  // namespace sluice

@@ -1,0 +1,19 @@
+// A connection on its way to the process that takes over: its place in the flow table, and its descriptor.
+#pragma once
+
+#include <cstdint>
+
+namespace sluice {
+
+struct MovingFlow {
+  uint32_t slot = 0;
+  uint32_t generation = 0;
+  int fd = -1;
+};
+
+struct MoveCounts {
+  uint32_t over = 0;  // connections that the other process has
+  uint32_t kept = 0;  // and those that stay, such as handshakes
+};
+
+}  // namespace sluice

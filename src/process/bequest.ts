@@ -1,0 +1,81 @@
+/** What a process leaves to the one that replaces it: who it is, and its sockets, over a channel that only the two of them have. */
+import { closeSync } from "node:fs";
+import { getSystemErrorName } from "node:util";
+import type { UpgradeCounts } from "../admin/running.js";
+import type { Config } from "../config/config.js";
+import { table } from "../config/table.js";
+import { binding } from "../native/load.js";
+import type { Identity, OpenSockets } from "../shard/shard-config.js";
+
+/** The descriptor of the channel in a process that was started to replace another one. */
+export const CHANNEL = 4;
+
+export interface Bequest extends Identity, OpenSockets {
+  readonly pid: number;
+  readonly mode: Config["mode"];
+  readonly stateDir: string;
+  /** Whether somebody who stays sees to it that the first process seems to live on (`standIn`). */
+  readonly isStoodFor: boolean;
+  readonly upgrades: UpgradeCounts;
+  /** URL and listening socket of the admin plane. */
+  readonly admin: { readonly url: string; readonly socket: number } | undefined;
+  /** For the flows of each shard. */
+  readonly channels: readonly number[];
+}
+
+interface Will extends Omit<Bequest, "tableKey" | "seed" | "sockets" | "admin" | "channels"> {
+  readonly tableKey: string;
+  readonly seed: string;
+  readonly adminUrl: string | undefined;
+  readonly shards: number;
+  /** By which a process of another version knows whether it understands the rest. */
+  readonly format: number;
+}
+
+const FORMAT = 1;
+
+/** Throws one line. The descriptors stay open here too. */
+export function leave(channel: number, { tableKey, seed, sockets, admin, channels, ...rest }: Bequest): void {
+  const will: Will = { ...rest, tableKey: base64(tableKey), seed: base64(seed), adminUrl: admin?.url, shards: sockets.length, format: FORMAT };
+  send(channel, JSON.stringify(will), admin === undefined ? [] : [admin.socket]);
+  sockets.forEach((own, shard) => send(channel, `shard ${shard}`, [...own, ...channels.slice(shard, shard + 1)]));
+}
+
+/** Throws one line. */
+export function inherit(channel: number): Bequest {
+  const { text, descriptors } = receive(channel);
+  const { format, tableKey, seed, adminUrl, shards, ...rest } = JSON.parse(text) as Will;
+  if (format !== FORMAT) throw new Error(`the process that is to be replaced speaks format ${format}, this version ${FORMAT}: drain it instead`);
+  const sockets: (readonly number[])[] = [];
+  const channels: number[] = [];
+  for (let shard = 0; shard < shards; shard += 1) {
+    const own = receive(channel).descriptors;
+    sockets.push(own.slice(0, -1));
+    channels.push(own.at(-1) ?? -1);
+  }
+  closeSync(channel);
+  const [socket] = descriptors;
+  const admin = adminUrl === undefined || socket === undefined ? undefined : { url: adminUrl, socket };
+  return { ...rest, tableKey: Buffer.from(tableKey, "base64"), seed: Buffer.from(seed, "base64"), sockets, channels, admin };
+}
+
+/** Throws one line if this process cannot replace that one because its settings are too different. */
+export function checkHeir({ mode, stateDir }: Config, bequest: Bequest): void {
+  if (mode !== bequest.mode) throw new Error(`${table.mode.name}: expected ${bequest.mode} as before, not ${mode}; another mode takes a restart`);
+  if (stateDir !== bequest.stateDir) throw new Error(`${table.stateDir.name}: expected ${bequest.stateDir} as before, not ${stateDir}; another folder takes a restart`);
+}
+
+function send(channel: number, text: string, descriptors: readonly number[]): void {
+  const errno = binding.sendDescriptors(channel, text, descriptors);
+  if (errno !== 0) throw new Error(`the sockets cannot be handed over: ${getSystemErrorName(-errno)}`);
+}
+
+function receive(channel: number): { readonly text: string; readonly descriptors: readonly number[] } {
+  const given = binding.receiveDescriptors(channel);
+  if (typeof given === "number") throw new Error(`the sockets of the process that is to be replaced do not come: ${getSystemErrorName(given)}`);
+  return given;
+}
+
+function base64(octets: Uint8Array): string {
+  return Buffer.from(octets).toString("base64");
+}

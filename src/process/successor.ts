@@ -1,0 +1,103 @@
+/** The process that is to replace this one, as this one sees it: a child started from what is on disk now. */
+import { type ChildProcess, spawn } from "node:child_process";
+
+/** From the child. `failed`: it ends, and says why. */
+export type FromSuccessor = { readonly kind: "ready"; readonly version: string } | { readonly kind: "taken" } | { readonly kind: "failed"; readonly why: string };
+
+/** To the child. `standsIn`: its parent stays for its sake, and it ends with its parent. */
+export interface ToSuccessor {
+  readonly kind: "yours";
+  readonly standsIn: boolean;
+}
+
+/** The option that tells a process that it was started to replace its parent. */
+export const SUCCESSOR_OPTION = "--successor";
+
+export class Successor {
+  /** Resolves with how it ended. */
+  readonly ended: Promise<string>;
+  readonly #child: ChildProcess;
+  #version = "";
+  #why = "";
+  #hear: (message: FromSuccessor) => void = () => undefined;
+  readonly #heard: FromSuccessor[] = [];
+
+  /** `channel`: the end that it gets as descriptor 4. */
+  constructor(channel: number) {
+    // The name, not what it stood for when this process began: a link may lead to a new version by now.
+    const program = process.argv[1] ?? "";
+    const child = spawn(process.execPath, [...process.execArgv, program, "start", SUCCESSOR_OPTION], { stdio: ["inherit", "inherit", "inherit", "ipc", channel] });
+    this.#child = child;
+    child.on("message", (message: FromSuccessor) => {
+      if (message.kind === "failed") this.#why = message.why;
+      this.#heard.push(message);
+      this.#hear(message);
+    });
+    this.ended = new Promise((resolve) => {
+      child.once("error", (error) => resolve(`it cannot be started: ${error.message}`));
+      child.once("exit", (code, signal) => resolve(this.#why !== "" ? this.#why : signal === null ? `it ended with status ${code ?? 0}` : `${signal} ended it`));
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  get version(): string {
+    return this.#version;
+  }
+
+  /** Resolves when it has loaded everything and waits for the flows. */
+  async ready(milliseconds: number): Promise<void> {
+    await this.#says("ready", milliseconds, "it was not ready");
+  }
+
+  /** Resolves when it has everything. */
+  async taken(milliseconds: number): Promise<void> {
+    await this.#says("taken", milliseconds, "it did not take over");
+  }
+
+  /** Whether it lives for that long. */
+  async isSteady(milliseconds: number): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const steady = new Promise<true>((resolve) => (timer = setTimeout(() => resolve(true), milliseconds)));
+    const isSteady = await Promise.race([this.ended.then(() => false), steady]);
+    clearTimeout(timer);
+    return isSteady;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
+  /** Resolves when it is no more: only then may this process go on. */
+  async kill(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.ended;
+  }
+
+  /** It is on its own from now on. Resolves when it has been told. */
+  async leave(standsIn: boolean): Promise<void> {
+    const message: ToSuccessor = { kind: "yours", standsIn };
+    await new Promise<void>((resolve) => this.#child.send(message, () => resolve()));
+    if (this.#child.connected) this.#child.disconnect();
+    this.#child.unref();
+  }
+
+  async #says(kind: FromSuccessor["kind"], milliseconds: number, late: string): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const limit = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(new Error(`${late} within ${milliseconds / 1_000} s`)), milliseconds)));
+    const said = new Promise<void>((resolve) => {
+      this.#hear = (message) => {
+        if (message.kind === "ready") this.#version = message.version;
+        if (message.kind === kind) resolve();
+      };
+      this.#heard.forEach((message) => this.#hear(message));
+    });
+    try {
+      await Promise.race([said, limit, this.ended.then((how) => Promise.reject(new Error(how)))]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

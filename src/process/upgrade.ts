@@ -1,0 +1,171 @@
+/**
+ * Another process takes over from this one, flows and all. Step by step: it starts and loads everything while this one works; flows go ahead;
+ * all shards stop, the rest goes over; it reads, and says so. Until then this process keeps everything, and whatever fails, it goes on.
+ */
+import { closeSync, readFileSync, readdirSync } from "node:fs";
+import { getSystemErrorName } from "node:util";
+import { ControlRefusal } from "../admin/control-refusal.js";
+import type { UpgradeCounts, UpgradeReport } from "../admin/running.js";
+import { binding } from "../native/load.js";
+import type { Identity } from "../shard/shard-config.js";
+import { leave } from "./bequest.js";
+import type { Service } from "./service.js";
+import { Successor } from "./successor.js";
+
+/** Loading modules, reading users, asking the DNS. */
+const READY_MS = 60_000;
+/** With all shards stopped. */
+const TAKEN_MS = 10_000;
+/** Descriptors that both processes need beside the flows. */
+const SPARE_DESCRIPTORS = 100;
+
+export interface UpgradeOptions {
+  readonly identity: Identity;
+  /** Whether somebody stands in for this process once it has ended. */
+  readonly isStoodFor: boolean;
+  readonly counts: UpgradeCounts;
+  /** Whether the process before has let go of everything. */
+  readonly isSettled: boolean;
+  /** The other process reads; this one holds still. */
+  readonly onReplaced: (successor: Successor, report: UpgradeReport) => void;
+}
+
+export class Upgrade {
+  readonly #service: Service;
+  readonly #options: UpgradeOptions;
+  #counts: UpgradeCounts;
+  #isSettled: boolean;
+  #isRunning = false;
+
+  constructor(service: Service, options: UpgradeOptions) {
+    this.#service = service;
+    this.#options = options;
+    this.#counts = options.counts;
+    this.#isSettled = options.isSettled;
+  }
+
+  get counts(): UpgradeCounts {
+    return this.#counts;
+  }
+
+  /** True also once the other process has taken over, until this one must go on. */
+  get isRunning(): boolean {
+    return this.#isRunning;
+  }
+
+  /** The process before is gone. */
+  allow(): void {
+    this.#isSettled = true;
+  }
+
+  /** The other process died after it had taken over. */
+  failed(): void {
+    this.#isRunning = false;
+    this.#counts = { ...this.#counts, failed: this.#counts.failed + 1 };
+  }
+
+  /** Rejects with one line when this process goes on. */
+  async run(by: string): Promise<UpgradeReport> {
+    const { log } = this.#service;
+    const refusal = this.#refusal();
+    if (refusal !== undefined) {
+      this.#counts = { ...this.#counts, refused: this.#counts.refused + 1 };
+      log.warn({ by, reason: refusal }, "upgrade refused");
+      throw new ControlRefusal(409, refusal);
+    }
+    this.#isRunning = true;
+    log.info({ by }, "upgrade: starting the process that is to take over");
+    try {
+      const { successor, report } = await this.#replace();
+      log.info(report, "upgrade: another process has taken over");
+      this.#options.onReplaced(successor, report);
+      return report;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.failed();
+      log.error({ reason }, "the upgrade failed: this process goes on as before");
+      throw new ControlRefusal(409, `the upgrade failed, the running process goes on as before: ${reason}`);
+    }
+  }
+
+  /** Why it cannot begin. */
+  #refusal(): string | undefined {
+    const { state, config, pool } = this.#service;
+    if (this.#isRunning) return "another upgrade is under way";
+    if (!this.#isSettled) return "the last upgrade is not over: the process before still ends; try again in a few seconds";
+    if (state !== "up") return "this process is draining";
+    if (config.mode !== "edge") return "only an edge can be upgraded in place so far: drain this process and start the new version";
+    if (pool.alive < pool.size) return `only ${pool.alive} of ${pool.size} shards run`;
+    const limit = Number(/^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1] ?? Infinity);
+    const open = readdirSync("/proc/self/fd").length;
+    if (open + SPARE_DESCRIPTORS > limit) return `too few file descriptors: ${open} of ${limit} are open, and each of the two processes needs ${SPARE_DESCRIPTORS} more; raise LimitNOFILE (ulimit -n), which takes a restart`;
+    return undefined;
+  }
+
+  async #replace(): Promise<{ readonly successor: Successor; readonly report: UpgradeReport }> {
+    const { pool } = this.#service;
+    const begin = performance.now();
+    const [ours, theirs] = pairs(pool.size + 1);
+    let successor: Successor | undefined;
+    let hasBegun = false;
+    try {
+      successor = new Successor(theirs[0] ?? -1);
+      this.#leave(ours[0] ?? -1, theirs.slice(1));
+      // Only the other process must hold these ends, or its death would go unnoticed.
+      theirs.splice(0).forEach(closeSync);
+      await successor.ready(READY_MS);
+      const channels = ours.slice(1);
+      hasBegun = true;
+      await this.#sendAhead(channels);
+      const stopped = performance.now();
+      const moved = Promise.all(channels.map((channel, shard) => pool.ask(shard, { kind: "hand-over", channel })));
+      await Promise.race([moved, successor.ended.then((how) => Promise.reject(new Error(how)))]);
+      await successor.taken(TAKEN_MS);
+      const now = performance.now();
+      const sum = (of: "over" | "kept", all: Awaited<typeof moved>): number => all.reduce((total, one) => total + one[of], 0);
+      const report = {
+        pid: successor.pid,
+        version: successor.version,
+        flows: sum("over", await moved),
+        kept: sum("kept", await moved),
+        stoppedMs: Math.round((now - stopped) * 100) / 100,
+        seconds: Math.round(now - begin) / 1_000,
+      };
+      return { successor, report };
+    } catch (error) {
+      await successor?.kill();
+      if (hasBegun) await pool.askAll({ kind: "resume" });
+      throw error;
+    } finally {
+      for (const end of [...ours, ...theirs]) closeSync(end);
+    }
+  }
+
+  #leave(channel: number, channels: readonly number[]): void {
+    const { identity, isStoodFor } = this.#options;
+    const { config, listeners, cluster, admin } = this.#service;
+    const sockets = binding.clusterSockets(cluster);
+    const upgrades = { ...this.#counts, done: this.#counts.done + 1 };
+    leave(channel, { ...identity, pid: process.pid, mode: config.mode, stateDir: config.stateDir, isStoodFor, upgrades, listeners, sockets, channels, admin });
+  }
+
+  async #sendAhead(channels: readonly number[]): Promise<void> {
+    const { pool } = this.#service;
+    const all = async (channel: number, shard: number): Promise<void> => {
+      while (await pool.ask(shard, { kind: "announce", channel })) continue;
+    };
+    await Promise.all(channels.map(all));
+  }
+}
+
+/** The ends of so many channels: ours, and those of the other process. */
+function pairs(count: number): readonly [number[], number[]] {
+  const [ours, theirs]: [number[], number[]] = [[], []];
+  for (let at = 0; at < count; at += 1) {
+    const pair = binding.socketPair();
+    if (typeof pair === "number") throw new Error(`no channel to the other process: ${getSystemErrorName(-pair)}`);
+    ours.push(pair[0]);
+    theirs.push(pair[1]);
+  }
+  return [ours, theirs];
+}
