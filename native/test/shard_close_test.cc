@@ -1,35 +1,9 @@
 // Which flow is closed, when, and that no other flow is.
 #include "shard_rig.h"
+#include "tls_doubles.h"
 
 namespace sluice::shard_close_test {
 using namespace test;
-
-namespace {
-
-// Opens as soon as anything arrives, and cannot send.
-struct DumbTls final : TlsSession {
-  TlsResult receive(Text& all, char* plain, size_t room, size_t& size, std::vector<char>&) noexcept override {
-    const Text wire = std::exchange(all, Text());
-    size = 0;
-    if (wire.empty()) return TlsResult::ok;
-    opened = true;
-    size = wire.copy(plain, room);
-    return TlsResult::ok;
-  }
-  bool send(Text, std::vector<char>&) noexcept override { return false; }
-  void close(std::vector<char>&) noexcept override {}
-  bool is_open() const noexcept override { return opened; }
-  bool was_resumed() const noexcept override { return false; }
-  Text fault() const noexcept override { return ""; }
-  bool opened = false;
-};
-
-struct DumbProvider final : TlsProvider {
-  std::unique_ptr<TlsSession> accept() noexcept override { return std::make_unique<DumbTls>(); }
-  std::unique_ptr<TlsSession> dial(Text) noexcept override { return std::make_unique<DumbTls>(); }
-};
-
-}  // namespace
 
 TEST("OB-7-14 a connection that fails while another is being closed does not take a newcomer in its slot with it") {
   ShardRig rig;
@@ -54,7 +28,7 @@ TEST("OB-7-14 a connection that fails while another is being closed does not tak
 
 TEST("a dialled connection that fails as it opens is closed once, and the timers keep running") {
   ShardRig rig;
-  rig->set_tls(std::make_unique<DumbProvider>());
+  rig->set_tls(std::make_unique<TlsDoubles<DumbTls>>());
   const Peer core = Peer::listening();
   rig.upstreams({{Transport::tls, core.port()}});
   const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));

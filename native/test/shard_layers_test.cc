@@ -1,6 +1,7 @@
-// The layers between a connection and SIP: WebSocket, a balancer's PROXY header, and TLS.
+// The layers between a connection and SIP: WebSocket, and a balancer's PROXY header before it or before TLS.
 #include "core/transport/upgrade_gate.h"
 #include "shard_rig.h"
+#include "tls_doubles.h"
 
 namespace sluice::shard_layers_test {
 using namespace test;
@@ -50,79 +51,6 @@ struct Gate final : UpgradeGate {
   }
   std::string target;
   UpgradeWord word;
-};
-
-// Passes text unchanged once the first octets have arrived; '!' breaks it, '.' is the peer's close_notify.
-struct PlainTls final : TlsSession {
-  TlsResult receive(Text& all, char* plain, size_t room, size_t& size, std::vector<char>& out) noexcept override {
-    Text wire = std::exchange(all, Text());
-    size = 0;
-    if (wire.empty()) return TlsResult::ok;
-    if (!opened) {
-      const Text hello = "hello ";
-      out.insert(out.end(), hello.begin(), hello.end());
-      opened = true;
-      wire.remove_prefix(1);
-    }
-    if (wire == "!") return TlsResult::failed;
-    const bool ends = wire.ends_with('.');
-    if (ends) wire.remove_suffix(1);
-    size = wire.copy(plain, room);
-    return ends ? TlsResult::closed : TlsResult::ok;
-  }
-  bool send(Text plain, std::vector<char>& out) noexcept override {
-    out.insert(out.end(), plain.begin(), plain.end());
-    return true;
-  }
-  void close(std::vector<char>& out) noexcept override { out.push_back('.'); }
-  bool is_open() const noexcept override { return opened; }
-  bool was_resumed() const noexcept override { return true; }
-  Text fault() const noexcept override { return "broken"; }
-  bool opened = false;
-};
-
-struct PlainProvider final : TlsProvider {
-  std::unique_ptr<TlsSession> accept() noexcept override { return std::make_unique<PlainTls>(); }
-  std::unique_ptr<TlsSession> dial(Text) noexcept override { return std::make_unique<PlainTls>(); }
-};
-
-// Records end with '|'. It takes over after the first octet of the wire.
-struct RecordTls final : TlsSession {
-  TlsResult receive(Text& wire, char* plain, size_t room, size_t& size, std::vector<char>&) noexcept override {
-    size = 0;
-    for (size_t end = wire.find('|'); end != Text::npos; end = wire.find('|')) {
-      size += wire.substr(0, end).copy(plain + size, room - size);
-      wire.remove_prefix(end + 1);
-    }
-    return TlsResult::ok;
-  }
-  bool send(Text plain, std::vector<char>& out) noexcept override { return out.insert(out.end(), plain.begin(), plain.end()), out.push_back('|'), true; }
-  void close(std::vector<char>&) noexcept override {}
-  bool is_open() const noexcept override { return true; }
-  bool was_resumed() const noexcept override { return false; }
-  Text fault() const noexcept override { return ""; }
-};
-
-struct GreetingTls final : TlsSession {
-  TlsResult receive(Text& wire, char*, size_t, size_t& size, std::vector<char>&) noexcept override {
-    size = 0;
-    if (wire.empty()) return TlsResult::ok;
-    wire.remove_prefix(1);
-    opened = true;
-    return TlsResult::ok;
-  }
-  bool send(Text, std::vector<char>&) noexcept override { return false; }
-  void close(std::vector<char>&) noexcept override {}
-  bool is_open() const noexcept override { return opened; }
-  bool was_resumed() const noexcept override { return false; }
-  Text fault() const noexcept override { return ""; }
-  std::unique_ptr<TlsSession> successor() noexcept override { return std::make_unique<RecordTls>(); }
-  bool opened = false;
-};
-
-struct RecordProvider final : TlsProvider {
-  std::unique_ptr<TlsSession> accept() noexcept override { return std::make_unique<GreetingTls>(); }
-  std::unique_ptr<TlsSession> dial(Text) noexcept override { return nullptr; }
 };
 
 constexpr uint8_t kOneHost = 128;
@@ -365,84 +293,12 @@ TEST("DET-23 TR-21 a source at its limit is refused even if a balancer names it,
   rig.hear(third, "\r\n");
 }
 
-TEST("TR-25 TLS: the handshake, messages in pieces, responses, and the peer's close_notify") {
-  ShardRig rig;
-  rig->set_tls(std::make_unique<PlainProvider>());
-  const Peer core = Peer::bound(SOCK_DGRAM);
-  rig.upstreams({{Transport::udp, core.port()}});
-  const Peer client = Peer::tcp(rig.port(ShardRig::kClientTls));
-  client.send("H");
-  CHECK_EQ(rig.hear(client, "hello "), "hello ");
-  CHECK_EQ(rig.count(Counter::tls_handshakes), 1);
-  CHECK_EQ(rig.count(Counter::tls_resumed), 1);
-  const std::string body(9000, 'b');
-  const std::string text = Request{.transport = "TLS", .body = body}.text();
-  for (size_t at = 0; at < text.size(); at += 1000) {
-    client.send(text.substr(at, 1000));
-    rig.turn();
-  }
-  const std::string request = rig.hear(core, body.substr(0, 100));
-  client.send(Request{.number = 2, .transport = "TLS"}.text() + ".");
-  rig.hear(core, "Call-ID: c2");
-  core.send_to(rig.port(ShardRig::kCoreUdp), answer_to(request, 202));
-  CHECK(holds(rig.hear(client, "SIP/2.0 202"), "SIP/2.0 202"));
-}
-
-TEST("TR-17 a TLS session hands over to its successor, and the beginning of a record waits for its rest, however it is cut") {
-  ShardRig rig;
-  rig->set_tls(std::make_unique<RecordProvider>());
-  const Peer core = Peer::bound(SOCK_DGRAM);
-  rig.upstreams({{Transport::udp, core.port()}});
-  const std::string body(9000, 'b');
-  for (const size_t step : {1000000, 7001, 501}) {
-    const Peer client = Peer::tcp(rig.port(ShardRig::kClientTls));
-    const std::string first = Request{.number = 1, .transport = "TLS"}.text();
-    const std::string second = Request{.number = 2, .transport = "TLS", .body = body}.text();
-    const std::string wire = "H" + first.substr(0, 100) + "|" + first.substr(100) + second.substr(0, 50) + "|" + second.substr(50) + "|\r\n\r\n|";
-    for (size_t at = 0; at < wire.size(); at += step) {
-      client.send(wire.substr(at, step));
-      rig.turn();
-    }
-    const std::string both = rig.hear(core, body);
-    CHECK(holds(both, "Call-ID: c1"));
-    core.send_to(rig.port(ShardRig::kCoreUdp), answer_to(both.substr(both.rfind("MESSAGE sip:")), 202));
-    const std::string heard = rig.hear(client, "SIP/2.0 202");
-    CHECK(holds(heard, "\r\n|"));
-  }
-  CHECK_EQ(rig.count(Counter::tls_own_records), 3);
-  CHECK_EQ(rig.count(Counter::tls_handshakes), 3);
-}
-
-TEST("TR-20 a TLS record that is not finished in time ends its connection as an unfinished message does") {
-  ShardRig rig;
-  rig->set_tls(std::make_unique<RecordProvider>());
-  const Peer client = Peer::tcp(rig.port(ShardRig::kClientTls));
-  client.send("H\r\n\r\n|half a record");
-  rig.hear(client, "\r\n|");
-  rig.pass(11'000);
-  CHECK_EQ(client.drain(), "<EOF>");
-}
-
-TEST("TR-25 a TLS failure is reported and the connection closed, and without a certificate nobody gets in") {
-  ShardRig rig;
-  const Peer early = Peer::tcp(rig.port(ShardRig::kClientTls));
-  early.send("H");
-  CHECK_EQ(rig.hear(early, "<EOF>"), "<EOF>");
-  CHECK_EQ(rig.count(Counter::flows_refused), 1);
-  rig->set_tls(std::make_unique<PlainProvider>());
-  const Peer client = Peer::tcp(rig.port(ShardRig::kClientTls));
-  client.send("H!");
-  rig.hear(client, "<EOF>");
-  CHECK_EQ(rig.count(Counter::tls_failed), 1);
-  CHECK(rig->alerts().back().event == Event::tls_failed);
-}
-
 TEST("DET-23 behind a balancer TLS begins after the PROXY header, and so does a WebSocket") {
   ShardRig rig([](EdgeConfig& config) {
     behind_balancer(ProxyRule::require, ShardRig::kClientTls)(config);
     behind_balancer(ProxyRule::require, ShardRig::kClientWs)(config);
   });
-  rig->set_tls(std::make_unique<PlainProvider>());
+  rig->set_tls(std::make_unique<TlsDoubles<HelloTls>>());
   const std::string header = "PROXY TCP4 203.0.113.9 127.0.0.1 4711 5060\r\n";
   const Peer tls = Peer::tcp(rig.port(ShardRig::kClientTls));
   tls.send(header + "H");
@@ -450,31 +306,6 @@ TEST("DET-23 behind a balancer TLS begins after the PROXY header, and so does a 
   const Peer web = Peer::tcp(rig.port(ShardRig::kClientWs));
   web.send(header + upgrade());
   rig.hear(web, "HTTP/1.1 101");
-}
-
-TEST("TR-23 a core dialled over TLS gets what was waiting for its handshake, and its health follows the connection") {
-  ShardRig rig;
-  rig->set_tls(std::make_unique<PlainProvider>());
-  Peer core = Peer::listening();
-  rig.upstreams({{Transport::tls, core.port()}});
-  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
-  client.send(Request{.number = 1}.text());
-  client.send(Request{.number = 2}.text());
-  rig.turn();
-  Peer connection = rig.accept(core);
-  CHECK_EQ(connection.drain(), "");
-  connection.send("H");
-  const std::string got = rig.hear(connection, "Call-ID: c2");
-  CHECK(got.starts_with("hello ") && holds(got, "Call-ID: c1"));
-  CHECK(holds(got, "Via: SIP/2.0/TLS 127.0.0.1:"));
-  connection.send(answer_to(got.substr(got.find("MESSAGE")), 200));
-  rig.hear(client, "SIP/2.0 200");
-  core.close();
-  connection.close();
-  CHECK(rig.until([&] { return rig.flow(FlowKind::stream, true).slot == 0; }));
-  client.send(Request{.number = 3}.text());
-  CHECK(holds(rig.hear(client, "SIP/2.0 503"), "Call-ID: c3"));
-  CHECK(!rig.upstream_lives());
 }
 
 }  // namespace sluice::shard_layers_test

@@ -1,5 +1,6 @@
 // SIPS on the fast path: over TLS, with SIPS URIs, or not at all (RFC 5630, RFC 3261 16.6).
 #include "shard_rig.h"
+#include "tls_doubles.h"
 
 namespace sluice::shard_sips_test {
 using namespace test;
@@ -13,27 +14,6 @@ void behind_balancers(EdgeConfig& config) {
     config.listeners[i].ends_tls = false;
   }
 }
-
-// Passes octets unchanged.
-struct ClearTls final : TlsSession {
-  TlsResult receive(Text& all, char* plain, size_t room, size_t& size, std::vector<char>&) noexcept override {
-    const Text wire = std::exchange(all, Text());
-    opened = true;
-    size = wire.copy(plain, room);
-    return TlsResult::ok;
-  }
-  bool send(Text plain, std::vector<char>& out) noexcept override { return out.insert(out.end(), plain.begin(), plain.end()), true; }
-  void close(std::vector<char>&) noexcept override {}
-  bool is_open() const noexcept override { return opened; }
-  bool was_resumed() const noexcept override { return false; }
-  Text fault() const noexcept override { return ""; }
-  bool opened = false;
-};
-
-struct ClearProvider final : TlsProvider {
-  std::unique_ptr<TlsSession> accept() noexcept override { return std::make_unique<ClearTls>(); }
-  std::unique_ptr<TlsSession> dial(Text) noexcept override { return std::make_unique<ClearTls>(); }
-};
 
 constexpr const char* kSips = "sips:bob@example.com";
 const std::string kRefusal = "Warning: 380 sluice \"SIPS Not Allowed\"\r\n";
@@ -65,7 +45,7 @@ TEST("PX-16.6-10 a SIPS request does not reach an unencrypted flow (RFC 5630 5.3
 
 TEST("PX-16.6-5 over TLS, Path and Record-Route of a SIPS request are SIPS URIs without transport=tls and lead back to the flow") {
   ShardRig rig(behind_balancers);
-  rig->set_tls(std::make_unique<ClearProvider>());
+  rig->set_tls(std::make_unique<TlsDoubles<ClearTls>>());
   rig.policy = [](unsigned, const int32_t* record, int32_t* verdict) {
     if (record[kRecord_is_response] || record[kRecord_own_routes] > 0) return false;
     verdict[kVerdict_action] = static_cast<int32_t>(Action::relay_upstream);
