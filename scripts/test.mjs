@@ -32,7 +32,7 @@ const node = (...args) => start(process.execPath, args);
 const checks = [
   ["types", "node_modules/typescript/bin/tsc", "--noEmit", "--incremental", "--tsBuildInfoFile", "build/types.tsbuildinfo"],
   ["lint", "scripts/rooms.mjs"],
-  ["lint", "node_modules/eslint/bin/eslint.js", "--cache", "--cache-location", "build/eslint-cache", "."],
+  ["lint", "node_modules/oxlint/bin/oxlint"],
 ].filter(([part]) => wants(part));
 const checking = checks.map(async ([part, ...args]) => attempt(part, await node(...args)));
 if ((await start(process.execPath, ["scripts/build.mjs"], { shows: "at once" })) !== 0) process.exit(1);

@@ -105,7 +105,7 @@ export class NativeStore implements LocationStore {
     return { outcome: "saved", bindings };
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- async turns a throw into a rejection.
+  // oxlint-disable-next-line typescript/require-await -- async turns a throw into a rejection.
   async lookup(aor: string): Promise<readonly Binding[]> {
     return isOctets(aor) ? this.#alive(aor, this.now()) : [];
   }
@@ -134,7 +134,7 @@ export class NativeStore implements LocationStore {
     return removed;
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- a store that other nodes share has to ask.
+  // oxlint-disable-next-line typescript/require-await -- a store that other nodes share has to ask.
   async past(): Promise<readonly Binding[]> {
     return [];
   }
@@ -149,7 +149,7 @@ export class NativeStore implements LocationStore {
     return removed;
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- async turns a throw into a rejection.
+  // oxlint-disable-next-line typescript/require-await -- async turns a throw into a rejection.
   async addresses(from: string): Promise<{ readonly aors: readonly string[]; readonly next: string; readonly expiries?: Float64Array }> {
     const stripe = Number(from);
     const found = this.#native.addresses(stripe);

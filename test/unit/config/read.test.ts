@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import type { Settings } from "../../../src/config/config.js";
 import { completeConfig, readSettings } from "../../../src/config/read.js";
 
 const KEY = Buffer.alloc(32, 1).toString("base64");
@@ -100,9 +101,10 @@ test("TR-25 missing settings for TLS and balancers are reported by name", () => 
 });
 
 test("the settings cannot be changed", () => {
-  const { settings } = readSettings(UPSTREAM);
-  expect(() => Object.assign(settings ?? {}, { shards: 2 })).toThrow(TypeError);
-  expect(() => (settings?.upstream as unknown[]).push(1)).toThrow(TypeError);
+  const settings = readSettings(UPSTREAM).settings as Settings;
+  expect(settings.upstream).toHaveLength(1);
+  expect(() => Object.assign(settings, { shards: 2 })).toThrow(TypeError);
+  expect(() => (settings.upstream as unknown[]).push(1)).toThrow(TypeError);
 });
 
 test("OB-5.2-5 keys come from the environment, else from the state folder", () => {
