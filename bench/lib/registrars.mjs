@@ -1,6 +1,8 @@
 /** The compared registrars, each on CPU 0 with one worker, and the load of phones and callers on CPU 1. */
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
+import { createConnection, createServer } from "node:net";
 import { join } from "node:path";
 import { ROOT } from "../../scripts/lib/run.mjs";
 import { temporaryFolder } from "../micro/stage.mjs";
@@ -49,9 +51,50 @@ function kamailioRegistrar({ digest = "none" } = {}) {
   return startPinned("kamailio-registrar", "kamailio", args, {}, "udp");
 }
 
+/** The bindings are in a Redis, on the CPU of the load, whose own CPU counts for nothing. */
+async function sluiceOverRedis({ digest = "none" } = {}) {
+  const redis = await startRedis();
+  const sluice = await sluiceRegistrar({ digest, env: { SLUICE_LOCATION: redis.url } });
+  const stop = async () => {
+    await sluice.stop();
+    await redis.stop();
+  };
+  return { ...sluice, stop };
+}
+
+async function startRedis() {
+  const port = await freePort();
+  const child = spawn("taskset", ["-c", "1", "redis-server", "--port", port, "--bind", "127.0.0.1", "--dir", temporaryFolder(), "--save", "", "--appendonly", "no"], { stdio: "ignore" });
+  const ended = new Promise((resolve) => child.on("exit", resolve));
+  process.once("exit", () => child.kill("SIGKILL"));
+  while (!(await answers(port))) await new Promise((resolve) => setTimeout(resolve, 20));
+  const stop = async () => {
+    child.kill("SIGKILL");
+    await ended;
+  };
+  return { url: `redis://127.0.0.1:${port}`, stop };
+}
+
+function freePort() {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+function answers(port) {
+  return new Promise((resolve) => {
+    const socket = createConnection(port, "127.0.0.1", () => resolve(socket.destroy().destroyed));
+    socket.once("error", () => resolve(false));
+  });
+}
+
 export const REGISTRARS = {
   kamailio: (digest) => kamailioRegistrar({ digest }),
   sluice: (digest) => sluiceRegistrar({ digest }),
+  redis: (digest) => sluiceOverRedis({ digest }),
 };
 
 /** Options as in native/bench/home_load.cc; the figures of each workload in turn. */

@@ -13,6 +13,8 @@
 namespace sluice {
 namespace {
 
+constexpr size_t kGruuKeyOctets = 32;
+
 Text octets_of(const Napi::Value& value) {
   const auto octets = value.As<Napi::Uint8Array>();
   return Text(reinterpret_cast<const char*>(octets.Data()), octets.ByteLength());
@@ -268,8 +270,7 @@ Napi::Value ShardHost::serve_registers(const Napi::CallbackInfo& info, Shard& sh
   auto rows = info[1].As<Napi::Int32Array>();
   const auto key = info[2].As<Napi::Uint8Array>();
   const std::shared_ptr<BindingStore>& store = Location::Unwrap(location)->store();
-  constexpr size_t kKeyOctets = 32;
-  if (store == nullptr || rows.ElementLength() < k_batch_size * k_register_fields || key.ElementLength() != kKeyOctets) {
+  if (store == nullptr || rows.ElementLength() < k_batch_size * k_register_fields || key.ElementLength() != kGruuKeyOctets) {
     Napi::TypeError::New(env, "a closed store, a table that is too small, or no key").ThrowAsJavaScriptException();
     return env.Undefined();
   }
@@ -278,6 +279,45 @@ Napi::Value ShardHost::serve_registers(const Napi::CallbackInfo& info, Shard& sh
   shard.registering().login().use(running_->cluster->nonces, running_->cluster->guard);
   shard.registering().open(store, offset, make_aes_gcm(key.Data()), rows.Data());
   return env.Undefined();
+}
+
+// shareRegisters(rows, gruuKey, {node, routeHead, routeTail}, save): save(batch, operations, names)
+Napi::Value ShardHost::share_registers(const Napi::CallbackInfo& info, Shard& shard) {
+  const Napi::Env env = info.Env();
+  auto rows = info[0].As<Napi::Int32Array>();
+  const auto key = info[1].As<Napi::Uint8Array>();
+  const auto names = info[2].As<Napi::Object>();
+  if (rows.ElementLength() < k_batch_size * k_register_fields || key.ElementLength() != kGruuKeyOctets) {
+    Napi::TypeError::New(env, "a table that is too small, or no key").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  registers_ = Napi::Reference<Napi::Int32Array>::New(rows, 1);
+  on_saves_ = Napi::Persistent(info[3].As<Napi::Function>());
+  NodeName node;
+  node.name = names.Get("node").ToString();
+  node.route_head = names.Get("routeHead").ToString();
+  node.route_tail = names.Get("routeTail").ToString();
+  shard.registering().login().use(running_->cluster->nonces, running_->cluster->guard);
+  shard.registering().open_shared(std::move(node), make_aes_gcm(key.Data()), rows.Data());
+  return env.Undefined();
+}
+
+// setRegisterClock(offset)
+Napi::Value ShardHost::set_register_clock(const Napi::CallbackInfo& info, Shard& shard) {
+  shard.registering().set_clock(info[0].ToNumber().Int64Value());
+  return info.Env().Undefined();
+}
+
+// answerRegisters(batch, outcomes | undefined)
+Napi::Value ShardHost::answer_registers(const Napi::CallbackInfo& info, Shard& shard) {
+  Text outcomes;
+  if (info[1].IsTypedArray()) {
+    const auto octets = info[1].As<Napi::Uint8Array>();
+    outcomes = Text(reinterpret_cast<const char*>(octets.Data()), octets.ByteLength());
+  }
+  shard.registering().answer_shared(info[0].ToNumber().Uint32Value(), outcomes);
+  shard.settle();
+  return info.Env().Undefined();
 }
 
 // serveRequests(location, rows)

@@ -71,6 +71,9 @@ void ShardHost::define(Napi::Env env, Napi::Object exports) {
                                        InstanceMethod<&ShardHost::call<&ShardHost::take_events>>("takeEvents"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::serve_registers>>("serveRegisters"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::set_registers>>("setRegisters"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::share_registers>>("shareRegisters"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::set_register_clock>>("setRegisterClock"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::answer_registers>>("answerRegisters"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::offer_logins>>("offerLogins"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::check_login>>("checkLogin"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::login_of>>("loginOf"),
@@ -190,6 +193,20 @@ void ShardHost::hand_over(unsigned count) noexcept {
   }
   if (needs_callback) report(napi_make_callback(env, nullptr, global, on_batch_.Value(), 1, &argument, nullptr));
   else if (running_ != nullptr) running_->shard->execute();  // what has thrown may have closed it
+  if (!on_saves_.IsEmpty() && running_ != nullptr && running_->shard->registering().shared()->has_new()) save_registers();
+}
+
+// The REGISTERs of the batch go to the store that nodes share.
+void ShardHost::save_registers() noexcept {
+  const napi_env env = running_->env;
+  const SharedRegisters::Batch batch = running_->shard->registering().shared()->take();
+  napi_value global, arguments[3];
+  void* copied = nullptr;
+  if (napi_get_global(env, &global) != napi_ok || napi_create_uint32(env, batch.number, &arguments[0]) != napi_ok ||
+      napi_create_buffer_copy(env, batch.saves.size(), batch.saves.data(), &copied, &arguments[1]) != napi_ok ||
+      napi_create_string_latin1(env, batch.names.data(), batch.names.size(), &arguments[2]) != napi_ok)
+    return;
+  report(napi_make_callback(env, nullptr, global, on_saves_.Value(), 3, arguments, nullptr));
 }
 
 // What our own code has thrown goes to the worker's uncaughtException. There is no exception when the worker is being stopped.

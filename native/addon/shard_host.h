@@ -85,6 +85,9 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   Napi::Value flush(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value take_events(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value serve_registers(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value share_registers(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value set_register_clock(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value answer_registers(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value offer_logins(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value check_login(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value login_of(const Napi::CallbackInfo& info, Shard& shard);
@@ -125,6 +128,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   static void on_closed(uv_handle_t* handle);
   static void spin(Running* running) noexcept;
   void hand_over(unsigned count) noexcept;
+  void save_registers() noexcept;
   void report(napi_status status) noexcept;
   static void end(Running* running);
   static void on_environment_ends(napi_async_cleanup_hook_handle handle, void* running);
@@ -138,6 +142,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   Napi::FunctionReference on_batch_;
   Napi::FunctionReference decide_;
   Napi::FunctionReference on_upgrade_;
+  Napi::FunctionReference on_saves_;
 };
 
 }  // namespace sluice

@@ -35,6 +35,7 @@ export interface NativeStoreOptions {
 
 export class NativeStore implements LocationStore {
   readonly node = undefined;
+  readonly batches = undefined;
   readonly #native: Location;
   readonly #isDurable: boolean;
   readonly #rows = new NativeRows();

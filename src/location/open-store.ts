@@ -13,6 +13,8 @@ export interface StoreOptions extends NativeStoreOptions {
   readonly stateDir: string;
   /** Called when a server is reached or lost; never by an embedded store. */
   readonly listener?: ConnectionListener | undefined;
+  /** Called for a REGISTER that a server has refused. */
+  readonly report?: (error: unknown) => void;
   /** Hears what happens to bindings in a Redis; those of an embedded store the main thread takes itself. */
   readonly tell?: (news: BindingNewsRow) => void;
 }

@@ -4,14 +4,10 @@
  */
 
 /**
- * What binding_change.cc does. KEYS: the hash of the address of record. ARGV: now, Call-ID, CSeq, everything (0 or 1), most contacts, most
- * flows, how many keys to drop, these keys, then the rows to put as JSON. Returns the outcome, the rows alive after it, and what happened: a word
- * and the row.
+ * What binding_change.cc does. `register(hash, now, call_id, cseq, everything, most_contacts, most_flows, drops, rows)`: `drops` are keys, `rows`
+ * the bindings to put, as JSON. Returns the outcome, the rows alive after it, and what happened: a word and the row.
  */
-export const REGISTER = `
-local hash, now, call_id, cseq = KEYS[1], tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
-local everything, most_contacts, most_flows, drops = ARGV[4] == '1', tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-
+const REGISTER_ONE = `
 local function split(key)
   local words = string.gmatch(key, '[^ ]+')
   local base, values = words(), {}
@@ -31,60 +27,7 @@ local function same(one, other)
   return true
 end
 
-local before, gone, news = {}, {}, {}
-local stored = redis.call('HGETALL', hash)
-for index = 1, #stored, 2 do
-  local row = cjson.decode(stored[index + 1])
-  if row[4] > now then
-    table.insert(before, { row = row, text = stored[index + 1] })
-  else
-    table.insert(gone, stored[index])
-    table.insert(news, 'expired ' .. stored[index + 1])
-  end
-end
-
-local put = {}
-for index = 8 + drops, #ARGV do table.insert(put, { row = cjson.decode(ARGV[index]), text = ARGV[index] }) end
-
-local function dropped(key)
-  for index = 8, 7 + drops do
-    if same(ARGV[index], key) then return true end
-  end
-  return false
-end
-
-local after = {}
-for _, binding in ipairs(before) do
-  local key = binding.row[1]
-  local is_dropped = everything or dropped(key)
-  local concerned = is_dropped
-  for _, one in ipairs(put) do concerned = concerned or same(one.row[1], key) end
-  if concerned and binding.row[2] == call_id and cseq <= binding.row[3] then return { 'out-of-order' } end
-  if is_dropped then
-    table.insert(gone, key)
-    table.insert(news, 'removed ' .. binding.text)
-  else
-    table.insert(after, binding)
-  end
-end
-
 local function way(row) return tostring(row[6]) .. ' ' .. row[10] .. ' ' .. table.concat(row[12], ' ') end
-
-for _, one in ipairs(put) do
-  local others = {}
-  one.fresh = true
-  for _, binding in ipairs(after) do
-    if same(binding.row[1], one.row[1]) then
-      table.insert(gone, binding.row[1])
-      one.known = one.known or not binding.fresh or binding.known
-      if binding.fresh then one.stays = one.stays or binding.stays else one.stays = one.stays or way(binding.row) == way(one.row) end
-    else
-      table.insert(others, binding)
-    end
-  end
-  table.insert(others, one)
-  after = others
-end
 
 local function flows_of(all, instance)
   local count = 0
@@ -94,48 +37,159 @@ local function flows_of(all, instance)
   return count
 end
 
-if #after > most_contacts and #after > #before then return { 'full' } end
-for _, one in ipairs(put) do
-  if one.row[8] then
-    local count = flows_of(after, one.row[7])
-    if count > most_flows and count > flows_of(before, one.row[7]) then return { 'full' } end
+local function register(hash, now, call_id, cseq, everything, most_contacts, most_flows, drops, rows)
+  local before, gone, news = {}, {}, {}
+  local stored = redis.call('HGETALL', hash)
+  for index = 1, #stored, 2 do
+    local row = cjson.decode(stored[index + 1])
+    if row[4] > now then
+      table.insert(before, { row = row, text = stored[index + 1] })
+    else
+      table.insert(gone, stored[index])
+      table.insert(news, 'expired ' .. stored[index + 1])
+    end
   end
-end
 
-for _, key in ipairs(gone) do redis.call('HDEL', hash, key) end
-local answer, last = {}, 0
-for _, binding in ipairs(after) do
-  table.insert(answer, binding.text)
-  last = math.max(last, binding.row[4])
+  local put = {}
+  for _, text in ipairs(rows) do table.insert(put, { row = cjson.decode(text), text = text }) end
+
+  local function dropped(key)
+    for _, name in ipairs(drops) do
+      if same(name, key) then return true end
+    end
+    return false
+  end
+
+  local after = {}
+  for _, binding in ipairs(before) do
+    local key = binding.row[1]
+    local is_dropped = everything or dropped(key)
+    local concerned = is_dropped
+    for _, one in ipairs(put) do concerned = concerned or same(one.row[1], key) end
+    if concerned and binding.row[2] == call_id and cseq <= binding.row[3] then return 'out-of-order' end
+    if is_dropped then
+      table.insert(gone, key)
+      table.insert(news, 'removed ' .. binding.text)
+    else
+      table.insert(after, binding)
+    end
+  end
+
+  for _, one in ipairs(put) do
+    local others = {}
+    one.fresh = true
+    for _, binding in ipairs(after) do
+      if same(binding.row[1], one.row[1]) then
+        -- A new row of the same name takes its place.
+        if binding.row[1] ~= one.row[1] then table.insert(gone, binding.row[1]) end
+        one.known = one.known or not binding.fresh or binding.known
+        if binding.fresh then one.stays = one.stays or binding.stays else one.stays = one.stays or way(binding.row) == way(one.row) end
+      else
+        table.insert(others, binding)
+      end
+    end
+    table.insert(others, one)
+    after = others
+  end
+
+  if #after > most_contacts and #after > #before then return 'full' end
+  for _, one in ipairs(put) do
+    if one.row[8] then
+      local count = flows_of(after, one.row[7])
+      if count > most_flows and count > flows_of(before, one.row[7]) then return 'full' end
+    end
+  end
+
+  if #gone > 0 then redis.call('HDEL', hash, unpack(gone)) end
+  local answer, last = {}, 0
+  for _, binding in ipairs(after) do
+    table.insert(answer, binding.text)
+    last = math.max(last, binding.row[4])
+  end
+  for _, one in ipairs(after) do
+    if one.fresh then redis.call('HSET', hash, one.row[1], one.text) end
+    if one.fresh and not one.stays then table.insert(news, (one.known and 'moved ' or 'registered ') .. one.text) end
+  end
+  if #after > 0 and (#put > 0 or #gone > 0) then redis.call('PEXPIREAT', hash, string.format('%.0f', last + 1000)) end
+  return 'saved', answer, news
 end
-for _, one in ipairs(after) do
-  if one.fresh then redis.call('HSET', hash, one.row[1], one.text) end
-  if one.fresh and not one.stays then table.insert(news, (one.known and 'moved ' or 'registered ') .. one.text) end
-end
-if #after > 0 then redis.call('PEXPIREAT', hash, string.format('%.0f', last + 1000)) end
-return { 'saved', answer, news }
 `;
 
 /**
- * KEYS: the set of a source's bindings, by expiry. ARGV: now, how many it may have, then an expiry and a member for each binding that a REGISTER
- * puts. Returns 0 if it would have more than before, and too many.
+ * `charge(set, now, most, puts)`: the set of a source's bindings, by expiry; how many it may have; an expiry and a member for each binding that a
+ * REGISTER puts. Returns 0 if it would have more than before, and too many.
  */
-export const CHARGE = `
-local set, now, most = KEYS[1], ARGV[1], tonumber(ARGV[2])
-local ended = redis.call('ZRANGEBYSCORE', set, '-inf', now, 'LIMIT', 0, 100)
-if #ended > 0 then redis.call('ZREM', set, unpack(ended)) end
-local fresh = 0
-for index = 3, #ARGV, 2 do
-  local expiry = redis.call('ZSCORE', set, ARGV[index + 1])
-  if not expiry or tonumber(expiry) <= tonumber(now) then fresh = fresh + 1 end
+const CHARGE_ONE = `
+local function charge(set, now, most, puts)
+  local ended = redis.call('ZRANGEBYSCORE', set, '-inf', now, 'LIMIT', 0, 100)
+  if #ended > 0 then redis.call('ZREM', set, unpack(ended)) end
+  local fresh = 0
+  for index = 1, #puts, 2 do
+    local expiry = redis.call('ZSCORE', set, puts[index + 1])
+    if not expiry or tonumber(expiry) <= tonumber(now) then fresh = fresh + 1 end
+  end
+  if fresh > 0 and redis.call('ZCOUNT', set, '(' .. now, '+inf') + fresh > most then return 0 end
+  for index = 1, #puts, 2 do
+    redis.call('ZADD', set, puts[index], puts[index + 1])
+  end
+  local top = redis.call('ZRANGE', set, -1, -1, 'WITHSCORES')
+  redis.call('PEXPIREAT', set, string.format('%.0f', tonumber(top[2]) + 1000))
+  return 1
 end
-if fresh > 0 and redis.call('ZCOUNT', set, '(' .. now, '+inf') + fresh > most then return 0 end
-for index = 3, #ARGV, 2 do
-  redis.call('ZADD', set, ARGV[index], ARGV[index + 1])
+`;
+
+/**
+ * KEYS: the hash of the address of record. ARGV: now, Call-ID, CSeq, everything (0 or 1), most contacts, most flows, how many keys to drop, these
+ * keys, then the rows to put.
+ */
+export const REGISTER = `${REGISTER_ONE}
+local drops, rows = {}, {}
+for index = 8, #ARGV do table.insert(index < 8 + tonumber(ARGV[7]) and drops or rows, ARGV[index]) end
+local outcome, after, news = register(KEYS[1], tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4] == '1', tonumber(ARGV[5]), tonumber(ARGV[6]), drops, rows)
+return { outcome, after or {}, news or {} }
+`;
+
+/** KEYS: the set. ARGV: now, most, then the puts. */
+export const CHARGE = `${CHARGE_ONE}
+local puts = {}
+for index = 3, #ARGV do table.insert(puts, ARGV[index]) end
+return charge(KEYS[1], ARGV[1], tonumber(ARGV[2]), puts)
+`;
+
+/**
+ * The REGISTERs of a batch, each by itself: one that fails leaves the others alone. KEYS: for each the hash of its address of record, and the set of
+ * its source if it is charged. ARGV: the operations as native/core/home/shared_saves.h packs them, and how many bindings a source may have.
+ * Returns the outcomes as it reads them, then a line for each thing that happened: the number of the operation from 0, the word, and the row.
+ */
+export const REGISTERS = `${REGISTER_ONE}${CHARGE_ONE}
+local LETTERS = { ['out-of-order'] = 'o', full = 'f', ['source-full'] = 'p' }
+local outcomes, lines, key = {}, { '' }, 0
+local function text_of(number) return string.format('%.0f', number) end
+for index, operation in ipairs({ cmsgpack.unpack(ARGV[1]) }) do
+  local now, cseq, most_contacts, most_flows, call_id, drop, row, expiry, member = unpack(operation, 1, 9)
+  key = key + 1
+  local hash, set = KEYS[key], nil
+  if member then
+    key = key + 1
+    set = KEYS[key]
+  end
+  local is_done, outcome, after, news = pcall(function()
+    if set and charge(set, text_of(now), tonumber(ARGV[2]), { text_of(expiry), member }) == 0 then return 'source-full' end
+    return register(hash, now, call_id, cseq, false, most_contacts, most_flows, { drop }, { row })
+  end)
+  if not is_done then
+    table.insert(outcomes, 'e')
+    table.insert(lines, (index - 1) .. ' failed ' .. tostring(type(outcome) == 'table' and outcome.err or outcome))
+  elseif after then
+    table.insert(outcomes, 's' .. #after .. ';')
+    for _, text in ipairs(after) do table.insert(outcomes, #text .. ':' .. text) end
+    for _, line in ipairs(news) do table.insert(lines, (index - 1) .. ' ' .. line) end
+  else
+    table.insert(outcomes, LETTERS[outcome])
+  end
 end
-local top = redis.call('ZRANGE', set, -1, -1, 'WITHSCORES')
-redis.call('PEXPIREAT', set, string.format('%.0f', tonumber(top[2]) + 1000))
-return 1
+lines[1] = table.concat(outcomes)
+return lines
 `;
 
 /** KEYS: the hash. ARGV: the key of a binding, and the update time that the caller knows. Returns the row that is gone. */

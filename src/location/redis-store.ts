@@ -9,7 +9,8 @@ import { FlowIndex } from "./flow-index.js";
 import { networkOf } from "../observe/network.js";
 import { type Row, fromRow, toRow } from "./row.js";
 import { CommandLimit, type ConnectionListener, closeRedis, connectRedis } from "./redis-client.js";
-import { CHARGE, REGISTER, REMOVE, REMOVE_FLOW } from "./redis-scripts.js";
+import { type BatchRow, RedisBatches } from "./redis-batches.js";
+import { CHARGE, REGISTER, REGISTERS, REMOVE, REMOVE_FLOW } from "./redis-scripts.js";
 import { type LocationStore, MAX_BINDINGS, type RegisterOperation, type SaveResult, StoreUnavailable } from "./store.js";
 
 const CLOCK_EVERY_MS = 30_000;
@@ -28,6 +29,7 @@ const MEMBER = 16;
 /** The commands that `defineCommand` adds to a client. */
 interface Scripts {
   sluiceRegister(...values: readonly string[]): Promise<readonly [outcome: string, after?: readonly string[], news?: readonly string[]]>;
+  sluiceRegistersBuffer(keys: number, ...values: readonly (string | Uint8Array)[]): Promise<readonly Buffer[]>;
   sluiceCharge(...values: readonly string[]): Promise<number>;
   sluiceRemove(...values: readonly string[]): Promise<string | null>;
   sluiceRemoveFlow(...values: readonly string[]): Promise<readonly string[]>;
@@ -36,12 +38,15 @@ interface Scripts {
 export interface RedisStoreOptions {
   readonly maxBindings?: number;
   readonly listener?: ConnectionListener | undefined;
+  /** Called when Redis refuses a single REGISTER of a batch. */
+  readonly report?: (error: unknown) => void;
   /** Hears what happens to bindings through this node. */
   readonly tell?: (news: BindingNewsRow) => void;
 }
 
 export class RedisStore implements LocationStore {
   readonly node: string;
+  readonly batches: RedisBatches | undefined;
   readonly #client: (Redis | Cluster) & Scripts;
   /** Only this process's flows can end here, so no other process needs to know them. */
   readonly #flows = new FlowIndex();
@@ -53,16 +58,19 @@ export class RedisStore implements LocationStore {
   /** Of flows that ended; the process waits for it as it ends. */
   readonly #removing = new Set<Promise<number>>();
 
-  private constructor(url: string, node: string, { maxBindings = MAX_BINDINGS, listener, tell = () => undefined }: RedisStoreOptions) {
+  private constructor(url: string, node: string, { maxBindings = MAX_BINDINGS, listener, report = () => undefined, tell = () => undefined }: RedisStoreOptions) {
     this.node = node;
     this.#most = maxBindings / SHARES;
     this.#tell = tell;
     const client = connectRedis(url, listener);
     client.defineCommand("sluiceRegister", { numberOfKeys: 1, lua: REGISTER });
+    client.defineCommand("sluiceRegisters", { lua: REGISTERS });
     client.defineCommand("sluiceCharge", { numberOfKeys: 1, lua: CHARGE });
     client.defineCommand("sluiceRemove", { numberOfKeys: 1, lua: REMOVE });
     client.defineCommand("sluiceRemoveFlow", { numberOfKeys: 1, lua: REMOVE_FLOW });
     this.#client = client as (Redis | Cluster) & Scripts;
+    // The keys of a script must be on one server.
+    if (!("nodes" in client)) this.batches = new RedisBatches({ run: this.#runBatch.bind(this), onEvent: (event, aor, row) => this.#report(event as BindingEvent, aor, row), onFault: report });
     client.on("ready", () => void this.#setClock());
     this.#timer = setInterval(() => void this.#setClock(), CLOCK_EVERY_MS).unref();
   }
@@ -105,6 +113,17 @@ export class RedisStore implements LocationStore {
       this.#report(line.slice(0, end) as BindingEvent, aor, line.slice(end + 1));
     }
     return { outcome: "saved", bindings: after.map((text) => read(aor, text)) };
+  }
+
+  async #runBatch(rows: readonly BatchRow[], operations: Uint8Array): Promise<readonly Buffer[]> {
+    const keys: string[] = [];
+    for (const { aor, flow, payer, expiresAt } of rows) {
+      // As in `save`.
+      if (flow !== "") this.#flows.add(flow, aor, expiresAt);
+      keys.push(hashOf(aor));
+      if (payer !== "") keys.push(sourceOf(payer));
+    }
+    return this.#ask(() => this.#client.sluiceRegistersBuffer(keys.length, ...keys, operations, String(this.#most)));
   }
 
   async lookup(aor: string): Promise<readonly Binding[]> {
@@ -184,7 +203,7 @@ export class RedisStore implements LocationStore {
   /** False: the source has used up its share. What its bindings are called there is short, whatever it registers. */
   async #charge(payer: string, put: readonly Binding[]): Promise<boolean> {
     const members = put.flatMap(({ aor, key, expiresAt }) => [String(expiresAt), hash("sha256", `${aor}\n${key}`, "base64url").slice(0, MEMBER)]);
-    return (await this.#ask(() => this.#client.sluiceCharge(`sluice:source:{${networkOf(payer)}}`, String(this.now()), String(this.#most), ...members))) === 1;
+    return (await this.#ask(() => this.#client.sluiceCharge(sourceOf(payer), String(this.now()), String(this.#most), ...members))) === 1;
   }
 
   #report(event: BindingEvent, aor: string, text: string): void {
@@ -199,6 +218,7 @@ export class RedisStore implements LocationStore {
       const [seconds = 0, microseconds = 0] = (await this.#client.time()).map(Number);
       const middle = (begin + monotonic()) / 2;
       this.#offset = Math.floor(seconds * 1_000 + microseconds / 1_000 - middle);
+      this.batches?.setClock(this.#offset);
     } catch {
       // While the server is away the last offset will do.
     }
@@ -215,6 +235,10 @@ export class RedisStore implements LocationStore {
 
 function hashOf(aor: string): string {
   return `sluice:aor:{${aor}}`;
+}
+
+function sourceOf(client: string): string {
+  return `sluice:source:{${networkOf(client)}}`;
 }
 
 /** Undefined: it is damaged, or another version's. */

@@ -45,10 +45,20 @@ export class StoreUnavailable extends Error {
   }
 }
 
+/** Carries out the REGISTERs of a batch in one step, as C++ has decided on them. */
+export interface BatchSaves {
+  /** `Shard.shareRegisters` says what both are; returns what `Shard.answerRegisters` takes. Rejects with StoreUnavailable. */
+  save(operations: Uint8Array, names: string): Promise<Uint8Array>;
+  /** Hears now, and whenever it changes, how many milliseconds the store's clock is ahead of the monotonic one. */
+  followClock(listener: (offset: number) => void): void;
+}
+
 /** Every method rejects with StoreUnavailable while the store is away, and with another error when it fails. */
 export interface LocationStore {
   /** Names this process among those that save here, the same after a restart, so that bindings name the node of their flow. Undefined: no other node saves here. */
   readonly node: string | undefined;
+  /** Undefined: it takes REGISTERs one by one only, or C++ has it itself. */
+  readonly batches: BatchSaves | undefined;
   /** Milliseconds since 1970 on the clock of `expiresAt`. Unaffected by steps of the host's wall clock. */
   now(): number;
   /** One REGISTER. Once the promise is fulfilled every `lookup` anywhere sees it, whichever process dies next. */

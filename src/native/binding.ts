@@ -142,6 +142,15 @@ export interface FlowEvent {
   readonly text: string;
 }
 
+/** How other nodes reach flows of this one. */
+export interface SharedNode {
+  /** As in `LocationStore.node`. */
+  readonly node: string;
+  /** Of a Path, around the token of a flow; empty: they cannot. */
+  readonly routeHead: string;
+  readonly routeTail: string;
+}
+
 /** Settings for REGISTERs decided by numbers. */
 export interface RegisterSettings {
   /** In lower case, without brackets; with its form in addresses of record, empty if it has no users. */
@@ -227,6 +236,15 @@ export interface ObjectPort {
   release(place: number): void;
   /** REGISTERs decided by numbers will change that store. `rows`: Const.registerFields numbers per message of a batch; `gruuKey`: 32 octets. */
   serveRegisters(location: Location, rows: Int32Array, gruuKey: Uint8Array): void;
+  /**
+   * The same with a store that nodes share. Of each batch `save` gets what the script of redis-scripts.ts reads, and four lines for each REGISTER:
+   * its address of record, its flow, the client whose share it counts against, and the expiry of its binding; the first but the last may be empty.
+   */
+  shareRegisters(rows: Int32Array, gruuKey: Uint8Array, node: SharedNode, save: (batch: number, operations: Uint8Array, names: string) => void): void;
+  /** Milliseconds from the monotonic clock to that of the store. */
+  setRegisterClock(offset: number): void;
+  /** What the store says of a batch; undefined: it did not answer. The responses leave at once. */
+  answerRegisters(batch: number, outcomes: Uint8Array | undefined): void;
   setRegisters(settings: RegisterSettings): void;
   /** Requests proxied by numbers find their bindings in that store. `rows`: Const.requestFields numbers per message of a batch. */
   serveRequests(location: Location, rows: Int32Array): void;

@@ -294,6 +294,7 @@ export const RegisterState = {
   open: 1,
   answered: 2,
   held: 3,
+  waiting: 4,
 } as const;
 export type RegisterState = (typeof RegisterState)[keyof typeof RegisterState];
 

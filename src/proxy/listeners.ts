@@ -1,6 +1,6 @@
 /** How our own listeners appear from outside: the source of Via and Record-Route. */
 import type { Transport } from "../config/listener.js";
-import type { ShardListener } from "../native/binding.js";
+import type { ObjectPort, ShardListener } from "../native/binding.js";
 
 /** The listener of a flow id (native/core/relay/flow_id.h). */
 export function listenerOfFlow(listeners: readonly ShardListener[], flow: string): ShardListener | undefined {
@@ -17,6 +17,11 @@ export function viaOf({ sentBy }: ShardListener, transport: Transport, branch: s
 /** A URI that leads to us, and with a token on to its flow; without `ob` (decision D3). */
 export function recordRouteOf({ transport, sentBy }: ShardListener, token: string, neighbour?: string): string {
   return `<sip:${token}@${sentBy}${transport === "udp" ? "" : `;transport=${transport}`};lr${neighbour === undefined ? "" : `;nb=${neighbour}`}>`;
+}
+
+/** The one whose name leads other nodes to flows of ours, over a transport for neighbours. */
+export function routeListener(port: Pick<ObjectPort, "coreListener">, listeners: readonly ShardListener[]): ShardListener | undefined {
+  return listeners[port.coreListener("tcp", true)];
 }
 
 /** The same as a Path value: whoever follows it gets our Record-Route (RFC 5626 5.1). */

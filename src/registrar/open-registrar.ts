@@ -32,7 +32,7 @@ export async function openRegistrar(
   { report, connection, tell }: RegistrarEvents,
 ): Promise<RegistrarParts> {
   const { location, stateDir, durable, maxBindings } = config;
-  const store = await openLocationStore({ location, stateDir, durable, maxBindings, listener: connection, tell });
+  const store = await openLocationStore({ location, stateDir, durable, maxBindings, listener: connection, report, tell });
   // The keys that sign tokens are the only secret that all nodes of a cluster share; further keys are derived from them, each under its own name.
   const gruus = new Gruus(config.flowKeys[0]?.key ?? new Uint8Array(0));
   const registrar = new Registrar({ store, gruus, report }, registrarRules(config, domains, authenticator));

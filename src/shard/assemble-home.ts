@@ -14,7 +14,7 @@ import { NativeStore } from "../location/native-store.js";
 import type { LocationStore } from "../location/store.js";
 import { Forwarder } from "../proxy/forwarder.js";
 import { HomeProxy } from "../proxy/home-proxy.js";
-import { leadsTo, listenerOfFlow } from "../proxy/listeners.js";
+import { leadsTo, listenerOfFlow, pathOf, routeListener } from "../proxy/listeners.js";
 import { Admission } from "../proxy/admission.js";
 import { shownNames } from "../registrar/address-of-record.js";
 import { openRegistrar, registrarRules } from "../registrar/open-registrar.js";
@@ -26,13 +26,15 @@ import { timerTable } from "../transaction/timers.js";
 import { NativeOutlet } from "./native-outlet.js";
 import { ObjectPath } from "./object-path.js";
 import { learnPastFlows } from "./past-flows.js";
-import { RegisterDesk } from "./register-desk.js";
+import { RegisterDesk, type SharedBindings } from "./register-desk.js";
 import { RequestDesk, type RequestRules } from "./request-desk.js";
 import { domainsOf, ownHostsOf } from "./served.js";
 import { netsOf } from "./shard-config.js";
 
 /** The response to `keep` without a Flow-Timer (RFC 6223 4.4). */
 const KEEP_SECONDS = 30;
+/** Stands for one in a Path, and occurs in no name. */
+const TOKEN = " ";
 /** Expired bindings are never returned anyway; this only frees their space. */
 const SWEEP_MS = 10_000;
 
@@ -75,8 +77,8 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
   const { registrar, store, gruus } = await openRegistrar(settings, door.domains, door.authenticator, { report: onFault, connection, tell: onBinding });
   const keepSeconds = (): number => (current.flowTimer > 0 ? current.flowTimer : KEEP_SECONDS);
   const servesOutbound = settings.outbound !== "off";
-  const bindings = store instanceof NativeStore ? store.table : undefined;
-  const desk = bindings && new RegisterDesk({ shard, table: bindings, gruuKey: gruus.key, servesOutbound });
+  const bindings = store instanceof NativeStore ? store.table : sharedBindings(shard, listeners, store, onFault);
+  const desk = bindings && new RegisterDesk({ shard, bindings, gruuKey: gruus.key, servesOutbound });
   if (desk !== undefined) learn = desk.learn.bind(desk);
   desk?.configure(registrarRules(settings, door.domains, door.authenticator), keepSeconds());
   const requestDesk = store instanceof NativeStore ? new RequestDesk({ shard, table: store.location, proves: (item) => desk?.login(item) === LoginState.proven }) : undefined;
@@ -145,6 +147,14 @@ interface Door {
   readonly realms: ReadonlySet<string>;
   readonly authenticator: Authenticator | undefined;
   readonly admission: Admission;
+}
+
+/** Undefined: the store takes no batches. */
+function sharedBindings(shard: Shard, listeners: ShardConfig["listeners"], { node, batches }: LocationStore, onFault: (error: unknown) => void): SharedBindings | undefined {
+  if (node === undefined || batches === undefined) return undefined;
+  const listener = routeListener(shard, listeners);
+  const [routeHead = "", routeTail = ""] = listener === undefined ? [] : pathOf(listener, TOKEN).split(TOKEN);
+  return { node: { node, routeHead, routeTail }, batches, onFault };
 }
 
 function requestRules({ foreignCallers, edges, trusted = [], failoverStatus, timerCSeconds, failoverMs }: Config, { domains, authenticator }: Door, keepSeconds: number): RequestRules {

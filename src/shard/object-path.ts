@@ -4,7 +4,7 @@ import { Action, Const, FlowFlag, HeaderFlag, ObjectEvent, RecordField, VerdictF
 import type { Binding } from "../location/binding.js";
 import type { LocationStore } from "../location/store.js";
 import type { HomeProxy } from "../proxy/home-proxy.js";
-import { pathOf } from "../proxy/listeners.js";
+import { pathOf, routeListener } from "../proxy/listeners.js";
 import { isThisHost } from "../base/this-host.js";
 import type { Incoming } from "../proxy/forwarder.js";
 import type { Registrar } from "../registrar/registrar.js";
@@ -215,7 +215,7 @@ export class ObjectPath {
   /** The Route by which other nodes reach one of our flows, over a transport for neighbours; undefined: there are no other nodes. */
   #routeOf(flow: string): string | undefined {
     const { config, shard, store } = this.#options;
-    const listener = store.node !== undefined ? config.listeners[shard.coreListener("tcp", true)] : undefined;
+    const listener = store.node !== undefined ? routeListener(shard, config.listeners) : undefined;
     const token = listener && shard.flowToken(flow, true);
     return listener && token && pathOf(listener, token);
   }

@@ -1,7 +1,8 @@
 /** Decides for a shard which REGISTERs C++ carries out, on the same table as the object path. */
 import type { Authenticator } from "../auth/authenticator.js";
 import type { DigestAlgorithm } from "../auth/digest.js";
-import type { Location, Shard } from "../native/binding.js";
+import type { BatchSaves } from "../location/store.js";
+import type { Location, Shard, SharedNode } from "../native/binding.js";
 import { Action, Const, HeaderFlag, LoginState, RecordField, RegisterField, RegisterGrant, RegisterState, VerdictField } from "../native/layout.js";
 import { shownNames } from "../registrar/address-of-record.js";
 import { decideRegister } from "../registrar/decide-register.js";
@@ -11,11 +12,19 @@ import { type RegistrarOptions, supportedBy } from "../registrar/registrar-optio
 const DIGESTS: readonly DigestAlgorithm[] = ["MD5", "SHA-256"];
 
 export interface RegisterDeskNeeds {
-  readonly shard: Pick<Shard, "serveRegisters" | "setRegisters" | "offerLogins" | "checkLogin" | "loginOf" | "learnHa1" | "forgetHa1s">;
-  readonly table: Location;
+  readonly shard: Pick<Shard, "serveRegisters" | "shareRegisters" | "setRegisterClock" | "answerRegisters" | "setRegisters" | "offerLogins" | "checkLogin" | "loginOf" | "learnHa1" | "forgetHa1s">;
+  readonly bindings: Location | SharedBindings;
   /** For temporary GRUUs. */
   readonly gruuKey: Uint8Array;
   readonly servesOutbound: boolean;
+}
+
+/** Bindings that other nodes change as well. */
+export interface SharedBindings {
+  readonly node: SharedNode;
+  readonly batches: BatchSaves;
+  /** The store did not answer. */
+  readonly onFault: (error: unknown) => void;
 }
 
 export class RegisterDesk {
@@ -30,10 +39,21 @@ export class RegisterDesk {
   /** The revision of the users whose HA1s C++ has. */
   #revision: number | undefined;
 
-  constructor({ shard, table, gruuKey, servesOutbound }: RegisterDeskNeeds) {
+  constructor({ shard, bindings, gruuKey, servesOutbound }: RegisterDeskNeeds) {
     this.#shard = shard;
     this.#servesOutbound = servesOutbound;
-    shard.serveRegisters(table, this.#rows, gruuKey);
+    if ("batches" in bindings) this.#share(bindings, gruuKey);
+    else shard.serveRegisters(bindings, this.#rows, gruuKey);
+  }
+
+  #share({ node, batches, onFault }: SharedBindings, gruuKey: Uint8Array): void {
+    const shard = this.#shard;
+    const carry = async (batch: number, operations: Uint8Array, names: string): Promise<void> => {
+      const outcomes = await batches.save(operations, names).catch(onFault);
+      shard.answerRegisters(batch, outcomes ?? undefined);
+    };
+    shard.shareRegisters(this.#rows, gruuKey, node, (batch, operations, names) => void carry(batch, operations, names).catch(onFault));
+    batches.followClock((offset) => shard.setRegisterClock(offset));
   }
 
   /** Applies from the next batch on. `keepSeconds`: the response to `keep` (RFC 6223). */
@@ -51,6 +71,11 @@ export class RegisterDesk {
 
   /** Decides on one message of the batch if numbers are enough; its messages come in order. */
   takes(item: number, records: Int32Array, verdicts: Int32Array): boolean {
+    // C++ drops it.
+    if (this.#stateOf(item) === RegisterState.waiting) {
+      verdicts[item * Const.verdictFields + VerdictField.action] = Action.register;
+      return true;
+    }
     const who = this.whoOf(item);
     if (!this.#held.has(who) && !this.#left.has(who) && this.#decides(item, records, verdicts)) return true;
     if (who !== 0) this.#left.add(who);
@@ -59,7 +84,7 @@ export class RegisterDesk {
 
   #decides(item: number, records: Int32Array, verdicts: Int32Array): boolean {
     const register = item * Const.registerFields;
-    const state = this.#rows[register + RegisterField.state];
+    const state = this.#stateOf(item);
     if (this.#options === undefined || (state !== RegisterState.open && state !== RegisterState.answered)) return false;
     const record = item * Const.recordFields;
     if ((records[record + RecordField.headers]! & HeaderFlag.strictUri) !== 0) return false;
@@ -124,6 +149,10 @@ export class RegisterDesk {
   /** Identifies the address of record of a REGISTER of the batch; 0: unknown. */
   whoOf(item: number): number {
     return this.#rows[item * Const.registerFields + RegisterField.who]!;
+  }
+
+  #stateOf(item: number): number {
+    return this.#rows[item * Const.registerFields + RegisterField.state]!;
   }
 
   /** The object path starts on a REGISTER of that address. */

@@ -5,6 +5,7 @@
 #include <ctime>
 
 #include "core/home/binding_key.h"
+#include "core/home/register_request.h"
 
 namespace sluice {
 
@@ -42,6 +43,31 @@ void ContactLines::put(size_t most, Writer& out) const noexcept {
       most -= line.text.size();
       out.put(line.text);
     }
+}
+
+void put_extras(const RegisterExtras& extras, Writer& out) noexcept {
+  Text path = extras.path;
+  for (Text value; next_path_value(path, value);) {
+    out.put("Path: ");
+    out.put(value);
+    out.put("\r\n");
+  }
+  if (extras.requires_outbound) out.put("Require: outbound\r\n");
+  if (extras.flow_timer > 0) {
+    out.put("Flow-Timer: ");
+    out.put_number(extras.flow_timer);
+    out.put("\r\n");
+  }
+  out.put("Supported: ");
+  out.put(extras.supported);
+  out.put("\r\n");
+}
+
+void put_retry_after(uint64_t random, Writer& out) noexcept {
+  constexpr uint64_t kLeast = 5, kSpan = 10;  // seconds
+  out.put("Retry-After: ");
+  out.put_number(kLeast + random % kSpan);
+  out.put("\r\n");
 }
 
 Text DateLine::at(uint64_t unix_seconds) noexcept {

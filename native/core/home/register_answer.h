@@ -43,6 +43,18 @@ class ContactLines final : public BindingSink {
   bool is_whole_ = true;
 };
 
+// What follows the Contacts of a 200, up to the Date.
+struct RegisterExtras {
+  Text path;  // netstrings; of the REGISTER (RFC 3327 5.3)
+  bool requires_outbound = false;
+  uint32_t flow_timer = 0;  // seconds, 0: none
+  Text supported;
+};
+void put_extras(const RegisterExtras& extras, Writer& out) noexcept;
+
+// Random seconds, so that clients do not all come back at once.
+void put_retry_after(uint64_t random, Writer& out) noexcept;
+
 constexpr Text kRegisterEnd = "Content-Length: 0\r\n\r\n";
 
 // "Date: Sat, 28 Nov 2026 23:00:00 GMT" with CRLF (RFC 3261 20.17), formatted at most once per second.

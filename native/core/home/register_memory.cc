@@ -29,4 +29,10 @@ void RegisterMemory::remember(uint64_t transaction, RegisterState state, uint32_
   *place = {transaction, ends, state};
 }
 
+void RegisterMemory::forget(uint64_t transaction) noexcept {
+  if (memory_ == nullptr) return;
+  for (Entry& entry : set_of(transaction).entries)
+    if (entry.transaction == transaction) entry = {};
+}
+
 }  // namespace sluice

@@ -17,9 +17,10 @@ class RegisterMemory {
   void expect(uint64_t transaction) const noexcept {
     if (memory_ != nullptr) __builtin_prefetch(&set_of(transaction), 1);
   }
-  // `answered` or `held`; `open`: unknown. `transaction` is a keyed hash, so that strangers cannot choose which entry is replaced.
+  // `answered`, `held` or `waiting`; `open`: unknown. `transaction` is a keyed hash, so that strangers cannot choose which entry is replaced.
   RegisterState find(uint64_t transaction, uint32_t now) const noexcept;
   void remember(uint64_t transaction, RegisterState state, uint32_t now, uint32_t ends) noexcept;
+  void forget(uint64_t transaction) noexcept;
 
   uint32_t capacity() const noexcept { return sets_ * kWays; }
 

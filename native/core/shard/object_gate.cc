@@ -178,6 +178,12 @@ void ObjectGate::own_flow(Text id, Text owner) noexcept {
   ground_.commons.owners.put(name, owner, name.kind == FlowKind::udp ? &name.remote : flow != nullptr ? &flow->remote : nullptr);
 }
 
+void ObjectGate::own_flow(Text id, Text aor, Text instance, Text key) noexcept {
+  std::string owner(aor);
+  owner.append("\n").append(instance).append("\n").append(key);
+  own_flow(id, owner);
+}
+
 uint32_t ObjectGate::reserve(const Address& source, uint32_t requests, uint32_t octets, Room room, bool exempt) noexcept {
   uint32_t place = 0;
   const Grant grant = reservations_.take(source, requests, octets, room, exempt, ground_.config.limits.reservations, place);

@@ -80,6 +80,8 @@ class ObjectGate {
   void bind_flow(Text id, uint32_t supervise_seconds) noexcept;
   // Remembers who registered over that flow (flow_owners.h).
   void own_flow(Text id, Text owner) noexcept;
+  // `instance`: of a binding that is a flow.
+  void own_flow(Text id, Text aor, Text instance, Text key) noexcept;
 
   // Room for a request that TypeScript will hold; 0: none. `exempt`: a neighbour, which speaks for many.
   uint32_t reserve(const Address& source, uint32_t requests, uint32_t octets, Room room, bool exempt) noexcept;

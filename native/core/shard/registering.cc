@@ -17,17 +17,6 @@ namespace {
 
 // Octets of a response besides its Contacts and what it copies from the request.
 constexpr size_t kOwn = 512;
-// Seconds; random, so that clients do not all come back at once.
-constexpr uint64_t kRetryLeast = 5, kRetrySpan = 10;
-
-void put_path(Text path, Writer& out) noexcept {
-  for (Text value; next_path_value(path, value);) {
-    out.put("Path: ");
-    out.put(value);
-    out.put("\r\n");
-  }
-}
-
 }  // namespace
 
 void Registering::open(std::shared_ptr<BindingStore> store, int64_t clock_offset, std::unique_ptr<Sealer> sealer, int32_t* rows) {
@@ -36,6 +25,15 @@ void Registering::open(std::shared_ptr<BindingStore> store, int64_t clock_offset
   desk_->rests_until = ground_.clock.tick();
   desk_->rows = rows;
   if (sealer) desk_->gruus = std::make_unique<GruuWriter>(std::move(sealer));
+}
+
+void Registering::open_shared(NodeName node, std::unique_ptr<Sealer> sealer, int32_t* rows) {
+  open(nullptr, 0, std::move(sealer), rows);
+  desk_->shared = std::make_unique<SharedRegisters>(ground_, responder_, object_, inspect_, desk_->memory, std::move(node));
+}
+
+void Registering::answer_shared(uint32_t batch, Text outcomes) noexcept {
+  if (shared() != nullptr) desk_->shared->answer(batch, outcomes, store_now(), desk_->gruus.get(), desk_->contacts, desk_->date);
 }
 
 void Registering::read(unsigned i) noexcept {
@@ -91,7 +89,8 @@ LoginState Registering::check_login(unsigned i) noexcept {
 
 void Registering::carry_out(unsigned i) noexcept {
   const Item& item = turn_.item(i);
-  const bool is_known = desk_ != nullptr && item.message.method == Method::register_ && (state(i) == RegisterState::open || state(i) == RegisterState::answered);
+  const bool is_known = desk_ != nullptr && item.message.method == Method::register_ && state(i) != RegisterState::unread && state(i) != RegisterState::held;
+  if (is_known && is_waiting(i)) return ground_.counters.add(Counter::absorbed);
   const auto grants = static_cast<uint32_t>(turn_.verdict(i)[kVerdict_edits]);
   const bool challenges = (grants & (kGrant_challenge | kGrant_stale_challenge)) != 0;
   const bool grants_flow = (grants & kGrant_outbound) != 0;
@@ -103,14 +102,16 @@ void Registering::carry_out(unsigned i) noexcept {
   object_.await_answer(item);
   if (desk_->done.empty()) {
     desk_->answers.clear();
-    desk_->failures = desk_->store->journal().failures();
+    if (desk_->store != nullptr) desk_->failures = desk_->store->journal().failures();
   }
+  if (desk_->shared != nullptr && !challenges && hold(i)) return;
   Done done;
   done.item = i;
   done.is_copy = original != nullptr;
   Outcome outcome = Outcome::saved;
-  const uint64_t now = now_ns() / 1'000'000 + static_cast<uint64_t>(desk_->clock_offset);
+  const uint64_t now = store_now();
   if (challenges) refuse(401, "Unauthorized", done);
+  else if (desk_->shared != nullptr) refuse_for_now(done);
   else if (original != nullptr && original->status != 200) refuse(original->status, original->reason, done);
   else if (!save(i, done.is_copy, now, outcome)) refuse_for_now(done);
   else if (outcome == Outcome::out_of_order) refuse(500, "CSeq Out Of Order", done);
@@ -134,7 +135,6 @@ const Registering::Done* Registering::original_of(unsigned i) const noexcept {
 
 // RFC 3261 10.3 step 7. False: the store cannot save anything now.
 bool Registering::save(unsigned i, bool is_copy, uint64_t now, Outcome& outcome) noexcept {
-  const Item& item = turn_.item(i);
   const RegisterRequest& request = desk_->requests[i];
   const int32_t* const verdict = turn_.verdict(i);
   const auto grants = static_cast<uint32_t>(verdict[kVerdict_edits]);
@@ -144,6 +144,17 @@ bool Registering::save(unsigned i, bool is_copy, uint64_t now, Outcome& outcome)
     return true;
   }
   if (desk_->store->journal().fault() != 0) return false;
+  write_operation(i, now);
+  outcome = desk_->store->table().save(desk_->operation, desk_->contacts);
+  return true;
+}
+
+// What the REGISTER asks of the store.
+void Registering::write_operation(unsigned i, uint64_t now) noexcept {
+  const Item& item = turn_.item(i);
+  const RegisterRequest& request = desk_->requests[i];
+  const int32_t* const verdict = turn_.verdict(i);
+  const auto grants = static_cast<uint32_t>(verdict[kVerdict_edits]);
   RegisterOperation& operation = desk_->operation;
   operation.aor = request.aor;
   operation.call_id = request.call_id;
@@ -153,7 +164,6 @@ bool Registering::save(unsigned i, bool is_copy, uint64_t now, Outcome& outcome)
   operation.now = now;
   operation.put.clear();
   operation.drop.clear();
-  char flow[kMaxFlowId];
   const auto seconds = static_cast<uint64_t>(std::max(verdict[kVerdict_target], 0));
   if (seconds == 0) {
     operation.drop.push_back(request.key);
@@ -166,7 +176,7 @@ bool Registering::save(unsigned i, bool is_copy, uint64_t now, Outcome& outcome)
     binding.reg_id = is_flow ? request.reg_id : 0;
     binding.q = 1'000;
     binding.flags = is_flow ? kOutbound : 0;
-    binding.payer = payer_of(item);
+    if (desk_->store != nullptr) binding.payer = payer_of(item);
     binding[Part::uri] = request.uri;
     binding[Part::params] = request.params;
     binding[Part::instance] = request.instance;
@@ -174,18 +184,58 @@ bool Registering::save(unsigned i, bool is_copy, uint64_t now, Outcome& outcome)
     binding[Part::call_id] = request.call_id;
     binding[Part::key] = request.key;
     // A device behind an edge is reached along its Path; the REGISTER's flow belongs to the edge.
-    if (!item.source.from_core) binding[Part::flow] = Text(flow, object_.flow_id_of(i, flow));
+    if (!item.source.from_core) binding[Part::flow] = Text(desk_->flow, object_.flow_id_of(i, desk_->flow));
     binding[Part::agent] = request.agent;
   }
-  outcome = desk_->store->table().save(operation, desk_->contacts);
-  return true;
+}
+
+// False: there is no room for what it would hold.
+bool Registering::hold(unsigned i) noexcept {
+  const Item& item = turn_.item(i);
+  const int32_t* const verdict = turn_.verdict(i);
+  const auto grants = static_cast<uint32_t>(verdict[kVerdict_edits]);
+  RegisterOperation& operation = desk_->operation;
+  write_operation(i, store_now());
+  SharedRegisters::Asked asked;
+  asked.changes = state(i) == RegisterState::open;
+  if (!asked.changes) {
+    operation.put.clear();
+    operation.drop.clear();
+  }
+  for (Binding& binding : operation.put) desk_->shared->name_node(binding);
+  asked.item = i;
+  asked.message = &item;
+  asked.request = &desk_->requests[i];
+  asked.transaction = desk_->transactions[i];
+  asked.is_flow = (grants & kGrant_outbound) != 0;
+  asked.wants_gruus = (grants & kGrant_gruu) != 0;
+  asked.is_exempt = !find_client(item, asked.client);
+  asked.is_charged = settings_.is_open && !asked.is_exempt && !operation.put.empty();
+  asked.seconds = static_cast<uint32_t>(std::max(verdict[kVerdict_target], 0));
+  asked.keep_seconds = settings_.keep_seconds;
+  asked.extras = extras_of(i);
+  return desk_->shared->hold(asked, operation);
+}
+
+RegisterExtras Registering::extras_of(unsigned i) const noexcept {
+  const int32_t* const verdict = turn_.verdict(i);
+  RegisterExtras extras;
+  extras.path = desk_->requests[i].path;
+  extras.requires_outbound = (verdict[kVerdict_edits] & static_cast<int32_t>(kGrant_require_outbound)) != 0;
+  extras.flow_timer = static_cast<uint32_t>(std::max(verdict[kVerdict_flow_timer], 0));
+  extras.supported = settings_.supported;
+  return extras;
+}
+
+// A copy of one whose answer waits for the store.
+bool Registering::is_waiting(unsigned i) const noexcept {
+  if (desk_->shared == nullptr || turn_.item(i).source.kind != FlowKind::udp) return false;
+  return desk_->memory.find(desk_->transactions[i], ground_.clock.tick()) == RegisterState::waiting;
 }
 
 void Registering::accept(Done& done) noexcept {
   const unsigned i = done.item;
   const Item& item = turn_.item(i);
-  const RegisterRequest& request = desk_->requests[i];
-  const int32_t* const verdict = turn_.verdict(i);
   const ContactLines& contacts = desk_->contacts;
   done.changes = state(i) == RegisterState::open;
   size_t most = SIZE_MAX;
@@ -199,16 +249,7 @@ void Registering::accept(Done& done) noexcept {
   char tag[StatelessAnswers::kTag];
   write_response_head(item.message, item.source, 200, "OK", StatelessAnswers::tag(ground_.config, desk_->transactions[done.item], nullptr, tag), settings_.keep_seconds, out);
   contacts.put(most, out);
-  put_path(request.path, out);
-  if ((verdict[kVerdict_edits] & static_cast<int32_t>(kGrant_require_outbound)) != 0) out.put("Require: outbound\r\n");
-  if (verdict[kVerdict_flow_timer] > 0) {
-    out.put("Flow-Timer: ");
-    out.put_number(static_cast<uint64_t>(verdict[kVerdict_flow_timer]));
-    out.put("\r\n");
-  }
-  out.put("Supported: ");
-  out.put(settings_.supported);
-  out.put("\r\n");
+  put_extras(extras_of(i), out);
   out.put(desk_->date.at(ground_.clock.unix_seconds()));
   out.put(kRegisterEnd);
   SLUICE_INVARIANT(!out.full());
@@ -226,9 +267,7 @@ void Registering::refuse(int status, Text reason, Done& done) noexcept {
     const auto grants = static_cast<uint32_t>(turn_.verdict(done.item)[kVerdict_edits]);
     login_.put_challenge(item, aor, (grants & kGrant_stale_challenge) != 0, out);
   } else if (status == 503) {
-    out.put("Retry-After: ");
-    out.put_number(kRetryLeast + desk_->transactions[done.item] % kRetrySpan);
-    out.put("\r\n");
+    put_retry_after(desk_->transactions[done.item], out);
   }
   out.put(kRegisterEnd);
   keep(status, out, done);
@@ -266,16 +305,16 @@ void Registering::leave(unsigned i) noexcept {
   const Item& item = turn_.item(i);
   if (!item.message.is_request || item.message.method != Method::register_) return;
   ground_.counters.add(Counter::registers_by_objects);
-  if (desk_ == nullptr || item.source.kind != FlowKind::udp || state(i) == RegisterState::answered) return;
+  if (desk_ == nullptr || item.source.kind != FlowKind::udp || state(i) == RegisterState::answered || state(i) == RegisterState::waiting) return;
   const uint32_t now = ground_.clock.tick();
   desk_->memory.remember(transaction_of(item), RegisterState::held, now, now + Clock::ticks(uint64_t{ground_.config.branch_seconds} * 1'000));
 }
 
 // A 200 promises that the binding outlives the process.
 void Registering::leave_together() noexcept {
-  BindingStore& store = *desk_->store;
   const auto changes = [](const Done& done) { return done.changes; };
   if (std::any_of(desk_->done.begin(), desk_->done.end(), changes)) {
+    BindingStore& store = *desk_->store;
     int error = store.flush();
     // Another thread may have tried to write our changes, and failed.
     if (error == 0 && desk_->failures != store.journal().failures()) error = EIO;
@@ -310,9 +349,7 @@ void Registering::bind(unsigned i) noexcept {
   object_.bind_flow(flow, static_cast<uint32_t>(std::max(verdict[kVerdict_flow_timer], 0)));
   if (verdict[kVerdict_target] > 0) {
     const bool is_flow = (verdict[kVerdict_edits] & static_cast<int32_t>(kGrant_outbound)) != 0;
-    std::string owner(request.aor);
-    owner.append("\n").append(is_flow ? request.instance : Text()).append("\n").append(request.key);
-    object_.own_flow(flow, owner);
+    object_.own_flow(flow, request.aor, is_flow ? request.instance : Text(), request.key);
   }
   inspect_.note_register(flow, turn_.item(i).message, static_cast<uint32_t>(std::max(verdict[kVerdict_target], 0)));
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/now_ns.h"
 #include "core/base/open_text.h"
 #include "core/home/binding_store.h"
 #include "core/home/register_answer.h"
@@ -15,6 +16,7 @@
 #include "core/shard/inspect.h"
 #include "core/shard/object_gate.h"
 #include "core/shard/register_login.h"
+#include "core/shard/shared_registers.h"
 
 namespace sluice {
 
@@ -36,6 +38,15 @@ class Registering {
   // From now on fills `rows`, register_fields numbers per message of a batch. `clock_offset`: milliseconds from the monotonic clock to the
   // store's. `sealer` encrypts temporary GRUUs.
   void open(std::shared_ptr<BindingStore> store, int64_t clock_offset, std::unique_ptr<Sealer> sealer, int32_t* rows);
+  // The same with a store that nodes share: it is asked by TypeScript, and set_clock() says its time.
+  void open_shared(NodeName node, std::unique_ptr<Sealer> sealer, int32_t* rows);
+  void set_clock(int64_t offset) noexcept {
+    if (desk_ != nullptr) desk_->clock_offset = offset;
+  }
+  uint32_t waiting() const noexcept { return desk_ == nullptr || desk_->shared == nullptr ? 0 : desk_->shared->waiting(); }
+  SharedRegisters* shared() noexcept { return desk_ == nullptr ? nullptr : desk_->shared.get(); }
+  // What the store says of a batch of shared(); empty: it did not answer.
+  void answer_shared(uint32_t batch, Text outcomes) noexcept;
   void configure(RegisterSettings settings) { settings_ = std::move(settings); }
 
   RegisterLogin& login() noexcept { return login_; }
@@ -71,7 +82,8 @@ class Registering {
   // Exists only in a registrar.
   struct Desk {
     Desk(std::shared_ptr<BindingStore> of, uint32_t most) : store(std::move(of)), memory(most) {}
-    std::shared_ptr<BindingStore> store;
+    std::shared_ptr<BindingStore> store;      // or else `shared`
+    std::unique_ptr<SharedRegisters> shared;
     int64_t clock_offset = 0;
     int32_t* rows = nullptr;
     std::unique_ptr<GruuWriter> gruus;
@@ -84,6 +96,7 @@ class Registering {
     ContactLines contacts;
     DateLine date;
     RegisterOperation operation;
+    char flow[kMaxFlowId];                 // of `operation`
     std::vector<Done> done;                // of this batch
     OpenText answers;                      // until the next batch
     uint64_t failures = 0;                 // of the journal, before the first change of the batch
@@ -95,6 +108,11 @@ class Registering {
   uint16_t payer_of(const Item& item) const noexcept;
   bool is_copy_of(unsigned i, unsigned first) const noexcept;
   const Done* original_of(unsigned i) const noexcept;
+  uint64_t store_now() const noexcept { return now_ns() / 1'000'000 + static_cast<uint64_t>(desk_->clock_offset); }
+  void write_operation(unsigned i, uint64_t now) noexcept;
+  RegisterExtras extras_of(unsigned i) const noexcept;
+  bool is_waiting(unsigned i) const noexcept;
+  bool hold(unsigned i) noexcept;
   bool save(unsigned i, bool is_copy, uint64_t now, Outcome& outcome) noexcept;
   void accept(Done& done) noexcept;
   void refuse(int status, Text reason, Done& done) noexcept;

@@ -104,7 +104,7 @@ class Shard {
   std::vector<Alert>& alerts() noexcept { return ground_.alerts.list(); }
   std::vector<News> take_news() noexcept { return ground_.news.take(); }
   ObjectEvents& object_events() noexcept { return object_events_; }
-  uint32_t pending() const noexcept { return remembered_.size() + proxying_.open_count(); }
+  uint32_t pending() const noexcept { return remembered_.size() + proxying_.open_count() + registering_.waiting(); }
   Turn& turn() noexcept { return turn_; }
   Tap& tap() noexcept { return tap_; }
   ObjectGate& object() noexcept { return object_; }

@@ -10,6 +10,9 @@ function opened(): { desk: RegisterDesk; decide: (batch: readonly (readonly [num
   let rows: Int32Array = new Int32Array(0);
   const shard = {
     serveRegisters: (_table: Location, given: Int32Array) => void (rows = given),
+    shareRegisters: () => undefined,
+    setRegisterClock: () => undefined,
+    answerRegisters: () => undefined,
     setRegisters: () => undefined,
     offerLogins: () => undefined,
     checkLogin: () => LoginState.left,
@@ -17,7 +20,7 @@ function opened(): { desk: RegisterDesk; decide: (batch: readonly (readonly [num
     learnHa1: () => undefined,
     forgetHa1s: () => undefined,
   };
-  const desk = new RegisterDesk({ shard, table: {} as Location, gruuKey: new Uint8Array(32), servesOutbound: true });
+  const desk = new RegisterDesk({ shard, bindings: {} as Location, gruuKey: new Uint8Array(32), servesOutbound: true });
   desk.configure(OPTIONS, 30);
   const decide = (batch: readonly (readonly [number, number])[]): boolean[] => {
     const records = new Int32Array(Const.batchSize * Const.recordFields);
