@@ -193,11 +193,13 @@ void ShardHost::hand_over(unsigned count) noexcept {
   }
   if (needs_callback) report(napi_make_callback(env, nullptr, global, on_batch_.Value(), 1, &argument, nullptr));
   else if (running_ != nullptr) running_->shard->execute();  // what has thrown may have closed it
-  if (!on_saves_.IsEmpty() && running_ != nullptr && running_->shard->registering().shared()->has_new()) save_registers();
+  if (running_ != nullptr) save_registers(true);
 }
 
-// The REGISTERs of the batch go to the store that nodes share.
-void ShardHost::save_registers() noexcept {
+// The REGISTERs of the batch go to the store that nodes share. From within a callback that happens before its promises go on, so that no
+// REGISTER of the object path overtakes them.
+void ShardHost::save_registers(bool as_callback) noexcept {
+  if (on_saves_.IsEmpty() || !running_->shard->registering().shared()->has_new()) return;
   const napi_env env = running_->env;
   const SharedRegisters::Batch batch = running_->shard->registering().shared()->take();
   napi_value global, arguments[3];
@@ -206,7 +208,8 @@ void ShardHost::save_registers() noexcept {
       napi_create_buffer_copy(env, batch.saves.size(), batch.saves.data(), &copied, &arguments[1]) != napi_ok ||
       napi_create_string_latin1(env, batch.names.data(), batch.names.size(), &arguments[2]) != napi_ok)
     return;
-  report(napi_make_callback(env, nullptr, global, on_saves_.Value(), 3, arguments, nullptr));
+  if (as_callback) report(napi_make_callback(env, nullptr, global, on_saves_.Value(), 3, arguments, nullptr));
+  else report(napi_call_function(env, global, on_saves_.Value(), 3, arguments, nullptr));
 }
 
 // What our own code has thrown goes to the worker's uncaughtException. There is no exception when the worker is being stopped.
@@ -227,6 +230,7 @@ Napi::Value ShardHost::next(const Napi::CallbackInfo& info, Shard& shard) {
 // finish(): carries out the verdicts and leaves the rest to the next turn
 Napi::Value ShardHost::finish(const Napi::CallbackInfo& info, Shard& shard) {
   shard.execute();
+  save_registers(false);
   return info.Env().Undefined();
 }
 

@@ -128,7 +128,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   static void on_closed(uv_handle_t* handle);
   static void spin(Running* running) noexcept;
   void hand_over(unsigned count) noexcept;
-  void save_registers() noexcept;
+  void save_registers(bool as_callback) noexcept;
   void report(napi_status status) noexcept;
   static void end(Running* running);
   static void on_environment_ends(napi_async_cleanup_hook_handle handle, void* running);

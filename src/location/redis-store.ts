@@ -55,6 +55,8 @@ export class RedisStore implements LocationStore {
   readonly #tell: (news: BindingNewsRow) => void;
   #offset = Date.now() - monotonic();
   #most: number;
+  /** By address of record: whether the last REGISTER may put its bindings. */
+  readonly #charging = new Map<string, Promise<boolean>>();
   /** Of flows that ended; the process waits for it as it ends. */
   readonly #removing = new Set<Promise<number>>();
 
@@ -97,8 +99,9 @@ export class RedisStore implements LocationStore {
     this.#most = maxBindings / SHARES;
   }
 
-  async save(aor: string, { callId, cseq, everything, put, drop, maxContacts, maxFlows, payer }: RegisterOperation): Promise<SaveResult> {
-    if (payer !== undefined && put.length > 0 && !(await this.#charge(payer, put))) return { outcome: "source-full" };
+  async save(aor: string, operation: RegisterOperation): Promise<SaveResult> {
+    const { callId, cseq, everything, put, drop, maxContacts, maxFlows } = operation;
+    if (!(await this.#mayPut(aor, operation))) return { outcome: "source-full" };
     // Before the reply, which may be lost although the server carried the command out.
     for (const binding of put) {
       const flow = lifeline(binding);
@@ -198,6 +201,24 @@ export class RedisStore implements LocationStore {
     clearInterval(this.#timer);
     await Promise.allSettled(this.#removing);
     await closeRedis(this.#client);
+  }
+
+  /** Whether the source has a share left. That takes a command of its own, so whatever comes next for the same address waits for its outcome. */
+  async #mayPut(aor: string, { payer, put }: RegisterOperation): Promise<boolean> {
+    const before = this.#charging.get(aor);
+    const isCharged = payer !== undefined && put.length > 0;
+    if (before === undefined && !isCharged) return true;
+    const charged = (async () => {
+      await before;
+      return !isCharged || (await this.#charge(payer, put));
+    })();
+    const settled = charged.catch(() => false);
+    this.#charging.set(aor, settled);
+    try {
+      return await charged;
+    } finally {
+      if (this.#charging.get(aor) === settled) this.#charging.delete(aor);
+    }
   }
 
   /** False: the source has used up its share. What its bindings are called there is short, whatever it registers. */

@@ -1,5 +1,6 @@
 /** Two registrars on one Redis: what one learns the other knows at once, and neither harms the other (SA-5). */
 import { expect, onTestFinished, test } from "vitest";
+import { Admin } from "../support/admin.js";
 import { Asker, manyTimes } from "../support/asker.js";
 import { often } from "../support/often.js";
 import { Edge } from "../support/edge.js";
@@ -175,6 +176,81 @@ test("SA-5 REG-14 Redis is killed during REGISTERs with two Contacts: all or not
     if (!isRight) wrong.push(`u${at}: ${statusOf.get(at)} and ${count} Contacts`);
   });
   expect(wrong.slice(0, 10)).toEqual([]);
+});
+
+test("SA-5 REG-14 one of three registrars is killed during REGISTERs: the others have whatever it answered with 200, and serve on", { timeout: 120_000 }, async () => {
+  const redis = await RedisServer.start();
+  onTestFinished(() => redis.stop());
+  const settings = { SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.2", SLUICE_LOCATION: redis.url };
+  const doomed = await Home.open(settings);
+  onTestFinished(() => doomed.server.stop());
+  const others = [await Home.start(settings), await Home.start(settings)];
+  const asker = await Asker.open(`three-${process.pid}`, "127.0.0.2");
+  onTestFinished(() => asker.close());
+  const ports = [doomed.port, ...others.map(({ port }) => port)];
+  const register = (at: number): string =>
+    [
+      `REGISTER sip:${DOMAIN} SIP/2.0`,
+      `Via: SIP/2.0/UDP ${asker.at};branch=${newBranch()};rport`,
+      `Via: SIP/2.0/UDP 192.0.2.7;branch=${newBranch()}`,
+      `From: <sip:u${at}@${DOMAIN}>;tag=1\nTo: <sip:u${at}@${DOMAIN}>\nCall-ID: three-${at}`,
+      "Supported: path, outbound",
+      `Path: <sip:token-${at}@${asker.at};lr;ob>`,
+      `Contact: <sip:u${at}@192.0.2.7>;reg-id=1;+sip.instance="<${instanceOf(`u${at}`)}>"`,
+    ].join("\n");
+  const statuses = new Map<number, number | undefined>();
+  let killed: Promise<void> | undefined;
+  await manyTimes(often(6_000), AT_ONCE, async (at) => {
+    const isDoomed = at % 3 === 0;
+    if (isDoomed && killed !== undefined) return;
+    const answer = await asker.ask(register(at), ports[at % 3] ?? 0, isDoomed ? 2_000 : undefined);
+    statuses.set(at, answer?.status);
+    if (isDoomed && statuses.size > often(2_000)) killed ??= doomed.server.kill();
+  });
+  await killed;
+  expect([...statuses].filter(([at, status]) => at % 3 !== 0 && status !== 200)).toEqual([]);
+  const answered = [...statuses].filter(([, status]) => status === 200);
+  const missed: string[] = [];
+  await manyTimes(answered.length, AT_ONCE, async (index) => {
+    const [at = 0] = answered[index] ?? [];
+    const query = `REGISTER sip:${DOMAIN} SIP/2.0\nFrom: <sip:u${at}@${DOMAIN}>;tag=q\nTo: <sip:u${at}@${DOMAIN}>\nCall-ID: query-${at}`;
+    const found = await asker.ask(query, ports[1 + (at % 2)] ?? 0);
+    if (found?.all("Contact").length !== 1) missed.push(`u${at}: ${found?.status} with ${found?.all("Contact").length} Contacts`);
+  });
+  expect(missed.slice(0, 10)).toEqual([]);
+});
+
+test("TX-8 REG-20 while Redis hangs, retransmissions of a REGISTER are absorbed; it is answered once, and 503 if it lasts", { timeout: 60_000 }, async () => {
+  const redis = await RedisServer.start();
+  onTestFinished(() => redis.stop());
+  const plane = await Admin.choose();
+  const home = await Home.start({ SLUICE_EDGES: "127.0.0.2", SLUICE_LOCATION: redis.url, SLUICE_ADMIN_LISTEN: plane.listen });
+  const edge = await home.edge("E", "127.0.0.2");
+  await home.registerBehind(edge, "bob", { instance: instanceOf("bob") });
+  const absorbed = async (): Promise<number> => Number(/^sluice_retransmissions_absorbed_total\S* (\d+)/m.exec((await plane.get("/metrics")).text)?.[1] ?? -1);
+  const before = await absorbed();
+  redis.pause();
+  onTestFinished(() => redis.resume());
+  await edge.say(home.registerBehindOf(edge, "bob", { instance: instanceOf("bob"), regId: 2 }));
+  const { sent } = edge;
+  await edge.send(sent);
+  await edge.send(sent);
+  await expect.poll(absorbed).toBe(before + 2);
+  redis.resume();
+  const answer = await edge.next();
+  expect([200, 503]).toContain(answer.status);
+  await edge.nothing();
+  // A refusal is not remembered, so now it is carried out, or answered again.
+  await edge.send(sent);
+  expect((await edge.response(200)).all("Contact")).toHaveLength(2);
+  redis.pause();
+  await edge.say(home.registerBehindOf(edge, "bob", { instance: instanceOf("bob"), regId: 3 }));
+  expect((await edge.response(503)).header("Retry-After")).toMatch(/^\d+$/);
+  redis.resume();
+  await expect.poll(async () => {
+    await edge.say(home.registerBehindOf(edge, "bob", { instance: instanceOf("bob"), regId: 3 }));
+    return (await edge.next()).status;
+  }).toBe(200);
 });
 
 /** Two nodes with one name and one address, as behind a balancer or a shared address; only one of them is up at a time. */
