@@ -42,7 +42,7 @@ export async function start(settings: Settings, options: Options = {}): Promise<
   let hasStopped = (): void => undefined;
   const stopped = new Promise<void>((resolve) => (hasStopped = resolve));
   const end = async (): Promise<void> => {
-    await service.drainAll();
+    await service.drainAll("the program that embeds it");
     await service.close();
     hasStopped();
   };

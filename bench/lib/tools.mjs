@@ -31,15 +31,16 @@ export function certificate() {
   return { cert, key };
 }
 
-/** Path of the executable built from native/bench/NAME.cc, which needs only native/bench/lib, and OpenSSL for TLS. */
-export function program(name) {
+/** Path of the executable built from native/bench/NAME.cc, which needs only native/bench/lib, these files of the product, and OpenSSL for TLS. */
+export function program(name, files = []) {
   mkdirSync(OUT, { recursive: true });
   const withTls = tlsMissing() === undefined;
   const source = join(NATIVE, "bench", `${name}.cc`);
   const executable = join(OUT, withTls ? `${name}-tls` : name);
-  if (timeOf(executable) > newest([source, join(NATIVE, "bench/lib")], [".cc", ".h"])) return executable;
+  const sources = [source, ...files.map((file) => join(NATIVE, file))];
+  if (timeOf(executable) > newest([...sources, join(NATIVE, "bench/lib"), ...(files.length > 0 ? [join(NATIVE, "core")] : [])], [".cc", ".h"])) return executable;
   say(`compiling ${name}${withTls ? "" : " without TLS"} …`);
-  const result = spawnSync(COMPILER, [...FLAGS, ...(withTls ? ["-DBENCH_TLS"] : []), source, "-o", executable, ...(withTls ? ["-lssl", "-lcrypto"] : [])], { stdio: "inherit" });
+  const result = spawnSync(COMPILER, [...FLAGS, ...(withTls ? ["-DBENCH_TLS"] : []), ...sources, "-o", executable, ...(withTls ? ["-lssl", "-lcrypto"] : [])], { stdio: "inherit" });
   if (result.error !== undefined) fail("a C++20 compiler is missing: apt-get install -y g++");
   if (result.status !== 0) fail(`${name} does not compile`);
   return executable;

@@ -59,6 +59,11 @@ Napi::Value stop_accepting(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value start_accepting(const Napi::CallbackInfo& info) {
+  if (const auto cluster = find_cluster(info[0].ToNumber().Uint32Value())) cluster->sockets.start_accepting();
+  return info.Env().Undefined();
+}
+
 Napi::Value set_tls(const Napi::CallbackInfo& info) {
   const auto cluster = find_cluster(info[0].ToNumber().Uint32Value());
   std::string fault;

@@ -61,6 +61,9 @@ struct Cluster {
 Napi::Value create_cluster(const Napi::CallbackInfo& info);
 // stopAccepting(cluster: number)
 Napi::Value stop_accepting(const Napi::CallbackInfo& info);
+
+// startAccepting(cluster: number)
+Napi::Value start_accepting(const Napi::CallbackInfo& info);
 // setTls(cluster: number, material: TlsMaterial): undefined, or the reason why the previous certificates stay in force
 Napi::Value set_tls(const Napi::CallbackInfo& info);
 // setNonceKeys(cluster: number, keys: Uint8Array[]): the first one signs

@@ -28,6 +28,7 @@ void ShardHost::define(Napi::Env env, Napi::Object exports) {
                                        InstanceMethod<&ShardHost::call<&ShardHost::set_upgrade_hook>>("setUpgradeHook"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::alerts>>("alerts"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::stop_accepting>>("stopAccepting"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::start_accepting>>("startAccepting"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::pending>>("pending"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::flows>>("flows"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::survey>>("survey"),
@@ -333,6 +334,11 @@ Napi::Value ShardHost::alerts(const Napi::CallbackInfo& info, Shard& shard) {
 
 Napi::Value ShardHost::stop_accepting(const Napi::CallbackInfo& info, Shard& shard) {
   shard.stop_accepting();
+  return info.Env().Undefined();
+}
+
+Napi::Value ShardHost::start_accepting(const Napi::CallbackInfo& info, Shard& shard) {
+  shard.start_accepting();
   return info.Env().Undefined();
 }
 

@@ -57,6 +57,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   Napi::Value set_keys(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value alerts(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value stop_accepting(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value start_accepting(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value pending(const Napi::CallbackInfo& info, Shard& shard);
   // object_path.cc
   Napi::Value origin(const Napi::CallbackInfo& info, Shard& shard);

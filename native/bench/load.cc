@@ -110,13 +110,15 @@ class Load {
   int storm() {
     if (!engine_.open_and_register(1, 1)) return 1;
     const Sample begin = engine_.sample();
-    if (!engine_.open_and_register(engine_.flows(), at_once_)) return 1;
+    const uint32_t registering = o_.real("core-rate") > 0 ? engine_.flows() : at_once_;
+    if (!engine_.open_and_register(engine_.flows(), at_once_, registering)) return 1;
     const Sample end = engine_.sample();
     const double cpu = static_cast<double>(end.cpu - begin.cpu) / 1e9;
     JsonLine line = begin_line("storm");
     line.count("at_once", at_once_).real("seconds_until_all", static_cast<double>(end.when - begin.when) / 1e9).real("edge_cpu_seconds", cpu);
     line.count("lost", engine_.exchange().ledger().lost()).count("mismatched", engine_.exchange().tally().mismatched);
     line.count("closed", engine_.clients().closed()).count("refused", engine_.clients().refused());
+    line.real("core_rate", o_.real("core-rate")).count("put_off", engine_.exchange().refusals()).count("most_503_of_a_phone", engine_.exchange().most_refusals());
     print_memory(line, engine_.edge().memory());
     return 0;
   }
@@ -159,7 +161,7 @@ int main(int argc, char** argv) {
                    {"workload", "register"},    {"flows", "1000"},           {"window", "96"},  {"rate", "0"},
                    {"seconds", "3"},            {"warmup", "0.5"},           {"size", "700"},   {"pid", "0"},
                    {"timeout-ms", "1000"},      {"bare", "0"},               {"sockets", "each"}, {"sleep", "0"},
-                   {"at-once", "64"},           {"attacks", "2000"},         {"search", "0"}});
+                   {"at-once", "64"},           {"attacks", "2000"},         {"search", "0"},         {"core-rate", "0"}});
   if (options.text("core").size() != kSentBySize) {
     std::fprintf(stderr, "load: --core must have %zu characters, such as 127.0.0.1:15070\n", kSentBySize);
     return 2;

@@ -306,6 +306,33 @@ TEST("SA-8 clients are moved out a few at a time, idle ones first, and a UDP flo
   CHECK(rig.at(flow)->flags & kFlow_dead);
 }
 
+TEST("SA-8 clients that have been silent for longest are moved out first, and a shard that stays after all accepts again") {
+  ShardRig rig;
+  std::vector<Peer> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.push_back(Peer::tcp(rig.port(ShardRig::kClientTcp)));
+    rig.turn();
+  }
+  rig.pass(1000);
+  clients[0].send("\r\n\r\n");
+  rig.hear(clients[0], "\r\n");
+  rig.pass(1000);
+  clients[2].send("\r\n\r\n");
+  rig.hear(clients[2], "\r\n");
+  rig->stop_accepting();
+  CHECK_EQ(rig->inspect().move_out(1, false), 2u);
+  CHECK_EQ(rig.hear(clients[1], "<EOF>"), "<EOF>");
+  CHECK_EQ(rig->inspect().move_out(1, false), 1u);
+  CHECK_EQ(rig.hear(clients[0], "<EOF>"), "<EOF>");
+  const Peer late = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  rig.turn();
+  CHECK_EQ(rig.count(Counter::stream_flows), 1);
+  rig->start_accepting();
+  late.send("\r\n\r\n");
+  rig.hear(late, "\r\n");
+  CHECK_EQ(rig.count(Counter::stream_flows), 2);
+}
+
 TEST("SA-16 a tap copies what its filters match, both ways, and nothing without filters") {
   Scene scene;
   ShardRig& rig = scene.rig;

@@ -12,6 +12,7 @@ import { Lists, type PageRequest } from "./lists.js";
 import { LogLevel } from "./log-level.js";
 import { ControlRefusal } from "./control-refusal.js";
 import type { ControlRequest } from "./control-request.js";
+import type { DrainView } from "./drain-view.js";
 import type { BindingsView, Running } from "./running.js";
 import { Starts } from "./starts.js";
 import { StatusPage } from "./status.js";
@@ -79,7 +80,8 @@ export class Control {
       route("DELETE", "traces/*", (request) => this.#done(tracer.stop(request.place(0)))),
       route("POST", "reload", () => running.reload()),
       route("POST", "upgrade", () => running.upgrade("the operator")),
-      route("POST", "drain", () => this.#done(running.drain())),
+      route("GET", "drain", () => ({ drain: running.drainView ?? null })),
+      route("POST", "drain", (request) => this.#drain(request.optionalText("action", "start"))),
     ];
   }
 
@@ -103,6 +105,19 @@ export class Control {
 
   #done(_: void): { readonly ok: true } {
     return { ok: true };
+  }
+
+  #drain(action: string): { readonly drain: DrainView | null } {
+    const running = this.#running;
+    const { drainView } = running;
+    if (action === "start") running.drain();
+    else if (action !== "pause" && action !== "stop") throw new ControlRefusal(400, `action: expected start, pause or stop, not ${action}`);
+    else if (drainView === undefined) throw new ControlRefusal(409, "it is not draining");
+    else if (action === "pause") running.pauseDrain();
+    // Whoever sent the signal waits for the end, and will not wait for ever.
+    else if (drainView.by.startsWith("SIG")) throw new ControlRefusal(409, `${drainView.by} began this drain: the process has to end. \`sluice drain --pause\` holds it up`);
+    else running.stay();
+    return { drain: running.drainView ?? null };
   }
 
   #bindings(): BindingsView {

@@ -33,6 +33,7 @@ export const processMetrics: readonly RunningMetric[] = [
   },
   { name: "upgrades_total", help: "Upgrades of this process and of those before it that it took over from.", label: "result", labels: "done; failed: the old process went on; refused: it did not begin", read: ({ upgrades }) => Object.entries(upgrades) },
   gauge("draining", "1 from the beginning of a drain on.", ({ state }) => Number(state === "draining")),
+  gauge("drain_seconds", "Seconds until the drain is done, at the latest; it stands still during a pause.", ({ drainView }) => drainView?.seconds ?? 0),
   gauge("flows_limit", "`SLUICE_MAX_FLOWS`.", ({ config }) => config.maxFlows),
   { name: "store_up", help: "1 while the location store, embedded or Redis, can be reached and written (registrar, standalone).", gauge: true, home: true, read: (running) => [["", Number(storeIsUp(running))]] },
   gauge("flow_owners", "Flows, open ones and past ones, of which it is known who registered over them.", ({ pool }) => pool.flowOwners().known),

@@ -3,6 +3,7 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { Counter } from "../native/layout.js";
 import { showShardListener } from "../native/listener-of.js";
 import { version } from "../base/version.js";
+import type { DrainView } from "./drain-view.js";
 import type { Running } from "./running.js";
 import { hexOf } from "./starts.js";
 
@@ -10,6 +11,8 @@ export interface Status {
   readonly version: string;
   readonly mode: string;
   readonly state: "up" | "draining";
+  /** Null: it is not draining. */
+  readonly drain: DrainView | null;
   readonly pid: number;
   /** Which start this is, as `sluice token` names it. */
   readonly id: string;
@@ -45,7 +48,7 @@ export class StatusPage {
   }
 
   read(): Status {
-    const { pool, config, state, listeners, log, targetCount } = this.#running;
+    const { pool, config, state, drainView, listeners, log, targetCount } = this.#running;
     const counters = Object.fromEntries(Object.entries(Counter).map(([name, which]) => [name, Number(pool.counter(which))]));
     // A sample is the whole interval between two looks.
     const loopDelayMs = Math.max(0, Math.round(this.#delay.percentile(99) / 10_000 - DELAY_SAMPLE_MS * 100) / 100);
@@ -54,6 +57,7 @@ export class StatusPage {
       version: version(),
       mode: config.mode,
       state,
+      drain: drainView ?? null,
       pid: process.pid,
       id: hexOf(this.#running.boot),
       at: this.#running.startedAt + performance.now() - this.#began,

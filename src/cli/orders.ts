@@ -2,6 +2,7 @@
 import type { BanView } from "../admin/bans.js";
 import type { KeyView } from "../admin/keys.js";
 import type { LogLevelView } from "../admin/log-level.js";
+import { type DrainView, sayDrain } from "../admin/drain-view.js";
 import type { ReloadReport, UpgradeReport } from "../admin/running.js";
 import { ask, adminPlaneOf } from "./client.js";
 import { type Command, CommandError, Exit } from "./command.js";
@@ -13,19 +14,27 @@ const UPGRADE_MS = 90_000;
 
 export const drain: Command = {
   name: "drain",
-  summary: "stop taking requests, move flows out slowly, exit",
+  summary: "stop taking requests, move flows out slowly, exit; or pause, or stay after all",
   usage: "",
-  help: `${COMMON_HELP}
+  help: `
+  --pause            close no more connections for now; new requests still get 503. \`sluice drain\` goes on
+  --stop             call it off: take requests and connections again${COMMON_HELP}
 
 The same as SIGTERM: new requests get 503, pending ones may finish within SLUICE_DRAIN_SECONDS, then SLUICE_DRAIN_RATE
-connections a second are closed, then the process exits.
+connections a second are closed, those that have been silent for longest first, then the process exits.
+A drain that a signal began cannot be called off.
 
-  sluice drain`,
+  sluice drain
+  sluice drain --pause
+  sluice drain --stop`,
   run: async (args) => {
-    const { values } = readOptions(args, {});
-    const answer = await ask<object>(adminPlaneOf(values.admin), "POST", "/api/drain", {});
+    const { values } = readOptions(args, { pause: { type: "boolean" }, stop: { type: "boolean" } });
+    if (values.pause && values.stop) throw new CommandError(Exit.usage, "--pause or --stop, not both");
+    const action = values.stop ? "stop" : values.pause ? "pause" : "start";
+    const answer = await ask<{ readonly drain: DrainView | null }>(adminPlaneOf(values.admin), "POST", "/api/drain", { action });
     if (values.json) printJson(answer);
-    else print("draining; `sluice status` shows how far it is");
+    else if (action === "stop") print("it stays: requests and connections are taken again");
+    else print(answer.drain === null ? "draining; `sluice status` shows how far it is" : sayDrain(answer.drain));
     return Exit.ok;
   },
 };

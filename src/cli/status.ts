@@ -1,5 +1,6 @@
 /** `sluice status`: one page about the running process. */
 import type { Status } from "../admin/status.js";
+import { sayDrain } from "../admin/drain-view.js";
 import { ask, adminPlaneOf, send } from "./client.js";
 import { type Command, Exit } from "./command.js";
 import { findPlace } from "./place.js";
@@ -40,6 +41,7 @@ function pageText(page: Status, ready: { readonly status: number; readonly text:
     `listeners   ${page.listeners.join("  ")}`,
     `shards      ${page.shards.running} of ${page.shards.configured}`,
     `flows       ${flows.stream} connections, ${flows.udp} UDP, limit ${flows.limit}`,
+    ...(page.drain === null ? [] : [`drain       ${sayDrain(page.drain)}`]),
     `requests    ${counters["requestsIn"] ?? 0} received, ${counters["requestsRelayed"] ?? 0} relayed, ${page.pending} pending`,
     `refused     ${counters["replies403"] ?? 0} × 403, ${counters["replies430"] ?? 0} × 430, ${counters["replies503"] ?? 0} × 503`,
     `REGISTER    ${counters["registrationsAccepted"] ?? 0} accepted, ${counters["registrationsDenied"] ?? 0} denied, ${counters["registrationsFailed"] ?? 0} failed`,

@@ -1,6 +1,7 @@
 /** Decides on a request (RFC 3261 16.3-16.6 as far as a relay without forking needs it, RFC 5626 5). */
 import {
   Action,
+  ContactFlag,
   Edit,
   FlowFlag,
   HeaderFlag,
@@ -194,6 +195,7 @@ function outgoing(records: Int32Array, row: number, verdicts: Int32Array, out: n
       const treatment = registerTreatment(records, row, rules.outbound, walked.topOb);
       if (treatment !== Registering.none) edits |= Edit.path;
       if (treatment === Registering.outbound) edits |= Edit.pathOb | Edit.markOutbound;
+      if ((records[row + RecordField.contact]! & ContactFlag.sos) !== 0) edits |= Edit.urgent;
     } else {
       edits |= recordRouting(records, row, rules.outbound, walked.topOb, walked.outgoing);
     }

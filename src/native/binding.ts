@@ -295,6 +295,7 @@ export interface Shard extends ObjectPort {
   /** Takes the alerts since the last call. */
   alerts(): readonly Alert[];
   stopAccepting(): void;
+  startAccepting(): void;
   /** Requests that are remembered now. */
   pending(): number;
   /** Looks at `steps` slots from `cursor` on (0: from the start) for at most `most` flows; the cursor that comes back is 0 at the end. */
@@ -445,6 +446,8 @@ export interface Binding extends Reader {
   standIn(child: number): never;
   /** Connections are refused from now on, by all shards. */
   stopAccepting(cluster: number): void;
+  /** And accepted again; each shard has to be told as well. */
+  startAccepting(cluster: number): void;
   /** Reads certificates and authorities for all shards, which take them by `useTls`; the reason when they are no good, and nothing changes. */
   setTls(cluster: number, material: TlsMaterial): string | undefined;
   /** The keys of the nonces of digest authentication, which nodes may share; the first one signs. */

@@ -44,6 +44,10 @@ export class AlertLog {
         return this.#log.info({ shard, upstream: peer }, "an upstream answers again");
       case Event.upstreamDown:
         return this.#log.warn({ shard, upstream: peer }, "an upstream does not answer: it gets no requests until it does");
+      case Event.upstreamBusy:
+        return this.#log.warn({ shard, upstream: peer }, "an upstream is slow or refuses: REGISTERs wait, and phones are told to come back later");
+      case Event.upstreamCalm:
+        return this.#log.info({ shard, upstream: peer }, "no REGISTER waits for this upstream any longer");
       case Event.nodeUp:
         return this.#log.info({ shard, node: number, address: peer }, "an edge of the farm answers again");
       case Event.nodeDown:

@@ -8,6 +8,7 @@ import { showShardListener } from "../native/listener-of.js";
 import { binding } from "../native/load.js";
 import type { Log } from "../observe/log.js";
 import { bannerOf } from "./banner.js";
+import { sayDrain } from "../admin/drain-view.js";
 import { checkHeir } from "./bequest.js";
 import type { Predecessor } from "./predecessor.js";
 import { keepPrivate } from "./private-state.js";
@@ -78,8 +79,14 @@ async function run(service: Service, orders: Orders, isStoodFor: boolean): Promi
     if (typeof told === "string") {
       const { drainSeconds, drainRate } = service.config;
       log.info({ signal: told, seconds: drainSeconds, rate: drainRate }, "draining: new requests get 503, a second signal ends at once");
+      // A drain that may be called off is not yet the end to systemd, whose patience would begin to count.
+      if (told.startsWith("SIG")) manager.stopping();
+      if (!(await service.drainAll(told))) {
+        log.info("the drain was called off: requests and connections are taken again");
+        orders.again();
+        continue;
+      }
       manager.stopping();
-      await service.drainAll();
       manager.close();
       return end(service, told);
     }
@@ -129,7 +136,7 @@ interface Replacement {
 class Orders {
   /** Who asked for the end, or who took over. */
   told: Promise<string | Replacement>;
-  #tell: (what: string | Replacement) => void = () => undefined;
+  #tell!: (what: string | Replacement) => void;
   #isEnding = false;
   #reload: (() => void) | undefined;
   #wantsReload = false;
@@ -137,7 +144,7 @@ class Orders {
   #successor: Successor | undefined;
 
   constructor() {
-    this.told = new Promise((resolve) => (this.#tell = resolve));
+    this.told = this.#next();
     onSignal((signal) => this.#take(signal));
   }
 
@@ -145,7 +152,6 @@ class Orders {
   end(why: string): void {
     if (this.#isEnding && why.startsWith("SIG")) binding.exitNow(1);
     this.#isEnding = true;
-    this.#reload = () => undefined;
     this.#tell(why);
   }
 
@@ -154,10 +160,15 @@ class Orders {
     this.#tell({ successor, report });
   }
 
-  /** The process that took over is gone. */
+  /** The process that took over is gone, or the drain was called off. */
   again(): void {
     this.#successor = undefined;
-    this.told = new Promise((resolve) => (this.#tell = resolve));
+    this.#isEnding = false;
+    this.told = this.#next();
+  }
+
+  #next(): Promise<string | Replacement> {
+    return new Promise((resolve) => (this.#tell = resolve));
   }
 
   onReload(reload: () => void): void {
@@ -177,13 +188,13 @@ class Orders {
     if (signal === "SIGUSR2") return this.#upgrade();
     if (signal !== "SIGHUP") return this.end(signal);
     if (this.#reload === undefined) this.#wantsReload = true;
-    else this.#reload();
+    else if (!this.#isEnding) this.#reload();
   }
 }
 
-function statusOf({ pool, targetCount }: Service): string {
+function statusOf({ pool, targetCount, drainView }: Service): string {
   const flows = pool.counter(Counter.streamFlows) + pool.counter(Counter.udpFlows);
-  return [...pool.ills, `${flows} flows, ${pool.counter(Counter.requestsIn)} requests, ${targetCount} upstream targets`].join("; ");
+  return [...pool.ills, ...(drainView ? [sayDrain(drainView)] : []), `${flows} flows, ${pool.counter(Counter.requestsIn)} requests, ${targetCount} upstream targets`].join("; ");
 }
 
 function listenersOf({ listeners, config }: Service): readonly string[] {

@@ -27,6 +27,7 @@ import { MessageLog } from "../observe/message-log.js";
 import type { Login } from "../auth/authenticator.js";
 import { LoginLog } from "../auth/login-log.js";
 import { printable } from "../base/printable.js";
+import type { DrainView } from "../admin/drain-view.js";
 import type { Bequest } from "./bequest.js";
 import { EmbeddedStore } from "./embedded-store.js";
 import { reread } from "./reload.js";
@@ -67,6 +68,7 @@ export class Service implements Running {
   readonly #cluster: number;
   readonly #onDrain: () => void;
   #news: NodeJS.Timeout | undefined;
+  #drain: { readonly by: string; readonly since: number } | undefined;
   readonly #environment: () => Environment;
   #upgrade: Upgrade | undefined;
 
@@ -252,7 +254,16 @@ export class Service implements Running {
   }
 
   drain(): void {
-    this.#onDrain();
+    if (this.pool.draining === undefined) this.#onDrain();
+    else this.pool.pauseDrain(false);
+  }
+
+  pauseDrain(): void {
+    this.pool.pauseDrain(true);
+  }
+
+  stay(): void {
+    this.pool.stay();
   }
 
   /** As a whole or not at all, and one at a time. */
@@ -304,9 +315,20 @@ export class Service implements Running {
     return { changed: [], needRestart: [], errors };
   }
 
-  async drainAll(): Promise<void> {
+  /** False: it was called off. */
+  async drainAll(by: string): Promise<boolean> {
     this.state = "draining";
-    await this.pool.drain(this.config.drainSeconds, this.config.drainRate);
+    this.#drain = { by, since: Date.now() };
+    const isDone = await this.pool.drain(this.config.drainSeconds, this.config.drainRate);
+    if (isDone) return true;
+    this.#drain = undefined;
+    this.state = "up";
+    return false;
+  }
+
+  get drainView(): DrainView | undefined {
+    const { draining } = this.pool;
+    return this.#drain && draining && { ...this.#drain, ...draining };
   }
 
   /** False: a shard cannot be ended. `why`: who asked for it. */

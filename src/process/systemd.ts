@@ -33,7 +33,7 @@ export class ServiceManager {
   }
 
   stopping(): void {
-    binding.sdNotify(`STOPPING=1\nSTATUS=draining, ${this.#status()}`);
+    binding.sdNotify(`STOPPING=1\nSTATUS=${this.#status()}`);
   }
 
   close(): void {

@@ -35,6 +35,10 @@ export type ToShard =
   | { readonly kind: "ask"; readonly id: number; readonly question: Question }
   /** `rate`: connections closed per second once no requests are pending, 0: all at once. */
   | { readonly kind: "drain"; readonly seconds: number; readonly rate: number }
+  /** The drain pauses, or goes on. */
+  | { readonly kind: "pause"; readonly isPaused: boolean }
+  /** The drain is called off. */
+  | { readonly kind: "stay" }
   /** All shards are ready: from now on it reads. With a channel it first takes over what another process sends there, and reads when asked to resume. */
   | { readonly kind: "go"; readonly channel: number | undefined }
   | { readonly kind: "close" };

@@ -107,9 +107,9 @@ export class ObjectPath {
     if (refusal !== undefined) this.#refuse(item, verdicts, refusal);
   }
 
-  /** The process is ending: the next run learns from its bindings who registered over which connection. */
-  leave(): void {
-    this.#isLeaving = true;
+  /** The process is ending, or stays after all: the next run learns from its bindings who registered over which connection. */
+  leave(isLeaving: boolean): void {
+    this.#isLeaving = isLeaving;
   }
 
   /** Reports ended flows and failed sends. */

@@ -21,6 +21,7 @@ const STEADY_MS = 60_000;
 const ANSWER_MS = 10_000;
 /** In how many checks a shard may be down before the process counts as unhealthy: ten seconds' worth. */
 const MAX_AWAY = 40;
+const WATCH_MS = 250;
 /** Extra time for a drain, and for a thread to end. */
 const PATIENCE_MS = 5_000;
 
@@ -93,7 +94,9 @@ export class ShardPool {
   #logins: Logins | undefined;
   #lastAsked = 0;
   #ending = false;
-  #onDrained: () => void = () => undefined;
+  #onDrained: (isDone: boolean) => void = () => undefined;
+  /** `passed`: milliseconds, without pauses; `flows`: at the beginning. */
+  #drain: { readonly seconds: number; readonly rate: number; passed: number; isPaused: boolean; flows?: number } | undefined;
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -234,18 +237,56 @@ export class ShardPool {
 
   /**
    * New requests get 503 from now on; when the pending ones are done, connections are closed, `rate` per second (0: at once).
-   * Resolves when all shards are done, or when the time is up. Connections are refused, unless another process accepts them.
+   * Resolves with true when all shards are done, or when the time is up, and with false when it was called off. Connections are refused, unless
+   * another process accepts them.
    */
-  async drain(seconds: number, rate: number, refuses = true): Promise<void> {
+  async drain(seconds: number, rate: number, refuses = true): Promise<boolean> {
     this.#ending = true;
-    const flows = Number(this.counter(Counter.streamFlows));
-    const most = (seconds + (rate === 0 ? 0 : flows / rate)) * 1_000 + PATIENCE_MS;
     // For all shards, including those that are down: connections waiting for them would never be accepted.
     if (refuses) binding.stopAccepting(this.#cluster);
-    const done = new Promise<void>((resolve) => (this.#onDrained = resolve));
+    const done = new Promise<boolean>((resolve) => (this.#onDrained = resolve));
+    this.#drain = { seconds, rate, passed: 0, isPaused: false };
+    const watch = setInterval(() => this.#watchDrain(), WATCH_MS);
     this.#seats.forEach((seat, shard) => seat.thread?.state !== "up" && this.#isDrained(shard));
     this.#tell({ kind: "drain", seconds, rate: Math.ceil(rate / this.size) });
-    await within(done, most);
+    try {
+      return await done;
+    } finally {
+      clearInterval(watch);
+      this.#drain = undefined;
+    }
+  }
+
+  pauseDrain(isPaused: boolean): void {
+    if (this.#drain !== undefined) this.#drain.isPaused = isPaused;
+    this.#tell({ kind: "pause", isPaused });
+  }
+
+  /** Calls the drain off: requests and connections are taken again. */
+  stay(): void {
+    this.#ending = false;
+    this.#drained.clear();
+    binding.startAccepting(this.#cluster);
+    this.#tell({ kind: "stay" });
+    this.#seats.forEach((seat, shard) => seat.thread === undefined && void this.#restart(shard));
+    this.#onDrained(false);
+  }
+
+  /** Undefined: it is not draining. `seconds`: until it is done at the latest; it counts down only while it is not paused. */
+  get draining(): { readonly isPaused: boolean; readonly connections: number; readonly seconds: number } | undefined {
+    if (this.#drain === undefined) return undefined;
+    const { seconds, rate, passed, isPaused } = this.#drain;
+    const connections = Number(this.counter(Counter.streamFlows));
+    return { isPaused, connections, seconds: Math.ceil(Math.max(0, seconds - passed / 1_000) + (rate === 0 ? 0 : connections / rate)) };
+  }
+
+  /** A shard that hangs must not hold up the end. */
+  #watchDrain(): void {
+    if (this.#drain === undefined || this.#drain.isPaused) return;
+    this.#drain.passed += WATCH_MS;
+    const { seconds, rate, passed } = this.#drain;
+    this.#drain.flows ??= Number(this.counter(Counter.streamFlows));
+    if (passed > (seconds + (rate === 0 ? 0 : this.#drain.flows / rate)) * 1_000 + PATIENCE_MS) this.#onDrained(true);
   }
 
   /** False: a thread cannot be ended; it is stuck in a system call. */
@@ -357,7 +398,7 @@ export class ShardPool {
 
   #isDrained(shard: number): void {
     this.#drained.add(shard);
-    if (this.#drained.size === this.size) this.#onDrained();
+    if (this.#drained.size === this.size) this.#onDrained(true);
   }
 
   #storeChanged(shard: number, isUp: boolean, reason: string): void {

@@ -13,6 +13,7 @@ import { networkOf } from "../observe/network.js";
 import { LogRate } from "../observe/log-rate.js";
 import { type Decide, decideBatch } from "./decide-batch.js";
 import { StoreUnavailable } from "../location/store.js";
+import { Drain } from "./drain.js";
 import { BEAT_MS } from "./heartbeat.js";
 import type { FromShard, ShardStart, ToShard } from "./messages.js";
 import { answer } from "./questions.js";
@@ -20,10 +21,7 @@ import { answer } from "./questions.js";
 const BATCHES_PER_WAKE = 8;
 const ALERT_INTERVAL_MS = 250;
 const MOST_BINDING_NEWS = 8_192;
-const DRAIN_POLL_MS = 50;
-const QUIET_MS = 1_000;
 const TAP_INTERVAL_MS = 50;
-const MOVE_INTERVAL_MS = 100;
 const LOGIN_COUNTERS: Readonly<Record<LoginResult, number>> = {
   accepted: Counter.loginsAccepted,
   password: Counter.loginsPassword,
@@ -122,39 +120,26 @@ function relayed(): bigint {
   return counters[Counter.requestsRelayed]! + counters[Counter.responsesRelayed]!;
 }
 
-/** First, requests finish: until none is pending and none was relayed for a second, or the time is up. */
+let draining: Drain | undefined;
+
 function drain(seconds: number, rate: number): void {
   rules.draining = true;
   shard.stopAccepting();
-  const end = performance.now() + seconds * 1_000;
-  let seen = relayed();
-  let quietSince = performance.now();
-  const poll = setInterval(() => {
-    const now = performance.now();
-    if (relayed() !== seen) {
-      seen = relayed();
-      quietSince = now;
-    }
-    if (now < end && (shard.pending() > 0 || (home?.path.open ?? 0) > 0 || now - quietSince < QUIET_MS)) return;
-    clearInterval(poll);
-    moveOut(rate);
-  }, DRAIN_POLL_MS);
+  draining = new Drain(seconds, rate, {
+    shard,
+    isBusy: () => (home?.path.open ?? 0) > 0,
+    relayed,
+    onLeave: () => home?.path.leave(true),
+    onDone: () => say({ kind: "drained" }),
+  });
 }
 
-/** Then connections are closed in slices, so that their clients do not all reach the next edge at once. */
-function moveOut(rate: number): void {
-  home?.path.leave();
-  const slice = rate === 0 ? Infinity : Math.max(1, Math.round((rate * MOVE_INTERVAL_MS) / 1_000));
-  let before = Infinity;
-  const move = (): void => {
-    const most = Math.min(slice, 0xffff_ffff);
-    let left = shard.moveOut(most, false);
-    if (left > 0 && left === before) left = shard.moveOut(most, true);
-    before = left;
-    if (left > 0) return void setTimeout(move, MOVE_INTERVAL_MS);
-    say({ kind: "drained" });
-  };
-  move();
+function stay(): void {
+  draining?.stop();
+  draining = undefined;
+  rules.draining = false;
+  home?.path.leave(false);
+  shard.startAccepting();
 }
 
 let tapping: NodeJS.Timeout | undefined;
@@ -210,6 +195,12 @@ port.on("message", (message: ToShard) => {
       break;
     case "drain":
       drain(message.seconds, message.rate);
+      break;
+    case "pause":
+      draining?.pause(message.isPaused);
+      break;
+    case "stay":
+      stay();
       break;
     case "go":
       go(message.channel);

@@ -1,5 +1,7 @@
 /** SIGTERM: no new requests, pending ones complete, and the process exits in time (RFC 5626 4.5). */
 import { expect, test } from "vitest";
+import { Admin, type AdminAnswer } from "../support/admin.js";
+import { register } from "../support/calls.js";
 import { cast } from "../support/cast.js";
 import { TcpConnection } from "../support/tcp-connection.js";
 
@@ -39,4 +41,38 @@ test("SA-8 an edge with nothing to do exits at once", async () => {
   const { SUT } = await cast({ settings: { SLUICE_DRAIN_SECONDS: "60" } });
   SUT.terminate();
   expect(await SUT.exited()).toBe(0);
+});
+
+test("SA-8 a drain that the operator began pauses, goes back to work, and says when it will end", async () => {
+  const admin = await Admin.choose();
+  const company = await cast({ client: "tcp", settings: { SLUICE_DRAIN_SECONDS: "600", SLUICE_DRAIN_RATE: "1", SLUICE_ADMIN_LISTEN: admin.listen }, own: true });
+  const { SUT, U, U2, A, C } = company;
+  const order = (action: string): Promise<AdminAnswer> => admin.ask("POST", "/api/drain", { action });
+  expect((await order("pause")).status).toBe(409);
+  expect((await order("stop")).status).toBe(409);
+  await register(U, C);
+  // A call that rings holds the drain up.
+  await U.say("INVITE sip:bob@example.com SIP/2.0\nContact: <sip:U@192.0.2.1>");
+  await C.request("INVITE");
+  await order("start");
+  await expect.poll(async () => (await admin.get("/api/drain")).json["drain"]).toMatchObject({ by: "the operator", isPaused: false });
+  expect((await order("pause")).json["drain"]).toMatchObject({ isPaused: true });
+  await expect.poll(async () => Number(/^sluice_drain_seconds (\d+)$/m.exec((await admin.get("/metrics")).text)?.[1])).toBeGreaterThan(500);
+  await U2.say("REGISTER sip:example.com SIP/2.0\nContact: <sip:U2@192.0.2.1>");
+  expect(Number((await U2.response(503)).header("Retry-After"))).toBeGreaterThan(0);
+  expect((await order("nonsense")).status).toBe(400);
+  expect((await order("stop")).json["drain"]).toBeNull();
+  await expect.poll(() => SUT.output).toContain("the drain was called off");
+  expect((await admin.get("/readyz")).status).toBe(200);
+  expect((await admin.get("/metrics")).text).toMatch(/^sluice_drain_seconds 0$/m);
+  await C.reply("486 Busy Here");
+  await U.response(486);
+  // Old connections and new ones work, and so does a second drain.
+  await register(U2, C);
+  await company.reconnect(U);
+  await register(U, C);
+  await A.settle();
+  await order("start");
+  await expect.poll(async () => (await admin.get("/api/status")).json["state"]).toBe("draining");
+  await order("stop");
 });

@@ -53,11 +53,14 @@ class Engine {
         core_(core_tcp_, parse_address(o.text("core")), epoll_),
         exchange_(clients_, core_, requests_, flows_, bare_),
         attackers_(streams_, client_ == "ws", parse_address(o.text("edge"))),
-        edge_(static_cast<pid_t>(o.number("pid"))) {}
+        edge_(static_cast<pid_t>(o.number("pid"))) {
+    exchange_.slow_core(o.real("core-rate"));
+  }
 
   // Opens flows up to a number and registers each once it is open, so that the edge knows the flow and the core its token.
-  // At most `at_once` are in progress. False: it takes too long.
-  bool open_and_register(uint32_t flows, uint32_t at_once) {
+  // At most `at_once` are in progress; `registering`: REGISTERs of these. False: it takes too long.
+  bool open_and_register(uint32_t flows, uint32_t at_once, uint32_t registering = 0) {
+    if (registering == 0) registering = at_once;
     const uint32_t first = clients_.flows();
     const int64_t deadline = now_ns() + kPatience;
     std::deque<uint32_t> queue;
@@ -74,12 +77,13 @@ class Engine {
       clients_.open(flows, at_once);
       for (uint32_t flow : clients_.opened()) exchange_.forget(flow), queue.push_back(flow);
       clients_.opened().clear();
-      while (!queue.empty() && exchange_.ledger().open_count() < at_once) {
+      while (!queue.empty() && exchange_.ledger().open_count() < registering) {
         exchange_.start(Workload::kRegister, queue.front(), now_ns());
         queue.pop_front();
       }
       expire_and_round();
-      if (!queue.empty() || clients_.opening() > 0 || clients_.flows() < flows || exchange_.ledger().open_count() > 0) continue;
+      exchange_.take_due(now_ns(), queue);
+      if (exchange_.has_put_off() || !queue.empty() || clients_.opening() > 0 || clients_.flows() < flows || exchange_.ledger().open_count() > 0) continue;
       // Retry what was lost over UDP, or refused because the edge was not ready.
       registered = 0;
       for (uint32_t flow = first; flow < flows; ++flow) exchange_.registered(flow) ? void(++registered) : queue.push_back(flow);
@@ -155,6 +159,7 @@ class Engine {
 
   // Sends what is composed, then takes what has arrived. Spins by default: otherwise the edge would pay for waking the load program.
   void round() {
+    exchange_.serve(now_ns());
     clients_.flush();
     core_.flush();
     auto client = [this](uint32_t flow, const Message& m) { ++got_, exchange_.client_got(flow, m); };

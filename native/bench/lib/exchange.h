@@ -1,6 +1,10 @@
 // One exchange from either side of the edge: what each side sends, and what it must find in what it receives.
 #pragma once
 
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -25,7 +29,8 @@ class Exchange {
         calls_(clients, core, requests, ledger_, tally_, flows, bare),
         routes_(flows),
         registered_(flows),
-        pings_(flows) {}
+        pings_(flows),
+        refused_(flows) {}
 
   void start(Workload workload, uint32_t flow, int64_t when) {
     uint32_t seq = ledger_.open(flow, when);
@@ -72,8 +77,40 @@ class Exchange {
       }
       if (m.method == "BYE" && m.routes > 0 && !bare_) return tally_.mismatch("BYE with a Route left in it", m);
     }
-    core_.commit(write_response(m, core_.room(), Datagrams::kRoom));
+    const size_t size = write_response(m, core_.room(), Datagrams::kRoom);
+    if (core_rate_ > 0 && m.method == "REGISTER") return answers_.emplace_back(core_.room(), size), void();
+    core_.commit(size);
   }
+
+  // The core answers so many REGISTERs a second and lets the others wait. 0: any number.
+  void slow_core(double rate) { core_rate_ = rate; }
+  void serve(int64_t now) {
+    credit_ = std::min(credit_ + core_rate_ * static_cast<double>(now - served_) / 1e9, std::max(core_rate_ / 100, 1.0));
+    served_ = now;
+    for (; credit_ >= 1 && !answers_.empty(); credit_ -= 1) {
+      std::memcpy(core_.room(), answers_.front().data(), answers_.front().size());
+      core_.commit(answers_.front().size());
+      answers_.pop_front();
+    }
+  }
+
+  // Flows that were told to come back later, and whose time has come.
+  template <typename Flows>
+  void take_due(int64_t now, Flows& out) {
+    for (size_t i = 0; i < put_off_.size();) {
+      if (put_off_[i].first > now) {
+        ++i;
+        continue;
+      }
+      out.push_back(put_off_[i].second);
+      put_off_[i] = put_off_.back();
+      put_off_.pop_back();
+    }
+  }
+  bool has_put_off() const noexcept { return !put_off_.empty(); }
+  // How often the edge or the core said 503, and how often to one flow.
+  uint64_t refusals() const noexcept { return refusals_; }
+  uint32_t most_refusals() const { return *std::max_element(refused_.begin(), refused_.end()); }
 
   void pongs_arrived() {
     for (uint32_t flow : clients_.ponged()) {
@@ -121,8 +158,15 @@ class Exchange {
       case Ledger::Outcome::kWrongFlow: return tally_.mismatch("response on the wrong flow", m);
       case Ledger::Outcome::kDone: break;
     }
+    if (m.status == 503 && core_rate_ > 0) return put_off(flow, m);
     if (m.status != 200) return tally_.mismatch("response that is no 200", m);
     count(opened, call ? Calls::kMessages : 2);
+  }
+
+  void put_off(uint32_t flow, const Message& m) {
+    ++refusals_;
+    ++refused_[flow];
+    put_off_.push_back({now_ns() + std::max<int64_t>(1, m.retry_after) * 1'000'000'000, flow});
   }
 
   void count(int64_t opened, unsigned messages) {
@@ -143,6 +187,12 @@ class Exchange {
   std::vector<bool> registered_;
   std::vector<uint32_t> pings_;  // the last ping of each flow
   uint32_t turn_ = 0;
+  double core_rate_ = 0, credit_ = 0;
+  int64_t served_ = 0;
+  std::deque<std::string> answers_;
+  std::vector<std::pair<int64_t, uint32_t>> put_off_;
+  std::vector<uint32_t> refused_;
+  uint64_t refusals_ = 0;
 };
 
 }  // namespace sluice::bench

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string_view>
 
@@ -30,6 +31,7 @@ struct Message {
   Text from, to, call_id, cseq, contact;
   Text body;
   size_t routes = 0;
+  uint32_t retry_after = 0;  // seconds
   size_t size = 0;  // including the body
   uint32_t flow = kNoNumber;
   uint32_t seq = kNoNumber;
@@ -68,6 +70,7 @@ inline void keep_line(Message& m, Text line, size_t& content_length) noexcept {
     case 'r':
       if (begins(line, "Record-Route:")) m.record_route.add(line);
       if (begins(line, "Route:")) ++m.routes;
+      if (begins(line, "Retry-After:")) m.retry_after = static_cast<uint32_t>(std::atoi(value_of(line).data()));
       return;
     case 'c':
       if (begins(line, "Call-ID:")) {

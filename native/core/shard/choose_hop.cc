@@ -77,7 +77,7 @@ bool Relay::choose_hop(unsigned i, NextLeg& out) noexcept {
     out.transport = targets.at(target).transport;
     name = targets.name(target);
     if (out.transport == Transport::udp && is_too_large_for_udp(item.message.size + kGrowth) && connections_.takes_stream(to)) out.transport = Transport::tcp;
-    upstreams_.asked(target);
+    out.target = target;
   } else {
     to = item.facts.hop;
     out.transport = item.facts.hop_transport;

@@ -172,20 +172,28 @@ bool Inspect::close_flow(FlowHandle flow) noexcept {
   return true;
 }
 
+// Those that have been silent for longest go first, since they notice it last; among these, the oldest.
 uint32_t Inspect::move_out(uint32_t most, bool busy_ones) noexcept {
+  struct Candidate {
+    uint32_t silent;  // ticks
+    uint32_t age;
+    uint32_t slot;
+  };
+  const uint32_t now = ground_.clock.tick();
+  std::vector<Candidate> candidates;
   uint32_t left = 0;
   for (uint32_t slot = 1; slot < ground_.flows.slots(); ++slot) {
     const Flow* flow = ground_.flows.open_at(slot);
     if (flow == nullptr || flow->kind != FlowKind::stream || (flow->flags & kFlow_core)) continue;
-    const bool busy = owes_answer(*flow, ground_.clock.tick()) || flow->pending != 0 || !flow->out.empty();
-    if (most == 0 || (busy && !busy_ones)) {
-      ++left;
-      continue;
-    }
-    --most;
-    connections_.close(slot, Counter::flows_moved);
+    ++left;
+    const bool busy = owes_answer(*flow, now) || flow->pending != 0 || !flow->out.empty();
+    if (!busy || busy_ones) candidates.push_back({now - flow->last_seen, now - flow->birth, slot});
   }
-  return left;
+  const size_t count = std::min<size_t>(most, candidates.size());
+  const auto first = [](const Candidate& a, const Candidate& b) { return a.silent != b.silent ? a.silent > b.silent : a.age > b.age; };
+  if (count < candidates.size()) std::nth_element(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(count), candidates.end(), first);
+  for (size_t i = 0; i < count; ++i) connections_.close(candidates[i].slot, Counter::flows_moved);
+  return left - static_cast<uint32_t>(count);
 }
 
 }  // namespace sluice

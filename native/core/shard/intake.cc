@@ -109,11 +109,15 @@ void Intake::heard_us(const Source& source) noexcept {
   if (source.kind == FlowKind::udp && !source.from_core) ground_.commons.answers.heard_us(source.remote);
 }
 
-bool Intake::hand_over(uint8_t shard, const Item& item) noexcept {
+bool Intake::hand_over(uint8_t shard, const Item& item) noexcept { return push(shard, item.source, Text(item.message.data, item.message.size)); }
+
+bool Intake::take_again(const Source& source, Text octets) noexcept { return push(ground_.config.shard, source, octets); }
+
+bool Intake::push(uint8_t shard, const Source& source, Text octets) noexcept {
   RingHead head{};
   head.kind = RingHead::message;
-  head.source = item.source;
-  return crossing_.push(shard, head, Text(item.message.data, item.message.size));
+  head.source = source;
+  return crossing_.push(shard, head, octets);
 }
 
 }  // namespace sluice

@@ -18,12 +18,15 @@ class Intake {
   // Hands a message of the batch, or the next one, to the shard that owns its flow or transaction.
   // False: the other shard's ring is full.
   bool hand_over(uint8_t shard, const Item& item) noexcept;
+  // A message of this shard that had to wait comes again in the next turn. False: the ring is full.
+  bool take_again(const Source& source, Text octets) noexcept;
 
  private:
   void take_request(Item& item, int32_t* record) noexcept;
   uint8_t transaction_owner_of(const Item& item, const int32_t* record) const noexcept;
   void take_response(Item& item, int32_t* record) noexcept;
   void heard_us(const Source& source) noexcept;
+  bool push(uint8_t shard, const Source& source, Text octets) noexcept;
   bool take_object_answer(Item& item, int32_t* record) noexcept;
 
   Ground& ground_;

@@ -1,5 +1,7 @@
 #include "core/shard/listeners.h"
 
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -34,13 +36,21 @@ void Listeners::look_away(size_t listener) noexcept { epoll_ctl(epoll_, EPOLL_CT
 
 void Listeners::accept_all(uint16_t listener) noexcept {
   for (int i = 0; i < kAcceptsPerTurn && accepting_; ++i) {
+    if (!may_accept(listener)) {
+      ground_.counters.add(Counter::accepts_paused);
+      return pause(listener, Clock::kTickMs);
+    }
     sockaddr_storage peer;
     socklen_t size = sizeof peer;
     const int fd = accept4(sockets_[listener], reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
       // It has been shut down (ListenerSockets::stop_accepting) and stays readable for ever.
       if (errno == EINVAL) look_away(listener);
-      if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) pause(listener, errno);
+      // Out of descriptors: instead of spinning on a listener that stays readable, look away for a while.
+      if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+        ground_.alerts.add(Event::accept_failed, Address{}, errno);
+        pause(listener, kAcceptPauseMs);
+      }
       return;
     }
     const Address remote = from_sockaddr(reinterpret_cast<sockaddr*>(&peer));
@@ -49,16 +59,25 @@ void Listeners::accept_all(uint16_t listener) noexcept {
       close(fd);
       continue;
     }
+    admission_.accepted();
     connections_.accepted(fd, remote, listener);
   }
 }
 
-// Out of descriptors: stop watching for a while instead of spinning on a listener that stays readable.
-void Listeners::pause(uint16_t listener, int error) noexcept {
-  ground_.alerts.add(Event::accept_failed, Address{}, error);
+// The core itself is never kept waiting where it has a listener of its own, and the kernel's queue never overflows: it would drop the SYNs
+// of phones, which then come later and later.
+bool Listeners::may_accept(uint16_t listener) const noexcept {
+  if (admission_.accepts() > 0 || ground_.config.listeners[listener].facing == Facing::core) return true;
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  // Of a listening socket: how many wait, and how many may.
+  return getsockopt(sockets_[listener], IPPROTO_TCP, TCP_INFO, &info, &size) != 0 || info.tcpi_unacked * 2 > info.tcpi_sacked;
+}
+
+void Listeners::pause(uint16_t listener, uint32_t milliseconds) noexcept {
   look_away(listener);
   paused_ = true;
-  pause_ends_ = ground_.clock.tick() + Clock::ticks(kAcceptPauseMs);
+  pause_ends_ = ground_.clock.tick() + Clock::ticks(milliseconds);
 }
 
 void Listeners::tick() noexcept {
@@ -77,6 +96,13 @@ void Listeners::stop() noexcept {
 void Listeners::leave() noexcept {
   accepting_ = false;
   for (size_t i = 0; i < sockets_.size(); ++i) look_away(i);
+}
+
+void Listeners::resume() noexcept {
+  accepting_ = true;
+  paused_ = true;
+  pause_ends_ = ground_.clock.tick();
+  tick();
 }
 
 }  // namespace sluice

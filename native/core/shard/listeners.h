@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "core/relay/admission.h"
 #include "core/shard/connections.h"
 
 namespace sluice {
@@ -10,8 +11,8 @@ namespace sluice {
 class Listeners {
  public:
   // `sockets`: one per listener. The epoll marker of listener i is `first_marker + i`.
-  Listeners(Ground& ground, Outbox& outbox, Connections& connections, BanSet& bans, std::vector<int> sockets, uint64_t first_marker) noexcept
-      : ground_(ground), outbox_(outbox), connections_(connections), bans_(bans), sockets_(std::move(sockets)), first_marker_(first_marker) {}
+  Listeners(Ground& ground, Outbox& outbox, Connections& connections, BanSet& bans, Admission& admission, std::vector<int> sockets, uint64_t first_marker) noexcept
+      : ground_(ground), outbox_(outbox), connections_(connections), bans_(bans), admission_(admission), sockets_(std::move(sockets)), first_marker_(first_marker) {}
 
   void open(int epoll) noexcept;
   int socket_of(uint16_t listener) const noexcept { return sockets_[listener]; }
@@ -19,17 +20,20 @@ class Listeners {
   void stop() noexcept;
   // Another process reads from them now, UDP sockets included; we still send from those.
   void leave() noexcept;
+  void resume() noexcept;
   void tick() noexcept;
 
  private:
   void watch(size_t listener) noexcept;
   void look_away(size_t listener) noexcept;
-  void pause(uint16_t listener, int error) noexcept;
+  bool may_accept(uint16_t listener) const noexcept;
+  void pause(uint16_t listener, uint32_t milliseconds) noexcept;
 
   Ground& ground_;
   Outbox& outbox_;
   Connections& connections_;
   BanSet& bans_;
+  Admission& admission_;
   std::vector<int> sockets_;
   uint64_t first_marker_;
   int epoll_ = -1;

@@ -1,6 +1,7 @@
 // Relaying: where a request goes, how it is edited, what we remember of it (RFC 3261 16.6, RFC 5626 5), and its responses (RFC 3261 16.7).
 #pragma once
 
+#include "core/relay/admission.h"
 #include "core/relay/answer_times.h"
 #include "core/shard/intake.h"
 #include "core/shard/connections.h"
@@ -11,7 +12,7 @@ namespace sluice {
 class Relay {
  public:
   Relay(Ground& ground, Turn& turn, Intake& intake, Outbox& outbox, Tap& tap, UpstreamHealth& upstreams, Connections& connections, UdpFlows& udp_flows,
-        FlowTimers& timers, FlowNotes& notes, Remembered& remembered, Responder& responder) noexcept
+        FlowTimers& timers, FlowNotes& notes, Remembered& remembered, Responder& responder, Admission& admission) noexcept
       : ground_(ground),
         turn_(turn),
         intake_(intake),
@@ -24,17 +25,23 @@ class Relay {
         notes_(notes),
         remembered_(remembered),
         responder_(responder),
+        admission_(admission),
         answer_times_(ground.counters, Clock::ticks(AnswerTimes::kGiveUpMs)) {}
 
   // Carry out the verdict on item i of the batch.
   void request(unsigned i) noexcept;
   void response(unsigned i) noexcept;
+  // admit.cc
+  void tick() noexcept;
+  // Call before the upstreams change.
+  void rearrange(const UpstreamSet& next) noexcept;
 
  private:
   // Where a request goes next, decided once for its Via, its Record-Route and its sending.
   struct NextLeg {
     NextHop next;
     Transport transport = Transport::udp;
+    int target = -1;              // upstream or node, -1: none
     uint16_t listener = 0;        // whose name our Via shows
     uint32_t slot = 0;            // stream: connection; UDP to a client: remembered flow
     Address to;                   // UDP
@@ -59,6 +66,11 @@ class Relay {
   void refuse_sips(const Item& item) noexcept;
   uint8_t roles_of(const Item& item, bool to_flow, bool to_stream) const noexcept;
   void remember(const Item& item, uint64_t key, uint8_t roles, NextLeg& leg, Text head, Text body) noexcept;
+  void expect(const Item& item) noexcept;
+  // admit.cc
+  bool admit(const Item& item, uint64_t transaction, int target, bool urgent) noexcept;
+  void note_register_answer(const Item& item) noexcept;
+  void let_waiting_go() noexcept;
   // relay_response.cc
   uint32_t note_flow(const ReturnPath& back, uint32_t edits, uint32_t flow_timer) noexcept;  // its slot, 0: none
   uint32_t slot_of(const ReturnPath& back) noexcept;
@@ -76,6 +88,7 @@ class Relay {
   FlowNotes& notes_;
   Remembered& remembered_;
   Responder& responder_;
+  Admission& admission_;
   AnswerTimes answer_times_;
 };
 

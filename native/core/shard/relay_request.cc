@@ -58,6 +58,11 @@ void Relay::request(unsigned i) noexcept {
   if (leg.sips && !is_secure(leg.transport)) return refuse_sips(item);
   const Via& via = item.facts.top_via;
   const uint64_t transaction = transaction_hash(item.facts.hash, via.branch, via.host);
+  if (leg.target >= 0) {
+    const bool registers = message.method == Method::register_ && action == Action::relay_upstream && !item.source.from_core;
+    if (registers && !admit(item, transaction, leg.target, edits & kEdit_urgent)) return;
+    upstreams_.asked(leg.target);
+  }
   char branch_text[kMaxBranchText];
   const Text branch(branch_text, make_branch(ground_.config, way_back(item, edits), leg.next, transaction, item.facts.loop_hash, branch_text));
 
@@ -96,13 +101,17 @@ uint8_t Relay::roles_of(const Item& item, bool to_flow, bool to_stream) const no
   return roles;
 }
 
-// The sender waits for a response, so its connection outlives its FIN (TR-24). Also remembers what the roles demand.
+// The sender waits for a response, so its connection outlives its FIN (TR-24).
+void Relay::expect(const Item& item) noexcept {
+  if (item.source.kind != FlowKind::stream || item.source.shard != ground_.config.shard) return;
+  Flow* flow = ground_.flows.find_stream(item.source.slot, item.source.generation);
+  if (flow != nullptr) expect_answer(*flow, ground_.clock.tick(), ground_.clock.tick() + answer_wait(ground_.config, item.message.method));
+}
+
 void Relay::remember(const Item& item, uint64_t key, uint8_t roles, NextLeg& leg, Text head, Text body) noexcept {
   const Method method = item.message.method;
-  if (item.source.kind == FlowKind::stream && item.source.shard == ground_.config.shard) {
-    Flow* flow = ground_.flows.find_stream(item.source.slot, item.source.generation);
-    if (flow != nullptr) expect_answer(*flow, ground_.clock.tick(), ground_.clock.tick() + answer_wait(ground_.config, method));
-  }
+  // One that was let go is expected since it began to wait.
+  if (!item.crossed) expect(item);
   if (roles == 0) return;
   Remembered::Request request;
   request.key = key;

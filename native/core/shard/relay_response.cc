@@ -48,6 +48,7 @@ void Relay::response(unsigned i) noexcept {
   responder_.count(status, message.method);
   ground_.news.response(Event::call_failed, message.method, message.status, item.source.remote, Text(message.data, message.head_size));
   answer_times_.answered(key, ground_.clock.tick());
+  if (message.method == Method::register_ && !back.from_core) note_register_answer(item);
   responder_.send_back(back, octets, body, message.status >= 200, item.tapped);
 }
 

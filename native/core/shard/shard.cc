@@ -47,6 +47,7 @@ Shard::Shard(EdgeConfig config, const KeyRing& keys, int32_t* records, int32_t* 
       outbox_(ground_),
       crossing_(ground_, std::move(rings), std::move(wakes)),
       tap_(ground_),
+      admission_(ground_.counters, ground_.config.table_key),
       upstreams_(ground_),
       object_events_(ground_, crossing_),
       responder_(ground_, outbox_, crossing_, tap_, object_events_),
@@ -55,12 +56,12 @@ Shard::Shard(EdgeConfig config, const KeyRing& keys, int32_t* records, int32_t* 
       ends_(ground_, remembered_, object_events_),
       udp_flows_(ground_, timers_, ends_),
       connections_(ground_, turn_, outbox_, timers_, ends_, upstreams_, bans_),
-      listeners_(ground_, outbox_, connections_, bans_, std::move(sockets), kListenerEvent),
+      listeners_(ground_, outbox_, connections_, bans_, admission_, std::move(sockets), kListenerEvent),
       core_sender_(ground_, outbox_, connections_, upstreams_, responder_, remembered_),
       intake_(ground_, turn_, crossing_, tap_, upstreams_, responder_),
       datagrams_(ground_, turn_, intake_, outbox_, listeners_, udp_flows_, upstreams_, object_events_, bans_),
       streams_(ground_, turn_, intake_, connections_, timers_, outbox_),
-      relay_(ground_, turn_, intake_, outbox_, tap_, upstreams_, connections_, udp_flows_, timers_, ends_.notes(), remembered_, responder_),
+      relay_(ground_, turn_, intake_, outbox_, tap_, upstreams_, connections_, udp_flows_, timers_, ends_.notes(), remembered_, responder_, admission_),
       object_(ground_, turn_, outbox_, crossing_, tap_, connections_, udp_flows_, timers_, upstreams_, responder_, object_events_),
       inspect_(ground_, connections_, udp_flows_, upstreams_, ends_.notes(), bans_),
       registering_(ground_, turn_, responder_, object_, inspect_),
@@ -189,6 +190,7 @@ void Shard::tick() noexcept {
   timers_.tick([this](uint32_t slot) { flow_due(slot); });
   remembered_.tick();
   proxying_.tick();
+  relay_.tick();
   listeners_.tick();
   object_events_.retry();
   upstreams_.look([this](int target) { core_sender_.probe(target); });
@@ -290,6 +292,7 @@ void Shard::settle() noexcept {
 }
 
 void Shard::set_upstreams(const UpstreamSet& upstreams) noexcept {
+  relay_.rearrange(upstreams);
   upstreams_.set(upstreams);
   connections_.find_targets();
 }

@@ -72,6 +72,7 @@ class Shard {
   // Sends what was written outside execute(), and closes flows that are due to close.
   void settle() noexcept;
   void stop_accepting() noexcept { listeners_.stop(); }
+  void start_accepting() noexcept { listeners_.resume(); }
 
   // Settings that may change while it runs.
   void set_upstreams(const UpstreamSet& upstreams) noexcept;
@@ -129,6 +130,7 @@ class Shard {
   Crossing crossing_;
   Tap tap_;
   BanSet bans_;
+  Admission admission_;
   UpstreamHealth upstreams_;
   ObjectEvents object_events_;
   Responder responder_;

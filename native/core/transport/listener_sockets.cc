@@ -72,6 +72,12 @@ void ListenerSockets::stop_accepting() noexcept {
       if (is_stream(places_[i].transport)) shutdown(own[i], SHUT_RDWR);
 }
 
+void ListenerSockets::start_accepting() noexcept {
+  for (const std::vector<int>& own : sockets_)
+    for (size_t i = 0; i < own.size(); ++i)
+      if (is_stream(places_[i].transport)) listen(own[i], kBacklog);
+}
+
 void ListenerSockets::close_all() noexcept {
   for (const std::vector<int>& own : sockets_)
     for (int fd : own) close(fd);

@@ -39,6 +39,8 @@ class ListenerSockets {
   const std::vector<int>& of(size_t shard) const noexcept { return sockets_[shard]; }
   // Any thread. From now on connections are refused, and those not yet accepted are reset. The descriptors stay: shards still watch them.
   void stop_accepting() noexcept;
+  // Connections are accepted again.
+  void start_accepting() noexcept;
 
  private:
   void close_all() noexcept;

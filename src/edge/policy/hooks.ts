@@ -14,6 +14,8 @@ export interface Policy {
   readonly allow?: (request: PolicyRequest) => boolean | undefined;
   /** One of `request.upstreams` that a request bound for the upstream goes to. */
   readonly route?: (request: PolicyRequest) => string | undefined;
+  /** True: an emergency. When the upstream is busy, its REGISTER waits for no other, like one with `sos` in its Contact (3GPP TS 24.229). */
+  readonly isUrgent?: (request: PolicyRequest) => boolean | undefined;
   /** An answer of the edge's own; the request goes no further. */
   readonly reply?: (request: PolicyRequest) => PolicyReply | undefined;
   /** Whether a WebSocket may be opened (RFC 7118 7). False: 403; or an HTTP answer of its own, such as 401 with a challenge. */
@@ -34,7 +36,7 @@ export interface PolicyReply {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export const HOOKS = ["isOutboundRequested", "forceOutbound", "allow", "route", "reply", "upgrade"] as const satisfies readonly (keyof Policy)[];
+export const HOOKS = ["isOutboundRequested", "forceOutbound", "allow", "route", "isUrgent", "reply", "upgrade"] as const satisfies readonly (keyof Policy)[];
 
 /** Throws one line when the module is not a policy. */
 export async function loadPolicy(url: string): Promise<Policy> {

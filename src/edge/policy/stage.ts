@@ -2,7 +2,7 @@
 import { showHostPort } from "../../config/host-port.js";
 import type { AddressPort, UpstreamTarget } from "../../native/address-port.js";
 import type { Shard, ShardConfig, UpgradeHook } from "../../native/binding.js";
-import { Action, Const, ContactFlag, Method, OptionFlag, RecordField, ScanError, VerdictField } from "../../native/layout.js";
+import { Action, Const, ContactFlag, Edit, Method, OptionFlag, RecordField, ScanError, VerdictField } from "../../native/layout.js";
 import type { OutboundMode } from "../outbound.js";
 import { decideRequest, type EdgeRules } from "../decide-request.js";
 import { decideResponse } from "../decide-response.js";
@@ -89,7 +89,7 @@ class PolicyStage {
   }
 
   #apply(item: number, records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): void {
-    const { allow, reply: answer, route } = this.#policy;
+    const { allow, isUrgent, reply: answer, route } = this.#policy;
     const source = this.#shard.source(item);
     const { transport } = this.#config.listeners[source.listener]!;
     const request = new PolicyRequest(this.#shard.message(item), { ...source, transport }, this.#upstreams, records, row);
@@ -101,6 +101,7 @@ class PolicyStage {
     if (verdicts[out + VerdictField.action] !== Action.relayUpstream) return;
     const target = saidAtOnce("route", route?.(request));
     if (target !== undefined) verdicts[out + VerdictField.target] = this.#targetOf(target);
+    if (saidAtOnce("isUrgent", isUrgent?.(request)) === true) verdicts[out + VerdictField.edits]! |= Edit.urgent;
   }
 
   /** The mode for this one request; its record then contains the hook's decision. */

@@ -1,0 +1,129 @@
+#include "core/relay/upstream_window.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace sluice {
+namespace {
+
+constexpr double kLeastWindow = 4, kMostWindow = 65'536;
+// What is in time, and what is late, at least: below T1 no phone repeats its REGISTER over UDP (RFC 3261 17.1.2.2).
+constexpr uint64_t kInTime = 100 * UpstreamWindow::kMs;
+constexpr uint64_t kLate = 500 * UpstreamWindow::kMs;
+constexpr uint64_t kLeastPeriod = 30 * UpstreamWindow::kSecond;
+constexpr uint64_t kRateInterval = 100 * UpstreamWindow::kMs;
+
+constexpr double kWindowGrowth = 0.1;           // of the window, in the time of one answer
+constexpr double kWhenLate = 0.8, kWhenMissed = 0.5;
+constexpr double kAfterRefusals = 0.95;   // of what it answered
+constexpr double kSteepestCut = 0.3;
+constexpr double kPaceGrowth[] = {1.02, 1.04, 1.08, 1.15, 1.3};  // in each interval since the last 503
+constexpr uint32_t kQuietIntervals = 100;
+constexpr uint64_t kBestPeriod = 5 * UpstreamWindow::kSecond;
+constexpr double kLeastPace = 2;
+constexpr uint32_t kLeastRefusals = 3, kRefusedShare = 50;  // at least so many, and one in so many
+constexpr uint64_t kMostGuessed = 250 * UpstreamWindow::kMs;
+constexpr uint64_t kGuessedTime = 10 * UpstreamWindow::kMs;
+constexpr double kPaceBurst = 0.06;           // seconds
+constexpr double kSmoothing = 0.3;
+constexpr double kLeastRate = 1;
+
+}  // namespace
+
+bool UpstreamWindow::has_room(uint64_t now) noexcept {
+  if (in_flight_ >= window_) return false;
+  if (pace_ == 0) return true;
+  if (now > filled_) {
+    tokens_ = std::min(tokens_ + pace_ * static_cast<double>(now - filled_) / kSecond, std::max(1.0, pace_ * kPaceBurst));
+    filled_ = now;
+  }
+  return tokens_ >= 1;
+}
+
+void UpstreamWindow::sent() noexcept {
+  ++in_flight_;
+  if (pace_ > 0) tokens_ -= 1;
+}
+
+void UpstreamWindow::answered(uint64_t took, bool refused, uint64_t now) noexcept {
+  const bool crowded = is_crowded();
+  taken_back();
+  if (refused) {
+    ++refused_;
+    // The first time, thousands would be refused before the interval ends.
+    if (pace_ == 0 && is_refusing() && now - interval_ >= kRateInterval / 10) close_interval(was_wanted_, now);
+    return;
+  }
+  ++done_;
+  learn(took, crowded);
+  if (took > std::max(kLate, 5 * least_)) return shrink(kWhenLate, took, now);
+  if (crowded && took <= std::max(kInTime, 2 * least_)) window_ = std::min(window_ + (is_new_ ? 1 : kWindowGrowth), kMostWindow);
+}
+
+// An upstream that has become slower for good is known by answers that had not to queue there.
+void UpstreamWindow::learn(uint64_t took, bool crowded) noexcept {
+  took = std::max<uint64_t>(took, 1);
+  if (least_ == 0) least_ = crowded ? std::min(took, kMostGuessed) : took;
+  least_ = std::min(least_, took);
+  if (!crowded && (least_now_ == 0 || took < least_now_)) least_now_ = took;
+}
+
+void UpstreamWindow::missed(uint64_t now) noexcept {
+  taken_back();
+  shrink(kWhenMissed, kSecond, now);
+}
+
+// Once for all that were under way at a time.
+void UpstreamWindow::shrink(double by, uint64_t pause, uint64_t now) noexcept {
+  is_new_ = false;
+  if (shrunk_ != 0 && now - shrunk_ < pause) return;
+  shrunk_ = now;
+  window_ = std::max(window_ * by, kLeastWindow);
+}
+
+void UpstreamWindow::tick(bool wanted, uint64_t now) noexcept {
+  if (now - interval_ >= kRateInterval) close_interval(wanted, now);
+  if (now - period_ < kLeastPeriod) return;
+  if (least_now_ != 0) least_ = least_now_;
+  least_now_ = 0;
+  period_ = now;
+}
+
+void UpstreamWindow::close_interval(bool wanted, uint64_t now) noexcept {
+  const double done = static_cast<double>(done_) * kSecond / static_cast<double>(now - interval_);
+  // While the window still doubles or the pace still grows, the upstream could do more.
+  const bool is_full = pace_ > 0 ? is_refusing() : !is_new_ || window_ > in_flight_;
+  if (wanted && was_wanted_ && is_full) {
+    rate_ = shown_ == 0 ? done : rate_ + kSmoothing * (done - rate_);
+    ++shown_;
+  }
+  if (now - best_since_ >= kBestPeriod) {
+    best_before_ = std::exchange(best_, 0);
+    best_since_ = now;
+  }
+  best_ = std::max(best_, done);
+  if (is_refusing()) {
+    const double before = pace_ > 0 ? pace_ : static_cast<double>(done_ + refused_) * kSecond / static_cast<double>(now - interval_);
+    pace_ = std::max({kLeastPace, done * kAfterRefusals, before * kSteepestCut});
+    quiet_ = 0;
+    is_new_ = false;
+  } else if (pace_ > 0) {
+    pace_ *= kPaceGrowth[std::min<size_t>(quiet_++, std::size(kPaceGrowth) - 1)];
+    // It bears all there is.
+    if (!wanted && pace_ > 2 * done && quiet_ > kQuietIntervals) pace_ = 0;
+  }
+  done_ = refused_ = 0;
+  was_wanted_ = wanted;
+  interval_ = now;
+}
+
+// A registrar may have its reasons for a single 503.
+bool UpstreamWindow::is_refusing() const noexcept { return refused_ >= kLeastRefusals && refused_ * kRefusedShare >= done_; }
+
+double UpstreamWindow::rate() const noexcept {
+  if (has_shown_rate()) return std::max(pace_ > 0 ? std::max(best_, best_before_) : rate_, kLeastRate);
+  return std::max(kLeastRate, window_ * kSecond / static_cast<double>(std::max(least_, kGuessedTime)));
+}
+
+}  // namespace sluice

@@ -1,0 +1,65 @@
+// How many REGISTERs an upstream gets at a time, judged by its own answers (AIMD): the window grows while they come in time, stays while
+// they take longer, shrinks when they are late or missing. An upstream that answers 503 also gets no more in a second than it has just done.
+#pragma once
+
+#include <cstdint>
+
+namespace sluice {
+
+class UpstreamWindow {
+ public:
+  static constexpr uint64_t kMs = 1'000'000;
+  static constexpr uint64_t kSecond = 1'000 * kMs;
+
+  // All times are in nanoseconds.
+  bool has_room(uint64_t now) noexcept;
+  void sent() noexcept;
+  void answered(uint64_t took, bool refused, uint64_t now) noexcept;
+  // It has not answered one for long.
+  void missed(uint64_t now) noexcept;
+  // One that was sent in its name went elsewhere, or nowhere.
+  void taken_back() noexcept {
+    if (in_flight_ > 0) --in_flight_;
+  }
+  // Call it every few tens of milliseconds. `wanted`: REGISTERs wait for room.
+  void tick(bool wanted, uint64_t now) noexcept;
+
+  // Answers a second when it has all it can take. Until it has shown that for a while, a high guess; never 0.
+  double rate() const noexcept;
+  bool has_shown_rate() const noexcept { return shown_ >= kShown; }
+  double window() const noexcept { return window_; }
+  uint32_t in_flight() const noexcept { return in_flight_; }
+  bool is_paced() const noexcept { return pace_ > 0; }
+
+ private:
+  static constexpr uint32_t kShown = 5;  // intervals
+
+  bool is_crowded() const noexcept { return in_flight_ * 2 >= window_; }
+  bool is_refusing() const noexcept;
+  void learn(uint64_t took, bool crowded) noexcept;
+  void shrink(double by, uint64_t pause, uint64_t now) noexcept;
+  void close_interval(bool wanted, uint64_t now) noexcept;
+
+  double window_ = 64;
+  uint32_t in_flight_ = 0;
+  bool is_new_ = true;       // it has never been late: the window doubles, as in TCP's slow start
+  uint64_t shrunk_ = 0;
+  uint64_t least_ = 0;       // the shortest time in which it answers; 0: unknown
+  uint64_t least_now_ = 0;   // the same of this period, of answers that had not to queue
+  uint64_t period_ = 0;      // when it began
+
+  uint64_t interval_ = 0;    // when it began
+  uint32_t done_ = 0;        // answers in this interval
+  uint32_t refused_ = 0;     // 503s in it
+  bool was_wanted_ = false;  // when it began
+  double rate_ = 0;
+  uint32_t shown_ = 0;       // intervals in which it had all it could take
+  double best_ = 0, best_before_ = 0;  // the most answers a second of this period and the one before
+  uint64_t best_since_ = 0;
+  double pace_ = 0;          // REGISTERs a second, 0: any number
+  double tokens_ = 0;
+  uint64_t filled_ = 0;      // the tokens
+  uint32_t quiet_ = 0;       // intervals since the last 503
+};
+
+}  // namespace sluice

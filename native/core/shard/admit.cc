@@ -1,0 +1,92 @@
+// In a storm, a client's REGISTER waits for the upstream, or its phone is told when to come back (core/relay/admission.h).
+#include "core/base/now_ns.h"
+#include "core/shard/relay.h"
+
+namespace sluice {
+namespace {
+
+// Of the address of record, in a REGISTER or its response.
+uint32_t phone_of(const EdgeConfig& config, const Message& message) noexcept {
+  SipHasher hash(config.table_key);
+  if (!message.to_value.empty()) {
+    hash.add(message.to_uri.user.data(), message.to_uri.user.size());
+    hash.add("@", 1);
+    hash.add(message.to_uri.host.data(), message.to_uri.host.size());
+  }
+  return static_cast<uint32_t>(hash.finish());
+}
+
+}  // namespace
+
+// False: it waits, or is answered.
+bool Relay::admit(const Item& item, uint64_t transaction, int target, bool urgent) noexcept {
+  const uint64_t now = now_ns();
+  Admission::Request request;
+  request.key = transaction_id(transaction);
+  request.target = target;
+  const bool registered = item.source.flow_flags & kFlow_registered;
+  request.rank = urgent ? Rank::urgent : registered ? Rank::registered : Rank::first;
+  uint32_t phone = 0;
+  // In quiet times nobody asks who it is.
+  if (request.rank == Rank::first && admission_.has_waiting()) {
+    phone = phone_of(ground_.config, item.message);
+    request.rank = admission_.rank_of(phone, now);
+  }
+  switch (admission_.ask(request, now)) {
+    case Admission::Answer::send: return true;
+    case Admission::Answer::absorb: return ground_.counters.add(Counter::absorbed), false;
+    case Admission::Answer::wait: {
+      const FlowLimits& limits = ground_.config.limits;
+      const Admission::Bounds bounds{limits.max_buffer_bytes / 4, limits.max_flows_per_source};
+      if (admission_.keep(request, item.source, Text(item.message.data, item.message.size), Text(), bounds, now)) return expect(item), false;
+      break;
+    }
+    case Admission::Answer::refuse: break;
+  }
+  if (phone == 0) phone = phone_of(ground_.config, item.message);
+  char text[40];
+  Writer line(text, sizeof text);
+  line.put("Retry-After: ");
+  line.put_number(admission_.put_off(phone, target, now));
+  line.put("\r\n");
+  responder_.reply(item, 503, Text(), 0, line.text());
+  return false;
+}
+
+void Relay::note_register_answer(const Item& item) noexcept {
+  const Message& response = item.message;
+  const uint64_t now = now_ns();
+  admission_.answered(transaction_in(item.facts.top_via.branch), response.status == 503, now);
+  if (response.status / 100 == 2) admission_.registered(phone_of(ground_.config, response));
+  else if (response.status == 503) admission_.turned_away(phone_of(ground_.config, response), now);
+  let_waiting_go();
+}
+
+// Through our own ring, so that the next turn decides on them like on any other.
+void Relay::let_waiting_go() noexcept {
+  if (!admission_.has_waiting()) return;
+  admission_.release(now_ns(), [this](const Admission::Waiting& waiting) {
+    const Source& source = waiting.source;
+    if (source.kind == FlowKind::stream && ground_.flows.find_stream(source.slot, source.generation) == nullptr) return Admission::LetGo::gone;
+    return intake_.take_again(source, waiting.octets.text()) ? Admission::LetGo::sent : Admission::LetGo::later;
+  });
+}
+
+void Relay::tick() noexcept {
+  const UpstreamSet& targets = upstreams_.targets();
+  for (int i = 0; i < targets.size() && admission_.has_waiting(); ++i) admission_.set_alive(i, targets.at(i).alive);
+  admission_.tick(now_ns(), [&](int target, bool busy) {
+    if (target < targets.size()) ground_.alerts.add(busy ? Event::upstream_busy : Event::upstream_calm, targets.at(target).address, target);
+  });
+  let_waiting_go();
+}
+
+// Before the targets change: what waits and what is under way keeps its own.
+void Relay::rearrange(const UpstreamSet& next) noexcept {
+  std::array<int, UpstreamSet::kCapacity> from;
+  from.fill(-1);
+  for (int i = 0; i < next.size(); ++i) from[static_cast<size_t>(i)] = upstreams_.targets().find(next.at(i).address, next.at(i).transport);
+  admission_.rearrange(from, next.size());
+}
+
+}  // namespace sluice

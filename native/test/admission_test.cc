@@ -1,0 +1,260 @@
+// Which REGISTERs go at once, which wait, and when the others come back.
+#include "core/relay/admission.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "check.h"
+
+namespace sluice::admission_test {
+namespace {
+
+constexpr uint64_t kMs = 1'000'000, kSecond = 1'000 * kMs;
+constexpr SipKey kSecret{0x0123'4567'89AB'CDEF, 0xFEDC'BA98'7654'3210};
+
+// An upstream that answers so many a second, and phones by number.
+class Storm {
+ public:
+  void ask(uint64_t phone, Rank rank = Rank::first, uint32_t target = 0) {
+    Admission::Request request{phone, static_cast<int>(target), rank};
+    switch (admission.ask(request, now)) {
+      case Admission::Answer::send: sent.push_back(phone); return;
+      case Admission::Answer::absorb: ++absorbed; return;
+      case Admission::Answer::wait: {
+        Source source;
+        source.slot = static_cast<uint32_t>(phone);
+        source.remote.ip[0] = static_cast<uint8_t>(phone >> 8), source.remote.ip[1] = static_cast<uint8_t>(phone);
+        if (admission.keep(request, source, "REGISTER", "", bounds, now)) return;
+        break;
+      }
+      case Admission::Answer::refuse: break;
+    }
+    told[phone] = admission.put_off(static_cast<uint32_t>(phone), static_cast<int>(target), now);
+  }
+  void answer(uint64_t phone, bool refused = false) { admission.answered(phone, refused, now); }
+  // Those that may go now, in their order.
+  std::vector<uint64_t> go() {
+    std::vector<uint64_t> gone;
+    admission.release(now, [&](const Admission::Waiting& waiting) { return gone.push_back(waiting.source.slot), Admission::LetGo::sent; });
+    for (const uint64_t phone : gone) ask(phone);
+    return gone;
+  }
+  void pass(uint64_t time) {
+    for (const uint64_t end = now + time; now < end;) {
+      now += std::min<uint64_t>(50 * kMs, end - now);
+      admission.tick(now, [&](int, bool busy) { events.push_back(busy); });
+    }
+  }
+  int64_t count(Counter which) const { return numbers[static_cast<size_t>(which)]; }
+
+  uint64_t now = 1000 * kSecond;
+  int64_t numbers[static_cast<size_t>(Counter::count_)] = {};
+  Counters counters{numbers};
+  Admission admission{counters, kSecret};
+  Admission::Bounds bounds{1 << 20, 1000};
+  std::vector<uint64_t> sent;
+  std::map<uint64_t, uint32_t> told;
+  std::vector<bool> events;
+  int absorbed = 0;
+};
+
+// 64 newcomers are under way, so nobody else goes at once. The upstream is known to answer in a millisecond.
+void fill(Storm& storm, uint64_t first = 1000) {
+  storm.ask(999);
+  storm.now += kMs;
+  storm.answer(999);
+  storm.sent.clear();
+  for (uint64_t i = 0; i < 64; ++i) storm.ask(first + i);
+}
+
+}  // namespace
+
+TEST("a REGISTER goes at once while the upstream keeps up, and the window grows with answers in time") {
+  Storm storm;
+  for (uint64_t round = 0; round < 8; ++round) {
+    const size_t before = storm.sent.size();
+    for (uint64_t i = 0; i < 64; ++i) storm.ask(round * 100 + i + 1);
+    CHECK_EQ(storm.sent.size(), before + 64);
+    storm.now += kMs;
+    for (uint64_t i = 0; i < 64; ++i) storm.answer(round * 100 + i + 1);
+  }
+  for (uint64_t i = 0; i < 200; ++i) storm.ask(5000 + i);
+  CHECK(storm.sent.size() > 8 * 64 + 100);
+  CHECK(storm.told.empty());
+}
+
+TEST("what is too much waits, a retransmission meanwhile is absorbed, and each answer lets one go") {
+  Storm storm;
+  fill(storm);
+  storm.ask(1);
+  storm.ask(2);
+  storm.ask(1);
+  CHECK_EQ(storm.sent.size(), 64u);
+  CHECK_EQ(storm.absorbed, 1);
+  CHECK_EQ(storm.count(Counter::registers_waiting), 2);
+  storm.now += 300 * kMs;  // neither in time nor late: the window stays
+  storm.answer(1000);
+  CHECK(storm.go() == std::vector<uint64_t>{1});
+  CHECK(storm.go().empty());
+  storm.answer(1001);
+  CHECK(storm.go() == std::vector<uint64_t>{2});
+  CHECK_EQ(storm.count(Counter::registers_waiting), 0);
+  // One that is under way is repeated like any other over UDP.
+  storm.ask(2);
+  CHECK_EQ(storm.sent.back(), 2u);
+}
+
+TEST("emergencies go first, then refreshes of registered flows, phones that were told to come back, known ones and the rest") {
+  Storm storm;
+  storm.admission.registered(4);
+  CHECK(storm.admission.rank_of(4, storm.now) == Rank::known);
+  CHECK(storm.admission.rank_of(5, storm.now) == Rank::first);
+  storm.admission.turned_away(6, storm.now);
+  CHECK(storm.admission.rank_of(6, storm.now) == Rank::told);
+  fill(storm);
+  storm.ask(5);
+  storm.ask(4, storm.admission.rank_of(4, storm.now));
+  storm.ask(6, storm.admission.rank_of(6, storm.now));
+  storm.ask(7, Rank::registered);
+  storm.ask(8, Rank::urgent);
+  storm.now += 300 * kMs;
+  for (uint64_t i = 0; i < 5; ++i) storm.answer(1000 + i);
+  CHECK((storm.go() == std::vector<uint64_t>{8, 7, 6, 4, 5}));
+}
+
+TEST("answers that are late, or missing, make the window smaller") {
+  Storm late;
+  fill(late);
+  late.now += 800 * kMs;
+  for (uint64_t i = 0; i < 64; ++i) late.answer(1000 + i);
+  fill(late, 2000);
+  CHECK_EQ(late.sent.size(), 52u);  // four fifths, once for all of them
+  Storm silent;
+  fill(silent);
+  silent.pass(5 * kSecond);
+  CHECK_EQ(silent.count(Counter::registers_unanswered), 64);
+  fill(silent, 2000);
+  CHECK_EQ(silent.sent.size(), 32u);
+}
+
+TEST("phones beyond four seconds of work are told when to come back, spread over the backlog, and one that comes too early is told the same") {
+  Storm storm;
+  fill(storm);
+  // It answers 100 a second: each of them after 0.6 s.
+  uint64_t phone = 10'000;
+  for (int i = 0; i < 600; ++i) storm.ask(phone++);
+  for (int i = 0; i < 300; ++i) {
+    storm.pass(10 * kMs);
+    storm.answer(storm.sent[static_cast<size_t>(i)]);
+    storm.go();
+  }
+  CHECK(storm.told.empty());
+  const uint64_t newcomers = phone;
+  for (int i = 0; i < 1000; ++i) storm.ask(phone++);
+  CHECK(storm.told.size() > 700);
+  std::map<uint32_t, int> spread;
+  for (const auto& [who, seconds] : storm.told) ++spread[seconds];
+  // About a hundred for each second, from the end of the backlog on.
+  CHECK(spread.begin()->first >= 2 && spread.rbegin()->first <= 20);
+  for (const auto& [seconds, count] : spread) CHECK(count <= 150);
+  const auto [who, seconds] = *storm.told.rbegin();
+  CHECK(who > newcomers);
+  storm.pass(kSecond);
+  storm.ask(who);
+  CHECK_EQ(storm.told[who], seconds - 1);
+  CHECK(storm.admission.rank_of(static_cast<uint32_t>(who), storm.now) == Rank::first);
+  storm.pass((seconds - 1) * kSecond);
+  CHECK(storm.admission.rank_of(static_cast<uint32_t>(who), storm.now) == Rank::told);
+  // Newcomers would have to wait too long: they are left to the kernel.
+  CHECK(storm.admission.accepts() != UINT32_MAX);
+}
+
+TEST("an upstream that answers 503 gets no more than it has just done, and all of it again when it bears that") {
+  Storm storm;
+  uint64_t phone = 1;
+  size_t answered = 0;
+  const auto second = [&](int bears) {
+    const size_t before = storm.sent.size();
+    for (int tenth = 0; tenth < 10; ++tenth) {
+      for (int i = 0; i < 200; ++i) storm.ask(phone++);
+      for (int i = 0, left = bears / 10; i < 2; ++i) {
+        storm.pass(50 * kMs);
+        storm.go();
+        while (answered < storm.sent.size()) storm.answer(storm.sent[answered++], left-- <= 0);
+      }
+    }
+    return storm.sent.size() - before;
+  };
+  for (int i = 0; i < 5; ++i) second(500);
+  const size_t paced = second(500) + second(500);
+  CHECK(paced > 700 && paced < 1200);
+  for (int i = 0; i < 3; ++i) second(100'000);
+  CHECK(second(100'000) > 1000);
+}
+
+TEST("what waits is bounded in number for each source and in octets, and the lower ranks leave room for the higher") {
+  Storm storm;
+  storm.bounds = {80, 1000};  // ten REGISTERs of eight octets
+  fill(storm);
+  for (uint64_t i = 0; i < 20; ++i) storm.ask(i + 1);
+  CHECK_EQ(storm.count(Counter::registers_waiting), 6);
+  for (uint64_t i = 0; i < 20; ++i) storm.ask(i + 100, Rank::registered);
+  CHECK_EQ(storm.count(Counter::registers_waiting), 10);
+  Storm one;
+  one.bounds = {1 << 20, 3};
+  fill(one);
+  for (uint64_t i = 0; i < 10; ++i) one.ask(0x0101'0000 + (i << 16));  // from one address
+  CHECK_EQ(one.count(Counter::registers_waiting), 3);
+  CHECK_EQ(one.told.size(), 7u);
+}
+
+TEST("what waits for a dead upstream, or for longer than a phone does, is let go to be decided again") {
+  Storm storm;
+  fill(storm);
+  storm.ask(1);
+  storm.admission.set_alive(0, false);
+  CHECK(storm.go() == std::vector<uint64_t>{1});
+  Storm old;
+  fill(old);
+  old.ask(1);
+  for (int i = 0; i < 30; ++i) {
+    old.now += kSecond;
+    if (!old.go().empty()) break;
+  }
+  CHECK_EQ(old.told.size(), 1u);
+  CHECK_EQ(old.count(Counter::registers_waiting), 0);
+}
+
+TEST("when the upstreams change, what waits and what is under way stays with its own, and goes to the first if that is gone") {
+  Storm storm;
+  fill(storm);
+  storm.ask(1);
+  storm.ask(2, Rank::first, 1);
+  CHECK_EQ(storm.sent.back(), 2u);
+  std::array<int, UpstreamSet::kCapacity> from;
+  from.fill(-1);
+  from[0] = 1;
+  storm.admission.rearrange(from, 1);
+  storm.now += 300 * kMs;
+  CHECK(storm.go().empty());
+  for (uint64_t i = 0; i < 64; ++i) storm.answer(1000 + i);
+  storm.answer(2);
+  CHECK(storm.go() == std::vector<uint64_t>{1});
+}
+
+TEST("it says when REGISTERs begin to wait for an upstream, and when none has waited for a while") {
+  Storm storm;
+  fill(storm);
+  storm.ask(1);
+  storm.pass(100 * kMs);
+  CHECK(storm.events == std::vector<bool>{true});
+  storm.answer(1000);
+  storm.go();
+  storm.pass(10 * kSecond);
+  CHECK((storm.events == std::vector<bool>{true, false}));
+}
+
+}  // namespace sluice::admission_test
