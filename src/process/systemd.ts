@@ -20,6 +20,7 @@ export class ServiceManager {
 
   /** Also says that this process is the main one, which it need not have been. */
   ready(): void {
+    this.close();
     if (!binding.sdNotify(`MAINPID=${process.pid}\nREADY=1\nSTATUS=${this.#status()}`)) return;
     this.#every(STATUS_MS, () => `STATUS=${this.#status()}`);
     const watchdog = Number(process.env["WATCHDOG_USEC"] ?? 0) / 1_000;
