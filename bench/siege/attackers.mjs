@@ -5,8 +5,8 @@ import { connect } from "node:net";
 import { kinds } from "./attacks.mjs";
 import { ATTACKERS_LAST, runAt } from "./priority.mjs";
 
-runAt(ATTACKERS_LAST);
 const setting = JSON.parse(process.argv[2]);
+runAt(setting.nice ?? ATTACKERS_LAST);
 const { ports, core, admin } = setting;
 const SOURCES = 200;
 const CONNECTIONS = 400;
@@ -18,6 +18,7 @@ let overheard;
 process.on("message", (message) => {
   pace = message.pace ?? pace;
   overheard = message.overheard ?? overheard;
+  if (message.attacks !== undefined) [all, state.sent] = [named(message.attacks), {}];
 });
 process.on("disconnect", () => process.exit(0));
 setInterval(() => process.connected && process.send(state), 500);
@@ -95,8 +96,11 @@ const tools = {
   dial,
 };
 
-const wanted = setting.attacks === "all" ? undefined : new Set(setting.attacks.split(","));
-const all = Object.entries(kinds).filter(([name]) => wanted === undefined || wanted.has(name));
+function named(attacks) {
+  const wanted = attacks.split(",");
+  return Object.entries(kinds).filter(([name]) => attacks === "all" || wanted.includes(name));
+}
+let all = named(setting.attacks);
 let turn = 0;
 let owed = 0;
 setInterval(() => {

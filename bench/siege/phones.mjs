@@ -4,8 +4,8 @@ import { Phone } from "../../build/modules/phone/phone.js";
 import { ATTACK } from "./mark.mjs";
 import { PHONES_FIRST, runAt } from "./priority.mjs";
 
-runAt(PHONES_FIRST);
-const { ports, domain, password, phones: count, pause = 50 } = JSON.parse(process.argv[2]);
+const { nice = PHONES_FIRST, ports, domain, password, phones: count, pause = 50 } = JSON.parse(process.argv[2]);
+runAt(nice);
 const TRANSPORTS = Object.keys(ports);
 const REFRESH_EVERY = 3;
 const RECENT = 4_000;

@@ -96,7 +96,9 @@ test("flappers: whose flows end again and again, not those that the operator end
   const column = async (name: string, query: string): Promise<readonly number[]> => ((await ended(query))["flows"] as Row[]).map((row) => Number(row[name]));
   expect(await ended("limit=3")).toMatchObject({ total: 4, next: "3" });
   expect(await ended("limit=3&from=3")).toMatchObject({ total: 4, next: "" });
-  expect(new Set([...await column("port", "limit=3"), ...await column("port", "limit=3&from=3")]).size).toBe(4);
+  // The kernel may give a phone the port that it had before.
+  const keys = async (query: string): Promise<readonly string[]> => ((await ended(query))["flows"] as Row[]).map(({ port, lastedMs }) => JSON.stringify([port, lastedMs]));
+  expect(new Set([...await keys("limit=3"), ...await keys("limit=3&from=3")]).size).toBe(4);
   for (const [sort, sign] of [["endedMs", 1], ["-endedMs", -1], ["messages", -1], ["-lastedMs", -1]] as const) {
     const found = await column(sort.replace("-", ""), `sort=${sort}`);
     expect(found).toEqual(found.toSorted((one, other) => sign * (one - other)));
