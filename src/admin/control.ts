@@ -7,7 +7,13 @@ import { banFileOf } from "./ban-file.js";
 import { Bans } from "./bans.js";
 import { Flows } from "./flows.js";
 import { historyPage } from "./history-page.js";
-import { keyViews, rotateKeys } from "./keys.js";
+import { dropFarmKey, rotateFarmKeys } from "./farm-keys.js";
+import { addKey, dropKey, keyViews, putFirst, rotateKeys } from "./keys.js";
+import { Neighbours } from "./neighbours.js";
+import { where } from "./where.js";
+import { type FlowKey, flowKey } from "../config/flow-key.js";
+import { Unexpected } from "../config/kind.js";
+import { textOf } from "../config/read.js";
 import { Lists, type PageRequest } from "./lists.js";
 import { LogLevel } from "./log-level.js";
 import { ControlRefusal } from "./control-refusal.js";
@@ -42,6 +48,7 @@ export class Control {
     this.flows = new Flows(pool, running.listeners);
     this.lists = new Lists(pool, this.flows);
     this.bans = new Bans(pool, log, banFileOf(running.config.stateDir), (happening) => running.history.record([happening]));
+    const neighbours = new Neighbours(running);
     const limit = (request: ControlRequest): number => request.number("limit", USUAL_LISTED, 1, MAX_LISTED);
     const page = (request: ControlRequest): PageRequest => ({ limit: limit(request), from: request.optionalText("from", ""), word: request.optionalText("q", ""), sort: request.optionalText("sort", "") });
     const seconds = (request: ControlRequest, otherwise: number): number => request.number("seconds", otherwise, 1, DAY);
@@ -67,7 +74,16 @@ export class Control {
       route("GET", "upstreams", async () => ({ upstreams: await this.#upstreams() })),
       route("GET", "token/*", (request) => explainToken(running, starts, request.place(0))),
       route("GET", "keys", () => ({ keys: keyViews(running) })),
-      route("POST", "keys/rotate", () => ({ keys: rotateKeys(running, readEnvironment()[table.flowKeys.name] === undefined) })),
+      route("POST", "keys", (request) => ({ keys: addKey(running, keyIn(request), keysAreInFile()) })),
+      route("POST", "keys/rotate", async (request) => ({
+        keys: request.optionalText("farm", "") === "" ? rotateKeys(running, keysAreInFile()) : await rotateFarmKeys(running, neighbours, keysAreInFile()),
+      })),
+      route("PUT", "keys/*/first", (request) => ({ keys: putFirst(running, idIn(request), keysAreInFile()) })),
+      route("DELETE", "keys/*", async (request) => {
+        if (request.optionalText("farm", "") !== "") await dropFarmKey(running, neighbours, idIn(request));
+        return { keys: dropKey(running, idIn(request), keysAreInFile()) };
+      }),
+      route("GET", "where/*", (request) => where(running, this.flows, neighbours, request.place(0))),
       route("GET", "certificates", () => ({ certificates: running.certificates() })),
       route("GET", "bans", () => ({ bans: this.bans.list() })),
       route("POST", "bans", (request) => this.#done(this.bans.add(request.text("address"), seconds(request, 3_600)))),
@@ -154,6 +170,26 @@ export class Control {
 
 function route(method: string, path: string, handler: Handler): readonly [string, RegExp, Handler] {
   return [method, new RegExp(`^${path.replace("*", "([^/]+)")}$`), handler];
+}
+
+/** The environment wins over the file, so what only the file says would be gone after a restart. */
+function keysAreInFile(): boolean {
+  return textOf(table.flowKeys, readEnvironment()) === undefined;
+}
+
+function keyIn(request: ControlRequest): FlowKey {
+  try {
+    return flowKey.parse(request.text("key"));
+  } catch (error) {
+    if (error instanceof Unexpected) throw new ControlRefusal(400, `key: expected ${error.message}`);
+    throw error;
+  }
+}
+
+function idIn(request: ControlRequest): number {
+  const id = Number(request.place(0));
+  if (!Number.isInteger(id) || id < 0 || id > 63) throw new ControlRefusal(400, "expected the id of a key, from 0 to 63");
+  return id;
 }
 
 function decode(text: string): string {

@@ -6,6 +6,7 @@ import type { Config } from "../config/config.js";
 import type { FlowKey } from "../config/flow-key.js";
 import type { LocationCounts, ShardListener } from "../native/binding.js";
 import type { Log } from "../observe/log.js";
+import type { FarmNode } from "../config/farm-node.js";
 import type { DrainView } from "./drain-view.js";
 import type { ShardPool } from "../shard/pool.js";
 import type { Tracer } from "./tracer.js";
@@ -109,6 +110,8 @@ export interface Running {
   upgrade(by: string): Promise<UpgradeReport>;
   setKeys(keys: readonly FlowKey[]): void;
   reload(): Promise<ReloadReport>;
+  /** The other edges of the farm. */
+  readonly farmNodes: readonly FarmNode[];
   /** Undefined: it is not draining. */
   readonly drainView: DrainView | undefined;
   /** Like SIGTERM: the process ends when the drain is done. One that pauses goes on. */

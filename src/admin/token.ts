@@ -26,11 +26,11 @@ export function tokenIn(text: string): string {
   return uri?.[1] ?? text.trim();
 }
 
-export async function explainToken({ pool, listeners, config }: Running, starts: Starts, text: string): Promise<TokenView> {
+export async function explainToken({ pool, listeners, config, farmNodes }: Running, starts: Starts, text: string): Promise<TokenView> {
   const user = tokenIn(text);
   const first = await pool.askAny({ kind: "token", text: user });
   if (first.verdict !== "ok") return refused(first.verdict);
-  if (first.node !== config.node) return describeElsewhere(first, config.farm.some(({ node }) => node === first.node));
+  if (first.node !== config.node) return describeElsewhere(first, farmNodes.some(({ node }) => node === first.node));
   // Any shard can read the token; only the flow's own shard knows whether it is alive.
   const foreign = first.shard >= pool.size;
   const owner = foreign ? first : await pool.ask(first.shard, { kind: "token", text: user });

@@ -12,7 +12,8 @@ import { status } from "./status.js";
 import { token } from "./token.js";
 import { top } from "./top.js";
 import { trace } from "./trace.js";
+import { where } from "./where.js";
 
 export const commands: readonly Command[] = [
-  start, checkConfig, printConfiguration, status, top, flows, silent, topTalkers, flappers, refused, bindings, history, token, trace, drain, reload, upgrade, keys, ban, log, doctor, probe,
+  start, checkConfig, printConfiguration, status, top, flows, where, silent, topTalkers, flappers, refused, bindings, history, token, trace, drain, reload, upgrade, keys, ban, log, doctor, probe,
 ];

@@ -88,22 +88,31 @@ Exits with 78 when the configuration is invalid; nothing has changed then.
 export const keys: Command = {
   name: "keys",
   summary: "flow token keys: list their ids, rotate",
-  usage: "[rotate]",
-  help: `${COMMON_HELP}
+  usage: "[rotate | drop ID]",
+  help: `
+  --farm             on all edges of SLUICE_FARM, one step after the other; each needs ;admin=HOST:PORT there${COMMON_HELP}
 
-rotate adds a new key that signs from now on; the others still verify. It works where the keys are in SLUICE_STATE_DIR, for one edge alone;
-keys in SLUICE_FLOW_KEYS, which edges may share, are rotated in two rounds: docs/operate/upgrade.md.
+rotate adds a new key that signs from now on; the others still verify. drop takes one away, and tokens that it signed get 430.
+Both work where the keys are in SLUICE_STATE_DIR; keys in SLUICE_FLOW_KEYS are rotated in two rounds: docs/operate/upgrade.md.
 
   sluice keys
-  sluice keys rotate`,
+  sluice keys rotate
+  sluice keys rotate --farm
+  sluice keys drop 3 --farm`,
   run: async (args) => {
-    const { values, positionals } = readOptions(args, {}, 1);
-    const [order] = positionals;
-    if (order !== undefined && order !== "rotate") throw new CommandError(Exit.usage, `keys ${order}: expected rotate or nothing`);
+    const { values, positionals } = readOptions(args, { farm: { type: "boolean" } }, 2);
+    const [order, id] = positionals;
+    if (order !== undefined && order !== "rotate" && order !== "drop") throw new CommandError(Exit.usage, `keys ${order}: expected rotate, drop or nothing`);
+    if ((order === "drop") !== (id !== undefined)) throw new CommandError(Exit.usage, order === "drop" ? "keys drop: expected the id of a key" : `keys ${order} ${id}: expected no more`);
     const plane = adminPlaneOf(values.admin);
-    const answer = await (order === "rotate" ? ask<{ keys: KeyView[] }>(plane, "POST", "/api/keys/rotate", {}) : ask<{ keys: KeyView[] }>(plane, "GET", "/api/keys"));
+    const farm = values.farm === true ? { farm: "1" } : {};
+    const answer = await (order === "rotate"
+      ? ask<{ keys: KeyView[] }>(plane, "POST", "/api/keys/rotate", farm)
+      : order === "drop"
+        ? ask<{ keys: KeyView[] }>(plane, "DELETE", `/api/keys/${encodeURIComponent(id ?? "")}`, farm)
+        : ask<{ keys: KeyView[] }>(plane, "GET", "/api/keys"));
     if (values.json) printJson(answer);
-    else print(tableText(["id", "octets", ""], answer.keys.map(({ id, octets, signs }) => [id, octets, signs ? "signs" : "verifies"])));
+    else print(tableText(["id", "octets", ""], answer.keys.map(({ id: key, octets, signs }) => [key, octets, signs ? "signs" : "verifies"])));
     return Exit.ok;
   },
 };

@@ -1,6 +1,6 @@
 /** The key file of the state folder: made at the first start, so that tokens outlive a restart (decision D4). */
 import { randomBytes } from "node:crypto";
-import { closeSync, fstatSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { commaList } from "./comma-list.js";
 import { type FlowKey, MAX_FLOW_KEYS, flowKey, sameFlowKey } from "./flow-key.js";
@@ -41,6 +41,10 @@ function parseFile(path: string, text: string): readonly FlowKey[] {
   } catch (error) {
     return expected(`sound keys in ${path}, ${message(error)} there`);
   }
+}
+
+export function hasKeyFile(stateDir: string): boolean {
+  return existsSync(keyFileOf(stateDir));
 }
 
 /** The keys of the state folder; makes one when there is none. */

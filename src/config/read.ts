@@ -3,7 +3,8 @@ import { printable } from "../base/printable.js";
 import { isLoopback } from "./admin-listen.js";
 import type { Config, Settings } from "./config.js";
 import { faultOfAliases } from "./domain.js";
-import { openKeyFile, readKeyFile } from "./key-file.js";
+import { MAX_NODE, isDomain, isNode } from "./farm-node.js";
+import { hasKeyFile, openKeyFile, readKeyFile } from "./key-file.js";
 import { Unexpected } from "./kind.js";
 import { type Listener, isSecure, portsOf, showListener, singlePorts } from "./listener.js";
 import { EMBEDDED } from "./location.js";
@@ -143,12 +144,18 @@ function missingParts({ listen, coreListen, tlsCert, tlsKey, tlsCa, tlsClientCer
   return errors;
 }
 
-function farmFaults({ mode, node, farm, flowKeys }: Settings): string[] {
+function farmFaults({ mode, node, farm, flowKeys, stateDir, adminToken }: Settings): string[] {
   if (farm.length === 0) return [];
   const errors: string[] = [];
   if (mode !== "edge") errors.push(`${table.farm.name}: expected only with ${table.mode.name}=edge; registrars share their bindings through ${table.location.name}`);
-  if (flowKeys === undefined) errors.push(`${table.flowKeys.name}: expected the keys that all edges of ${table.farm.name} share`);
-  if (farm.every((one) => one.node !== node)) errors.push(`${table.node.name}: expected a number that ${table.farm.name} lists, not ${node}`);
+  // One that an edge makes for itself is nobody else's.
+  if (flowKeys === undefined && !hasKeyFile(stateDir)) errors.push(`${table.flowKeys.name}: expected the keys that all edges of ${table.farm.name} share, here or in flow.keys of ${table.stateDir.name}`);
+  const nodes = farm.filter(isNode);
+  const domain = farm.find(isDomain);
+  if (domain !== undefined && farm.length > 1) errors.push(`${table.farm.name}: expected either edges or one domain`);
+  if (domain !== undefined && node === 0) errors.push(`${table.node.name}: expected a number from 1 to ${MAX_NODE}, which is the weight of this edge in the SRV records of ${domain.uri.host}`);
+  if ((domain?.adminPort !== undefined || nodes.some(({ admin }) => admin !== undefined)) && adminToken === undefined) errors.push(`${table.adminToken.name}: expected the token that all edges of ${table.farm.name} share, because it names their admin planes`);
+  if (domain === undefined && nodes.every((one) => one.node !== node)) errors.push(`${table.node.name}: expected a number that ${table.farm.name} lists, not ${node}`);
   return errors;
 }
 

@@ -4,7 +4,7 @@ import { adminListen } from "./admin-listen.js";
 import { cidr } from "./cidr.js";
 import { commaList } from "./comma-list.js";
 import { domain } from "./domain.js";
-import { MAX_NODE, farmNode } from "./farm-node.js";
+import { MAX_NODE, farmPlace, isDomain } from "./farm-node.js";
 import { MAX_FLOW_KEYS, flowKey, sameFlowKey } from "./flow-key.js";
 import { hostName } from "./host-name.js";
 import { integer } from "./integer.js";
@@ -173,10 +173,11 @@ export const table = {
   ),
   farm: withDefault(
     "SLUICE_FARM",
-    commaList(farmNode, { most: 64, sameness: ({ node }) => String(node) }),
+    commaList(farmPlace, { most: 64, sameness: (place) => (isDomain(place) ? "a domain" : String(place.node)) }),
     "",
     "All edges behind one name, this one among them, each with its number and the address of its core side: the same list on every edge. A request with the token " +
-      "of another edge goes there. Needs the same `SLUICE_FLOW_KEYS` on all of them. These addresses are trusted.",
+      "of another edge goes there. Needs the same `SLUICE_FLOW_KEYS` on all of them. These addresses are trusted. Or a domain: its SRV records (`_sip._tcp`, for example) are the edges, with " +
+      "the number of each as weight and 0 as priority.",
     "none",
   ),
   stateDir: withDefault(

@@ -33,6 +33,7 @@ import { EmbeddedStore } from "./embedded-store.js";
 import { reread } from "./reload.js";
 import type { Upgrade } from "./upgrade.js";
 import { Farm } from "../resolve/farm.js";
+import type { FarmNode } from "../config/farm-node.js";
 import { DnsRecords } from "../resolve/dns-records.js";
 import { Upstreams } from "../resolve/upstreams.js";
 import { ShardPool } from "../shard/pool.js";
@@ -263,6 +264,7 @@ export class Service implements Running {
   }
 
   stay(): void {
+    this.state = "up";
     this.pool.stay();
   }
 
@@ -285,7 +287,7 @@ export class Service implements Running {
     const farm = isNewFarm ? this.#resolveFarm(config) : this.#farm;
     await Promise.all([upstreams.refresh(), farm.refresh()]);
     if (isNew) faults.push(...upstreams.unresolved.map((uri) => `${table.upstream.name}: expected a name or address that can be resolved, not ${showUpstream(uri)}`));
-    if (isNewFarm) faults.push(...farm.unresolved.map((node) => `${table.farm.name}: expected a name or address that can be resolved for node ${node}`));
+    if (isNewFarm) faults.push(...farm.unresolved.map((what) => `${table.farm.name}: expected a name or address that can be resolved for ${what}`));
     const useCertificates = this.#certificates?.prepare(config, (fault) => faults.push(fault));
     if (faults.length > 0) {
       if (isNew) upstreams.close();
@@ -320,10 +322,12 @@ export class Service implements Running {
     this.state = "draining";
     this.#drain = { by, since: Date.now() };
     const isDone = await this.pool.drain(this.config.drainSeconds, this.config.drainRate);
-    if (isDone) return true;
-    this.#drain = undefined;
-    this.state = "up";
-    return false;
+    if (!isDone) this.#drain = undefined;
+    return isDone;
+  }
+
+  get farmNodes(): readonly FarmNode[] {
+    return this.#farm.nodes;
   }
 
   get drainView(): DrainView | undefined {
@@ -361,8 +365,9 @@ export class Service implements Running {
   }
 
   #resolveFarm(config: Config): Farm {
-    const others = config.farm.filter(({ node }) => node !== config.node);
-    const farm: Farm = new Farm(others, new DnsRecords(new dns.Resolver()), {
+    const farm: Farm = new Farm(config.farm, new DnsRecords(new dns.Resolver()), {
+      own: config.node,
+      onFault: (fault) => this.log.error({ fault }, "a record of the farm's domain is no good: this edge does without it"),
       onChange: () => {
         if (this.#farm === farm) this.#tellUpstreams();
       },

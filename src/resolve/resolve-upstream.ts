@@ -25,7 +25,7 @@ const TIME_LIMIT_MS = 2_000;
 const SERVICES: Readonly<Record<string, UpstreamTransport>> = { "sip+d2u": "udp", "sip+d2t": "tcp", "sips+d2t": "tls" };
 
 /** RFC 3263 4.1: TLS is the service sips over tcp. */
-function serviceName(transport: UpstreamTransport, host: string): string {
+export function serviceName(transport: UpstreamTransport, host: string): string {
   return transport === "tls" ? `_sips._tcp.${host}` : `_sip._${transport}.${host}`;
 }
 

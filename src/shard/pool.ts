@@ -268,6 +268,7 @@ export class ShardPool {
   /** Calls the drain off: requests and connections are taken again. */
   stay(): void {
     this.#ending = false;
+    this.#drain = undefined;
     this.#drained.clear();
     binding.startAccepting(this.#cluster);
     this.#tell({ kind: "stay" });

@@ -45,7 +45,7 @@ test("SA-8 an edge with nothing to do exits at once", async () => {
 
 test("SA-8 a drain that the operator began pauses, goes back to work, and says when it will end", async () => {
   const admin = await Admin.choose();
-  const company = await cast({ client: "tcp", settings: { SLUICE_DRAIN_SECONDS: "600", SLUICE_DRAIN_RATE: "1", SLUICE_ADMIN_LISTEN: admin.listen }, own: true });
+  const company = await cast({ client: "tcp", core: "tcp", settings: { SLUICE_DRAIN_SECONDS: "600", SLUICE_DRAIN_RATE: "1", SLUICE_ADMIN_LISTEN: admin.listen }, own: true });
   const { SUT, U, U2, A, C } = company;
   const order = (action: string): Promise<AdminAnswer> => admin.ask("POST", "/api/drain", { action });
   expect((await order("pause")).status).toBe(409);

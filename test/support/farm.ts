@@ -1,4 +1,7 @@
 /** Several edges behind one name: the same ports on different addresses, the same keys, and a list of one another. */
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { Edge, type Settings } from "./edge.js";
 import { Party } from "./party.js";
@@ -8,6 +11,7 @@ import { UdpSocket } from "./udp-socket.js";
 import type { Transport } from "./wire.js";
 
 const NAME = "farm.example";
+const TOKEN = "0123456789abcdef0123456789abcdef";
 const KEY = Buffer.alloc(32, 7).toString("base64");
 let scenes = 0;
 
@@ -20,6 +24,8 @@ export class FarmOfEdges {
   /** The upstream of all of them. It sends to the first. */
   C!: Party;
 
+  #adminPort = 0;
+
   private constructor(clientPort: number, corePort: number) {
     scenes += 1;
     this.scene = `farm-${scenes}`;
@@ -29,11 +35,40 @@ export class FarmOfEdges {
 
   /** `between`: the transport from edge to edge. The edges are numbered from 1; the first listens on 127.0.0.2. `listed`: how many each of them knows. */
   static async start(count: number, between: Transport, settings: Settings = {}, listed = count): Promise<FarmOfEdges> {
+    return FarmOfEdges.#start(count, (node, port) => `sip:${hostPort(hostOf(node), port)};transport=${between}`, () => settings, listed);
+  }
+
+  /** The same with admin planes that know one another, and the keys in a file of each state folder, as `sluice keys rotate --farm` needs them. */
+  static async administered(count: number): Promise<FarmOfEdges> {
+    const admin = await freePort("127.0.0.2");
+    const settings = (node: number): Settings => {
+      const state = mkdtempSync(join(tmpdir(), "sluice-farm-"));
+      writeFileSync(join(state, "flow.keys"), `1:${KEY}\n`, { mode: 0o600 });
+      return { SLUICE_FLOW_KEYS: "", SLUICE_STATE_DIR: state, SLUICE_ADMIN_LISTEN: hostPort(hostOf(node), admin), SLUICE_ADMIN_TOKEN: TOKEN };
+    };
+    const farm = await FarmOfEdges.#start(count, (node, port) => `sip:${hostPort(hostOf(node), port)};transport=udp;admin=${hostPort(hostOf(node), admin)}`, settings, count);
+    farm.#adminPort = admin;
+    return farm;
+  }
+
+  /** A request to the admin plane of an edge; by default with the token that all share. */
+  async ask(node: number, method: string, path: string, body?: object): Promise<{ readonly status: number; readonly json: Record<string, unknown> }> {
+    const headers = { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" };
+    const answer = await fetch(`http://${hostPort(hostOf(node), this.#adminPort)}/api/${path}`, { method, headers, ...(body && { body: JSON.stringify(body) }) });
+    return { status: answer.status, json: (await answer.json()) as Record<string, unknown> };
+  }
+
+  async metric(node: number, name: string): Promise<string | undefined> {
+    const answer = await fetch(`http://${hostPort(hostOf(node), this.#adminPort)}/metrics`, { headers: { authorization: `Bearer ${TOKEN}` } });
+    return (await answer.text()).split("\n").find((line) => line.startsWith(`${name} `))?.slice(name.length + 1);
+  }
+
+  static async #start(count: number, address: (node: number, port: number) => string, settings: (node: number) => Settings, listed: number): Promise<FarmOfEdges> {
     const farm = new FarmOfEdges(await freePort("127.0.0.2"), await freePort("127.0.0.2"));
     farm.C = new Party("C", hostPort(hostOf(1), farm.corePort), farm.scene, farm.company);
     farm.C.attach(await UdpSocket.open({ host: hostOf(1), port: farm.corePort }, farm.C.receive));
     onTestFinished(() => farm.#end());
-    const nodes = Array.from({ length: listed }, (_, at) => `${at + 1}=sip:${hostPort(hostOf(at + 1), farm.corePort)};transport=${between}`);
+    const nodes = Array.from({ length: listed }, (_, at) => `${at + 1}=${address(at + 1, farm.corePort)}`);
     const both = (host: string, port: number): string => `udp:${host}:${port};advertise=${NAME}:${port},tcp:${host}:${port};advertise=${NAME}:${port}`;
     for (let node = 1; node <= count; node += 1) {
       farm.edges.push(
@@ -44,7 +79,7 @@ export class FarmOfEdges {
           SLUICE_LISTEN: both(hostOf(node), farm.clientPort),
           SLUICE_CORE_LISTEN: both(hostOf(node), farm.corePort),
           SLUICE_UPSTREAM: `sip:${farm.C.at}`,
-          ...settings,
+          ...settings(node),
         }),
       );
     }

@@ -1,0 +1,24 @@
+/** Which edge of the farm has a phone: each is asked for its flows. */
+import type { FlowList, FlowView, Flows } from "./flows.js";
+import type { Neighbours } from "./neighbours.js";
+import type { Running } from "./running.js";
+
+/** An edge that is up answers in a few milliseconds. */
+const PATIENCE_MS = 500;
+const MOST = 50;
+
+export interface WhereView {
+  readonly flows: readonly (FlowView & { readonly node: number })[];
+  /** The edges that did not answer, and why: the phone may be there. */
+  readonly silent: readonly { readonly node: number; readonly error: string }[];
+}
+
+export async function where(running: Running, flows: Flows, neighbours: Neighbours, word: string): Promise<WhereView> {
+  const path = `flows?${new URLSearchParams({ q: word, limit: String(MOST) }).toString()}`;
+  const [own, others] = await Promise.all([flows.list(word, MOST, "", { silence: "", age: "" }), neighbours.askAll<FlowList>({ method: "GET", path, patience: PATIENCE_MS })]);
+  const answers = [{ node: running.config.node, answer: own }, ...others];
+  return {
+    flows: answers.flatMap(({ node, answer }) => (answer?.flows ?? []).map((flow) => ({ node, ...flow }))),
+    silent: others.flatMap(({ node, error }) => (error === undefined ? [] : [{ node, error }])),
+  };
+}
