@@ -55,7 +55,7 @@ TEST("TR-21 a connection beyond the share of its source or of all sources is clo
     CHECK_EQ(rig.hear(third, "<EOF>"), "<EOF>");
     CHECK(rig->alerts().back().event == (all ? Event::all_full : Event::source_full));
     first.close();
-    rig.turn();
+    CHECK(rig.until([&] { return rig.count(Counter::stream_flows) == 1; }));
     const Peer fourth = Peer::tcp(rig.port(ShardRig::kClientTcp));
     fourth.send("\r\n\r\n");
     rig.hear(fourth, "\r\n");

@@ -85,7 +85,7 @@ class Exchange {
   // The core answers so many REGISTERs a second and lets the others wait. 0: any number.
   void slow_core(double rate) { core_rate_ = rate; }
   void serve(int64_t now) {
-    credit_ = std::min(credit_ + core_rate_ * static_cast<double>(now - served_) / 1e9, std::max(core_rate_ / 100, 1.0));
+    credit_ = std::min(credit_ + core_rate_ * static_cast<double>(now - served_) / 1e9, std::max(core_rate_ / 4, 1.0));  // a load that has to wait for the CPU catches up
     served_ = now;
     for (; credit_ >= 1 && !answers_.empty(); credit_ -= 1) {
       std::memcpy(core_.room(), answers_.front().data(), answers_.front().size());
