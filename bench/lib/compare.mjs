@@ -5,7 +5,7 @@ import { EDGES, startEdge } from "./edges.mjs";
 import { runLoads } from "./load.mjs";
 import { tlsMissing } from "./tools.mjs";
 
-const LOAD_OPTIONS = ["seconds", "warmup", "flows", "window", "rate", "size", "sleep", "attacks", "at-once", "timeout-ms", "search", "core-rate"];
+const LOAD_OPTIONS = ["seconds", "warmup", "flows", "window", "rate", "size", "sleep", "attacks", "attack", "at-once", "timeout-ms", "search", "core-rate"];
 
 /** The default options of `edge`, `quick` and `full`. */
 export const DEFAULTS = {

@@ -49,7 +49,8 @@ class Reader {
 
 std::string seal(RecordState& peer, uint8_t type, const std::string& content) {
   std::string record(content.size() + kMaxOverhead, '\0');
-  record.resize(seal_record(peer, static_cast<ContentType>(type), content, record.data()));
+  const iovec part{const_cast<char*>(content.data()), content.size()};
+  record.resize(seal_record(peer, static_cast<ContentType>(type), RecordContent(&part, 1), record.data()));
   return record;
 }
 

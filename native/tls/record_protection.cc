@@ -1,7 +1,5 @@
 #include "record_protection.h"
 
-#include <cstring>
-
 #include "aead.h"
 
 namespace sluice {
@@ -45,20 +43,20 @@ void put_head(ContentType type, size_t size, char* out) noexcept {
   put_u16(size, out + 3);
 }
 
-size_t seal_13(RecordState& state, ContentType type, Text content, char* record) noexcept {
+size_t seal_13(RecordState& state, ContentType type, RecordContent content, char* record) noexcept {
   TrafficKeys& keys = state.out;
   uint8_t nonce[kAeadNonce];
   number_nonce(keys, nonce);
   ++keys.number;
   char* const text = record + kTlsHead;
-  content.copy(text, content.size());
+  content.copy(text);
   text[content.size()] = static_cast<char>(type);
   const size_t size = content.size() + 1;
   put_head(ContentType::application_data, size + kAeadTag, record);
   return aead_seal(state.suite, keys.key, nonce, Text(record, kTlsHead), text, size, text + size) ? kTlsHead + size + kAeadTag : 0;
 }
 
-size_t seal_12(RecordState& state, ContentType type, Text content, char* record) noexcept {
+size_t seal_12(RecordState& state, ContentType type, RecordContent content, char* record) noexcept {
   TrafficKeys& keys = state.out;
   uint8_t nonce[kAeadNonce];
   char* text = record + kTlsHead;
@@ -69,7 +67,7 @@ size_t seal_12(RecordState& state, ContentType type, Text content, char* record)
   } else {
     number_nonce(keys, nonce);
   }
-  content.copy(text, content.size());
+  content.copy(text);
   const size_t end = static_cast<size_t>(text - record) + content.size() + kAeadTag;
   put_head(type, end - kTlsHead, record);
   char associated[13];
@@ -88,7 +86,7 @@ TlsAlert strip_padding(const char* plain, size_t& size, ContentType& type) noexc
 
 }  // namespace
 
-size_t seal_record(RecordState& state, ContentType type, Text content, char* record) noexcept {
+size_t seal_record(RecordState& state, ContentType type, RecordContent content, char* record) noexcept {
   if (content.size() > kMaxContent || state.out.number >= kMaxNumber) return 0;
   return state.version == kTls13 ? seal_13(state, type, content, record) : seal_12(state, type, content, record);
 }

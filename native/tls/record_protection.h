@@ -1,6 +1,10 @@
 // Records, sealed and opened (RFC 8446 5.2; RFC 5246 6.2.3.3 with RFC 5288 and RFC 7905).
 #pragma once
 
+#include <sys/uio.h>
+
+#include <cstring>
+
 #include "core/base/bytes.h"
 #include "record_state.h"
 
@@ -31,9 +35,27 @@ constexpr size_t kMaxContent = 1 << 14;
 constexpr size_t kMaxOverhead = kTlsHead + 8 + 1 + 16;  // what sealing adds
 constexpr uint64_t kMaxNumber = uint64_t{1} << 48;  // no record goes out under a higher number
 
+// What goes into one record: pieces, which are copied only once.
+class RecordContent {
+ public:
+  RecordContent(const iovec* parts, size_t count) noexcept : parts_(parts), count_(count) {
+    for (size_t i = 0; i < count; ++i) size_ += parts[i].iov_len;
+  }
+  size_t size() const noexcept { return size_; }
+  void copy(char* to) const noexcept {
+    for (size_t i = 0; i < count_; to += parts_[i++].iov_len)
+      if (parts_[i].iov_len > 0) std::memcpy(to, parts_[i].iov_base, parts_[i].iov_len);
+  }
+
+ private:
+  const iovec* parts_;
+  size_t count_;
+  size_t size_ = 0;
+};
+
 // Writes one record of up to kMaxContent octets and moves on to the next number, whatever becomes of the record. Returns its size; 0: it cannot be
 // sealed, and nothing may be sent any more.
-size_t seal_record(RecordState& state, ContentType type, Text content, char* record) noexcept;
+size_t seal_record(RecordState& state, ContentType type, RecordContent content, char* record) noexcept;
 
 // The size of the record that begins with these kTlsHead octets.
 TlsAlert record_size(const RecordState& state, const char* head, size_t& size) noexcept;

@@ -131,6 +131,12 @@ bool RecordSession::send(Text plain, std::vector<char>& out) noexcept {
   return !state_->is_over;
 }
 
+bool RecordSession::send_parts(const iovec* parts, size_t count, std::vector<char>& out) noexcept {
+  const RecordContent content(parts, count);
+  const bool needs_keys = state_->out.number >= kRecordsPerKey && state_->version == kTls13;
+  return !state_->is_over && !needs_keys && content.size() > 0 && content.size() <= state_->max_content && seal(ContentType::application_data, content, out);
+}
+
 void RecordSession::close(std::vector<char>& out) noexcept {
   if (state_->is_over) return;
   send_alert(false, TlsAlert::close_notify, out);
@@ -138,6 +144,11 @@ void RecordSession::close(std::vector<char>& out) noexcept {
 }
 
 bool RecordSession::seal(ContentType type, Text content, std::vector<char>& out) noexcept {
+  const iovec part{const_cast<char*>(content.data()), content.size()};
+  return seal(type, RecordContent(&part, 1), out);
+}
+
+bool RecordSession::seal(ContentType type, RecordContent content, std::vector<char>& out) noexcept {
   const size_t before = out.size();
   out.resize(before + content.size() + kMaxOverhead);
   const size_t size = seal_record(*state_, type, content, out.data() + before);

@@ -16,6 +16,7 @@ class RecordSession final : public TlsSession {
 
   TlsResult receive(Text& wire, char* plain, size_t room, size_t& size, std::vector<char>& out) noexcept override;
   bool send(Text plain, std::vector<char>& out) noexcept override;
+  bool send_parts(const iovec* parts, size_t count, std::vector<char>& out) noexcept override;
   void close(std::vector<char>& out) noexcept override;
   bool is_open() const noexcept override { return true; }
   bool was_resumed() const noexcept override { return false; }  // the handshake has told
@@ -31,6 +32,7 @@ class RecordSession final : public TlsSession {
   TlsResult take_handshake_12(Text content, std::vector<char>& out) noexcept;
   TlsResult take_key_update(std::vector<char>& out) noexcept;
   bool seal(ContentType type, Text content, std::vector<char>& out) noexcept;
+  bool seal(ContentType type, RecordContent content, std::vector<char>& out) noexcept;
   bool send_alert(bool fatal, TlsAlert alert, std::vector<char>& out) noexcept;
   TlsResult fail(TlsAlert alert, const char* fault, std::vector<char>& out) noexcept;
 

@@ -57,6 +57,24 @@ TEST("OpenSSL reads every record that we seal, and we every record of OpenSSL's,
   }
 }
 
+TEST("the parts of a message leave as one record, those of a long one are left to send(), and nothing leaves after the end") {
+  for (const TlsSetup& setup : tls_setups()) {
+    Pair pair(setup);
+    std::string head = "head ", body(4000, 'b'), nothing, whole(kMaxContent + 1, 'w');
+    const auto part = [](std::string& text) { return iovec{text.data(), text.size()}; };
+    const iovec parts[] = {part(head), part(nothing), part(body)}, too_long[] = {part(whole)}, empty[] = {part(nothing)};
+    std::vector<char> out;
+    CHECK(pair.server->session().send_parts(parts, 3, out));
+    CHECK_EQ(count_records(std::string(out.begin(), out.end())), 1u);
+    CHECK(pair.client.receive(std::string(out.begin(), out.end())) == head + body);
+    out.clear();
+    CHECK(!pair.server->session().send_parts(too_long, 1, out) && !pair.server->session().send_parts(empty, 1, out) && out.empty());
+    CHECK(pair.client.receive(pair.server->send(whole)) == whole);
+    pair.server->close();
+    CHECK(!pair.server->session().send_parts(parts, 3, out) && out.empty());
+  }
+}
+
 TEST("CR-7 a connection ends with close_notify from either side, and the other direction may go on") {
   for (const TlsSetup& setup : tls_setups()) {
     Pair first(setup);

@@ -210,7 +210,8 @@ std::string shake_hands(TlsClient& client, TlsServer& server) {
 
 std::string Forger::seal(ContentType type, const std::string& content) {
   std::string record(content.size() + kMaxOverhead, '\0');
-  record.resize(seal_record(state, type, content, record.data()));
+  const iovec part{const_cast<char*>(content.data()), content.size()};
+  record.resize(seal_record(state, type, RecordContent(&part, 1), record.data()));
   return record;
 }
 

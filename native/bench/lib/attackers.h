@@ -13,32 +13,33 @@ namespace sluice::bench {
 
 class Attackers {
  public:
-  Attackers(bool streams, bool websocket, const sockaddr_in& edge) : streams_(streams), edge_(edge), fds_(streams ? 512 : 250, -1) {
+  // `kind`: the name of one attack, or "all".
+  Attackers(bool streams, bool websocket, const sockaddr_in& edge, const std::string& kind) : streams_(streams), kind_(kind), edge_(edge), fds_(streams ? 512 : 250, -1) {
     const std::string via = std::string("Via: SIP/2.0/") + (streams ? "TCP" : "UDP") + " 192.0.2.66;branch=z9hG4bKbad\r\n";
     const std::string rest = "Max-Forwards: 70\r\nFrom: <sip:x@y>;tag=1\r\nTo: <sip:x@y>\r\nCall-ID: " + std::string(kAttackId) + "\r\nCSeq: 1 MESSAGE\r\n";
     const std::string start = "MESSAGE sip:x@y SIP/2.0\r\n";
     std::string noise;
     for (uint32_t i = 0, x = 1; i < 600; ++i) x = x * 1664525 + 1013904223, noise += static_cast<char>(x >> 24);
-    add(noise);
-    add(start + via);
-    add(start + "\r\n\r\n");
-    add(start + via + rest + "Content-Length: 99999999999999999999\r\n\r\n");
-    add(start + via + rest + "Content-Length: -1\r\n\r\nx");
-    add(start + via + std::string(3000, 'v'));
-    add("REGISTER sip:x SIP/2.0\r\n" + via + "CSeq: 4294967296 MESSAGE\r\nCall-ID:\r\nContent-Length: 0\r\n\r\n");
-    add("SIP/2.0 200 OK\r\n" + via + via + rest + "Content-Length: 0\r\n\r\n");
+    add("noise", noise);
+    add("cut-head", start + via);
+    add("no-headers", start + "\r\n\r\n");
+    add("huge-length", start + via + rest + "Content-Length: 99999999999999999999\r\n\r\n");
+    add("negative-length", start + via + rest + "Content-Length: -1\r\n\r\nx");
+    add("long-line", start + via + std::string(3000, 'v'));
+    add("bad-register", "REGISTER sip:x SIP/2.0\r\n" + via + "CSeq: 4294967296 MESSAGE\r\nCall-ID:\r\nContent-Length: 0\r\n\r\n");
+    add("stray-response", "SIP/2.0 200 OK\r\n" + via + via + rest + "Content-Length: 0\r\n\r\n");
     // The first half of a ClientHello.
-    add(std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11) + noise.substr(0, 100));
-    add(streams ? "GET / HTTP/1.1\r\nUpgrade: websocket\r\n" : std::string("\x00\x01\xff\xff\x21\x12\xa4\x42", 8) + noise.substr(0, 30));
-    add("GET / HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 1\r\n\r\n");
-    add({});
+    add("client-hello", std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11) + noise.substr(0, 100));
+    add(streams ? "cut-upgrade" : "bad-stun", streams ? "GET / HTTP/1.1\r\nUpgrade: websocket\r\n" : std::string("\x00\x01\xff\xff\x21\x12\xa4\x42", 8) + noise.substr(0, 30));
+    add("bad-upgrade", "GET / HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 1\r\n\r\n");
+    add("nothing", {});
     if (!websocket) return;
     const std::string upgrade(kUpgradeRequest);
-    add(upgrade + std::string("\x81\x05hello", 7));
-    add(upgrade + std::string("\x8f\xff\x7f\xff\xff\xff\xff\xff\xff\xff", 10));
-    add(upgrade + std::string("\x01\x84\0\0\0\0abcd\x81\x84\0\0\0\0abcd", 20));
+    add("unmasked-frame", upgrade + std::string("\x81\x05hello", 7));
+    add("bad-opcode", upgrade + std::string("\x8f\xff\x7f\xff\xff\xff\xff\xff\xff\xff", 10));
+    add("interleaved-frames", upgrade + std::string("\x01\x84\0\0\0\0abcd\x81\x84\0\0\0\0abcd", 20));
     framed_ = upgrade;
-    for (size_t i = 0; i < 8; ++i) add(upgrade + frame(attacks_[i]));
+    for (size_t i = 0, plain = attacks_.size(); i < 8 && i < plain; ++i) attacks_.push_back(upgrade + frame(attacks_[i]));
   }
 
   ~Attackers() {
@@ -56,7 +57,7 @@ class Attackers {
     route[at + 10] = route[at + 10] == 'A' ? 'B' : 'A';
     std::string message = "MESSAGE sip:x@y SIP/2.0\r\nVia: SIP/2.0/" + std::string(streams_ ? "TCP" : "UDP") + " 192.0.2.66;branch=z9hG4bKbad\r\n" + route;
     message += "Max-Forwards: 70\r\nFrom: <sip:x@y>;tag=1\r\nTo: <sip:x@y>\r\nCall-ID: " + std::string(kAttackId) + "\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n";
-    for (unsigned i = 0; i < 4; ++i) add(framed_.empty() ? message : framed_ + frame(message));
+    for (unsigned i = 0; i < 4; ++i) add("forged-token", framed_.empty() ? message : framed_ + frame(message));
   }
 
   // How many calls of attack() make one attack.
@@ -64,6 +65,7 @@ class Attackers {
 
   // Takes the next step of the next attacker: a datagram; or connect, send and disconnect, one per call.
   void attack() {
+    if (attacks_.empty()) die("no such attack over this transport");
     int& fd = fds_[turn_ % fds_.size()];
     const size_t visit = turn_ / fds_.size() % 3;
     if (streams_ && visit == 2) {
@@ -83,7 +85,9 @@ class Attackers {
   uint64_t sent() const noexcept { return sent_; }
 
  private:
-  void add(std::string octets) { attacks_.push_back(std::move(octets)); }
+  void add(const char* name, std::string octets) {
+    if (kind_ == "all" || kind_ == name) attacks_.push_back(std::move(octets));
+  }
 
   static std::string frame(const std::string& payload) {
     std::string room(kFrameHeadroom, '\0');
@@ -106,6 +110,7 @@ class Attackers {
   }
 
   bool streams_;
+  std::string kind_;
   sockaddr_in edge_;
   std::vector<int> fds_;
   std::vector<std::string> attacks_;

@@ -52,7 +52,7 @@ class Engine {
                  {client_ == "tls" || client_ == "wss", client_ == "ws" || client_ == "wss"}, parse_address(o.text("edge")), epoll_),
         core_(core_tcp_, parse_address(o.text("core")), epoll_),
         exchange_(clients_, core_, requests_, flows_, bare_),
-        attackers_(streams_, client_ == "ws", parse_address(o.text("edge"))),
+        attackers_(streams_, client_ == "ws", parse_address(o.text("edge")), o.text("attack")),
         edge_(static_cast<pid_t>(o.number("pid"))) {
     exchange_.slow_core(o.real("core-rate"));
   }

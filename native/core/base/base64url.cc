@@ -2,6 +2,10 @@
 
 #include <array>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 namespace sluice {
 namespace {
 
@@ -16,10 +20,34 @@ constexpr std::array<int8_t, 256> make_values() {
 
 constexpr std::array<int8_t, 256> kValues = make_values();
 
+#if defined(__SSE2__)
+// Twelve octets as sixteen characters.
+void encode_12(const uint8_t* data, char* out) noexcept {
+  const auto group = [&](int i) { return static_cast<int>(uint32_t{data[i]} << 16 | uint32_t{data[i + 1]} << 8 | data[i + 2]); };
+  const __m128i groups = _mm_setr_epi32(group(0), group(3), group(6), group(9));
+  // The four sixes of a group, each in an octet of its own.
+  const __m128i first = _mm_srli_epi32(groups, 18);
+  const __m128i second = _mm_and_si128(_mm_srli_epi32(groups, 4), _mm_set1_epi32(0x3F00));
+  const __m128i third = _mm_and_si128(_mm_slli_epi32(groups, 10), _mm_set1_epi32(0x3F0000));
+  const __m128i fourth = _mm_and_si128(_mm_slli_epi32(groups, 24), _mm_set1_epi32(0x3F000000));
+  const __m128i sixes = _mm_or_si128(_mm_or_si128(first, second), _mm_or_si128(third, fourth));
+  // From one run of the alphabet to the next, what lies between a value and its character changes.
+  const auto step = [&](char above, int by) { return _mm_and_si128(_mm_cmpgt_epi8(sixes, _mm_set1_epi8(above)), _mm_set1_epi8(static_cast<char>(by))); };
+  __m128i shift = _mm_add_epi8(_mm_set1_epi8('A'), step(25, 'a' - 26 - 'A'));
+  shift = _mm_add_epi8(shift, step(51, '0' - 52 - ('a' - 26)));
+  shift = _mm_add_epi8(shift, step(61, '-' - 62 - ('0' - 52)));
+  shift = _mm_add_epi8(shift, step(62, '_' - 63 - ('-' - 62)));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm_add_epi8(sixes, shift));
+}
+#endif
+
 }  // namespace
 
 size_t base64url_encode(const uint8_t* data, size_t size, char* out) noexcept {
   char* at = out;
+#if defined(__SSE2__)
+  for (; size >= 12; data += 12, size -= 12, at += 16) encode_12(data, at);
+#endif
   for (; size >= 3; data += 3, size -= 3) {
     const uint32_t word = uint32_t{data[0]} << 16 | uint32_t{data[1]} << 8 | data[2];
     *at++ = kAlphabet[word >> 18];

@@ -1,5 +1,7 @@
 #include "core/flow/flow_table.h"
 
+#include <cstring>
+
 namespace sluice {
 
 FlowTable::FlowTable(const SipKey& table_key, uint32_t first_generation) noexcept
@@ -65,8 +67,15 @@ uint32_t FlowTable::find_udp(const Address& remote, uint16_t listener) noexcept 
 uint32_t FlowTable::bucket_of(const Address& remote, uint16_t listener) const noexcept {
   SipHasher hash(table_key_);
   const uint16_t tail[2] = {remote.port, listener};
-  hash.add(remote.ip, 16);
-  hash.add(tail, sizeof tail);
+  if (remote.is_v4()) {
+    uint8_t word[8];
+    std::memcpy(word, remote.ip + 12, 4);
+    std::memcpy(word + 4, tail, sizeof tail);
+    hash.add(word, sizeof word);
+  } else {
+    hash.add(remote.ip, 16);
+    hash.add(tail, sizeof tail);
+  }
   return static_cast<uint32_t>(hash.finish()) & (static_cast<uint32_t>(index_.size()) - 1);
 }
 

@@ -18,6 +18,14 @@ constexpr size_t kKeptRecords = 256 * 1024;   // capacity kept for the next turn
 
 iovec part_of(Text text) noexcept { return {const_cast<char*>(text.data()), text.size()}; }
 
+ssize_t send_parts(int fd, iovec* parts, size_t count) noexcept {
+  if (count == 1) return send(fd, parts->iov_base, parts->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);  // spares the kernel copying the descriptions
+  msghdr header{};
+  header.msg_iov = parts;
+  header.msg_iovlen = count;
+  return sendmsg(fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS; }
 
 }  // namespace
@@ -67,6 +75,7 @@ void StreamWriter::flush() noexcept {
 // Small parts share records, because each record costs a header, a tag and a pass through the cipher.
 bool StreamWriter::encrypt(TlsSession& tls, const iovec* parts, size_t count) noexcept {
   records_.clear();
+  if (tls.send_parts(parts, count, records_)) return true;
   char joined[kRecord];
   size_t held = 0;
   for (size_t i = 0; i < count; ++i) {
@@ -149,11 +158,8 @@ void StreamWriter::write_all_of(size_t first) noexcept {
   }
   size_t sent = 0;
   if (flow.out.empty()) {
-    msghdr header{};
-    header.msg_iov = parts;
-    header.msg_iovlen = count;
     ssize_t n;
-    do n = sendmsg(flow.fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+    do n = send_parts(flow.fd, parts, count);
     while (n < 0 && errno == EINTR);
     if (n < 0 && !would_block(errno)) return fail(slot);
     if (n > 0) sent = static_cast<size_t>(n);
@@ -188,10 +194,7 @@ bool StreamWriter::writable(uint32_t slot) noexcept {
   Flow& flow = flows_.at(slot);
   iovec parts[kMaxParts];
   while (!flow.out.empty()) {
-    msghdr header{};
-    header.msg_iov = parts;
-    header.msg_iovlen = flow.out.gather(parts, kMaxParts);
-    const ssize_t n = sendmsg(flow.fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t n = send_parts(flow.fd, parts, flow.out.gather(parts, kMaxParts));
     if (n < 0) {
       if (errno == EINTR) continue;
       return would_block(errno);

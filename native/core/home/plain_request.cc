@@ -68,7 +68,7 @@ bool read_callee(const Message& message, const ServedDomains& domains, std::stri
   if (!parse_uri(message.text(message.request_uri), uri) || uri.scheme != Scheme::sip || !uri.has_user) return false;
   const Text host = domains.shown(uri.host);
   // An escape may mean the same as the character; a GRUU names one of the devices (RFC 5627).
-  if (host.empty() || uri.user.find('%') != Text::npos || find_uri_param(uri.params, "gr", nullptr)) return false;
+  if (host.empty() || uri.user.find('%') != Text::npos || (uri.known_params & kUri_gr)) return false;
   aor.assign("sip:").append(uri.user).append("@").append(host);
   return aor.size() <= kMostAorOctets;
 }

@@ -122,7 +122,7 @@ class Reading {
         if (count == kMaxPathValues || !take_name_addr(list, address) || !parse_uri(address.uri_text, uri) || !is_sip(uri)) return false;
         out_.flags &= ~uint32_t{kAsk_last_ob};
         out_.flags |= kAsk_path;
-        if (find_uri_param(uri.params, "ob", nullptr)) out_.flags |= count == 0 ? kAsk_top_ob | kAsk_last_ob | kAsk_any_ob : kAsk_last_ob | kAsk_any_ob;
+        if (uri.known_params & kUri_ob) out_.flags |= count == 0 ? kAsk_top_ob | kAsk_last_ob | kAsk_any_ob : kAsk_last_ob | kAsk_any_ob;
         texts_.put_number(address.value.size());
         texts_.put(':');
         texts_.put(address.value);

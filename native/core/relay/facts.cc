@@ -68,7 +68,7 @@ bool own_route(const Surroundings& around, const Source& source, const Uri& uri,
   }
   uint32_t flags = whose;
   if (side == Side::core) flags |= kRoute_core_side;
-  if (find_uri_param(uri.params, "ob", nullptr)) flags |= kRoute_ob;
+  if (uri.known_params & kUri_ob) flags |= kRoute_ob;
   *number = static_cast<int32_t>(static_cast<uint32_t>(route.kind) | flags);
   return true;
 }
@@ -101,11 +101,12 @@ Hop hop_of(const Surroundings& around, const Uri& uri, Facts& facts, int32_t* ta
   if (!is_sip(uri) || uri.port_zero) return Hop::foreign;
   Text host = uri.host;
   Text maddr;
+  const bool has_maddr = (uri.known_params & kUri_maddr) && find_uri_param(uri.params, "maddr", &maddr);
   uint16_t port = port_of(uri);
   if (is_own_host(around.config, host, port)) {
-    if (!find_uri_param(uri.params, "maddr", &maddr) || is_own_host(around.config, maddr, port)) return Hop::own;
+    if (!has_maddr || is_own_host(around.config, maddr, port)) return Hop::own;
     host = maddr;
-  } else if (find_uri_param(uri.params, "maddr", &maddr)) {
+  } else if (has_maddr) {
     host = maddr;  // RFC 3261 16.5: maddr is the only target
     if (is_own_host(around.config, host, port)) return Hop::own;
   }
@@ -194,7 +195,7 @@ void walk_routes(const Surroundings& around, const Message& message, const Sourc
         continue;
       }
       facts.next_route_uri = address.uri_text;
-      facts.next_is_strict = !find_uri_param(uri.params, "lr", nullptr);
+      facts.next_is_strict = (uri.known_params & kUri_lr) == 0;
       facts.is_sips = uri.scheme == Scheme::sips;
       record[kRecord_next_route] = static_cast<int32_t>(hop_of(around, uri, facts, &record[kRecord_next_route_target]));
       record[kRecord_own_routes] = own;
@@ -208,8 +209,8 @@ uint32_t flags_of_contact(const NameAddr& address, bool registers) noexcept {
   Uri uri;
   if (!parse_uri(address.uri_text, uri)) return kContact_bad;
   uint32_t flags = 0;
-  if (is_sip(uri) && find_uri_param(uri.params, "ob", nullptr)) flags |= kContact_ob;
-  if (is_sip(uri) && find_uri_param(uri.params, "gr", nullptr)) flags |= kContact_gruu;
+  if (uri.known_params & kUri_ob) flags |= kContact_ob;
+  if (uri.known_params & kUri_gr) flags |= kContact_gruu;
   if (registers && is_sip(uri) && find_uri_param(uri.params, "sos", nullptr)) flags |= kContact_sos;
   if (address.has_reg_id) flags |= kContact_reg_id;
   if (address.has_instance) flags |= kContact_instance;
@@ -248,8 +249,8 @@ uint32_t option_flags(const Message& message) noexcept {
     for (const HeaderLine* line = message.line(HeaderId::supported); line != nullptr; line = message.next(*line)) {
       ValueList values(message.value(*line));
       for (Text value; values.next(value);) {
-        if (value.size() == 8 && same_text(value, "outbound")) flags |= kOption_supported_outbound;
-        if (value.size() == 4 && same_text(value, "path")) flags |= kOption_supported_path;
+        if (same_word(value, "outbound")) flags |= kOption_supported_outbound;
+        if (same_word(value, "path")) flags |= kOption_supported_path;
       }
     }
     if (has_option(message, HeaderId::require, "outbound")) flags |= kOption_require_outbound;

@@ -16,7 +16,7 @@ inline uint16_t port_of(const Uri& uri) noexcept {
   constexpr uint16_t kWs = 80, kWss = 443;
   const bool secure = uri.scheme == Scheme::sips;
   Text transport;
-  if (!find_uri_param(uri.params, "transport", &transport)) return secure ? kSipsPort : kSipPort;
+  if ((uri.known_params & kUri_transport) == 0 || !find_uri_param(uri.params, "transport", &transport)) return secure ? kSipsPort : kSipPort;
   if (same_text(transport, "ws")) return secure ? kWss : kWs;
   if (same_text(transport, "wss")) return kWss;
   return secure || same_text(transport, "tls") ? kSipsPort : kSipPort;
@@ -26,7 +26,7 @@ inline uint16_t port_of(const Uri& uri) noexcept {
 inline Transport transport_of(const Uri& uri) noexcept {
   Text value;
   if (uri.scheme == Scheme::sips) return Transport::tls;
-  if (!find_uri_param(uri.params, "transport", &value)) return Transport::udp;
+  if ((uri.known_params & kUri_transport) == 0 || !find_uri_param(uri.params, "transport", &value)) return Transport::udp;
   return same_text(value, "tcp") ? Transport::tcp : same_text(value, "tls") ? Transport::tls : Transport::udp;
 }
 

@@ -48,7 +48,9 @@ Frame next_frame(FramerState& state, const char* data, size_t size, const ScanLi
 
   // Octets must be refused for the same reason however they were split, so we look at no more than max_head of them.
   const size_t window = std::min<size_t>(there, limits.max_head);
-  const size_t head_size = find_head_end(start, window, state.searched);
+  // Most messages arrive whole. The head of one that does not is searched once more from its beginning, and then never again.
+  const bool scanned = state.searched == 0 && scan_arrived(start, there, limits, message);
+  const size_t head_size = scanned ? message.head_size : find_head_end(start, window, state.searched);
   if (head_size == 0) {
     if (has_bare_lf(start, window, state.searched) || there >= limits.max_head) {
       scan(start, window, 0, Carrier::stream, limits, message);
@@ -58,7 +60,7 @@ Frame next_frame(FramerState& state, const char* data, size_t size, const ScanLi
     state.searched = static_cast<uint32_t>(window);
     return {FrameKind::more, static_cast<uint32_t>(skipped)};
   }
-  scan(start, there, head_size, Carrier::stream, limits, message);
+  if (!scanned) scan(start, there, head_size, Carrier::stream, limits, message);
   if (!message.is_framed) return broken(state, size);
   if (there < message.size) {
     state.need = message.size;

@@ -12,7 +12,7 @@ inline Text between(const char* from, const char* to) noexcept { return Text(fro
 
 // LWS, any amount: blanks, and line ends followed by a blank. A line end without a blank after it is never LWS, so accepted text
 // cannot contain the end of a header line.
-inline const char* skip_lws(const char* p, const char* end) noexcept {
+inline const char* skip_blanks(const char* p, const char* end) noexcept {
   while (p < end) {
     if (is_blank(*p)) {
       ++p;
@@ -23,6 +23,11 @@ inline const char* skip_lws(const char* p, const char* end) noexcept {
     }
   }
   return p;
+}
+
+// Most of the time there is none.
+inline const char* skip_lws(const char* p, const char* end) noexcept {
+  return p < end && static_cast<uint8_t>(*p) > ' ' ? p : skip_blanks(p, end);
 }
 
 // Strips LWS from the end, but not beyond `begin`.
@@ -116,6 +121,12 @@ inline const char* read_port(const char* p, const char* end, uint16_t& port) noe
   if (number == 0) return nullptr;
   port = static_cast<uint16_t>(number);
   return q;
+}
+
+template <typename Runs>
+bool is_token(const Runs& runs, Text text) noexcept {
+  const char* end = text.data() + text.size();
+  return !text.empty() && runs.skip(text.data(), end, kChar_token) == end;
 }
 
 // One generic-param.

@@ -1,5 +1,6 @@
 #include "core/sip/name_addr.h"
 
+#include <array>
 #include <cstring>
 
 #include "core/sip/head_map.h"
@@ -123,8 +124,12 @@ bool find_param(Text params, Text name, Text* value) noexcept {
   return false;
 }
 
-// Ends a value, or begins a part in which a comma does not end it.
-static bool may_end(char c) noexcept { return c == ',' || c == '"' || c == '<'; }
+// Octets that end a value, or begin a part in which a comma does not end it.
+static constexpr std::array<bool, 256> kMayEnd = [] {
+  std::array<bool, 256> table{};
+  for (char c : {',', '"', '<'}) table[static_cast<uint8_t>(c)] = true;
+  return table;
+}();
 
 bool ValueList::next(Text& value) noexcept {
   if (done_) return false;
@@ -145,7 +150,7 @@ bool ValueList::next(Text& value) noexcept {
       if (p == nullptr) sound_ = false, p = end;
     } else {
       do ++p;
-      while (p < end && !may_end(*p));
+      while (p < end && !kMayEnd[static_cast<uint8_t>(*p)]);
     }
   }
   value = between(start, trim_lws(start, p));

@@ -18,11 +18,14 @@ class Scanner {
  public:
   Scanner(const ScanLimits& limits, Message& out) noexcept : limits_(limits), out_(out), map_(out.data) {}
 
-  void run(size_t available, size_t head_size, Carrier carrier) noexcept {
+  // False: a stream may still bring the end of the head.
+  bool run(size_t available, size_t head_size, Carrier carrier) noexcept {
     const bool finds = head_size == kFindHead;
     const size_t window = std::min<size_t>(finds || head_size == 0 ? available : head_size, std::min<size_t>(limits_.max_head, 65535));
     const LineIndex index = index_lines(out_.data, window, limits_.max_lines, out_.lines, map_);
-    if (finds) head_size = index.head_end != 0 ? index.head_end : find_head_end(out_.data, available, 0);
+    if (finds) head_size = index.head_end;
+    if (finds && head_size == 0 && carrier == Carrier::stream) return false;
+    if (finds && head_size == 0) head_size = find_head_end(out_.data, available, 0);
     reset(head_size);
     if (head_size > window) fail_framing(ScanError::head_too_large);
     if (index.fault != ScanError::none) fail_framing(index.fault);
@@ -37,6 +40,7 @@ class Scanner {
     out_.line_count = index.count;
     check_required();
     measure(available, head_size, carrier);
+    return true;
   }
 
  private:
@@ -163,7 +167,7 @@ class Scanner {
   }
 
   // False if there are two tags or the tag is not a token.
-  static bool is_tag_sound(const NameAddr& party) noexcept { return party.tags == 0 || (party.tags == 1 && is_token(party.tag)); }
+  bool is_tag_sound(const NameAddr& party) const noexcept { return party.tags == 0 || (party.tags == 1 && is_token(map_, party.tag)); }
 
   bool scan_party(Text value, Uri& uri, Slice& whole, Slice& tag_slice) noexcept {
     NameAddr party;
@@ -208,7 +212,7 @@ class Scanner {
       if (number <= INT32_MAX) number = number * 10 + static_cast<uint64_t>(*p - '0');
     const char* method = skip_lws(p, end);
     const Text token = between(method, end);
-    if (p == begin || method == p || !is_token(token)) return fail(ScanError::bad_cseq);
+    if (p == begin || method == p || !is_token(map_, token)) return fail(ScanError::bad_cseq);
     out_.cseq_value = out_.slice_of(value);
     if (number > INT32_MAX) return fail(ScanError::bad_cseq);
     if (token.size() > limits_.max_token) return fail(ScanError::token_too_long);
@@ -291,6 +295,11 @@ ScanError scan(const char* data, size_t available, size_t head_size, Carrier car
   out.data = data;
   Scanner(limits, out).run(available, head_size, carrier);
   return out.error;
+}
+
+bool scan_arrived(const char* data, size_t available, const ScanLimits& limits, Message& out) noexcept {
+  out.data = data;
+  return Scanner(limits, out).run(available, kFindHead, Carrier::stream);
 }
 
 Method method_of(Text token) noexcept {

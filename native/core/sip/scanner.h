@@ -35,6 +35,10 @@ constexpr size_t kFindHead = ~size_t{0};
 // For Carrier::stream the body may still be missing: `out.size` is what the head announces.
 ScanError scan(const char* data, size_t available, size_t head_size, Carrier carrier, const ScanLimits& limits, Message& out) noexcept;
 
+// The same for the first `available` octets of a stream, in which nobody has looked for the end of a head yet: one pass instead of two.
+// False: it has not arrived, and `out` means nothing.
+bool scan_arrived(const char* data, size_t available, const ScanLimits& limits, Message& out) noexcept;
+
 Method method_of(Text token) noexcept;  // case-sensitive (GR-21)
 
 // True if one of the comma lists of header `id` contains the option tag, ignoring case.

@@ -1,5 +1,7 @@
 #include "core/sip/start_line.h"
 
+#include <algorithm>
+
 #include "core/sip/char_class.h"
 #include "core/sip/uri.h"
 
@@ -66,7 +68,7 @@ ScanError scan_request_line(const HeadMap& map, Text line, const ScanLimits& lim
   const size_t last = rest.rfind(' ');
   if (last == Text::npos) return ScanError::start_line;
   const Text uri = rest.substr(0, last);
-  if (uri.empty() || uri.find_first_of(" \t") != Text::npos) return ScanError::start_line;
+  if (uri.empty() || std::any_of(uri.begin(), uri.end(), is_blank)) return ScanError::start_line;
   const ScanError version = check_version(rest.substr(last + 1));
   const ScanError target = check_request_uri(map, uri, limits, out);
   return version != ScanError::none ? version : target;

@@ -20,21 +20,21 @@ const char* skip_escaped(const Runs& runs, const char* p, const char* end, CharC
   }
 }
 
-// A bit for each parameter that decides where a request goes: if it came twice, two readers could choose differently (GR-16).
+// If one of these came twice, two readers could choose differently (GR-16).
 uint32_t bit_of_uri_param(Text name) noexcept {
   switch (name.size()) {
-    case 2: return same_word(name, "lr") ? 1 : same_word(name, "ob") ? 2 : same_word(name, "gr") ? 128 : 0;
-    case 3: return same_word(name, "ttl") ? 4 : 0;
-    case 4: return same_word(name, "user") ? 8 : 0;
-    case 5: return same_word(name, "maddr") ? 16 : 0;
-    case 6: return same_word(name, "method") ? 32 : 0;
-    case 9: return same_word(name, "transport") ? 64 : 0;
+    case 2: return same_word(name, "lr") ? kUri_lr : same_word(name, "ob") ? kUri_ob : same_word(name, "gr") ? kUri_gr : 0;
+    case 3: return same_word(name, "ttl") ? kUri_ttl : 0;
+    case 4: return same_word(name, "user") ? kUri_user : 0;
+    case 5: return same_word(name, "maddr") ? kUri_maddr : 0;
+    case 6: return same_word(name, "method") ? kUri_method : 0;
+    case 9: return same_word(name, "transport") ? kUri_transport : 0;
     default: return 0;
   }
 }
 
 template <typename Runs>
-const char* read_uri_params(const Runs& runs, const char* p, const char* end, Text& params) noexcept {
+const char* read_uri_params(const Runs& runs, const char* p, const char* end, Uri& out) noexcept {
   const char* start = p;
   uint32_t seen = 0;
   while (p < end && *p == ';') {
@@ -50,7 +50,8 @@ const char* read_uri_params(const Runs& runs, const char* p, const char* end, Te
       if (p == value) return nullptr;
     }
   }
-  params = between(start, p);
+  out.params = between(start, p);
+  out.known_params = static_cast<uint8_t>(seen);
   return p;
 }
 
@@ -95,7 +96,7 @@ bool parse_sip(const Runs& runs, const char* p, const char* end, Uri& out) noexc
     if (p == nullptr) return false;
   }
   if (p < end && *p == ';') {
-    p = read_uri_params(runs, p, end, out.params);
+    p = read_uri_params(runs, p, end, out);
     if (p == nullptr) return false;
   }
   if (p < end && *p == '?') {

@@ -30,11 +30,12 @@ uint16_t port_or_zero(Text digits) noexcept {
 }
 
 // False if a parameter that affects routing lacks the value it needs.
-bool note_param(const Param& param, uint32_t bit, Via& out) noexcept {
+template <typename Runs>
+bool note_param(const Runs& runs, const Param& param, uint32_t bit, Via& out) noexcept {
   switch (bit) {
     case kBranch:
       out.branch = param.value;
-      return is_token(param.value);
+      return is_token(runs, param.value);
     case kReceived:
       out.received = param.value;
       out.received_param = param.whole;
@@ -105,7 +106,7 @@ bool take_via_by(const Runs& runs, Text& list, Via& out) noexcept {
     p = read_param(runs, p, end, param);
     if (p == nullptr) return false;
     const uint32_t bit = bit_of_via_param(param.name);
-    if ((seen & bit) != 0 || !note_param(param, bit, out)) return false;
+    if ((seen & bit) != 0 || !note_param(runs, param, bit, out)) return false;
     seen |= bit;
     behind = param.whole.data() + param.whole.size();
   }

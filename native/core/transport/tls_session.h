@@ -2,6 +2,8 @@
 // tests and its fuzzers are built without OpenSSL.
 #pragma once
 
+#include <sys/uio.h>
+
 #include <memory>
 #include <vector>
 
@@ -26,6 +28,9 @@ class TlsSession {
 
   // Appends `plain` to `out` as TLS records; false: the session has failed.
   virtual bool send(Text plain, std::vector<char>& out) noexcept = 0;
+
+  // The same for the parts of what fits in one record, without joining them first. False: nothing was sent, and send() may do it.
+  virtual bool send_parts(const iovec*, size_t, std::vector<char>&) noexcept { return false; }
 
   // Appends close_notify.
   virtual void close(std::vector<char>& out) noexcept = 0;
