@@ -23,6 +23,7 @@ struct Settings {
   double rate = 5'000;        // REGISTERs a second that the upstream answers
   double latency_ms = 1;      // that it takes when it has nothing else to do
   double refuses = 0;         // 1: it answers what is too much with 503; 0: that waits there
+  double pause_ms = 0;        // it works for so long and stands still for so long, by turns
   double connection_us = 30;  // CPU of the edge for a connection, its handshakes included
   double register_us = 10;    // CPU of the edge for a REGISTER and its response
   double arrive_s = 1;        // they come within so many seconds
@@ -172,6 +173,7 @@ class Storm {
   void upstream() {
     // One that refuses counts over a tenth of a second.
     credit_ = std::min(credit_ + s_.rate / 1e3, s_.refuses != 0 ? s_.rate / 10 : s_.rate / 1e3 + 1);
+    if (s_.pause_ms > 0 && now_ / kMs / static_cast<uint64_t>(s_.pause_ms) % 2 == 1) return;
     while (!upstream_.empty() && now_ - upstream_.front().at >= static_cast<uint64_t>(s_.latency_ms * kMs)) {
       const bool bears = credit_ >= 1;
       if (!bears && s_.refuses == 0) return;
@@ -222,7 +224,7 @@ class Storm {
 int main(int argc, char** argv) {
   Settings settings;
   const std::pair<const char*, double*> known[] = {
-      {"--phones", &settings.phones}, {"--rate", &settings.rate}, {"--latency-ms", &settings.latency_ms}, {"--refuses", &settings.refuses}, {"--connection-us", &settings.connection_us},
+      {"--phones", &settings.phones}, {"--rate", &settings.rate}, {"--latency-ms", &settings.latency_ms}, {"--refuses", &settings.refuses}, {"--pause-ms", &settings.pause_ms}, {"--connection-us", &settings.connection_us},
       {"--register-us", &settings.register_us}, {"--arrive-s", &settings.arrive_s}, {"--backlog", &settings.backlog}, {"--again-s", &settings.again_s}};
   for (int i = 1; i + 1 < argc; i += 2) {
     const auto found = std::find_if(std::begin(known), std::end(known), [&](const auto& one) { return std::strcmp(one.first, argv[i]) == 0; });

@@ -7,14 +7,14 @@
 namespace sluice {
 namespace {
 
-constexpr double kLeastWindow = 4, kMostWindow = 65'536;
+constexpr double kLeastWindow = 4, kSmallWindow = 16, kMostWindow = 65'536;
 // What is in time, and what is late, at least: below T1 no phone repeats its REGISTER over UDP (RFC 3261 17.1.2.2).
 constexpr uint64_t kInTime = 100 * UpstreamWindow::kMs;
 constexpr uint64_t kLate = 500 * UpstreamWindow::kMs;
-constexpr uint64_t kLeastPeriod = 30 * UpstreamWindow::kSecond;
+constexpr uint64_t kLeastPeriod = 10 * UpstreamWindow::kSecond;
 constexpr uint64_t kRateInterval = 100 * UpstreamWindow::kMs;
 
-constexpr double kWindowGrowth = 0.1;           // of the window, in the time of one answer
+constexpr double kWindowGrowth = 0.1, kSlowGrowth = 0.05;  // of the window, in the time of one answer
 constexpr double kWhenLate = 0.8, kWhenMissed = 0.5;
 constexpr double kAfterRefusals = 0.95;   // of what it answered
 constexpr double kSteepestCut = 0.3;
@@ -23,16 +23,15 @@ constexpr uint32_t kQuietIntervals = 100;
 constexpr uint64_t kBestPeriod = 5 * UpstreamWindow::kSecond;
 constexpr double kLeastPace = 2;
 constexpr uint32_t kLeastRefusals = 3, kRefusedShare = 50;  // at least so many, and one in so many
-constexpr uint64_t kMostGuessed = 250 * UpstreamWindow::kMs;
 constexpr uint64_t kGuessedTime = 10 * UpstreamWindow::kMs;
 constexpr double kPaceBurst = 0.06;           // seconds
-constexpr double kSmoothing = 0.3;
+constexpr double kSmoothing = 0.05;
 constexpr double kLeastRate = 1;
 
 }  // namespace
 
 bool UpstreamWindow::has_room(uint64_t now) noexcept {
-  if (in_flight_ >= window_) return false;
+  if (in_flight_ + 1 > window_) return false;
   if (pace_ == 0) return true;
   if (now > filled_) {
     tokens_ = std::min(tokens_ + pace_ * static_cast<double>(now - filled_) / kSecond, std::max(1.0, pace_ * kPaceBurst));
@@ -58,15 +57,21 @@ void UpstreamWindow::answered(uint64_t took, bool refused, uint64_t now) noexcep
   ++done_;
   learn(took, crowded);
   if (took > std::max(kLate, 5 * least_)) return shrink(kWhenLate, took, now);
-  if (crowded && took <= std::max(kInTime, 2 * least_)) window_ = std::min(window_ + (is_new_ ? 1 : kWindowGrowth), kMostWindow);
+  if (!crowded) return;
+  // Whoever takes longer may have other reasons than us, so the window never stands still.
+  const bool in_time = took <= std::max(kInTime, 2 * least_);
+  is_new_ = is_new_ && in_time;
+  window_ = std::min(window_ + (is_new_ ? 1 : in_time ? kWindowGrowth : kSlowGrowth), kMostWindow);
 }
 
 // An upstream that has become slower for good is known by answers that had not to queue there.
 void UpstreamWindow::learn(uint64_t took, bool crowded) noexcept {
   took = std::max<uint64_t>(took, 1);
-  if (least_ == 0) least_ = crowded ? std::min(took, kMostGuessed) : took;
-  least_ = std::min(least_, took);
-  if (!crowded && (least_now_ == 0 || took < least_now_)) least_now_ = took;
+  // The first answer of all waited for no other.
+  if (least_ == 0 || took < least_) least_ = took;
+  // So few cannot make a queue.
+  const bool alone = !crowded || window_ <= kSmallWindow;
+  if (alone && (least_now_ == 0 || took < least_now_)) least_now_ = took;
 }
 
 void UpstreamWindow::missed(uint64_t now) noexcept {
@@ -79,7 +84,9 @@ void UpstreamWindow::shrink(double by, uint64_t pause, uint64_t now) noexcept {
   is_new_ = false;
   if (shrunk_ != 0 && now - shrunk_ < pause) return;
   shrunk_ = now;
-  window_ = std::max(window_ * by, kLeastWindow);
+  // It has lately done so much; when that does not come back, the mark sinks with it.
+  const double proven = std::max(best_, best_before_) * kInTime / kSecond;
+  window_ = std::max({window_ * by, std::min(window_, proven), kLeastWindow});
 }
 
 void UpstreamWindow::tick(bool wanted, uint64_t now) noexcept {
@@ -93,7 +100,7 @@ void UpstreamWindow::tick(bool wanted, uint64_t now) noexcept {
 void UpstreamWindow::close_interval(bool wanted, uint64_t now) noexcept {
   const double done = static_cast<double>(done_) * kSecond / static_cast<double>(now - interval_);
   // While the window still doubles or the pace still grows, the upstream could do more.
-  const bool is_full = pace_ > 0 ? is_refusing() : !is_new_ || window_ > in_flight_;
+  const bool is_full = pace_ > 0 ? is_refusing() : !is_new_;
   if (wanted && was_wanted_ && is_full) {
     rate_ = shown_ == 0 ? done : rate_ + kSmoothing * (done - rate_);
     ++shown_;

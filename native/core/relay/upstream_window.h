@@ -42,7 +42,7 @@ class UpstreamWindow {
 
   double window_ = 64;
   uint32_t in_flight_ = 0;
-  bool is_new_ = true;       // it has never been late: the window doubles, as in TCP's slow start
+  bool is_new_ = true;       // it has always been in time: the window doubles, as in TCP's slow start
   uint64_t shrunk_ = 0;
   uint64_t least_ = 0;       // the shortest time in which it answers; 0: unknown
   uint64_t least_now_ = 0;   // the same of this period, of answers that had not to queue
