@@ -37,6 +37,8 @@ const Chunk = {
 /** Undefined: too long for a datagram. */
 function hepPacket(packet: Packet, agent: number): Buffer | undefined {
   const { from, to, timeUs, octets } = packet;
+  // A chunk has 16 bits for its length, and a message may be longer.
+  if (octets.length > MAX_OCTETS) return undefined;
   const [from4, to4] = [ipv4Of(from.ip), ipv4Of(to.ip)];
   const v4 = from4 !== undefined && to4 !== undefined;
   const chunks = [

@@ -1,0 +1,59 @@
+/** Who abuses a farm: phones with tokens of another edge, forged node numbers, and a neighbour that floods and repeats. */
+import { expect, test } from "vitest";
+import { FarmOfEdges } from "../support/farm.js";
+import { UdpSocket } from "../support/udp-socket.js";
+
+const INVITE = "INVITE sip:V@example.com SIP/2.0\nContact: <sip:U@192.0.2.1>";
+
+test("a phone cannot use a token of another edge: outside a dialog, with a To tag of its own, or with another number in it", async () => {
+  const farm = await FarmOfEdges.start(2, "udp");
+  const V = await farm.client("V", 2, "tcp");
+  const path = await farm.register(V);
+  const stranger = await farm.client("S", 1, "tcp");
+  await stranger.say(`${INVITE}\n${path}`);
+  await stranger.response(403);
+  await stranger.say(`${INVITE}\n${path}\nCall-ID: tagged@${farm.scene}\nTo: <sip:V@example.com>;tag=v`);
+  await stranger.response(403);
+  const U = await farm.client("U", 1, "udp");
+  await farm.register(U);
+  await U.say(`${INVITE}\n${path}\nCall-ID: registered@${farm.scene}`);
+  await U.response(403);
+  await V.nothing();
+  // From the core side each octet of the token counts, the node's among them. The last one may hold bits that nobody reads.
+  const A = await farm.caller("A", 1);
+  const token = /sip:([^@]+)@/.exec(path)?.[1] ?? "";
+  const answers = new Set<number>();
+  for (let at = 0; at < token.length - 1; at += 1) {
+    const other = token[at] === "A" ? "B" : "A";
+    await A.say(`MESSAGE sip:V@example.com SIP/2.0\n${path.replaceAll(token, token.slice(0, at) + other + token.slice(at + 1))}\nCall-ID: forged-${at}@${farm.scene}`);
+    answers.add((await A.next()).status);
+  }
+  // 403 if it was forged; 430 if it names a key that nobody has; 404 if it no longer looks like a token at all.
+  expect([...answers].sort().filter((status) => ![403, 404, 430].includes(status))).toEqual([]);
+  expect(answers).toContain(403);
+  await V.nothing();
+});
+
+test("a neighbour that floods with tokens of others gets 430 for each, and nobody else is any the worse", async () => {
+  const farm = await FarmOfEdges.start(2, "udp", {}, 3);
+  const V = await farm.client("V", 1, "tcp");
+  const elsewhere = await farm.register(V);
+  const U = await farm.client("U", 2, "tcp");
+  const own = await farm.register(U);
+  const liar = await farm.node("liar", 3, 2);
+  for (let at = 0; at < 100; at += 1) {
+    await liar.say(`MESSAGE sip:V@example.com SIP/2.0\n${elsewhere}\nCall-ID: flood-${at}@${farm.scene}`);
+    await liar.response(430);
+  }
+  await V.nothing();
+  // What it sends to flows of this edge arrives once for each request, and a repetition of one that is answered gets no second call.
+  await liar.say(`${INVITE}\n${own}\nVia: SIP/2.0/UDP ${liar.at};branch=z9hG4bK-once\nCall-ID: once@${farm.scene}`);
+  await U.request("INVITE");
+  await liar.exactly(liar.sent);
+  await U.nothing();
+  await U.reply("486 Busy Here");
+  // Answers that nobody asked for go nowhere.
+  await liar.exactly(`SIP/2.0 200 OK\nVia: SIP/2.0/UDP farm.example:${farm.corePort};branch=z9hG4bKRAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\nVia: SIP/2.0/TCP ${U.at};branch=z9hG4bK-x\nFrom: <sip:a@example.com>;tag=a\nTo: <sip:b@example.com>;tag=b\nCall-ID: nobody@${farm.scene}\nCSeq: 1 INVITE\nContent-Length: 0\n\n`);
+  await U.nothing();
+  expect(liar.wire).toBeInstanceOf(UdpSocket);
+});
