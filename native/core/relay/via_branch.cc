@@ -58,7 +58,13 @@ size_t decode_branch(Text branch, uint8_t* octets) noexcept {
   return static_cast<size_t>(size) == wanted ? wanted : 0;
 }
 
-void read_octets(const uint8_t* octets, ReturnPath& back) noexcept {
+uint64_t transaction_of(const uint8_t* octets, size_t size) noexcept {
+  const uint8_t* tail = octets + size - kTail;
+  return uint64_t{get32(tail)} << 16 | get16(tail + 4);
+}
+
+void read_octets(const uint8_t* octets, size_t size, ReturnPath& back) noexcept {
+  back.transaction = transaction_of(octets, size);
   back.kind = static_cast<BackKind>(octets[0] & kKindMask);
   back.to_core_hop = octets[0] & kToCore;
   back.from_core = octets[0] & kFromCore;
@@ -169,14 +175,15 @@ bool read_branch(const EdgeConfig& config, Text branch, const NextHop& answered_
   const uint64_t mac = mac_of(config, octets, size - kBranchMacOctets, asked);
   const uint8_t* told = octets + size - kBranchMacOctets;
   if (get32(told) != static_cast<uint32_t>(mac >> 32) || get16(told + 4) != static_cast<uint16_t>(mac)) return false;
-  read_octets(octets, back);
+  read_octets(octets, size, back);
   return true;
 }
 
 bool read_own_branch(Text branch, ReturnPath& back) noexcept {
   uint8_t octets[kMaxOctets];
-  if (decode_branch(branch, octets) == 0) return false;
-  read_octets(octets, back);
+  const size_t size = decode_branch(branch, octets);
+  if (size == 0) return false;
+  read_octets(octets, size, back);
   return true;
 }
 
@@ -189,9 +196,7 @@ uint32_t loop_hash_in(Text branch) noexcept {
 uint64_t transaction_in(Text branch) noexcept {
   uint8_t octets[kMaxOctets];
   const size_t size = decode_branch(branch, octets);
-  if (size == 0) return 0;
-  const uint8_t* tail = octets + size - kTail;
-  return uint64_t{get32(tail)} << 16 | get16(tail + 4);
+  return size == 0 ? 0 : transaction_of(octets, size);
 }
 
 SipHasher request_hash(const EdgeConfig& config, const Message& message) noexcept {

@@ -31,6 +31,7 @@ struct ReturnPath {
   uint32_t slot = 0;           // stream
   uint32_t generation = 0;     // stream; probe: count
   Address remote;              // UDP
+  uint64_t transaction = 0;    // of a branch that was read: transaction_id() of its request
 };
 
 // The path back to where a message came from.

@@ -56,7 +56,7 @@ bool Relay::admit(const Item& item, uint64_t transaction, int target, bool urgen
 void Relay::note_register_answer(const Item& item) noexcept {
   const Message& response = item.message;
   const uint64_t now = now_ns();
-  admission_.answered(transaction_in(item.facts.top_via.branch), response.status == 503, now);
+  admission_.answered(item.facts.back.transaction, response.status == 503, now);
   if (response.status / 100 == 2) admission_.registered(phone_of(ground_.config, response));
   else if (response.status == 503) admission_.turned_away(phone_of(ground_.config, response), now);
   let_waiting_go();
