@@ -57,3 +57,22 @@ test("a neighbour that floods with tokens of others gets 430 for each, and nobod
   await U.nothing();
   expect(liar.wire).toBeInstanceOf(UdpSocket);
 });
+
+test("over TLS an edge believes another one only if its certificate names the address in the list", async () => {
+  const good = await FarmOfEdges.secure();
+  const U = await good.client("U", 2, "tcp");
+  const path = await good.register(U);
+  const A = await good.caller("A", 1);
+  await A.say(`${INVITE}\n${path}`);
+  await U.request("INVITE");
+  await U.reply("486 Busy Here");
+  await A.response(486);
+  // The second edge proves to be the first, whoever it is.
+  const bad = await FarmOfEdges.secure(() => 1);
+  const V = await bad.client("V", 2, "tcp");
+  const route = await bad.register(V);
+  const B = await bad.caller("B", 1);
+  await B.say(`${INVITE}\n${route}`);
+  expect([430, 503]).toContain((await B.next()).status);
+  await V.nothing();
+});

@@ -3,6 +3,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import { testCertificates } from "./certificates.js";
 import { Edge, type Settings } from "./edge.js";
 import { Party } from "./party.js";
 import { freePort, hostPort } from "./ports.js";
@@ -51,6 +52,17 @@ export class FarmOfEdges {
     return farm;
   }
 
+  /** The same over TLS between the edges. `proves`: the address that the certificate of an edge names. */
+  static async secure(proves: (node: number) => number = (node) => node): Promise<FarmOfEdges> {
+    const { authority } = testCertificates();
+    const port = await freePort("127.0.0.2");
+    const settings = (node: number, core: string): Settings => {
+      const { certificate, key } = authority.issue([`IP:${hostOf(proves(node))}`]);
+      return { SLUICE_CORE_LISTEN: `${core},tls:${hostPort(hostOf(node), port)};advertise=${NAME}:${port}`, SLUICE_TLS_CERT: certificate, SLUICE_TLS_KEY: key, SLUICE_TLS_CA: authority.file };
+    };
+    return FarmOfEdges.#start(2, (node) => `sips:${hostPort(hostOf(node), port)}`, settings, 2);
+  }
+
   /** A request to the admin plane of an edge; by default with the token that all share. */
   async ask(node: number, method: string, path: string, body?: object): Promise<{ readonly status: number; readonly json: Record<string, unknown> }> {
     const headers = { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" };
@@ -63,7 +75,7 @@ export class FarmOfEdges {
     return (await answer.text()).split("\n").find((line) => line.startsWith(`${name} `))?.slice(name.length + 1);
   }
 
-  static async #start(count: number, address: (node: number, port: number) => string, settings: (node: number) => Settings, listed: number): Promise<FarmOfEdges> {
+  static async #start(count: number, address: (node: number, port: number) => string, settings: (node: number, core: string) => Settings, listed: number): Promise<FarmOfEdges> {
     const farm = new FarmOfEdges(await freePort("127.0.0.2"), await freePort("127.0.0.2"));
     farm.C = new Party("C", hostPort(hostOf(1), farm.corePort), farm.scene, farm.company);
     farm.C.attach(await UdpSocket.open({ host: hostOf(1), port: farm.corePort }, farm.C.receive));
@@ -79,7 +91,7 @@ export class FarmOfEdges {
           SLUICE_LISTEN: both(hostOf(node), farm.clientPort),
           SLUICE_CORE_LISTEN: both(hostOf(node), farm.corePort),
           SLUICE_UPSTREAM: `sip:${farm.C.at}`,
-          ...settings(node),
+          ...settings(node, both(hostOf(node), farm.corePort)),
         }),
       );
     }

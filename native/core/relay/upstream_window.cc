@@ -129,7 +129,9 @@ void UpstreamWindow::close_interval(bool wanted, uint64_t now) noexcept {
 bool UpstreamWindow::is_refusing() const noexcept { return refused_ >= kLeastRefusals && refused_ * kRefusedShare >= done_; }
 
 double UpstreamWindow::rate() const noexcept {
-  if (has_shown_rate()) return std::max(pace_ > 0 ? std::max(best_, best_before_) : rate_, kLeastRate);
+  const double best = std::max(best_, best_before_);
+  // It may have been held up for a while: phones that are told too long a time would leave it idle.
+  if (has_shown_rate()) return std::max(pace_ > 0 ? best : (rate_ + best) / 2, kLeastRate);
   return std::max(kLeastRate, window_ * kSecond / static_cast<double>(std::max(least_, kGuessedTime)));
 }
 
