@@ -1,6 +1,7 @@
 // A hash index over objects that the caller owns and names by index (0: none). The links are part of the objects.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 

@@ -5,6 +5,7 @@
 #include "core/home/register_request.h"
 #include "core/home/response_head.h"
 #include "core/relay/own_credentials.h"
+#include "core/sip/header_name.h"
 #include "core/sip/route_set.h"
 
 namespace sluice {
@@ -16,6 +17,13 @@ constexpr int32_t kHopsLeft = 70;
 // RFC 3261 16.6 step 3.
 int32_t hops_left(const Message& request) noexcept {
   return request.max_forwards < 0 ? kHopsLeft : std::min(request.max_forwards - 1, kHopsLeft);
+}
+
+Text without_blanks(Text text) noexcept {
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
 }
 
 void put_field(Text name, Text value, Writer& out) noexcept {
@@ -57,19 +65,51 @@ bool write_forwarded(const Message& request, const Forwarding& forwarding, Write
   return !text.full() && edits.apply(request.data, request.head_size, out);
 }
 
-bool write_hop_by_hop(Text method, const Message& sent, Text to, Text lines, Writer& out) noexcept {
+bool read_copy(Text copy, CopyParts& out) noexcept {
+  out = CopyParts();
+  const size_t uri = copy.find(' ') + 1, uri_end = copy.find(' ', uri);
+  size_t at = copy.find('\n') + 1;
+  if (uri == 0 || at == 0 || uri_end == Text::npos || uri_end > at) return false;
+  out.uri = copy.substr(uri, uri_end - uri);
+  for (size_t end; (end = copy.find('\n', at)) != Text::npos; at = end + 1) {
+    const Text line = copy.substr(at, end + 1 - at);
+    if (line.front() == ' ' || line.front() == '\t') continue;
+    const size_t colon = line.find(':');
+    if (colon == Text::npos) break;
+    const auto take = [&](Text& value) {
+      if (value.empty()) value = without_blanks(line.substr(colon + 1));
+    };
+    switch (header_id(without_blanks(line.substr(0, colon)))) {
+      case HeaderId::via: take(out.via); break;
+      case HeaderId::route: out.routes = Text(out.routes.empty() ? line.data() : out.routes.data(), out.routes.size() + line.size()); break;
+      case HeaderId::from: take(out.from); break;
+      case HeaderId::to: take(out.to); break;
+      case HeaderId::call_id: take(out.call_id); break;
+      case HeaderId::cseq: take(out.cseq); break;
+      default: break;
+    }
+    // Our own lines come first.
+    if (!out.from.empty() && !out.to.empty() && !out.call_id.empty() && !out.cseq.empty()) break;
+  }
+  size_t digits = 0;
+  while (digits < out.cseq.size() && is_digit(out.cseq[digits])) ++digits;
+  out.cseq = out.cseq.substr(0, digits);
+  return !out.via.empty() && !out.from.empty() && !out.to.empty() && !out.call_id.empty() && !out.cseq.empty();
+}
+
+bool write_hop_by_hop(Text method, const CopyParts& sent, Text to, Text lines, Writer& out) noexcept {
   out.put(method);
   out.put(' ');
-  out.put(sent.text(sent.request_uri));
+  out.put(sent.uri);
   out.put(" SIP/2.0\r\n");
-  put_field("Via", sent.text(sent.top_via), out);
-  for (const HeaderLine* line = sent.line(HeaderId::route); line != nullptr; line = sent.next(*line)) put_field("Route", sent.value(*line), out);
+  put_field("Via", sent.via, out);
+  out.put(sent.routes);
   put_number_field("Max-Forwards", kHopsLeft, out);
-  put_field("From", sent.text(sent.from_value), out);
+  put_field("From", sent.from, out);
   put_field("To", to, out);
-  put_field("Call-ID", sent.text(sent.call_id), out);
+  put_field("Call-ID", sent.call_id, out);
   out.put("CSeq: ");
-  out.put_number(sent.cseq);
+  out.put(sent.cseq);
   out.put(' ');
   out.put(method);
   out.put("\r\n");

@@ -23,8 +23,19 @@ struct Forwarding {
 // False: no room.
 bool write_forwarded(const Message& request, const Forwarding& forwarding, Writer& out) noexcept;
 
+// What a CANCEL or ACK repeats of a copy.
+struct CopyParts {
+  Text uri;
+  Text via;     // the top one, which is ours
+  Text routes;  // lines with CRLF
+  Text from, to, call_id;
+  Text cseq;    // the number
+};
+// Reads what write_forwarded() wrote, which takes a fifth of what a scan does. False: it is no copy.
+bool read_copy(Text copy, CopyParts& out) noexcept;
+
 // A CANCEL or ACK of a request that we sent: only its own top Via, and the same Route. `lines`: with CRLF.
-bool write_hop_by_hop(Text method, const Message& sent, Text to, Text lines, Writer& out) noexcept;
+bool write_hop_by_hop(Text method, const CopyParts& sent, Text to, Text lines, Writer& out) noexcept;
 
 // Without our Via. False: it was meant for us.
 bool write_passed_on(const Message& response, Writer& out) noexcept;

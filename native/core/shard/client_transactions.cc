@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/home/proxied_copy.h"
-#include "core/relay/own_output.h"
 
 namespace sluice {
 namespace {
@@ -176,9 +175,10 @@ void ClientTransactions::final(uint32_t index, const Message& response) noexcept
 }
 
 void ClientTransactions::acknowledge(ClientTransaction& one, const Message& response) noexcept {
-  if (one.sent == nullptr || !scan_own_output(one.sent->text(), *ground_.spare)) return;
+  CopyParts sent;
+  if (one.sent == nullptr || !read_copy(one.sent->text(), sent)) return;
   Writer out = outbox_.scratch();
-  if (!write_hop_by_hop("ACK", *ground_.spare, response.text(response.to_value), Text(), out)) return;
+  if (!write_hop_by_hop("ACK", sent, response.text(response.to_value), Text(), out)) return;
   const Text octets = outbox_.commit(out);
   send_again(one, octets);
   if (!one.is_reliable()) one.ack.keep(octets);
@@ -204,11 +204,11 @@ void ClientTransactions::send_cancel(uint32_t index) noexcept {
   ClientTransaction& one = at(index);
   if (one.cancel_sent || !one.is_cancelling || one.sent == nullptr) return;
   one.cancel_sent = true;
-  Message& sent = *ground_.spare;
+  CopyParts sent;
   Via via;
-  if (!scan_own_output(one.sent->text(), sent) || !parse_via(sent.text(sent.top_via), via)) return;
+  if (!read_copy(one.sent->text(), sent) || !parse_via(sent.via, via)) return;
   Writer out = outbox_.scratch();
-  if (!write_hop_by_hop("CANCEL", sent, sent.text(sent.to_value), one.reasons == nullptr ? Text() : one.reasons->text(), out)) return;
+  if (!write_hop_by_hop("CANCEL", sent, sent.to, one.reasons == nullptr ? Text() : one.reasons->text(), out)) return;
   const Text octets = outbox_.commit(out);
   ClientWay way;
   way.method = Method::cancel;

@@ -152,7 +152,7 @@ void Proxying::begin(unsigned i, const Asked& asked) noexcept {
   ProxiedContext& context = server.context;
   context.device = asked.ways.at(0).device;
   for (size_t at = 0; at < asked.ways.count(); ++at) context.plan[context.planned++] = {asked.ways.at(at).key, asked.ways.at(at).identity};
-  try_next(index, asked.ways, nullptr);
+  try_next(index, asked.ways, nullptr, &item.message);
 }
 
 // RFC 3261 9.2, 16.10: 200 whether it has an effect or not, 481 without an INVITE.

@@ -97,10 +97,11 @@ class Proxying final : public ClientUser {
 
   // proxying_context.cc
   uint32_t owner_of(const ClientWay& branch) noexcept;  // 0: it has ended
-  void try_next(uint32_t server, const Ways& ways, const Message* last) noexcept;
+  // `request`: its own, while it is in the batch.
+  void try_next(uint32_t server, const Ways& ways, const Message* last, const Message* request = nullptr) noexcept;
   void look_again(uint32_t server, const Message* last) noexcept;
   const Way* next_way(ProxiedContext& context, const Ways& ways) noexcept;
-  ClientTransactions::Started send_copy(uint32_t server, const Way& way, bool has_other) noexcept;
+  ClientTransactions::Started send_copy(uint32_t server, const Way& way, bool has_other, const Message* request) noexcept;
   void put_record_routes(const ServerTransaction& server, const ClientWay& to, Writer& out) noexcept;
   void put_pair(const FlowId& flow, Side first, const Neighbour* neighbour, Writer& out) noexcept;
   void failed_with(uint32_t server, const ClientWay& branch, int status, const Message* response) noexcept;

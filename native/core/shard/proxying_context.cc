@@ -42,14 +42,14 @@ FlowId flow_of(const EdgeConfig& config, const Source& source) noexcept {
 uint32_t Proxying::owner_of(const ClientWay& branch) noexcept { return desk_->servers.holds(branch.owner, branch.owner_serial) ? branch.owner : 0; }
 
 // A copy that cannot be sent at once ends its branch in the same moment (RFC 3261 16.9).
-void Proxying::try_next(uint32_t index, const Ways& ways, const Message* last) noexcept {
+void Proxying::try_next(uint32_t index, const Ways& ways, const Message* last, const Message* request) noexcept {
   ServerTransaction& server = desk_->servers.at(index);
   ProxiedContext& context = server.context;
   context.branch = 0;
   while (!context.closed) {
     const Way* const way = next_way(context, ways);
     if (way == nullptr) break;
-    const ClientTransactions::Started started = send_copy(index, *way, context.tried < context.planned);
+    const ClientTransactions::Started started = send_copy(index, *way, context.tried < context.planned, request);
     if (started == ClientTransactions::Started::sent) return;
     if (started == ClientTransactions::Started::no_room) {
       context.lacked_room = true;
@@ -84,7 +84,7 @@ void Proxying::look_again(uint32_t index, const Message* last) noexcept {
   try_next(index, desk_->ways, last);
 }
 
-ClientTransactions::Started Proxying::send_copy(uint32_t index, const Way& way, bool has_other) noexcept {
+ClientTransactions::Started Proxying::send_copy(uint32_t index, const Way& way, bool has_other, const Message* received) noexcept {
   using Started = ClientTransactions::Started;
   ServerTransaction& server = desk_->servers.at(index);
   ClientWay branch;
@@ -107,8 +107,8 @@ ClientTransactions::Started Proxying::send_copy(uint32_t index, const Way& way, 
   Writer own(lines, sizeof lines);
   put_own_via(own, config.listeners[listener], transport, branch_text);
   if (may_form_dialog(server.method)) put_record_routes(server, branch, own);
-  if (own.full() || server.request == nullptr || !scan_own_output(server.request->text(), *ground_.spare)) return Started::no_way;
-  const Message& request = *ground_.spare;
+  if (own.full() || server.request == nullptr || (received == nullptr && !scan_own_output(server.request->text(), *ground_.spare))) return Started::no_way;
+  const Message& request = received != nullptr ? *received : *ground_.spare;
   Forwarding forwarding;
   forwarding.uri = way.uri;
   forwarding.own_lines = own.text();

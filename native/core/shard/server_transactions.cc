@@ -47,9 +47,12 @@ uint64_t ServerTransactions::key_of(const Item& item, Method method) const noexc
   const uint32_t numbers[] = {static_cast<uint32_t>(method), static_cast<uint32_t>(via.branch.size()), static_cast<uint32_t>(via.host.size()), via.port};
   hash.add(numbers, sizeof numbers);
   hash.add(via.branch.data(), via.branch.size());
-  for (const char c : via.host) {
-    const char small = lower(c);
-    hash.add(&small, 1);
+  char small[64];
+  for (Text left = via.host; !left.empty();) {
+    Writer some(small, sizeof small);
+    some.put_lower(left.substr(0, sizeof small));
+    hash.add(small, some.size());
+    left.remove_prefix(some.size());
   }
   if (method == Method::unknown) hash.add(message.data + message.method_text.at, message.method_text.len);
   if (source.from_core || source.kind == FlowKind::udp) hash.add(source.remote.ip, sizeof source.remote.ip);
