@@ -1,4 +1,7 @@
-/** `npm run test:long [SHARE]`: runs in full the tests that repeat something thousands of times; a SHARE of 0.3 runs three tenths of the repetitions. */
+/**
+ * `npm run test:long [SHARE]`: runs in full the tests that repeat something thousands of times; a SHARE of 0.3 runs three tenths of the repetitions. Then
+ * those of the registrar and the home proxy run once more with every request on the object path (test/support/sip-text.ts).
+ */
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { prepare } from "./lib/prepare.mjs";
@@ -8,4 +11,7 @@ const [share = "1"] = process.argv.slice(2);
 prepare();
 const files = readdirSync(join(ROOT, "test"), { recursive: true }).filter((name) => name.endsWith(".test.ts"));
 const long = files.filter((name) => /\boften\(/.test(readFileSync(join(ROOT, "test", name), "utf8"))).map((name) => `test/${name}`);
-process.exitCode = run(process.execPath, ["node_modules/vitest/vitest.mjs", "run", ...long], { env: { TEST_SHARE: share, TEST_PATIENCE: "2" } });
+const vitest = (names, env) => run(process.execPath, ["node_modules/vitest/vitest.mjs", "run", ...names], { env: { TEST_PATIENCE: "2", ...env } });
+// They look at what is answered and sent, whichever path does it.
+const ofBothPaths = ["registrar", "registrar-forking", "standalone", "target-set", "transactions", "plain-contacts"].map((name) => `test/integration/${name}.test.ts`);
+process.exitCode = vitest(long, { TEST_SHARE: share }) || vitest(ofBothPaths, { TEST_PATH: "objects" });

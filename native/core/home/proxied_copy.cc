@@ -26,6 +26,13 @@ Text without_blanks(Text text) noexcept {
   return text;
 }
 
+// The last octet of the header field that begins there, with its folded lines.
+size_t field_end(Text copy, size_t at) noexcept {
+  size_t end = copy.find('\n', at);
+  while (end != Text::npos && end + 1 < copy.size() && (copy[end + 1] == ' ' || copy[end + 1] == '\t')) end = copy.find('\n', end + 1);
+  return end;
+}
+
 void put_field(Text name, Text value, Writer& out) noexcept {
   out.put(name);
   out.put(": ");
@@ -71,9 +78,8 @@ bool read_copy(Text copy, CopyParts& out) noexcept {
   size_t at = copy.find('\n') + 1;
   if (uri == 0 || at == 0 || uri_end == Text::npos || uri_end > at) return false;
   out.uri = copy.substr(uri, uri_end - uri);
-  for (size_t end; (end = copy.find('\n', at)) != Text::npos; at = end + 1) {
+  for (size_t end; (end = field_end(copy, at)) != Text::npos; at = end + 1) {
     const Text line = copy.substr(at, end + 1 - at);
-    if (line.front() == ' ' || line.front() == '\t') continue;
     const size_t colon = line.find(':');
     if (colon == Text::npos) break;
     const auto take = [&](Text& value) {
