@@ -76,17 +76,8 @@ int send_image(DescriptorChannel& channel, const std::vector<char>& image) {
   return error;
 }
 
-// The descriptors that nobody takes over are closed at the end.
-struct Moving {
-  std::vector<MovingFlow> flows;
-  ~Moving() {
-    for (const MovingFlow& flow : flows)
-      if (flow.fd >= 0) close(flow.fd);
-  }
-};
-
-// Reads until the image is there; a memfd. Negative: an errno.
-int receive_parts(DescriptorChannel& channel, Moving& moving) {
+// Reads until the image is there; a memfd. Negative: an errno. The shard watches the flows as they come, while the old one still has them.
+int receive_parts(DescriptorChannel& channel, Shard& shard) {
   struct {
     PartHead head;
     FlowPlace places[kMostFlows];
@@ -98,11 +89,13 @@ int receive_parts(DescriptorChannel& channel, Moving& moving) {
     if (size < 0) return static_cast<int>(size);
     if (size == sizeof(PartHead) && message.head.part == Part::image && count == 1) return descriptors[0];
     const bool is_sound = static_cast<size_t>(size) == sizeof(PartHead) + count * sizeof(FlowPlace) && message.head.part == Part::flows && message.head.count == count;
+    std::vector<MovingFlow> flows;
     for (size_t i = 0; i < count; ++i) {
-      if (is_sound) moving.flows.push_back({message.places[i].slot, message.places[i].generation, descriptors[i]});
+      if (is_sound) flows.push_back({message.places[i].slot, message.places[i].generation, descriptors[i]});
       else close(descriptors[i]);
     }
     if (!is_sound) return -EPROTO;
+    shard.expect(flows);
   }
 }
 
@@ -164,8 +157,7 @@ Napi::Value ShardHost::take_over(const Napi::CallbackInfo& info, Shard& shard) {
   DescriptorChannel channel(info[0].ToNumber().Int32Value());
   channel.set_patience(kReceiveMs);
   freeze();
-  Moving moving;
-  const int file = receive_parts(channel, moving);
+  const int file = receive_parts(channel, shard);
   if (file == -EMFILE) return fault("too few file descriptors: the kernel dropped some on the way");
   if (file < 0) return fault(why("the flows did not arrive", -file));
   struct stat status {};
@@ -174,7 +166,8 @@ Napi::Value ShardHost::take_over(const Napi::CallbackInfo& info, Shard& shard) {
   void* const octets = size == 0 ? nullptr : mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
   ::close(file);
   if (octets == MAP_FAILED) return fault(why("the state of the shard cannot be read", errno));
-  const char* const reason = shard.adopt(Text(static_cast<const char*>(octets), size), moving.flows);
+  std::vector<MovingFlow> none;
+  const char* const reason = shard.adopt(Text(static_cast<const char*>(octets), size), none);
   if (octets != nullptr) munmap(octets, size);
   return reason == nullptr ? info.Env().Undefined() : fault(reason);
 }

@@ -229,12 +229,19 @@ class ShardRig {
       config.listeners.push_back(listener);
     }
     if (change) change(config);
-    std::vector<Ring*> all;
-    for (const auto& ring : rings_->rings) all.push_back(ring.get());
-    ListenerSockets::Failed failed;
-    CHECK_EQ(sockets_.open(places, 1, &failed), 0);
-    shard_ = std::make_unique<Shard>(config, kRing, records_, verdicts_, counters_, all, rings_->wakes, sockets_.of(0), rings_->commons, time);
+    make(config, places, {});
     CHECK_EQ(shard_->open(), 0);
+  }
+  // Its successor, not open yet: as another process, but for the commons, with the same settings and duplicates of the same sockets.
+  explicit ShardRig(ShardRig& before, const Change& change = nullptr) : rings_(std::make_shared<Rings>(before.rings_->rings.size())) {
+    EdgeConfig config = before->config();
+    std::vector<ListenerSockets::Place> places;
+    for (const Listener& listener : config.listeners) places.push_back({listener.transport, listener.bound});
+    if (change) change(config);
+    std::vector<int> given;
+    for (const int fd : before.sockets_.of(0)) given.push_back(dup(fd));
+    time.ms = before.time.ms;
+    make(config, places, given);
   }
 
   Shard& operator*() { return *shard_; }
@@ -373,6 +380,14 @@ class ShardRig {
   SetTime time;
 
  private:
+  void make(const EdgeConfig& config, const std::vector<ListenerSockets::Place>& places, const std::vector<int>& given) {
+    std::vector<Ring*> all;
+    for (const auto& ring : rings_->rings) all.push_back(ring.get());
+    ListenerSockets::Failed failed;
+    if (given.empty()) CHECK_EQ(sockets_.open(places, 1, &failed), 0);
+    else sockets_.take_over(places, {given});
+    shard_ = std::make_unique<Shard>(config, kRing, records_, verdicts_, counters_, all, rings_->wakes, sockets_.of(0), rings_->commons, time);
+  }
   void step(uint64_t milliseconds) {
     time.ms += milliseconds;
     usleep(60'000);  // the shard's timer is real

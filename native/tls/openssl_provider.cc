@@ -4,6 +4,7 @@
 #include <openssl/pem.h>
 
 #include "openssl_session.h"
+#include "record_session.h"
 
 namespace sluice {
 namespace {
@@ -97,6 +98,7 @@ class OpensslProvider : public TlsProvider {
     return accepted;
   }
   std::unique_ptr<TlsSession> dial(Text name) noexcept override { return name.empty() ? nullptr : session(contexts_->dialling.get(), name); }
+  std::unique_ptr<TlsSession> resume(Text state) noexcept override { return RecordSession::resume(state); }
 
  private:
   std::unique_ptr<OpensslSession> session(SSL_CTX* context, Text name) noexcept {

@@ -2,6 +2,8 @@
 
 #include <openssl/ssl.h>
 
+#include <cstring>
+
 #include "key_schedule.h"
 
 namespace sluice {
@@ -20,6 +22,15 @@ constexpr uint8_t kKeyUpdate = 24;
 constexpr size_t kKeyUpdateSize = 5;
 
 }  // namespace
+
+std::unique_ptr<RecordSession> RecordSession::resume(Text state) noexcept {
+  RecordStatePtr own = state.size() == sizeof(RecordState) ? new_record_state() : nullptr;
+  if (!own) return nullptr;
+  std::memcpy(own.get(), state.data(), sizeof *own);
+  const bool is_known = (own->version == kTls12 || own->version == kTls13) && own->suite <= AeadSuite::chacha20_poly1305;
+  if (!is_known || own->message_size >= kKeyUpdateSize || own->max_content == 0 || own->max_content > kMaxContent) return nullptr;
+  return std::make_unique<RecordSession>(std::move(own));
+}
 
 TlsResult RecordSession::receive(Text& wire, char* plain, size_t room, size_t& size, std::vector<char>& out) noexcept {
   RecordState& state = *state_;

@@ -22,6 +22,10 @@ class RecordSession final : public TlsSession {
   bool was_resumed() const noexcept override { return false; }  // the handshake has told
   Text fault() const noexcept override { return fault_; }
 
+  Text state() const noexcept override { return Text(reinterpret_cast<const char*>(state_.get()), sizeof *state_); }
+  // nullptr: `state` is none that it could go on with.
+  static std::unique_ptr<RecordSession> resume(Text state) noexcept;
+
   // RFC 8446 4.6.3: our records have new keys from here on. False: not in TLS 1.2.
   bool update_own_keys(std::vector<char>& out) noexcept;
 

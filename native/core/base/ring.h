@@ -80,6 +80,21 @@ class Ring {
     return record;
   }
 
+  // Consumer only, while no producer pushes: calls see(record, size) for all that front() and pop() would return.
+  template <typename See>
+  void each(See&& see) const noexcept {
+    for (uint64_t at = head_.load(std::memory_order_relaxed), end = tail_.load(std::memory_order_acquire); at != end;) {
+      const uint64_t count = count_at(at).load(std::memory_order_acquire);
+      if (count == 0) return;
+      if (count == kPad) {
+        at += capacity_ - (at & (capacity_ - 1));
+        continue;
+      }
+      see(reinterpret_cast<const uint8_t*>(word_at(at) + 1), static_cast<size_t>(count - 1));
+      at += words_of(static_cast<size_t>(count - 1));
+    }
+  }
+
   // Consumer only, after a front() that returned a record.
   void pop() noexcept {
     const uint64_t at = head_.load(std::memory_order_relaxed);

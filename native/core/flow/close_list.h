@@ -17,6 +17,7 @@ class CloseList {
   };
 
   void add(FlowHandle flow, Counter why) noexcept { entries_.push_back({flow, why}); }
+  const std::vector<Entry>& entries() const noexcept { return entries_; }
   bool empty() const noexcept { return entries_.empty(); }
   // The first `most`. Anything added afterwards waits for the next call.
   std::vector<Entry> take(size_t most) noexcept {

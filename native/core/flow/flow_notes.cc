@@ -288,4 +288,90 @@ const FlowEnd* FlowNotes::end_at(size_t back) const noexcept {
   return nullptr;
 }
 
+namespace {
+
+template <typename Image, typename AnyRegistration>
+void describe_note(Image& image, AnyRegistration& note) noexcept {
+  image.fields(note.since, note.refreshed, note.granted, note.contact, note.reg_id, note.mark, note.answer, note.aor_size, note.instance_size, note.agent_size);
+}
+
+template <typename Image, typename AnyAsked>
+void describe_asked(Image& image, AnyAsked& asked) noexcept {
+  image.fields(asked.key, asked.reg_id, asked.contact, asked.mark, asked.aor_size, asked.instance_size, asked.agent_size, asked.leaves, asked.refresh);
+}
+
+template <typename Noted>
+size_t noted_size(const Noted& noted) noexcept {
+  return size_t{noted.aor_size} + noted.instance_size + noted.agent_size;
+}
+
+}  // namespace
+
+void FlowNotes::freeze_slot(ImageWriter& image, uint32_t slot) const noexcept {
+  image.fields(slot);
+  const size_t at = image.later();
+  uint32_t count = 0;
+  for (const Registration* note = of(slot); note != nullptr; note = note->next.get(), ++count) {
+    describe_note(image, *note);
+    image.text(Text(note->both().data(), noted_size(*note)));
+  }
+  image.set(at, count);
+}
+
+void FlowNotes::freeze_asked(ImageWriter& image) const noexcept {
+  const size_t at = image.later();
+  uint32_t count = 0;
+  for (size_t i = 0; asked_ != nullptr && i < kAsked; ++i) {
+    const Asked& asked = asked_[i];
+    if (asked.key == 0) continue;
+    describe_asked(image, asked);
+    image.text(asked.refresh ? Text() : Text(asked.text, noted_size(asked)));
+    ++count;
+  }
+  image.set(at, count);
+}
+
+void FlowNotes::adopt(ImageReader& image, FlowTable& flows) noexcept {
+  for (uint32_t left = image.count(sizeof(uint32_t)); left > 0; --left) {
+    uint32_t slot = 0;
+    image.fields(slot);
+    image.expect(flows.open_at(slot) != nullptr, "a registration is on no flow");
+    uint32_t registrations = image.count(sizeof(uint32_t));
+    image.expect(registrations <= kMaxAorsOfFlow, "a flow has too many registrations");
+    for (; registrations > 0 && image.good(); --registrations) read_registration(image, slot);
+  }
+  read_asked(image);
+}
+
+// Those of a slot come, and stay, in their order.
+bool FlowNotes::read_registration(ImageReader& image, uint32_t slot) noexcept {
+  Registration read;
+  describe_note(image, read);
+  const Text text = image.text();
+  image.expect(text.size() == noted_size(read) && size_t{read.aor_size} + read.instance_size <= FlowEnd::kText, "the text of a registration is out of range");
+  if (!image.good()) return false;
+  void* memory = ::operator new(sizeof(Registration) + text.size(), std::nothrow);
+  if (memory == nullptr) return image.fail("there is no memory for its registrations"), false;
+  auto* note = new (memory) Registration(std::move(read));
+  if (!text.empty()) std::memcpy(note->text(), text.data(), text.size());
+  if (slot >= notes_.size()) notes_.resize(size_t{slot} + slot / 2 + 64);
+  std::unique_ptr<Registration>* link = &notes_[slot];
+  while (*link != nullptr) link = &(*link)->next;
+  link->reset(note);
+  return true;
+}
+
+void FlowNotes::read_asked(ImageReader& image) noexcept {
+  for (uint32_t left = image.count(sizeof(uint64_t)); left > 0; --left) {
+    Asked read;
+    describe_asked(image, read);
+    const Text text = image.text();
+    image.expect(text.size() <= sizeof read.text && (read.refresh || text.size() == noted_size(read)), "the text of a REGISTER is out of range");
+    if (!image.good()) return;
+    if (!text.empty()) std::memcpy(read.text, text.data(), text.size());
+    if (!asked_) asked_ = std::make_unique<Asked[]>(kAsked);
+    asked_[read.key % kAsked] = read;
+  }
+}
+
 }  // namespace sluice

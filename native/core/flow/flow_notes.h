@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/base/image.h"
 #include "core/flow/end_list.h"
 #include "core/flow/flow_table.h"
 #include "core/observe/news.h"
@@ -56,6 +57,21 @@ class FlowNotes {
   // Forgets the AORs of a slot that is about to be reused.
   void drop(uint32_t slot) noexcept;
 
+  // For the successor of this process: who registered over these flows, and the REGISTERs under way. Not how earlier flows ended.
+  template <typename Moves>
+  void freeze(ImageWriter& image, Moves&& moves) const noexcept {
+    const size_t at = image.later();
+    uint32_t known = 0;
+    for (uint32_t slot = 1; slot < notes_.size(); ++slot) {
+      if (notes_[slot] == nullptr || !moves(slot)) continue;
+      freeze_slot(image, slot);
+      ++known;
+    }
+    image.set(at, known);
+    freeze_asked(image);
+  }
+  void adopt(ImageReader& image, FlowTable& flows) noexcept;
+
   const Registration* of(uint32_t slot) const noexcept { return slot < notes_.size() ? notes_[slot].get() : nullptr; }
   // `back` 0 is the newest; strangers come after all phones, and those that a drain ended come last. nullptr: there are not that many.
   const FlowEnd* end_at(size_t back) const noexcept;
@@ -83,6 +99,10 @@ class FlowNotes {
   // `response` says for how long, or `seconds` if there is none.
   void grant(uint64_t key, uint32_t slot, const Address& peer, uint32_t tick, const Message* response, uint32_t seconds) noexcept;
   void add(uint32_t slot, const Address& peer, const Asked& asked, uint32_t tick, uint32_t seconds) noexcept;
+  void freeze_slot(ImageWriter& image, uint32_t slot) const noexcept;
+  void freeze_asked(ImageWriter& image) const noexcept;
+  bool read_registration(ImageReader& image, uint32_t slot) noexcept;
+  void read_asked(ImageReader& image) noexcept;
   void tell(Event event, const Address& peer, const Asked& asked) noexcept;
 
   Counters& counters_;

@@ -26,13 +26,41 @@ uint32_t FlowTable::open(FlowKind kind, const Address& remote, uint16_t listener
   if (++generation_ == 0) ++generation_;
   flow.generation = generation_;
   ++size_;
-  if (kind == FlowKind::udp) {
-    if (++udp_size_ > index_.size()) grow_index();
-    const uint32_t bucket = bucket_of(remote, listener);
-    flow.chain = index_[bucket];
-    index_[bucket] = slot;
-  }
+  if (kind == FlowKind::udp) add_to_index(slot);
   return slot;
+}
+
+void FlowTable::add_to_index(uint32_t slot) noexcept {
+  Flow& flow = entry(slot);
+  if (++udp_size_ > index_.size()) grow_index();
+  const uint32_t bucket = bucket_of(flow.remote, flow.listener);
+  flow.chain = index_[bucket];
+  index_[bucket] = slot;
+}
+
+bool FlowTable::place(uint32_t slot, const Flow& flow) noexcept {
+  if (slot == 0 || slot >= kMostSlots) return false;
+  while (slot >> kSlabBits >= slabs_.size()) slabs_.push_back(std::make_unique<Flow[]>(kSlabSize));
+  if (slot >= next_fresh_) next_fresh_ = slot + 1;
+  Flow& placed = entry(slot);
+  if (placed.state != FlowState::free_slot) return false;
+  const uint32_t due = flow.timer.due;
+  placed = flow;
+  placed.timer = WheelNode{0, 0, due};
+  ++size_;
+  if (flow.kind == FlowKind::udp) add_to_index(slot);
+  return true;
+}
+
+void FlowTable::settle(uint32_t generation) noexcept {
+  generation_ = generation;
+  free_ = 0;
+  for (uint32_t slot = next_fresh_ - 1; slot > 0; --slot) {
+    Flow& flow = entry(slot);
+    if (flow.state != FlowState::free_slot) continue;
+    flow.chain = free_;
+    free_ = slot;
+  }
 }
 
 void FlowTable::release(uint32_t slot) noexcept {

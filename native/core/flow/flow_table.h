@@ -92,6 +92,14 @@ class FlowTable {
   uint32_t open(FlowKind kind, const Address& remote, uint16_t listener) noexcept;
   void release(uint32_t slot) noexcept;
 
+  // For the successor of a process, whose table is empty: place() each of its flows, all of them before settle(). False: there is a flow in
+  // that slot, or there are fewer slots.
+  bool place(uint32_t slot, const Flow& flow) noexcept;
+  // `generation`: last_generation() of the other process, so that tokens of flows that ended there lead nowhere.
+  void settle(uint32_t generation) noexcept;
+  uint32_t last_generation() const noexcept { return generation_; }
+  static constexpr uint32_t kMostSlots = 1u << 24;  // see FlowName::slot
+
   // The slot must hold an open flow.
   Flow& at(uint32_t slot) noexcept {
     Flow& flow = entry(slot);
@@ -131,6 +139,7 @@ class FlowTable {
     return slabs_[slot >> kSlabBits][slot & (kSlabSize - 1)];
   }
   uint32_t bucket_of(const Address& remote, uint16_t listener) const noexcept;
+  void add_to_index(uint32_t slot) noexcept;
   void grow_index() noexcept;
 
   const SipKey& table_key_;

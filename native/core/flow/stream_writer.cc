@@ -207,12 +207,17 @@ bool StreamWriter::writable(uint32_t slot) noexcept {
 
 void StreamWriter::watch(uint32_t slot, bool for_writing) noexcept {
   Flow& flow = flows_.at(slot);
-  epoll_event event{};
-  event.events = (flow.marks & kMark_peer_closed ? 0u : static_cast<uint32_t>(EPOLLIN | EPOLLRDHUP)) | (for_writing ? static_cast<uint32_t>(EPOLLOUT) : 0u);
-  event.data.u64 = uint64_t{flow.generation} << 32 | slot;
-  epoll_ctl(epoll_, EPOLL_CTL_MOD, flow.fd, &event);
   if (for_writing) flow.marks |= kMark_wants_write;
   else flow.marks &= static_cast<uint8_t>(~kMark_wants_write);
+  epoll_event event{};
+  event.events = events_of(flow);
+  event.data.u64 = uint64_t{flow.generation} << 32 | slot;
+  epoll_ctl(epoll_, EPOLL_CTL_MOD, flow.fd, &event);
+}
+
+uint32_t StreamWriter::events_of(const Flow& flow) noexcept {
+  const uint32_t reading = flow.marks & kMark_peer_closed ? 0u : static_cast<uint32_t>(EPOLLIN | EPOLLRDHUP);
+  return reading | (flow.marks & kMark_wants_write ? static_cast<uint32_t>(EPOLLOUT) : 0u);
 }
 
 void StreamWriter::fail(uint32_t slot) noexcept {

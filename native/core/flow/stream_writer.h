@@ -45,6 +45,8 @@ class StreamWriter {
   bool writable(uint32_t slot) noexcept;
 
   void watch(uint32_t slot, bool for_writing) noexcept;
+  // What epoll must report about it.
+  static uint32_t events_of(const Flow& flow) noexcept;
 
  private:
   struct Entry {

@@ -23,4 +23,25 @@ uint32_t UdpAges::choose(FlowTable& flows, const SourceKey* source, bool registe
   return chosen;
 }
 
+void UdpAges::freeze(ImageWriter& image, FlowTable& flows) const noexcept {
+  const size_t at = image.later();
+  uint32_t known = 0;
+  for (const Entry& entry : queue_) {
+    if (flows.find({entry.slot, entry.generation}) == nullptr) continue;
+    image.fields(entry.slot, entry.generation);
+    ++known;
+  }
+  image.set(at, known);
+}
+
+void UdpAges::adopt(ImageReader& image, FlowTable& flows) noexcept {
+  for (uint32_t left = image.count(2 * sizeof(uint32_t)); left > 0; --left) {
+    Entry entry{};
+    image.fields(entry.slot, entry.generation);
+    const Flow* const flow = flows.find({entry.slot, entry.generation});
+    if (flow == nullptr || flow->kind != FlowKind::udp) return image.fail("the age of a UDP flow leads to none");
+    queue_.push_back(entry);
+  }
+}
+
 }  // namespace sluice

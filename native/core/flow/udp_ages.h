@@ -3,6 +3,7 @@
 
 #include <deque>
 
+#include "core/base/image.h"
 #include "core/flow/flow_table.h"
 #include "core/flow/source_shares.h"
 
@@ -11,6 +12,10 @@ namespace sluice {
 class UdpAges {
  public:
   void add(uint32_t slot, uint32_t generation) { queue_.push_back({slot, generation}); }
+
+  // For the successor of this process; `flows` has adopted its flows before.
+  void freeze(ImageWriter& image, FlowTable& flows) const noexcept;
+  void adopt(ImageReader& image, FlowTable& flows) noexcept;
 
   // Among the flows of `source` or, with nullptr, among all: one that never registered or is dead goes first, then the one that has been
   // silent for longest. A flow waiting for a response stays, and a registered flow stays unless the newcomer registers. 0: none goes.

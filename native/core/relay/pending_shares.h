@@ -14,6 +14,8 @@ class PendingShares {
  public:
   explicit PendingShares(const SipKey& secret) noexcept : high_(secret.k0 | 1), low_(secret.k1 | 1) {}
 
+  static constexpr size_t kPlaces = 8192;
+
   // 1 to kPlaces - 1: 0 means nobody and is not counted.
   uint16_t place_of(const Address& source) const noexcept {
     const SourceKey key(source);
@@ -30,8 +32,6 @@ class PendingShares {
   uint32_t held(uint16_t place) const noexcept { return held_[place]; }
 
  private:
-  static constexpr size_t kPlaces = 8192;
-
   uint64_t high_;
   uint64_t low_;
   std::array<uint32_t, kPlaces> held_{};

@@ -57,9 +57,13 @@ class PendingTable {
   void leave(uint32_t index, uint32_t* head) noexcept;  // it no longer waits on its flow
 
   template <typename See>
-  void each(See&& see) noexcept {
+  void each_index(See&& see) noexcept {
     for (uint32_t head : index_)
-      for (uint32_t i = head; i != 0; i = at(i).chain) see(at(i));
+      for (uint32_t i = head; i != 0; i = at(i).chain) see(i);
+  }
+  template <typename See>
+  void each(See&& see) noexcept {
+    each_index([&](uint32_t index) { see(at(index)); });
   }
 
   Pending& at(uint32_t index) noexcept { return slabs_[index >> kSlabBits][index & (kSlabSize - 1)]; }

@@ -31,6 +31,26 @@ bool StatelessAnswers::holds(uint64_t transaction, uint32_t now) const noexcept 
   return place.transaction == transaction && is_before(now, place.ends);
 }
 
+void StatelessAnswers::freeze(ImageWriter& image) const noexcept {
+  const size_t at = image.later();
+  uint32_t known = 0;
+  for (size_t i = 0; places_ != nullptr && i < kPlaces; ++i) {
+    const Place& place = (*places_)[i];
+    if (place.ends == 0) continue;
+    image.fields(place.transaction, place.ends);
+    ++known;
+  }
+  image.set(at, known);
+}
+
+void StatelessAnswers::adopt(ImageReader& image) noexcept {
+  for (uint32_t left = image.count(sizeof(uint64_t) + sizeof(uint32_t)); left > 0; --left) {
+    Place place;
+    image.fields(place.transaction, place.ends);
+    remember(place.transaction, place.ends, place.ends);
+  }
+}
+
 uint8_t transaction_owner(const EdgeConfig& config, const Via& top, const Address& sender) noexcept {
   SipHasher hash(config.table_key);
   const uint32_t numbers[] = {static_cast<uint32_t>(top.branch.size()), top.port};

@@ -4,6 +4,7 @@
 #include <array>
 #include <memory>
 
+#include "core/base/image.h"
 #include "core/flow/source_shares.h"
 #include "core/relay/via_branch.h"
 
@@ -31,6 +32,10 @@ class StatelessAnswers {
     if (given.size() == kTag && given.substr(0, 3) == "sl-" && given == tag(config, transaction(), from, expected)) return AckFor::proof;
     return places_ != nullptr && is_before(now, last_end_) && holds(transaction(), now) ? AckFor::ours : AckFor::others;
   }
+
+  // For the successor of this process.
+  void freeze(ImageWriter& image) const noexcept;
+  void adopt(ImageReader& image) noexcept;
 
  private:
   static constexpr size_t kPlaces = 2048;

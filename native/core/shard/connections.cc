@@ -18,7 +18,6 @@ constexpr uint32_t kConnectSeconds = 5;
 // Trying TCP where UDP was named keeps the request waiting.
 constexpr uint32_t kTrialSeconds = 1;
 constexpr uint32_t kRefusalSeconds = 600;
-constexpr size_t kMostRefusals = 64;
 constexpr uint32_t kHalfClosedSeconds = 32;
 constexpr size_t kClosesAtOnce = 16;
 // OB-5.4-16: even without Flow-Timer, the kernel detects a half-open connection within about three minutes.
@@ -33,15 +32,15 @@ void tune_stream(int fd) noexcept {
   set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, kUserTimeoutMs);
 }
 
-std::string phone_key(const Address& address, Transport transport) {
+}  // namespace
+
+std::string Connections::phone_key(const Address& address, Transport transport) {
   std::string key(reinterpret_cast<const char*>(address.ip), sizeof address.ip);
   key.push_back(static_cast<char>(address.port >> 8));
   key.push_back(static_cast<char>(address.port));
   key.push_back(static_cast<char>(transport));
   return key;
 }
-
-}  // namespace
 
 uint16_t core_listener(const EdgeConfig& config, Transport transport, bool v4) noexcept {
   int best = -1, rank = -1;
@@ -85,7 +84,7 @@ Connections::~Connections() noexcept {
     if (flow->layer != nullptr) drop_layer(*flow);
     give_back(ground_.pool, flow->in);
     flow->out.clear(ground_.pool);
-    ::close(flow->fd);
+    close_descriptor(flow->fd);
   }
   for (UnsentQueue& queue : unsent_) queue.clear(ground_.pool);
 }
@@ -379,7 +378,7 @@ void Connections::close(uint32_t slot, Counter why) noexcept {
   if (flow.layer != nullptr) drop_layer(flow);
   give_back(ground_.pool, flow.in);
   flow.out.clear(ground_.pool);
-  ::close(flow.fd);
+  close_descriptor(flow.fd);
   shares_.give(flow);
   const int8_t target = flow.upstream;
   ground_.flows.release(slot);

@@ -3,13 +3,16 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "core/base/image.h"
 #include "core/flow/ban_set.h"
 #include "core/shard/flow_ends.h"
 #include "core/shard/flow_timers.h"
+#include "core/shard/moving_flow.h"
 #include "core/shard/shares.h"
 #include "core/shard/upstream_health.h"
 
@@ -59,6 +62,20 @@ class Connections {
   // What was waiting for dialled connections that never opened; the caller returns the buffers to the pool.
   std::vector<UnsentQueue> take_unsent() noexcept { return std::exchange(unsent_, {}); }
 
+  // connections_image.cc, for the successor of this process
+  // What it knows beyond its flows. `moves(slot)`: whether that flow is in the image.
+  void freeze(ImageWriter& image, const std::function<bool(uint32_t)>& moves) const noexcept;
+  void adopt(ImageReader& image) noexcept;
+  // A flow that the table has adopted is watched and counted. `is_watched`: epoll has its descriptor already.
+  void came(uint32_t slot, bool is_watched) noexcept;
+  // The flow goes on in another process: our descriptor is closed without a word to the peer.
+  void let_go(uint32_t slot) noexcept;
+  void let_go_unsent() noexcept;
+  void watch_all() noexcept;  // the epoll is a new one
+  // Whether another process has duplicates of our descriptors.
+  void share_descriptors(bool is_shared) noexcept { is_shared_ = is_shared; }
+  static void watch_new(int epoll, const MovingFlow& flow) noexcept;
+
  private:
   struct CoreConnection {
     Address address;
@@ -67,11 +84,13 @@ class Connections {
     uint32_t slot;
   };
 
+  static constexpr size_t kMostRefusals = 64;
   struct Refusal {
     Address address;
     uint32_t until;  // tick
   };
 
+  static std::string phone_key(const Address& address, Transport transport);
   void refused_stream(const Address& address) noexcept;
   bool comes_by_proxy(uint16_t listener, const Address& remote) const noexcept;
   enum class Opening : uint8_t { accepted, to_core, to_phone };
@@ -82,6 +101,8 @@ class Connections {
   bool add_layer(uint32_t slot) noexcept;
   void drop_layer(Flow& flow) noexcept;
   void give_handshake(Flow& flow) noexcept;
+  void watch(uint32_t slot, int operation) noexcept;
+  void close_descriptor(int fd) noexcept;
   bool is_in_handshake(FlowHandle handle) noexcept;
   bool end_oldest_handshake() noexcept;
   int dial(const Address& address, uint16_t listener) const noexcept;
@@ -104,6 +125,7 @@ class Connections {
   std::unordered_map<std::string, uint32_t> phones_;  // slots by destination
   std::vector<UnsentQueue> unsent_;
   std::vector<char> last_words_;
+  bool is_shared_ = false;
 };
 
 // The listener that names us in requests to the core, and from whose address we dial.

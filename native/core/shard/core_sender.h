@@ -16,6 +16,10 @@ class CoreSender {
   // The same for requests that the kernel refused to send as datagrams. False: there were none.
   bool redirect_refused() noexcept;
 
+  // For the successor of this process, whose probes must not look like ours.
+  void freeze(ImageWriter& image) const noexcept { image.fields(probes_sent_); }
+  void adopt(ImageReader& image) noexcept { image.fields(probes_sent_); }
+
  private:
   void redirect_refused(const DatagramQueue::Refused& refused) noexcept;
   void redirect(Text messages) noexcept;

@@ -5,9 +5,19 @@
 #include <cstring>
 
 namespace sluice {
+namespace {
+
+template <typename Image, typename Head>
+void describe_record(Image& image, Head& head) noexcept {
+  auto& source = head.source;
+  image.fields(head.kind, head.final, head.slot, head.generation, source.remote, source.listener, source.kind, source.transport, source.shard, source.from_core,
+               source.flow_flags, source.slot, source.generation, source.birth);
+}
+
+}  // namespace
 
 Crossing::Crossing(Ground& ground, std::vector<Ring*> rings, std::vector<int> wakes) noexcept
-    : counters_(ground.counters), rings_(std::move(rings)), wakes_(std::move(wakes)), shard_(ground.config.shard) {}
+    : counters_(ground.counters), rings_(std::move(rings)), wakes_(std::move(wakes)), shard_(ground.config.shard), listeners_(ground.config.listeners.size()) {}
 
 bool Crossing::push(uint8_t shard, const RingHead& head, Text octets, Text body) noexcept {
   const iovec parts[3] = {{const_cast<RingHead*>(&head), sizeof head},
@@ -30,6 +40,37 @@ bool Crossing::front(RingHead& head, Text& octets) noexcept {
   std::memcpy(&head, record, sizeof head);
   octets = Text(reinterpret_cast<const char*>(record) + sizeof head, size - sizeof head);
   return true;
+}
+
+void Crossing::freeze(ImageWriter& image) noexcept {
+  const size_t at = image.later();
+  uint32_t records = 0;
+  own().each([&](const uint8_t* record, size_t size) {
+    RingHead head;
+    std::memcpy(&head, record, sizeof head);
+    describe_record(image, head);
+    image.text(Text(reinterpret_cast<const char*>(record) + sizeof head, size - sizeof head));
+    ++records;
+  });
+  image.set(at, records);
+}
+
+void Crossing::adopt(ImageReader& image) noexcept {
+  for (uint32_t left = image.count(sizeof(uint32_t)); left > 0 && image.good(); --left) {
+    RingHead head{};
+    describe_record(image, head);
+    const Text octets = image.text();
+    const Source& source = head.source;
+    image.expect(head.kind <= RingHead::send_failed && source.listener < listeners_ && source.kind <= FlowKind::udp && source.transport <= Transport::wss &&
+                     source.shard < rings_.size(),
+                 "a message between shards is out of range");
+    if (image.good() && !push(shard_, head, octets)) image.fail("its messages between shards find no room in the ring");
+  }
+}
+
+void Crossing::discard() noexcept {
+  RingHead head;
+  for (Text octets; front(head, octets);) pop();
 }
 
 bool Crossing::empty() noexcept {

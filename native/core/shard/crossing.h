@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "core/base/image.h"
 #include "core/base/ring.h"
 #include "core/shard/ground.h"
 
@@ -36,6 +37,11 @@ class Crossing {
   void pop() noexcept { own().pop(); }
   bool empty() noexcept;
 
+  // For the successor of this process: what lies in our own ring. All shards must be at rest.
+  void freeze(ImageWriter& image) noexcept;
+  void adopt(ImageReader& image) noexcept;
+  void discard() noexcept;  // it has been handed over
+
   int wake_fd() const noexcept { return wakes_[shard_]; }
   void wake_self() noexcept;
   void woken() noexcept;  // consumes the wake-up
@@ -48,6 +54,7 @@ class Crossing {
   std::vector<Ring*> rings_;
   std::vector<int> wakes_;
   uint8_t shard_;
+  size_t listeners_;
 };
 
 }  // namespace sluice

@@ -1,6 +1,7 @@
 // The deadlines of flows: handshakes, unfinished messages, keep-alives (RFC 5626 5.4), idleness.
 #pragma once
 
+#include "core/base/image.h"
 #include "core/shard/ground.h"
 #include "core/transport/stream_layer.h"
 
@@ -40,6 +41,14 @@ class FlowTimers {
     SLUICE_INVARIANT(ground_.flows.open_at(slot) != nullptr);
     wheel_.arm(slot, seconds * Clock::kTicksPerSecond);
   }
+  // For the successor of this process: the deadline that an adopted flow had there. Both have the same clock (CLOCK_MONOTONIC).
+  void arm_at(uint32_t slot, uint32_t due) noexcept {
+    const uint32_t now = ground_.clock.tick();
+    wheel_.arm(slot, static_cast<int32_t>(due - now) > 0 ? due - now : 1);
+  }
+  void freeze(ImageWriter& image) const noexcept { image.fields(last_tick_, patience_until_); }
+  void adopt(ImageReader& image) noexcept { image.fields(last_tick_, patience_until_); }
+
   void cancel(uint32_t slot) noexcept { wheel_.cancel(slot); }
   // From now on the flow ends after this many seconds without a sign of life; 0: never for that reason.
   void supervise(uint32_t slot, uint32_t seconds) noexcept;

@@ -83,4 +83,44 @@ void ObjectEvents::take(const RingHead& head, Text text) noexcept {
   if (read_object_branch(ground_.config, text, keeper, by)) add(ObjectEventKind::send_failed, text, by == KeptBy::objects, by == KeptBy::numbers);
 }
 
+void ObjectEvents::freeze(ImageWriter& image) const noexcept {
+  for (const std::deque<ObjectEvent>* list : {&list_, &for_numbers_}) {
+    image.count(list->size());
+    for (const ObjectEvent& event : *list) {
+      image.fields(event.kind);
+      image.text(event.text);
+    }
+  }
+  image.count(unsent_.size());
+  for (const Unsent& event : unsent_) {
+    image.fields(event.shard, event.head.kind);
+    image.text(event.text);
+  }
+}
+
+void ObjectEvents::adopt(ImageReader& image) noexcept {
+  for (std::deque<ObjectEvent>* list : {&list_, &for_numbers_}) {
+    for (uint32_t left = image.count(sizeof(uint32_t)); left > 0; --left) {
+      ObjectEvent event{};
+      image.fields(event.kind);
+      event.text = image.text();
+      image.expect(event.kind <= ObjectEventKind::unreachable, "an event of the object path is unknown");
+      list->push_back(std::move(event));
+    }
+  }
+  for (uint32_t left = image.count(sizeof(uint32_t)); left > 0; --left) {
+    Unsent event{};
+    image.fields(event.shard, event.head.kind);
+    event.text = image.text();
+    image.expect(event.shard < ground_.config.shards && (event.head.kind == RingHead::flow_gone || event.head.kind == RingHead::send_failed), "an event for another shard is unknown");
+    if (image.good()) unsent_.push_back(std::move(event));
+  }
+}
+
+void ObjectEvents::let_go() noexcept {
+  list_.clear();
+  for_numbers_.clear();
+  unsent_.clear();
+}
+
 }  // namespace sluice

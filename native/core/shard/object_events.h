@@ -42,6 +42,11 @@ class ObjectEvents {
   // An event from another shard.
   void take(const RingHead& head, Text text) noexcept;
 
+  // For the successor of this process.
+  void freeze(ImageWriter& image) const noexcept;
+  void adopt(ImageReader& image) noexcept;
+  void let_go() noexcept;
+
  private:
   // 8 MB of flow ids: more flows than end while a shard restarts.
   static constexpr size_t kMaxUnsent = 65'536;

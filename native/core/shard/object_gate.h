@@ -99,6 +99,10 @@ class ObjectGate {
   // A request from another shard's object path for one of our flows.
   void take_request(const RingHead& head, Text octets) noexcept;
 
+  // For the successor of this process, whose branches must not repeat ours.
+  void freeze(ImageWriter& image) const noexcept { image.fields(branches_made_); }
+  void adopt(ImageReader& image) noexcept { image.fields(branches_made_); }
+
  private:
   bool send_over(FlowHandle to, Text octets) noexcept;
   bool send_datagram(uint16_t listener, const Address& to, Text octets) noexcept;

@@ -169,4 +169,64 @@ void Remembered::due(uint32_t index) noexcept {
   wheel_.arm(index, std::min(Clock::ticks(entry.interval_ms), entry.ends - ground_.clock.tick()));
 }
 
+namespace {
+
+template <typename Image, typename AnyPending>
+void describe_pending(Image& image, AnyPending& entry) noexcept {
+  image.fields(entry.key, entry.timer.due, entry.flow, entry.interval_ms, entry.ends, entry.listener, entry.share, entry.roles, entry.state, entry.method, entry.to);
+}
+
+Text octets_of(FlowBuffer* buffer) noexcept { return buffer == nullptr ? Text() : buffer->text(); }
+
+}  // namespace
+
+void Remembered::freeze_one(ImageWriter& image, const Pending& entry) noexcept {
+  describe_pending(image, entry);
+  image.text(octets_of(entry.sent));
+  image.text(octets_of(entry.answer));
+}
+
+void Remembered::freeze_completed(ImageWriter& image) const noexcept {
+  image.count(completed_.size());
+  for (size_t i = 0; i < completed_.size(); ++i) image.fields(completed_[(completed_at_ + i) % completed_.size()]);
+}
+
+void Remembered::adopt(ImageReader& image) noexcept {
+  table_.set_capacity(UINT32_MAX);  // those that are there stay, whatever the limit is now
+  for (uint32_t left = image.count(sizeof(uint64_t)); left > 0 && image.good(); --left) adopt_one(image);
+  look_at_limits();
+  for (uint32_t left = image.count(sizeof(uint64_t)); left > 0; --left) {
+    uint64_t key = 0;
+    image.fields(key);
+    if (table_.find(key) != 0) completed_.push_back(key);
+  }
+}
+
+void Remembered::adopt_one(ImageReader& image) noexcept {
+  Pending read;
+  describe_pending(image, read);
+  const Text sent = image.text();
+  const Text answer = image.text();
+  const bool repeats = (read.roles & kPending_repeat) && read.state != PendingState::completed;
+  image.expect(read.state <= PendingState::completed && read.listener < ground_.config.listeners.size() && read.share < PendingShares::kPlaces,
+               "a pending request is out of range");
+  image.expect(!image.good() || !repeats || (!sent.empty() && !is_stream(ground_.config.listeners[read.listener].transport)), "a request that is repeated has no octets, or no socket");
+  image.expect(read.flow == 0 || ground_.flows.open_at(read.flow) != nullptr, "a request waits on no flow");
+  if (!image.good()) return;
+  const uint32_t index = table_.open(read.key);
+  Pending& entry = table_.at(index);
+  const uint32_t flow = std::exchange(read.flow, 0);
+  const uint32_t due = std::exchange(read.timer.due, 0);
+  const uint32_t chain = entry.chain;
+  entry = read;
+  entry.chain = chain;
+  shares_.take(entry.share);
+  if (flow != 0) table_.wait_on(index, flow, &ground_.flows.at(flow).pending);
+  const uint32_t now = ground_.clock.tick();
+  wheel_.arm(index, static_cast<int32_t>(due - now) > 0 ? due - now : 1);
+  ground_.counters.add(Counter::pending);
+  if ((!sent.empty() && !append(ground_.pool, entry.sent, sent)) || (!answer.empty() && !append(ground_.pool, entry.answer, answer)))
+    image.fail("it holds more octets than SLUICE_MAX_BUFFER_BYTES allows");
+}
+
 }  // namespace sluice

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "core/base/image.h"
 #include "core/relay/pending_shares.h"
 #include "core/relay/pending_table.h"
 #include "core/shard/responder.h"
@@ -47,6 +48,31 @@ class Remembered {
   // Call after the limits have changed.
   void look_at_limits() noexcept { table_.set_capacity(ground_.config.limits.max_pending); }
 
+  // For the successor of this process: what waits on no flow, or on one that moves.
+  template <typename Moves>
+  void freeze(ImageWriter& image, Moves&& moves) noexcept {
+    const size_t at = image.later();
+    uint32_t count = 0;
+    table_.each([&](Pending& entry) {
+      if (entry.flow != 0 && !moves(entry.flow)) return;
+      freeze_one(image, entry);
+      ++count;
+    });
+    image.set(at, count);
+    freeze_completed(image);
+  }
+  void adopt(ImageReader& image) noexcept;
+  // What has moved, without an answer to anyone.
+  template <typename Moves>
+  void let_go(Moves&& moves) noexcept {
+    std::vector<uint32_t> gone;
+    table_.each_index([&](uint32_t index) {
+      const uint32_t flow = table_.at(index).flow;
+      if (flow == 0 || moves(flow)) gone.push_back(index);
+    });
+    for (const uint32_t index : gone) forget(index);
+  }
+
   void tick() noexcept;
   uint32_t size() const noexcept { return table_.size(); }
 
@@ -56,6 +82,9 @@ class Remembered {
     WheelNode& node(uint32_t index) noexcept { return table.node(index); }
   };
 
+  static void freeze_one(ImageWriter& image, const Pending& entry) noexcept;
+  void freeze_completed(ImageWriter& image) const noexcept;
+  void adopt_one(ImageReader& image) noexcept;
   uint32_t* head_of(const Pending& entry) noexcept { return entry.flow != 0 ? &ground_.flows.at(entry.flow).pending : nullptr; }
   bool has_room(uint16_t share) const noexcept;
   bool keep_answer(Pending& entry, Text head, Text body) noexcept;

@@ -33,6 +33,19 @@ class Responder {
   // Whether an ACK is for a response of reply() or answer_sent(), and so ends here.
   AckFor owner_of(const Item& ack) const noexcept;
 
+  // For the successor of this process.
+  void freeze(ImageWriter& image) const noexcept {
+    image.fields(questions_asked_);
+    answers_.freeze(image);
+    withheld_.freeze(image);
+  }
+  void adopt(ImageReader& image) noexcept {
+    image.fields(questions_asked_);
+    answers_.adopt(image);
+    withheld_.adopt(image);
+  }
+  void let_go() noexcept { withheld_.let_go(); }
+
  private:
   void count_outcome(int status, Method method) noexcept;
   bool may_send(const Address& to, Text head, Text body) noexcept;

@@ -1,5 +1,6 @@
 #include "core/shard/shard.h"
 
+#include <poll.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -65,19 +66,27 @@ Shard::Shard(EdgeConfig config, const KeyRing& keys, int32_t* records, int32_t* 
       object_(ground_, turn_, outbox_, crossing_, tap_, connections_, udp_flows_, timers_, upstreams_, responder_, object_events_),
       inspect_(ground_, connections_, udp_flows_, upstreams_, ends_.notes(), bans_),
       registering_(ground_, turn_, responder_, object_, inspect_),
-      proxying_(ground_, turn_, outbox_, responder_, object_, object_events_, registering_) {}
+      proxying_(ground_, turn_, outbox_, responder_, object_, object_events_, registering_),
+      handover_({ground_, crossing_, upstreams_, object_events_, responder_, remembered_, timers_, ends_, udp_flows_, connections_, core_sender_, streams_, object_}) {}
 
 Shard::~Shard() noexcept {
+  if (frozen_) handover_.let_go();  // perhaps the successor has the connections: they must not hear from us that they end
   if (timer_ >= 0) close(timer_);
   if (epoll_ >= 0) close(epoll_);
 }
 
-int Shard::open() noexcept {
-  epoll_ = epoll_create1(EPOLL_CLOEXEC);
-  timer_ = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-  if (epoll_ < 0 || timer_ < 0) return errno;
+// Flows may come from another process before the shard opens.
+int Shard::begin() noexcept {
+  if (epoll_ < 0) epoll_ = epoll_create1(EPOLL_CLOEXEC);
   outbox_.streams().attach(epoll_);
   connections_.attach(epoll_);
+  return epoll_ < 0 ? errno : 0;
+}
+
+int Shard::open() noexcept {
+  if (const int error = begin(); error != 0) return error;
+  if (timer_ < 0) timer_ = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  if (timer_ < 0) return errno;
   itimerspec period{};
   period.it_interval.tv_nsec = period.it_value.tv_nsec = Clock::kTickMs * 1'000'000L;
   timerfd_settime(timer_, 0, &period, nullptr);
@@ -88,7 +97,47 @@ int Shard::open() noexcept {
   return 0;
 }
 
-void Shard::watch_loop(int fd) noexcept { watch(epoll_, fd, kLoopEvent); }
+void Shard::watch_loop(int fd) noexcept {
+  loop_ = fd;
+  watch(epoll_, fd, kLoopEvent);
+}
+
+bool Shard::freeze() noexcept {
+  if (in_turn_ || turn_.count() > 0) return false;
+  settle();
+  event_at_ = event_count_ = 0;  // epoll reports them again
+  frozen_ = true;
+  return true;
+}
+
+void Shard::resume() noexcept {
+  frozen_ = false;
+  handover_.end_announcing();
+  ground_.clock.read();
+  crossing_.wake_self();
+}
+
+// As long as the successor has a descriptor open, epoll goes on reporting ours although we have closed it. So there is a new epoll.
+void Shard::release() noexcept {
+  handover_.let_go();
+  listeners_.leave();
+  close(std::exchange(epoll_, -1));
+  frozen_ = false;
+  if (begin() != 0) return;
+  watch(epoll_, timer_, kTimerEvent);
+  watch(epoll_, crossing_.wake_fd(), kWakeEvent);
+  if (loop_ >= 0) watch(epoll_, loop_, kLoopEvent);
+  connections_.watch_all();
+}
+
+void Shard::expect(const std::vector<MovingFlow>& flows) noexcept {
+  if (begin() != 0) return;  // adopt() will miss them
+  for (const MovingFlow& flow : flows) handover_.expect(flow, epoll_);
+}
+
+const char* Shard::adopt(Text image, std::vector<MovingFlow>& flows) noexcept {
+  return begin() != 0 ? "the system is out of descriptors" : handover_.adopt(image, flows);
+}
 
 bool Shard::has_work() noexcept { return streams_.has_more() || !ground_.closing.empty() || !crossing_.empty() || !object_events_.empty() || proxying_.has_events(); }
 
@@ -103,7 +152,13 @@ void Shard::poll(int timeout) noexcept {
   }
 }
 
+void Shard::await_loop(int timeout) noexcept {
+  pollfd loop{loop_, POLLIN, 0};
+  if (::poll(&loop, 1, timeout) > 0) loop_ready_ = true;
+}
+
 unsigned Shard::await(int timeout) noexcept {
+  if (frozen_) return await_loop(timeout), 0;
   if (event_at_ == event_count_) {
     turn_clock_.wait_begins();
     poll(has_work() ? 0 : timeout);
@@ -113,6 +168,7 @@ unsigned Shard::await(int timeout) noexcept {
 }
 
 unsigned Shard::collect() noexcept {
+  if (frozen_) return 0;
   // A turn may hold only keep-alives and nothing for the policy: then the next one follows at once, within a bound.
   for (unsigned turn = 0; turn < kTurnsWithoutPolicy; ++turn) {
     if (event_at_ == event_count_) poll(0);
@@ -280,7 +336,7 @@ void Shard::carry_out(unsigned i) noexcept {
 }
 
 void Shard::settle() noexcept {
-  if (in_turn_) return;  // called within a turn, whose end does the same
+  if (in_turn_ || frozen_) return;  // called within a turn, whose end does the same, or while nothing may be sent
   // Closing flows may produce output, and sending that may fail again; whatever is left waits for the next turn.
   for (unsigned round = 0; round < kSettlings; ++round) {
     outbox_.flush();

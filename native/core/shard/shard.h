@@ -32,6 +32,7 @@
 
 #include "core/shard/core_sender.h"
 #include "core/shard/datagram_reader.h"
+#include "core/shard/handover.h"
 #include "core/shard/inspect.h"
 #include "core/shard/moving_flow.h"
 #include "core/shard/object_gate.h"
@@ -58,6 +59,24 @@ class Shard {
   int open() noexcept;
   // The descriptor of the loop that shares this thread; when it becomes ready, await() returns.
   void watch_loop(int fd) noexcept;
+
+  // Moving to another process (handover.h). Between turns: connections that go ahead are appended, up to `most`, and those among `out` that
+  // have ended are taken out; false: these were all.
+  bool announce(std::vector<MovingFlow>& out, size_t most) noexcept { return handover_.announce(out, most); }
+  // From freeze() on no turn is taken and no socket touched; false: a turn is not over yet.
+  bool freeze() noexcept;
+  // Once all shards are frozen. `rest`: appends the connections that have not gone ahead. `version`: of the layout that the other one reads.
+  void write_image(std::vector<char>& image, std::vector<MovingFlow>& rest, uint32_t version = kImageVersion) noexcept { handover_.freeze(version, image, rest); }
+  MoveCounts moving() const noexcept { return handover_.moving(); }
+  // The other process has failed: all goes on as if nothing had been.
+  void resume() noexcept;
+  // The other process has it all: lets go of what moved, and serves the rest.
+  void release() noexcept;
+  // In the other process: connections that have come ahead; their descriptors are ours from now on.
+  void expect(const std::vector<MovingFlow>& flows) noexcept;
+  // With its settings in force, before it reads. nullptr, or why it cannot take over; then it is as it was before.
+  // The descriptors that it keeps become -1.
+  const char* adopt(Text image, std::vector<MovingFlow>& flows) noexcept;
   bool take_loop_ready() noexcept { return std::exchange(loop_ready_, false); }
 
   // Waits until there is something to do, at most `timeout` ms (-1: for ever), and receives one batch; returns the number of records.
@@ -89,18 +108,6 @@ class Shard {
     ground_.config.upgrades = std::move(upgrades);
   }
 
-  // Moving to another process. Between turns: connections that go ahead are appended, up to `most`; false: these were all.
-  bool announce(std::vector<MovingFlow>&, size_t) noexcept { return false; }
-  bool freeze() noexcept { return true; }
-  // Once all shards have stopped. `rest`: appends what has not gone ahead.
-  void write_image(std::vector<char>&, std::vector<MovingFlow>&) noexcept {}
-  MoveCounts moving() const noexcept { return {0, ground_.flows.size()}; }
-  // After open(), before it reads. The descriptors that it keeps become -1. nullptr, or why it cannot take over.
-  const char* adopt(Text image, std::vector<MovingFlow>&) noexcept { return image.empty() ? nullptr : "its state is that of another version"; }
-  void resume() noexcept {}
-  // Another process has it all: lets go of what moved, and serves the rest.
-  void release() noexcept { listeners_.leave(); }
-
   const EdgeConfig& config() const noexcept { return ground_.config; }
   std::vector<Alert>& alerts() noexcept { return ground_.alerts.list(); }
   std::vector<News> take_news() noexcept { return ground_.news.take(); }
@@ -114,6 +121,8 @@ class Shard {
   Proxying& proxying() noexcept { return proxying_; }
 
  private:
+  int begin() noexcept;
+  void await_loop(int timeout) noexcept;
   bool has_work() noexcept;
   void poll(int timeout) noexcept;
   unsigned receive() noexcept;
@@ -149,9 +158,12 @@ class Shard {
   Inspect inspect_;
   Registering registering_;
   Proxying proxying_;
+  Handover handover_;
 
   int epoll_ = -1;
   int timer_ = -1;
+  int loop_ = -1;      // not ours
+  bool frozen_ = false;
   bool in_turn_ = false;  // collect() or execute() is running
   std::array<epoll_event, 128> events_;
   int event_count_ = 0;

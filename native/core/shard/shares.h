@@ -24,6 +24,12 @@ class Shares {
     return take_within({std::max(limits.max_flows / 8, kLeastHandshakes), std::max(limits.max_flows_per_source / 4, kLeastHandshakesOfSource)}, Holding::handshake, source);
   }
   void give_handshake(const Address& source) noexcept { ground_.commons.shares.give(Holding::handshake, source, 1); }
+  // A flow that comes from another process keeps its place there.
+  void take_over(const Flow& flow) noexcept {
+    if (flow.flags & kFlow_core) return;
+    ground_.commons.shares.take(flow.kind == FlowKind::udp ? Holding::udp_flow : Holding::connection, flow.remote, 1, ShareLimit());
+  }
+  void take_over_handshake(const Address& source) noexcept { ground_.commons.shares.take(Holding::handshake, source, 1, ShareLimit()); }
   // A flow that ends returns its place.
   void give(const Flow& flow) noexcept {
     if (flow.flags & kFlow_core) return;

@@ -21,6 +21,10 @@ class StreamReader {
   void resume() noexcept;
   bool has_more() const noexcept { return !resumes_.empty(); }
   void ping_websocket(uint32_t slot) noexcept;
+  // A flow of another process has come with complete messages in its buffer.
+  void goes_on(uint32_t slot) noexcept {
+    if (ground_.flows.at(slot).marks & kMark_resumes) resumes_.push_back(ground_.flows.handle(slot));
+  }
 
  private:
   // stream_reader.cc

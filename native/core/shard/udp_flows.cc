@@ -76,6 +76,11 @@ uint32_t UdpFlows::remember(const Address& remote, uint16_t listener, uint32_t b
   return slot;
 }
 
+void UdpFlows::came(uint32_t slot) noexcept {
+  shares_.take_over(ground_.flows.at(slot));
+  ground_.counters.add(Counter::udp_flows);
+}
+
 void UdpFlows::died(uint32_t slot, Counter why) noexcept {
   Flow& flow = ground_.flows.at(slot);
   ends_.note(slot, why);

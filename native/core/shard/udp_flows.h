@@ -25,6 +25,11 @@ class UdpFlows {
   // The source of a message that arrives from there.
   Source source_of(const Address& remote, uint16_t listener) noexcept;
 
+  // For the successor of this process: a flow that the table has adopted, and after all of them their ages.
+  void came(uint32_t slot) noexcept;
+  void adopt_ages(ImageReader& image) noexcept { ages_.adopt(image, ground_.flows); }
+  void freeze_ages(ImageWriter& image) const noexcept { ages_.freeze(image, ground_.flows); }
+
  private:
   uint32_t birth_today() const noexcept;
   bool make_room(const Address& remote, bool registers) noexcept;

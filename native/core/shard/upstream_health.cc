@@ -108,4 +108,26 @@ uint32_t UpstreamHealth::silence(int target) const noexcept {
   return asked == 0 ? 0 : ground_.clock.ms_since(asked);
 }
 
+void UpstreamHealth::freeze(ImageWriter& image) const noexcept {
+  image.count(static_cast<size_t>(targets_.size()));
+  for (int i = 0; i < targets_.size(); ++i) {
+    const Upstream& target = targets_.at(i);
+    const Health& health = health_[static_cast<size_t>(i)];
+    image.fields(target.address, target.transport, target.alive, health.asked, health.probe_due, health.missed, health.has_spoken, health.is_wanted);
+  }
+}
+
+void UpstreamHealth::adopt(ImageReader& image) noexcept {
+  for (uint32_t left = image.count(sizeof(Address)); left > 0; --left) {
+    Upstream target;
+    Health health;
+    image.fields(target.address, target.transport, target.alive, health.asked, health.probe_due, health.missed, health.has_spoken, health.is_wanted);
+    const int known = image.good() ? targets_.find(target.address, target.transport) : -1;
+    if (known < 0) continue;
+    health.pause = health_[static_cast<size_t>(known)].pause;
+    health_[static_cast<size_t>(known)] = health;
+    targets_.set_alive(known, target.alive);
+  }
+}
+
 }  // namespace sluice

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "core/base/image.h"
 #include "core/relay/upstream_set.h"
 #include "core/shard/ground.h"
 
@@ -16,6 +17,9 @@ class UpstreamHealth {
   // A target that stays in the set keeps its health.
   void set(const UpstreamSet& upstreams) noexcept;
   const UpstreamSet& targets() const noexcept { return targets_; }
+  // For the successor of this process, which has its targets already: those that it shares with us keep their health.
+  void freeze(ImageWriter& image) const noexcept;
+  void adopt(ImageReader& image) noexcept;
   // The target for a request, by its Call-ID; -1: none is alive.
   int pick(Text call_id) const noexcept;
   // All live targets in the order to try them for a call; returns how many.

@@ -4,6 +4,7 @@
 
 #include <deque>
 
+#include "core/base/image.h"
 #include "core/base/kept_octets.h"
 #include "core/flow/source_shares.h"
 #include "core/shard/ground.h"
@@ -31,6 +32,13 @@ class WithheldAnswers {
     }
   }
   size_t size() const noexcept { return held_.size(); }
+
+  // For the successor of this process.
+  void freeze(ImageWriter& image) const noexcept;
+  void adopt(ImageReader& image) noexcept;
+  void let_go() noexcept {
+    while (!held_.empty()) drop(held_.size() - 1);
+  }
 
   // The oldest make room for others, of the same source first.
   static constexpr size_t kMost = 256;

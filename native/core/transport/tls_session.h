@@ -43,6 +43,9 @@ class TlsSession {
 
   // Once it is open: the session that takes its place, beginning with what is left of `wire`. nullptr: this one stays.
   virtual std::unique_ptr<TlsSession> successor() noexcept { return nullptr; }
+
+  // Everything it is, as plain octets that another process can go on with (TlsProvider::resume); empty: it cannot leave this one.
+  virtual Text state() const noexcept { return Text(); }
 };
 
 constexpr size_t kTlsSlack = 20 * 1024;  // an unfinished record in the session
@@ -55,6 +58,8 @@ class TlsProvider {
   virtual std::unique_ptr<TlsSession> accept() noexcept = 0;
   // To a peer that must prove that it is `name` (RFC 5922 7.2).
   virtual std::unique_ptr<TlsSession> dial(Text name) noexcept = 0;
+  // One that has left another process, by its state(). nullptr: this is no such state.
+  virtual std::unique_ptr<TlsSession> resume(Text) noexcept { return nullptr; }
 };
 
 }  // namespace sluice

@@ -1,0 +1,42 @@
+#include "core/base/image.h"
+
+#include "core/base/crc32c.h"
+
+namespace sluice {
+namespace {
+
+uint32_t crc_of(const ImageHead& head, Text rest) noexcept {
+  ImageHead bare = head;
+  bare.crc = 0;
+  return crc32c(crc32c(0, &bare, sizeof bare), rest.data(), rest.size());
+}
+
+}  // namespace
+
+std::vector<char> ImageWriter::finish() noexcept {
+  ImageHead head;
+  std::memcpy(&head, octets_.data(), sizeof head);
+  head.size = size_ - sizeof head;
+  head.crc = crc_of(head, Text(octets_.data() + sizeof head, head.size));
+  std::memcpy(octets_.data(), &head, sizeof head);
+  octets_.resize(size_);
+  return std::move(octets_);
+}
+
+Text open_image(Text image, ImageOf of, uint32_t& version, const char*& fault) noexcept {
+  ImageHead head;
+  const auto broken = [&](const char* why) { return fault = why, Text(); };
+  if (image.size() < sizeof head) return broken("it is no image of a shard");
+  std::memcpy(&head, image.data(), sizeof head);
+  const Text rest = image.substr(sizeof head);
+  if (head.magic != ImageHead::kMagic || head.of != of) return broken("it is no image of a shard");
+  if (head.version > kImageVersion) return broken("a newer version has written it in a layout that this one does not know");
+  if (head.version < kOldestImageVersion) return broken("it is of a version so old that this one no longer reads it");
+  if (head.size != rest.size()) return broken("it has not arrived whole");
+  if (head.crc != crc_of(head, rest)) return broken("it was damaged on its way");
+  version = head.version;
+  fault = nullptr;
+  return rest;
+}
+
+}  // namespace sluice

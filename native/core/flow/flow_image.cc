@@ -1,0 +1,114 @@
+#include "core/flow/flow_image.h"
+
+#include <new>
+
+namespace sluice {
+namespace {
+
+// Which of these follow.
+enum Holds : uint8_t { kHolds_in = 1, kHolds_out = 2, kHolds_layer = 4, kHolds_timer = 8 };
+
+uint8_t holds_of(const Flow& flow) noexcept {
+  return static_cast<uint8_t>((flow.in != nullptr ? kHolds_in : 0) | (flow.out.empty() ? 0 : kHolds_out) | (flow.layer != nullptr ? kHolds_layer : 0) |
+                              (flow.timer.prev != 0 ? kHolds_timer : 0));
+}
+
+// Not how far an unfinished head has been searched: the limits may be others now, so it is searched again.
+template <typename Image, typename AnyFlow>
+void describe_flow(Image& image, AnyFlow& flow) noexcept {
+  image.fields(flow.generation, flow.remote, flow.listener, flow.kind, flow.state, flow.flags, flow.marks, flow.last_seen, flow.birth, flow.died, flow.timer.due,
+               flow.supervise, flow.pings, flow.waiting, flow.ping_second, flow.messages, flow.waiting_until, flow.framer.crlf, flow.framer.need);
+}
+
+template <typename Image, typename AnyLayer>
+void describe_layer(Image& image, AnyLayer& layer) noexcept {
+  image.fields(layer.ws.assembled, layer.ws.fragments, layer.ws.opcode, layer.stage, layer.is_secure, layer.is_websocket, layer.must_have_proxy_header,
+               layer.has_handshake_place, layer.pinged, layer.close_sent);
+}
+
+void put_buffer(ImageWriter& image, FlowBuffer* buffer) noexcept { image.text(buffer == nullptr ? Text() : buffer->text()); }
+
+FlowBuffer* read_buffer(ImageReader& image, BufferPool& pool) noexcept {
+  const Text octets = image.text();
+  FlowBuffer* buffer = nullptr;
+  if (!octets.empty() && !append(pool, buffer, octets)) image.fail("it holds more octets than SLUICE_MAX_BUFFER_BYTES allows");
+  return buffer;
+}
+
+void read_layer(ImageReader& image, BufferPool& pool, TlsProvider* tls, FlowDraft& draft) noexcept {
+  Flow& flow = draft.flow;
+  flow.layer = new (std::nothrow) StreamLayer;
+  if (flow.layer == nullptr) return image.fail("there is no memory for its flows");
+  StreamLayer& layer = *flow.layer;
+  describe_layer(image, layer);
+  const size_t held = flow.in == nullptr ? 0 : flow.in->size;
+  image.expect(layer.stage <= Stage::open && layer.ws.opcode <= Opcode::binary && layer.ws.assembled <= held, "the state of a WebSocket is out of range");
+  layer.record = read_buffer(image, pool);
+  const Text state = image.text();
+  if (state.empty()) return;
+  if (tls != nullptr) layer.tls = tls->resume(state);
+  image.expect(layer.tls != nullptr, "the state of a TLS connection is unknown here, or there is no certificate");
+}
+
+}  // namespace
+
+bool is_portable(const Flow& flow) noexcept { return flow.layer == nullptr || !flow.layer->tls || !flow.layer->tls->state().empty(); }
+
+void freeze_queue(ImageWriter& image, const UnsentQueue& queue) noexcept {
+  const size_t at = image.later();
+  uint32_t pieces = 0;
+  for (FlowBuffer* buffer = queue.first(); buffer != nullptr; buffer = buffer->next, ++pieces) put_buffer(image, buffer);
+  image.set(at, pieces);
+}
+
+void read_queue(ImageReader& image, BufferPool& pool, UnsentQueue& queue) noexcept {
+  for (uint32_t left = image.count(sizeof(uint32_t)); left > 0; --left) {
+    const Text octets = image.text();
+    const iovec part{const_cast<char*>(octets.data()), octets.size()};
+    if (!queue.append(pool, &part, 1)) return image.fail("it holds more octets than SLUICE_MAX_BUFFER_BYTES allows");
+  }
+}
+
+void freeze_flow(ImageWriter& image, uint32_t slot, const Flow& flow) noexcept {
+  const uint8_t holds = holds_of(flow);
+  image.fields(slot, holds);
+  describe_flow(image, flow);
+  if (holds & kHolds_in) put_buffer(image, flow.in);
+  if (holds & kHolds_out) freeze_queue(image, flow.out);
+  if ((holds & kHolds_layer) == 0) return;
+  describe_layer(image, *flow.layer);
+  put_buffer(image, flow.layer->record);
+  image.text(flow.layer->tls ? flow.layer->tls->state() : Text());
+}
+
+bool read_flow(ImageReader& image, BufferPool& pool, TlsProvider* tls, FlowDraft& draft) noexcept {
+  draft = FlowDraft{};
+  Flow& flow = draft.flow;
+  uint8_t holds = 0;
+  image.fields(draft.slot, holds);
+  describe_flow(image, flow);
+  draft.is_armed = (holds & kHolds_timer) != 0;
+  const bool is_stream = flow.kind == FlowKind::stream;
+  image.expect(is_stream || flow.kind == FlowKind::udp, "the kind of a flow is unknown");
+  image.expect(flow.state == FlowState::open || (is_stream && flow.state == FlowState::connecting), "the state of a flow is unknown");
+  image.expect(flow.generation != 0, "a flow has no generation");
+  image.expect(is_stream || (holds & ~kHolds_timer) == 0, "a UDP flow holds what only a connection may");
+  if (holds & kHolds_in) flow.in = read_buffer(image, pool);
+  image.expect(flow.framer.crlf < 4, "the framing of a connection is out of range");
+  if (holds & kHolds_out) read_queue(image, pool, flow.out);
+  if (holds & kHolds_layer) read_layer(image, pool, tls, draft);
+  if (image.good()) return true;
+  forget_belongings(pool, flow);
+  return false;
+}
+
+void forget_belongings(BufferPool& pool, Flow& flow) noexcept {
+  give_back(pool, flow.in);
+  flow.out.clear(pool);
+  if (flow.layer == nullptr) return;
+  give_back(pool, flow.layer->record);
+  delete flow.layer;
+  flow.layer = nullptr;
+}
+
+}  // namespace sluice
