@@ -22,7 +22,8 @@ constexpr int kSendMs = 2'000;
 // The old process first gets ready, then its flows go ahead.
 constexpr int kReceiveMs = 20'000;
 
-enum class Part : uint32_t { flows = 1, image = 2 };
+// The image of the commons comes from the first shard, before its own.
+enum class Part : uint32_t { flows = 1, image = 2, commons = 3 };
 
 struct PartHead {
   Part part;
@@ -61,8 +62,8 @@ int send_flows(DescriptorChannel& channel, const std::vector<MovingFlow>& flows,
   return 0;
 }
 
-int send_image(DescriptorChannel& channel, const std::vector<char>& image) {
-  const int file = memfd_create("shard", MFD_CLOEXEC);
+int send_image(DescriptorChannel& channel, Part part, const std::vector<char>& image) {
+  const int file = memfd_create("image", MFD_CLOEXEC);
   if (file < 0) return errno;
   int error = 0;
   for (size_t at = 0; at < image.size() && error == 0;) {
@@ -70,14 +71,36 @@ int send_image(DescriptorChannel& channel, const std::vector<char>& image) {
     if (size > 0) at += static_cast<size_t>(size);
     else if (errno != EINTR) error = errno;
   }
-  const PartHead head{Part::image, 0};
+  const PartHead head{part, 0};
   if (error == 0) error = channel.send(Text(reinterpret_cast<const char*>(&head), sizeof head), &file, 1);
   close(file);
   return error;
 }
 
+// An image in a file of memory.
+class Mapped {
+ public:
+  explicit Mapped(int file) noexcept {
+    struct stat status {};
+    fstat(file, &status);
+    size_ = static_cast<size_t>(status.st_size);
+    octets_ = size_ == 0 ? nullptr : mmap(nullptr, size_, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
+    close(file);
+  }
+  ~Mapped() {
+    if (octets_ != nullptr && octets_ != MAP_FAILED) munmap(octets_, size_);
+  }
+  Mapped(const Mapped&) = delete;
+  Mapped& operator=(const Mapped&) = delete;
+  Text octets() const noexcept { return octets_ == MAP_FAILED ? Text() : Text(static_cast<const char*>(octets_), size_); }
+
+ private:
+  void* octets_ = nullptr;
+  size_t size_ = 0;
+};
+
 // Reads until the image is there; a memfd. Negative: an errno. The shard watches the flows as they come, while the old one still has them.
-int receive_parts(DescriptorChannel& channel, Shard& shard) {
+int receive_parts(DescriptorChannel& channel, Shard& shard, FlowCommons& commons, const char*& fault) {
   struct {
     PartHead head;
     FlowPlace places[kMostFlows];
@@ -88,6 +111,11 @@ int receive_parts(DescriptorChannel& channel, Shard& shard) {
     const ssize_t size = channel.receive(reinterpret_cast<char*>(&message), sizeof message, descriptors, &count);
     if (size < 0) return static_cast<int>(size);
     if (size == sizeof(PartHead) && message.head.part == Part::image && count == 1) return descriptors[0];
+    if (size == sizeof(PartHead) && message.head.part == Part::commons && count == 1) {
+      fault = commons.adopt(Mapped(descriptors[0]).octets());
+      if (fault != nullptr) return -EPROTO;
+      continue;
+    }
     const bool is_sound = static_cast<size_t>(size) == sizeof(PartHead) + count * sizeof(FlowPlace) && message.head.part == Part::flows && message.head.count == count;
     std::vector<MovingFlow> flows;
     for (size_t i = 0; i < count; ++i) {
@@ -143,7 +171,12 @@ Napi::Value ShardHost::hand_over_flows(const Napi::CallbackInfo& info, Shard& sh
   shard.write_image(image, rest);
   size_t sent = 0;
   if (const int error = send_flows(channel, rest, true, sent); error != 0) return fault(why("the flows cannot be sent", error));
-  if (const int error = send_image(channel, image); error != 0) return fault(why("the state of the shard cannot be sent", error));
+  if (shard.config().shard == 0) {
+    std::vector<char> commons;
+    cluster.flows.write_image(commons);
+    if (const int error = send_image(channel, Part::commons, commons); error != 0) return fault(why("the state of the process cannot be sent", error));
+  }
+  if (const int error = send_image(channel, Part::image, image); error != 0) return fault(why("the state of the shard cannot be sent", error));
   const MoveCounts moved = shard.moving();
   Napi::Object result = Napi::Object::New(info.Env());
   result.Set("over", static_cast<double>(moved.over));
@@ -157,18 +190,13 @@ Napi::Value ShardHost::take_over(const Napi::CallbackInfo& info, Shard& shard) {
   DescriptorChannel channel(info[0].ToNumber().Int32Value());
   channel.set_patience(kReceiveMs);
   freeze();
-  const int file = receive_parts(channel, shard);
+  const char* broken = nullptr;
+  const int file = receive_parts(channel, shard, running_->cluster->flows, broken);
+  if (broken != nullptr) return fault(broken);
   if (file == -EMFILE) return fault("too few file descriptors: the kernel dropped some on the way");
   if (file < 0) return fault(why("the flows did not arrive", -file));
-  struct stat status {};
-  fstat(file, &status);
-  const size_t size = static_cast<size_t>(status.st_size);
-  void* const octets = size == 0 ? nullptr : mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
-  ::close(file);
-  if (octets == MAP_FAILED) return fault(why("the state of the shard cannot be read", errno));
   std::vector<MovingFlow> none;
-  const char* const reason = shard.adopt(Text(static_cast<const char*>(octets), size), none);
-  if (octets != nullptr) munmap(octets, size);
+  const char* const reason = shard.adopt(Mapped(file).octets(), none);
   return reason == nullptr ? info.Env().Undefined() : fault(reason);
 }
 

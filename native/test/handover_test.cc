@@ -1,77 +1,16 @@
-// A shard goes over to another one, as in the upgrade of a process: every message arrives exactly once, and nobody notices.
-#include <algorithm>
-
-#include "shard_rig.h"
+// A shard goes over to another process with its connections and UDP flows: every message arrives exactly once, and nobody notices.
+#include "handover_rig.h"
 
 namespace sluice::handover_test {
 using namespace test;
 
 namespace {
 
-// As they arrive in another process.
-struct Moving {
-  explicit Moving(Shard& from) {
-    CHECK(from.freeze());
-    from.write_image(image, flows);
-    for (MovingFlow& one : flows) one.fd = dup(one.fd);
-    CHECK_EQ(from.collect(), 0u);
-  }
-  std::string into(Shard& next) {
-    const char* fault = next.adopt(Text(image.data(), image.size()), flows);
-    for (const MovingFlow& one : flows)
-      if (one.fd >= 0) close(one.fd);
-    return fault == nullptr ? "" : fault;
-  }
-  std::vector<char> image;
-  std::vector<MovingFlow> flows;
-};
+// Both outcomes of a hand-over look the same from outside.
+#define WHETHER_IT_FAILS(fails) for (const bool fails : {false, true})
 
-// The rig and its successors, one after the other.
-class Generations {
- public:
-  explicit Generations(const ShardRig::Change& change = nullptr) { rigs_.push_back(std::make_unique<ShardRig>(change)); }
-  ShardRig& now() { return *rigs_.back(); }
-
-  // What the successor needs before it takes over.
-  std::function<void(ShardRig&)> prepare;
-
-  void upgrade() {
-    ShardRig& before = now();
-    auto next = std::make_unique<ShardRig>(before);
-    next->policy = before.policy;
-    if (prepare) prepare(*next);
-    Moving moving(*before);
-    CHECK_EQ(moving.into(**next), "");
-    CHECK_EQ((*next)->open(), 0);
-    before->release();
-    CHECK_EQ(before.count(Counter::stream_flows), static_cast<int64_t>(before->moving().kept));
-    before.turn();
-    rigs_.push_back(std::move(next));
-  }
-  // A successor that takes over nothing.
-  void fail() {
-    ShardRig& before = now();
-    ShardRig next(before);
-    if (prepare) prepare(next);
-    Moving moving(*before);
-    moving.image.back() ^= 1;
-    CHECK_EQ(moving.into(*next), "it was damaged on its way");
-    next.end();
-    before->resume();
-  }
-  void go(bool fails) { fails ? fail() : upgrade(); }
-
- private:
-  std::vector<std::unique_ptr<ShardRig>> rigs_;
-};
-
-// A core that listens, and answers what it gets.
-struct Core {
-  explicit Core(Transport over = Transport::udp) : transport(over), peer(over == Transport::udp ? Peer::bound(SOCK_DGRAM) : Peer::listening()) {}
-  void serve(ShardRig& rig) { rig.upstreams({{transport, peer.port()}}); }
-  Transport transport;
-  Peer peer;
-};
+// Time stands still here.
+void many_pings(EdgeConfig& config) { config.limits.pings_per_second = 1000; }
 
 Peer register_over_tcp(ShardRig& rig, const Peer& core) {
   Peer phone = Peer::tcp(rig.port(ShardRig::kClientTcp));
@@ -82,49 +21,342 @@ Peer register_over_tcp(ShardRig& rig, const Peer& core) {
   return phone;
 }
 
+// A client's frame, masked with zero octets.
+std::string ws_frame(uint8_t first, const std::string& payload) {
+  std::string out(1, static_cast<char>(first));
+  if (payload.size() < 126) {
+    out += static_cast<char>(0x80 | payload.size());
+  } else {
+    out += static_cast<char>(0x80 | 126);
+    out += static_cast<char>(payload.size() >> 8);
+    out += static_cast<char>(payload.size());
+  }
+  return out + std::string(4, '\0') + payload;
+}
+
+const std::string kUpgrade =
+    "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: sip\r\n\r\n";
+
+// Its records end with '|' and begin with their number. As with TLS, a record that is lost or comes twice breaks it.
+struct NumberedTls final : TlsSession {
+  struct Numbers {
+    uint32_t in = 0;
+    uint32_t out = 0;
+  };
+  TlsResult receive(Text& wire, char* plain, size_t room, size_t& size, std::vector<char>& out) noexcept override {
+    size = 0;
+    for (; !opened && !wire.empty(); wire.remove_prefix(1)) {
+      if (wire[0] != '?') continue;
+      out.push_back('!');
+      opened = true;
+    }
+    for (size_t end = wire.find('|'); opened && end != Text::npos; end = wire.find('|')) {
+      if (wire[0] != static_cast<char>('a' + numbers.in++ % 26)) return TlsResult::failed;
+      size += wire.substr(1, end - 1).copy(plain + size, room - size);
+      wire.remove_prefix(end + 1);
+    }
+    return TlsResult::ok;
+  }
+  bool send(Text plain, std::vector<char>& out) noexcept override {
+    out.push_back(static_cast<char>('a' + numbers.out++ % 26));
+    out.insert(out.end(), plain.begin(), plain.end());
+    out.push_back('|');
+    return true;
+  }
+  void close(std::vector<char>& out) noexcept override { out.push_back('.'); }
+  bool is_open() const noexcept override { return opened; }
+  bool was_resumed() const noexcept override { return false; }
+  Text fault() const noexcept override { return "wrong number"; }
+  Text state() const noexcept override { return opened ? Text(reinterpret_cast<const char*>(&numbers), sizeof numbers) : Text(); }
+  Numbers numbers;
+  bool opened = false;
+};
+
+struct NumberedProvider final : TlsProvider {
+  std::unique_ptr<TlsSession> accept() noexcept override { return std::make_unique<NumberedTls>(); }
+  std::unique_ptr<TlsSession> dial(Text) noexcept override { return nullptr; }
+  std::unique_ptr<TlsSession> resume(Text state) noexcept override {
+    auto session = std::make_unique<NumberedTls>();
+    if (state.size() != sizeof session->numbers) return nullptr;
+    std::memcpy(&session->numbers, state.data(), state.size());
+    session->opened = true;
+    return session;
+  }
+};
+
+struct TlsPhone {
+  Peer peer;
+  uint32_t sent = 0;
+  void send(const std::string& text) { peer.send(std::string(1, static_cast<char>('a' + sent++ % 26)) + text + "|"); }
+};
+
 }  // namespace
 
-// Both outcomes of a hand-over look the same from outside.
-#define BOTH(fails) for (const bool fails : {false, true})
-
 TEST("a connection goes over with its registration, and its token leads to it") {
-  BOTH(fails) {
+  WHETHER_IT_FAILS(fails) {
     Generations all;
-    Core core;
-    all.prepare = [&](ShardRig& rig) { core.serve(rig); };
-    core.serve(all.now());
-    Peer phone = register_over_tcp(all.now(), core.peer);
+    const Peer core = Peer::bound(SOCK_DGRAM);
+    all.prepare([&](ShardRig& rig) { rig.upstreams({{Transport::udp, core.port()}}); });
+    Peer phone = register_over_tcp(all.now(), core);
     const FlowHandle flow = all.now().flow(FlowKind::stream);
     const std::string route = all.now().route_to(flow, ShardRig::kCoreUdp);
     all.go(fails);
     ShardRig& rig = all.now();
     CHECK(rig.at(flow) != nullptr);
-    core.peer.send_to(rig.port(ShardRig::kCoreUdp), Request{.method = "OPTIONS", .number = 2, .lines = route}.text());
+    std::vector<FlowFacts> found;
+    uint32_t cursor = 0;
+    FlowFilter filter;
+    filter.text = "bob@example.com";
+    rig->inspect().flows(cursor, UINT32_MAX, SIZE_MAX, filter, found);
+    CHECK_EQ(found.size(), 1u);
+    core.send_to(rig.port(ShardRig::kCoreUdp), Request{.method = "OPTIONS", .number = 2, .lines = route}.text());
     const std::string asked = rig.hear(phone, "OPTIONS");
     CHECK_EQ(count_of(asked, "OPTIONS sip:"), 1u);
     phone.send(answer_to(asked, 200));
-    CHECK(holds(rig.hear(core.peer, "200 Whatever"), "Call-ID: c2"));
+    CHECK(holds(rig.hear(core, "200 Whatever"), "Call-ID: c2"));
     phone.close();
     CHECK(rig.until([&] { return rig.at(flow) == nullptr; }));
     CHECK_EQ(rig.count(Counter::stream_flows), 0);
   }
 }
 
+TEST("a flow that has ended keeps its token dead, and a new one gets a generation of its own") {
+  Generations all;
+  Peer first = Peer::tcp(all.now().port(ShardRig::kClientTcp));
+  Peer second = Peer::tcp(all.now().port(ShardRig::kClientTcp));
+  all.now().turn();
+  const FlowHandle gone = all.now().flow(FlowKind::stream);
+  first.close();
+  second.close();
+  CHECK(all.now().until([&] { return all.now().flow(FlowKind::stream).slot == 0; }));
+  all.upgrade();
+  const Peer third = Peer::tcp(all.now().port(ShardRig::kClientTcp));
+  all.now().turn();
+  const FlowHandle fresh = all.now().flow(FlowKind::stream);
+  CHECK(fresh.slot != 0 && fresh.generation > gone.generation);
+  const Peer core = Peer::bound(SOCK_DGRAM);
+  core.send_to(all.now().port(ShardRig::kCoreUdp), Request{.lines = all.now().route_to(gone, ShardRig::kCoreUdp)}.text());
+  CHECK(holds(all.now().hear(core, "SIP/2.0"), "SIP/2.0 430"));
+}
+
 TEST("a message over TCP may be cut anywhere by a hand-over") {
   const std::string text = Request{.number = 5, .transport = "TCP", .body = std::string(300, 'b')}.text() + "\r\n\r\n";
-  Core core;
-  Generations all;
-  all.prepare = [&](ShardRig& rig) { core.serve(rig); };
-  core.serve(all.now());
-  Peer phone = Peer::tcp(all.now().port(ShardRig::kClientTcp));
-  for (size_t cut = 1; cut < text.size(); cut += cut < text.size() - 310 && cut > 20 ? 37 : cut < 20 ? 1 : 97) {
+  const Peer core = Peer::bound(SOCK_DGRAM);
+  Generations all(many_pings);
+  all.prepare([&](ShardRig& rig) { rig.upstreams({{Transport::udp, core.port()}}); });
+  const Peer phone = Peer::tcp(all.now().port(ShardRig::kClientTcp));
+  for (size_t cut = 1; cut < text.size(); cut += cut < 20 ? 1 : 37) {
     phone.send(text.substr(0, cut));
     all.now().turn();
     all.go(cut % 3 == 0);
     phone.send(text.substr(cut));
-    CHECK_EQ(count_of(all.now().hear(core.peer, "bbb") + core.peer.drain(), "MESSAGE sip:"), 1u);
+    CHECK_EQ(count_of(all.now().hear(core, "MESSAGE sip:") + core.drain(), "MESSAGE sip:"), 1u);
     CHECK_EQ(all.now().hear(phone, "\r\n"), "\r\n");
   }
+}
+
+TEST("a WebSocket client may be interrupted in its handshake, in a frame and between fragments") {
+  const std::string message = Request{.number = 6, .transport = "WS", .body = std::string(200, 'b')}.text();
+  const std::string frames = ws_frame(0x01, message.substr(0, 150)) + ws_frame(0x89, "you") + ws_frame(0x80, message.substr(150));
+  const Peer core = Peer::bound(SOCK_DGRAM);
+  WHETHER_IT_FAILS(fails) {
+    Generations all(many_pings);
+    all.prepare([&](ShardRig& rig) { rig.upstreams({{Transport::udp, core.port()}}); });
+    const Peer phone = Peer::tcp(all.now().port(ShardRig::kClientWs));
+    phone.send(kUpgrade.substr(0, 60));
+    all.now().turn();
+    CHECK_EQ(all.now().count(Counter::handshakes), 1);
+    all.go(fails);
+    CHECK_EQ(all.now().count(Counter::handshakes), 1);
+    phone.send(kUpgrade.substr(60));
+    CHECK(holds(all.now().hear(phone, "\r\n\r\n"), "101"));
+    CHECK_EQ(all.now().count(Counter::handshakes), 0);
+    for (size_t cut = 1; cut < frames.size(); cut += cut < 10 ? 1 : 61) {
+      phone.send(frames.substr(0, cut));
+      all.now().turn();
+      std::string heard = phone.drain();
+      all.go(fails);
+      phone.send(frames.substr(cut));
+      CHECK_EQ(count_of(all.now().hear(core, "MESSAGE sip:") + core.drain(), "MESSAGE sip:"), 1u);
+      CHECK_EQ(heard + phone.drain(), "\x8a\x03you");
+    }
+  }
+}
+
+TEST("TLS records go on with their numbers; a handshake stays, and the old process completes it") {
+  const Peer core = Peer::bound(SOCK_DGRAM);
+  Generations all;
+  all.prepare([&](ShardRig& rig) {
+    rig.upstreams({{Transport::udp, core.port()}});
+    rig->set_tls(std::make_shared<NumberedProvider>());
+  });
+  TlsPhone phone{Peer::tcp(all.now().port(ShardRig::kClientTls))};
+  phone.peer.send("?");
+  CHECK_EQ(all.now().hear(phone.peer, "!"), "!");
+  const std::string text = Request{.number = 7, .transport = "TLS"}.text();
+  for (int i = 0; i < 4; ++i) {
+    phone.send(text + text.substr(0, 100));
+    CHECK_EQ(count_of(all.now().hear(core, "MESSAGE sip:"), "MESSAGE sip:"), 1u);
+    all.go(i % 2 == 0);
+    phone.send(text.substr(100));
+    const std::string relayed = all.now().hear(core, "MESSAGE sip:");
+    CHECK_EQ(count_of(relayed, "MESSAGE sip:"), 1u);
+    core.send_to(all.now().port(ShardRig::kCoreUdp), answer_to(relayed, 200));
+    const std::string answer = all.now().hear(phone.peer, "|");
+    CHECK_EQ(answer.substr(0, 5), std::string(1, static_cast<char>('a' + i)) + "SIP/");
+  }
+  // The part of a record.
+  const std::string record = std::string(1, static_cast<char>('a' + phone.sent % 26)) + text + "|";
+  phone.peer.send(record.substr(0, 50));
+  all.now().turn();
+  all.upgrade();
+  phone.peer.send(record.substr(50));
+  all.now().hear(core, "MESSAGE sip:");
+
+  // Nothing has come from one; the other has begun.
+  const Peer late = Peer::tcp(all.now().port(ShardRig::kClientTls));
+  const Peer shaking = Peer::tcp(all.now().port(ShardRig::kClientTls));
+  shaking.send("h");
+  all.now().turn();
+  all.upgrade();
+  CHECK_EQ(all.before()->moving().kept, 1u);
+  CHECK_EQ(all.now().count(Counter::stream_flows), 2);
+  late.send("?");
+  CHECK_EQ(all.now().hear(late, "!"), "!");
+  shaking.send("?");
+  CHECK_EQ(all.before().hear(shaking, "!"), "!");
+}
+
+TEST("what the peer has not read yet arrives in order, and once") {
+  WHETHER_IT_FAILS(fails) {
+    Generations all;
+    const Peer core = Peer::listening();
+    all.prepare([&](ShardRig& rig) { rig.upstreams({{Transport::tcp, core.port()}}); });
+    const Peer client = Peer::udp(all.now().port(ShardRig::kClientUdp));
+    client.send(Request{.number = 0}.text());
+    all.now().turn();
+    const Peer connection = all.now().accept(core);
+    int sent = 1;
+    const auto waits = [&] {
+      const Flow* const flow = all.now().at(all.now().flow(FlowKind::stream, true));
+      return flow == nullptr ? size_t{0} : flow->out.octets();
+    };
+    while (waits() < (1u << 20) && sent < 4000) {
+      for (int i = 0; i < 16; ++i) client.send(Request{.number = sent++, .body = std::string(8000, 'b')}.text());
+      all.now().turn();
+    }
+    CHECK(waits() >= (1u << 20));
+    all.go(fails);
+    CHECK(waits() >= (1u << 20));
+    std::string got;
+    const std::string last = "Call-ID: c" + std::to_string(sent - 1) + "\r\n";
+    CHECK(all.now().until([&] { return holds(got += connection.drain(), last); }));
+    size_t at = 0;
+    for (int i = 0; i < sent; ++i) {
+      const size_t next = got.find("Call-ID: c" + std::to_string(i) + "\r\n", at);
+      CHECK(next != std::string::npos);
+      if (next == std::string::npos) break;
+      at = next;
+    }
+    CHECK_EQ(count_of(got, "MESSAGE sip:"), static_cast<size_t>(sent));
+    // It goes on over the same connection.
+    client.send(Request{.number = 9999}.text());
+    CHECK(holds(all.now().hear(connection, "c9999\r\n"), "MESSAGE"));
+    CHECK(!core.accept().is_open());
+  }
+}
+
+TEST("messages that a batch had no room for are read by the next process") {
+  const Peer core = Peer::bound(SOCK_DGRAM);
+  Generations all;
+  all.prepare([&](ShardRig& rig) { rig.upstreams({{Transport::udp, core.port()}}); });
+  const Peer phone = Peer::tcp(all.now().port(ShardRig::kClientTcp));
+  std::string many;
+  constexpr int kMany = 150;
+  for (int i = 0; i < kMany; ++i) many += Request{.number = i, .transport = "TCP"}.text();
+  phone.send(many);
+  std::string got;
+  unsigned count = 0;
+  while ((count = all.now()->collect()) == 0) usleep(500);
+  CHECK(count < kMany);
+  all.now().decide(count);
+  all.now()->execute();
+  all.upgrade();
+  for (int i = 0; i < 200 && count_of(got, "MESSAGE sip:") < kMany; ++i) {
+    all.now().turn();
+    got += core.drain();
+  }
+  CHECK_EQ(count_of(got, "MESSAGE sip:"), static_cast<size_t>(kMany));
+}
+
+TEST("a UDP flow keeps its registration, its age and its token") {
+  WHETHER_IT_FAILS(fails) {
+    Generations all;
+    const Peer core = Peer::bound(SOCK_DGRAM);
+    all.prepare([&](ShardRig& rig) { rig.upstreams({{Transport::udp, core.port()}}); });
+    all.now().clients_hear_us();
+    all.now().policy = [](unsigned, const int32_t* record, int32_t* verdict) {
+      if (!record[kRecord_is_response]) return false;
+      verdict[kVerdict_action] = static_cast<int32_t>(Action::relay_response);
+      verdict[kVerdict_edits] = static_cast<int32_t>(kEdit_mark_outbound | kEdit_flow_timer);
+      verdict[kVerdict_flow_timer] = 60;
+      return true;
+    };
+    const Peer phone = Peer::udp(all.now().port(ShardRig::kClientUdp));
+    phone.send(Request{.method = "REGISTER", .lines = "Contact: <sip:alice@10.0.0.1;ob>;reg-id=1;+sip.instance=\"<urn:x>\"\r\nSupported: outbound, path\r\n"}.text());
+    core.send_to(all.now().port(ShardRig::kCoreUdp), answer_to(all.now().hear(core, "REGISTER"), 200, "Contact: <sip:alice@10.0.0.1;ob>;expires=600\r\n"));
+    all.now().hear(phone, "200 Whatever");
+    const FlowHandle flow = all.now().flow(FlowKind::udp);
+    CHECK(flow.slot != 0);
+    all.now().pass(500);
+    const Flow before = *all.now().at(flow);
+    all.go(fails);
+    ShardRig& rig = all.now();
+    CHECK(rig.at(flow) != nullptr);
+    const Flow& after = *rig.at(flow);
+    CHECK(after.birth == before.birth && after.last_seen == before.last_seen && after.flags == before.flags && after.supervise == before.supervise && after.timer.due == before.timer.due);
+    core.send_to(rig.port(ShardRig::kCoreUdp), Request{.method = "OPTIONS", .number = 2, .lines = rig.route_to_udp(phone.port())}.text());
+    CHECK_EQ(count_of(rig.hear(phone, "OPTIONS"), "OPTIONS sip:"), 1u);
+    CHECK_EQ(rig.count(Counter::udp_flows), 1);
+    // It is still supervised.
+    rig.pass(80'000);
+    CHECK_EQ(rig.count(Counter::flows_expired), 1);
+  }
+}
+
+TEST("connections go ahead; one that ends or begins meanwhile is no other's") {
+  const Peer core = Peer::bound(SOCK_DGRAM);
+  Generations all;
+  all.prepare([&](ShardRig& rig) { rig.upstreams({{Transport::udp, core.port()}}); });
+  all.announces = true;
+  std::vector<Peer> phones;
+  for (int i = 0; i < 10; ++i) phones.push_back(Peer::tcp(all.now().port(ShardRig::kClientTcp)));
+  all.now().turn();
+  Peer late;
+  all.meanwhile = [&](ShardRig& rig) {
+    phones[3].close();
+    phones[7].send("not SIP at all\r\n\r\n");
+    CHECK(rig.until([&] { return rig.count(Counter::stream_flows) == 8; }));
+    // The peer sees the end although a duplicate is open elsewhere.
+    CHECK(holds(phones[7].drain(), "<EOF>") || holds(phones[7].drain(), "<RESET>"));
+    late = Peer::tcp(rig.port(ShardRig::kClientTcp));
+    rig.turn();
+  };
+  all.upgrade();
+  CHECK_EQ(all.now().count(Counter::stream_flows), 9);
+  CHECK_EQ(all.before().count(Counter::stream_flows), 0);
+  late.send(Request{.number = 100, .transport = "TCP"}.text());
+  all.now().hear(core, "Call-ID: c100\r\n");
+  for (size_t i = 0; i < phones.size(); ++i) {
+    if (i == 3 || i == 7) continue;
+    phones[i].send(Request{.number = static_cast<int>(i), .transport = "TCP"}.text());
+    const std::string relayed = all.now().hear(core, "Call-ID: c" + std::to_string(i) + "\r\n");
+    core.send_to(all.now().port(ShardRig::kCoreUdp), answer_to(relayed, 200));
+    CHECK(holds(all.now().hear(phones[i], "SIP/2.0 200"), "Call-ID: c" + std::to_string(i) + "\r\n"));
+  }
+  all.before().end();
+  for (size_t i = 0; i < phones.size(); ++i) CHECK_EQ(i == 3 || i == 7 ? "" : phones[i].drain(), "");
 }
 
 }  // namespace sluice::handover_test

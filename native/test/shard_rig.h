@@ -232,7 +232,7 @@ class ShardRig {
     make(config, places, {});
     CHECK_EQ(shard_->open(), 0);
   }
-  // Its successor, not open yet: as another process, but for the commons, with the same settings and duplicates of the same sockets.
+  // Its successor, not open yet: as in another process, with the same settings, the commons as they are now, and duplicates of the sockets.
   explicit ShardRig(ShardRig& before, const Change& change = nullptr) : rings_(std::make_shared<Rings>(before.rings_->rings.size())) {
     EdgeConfig config = before->config();
     std::vector<ListenerSockets::Place> places;
@@ -241,6 +241,9 @@ class ShardRig {
     std::vector<int> given;
     for (const int fd : before.sockets_.of(0)) given.push_back(dup(fd));
     time.ms = before.time.ms;
+    std::vector<char> commons;
+    before.rings_->commons.write_image(commons);
+    CHECK(rings_->commons.adopt(Text(commons.data(), commons.size())) == nullptr);
     make(config, places, given);
   }
 

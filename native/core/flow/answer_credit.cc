@@ -76,4 +76,27 @@ size_t AnswerCredit::room(const Address& source) noexcept {
   return account.credit == kProven ? SIZE_MAX : account.credit;
 }
 
+void AnswerCredit::freeze(ImageWriter& image) const noexcept {
+  const size_t at = image.later();
+  uint32_t known = 0;
+  for (uint32_t i = 0; i < kLines * kLine; ++i) {
+    const Account account = lines_[i / kLine].places[i % kLine].load(std::memory_order_relaxed);
+    if (account.mark == 0) continue;
+    image.fields(i, account.mark, account.credit);
+    ++known;
+  }
+  image.set(at, known);
+}
+
+void AnswerCredit::adopt(ImageReader& image) noexcept {
+  for (uint32_t left = image.count(3 * sizeof(uint32_t)); left > 0; --left) {
+    uint32_t place = 0;
+    Account account;
+    image.fields(place, account.mark, account.credit);
+    image.expect(place < kLines * kLine, "the account of a UDP source is out of range");
+    if (!image.good()) return;
+    lines_[place / kLine].places[place % kLine].store(account, std::memory_order_relaxed);
+  }
+}
+
 }  // namespace sluice

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <memory>
 
+#include "core/base/image.h"
 #include "core/base/zeroed.h"
 #include "core/flow/source_shares.h"
 
@@ -30,6 +31,10 @@ class AnswerCredit {
   bool may_send(const Address& source, size_t octets, Kind kind) noexcept;
   // The longest final response it would get now.
   size_t room(const Address& source) noexcept;
+
+  // For the successor of this process, which has the same key.
+  void freeze(ImageWriter& image) const noexcept;
+  void adopt(ImageReader& image) noexcept;
 
  private:
   // Sources that share a cache line replace each other, but one that has heard us stays as long as there is another to replace: forged

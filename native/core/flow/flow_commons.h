@@ -1,6 +1,7 @@
 // What the shards of a process jointly know about flows.
 #pragma once
 
+#include "core/base/image.h"
 #include "core/flow/answer_credit.h"
 #include "core/flow/flow_origins.h"
 #include "core/flow/flow_owners.h"
@@ -15,6 +16,11 @@ struct FlowCommons {
   FlowOwners owners;     // who registered over a flow
   FlowOrigins origins;   // where a connection came from
   AnswerCredit answers;  // how much a UDP source may be answered
+
+  // For the successor of this process, which has the same table key; all its shards at rest. Not `shares`: its shards count for themselves.
+  void write_image(std::vector<char>& octets, uint32_t version = kImageVersion);
+  // nullptr, or why it cannot take over; then some of it may be there, which harms nobody.
+  const char* adopt(Text octets);
 
  private:
   static constexpr size_t kOwnerOctets = 64 << 20;

@@ -31,7 +31,7 @@ void put_buffer(ImageWriter& image, FlowBuffer* buffer) noexcept { image.text(bu
 FlowBuffer* read_buffer(ImageReader& image, BufferPool& pool) noexcept {
   const Text octets = image.text();
   FlowBuffer* buffer = nullptr;
-  if (!octets.empty() && !append(pool, buffer, octets)) image.fail("it holds more octets than SLUICE_MAX_BUFFER_BYTES allows");
+  if (!octets.empty() && !append(pool, buffer, octets)) image.fail("it holds more octets than a shard may");
   return buffer;
 }
 
@@ -65,7 +65,7 @@ void read_queue(ImageReader& image, BufferPool& pool, UnsentQueue& queue) noexce
   for (uint32_t left = image.count(sizeof(uint32_t)); left > 0; --left) {
     const Text octets = image.text();
     const iovec part{const_cast<char*>(octets.data()), octets.size()};
-    if (!queue.append(pool, &part, 1)) return image.fail("it holds more octets than SLUICE_MAX_BUFFER_BYTES allows");
+    if (!queue.append(pool, &part, 1)) return image.fail("it holds more octets than a shard may");
   }
 }
 

@@ -31,4 +31,28 @@ Origin FlowOrigins::compare(const FlowName& connection, const Address& sender) c
   return static_cast<uint32_t>(kept) == tag_of(sender) ? Origin::same : Origin::other;
 }
 
+void FlowOrigins::freeze(ImageWriter& image) const noexcept {
+  image.fields(key_.k0, key_.k1);
+  const size_t at = image.later();
+  uint32_t known = 0;
+  for (uint32_t i = 0; i < kPlaces; ++i) {
+    const uint64_t place = places_[i].load(std::memory_order_relaxed);
+    if (place == 0) continue;
+    image.fields(i, place);
+    ++known;
+  }
+  image.set(at, known);
+}
+
+void FlowOrigins::adopt(ImageReader& image) noexcept {
+  image.fields(key_.k0, key_.k1);
+  for (uint32_t left = image.count(sizeof(uint32_t) + sizeof(uint64_t)); left > 0; --left) {
+    uint32_t i = 0;
+    uint64_t place = 0;
+    image.fields(i, place);
+    image.expect(i < kPlaces, "the origin of a connection is out of range");
+    if (image.good()) places_[i].store(place, std::memory_order_relaxed);
+  }
+}
+
 }  // namespace sluice

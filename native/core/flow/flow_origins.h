@@ -6,6 +6,7 @@
 #include <atomic>
 #include <memory>
 
+#include "core/base/image.h"
 #include "core/base/zeroed.h"
 #include "core/crypto/siphash.h"
 #include "core/flow/flow_token.h"
@@ -22,6 +23,10 @@ class FlowOrigins {
   void put(const FlowName& connection, const Address& remote) noexcept;
   // Whether the connection came from the same source (see SourceKey) as `sender`.
   Origin compare(const FlowName& connection, const Address& sender) const noexcept;
+
+  // For the successor of this process.
+  void freeze(ImageWriter& image) const noexcept;
+  void adopt(ImageReader& image) noexcept;
 
  private:
   static constexpr size_t kPlaces = 1u << 18;

@@ -22,7 +22,12 @@ uint64_t FlowOwners::hash_of(const FlowName& flow) const noexcept {
 }
 
 void FlowOwners::put(const FlowName& flow, Text owner, const Address* source) {
-  const uint64_t name = hash_of(flow);
+  if (source == nullptr) return put(hash_of(flow), owner, nullptr);
+  const SourceKey key(*source);
+  put(hash_of(flow), owner, &key);
+}
+
+void FlowOwners::put(uint64_t name, Text owner, const SourceKey* source) {
   Stripe& stripe = stripes_[name % kStripes];
   const std::lock_guard<std::mutex> guard(stripe.lock);
   if (owner.size() + kOverhead > max_octets_) return;
@@ -40,14 +45,13 @@ void FlowOwners::put(const FlowName& flow, Text owner, const Address* source) {
   }
 }
 
-void FlowOwners::add(Stripe& stripe, Entry&& entry, const Address* source) {
+void FlowOwners::add(Stripe& stripe, Entry&& entry, const SourceKey* source) {
   stripe.entries.push_back(std::move(entry));
   Entry& added = stripe.entries.back();
   stripe.by_flow.emplace(added.flow, std::prev(stripe.entries.end()));
   stripe.octets += added.octets();
   if (source == nullptr) return;
-  const SourceKey key(*source);
-  Share& share = stripe.by_source.try_emplace(key, Share{key}).first->second;
+  Share& share = stripe.by_source.try_emplace(*source, Share{*source}).first->second;
   share.octets += added.octets();
   added.share = &share;
   added.older = std::exchange(share.newest, &added);
@@ -92,6 +96,33 @@ FlowOwners::Size FlowOwners::size() {
     size.forgotten += stripe.forgotten;
   }
   return size;
+}
+
+void FlowOwners::freeze(ImageWriter& image) {
+  const size_t at = image.later();
+  uint32_t known = 0;
+  for (Stripe& stripe : stripes_) {
+    const std::lock_guard<std::mutex> guard(stripe.lock);
+    for (const Entry& entry : stripe.entries) {
+      const SourceKey none{Address{}};
+      const SourceKey& source = entry.share != nullptr ? entry.share->source : none;
+      image.fields(entry.flow, entry.share != nullptr, source.high, source.low);
+      image.text(entry.owner);
+      ++known;
+    }
+  }
+  image.set(at, known);
+}
+
+void FlowOwners::adopt(ImageReader& image) {
+  for (uint32_t left = image.count(sizeof(uint64_t)); left > 0; --left) {
+    uint64_t flow = 0;
+    bool has_source = false;
+    SourceKey source{Address{}};
+    image.fields(flow, has_source, source.high, source.low);
+    const Text owner = image.text();
+    if (image.good()) put(flow, owner, has_source ? &source : nullptr);
+  }
 }
 
 }  // namespace sluice

@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "core/base/bytes.h"
+#include "core/base/image.h"
 #include "core/crypto/siphash.h"
 #include "core/flow/flow_token.h"
 #include "core/flow/source_shares.h"
@@ -33,6 +34,10 @@ class FlowOwners {
     size_t forgotten = 0;  // for lack of room, since the start
   };
   Size size();
+
+  // For the successor of this process, which has the same key.
+  void freeze(ImageWriter& image);
+  void adopt(ImageReader& image);
 
  private:
   static constexpr size_t kStripes = 16;
@@ -67,7 +72,8 @@ class FlowOwners {
   };
 
   uint64_t hash_of(const FlowName& flow) const noexcept;
-  static void add(Stripe& stripe, Entry&& entry, const Address* source);
+  void put(uint64_t name, Text owner, const SourceKey* source);
+  static void add(Stripe& stripe, Entry&& entry, const SourceKey* source);
   static void remove(Stripe& stripe, uint64_t flow);
 
   SipKey key_;

@@ -66,7 +66,7 @@ class Connections {
   // What it knows beyond its flows. `moves(slot)`: whether that flow is in the image.
   void freeze(ImageWriter& image, const std::function<bool(uint32_t)>& moves) const noexcept;
   void adopt(ImageReader& image) noexcept;
-  // A flow that the table has adopted is watched and counted. `is_watched`: epoll has its descriptor already.
+  // A flow that the table has adopted is watched and counted. Its origin comes with the commons. `is_watched`: epoll has its descriptor already.
   void came(uint32_t slot, bool is_watched) noexcept;
   // The flow goes on in another process: our descriptor is closed without a word to the peer.
   void let_go(uint32_t slot) noexcept;

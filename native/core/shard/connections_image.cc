@@ -81,7 +81,6 @@ void Connections::came(uint32_t slot, bool is_watched) noexcept {
   Flow& flow = ground_.flows.at(slot);
   flow.upstream = -1;
   shares_.take_over(flow);
-  if ((flow.flags & kFlow_core) == 0) note_origin(slot, flow.remote);
   ground_.counters.add(Counter::stream_flows);
   if (flow.layer != nullptr && flow.layer->has_handshake_place) {
     shares_.take_over_handshake(flow.remote);

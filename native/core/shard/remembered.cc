@@ -226,7 +226,7 @@ void Remembered::adopt_one(ImageReader& image) noexcept {
   wheel_.arm(index, static_cast<int32_t>(due - now) > 0 ? due - now : 1);
   ground_.counters.add(Counter::pending);
   if ((!sent.empty() && !append(ground_.pool, entry.sent, sent)) || (!answer.empty() && !append(ground_.pool, entry.answer, answer)))
-    image.fail("it holds more octets than SLUICE_MAX_BUFFER_BYTES allows");
+    image.fail("it holds more octets than a shard may");
 }
 
 }  // namespace sluice

@@ -1,0 +1,84 @@
+// A shard and its successors, one after the other, as in upgrades of a process.
+#pragma once
+
+#include "shard_rig.h"
+
+namespace sluice::test {
+
+// What travels from one process to the next, with duplicates of the descriptors.
+struct Moving {
+  explicit Moving(Shard& from) {
+    CHECK(from.freeze());
+    from.write_image(image, flows);
+    for (MovingFlow& one : flows) one.fd = dup(one.fd);
+    CHECK_EQ(from.collect(), 0u);
+  }
+  // Empty: it has taken over.
+  std::string into(Shard& next) {
+    const char* fault = next.adopt(Text(image.data(), image.size()), flows);
+    for (const MovingFlow& one : flows)
+      if (one.fd >= 0) close(one.fd);
+    return fault == nullptr ? "" : fault;
+  }
+  std::vector<char> image;
+  std::vector<MovingFlow> flows;
+};
+
+class Generations {
+ public:
+  explicit Generations(const ShardRig::Change& change = nullptr) { rigs_.push_back(std::make_unique<ShardRig>(change)); }
+  ShardRig& now() { return *rigs_.back(); }
+  ShardRig& before() { return *rigs_[rigs_.size() - 2]; }
+
+  // Settings that a shard gets before it reads.
+  void prepare(std::function<void(ShardRig&)> settings) {
+    prepare_ = std::move(settings);
+    prepare_(now());
+  }
+
+  void upgrade() {
+    ShardRig& old = now();
+    auto next = successor();
+    std::vector<MovingFlow> ahead;
+    if (announces) {
+      while (old->announce(ahead, 3)) continue;
+      for (MovingFlow& one : ahead) one.fd = dup(one.fd);
+      (*next)->expect(ahead);
+      if (meanwhile) meanwhile(old);
+    }
+    Moving moving(*old);
+    CHECK_EQ(moving.into(**next), "");
+    CHECK_EQ((*next)->open(), 0);
+    old->release();
+    old.turn();
+    rigs_.push_back(std::move(next));
+  }
+  // A successor that cannot take over.
+  void fail() {
+    ShardRig& old = now();
+    const auto next = successor();
+    Moving moving(*old);
+    moving.image.back() ^= 1;
+    CHECK_EQ(moving.into(**next), "it was damaged on its way");
+    CHECK_EQ(next->flow(FlowKind::stream).slot, 0u);
+    next->end();
+    old->resume();
+  }
+  void go(bool fails) { fails ? fail() : upgrade(); }
+
+  bool announces = false;                      // connections go ahead
+  std::function<void(ShardRig&)> meanwhile;    // after that
+
+ private:
+  std::unique_ptr<ShardRig> successor() {
+    auto next = std::make_unique<ShardRig>(now());
+    next->policy = now().policy;
+    if (prepare_) prepare_(*next);
+    return next;
+  }
+
+  std::function<void(ShardRig&)> prepare_;
+  std::vector<std::unique_ptr<ShardRig>> rigs_;
+};
+
+}  // namespace sluice::test
