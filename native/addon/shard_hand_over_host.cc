@@ -146,8 +146,7 @@ Napi::Value ShardHost::announce(const Napi::CallbackInfo& info, Shard& shard) {
   constexpr size_t kAtOnce = 64;
   DescriptorChannel channel(info[0].ToNumber().Int32Value());
   std::vector<MovingFlow>& flows = running_->ahead;
-  bool more = true;
-  if (flows.empty()) more = shard.announce(flows, kAtOnce);
+  const bool more = shard.announce(flows, kAtOnce - std::min(kAtOnce, flows.size()));
   size_t sent = 0;
   const int error = send_flows(channel, flows, false, sent);
   flows.erase(flows.begin(), flows.begin() + static_cast<ptrdiff_t>(sent));

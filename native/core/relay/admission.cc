@@ -266,4 +266,47 @@ void Admission::rearrange(const std::array<int, UpstreamSet::kCapacity>& from, i
   lanes_in_use_ = std::max(size, 1);
 }
 
+void Admission::freeze(ImageWriter& image) const noexcept {
+  image.count(waiting_);
+  for (const Lane& lane : lanes_) {
+    for (const Queue& queue : lane.queues) {
+      for (uint32_t index = queue.head; index != 0; index = entries_[index].next) {
+        const Entry& entry = entries_[index];
+        image.fields(entry.link.hash, entry.target, entry.rank, entry.since);
+        describe_source(image, entry.waiting->source);
+        image.text(entry.waiting->octets.text());
+      }
+    }
+  }
+}
+
+void Admission::adopt(ImageReader& image, const EdgeConfig& config, int targets) noexcept {
+  constexpr Bounds kAnyNumber{SIZE_MAX, UINT32_MAX};
+  for (uint32_t left = image.count(sizeof(uint64_t)); left > 0; --left) {
+    Request request;
+    int8_t target = 0;
+    uint64_t since = 0;
+    Source source;
+    image.fields(request.key, target, request.rank, since);
+    describe_source(image, source);
+    const Text octets = image.text();
+    image.expect(request.rank <= Rank::first && is_in_range(config, source) && !octets.empty(), "a REGISTER that waits is out of range");
+    if (!image.good()) return;
+    // One whose upstream is gone joins the first.
+    request.target = target >= 0 && target < targets ? target : 0;
+    if (chains_.find(request.key) == 0) keep(request, source, octets, Text(), kAnyNumber, since);
+  }
+}
+
+void Admission::let_go() noexcept {
+  for (Lane& lane : lanes_) {
+    for (Queue& queue : lane.queues) {
+      while (const uint32_t index = queue.head) {
+        leave_queue(index);
+        forget(index);
+      }
+    }
+  }
+}
+
 }  // namespace sluice

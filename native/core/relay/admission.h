@@ -9,6 +9,7 @@
 
 #include "core/base/counters.h"
 #include "core/base/hash_chains.h"
+#include "core/base/image.h"
 #include "core/base/kept_octets.h"
 #include "core/relay/pending_shares.h"
 #include "core/relay/phone_memory.h"
@@ -94,6 +95,11 @@ class Admission {
   void rearrange(const std::array<int, UpstreamSet::kCapacity>& from, int size) noexcept;
   // What waits for a dead upstream goes elsewhere, or is answered.
   void set_alive(int target, bool alive) noexcept { lanes_[static_cast<size_t>(target)].is_dead = !alive; }
+
+  // For the successor of this process: what waits. It learns for itself what the upstreams can take.
+  void freeze(ImageWriter& image) const noexcept;
+  void adopt(ImageReader& image, const EdgeConfig& config, int targets) noexcept;
+  void let_go() noexcept;
 
   // Connections that may be accepted until the next tick; UINT32_MAX: any number.
   uint32_t accepts() const noexcept { return accepts_; }

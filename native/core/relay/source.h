@@ -36,6 +36,15 @@ inline Source source_of_flow(const EdgeConfig& config, uint32_t slot, const Flow
   return source;
 }
 
+// For another process (core/base/image.h).
+template <typename Image, typename AnySource>
+void describe_source(Image& image, AnySource& source) noexcept {
+  image.fields(source.remote, source.listener, source.kind, source.transport, source.shard, source.from_core, source.flow_flags, source.slot, source.generation, source.birth);
+}
+inline bool is_in_range(const EdgeConfig& config, const Source& source) noexcept {
+  return source.listener < config.listeners.size() && source.kind <= FlowKind::udp && source.transport <= Transport::wss && source.shard < config.shards;
+}
+
 // The flow that a message arrived on, as its token names it.
 inline FlowName name_of_flow(const EdgeConfig& config, const Source& source) noexcept {
   FlowName name;

@@ -9,15 +9,14 @@ namespace {
 
 template <typename Image, typename Head>
 void describe_record(Image& image, Head& head) noexcept {
-  auto& source = head.source;
-  image.fields(head.kind, head.final, head.slot, head.generation, source.remote, source.listener, source.kind, source.transport, source.shard, source.from_core,
-               source.flow_flags, source.slot, source.generation, source.birth);
+  image.fields(head.kind, head.final, head.slot, head.generation);
+  describe_source(image, head.source);
 }
 
 }  // namespace
 
 Crossing::Crossing(Ground& ground, std::vector<Ring*> rings, std::vector<int> wakes) noexcept
-    : counters_(ground.counters), rings_(std::move(rings)), wakes_(std::move(wakes)), shard_(ground.config.shard), listeners_(ground.config.listeners.size()) {}
+    : counters_(ground.counters), rings_(std::move(rings)), wakes_(std::move(wakes)), shard_(ground.config.shard), config_(ground.config) {}
 
 bool Crossing::push(uint8_t shard, const RingHead& head, Text octets, Text body) noexcept {
   const iovec parts[3] = {{const_cast<RingHead*>(&head), sizeof head},
@@ -60,10 +59,7 @@ void Crossing::adopt(ImageReader& image) noexcept {
     RingHead head{};
     describe_record(image, head);
     const Text octets = image.text();
-    const Source& source = head.source;
-    image.expect(head.kind <= RingHead::send_failed && source.listener < listeners_ && source.kind <= FlowKind::udp && source.transport <= Transport::wss &&
-                     source.shard < rings_.size(),
-                 "a message between shards is out of range");
+    image.expect(head.kind <= RingHead::send_failed && is_in_range(config_, head.source), "a message between shards is out of range");
     if (image.good() && !push(shard_, head, octets)) image.fail("its messages between shards find no room in the ring");
   }
 }

@@ -54,7 +54,7 @@ class Crossing {
   std::vector<Ring*> rings_;
   std::vector<int> wakes_;
   uint8_t shard_;
-  size_t listeners_;
+  const EdgeConfig& config_;
 };
 
 }  // namespace sluice

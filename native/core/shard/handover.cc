@@ -112,6 +112,7 @@ void Handover::freeze_parts(ImageWriter& image) noexcept {
   parts_.udp_flows.freeze_ages(image);
   parts_.connections.freeze(image, moving);
   parts_.upstreams.freeze(image);
+  parts_.admission.freeze(image);
   parts_.remembered.freeze(image, moving);
   parts_.responder.freeze(image);
   parts_.events.freeze(image);
@@ -130,6 +131,7 @@ void Handover::let_go() noexcept {
     else parts_.udp_flows.forget(slot);
   }
   parts_.connections.let_go_unsent();
+  parts_.admission.let_go();
   parts_.responder.let_go();
   parts_.events.let_go();
   parts_.crossing.discard();
@@ -239,6 +241,7 @@ void Handover::adopt_parts(ImageReader& image) noexcept {
   parts_.udp_flows.adopt_ages(image);
   parts_.connections.adopt(image);
   parts_.upstreams.adopt(image);
+  parts_.admission.adopt(image, ground_.config, parts_.upstreams.targets().size());
   parts_.remembered.adopt(image);
   parts_.responder.adopt(image);
   parts_.events.adopt(image);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/flow/flow_image.h"
+#include "core/relay/admission.h"
 #include "core/shard/core_sender.h"
 #include "core/shard/moving_flow.h"
 #include "core/shard/object_gate.h"
@@ -18,6 +19,7 @@ class Handover {
     Ground& ground;
     Crossing& crossing;
     UpstreamHealth& upstreams;
+    Admission& admission;
     ObjectEvents& events;
     Responder& responder;
     Remembered& remembered;
