@@ -23,10 +23,10 @@ constexpr int kSendMs = 2'000;
 constexpr int kReceiveMs = 20'000;
 
 // The image of the commons comes from the first shard, before its own.
-enum class Part : uint32_t { flows = 1, image = 2, commons = 3 };
+enum class Piece : uint32_t { flows = 1, image = 2, commons = 3 };
 
-struct PartHead {
-  Part part;
+struct PieceHead {
+  Piece piece;
   uint32_t count;
 };
 
@@ -44,17 +44,17 @@ int send_flows(DescriptorChannel& channel, const std::vector<MovingFlow>& flows,
   for (sent = 0; sent < flows.size();) {
     const size_t count = std::min(kMostFlows, flows.size() - sent);
     struct {
-      PartHead head;
+      PieceHead head;
       FlowPlace places[kMostFlows];
     } message;
     int descriptors[kMostFlows];
-    message.head = {Part::flows, static_cast<uint32_t>(count)};
+    message.head = {Piece::flows, static_cast<uint32_t>(count)};
     for (size_t i = 0; i < count; ++i) {
       const MovingFlow& flow = flows[sent + i];
       message.places[i] = {flow.slot, flow.generation};
       descriptors[i] = flow.fd;
     }
-    const Text octets(reinterpret_cast<const char*>(&message), sizeof(PartHead) + count * sizeof(FlowPlace));
+    const Text octets(reinterpret_cast<const char*>(&message), sizeof(PieceHead) + count * sizeof(FlowPlace));
     const int error = waits ? channel.send(octets, descriptors, count) : channel.try_send(octets, descriptors, count);
     if (error != 0) return error;
     sent += count;
@@ -62,7 +62,7 @@ int send_flows(DescriptorChannel& channel, const std::vector<MovingFlow>& flows,
   return 0;
 }
 
-int send_image(DescriptorChannel& channel, Part part, const std::vector<char>& image) {
+int send_image(DescriptorChannel& channel, Piece piece, const std::vector<char>& image) {
   const int file = memfd_create("image", MFD_CLOEXEC);
   if (file < 0) return errno;
   int error = 0;
@@ -71,7 +71,7 @@ int send_image(DescriptorChannel& channel, Part part, const std::vector<char>& i
     if (size > 0) at += static_cast<size_t>(size);
     else if (errno != EINTR) error = errno;
   }
-  const PartHead head{part, 0};
+  const PieceHead head{piece, 0};
   if (error == 0) error = channel.send(Text(reinterpret_cast<const char*>(&head), sizeof head), &file, 1);
   close(file);
   return error;
@@ -102,7 +102,7 @@ class Mapped {
 // Reads until the image is there; a memfd. Negative: an errno. The shard watches the flows as they come, while the old one still has them.
 int receive_parts(DescriptorChannel& channel, Shard& shard, FlowCommons& commons, const char*& fault) {
   struct {
-    PartHead head;
+    PieceHead head;
     FlowPlace places[kMostFlows];
   } message;
   int descriptors[DescriptorChannel::kMostDescriptors];
@@ -110,13 +110,13 @@ int receive_parts(DescriptorChannel& channel, Shard& shard, FlowCommons& commons
     size_t count = 0;
     const ssize_t size = channel.receive(reinterpret_cast<char*>(&message), sizeof message, descriptors, &count);
     if (size < 0) return static_cast<int>(size);
-    if (size == sizeof(PartHead) && message.head.part == Part::image && count == 1) return descriptors[0];
-    if (size == sizeof(PartHead) && message.head.part == Part::commons && count == 1) {
+    if (size == sizeof(PieceHead) && message.head.piece == Piece::image && count == 1) return descriptors[0];
+    if (size == sizeof(PieceHead) && message.head.piece == Piece::commons && count == 1) {
       fault = commons.adopt(Mapped(descriptors[0]).octets());
       if (fault != nullptr) return -EPROTO;
       continue;
     }
-    const bool is_sound = static_cast<size_t>(size) == sizeof(PartHead) + count * sizeof(FlowPlace) && message.head.part == Part::flows && message.head.count == count;
+    const bool is_sound = static_cast<size_t>(size) == sizeof(PieceHead) + count * sizeof(FlowPlace) && message.head.piece == Piece::flows && message.head.count == count;
     std::vector<MovingFlow> flows;
     for (size_t i = 0; i < count; ++i) {
       if (is_sound) flows.push_back({message.places[i].slot, message.places[i].generation, descriptors[i]});
@@ -173,9 +173,9 @@ Napi::Value ShardHost::hand_over_flows(const Napi::CallbackInfo& info, Shard& sh
   if (shard.config().shard == 0) {
     std::vector<char> commons;
     cluster.flows.write_image(commons);
-    if (const int error = send_image(channel, Part::commons, commons); error != 0) return fault(why("the state of the process cannot be sent", error));
+    if (const int error = send_image(channel, Piece::commons, commons); error != 0) return fault(why("the state of the process cannot be sent", error));
   }
-  if (const int error = send_image(channel, Part::image, image); error != 0) return fault(why("the state of the shard cannot be sent", error));
+  if (const int error = send_image(channel, Piece::image, image); error != 0) return fault(why("the state of the shard cannot be sent", error));
   const MoveCounts moved = shard.moving();
   Napi::Object result = Napi::Object::New(info.Env());
   result.Set("over", static_cast<double>(moved.over));
