@@ -82,7 +82,7 @@ TEST("TX-8 a remembered response is repeated by the next process") {
   }
 }
 
-TEST("OB-5.3.1 a request that waits on a phone gets its response, or 430 when the connection ends, whichever process has it") {
+TEST("OB-5.3.1-9 a request that waits on a phone gets its response, or 430 when the connection ends, whichever process has it") {
   EITHER_WAY(fails) {
     Generations all;
     const Peer core = Peer::bound(SOCK_DGRAM);
