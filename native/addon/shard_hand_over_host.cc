@@ -86,6 +86,7 @@ class Mapped {
     size_ = static_cast<size_t>(status.st_size);
     octets_ = size_ == 0 ? nullptr : mmap(nullptr, size_, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
     close(file);
+    if (octets_ != nullptr && octets_ != MAP_FAILED) madvise(octets_, size_, MADV_DONTDUMP);
   }
   ~Mapped() {
     if (octets_ != nullptr && octets_ != MAP_FAILED) munmap(octets_, size_);
@@ -175,7 +176,9 @@ Napi::Value ShardHost::hand_over_flows(const Napi::CallbackInfo& info, Shard& sh
     cluster.flows.write_image(commons);
     if (const int error = send_image(channel, Piece::commons, commons); error != 0) return fault(why("the state of the process cannot be sent", error));
   }
-  if (const int error = send_image(channel, Piece::image, image); error != 0) return fault(why("the state of the shard cannot be sent", error));
+  const int error = send_image(channel, Piece::image, image);
+  wipe(image);
+  if (error != 0) return fault(why("the state of the shard cannot be sent", error));
   const MoveCounts moved = shard.moving();
   Napi::Object result = Napi::Object::New(info.Env());
   result.Set("over", static_cast<double>(moved.over));

@@ -13,6 +13,18 @@ uint32_t crc_of(const ImageHead& head, Text rest) noexcept {
 
 }  // namespace
 
+void wipe(std::vector<char>& image) noexcept {
+  explicit_bzero(image.data(), image.size());
+  image.clear();
+}
+
+void ImageWriter::grow(size_t octets) noexcept {
+  std::vector<char> bigger((size_ + octets) * 2 + 4096);
+  if (size_ > 0) std::memcpy(bigger.data(), octets_.data(), size_);
+  bigger.swap(octets_);
+  wipe(bigger);
+}
+
 std::vector<char> ImageWriter::finish() noexcept {
   ImageHead head;
   std::memcpy(&head, octets_.data(), sizeof head);

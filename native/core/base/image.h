@@ -69,15 +69,20 @@ class ImageWriter {
 
  private:
   char* room(size_t octets) noexcept {
-    if (octets_.size() - size_ < octets) octets_.resize((size_ + octets) * 2 + 4096);
+    if (octets_.size() - size_ < octets) grow(octets);
     size_ += octets;
     return octets_.data() + size_ - octets;
   }
+
+  void grow(size_t octets) noexcept;
 
   const uint32_t version_;
   std::vector<char> octets_;
   size_t size_ = 0;
 };
+
+// An image may hold keys of TLS: nothing of it stays in memory.
+void wipe(std::vector<char>& image) noexcept;
 
 // Reads octets that anyone may have written. After the first fault everything reads as zero or empty.
 class ImageReader {
