@@ -2,6 +2,7 @@
 import { type Bequest, CHANNEL, inherit } from "./bequest.js";
 import type { FromSuccessor, ToSuccessor } from "./successor.js";
 import { binding } from "../native/load.js";
+import type { CounterTotals } from "../shard/pool.js";
 
 const ORPHAN_LOOK_MS = 50;
 
@@ -9,15 +10,23 @@ export class Predecessor {
   readonly bequest: Bequest;
   /** Resolves when it has let go of everything, or is gone. */
   readonly gone: Promise<void>;
+  /** What it had counted when it stopped; undefined: it is gone. */
+  readonly totals: Promise<CounterTotals | undefined>;
 
   /** Throws one line. */
   constructor() {
+    let counted: (totals: CounterTotals | undefined) => void;
+    this.totals = new Promise((resolve) => (counted = resolve));
     this.gone = new Promise((resolve) => {
-      process.on("message", ({ standsIn }: ToSuccessor) => {
-        if (standsIn) binding.endWithParent();
+      process.on("message", (message: ToSuccessor) => {
+        if (message.kind === "totals") return counted(message.totals);
+        if (message.standsIn) binding.endWithParent();
         resolve();
       });
-      process.once("disconnect", resolve);
+      process.once("disconnect", () => {
+        counted(undefined);
+        resolve();
+      });
     });
     this.bequest = inherit(CHANNEL);
   }

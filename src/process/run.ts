@@ -58,6 +58,7 @@ export async function succeed(config: Config, log: Log, predecessor: Predecessor
   predecessor.say({ kind: "ready", version: version() });
   await service.takeOver(bequest);
   predecessor.say({ kind: "taken" });
+  await service.stepIn(bequest, await predecessor.totals);
   const { isStoodFor, upgrades: counts, pid: before } = bequest;
   service.mayBeReplaced(new Upgrade(service, { identity, isStoodFor, counts, isSettled: false, onReplaced: (...by) => orders.replaced(...by) }));
   log.info({ mode: config.mode, listeners: listenersOf(service), shards: config.shards, pid: process.pid, before }, "sluice took over from another process");

@@ -36,7 +36,7 @@ import { Farm } from "../resolve/farm.js";
 import type { FarmNode } from "../config/farm-node.js";
 import { DnsRecords } from "../resolve/dns-records.js";
 import { Upstreams } from "../resolve/upstreams.js";
-import { ShardPool } from "../shard/pool.js";
+import { type CounterTotals, ShardPool } from "../shard/pool.js";
 import { type CertificateView, Certificates } from "../tls/certificates.js";
 import { homeConfig, shardLimits, shardNames, trustedNets } from "../shard/shard-config.js";
 
@@ -150,9 +150,14 @@ export class Service implements Running {
   }
 
   /** Takes the flows over; from now on this process reads. */
-  async takeOver({ channels, admin }: Bequest): Promise<void> {
+  async takeOver({ channels }: Bequest): Promise<void> {
     await this.pool.go(channels);
     await this.pool.askAll({ kind: "resume" });
+  }
+
+  /** And answers the operator. */
+  async stepIn({ admin }: Bequest, totals: CounterTotals | undefined): Promise<void> {
+    if (totals !== undefined) this.pool.countFrom(totals);
     await this.#openAdmin(admin);
     this.#certificates?.watch((material) => this.pool.setTls(material));
   }
@@ -229,6 +234,7 @@ export class Service implements Running {
   async stepForward(): Promise<void> {
     await this.pool.askAll({ kind: "resume" });
     await this.#admin?.listenAgain();
+    this.#upgrade?.failed();
   }
 
   /** Lets go of everything that the process `pid` has now. What cannot move, such as handshakes, is served on. */

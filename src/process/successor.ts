@@ -1,14 +1,12 @@
 /** The process that is to replace this one, as this one sees it: a child started from what is on disk now. */
 import { type ChildProcess, spawn } from "node:child_process";
+import type { CounterTotals } from "../shard/pool.js";
 
 /** From the child. `failed`: it ends, and says why. */
 export type FromSuccessor = { readonly kind: "ready"; readonly version: string } | { readonly kind: "taken" } | { readonly kind: "failed"; readonly why: string };
 
-/** To the child. `standsIn`: its parent stays for its sake, and it ends with its parent. */
-export interface ToSuccessor {
-  readonly kind: "yours";
-  readonly standsIn: boolean;
-}
+/** To the child. `totals`: at once when it has taken over. `yours`: the state folder; `standsIn`: its parent stays for its sake, and it ends with its parent. */
+export type ToSuccessor = { readonly kind: "totals"; readonly totals: CounterTotals } | { readonly kind: "yours"; readonly standsIn: boolean };
 
 /** The option that tells a process that it was started to replace its parent. */
 export const SUCCESSOR_OPTION = "--successor";
@@ -76,10 +74,13 @@ export class Successor {
     await this.ended;
   }
 
+  tell(message: ToSuccessor): Promise<void> {
+    return new Promise((resolve) => this.#child.send(message, () => resolve()));
+  }
+
   /** It is on its own from now on. Resolves when it has been told. */
   async leave(standsIn: boolean): Promise<void> {
-    const message: ToSuccessor = { kind: "yours", standsIn };
-    await new Promise<void>((resolve) => this.#child.send(message, () => resolve()));
+    await this.tell({ kind: "yours", standsIn });
     if (this.#child.connected) this.#child.disconnect();
     this.#child.unref();
   }

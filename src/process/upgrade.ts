@@ -15,7 +15,7 @@ import { Successor } from "./successor.js";
 /** Loading modules, reading users, asking the DNS. */
 const READY_MS = 60_000;
 /** With all shards stopped. */
-const TAKEN_MS = 10_000;
+const TAKEN_MS = 3_000;
 /** Descriptors that both processes need beside the flows. */
 const SPARE_DESCRIPTORS = 100;
 
@@ -121,6 +121,7 @@ export class Upgrade {
       const moved = Promise.all(channels.map((channel, shard) => pool.ask(shard, { kind: "hand-over", channel })));
       await Promise.race([moved, successor.ended.then((how) => Promise.reject(new Error(how)))]);
       await successor.taken(TAKEN_MS);
+      await successor.tell({ kind: "totals", totals: pool.totals() });
       const now = performance.now();
       const sum = (of: "over" | "kept", all: Awaited<typeof moved>): number => all.reduce((total, one) => total + one[of], 0);
       const report = {

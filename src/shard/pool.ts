@@ -48,6 +48,9 @@ export const GAUGES: readonly number[] = [
   Counter.copyOctetsHeld,
 ];
 
+/** By the name of a counter, of each shard, in decimal. */
+export type CounterTotals = Readonly<Record<string, readonly string[]>>;
+
 export interface PoolOptions {
   readonly shards: number;
   /** One for each shard. */
@@ -74,6 +77,8 @@ interface Asked {
 /** One seat of the pool: its current thread, and what is kept from one thread to the next. */
 interface Seat {
   readonly counters: BigInt64Array;
+  /** What a process had counted that this one took over from. */
+  readonly before: BigInt64Array;
   thread: ShardThread | undefined;
   /** Milliseconds until the next start. */
   delay: number;
@@ -105,6 +110,7 @@ export class ShardPool {
     this.#options = options;
     this.#seats = Array.from({ length: options.shards }, () => ({
       counters: new BigInt64Array(new SharedArrayBuffer(Object.keys(Counter).length * BigInt64Array.BYTES_PER_ELEMENT)),
+      before: new BigInt64Array(Object.keys(Counter).length),
       thread: undefined,
       delay: FIRST_RESTART_MS,
       away: 0,
@@ -307,11 +313,23 @@ export class ShardPool {
 
   /** The sum over all shards. */
   counter(which: number): bigint {
-    return this.#seats.reduce((sum, { counters }) => sum + counters[which]!, 0n);
+    return this.#seats.reduce((sum, _, shard) => sum + this.counterOf(shard, which), 0n);
   }
 
   counterOf(shard: number, which: number): bigint {
-    return this.#seats[shard]!.counters[which]!;
+    const { counters, before } = this.#seats[shard]!;
+    return counters[which]! + before[which]!;
+  }
+
+  /** What each shard has counted, for the process that takes over. The names are the same in every version, the numbers need not be. */
+  totals(): CounterTotals {
+    return Object.fromEntries(Object.entries(Counter).flatMap(([name, which]) => (GAUGES.includes(which) ? [] : [[name, this.#seats.map((_, shard) => String(this.counterOf(shard, which)))]])));
+  }
+
+  /** Counts on from what the process before had counted. */
+  countFrom(totals: CounterTotals): void {
+    const known = Object.entries(Counter).filter(([, which]) => !GAUGES.includes(which));
+    for (const [name, which] of known) this.#seats.forEach(({ before }, shard) => (before[which] = BigInt(totals[name]?.[shard] ?? 0)));
   }
 
   /** Who registered over which flow, for all shards. */

@@ -1,25 +1,161 @@
-/** A new process takes over from the running one, flows and all, and whatever fails, the running one goes on. */
-import { expect, test } from "vitest";
-import { register } from "../support/calls.js";
+/** A new process takes over from the running one, flows and all; and whatever fails, the running one goes on. */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, onTestFinished, test } from "vitest";
+import { readRunning } from "../../src/process/running-file.js";
+import { Admin } from "../support/admin.js";
+import { call, inDialog, register } from "../support/calls.js";
 import { type Cast, cast } from "../support/cast.js";
+import { tlsSettings } from "../support/certificates.js";
+import { Installation } from "../support/installation.js";
+import { Party } from "../support/party.js";
+import { freePort } from "../support/ports.js";
+import type { Transport } from "../support/wire.js";
+
+const LIMIT = { timeout: 120_000 };
+const OVER = /all is handed over|upgrade refused|upgrade failed|the process that took over has died/;
+const STREAMS: readonly Transport[] = ["tcp", "ws", "tls", "wss"];
 
 const message = (path: readonly string[]): string => `MESSAGE sip:U@192.0.2.1 SIP/2.0\nRoute: ${path.join(", ")}`;
 
-async function upgrade({ SUT }: Cast): Promise<void> {
+/** Asks for an upgrade and returns what the log says until it is over. */
+async function upgrade({ SUT }: Cast): Promise<string> {
   const before = SUT.output.length;
   SUT.signal("SIGUSR2");
-  await expect.poll(() => SUT.output.slice(before), { timeout: 60_000 }).toMatch(/all is handed over|upgrade refused|upgrade failed/);
-  expect(SUT.output.slice(before)).toContain("all is handed over");
+  await expect.poll(() => SUT.output.slice(before), { timeout: 60_000 }).toMatch(OVER);
+  return SUT.output.slice(before);
 }
 
-test("a phone's UDP flow leads on after an upgrade: its token, its port and its socket are the same", { timeout: 90_000 }, async () => {
-  const company = await cast({ own: true });
-  const { U, C } = company;
+/** A request of the core that goes through a phone's token, and its answer. */
+async function reaches(company: Cast, phone: Party, path: readonly string[]): Promise<void> {
+  await company.C.say(message(path));
+  await phone.request("MESSAGE");
+  await phone.reply("200 OK");
+  await company.C.response(200);
+}
+
+test("phones over every transport keep their flows, tokens and calls through two upgrades", LIMIT, async () => {
+  const ports = new Map<Transport, number>();
+  for (const transport of ["udp", ...STREAMS] as const) ports.set(transport, await freePort("127.0.0.1"));
+  const listen = [...ports].map(([transport, port]) => `${transport}:127.0.0.1:${port}`).join(",");
+  const installation = new Installation();
+  const company = await cast({ own: true, program: installation.program, settings: { SLUICE_LISTEN: listen, SLUICE_SHARDS: "2", ...tlsSettings() } });
+  const { C, A, SUT } = company;
+  const phones: { readonly phone: Party; readonly path: readonly string[] }[] = [];
+  for (const [transport, port] of ports) {
+    const phone = new Party(`U-${transport}`, `127.0.0.1:${port}`, company.scene, company.company);
+    phone.attach(await company.dial(phone, port, transport, 0));
+    phones.push({ phone, path: await register(phone, C) });
+  }
+  const calls = [];
+  for (const { phone, path } of phones) calls.push(await call(A, phone, `Route: ${path.join(", ")}`));
+  for (let round = 0; round < 2; round += 1) {
+    // Half a request is on its way when the process changes.
+    const [first, second] = halves(`OPTIONS sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP ${phones[1]!.phone.at};branch=z9hG4bK-half-${round};rport\r\nMax-Forwards: 70\r\nFrom: <sip:u@x>;tag=1\r\nTo: <sip:127.0.0.1>\r\nCall-ID: half-${round}@${company.scene}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n`);
+    await phones[1]!.phone.send(first);
+    expect(await upgrade(company)).toContain("all is handed over");
+    await phones[1]!.phone.send(second);
+    await phones[1]!.phone.response(200);
+    for (const { phone, path } of phones) await reaches(company, phone, path);
+  }
+  // Half of them hang up, the others are hung up on.
+  for (const [at, { phone }] of phones.entries()) {
+    const { callerRoute, calleeRoute, callId } = calls[at]!;
+    const [from, to, route] = at % 2 === 0 ? [phone, A, calleeRoute] : [A, phone, callerRoute];
+    await from.say(inDialog("BYE", `sip:${to.name}@${to.at}`, route, callId, 2));
+    await to.request("BYE");
+    await to.reply("200 OK");
+    await from.response(200);
+  }
+  for (const { phone } of phones) expect(phone.wire.isOpen).toBe(true);
+  // And the process that was started first still answers for all of them.
+  expect(SUT.isRunning).toBe(true);
+});
+
+function halves(text: string): readonly [string, string] {
+  return [text.slice(0, 100), text.slice(100)];
+}
+
+test("whatever fails, the running process goes on with every flow, and says why", LIMIT, async () => {
+  const installation = new Installation();
+  const folder = mkdtempSync(join(tmpdir(), "sluice-env-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, "env");
+  writeFileSync(file, "");
+  const company = await cast({ client: "tcp", own: true, program: installation.program, settings: { SLUICE_ENV_FILE: file, SLUICE_SHARDS: "" } });
+  const { U, U2, C, SUT } = company;
   const path = await register(U, C);
-  await upgrade(company);
-  await C.say(message(path));
-  await U.request("MESSAGE");
-  await U.reply("200 OK");
-  await C.response(200);
-  await register(U, C);
+  await company.reconnect(U2);
+  const other = await register(U2, C);
+  const fails = async (why: string | RegExp): Promise<void> => {
+    const said = await upgrade(company);
+    expect(said).toMatch(why);
+    expect(said).not.toContain("all is handed over");
+    await reaches(company, U, path);
+    await reaches(company, U2, other);
+  };
+  installation.install("process.exit(3)");
+  await fails("it ended with status 3");
+  installation.install("process.kill(process.pid, 'SIGSEGV')");
+  await fails("SIGSEGV ended it");
+  installation.install("syntax error");
+  await fails("it ended with status 1");
+  installation.install("await say({ kind: 'failed', why: 'of another format' }); process.exit(1)");
+  await fails("of another format");
+  installation.install("await say({ kind: 'ready', version: '9' }); process.kill(process.pid, 'SIGKILL')");
+  await fails(/SIGKILL ended it/);
+  installation.install("await say({ kind: 'ready', version: '9' }); setInterval(() => undefined, 1000)");
+  await fails("it did not take over within");
+  installation.install("await say({ kind: 'ready', version: '9' }); await say({ kind: 'taken' }); process.exit(5)");
+  await fails("the process that took over has died");
+  installation.restore();
+  writeFileSync(file, "SLUICE_QUEUE_MAX=many\n");
+  await fails("its configuration is invalid: SLUICE_QUEUE_MAX");
+  writeFileSync(file, "SLUICE_SHARDS=3\n");
+  await fails("SLUICE_SHARDS: expected");
+  writeFileSync(file, "");
+  const [soft = "", hard = ""] = (/^Max open files\s+(\d+)\s+(\d+)/m.exec(readFileSync(`/proc/${SUT.pid}/limits`, "utf8")) ?? []).slice(1);
+  execFileSync("prlimit", [`--pid=${SUT.pid}`, "--nofile=120:"]);
+  await fails("too few file descriptors");
+  execFileSync("prlimit", [`--pid=${SUT.pid}`, `--nofile=${soft}:${hard}`]);
+  // And when nothing fails any more, it works.
+  expect(await upgrade(company)).toContain("all is handed over");
+  await reaches(company, U, path);
+});
+
+test("of two upgrades at once one is refused, and a process that dies soon after it took over gives everything back", LIMIT, async () => {
+  const admin = await Admin.choose();
+  const company = await cast({ client: "tcp", own: true, settings: { SLUICE_ADMIN_LISTEN: admin.listen } });
+  const { U, C, SUT } = company;
+  const path = await register(U, C);
+  const first = admin.ask("POST", "/api/upgrade", {});
+  await expect.poll(() => SUT.output).toContain("upgrade: starting");
+  const second = await admin.ask("POST", "/api/upgrade", {});
+  expect([second.status, second.text]).toEqual([409, expect.stringContaining("another upgrade is under way")]);
+  const { status, json } = await first;
+  expect(status).toBe(200);
+  expect(json).toMatchObject({ flows: 1, kept: 0 });
+  process.kill(Number(json["pid"]), "SIGKILL");
+  await expect.poll(() => SUT.output).toContain("the process that took over has died");
+  await reaches(company, U, path);
+  await expect.poll(async () => (await admin.get("/metrics")).text).toMatch(/sluice_upgrades_total\{result="failed"\} 1\n[^]*sluice_upgrades_total\{result="refused"\} 1/);
+});
+
+test("signals reach the process that took over, and the first process ends with its status", LIMIT, async () => {
+  const company = await cast({ own: true });
+  const { SUT, U, C } = company;
+  const path = await register(U, C);
+  expect(await upgrade(company)).toContain("all is handed over");
+  await expect.poll(() => readRunning(SUT.stateDir)?.pid).not.toBe(SUT.pid);
+  const pid = readRunning(SUT.stateDir)?.pid ?? 0;
+  await reaches(company, U, path);
+  SUT.signal("SIGHUP");
+  await expect.poll(() => SUT.output).toContain('"msg":"reloaded"');
+  SUT.terminate();
+  expect(await SUT.exited()).toBe(0);
+  expect(() => process.kill(pid, 0)).toThrow();
+  await sleep(0);
 });

@@ -19,6 +19,8 @@ export interface Scenery {
   readonly split?: Splitter | undefined;
   /** A separate process, for tests of what a process has done since it started: rate-limited log lines, counters. */
   readonly own?: boolean;
+  /** Another path to the program under test. */
+  readonly program?: string;
   /** So many core-side ports, one for each shard; needs a process of its own. */
   readonly corePorts?: number;
 }
@@ -137,7 +139,7 @@ export class Cast {
       ...(isSecure ? tlsSettings() : {}),
       SLUICE_UPSTREAM: `sip:${upstream}${core === "tcp" ? ";transport=tcp" : ""}`,
       ...scenery.settings,
-    });
+    }, scenery.program);
   }
 }
 

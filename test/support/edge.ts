@@ -13,7 +13,7 @@ import { UdpSocket } from "./udp-socket.js";
 import type { Transport } from "./wire.js";
 import { type Sender, complete } from "./sip-text.js";
 
-const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
+export const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 const START_DEADLINE = 2 * PATIENCE;
 const UNASKED_MS = 2_000;
 
@@ -33,14 +33,16 @@ export class Edge {
   readonly stateDir: string;
   #process: ChildProcess;
   readonly settings: Settings;
+  readonly #program: string;
   #output = "";
   #hasPlayed = false;
   #stopped = false;
   #isTouched = false;
   #scene = 0;
 
-  private constructor(settings: Settings) {
+  private constructor(settings: Settings, program: string) {
     this.settings = settings;
+    this.#program = program;
     if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: run the build first`);
     this.stateDir = mkdtempSync(join(tmpdir(), "sluice-test-"));
     this.#process = this.#spawn();
@@ -48,15 +50,15 @@ export class Edge {
   }
 
   /** Starts it and waits until an OPTIONS to itself is answered with 200. */
-  static async start(settings: Settings): Promise<Edge> {
-    const edge = new Edge(settings);
+  static async start(settings: Settings, program = MAIN): Promise<Edge> {
+    const edge = new Edge(settings, program);
     await edge.#ready();
     return edge;
   }
 
   /** Starts it without waiting, for settings with which it should not start. */
   static launch(settings: Settings): Edge {
-    return new Edge(settings);
+    return new Edge(settings, MAIN);
   }
 
   get pid(): number {
@@ -146,7 +148,7 @@ export class Edge {
   }
 
   #spawn(): ChildProcess {
-    const child = spawn(process.execPath, [MAIN], {
+    const child = spawn(process.execPath, [this.#program], {
       env: {
         PATH: process.env["PATH"],
         ...sanitizer,
