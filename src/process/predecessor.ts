@@ -8,8 +8,8 @@ const ORPHAN_LOOK_MS = 50;
 
 export class Predecessor {
   readonly bequest: Bequest;
-  /** Resolves when it has let go of everything, or is gone. */
-  readonly gone: Promise<void>;
+  /** Resolves when it has let go of everything, or is gone, with whether a process before this one stays as the parent of all. */
+  readonly gone: Promise<boolean>;
   /** What it had counted when it stopped; undefined: it is gone. */
   readonly totals: Promise<CounterTotals | undefined>;
 
@@ -21,11 +21,11 @@ export class Predecessor {
       process.on("message", (message: ToSuccessor) => {
         if (message.kind === "totals") return counted(message.totals);
         if (message.standsIn) binding.endWithParent();
-        resolve();
+        resolve(message.standsIn || this.bequest.isStoodFor);
       });
       process.once("disconnect", () => {
         counted(undefined);
-        resolve();
+        resolve(this.bequest.isStoodFor);
       });
     });
     this.bequest = inherit(CHANNEL);

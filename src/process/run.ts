@@ -40,10 +40,10 @@ export async function serve(config: Config, log: Log): Promise<void> {
     return end(service, "it could not start");
   }
   const upgrades = { done: 0, failed: 0, refused: 0 };
-  service.mayBeReplaced(new Upgrade(service, { identity, isStoodFor: false, counts: upgrades, isSettled: true, onReplaced: (...by) => orders.replaced(...by) }));
+  service.mayBeReplaced(new Upgrade(service, { identity, counts: upgrades, isSettled: true, onReplaced: (...by) => orders.replaced(...by) }));
   if (process.stdout.isTTY) process.stdout.write(bannerOf(service));
   log.info({ mode: config.mode, listeners: listenersOf(service), shards: config.shards, pid: process.pid }, "sluice is up");
-  await run(service, orders, false);
+  await run(service, orders);
 }
 
 /** The same for a process that replaces the one that started it. */
@@ -59,16 +59,16 @@ export async function succeed(config: Config, log: Log, predecessor: Predecessor
   await service.takeOver(bequest);
   predecessor.say({ kind: "taken" });
   await service.stepIn(bequest, await predecessor.totals);
-  const { isStoodFor, upgrades: counts, pid: before } = bequest;
-  service.mayBeReplaced(new Upgrade(service, { identity, isStoodFor, counts, isSettled: false, onReplaced: (...by) => orders.replaced(...by) }));
+  const { upgrades: counts, pid: before } = bequest;
+  service.mayBeReplaced(new Upgrade(service, { identity, counts, isSettled: false, onReplaced: (...by) => orders.replaced(...by) }));
   log.info({ mode: config.mode, listeners: listenersOf(service), shards: config.shards, pid: process.pid, before }, "sluice took over from another process");
   predecessor.followStandIn();
-  void predecessor.gone.then(() => service.settle());
-  await run(service, orders, isStoodFor);
+  void predecessor.gone.then((isStoodFor) => service.settle(isStoodFor));
+  await run(service, orders);
 }
 
 /** From the first message to the end, which a signal, the operator or a new process brings. */
-async function run(service: Service, orders: Orders, isStoodFor: boolean): Promise<void> {
+async function run(service: Service, orders: Orders): Promise<void> {
   const { log, config } = service;
   const manager = new ServiceManager(() => statusOf(service), () => service.pool.ills.length === 0);
   orders.onReload(() => void service.reload());
@@ -92,9 +92,12 @@ async function run(service: Service, orders: Orders, isStoodFor: boolean): Promi
       return end(service, told);
     }
     const { successor, report } = told;
-    manager.handOver(successor.pid);
     service.stepBack();
-    if (await successor.isSteady(HOLD_MS)) return finish(service, successor, report, isStoodFor);
+    if (await successor.isSteady(HOLD_MS)) {
+      // Not before: to systemd the death of the main process is the end of the service.
+      manager.handOver(successor.pid);
+      return finish(service, successor, report);
+    }
     log.error({ pid: successor.pid, reason: await successor.ended }, "the process that took over has died: this one goes on");
     await service.stepForward();
     orders.again();
@@ -102,8 +105,8 @@ async function run(service: Service, orders: Orders, isStoodFor: boolean): Promi
 }
 
 /** Another process has everything that could move. */
-async function finish(service: Service, successor: Successor, { pid, kept }: UpgradeReport, isStoodFor: boolean): Promise<void> {
-  const { log } = service;
+async function finish(service: Service, successor: Successor, { pid, kept }: UpgradeReport): Promise<void> {
+  const { log, isStoodFor } = service;
   // Under systemd the main process is the other one now. Elsewhere whoever started this process waits for it, and must not see it end.
   const standsIn = !isStoodFor && !ServiceManager.isPresent;
   await service.bequeath(pid);

@@ -163,9 +163,14 @@ export class Service implements Running {
   }
 
   /** The process before has let go of the state folder. */
-  async settle(): Promise<void> {
+  async settle(isStoodFor: boolean): Promise<void> {
     await this.#begin();
-    this.#upgrade?.allow();
+    this.#upgrade?.allow(isStoodFor);
+  }
+
+  /** Whether another process stays in the place of the first one. */
+  get isStoodFor(): boolean {
+    return this.#upgrade?.isStoodFor ?? false;
   }
 
   /** The history and those who read it. */

@@ -18,16 +18,15 @@ export class ServiceManager {
     return process.env["NOTIFY_SOCKET"] !== undefined;
   }
 
-  /** Also says that this process is the main one, which it need not have been. */
   ready(): void {
     this.close();
-    if (!binding.sdNotify(`MAINPID=${process.pid}\nREADY=1\nSTATUS=${this.#status()}`)) return;
+    if (!binding.sdNotify(`READY=1\nSTATUS=${this.#status()}`)) return;
     this.#every(STATUS_MS, () => `STATUS=${this.#status()}`);
     const watchdog = Number(process.env["WATCHDOG_USEC"] ?? 0) / 1_000;
     if (watchdog > 0) this.#every(watchdog / 2, () => (this.#isWell() ? "WATCHDOG=1" : `STATUS=${this.#status()}`));
   }
 
-  /** Another process is the main one. Only this one may say so (NotifyAccess=main), and from now on it says nothing. */
+  /** Another process is the main one. Only the one that was may say so (NotifyAccess=main); from now on it says nothing. */
   handOver(pid: number): void {
     this.close();
     binding.sdNotify(`MAINPID=${pid}`);

@@ -21,8 +21,6 @@ const SPARE_DESCRIPTORS = 100;
 
 export interface UpgradeOptions {
   readonly identity: Identity;
-  /** Whether somebody stands in for this process once it has ended. */
-  readonly isStoodFor: boolean;
   readonly counts: UpgradeCounts;
   /** Whether the process before has let go of everything. */
   readonly isSettled: boolean;
@@ -35,6 +33,7 @@ export class Upgrade {
   readonly #options: UpgradeOptions;
   #counts: UpgradeCounts;
   #isSettled: boolean;
+  #isStoodFor = false;
   #isRunning = false;
 
   constructor(service: Service, options: UpgradeOptions) {
@@ -53,9 +52,14 @@ export class Upgrade {
     return this.#isRunning;
   }
 
-  /** The process before is gone. */
-  allow(): void {
+  /** The process before has let go of everything. `isStoodFor`: it, or one before it, stays as the parent of all that follow. */
+  allow(isStoodFor: boolean): void {
     this.#isSettled = true;
+    this.#isStoodFor = isStoodFor;
+  }
+
+  get isStoodFor(): boolean {
+    return this.#isStoodFor;
   }
 
   /** The other process died after it had taken over. */
@@ -143,11 +147,11 @@ export class Upgrade {
   }
 
   #leave(channel: number, channels: readonly number[]): void {
-    const { identity, isStoodFor } = this.#options;
+    const { identity } = this.#options;
     const { config, listeners, cluster, admin } = this.#service;
     const sockets = binding.clusterSockets(cluster);
     const upgrades = { ...this.#counts, done: this.#counts.done + 1 };
-    leave(channel, { ...identity, pid: process.pid, mode: config.mode, stateDir: config.stateDir, isStoodFor, upgrades, listeners, sockets, channels, admin });
+    leave(channel, { ...identity, pid: process.pid, mode: config.mode, stateDir: config.stateDir, isStoodFor: this.#isStoodFor, upgrades, listeners, sockets, channels, admin });
   }
 
   async #sendAhead(channels: readonly number[]): Promise<void> {

@@ -3,16 +3,16 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { readRunning } from "../../src/process/running-file.js";
 import { Admin } from "../support/admin.js";
-import { call, inDialog, register } from "../support/calls.js";
+import { type Dialog, call, inDialog, register } from "../support/calls.js";
 import { type Cast, cast } from "../support/cast.js";
 import { tlsSettings } from "../support/certificates.js";
 import { Installation } from "../support/installation.js";
 import { Party } from "../support/party.js";
 import { freePort } from "../support/ports.js";
+import { complete } from "../support/sip-text.js";
 import type { Transport } from "../support/wire.js";
 
 const LIMIT = { timeout: 120_000 };
@@ -42,28 +42,28 @@ test("phones over every transport keep their flows, tokens and calls through two
   for (const transport of ["udp", ...STREAMS] as const) ports.set(transport, await freePort("127.0.0.1"));
   const listen = [...ports].map(([transport, port]) => `${transport}:127.0.0.1:${port}`).join(",");
   const installation = new Installation();
-  const company = await cast({ own: true, program: installation.program, settings: { SLUICE_LISTEN: listen, SLUICE_SHARDS: "2", ...tlsSettings() } });
+  const company = await cast({ own: true, program: installation.program, settings: { SLUICE_LISTEN: listen, SLUICE_SHARDS: "2", SLUICE_MESSAGE_SECONDS: "300", ...tlsSettings() } });
   const { C, SUT } = company;
-  const phones: { readonly phone: Party; readonly path: readonly string[] }[] = [];
+  const phones: { readonly phone: Party; readonly path: readonly string[]; readonly dialog: Dialog }[] = [];
   for (const [transport, port] of ports) {
     const phone = new Party(`U-${transport}`, `127.0.0.1:${port}`, company.scene, company.company);
     phone.attach(await company.dial(phone, port, transport, 0));
-    phones.push({ phone, path: await register(phone, C) });
+    const path = await register(phone, C);
+    phones.push({ phone, path, dialog: await call(C, phone, `Route: ${path.join(", ")}`) });
   }
-  const calls = [];
-  for (const { phone, path } of phones) calls.push(await call(C, phone, `Route: ${path.join(", ")}`));
+  const tcp = phones.map(({ phone }) => phone).find(({ transport }) => transport === "tcp") ?? expect.unreachable();
   for (let round = 0; round < 2; round += 1) {
     // Half a request is on its way when the process changes.
-    const [first, second] = halves(`OPTIONS sip:${phones[1]!.phone.edge} SIP/2.0\r\nVia: SIP/2.0/TCP ${phones[1]!.phone.at};branch=z9hG4bK-half-${round};rport\r\nMax-Forwards: 70\r\nFrom: <sip:u@x>;tag=1\r\nTo: <sip:edge>\r\nCall-ID: half-${round}@${company.scene}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n`);
-    await phones[1]!.phone.send(first);
+    const [first, second] = halves(complete(`OPTIONS sip:${tcp.edge} SIP/2.0\nCall-ID: half-${round}@${company.scene}`, tcp));
+    await tcp.send(first);
     expect(await upgrade(company)).toContain("all is handed over");
-    await phones[1]!.phone.send(second);
-    await phones[1]!.phone.response(200);
+    await tcp.send(second);
+    await tcp.response(200);
     for (const { phone, path } of phones) await reaches(company, phone, path);
   }
   // Half of them hang up, the others are hung up on.
-  for (const [at, { phone }] of phones.entries()) {
-    const { callerRoute, calleeRoute, callId } = calls[at]!;
+  for (const [at, { phone, dialog }] of phones.entries()) {
+    const { callerRoute, calleeRoute, callId } = dialog;
     const [from, to, route] = at % 2 === 0 ? [phone, C, calleeRoute] : [C, phone, callerRoute];
     await from.say(inDialog("BYE", `sip:${to.name}@${to.at}`, route, callId, 2));
     await to.request("BYE");
@@ -158,5 +158,4 @@ test("signals reach the process that took over, and the first process ends with 
   SUT.terminate();
   expect(await SUT.exited()).toBe(0);
   expect(() => process.kill(pid, 0)).toThrow();
-  await sleep(0);
 });
