@@ -3,7 +3,7 @@
  * processes need at the peak? The same load runs once without an upgrade, to tell the machine's own pauses from ours.
  * `npm run bench -- upgrade [--legs tcp-udp,ws-udp,tls-udp,wss-udp,udp-udp] [--flows 15000] [--rate 5000] [--times 10] [--workload hostile]`
  */
-import { readFileSync, readdirSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DEFAULTS, legsThere, optionsOver } from "./lib/compare.mjs";
 import { SLUICE_MAIN, sluiceEnvironment, startPinned } from "./lib/edges.mjs";
@@ -11,18 +11,20 @@ import { fixed, table } from "./lib/figures.mjs";
 import { runLoad } from "./lib/load.mjs";
 import { familyOf, memoryOf } from "./lib/process-family.mjs";
 import { save } from "./lib/results.mjs";
+import { OUT } from "./lib/tools.mjs";
 
 const TAKEN = "upgrade: another process has taken over";
 const OVER = "all is handed over";
 /** Between the end of one upgrade and the beginning of the next. */
 const PAUSE_MS = 300;
 /** What an upgrade takes at least: the old process holds everything for two seconds. */
-const USUAL_SECONDS = 4;
+const USUAL_SECONDS = 6;
 const LOOK_MS = 50;
 
 const args = optionsOver({ legs: "udp-udp,tcp-udp,ws-udp,tls-udp,wss-udp", flows: "15000", rate: "2500", times: "10", workload: "mixed", shards: "2", out: "upgrade" });
 const times = Number(args.times);
 const results = [];
+mkdirSync(OUT, { recursive: true });
 for (const legs of legsThere(args.legs)) {
   const calm = await run(legs, 0);
   const upgraded = await run(legs, times);

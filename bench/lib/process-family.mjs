@@ -3,8 +3,9 @@ import { readFileSync } from "node:fs";
 
 const TICKS_PER_SECOND = 100;
 
-function familyOf(pid) {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim().split(" ").filter(Boolean);
+/** That process and all its descendants. */
+export function familyOf(pid) {
+  const children = textOf(`/proc/${pid}/task/${pid}/children`).trim().split(" ").filter(Boolean);
   return [pid, ...children.flatMap(familyOf)];
 }
 
@@ -22,5 +23,14 @@ export function cpuOf(pid) {
 
 /** Memory in KiB; shared parts count once. */
 export function memoryOf(pid) {
-  return sumOver(pid, (member) => Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${member}/smaps_rollup`, "latin1"))?.[1] ?? 0));
+  return sumOver(pid, (member) => Number(/^Pss:\s+(\d+)/m.exec(textOf(`/proc/${member}/smaps_rollup`))?.[1] ?? 0));
+}
+
+/** Empty for a process that has just ended. */
+function textOf(path) {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return "";
+  }
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/now_ns.h"
 #include "core/transport/descriptor_channel.h"
 #include "shard_host.h"
 
@@ -36,6 +37,9 @@ struct FlowPlace {
 };
 
 constexpr size_t kMostFlows = DescriptorChannel::kMostDescriptors;
+
+// Means the same in both processes.
+double now_ms() noexcept { return static_cast<double>(now_ns()) / 1e6; }
 
 std::string why(const char* what, int error) { return std::string(what) + ": " + std::strerror(error); }
 
@@ -101,7 +105,7 @@ class Mapped {
 };
 
 // Reads until the image is there; a memfd. Negative: an errno. The shard watches the flows as they come, while the old one still has them.
-int receive_parts(DescriptorChannel& channel, Shard& shard, FlowCommons& commons, const char*& fault) {
+int receive_pieces(DescriptorChannel& channel, Shard& shard, FlowCommons& commons, const char*& fault) {
   struct {
     PieceHead head;
     FlowPlace places[kMostFlows];
@@ -155,11 +159,12 @@ Napi::Value ShardHost::announce(const Napi::CallbackInfo& info, Shard& shard) {
   return Napi::Boolean::New(info.Env(), more || !flows.empty());
 }
 
-// handOver(channel): {over, kept}; a text: what failed. The shard has stopped in either case.
+// handOver(channel): {over, kept, stoppedAt}; a text: what failed. The shard has stopped in either case.
 Napi::Value ShardHost::hand_over_flows(const Napi::CallbackInfo& info, Shard& shard) {
   const auto fault = [&](const std::string& text) { return Napi::String::New(info.Env(), text); };
   DescriptorChannel channel(info[0].ToNumber().Int32Value());
   channel.set_patience(kSendMs);
+  const double stopped_at = now_ms();
   freeze();
   if (!shard.freeze()) return fault("a turn of the shard is not over");
   Cluster& cluster = *running_->cluster;
@@ -183,26 +188,32 @@ Napi::Value ShardHost::hand_over_flows(const Napi::CallbackInfo& info, Shard& sh
   Napi::Object result = Napi::Object::New(info.Env());
   result.Set("over", static_cast<double>(moved.over));
   result.Set("kept", static_cast<double>(moved.kept));
+  result.Set("stoppedAt", stopped_at);
   return result;
 }
 
-// takeOver(channel): undefined; a text: what failed. The shard has been started; it does not read until resume().
+// takeOver(channel): when it began to read, as soon as all shards had taken over; a text: what failed, and none of them reads.
 Napi::Value ShardHost::take_over(const Napi::CallbackInfo& info, Shard& shard) {
   const auto fault = [&](const std::string& text) { return Napi::String::New(info.Env(), text); };
   DescriptorChannel channel(info[0].ToNumber().Int32Value());
   channel.set_patience(kReceiveMs);
   freeze();
   const char* broken = nullptr;
-  const int file = receive_parts(channel, shard, running_->cluster->flows, broken);
+  const int file = receive_pieces(channel, shard, running_->cluster->flows, broken);
   if (broken != nullptr) return fault(broken);
   if (file == -EMFILE) return fault("too few file descriptors: the kernel dropped some on the way");
   if (file < 0) return fault(why("the flows did not arrive", -file));
   std::vector<MovingFlow> none;
   const char* const reason = shard.adopt(Mapped(file).octets(), none);
-  return reason == nullptr ? info.Env().Undefined() : fault(reason);
+  if (reason != nullptr) return fault(reason);
+  Cluster& cluster = *running_->cluster;
+  if (!cluster.stop.wait(cluster.rings.size(), kStopMs)) return fault("another shard could not take over");
+  shard.resume();
+  thaw();
+  return Napi::Number::New(info.Env(), now_ms());
 }
 
-// resume(): reads on, as if it had never stopped, or begins
+// resume(): reads on, as if it had never stopped
 Napi::Value ShardHost::resume(const Napi::CallbackInfo& info, Shard& shard) {
   running_->ahead.clear();
   shard.resume();

@@ -137,7 +137,7 @@ class Load {
     line.count("lost", phase.lost).count("mismatched", phase.mismatched).count("waiting", phase.waiting);
     line.real("messages_per_second", phase.messages() / phase.seconds()).real("edge_busy", cpu / 1e9 / phase.seconds());
     line.real("edge_cpu_us_per_message", phase.messages() > 0 ? cpu / 1e3 / phase.messages() : 0);
-    line.real("p50_us", us(0.5)).real("p99_us", us(0.99)).real("p999_us", us(0.999));
+    line.real("p50_us", us(0.5)).real("p99_us", us(0.99)).real("p999_us", us(0.999)).real("max_us", us(1));
   }
 
   void print_memory(JsonLine& line, const Memory& after) {

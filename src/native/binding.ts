@@ -328,8 +328,11 @@ export interface Shard extends ObjectPort {
   announce(channel: number): boolean | string;
   /** Stops, waits until all shards have stopped, and sends everything; a text: what failed. In either case it reads no more until `resume`. */
   handOver(channel: number): MovedFlows | string;
-  /** Takes over what `handOver` of another process sends; for one that has been started. It reads from `resume` on. A text: what failed. */
-  takeOver(channel: number): string | undefined;
+  /**
+   * Takes over what `handOver` of another process sends; for one that has been started. Returns when it began to read, which is as soon as all shards
+   * have taken over; a text: what failed, and none of them reads.
+   */
+  takeOver(channel: number): number | string;
   resume(): void;
   /** Another process has it all: lets go of what moved, and serves the rest without reading from listeners. */
   releaseFlows(): void;
@@ -340,6 +343,8 @@ export interface Shard extends ObjectPort {
 export interface MovedFlows {
   readonly over: number;
   readonly kept: number;
+  /** Milliseconds of the monotonic clock, the same for all processes. */
+  readonly stoppedAt: number;
 }
 
 /** The scanner: each reading writes numbers of layout.ts into the table and returns how many things it found, -1: malformed. See src/native/reader.ts. */

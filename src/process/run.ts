@@ -56,8 +56,7 @@ export async function succeed(config: Config, log: Log, predecessor: Predecessor
   const service = new Service(config, shardConfigs(config, identity, bequest), log, () => orders.end("the operator"));
   await service.prepare();
   predecessor.say({ kind: "ready", version: version() });
-  await service.takeOver(bequest);
-  predecessor.say({ kind: "taken" });
+  predecessor.say({ kind: "taken", since: await service.takeOver(bequest) });
   await service.stepIn(bequest, await predecessor.totals);
   const { upgrades: counts, pid: before } = bequest;
   service.mayBeReplaced(new Upgrade(service, { identity, counts, isSettled: false, onReplaced: (...by) => orders.replaced(...by) }));

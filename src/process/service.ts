@@ -149,10 +149,9 @@ export class Service implements Running {
     await this.#load();
   }
 
-  /** Takes the flows over; from now on this process reads. */
-  async takeOver({ channels }: Bequest): Promise<void> {
-    await this.pool.go(channels);
-    await this.pool.askAll({ kind: "resume" });
+  /** Takes the flows over and reads; returns since when. */
+  takeOver({ channels }: Bequest): Promise<number> {
+    return this.pool.go(channels);
   }
 
   /** And answers the operator. */

@@ -2,8 +2,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { CounterTotals } from "../shard/pool.js";
 
-/** From the child. `failed`: it ends, and says why. */
-export type FromSuccessor = { readonly kind: "ready"; readonly version: string } | { readonly kind: "taken" } | { readonly kind: "failed"; readonly why: string };
+/** From the child. `taken`: it reads, `since` when on the monotonic clock; `failed`: it ends, and says why. */
+export type FromSuccessor = { readonly kind: "ready"; readonly version: string } | { readonly kind: "taken"; readonly since: number } | { readonly kind: "failed"; readonly why: string };
 
 /** To the child. `totals`: at once when it has taken over. `yours`: the state folder; `standsIn`: its parent stays for its sake, and it ends with its parent. */
 export type ToSuccessor = { readonly kind: "totals"; readonly totals: CounterTotals } | { readonly kind: "yours"; readonly standsIn: boolean };
@@ -16,6 +16,7 @@ export class Successor {
   readonly ended: Promise<string>;
   readonly #child: ChildProcess;
   #version = "";
+  #since = 0;
   #why = "";
   #hear: (message: FromSuccessor) => void = () => undefined;
   readonly #heard: FromSuccessor[] = [];
@@ -50,9 +51,10 @@ export class Successor {
     await this.#says("ready", milliseconds, "it was not ready");
   }
 
-  /** Resolves when it has everything. */
-  async taken(milliseconds: number): Promise<void> {
+  /** Resolves when it has everything, with since when it reads. */
+  async taken(milliseconds: number): Promise<number> {
     await this.#says("taken", milliseconds, "it did not take over");
+    return this.#since;
   }
 
   /** Whether it lives for that long. */
@@ -91,6 +93,7 @@ export class Successor {
     const said = new Promise<void>((resolve) => {
       this.#hear = (message) => {
         if (message.kind === "ready") this.#version = message.version;
+        if (message.kind === "taken") this.#since = message.since;
         if (message.kind === kind) resolve();
       };
       this.#heard.forEach((message) => this.#hear(message));

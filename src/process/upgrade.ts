@@ -121,10 +121,9 @@ export class Upgrade {
       const channels = ours.slice(1);
       hasBegun = true;
       await this.#sendAhead(channels);
-      const stopped = performance.now();
       const moved = Promise.all(channels.map((channel, shard) => pool.ask(shard, { kind: "hand-over", channel })));
       await Promise.race([moved, successor.ended.then((how) => Promise.reject(new Error(how)))]);
-      await successor.taken(TAKEN_MS);
+      const since = await successor.taken(TAKEN_MS);
       await successor.tell({ kind: "totals", totals: pool.totals() });
       const now = performance.now();
       const sum = (of: "over" | "kept", all: Awaited<typeof moved>): number => all.reduce((total, one) => total + one[of], 0);
@@ -133,7 +132,7 @@ export class Upgrade {
         version: successor.version,
         flows: sum("over", await moved),
         kept: sum("kept", await moved),
-        stoppedMs: Math.round((now - stopped) * 100) / 100,
+        stoppedMs: Math.round((since - Math.min(...(await moved).map(({ stoppedAt }) => stoppedAt))) * 100) / 100,
         seconds: Math.round(now - begin) / 1_000,
       };
       return { successor, report };

@@ -39,14 +39,15 @@ export type ToShard =
   | { readonly kind: "pause"; readonly isPaused: boolean }
   /** The drain is called off. */
   | { readonly kind: "stay" }
-  /** All shards are ready: from now on it reads. With a channel it first takes over what another process sends there, and reads when asked to resume. */
+  /** All shards are ready: from now on it reads. With a channel it first takes over what another process sends there. */
   | { readonly kind: "go"; readonly channel: number | undefined }
   | { readonly kind: "close" };
 
 export type FromShard =
   /** Everything is loaded and open; it waits for its orders and for `go`. */
   | { readonly kind: "ready" }
-  | { readonly kind: "up" }
+  /** `since`: when it began to read, if it took over from another process (MovedFlows.stoppedAt). */
+  | { readonly kind: "up"; readonly since: number }
   | { readonly kind: "failed"; readonly why: string }
   | { readonly kind: "alerts"; readonly alerts: readonly Alert[] }
   /** For the history. */

@@ -152,13 +152,14 @@ export class ShardPool {
     await Promise.all(threads.map(({ ready }) => ready));
   }
 
-  /** Resolves when all shards read; with `channels`, one for each, when all have taken over what came there, and none reads yet. */
-  async go(channels: readonly number[] = []): Promise<void> {
+  /** Resolves when all shards read; with `channels`, one for each, when all have taken over what came there, with when the last one began to read. */
+  async go(channels: readonly number[] = []): Promise<number> {
     const threads = this.#seats.flatMap(({ thread }) => thread ?? []);
     threads.forEach((thread, shard) => this.#go(thread, channels[shard]));
-    await Promise.all(threads.map(({ up }) => up));
+    const since = await Promise.all(threads.map(({ up }) => up));
     for (const seat of this.#seats) seat.upAt = performance.now();
     this.#watch = setInterval(() => this.#look(), BEAT_MS);
+    return Math.max(...since);
   }
 
   setUpstreams(targets: readonly UpstreamTarget[], trusted: readonly TrustedNet[]): void {

@@ -13,10 +13,10 @@ const LOADING_MS = 30_000;
 /** Thus the collector copies 2 MB at most while messages wait, not 16; what stays alive is moved on all the sooner. */
 const YOUNG_MEGABYTES = 6;
 
-class Milestone {
-  resolve!: () => void;
+class Milestone<T = void> {
+  resolve!: (value: T) => void;
   reject!: (error: Error) => void;
-  readonly promise = new Promise<void>((resolve, reject) => {
+  readonly promise = new Promise<T>((resolve, reject) => {
     this.resolve = resolve;
     this.reject = reject;
   });
@@ -33,8 +33,8 @@ export interface ThreadEvents {
 export class ShardThread {
   /** Fulfilled when it waits for `go`; rejected with the reason when it ends before. */
   readonly ready: Promise<void>;
-  /** The same for when it reads. */
-  readonly up: Promise<void>;
+  /** The same for when it reads, with since when. */
+  readonly up: Promise<number>;
   readonly ended: Promise<void>;
   readonly #worker: Worker;
   readonly #heartbeat: Heartbeat;
@@ -52,12 +52,12 @@ export class ShardThread {
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
     });
     let reason = new Error(`shard ${shard} ended before it was up`);
-    const [ready, up, ended] = [new Milestone(), new Milestone(), new Milestone()];
+    const [ready, up, ended] = [new Milestone(), new Milestone<number>(), new Milestone()];
     this.ready = ready.promise;
     this.up = up.promise;
     this.ended = ended.promise;
     // The caller awaits only one of them.
-    for (const promise of [this.ready, this.up]) promise.catch(() => undefined);
+    for (const promise of [this.ready, this.up]) void promise.catch(() => undefined);
     const late = setTimeout(() => {
       reason = new Error(`shard ${shard} was not up within ${LOADING_MS / 1_000} s`);
       this.terminate();
@@ -70,7 +70,7 @@ export class ShardThread {
         case "up":
           this.#state = "up";
           clearTimeout(late);
-          return up.resolve();
+          return up.resolve(message.since);
         case "failed":
           reason = new Error(`shard ${shard}: ${message.why}`);
           return this.terminate();

@@ -215,8 +215,8 @@ function go(channel: number | undefined): void {
   // Numbers ask nothing of the event loop; hooks may.
   const errno = shard.start(onBatch, home !== undefined || stage === undefined ? decideSafely : undefined);
   if (errno !== undefined) return say({ kind: "failed", why: `its sockets cannot be watched: ${getSystemErrorName(-errno)}` });
-  const fault = channel === undefined ? undefined : shard.takeOver(channel);
-  if (fault !== undefined) return say({ kind: "failed", why: fault });
+  const since = channel === undefined ? 0 : shard.takeOver(channel);
+  if (typeof since === "string") return say({ kind: "failed", why: since });
   setInterval(() => Atomics.add(beats, 0, 1), BEAT_MS);
   setInterval(() => {
     const alerts = shard.alerts();
@@ -224,7 +224,7 @@ function go(channel: number | undefined): void {
     const news = shard.news();
     if (news.length > 0 || bindingNews.length > 0) say({ kind: "news", news, bindings: bindingNews.splice(0) });
   }, ALERT_INTERVAL_MS);
-  say({ kind: "up" });
+  say({ kind: "up", since });
 }
 
 /** Waits for the store's writes; then the thread ends, whatever timers are left. */

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { answerChallenge } from "../../src/phone/digest.js";
+import { readRunning } from "../../src/process/running-file.js";
 import { cast } from "../support/cast.js";
 import { DOMAIN, Home } from "../support/home.js";
 
@@ -41,7 +42,7 @@ test("DET-22 AU-17 fail2ban's filter matches password guessers, but not garbage,
   await expect.poll(() => caught(home.server.output)).toEqual([caller.at.replace(/:\d+$/, "").replace(/[[\]]/g, "")]);
 });
 
-test("SA-8 systemd is notified of readiness, status and stopping", async () => {
+test("SA-8 systemd is notified of readiness, status, another main process after an upgrade, and stopping", { timeout: 90_000 }, async () => {
   const path = join(mkdtempSync(join(tmpdir(), "sluice-notify-")), "notify");
   // Node has no Unix datagram sockets; every Debian has perl.
   const listener = spawn("perl", ["-MSocket", "-e", "$|=1;socket(S,AF_UNIX,SOCK_DGRAM,0);bind(S,sockaddr_un($ARGV[0]))or die;print qq(bound\\n);while(recv(S,$m,4096,0),1){print qq($m\\n)}", path]);
@@ -52,9 +53,15 @@ test("SA-8 systemd is notified of readiness, status and stopping", async () => {
     const { SUT } = await cast({ settings: { NOTIFY_SOCKET: path, WATCHDOG_USEC: "400000" } });
     await expect.poll(() => heard).toMatch(/READY=1\nSTATUS=\d+ flows, \d+ requests, 1 upstream targets/);
     await expect.poll(() => heard.match(/WATCHDOG=1/g)?.length ?? 0).toBeGreaterThan(1);
-    SUT.terminate();
-    await SUT.exited();
+    SUT.signal("SIGUSR2");
+    await expect.poll(() => heard, { timeout: 60_000 }).toMatch(/MAINPID=\d+/);
+    // Nobody stands in for it: systemd itself waits for the new one.
+    expect(await SUT.exited()).toBe(0);
+    const pid = Number(/MAINPID=(\d+)/.exec(heard)?.[1]);
+    expect(readRunning(SUT.stateDir)?.pid).toBe(pid);
+    process.kill(pid, "SIGTERM");
     await expect.poll(() => heard).toContain("STOPPING=1");
+    await SUT.stop();
   } finally {
     listener.kill();
   }
