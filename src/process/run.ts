@@ -77,6 +77,7 @@ async function run(service: Service, orders: Orders): Promise<void> {
     writeRunning(config.stateDir, service.adminUrl);
     const told = await orders.told;
     if (typeof told === "string") {
+      await service.callOffUpgrade();
       const { drainSeconds, drainRate } = service.config;
       log.info({ signal: told, seconds: drainSeconds, rate: drainRate }, "draining: new requests get 503, a second signal ends at once");
       // A drain that may be called off is not yet the end to systemd, whose patience would begin to count.

@@ -167,6 +167,10 @@ export class Service implements Running {
     this.#upgrade?.allow(isStoodFor);
   }
 
+  async callOffUpgrade(): Promise<void> {
+    await this.#upgrade?.callOff();
+  }
+
   /** Whether another process stays in the place of the first one. */
   get isStoodFor(): boolean {
     return this.#upgrade?.isStoodFor ?? false;

@@ -35,6 +35,7 @@ export class Upgrade {
   #isSettled: boolean;
   #isStoodFor = false;
   #isRunning = false;
+  #successor: Successor | undefined;
 
   constructor(service: Service, options: UpgradeOptions) {
     this.#service = service;
@@ -60,6 +61,14 @@ export class Upgrade {
 
   get isStoodFor(): boolean {
     return this.#isStoodFor;
+  }
+
+  /** This process is told to end: whoever was to replace it ends first. */
+  async callOff(): Promise<void> {
+    const successor = this.#successor;
+    if (!this.#isRunning || successor === undefined) return;
+    await successor.kill();
+    await this.#service.pool.askAll({ kind: "resume" });
   }
 
   /** The other process died after it had taken over. */
@@ -113,7 +122,7 @@ export class Upgrade {
     let successor: Successor | undefined;
     let hasBegun = false;
     try {
-      successor = new Successor(theirs[0] ?? -1);
+      successor = this.#successor = new Successor(theirs[0] ?? -1);
       this.#leave(ours[0] ?? -1, theirs.slice(1));
       // Only the other process must hold these ends, or its death would go unnoticed.
       theirs.splice(0).forEach(closeSync);

@@ -159,3 +159,12 @@ test("signals reach the process that took over, and the first process ends with 
   expect(await SUT.exited()).toBe(0);
   expect(() => process.kill(pid, 0)).toThrow();
 });
+
+test("a process that is told to end in the middle of an upgrade takes the new one with it", LIMIT, async () => {
+  const { SUT } = await cast({ own: true });
+  SUT.signal("SIGUSR2");
+  await expect.poll(() => SUT.output).toContain("upgrade: starting");
+  SUT.terminate();
+  expect(await SUT.exited()).toBe(0);
+  expect(SUT.output).toMatch(/SIGKILL ended it[^\n]*the upgrade failed/);
+});
