@@ -14,7 +14,7 @@ uint32_t crc_of(const ImageHead& head, Text rest) noexcept {
 }  // namespace
 
 void wipe(std::vector<char>& image) noexcept {
-  explicit_bzero(image.data(), image.size());
+  if (!image.empty()) explicit_bzero(image.data(), image.size());
   image.clear();
 }
 
