@@ -60,7 +60,7 @@ const std::vector<Attack>& attacks() {
       {"all of 2^14 octets", "16384 y| | ok", "16384 y| | ok", [](Forger& f) { return Wires{f.data(std::string(16384, 'y'))}; }},
       {"TLS 1.0 in the head", kMac, nullptr, [](Forger& f) { auto r = f.data("abc"); r[2] = 1; return Wires{r}; },
        "| alert 2/50| failed"},  // RFC 8446 5.1: the version there must be ignored, but the tag protects it
-      {"TLS 1.0 in the head of TLS 1.2", kMac, "| alert 2/70| failed", [](Forger& f) { auto r = f.data("abc"); r[f.state.version == kTls13 ? 6 : 2] = 1; return Wires{r}; }},
+      {"TLS 1.1 in the head of TLS 1.2, a bit of the body of TLS 1.3", kMac, "| alert 2/70| failed", [](Forger& f) { return Wires{flipped(f.data("abc"), f.state.version == kTls13 ? 6 : 2)}; }},
       {"HTTP in clear", "", "", [](Forger&) { return Wires{"GET / HTTP/1.0\r\n\r\n"}; }},
       {"an alert in clear", kUnexpected, kMac, [](Forger&) { return Wires{in_clear(21, "\2\x28")}; }, nullptr, kInternal},
       {"ChangeCipherSpec in clear", kUnexpected, kMac, [](Forger&) { return Wires{in_clear(20, "\1")}; }, nullptr, kInternal},
