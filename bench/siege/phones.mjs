@@ -89,8 +89,8 @@ process.send(state);
 let running = true;
 process.on("message", ({ end, afresh }) => {
   if (end) running = false;
-  // Another attack begins: measure only its effect.
-  if (afresh) Object.assign(state, { done: 0, lost: 0, wrong: 0, firstWrong: [], breaches: [], late: [] });
+  // Another attack begins: measure only its effect. `afresh` is its number.
+  if (afresh) Object.assign(state, { scene: afresh, done: 0, lost: 0, wrong: 0, firstWrong: [], breaches: [], late: [] });
 });
 process.on("disconnect", () => process.exit(0));
 setInterval(() => process.connected && process.send(state), 500);

@@ -111,6 +111,14 @@ Napi::Value cluster_sockets(const Napi::CallbackInfo& info) {
   return result;
 }
 
+Napi::Value warm_cluster(const Napi::CallbackInfo& info) {
+  if (const auto cluster = find_cluster(info[0].ToNumber().Uint32Value())) {
+    std::vector<char> image;
+    cluster->flows.write_image(image);
+  }
+  return info.Env().Undefined();
+}
+
 Napi::Value listen_tcp(const Napi::CallbackInfo& info) {
   const auto result = [&](int value) { return Napi::Number::New(info.Env(), value); };
   Address address;

@@ -140,6 +140,30 @@ TEST("answers that are late, or missing, make the window smaller") {
   CHECK_EQ(silent.sent.size(), 32u);
 }
 
+TEST("what an upstream never answers, while it answers others in time, takes no room from them and makes the window no smaller") {
+  Storm storm;
+  for (uint64_t stranger = 0; stranger < 60; ++stranger) storm.ask(5000 + stranger);
+  storm.pass(100 * kMs);
+  storm.ask(1);
+  storm.now += kMs;
+  storm.answer(1);
+  storm.pass(5 * kSecond);
+  CHECK_EQ(storm.count(Counter::registers_unanswered), 60);
+  CHECK(storm.count(Counter::register_window) >= 64);
+  // The same once more, and late answers to them change nothing either.
+  for (uint64_t stranger = 0; stranger < 60; ++stranger) storm.ask(6000 + stranger);
+  storm.now += kMs;
+  storm.ask(2);
+  storm.now += kMs;
+  storm.answer(2);
+  storm.pass(900 * kMs);
+  for (uint64_t stranger = 0; stranger < 60; ++stranger) storm.answer(6000 + stranger);
+  storm.sent.clear();
+  for (uint64_t phone = 0; phone < 60; ++phone) storm.ask(7000 + phone);
+  CHECK_EQ(storm.sent.size(), 60u);
+  CHECK_EQ(storm.count(Counter::registers_waiting), 0);
+}
+
 TEST("phones beyond four seconds of work are told when to come back, spread over the backlog, and one that comes too early is told the same") {
   Storm storm;
   fill(storm);

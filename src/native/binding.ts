@@ -435,6 +435,8 @@ export interface Binding extends Reader {
   createCluster(shards: number, ringOctets: number, listeners: readonly ShardListener[], seed: Uint8Array, sockets?: readonly (readonly number[])[]): number | { readonly errno: number; readonly shard: number; readonly listener: number };
   /** The listening sockets of each shard. */
   clusterSockets(cluster: number): readonly (readonly number[])[];
+  /** Reads what the shards know jointly, so that the kernel need not find its pages when all of them stand still. */
+  warmCluster(cluster: number): void;
   /** Two ends of a channel for descriptors between processes (unix(7), SEQPACKET), or an errno. */
   socketPair(): readonly [number, number] | number;
   /** An errno; 0: sent. The descriptors stay open here too. */

@@ -16,6 +16,8 @@ import { Successor } from "./successor.js";
 const READY_MS = 60_000;
 /** With all shards stopped. */
 const TAKEN_MS = 3_000;
+/** From the end of its sockets to the news of its end. */
+const DEATH_MS = 50;
 /** Descriptors that both processes need beside the flows. */
 const SPARE_DESCRIPTORS = 100;
 
@@ -116,7 +118,7 @@ export class Upgrade {
   }
 
   async #replace(): Promise<{ readonly successor: Successor; readonly report: UpgradeReport }> {
-    const { pool } = this.#service;
+    const { pool, cluster } = this.#service;
     const begin = performance.now();
     const [ours, theirs] = pairs(pool.size + 1);
     let successor: Successor | undefined;
@@ -129,6 +131,7 @@ export class Upgrade {
       await successor.ready(READY_MS);
       const channels = ours.slice(1);
       hasBegun = true;
+      binding.warmCluster(cluster);
       await this.#sendAhead(channels);
       const moved = Promise.all(channels.map((channel, shard) => pool.ask(shard, { kind: "hand-over", channel })));
       await Promise.race([moved, successor.ended.then((how) => Promise.reject(new Error(how)))]);
@@ -146,9 +149,11 @@ export class Upgrade {
       };
       return { successor, report };
     } catch (error) {
+      // A channel to a process that has ended breaks: how it ended says more.
+      const how = successor === undefined || (await successor.isSteady(DEATH_MS)) ? undefined : await successor.ended;
       await successor?.kill();
       if (hasBegun) await pool.askAll({ kind: "resume" });
-      throw error;
+      throw how === undefined ? error : new Error(how);
     } finally {
       for (const end of [...ours, ...theirs]) closeSync(end);
     }

@@ -47,6 +47,8 @@ const KINDS = [
 ];
 
 interface Good {
+  /** Which attack it is about. */
+  readonly scene: number;
   readonly done: number;
   readonly lost: number;
   readonly wrong: number;
@@ -59,9 +61,10 @@ let admin: Admin;
 let setting: Readonly<Record<string, unknown>>;
 let phones: ChildProcess;
 let attackers: ChildProcess;
+let scene = 0;
 /** How many times each attack was sent since the attackers began with it. */
 let sent: Readonly<Record<string, number>> = {};
-let good: Good = { done: 0, lost: 0, wrong: 0, firstWrong: [], registered: 0 };
+let good: Good = { scene: 0, done: 0, lost: 0, wrong: 0, firstWrong: [], registered: 0 };
 
 function begin(file: "phones" | "attackers", extra: object = {}): ChildProcess {
   const path = fileURLToPath(new URL(`../../bench/siege/${file}.mjs`, import.meta.url));
@@ -110,14 +113,14 @@ afterAll(async () => {
 
 /** Attacks until so many were sent, and so many good requests answered or lost meanwhile. */
 async function attack(kinds: string, attacks: number, requests: number): Promise<void> {
-  const isNew = (state: Good): boolean => state.done + state.lost + state.wrong < requests;
+  scene += 1;
   sent = {};
-  phones.send({ afresh: true });
-  await vi.waitUntil(() => isNew(good), { timeout: PATIENCE });
+  phones.send({ afresh: scene });
   attackers.send({ attacks: kinds, pace: PACE });
   // The last report on the attack before may come after this.
   const count = (): number => sent[kinds] ?? (kinds === "all" ? Object.values(sent).reduce((sum, each) => sum + each, 0) : 0);
-  await vi.waitUntil(() => count() >= attacks && !isNew(good), { timeout: 3 * PATIENCE });
+  const meanwhile = (): number => (good.scene === scene ? good.done + good.lost + good.wrong : 0);
+  await vi.waitUntil(() => count() >= attacks && meanwhile() >= requests, { timeout: 3 * PATIENCE });
   expect(good).toMatchObject({ lost: 0, wrong: 0, firstWrong: [] });
   expect(server.isRunning).toBe(true);
 }

@@ -10,6 +10,8 @@ namespace {
 constexpr uint64_t kStormSecond = UpstreamWindow::kSecond;
 // An upstream that has not answered in 8 T1 has lost the request, or is not going to answer in time.
 constexpr uint64_t kUpstreamSilent = 4 * kStormSecond;
+constexpr uint64_t kUpstreamLate = kStormSecond;
+constexpr uint32_t kMostLooks = 4'096;  // a tick
 // A phone gives up after 64 T1 (RFC 3261 17.1.2.2), and needs time for the answer.
 constexpr uint64_t kLongestWait = 20 * kStormSecond;
 constexpr uint64_t kCalmAfter = 5 * kStormSecond;
@@ -198,13 +200,19 @@ uint32_t Admission::ahead_of(const Lane& lane, Rank rank) noexcept {
   return count;
 }
 
+// One that was overtaken takes no room from others any more.
 void Admission::give_up_silent(uint64_t now) noexcept {
-  while (asked_.head != 0 && now - entries_[asked_.head].sent > kUpstreamSilent) {
-    const uint32_t index = asked_.head;
+  uint32_t next = asked_.head;
+  for (uint32_t looked = 0; next != 0 && looked < kMostLooks; ++looked) {
+    const uint32_t index = next;
     const Entry& entry = entries_[index];
+    next = entry.next;
+    const uint64_t silent = now - entry.sent;
+    if (silent <= kUpstreamLate) return;
     UpstreamWindow& window = lanes_[static_cast<size_t>(entry.target)].window;
+    if (silent <= kUpstreamSilent && !window.has_overtaken(entry.sent)) continue;
     if (entry.state == State::asked) {
-      window.missed(now);
+      window.missed(entry.sent, now);
       counters_.add(Counter::registers_unanswered);
     } else {
       window.taken_back();

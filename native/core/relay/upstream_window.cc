@@ -56,7 +56,12 @@ void UpstreamWindow::answered(uint64_t took, bool refused, uint64_t now) noexcep
   }
   ++done_;
   learn(took, crowded);
-  if (took > std::max(kLate, 5 * least_)) return shrink(kWhenLate, took, now);
+  const uint64_t sent = now - took;
+  if (took > std::max(kLate, 5 * least_)) {
+    if (!has_overtaken(sent)) shrink(kWhenLate, kLeastWindow, took, now);
+    return;
+  }
+  newest_ = std::max(newest_, sent);
   if (!crowded) return;
   // Whoever takes longer may have other reasons than us, so the window never stands still.
   const bool in_time = took <= std::max(kInTime, 2 * least_);
@@ -74,19 +79,19 @@ void UpstreamWindow::learn(uint64_t took, bool crowded) noexcept {
   if (alone && (least_now_ == 0 || took < least_now_)) least_now_ = took;
 }
 
-void UpstreamWindow::missed(uint64_t now) noexcept {
+void UpstreamWindow::missed(uint64_t sent, uint64_t now) noexcept {
   taken_back();
-  shrink(kWhenMissed, kSecond, now);
+  if (!has_overtaken(sent)) shrink(kWhenMissed, kSmallWindow, kSecond, now);
 }
 
 // Once for all that were under way at a time.
-void UpstreamWindow::shrink(double by, uint64_t pause, uint64_t now) noexcept {
+void UpstreamWindow::shrink(double by, double least, uint64_t pause, uint64_t now) noexcept {
   is_new_ = false;
   if (shrunk_ != 0 && now - shrunk_ < pause) return;
   shrunk_ = now;
   // It has lately done so much; when that does not come back, the mark sinks with it.
   const double proven = std::max(best_, best_before_) * kInTime / kSecond;
-  window_ = std::max({window_ * by, std::min(window_, proven), kLeastWindow});
+  window_ = std::max({window_ * by, std::min(window_, proven), std::min(window_, least)});
 }
 
 void UpstreamWindow::tick(bool wanted, uint64_t now) noexcept {

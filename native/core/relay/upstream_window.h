@@ -1,5 +1,6 @@
 // How many REGISTERs an upstream gets at a time, judged by its own answers (AIMD): the window grows while they come in time, stays while
-// they take longer, shrinks when they are late or missing. An upstream that answers 503 also gets no more in a second than it has just done.
+// they take longer, shrinks when they are late or missing. One that was overtaken, because the upstream has answered a later one in time, says
+// nothing of the upstream: strangers can send what it drops. An upstream that answers 503 also gets no more in a second than it has just done.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +16,10 @@ class UpstreamWindow {
   bool has_room(uint64_t now) noexcept;
   void sent() noexcept;
   void answered(uint64_t took, bool refused, uint64_t now) noexcept;
-  // It has not answered one for long.
-  void missed(uint64_t now) noexcept;
+  // It has not answered this one for long.
+  void missed(uint64_t sent, uint64_t now) noexcept;
+  // Whether one that was sent later has been answered in time.
+  bool has_overtaken(uint64_t sent) const noexcept { return sent < newest_; }
   // One that was sent in its name went elsewhere, or nowhere.
   void taken_back() noexcept {
     if (in_flight_ > 0) --in_flight_;
@@ -37,13 +40,14 @@ class UpstreamWindow {
   bool is_crowded() const noexcept { return in_flight_ * 2 >= window_; }
   bool is_refusing() const noexcept;
   void learn(uint64_t took, bool crowded) noexcept;
-  void shrink(double by, uint64_t pause, uint64_t now) noexcept;
+  void shrink(double by, double least, uint64_t pause, uint64_t now) noexcept;
   void close_interval(bool wanted, uint64_t now) noexcept;
 
   double window_ = 64;
   uint32_t in_flight_ = 0;
   bool is_new_ = true;       // it has always been in time: the window doubles, as in TCP's slow start
   uint64_t shrunk_ = 0;
+  uint64_t newest_ = 0;      // when the newest was sent of those answered in time
   uint64_t least_ = 0;       // the shortest time in which it answers; 0: unknown
   uint64_t least_now_ = 0;   // the same of this period, of answers that had not to queue
   uint64_t period_ = 0;      // when it began
