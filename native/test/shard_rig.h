@@ -56,8 +56,11 @@ class Peer {
   static Peer bound(int type, uint16_t port = 0) {
     const int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
     const int on = 1, room = 4 << 20;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    // Not for any port: the kernel might then choose one that a shard has, and the peer would talk to itself.
+    if (port != 0) {
+      setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+      setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    }
     if (type == SOCK_DGRAM && setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) != 0) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
     sockaddr_in at = loopback(port);
     CHECK(bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0);
