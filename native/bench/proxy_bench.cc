@@ -3,7 +3,6 @@
 // `proxy_bench [invite|message [ROUNDS [WINDOW]]]`: WINDOW requests wait in the socket when the shard's turn begins.
 //
 // As relay_bench it counts instructions under callgrind, and prints the CPU time of the shard's turns otherwise.
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <cstdio>
@@ -14,9 +13,7 @@
 
 #include "core/base/now_ns.h"
 #include "core/home/binding_store.h"
-#include "core/shard/shard.h"
-#include "core/transport/listener_sockets.h"
-#include "lib/loopback.h"
+#include "lib/bench_shard.h"
 
 namespace {
 
@@ -32,28 +29,17 @@ class Nobody final : public BindingSink {
 
 class Bench {
  public:
-  Bench(bool invites, uint32_t window, const std::string& folder) : invites_(invites), window_(window), ring_(1 << 16) {
+  Bench(bool invites, uint32_t window, const std::string& folder) : invites_(invites), window_(window) {
     caller_ = bound_socket(SOCK_DGRAM, caller_port_);
     phones_ = bound_socket(SOCK_DGRAM, phones_port_);
     const int room = 4 << 20;
     for (const int socket : {caller_, phones_}) setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
-    EdgeConfig config;
-    config.home = true;
     const uint16_t port = free_port(SOCK_DGRAM);
-    config.listeners = {listener(Transport::udp, Facing::both, port)};
-    config.aliases = {config.listeners[0].bound};
-    TrustedNet edges;
-    edges.base = address_of(0);
-    config.trusted = {edges};
-    config.boot = 7;
+    EdgeConfig config = home_config(port);
     // What is remembered of a call takes its place for half a minute, as in bench/registrar.mjs.
     config.limits.max_pending = 1'000'000;
     config.limits.reservations.requests = config.limits.reservations.requests_per_source = 1'000'000;
-    ListenerSockets::Failed failed;
-    if (sockets_.open({{Transport::udp, config.listeners[0].bound}}, 1, &failed) != 0) die("listen");
-    const int wake = eventfd(0, EFD_NONBLOCK);
-    shard_ = std::make_unique<Shard>(config, KeyRing(), records_, verdicts_, counters_, std::vector<Ring*>{&ring_}, std::vector<int>{wake}, sockets_.of(0), commons_);
-    if (shard_->open() != 0) die("open");
+    shard_.open(config);
     std::shared_ptr<BindingStore> store = BindingStore::open(folder, {kUsers * 4, kUsers * 4'096}, 1).store;
     if (store == nullptr) die("store");
     for (uint32_t user = 0; user < kUsers; ++user) add(*store, user);
@@ -81,8 +67,8 @@ class Bench {
     drain(phones_);
   }
 
-  double spent() const { return spent_; }
-  void forget() { spent_ = 0; }
+  double spent() const { return shard_.spent(); }
+  void forget() { shard_.forget(); }
   uint32_t wrong() const { return wrong_; }
 
  private:
@@ -179,36 +165,24 @@ class Bench {
   void decide(unsigned count) {
     for (unsigned i = 0; i < count; ++i) {
       const auto state = static_cast<RequestState>(rows_[i * k_request_fields + kRequest_state]);
-      const bool is_answer = records_[i * k_record_fields + kRecord_is_response] != 0;
+      const bool is_answer = shard_.record(i)[kRecord_is_response] != 0;
       if (!is_answer && state != RequestState::open && state != RequestState::own) ++wrong_;
-      verdicts_[i * k_verdict_fields + kVerdict_action] = static_cast<int32_t>(Action::proxy);
+      shard_.verdict(i)[kVerdict_action] = static_cast<int32_t>(Action::proxy);
     }
   }
 
   [[gnu::noinline]] void turn() {
-    const double start = cpu_ns();
-    while (const unsigned count = shard_->collect()) {
-      decide(count);
-      shard_->execute();
-    }
-    spent_ += cpu_ns() - start;
+    shard_.turn([this](unsigned count) { decide(count); });
   }
 
   bool invites_;
   uint32_t window_;
   uint16_t caller_port_ = 0, phones_port_ = 0;
   RecentSet silences_;
-  Ring ring_;
-  int32_t records_[k_batch_size * k_record_fields] = {};
-  int32_t verdicts_[k_batch_size * k_verdict_fields] = {};
   int32_t rows_[k_batch_size * k_request_fields] = {};
-  int64_t counters_[static_cast<size_t>(Counter::count_)] = {};
-  ListenerSockets sockets_;
-  FlowCommons commons_{SipKey{5, 6}};
-  std::unique_ptr<Shard> shard_;
+  BenchShard shard_;
   int caller_ = -1, phones_ = -1;
   uint32_t next_ = 0;
-  double spent_ = 0;
   uint32_t wrong_ = 0;
 };
 

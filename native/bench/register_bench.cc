@@ -4,7 +4,6 @@
 //
 // As relay_bench it counts instructions under callgrind, and prints the CPU time of the shard's turns otherwise. Temporary GRUUs are not
 // encrypted here, because the core has no cipher.
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <cstdio>
@@ -16,9 +15,7 @@
 #include "core/base/wall_ms.h"
 #include "core/crypto/md5.h"
 #include "core/home/binding_store.h"
-#include "core/shard/shard.h"
-#include "core/transport/listener_sockets.h"
-#include "lib/loopback.h"
+#include "lib/bench_shard.h"
 #include "lib/template_text.h"
 
 namespace {
@@ -70,25 +67,13 @@ TemplateText make_register(uint32_t reg_id, uint16_t edge) {
 
 class Bench {
  public:
-  Bench(uint32_t window, Asks asks, const std::string& folder) : window_(window), asks_(asks), ring_(1 << 16) {
+  Bench(uint32_t window, Asks asks, const std::string& folder) : window_(window), asks_(asks) {
     uint16_t edge_port = 0;
     edge_ = bound_socket(SOCK_DGRAM, edge_port);
     const int room = 4 << 20;
     setsockopt(edge_, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
-    EdgeConfig config;
-    config.home = true;
     const uint16_t port = free_port(SOCK_DGRAM);
-    config.listeners = {listener(Transport::udp, Facing::both, port)};
-    config.aliases = {config.listeners[0].bound};
-    TrustedNet edges;
-    edges.base = address_of(0);
-    config.trusted = {edges};
-    config.boot = 7;
-    ListenerSockets::Failed failed;
-    if (sockets_.open({{Transport::udp, config.listeners[0].bound}}, 1, &failed) != 0) die("listen");
-    const int wake = eventfd(0, EFD_NONBLOCK);
-    shard_ = std::make_unique<Shard>(config, KeyRing(), records_, verdicts_, counters_, std::vector<Ring*>{&ring_}, std::vector<int>{wake}, sockets_.of(0), commons_);
-    if (shard_->open() != 0) die("open");
+    shard_.open(home_config(port));
     std::shared_ptr<BindingStore> store = BindingStore::open(folder, {kUsers * 4, kUsers * 4'096}, 1).store;
     if (store == nullptr) die("store");
     shard_->registering().open(std::move(store), 0, std::make_unique<Clear>(), rows_);
@@ -120,8 +105,8 @@ class Bench {
     }
   }
 
-  double spent() const { return spent_; }
-  void forget() { spent_ = 0; }
+  double spent() const { return shard_.spent(); }
+  void forget() { shard_.forget(); }
   const std::string& bad() const { return bad_; }
 
  private:
@@ -162,7 +147,7 @@ class Bench {
 
   void decide(unsigned count) {
     for (unsigned i = 0; i < count; ++i) {
-      int32_t* const verdict = verdicts_ + i * k_verdict_fields;
+      int32_t* const verdict = shard_.verdict(i);
       const int32_t* const row = rows_ + i * k_register_fields;
       const auto state = static_cast<RegisterState>(row[kRegister_state]);
       if (state != RegisterState::open && state != RegisterState::answered) die("not a REGISTER by numbers");
@@ -174,12 +159,7 @@ class Bench {
   }
 
   [[gnu::noinline]] void turn() {
-    const double start = cpu_ns();
-    while (const unsigned count = shard_->collect()) {
-      decide(count);
-      shard_->execute();
-    }
-    spent_ += cpu_ns() - start;
+    shard_.turn([this](unsigned count) { decide(count); });
   }
 
   struct User {
@@ -193,18 +173,11 @@ class Bench {
   NonceTable nonces_{seed_, wall_ms()};
   LoginGuard guard_{SipKey{7, 8}};
   std::vector<User> users_;
-  Ring ring_;
-  int32_t records_[k_batch_size * k_record_fields] = {};
-  int32_t verdicts_[k_batch_size * k_verdict_fields] = {};
   int32_t rows_[k_batch_size * k_register_fields] = {};
-  int64_t counters_[static_cast<size_t>(Counter::count_)] = {};
-  ListenerSockets sockets_;
-  FlowCommons commons_{SipKey{5, 6}};
-  std::unique_ptr<Shard> shard_;
+  BenchShard shard_;
   TemplateText requests_[kFlows];
   int edge_ = -1;
   uint32_t next_ = 0;
-  double spent_ = 0;
   std::string bad_;
 };
 

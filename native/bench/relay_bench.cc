@@ -5,7 +5,6 @@
 // operator are told; `message`: no REGISTER but a MESSAGE; `jitter`: each 200 grants another time, as registrars do that spread their phones.
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -15,9 +14,7 @@
 #include <memory>
 #include <string>
 
-#include "core/shard/shard.h"
-#include "core/transport/listener_sockets.h"
-#include "lib/loopback.h"
+#include "lib/bench_shard.h"
 #include "lib/message.h"
 #include "lib/requests.h"
 #include "lib/response.h"
@@ -33,7 +30,7 @@ constexpr uint8_t kKey[32] = {1, 2, 3, 4, 5, 6, 7, 8};
 
 class Bench {
  public:
-  Bench(bool tcp, bool notes, bool registers, bool jitter) : tcp_(tcp), registers_(registers), jitter_(jitter), type_(tcp ? SOCK_STREAM : SOCK_DGRAM), ring_(1 << 16) {
+  Bench(bool tcp, bool notes, bool registers, bool jitter) : tcp_(tcp), registers_(registers), jitter_(jitter), type_(tcp ? SOCK_STREAM : SOCK_DGRAM) {
     const Transport transport = tcp ? Transport::tcp : Transport::udp;
     uint16_t core_port = 0;
     core_ = bound_socket(type_, core_port);
@@ -46,13 +43,7 @@ class Bench {
     config.notes = notes;
     KeyRing keys;
     keys.add(1, kKey, sizeof kKey);
-    const int wake = eventfd(0, EFD_NONBLOCK);
-    std::vector<ListenerSockets::Place> places;
-    for (const Listener& ours : config.listeners) places.push_back({ours.transport, ours.bound});
-    ListenerSockets::Failed failed;
-    if (sockets_.open(places, 1, &failed) != 0) die("listen");
-    shard_ = std::make_unique<Shard>(config, keys, records_, verdicts_, counters_, std::vector<Ring*>{&ring_}, std::vector<int>{wake}, sockets_.of(0), commons_);
-    if (shard_->open() != 0) die("open");
+    shard_.open(config, keys);
     UpstreamSet upstreams;
     Upstream core;
     core.address = address_of(core_port);
@@ -93,8 +84,8 @@ class Bench {
     }
   }
 
-  double spent() const { return spent_; }
-  void forget() { spent_ = 0; }
+  double spent() const { return shard_.spent(); }
+  void forget() { shard_.forget(); }
 
  private:
   void answer_all() {
@@ -126,8 +117,8 @@ class Bench {
   // The policy: the same verdict for every message here.
   void decide(unsigned count) {
     for (unsigned i = 0; i < count; ++i) {
-      int32_t* verdict = verdicts_ + i * k_verdict_fields;
-      const bool response = records_[i * k_record_fields + kRecord_is_response] != 0;
+      int32_t* verdict = shard_.verdict(i);
+      const bool response = shard_.record(i)[kRecord_is_response] != 0;
       verdict[kVerdict_action] = static_cast<int32_t>(response ? Action::relay_response : Action::relay_upstream);
       verdict[kVerdict_target] = -1;
       const uint32_t edits = response ? kEdit_mark_outbound : kEdit_path | kEdit_path_ob | kEdit_mark_outbound;
@@ -136,31 +127,19 @@ class Bench {
   }
 
   [[gnu::noinline]] void turn() {
-    const double start = cpu_ns();
-    while (const unsigned count = shard_->collect()) {
-      decide(count);
-      shard_->execute();
-    }
-    spent_ += cpu_ns() - start;
+    shard_.turn([this](unsigned count) { decide(count); });
   }
 
   bool tcp_;
   bool registers_;
   bool jitter_;
   int type_;
-  Ring ring_;
-  int32_t records_[k_batch_size * k_record_fields] = {};
-  int32_t verdicts_[k_batch_size * k_verdict_fields] = {};
-  int64_t counters_[static_cast<size_t>(Counter::count_)] = {};
-  ListenerSockets sockets_;
-  FlowCommons commons_{SipKey{5, 6}};
-  std::unique_ptr<Shard> shard_;
+  BenchShard shard_;
   bench::TemplateText request_;
   int core_ = -1;
   int connection_ = -1;
   int clients_[kClients];
   uint32_t seq_ = 1;
-  double spent_ = 0;
   char buffer_[1 << 17];
 };
 
