@@ -2,6 +2,7 @@
 import { constants, accessSync, existsSync, readFileSync } from "node:fs";
 import { promises as dns } from "node:dns";
 import { getSystemErrorName } from "node:util";
+import { descriptorLimits } from "../base/descriptor-limits.js";
 import type { Config } from "../config/config.js";
 import { keyFileOf } from "../config/key-file.js";
 import { showHostPort } from "../config/host-port.js";
@@ -93,7 +94,7 @@ function ports(config: Config, check: (transport: Transport, host: string, port:
 }
 
 function descriptors({ maxFlows }: Config): readonly Check[] {
-  const limit = Number(/^Max open files\s+\d+\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1] ?? Infinity);
+  const { hard: limit } = descriptorLimits();
   const enough = maxFlows + SPARE_DESCRIPTORS <= limit;
   return [{ name: "descriptors", result: enough ? "ok" : "warn", detail: `${limit} may be open, SLUICE_MAX_FLOWS is ${maxFlows}${enough ? "" : ": raise LimitNOFILE (ulimit -n)"}` }];
 }

@@ -1,4 +1,5 @@
 /** Writes lines to the history in the background: a bounded queue, one write at a time, and while the disk refuses, another try every second. */
+import { within } from "../base/within.js";
 import type { Log } from "../observe/log.js";
 import { type Place, type Segments, wholeLines } from "./segments.js";
 
@@ -91,9 +92,7 @@ export class Journal {
     clearTimeout(this.#again);
     this.#again = undefined;
     this.#start();
-    let late: NodeJS.Timeout | undefined;
-    await Promise.race([this.#writing, new Promise((resolve) => (late = setTimeout(resolve, LAST_MS)))]);
-    clearTimeout(late);
+    await within(this.#writing ?? Promise.resolve(), LAST_MS);
     clearTimeout(this.#again);
     if (this.#octetsWaiting === 0) await this.segments.close();
   }

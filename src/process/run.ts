@@ -1,6 +1,7 @@
 /** Runs the process from configuration to its end, which a signal or the operator brings. */
-import { readFileSync } from "node:fs";
+import { sayDrain } from "../admin/drain-view.js";
 import type { UpgradeReport } from "../admin/running.js";
+import { descriptorLimits } from "../base/descriptor-limits.js";
 import { version } from "../base/version.js";
 import type { Config } from "../config/config.js";
 import { Counter } from "../native/layout.js";
@@ -8,7 +9,6 @@ import { showShardListener } from "../native/listener-of.js";
 import { binding } from "../native/load.js";
 import type { Log } from "../observe/log.js";
 import { bannerOf } from "./banner.js";
-import { sayDrain } from "../admin/drain-view.js";
 import { checkHeir } from "./bequest.js";
 import type { Predecessor } from "./predecessor.js";
 import { keepPrivate } from "./private-state.js";
@@ -207,7 +207,7 @@ function listenersOf({ listeners, config }: Service): readonly string[] {
 
 /** Node raises the soft limit to the hard one, so this is all there is. */
 function warnOfDescriptors({ maxFlows }: Config, log: Log): void {
-  const limit = Number(/^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1] ?? Infinity);
+  const { soft: limit } = descriptorLimits();
   if (maxFlows + SPARE_DESCRIPTORS > limit) {
     log.warn({ limit, maxFlows }, "SLUICE_MAX_FLOWS exceeds the file descriptors that this process may open: raise the limit (ulimit -n, LimitNOFILE) or further connections will fail");
   }

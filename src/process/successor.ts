@@ -1,5 +1,6 @@
 /** The process that is to replace this one, as this one sees it: a child started from what is on disk now. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { within } from "../base/within.js";
 import type { CounterTotals } from "../shard/pool.js";
 
 /** From the child. `taken`: it reads, `since` when on the monotonic clock; `failed`: it ends, and says why. */
@@ -57,13 +58,14 @@ export class Successor {
     return this.#since;
   }
 
+  /** What this resolves to; rejects with how it ended if that comes first. */
+  unlessItEnds<T>(work: Promise<T>): Promise<T> {
+    return Promise.race([work, this.ended.then((how) => Promise.reject(new Error(how)))]);
+  }
+
   /** Whether it lives for that long. */
   async isSteady(milliseconds: number): Promise<boolean> {
-    let timer: NodeJS.Timeout | undefined;
-    const steady = new Promise<true>((resolve) => (timer = setTimeout(() => resolve(true), milliseconds)));
-    const isSteady = await Promise.race([this.ended.then(() => false), steady]);
-    clearTimeout(timer);
-    return isSteady;
+    return !(await within(this.ended, milliseconds));
   }
 
   signal(name: NodeJS.Signals): void {
@@ -88,8 +90,6 @@ export class Successor {
   }
 
   async #says(kind: FromSuccessor["kind"], milliseconds: number, late: string): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(new Error(`${late} within ${milliseconds / 1_000} s`)), milliseconds)));
     const said = new Promise<void>((resolve) => {
       this.#hear = (message) => {
         if (message.kind === "ready") this.#version = message.version;
@@ -98,10 +98,6 @@ export class Successor {
       };
       this.#heard.forEach((message) => this.#hear(message));
     });
-    try {
-      await Promise.race([said, limit, this.ended.then((how) => Promise.reject(new Error(how)))]);
-    } finally {
-      clearTimeout(timer);
-    }
+    if (!(await within(this.unlessItEnds(said), milliseconds))) throw new Error(`${late} within ${milliseconds / 1_000} s`);
   }
 }

@@ -2,10 +2,11 @@
  * Another process takes over from this one, flows and all. Step by step: it starts and loads everything while this one works; flows go ahead;
  * all shards stop, the rest goes over; it reads, and says so. Until then this process keeps everything, and whatever fails, it goes on.
  */
-import { closeSync, readFileSync, readdirSync } from "node:fs";
+import { closeSync, readdirSync } from "node:fs";
 import { getSystemErrorName } from "node:util";
 import { ControlRefusal } from "../admin/control-refusal.js";
 import type { UpgradeCounts, UpgradeReport } from "../admin/running.js";
+import { descriptorLimits } from "../base/descriptor-limits.js";
 import { binding } from "../native/load.js";
 import type { Identity } from "../shard/shard-config.js";
 import { leave } from "./bequest.js";
@@ -111,7 +112,7 @@ export class Upgrade {
     if (state !== "up") return "this process is draining";
     if (config.mode !== "edge") return "only an edge can be upgraded in place so far: drain this process and start the new version";
     if (pool.alive < pool.size) return `only ${pool.alive} of ${pool.size} shards run`;
-    const limit = Number(/^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1] ?? Infinity);
+    const { soft: limit } = descriptorLimits();
     const open = readdirSync("/proc/self/fd").length;
     if (open + SPARE_DESCRIPTORS > limit) return `too few file descriptors: ${open} of ${limit} are open, and each of the two processes needs ${SPARE_DESCRIPTORS} more; raise LimitNOFILE (ulimit -n), which takes a restart`;
     return undefined;
@@ -133,18 +134,17 @@ export class Upgrade {
       hasBegun = true;
       binding.warmCluster(cluster);
       await this.#sendAhead(channels);
-      const moved = Promise.all(channels.map((channel, shard) => pool.ask(shard, { kind: "hand-over", channel })));
-      await Promise.race([moved, successor.ended.then((how) => Promise.reject(new Error(how)))]);
+      const moved = await successor.unlessItEnds(Promise.all(channels.map((channel, shard) => pool.ask(shard, { kind: "hand-over", channel }))));
       const since = await successor.taken(TAKEN_MS);
       await successor.tell({ kind: "totals", totals: pool.totals() });
       const now = performance.now();
-      const sum = (of: "over" | "kept", all: Awaited<typeof moved>): number => all.reduce((total, one) => total + one[of], 0);
+      const sum = (of: "over" | "kept"): number => moved.reduce((total, one) => total + one[of], 0);
       const report = {
         pid: successor.pid,
         version: successor.version,
-        flows: sum("over", await moved),
-        kept: sum("kept", await moved),
-        stoppedMs: Math.round((since - Math.min(...(await moved).map(({ stoppedAt }) => stoppedAt))) * 100) / 100,
+        flows: sum("over"),
+        kept: sum("kept"),
+        stoppedMs: Math.round((since - Math.min(...moved.map(({ stoppedAt }) => stoppedAt))) * 100) / 100,
         seconds: Math.round(now - begin) / 1_000,
       };
       return { successor, report };

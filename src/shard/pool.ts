@@ -1,5 +1,6 @@
 /** The shards of the process: starts them, distributes changes, queries them, and replaces one that died or hangs. */
 import type { Login } from "../auth/authenticator.js";
+import { within } from "../base/within.js";
 import type { Config } from "../config/config.js";
 import type { OutboundMode } from "../edge/outbound.js";
 import type { Log } from "../observe/log.js";
@@ -479,13 +480,4 @@ function isAlive({ thread }: Seat): boolean {
 function whatAils({ thread }: Seat): string {
   if (thread === undefined) return "does not start";
   return thread.state === "up" ? "hangs" : "does not come up";
-}
-
-/** Whether it ended in that time. */
-async function within(work: Promise<unknown>, milliseconds: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => (timer = setTimeout(() => resolve(false), milliseconds)));
-  const inTime = await Promise.race([work.then(() => true), late]);
-  clearTimeout(timer);
-  return inTime;
 }
