@@ -134,21 +134,18 @@ class Storm {
   }
 
   void ask(uint32_t index, uint32_t transaction) {
-    Admission::Request request;
     const uint32_t hash = static_cast<uint32_t>(key_of(index, 0) >> 32);
-    request.key = key_of(index, transaction);
-    request.rank = admission_.rank_of(hash, now_);
+    Source source;
+    source.slot = index;
+    source.generation = transaction;
+    source.remote.ip[0] = static_cast<uint8_t>(index >> 8), source.remote.ip[1] = static_cast<uint8_t>(index);
+    const Admission::Request request{.key = key_of(index, transaction), .target = 0, .rank = admission_.rank_of(hash, now_), .source = source};
     switch (admission_.ask(request, now_)) {
       case Admission::Answer::send: return upstream_.push_back({now_, index, transaction});
       case Admission::Answer::absorb: return;
-      case Admission::Answer::wait: {
-        Source source;
-        source.slot = index;
-        source.generation = transaction;
-        source.remote.ip[0] = static_cast<uint8_t>(index >> 8), source.remote.ip[1] = static_cast<uint8_t>(index);
-        if (admission_.keep(request, source, Text(kOctets, sizeof kOctets), Text(), {64u << 20, 1'000}, now_)) return;
+      case Admission::Answer::wait:
+        if (admission_.keep(request, Text(kOctets, sizeof kOctets), Text(), {64u << 20, 1'000}, now_)) return;
         break;
-      }
       case Admission::Answer::refuse: break;
     }
     put_off(index, admission_.put_off(hash, 0, now_));

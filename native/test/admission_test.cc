@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "check.h"
+#include "core/relay/punctuality.h"
 
 namespace sluice::admission_test {
 namespace {
@@ -19,17 +20,16 @@ constexpr SipKey kSecret{0x0123'4567'89AB'CDEF, 0xFEDC'BA98'7654'3210};
 class Storm {
  public:
   void ask(uint64_t phone, Rank rank = Rank::first, uint32_t target = 0) {
-    Admission::Request request{phone, static_cast<int>(target), rank};
+    Source source;
+    source.slot = static_cast<uint32_t>(phone);
+    source.remote.ip[0] = static_cast<uint8_t>(phone >> 8), source.remote.ip[1] = static_cast<uint8_t>(phone);
+    const Admission::Request request{phone, static_cast<int>(target), rank, source};
     switch (admission.ask(request, now)) {
       case Admission::Answer::send: sent.push_back(phone); return;
       case Admission::Answer::absorb: ++absorbed; return;
-      case Admission::Answer::wait: {
-        Source source;
-        source.slot = static_cast<uint32_t>(phone);
-        source.remote.ip[0] = static_cast<uint8_t>(phone >> 8), source.remote.ip[1] = static_cast<uint8_t>(phone);
-        if (admission.keep(request, source, "REGISTER", "", bounds, now)) return;
+      case Admission::Answer::wait:
+        if (admission.keep(request, "REGISTER", "", bounds, now)) return;
         break;
-      }
       case Admission::Answer::refuse: break;
     }
     told[phone] = admission.put_off(static_cast<uint32_t>(phone), static_cast<int>(target), now);
@@ -164,6 +164,156 @@ TEST("what an upstream never answers, while it answers others in time, takes no 
   CHECK_EQ(storm.count(Counter::registers_waiting), 0);
 }
 
+// 500 strangers a second from 20 addresses. The upstream drops what they send, and answers phones in five milliseconds.
+struct Siege {
+  // `see(ms)` each millisecond.
+  template <typename See>
+  void pass(int ms, bool probed, See&& see) {
+    for (int end = time + ms; time < end; ++time) {
+      storm.now += kMs;
+      if (time % 2 == 0) ++strangers, storm.ask(strangers << 16 | strangers % 20);
+      see(time);
+      storm.go();
+      for (; seen < storm.sent.size(); ++seen)
+        if (is_phone(storm.sent[seen])) under_way.push_back({time + 5, storm.sent[seen]});
+      while (!under_way.empty() && under_way.front().first <= time) {
+        const uint64_t phone = under_way.front().second;
+        under_way.erase(under_way.begin());
+        storm.answer(phone);
+        longest = std::max(longest, time - came[phone]);
+        ++in;
+      }
+      if (time % 50 != 0) continue;
+      storm.pass(0);
+      storm.admission.tick(storm.now, [](int, bool) {});
+      if (probed && storm.admission.doubts(0)) storm.admission.know(0, {true, false, storm.now - 5 * kMs});
+    }
+  }
+  void phone(uint64_t number) {
+    const uint64_t key = 0xFFFF'0000 + 1000 + number;
+    came[key] = time;
+    storm.ask(key);
+  }
+  static bool is_phone(uint64_t key) { return key >= 0xFFFF'0000; }
+  int told() const {
+    return static_cast<int>(std::count_if(storm.told.begin(), storm.told.end(), [](const auto& one) { return is_phone(one.first); }));
+  }
+
+  Storm storm;
+  int time = 0, longest = 0, in = 0;
+  uint64_t strangers = 0;
+  size_t seen = 0;
+  std::map<uint64_t, int> came;
+  std::vector<std::pair<int, uint64_t>> under_way;
+};
+
+TEST("strangers whose REGISTERs an upstream drops keep nobody out: an answered probe proves that it is in time") {
+  Siege siege;
+  uint64_t phones = 0;
+  // The first come when the window has just been filled.
+  siege.pass(3000, true, [&](int time) { if (time % 100 == 99) siege.phone(phones++); });
+  CHECK(siege.longest <= 700);
+  siege.longest = 0;
+  siege.pass(30'000, true, [&](int time) { if (time % 100 == 99) siege.phone(phones++); });
+  siege.pass(10, true, [](int) {});
+  CHECK(siege.longest <= 50);
+  CHECK_EQ(siege.in, static_cast<int>(phones));
+  CHECK_EQ(siege.told(), 0);
+}
+
+TEST("strangers whose REGISTERs an upstream drops keep nobody out: phones that it answers meanwhile prove it too") {
+  Siege siege;
+  uint64_t phones = 0;
+  siege.pass(5000, false, [&](int time) { if (time % 100 == 99) siege.phone(phones++); });
+  siege.longest = 0;
+  siege.pass(30'000, false, [&](int time) { if (time % 100 == 99) siege.phone(phones++); });
+  siege.pass(10, false, [](int) {});
+  CHECK(siege.longest <= 300);
+  CHECK_EQ(siege.in, static_cast<int>(phones));
+  CHECK_EQ(siege.told(), 0);
+}
+
+TEST("strangers keep nobody out for long if nothing proves that the upstream is in time") {
+  Siege siege;
+  uint64_t phones = 0;
+  siege.pass(10'000, false, [](int) {});
+  siege.pass(40'000, false, [&](int time) { if (time % 1000 == 999) siege.phone(phones++); });
+  CHECK(siege.in >= static_cast<int>(phones) - 8);
+  CHECK(siege.longest <= 12'000);
+}
+
+TEST("a probe that is lost, or a late answer to what was passed over, takes the spare room away") {
+  Storm storm;
+  uint64_t next = 5000;
+  const auto strangers = [&](int count) { for (int i = 0; i < count; ++i) storm.ask(next++); };
+  strangers(200);
+  storm.pass(400 * kMs);
+  storm.admission.know(0, {true, false, storm.now});
+  storm.pass(200 * kMs);
+  storm.go();
+  CHECK_EQ(storm.sent.size(), 200u);
+  strangers(200);
+  CHECK_EQ(storm.sent.size(), 64u + 64u + 192u);  // three more for each that was passed over
+  // It was not dropped but late.
+  storm.answer(5000);
+  storm.pass(kSecond);
+  storm.admission.know(0, {true, true, storm.now - 600 * kMs});
+  storm.pass(50 * kMs);
+  strangers(500);
+  const size_t before = storm.sent.size();
+  CHECK(storm.go().size() <= 64u);
+  CHECK(storm.sent.size() <= before + 64);
+}
+
+TEST("of what waits, one of each source goes by turns, and one in eight goes from the lowest rank") {
+  Storm storm;
+  fill(storm);
+  for (uint64_t i = 0; i < 50; ++i) storm.ask(0x0101 + (i << 16));
+  storm.ask(0x0202);
+  storm.ask(0x0303);
+  storm.ask(0x0202 + (1 << 16));
+  storm.now += 300 * kMs;
+  for (uint64_t i = 0; i < 5; ++i) storm.answer(1000 + i);
+  CHECK((storm.go() == std::vector<uint64_t>{0x0101, 0x0202, 0x0303, 0x10101, 0x10202}));
+  for (uint64_t i = 0; i < 50; ++i) storm.ask(0x0404 + (i << 16), Rank::told);
+  for (uint64_t i = 5; i < 21; ++i) storm.answer(1000 + i);
+  const std::vector<uint64_t> gone = storm.go();
+  CHECK_EQ(std::count_if(gone.begin(), gone.end(), [](uint64_t phone) { return (phone & 0xFFFF) == 0x0101; }), 2);
+}
+
+TEST("what an upstream loses of our probes says whether it is late, unless it never answers any") {
+  Punctuality one;
+  uint64_t now = 100 * kSecond;
+  CHECK(!one.is_due(now));
+  one.doubt(true);
+  uint32_t number = 0;
+  const auto lose = [&] {
+    one.asked(++number, now);
+    now += 600 * kMs;
+    return one.is_due(now);
+  };
+  for (int i = 0; i < 5; ++i) CHECK(lose());
+  CHECK(!one.is_late());
+  one.asked(++number, now);
+  CHECK(!one.is_due(now + 100 * kMs));  // it has time
+  one.answered(number - 1, now + 10 * kMs);
+  CHECK_EQ(one.proven(), 0u);
+  one.answered(number, now + 20 * kMs);
+  CHECK_EQ(one.proven(), now);
+  CHECK(one.is_late());
+  CHECK(!one.is_due(now + 50 * kMs));
+  CHECK(one.is_due(now + 150 * kMs));
+  one.doubt(false);
+  CHECK(!one.is_due(now + kSecond));
+  one.doubt(true);
+  CHECK(!one.is_late());
+  lose();
+  CHECK(!one.is_late());
+  one.asked(++number, now);
+  one.answered(number, now + 600 * kMs);
+  CHECK(one.is_late());
+}
+
 TEST("phones beyond four seconds of work are told when to come back, spread over the backlog, and one that comes too early is told the same") {
   Storm storm;
   fill(storm);
@@ -239,7 +389,7 @@ TEST("what waits for a dead upstream, or for longer than a phone does, is let go
   Storm storm;
   fill(storm);
   storm.ask(1);
-  storm.admission.set_alive(0, false);
+  storm.admission.know(0, {.is_alive = false});
   CHECK(storm.go() == std::vector<uint64_t>{1});
   Storm old;
   fill(old);

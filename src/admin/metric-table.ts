@@ -95,7 +95,7 @@ export const metricTable: readonly MetricRow[] = [
   { name: "registers_waiting", help: "REGISTER requests that wait for a busy upstream now.", gauge: true, values: one(Counter.registersWaiting) },
   { name: "registers_waited_total", help: "REGISTER requests that had to wait for a busy upstream.", values: one(Counter.registersWaited) },
   { name: "registers_put_off_total", help: "REGISTER requests answered 503 with the time to come back, because the upstream has too many.", values: one(Counter.registersPutOff) },
-  { name: "registers_unanswered_total", help: "REGISTER requests that the upstream did not answer within four seconds.", values: one(Counter.registersUnanswered) },
+  { name: "registers_unanswered_total", help: "REGISTER requests that the upstream did not answer in time: within four seconds, or half a second if it answered something later.", values: one(Counter.registersUnanswered) },
   { name: "register_window", help: "REGISTER requests that the upstreams get at a time.", gauge: true, values: one(Counter.registerWindow) },
   { name: "register_rate", help: "REGISTER requests that busy upstreams answer in a second.", gauge: true, values: one(Counter.registerRate) },
   { name: "accepts_paused_total", help: "Times that a listener left new connections to the kernel because the upstream has too many REGISTERs.", values: one(Counter.acceptsPaused) },

@@ -1,7 +1,6 @@
 #include "core/relay/admission.h"
 
 #include <algorithm>
-#include <new>
 #include <utility>
 
 namespace sluice {
@@ -10,8 +9,10 @@ namespace {
 constexpr uint64_t kStormSecond = UpstreamWindow::kSecond;
 // An upstream that has not answered in 8 T1 has lost the request, or is not going to answer in time.
 constexpr uint64_t kUpstreamSilent = 4 * kStormSecond;
-constexpr uint64_t kUpstreamLate = kStormSecond;
 constexpr uint32_t kMostLooks = 4'096;  // a tick
+// An answer to one that was passed over still counts until the client has given up (Timer F).
+constexpr uint64_t kLongestPassed = 32 * kStormSecond;
+constexpr uint32_t kMostPassed = 16'384;
 // A phone gives up after 64 T1 (RFC 3261 17.1.2.2), and needs time for the answer.
 constexpr uint64_t kLongestWait = 20 * kStormSecond;
 constexpr uint64_t kCalmAfter = 5 * kStormSecond;
@@ -24,6 +25,11 @@ struct RankAllowance {
   size_t eighths;  // of the octets: those of lower rank leave room for the others
 };
 constexpr RankAllowance kRankAllowances[] = {{1e9, 8}, {8, 8}, {8, 7}, {4, 6}, {4, 5}};
+
+// Of the octets that a rank may use, the last eighth is for sources that have few waiting.
+constexpr size_t kForModest = 8;
+// One in so many goes from the lowest rank, so that nobody who comes back again and again keeps newcomers out.
+constexpr uint32_t kTurnOfLowest = 8;
 
 const RankAllowance& allowance_of_rank(Rank rank) noexcept { return kRankAllowances[static_cast<size_t>(rank)]; }
 uint32_t second_of(uint64_t now) noexcept { return static_cast<uint32_t>(now / kStormSecond); }
@@ -38,14 +44,14 @@ Admission::Lane& Admission::lane_of(int target) noexcept {
 Admission::Answer Admission::ask(const Request& request, uint64_t now) noexcept {
   if (const uint32_t index = chains_.find(request.key); index != 0) return come_back(index, request, now);
   Lane& lane = lane_of(request.target);
-  if (ahead_of(lane, request.rank) == 0 && lane.window.has_room(now)) {
+  if (ahead_of(request.target, request.rank) == 0 && lane.window.has_room(now)) {
     if (const uint32_t index = open(request, now); index != 0) {
       lane.window.sent();
       under_way(index, State::asked, now);
     }
     return Answer::send;
   }
-  const bool too_long = lane.window.has_shown_rate() && wait_of(lane, request.rank) > allowance_of_rank(request.rank).seconds;
+  const bool too_long = lane.window.has_shown_rate() && wait_of(request) > allowance_of_rank(request.rank).seconds;
   return too_long ? Answer::refuse : Answer::wait;
 }
 
@@ -53,7 +59,7 @@ Admission::Answer Admission::ask(const Request& request, uint64_t now) noexcept 
 Admission::Answer Admission::come_back(uint32_t index, const Request& request, uint64_t now) noexcept {
   Entry& entry = entries_[index];
   if (entry.state == State::waiting) return Answer::absorb;
-  if (entry.state == State::asked) return Answer::send;
+  if (entry.state == State::asked || entry.state == State::passed) return Answer::send;
   Lane& before = lanes_[static_cast<size_t>(entry.target)];
   if (now - entry.since > kLongestWait) {
     before.window.taken_back();
@@ -71,22 +77,15 @@ Admission::Answer Admission::come_back(uint32_t index, const Request& request, u
   return Answer::send;
 }
 
-bool Admission::keep(const Request& request, const Source& source, Text head, Text body, const Bounds& bounds, uint64_t now) noexcept {
-  const uint16_t share = shares_.place_of(source.remote);
-  if (octets_ + head.size() + body.size() > bounds.octets / 8 * allowance_of_rank(request.rank).eighths || shares_.held(share) >= bounds.of_source) return false;
-  auto waiting = std::unique_ptr<Waiting>(new (std::nothrow) Waiting);
-  if (waiting == nullptr || !waiting->octets.keep(head, body)) return false;
+bool Admission::keep(const Request& request, Text head, Text body, const Bounds& bounds, uint64_t now) noexcept {
+  const size_t allowed = bounds.octets / 8 * allowance_of_rank(request.rank).eighths, with_it = room_.octets() + head.size() + body.size();
+  if (with_it > allowed || room_.held_by(request.source) >= bounds.of_source) return false;
+  if (with_it > allowed / kForModest * (kForModest - 1) && !room_.is_modest(request.source)) return false;
   const uint32_t index = open(request, now);
   if (index == 0) return false;
-  waiting->source = source;
-  waiting->share = share;
-  shares_.take(share);
-  octets_ += waiting->octets.size();
-  ++waiting_;
-  Entry& entry = entries_[index];
-  entry.state = State::waiting;
-  entry.waiting = std::move(waiting);
-  push(lane_of(request.target).queues[static_cast<size_t>(request.rank)], index);
+  lane_of(request.target);
+  if (room_.add(request.target, request.rank, request.source, head, body, index, now) == 0) return forget(index), false;
+  entries_[index].state = State::waiting;
   counters_.add(Counter::registers_waiting);
   counters_.add(Counter::registers_waited);
   return true;
@@ -99,7 +98,7 @@ uint32_t Admission::put_off(uint32_t phone, int target, uint64_t now) noexcept {
   if (told > second && told - second <= kLongestPause) return told - second;
   Lane& lane = lane_of(target);
   const double rate = lane.window.rate();
-  const uint64_t done = now + static_cast<uint64_t>(ahead_of(lane, Rank::first) / rate * kStormSecond);
+  const uint64_t done = now + static_cast<uint64_t>(ahead_of(target, Rank::first) / rate * kStormSecond);
   lane.promised = std::max(lane.promised, done) + static_cast<uint64_t>(kStormSecond / rate);
   const uint64_t pause = std::clamp<uint64_t>((lane.promised - now + kStormSecond - 1) / kStormSecond, 1, kLongestPause);
   // Those beyond are spread over all of it.
@@ -116,15 +115,23 @@ Rank Admission::rank_of(uint32_t phone, uint64_t now) const noexcept {
 
 void Admission::answered(uint64_t key, bool refused, uint64_t now) noexcept {
   const uint32_t index = chains_.find(key);
-  if (index == 0 || entries_[index].state != State::asked) return;
+  if (index == 0) return;
   const Entry& entry = entries_[index];
-  lanes_[static_cast<size_t>(entry.target)].window.answered(now - entry.sent, refused, now);
-  unlink(asked_, index);
+  UpstreamWindow& window = lanes_[static_cast<size_t>(entry.target)].window;
+  if (entry.state == State::passed) window.answered_late(entry.sent, now);
+  else if (entry.state == State::asked) window.answered(now - entry.sent, refused, now);
+  else return;
+  unlink(entry.state == State::passed ? passed_ : asked_, index);
   forget(index);
 }
 
 uint32_t Admission::open(const Request& request, uint64_t now) noexcept {
-  if (size_ >= kMost) return 0;
+  if (size_ >= kMost) {
+    if (passed_.head == 0) return 0;
+    const uint32_t oldest = passed_.head;
+    unlink(passed_, oldest);
+    forget(oldest);
+  }
   uint32_t index = free_;
   if (index != 0) {
     free_ = entries_[index].next;
@@ -135,7 +142,6 @@ uint32_t Admission::open(const Request& request, uint64_t now) noexcept {
   ++size_;
   Entry& entry = entries_[index];
   entry.since = now;
-  entry.rank = request.rank;
   entry.target = static_cast<int8_t>(request.target);
   chains_.add(index, request.key);
   return index;
@@ -145,7 +151,6 @@ void Admission::forget(uint32_t index) noexcept {
   chains_.remove(index);
   Entry& entry = entries_[index];
   entry.state = State::free;
-  entry.waiting.reset();
   entry.next = free_;
   free_ = index;
   --size_;
@@ -174,57 +179,91 @@ void Admission::under_way(uint32_t index, State state, uint64_t now) noexcept {
   push(asked_, index);
 }
 
-void Admission::leave_queue(uint32_t index) noexcept {
-  Entry& entry = entries_[index];
-  unlink(lanes_[static_cast<size_t>(entry.target)].queues[static_cast<size_t>(entry.rank)], index);
-  --waiting_;
-  octets_ -= entry.waiting->octets.size();
-  shares_.give(entry.waiting->share);
-  entry.waiting.reset();
+void Admission::leave(uint32_t place) noexcept {
+  room_.remove(place);
   counters_.add(Counter::registers_waiting, -1);
 }
 
 // What has waited too long goes too: it is answered when it comes back.
-uint32_t Admission::next_of(Lane& lane, uint64_t now) noexcept {
-  for (const Queue& queue : lane.queues)
-    if (queue.head != 0 && (lane.is_dead || now - entries_[queue.head].since > kLongestWait)) return queue.head;
-  if (ahead_of(lane, Rank::first) == 0 || !lane.window.has_room(now)) return 0;
-  for (const Queue& queue : lane.queues)
-    if (queue.head != 0) return queue.head;
+uint32_t Admission::next_of(int target, uint64_t now) noexcept {
+  const uint32_t oldest = room_.oldest(target);
+  if (oldest == 0) return 0;
+  Lane& lane = lanes_[static_cast<size_t>(target)];
+  if (!lane.health.is_alive || now - room_.at(oldest).since > kLongestWait) return oldest;
+  if (!lane.window.has_room(now)) return 0;
+  if (lane.let_go % kTurnOfLowest == kTurnOfLowest - 1) {
+    for (const Rank rank : {Rank::first, Rank::known, Rank::told})
+      if (const uint32_t place = room_.next(target, rank); place != 0) return place;
+  }
+  for (size_t rank = 0; rank < WaitingRoom::kRanks; ++rank)
+    if (const uint32_t place = room_.next(target, static_cast<Rank>(rank)); place != 0) return place;
   return 0;
 }
 
-uint32_t Admission::ahead_of(const Lane& lane, Rank rank) noexcept {
+uint32_t Admission::ahead_of(int target, Rank rank) const noexcept {
   uint32_t count = 0;
-  for (size_t i = 0; i <= static_cast<size_t>(rank); ++i) count += lane.queues[i].size;
+  for (size_t i = 0; i <= static_cast<size_t>(rank); ++i) count += room_.waiting(target, static_cast<Rank>(i));
   return count;
 }
 
-// One that was overtaken takes no room from others any more.
+// In seconds. Higher ranks go before it, and of its own rank as many of each source as wait of its source.
+double Admission::wait_of(const Request& request) noexcept {
+  const uint32_t own = room_.ahead_of(request.target, request.rank, request.source);
+  uint32_t ahead = own + ahead_of(request.target, request.rank) - room_.waiting(request.target, request.rank);
+  if (request.rank == Rank::first) ahead = std::min(ahead, own * kTurnOfLowest);
+  return ahead / lanes_[static_cast<size_t>(request.target)].window.rate();
+}
+
+// One that later ones have overtaken, or a probe, was dropped: it says nothing of the upstream, and takes no room from others any more.
 void Admission::give_up_silent(uint64_t now) noexcept {
+  for (int target = 0; target < lanes_in_use_; ++target) lanes_[static_cast<size_t>(target)].is_doubted = false;
+  while (passed_.head != 0 && (passed_.size > kMostPassed || now - entries_[passed_.head].sent > kLongestPassed)) {
+    const uint32_t index = passed_.head;
+    unlink(passed_, index);
+    forget(index);
+  }
   uint32_t next = asked_.head;
   for (uint32_t looked = 0; next != 0 && looked < kMostLooks; ++looked) {
     const uint32_t index = next;
     const Entry& entry = entries_[index];
     next = entry.next;
     const uint64_t silent = now - entry.sent;
-    if (silent <= kUpstreamLate) return;
-    UpstreamWindow& window = lanes_[static_cast<size_t>(entry.target)].window;
-    if (silent <= kUpstreamSilent && !window.has_overtaken(entry.sent)) continue;
-    if (entry.state == State::asked) {
-      window.missed(entry.sent, now);
+    if (silent <= UpstreamWindow::kLate) return;
+    Lane& lane = lanes_[static_cast<size_t>(entry.target)];
+    const bool is_asked = entry.state == State::asked;
+    const bool was_dropped = lane.window.has_overtaken(entry.sent) || entry.sent < lane.health.proven;
+    if (is_asked && was_dropped && silent > lane.window.late_after()) {
+      if (lane.health.is_late) lane.window.missed(now);
+      else lane.window.passed_over(room_.oldest(entry.target) != 0);
+      pass_over(index);
+      continue;
+    }
+    if (silent <= kUpstreamSilent) {
+      lane.is_doubted = lane.is_doubted || is_asked;
+      continue;
+    }
+    if (is_asked) {
+      lane.window.missed(now);
       counters_.add(Counter::registers_unanswered);
     } else {
-      window.taken_back();
+      lane.window.taken_back();
     }
     unlink(asked_, index);
     forget(index);
   }
 }
 
+void Admission::pass_over(uint32_t index) noexcept {
+  counters_.add(Counter::registers_unanswered);
+  unlink(asked_, index);
+  entries_[index].state = State::passed;
+  push(passed_, index);
+}
+
 // True: it has become busy, or calm.
-bool Admission::look_at(Lane& lane, uint64_t now) noexcept {
-  const bool waits = ahead_of(lane, Rank::first) > 0;
+bool Admission::look_at(int target, uint64_t now) noexcept {
+  Lane& lane = lanes_[static_cast<size_t>(target)];
+  const bool waits = room_.oldest(target) != 0;
   lane.window.tick(waits, now);
   if (waits) lane.calm = now;
   const bool was_busy = std::exchange(lane.is_busy, waits || (lane.is_busy && now - lane.calm < kCalmAfter));
@@ -237,7 +276,7 @@ void Admission::count() noexcept {
   double window = 0, rate = 0;
   for (int i = 0; i < lanes_in_use_; ++i) {
     const Lane& lane = lanes_[static_cast<size_t>(i)];
-    is_long = is_long || (lane.window.has_shown_rate() && wait_of(lane, Rank::first) > allowance_of_rank(Rank::first).seconds);
+    is_long = is_long || (lane.window.has_shown_rate() && ahead_of(i, Rank::first) / lane.window.rate() > allowance_of_rank(Rank::first).seconds);
     window += lane.window.window();
     if (lane.is_busy) rate += lane.window.rate();
   }
@@ -257,44 +296,35 @@ void Admission::rearrange(const std::array<int, UpstreamSet::kCapacity>& from, i
   }
   std::swap(lanes, lanes_);
   // Those of a target that is gone join the first, which lets them go; its share of what is under way is not the first's.
-  for (size_t i = 0; i < lanes.size(); ++i) {
-    for (size_t rank = 0; rank < kRanks && to[i] < 0; ++rank) {
-      for (uint32_t index = lanes[i].queues[rank].head, next = 0; index != 0; index = next) {
-        next = entries_[index].next;
-        push(lanes_[0].queues[rank], index);
-      }
-    }
-  }
   for (Entry& entry : entries_) {
     if (entry.state == State::free || entry.target < 0) continue;
     const int now = to[static_cast<size_t>(entry.target)];
-    if (now < 0 && entry.state != State::waiting) lanes_[0].window.sent();
+    if (now < 0 && (entry.state == State::let_go || entry.state == State::asked)) lanes_[0].window.sent();
     entry.target = static_cast<int8_t>(std::max(now, 0));
   }
+  for (int& one : to) one = std::max(one, 0);
+  room_.move(to);
   lanes_in_use_ = std::max(size, 1);
 }
 
 void Admission::freeze(ImageWriter& image) const noexcept {
-  image.count(waiting_);
-  for (const Lane& lane : lanes_) {
-    for (const Queue& queue : lane.queues) {
-      for (uint32_t index = queue.head; index != 0; index = entries_[index].next) {
-        const Entry& entry = entries_[index];
-        image.fields(entry.link.hash, entry.target, entry.rank, entry.since);
-        describe_source(image, entry.waiting->source);
-        image.text(entry.waiting->octets.text());
-      }
-    }
+  image.count(room_.size());
+  for (int target = 0; target < lanes_in_use_; ++target) {
+    room_.each(target, [&](const Waiting& waiting) {
+      image.fields(entries_[waiting.entry].link.hash, waiting.lane, waiting.rank, waiting.since);
+      describe_source(image, waiting.source);
+      image.text(waiting.octets.text());
+    });
   }
 }
 
 void Admission::adopt(ImageReader& image, const EdgeConfig& config, int targets) noexcept {
   constexpr Bounds kAnyNumber{SIZE_MAX, UINT32_MAX};
   for (uint32_t left = image.count(sizeof(uint64_t)); left > 0; --left) {
-    Request request;
+    Source source;
+    Request request{.source = source};
     int8_t target = 0;
     uint64_t since = 0;
-    Source source;
     image.fields(request.key, target, request.rank, since);
     describe_source(image, source);
     const Text octets = image.text();
@@ -302,17 +332,16 @@ void Admission::adopt(ImageReader& image, const EdgeConfig& config, int targets)
     if (!image.good()) return;
     // One whose upstream is gone joins the first.
     request.target = target >= 0 && target < targets ? target : 0;
-    if (chains_.find(request.key) == 0) keep(request, source, octets, Text(), kAnyNumber, since);
+    if (chains_.find(request.key) == 0) keep(request, octets, Text(), kAnyNumber, since);
   }
 }
 
 void Admission::let_go() noexcept {
-  for (Lane& lane : lanes_) {
-    for (Queue& queue : lane.queues) {
-      while (const uint32_t index = queue.head) {
-        leave_queue(index);
-        forget(index);
-      }
+  for (int target = 0; target < lanes_in_use_; ++target) {
+    while (const uint32_t place = room_.oldest(target)) {
+      const uint32_t index = room_.at(place).entry;
+      leave(place);
+      forget(index);
     }
   }
 }

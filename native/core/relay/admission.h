@@ -4,24 +4,15 @@
 #pragma once
 
 #include <array>
-#include <memory>
 #include <vector>
 
 #include "core/base/counters.h"
-#include "core/base/hash_chains.h"
 #include "core/base/image.h"
-#include "core/base/kept_octets.h"
-#include "core/relay/pending_shares.h"
 #include "core/relay/phone_memory.h"
-#include "core/relay/source.h"
-#include "core/relay/upstream_set.h"
 #include "core/relay/upstream_window.h"
+#include "core/relay/waiting_room.h"
 
 namespace sluice {
-
-// Who goes first: an emergency; a refresh over a flow that is registered; a phone that comes back when it was told to; one that was
-// registered before; any other.
-enum class Rank : uint8_t { urgent, registered, told, known, first };
 
 class Admission {
  public:
@@ -32,11 +23,14 @@ class Admission {
     uint64_t key = 0;  // of its transaction
     int target = 0;    // upstream
     Rank rank = Rank::first;
+    const Source& source;
   };
-  struct Waiting {
-    Source source;
-    KeptOctets octets;
-    uint16_t share = 0;
+  using Waiting = WaitingRoom::Place;
+  // What is known of an upstream beside its answers.
+  struct Health {
+    bool is_alive = true;
+    bool is_late = false;  // it has lately lost or delayed probes
+    uint64_t proven = 0;   // when the newest probe was sent that it has answered in time
   };
   struct Bounds {
     size_t octets;       // of all that wait
@@ -45,14 +39,14 @@ class Admission {
 
   static constexpr uint32_t kMost = 65'536;  // REGISTERs under way or waiting, of a shard
 
-  Admission(Counters& counters, const SipKey& key) noexcept : counters_(counters), shares_(key), entries_(1) {}
+  Admission(Counters& counters, const SipKey& key) noexcept : counters_(counters), room_(key), entries_(1) {}
   Admission(const Admission&) = delete;
   Admission& operator=(const Admission&) = delete;
 
   // `wait`: call keep(). `refuse`: answer 503 with put_off().
   Answer ask(const Request& request, uint64_t now) noexcept;
   // False: there is no room.
-  bool keep(const Request& request, const Source& source, Text head, Text body, const Bounds& bounds, uint64_t now) noexcept;
+  bool keep(const Request& request, Text head, Text body, const Bounds& bounds, uint64_t now) noexcept;
   // Seconds until this phone should come back.
   uint32_t put_off(uint32_t phone, int target, uint64_t now) noexcept;
   void answered(uint64_t key, bool refused, uint64_t now) noexcept;
@@ -63,16 +57,18 @@ class Admission {
   // Of a phone without a flow that is registered.
   Rank rank_of(uint32_t phone, uint64_t now) const noexcept;
 
-  bool has_waiting() const noexcept { return waiting_ > 0; }
+  bool has_waiting() const noexcept { return room_.size() > 0; }
   // Calls `let_go(waiting)` for each that may go now; it comes back through ask().
   template <typename Fn>
   void release(uint64_t now, Fn&& let_go) noexcept {
-    for (int target = 0; target < lanes_in_use_ && waiting_ > 0; ++target) {
+    for (int target = 0; target < lanes_in_use_ && has_waiting(); ++target) {
       Lane& lane = lanes_[static_cast<size_t>(target)];
-      while (const uint32_t index = next_of(lane, now)) {
-        const LetGo went = let_go(*entries_[index].waiting);
+      while (const uint32_t place = next_of(target, now)) {
+        const LetGo went = let_go(room_.at(place));
         if (went == LetGo::later) return;
-        leave_queue(index);
+        const uint32_t index = room_.at(place).entry;
+        leave(place);
+        ++lane.let_go;
         if (went == LetGo::gone) {
           forget(index);
           continue;
@@ -88,13 +84,15 @@ class Admission {
     if (size_ == 0 && lanes_in_use_ == 0) return;
     give_up_silent(now);
     for (int target = 0; target < lanes_in_use_; ++target)
-      if (look_at(lanes_[static_cast<size_t>(target)], now)) tell(target, lanes_[static_cast<size_t>(target)].is_busy);
+      if (look_at(target, now)) tell(target, lanes_[static_cast<size_t>(target)].is_busy);
     count();
   }
   // The targets have changed: `from[i]` is the earlier index of target i, -1 if it is new. What waited for one that is gone goes to the first.
   void rearrange(const std::array<int, UpstreamSet::kCapacity>& from, int size) noexcept;
   // What waits for a dead upstream goes elsewhere, or is answered.
-  void set_alive(int target, bool alive) noexcept { lanes_[static_cast<size_t>(target)].is_dead = !alive; }
+  void know(int target, const Health& health) noexcept { lanes_[static_cast<size_t>(target)].health = health; }
+  // Whether it must be asked if it is alive and in time: REGISTERs wait for it, or it owes answers.
+  bool doubts(int target) const noexcept { return lanes_[static_cast<size_t>(target)].is_busy || lanes_[static_cast<size_t>(target)].is_doubted; }
 
   // For the successor of this process: what waits. It learns for itself what the upstreams can take.
   void freeze(ImageWriter& image) const noexcept;
@@ -108,19 +106,17 @@ class Admission {
   }
 
  private:
-  enum class State : uint8_t { free, waiting, let_go, asked };
-  static constexpr size_t kRanks = 5;
+  // passed: given up without a judgement, but an answer that comes late is still one.
+  enum class State : uint8_t { free, waiting, let_go, asked, passed };
 
   struct Entry {
     HashLink link;
     uint64_t since = 0;  // when it came
     uint64_t sent = 0;
-    uint32_t next = 0;   // in its queue, or of those under way, or free
+    uint32_t next = 0;   // in its queue, or free
     uint32_t prev = 0;
     State state = State::free;
-    Rank rank = Rank::first;
     int8_t target = -1;
-    std::unique_ptr<Waiting> waiting;
   };
   struct Queue {
     uint32_t head = 0;
@@ -129,11 +125,12 @@ class Admission {
   };
   struct Lane {
     UpstreamWindow window;
-    std::array<Queue, kRanks> queues;
+    Health health;
     uint64_t promised = 0;  // until when the upstream is busy with the phones that were told to come back
     uint64_t calm = 0;      // since when none waits
+    uint32_t let_go = 0;    // that waited
     bool is_busy = false;
-    bool is_dead = false;
+    bool is_doubted = false;
   };
   struct Links {
     Admission& owner;
@@ -146,25 +143,25 @@ class Admission {
   void push(Queue& queue, uint32_t index) noexcept;
   void unlink(Queue& queue, uint32_t index) noexcept;
   void under_way(uint32_t index, State state, uint64_t now) noexcept;
-  void leave_queue(uint32_t index) noexcept;
-  uint32_t next_of(Lane& lane, uint64_t now) noexcept;
+  void leave(uint32_t place) noexcept;
+  uint32_t next_of(int target, uint64_t now) noexcept;
   Answer come_back(uint32_t index, const Request& request, uint64_t now) noexcept;
-  static uint32_t ahead_of(const Lane& lane, Rank rank) noexcept;
-  static double wait_of(const Lane& lane, Rank rank) noexcept { return ahead_of(lane, rank) / lane.window.rate(); }
+  uint32_t ahead_of(int target, Rank rank) const noexcept;
+  double wait_of(const Request& request) noexcept;
   void give_up_silent(uint64_t now) noexcept;
-  bool look_at(Lane& lane, uint64_t now) noexcept;
+  void pass_over(uint32_t index) noexcept;
+  bool look_at(int target, uint64_t now) noexcept;
   void count() noexcept;
 
   Counters& counters_;
-  PendingShares shares_;
   PhoneMemory phones_;
+  WaitingRoom room_;
   std::vector<Entry> entries_;
   HashChains<Links> chains_{Links{*this}};
   uint32_t free_ = 0;
   uint32_t size_ = 0;
-  uint32_t waiting_ = 0;
-  size_t octets_ = 0;
-  Queue asked_;  // let go or asked, the oldest first
+  Queue asked_;   // let go or asked, the oldest first
+  Queue passed_;
   std::array<Lane, UpstreamSet::kCapacity> lanes_;
   int lanes_in_use_ = 0;
   uint32_t accepts_ = UINT32_MAX;

@@ -8,13 +8,12 @@ namespace sluice {
 namespace {
 
 constexpr double kLeastWindow = 4, kSmallWindow = 16, kMostWindow = 65'536;
-// What is in time, and what is late, at least: below T1 no phone repeats its REGISTER over UDP (RFC 3261 17.1.2.2).
-constexpr uint64_t kInTime = 100 * UpstreamWindow::kMs;
-constexpr uint64_t kLate = 500 * UpstreamWindow::kMs;
+constexpr uint64_t kInTime = 100 * UpstreamWindow::kMs;  // at least
 constexpr uint64_t kLeastPeriod = 10 * UpstreamWindow::kSecond;
 constexpr uint64_t kRateInterval = 100 * UpstreamWindow::kMs;
 
 constexpr double kWindowGrowth = 0.1, kSlowGrowth = 0.05;  // of the window, in the time of one answer
+constexpr double kSpareGrowth = 3, kMostSpare = 8'192;
 constexpr double kWhenLate = 0.8, kWhenMissed = 0.5;
 constexpr double kAfterRefusals = 0.95;   // of what it answered
 constexpr double kSteepestCut = 0.3;
@@ -31,7 +30,7 @@ constexpr double kLeastRate = 1;
 }  // namespace
 
 bool UpstreamWindow::has_room(uint64_t now) noexcept {
-  if (in_flight_ + 1 > window_) return false;
+  if (in_flight_ + 1 > window_ + spare_) return false;
   if (pace_ == 0) return true;
   if (now > filled_) {
     tokens_ = std::min(tokens_ + pace_ * static_cast<double>(now - filled_) / kSecond, std::max(1.0, pace_ * kPaceBurst));
@@ -57,7 +56,7 @@ void UpstreamWindow::answered(uint64_t took, bool refused, uint64_t now) noexcep
   ++done_;
   learn(took, crowded);
   const uint64_t sent = now - took;
-  if (took > std::max(kLate, 5 * least_)) {
+  if (took > late_after()) {
     if (!has_overtaken(sent)) shrink(kWhenLate, kLeastWindow, took, now);
     return;
   }
@@ -79,14 +78,28 @@ void UpstreamWindow::learn(uint64_t took, bool crowded) noexcept {
   if (alone && (least_now_ == 0 || took < least_now_)) least_now_ = took;
 }
 
-void UpstreamWindow::missed(uint64_t sent, uint64_t now) noexcept {
+void UpstreamWindow::missed(uint64_t now) noexcept {
   taken_back();
-  if (!has_overtaken(sent)) shrink(kWhenMissed, kSmallWindow, kSecond, now);
+  ++silent_;
+  shrink(kWhenMissed, kSmallWindow, kSecond, now);
+}
+
+void UpstreamWindow::passed_over(bool wanted) noexcept {
+  taken_back();
+  ++silent_;
+  if (wanted) spare_ = std::min(spare_ + kSpareGrowth, kMostSpare);
+}
+
+void UpstreamWindow::answered_late(uint64_t sent, uint64_t now) noexcept {
+  const uint64_t took = now - sent;
+  learn(took, true);
+  if (took > late_after() && !has_overtaken(sent)) shrink(kWhenLate, kLeastWindow, took, now);
 }
 
 // Once for all that were under way at a time.
 void UpstreamWindow::shrink(double by, double least, uint64_t pause, uint64_t now) noexcept {
   is_new_ = false;
+  spare_ = 0;
   if (shrunk_ != 0 && now - shrunk_ < pause) return;
   shrunk_ = now;
   // It has lately done so much; when that does not come back, the mark sinks with it.
@@ -96,6 +109,7 @@ void UpstreamWindow::shrink(double by, double least, uint64_t pause, uint64_t no
 
 void UpstreamWindow::tick(bool wanted, uint64_t now) noexcept {
   if (now - interval_ >= kRateInterval) close_interval(wanted, now);
+  if (!wanted && in_flight_ * 2 < window_) spare_ = 0;
   if (now - period_ < kLeastPeriod) return;
   if (least_now_ != 0) least_ = least_now_;
   least_now_ = 0;
@@ -104,10 +118,12 @@ void UpstreamWindow::tick(bool wanted, uint64_t now) noexcept {
 
 void UpstreamWindow::close_interval(bool wanted, uint64_t now) noexcept {
   const double done = static_cast<double>(done_) * kSecond / static_cast<double>(now - interval_);
+  // Whoever waits need not wait for what is given up either.
+  const double left = static_cast<double>(done_ + silent_) * kSecond / static_cast<double>(now - interval_);
   // While the window still doubles or the pace still grows, the upstream could do more.
   const bool is_full = pace_ > 0 ? is_refusing() : !is_new_;
   if (wanted && was_wanted_ && is_full) {
-    rate_ = shown_ == 0 ? done : rate_ + kSmoothing * (done - rate_);
+    rate_ = shown_ == 0 ? left : rate_ + kSmoothing * (left - rate_);
     ++shown_;
   }
   if (now - best_since_ >= kBestPeriod) {
@@ -120,12 +136,13 @@ void UpstreamWindow::close_interval(bool wanted, uint64_t now) noexcept {
     pace_ = std::max({kLeastPace, done * kAfterRefusals, before * kSteepestCut});
     quiet_ = 0;
     is_new_ = false;
+    spare_ = 0;
   } else if (pace_ > 0) {
     pace_ *= kPaceGrowth[std::min<size_t>(quiet_++, std::size(kPaceGrowth) - 1)];
     // It bears all there is.
     if (!wanted && pace_ > 2 * done && quiet_ > kQuietIntervals) pace_ = 0;
   }
-  done_ = refused_ = 0;
+  done_ = refused_ = silent_ = 0;
   was_wanted_ = wanted;
   interval_ = now;
 }

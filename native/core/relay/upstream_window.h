@@ -1,8 +1,10 @@
 // How many REGISTERs an upstream gets at a time, judged by its own answers (AIMD): the window grows while they come in time, stays while
-// they take longer, shrinks when they are late or missing. One that was overtaken, because the upstream has answered a later one in time, says
-// nothing of the upstream: strangers can send what it drops. An upstream that answers 503 also gets no more in a second than it has just done.
+// they take longer, shrinks when they are late or missing. One that was dropped, because the upstream has answered something later in time, says
+// nothing of the upstream: strangers can send what it drops, so there is spare room for that while others wait. An upstream that answers 503 also
+// gets no more in a second than it has just done.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 namespace sluice {
@@ -11,13 +13,20 @@ class UpstreamWindow {
  public:
   static constexpr uint64_t kMs = 1'000'000;
   static constexpr uint64_t kSecond = 1'000 * kMs;
+  // What is late, at least: below T1 no phone repeats its REGISTER over UDP (RFC 3261 17.1.2.2).
+  static constexpr uint64_t kLate = 500 * kMs;
 
   // All times are in nanoseconds.
   bool has_room(uint64_t now) noexcept;
   void sent() noexcept;
   void answered(uint64_t took, bool refused, uint64_t now) noexcept;
-  // It has not answered this one for long.
-  void missed(uint64_t sent, uint64_t now) noexcept;
+  // It has not answered one for long.
+  void missed(uint64_t now) noexcept;
+  // It has dropped one. `wanted`: others wait for room.
+  void passed_over(bool wanted) noexcept;
+  // It answers one that was passed over.
+  void answered_late(uint64_t sent, uint64_t now) noexcept;
+  uint64_t late_after() const noexcept { return std::max(kLate, 5 * least_); }
   // Whether one that was sent later has been answered in time.
   bool has_overtaken(uint64_t sent) const noexcept { return sent < newest_; }
   // One that was sent in its name went elsewhere, or nowhere.
@@ -37,13 +46,14 @@ class UpstreamWindow {
  private:
   static constexpr uint32_t kShown = 5;  // intervals
 
-  bool is_crowded() const noexcept { return in_flight_ * 2 >= window_; }
+  bool is_crowded() const noexcept { return in_flight_ * 2 >= window_ + spare_; }
   bool is_refusing() const noexcept;
   void learn(uint64_t took, bool crowded) noexcept;
   void shrink(double by, double least, uint64_t pause, uint64_t now) noexcept;
   void close_interval(bool wanted, uint64_t now) noexcept;
 
   double window_ = 64;
+  double spare_ = 0;
   uint32_t in_flight_ = 0;
   bool is_new_ = true;       // it has always been in time: the window doubles, as in TCP's slow start
   uint64_t shrunk_ = 0;
@@ -55,6 +65,7 @@ class UpstreamWindow {
   uint64_t interval_ = 0;    // when it began
   uint32_t done_ = 0;        // answers in this interval
   uint32_t refused_ = 0;     // 503s in it
+  uint32_t silent_ = 0;      // given up in it
   bool was_wanted_ = false;  // when it began
   double rate_ = 0;
   uint32_t shown_ = 0;       // intervals in which it had all it could take

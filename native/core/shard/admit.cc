@@ -21,9 +21,7 @@ uint32_t phone_of(const EdgeConfig& config, const Message& message) noexcept {
 // False: it waits, or is answered.
 bool Relay::admit(const Item& item, uint64_t transaction, int target, bool urgent) noexcept {
   const uint64_t now = now_ns();
-  Admission::Request request;
-  request.key = transaction_id(transaction);
-  request.target = target;
+  Admission::Request request{.key = transaction_id(transaction), .target = target, .source = item.source};
   const bool registered = item.source.flow_flags & kFlow_registered;
   request.rank = urgent ? Rank::urgent : registered ? Rank::registered : Rank::first;
   uint32_t phone = 0;
@@ -38,7 +36,7 @@ bool Relay::admit(const Item& item, uint64_t transaction, int target, bool urgen
     case Admission::Answer::wait: {
       const FlowLimits& limits = ground_.config.limits;
       const Admission::Bounds bounds{limits.max_buffer_bytes / 4, limits.max_flows_per_source};
-      if (admission_.keep(request, item.source, Text(item.message.data, item.message.size), Text(), bounds, now)) return expect(item), false;
+      if (admission_.keep(request, Text(item.message.data, item.message.size), Text(), bounds, now)) return expect(item), false;
       break;
     }
     case Admission::Answer::refuse: break;
@@ -74,10 +72,14 @@ void Relay::let_waiting_go() noexcept {
 
 void Relay::tick() noexcept {
   const UpstreamSet& targets = upstreams_.targets();
-  for (int i = 0; i < targets.size() && admission_.has_waiting(); ++i) admission_.set_alive(i, targets.at(i).alive);
+  for (int i = 0; i < targets.size(); ++i) {
+    const Punctuality& punctuality = upstreams_.punctuality(i);
+    admission_.know(i, {targets.at(i).alive, punctuality.is_late(), punctuality.proven()});
+  }
   admission_.tick(now_ns(), [&](int target, bool busy) {
     if (target < targets.size()) ground_.alerts.add(busy ? Event::upstream_busy : Event::upstream_calm, targets.at(target).address, target);
   });
+  for (int i = 0; i < targets.size(); ++i) upstreams_.doubt(i, admission_.doubts(i));
   let_waiting_go();
 }
 

@@ -15,11 +15,11 @@ bool has_no_way(int error) noexcept { return error == ENETUNREACH || error == EH
 
 }  // namespace
 
-void CoreSender::probe(int target) noexcept {
+uint32_t CoreSender::probe(int target) noexcept {
   const Upstream& upstream = upstreams_.targets().at(target);
   const bool stream = is_stream(upstream.transport);
   const uint32_t slot = stream ? connections_.to_core(upstream.address, upstream.transport, upstreams_.targets().name(target)) : 0;
-  if (stream && slot == 0) return;
+  if (stream && slot == 0) return 0;
   Probe probe;
   probe.kind = "probe";
   probe.target = static_cast<uint32_t>(target);
@@ -32,6 +32,7 @@ void CoreSender::probe(int target) noexcept {
   const Text octets = outbox_.commit(out);
   if (stream) outbox_.streams().add(slot, octets, Text());
   else outbox_.datagram(probe.listener, upstream.address, octets);
+  return probe.count;
 }
 
 // The request has not left us yet, so its branch stays; only the transport in our Via follows the new target.

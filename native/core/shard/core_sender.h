@@ -10,7 +10,8 @@ class CoreSender {
   CoreSender(Ground& ground, Outbox& outbox, Connections& connections, UpstreamHealth& upstreams, Responder& responder, Remembered& remembered) noexcept
       : ground_(ground), outbox_(outbox), connections_(connections), upstreams_(upstreams), responder_(responder), remembered_(remembered) {}
 
-  void probe(int target) noexcept;
+  // Returns its number; 0: it could not be sent.
+  uint32_t probe(int target) noexcept;
   // Messages waiting for connections that never opened go to other targets or are answered. False: there were none.
   bool redirect_unsent() noexcept;
   // The same for requests that the kernel refused to send as datagrams. False: there were none.

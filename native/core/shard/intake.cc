@@ -81,7 +81,8 @@ void Intake::take_response(Item& item, int32_t* record) noexcept {
   upstreams_.heard(source.remote, source.transport);
   heard_us(source);
   if (back.kind == BackKind::probe) {
-    if (!back.to_core_hop && !source.from_core) responder_.heard_us(source.remote);
+    if (source.from_core) upstreams_.probe_answered(static_cast<int>(back.slot), back.generation);
+    else if (!back.to_core_hop) responder_.heard_us(source.remote);
     return;
   }
   read_response_facts(item.message, source, item.facts, record);

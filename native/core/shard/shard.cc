@@ -249,7 +249,7 @@ void Shard::tick() noexcept {
   relay_.tick();
   listeners_.tick();
   object_events_.retry();
-  upstreams_.look([this](int target) { core_sender_.probe(target); });
+  upstreams_.look([this](int target) { return core_sender_.probe(target); });
 }
 
 void Shard::flow_due(uint32_t slot) noexcept {

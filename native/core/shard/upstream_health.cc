@@ -20,17 +20,20 @@ uint32_t pause_of(const EdgeConfig& config, int target) noexcept {
 void UpstreamHealth::set(const UpstreamSet& upstreams) noexcept {
   UpstreamSet next = upstreams;
   std::array<Health, UpstreamSet::kCapacity> health{};
+  std::array<Punctuality, UpstreamSet::kCapacity> punctuality{};
   for (int i = 0; i < next.size(); ++i) {
     Health& one = health[static_cast<size_t>(i)];
     one.probe_due = ground_.clock.tick();
     if (const int before = targets_.find(next.at(i).address, next.at(i).transport); before >= 0) {
       next.set_alive(i, targets_.at(before).alive);
       one = health_[static_cast<size_t>(before)];
+      punctuality[static_cast<size_t>(i)] = punctuality_[static_cast<size_t>(before)];
     }
     one.pause = pause_of(ground_.config, i);
   }
   targets_ = next;
   health_ = health;
+  punctuality_ = punctuality;
 }
 
 int UpstreamHealth::pick(Text call_id) const noexcept { return targets_.pick(hash_of(call_id)); }

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "core/base/image.h"
+#include "core/relay/punctuality.h"
 #include "core/relay/upstream_set.h"
 #include "core/shard/ground.h"
 
@@ -38,12 +39,17 @@ class UpstreamHealth {
   void lives(int target) noexcept;
   void failed(int target) noexcept;
 
-  // Calls `probe(target)` for each target that is due.
+  // Calls `probe(target)`, which returns its number, or 0, for each target that is due.
   template <typename Probe>
   void look(Probe&& probe) noexcept {
-    for (int i = 0; i < targets_.size() && ground_.config.probe_seconds != 0; ++i)
-      if (is_due(i)) probe(i);
+    for (int i = 0; i < targets_.size() && ground_.config.probe_seconds != 0; ++i) {
+      const bool due = is_due(i);
+      if (due || is_in_doubt(i)) punctuality_[static_cast<size_t>(i)].asked(probe(i));
+    }
   }
+  void probe_answered(int target, uint32_t number) noexcept { punctuality_[static_cast<size_t>(target)].answered(number); }
+  void doubt(int target, bool doubted) noexcept { punctuality_[static_cast<size_t>(target)].doubt(doubted); }
+  const Punctuality& punctuality(int target) const noexcept { return punctuality_[static_cast<size_t>(target)]; }
 
   // For how many milliseconds a target has owed us a response; 0: it owes none.
   uint32_t silence(int target) const noexcept;
@@ -67,12 +73,14 @@ class UpstreamHealth {
     if (health.asked == 0) health.asked = ground_.clock.tick() != 0 ? ground_.clock.tick() : UINT32_MAX;
   }
   bool is_due(int target) noexcept;
+  bool is_in_doubt(int target) noexcept { return targets_.at(target).alive && punctuality_[static_cast<size_t>(target)].is_due(); }
   void tell(int target, Event of_upstream, Event of_node) noexcept;
   static uint32_t pause_after_failure(const Health& health) noexcept;
 
   Ground& ground_;
   UpstreamSet targets_;
   std::array<Health, UpstreamSet::kCapacity> health_{};
+  std::array<Punctuality, UpstreamSet::kCapacity> punctuality_{};
 };
 
 }  // namespace sluice
