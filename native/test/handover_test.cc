@@ -1,5 +1,6 @@
 // A shard goes over to another process with its connections and UDP flows: every message arrives exactly once, and nobody notices.
 #include "handover_rig.h"
+#include "websocket_client.h"
 
 namespace sluice::handover_test {
 using namespace test;
@@ -20,23 +21,6 @@ Peer register_over_tcp(ShardRig& rig, const Peer& core) {
   rig.hear(phone, "200 Whatever");
   return phone;
 }
-
-// A client's frame, masked with zero octets.
-std::string ws_frame(uint8_t first, const std::string& payload) {
-  std::string out(1, static_cast<char>(first));
-  if (payload.size() < 126) {
-    out += static_cast<char>(0x80 | payload.size());
-  } else {
-    out += static_cast<char>(0x80 | 126);
-    out += static_cast<char>(payload.size() >> 8);
-    out += static_cast<char>(payload.size());
-  }
-  return out + std::string(4, '\0') + payload;
-}
-
-const std::string kUpgrade =
-    "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: sip\r\n\r\n";
 
 // Its records end with '|' and begin with their number. As with TLS, a record that is lost or comes twice breaks it.
 struct NumberedTls final : TlsSession {
@@ -158,18 +142,18 @@ TEST("a message over TCP may be cut anywhere by a hand-over") {
 
 TEST("a WebSocket client may be interrupted in its handshake, in a frame and between fragments") {
   const std::string message = Request{.number = 6, .transport = "WS", .body = std::string(200, 'b')}.text();
-  const std::string frames = ws_frame(0x01, message.substr(0, 150)) + ws_frame(0x89, "you") + ws_frame(0x80, message.substr(150));
+  const std::string frames = websocket_frame(1, message.substr(0, 150), false) + websocket_frame(9, "you") + websocket_frame(0, message.substr(150));
   const Peer core = Peer::bound(SOCK_DGRAM);
   WHETHER_IT_FAILS(fails) {
     Generations all(many_pings);
     all.prepare([&](ShardRig& rig) { rig.upstreams({{Transport::udp, core.port()}}); });
     const Peer phone = Peer::tcp(all.now().port(ShardRig::kClientWs));
-    phone.send(kUpgrade.substr(0, 60));
+    phone.send(websocket_upgrade().substr(0, 60));
     all.now().turn();
     CHECK_EQ(all.now().count(Counter::handshakes), 1);
     all.go(fails);
     CHECK_EQ(all.now().count(Counter::handshakes), 1);
-    phone.send(kUpgrade.substr(60));
+    phone.send(websocket_upgrade().substr(60));
     CHECK(holds(all.now().hear(phone, "\r\n\r\n"), "101"));
     CHECK_EQ(all.now().count(Counter::handshakes), 0);
     for (size_t cut = 1; cut < frames.size(); cut += cut < 10 ? 1 : 61) {

@@ -2,29 +2,12 @@
 #include "core/transport/upgrade_gate.h"
 #include "shard_rig.h"
 #include "tls_doubles.h"
+#include "websocket_client.h"
 
 namespace sluice::shard_layers_test {
 using namespace test;
 
 namespace {
-
-std::string upgrade(const std::string& lines = "Sec-WebSocket-Protocol: sip\r\n", const std::string& path = "/") {
-  return "GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + lines + "\r\n";
-}
-
-// A client's frame: masked, here with four zero octets.
-std::string frame(uint8_t opcode, const std::string& payload, bool last = true) {
-  std::string out(1, static_cast<char>((last ? 0x80 : 0) | opcode));
-  if (payload.size() < 126) {
-    out += static_cast<char>(0x80 | payload.size());
-  } else {
-    out += static_cast<char>(0x80 | 126);
-    out += static_cast<char>(payload.size() >> 8);
-    out += static_cast<char>(payload.size());
-  }
-  return out + std::string(4, '\0') + payload;
-}
 
 constexpr uint8_t kText = 1, kBinary = 2, kClose = 8, kPing = 9, kPong = 10;
 
@@ -35,7 +18,7 @@ std::string from_server(uint8_t opcode, const std::string& payload) {
 
 Peer web_client(ShardRig& rig) {
   Peer peer = Peer::tcp(rig.port(ShardRig::kClientWs));
-  peer.send(upgrade());
+  peer.send(websocket_upgrade());
   const std::string answer = rig.hear(peer, "\r\n\r\n");
   CHECK(answer.starts_with("HTTP/1.1 101 "));
   CHECK(holds(answer, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
@@ -70,7 +53,7 @@ TEST("WS-5-2 WS-4.2-1 a SIP message fills a WebSocket message, both ways, as tex
   const Peer core = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, core.port()}});
   const Peer client = web_client(rig);
-  client.send(frame(kText, Request{.transport = "WS"}.text()));
+  client.send(websocket_frame(kText, Request{.transport = "WS"}.text()));
   const std::string request = rig.hear(core, "MESSAGE sip:");
   core.send_to(rig.port(ShardRig::kCoreUdp), answer_to(request, 200));
   const std::string answer = rig.hear(client, "SIP/2.0 200");
@@ -78,7 +61,7 @@ TEST("WS-5-2 WS-4.2-1 a SIP message fills a WebSocket message, both ways, as tex
   CHECK_EQ(rig.count(Counter::ws_upgrades), 1);
   // Split over three frames and three segments, with CRLFs before it and a body that is not UTF-8.
   const std::string second = "\r\n" + Request{.number = 2, .transport = "WS", .body = "\xff\xfe"}.text();
-  const std::string frames = frame(kBinary, second.substr(0, 20), false) + frame(0, second.substr(20, 100), false) + frame(0, second.substr(120));
+  const std::string frames = websocket_frame(kBinary, second.substr(0, 20), false) + websocket_frame(0, second.substr(20, 100), false) + websocket_frame(0, second.substr(120));
   for (size_t at = 0; at < frames.size(); at += 150) {
     client.send(frames.substr(at, 150));
     rig.turn();
@@ -93,18 +76,18 @@ TEST("WS-5-2 WS-4.2-1 a SIP message fills a WebSocket message, both ways, as tex
 TEST("WS-6-1 WS-6-2 WS-6-3 WebSocket keep-alives: CRLFs in a message of the same type, ping and pong, our own ping, closing without a pong") {
   ShardRig rig;
   const Peer client = web_client(rig);
-  client.send(frame(kText, "\r\n\r\n"));
+  client.send(websocket_frame(kText, "\r\n\r\n"));
   CHECK_EQ(rig.hear(client, "\r\n"), from_server(kText, "\r\n"));
-  client.send(frame(kText, "\r\n"));
-  client.send(frame(kPing, "beat"));
+  client.send(websocket_frame(kText, "\r\n"));
+  client.send(websocket_frame(kPing, "beat"));
   CHECK_EQ(rig.hear(client, "beat"), from_server(kPong, "beat"));
   CHECK_EQ(rig.count(Counter::pings), 2);
   // The first message must arrive in time; after that, silence is probed.
-  client.send(frame(kText, Request{.method = "ACK", .transport = "WS"}.text()));
+  client.send(websocket_frame(kText, Request{.method = "ACK", .transport = "WS"}.text()));
   rig.turn();
   rig.pass(29'000);
   CHECK_EQ(rig.hear(client, from_server(kPing, "")), from_server(kPing, ""));
-  client.send(frame(kPong, ""));
+  client.send(websocket_frame(kPong, ""));
   rig.turn();
   rig.pass(29'000);
   rig.hear(client, from_server(kPing, ""));
@@ -120,19 +103,19 @@ TEST("WS-F-4 WS-4.1-3 WS-5-2 a WebSocket ends with a close frame: after the peer
     std::string code;
   };
   const std::string message = Request{.transport = "WS"}.text();
-  const Case cases[] = {{frame(kClose, "\x03\xe8"), "\x03\xe8"}, {frame(kClose, ""), "\x03\xe8"}, {"\x81\x01x", "\x03\xea"}, {frame(kText, "GET / HTTP/1.1\r\n\r\n"), "\x03\xeb"}};
+  const Case cases[] = {{websocket_frame(kClose, "\x03\xe8"), "\x03\xe8"}, {websocket_frame(kClose, ""), "\x03\xe8"}, {"\x81\x01x", "\x03\xea"}, {websocket_frame(kText, "GET / HTTP/1.1\r\n\r\n"), "\x03\xeb"}};
   for (const Case& one : cases) {
     ShardRig rig;
     const Peer client = web_client(rig);
-    client.send(one.sent + frame(kText, message));
+    client.send(one.sent + websocket_frame(kText, message));
     CHECK_EQ(rig.hear(client, "<EOF>"), from_server(kClose, one.code) + "<EOF>");
     CHECK_EQ(rig.count(Counter::requests_in), 0);
   }
   ShardRig rig;
   const Peer client = web_client(rig);
-  client.send(frame(kText, message + message));
+  client.send(websocket_frame(kText, message + message));
   CHECK(holds(rig.hear(client, "SIP/2.0"), "SIP/2.0 400 "));
-  client.send(frame(kText, message + "\r\n \r\n"));
+  client.send(websocket_frame(kText, message + "\r\n \r\n"));
   CHECK(holds(rig.hear(client, "SIP/2.0"), "SIP/2.0 503"));  // it was read, but there is no upstream
 }
 
@@ -142,7 +125,7 @@ TEST("WS-7-3 WS-7-1 a handshake is refused with a status and closed: no subproto
   rig->set_upgrade_gate(&gate);
   const auto ask = [&](const std::string& lines, const std::string& path = "/") {
     const Peer peer = Peer::tcp(rig.port(ShardRig::kClientWs));
-    const std::string text = upgrade(lines, path);
+    const std::string text = websocket_upgrade(lines, path);
     peer.send(text.substr(0, 30));
     rig.turn();
     peer.send(text.substr(30));
@@ -168,7 +151,7 @@ TEST("TR-21 a quarter of a source's connections may be in a handshake: another o
   std::vector<Peer> half;
   for (int i = 0; i < 20; ++i) {
     half.push_back(Peer::tcp(rig.port(ShardRig::kClientWs)));
-    half.back().send(upgrade().substr(0, 30));
+    half.back().send(websocket_upgrade().substr(0, 30));
     rig.turn();
   }
   CHECK_EQ(rig.count(Counter::handshakes), 20);
@@ -179,7 +162,7 @@ TEST("TR-21 a quarter of a source's connections may be in a handshake: another o
   const Peer plain = Peer::tcp(rig.port(ShardRig::kClientTcp));
   plain.send("\r\n\r\n");
   rig.hear(plain, "\r\n");
-  half[0].send(upgrade().substr(30));
+  half[0].send(websocket_upgrade().substr(30));
   CHECK(rig.hear(half[0], "\r\n\r\n").starts_with("HTTP/1.1 101 "));
   CHECK_EQ(rig.count(Counter::handshakes), 19);
   half[1].close();
@@ -198,19 +181,19 @@ TEST("many sources that never finish a handshake keep nobody out: the one that h
   std::vector<Peer> half;
   for (int i = 0; i < 64; ++i) {
     half.push_back(Peer::tcp(rig.port(ShardRig::kClientWs), ("127.0.0." + std::to_string(2 + i / 16)).c_str()));
-    half.back().send(upgrade().substr(0, 30));
+    half.back().send(websocket_upgrade().substr(0, 30));
     rig.turn();
   }
   CHECK(rig.until([&] { return rig.count(Counter::handshakes) == 64; }));
   const Peer phone = Peer::tcp(rig.port(ShardRig::kClientWs), "127.0.0.99");
-  phone.send(upgrade());
+  phone.send(websocket_upgrade());
   CHECK(rig.hear(phone, "\r\n\r\n").starts_with("HTTP/1.1 101 "));
   CHECK_EQ(rig.hear(half[0], "<EOF>"), "<EOF>");
   CHECK_EQ(half[1].drain(), "");
   CHECK_EQ(rig.count(Counter::handshakes), 63);
   CHECK_EQ(rig.count(Counter::handshakes_refused), 1);
   CHECK_EQ(rig.count(Counter::stream_flows), 64);
-  half[1].send(upgrade().substr(30));
+  half[1].send(websocket_upgrade().substr(30));
   CHECK(rig.hear(half[1], "\r\n\r\n").starts_with("HTTP/1.1 101 "));
 }
 
@@ -219,7 +202,7 @@ TEST("WS-7-3 WS-F-6 a handshake and its first message arrive octet by octet; hal
   const Peer core = Peer::bound(SOCK_DGRAM);
   rig.upstreams({{Transport::udp, core.port()}});
   const Peer client = Peer::tcp(rig.port(ShardRig::kClientWs));
-  for (const char octet : upgrade() + frame(kText, Request{.transport = "WS"}.text())) {
+  for (const char octet : websocket_upgrade() + websocket_frame(kText, Request{.transport = "WS"}.text())) {
     client.send(std::string(1, octet));
     rig.turn();
   }
@@ -304,7 +287,7 @@ TEST("DET-23 behind a balancer TLS begins after the PROXY header, and so does a 
   tls.send(header + "H");
   rig.hear(tls, "hello ");
   const Peer web = Peer::tcp(rig.port(ShardRig::kClientWs));
-  web.send(header + upgrade());
+  web.send(header + websocket_upgrade());
   rig.hear(web, "HTTP/1.1 101");
 }
 

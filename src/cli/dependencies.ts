@@ -8,7 +8,7 @@ import { HttpCredentials } from "../auth/http-credentials.js";
 import type { Config } from "../config/config.js";
 import { EMBEDDED } from "../config/location.js";
 import { domainsOf } from "../shard/served.js";
-import type { Check } from "./doctor.js";
+import type { Check } from "./check.js";
 
 const PATIENCE_MS = 3_000;
 const LEAST_FREE = 100e6;

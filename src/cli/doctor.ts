@@ -11,18 +11,13 @@ import { showUpstream } from "../config/upstream.js";
 import { DnsRecords } from "../resolve/dns-records.js";
 import type { ResolvedTarget } from "../resolve/resolved-target.js";
 import { Upstreams } from "../resolve/upstreams.js";
+import type { Check } from "./check.js";
 import { send, adminPlaneOf } from "./client.js";
 import { type Command, Exit } from "./command.js";
 import { readConfiguration } from "./configuration.js";
 import type { Place } from "./place.js";
 import { readOptions } from "./options.js";
 import { colour, print, printJson } from "./output.js";
-
-export interface Check {
-  readonly name: string;
-  readonly result: "ok" | "warn" | "fail";
-  readonly detail: string;
-}
 
 const MARKS = { ok: colour("green", "✓"), warn: colour("yellow", "!"), fail: colour("red", "✗") } as const;
 const SPARE_DESCRIPTORS = 200;

@@ -8,7 +8,7 @@ import { testCertificates, tlsSettings } from "../support/certificates.js";
 import { Edge } from "../support/edge.js";
 import { freePort, hostPort } from "../support/ports.js";
 import { Baresip } from "./support/baresip.js";
-import { Browser, type BrowserPhone, type Library, ORIGIN } from "./support/browser.js";
+import { Browser, type BrowserPhone, callEachOther, type Library, ORIGIN } from "./support/browser.js";
 import { testWith } from "./support/peers.js";
 import { Stage } from "./support/stage.js";
 
@@ -51,14 +51,7 @@ for (const { caller, callee, transport } of LINES) {
     });
 
     test("SA-20 WS-5.1-1 OB-5.3-10 they call one another, and either side hangs up", async () => {
-      await alice.call(bob.uri);
-      await Promise.all([alice.hears("established"), bob.hears("established")]);
-      await alice.hangUp();
-      await Promise.all([alice.hears("ended"), bob.hears("ended")]);
-      await bob.call(alice.uri);
-      await Promise.all([alice.hears("established", 2), bob.hears("established", 2)]);
-      await alice.hangUp();
-      await Promise.all([alice.hears("ended", 2), bob.hears("ended", 2)]);
+      await callEachOther(alice, bob);
     });
 
     test("OB-9-3 OB-4.5-2 a page whose socket is cut reconnects by itself, and is called over its new flow", async () => {

@@ -6,7 +6,7 @@
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { testCertificates } from "../support/certificates.js";
 import { freePort } from "../support/ports.js";
-import { Browser, type BrowserPhone, ORIGIN } from "./support/browser.js";
+import { Browser, type BrowserPhone, callEachOther, ORIGIN } from "./support/browser.js";
 import { Haproxy } from "./support/haproxy.js";
 import { testWith } from "./support/peers.js";
 import { Stage } from "./support/stage.js";
@@ -33,13 +33,6 @@ describe("browsers over WSS terminated by HAProxy", () => {
   test("TR-22 WS-4.1-1 OB-5.3-5 they register with outbound, call one another, and each hangs up", async () => {
     await Promise.all([alice.hears("registered"), bob.hears("registered")]);
     for (const { regId } of await stage.registrar.registered(["alice", "bob"])) expect(regId).toBe(1);
-    await alice.call(bob.uri);
-    await Promise.all([alice.hears("established"), bob.hears("established")]);
-    await alice.hangUp();
-    await Promise.all([alice.hears("ended"), bob.hears("ended")]);
-    await bob.call(alice.uri);
-    await Promise.all([alice.hears("established", 2), bob.hears("established", 2)]);
-    await alice.hangUp();
-    await Promise.all([alice.hears("ended", 2), bob.hears("ended", 2)]);
+    await callEachOther(alice, bob);
   });
 });

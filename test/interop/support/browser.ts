@@ -79,6 +79,16 @@ export class BrowserPhone {
   }
 }
 
+/** Each calls the other, and alice hangs up both times. */
+export async function callEachOther(alice: BrowserPhone, bob: BrowserPhone): Promise<void> {
+  for (const [times, [caller, callee]] of [[alice, bob] as const, [bob, alice] as const].entries()) {
+    await caller.call(callee.uri);
+    await Promise.all([alice.hears("established", times + 1), bob.hears("established", times + 1)]);
+    await alice.hangUp();
+    await Promise.all([alice.hears("ended", times + 1), bob.hears("ended", times + 1)]);
+  }
+}
+
 const scripts = new Map<Library, string>();
 
 async function script(library: Library): Promise<string> {
