@@ -421,6 +421,13 @@ export const table = {
     "last",
     "Which Path value must have `ob` for outbound (RFC 5626 6). The last is that of the hop nearest to the device.",
   ),
+  fastPath: withDefault(
+    "SLUICE_FAST_PATH",
+    oneOf(["on", "off"]),
+    "on",
+    "`off`: every REGISTER, and every request to a user that follows no flow token, takes the object path, which answers them alike at many times " +
+      "the CPU. Shows whether a fault lies in the fast path.",
+  ),
   pathMode: withDefault(
     "SLUICE_PATH_MODE",
     oneOf(["strict", "lazy"]),

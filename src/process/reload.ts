@@ -12,7 +12,7 @@ const LIVE: ReadonlySet<Key> = new Set<Key>([
   "upstream", "farm", "trusted", "flowKeys", "flowTimer", "logLevel", "maxFlows", "maxFlowsPerSource", "maxPending", "maxPendingPerSource", "maxBindings", "maxMessage", "queueMax", "handshakeSeconds", "firstMessageSeconds",
   "messageSeconds", "idleSeconds", "drainSeconds", "drainRate", "tlsCert", "tlsKey", "tlsCa", "tlsClientCert", "tlsRecords",
   "domains", "names", "edges", "failoverStatus", "failoverMs", "timerCSeconds", "auth", "authAlgorithms", "nonceSeconds", "foreignCallers",
-  "wsOrigins", "wsPaths", "minExpires", "maxExpires", "defaultExpires", "expiresJitter", "maxContacts", "maxFlowsPerInstance", "obPathCheck", "pathMode",
+  "wsOrigins", "wsPaths", "minExpires", "maxExpires", "defaultExpires", "expiresJitter", "maxContacts", "maxFlowsPerInstance", "fastPath", "obPathCheck", "pathMode",
 ]);
 
 export interface Reread {

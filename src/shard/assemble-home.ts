@@ -80,7 +80,7 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
   const bindings = store instanceof NativeStore ? store.table : sharedBindings(shard, listeners, store, onFault);
   const desk = bindings && new RegisterDesk({ shard, bindings, gruuKey: gruus.key, servesOutbound });
   if (desk !== undefined) learn = desk.learn.bind(desk);
-  desk?.configure(registrarRules(settings, door.domains, door.authenticator), keepSeconds());
+  desk?.configure(registrarRules(settings, door.domains, door.authenticator), keepSeconds(), takesNumbers(settings));
   const requestDesk = store instanceof NativeStore ? new RequestDesk({ shard, table: store.location, proves: (item) => desk?.login(item) === LoginState.proven }) : undefined;
   requestDesk?.configure(requestRules(settings, door, keepSeconds()));
   const timers = timerTable(t1Ms, branchSeconds);
@@ -128,7 +128,7 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
     const rules = registrarRules(changed, door.domains, door.authenticator);
     registrar.configure(rules);
     store.setMost(changed.maxBindings);
-    desk?.configure(rules, keepSeconds());
+    desk?.configure(rules, keepSeconds(), takesNumbers(changed));
     requestDesk?.configure(requestRules(changed, door, keepSeconds()));
     await before.authenticator?.close();
   };
@@ -157,10 +157,13 @@ function sharedBindings(shard: Shard, listeners: ShardConfig["listeners"], { nod
   return { node: { node, routeHead, routeTail }, batches, onFault };
 }
 
-function requestRules({ foreignCallers, edges, trusted = [], failoverStatus, timerCSeconds, failoverMs }: Config, { domains, authenticator }: Door, keepSeconds: number): RequestRules {
+const takesNumbers = ({ fastPath }: Config): boolean => fastPath === "on";
+
+function requestRules(config: Config, { domains, authenticator }: Door, keepSeconds: number): RequestRules {
+  const { foreignCallers, edges, trusted = [], failoverStatus, timerCSeconds, failoverMs } = config;
   const nets = { edges: netsOf(edges), trusted: netsOf(trusted) };
   const settings = { ...nets, domains: shownNames(domains), failoverStatus, timerCMs: timerCSeconds * 1_000, silenceMs: failoverMs, keepSeconds };
-  return { hasDomains: !domains.isEmpty, authenticates: authenticator !== undefined, foreignCallers, settings };
+  return { isOpen: takesNumbers(config) && !domains.isEmpty, authenticates: authenticator !== undefined, foreignCallers, settings };
 }
 
 async function openDoor(settings: Config, isUpstream: (address: string) => boolean, needs: AuthenticatorNeeds): Promise<Door> {

@@ -56,11 +56,11 @@ export class RegisterDesk {
     batches.followClock((offset) => shard.setRegisterClock(offset));
   }
 
-  /** Applies from the next batch on. `keepSeconds`: the response to `keep` (RFC 6223). */
-  configure(options: RegistrarOptions, keepSeconds: number): void {
+  /** Applies from the next batch on. `keepSeconds`: the response to `keep` (RFC 6223). `isOpen`: false leaves all to the object path. */
+  configure(options: RegistrarOptions, keepSeconds: number, isOpen = true): void {
     const { domains, maxContacts, maxFlows, authenticator } = options;
     // Without configured domains every host counts as ours, which C++ cannot look up.
-    this.#options = domains.isEmpty ? undefined : options;
+    this.#options = domains.isEmpty || !isOpen ? undefined : options;
     this.#startOver(undefined);
     this.#shard.setRegisters({ domains: shownNames(domains), isOpen: authenticator === undefined, maxContacts, maxFlows, keepSeconds, supported: supportedBy(options).join(", ") });
   }

@@ -11,8 +11,8 @@ export interface RequestDeskNeeds {
 }
 
 export interface RequestRules extends Pick<AdmissionOptions, "foreignCallers"> {
-  /** Without a domain of its own, a registrar serves every host, which C++ cannot look up. */
-  readonly hasDomains: boolean;
+  /** False leaves all to the object path. Without a domain of its own, a registrar serves every host, which C++ cannot look up. */
+  readonly isOpen: boolean;
   readonly authenticates: boolean;
   readonly settings: RequestSettings;
 }
@@ -44,7 +44,7 @@ export class RequestDesk {
   }
 
   #admits(item: number): boolean {
-    if (this.#rules?.hasDomains !== true) return false;
+    if (this.#rules?.isOpen !== true) return false;
     const caller = this.#rows[item * Const.requestFields + RequestField.caller]!;
     const { authenticates, foreignCallers } = this.#rules;
     const isCallerOurs = (caller & CallerFlag.ours) !== 0;

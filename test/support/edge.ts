@@ -25,6 +25,9 @@ const records = Object.fromEntries(Object.entries(process.env).filter(([name]) =
 
 export type Settings = Readonly<Record<string, string>>;
 
+/** `TEST_PATH=objects` (npm run test:long): a home server leaves every request to its object path. */
+const paths: Settings = process.env["TEST_PATH"] === "objects" ? { SLUICE_FAST_PATH: "off" } : {};
+
 /** Those that would outlive this process: some wait for further tests until it ends. */
 const running = new Set<Edge>();
 atEnd(() => running.forEach((edge) => edge.abandon()));
@@ -153,6 +156,7 @@ export class Edge {
         PATH: process.env["PATH"],
         ...sanitizer,
         ...records,
+        ...paths,
         SLUICE_MODE: "edge",
         SLUICE_SHARDS: "1",
         SLUICE_STATE_DIR: this.stateDir,

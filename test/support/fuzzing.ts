@@ -2,9 +2,9 @@
 import { seeded } from "./prng.js";
 import { SipMutator } from "./sip-mutator.js";
 
-const SECONDS = Number(process.env["FUZZ_SECONDS"] ?? "2");
+export const SECONDS = Number(process.env["FUZZ_SECONDS"] ?? "2");
 /** FUZZ_SEED=N repeats a run. */
-const SEED = Number(process.env["FUZZ_SEED"] ?? `${Date.now() % 2 ** 32}`);
+export const SEED = Number(process.env["FUZZ_SEED"] ?? `${Date.now() % 2 ** 32}`);
 
 export const FUZZ_TIMEOUT = (SECONDS + 60) * 1_000;
 

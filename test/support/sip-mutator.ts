@@ -28,7 +28,7 @@ export class SipMutator {
   next(): Buffer {
     let text = this.#random(5) === 0 ? this.#response() : this.#request();
     // One in three stays as it is; the others are mutated once or twice.
-    for (let bends = this.#random(3); bends > 0; bends -= 1) text = this.#bend(text);
+    for (let bends = this.#random(3); bends > 0; bends -= 1) text = this.bend(text);
     return Buffer.from(text, "latin1");
   }
 
@@ -95,7 +95,8 @@ export class SipMutator {
     return [`SIP/2.0 ${status}`, ...this.#lines(this.#one(METHODS)), "", ""].join("\r\n");
   }
 
-  #bend(text: string): string {
+  /** The same with a few octets more, less or other. */
+  bend(text: string): string {
     const at = this.#random(text.length + 1);
     const length = 1 + this.#random(8);
     switch (this.#random(4)) {

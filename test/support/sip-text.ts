@@ -18,9 +18,6 @@ export function newBranch(): string {
   return `z9hG4bK-test-${process.pid}-${branches}`;
 }
 
-/** `TEST_PATH=objects` (npm run test:long): each request has what a home server leaves to its object path, and what means nothing there. */
-const takesObjects = process.env["TEST_PATH"] === "objects";
-
 /**
  * Completes a request or response: converts line ends to CRLF, adds the mandatory header fields that the text does not name,
  * and sets Content-Length to that of the body.
@@ -41,7 +38,6 @@ export function complete(text: string, sender: Sender): string {
   if (!names.has("to")) after.push("To: <sip:somebody@example.com>");
   if (!names.has("call-id")) after.push(`Call-ID: ${sender.name}@${sender.scene}`);
   if (!names.has("cseq")) after.push(`CSeq: 1 ${method}`);
-  if (takesObjects && !isResponse) after.push(`${method === "REGISTER" ? "Record-Route" : "Path"}: <sip:192.0.2.99;lr>`);
   if (!names.has("content-length")) after.push(`Content-Length: ${body.length}`);
   return [startLine, ...before, ...lines, ...after, "", body].join("\r\n");
 }

@@ -1,0 +1,44 @@
+/**
+ * Random sequences of REGISTERs, requests to those who registered, CANCELs, ACKs and retransmissions: with the fast path and without it, everybody hears the
+ * same, and the same bindings are left.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { hashOf } from "../support/digest-client.js";
+import { DOMAIN, HOME, HomeTraffic, PASSWORD, USERS, joinAll, manner } from "../support/home-traffic.js";
+import { often } from "../support/often.js";
+import { seeded } from "../support/prng.js";
+import { Twins } from "../support/twins.js";
+
+const STEPS = often(4_000);
+const SEED = Number(process.env["TEST_SEED"] ?? "5626");
+
+function users(): string {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-users-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, "users");
+  writeFileSync(file, USERS.flatMap((user) => ["SHA-256", "MD5"].map((name) => `${user}:${DOMAIN}:${hashOf(name, `${user}:${DOMAIN}:${PASSWORD}`)}\n`)).join(""));
+  return file;
+}
+
+test.each(["no credentials", "digest"])("GR-41 REG-15 PX-16.7-2 %s: whichever path is taken, the same is heard and bound", { timeout: 600_000 }, async (kind) => {
+  const authenticates = kind === "digest";
+  const settings = { ...HOME, ...(authenticates && { SLUICE_AUTH: `file:${users()}` }) };
+  const twins = await Twins.open(settings, manner);
+  onTestFinished(() => twins.close());
+  await joinAll(twins);
+  const traffic = new HomeTraffic(seeded(SEED), authenticates);
+  for (let step = 0; step < STEPS; step += 1) {
+    const { voice, script } = traffic.next();
+    await twins.say(voice, script, `TEST_SEED=${SEED}, step ${step}, ${voice}:\n${twins.numbers.render(voice, script)}`);
+  }
+  for (const { voice, script } of traffic.queries()) await twins.say(voice, script, `TEST_SEED=${SEED}, at the end`);
+  for (const metric of ["sluice_registers_handled_total", "sluice_requests_handled_total"]) {
+    // Else it would compare one path with itself.
+    expect(await twins.numbers.counted(metric, "numbers"), metric).toBeGreaterThan(STEPS / 100);
+    expect(await twins.objects.counted(metric, "numbers"), metric).toBe(0);
+  }
+  for (const kind of ["SIP/2.0 200", "SIP/2.0 403", "SIP/2.0 423", "INVITE", "MESSAGE", "CANCEL", "ACK"]) expect(twins.statuses.get(kind) ?? 0, kind).toBeGreaterThan(0);
+});
