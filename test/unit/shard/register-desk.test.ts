@@ -53,3 +53,11 @@ test("REG-15 a REGISTER by numbers does not overtake one of its address that the
   desk.release(7);
   expect(decide([[7, open], [8, open]])).toEqual([true, true]);
 });
+
+test("a closed desk decides nothing, until a reload opens it again", () => {
+  const { desk, decide } = opened();
+  desk.configure(OPTIONS, 30, false);
+  expect(decide([[7, open]])).toEqual([false]);
+  desk.configure(OPTIONS, 30, true);
+  expect(decide([[7, open]])).toEqual([true]);
+});
