@@ -1,6 +1,7 @@
 // What a shard refuses, forgets or closes when there is no room, or when nothing arrives for too long.
 #include <sys/resource.h>
 
+#include "core/transport/tune_stream.h"
 #include "shard_rig.h"
 
 namespace sluice::shard_limits_test {
@@ -239,6 +240,35 @@ TEST("an upstream's failure is reported no matter how many alerts strangers caus
   for (int i = 0; i < 1'000; ++i) alerts.add(Event::malformed, Address{});
   alerts.add(Event::upstream_down, Address{});
   CHECK(alerts.list().back().event == Event::upstream_down);
+}
+
+TEST("rubbish reaches no policy: octets that cannot be SIP, a request that nobody can be told about") {
+  ShardRig rig;
+  rig.policy = [](unsigned, const int32_t*, int32_t*) { return CHECK(false), false; };
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  for (const char* octets : {"<noise>", "\x16\x03\x01\x02", "(MESSAGE sip:x@y SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bKx\r\n\r\n"}) client.send(octets);
+  for (const char* octets : {"noise", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "MESSAGE sip:x@y SIP/2.0\r\n\r\n"}) client.send(octets);
+  CHECK(rig.until([&] { return rig.count(Counter::not_sip) == 3 && rig.count(Counter::malformed) == 3; }));
+  CHECK_EQ(client.drain(), "");
+}
+
+TEST("OB-5.4-16 a connection that is accepted has the kernel's keep-alives and time limit, and is not delayed") {
+  ShardRig rig;
+  const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  FlowHandle handle;
+  CHECK(rig.until([&] { return (handle = rig.flow(FlowKind::stream)).slot != 0; }));
+  const auto option = [&](int level, int name) {
+    int value = 0;
+    socklen_t size = sizeof value;
+    CHECK_EQ(getsockopt(rig.at(handle)->fd, level, name, &value, &size), 0);
+    return value;
+  };
+  CHECK_EQ(option(IPPROTO_TCP, TCP_NODELAY), 1);
+  CHECK_EQ(option(SOL_SOCKET, SO_KEEPALIVE), 1);
+  CHECK_EQ(option(IPPROTO_TCP, TCP_KEEPIDLE), kKeepIdle);
+  CHECK_EQ(option(IPPROTO_TCP, TCP_KEEPINTVL), kKeepInterval);
+  CHECK_EQ(option(IPPROTO_TCP, TCP_KEEPCNT), kKeepCount);
+  CHECK_EQ(option(IPPROTO_TCP, TCP_USER_TIMEOUT), kUserTimeoutMs);
 }
 
 TEST("SA-9 new limits apply from now on") {

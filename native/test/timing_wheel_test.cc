@@ -103,11 +103,28 @@ void compare(uint32_t seed, uint64_t start, uint32_t longest_jump) {
     CHECK_EQ(wheel.armed(index), model.armed(index));
     CHECK_EQ(wheel.size(), model.by_tick.size());
     CHECK_EQ(wheel.now(), static_cast<uint32_t>(model.now));
+    // Nothing is due before that.
+    const uint32_t quiet = wheel.quiet_for();
+    CHECK(quiet >= 1);
+    CHECK(quiet == 1 || model.by_tick.empty() || model.by_tick.begin()->first - model.now >= quiet);
   }
   for (uint32_t index = 1; index <= kNodes; ++index) CHECK_EQ(wheel.armed(index), model.armed(index));
 }
 
 }  // namespace
+
+TEST("a wheel says for how long it may be left alone") {
+  Nodes nodes(2);
+  Wheel wheel(nodes, 1'000);
+  CHECK_EQ(wheel.quiet_for(), Wheel::kMaxDelay);
+  wheel.arm(1, 40);
+  CHECK(wheel.quiet_for() <= 40 && wheel.quiet_for() > 20);  // perhaps only to move it down
+  wheel.arm(2, 1);
+  CHECK_EQ(wheel.quiet_for(), 1u);
+  wheel.arm(1, 1);
+  CHECK_EQ(wheel.advance(1'001, 1, [](uint32_t) {}), 1u);
+  CHECK_EQ(wheel.quiet_for(), 1u);  // the budget has left one behind
+}
 
 TEST("OB-5.4-15 the wheel behaves like an ordered map, however time jumps") {
   for (uint32_t seed = 1; seed <= 8; ++seed) {

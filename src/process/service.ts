@@ -181,7 +181,7 @@ export class Service implements Running {
     await this.history.open();
     await this.webhooks?.start();
     this.#takeNews();
-    this.#news = setInterval(() => this.#takeNews(), NEWS_MS).unref();
+    if (this.store !== undefined) this.#news = setInterval(() => this.#takeNews(), NEWS_MS).unref();
   }
 
   async #makeAdmin(): Promise<void> {

@@ -19,7 +19,6 @@ import type { FromShard, ShardStart, ToShard } from "./messages.js";
 import { answer } from "./questions.js";
 
 const BATCHES_PER_WAKE = 8;
-const ALERT_INTERVAL_MS = 250;
 const MOST_BINDING_NEWS = 8_192;
 const TAP_INTERVAL_MS = 50;
 const LOGIN_COUNTERS: Readonly<Record<LoginResult, number>> = {
@@ -217,13 +216,14 @@ function go(channel: number | undefined): void {
   if (errno !== undefined) return say({ kind: "failed", why: `its sockets cannot be watched: ${getSystemErrorName(-errno)}` });
   const since = channel === undefined ? 0 : shard.takeOver(channel);
   if (typeof since === "string") return say({ kind: "failed", why: since });
-  setInterval(() => Atomics.add(beats, 0, 1), BEAT_MS);
+  // One timer for both: each wakes an idle shard.
   setInterval(() => {
+    Atomics.add(beats, 0, 1);
     const alerts = shard.alerts();
     if (alerts.length > 0) say({ kind: "alerts", alerts });
     const news = shard.news();
     if (news.length > 0 || bindingNews.length > 0) say({ kind: "news", news, bindings: bindingNews.splice(0) });
-  }, ALERT_INTERVAL_MS);
+  }, BEAT_MS);
   say({ kind: "up", since });
 }
 

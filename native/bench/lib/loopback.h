@@ -12,6 +12,7 @@
 #include <string>
 
 #include "core/relay/edge_config.h"
+#include "die.h"
 
 namespace sluice::bench {
 
@@ -19,11 +20,6 @@ inline double cpu_ns() {
   timespec now;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
   return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
-}
-
-[[noreturn]] inline void die(const char* what) {
-  std::perror(what);
-  std::exit(1);
 }
 
 inline sockaddr_in loopback(uint16_t port) {

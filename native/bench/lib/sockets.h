@@ -14,12 +14,9 @@
 #include <cstring>
 #include <string>
 
-namespace sluice::bench {
+#include "die.h"
 
-[[noreturn]] inline void die(const char* what) {
-  std::fprintf(stderr, "%s: %s\n", what, std::strerror(errno));
-  std::exit(1);
-}
+namespace sluice::bench {
 
 // "127.0.0.1:5060"
 inline sockaddr_in parse_address(const std::string& text) {

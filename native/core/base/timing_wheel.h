@@ -74,6 +74,12 @@ class TimingWheel {
   }
 
   size_t size() const noexcept { return size_; }
+  // Ticks until advance() may have something to do, at least 1; kMaxDelay: nothing is armed.
+  uint32_t quiet_for() const noexcept {
+    if (size_ == 0) return kMaxDelay;
+    const bool is_behind = turned_ != now_ || heads_[turned_ % kSlots] != 0;
+    return is_behind ? 1 : next_stop() - now_;
+  }
   uint32_t now() const noexcept { return now_; }
 
  private:

@@ -87,6 +87,13 @@ class Admission {
       if (look_at(target, now)) tell(target, lanes_[static_cast<size_t>(target)].is_busy);
     count();
   }
+  // Nothing is under way or waits, and no lane has to be looked at: tick() may come later than usual.
+  bool is_at_rest() const noexcept {
+    if (size_ != 0) return false;
+    for (int i = 0; i < lanes_in_use_; ++i)
+      if (const Lane& lane = lanes_[static_cast<size_t>(i)]; lane.is_busy || lane.window.is_paced()) return false;
+    return true;
+  }
   // The targets have changed: `from[i]` is the earlier index of target i, -1 if it is new. What waited for one that is gone goes to the first.
   void rearrange(const std::array<int, UpstreamSet::kCapacity>& from, int size) noexcept;
   // What waits for a dead upstream goes elsewhere, or is answered.

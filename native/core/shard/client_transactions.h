@@ -104,6 +104,7 @@ class ClientTransactions {
   // The id of the flow that the request with this branch left by; 0: it is forgotten.
   size_t flow_of(Text branch, char* id) noexcept;
   void tick() noexcept;
+  uint32_t quiet_for() const noexcept { return timers_.quiet_for(); }
 
  private:
   struct BranchLinks {

@@ -1,7 +1,5 @@
 #include "core/shard/connections.h"
 
-#include <netinet/in.h>
-#include <linux/tcp.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -9,7 +7,7 @@
 #include <new>
 
 #include "core/relay/source.h"
-#include "core/transport/socket_option.h"
+#include "core/transport/tune_stream.h"
 
 namespace sluice {
 namespace {
@@ -20,17 +18,6 @@ constexpr uint32_t kTrialSeconds = 1;
 constexpr uint32_t kRefusalSeconds = 600;
 constexpr uint32_t kHalfClosedSeconds = 32;
 constexpr size_t kClosesAtOnce = 16;
-// OB-5.4-16: even without Flow-Timer, the kernel detects a half-open connection within about three minutes.
-constexpr int kKeepIdle = 60, kKeepInterval = 20, kKeepCount = 4, kUserTimeoutMs = 120'000;
-
-void tune_stream(int fd) noexcept {
-  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-  set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-  set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, kKeepIdle);
-  set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, kKeepInterval);
-  set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, kKeepCount);
-  set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, kUserTimeoutMs);
-}
 
 }  // namespace
 
@@ -108,7 +95,7 @@ uint32_t Connections::adopt(int fd, const Address& remote, uint16_t listener, Op
     return 0;
   }
   const uint32_t slot = ground_.flows.open(FlowKind::stream, remote, listener);
-  tune_stream(fd);
+  if (dialled) tune_stream(fd);  // one that is accepted has it from its listener
   Flow& flow = ground_.flows.at(slot);
   if (core_side) flow.flags |= kFlow_core;
   if (dialled) flow.flags |= kFlow_dialled;

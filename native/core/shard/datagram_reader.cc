@@ -6,6 +6,7 @@
 
 #include "core/relay/flow_id.h"
 #include "core/relay/via_branch.h"
+#include "core/sip/char_class.h"
 #include "core/transport/stun.h"
 
 namespace sluice {
@@ -91,6 +92,8 @@ void DatagramReader::take(uint16_t listener, const Address& from, char* data, si
     ++data;
     --size;
   }
+  // It can be neither request nor response, and whoever sent it hears nothing: no more work than this.
+  if (size == 0 || !is_class(*data, kChar_token)) return intake_.not_sip(from, Text(data, size));
   scan(data, size, kFindHead, Carrier::datagram, ground_.config.limits.scan, turn_.next().message);
   Source source;
   source.remote = from;

@@ -63,6 +63,7 @@ class FlowTimers {
   }
 
   size_t armed() const noexcept { return wheel_.size(); }
+  uint32_t quiet_for() const noexcept { return wheel_.quiet_for(); }
 
  private:
   struct Nodes {

@@ -14,14 +14,18 @@ void Intake::take(const Source& source, bool crossed) noexcept {
   if (source.slot != 0 && !crossed) ++ground_.flows.at(source.slot).messages;
   if (!item.crossed) ground_.counters.add(beyond(Counter::transport_udp, static_cast<uint32_t>(source.transport)));
   if (tap_.on()) tap_.received(item);
-  if (message.error != ScanError::none) {
-    ground_.counters.add(Counter::malformed);
-    ground_.alerts.add(Event::malformed, source.remote, static_cast<int32_t>(message.error), Text(message.data, message.size < 200 ? message.size : 200));
-  }
+  if (message.error != ScanError::none) faulty(Counter::malformed, source.remote, message.error, Text(message.data, message.size));
   int32_t* record = turn_.record(turn_.count());
   if (message.is_request) take_request(item, record);
   else if (message.error == ScanError::none) take_response(item, record);
 }
+
+void Intake::faulty(Counter why, const Address& from, ScanError error, Text octets) noexcept {
+  ground_.counters.add(why);
+  ground_.alerts.add(Event::malformed, from, static_cast<int32_t>(error), octets);
+}
+
+void Intake::not_sip(const Address& from, Text octets) noexcept { faulty(Counter::not_sip, from, ScanError::not_sip, octets); }
 
 void Intake::take_request(Item& item, int32_t* record) noexcept {
   const Source& source = item.source;
@@ -32,6 +36,8 @@ void Intake::take_request(Item& item, int32_t* record) noexcept {
   if (source.from_core) upstreams_.heard(source.remote, source.transport);
   const Surroundings around{ground_.config, ground_.keys, upstreams_.targets(), ground_.flows, ground_.commons, ground_.clock.birth()};
   read_request_facts(around, item.message, source, item.facts, record);
+  // Nobody can be told, so there is nothing to decide.
+  if (item.message.error != ScanError::none && !record[kRecord_answerable]) return;
   for (int32_t i = 0; i < record[kRecord_own_routes] && !item.crossed; ++i) {
     const RouteKind kind = item.facts.routes[i].kind;
     if (kind == RouteKind::gone) ground_.counters.add(Counter::tokens_gone);

@@ -1,12 +1,12 @@
 #include "core/shard/listeners.h"
 
-#include <linux/tcp.h>
-#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
+
+#include "core/transport/tune_stream.h"
 
 namespace sluice {
 namespace {
@@ -20,7 +20,8 @@ void Listeners::open(int epoll) noexcept {
   epoll_ = epoll;
   for (size_t i = 0; i < sockets_.size(); ++i) {
     const Listener& listener = ground_.config.listeners[i];
-    if (!is_stream(listener.transport)) outbox_.attach(static_cast<uint16_t>(i), sockets_[i], !listener.bound.is_v4());
+    if (is_stream(listener.transport)) tune_stream(sockets_[i]);
+    else outbox_.attach(static_cast<uint16_t>(i), sockets_[i], !listener.bound.is_v4());
     watch(i);
   }
 }

@@ -22,6 +22,7 @@ class Listeners {
   void leave() noexcept;
   void resume() noexcept;
   void tick() noexcept;
+  bool is_paused() const noexcept { return paused_; }
 
  private:
   void watch(size_t listener) noexcept;

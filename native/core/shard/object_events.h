@@ -39,6 +39,7 @@ class ObjectEvents {
   bool unreachable(Text branch) noexcept;
   // Retries what did not fit in another shard's ring.
   void retry() noexcept;
+  bool has_unsent() const noexcept { return !unsent_.empty(); }
   // An event from another shard.
   void take(const RingHead& head, Text text) noexcept;
 

@@ -55,6 +55,7 @@ class Proxying final : public ClientUser {
   bool has_events() const noexcept { return events_.has_for_numbers(); }
   void take_events() noexcept;
   void tick() noexcept;
+  uint32_t quiet_for() const noexcept { return desk_ == nullptr ? UINT32_MAX : std::min(desk_->servers.quiet_for(), desk_->clients.quiet_for()); }
   // Requests that were not answered yet.
   uint32_t open_count() const noexcept { return desk_ == nullptr ? 0 : desk_->servers.open_count(); }
 

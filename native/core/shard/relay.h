@@ -33,6 +33,7 @@ class Relay {
   void response(unsigned i) noexcept;
   // admit.cc
   void tick() noexcept;
+  bool is_at_rest() const noexcept { return admission_.is_at_rest(); }
   // Call before the upstreams change.
   void rearrange(const UpstreamSet& next) noexcept;
 

@@ -75,6 +75,7 @@ class Remembered {
 
   void tick() noexcept;
   uint32_t size() const noexcept { return table_.size(); }
+  uint32_t quiet_for() const noexcept { return wheel_.quiet_for(); }
 
  private:
   struct Nodes {

@@ -108,6 +108,7 @@ class ServerTransactions {
   void answer_cancel(unsigned i, uint32_t index, uint32_t keep_seconds) noexcept;
 
   void tick() noexcept;
+  uint32_t quiet_for() const noexcept { return timers_.quiet_for(); }
 
  private:
   struct Links {

@@ -1,18 +1,18 @@
 #include "core/shard/shard.h"
 
 #include <poll.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <random>
 
+#include "core/base/now_ns.h"
+
 namespace sluice {
 namespace {
 
 // Markers of descriptors that are not flows; a flow's event carries its generation, which is never 0, in the upper half.
-constexpr uint64_t kTimerEvent = 1;
 constexpr uint64_t kWakeEvent = 2;
 constexpr uint64_t kLoopEvent = 3;
 constexpr uint64_t kListenerEvent = 16;
@@ -22,6 +22,9 @@ constexpr unsigned kSettlings = 4;
 // Reading stops after this, and the rest waits for the next turn: a thousand connections ending, a series of handshakes.
 constexpr uint64_t kReadingNs = 1'000'000;
 constexpr int kEventsBetweenLooks = 16;
+constexpr uint64_t kTickNs = Clock::kTickMs * uint64_t{1'000'000};
+// Of ticks, below what FlowTimers takes for a pause of the process.
+constexpr uint32_t kMostQuiet = 16;
 
 Text phrase_of(int32_t error) noexcept {
   static constexpr Text kPhrases[] = {
@@ -71,7 +74,6 @@ Shard::Shard(EdgeConfig config, const KeyRing& keys, int32_t* records, int32_t* 
 
 Shard::~Shard() noexcept {
   if (frozen_) handover_.let_go();  // perhaps the successor has the connections: they must not hear from us that they end
-  if (timer_ >= 0) close(timer_);
   if (epoll_ >= 0) close(epoll_);
 }
 
@@ -85,12 +87,7 @@ int Shard::begin() noexcept {
 
 int Shard::open() noexcept {
   if (const int error = begin(); error != 0) return error;
-  if (timer_ < 0) timer_ = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-  if (timer_ < 0) return errno;
-  itimerspec period{};
-  period.it_interval.tv_nsec = period.it_value.tv_nsec = Clock::kTickMs * 1'000'000L;
-  timerfd_settime(timer_, 0, &period, nullptr);
-  watch(epoll_, timer_, kTimerEvent);
+  ticked_ = now_ns();
   watch(epoll_, crossing_.wake_fd(), kWakeEvent);
   listeners_.open(epoll_);
   crossing_.wake_self();  // for what the others put in the ring while nobody was reading it
@@ -124,7 +121,6 @@ void Shard::release() noexcept {
   close(std::exchange(epoll_, -1));
   frozen_ = false;
   if (begin() != 0) return;
-  watch(epoll_, timer_, kTimerEvent);
   watch(epoll_, crossing_.wake_fd(), kWakeEvent);
   if (loop_ >= 0) watch(epoll_, loop_, kLoopEvent);
   connections_.watch_all();
@@ -141,15 +137,30 @@ const char* Shard::adopt(Text image, std::vector<MovingFlow>& flows) noexcept {
 
 bool Shard::has_work() noexcept { return streams_.has_more() || !ground_.closing.empty() || !crossing_.empty() || !object_events_.empty() || proxying_.has_events(); }
 
-void Shard::poll(int timeout) noexcept {
+// The tick goes first: after a pause of the process, what waited in the sockets counts as seen now, not before the pause.
+uint64_t Shard::poll(int timeout) noexcept {
   event_count_ = std::max(0, epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), timeout));
   event_at_ = 0;
-  // The timer goes first: after a pause of the process, what waited in the sockets counts as seen now, not before the pause.
-  for (int i = 1; i < event_count_; ++i) {
-    if (events_[static_cast<size_t>(i)].data.u64 != kTimerEvent) continue;
-    std::swap(events_[0], events_[static_cast<size_t>(i)]);
-    break;
+  const uint64_t now = now_ns();
+  if (now - ticked_ >= kTickNs) {
+    ticked_ = now;
+    tick_due_ = true;
   }
+  return now;
+}
+
+// Ticks that may pass before the next one.
+uint32_t Shard::quiet_for() const noexcept {
+  if (listeners_.is_paused() || object_events_.has_unsent() || !relay_.is_at_rest()) return 1;
+  return std::min({kMostQuiet, timers_.quiet_for(), remembered_.quiet_for(), proxying_.quiet_for(), upstreams_.quiet_for()});
+}
+
+// At most `timeout` ms, and no longer than until something is due.
+int Shard::nap(int timeout, uint64_t now) noexcept {
+  if (timeout == 0 || has_work()) return 0;
+  const uint64_t due = ticked_ + quiet_for() * kTickNs;
+  const int most = due <= now ? 0 : static_cast<int>((due - now + 999'999) / 1'000'000);
+  return timeout < 0 ? most : std::min(timeout, most);
 }
 
 void Shard::await_loop(int timeout) noexcept {
@@ -160,9 +171,9 @@ void Shard::await_loop(int timeout) noexcept {
 unsigned Shard::await(int timeout) noexcept {
   if (frozen_) return await_loop(timeout), 0;
   if (event_at_ == event_count_) {
-    turn_clock_.wait_begins();
-    poll(has_work() ? 0 : timeout);
-    turn_clock_.wait_ends();
+    const uint64_t now = now_ns();
+    turn_clock_.wait_begins(now);
+    turn_clock_.wait_ends(poll(nap(timeout, now)));
   }
   return receive();
 }
@@ -182,6 +193,7 @@ unsigned Shard::receive() noexcept {
   SLUICE_INVARIANT(!in_turn_);
   in_turn_ = true;
   turn_.begin();
+  if (std::exchange(tick_due_, false)) tick();
   take_ring();
   proxying_.take_events();
   streams_.resume();
@@ -203,9 +215,6 @@ void Shard::event(const epoll_event& event) noexcept {
   const uint32_t low = static_cast<uint32_t>(event.data.u64);
   if (generation != 0) {
     if (ground_.flows.find({low, generation}) != nullptr) streams_.event(low, event.events);
-  } else if (low == kTimerEvent) {
-    uint64_t expirations;
-    if (read(timer_, &expirations, sizeof expirations) > 0) tick();
   } else if (low == kWakeEvent) {
     crossing_.woken();
   } else if (low == kLoopEvent) {

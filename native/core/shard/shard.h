@@ -124,7 +124,9 @@ class Shard {
   int begin() noexcept;
   void await_loop(int timeout) noexcept;
   bool has_work() noexcept;
-  void poll(int timeout) noexcept;
+  uint64_t poll(int timeout) noexcept;
+  int nap(int timeout, uint64_t now) noexcept;
+  uint32_t quiet_for() const noexcept;
   unsigned receive() noexcept;
   void event(const epoll_event& event) noexcept;
   void take_ring() noexcept;
@@ -161,13 +163,14 @@ class Shard {
   Handover handover_;
 
   int epoll_ = -1;
-  int timer_ = -1;
   int loop_ = -1;      // not ours
   bool frozen_ = false;
   bool in_turn_ = false;  // collect() or execute() is running
   std::array<epoll_event, 128> events_;
   int event_count_ = 0;
   int event_at_ = 0;
+  uint64_t ticked_ = 0;    // ns: the last tick()
+  bool tick_due_ = false;  // at the beginning of the next turn
   bool loop_ready_ = false;
 };
 

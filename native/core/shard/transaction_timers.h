@@ -33,6 +33,7 @@ class TransactionTimers {
     else wheel_.arm(index, wait);
   }
   void cancel(uint32_t index) noexcept { wheel_.cancel(index); }
+  uint32_t quiet_for() const noexcept { return wheel_.quiet_for(); }
 
   // Calls due(index) for each that is due; under a flood the rest waits for the next tick.
   template <typename Due>

@@ -22,9 +22,9 @@ constexpr Step kSteps[] = {
 
 uint64_t TurnClock::elapsed() const noexcept { return began_ == 0 ? 0 : now_ns() - began_; }
 
-void TurnClock::wait_begins() noexcept {
+void TurnClock::wait_begins(uint64_t now) noexcept {
   if (began_ == 0) return;
-  const uint64_t took = elapsed();
+  const uint64_t took = now - began_;
   counters_.add(Counter::turn_nanoseconds, static_cast<int64_t>(took));
   const Step* step = kSteps;
   while (took > step->nanoseconds) ++step;
@@ -34,7 +34,5 @@ void TurnClock::wait_begins() noexcept {
   counters_.add(Counter::message_nanoseconds, static_cast<int64_t>(took * messages_));
   messages_ = 0;
 }
-
-void TurnClock::wait_ends() noexcept { began_ = now_ns(); }
 
 }  // namespace sluice

@@ -13,10 +13,10 @@ class TurnClock {
  public:
   explicit TurnClock(Counters& counters) noexcept : counters_(counters) {}
 
-  void wait_begins() noexcept;
+  void wait_begins(uint64_t now) noexcept;
   // So many messages were handled in this turn, or in part of it.
   void handled(unsigned messages) noexcept { messages_ += messages; }
-  void wait_ends() noexcept;
+  void wait_ends(uint64_t now) noexcept { began_ = now; }
   // Nanoseconds since the last wait ended.
   uint64_t elapsed() const noexcept;
 

@@ -101,6 +101,19 @@ bool UpstreamHealth::is_due(int target) noexcept {
   return true;
 }
 
+uint32_t UpstreamHealth::quiet_for() const noexcept {
+  uint32_t least = UINT32_MAX;
+  for (int i = 0; i < targets_.size() && ground_.config.probe_seconds != 0; ++i) {
+    const Health& health = health_[static_cast<size_t>(i)];
+    const bool owes = targets_.at(i).alive && health.asked != 0;
+    const uint32_t suspect = health.asked + Clock::ticks(kSuspectMs);
+    // As in is_due().
+    const uint32_t due = owes && (health.missed == 0 || !ground_.clock.reached(suspect)) ? suspect : health.probe_due;
+    least = std::min(least, ground_.clock.reached(due) ? 1 : due - ground_.clock.tick());
+  }
+  return least;
+}
+
 // One that has never responded may just be starting, as we are.
 uint32_t UpstreamHealth::pause_after_failure(const Health& health) noexcept {
   return health.has_spoken ? health.pause : std::min(health.pause, Clock::ticks(kSuspectProbeMs));

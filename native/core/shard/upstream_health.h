@@ -51,6 +51,9 @@ class UpstreamHealth {
   void doubt(int target, bool doubted) noexcept { punctuality_[static_cast<size_t>(target)].doubt(doubted); }
   const Punctuality& punctuality(int target) const noexcept { return punctuality_[static_cast<size_t>(target)]; }
 
+  // Ticks until look() has something to do, at least 1.
+  uint32_t quiet_for() const noexcept;
+
   // For how many milliseconds a target has owed us a response; 0: it owes none.
   uint32_t silence(int target) const noexcept;
   // Whether it has sent anything since it became a target.
