@@ -244,12 +244,38 @@ TEST("an upstream's failure is reported no matter how many alerts strangers caus
 
 TEST("rubbish reaches no policy: octets that cannot be SIP, a request that nobody can be told about") {
   ShardRig rig;
-  rig.policy = [](unsigned, const int32_t*, int32_t*) { return CHECK(false), false; };
+  int decided = 0;
+  rig.policy = [&](unsigned, const int32_t*, int32_t*) { return ++decided > 0; };
   const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
   for (const char* octets : {"<noise>", "\x16\x03\x01\x02", "(MESSAGE sip:x@y SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bKx\r\n\r\n"}) client.send(octets);
   for (const char* octets : {"noise", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "MESSAGE sip:x@y SIP/2.0\r\n\r\n"}) client.send(octets);
   CHECK(rig.until([&] { return rig.count(Counter::not_sip) == 3 && rig.count(Counter::malformed) == 3; }));
   CHECK_EQ(client.drain(), "");
+  CHECK_EQ(decided, 0);
+}
+
+TEST("a source gets 250 answers to faults in a second and all sources 500; the rest is dropped, and the next second is a new one") {
+  FaultAnswers faults(SipKey{1, 2});
+  const auto answered = [&](const char* source, uint32_t second) {
+    int count = 0;
+    for (int i = 0; i < 1'000; ++i) count += faults.take(address(source, 5060), second);
+    return count;
+  };
+  CHECK_EQ(answered("192.0.2.1", 1), 250);
+  CHECK_EQ(answered("192.0.2.2", 1), 250);
+  CHECK_EQ(answered("192.0.2.3", 1), 0);
+  CHECK_EQ(answered("192.0.2.3", 2), 250);
+
+  ShardRig rig;
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  Request faulty{.lines = "Max-Forwards: many\r\n"};
+  for (int i = 0; i < 300; ++i) client.send(faulty.text());
+  CHECK(rig.until([&] { return rig.count(Counter::malformed) == 300; }));
+  CHECK_EQ(rig.count(Counter::replies), 250);
+  CHECK_EQ(rig.count(Counter::faults_unanswered), 50);
+  const Peer core = Peer::udp(rig.port(ShardRig::kCoreUdp));
+  core.send(faulty.text());
+  CHECK(holds(rig.hear(core, "SIP/2.0"), "SIP/2.0 400 "));
 }
 
 TEST("OB-5.4-16 a connection that is accepted has the kernel's keep-alives and time limit, and is not delayed") {

@@ -181,6 +181,7 @@ export const metricTable: readonly MetricRow[] = [
       ring_full: Counter.ringFull,
     },
   },
+  { name: "faults_unanswered_total", help: "Malformed requests and forged tokens of strangers that got no answer: a shard answers 500 a second, and 250 of one source.", values: one(Counter.faultsUnanswered) },
   { name: "datagram_trains_refused_total", help: "Runs of datagrams that the kernel refused as one and that were sent one by one.", values: one(Counter.trainsRefused) },
   { name: "shard_crossings_total", help: "Messages handed to another shard.", values: one(Counter.crossed) },
   { name: "object_events_lost_total", help: "Ended flows and failed requests that another shard could not be told about.", values: one(Counter.objectEventsLost) },

@@ -1,5 +1,6 @@
 #include "core/shard/connections.h"
 
+#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 

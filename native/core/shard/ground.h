@@ -6,6 +6,7 @@
 #include "core/base/buffer_pool.h"
 #include "core/base/counters.h"
 #include "core/flow/close_list.h"
+#include "core/flow/fault_answers.h"
 #include "core/flow/flow_commons.h"
 #include "core/flow/flow_table.h"
 #include "core/flow/refusal_tally.h"
@@ -29,6 +30,7 @@ struct Ground {
         commons(all_shards),
         flows(config.table_key, first_generation),
         refusals(config.table_key, counters),
+        faults(derive(config.table_key, "faults")),
         news(counters, config.notes, config.table_key) {
     for (Listener& listener : config.listeners) listener.write_texts();
   }
@@ -44,6 +46,7 @@ struct Ground {
   FlowCommons& commons;  // shared by the process
   FlowTable flows;
   RefusalTally refusals;
+  FaultAnswers faults;
   NewsQueue news;
   CloseList closing;
   // For scanning anything that is not a message of the batch. Whoever fills it must be done with it before calling another part.

@@ -36,16 +36,20 @@ void Intake::take_request(Item& item, int32_t* record) noexcept {
   if (source.from_core) upstreams_.heard(source.remote, source.transport);
   const Surroundings around{ground_.config, ground_.keys, upstreams_.targets(), ground_.flows, ground_.commons, ground_.clock.birth()};
   read_request_facts(around, item.message, source, item.facts, record);
+  bool is_faulty = item.message.error != ScanError::none;
   // Nobody can be told, so there is nothing to decide.
-  if (item.message.error != ScanError::none && !record[kRecord_answerable]) return;
+  if (is_faulty && !record[kRecord_answerable]) return;
   for (int32_t i = 0; i < record[kRecord_own_routes] && !item.crossed; ++i) {
     const RouteKind kind = item.facts.routes[i].kind;
     if (kind == RouteKind::gone) ground_.counters.add(Counter::tokens_gone);
     if (kind == RouteKind::elsewhere) ground_.counters.add(Counter::tokens_elsewhere);
     if (kind != RouteKind::forged) continue;
+    is_faulty = true;
     ground_.counters.add(Counter::tokens_forged);
     ground_.alerts.add(Event::forged_token, source.remote);
   }
+  if (is_faulty && !source.from_core && !ground_.faults.take(source.remote, ground_.clock.tick() / Clock::kTicksPerSecond))
+    return ground_.counters.add(Counter::faults_unanswered);
   const Message& message = item.message;
   // It acknowledges a response of ours, so it ends here (RFC 3261 17.1.1.3, 8.2.7).
   if (message.method == Method::ack && message.error == ScanError::none) {
