@@ -686,7 +686,8 @@ export const Counter = {
   endedMovedForgotten: 174,
   refusedSources: 175,
   refusedSourcesForgotten: 176,
-  registrationsUnlisted: 177,
+  faultsUnanswered: 177,
+  registrationsUnlisted: 178,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 
@@ -869,6 +870,7 @@ export const counterProse: readonly string[] = [
   "those of a drain or the operator that did",
   "pairs of source and status in the list of refusals",
   "those that made room for others",
+  "malformed requests and forged tokens of strangers that got no answer, since there were too many",
   "registrations that are not shown because their flow has too many",
 ];
 
