@@ -16,6 +16,8 @@ function project(name: string, seconds: number, { retry = 0, alone = false } = {
       pool: "forks",
       // Files share the modules of test/support and the servers that wait in them.
       isolate: false,
+      // The program as it is delivered, which tests start in their own process.
+      server: { deps: { external: [/\/dist\//] } },
       // Tests that are declared concurrent mostly sleep: all those of a file at once.
       maxConcurrency: 8,
       retry,

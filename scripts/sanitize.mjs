@@ -46,7 +46,7 @@ for (const name of ["sluice.node", "tls_test.node"]) cpSync(join(ROOT, "build/sa
 const runtime = outputOf(process.env.CXX ?? "c++", ["-print-file-name=libasan.so"]);
 if (runtime === undefined || !existsSync(runtime)) fail("libasan is missing: apt-get install -y libgcc-12-dev");
 const vitest = ["node_modules/vitest/vitest.mjs", "run", ...files];
-if (run(process.execPath, vitest, { cwd: tree, env: { ...options, LD_PRELOAD: runtime, TEST_PATIENCE: "4" } }) !== 0) failed.push("vitest");
+if (run(process.execPath, vitest, { cwd: tree, env: { ...options, LD_PRELOAD: runtime, TEST_PATIENCE: "4", TEST_SERVERS: "process" } }) !== 0) failed.push("vitest");
 
 if (failed.length > 0) fail(`failed under ${SANITIZE}: ${failed.join(", ")}`);
 say(`clean under ${SANITIZE}`);

@@ -39,15 +39,25 @@ export async function start(settings: Settings, options: Options = {}): Promise<
   for (const warning of warnings) log.warn(warning);
 
   let stopping: Promise<void> | undefined;
+  let isToStop = false;
   let hasStopped = (): void => undefined;
   const stopped = new Promise<void>((resolve) => (hasStopped = resolve));
   const end = async (): Promise<void> => {
-    await service.drainAll("the program that embeds it");
+    const isDrained = await service.drainAll(isToStop ? "the program that embeds it" : "the operator");
+    // The operator may call off a drain of theirs, but not what the program has decided.
+    if (!isDrained && !isToStop) {
+      stopping = undefined;
+      return;
+    }
     await service.close();
     hasStopped();
   };
-  const stop = (): Promise<void> => (stopping ??= end());
-  const service = new Service(config, shardConfigs(config), log, () => void stop(), () => current);
+  const drain = (): Promise<void> => (stopping ??= end());
+  const stop = (): Promise<void> => {
+    isToStop = true;
+    return drain();
+  };
+  const service = new Service(config, shardConfigs(config), log, () => void drain(), () => current);
   await service.start();
   return {
     stopped,

@@ -13,6 +13,7 @@
 
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("createCluster", Napi::Function::New(env, sluice::create_cluster));
+  exports.Set("closeCluster", Napi::Function::New(env, sluice::close_cluster));
   exports.Set("stopAccepting", Napi::Function::New(env, sluice::stop_accepting));
   exports.Set("startAccepting", Napi::Function::New(env, sluice::start_accepting));
   exports.Set("setTls", Napi::Function::New(env, sluice::set_tls));

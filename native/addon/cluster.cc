@@ -1,6 +1,7 @@
 #include "cluster.h"
 
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <mutex>
 
@@ -24,6 +25,10 @@ std::vector<std::vector<int>> read_sockets(const Napi::Array& shards) {
 }
 
 }  // namespace
+
+Cluster::~Cluster() {
+  for (const int wake : wakes) close(wake);
+}
 
 Napi::Value create_cluster(const Napi::CallbackInfo& info) {
   const uint32_t shards = info[0].ToNumber().Uint32Value();
@@ -52,6 +57,16 @@ Napi::Value create_cluster(const Napi::CallbackInfo& info) {
   const std::lock_guard<std::mutex> guard(clusters_lock);
   clusters.push_back(std::move(cluster));
   return Napi::Number::New(info.Env(), static_cast<double>(clusters.size() - 1));
+}
+
+Napi::Value close_cluster(const Napi::CallbackInfo& info) {
+  const auto cluster = find_cluster(info[0].ToNumber().Uint32Value());
+  if (!cluster) return info.Env().Undefined();
+  // A Logins that nobody has collected yet may keep the rest for a while.
+  cluster->sockets.close_all();
+  const std::lock_guard<std::mutex> guard(clusters_lock);
+  clusters[info[0].ToNumber().Uint32Value()].reset();
+  return info.Env().Undefined();
 }
 
 Napi::Value stop_accepting(const Napi::CallbackInfo& info) {

@@ -1,5 +1,5 @@
 // What the shards of one process share: their sockets, their rings, the descriptors that wake them, what each source holds, and the memory
-// of logins. Lives until the process ends.
+// of logins. Lives until its service is closed.
 #pragma once
 
 #include <napi.h>
@@ -31,6 +31,9 @@ struct Cluster {
   static constexpr size_t kSeedOctets = 96;
   // `seed`: kSeedOctets random octets.
   explicit Cluster(const uint8_t* seed) : flows(sip_key_of(seed + 80)), nonces(seed, wall_ms()), guard(sip_key_of(seed + 64)) {}
+  ~Cluster();
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
 
   std::vector<std::unique_ptr<Ring>> rings;
   std::vector<int> wakes;
@@ -59,6 +62,8 @@ struct Cluster {
 // createCluster(shards: number, ringOctets: number, listeners: ShardListener[], seed: Uint8Array, sockets?: number[][]): number, the id for
 // ShardConfig.cluster, or {errno, shard, listener} for one that cannot be opened. `sockets`: those that the process before had open.
 Napi::Value create_cluster(const Napi::CallbackInfo& info);
+// closeCluster(cluster: number): after the end of its shards
+Napi::Value close_cluster(const Napi::CallbackInfo& info);
 // stopAccepting(cluster: number)
 Napi::Value stop_accepting(const Napi::CallbackInfo& info);
 

@@ -433,6 +433,8 @@ export interface Binding extends Reader {
    * octets. `sockets`: of each shard, open already.
    */
   createCluster(shards: number, ringOctets: number, listeners: readonly ShardListener[], seed: Uint8Array, sockets?: readonly (readonly number[])[]): number | { readonly errno: number; readonly shard: number; readonly listener: number };
+  /** Closes its listening sockets and forgets the rest; its shards have ended. */
+  closeCluster(cluster: number): void;
   /** The listening sockets of each shard. */
   clusterSockets(cluster: number): readonly (readonly number[])[];
   /** Reads what the shards know jointly, so that the kernel need not find its pages when all of them stand still. */

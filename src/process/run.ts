@@ -83,7 +83,6 @@ async function run(service: Service, orders: Orders): Promise<void> {
       // A drain that may be called off is not yet the end to systemd, whose patience would begin to count.
       if (told.startsWith("SIG")) manager.stopping();
       if (!(await service.drainAll(told))) {
-        log.info("the drain was called off: requests and connections are taken again");
         orders.again();
         continue;
       }

@@ -336,8 +336,10 @@ export class Service implements Running {
     this.state = "draining";
     this.#drain = { by, since: Date.now() };
     const isDone = await this.pool.drain(this.config.drainSeconds, this.config.drainRate);
-    if (!isDone) this.#drain = undefined;
-    return isDone;
+    if (isDone) return true;
+    this.#drain = undefined;
+    this.log.info("the drain was called off: requests and connections are taken again");
+    return false;
   }
 
   get farmNodes(): readonly FarmNode[] {

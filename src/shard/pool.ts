@@ -308,9 +308,14 @@ export class ShardPool {
     const threads = this.#seats.flatMap(({ thread }) => thread ?? []);
     const ends = Promise.all(threads.map(({ ended }) => ended));
     this.#tell({ kind: "close" });
-    if (await within(ends, PATIENCE_MS)) return true;
-    for (const thread of threads) thread.terminate();
-    return within(ends, PATIENCE_MS);
+    let hasEnded = await within(ends, PATIENCE_MS);
+    if (!hasEnded) {
+      for (const thread of threads) thread.terminate();
+      hasEnded = await within(ends, PATIENCE_MS);
+    }
+    // Who embeds us goes on, without our ports and tables.
+    if (hasEnded) binding.closeCluster(this.#cluster);
+    return hasEnded;
   }
 
   /** The sum over all shards. */

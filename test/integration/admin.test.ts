@@ -131,7 +131,7 @@ for (const client of ["udp", "tcp"] as const) {
 }
 
 test("OB-5.2-2 rotated keys: the new one signs, tokens of the old one still lead to their flow, also after a restart", async () => {
-  const { admin, SUT, U, C } = await stage();
+  const { admin, SUT, U, C } = await stage({ process: true });
   const path = await register(U, C);
   const before = (await admin.get("/api/keys")).json["keys"] as { readonly id: number }[];
   const after = (await admin.ask("POST", "/api/keys/rotate", {})).json["keys"] as { readonly id: number; readonly signs: boolean }[];

@@ -1,8 +1,9 @@
 /** docs/operate/backup.md, literally: a copy of the state folder while the server works, and another server that runs from it. */
-import { execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { Admin } from "../support/admin.js";
 import { Home } from "../support/home.js";
@@ -19,8 +20,7 @@ test("a backup taken while phones register, restored elsewhere: keys, bindings, 
   const folder = mkdtempSync(join(tmpdir(), "sluice-backup-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const [first, second] = [await Admin.choose(), await Admin.choose()];
-  const home = await Home.open({ SLUICE_ADMIN_LISTEN: first.listen, SLUICE_STATE_DIR: join(folder, "state") });
-  onTestFinished(() => home.close());
+  const home = await Home.spawn({ SLUICE_ADMIN_LISTEN: first.listen, SLUICE_STATE_DIR: join(folder, "state") });
   const edge = await home.phone("phone", "udp");
   const register = (user: number): Promise<unknown> => home.register(edge, { user: `user${user}`, contact: `sip:user${user}@192.0.2.1:5060` });
   for (let user = 0; user < 50; user += 1) await register(user);
@@ -34,7 +34,7 @@ test("a backup taken while phones register, restored elsewhere: keys, bindings, 
   })();
   const commands = commandsOf("Backup while it runs").replaceAll("/var/lib/sluice", join(folder, "state")).replaceAll("/backup/", `${folder}/backup/`);
   expect(commands).toContain("cp -p location/journal.*");
-  execFileSync("sh", ["-c", commands]);
+  await promisify(execFile)("sh", ["-c", commands]);
   isCopied = true;
   await others;
 

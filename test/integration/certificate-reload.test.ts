@@ -25,7 +25,7 @@ async function stage(): Promise<{ home: Home; admin: Admin; folder: string; use:
   };
   use("first.example.org");
   const [admin, at, secure] = [await Admin.choose(), await freePort(), await freePort()];
-  const home = await Home.start({
+  const home = await Home.spawn({
     SLUICE_LISTEN: `tcp:127.0.0.1:${at},tls:127.0.0.1:${secure}`,
     SLUICE_TLS_CERT: join(live, "cert.pem"),
     SLUICE_TLS_KEY: join(live, "key.pem"),

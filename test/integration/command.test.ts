@@ -14,7 +14,7 @@ const DEMO = fileURLToPath(new URL("../../dist/demo.js", import.meta.url));
 
 async function stage(): Promise<Cast & { readonly env: Record<string, string> }> {
   const admin = await Admin.choose();
-  const company = await cast({ client: "tcp", settings: { SLUICE_ADMIN_LISTEN: admin.listen } });
+  const company = await cast({ process: true, client: "tcp", settings: { SLUICE_ADMIN_LISTEN: admin.listen } });
   return Object.assign(company, { env: { SLUICE_ADMIN_LISTEN: admin.listen } });
 }
 

@@ -21,9 +21,9 @@ beforeAll(async () => {
 
 afterAll(() => browser.close());
 
-async function stage(settings?: Record<string, string>): Promise<Cast & { readonly admin: Admin; readonly url: string }> {
+async function stage(settings?: Record<string, string>, process = false): Promise<Cast & { readonly admin: Admin; readonly url: string }> {
   const admin = settings === undefined ? shared : await Admin.choose();
-  const company = await cast({ client: "tcp", own: settings !== undefined, settings: { SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_SHARDS: "2", ...settings } });
+  const company = await cast({ client: "tcp", process, own: settings !== undefined, settings: { SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_SHARDS: "2", ...settings } });
   return Object.assign(company, { admin, url: `http://${admin.listen}/` });
 }
 
@@ -208,7 +208,7 @@ test("SA-16 with a token the page asks for it until it is the right one, and the
 
 test("SA-8 a drain is visible; when the server is gone everything greys out and says since when, and comes back by itself", async () => {
   const { url, SUT, U, C, newClient } = await (async () => {
-    const company = await stage({ SLUICE_DRAIN_RATE: "2", SLUICE_DRAIN_SECONDS: "1" });
+    const company = await stage({ SLUICE_DRAIN_RATE: "2", SLUICE_DRAIN_SECONDS: "1" }, true);
     return { url: company.url, SUT: company.SUT, U: company.U, C: company.C, newClient: (name: string) => company.newClient(name) };
   })();
   await register(U, C);
@@ -231,7 +231,7 @@ test("SA-8 a drain is visible; when the server is gone everything greys out and 
 });
 
 test("a server that hangs is gone too, although its connection stays open", async () => {
-  const { url, SUT } = await stage({ SLUICE_FLOW_TIMER: "31" });
+  const { url, SUT } = await stage({ SLUICE_FLOW_TIMER: "31" }, true);
   // Nobody waits for seconds of silence.
   const { page, faults } = await openBoard(browser, url, { refusals: true, ownClock: true });
   await isLive(page);

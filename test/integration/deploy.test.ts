@@ -50,7 +50,7 @@ test("SA-8 systemd is notified of readiness, status, another main process after 
   listener.stdout.on("data", (octets: Buffer) => (heard += octets.toString()));
   try {
     await expect.poll(() => heard).toContain("bound");
-    const { SUT } = await cast({ settings: { NOTIFY_SOCKET: path, WATCHDOG_USEC: "400000" } });
+    const { SUT } = await cast({ process: true, settings: { NOTIFY_SOCKET: path, WATCHDOG_USEC: "400000" } });
     await expect.poll(() => heard).toMatch(/READY=1\nSTATUS=\d+ flows, \d+ requests, 1 upstream targets/);
     await expect.poll(() => heard.match(/WATCHDOG=1/g)?.length ?? 0).toBeGreaterThan(1);
     SUT.signal("SIGUSR2");

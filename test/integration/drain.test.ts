@@ -7,7 +7,7 @@ import { TcpConnection } from "../support/tcp-connection.js";
 
 for (const client of ["udp", "tcp"] as const) {
   test(`SA-8 OB-4.5-1 a request before SIGTERM is answered, one after it gets 503 with Retry-After, ${client}`, async () => {
-    const { SUT, U, U2, C } = await cast({ client, settings: { SLUICE_DRAIN_SECONDS: "5" } });
+    const { SUT, U, U2, C } = await cast({ process: true, client, settings: { SLUICE_DRAIN_SECONDS: "5" } });
     await U.say("INVITE sip:bob@example.com SIP/2.0\nContact: <sip:U@192.0.2.1>");
     await C.request("INVITE");
     await U2.settle();
@@ -26,7 +26,7 @@ for (const client of ["udp", "tcp"] as const) {
 }
 
 test("SA-8 a final response for a request that was pending at SIGTERM still arrives", async () => {
-  const { SUT, U, C } = await cast({ client: "tcp", settings: { SLUICE_DRAIN_SECONDS: "5" } });
+  const { SUT, U, C } = await cast({ process: true, client: "tcp", settings: { SLUICE_DRAIN_SECONDS: "5" } });
   await U.say("INVITE sip:bob@example.com SIP/2.0\nContact: <sip:U@192.0.2.1>");
   await C.request("INVITE");
   SUT.terminate();
@@ -38,7 +38,7 @@ test("SA-8 a final response for a request that was pending at SIGTERM still arri
 });
 
 test("SA-8 an edge with nothing to do exits at once", async () => {
-  const { SUT } = await cast({ settings: { SLUICE_DRAIN_SECONDS: "60" } });
+  const { SUT } = await cast({ process: true, settings: { SLUICE_DRAIN_SECONDS: "60" } });
   SUT.terminate();
   expect(await SUT.exited()).toBe(0);
 });

@@ -1,5 +1,6 @@
 /** What an operator asks a whole farm, at any of its edges: where a phone is, whether the others answer, and to rotate the keys. */
 import { expect, test } from "vitest";
+import { MAIN } from "../support/edge.js";
 import { FarmOfEdges } from "../support/farm.js";
 
 const INVITE = "INVITE sip:U@example.com SIP/2.0\nContact: <sip:A@192.0.2.1>";
@@ -9,7 +10,7 @@ interface Ring {
 }
 
 test("every edge says where a phone is, names those that do not answer, and its metrics show which of the others are up", async () => {
-  const farm = await FarmOfEdges.administered(3);
+  const farm = await FarmOfEdges.administered(3, MAIN);
   const U = await farm.client("U", 2, "tcp");
   await farm.register(U);
   for (const node of [1, 2, 3]) {
@@ -54,7 +55,7 @@ test("keys are rotated on all edges from one of them, and tokens of before and o
 });
 
 test("a rotation that meets an edge that is away stops before any edge signs with the new key, and goes on when it is back", async () => {
-  const farm = await FarmOfEdges.administered(3);
+  const farm = await FarmOfEdges.administered(3, MAIN);
   await farm.edges[2]?.kill();
   const stopped = await farm.ask(1, "POST", "keys/rotate", { farm: "1" });
   expect(stopped.status).toBe(409);

@@ -1,5 +1,6 @@
 /** Edges by the number behind one name: whichever of them gets a request with a token, the request reaches the flow (RFC 5626 5.3). */
 import { expect, test } from "vitest";
+import { MAIN } from "../support/edge.js";
 import { FarmOfEdges } from "../support/farm.js";
 
 const INVITE = "INVITE sip:U@example.com SIP/2.0\nContact: <sip:A@192.0.2.1>";
@@ -77,7 +78,7 @@ test("a flow that its edge has lost is 430, a forged token 403, and the token of
 });
 
 test("the token of an edge that has died is 430 without anybody being dialled, and its calls go again when it is back", async () => {
-  const farm = await FarmOfEdges.start(2, "tcp", { SLUICE_UPSTREAM_PROBE_SECONDS: "1" });
+  const farm = await FarmOfEdges.start(2, "tcp", { SLUICE_UPSTREAM_PROBE_SECONDS: "1" }, 2, MAIN);
   const U = await farm.client("U", 1, "udp");
   const path = await farm.register(U);
   const A = await farm.caller("A", 2);

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { sanitizer } from "../support/edge.js";
+import { sanitizer } from "../support/server-process.js";
 import { PATIENCE } from "../support/mailbox.js";
 import { Party } from "../support/party.js";
 import { freePort } from "../support/ports.js";

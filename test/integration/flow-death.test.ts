@@ -116,7 +116,7 @@ test("OB-6-24 OB-5.4-14 Flow-Timer: a silent flow is dead, and so is its binding
 });
 
 test("OB-6-24 SA-1 a restart ends the connections, so a call gets 480 until the phone is back", async () => {
-  const home = await Home.shared();
+  const home = await Home.spawn();
   const tcp = await home.phone("bob", "tcp");
   const udp = await home.phone("carol", "udp");
   await home.register(tcp, { instance: instanceOf("bob") });

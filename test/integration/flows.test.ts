@@ -139,7 +139,7 @@ test("OB-5.4-16 the kernel supervises connections by itself", async () => {
 });
 
 test("PX-16.11-3 ACKs along a token leave no state", async () => {
-  const { SUT, U, C } = await cast();
+  const { SUT, U, C } = await cast({ process: true });
   const path = await register(U, C);
   const ack = (at: number): Promise<unknown> => C.say(`ACK sip:U@192.0.2.1 SIP/2.0\nCSeq: ${at} ACK\nTo: <sip:U@example.com>;tag=U\nRoute: ${path.join(", ")}`);
   const send = async (count: number): Promise<void> => {

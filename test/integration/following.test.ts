@@ -146,7 +146,7 @@ test("OB-11-3 nor when the flow ends while a request waits on it", async () => {
 for (const [end, location] of [["a graceful stop", "embedded"], ["kill -9", "embedded"], ["a graceful stop", "Redis"], ["kill -9", "Redis"]] as const) {
   test(`OB-11-3 after ${end} and a restart a call goes on over the new connections of its phones, bindings in ${location}`, async () => {
     const admin = await Admin.choose();
-    const home = await Home.start({ SLUICE_SHARDS: "2", SLUICE_ADMIN_LISTEN: admin.listen, ...(location === "Redis" && { SLUICE_LOCATION: await redis() }) });
+    const home = await Home.spawn({ SLUICE_SHARDS: "2", SLUICE_ADMIN_LISTEN: admin.listen, ...(location === "Redis" && { SLUICE_LOCATION: await redis() }) });
     const [bob, A] = [await home.phone("bob", "tcp"), await home.phone("A", "tcp")];
     const plain = await home.phone("plain", "tcp");
     await home.register(bob, { instance: instanceOf("bob") });

@@ -25,7 +25,7 @@ const kinds = (rows: readonly HistoryEvent[]): readonly string[] => rows.map(({ 
 
 test("an edge knows who registered, whose flow died and why, which call failed and who said so, what was banned, and when it started", async () => {
   const admin = await Admin.choose();
-  const company = await cast({ client: "tcp", own: true, settings: { SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_SHARDS: "2" } });
+  const company = await cast({ process: true, client: "tcp", own: true, settings: { SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_SHARDS: "2" } });
   const { U, C, SUT } = company;
   const live: HistoryEvent[] = [];
   const socket = new WebSocket(`ws://${admin.listen}/live`);
@@ -154,7 +154,7 @@ test("a registrar knows who registered, moved, expired, left or was removed, and
 
 test("a full disk is seen and costs the history only; without a history there is none", async () => {
   const admin = await Admin.choose();
-  const company = await cast({ client: "tcp", own: true, settings: { SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_HISTORY_MEGABYTES: "1" } });
+  const company = await cast({ process: true, client: "tcp", own: true, settings: { SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_HISTORY_MEGABYTES: "1" } });
   const { U, C, SUT } = company;
   await SUT.kill();
   const folder = join(SUT.stateDir, "history");

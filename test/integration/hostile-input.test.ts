@@ -74,7 +74,7 @@ test("TR-18 leading zeros are digits", async () => {
 
 describe.concurrent("limits", () => {
   test("TR-19 an announced body beyond the limit is 413 and costs no memory", async ({ onTestFinished }) => {
-    const { SUT, U, C } = await cast({ client: "tcp" }, onTestFinished);
+    const { SUT, U, C } = await cast({ process: true, client: "tcp" }, onTestFinished);
     const before = residentBytes(SUT.pid);
     await U.send(withLength(U, "Content-Length: 2000000000", "x".repeat(1_000)));
     expect([400, 413, 513]).toContain((await U.next()).status);
@@ -84,7 +84,7 @@ describe.concurrent("limits", () => {
   });
 
   test("TR-19 a head without an end is cut off", async ({ onTestFinished }) => {
-    const { SUT, U, C } = await cast({ client: "tcp" }, onTestFinished);
+    const { SUT, U, C } = await cast({ process: true, client: "tcp" }, onTestFinished);
     const before = residentBytes(SUT.pid);
     await U.send(`MESSAGE sip:bob@example.com SIP/2.0\r\nX-Long: ${"x".repeat(2 * MEGABYTE)}`);
     await connection(U).expectClosed();

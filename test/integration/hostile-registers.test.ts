@@ -32,7 +32,7 @@ function memoryOf(server: Edge): number {
 }
 
 test("REG-24 TR-19 50, 200 and 10,000 Contacts in one REGISTER: 403, 400 and 513, nothing is stored, and the next phone is served", async () => {
-  const home = await Home.start();
+  const home = await Home.spawn();
   const answerTo = async (count: number): Promise<number> => {
     const mallory = await home.phone("mallory", "tcp");
     const contacts = Array.from({ length: count }, (_, at) => `<sip:${at}@192.0.2.7>`).join(",");
@@ -49,7 +49,7 @@ test("REG-24 TR-19 50, 200 and 10,000 Contacts in one REGISTER: 403, 400 and 513
 });
 
 test("REG-24 OB-6-33 thousands of registrations of one address: as many as allowed, 403 for the rest, others as usual", { timeout: 120_000 }, async () => {
-  const home = await Home.start({ SLUICE_MAX_CONTACTS: "10", SLUICE_MAX_PENDING: "500" });
+  const home = await Home.spawn({ SLUICE_MAX_CONTACTS: "10", SLUICE_MAX_PENDING: "500" });
   const asker = await asked(home);
   await asker.ask(register("bob", "Contact: <sip:bob@192.0.2.1>"), home.port);
   const counts = new Map<number, number>();
@@ -67,7 +67,7 @@ test("REG-24 OB-6-33 thousands of registrations of one address: as many as allow
 });
 
 test("OB-12-6 PATH-5.3-1 a thousand forged Paths get 403 each, and no calls are diverted", async () => {
-  const home = await Home.start({ SLUICE_EDGES: "127.0.0.2" });
+  const home = await Home.spawn({ SLUICE_EDGES: "127.0.0.2" });
   const asker = await asked(home);
   const bob = await home.phone("bob", "tcp");
   await home.register(bob, { instance: instanceOf("bob") });
@@ -87,7 +87,7 @@ test("AU-1 AU-17 thousands of wrong credentials: 401 each, for existing and othe
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const users = join(folder, "users");
   writeFileSync(users, `bob:${DOMAIN}:${hashOf("SHA-256", `bob:${DOMAIN}:secret`)}\n`);
-  const home = await Home.start({ SLUICE_AUTH: `file:${users}` });
+  const home = await Home.spawn({ SLUICE_AUTH: `file:${users}` });
   const asker = await asked(home);
   const challenge = async (): Promise<string> => (await asker.ask(register("bob", "Contact: <sip:bob@192.0.2.1>"), home.port))?.header("WWW-Authenticate") ?? "";
   const with_ = (header: string, user: string, password: string, nc: number): string =>

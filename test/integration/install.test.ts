@@ -10,7 +10,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { sluice } from "../support/command.js";
-import { sanitizer } from "../support/edge.js";
+import { sanitizer } from "../support/server-process.js";
 import { PATIENCE } from "../support/mailbox.js";
 import { freePort } from "../support/ports.js";
 

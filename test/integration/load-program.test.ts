@@ -43,7 +43,7 @@ async function figuresOf(edge: Edge, options: Readonly<Record<string, string>>):
 async function edgeFor(client: string, coreLeg: string): Promise<{ readonly edge: Edge; readonly addresses: Readonly<Record<string, string>> }> {
   const [listener, inner, core] = [hostPort("127.0.0.1", await freePort()), hostPort("127.0.0.1", await freePort()), hostPort("127.0.0.1", await freePort())];
   const { certificate, key } = new Authority().issue(["IP:127.0.0.1"]);
-  const edge = await Edge.start({
+  const edge = await Edge.spawn({
     SLUICE_LISTEN: `${client}:${listener}`,
     SLUICE_CORE_LISTEN: `${coreLeg}:${inner}`,
     SLUICE_UPSTREAM: `sip:${core};transport=${coreLeg}`,

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { Admin } from "../support/admin.js";
-import { sanitizer } from "../support/edge.js";
+import { sanitizer } from "../support/server-process.js";
 
 const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 

@@ -82,7 +82,7 @@ beforeAll(async () => {
   admin = await Admin.choose();
   const core = await freePort();
   const { edge } = testCertificates();
-  server = await Edge.start({
+  server = await Edge.spawn({
     SLUICE_MODE: "standalone",
     SLUICE_LISTEN: Object.entries(ports).map(([transport, port]) => `${transport}:127.0.0.1:${port}`).join(","),
     SLUICE_DOMAINS: DOMAIN,

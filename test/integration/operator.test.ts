@@ -9,7 +9,8 @@ import { Admin } from "../support/admin.js";
 import { register } from "../support/calls.js";
 import { cast, type Cast, type Scenery } from "../support/cast.js";
 import { Running, sluice } from "../support/command.js";
-import { Edge, sanitizer } from "../support/edge.js";
+import { Edge } from "../support/edge.js";
+import { sanitizer } from "../support/server-process.js";
 import { Home } from "../support/home.js";
 import { freePort } from "../support/ports.js";
 import { RedisServer } from "../support/redis-server.js";
@@ -47,7 +48,7 @@ for (const transport of ["udp", "tcp"] as const) {
     const ready = async (): Promise<string> => (await admin.get("/readyz?verbose")).text;
     await expect.poll(ready).toContain("[-] upstream: 0 of 1 targets answer");
     expect(await metric(admin, `sluice_upstream_up{target="${target}"}`)).toBe(0);
-    const registrar = await Edge.start({ SLUICE_MODE: "registrar", SLUICE_LISTEN: `${transport}:127.0.0.1:${port}`, SLUICE_EDGES: "127.0.0.1", SLUICE_DOMAINS: "example.com" });
+    const registrar = await Edge.spawn({ SLUICE_MODE: "registrar", SLUICE_LISTEN: `${transport}:127.0.0.1:${port}`, SLUICE_EDGES: "127.0.0.1", SLUICE_DOMAINS: "example.com" });
     onTestFinished(() => registrar.stop());
     await expect.poll(ready, { timeout: 20_000 }).toContain("[+] upstream: 1 of 1 targets answer");
     expect(await metric(admin, `sluice_upstream_up{target="${target}"}`)).toBe(1);
@@ -141,7 +142,7 @@ test("at debug there is a line for each registration, refusal and failed call, a
 
 test("a token of another edge with the same keys is not taken for one of an earlier start", async () => {
   const settings = { SLUICE_FLOW_KEYS: `3:${Buffer.alloc(32, 3).toString("base64")}` };
-  const [one, other] = [await stage({ client: "tcp", own: true, settings }), await stage({ client: "tcp", own: true, settings })];
+  const [one, other] = [await stage({ process: true, client: "tcp", own: true, settings }), await stage({ process: true, client: "tcp", own: true, settings })];
   const [token = ""] = await register(one.U, one.C);
   const explain = (admin: Admin): Promise<string> => admin.get(`/api/token/${encodeURIComponent(token)}`).then(({ json }) => String(json["why"]));
   const { id } = (await one.admin.get("/api/status")).json;
@@ -152,7 +153,7 @@ test("a token of another edge with the same keys is not taken for one of an earl
 
 test("the command finds the server that runs here by its state folder, and says so", async () => {
   const admin = await Admin.choose();
-  const company = await cast({ own: true, client: "tcp", settings: { SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_MAX_FLOWS: "4711", SLUICE_ADMIN_TOKEN: "a-token-of-some-length" } });
+  const company = await cast({ process: true, own: true, client: "tcp", settings: { SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_MAX_FLOWS: "4711", SLUICE_ADMIN_TOKEN: "a-token-of-some-length" } });
   const here = folder();
   symlinkSync(company.SUT.stateDir, join(here, "state"));
   const ran = (args: readonly string[]): Promise<{ code: number | null; out: string; err: string }> => sluice(args, {}, here);
@@ -201,7 +202,7 @@ test("whoever closes the pipe ends a command without a word", async () => {
 });
 
 test("a port that is taken is told with its owner and the variable that moves it", async () => {
-  const { SUT, client } = await cast();
+  const { SUT, client } = await cast({ process: true });
   for (const [settings, variable] of [[{ SLUICE_LISTEN: `udp:${client}` }, "SLUICE_LISTEN"], [{ SLUICE_LISTEN: `tcp:${client}` }, "SLUICE_LISTEN"], [{ SLUICE_ADMIN_LISTEN: client, SLUICE_LISTEN: "udp:127.0.0.1:0" }, "SLUICE_ADMIN_LISTEN"]] as const) {
     const second = await sluice(["start"], { SLUICE_MODE: "edge", SLUICE_STATE_DIR: folder(), SLUICE_ADMIN_LISTEN: "off", ...settings });
     expect(second.code).toBe(1);

@@ -104,7 +104,7 @@ for (const client of ["udp", "tcp"] as const) {
 }
 
 test("OB-5.3.1-12 OB-5.4-8 a client that does not read loses its flow, memory stays bounded and others are served", async () => {
-  const { SUT, U, U2, C } = await cast({ client: "tcp", settings: { SLUICE_QUEUE_MAX: "65536" } });
+  const { SUT, U, U2, C } = await cast({ process: true, client: "tcp", settings: { SLUICE_QUEUE_MAX: "65536" } });
   const path = await register(U, C);
   const path2 = await register(U2, C);
   const before = residentBytes(SUT.pid);

@@ -46,7 +46,7 @@ test("OB-6-5 PATH-5.3-2 OB-12-6 behind an edge: a Path with ob makes a flow, wit
 });
 
 test("REG-26 kill -9 amid thousands of REGISTERs: each one answered with 200 is there after the restart", { timeout: 120_000 }, async () => {
-  const home = await Home.shared({ SLUICE_SHARDS: "2" });
+  const home = await Home.spawn({ SLUICE_SHARDS: "2" });
   const asker = await Asker.open(home.scene);
   onTestFinished(() => asker.close());
   const answered: string[] = [];

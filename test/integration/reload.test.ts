@@ -15,7 +15,7 @@ async function stage(lines: string, settings: Settings = {}): Promise<Awaited<Re
   const admin = await Admin.choose();
   const file = join(mkdtempSync(join(tmpdir(), "sluice-env-")), "sluice.env");
   writeFileSync(file, lines);
-  const company = await cast({ client: "tcp", settings: { SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_ENV_FILE: file, ...settings } });
+  const company = await cast({ process: true, client: "tcp", settings: { SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_ENV_FILE: file, ...settings } });
   return Object.assign(company, { admin, file });
 }
 
@@ -84,7 +84,7 @@ test("SA-9 another upstream is used from the reload on", async () => {
 test("SA-9 an upstream that cannot be resolved, or a name that does not exist: rejected with the reason, and the old one stays", async () => {
   const file = join(mkdtempSync(join(tmpdir(), "sluice-env-")), "sluice.env");
   const admin = await Admin.choose();
-  const company = await cast({ settings: { SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_UPSTREAM: "", SLUICE_ENV_FILE: file, ...write("") } });
+  const company = await cast({ process: true, settings: { SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_UPSTREAM: "", SLUICE_ENV_FILE: file, ...write("") } });
   const { U, C } = company;
   function write(lines: string): Record<string, never> {
     writeFileSync(file, lines);
@@ -123,7 +123,7 @@ test("a temporary log level reverts by itself", async () => {
 test("SA-8 a drain closes flows at the set rate; not ready meanwhile; a second signal exits at once", async () => {
   const admin = await Admin.choose();
   const { SUT, U, C, newClient } = await (async () => {
-    const company = await cast({ client: "tcp", settings: { SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_DRAIN_RATE: "10", SLUICE_DRAIN_SECONDS: "1" } });
+    const company = await cast({ process: true, client: "tcp", settings: { SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_DRAIN_RATE: "10", SLUICE_DRAIN_SECONDS: "1" } });
     return { SUT: company.SUT, U: company.U, C: company.C, newClient: (name: string) => company.newClient(name) };
   })();
   await register(U, C);

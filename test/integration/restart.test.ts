@@ -12,7 +12,7 @@ const message = (path: readonly string[]): string => `MESSAGE sip:U@192.0.2.1 SI
 const newKey = (): string => randomBytes(32).toString("base64");
 
 test("OB-9-2 OB-5.2-5 after kill -9 and a restart an old TCP token is 430, not 403", async () => {
-  const { SUT, U, C } = await cast({ client: "tcp" });
+  const { SUT, U, C } = await cast({ process: true, client: "tcp" });
   const path = await register(U, C);
   await SUT.kill();
   await SUT.restart();
@@ -21,7 +21,7 @@ test("OB-9-2 OB-5.2-5 after kill -9 and a restart an old TCP token is 430, not 4
 });
 
 test("OB-9-2 an old TCP token does not lead to the client that now has the slot", async () => {
-  const company = await cast({ client: "tcp" });
+  const company = await cast({ process: true, client: "tcp" });
   const { SUT, U, U2, C } = company;
   const path = await register(U, C);
   await SUT.kill();
@@ -37,7 +37,7 @@ test("OB-9-2 an old TCP token does not lead to the client that now has the slot"
 });
 
 test("OB-5.2-4 after kill -9 and restart an old UDP token still delivers", async () => {
-  const { SUT, U, C } = await cast();
+  const { SUT, U, C } = await cast({ process: true });
   const path = await register(U, C);
   await SUT.kill();
   await SUT.restart();
@@ -48,7 +48,7 @@ test("OB-5.2-4 after kill -9 and restart an old UDP token still delivers", async
 });
 
 test("OB-5.2-5 the key file is created at the first start, unreadable for others, and kept", async () => {
-  const { SUT } = await cast();
+  const { SUT } = await cast({ process: true });
   const file = join(SUT.stateDir, "flow.keys");
   const before = statSync(file);
   expect(before.mode & 0o777).toBe(0o600);

@@ -20,7 +20,7 @@ interface EdgeProxy {
 
 async function edgeProxy(host: string, registrar: string): Promise<EdgeProxy> {
   const [client, core] = [hostPort(host, await freePort(host)), hostPort(host, await freePort(host))];
-  const process = await Edge.start({ SLUICE_LISTEN: `tcp:${client}`, SLUICE_CORE_LISTEN: `udp:${core}`, SLUICE_UPSTREAM: `sip:${registrar}` });
+  const process = await Edge.spawn({ SLUICE_LISTEN: `tcp:${client}`, SLUICE_CORE_LISTEN: `udp:${core}`, SLUICE_UPSTREAM: `sip:${registrar}` });
   onTestFinished(() => process.stop());
   return { process, host, client, core };
 }

@@ -26,7 +26,7 @@ interface Stage {
 async function stage(atEnd: typeof onTestFinished = onTestFinished): Promise<Stage> {
   const admin = await Admin.choose();
   const settings = { SLUICE_SHARDS: "2", SLUICE_POLICY, SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_DRAIN_SECONDS: "1" };
-  return { company: await cast({ settings }, atEnd), admin };
+  return { company: await cast({ process: true, settings }, atEnd), admin };
 }
 
 /** OPTIONS from many sockets, so that every shard gets some; `answered[i]` counts those of socket i since it was last reset. */
@@ -132,7 +132,7 @@ describe.concurrent("what mostly waits", () => {
 });
 
 test("OB-5.4-1 clients that register while four shards start are supervised where they are heard: no flow of them dies", async () => {
-  const company = await cast({ settings: { SLUICE_SHARDS: "4", SLUICE_FLOW_TIMER: "3" } });
+  const company = await cast({ process: true, settings: { SLUICE_SHARDS: "4", SLUICE_FLOW_TIMER: "3" } });
   await company.SUT.kill();
   const phones = await Promise.all(Array.from({ length: 12 }, (_, at) => company.newClient(`early${at}`)));
   const answering = answerRegisters(company.C);

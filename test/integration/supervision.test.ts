@@ -88,7 +88,7 @@ describe.concurrent("a flow with Flow-Timer 1", () => {
 
   for (const client of ["udp", "tcp"] as const) {
     test(`OB-5.4-13 a process that was stopped reads the pings that arrived meanwhile before it judges, ${client}`, async ({ onTestFinished }) => {
-      const { SUT, U, C } = await cast({ client, settings }, onTestFinished);
+      const { SUT, U, C } = await cast({ process: true, client, settings }, onTestFinished);
       const path = await register(U, C, 1, REQUIRED);
       SUT.signal("SIGSTOP");
       await keepAlive(U, "\r\n\r\n", 8);

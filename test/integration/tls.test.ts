@@ -199,7 +199,7 @@ test("TR-25 SA-16 certificates are reloaded on SIGHUP and when a file changes, a
   const live = copyOf(edge, "live");
   const admin = await Admin.choose();
   const settings = { SLUICE_TLS_CERT: live.certificate, SLUICE_TLS_KEY: live.key, SLUICE_ADMIN_LISTEN: admin.listen };
-  const { U, C, client, SUT } = await cast({ client: "tls", settings });
+  const { U, C, client, SUT } = await cast({ process: true, client: "tls", settings });
   const path = await register(U, C);
   let asked = 0;
   const stillThere = async (): Promise<void> => {
@@ -246,7 +246,7 @@ test("TR-25 certificates change under traffic: all of 200 connections are served
   const live = copyOf(edge, "busy");
   // A ping is not a message, and on a slow machine this may take longer than a connection may be without one.
   const settings = { SLUICE_TLS_CERT: live.certificate, SLUICE_TLS_KEY: live.key, SLUICE_FIRST_MESSAGE_SECONDS: "3600" };
-  const { client, SUT } = await cast({ client: "tls", settings });
+  const { client, SUT } = await cast({ process: true, client: "tls", settings });
   const changes = Array.from({ length: 4 }, () => authority.issue(["DNS:edge.example.org"]));
   const answered: string[] = [];
   const connections: TcpConnection[] = [];

@@ -150,7 +150,7 @@ for (const client of ["udp", "tcp"] as const) {
 test("SA-16 tshark reads a pcap of a call: both directions, valid frames, no secrets", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sluice-pcap-"));
   const file = join(folder, "sip.pcap");
-  const { SUT, U, U2, C } = await cast({ client: "tcp", settings: { SLUICE_PCAP: file } });
+  const { SUT, U, U2, C } = await cast({ process: true, client: "tcp", settings: { SLUICE_PCAP: file } });
   await register(U, C);
   await call(U2, C, "Contact: <sip:U2@192.0.2.2>");
   await U.say(WITH_SECRETS);

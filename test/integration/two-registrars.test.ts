@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { Admin } from "../support/admin.js";
 import { Asker, manyTimes } from "../support/asker.js";
 import { often } from "../support/often.js";
-import { Edge } from "../support/edge.js";
+import { Edge, MAIN } from "../support/edge.js";
 import { DOMAIN, Home, instanceOf } from "../support/home.js";
 import type { Party } from "../support/party.js";
 import { RedisServer } from "../support/redis-server.js";
@@ -59,12 +59,12 @@ test("SA-5 REGISTER at one and INVITE at the other right after its 200: thousand
 });
 
 /** Two standalone nodes that know each other; bob is connected to the first, alice to the second. */
-async function twoNodes(): Promise<{ readonly alice: Party; readonly bob: Party; readonly first: Home }> {
+async function twoNodes(how: "start" | "spawn" = "start"): Promise<{ readonly alice: Party; readonly bob: Party; readonly first: Home }> {
   const redis = await RedisServer.start();
   onTestFinished(() => redis.stop());
   const [one, other] = ["127.0.0.2", "127.0.0.3"] as const;
   const settings = { SLUICE_LOCATION: redis.url, SLUICE_EDGES: `${one},${other}` };
-  const [first, second] = [await Home.start(settings, one), await Home.start(settings, other)];
+  const [first, second] = [await Home[how](settings, one), await Home[how](settings, other)];
   const [bob, alice] = [await first.phone("bob", "tcp"), await second.phone("alice", "tcp")];
   await first.register(bob, { instance: instanceOf("bob") });
   await second.register(alice, { instance: instanceOf("alice") });
@@ -96,7 +96,7 @@ for (const hangsUp of ["caller", "callee"] as const) {
 }
 
 test("SA-5 OB-7-13 OB-6-24 a phone no longer connected to any node is 480 at all of them, and rings again after reconnecting to another", async () => {
-  const { alice, bob, first } = await twoNodes();
+  const { alice, bob, first } = await twoNodes("spawn");
   const invite = (id: string): Promise<unknown> => alice.say(`INVITE sip:bob@${DOMAIN} SIP/2.0\nCall-ID: ${id}@${alice.scene}\nContact: <sip:alice@${alice.at};transport=tcp>`);
   // Nobody is left there to end the bindings: the next call finds out.
   await first.server.kill();
@@ -182,7 +182,7 @@ test("SA-5 REG-14 one of three registrars is killed during REGISTERs: the others
   const redis = await RedisServer.start();
   onTestFinished(() => redis.stop());
   const settings = { SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.2", SLUICE_LOCATION: redis.url };
-  const doomed = await Home.open(settings);
+  const doomed = await Home.open(settings, undefined, MAIN);
   onTestFinished(() => doomed.server.stop());
   const others = [await Home.start(settings), await Home.start(settings)];
   const asker = await Asker.open(`three-${process.pid}`, "127.0.0.2");
@@ -259,7 +259,7 @@ async function namesakes(settings: Record<string, string> = {}, host = "127.0.0.
   onTestFinished(() => redis.stop());
   const key = `1:${Buffer.alloc(32, 7).toString("base64")}`;
   const common = { SLUICE_LOCATION: redis.url, SLUICE_FLOW_KEYS: key, ...settings };
-  const one = await Home.start(common, host);
+  const one = await Home.spawn(common, host);
   const own = one.server;
   let other: Edge | undefined;
   onTestFinished(async () => void (await other?.stop()));
@@ -271,7 +271,7 @@ async function namesakes(settings: Record<string, string> = {}, host = "127.0.0.
       return;
     }
     await own.kill();
-    other = await Edge.start({ SLUICE_MODE: "standalone", SLUICE_DOMAINS: DOMAIN, SLUICE_LISTEN: `udp:${one.at},tcp:${one.at}`, ...common });
+    other = await Edge.spawn({ SLUICE_MODE: "standalone", SLUICE_DOMAINS: DOMAIN, SLUICE_LISTEN: `udp:${one.at},tcp:${one.at}`, ...common });
   };
   return { one, turns, redis: redis.url };
 }

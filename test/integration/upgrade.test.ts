@@ -42,7 +42,7 @@ test("phones over every transport keep their flows, tokens and calls through two
   for (const transport of ["udp", ...STREAMS] as const) ports.set(transport, await freePort("127.0.0.1"));
   const listen = [...ports].map(([transport, port]) => `${transport}:127.0.0.1:${port}`).join(",");
   const installation = new Installation();
-  const company = await cast({ own: true, program: installation.program, settings: { SLUICE_LISTEN: listen, SLUICE_SHARDS: "2", SLUICE_MESSAGE_SECONDS: "300", ...tlsSettings() } });
+  const company = await cast({ process: true, own: true, program: installation.program, settings: { SLUICE_LISTEN: listen, SLUICE_SHARDS: "2", SLUICE_MESSAGE_SECONDS: "300", ...tlsSettings() } });
   const { C, SUT } = company;
   const phones: { readonly phone: Party; readonly path: readonly string[]; readonly dialog: Dialog }[] = [];
   for (const [transport, port] of ports) {
@@ -85,7 +85,7 @@ test("whatever fails, the running process goes on with every flow, and says why"
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, "env");
   writeFileSync(file, "");
-  const company = await cast({ client: "tcp", own: true, program: installation.program, settings: { SLUICE_ENV_FILE: file, SLUICE_SHARDS: "" } });
+  const company = await cast({ process: true, client: "tcp", own: true, program: installation.program, settings: { SLUICE_ENV_FILE: file, SLUICE_SHARDS: "" } });
   const { U, U2, C, SUT } = company;
   const path = await register(U, C);
   await company.reconnect(U2);
@@ -128,7 +128,7 @@ test("whatever fails, the running process goes on with every flow, and says why"
 
 test("of two upgrades at once one is refused, and a process that dies soon after it took over gives everything back", LIMIT, async () => {
   const admin = await Admin.choose();
-  const company = await cast({ client: "tcp", own: true, settings: { SLUICE_ADMIN_LISTEN: admin.listen } });
+  const company = await cast({ process: true, client: "tcp", own: true, settings: { SLUICE_ADMIN_LISTEN: admin.listen } });
   const { U, C, SUT } = company;
   const path = await register(U, C);
   const first = admin.ask("POST", "/api/upgrade", {});
@@ -146,7 +146,7 @@ test("of two upgrades at once one is refused, and a process that dies soon after
 });
 
 test("signals reach the process that took over, and the first process ends with its status", LIMIT, async () => {
-  const company = await cast({ own: true });
+  const company = await cast({ process: true, own: true });
   const { SUT, U, C } = company;
   const path = await register(U, C);
   expect(await upgrade(company)).toContain("all is handed over");
@@ -161,7 +161,7 @@ test("signals reach the process that took over, and the first process ends with 
 });
 
 test("a process that is told to end in the middle of an upgrade takes the new one with it", LIMIT, async () => {
-  const { SUT } = await cast({ own: true });
+  const { SUT } = await cast({ process: true, own: true });
   SUT.signal("SIGUSR2");
   await expect.poll(() => SUT.output).toContain("upgrade: starting");
   SUT.terminate();

@@ -20,7 +20,7 @@ async function start(port = 0): Promise<WebhookReceiver> {
 
 async function stage(...urls: readonly string[]): Promise<Cast & { readonly admin: Admin }> {
   const admin = await Admin.choose();
-  const company = await cast({ client: "tcp", own: true, settings: { SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_WEBHOOKS: urls.join(","), SLUICE_WEBHOOK_SECRET: SECRET } });
+  const company = await cast({ process: true, client: "tcp", own: true, settings: { SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_WEBHOOKS: urls.join(","), SLUICE_WEBHOOK_SECRET: SECRET } });
   return Object.assign(company, { admin });
 }
 

@@ -87,7 +87,7 @@ test("WS-F-1 WS-F-2 WS-F-3 WS-4.1-3 faulty frames end the connection with the ma
 });
 
 test("WS-F-3 a huge length costs no memory", async () => {
-  const company = await cast({ client: "ws" });
+  const company = await cast({ process: true, client: "ws" });
   const resident = (): number => Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${company.SUT.pid}/status`, "latin1"))?.[1]) * 1024;
   const before = resident();
   for (let at = 0; at < 200; at += 1) {

@@ -17,11 +17,13 @@ export interface Scenery {
   readonly shared?: boolean;
   readonly settings?: Settings;
   readonly split?: Splitter | undefined;
-  /** A separate process, for tests of what a process has done since it started: rate-limited log lines, counters. */
+  /** A server that nobody has used before, for tests of what it has done since it started: rate-limited log lines, counters. */
   readonly own?: boolean;
-  /** Another path to the program under test. */
+  /** In a process of its own, for tests that send it signals, kill it, or look at its process. */
+  readonly process?: boolean;
+  /** Another path to the program under test, which runs in a process of its own. */
   readonly program?: string;
-  /** So many core-side ports, one for each shard; needs a process of its own. */
+  /** So many core-side ports, one for each shard; needs `own`. */
   readonly corePorts?: number;
 }
 
@@ -133,22 +135,23 @@ export class Cast {
     this.dress(scenery);
     const both = (at: string, stream: Transport): string => `udp:${at},${stream === "udp" ? "tcp" : stream}:${at}`;
     const isSecure = this.transport === "tls" || this.transport === "wss";
-    this.SUT = await Edge.start({
+    const settings = {
       SLUICE_LISTEN: both(this.client, this.transport),
       ...(scenery.shared ? {} : { SLUICE_CORE_LISTEN: both(corePorts > 1 ? `${this.core}-${this.#corePort + corePorts - 1}` : this.core, "tcp") }),
       ...(isSecure ? tlsSettings() : {}),
       SLUICE_UPSTREAM: `sip:${upstream}${core === "tcp" ? ";transport=tcp" : ""}`,
       ...scenery.settings,
-    }, scenery.program);
+    };
+    this.SUT = await (scenery.process ? Edge.spawn(settings, scenery.program) : Edge.start(settings, scenery.program));
   }
 }
 
 /** Sceneries for which this is the same can be played with the same server: it listens over UDP and TCP for both. */
-export function serverOf({ client = "udp", core = "udp", host = "127.0.0.1", shared = false, settings = {} }: Scenery): string {
-  return JSON.stringify([client === "udp" ? "tcp" : client, core, host, shared, Object.entries(settings).sort()]);
+export function serverOf({ client = "udp", core = "udp", host = "127.0.0.1", shared = false, process = false, settings = {} }: Scenery): string {
+  return JSON.stringify([client === "udp" ? "tcp" : client, core, host, shared, process, Object.entries(settings).sort()]);
 }
 
-/** Casts between two tests, the one that has waited longest first: starting processes is what tests spend most time on. They serve all files of a vitest worker. */
+/** Casts between two tests, the one that has waited longest first: starting servers is what tests spend most time on. They serve all files of a vitest worker. */
 const idle: { readonly key: string; readonly company: Cast }[] = [];
 const MAX_IDLE = 6;
 

@@ -1,5 +1,5 @@
 /** The `sluice` command as an operator runs it. */
-import { sanitizer } from "./edge.js";
+import { sanitizer } from "./server-process.js";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";

@@ -1,6 +1,4 @@
-/** The edge under test: the compiled program in a separate process. */
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
+/** A server under test: the compiled program, inside the process of the tests or in one of its own. */
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +6,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { atEnd } from "./at-end.js";
 import { Mailbox, PATIENCE } from "./mailbox.js";
+import type { Server } from "./server.js";
+import { ServerProcess } from "./server-process.js";
+import { ServerWithin } from "./server-within.js";
 import { TcpConnection } from "./tcp-connection.js";
 import { UdpSocket } from "./udp-socket.js";
 import type { Transport } from "./wire.js";
@@ -15,13 +16,12 @@ import { type Sender, complete } from "./sip-text.js";
 
 export const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 const START_DEADLINE = 2 * PATIENCE;
-const UNASKED_MS = 2_000;
-
-/** The sanitizer runtime must also be loaded into programs under test (scripts/sanitize.mjs). */
-export const sanitizer = Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(?:LD_PRELOAD|ASAN_OPTIONS|UBSAN_OPTIONS)$/.test(name)));
 
 /** `SLUICE_TLS_RECORDS=openssl npm test` runs everything with the other records. */
 const records = Object.fromEntries(Object.entries(process.env).filter(([name]) => name === "SLUICE_TLS_RECORDS"));
+
+/** `TEST_SERVERS=process npm test`: none runs inside the process of the tests, which a fault of the addon would end. */
+const ALWAYS_SPAWNS = process.env["TEST_SERVERS"] === "process";
 
 export type Settings = Readonly<Record<string, string>>;
 
@@ -34,49 +34,61 @@ atEnd(() => running.forEach((edge) => edge.abandon()));
 
 export class Edge {
   readonly stateDir: string;
-  #process: ChildProcess;
   readonly settings: Settings;
-  readonly #program: string;
-  #output = "";
+  /** Undefined: it runs inside this process. */
+  readonly #program: string | undefined;
+  #server: Server;
+  /** Of its servers before this one. */
+  #past = "";
   #hasPlayed = false;
   #stopped = false;
   #isTouched = false;
   #scene = 0;
 
-  private constructor(settings: Settings, program: string) {
+  private constructor(settings: Settings, program: string | undefined) {
     this.settings = settings;
-    this.#program = program;
+    // Only the program reads a file of variables.
+    this.#program = program ?? (ALWAYS_SPAWNS || settings["SLUICE_ENV_FILE"] !== undefined ? MAIN : undefined);
     if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: run the build first`);
     this.stateDir = mkdtempSync(join(tmpdir(), "sluice-test-"));
-    this.#process = this.#spawn();
+    this.#server = this.#begin();
     running.add(this);
   }
 
   /** Starts it and waits until an OPTIONS to itself is answered with 200. */
-  static async start(settings: Settings, program = MAIN): Promise<Edge> {
+  static async start(settings: Settings, program?: string): Promise<Edge> {
     const edge = new Edge(settings, program);
     await edge.#ready();
     return edge;
   }
 
-  /** Starts it without waiting, for settings with which it should not start. */
+  /** The same in a process of its own, for tests that send it signals, kill it, or look at its process. */
+  static spawn(settings: Settings, program = MAIN): Promise<Edge> {
+    return Edge.start(settings, program);
+  }
+
+  /** Starts a process without waiting, for settings with which it should not start. */
   static launch(settings: Settings): Edge {
     return new Edge(settings, MAIN);
   }
 
   get pid(): number {
-    return this.#process.pid ?? 0;
+    return this.#server.pid;
   }
 
   /** Everything it has written to stdout and stderr in this scene. */
   get output(): string {
-    return this.#output.slice(this.#scene);
+    return this.#all.slice(this.#scene);
   }
 
   /** The first scene also includes what was written at startup. */
   beginScene(): void {
-    if (this.#hasPlayed) this.#scene = this.#output.length;
+    if (this.#hasPlayed) this.#scene = this.#all.length;
     this.#hasPlayed = true;
+  }
+
+  get #all(): string {
+    return this.#past + this.#server.output;
   }
 
   /** Whether it has received a signal, so that other tests cannot use it. */
@@ -85,11 +97,11 @@ export class Edge {
   }
 
   get isRunning(): boolean {
-    return this.#process.exitCode === null && this.#process.signalCode === null;
+    return this.#server.isRunning;
   }
 
   get exitCode(): number | null {
-    return this.#process.exitCode;
+    return this.#server.exitCode;
   }
 
   /** Tells the edge to exit; the test does the rest. */
@@ -100,95 +112,78 @@ export class Edge {
 
   signal(name: NodeJS.Signals): void {
     this.#isTouched = true;
-    this.#process.kill(name);
+    this.#server.signal(name);
   }
 
-  async exited(): Promise<number | null> {
-    if (this.isRunning) await once(this.#process, "exit");
-    return this.#process.exitCode;
+  exited(): Promise<number | null> {
+    return this.#server.exited();
   }
 
-  /** As an operator stops it: SIGTERM, then SIGKILL if it does not react. */
+  /** As an operator stops it: drained, and killed if it does not end. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    if (this.isRunning) {
-      this.signal("SIGTERM");
-      const late = sleep(10_000, "late", { ref: false });
-      if ((await Promise.race([this.exited(), late])) === "late") await this.kill();
-    }
+    await this.#server.stop();
     this.abandon();
   }
 
   /** Ends what is left of it without waiting. */
   abandon(): void {
     running.delete(this);
-    this.#process.kill("SIGKILL");
+    this.#server.abandon();
     rmSync(this.stateDir, { recursive: true, force: true, maxRetries: 3 });
   }
 
   /** Like a crash. */
   async kill(): Promise<void> {
     this.#stopped = true;
-    this.signal("SIGKILL");
-    await this.exited();
+    this.#isTouched = true;
+    await this.#server.kill();
   }
 
   /** Starts again with the same settings and the same state folder. */
   async restart(): Promise<void> {
     if (this.isRunning) await this.kill();
     this.#stopped = false;
-    this.#process = this.#spawn();
+    this.#past += this.#server.output;
+    this.#server = this.#begin();
     await this.#ready();
   }
 
   /** Sends one OPTIONS to each client-side listener; throws if one stays silent. An edge that a test has stopped is left alone. */
   async expectHealthy(): Promise<void> {
     if (this.#stopped) return;
-    if (!this.isRunning) throw new Error(`the edge has ended:\n${this.#output}`);
+    if (!this.isRunning) throw new Error(`the edge has ended:\n${this.#all}`);
     for (const listener of listeners(this.settings["SLUICE_LISTEN"] ?? "")) {
-      if (!(await answers(listener, this.settings["SLUICE_WS_ORIGINS"]?.split(",")[0]))) throw new Error(`${JSON.stringify(listener)} does not answer:\n${this.#output}`);
+      if (!(await answers(listener, this.settings["SLUICE_WS_ORIGINS"]?.split(",")[0]))) throw new Error(`${JSON.stringify(listener)} does not answer:\n${this.#all}`);
     }
   }
 
-  #spawn(): ChildProcess {
-    const child = spawn(process.execPath, [this.#program], {
-      env: {
-        PATH: process.env["PATH"],
-        ...sanitizer,
-        ...records,
-        ...paths,
-        SLUICE_MODE: "edge",
-        SLUICE_SHARDS: "1",
-        SLUICE_STATE_DIR: this.stateDir,
-        // A drain lasts at least a second, and nearly every test would wait for it; tests of draining set their own time.
-        SLUICE_DRAIN_SECONDS: "0",
-        // Several edges may run at once; tests of the admin plane set their own port.
-        SLUICE_ADMIN_LISTEN: "off",
-        ...this.settings,
-      },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    const collect = (bytes: Buffer): void => {
-      this.#output += bytes.toString();
+  #begin(): Server {
+    const settings = {
+      ...records,
+      ...paths,
+      SLUICE_MODE: "edge",
+      SLUICE_SHARDS: "1",
+      SLUICE_STATE_DIR: this.stateDir,
+      // A drain lasts at least a second, and nearly every test would wait for it; tests of draining set their own time.
+      SLUICE_DRAIN_SECONDS: "0",
+      // Several edges may run at once; tests of the admin plane set their own port.
+      SLUICE_ADMIN_LISTEN: "off",
+      ...this.settings,
     };
-    child.stdout.on("data", collect);
-    child.stderr.on("data", collect);
-    return child;
+    return this.#program === undefined ? new ServerWithin(settings) : new ServerProcess(this.#program, settings);
   }
 
   async #ready(): Promise<void> {
     const deadline = Date.now() + START_DEADLINE;
     const [listener] = listeners(this.settings["SLUICE_LISTEN"] ?? "");
     if (!listener) throw new Error("an edge under test needs SLUICE_LISTEN");
-    // To ask before its log says so would only take time, if there is a log.
-    const asksFrom = Date.now() + UNASKED_MS;
-    const begin = this.#output.length;
-    while (Date.now() < asksFrom && this.isRunning && !this.#output.includes("sluice is up", begin)) await sleep(5);
+    await this.#server.up();
     while (Date.now() < deadline && this.isRunning) {
       if (await answers(listener, this.settings["SLUICE_WS_ORIGINS"]?.split(",")[0], 200)) return;
       await sleep(20);
     }
-    const { output } = this;
+    const output = this.#all;
     await this.stop();
     throw new Error(`the edge did not come up:\n${output}`);
   }

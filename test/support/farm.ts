@@ -34,20 +34,20 @@ export class FarmOfEdges {
     this.corePort = corePort;
   }
 
-  /** `between`: the transport from edge to edge. The edges are numbered from 1; the first listens on 127.0.0.2. `listed`: how many each of them knows. */
-  static async start(count: number, between: Transport, settings: Settings = {}, listed = count): Promise<FarmOfEdges> {
-    return FarmOfEdges.#start(count, (node, port) => `sip:${hostPort(hostOf(node), port)};transport=${between}`, () => settings, listed);
+  /** `between`: the transport from edge to edge. `program`: in processes of their own, so that one can be killed. The edges are numbered from 1; the first listens on 127.0.0.2. `listed`: how many each of them knows. */
+  static async start(count: number, between: Transport, settings: Settings = {}, listed = count, program?: string): Promise<FarmOfEdges> {
+    return FarmOfEdges.#start(count, (node, port) => `sip:${hostPort(hostOf(node), port)};transport=${between}`, () => settings, listed, program);
   }
 
   /** The same with admin planes that know one another, and the keys in a file of each state folder, as `sluice keys rotate --farm` needs them. */
-  static async administered(count: number): Promise<FarmOfEdges> {
+  static async administered(count: number, program?: string): Promise<FarmOfEdges> {
     const admin = await freePort("127.0.0.2");
     const settings = (node: number): Settings => {
       const state = mkdtempSync(join(tmpdir(), "sluice-farm-"));
       writeFileSync(join(state, "flow.keys"), `1:${KEY}\n`, { mode: 0o600 });
       return { SLUICE_FLOW_KEYS: "", SLUICE_STATE_DIR: state, SLUICE_ADMIN_LISTEN: hostPort(hostOf(node), admin), SLUICE_ADMIN_TOKEN: TOKEN };
     };
-    const farm = await FarmOfEdges.#start(count, (node, port) => `sip:${hostPort(hostOf(node), port)};transport=udp;admin=${hostPort(hostOf(node), admin)}`, settings, count);
+    const farm = await FarmOfEdges.#start(count, (node, port) => `sip:${hostPort(hostOf(node), port)};transport=udp;admin=${hostPort(hostOf(node), admin)}`, settings, count, program);
     farm.#adminPort = admin;
     return farm;
   }
@@ -75,7 +75,7 @@ export class FarmOfEdges {
     return (await answer.text()).split("\n").find((line) => line.startsWith(`${name} `))?.slice(name.length + 1);
   }
 
-  static async #start(count: number, address: (node: number, port: number) => string, settings: (node: number, core: string) => Settings, listed: number): Promise<FarmOfEdges> {
+  static async #start(count: number, address: (node: number, port: number) => string, settings: (node: number, core: string) => Settings, listed: number, program?: string): Promise<FarmOfEdges> {
     const farm = new FarmOfEdges(await freePort("127.0.0.2"), await freePort("127.0.0.2"));
     farm.C = new Party("C", hostPort(hostOf(1), farm.corePort), farm.scene, farm.company);
     farm.C.attach(await UdpSocket.open({ host: hostOf(1), port: farm.corePort }, farm.C.receive));
@@ -92,7 +92,7 @@ export class FarmOfEdges {
           SLUICE_CORE_LISTEN: both(hostOf(node), farm.corePort),
           SLUICE_UPSTREAM: `sip:${farm.C.at}`,
           ...settings(node, both(hostOf(node), farm.corePort)),
-        }),
+        }, program),
       );
     }
     return farm;

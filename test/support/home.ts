@@ -1,6 +1,6 @@
 /** A registrar or standalone server under test, and the phones that register with it. */
 import { onTestFinished } from "vitest";
-import { Edge, type Settings } from "./edge.js";
+import { Edge, MAIN, type Settings } from "./edge.js";
 import { CoreTcp } from "./core-tcp.js";
 import { type Company, Party } from "./party.js";
 import { freePort, hostPort } from "./ports.js";
@@ -55,9 +55,16 @@ export class Home {
     return home;
   }
 
+  /** The same in a process of its own, for tests that send it signals, kill it, or look at its process. */
+  static async spawn(settings: Settings = {}, host = PHONES): Promise<Home> {
+    const home = await Home.open(settings, host, MAIN);
+    onTestFinished(() => home.close());
+    return home;
+  }
+
   /**
    * One that other tests with the same settings may have used before; at the end everyone who registered here through a party is removed.
-   * Not for tests of what a process has done since it started, or of what keeps more than bindings.
+   * Not for tests of what a server has done since it started, or of what keeps more than bindings.
    */
   static async shared(settings: Settings = {}, host = PHONES): Promise<Home> {
     const key = JSON.stringify([settings, host]);
@@ -78,13 +85,13 @@ export class Home {
     return home;
   }
 
-  /** Starts one that serves several tests, until `close`. */
-  static async open(settings: Settings = {}, host = PHONES): Promise<Home> {
+  /** Starts one that serves several tests, until `close`; with `program` in a process of its own. */
+  static async open(settings: Settings = {}, host = PHONES, program?: string): Promise<Home> {
     const home = new Home(host);
     home.port = await freePort(home.host);
     // Nobody has registered under this name, so the request waits for the store, as a call does, and for earlier writes.
     home.company.barrier = `sip:nobody@${(settings["SLUICE_DOMAINS"] ?? DOMAIN).split(/[,=]/)[0]}`;
-    home.server = await Edge.start({ SLUICE_MODE: "standalone", SLUICE_DOMAINS: DOMAIN, SLUICE_LISTEN: `udp:${home.at},tcp:${home.at}`, ...settings });
+    home.server = await Edge.start({ SLUICE_MODE: "standalone", SLUICE_DOMAINS: DOMAIN, SLUICE_LISTEN: `udp:${home.at},tcp:${home.at}`, ...settings }, program);
     return home;
   }
 

@@ -1,6 +1,6 @@
 // The sockets that the shards of a process listen on, one per listener and shard.
 //
-// All are opened before any shard reads, in a fixed order, and stay open until the process ends: the kernel spreads clients over the
+// All are opened before any shard reads, in a fixed order, and stay open until all shards have ended: the kernel spreads clients over the
 // sockets of a port (SO_REUSEPORT) by their number and order, so adding or removing one would lead clients with live flows to other
 // shards. A restarted shard finds its sockets as they were, together with whatever has arrived in the meantime.
 #pragma once
@@ -41,10 +41,10 @@ class ListenerSockets {
   void stop_accepting() noexcept;
   // Connections are accepted again.
   void start_accepting() noexcept;
-
- private:
+  // When no shard watches them any more.
   void close_all() noexcept;
 
+ private:
   std::vector<Place> places_;
   std::vector<std::vector<int>> sockets_;  // of each shard
 };

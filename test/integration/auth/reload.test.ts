@@ -20,7 +20,7 @@ test("SA-9 a reload changes domains and users for open connections, or nothing i
   writeFileSync(file, "SLUICE_DOMAINS=one.example\n");
   const [admin, port] = [await Admin.choose(), await freePort()];
   const listen = `127.0.0.1:${port}`;
-  const server = await Edge.start({ SLUICE_MODE: "standalone", SLUICE_LISTEN: `tcp:${listen}`, SLUICE_ENV_FILE: file, SLUICE_STATE_DIR: join(folder, "state"), SLUICE_ADMIN_LISTEN: admin.listen });
+  const server = await Edge.spawn({ SLUICE_MODE: "standalone", SLUICE_LISTEN: `tcp:${listen}`, SLUICE_ENV_FILE: file, SLUICE_STATE_DIR: join(folder, "state"), SLUICE_ADMIN_LISTEN: admin.listen });
   onTestFinished(() => server.stop());
   const company = new Set<Party>();
   const ann = new Party("ann", listen, "scene-reload", company);

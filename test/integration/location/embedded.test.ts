@@ -37,7 +37,7 @@ async function users(home: Home, asker: Party, names: readonly string[]): Promis
 }
 
 test("REG-26 kill -9 under a load of REGISTERs: every client with a 200 is registered after the restart", { timeout: 120_000 }, async () => {
-  const home = await Home.start({ SLUICE_SHARDS: "2" });
+  const home = await Home.spawn({ SLUICE_SHARDS: "2" });
   const host = "127.0.0.1";
   for (let round = 0; round < 3; round += 1) {
     const answered: string[] = [];
@@ -75,7 +75,7 @@ test("REG-26 kill -9 under a load of REGISTERs: every client with a 200 is regis
 });
 
 test("REG-20 a full disk: REGISTER gets 503 with Retry-After, calls go on, and it recovers by itself, with a log line each way", { timeout: 60_000 }, async () => {
-  const home = await Home.start({});
+  const home = await Home.spawn({});
   const bob = await home.phone("bob");
   const alice = await home.phone("alice");
   await home.register(bob);
@@ -111,7 +111,7 @@ test.each([
   ["has a bit turned", (octets: Buffer): Buffer => (octets.writeUInt8(octets.readUInt8(octets.length - 20) ^ 4, octets.length - 20), octets)],
 ])("a journal that %s: what stands before it is served, and one line says so", async (_, damage) => {
   const state = stateFolder();
-  const home = await Home.start({ SLUICE_STATE_DIR: state });
+  const home = await Home.spawn({ SLUICE_STATE_DIR: state });
   const names = ["one", "two", "three"];
   const asker = await home.phone("asker");
   for (const user of names) await home.register(asker, { user });
@@ -132,7 +132,7 @@ test.each([
 
 test("two processes never share a state folder: the second one exits with one line", { timeout: 30_000 }, async () => {
   const state = stateFolder();
-  await Home.start({ SLUICE_STATE_DIR: state });
+  await Home.spawn({ SLUICE_STATE_DIR: state });
   const second = Edge.launch({ SLUICE_MODE: "standalone", SLUICE_DOMAINS: DOMAIN, SLUICE_LISTEN: "udp:127.0.0.1:0", SLUICE_STATE_DIR: state });
   onTestFinished(() => second.stop());
   expect(await second.exited()).not.toBe(0);
@@ -140,7 +140,7 @@ test("two processes never share a state folder: the second one exits with one li
 });
 
 test("SLUICE_DURABLE=disk: REGISTERs over several flows are answered, and survive kill -9", async () => {
-  const home = await Home.start({ SLUICE_DURABLE: "disk", SLUICE_SHARDS: "2" });
+  const home = await Home.spawn({ SLUICE_DURABLE: "disk", SLUICE_SHARDS: "2" });
   const phones = await Promise.all(["a", "b", "c", "d"].map((name) => home.phone(name)));
   await Promise.all(phones.map((phone) => home.register(phone, { instance: instanceOf(phone.name) })));
   await home.server.kill();
@@ -171,7 +171,7 @@ async function writeLmdb(state: string, count: number): Promise<void> {
 test("bindings that an earlier version left in LMDB are imported at the first start", async () => {
   const state = stateFolder();
   await writeLmdb(state, 200);
-  const home = await Home.start({ SLUICE_STATE_DIR: state, SLUICE_LOCATION: "lmdb" });
+  const home = await Home.spawn({ SLUICE_STATE_DIR: state, SLUICE_LOCATION: "lmdb" });
   const asker = await home.phone("asker");
   const contacts = await home.contactsOf(asker, "u7");
   expect(contacts).toHaveLength(2);
@@ -193,7 +193,7 @@ test.each([
   await writeLmdb(state, 500);
   const path = join(state, "location", "data.mdb");
   writeFileSync(path, damage(readFileSync(path)));
-  const home = await Home.start({ SLUICE_STATE_DIR: state });
+  const home = await Home.spawn({ SLUICE_STATE_DIR: state });
   expect(countOf(home.server.output, "of an earlier version")).toBe(1);
   expect(home.server.output).toContain("data.mdb.unreadable");
   expect(existsSync(`${path}.unreadable`)).toBe(true);
