@@ -179,20 +179,21 @@ void ShardHost::spin(Running* running) noexcept {
 void ShardHost::hand_over(unsigned count) noexcept {
   const napi_env env = running_->env;
   const Napi::HandleScope scope(env);
-  napi_value global, argument;
-  if (napi_get_global(env, &global) != napi_ok || napi_create_uint32(env, count, &argument) != napi_ok) return;
+  napi_value none, argument;
+  if (napi_get_undefined(env, &none) != napi_ok || napi_create_uint32(env, count, &argument) != napi_ok) return;
   // Numbers need nothing from the event loop and leave no promises, so they are not decided in a callback.
   bool needs_callback = decide_.IsEmpty() || !running_->shard->object_events().empty();
   if (count > 0 && !decide_.IsEmpty()) {
     napi_value result = nullptr;
     uint32_t left = 0;
-    report(napi_call_function(env, global, decide_.Value(), 1, &argument, &result));
+    report(napi_call_function(env, none, decide_.Value(), 1, &argument, &result));
     if (napi_get_value_uint32(env, result, &left) == napi_ok && left > 0) {
       needs_callback = true;
       running_->shard->spread_objects();
     }
   }
-  if (needs_callback) report(napi_make_callback(env, nullptr, global, on_batch_.Value(), 1, &argument, nullptr));
+  napi_value global;
+  if (needs_callback && napi_get_global(env, &global) == napi_ok) report(napi_make_callback(env, nullptr, global, on_batch_.Value(), 1, &argument, nullptr));
   else if (running_ != nullptr) running_->shard->execute();  // what has thrown may have closed it
   if (running_ != nullptr) save_registers(true);
 }
