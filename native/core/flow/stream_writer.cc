@@ -11,7 +11,7 @@
 namespace sluice {
 namespace {
 
-constexpr size_t kMaxEntries = 256;
+constexpr size_t kMaxEntries = CallRing::kMost;
 constexpr size_t kMaxParts = 128;
 constexpr size_t kRecord = 16 * 1024;         // most plaintext in one TLS record
 constexpr size_t kKeptRecords = 256 * 1024;   // capacity kept for the next turn
@@ -33,6 +33,9 @@ bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULD
 StreamWriter::StreamWriter(const FlowLimits& limits, FlowTable& flows, BufferPool& pool, Counters& counters, CloseList& closing) noexcept
     : limits_(limits), flows_(flows), pool_(pool), counters_(counters), closing_(closing) {
   entries_.reserve(kMaxEntries);
+  writes_.reserve(kMaxEntries);
+  parts_.reserve(3 * kMaxEntries);  // never more, so what points to one stays right
+  sealed_.resize(kMaxEntries);
 }
 
 void StreamWriter::add(uint32_t slot, Text head, Text body) noexcept {
@@ -66,10 +69,28 @@ void StreamWriter::queue(uint32_t slot, Text frame, Text head, Text body) noexce
 }
 
 void StreamWriter::flush() noexcept {
-  for (size_t i = 0; i < entries_.size(); ++i)
-    if (entries_[i].slot != 0) write_all_of(i);
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    if (entries_[i].slot == 0) continue;
+    // What is left of a connection whose parts are too many must not overtake them.
+    if (!gather(i)) write_gathered();
+  }
+  write_gathered();
   entries_.clear();
   if (records_.capacity() > kKeptRecords) records_ = std::vector<char>();
+}
+
+void StreamWriter::write_gathered() noexcept {
+  // For one write, the plain call is cheaper.
+  const bool by_ring = writes_.size() > 1 && ring_.is_open();
+  unsigned count = 0;
+  for (Write& one : writes_) {
+    one.in_ring = by_ring && flows_.at(one.slot).out.empty();
+    if (one.in_ring) ring_.write(flows_.at(one.slot).fd, &parts_[one.first_part], one.parts);
+  }
+  if (by_ring) ring_.run();
+  for (const Write& one : writes_) write(one, one.in_ring ? ring_.result(count++) : CallRing::kNotDone);
+  writes_.clear();
+  parts_.clear();
 }
 
 // Small parts share records, because each record costs a header, a tag and a pass through the cipher.
@@ -130,46 +151,61 @@ bool StreamWriter::opened(uint32_t slot) noexcept {
   return sent;
 }
 
-void StreamWriter::write_all_of(size_t first) noexcept {
+// All entries of the connection of this one become one write; over TLS they are sealed. False: perhaps not all.
+bool StreamWriter::gather(size_t first) noexcept {
   const uint32_t slot = entries_[first].slot;
   Flow* const known = flows_.find({slot, entries_[first].generation});
   if (known == nullptr || (known->marks & kMark_closing)) {
     entries_[first].slot = 0;
-    return;
+    return true;
   }
   Flow& flow = *known;
-  iovec parts[kMaxParts];
-  size_t count = 0;
-  size_t total = 0;
-  for (size_t i = first; i < entries_.size() && count + 3 <= kMaxParts; ++i) {
+  Write one{slot, flow.generation, parts_.size(), 0, 0, false};
+  for (size_t i = first; i < entries_.size() && parts_.size() - one.first_part + 3 <= kMaxParts; ++i) {
     Entry& entry = entries_[i];
     if (entry.slot != slot || entry.generation != flow.generation) continue;
-    if (entry.frame_size > 0) parts[count++] = {entry.frame, entry.frame_size};
-    parts[count++] = {const_cast<char*>(entry.head.data()), entry.head.size()};
-    if (!entry.body.empty()) parts[count++] = {const_cast<char*>(entry.body.data()), entry.body.size()};
-    total += entry.frame_size + entry.head.size() + entry.body.size();
+    if (entry.frame_size > 0) parts_.push_back({entry.frame, entry.frame_size});
+    parts_.push_back(part_of(entry.head));
+    if (!entry.body.empty()) parts_.push_back(part_of(entry.body));
+    one.octets += entry.frame_size + entry.head.size() + entry.body.size();
     entry.slot = 0;
   }
+  one.parts = parts_.size() - one.first_part;
+  const bool is_full = one.parts + 3 > kMaxParts;
   if (flow.layer != nullptr && flow.layer->tls) {
-    if (!encrypt(*flow.layer->tls, parts, count)) return fail(slot);
-    parts[0] = {records_.data(), records_.size()};
-    count = 1;
-    total = records_.size();
+    if (!encrypt(*flow.layer->tls, &parts_[one.first_part], one.parts)) return fail(slot), true;
+    std::vector<char>& sealed = sealed_[writes_.size()];
+    sealed.swap(records_);
+    parts_.resize(one.first_part);
+    parts_.push_back({sealed.data(), sealed.size()});
+    one.parts = 1;
+    one.octets = sealed.size();
   }
+  writes_.push_back(one);
+  return !is_full;
+}
+
+// `done`: what the ring has written of it, or -errno.
+void StreamWriter::write(const Write& one, ssize_t done) noexcept {
+  Flow& flow = flows_.at(one.slot);
+  if (flow.marks & kMark_closing) return;  // an earlier write of this flush has failed
+  iovec* parts = &parts_[one.first_part];
   size_t sent = 0;
   if (flow.out.empty()) {
-    ssize_t n;
-    do n = send_parts(flow.fd, parts, count);
-    while (n < 0 && errno == EINTR);
-    if (n < 0 && !would_block(errno)) return fail(slot);
-    if (n > 0) sent = static_cast<size_t>(n);
+    int error = done < 0 ? static_cast<int>(-done) : 0;
+    while (done == CallRing::kNotDone || (done < 0 && error == EINTR)) {
+      done = send_parts(flow.fd, parts, one.parts);
+      error = errno;
+    }
+    if (done < 0 && !would_block(error)) return fail(one.slot);
+    if (done > 0) sent = static_cast<size_t>(done);
   }
-  if (sent == total) return;
+  if (sent == one.octets) return;
   size_t first_left = 0;
   for (; sent >= parts[first_left].iov_len; ++first_left) sent -= parts[first_left].iov_len;
   parts[first_left].iov_base = static_cast<char*>(parts[first_left].iov_base) + sent;
   parts[first_left].iov_len -= sent;
-  if (!keep(slot, parts + first_left, count - first_left)) fail(slot);
+  if (!keep(one.slot, parts + first_left, one.parts - first_left)) fail(one.slot);
 }
 
 bool StreamWriter::keep(uint32_t slot, Text octets) noexcept {

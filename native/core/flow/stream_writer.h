@@ -10,6 +10,7 @@
 #include "core/flow/close_list.h"
 #include "core/flow/flow_table.h"
 #include "core/flow/limits.h"
+#include "core/transport/call_ring.h"
 #include "core/transport/stream_layer.h"
 
 namespace sluice {
@@ -18,7 +19,10 @@ class StreamWriter {
  public:
   // A flow that cannot be written to goes on `closing`.
   StreamWriter(const FlowLimits& limits, FlowTable& flows, BufferPool& pool, Counters& counters, CloseList& closing) noexcept;
-  void attach(int epoll) noexcept { epoll_ = epoll; }
+  void attach(int epoll) noexcept {
+    epoll_ = epoll;
+    ring_.open();
+  }
 
   // Whether there is room for a message of this size. A connection still being opened takes only what its queue holds; an open one takes
   // everything, and fails if the peer does not read.
@@ -58,8 +62,20 @@ class StreamWriter {
     char frame[kMaxServerHeader];
   };
 
+  // What flush() writes to one connection.
+  struct Write {
+    uint32_t slot;
+    uint32_t generation;
+    size_t first_part;
+    size_t parts;
+    size_t octets;
+    bool in_ring;
+  };
+
   void queue(uint32_t slot, Text frame, Text head, Text body) noexcept;
-  void write_all_of(size_t first) noexcept;
+  bool gather(size_t first) noexcept;
+  void write_gathered() noexcept;
+  void write(const Write& one, ssize_t done) noexcept;
   bool encrypt(TlsSession& tls, const iovec* parts, size_t count) noexcept;
   bool keep(uint32_t slot, const iovec* parts, size_t count) noexcept;
   bool keep(uint32_t slot, Text octets) noexcept;
@@ -73,7 +89,11 @@ class StreamWriter {
   CloseList& closing_;
   int epoll_ = -1;
   std::vector<Entry> entries_;
+  std::vector<Write> writes_;
+  std::vector<iovec> parts_;
   std::vector<char> records_;  // of TLS, for one connection at a time
+  std::vector<std::vector<char>> sealed_;  // those of each write
+  CallRing ring_;
 };
 
 }  // namespace sluice
