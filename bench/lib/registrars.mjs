@@ -11,7 +11,7 @@ import { runProgram } from "./load.mjs";
 
 // As in native/bench/lib/home_requests.h.
 const DOMAIN = "example.org";
-const PASSWORD = "correct horse";
+export const PASSWORD = "correct horse";
 const HASHES = { md5: "md5", sha256: "sha256" };
 const ALGORITHMS = { md5: "MD5", sha256: "SHA-256" };
 
@@ -94,6 +94,8 @@ function answers(port) {
 export const REGISTRARS = {
   kamailio: (digest) => kamailioRegistrar({ digest }),
   sluice: (digest) => sluiceRegistrar({ digest }),
+  // Without the fast path.
+  objects: (digest) => sluiceRegistrar({ digest, env: { SLUICE_FAST_PATH: "off" } }),
   redis: (digest) => sluiceOverRedis({ digest }),
 };
 

@@ -119,6 +119,35 @@ TEST("OB-7-19 a silent flow: the other one is tried after a moment, and the sile
   rig.hear(other, "INVITE");
 }
 
+TEST("TX-4 a refusal and an ACK whose To and CSeq are folded: the device gets its ACK, and the caller's ends the repetitions") {
+  const TemporaryFolder folder;
+  ProxyRig rig(folder.path());
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp)), caller = Peer::udp(rig.port(ShardRig::kClientUdp));
+  rig.add(1, edge.port());
+  const auto folded = [](std::string text) {
+    for (const std::string part : {"\r\nTo: ", "\r\nCSeq: 1 "}) {
+      const size_t at = text.find(part) + part.size();
+      text.replace(at - 1, 1, "\r\n\t ");
+    }
+    return text;
+  };
+  caller.send(invite().text());
+  const std::string copy = rig.hear(edge, "INVITE sip:");
+  edge.send(folded(answer_to(copy, 486)));
+  const std::string refused = rig.hear(caller, "SIP/2.0 486 ");
+  const std::string tag = refused.substr(refused.find(";tag=", refused.find("\r\nTo:")) + 5, 1);
+  const std::string ack = rig.hear(edge, "ACK sip:");
+  CHECK_EQ(value_of(ack, "Via"), value_of(copy, "Via"));
+  CHECK_EQ(value_of(ack, "CSeq"), "1 ACK");
+  CHECK(holds(ack.substr(ack.find("\r\nTo:")), "<sip:bob@example.com>;tag=" + tag));
+  caller.send(folded(follow(invite(), "ACK", tag)));
+  rig.turn();
+  CHECK_EQ(rig.count(Counter::requests_held), 0);
+  caller.drain();
+  rig.pass(4'000);
+  CHECK_EQ(rig.heard(caller), "");
+}
+
 TEST("PX-16.10-1 CAN-3 CANCEL: 200 at once, on to the device when it has responded, and 487 when that has ended") {
   const TemporaryFolder folder;
   ProxyRig rig(folder.path());

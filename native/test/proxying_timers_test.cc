@@ -109,6 +109,35 @@ TEST("CAN-11 a device that never ends a cancelled call: 487 64 T1 after the CANC
   CHECK_EQ(rig->proxying().open_count(), 0u);
 }
 
+TEST("CAN-3 a CANCEL over UDP that comes again is answered alike for as long as it may come, although its INVITE has ended") {
+  const TemporaryFolder folder;
+  ProxyRig rig(folder.path());
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp)), caller = Peer::udp(rig.port(ShardRig::kClientUdp));
+  rig.add(1, edge.port());
+  const Request request = invite();
+  caller.send(request.text());
+  const std::string copy = rig.hear(edge, "INVITE sip:");
+  edge.send(answer_to(copy, 180));
+  rig.hear(caller, "SIP/2.0 180 ");
+  caller.send(follow(request, "CANCEL"));
+  const std::string first = rig.hear(caller, "CANCEL");
+  edge.send(answer_to(rig.hear(edge, "CANCEL sip:"), 200));
+  edge.send(answer_to(copy, 487));
+  const std::string refused = rig.hear(caller, "SIP/2.0 487 ");
+  const std::string to = value_of(refused, "To");
+  caller.send(follow(request, "ACK", to.substr(to.find("tag=") + 4)));
+  rig.turn();
+  // Beyond T4, when the INVITE itself is forgotten.
+  rig.pass(5'500);
+  caller.send(follow(request, "CANCEL"));
+  CHECK_EQ(rig.hear(caller, "CANCEL"), first);
+  rig.pass(2'000);
+  caller.send(follow(request, "CANCEL"));
+  // From now on it belongs to the object path, which knows no INVITE either.
+  CHECK_EQ(rig.heard(caller), "");
+  CHECK_EQ(rig.count(Counter::requests_held), 0);
+}
+
 TEST("PX-16.6-14 180 starts timer C again, a further 100 does not; a device that accepts although it was cancelled is heard (CAN-7)") {
   const TemporaryFolder folder;
   ProxyRig rig(folder.path());

@@ -182,19 +182,27 @@ void ServerTransactions::acknowledge(uint32_t index) noexcept {
   if (one.is_reliable()) return close(index);
   give_back(ground_.pool, one.last);
   one.resend_at = 0;
-  finish(index, ServerState::confirmed, kT4);
+  finish(index, ServerState::confirmed, one.is_cancelled ? cancel_memory() : kT4);
 }
 
 void ServerTransactions::answer_cancel(unsigned i, uint32_t index, uint32_t keep_seconds) noexcept {
   const Item& item = turn_.item(i);
   const int status = index == 0 ? 481 : 200;
   const uint64_t serial = index == 0 ? ++serials_ : at(index).serial;
+  if (index != 0 && !at(index).is_cancelled) remember_cancel(at(index), index);
   char room[kOwnTag + 1];
   Writer out = outbox_.scratch();
   if (!write_response_head(item.message, item.source, status, reason_of(status), tag(serial, room), status == 200 ? keep_seconds : 0, out)) return;
   out.put("Content-Length: 0\r\n\r\n");
   ground_.counters.add(Counter::replies);
   if (!out.full()) object_.answer(return_path_of(ground_.config, object_.answer_way_of(i)), {outbox_.commit(out), status, Method::cancel, true, true});
+}
+
+void ServerTransactions::remember_cancel(ServerTransaction& one, uint32_t index) noexcept {
+  one.is_cancelled = true;
+  if (one.state != ServerState::confirmed) return;
+  one.ends_at = timers_.after(cancel_memory());
+  arm(index);
 }
 
 // It has been answered: what is left of it takes no place from what waits.

@@ -58,6 +58,7 @@ struct ServerTransaction {
   uint32_t place = 0;     // Reservations
   uint16_t share = 0;     // in AnswerMemory
   bool is_remembered = false;
+  bool is_cancelled = false;  // and as long as the CANCEL may come again, it gets the same answer (RFC 3261 17.2.2, timer J)
   uint32_t loop = 0;
   uint32_t max_breadth = 0;
   uint32_t interval_ms = 0;
@@ -126,6 +127,8 @@ class ServerTransactions {
   void put_again(ServerTransaction& one) noexcept;
   void keep(ServerTransaction& one, int status, Text octets) noexcept;
   void finish(uint32_t index, ServerState state, uint64_t milliseconds) noexcept;
+  uint64_t cancel_memory() const noexcept { return 64 * uint64_t{ground_.config.t1_ms}; }
+  void remember_cancel(ServerTransaction& one, uint32_t index) noexcept;
   void make_room() noexcept;
   void arm(uint32_t index) noexcept;
   void due(uint32_t index) noexcept;
