@@ -23,7 +23,7 @@ mkdirSync(OUT, { recursive: true });
 const folder = mkdtempSync(join(OUT, "population-"));
 const faults = [];
 
-const phone = (_, at) => `${(at >> 8) & 255}.${at & 255};u${at};${at.toString(16).padStart(12, "0")}`;
+const phone = (_, at) => `${(at >> 8) & 255}.${at & 255};u${at};${at.toString(16).padStart(12, "0")};[authentication username=u${at}]`;
 const fields = join(folder, "phones.csv");
 writeFileSync(fields, ["SEQUENTIAL", ...Array.from({ length: AORS }, phone), ""].join("\n"));
 
@@ -57,7 +57,7 @@ process.exit(faults.length === 0 ? 0 : 1);
 async function sipp(pass) {
   const errorFile = join(folder, `${pass}.errors`);
   const rate = ["-m", String(AORS), "-r", args.rate, "-l", "4000", "-timeout", `${Math.ceil((4 * AORS) / Number(args.rate)) + 120}s`, "-timeout_error"];
-  const options = ["-sf", join(ROOT, "bench/sipp/register.xml"), "-inf", fields, "-t", "u1", "-i", "127.0.0.1", "-nostdin", "-ap", PASSWORD, "-cid_str", `${pass}-%u-%p@%s`, "-trace_err", "-error_file", errorFile];
+  const options = ["-sf", join(ROOT, "bench/sipp/register.xml"), "-inf", fields, "-t", "u1", "-i", "127.0.0.1", "-nostdin", "-ap", PASSWORD, "-auth_uri", "example.org", "-cid_str", `${pass}-%u-%p@%s`, "-trace_err", "-error_file", errorFile];
   const child = spawn("taskset", ["-c", "1", "sipp", ...options, ...rate, `127.0.0.1:${EDGE_PORT}`], { stdio: "ignore" });
   process.once("exit", () => child.kill("SIGKILL"));
   const code = await new Promise((resolve) => child.on("exit", resolve));

@@ -134,13 +134,12 @@ TEST("TX-4 a refusal and an ACK whose To and CSeq are folded: the device gets it
   caller.send(invite().text());
   const std::string copy = rig.hear(edge, "INVITE sip:");
   edge.send(folded(answer_to(copy, 486)));
-  const std::string refused = rig.hear(caller, "SIP/2.0 486 ");
-  const std::string tag = refused.substr(refused.find(";tag=", refused.find("\r\nTo:")) + 5, 1);
+  rig.hear(caller, "SIP/2.0 486 ");
   const std::string ack = rig.hear(edge, "ACK sip:");
   CHECK_EQ(value_of(ack, "Via"), value_of(copy, "Via"));
   CHECK_EQ(value_of(ack, "CSeq"), "1 ACK");
-  CHECK(holds(ack.substr(ack.find("\r\nTo:")), "<sip:bob@example.com>;tag=" + tag));
-  caller.send(folded(follow(invite(), "ACK", tag)));
+  CHECK(holds(ack, "\r\nTo: <sip:bob@example.com>;tag=x\r\n"));
+  caller.send(folded(follow(invite(), "ACK", "x")));
   rig.turn();
   CHECK_EQ(rig.count(Counter::requests_held), 0);
   caller.drain();
