@@ -70,6 +70,49 @@ void fill(Storm& storm, uint64_t first = 1000) {
   for (uint64_t i = 0; i < 64; ++i) storm.ask(first + i);
 }
 
+// 500 strangers a second from 20 addresses. The upstream drops what they send, and answers phones in five milliseconds.
+struct Siege {
+  // `see(ms)` each millisecond.
+  template <typename See>
+  void pass(int ms, bool probed, See&& see) {
+    for (int end = time + ms; time < end; ++time) {
+      storm.now += kMs;
+      if (time % 2 == 0) ++strangers, storm.ask(strangers << 16 | strangers % 20);
+      see(time);
+      storm.go();
+      for (; seen < storm.sent.size(); ++seen)
+        if (is_phone(storm.sent[seen])) under_way.push_back({time + 5, storm.sent[seen]});
+      while (!under_way.empty() && under_way.front().first <= time) {
+        const uint64_t phone = under_way.front().second;
+        under_way.erase(under_way.begin());
+        storm.answer(phone);
+        longest = std::max(longest, time - came[phone]);
+        ++in;
+      }
+      if (time % 50 != 0) continue;
+      storm.pass(0);
+      storm.admission.tick(storm.now, [](int, bool) {});
+      if (probed && storm.admission.doubts(0)) storm.admission.know(0, {true, false, storm.now - 5 * kMs});
+    }
+  }
+  void phone(uint64_t number) {
+    const uint64_t key = 0xFFFF'0000 + 1000 + number;
+    came[key] = time;
+    storm.ask(key);
+  }
+  static bool is_phone(uint64_t key) { return key >= 0xFFFF'0000; }
+  int told() const {
+    return static_cast<int>(std::count_if(storm.told.begin(), storm.told.end(), [](const auto& one) { return is_phone(one.first); }));
+  }
+
+  Storm storm;
+  int time = 0, longest = 0, in = 0;
+  uint64_t strangers = 0;
+  size_t seen = 0;
+  std::map<uint64_t, int> came;
+  std::vector<std::pair<int, uint64_t>> under_way;
+};
+
 }  // namespace
 
 TEST("a REGISTER goes at once while the upstream keeps up, and the window grows with answers in time") {
@@ -163,49 +206,6 @@ TEST("what an upstream never answers, while it answers others in time, takes no 
   CHECK_EQ(storm.sent.size(), 60u);
   CHECK_EQ(storm.count(Counter::registers_waiting), 0);
 }
-
-// 500 strangers a second from 20 addresses. The upstream drops what they send, and answers phones in five milliseconds.
-struct Siege {
-  // `see(ms)` each millisecond.
-  template <typename See>
-  void pass(int ms, bool probed, See&& see) {
-    for (int end = time + ms; time < end; ++time) {
-      storm.now += kMs;
-      if (time % 2 == 0) ++strangers, storm.ask(strangers << 16 | strangers % 20);
-      see(time);
-      storm.go();
-      for (; seen < storm.sent.size(); ++seen)
-        if (is_phone(storm.sent[seen])) under_way.push_back({time + 5, storm.sent[seen]});
-      while (!under_way.empty() && under_way.front().first <= time) {
-        const uint64_t phone = under_way.front().second;
-        under_way.erase(under_way.begin());
-        storm.answer(phone);
-        longest = std::max(longest, time - came[phone]);
-        ++in;
-      }
-      if (time % 50 != 0) continue;
-      storm.pass(0);
-      storm.admission.tick(storm.now, [](int, bool) {});
-      if (probed && storm.admission.doubts(0)) storm.admission.know(0, {true, false, storm.now - 5 * kMs});
-    }
-  }
-  void phone(uint64_t number) {
-    const uint64_t key = 0xFFFF'0000 + 1000 + number;
-    came[key] = time;
-    storm.ask(key);
-  }
-  static bool is_phone(uint64_t key) { return key >= 0xFFFF'0000; }
-  int told() const {
-    return static_cast<int>(std::count_if(storm.told.begin(), storm.told.end(), [](const auto& one) { return is_phone(one.first); }));
-  }
-
-  Storm storm;
-  int time = 0, longest = 0, in = 0;
-  uint64_t strangers = 0;
-  size_t seen = 0;
-  std::map<uint64_t, int> came;
-  std::vector<std::pair<int, uint64_t>> under_way;
-};
 
 TEST("strangers whose REGISTERs an upstream drops keep nobody out: an answered probe proves that it is in time") {
   Siege siege;

@@ -5,6 +5,7 @@
 #include "core/relay/answer_times.h"
 #include "core/shard/intake.h"
 #include "core/shard/connections.h"
+#include "core/shard/turn_clock.h"
 #include "core/shard/udp_flows.h"
 
 namespace sluice {
@@ -12,7 +13,7 @@ namespace sluice {
 class Relay {
  public:
   Relay(Ground& ground, Turn& turn, Intake& intake, Outbox& outbox, Tap& tap, UpstreamHealth& upstreams, Connections& connections, UdpFlows& udp_flows,
-        FlowTimers& timers, FlowNotes& notes, Remembered& remembered, Responder& responder, Admission& admission) noexcept
+        FlowTimers& timers, FlowNotes& notes, Remembered& remembered, Responder& responder, Admission& admission, const TurnClock& turn_clock) noexcept
       : ground_(ground),
         turn_(turn),
         intake_(intake),
@@ -26,6 +27,7 @@ class Relay {
         remembered_(remembered),
         responder_(responder),
         admission_(admission),
+        turn_clock_(turn_clock),
         answer_times_(ground.counters, Clock::ticks(AnswerTimes::kGiveUpMs)) {}
 
   // Carry out the verdict on item i of the batch.
@@ -90,6 +92,7 @@ class Relay {
   Remembered& remembered_;
   Responder& responder_;
   Admission& admission_;
+  const TurnClock& turn_clock_;
   AnswerTimes answer_times_;
 };
 

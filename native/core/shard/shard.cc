@@ -65,7 +65,7 @@ Shard::Shard(EdgeConfig config, const KeyRing& keys, int32_t* records, int32_t* 
       intake_(ground_, turn_, crossing_, tap_, upstreams_, responder_),
       datagrams_(ground_, turn_, intake_, outbox_, listeners_, udp_flows_, upstreams_, object_events_, bans_),
       streams_(ground_, turn_, intake_, connections_, timers_, outbox_),
-      relay_(ground_, turn_, intake_, outbox_, tap_, upstreams_, connections_, udp_flows_, timers_, ends_.notes(), remembered_, responder_, admission_),
+      relay_(ground_, turn_, intake_, outbox_, tap_, upstreams_, connections_, udp_flows_, timers_, ends_.notes(), remembered_, responder_, admission_, turn_clock_),
       object_(ground_, turn_, outbox_, crossing_, tap_, connections_, udp_flows_, timers_, upstreams_, responder_, object_events_),
       inspect_(ground_, connections_, udp_flows_, upstreams_, ends_.notes(), bans_),
       registering_(ground_, turn_, responder_, object_, inspect_),
@@ -141,7 +141,7 @@ bool Shard::has_work() noexcept { return streams_.has_more() || !ground_.closing
 uint64_t Shard::poll(int timeout) noexcept {
   event_count_ = std::max(0, epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), timeout));
   event_at_ = 0;
-  const uint64_t now = now_ns();
+  const uint64_t now = turn_clock_.read();
   if (now - ticked_ >= kTickNs) {
     ticked_ = now;
     tick_due_ = true;

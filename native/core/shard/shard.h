@@ -83,7 +83,7 @@ class Shard {
   unsigned await(int timeout) noexcept;
   // The same without waiting. 0: nothing left to do for now.
   unsigned collect() noexcept;
-  const TurnClock& turn_clock() const noexcept { return turn_clock_; }
+  TurnClock& turn_clock() noexcept { return turn_clock_; }
   // The verdicts are written: of those for the object path, no more than fit in a turn stay in this one.
   void spread_objects() noexcept;
   // Carries out the verdicts of the batch and sends. A verdict that was not written means `drop`.

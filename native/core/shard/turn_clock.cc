@@ -1,7 +1,5 @@
 #include "core/shard/turn_clock.h"
 
-#include "core/base/now_ns.h"
-
 namespace sluice {
 namespace {
 
@@ -19,8 +17,6 @@ constexpr Step kSteps[] = {
 };
 
 }  // namespace
-
-uint64_t TurnClock::elapsed() const noexcept { return began_ == 0 ? 0 : now_ns() - began_; }
 
 void TurnClock::wait_begins(uint64_t now) noexcept {
   if (began_ == 0) return;

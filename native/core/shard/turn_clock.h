@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "core/base/counters.h"
+#include "core/base/now_ns.h"
 
 namespace sluice {
 
@@ -18,10 +19,14 @@ class TurnClock {
   void handled(unsigned messages) noexcept { messages_ += messages; }
   void wait_ends(uint64_t now) noexcept { began_ = now; }
   // Nanoseconds since the last wait ended.
-  uint64_t elapsed() const noexcept;
+  uint64_t elapsed() noexcept { return began_ == 0 ? 0 : read() - began_; }
+  // The time, at most a turn old: good enough for whatever takes far longer than a turn.
+  uint64_t now() const noexcept { return now_; }
+  uint64_t read() noexcept { return now_ = now_ns(); }
 
  private:
   Counters& counters_;
+  uint64_t now_ = now_ns();
   uint64_t began_ = 0;  // ns; 0: no turn yet
   unsigned messages_ = 0;
 };
