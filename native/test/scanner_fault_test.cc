@@ -164,6 +164,9 @@ TEST("PX-16.3-2 PX-16.3-3 headers that we do not need may be malformed") {
 TEST("PX-16.3-5 TT-35 TT-36 schemes of the Request-URI") {
   const auto start = [](const std::string& uri) { return error_of({.start = "OPTIONS " + uri + " SIP/2.0"}); };
   CHECK_EQ(start("nobodyKnows:x"), ScanError::uri_scheme);
+  CHECK_EQ(start("urn:service:sos"), ScanError::none);
+  CHECK_EQ(start("urns:service:sos"), ScanError::uri_scheme);
+  CHECK_EQ(start("urn:<sos>"), ScanError::request_uri);
   CHECK_EQ(start("beep.x://192.0.2.1:3002"), ScanError::uri_scheme);
   CHECK_EQ(start("tel:+1"), ScanError::none);
   CHECK_EQ(start("sips:h"), ScanError::none);

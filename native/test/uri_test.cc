@@ -44,6 +44,8 @@ TEST("GR-14 password and escapes") {
 
 TEST("GR-15 other schemes need only be well formed") {
   CHECK_EQ(parsed("tel:+49-30-5550100;phone-context=x").scheme, Scheme::tel);
+  CHECK_EQ(parsed("urn:service:sos.fire").scheme, Scheme::urn);
+  CHECK_EQ(parsed("URN:service:sos").scheme, Scheme::urn);
   CHECK_EQ(parsed("SIPS:h").scheme, Scheme::sips);
   CHECK_EQ(parsed("Sip:h").scheme, Scheme::sip);
   for (Text other : {"im:a@b", "http://h/p?q=1;2", "urn:service:sos", "isbn:2983792873", "a+b-c.d:x"})

@@ -98,3 +98,25 @@ test("DNS-8 no live upstream: 503 with Retry-After, immediately once that is kno
     await sleep(50);
   }
 });
+
+test("PX-16.3-5 an emergency call by URN goes to the upstream, which knows who answers it; a REGISTER for a URN is 416", async () => {
+  const port = await freePort();
+  const home = await Home.start({ SLUICE_UPSTREAM: `sip:127.0.0.1:${port}` });
+  const T = await trunk(home, "T", port);
+  const A = await home.phone("A");
+  await A.say("INVITE urn:service:sos.police SIP/2.0\nFrom: <sip:A@example.com>;tag=a\nTo: <urn:service:sos.police>\nCall-ID: sos@scene\nContact: <sip:A@192.0.2.1>");
+  const invite = await T.request("INVITE");
+  expect(invite.startLine).toBe("INVITE urn:service:sos.police SIP/2.0");
+  await T.reply("486 Busy Here");
+  await T.request("ACK");
+  await A.response(486);
+  await A.say("REGISTER urn:service:sos SIP/2.0\nFrom: <sip:A@example.com>;tag=a\nTo: <sip:A@example.com>\nContact: <sip:A@192.0.2.1>");
+  await A.response(416);
+});
+
+test("PX-16.3-5 without an upstream nobody here knows where an emergency call goes", async () => {
+  const home = await Home.start({});
+  const A = await home.phone("A");
+  await A.say("INVITE urn:service:sos SIP/2.0\nFrom: <sip:A@example.com>;tag=a\nTo: <urn:service:sos>\nContact: <sip:A@192.0.2.1>");
+  await A.response(403);
+});

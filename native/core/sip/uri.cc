@@ -145,7 +145,7 @@ bool parse_uri_by(const Runs& runs, Text text, Uri& out) noexcept {
   if (same_text(out.scheme_text, "sips")) {
     out.scheme = Scheme::sips;
   } else {
-    out.scheme = same_text(out.scheme_text, "tel") ? Scheme::tel : Scheme::other;
+    out.scheme = same_text(out.scheme_text, "tel") ? Scheme::tel : same_text(out.scheme_text, "urn") ? Scheme::urn : Scheme::other;
     return parse_other(p, end);
   }
   return p < end && parse_sip(runs, p, end, out);

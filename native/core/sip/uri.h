@@ -5,7 +5,8 @@
 
 namespace sluice {
 
-enum class Scheme : uint8_t { sip, sips, tel, other };
+// urn: a service such as urn:service:sos (RFC 5031), which a proxy behind us resolves.
+enum class Scheme : uint8_t { sip, sips, tel, urn, other };
 
 class HeadMap;
 
