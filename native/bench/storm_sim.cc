@@ -124,6 +124,13 @@ class Storm {
 
   static uint64_t key_of(uint32_t index, uint32_t transaction) { return (uint64_t{index} + 1) * 0x9E3779B97F4A7C15ull ^ (uint64_t{transaction} << 1); }
 
+  // As well mixed as the hash of an address: multiples of one number alone would all meet in a few lines of the memory.
+  static uint32_t phone_of(uint32_t index) {
+    uint64_t hash = key_of(index, 0);
+    hash = (hash ^ hash >> 32) * 0xD6E8FEB86659FD93ull;
+    return static_cast<uint32_t>(hash >> 32);
+  }
+
   void read() {
     while (!arrived_.empty() && cpu_ > 0) {
       const uint32_t index = arrived_.front();
@@ -134,7 +141,7 @@ class Storm {
   }
 
   void ask(uint32_t index, uint32_t transaction) {
-    const uint32_t hash = static_cast<uint32_t>(key_of(index, 0) >> 32);
+    const uint32_t hash = phone_of(index);
     Source source;
     source.slot = index;
     source.generation = transaction;
@@ -182,11 +189,11 @@ class Storm {
       if (one.transaction != phone.transaction || phone.is_in) continue;
       if (!bears) {
         ++refused_;
-        admission_.turned_away(static_cast<uint32_t>(key_of(one.phone, 0) >> 32), now_);
+        admission_.turned_away(phone_of(one.phone), now_);
         put_off(one.phone, 5 + one.phone % 6);
         continue;
       }
-      admission_.registered(static_cast<uint32_t>(key_of(one.phone, 0) >> 32));
+      admission_.registered(phone_of(one.phone));
       phone.is_in = true;
       ++in_;
       last_ = now_;

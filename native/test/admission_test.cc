@@ -265,6 +265,17 @@ TEST("a probe that is lost, or a late answer to what was passed over, takes the 
   CHECK(storm.sent.size() <= before + 64);
 }
 
+TEST("a phone that was told when to come back is forgotten after those that were only registered") {
+  PhoneMemory memory;
+  // All in one line of eight.
+  const auto phone = [](uint32_t i) { return (i + 1) << 21; };
+  for (uint32_t i = 0; i < 6; ++i) memory.told(phone(i), 100);
+  for (uint32_t i = 6; i < 40; ++i) memory.registered(phone(i));
+  for (uint32_t i = 0; i < 6; ++i) CHECK_EQ(memory.comes_back(phone(i)), 100u);
+  for (uint32_t i = 40; i < 60; ++i) memory.told(phone(i), 200);
+  CHECK_EQ(memory.comes_back(phone(59)), 200u);
+}
+
 TEST("of what waits, one of each source goes by turns, and one in eight goes from the lowest rank") {
   Storm storm;
   fill(storm);
