@@ -118,6 +118,24 @@ Napi::Value learn_past_flow(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), is_past);
 }
 
+void Cluster::write_logins(std::vector<char>& octets, uint32_t version) const {
+  ImageWriter image(ImageOf::logins, version);
+  nonces.freeze(image);
+  guard.freeze(image);
+  octets = image.finish();
+}
+
+const char* Cluster::adopt_logins(Text octets) {
+  const char* fault = nullptr;
+  uint32_t version = 0;
+  ImageReader image(open_image(octets, ImageOf::logins, version, fault), version);
+  if (fault != nullptr) return fault;
+  nonces.adopt(image);
+  guard.adopt(image);
+  image.expect(image.empty(), "something follows its end");
+  return image.fault();
+}
+
 std::shared_ptr<Cluster> find_cluster(uint32_t id) {
   const std::lock_guard<std::mutex> guard(clusters_lock);
   return id < clusters.size() ? clusters[id] : nullptr;

@@ -44,6 +44,11 @@ struct Cluster {
   RecentSet silences;     // ways to a device that stayed silent recently
   Meeting stop;           // where the shards wait until all have stopped, before another process takes over
 
+  // What logins have left, for the successor of this process; all shards at rest.
+  void write_logins(std::vector<char>& octets, uint32_t version = kImageVersion) const;
+  // nullptr, or why it cannot take over.
+  const char* adopt_logins(Text octets);
+
   // Certificates and authorities, read once for all shards.
   std::shared_ptr<TlsProvider> tls() {
     const std::lock_guard<std::mutex> guard(tls_lock_);

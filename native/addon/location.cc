@@ -164,11 +164,15 @@ void Location::define(Napi::Env env, Napi::Object exports) {
                                           InstanceMethod<&Location::addresses>("addresses"),
                                           InstanceMethod<&Location::counts>("counts"),
                                           InstanceMethod<&Location::damaged>("damaged"),
+                                          InstanceMethod<&Location::hold>("hold"),
+                                          InstanceMethod<&Location::lock>("lock"),
+                                          InstanceMethod<&Location::go_on>("goOn"),
+                                          InstanceMethod<&Location::settle>("settle"),
                                           InstanceMethod<&Location::close>("close"),
                                       }));
 }
 
-// new Location(folder, maxBindings, maxOctets, clockOffset, now)
+// new Location(folder, maxBindings, maxOctets, clockOffset, now, lock?)
 Location::Location(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Location>(info) {
   const std::string folder = info[0].ToString();
   const TableBounds bounds{time_of(info[1]), time_of(info[2])};
@@ -177,7 +181,8 @@ Location::Location(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Location>(
   store_ = known.store.lock();
   const bool is_first = store_ == nullptr;
   if (is_first) {
-    BindingStore::Opened opened = BindingStore::open(folder, bounds, time_of(info[4]));
+    BindingStore::Opened opened =
+        info[5].IsNumber() ? BindingStore::follow(folder, bounds, time_of(info[4]), info[5].ToNumber().Int32Value()) : BindingStore::open(folder, bounds, time_of(info[4]));
     if (!opened.store) {
       Napi::Error error = Napi::Error::New(info.Env(), opened.fault);
       error.Set("code", opened.is_busy ? "EBUSY" : "EIO");
@@ -418,6 +423,29 @@ Napi::Value Location::damaged(const Napi::CallbackInfo& info) {
     files.Set(files.Length(), one);
   }
   return files;
+}
+
+// hold(): an errno
+Napi::Value Location::hold(const Napi::CallbackInfo& info) {
+  if (!is_open(info.Env())) return {};
+  return Napi::Number::New(info.Env(), store_->hold());
+}
+
+// lock(): a descriptor
+Napi::Value Location::lock(const Napi::CallbackInfo& info) {
+  if (!is_open(info.Env())) return {};
+  return Napi::Number::New(info.Env(), store_->lock());
+}
+
+// goOn(): what is lost, in one line, or nothing
+Napi::Value Location::go_on(const Napi::CallbackInfo& info) {
+  if (!is_open(info.Env())) return {};
+  return Napi::String::New(info.Env(), store_->go_on());
+}
+
+Napi::Value Location::settle(const Napi::CallbackInfo& info) {
+  if (is_open(info.Env())) store_->settle();
+  return info.Env().Undefined();
 }
 
 Napi::Value Location::close(const Napi::CallbackInfo& info) {

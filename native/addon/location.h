@@ -34,6 +34,10 @@ class Location : public Napi::ObjectWrap<Location> {
   Napi::Value addresses(const Napi::CallbackInfo& info);
   Napi::Value counts(const Napi::CallbackInfo& info);
   Napi::Value damaged(const Napi::CallbackInfo& info);
+  Napi::Value hold(const Napi::CallbackInfo& info);
+  Napi::Value lock(const Napi::CallbackInfo& info);
+  Napi::Value go_on(const Napi::CallbackInfo& info);
+  Napi::Value settle(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
   bool is_open(Napi::Env env);

@@ -23,8 +23,9 @@ constexpr int kSendMs = 2'000;
 // The old process first gets ready, then its flows go ahead.
 constexpr int kReceiveMs = 20'000;
 
-// The image of the commons comes from the first shard, before its own.
-enum class Piece : uint32_t { flows = 1, image = 2, commons = 3 };
+// The image of the commons comes from the first shard, before its own, and so do logins and the place where the journal ends. `objects`: what
+// JavaScript leaves to JavaScript.
+enum class Piece : uint32_t { flows = 1, image = 2, commons = 3, logins = 4, store = 5, objects = 6 };
 
 struct PieceHead {
   Piece piece;
@@ -34,6 +35,11 @@ struct PieceHead {
 struct FlowPlace {
   uint32_t slot;
   uint32_t generation;
+};
+
+struct JournalPlace {
+  PieceHead head;
+  uint64_t number, size, next_lsn;
 };
 
 constexpr size_t kMostFlows = DescriptorChannel::kMostDescriptors;
@@ -66,7 +72,7 @@ int send_flows(DescriptorChannel& channel, const std::vector<MovingFlow>& flows,
   return 0;
 }
 
-int send_image(DescriptorChannel& channel, Piece piece, const std::vector<char>& image) {
+int send_image(DescriptorChannel& channel, Piece piece, Text image) {
   const int file = memfd_create("image", MFD_CLOEXEC);
   if (file < 0) return errno;
   int error = 0;
@@ -79,6 +85,30 @@ int send_image(DescriptorChannel& channel, Piece piece, const std::vector<char>&
   if (error == 0) error = channel.send(Text(reinterpret_cast<const char*>(&head), sizeof head), &file, 1);
   close(file);
   return error;
+}
+
+int send_place(DescriptorChannel& channel, const BindingStore::End& end) {
+  const JournalPlace place{{Piece::store, 0}, end.journal.number, end.journal.size, end.next_lsn};
+  return channel.send(Text(reinterpret_cast<const char*>(&place), sizeof place), nullptr, 0);
+}
+
+// What all shards have together. Empty: it has gone.
+std::string send_commons(DescriptorChannel& channel, Cluster& cluster, Shard& shard) {
+  std::vector<char> image;
+  cluster.flows.write_image(image);
+  int error = send_image(channel, Piece::commons, Text(image.data(), image.size()));
+  if (error == 0 && shard.config().home) {
+    cluster.write_logins(image);
+    error = send_image(channel, Piece::logins, Text(image.data(), image.size()));
+  }
+  wipe(image);
+  if (error != 0) return why("the state of the process cannot be sent", error);
+  BindingStore* const store = shard.proxying().store();
+  if (store == nullptr) return {};
+  BindingStore::End end;
+  if (error = store->leave(end); error != 0) return why("the location store cannot be written", error);
+  if (error = send_place(channel, end); error != 0) return why("the location store cannot be handed over", error);
+  return {};
 }
 
 // An image in a file of memory.
@@ -104,11 +134,29 @@ class Mapped {
   size_t size_ = 0;
 };
 
+// A piece that comes once. nullptr: it was taken.
+const char* take_piece(Piece piece, int file, const JournalPlace& place, Cluster& cluster, Shard& shard, std::string& objects) {
+  switch (piece) {
+    case Piece::commons: return cluster.flows.adopt(Mapped(file).octets());
+    case Piece::logins: return cluster.adopt_logins(Mapped(file).octets());
+    case Piece::objects: objects = Mapped(file).octets(); return nullptr;
+    case Piece::store: {
+      BindingStore* const store = shard.proxying().store();
+      const bool is_there = store != nullptr && store->take_over({{place.number, place.size}, place.next_lsn});
+      return is_there ? nullptr : "the journal of the location store does not end where the other process says";
+    }
+    default: return "it is of an unknown kind";
+  }
+}
+
 // Reads until the image is there; a memfd. Negative: an errno. The shard watches the flows as they come, while the old one still has them.
-int receive_pieces(DescriptorChannel& channel, Shard& shard, FlowCommons& commons, const char*& fault) {
-  struct {
-    PieceHead head;
-    FlowPlace places[kMostFlows];
+int receive_pieces(DescriptorChannel& channel, Shard& shard, Cluster& cluster, std::string& objects, const char*& fault) {
+  union {
+    struct {
+      PieceHead head;
+      FlowPlace places[kMostFlows];
+    };
+    JournalPlace place;
   } message;
   int descriptors[DescriptorChannel::kMostDescriptors];
   for (;;) {
@@ -116,8 +164,9 @@ int receive_pieces(DescriptorChannel& channel, Shard& shard, FlowCommons& common
     const ssize_t size = channel.receive(reinterpret_cast<char*>(&message), sizeof message, descriptors, &count);
     if (size < 0) return static_cast<int>(size);
     if (size == sizeof(PieceHead) && message.head.piece == Piece::image && count == 1) return descriptors[0];
-    if (size == sizeof(PieceHead) && message.head.piece == Piece::commons && count == 1) {
-      fault = commons.adopt(Mapped(descriptors[0]).octets());
+    const bool is_place = size == sizeof(JournalPlace) && message.head.piece == Piece::store && count == 0;
+    if (is_place || (size == sizeof(PieceHead) && message.head.piece != Piece::flows && message.head.piece != Piece::store && count == 1)) {
+      fault = take_piece(message.head.piece, is_place ? -1 : descriptors[0], message.place, cluster, shard, objects);
       if (fault != nullptr) return -EPROTO;
       continue;
     }
@@ -137,6 +186,7 @@ int receive_pieces(DescriptorChannel& channel, Shard& shard, FlowCommons& common
 void ShardHost::freeze() noexcept {
   if (running_->frozen) return;
   running_->frozen = true;
+  running_->stopped_at = now_ms();
   uv_idle_stop(&running_->idle);
 }
 
@@ -159,12 +209,17 @@ Napi::Value ShardHost::announce(const Napi::CallbackInfo& info, Shard& shard) {
   return Napi::Boolean::New(info.Env(), more || !flows.empty());
 }
 
-// handOver(channel): {over, kept, stoppedAt}; a text: what failed. The shard has stopped in either case.
+// pause(): reads no more, while JavaScript goes on
+Napi::Value ShardHost::pause(const Napi::CallbackInfo& info, Shard&) {
+  freeze();
+  return info.Env().Undefined();
+}
+
+// handOver(channel, objects): {over, kept, stoppedAt}; a text: what failed. The shard has stopped in either case.
 Napi::Value ShardHost::hand_over_flows(const Napi::CallbackInfo& info, Shard& shard) {
   const auto fault = [&](const std::string& text) { return Napi::String::New(info.Env(), text); };
   DescriptorChannel channel(info[0].ToNumber().Int32Value());
   channel.set_patience(kSendMs);
-  const double stopped_at = now_ms();
   freeze();
   if (!shard.freeze()) return fault("a turn of the shard is not over");
   Cluster& cluster = *running_->cluster;
@@ -177,29 +232,31 @@ Napi::Value ShardHost::hand_over_flows(const Napi::CallbackInfo& info, Shard& sh
   size_t sent = 0;
   if (const int error = send_flows(channel, rest, true, sent); error != 0) return fault(why("the flows cannot be sent", error));
   if (shard.config().shard == 0) {
-    std::vector<char> commons;
-    cluster.flows.write_image(commons);
-    if (const int error = send_image(channel, Piece::commons, commons); error != 0) return fault(why("the state of the process cannot be sent", error));
+    if (const std::string failed = send_commons(channel, cluster, shard); !failed.empty()) return fault(failed);
   }
-  const int error = send_image(channel, Piece::image, image);
+  int error = 0;
+  if (info[1].IsString()) error = send_image(channel, Piece::objects, info[1].ToString().Utf8Value());
+  if (error == 0) error = send_image(channel, Piece::image, Text(image.data(), image.size()));
   wipe(image);
   if (error != 0) return fault(why("the state of the shard cannot be sent", error));
   const MoveCounts moved = shard.moving();
   Napi::Object result = Napi::Object::New(info.Env());
   result.Set("over", static_cast<double>(moved.over));
   result.Set("kept", static_cast<double>(moved.kept));
-  result.Set("stoppedAt", stopped_at);
+  result.Set("stoppedAt", running_->stopped_at);
   return result;
 }
 
-// takeOver(channel): when it began to read, as soon as all shards had taken over; a text: what failed, and none of them reads.
+// takeOver(channel): {since, objects}, when it began to read, as soon as all shards had taken over, and what the other one's JavaScript has
+// left; a text: what failed, and none of them reads.
 Napi::Value ShardHost::take_over(const Napi::CallbackInfo& info, Shard& shard) {
   const auto fault = [&](const std::string& text) { return Napi::String::New(info.Env(), text); };
   DescriptorChannel channel(info[0].ToNumber().Int32Value());
   channel.set_patience(kReceiveMs);
   freeze();
   const char* broken = nullptr;
-  const int file = receive_pieces(channel, shard, running_->cluster->flows, broken);
+  std::string objects;
+  const int file = receive_pieces(channel, shard, *running_->cluster, objects, broken);
   if (broken != nullptr) return fault(broken);
   if (file == -EMFILE) return fault("too few file descriptors: the kernel dropped some on the way");
   if (file < 0) return fault(why("the flows did not arrive", -file));
@@ -210,7 +267,10 @@ Napi::Value ShardHost::take_over(const Napi::CallbackInfo& info, Shard& shard) {
   if (!cluster.stop.wait(cluster.rings.size(), kStopMs)) return fault("another shard could not take over");
   shard.resume();
   thaw();
-  return Napi::Number::New(info.Env(), now_ms());
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("since", now_ms());
+  result.Set("objects", Napi::String::New(info.Env(), objects));
+  return result;
 }
 
 // resume(): reads on, as if it had never stopped

@@ -32,6 +32,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
     napi_async_cleanup_hook_handle hook = nullptr;
     bool closing = false;
     bool frozen = false;            // its turn is another process's
+    double stopped_at = 0;          // since then
     std::vector<MovingFlow> ahead;  // announced, not sent yet
   };
 
@@ -119,6 +120,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   void freeze() noexcept;
   void thaw() noexcept;
   Napi::Value announce(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value pause(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value hand_over_flows(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value take_over(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value resume(const Napi::CallbackInfo& info, Shard& shard);

@@ -115,6 +115,8 @@ Napi::Value warm_cluster(const Napi::CallbackInfo& info) {
   if (const auto cluster = find_cluster(info[0].ToNumber().Uint32Value())) {
     std::vector<char> image;
     cluster->flows.write_image(image);
+    cluster->write_logins(image);
+    wipe(image);
   }
   return info.Env().Undefined();
 }

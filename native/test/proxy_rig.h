@@ -27,6 +27,13 @@ class ProxyRig : public ShardRig {
           if (change) change(config);
         }),
         store(opened(folder)) {
+    begin();
+  }
+  // The successor of that one.
+  explicit ProxyRig(ProxyRig& before) : ShardRig(before, [](EdgeConfig& config) { config.home = true; }), store(before.store) { begin(); }
+
+ private:
+  void begin() {
     clients_hear_us();
     (*this)->proxying().open(store, 0, silences, rows);
     ProxySettings settings;
@@ -46,6 +53,8 @@ class ProxyRig : public ShardRig {
       return true;
     };
   }
+
+ public:
   // A flow of bob's phone, behind the edge at this port.
   void add(uint32_t reg_id, uint16_t edge, const std::string& instance = kInstance) {
     KeptBinding one = flow_binding(instance, reg_id, now_ns() / 1'000'000 + 3'600'000);

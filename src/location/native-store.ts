@@ -29,6 +29,8 @@ export interface NativeStoreOptions {
   readonly durable?: "process" | "disk";
   /** Most bindings of all. */
   readonly maxBindings?: number;
+  /** Of the process that uses the folder and will hand it over: the store follows it. */
+  readonly lock?: number | undefined;
   /** Hears, at the start, what of an earlier life could not be read. */
   readonly onLoss?: (line: string) => void;
 }
@@ -51,13 +53,13 @@ export class NativeStore implements LocationStore {
   }
 
   /** Opens or makes the store in that folder; who opens it first in this process reads it. Rejects with StoreUnavailable. */
-  static async open(folder: string, { durable = "process", maxBindings = MAX_BINDINGS, onLoss = () => undefined }: NativeStoreOptions = {}): Promise<NativeStore> {
+  static async open(folder: string, { durable = "process", maxBindings = MAX_BINDINGS, lock, onLoss = () => undefined }: NativeStoreOptions = {}): Promise<NativeStore> {
     const path = resolve(folder);
     try {
       mkdirSync(path, { recursive: true, mode: 0o700 });
-      const native = await openNative(path, maxBindings);
+      const native = await openNative(path, maxBindings, lock);
       const store = new NativeStore(native, durable === "disk");
-      if (native.isFirst) {
+      if (native.isFirst && lock === undefined) {
         for (const { name, at, lost } of native.damaged()) onLoss(`${path}/${name} is damaged: read up to octet ${at}, the ${lost} octets after that are lost; phones in them come back when they register again`);
         await importLmdb(path, store, onLoss);
       }
@@ -222,11 +224,12 @@ export class NativeStore implements LocationStore {
   }
 }
 
-async function openNative(folder: string, maxBindings: number): Promise<Location> {
+async function openNative(folder: string, maxBindings: number, lock?: number): Promise<Location> {
   const offset = anchorIn(folder).offset;
   for (let waited = 0; ; waited += BUSY_EVERY_MS) {
     try {
-      return new binding.Location(folder, maxBindings, maxBindings * BINDING_OCTETS, offset, monotonic() + offset);
+      const now = monotonic() + offset;
+      return lock === undefined ? new binding.Location(folder, maxBindings, maxBindings * BINDING_OCTETS, offset, now) : new binding.Location(folder, maxBindings, maxBindings * BINDING_OCTETS, offset, now, lock);
     } catch (error) {
       const isBusy = error instanceof Error && "code" in error && error.code === "EBUSY";
       if (!isBusy || waited >= BUSY_MS) throw error;

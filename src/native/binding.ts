@@ -326,13 +326,15 @@ export interface Shard extends ObjectPort {
   moveOut(most: number, busyOnes: boolean): number;
   /** Sends some connections ahead to the process that takes over, and says whether more are left; a text: what failed. */
   announce(channel: number): boolean | string;
-  /** Stops, waits until all shards have stopped, and sends everything; a text: what failed. In either case it reads no more until `resume`. */
-  handOver(channel: number): MovedFlows | string;
+  /** Reads no more until `resume`; what JavaScript sends still goes out, until `handOver`. */
+  pause(): void;
+  /** Stops, waits until all shards have stopped, and sends everything; a text: what failed. In either case it reads no more until `resume`. `objects`: what JavaScript leaves to that of the other process. */
+  handOver(channel: number, objects?: string): MovedFlows | string;
   /**
    * Takes over what `handOver` of another process sends; for one that has been started. Returns when it began to read, which is as soon as all shards
    * have taken over; a text: what failed, and none of them reads.
    */
-  takeOver(channel: number): number | string;
+  takeOver(channel: number): { readonly since: number; readonly objects: string } | string;
   resume(): void;
   /** Another process has it all: lets go of what moved, and serves the rest without reading from listeners. */
   releaseFlows(): void;
@@ -424,6 +426,14 @@ export interface Location {
   counts(): LocationCounts;
   /** Files that were not read to their end. */
   damaged(): readonly { readonly name: string; readonly at: number; readonly lost: number }[];
+  /** Another process will take over: no file is deleted from now on. An errno while the journal cannot be written. */
+  hold(): number;
+  /** The descriptor that locks the folder. */
+  lock(): number;
+  /** No other process has taken over, or it has died: reads what it wrote, and goes on. Empty, or one line that says what is lost. */
+  goOn(): string;
+  /** The process before is gone. */
+  settle(): void;
   close(): void;
 }
 
@@ -466,7 +476,7 @@ export interface Binding extends Reader {
   /** Who registered over which flow, remembered beyond its end; `forgotten` counts those dropped because the table was full. */
   flowOwners(cluster: number): { readonly known: number; readonly octets: number; readonly forgotten: number };
   /** `clockOffset`: from the monotonic clock to that of the store. Throws one line; the `code` is EBUSY while another process has the folder. */
-  readonly Location: new (folder: string, maxBindings: number, maxOctets: number, clockOffset: number, now: number) => Location;
+  readonly Location: new (folder: string, maxBindings: number, maxOctets: number, clockOffset: number, now: number, lock?: number) => Location;
   readonly Logins: new (cluster: number) => Logins;
   /** The port (the kernel's choice for 0), or -errno. */
   checkListener(transport: Transport, address: string, port: number): number;

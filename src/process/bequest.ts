@@ -14,6 +14,9 @@ export interface Bequest extends Identity, OpenSockets {
   readonly pid: number;
   readonly mode: Config["mode"];
   readonly stateDir: string;
+  readonly location: string;
+  /** The descriptor that locks the embedded location store, if there is one. */
+  readonly lock: number | undefined;
   /** Whether somebody who stays sees to it that the first process seems to live on (`standIn`). */
   readonly isStoodFor: boolean;
   readonly upgrades: UpgradeCounts;
@@ -23,10 +26,11 @@ export interface Bequest extends Identity, OpenSockets {
   readonly channels: readonly number[];
 }
 
-interface Will extends Omit<Bequest, "tableKey" | "seed" | "sockets" | "admin" | "channels"> {
+interface Will extends Omit<Bequest, "tableKey" | "seed" | "sockets" | "admin" | "channels" | "lock"> {
   readonly tableKey: string;
   readonly seed: string;
   readonly adminUrl: string | undefined;
+  readonly hasLock: boolean;
   readonly shards: number;
   /** By which a process of another version knows whether it understands the rest. */
   readonly format: number;
@@ -35,16 +39,16 @@ interface Will extends Omit<Bequest, "tableKey" | "seed" | "sockets" | "admin" |
 const FORMAT = 1;
 
 /** Throws one line. The descriptors stay open here too. */
-export function leave(channel: number, { tableKey, seed, sockets, admin, channels, ...rest }: Bequest): void {
-  const will: Will = { ...rest, tableKey: base64(tableKey), seed: base64(seed), adminUrl: admin?.url, shards: sockets.length, format: FORMAT };
-  send(channel, JSON.stringify(will), admin === undefined ? [] : [admin.socket]);
+export function leave(channel: number, { tableKey, seed, sockets, admin, channels, lock, ...rest }: Bequest): void {
+  const will: Will = { ...rest, tableKey: base64(tableKey), seed: base64(seed), adminUrl: admin?.url, hasLock: lock !== undefined, shards: sockets.length, format: FORMAT };
+  send(channel, JSON.stringify(will), [...(admin === undefined ? [] : [admin.socket]), ...(lock === undefined ? [] : [lock])]);
   sockets.forEach((own, shard) => send(channel, `shard ${shard}`, [...own, ...channels.slice(shard, shard + 1)]));
 }
 
 /** Throws one line. */
 export function inherit(channel: number): Bequest {
   const { text, descriptors } = receive(channel);
-  const { format, tableKey, seed, adminUrl, shards, ...rest } = JSON.parse(text) as Will;
+  const { format, tableKey, seed, adminUrl, hasLock, shards, ...rest } = JSON.parse(text) as Will;
   if (format !== FORMAT) throw new Error(`the process that is to be replaced speaks format ${format}, this version ${FORMAT}: drain it instead`);
   const sockets: (readonly number[])[] = [];
   const channels: number[] = [];
@@ -54,15 +58,18 @@ export function inherit(channel: number): Bequest {
     channels.push(own.at(-1) ?? -1);
   }
   closeSync(channel);
-  const [socket] = descriptors;
+  const socket = adminUrl === undefined ? undefined : descriptors[0];
+  const lock = hasLock ? descriptors.at(-1) : undefined;
   const admin = adminUrl === undefined || socket === undefined ? undefined : { url: adminUrl, socket };
-  return { ...rest, tableKey: Buffer.from(tableKey, "base64"), seed: Buffer.from(seed, "base64"), sockets, channels, admin };
+  return { ...rest, tableKey: Buffer.from(tableKey, "base64"), seed: Buffer.from(seed, "base64"), sockets, channels, admin, lock };
 }
 
 /** Throws one line if this process cannot replace that one because its settings are too different. */
-export function checkHeir({ mode, stateDir }: Config, bequest: Bequest): void {
+export function checkHeir({ mode, stateDir, location }: Config, bequest: Bequest): void {
   if (mode !== bequest.mode) throw new Error(`${table.mode.name}: expected ${bequest.mode} as before, not ${mode}; another mode takes a restart`);
   if (stateDir !== bequest.stateDir) throw new Error(`${table.stateDir.name}: expected ${bequest.stateDir} as before, not ${stateDir}; another folder takes a restart`);
+  // Not the URL itself, which may hold a password.
+  if (mode !== "edge" && location !== bequest.location) throw new Error(`${table.location.name}: expected the same as before; another place for the bindings takes a restart`);
 }
 
 function send(channel: number, text: string, descriptors: readonly number[]): void {

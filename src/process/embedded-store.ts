@@ -26,13 +26,14 @@ export class EmbeddedStore {
     this.#timer = setInterval(() => this.#look(), LOOK_MS).unref();
   }
 
-  /** Undefined when there is none: an edge, or a Redis. Rejects with one line. */
-  static async open({ mode, location, stateDir, durable, maxBindings }: Config, cluster: number, log: Log): Promise<EmbeddedStore | undefined> {
+  /** Undefined when there is none: an edge, or a Redis. `lock`: of the process that this one replaces. Rejects with one line. */
+  static async open({ mode, location, stateDir, durable, maxBindings }: Config, cluster: number, log: Log, lock?: number): Promise<EmbeddedStore | undefined> {
     if (mode === "edge" || location !== EMBEDDED) return undefined;
     const { NativeStore } = await import("../location/native-store.js");
     const begin = performance.now();
-    const store = await NativeStore.open(folderOf(stateDir), { durable, maxBindings, onLoss: (line) => log.error(line) });
-    await store.learnPastFlows(cluster);
+    const store = await NativeStore.open(folderOf(stateDir), { durable, maxBindings, lock, onLoss: (line) => log.error(line) });
+    // That process knows them, and hands them over.
+    if (lock === undefined) await store.learnPastFlows(cluster);
     const { bindings, addresses } = store.counts();
     if (bindings > 0) log.info({ bindings, addresses, milliseconds: Math.round(performance.now() - begin) }, "the location store was read");
     const embedded = new EmbeddedStore(store, log, maxBindings);
@@ -62,6 +63,28 @@ export class EmbeddedStore {
 
   news(run: string, number: number, now: number, wantsRows: boolean, room: Buffer): BindingNews {
     return this.#store.news(run, number, now, wantsRows, room);
+  }
+
+  /** Another process will read the folder: from now on no file is deleted. Throws one line. */
+  hold(): void {
+    const errno = this.#store.location.hold();
+    if (errno !== 0) throw new Error(`the location store cannot be written (${nameOf(errno)}): make room on the disk of SLUICE_STATE_DIR first`);
+  }
+
+  /** The descriptor that locks the folder. */
+  get lock(): number {
+    return this.#store.location.lock();
+  }
+
+  /** This process goes on: that one has failed, and what it may have written is read. */
+  goOn(): void {
+    const loss = this.#store.location.goOn();
+    if (loss !== "") this.#log.error({ reason: loss }, "the location store went through an upgrade that failed");
+  }
+
+  /** The process before is gone. */
+  settle(): void {
+    this.#store.location.settle();
   }
 
   async close(): Promise<void> {

@@ -54,7 +54,7 @@ export async function succeed(config: Config, log: Log, predecessor: Predecessor
   keepPrivate(config.stateDir);
   const identity: Identity = bequest;
   const service = new Service(config, shardConfigs(config, identity, bequest), log, () => orders.end("the operator"));
-  await service.prepare();
+  await service.prepare(bequest);
   predecessor.say({ kind: "ready", version: version() });
   predecessor.say({ kind: "taken", since: await service.takeOver(bequest) });
   await service.stepIn(bequest, await predecessor.totals);

@@ -144,7 +144,8 @@ export class Service implements Running {
   }
 
   /** As the successor of a process that still runs: loads everything, and leaves its files and sockets alone. Rejects with one line. */
-  async prepare(): Promise<void> {
+  async prepare({ lock }: Pick<Bequest, "lock">): Promise<void> {
+    this.store = await EmbeddedStore.open(this.config, this.#cluster, this.log, lock);
     await this.#makeAdmin();
     await this.#load();
   }
@@ -164,6 +165,7 @@ export class Service implements Running {
   /** The process before has let go of the state folder. */
   async settle(isStoodFor: boolean): Promise<void> {
     await this.#begin();
+    this.store?.settle();
     this.#upgrade?.allow(isStoodFor);
   }
 
@@ -240,6 +242,7 @@ export class Service implements Running {
 
   /** It died: this one goes on. */
   async stepForward(): Promise<void> {
+    this.store?.goOn();
     await this.pool.askAll({ kind: "resume" });
     await this.#admin?.listenAgain();
     this.#upgrade?.failed();
@@ -248,6 +251,7 @@ export class Service implements Running {
   /** Lets go of everything that the process `pid` has now. What cannot move, such as handshakes, is served on. */
   async bequeath(pid: number): Promise<void> {
     clearInterval(this.#news);
+    this.#takeNews();
     await this.webhooks?.close();
     await this.history.close(`process ${pid} took over`);
     await this.pool.askAll({ kind: "release" });

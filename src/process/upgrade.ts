@@ -71,6 +71,7 @@ export class Upgrade {
     const successor = this.#successor;
     if (!this.#isRunning || successor === undefined) return;
     await successor.kill();
+    this.#service.store?.goOn();
     await this.#service.pool.askAll({ kind: "resume" });
   }
 
@@ -106,11 +107,10 @@ export class Upgrade {
 
   /** Why it cannot begin. */
   #refusal(): string | undefined {
-    const { state, config, pool } = this.#service;
+    const { state, pool } = this.#service;
     if (this.#isRunning) return "another upgrade is under way";
     if (!this.#isSettled) return "the last upgrade is not over: the process before still ends; try again in a few seconds";
     if (state !== "up") return "this process is draining";
-    if (config.mode !== "edge") return "only an edge can be upgraded in place so far: drain this process and start the new version";
     if (pool.alive < pool.size) return `only ${pool.alive} of ${pool.size} shards run`;
     const { soft: limit } = descriptorLimits();
     const open = readdirSync("/proc/self/fd").length;
@@ -119,8 +119,9 @@ export class Upgrade {
   }
 
   async #replace(): Promise<{ readonly successor: Successor; readonly report: UpgradeReport }> {
-    const { pool, cluster } = this.#service;
+    const { pool, cluster, store } = this.#service;
     const begin = performance.now();
+    store?.hold();
     const [ours, theirs] = pairs(pool.size + 1);
     let successor: Successor | undefined;
     let hasBegun = false;
@@ -152,6 +153,7 @@ export class Upgrade {
       // A channel to a process that has ended breaks: how it ended says more.
       const how = successor === undefined || (await successor.isSteady(DEATH_MS)) ? undefined : await successor.ended;
       await successor?.kill();
+      store?.goOn();
       if (hasBegun) await pool.askAll({ kind: "resume" });
       throw how === undefined ? error : new Error(how);
     } finally {
@@ -161,10 +163,10 @@ export class Upgrade {
 
   #leave(channel: number, channels: readonly number[]): void {
     const { identity } = this.#options;
-    const { config, listeners, cluster, admin } = this.#service;
+    const { config, listeners, cluster, admin, store } = this.#service;
     const sockets = binding.clusterSockets(cluster);
     const upgrades = { ...this.#counts, done: this.#counts.done + 1 };
-    leave(channel, { ...identity, pid: process.pid, mode: config.mode, stateDir: config.stateDir, isStoodFor: this.#isStoodFor, upgrades, listeners, sockets, channels, admin });
+    leave(channel, { ...identity, pid: process.pid, mode: config.mode, stateDir: config.stateDir, location: config.location, lock: store?.lock, isStoodFor: this.#isStoodFor, upgrades, listeners, sockets, channels, admin });
   }
 
   async #sendAhead(channels: readonly number[]): Promise<void> {

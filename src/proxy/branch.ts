@@ -3,6 +3,7 @@ import type { SipMessage } from "../sip/message.js";
 import { cancelOf } from "../sip/request.js";
 import type { ClientTransaction, Failure } from "../transaction/client.js";
 import type { Hop, Payer } from "../transaction/hop.js";
+import { type MovingBranch, toOctets, toText } from "../transaction/moving.js";
 import type { TransactionTable, Unsent } from "../transaction/table.js";
 import { Timer } from "../transaction/timers.js";
 
@@ -46,20 +47,60 @@ export class Branch {
 
   /** Sends the copy. If it cannot be sent, the branch is gone and no longer calls its user. */
   start(): "sent" | Unsent {
-    const { table, id, octets, hop, payer, silence, timerC } = this.#options;
+    const { silence, timerC } = this.#options;
+    const unsent = this.#begin();
+    if (unsent !== undefined) return unsent;
+    const first = silence > 0 ? silence : this.#isInvite ? timerC : 0;
+    if (first > 0) this.#timer.set(first, () => this.#overdue());
+    return "sent";
+  }
+
+  #begin(moved?: MovingBranch["client"]): Unsent | undefined {
+    const { table, id, octets, hop, payer } = this.#options;
     const user = {
       onResponse: (response: SipMessage): void => this.#heard(response),
       onFailure: (why: Failure): void => this.#failed(why),
     };
-    const transaction = table.newClientTransaction(id, octets, hop, user, payer);
+    const transaction = table.newClientTransaction(id, octets, hop, user, payer, moved);
     if (typeof transaction === "string") {
       this.#ended = true;
       return transaction;
     }
     this.#transaction = transaction;
-    const first = silence > 0 ? silence : this.#isInvite ? timerC : 0;
-    if (first > 0) this.#timer.set(first, () => this.#overdue());
-    return "sent";
+    return undefined;
+  }
+
+  /** One that the process before has sent. */
+  static goOn(moved: MovingBranch, options: Omit<BranchOptions, "id" | "method" | "payer" | "octets" | "hop">): Branch {
+    const { id, method, payer, hop, wasHeard, cancelling, cancelSent, left } = moved;
+    const branch = new Branch({ ...options, id, method, payer, hop, octets: toOctets(moved.octets) });
+    branch.#wasHeard = wasHeard;
+    branch.#cancelling = cancelling;
+    branch.#cancelSent = cancelSent;
+    branch.#begin(moved.client);
+    if (left > 0) branch.#timer.set(left, () => branch.#overdue());
+    return branch;
+  }
+
+  /** Undefined: it waits for nothing. */
+  moving(): MovingBranch | undefined {
+    if (this.#ended || this.#transaction === undefined) return undefined;
+    const { id, method, payer, octets, hop } = this.#options;
+    return {
+      id, method, payer, hop,
+      octets: toText(octets),
+      client: this.#transaction.moving(),
+      wasHeard: this.#wasHeard,
+      cancelling: this.#cancelling,
+      cancelSent: this.#cancelSent,
+      left: this.#timer.left,
+    };
+  }
+
+  /** Another process has it. */
+  drop(): void {
+    this.#ended = true;
+    this.#timer.clear();
   }
 
   /** The target has sent a response. */

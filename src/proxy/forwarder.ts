@@ -5,6 +5,7 @@ import type { HeaderField, SipMessage } from "../sip/message.js";
 import { forwardRequest } from "../sip/request.js";
 import { isSips } from "../sip/uri.js";
 import type { Hop, Outlet, Payer, Sender } from "../transaction/hop.js";
+import type { MovingBranch } from "../transaction/moving.js";
 import type { TransactionTable } from "../transaction/table.js";
 import { Branch, type BranchUser } from "./branch.js";
 import { listenerOfFlow, recordRouteOf, viaOf } from "./listeners.js";
@@ -80,6 +81,12 @@ export class Forwarder {
     const { table, timerC, silence, cancelPatience } = this.#options;
     const copy = this.#copy(incoming, target, hop, breadth);
     return copy && new Branch({ table, ...copy, method: incoming.request.method, payer: incoming.payer, hop, user, timerC, silence: hasOther ? silence : 0, cancelPatience });
+  }
+
+  /** A copy that the process before has sent. */
+  goOn(moved: MovingBranch, user: BranchUser): Branch {
+    const { table, timerC, cancelPatience } = this.#options;
+    return Branch.goOn(moved, { table, user, timerC, silence: 0, cancelPatience });
   }
 
   /** Passes on an ACK for a 2xx, or another request without a transaction (RFC 3261 16.11), by the first way that takes it. */

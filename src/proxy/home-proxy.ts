@@ -10,7 +10,7 @@ import type { Hop } from "../transaction/hop.js";
 import type { ServerTransaction } from "../transaction/server.js";
 import type { Admission } from "./admission.js";
 import type { Forwarder, Incoming } from "./forwarder.js";
-import { ResponseContext } from "./response-context.js";
+import { type MovingContext, ResponseContext } from "./response-context.js";
 import { SIPS_NOT_ALLOWED, type TransportOf, isSecureFlow, isSecureHop, takesSips } from "./sips.js";
 import { type Device, type Reach, type Target, devicesOf, identityOf, ofOwner } from "./target.js";
 
@@ -152,6 +152,38 @@ export class HomeProxy {
     this.#contexts.set(server, context);
     context.start();
     return undefined;
+  }
+
+  /** What becomes of this request, for the next process; undefined: no copy of it waits for a response. */
+  moving(server: ServerTransaction): MovingContext | undefined {
+    return this.#contexts.get(server)?.moving();
+  }
+
+  /** A request of the process before, whose copies wait for their responses. */
+  goOn(server: ServerTransaction, moved: MovingContext): void {
+    const { forwarder, failoverStatus, onFault } = this.#options;
+    server.onCancel = (cancel) => this.#cancel(server, cancel);
+    const context = new ResponseContext({
+      server,
+      devices: [],
+      breadth: 1,
+      failoverStatus,
+      waysTo: () => Promise.resolve([]),
+      prepare: () => undefined,
+      onFlowFailed: () => undefined,
+      onSilence: () => undefined,
+      newTargets: () => Promise.resolve([]),
+      onFault,
+      onEnd: () => void this.#contexts.delete(server),
+    });
+    this.#contexts.set(server, context);
+    context.goOn(moved, (branch, user) => forwarder.goOn(branch, user));
+  }
+
+  /** Another process has them all. */
+  drop(): void {
+    for (const context of this.#contexts.values()) context.drop();
+    this.#contexts.clear();
   }
 
   #cancel(server: ServerTransaction, cancel: SipMessage): void {

@@ -3,10 +3,11 @@
  * a time (RFC 5626 7), and what goes back to the caller.
  */
 import type { Binding } from "../location/binding.js";
-import type { SipMessage } from "../sip/message.js";
+import { SipMessage } from "../sip/message.js";
 import { withoutTopVia } from "../sip/response.js";
 import type { Failure } from "../transaction/client.js";
 import type { Hop } from "../transaction/hop.js";
+import { type MovingBranch, toOctets, toText } from "../transaction/moving.js";
 import type { ServerTransaction } from "../transaction/server.js";
 import { bestResponse, challengesOf, statusForCaller } from "./best-response.js";
 import type { Branch, BranchUser } from "./branch.js";
@@ -31,6 +32,15 @@ export interface ContextOptions {
   readonly newTargets: (device: Device) => Promise<readonly Target[]>;
   readonly onFault: (error: unknown) => void;
   readonly onEnd: () => void;
+}
+
+/** A response context on its way to the next process: its copies that wait, and what has been answered. Further ways and devices stay behind. */
+export interface MovingContext {
+  readonly branches: readonly MovingBranch[];
+  readonly responses: readonly string[];
+  readonly closed: boolean;
+  readonly cancelled: boolean;
+  readonly flowFailed: boolean;
 }
 
 interface Attempt {
@@ -79,6 +89,31 @@ export class ResponseContext implements BranchUser {
 
   start(): void {
     this.#next();
+  }
+
+  /** Instead of `start`: it waits for copies that the process before has sent. Its device has no further way to try. */
+  goOn({ responses, closed, cancelled, flowFailed, branches }: MovingContext, made: (moved: MovingBranch, user: BranchUser) => Branch): void {
+    this.#responses.push(...responses.map((text) => new SipMessage(toOctets(text))));
+    this.#closed = closed;
+    this.#cancelled = cancelled;
+    this.#flowFailed = flowFailed;
+    for (const moved of branches) {
+      const device: Device = { name: moved.id, q: 0, targets: [] };
+      this.#attempts.add({ device, left: [], hops: [], tried: new Set(), breadth: 1, target: undefined, hop: moved.hop, branch: made(moved, this), lookedAgain: true });
+    }
+    this.#settle();
+  }
+
+  moving(): MovingContext {
+    const branches = [...this.#attempts].flatMap(({ branch }) => branch?.moving() ?? []);
+    return { branches, responses: this.#responses.map(({ octets }) => toText(octets)), closed: this.#closed, cancelled: this.#cancelled, flowFailed: this.#flowFailed };
+  }
+
+  /** Another process has it: nothing more comes of it here. */
+  drop(): void {
+    this.#ended = this.#closed = true;
+    for (const { branch } of this.#attempts) branch?.drop();
+    this.#attempts.clear();
   }
 
   /** The caller's CANCEL (RFC 3261 16.10): its Reason goes on to every branch. */

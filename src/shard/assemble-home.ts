@@ -113,7 +113,7 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
     transportOf: (flow) => listenerOfFlow(listeners, flow)?.transport,
     onFault,
   });
-  const path = new ObjectPath({ shard, config, table, store, registrar, proxy, payerOf: (request, sender) => door.admission.payerOf(request, sender), servesOutbound, desk, requestDesk, onFault });
+  const path = new ObjectPath({ shard, config, table, store, registrar, proxy, payerOf: (request, sender) => door.admission.payerOf(request, sender), servesOutbound, desk, requestDesk, outlet, onFault });
   const sweeping = config.shard === 0 ? setInterval(() => void store.expire().catch(onFault), SWEEP_MS) : undefined;
   let isOpen = true;
   // The embedded store has learnt them before any shard opened.

@@ -7,10 +7,24 @@ export class NativeOutlet implements Outlet {
   readonly #port: ObjectPort;
   readonly #listeners: readonly ShardListener[];
   #flushing = false;
+  /** What is to be sent if the process goes on after all; undefined: it is sent at once. */
+  #held: (() => void)[] | undefined;
 
   constructor(port: ObjectPort, listeners: readonly ShardListener[]) {
     this.#port = port;
     this.#listeners = listeners;
+  }
+
+  /** Another process may be sending from now on. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  /** It is not: what was held back goes now. */
+  goOn(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const send of held) send();
   }
 
   isReliable(hop: Hop): boolean {
@@ -22,12 +36,17 @@ export class NativeOutlet implements Outlet {
   }
 
   send(hop: Hop, octets: Uint8Array): string | undefined {
+    if (this.#held !== undefined) {
+      this.#held.push(() => void this.send(hop, octets));
+      return hop.kind === "flow" ? hop.flow : undefined;
+    }
     this.#flushSoon();
     if (hop.kind === "flow") return this.#port.sendToFlow(hop.flow, octets) ? hop.flow : undefined;
     return this.#port.sendToAddress(hop.transport, hop.address, hop.port, hop.host, octets);
   }
 
   answer(flow: string, octets: Uint8Array, final: boolean, own = false): void {
+    if (this.#held !== undefined) return void this.#held.push(() => this.answer(flow, octets, final, own));
     this.#flushSoon();
     this.#port.answerFlow(flow, octets, final, own);
   }

@@ -1,6 +1,7 @@
 /** The object path of a shard: it takes messages that need more than numbers to their transaction, the registrar or the home proxy. */
 import type { FlowEvent, Shard, ShardConfig } from "../native/binding.js";
 import { Action, Const, FlowFlag, HeaderFlag, ObjectEvent, RecordField, VerdictField } from "../native/layout.js";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Binding } from "../location/binding.js";
 import type { LocationStore } from "../location/store.js";
 import type { HomeProxy } from "../proxy/home-proxy.js";
@@ -18,6 +19,9 @@ import { type TransactionTable, serverKey } from "../transaction/table.js";
 import { walkRoutes, walked } from "../edge/route-walk.js";
 import { failRow, reply } from "../edge/verdicts.js";
 import { ownerOf } from "../proxy/target.js";
+import type { MovingContext } from "../proxy/response-context.js";
+import type { MovingTransactions } from "../transaction/moving.js";
+import type { NativeOutlet } from "./native-outlet.js";
 import type { RegisterDesk } from "./register-desk.js";
 import type { RequestDesk } from "./request-desk.js";
 
@@ -34,9 +38,19 @@ export interface ObjectPathOptions {
   readonly desk: RegisterDesk | undefined;
   /** Undefined: so do all other requests. */
   readonly requestDesk: RequestDesk | undefined;
+  readonly outlet: Pick<NativeOutlet, "hold" | "goOn">;
   readonly onFault: (error: unknown) => void;
 }
 
+/** What one process leaves to the next. */
+interface Moving {
+  readonly transactions: MovingTransactions;
+  /** By the keys of the server transactions. */
+  readonly contexts: Readonly<Record<string, MovingContext>>;
+}
+
+/** A store that does not answer must not hold up an upgrade for longer; whoever waits for it gets 503. */
+const REST_MS = 1_000;
 /** Octets of a response to REGISTER besides its Contacts and what it copies from the request. */
 const ANSWER_OWN = 512;
 /** Too many transactions. */
@@ -55,6 +69,8 @@ interface Arrival {
 export class ObjectPath {
   readonly #options: ObjectPathOptions;
   #isLeaving = false;
+  /** REGISTERs that wait for the store, or for what is known about users. */
+  #registering = 0;
 
   constructor(options: ObjectPathOptions) {
     this.#options = options;
@@ -105,6 +121,48 @@ export class ObjectPath {
     const followed = walked.target < 0 ? incoming : { ...incoming, deadFlow: { owner: shard.routeOwner(item, walked.target) } };
     const refusal = this.#request(followed, { listener: origin.listener, isFirstHop: records[row + RecordField.viaCount] === 1, room, who: desk?.whoOf(item) ?? 0 });
     if (refusal !== undefined) this.#refuse(item, verdicts, refusal);
+  }
+
+  /** Resolves when no REGISTER waits for the store or its users any more, or after a while. */
+  async rest(): Promise<void> {
+    const { desk } = this.#options;
+    const until = performance.now() + REST_MS;
+    while (this.#registering + (desk?.saving ?? 0) > 0 && performance.now() < until) await sleep(1);
+  }
+
+  /** What the next process needs to go on; nothing is sent any more. */
+  hold(): string {
+    const { table, proxy, outlet } = this.#options;
+    outlet.hold();
+    const transactions = table.moving();
+    const contexts = Object.fromEntries(table.opened.flatMap(([key, server]) => {
+      const context = proxy.moving(server);
+      return context === undefined ? [] : [[key, context]];
+    }));
+    return JSON.stringify({ transactions, contexts } satisfies Moving);
+  }
+
+  /** Takes on what the process before has left. */
+  takeOver(text: string): void {
+    const { table, proxy } = this.#options;
+    const { transactions, contexts } = JSON.parse(text) as Moving;
+    for (const [key, server] of table.goOn(transactions)) {
+      const context = contexts[key];
+      if (context !== undefined) proxy.goOn(server, context);
+      // Nobody has been asked yet, and the caller may try again at once.
+      else if (server.isOpen) server.respond(BUSY);
+    }
+  }
+
+  /** No other process took over. */
+  goOn(): void {
+    this.#options.outlet.goOn();
+  }
+
+  /** Another one did. */
+  drop(): void {
+    this.#options.proxy.drop();
+    this.#options.table.drop();
   }
 
   /** The process is ending, or stays after all: the next run learns from its bindings who registered over which connection. */
@@ -182,9 +240,11 @@ export class ObjectPath {
   async #registerInTurn(server: ServerTransaction, arrival: Arrival): Promise<void> {
     const { desk } = this.#options;
     desk?.hold(arrival.who);
+    this.#registering += 1;
     try {
       await this.#register(server, arrival);
     } finally {
+      this.#registering -= 1;
       desk?.release(arrival.who);
     }
   }

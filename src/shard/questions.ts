@@ -1,6 +1,7 @@
 /** What the main thread may ask of a shard. A long answer is gathered in slices, so that no message waits for it. */
 import { setTimeout as sleep, setImmediate as nextTurn } from "node:timers/promises";
 import type { LocationStore } from "../location/store.js";
+import type { Home } from "./assemble-home.js";
 import type { MovedFlows, Shard } from "../native/binding.js";
 import type { FlowFilter, FlowRow, RefusalRow, SurveyRow, TokenRow, UpstreamRow } from "../native/inspect.js";
 import { type BindingPage, type BindingQuery, type BindingRow, listBindings } from "./list-bindings.js";
@@ -65,8 +66,9 @@ export interface Answers {
   readonly release: true;
 }
 
-/** `store` is undefined on an edge, which has no bindings. Rejects when the store does. */
-export async function answer(shard: Shard, store: LocationStore | undefined, question: Question): Promise<Answers[keyof Answers]> {
+/** `home` is undefined on an edge, which has no bindings. Rejects when the store does. */
+export async function answer(shard: Shard, home: Pick<Home, "store" | "path"> | undefined, question: Question): Promise<Answers[keyof Answers]> {
+  const store = home?.store;
   switch (question.kind) {
     case "orders":
       return true;
@@ -102,11 +104,13 @@ export async function answer(shard: Shard, store: LocationStore | undefined, que
     case "announce":
       return announce(shard, question.channel);
     case "hand-over":
-      return sound(shard.handOver(question.channel));
+      return handOver(shard, home?.path, question.channel);
     case "resume":
       shard.resume();
+      home?.path.goOn();
       return true;
     case "release":
+      home?.path.drop();
       shard.releaseFlows();
       return true;
   }
@@ -119,6 +123,14 @@ async function announce(shard: Shard, channel: number): Promise<boolean> {
     await sleep(1);
   }
   return true;
+}
+
+/** What waits for the store is answered here; nothing is read meanwhile. */
+async function handOver(shard: Shard, path: Home["path"] | undefined, channel: number): Promise<MovedFlows> {
+  if (path === undefined) return sound(shard.handOver(channel));
+  shard.pause();
+  await path.rest();
+  return sound(shard.handOver(channel, path.hold()));
 }
 
 function sound<T>(given: T | string): T {

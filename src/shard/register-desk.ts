@@ -34,6 +34,7 @@ export class RegisterDesk {
   /** Addresses with a REGISTER of this batch that the object path will take. */
   readonly #left = new Set<number>();
   readonly #shard: RegisterDeskNeeds["shard"];
+  #saving = 0;
   readonly #servesOutbound: boolean;
   #options: RegistrarOptions | undefined;
   /** The revision of the users whose HA1s C++ has. */
@@ -49,11 +50,18 @@ export class RegisterDesk {
   #share({ node, batches, onFault }: SharedBindings, gruuKey: Uint8Array): void {
     const shard = this.#shard;
     const carry = async (batch: number, operations: Uint8Array, names: string): Promise<void> => {
+      this.#saving += 1;
       const outcomes = await batches.save(operations, names).catch(onFault);
+      this.#saving -= 1;
       shard.answerRegisters(batch, outcomes ?? undefined);
     };
     shard.shareRegisters(this.#rows, gruuKey, node, (batch, operations, names) => void carry(batch, operations, names).catch(onFault));
     batches.followClock((offset) => shard.setRegisterClock(offset));
+  }
+
+  /** Batches that a store has been asked to save. */
+  get saving(): number {
+    return this.#saving;
   }
 
   /** Applies from the next batch on. `keepSeconds`: the response to `keep` (RFC 6223). `isOpen`: false leaves all to the object path. */

@@ -187,7 +187,9 @@ port.on("message", (message: ToShard) => {
       tap(message.filters);
       break;
     case "ask":
-      void answer(shard, home?.store, message.question).then(
+      // Whoever is still here registers elsewhere, that is with the process that took over.
+      if (message.question.kind === "release") rules.draining = true;
+      void answer(shard, home, message.question).then(
         (given) => say({ kind: "answer", id: message.id, answer: given }),
         (error: unknown) => say({ kind: "no-answer", id: message.id, reason: error instanceof Error ? error.message : String(error) }),
       );
@@ -214,8 +216,14 @@ function go(channel: number | undefined): void {
   // Numbers ask nothing of the event loop; hooks may.
   const errno = shard.start(onBatch, home !== undefined || stage === undefined ? decideSafely : undefined);
   if (errno !== undefined) return say({ kind: "failed", why: `its sockets cannot be watched: ${getSystemErrorName(-errno)}` });
-  const since = channel === undefined ? 0 : shard.takeOver(channel);
-  if (typeof since === "string") return say({ kind: "failed", why: since });
+  const taken = channel === undefined ? { since: 0, objects: "" } : shard.takeOver(channel);
+  if (typeof taken === "string") return say({ kind: "failed", why: taken });
+  try {
+    if (taken.objects !== "") home?.path.takeOver(taken.objects);
+  } catch (error) {
+    // The callers of those requests try again.
+    fault(error);
+  }
   // One timer for both: each wakes an idle shard.
   setInterval(() => {
     Atomics.add(beats, 0, 1);
@@ -224,7 +232,7 @@ function go(channel: number | undefined): void {
     const news = shard.news();
     if (news.length > 0 || bindingNews.length > 0) say({ kind: "news", news, bindings: bindingNews.splice(0) });
   }, BEAT_MS);
-  say({ kind: "up", since });
+  say({ kind: "up", since: taken.since });
 }
 
 /** Waits for the store's writes; then the thread ends, whatever timers are left. */

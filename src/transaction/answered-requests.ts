@@ -4,6 +4,8 @@
  * serves all. If there are too many, the oldest is forgotten, and a retransmission of its request is handled like a new one.
  */
 
+import { type MovingAnswer, toOctets, toText } from "./moving.js";
+
 export interface Answered {
   readonly octets: Uint8Array;
   /** The flow that it went to. */
@@ -11,6 +13,8 @@ export interface Answered {
 }
 
 const SWEEP_MS = 1_000;
+/** Whoever has not heard the answer asks again within this time (T2). */
+const ASKS_AGAIN_MS = 4_500;
 
 export class AnsweredRequests {
   /** The oldest first. */
@@ -36,14 +40,26 @@ export class AnsweredRequests {
     return this.#byKey.get(key);
   }
 
-  add(key: string, octets: Uint8Array, flow: string): void {
+  /** What may still be asked for, for the next process. */
+  moving(): readonly MovingAnswer[] {
+    const now = performance.now();
+    const recent = [...this.#byKey].filter(([, { until }]) => until - now > this.#memory - ASKS_AGAIN_MS);
+    return recent.map(([key, { octets, flow, until }]) => ({ key, octets: toText(octets), flow, left: until - now }));
+  }
+
+  goOn({ key, octets, flow, left }: MovingAnswer): void {
+    this.add(key, toOctets(octets), flow, left);
+  }
+
+  /** `memory`: milliseconds that are left. */
+  add(key: string, octets: Uint8Array, flow: string, memory = this.#memory): void {
     this.#delete(key);
     while (this.#byKey.size > 0 && (this.#byKey.size >= this.#most || this.#octets + octets.length > this.#mostOctets)) {
       const [oldest = ""] = this.#byKey.keys();
       this.#delete(oldest);
     }
     this.#octets += octets.length;
-    this.#byKey.set(key, { octets, flow, until: performance.now() + this.#memory });
+    this.#byKey.set(key, { octets, flow, until: performance.now() + memory });
     this.#sweepLater();
   }
 

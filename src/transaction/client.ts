@@ -2,6 +2,7 @@
 import { SipMessage } from "../sip/message.js";
 import { ackOf } from "../sip/request.js";
 import type { Hop, Outlet } from "./hop.js";
+import type { ClientState, MovingClient } from "./moving.js";
 import { Timer, type TimerTable } from "./timers.js";
 
 /** `timeout`: timer B or F; `transport`: it could not be sent, or the flow ended (RFC 3261 17.1.4). */
@@ -23,8 +24,6 @@ export interface ClientOptions {
   readonly onEnd: () => void;
 }
 
-type State = "calling" | "proceeding" | "completed" | "accepted" | "terminated";
-
 export class ClientTransaction {
   readonly #options: ClientOptions;
   readonly #request: SipMessage;
@@ -32,7 +31,7 @@ export class ClientTransaction {
   readonly #isReliable: boolean;
   readonly #resend = new Timer();
   readonly #deadline = new Timer();
-  #state: State = "calling";
+  #state: ClientState = "calling";
   #interval: number;
   #ack: Buffer | undefined;
   #flow: string | undefined;
@@ -74,6 +73,19 @@ export class ClientTransaction {
     this.#deadline.set(timers.patience, () => this.fail("timeout"));
     if (!this.#isReliable) this.#resend.set(this.#interval, () => this.#retransmit());
     return true;
+  }
+
+  /** Instead of `start`: it was sent by the process before. */
+  goOn({ state, flow, interval, left }: MovingClient): void {
+    this.#state = state;
+    this.#flow = flow;
+    this.#interval = interval;
+    if (left > 0) this.#deadline.set(left, () => this.fail("timeout"));
+    if (!this.#isReliable && (state === "calling" || !this.#isInvite)) this.#resend.set(interval, () => this.#retransmit());
+  }
+
+  moving(): MovingClient {
+    return { state: this.#state, flow: this.#flow, interval: this.#interval, left: this.#deadline.left };
   }
 
   /** Handles a response that matches by branch and method. */
@@ -143,7 +155,7 @@ export class ClientTransaction {
     this.#resend.set(this.#interval, () => this.#retransmit());
   }
 
-  #finish(state: State, memory: number): void {
+  #finish(state: ClientState, memory: number): void {
     this.#state = state;
     this.#resend.clear();
     if (memory === 0) this.#end();

@@ -2,12 +2,15 @@
 import type { SipMessage } from "../sip/message.js";
 import { makeResponse } from "../sip/response.js";
 import type { ResponseSpec } from "../sip/response-spec.js";
-import type { Outlet, Sender } from "./hop.js";
+import type { Outlet, Payer, Sender } from "./hop.js";
+import { type MovingServer, type ServerState, toOctets, toText } from "./moving.js";
 import { Timer, type TimerTable } from "./timers.js";
 
 export interface ServerOptions {
   readonly request: SipMessage;
   readonly sender: Sender;
+  /** Whose share of our memory it takes. */
+  readonly payer: Payer;
   readonly outlet: Outlet;
   readonly timers: TimerTable;
   /** The To tag of our own responses. */
@@ -21,28 +24,49 @@ export interface ServerOptions {
   readonly onEnd: () => void;
 }
 
-type State = "proceeding" | "completed" | "confirmed" | "accepted" | "terminated";
-
 export class ServerTransaction {
   readonly #options: ServerOptions;
   readonly #isInvite: boolean;
   readonly #isReliable: boolean;
   readonly #resend = new Timer();
   readonly #deadline = new Timer();
-  #state: State = "proceeding";
+  #state: ServerState = "proceeding";
   #last: Uint8Array | undefined;
   #interval: number;
   /** Called when the INVITE was cancelled. */
   onCancel: ((cancel: SipMessage) => void) | undefined;
 
-  constructor(options: ServerOptions) {
+  /** `moved`: how far it got in the process before. */
+  constructor(options: ServerOptions, moved?: MovingServer) {
     this.#options = options;
     this.#isInvite = options.request.method === "INVITE";
     this.#isReliable = options.outlet.isReliableFlow(options.sender.flow);
     this.#interval = options.timers.t1;
     // RFC 3261 17.2.1: this stops retransmissions; RFC 4320 4.1: other requests get a 100 only when their sender has slowed down anyway.
-    if (this.#isInvite) this.respond({ status: 100, headers: [] });
+    if (moved !== undefined) this.#goOn(moved);
+    else if (this.#isInvite) this.respond({ status: 100, headers: [] });
     else this.#deadline.set(options.timers.trying, () => this.#slow());
+  }
+
+  #goOn({ state, last, interval, left }: MovingServer): void {
+    this.#state = state;
+    this.#last = last === undefined ? undefined : toOctets(last);
+    this.#interval = interval;
+    if (state !== "proceeding") this.#deadline.set(left, () => this.#end());
+    else if (left > 0) this.#deadline.set(left, () => this.#slow());
+    if (state === "completed" && !this.#isReliable) this.#resend.set(interval, () => this.#repeat());
+  }
+
+  moving(key: string): MovingServer {
+    const { request, sender, payer, toTag } = this.#options;
+    const { address, port, flow, answerFlow, fromCore, neighbour } = sender;
+    const from = { address, port, flow, answerFlow, fromCore, ...(neighbour && { neighbour }) };
+    return { key, request: toText(request.octets), sender: from, payer, toTag, state: this.#state, last: this.#last && toText(this.#last), interval: this.#interval, left: this.#deadline.left };
+  }
+
+  /** Another process has it: it ends without a word. */
+  drop(): void {
+    this.#end();
   }
 
   get request(): SipMessage {
@@ -135,7 +159,7 @@ export class ServerTransaction {
     outlet.answer(sender.answerFlow, octets, final, own);
   }
 
-  #remain(state: State, memory: number): void {
+  #remain(state: ServerState, memory: number): void {
     this.#state = state;
     this.#resend.clear();
     if (memory === 0) this.#end();

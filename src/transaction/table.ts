@@ -2,11 +2,13 @@
 import { createHmac, randomBytes } from "node:crypto";
 import type { ObjectPort } from "../native/binding.js";
 import { Const } from "../native/layout.js";
-import type { SipMessage } from "../sip/message.js";
+import { SipMessage } from "../sip/message.js";
 import { parseVia } from "../sip/via.js";
 import { AnsweredRequests } from "./answered-requests.js";
 import { type ClientUser, ClientTransaction } from "./client.js";
 import { type Hop, type Outlet, type Payer, type Sender, mayAnswer } from "./hop.js";
+import type { MovingClient, MovingServer, MovingTransactions } from "./moving.js";
+import { toOctets } from "./moving.js";
 import { ServerTransaction } from "./server.js";
 import type { TimerTable } from "./timers.js";
 
@@ -33,7 +35,7 @@ export type Unsent = "no room" | "no way";
 
 export class TransactionTable {
   readonly #options: TableOptions;
-  readonly #tagKey = randomBytes(16);
+  #tagKey = randomBytes(16);
   readonly #servers = new Map<string, ServerTransaction>();
   readonly #answered: AnsweredRequests;
   readonly #clients = new Map<string, ClientTransaction>();
@@ -50,6 +52,10 @@ export class TransactionTable {
     let count = 0;
     for (const server of this.#servers.values()) if (server.isOpen) count += 1;
     return count;
+  }
+
+  get opened(): readonly (readonly [string, ServerTransaction])[] {
+    return [...this.#servers].filter(([, server]) => server.isOpen);
   }
 
   /** True: the request came before, and what answered it is sent again. */
@@ -82,21 +88,24 @@ export class TransactionTable {
 
   /** Undefined: there is no room for it. `key`: that of the request; `room`: Const.roomOpening and so on. */
   newServerTransaction(key: string, request: SipMessage, sender: Sender, payer: Payer, room: number): ServerTransaction | undefined {
+    const place = this.#options.port.reserve(payer.address, 1, request.octets.length + OVERHEAD, room, payer.isExempt);
+    return place === 0 ? undefined : this.#newServer(key, request, sender, payer, place);
+  }
+
+  #newServer(key: string, request: SipMessage, sender: Sender, payer: Payer, place: number, moved?: MovingServer): ServerTransaction {
     const { outlet, timers, port, keepSeconds, newTag } = this.#options;
-    const place = port.reserve(payer.address, 1, request.octets.length + OVERHEAD, room, payer.isExempt);
-    if (place === 0) return undefined;
     const onEnd = (): void => {
       this.#servers.delete(key);
       port.release(place);
     };
     const onAnswered = (octets: Uint8Array): void => this.#answered.add(key, octets, sender.answerFlow);
-    const transaction = new ServerTransaction({ request, sender, outlet, timers, keepSeconds, toTag: newTag(), statelessTag: () => this.statelessTag(key), onAnswered, onEnd });
+    const transaction = new ServerTransaction({ request, sender, payer, outlet, timers, keepSeconds, toTag: moved?.toTag ?? newTag(), statelessTag: () => this.statelessTag(key), onAnswered, onEnd }, moved);
     this.#servers.set(key, transaction);
     return transaction;
   }
 
   /** Sends a request whose top Via has a branch of ours; if that fails, no transaction is left. `payer`: whose share it counts towards. */
-  newClientTransaction(branch: string, octets: Buffer, hop: Hop, user: ClientUser, payer?: Payer): ClientTransaction | Unsent {
+  newClientTransaction(branch: string, octets: Buffer, hop: Hop, user: ClientUser, payer?: Payer, moved?: MovingClient): ClientTransaction | Unsent {
     const { outlet, timers, port } = this.#options;
     const place = payer && port.reserve(payer.address, 0, octets.length + OVERHEAD, Const.roomOpening, payer.isExempt);
     if (place === 0) return "no room";
@@ -107,7 +116,8 @@ export class TransactionTable {
     };
     const transaction = new ClientTransaction({ octets, hop, outlet, timers, user, onEnd });
     this.#clients.set(clientKey(branch, transaction.request.method), transaction);
-    if (!transaction.start()) return "no way";
+    if (moved !== undefined) transaction.goOn(moved);
+    else if (!transaction.start()) return "no way";
     if (transaction.flow !== undefined) this.#remember(transaction.flow, transaction);
     return transaction;
   }
@@ -134,6 +144,31 @@ export class TransactionTable {
   /** The flow over which the request with this branch was sent; undefined: it is forgotten. */
   flowOf(branch: string): string | undefined {
     return (this.#clients.get(`${branch} INVITE`) ?? this.#clients.get(`${branch} `))?.flow;
+  }
+
+  /** For the next process: everything but the copies that were sent, which their users know. */
+  moving(): MovingTransactions {
+    const servers = [...this.#servers].map(([key, server]) => server.moving(key));
+    return { tagKey: this.#tagKey.toString("base64"), servers, answered: this.#answered.moving() };
+  }
+
+  /** The server transactions of the process before, by their keys. */
+  goOn({ tagKey, servers, answered }: MovingTransactions): ReadonlyMap<string, ServerTransaction> {
+    this.#tagKey = Buffer.from(tagKey, "base64");
+    const { port } = this.#options;
+    for (const moved of servers) {
+      const { key, sender, payer } = moved;
+      const request = new SipMessage(toOctets(moved.request));
+      this.#newServer(key, request, sender, payer, port.reserve(payer.address, 1, request.octets.length + OVERHEAD, Const.roomEnding, payer.isExempt), moved);
+    }
+    for (const answer of answered) this.#answered.goOn(answer);
+    return this.#servers;
+  }
+
+  /** Another process has them: all end without a word. */
+  drop(): void {
+    for (const server of [...this.#servers.values()]) server.drop();
+    for (const client of [...this.#clients.values()]) client.abandon();
   }
 
   #remember(flow: string, transaction: ClientTransaction): void {

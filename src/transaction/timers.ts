@@ -33,9 +33,16 @@ function untilT2(t1: number): number {
 /** A timer that can be set, reset and cleared; it does not keep the process alive. */
 export class Timer {
   #handle: NodeJS.Timeout | undefined;
+  #due = 0;
+
+  /** Milliseconds until it fires; 0: it is not set, or does so at once. */
+  get left(): number {
+    return this.#handle === undefined ? 0 : Math.max(0, this.#due - performance.now());
+  }
 
   set(milliseconds: number, action: () => void): void {
     this.clear();
+    this.#due = performance.now() + milliseconds;
     this.#handle = setTimeout(action, milliseconds);
     this.#handle.unref();
   }

@@ -68,17 +68,21 @@ std::string BindingStore::fill(const TableBounds& bounds, uint64_t now) {
   if (const int error = journal_->begin(next_number_++, table_->next_lsn()); is_full(error)) journal_->give_up(error);
   else if (error != 0) return folder_ + " cannot be written: " + std::strerror(error);
   since_snapshot_ = older_octets_;
+  start_keeper();
+  return {};
+}
+
+void BindingStore::start_keeper() {
   // The main thread handles the signals of the process.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   keeper_ = std::thread([this] { keep(); });
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return {};
 }
 
 BindingStore::~BindingStore() {
-  stop_ = true;
+  stop_ = gives_up_ = true;
   {
     const std::lock_guard<std::mutex> guard(wake_lock_);
   }
@@ -98,9 +102,10 @@ int BindingStore::flush() noexcept {
 }
 
 void BindingStore::keep() noexcept {
+  follow_on();
   std::unique_lock<std::mutex> guard(wake_lock_);
   while (!stop_) {
-    wake_.wait(guard, [this] { return stop_ || dirty_ || wants_snapshot_ || journal_->fault() != 0; });
+    wake_.wait(guard, [this] { return stop_ || dirty_ || (wants_snapshot_ && !hold_) || journal_->fault() != 0; });
     wake_.wait_for(guard, journal_->fault() == 0 ? kSyncEvery : kRecoverEvery, [this] { return stop_.load(); });
     if (stop_) return;
     dirty_ = false;
@@ -109,7 +114,7 @@ void BindingStore::keep() noexcept {
     if (journal_->fault() != 0) recover();
     since_snapshot_ = older_octets_ + journal_->size();
     const bool is_long = since_snapshot_ > std::max<uint64_t>(kLeastJournal, snapshot_octets_ * 2);
-    if (journal_->fault() == 0 && (wants_snapshot_ || is_long) && clock_ms() >= next_try_) take_snapshot();
+    if (journal_->fault() == 0 && !hold_ && (wants_snapshot_ || is_long) && clock_ms() >= next_try_) take_snapshot();
     guard.lock();
   }
 }
@@ -125,6 +130,7 @@ void BindingStore::recover() noexcept {
 }
 
 void BindingStore::take_snapshot() noexcept {
+  const std::lock_guard<std::mutex> taking(snapshot_lock_);
   const uint64_t failures = journal_->failures();
   const uint64_t before = older_octets_ + journal_->size();
   const uint64_t number = next_number_;
@@ -133,7 +139,7 @@ void BindingStore::take_snapshot() noexcept {
   if (error == 0) {
     ++next_number_;
     older_octets_ = before;
-    error = write_snapshot(*table_, folder_, number, stop_, figures);
+    error = write_snapshot(*table_, folder_, number, gives_up_, figures);
   }
   longest_lock_ = std::max(longest_lock_.load(), figures.longest_lock);
   if (error == ECANCELED) return;

@@ -34,6 +34,10 @@ std::string Journal::path_of(const std::string& folder, uint64_t number) {
 }
 
 int Journal::begin(uint64_t number, uint64_t next_lsn) noexcept {
+  {
+    const std::lock_guard<std::mutex> guard(write_lock_);
+    if (is_left_) return EBUSY;
+  }
   const std::string path = path_of(folder_, number);
   const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
   if (fd < 0) return errno;
@@ -60,6 +64,32 @@ int Journal::begin(uint64_t number, uint64_t next_lsn) noexcept {
   lost_until_.store(next_lsn, std::memory_order_relaxed);
   fault_.store(0, std::memory_order_relaxed);
   return 0;
+}
+
+int Journal::leave(End& end) noexcept {
+  const std::lock_guard<std::mutex> guard(write_lock_);
+  if (const int error = write_waiting(); error != 0) return error;
+  is_left_ = true;
+  end = {number(), size()};
+  return 0;
+}
+
+int Journal::go_on(const End& end) noexcept {
+  const int fd = open(path_of(folder_, end.number).c_str(), O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return errno;
+  // Behind the last whole record there may be a piece of one whose writer died.
+  if (ftruncate(fd, static_cast<off_t>(end.size)) != 0) {
+    const int error = errno;
+    close(fd);
+    return error;
+  }
+  const std::lock_guard<std::mutex> guard(write_lock_);
+  if (fd_ >= 0) retired_.push_back(fd_);
+  fd_ = fd;
+  is_left_ = false;
+  number_.store(end.number, std::memory_order_relaxed);
+  size_.store(end.size, std::memory_order_relaxed);
+  return write_waiting();
 }
 
 void Journal::give_up(int error) noexcept {
@@ -95,6 +125,7 @@ int Journal::flush() noexcept {
 }
 
 int Journal::write_waiting() noexcept {
+  if (is_left_) return fault();
   {
     const std::lock_guard<std::mutex> guard(append_lock_);
     std::swap(waiting_, writing_);

@@ -24,6 +24,16 @@ class Journal final : public ChangeLog {
   // Continues in file `number`, after writing what was waiting to the old one. Returns 0 or an errno. `next_lsn`: the table's.
   int begin(uint64_t number, uint64_t next_lsn) noexcept;
 
+  // Where a journal ends.
+  struct End {
+    uint64_t number = 0;
+    uint64_t size = 0;
+  };
+  // Writes what is waiting, and from now on nothing, for another process goes on there. An errno: it may be lost.
+  int leave(End& end) noexcept;
+  // Goes on after `end`, which another process has left or come back to; what was appended meanwhile is still waiting. 0 or an errno.
+  int go_on(const End& end) noexcept;
+
   // No file could be created at the start.
   void give_up(int error) noexcept;
 
@@ -64,6 +74,7 @@ class Journal final : public ChangeLog {
   uint64_t writing_from_ = UINT64_MAX;
   int fd_ = -1;
   std::vector<int> retired_;  // to be synchronised and closed
+  bool is_left_ = false;      // another process writes
   std::atomic<int> fault_{0};
   std::atomic<uint64_t> failures_{0};
   std::atomic<uint64_t> number_{0};

@@ -34,6 +34,31 @@ void LoginGuard::proved(const Address& client, Text user, uint32_t now) noexcept
   if (source.proven < 1'000) ++source.proven;
 }
 
+void LoginGuard::freeze(ImageWriter& image) const noexcept {
+  for (const Memory* memory : {&failures_, &proven_}) {
+    const size_t at = image.later();
+    uint32_t count = 0;
+    for (size_t i = 0; i < size_t{memory->sets} * Memory::kWays; ++i) {
+      const Entry& entry = memory->entries[i];
+      if (entry.key == 0) continue;
+      image.fields(entry.key, entry.last, entry.failures, entry.proven);
+      ++count;
+    }
+    image.set(at, count);
+  }
+}
+
+void LoginGuard::adopt(ImageReader& image) noexcept {
+  for (Memory* memory : {&failures_, &proven_}) {
+    for (uint32_t left = image.count(sizeof(Entry)); left > 0; --left) {
+      Entry read;
+      image.fields(read.key, read.last, read.failures, read.proven);
+      if (!image.good()) return;
+      memory->have(read.key, read.last) = read;
+    }
+  }
+}
+
 // An IPv6 source counts as its /64.
 uint64_t LoginGuard::key_of(const Address* client, const Text* user) const noexcept {
   SipHasher hasher(key_);

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "core/base/bytes.h"
+#include "core/base/image.h"
 #include "core/base/zeroed.h"
 #include "core/crypto/siphash.h"
 #include "core/sip/address.h"
@@ -21,6 +22,10 @@ class LoginGuard {
   bool may_try(const Address& client, Text user, uint32_t now) noexcept;
   void failed(const Address& client, Text user, uint32_t now) noexcept;
   void proved(const Address& client, Text user, uint32_t now) noexcept;
+
+  // For the successor of this process, which has the same key; nobody else uses it meanwhile.
+  void freeze(ImageWriter& image) const noexcept;
+  void adopt(ImageReader& image) noexcept;
 
   static constexpr uint32_t kSourceBurst = 30, kSourceSeconds = 10;  // failures in a burst, and the time after which one is forgiven
   static constexpr uint32_t kUserBurst = 20, kUserSeconds = 30;

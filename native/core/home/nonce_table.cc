@@ -141,6 +141,33 @@ void NonceTable::add(Stripe& stripe, const Entry& entry) noexcept {
   stripe.index[slot] = static_cast<uint16_t>(place + 1);
 }
 
+void NonceTable::freeze(ImageWriter& image) const noexcept {
+  image.fields(serial_.load());
+  for (const Stripe& stripe : stripes_) {
+    image.fields(stripe.floor);
+    image.count(stripe.size);
+    for (uint32_t i = 0; i < stripe.size; ++i) {
+      const Entry& entry = stripe.entries[(stripe.next + capacity_ - stripe.size + i) % capacity_];
+      image.fields(entry.key[0], entry.key[1], entry.made, entry.bits, entry.highest);
+    }
+  }
+}
+
+void NonceTable::adopt(ImageReader& image) noexcept {
+  uint64_t serial = 0;
+  image.fields(serial);
+  if (image.good()) serial_ = serial;
+  for (Stripe& stripe : stripes_) {
+    image.fields(stripe.floor);
+    for (uint32_t left = image.count(sizeof(Entry::key)); left > 0; --left) {
+      Entry entry{};
+      image.fields(entry.key[0], entry.key[1], entry.made, entry.bits, entry.highest);
+      if (!image.good()) return;
+      if (find(stripe, entry.key) == nullptr) add(stripe, entry);
+    }
+  }
+}
+
 // Linear probing without tombstones: later entries move up into the gap.
 void NonceTable::remove(Stripe& stripe, uint32_t place) noexcept {
   const uint32_t mask = capacity_ * 2 - 1;

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "core/base/bytes.h"
+#include "core/base/image.h"
 #include "core/crypto/hmac.h"
 #include "core/crypto/siphash.h"
 #include "core/sip/address.h"
@@ -48,6 +49,10 @@ class NonceTable {
   // Marks a count of a fresh nonce as used by this user. False: it was used before, or is too old to tell. Requests may overtake each
   // other by up to 63 counts. Call only for correct credentials, so that strangers cannot fill the memory.
   bool use(Text nonce, Text user, uint32_t count) noexcept;
+
+  // For the successor of this process, which was made with the same seed; nobody else uses it meanwhile.
+  void freeze(ImageWriter& image) const noexcept;
+  void adopt(ImageReader& image) noexcept;
 
   uint64_t held() const noexcept { return held_.load(std::memory_order_relaxed); }
   // Nonces that have given way to newer ones.

@@ -35,4 +35,29 @@ void RegisterMemory::forget(uint64_t transaction) noexcept {
     if (entry.transaction == transaction) entry = {};
 }
 
+void RegisterMemory::freeze(ImageWriter& image, uint32_t now) const noexcept {
+  const size_t at = image.later();
+  uint32_t count = 0;
+  for (uint32_t set = 0; memory_ != nullptr && set < sets_; ++set) {
+    for (const Entry& entry : memory_[set].entries) {
+      if (is_over(entry, now) || entry.state == RegisterState::waiting) continue;
+      image.fields(entry.transaction, entry.ends, entry.state);
+      ++count;
+    }
+  }
+  image.set(at, count);
+}
+
+void RegisterMemory::adopt(ImageReader& image, uint32_t now) noexcept {
+  for (uint32_t left = image.count(sizeof(uint64_t) + sizeof(uint32_t)); left > 0; --left) {
+    uint64_t transaction = 0;
+    uint32_t ends = 0;
+    RegisterState state = RegisterState::unread;
+    image.fields(transaction, ends, state);
+    image.expect(state == RegisterState::answered || state == RegisterState::held, "what became of a REGISTER is unknown");
+    if (!image.good()) return;
+    remember(transaction, state, now, ends);
+  }
+}
+
 }  // namespace sluice

@@ -3,6 +3,7 @@
 // oldest; a retransmission that comes later is handled like a new request.
 #pragma once
 
+#include "core/base/image.h"
 #include "core/base/layout.h"
 #include "core/base/zeroed.h"
 
@@ -21,6 +22,10 @@ class RegisterMemory {
   RegisterState find(uint64_t transaction, uint32_t now) const noexcept;
   void remember(uint64_t transaction, RegisterState state, uint32_t now, uint32_t ends) noexcept;
   void forget(uint64_t transaction) noexcept;
+
+  // For the successor of this process. What waits for a store is not among it: its answer will not come.
+  void freeze(ImageWriter& image, uint32_t now) const noexcept;
+  void adopt(ImageReader& image, uint32_t now) noexcept;
 
   uint32_t capacity() const noexcept { return sets_ * kWays; }
 

@@ -73,13 +73,20 @@ bool StoredFiles::key(SipKey& out) const noexcept {
   return false;
 }
 
-void StoredFiles::replay(BindingTable& table) {
+uint64_t StoredFiles::replay_snapshot(BindingTable& table) {
   uint64_t first = 0;
   for (const Stored& file : snapshots_) {
     if (file.fault == HeaderFault::none) first = file.header.number;
     snapshot_octets_ = file.size;
     replay_file(file, table);
   }
+  for (const Stored& file : journals_)
+    if (file.header.number >= first) return file.header.number;
+  return first;
+}
+
+void StoredFiles::replay(BindingTable& table) {
+  const uint64_t first = replay_snapshot(table);
   for (const Stored& file : journals_) {
     if (file.header.number < first) continue;
     journal_octets_ += file.size;

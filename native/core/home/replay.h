@@ -27,6 +27,8 @@ class StoredFiles {
   bool key(SipKey& out) const noexcept;
 
   void replay(BindingTable& table);
+  // Only the snapshot; returns the number of the journal that follows it.
+  uint64_t replay_snapshot(BindingTable& table);
   const std::vector<DamagedFile>& damaged() const noexcept { return damaged_; }
 
   uint64_t next_number() const noexcept { return next_number_; }

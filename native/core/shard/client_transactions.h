@@ -107,6 +107,8 @@ class ClientTransactions {
   uint32_t quiet_for() const noexcept { return timers_.quiet_for(); }
 
  private:
+  friend class TransactionsImage;
+
   struct BranchLinks {
     Slab<ClientTransaction>& slab;
     HashLink& link(uint32_t index) noexcept { return slab.at(index).by_branch; }

@@ -118,6 +118,8 @@ void Handover::freeze_parts(ImageWriter& image) noexcept {
   parts_.events.freeze(image);
   parts_.core_sender.freeze(image);
   parts_.object.freeze(image);
+  parts_.registering.freeze(image);
+  parts_.proxying.freeze(image);
   parts_.crossing.freeze(image);
 }
 
@@ -134,6 +136,7 @@ void Handover::let_go() noexcept {
   parts_.admission.let_go();
   parts_.responder.let_go();
   parts_.events.let_go();
+  parts_.proxying.let_go();
   parts_.crossing.discard();
   end_announcing();
 }
@@ -247,6 +250,8 @@ void Handover::adopt_parts(ImageReader& image) noexcept {
   parts_.events.adopt(image);
   parts_.core_sender.adopt(image);
   parts_.object.adopt(image);
+  parts_.registering.adopt(image);
+  parts_.proxying.adopt(image);
   parts_.crossing.adopt(image);
 }
 

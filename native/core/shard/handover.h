@@ -9,6 +9,8 @@
 #include "core/shard/core_sender.h"
 #include "core/shard/moving_flow.h"
 #include "core/shard/object_gate.h"
+#include "core/shard/proxying.h"
+#include "core/shard/registering.h"
 #include "core/shard/stream_reader.h"
 
 namespace sluice {
@@ -30,6 +32,8 @@ class Handover {
     CoreSender& core_sender;
     StreamReader& streams;
     ObjectGate& object;
+    Registering& registering;
+    Proxying& proxying;
   };
 
   explicit Handover(const Parts& parts) noexcept : parts_(parts), ground_(parts.ground) {}

@@ -211,6 +211,26 @@ void Proxying::take_events() noexcept {
   finish();
 }
 
+void Proxying::freeze(ImageWriter& image) noexcept {
+  image.fields(desk_ != nullptr);
+  if (desk_ == nullptr) return;
+  TransactionsImage(ground_, desk_->servers, desk_->clients).freeze(image);
+  desk_->held.freeze(image, ground_.clock.tick());
+}
+
+void Proxying::adopt(ImageReader& image) noexcept {
+  bool has_desk = false;
+  image.fields(has_desk);
+  image.expect(has_desk == (desk_ != nullptr), "requests are proxied on the other path now: SLUICE_MODE or SLUICE_LOCATION has changed");
+  if (!has_desk || !image.good()) return;
+  TransactionsImage(ground_, desk_->servers, desk_->clients).adopt(image);
+  desk_->held.adopt(image, ground_.clock.tick());
+}
+
+void Proxying::let_go() noexcept {
+  if (desk_ != nullptr) TransactionsImage(ground_, desk_->servers, desk_->clients).let_go();
+}
+
 void Proxying::tick() noexcept {
   if (desk_ == nullptr) return;
   desk_->servers.tick();

@@ -14,6 +14,7 @@
 #include "core/shard/client_transactions.h"
 #include "core/shard/registering.h"
 #include "core/shard/server_transactions.h"
+#include "core/shard/transactions_image.h"
 
 namespace sluice {
 
@@ -58,6 +59,13 @@ class Proxying final : public ClientUser {
   uint32_t quiet_for() const noexcept { return desk_ == nullptr ? UINT32_MAX : std::min(desk_->servers.quiet_for(), desk_->clients.quiet_for()); }
   // Requests that were not answered yet.
   uint32_t open_count() const noexcept { return desk_ == nullptr ? 0 : desk_->servers.open_count(); }
+
+  // nullptr: none, or one that is not ours alone.
+  BindingStore* store() noexcept { return desk_ == nullptr ? nullptr : desk_->store.get(); }
+  // For the successor of this process.
+  void freeze(ImageWriter& image) noexcept;
+  void adopt(ImageReader& image) noexcept;
+  void let_go() noexcept;
 
   void heard(uint32_t index, const Message& response) noexcept override;
   void failed(uint32_t index, ClientFailure why) noexcept override;

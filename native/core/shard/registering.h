@@ -48,6 +48,15 @@ class Registering {
   // What the store says of a batch of shared(); empty: it did not answer.
   void answer_shared(uint32_t batch, Text outcomes) noexcept;
   void configure(RegisterSettings settings) { settings_ = std::move(settings); }
+  // For the successor of this process: which retransmissions it will see.
+  void freeze(ImageWriter& image) const noexcept {
+    if (desk_ == nullptr) image.count(0);
+    else desk_->memory.freeze(image, ground_.clock.tick());
+  }
+  void adopt(ImageReader& image) noexcept {
+    RegisterMemory nobodys(0);
+    (desk_ == nullptr ? nobodys : desk_->memory).adopt(image, ground_.clock.tick());
+  }
 
   RegisterLogin& login() noexcept { return login_; }
   // Of item i.

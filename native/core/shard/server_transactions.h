@@ -112,6 +112,8 @@ class ServerTransactions {
   uint32_t quiet_for() const noexcept { return timers_.quiet_for(); }
 
  private:
+  friend class TransactionsImage;
+
   struct Links {
     Slab<ServerTransaction>& slab;
     HashLink& link(uint32_t index) noexcept { return slab.at(index).link; }

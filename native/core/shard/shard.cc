@@ -70,7 +70,7 @@ Shard::Shard(EdgeConfig config, const KeyRing& keys, int32_t* records, int32_t* 
       inspect_(ground_, connections_, udp_flows_, upstreams_, ends_.notes(), bans_),
       registering_(ground_, turn_, responder_, object_, inspect_),
       proxying_(ground_, turn_, outbox_, responder_, object_, object_events_, registering_),
-      handover_({ground_, crossing_, upstreams_, admission_, object_events_, responder_, remembered_, timers_, ends_, udp_flows_, connections_, core_sender_, streams_, object_}) {}
+      handover_({ground_, crossing_, upstreams_, admission_, object_events_, responder_, remembered_, timers_, ends_, udp_flows_, connections_, core_sender_, streams_, object_, registering_, proxying_}) {}
 
 Shard::~Shard() noexcept {
   if (frozen_) handover_.let_go();  // perhaps the successor has the connections: they must not hear from us that they end

@@ -1,0 +1,205 @@
+#include "core/shard/transactions_image.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace sluice {
+namespace {
+
+// Whoever has not heard the answer asks again within this time (T2, RFC 3261 17.1.2.2), and gets it again. Thousands of answers a second are
+// remembered for much longer, for those who ask several times: with all shards at rest there is no time for these.
+constexpr uint32_t kAsksAgainMs = 4'500;
+constexpr uint32_t kPlaceOctets = 2'048;  // besides the message, as where they are opened
+constexpr const char* kOutOfRange = "a transaction is out of range";
+constexpr const char* kTooMuch = "it holds more octets than a shard may";
+
+Text kept_in(FlowBuffer* buffer) noexcept { return buffer == nullptr ? Text() : buffer->text(); }
+
+template <typename Image, typename AnySource>
+void describe_origin(Image& image, AnySource& source) noexcept {
+  image.fields(source.remote, source.listener, source.kind, source.transport, source.shard, source.from_core, source.flow_flags, source.slot, source.generation, source.birth);
+}
+
+template <typename Image, typename AnyPath>
+void describe_way_back(Image& image, AnyPath& back) noexcept {
+  image.fields(back.kind, back.keeper, back.shard, back.listener, back.to_core_hop, back.from_core, back.marks_outbound, back.asks_keep, back.boot, back.slot, back.generation,
+               back.remote, back.transaction);
+}
+
+template <typename Image, typename AnyContext>
+void describe_context(Image& image, AnyContext& context) noexcept {
+  image.fields(context.branch, context.device, context.planned, context.tried, context.looked_again, context.closed, context.cancelled, context.flow_failed, context.lacked_room);
+  for (auto& one : context.plan) {
+    if (&one - context.plan.data() >= context.planned) break;
+    image.fields(one.key, one.identity);
+  }
+}
+
+template <typename Image, typename AnyServer>
+void describe_server(Image& image, AnyServer& one) noexcept {
+  image.fields(one.link.hash, one.serial, one.neighbour.transport, one.neighbour.address, one.payer, one.is_exempt, one.is_remembered, one.loop, one.max_breadth, one.interval_ms,
+               one.resend_at, one.ends_at, one.last_status, one.method, one.state);
+  describe_origin(image, one.source);
+  describe_way_back(image, one.back);
+  describe_context(image, one.context);
+}
+
+template <typename Image, typename AnyClient>
+void describe_client(Image& image, AnyClient& one) noexcept {
+  auto& name = one.flow.name;
+  image.fields(one.by_branch.hash, one.by_flow.hash, one.serial, one.goes_over_flow, one.transport, one.method, one.to, one.owner, one.owner_serial, one.way, one.binding, one.updated,
+               one.interval_ms, one.resend_at, one.ends_at, one.overdue_at, one.state, one.was_heard, one.has_ended, one.is_cancelling, one.cancel_sent, one.is_remembered, one.share);
+  image.fields(one.flow.listener, name.kind, name.node, name.shard, name.boot, name.slot, name.generation, name.birth, name.remote, name.local);
+}
+
+// In the order in which they began, which is that of what is forgotten first.
+template <typename Table, typename Chains>
+std::vector<uint32_t> in_order(Table& table, Chains& chains) {
+  std::vector<uint32_t> all;
+  chains.each([&](uint32_t index) { all.push_back(index); });
+  std::sort(all.begin(), all.end(), [&](uint32_t a, uint32_t b) { return table.at(a).serial < table.at(b).serial; });
+  return all;
+}
+
+}  // namespace
+
+bool TransactionsImage::moves(const ServerTransaction& one) const noexcept {
+  if (one.state != ServerState::answered) return true;
+  const uint32_t age_left = one.ends_at - ground_.clock.tick();
+  const uint32_t memory = Clock::ticks(64 * uint64_t{ground_.config.t1_ms});
+  return age_left + Clock::ticks(kAsksAgainMs) > memory;
+}
+
+void TransactionsImage::freeze(ImageWriter& image) noexcept {
+  image.fields(servers_.serials_, clients_.serials_);
+  size_t at = image.later();
+  uint32_t count = 0;
+  for (const uint32_t index : in_order(servers_, servers_.by_key_)) {
+    const ServerTransaction& one = servers_.at(index);
+    if (!moves(one)) continue;
+    image.fields(index);
+    describe_server(image, one);
+    image.text(kept_in(one.request));
+    image.text(kept_in(one.last));
+    image.text(one.answer.text());
+    image.text(one.aor);
+    ++count;
+  }
+  image.set(at, count);
+  at = image.later();
+  count = 0;
+  for (const uint32_t index : in_order(clients_, clients_.by_branch_)) {
+    const ClientTransaction& one = clients_.at(index);
+    image.fields(index);
+    describe_client(image, one);
+    image.text(kept_in(one.sent));
+    image.text(kept_in(one.reasons));
+    image.text(one.ack.text());
+    ++count;
+  }
+  image.set(at, count);
+}
+
+void TransactionsImage::adopt(ImageReader& image) noexcept {
+  image.fields(servers_.serials_, clients_.serials_);
+  for (uint32_t left = image.count(sizeof(uint64_t)); left > 0 && image.good(); --left) adopt_server(image);
+  for (uint32_t left = image.count(sizeof(uint64_t)); left > 0 && image.good(); --left) adopt_client(image);
+  for (const auto& [there, here] : server_places_) {
+    uint32_t& branch = servers_.at(here).context.branch;
+    const auto found = client_places_.find(branch);
+    branch = found == client_places_.end() ? 0 : found->second;
+  }
+  servers_.make_room();
+  clients_.make_room();
+}
+
+bool TransactionsImage::is_sound(const Source& source) const noexcept {
+  return source.listener < ground_.config.listeners.size() && source.shard < ground_.config.shards && (source.kind == FlowKind::udp || source.kind == FlowKind::stream);
+}
+
+void TransactionsImage::read_buffer(ImageReader& image, FlowBuffer*& buffer) noexcept {
+  const Text octets = image.text();
+  if (!octets.empty() && !append(ground_.pool, buffer, octets)) image.fail(kTooMuch);
+}
+
+void TransactionsImage::adopt_server(ImageReader& image) noexcept {
+  uint32_t there = 0;
+  ServerTransaction read;
+  image.fields(there);
+  describe_server(image, read);
+  const uint64_t key = std::exchange(read.link.hash, 0);
+  image.expect(is_sound(read.source) && read.back.kind <= BackKind::probe && read.back.listener < ground_.config.listeners.size() && read.back.shard < ground_.config.shards &&
+                   read.state <= ServerState::answered && read.context.planned <= ProxiedContext::kMostWays && read.context.tried <= read.context.planned,
+               kOutOfRange);
+  read_buffer(image, read.request);
+  read_buffer(image, read.last);
+  const Text answer = image.text();
+  read.aor = image.text();
+  if (!image.good() || (!answer.empty() && !read.answer.keep(answer))) {
+    give_back(ground_.pool, read.request);
+    give_back(ground_.pool, read.last);
+    return image.fail(kTooMuch);
+  }
+  if (read.is_remembered) {
+    const auto kind = read.state == ServerState::accepted ? AnswerMemory::Kind::accepted : AnswerMemory::Kind::answered;
+    read.share = read.is_exempt ? uint16_t{0} : servers_.memory_.share_of(read.payer);
+    give_back(ground_.pool, read.last);
+    const uint32_t index = servers_.slab_.take();
+    // What is remembered beyond the limits of now has no right to it.
+    if (!servers_.memory_.take(kind, {index, read.serial}, read.share, read.answer.size())) return servers_.slab_.give(index);
+    servers_.at(index) = std::move(read);
+    server_places_[there] = index;
+  } else {
+    const auto octets = static_cast<uint32_t>(kept_in(read.request).size() + kept_in(read.last).size());
+    read.place = servers_.object_.reserve(read.payer, 1, octets + kPlaceOctets, Room::ending, read.is_exempt);
+    const uint32_t index = servers_.slab_.take();
+    servers_.at(index) = std::move(read);
+    server_places_[there] = index;
+  }
+  const uint32_t index = server_places_[there];
+  if (servers_.at(index).is_open()) ++servers_.open_;
+  servers_.by_key_.add(index, key);
+  servers_.arm(index);
+}
+
+void TransactionsImage::adopt_client(ImageReader& image) noexcept {
+  uint32_t there = 0;
+  ClientTransaction read;
+  image.fields(there);
+  describe_client(image, read);
+  const uint64_t branch = std::exchange(read.by_branch.hash, 0), flow = std::exchange(read.by_flow.hash, 0);
+  image.expect(read.flow.listener < ground_.config.listeners.size() && read.state <= ClientState::accepted && read.serial != 0 && read.share < PendingShares::kPlaces, kOutOfRange);
+  read_buffer(image, read.sent);
+  read_buffer(image, read.reasons);
+  const Text ack = image.text();
+  if (!image.good() || (!ack.empty() && !read.ack.keep(ack))) {
+    give_back(ground_.pool, read.sent);
+    give_back(ground_.pool, read.reasons);
+    return image.fail(kTooMuch);
+  }
+  const auto owner = server_places_.find(read.owner);
+  read.owner = owner == server_places_.end() ? 0 : owner->second;
+  const uint32_t index = clients_.slab_.take();
+  if (!read.is_remembered && read.method != Method::cancel && read.is_pending()) {
+    const Address payer = read.owner == 0 ? Address() : servers_.at(read.owner).payer;
+    const bool is_exempt = read.owner == 0 || servers_.at(read.owner).is_exempt;
+    read.place = clients_.object_.reserve(payer, 0, static_cast<uint32_t>(kept_in(read.sent).size()) + kPlaceOctets, Room::ending, is_exempt);
+  }
+  const bool is_remembered = std::exchange(read.is_remembered, false);
+  clients_.at(index) = std::move(read);
+  clients_.by_branch_.add(index, branch);
+  clients_.by_flow_.add(index, flow);
+  client_places_[there] = index;
+  if (is_remembered && !clients_.remember(index)) {
+    client_places_.erase(there);
+    return clients_.forget(index);
+  }
+  clients_.arm(index);
+}
+
+void TransactionsImage::let_go() noexcept {
+  for (const uint32_t index : in_order(servers_, servers_.by_key_)) servers_.close(index);
+  for (const uint32_t index : in_order(clients_, clients_.by_branch_)) clients_.forget(index);
+}
+
+}  // namespace sluice

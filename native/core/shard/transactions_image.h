@@ -1,0 +1,36 @@
+// The transactions of requests that are proxied by numbers, on their way from one process to the next (handover.h).
+#pragma once
+
+#include <unordered_map>
+
+#include "core/base/image.h"
+#include "core/shard/client_transactions.h"
+#include "core/shard/server_transactions.h"
+
+namespace sluice {
+
+class TransactionsImage {
+ public:
+  TransactionsImage(Ground& ground, ServerTransactions& servers, ClientTransactions& clients) noexcept : ground_(ground), servers_(servers), clients_(clients) {}
+
+  void freeze(ImageWriter& image) noexcept;
+  // In empty tables.
+  void adopt(ImageReader& image) noexcept;
+  // Another process has them: forgets them all, without a word to anyone.
+  void let_go() noexcept;
+
+ private:
+  bool moves(const ServerTransaction& one) const noexcept;
+  void adopt_server(ImageReader& image) noexcept;
+  void adopt_client(ImageReader& image) noexcept;
+  bool is_sound(const Source& source) const noexcept;
+  void read_buffer(ImageReader& image, FlowBuffer*& buffer) noexcept;
+
+  Ground& ground_;
+  ServerTransactions& servers_;
+  ClientTransactions& clients_;
+  // From the places there to the places here.
+  std::unordered_map<uint32_t, uint32_t> server_places_, client_places_;
+};
+
+}  // namespace sluice
