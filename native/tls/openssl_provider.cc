@@ -97,7 +97,12 @@ class OpensslProvider : public TlsProvider {
     if (accepted && own_records_) accepted->leave_records();
     return accepted;
   }
-  std::unique_ptr<TlsSession> dial(Text name) noexcept override { return name.empty() ? nullptr : session(contexts_->dialling.get(), name); }
+  std::unique_ptr<TlsSession> dial(Text name) noexcept override {
+    if (name.empty()) return nullptr;
+    std::unique_ptr<OpensslSession> dialling = session(contexts_->dialling.get(), name);
+    if (dialling && own_records_) dialling->leave_records();
+    return dialling;
+  }
   std::unique_ptr<TlsSession> resume(Text state) noexcept override { return RecordSession::resume(state); }
 
  private:
@@ -129,6 +134,7 @@ std::unique_ptr<TlsProvider> make_tls_provider(const TlsMaterial& material, std:
   contexts->dialling = new_context(TLS_client_method());
   SSL_CTX* dialling = contexts->dialling.get();
   SSL_CTX_set_verify(dialling, SSL_VERIFY_PEER, nullptr);
+  if (material.own_records) SSL_CTX_set_keylog_callback(dialling, OpensslSession::log_secret);
   // An upstream that asks for our certificate gets it (RFC 3261 26.3.1).
   const bool shown = material.pairs.empty() || use_pair(dialling, material.pairs[0]);
   if (!shown || !use_authorities(dialling, material.authorities, false)) return fault = reason(), nullptr;

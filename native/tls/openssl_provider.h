@@ -19,7 +19,7 @@ struct TlsMaterial {
   std::string authorities;
   ClientCertificate client = ClientCertificate::off;
   std::string ticket_key;     // 80 octets, the same in all shards, so that any of them can resume a session
-  bool own_records = false;   // accepted connections leave OpenSSL once the handshake is complete
+  bool own_records = false;   // connections leave OpenSSL once the handshake is complete
 };
 
 // nullptr: something in `material` is invalid; `fault` says what.

@@ -15,7 +15,7 @@ class OpensslSession : public TlsSession {
   // Accepts, or dials if `name` is not empty. `keeps` stays alive until the handshake is complete.
   OpensslSession(SSL* ssl, Text name, std::shared_ptr<const void> keeps) noexcept;
 
-  // Accepts, and leaves the records to a RecordSession. The context needs log_secret() as its keylog callback.
+  // Leaves the records to a RecordSession. The context needs log_secret() as its keylog callback.
   void leave_records() noexcept;
   static void log_secret(const SSL* ssl, const char* line) noexcept;
 

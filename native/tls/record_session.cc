@@ -2,6 +2,7 @@
 
 #include <openssl/ssl.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "key_schedule.h"
@@ -17,7 +18,10 @@ constexpr uint8_t kMaxEmptyRecords = 32;
 constexpr uint64_t kFewRecords = 16;
 constexpr uint8_t kMaxHastyUpdates = 32;
 
+constexpr uint8_t kHelloRequest = 0;
 constexpr uint8_t kClientHello = 1;
+constexpr uint8_t kNewSessionTicket = 4;
+constexpr size_t kMostTicket = 66 << 10;  // a ticket of 64 KB, its nonce and its extensions
 constexpr uint8_t kKeyUpdate = 24;
 constexpr size_t kKeyUpdateSize = 5;
 
@@ -28,7 +32,7 @@ std::unique_ptr<RecordSession> RecordSession::resume(Text state) noexcept {
   if (!own) return nullptr;
   std::memcpy(own.get(), state.data(), sizeof *own);
   const bool is_known = (own->version == kTls12 || own->version == kTls13) && own->suite <= AeadSuite::chacha20_poly1305;
-  if (!is_known || own->message_size >= kKeyUpdateSize || own->max_content == 0 || own->max_content > kMaxContent) return nullptr;
+  if (!is_known || own->message_size >= kKeyUpdateSize || own->in.note > kMostTicket || own->max_content == 0 || own->max_content > kMaxContent) return nullptr;
   return std::make_unique<RecordSession>(std::move(own));
 }
 
@@ -47,7 +51,7 @@ TlsResult RecordSession::receive(Text& wire, char* plain, size_t room, size_t& s
     if (alert != TlsAlert::none) return fail(alert, alert == TlsAlert::bad_record_mac ? "decryption failed or bad record mac" : "bad record", out);
     wire.remove_prefix(whole);
     // RFC 8446 5.1: a handshake message must not be interleaved with anything else.
-    if (state.message_size > 0 && type != ContentType::handshake) return fail(TlsAlert::unexpected_message, "a record inside a handshake message", out);
+    if ((state.message_size > 0 || state.in.note > 0) && type != ContentType::handshake) return fail(TlsAlert::unexpected_message, "a record inside a handshake message", out);
     if (length > 0) state.empty_records = 0;
     else if (++state.empty_records > kMaxEmptyRecords) return fail(TlsAlert::unexpected_message, "too many empty records", out);
     if (type == ContentType::application_data) {
@@ -90,12 +94,23 @@ TlsResult RecordSession::take_alert(Text content, std::vector<char>& out) noexce
   return TlsResult::failed;
 }
 
-// RFC 8446 4.6: of what may follow a handshake, a client sends KeyUpdate only, for we never ask it for a certificate later.
+// RFC 8446 4.6: of what may follow a handshake, a client sends KeyUpdate only, for we never ask it for a certificate later. A server also sends
+// tickets, which we do not use: a connection to the core is dialled rarely.
 TlsResult RecordSession::take_handshake_13(Text content, std::vector<char>& out) noexcept {
   RecordState& state = *state_;
   if (content.empty()) return fail(TlsAlert::unexpected_message, "an empty handshake record", out);
   for (size_t i = 0; i < content.size(); ++i) {
+    if (state.in.note > 0) {
+      const size_t skipped = std::min<size_t>(state.in.note, content.size() - i);
+      state.in.note -= static_cast<uint32_t>(skipped);
+      i += skipped - 1;
+      continue;
+    }
     state.message[state.message_size++] = static_cast<uint8_t>(content[i]);
+    if (state.message[0] == kNewSessionTicket && state.has_dialled()) {
+      if (state.message_size == 4 && take_ticket(out) != TlsResult::ok) return TlsResult::failed;
+      continue;
+    }
     if (state.message[0] != kKeyUpdate) return fail(TlsAlert::unexpected_message, "an unexpected handshake message", out);
     if (state.message_size == 4 && (state.message[1] != 0 || state.message[2] != 0 || state.message[3] != 1)) return fail(TlsAlert::decode_error, "bad KeyUpdate", out);
     if (state.message_size < kKeyUpdateSize) continue;
@@ -105,6 +120,15 @@ TlsResult RecordSession::take_handshake_13(Text content, std::vector<char>& out)
     return take_key_update(out);
   }
   return TlsResult::ok;
+}
+
+// Its head; the rest is skipped.
+TlsResult RecordSession::take_ticket(std::vector<char>& out) noexcept {
+  RecordState& state = *state_;
+  const uint32_t size = uint32_t{state.message[1]} << 16 | uint32_t{state.message[2]} << 8 | state.message[3];
+  state.message_size = 0;
+  state.in.note = size;
+  return size <= kMostTicket ? TlsResult::ok : fail(TlsAlert::decode_error, "a ticket that is too long", out);
 }
 
 TlsResult RecordSession::take_key_update(std::vector<char>& out) noexcept {
@@ -118,7 +142,7 @@ TlsResult RecordSession::take_key_update(std::vector<char>& out) noexcept {
 
 // Renegotiation lets attackers burn our CPU, and nothing in SIP needs it. RFC 5246 7.2.2 refuses it with a warning, and so do we, a few times.
 TlsResult RecordSession::take_handshake_12(Text content, std::vector<char>& out) noexcept {
-  const bool asks = !content.empty() && content[0] == kClientHello;
+  const bool asks = !content.empty() && content[0] == (state_->has_dialled() ? kHelloRequest : kClientHello);
   if (!asks || ++state_->warnings > kMaxWarnings) return fail(TlsAlert::unexpected_message, "an unexpected handshake message", out);
   return send_alert(false, TlsAlert::no_renegotiation, out) ? TlsResult::ok : TlsResult::failed;
 }

@@ -1,4 +1,4 @@
-// An accepted connection after its handshake: records, alerts and KeyUpdate without OpenSSL's SSL object.
+// A connection after its handshake: records, alerts and KeyUpdate without OpenSSL's SSL object.
 #pragma once
 
 #include "core/transport/tls_session.h"
@@ -34,6 +34,7 @@ class RecordSession final : public TlsSession {
   TlsResult take_alert(Text content, std::vector<char>& out) noexcept;
   TlsResult take_handshake_13(Text content, std::vector<char>& out) noexcept;
   TlsResult take_handshake_12(Text content, std::vector<char>& out) noexcept;
+  TlsResult take_ticket(std::vector<char>& out) noexcept;
   TlsResult take_key_update(std::vector<char>& out) noexcept;
   bool seal(ContentType type, Text content, std::vector<char>& out) noexcept;
   bool seal(ContentType type, RecordContent content, std::vector<char>& out) noexcept;

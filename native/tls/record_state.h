@@ -13,7 +13,7 @@ struct TrafficKeys {
   uint8_t secret[48];       // TLS 1.3: KeyUpdate derives the next one from it
   uint8_t key[32];
   uint8_t iv[12];           // TLS 1.2 with AES-GCM: a salt of four octets (RFC 5288 3)
-  uint8_t unused[4];
+  uint32_t note;            // `in`: octets of a session ticket that still come; `out`: 1 if we dialled
   uint64_t number;          // of the next record
   uint64_t explicit_nonce;  // of the next record, TLS 1.2 with AES-GCM
 };
@@ -31,6 +31,8 @@ struct RecordState {
   uint8_t peer_closed;
   TrafficKeys in;
   TrafficKeys out;
+
+  bool has_dialled() const noexcept { return out.note != 0; }
 };
 static_assert(sizeof(RecordState) == 240 && std::is_trivially_copyable_v<RecordState> && std::is_standard_layout_v<RecordState>);
 

@@ -106,7 +106,8 @@ RecordStatePtr HandshakeWatch::take_over(SSL* ssl, Text flight) const noexcept {
   state->version = static_cast<uint16_t>(SSL_version(ssl));
   state->suite = suite;
   state->max_content = max_content_of(session);
-  const bool found = state->version == kTls13 ? find_keys_13(*state, flight) : state->version == kTls12 && find_keys_12(ssl, *state);
+  if (!SSL_is_server(ssl)) state->out.note = 1;
+  const bool found = state->version != kTls13 ? state->version == kTls12 && find_keys_12(ssl, *state) : state->has_dialled() ? find_keys_13_dialled(*state) : find_keys_13(*state, flight);
   return found ? std::move(state) : nullptr;
 }
 
@@ -140,15 +141,26 @@ bool HandshakeWatch::find_keys_13(RecordState& state, Text flight) const noexcep
   return flight.empty() && (last.empty() || is_last_of(state, last));
 }
 
+// Our Finished, too, is sealed under the handshake keys, and OpenSSL has read no further than to the server's: tickets are for us to skip.
+bool HandshakeWatch::find_keys_13_dialled(RecordState& state) const noexcept {
+  const size_t size = secret_size(state.suite);
+  if (client_size_ != size || server_size_ != size) return false;
+  std::memcpy(state.in.secret, server_secret_, size);
+  std::memcpy(state.out.secret, client_secret_, size);
+  return derive_keys(state.suite, state.in) && derive_keys(state.suite, state.out);
+}
+
 // Each side has sealed one record, its Finished. OpenSSL numbers explicit nonces from a random one.
 bool HandshakeWatch::find_keys_12(SSL* ssl, RecordState& state) const noexcept {
   unsigned char master[kMasterSecret];
   unsigned char seeds[2 * kRandom];
   const bool known = SSL_SESSION_get_master_key(SSL_get_session(ssl), master, sizeof master) == sizeof master &&
                      SSL_get_server_random(ssl, seeds, kRandom) == kRandom && SSL_get_client_random(ssl, seeds + kRandom, kRandom) == kRandom;
+  TrafficKeys& client = state.has_dialled() ? state.out : state.in;
+  TrafficKeys& server = state.has_dialled() ? state.in : state.out;
   const bool expanded = known && finished_size_ > 0 &&
                         expand_key_block(state.suite, Text(reinterpret_cast<const char*>(master), sizeof master),
-                                         Text(reinterpret_cast<const char*>(seeds), sizeof seeds), state.in, state.out);
+                                         Text(reinterpret_cast<const char*>(seeds), sizeof seeds), client, server);
   OPENSSL_cleanse(master, sizeof master);
   if (!expanded) return false;
   state.in.number = state.out.number = 1;

@@ -19,7 +19,7 @@ class HandshakeWatch {
   // The whole records that one call of OpenSSL's has written.
   void note_flight(Text records) noexcept;
 
-  // What the server's records need after this handshake, whose last flight is `flight`. nullptr: OpenSSL must go on, because the suite is not one of
+  // What our records need after this handshake, whose last flight is `flight`. nullptr: OpenSSL must go on, because the suite is not one of
   // ours, because it has octets left, or because the last record that it sealed does not open with what we found.
   RecordStatePtr take_over(SSL* ssl, Text flight) const noexcept;
 
@@ -28,6 +28,7 @@ class HandshakeWatch {
 
  private:
   bool find_keys_13(RecordState& state, Text flight) const noexcept;
+  bool find_keys_13_dialled(RecordState& state) const noexcept;
   bool find_keys_12(SSL* ssl, RecordState& state) const noexcept;
 
   uint8_t client_secret_[48] = {};

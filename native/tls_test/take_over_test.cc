@@ -57,6 +57,57 @@ std::unique_ptr<TlsProvider> provider_of(const TlsMaterial& material) {
 
 }  // namespace
 
+TEST("a session that dials has records of its own as well, skips what tickets come, and another process can go on with it") {
+  for (const TlsSetup& setup : {kTls13, kTls12}) {
+    for (const size_t tickets : {0, 1, 7}) {
+      OtherServer other;
+      SSL_CTX_set_max_proto_version(other.context.get(), setup.version);
+      SSL_CTX_set_num_tickets(other.context.get(), tickets);
+      const auto provider = provider_of(test_material(true));
+      TlsServer dialler(provider->dial("edge.example.org")), acceptor(other.accept());
+      std::string sent = dialler.receive("").sent;
+      for (int round = 0; round < 4; ++round) sent = dialler.receive(acceptor.receive(sent).sent).sent;
+      CHECK(dialler.has_own_records() && acceptor.has_own_records());
+      CHECK_EQ(acceptor.receive(dialler.send("hello")).plain, "hello");
+      CHECK_EQ(dialler.receive(acceptor.send("good day")).plain, "good day");
+      TlsServer next(RecordSession::resume(dialler.session().state()));
+      CHECK_EQ(acceptor.receive(next.send("it is me")).plain, "it is me");
+      CHECK_EQ(next.receive(acceptor.send("I see")).plain, "I see");
+      CHECK(acceptor.receive(next.close()).result == TlsResult::closed);
+    }
+  }
+}
+
+TEST("a server's ticket may come in pieces, but not with data in it, not too long, and not from a client") {
+  const auto connected = [](auto&& then) {
+    OtherServer other;
+    SSL_CTX_set_num_tickets(other.context.get(), 0);
+    const auto provider = provider_of(test_material(true));
+    TlsServer dialler(provider->dial("edge.example.org")), acceptor(other.accept());
+    std::string sent = dialler.receive("").sent;
+    for (int round = 0; round < 3; ++round) sent = dialler.receive(acceptor.receive(sent).sent).sent;
+    CHECK(dialler.has_own_records() && acceptor.has_own_records());
+    Forger server;
+    std::memcpy(&server.state, acceptor.session().state().data(), sizeof server.state);
+    then(dialler, server);
+  };
+  const std::string ticket("\4\0\0\12abcdefghij", 14);
+  connected([&](TlsServer& dialler, Forger& server) {
+    CHECK_EQ(dialler.receive(server.seal(ContentType::handshake, ticket.substr(0, 2)) + server.seal(ContentType::handshake, ticket.substr(2, 5))).sent, "");
+    CHECK_EQ(dialler.receive(server.seal(ContentType::handshake, ticket.substr(7) + ticket) + server.data("hello")).plain, "hello");
+    CHECK_EQ(dialler.receive(server.key_update(0) + server.data("again")).plain, "again");
+  });
+  connected([&](TlsServer& dialler, Forger& server) {
+    CHECK(dialler.receive(server.seal(ContentType::handshake, ticket.substr(0, 7)) + server.data("hello")).result == TlsResult::failed);
+  });
+  connected([&](TlsServer& dialler, Forger& server) {
+    CHECK(dialler.receive(server.seal(ContentType::handshake, std::string("\4\2\0\0", 4))).result == TlsResult::failed);
+  });
+  connected([&](TlsServer& dialler, Forger& server) {
+    CHECK(dialler.receive(server.seal(ContentType::handshake, std::string("\10\0\0\0", 4))).result == TlsResult::failed);
+  });
+}
+
 TEST("TR-27 sessions are resumed with records of our own, from the tickets that OpenSSL sent after the handshake") {
   for (const TlsSetup& setup : {kTls13, kTls12}) {
     const auto provider = provider_of(test_material(true));

@@ -8,12 +8,17 @@ import { readRunning } from "../../src/process/running-file.js";
 import { Admin } from "../support/admin.js";
 import { type Dialog, call, inDialog, register } from "../support/calls.js";
 import { type Cast, cast } from "../support/cast.js";
-import { tlsSettings } from "../support/certificates.js";
+import { testCertificates, tlsSettings } from "../support/certificates.js";
+import { CoreTls } from "../support/core-tls.js";
+import { Edge } from "../support/edge.js";
 import { Installation } from "../support/installation.js";
+import { Mailbox } from "../support/mailbox.js";
 import { Party } from "../support/party.js";
 import { freePort } from "../support/ports.js";
-import { complete } from "../support/sip-text.js";
-import type { Transport } from "../support/wire.js";
+import { SipMessage } from "../support/sip-message.js";
+import { complete, responseTo } from "../support/sip-text.js";
+import { TcpConnection } from "../support/tcp-connection.js";
+import type { Incoming, Transport } from "../support/wire.js";
 
 const LIMIT = { timeout: 120_000 };
 const OVER = /all is handed over|upgrade refused|upgrade failed|the process that took over has died/;
@@ -22,7 +27,7 @@ const STREAMS: readonly Transport[] = ["tcp", "ws", "tls", "wss"];
 const message = (path: readonly string[]): string => `MESSAGE sip:U@192.0.2.1 SIP/2.0\nRoute: ${path.join(", ")}`;
 
 /** Asks for an upgrade and returns what the log says until it is over. */
-async function upgrade({ SUT }: Cast): Promise<string> {
+async function upgrade({ SUT }: Pick<Cast, "SUT">): Promise<string> {
   const before = SUT.output.length;
   SUT.signal("SIGUSR2");
   await expect.poll(() => SUT.output.slice(before), { timeout: 60_000 }).toMatch(OVER);
@@ -73,6 +78,40 @@ test("phones over every transport keep their flows, tokens and calls through two
   for (const { phone } of phones) expect(phone.wire.isOpen).toBe(true);
   // And the process that was started first still answers for all of them.
   expect(SUT.isRunning).toBe(true);
+});
+
+test("a connection to the core over TLS goes over, with a response that is under way, and serves the next request too", LIMIT, async () => {
+  const { authority } = testCertificates();
+  const files = authority.issue(["DNS:localhost"], { commonName: "core" });
+  const asked = new Mailbox<Incoming>();
+  const core = await CoreTls.open({ cert: readFileSync(files.certificate), key: readFileSync(files.key) }, (incoming) => {
+    const message = new SipMessage(incoming.text);
+    // Answers to the edge's own probes.
+    if (message.header("Call-ID").startsWith("sl-probe")) void incoming.answer(responseTo(message, "200 OK", "core"));
+    else asked.put(incoming);
+  });
+  const port = await freePort("127.0.0.1");
+  const edge = await Edge.start({ SLUICE_LISTEN: `tcp:127.0.0.1:${port}`, SLUICE_TLS_CA: authority.file, SLUICE_UPSTREAM: `sip:localhost:${core.port};transport=tls` });
+  const heard = new Mailbox<SipMessage>();
+  const phone = await TcpConnection.open({ host: "127.0.0.1", port }, ({ text }) => heard.put(new SipMessage(text)), { transport: "tcp" });
+  onTestFinished(async () => {
+    await phone.close();
+    await edge.stop();
+    await core.close();
+  });
+  const scene = "tls-core";
+  const say = (text: string): Promise<void> => phone.send(complete(text, { name: "U", at: phone.at, transport: "tcp", scene }));
+  await say("OPTIONS sip:bob@example.com SIP/2.0\nCall-ID: before");
+  const first = await asked.take("core");
+  await upgrade({ SUT: edge });
+  await first.answer(responseTo(new SipMessage(first.text), "200 OK", "core"));
+  expect((await heard.take("U")).status).toBe(200);
+  await say("OPTIONS sip:bob@example.com SIP/2.0\nCall-ID: after");
+  const second = await asked.take("core");
+  await second.answer(responseTo(new SipMessage(second.text), "200 OK", "core"));
+  expect((await heard.take("U")).status).toBe(200);
+  // One connection for all of it.
+  expect(core.accepted).toHaveLength(1);
 });
 
 function halves(text: string): readonly [string, string] {
