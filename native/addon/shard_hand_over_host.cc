@@ -209,6 +209,12 @@ Napi::Value ShardHost::announce(const Napi::CallbackInfo& info, Shard& shard) {
   return Napi::Boolean::New(info.Env(), more || !flows.empty());
 }
 
+// rehearse(): warms up what handOver() will do
+Napi::Value ShardHost::rehearse(const Napi::CallbackInfo& info, Shard& shard) {
+  shard.rehearse();
+  return info.Env().Undefined();
+}
+
 // pause(): reads no more, while JavaScript goes on
 Napi::Value ShardHost::pause(const Napi::CallbackInfo& info, Shard&) {
   freeze();

@@ -120,6 +120,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   void freeze() noexcept;
   void thaw() noexcept;
   Napi::Value announce(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value rehearse(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value pause(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value hand_over_flows(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value take_over(const Napi::CallbackInfo& info, Shard& shard);

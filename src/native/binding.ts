@@ -326,6 +326,8 @@ export interface Shard extends ObjectPort {
   moveOut(most: number, busyOnes: boolean): number;
   /** Sends some connections ahead to the process that takes over, and says whether more are left; a text: what failed. */
   announce(channel: number): boolean | string;
+  /** Does what `handOver` will do, for nothing and while it works, so that code and memory are warm then. */
+  rehearse(): void;
   /** Reads no more until `resume`; what JavaScript sends still goes out, until `handOver`. */
   pause(): void;
   /** Stops, waits until all shards have stopped, and sends everything; a text: what failed. In either case it reads no more until `resume`. `objects`: what JavaScript leaves to that of the other process. */

@@ -7,6 +7,7 @@ import { getSystemErrorName } from "node:util";
 import { ControlRefusal } from "../admin/control-refusal.js";
 import type { UpgradeCounts, UpgradeReport } from "../admin/running.js";
 import { descriptorLimits } from "../base/descriptor-limits.js";
+import type { MovedFlows } from "../native/binding.js";
 import { binding } from "../native/load.js";
 import type { Identity } from "../shard/shard-config.js";
 import { leave } from "./bequest.js";
@@ -135,7 +136,8 @@ export class Upgrade {
       hasBegun = true;
       binding.warmCluster(cluster);
       await this.#sendAhead(channels);
-      const moved = await successor.unlessItEnds(Promise.all(channels.map((channel, shard) => pool.ask(shard, { kind: "hand-over", channel }))));
+      await this.#handOver(channels, true);
+      const moved = await (await successor.unlessItEnds(this.#handOver(channels, false))).filter((one) => one !== undefined);
       const since = await successor.taken(TAKEN_MS);
       await successor.tell({ kind: "totals", totals: pool.totals() });
       const now = performance.now();
@@ -167,6 +169,11 @@ export class Upgrade {
     const sockets = binding.clusterSockets(cluster);
     const upgrades = { ...this.#counts, done: this.#counts.done + 1 };
     leave(channel, { ...identity, pid: process.pid, mode: config.mode, stateDir: config.stateDir, location: config.location, lock: store?.lock, isStoodFor: this.#isStoodFor, upgrades, listeners, sockets, channels, admin });
+  }
+
+  #handOver(channels: readonly number[], isRehearsal: boolean): Promise<readonly (MovedFlows | undefined)[]> {
+    const { pool } = this.#service;
+    return Promise.all(channels.map((channel, shard) => pool.ask(shard, { kind: "hand-over", channel, isRehearsal })));
   }
 
   async #sendAhead(channels: readonly number[]): Promise<void> {

@@ -130,10 +130,14 @@ export class ObjectPath {
     while (this.#registering + (desk?.saving ?? 0) > 0 && performance.now() < until) await sleep(1);
   }
 
-  /** What the next process needs to go on; nothing is sent any more. */
-  hold(): string {
-    const { table, proxy, outlet } = this.#options;
-    outlet.hold();
+  /** Nothing is sent any more. */
+  hold(): void {
+    this.#options.outlet.hold();
+  }
+
+  /** What the next process needs to go on. */
+  moving(): string {
+    const { table, proxy } = this.#options;
     const transactions = table.moving();
     const contexts = Object.fromEntries(table.opened.flatMap(([key, server]) => {
       const context = proxy.moving(server);

@@ -31,7 +31,7 @@ export type Question =
   | { readonly kind: "close"; readonly slot: number; readonly generation: number }
   /** The next four: another process takes over (src/process/upgrade.ts). */
   | { readonly kind: "announce"; readonly channel: number }
-  | { readonly kind: "hand-over"; readonly channel: number }
+  | { readonly kind: "hand-over"; readonly channel: number; /** Nothing stops, and nothing is sent: what will run with all shards at rest has run once. */ readonly isRehearsal: boolean }
   | { readonly kind: "resume" }
   | { readonly kind: "release" };
 
@@ -61,7 +61,7 @@ export interface Answers {
   readonly close: boolean;
   /** Whether more flows are left to send ahead. */
   readonly announce: boolean;
-  readonly "hand-over": MovedFlows;
+  readonly "hand-over": MovedFlows | undefined;
   readonly resume: true;
   readonly release: true;
 }
@@ -104,7 +104,7 @@ export async function answer(shard: Shard, home: Pick<Home, "store" | "path"> | 
     case "announce":
       return announce(shard, question.channel);
     case "hand-over":
-      return handOver(shard, home?.path, question.channel);
+      return handOver(shard, home?.path, question);
     case "resume":
       shard.resume();
       home?.path.goOn();
@@ -126,11 +126,13 @@ async function announce(shard: Shard, channel: number): Promise<boolean> {
 }
 
 /** What waits for the store is answered here; nothing is read meanwhile. */
-async function handOver(shard: Shard, path: Home["path"] | undefined, channel: number): Promise<MovedFlows> {
-  if (path === undefined) return sound(shard.handOver(channel));
-  shard.pause();
-  await path.rest();
-  return sound(shard.handOver(channel, path.hold()));
+async function handOver(shard: Shard, path: Home["path"] | undefined, { channel, isRehearsal }: Extract<Question, { kind: "hand-over" }>): Promise<MovedFlows | undefined> {
+  if (!isRehearsal && path !== undefined) shard.pause();
+  if (path !== undefined) await path.rest();
+  const objects = path?.moving();
+  if (isRehearsal) return void shard.rehearse();
+  path?.hold();
+  return sound(objects === undefined ? shard.handOver(channel) : shard.handOver(channel, objects));
 }
 
 function sound<T>(given: T | string): T {

@@ -1,6 +1,7 @@
 #include "core/home/journal.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -78,7 +79,9 @@ int Journal::go_on(const End& end) noexcept {
   const int fd = open(path_of(folder_, end.number).c_str(), O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) return errno;
   // Behind the last whole record there may be a piece of one whose writer died.
-  if (ftruncate(fd, static_cast<off_t>(end.size)) != 0) {
+  struct stat status;
+  const bool is_longer = fstat(fd, &status) == 0 && static_cast<uint64_t>(status.st_size) > end.size;
+  if (is_longer && ftruncate(fd, static_cast<off_t>(end.size)) != 0) {
     const int error = errno;
     close(fd);
     return error;

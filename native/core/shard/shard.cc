@@ -107,6 +107,14 @@ bool Shard::freeze() noexcept {
   return true;
 }
 
+void Shard::rehearse() noexcept {
+  if (in_turn_ || turn_.count() > 0) return;
+  std::vector<char> image;
+  std::vector<MovingFlow> rest;
+  handover_.freeze(kImageVersion, image, rest);
+  wipe(image);
+}
+
 void Shard::resume() noexcept {
   frozen_ = false;
   handover_.end_announcing();
