@@ -137,7 +137,7 @@ export class Upgrade {
       binding.warmCluster(cluster);
       await this.#sendAhead(channels);
       await this.#handOver(channels, true);
-      const moved = await (await successor.unlessItEnds(this.#handOver(channels, false))).filter((one) => one !== undefined);
+      const moved = (await successor.unlessItEnds(this.#handOver(channels, false))).filter((one) => one !== undefined);
       const since = await successor.taken(TAKEN_MS);
       await successor.tell({ kind: "totals", totals: pool.totals() });
       const now = performance.now();
