@@ -77,7 +77,7 @@ test("phones over every transport keep flows, bindings and calls through two upg
   for (const transport of STREAMS) ports.set(transport, await freePort("127.0.0.1"));
   const streams = [...ports].map(([transport, port]) => `${transport}:127.0.0.1:${port}`).join(",");
   const udp = await freePort("127.0.0.1");
-  const home = await Home.start({ SLUICE_LISTEN: `udp:127.0.0.1:${udp},${streams}`, SLUICE_SHARDS: "2", ...tlsSettings() });
+  const home = await Home.spawn({ SLUICE_LISTEN: `udp:127.0.0.1:${udp},${streams}`, SLUICE_SHARDS: "2", ...tlsSettings() });
   home.port = udp;
   const phones: Party[] = [];
   for (const transport of ["udp", ...STREAMS] as const) {
@@ -105,7 +105,7 @@ test("phones over every transport keep flows, bindings and calls through two upg
 });
 
 test("a call that rings at two devices goes on: one answers, the other gets a CANCEL; another is cancelled by its caller", LIMIT, async () => {
-  const home = await Home.start({ SLUICE_SHARDS: "2" });
+  const home = await Home.spawn({ SLUICE_SHARDS: "2" });
   const phones: Party[] = [];
   for (const transport of ["udp", "tcp"] as const) {
     const phone = await home.phone(`P-${transport}`, transport);
@@ -141,7 +141,7 @@ test("a call that rings at two devices goes on: one answers, the other gets a CA
 
 test("registrations that the new process has answered outlive its death: the old one goes on with them", LIMIT, async () => {
   const admin = await Admin.choose();
-  const home = await Home.start({ SLUICE_ADMIN_LISTEN: admin.listen });
+  const home = await Home.spawn({ SLUICE_ADMIN_LISTEN: admin.listen });
   const [early, late, A] = [await home.phone("early", "tcp"), await home.phone("late", "tcp"), await home.phone("A")];
   await home.register(early, { instance: instanceOf("early") });
   const { status, json } = await admin.ask("POST", "/api/upgrade", {});
@@ -168,7 +168,7 @@ test("AU-9 a nonce is good in the process that takes over, but each of its count
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, "users");
   writeFileSync(file, `bob:${DOMAIN}:${hashOf("SHA-256", `bob:${DOMAIN}:secret`)}\n`);
-  const home = await Home.start({ SLUICE_AUTH: `file:${file}` });
+  const home = await Home.spawn({ SLUICE_AUTH: `file:${file}` });
   const bob = await home.phone("bob", "tcp");
   const request = home.registerOf(bob, { instance: instanceOf("bob") });
   await bob.say(request);

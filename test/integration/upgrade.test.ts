@@ -91,7 +91,7 @@ test("a connection to the core over TLS goes over, with a response that is under
     else asked.put(incoming);
   });
   const port = await freePort("127.0.0.1");
-  const edge = await Edge.start({ SLUICE_LISTEN: `tcp:127.0.0.1:${port}`, SLUICE_TLS_CA: authority.file, SLUICE_UPSTREAM: `sip:localhost:${core.port};transport=tls` });
+  const edge = await Edge.spawn({ SLUICE_LISTEN: `tcp:127.0.0.1:${port}`, SLUICE_TLS_CA: authority.file, SLUICE_UPSTREAM: `sip:localhost:${core.port};transport=tls` });
   const heard = new Mailbox<SipMessage>();
   const phone = await TcpConnection.open({ host: "127.0.0.1", port }, ({ text }) => heard.put(new SipMessage(text)), { transport: "tcp" });
   onTestFinished(async () => {
