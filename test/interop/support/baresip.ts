@@ -99,11 +99,12 @@ export class Baresip {
     this.#events = [];
   }
 
-  /** Ends the call with a BYE; resolves when it has been answered with 200. */
+  /** Ends the call with a BYE; resolves when it has been answered with 200, and when its own end of the call has been told: it must not come in the next one. */
   async hangUp(): Promise<void> {
     const answered = this.#count("BYE", 200);
     this.#command("hangup");
     await this.hears("BYE", 200, answered + 1);
+    await this.#event("CALL_CLOSED");
   }
 
   /** Resolves when the other side has ended the call. */
