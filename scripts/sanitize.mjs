@@ -10,8 +10,8 @@ import { ROOT, fail, has, outputOf, run, say } from "./lib/run.mjs";
 const SANITIZE = "address,undefined";
 // The tests that exercise C++ more than every test does: parsers, framing, TLS, WebSocket, tokens, the ring between shards, floods.
 const INTEGRATION =
-  "addresses answers bans core-legs farm flow-death flows framing hairpin home-shards hostile-input hostile-registers pending proxy-protocol " +
-  "shards stun tls tls-records tls-upstream tokens trace transactions upgrade websocket websocket-hostile websocket-policy";
+  "addresses answers bans both-paths core-legs farm flow-death flows framing hairpin home-shards hostile-input hostile-registers pending proxy-protocol " +
+  "shards stun tls tls-records tls-upstream tokens trace transactions upgrade upgrade-home websocket websocket-hostile websocket-policy";
 const FILES = ["test/unit/native/tls-records.test.ts", "test/conformance/", ...INTEGRATION.split(" ").map((name) => `test/integration/${name}.test.ts`)];
 const named = process.argv.slice(2);
 const files = named.length > 0 ? named : FILES;

@@ -104,7 +104,7 @@ describe("JsSIP and SIP.js on the standalone server", () => {
   beforeAll(async () => {
     const at = async (): Promise<string> => hostPort("127.0.0.1", await freePort());
     const [udp, ws] = [await at(), await at()];
-    const server = await Edge.start({
+    const server = await Edge.spawn({
       SLUICE_MODE: "standalone",
       SLUICE_LISTEN: `udp:${udp},ws:${ws}`,
       SLUICE_DOMAINS: "example.com",

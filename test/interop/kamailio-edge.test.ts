@@ -17,7 +17,7 @@ const HOST = "127.0.0.2";
 const PROMPT = 200 * Number(process.env["TEST_PATIENCE"] ?? "1");
 
 async function stage(): Promise<{ readonly home: Home; readonly edge: Kamailio }> {
-  const home = await Home.start({ SLUICE_MODE: "registrar", SLUICE_EDGES: HOST });
+  const home = await Home.spawn({ SLUICE_MODE: "registrar", SLUICE_EDGES: HOST });
   const edge = await Kamailio.startEdge(HOST, home.at);
   onTestFinished(() => edge.stop());
   return { home, edge };

@@ -29,7 +29,7 @@ async function behind(registrar: "kamailio" | "ours"): Promise<Place> {
   const [client, websocket, core] = [await freePort(HOST), await freePort(HOST), await freePort(HOST)].map((port) => `${HOST}:${port}`) as [string, string, string];
   const kamailio = registrar === "kamailio" ? await Kamailio.start() : undefined;
   const home = registrar === "ours" ? await Home.open({ SLUICE_MODE: "registrar", SLUICE_EDGES: core }) : undefined;
-  const edge = await Edge.start({
+  const edge = await Edge.spawn({
     SLUICE_LISTEN: `udp:${client},tcp:${client},ws:${websocket}`,
     SLUICE_CORE_LISTEN: `udp:${core},tcp:${core}`,
     SLUICE_UPSTREAM: `sip:${kamailio?.at ?? home?.at ?? ""}`,

@@ -30,7 +30,7 @@ test("SA-11 promtool finds no fault in the rules, and they fire when their tests
 test("SA-11 after a real scrape the rules see an edge without a registrar, then that its registrations fail, and nothing wrong with a registrar", { timeout: 6 * PATIENCE }, async () => {
   const [edge, home] = [await Admin.choose(), await Admin.choose()];
   const { U } = await cast({ own: true, settings: { SLUICE_ADMIN_LISTEN: edge.listen, SLUICE_UPSTREAM: `sip:127.0.0.1:${await freePort()}` } });
-  await Home.start({ SLUICE_ADMIN_LISTEN: home.listen });
+  await Home.spawn({ SLUICE_ADMIN_LISTEN: home.listen });
   for (const admin of [edge, home]) expect(promtool(["check", "metrics"], (await admin.get("/metrics")).text)).toBe("");
 
   const folder = mkdtempSync(join(tmpdir(), "sluice-prometheus-"));

@@ -22,7 +22,7 @@ async function behind(registrar: "kamailio" | "ours"): Promise<string> {
   const home = registrar === "ours" ? await Home.open({ SLUICE_MODE: "registrar", SLUICE_EDGES: core }) : undefined;
   onTestFinished(async () => void (await Promise.all([kamailio?.stop(), home?.close()])));
   const upstream = `sip:${kamailio?.at ?? home?.at ?? ""}`;
-  const edge = await Edge.start({ SLUICE_LISTEN: `udp:${client},tcp:${client}`, SLUICE_CORE_LISTEN: `udp:${core},tcp:${core}`, SLUICE_UPSTREAM: upstream });
+  const edge = await Edge.spawn({ SLUICE_LISTEN: `udp:${client},tcp:${client}`, SLUICE_CORE_LISTEN: `udp:${core},tcp:${core}`, SLUICE_UPSTREAM: upstream });
   onTestFinished(() => edge.stop());
   return client;
 }

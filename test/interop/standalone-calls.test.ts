@@ -32,7 +32,7 @@ for (const { alice: ofAlice, bob: ofBob, shards } of LINES) {
 
     beforeAll(async () => {
       const at = `127.0.0.1:${await freePort()}`;
-      server = await Edge.start({ SLUICE_MODE: "standalone", SLUICE_LISTEN: `udp:${at},tcp:${at}`, SLUICE_DOMAINS: "example.com", SLUICE_SHARDS: shards });
+      server = await Edge.spawn({ SLUICE_MODE: "standalone", SLUICE_LISTEN: `udp:${at},tcp:${at}`, SLUICE_DOMAINS: "example.com", SLUICE_SHARDS: shards });
       alice = await Baresip.start({ user: "alice", edge: at, transports: ofAlice });
       bob = await Baresip.start({ user: "bob", edge: at, transports: ofBob });
     });
@@ -67,7 +67,7 @@ for (const { alice: ofAlice, bob: ofBob, shards } of LINES) {
 describe("a phone that rings", () => {
   test("SA-20 CAN-1 PX-16.7-2 the caller gives up, and the callee stops ringing", async () => {
     const at = `127.0.0.1:${await freePort()}`;
-    const server = await Edge.start({ SLUICE_MODE: "standalone", SLUICE_LISTEN: `udp:${at},tcp:${at}`, SLUICE_DOMAINS: "example.com" });
+    const server = await Edge.spawn({ SLUICE_MODE: "standalone", SLUICE_LISTEN: `udp:${at},tcp:${at}`, SLUICE_DOMAINS: "example.com" });
     const alice = await Baresip.start({ user: "alice", edge: at, transports: ["udp"] });
     const bob = await Baresip.start({ user: "bob", edge: at, transports: ["tcp"], ringing: true });
     try {

@@ -32,13 +32,13 @@ async function populate(home: Home, transport: Transport, devices: number, manne
 
 for (const transport of ["udp", "tcp"] as const) {
   test(`SA-20 SA-1 OB-7-12 ${CLIENTS} clients over ${transport} register and are called on their flows`, async () => {
-    const home = await Home.start({ SLUICE_SHARDS: "2" });
+    const home = await Home.spawn({ SLUICE_SHARDS: "2" });
     const [population] = await populate(home, transport, 1);
     expect(await population?.call(2 * CLIENTS, PER_SECOND, home.at)).toEqual({ code: 0, errors: "" });
   });
 
   test(`SA-20 OB-7-2 CAN-1 CAN-8 two devices over ${transport} ring, the caller gives up, and both stop ringing`, async () => {
-    const home = await Home.start({ SLUICE_SHARDS: "2" });
+    const home = await Home.spawn({ SLUICE_SHARDS: "2" });
     const populations = await populate(home, transport, 2, { answer: "ring" });
     expect(await populations[0]?.call(CLIENTS, PER_SECOND, home.at, "canceller")).toEqual({ code: 0, errors: "" });
     // How SIPp reports what a scenario does not expect; calls it did not start are expected.
@@ -47,7 +47,7 @@ for (const transport of ["udp", "tcp"] as const) {
 }
 
 test("SA-20 TX-1 TX-6 a caller loses a fifth of its INVITEs, 180s and 200s, and every call is established", async () => {
-  const home = await Home.start();
+  const home = await Home.spawn();
   const [population] = await populate(home, "udp", 1, { lost: 20 });
   expect((await population?.call(CLIENTS, PER_SECOND, home.at))?.code).toBe(0);
 });

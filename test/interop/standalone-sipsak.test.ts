@@ -90,7 +90,7 @@ describe("sipsak on a standalone server that requires passwords", () => {
     try {
       const users = join(folder, "users");
       writeFileSync(users, `sak:${DOMAIN}:${hashOf("MD5", `sak:${DOMAIN}:secret`)}\n`);
-      const home = await Home.start({ SLUICE_DOMAINS: DOMAIN, SLUICE_AUTH: `file:${users}`, SLUICE_AUTH_ALGORITHMS: "md5" });
+      const home = await Home.spawn({ SLUICE_DOMAINS: DOMAIN, SLUICE_AUTH: `file:${users}`, SLUICE_AUTH_ALGORITHMS: "md5" });
       const target = ["-s", `sip:sak@${home.at}`];
       expect((await sipsak(...USRLOC, "-u", "sak", "-a", "wrong", ...target)).code).not.toBe(0);
       expect(await sipsak(...USRLOC, "-u", "sak", "-a", "secret", ...target)).toMatchObject({ code: 0 });

@@ -36,7 +36,7 @@ interface EdgeProxy {
 
 async function edgeProxy(host: string, registrar: string, core: Transport): Promise<EdgeProxy> {
   const client = `127.0.0.1:${await freePort()}`;
-  const process = await Edge.start({
+  const process = await Edge.spawn({
     SLUICE_LISTEN: `udp:${client},tcp:${client}`,
     SLUICE_CORE_LISTEN: `udp:${host}:${await freePort(host)},tcp:${host}:${await freePort(host)}`,
     SLUICE_UPSTREAM: `sip:${registrar};transport=${core}`,
@@ -49,7 +49,7 @@ async function edgeProxy(host: string, registrar: string, core: Transport): Prom
 }
 
 async function stage(core: Transport, ringing = true): Promise<Stage> {
-  const home = await Home.start({ SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.2,127.0.0.3", SLUICE_FAILOVER_MS: String(BRANCH_TIMER) });
+  const home = await Home.spawn({ SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.2,127.0.0.3", SLUICE_FAILOVER_MS: String(BRANCH_TIMER) });
   const E1 = await edgeProxy("127.0.0.2", home.at, core);
   const E2 = await edgeProxy("127.0.0.3", home.at, core);
   const caller = await home.phone("caller");

@@ -5,6 +5,7 @@
 
 #include "core/base/now_ns.h"
 #include "core/shard/claimant.h"
+#include "core/sip/lexer.h"
 
 namespace sluice {
 namespace {

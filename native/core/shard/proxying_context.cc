@@ -3,6 +3,7 @@
 
 #include "core/base/now_ns.h"
 #include "core/home/proxied_copy.h"
+#include "core/relay/neighbour.h"
 #include "core/relay/own_output.h"
 #include "core/shard/proxying.h"
 

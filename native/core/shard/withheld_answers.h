@@ -7,6 +7,7 @@
 #include "core/base/image.h"
 #include "core/base/kept_octets.h"
 #include "core/flow/source_shares.h"
+#include "core/relay/via_branch.h"
 #include "core/shard/ground.h"
 
 namespace sluice {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/sip/char_class.h"
+#include "core/sip/head_map.h"
 #include "core/sip/uri.h"
 
 namespace sluice {

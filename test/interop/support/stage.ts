@@ -53,7 +53,7 @@ export class Stage {
     const balanced = this.#scenery.proxied ? [`${this.#scenery.proxied}:${this.proxied};proxy=require${advertised === undefined ? "" : `;advertise=${advertised}`}`] : [];
     const both = (at: string): string => `udp:${at},tcp:${at}`;
     this.edge = this.with(
-      await Edge.start({
+      await Edge.spawn({
         SLUICE_LISTEN: [both(this.client), ...layers.map((layer) => `${layer}:${this.at(layer)}`), ...balanced].join(","),
         ...(this.#scenery.proxied ? { SLUICE_PROXY_TRUSTED: HOST } : {}),
         SLUICE_CORE_LISTEN: both(this.core),
