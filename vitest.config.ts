@@ -41,10 +41,11 @@ export default defineConfig({
     projects: [
       project("unit", 10),
       project("conformance", 60),
-      project("integration", 60),
+      // A second chance on CI while servers inside the process of the tests are new; test/support/closing.ts prints each one that was taken.
+      project("integration", 60, { retry: onCi ? 1 : 0 }),
       // For `npm run fuzz`, which says how long.
       project("fuzz", 60),
-      // Other people's phones take part, so CI gives a second chance; test/support/closing.ts prints each one that was taken.
+      // Other people's phones take part, so CI gives a second chance.
       project("interop", 120, { retry: onCi ? 1 : 0 }),
       project("measured", 60, { alone: true }),
     ],

@@ -12,7 +12,7 @@ import { often } from "../support/often.js";
 import { seeded } from "../support/prng.js";
 import { Twins } from "../support/twins.js";
 
-const STEPS = often(2_500);
+const STEPS = often(8_000);
 const SEED = Number(process.env["TEST_SEED"] ?? "5626");
 
 function users(): string {

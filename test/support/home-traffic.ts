@@ -69,8 +69,8 @@ export class HomeTraffic {
   next(): Step {
     const what = this.#random(20);
     if (what < 2 && this.#last !== undefined) return this.#last;
-    if (what < 4) return this.#following() ?? this.#request();
-    return what < 12 ? this.#keep(this.#register()) : this.#keep(this.#request());
+    if (what < 7) return this.#following() ?? this.#request();
+    return what < 13 ? this.#keep(this.#register()) : this.#keep(this.#request());
   }
 
   /** Asks for the bindings of everyone. */
@@ -147,9 +147,9 @@ export class HomeTraffic {
   #request(): Step {
     const voice = this.#one<Voice>(["caller", "caller", "wired", "far", "edge"]);
     const user = this.#one([...USERS, ...USERS, "nobody"] as const);
-    const method = this.#one(["INVITE", "INVITE", "MESSAGE", "MESSAGE", "OPTIONS", "SUBSCRIBE", "INFO", "BYE", "UNHEARDOF"]);
+    const method = this.#one(["INVITE", "INVITE", "INVITE", "INVITE", "MESSAGE", "MESSAGE", "OPTIONS", "SUBSCRIBE", "INFO", "BYE", "UNHEARDOF"]);
     const cseq = 1 + this.#random(5);
-    const statuses = this.#one(["200", "486", "486.404.200", "603.200", "430.486", "302", "180", "180", "180.486", "180.200", "408", "503", "401", "480", "699"]);
+    const statuses = this.#one(["200", "486", "486.404.200", "603.200", "430.486", "302", "180", "180", "180", "180", "180.486", "180.200", "408", "503", "401", "480", "699"]);
     const uri = this.#one([`sip:${user}@${DOMAIN}`, `sip:${user}@${DOMAIN}`, `sip:${user}@alias.example`, `sip:${user}@${DOMAIN}:5060;x=y`, `sip:%75${user.slice(1)}@${DOMAIN}`, `sip:${user}@{server}`, `sips:${user}@${DOMAIN}`, `sip:${user}@${DOMAIN};gr=urn:uuid:00000000-0000-1000-8000-0000000000A1`]);
     const from = this.#random(3) > (this.#authenticates ? 1 : 0) ? "<sip:stranger@elsewhere.example>;tag=1" : `<sip:${this.#one(USERS)}@${DOMAIN}>;tag=2`;
     const start = `${method} ${uri} SIP/2.0`;
@@ -165,7 +165,8 @@ export class HomeTraffic {
 
   /** A CANCEL, or an ACK of a 2xx, whose fields may be folded. */
   #following(): Step | undefined {
-    const call = this.#calls[this.#random(Math.max(1, this.#calls.length))];
+    // Mostly the newest, which still rings.
+    const call = this.#random(3) > 0 ? this.#calls.at(-1) : this.#calls[this.#random(Math.max(1, this.#calls.length))];
     if (call === undefined) return undefined;
     const method = this.#one(["CANCEL", "CANCEL", "ACK"]);
     const { fold } = call;
