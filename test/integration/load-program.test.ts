@@ -65,7 +65,7 @@ for (const [at, client] of TRANSPORTS.entries()) {
       expect(figures.done).toBeGreaterThanOrEqual(50);
     }
     const hostile = all.at(-1);
-    // As many as the machine starts within the time; a thousand when it is idle.
+    // As many as the machine starts within the time.
     expect(hostile?.attacks).toBeGreaterThan(0);
     expect(hostile?.let_through).toBe(0);
   });
