@@ -97,6 +97,14 @@ async function run(service: Service, orders: Orders): Promise<void> {
       manager.handOver(successor.pid);
       return finish(service, successor, report);
     }
+    // A drain, a signal: whoever ended that process meant the service, so nothing begins again here.
+    if (successor.hasStopped || orders.isToldToEnd) {
+      log.info({ pid: successor.pid, how: await successor.ended }, "the process that took over was told to end: so does this one");
+      manager.stopping();
+      manager.close();
+      await service.bequeath(successor.pid);
+      return end(service, "");
+    }
     log.error({ pid: successor.pid, reason: await successor.ended }, "the process that took over has died: this one goes on");
     await service.stepForward();
     orders.again();
@@ -145,6 +153,7 @@ class Orders {
   #wantsReload = false;
   #upgrade: () => void = () => undefined;
   #successor: Successor | undefined;
+  #isToldToEnd = false;
 
   constructor() {
     this.told = this.#next();
@@ -163,9 +172,15 @@ class Orders {
     this.#tell({ successor, report });
   }
 
+  /** By a signal, since another process took over. */
+  get isToldToEnd(): boolean {
+    return this.#isToldToEnd;
+  }
+
   /** The process that took over is gone, or the drain was called off. */
   again(): void {
     this.#successor = undefined;
+    this.#isToldToEnd = false;
     this.#isEnding = false;
     this.told = this.#next();
   }
@@ -186,8 +201,11 @@ class Orders {
   }
 
   #take(signal: OrderSignal): void {
-    // The terminal sends SIGINT to both.
-    if (this.#successor !== undefined) return signal === "SIGINT" ? undefined : this.#successor.signal(signal);
+    if (this.#successor !== undefined) {
+      this.#isToldToEnd ||= signal === "SIGTERM" || signal === "SIGINT";
+      // The terminal sends SIGINT to both.
+      return signal === "SIGINT" ? undefined : this.#successor.signal(signal);
+    }
     if (signal === "SIGUSR2") return this.#upgrade();
     if (signal !== "SIGHUP") return this.end(signal);
     if (this.#reload === undefined) this.#wantsReload = true;

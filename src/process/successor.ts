@@ -18,6 +18,7 @@ export class Successor {
   readonly #child: ChildProcess;
   #version = "";
   #since = 0;
+  #hasStopped = false;
   #why = "";
   #hear: (message: FromSuccessor) => void = () => undefined;
   readonly #heard: FromSuccessor[] = [];
@@ -35,7 +36,10 @@ export class Successor {
     });
     this.ended = new Promise((resolve) => {
       child.once("error", (error) => resolve(`it cannot be started: ${error.message}`));
-      child.once("exit", (code, signal) => resolve(this.#why !== "" ? this.#why : signal === null ? `it ended with status ${code ?? 0}` : `${signal} ended it`));
+      child.once("exit", (code, signal) => {
+        this.#hasStopped = code === 0;
+        resolve(this.#why !== "" ? this.#why : signal === null ? `it ended with status ${code ?? 0}` : `${signal} ended it`);
+      });
     });
   }
 
@@ -45,6 +49,11 @@ export class Successor {
 
   get version(): string {
     return this.#version;
+  }
+
+  /** It has ended because somebody told it to. */
+  get hasStopped(): boolean {
+    return this.#hasStopped;
   }
 
   /** Resolves when it has loaded everything and waits for the flows. */

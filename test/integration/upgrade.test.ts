@@ -199,6 +199,16 @@ test("signals reach the process that took over, and the first process ends with 
   expect(() => process.kill(pid, 0)).toThrow();
 });
 
+test("a service that is told to end while the process before could still go on ends as a whole", LIMIT, async () => {
+  const { SUT } = await cast({ process: true, own: true });
+  SUT.signal("SIGUSR2");
+  await expect.poll(() => SUT.output, { interval: 10 }).toContain("sluice took over from another process");
+  SUT.terminate();
+  expect(await SUT.exited()).toBe(0);
+  expect(SUT.output).toContain("the process that took over was told to end: so does this one");
+  expect(SUT.output).not.toContain("this one goes on");
+});
+
 test("a process that is told to end in the middle of an upgrade takes the new one with it", LIMIT, async () => {
   const { SUT } = await cast({ process: true, own: true });
   SUT.signal("SIGUSR2");
