@@ -15,6 +15,7 @@ constexpr size_t kMaxEntries = CallRing::kMost;
 constexpr size_t kMaxParts = 128;
 constexpr size_t kRecord = 16 * 1024;         // most plaintext in one TLS record
 constexpr size_t kKeptRecords = 256 * 1024;   // capacity kept for the next turn
+constexpr size_t kKeptSealed = 64 * 1024;     // the same, of each write
 
 iovec part_of(Text text) noexcept { return {const_cast<char*>(text.data()), text.size()}; }
 
@@ -89,6 +90,9 @@ void StreamWriter::write_gathered() noexcept {
   }
   if (by_ring) ring_.run();
   for (const Write& one : writes_) write(one, one.in_ring ? ring_.result(count++) : CallRing::kNotDone);
+  // There are hundreds of them, and each could once have held all that a turn sends.
+  for (size_t i = 0; i < writes_.size(); ++i)
+    if (sealed_[i].capacity() > kKeptSealed) sealed_[i] = std::vector<char>();
   writes_.clear();
   parts_.clear();
 }
