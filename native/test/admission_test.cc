@@ -265,6 +265,41 @@ TEST("a probe that is lost, or a late answer to what was passed over, takes the 
   CHECK(storm.sent.size() <= before + 64);
 }
 
+TEST("an upstream whose answers to REGISTER are late is overloaded, however quickly it answers probes") {
+  // 50 a second, a queue of four seconds, and what does not fit is dropped; OPTIONS is answered by something in front of it.
+  Storm storm;
+  std::vector<uint64_t> queue;
+  uint64_t next = 1000;
+  size_t seen = 0;
+  int dropped = 0;
+  const auto second = [&] {
+    for (int ms = 0; ms < 1000; ++ms) {
+      storm.now += kMs;
+      if (ms % 6 == 0) storm.ask(next++);
+      for (; seen < storm.sent.size(); ++seen) {
+        if (queue.size() < 200) queue.push_back(storm.sent[seen]);
+        else ++dropped;
+      }
+      if (ms % 20 == 0 && !queue.empty()) {
+        storm.answer(queue.front());
+        queue.erase(queue.begin());
+        storm.go();
+      }
+      if (ms % 50 != 0) continue;
+      storm.admission.tick(storm.now, [](int, bool) {});
+      storm.admission.know(0, {true, false, storm.now - 5 * kMs});
+      storm.go();
+    }
+  };
+  for (int i = 0; i < 30; ++i) second();
+  dropped = 0;
+  const size_t before = storm.sent.size();
+  for (int i = 0; i < 60; ++i) second();
+  CHECK(dropped <= 60);
+  CHECK(storm.sent.size() - before <= 60u * 60u);
+  CHECK(storm.sent.size() - before >= 60u * 40u);
+}
+
 TEST("a phone that was told when to come back is forgotten after those that were only registered") {
   PhoneMemory memory;
   // All in one line of eight.

@@ -231,7 +231,7 @@ void Admission::give_up_silent(uint64_t now) noexcept {
     if (silent <= UpstreamWindow::kLate) return;
     Lane& lane = lanes_[static_cast<size_t>(entry.target)];
     const bool is_asked = entry.state == State::asked;
-    const bool was_dropped = lane.window.has_overtaken(entry.sent) || entry.sent < lane.health.proven;
+    const bool was_dropped = lane.window.has_overtaken(entry.sent) || (entry.sent < lane.health.proven && !lane.window.is_lagging(now));
     if (is_asked && was_dropped && silent > lane.window.late_after()) {
       if (lane.health.is_late) lane.window.missed(now);
       else lane.window.passed_over(room_.oldest(entry.target) != 0);

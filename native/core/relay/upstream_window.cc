@@ -57,7 +57,7 @@ void UpstreamWindow::answered(uint64_t took, bool refused, uint64_t now) noexcep
   learn(took, crowded);
   const uint64_t sent = now - took;
   if (took > late_after()) {
-    if (!has_overtaken(sent)) shrink(kWhenLate, kLeastWindow, took, now);
+    came_late(sent, now);
     return;
   }
   newest_ = std::max(newest_, sent);
@@ -91,9 +91,15 @@ void UpstreamWindow::passed_over(bool wanted) noexcept {
 }
 
 void UpstreamWindow::answered_late(uint64_t sent, uint64_t now) noexcept {
-  const uint64_t took = now - sent;
-  learn(took, true);
-  if (took > late_after() && !has_overtaken(sent)) shrink(kWhenLate, kLeastWindow, took, now);
+  learn(now - sent, true);
+  if (now - sent > late_after()) came_late(sent, now);
+}
+
+void UpstreamWindow::came_late(uint64_t sent, uint64_t now) noexcept {
+  if (has_overtaken(sent)) return;
+  lagged_ = now;
+  lagging_ = sent;
+  shrink(kWhenLate, kLeastWindow, now - sent, now);
 }
 
 // Once for all that were under way at a time.

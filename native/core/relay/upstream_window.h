@@ -29,6 +29,8 @@ class UpstreamWindow {
   uint64_t late_after() const noexcept { return std::max(kLate, 5 * least_); }
   // Whether one that was sent later has been answered in time.
   bool has_overtaken(uint64_t sent) const noexcept { return sent < newest_; }
+  // Its answers come late, and none that was sent later has come in time since: what is silent may only be queueing there, whatever a probe says.
+  bool is_lagging(uint64_t now) const noexcept { return lagged_ != 0 && now - lagged_ < kLagging && !has_overtaken(lagging_); }
   // One that was sent in its name went elsewhere, or nowhere.
   void taken_back() noexcept {
     if (in_flight_ > 0) --in_flight_;
@@ -45,10 +47,12 @@ class UpstreamWindow {
 
  private:
   static constexpr uint32_t kShown = 5;  // intervals
+  static constexpr uint64_t kLagging = 10 * kSecond;
 
   bool is_crowded() const noexcept { return in_flight_ * 2 >= window_ + spare_; }
   bool is_refusing() const noexcept;
   void learn(uint64_t took, bool crowded) noexcept;
+  void came_late(uint64_t sent, uint64_t now) noexcept;
   void shrink(double by, double least, uint64_t pause, uint64_t now) noexcept;
   void close_interval(bool wanted, uint64_t now) noexcept;
 
@@ -58,6 +62,8 @@ class UpstreamWindow {
   bool is_new_ = true;       // it has always been in time: the window doubles, as in TCP's slow start
   uint64_t shrunk_ = 0;
   uint64_t newest_ = 0;      // when the newest was sent of those answered in time
+  uint64_t lagged_ = 0;      // when the last answer came late
+  uint64_t lagging_ = 0;     // when that one was sent
   uint64_t least_ = 0;       // the shortest time in which it answers; 0: unknown
   uint64_t least_now_ = 0;   // the same of this period, of answers that had not to queue
   uint64_t period_ = 0;      // when it began
