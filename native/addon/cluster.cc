@@ -60,12 +60,13 @@ Napi::Value create_cluster(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value close_cluster(const Napi::CallbackInfo& info) {
-  const auto cluster = find_cluster(info[0].ToNumber().Uint32Value());
+  const uint32_t id = info[0].ToNumber().Uint32Value();
+  const auto cluster = find_cluster(id);
   if (!cluster) return info.Env().Undefined();
   // A Logins that nobody has collected yet may keep the rest for a while.
   cluster->sockets.close_all();
   const std::lock_guard<std::mutex> guard(clusters_lock);
-  clusters[info[0].ToNumber().Uint32Value()].reset();
+  clusters[id].reset();
   return info.Env().Undefined();
 }
 
@@ -126,14 +127,10 @@ void Cluster::write_logins(std::vector<char>& octets, uint32_t version) const {
 }
 
 const char* Cluster::adopt_logins(Text octets) {
-  const char* fault = nullptr;
-  uint32_t version = 0;
-  ImageReader image(open_image(octets, ImageOf::logins, version, fault), version);
-  if (fault != nullptr) return fault;
-  nonces.adopt(image);
-  guard.adopt(image);
-  image.expect(image.empty(), "something follows its end");
-  return image.fault();
+  return adopt_image(octets, ImageOf::logins, [this](ImageReader& image) {
+    nonces.adopt(image);
+    guard.adopt(image);
+  });
 }
 
 std::shared_ptr<Cluster> find_cluster(uint32_t id) {

@@ -883,6 +883,7 @@ export const Const = {
   roomRegistering: 6,
   roomKnown: 7,
   roomEnding: 8,
+  asksAgainMs: 4500,
   registerFields: 4,
   requestFields: 3,
   readerOctets: 65535,

@@ -3,7 +3,7 @@
  * with thousands of registrations a second answers a hundred thousand in that time, so only the responses are kept, and one timer
  * serves all. If there are too many, the oldest is forgotten, and a retransmission of its request is handled like a new one.
  */
-
+import { Const } from "../native/layout.js";
 import { type MovingAnswer, toOctets, toText } from "./moving.js";
 
 export interface Answered {
@@ -13,8 +13,6 @@ export interface Answered {
 }
 
 const SWEEP_MS = 1_000;
-/** Whoever has not heard the answer asks again within this time (T2). */
-const ASKS_AGAIN_MS = 4_500;
 
 export class AnsweredRequests {
   /** The oldest first. */
@@ -43,7 +41,7 @@ export class AnsweredRequests {
   /** What may still be asked for, for the next process. */
   moving(): readonly MovingAnswer[] {
     const now = performance.now();
-    const recent = [...this.#byKey].filter(([, { until }]) => until - now > this.#memory - ASKS_AGAIN_MS);
+    const recent = [...this.#byKey].filter(([, { until }]) => until - now > this.#memory - Const.asksAgainMs);
     return recent.map(([key, { octets, flow, until }]) => ({ key, octets: toText(octets), flow, left: until - now }));
   }
 

@@ -144,4 +144,16 @@ class ImageReader {
   const char* fault_ = nullptr;
 };
 
+// All that an image of this kind holds: `read(image)`. nullptr, or why it cannot be taken over; a constant text.
+template <typename Read>
+const char* adopt_image(Text octets, ImageOf of, Read&& read) {
+  const char* fault = nullptr;
+  uint32_t version = 0;
+  ImageReader image(open_image(octets, of, version, fault), version);
+  if (fault != nullptr) return fault;
+  read(image);
+  image.expect(image.empty(), "something follows its end");
+  return image.fault();
+}
+
 }  // namespace sluice

@@ -11,15 +11,11 @@ void FlowCommons::write_image(std::vector<char>& octets, uint32_t version) {
 }
 
 const char* FlowCommons::adopt(Text octets) {
-  const char* fault = nullptr;
-  uint32_t version = 0;
-  ImageReader image(open_image(octets, ImageOf::process, version, fault), version);
-  if (fault != nullptr) return fault;
-  owners.adopt(image);
-  origins.adopt(image);
-  answers.adopt(image);
-  image.expect(image.empty(), "something follows its end");
-  return image.fault();
+  return adopt_image(octets, ImageOf::process, [this](ImageReader& image) {
+    owners.adopt(image);
+    origins.adopt(image);
+    answers.adopt(image);
+  });
 }
 
 }  // namespace sluice

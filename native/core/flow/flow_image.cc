@@ -2,6 +2,8 @@
 
 #include <new>
 
+#include "core/base/buffer_image.h"
+
 namespace sluice {
 namespace {
 
@@ -24,15 +26,6 @@ template <typename Image, typename AnyLayer>
 void describe_layer(Image& image, AnyLayer& layer) noexcept {
   image.fields(layer.ws.assembled, layer.ws.fragments, layer.ws.opcode, layer.stage, layer.is_secure, layer.is_websocket, layer.must_have_proxy_header,
                layer.has_handshake_place, layer.pinged, layer.close_sent);
-}
-
-void put_buffer(ImageWriter& image, FlowBuffer* buffer) noexcept { image.text(buffer == nullptr ? Text() : buffer->text()); }
-
-FlowBuffer* read_buffer(ImageReader& image, BufferPool& pool) noexcept {
-  const Text octets = image.text();
-  FlowBuffer* buffer = nullptr;
-  if (!octets.empty() && !append(pool, buffer, octets)) image.fail("it holds more octets than a shard may");
-  return buffer;
 }
 
 void read_layer(ImageReader& image, BufferPool& pool, TlsProvider* tls, FlowDraft& draft) noexcept {

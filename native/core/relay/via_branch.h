@@ -34,6 +34,13 @@ struct ReturnPath {
   uint64_t transaction = 0;    // of a branch that was read: transaction_id() of its request
 };
 
+// For another process (core/base/image.h), without the transaction.
+template <typename Image, typename AnyPath>
+void describe_return_path(Image& image, AnyPath& back) noexcept {
+  image.fields(back.kind, back.keeper, back.shard, back.listener, back.to_core_hop, back.from_core, back.marks_outbound, back.asks_keep, back.boot, back.slot, back.generation,
+               back.remote);
+}
+
 // The path back to where a message came from.
 ReturnPath return_path_of(const EdgeConfig& config, const Source& source) noexcept;
 

@@ -176,14 +176,12 @@ void describe_pending(Image& image, AnyPending& entry) noexcept {
   image.fields(entry.key, entry.timer.due, entry.flow, entry.interval_ms, entry.ends, entry.listener, entry.share, entry.roles, entry.state, entry.method, entry.to);
 }
 
-Text octets_of(FlowBuffer* buffer) noexcept { return buffer == nullptr ? Text() : buffer->text(); }
-
 }  // namespace
 
 void Remembered::freeze_one(ImageWriter& image, const Pending& entry) noexcept {
   describe_pending(image, entry);
-  image.text(octets_of(entry.sent));
-  image.text(octets_of(entry.answer));
+  put_buffer(image, entry.sent);
+  put_buffer(image, entry.answer);
 }
 
 void Remembered::freeze_completed(ImageWriter& image) const noexcept {

@@ -3,28 +3,16 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/base/buffer_image.h"
+
 namespace sluice {
 namespace {
 
-// Whoever has not heard the answer asks again within this time (T2, RFC 3261 17.1.2.2), and gets it again. Thousands of answers a second are
-// remembered for much longer, for those who ask several times: with all shards at rest there is no time for these.
-constexpr uint32_t kAsksAgainMs = 4'500;
 constexpr uint32_t kPlaceOctets = 2'048;  // besides the message, as where they are opened
 constexpr const char* kOutOfRange = "a transaction is out of range";
 constexpr const char* kTooMuch = "it holds more octets than a shard may";
 
-Text kept_in(FlowBuffer* buffer) noexcept { return buffer == nullptr ? Text() : buffer->text(); }
-
-template <typename Image, typename AnySource>
-void describe_origin(Image& image, AnySource& source) noexcept {
-  image.fields(source.remote, source.listener, source.kind, source.transport, source.shard, source.from_core, source.flow_flags, source.slot, source.generation, source.birth);
-}
-
-template <typename Image, typename AnyPath>
-void describe_way_back(Image& image, AnyPath& back) noexcept {
-  image.fields(back.kind, back.keeper, back.shard, back.listener, back.to_core_hop, back.from_core, back.marks_outbound, back.asks_keep, back.boot, back.slot, back.generation,
-               back.remote, back.transaction);
-}
+size_t octets_in(const FlowBuffer* buffer) noexcept { return buffer == nullptr ? 0 : buffer->size - buffer->done; }
 
 template <typename Image, typename AnyContext>
 void describe_context(Image& image, AnyContext& context) noexcept {
@@ -39,8 +27,9 @@ template <typename Image, typename AnyServer>
 void describe_server(Image& image, AnyServer& one) noexcept {
   image.fields(one.link.hash, one.serial, one.neighbour.transport, one.neighbour.address, one.payer, one.is_exempt, one.is_remembered, one.loop, one.max_breadth, one.interval_ms,
                one.resend_at, one.ends_at, one.last_status, one.method, one.state);
-  describe_origin(image, one.source);
-  describe_way_back(image, one.back);
+  describe_source(image, one.source);
+  describe_return_path(image, one.back);
+  image.fields(one.back.transaction);
   describe_context(image, one.context);
 }
 
@@ -63,11 +52,13 @@ std::vector<uint32_t> in_order(Table& table, Chains& chains) {
 
 }  // namespace
 
+// Thousands of answers a second are remembered for those who ask several times: with all shards at rest there is only time for those who have not
+// heard theirs yet.
 bool TransactionsImage::moves(const ServerTransaction& one) const noexcept {
   if (one.state != ServerState::answered) return true;
   const uint32_t age_left = one.ends_at - ground_.clock.tick();
   const uint32_t memory = Clock::ticks(64 * uint64_t{ground_.config.t1_ms});
-  return age_left + Clock::ticks(kAsksAgainMs) > memory;
+  return age_left + Clock::ticks(k_asks_again_ms) > memory;
 }
 
 void TransactionsImage::freeze(ImageWriter& image) noexcept {
@@ -79,8 +70,8 @@ void TransactionsImage::freeze(ImageWriter& image) noexcept {
     if (!moves(one)) continue;
     image.fields(index);
     describe_server(image, one);
-    image.text(kept_in(one.request));
-    image.text(kept_in(one.last));
+    put_buffer(image, one.request);
+    put_buffer(image, one.last);
     image.text(one.answer.text());
     image.text(one.aor);
     ++count;
@@ -92,8 +83,8 @@ void TransactionsImage::freeze(ImageWriter& image) noexcept {
     const ClientTransaction& one = clients_.at(index);
     image.fields(index);
     describe_client(image, one);
-    image.text(kept_in(one.sent));
-    image.text(kept_in(one.reasons));
+    put_buffer(image, one.sent);
+    put_buffer(image, one.reasons);
     image.text(one.ack.text());
     ++count;
   }
@@ -113,26 +104,17 @@ void TransactionsImage::adopt(ImageReader& image) noexcept {
   clients_.make_room();
 }
 
-bool TransactionsImage::is_sound(const Source& source) const noexcept {
-  return source.listener < ground_.config.listeners.size() && source.shard < ground_.config.shards && (source.kind == FlowKind::udp || source.kind == FlowKind::stream);
-}
-
-void TransactionsImage::read_buffer(ImageReader& image, FlowBuffer*& buffer) noexcept {
-  const Text octets = image.text();
-  if (!octets.empty() && !append(ground_.pool, buffer, octets)) image.fail(kTooMuch);
-}
-
 void TransactionsImage::adopt_server(ImageReader& image) noexcept {
   uint32_t there = 0;
   ServerTransaction read;
   image.fields(there);
   describe_server(image, read);
   const uint64_t key = std::exchange(read.link.hash, 0);
-  image.expect(is_sound(read.source) && read.back.kind <= BackKind::probe && read.back.listener < ground_.config.listeners.size() && read.back.shard < ground_.config.shards &&
+  image.expect(is_in_range(ground_.config, read.source) && read.back.kind <= BackKind::probe && read.back.listener < ground_.config.listeners.size() && read.back.shard < ground_.config.shards &&
                    read.state <= ServerState::answered && read.context.planned <= ProxiedContext::kMostWays && read.context.tried <= read.context.planned,
                kOutOfRange);
-  read_buffer(image, read.request);
-  read_buffer(image, read.last);
+  read.request = read_buffer(image, ground_.pool);
+  read.last = read_buffer(image, ground_.pool);
   const Text answer = image.text();
   read.aor = image.text();
   if (!image.good() || (!answer.empty() && !read.answer.keep(answer))) {
@@ -150,7 +132,7 @@ void TransactionsImage::adopt_server(ImageReader& image) noexcept {
     servers_.at(index) = std::move(read);
     server_places_[there] = index;
   } else {
-    const auto octets = static_cast<uint32_t>(kept_in(read.request).size() + kept_in(read.last).size());
+    const auto octets = static_cast<uint32_t>(octets_in(read.request) + octets_in(read.last));
     read.place = servers_.object_.reserve(read.payer, 1, octets + kPlaceOctets, Room::ending, read.is_exempt);
     const uint32_t index = servers_.slab_.take();
     servers_.at(index) = std::move(read);
@@ -169,8 +151,8 @@ void TransactionsImage::adopt_client(ImageReader& image) noexcept {
   describe_client(image, read);
   const uint64_t branch = std::exchange(read.by_branch.hash, 0), flow = std::exchange(read.by_flow.hash, 0);
   image.expect(read.flow.listener < ground_.config.listeners.size() && read.state <= ClientState::accepted && read.serial != 0 && read.share < PendingShares::kPlaces, kOutOfRange);
-  read_buffer(image, read.sent);
-  read_buffer(image, read.reasons);
+  read.sent = read_buffer(image, ground_.pool);
+  read.reasons = read_buffer(image, ground_.pool);
   const Text ack = image.text();
   if (!image.good() || (!ack.empty() && !read.ack.keep(ack))) {
     give_back(ground_.pool, read.sent);
@@ -183,7 +165,7 @@ void TransactionsImage::adopt_client(ImageReader& image) noexcept {
   if (!read.is_remembered && read.method != Method::cancel && read.is_pending()) {
     const Address payer = read.owner == 0 ? Address() : servers_.at(read.owner).payer;
     const bool is_exempt = read.owner == 0 || servers_.at(read.owner).is_exempt;
-    read.place = clients_.object_.reserve(payer, 0, static_cast<uint32_t>(kept_in(read.sent).size()) + kPlaceOctets, Room::ending, is_exempt);
+    read.place = clients_.object_.reserve(payer, 0, static_cast<uint32_t>(octets_in(read.sent)) + kPlaceOctets, Room::ending, is_exempt);
   }
   const bool is_remembered = std::exchange(read.is_remembered, false);
   clients_.at(index) = std::move(read);

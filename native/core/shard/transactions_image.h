@@ -23,8 +23,6 @@ class TransactionsImage {
   bool moves(const ServerTransaction& one) const noexcept;
   void adopt_server(ImageReader& image) noexcept;
   void adopt_client(ImageReader& image) noexcept;
-  bool is_sound(const Source& source) const noexcept;
-  void read_buffer(ImageReader& image, FlowBuffer*& buffer) noexcept;
 
   Ground& ground_;
   ServerTransactions& servers_;

@@ -74,20 +74,10 @@ void WithheldAnswers::drop(size_t at) noexcept {
   ground_.counters.add(Counter::answers_waiting, -1);
 }
 
-namespace {
-
-template <typename Image, typename AnyPath>
-void describe_path(Image& image, AnyPath& back) noexcept {
-  image.fields(back.kind, back.keeper, back.shard, back.listener, back.to_core_hop, back.from_core, back.marks_outbound, back.asks_keep, back.boot, back.slot, back.generation,
-               back.remote);
-}
-
-}  // namespace
-
 void WithheldAnswers::freeze(ImageWriter& image) const noexcept {
   image.count(held_.size());
   for (const Held& one : held_) {
-    describe_path(image, one.back);
+    describe_return_path(image, one.back);
     image.fields(one.request, one.since, one.asked_at);
     image.text(one.octets.text());
   }
@@ -96,7 +86,7 @@ void WithheldAnswers::freeze(ImageWriter& image) const noexcept {
 void WithheldAnswers::adopt(ImageReader& image) noexcept {
   for (uint32_t left = image.count(sizeof(uint64_t)); left > 0; --left) {
     ReturnPath back;
-    describe_path(image, back);
+    describe_return_path(image, back);
     Held one{back, SourceKey(back.remote), 0, 0, 0, {}};
     image.fields(one.request, one.since, one.asked_at);
     const Text octets = image.text();
