@@ -63,8 +63,7 @@ Admission::Answer Admission::come_back(uint32_t index, const Request& request, u
   Lane& before = lanes_[static_cast<size_t>(entry.target)];
   if (now - entry.since > kLongestWait) {
     before.window.taken_back();
-    unlink(asked_, index);
-    forget(index);
+    end(asked_, index);
     return Answer::refuse;
   }
   unlink(asked_, index);
@@ -121,16 +120,13 @@ void Admission::answered(uint64_t key, bool refused, uint64_t now) noexcept {
   if (entry.state == State::passed) window.answered_late(entry.sent, now);
   else if (entry.state == State::asked) window.answered(now - entry.sent, refused, now);
   else return;
-  unlink(entry.state == State::passed ? passed_ : asked_, index);
-  forget(index);
+  end(entry.state == State::passed ? passed_ : asked_, index);
 }
 
 uint32_t Admission::open(const Request& request, uint64_t now) noexcept {
   if (size_ >= kMost) {
     if (passed_.head == 0) return 0;
-    const uint32_t oldest = passed_.head;
-    unlink(passed_, oldest);
-    forget(oldest);
+    end(passed_, passed_.head);
   }
   uint32_t index = free_;
   if (index != 0) {
@@ -170,6 +166,11 @@ void Admission::unlink(Queue& queue, uint32_t index) noexcept {
   (entry.prev != 0 ? entries_[entry.prev].next : queue.head) = entry.next;
   (entry.next != 0 ? entries_[entry.next].prev : queue.tail) = entry.prev;
   --queue.size;
+}
+
+void Admission::end(Queue& queue, uint32_t index) noexcept {
+  unlink(queue, index);
+  forget(index);
 }
 
 void Admission::under_way(uint32_t index, State state, uint64_t now) noexcept {
@@ -217,11 +218,7 @@ double Admission::wait_of(const Request& request) noexcept {
 // One that later ones have overtaken, or a probe, was dropped: it says nothing of the upstream, and takes no room from others any more.
 void Admission::give_up_silent(uint64_t now) noexcept {
   for (int target = 0; target < lanes_in_use_; ++target) lanes_[static_cast<size_t>(target)].is_doubted = false;
-  while (passed_.head != 0 && (passed_.size > kMostPassed || now - entries_[passed_.head].sent > kLongestPassed)) {
-    const uint32_t index = passed_.head;
-    unlink(passed_, index);
-    forget(index);
-  }
+  while (passed_.head != 0 && (passed_.size > kMostPassed || now - entries_[passed_.head].sent > kLongestPassed)) end(passed_, passed_.head);
   uint32_t next = asked_.head;
   for (uint32_t looked = 0; next != 0 && looked < kMostLooks; ++looked) {
     const uint32_t index = next;
@@ -248,8 +245,7 @@ void Admission::give_up_silent(uint64_t now) noexcept {
     } else {
       lane.window.taken_back();
     }
-    unlink(asked_, index);
-    forget(index);
+    end(asked_, index);
   }
 }
 

@@ -149,6 +149,7 @@ class Admission {
   void forget(uint32_t index) noexcept;
   void push(Queue& queue, uint32_t index) noexcept;
   void unlink(Queue& queue, uint32_t index) noexcept;
+  void end(Queue& queue, uint32_t index) noexcept;
   void under_way(uint32_t index, State state, uint64_t now) noexcept;
   void leave(uint32_t place) noexcept;
   uint32_t next_of(int target, uint64_t now) noexcept;
