@@ -228,8 +228,7 @@ async function openNative(folder: string, maxBindings: number, lock?: number): P
   const offset = anchorIn(folder).offset;
   for (let waited = 0; ; waited += BUSY_EVERY_MS) {
     try {
-      const now = monotonic() + offset;
-      return lock === undefined ? new binding.Location(folder, maxBindings, maxBindings * BINDING_OCTETS, offset, now) : new binding.Location(folder, maxBindings, maxBindings * BINDING_OCTETS, offset, now, lock);
+      return new binding.Location(folder, maxBindings, maxBindings * BINDING_OCTETS, offset, monotonic() + offset, lock);
     } catch (error) {
       const isBusy = error instanceof Error && "code" in error && error.code === "EBUSY";
       if (!isBusy || waited >= BUSY_MS) throw error;

@@ -132,7 +132,7 @@ async function handOver(shard: Shard, path: Home["path"] | undefined, { channel,
   const objects = path?.moving();
   if (isRehearsal) return void shard.rehearse();
   path?.hold();
-  return sound(objects === undefined ? shard.handOver(channel) : shard.handOver(channel, objects));
+  return sound(shard.handOver(channel, objects));
 }
 
 function sound<T>(given: T | string): T {
