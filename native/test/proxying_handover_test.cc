@@ -10,7 +10,6 @@ namespace {
 // A registrar's shard and the one that takes over from it.
 class TwoRigs {
  public:
-  explicit TwoRigs(const std::string& folder) : rig_(std::make_unique<ProxyRig>(folder)) {}
   ProxyRig& now() { return *rig_; }
   void upgrade() {
     auto next = std::make_unique<ProxyRig>(*rig_);
@@ -24,9 +23,18 @@ class TwoRigs {
     rig_ = std::move(next);
   }
   ProxyRig& before() { return *before_; }
+  Peer core() { return Peer::udp(now().port(ShardRig::kCoreUdp)); }
+  Peer client() { return Peer::udp(now().port(ShardRig::kClientUdp)); }
 
  private:
-  std::unique_ptr<ProxyRig> rig_, before_;
+  const TemporaryFolder folder_;
+  std::unique_ptr<ProxyRig> rig_ = std::make_unique<ProxyRig>(folder_.path()), before_;
+};
+
+// With an edge that has the flow of the user who is called.
+struct CalledThroughEdge : TwoRigs {
+  CalledThroughEdge() { now().add(1, edge.port()); }
+  const Peer edge = core(), caller = client();
 };
 
 std::string tag_of(const std::string& answer) {
@@ -37,10 +45,8 @@ std::string tag_of(const std::string& answer) {
 }  // namespace
 
 TEST("a call that rings goes on in the successor: 180, 200 and a second 200 reach the caller, and it forgets the call in time") {
-  const TemporaryFolder folder;
-  TwoRigs rigs(folder.path());
-  const Peer edge = Peer::udp(rigs.now().port(ShardRig::kCoreUdp)), caller = Peer::udp(rigs.now().port(ShardRig::kClientUdp));
-  rigs.now().add(1, edge.port());
+  CalledThroughEdge rigs;
+  const Peer &edge = rigs.edge, &caller = rigs.caller;
   caller.send(invite().text());
   const std::string copy = first_of(rigs.now().hear(edge, "INVITE"));
   CHECK(holds(rigs.now().hear(caller, "\r\n\r\n"), "SIP/2.0 100 Trying"));
@@ -63,10 +69,8 @@ TEST("a call that rings goes on in the successor: 180, 200 and a second 200 reac
 }
 
 TEST("the caller's CANCEL reaches the successor, which cancels the copy of before, and answers the INVITE 487") {
-  const TemporaryFolder folder;
-  TwoRigs rigs(folder.path());
-  const Peer edge = Peer::udp(rigs.now().port(ShardRig::kCoreUdp)), caller = Peer::udp(rigs.now().port(ShardRig::kClientUdp));
-  rigs.now().add(1, edge.port());
+  CalledThroughEdge rigs;
+  const Peer &edge = rigs.edge, &caller = rigs.caller;
   caller.send(invite().text());
   const std::string copy = first_of(rigs.now().hear(edge, "INVITE"));
   edge.send(answer_to(copy, 180));
@@ -83,9 +87,8 @@ TEST("the caller's CANCEL reaches the successor, which cancels the copy of befor
 }
 
 TEST("a silent way gives way to the next one after an upgrade, too; its timer goes on where it was") {
-  const TemporaryFolder folder;
-  TwoRigs rigs(folder.path());
-  const Peer silent = Peer::udp(rigs.now().port(ShardRig::kCoreUdp)), other = Peer::udp(rigs.now().port(ShardRig::kCoreUdp)), caller = Peer::udp(rigs.now().port(ShardRig::kClientUdp));
+  TwoRigs rigs;
+  const Peer silent = rigs.core(), other = rigs.core(), caller = rigs.client();
   rigs.now().add(1, other.port());
   rigs.now().add(2, silent.port());
   caller.send(invite().text());
@@ -99,10 +102,8 @@ TEST("a silent way gives way to the next one after an upgrade, too; its timer go
 }
 
 TEST("a refusal is repeated by the successor until the ACK comes, with the same To tag; then it is quiet") {
-  const TemporaryFolder folder;
-  TwoRigs rigs(folder.path());
-  const Peer edge = Peer::udp(rigs.now().port(ShardRig::kCoreUdp)), caller = Peer::udp(rigs.now().port(ShardRig::kClientUdp));
-  rigs.now().add(1, edge.port());
+  CalledThroughEdge rigs;
+  const Peer &edge = rigs.edge, &caller = rigs.caller;
   caller.send(invite().text());
   const std::string copy = first_of(rigs.now().hear(edge, "INVITE"));
   edge.send(answer_to(copy, 430));
@@ -122,10 +123,8 @@ TEST("a refusal is repeated by the successor until the ACK comes, with the same 
 }
 
 TEST("TX-8 a request whose answer was lost comes again after the upgrade: it gets the same answer and goes no further") {
-  const TemporaryFolder folder;
-  TwoRigs rigs(folder.path());
-  const Peer edge = Peer::udp(rigs.now().port(ShardRig::kCoreUdp)), caller = Peer::udp(rigs.now().port(ShardRig::kClientUdp));
-  rigs.now().add(1, edge.port());
+  CalledThroughEdge rigs;
+  const Peer &edge = rigs.edge, &caller = rigs.caller;
   caller.send(Request().text());
   const std::string copy = first_of(rigs.now().hear(edge, "MESSAGE"));
   edge.send(answer_to(copy, 202));
@@ -141,10 +140,8 @@ TEST("TX-8 a request whose answer was lost comes again after the upgrade: it get
 }
 
 TEST("a request that waits for its answer over UDP is sent again by the successor, and the answer finds its way back") {
-  const TemporaryFolder folder;
-  TwoRigs rigs(folder.path());
-  const Peer edge = Peer::udp(rigs.now().port(ShardRig::kCoreUdp)), caller = Peer::udp(rigs.now().port(ShardRig::kClientUdp));
-  rigs.now().add(1, edge.port());
+  CalledThroughEdge rigs;
+  const Peer &edge = rigs.edge, &caller = rigs.caller;
   caller.send(Request().text());
   const std::string copy = first_of(rigs.now().hear(edge, "MESSAGE"));
   rigs.upgrade();
