@@ -109,6 +109,8 @@ test("SA-11 an ended flow is listed with its AOR and the reason; the operator ca
   expect(first).toMatchObject({ aor: "sip:somebody@example.com", reason: "closed by the peer or the network" });
   expect(`${String(first?.["address"])}:${String(first?.["port"])}`).toBe(at);
   const [flow] = await flowsOf(admin, U2.at);
+  // The list knows to 50 ms when they ended, and the newer one is to be the first.
+  await expect.poll(async () => (await ended())[0]?.["endedMs"]).toBeGreaterThanOrEqual(100);
   expect((await admin.ask("DELETE", `/api/flows/${flow?.id}`)).status).toBe(200);
   await expect.poll(async () => (await ended()).length).toBe(2);
   expect((await ended())[0]).toMatchObject({ reason: "closed by the operator or a drain" });
