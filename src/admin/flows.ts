@@ -2,7 +2,7 @@
 import { isIP } from "node:net";
 import { orderOf } from "../base/columns.js";
 import { splitHostPort } from "../config/host-port.js";
-import type { ShardListener } from "../native/binding.js";
+import type { ShardListener } from "../native/shard-settings.js";
 import { listenerOf } from "../native/listener-of.js";
 import type { AorRow, FlowEndRow, FlowFilter, FlowRow, SurveyRow } from "../native/inspect.js";
 import { FlowFlag } from "../native/layout.js";

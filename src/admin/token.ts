@@ -2,7 +2,7 @@
 import { showHostPort } from "../config/host-port.js";
 import { isWildcard } from "../config/listener.js";
 import type { TokenRow } from "../native/inspect.js";
-import type { ShardListener } from "../native/binding.js";
+import type { ShardListener } from "../native/shard-settings.js";
 import type { Running } from "./running.js";
 import { type Starts, hexOf } from "./starts.js";
 

@@ -1,6 +1,6 @@
 /** Traces of one phone or call for a limited time, the capture, and the log at debug and trace. If none of them is on, no message is copied. */
 import { splitHostPort, showHostPort } from "../config/host-port.js";
-import type { ShardListener } from "../native/binding.js";
+import type { ShardListener } from "../native/shard-settings.js";
 import { listenerOf } from "../native/listener-of.js";
 import type { TapFilter } from "../native/inspect.js";
 import { ipText, readTapped, type Tapped } from "../observe/tapped.js";

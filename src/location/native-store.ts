@@ -7,7 +7,7 @@ import { constants } from "node:os";
 import { resolve } from "node:path";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { getSystemErrorName } from "node:util";
-import type { Location, LocationCounts } from "../native/binding.js";
+import type { Location, LocationCounts } from "../native/location-handle.js";
 import type { BindingNews } from "../native/inspect.js";
 import { binding } from "../native/load.js";
 import type { Binding } from "./binding.js";

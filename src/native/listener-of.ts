@@ -1,6 +1,6 @@
 /** Listeners whose port differs from shard to shard, so that the core reaches the shard that it means. */
 import { showHostPort } from "../config/host-port.js";
-import type { ShardListener } from "./binding.js";
+import type { ShardListener } from "./shard-settings.js";
 
 /** A listener of shard 0 as another shard has it. */
 export function listenerOf(first: ShardListener, shard: number): ShardListener {

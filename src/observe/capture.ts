@@ -1,6 +1,6 @@
 /** Where copies of all captured messages go: a Homer server, a file, or both. */
 import type { Config } from "../config/config.js";
-import type { ShardListener } from "../native/binding.js";
+import type { ShardListener } from "../native/shard-settings.js";
 import { HepSender } from "./hep.js";
 import type { Log } from "./log.js";
 import { PacketMaker } from "./packet.js";

@@ -1,5 +1,5 @@
 /** A copied message as a packet between two endpoints, for the writers of captures. */
-import type { ShardListener } from "../native/binding.js";
+import type { ShardListener } from "../native/shard-settings.js";
 import { listenerOf } from "../native/listener-of.js";
 import { type Tapped, ipOctets } from "./tapped.js";
 

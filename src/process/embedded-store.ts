@@ -4,7 +4,7 @@ import type { Config } from "../config/config.js";
 import { EMBEDDED } from "../config/location.js";
 import { folderOf } from "../location/open-store.js";
 import type { NativeStore } from "../location/native-store.js";
-import type { LocationCounts } from "../native/binding.js";
+import type { LocationCounts } from "../native/location-handle.js";
 import type { BindingNews } from "../native/inspect.js";
 import type { Log } from "../observe/log.js";
 

@@ -14,7 +14,7 @@ import type { FlowKey } from "../config/flow-key.js";
 import { showHostPort } from "../config/host-port.js";
 import { table } from "../config/table.js";
 import { showUpstream } from "../config/upstream.js";
-import type { ShardConfig, ShardListener } from "../native/binding.js";
+import type { ShardConfig, ShardListener } from "../native/shard-settings.js";
 import { type Capture, createCapture } from "../observe/capture.js";
 import type { Log } from "../observe/log.js";
 import { AlertLog } from "../observe/alerts.js";

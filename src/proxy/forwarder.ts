@@ -1,5 +1,6 @@
 /** Makes and sends the copies of a request (RFC 3261 16.6): our Via, the Path as Route, and the Record-Route for clients of ours. */
-import type { Neighbour, ObjectPort, ShardListener } from "../native/binding.js";
+import type { Neighbour, ObjectPort } from "../native/object-port.js";
+import type { ShardListener } from "../native/shard-settings.js";
 import type { ResolvedNames } from "../resolve/resolved-names.js";
 import type { HeaderField, SipMessage } from "../sip/message.js";
 import { forwardRequest } from "../sip/request.js";

@@ -2,7 +2,7 @@
 import type { Binding } from "../location/binding.js";
 import { type LocationStore, StoreUnavailable } from "../location/store.js";
 import type { UpstreamChoice } from "../native/address-port.js";
-import type { ObjectPort } from "../native/binding.js";
+import type { ObjectPort } from "../native/object-port.js";
 import type { Destination } from "../registrar/gruu.js";
 import type { SipMessage } from "../sip/message.js";
 import { type SipUri, isSips, parseUri } from "../sip/uri.js";

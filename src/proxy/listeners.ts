@@ -1,6 +1,7 @@
 /** How our own listeners appear from outside: the source of Via and Record-Route. */
 import type { Transport } from "../config/listener.js";
-import type { ObjectPort, ShardListener } from "../native/binding.js";
+import type { ObjectPort } from "../native/object-port.js";
+import type { ShardListener } from "../native/shard-settings.js";
 
 /** The listener of a flow id (native/core/relay/flow_id.h). */
 export function listenerOfFlow(listeners: readonly ShardListener[], flow: string): ShardListener | undefined {

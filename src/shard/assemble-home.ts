@@ -6,7 +6,8 @@ import { type AuthenticatorNeeds, openAuthenticator } from "../auth/open-authent
 import { areOwnCredentials } from "../auth/own-credentials.js";
 import type { Config } from "../config/config.js";
 import type { UpstreamTarget } from "../native/address-port.js";
-import type { Shard, ShardConfig } from "../native/binding.js";
+import type { Shard } from "../native/binding.js";
+import type { ShardConfig } from "../native/shard-settings.js";
 import type { BindingNewsRow } from "../native/inspect.js";
 import { LoginState } from "../native/layout.js";
 import { binding } from "../native/load.js";

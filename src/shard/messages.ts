@@ -1,6 +1,7 @@
 /** The messages between the main thread and the shards; rare, never one per SIP message. */
 import type { TrustedNet, UpstreamTarget } from "../native/address-port.js";
-import type { Alert, ShardConfig, ShardKey, ShardLimits, ShardNames } from "../native/binding.js";
+import type { Alert } from "../native/binding.js";
+import type { ShardConfig, ShardKey, ShardLimits, ShardNames } from "../native/shard-settings.js";
 import type { BindingNewsRow, NewsRow, TapFilter } from "../native/inspect.js";
 import type { Login } from "../auth/authenticator.js";
 import type { Config } from "../config/config.js";

@@ -1,5 +1,6 @@
 /** The transport of the transactions: it hands messages to the shard, which sends them together when the current work is done. */
-import type { ObjectPort, ShardListener } from "../native/binding.js";
+import type { ObjectPort } from "../native/object-port.js";
+import type { ShardListener } from "../native/shard-settings.js";
 import { listenerOfFlow } from "../proxy/listeners.js";
 import type { Hop, Outlet } from "../transaction/hop.js";
 

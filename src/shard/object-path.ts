@@ -1,5 +1,7 @@
 /** The object path of a shard: it takes messages that need more than numbers to their transaction, the registrar or the home proxy. */
-import type { FlowEvent, Shard, ShardConfig } from "../native/binding.js";
+import type { Shard } from "../native/binding.js";
+import type { FlowEvent } from "../native/object-port.js";
+import type { ShardConfig } from "../native/shard-settings.js";
 import { Action, Const, FlowFlag, HeaderFlag, ObjectEvent, RecordField, VerdictField } from "../native/layout.js";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Binding } from "../location/binding.js";

@@ -2,7 +2,9 @@
 import type { Authenticator } from "../auth/authenticator.js";
 import type { DigestAlgorithm } from "../auth/digest.js";
 import type { BatchSaves } from "../location/store.js";
-import type { Location, Shard, SharedNode } from "../native/binding.js";
+import type { Shard } from "../native/binding.js";
+import type { Location } from "../native/location-handle.js";
+import type { SharedNode } from "../native/object-port.js";
 import { Action, Const, HeaderFlag, LoginState, RecordField, RegisterField, RegisterGrant, RegisterState, VerdictField } from "../native/layout.js";
 import { shownNames } from "../registrar/address-of-record.js";
 import { decideRegister } from "../registrar/decide-register.js";

@@ -1,5 +1,7 @@
 /** Decides for a shard which requests to our users C++ proxies, with the bindings of the object path (docs/decisions/requests-by-numbers.md). */
-import type { Location, RequestSettings, Shard } from "../native/binding.js";
+import type { Shard } from "../native/binding.js";
+import type { Location } from "../native/location-handle.js";
+import type { RequestSettings } from "../native/object-port.js";
 import { Action, CallerFlag, Const, RequestField, RequestState, VerdictField } from "../native/layout.js";
 import { type AdmissionOptions, admits } from "../proxy/admission.js";
 

@@ -7,7 +7,7 @@ import type { Cidr } from "../config/cidr.js";
 import { type Family, showHostPort } from "../config/host-port.js";
 import { type Listener, isSecure, portsOf, showListener, singlePorts } from "../config/listener.js";
 import type { AddressPort, TrustedNet } from "../native/address-port.js";
-import type { ShardConfig, ShardKey, ShardLimits, ShardListener, ShardNames } from "../native/binding.js";
+import type { ShardConfig, ShardKey, ShardLimits, ShardListener, ShardNames } from "../native/shard-settings.js";
 import { listenerOf } from "../native/listener-of.js";
 import { binding } from "../native/load.js";
 import type { FarmTarget } from "../resolve/farm.js";

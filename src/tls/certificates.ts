@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Config } from "../config/config.js";
 import { isSecure, showListener } from "../config/listener.js";
 import { table } from "../config/table.js";
-import type { TlsMaterial } from "../native/binding.js";
+import type { TlsMaterial } from "../native/shard-settings.js";
 import type { Log } from "../observe/log.js";
 
 const POLL_MS = 1_000;

@@ -1,6 +1,6 @@
 /** Where a request goes next: over a flow that a client opened, or to the address of a neighbour, who over TLS must prove to be `host` (RFC 5922 4). */
 import type { Transport } from "../config/listener.js";
-import type { Neighbour } from "../native/binding.js";
+import type { Neighbour } from "../native/object-port.js";
 
 export type Hop =
   | { readonly kind: "flow"; readonly flow: string }

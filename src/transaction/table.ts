@@ -1,6 +1,6 @@
 /** The transactions of one shard, and the matching of messages to them (RFC 3261 17.1.3 and 17.2.3). */
 import { createHmac, randomBytes } from "node:crypto";
-import type { ObjectPort } from "../native/binding.js";
+import type { ObjectPort } from "../native/object-port.js";
 import { Const } from "../native/layout.js";
 import { SipMessage } from "../sip/message.js";
 import { parseVia } from "../sip/via.js";

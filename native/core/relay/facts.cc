@@ -1,12 +1,10 @@
 #include "core/relay/facts.h"
 
-#include <algorithm>
-
 #include "core/flow/birth.h"
 #include "core/sip/lexer.h"
 #include "core/sip/name_addr.h"
+#include "core/relay/loop.h"
 #include "core/relay/neighbour.h"
-#include "core/relay/object_branch.h"
 #include "core/relay/uri_place.h"
 #include "core/sip/route_set.h"
 
@@ -267,34 +265,6 @@ uint32_t header_flags(const Message& message) noexcept {
   if (message.line(HeaderId::p_asserted_identity) != nullptr) flags |= kHeader_asserted_identity;
   if (message.line(HeaderId::flow_timer) != nullptr) flags |= kHeader_flow_timer;
   return flags;
-}
-
-// RFC 5393 4.2.1: covers everything that routing depends on, but not the method.
-uint32_t loop_hash_of(SipHasher hash, const Message& message) noexcept {
-  for (const HeaderLine* line = message.line(HeaderId::route); line != nullptr; line = message.next(*line))
-    hash.add(message.data + line->value_at, line->value_len);
-  const uint32_t value = static_cast<uint32_t>(hash.finish());
-  return value == 0 ? 1 : value;
-}
-
-bool is_loop(const EdgeConfig& config, Text host, uint16_t port, Text branch, uint32_t loop_hash) noexcept {
-  if (loop_hash_in(branch) != loop_hash && object_loop_hash(branch) != loop_hash) return false;
-  return is_own_host(config, host, port == 0 ? kSipPort : port);
-}
-
-bool is_loop(const EdgeConfig& config, const Message& message, uint32_t loop_hash) noexcept {
-  if (message.via_count <= kKeptVias) {
-    return std::any_of(message.vias, message.vias + message.via_count,
-                       [&](const ViaName& via) { return is_loop(config, message.text(via.host), via.port, message.text(via.branch), loop_hash); });
-  }
-  for (const HeaderLine* line = message.line(HeaderId::via); line != nullptr; line = message.next(*line)) {
-    ValueList values(message.value(*line));
-    for (Text value; values.next(value);) {
-      Via via;
-      if (parse_via(value, via) && is_loop(config, via.host, via.port, via.branch, loop_hash)) return true;
-    }
-  }
-  return false;
 }
 
 int32_t flow_timer_of(const Message& message) noexcept {

@@ -1,7 +1,8 @@
 /** Runs the operator's hooks around the built-in policy, request by request; the built-in policy alone decides a whole batch at once. */
 import { showHostPort } from "../../config/host-port.js";
 import type { AddressPort, UpstreamTarget } from "../../native/address-port.js";
-import type { Shard, ShardConfig, UpgradeHook } from "../../native/binding.js";
+import type { Shard, UpgradeHook } from "../../native/binding.js";
+import type { ShardConfig } from "../../native/shard-settings.js";
 import { Action, Const, ContactFlag, Edit, Method, OptionFlag, RecordField, ScanError, VerdictField } from "../../native/layout.js";
 import type { OutboundMode } from "../outbound.js";
 import { decideRequest, type EdgeRules } from "../decide-request.js";

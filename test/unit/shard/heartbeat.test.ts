@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { metricTable } from "../../../src/admin/metric-table.js";
 import { Heartbeat } from "../../../src/shard/heartbeat.js";
-import { GAUGES } from "../../../src/shard/pool.js";
+import { GAUGES } from "../../../src/shard/seat.js";
 
 test("a shard without a beat is silent after four checks and hangs after twenty; one beat is enough to recover", () => {
   const beats = new Int32Array(1);

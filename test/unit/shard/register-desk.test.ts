@@ -1,6 +1,6 @@
 /** Which REGISTERs of a batch numbers decide, and that none overtakes another of its address. */
 import { expect, test } from "vitest";
-import type { Location } from "../../../src/native/binding.js";
+import type { Location } from "../../../src/native/location-handle.js";
 import { Action, Const, LoginState, Method, RecordField, RegisterField, RegisterState, VerdictField } from "../../../src/native/layout.js";
 import { RegisterDesk } from "../../../src/shard/register-desk.js";
 import { OPTIONS } from "../../support/registrar-stage.js";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Config } from "../../../src/config/config.js";
 import { completeConfig, readSettings } from "../../../src/config/read.js";
-import type { TlsMaterial } from "../../../src/native/binding.js";
+import type { TlsMaterial } from "../../../src/native/shard-settings.js";
 import { createLog } from "../../../src/observe/log.js";
 import { Certificates } from "../../../src/tls/certificates.js";
 import { testCertificates, tlsSettings } from "../../support/certificates.js";
