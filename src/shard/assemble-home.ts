@@ -57,10 +57,12 @@ export interface HomeEvents {
   readonly onBinding: (news: BindingNewsRow) => void;
   /** It may come for each request. */
   readonly onLogin: (login: Login) => void;
+  /** The object path has taken a retransmission. */
+  readonly onRetransmission: () => void;
 }
 
 /** Rejects when the location store or the users cannot be opened. */
-export async function openHome(shard: Shard, config: ShardConfig, settings: Config, { onFault, onStore, onBinding, onLogin }: HomeEvents): Promise<Home> {
+export async function openHome(shard: Shard, config: ShardConfig, settings: Config, { onFault, onStore, onBinding, onLogin, onRetransmission }: HomeEvents): Promise<Home> {
   const { listeners, t1Ms, branchSeconds, limits } = config;
   let current = settings;
   const connection = (isUp: boolean, error?: Error): void => onStore(isUp, error?.message ?? "");
@@ -87,7 +89,7 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
   const timers = timerTable(t1Ms, branchSeconds);
   const outlet = new NativeOutlet(shard, listeners);
   const newTag = tags();
-  const table = new TransactionTable({ outlet, timers, port: shard, most: limits.maxPending, newTag, get keepSeconds() { return keepSeconds(); } });
+  const table = new TransactionTable({ outlet, timers, port: shard, most: limits.maxPending, newTag, onRetransmission, get keepSeconds() { return keepSeconds(); } });
   const names = new ResolvedNames(new DnsRecords(new dns.Resolver()));
   const forwarder = new Forwarder({
     table,

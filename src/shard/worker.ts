@@ -58,14 +58,18 @@ const home = start.home && (await (await import("./assemble-home.js")).openHome(
   onStore: (isUp, reason) => say({ kind: "store", isUp, reason }),
   onBinding: (news) => {
     if (bindingNews.length < MOST_BINDING_NEWS) bindingNews.push(news);
-    else counters[Counter.newsLost] = (counters[Counter.newsLost] ?? 0n) + 1n;
+    else add(Counter.newsLost);
   },
+  onRetransmission: () => add(Counter.absorbed),
 }));
+
+function add(which: number): void {
+  counters[which] = (counters[which] ?? 0n) + 1n;
+}
 
 /** Every login is counted, but only a few failures are logged, or guessing would fill the disk. */
 function onLogin(login: Login): void {
-  const counter = LOGIN_COUNTERS[login.result];
-  counters[counter] = (counters[counter] ?? 0n) + 1n;
+  add(LOGIN_COUNTERS[login.result]);
   if (login.result !== "accepted" && logins.allows(networkOf(login.source))) say({ kind: "login", login });
 }
 

@@ -22,6 +22,8 @@ export interface TableOptions {
   readonly keepSeconds: number;
   /** Makes the To tag of responses that are made here. */
   readonly newTag: () => string;
+  /** For the metric. */
+  readonly onRetransmission: () => void;
 }
 
 const COOKIE = /^z9hG4bK/i;
@@ -60,14 +62,13 @@ export class TransactionTable {
 
   /** True: the request came before, and what answered it is sent again. */
   takesRetransmission(key: string): boolean {
+    const { outlet, onRetransmission } = this.#options;
     const server = this.#servers.get(key);
-    if (server !== undefined) {
-      server.onRetransmission();
-      return true;
-    }
-    const answered = this.#answered.get(key);
-    if (answered === undefined) return false;
-    this.#options.outlet.answer(answered.flow, answered.octets, false);
+    const answered = server === undefined ? this.#answered.get(key) : undefined;
+    if (server !== undefined) server.onRetransmission();
+    else if (answered !== undefined) outlet.answer(answered.flow, answered.octets, false);
+    else return false;
+    onRetransmission();
     return true;
   }
 

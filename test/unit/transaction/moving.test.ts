@@ -11,6 +11,7 @@ const SENDER: Sender = { address: "192.0.2.1", port: 5060, flow: "u/a", answerFl
 
 class Process {
   readonly sent: string[] = [];
+  retransmissions = 0;
   readonly table: TransactionTable;
   #tags = 0;
 
@@ -24,7 +25,7 @@ class Process {
       },
       answer: (flow, octets) => void this.sent.push(`${flow} ${Buffer.from(octets).toString("latin1")}`),
     };
-    this.table = new TransactionTable({ outlet, timers: timerTable(500, 32), port: { reserve: () => 1, release: () => undefined }, most: 100, keepSeconds: 30, newTag: () => `tag${(this.#tags += 1)}` });
+    this.table = new TransactionTable({ outlet, timers: timerTable(500, 32), port: { reserve: () => 1, release: () => undefined }, most: 100, keepSeconds: 30, newTag: () => `tag${(this.#tags += 1)}`, onRetransmission: () => (this.retransmissions += 1) });
   }
 
   /** As over a channel. */
@@ -80,7 +81,10 @@ test("what was answered a moment ago is answered again", () => {
   const key = open(before, request("MESSAGE", "three"));
   before.table.opened[0]?.[1].respond({ status: 200, headers: [] });
   const after = before.next();
+  expect(after.table.takesRetransmission("another")).toBe(false);
+  expect(after.retransmissions).toBe(0);
   expect(after.table.takesRetransmission(key)).toBe(true);
+  expect(after.retransmissions).toBe(1);
   expect(after.sent).toEqual([expect.stringMatching(/^u\/b SIP\/2\.0 200 /)]);
 });
 
