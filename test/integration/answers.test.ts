@@ -124,7 +124,9 @@ async function shortCall(port: number): Promise<readonly string[]> {
 }
 
 test.each(["standalone", "edge"])("%s: a caller whose response does not fit is asked whether it hears us, and gets it when it answers", async (mode) => {
-  const home = await server({ SLUICE_MODE: "standalone" });
+  // Longer than any machine needs: the INVITE is not repeated.
+  const patient = { SLUICE_T1_MS: "10000" };
+  const home = await server({ SLUICE_MODE: "standalone", ...patient });
   const phone = await udp();
   const at = hostPortOf(phone);
   let calls = 0;
@@ -137,7 +139,7 @@ test.each(["standalone", "edge"])("%s: a caller whose response does not fit is a
   });
   phone.send(request("REGISTER", { transport: "UDP", at, uri: `sip:${DOMAIN}`, from: `sip:bob@${DOMAIN}`, to: `sip:bob@${DOMAIN}`, headers: `Contact: <sip:bob@${at}>\r\n` }), home, HOST);
   await once(phone, "message");
-  const port = mode === "edge" ? await server({ SLUICE_UPSTREAM: `sip:${HOST}:${home};transport=udp` }) : home;
+  const port = mode === "edge" ? await server({ SLUICE_UPSTREAM: `sip:${HOST}:${home};transport=udp`, ...patient }) : home;
   const heard = await shortCall(port);
   await expect.poll(() => heard).toContain("SIP/2.0 200");
   expect(heard.findIndex((line) => line.startsWith("OPTIONS"))).toBeLessThan(heard.indexOf("SIP/2.0 200"));

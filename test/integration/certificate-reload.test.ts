@@ -48,18 +48,18 @@ test("TR-25 SA-9 new certificates, and the hundred root authorities with them, a
   const { home, admin, use, nameShown } = await stage();
   const A = await home.phone("A", "tcp");
   const sum = async (): Promise<number> => Number(/^sluice_turn_seconds_sum (\S+)$/m.exec((await admin.get("/metrics")).text)?.[1]);
-  const before = await sum();
-  const begin = performance.now();
+  let cheapest = Infinity;
   for (let change = 0; change < CHANGES; change += 1) {
+    const before = await sum();
     use(`change${change}.example.org`);
     const { errors } = (await admin.ask("POST", "/api/reload", {})).json as { errors: unknown };
     expect(errors).toEqual([]);
     await A.settle();
     await expect.poll(nameShown).toBe(`change${change}.example.org`);
+    cheapest = Math.min(cheapest, (await sum()) - before);
   }
-  const idle = 0.02 * ((performance.now() - begin) / 1_000);
-  // Reading the authorities takes 50 ms or more; it used to happen once per shard and change.
-  expect((await sum()) - before - idle).toBeLessThan(CHANGES * 2 * 0.025);
+  // Reading the authorities takes each of the two shards 50 ms or more, at every change. Whatever else delays turns, it does not do so every time.
+  expect(cheapest).toBeLessThan(0.05);
 });
 
 test("TR-25 a certificate folder that becomes unreadable: the certificates stay, one line says so, and new ones are loaded when it is back", { timeout: 60_000 }, async () => {

@@ -4,8 +4,10 @@ import { Home, instanceOf } from "../support/home.js";
 import type { Party } from "../support/party.js";
 import type { Transport } from "../support/wire.js";
 
-const PROMPT_MS = 100;
 const EDGES = { SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.2,127.0.0.3,127.0.0.4" };
+
+/** No timer moves the call while a test waits, so it moves at once or not at all. */
+const NEVER_LATER = { SLUICE_FAILOVER_MS: "600000" };
 
 interface Stage {
   readonly home: Home;
@@ -28,7 +30,7 @@ const INVITE = "INVITE sip:bob@example.com SIP/2.0\nContact: <sip:A@192.0.2.1>";
 
 for (const transport of ["udp", "tcp"] as const) {
   test(`OB-7-1 OB-7-3 OB-7-7 OB-7-11 OB-7-23 OB-7-22 430 moves the call to the other flow at once, ${transport}`, async () => {
-    const { A, E1, E2 } = await twoFlows(transport);
+    const { A, E1, E2 } = await twoFlows(transport, NEVER_LATER);
     await A.say(`${INVITE}\nCall-ID: one@${A.scene}\nMax-Breadth: 1`);
     const first = await E1.request("INVITE");
     const lr = transport === "tcp" ? ";transport=tcp" : "";
@@ -37,9 +39,7 @@ for (const transport of ["udp", "tcp"] as const) {
     expect(first.header("Max-Breadth")).toBe("1");
     await E2.nothing();
     await E1.reply("430 Flow Failed");
-    const failed = Date.now();
     const second = await E2.request("INVITE");
-    expect(Date.now() - failed).toBeLessThan(PROMPT_MS);
     expect(second.all("Route")).toEqual([`<sip:token-bob-2@${E2.at}${lr};lr;ob>`]);
     expect(second.header("Max-Breadth")).toBe("1");
     expect(second.header("Via")).not.toBe(first.header("Via"));
@@ -57,13 +57,11 @@ for (const transport of ["udp", "tcp"] as const) {
   });
 
   test(`OB-7-6 an edge that is down counts as a failed flow, ${transport}`, async () => {
-    const { A, E1, E2 } = await twoFlows(transport);
+    const { A, E1, E2 } = await twoFlows(transport, NEVER_LATER);
     await E1.close();
     E1.leave();
-    const called = Date.now();
     await A.say(INVITE);
     await E2.request("INVITE");
-    expect(Date.now() - called).toBeLessThan(2 * PROMPT_MS);
     await E2.reply("200 OK", "Contact: <sip:bob@192.0.2.7:5062>");
     await A.response(200);
   });

@@ -3,11 +3,11 @@ import { expect, test } from "vitest";
 import { Home, instanceOf } from "../support/home.js";
 
 const INVITE = "INVITE sip:bob@example.com SIP/2.0\nContact: <sip:A@192.0.2.1>";
-/** Far below timer B, timer C and the timeout for a silent flow. */
-const AT_ONCE = 1_000;
+/** No timer moves a call while a test waits, so it moves at once or not at all. */
+const NEVER_LATER = { SLUICE_FAILOVER_MS: "600000" };
 
 test("OB-7-13 PX-16.9-1 both flows of a phone end while a call is set up: 480 at once, and a drain does not wait for anything", async () => {
-  const home = await Home.open({ SLUICE_SHARDS: "1", SLUICE_DRAIN_SECONDS: "20" });
+  const home = await Home.open({ SLUICE_SHARDS: "1", SLUICE_DRAIN_SECONDS: "600", ...NEVER_LATER });
   const first = await home.phone("bob", "tcp");
   const second = await home.phone("bob", "tcp");
   await home.register(first, { instance: instanceOf("bob"), regId: 1 });
@@ -16,10 +16,8 @@ test("OB-7-13 PX-16.9-1 both flows of a phone end while a call is set up: 480 at
   await A.say(INVITE);
   await second.request("INVITE");
   await Promise.all([first.close(), second.close()]);
-  await A.response(480, AT_ONCE);
-  const started = Date.now();
+  await A.response(480);
   await home.close();
-  expect(Date.now() - started).toBeLessThan(10_000);
 });
 
 for (const method of ["INVITE", "MESSAGE"]) {
@@ -31,7 +29,7 @@ for (const method of ["INVITE", "MESSAGE"]) {
       await edge.response(200);
       const A = await home.phone("A");
       await A.say(`${method} sip:bob@example.com SIP/2.0\nContact: <sip:A@192.0.2.1>`);
-      await A.response(480, AT_ONCE);
+      await A.response(480);
     });
   }
 }
@@ -43,7 +41,7 @@ test("OB-7-12 if a copy cannot be sent, the next way to the device is tried at o
   await home.registerBehind(edge, "bob", { instance: instanceOf("bob"), regId: 2, path: "<sip:token@0.0.0.0:5060;lr;ob>" });
   const A = await home.phone("A");
   await A.say(INVITE);
-  const copy = await edge.request("INVITE", AT_ONCE);
+  const copy = await edge.request("INVITE");
   expect(copy.header("Route")).toContain("token-bob-1");
   await edge.reply("486 Busy Here");
   await A.response(486);
@@ -59,5 +57,5 @@ test("PX-16.7-6 a forked call: an unreachable phone does not hold up the others"
   await A.say(INVITE);
   await edge.request("INVITE");
   await edge.reply("486 Busy Here");
-  await A.response(486, AT_ONCE);
+  await A.response(486);
 });

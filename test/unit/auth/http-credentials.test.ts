@@ -5,6 +5,9 @@ import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { HttpCredentials } from "../../../src/auth/http-credentials.js";
 
+/** Longer than a test may take: what ends, has another reason. */
+const NEVER_MS = 600_000;
+
 interface Endless {
   readonly credentials: HttpCredentials;
   /** Octets it could send before the connection was closed. */
@@ -29,14 +32,12 @@ async function endless(piece: Buffer): Promise<Endless> {
   onTestFinished(() => void server.closeAllConnections());
   onTestFinished(() => void server.close());
   const { port } = server.address() as AddressInfo;
-  return { credentials: new HttpCredentials(`http://127.0.0.1:${port}/`, 5_000), sent: () => sent };
+  return { credentials: new HttpCredentials(`http://127.0.0.1:${port}/`, NEVER_MS), sent: () => sent };
 }
 
 test("an endless answer is abandoned as soon as it is longer than any valid one", async () => {
   const { credentials, sent } = await endless(Buffer.alloc(64 << 10, "x"));
-  const begin = performance.now();
   await expect(credentials.find("bob", "example.com")).rejects.toHaveProperty("name", "CredentialsUnavailable");
-  expect(performance.now() - begin).toBeLessThan(4_000);
   const poured = sent();
   await new Promise((resolve) => setTimeout(resolve, 300));
   // Its connection is closed, so nothing more arrives than what was already on its way.
@@ -44,16 +45,19 @@ test("an endless answer is abandoned as soon as it is longer than any valid one"
 });
 
 test("only a bounded number of lookups wait, and the rest are refused at once", async () => {
-  const server = createServer((request) => void request.resume());
+  let asked = 0;
+  const server = createServer((request) => {
+    asked += 1;
+    request.resume();
+  });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  onTestFinished(() => void server.closeAllConnections());
   onTestFinished(() => void server.close());
   const { port } = server.address() as AddressInfo;
-  const credentials = new HttpCredentials(`http://127.0.0.1:${port}/`, 1_000);
+  const credentials = new HttpCredentials(`http://127.0.0.1:${port}/`, NEVER_MS);
   const all = Array.from({ length: 1_000 }, (_, at) => credentials.find(`user${at}`, "example.com").catch((error: unknown) => String(error)));
-  const begin = performance.now();
   await Promise.all(all.slice(256));
-  expect(performance.now() - begin).toBeLessThan(800);
+  await expect.poll(() => asked).toBe(256);
+  server.closeAllConnections();
   await Promise.all(all);
 });
