@@ -3,7 +3,7 @@
 #include "storm.h"
 
 namespace sluice::admission_unanswered_test {
-using namespace test;
+using namespace admission_test;
 
 namespace {
 

@@ -2,7 +2,7 @@
 #include "binding_tables.h"
 
 namespace sluice::binding_bounds_test {
-using namespace test;
+using namespace binding_table_test;
 
 TEST("REG-24 the table is bounded in number and octets, and so is a single operation") {
   BindingTable table(kKey, {3, 1 << 20}, kStart);

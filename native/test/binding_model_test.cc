@@ -2,9 +2,10 @@
 #include <map>
 
 #include "binding_tables.h"
+#include "core/home/binding_key.h"
 
 namespace sluice::binding_model_test {
-using namespace test;
+using namespace binding_table_test;
 
 namespace {
 

@@ -2,7 +2,7 @@
 #include "binding_tables.h"
 
 namespace sluice::binding_news_test {
-using namespace test;
+using namespace binding_table_test;
 
 TEST("what happens to bindings is news: new, moved, removed, expired, gone with a flow; a refresh is not") {
   BindingTable table(kKey, kBounds, kStart);

@@ -2,7 +2,6 @@
 #include <thread>
 
 #include "binding_tables.h"
-#include "core/home/binding_key.h"
 #include "core/home/past_flows.h"
 
 namespace sluice::binding_table_test {

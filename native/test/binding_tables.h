@@ -7,7 +7,8 @@
 #include "bindings.h"
 #include "check.h"
 
-namespace sluice::test {
+namespace sluice::binding_table_test {
+using namespace test;
 
 constexpr SipKey kKey{1, 2};
 constexpr TableBounds kBounds{100'000, 64 << 20};
@@ -51,4 +52,4 @@ struct Dice {
   uint32_t operator()(uint32_t sides) { return static_cast<uint32_t>(engine() % sides); }
 };
 
-}  // namespace sluice::test
+}  // namespace sluice::binding_table_test

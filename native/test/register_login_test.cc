@@ -4,7 +4,7 @@
 #include "registrar_rig.h"
 
 namespace sluice::register_login_test {
-using namespace test;
+using namespace registering_test;
 
 namespace {
 

@@ -2,7 +2,7 @@
 #include "registrar_rig.h"
 
 namespace sluice::register_retransmission_test {
-using namespace test;
+using namespace registering_test;
 
 TEST("TX-8 a retransmission is answered again with the same To tag and changes nothing; a late REGISTER is refused") {
   const TemporaryFolder folder;

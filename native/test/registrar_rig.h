@@ -5,7 +5,8 @@
 #include "core/home/binding_store.h"
 #include "shard_rig.h"
 
-namespace sluice::test {
+namespace sluice::registering_test {
+using namespace test;
 
 constexpr Text kInstance = "urn:uuid:00000000-0000-1000-8000-00000000000a";
 
@@ -78,4 +79,4 @@ class RegistrarRig : public ShardRig {
   std::vector<int32_t> whos;
 };
 
-}  // namespace sluice::test
+}  // namespace sluice::registering_test

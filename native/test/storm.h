@@ -8,7 +8,8 @@
 #include "check.h"
 #include "core/relay/admission.h"
 
-namespace sluice::test {
+namespace sluice::admission_test {
+using namespace test;
 
 constexpr uint64_t kMs = 1'000'000, kSecond = 1'000 * kMs;
 constexpr SipKey kSecret{0x0123'4567'89AB'CDEF, 0xFEDC'BA98'7654'3210};
@@ -67,4 +68,4 @@ inline void fill(Storm& storm, uint64_t first = 1000) {
   for (uint64_t i = 0; i < 64; ++i) storm.ask(first + i);
 }
 
-}  // namespace sluice::test
+}  // namespace sluice::admission_test

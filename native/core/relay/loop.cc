@@ -4,7 +4,7 @@
 
 #include "core/relay/object_branch.h"
 #include "core/relay/via_branch.h"
-#include "core/sip/route_set.h"
+#include "core/sip/name_addr.h"
 #include "core/sip/via.h"
 
 namespace sluice {
