@@ -1,5 +1,5 @@
 /** Several shards: one calls a binding of another over the ring, and all learn of its end (RFC 5626 3.3). */
-import { expect, test } from "vitest";
+import { test } from "vitest";
 import { Home, instanceOf } from "../support/home.js";
 import type { Party } from "../support/party.js";
 

@@ -2,7 +2,6 @@
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { tmpdir } from "node:os";
-import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { Admin } from "../support/admin.js";
 import { register } from "../support/calls.js";
