@@ -41,11 +41,10 @@ export default defineConfig({
     projects: [
       project("unit", 10),
       project("conformance", 60),
-      // A second chance on CI while servers inside the process of the tests are new; test/support/closing.ts prints each one that was taken.
-      project("integration", 60, { retry: onCi ? 1 : 0 }),
+      project("integration", 60),
       // For `npm run fuzz`, which says how long.
       project("fuzz", 60),
-      // Other people's phones take part, so CI gives a second chance.
+      // Other people's phones take part, so CI gives a second chance; test/support/closing.ts prints each one that was taken.
       project("interop", 120, { retry: onCi ? 1 : 0 }),
       project("measured", 60, { alone: true }),
     ],

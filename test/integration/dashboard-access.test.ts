@@ -1,12 +1,15 @@
 /** Every view of the dashboard for everybody: WCAG 2.2 AA as axe-core checks it, light and dark, wide and on a phone's screen. Takes the pictures of docs. */
 import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { Admin } from "../support/admin.js";
 import { openBrowser } from "../support/browser.js";
 import { cast, type Cast } from "../support/cast.js";
 import { type Look, barriers, chooseList, isLive, openBoard, picture, picturing, until } from "../support/dashboard.js";
 import { instanceOf } from "../support/home.js";
 import type { Party } from "../support/party.js";
+import { testWith } from "../support/test-with.js";
+
+const test = testWith("chromium");
 
 const LOOKS: readonly Required<Pick<Look, "scheme" | "width" | "height">>[] = [
   { scheme: "light", width: 1440, height: 1000 }, { scheme: "dark", width: 1440, height: 1000 }, { scheme: "light", width: 390, height: 844 }, { scheme: "dark", width: 390, height: 844 },

@@ -1,6 +1,6 @@
 /** The dashboard of a standalone server with very many phones: each question of an operator is answered by three clicks and by one command. */
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { Admin } from "../support/admin.js";
 import { openBrowser } from "../support/browser.js";
 import { sluice } from "../support/command.js";
@@ -8,6 +8,9 @@ import { ManyPhones } from "../support/many-phones.js";
 import { chooseList, isLive, openBoard, search, until } from "../support/dashboard.js";
 import { Home, instanceOf } from "../support/home.js";
 import { often } from "../support/often.js";
+import { testWith } from "../support/test-with.js";
+
+const test = testWith("chromium");
 
 const CROWD = often(10_000);
 const SECOND_HOST = "127.0.0.9";

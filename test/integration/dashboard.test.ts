@@ -1,12 +1,15 @@
 /** The dashboard of an edge in a real browser: a phone is found, its messages form a ladder, and what goes wrong is said. */
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { Admin } from "../support/admin.js";
 import { openBrowser } from "../support/browser.js";
 import { register } from "../support/calls.js";
 import { cast, type Cast } from "../support/cast.js";
 import { barriersInEveryLook, chooseList, isLive, openBoard, search, until } from "../support/dashboard.js";
 import type { Party } from "../support/party.js";
+import { testWith } from "../support/test-with.js";
+
+const test = testWith("chromium");
 
 const ALICE = "urn:uuid:00000000-0000-1000-8000-AABBCCDDEEFF";
 

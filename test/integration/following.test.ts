@@ -8,6 +8,7 @@ import { freePort } from "../support/ports.js";
 import { Party } from "../support/party.js";
 import { RedisServer } from "../support/redis-server.js";
 import { TcpConnection } from "../support/tcp-connection.js";
+import { testWith } from "../support/test-with.js";
 
 const INVITE = "INVITE sip:bob@example.com SIP/2.0\nContact: <sip:A@192.0.2.1>";
 
@@ -144,7 +145,7 @@ test("OB-11-3 nor when the flow ends while a request waits on it", async () => {
 });
 
 for (const [end, location] of [["a graceful stop", "embedded"], ["kill -9", "embedded"], ["a graceful stop", "Redis"], ["kill -9", "Redis"]] as const) {
-  test(`OB-11-3 after ${end} and a restart a call goes on over the new connections of its phones, bindings in ${location}`, async () => {
+  testWith(location === "Redis" ? "redis-server" : undefined)(`OB-11-3 after ${end} and a restart a call goes on over the new connections of its phones, bindings in ${location}`, async () => {
     const admin = await Admin.choose();
     const home = await Home.spawn({ SLUICE_SHARDS: "2", SLUICE_ADMIN_LISTEN: admin.listen, ...(location === "Redis" && { SLUICE_LOCATION: await redis() }) });
     const [bob, A] = [await home.phone("bob", "tcp"), await home.phone("A", "tcp")];

@@ -14,6 +14,7 @@ import { Running, sluice } from "../support/command.js";
 import { DOMAIN, Home } from "../support/home.js";
 import type { Party } from "../support/party.js";
 import { RedisServer } from "../support/redis-server.js";
+import { testWith } from "../support/test-with.js";
 
 async function events(admin: Admin, query: Record<string, string> = {}): Promise<readonly HistoryEvent[]> {
   const { status, json, text } = await admin.get(`/api/history?${new URLSearchParams(query).toString()}`);
@@ -174,7 +175,7 @@ test("a full disk is seen and costs the history only; without a history there is
   expect(await off.get("/api/history")).toMatchObject({ status: 409, json: { error: expect.stringContaining("SLUICE_HISTORY_MEGABYTES") as string } });
 });
 
-test("with Redis each registrar knows what was done through it; and a failed login is kept with its source", async () => {
+testWith("redis-server")("with Redis each registrar knows what was done through it; and a failed login is kept with its source", async () => {
   const admin = await Admin.choose();
   const redis = await RedisServer.start();
   onTestFinished(() => redis.stop());

@@ -6,6 +6,7 @@ import { cast, type Cast } from "../support/cast.js";
 import { sluice } from "../support/command.js";
 import { Home } from "../support/home.js";
 import { RedisServer } from "../support/redis-server.js";
+import { testWith } from "../support/test-with.js";
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -166,7 +167,7 @@ test("flows: by how long they have been silent and how old they are, in the clas
 });
 
 for (const store of ["embedded", "redis"] as const) {
-  test(`bindings: all, by part, by domain, by what expires first, page by page; ${store}`, async () => {
+  testWith(store === "redis" ? "redis-server" : undefined)(`bindings: all, by part, by domain, by what expires first, page by page; ${store}`, async () => {
     const admin = await Admin.choose();
     const settings: Record<string, string> = { SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_SHARDS: "2", SLUICE_DOMAINS: "example.com,example.net", SLUICE_EXPIRES_JITTER: "0" };
     if (store === "redis") {

@@ -14,6 +14,7 @@ import { sanitizer } from "../support/server-process.js";
 import { Home } from "../support/home.js";
 import { freePort } from "../support/ports.js";
 import { RedisServer } from "../support/redis-server.js";
+import { testWith } from "../support/test-with.js";
 
 const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 
@@ -91,7 +92,7 @@ test("the same on a standalone server, by what its registrar granted", async () 
   expect((await admin.get("/readyz?verbose")).text).not.toContain("upstream");
 });
 
-test("a Redis that is away shows in the metric, in readiness and in doctor", async () => {
+testWith("redis-server")("a Redis that is away shows in the metric, in readiness and in doctor", async () => {
   const admin = await Admin.choose();
   const redis = await RedisServer.start();
   onTestFinished(() => redis.stop());

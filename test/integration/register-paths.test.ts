@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished } from "vitest";
 import { Admin } from "../support/admin.js";
 import { authorization, hashOf, readChallenge } from "../support/digest-client.js";
 import { DOMAIN, Home } from "../support/home.js";
@@ -16,6 +16,9 @@ import { RedisServer } from "../support/redis-server.js";
 import { type Random, seeded } from "../support/prng.js";
 import type { SipMessage } from "../support/sip-message.js";
 import { newBranch } from "../support/sip-text.js";
+import { testWith } from "../support/test-with.js";
+
+const test = testWith("redis-server");
 
 const STEPS = often(4_000);
 /** Means a dialog in a response, nothing in a REGISTER. */

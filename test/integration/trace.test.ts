@@ -13,6 +13,7 @@ import { cast } from "../support/cast.js";
 import { tlsSettings } from "../support/certificates.js";
 import { Home } from "../support/home.js";
 import { complete } from "../support/sip-text.js";
+import { testWith } from "../support/test-with.js";
 
 interface Traced {
   readonly sent: boolean;
@@ -147,7 +148,7 @@ for (const client of ["udp", "tcp"] as const) {
   });
 }
 
-test("SA-16 tshark reads a pcap of a call: both directions, valid frames, no secrets", async () => {
+testWith("tshark")("SA-16 tshark reads a pcap of a call: both directions, valid frames, no secrets", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sluice-pcap-"));
   const file = join(folder, "sip.pcap");
   const { SUT, U, U2, C } = await cast({ process: true, client: "tcp", settings: { SLUICE_PCAP: file } });

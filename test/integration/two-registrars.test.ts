@@ -1,5 +1,5 @@
 /** Two registrars on one Redis: what one learns the other knows at once, and neither harms the other (SA-5). */
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { Admin } from "../support/admin.js";
 import { Asker, manyTimes } from "../support/asker.js";
 import { often } from "../support/often.js";
@@ -9,6 +9,9 @@ import type { Party } from "../support/party.js";
 import { RedisServer } from "../support/redis-server.js";
 import type { SipMessage } from "../support/sip-message.js";
 import { newBranch, responseTo } from "../support/sip-text.js";
+import { testWith } from "../support/test-with.js";
+
+const test = testWith("redis-server");
 
 const TIMES = often(10_000);
 const AT_ONCE = 64;

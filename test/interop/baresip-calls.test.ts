@@ -5,7 +5,7 @@
  */
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { Baresip } from "./support/baresip.js";
-import { testWith } from "./support/peers.js";
+import { testWith } from "../support/test-with.js";
 import { Stage } from "./support/stage.js";
 import { testCertificates, tlsSettings } from "../support/certificates.js";
 import { userOf } from "../support/sip-message.js";

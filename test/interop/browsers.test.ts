@@ -9,7 +9,7 @@ import { Edge } from "../support/edge.js";
 import { freePort, hostPort } from "../support/ports.js";
 import { Baresip } from "./support/baresip.js";
 import { Browser, type BrowserPhone, callEachOther, type Library, ORIGIN } from "./support/browser.js";
-import { testWith } from "./support/peers.js";
+import { testWith } from "../support/test-with.js";
 import { Stage } from "./support/stage.js";
 
 const test = testWith("kamailio", "chromium", "baresip");

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect } from "vitest";
 import type { Party } from "../support/party.js";
 import { userOf } from "../support/sip-message.js";
 import { Baresip } from "./support/baresip.js";
-import { testWith } from "./support/peers.js";
+import { testWith } from "../support/test-with.js";
 import { Stage } from "./support/stage.js";
 
 const test = testWith("kamailio", "baresip");

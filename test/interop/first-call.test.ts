@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { expect, onTestFinished } from "vitest";
 import { PATIENCE } from "../support/mailbox.js";
 import { freePort } from "../support/ports.js";
-import { testWith } from "./support/peers.js";
+import { testWith } from "../support/test-with.js";
 import { Program } from "./support/program.js";
 
 const test = testWith("baresip");

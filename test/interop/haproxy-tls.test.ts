@@ -8,7 +8,7 @@ import { testCertificates } from "../support/certificates.js";
 import { freePort } from "../support/ports.js";
 import { Baresip } from "./support/baresip.js";
 import { Haproxy } from "./support/haproxy.js";
-import { testWith } from "./support/peers.js";
+import { testWith } from "../support/test-with.js";
 import { Stage } from "./support/stage.js";
 
 const test = testWith("kamailio", "haproxy", "baresip");

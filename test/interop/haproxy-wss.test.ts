@@ -8,7 +8,7 @@ import { testCertificates } from "../support/certificates.js";
 import { freePort } from "../support/ports.js";
 import { Browser, type BrowserPhone, callEachOther, ORIGIN } from "./support/browser.js";
 import { Haproxy } from "./support/haproxy.js";
-import { testWith } from "./support/peers.js";
+import { testWith } from "../support/test-with.js";
 import { Stage } from "./support/stage.js";
 
 const test = testWith("kamailio", "haproxy", "chromium");

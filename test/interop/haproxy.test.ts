@@ -8,7 +8,7 @@ import { INSTANCE } from "../support/calls.js";
 import { Party } from "../support/party.js";
 import { TcpConnection } from "../support/tcp-connection.js";
 import { Haproxy } from "./support/haproxy.js";
-import { testWith } from "./support/peers.js";
+import { testWith } from "../support/test-with.js";
 import { Stage } from "./support/stage.js";
 
 const test = testWith("kamailio", "haproxy");

@@ -10,7 +10,7 @@ import { Party } from "../support/party.js";
 import { TcpConnection } from "../support/tcp-connection.js";
 import { Baresip } from "./support/baresip.js";
 import { Kamailio } from "./support/kamailio.js";
-import { testWith } from "./support/peers.js";
+import { testWith } from "../support/test-with.js";
 
 const test = testWith("kamailio", "baresip");
 const HOST = "127.0.0.2";

@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { Baresip } from "./support/baresip.js";
-import { testWith } from "./support/peers.js";
+import { testWith } from "../support/test-with.js";
 import { Stage } from "./support/stage.js";
 
 const test = testWith("kamailio", "baresip");

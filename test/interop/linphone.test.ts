@@ -8,7 +8,7 @@ import type { Party } from "../support/party.js";
 import { Home } from "../support/home.js";
 import { Baresip } from "./support/baresip.js";
 import { Linphone } from "./support/linphone.js";
-import { testWith } from "./support/peers.js";
+import { testWith } from "../support/test-with.js";
 
 const test = testWith("linphonec", "baresip");
 

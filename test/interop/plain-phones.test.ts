@@ -12,7 +12,7 @@ import { Baresip } from "./support/baresip.js";
 import { Browser, type BrowserPhone, ORIGIN } from "./support/browser.js";
 import { Kamailio } from "./support/kamailio.js";
 import { Linphone } from "./support/linphone.js";
-import { testWith } from "./support/peers.js";
+import { testWith } from "../support/test-with.js";
 import { Twinkle } from "./support/twinkle.js";
 
 const test = testWith("kamailio", "chromium", "linphonec", "twinkle-console", "baresip");

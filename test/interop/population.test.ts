@@ -4,7 +4,7 @@
  * Needs: kamailio, sipp
  */
 import { afterAll, beforeAll, describe, expect } from "vitest";
-import { testWith } from "./support/peers.js";
+import { testWith } from "../support/test-with.js";
 import { Population } from "./support/sipp.js";
 import { Stage } from "./support/stage.js";
 

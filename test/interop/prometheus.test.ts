@@ -15,7 +15,8 @@ import { cast } from "../support/cast.js";
 import { Home } from "../support/home.js";
 import { PATIENCE } from "../support/mailbox.js";
 import { freePort } from "../support/ports.js";
-import { peerPath, testWith } from "./support/peers.js";
+import { peerPath } from "../support/peers.js";
+import { testWith } from "../support/test-with.js";
 
 const FOLDER = fileURLToPath(new URL("../../deploy/prometheus", import.meta.url));
 const promtool = (args: readonly string[], input = ""): string => execFileSync("promtool", args, { cwd: FOLDER, input, encoding: "utf8" });

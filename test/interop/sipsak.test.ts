@@ -8,7 +8,7 @@ import { Party } from "../support/party.js";
 import { freePort } from "../support/ports.js";
 import { userOf } from "../support/sip-message.js";
 import { UdpSocket } from "../support/udp-socket.js";
-import { testWith } from "./support/peers.js";
+import { testWith } from "../support/test-with.js";
 import { sipsak } from "./support/sipsak.js";
 import { Stage } from "./support/stage.js";
 

@@ -9,7 +9,7 @@ import { Edge } from "../support/edge.js";
 import { Home } from "../support/home.js";
 import { freePort } from "../support/ports.js";
 import { Kamailio } from "./support/kamailio.js";
-import { testWith } from "./support/peers.js";
+import { testWith } from "../support/test-with.js";
 import { Sofia } from "./support/sofia.js";
 
 const test = testWith("kamailio", "sip-options");

@@ -8,7 +8,7 @@ import { Edge } from "../support/edge.js";
 import { freePort } from "../support/ports.js";
 import type { Transport } from "../support/wire.js";
 import { Baresip } from "./support/baresip.js";
-import { testWith } from "./support/peers.js";
+import { testWith } from "../support/test-with.js";
 
 const test = testWith("baresip");
 

@@ -7,7 +7,7 @@
 import { expect, onTestFinished } from "vitest";
 import { Home } from "../support/home.js";
 import type { Transport } from "../support/wire.js";
-import { testWith } from "./support/peers.js";
+import { testWith } from "../support/test-with.js";
 import { type Manners, Population } from "./support/sipp.js";
 
 const test = testWith("sipp");

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect } from "vitest";
 import { hashOf } from "../support/digest-client.js";
 import { Home } from "../support/home.js";
 import { freePort } from "../support/ports.js";
-import { testWith } from "./support/peers.js";
+import { testWith } from "../support/test-with.js";
 import type { Exit } from "./support/program.js";
 import { sipsak } from "./support/sipsak.js";
 

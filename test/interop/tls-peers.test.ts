@@ -3,10 +3,13 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { type Cast, cast } from "../support/cast.js";
 import { PATIENCE } from "../support/mailbox.js";
 import { complete } from "../support/sip-text.js";
+import { testWith } from "../support/test-with.js";
+
+const test = testWith("gnutls-cli");
 
 const PHONE = { name: "phone", at: "192.0.2.1:5061", transport: "tls", scene: "phone" } as const;
 

@@ -12,7 +12,7 @@ import { freePort } from "../support/ports.js";
 import type { SipMessage } from "../support/sip-message.js";
 import type { Transport } from "../support/wire.js";
 import { Baresip } from "./support/baresip.js";
-import { testWith } from "./support/peers.js";
+import { testWith } from "../support/test-with.js";
 
 const test = testWith("baresip");
 

@@ -2,13 +2,10 @@
 import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 
-// A port looks free until its edge has started, so files that run side by side must not share ports: each worker has a range. scripts/test.mjs
-// numbers the lanes.
+// A port looks free until its edge has started, so files that run side by side must not share ports: each worker has a range.
 const COUNT = 1_500;
-const LANES = 2;
-const WORKERS = 4;
-const LANE = Number(process.env["TEST_LANE"] ?? "0") % LANES;
-const FIRST = 20_000 + COUNT * (WORKERS * LANE + (Number(process.env["VITEST_POOL_ID"] ?? "0") % WORKERS));
+const WORKERS = 8;
+const FIRST = 20_000 + COUNT * (Number(process.env["VITEST_POOL_ID"] ?? "0") % WORKERS);
 let next = (process.pid * 97) % COUNT;
 
 export async function freePort(host = "127.0.0.1"): Promise<number> {

@@ -6,6 +6,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { HttpCredentials } from "../../../src/auth/http-credentials.js";
 import { RedisCredentials } from "../../../src/auth/redis-credentials.js";
 import { RedisServer } from "../../support/redis-server.js";
+import { testWith } from "../../support/test-with.js";
 
 const MD5 = "a".repeat(32);
 const SHA256 = "b".repeat(64);
@@ -80,7 +81,7 @@ test("concurrent lookups are limited", async () => {
   expect(results.every(({ status }) => status === "rejected")).toBe(true);
 });
 
-test("users are found in Redis, and an unreachable Redis is not an answer", async () => {
+testWith("redis-server")("users are found in Redis, and an unreachable Redis is not an answer", async () => {
   const server = await RedisServer.start();
   onTestFinished(() => server.stop());
   const admin = new Redis(server.url);

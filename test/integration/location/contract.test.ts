@@ -2,17 +2,19 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect } from "vitest";
 import type { Binding } from "../../../src/location/binding.js";
 import { openLocationStore } from "../../../src/location/open-store.js";
 import type { LocationStore } from "../../../src/location/store.js";
 import { AOR, byKey, flowBinding, operation, plainBinding } from "../../support/bindings.js";
 import { RedisServer } from "../../support/redis-server.js";
+import { testWith } from "../../support/test-with.js";
 
 const ONE = "urn:uuid:00000000-0000-1000-8000-000000000001";
 const TWO = "urn:uuid:00000000-0000-1000-8000-000000000002";
 
 describe.each(["embedded", "redis"])("%s", (kind) => {
+  const test = testWith(kind === "redis" ? "redis-server" : undefined);
   const stateDir = mkdtempSync(join(tmpdir(), "sluice-location-"));
   let server: RedisServer | undefined;
   let store: LocationStore;

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import type { Binding } from "../../../src/location/binding.js";
 import { NativeStore } from "../../../src/location/native-store.js";
 import { RedisStore } from "../../../src/location/redis-store.js";
@@ -11,6 +11,9 @@ import type { LocationStore, SaveResult } from "../../../src/location/store.js";
 import { BINDING_EVENTS, type BindingNewsRow } from "../../../src/native/inspect.js";
 import { byKey, flowBinding, operation, plainBinding } from "../../support/bindings.js";
 import { RedisServer } from "../../support/redis-server.js";
+import { testWith } from "../../support/test-with.js";
+
+const test = testWith("redis-server");
 
 const folder = mkdtempSync(join(tmpdir(), "sluice-equivalence-"));
 const room = Buffer.alloc(16_384);

@@ -1,11 +1,14 @@
 /** Several Redis servers: a cluster that divides the addresses, and a master with a replica that a sentinel promotes. */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { RedisStore } from "../../../src/location/redis-store.js";
 import { operation, plainBinding } from "../../support/bindings.js";
 import { freePort } from "../../support/ports.js";
 import { RedisServer } from "../../support/redis-server.js";
+import { testWith } from "../../support/test-with.js";
+
+const test = testWith("redis-server");
 
 const AORS = Array.from({ length: 60 }, (_, index) => `sip:user${index}@example.org`);
 

@@ -9,7 +9,7 @@ import { freePort } from "../../support/ports.js";
 import { SipMessage } from "../../support/sip-message.js";
 import { type Account, accountFile, configurationFile, edgesOf } from "./baresip-files.js";
 import { NetstringDecoder, encodeNetstring } from "./netstring.js";
-import { peerPath } from "./peers.js";
+import { peerPath } from "../../support/peers.js";
 import { Program } from "./program.js";
 
 const HOST = "127.0.0.1";

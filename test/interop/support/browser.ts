@@ -4,7 +4,7 @@ import { type Browser as Chromium, type Page, chromium } from "playwright-core";
 import { rolldown } from "rolldown";
 import { expect } from "vitest";
 import { PATIENCE } from "../../support/mailbox.js";
-import { peerPath } from "./peers.js";
+import { peerPath } from "../../support/peers.js";
 
 const FLAGS = [
   "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync",

@@ -7,7 +7,7 @@ import type { CertificateFiles } from "../../support/certificates.js";
 import { PATIENCE } from "../../support/mailbox.js";
 import { freePort } from "../../support/ports.js";
 import { Program } from "./program.js";
-import { peerPath } from "./peers.js";
+import { peerPath } from "../../support/peers.js";
 
 const HOST = "127.0.0.1";
 

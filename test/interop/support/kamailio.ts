@@ -7,7 +7,7 @@ import { PATIENCE } from "../../support/mailbox.js";
 import { freePort } from "../../support/ports.js";
 import { splitList } from "../../support/sip-message.js";
 import { Program } from "./program.js";
-import { peerPath } from "./peers.js";
+import { peerPath } from "../../support/peers.js";
 
 const CONFIGURATIONS = fileURLToPath(new URL("../kamailio/", import.meta.url));
 const HOST = "127.0.0.1";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PATIENCE } from "../../support/mailbox.js";
 import { freePort } from "../../support/ports.js";
-import { peerPath } from "./peers.js";
+import { peerPath } from "../../support/peers.js";
 import { Program } from "./program.js";
 
 const ASK_EVERY_MS = 200;

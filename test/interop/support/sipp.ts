@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Transport } from "../../support/wire.js";
 import type { Binding, Kamailio } from "./kamailio.js";
-import { peerPath } from "./peers.js";
+import { peerPath } from "../../support/peers.js";
 import { Program } from "./program.js";
 
 const SCENARIOS = fileURLToPath(new URL("../sipp/", import.meta.url));

@@ -1,6 +1,6 @@
 /** sipsak, the swiss army knife: one request, and an exit code that reflects the response. */
 import { tmpdir } from "node:os";
-import { peerPath } from "./peers.js";
+import { peerPath } from "../../support/peers.js";
 import { type Exit, Program } from "./program.js";
 
 export function sipsak(...args: readonly string[]): Promise<Exit> {

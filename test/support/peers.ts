@@ -1,7 +1,6 @@
-/** The real peers and where they come from: a test without its peer says how to install it, and only CI insists on it. */
+/** The programs of others that tests run, and where they come from. */
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
-import { type TestAPI, test } from "vitest";
 
 const PACKAGES = {
   kamailio: "kamailio kamailio-outbound-modules",
@@ -15,23 +14,28 @@ const PACKAGES = {
   chromium: "chromium",
   haproxy: "haproxy",
   prometheus: "prometheus",
+  "redis-server": "redis-server",
+  tshark: "tshark",
+  "gnutls-cli": "gnutls-bin",
 } as const;
 
 export type Peer = keyof typeof PACKAGES;
 
-/** `test`, or a skipped test if a peer is missing; with CI=true it runs, and fails for lack of the peer. */
-export function testWith(...peers: readonly Peer[]): TestAPI {
-  const missing = peers.filter((peer) => findPeer(peer) === undefined);
-  if (missing.length === 0 || process.env["CI"] === "true") return test;
-  console.warn(missing.map(howToInstall).join("\n"));
-  return test.skip as TestAPI;
-}
-
 /** The program's path; throws with the command that installs it. */
 export function peerPath(peer: Peer): string {
   const path = findPeer(peer);
-  if (path === undefined) throw new Error(howToInstall(peer));
+  if (path === undefined) throw new Error(`${peer} is missing: apt-get install -y ${PACKAGES[peer]}`);
   return path;
+}
+
+/** Those of `peers` that are not installed. */
+export function missingPeers(peers: readonly Peer[] = Object.keys(PACKAGES) as Peer[]): readonly Peer[] {
+  return peers.filter((peer) => findPeer(peer) === undefined);
+}
+
+/** The command that installs them. */
+export function installPeers(peers: readonly Peer[]): string {
+  return `apt-get install -y ${peers.map((peer) => PACKAGES[peer]).join(" ")}`;
 }
 
 function findPeer(peer: Peer): string | undefined {
@@ -47,8 +51,4 @@ function isExecutable(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-function howToInstall(peer: Peer): string {
-  return `${peer} is missing: apt-get install -y ${PACKAGES[peer]}`;
 }
