@@ -1,4 +1,4 @@
-// Many writes in one call: each has the result that send() would have had.
+// Many reads and writes in one call: each has the result that recv() or send() would have had.
 #include "core/transport/call_ring.h"
 
 #include <fcntl.h>
@@ -58,6 +58,38 @@ TEST("many writes in one call: one part, several, a full socket, one whose peer 
     CHECK_EQ(several.read(), text + more);
   }
   CHECK(ring.is_open());
+}
+
+TEST("many reads in one call: octets, more than fit, none yet, the end, a descriptor that is none") {
+  CallRing ring;
+  if (!ring.open()) return;
+  Ends some, more, none, ended;
+  for (int round = 0; round < 3; ++round) {
+    CHECK_EQ(send(some.fds[1], "BYE", 3, 0), 3);
+    CHECK_EQ(send(more.fds[1], "INVITE", 6, 0), 6);
+    if (ended.fds[1] >= 0) close(std::exchange(ended.fds[1], -1));
+    char room[5][8] = {};
+    ring.read(some.fds[0], room[0], 8);
+    ring.read(more.fds[0], room[1], 4);
+    ring.read(none.fds[0], room[2], 8);
+    ring.read(ended.fds[0], room[3], 8);
+    ring.read(1 << 20, room[4], 8);
+    ring.run();
+    CHECK_EQ(ring.result(0), 3);
+    CHECK_EQ(std::string(room[0], 3), "BYE");
+    CHECK_EQ(ring.result(1), 4);
+    CHECK_EQ(std::string(room[1], 4), "INVI");
+    CHECK_EQ(ring.result(2), -EAGAIN);
+    CHECK_EQ(ring.result(3), 0);
+    CHECK_EQ(ring.result(4), -EBADF);
+    // The rest is still there; and what is cleared is not done.
+    ring.read(more.fds[0], room[1], 8);
+    ring.clear();
+    ring.read(more.fds[0], room[1], 8);
+    ring.run();
+    CHECK_EQ(ring.result(0), 2);
+    CHECK_EQ(std::string(room[1], 2), "TE");
+  }
 }
 
 TEST("as many writes as there is room for, again and again, in order on the same socket") {

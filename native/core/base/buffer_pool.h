@@ -26,6 +26,8 @@ class BufferPool {
 
   size_t lent() const noexcept { return lent_; }
   size_t idle() const noexcept { return idle_; }
+  // What may still be lent.
+  size_t left() const noexcept { return cap_ - lent_; }
 
  private:
   struct Idle {

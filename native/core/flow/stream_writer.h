@@ -48,6 +48,9 @@ class StreamWriter {
   // The socket takes octets again. False: the flow has failed.
   bool writable(uint32_t slot) noexcept;
 
+  // Nothing stays in it between calls, so others may use it as well.
+  CallRing& ring() noexcept { return ring_; }
+
   void watch(uint32_t slot, bool for_writing) noexcept;
   // What epoll must report about it.
   static uint32_t events_of(const Flow& flow) noexcept;

@@ -8,11 +8,6 @@
 #include "core/transport/proxy_header.h"
 
 namespace sluice {
-namespace {
-
-constexpr size_t kTlsRead = 32 * 1024;
-
-}  // namespace
 
 // Something has happened on a connection that we are dialling.
 void StreamReader::connected(uint32_t slot) noexcept {

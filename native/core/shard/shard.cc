@@ -206,9 +206,11 @@ unsigned Shard::receive() noexcept {
   proxying_.take_events();
   streams_.resume();
   while (event_at_ < event_count_ && !turn_.full()) {
-    event(events_[static_cast<size_t>(event_at_++)]);
+    const unsigned together = streams_.readable(&events_[static_cast<size_t>(event_at_)], static_cast<unsigned>(event_count_ - event_at_));
+    event_at_ += static_cast<int>(together);
+    if (together == 0) event(events_[static_cast<size_t>(event_at_++)]);
     // epoll reports again what was not examined.
-    if (event_at_ % kEventsBetweenLooks == 0 && turn_clock_.elapsed() > kReadingNs) event_at_ = event_count_ = 0;
+    if ((together > 0 || event_at_ % kEventsBetweenLooks == 0) && turn_clock_.elapsed() > kReadingNs) event_at_ = event_count_ = 0;
   }
   turn_.clear_verdicts();
   registering_.read();

@@ -8,8 +8,6 @@
 namespace sluice {
 namespace {
 
-constexpr size_t kClientRead = 64 * 1024;
-constexpr size_t kCoreRead = 96 * 1024;
 // What a full batch leaves unprocessed, after the beginning of a message, must fit in one buffer.
 static_assert(kCoreRead + 16 * 1024 + sizeof(FlowBuffer) <= BufferPool::kLargest);
 
@@ -30,14 +28,38 @@ void StreamReader::event(uint32_t slot, uint32_t events) noexcept {
 ssize_t StreamReader::receive_into(uint32_t slot, char* room, size_t most) noexcept {
   Flow& flow = ground_.flows.at(slot);
   const ssize_t n = recv(flow.fd, room, most, MSG_DONTWAIT);
+  return has_received(slot, n, errno) ? n : 0;
+}
+
+// False: none now, or the flow is gone.
+bool StreamReader::has_received(uint32_t slot, ssize_t n, int error) noexcept {
   if (n > 0) {
     ground_.counters.add(Counter::bytes_in, n);
-    flow.last_seen = ground_.clock.tick();
-    return n;
+    ground_.flows.at(slot).last_seen = ground_.clock.tick();
+    return true;
   }
   if (n == 0) connections_.peer_closed(slot);
-  else if (errno != EAGAIN && errno != EINTR) connections_.close(slot, Counter::flows_closed);
-  return 0;
+  else if (error != EAGAIN && error != EINTR) connections_.close(slot, Counter::flows_closed);
+  return false;
+}
+
+unsigned StreamReader::readable(const epoll_event* events, unsigned count) noexcept {
+  const unsigned together = joint_.run(events, count);
+  for (unsigned i = 0; i < together; ++i) take(joint_.at(i));
+  return together;
+}
+
+// All are taken, even if the turn is full: what it has no place for is resumed.
+void StreamReader::take(const JointReads::Read& read) noexcept {
+  Flow* const flow = ground_.flows.find(read.flow);
+  if (flow == nullptr || (flow->marks & (kMark_deaf | kMark_closing))) return;  // what another one sent ended it
+  const uint32_t slot = read.flow.slot;
+  if (!has_received(slot, read.result, static_cast<int>(-read.result))) return;
+  const size_t size = static_cast<size_t>(read.result);
+  if (flow->layer != nullptr && flow->layer->is_secure) return decrypt(slot, Text(read.room, size));
+  if (read.held > 0) std::memcpy(read.room, flow->in->data(), read.held);
+  give_back(ground_.pool, flow->in);
+  deliver(slot, read.room, read.held + size);
 }
 
 void StreamReader::receive(uint32_t slot) noexcept {

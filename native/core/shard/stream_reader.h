@@ -3,6 +3,7 @@
 
 #include "core/shard/connections.h"
 #include "core/shard/intake.h"
+#include "core/shard/joint_reads.h"
 #include "core/transport/upgrade_gate.h"
 
 namespace sluice {
@@ -10,13 +11,15 @@ namespace sluice {
 class StreamReader {
  public:
   StreamReader(Ground& ground, Turn& turn, Intake& intake, Connections& connections, FlowTimers& timers, Outbox& outbox) noexcept
-      : ground_(ground), turn_(turn), intake_(intake), connections_(connections), timers_(timers), outbox_(outbox) {}
+      : ground_(ground), turn_(turn), intake_(intake), connections_(connections), timers_(timers), outbox_(outbox), joint_(ground, turn, outbox.streams().ring()) {}
 
   // Decides on each WebSocket handshake; outlives this. nullptr: nobody does.
   void set_upgrade_gate(UpgradeGate* gate) noexcept { gate_ = gate; }
 
   // What epoll reports about an open flow.
   void event(uint32_t slot, uint32_t events) noexcept;
+  // The same for the first of these events, if they only mean that connections are readable; returns how many it has taken.
+  unsigned readable(const epoll_event* events, unsigned count) noexcept;
   // Continues with flows that have complete messages left from the previous turn.
   void resume() noexcept;
   bool has_more() const noexcept { return !resumes_.empty(); }
@@ -31,6 +34,8 @@ class StreamReader {
   void receive(uint32_t slot) noexcept;
   void receive_long(uint32_t slot) noexcept;
   ssize_t receive_into(uint32_t slot, char* room, size_t most) noexcept;
+  bool has_received(uint32_t slot, ssize_t n, int error) noexcept;
+  void take(const JointReads::Read& read) noexcept;
   void deliver(uint32_t slot, char* data, size_t size) noexcept;
   void frame(uint32_t slot, char* data, size_t size) noexcept;
   void keep_unfinished(uint32_t slot, Text rest, bool whole) noexcept;
@@ -61,6 +66,7 @@ class StreamReader {
   FlowTimers& timers_;
   Outbox& outbox_;
   UpgradeGate* gate_ = nullptr;
+  JointReads joint_;
   std::vector<FlowHandle> resumes_;  // flows with complete messages left in their buffers
   std::vector<char> tls_out_;        // what TLS sends while it receives
 };

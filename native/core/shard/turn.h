@@ -66,6 +66,7 @@ class Turn {
 
   unsigned count() const noexcept { return count_; }
   bool full() const noexcept { return count_ == most_; }
+  unsigned places() const noexcept { return most_ - count_; }
   Item& item(unsigned i) noexcept { return items_[i]; }
   const Item& item(unsigned i) const noexcept { return items_[i]; }
   // Scan the next message into this; take() then adds it to the batch.
@@ -112,7 +113,7 @@ class Turn {
 
  private:
   static constexpr size_t kDatagramStride = kDatagram + 17 * 64;  // an odd number of cache lines, so that slots do not share sets
-  static constexpr size_t kStreamArena = 1u << 20;
+  static constexpr size_t kStreamArena = 2u << 20;
   static constexpr unsigned kHandshakes = 2;
   static constexpr unsigned kNumberBatch = 24;
 

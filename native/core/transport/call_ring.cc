@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 namespace sluice {
@@ -30,7 +31,7 @@ bool CallRing::open() noexcept {
   params.flags = IORING_SETUP_R_DISABLED;
   fd_ = static_cast<int>(syscall(SYS_io_uring_setup, kMost, &params));
   if (fd_ < 0) return false;
-  if ((params.features & IORING_FEAT_SINGLE_MMAP) != 0 && map(&params) && restrict_to_writes()) return true;
+  if ((params.features & IORING_FEAT_SINGLE_MMAP) != 0 && map(&params) && restrict_to_calls()) return true;
   close();
   return false;
 }
@@ -61,22 +62,38 @@ bool CallRing::map(const void* given) noexcept {
   return true;
 }
 
-// Whoever takes over this process gets no more out of the ring than he could do with send().
-bool CallRing::restrict_to_writes() noexcept {
-  io_uring_restriction allowed[2]{};
-  allowed[0].opcode = allowed[1].opcode = IORING_RESTRICTION_SQE_OP;
-  allowed[0].sqe_op = IORING_OP_SEND;
-  allowed[1].sqe_op = IORING_OP_SENDMSG;
-  return syscall(SYS_io_uring_register, fd_, IORING_REGISTER_RESTRICTIONS, allowed, 2) == 0 && syscall(SYS_io_uring_register, fd_, IORING_REGISTER_ENABLE_RINGS, nullptr, 0) == 0;
+// Whoever takes over this process gets no more out of the ring than he could do with send() and recv().
+bool CallRing::restrict_to_calls() noexcept {
+  constexpr uint8_t kCalls[] = {IORING_OP_SEND, IORING_OP_SENDMSG, IORING_OP_RECV};
+  io_uring_restriction allowed[std::size(kCalls)]{};
+  for (size_t i = 0; i < std::size(kCalls); ++i) {
+    allowed[i].opcode = IORING_RESTRICTION_SQE_OP;
+    allowed[i].sqe_op = kCalls[i];
+  }
+  return syscall(SYS_io_uring_register, fd_, IORING_REGISTER_RESTRICTIONS, allowed, std::size(kCalls)) == 0 && syscall(SYS_io_uring_register, fd_, IORING_REGISTER_ENABLE_RINGS, nullptr, 0) == 0;
 }
 
-void CallRing::write(int fd, const iovec* parts, size_t count) noexcept {
+io_uring_sqe& CallRing::next(int fd) noexcept {
   io_uring_sqe& entry = entries_[(*submit_tail_ + count_) & submit_mask_];
   std::memset(&entry, 0, sizeof entry);
   entry.fd = fd;
   entry.user_data = count_;
   // With MSG_DONTWAIT the kernel neither waits nor lets one of its threads wait.
   entry.msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+  results_[count_] = kNotDone;
+  return entry;
+}
+
+void CallRing::read(int fd, char* room, size_t most) noexcept {
+  io_uring_sqe& entry = next(fd);
+  entry.opcode = IORING_OP_RECV;
+  entry.addr = reinterpret_cast<uint64_t>(room);
+  entry.len = static_cast<uint32_t>(most);
+  ++count_;
+}
+
+void CallRing::write(int fd, const iovec* parts, size_t count) noexcept {
+  io_uring_sqe& entry = next(fd);
   if (count == 1) {
     entry.opcode = IORING_OP_SEND;
     entry.addr = reinterpret_cast<uint64_t>(parts->iov_base);
@@ -89,7 +106,7 @@ void CallRing::write(int fd, const iovec* parts, size_t count) noexcept {
     entry.addr = reinterpret_cast<uint64_t>(&header);
     entry.len = 1;
   }
-  results_[count_++] = kNotDone;
+  ++count_;
 }
 
 void CallRing::run() noexcept {

@@ -1,5 +1,5 @@
-// Many writes to sockets in one system call, by io_uring used as nothing but that: everything is done when run() returns, nothing stays under
-// way in the kernel. docs/decisions/many-writes-in-one-call.md says why, and why no more of io_uring is used.
+// Many reads or writes of sockets in one system call, by io_uring used as nothing but that: everything is done when run() returns, nothing stays
+// under way in the kernel. docs/decisions/many-calls-in-one.md says why, and why no more of io_uring is used.
 #pragma once
 
 #include <sys/socket.h>
@@ -28,17 +28,21 @@ class CallRing {
   bool open() noexcept;
   bool is_open() const noexcept { return fd_ >= 0; }
 
-  // What writes write() adds is done by run(); the parts must live until then.
+  // What read() and write() add, at most kMost calls, is done by run(); the parts and the room must live until then.
   unsigned count() const noexcept { return count_; }
+  void read(int fd, char* room, size_t most) noexcept;
   void write(int fd, const iovec* parts, size_t count) noexcept;
-  // Of write i: the number of octets, or -errno. kNotDone: the ring has failed and is closed, the caller writes by itself.
+  // None of the calls added since the last run() is wanted any longer.
+  void clear() noexcept { count_ = 0; }
+  // Of call i: the number of octets, or -errno. kNotDone: the ring has failed and is closed, the caller does it by itself.
   void run() noexcept;
   ssize_t result(unsigned i) const noexcept { return results_[i]; }
   static constexpr ssize_t kNotDone = INT32_MIN;
 
  private:
   bool map(const void* params) noexcept;
-  bool restrict_to_writes() noexcept;
+  bool restrict_to_calls() noexcept;
+  io_uring_sqe& next(int fd) noexcept;
   unsigned take_results() noexcept;
   void close() noexcept;
 
