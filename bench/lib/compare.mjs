@@ -5,7 +5,7 @@ import { EDGES, startEdge } from "./edges.mjs";
 import { runLoads } from "./load.mjs";
 import { tlsMissing } from "./tools.mjs";
 
-const LOAD_OPTIONS = ["seconds", "warmup", "flows", "window", "rate", "size", "sleep", "attacks", "attack", "at-once", "timeout-ms", "search", "core-rate"];
+const LOAD_OPTIONS = ["seconds", "warmup", "flows", "window", "rate", "size", "spread", "sleep", "attacks", "attack", "at-once", "timeout-ms", "search", "core-rate"];
 
 /** The default options of `edge`, `quick` and `full`. */
 export const DEFAULTS = {
@@ -20,6 +20,8 @@ export const DEFAULTS = {
   window: "96",
   rate: "0",
   size: "700",
+  // Requests are up to so many octets shorter, in eight steps.
+  spread: "0",
   // Milliseconds after which an unanswered request counts as lost.
   "timeout-ms": "1000",
   // Attacks per second, for the workload hostile.
@@ -67,6 +69,7 @@ export function edgesThere(names, legs) {
 
 /** Runs all rounds and returns `[{ legs, workload, runs }]`; calls `done` for each when its pair of transports is finished. */
 export async function compare(args, edges, done) {
+  if (args.spread !== "0" && args.spread !== undefined && edges.includes("floor") && args.legs !== "udp-udp") fail("with --spread, the floor relays udp-udp only, since it knows no lengths: --edges sluice");
   const results = [];
   for (const legs of args.legs.split(",")) {
     const some = args.workloads.split(",").map((workload) => ({ legs, workload, runs: [] }));

@@ -159,7 +159,7 @@ int main(int argc, char** argv) {
   Options options(argc, argv,
                   {{"edge", "127.0.0.1:15060"}, {"core", "127.0.0.1:15070"}, {"client", "udp"}, {"core-leg", "udp"},
                    {"workload", "register"},    {"flows", "1000"},           {"window", "96"},  {"rate", "0"},
-                   {"seconds", "3"},            {"warmup", "0.5"},           {"size", "700"},   {"pid", "0"},
+                   {"seconds", "3"},            {"warmup", "0.5"},           {"size", "700"},   {"spread", "0"}, {"pid", "0"},
                    {"timeout-ms", "1000"},      {"bare", "0"},               {"sockets", "each"}, {"sleep", "0"},
                    {"at-once", "64"},           {"attacks", "2000"}, {"attack", "all"},         {"search", "0"},         {"core-rate", "0"}});
   if (options.text("core").size() != kSentBySize) {

@@ -54,6 +54,7 @@ class Engine {
         exchange_(clients_, core_, requests_, flows_, bare_),
         attackers_(streams_, client_ == "ws", parse_address(o.text("edge")), o.text("attack")),
         edge_(static_cast<pid_t>(o.number("pid"))) {
+    TemplateText::spread = static_cast<size_t>(o.number("spread"));
     exchange_.slow_core(o.real("core-rate"));
   }
 

@@ -1,6 +1,7 @@
-// A message template whose flow and sequence numbers are at known positions: composing a message takes a copy and a few stores.
+// A message template whose flow and sequence numbers are at known positions: composing a message takes two copies and a few stores.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -16,9 +17,15 @@ constexpr char kSeqMark[] = "\2\2\2\2\2\2\2\2";
 
 class TemplateText {
  public:
+  // Messages are up to so many octets shorter than their text, in eight steps by the flow; what is cut is padding.
+  inline static size_t spread = 0;
+
   TemplateText() = default;
 
   explicit TemplateText(std::string text) : text_(std::move(text)) {
+    const size_t pad = text_.find(kPad);
+    pad_ = pad == std::string::npos ? 0 : text_.find('\r', pad) - (pad + sizeof kPad - 1);
+    pad_end_ = pad == std::string::npos ? 0 : pad + sizeof kPad - 1 + pad_;
     for (size_t i = 0; i + kDigits <= text_.size(); ++i) {
       if (text_[i] == '\1' || text_[i] == '\2') {
         (text_[i] == '\1' ? flows_ : seqs_).push_back(i);
@@ -30,17 +37,23 @@ class TemplateText {
   size_t size() const noexcept { return text_.size(); }
 
   char* write(char* out, uint32_t flow, uint32_t seq) const noexcept {
-    std::memcpy(out, text_.data(), text_.size());
+    const size_t cut = std::min(flow % 8 * spread / 8, pad_);
+    std::memcpy(out, text_.data(), pad_end_ - cut);
+    std::memcpy(out + pad_end_ - cut, text_.data() + pad_end_, text_.size() - pad_end_);
     char digits[kDigits];
     write_hex(digits, flow);
-    for (size_t at : flows_) std::memcpy(out + at, digits, kDigits);
+    for (size_t at : flows_) std::memcpy(out + (at < pad_end_ ? at : at - cut), digits, kDigits);
     write_hex(digits, seq);
-    for (size_t at : seqs_) std::memcpy(out + at, digits, kDigits);
-    return out + text_.size();
+    for (size_t at : seqs_) std::memcpy(out + (at < pad_end_ ? at : at - cut), digits, kDigits);
+    return out + text_.size() - cut;
   }
+
+  static constexpr char kPad[] = "User-Agent: x";
 
  private:
   std::string text_;
+  size_t pad_ = 0;      // octets that may be cut
+  size_t pad_end_ = 0;
   std::vector<size_t> flows_;
   std::vector<size_t> seqs_;
 };
