@@ -78,6 +78,9 @@ inline bool is_hex(char c) noexcept { return is_digit(c) || (lower(c) >= 'a' && 
 // Finds where a run of characters ends by looking at them. A HeadMap does the same for a head that it has mapped; the readers of the
 // grammar take either.
 struct CharRuns {
+  // The end of a run of letters, digits, '-', '.' and '_'.
+  const char* plain(const char* p, const char* end) const noexcept { return skip(p, end, kChar_host); }
+
   const char* skip(const char* p, const char* end, CharClass bits) const noexcept {
 #if defined(__SSE2__)
     while (end - p >= 16) {

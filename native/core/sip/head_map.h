@@ -37,6 +37,12 @@ class HeadMap {
   // `controls`.
   size_t extend(size_t size, uint64_t (&controls)[kChunk]) noexcept;
 
+  // The end of a run of letters, digits, '-', '.' and '_'.
+  const char* plain(const char* p, const char* end) const noexcept {
+    p = next_special(p);
+    return p < end ? p : end;
+  }
+
   const char* skip(const char* p, const char* end, CharClass bits) const noexcept {
     for (; p < end; ++p) {
       p = next_special(p);

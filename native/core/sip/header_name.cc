@@ -17,7 +17,8 @@ constexpr std::array<Name, kHeaderIds> kNames = {{
 #include "core/base/layout.def"
 }};
 
-constexpr char lowered(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+// Names consist of letters and '-'; what this makes of other octets is not equal to any name.
+constexpr char lowered(char c) { return static_cast<char>(c | 0x20); }
 
 // Length, first and last character are different for all known names, so one multiplication finds the only candidate.
 constexpr uint32_t kBits = 7;
@@ -72,7 +73,7 @@ bool same_name(Text name, Text known) noexcept {
     return sum == 0;
   }
   if (size >= 4) return (differs(0, 0xDFDFDFDFu) | differs(size - 4, 0xDFDFDFDFu)) == 0;
-  return same_text(name, known);
+  return (differs(0, uint16_t{0xDFDF}) | differs(size - 2, uint16_t{0xDFDF})) == 0;
 }
 
 constexpr Perfect kPerfect = make_perfect();

@@ -25,9 +25,10 @@ inline const char* skip_blanks(const char* p, const char* end) noexcept {
   return p;
 }
 
-// Most of the time there is none.
+// Most of the time there is none, or one blank.
 inline const char* skip_lws(const char* p, const char* end) noexcept {
-  return p < end && static_cast<uint8_t>(*p) > ' ' ? p : skip_blanks(p, end);
+  if (p == end || static_cast<uint8_t>(*p) > ' ') return p;
+  return *p == ' ' && end - p > 1 && static_cast<uint8_t>(p[1]) > ' ' ? p + 1 : skip_blanks(p, end);
 }
 
 // Strips LWS from the end, but not beyond `begin`.
@@ -86,13 +87,18 @@ inline const char* skip_ipv6_reference(const char* p, const char* end) noexcept 
 // Whether a dot follows a dot.
 inline bool has_two_dots(const char* p, const char* end) noexcept {
   constexpr uint64_t kDots = 0x2E2E2E2E2E2E2E2E, kOnes = 0x0101010101010101;
-  for (; end - p > 8; p += 8) {
+  const auto among_nine = [](const char* at) {
     uint64_t here, after;
-    std::memcpy(&here, p, 8);
-    std::memcpy(&after, p + 1, 8);
+    std::memcpy(&here, at, 8);
+    std::memcpy(&after, at + 1, 8);
     // An octet is zero where both are dots.
     const uint64_t other = (here ^ kDots) | (after ^ kDots);
-    if (((other - kOnes) & ~other & (kOnes << 7)) != 0) return true;
+    return ((other - kOnes) & ~other & (kOnes << 7)) != 0;
+  };
+  if (end - p > 8) {
+    for (; end - p > 8; p += 8)
+      if (among_nine(p)) return true;
+    return among_nine(end - 9);
   }
   for (; end - p > 1; ++p)
     if (p[0] == '.' && p[1] == '.') return true;
@@ -140,6 +146,20 @@ struct Param {
 template <typename Runs>
 const char* read_param(const Runs& runs, const char* p, const char* end, Param& out) noexcept {
   const char* start = p;
+  // Nearly always it is plain words without blanks.
+  const auto ends = [end](const char* at) { return at == end || *at == ';' || *at == ','; };
+  const char* first = runs.plain(p + 1, end);
+  if (first > p + 1 && ends(first)) {
+    out = {between(p, first), between(p + 1, first), Text()};
+    return first;
+  }
+  if (first > p + 1 && *first == '=') {
+    const char* second = runs.plain(first + 1, end);
+    if (second > first + 1 && ends(second)) {
+      out = {between(p, second), between(p + 1, first), between(first + 1, second)};
+      return second;
+    }
+  }
   p = skip_lws(p + 1, end);
   const char* name = p;
   p = runs.skip(p, end, kChar_token);

@@ -86,7 +86,8 @@ class Scanner {
     const char* p = out_.data + line.line_at;
     const char* end = out_.data + line.line_end - 2;
     const char* name = p;
-    p = map_.skip(p, end, kChar_token);
+    p = map_.plain(p, end);
+    if (p < end && *p != ':') p = map_.skip(p, end, kChar_token);
     line.id = header_id(between(name, p));
     line.next_same = kNoLine;
     const bool empty_name = p == name;

@@ -69,9 +69,11 @@ ScanError scan_request_line(const HeadMap& map, Text line, const ScanLimits& lim
   const size_t last = rest.rfind(' ');
   if (last == Text::npos) return ScanError::start_line;
   const Text uri = rest.substr(0, last);
-  if (uri.empty() || std::any_of(uri.begin(), uri.end(), is_blank)) return ScanError::start_line;
+  if (uri.empty()) return ScanError::start_line;
   const ScanError version = check_version(rest.substr(last + 1));
   const ScanError target = check_request_uri(map, uri, limits, out);
+  // No URI has blanks.
+  if (target != ScanError::none && std::any_of(uri.begin(), uri.end(), is_blank)) return ScanError::start_line;
   return version != ScanError::none ? version : target;
 }
 

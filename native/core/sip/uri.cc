@@ -80,7 +80,14 @@ const char* skip_zeros(const char* p, const char* end) noexcept {
 template <typename Runs>
 bool parse_sip(const Runs& runs, const char* p, const char* end, Uri& out) noexcept {
   // Neither parameters nor headers may contain '@', so the user part ends at the only one (GR-13).
-  if (const void* at = std::memchr(p, '@', static_cast<size_t>(end - p))) {
+  const char* first = runs.plain(p, end);
+  if (first < end && *first == '@' && first > p) {
+    out.user = between(p, first);
+    out.has_user = true;
+    p = first + 1;
+  } else if (first == end) {
+    // No '@'.
+  } else if (const void* at = std::memchr(p, '@', static_cast<size_t>(end - p))) {
     const char* behind_user = static_cast<const char*>(at);
     if (!read_user_info(runs, p, behind_user, out)) return false;
     p = behind_user + 1;
