@@ -2,8 +2,24 @@
 
 #include <cstring>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 namespace sluice {
 namespace {
+
+// Nearly all of SIP is ASCII.
+const uint8_t* skip_ascii(const uint8_t* at, const uint8_t* end) noexcept {
+#if defined(__SSE2__)
+  const auto part = [&at](int i) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(at) + i); };
+  while (end - at >= 64 && _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(part(0), part(1)), _mm_or_si128(part(2), part(3)))) == 0) at += 64;
+#endif
+  uint64_t word;
+  while (end - at >= 8 && (std::memcpy(&word, at, 8), (word & 0x8080808080808080) == 0)) at += 8;
+  while (at < end && *at < 0x80) ++at;
+  return at;
+}
 
 // Length of the longest prefix that consists of whole characters.
 size_t sound_prefix(Text text) noexcept {
@@ -12,10 +28,7 @@ size_t sound_prefix(Text text) noexcept {
   const auto* const end = at + text.size();
   while (at < end) {
     if (*at < 0x80) {
-      // Nearly all of SIP is ASCII: eight octets at a time.
-      uint64_t word;
-      while (end - at >= 8 && (std::memcpy(&word, at, 8), (word & 0x8080808080808080) == 0)) at += 8;
-      while (at < end && *at < 0x80) ++at;
+      at = skip_ascii(at, end);
       continue;
     }
     const uint8_t lead = *at;

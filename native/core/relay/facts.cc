@@ -154,53 +154,75 @@ void lead_to_neighbour(const Surroundings& around, const Uri& request_uri, Facts
   record[kRecord_headers] |= static_cast<int32_t>(kHeader_neighbour);
 }
 
-void walk_routes(const Surroundings& around, const Message& message, const Source& source, Facts& facts, int32_t* record) noexcept {
+// Takes the values of Route one after the other, from the first one on.
+class RouteWalk {
+ public:
+  RouteWalk(const Surroundings& around, const Source& source, Facts& facts, int32_t* record) noexcept
+      : around_(around), source_(source), facts_(facts), record_(record) {}
+
+  // False: what follows does not matter.
+  bool take(Text text, const Uri& uri) noexcept {
+    OwnRoute route;
+    int32_t number = 0;
+    if (!own_route(around_, source_, uri, route, &number)) {
+      facts_.next_route_uri = text;
+      facts_.next_is_strict = (uri.known_params & kUri_lr) == 0;
+      facts_.is_sips = uri.scheme == Scheme::sips;
+      return stop(hop_of(around_, uri, facts_, &record_[kRecord_next_route_target]));
+    }
+    // More of our own values than we have room for: the rest stays unread, and the request is refused as foreign.
+    if (own == static_cast<int32_t>(k_max_own_routes)) return stop(Hop::own);
+    if (own > 0 && is_pair(facts_.routes[own - 1], record_[kRecord_route_0 + own - 1], route, number)) number |= static_cast<int32_t>(kRoute_pair);
+    else if (own > 0 && is_same_flow(facts_.routes[0], route)) number |= static_cast<int32_t>(kRoute_again);
+    if (first_token_ < 0 && route.kind != RouteKind::plain) {
+      first_token_ = own;
+      number |= static_cast<int32_t>(claim_of(around_, source_, route, number));
+    }
+    // Only the first pair, the sender's own, may name a neighbour.
+    if (!source_.from_core && own <= first_token_ + 1 && (number & static_cast<int32_t>(kRoute_core_side))) read_neighbour_of(around_, uri, facts_);
+    facts_.routes[own] = route;
+    record_[kRecord_route_0 + own] = number;
+    ++own;
+    return true;
+  }
+  bool stop(Hop at) noexcept {
+    record_[kRecord_next_route] = static_cast<int32_t>(at);
+    return false;
+  }
+
   int32_t own = 0;
-  int32_t first_token = -1;
-  record[kRecord_next_route] = static_cast<int32_t>(Hop::none);
-  record[kRecord_next_route_target] = -1;
+
+ private:
+  const Surroundings& around_;
+  const Source& source_;
+  Facts& facts_;
+  int32_t* record_;
+  int32_t first_token_ = -1;
+};
+
+void take_routes(const Message& message, RouteWalk& walk) noexcept {
+  if (message.route_count <= kKeptRoutes) {
+    for (size_t i = 0; i < message.route_count; ++i)
+      if (!walk.take(message.routes[i].text, message.routes[i].parts)) return;
+    return;
+  }
   for (const HeaderLine* line = message.line(HeaderId::route); line != nullptr; line = message.next(*line)) {
     ValueList values(message.value(*line));
     for (Text value; values.next(value);) {
       NameAddr address;
       Uri uri;
-      if (!parse_name_addr(value, address) || !parse_uri(address.uri_text, uri)) {
-        record[kRecord_next_route] = static_cast<int32_t>(Hop::foreign);
-        record[kRecord_own_routes] = own;
-        return;
-      }
-      OwnRoute route;
-      int32_t number = 0;
-      if (own_route(around, source, uri, route, &number)) {
-        // More of our own values than we have room for: the rest stays unread, and the request is refused as foreign.
-        if (own == static_cast<int32_t>(k_max_own_routes)) {
-          record[kRecord_next_route] = static_cast<int32_t>(Hop::own);
-          record[kRecord_own_routes] = own;
-          return;
-        }
-        if (own > 0 && is_pair(facts.routes[own - 1], record[kRecord_route_0 + own - 1], route, number)) number |= static_cast<int32_t>(kRoute_pair);
-        else if (own > 0 && is_same_flow(facts.routes[0], route)) number |= static_cast<int32_t>(kRoute_again);
-        if (first_token < 0 && route.kind != RouteKind::plain) {
-          first_token = own;
-          number |= static_cast<int32_t>(claim_of(around, source, route, number));
-        }
-        // Only the first pair, the sender's own, may name a neighbour.
-        if (!source.from_core && own <= first_token + 1 && (number & static_cast<int32_t>(kRoute_core_side)))
-          read_neighbour_of(around, uri, facts);
-        facts.routes[own] = route;
-        record[kRecord_route_0 + own] = number;
-        ++own;
-        continue;
-      }
-      facts.next_route_uri = address.uri_text;
-      facts.next_is_strict = (uri.known_params & kUri_lr) == 0;
-      facts.is_sips = uri.scheme == Scheme::sips;
-      record[kRecord_next_route] = static_cast<int32_t>(hop_of(around, uri, facts, &record[kRecord_next_route_target]));
-      record[kRecord_own_routes] = own;
-      return;
+      if (!parse_name_addr(value, address) || !parse_uri(address.uri_text, uri)) return void(walk.stop(Hop::foreign));
+      if (!walk.take(address.uri_text, uri)) return;
     }
   }
-  record[kRecord_own_routes] = own;
+}
+
+void walk_routes(const Surroundings& around, const Message& message, const Source& source, Facts& facts, int32_t* record) noexcept {
+  record[kRecord_next_route] = static_cast<int32_t>(Hop::none);
+  record[kRecord_next_route_target] = -1;
+  RouteWalk walk(around, source, facts, record);
+  take_routes(message, walk);
+  record[kRecord_own_routes] = walk.own;
 }
 
 uint32_t flags_of_contact(const NameAddr& address, bool registers) noexcept {

@@ -48,6 +48,12 @@ struct ViaName {
 };
 constexpr size_t kKeptVias = 4;
 
+struct RouteUri {
+  Text text;
+  Uri parts;
+};
+constexpr size_t kKeptRoutes = 3;
+
 struct Message {
   const char* data;
   uint32_t size;       // start line, headers, empty line and body
@@ -70,6 +76,7 @@ struct Message {
   bool has_via;         // `via` holds the parts of a well-formed first Via
   Via via;
   ViaName vias[kKeptVias];  // the first of the `via_count`, when all are well formed
+  RouteUri routes[kKeptRoutes];  // the first of the `route_count`
   Slice call_id;
   Slice from_value;     // whole From value
   Slice to_value;       // whole To value

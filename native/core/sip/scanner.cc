@@ -158,8 +158,10 @@ class Scanner {
   void scan_routes(Text list) noexcept {
     for (;;) {
       NameAddr route;
-      Uri uri;
-      if (!take_name_addr(map_, list, route) || !route.bracketed || !parse_uri(map_, route.uri_text, uri)) return fail(ScanError::bad_route);
+      RouteUri further;
+      RouteUri& uri = out_.route_count < kKeptRoutes ? out_.routes[out_.route_count] : further;
+      if (!take_name_addr(map_, list, route) || !route.bracketed || !parse_uri(map_, route.uri_text, uri.parts)) return fail(ScanError::bad_route);
+      uri.text = route.uri_text;
       if (out_.route_count == limits_.max_routes) return fail(ScanError::too_many_routes);
       if (out_.route_count < 255) ++out_.route_count;
       if (list.empty()) return;
