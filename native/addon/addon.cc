@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include "cluster.h"
+#include "gruus.h"
 #include "listener_check.h"
 #include "location.h"
 #include "process.h"
@@ -36,6 +37,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("sdNotify", Napi::Function::New(env, sluice::sd_notify));
   sluice::define_reader(env, exports);
   sluice::Location::define(env, exports);
+  sluice::Gruus::define(env, exports);
   sluice::Logins::define(env, exports);
   sluice::ShardHost::define(env, exports);
   return exports;

@@ -1,6 +1,5 @@
 #include "location.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -10,12 +9,12 @@
 #include "core/home/binding_line.h"
 #include "core/home/past_flows.h"
 #include "latin1.h"
+#include "location_row.h"
 
 namespace sluice {
 namespace {
 
 constexpr uint64_t kExpireNanoseconds = 1'000'000;
-constexpr double kMaxSeen = 9e15;
 constexpr double kAway = 5;  // an outcome: the journal cannot be written
 
 // A folder is one store: opening it again in this process returns the same store.
@@ -25,80 +24,6 @@ struct Known {
   double clock_offset = 0;
 };
 std::map<std::string, Known> stores;
-
-// A row in the table of numbers that TypeScript writes and reads (src/location/native-row.ts).
-constexpr size_t kRowNumbers = 6;
-constexpr size_t kRow = kRowNumbers + kParts;
-
-// Takes numbers and texts in order; detects at the end if they do not add up.
-class Input {
- public:
-  Input(const Napi::Float64Array& numbers, Text text) : numbers_(numbers.Data()), left_(numbers.ElementLength()), text_(text) {}
-  double number() noexcept {
-    if (left_ == 0) {
-      ok_ = false;
-      return 0;
-    }
-    --left_;
-    return *numbers_++;
-  }
-  uint64_t integer(double most = kMaxSeen) noexcept {
-    const double value = number();
-    return value >= 0 && value <= most ? static_cast<uint64_t>(value) : value > most ? static_cast<uint64_t>(most) : 0;
-  }
-  uint32_t integer32() noexcept { return static_cast<uint32_t>(integer(UINT32_MAX)); }
-  Text text(uint64_t size) noexcept {
-    if (size > text_.size()) {
-      ok_ = false;
-      return {};
-    }
-    const Text taken = text_.substr(0, size);
-    text_.remove_prefix(size);
-    return taken;
-  }
-  bool ok() const noexcept { return ok_; }
-
- private:
-  const double* numbers_;
-  size_t left_;
-  Text text_;
-  bool ok_ = true;
-};
-
-// Writes bindings after the first two numbers, which belong to the caller; counts those there is no room for.
-class Output : public BindingSink {
- public:
-  explicit Output(Napi::Float64Array& numbers) : at_(numbers.Data() + 2), left_(numbers.ElementLength() < 2 ? 0 : (numbers.ElementLength() - 2) / kRow) {
-    text_.clear();
-  }
-  void take(const Binding& binding) noexcept override {
-    ++count_;
-    if (left_ == 0) return;
-    --left_;
-    for (const double number : {static_cast<double>(binding.expires), static_cast<double>(binding.updated), static_cast<double>(binding.cseq),
-                                static_cast<double>(binding.reg_id), static_cast<double>(binding.q), static_cast<double>(binding.flags)})
-      *at_++ = number;
-    for (const Text part : binding.parts) {
-      *at_++ = static_cast<double>(part.size());
-      text_.append(part);
-    }
-  }
-  double count() const noexcept { return count_; }
-  Napi::Value text(Napi::Env env) const { return to_latin1(env, text_); }
-
- private:
-  static thread_local std::string text_;
-  double* at_;
-  size_t left_;
-  double count_ = 0;
-};
-
-thread_local std::string Output::text_;
-
-uint64_t time_of(const Napi::Value& value) {
-  const double number = value.ToNumber();
-  return number > 0 ? static_cast<uint64_t>(std::min(number, kMaxSeen)) : 0;
-}
 
 class Syncing : public Napi::AsyncWorker {
  public:
@@ -219,7 +144,7 @@ Napi::Value Location::save(const Napi::CallbackInfo& info) {
   if (!is_open(info.Env())) return {};
   auto numbers = info[1].As<Napi::Float64Array>();
   const std::string text = from_latin1(info[0]);
-  Input in(numbers, text);
+  LocationInput in(numbers, text);
   RegisterOperation operation;
   operation.now = in.integer();
   operation.cseq = in.integer32();
@@ -247,7 +172,7 @@ Napi::Value Location::save(const Napi::CallbackInfo& info) {
     Napi::TypeError::New(info.Env(), "no operation").ThrowAsJavaScriptException();
     return {};
   }
-  Output out(numbers);
+  LocationOutput out(numbers);
   if (store_->journal().fault() != 0) {
     numbers[0] = kAway;
     return out.text(info.Env());
@@ -270,7 +195,7 @@ Napi::Value Location::set_bounds(const Napi::CallbackInfo& info) {
 Napi::Value Location::lookup(const Napi::CallbackInfo& info) {
   if (!is_open(info.Env())) return {};
   auto numbers = info[2].As<Napi::Float64Array>();
-  Output out(numbers);
+  LocationOutput out(numbers);
   store_->table().lookup(from_latin1(info[0]), time_of(info[1]), out);
   numbers[1] = out.count();
   return out.text(info.Env());

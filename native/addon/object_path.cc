@@ -4,23 +4,16 @@
 #include "core/relay/flow_id.h"
 #include "core/relay/neighbour.h"
 #include "core/relay/object_branch.h"
-#include "latin1.h"
-#include "location.h"
 #include "shard_config.h"
 #include "shard_host.h"
-#include "tls/aes_gcm.h"
 
 namespace sluice {
 namespace {
-
-constexpr size_t kGruuKeyOctets = 32;
 
 Text octets_of(const Napi::Value& value) {
   const auto octets = value.As<Napi::Uint8Array>();
   return Text(reinterpret_cast<const char*>(octets.Data()), octets.ByteLength());
 }
-
-DigestAlgorithm algorithm_of(const Napi::Value& number) { return number.ToNumber().Uint32Value() == 0 ? DigestAlgorithm::md5 : DigestAlgorithm::sha256; }
 
 // How long a way that stayed silent is tried last, unless it registers again or answers.
 constexpr uint32_t kSilenceSeconds = 600;
@@ -44,16 +37,6 @@ bool read_destination(const Napi::Value& ip, const Napi::Value& port, Address& o
 }
 
 Napi::String text(Napi::Env env, const char* data, size_t size) { return Napi::String::New(env, data, size); }
-
-// [name, host] []
-ServedDomains read_domains(const Napi::Array& from) {
-  ServedDomains domains;
-  for (uint32_t i = 0; i < from.Length(); ++i) {
-    const auto pair = Napi::Value(from[i]).As<Napi::Array>();
-    domains.add(Napi::Value(pair[0u]).ToString(), Napi::Value(pair[1u]).ToString());
-  }
-  return domains;
-}
 
 const char* name_of(Transport transport) {
   constexpr const char* kNames[] = {"udp", "tcp", "tls", "ws", "wss"};
@@ -261,154 +244,6 @@ Napi::Value ShardHost::note_silence(const Napi::CallbackInfo& info, Shard& shard
 Napi::Value ShardHost::was_silent(const Napi::CallbackInfo& info, Shard& shard) {
   const Napi::Env env = info.Env();
   return Napi::Boolean::New(env, running_->cluster->silences.holds(hash_of_text(shard.config(), info[0].ToString()), seconds_now(), kSilenceSeconds));
-}
-
-// serveRegisters(location, rows, gruuKey)
-Napi::Value ShardHost::serve_registers(const Napi::CallbackInfo& info, Shard& shard) {
-  const Napi::Env env = info.Env();
-  const auto location = info[0].As<Napi::Object>();
-  auto rows = info[1].As<Napi::Int32Array>();
-  const auto key = info[2].As<Napi::Uint8Array>();
-  const std::shared_ptr<BindingStore>& store = Location::Unwrap(location)->store();
-  if (store == nullptr || rows.ElementLength() < k_batch_size * k_register_fields || key.ElementLength() != kGruuKeyOctets) {
-    Napi::TypeError::New(env, "a closed store, a table that is too small, or no key").ThrowAsJavaScriptException();
-    return env.Undefined();
-  }
-  registers_ = Napi::Reference<Napi::Int32Array>::New(rows, 1);
-  const int64_t offset = location.Get("clockOffset").ToNumber().Int64Value();
-  shard.registering().login().use(running_->cluster->nonces, running_->cluster->guard);
-  shard.registering().open(store, offset, make_aes_gcm(key.Data()), rows.Data());
-  return env.Undefined();
-}
-
-// shareRegisters(rows, gruuKey, {node, routeHead, routeTail}, save): save(batch, operations, names)
-Napi::Value ShardHost::share_registers(const Napi::CallbackInfo& info, Shard& shard) {
-  const Napi::Env env = info.Env();
-  auto rows = info[0].As<Napi::Int32Array>();
-  const auto key = info[1].As<Napi::Uint8Array>();
-  const auto names = info[2].As<Napi::Object>();
-  if (rows.ElementLength() < k_batch_size * k_register_fields || key.ElementLength() != kGruuKeyOctets) {
-    Napi::TypeError::New(env, "a table that is too small, or no key").ThrowAsJavaScriptException();
-    return env.Undefined();
-  }
-  registers_ = Napi::Reference<Napi::Int32Array>::New(rows, 1);
-  on_saves_ = Napi::Persistent(info[3].As<Napi::Function>());
-  NodeName node;
-  node.name = names.Get("node").ToString();
-  node.route_head = names.Get("routeHead").ToString();
-  node.route_tail = names.Get("routeTail").ToString();
-  shard.registering().login().use(running_->cluster->nonces, running_->cluster->guard);
-  shard.registering().open_shared(std::move(node), make_aes_gcm(key.Data()), rows.Data());
-  return env.Undefined();
-}
-
-// setRegisterClock(offset)
-Napi::Value ShardHost::set_register_clock(const Napi::CallbackInfo& info, Shard& shard) {
-  shard.registering().set_clock(info[0].ToNumber().Int64Value());
-  return info.Env().Undefined();
-}
-
-// answerRegisters(batch, outcomes | undefined)
-Napi::Value ShardHost::answer_registers(const Napi::CallbackInfo& info, Shard& shard) {
-  Text outcomes;
-  if (info[1].IsTypedArray()) {
-    const auto octets = info[1].As<Napi::Uint8Array>();
-    outcomes = Text(reinterpret_cast<const char*>(octets.Data()), octets.ByteLength());
-  }
-  shard.registering().answer_shared(info[0].ToNumber().Uint32Value(), outcomes);
-  shard.settle();
-  return info.Env().Undefined();
-}
-
-// serveRequests(location, rows)
-Napi::Value ShardHost::serve_requests(const Napi::CallbackInfo& info, Shard& shard) {
-  const Napi::Env env = info.Env();
-  const auto location = info[0].As<Napi::Object>();
-  auto rows = info[1].As<Napi::Int32Array>();
-  const std::shared_ptr<BindingStore>& store = Location::Unwrap(location)->store();
-  if (store == nullptr || rows.ElementLength() < k_batch_size * k_request_fields) {
-    Napi::TypeError::New(env, "a closed store, or a table that is too small").ThrowAsJavaScriptException();
-    return env.Undefined();
-  }
-  requests_ = Napi::Reference<Napi::Int32Array>::New(rows, 1);
-  shard.proxying().open(store, location.Get("clockOffset").ToNumber().Int64Value(), running_->cluster->silences, rows.Data());
-  return env.Undefined();
-}
-
-// setRequests({domains: [name, host] [], edges, trusted, failoverStatus: number[], timerCMs, silenceMs, keepSeconds})
-Napi::Value ShardHost::set_requests(const Napi::CallbackInfo& info, Shard& shard) {
-  const auto from = info[0].As<Napi::Object>();
-  const auto statuses = from.Get("failoverStatus").As<Napi::Array>();
-  ProxySettings settings;
-  settings.domains = read_domains(from.Get("domains").As<Napi::Array>());
-  settings.edges = read_trusted(from.Get("edges").As<Napi::Array>());
-  settings.trusted = read_trusted(from.Get("trusted").As<Napi::Array>());
-  for (uint32_t i = 0; i < statuses.Length(); ++i) {
-    const uint32_t status = Napi::Value(statuses[i]).ToNumber().Uint32Value();
-    if (status < settings.failover.size()) settings.failover.set(status);
-  }
-  settings.timer_c_ms = from.Get("timerCMs").ToNumber().Uint32Value();
-  settings.silence_ms = from.Get("silenceMs").ToNumber().Uint32Value();
-  settings.keep_seconds = from.Get("keepSeconds").ToNumber().Uint32Value();
-  shard.proxying().configure(std::move(settings));
-  return info.Env().Undefined();
-}
-
-// setRegisters({domains: [name, host] [], isOpen, maxContacts, maxFlows, keepSeconds, supported})
-Napi::Value ShardHost::set_registers(const Napi::CallbackInfo& info, Shard& shard) {
-  const auto from = info[0].As<Napi::Object>();
-  RegisterSettings settings;
-  settings.domains = read_domains(from.Get("domains").As<Napi::Array>());
-  settings.is_open = from.Get("isOpen").ToBoolean();
-  settings.max_contacts = from.Get("maxContacts").ToNumber().Uint32Value();
-  settings.max_flows = from.Get("maxFlows").ToNumber().Uint32Value();
-  settings.keep_seconds = from.Get("keepSeconds").ToNumber().Uint32Value();
-  settings.supported = from.Get("supported").ToString();
-  shard.registering().configure(std::move(settings));
-  return info.Env().Undefined();
-}
-
-// offerLogins(nonceLifeMs, algorithms)
-Napi::Value ShardHost::offer_logins(const Napi::CallbackInfo& info, Shard& shard) {
-  const auto algorithms = info[1].As<Napi::Array>();
-  LoginSettings settings;
-  settings.nonce_life = static_cast<uint64_t>(info[0].ToNumber().Int64Value());
-  for (uint32_t i = 0; i < algorithms.Length(); ++i) settings.offered.push_back(algorithm_of(Napi::Value(algorithms[i])));
-  shard.registering().login().configure(std::move(settings));
-  return info.Env().Undefined();
-}
-
-// checkLogin(item)
-Napi::Value ShardHost::check_login(const Napi::CallbackInfo& info, Shard& shard) {
-  const uint32_t item = info[0].ToNumber().Uint32Value() % k_batch_size;
-  const bool is_register = shard.turn().item(item).message.method == sluice::Method::register_;
-  return Napi::Number::New(info.Env(), static_cast<int32_t>(is_register ? shard.registering().check_login(item) : shard.proxying().check_login(item)));
-}
-
-// loginOf(item): {user, realm, algorithm}, or undefined
-Napi::Value ShardHost::login_of(const Napi::CallbackInfo& info, Shard& shard) {
-  DigestCredentials credentials;
-  if (!read_credentials(shard.turn().item(info[0].ToNumber().Uint32Value() % k_batch_size).message, credentials)) return info.Env().Undefined();
-  auto login = Napi::Object::New(info.Env());
-  login.Set("user", to_latin1(info.Env(), credentials.user));
-  login.Set("realm", to_latin1(info.Env(), credentials.realm));
-  login.Set("algorithm", static_cast<uint32_t>(credentials.algorithm));
-  return login;
-}
-
-// learnHa1(user, realm, algorithm, octets)
-Napi::Value ShardHost::learn_ha1(const Napi::CallbackInfo& info, Shard& shard) {
-  const DigestAlgorithm algorithm = algorithm_of(info[2]);
-  const auto ha1 = info[3].As<Napi::Uint8Array>();
-  const std::string user = from_latin1(info[0]), realm = from_latin1(info[1]);
-  if (ha1.ElementLength() == digest_size(algorithm)) shard.registering().login().ha1s().learn(user, realm, algorithm, ha1.Data());
-  return info.Env().Undefined();
-}
-
-// forgetHa1s()
-Napi::Value ShardHost::forget_ha1s(const Napi::CallbackInfo& info, Shard& shard) {
-  shard.registering().login().ha1s().forget();
-  return info.Env().Undefined();
 }
 
 Napi::Value ShardHost::flush(const Napi::CallbackInfo& info, Shard& shard) {

@@ -73,12 +73,14 @@ void ShardHost::define(Napi::Env env, Napi::Object exports) {
                                        InstanceMethod<&ShardHost::call<&ShardHost::serve_registers>>("serveRegisters"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::set_registers>>("setRegisters"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::share_registers>>("shareRegisters"),
-                                       InstanceMethod<&ShardHost::call<&ShardHost::set_register_clock>>("setRegisterClock"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::set_store_clock>>("setStoreClock"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::answer_registers>>("answerRegisters"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::offer_logins>>("offerLogins"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::check_login>>("checkLogin"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::login_of>>("loginOf"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::serve_requests>>("serveRequests"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::share_requests>>("shareRequests"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::answer_requests>>("answerRequests"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::set_requests>>("setRequests"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::learn_ha1>>("learnHa1"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::forget_ha1s>>("forgetHa1s"),
@@ -170,7 +172,7 @@ void ShardHost::spin(Running* running) noexcept {
     // 0: a timer is due, a new descriptor must be watched, a handle is closing, an immediate is waiting, or the loop must stop.
     const int timeout = uv_backend_timeout(running->loop);
     const unsigned count = shard.await(timeout);
-    if (count > 0 || !shard.object_events().empty()) running->host->hand_over(count);
+    if (count > 0 || !shard.object_events().empty() || running->host->has_lookups()) running->host->hand_over(count);
     // JavaScript may have closed the shard.
     if (running->closing || running->host == nullptr || timeout == 0 || shard.take_loop_ready()) return;
   }
@@ -197,23 +199,7 @@ void ShardHost::hand_over(unsigned count) noexcept {
   napi_value global;
   if (needs_callback && napi_get_global(env, &global) == napi_ok) report(napi_make_callback(env, nullptr, global, on_batch_.Value(), 1, &argument, nullptr));
   else if (running_ != nullptr) running_->shard->execute();  // what has thrown may have closed it
-  if (running_ != nullptr) save_registers(true);
-}
-
-// The REGISTERs of the batch go to the store that nodes share. From within a callback that happens before its promises go on, so that no
-// REGISTER of the object path overtakes them.
-void ShardHost::save_registers(bool as_callback) noexcept {
-  if (on_saves_.IsEmpty() || !running_->shard->registering().shared()->has_new()) return;
-  const napi_env env = running_->env;
-  const SharedRegisters::Batch batch = running_->shard->registering().shared()->take();
-  napi_value global, arguments[3];
-  void* copied = nullptr;
-  if (napi_get_global(env, &global) != napi_ok || napi_create_uint32(env, batch.number, &arguments[0]) != napi_ok ||
-      napi_create_buffer_copy(env, batch.saves.size(), batch.saves.data(), &copied, &arguments[1]) != napi_ok ||
-      napi_create_string_latin1(env, batch.names.data(), batch.names.size(), &arguments[2]) != napi_ok)
-    return;
-  if (as_callback) report(napi_make_callback(env, nullptr, global, on_saves_.Value(), 3, arguments, nullptr));
-  else report(napi_call_function(env, global, on_saves_.Value(), 3, arguments, nullptr));
+  if (running_ != nullptr) ask_stores(true);
 }
 
 // What our own code has thrown goes to the worker's uncaughtException. There is no exception when the worker is being stopped.
@@ -234,7 +220,7 @@ Napi::Value ShardHost::next(const Napi::CallbackInfo& info, Shard& shard) {
 // finish(): carries out the verdicts and leaves the rest to the next turn
 Napi::Value ShardHost::finish(const Napi::CallbackInfo& info, Shard& shard) {
   shard.execute();
-  save_registers(false);
+  ask_stores(false);
   return info.Env().Undefined();
 }
 

@@ -86,18 +86,24 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   Napi::Value release(const Napi::CallbackInfo& info);
   Napi::Value flush(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value take_events(const Napi::CallbackInfo& info, Shard& shard);
+  // home_host.cc
   Napi::Value serve_registers(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value share_registers(const Napi::CallbackInfo& info, Shard& shard);
-  Napi::Value set_register_clock(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value set_store_clock(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value answer_registers(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value offer_logins(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value check_login(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value login_of(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value serve_requests(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value share_requests(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value answer_requests(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value set_requests(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value learn_ha1(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value forget_ha1s(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value set_registers(const Napi::CallbackInfo& info, Shard& shard);
+  void ask_stores(bool as_callback) noexcept;
+  bool has_lookups() const noexcept;
+  void tell(const Napi::FunctionReference& listener, napi_value (&arguments)[3], bool as_callback) noexcept;
   Napi::Value close(const Napi::CallbackInfo& info);
 
   // shard_inspect_host.cc
@@ -132,7 +138,6 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   static void on_closed(uv_handle_t* handle);
   static void spin(Running* running) noexcept;
   void hand_over(unsigned count) noexcept;
-  void save_registers(bool as_callback) noexcept;
   void report(napi_status status) noexcept;
   static void end(Running* running);
   static void on_environment_ends(napi_async_cleanup_hook_handle handle, void* running);
@@ -147,6 +152,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   Napi::FunctionReference decide_;
   Napi::FunctionReference on_upgrade_;
   Napi::FunctionReference on_saves_;
+  Napi::FunctionReference on_lookups_;
 };
 
 }  // namespace sluice

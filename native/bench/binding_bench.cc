@@ -1,5 +1,6 @@
 // The table of bindings, alone and with its journal: CPU time of a put, a refresh and a lookup, octets per binding, how long a snapshot
-// holds a lock, and how long it takes to replay, to end flows and to expire registrations. `binding_bench [FOLDER [BINDINGS]]`
+// holds a lock, and how long it takes to replay, to end flows and to expire registrations. `binding_bench [FOLDER [BINDINGS [browsers]]]`; browsers:
+// with the long texts of a WebSocket phone instead of those of the registrar's bench.
 #include <ctime>
 
 #include <chrono>
@@ -32,7 +33,9 @@ struct Nowhere final : BindingSink {
   void take(const Binding& binding) noexcept override { octets += binding[Part::uri].size(); }
 };
 
-// What the registrar's benchmark registers: two flows of one device behind an edge.
+bool browsers = false;
+
+// What the registrar's benchmark registers: two flows of one device behind an edge. Or a browser, connected here, whose texts are long.
 struct Phone {
   std::string aor, uri, params, instance, path, call_id, key;
   Binding binding;
@@ -67,13 +70,35 @@ struct Phone {
     operation.aor = aor;
     operation.call_id = call_id;
     operation.cseq = cseq;
-    operation.put.assign(1, binding);
     operation.max_contacts = 10;
     operation.max_flows = 4;
     operation.now = kNow;
+    if (browsers) browse(user, reg_id, flow);
+    operation.put.assign(1, binding);
     return operation;
   }
   RegisterOperation operation;
+
+ private:
+  void browse(uint32_t user, uint32_t reg_id, const std::string& flow) {
+    char text[320];
+    std::snprintf(text, sizeof text, "sip:%08x@%012x.invalid;transport=ws;ob", user * 2'654'435'761u, user);
+    uri = text;
+    params += ";+sip.ice;audio;video;methods=\"INVITE,ACK,CANCEL,BYE,UPDATE,MESSAGE,OPTIONS,REFER,INFO,NOTIFY\"";
+    std::snprintf(text, sizeof text, "%022u%u", user, reg_id);
+    call_id = text;
+    std::snprintf(text, sizeof text, "s/0/0/1/%u/%u", user * 2 + reg_id, user);
+    connection = flow.empty() ? text : flow;
+    binding[Part::uri] = uri;
+    binding[Part::params] = params;
+    binding[Part::path] = Text();
+    binding[Part::call_id] = call_id;
+    binding[Part::flow] = connection;
+    binding[Part::agent] = "JsSIP 3.10.1, Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/119.0.0.0 Safari/537.36";
+    operation.call_id = call_id;
+  }
+
+  std::string connection;
 };
 
 // Runs over all users in random order and both flows, or over one of `parts` of that. Returns nanoseconds of CPU per operation, without the
@@ -125,6 +150,7 @@ int main(int argc, char** argv) {
   char made[] = "/tmp/sluice-bench-XXXXXX";
   const std::string folder = argc > 1 ? argv[1] : mkdtemp(made);
   const auto users = static_cast<uint32_t>(argc > 2 ? std::atol(argv[2]) / 2 : 500'000);
+  browsers = argc > 3 && std::string(argv[3]) == "browsers";
   const TableBounds bounds{users * 3ull, users * 3ull * 640};
   {
     const auto store = BindingStore::open(folder, bounds, kNow).store;

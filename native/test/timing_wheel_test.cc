@@ -181,6 +181,28 @@ TEST("OB-5.4-15 a sweep over 100,000 idle flows touches only those that expire")
   CHECK(nodes.touched <= 50 * 20);
 }
 
+TEST("OB-5.4-15 a slot with 100,000 nodes moves down in pieces, and each comes at its tick or as soon as its turn has come") {
+  constexpr uint32_t kMany = 100'000, kAtOnce = 4'096;
+  Nodes nodes(kMany);
+  Wheel wheel(nodes, 0);
+  for (uint32_t index = 1; index <= kMany; ++index) wheel.arm(index, 128 + index % 64);
+  size_t expired = 0;
+  uint32_t last = 0;
+  for (uint32_t tick = 1; tick <= 400 && expired < kMany; ++tick) {
+    do {
+      nodes.touched = 0;
+      expired += wheel.advance(tick, 100, [&](uint32_t index) {
+        CHECK(128 + index % 64 <= tick);
+        CHECK(128 + index % 64 >= last);
+        last = 128 + index % 64;
+      });
+      CHECK(nodes.touched <= 4 * (kAtOnce + 100));
+    } while (wheel.is_behind() && tick % 2 == 0);
+  }
+  CHECK_EQ(expired, kMany);
+  CHECK(!wheel.is_behind());
+}
+
 TEST("OB-5.4-15 a long time without work takes few steps") {
   Nodes nodes(2);
   Wheel wheel(nodes, 5);

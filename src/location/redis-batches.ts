@@ -1,5 +1,5 @@
-/** The REGISTERs that a shard has decided on by numbers: those of a batch are one script. */
-import { type BatchSaves, StoreUnavailable } from "./store.js";
+/** What a shard asks by numbers: the REGISTERs of a batch are one script, and so are its lookups. */
+import { type StoreBatches, StoreUnavailable } from "./store.js";
 
 /** What the script needs of a REGISTER beside what C++ has packed. */
 export interface BatchRow {
@@ -14,6 +14,7 @@ export interface BatchRow {
 export interface RedisBatchesNeeds {
   /** The outcomes, and a line for each thing that happened. */
   readonly run: (rows: readonly BatchRow[], operations: Uint8Array) => Promise<readonly Buffer[]>;
+  readonly find: (aors: readonly string[]) => Promise<Uint8Array>;
   readonly onEvent: (event: string, aor: string, row: string) => void;
   /** A REGISTER that failed by itself. */
   readonly onFault: (error: StoreUnavailable) => void;
@@ -21,7 +22,7 @@ export interface RedisBatchesNeeds {
 
 const LINES = 4;
 
-export class RedisBatches implements BatchSaves {
+export class RedisBatches implements StoreBatches {
   readonly #needs: RedisBatchesNeeds;
   #follow: (offset: number) => void = () => undefined;
   #offset = 0;
@@ -40,6 +41,10 @@ export class RedisBatches implements BatchSaves {
       else onEvent(event, rows[Number(index)]?.aor ?? "", rest);
     }
     return outcomes;
+  }
+
+  find(aors: readonly string[]): Promise<Uint8Array> {
+    return this.#needs.find(aors);
   }
 
   followClock(listener: (offset: number) => void): void {

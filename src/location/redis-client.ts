@@ -21,8 +21,8 @@ const COMMON = {
   connectTimeout: CONNECT_TIMEOUT_MS,
   socketTimeout: SILENCE_MS,
   enableAutoPipelining: true,
-  // It is a batch already, and need not wait for the answers to those before it.
-  autoPipeliningIgnoredCommands: ["sluiceRegisters"],
+  // They are batches already, and need not wait for the answers to those before them.
+  autoPipeliningIgnoredCommands: ["sluiceRegisters", "sluiceFind"],
   // A server that became a replica must be left, as it takes no writes.
   reconnectOnError: (error: Error) => error.message.startsWith("READONLY"),
 } satisfies CommonRedisOptions;

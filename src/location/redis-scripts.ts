@@ -50,6 +50,11 @@ local function register(hash, now, call_id, cseq, everything, most_contacts, mos
     end
   end
 
+  -- As in the embedded store, the most recent comes last, also when a 200 is made again.
+  if #before > 1 then
+    table.sort(before, function(one, other) return one.row[5] < other.row[5] or (one.row[5] == other.row[5] and one.row[1] < other.row[1]) end)
+  end
+
   local put = {}
   for _, text in ipairs(rows) do table.insert(put, { row = cjson.decode(text), text = text }) end
 
@@ -190,6 +195,21 @@ for index, operation in ipairs({ cmsgpack.unpack(ARGV[1]) }) do
 end
 lines[1] = table.concat(outcomes)
 return lines
+`;
+
+/** KEYS: the hashes of addresses of record. Returns the rows of each, as native/core/home/shared_saves.h reads outcomes. */
+export const FIND = `
+local outcomes = {}
+for _, hash in ipairs(KEYS) do
+  local is_done, rows = pcall(redis.call, 'HVALS', hash)
+  if is_done then
+    table.insert(outcomes, 's' .. #rows .. ';')
+    for _, text in ipairs(rows) do table.insert(outcomes, #text .. ':' .. text) end
+  else
+    table.insert(outcomes, 'e')
+  end
+end
+return table.concat(outcomes)
 `;
 
 /** KEYS: the hash. ARGV: the key of a binding, and the update time that the caller knows. Returns the row that is gone. */

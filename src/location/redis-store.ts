@@ -10,7 +10,7 @@ import { networkOf } from "../observe/network.js";
 import { type Row, fromRow, toRow } from "./row.js";
 import { CommandLimit, type ConnectionListener, closeRedis, connectRedis } from "./redis-client.js";
 import { type BatchRow, RedisBatches } from "./redis-batches.js";
-import { CHARGE, REGISTER, REGISTERS, REMOVE, REMOVE_FLOW } from "./redis-scripts.js";
+import { CHARGE, FIND, REGISTER, REGISTERS, REMOVE, REMOVE_FLOW } from "./redis-scripts.js";
 import { type LocationStore, MAX_BINDINGS, type RegisterOperation, type SaveResult, StoreUnavailable } from "./store.js";
 
 const CLOCK_EVERY_MS = 30_000;
@@ -30,6 +30,7 @@ const MEMBER = 16;
 interface Scripts {
   sluiceRegister(...values: readonly string[]): Promise<readonly [outcome: string, after?: readonly string[], news?: readonly string[]]>;
   sluiceRegistersBuffer(keys: number, ...values: readonly (string | Uint8Array)[]): Promise<readonly Buffer[]>;
+  sluiceFindBuffer(keys: number, ...values: readonly string[]): Promise<Buffer>;
   sluiceCharge(...values: readonly string[]): Promise<number>;
   sluiceRemove(...values: readonly string[]): Promise<string | null>;
   sluiceRemoveFlow(...values: readonly string[]): Promise<readonly string[]>;
@@ -67,12 +68,13 @@ export class RedisStore implements LocationStore {
     const client = connectRedis(url, listener);
     client.defineCommand("sluiceRegister", { numberOfKeys: 1, lua: REGISTER });
     client.defineCommand("sluiceRegisters", { lua: REGISTERS });
+    client.defineCommand("sluiceFind", { lua: FIND });
     client.defineCommand("sluiceCharge", { numberOfKeys: 1, lua: CHARGE });
     client.defineCommand("sluiceRemove", { numberOfKeys: 1, lua: REMOVE });
     client.defineCommand("sluiceRemoveFlow", { numberOfKeys: 1, lua: REMOVE_FLOW });
     this.#client = client as (Redis | Cluster) & Scripts;
     // The keys of a script must be on one server.
-    if (!("nodes" in client)) this.batches = new RedisBatches({ run: this.#runBatch.bind(this), onEvent: (event, aor, row) => this.#report(event as BindingEvent, aor, row), onFault: report });
+    if (!("nodes" in client)) this.batches = new RedisBatches({ run: this.#runBatch.bind(this), find: this.#findBatch.bind(this), onEvent: (event, aor, row) => this.#report(event as BindingEvent, aor, row), onFault: report });
     client.on("ready", () => void this.#setClock());
     this.#timer = setInterval(() => void this.#setClock(), CLOCK_EVERY_MS).unref();
   }
@@ -129,10 +131,14 @@ export class RedisStore implements LocationStore {
     return this.#ask(() => this.#client.sluiceRegistersBuffer(keys.length, ...keys, operations, String(this.#most)));
   }
 
+  async #findBatch(aors: readonly string[]): Promise<Uint8Array> {
+    return this.#ask(() => this.#client.sluiceFindBuffer(aors.length, ...aors.map(hashOf)));
+  }
+
   async lookup(aor: string): Promise<readonly Binding[]> {
     const rows = await this.#ask(() => this.#client.hvals(hashOf(aor)));
     const now = this.now();
-    return rows.map((text) => read(aor, text)).filter(({ expiresAt }) => expiresAt > now);
+    return rows.map((text) => read(aor, text)).filter(({ expiresAt }) => expiresAt > now).sort(byAge);
   }
 
   async remove(aor: string, key: string, seen = Number.MAX_SAFE_INTEGER): Promise<void> {
@@ -269,6 +275,11 @@ function readKept(text: string): Binding | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** As the scripts list them. */
+function byAge(one: Binding, other: Binding): number {
+  return one.updatedAt - other.updatedAt || (one.key < other.key ? -1 : 1);
 }
 
 function read(aor: string, text: string): Binding {

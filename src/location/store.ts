@@ -45,10 +45,12 @@ export class StoreUnavailable extends Error {
   }
 }
 
-/** Carries out the REGISTERs of a batch in one step, as C++ has decided on them. */
-export interface BatchSaves {
+/** What C++ asks of a store: the REGISTERs of a batch in one step, as it has decided on them, and the bindings of those who are called. */
+export interface StoreBatches {
   /** `Shard.shareRegisters` says what both are; returns what `Shard.answerRegisters` takes. Rejects with StoreUnavailable. */
   save(operations: Uint8Array, names: string): Promise<Uint8Array>;
+  /** The bindings of each address of record, for `Shard.answerRequests`; some may have expired. Rejects with StoreUnavailable. */
+  find(aors: readonly string[]): Promise<Uint8Array>;
   /** Hears now, and whenever it changes, how many milliseconds the store's clock is ahead of the monotonic one. */
   followClock(listener: (offset: number) => void): void;
 }
@@ -58,7 +60,7 @@ export interface LocationStore {
   /** Names this process among those that save here, the same after a restart, so that bindings name the node of their flow. Undefined: no other node saves here. */
   readonly node: string | undefined;
   /** Undefined: it takes REGISTERs one by one only, or C++ has it itself. */
-  readonly batches: BatchSaves | undefined;
+  readonly batches: StoreBatches | undefined;
   /** Milliseconds since 1970 on the clock of `expiresAt`. Unaffected by steps of the host's wall clock. */
   now(): number;
   /** One REGISTER. Once the promise is fulfilled every `lookup` anywhere sees it, whichever process dies next. */

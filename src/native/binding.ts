@@ -109,6 +109,12 @@ export interface Reader {
   readVia(text: string, table: Int32Array): number;
 }
 
+/** Writes the parameters of a Contact in a 200 that name its GRUUs (RFC 5627 5.1). */
+export interface GruuWriter {
+  /** `;pub-gruu="…";temp-gruu="…"`, the temporary one new each time; undefined: they would be too long. */
+  write(aor: string, key: string, callId: string, instance: string): string | undefined;
+}
+
 /** What logins leave behind, the same for every shard (native/core/home). Text is octets as latin1 characters, addresses are literal. */
 export interface Logins {
   makeNonce(realm: string, address: string): string;
@@ -164,6 +170,7 @@ export interface Binding extends Reader {
   flowOwners(cluster: number): { readonly known: number; readonly octets: number; readonly forgotten: number };
   /** `clockOffset`: from the monotonic clock to that of the store. Throws one line; the `code` is EBUSY while another process has the folder. */
   readonly Location: new (folder: string, maxBindings: number, maxOctets: number, clockOffset: number, now: number, lock?: number) => Location;
+  readonly Gruus: new (key: Uint8Array) => GruuWriter;
   readonly Logins: new (cluster: number) => Logins;
   /** The port (the kernel's choice for 0), or -errno. */
   checkListener(transport: Transport, address: string, port: number): number;

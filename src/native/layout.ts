@@ -340,6 +340,7 @@ export const RequestState = {
   open: 1,
   own: 2,
   held: 3,
+  admitted: 4,
 } as const;
 export type RequestState = (typeof RequestState)[keyof typeof RequestState];
 

@@ -129,12 +129,19 @@ export interface ObjectPort {
    */
   shareRegisters(rows: Int32Array, gruuKey: Uint8Array, node: SharedNode, save: (batch: number, operations: Uint8Array, names: string) => void): void;
   /** Milliseconds from the monotonic clock to that of the store. */
-  setRegisterClock(offset: number): void;
+  setStoreClock(offset: number): void;
   /** What the store says of a batch; undefined: it did not answer. The responses leave at once. */
   answerRegisters(batch: number, outcomes: Uint8Array | undefined): void;
   setRegisters(settings: RegisterSettings): void;
   /** Requests proxied by numbers find their bindings in that store. `rows`: Const.requestFields numbers per message of a batch. */
   serveRequests(location: Location, rows: Int32Array): void;
+  /**
+   * The same with a store that nodes share: `find` is called with what a batch asks of it, lines in latin1, and the answer goes to `answerRequests`. `node`: which of the
+   * nodes this is. `aors`: a line each. `removals`: three lines each, address of record, key and update time of a binding that led nowhere; they come first.
+   */
+  shareRequests(rows: Int32Array, node: string, find: (batch: number, aors: string, removals: string) => void): void;
+  /** What the store says of the addresses of a batch; undefined: it did not answer. What follows from it leaves at once. */
+  answerRequests(batch: number, outcomes: Uint8Array | undefined): void;
   setRequests(settings: RequestSettings): void;
   /** How REGISTERs log in: 0 is MD5, 1 is SHA-256, in the order in which they are offered. */
   offerLogins(nonceLifeMs: number, algorithms: readonly number[]): void;

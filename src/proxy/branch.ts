@@ -56,12 +56,12 @@ export class Branch {
   }
 
   #begin(moved?: MovingBranch["client"]): Unsent | undefined {
-    const { table, id, octets, hop, payer } = this.#options;
+    const { table, id, method, octets, hop, payer } = this.#options;
     const user = {
       onResponse: (response: SipMessage): void => this.#heard(response),
       onFailure: (why: Failure): void => this.#failed(why),
     };
-    const transaction = table.newClientTransaction(id, octets, hop, user, payer, moved);
+    const transaction = table.newClientTransaction(id, method, octets, hop, user, payer, moved);
     if (typeof transaction === "string") {
       this.#ended = true;
       return transaction;
@@ -158,7 +158,7 @@ export class Branch {
     this.#cancelSent = true;
     const { table, id, hop, cancelPatience } = this.#options;
     const nobody = { onResponse: (): void => undefined, onFailure: (): void => undefined };
-    table.newClientTransaction(id, cancelOf(this.#transaction.request, this.#cancelling), hop, nobody);
+    table.newClientTransaction(id, "CANCEL", cancelOf(this.#transaction.request, this.#cancelling), hop, nobody);
     if (!this.#ended) this.#timer.set(cancelPatience, () => this.#overdue());
   }
 }

@@ -38,6 +38,8 @@ export interface Incoming {
   readonly loop: number;
   /** Leading Route values that are ours. */
   readonly ownRoutes: number;
+  /** Its caller was asked who he is before it came here. */
+  readonly isAdmitted: boolean;
   /** It follows the token of a flow that is gone; `owner` is the device that registered over it, as `ownerOf` names it. */
   readonly deadFlow?: { readonly owner: string | undefined };
 }

@@ -80,9 +80,9 @@ export class HomeProxy {
 
   /** The status to answer with; undefined: the branches will answer. */
   async #proceed(server: ServerTransaction, incoming: Incoming): Promise<number | undefined> {
-    const { request, sender, deadFlow } = incoming;
+    const { request, sender, deadFlow, isAdmitted } = incoming;
     if (deadFlow !== undefined) return this.#follow(server, incoming, deadFlow.owner);
-    const refusal = await this.#options.admission.refusalOf(request, sender);
+    const refusal = isAdmitted ? undefined : await this.#options.admission.refusalOf(request, sender);
     if (refusal !== undefined) return void server.respond(refusal);
     if (isSips(request.uri) && !isSecureFlow(sender.flow, this.#options.transportOf)) return this.#refuseSips(server);
     if (!this.#isForUs(request)) {

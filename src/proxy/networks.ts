@@ -2,9 +2,13 @@
 import { BlockList, isIPv6 } from "node:net";
 import type { Cidr } from "../config/cidr.js";
 
+const MOST_KNOWN = 256;
+
 export class Networks {
   readonly #anyPort = new BlockList();
   readonly #byPort = new Map<number, BlockList>();
+  /** Neighbours are few, and each sends many requests. */
+  readonly #known = new Map<string, boolean>();
 
   constructor(nets: readonly Cidr[]) {
     for (const { address, prefix, family, port } of nets) {
@@ -18,6 +22,16 @@ export class Networks {
   }
 
   hold(address: string, port: number): boolean {
+    const place = `${address} ${port}`;
+    const known = this.#known.get(place);
+    if (known !== undefined) return known;
+    if (this.#known.size >= MOST_KNOWN) this.#known.clear();
+    const holds = this.#find(address, port);
+    this.#known.set(place, holds);
+    return holds;
+  }
+
+  #find(address: string, port: number): boolean {
     const family = isIPv6(address) ? "ipv6" : "ipv4";
     return this.#anyPort.check(address, family) || this.#byPort.get(port)?.check(address, family) === true;
   }

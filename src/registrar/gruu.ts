@@ -1,12 +1,13 @@
 /** Globally routable user agent URIs (RFC 5627): public ones show the instance, temporary ones hide it and expire. */
-import { createCipheriv, createDecipheriv, hash, hkdfSync } from "node:crypto";
+import { createDecipheriv, hash, hkdfSync } from "node:crypto";
 import type { Binding } from "../location/binding.js";
 import { findParameter } from "../sip/parameters.js";
 import type { Domains } from "../sip/domains.js";
 import { parseUri } from "../sip/uri.js";
+import type { GruuWriter } from "../native/binding.js";
+import { binding as addon } from "../native/load.js";
 import { addressOfRecord } from "./address-of-record.js";
 import { normalUrn } from "./instance.js";
-import { RandomPool } from "./random-pool.js";
 
 /**
  * Where a Request-URI leads: `aor` to look up in the store; `pick` selects the bindings, all of them if the URI is
@@ -23,32 +24,21 @@ const IV_OCTETS = 12;
 const TAG_OCTETS = 16;
 const LIFE_OCTETS = 8;
 const CIPHER = "aes-256-gcm";
-// Characters that a URI parameter must escape (RFC 3261 25.1, paramchar).
-const NOT_IN_PARAMETER = /[^a-z0-9\-_.!~*'()[\]/:&+$]/gi;
 
 export class Gruus {
   /** Encrypts temporary ones, here and in C++. */
   readonly key: Buffer;
-  readonly #random = new RandomPool();
+  readonly #writer: GruuWriter;
 
   /** `secret`: the same on every registrar of a cluster, and after a restart. */
   constructor(secret: Uint8Array) {
     this.key = Buffer.from(hkdfSync("sha256", secret, "", "temporary gruu", 32));
+    this.#writer = new addon.Gruus(this.key);
   }
 
-  /** The public one: the address of record with the instance in `gr` (RFC 5627 5.1 and 5.4). */
-  publicOf(aor: string, instance: string): string {
-    const escape = (character: string): string => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`;
-    return `${aor};gr=${instance.replace(NOT_IN_PARAMETER, escape)}`;
-  }
-
-  /** A new one on each call: everything in it is encrypted, so two of them have nothing in common (RFC 5627 5.1). */
-  temporaryOf(binding: Binding & { readonly instance: string }): string {
-    const iv = this.#random.take(IV_OCTETS);
-    const cipher = createCipheriv(CIPHER, this.key, iv);
-    const clear = Buffer.from(`${lifeOf(binding)}${binding.aor}\n${binding.instance}`, "latin1");
-    const sealed = Buffer.concat([iv, cipher.update(clear), cipher.final(), cipher.getAuthTag()]);
-    return `sip:${PREFIX}${sealed.toString("base64url")}${binding.aor.slice(binding.aor.lastIndexOf("@"))};gr`;
+  /** Both GRUUs of a binding as parameters of its Contact; two temporary ones have nothing in common (RFC 5627 5.1). */
+  parametersOf({ aor, key, callId, instance }: Pick<Binding, "aor" | "key" | "callId"> & { readonly instance: string }): string {
+    return this.#writer.write(aor, key, callId, instance) ?? "";
   }
 
   /** Undefined, answered 404: not a SIP URI with a user, a `gr` that is not a URN, or a temporary GRUU that was never ours. */

@@ -1,7 +1,6 @@
 /** The 200 to a REGISTER: all bindings of the address of record (RFC 3261 10.3 step 8). */
 import type { Binding } from "../location/binding.js";
 import { sameBinding } from "../location/binding-key.js";
-import { quote } from "../sip/quoted-string.js";
 import type { ResponseSpec } from "../sip/response-spec.js";
 import type { Gruus } from "./gruu.js";
 
@@ -46,10 +45,9 @@ function listed({ bindings, first, room, now, gruus }: Registered): readonly str
 }
 
 function contactOf(binding: Binding, now: number, gruus: Gruus | undefined): string {
-  const { aor, contactUri, contactParams, instance, expiresAt } = binding;
+  const { aor, key, callId, contactUri, contactParams, instance, expiresAt } = binding;
   const expires = Math.max(Math.ceil((expiresAt - now) / 1_000), 1);
   const contact = `<${contactUri}>${contactParams};expires=${expires}`;
   if (gruus === undefined || instance === undefined) return contact;
-  const temporary = gruus.temporaryOf({ ...binding, instance });
-  return `${contact};pub-gruu=${quote(gruus.publicOf(aor, instance))};temp-gruu=${quote(temporary)}`;
+  return contact + gruus.parametersOf({ aor, key, callId, instance });
 }

@@ -8,7 +8,6 @@ import { defaultPort } from "../resolve/upstream-uri.js";
 import type { SipMessage } from "../sip/message.js";
 import { findParameter } from "../sip/parameters.js";
 import type { SipUri } from "../sip/uri.js";
-import { parseVia } from "../sip/via.js";
 import type { RequestSource } from "./request-source.js";
 
 const UDP_FLOW = /^u\/[^/]*\/\d+\//;
@@ -35,7 +34,7 @@ function listensAt({ scheme, host, port, parameters }: SipUri, { address, transp
 
 /** The client's own idea of its address against ours (RFC 3261 18.2.1, RFC 3581 4). A connection comes from any port. */
 function isBehindNat(request: SipMessage, { address, port, transport, firstHop }: RequestSource): boolean {
-  const via = parseVia(request.values("Via")[0] ?? "");
+  const { via } = request;
   if (via === undefined || !firstHop || via.host.replace(/^\[|\]$/g, "") !== address) return true;
   return transport === "udp" && via.hasRport && (via.port || defaultPort("udp")) !== port;
 }

@@ -28,7 +28,7 @@ import { NativeOutlet } from "./native-outlet.js";
 import { ObjectPath } from "./object-path.js";
 import { learnPastFlows } from "./past-flows.js";
 import { RegisterDesk, type SharedBindings } from "./register-desk.js";
-import { RequestDesk, type RequestRules } from "./request-desk.js";
+import { RequestDesk, type RequestRules, type SharedLookups } from "./request-desk.js";
 import { domainsOf, ownHostsOf } from "./served.js";
 import { netsOf } from "./shard-config.js";
 
@@ -84,7 +84,8 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
   const desk = bindings && new RegisterDesk({ shard, bindings, gruuKey: gruus.key, servesOutbound });
   if (desk !== undefined) learn = desk.learn.bind(desk);
   desk?.configure(registrarRules(settings, door.domains, door.authenticator), keepSeconds(), takesNumbers(settings));
-  const requestDesk = store instanceof NativeStore ? new RequestDesk({ shard, table: store.location, proves: (item) => desk?.login(item) === LoginState.proven }) : undefined;
+  const lookups = store instanceof NativeStore ? store.location : sharedLookups(store, onFault);
+  const requestDesk = lookups && new RequestDesk({ shard, bindings: lookups, proves: (item) => desk?.login(item) === LoginState.proven });
   requestDesk?.configure(requestRules(settings, door, keepSeconds()));
   const timers = timerTable(t1Ms, branchSeconds);
   const outlet = new NativeOutlet(shard, listeners);
@@ -158,6 +159,12 @@ function sharedBindings(shard: Shard, listeners: ShardConfig["listeners"], { nod
   const listener = routeListener(shard, listeners);
   const [routeHead = "", routeTail = ""] = listener === undefined ? [] : pathOf(listener, TOKEN).split(TOKEN);
   return { node: { node, routeHead, routeTail }, batches, onFault };
+}
+
+function sharedLookups(store: LocationStore, onFault: (error: unknown) => void): SharedLookups | undefined {
+  const { node, batches } = store;
+  if (node === undefined || batches === undefined) return undefined;
+  return { node, find: (aors) => batches.find(aors), remove: (aor, key, seen) => store.remove(aor, key, seen), onFault };
 }
 
 const takesNumbers = ({ fastPath }: Config): boolean => fastPath === "on";

@@ -103,7 +103,7 @@ export class ObjectPath {
 
   /** Takes one message of the batch. */
   receive(item: number, records: Int32Array, verdicts: Int32Array): void {
-    const { shard, table, desk, payerOf } = this.#options;
+    const { shard, table, desk, requestDesk, payerOf } = this.#options;
     const row = item * Const.recordFields;
     const message = new SipMessage(shard.message(item));
     const origin = shard.origin(item);
@@ -117,7 +117,7 @@ export class ObjectPath {
     // Then the first of our own "Routes" is the Request-URI.
     const isStrict = (records[row + RecordField.headers]! & HeaderFlag.strictUri) !== 0;
     const request = isStrict ? undoStrictRoute(message) : message;
-    const incoming = { request, sender: origin, payer: payerOf(request, origin), loop: origin.loop, ownRoutes: isStrict ? walked.cut - 1 : walked.cut };
+    const incoming = { request, sender: origin, payer: payerOf(request, origin), loop: origin.loop, ownRoutes: isStrict ? walked.cut - 1 : walked.cut, isAdmitted: requestDesk?.isAdmitted(item) === true };
     const room = roomOf(message.method, records[row + RecordField.flowFlags]!);
     // A request that follows a live flow never comes here.
     const followed = walked.target < 0 ? incoming : { ...incoming, deadFlow: { owner: shard.routeOwner(item, walked.target) } };
@@ -125,11 +125,11 @@ export class ObjectPath {
     if (refusal !== undefined) this.#refuse(item, verdicts, refusal);
   }
 
-  /** Resolves when no REGISTER waits for the store or its users any more, or after a while. */
+  /** Resolves when nothing waits for the store or its users any more, or after a while. */
   async rest(): Promise<void> {
-    const { desk } = this.#options;
+    const { desk, requestDesk } = this.#options;
     const until = performance.now() + REST_MS;
-    while (this.#registering + (desk?.saving ?? 0) > 0 && performance.now() < until) await sleep(1);
+    while (this.#registering + (desk?.saving ?? 0) + (requestDesk?.asking ?? 0) > 0 && performance.now() < until) await sleep(1);
   }
 
   /** Nothing is sent any more. */

@@ -1,7 +1,7 @@
 /** Decides for a shard which REGISTERs C++ carries out, on the same table as the object path. */
 import type { Authenticator } from "../auth/authenticator.js";
 import type { DigestAlgorithm } from "../auth/digest.js";
-import type { BatchSaves } from "../location/store.js";
+import type { StoreBatches } from "../location/store.js";
 import type { Shard } from "../native/binding.js";
 import type { Location } from "../native/location-handle.js";
 import type { SharedNode } from "../native/object-port.js";
@@ -14,7 +14,7 @@ import { type RegistrarOptions, supportedBy } from "../registrar/registrar-optio
 const DIGESTS: readonly DigestAlgorithm[] = ["MD5", "SHA-256"];
 
 export interface RegisterDeskNeeds {
-  readonly shard: Pick<Shard, "serveRegisters" | "shareRegisters" | "setRegisterClock" | "answerRegisters" | "setRegisters" | "offerLogins" | "checkLogin" | "loginOf" | "learnHa1" | "forgetHa1s">;
+  readonly shard: Pick<Shard, "serveRegisters" | "shareRegisters" | "setStoreClock" | "answerRegisters" | "setRegisters" | "offerLogins" | "checkLogin" | "loginOf" | "learnHa1" | "forgetHa1s">;
   readonly bindings: Location | SharedBindings;
   /** For temporary GRUUs. */
   readonly gruuKey: Uint8Array;
@@ -24,7 +24,7 @@ export interface RegisterDeskNeeds {
 /** Bindings that other nodes change as well. */
 export interface SharedBindings {
   readonly node: SharedNode;
-  readonly batches: BatchSaves;
+  readonly batches: StoreBatches;
   /** The store did not answer. */
   readonly onFault: (error: unknown) => void;
 }
@@ -58,7 +58,7 @@ export class RegisterDesk {
       shard.answerRegisters(batch, outcomes ?? undefined);
     };
     shard.shareRegisters(this.#rows, gruuKey, node, (batch, operations, names) => void carry(batch, operations, names).catch(onFault));
-    batches.followClock((offset) => shard.setRegisterClock(offset));
+    batches.followClock((offset) => shard.setStoreClock(offset));
   }
 
   /** Batches that a store has been asked to save. */

@@ -1,4 +1,5 @@
 /** Decides for a shard which requests to our users C++ proxies, with the bindings of the object path (docs/decisions/requests-by-numbers.md). */
+import type { LocationStore } from "../location/store.js";
 import type { Shard } from "../native/binding.js";
 import type { Location } from "../native/location-handle.js";
 import type { RequestSettings } from "../native/object-port.js";
@@ -6,11 +7,22 @@ import { Action, CallerFlag, Const, RequestField, RequestState, VerdictField } f
 import { type AdmissionOptions, admits } from "../proxy/admission.js";
 
 export interface RequestDeskNeeds {
-  readonly shard: Pick<Shard, "serveRequests" | "setRequests">;
-  readonly table: Location;
+  readonly shard: Pick<Shard, "serveRequests" | "shareRequests" | "answerRequests" | "setRequests">;
+  readonly bindings: Location | SharedLookups;
   /** Whether a request of the batch has correct credentials for its From, which this uses up. */
   readonly proves: (item: number) => boolean;
 }
+
+/** Bindings that other nodes change as well. */
+export interface SharedLookups extends Pick<LocationStore, "remove"> {
+  readonly node: string;
+  readonly find: (aors: readonly string[]) => Promise<Uint8Array>;
+  /** The store did not answer. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** Lines about each binding that led nowhere. */
+const REMOVAL_LINES = 3;
 
 export interface RequestRules extends Pick<AdmissionOptions, "foreignCallers"> {
   /** False leaves all to the object path. Without a domain of its own, a registrar serves every host, which C++ cannot look up. */
@@ -23,10 +35,36 @@ export class RequestDesk {
   readonly #rows = new Int32Array(Const.batchSize * Const.requestFields);
   readonly #needs: RequestDeskNeeds;
   #rules: RequestRules | undefined;
+  #asking = 0;
 
   constructor(needs: RequestDeskNeeds) {
     this.#needs = needs;
-    needs.shard.serveRequests(needs.table, this.#rows);
+    if ("find" in needs.bindings) this.#share(needs.bindings);
+    else needs.shard.serveRequests(needs.bindings, this.#rows);
+  }
+
+  #share({ node, find, remove, onFault }: SharedLookups): void {
+    const { shard } = this.#needs;
+    const carry = async (batch: number, aors: string, removals: string): Promise<void> => {
+      for (const [aor, key, updated] of removalsIn(removals)) remove(aor, key, updated).catch(onFault);
+      const asked = aors.split("\n").slice(0, -1);
+      if (asked.length === 0) return;
+      this.#asking += 1;
+      const outcomes = await find(asked).catch(onFault);
+      this.#asking -= 1;
+      shard.answerRequests(batch, outcomes ?? undefined);
+    };
+    shard.shareRequests(this.#rows, node, (batch, aors, removals) => void carry(batch, aors, removals).catch(onFault));
+  }
+
+  /** Batches that a store has been asked about. */
+  get asking(): number {
+    return this.#asking;
+  }
+
+  /** Its caller was admitted before it waited for the store. */
+  isAdmitted(item: number): boolean {
+    return this.#rows[item * Const.requestFields + RequestField.state] === RequestState.admitted;
   }
 
   /** Applies from the next batch on. */
@@ -54,4 +92,12 @@ export class RequestDesk {
     // Last, because it uses up the credentials.
     return admitted === "yes" || (admitted === "proof" && isCallerOurs && this.#needs.proves(item));
   }
+}
+
+function removalsIn(text: string): readonly (readonly [aor: string, key: string, updated: number])[] {
+  const lines = text.split("\n").slice(0, -1);
+  return Array.from({ length: Math.floor(lines.length / REMOVAL_LINES) }, (_, index) => {
+    const at = index * REMOVAL_LINES;
+    return [lines[at] ?? "", lines[at + 1] ?? "", Number(lines[at + 2])];
+  });
 }

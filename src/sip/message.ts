@@ -5,6 +5,7 @@ import { LineField, MessageField, headerText } from "../native/layout.js";
 import { found, numberAt, piece, readMessage } from "../native/reader.js";
 import { splitHeaderList } from "./header-list.js";
 import { headerKey } from "./header-name.js";
+import { type Via, parseVia } from "./via.js";
 
 const NONE: readonly HeaderField[] = [];
 /** By HeaderId; "" for those that the scanner has no number for. */
@@ -40,6 +41,9 @@ export class SipMessage {
   readonly #octets: Buffer;
   #reading: Reading | undefined;
   #byKey: Map<string, HeaderField[]> | undefined;
+  readonly #values = new Map<string, readonly string[]>();
+  #via: Via | undefined;
+  #isViaRead = false;
 
   constructor(octets: Uint8Array) {
     this.#octets = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
@@ -96,7 +100,16 @@ export class SipMessage {
 
   /** Every value of that name in all its lines, lists split; a line with an unclosed quote counts as one value. */
   values(name: string): readonly string[] {
-    return this.headers(name).flatMap((line) => splitHeaderList(line) ?? [line]);
+    let values = this.#values.get(name);
+    if (values === undefined) this.#values.set(name, (values = this.headers(name).flatMap((line) => splitHeaderList(line) ?? [line])));
+    return values;
+  }
+
+  /** The first Via; undefined: there is none, or it cannot be read. */
+  get via(): Via | undefined {
+    if (!this.#isViaRead) this.#via = parseVia(this.values("Via")[0] ?? "");
+    this.#isViaRead = true;
+    return this.#via;
   }
 
   /** The first Via value; "": there is no valid one. */

@@ -35,11 +35,14 @@ export function forwardRequest(request: SipMessage, forwarding: Forwarding): Buf
   for (const value of routes) lines.push(`Route: ${value}`);
   lines.push(`Max-Forwards: ${forwardsLeft(request)}`, `Max-Breadth: ${forwarding.maxBreadth}`);
   const vias = viaLines(request, forwarding.stamp);
+  let via = 0;
   let hasLength = false;
   for (const field of request.fields) {
     const { key, raw } = field;
-    if (key === "via") lines.push(vias.shift() ?? raw);
-    else if (key === "route" || key === "max-forwards" || key === "max-breadth") continue;
+    if (key === "via") {
+      lines.push(vias[via] ?? raw);
+      via += 1;
+    } else if (key === "route" || key === "max-forwards" || key === "max-breadth") continue;
     else if (!forwarding.fromTrusted && SMUGGLED.has(key)) continue;
     else if (forwarding.endsHere(field)) continue;
     else lines.push(raw);

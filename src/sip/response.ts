@@ -28,8 +28,19 @@ export function makeResponse(request: SipMessage, { spec, toTag, stamp }: Respon
   return Buffer.from(lines.join(END), "latin1");
 }
 
+/** Of a request, for its last stamp: all copies and responses have the same. */
+const written = new WeakMap<SipMessage, { readonly stamp: Stamp; readonly lines: readonly string[] }>();
+
 /** The Via fields of a request as they go on and come back: the first value stamped, the rest as received. */
-export function viaLines(request: SipMessage, stamp: Stamp): string[] {
+export function viaLines(request: SipMessage, stamp: Stamp): readonly string[] {
+  const last = written.get(request);
+  if (last !== undefined && last.stamp.address === stamp.address && last.stamp.port === stamp.port && last.stamp.keep === stamp.keep) return last.lines;
+  const lines = writeVias(request, stamp);
+  written.set(request, { stamp, lines });
+  return lines;
+}
+
+function writeVias(request: SipMessage, stamp: Stamp): readonly string[] {
   const fields = request.fields.filter(({ key }) => key === "via");
   return fields.map(({ raw, value }, at) => {
     if (at > 0) return raw;

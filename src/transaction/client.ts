@@ -16,6 +16,7 @@ export interface ClientUser {
 }
 
 export interface ClientOptions {
+  readonly method: string;
   readonly octets: Buffer;
   readonly hop: Hop;
   readonly outlet: Outlet;
@@ -39,7 +40,8 @@ export class ClientTransaction {
   constructor(options: ClientOptions) {
     this.#options = options;
     this.#request = new SipMessage(options.octets);
-    this.#isInvite = this.#request.method === "INVITE";
+    // What we have written is read only for an ACK or a CANCEL.
+    this.#isInvite = options.method === "INVITE";
     this.#isReliable = options.outlet.isReliable(options.hop);
     this.#interval = options.timers.t1;
   }

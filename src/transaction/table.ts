@@ -3,7 +3,6 @@ import { createHmac, randomBytes } from "node:crypto";
 import type { ObjectPort } from "../native/object-port.js";
 import { Const } from "../native/layout.js";
 import { SipMessage } from "../sip/message.js";
-import { parseVia } from "../sip/via.js";
 import { AnsweredRequests } from "./answered-requests.js";
 import { type ClientUser, ClientTransaction } from "./client.js";
 import { type Hop, type Outlet, type Payer, type Sender, mayAnswer } from "./hop.js";
@@ -106,17 +105,18 @@ export class TransactionTable {
   }
 
   /** Sends a request whose top Via has a branch of ours; if that fails, no transaction is left. `payer`: whose share it counts towards. */
-  newClientTransaction(branch: string, octets: Buffer, hop: Hop, user: ClientUser, payer?: Payer, moved?: MovingClient): ClientTransaction | Unsent {
+  newClientTransaction(branch: string, method: string, octets: Buffer, hop: Hop, user: ClientUser, payer?: Payer, moved?: MovingClient): ClientTransaction | Unsent {
     const { outlet, timers, port } = this.#options;
     const place = payer && port.reserve(payer.address, 0, octets.length + OVERHEAD, Const.roomOpening, payer.isExempt);
     if (place === 0) return "no room";
+    const key = clientKey(branch, method);
     const onEnd = (): void => {
       if (place !== undefined) port.release(place);
-      this.#clients.delete(clientKey(branch, transaction.request.method));
+      this.#clients.delete(key);
       if (transaction.flow !== undefined) this.#forget(transaction.flow, transaction);
     };
-    const transaction = new ClientTransaction({ octets, hop, outlet, timers, user, onEnd });
-    this.#clients.set(clientKey(branch, transaction.request.method), transaction);
+    const transaction = new ClientTransaction({ method, octets, hop, outlet, timers, user, onEnd });
+    this.#clients.set(key, transaction);
     if (moved !== undefined) transaction.goOn(moved);
     else if (!transaction.start()) return "no way";
     if (transaction.flow !== undefined) this.#remember(transaction.flow, transaction);
@@ -125,7 +125,7 @@ export class TransactionTable {
 
   /** False: it answers nothing that we sent, or comes from elsewhere than the request went; it is dropped (RFC 6026 8.2). */
   receive(response: SipMessage, sender: Sender): boolean {
-    const via = parseVia(response.values("Via")[0] ?? "");
+    const { via } = response;
     const transaction = via && this.#clients.get(clientKey(via.branch, response.cseq.method));
     if (!transaction || !mayAnswer(transaction.hop, sender)) return false;
     transaction.receive(response);
@@ -196,7 +196,7 @@ function clientKey(branch: string, method: string): string {
  */
 export function serverKey(request: SipMessage, method: string, sender: Sender): string {
   const top = request.values("Via")[0] ?? "";
-  const via = parseVia(top);
+  const { via } = request;
   const who = sender.fromCore ? sender.address : sender.flow;
   const kind = method === "ACK" ? "INVITE" : method;
   if (via && COOKIE.test(via.branch)) return `${kind} ${via.branch} ${via.sentBy} ${who}`;

@@ -6,10 +6,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import type { Settings } from "../support/edge.js";
 import { hashOf } from "../support/digest-client.js";
 import { DOMAIN, HOME, HomeTraffic, PASSWORD, USERS, joinAll, manner } from "../support/home-traffic.js";
 import { often } from "../support/often.js";
 import { seeded } from "../support/prng.js";
+import { RedisServer } from "../support/redis-server.js";
 import { Twins } from "../support/twins.js";
 
 const STEPS = often(8_000);
@@ -23,10 +25,17 @@ function users(): string {
   return file;
 }
 
-test.each(["no credentials", "digest"])("GR-41 REG-15 PX-16.7-2 %s: whichever path is taken, the same is heard and bound", { timeout: 600_000 }, async (kind) => {
-  const authenticates = kind === "digest";
+/** Each has a database of its own. */
+async function databases(): Promise<readonly [Settings, Settings]> {
+  const redis = await RedisServer.start();
+  onTestFinished(() => redis.stop());
+  return [{ SLUICE_LOCATION: `${redis.url}/0` }, { SLUICE_LOCATION: `${redis.url}/1` }];
+}
+
+test.each(["no credentials", "digest", "Redis", "Redis and digest"])("GR-41 REG-15 PX-16.7-2 SA-5 %s: whichever path is taken, the same is heard and bound", { timeout: 600_000 }, async (kind) => {
+  const authenticates = kind.endsWith("digest");
   const settings = { ...HOME, ...(authenticates && { SLUICE_AUTH: `file:${users()}` }) };
-  const twins = await Twins.open(settings, manner);
+  const twins = await Twins.open(settings, manner, kind.startsWith("Redis") ? await databases() : []);
   onTestFinished(() => twins.close());
   await joinAll(twins);
   const traffic = new HomeTraffic(seeded(SEED), authenticates);

@@ -17,7 +17,8 @@ struct WheelNode {
 // `Nodes` provides `WheelNode& node(uint32_t index)`; the caller never uses index 0, and every index is below 2^31.
 // Ticks are 32 bits and may wrap; a delay is cut to 2^24 - 1 ticks.
 // A node sits on the level that its delay fits: level 0 has a slot per tick, each higher level a slot per 64 slots of the level
-// below. When time reaches a slot of a higher level, its nodes move down, so a node moves at most three times.
+// below. When time reaches a slot of a higher level, its nodes move down, so a node moves at most three times. A hundred thousand of them may
+// lie in one slot, each in memory that no cache holds, so a call of advance() moves only some.
 template <typename Nodes>
 class TimingWheel {
  public:
@@ -55,11 +56,13 @@ class TimingWheel {
 
   // Advances time to `now` and calls `expired(index)` for each due node after taking it out; the callback may arm, move or cancel any
   // node, its own included. Makes at most `budget` calls and leaves the rest to the next advance(). Returns the number of calls.
-  // Nodes come in the order of their ticks; within one tick, in any order. If `now` lies in the past, no time has passed.
+  // Nodes come in the order of their ticks; within one tick, in any order. If `now` lies in the past, no time has passed. Where very many are
+  // to be moved, it leaves the rest as well: is_behind().
   template <typename Expired>
   size_t advance(uint32_t now, size_t budget, Expired&& expired) noexcept {
     if (static_cast<int32_t>(now - now_) > 0) now_ = now;
-    for (size_t calls = 0;;) {
+    for (size_t calls = 0, moved = 0;;) {
+      if (!move_down(moved)) return calls;
       const uint32_t slot = turned_ % kSlots;
       while (heads_[slot] != 0) {
         if (calls == budget) return calls;
@@ -77,15 +80,17 @@ class TimingWheel {
   // Ticks until advance() may have something to do, at least 1; kMaxDelay: nothing is armed.
   uint32_t quiet_for() const noexcept {
     if (size_ == 0) return kMaxDelay;
-    const bool is_behind = turned_ != now_ || heads_[turned_ % kSlots] != 0;
-    return is_behind ? 1 : next_stop() - now_;
+    return is_behind() ? 1 : next_stop() - now_;
   }
+  // The next advance() has something to do without any time passing.
+  bool is_behind() const noexcept { return size_ > 0 && (turned_ != now_ || falling_ > 0 || heads_[turned_ % kSlots] != 0); }
   uint32_t now() const noexcept { return now_; }
 
  private:
   static constexpr uint32_t kLevels = 4;
   static constexpr uint32_t kBits = 6;
   static constexpr uint32_t kSlots = 1u << kBits;
+  static constexpr size_t kMovedAtOnce = 4'096;
   static constexpr uint32_t kIsHead = 1u << 31;  // in `prev`: the rest is a slot, not a node
 
   void place(uint32_t index) noexcept {
@@ -124,23 +129,30 @@ class TimingWheel {
       return;
     }
     turned_ = stop;
-    for (uint32_t level = kLevels - 1; level > 0; --level) {
-      if (turned_ & ((1u << (level * kBits)) - 1)) continue;
-      const uint32_t place_here = turned_ >> (level * kBits) & (kSlots - 1);
-      uint32_t index = heads_[level * kSlots + place_here];
-      heads_[level * kSlots + place_here] = 0;
-      occupied_[level] &= ~(uint64_t{1} << place_here);
-      while (index != 0) {
-        const uint32_t after = nodes_.node(index).next;
+    falling_ = kLevels - 1;
+  }
+
+  // Moves the nodes down whose time has come nearer. False: there are more.
+  bool move_down(size_t& moved) noexcept {
+    for (; falling_ > 0; --falling_) {
+      if (turned_ & ((1u << (falling_ * kBits)) - 1)) continue;
+      const uint32_t slot = falling_ * kSlots + (turned_ >> (falling_ * kBits) & (kSlots - 1));
+      // None comes back into this slot: that would take a longer delay than its level has.
+      for (uint32_t index = heads_[slot]; index != 0; index = heads_[slot]) {
+        if (moved == kMovedAtOnce) return false;
+        ++moved;
+        cancel(index);
         place(index);
-        index = after;
+        ++size_;
       }
     }
+    return true;
   }
 
   Nodes& nodes_;
   uint32_t now_;     // the caller's time
-  uint32_t turned_;  // nodes have been called up to here; lags behind `now_` only while the budget is used up
+  uint32_t turned_;  // nodes have been called up to here; lags behind `now_` only while a bound is reached
+  uint32_t falling_ = 0;  // the level whose nodes move down; 0: none
   size_t size_ = 0;
   uint64_t occupied_[kLevels] = {};
   uint32_t heads_[kLevels * kSlots] = {};

@@ -71,12 +71,11 @@ size_t BindingTable::expire(uint64_t now, uint64_t budget, uint32_t& cursor, boo
   more = true;
   for (; cursor < kStripes; ++cursor) {
     Stripe& stripe = stripes_[cursor];
-    size_t calls;
     do {
       if (begun && now_ns() > end) return removed;
       begun = true;
       const std::lock_guard<std::mutex> guard(stripe.lock);
-      calls = stripe.wheel.advance(static_cast<uint32_t>(tick_of(now)), kExpiredAtOnce, [&](BlockRef ref) {
+      stripe.wheel.advance(static_cast<uint32_t>(tick_of(now)), kExpiredAtOnce, [&](BlockRef ref) {
         // A refresh does not move the timer, so it may fire too early.
         if (block(ref).expires > now) return arm(stripe, ref);
         const BlockRef of = block(ref).head;
@@ -86,7 +85,7 @@ size_t BindingTable::expire(uint64_t now, uint64_t budget, uint32_t& cursor, boo
         drop_empty(stripe, of);
         ++removed;
       });
-    } while (calls == kExpiredAtOnce);
+    } while (stripe.wheel.is_behind());
   }
   cursor = 0;
   more = false;

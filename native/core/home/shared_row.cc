@@ -1,5 +1,8 @@
 #include "core/home/shared_row.h"
 
+#include <charconv>
+#include <cstring>
+
 #include "core/home/register_request.h"
 
 namespace sluice {
@@ -99,17 +102,35 @@ class Values {
     out = Text(begin, static_cast<size_t>(room_ - begin));
     return true;
   }
-  bool skip_strings() noexcept {
+  // As netstrings, one after the other.
+  bool strings(Text& out) noexcept {
+    char* const begin = room_;
+    out = Text();
     if (!take('[')) return false;
     if (take(']')) return true;
-    for (Text value;;) {
-      if (!string(value)) return false;
+    for (;;) {
+      if (!netstring()) return false;
+      out = Text(begin, static_cast<size_t>(room_ - begin));
       if (take(']')) return true;
       if (!take(',')) return false;
     }
   }
 
  private:
+  // Its length comes first, and is known last.
+  bool netstring() noexcept {
+    char* const begin = room_;
+    Text value;
+    if (!string(value)) return false;
+    char digits[20];
+    char* const end = std::to_chars(digits, digits + sizeof digits, value.size()).ptr;
+    const auto size = static_cast<size_t>(end - digits);
+    std::memmove(begin + size + 1, begin, value.size());
+    std::memcpy(begin, digits, size);
+    begin[size] = ':';
+    room_ = begin + size + 1 + value.size();
+    return true;
+  }
   bool escape() noexcept {
     if (left_.empty()) return false;
     const char c = left_.front();
@@ -203,7 +224,7 @@ bool read_row(Text row, char* room, Binding& out) noexcept {
   const bool is_read = values.take('[') && values.string(out[Part::key]) && comma() && values.string(out[Part::call_id]) && comma() && values.number(cseq) && comma() &&
                        values.number(out.expires) && comma() && values.number(out.updated) && comma() && values.optional(out[Part::flow]) && comma() &&
                        values.optional(out[Part::instance]) && comma() && values.flag(is_flow) && comma() && (values.word("null") || values.number(reg_id)) && comma() &&
-                       values.string(out[Part::uri]) && comma() && values.string(out[Part::params]) && comma() && values.skip_strings() && comma() && values.number(q) &&
+                       values.string(out[Part::uri]) && comma() && values.string(out[Part::params]) && comma() && values.strings(out[Part::path]) && comma() && values.number(q) &&
                        comma() && values.optional(out[Part::agent]);
   // Rows of earlier versions end here.
   if (!is_read || (comma() && !(values.flag(is_direct) && comma() && values.optional(out[Part::node]))) || !values.take(']')) return false;

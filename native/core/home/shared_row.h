@@ -11,7 +11,8 @@ namespace sluice {
 size_t most_of_row(const Binding& binding) noexcept;
 void put_row(const Binding& binding, Writer& out) noexcept;
 
-// `room` holds the texts and has at least as many octets as the row. Without its Path, which no answer shows. False: it is no row.
+// `room` holds the texts and has at least room_of_row() octets. False: it is no row.
+inline size_t room_of_row(Text row) noexcept { return 2 * row.size(); }  // the length of a value of the Path takes more than its quotes
 bool read_row(Text row, char* room, Binding& out) noexcept;
 
 // Writes text as UTF-8.

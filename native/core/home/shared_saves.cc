@@ -119,8 +119,8 @@ SharedOutcomes::Row SharedOutcomes::next_row(Binding& out) {
   size_t size = 0;
   is_sound_ = number(':', size) && size <= left_.size();
   if (!is_sound_) return Row::damaged;
-  room_.resize(size);
   const Text row = left_.substr(0, size);
+  room_.resize(room_of_row(row));
   left_.remove_prefix(size);
   return read_row(row, room_.data(), out) ? Row::read : Row::damaged;
 }

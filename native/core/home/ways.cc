@@ -22,9 +22,10 @@ bool read_place(const Uri& uri, Address& to, Transport& transport) noexcept {
 
 }  // namespace
 
-void Ways::begin(const SipKey& key, Text aor) noexcept {
+void Ways::begin(const SipKey& key, Text aor, Text node) noexcept {
   key_ = key;
   aor_ = aor;
+  node_ = node;
   count_ = used_ = 0;
   is_plain_ = true;
 }
@@ -43,8 +44,8 @@ bool Ways::is_one_device() const noexcept {
 
 bool Ways::read(const Binding& binding, Way& way) noexcept {
   Uri uri;
-  // One of another node, or with a second way besides its flow.
-  if (!binding[Part::node].empty() || (binding.flags & kDirect) != 0) return false;
+  // It has a second way besides its flow.
+  if ((binding.flags & kDirect) != 0) return false;
   if (!parse_uri(binding[Part::uri], uri) || uri.scheme != Scheme::sip || !uri.headers.empty() || find_uri_param(uri.params, "method", nullptr)) return false;
   way = Way{};
   way.updated = binding.updated;
@@ -55,9 +56,13 @@ bool Ways::read(const Binding& binding, Way& way) noexcept {
   way.identity = hash({aor_, Text(" "), binding[Part::key], Text(" "), updated});
   const bool is_flow = binding.outbound() && !binding[Part::instance].empty();
   way.device = is_flow ? hash({Text("instance "), binding[Part::instance]}) : hash({Text("contact "), binding[Part::uri], Text(" "), binding[Part::flow], binding[Part::path]});
-  if (!keep(binding[Part::key], way.binding) || !keep(binding[Part::uri], way.uri) || !keep(binding[Part::flow], way.flow)) return false;
+  way.is_foreign = !binding[Part::flow].empty() && binding[Part::node] != node_;
+  if (!keep(binding[Part::key], way.binding) || !keep(binding[Part::uri], way.uri)) return false;
+  if (!way.is_foreign && !keep(binding[Part::flow], way.flow)) return false;
   if (!way.flow.empty()) return true;
   if (!keep(binding[Part::path], way.path)) return false;
+  // Rows of earlier versions name no node.
+  if (way.is_foreign && (binding[Part::node].empty() || way.path.empty())) return false;
   // Over a connection, a phone's Contact is dialled, which the object path does.
   if (way.path.empty()) return read_place(uri, way.to, way.transport) && way.transport == Transport::udp;
   Text path = way.path;

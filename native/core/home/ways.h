@@ -23,6 +23,7 @@ struct Way {
   Text uri;               // the Request-URI of the copy
   Text flow;              // its id; empty: the address
   Text path;              // netstrings, the Route of the copy
+  bool is_foreign = false;  // over a flow of another node, which judges it
   Address to;
   Transport transport = Transport::udp;
 };
@@ -31,8 +32,10 @@ class Ways final : public BindingSink {
  public:
   static constexpr size_t kMost = 8;
 
-  // Forgets what it has and receives the bindings of an address.
-  void begin(const SipKey& key, Text aor) noexcept;
+  // Forgets what it has and receives the bindings of an address. `node`: which of those that share the store we are; empty: it is ours alone.
+  void begin(const SipKey& key, Text aor, Text node = Text()) noexcept;
+  // One that cannot be read.
+  void miss() noexcept { is_plain_ = false; }
   void take(const Binding& binding) noexcept override;
 
   // False: the object path has to look. There is at least one way, and all lead to one device.
@@ -64,6 +67,7 @@ class Ways final : public BindingSink {
 
   SipKey key_;
   Text aor_;
+  Text node_;
   std::array<Way, kMost> ways_;
   std::array<bool, kMost> silent_{};
   size_t count_ = 0;

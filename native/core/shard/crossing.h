@@ -18,7 +18,7 @@ struct RingHead {
     flow_gone,       // event: the id of a flow
     send_failed,     // event: the branch of a request
   } kind;
-  bool final;  // for stream_octets
+  bool final;  // for stream_octets; of a message: Item::admitted
   uint32_t slot;
   uint32_t generation;
   Source source;

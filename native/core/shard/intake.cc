@@ -4,10 +4,11 @@
 
 namespace sluice {
 
-void Intake::take(const Source& source, bool crossed) noexcept {
+void Intake::take(const Source& source, bool crossed, bool admitted) noexcept {
   Item& item = turn_.next();
   item.source = source;
   item.crossed = crossed;
+  item.admitted = admitted;
   item.tapped = 0;
   item.facts.clear();
   const Message& message = item.message;
@@ -120,13 +121,14 @@ void Intake::heard_us(const Source& source) noexcept {
   if (source.kind == FlowKind::udp && !source.from_core) ground_.commons.answers.heard_us(source.remote);
 }
 
-bool Intake::hand_over(uint8_t shard, const Item& item) noexcept { return push(shard, item.source, Text(item.message.data, item.message.size)); }
+bool Intake::hand_over(uint8_t shard, const Item& item) noexcept { return push(shard, item.source, Text(item.message.data, item.message.size), item.admitted); }
 
-bool Intake::take_again(const Source& source, Text octets) noexcept { return push(ground_.config.shard, source, octets); }
+bool Intake::take_again(const Source& source, Text octets) noexcept { return push(ground_.config.shard, source, octets, false); }
 
-bool Intake::push(uint8_t shard, const Source& source, Text octets) noexcept {
+bool Intake::push(uint8_t shard, const Source& source, Text octets, bool admitted) noexcept {
   RingHead head{};
   head.kind = RingHead::message;
+  head.final = admitted;
   head.source = source;
   return crossing_.push(shard, head, octets);
 }

@@ -13,8 +13,8 @@ class Intake {
   Intake(Ground& ground, Turn& turn, Crossing& crossing, Tap& tap, UpstreamHealth& upstreams, Responder& responder) noexcept
       : ground_(ground), turn_(turn), crossing_(crossing), tap_(tap), upstreams_(upstreams), responder_(responder) {}
 
-  // Takes the message in turn.next(). `crossed`: another shard handed it over.
-  void take(const Source& source, bool crossed) noexcept;
+  // Takes the message in turn.next(). `crossed`: another shard handed it over. `admitted`: Item::admitted.
+  void take(const Source& source, bool crossed, bool admitted = false) noexcept;
   // A datagram that cannot be SIP: it is counted, and that is all.
   void not_sip(const Address& from, Text octets) noexcept;
   // Hands a message of the batch, or the next one, to the shard that owns its flow or transaction.
@@ -29,7 +29,7 @@ class Intake {
   uint8_t transaction_owner_of(const Item& item, const int32_t* record) const noexcept;
   void take_response(Item& item, int32_t* record) noexcept;
   void heard_us(const Source& source) noexcept;
-  bool push(uint8_t shard, const Source& source, Text octets) noexcept;
+  bool push(uint8_t shard, const Source& source, Text octets, bool admitted) noexcept;
   bool take_object_answer(Item& item, int32_t* record) noexcept;
 
   Ground& ground_;

@@ -33,6 +33,8 @@ class ObjectEvents {
   void bound_flow_ended(uint32_t slot) noexcept;
   // Requests of the object path that were sent over it fail: it leads nowhere.
   void flow_failed(Text id) noexcept { list_.push_back({ObjectEventKind::flow_gone_elsewhere, std::string(id)}); }
+  // The same, and the bindings over it end in a store that TypeScript asks.
+  void flow_unreachable(Text id) noexcept { list_.push_back({ObjectEventKind::flow_gone, std::string(id)}); }
   // A request could not be sent. False: it belongs to no transaction of the home proxy.
   bool send_failed(Text branch) noexcept;
   // ICMP reports that the request with this branch reached nothing. False: it belongs to no transaction of this shard.

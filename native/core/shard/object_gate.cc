@@ -211,7 +211,15 @@ void ObjectGate::take(unsigned i) noexcept {
   ground_.counters.add(Counter::object_messages);
   if (!message.is_request) ground_.news.response(Event::call_failed, message.method, message.status, item.source.remote, Text(message.data, message.head_size));
   if (message.is_request && message.method == Method::register_ && !item.source.from_core) ground_.counters.add(Counter::registers_in);
-  await_answer(item);
+  if (!item.admitted) await_answer(item);
+}
+
+bool ObjectGate::take_again(const Source& source, Text octets) noexcept {
+  RingHead head{};
+  head.kind = RingHead::message;
+  head.final = true;
+  head.source = source;
+  return crossing_.push(ground_.config.shard, head, octets);
 }
 
 // The sender waits for our response, so its connection outlives its FIN (TR-24).

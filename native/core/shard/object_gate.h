@@ -94,6 +94,8 @@ class ObjectGate {
 
   // The verdict on item i: TypeScript has taken it.
   void take(unsigned i) noexcept;
+  // A request of this shard that was admitted by numbers comes again in the next turn, for the object path. False: the ring is full.
+  bool take_again(const Source& source, Text octets) noexcept;
   // A final response to this request will follow.
   void await_answer(const Item& item) noexcept;
   // A request from another shard's object path for one of our flows.

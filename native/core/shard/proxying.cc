@@ -40,6 +40,11 @@ void Proxying::open(std::shared_ptr<BindingStore> store, int64_t clock_offset, R
   events_.serve_numbers();
 }
 
+void Proxying::open_shared(std::string node, RecentSet& silences, int32_t* rows) {
+  open(nullptr, 0, silences, rows);
+  desk_->shared = std::make_unique<SharedLookups>(std::move(node));
+}
+
 void Proxying::configure(ProxySettings settings) {
   settings_ = std::move(settings);
   if (desk_ != nullptr) desk_->clients.configure(settings_.timer_c_ms);
@@ -72,6 +77,7 @@ RequestState Proxying::judge(unsigned i, Asked& asked, uint32_t& caller) noexcep
     if (item.facts.routes[route].kind != RouteKind::plain) return RequestState::unread;
   const bool is_about_another = message.method == Method::ack || message.method == Method::cancel;
   asked.key = desk_->servers.key_of(item, is_about_another ? Method::invite : message.method);
+  if (item.admitted) return RequestState::admitted;
   const uint32_t known = desk_->servers.find(asked.key);
   // The ACK of a 2xx is no part of its transaction (RFC 6026 7.1).
   if (is_about_another) return known != 0 && (message.method == Method::cancel || desk_->servers.at(known).state != ServerState::accepted) ? RequestState::own : RequestState::unread;
@@ -82,12 +88,8 @@ RequestState Proxying::judge(unsigned i, Asked& asked, uint32_t& caller) noexcep
   if (record[kRecord_next_route] != static_cast<int32_t>(Hop::none) || (record[kRecord_headers] & static_cast<int32_t>(kHeader_strict_uri)) != 0 || item.facts.is_sips)
     return RequestState::unread;
   if (!read_plain_request(message, static_cast<uint32_t>(record[kRecord_contact]), settings_.domains, asked.request)) return RequestState::unread;
-  if (!find_ways(asked.request.aor, asked.ways) || !asked.ways.is_one_device()) return RequestState::unread;
-  for (size_t at = 0; at < asked.ways.count(); ++at) {
-    const Way& way = asked.ways.at(at);
-    // The object path removes a binding whose flow has ended.
-    if (!way.flow.empty() && !object_.flow_lives(way.flow)) return RequestState::unread;
-  }
+  // A store that nodes share is asked once the caller is admitted.
+  if (desk_->shared == nullptr && (!find_ways(asked.request.aor, asked.ways) || !are_plain(asked.ways))) return RequestState::unread;
   asked.vouched = is_vouched(item.source);
   caller = (asked.request.caller_realm.empty() ? 0u : kCaller_ours) | (asked.vouched ? kCaller_vouched : 0u);
   return RequestState::open;
@@ -99,15 +101,33 @@ bool Proxying::is_vouched(const Source& source) const noexcept {
   return !is_in(settings_.edges, source.remote) || is_in(settings_.trusted, source.remote) || object_.upstreams().has_host(source.remote);
 }
 
+uint64_t Proxying::store_now() const noexcept { return now_ns() / 1'000'000 + static_cast<uint64_t>(desk_->clock_offset); }
+
 bool Proxying::find_ways(Text aor, Ways& out) noexcept {
-  const uint64_t now = now_ns() / 1'000'000 + static_cast<uint64_t>(desk_->clock_offset);
   out.begin(ground_.config.table_key, aor);
-  desk_->store->table().lookup(aor, now, out);
-  if (out.count() > 1) {
-    const uint32_t seconds = monotonic_seconds();
-    out.sort([&](uint64_t way) { return desk_->silences->holds(way, seconds, kSilenceSeconds); });
-  }
+  desk_->store->table().lookup(aor, store_now(), out);
+  sort(out);
   return out.count() > 0;
+}
+
+void Proxying::sort(Ways& ways) noexcept {
+  if (ways.count() < 2) return;
+  const uint32_t seconds = monotonic_seconds();
+  ways.sort([&](uint64_t way) { return desk_->silences->holds(way, seconds, kSilenceSeconds); });
+}
+
+// Whether numbers are enough for these ways.
+bool Proxying::are_plain(const Ways& ways) noexcept {
+  if (!ways.is_one_device()) return false;
+  for (size_t i = 0; i < ways.count(); ++i) {
+    const Way& way = ways.at(i);
+    // The object path removes a binding whose flow has ended.
+    if (!way.flow.empty() && !object_.flow_lives(way.flow)) return false;
+    // It names another node, but leads here.
+    char ip[kMaxIpText];
+    if (way.is_foreign && is_own_host(ground_.config, Text(ip, format_ip(way.to, ip)), way.to.port)) return false;
+  }
+  return true;
 }
 
 LoginState Proxying::check_login(unsigned i) noexcept {
@@ -145,15 +165,20 @@ void Proxying::begin(unsigned i, const Asked& asked) noexcept {
   if (!asked.vouched) find_client(item, payer);
   const uint32_t index = desk_->servers.open(i, asked.key, payer, asked.vouched);
   if (index == 0) return responder_.reply(item, 503, Text(), 0, "Retry-After: 10\r\n");
-  ground_.counters.add(Counter::requests_by_numbers);
   ServerTransaction& server = desk_->servers.at(index);
   server.aor = asked.request.aor;
   server.max_breadth = asked.request.max_breadth;
   if (item.source.from_core) server.neighbour = object_.neighbour_of_item(i);
-  ProxiedContext& context = server.context;
-  context.device = asked.ways.at(0).device;
-  for (size_t at = 0; at < asked.ways.count(); ++at) context.plan[context.planned++] = {asked.ways.at(at).key, asked.ways.at(at).identity};
-  try_next(index, asked.ways, nullptr, &item.message);
+  if (desk_->shared != nullptr) ask(index, nullptr);
+  else start(index, asked.ways, &item.message);
+}
+
+void Proxying::start(uint32_t index, const Ways& ways, const Message* request) noexcept {
+  ground_.counters.add(Counter::requests_by_numbers);
+  ProxiedContext& context = desk_->servers.at(index).context;
+  context.device = ways.at(0).device;
+  for (size_t at = 0; at < ways.count(); ++at) context.plan[context.planned++] = {ways.at(at).key, ways.at(at).identity};
+  try_next(index, ways, nullptr, request);
 }
 
 // RFC 3261 9.2, 16.10: 200 whether it has an effect or not, 481 without an INVITE.
@@ -175,9 +200,7 @@ void Proxying::leave(unsigned i) noexcept {
   const Method method = item.message.method;
   if (!item.message.is_request || method == Method::register_ || method == Method::ack || method == Method::cancel) return;
   ground_.counters.add(Counter::requests_by_objects);
-  if (desk_ == nullptr || item.source.kind != FlowKind::udp || !has_cookie(item.message)) return;
-  const uint32_t now = ground_.clock.tick();
-  desk_->held.remember(desk_->asked[i].key, RegisterState::held, now, now + Clock::ticks(uint64_t{ground_.config.branch_seconds} * 1'000));
+  if (desk_ != nullptr && has_cookie(item.message)) remember_held(desk_->asked[i].key, item.source);
 }
 
 void Proxying::finish() noexcept {
@@ -203,11 +226,12 @@ void Proxying::take_events() noexcept {
     char id[kMaxFlowId];
     const std::string flow(id, desk_->clients.flow_of(event.text, id));
     if (flow.empty()) continue;
-    events_.flow_failed(flow);
+    if (desk_->shared == nullptr) events_.flow_failed(flow);
     desk_->clients.flow_ended(flow);
     constexpr size_t kAtOnce = 4'096;
     bool more = false;
-    if (desk_->store->table().remove_flow(flow, kAtOnce, more) > 0) desk_->changed = true;
+    if (desk_->shared != nullptr) events_.flow_unreachable(flow);
+    else if (desk_->store->table().remove_flow(flow, kAtOnce, more) > 0) desk_->changed = true;
   }
   finish();
 }
@@ -222,10 +246,15 @@ void Proxying::freeze(ImageWriter& image) noexcept {
 void Proxying::adopt(ImageReader& image) noexcept {
   bool has_desk = false;
   image.fields(has_desk);
-  image.expect(has_desk == (desk_ != nullptr), "requests are proxied on the other path now: SLUICE_MODE or SLUICE_LOCATION has changed");
+  image.expect(!has_desk || desk_ != nullptr, "requests are proxied on the other path now: SLUICE_MODE or SLUICE_LOCATION has changed");
   if (!has_desk || !image.good()) return;
   TransactionsImage(ground_, desk_->servers, desk_->clients).adopt(image);
   desk_->held.adopt(image, ground_.clock.tick());
+  // The answer that they waited for will not come here.
+  if (desk_->shared != nullptr)
+    desk_->servers.each_open([this](uint32_t index) {
+      if (desk_->servers.at(index).context.branch == 0) ask(index, nullptr);
+    });
 }
 
 void Proxying::let_go() noexcept {

@@ -11,9 +11,11 @@
 #include "core/home/binding_store.h"
 #include "core/home/plain_request.h"
 #include "core/home/register_memory.h"
+#include "core/home/shared_saves.h"
 #include "core/shard/client_transactions.h"
 #include "core/shard/registering.h"
 #include "core/shard/server_transactions.h"
+#include "core/shard/shared_lookups.h"
 #include "core/shard/transactions_image.h"
 
 namespace sluice {
@@ -37,6 +39,14 @@ class Proxying final : public ClientUser {
   // From now on fills `rows`, request_fields numbers per message of a batch. `clock_offset`: milliseconds from the monotonic clock to the
   // store's. `silences`: ways that stayed silent recently, shared by all shards.
   void open(std::shared_ptr<BindingStore> store, int64_t clock_offset, RecentSet& silences, int32_t* rows);
+  // The same with a store that nodes share: it is asked by TypeScript, and set_clock() says its time. `node`: which of them we are.
+  void open_shared(std::string node, RecentSet& silences, int32_t* rows);
+  void set_clock(int64_t offset) noexcept {
+    if (desk_ != nullptr) desk_->clock_offset = offset;
+  }
+  SharedLookups* shared() noexcept { return desk_ == nullptr ? nullptr : desk_->shared.get(); }
+  // What the store says of a batch of shared(); empty: it did not answer. The caller flushes the output.
+  void answer_shared(uint32_t batch, Text outcomes) noexcept;
   void configure(ProxySettings settings);
 
   // Fills the rows of the batch.
@@ -83,7 +93,8 @@ class Proxying final : public ClientUser {
   struct Desk {
     Desk(Ground& ground, Turn& turn, Outbox& outbox, ObjectGate& object, std::shared_ptr<BindingStore> of)
         : store(std::move(of)), servers(ground, turn, outbox, object), clients(ground, outbox, object), held(ground.config.limits.max_pending) {}
-    std::shared_ptr<BindingStore> store;
+    std::shared_ptr<BindingStore> store;  // or else `shared`
+    std::unique_ptr<SharedLookups> shared;
     int64_t clock_offset = 0;
     RecentSet* silences = nullptr;
     int32_t* rows = nullptr;
@@ -100,9 +111,19 @@ class Proxying final : public ClientUser {
   int32_t twin_of(unsigned i) const noexcept;
   RequestState judge(unsigned i, Asked& asked, uint32_t& caller) noexcept;
   bool is_vouched(const Source& source) const noexcept;
+  uint64_t store_now() const noexcept;
+  void sort(Ways& ways) noexcept;
   bool find_ways(Text aor, Ways& out) noexcept;
+  bool are_plain(const Ways& ways) noexcept;
   void begin(unsigned i, const Asked& asked) noexcept;
+  void start(uint32_t server, const Ways& ways, const Message* request = nullptr) noexcept;
   void cancel(unsigned i, uint32_t server) noexcept;
+
+  // proxying_shared.cc
+  void ask(uint32_t server, const Message* best) noexcept;
+  void find_shared(uint32_t server, SharedOutcomes& outcomes) noexcept;
+  void leave_admitted(uint32_t server) noexcept;
+  void remember_held(uint64_t key, const Source& source) noexcept;
 
   // proxying_context.cc
   uint32_t owner_of(const ClientWay& branch) noexcept;  // 0: it has ended

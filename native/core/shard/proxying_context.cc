@@ -81,6 +81,7 @@ const Way* Proxying::next_way(ProxiedContext& context, const Ways& ways) noexcep
 }
 
 void Proxying::look_again(uint32_t index, const Message* last) noexcept {
+  if (desk_->shared != nullptr) return ask(index, last);
   find_ways(desk_->servers.at(index).aor, desk_->ways);
   try_next(index, desk_->ways, last);
 }
@@ -122,6 +123,8 @@ ClientTransactions::Started Proxying::send_copy(uint32_t index, const Way& way, 
   uint32_t made = 0;
   const Started started = desk_->clients.start(branch, branch_text, outbox_.commit(out), request.body(), has_other ? settings_.silence_ms : 0, server.payer, server.is_exempt, made);
   server.context.branch = made;
+  // Another node's bindings are that node's to judge.
+  if (desk_->shared != nullptr) server.tried = way.is_foreign ? Text() : way.binding;
   return started;
 }
 
@@ -202,6 +205,10 @@ void Proxying::failed_with(uint32_t index, const ClientWay& branch, int status, 
 }
 
 void Proxying::drop_binding(const ServerTransaction& server, const ClientWay& branch) noexcept {
+  if (desk_->shared != nullptr) {
+    if (!server.tried.empty()) desk_->shared->remove(server.aor, server.tried, branch.updated);
+    return;
+  }
   find_ways(server.aor, desk_->ways);
   for (size_t i = 0; i < desk_->ways.count(); ++i) {
     const Way& way = desk_->ways.at(i);
@@ -234,6 +241,7 @@ void Proxying::conclude(uint32_t index, const Message* best) noexcept {
   ServerTransactions& servers = desk_->servers;
   const ServerTransaction& server = servers.at(index);
   if (!server.is_open()) return;
+  if (best == nullptr && !server.best.empty() && scan_own_output(server.best.text(), *ground_.spare)) best = ground_.spare.get();
   const ProxiedContext& context = server.context;
   const int status = best == nullptr ? 0 : best->status;
   if (context.cancelled && (status == 0 || status == kTimedOut || status == kFlowFailed)) return servers.respond(index, 487);

@@ -148,6 +148,7 @@ void ServerTransactions::send(uint32_t index, int status, Text octets, bool own)
   put(one, status, octets, own);
   if (status < 200) return keep(one, status, octets);
   --open_;
+  one.best = KeptOctets();
   one.resend_at = 0;
   const uint64_t memory = 64 * uint64_t{ground_.config.t1_ms};
   if (!one.is_invite()) {
@@ -212,7 +213,7 @@ void ServerTransactions::finish(uint32_t index, ServerState state, uint64_t mill
   give_back(ground_.pool, one.request);
   object_.release(std::exchange(one.place, 0));
   one.ends_at = timers_.after(milliseconds);
-  one.aor = std::string();
+  one.aor = one.tried = std::string();
   const auto kind = state == ServerState::accepted ? AnswerMemory::Kind::accepted : AnswerMemory::Kind::answered;
   const uint16_t share = one.is_exempt ? uint16_t{0} : memory_.share_of(one.payer);
   if (!memory_.take(kind, {index, one.serial}, share, one.answer.size())) return close(index);

@@ -50,6 +50,8 @@ struct ServerTransaction {
   FlowBuffer* last = nullptr;     // the response to repeat
   KeptOctets answer;              // the same, once a request other than INVITE is answered
   std::string aor;
+  std::string tried;      // the key of the binding that is tried, if we may remove it from a store that nodes share
+  KeptOctets best;        // while that is asked for further ways: the response that goes back if there is none
   Source source;
   ReturnPath back;
   Neighbour neighbour;    // of a request from the core: where it wants to be reached within a dialog
@@ -90,6 +92,13 @@ class ServerTransactions {
 
   ServerTransaction& at(uint32_t index) noexcept { return slab_.at(index); }
   bool holds(uint32_t index, uint64_t serial) noexcept { return index != 0 && slab_.at(index).serial == serial; }
+  // `visit(index)`: those that were not answered yet.
+  template <typename Visit>
+  void each_open(Visit&& visit) noexcept {
+    by_key_.each([&](uint32_t index) {
+      if (at(index).is_open()) visit(index);
+    });
+  }
   // Not answered yet.
   uint32_t open_count() const noexcept { return open_; }
 

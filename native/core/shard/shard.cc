@@ -250,7 +250,7 @@ void Shard::take_ring() noexcept {
     switch (head.kind) {
       case RingHead::message:
         scan(room, octets.size(), kFindHead, Carrier::datagram, ground_.config.limits.scan, turn_.next().message);
-        intake_.take(head.source, true);
+        intake_.take(head.source, true, head.final);
         break;
       case RingHead::stream_octets: responder_.deliver(head, octets); break;
       case RingHead::object_request: object_.take_request(head, octets); break;

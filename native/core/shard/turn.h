@@ -17,6 +17,7 @@ struct Item {
   Source source;
   Facts facts;
   bool crossed;     // handed over by another shard
+  bool admitted;    // before it waited for a store: the object path need not ask its caller again
   uint32_t tapped;  // tap filters that matched it
 };
 

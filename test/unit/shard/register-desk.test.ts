@@ -11,7 +11,7 @@ function opened(): { desk: RegisterDesk; decide: (batch: readonly (readonly [num
   const shard = {
     serveRegisters: (_table: Location, given: Int32Array) => void (rows = given),
     shareRegisters: () => undefined,
-    setRegisterClock: () => undefined,
+    setStoreClock: () => undefined,
     answerRegisters: () => undefined,
     setRegisters: () => undefined,
     offerLogins: () => undefined,
