@@ -89,7 +89,7 @@ export function complianceDocument(compliance = readCompliance()) {
     "# Compliance",
     "<!-- Made by `npm run docs` from docs/requirements.tsv, docs/not-yet.tsv and the names of the tests: do not edit. -->",
     `${summary(compliance)}. A test covers a row when its name begins with the row's ID. The level is the RFC's own; \`product\` has no
-RFC behind its force. Rows of the registrar, of TLS, WebSocket, GRUU and authentication are work of later versions.`,
+RFC behind its force.`,
   ];
   for (const [title, pattern] of GROUPS) {
     const rows = compliance.rows.filter(({ id }) => pattern.test(id));
