@@ -30,7 +30,7 @@ function project(name: string, seconds: number, { retry = 0, alone = false } = {
 /** A worker serves one project, so the files of each follow one another. */
 class ByProject extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const names = ["interop", "integration", "conformance", "unit"];
+    const names = ["interop", "services", "integration", "conformance", "unit"];
     const sorted = await super.sort(files);
     return sorted.sort((one, other) => names.indexOf(one.project.name) - names.indexOf(other.project.name));
   }
@@ -42,6 +42,8 @@ export default defineConfig({
       project("unit", 10),
       project("conformance", 60),
       project("integration", 60),
+      // With a Redis or a Chromium.
+      project("services", 60),
       // For `npm run fuzz`, which says how long.
       project("fuzz", 60),
       // Other people's phones take part, so CI gives a second chance; test/support/closing.ts prints each one that was taken.

@@ -21,7 +21,7 @@ say("building the C++ tests for coverage …");
 cmake({ out: OUT, target: "core_test", settings: { CMAKE_BUILD_TYPE: "Debug", COVERAGE: "ON" } });
 const counts = () => readdirSync(OUT, { recursive: true }).filter((name) => name.endsWith(".gcda"));
 for (const old of counts()) rmSync(join(OUT, old));
-if (coreTest(join(OUT, "Release/core_test")) !== 0) fail("the C++ tests failed");
+if ((await coreTest(join(OUT, "Release/core_test"))) !== 0) fail("the C++ tests failed");
 
 /** How often each line of each file ran: the sum over all files that include it. */
 const files = new Map();

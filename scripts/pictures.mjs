@@ -2,4 +2,4 @@
 import { run } from "./lib/run.mjs";
 
 process.env.SLUICE_PICTURES = "docs/images";
-run("node_modules/.bin/vitest", ["run", "--project", "integration", "test/integration/dashboard-access.test.ts"]);
+run("node_modules/.bin/vitest", ["run", "--project", "services", "test/services/dashboard-access.test.ts"]);

@@ -28,7 +28,7 @@ const options = {
   UBSAN_OPTIONS: "print_stacktrace=1:halt_on_error=1",
 };
 const failed = [];
-if (coreTest("build/sanitize/native/Release/core_test", { ...options, ASAN_OPTIONS: "detect_leaks=1" }) !== 0) failed.push("core_test");
+if ((await coreTest("build/sanitize/native/Release/core_test", { ...options, ASAN_OPTIONS: "detect_leaks=1" })) !== 0) failed.push("core_test");
 
 // The program looks for its addon in its own tree, so it gets a separate tree with the instrumented addon.
 const tree = join(ROOT, "build/sanitize/tree");

@@ -14,7 +14,7 @@ const long = files.filter((name) => /\boften\(/.test(readFileSync(join(ROOT, "te
 const vitest = (names, env) => run(process.execPath, ["node_modules/vitest/vitest.mjs", "run", ...names], { env: { TEST_PATIENCE: "2", ...env } });
 // All that start a home server and look at what is answered and sent, whichever path does it.
 const ofBothPaths = files
-  .filter((name) => /^(integration|conformance)/.test(name))
+  .filter((name) => /^(integration|services|conformance)/.test(name))
   .map((name) => `test/${name}`)
   .filter((name) => /\bHome\b|SLUICE_MODE/.test(readFileSync(join(ROOT, name), "utf8")) && !/path="|\bnumbers\b/.test(readFileSync(join(ROOT, name), "utf8")));
 process.exitCode = vitest(long, { TEST_SHARE: share }) || vitest(ofBothPaths, { TEST_PATH: "objects" });

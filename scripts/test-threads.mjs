@@ -13,5 +13,5 @@ say("building with ThreadSanitizer …");
 cmake({ out: OUT, target: "core_test", settings: { SANITIZE: "thread" } });
 const folder = join(ROOT, "native/test");
 const threaded = readdirSync(folder).filter((name) => name.endsWith("_test.cc") && readFileSync(join(folder, name), "utf8").includes("std::thread"));
-if (coreTest(join(ROOT, OUT, "Release/core_test"), { TSAN_OPTIONS: "halt_on_error=1" }, threaded) !== 0) fail("failed under ThreadSanitizer");
+if ((await coreTest(join(ROOT, OUT, "Release/core_test"), { TSAN_OPTIONS: "halt_on_error=1" }, threaded)) !== 0) fail("failed under ThreadSanitizer");
 say("clean under ThreadSanitizer");

@@ -1,6 +1,6 @@
 /**
  * `npm test`: installs and builds what is missing, then runs all tests that need nothing but this repository, or only the parts named after `--`.
- * `npm run test:peers` names the others: `interop`, which needs other people's phones and servers, and `measured`, which needs a quiet machine.
+ * `npm run test:peers` names the others: `services` and `interop`, which need programs of others, and `measured`, which needs a quiet machine.
  */
 import { checkNode, checkPlatform } from "./lib/check.mjs";
 import { coreTest } from "./lib/core-test.mjs";
@@ -9,8 +9,9 @@ import { install } from "./lib/install.mjs";
 import { say, start } from "./lib/run.mjs";
 
 const OWN_PROJECTS = ["unit", "conformance", "integration"];
-const PROJECTS = [...OWN_PROJECTS, "interop", "measured"];
-const PARTS = ["types", "lint", "native", ...PROJECTS];
+const PROJECTS = [...OWN_PROJECTS, "services", "interop", "measured"];
+const OWN_PARTS = ["types", "lint", "native", ...OWN_PROJECTS];
+const PARTS = [...new Set([...OWN_PARTS, ...PROJECTS])];
 
 const named = process.argv.slice(2);
 const unknown = named.filter((part) => !PARTS.includes(part));
@@ -18,7 +19,7 @@ if (unknown.length > 0) {
   say(`unknown part ${unknown.join(", ")}; the parts are ${PARTS.join(", ")}`);
   process.exit(2);
 }
-const wants = (part) => (named.length === 0 ? part !== "interop" && part !== "measured" : named.includes(part));
+const wants = (part) => (named.length === 0 ? OWN_PARTS : named).includes(part);
 
 checkNode();
 checkPlatform();
@@ -38,13 +39,14 @@ const checks = [
 const checking = checks.map(async ([part, ...args]) => attempt(part, await node(...args)));
 if ((await start(process.execPath, ["scripts/build.mjs"], { shows: "at once" })) !== 0) process.exit(1);
 await Promise.all(checking);
-if (wants("native")) attempt("native", coreTest());
+const native = wants("native") ? coreTest() : 0;
 
 const projects = PROJECTS.filter(wants);
 if (projects.length > 0) {
   const vitest = ["node_modules/vitest/vitest.mjs", "run", "--passWithNoTests", ...projects.flatMap((name) => ["--project", name])];
   attempt(projects.join(", "), await start(process.execPath, vitest, { shows: "at once" }));
 }
+attempt("native", await native);
 if (named.length === 0) say(summary(readCompliance()));
 if (failed.length > 0) say(`failed: ${failed.join(", ")}`);
 process.exitCode = failed.length > 0 ? 1 : 0;

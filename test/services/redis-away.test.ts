@@ -1,14 +1,14 @@
 /** Redis is unreachable: REGISTER is refused at once with 503, and everything works again when it is back. */
 import { setImmediate } from "node:timers/promises";
 import { expect, onTestFinished } from "vitest";
-import { RedisStore } from "../../../src/location/redis-store.js";
-import { Gruus } from "../../../src/registrar/gruu.js";
-import { Registrar } from "../../../src/registrar/registrar.js";
-import { learnPastFlows } from "../../../src/shard/past-flows.js";
-import { AOR, flowBinding, operation, plainBinding } from "../../support/bindings.js";
-import { RedisServer } from "../../support/redis-server.js";
-import { DIRECT, OPTIONS, SECRET, registerMessage } from "../../support/registrar-stage.js";
-import { testWith } from "../../support/test-with.js";
+import { RedisStore } from "../../src/location/redis-store.js";
+import { Gruus } from "../../src/registrar/gruu.js";
+import { Registrar } from "../../src/registrar/registrar.js";
+import { learnPastFlows } from "../../src/shard/past-flows.js";
+import { AOR, flowBinding, operation, plainBinding } from "../support/bindings.js";
+import { RedisServer } from "../support/redis-server.js";
+import { DIRECT, OPTIONS, SECRET, registerMessage } from "../support/registrar-stage.js";
+import { testWith } from "../support/test-with.js";
 
 const test = testWith("redis-server");
 

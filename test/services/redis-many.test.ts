@@ -2,11 +2,11 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { expect, onTestFinished } from "vitest";
-import { RedisStore } from "../../../src/location/redis-store.js";
-import { operation, plainBinding } from "../../support/bindings.js";
-import { freePort } from "../../support/ports.js";
-import { RedisServer } from "../../support/redis-server.js";
-import { testWith } from "../../support/test-with.js";
+import { RedisStore } from "../../src/location/redis-store.js";
+import { operation, plainBinding } from "../support/bindings.js";
+import { freePort } from "../support/ports.js";
+import { RedisServer } from "../support/redis-server.js";
+import { testWith } from "../support/test-with.js";
 
 const test = testWith("redis-server");
 

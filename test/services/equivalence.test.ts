@@ -4,14 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect } from "vitest";
-import type { Binding } from "../../../src/location/binding.js";
-import { NativeStore } from "../../../src/location/native-store.js";
-import { RedisStore } from "../../../src/location/redis-store.js";
-import type { LocationStore, SaveResult } from "../../../src/location/store.js";
-import { BINDING_EVENTS, type BindingNewsRow } from "../../../src/native/inspect.js";
-import { byKey, flowBinding, operation, plainBinding } from "../../support/bindings.js";
-import { RedisServer } from "../../support/redis-server.js";
-import { testWith } from "../../support/test-with.js";
+import type { Binding } from "../../src/location/binding.js";
+import { NativeStore } from "../../src/location/native-store.js";
+import { RedisStore } from "../../src/location/redis-store.js";
+import type { LocationStore, SaveResult } from "../../src/location/store.js";
+import { BINDING_EVENTS, type BindingNewsRow } from "../../src/native/inspect.js";
+import { byKey, flowBinding, operation, plainBinding } from "../support/bindings.js";
+import { RedisServer } from "../support/redis-server.js";
+import { testWith } from "../support/test-with.js";
 
 const test = testWith("redis-server");
 
