@@ -16,7 +16,7 @@ const { registerTreatment, needsRecordRoute } = await bring("edge/outbound.js");
 const { Const, ContactFlag, Hop, Method, OptionFlag, RecordField, RouteKind, RouteFlag } = await bring("native/layout.js");
 
 const BATCH = 64;
-const rules = { outbound: "auto", flowTimer: 0, draining: false };
+const rules = { outbound: "auto", flowTimer: 0, draining: false, isReplaced: false };
 const verdicts = new Int32Array(BATCH * Const.verdictFields);
 
 /** A batch of equal records: these fields set, everything else as in a client's first request over UDP. */

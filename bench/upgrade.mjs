@@ -1,12 +1,16 @@
 /**
  * Upgrades in a row under load: does every flow live on, is a message lost or doubled, how long does a shard stand still, and what do two
- * processes need at the peak? The same load runs once without an upgrade, to tell the machine's own pauses from ours.
- * `npm run bench -- upgrade [--legs tcp-udp,ws-udp,tls-udp,wss-udp,udp-udp] [--flows 15000] [--rate 5000] [--times 10] [--workload hostile]`
+ * processes need at the peak? The same load runs once without an upgrade, to tell the machine's own pauses from ours. A hundred calls are up
+ * all the time and end afterwards. "mixed": a fifth of the flows over each transport.
+ * `npm run bench -- upgrade [--legs mixed-udp,tcp-udp] [--flows 15000] [--rate 2500] [--times 10] [--workload hostile] [--back FOLDER]`
+ * With --back, a checkout of the version before that is built, there is one more upgrade to that version and one back to this one.
  */
-import { mkdirSync, readFileSync, readdirSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { ROOT } from "../scripts/lib/run.mjs";
 import { DEFAULTS, legsThere, optionsOver } from "./lib/compare.mjs";
-import { SLUICE_MAIN, sluiceEnvironment, startPinned } from "./lib/edges.mjs";
+import { sluiceEnvironment, startPinned } from "./lib/edges.mjs";
 import { fixed, table } from "./lib/figures.mjs";
 import { runLoad } from "./lib/load.mjs";
 import { familyOf, memoryOf } from "./lib/process-family.mjs";
@@ -14,63 +18,76 @@ import { save } from "./lib/results.mjs";
 import { OUT } from "./lib/tools.mjs";
 
 const TAKEN = "upgrade: another process has taken over";
-const OVER = "all is handed over";
+const STEPS = "upgrade: milliseconds from when the first shard stopped";
+const OVER = /all is handed over|the upgrade failed|upgrade refused/;
 /** Between the end of one upgrade and the beginning of the next. */
 const PAUSE_MS = 300;
 /** What an upgrade takes at least: the old process holds everything for two seconds. */
 const USUAL_SECONDS = 6;
 const LOOK_MS = 50;
+/** Leads to the version that the next process is of. */
+const CURRENT = join(OUT, "current");
 
-const args = optionsOver({ legs: "udp-udp,tcp-udp,ws-udp,tls-udp,wss-udp", flows: "15000", rate: "2500", times: "10", workload: "mixed", shards: "2", out: "upgrade" });
-const times = Number(args.times);
+const args = optionsOver({ legs: "mixed-udp", flows: "15000", rate: "2500", times: "10", hold: "100", workload: "mixed", shards: "2", back: "", out: "upgrade" });
+/** The folder of the version that each upgrade leads to. */
+const targets = [...Array.from({ length: Number(args.times) }, () => ROOT), ...(args.back === "" ? [] : [resolve(args.back), ROOT])];
 const results = [];
 mkdirSync(OUT, { recursive: true });
 for (const legs of legsThere(args.legs)) {
-  const calm = await run(legs, 0);
-  const upgraded = await run(legs, times);
+  const calm = await run(legs, []);
+  const upgraded = await run(legs, targets);
   if (calm !== undefined && upgraded !== undefined) results.push({ legs, calm, upgraded });
 }
-const header = ["legs", "upgrades", "flows lost", "messages lost", "doubled or wrong", "p50 ms", "p99 ms", "longest ms", "without ms", "stop ms, median", "most", "MiB", "at the peak", "descriptors", "at the peak"];
+const header = ["legs", "upgrades", "flows lost", "messages lost", "doubled or wrong", "calls up", "p50 ms", "p99 ms", "longest ms", "without ms", "stop ms, median", "most", "MiB", "at the peak", "descriptors", "at the peak"];
 const rows = results.map(({ legs, calm, upgraded }) => {
   const stops = upgraded.upgrades.map(({ stoppedMs }) => stoppedMs).sort((a, b) => a - b);
   const ms = (us) => fixed(us / 1_000);
-  return [legs, `${stops.length} of ${times}`, upgraded.closed, upgraded.lost, upgraded.mismatched, ms(upgraded.p50_us), ms(upgraded.p99_us), ms(upgraded.max_us), ms(calm.max_us), fixed(stops[stops.length >> 1]), fixed(stops.at(-1)), mib(upgraded.before), mib(upgraded.peak), upgraded.descriptorsBefore, upgraded.descriptorsPeak];
+  return [legs, `${stops.length} of ${targets.length}`, upgraded.closed, upgraded.lost, upgraded.mismatched, upgraded.held, ms(upgraded.p50_us), ms(upgraded.p99_us), ms(upgraded.max_us), ms(calm.max_us), fixed(stops[stops.length >> 1]), fixed(stops.at(-1)), mib(upgraded.before), mib(upgraded.peak), upgraded.descriptorsBefore, upgraded.descriptorsPeak];
 });
-console.log(`\n${args.flows} flows, ${args.rate} exchanges a second, ${times} upgrades in a row\n${table(header, rows)}`);
+console.log(`\n${args.flows} flows, ${args.rate} exchanges a second, ${targets.length} upgrades in a row\n${table(header, rows)}`);
+for (const { upgraded } of results) for (const [at, { stoppedMs }] of upgraded.upgrades.entries()) console.log(`upgrade ${at + 1}: ${fixed(stoppedMs)} ms ${JSON.stringify(upgraded.steps[at] ?? {})}`);
 save(args.out, { settings: args, results });
-process.exitCode = results.every(({ upgraded }) => upgraded.closed + upgraded.lost + upgraded.mismatched === 0 && upgraded.upgrades.length === times) ? 0 : 1;
+process.exitCode = results.every(({ upgraded }) => upgraded.closed + upgraded.lost + upgraded.mismatched === 0 && upgraded.upgrades.length === targets.length && upgraded.held === Number(args.hold)) ? 0 : 1;
 
 async function run(legs, upgrades) {
   const [client, core] = legs.split("-");
-  const env = { ...sluiceEnvironment(client, core, args.shards), SLUICE_LOG_LEVEL: "info" };
-  const edge = await startPinned("sluice", process.execPath, [SLUICE_MAIN], env, client, "ignore", "0,1");
+  const env = { ...sluiceEnvironment(client, core, args.shards), SLUICE_LOG_LEVEL: "debug" };
+  lead(ROOT);
+  const edge = await startPinned("sluice", process.execPath, [join(CURRENT, "dist/main.js")], env, client, "ignore", "0,1");
   const seen = { before: 0, peak: 0, descriptorsBefore: 0, descriptorsPeak: 0 };
   let isOver = false;
   // A request is lost when nobody has answered it for so long.
-  const options = { ...DEFAULTS, workload: args.workload, client, "core-leg": core, flows: args.flows, rate: args.rate, sleep: "1", "timeout-ms": "8000", seconds: String(Math.max(upgrades, 2) * USUAL_SECONDS), pid: String(edge.pid) };
+  const options = { ...DEFAULTS, workload: args.workload, client, "core-leg": core, flows: args.flows, rate: args.rate, hold: args.hold, sleep: "1", "timeout-ms": "8000", seconds: String(Math.max(upgrades.length, 2) * USUAL_SECONDS), pid: String(edge.pid) };
   for (const name of ["edges", "legs", "workloads", "rounds", "workers"]) delete options[name];
   const load = runLoad(options).finally(() => (isOver = true));
   const watch = (async () => {
     for (; !isOver; await sleep(LOOK_MS)) look(edge.pid, seen);
   })();
-  await registered(edge.pid, Number(args.flows), () => isOver);
+  await registered(edge.pid, Number(args.flows) * (client === "mixed" ? 0.8 : 1), () => isOver);
   Object.assign(seen, { before: seen.peak, descriptorsBefore: seen.descriptorsPeak });
-  for (let time = 0; time < upgrades && !isOver; time += 1) {
+  for (const [time, folder] of upgrades.entries()) {
+    if (isOver) break;
+    lead(folder);
     edge.child.kill("SIGUSR2");
-    while (!isOver && count(edge.log, OVER) <= time) await sleep(LOOK_MS);
+    while (!isOver && lines(edge.log, OVER).length <= time) await sleep(LOOK_MS);
     await sleep(PAUSE_MS);
   }
   const figures = await load;
   await watch;
-  const log = readFileSync(edge.log, "utf8");
+  const [taken, steps] = [TAKEN, STEPS].map((words) => lines(edge.log, words).map((line) => JSON.parse(line)));
   await edge.stop();
-  return figures && { ...figures, ...seen, upgrades: log.split("\n").filter((line) => line.includes(TAKEN)).map((line) => JSON.parse(line)) };
+  return figures && { ...figures, ...seen, upgrades: taken, steps: steps.map(({ shards }) => shards) };
+}
+
+function lead(folder) {
+  rmSync(CURRENT, { force: true });
+  symlinkSync(folder, CURRENT);
 }
 
 /** The load says nothing until it is over, but connections show in the descriptors; over UDP there are none. */
-async function registered(pid, flows, isOver) {
+async function registered(pid, connections, isOver) {
   const until = performance.now() + 15_000;
-  while (!isOver() && performance.now() < until && descriptorsOf(pid) < flows) await sleep(LOOK_MS);
+  while (!isOver() && performance.now() < until && descriptorsOf(pid) < connections) await sleep(LOOK_MS);
   await sleep(1_500);
 }
 
@@ -93,8 +110,10 @@ function entries(folder) {
   }
 }
 
-function count(file, words) {
-  return readFileSync(file, "utf8").split(words).length - 1;
+function lines(file, words) {
+  return readFileSync(file, "utf8")
+    .split("\n")
+    .filter((line) => (typeof words === "string" ? line.includes(words) : words.test(line)));
 }
 
 function mib(kib) {

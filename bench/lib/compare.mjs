@@ -5,7 +5,7 @@ import { EDGES, startEdge } from "./edges.mjs";
 import { runLoads } from "./load.mjs";
 import { tlsMissing } from "./tools.mjs";
 
-const LOAD_OPTIONS = ["seconds", "warmup", "flows", "window", "rate", "size", "spread", "sleep", "attacks", "attack", "at-once", "timeout-ms", "search", "core-rate"];
+const LOAD_OPTIONS = ["seconds", "warmup", "flows", "window", "rate", "size", "spread", "sleep", "attacks", "attack", "at-once", "timeout-ms", "search", "core-rate", "hold"];
 
 /** The default options of `edge`, `quick` and `full`. */
 export const DEFAULTS = {
@@ -48,7 +48,7 @@ export function legsThere(legs) {
   const wanted = legs.split(",");
   const missing = tlsMissing();
   if (missing === undefined) return wanted;
-  const there = wanted.filter((pair) => !/^(?:tls|wss)-/.test(pair));
+  const there = wanted.filter((pair) => !/^(?:tls|wss|mixed)-/.test(pair));
   if (there.length < wanted.length) say(`continuing without TLS and WSS: ${missing}`);
   return there;
 }

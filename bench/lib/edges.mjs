@@ -13,7 +13,10 @@ const EDGE_CORE_PORT = 26061;
 export const SLUICE_MAIN = join(ROOT, "dist/main.js");
 
 /** The transport beneath each client transport: the floor does not speak WebSocket, so its clients do not use it. */
-const BENEATH = { udp: "udp", tcp: "tcp", ws: "tcp", tls: "tls", wss: "tls" };
+const BENEATH = { udp: "udp", tcp: "tcp", ws: "tcp", tls: "tls", wss: "tls", mixed: "tls" };
+/** As in native/bench/lib/engine.h. */
+const MIXED = ["tcp", "ws", "tls", "wss", "udp"];
+const MIXED_PORT = EDGE_PORT + 20;
 const isSecure = (client) => BENEATH[client] === "tls";
 const isWebSocket = (client) => client.startsWith("ws");
 const socketOf = (client) => (client === "udp" ? "udp" : "tcp");
@@ -22,7 +25,7 @@ export function sluiceEnvironment(client, core, workers = 1) {
   const { cert, key } = isSecure(client) ? certificate() : {};
   return {
     SLUICE_MODE: "edge",
-    SLUICE_LISTEN: `${client}:127.0.0.1:${EDGE_PORT}`,
+    SLUICE_LISTEN: client === "mixed" ? MIXED.map((transport, at) => `${transport}:127.0.0.1:${MIXED_PORT + at}`).join(",") : `${client}:127.0.0.1:${EDGE_PORT}`,
     SLUICE_CORE_LISTEN: `${core}:127.0.0.1:${EDGE_CORE_PORT}`,
     SLUICE_UPSTREAM: `sip:127.0.0.1:${CORE_PORT};transport=${core}`,
     ...(cert !== undefined && { SLUICE_TLS_CERT: cert, SLUICE_TLS_KEY: key }),
@@ -129,7 +132,7 @@ for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exi
 /** Checks the kernel's socket tables, since probing with a message would be work for the edge. */
 function portOpen(client) {
   const transport = socketOf(client);
-  const local = ` 0100007F:${EDGE_PORT.toString(16).toUpperCase()} `;
+  const local = ` 0100007F:${(client === "mixed" ? MIXED_PORT : EDGE_PORT).toString(16).toUpperCase()} `;
   const listening = transport === "tcp" ? " 0A " : " 07 ";
   const sockets = readFileSync(`/proc/net/${transport}`, "utf8").split("\n");
   return sockets.some((line) => line.includes(local) && line.includes(listening));

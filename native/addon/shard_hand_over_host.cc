@@ -49,6 +49,18 @@ double now_ms() noexcept { return static_cast<double>(now_ns()) / 1e6; }
 
 std::string why(const char* what, int error) { return std::string(what) + ": " + std::strerror(error); }
 
+// When which step was done, for the operator who wants to know where the time went.
+class Steps {
+ public:
+  explicit Steps(Napi::Env env) : steps_(Napi::Object::New(env)) {}
+  void done(const char* step) { steps_.Set(step, now_ms()); }
+  void done(const char* step, double when) { steps_.Set(step, when); }
+  Napi::Object list() const { return steps_; }
+
+ private:
+  Napi::Object steps_;
+};
+
 // 0 or an errno. Without `waits` it stops at EAGAIN; `sent` says how many have gone.
 int send_flows(DescriptorChannel& channel, const std::vector<MovingFlow>& flows, bool waits, size_t& sent) {
   for (sent = 0; sent < flows.size();) {
@@ -229,27 +241,34 @@ Napi::Value ShardHost::hand_over_flows(const Napi::CallbackInfo& info, Shard& sh
   freeze();
   if (!shard.freeze()) return fault("a turn of the shard is not over");
   Cluster& cluster = *running_->cluster;
+  Steps steps(info.Env());
+  steps.done("stopped", running_->stopped_at);
   if (!cluster.stop.wait(cluster.rings.size(), kStopMs)) return fault("another shard did not stop in time");
+  steps.done("allStopped");
   std::vector<char> image;
   // Those that were to go ahead and did not.
   std::vector<MovingFlow> rest = std::move(running_->ahead);
   running_->ahead.clear();
   shard.write_image(image, rest);
+  steps.done("written");
   size_t sent = 0;
   if (const int error = send_flows(channel, rest, true, sent); error != 0) return fault(why("the flows cannot be sent", error));
   if (shard.config().shard == 0) {
     if (const std::string failed = send_commons(channel, cluster, shard); !failed.empty()) return fault(failed);
   }
+  steps.done("commonsSent");
   int error = 0;
   if (info[1].IsString()) error = send_image(channel, Piece::objects, info[1].ToString().Utf8Value());
   if (error == 0) error = send_image(channel, Piece::image, Text(image.data(), image.size()));
   wipe(image);
   if (error != 0) return fault(why("the state of the shard cannot be sent", error));
+  steps.done("sent");
   const MoveCounts moved = shard.moving();
   Napi::Object result = Napi::Object::New(info.Env());
   result.Set("over", static_cast<double>(moved.over));
   result.Set("kept", static_cast<double>(moved.kept));
   result.Set("stoppedAt", running_->stopped_at);
+  result.Set("steps", steps.list());
   return result;
 }
 
@@ -266,15 +285,21 @@ Napi::Value ShardHost::take_over(const Napi::CallbackInfo& info, Shard& shard) {
   if (broken != nullptr) return fault(broken);
   if (file == -EMFILE) return fault("too few file descriptors: the kernel dropped some on the way");
   if (file < 0) return fault(why("the flows did not arrive", -file));
+  Steps steps(info.Env());
+  steps.done("arrived");
   std::vector<MovingFlow> none;
   const char* const reason = shard.adopt(Mapped(file).octets(), none);
   if (reason != nullptr) return fault(reason);
+  steps.done("taken");
   Cluster& cluster = *running_->cluster;
   if (!cluster.stop.wait(cluster.rings.size(), kStopMs)) return fault("another shard could not take over");
   shard.resume();
   thaw();
+  shard.expect_followers(info[0].ToNumber().Int32Value());
   Napi::Object result = Napi::Object::New(info.Env());
   result.Set("since", now_ms());
+  steps.done("allTaken");
+  result.Set("steps", steps.list());
   result.Set("objects", Napi::String::New(info.Env(), objects));
   return result;
 }
@@ -287,9 +312,9 @@ Napi::Value ShardHost::resume(const Napi::CallbackInfo& info, Shard& shard) {
   return info.Env().Undefined();
 }
 
-// release(): lets go of what another process has taken over, and serves the rest
+// release(channel): lets go of what another process has taken over, and serves the rest, which follows over the channel; -1: it does not
 Napi::Value ShardHost::release_flows(const Napi::CallbackInfo& info, Shard& shard) {
-  shard.release();
+  shard.release(info[0].ToNumber().Int32Value());
   thaw();
   return info.Env().Undefined();
 }

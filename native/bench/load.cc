@@ -43,7 +43,7 @@ class Load {
     JsonLine line = begin_line(name);
     line.count("window", engine_.window()).real("rate", o_.real("rate")).real("size", o_.real("size"));
     print_phase(line, phase);
-    line.count("done_in_all", tally.done).count("closed", engine_.clients().closed()).count("edge_processes", engine_.edge().size());
+    line.count("held", phase.held).count("done_in_all", tally.done).count("closed", engine_.clients().closed()).count("edge_processes", engine_.edge().size());
     line.real("load_empty_rounds", static_cast<double>(tally.empty_rounds) / static_cast<double>(tally.rounds + 1));
     line.count("missing_180", tally.unrung > tally.late_180 ? tally.unrung - tally.late_180 : 0);
     if (hostile) line.count("attacks", phase.attacks).count("let_through", phase.let_through);
@@ -161,7 +161,8 @@ int main(int argc, char** argv) {
                    {"workload", "register"},    {"flows", "1000"},           {"window", "96"},  {"rate", "0"},
                    {"seconds", "3"},            {"warmup", "0.5"},           {"size", "700"},   {"spread", "0"}, {"pid", "0"},
                    {"timeout-ms", "1000"},      {"bare", "0"},               {"sockets", "each"}, {"sleep", "0"},
-                   {"at-once", "64"},           {"attacks", "2000"}, {"attack", "all"},         {"search", "0"},         {"core-rate", "0"}});
+                   {"at-once", "64"},           {"attacks", "2000"}, {"attack", "all"},         {"search", "0"},         {"core-rate", "0"},
+                   {"hold", "0"}});
   if (options.text("core").size() != kSentBySize) {
     std::fprintf(stderr, "load: --core must have %zu characters, such as 127.0.0.1:15070\n", kSentBySize);
     return 2;

@@ -121,6 +121,9 @@ TEST("a probe that is lost, or a late answer to what was passed over, takes the 
   storm.pass(200 * kMs);
   storm.go();
   CHECK_EQ(storm.sent.size(), 200u);
+  storm.pass(50 * kMs);
+  CHECK_EQ(storm.count(Counter::registers_passed), 64);
+  CHECK_EQ(storm.count(Counter::register_sources), 0);
   strangers(200);
   CHECK_EQ(storm.sent.size(), 64u + 64u + 192u);  // three more for each that was passed over
   // It was not dropped but late.

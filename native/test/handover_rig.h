@@ -1,6 +1,7 @@
 // A shard and its successors, one after the other, as in upgrades of a process.
 #pragma once
 
+#include "core/transport/descriptor_channel.h"
 #include "shard_rig.h"
 
 namespace sluice::test {
@@ -49,7 +50,10 @@ class Generations {
     Moving moving(*old);
     CHECK_EQ(moving.into(**next), "");
     CHECK_EQ((*next)->open(), 0);
-    old->release();
+    int ends[2] = {-1, -1};
+    if (follows) CHECK_EQ(DescriptorChannel::open(ends), 0);
+    if (follows) (*next)->expect_followers(ends[1]);
+    old->release(ends[0]);
     old.turn();
     rigs_.push_back(std::move(next));
   }
@@ -68,6 +72,7 @@ class Generations {
 
   bool announces = false;                      // connections go ahead
   std::function<void(ShardRig&)> meanwhile;    // after that
+  bool follows = false;                        // who is in a handshake comes later
 
  private:
   std::unique_ptr<ShardRig> successor() {

@@ -212,6 +212,56 @@ TEST("TLS records go on with their numbers; a handshake stays, and the old proce
   CHECK_EQ(all.before().hear(shaking, "!"), "!");
 }
 
+TEST("a connection whose TLS handshake was under way follows when it is over, with what came with its end; if nobody takes it, the old process serves it") {
+  for (const bool follows : {true, false}) {
+    const Peer core = Peer::bound(SOCK_DGRAM);
+    Generations all;
+    all.follows = true;
+    all.prepare([&](ShardRig& rig) {
+      rig.upstreams({{Transport::udp, core.port()}});
+      rig->set_tls(std::make_shared<NumberedProvider>());
+    });
+    TlsPhone phone{Peer::tcp(all.now().port(ShardRig::kClientTls))};
+    TlsPhone slow{Peer::tcp(all.now().port(ShardRig::kClientTls))};
+    for (const TlsPhone* one : {&phone, &slow}) one->peer.send("h");
+    all.now().turn();
+    all.upgrade();
+    CHECK_EQ(all.before()->moving().kept, 2u);
+    if (!follows) all.now().end();
+    ShardRig& serving = follows ? all.now() : all.before();
+    const std::string text = Request{.transport = "TLS"}.text(), next = Request{.number = 2, .transport = "TLS"}.text();
+    phone.peer.send("?a" + text + next.substr(0, 100) + "|b" + next.substr(100, 50));
+    phone.sent = 2;
+    all.before().turn();
+    const std::string first = serving.hear(core, "MESSAGE sip:");
+    CHECK(holds(first, "Call-ID: c1"));
+    phone.peer.send(next.substr(150) + "|");
+    const std::string second = serving.hear(core, "MESSAGE sip:");
+    CHECK(holds(second, "Call-ID: c2"));
+    CHECK_EQ(all.before().count(Counter::stream_flows), follows ? 1 : 2);
+    CHECK_EQ(all.before().count(Counter::flows_followed), follows ? 1 : 0);
+    // Responses over UDP come to the new process: what stays with the old one is no full member.
+    if (!follows) continue;
+    for (const std::string& request : {first, second}) core.send_to(serving.port(ShardRig::kCoreUdp), answer_to(request, 202));
+    const std::string heard = serving.hear(phone.peer, "Call-ID: c2");
+    CHECK_EQ(heard.substr(0, 6), "!aSIP/");
+    CHECK_EQ(count_of(heard, "SIP/2.0 202"), 2u);
+    CHECK_EQ(all.now().count(Counter::flows_followed), 1);
+    CHECK_EQ(all.now().count(Counter::handshakes), 0);
+    // The other one comes later, and the channel is still there.
+    slow.peer.send("?");
+    all.before().turn();
+    CHECK(all.now().until([&] { return all.now().count(Counter::stream_flows) == 2; }));
+    CHECK_EQ(all.before().count(Counter::stream_flows), 0);
+    slow.send(text);
+    CHECK(holds(all.now().hear(core, "MESSAGE sip:"), "Call-ID: c1"));
+    // And it is a flow like any other: it goes over with the next upgrade.
+    all.upgrade();
+    slow.send(next);
+    CHECK(holds(all.now().hear(core, "MESSAGE sip:"), "Call-ID: c2"));
+  }
+}
+
 TEST("what the peer has not read yet arrives in order, and once") {
   WHETHER_IT_FAILS(fails) {
     Generations all;

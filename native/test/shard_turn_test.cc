@@ -5,10 +5,22 @@
 #include <string>
 #include <vector>
 
+#include "core/base/now_ns.h"
 #include "shard_rig.h"
+#include "tls_doubles.h"
 
 namespace sluice::shard_turn_test {
 using namespace test;
+
+// A handshake that takes a millisecond and is never over.
+struct SlowTls final : ClearTls {
+  TlsResult receive(Text& wire, char*, size_t, size_t& size, std::vector<char>&) noexcept override {
+    for (const uint64_t end = now_ns() + 1'000'000; now_ns() < end;) continue;
+    wire = Text();
+    size = 0;
+    return TlsResult::ok;
+  }
+};
 
 TEST("an edge takes batches of 64 messages; a home of four while one needs the object path, and of up to 24 while none does") {
   const auto batches = [](bool home, Action action) {
@@ -124,6 +136,35 @@ TEST("of a large batch the object path gets four messages a turn; the others fol
   CHECK_EQ(rig.count(Counter::object_messages), 24);
   CHECK_EQ(rig.count(Counter::requests_in), 124);
   CHECK_EQ(rig.count(Counter::dropped), 100);
+}
+
+TEST("TR-27 while many handshakes are ready, the core is heard in the next turn, over UDP and over the connection to it, and so is libuv") {
+  for (const Transport transport : {Transport::udp, Transport::tcp}) {
+    ShardRig rig;
+    rig->set_tls(std::make_unique<TlsDoubles<SlowTls>>());
+    Peer core = transport == Transport::udp ? Peer::udp(rig.port(ShardRig::kCoreUdp)) : Peer::listening();
+    if (transport == Transport::tcp) {
+      rig.upstreams({{Transport::tcp, core.port()}});
+      Peer::udp(rig.port(ShardRig::kClientUdp)).send(Request{.number = 500}.text());
+      core = rig.accept(core);
+    }
+    std::vector<Peer> clients;
+    for (int i = 0; i < 60; ++i) clients.push_back(Peer::tcp(rig.port(ShardRig::kClientTls)));
+    CHECK(rig.until([&] { return rig.count(Counter::handshakes) == 60; }));
+    rig->take_loop_ready();
+    for (const Peer& client : clients) client.send("H");
+    const int64_t before = rig.count(Counter::requests_in);
+    int turns = 0;
+    // epoll names it after all of them.
+    core.send(Request{.transport = transport == Transport::udp ? "UDP" : "TCP"}.text());
+    for (; turns < 4 && rig.count(Counter::requests_in) == before; ++turns) {
+      rig.decide(rig->await(0));
+      rig->execute();
+    }
+    CHECK_EQ(rig.count(Counter::requests_in), before + 1);
+    CHECK(turns > 1);
+    CHECK(rig->take_loop_ready());
+  }
 }
 
 }  // namespace sluice::shard_turn_test

@@ -26,6 +26,8 @@ export interface EdgeRules {
   /** Seconds; 0: no Flow-Timer is inserted. */
   flowTimer: number;
   draining: boolean;
+  /** Another process has taken over: what is sent from here to an upstream over UDP is answered to that one. */
+  isReplaced: boolean;
   /** This process has a registrar: in its dialogs a client always has its own token in front. */
   home: boolean;
 }
@@ -58,7 +60,7 @@ export function isSettled(records: Int32Array, row: number, verdicts: Int32Array
     walkRoutes(records, row);
     if (walked.forged) status = 403;
     else if (walked.unknownKey) status = 430;
-    else if (rules.draining && records[row + RecordField.hasToTag] === 0 && method !== Method.cancel) status = 503;
+    else if (rules.draining && isNew(records, row) && (rules.isReplaced || !isEmergency(records, row))) status = 503;
     else if (walked.target < 0) return false;
     else {
       incoming(records, row, verdicts, out, rules);
@@ -79,6 +81,15 @@ function isAckSettled(records: Int32Array, row: number, verdicts: Int32Array, ou
   else if (walked.targetKind === RouteKind.elsewhere) toNode(records, row, verdicts, out);
   else if (rules.home) verdicts[out + VerdictField.action] = Action.object;
   return true;
+}
+
+function isNew(records: Int32Array, row: number): boolean {
+  return records[row + RecordField.hasToTag] === 0 && records[row + RecordField.method] !== Method.cancel;
+}
+
+/** A call to urn:service:sos (RFC 5031), or the registration for one (3GPP TS 24.229): it passes as long as this process can send it on. */
+function isEmergency(records: Int32Array, row: number): boolean {
+  return (records[row + RecordField.headers]! & HeaderFlag.emergency) !== 0 || (records[row + RecordField.contact]! & ContactFlag.sos) !== 0;
 }
 
 /** A faulty message is answered if possible, and goes no further. */

@@ -84,10 +84,13 @@ export interface Shard extends ObjectPort {
    * Takes over what `handOver` of another process sends; for one that has been started. Returns when it began to read, which is as soon as all shards
    * have taken over; a text: what failed, and none of them reads.
    */
-  takeOver(channel: number): { readonly since: number; readonly objects: string } | string;
+  takeOver(channel: number): { readonly since: number; readonly steps: MoveSteps; readonly objects: string } | string;
   resume(): void;
-  /** Another process has it all: lets go of what moved, and serves the rest without reading from listeners. */
-  releaseFlows(): void;
+  /**
+   * Another process has it all: lets go of what moved, and serves the rest without reading from listeners. Who is in a handshake follows over the
+   * channel when it is over, and the shard owns that; -1: nobody follows.
+   */
+  releaseFlows(channel: number): void;
   close(): void;
 }
 
@@ -97,7 +100,11 @@ export interface MovedFlows {
   readonly kept: number;
   /** Milliseconds of the monotonic clock, the same for all processes. */
   readonly stoppedAt: number;
+  readonly steps: MoveSteps;
 }
+
+/** When each step was done, on the same clock. */
+export type MoveSteps = Readonly<Record<string, number>>;
 
 /** The scanner: each reading writes numbers of layout.ts into the table and returns how many things it found, -1: malformed. See src/native/reader.ts. */
 export interface Reader {

@@ -47,7 +47,7 @@ export class Predecessor {
   }
 }
 
-/** Also for a process that has no configuration to begin with. */
+/** Also for a process that has no configuration to begin with. One that is gone hears nothing: `disconnect` and the channels say so. */
 export function tellPredecessor(message: FromSuccessor): void {
-  process.send?.(message);
+  process.send?.(message, () => undefined);
 }

@@ -55,8 +55,9 @@ export async function succeed(config: Config, log: Log, predecessor: Predecessor
   const identity: Identity = bequest;
   const service = new Service(config, shardConfigs(config, identity, bequest), log, () => orders.end("the operator"));
   await service.prepare(bequest);
-  predecessor.say({ kind: "ready", version: version() });
-  predecessor.say({ kind: "taken", since: await service.takeOver(bequest) });
+  predecessor.say({ kind: "ready", version: version(), follows: true });
+  const began = await service.takeOver(bequest);
+  predecessor.say({ kind: "taken", since: Math.max(...began.map(({ since }) => since)), steps: began.map(({ steps }) => steps) });
   await service.stepIn(bequest, await predecessor.totals);
   const { upgrades: counts, pid: before } = bequest;
   service.mayBeReplaced(new Upgrade(service, { identity, counts, isSettled: false, onReplaced: (...by) => orders.replaced(...by) }));

@@ -1,5 +1,4 @@
 /** The running process: its shards, upstream, traces and admin plane, and what may be changed in it while it runs. */
-import { promises as dns } from "node:dns";
 import { closeSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { bindingsOf } from "../admin/bindings.js";
@@ -12,8 +11,6 @@ import { readEnvironment } from "../config/environment.js";
 import type { Environment } from "../config/read.js";
 import type { FlowKey } from "../config/flow-key.js";
 import { showHostPort } from "../config/host-port.js";
-import { table } from "../config/table.js";
-import { showUpstream } from "../config/upstream.js";
 import type { ShardConfig, ShardListener } from "../native/shard-settings.js";
 import { type Capture, createCapture } from "../observe/capture.js";
 import type { Log } from "../observe/log.js";
@@ -30,15 +27,14 @@ import { printable } from "../base/printable.js";
 import type { DrainView } from "../admin/drain-view.js";
 import type { Bequest } from "./bequest.js";
 import { EmbeddedStore } from "./embedded-store.js";
+import { Peers } from "./peers.js";
 import { reread } from "./reload.js";
 import type { Upgrade } from "./upgrade.js";
-import { Farm } from "../resolve/farm.js";
 import type { FarmNode } from "../config/farm-node.js";
-import { DnsRecords } from "../resolve/dns-records.js";
-import { Upstreams } from "../resolve/upstreams.js";
 import { type CounterTotals, ShardPool } from "../shard/pool.js";
 import { type CertificateView, Certificates } from "../tls/certificates.js";
-import { homeConfig, shardLimits, shardNames, trustedNets } from "../shard/shard-config.js";
+import type { Began } from "../shard/messages.js";
+import { homeConfig, shardLimits, shardNames } from "../shard/shard-config.js";
 
 const NEWS_MS = 250;
 /** Of bindings, at a time. */
@@ -60,8 +56,7 @@ export class Service implements Running {
   store: EmbeddedStore | undefined;
   state: "up" | "draining" = "up";
   config: Config;
-  #upstreams: Upstreams;
-  #farm: Farm;
+  readonly #peers: Peers;
   #reloading: Promise<unknown> = Promise.resolve();
   #admin: AdminServer | undefined;
   readonly #capture: Capture | undefined;
@@ -114,12 +109,11 @@ export class Service implements Running {
       onTapped: (octets, shard) => this.tracer.take(octets, shard),
     });
     this.bindings = config.mode === "edge" ? undefined : bindingsOf(this.pool, () => this.config);
-    this.#upstreams = this.#resolve(config);
-    this.#farm = this.#resolveFarm(config);
+    this.#peers = new Peers(config, this.pool, log);
   }
 
   get targetCount(): number {
-    return this.#upstreams.targets.length;
+    return this.#peers.targetCount;
   }
 
   get capturesLost(): number {
@@ -150,8 +144,8 @@ export class Service implements Running {
     await this.#load();
   }
 
-  /** Takes the flows over and reads; returns since when. */
-  takeOver({ channels }: Bequest): Promise<number> {
+  /** Takes the flows over and reads. */
+  takeOver({ channels }: Bequest): Promise<readonly Began[]> {
     return this.pool.go(channels);
   }
 
@@ -203,7 +197,7 @@ export class Service implements Running {
 
   async #load(): Promise<void> {
     // Before the shards, so that even the first request finds an upstream; bounded by the time limit of the DNS.
-    await Promise.all([this.#upstreams.refresh(), this.#farm.refresh()]);
+    await this.#peers.refresh();
     // Likewise, so that a capture holds the first message.
     this.tracer.begin();
     await this.pool.load();
@@ -254,12 +248,13 @@ export class Service implements Running {
     this.#takeNews();
     await this.webhooks?.close();
     await this.history.close(`process ${pid} took over`);
-    await this.pool.askAll({ kind: "release" });
+    await this.pool.release(this.#upgrade?.takeChannels() ?? []);
   }
 
   /** Ends what did not move. */
   async drainRest(): Promise<void> {
     this.state = "draining";
+    await this.pool.handshakesOver(this.config.handshakeSeconds);
     await this.pool.drain(this.config.drainSeconds, this.config.drainRate, false);
   }
 
@@ -298,18 +293,11 @@ export class Service implements Running {
     const { config, changed, needRestart, errors } = reread(this.config, this.#environment);
     if (config === undefined) return this.#rejected(errors);
     // Everything that may fail comes first, while the old settings stay in force.
-    const faults: string[] = [];
-    const isNew = changed.includes(table.upstream.name);
-    const upstreams = isNew ? this.#resolve(config) : this.#upstreams;
-    const isNewFarm = changed.includes(table.farm.name);
-    const farm = isNewFarm ? this.#resolveFarm(config) : this.#farm;
-    await Promise.all([upstreams.refresh(), farm.refresh()]);
-    if (isNew) faults.push(...upstreams.unresolved.map((uri) => `${table.upstream.name}: expected a name or address that can be resolved, not ${showUpstream(uri)}`));
-    if (isNewFarm) faults.push(...farm.unresolved.map((what) => `${table.farm.name}: expected a name or address that can be resolved for ${what}`));
+    const peers = await this.#peers.prepare(config, changed);
+    const faults = [...peers.faults];
     const useCertificates = this.#certificates?.prepare(config, (fault) => faults.push(fault));
     if (faults.length > 0) {
-      if (isNew) upstreams.close();
-      if (isNewFarm) farm.close();
+      peers.discard();
       return this.#rejected(faults);
     }
     this.config = config;
@@ -320,11 +308,7 @@ export class Service implements Running {
     this.pool.setNames(shardNames(config));
     if (config.mode !== "edge") this.pool.setHome(config);
     this.store?.setMost(config.maxBindings);
-    if (isNew) this.#upstreams.close();
-    this.#upstreams = upstreams;
-    if (isNewFarm) this.#farm.close();
-    this.#farm = farm;
-    this.#tellUpstreams();
+    peers.use();
     useCertificates?.();
     this.log.info({ changed, needRestart }, needRestart.length > 0 ? "reloaded; some changes take effect only after a restart" : "reloaded");
     return { changed, needRestart, errors };
@@ -347,7 +331,7 @@ export class Service implements Running {
   }
 
   get farmNodes(): readonly FarmNode[] {
-    return this.#farm.nodes;
+    return this.#peers.farmNodes;
   }
 
   get drainView(): DrainView | undefined {
@@ -357,8 +341,7 @@ export class Service implements Running {
 
   /** False: a shard cannot be ended. `why`: who asked for it. */
   async close(why = "the program that embeds it"): Promise<boolean> {
-    this.#upstreams.close();
-    this.#farm.close();
+    this.#peers.close();
     this.tracer.close();
     this.#certificates?.close();
     const ended = await this.pool.close();
@@ -376,37 +359,6 @@ export class Service implements Running {
     if (this.store === undefined) return;
     this.store.wantNews(this.history.isRead);
     for (let taken = 0, count = 1; count > 0 && taken < MAX_NEWS; taken += count) count = this.history.take(this.store);
-  }
-
-  #tellUpstreams(): void {
-    const { targets } = this.#upstreams;
-    const nodes = this.#farm.targets;
-    this.pool.setUpstreams([...targets, ...nodes], trustedNets(this.config, targets, nodes));
-  }
-
-  #resolveFarm(config: Config): Farm {
-    const farm: Farm = new Farm(config.farm, new DnsRecords(new dns.Resolver()), {
-      own: config.node,
-      onFault: (fault) => this.log.error({ fault }, "a record of the farm's domain is no good: this edge does without it"),
-      onChange: () => {
-        if (this.#farm === farm) this.#tellUpstreams();
-      },
-      onFailure: (uri, error) => this.log.warn({ node: showUpstream(uri), reason: error.message }, "cannot resolve an edge of the farm"),
-    });
-    return farm;
-  }
-
-  #resolve(config: Config): Upstreams {
-    const upstreams: Upstreams = new Upstreams(config.upstream, new DnsRecords(new dns.Resolver()), {
-      onChange: (targets) => {
-        if (this.#upstreams === upstreams) this.#tellUpstreams();
-        const shown = targets.map(({ transport, address, port, priority, weight }) => `${transport}:${showHostPort(address, port)} ${priority}/${weight}`);
-        // A process with its own registrar needs no upstream.
-        if (shown.length > 0 || config.mode === "edge") this.log.info({ targets: shown }, shown.length > 0 ? "upstream" : "no upstream target: requests of clients get 503");
-      },
-      onFailure: (uri, error) => this.log.warn({ upstream: showUpstream(uri), reason: error.message }, "cannot resolve an upstream"),
-    });
-    return upstreams;
   }
 }
 

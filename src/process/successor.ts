@@ -1,10 +1,16 @@
 /** The process that is to replace this one, as this one sees it: a child started from what is on disk now. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { within } from "../base/within.js";
+import type { MoveSteps } from "../native/binding.js";
 import type { CounterTotals } from "../shard/pool.js";
 
-/** From the child. `taken`: it reads, `since` when on the monotonic clock; `failed`: it ends, and says why. */
-export type FromSuccessor = { readonly kind: "ready"; readonly version: string } | { readonly kind: "taken"; readonly since: number } | { readonly kind: "failed"; readonly why: string };
+/** From the child. `taken`: it reads, since when on the monotonic clock, and, in this version, when each shard had done what; `failed`: it ends, and says why. */
+export type FromSuccessor = { readonly kind: "ready"; readonly version: string; /** It takes what follows after the others. */ readonly follows?: boolean } | ({ readonly kind: "taken" } & Taken) | { readonly kind: "failed"; readonly why: string };
+
+export interface Taken {
+  readonly since: number;
+  readonly steps?: readonly MoveSteps[];
+}
 
 /** To the child. `totals`: at once when it has taken over. `yours`: the state folder; `standsIn`: its parent stays for its sake, and it ends with its parent. */
 export type ToSuccessor = { readonly kind: "totals"; readonly totals: CounterTotals } | { readonly kind: "yours"; readonly standsIn: boolean };
@@ -17,7 +23,8 @@ export class Successor {
   readonly ended: Promise<string>;
   readonly #child: ChildProcess;
   #version = "";
-  #since = 0;
+  #follows = false;
+  #taken: Taken = { since: 0 };
   #hasStopped = false;
   #why = "";
   #hear: (message: FromSuccessor) => void = () => undefined;
@@ -51,6 +58,11 @@ export class Successor {
     return this.#version;
   }
 
+  /** Whether it takes connections that follow after the others. */
+  get takesFollowers(): boolean {
+    return this.#follows;
+  }
+
   /** It has ended because somebody told it to. */
   get hasStopped(): boolean {
     return this.#hasStopped;
@@ -62,9 +74,9 @@ export class Successor {
   }
 
   /** Resolves when it has everything, with since when it reads. */
-  async taken(milliseconds: number): Promise<number> {
+  async taken(milliseconds: number): Promise<Taken> {
     await this.#says("taken", milliseconds, "it did not take over");
-    return this.#since;
+    return this.#taken;
   }
 
   /** What this resolves to; rejects with how it ended if that comes first. */
@@ -101,8 +113,11 @@ export class Successor {
   async #says(kind: FromSuccessor["kind"], milliseconds: number, late: string): Promise<void> {
     const said = new Promise<void>((resolve) => {
       this.#hear = (message) => {
-        if (message.kind === "ready") this.#version = message.version;
-        if (message.kind === "taken") this.#since = message.since;
+        if (message.kind === "ready") {
+          this.#version = message.version;
+          this.#follows = message.follows ?? false;
+        }
+        if (message.kind === "taken") this.#taken = message;
         if (message.kind === kind) resolve();
       };
       this.#heard.forEach((message) => this.#hear(message));

@@ -5,13 +5,13 @@
 import { closeSync, readdirSync } from "node:fs";
 import { getSystemErrorName } from "node:util";
 import { ControlRefusal } from "../admin/control-refusal.js";
-import type { UpgradeCounts, UpgradeReport } from "../admin/running.js";
+import type { Running, UpgradeCounts, UpgradeReport } from "../admin/running.js";
 import { descriptorLimits } from "../base/descriptor-limits.js";
-import type { MovedFlows } from "../native/binding.js";
+import type { MovedFlows, MoveSteps } from "../native/binding.js";
 import { binding } from "../native/load.js";
 import type { Identity } from "../shard/shard-config.js";
-import { leave } from "./bequest.js";
-import type { Service } from "./service.js";
+import { type Bequest, leave } from "./bequest.js";
+import type { EmbeddedStore } from "./embedded-store.js";
 import { Successor } from "./successor.js";
 
 /** Loading modules, reading users, asking the DNS. */
@@ -32,16 +32,25 @@ export interface UpgradeOptions {
   readonly onReplaced: (successor: Successor, report: UpgradeReport) => void;
 }
 
+/** What is handed over, as far as it is one process's. */
+export interface Replaceable extends Pick<Running, "config" | "pool" | "log" | "listeners" | "state"> {
+  readonly cluster: number;
+  readonly store: EmbeddedStore | undefined;
+  readonly admin: Bequest["admin"];
+}
+
 export class Upgrade {
-  readonly #service: Service;
+  readonly #service: Replaceable;
   readonly #options: UpgradeOptions;
   #counts: UpgradeCounts;
   #isSettled: boolean;
   #isStoodFor = false;
   #isRunning = false;
   #successor: Successor | undefined;
+  /** To the shards of the successor, for what follows. */
+  #channels: number[] = [];
 
-  constructor(service: Service, options: UpgradeOptions) {
+  constructor(service: Replaceable, options: UpgradeOptions) {
     this.#service = service;
     this.#options = options;
     this.#counts = options.counts;
@@ -76,8 +85,14 @@ export class Upgrade {
     await this.#service.pool.askAll({ kind: "resume" });
   }
 
+  /** Of each shard; whoever takes them closes them. */
+  takeChannels(): readonly number[] {
+    return this.#channels.splice(0);
+  }
+
   /** The other process died after it had taken over. */
   failed(): void {
+    this.takeChannels().forEach(closeSync);
     this.#isRunning = false;
     this.#counts = { ...this.#counts, failed: this.#counts.failed + 1 };
   }
@@ -120,7 +135,7 @@ export class Upgrade {
   }
 
   async #replace(): Promise<{ readonly successor: Successor; readonly report: UpgradeReport }> {
-    const { pool, cluster, store } = this.#service;
+    const { pool, cluster, store, log } = this.#service;
     const begin = performance.now();
     store?.hold();
     const [ours, theirs] = pairs(pool.size + 1);
@@ -138,18 +153,21 @@ export class Upgrade {
       await this.#sendAhead(channels);
       await this.#handOver(channels, true);
       const moved = (await successor.unlessItEnds(this.#handOver(channels, false))).filter((one) => one !== undefined);
-      const since = await successor.taken(TAKEN_MS);
+      const { since, steps: theirSteps } = await successor.taken(TAKEN_MS);
       await successor.tell({ kind: "totals", totals: pool.totals() });
       const now = performance.now();
       const sum = (of: "over" | "kept"): number => moved.reduce((total, one) => total + one[of], 0);
+      const from = Math.min(...moved.map(({ stoppedAt }) => stoppedAt));
+      log.debug({ shards: moved.map(({ steps }, shard) => milestones({ ...steps, ...theirSteps?.[shard] }, from)) }, "upgrade: milliseconds from when the first shard stopped");
       const report = {
         pid: successor.pid,
         version: successor.version,
         flows: sum("over"),
         kept: sum("kept"),
-        stoppedMs: Math.round((since - Math.min(...moved.map(({ stoppedAt }) => stoppedAt))) * 100) / 100,
+        stoppedMs: hundredths(since - from),
         seconds: Math.round(now - begin) / 1_000,
       };
+      if (successor.takesFollowers) this.#channels = ours.splice(1);
       return { successor, report };
     } catch (error) {
       // A channel to a process that has ended breaks: how it ended says more.
@@ -183,6 +201,14 @@ export class Upgrade {
     };
     await Promise.all(channels.map(all));
   }
+}
+
+function milestones(steps: MoveSteps, from: number): MoveSteps {
+  return Object.fromEntries(Object.entries(steps).map(([step, when]) => [step, hundredths(when - from)]));
+}
+
+function hundredths(milliseconds: number): number {
+  return Math.round(milliseconds * 100) / 100;
 }
 
 /** The ends of so many channels: ours, and those of the other process. */

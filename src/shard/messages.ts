@@ -1,6 +1,6 @@
 /** The messages between the main thread and the shards; rare, never one per SIP message. */
 import type { TrustedNet, UpstreamTarget } from "../native/address-port.js";
-import type { Alert } from "../native/binding.js";
+import type { Alert, MoveSteps } from "../native/binding.js";
 import type { ShardConfig, ShardKey, ShardLimits, ShardNames } from "../native/shard-settings.js";
 import type { BindingNewsRow, NewsRow, TapFilter } from "../native/inspect.js";
 import type { Login } from "../auth/authenticator.js";
@@ -44,11 +44,16 @@ export type ToShard =
   | { readonly kind: "go"; readonly channel: number | undefined }
   | { readonly kind: "close" };
 
+/** `since`: when a shard began to read, if it took over from another process (MovedFlows.stoppedAt). */
+export interface Began {
+  readonly since: number;
+  readonly steps: MoveSteps;
+}
+
 export type FromShard =
   /** Everything is loaded and open; it waits for its orders and for `go`. */
   | { readonly kind: "ready" }
-  /** `since`: when it began to read, if it took over from another process (MovedFlows.stoppedAt). */
-  | { readonly kind: "up"; readonly since: number }
+  | { readonly kind: "up"; readonly began: Began }
   | { readonly kind: "failed"; readonly why: string }
   | { readonly kind: "alerts"; readonly alerts: readonly Alert[] }
   /** For the history. */

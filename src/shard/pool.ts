@@ -1,4 +1,5 @@
 /** The shards of the process: starts them, distributes changes, queries them, and replaces one that died or hangs. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Login } from "../auth/authenticator.js";
 import { within } from "../base/within.js";
 import type { Config } from "../config/config.js";
@@ -13,12 +14,13 @@ import { binding } from "../native/load.js";
 import { DrainWatch, type DrainState } from "./drain-watch.js";
 import { BEAT_MS } from "./heartbeat.js";
 import { Inquiries } from "./inquiries.js";
-import type { FromShard, ToShard } from "./messages.js";
+import type { Began, FromShard, ToShard } from "./messages.js";
 import type { Answers, Question } from "./questions.js";
 import { GAUGES, Seat } from "./seat.js";
 import { setNonceKeys } from "./shard-config.js";
 import { ShardThread, type ThreadEvents } from "./shard-thread.js";
 
+const HANDSHAKE_LOOK_MS = 20;
 /** How long threads have to end. */
 const PATIENCE_MS = 5_000;
 
@@ -94,14 +96,14 @@ export class ShardPool {
     await Promise.all(threads.map(({ ready }) => ready));
   }
 
-  /** Resolves when all shards read; with `channels`, one for each, when all have taken over what came there, with when the last one began to read. */
-  async go(channels: readonly number[] = []): Promise<number> {
+  /** Resolves when all shards read; with `channels`, one for each, when all have taken over what came there. */
+  async go(channels: readonly number[] = []): Promise<readonly Began[]> {
     const threads = this.#seats.flatMap(({ thread }) => thread ?? []);
     threads.forEach((thread, shard) => this.#go(thread, channels[shard]));
-    const since = await Promise.all(threads.map(({ up }) => up));
+    const began = await Promise.all(threads.map(({ up }) => up));
     for (const seat of this.#seats) seat.isUp();
     this.#watch = setInterval(() => this.#look(), BEAT_MS);
-    return Math.max(...since);
+    return began;
   }
 
   setUpstreams(targets: readonly UpstreamTarget[], trusted: readonly TrustedNet[]): void {
@@ -140,6 +142,17 @@ export class ShardPool {
 
   setTap(filters: readonly TapFilter[]): void {
     this.#order({ kind: "tap", filters });
+  }
+
+  /** Another process has taken over; `channels`: one for each shard if connections may follow over them. */
+  async release(channels: readonly number[]): Promise<void> {
+    await Promise.all(this.#running.map((shard) => this.ask(shard, { kind: "release", channel: channels[shard] ?? -1 })));
+  }
+
+  /** Resolves when no handshake is under way, or the time is up. */
+  async handshakesOver(seconds: number): Promise<void> {
+    const until = performance.now() + seconds * 1_000;
+    while (this.counter(Counter.handshakes) > 0n && performance.now() < until) await sleep(HANDSHAKE_LOOK_MS);
   }
 
   /** Rejects when the shard is gone or does not answer in time. */

@@ -33,7 +33,7 @@ export type Question =
   | { readonly kind: "announce"; readonly channel: number }
   | { readonly kind: "hand-over"; readonly channel: number; /** Nothing stops, and nothing is sent: what will run with all shards at rest has run once. */ readonly isRehearsal: boolean }
   | { readonly kind: "resume" }
-  | { readonly kind: "release" };
+  | { readonly kind: "release"; /** For those who follow, -1: nobody does. */ readonly channel: number };
 
 export interface FlowsAnswer {
   readonly flows: readonly FlowRow[];
@@ -111,7 +111,7 @@ export async function answer(shard: Shard, home: Pick<Home, "store" | "path"> | 
       return true;
     case "release":
       home?.path.drop();
-      shard.releaseFlows();
+      shard.releaseFlows(question.channel);
       return true;
   }
 }

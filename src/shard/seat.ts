@@ -22,6 +22,8 @@ export const GAUGES: readonly number[] = [
   Counter.answersHeld,
   Counter.answerOctetsHeld,
   Counter.registersWaiting,
+  Counter.registerSources,
+  Counter.registersPassed,
   Counter.registerWindow,
   Counter.registerRate,
   Counter.endedPhones,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { PACKAGE_FOLDER } from "../base/package-folder.js";
 import { Heartbeat, type Pulse } from "./heartbeat.js";
-import type { FromShard, ShardStart, ToShard } from "./messages.js";
+import type { Began, FromShard, ShardStart, ToShard } from "./messages.js";
 
 /** `loading`: modules, policy, store; `ready`: reads as soon as it gets `go`. */
 export type ShardState = "loading" | "ready" | "up" | "ended";
@@ -33,8 +33,8 @@ export interface ThreadEvents {
 export class ShardThread {
   /** Fulfilled when it waits for `go`; rejected with the reason when it ends before. */
   readonly ready: Promise<void>;
-  /** The same for when it reads, with since when. */
-  readonly up: Promise<number>;
+  /** The same for when it reads. */
+  readonly up: Promise<Began>;
   readonly ended: Promise<void>;
   readonly #worker: Worker;
   readonly #heartbeat: Heartbeat;
@@ -52,7 +52,7 @@ export class ShardThread {
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
     });
     let reason = new Error(`shard ${shard} ended before it was up`);
-    const [ready, up, ended] = [new Milestone(), new Milestone<number>(), new Milestone()];
+    const [ready, up, ended] = [new Milestone(), new Milestone<Began>(), new Milestone()];
     this.ready = ready.promise;
     this.up = up.promise;
     this.ended = ended.promise;
@@ -70,7 +70,7 @@ export class ShardThread {
         case "up":
           this.#state = "up";
           clearTimeout(late);
-          return up.resolve(message.since);
+          return up.resolve(message.began);
         case "failed":
           reason = new Error(`shard ${shard}: ${message.why}`);
           return this.terminate();

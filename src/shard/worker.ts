@@ -38,7 +38,7 @@ const verdicts = new Int32Array(Const.batchSize * Const.verdictFields);
 const counters = new BigInt64Array(start.counters);
 const beats = new Int32Array(start.beats);
 let ending = false;
-const rules: EdgeRules = { outbound: start.outbound, flowTimer: start.config.flowTimer, draining: false, home: start.home !== undefined };
+const rules: EdgeRules = { outbound: start.outbound, flowTimer: start.config.flowTimer, draining: false, isReplaced: false, home: start.home !== undefined };
 const shard = new binding.Shard(start.config, records, verdicts, counters);
 const say = (message: FromShard): void => port.postMessage(message);
 // What an edge without hooks never needs is loaded only where it is used: the registrar and its stores cost each thread a quarter of a second.
@@ -192,7 +192,7 @@ port.on("message", (message: ToShard) => {
       break;
     case "ask":
       // Whoever is still here registers elsewhere, that is with the process that took over.
-      if (message.question.kind === "release") rules.draining = true;
+      if (message.question.kind === "release") rules.draining = rules.isReplaced = true;
       void answer(shard, home, message.question).then(
         (given) => say({ kind: "answer", id: message.id, answer: given }),
         (error: unknown) => say({ kind: "no-answer", id: message.id, reason: error instanceof Error ? error.message : String(error) }),
@@ -220,7 +220,7 @@ function go(channel: number | undefined): void {
   // Numbers ask nothing of the event loop; hooks may.
   const errno = shard.start(onBatch, home !== undefined || stage === undefined ? decideSafely : undefined);
   if (errno !== undefined) return say({ kind: "failed", why: `its sockets cannot be watched: ${getSystemErrorName(-errno)}` });
-  const taken = channel === undefined ? { since: 0, objects: "" } : shard.takeOver(channel);
+  const taken = channel === undefined ? { since: 0, steps: {}, objects: "" } : shard.takeOver(channel);
   if (typeof taken === "string") return say({ kind: "failed", why: taken });
   try {
     if (taken.objects !== "") home?.path.takeOver(taken.objects);
@@ -236,7 +236,7 @@ function go(channel: number | undefined): void {
     const news = shard.news();
     if (news.length > 0 || bindingNews.length > 0) say({ kind: "news", news, bindings: bindingNews.splice(0) });
   }, BEAT_MS);
-  say({ kind: "up", since: taken.since });
+  say({ kind: "up", began: { since: taken.since, steps: taken.steps } });
 }
 
 /** Waits for the store's writes; then the thread ends, whatever timers are left. */

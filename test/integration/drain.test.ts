@@ -1,4 +1,5 @@
 /** SIGTERM: no new requests, pending ones complete, and the process exits in time (RFC 5626 4.5). */
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { Admin, type AdminAnswer } from "../support/admin.js";
 import { register } from "../support/calls.js";
@@ -75,4 +76,36 @@ test("SA-8 a drain that the operator began pauses, goes back to work, and says w
   await order("start");
   await expect.poll(async () => (await admin.get("/api/status")).json["state"]).toBe("draining");
   await order("stop");
+});
+
+test("SA-8 an emergency passes an edge that drains: a call to urn:service:sos, a registration with sos, and what the policy names", async () => {
+  const admin = await Admin.choose();
+  const policy = fileURLToPath(new URL("policies/tenant.mjs", import.meta.url));
+  const { U, U2, C } = await cast({ client: "tcp", settings: { SLUICE_DRAIN_SECONDS: "600", SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_POLICY: policy }, own: true });
+  // It holds the drain up.
+  await U2.say("INVITE sip:bob@example.com SIP/2.0\nContact: <sip:U2@192.0.2.1>");
+  await C.request("INVITE");
+  const held = C.last;
+  await C.reply("180 Ringing");
+  await U2.response(180);
+  await admin.ask("POST", "/api/drain", { action: "start" });
+  await expect.poll(async () => (await admin.get("/api/status")).json["state"]).toBe("draining");
+  for (const to of ["urn:service:counseling", "urn:service:sosx", "sip:bob@example.com"]) {
+    await U.say(`INVITE ${to} SIP/2.0\nTo: <${to}>\nContact: <sip:U@192.0.2.1>`);
+    await U.response(503);
+  }
+  for (const [method, uri, parameter, header] of [
+    ["INVITE", "urn:service:sos", "", ""],
+    ["INVITE", "URN:Service:SOS.fire", "", ""],
+    ["INVITE", "sip:bob@example.com", "", "\nX-Alarm: yes"],
+    ["REGISTER", "sip:example.com", ";sos", ""],
+  ] as const) {
+    await U.say(`${method} ${uri} SIP/2.0\nCall-ID: ${uri}\nContact: <sip:U@192.0.2.1${parameter}>${header}`);
+    expect((await C.request(method)).startLine).toBe(`${method} ${uri} SIP/2.0`);
+    await C.reply("200 OK", `Contact: <sip:C@${C.at}>`);
+    await U.response(200);
+  }
+  await admin.ask("POST", "/api/drain", { action: "stop" });
+  await C.reply("486 Busy Here", "", held);
+  await U2.response(486);
 });

@@ -54,6 +54,31 @@ test("keys are rotated on all edges from one of them, and tokens of before and o
   await B.response(430);
 });
 
+test("keys are rotated again and again while every edge gets tokens of every other one, and while phones register: none is refused", async () => {
+  const farm = await FarmOfEdges.administered(3);
+  const phones = await Promise.all([1, 2, 3].map((node) => farm.client(`U${node}`, node, "tcp")));
+  const callers = await Promise.all([1, 2, 3].map((node) => farm.caller(`A${node}`, node)));
+  let isOver = false;
+  const rotations = (async () => {
+    for (let time = 0; time < 6; time += 1) expect((await farm.ask(1 + (time % 3), "POST", "keys/rotate", { farm: "1" })).json["error"]).toBeUndefined();
+  })().finally(() => (isOver = true));
+  let sent = 0;
+  while (!isOver) {
+    for (const phone of phones) {
+      const route = await farm.register(phone);
+      for (const caller of callers) {
+        await caller.say(`MESSAGE sip:U@example.com SIP/2.0\nCall-ID: ${sent}@${farm.scene}\n${route}`);
+        await phone.request("MESSAGE");
+        await phone.reply("200 OK");
+        await caller.response(200);
+        sent += 1;
+      }
+    }
+  }
+  await rotations;
+  expect(sent).toBeGreaterThan(9);
+});
+
 test("a rotation that meets an edge that is away stops before any edge signs with the new key, and goes on when it is back", async () => {
   const farm = await FarmOfEdges.administered(3, MAIN);
   await farm.edges[2]?.kill();

@@ -7,22 +7,17 @@ import { Admin } from "../support/admin.js";
 import { tlsSettings } from "../support/certificates.js";
 import { authorization, hashOf, readChallenge } from "../support/digest-client.js";
 import { DOMAIN, Home, instanceOf } from "../support/home.js";
+import type { Settings } from "../support/edge.js";
 import type { Party } from "../support/party.js";
 import { freePort } from "../support/ports.js";
+import { RedisServer } from "../support/redis-server.js";
 import type { SipMessage } from "../support/sip-message.js";
 import { TcpConnection } from "../support/tcp-connection.js";
+import { upgraded } from "../support/upgrading.js";
 import type { Transport } from "../support/wire.js";
 
 const LIMIT = { timeout: 120_000 };
-const OVER = /all is handed over|upgrade refused|upgrade failed|the process that took over has died/;
 const STREAMS: readonly Transport[] = ["tcp", "ws", "tls", "wss"];
-
-async function upgrade({ server }: Home): Promise<void> {
-  const before = server.output.length;
-  server.signal("SIGUSR2");
-  await expect.poll(() => server.output.slice(before), { timeout: 60_000 }).toMatch(OVER);
-  expect(server.output.slice(before)).toContain("all is handed over");
-}
 
 function invite(user: string, callId: string, at: string): string {
   return `INVITE sip:${user}@example.com SIP/2.0\nCall-ID: ${callId}\nContact: <sip:A@${at}>`;
@@ -72,12 +67,24 @@ async function phoneOver(home: Home, name: string, transport: Transport, port: n
   return phone.attach(await TcpConnection.open({ host: home.host, port }, phone.receive, { transport }));
 }
 
-test("phones over every transport keep flows, bindings and calls through two upgrades; what rings goes on ringing and is answered", LIMIT, async () => {
+const WAYS: readonly (readonly [string, number, () => Promise<Settings>])[] = [
+  ["two upgrades", 2, () => Promise.resolve({})],
+  ["an upgrade on the object path", 1, () => Promise.resolve({ SLUICE_FAST_PATH: "off" })],
+  ["an upgrade with Redis", 1, redisSettings],
+];
+
+async function redisSettings(): Promise<Settings> {
+  const redis = await RedisServer.start();
+  onTestFinished(() => redis.stop());
+  return { SLUICE_LOCATION: redis.url };
+}
+
+test.each(WAYS)("phones over every transport keep flows, bindings and calls through %s; what rings goes on ringing and is answered", LIMIT, async (_, upgrades, more) => {
   const ports = new Map<Transport, number>();
   for (const transport of STREAMS) ports.set(transport, await freePort("127.0.0.1"));
   const streams = [...ports].map(([transport, port]) => `${transport}:127.0.0.1:${port}`).join(",");
   const udp = await freePort("127.0.0.1");
-  const home = await Home.spawn({ SLUICE_LISTEN: `udp:127.0.0.1:${udp},${streams}`, SLUICE_SHARDS: "2", ...tlsSettings() });
+  const home = await Home.spawn({ SLUICE_LISTEN: `udp:127.0.0.1:${udp},${streams}`, SLUICE_SHARDS: "2", ...tlsSettings(), ...(await more()) });
   home.port = udp;
   const phones: Party[] = [];
   for (const transport of ["udp", ...STREAMS] as const) {
@@ -86,7 +93,7 @@ test("phones over every transport keep flows, bindings and calls through two upg
     phones.push(phone);
   }
   const A = await home.phone("A");
-  for (let round = 0; round < 2; round += 1) {
+  for (let round = 0; round < upgrades; round += 1) {
     const up: Call[] = [];
     for (const phone of phones) {
       const call = await ring(A, phone, `up-${round}-${phone.name}@${home.scene}`);
@@ -95,7 +102,7 @@ test("phones over every transport keep flows, bindings and calls through two upg
     }
     const ringing: Call[] = [];
     for (const phone of phones) ringing.push(await ring(A, phone, `rings-${round}-${phone.name}@${home.scene}`));
-    await upgrade(home);
+    await upgraded(home.server);
     for (const call of ringing) await pickUp(call);
     for (const [at, call] of [...up, ...ringing].entries()) await hangUp(call, at % 2 === 0);
     // Tokens and bindings are those of before, and refreshes are taken.
@@ -126,7 +133,7 @@ test("a call that rings at two devices goes on: one answers, the other gets a CA
   await rings(A);
   const atP1 = P1.last;
   const sent = await rings(B);
-  await upgrade(home);
+  await upgraded(home.server);
   await P1.reply("200 OK", `Contact: <sip:P1@${P1.at}>`, atP1);
   await A.response(200);
   expect((await P2.request("CANCEL")).header("Reason")).toContain("Call completed elsewhere");
@@ -176,7 +183,7 @@ test("AU-9 a nonce is good in the process that takes over, but each of its count
   const login = (nc: number): string => authorization(challenge, { user: "bob", password: "secret", method: "REGISTER", uri: `sip:${DOMAIN}`, nc });
   await bob.say(`${request}\nAuthorization: ${login(1)}\nCSeq: 2 REGISTER`);
   await bob.response(200);
-  await upgrade(home);
+  await upgraded(home.server);
   await bob.say(`${request}\nAuthorization: ${login(1)}\nCSeq: 3 REGISTER`);
   expect((await bob.response(401)).header("WWW-Authenticate")).toContain("stale=true");
   await bob.say(`${request}\nAuthorization: ${login(2)}\nCSeq: 4 REGISTER`);

@@ -1,6 +1,8 @@
 /** A new process takes over from the running one, flows and all; and whatever fails, the running one goes on. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, type Server, type Socket, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -18,21 +20,13 @@ import { freePort } from "../support/ports.js";
 import { SipMessage } from "../support/sip-message.js";
 import { complete, responseTo } from "../support/sip-text.js";
 import { TcpConnection } from "../support/tcp-connection.js";
+import { askForUpgrade } from "../support/upgrading.js";
 import type { Incoming, Transport } from "../support/wire.js";
 
 const LIMIT = { timeout: 120_000 };
-const OVER = /all is handed over|upgrade refused|upgrade failed|the process that took over has died/;
 const STREAMS: readonly Transport[] = ["tcp", "ws", "tls", "wss"];
 
 const message = (path: readonly string[]): string => `MESSAGE sip:U@192.0.2.1 SIP/2.0\nRoute: ${path.join(", ")}`;
-
-/** Asks for an upgrade and returns what the log says until it is over. */
-async function upgrade({ SUT }: Pick<Cast, "SUT">): Promise<string> {
-  const before = SUT.output.length;
-  SUT.signal("SIGUSR2");
-  await expect.poll(() => SUT.output.slice(before), { timeout: 60_000 }).toMatch(OVER);
-  return SUT.output.slice(before);
-}
 
 /** A request of the core that goes through a phone's token, and its answer. */
 async function reaches(company: Cast, phone: Party, path: readonly string[]): Promise<void> {
@@ -61,7 +55,7 @@ test("phones over every transport keep their flows, tokens and calls through two
     // Half a request is on its way when the process changes.
     const [first, second] = halves(complete(`OPTIONS sip:${tcp.edge} SIP/2.0\nCall-ID: half-${round}@${company.scene}`, tcp));
     await tcp.send(first);
-    expect(await upgrade(company)).toContain("all is handed over");
+    expect(await askForUpgrade(company.SUT)).toContain("all is handed over");
     await tcp.send(second);
     await tcp.response(200);
     for (const { phone, path } of phones) await reaches(company, phone, path);
@@ -103,7 +97,7 @@ test("a connection to the core over TLS goes over, with a response that is under
   const say = (text: string): Promise<void> => phone.send(complete(text, { name: "U", at: phone.at, transport: "tcp", scene }));
   await say("OPTIONS sip:bob@example.com SIP/2.0\nCall-ID: before");
   const first = await asked.take("core");
-  await upgrade({ SUT: edge });
+  await askForUpgrade(edge);
   await first.answer(responseTo(new SipMessage(first.text), "200 OK", "core"));
   expect((await heard.take("U")).status).toBe(200);
   await say("OPTIONS sip:bob@example.com SIP/2.0\nCall-ID: after");
@@ -113,6 +107,74 @@ test("a connection to the core over TLS goes over, with a response that is under
   // One connection for all of it.
   expect(core.accepted).toHaveLength(1);
 });
+
+test.each(["tls", "wss"] as const)("a handshake that is under way over %s when the process changes goes on, and its connection follows", LIMIT, async (transport) => {
+  const company = await cast({ process: true, own: true, client: transport, settings: { SLUICE_HANDSHAKE_SECONDS: "60" } });
+  const { C, SUT, U } = company;
+  const relay = await HoldingRelay.open(Number(company.client.split(":").at(-1)));
+  onTestFinished(() => relay.close());
+  const phone = new Party("late", company.client, company.scene, company.company);
+  // A client believes that the handshake is over when it has sent its last part.
+  const opening = company.dial(phone, relay.port, transport, 0);
+  await relay.holding;
+  SUT.signal("SIGUSR2");
+  await expect.poll(() => SUT.output, { timeout: 60_000 }).toContain("draining the connections that cannot move");
+  expect(SUT.output).toContain('"kept":1');
+  relay.goOn();
+  phone.attach(await opening);
+  const path = await register(phone, C);
+  await expect.poll(() => SUT.output, { timeout: 60_000 }).toContain("all is handed over");
+  await reaches(company, phone, path);
+  await reaches(company, U, await register(U, C));
+});
+
+/** Passes everything on, but of what the client sends only the first piece, until it may go on. */
+class HoldingRelay {
+  readonly #server: Server;
+  readonly #kept: Buffer[] = [];
+  #hasKept: () => void = () => undefined;
+  /** Resolves when it keeps something back. */
+  readonly holding = new Promise<void>((resolve) => (this.#hasKept = resolve));
+  #edge: Socket | undefined;
+  #isOpen = false;
+
+  private constructor(port: number) {
+    this.#server = createServer((client) => {
+      const edge = (this.#edge = connect(port, "127.0.0.1"));
+      let isFirst = true;
+      client.on("data", (octets) => {
+        if (isFirst || this.#isOpen) return void ((isFirst = false), edge.write(octets));
+        this.#kept.push(octets);
+        this.#hasKept();
+      });
+      edge.on("data", (octets) => client.write(octets));
+      edge.on("close", () => client.destroy());
+      client.on("close", () => edge.destroy());
+      for (const socket of [client, edge]) socket.on("error", () => undefined);
+    });
+  }
+
+  static async open(port: number): Promise<HoldingRelay> {
+    const relay = new HoldingRelay(port);
+    relay.#server.listen(0, "127.0.0.1");
+    await once(relay.#server, "listening");
+    return relay;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  goOn(): void {
+    this.#isOpen = true;
+    for (const octets of this.#kept.splice(0)) this.#edge?.write(octets);
+  }
+
+  close(): void {
+    this.#edge?.destroy();
+    this.#server.close();
+  }
+}
 
 function halves(text: string): readonly [string, string] {
   return [text.slice(0, 100), text.slice(100)];
@@ -130,7 +192,7 @@ test("whatever fails, the running process goes on with every flow, and says why"
   await company.reconnect(U2);
   const other = await register(U2, C);
   const fails = async (why: string | RegExp): Promise<void> => {
-    const said = await upgrade(company);
+    const said = await askForUpgrade(company.SUT);
     expect(said).toMatch(why);
     expect(said).not.toContain("all is handed over");
     await reaches(company, U, path);
@@ -161,7 +223,7 @@ test("whatever fails, the running process goes on with every flow, and says why"
   await fails("too few file descriptors");
   execFileSync("prlimit", [`--pid=${SUT.pid}`, `--nofile=${soft}:${hard}`]);
   // And when nothing fails any more, it works.
-  expect(await upgrade(company)).toContain("all is handed over");
+  expect(await askForUpgrade(company.SUT)).toContain("all is handed over");
   await reaches(company, U, path);
 });
 
@@ -188,7 +250,7 @@ test("signals reach the process that took over, and the first process ends with 
   const company = await cast({ process: true, own: true });
   const { SUT, U, C } = company;
   const path = await register(U, C);
-  expect(await upgrade(company)).toContain("all is handed over");
+  expect(await askForUpgrade(company.SUT)).toContain("all is handed over");
   await expect.poll(() => readRunning(SUT.stateDir)?.pid).not.toBe(SUT.pid);
   const pid = readRunning(SUT.stateDir)?.pid ?? 0;
   await reaches(company, U, path);
@@ -217,3 +279,29 @@ test("a process that is told to end in the middle of an upgrade takes the new on
   expect(await SUT.exited()).toBe(0);
   expect(SUT.output).toMatch(/SIGKILL ended it[^\n]*the upgrade failed/);
 });
+
+test("a process that was to take over ends in one line when the one before is killed while it loads", LIMIT, async () => {
+  const { SUT } = await cast({ process: true, own: true });
+  SUT.signal("SIGUSR2");
+  await expect.poll(() => childrenOf(SUT.pid)).toHaveLength(1);
+  const [successor = 0] = childrenOf(SUT.pid);
+  const before = SUT.output.length;
+  await SUT.kill();
+  await expect.poll(() => isAlive(successor), { timeout: 60_000 }).toBe(false);
+  const lines = SUT.output.slice(before).split("\n").filter((line) => line !== "" && !line.startsWith("{"));
+  expect(lines).toEqual([expect.stringMatching(/did not arrive|do not come/)]);
+});
+
+function childrenOf(pid: number): readonly number[] {
+  // Its status is 1 when there are none.
+  const { stdout } = spawnSync("pgrep", ["-P", String(pid)], { encoding: "utf8" });
+  return stdout.split("\n").filter((line) => line !== "").map(Number);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}

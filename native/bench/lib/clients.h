@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "connection.h"
@@ -18,8 +20,15 @@ class Clients {
   static in_addr address_of(uint32_t flow) noexcept { return in_addr{htonl((127u << 24 | 1u << 16) + 2 + flow)}; }
   static uint32_t flow_at(in_addr address) noexcept { return ntohl(address.s_addr) - (127u << 24 | 1u << 16) - 2; }
 
-  Clients(ClientKind kind, Layers layers, const sockaddr_in& edge, int epoll)
-      : kind_(kind), layers_(layers), edge_(edge), epoll_(epoll), context_(layers.tls ? TlsContext::client() : TlsContext()) {
+  // Where they connect, and over what; of several, flows take turns.
+  struct Way {
+    Layers layers;
+    sockaddr_in edge;
+  };
+
+  Clients(ClientKind kind, std::vector<Way> ways, int epoll) : kind_(kind), ways_(std::move(ways)), epoll_(epoll) {
+    for (const Way& way : ways_)
+      if (way.layers.tls && !context_) context_.emplace(TlsContext::client());
     if (one_socket()) datagrams_ = std::make_unique<Datagrams>(sockaddr_in{AF_INET, 0, {INADDR_ANY}, {}}, true);
   }
 
@@ -54,7 +63,7 @@ class Clients {
   char* room() noexcept { return one_socket() ? datagrams_->room() : scratch_ + kFrameHeadroom; }
 
   void commit(uint32_t flow, size_t size) {
-    if (one_socket()) return datagrams_->commit(size, edge_, address_of(flow));
+    if (one_socket()) return datagrams_->commit(size, ways_[0].edge, address_of(flow));
     if (kind_ == ClientKind::kSockets) return void(::send(sockets_[flow], room(), size, MSG_NOSIGNAL));
     Connection& connection = connections_[flow];
     if (!connection.open()) return;
@@ -65,8 +74,7 @@ class Clients {
 
   // A keep-alive as the transport demands: CRLF CRLF, a WebSocket ping, a STUN Binding request (RFC 5626 3.5). Not with one socket for all.
   void ping(uint32_t flow) {
-    static constexpr char kStun[20] = {0, 1, 0, 0, 0x21, 0x12, '\xA4', 0x42, 'l', 'o', 'a', 'd'};
-    if (kind_ == ClientKind::kSockets) return void(::send(sockets_[flow], kStun, sizeof kStun, MSG_NOSIGNAL));
+    if (kind_ == ClientKind::kSockets) return void(::send(sockets_[flow], kStunPing, sizeof kStunPing, MSG_NOSIGNAL));
     if (connections_[flow].open()) connections_[flow].ping();
   }
 
@@ -111,7 +119,7 @@ class Clients {
   template <typename Handler>
   void datagram_ready(uint32_t flow, Handler&& handler) {
     ssize_t n = recv(sockets_[flow], input_, sizeof input_, 0);
-    if (n >= 20 && input_[0] == 1 && input_[1] == 1) return ponged_.push_back(flow);
+    if (is_stun_pong(input_, n)) return ponged_.push_back(flow);
     Message m;
     if (n > 0 && read_message(Text(input_, static_cast<size_t>(n)), m) == Read::kWhole) handler(flow, m);
   }
@@ -140,11 +148,12 @@ class Clients {
   }
 
   Connection dial(uint32_t flow) {
-    const int fd = socket_from(SOCK_STREAM, flow);
+    const Layers layers = way_of(flow).layers;
+    const int fd = socket_from(layers.datagram ? SOCK_DGRAM : SOCK_STREAM, flow);
     epoll_event event{EPOLLIN | EPOLLOUT, {}};
     event.data.u64 = flow;
     epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
-    return Connection(fd, layers_, context_);
+    return Connection(fd, layers, layers.tls ? *context_ : none_);
   }
 
   // A socket whose connect() has at least begun.
@@ -157,7 +166,7 @@ class Clients {
     }
     sockaddr_in local{AF_INET, 0, address_of(flow), {}};
     if (bind(fd, reinterpret_cast<sockaddr*>(&local), sizeof local) != 0) die("cannot bind a flow");
-    if (connect(fd, reinterpret_cast<const sockaddr*>(&edge_), sizeof edge_) != 0 && errno != EINPROGRESS) die("cannot connect a flow");
+    if (connect(fd, reinterpret_cast<const sockaddr*>(&way_of(flow).edge), sizeof(sockaddr_in)) != 0 && errno != EINPROGRESS) die("cannot connect a flow");
     return fd;
   }
 
@@ -167,11 +176,13 @@ class Clients {
     epoll_ctl(epoll_, operation, kind_ == ClientKind::kSockets ? sockets_[flow] : connections_[flow].fd(), &event);
   }
 
+  const Way& way_of(uint32_t flow) const noexcept { return ways_[flow % ways_.size()]; }
+
   ClientKind kind_;
-  Layers layers_;
-  sockaddr_in edge_;
+  std::vector<Way> ways_;
   int epoll_;
-  TlsContext context_;
+  std::optional<TlsContext> context_;
+  TlsContext none_;
   uint32_t flows_ = 0, opening_ = 0;
   uint64_t closed_ = 0, refused_ = 0;
   bool redial_ = false;

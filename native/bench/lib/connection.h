@@ -1,4 +1,4 @@
-// A client's connection to the edge over TCP, TLS, WS or WSS: the steps until it is open, then messages and keep-alives.
+// A client's connection to the edge over TCP, TLS, WS or WSS, or its UDP socket: the steps until it is open, then messages and keep-alives.
 #pragma once
 
 #include "stream.h"
@@ -9,7 +9,12 @@ namespace sluice::bench {
 struct Layers {
   bool tls = false;
   bool websocket = false;
+  bool datagram = false;
 };
+
+// A STUN Binding request (RFC 5626 3.5.2).
+constexpr char kStunPing[20] = {0, 1, 0, 0, 0x21, 0x12, '\xA4', 0x42, 'l', 'o', 'a', 'd'};
+inline bool is_stun_pong(const char* data, ssize_t size) noexcept { return size >= 20 && data[0] == 1 && data[1] == 1; }
 
 class Connection {
  public:
@@ -17,7 +22,7 @@ class Connection {
 
   // connect() has begun on the descriptor.
   Connection(int fd, Layers layers, const TlsContext& context)
-      : stream_(fd, layers.tls ? TlsSession::client(context, fd) : TlsSession()), websocket_(layers.websocket) {}
+      : stream_(fd, layers.tls ? TlsSession::client(context, fd) : TlsSession()), websocket_(layers.websocket), datagram_(layers.datagram) {}
 
   int fd() const noexcept { return stream_.fd(); }
   bool open() const noexcept { return phase_ == Phase::kOpen; }
@@ -59,6 +64,7 @@ class Connection {
 
   // CRLF CRLF on a stream (RFC 5626 3.5.1), a ping frame on a WebSocket (RFC 7118 6).
   void ping() {
+    if (datagram_) return stream_.send_now(kStunPing, sizeof kStunPing);
     if (!websocket_) return stream_.send_now("\r\n\r\n", 4);
     char frame[kFrameHeadroom + 4] = {};
     send_frame(frame + kFrameHeadroom, 4, Opcode::kPing);
@@ -67,6 +73,7 @@ class Connection {
   // Calls f(message) for each message. False: the connection has ended.
   template <typename F>
   bool receive(char* scratch, size_t room, F&& f) {
+    if (datagram_) return receive_datagram(scratch, room, f);
     return stream_.receive(scratch, room, [&](Text text) { return websocket_ ? frames(text, f) : take_messages(text, pongs_, f); });
   }
 
@@ -75,6 +82,16 @@ class Connection {
 
  private:
   enum class Phase { kConnecting, kHandshake, kUpgrade, kOpen };
+
+  template <typename F>
+  bool receive_datagram(char* scratch, size_t room, F&& f) {
+    const ssize_t size = recv(fd(), scratch, room, 0);
+    if (size < 0) return errno == EAGAIN || errno == EINTR;
+    if (is_stun_pong(scratch, size)) return ++pongs_, true;
+    Message m;
+    if (read_message(Text(scratch, static_cast<size_t>(size)), m) == Read::kWhole) f(m);
+    return true;
+  }
 
   template <typename F>
   size_t frames(Text text, F&& f) {
@@ -108,6 +125,7 @@ class Connection {
 
   Stream stream_;
   bool websocket_;
+  bool datagram_;
   Phase phase_ = Phase::kConnecting;
   uint32_t mask_ = 0x5eed;
   unsigned pongs_ = 0;

@@ -23,6 +23,7 @@ struct Phase {
   uint64_t sent = 0, lost = 0, mismatched = 0;
   // Attacks, and how many of them reached the core.
   uint64_t attacks = 0, let_through = 0;
+  uint64_t held = 0;  // calls that were up all the time
   // Unanswered requests when the phase ended, and how late the load itself was then.
   uint64_t waiting = 0;
   int64_t late = 0;
@@ -32,6 +33,10 @@ struct Phase {
   double done() const noexcept { return static_cast<double>(to.done - from.done); }
   double messages() const noexcept { return static_cast<double>(to.messages - from.messages); }
 };
+
+// "mixed": each of these has a fifth of the flows, and a port of its own, so far behind that of --edge.
+constexpr const char* kMixed[] = {"tcp", "ws", "tls", "wss", "udp"};
+constexpr uint16_t kFirstMixedPort = 20;
 
 class Engine {
  public:
@@ -46,11 +51,12 @@ class Engine {
         window_(static_cast<uint32_t>(o.number("window"))),
         timeout_(o.number("timeout-ms") * 1000000LL),
         attack_interval_(interval_of(o.real("attacks") * Attackers::steps(streams_))),
+        hold_(static_cast<uint32_t>(o.number("hold"))),
         epoll_(epoll_create1(EPOLL_CLOEXEC)),
-        requests_(make_requests(client_, o.text("core-leg"), o.text("core"), static_cast<size_t>(o.number("size")))),
-        clients_(streams_ ? ClientKind::kStreams : one_socket_ ? ClientKind::kOneSocket : ClientKind::kSockets,
-                 {client_ == "tls" || client_ == "wss", client_ == "ws" || client_ == "wss"}, parse_address(o.text("edge")), epoll_),
-        core_(core_tcp_, parse_address(o.text("core")), epoll_),
+        core_epoll_(epoll_create1(EPOLL_CLOEXEC)),
+        requests_(requests_for(o)),
+        clients_(streams_ ? ClientKind::kStreams : one_socket_ ? ClientKind::kOneSocket : ClientKind::kSockets, ways_to(o), epoll_),
+        core_(core_tcp_, parse_address(o.text("core")), core_epoll_),
         exchange_(clients_, core_, requests_, flows_, bare_),
         attackers_(streams_, client_ == "ws", parse_address(o.text("edge")), o.text("attack")),
         edge_(static_cast<pid_t>(o.number("pid"))) {
@@ -96,6 +102,7 @@ class Engine {
   // Starts `rate` exchanges per second, whatever comes back; with rate 0, keeps `window` of them waiting. Ends when none is waiting.
   Phase run(Workload workload, double rate, double warmup, double seconds, bool attacks = false) {
     const int64_t interval = interval_of(rate);
+    hold_calls();
     const int64_t begin = now_ns();
     const int64_t from = begin + static_cast<int64_t>(warmup * 1e9);
     const int64_t until = from + static_cast<int64_t>(seconds * 1e9);
@@ -119,6 +126,8 @@ class Engine {
     phase.waiting = exchange_.ledger().open_count();
     phase.late = interval > 0 ? std::max<int64_t>(0, phase.to.when - due) : 0;
     phase.latencies = exchange_.latencies();
+    phase.held = exchange_.held();
+    exchange_.end_held();
     while (exchange_.ledger().open_count() > 0) expire_and_round();
     phase.sent = exchange_.ledger().opened() - phase.sent;
     phase.lost = exchange_.ledger().lost() - phase.lost;
@@ -142,6 +151,35 @@ class Engine {
  private:
   static constexpr int64_t kPatience = 60 * 1000000000LL;
 
+  static std::vector<Clients::Way> ways_to(const Options& o) {
+    const sockaddr_in edge = parse_address(o.text("edge"));
+    const std::string client = o.text("client");
+    if (client != "mixed") return {{{client == "tls" || client == "wss", client == "ws" || client == "wss"}, edge}};
+    std::vector<Clients::Way> ways;
+    for (const std::string transport : kMixed) {
+      sockaddr_in at = edge;
+      at.sin_port = htons(static_cast<uint16_t>(ntohs(edge.sin_port) + kFirstMixedPort + ways.size()));
+      ways.push_back({{transport == "tls" || transport == "wss", transport == "ws" || transport == "wss", transport == "udp"}, at});
+    }
+    return ways;
+  }
+
+  static RequestsOf requests_for(const Options& o) {
+    RequestsOf requests;
+    const auto add = [&](const std::string& client) {
+      requests.list.push_back(make_requests(client, o.text("core-leg"), o.text("core"), static_cast<size_t>(o.number("size"))));
+    };
+    if (!o.is("client", "mixed")) add(o.text("client"));
+    else for (const char* transport : kMixed) add(transport);
+    return requests;
+  }
+
+  // Spread over the flows; the run begins when all are up.
+  void hold_calls() {
+    for (uint32_t i = 0; i < hold_; ++i) exchange_.hold(static_cast<uint32_t>(uint64_t{i} * flows_ / hold_));
+    for (const int64_t until = now_ns() + timeout_; exchange_.held() < hold_ && now_ns() < until;) expire_and_round();
+  }
+
   static int64_t interval_of(double rate) noexcept { return rate > 0 ? static_cast<int64_t>(1e9 / rate) : 0; }
 
   void start_of_count(Phase& phase) {
@@ -160,24 +198,19 @@ class Engine {
 
   // Sends what is composed, then takes what has arrived. Spins by default: otherwise the edge would pay for waking the load program.
   void round() {
-    exchange_.serve(now_ns());
     clients_.flush();
-    core_.flush();
     auto client = [this](uint32_t flow, const Message& m) { ++got_, exchange_.client_got(flow, m); };
-    auto core = [this](const Message& m) { ++got_, exchange_.core_got(m); };
     const uint64_t before = got_;
     if (one_socket_) clients_.poll_datagrams(client);
-    if (!core_tcp_) core_.poll_datagrams(core);
-    if (!one_socket_ || core_tcp_) {
+    tend_core();
+    if (!one_socket_) {
+      constexpr int kBetweenLooks = 4;
       epoll_event events[256];
       int n = epoll_wait(epoll_, events, 256, 0);
       for (int i = 0; i < n; ++i) {
-        uint64_t tag = events[i].data.u64;
-        if (tag & CorePeer::kTag) {
-          core_.stream_ready(tag, events[i].events, core);
-        } else {
-          clients_.ready(static_cast<uint32_t>(tag), events[i].events, client);
-        }
+        clients_.ready(static_cast<uint32_t>(events[i].data.u64), events[i].events, client);
+        // A real core does not wait for its clients' handshakes.
+        if (i % kBetweenLooks == kBetweenLooks - 1 && clients_.opening() > 0) tend_core();
       }
     }
     got_ += clients_.ponged().size();
@@ -187,20 +220,31 @@ class Engine {
     if (got_ == before) {
       ++tally.empty_rounds;
       if (sleeps_) {
-        pollfd any[] = {{epoll_, POLLIN, 0}, {clients_.datagram_fd(), POLLIN, 0}, {core_.datagram_fd(), POLLIN, 0}};
-        poll(any, 3, 1);
+        pollfd any[] = {{epoll_, POLLIN, 0}, {core_epoll_, POLLIN, 0}, {clients_.datagram_fd(), POLLIN, 0}, {core_.datagram_fd(), POLLIN, 0}};
+        poll(any, 4, 1);
       }
     }
     clients_.flush();
     core_.flush();
   }
 
+  void tend_core() {
+    auto core = [this](const Message& m) { ++got_, exchange_.core_got(m); };
+    exchange_.serve(now_ns());
+    core_.flush();
+    if (!core_tcp_) return core_.poll_datagrams(core);
+    epoll_event events[16];
+    const int n = epoll_wait(core_epoll_, events, 16, 0);
+    for (int i = 0; i < n; ++i) core_.stream_ready(events[i].data.u64, events[i].events, core);
+  }
+
   std::string client_;
   bool streams_, one_socket_, core_tcp_, sleeps_, bare_;
   uint32_t flows_, window_, flow_ = 0;
   int64_t timeout_, attack_interval_;
-  int epoll_;
-  Requests requests_;
+  uint32_t hold_;
+  int epoll_, core_epoll_;
+  RequestsOf requests_;
   Clients clients_;
   CorePeer core_;
   Exchange exchange_;

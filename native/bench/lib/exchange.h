@@ -21,7 +21,7 @@ enum class Workload { kRegister, kTerminate, kOriginate, kKeepAlive, kCall, kMix
 class Exchange {
  public:
   // `bare`: nothing between the two sides adds a Path, as with the floor.
-  Exchange(Clients& clients, CorePeer& core, const Requests& requests, uint32_t flows, bool bare)
+  Exchange(Clients& clients, CorePeer& core, const RequestsOf& requests, uint32_t flows, bool bare)
       : clients_(clients),
         core_(core),
         requests_(requests),
@@ -43,14 +43,19 @@ class Exchange {
       case Workload::kTerminate: {
         core_.choose(flow);
         char* begin = core_.room();
-        return core_.commit(static_cast<size_t>(requests_.core_message.write(begin, routes_[flow], flow, seq) - begin));
+        return core_.commit(static_cast<size_t>(requests_.of(flow).core_message.write(begin, routes_[flow], flow, seq) - begin));
       }
       case Workload::kOriginate:
-        return send_from_client(requests_.client_message, flow, seq);
+        return send_from_client(requests_.of(flow).client_message, flow, seq);
       default:
-        return send_from_client(requests_.client_register, flow, seq);
+        return send_from_client(requests_.of(flow).client_register, flow, seq);
     }
   }
+
+  // A call that is up until end_held().
+  void hold(uint32_t flow) { calls_.start_held(flow, ledger_.open(flow, now_ns()), routes_[flow]); }
+  void end_held() { calls_.end_held(now_ns()); }
+  size_t held() const noexcept { return calls_.held(); }
 
   void client_got(uint32_t flow, const Message& m) {
     if (flow >= registered_.size()) return;
@@ -177,7 +182,7 @@ class Exchange {
 
   Clients& clients_;
   CorePeer& core_;
-  const Requests& requests_;
+  const RequestsOf& requests_;
   bool bare_;
   Ledger ledger_;
   Histogram latencies_;

@@ -14,10 +14,11 @@ class Ledger {
 
   // If an old request still occupies the slot, that request is lost.
   uint32_t open(uint32_t flow, int64_t when) noexcept {
+    while (slots_[next_ % kSlots].held) ++next_;
     uint32_t seq = next_++;
     Slot& slot = slots_[seq % kSlots];
     if (slot.open) lose(slot);
-    slot = {when, seq, flow, true, 0};
+    slot = {when, seq, flow, true, false, 0};
     ++open_;
     return seq;
   }
@@ -32,6 +33,13 @@ class Ledger {
     return Outcome::kDone;
   }
 
+  // One that takes as long as it likes, until it goes on as if it had just been sent.
+  void hold(uint32_t seq) noexcept { slots_[seq % kSlots].held = true; }
+  void go_on(uint32_t seq, int64_t now) noexcept {
+    slots_[seq % kSlots].held = false;
+    slots_[seq % kSlots].when = now;
+  }
+
   // The caller's note on a waiting request, initially zero; nullptr: it is not waiting on this flow.
   uint8_t* note(uint32_t seq, uint32_t flow) noexcept {
     Slot& slot = slots_[seq % kSlots];
@@ -42,7 +50,7 @@ class Ledger {
   void expire(int64_t before) noexcept {
     for (; oldest_ != next_; ++oldest_) {
       Slot& slot = slots_[oldest_ % kSlots];
-      if (!slot.open || slot.seq != oldest_) continue;
+      if (!slot.open || slot.held || slot.seq != oldest_) continue;
       if (slot.when >= before) return;
       lose(slot);
     }
@@ -60,6 +68,7 @@ class Ledger {
     uint32_t seq = 0;
     uint32_t flow = 0;
     bool open = false;
+    bool held = false;
     uint8_t note = 0;
   };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "template_text.h"
 
@@ -32,6 +33,12 @@ struct Requests {
   // The Contact lines of the two ends of a call.
   TemplateText client_contact;
   std::string core_contact;
+};
+
+// Those of each flow: flows that use several transports take turns.
+struct RequestsOf {
+  const Requests& of(uint32_t flow) const noexcept { return list[list.size() == 1 ? 0 : flow % list.size()]; }
+  std::vector<Requests> list;
 };
 
 namespace detail {

@@ -21,7 +21,7 @@ concept ImageField = std::is_trivially_copyable_v<T> && !std::is_pointer_v<T> &&
 constexpr uint32_t kImageVersion = 1;
 constexpr uint32_t kOldestImageVersion = 1;
 
-enum class ImageOf : uint32_t { shard = 1, process = 2, logins = 3 };
+enum class ImageOf : uint32_t { shard = 1, process = 2, logins = 3, flow = 4 };
 
 // What an image begins with.
 struct ImageHead {

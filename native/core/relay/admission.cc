@@ -277,8 +277,11 @@ void Admission::count() noexcept {
     if (lane.is_busy) rate += lane.window.rate();
   }
   accepts_ = is_long ? std::max(kLeastAccepts, static_cast<uint32_t>(rate * kAcceptsShare)) : UINT32_MAX;
-  counters_.add(Counter::register_window, static_cast<int64_t>(window) - std::exchange(shown_window_, static_cast<int64_t>(window)));
-  counters_.add(Counter::register_rate, static_cast<int64_t>(rate) - std::exchange(shown_rate_, static_cast<int64_t>(rate)));
+  const auto show = [&](Counter counter, int64_t now, int64_t& before) { counters_.add(counter, now - std::exchange(before, now)); };
+  show(Counter::register_window, static_cast<int64_t>(window), shown_.window);
+  show(Counter::register_rate, static_cast<int64_t>(rate), shown_.rate);
+  show(Counter::register_sources, room_.sources(), shown_.sources);
+  show(Counter::registers_passed, passed_.size, shown_.passed);
 }
 
 void Admission::rearrange(const std::array<int, UpstreamSet::kCapacity>& from, int size) noexcept {

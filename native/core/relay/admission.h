@@ -173,7 +173,9 @@ class Admission {
   std::array<Lane, UpstreamSet::kCapacity> lanes_;
   int lanes_in_use_ = 0;
   uint32_t accepts_ = UINT32_MAX;
-  int64_t shown_window_ = 0, shown_rate_ = 0;
+  struct {
+    int64_t window = 0, rate = 0, sources = 0, passed = 0;
+  } shown_;  // by the counters
 };
 
 }  // namespace sluice

@@ -289,6 +289,13 @@ uint32_t header_flags(const Message& message) noexcept {
   return flags;
 }
 
+// RFC 5031 4.2: urn:service:sos and urn:service:sos.fire alike.
+bool is_emergency(const Message& message) noexcept {
+  constexpr size_t kSos = sizeof "urn:service:sos" - 1;
+  const Text uri = message.text(message.request_uri);
+  return same_word(uri.substr(0, kSos), "urn:service:sos") && (uri.size() == kSos || uri[kSos] == '.');
+}
+
 int32_t flow_timer_of(const Message& message) noexcept {
   const HeaderLine* line = message.line(HeaderId::flow_timer);
   if (line == nullptr || line->value_len == 0 || line->value_len > 9) return -1;
@@ -344,6 +351,7 @@ void read_request_facts(const Surroundings& around, const Message& message, cons
   Uri uri;
   if (!message.request_uri.empty()) {
     uri = message.uri;
+    if (uri.scheme == Scheme::urn && is_emergency(message)) headers |= kHeader_emergency;
     OwnRoute strict;
     int32_t number = 0;
     // RFC 3261 16.4: an upstream strict router has put our Record-Route URI here. Only our own token proves that.

@@ -38,6 +38,12 @@ class Connections {
   // The slot of the connection to a neighbour, dialled unless it exists; 0: impossible. TLS proves one name, so a connection serves
   // only that name (RFC 5923 5).
   uint32_t to_core(const Address& address, Transport transport, Text name) noexcept;
+  // `see(slot)` for each connection to a neighbour; it may close that one.
+  template <typename See>
+  void each_to_core(See&& see) noexcept {
+    for (size_t i = core_.size(); i-- > 0;)
+      if (i < core_.size()) see(core_[i].slot);
+  }
   // Whether a neighbour known by its UDP address accepts over TCP what is too large for UDP (RFC 3261 18.1.1): a connection is open or
   // being dialled. A neighbour that refused one is not tried again for a good while.
   bool takes_stream(const Address& address) noexcept;
@@ -75,6 +81,15 @@ class Connections {
   // Whether another process has duplicates of our descriptors.
   void share_descriptors(bool is_shared) noexcept { is_shared_ = is_shared; }
   static void watch_new(int epoll, const MovingFlow& flow) noexcept;
+  // Another process has all the others: a connection leaves as soon as its handshake is over (followers.h).
+  void leave_when_open(bool leaves) noexcept { leaves_ = leaves; }
+  bool leaves() const noexcept { return leaves_; }
+  void leave(uint32_t slot) noexcept { leaving_.push_back(ground_.flows.handle(slot)); }
+  std::vector<FlowHandle> take_leaving() noexcept { return std::exchange(leaving_, {}); }
+  // It has left.
+  void follow(uint32_t slot) noexcept;
+  // One that has come after the others.
+  void joined(uint32_t slot) noexcept;
 
  private:
   struct CoreConnection {
@@ -126,6 +141,8 @@ class Connections {
   std::vector<UnsentQueue> unsent_;
   std::vector<char> last_words_;
   bool is_shared_ = false;
+  bool leaves_ = false;
+  std::vector<FlowHandle> leaving_;
 };
 
 // The listener that names us in requests to the core, and from whose address we dial.

@@ -135,6 +135,16 @@ void Connections::let_go(uint32_t slot) noexcept {
   ground_.flows.release(slot);
 }
 
+void Connections::follow(uint32_t slot) noexcept {
+  epoll_ctl(epoll_, EPOLL_CTL_DEL, ground_.flows.at(slot).fd, nullptr);
+  let_go(slot);
+}
+
+void Connections::joined(uint32_t slot) noexcept {
+  note_origin(slot, ground_.flows.at(slot).remote);
+  came(slot, false);
+}
+
 void Connections::let_go_unsent() noexcept {
   for (UnsentQueue& queue : unsent_) queue.clear(ground_.pool);
   unsent_.clear();

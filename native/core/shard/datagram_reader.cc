@@ -79,6 +79,12 @@ void DatagramReader::receive(uint16_t listener) noexcept {
   }
 }
 
+void DatagramReader::hear_core() noexcept {
+  const std::vector<Listener>& listeners = ground_.config.listeners;
+  for (size_t i = 0; i < listeners.size(); ++i)
+    if (listeners[i].transport == Transport::udp && listeners[i].facing != Facing::client) receive(static_cast<uint16_t>(i));
+}
+
 void DatagramReader::take(uint16_t listener, const Address& from, char* data, size_t size) noexcept {
   ground_.counters.add(Counter::bytes_in, static_cast<int64_t>(size));
   if (bans_.holds(from)) return ground_.counters.add(Counter::banned);

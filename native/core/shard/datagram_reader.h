@@ -18,6 +18,8 @@ class DatagramReader {
                  ObjectEvents& object, BanSet& bans) noexcept;
 
   void receive(uint16_t listener) noexcept;
+  // From all listeners that the core may send to, whatever epoll says.
+  void hear_core() noexcept;
   void read_icmp_errors(uint16_t listener) noexcept;
 
  private:

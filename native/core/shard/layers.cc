@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "core/flow/flow_image.h"
 #include "core/shard/stream_reader.h"
 #include "core/transport/proxy_header.h"
 
@@ -107,6 +108,16 @@ bool StreamReader::begin_tls(uint32_t slot) noexcept {
   return false;
 }
 
+// What came with the end of the handshake is for the process that has taken over.
+void StreamReader::follow(uint32_t slot, Text plain) noexcept {
+  Flow& flow = ground_.flows.at(slot);
+  if (!plain.empty()) {
+    if (!append(ground_.pool, flow.in, plain)) return connections_.close(slot, Counter::flows_refused);
+    flow.marks |= kMark_resumes;
+  }
+  connections_.leave(slot);
+}
+
 void StreamReader::decrypt(uint32_t slot, Text wire) noexcept {
   Flow& flow = ground_.flows.at(slot);
   if (!flow.layer->tls && !begin_tls(slot)) return;
@@ -144,6 +155,7 @@ void StreamReader::decrypt(uint32_t slot, Text wire) noexcept {
     else if (!connections_.opened(slot)) return;
   }
   if (!keep_record(slot, wire)) return;
+  if (opens && result == TlsResult::ok && connections_.leaves() && is_portable(flow)) return follow(slot, Text(room + held, plain));
   if (plain > 0 && held + plain < flow.framer.need) {
     if (!grow(ground_.pool, flow.in, flow.framer.need) || !append(ground_.pool, flow.in, Text(room + held, plain)))
       return connections_.close(slot, Counter::flows_refused);

@@ -1,6 +1,5 @@
 #include "core/shard/shard.h"
 
-#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,19 +11,7 @@
 namespace sluice {
 namespace {
 
-// Markers of descriptors that are not flows; a flow's event carries its generation, which is never 0, in the upper half.
-constexpr uint64_t kWakeEvent = 2;
-constexpr uint64_t kLoopEvent = 3;
-constexpr uint64_t kListenerEvent = 16;
-
-constexpr unsigned kTurnsWithoutPolicy = 32;
 constexpr unsigned kSettlings = 4;
-// Reading stops after this, and the rest waits for the next turn: a thousand connections ending, a series of handshakes.
-constexpr uint64_t kReadingNs = 1'000'000;
-constexpr int kEventsBetweenLooks = 16;
-constexpr uint64_t kTickNs = Clock::kTickMs * uint64_t{1'000'000};
-// Of ticks, below what FlowTimers takes for a pause of the process.
-constexpr uint32_t kMostQuiet = 16;
 
 Text phrase_of(int32_t error) noexcept {
   static constexpr Text kPhrases[] = {
@@ -70,7 +57,8 @@ Shard::Shard(EdgeConfig config, const KeyRing& keys, int32_t* records, int32_t* 
       inspect_(ground_, connections_, udp_flows_, upstreams_, ends_.notes(), bans_),
       registering_(ground_, turn_, responder_, object_, inspect_),
       proxying_(ground_, turn_, outbox_, responder_, object_, object_events_, registering_),
-      handover_({ground_, crossing_, upstreams_, admission_, object_events_, responder_, remembered_, timers_, ends_, udp_flows_, connections_, core_sender_, streams_, object_, registering_, proxying_}) {}
+      handover_({ground_, crossing_, upstreams_, admission_, object_events_, responder_, remembered_, timers_, ends_, udp_flows_, connections_, core_sender_, streams_, object_, registering_, proxying_}),
+      followers_(ground_, timers_, connections_, streams_) {}
 
 Shard::~Shard() noexcept {
   if (frozen_) handover_.let_go();  // perhaps the successor has the connections: they must not hear from us that they end
@@ -123,7 +111,7 @@ void Shard::resume() noexcept {
 }
 
 // As long as the successor has a descriptor open, epoll goes on reporting ours although we have closed it. So there is a new epoll.
-void Shard::release() noexcept {
+void Shard::release(int channel) noexcept {
   handover_.let_go();
   listeners_.leave();
   close(std::exchange(epoll_, -1));
@@ -132,6 +120,7 @@ void Shard::release() noexcept {
   watch(epoll_, crossing_.wake_fd(), kWakeEvent);
   if (loop_ >= 0) watch(epoll_, loop_, kLoopEvent);
   connections_.watch_all();
+  if (channel >= 0) followers_.send_over(channel);
 }
 
 void Shard::expect(const std::vector<MovingFlow>& flows) noexcept {
@@ -141,100 +130,6 @@ void Shard::expect(const std::vector<MovingFlow>& flows) noexcept {
 
 const char* Shard::adopt(Text image, std::vector<MovingFlow>& flows) noexcept {
   return begin() != 0 ? "the system is out of descriptors" : handover_.adopt(image, flows);
-}
-
-bool Shard::has_work() noexcept { return streams_.has_more() || !ground_.closing.empty() || !crossing_.empty() || !object_events_.empty() || proxying_.has_events(); }
-
-// The tick goes first: after a pause of the process, what waited in the sockets counts as seen now, not before the pause.
-uint64_t Shard::poll(int timeout) noexcept {
-  event_count_ = std::max(0, epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), timeout));
-  event_at_ = 0;
-  const uint64_t now = turn_clock_.read();
-  if (now - ticked_ >= kTickNs) {
-    ticked_ = now;
-    tick_due_ = true;
-  }
-  return now;
-}
-
-// Ticks that may pass before the next one.
-uint32_t Shard::quiet_for() const noexcept {
-  if (listeners_.is_paused() || object_events_.has_unsent() || !relay_.is_at_rest()) return 1;
-  return std::min({kMostQuiet, timers_.quiet_for(), remembered_.quiet_for(), proxying_.quiet_for(), upstreams_.quiet_for()});
-}
-
-// At most `timeout` ms, and no longer than until something is due.
-int Shard::nap(int timeout, uint64_t now) noexcept {
-  if (timeout == 0 || has_work()) return 0;
-  const uint64_t due = ticked_ + quiet_for() * kTickNs;
-  const int most = due <= now ? 0 : static_cast<int>((due - now + 999'999) / 1'000'000);
-  return timeout < 0 ? most : std::min(timeout, most);
-}
-
-void Shard::await_loop(int timeout) noexcept {
-  pollfd loop{loop_, POLLIN, 0};
-  if (::poll(&loop, 1, timeout) > 0) loop_ready_ = true;
-}
-
-unsigned Shard::await(int timeout) noexcept {
-  if (frozen_) return await_loop(timeout), 0;
-  if (event_at_ == event_count_) {
-    const uint64_t now = now_ns();
-    turn_clock_.wait_begins(now);
-    turn_clock_.wait_ends(poll(nap(timeout, now)));
-  }
-  return receive();
-}
-
-unsigned Shard::collect() noexcept {
-  if (frozen_) return 0;
-  // A turn may hold only keep-alives and nothing for the policy: then the next one follows at once, within a bound.
-  for (unsigned turn = 0; turn < kTurnsWithoutPolicy; ++turn) {
-    if (event_at_ == event_count_) poll(0);
-    const bool idle = event_count_ == 0 && !has_work();
-    if (receive() > 0 || idle || turn_clock_.elapsed() > kReadingNs) break;
-  }
-  return turn_.count();
-}
-
-unsigned Shard::receive() noexcept {
-  SLUICE_INVARIANT(!in_turn_);
-  in_turn_ = true;
-  turn_.begin();
-  if (std::exchange(tick_due_, false)) tick();
-  take_ring();
-  proxying_.take_events();
-  streams_.resume();
-  while (event_at_ < event_count_ && !turn_.full()) {
-    const unsigned together = streams_.readable(&events_[static_cast<size_t>(event_at_)], static_cast<unsigned>(event_count_ - event_at_));
-    event_at_ += static_cast<int>(together);
-    if (together == 0) event(events_[static_cast<size_t>(event_at_++)]);
-    // epoll reports again what was not examined.
-    if ((together > 0 || event_at_ % kEventsBetweenLooks == 0) && turn_clock_.elapsed() > kReadingNs) event_at_ = event_count_ = 0;
-  }
-  turn_.clear_verdicts();
-  registering_.read();
-  proxying_.read();
-  in_turn_ = false;
-  if (turn_.count() == 0) settle();
-  return turn_.count();
-}
-
-void Shard::event(const epoll_event& event) noexcept {
-  const uint32_t generation = static_cast<uint32_t>(event.data.u64 >> 32);
-  const uint32_t low = static_cast<uint32_t>(event.data.u64);
-  if (generation != 0) {
-    if (ground_.flows.find({low, generation}) != nullptr) streams_.event(low, event.events);
-  } else if (low == kWakeEvent) {
-    crossing_.woken();
-  } else if (low == kLoopEvent) {
-    loop_ready_ = true;
-  } else {
-    const uint16_t listener = static_cast<uint16_t>(low - kListenerEvent);
-    if (is_stream(ground_.config.listeners[listener].transport)) return listeners_.accept_all(listener);
-    if (event.events & EPOLLERR) datagrams_.read_icmp_errors(listener);
-    datagrams_.receive(listener);
-  }
 }
 
 void Shard::take_ring() noexcept {
@@ -356,6 +251,7 @@ void Shard::carry_out(unsigned i) noexcept {
 
 void Shard::settle() noexcept {
   if (in_turn_ || frozen_) return;  // called within a turn, whose end does the same, or while nothing may be sent
+  followers_.send();
   // Closing flows may produce output, and sending that may fail again; whatever is left waits for the next turn.
   for (unsigned round = 0; round < kSettlings; ++round) {
     outbox_.flush();

@@ -32,6 +32,7 @@
 
 #include "core/shard/core_sender.h"
 #include "core/shard/datagram_reader.h"
+#include "core/shard/followers.h"
 #include "core/shard/handover.h"
 #include "core/shard/inspect.h"
 #include "core/shard/moving_flow.h"
@@ -72,8 +73,10 @@ class Shard {
   MoveCounts moving() const noexcept { return handover_.moving(); }
   // The other process has failed: all goes on as if nothing had been.
   void resume() noexcept;
-  // The other process has it all: lets go of what moved, and serves the rest.
-  void release() noexcept;
+  // The other process has it all: lets go of what moved, and serves the rest. Whoever is in a handshake follows over the channel, which is ours
+  // from now on; -1: nobody does.
+  void release(int channel = -1) noexcept;
+  void expect_followers(int channel) noexcept { followers_.expect(channel, epoll_, kFollowEvent); }
   // In the other process: connections that have come ahead; their descriptors are ours from now on.
   void expect(const std::vector<MovingFlow>& flows) noexcept;
   // With its settings in force, before it reads. nullptr, or why it cannot take over; then it is as it was before.
@@ -123,10 +126,16 @@ class Shard {
   Proxying& proxying() noexcept { return proxying_; }
 
  private:
+  // Markers of descriptors that are not flows; a flow's event carries its generation, which is never 0, in the upper half.
+  static constexpr uint64_t kWakeEvent = 2, kLoopEvent = 3, kFollowEvent = 4, kListenerEvent = 16;
+
   int begin() noexcept;
   void await_loop(int timeout) noexcept;
   bool has_work() noexcept;
   uint64_t poll(int timeout) noexcept;
+  uint64_t read_clock() noexcept;
+  void read_events() noexcept;
+  void hear_core() noexcept;
   int nap(int timeout, uint64_t now) noexcept;
   uint32_t quiet_for() const noexcept;
   unsigned receive() noexcept;
@@ -163,6 +172,7 @@ class Shard {
   Registering registering_;
   Proxying proxying_;
   Handover handover_;
+  Followers followers_;
 
   int epoll_ = -1;
   int loop_ = -1;      // not ours
@@ -174,6 +184,7 @@ class Shard {
   uint64_t ticked_ = 0;    // ns: the last tick()
   bool tick_due_ = false;  // at the beginning of the next turn
   bool loop_ready_ = false;
+  bool is_crowded_ = false;  // the last turn left events behind, or had no time for further handshakes
 };
 
 }  // namespace sluice

@@ -24,6 +24,14 @@ void StreamReader::event(uint32_t slot, uint32_t events) noexcept {
   if (events & EPOLLRDHUP) connections_.peer_closed(slot);
 }
 
+void StreamReader::hear_core() noexcept {
+  constexpr uint8_t kNotNow = kMark_deaf | kMark_closing | kMark_peer_closed | kMark_resumes;
+  connections_.each_to_core([this](uint32_t slot) {
+    const Flow& flow = ground_.flows.at(slot);
+    if (flow.state == FlowState::open && (flow.marks & kNotNow) == 0) receive(slot);
+  });
+}
+
 // The number of octets received; 0: none now, or the flow is gone.
 ssize_t StreamReader::receive_into(uint32_t slot, char* room, size_t most) noexcept {
   Flow& flow = ground_.flows.at(slot);

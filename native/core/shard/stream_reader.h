@@ -20,6 +20,8 @@ class StreamReader {
   void event(uint32_t slot, uint32_t events) noexcept;
   // The same for the first of these events, if they only mean that connections are readable; returns how many it has taken.
   unsigned readable(const epoll_event* events, unsigned count) noexcept;
+  // Reads from the connections that we dialled to the core, whatever epoll says.
+  void hear_core() noexcept;
   // Continues with flows that have complete messages left from the previous turn.
   void resume() noexcept;
   bool has_more() const noexcept { return !resumes_.empty(); }
@@ -51,6 +53,7 @@ class StreamReader {
   bool begin_tls(uint32_t slot) noexcept;
   void decrypt(uint32_t slot, Text wire) noexcept;
   bool keep_record(uint32_t slot, Text rest) noexcept;
+  void follow(uint32_t slot, Text plain) noexcept;
 
   // websocket.cc
   void take_upgrade(uint32_t slot, char* data, size_t size) noexcept;

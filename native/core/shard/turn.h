@@ -103,6 +103,7 @@ class Turn {
   void shake_hands() noexcept {
     if (handshakes_left_ > 0) --handshakes_left_;
   }
+  void end_handshakes() noexcept { handshakes_left_ = 0; }
 
   void add_custom_reply(CustomReply reply) noexcept { custom_.push_back(std::move(reply)); }
   const CustomReply* custom_reply(unsigned i) const noexcept {

@@ -77,7 +77,11 @@ int DescriptorChannel::send(Text octets, const int* descriptors, size_t count) n
   }
 }
 
-ssize_t DescriptorChannel::receive(char* room, size_t size, int* descriptors, size_t* count) noexcept {
+ssize_t DescriptorChannel::try_receive(char* room, size_t size, int* descriptors, size_t* count) noexcept {
+  return receive_once(room, size, descriptors, count, MSG_DONTWAIT);
+}
+
+ssize_t DescriptorChannel::receive_once(char* room, size_t size, int* descriptors, size_t* count, int flags) noexcept {
   iovec part{room, size};
   Control control;
   msghdr head{};
@@ -87,7 +91,7 @@ ssize_t DescriptorChannel::receive(char* room, size_t size, int* descriptors, si
   head.msg_controllen = sizeof control.octets;
   *count = 0;
   ssize_t taken;
-  do taken = recvmsg(fd_, &head, MSG_CMSG_CLOEXEC);
+  do taken = recvmsg(fd_, &head, MSG_CMSG_CLOEXEC | flags);
   while (taken < 0 && errno == EINTR);
   if (taken < 0) return -errno;
   *count = take_descriptors(head, descriptors);

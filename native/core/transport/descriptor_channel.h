@@ -30,9 +30,12 @@ class DescriptorChannel {
 
   // The size of the message, or a negative errno; EPIPE: the other end is gone. `descriptors` has room for kMostDescriptors; they are ours
   // now. A message that the kernel had to cut, descriptors included, is EMFILE: it drops those for which there is no room without a word.
-  ssize_t receive(char* room, size_t size, int* descriptors, size_t* count) noexcept;
+  ssize_t receive(char* room, size_t size, int* descriptors, size_t* count) noexcept { return receive_once(room, size, descriptors, count, 0); }
+  // The same without waiting: -EAGAIN if there is none.
+  ssize_t try_receive(char* room, size_t size, int* descriptors, size_t* count) noexcept;
 
  private:
+  ssize_t receive_once(char* room, size_t size, int* descriptors, size_t* count, int flags) noexcept;
   int send_once(Text octets, const int* descriptors, size_t count, int flags) noexcept;
 
   int fd_;

@@ -14,7 +14,7 @@ export interface Policy {
   readonly allow?: (request: PolicyRequest) => boolean | undefined;
   /** One of `request.upstreams` that a request bound for the upstream goes to. */
   readonly route?: (request: PolicyRequest) => string | undefined;
-  /** True: an emergency. When the upstream is busy, its REGISTER waits for no other, like one with `sos` in its Contact (3GPP TS 24.229). */
+  /** True: an emergency. When the upstream is busy, its REGISTER waits for no other, like one with `sos` in its Contact (3GPP TS 24.229); it also passes an edge that drains. */
   readonly isUrgent?: (request: PolicyRequest) => boolean | undefined;
   /** An answer of the edge's own; the request goes no further. */
   readonly reply?: (request: PolicyRequest) => PolicyReply | undefined;

@@ -98,11 +98,16 @@ class PolicyStage {
     if (saidAtOnce("allow", allow?.(request)) === false) return isAck ? undefined : reply(verdicts, out, 403);
     const own = isAck ? undefined : saidAtOnce("reply", answer?.(request));
     if (own !== undefined) return this.#answer(item, own, verdicts, out);
-    decideRequest(records, row, verdicts, out, { ...rules, outbound: this.#outbound(request, records, row, rules.outbound) });
+    const outbound = this.#outbound(request, records, row, rules.outbound);
+    decideRequest(records, row, verdicts, out, { ...rules, outbound });
+    const isTurnedAway = rules.draining && !rules.isReplaced && verdicts[out + VerdictField.status] === 503;
+    const goesUp = verdicts[out + VerdictField.action] === Action.relayUpstream;
+    const urgent = (goesUp || isTurnedAway) && saidAtOnce("isUrgent", isUrgent?.(request)) === true;
+    if (urgent && isTurnedAway) decideRequest(records, row, verdicts, out, { ...rules, outbound, draining: false });
     if (verdicts[out + VerdictField.action] !== Action.relayUpstream) return;
     const target = saidAtOnce("route", route?.(request));
     if (target !== undefined) verdicts[out + VerdictField.target] = this.#targetOf(target);
-    if (saidAtOnce("isUrgent", isUrgent?.(request)) === true) verdicts[out + VerdictField.edits]! |= Edit.urgent;
+    if (urgent) verdicts[out + VerdictField.edits]! |= Edit.urgent;
   }
 
   /** The mode for this one request; its record then contains the hook's decision. */

@@ -21,6 +21,10 @@ export function isOutboundRequested(request) {
   return request.header("X-Outbound") === undefined ? undefined : request.header("X-Outbound") === "yes";
 }
 
+export function isUrgent(request) {
+  return request.header("X-Alarm") !== undefined;
+}
+
 export function route(request) {
   return request.uri.includes("second@") ? request.upstreams[1] : undefined;
 }

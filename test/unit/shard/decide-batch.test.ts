@@ -5,7 +5,7 @@ import { reply } from "../../../src/edge/verdicts.js";
 import { Action, Const, Method, RecordField, VerdictField } from "../../../src/native/layout.js";
 import { decideBatch } from "../../../src/shard/decide-batch.js";
 
-const rules: EdgeRules = { outbound: "auto", flowTimer: 0, draining: false, home: false };
+const rules: EdgeRules = { outbound: "auto", flowTimer: 0, draining: false, isReplaced: false, home: false };
 const FAULTY = 99;
 
 /** Answers 200; at the faulty message it throws after writing half a verdict. */

@@ -1,0 +1,18 @@
+/** An upgrade of a server under test, from the order to its end. */
+import { expect } from "vitest";
+import type { Edge } from "./edge.js";
+
+const OVER = /all is handed over|upgrade refused|upgrade failed|the process that took over has died/;
+
+/** Returns what the log says until it is over, in whatever way. */
+export async function askForUpgrade(server: Pick<Edge, "signal" | "output">): Promise<string> {
+  const before = server.output.length;
+  server.signal("SIGUSR2");
+  await expect.poll(() => server.output.slice(before), { timeout: 60_000 }).toMatch(OVER);
+  return server.output.slice(before);
+}
+
+/** Another process must have taken over. */
+export async function upgraded(server: Pick<Edge, "signal" | "output">): Promise<void> {
+  expect(await askForUpgrade(server)).toContain("all is handed over");
+}
