@@ -211,7 +211,6 @@ void FlowNotes::grant(uint64_t key, uint32_t slot, const Address& peer, uint32_t
 void FlowNotes::add(uint32_t slot, const Address& peer, const Asked& asked, uint32_t tick, uint32_t seconds) noexcept {
   const Text aor = asked.aor();
   const Text instance = asked.instance();
-  const Text all(asked.text, aor.size() + instance.size() + asked.agent_size);
   if (slot >= notes_.size()) notes_.resize(size_t{slot} + slot / 2 + 64);
   size_t count = 0;
   for (std::unique_ptr<Registration>* link = &notes_[slot]; *link != nullptr; link = &(*link)->next) {
@@ -233,21 +232,32 @@ void FlowNotes::add(uint32_t slot, const Address& peer, const Asked& asked, uint
     return;
   }
   if (asked.leaves) return;
-  void* memory = ::operator new(sizeof(Registration) + all.size(), std::nothrow);
-  if (memory == nullptr) return;
-  auto* note = new (memory) Registration;
-  note->since = note->refreshed = tick;
-  note->granted = seconds;
-  note->contact = asked.contact;
-  note->reg_id = asked.reg_id;
-  note->mark = asked.mark;
-  note->aor_size = static_cast<uint8_t>(aor.size());
-  note->instance_size = static_cast<uint8_t>(instance.size());
-  note->agent_size = asked.agent_size;
-  std::memcpy(note->text(), all.data(), all.size());
+  Registration first;
+  first.since = first.refreshed = tick;
+  first.granted = seconds;
+  first.contact = asked.contact;
+  first.reg_id = asked.reg_id;
+  first.mark = asked.mark;
+  first.aor_size = static_cast<uint8_t>(aor.size());
+  first.instance_size = static_cast<uint8_t>(instance.size());
+  const Text names(asked.text, aor.size() + instance.size());
+  Registration* const note = make(std::move(first), names, Text(names.data() + names.size(), asked.agent_size));
+  if (note == nullptr) return;
   note->next = std::move(notes_[slot]);
   notes_[slot].reset(note);
   tell(Event::flow_registered, peer, asked);
+}
+
+// nullptr: no memory.
+Registration* FlowNotes::make(Registration&& of, Text names, Text agent) noexcept {
+  of.common_agent = agent.empty() ? nullptr : agents_.find(agent);
+  of.agent_size = of.common_agent != nullptr ? 0 : static_cast<uint8_t>(agent.size());
+  void* memory = ::operator new(sizeof(Registration) + names.size() + of.agent_size, std::nothrow);
+  if (memory == nullptr) return nullptr;
+  auto* const note = new (memory) Registration(std::move(of));
+  if (!names.empty()) std::memcpy(note->text(), names.data(), names.size());
+  if (note->agent_size > 0) std::memcpy(note->text() + names.size(), agent.data(), agent.size());
+  return note;
 }
 
 void FlowNotes::tell(Event event, const Address& peer, const Asked& asked) noexcept {
@@ -290,9 +300,9 @@ const FlowEnd* FlowNotes::end_at(size_t back) const noexcept {
 
 namespace {
 
-template <typename Image, typename AnyRegistration>
-void describe_note(Image& image, AnyRegistration& note) noexcept {
-  image.fields(note.since, note.refreshed, note.granted, note.contact, note.reg_id, note.mark, note.answer, note.aor_size, note.instance_size, note.agent_size);
+template <typename Image, typename AnyRegistration, typename Size>
+void describe_note(Image& image, AnyRegistration& note, Size& agent_size) noexcept {
+  image.fields(note.since, note.refreshed, note.granted, note.contact, note.reg_id, note.mark, note.answer, note.aor_size, note.instance_size, agent_size);
 }
 
 template <typename Image, typename AnyAsked>
@@ -312,8 +322,11 @@ void FlowNotes::freeze_slot(ImageWriter& image, uint32_t slot) const noexcept {
   const size_t at = image.later();
   uint32_t count = 0;
   for (const Registration* note = of(slot); note != nullptr; note = note->next.get(), ++count) {
-    describe_note(image, *note);
-    image.text(Text(note->both().data(), noted_size(*note)));
+    const auto agent_size = static_cast<uint8_t>(note->agent().size());
+    describe_note(image, *note, agent_size);
+    char text[3 * UINT8_MAX];
+    const size_t names = note->both().copy(text, sizeof text);
+    image.text(Text(text, names + note->agent().copy(text + names, sizeof text - names)));
   }
   image.set(at, count);
 }
@@ -346,14 +359,13 @@ void FlowNotes::adopt(ImageReader& image, FlowTable& flows) noexcept {
 // Those of a slot come, and stay, in their order.
 bool FlowNotes::read_registration(ImageReader& image, uint32_t slot) noexcept {
   Registration read;
-  describe_note(image, read);
+  describe_note(image, read, read.agent_size);
   const Text text = image.text();
   image.expect(text.size() == noted_size(read) && size_t{read.aor_size} + read.instance_size <= FlowEnd::kText, "the text of a registration is out of range");
   if (!image.good()) return false;
-  void* memory = ::operator new(sizeof(Registration) + text.size(), std::nothrow);
-  if (memory == nullptr) return image.fail("there is no memory for its registrations"), false;
-  auto* note = new (memory) Registration(std::move(read));
-  if (!text.empty()) std::memcpy(note->text(), text.data(), text.size());
+  const size_t names = size_t{read.aor_size} + read.instance_size;
+  Registration* const note = make(std::move(read), text.substr(0, names), text.substr(names));
+  if (note == nullptr) return image.fail("there is no memory for its registrations"), false;
   if (slot >= notes_.size()) notes_.resize(size_t{slot} + slot / 2 + 64);
   std::unique_ptr<Registration>* link = &notes_[slot];
   while (*link != nullptr) link = &(*link)->next;

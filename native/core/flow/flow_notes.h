@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/image.h"
+#include "core/flow/agent_names.h"
 #include "core/flow/end_list.h"
 #include "core/flow/flow_table.h"
 #include "core/observe/news.h"
@@ -16,6 +17,7 @@ namespace sluice {
 // One AOR on one flow. The texts follow it in the same block of memory.
 struct Registration {
   std::unique_ptr<Registration> next;
+  const std::string* common_agent = nullptr;  // User-Agent of the first REGISTER, if many have it; else it follows the other texts
   uint32_t since = 0;      // tick of the first 2xx
   uint32_t refreshed = 0;  // tick of the last 2xx
   uint32_t granted = 0;    // seconds from then on, 0: unknown
@@ -32,7 +34,7 @@ struct Registration {
   Text aor() const noexcept { return both().substr(0, aor_size); }
   Text instance() const noexcept { return both().substr(aor_size); }
   // User-Agent of the REGISTER that was first.
-  Text agent() const noexcept { return Text(both().data() + both().size(), agent_size); }
+  Text agent() const noexcept { return common_agent != nullptr ? Text(*common_agent) : Text(both().data() + both().size(), agent_size); }
   void operator delete(void* memory) noexcept { ::operator delete(memory); }
 };
 
@@ -101,6 +103,7 @@ class FlowNotes {
   void add(uint32_t slot, const Address& peer, const Asked& asked, uint32_t tick, uint32_t seconds) noexcept;
   void freeze_slot(ImageWriter& image, uint32_t slot) const noexcept;
   void freeze_asked(ImageWriter& image) const noexcept;
+  Registration* make(Registration&& of, Text names, Text agent) noexcept;
   bool read_registration(ImageReader& image, uint32_t slot) noexcept;
   void read_asked(ImageReader& image) noexcept;
   void tell(Event event, const Address& peer, const Asked& asked) noexcept;
@@ -111,6 +114,7 @@ class FlowNotes {
 
   std::unique_ptr<Asked[]> asked_;
   std::vector<std::unique_ptr<Registration>> notes_;  // by slot
+  AgentNames agents_;
   EndList ends_{kEnds, counters_, Counter::ended_phones, Counter::ended_phones_forgotten};
   EndList strangers_{kStrangers, counters_, Counter::ended_strangers, Counter::ended_strangers_forgotten};
   EndList moved_{kMoved, counters_, Counter::ended_moved, Counter::ended_moved_forgotten};
