@@ -14,10 +14,9 @@ import { testWith } from "../support/test-with.js";
 
 const test = testWith("kamailio", "baresip");
 const HOST = "127.0.0.2";
-const PROMPT = 200 * Number(process.env["TEST_PATIENCE"] ?? "1");
 
 async function stage(): Promise<{ readonly home: Home; readonly edge: Kamailio }> {
-  const home = await Home.spawn({ SLUICE_MODE: "registrar", SLUICE_EDGES: HOST });
+  const home = await Home.spawn({ SLUICE_MODE: "registrar", SLUICE_EDGES: HOST, SLUICE_FAILOVER_MS: "600000" });
   const edge = await Kamailio.startEdge(HOST, home.at);
   onTestFinished(() => edge.stop());
   return { home, edge };
@@ -49,10 +48,9 @@ test("SA-20 OB-7-3 OB-7-7 OB-6-36 Kamailio's flow is dead: its 430 moves the cal
   await first.close();
   // One Kamailio process learns that the connection has ended, another one sends.
   await sleep(200);
-  const called = performance.now();
   await call("dead");
+  // At once: no timer moves the call while a test waits.
   await second.request("INVITE");
-  expect(performance.now() - called).toBeLessThan(PROMPT);
   await second.reply("486 Busy Here");
   await caller.response(486);
   await expect.poll(() => home.contactsOf(caller, "bob")).toEqual([expect.stringContaining("reg-id=2")]);

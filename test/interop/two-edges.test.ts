@@ -18,8 +18,9 @@ const test = testWith("baresip");
 
 const SLOW = Number(process.env["TEST_PATIENCE"] ?? "1");
 /** Milliseconds from a refusal until the phone rings through the other flow. */
-const PROMPT = 200 * SLOW;
 const BRANCH_TIMER = 1_000 * SLOW;
+/** No timer moves the call while a test waits, so it moves at once or not at all. */
+const NEVER = 600_000;
 
 interface Stage {
   readonly home: Home;
@@ -48,8 +49,8 @@ async function edgeProxy(host: string, registrar: string, core: Transport): Prom
   return { process, client };
 }
 
-async function stage(core: Transport, ringing = true): Promise<Stage> {
-  const home = await Home.spawn({ SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.2,127.0.0.3", SLUICE_FAILOVER_MS: String(BRANCH_TIMER) });
+async function stage(core: Transport, { ringing = true, branchTimer = NEVER } = {}): Promise<Stage> {
+  const home = await Home.spawn({ SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.2,127.0.0.3", SLUICE_FAILOVER_MS: String(branchTimer) });
   const E1 = await edgeProxy("127.0.0.2", home.at, core);
   const E2 = await edgeProxy("127.0.0.3", home.at, core);
   const caller = await home.phone("caller");
@@ -94,23 +95,19 @@ for (const core of ["udp", "tcp"] as const) {
     await expect.poll(() => lastEdge(bob)).toBe(E1.client);
     await giveUp(caller, before);
     await E1.process.kill();
-    const called = performance.now();
     const after = await invite(caller);
     await caller.response(180);
-    expect(performance.now() - called).toBeLessThan(PROMPT);
     await expect.poll(() => lastEdge(bob)).toBe(E2.client);
     await giveUp(caller, after);
   });
 
   test(`SA-20 OB-7-5 DNS-5 a hanging edge: the branch timer moves the call to the other one, core over ${core}`, async () => {
-    const { E1, E2, bob, caller } = await stage(core);
+    const { E1, E2, bob, caller } = await stage(core, { branchTimer: BRANCH_TIMER });
     E1.process.signal("SIGSTOP");
     const called = performance.now();
     const request = await invite(caller);
     await caller.response(180);
-    const took = performance.now() - called;
-    expect(took).toBeGreaterThan(BRANCH_TIMER * 0.9);
-    expect(took).toBeLessThan(BRANCH_TIMER + PROMPT);
+    expect(performance.now() - called).toBeGreaterThan(BRANCH_TIMER * 0.9);
     await expect.poll(() => lastEdge(bob)).toBe(E2.client);
     await giveUp(caller, request);
   });
@@ -122,16 +119,14 @@ test("SA-20 OB-7-3 OB-7-6 kill -9 of the edge while the call is being set up: it
   E1.process.signal("SIGSTOP");
   const request = await invite(caller);
   await caller.settle();
-  const killed = performance.now();
   await E1.process.kill();
   await caller.response(180);
-  expect(performance.now() - killed).toBeLessThan(PROMPT);
   await expect.poll(() => lastEdge(bob)).toBe(E2.client);
   await giveUp(caller, request);
 });
 
 test("SA-20 OB-7-3 SA-3 an edge is killed: a baresip calls bob through the other one, and he hangs up", async () => {
-  const { E1, E2, bob } = await stage("tcp", false);
+  const { E1, E2, bob } = await stage("tcp", { ringing: false });
   const alice = await Baresip.start({ user: "alice", edge: E2.client, transports: ["udp"] });
   onTestFinished(() => alice.stop());
   await E1.process.kill();
