@@ -1,4 +1,4 @@
-/** The kinds of test, a folder each, three files at a time; those that measure a time come last, one at a time. */
+/** The kinds of test, a folder each, four files at a time; those that measure a time come last, one at a time. */
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
@@ -50,8 +50,8 @@ export default defineConfig({
       project("interop", 120, { retry: onCi ? 1 : 0 }),
       project("measured", 60, { alone: true }),
     ],
-    // Most tests wait half of the time, so two cores carry three.
-    maxWorkers: 3,
+    // Most tests wait half of the time, so two cores carry four.
+    maxWorkers: 4,
     sequence: { sequencer: ByProject },
     reporters: [onCi ? ["default", { summary: false }] : "default", "./test/support/closing.ts"],
   },
