@@ -154,11 +154,12 @@ export class Branch {
   }
 
   #sendCancel(): void {
-    if (this.#cancelSent || this.#cancelling === undefined || this.#transaction === undefined) return;
+    const request = this.#transaction?.request;
+    if (this.#cancelSent || this.#cancelling === undefined || request === undefined) return;
     this.#cancelSent = true;
     const { table, id, hop, cancelPatience } = this.#options;
     const nobody = { onResponse: (): void => undefined, onFailure: (): void => undefined };
-    table.newClientTransaction(id, "CANCEL", cancelOf(this.#transaction.request, this.#cancelling), hop, nobody);
+    table.newClientTransaction(id, "CANCEL", cancelOf(request, this.#cancelling), hop, nobody);
     if (!this.#ended) this.#timer.set(cancelPatience, () => this.#overdue());
   }
 }

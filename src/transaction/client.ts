@@ -26,8 +26,9 @@ export interface ClientOptions {
 }
 
 export class ClientTransaction {
-  readonly #options: ClientOptions;
-  readonly #request: SipMessage;
+  readonly #options: Omit<ClientOptions, "octets" | "user">;
+  /** What it was made of and whom it tells; undefined: it only repeats its ACK, for half a minute, and must not keep the whole call in memory for that. */
+  #sent: { readonly request: SipMessage; readonly octets: Buffer; readonly user: ClientUser } | undefined;
   readonly #isInvite: boolean;
   readonly #isReliable: boolean;
   readonly #resend = new Timer();
@@ -37,17 +38,18 @@ export class ClientTransaction {
   #ack: Buffer | undefined;
   #flow: string | undefined;
 
-  constructor(options: ClientOptions) {
+  constructor({ octets, user, ...options }: ClientOptions) {
     this.#options = options;
-    this.#request = new SipMessage(options.octets);
+    this.#sent = { request: new SipMessage(octets), octets, user };
     // What we have written is read only for an ACK or a CANCEL.
     this.#isInvite = options.method === "INVITE";
     this.#isReliable = options.outlet.isReliable(options.hop);
     this.#interval = options.timers.t1;
   }
 
-  get request(): SipMessage {
-    return this.#request;
+  /** Undefined: it has been refused. */
+  get request(): SipMessage | undefined {
+    return this.#sent?.request;
   }
 
   get hop(): Hop {
@@ -66,8 +68,8 @@ export class ClientTransaction {
 
   /** Sends the request. False: it cannot be sent, and the transaction has ended without a word to its user (RFC 3261 17.1.4). */
   start(): boolean {
-    const { outlet, hop, octets, timers } = this.#options;
-    this.#flow = outlet.send(hop, octets);
+    const { outlet, hop, timers } = this.#options;
+    this.#flow = this.#sent && outlet.send(hop, this.#sent.octets);
     if (this.#flow === undefined) {
       this.#end();
       return false;
@@ -97,14 +99,14 @@ export class ClientTransaction {
     else if (this.#isInvite) this.#inviteFinal(response);
     else if (this.isPending) {
       this.#finish("completed", this.#isReliable ? 0 : this.#options.timers.t4);
-      this.#options.user.onResponse(response);
+      this.#leave()?.onResponse(response);
     }
   }
 
   fail(why: Failure): void {
     if (!this.isPending) return;
     this.#end();
-    this.#options.user.onFailure(why);
+    this.#leave()?.onFailure(why);
   }
 
   /** Stops waiting; later responses match nothing. */
@@ -125,20 +127,27 @@ export class ClientTransaction {
         this.#resend.set(this.#interval, () => this.#retransmit());
       }
     }
-    this.#options.user.onResponse(response);
+    this.#sent?.user.onResponse(response);
+  }
+
+  /** Whom to tell for the last time. */
+  #leave(): ClientUser | undefined {
+    const user = this.#sent?.user;
+    this.#sent = undefined;
+    return user;
   }
 
   #inviteFinal(response: SipMessage): void {
-    const { timers, user } = this.#options;
+    const { timers } = this.#options;
     if (response.status < 300) {
       // RFC 6026 7.2: each 2xx goes to the user, whose ACK is not part of this transaction.
       if (this.isPending) this.#finish("accepted", timers.memory);
-      if (this.#state === "accepted") user.onResponse(response);
+      if (this.#state === "accepted") this.#sent?.user.onResponse(response);
     } else if (this.isPending) {
-      this.#ack = ackOf(this.#request, response);
+      this.#ack = this.#sent && ackOf(this.#sent.request, response);
       this.#sendAck();
       this.#finish("completed", this.#isReliable ? 0 : timers.d);
-      user.onResponse(response);
+      this.#leave()?.onResponse(response);
     } else if (this.#state === "completed") {
       this.#sendAck();
     }
@@ -150,8 +159,8 @@ export class ClientTransaction {
   }
 
   #retransmit(): void {
-    const { outlet, hop, octets, timers } = this.#options;
-    if (outlet.send(hop, octets) === undefined) return this.fail("transport");
+    const { outlet, hop, timers } = this.#options;
+    if (this.#sent === undefined || outlet.send(hop, this.#sent.octets) === undefined) return this.fail("transport");
     this.#interval = this.#isInvite ? this.#interval * 2 : Math.min(this.#interval * 2, timers.t2);
     if (this.#state === "proceeding") this.#interval = timers.t2;
     this.#resend.set(this.#interval, () => this.#retransmit());
