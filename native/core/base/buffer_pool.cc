@@ -1,5 +1,6 @@
 #include "core/base/buffer_pool.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 
@@ -12,6 +13,13 @@ size_t class_of(size_t octets) noexcept {
   size_t size_class = 0;
   while (octets_of_class(size_class) < octets) ++size_class;
   return size_class;
+}
+
+// glibc extends the heap of a thread by no more than it needs at that moment, with a system call for each page or two. What is taken and given
+// back stays with the heap, since it is less than what it would return to the system.
+void extend_heap() noexcept {
+  void* volatile ahead = std::malloc(BufferPool::kAhead);
+  std::free(ahead);
 }
 
 }  // namespace
@@ -29,6 +37,11 @@ void* BufferPool::take(size_t octets, size_t& capacity) noexcept {
   } else {
     // Idle buffers of other sizes must not keep us from getting one that is needed.
     shrink(cap_ - size - lent_);
+    if (size <= kAhead / 8 && taken_ahead_ < size) {
+      extend_heap();
+      taken_ahead_ = kAhead;
+    }
+    taken_ahead_ -= std::min(taken_ahead_, size);
     buffer = std::malloc(size);
     if (buffer == nullptr) return nullptr;
   }

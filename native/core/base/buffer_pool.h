@@ -11,6 +11,7 @@ class BufferPool {
   static constexpr size_t kSmallest = 2048;
   static constexpr size_t kLargest = kSmallest << 2 * (kClasses - 1);  // 128 KB: each size is four times the previous one
   static constexpr size_t kMaxIdle = 4u << 20;
+  static constexpr size_t kAhead = 96 * 1024;  // by which the heap grows at least; glibc returns what is free beyond 128 KB
 
   // `cap`: octets the pool may hold, lent or idle. `max_idle`: octets it keeps for later; the rest goes back to the system.
   explicit BufferPool(size_t cap, size_t max_idle = kMaxIdle) noexcept : cap_(cap), max_idle_(max_idle) {}
@@ -41,6 +42,7 @@ class BufferPool {
   size_t max_idle_;
   size_t lent_ = 0;
   size_t idle_ = 0;
+  size_t taken_ahead_ = 0;  // octets that the heap has probably left
   Idle* free_[kClasses] = {};
 };
 
