@@ -167,4 +167,24 @@ TEST("TR-27 while many handshakes are ready, the core is heard in the next turn,
   }
 }
 
+TEST("TR-27 handshakes take turns in the order in which they came, however many are ready") {
+  ShardRig rig;
+  rig->set_tls(std::make_unique<TlsDoubles<HelloTls>>());
+  std::vector<Peer> clients;
+  for (int i = 0; i < 200; ++i) {
+    clients.push_back(Peer::tcp(rig.port(ShardRig::kClientTls)));
+    if (i % 50 == 0) rig.turn();
+  }
+  CHECK(rig.until([&] { return rig.count(Counter::handshakes) == 200; }));
+  for (const Peer& client : clients) client.send("H");
+  size_t next = 0;
+  for (int turns = 0; turns < 400 && next < clients.size(); ++turns) {
+    rig.decide(rig->await(0));
+    rig->execute();
+    while (next < clients.size() && holds(clients[next].drain(), "hello")) ++next;
+    for (size_t later = next; later < clients.size(); ++later) CHECK_EQ(clients[later].drain(), "");
+  }
+  CHECK_EQ(next, clients.size());
+}
+
 }  // namespace sluice::shard_turn_test

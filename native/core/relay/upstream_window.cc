@@ -7,8 +7,10 @@
 namespace sluice {
 namespace {
 
-constexpr double kLeastWindow = 4, kSmallWindow = 16, kMostWindow = 65'536;
+constexpr double kLeastWindow = 4, kSmallWindow = 16, kFairWindow = 64, kMostWindow = 65'536;
 constexpr uint64_t kInTime = 100 * UpstreamWindow::kMs;  // at least
+// Well before a request over UDP is sent again (T1): an upstream that gets what it has already would do it twice.
+constexpr uint64_t kSlow = 250 * UpstreamWindow::kMs;
 constexpr uint64_t kLeastPeriod = 10 * UpstreamWindow::kSecond;
 constexpr uint64_t kRateInterval = 100 * UpstreamWindow::kMs;
 
@@ -65,6 +67,10 @@ void UpstreamWindow::answered(uint64_t took, bool refused, uint64_t now) noexcep
   // Whoever takes longer may have other reasons than us, so the window never stands still.
   const bool in_time = took <= std::max(kInTime, 2 * least_);
   is_new_ = is_new_ && in_time;
+  if (took > std::max(kSlow, 3 * least_)) {
+    if (window_ > kFairWindow) window_ -= kWindowGrowth;
+    return;
+  }
   window_ = std::min(window_ + (is_new_ ? 1 : in_time ? kWindowGrowth : kSlowGrowth), kMostWindow);
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "core/flow/flow_image.h"
 #include "core/shard/stream_reader.h"
@@ -56,11 +57,26 @@ void StreamReader::take_proxy_header(uint32_t slot, char* data, size_t size) noe
   else deliver(slot, data + header.size, rest.size());
 }
 
+// Of a thousand that are ready epoll names some in each turn, in an order that leaves others waiting until their peers give up.
+void StreamReader::await_handshake(uint32_t slot) noexcept {
+  if (!std::exchange(ground_.flows.at(slot).layer->awaits_turn, true)) shaking_.push_back(ground_.flows.handle(slot));
+}
+
+void StreamReader::shake_hands() noexcept {
+  while (!shaking_.empty() && turn_.may_shake_hands()) {
+    const FlowHandle handle = shaking_.front();
+    shaking_.pop_front();
+    Flow* const flow = ground_.flows.find(handle);
+    if (flow == nullptr || flow->layer == nullptr || !std::exchange(flow->layer->awaits_turn, false)) continue;
+    if ((flow->marks & (kMark_deaf | kMark_closing)) == 0) receive(handle.slot);
+  }
+}
+
 void StreamReader::receive_tls(uint32_t slot) noexcept {
   Flow& flow = ground_.flows.at(slot);
   if (flow.marks & kMark_resumes) return;  // the socket stays readable
   const bool shaking = !flow.layer->tls || !flow.layer->tls->is_open();
-  if (shaking && !turn_.may_shake_hands()) return;
+  if (shaking && (flow.layer->awaits_turn || !turn_.may_shake_hands())) return await_handshake(slot);
   char* room = turn_.stream_room(kTlsRead + 2 * kTlsRead + kTlsSlack + (flow.in == nullptr ? 0 : flow.in->size));
   if (room == nullptr) return;
   if (flow.layer->record != nullptr) return receive_record(slot);

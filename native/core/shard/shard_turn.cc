@@ -86,6 +86,7 @@ unsigned Shard::receive() noexcept {
   take_ring();
   proxying_.take_events();
   if (std::exchange(is_crowded_, false)) hear_core();
+  streams_.shake_hands();
   streams_.resume();
   read_events();
   turn_.clear_verdicts();

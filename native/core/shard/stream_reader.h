@@ -22,6 +22,8 @@ class StreamReader {
   unsigned readable(const epoll_event* events, unsigned count) noexcept;
   // Reads from the connections that we dialled to the core, whatever epoll says.
   void hear_core() noexcept;
+  // Goes on with handshakes for which earlier turns had no time, whoever has waited for longest first.
+  void shake_hands() noexcept;
   // Continues with flows that have complete messages left from the previous turn.
   void resume() noexcept;
   bool has_more() const noexcept { return !resumes_.empty(); }
@@ -49,6 +51,7 @@ class StreamReader {
   void connected(uint32_t slot) noexcept;
   void take_proxy_header(uint32_t slot, char* data, size_t size) noexcept;
   void receive_tls(uint32_t slot) noexcept;
+  void await_handshake(uint32_t slot) noexcept;
   void receive_record(uint32_t slot) noexcept;
   bool begin_tls(uint32_t slot) noexcept;
   void decrypt(uint32_t slot, Text wire) noexcept;
@@ -70,6 +73,7 @@ class StreamReader {
   Outbox& outbox_;
   UpgradeGate* gate_ = nullptr;
   JointReads joint_;
+  std::deque<FlowHandle> shaking_;   // they wait for a turn, each once
   std::vector<FlowHandle> resumes_;  // flows with complete messages left in their buffers
   std::vector<char> tls_out_;        // what TLS sends while it receives
 };

@@ -26,6 +26,7 @@ struct StreamLayer {
   bool has_handshake_place = false;  // counted among the handshakes of its source
   bool pinged = false;          // we sent a ping and wait for any sign of life
   bool close_sent = false;      // we sent a close frame
+  bool awaits_turn = false;     // its handshake goes on when others have had their turn
 };
 
 }  // namespace sluice
