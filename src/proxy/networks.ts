@@ -2,7 +2,7 @@
 import { BlockList, isIPv6 } from "node:net";
 import type { Cidr } from "../config/cidr.js";
 
-const MOST_KNOWN = 256;
+const MAX_KNOWN = 256;
 
 export class Networks {
   readonly #anyPort = new BlockList();
@@ -25,7 +25,7 @@ export class Networks {
     const place = `${address} ${port}`;
     const known = this.#known.get(place);
     if (known !== undefined) return known;
-    if (this.#known.size >= MOST_KNOWN) this.#known.clear();
+    if (this.#known.size >= MAX_KNOWN) this.#known.clear();
     const holds = this.#find(address, port);
     this.#known.set(place, holds);
     return holds;

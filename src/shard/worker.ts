@@ -19,7 +19,7 @@ import type { FromShard, ShardStart, ToShard } from "./messages.js";
 import { answer } from "./questions.js";
 
 const BATCHES_PER_WAKE = 8;
-const MOST_BINDING_NEWS = 8_192;
+const MAX_BINDING_NEWS = 8_192;
 const TAP_INTERVAL_MS = 50;
 const LOGIN_COUNTERS: Readonly<Record<LoginResult, number>> = {
   accepted: Counter.loginsAccepted,
@@ -57,7 +57,7 @@ const home = start.home && (await (await import("./assemble-home.js")).openHome(
   onLogin,
   onStore: (isUp, reason) => say({ kind: "store", isUp, reason }),
   onBinding: (news) => {
-    if (bindingNews.length < MOST_BINDING_NEWS) bindingNews.push(news);
+    if (bindingNews.length < MAX_BINDING_NEWS) bindingNews.push(news);
     else add(Counter.newsLost);
   },
   onRetransmission: () => add(Counter.absorbed),

@@ -25,8 +25,8 @@ interface Heard {
 /** How a phone answers a request; undefined: not at all. */
 export type Manner = (request: SipMessage) => string | undefined;
 
-const MOST_TRACED = 20_000;
-const MOST_ROUNDS = 400;
+const MAX_TRACED = 20_000;
+const MAX_ROUNDS = 400;
 const HOST = "127.0.0.1";
 
 /** One of the two, with a socket of each party. */
@@ -86,7 +86,7 @@ export class Twin {
 
   note(what: string, text: string): void {
     this.trace.push(`${new Date().toISOString()} ${what}\n${text}`);
-    if (this.trace.length > MOST_TRACED) this.trace.shift();
+    if (this.trace.length > MAX_TRACED) this.trace.shift();
   }
 
   /** One after the other, in an order that does not depend on who was asked first; false: nothing has happened, and nobody has anything to say. */
@@ -221,7 +221,7 @@ export class Twins {
 
   async agree(why: string): Promise<void> {
     let lists: readonly Heard[][] = [];
-    for (let round = 0; round < MOST_ROUNDS; round += 1) {
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const turns = await Promise.all(this.both.map((twin) => twin.turn()));
       if (turns.includes(true)) continue;
       lists = this.both.map(({ heard }) => [...heard].sort((a, b) => (`${a.by}\n${a.text}` < `${b.by}\n${b.text}` ? -1 : 1)));

@@ -3,6 +3,7 @@
 #include "core/flow/birth.h"
 #include "core/sip/lexer.h"
 #include "core/sip/name_addr.h"
+#include "core/relay/contact_flags.h"
 #include "core/relay/loop.h"
 #include "core/relay/neighbour.h"
 #include "core/relay/uri_place.h"
@@ -223,44 +224,6 @@ void walk_routes(const Surroundings& around, const Message& message, const Sourc
   RouteWalk walk(around, source, facts, record);
   take_routes(message, walk);
   record[kRecord_own_routes] = walk.own;
-}
-
-uint32_t flags_of_contact(const NameAddr& address, bool registers) noexcept {
-  Uri uri;
-  if (!parse_uri(address.uri_text, uri)) return kContact_bad;
-  uint32_t flags = 0;
-  if (uri.known_params & kUri_ob) flags |= kContact_ob;
-  if (uri.known_params & kUri_gr) flags |= kContact_gruu;
-  if (registers && is_sip(uri) && find_uri_param(uri.params, "sos", nullptr)) flags |= kContact_sos;
-  if (address.has_reg_id) flags |= kContact_reg_id;
-  if (address.has_instance) flags |= kContact_instance;
-  return flags;
-}
-
-uint32_t contact_flags(const Message& message, int32_t* count) noexcept {
-  uint32_t flags = 0;
-  const bool registers = message.method == Method::register_;
-  for (const HeaderLine* line = message.line(HeaderId::contact); line != nullptr; line = message.next(*line)) {
-    Text list = message.value(*line);
-    NameAddr address;
-    // Well-formed values are split as they are read; from the first faulty one on, the list is split at its commas.
-    while (!list.empty() && take_name_addr(list, address)) {
-      ++*count;
-      flags |= flags_of_contact(address, registers);
-      if (list.empty()) break;
-      list.remove_prefix(1);
-      // A trailing comma.
-      if (list.empty()) ++*count, flags |= kContact_bad;
-    }
-    if (list.empty()) continue;
-    ValueList values(list);
-    for (Text value; values.next(value);) {
-      ++*count;
-      if (value == "*") flags |= kContact_star;
-      else flags |= parse_name_addr(value, address) ? flags_of_contact(address, registers) : static_cast<uint32_t>(kContact_bad);
-    }
-  }
-  return flags;
 }
 
 uint32_t option_flags(const Message& message) noexcept {

@@ -4,7 +4,7 @@ import { coreName, ownName } from "/server.js";
 import { hostPort, userOf } from "/words.js";
 
 export const OWN = "own";
-const MOST_QUESTIONS = 50;
+const MAX_QUESTIONS = 50;
 
 export class Lanes {
   #changed;
@@ -59,7 +59,7 @@ export class Lanes {
 
   /** Asked once for each. */
   async #find(key) {
-    if (this.#asked.has(key) || this.#asked.size >= MOST_QUESTIONS) return;
+    if (this.#asked.has(key) || this.#asked.size >= MAX_QUESTIONS) return;
     this.#asked.add(key);
     const at = key.slice(key.indexOf(" ") + 1);
     try {

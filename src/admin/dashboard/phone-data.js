@@ -2,14 +2,14 @@
 import { ask } from "/link.js";
 import { hasBindings } from "/server.js";
 
-export const MOST_FLOWS = 100;
-const MOST_ENDED = 1000;
-const MOST_EVENTS = 20;
+export const MAX_FLOWS = 100;
+const MAX_ENDED = 1000;
+const MAX_EVENTS = 20;
 const HOUR_MS = 3_600_000;
 
 /** `word`: an AOR, an instance, an address or the name of a flow. */
 export async function flowsOf(word) {
-  const { flows, next } = await ask("GET", `/api/flows?${new URLSearchParams({ q: word, limit: MOST_FLOWS })}`);
+  const { flows, next } = await ask("GET", `/api/flows?${new URLSearchParams({ q: word, limit: MAX_FLOWS })}`);
   // A search finds parts: sip:alice@example.com is also part of sip:alice@example.community.
   const own = isAor(word) ? flows.filter(({ aors }) => aors.some(({ aor }) => aor.toLowerCase() === word.toLowerCase())) : flows;
   return { flows: own, more: next !== "" };
@@ -17,14 +17,14 @@ export async function flowsOf(word) {
 
 /** The latest first, of the last hour. */
 export async function endsOf(word) {
-  const { flows } = await ask("GET", `/api/ended?${new URLSearchParams({ q: word, limit: MOST_ENDED })}`);
+  const { flows } = await ask("GET", `/api/ended?${new URLSearchParams({ q: word, limit: MAX_ENDED })}`);
   return flows.filter(({ endedMs, aor }) => endedMs < HOUR_MS && (!isAor(word) || aor.toLowerCase() === word.toLowerCase()));
 }
 
 /** The latest of what happened to it; the server may have no history. */
 export async function historyOf(word) {
   try {
-    return { rows: (await ask("GET", `/api/history?${new URLSearchParams({ q: word, limit: MOST_EVENTS })}`)).rows, fault: "" };
+    return { rows: (await ask("GET", `/api/history?${new URLSearchParams({ q: word, limit: MAX_EVENTS })}`)).rows, fault: "" };
   } catch (error) {
     return { rows: [], fault: error.message };
   }
@@ -33,8 +33,8 @@ export async function historyOf(word) {
 /** Undefined: they are with another server. */
 export async function bindingsOf(word, flows) {
   if (!hasBindings()) return undefined;
-  const aors = isAor(word) ? [word] : [...new Set(flows.flatMap((flow) => flow.aors.map(({ aor }) => aor)))].slice(0, MOST_FLOWS);
-  const answers = await Promise.all(aors.map((aor) => ask("GET", `/api/bindings?${new URLSearchParams({ q: aor, limit: MOST_FLOWS })}`)));
+  const aors = isAor(word) ? [word] : [...new Set(flows.flatMap((flow) => flow.aors.map(({ aor }) => aor)))].slice(0, MAX_FLOWS);
+  const answers = await Promise.all(aors.map((aor) => ask("GET", `/api/bindings?${new URLSearchParams({ q: aor, limit: MAX_FLOWS })}`)));
   return answers.flatMap(({ bindings }) => bindings);
 }
 

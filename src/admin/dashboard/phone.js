@@ -2,7 +2,7 @@
 import { CommandLine } from "/command.js";
 import { byId, note, setText } from "/make.js";
 import { ban, removeBindings } from "/orders.js";
-import { addressIn, bindingsOf, endsOf, flowsOf, historyOf, isAor, MOST_FLOWS } from "/phone-data.js";
+import { addressIn, bindingsOf, endsOf, flowsOf, historyOf, isAor, MAX_FLOWS } from "/phone-data.js";
 import { isExpired, PhoneTables } from "/phone-tables.js";
 import { drawPicture } from "/picture.js";
 import { server } from "/server.js";
@@ -141,7 +141,7 @@ function registeredText(flows, bindings, passed) {
 }
 
 function flowsText(flows, more) {
-  if (more) return `More than ${MOST_FLOWS} flows; the first ones are shown.`;
+  if (more) return `More than ${MAX_FLOWS} flows; the first ones are shown.`;
   return flows.length === 0 ? "No flow now." : `${many(flows.length, "flow")} now.`;
 }
 
