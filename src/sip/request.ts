@@ -40,7 +40,8 @@ export function forwardRequest(request: SipMessage, forwarding: Forwarding): Buf
   for (const field of request.fields) {
     const { key, raw } = field;
     if (key === "via") {
-      lines.push(vias[via] ?? raw);
+      const line = vias[via] ?? raw;
+      lines.push(via === 0 ? named(raw, line) : line);
       via += 1;
     } else if (key === "route" || key === "max-forwards" || key === "max-breadth") continue;
     else if (!forwarding.fromTrusted && SMUGGLED.has(key)) continue;
@@ -50,6 +51,11 @@ export function forwardRequest(request: SipMessage, forwarding: Forwarding): Buf
   }
   if (!hasLength) lines.push(`Content-Length: ${request.body.length}`);
   return Buffer.concat([Buffer.from([...lines, "", ""].join(END), "latin1"), request.body]);
+}
+
+/** A Via line under the name that it came with, `v` or another. */
+function named(raw: string, line: string): string {
+  return (/^[^:]*:\s*/.exec(raw)?.[0] ?? "Via: ") + line.slice("Via: ".length);
 }
 
 /** RFC 3261 16.6 step 6: a first Route without `lr` is a strict router, which expects itself as Request-URI. */
