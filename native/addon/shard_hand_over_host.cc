@@ -1,13 +1,16 @@
 // A shard moves to another process: its flows go ahead while it runs, then it stops, and its image follows. Each pair of shards, the old one
 // and the new one, has a channel of its own and moves on its own threads.
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/now_ns.h"
@@ -161,8 +164,33 @@ const char* take_piece(Piece piece, int file, const JournalPlace& place, Cluster
   }
 }
 
+// What a connection will need here beside its place in the table: fresh memory costs a page fault for each four kilobytes, and these are dearest
+// while every shard stands still. So the memory is taken and touched when the connection is announced, and given back when the image has come.
+class Warmth {
+ public:
+  Warmth() noexcept { mallopt(M_TRIM_THRESHOLD, kKept); }
+  ~Warmth() { mallopt(M_TRIM_THRESHOLD, kUsual); }
+  Warmth(const Warmth&) = delete;
+  Warmth& operator=(const Warmth&) = delete;
+
+  void add(size_t connections) {
+    for (size_t i = 0; i < connections * kEach / kPiece + 1; ++i) {
+      pieces_.push_back(std::make_unique<char[]>(kPiece));
+      for (size_t at = 0; at < kPiece; at += 512) pieces_.back()[at] = 1;
+    }
+  }
+  void give() { pieces_.clear(); }
+
+ private:
+  // What is given back must stay with us until then.
+  static constexpr int kKept = 512 << 20, kUsual = 128 << 10;
+  static constexpr size_t kEach = 1'536, kPiece = 4'096;
+
+  std::vector<std::unique_ptr<char[]>> pieces_;
+};
+
 // Reads until the image is there; a memfd. Negative: an errno. The shard watches the flows as they come, while the old one still has them.
-int receive_pieces(DescriptorChannel& channel, Shard& shard, Cluster& cluster, std::string& objects, const char*& fault) {
+int receive_pieces(DescriptorChannel& channel, Shard& shard, Cluster& cluster, std::string& objects, Warmth& warmth, const char*& fault) {
   union {
     struct {
       PieceHead head;
@@ -189,6 +217,7 @@ int receive_pieces(DescriptorChannel& channel, Shard& shard, Cluster& cluster, s
       else close(descriptors[i]);
     }
     if (!is_sound) return -EPROTO;
+    warmth.add(count);
     shard.expect(flows);
   }
 }
@@ -223,7 +252,7 @@ Napi::Value ShardHost::announce(const Napi::CallbackInfo& info, Shard& shard) {
 
 // rehearse(): warms up what handOver() will do
 Napi::Value ShardHost::rehearse(const Napi::CallbackInfo& info, Shard& shard) {
-  shard.rehearse();
+  shard.rehearse(running_->image);
   return info.Env().Undefined();
 }
 
@@ -245,7 +274,7 @@ Napi::Value ShardHost::hand_over_flows(const Napi::CallbackInfo& info, Shard& sh
   steps.done("stopped", running_->stopped_at);
   if (!cluster.stop.wait(cluster.rings.size(), kStopMs)) return fault("another shard did not stop in time");
   steps.done("allStopped");
-  std::vector<char> image;
+  std::vector<char> image = std::exchange(running_->image, {});
   // Those that were to go ahead and did not.
   std::vector<MovingFlow> rest = std::move(running_->ahead);
   running_->ahead.clear();
@@ -281,12 +310,14 @@ Napi::Value ShardHost::take_over(const Napi::CallbackInfo& info, Shard& shard) {
   freeze();
   const char* broken = nullptr;
   std::string objects;
-  const int file = receive_pieces(channel, shard, *running_->cluster, objects, broken);
+  Warmth warmth;
+  const int file = receive_pieces(channel, shard, *running_->cluster, objects, warmth, broken);
   if (broken != nullptr) return fault(broken);
   if (file == -EMFILE) return fault("too few file descriptors: the kernel dropped some on the way");
   if (file < 0) return fault(why("the flows did not arrive", -file));
   Steps steps(info.Env());
   steps.done("arrived");
+  warmth.give();
   std::vector<MovingFlow> none;
   const char* const reason = shard.adopt(Mapped(file).octets(), none);
   if (reason != nullptr) return fault(reason);

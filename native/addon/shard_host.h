@@ -34,6 +34,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
     bool frozen = false;            // its turn is another process's
     double stopped_at = 0;          // since then
     std::vector<MovingFlow> ahead;  // announced, not sent yet
+    std::vector<char> image;        // empty: memory for the image, used once before all shards stand still
   };
 
   using Method = Napi::Value (ShardHost::*)(const Napi::CallbackInfo&, Shard&);

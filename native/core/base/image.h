@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "core/base/bytes.h"
@@ -41,7 +42,9 @@ class ImageWriter {
  public:
   static constexpr bool kReads = false;
 
-  ImageWriter(ImageOf of, uint32_t version) noexcept : version_(version) {
+  // `memory`: to write into, as far as it reaches; what is in it is lost.
+  ImageWriter(ImageOf of, uint32_t version, std::vector<char>&& memory = {}) noexcept : version_(version), octets_(std::move(memory)) {
+    octets_.resize(octets_.capacity());
     ImageHead head;
     head.of = of;
     head.version = version;

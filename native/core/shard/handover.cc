@@ -65,7 +65,7 @@ void Handover::drop_expected(MovingFlow& flow) noexcept {
 void Handover::freeze(uint32_t version, std::vector<char>& octets, std::vector<MovingFlow>& rest) noexcept {
   choose();
   drop_ended(rest);
-  ImageWriter image(ImageOf::shard, version);
+  ImageWriter image(ImageOf::shard, version, std::move(octets));
   const EdgeConfig& config = ground_.config;
   image.fields(config.node, config.shard, config.shards, config.boot);
   image.count(config.listeners.size());

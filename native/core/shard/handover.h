@@ -48,7 +48,7 @@ class Handover {
   bool announce(std::vector<MovingFlow>& out, size_t most) noexcept;
   void end_announcing() noexcept;
 
-  // `version`: the layout that the other process reads. `rest`: appends the connections that were not announced.
+  // `version`: the layout that the other process reads. `octets`: written into the memory that it has. `rest`: appends the connections that were not announced.
   void freeze(uint32_t version, std::vector<char>& octets, std::vector<MovingFlow>& rest) noexcept;
   // Counted by freeze().
   MoveCounts moving() const noexcept { return moved_; }

@@ -95,9 +95,8 @@ bool Shard::freeze() noexcept {
   return true;
 }
 
-void Shard::rehearse() noexcept {
+void Shard::rehearse(std::vector<char>& image) noexcept {
   if (in_turn_ || turn_.count() > 0) return;
-  std::vector<char> image;
   std::vector<MovingFlow> rest;
   handover_.freeze(kImageVersion, image, rest);
   wipe(image);

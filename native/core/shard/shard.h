@@ -69,7 +69,8 @@ class Shard {
   // Once all shards are frozen. `rest`: appends the connections that have not gone ahead. `version`: of the layout that the other one reads.
   void write_image(std::vector<char>& image, std::vector<MovingFlow>& rest, uint32_t version = kImageVersion) noexcept { handover_.freeze(version, image, rest); }
   // Does the same for nothing, while it runs: code and memory are warm when all shards stand still.
-  void rehearse() noexcept;
+  // `image` stays empty, with memory for the one that follows.
+  void rehearse(std::vector<char>& image) noexcept;
   MoveCounts moving() const noexcept { return handover_.moving(); }
   // The other process has failed: all goes on as if nothing had been.
   void resume() noexcept;
