@@ -35,12 +35,12 @@ describe("upgrades while phones are in calls", () => {
     const browser = stage.with(await Browser.start());
     jssip = await browser.phone("jssip", "jssip", `wss://${stage.at("wss")}`);
     sipjs = await browser.phone("sipjs", "sipjs", `ws://${stage.at("ws")}`);
-    await Promise.all([jssip.hears("registered"), sipjs.hears("registered")]);
   });
   afterAll(() => stage.close());
 
   test("SA-20 no phone registers again, calls go on, and either side hangs up", LIMIT, async () => {
     if (tcp === undefined || tls === undefined || udp === undefined) expect.unreachable();
+    await Promise.all([jssip.hears("registered"), sipjs.hears("registered")]);
     const before = await stage.registrar.registered(users);
     const registers = (): readonly number[] => [tcp, tls, udp].map((one) => one?.received.filter(({ method }) => method === "REGISTER").length ?? 0);
     const sent = registers();

@@ -1,4 +1,5 @@
 /** An upgrade of a server under test, from the order to its end. */
+import { spawnSync } from "node:child_process";
 import { expect } from "vitest";
 import type { Edge } from "./edge.js";
 
@@ -12,7 +13,15 @@ export async function askForUpgrade(server: Pick<Edge, "signal" | "output">): Pr
   return server.output.slice(before);
 }
 
-/** Another process must have taken over. */
-export async function upgraded(server: Pick<Edge, "signal" | "output">): Promise<void> {
+/** Another process must have taken over, and the one before has ended or only stands in: a signal meant for it while it ends would be lost. */
+export async function upgraded(server: Pick<Edge, "signal" | "output" | "pid">): Promise<void> {
   expect(await askForUpgrade(server)).toContain("all is handed over");
+  await expect.poll(() => familyOf(server.pid)).toHaveLength(2);
+}
+
+/** That process and all that descend from it. */
+function familyOf(pid: number): readonly number[] {
+  // Its status is 1 when there are none.
+  const { stdout } = spawnSync("pgrep", ["-P", String(pid)], { encoding: "utf8" });
+  return [pid, ...stdout.split("\n").filter((line) => line !== "").map(Number).flatMap(familyOf)];
 }
