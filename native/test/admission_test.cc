@@ -102,6 +102,42 @@ TEST("of what waits, one of each source goes by turns, and one in eight goes fro
   CHECK_EQ(std::count_if(gone.begin(), gone.end(), [](uint64_t phone) { return (phone & 0xFFFF) == 0x0101; }), 2);
 }
 
+TEST("whoever calls himself an emergency leaves every second turn to the others, and waits no longer than eight seconds either") {
+  for (const uint64_t sources : {1, 10}) {
+    Storm storm;
+    fill(storm);
+    auto flood = [&, next = uint64_t{0}](int size) mutable {
+      for (int i = 0; i < size; ++i, ++next) storm.ask(0x0100 + next % sources + (next / sources + 1) * 0x1'0000, Rank::urgent);
+    };
+    flood(100);
+    for (uint64_t i = 0; i < 20; ++i) storm.ask(0x0200 + i, Rank::registered);
+    for (uint64_t i = 0; i < 20; ++i) storm.ask(0x0300 + i);
+    storm.now += 300 * kMs;
+    std::vector<uint64_t> gone;
+    for (uint64_t i = 0; i < 32; ++i) {
+      storm.answer(1000 + i);
+      for (const uint64_t phone : storm.go()) gone.push_back(phone & 0xFF00);
+      flood(2);
+    }
+    CHECK_EQ(std::count(gone.begin(), gone.end(), 0x0100), 16);
+    CHECK_EQ(std::count(gone.begin(), gone.end(), 0x0200), 12);
+    CHECK_EQ(std::count(gone.begin(), gone.end(), 0x0300), 4);
+    // Another one who is in danger is not behind them.
+    storm.ask(0x0400, Rank::urgent);
+    for (uint64_t i = 32; i < 32 + 2 * sources + 2; ++i) storm.answer(1000 + i);
+    const std::vector<uint64_t> last = storm.go();
+    CHECK(std::find(last.begin(), last.end(), 0x0400) != last.end());
+  }
+  Storm slow;
+  fill(slow);
+  slow.pass(kSecond);
+  for (uint64_t i = 0; i < 64; ++i) slow.answer(1000 + i);
+  fill(slow, 2000);
+  for (uint64_t i = 0; i < 2'000; ++i) slow.ask(0x0101 + ((i + 1) << 16), Rank::urgent);
+  CHECK(!slow.told.empty());
+  CHECK(slow.told.count(0x0202) == 0);
+}
+
 TEST("what an upstream loses of our probes says whether it is late, unless it never answers any") {
   Punctuality one;
   uint64_t now = 100 * kSecond;

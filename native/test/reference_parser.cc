@@ -199,7 +199,7 @@ bool read_start_line(const string& line, ReferenceMessage& out, bool& speaks_sip
     out.uri = parts[1];
     const string scheme = lowered(parts[1].substr(0, parts[1].find(':')));
     const size_t at = parts[1].find('@');
-    if (scheme == "tel") return true;
+    if (scheme == "tel" || scheme == "urn") return true;
     if (scheme == "sip" || scheme == "sips") return parts[1].find('?', at == string::npos ? 0 : at) == string::npos;
   }
   speaks_sip = is_version(last == string::npos ? shown : shown.substr(last + 1));

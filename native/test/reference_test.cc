@@ -30,6 +30,7 @@ std::vector<std::string> sound_messages() {
           Parts{.via = "v: SIP / 2.0 / UDP [::1] : 5080 ; branch = z9hG4bKx, SIP/2.0/TCP h;x=\"a,;\\\"b\"", .extra = "Route: <sip:r;lr>,\r\n \"a,b\" <sip:s,t@h>;p=1"}.text(),
           Parts{.from = "f: \"a\\\\\\\x07<,;>\"  <tel:+1>;x=y ; TAG\t=\r\n 5", .to = "To: a b <urn:x>", .call_id = "i:{}<>/@x", .content_length = "l\t: 0012"}.text(),
           Parts{.start = "M!x sip:a%41;b:p@[2001:db8::1]:99;lr;x=[1] sip/2.0", .cseq = "CSEQ : 0012\r\n\tM!x", .max_forwards = "Max-Forwards: 256"}.text(),
+          Parts{.start = "OPTIONS urn:service:sos.fire SIP/2.0", .to = "To: <urn:service:sos>"}.text(),
           Parts{.to = "To: sip:b@h;tag=2", .extra = "Subject: \"x\r\n\ty\r\nSupported:\r\nRoute: <http://x/?a>"}.text()};
 }
 

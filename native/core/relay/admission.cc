@@ -24,12 +24,21 @@ struct RankAllowance {
   double seconds;  // that it may wait behind others
   size_t eighths;  // of the octets: those of lower rank leave room for the others
 };
-constexpr RankAllowance kRankAllowances[] = {{1e9, 8}, {8, 8}, {8, 7}, {4, 6}, {4, 5}};
+constexpr RankAllowance kRankAllowances[] = {{8, 7}, {8, 8}, {8, 7}, {4, 6}, {4, 5}};
 
 // Of the octets that a rank may use, the last eighth is for sources that have few waiting.
 constexpr size_t kForModest = 8;
-// One in so many goes from the lowest rank, so that nobody who comes back again and again keeps newcomers out.
-constexpr uint32_t kTurnOfLowest = 8;
+// Who goes before whom, turn by turn. Emergencies leave every second turn to the others, since whoever writes `sos` into his Contact is one;
+// and one turn in eight begins at the lowest rank, so that nobody who comes back again and again keeps newcomers out.
+constexpr uint32_t kTurnOfUrgent = 2, kTurnOfLowest = 8;
+using Order = std::array<Rank, WaitingRoom::kRanks>;
+constexpr Order kUrgentFirst{Rank::urgent, Rank::registered, Rank::told, Rank::known, Rank::first};
+constexpr Order kUrgentLast{Rank::registered, Rank::told, Rank::known, Rank::first, Rank::urgent};
+constexpr Order kLowestFirst{Rank::first, Rank::known, Rank::told, Rank::registered, Rank::urgent};
+
+const Order& order_of(uint32_t turn) noexcept {
+  return turn % kTurnOfLowest == kTurnOfLowest - 1 ? kLowestFirst : turn % kTurnOfUrgent != 0 ? kUrgentLast : kUrgentFirst;
+}
 
 const RankAllowance& allowance_of_rank(Rank rank) noexcept { return kRankAllowances[static_cast<size_t>(rank)]; }
 uint32_t second_of(uint64_t now) noexcept { return static_cast<uint32_t>(now / kStormSecond); }
@@ -44,7 +53,8 @@ Admission::Lane& Admission::lane_of(int target) noexcept {
 Admission::Answer Admission::ask(const Request& request, uint64_t now) noexcept {
   if (const uint32_t index = chains_.find(request.key); index != 0) return come_back(index, request, now);
   Lane& lane = lane_of(request.target);
-  if (ahead_of(request.target, request.rank) == 0 && lane.window.has_room(now)) {
+  if (is_next(request.target, request.rank) && lane.window.has_room(now)) {
+    if (room_.oldest(request.target) != 0) ++lane.turn;
     if (const uint32_t index = open(request, now); index != 0) {
       lane.window.sent();
       under_way(index, State::asked, now);
@@ -192,13 +202,19 @@ uint32_t Admission::next_of(int target, uint64_t now) noexcept {
   Lane& lane = lanes_[static_cast<size_t>(target)];
   if (!lane.health.is_alive || now - room_.at(oldest).since > kLongestWait) return oldest;
   if (!lane.window.has_room(now)) return 0;
-  if (lane.let_go % kTurnOfLowest == kTurnOfLowest - 1) {
-    for (const Rank rank : {Rank::first, Rank::known, Rank::told})
-      if (const uint32_t place = room_.next(target, rank); place != 0) return place;
-  }
-  for (size_t rank = 0; rank < WaitingRoom::kRanks; ++rank)
-    if (const uint32_t place = room_.next(target, static_cast<Rank>(rank)); place != 0) return place;
+  for (const Rank rank : order_of(lane.turn))
+    if (const uint32_t place = room_.next(target, rank); place != 0) return place;
   return 0;
+}
+
+// Of those that wait, nobody goes before one that has just come.
+bool Admission::is_next(int target, Rank rank) const noexcept {
+  if (room_.oldest(target) == 0) return true;
+  for (const Rank before : order_of(lanes_[static_cast<size_t>(target)].turn)) {
+    if (room_.next(target, before) != 0) return false;
+    if (before == rank) return true;
+  }
+  return false;
 }
 
 uint32_t Admission::ahead_of(int target, Rank rank) const noexcept {
@@ -207,10 +223,18 @@ uint32_t Admission::ahead_of(int target, Rank rank) const noexcept {
   return count;
 }
 
-// In seconds. Higher ranks go before it, and of its own rank as many of each source as wait of its source.
+// In seconds. Of its own rank, as many of each source go before it as wait of its source; an emergency goes every second time, and each of
+// the others waits for as many of them as there are turns.
 double Admission::wait_of(const Request& request) noexcept {
-  const uint32_t own = room_.ahead_of(request.target, request.rank, request.source);
-  uint32_t ahead = own + ahead_of(request.target, request.rank) - room_.waiting(request.target, request.rank);
+  const int target = request.target;
+  const uint32_t own = room_.ahead_of(target, request.rank, request.source), urgent = room_.waiting(target, Rank::urgent);
+  uint32_t ahead = own;
+  if (request.rank == Rank::urgent) {
+    ahead += std::min(own, room_.size() - urgent);
+  } else {
+    ahead += ahead_of(target, request.rank) - room_.waiting(target, request.rank) - urgent;
+    ahead += std::min(ahead, urgent);
+  }
   if (request.rank == Rank::first) ahead = std::min(ahead, own * kTurnOfLowest);
   return ahead / lanes_[static_cast<size_t>(request.target)].window.rate();
 }

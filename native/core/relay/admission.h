@@ -68,7 +68,7 @@ class Admission {
         if (went == LetGo::later) return;
         const uint32_t index = room_.at(place).entry;
         leave(place);
-        ++lane.let_go;
+        ++lane.turn;
         if (went == LetGo::gone) {
           forget(index);
           continue;
@@ -135,7 +135,7 @@ class Admission {
     Health health;
     uint64_t promised = 0;  // until when the upstream is busy with the phones that were told to come back
     uint64_t calm = 0;      // since when none waits
-    uint32_t let_go = 0;    // that waited
+    uint32_t turn = 0;      // of those that went while others waited
     bool is_busy = false;
     bool is_doubted = false;
   };
@@ -153,6 +153,7 @@ class Admission {
   void under_way(uint32_t index, State state, uint64_t now) noexcept;
   void leave(uint32_t place) noexcept;
   uint32_t next_of(int target, uint64_t now) noexcept;
+  bool is_next(int target, Rank rank) const noexcept;
   Answer come_back(uint32_t index, const Request& request, uint64_t now) noexcept;
   uint32_t ahead_of(int target, Rank rank) const noexcept;
   double wait_of(const Request& request) noexcept;
