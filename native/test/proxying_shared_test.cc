@@ -213,4 +213,23 @@ TEST("SA-5 a request that waits for the shared store while the process is replac
   next.hear(edge, "INVITE");
 }
 
+TEST("SA-5 REG-20 what a device has said is known to the next process too, which asks for further ways") {
+  const TemporaryFolder folder;
+  SharedRig rig(folder.path());
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp)), caller = Peer::udp(rig.port(ShardRig::kClientUdp));
+  caller.send(invite().text());
+  rig.answer(rig.question(), found({behind(1, edge.port())}));
+  std::string refusal = answer_to(rig.hear(edge, "INVITE"), 408);
+  refusal.insert(refusal.find("\r\n") + 2, "X-Device: said so\r\n");
+  edge.send(refusal);
+  rig.question();
+  SharedRig next(rig);
+  Moving moving(*rig);
+  CHECK_EQ(moving.into(*next), "");
+  CHECK_EQ(next->open(), 0);
+  rig->release();
+  next.answer(next.question(), "e");
+  CHECK(holds(next.hear(caller, "SIP/2.0 408 "), "X-Device: said so"));
+}
+
 }  // namespace sluice::proxying_test

@@ -32,8 +32,11 @@ KeptBinding flow_of_all_octets() {
   KeptBinding one = flow_binding("urn:uuid:1", 2, 1'764'400'000'000);
   one.updated = 1'764'396'400'000;
   for (const Part part : {Part::uri, Part::params, Part::call_id, Part::agent}) one[part].clear();
-  for (int octet = 0; octet < 256; ++octet)
-    for (const Part part : {Part::uri, Part::params, Part::call_id, Part::agent}) one[part] += static_cast<char>(octet);
+  for (int octet = 0; octet < 256; ++octet) {
+    for (const Part part : {Part::call_id, Part::agent}) one[part] += static_cast<char>(octet);
+    if (octet < 0x20 || octet == 0x7F) continue;
+    for (const Part part : {Part::uri, Part::params}) one[part] += static_cast<char>(octet);
+  }
   one[Part::flow] = "u/192.0.2.1/5060/192.0.2.2/5062";
   one[Part::node] = "node-one";
   return one;
@@ -53,8 +56,9 @@ TEST("SA-5 a row holds every octet of a binding, in the order of row.ts") {
   plain[Part::call_id] = "c";
   CHECK_EQ(row_of(plain.view()), "[\"csip>bob>>h>>\",\"c\",1,5,1,null,null,false,null,\"sip:bob@h\",\"\",[],1000,null,false,null]");
   CHECK(reads("[\"k\",\"c\",1,5,1,null,null,false,null,\"sip:a@h\",\"\",[],1000,null]", again));
-  CHECK(reads("[\"k\",\"c\",1,5,1,\"f\",null,false,null,\"sip:\\u00E9\\b\\/\",\"\",[\"a\",\"b\"],1000,\"ua\",true,\"n\"]", again));
-  CHECK_EQ(again[Part::uri], "sip:\xE9\b/");
+  CHECK(reads("[\"k\",\"c\",1,5,1,\"f\",null,false,null,\"sip:\\u00E9\\/\",\"\\b\",[\"a\",\"b\"],1000,\"ua\",true,\"n\"]", again));
+  CHECK_EQ(again[Part::uri], "sip:\xE9/");
+  CHECK_EQ(again[Part::params], "\b");
   CHECK_EQ(again[Part::path], "1:a1:b");
   CHECK_EQ(again.flags, kDirect);
 }
@@ -72,6 +76,20 @@ TEST("what is no row is none: cut anywhere, with an octet changed, or of charact
     }
   for (const char* text : {"\\u0100", "\xC4\x80", "\xE2\x82\xAC", "\xC3", "\\u00g0", "\\x"})
     CHECK(!reads("[\"k\",\"" + std::string(text) + "\",1,5,1,null,null,false,null,\"sip:a@h\",\"\",[],1000,null]", again));
+}
+
+TEST("a row whose URI, parameters or Path would begin a header field is none; folding is not one") {
+  KeptBinding again;
+  const auto with = [](const std::string& uri, const std::string& params, const std::string& path) {
+    return "[\"k\",\"c\",1,5,1,null,null,false,null,\"sip:" + uri + "@h\",\"" + params + "\",[\"<sip:e>" + path + "\"],1000,null]";
+  };
+  CHECK(reads(with("a", ";a\\r\\n ;b", "\\r\\n\\t;c"), again));
+  for (const std::string bad : {"\\r\\nX: 1", "\\n", "\\r", "\\u0000", "\\r\\n", "\\n ", "\\r\\n \\r\\nX: 1"}) {
+    CHECK(!reads(with(bad, "", ""), again));
+    CHECK(!reads(with("a", bad, ""), again));
+    CHECK(!reads(with("a", "", bad), again));
+  }
+  CHECK(!reads(with("\\t", "", ""), again));
 }
 
 TEST("outcomes come in order, each with its rows; what is missing or damaged has failed") {

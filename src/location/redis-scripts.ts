@@ -3,11 +3,33 @@
  * direct 15, node 16.
  */
 
+/** An address of record has no more rows, living or expired: each REGISTER drops the expired ones, and `SLUICE_MAX_CONTACTS` is at most 100. */
+export const MOST_ROWS = 200;
+
+/** Nil: no version has written the text. */
+const DECODED = `
+local function decoded(text)
+  local is_read, row = pcall(cjson.decode, text)
+  if not is_read or type(row) ~= 'table' then return nil end
+  for _, at in ipairs({ 1, 2, 10 }) do
+    if type(row[at]) ~= 'string' then return nil end
+  end
+  for _, at in ipairs({ 3, 4, 5 }) do
+    if type(row[at]) ~= 'number' then return nil end
+  end
+  if type(row[12]) ~= 'table' then return nil end
+  for _, value in ipairs(row[12]) do
+    if type(value) ~= 'string' then return nil end
+  end
+  return row
+end
+`;
+
 /**
  * What binding_change.cc does. `register(hash, now, call_id, cseq, everything, most_contacts, most_flows, drops, rows)`: `drops` are keys, `rows`
- * the bindings to put, as JSON. Returns the outcome, the rows alive after it, and what happened: a word and the row.
+ * the bindings to put, as JSON. What cannot be read goes with the expired ones. Returns the outcome, the rows alive after it, and what happened: a word and the row.
  */
-const REGISTER_ONE = `
+const REGISTER_ONE = `${DECODED}
 local function split(key)
   local words = string.gmatch(key, '[^ ]+')
   local base, values = words(), {}
@@ -38,11 +60,17 @@ local function flows_of(all, instance)
 end
 
 local function register(hash, now, call_id, cseq, everything, most_contacts, most_flows, drops, rows)
+  if redis.call('HLEN', hash) > ${MOST_ROWS} then
+    if not everything then return 'full' end
+    redis.call('DEL', hash)
+  end
   local before, gone, news = {}, {}, {}
   local stored = redis.call('HGETALL', hash)
   for index = 1, #stored, 2 do
-    local row = cjson.decode(stored[index + 1])
-    if row[4] > now then
+    local row = decoded(stored[index + 1])
+    if not row then
+      table.insert(gone, stored[index])
+    elseif row[4] > now then
       table.insert(before, { row = row, text = stored[index + 1] })
     else
       table.insert(gone, stored[index])
@@ -197,12 +225,19 @@ lines[1] = table.concat(outcomes)
 return lines
 `;
 
-/** KEYS: the hashes of addresses of record. Returns the rows of each, as native/core/home/shared_saves.h reads outcomes. */
+/**
+ * KEYS: the hashes of addresses of record. Returns the rows of each, as native/core/home/shared_saves.h reads outcomes. If they are too many, one
+ * that cannot be read: then the object path asks with `ROWS`, and says so.
+ */
 export const FIND = `
 local outcomes = {}
 for _, hash in ipairs(KEYS) do
-  local is_done, rows = pcall(redis.call, 'HVALS', hash)
-  if is_done then
+  local is_done, count = pcall(redis.call, 'HLEN', hash)
+  local is_few = is_done and type(count) == 'number'
+  if is_few and count > ${MOST_ROWS} then
+    table.insert(outcomes, 's1;0:')
+  elseif is_few then
+    local rows = redis.call('HVALS', hash)
     table.insert(outcomes, 's' .. #rows .. ';')
     for _, text in ipairs(rows) do table.insert(outcomes, #text .. ':' .. text) end
   else
@@ -212,20 +247,27 @@ end
 return table.concat(outcomes)
 `;
 
+/** KEYS: the hash. Returns its rows; nil: too many. */
+export const ROWS = `
+if redis.call('HLEN', KEYS[1]) > ${MOST_ROWS} then return false end
+return redis.call('HVALS', KEYS[1])
+`;
+
 /** KEYS: the hash. ARGV: the key of a binding, and the update time that the caller knows. Returns the row that is gone. */
-export const REMOVE = `
+export const REMOVE = `${DECODED}
 local text = redis.call('HGET', KEYS[1], ARGV[1])
-if text and cjson.decode(text)[5] <= tonumber(ARGV[2]) and redis.call('HDEL', KEYS[1], ARGV[1]) == 1 then return text end
+local row = text and decoded(text)
+if row and row[5] <= tonumber(ARGV[2]) and redis.call('HDEL', KEYS[1], ARGV[1]) == 1 then return text end
 return false
 `;
 
 /** KEYS: the hash. ARGV: the flow whose bindings go, and the node that it belongs to. Returns the rows that are gone. */
-export const REMOVE_FLOW = `
+export const REMOVE_FLOW = `${DECODED}
 local removed = {}
 local stored = redis.call('HGETALL', KEYS[1])
 for index = 1, #stored, 2 do
-  local row = cjson.decode(stored[index + 1])
-  if row[6] == ARGV[1] and row[16] == ARGV[2] and not row[15] then
+  local row = decoded(stored[index + 1])
+  if row and row[6] == ARGV[1] and row[16] == ARGV[2] and not row[15] then
     redis.call('HDEL', KEYS[1], stored[index])
     table.insert(removed, stored[index + 1])
   end

@@ -7,10 +7,10 @@ import { monotonic } from "./clock.js";
 import { BINDING_EVENTS, type BindingEvent, type BindingNewsRow } from "../native/inspect.js";
 import { FlowIndex } from "./flow-index.js";
 import { networkOf } from "../observe/network.js";
-import { type Row, fromRow, toRow } from "./row.js";
+import { readRow, toRow } from "./row.js";
 import { CommandLimit, type ConnectionListener, closeRedis, connectRedis } from "./redis-client.js";
 import { type BatchRow, RedisBatches } from "./redis-batches.js";
-import { CHARGE, FIND, REGISTER, REGISTERS, REMOVE, REMOVE_FLOW } from "./redis-scripts.js";
+import { CHARGE, FIND, MOST_ROWS, REGISTER, REGISTERS, REMOVE, REMOVE_FLOW, ROWS } from "./redis-scripts.js";
 import { type LocationStore, MAX_BINDINGS, type RegisterOperation, type SaveResult, StoreUnavailable } from "./store.js";
 
 const CLOCK_EVERY_MS = 30_000;
@@ -31,6 +31,7 @@ interface Scripts {
   sluiceRegister(...values: readonly string[]): Promise<readonly [outcome: string, after?: readonly string[], news?: readonly string[]]>;
   sluiceRegistersBuffer(keys: number, ...values: readonly (string | Uint8Array)[]): Promise<readonly Buffer[]>;
   sluiceFindBuffer(keys: number, ...values: readonly string[]): Promise<Buffer>;
+  sluiceRows(hash: string): Promise<readonly string[] | null>;
   sluiceCharge(...values: readonly string[]): Promise<number>;
   sluiceRemove(...values: readonly string[]): Promise<string | null>;
   sluiceRemoveFlow(...values: readonly string[]): Promise<readonly string[]>;
@@ -39,7 +40,7 @@ interface Scripts {
 export interface RedisStoreOptions {
   readonly maxBindings?: number;
   readonly listener?: ConnectionListener | undefined;
-  /** Called when Redis refuses a single REGISTER of a batch. */
+  /** Called when Redis refuses a single REGISTER of a batch, and when it has what cannot be read; it may come with every request. */
   readonly report?: (error: unknown) => void;
   /** Hears what happens to bindings through this node. */
   readonly tell?: (news: BindingNewsRow) => void;
@@ -54,6 +55,7 @@ export class RedisStore implements LocationStore {
   readonly #timer: NodeJS.Timeout;
   readonly #limit = new CommandLimit();
   readonly #tell: (news: BindingNewsRow) => void;
+  readonly #fault: (error: unknown) => void;
   #offset = Date.now() - monotonic();
   #most: number;
   /** By address of record: whether the last REGISTER may put its bindings. */
@@ -65,10 +67,12 @@ export class RedisStore implements LocationStore {
     this.node = node;
     this.#most = maxBindings / SHARES;
     this.#tell = tell;
+    this.#fault = report;
     const client = connectRedis(url, listener);
     client.defineCommand("sluiceRegister", { numberOfKeys: 1, lua: REGISTER });
     client.defineCommand("sluiceRegisters", { lua: REGISTERS });
     client.defineCommand("sluiceFind", { lua: FIND });
+    client.defineCommand("sluiceRows", { numberOfKeys: 1, lua: ROWS });
     client.defineCommand("sluiceCharge", { numberOfKeys: 1, lua: CHARGE });
     client.defineCommand("sluiceRemove", { numberOfKeys: 1, lua: REMOVE });
     client.defineCommand("sluiceRemoveFlow", { numberOfKeys: 1, lua: REMOVE_FLOW });
@@ -83,7 +87,10 @@ export class RedisStore implements LocationStore {
   static async open(url: string, node: string, options: RedisStoreOptions = {}): Promise<RedisStore> {
     const store = new RedisStore(url, node, options);
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, FIRST_CONNECT_MS);
+      const timer = setTimeout(() => {
+        options.listener?.(false, new Error(`Redis is not ready after ${FIRST_CONNECT_MS / 1_000} s: going on without it`));
+        resolve();
+      }, FIRST_CONNECT_MS);
       store.#client.once("ready", () => {
         clearTimeout(timer);
         resolve();
@@ -117,7 +124,7 @@ export class RedisStore implements LocationStore {
       const end = line.indexOf(" ");
       this.#report(line.slice(0, end) as BindingEvent, aor, line.slice(end + 1));
     }
-    return { outcome: "saved", bindings: after.map((text) => read(aor, text)) };
+    return { outcome: "saved", bindings: this.#readAll(aor, after) };
   }
 
   async #runBatch(rows: readonly BatchRow[], operations: Uint8Array): Promise<readonly Buffer[]> {
@@ -136,9 +143,10 @@ export class RedisStore implements LocationStore {
   }
 
   async lookup(aor: string): Promise<readonly Binding[]> {
-    const rows = await this.#ask(() => this.#client.hvals(hashOf(aor)));
+    const rows = await this.#ask(() => this.#client.sluiceRows(hashOf(aor)));
+    if (rows === null) throw new Error(`${hashOf(aor)} has more than ${MOST_ROWS} rows in Redis, which no registrar writes: delete it, and the phone registers again`);
     const now = this.now();
-    return rows.map((text) => read(aor, text)).filter(({ expiresAt }) => expiresAt > now).sort(byAge);
+    return this.#readAll(aor, rows).filter(({ expiresAt }) => expiresAt > now).sort(byAge);
   }
 
   async remove(aor: string, key: string, seen = Number.MAX_SAFE_INTEGER): Promise<void> {
@@ -233,8 +241,18 @@ export class RedisStore implements LocationStore {
     return (await this.#ask(() => this.#client.sluiceCharge(sourceOf(payer), String(this.now()), String(this.#most), ...members))) === 1;
   }
 
+  /** One row that is damaged, or another version's, does not make the others unreachable. */
+  #readAll(aor: string, texts: readonly string[]): readonly Binding[] {
+    const bindings = texts.flatMap((text) => readIfSound(aor, text) ?? []);
+    const unread = texts.length - bindings.length;
+    if (unread > 0) this.#fault(new Error(`${unread} of ${texts.length} rows of ${hashOf(aor)} in Redis cannot be read and are left out: see who else writes there`));
+    return bindings;
+  }
+
   #report(event: BindingEvent, aor: string, text: string): void {
-    const { contactUri, instance = "", regId = 0, userAgent = "", callId } = read(aor, text);
+    const [binding] = this.#readAll(aor, [text]);
+    if (binding === undefined) return;
+    const { contactUri, instance = "", regId = 0, userAgent = "", callId } = binding;
     this.#tell({ event: BINDING_EVENTS.indexOf(event), agoMs: 0, regId, aor, contact: contactUri, instance, userAgent, callId });
   }
 
@@ -271,7 +289,16 @@ function sourceOf(client: string): string {
 /** Undefined: it is damaged, or another version's. */
 function readKept(text: string): Binding | undefined {
   try {
-    return fromRow(...(JSON.parse(text) as [string, Row]));
+    const [aor, row] = JSON.parse(text) as readonly [string, unknown];
+    return readRow(aor, JSON.stringify(row));
+  } catch {
+    return undefined;
+  }
+}
+
+function readIfSound(aor: string, text: string): Binding | undefined {
+  try {
+    return readRow(aor, text);
   } catch {
     return undefined;
   }
@@ -280,8 +307,4 @@ function readKept(text: string): Binding | undefined {
 /** As the scripts list them. */
 function byAge(one: Binding, other: Binding): number {
   return one.updatedAt - other.updatedAt || (one.key < other.key ? -1 : 1);
-}
-
-function read(aor: string, text: string): Binding {
-  return fromRow(aor, JSON.parse(text) as Row);
 }

@@ -43,6 +43,20 @@ export function toRow(binding: Binding): Row {
   ];
 }
 
+/** A line end that is no folding: what follows it would be a header field of its own. */
+const LINE_END = /\0|\r(?!\n[ \t])|(?<!\r)\n|\n(?![ \t])/;
+const CONTROL = /[\0-\x1f\x7f]/;
+
+/** As `read_row` in C++ has it, for a row that others can write. Throws if no registrar has written it. */
+export function readRow(aor: string, text: string): Binding {
+  const row = JSON.parse(text) as Row;
+  const isRow = Array.isArray(row) && [0, 1, 9, 10].every((at) => typeof row[at] === "string") && [2, 3, 4, 12].every((at) => typeof row[at] === "number") && Array.isArray(row[11]) && row[11].every((value) => typeof value === "string");
+  if (!isRow) throw new Error("not a row of a binding");
+  const binding = fromRow(aor, row);
+  if (CONTROL.test(binding.contactUri) || [binding.contactParams, ...binding.path].some((value) => LINE_END.test(value))) throw new Error("control characters in a binding");
+  return binding;
+}
+
 export function fromRow(aor: string, row: Row): Binding {
   const [key, callId, cseq, expiresAt, updatedAt, flow, instance, outbound, regId, contactUri, contactParams, path, q, userAgent, direct = false, node = null] = row;
   return {

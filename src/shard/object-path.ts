@@ -125,11 +125,16 @@ export class ObjectPath {
     if (refusal !== undefined) this.#refuse(item, verdicts, refusal);
   }
 
-  /** Resolves when nothing waits for the store or its users any more, or after a while. */
+  /** Resolves when no REGISTER waits for the store or its users any more, or after a while. Lookups are asked again by the next process. */
   async rest(): Promise<void> {
-    const { desk, requestDesk } = this.#options;
+    const { desk } = this.#options;
     const until = performance.now() + REST_MS;
-    while (this.#registering + (desk?.saving ?? 0) + (requestDesk?.asking ?? 0) > 0 && performance.now() < until) await sleep(1);
+    while (this.#registering + (desk?.saving ?? 0) > 0 && performance.now() < until) await sleep(1);
+  }
+
+  /** Nothing more is read: who waits for a lookup is left to the next process. */
+  pause(): void {
+    this.#options.requestDesk?.hold();
   }
 
   /** Nothing is sent any more. */
@@ -163,6 +168,7 @@ export class ObjectPath {
   /** No other process took over. */
   goOn(): void {
     this.#options.outlet.goOn();
+    this.#options.requestDesk?.goOn();
   }
 
   /** Another one did. */

@@ -125,9 +125,12 @@ async function announce(shard: Shard, channel: number): Promise<boolean> {
   return true;
 }
 
-/** What waits for the store is answered here; nothing is read meanwhile. */
+/** REGISTERs that wait for the store are answered here; nothing is read meanwhile. */
 async function handOver(shard: Shard, path: Home["path"] | undefined, { channel, isRehearsal }: Extract<Question, { kind: "hand-over" }>): Promise<MovedFlows | undefined> {
-  if (!isRehearsal && path !== undefined) shard.pause();
+  if (!isRehearsal && path !== undefined) {
+    shard.pause();
+    path.pause();
+  }
   if (path !== undefined) await path.rest();
   const objects = path?.moving();
   if (isRehearsal) return void shard.rehearse();

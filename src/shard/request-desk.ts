@@ -35,7 +35,8 @@ export class RequestDesk {
   readonly #rows = new Int32Array(Const.batchSize * Const.requestFields);
   readonly #needs: RequestDeskNeeds;
   #rules: RequestRules | undefined;
-  #asking = 0;
+  /** Answers that came after the shard had stopped; undefined: it works. */
+  #kept: (() => void)[] | undefined;
 
   constructor(needs: RequestDeskNeeds) {
     this.#needs = needs;
@@ -49,17 +50,24 @@ export class RequestDesk {
       for (const [aor, key, updated] of removalsIn(removals)) remove(aor, key, updated).catch(onFault);
       const asked = aors.split("\n").slice(0, -1);
       if (asked.length === 0) return;
-      this.#asking += 1;
       const outcomes = await find(asked).catch(onFault);
-      this.#asking -= 1;
-      shard.answerRequests(batch, outcomes ?? undefined);
+      const tell = (): void => shard.answerRequests(batch, outcomes ?? undefined);
+      if (this.#kept === undefined) tell();
+      else this.#kept.push(tell);
     };
     shard.shareRequests(this.#rows, node, (batch, aors, removals) => void carry(batch, aors, removals).catch(onFault));
   }
 
-  /** Batches that a store has been asked about. */
-  get asking(): number {
-    return this.#asking;
+  /** The next process asks again for whoever waits (`Proxying::adopt`), so an answer that comes here would make a second copy of the request. */
+  hold(): void {
+    this.#kept ??= [];
+  }
+
+  /** No other process took over. */
+  goOn(): void {
+    const kept = this.#kept ?? [];
+    this.#kept = undefined;
+    for (const tell of kept) tell();
   }
 
   /** Its caller was admitted before it waited for the store. */

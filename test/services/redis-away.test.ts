@@ -90,7 +90,8 @@ test("OB-7-9 connections of an earlier run are learnt as soon as Redis is there,
   await server.begin();
   await learning;
   expect(learnt).toEqual(new Set([flowOf(9), ...users.map((_, at) => flowOf(at))]));
-  expect(faults).toHaveLength(2);
+  // A damaged row is left out of its address, which is no fault here.
+  expect(faults).toHaveLength(1);
 });
 
 test("a server that has forgotten the scripts gets them again", async () => {

@@ -1,5 +1,6 @@
 #include "core/home/shared_row.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 
@@ -55,6 +56,20 @@ void put_path_array(Text path, Writer& out) noexcept {
     put_string(value, out);
   }
   out.put(']');
+}
+
+bool has_control(Text text) noexcept {
+  return std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+}
+
+// Of a field that may be folded.
+bool has_line_end(Text text) noexcept {
+  for (size_t at = text.find_first_of(Text("\r\n\0", 3)); at != Text::npos; at = text.find_first_of(Text("\r\n\0", 3), at + 1)) {
+    const bool is_folded = text.substr(at, 2) == "\r\n" && at + 2 < text.size() && (text[at + 2] == ' ' || text[at + 2] == '\t');
+    if (!is_folded) return true;
+    ++at;
+  }
+  return false;
 }
 
 // Takes the values of an array one by one.
@@ -228,6 +243,8 @@ bool read_row(Text row, char* room, Binding& out) noexcept {
                        comma() && values.optional(out[Part::agent]);
   // Rows of earlier versions end here.
   if (!is_read || (comma() && !(values.flag(is_direct) && comma() && values.optional(out[Part::node]))) || !values.take(']')) return false;
+  // No registrar writes that: it would begin a header field of its own.
+  if (has_control(out[Part::uri]) || has_line_end(out[Part::params]) || has_line_end(out[Part::path])) return false;
   out.cseq = static_cast<uint32_t>(cseq);
   out.reg_id = static_cast<uint32_t>(reg_id);
   out.q = static_cast<uint16_t>(q);

@@ -34,6 +34,8 @@ class SharedOutcomes {
   enum class Row { read, damaged, none };
   // The next binding of the address.
   Row next_row(Binding& out);
+  // False: where a row ends is not known, so nothing more can be read.
+  bool is_sound() const noexcept { return is_sound_; }
 
  private:
   bool number(char end, size_t& out) noexcept;

@@ -125,9 +125,10 @@ SharedRegisters::Answer SharedRegisters::accept(uint32_t index, SharedOutcomes& 
   contacts.begin(held.piece(kAor), held.piece(kKey), now, held.wants_gruus ? gruus : nullptr);
   using Row = SharedOutcomes::Row;
   Binding binding;
-  for (Row row; (row = outcomes.next_row(binding)) != Row::none; contacts.take(binding))
-    if (row == Row::damaged) return refuse(index, 500, "Server Internal Error");
-  if (!contacts.is_whole()) return refuse(index, 500, "Server Internal Error");
+  // A row that cannot be read leads nowhere, but the others do.
+  for (Row row; (row = outcomes.next_row(binding)) != Row::none;)
+    if (row == Row::read) contacts.take(binding);
+  if (!outcomes.is_sound() || !contacts.is_whole()) return refuse(index, 500, "Server Internal Error");
   size_t most = SIZE_MAX;
   // As in Registering::accept().
   if (contacts.count() > 1 && !held.source.from_core && held.source.kind == FlowKind::udp) {

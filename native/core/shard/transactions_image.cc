@@ -72,7 +72,8 @@ void TransactionsImage::freeze(ImageWriter& image) noexcept {
     describe_server(image, one);
     put_buffer(image, one.request);
     put_buffer(image, one.last);
-    image.text(one.answer.text());
+    // One that is open has no answer yet, but perhaps what goes back if the lookup that it waits for finds no further way.
+    image.text(one.is_open() ? one.best.text() : one.answer.text());
     image.text(one.aor);
     ++count;
   }
@@ -117,7 +118,7 @@ void TransactionsImage::adopt_server(ImageReader& image) noexcept {
   read.last = read_buffer(image, ground_.pool);
   const Text answer = image.text();
   read.aor = image.text();
-  if (!image.good() || (!answer.empty() && !read.answer.keep(answer))) {
+  if (!image.good() || (!answer.empty() && !(read.is_open() ? read.best : read.answer).keep(answer))) {
     give_back(ground_.pool, read.request);
     give_back(ground_.pool, read.last);
     return image.fail(kTooMuch);
