@@ -28,9 +28,9 @@ beforeAll(async () => {
 
 afterAll(() => browser.close());
 
-/** An evening at an edge: phones, one with two flows, another that comes and goes, refused messages, and a ban. */
+/** An evening at an edge: phones, one with two flows, another that comes and goes, refused messages, and a ban. Nothing is repeated, however slow the browser makes the machine. */
 async function evening(): Promise<Cast> {
-  const company = await cast({ client: "tcp", settings: { SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_SHARDS: "2", SLUICE_FLOW_TIMER: "600" } });
+  const company = await cast({ client: "tcp", settings: { SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_SHARDS: "2", SLUICE_FLOW_TIMER: "600", SLUICE_T1_MS: "4000" } });
   const { U, U2, C } = company;
   await register(U, C, "alice", 1, ALICE);
   await register(U2, C, "alice", 2, ALICE);
