@@ -38,7 +38,7 @@ void check_altered(const uint8_t* data, size_t size) {
   if (size < 48) return;
   FlowName flow;
   flow.kind = data[2] & 1 ? FlowKind::udp : FlowKind::stream;
-  flow.shard = data[3];
+  flow.shard = data[3] & 0x3F;  // a token has six bits for it
   std::memcpy(&flow.boot, data + 4, 2);
   std::memcpy(&flow.generation, data + 6, 4);
   std::memcpy(flow.remote.ip, data + 10, 16);
