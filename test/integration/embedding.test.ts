@@ -49,9 +49,12 @@ test("a drain that the operator calls off leaves the embedded server running; st
   expect(isStopped).toBe(true);
 });
 
+/** It has had an answer: a connection that only the kernel has accepted is reset when the drain closes the listener. */
 async function connected(port: number): Promise<Socket> {
   const socket = connect(port, "127.0.0.1");
   onTestFinished(() => void socket.destroy());
   await once(socket, "connect");
+  socket.write("\r\n\r\n");
+  await once(socket, "data");
   return socket;
 }
