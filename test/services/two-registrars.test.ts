@@ -261,7 +261,8 @@ async function namesakes(settings: Record<string, string> = {}, host = "127.0.0.
   const redis = await RedisServer.start();
   onTestFinished(() => redis.stop());
   const key = `1:${Buffer.alloc(32, 7).toString("base64")}`;
-  const common = { SLUICE_LOCATION: redis.url, SLUICE_FLOW_KEYS: key, ...settings };
+  // A slow machine repeats no response that the caller has not acknowledged.
+  const common = { SLUICE_LOCATION: redis.url, SLUICE_FLOW_KEYS: key, SLUICE_T1_MS: "4000", ...settings };
   const one = await Home.spawn(common, host);
   const own = one.server;
   let other: Edge | undefined;
