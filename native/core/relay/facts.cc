@@ -1,12 +1,12 @@
 #include "core/relay/facts.h"
 
 #include "core/flow/birth.h"
-#include "core/sip/lexer.h"
-#include "core/sip/name_addr.h"
 #include "core/relay/contact_flags.h"
 #include "core/relay/loop.h"
 #include "core/relay/neighbour.h"
 #include "core/relay/uri_place.h"
+#include "core/sip/lexer.h"
+#include "core/sip/name_addr.h"
 #include "core/sip/route_set.h"
 
 namespace sluice {

@@ -32,6 +32,14 @@ bool Crossing::push(uint8_t shard, const RingHead& head, Text octets, Text body)
   return true;
 }
 
+bool Crossing::push_message(uint8_t shard, const Source& source, Text octets, bool admitted) noexcept {
+  RingHead head{};
+  head.kind = RingHead::message;
+  head.final = admitted;
+  head.source = source;
+  return push(shard, head, octets);
+}
+
 bool Crossing::front(RingHead& head, Text& octets) noexcept {
   size_t size = 0;
   const uint8_t* record = own().front(size);

@@ -32,6 +32,9 @@ class Crossing {
   // False: the ring is full; this is counted.
   bool push(uint8_t shard, const RingHead& head, Text octets, Text body = Text()) noexcept;
 
+  // A message for shard i to relay, ourselves included. `admitted`: Item::admitted.
+  bool push_message(uint8_t shard, const Source& source, Text octets, bool admitted) noexcept;
+
   // Our own ring. The octets are valid until pop(); false: the ring is empty.
   bool front(RingHead& head, Text& octets) noexcept;
   void pop() noexcept { own().pop(); }

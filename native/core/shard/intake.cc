@@ -121,16 +121,8 @@ void Intake::heard_us(const Source& source) noexcept {
   if (source.kind == FlowKind::udp && !source.from_core) ground_.commons.answers.heard_us(source.remote);
 }
 
-bool Intake::hand_over(uint8_t shard, const Item& item) noexcept { return push(shard, item.source, Text(item.message.data, item.message.size), item.admitted); }
+bool Intake::hand_over(uint8_t shard, const Item& item) noexcept { return crossing_.push_message(shard, item.source, Text(item.message.data, item.message.size), item.admitted); }
 
-bool Intake::take_again(const Source& source, Text octets) noexcept { return push(ground_.config.shard, source, octets, false); }
-
-bool Intake::push(uint8_t shard, const Source& source, Text octets, bool admitted) noexcept {
-  RingHead head{};
-  head.kind = RingHead::message;
-  head.final = admitted;
-  head.source = source;
-  return crossing_.push(shard, head, octets);
-}
+bool Intake::take_again(const Source& source, Text octets) noexcept { return crossing_.push_message(ground_.config.shard, source, octets, false); }
 
 }  // namespace sluice

@@ -29,7 +29,6 @@ class Intake {
   uint8_t transaction_owner_of(const Item& item, const int32_t* record) const noexcept;
   void take_response(Item& item, int32_t* record) noexcept;
   void heard_us(const Source& source) noexcept;
-  bool push(uint8_t shard, const Source& source, Text octets, bool admitted) noexcept;
   bool take_object_answer(Item& item, int32_t* record) noexcept;
 
   Ground& ground_;

@@ -214,13 +214,7 @@ void ObjectGate::take(unsigned i) noexcept {
   if (!item.admitted) await_answer(item);
 }
 
-bool ObjectGate::take_again(const Source& source, Text octets) noexcept {
-  RingHead head{};
-  head.kind = RingHead::message;
-  head.final = true;
-  head.source = source;
-  return crossing_.push(ground_.config.shard, head, octets);
-}
+bool ObjectGate::take_again(const Source& source, Text octets) noexcept { return crossing_.push_message(ground_.config.shard, source, octets, true); }
 
 // The sender waits for our response, so its connection outlives its FIN (TR-24).
 void ObjectGate::await_answer(const Item& item) noexcept {
