@@ -230,13 +230,13 @@ double Admission::wait_of(const Request& request) noexcept {
   const uint32_t own = room_.ahead_of(target, request.rank, request.source), urgent = room_.waiting(target, Rank::urgent);
   uint32_t ahead = own;
   if (request.rank == Rank::urgent) {
-    ahead += std::min(own, room_.size() - urgent);
+    ahead += std::min(own, ahead_of(target, Rank::first) - urgent);
   } else {
     ahead += ahead_of(target, request.rank) - room_.waiting(target, request.rank) - urgent;
     ahead += std::min(ahead, urgent);
   }
   if (request.rank == Rank::first) ahead = std::min(ahead, own * kTurnOfLowest);
-  return ahead / lanes_[static_cast<size_t>(request.target)].window.rate();
+  return ahead / lanes_[static_cast<size_t>(target)].window.rate();
 }
 
 // One that later ones have overtaken, or a probe, was dropped: it says nothing of the upstream, and takes no room from others any more.
