@@ -16,6 +16,14 @@ std::string authorization(const std::string& password, const std::string& nonce,
          "\", algorithm=MD5, qop=auth, nc=" + nc + ", cnonce=\"x\"\r\n";
 }
 
+// What the store of credentials says of him.
+void learn_bob(Registering& registering) {
+  const std::string user = "bob:example.com:secret";
+  uint8_t ha1[kMd5Size];
+  md5(user.data(), user.size(), ha1);
+  registering.login().ha1s().learn("bob", "example.com", DigestAlgorithm::md5, ha1);
+}
+
 // What the process has for authentication, and a shard that asks for it.
 struct Logins {
   explicit Logins(Registering& registering) {
@@ -35,9 +43,6 @@ TEST("AU-9 AU-17 credentials are proved once, with the right password, from wher
   RegistrarRig rig(folder.path());
   Registering& registering = (*rig).registering();
   Logins logins(registering);
-  uint8_t ha1[kMd5Size];
-  const std::string secret = "bob:example.com:secret";
-  md5(secret.data(), secret.size(), ha1);
   LoginState login = LoginState::left;
   rig.policy = [&, decide = rig.policy](unsigned i, const int32_t* record, int32_t* verdict) {
     login = registering.check_login(i);
@@ -64,7 +69,7 @@ TEST("AU-9 AU-17 credentials are proved once, with the right password, from wher
   // Until somebody has taught the HA1, nothing is proved here.
   CHECK(!proves(authorization("secret", nonce, "00000001")));
   CHECK(login == LoginState::unknown);
-  registering.login().ha1s().learn("bob", "example.com", DigestAlgorithm::md5, ha1);
+  learn_bob(registering);
   CHECK(proves(authorization("secret", nonce, "00000001")));
   CHECK(!proves(authorization("secret", nonce, "00000001")));
   CHECK(proves(authorization("secret", nonce, "00000002")));
@@ -92,10 +97,7 @@ TEST("TX-8 AU-9 a REGISTER with credentials and its retransmission in one batch:
   RegistrarRig rig(folder.path());
   Registering& registering = (*rig).registering();
   Logins logins(registering);
-  uint8_t ha1[kMd5Size];
-  const std::string secret = "bob:example.com:secret";
-  md5(secret.data(), secret.size(), ha1);
-  registering.login().ha1s().learn("bob", "example.com", DigestAlgorithm::md5, ha1);
+  learn_bob(registering);
   std::vector<LoginState> found;
   rig.policy = [&, decide = rig.policy](unsigned i, const int32_t* record, int32_t* verdict) {
     found.push_back(registering.check_login(i));

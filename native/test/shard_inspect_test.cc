@@ -40,12 +40,6 @@ void registers(ShardRig& rig, const Peer& client, const Peer& core, int number, 
 
 const std::string kPhone = "<sip:alice@10.0.0.1>;reg-id=2;+sip.instance=\"<urn:uuid:1>\"";
 
-struct Scene {
-  explicit Scene(const ShardRig::Change& change = nullptr) : rig(change), core(Peer::bound(SOCK_DGRAM)) { rig.upstreams({{Transport::udp, core.port()}}); }
-  ShardRig rig;
-  Peer core;
-};
-
 }  // namespace
 
 TEST("flows are found by AOR, instance, address and name, page by page") {

@@ -294,4 +294,11 @@ class ShardRig {
   std::unique_ptr<Shard> shard_;
 };
 
+// A shard and its core, over UDP.
+struct Scene {
+  explicit Scene(const ShardRig::Change& change = nullptr) : rig(change), core(Peer::bound(SOCK_DGRAM)) { rig.upstreams({{Transport::udp, core.port()}}); }
+  ShardRig rig;
+  Peer core;
+};
+
 }  // namespace sluice::test

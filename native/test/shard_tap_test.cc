@@ -9,12 +9,6 @@ using namespace test;
 
 namespace {
 
-struct Scene {
-  explicit Scene(const ShardRig::Change& change = nullptr) : rig(change), core(Peer::bound(SOCK_DGRAM)) { rig.upstreams({{Transport::udp, core.port()}}); }
-  ShardRig rig;
-  Peer core;
-};
-
 // The copies a tap has taken: "in" or "out" and the start line.
 std::vector<std::string> copies(ShardRig& rig) {
   std::vector<std::string> found;
