@@ -1,4 +1,4 @@
-/** The kinds of test, a folder each, four files at a time; those that measure a time come last, one at a time. */
+/** The kinds of test, a folder each, four files at a time. Other people's phones come after our own tests, and what measures a time comes last, one file at a time. */
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
@@ -6,7 +6,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 const patience = Number(process.env["TEST_PATIENCE"] ?? "1");
 const onCi = process.env["CI"] !== undefined;
 
-function project(name: string, seconds: number, { retry = 0, alone = false } = {}): object {
+function project(name: string, seconds: number, { retry = 0, alone = false, group = 0 } = {}): object {
   return {
     test: {
       name,
@@ -21,7 +21,8 @@ function project(name: string, seconds: number, { retry = 0, alone = false } = {
       // Tests that are declared concurrent mostly sleep: all those of a file at once.
       maxConcurrency: 8,
       retry,
-      ...(alone ? { fileParallelism: false, sequence: { groupOrder: 1 } } : {}),
+      sequence: { groupOrder: group },
+      ...(alone && { fileParallelism: false }),
       expect: { poll: { timeout: 10_000 * patience } },
     },
   };
@@ -30,7 +31,7 @@ function project(name: string, seconds: number, { retry = 0, alone = false } = {
 /** A worker serves one project, so the files of each follow one another. */
 class ByProject extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const names = ["interop", "services", "integration", "conformance", "unit"];
+    const names = ["services", "integration", "conformance", "unit"];
     const sorted = await super.sort(files);
     return sorted.sort((one, other) => names.indexOf(one.project.name) - names.indexOf(other.project.name));
   }
@@ -46,9 +47,10 @@ export default defineConfig({
       project("services", 60),
       // For `npm run fuzz`, which says how long.
       project("fuzz", 60),
-      // Other people's phones take part, so CI gives a second chance; test/support/closing.ts prints each one that was taken.
-      project("interop", 120, { retry: onCi ? 1 : 0 }),
-      project("measured", 60, { alone: true }),
+      // Other people's phones take part, so CI gives a second chance; test/support/closing.ts prints each one that was taken. They come after our
+      // own tests, which have none.
+      project("interop", 120, { retry: onCi ? 1 : 0, group: 1 }),
+      project("measured", 60, { alone: true, group: 2 }),
     ],
     // Most tests wait half of the time, so two cores carry four.
     maxWorkers: 4,
