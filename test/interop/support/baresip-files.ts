@@ -11,6 +11,8 @@ export interface Account {
   readonly ringing?: boolean;
   /** Speaks to browsers: ICE, DTLS-SRTP and RTCP on the port of RTP. */
   readonly webrtc?: boolean;
+  /** Seconds for which it registers; it registers again some seconds before they are over. */
+  readonly interval?: number;
   /** PEM of the authority that must have issued the edge's certificate, for TLS. */
   readonly authority?: string;
 }
@@ -45,8 +47,8 @@ export function edgesOf({ edge, transports }: Account): readonly string[] {
 }
 
 export function accountFile(account: Account): string {
-  const { user, transports, ringing = false, webrtc = false } = account;
+  const { user, transports, ringing = false, webrtc = false, interval = 60 } = account;
   const edges = edgesOf(account);
   const proxies = transports.map((transport, at) => `outbound${at === 0 ? "" : at + 1}="sip:${edges[at]};transport=${transport}"`);
-  return `<sip:${user}@example.com>;${proxies.join(";")};sipnat=outbound;regint=60;answermode=${ringing ? "manual" : "auto"};audio_codecs=pcmu${webrtc ? ";mediaenc=dtls_srtp;medianat=ice" : ""}\n`;
+  return `<sip:${user}@example.com>;${proxies.join(";")};sipnat=outbound;regint=${interval};answermode=${ringing ? "manual" : "auto"};audio_codecs=pcmu${webrtc ? ";mediaenc=dtls_srtp;medianat=ice" : ""}\n`;
 }
