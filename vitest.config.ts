@@ -6,7 +6,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 const patience = Number(process.env["TEST_PATIENCE"] ?? "1");
 const onCi = process.env["CI"] !== undefined;
 
-function project(name: string, seconds: number, { retry = 0, alone = false, group = 0 } = {}): object {
+function project(name: string, seconds: number, { alone = false, group = 0 } = {}): object {
   return {
     test: {
       name,
@@ -20,7 +20,6 @@ function project(name: string, seconds: number, { retry = 0, alone = false, grou
       server: { deps: { external: [/\/dist\//] } },
       // Tests that are declared concurrent mostly sleep: all those of a file at once.
       maxConcurrency: 8,
-      retry,
       sequence: { groupOrder: group },
       ...(alone && { fileParallelism: false }),
       expect: { poll: { timeout: 10_000 * patience } },
@@ -47,9 +46,8 @@ export default defineConfig({
       project("services", 60),
       // For `npm run fuzz`, which says how long.
       project("fuzz", 60),
-      // Other people's phones take part, so CI gives a second chance; test/support/closing.ts prints each one that was taken. They come after our
-      // own tests, which have none.
-      project("interop", 120, { retry: onCi ? 1 : 0, group: 1 }),
+      // After our own tests, which have no second chance (scripts/lib/vitest.mjs).
+      project("interop", 120, { group: 1 }),
       project("measured", 60, { alone: true, group: 2 }),
     ],
     // Most tests wait half of the time, so two cores carry four.

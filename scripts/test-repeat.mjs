@@ -14,7 +14,7 @@ const folder = mkdtempSync(join(tmpdir(), "sluice-repeat-"));
 const report = join(folder, "report.json");
 const failures = new Map();
 for (let round = 1; round <= rounds; round += 1) {
-  run(process.execPath, ["node_modules/vitest/vitest.mjs", "run", "--retry", "0", "--reporter=json", `--outputFile=${report}`, ...files], { quiet: false });
+  run(process.execPath, ["node_modules/vitest/vitest.mjs", "run", "--reporter=json", `--outputFile=${report}`, ...files], { quiet: false });
   const names = failed(JSON.parse(readFileSync(report, "utf8")));
   say(`round ${round} of ${rounds}: ${names.length === 0 ? "all passed" : `${names.length} failed`}`);
   for (const name of names) failures.set(name, (failures.get(name) ?? 0) + 1);

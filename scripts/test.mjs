@@ -7,6 +7,7 @@ import { coreTest } from "./lib/core-test.mjs";
 import { readCompliance, summary } from "./lib/compliance.mjs";
 import { install } from "./lib/install.mjs";
 import { say, start } from "./lib/run.mjs";
+import { vitest } from "./lib/vitest.mjs";
 
 const OWN_PROJECTS = ["unit", "conformance", "integration"];
 const PROJECTS = [...OWN_PROJECTS, "services", "interop", "measured"];
@@ -43,8 +44,7 @@ const native = wants("native") ? coreTest() : 0;
 
 const projects = PROJECTS.filter(wants);
 if (projects.length > 0) {
-  const vitest = ["node_modules/vitest/vitest.mjs", "run", "--passWithNoTests", ...projects.flatMap((name) => ["--project", name])];
-  attempt(projects.join(", "), await start(process.execPath, vitest, { shows: "at once" }));
+  attempt(projects.join(", "), await vitest(projects.flatMap((name) => ["--project", name])));
 }
 attempt("native", await native);
 if (named.length === 0) say(summary(readCompliance()));

@@ -90,7 +90,7 @@ export class Bans {
       this.#tell({ kind: "ban-ended", at: Date.now(), address, why: "its time is over" });
     }
     const bans = [...this.#bans.values()];
-    this.#pool.setBans(netsOf(bans.map(({ net }) => net)));
+    this.#pool.orders.setBans(netsOf(bans.map(({ net }) => net)));
     const next = Math.min(...bans.map(({ until }) => until));
     // A timer cannot wait longer than 24 days.
     if (next < Infinity) this.#timer = setTimeout(() => this.#apply(), Math.min(next - now, 2_000_000_000)).unref();

@@ -15,12 +15,12 @@ export function bindingsOf(pool: ShardPool, config: () => Config): BindingsView 
     list: async ({ word, domain, withinSeconds, sort, limit, from }) => {
       if (sort !== "" && sort !== "expires") throw new ControlRefusal(400, "sort must be expires, or left out");
       // A whole one is looked up, whichever name of its domain it has.
-      if (isWhole(word)) return { bindings: (await pool.askAny({ kind: "bindings", aor: keyOf(word) })).slice(0, limit).map(viewOf), next: "" };
+      if (isWhole(word)) return { bindings: (await pool.inquiries.askAny({ kind: "bindings", aor: keyOf(word) })).slice(0, limit).map(viewOf), next: "" };
       const query = { text: word.toLowerCase(), domain: domain.toLowerCase(), withinSeconds, sort: sort === "" ? "none" : "expires", most: limit, from } as const;
-      const { bindings, next } = await pool.askAny({ kind: "list-bindings", query });
+      const { bindings, next } = await pool.inquiries.askAny({ kind: "list-bindings", query });
       return { bindings: bindings.map(viewOf), next };
     },
-    remove: (aor) => pool.askAny({ kind: "unbind", aor: keyOf(aor) }),
+    remove: (aor) => pool.inquiries.askAny({ kind: "unbind", aor: keyOf(aor) }),
   };
 }
 

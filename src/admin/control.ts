@@ -153,13 +153,13 @@ export class Control {
     const { pool } = this.#running;
     return Array.from({ length: pool.size }, (_, shard) => ({
       shard,
-      ...Object.fromEntries(Object.entries(Counter).map(([name, which]) => [name, Number(pool.counterOf(shard, which))])),
+      ...Object.fromEntries(Object.entries(Counter).map(([name, which]) => [name, Number(pool.seats.of(shard).counter(which))])),
     }));
   }
 
   /** Each shard judges for itself whether a target is alive. */
   async #upstreams(): Promise<readonly object[]> {
-    const answers = await this.#running.pool.askAll({ kind: "upstreams" });
+    const answers = await this.#running.pool.inquiries.askAll({ kind: "upstreams" });
     return (answers[0]?.answer ?? []).map((target, at) => ({
       ...target,
       aliveIn: answers.filter(({ answer }) => answer[at]?.alive === true && answer[at].spoken).length,

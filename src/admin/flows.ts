@@ -104,7 +104,7 @@ export class Flows {
     const flows: FlowView[] = [];
     for (; shard < this.#pool.size; shard += 1) {
       if (only !== undefined && only !== shard) continue;
-      const part = await this.#pool.ask(shard, { kind: "flows", filter, most: limit - flows.length, cursor });
+      const part = await this.#pool.inquiries.ask(shard, { kind: "flows", filter, most: limit - flows.length, cursor });
       flows.push(...part.flows.map((row) => this.view(shard, row)));
       cursor = part.cursor;
       if (flows.length >= limit) return { flows, next: this.#next(shard, cursor) };
@@ -114,7 +114,7 @@ export class Flows {
 
   /** Of all shards together. */
   async survey(): Promise<SurveyRow> {
-    const rows = (await this.#pool.askAll({ kind: "survey" })).map(({ answer }) => answer);
+    const rows = (await this.#pool.inquiries.askAll({ kind: "survey" })).map(({ answer }) => answer);
     const sum = (one: readonly number[], other: readonly number[]): readonly number[] => other.map((count, at) => count + (one[at] ?? 0));
     return rows.reduce((all, row) => ({
       ages: sum(all.ages, row.ages),
@@ -133,12 +133,12 @@ export class Flows {
 
   async close(id: string): Promise<void> {
     const { shard = 0, slot = 0, generation = 0 } = filterOf((await this.byId(id)).id);
-    if (!(await this.#pool.ask(shard, { kind: "close", slot, generation }))) throw new ControlRefusal(404, `there is no flow ${id} now`);
+    if (!(await this.#pool.inquiries.ask(shard, { kind: "close", slot, generation }))) throw new ControlRefusal(404, `there is no flow ${id} now`);
   }
 
   /** The first `most` in the order of `endColumns`, and how many there are. */
   async ended(word: string, sort: string, most: number): Promise<{ readonly rows: readonly EndedView[]; readonly total: number }> {
-    const all = await this.#pool.askAll({ kind: "ends", filter: filterOf(word), sort, most });
+    const all = await this.#pool.inquiries.askAll({ kind: "ends", filter: filterOf(word), sort, most });
     const rows = all.flatMap(({ shard, answer }) => answer.ends.map((row) => ({ shard, ...row })));
     const first = rows.sort(orderOf(endColumns, sort)).slice(0, most);
     return { rows: first.map(({ shard, ...row }) => this.#endedView(shard, row)), total: all.reduce((sum, { answer }) => sum + answer.total, 0) };

@@ -9,7 +9,7 @@ export interface Check {
 
 /** Failures that only a new process cures: a shard that cannot be restarted or does not end. */
 export function liveness({ pool }: Running): readonly Check[] {
-  const { ills } = pool;
+  const { ills } = pool.seats;
   return [{ name: "shards", ok: ills.length === 0, detail: ills.length === 0 ? "all live" : ills.join(", ") }];
 }
 
@@ -20,7 +20,7 @@ export function storeIsUp({ pool, store }: Running): boolean {
 
 export async function readiness(running: Running): Promise<readonly Check[]> {
   const { pool, state, targetCount, config } = running;
-  const upstreams = await pool.askAny({ kind: "upstreams" }).catch(() => []);
+  const upstreams = await pool.inquiries.askAny({ kind: "upstreams" }).catch(() => []);
   // One that has sent nothing yet is tried, but it is unknown whether it is alive.
   const alive = upstreams.filter(({ node, alive, spoken }) => node === undefined && alive && spoken).length;
   // A process with its own registrar needs no upstream.

@@ -18,7 +18,7 @@ export const historyMetrics: readonly RunningMetric[] = [
     help: "Events that are not in the history: for lack of room in a queue, or because there were too many failed calls or logins, or too many events of one source or address of record.",
     label: "reason",
     labels: "room, source",
-    read: ({ history, pool }) => [["room", history.lost.room + Number(pool.counter(Counter.newsLost))], ["source", history.lost.source + Number(pool.counter(Counter.newsSuppressed))]],
+    read: ({ history, pool }) => [["room", history.lost.room + Number(pool.seats.counter(Counter.newsLost))], ["source", history.lost.source + Number(pool.seats.counter(Counter.newsSuppressed))]],
   },
   { name: "history_up", help: "1 while the history can be written, or if there is none.", gauge: true, read: ({ history: { journal } }) => [["", Number(journal === undefined || journal.fault === "")]] },
   { name: "history_bytes", help: "Octets of the history on disk.", gauge: true, read: ({ history: { journal } }) => [["", journal?.octets ?? 0]] },

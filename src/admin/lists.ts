@@ -75,7 +75,7 @@ export class Lists {
     const order = orderFor(columns, request);
     // In another order the most silent ones are sorted.
     const room = request.sort === "" || request.sort === "idleMs" ? Math.min(endOf(request) + 1, MOST) : MOST;
-    const all = await this.#pool.askAll({ kind: "silent", word: request.word.toLowerCase(), most: room });
+    const all = await this.#pool.inquiries.askAll({ kind: "silent", word: request.word.toLowerCase(), most: room });
     const rows = all.flatMap(({ shard, answer }) => answer.flows.map((row) => this.#flows.view(shard, row)));
     return cut(rows.sort(order), all.reduce((sum, { answer }) => sum + answer.total, 0), request);
   }
@@ -101,7 +101,7 @@ export class Lists {
   }
 
   async flappers(request: PageRequest, seconds: number): Promise<CountedPage<FlapperView>> {
-    const all = await this.#pool.askAll({ kind: "flappers", withinMs: seconds * 1_000, most: roomFor(request) });
+    const all = await this.#pool.inquiries.askAll({ kind: "flappers", withinMs: seconds * 1_000, most: roomFor(request) });
     // A phone that comes back may land on another shard.
     const merged = new Map<string, (typeof all)[number]["answer"][number]>();
     for (const row of all.flatMap(({ answer }) => answer)) {
@@ -115,7 +115,7 @@ export class Lists {
 
   async refused(request: PageRequest): Promise<CountedPage<RefusedView>> {
     const merged = new Map<string, RefusedView>();
-    for (const { answer } of await this.#pool.askAll({ kind: "refusals" })) {
+    for (const { answer } of await this.#pool.inquiries.askAll({ kind: "refusals" })) {
       for (const { address, status, aor, count, firstMs, lastMs } of answer) {
         const name = `${address} ${status}`;
         const known = merged.get(name);
@@ -130,11 +130,11 @@ export class Lists {
 
   async #sample(request: PageRequest, seconds: number): Promise<readonly TalkerView[]> {
     const begin = performance.now();
-    await this.#pool.askAll({ kind: "sample", begins: true });
+    await this.#pool.inquiries.askAll({ kind: "sample", begins: true });
     await sleep(seconds * 1_000, undefined, { ref: false });
     const passed = (performance.now() - begin) / 1_000;
     const merged = new Map<string, TalkerView>();
-    for (const { answer } of await this.#pool.askAll({ kind: "talkers", most: roomFor(request) })) {
+    for (const { answer } of await this.#pool.inquiries.askAll({ kind: "talkers", most: roomFor(request) })) {
       for (const { source, flows, messages, aor } of answer) {
         const known = merged.get(source);
         const all = messages + (known?.messages ?? 0);

@@ -26,7 +26,7 @@ export class Metrics {
     this.#gauge("build_info", "Version of the program and of Node.", { version, node: process.versions.node, mode: running.config.mode }, () => 1);
     this.#gauge("bans", "Addresses and networks that are banned now.", {}, bans);
     if (running.store !== undefined) this.#store(running.store);
-    for (const histogram of histograms) this.#registry.registerMetric(histogramMetric(histogram, (which) => running.pool.counter(which)));
+    for (const histogram of histograms) this.#registry.registerMetric(histogramMetric(histogram, (which) => running.pool.seats.counter(which)));
     for (const metric of [...processMetrics, ...historyMetrics]) if (metric.home !== true || running.config.mode !== "edge") this.#labelled(metric);
     this.#upstreams();
     this.#certificates();
@@ -44,7 +44,7 @@ export class Metrics {
     const { pool } = this.#running;
     const labelNames = label === undefined ? [] : [label];
     const read = (set: (labels: Record<string, string>, value: number) => void): void => {
-      for (const [value, counter] of Object.entries(values)) set(label === undefined ? {} : { [label]: value }, Number(pool.counter(counter)));
+      for (const [value, counter] of Object.entries(values)) set(label === undefined ? {} : { [label]: value }, Number(pool.seats.counter(counter)));
     };
     const common = { name: PREFIX + name, help, labelNames, registers: [this.#registry] };
     if (gauge) {
@@ -138,7 +138,7 @@ export class Metrics {
       labelNames: [label],
       registers: [this.#registry],
       async collect() {
-        const targets = await pool.askAny({ kind: "upstreams" }).catch(() => []);
+        const targets = await pool.inquiries.askAny({ kind: "upstreams" }).catch(() => []);
         this.reset();
         for (const target of targets) {
           const shown = nameOf(target);

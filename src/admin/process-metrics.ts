@@ -29,7 +29,7 @@ export const processMetrics: readonly RunningMetric[] = [
     help: "Requests and responses that each shard has read from its own sockets.",
     label: "shard",
     labels: "0 and up",
-    read: ({ pool }) => Array.from({ length: pool.size }, (_, shard) => [String(shard), Number(pool.counterOf(shard, Counter.requestsIn) + pool.counterOf(shard, Counter.responsesIn))]),
+    read: ({ pool }) => Array.from({ length: pool.size }, (_, shard) => [String(shard), Number(pool.seats.of(shard).counter(Counter.requestsIn) + pool.seats.of(shard).counter(Counter.responsesIn))]),
   },
   { name: "upgrades_total", help: "Upgrades of this process and of those before it that it took over from.", label: "result", labels: "done; failed: the old process went on; refused: it did not begin", read: ({ upgrades }) => Object.entries(upgrades) },
   gauge("draining", "1 from the beginning of a drain on.", ({ state }) => Number(state === "draining")),

@@ -120,7 +120,7 @@ export class AdminServer {
     if (method !== "GET" && path !== "/api/upgrade" && this.#running.isUpgrading) throw new ControlRefusal(409, "an upgrade is under way: try again when it is done");
     const answer = await handler(new ControlRequest(places, query, body));
     // A trace that has been promised misses no message, and an address that has been banned gets none through.
-    if (method !== "GET") await this.#running.pool.carriedOut();
+    if (method !== "GET") await this.#running.pool.inquiries.carriedOut();
     return json(200, answer);
   }
 

@@ -49,7 +49,7 @@ export class StatusPage {
 
   read(): Status {
     const { pool, config, state, drainView, listeners, log, targetCount } = this.#running;
-    const counters = Object.fromEntries(Object.entries(Counter).map(([name, which]) => [name, Number(pool.counter(which))]));
+    const counters = Object.fromEntries(Object.entries(Counter).map(([name, which]) => [name, Number(pool.seats.counter(which))]));
     // A sample is the whole interval between two looks.
     const loopDelayMs = Math.max(0, Math.round(this.#delay.percentile(99) / 10_000 - DELAY_SAMPLE_MS * 100) / 100);
     this.#delay.reset();

@@ -28,12 +28,12 @@ export function tokenIn(text: string): string {
 
 export async function explainToken({ pool, listeners, config, farmNodes }: Running, starts: Starts, text: string): Promise<TokenView> {
   const user = tokenIn(text);
-  const first = await pool.askAny({ kind: "token", text: user });
+  const first = await pool.inquiries.askAny({ kind: "token", text: user });
   if (first.verdict !== "ok") return refused(first.verdict);
   if (first.node !== config.node) return describeElsewhere(first, farmNodes.some(({ node }) => node === first.node));
   // Any shard can read the token; only the flow's own shard knows whether it is alive.
   const foreign = first.shard >= pool.size;
-  const owner = foreign ? first : await pool.ask(first.shard, { kind: "token", text: user });
+  const owner = foreign ? first : await pool.inquiries.ask(first.shard, { kind: "token", text: user });
   return owner.verdict === "ok" ? describe(owner, foreign, strangerOf(owner, listeners, starts)) : refused(owner.verdict);
 }
 

@@ -186,7 +186,7 @@ export class Tracer {
 
   #apply(): void {
     const isUsed = this.#filters.some((filter) => filter !== NOTHING);
-    this.#pool().setTap(isUsed ? this.#filters : []);
+    this.#pool().orders.setTap(isUsed ? this.#filters : []);
   }
 
   #view({ id, what, until, messages }: Trace): TraceView {

@@ -82,7 +82,7 @@ export class Peers {
   #tell(): void {
     const { targets } = this.#upstreams;
     const nodes = this.#farm.targets;
-    this.#pool.setUpstreams([...targets, ...nodes], trustedNets(this.#config, targets, nodes));
+    this.#pool.orders.setUpstreams([...targets, ...nodes], trustedNets(this.#config, targets, nodes));
   }
 
   #resolveFarm(config: Config): Farm {

@@ -2,7 +2,7 @@
 import { type Bequest, CHANNEL, inherit } from "./bequest.js";
 import type { FromSuccessor, ToSuccessor } from "./successor.js";
 import { binding } from "../native/load.js";
-import type { CounterTotals } from "../shard/pool.js";
+import type { CounterTotals } from "../shard/seats.js";
 
 const ORPHAN_LOOK_MS = 50;
 

@@ -70,7 +70,7 @@ export async function succeed(config: Config, log: Log, predecessor: Predecessor
 /** From the first message to the end, which a signal, the operator or a new process brings. */
 async function run(service: Service, orders: Orders): Promise<void> {
   const { log, config } = service;
-  const manager = new ServiceManager(() => statusOf(service), () => service.pool.ills.length === 0);
+  const manager = new ServiceManager(() => statusOf(service), () => service.pool.seats.ills.length === 0);
   orders.onReload(() => void service.reload());
   orders.onUpgrade(() => void service.upgrade("SIGUSR2").catch(() => undefined));
   for (;;) {
@@ -215,8 +215,8 @@ class Orders {
 }
 
 function statusOf({ pool, targetCount, drainView }: Service): string {
-  const flows = pool.counter(Counter.streamFlows) + pool.counter(Counter.udpFlows);
-  return [...pool.ills, ...(drainView ? [sayDrain(drainView)] : []), `${flows} flows, ${pool.counter(Counter.requestsIn)} requests, ${targetCount} upstream targets`].join("; ");
+  const flows = pool.seats.counter(Counter.streamFlows) + pool.seats.counter(Counter.udpFlows);
+  return [...pool.seats.ills, ...(drainView ? [sayDrain(drainView)] : []), `${flows} flows, ${pool.seats.counter(Counter.requestsIn)} requests, ${targetCount} upstream targets`].join("; ");
 }
 
 function listenersOf({ listeners, config }: Service): readonly string[] {

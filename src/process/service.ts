@@ -31,7 +31,8 @@ import { Peers } from "./peers.js";
 import { reread } from "./reload.js";
 import type { Upgrade } from "./upgrade.js";
 import type { FarmNode } from "../config/farm-node.js";
-import { type CounterTotals, ShardPool } from "../shard/pool.js";
+import { ShardPool } from "../shard/pool.js";
+import type { CounterTotals } from "../shard/seats.js";
 import { type CertificateView, Certificates } from "../tls/certificates.js";
 import type { Began } from "../shard/messages.js";
 import { homeConfig, shardLimits, shardNames } from "../shard/shard-config.js";
@@ -130,7 +131,7 @@ export class Service implements Running {
       await this.#openAdmin(undefined);
       await this.#load();
       await this.pool.go();
-      this.#certificates?.watch((material) => this.pool.setTls(material));
+      this.#certificates?.watch((material) => this.pool.orders.setTls(material));
     } catch (error) {
       await this.close();
       throw error;
@@ -151,9 +152,9 @@ export class Service implements Running {
 
   /** And answers the operator. */
   async stepIn({ admin }: Bequest, totals: CounterTotals | undefined): Promise<void> {
-    if (totals !== undefined) this.pool.countFrom(totals);
+    if (totals !== undefined) this.pool.seats.countFrom(totals);
     await this.#openAdmin(admin);
-    this.#certificates?.watch((material) => this.pool.setTls(material));
+    this.#certificates?.watch((material) => this.pool.orders.setTls(material));
   }
 
   /** The process before has let go of the state folder. */
@@ -237,7 +238,7 @@ export class Service implements Running {
   /** It died: this one goes on. */
   async stepForward(): Promise<void> {
     this.store?.goOn();
-    await this.pool.askAll({ kind: "resume" });
+    await this.pool.inquiries.askAll({ kind: "resume" });
     await this.#admin?.listenAgain();
     this.#upgrade?.failed();
   }
@@ -264,7 +265,7 @@ export class Service implements Running {
 
   setKeys(keys: readonly FlowKey[]): void {
     this.config = Object.freeze({ ...this.config, flowKeys: keys });
-    this.pool.setKeys(keys);
+    this.pool.orders.setKeys(keys);
   }
 
   drain(): void {
@@ -303,10 +304,10 @@ export class Service implements Running {
     this.config = config;
     this.#admin?.control.logLevel.setUsual(config.logLevel);
     if (!this.#admin) this.log.level = config.logLevel;
-    this.pool.setKeys(config.flowKeys);
-    this.pool.setRules(shardLimits(config), config.flowTimer, config.outbound);
-    this.pool.setNames(shardNames(config));
-    if (config.mode !== "edge") this.pool.setHome(config);
+    this.pool.orders.setKeys(config.flowKeys);
+    this.pool.orders.setRules(shardLimits(config), config.flowTimer, config.outbound);
+    this.pool.orders.setNames(shardNames(config));
+    if (config.mode !== "edge") this.pool.orders.setHome(config);
     this.store?.setMost(config.maxBindings);
     peers.use();
     useCertificates?.();

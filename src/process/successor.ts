@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { within } from "../base/within.js";
 import type { MoveSteps } from "../native/binding.js";
-import type { CounterTotals } from "../shard/pool.js";
+import type { CounterTotals } from "../shard/seats.js";
 
 /** From the child. `taken`: it reads, since when on the monotonic clock, and, in this version, when each shard had done what; `failed`: it ends, and says why. */
 export type FromSuccessor = { readonly kind: "ready"; readonly version: string; /** It takes what follows after the others. */ readonly follows?: boolean } | ({ readonly kind: "taken" } & Taken) | { readonly kind: "failed"; readonly why: string };

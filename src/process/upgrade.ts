@@ -82,7 +82,7 @@ export class Upgrade {
     if (!this.#isRunning || successor === undefined) return;
     await successor.kill();
     this.#service.store?.goOn();
-    await this.#service.pool.askAll({ kind: "resume" });
+    await this.#service.pool.inquiries.askAll({ kind: "resume" });
   }
 
   /** Of each shard; whoever takes them closes them. */
@@ -154,7 +154,7 @@ export class Upgrade {
       await this.#handOver(channels, true);
       const moved = (await successor.unlessItEnds(this.#handOver(channels, false))).filter((one) => one !== undefined);
       const { since, steps: theirSteps } = await successor.taken(TAKEN_MS);
-      await successor.tell({ kind: "totals", totals: pool.totals() });
+      await successor.tell({ kind: "totals", totals: pool.seats.totals() });
       const now = performance.now();
       const sum = (of: "over" | "kept"): number => moved.reduce((total, one) => total + one[of], 0);
       const from = Math.min(...moved.map(({ stoppedAt }) => stoppedAt));
@@ -174,7 +174,7 @@ export class Upgrade {
       const how = successor === undefined || (await successor.isSteady(DEATH_MS)) ? undefined : await successor.ended;
       await successor?.kill();
       store?.goOn();
-      if (hasBegun) await pool.askAll({ kind: "resume" });
+      if (hasBegun) await pool.inquiries.askAll({ kind: "resume" });
       throw how === undefined ? error : new Error(how);
     } finally {
       for (const end of [...ours, ...theirs]) closeSync(end);
@@ -191,13 +191,13 @@ export class Upgrade {
 
   #handOver(channels: readonly number[], isRehearsal: boolean): Promise<readonly (MovedFlows | undefined)[]> {
     const { pool } = this.#service;
-    return Promise.all(channels.map((channel, shard) => pool.ask(shard, { kind: "hand-over", channel, isRehearsal })));
+    return Promise.all(channels.map((channel, shard) => pool.inquiries.ask(shard, { kind: "hand-over", channel, isRehearsal })));
   }
 
   async #sendAhead(channels: readonly number[]): Promise<void> {
     const { pool } = this.#service;
     const all = async (channel: number, shard: number): Promise<void> => {
-      while (await pool.ask(shard, { kind: "announce", channel })) continue;
+      while (await pool.inquiries.ask(shard, { kind: "announce", channel })) continue;
     };
     await Promise.all(channels.map(all));
   }

@@ -1,31 +1,25 @@
-/** The shards of the process: starts them, distributes changes, queries them, and replaces one that died or hangs. */
+/** The shards of the process: starts, drains and ends them, and replaces one that died or hangs. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Login } from "../auth/authenticator.js";
 import { within } from "../base/within.js";
 import type { Config } from "../config/config.js";
 import type { OutboundMode } from "../edge/outbound.js";
 import type { Log } from "../observe/log.js";
-import type { TrustedNet, UpstreamTarget } from "../native/address-port.js";
 import type { Logins } from "../native/binding.js";
-import type { ShardConfig, ShardKey, ShardLimits, ShardNames, TlsMaterial } from "../native/shard-settings.js";
-import type { TapFilter } from "../native/inspect.js";
+import type { ShardConfig, TlsMaterial } from "../native/shard-settings.js";
 import { Counter } from "../native/layout.js";
 import { binding } from "../native/load.js";
 import { DrainWatch, type DrainState } from "./drain-watch.js";
 import { BEAT_MS } from "./heartbeat.js";
 import { Inquiries } from "./inquiries.js";
-import type { Began, FromShard, ToShard } from "./messages.js";
-import type { Answers, Question } from "./questions.js";
-import { GAUGES, Seat } from "./seat.js";
-import { setNonceKeys } from "./shard-config.js";
+import type { Began, FromShard } from "./messages.js";
+import { Orders } from "./orders.js";
+import { Seats } from "./seats.js";
 import { ShardThread, type ThreadEvents } from "./shard-thread.js";
 
 const HANDSHAKE_LOOK_MS = 20;
 /** How long threads have to end. */
 const PATIENCE_MS = 5_000;
-
-/** By the name of a counter, of each shard, in decimal. */
-export type CounterTotals = Readonly<Record<string, readonly string[]>>;
 
 export interface PoolOptions {
   readonly shards: number;
@@ -45,14 +39,10 @@ export interface PoolOptions {
 }
 
 export class ShardPool {
+  readonly seats: Seats;
+  readonly orders: Orders;
+  readonly inquiries: Inquiries;
   readonly #options: PoolOptions;
-  readonly #seats: readonly Seat[];
-  readonly #drained = new Set<number>();
-  /** The latest order of each kind: a restarted shard gets them all. */
-  readonly #standing = new Map<ToShard["kind"], ToShard>();
-  readonly #inquiries = new Inquiries();
-  /** Shards that cannot reach the location store. */
-  readonly #storeDown = new Set<number>();
   #watch: NodeJS.Timeout | undefined;
   #logins: Logins | undefined;
   #ending = false;
@@ -60,121 +50,58 @@ export class ShardPool {
 
   constructor(options: PoolOptions) {
     this.#options = options;
-    this.#seats = Array.from({ length: options.shards }, () => new Seat());
-    this.setUpstreams([], options.configs[0]?.trusted ?? []);
+    this.seats = new Seats(options.shards);
+    this.inquiries = new Inquiries(this.seats);
+    this.orders = new Orders(this.seats, this.#cluster, options.log);
+    this.orders.setUpstreams([], options.configs[0]?.trusted ?? []);
   }
 
   get size(): number {
-    return this.#seats.length;
+    return this.seats.size;
   }
 
   /** Shards that are reading. */
   get alive(): number {
-    return this.#seats.filter(({ isAlive }) => isAlive).length;
+    return this.seats.running.length;
   }
 
   /** How often a shard was restarted. */
   get restarts(): number {
-    return this.#seats.reduce((sum, { restarts }) => sum + restarts, 0);
-  }
-
-  /** The state of shards that have been down for so long that only a new process can help. */
-  get ills(): readonly string[] {
-    return this.#seats.flatMap(({ ail }, shard) => (ail === undefined || this.#drained.has(shard) ? [] : [`shard ${shard} ${ail}`]));
+    return this.seats.all.reduce((sum, { restarts }) => sum + restarts, 0);
   }
 
   get storeIsUp(): boolean {
-    return this.#storeDown.size === 0;
+    return !this.seats.all.some(({ isStoreDown }) => isStoreDown);
   }
 
   /** Resolves when all shards are loaded; they begin together, with `go`. Rejects with one line. */
   async load(): Promise<void> {
     const { tls } = this.#options;
-    const fault = tls && this.#readTls(tls);
+    const fault = tls && this.orders.readTls(tls);
     if (fault !== undefined) throw new Error(`TLS: ${fault}`);
-    const threads = this.#seats.map((_, shard) => this.#spawn(shard));
+    const threads = this.seats.all.map((_, shard) => this.#spawn(shard));
     await Promise.all(threads.map(({ ready }) => ready));
   }
 
   /** Resolves when all shards read; with `channels`, one for each, when all have taken over what came there. */
   async go(channels: readonly number[] = []): Promise<readonly Began[]> {
-    const threads = this.#seats.flatMap(({ thread }) => thread ?? []);
+    const { threads } = this.seats;
     threads.forEach((thread, shard) => this.#go(thread, channels[shard]));
     const began = await Promise.all(threads.map(({ up }) => up));
-    for (const seat of this.#seats) seat.isUp();
+    for (const seat of this.seats.all) seat.isUp();
     this.#watch = setInterval(() => this.#look(), BEAT_MS);
     return began;
   }
 
-  setUpstreams(targets: readonly UpstreamTarget[], trusted: readonly TrustedNet[]): void {
-    this.#order({ kind: "upstreams", targets, trusted });
-  }
-
-  setKeys(keys: readonly ShardKey[]): void {
-    setNonceKeys(this.#cluster, keys);
-    this.#order({ kind: "keys", keys });
-  }
-
-  /** Limits apply per shard. */
-  setRules(limits: ShardLimits, flowTimer: number, outbound: OutboundMode): void {
-    this.#order({ kind: "rules", limits, flowTimer, outbound });
-  }
-
-  /** For new connections; open ones keep what they began with. */
-  setTls(material: TlsMaterial): void {
-    const fault = this.#readTls(material);
-    if (fault === undefined) this.#tell({ kind: "tls" });
-    else this.#options.log.error({ fault }, "new certificates rejected, keeping the previous ones");
-  }
-
-  setBans(nets: readonly TrustedNet[]): void {
-    this.#order({ kind: "bans", nets });
-  }
-
-  setNames(names: ShardNames): void {
-    this.#order({ kind: "names", names });
-  }
-
-  /** New settings for the registrar or standalone server. */
-  setHome(settings: Config): void {
-    this.#order({ kind: "home", settings });
-  }
-
-  setTap(filters: readonly TapFilter[]): void {
-    this.#order({ kind: "tap", filters });
-  }
-
   /** Another process has taken over; `channels`: one for each shard if connections may follow over them. */
   async release(channels: readonly number[]): Promise<void> {
-    await Promise.all(this.#running.map((shard) => this.ask(shard, { kind: "release", channel: channels[shard] ?? -1 })));
+    await Promise.all(this.seats.running.map((shard) => this.inquiries.ask(shard, { kind: "release", channel: channels[shard] ?? -1 })));
   }
 
   /** Resolves when no handshake is under way, or the time is up. */
   async handshakesOver(seconds: number): Promise<void> {
     const until = performance.now() + seconds * 1_000;
-    while (this.counter(Counter.handshakes) > 0n && performance.now() < until) await sleep(HANDSHAKE_LOOK_MS);
-  }
-
-  /** Rejects when the shard is gone or does not answer in time. */
-  ask<Kind extends Question["kind"]>(shard: number, question: Extract<Question, { kind: Kind }>): Promise<Answers[Kind]> {
-    const seat = this.#seats[shard];
-    if (seat?.thread === undefined || !seat.isAlive) return Promise.reject(new Error(`shard ${shard} does not run`));
-    return this.#inquiries.ask(shard, seat.thread, question);
-  }
-
-  /** Asks the first running shard, for facts that all of them know. */
-  askAny<Kind extends Question["kind"]>(question: Extract<Question, { kind: Kind }>): Promise<Answers[Kind]> {
-    return this.ask(this.#running[0] ?? 0, question);
-  }
-
-  /** Resolves when the running shards have carried out every order so far. One that dies meanwhile gets its orders at its next start. */
-  async carriedOut(): Promise<void> {
-    await Promise.allSettled(this.#running.map((shard) => this.ask(shard, { kind: "orders" })));
-  }
-
-  /** The answers of the running shards, by their number. */
-  async askAll<Kind extends Question["kind"]>(question: Extract<Question, { kind: Kind }>): Promise<readonly { readonly shard: number; readonly answer: Answers[Kind] }[]> {
-    return Promise.all(this.#running.map(async (shard) => ({ shard, answer: await this.ask(shard, question) })));
+    while (this.seats.counter(Counter.handshakes) > 0n && performance.now() < until) await sleep(HANDSHAKE_LOOK_MS);
   }
 
   /**
@@ -186,10 +113,10 @@ export class ShardPool {
     this.#ending = true;
     // For all shards, including those that are down: connections waiting for them would never be accepted.
     if (refuses) binding.stopAccepting(this.#cluster);
-    const drain = new DrainWatch(seconds, rate, () => Number(this.counter(Counter.streamFlows)));
+    const drain = new DrainWatch(seconds, rate, () => Number(this.seats.counter(Counter.streamFlows)));
     this.#drain = drain;
-    this.#seats.forEach(({ thread }, shard) => thread?.state !== "up" && this.#isDrained(shard));
-    this.#tell({ kind: "drain", seconds, rate: Math.ceil(rate / this.size) });
+    this.seats.all.forEach(({ thread }, shard) => thread?.state !== "up" && this.#isDrained(shard));
+    this.seats.tell({ kind: "drain", seconds, rate: Math.ceil(rate / this.size) });
     const isDone = await drain.done;
     if (this.#drain === drain) this.#drain = undefined;
     return isDone;
@@ -197,16 +124,18 @@ export class ShardPool {
 
   pauseDrain(isPaused: boolean): void {
     if (this.#drain !== undefined) this.#drain.isPaused = isPaused;
-    this.#tell({ kind: "pause", isPaused });
+    this.seats.tell({ kind: "pause", isPaused });
   }
 
   /** Calls the drain off: requests and connections are taken again. */
   stay(): void {
     this.#ending = false;
-    this.#drained.clear();
     binding.startAccepting(this.#cluster);
-    this.#tell({ kind: "stay" });
-    this.#seats.forEach((seat, shard) => seat.thread === undefined && void this.#restart(shard));
+    this.seats.tell({ kind: "stay" });
+    this.seats.all.forEach((seat, shard) => {
+      seat.isDrained = false;
+      if (seat.thread === undefined) void this.#restart(shard);
+    });
     this.#drain?.end(false);
     this.#drain = undefined;
   }
@@ -220,9 +149,9 @@ export class ShardPool {
   async close(): Promise<boolean> {
     this.#ending = true;
     clearInterval(this.#watch);
-    const threads = this.#seats.flatMap(({ thread }) => thread ?? []);
+    const { threads } = this.seats;
     const ends = Promise.all(threads.map(({ ended }) => ended));
-    this.#tell({ kind: "close" });
+    this.seats.tell({ kind: "close" });
     let hasEnded = await within(ends, PATIENCE_MS);
     if (!hasEnded) {
       for (const thread of threads) thread.terminate();
@@ -231,26 +160,6 @@ export class ShardPool {
     // Who embeds us goes on, without our ports and tables.
     if (hasEnded) binding.closeCluster(this.#cluster);
     return hasEnded;
-  }
-
-  /** The sum over all shards. */
-  counter(which: number): bigint {
-    return this.#seats.reduce((sum, _, shard) => sum + this.counterOf(shard, which), 0n);
-  }
-
-  counterOf(shard: number, which: number): bigint {
-    return this.#seats[shard]!.counter(which);
-  }
-
-  /** What each shard has counted, for the process that takes over. The names are the same in every version, the numbers need not be. */
-  totals(): CounterTotals {
-    return Object.fromEntries(Object.entries(Counter).flatMap(([name, which]) => (GAUGES.includes(which) ? [] : [[name, this.#seats.map((_, shard) => String(this.counterOf(shard, which)))]])));
-  }
-
-  /** Counts on from what the process before had counted. */
-  countFrom(totals: CounterTotals): void {
-    const known = Object.entries(Counter).filter(([, which]) => !GAUGES.includes(which));
-    for (const [name, which] of known) this.#seats.forEach((seat, shard) => seat.countFrom(which, BigInt(totals[name]?.[shard] ?? 0)));
   }
 
   /** Who registered over which flow, for all shards. */
@@ -264,32 +173,13 @@ export class ShardPool {
     return this.#logins.counts();
   }
 
-  get #running(): readonly number[] {
-    return this.#seats.flatMap(({ isAlive }, shard) => (isAlive ? [shard] : []));
-  }
-
   get #cluster(): number {
     return this.#options.configs[0]?.cluster ?? -1;
   }
 
-  /** Here and not in the shards: a hundred authorities take longer than a turn may last. */
-  #readTls(material: TlsMaterial): string | undefined {
-    return binding.setTls(this.#cluster, material);
-  }
-
-  #order(message: ToShard): void {
-    this.#standing.set(message.kind, message);
-    this.#tell(message);
-  }
-
-  #tell(message: ToShard): void {
-    // A shard that is still loading gets the standing orders when it is ready.
-    for (const { thread } of this.#seats) if (thread?.state !== "loading" || message.kind === "close") thread?.tell(message);
-  }
-
   #spawn(shard: number): ShardThread {
     const { configs, outbound, policy, home, log } = this.#options;
-    const seat = this.#seats[shard]!;
+    const seat = this.seats.of(shard);
     const events: ThreadEvents = {
       onMessage: (message) => this.#heard(shard, message),
       onOutput: (text) => log.info({ shard, text: text.trimEnd() }, "a shard printed"),
@@ -303,14 +193,14 @@ export class ShardPool {
 
   /** What was ordered meanwhile is in force before it reads the first message. */
   #go(thread: ShardThread, channel?: number): void {
-    for (const order of this.#standing.values()) thread.tell(order);
+    this.orders.repeatTo(thread);
     thread.tell({ kind: "go", channel });
   }
 
   #look(): void {
-    this.#seats.forEach((seat, shard) => {
+    this.seats.all.forEach((seat, shard) => {
       const pulse = seat.look();
-      if (pulse === "silent") this.#inquiries.giveUp(shard, "does not answer");
+      if (pulse === "silent") this.inquiries.giveUp(shard, "does not answer");
       if (pulse !== "hung") return;
       this.#options.log.error({ shard }, "a shard hangs; ending it and starting it again");
       seat.thread?.terminate();
@@ -330,9 +220,9 @@ export class ShardPool {
       case "store":
         return this.#storeChanged(shard, message.isUp, message.reason);
       case "answer":
-        return this.#inquiries.answered(message.id, message.answer);
+        return this.inquiries.answered(message.id, message.answer);
       case "no-answer":
-        return this.#inquiries.refused(message.id, message.reason);
+        return this.inquiries.refused(message.id, message.reason);
       case "tapped":
         return this.#options.onTapped?.(message.octets, shard);
       case "drained":
@@ -341,23 +231,22 @@ export class ShardPool {
   }
 
   #isDrained(shard: number): void {
-    this.#drained.add(shard);
-    if (this.#drained.size === this.size) this.#drain?.end(true);
+    this.seats.of(shard).isDrained = true;
+    if (this.seats.areDrained) this.#drain?.end(true);
   }
 
   #storeChanged(shard: number, isUp: boolean, reason: string): void {
-    if (isUp) this.#storeDown.delete(shard);
-    else this.#storeDown.add(shard);
+    this.seats.of(shard).isStoreDown = !isUp;
     if (isUp) this.#options.log.info({ shard }, "the location store answers again");
     else this.#options.log.error({ shard, reason }, "the location store does not answer: REGISTER gets 503");
   }
 
   #ended(shard: number, thread: ShardThread): void {
-    const seat = this.#seats[shard]!;
+    const seat = this.seats.of(shard);
     if (seat.thread !== thread) return;
     seat.thread = undefined;
-    this.#storeDown.delete(shard);
-    this.#inquiries.giveUp(shard, "has ended");
+    seat.isStoreDown = false;
+    this.inquiries.giveUp(shard, "has ended");
     if (this.#ending) return this.#isDrained(shard);
     // The caller that awaits the first start handles its failure.
     if (this.#watch === undefined) return;
@@ -370,7 +259,7 @@ export class ShardPool {
 
   async #restart(shard: number): Promise<void> {
     if (this.#ending) return;
-    const seat = this.#seats[shard]!;
+    const seat = this.seats.of(shard);
     seat.beginAnew();
     const thread = this.#spawn(shard);
     try {

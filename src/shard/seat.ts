@@ -39,6 +39,9 @@ export class Seat {
   thread: ShardThread | undefined;
   /** How often a thread was replaced. */
   restarts = 0;
+  isDrained = false;
+  /** It cannot reach the location store. */
+  isStoreDown = false;
   readonly #counters = new BigInt64Array(new SharedArrayBuffer(COUNTERS * BigInt64Array.BYTES_PER_ELEMENT));
   /** What a process had counted that this one took over from. */
   readonly #before = new BigInt64Array(COUNTERS);

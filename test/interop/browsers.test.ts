@@ -62,9 +62,9 @@ for (const { caller, callee, transport } of LINES) {
       const renewed = async (): Promise<boolean> => (await stage.registrar.registered(["bob"]))[0]?.path.at(-1) !== before?.path.at(-1);
       await expect.poll(renewed, { timeout: 10_000 }).toBe(true);
       await alice.call(bob.uri);
-      await bob.hears("established", 3);
+      await Promise.all([alice.hears("established", 3), bob.hears("established", 3)]);
       await bob.hangUp();
-      await alice.hears("ended", 3);
+      await Promise.all([alice.hears("ended", 3), bob.hears("ended", 3)]);
     });
   });
 }
@@ -126,12 +126,12 @@ describe("JsSIP and SIP.js on the standalone server", () => {
     await alice.call(bob.uri);
     await Promise.all([alice.hears("established"), bob.hears("established")]);
     await bob.hangUp();
-    await alice.hears("ended");
+    await Promise.all([alice.hears("ended"), bob.hears("ended")]);
     await bob.cut();
     await bob.hears("registered", 2);
     await alice.call(bob.uri);
-    await bob.hears("established", 2);
+    await Promise.all([alice.hears("established", 2), bob.hears("established", 2)]);
     await alice.hangUp();
-    await bob.hears("ended", 2);
+    await Promise.all([alice.hears("ended", 2), bob.hears("ended", 2)]);
   });
 });

@@ -1,24 +1,36 @@
-/** Prints at the end of a run every test that passed only on a retry, a race that someone must examine, and what was left out for lack of a program. */
-import { appendFileSync } from "node:fs";
+/** At the end of a run: counts the tests, says what was left out for lack of a program, and names the files of interop that deserve a second chance. */
+import { appendFileSync, writeFileSync } from "node:fs";
 import type { Reporter, TestModule } from "vitest/node";
 import { installPeers, missingPeers } from "./peers.js";
 
+/** Set by scripts/test.mjs where there is a second chance: the file for what it needs to know. */
+const again = process.env["TEST_AGAIN"];
+
 export default class Closing implements Reporter {
-  onTestRunEnd(modules: ReadonlyArray<TestModule>): void {
+  onTestRunEnd(modules: ReadonlyArray<TestModule>, unhandled: ReadonlyArray<unknown>): void {
     const count = { passed: 0, failed: 0, skipped: 0 };
+    const anew: string[] = [];
     for (const module of modules) {
-      for (const test of module.children.allTests()) {
-        const { state } = test.result();
-        if (state !== "pending") count[state] += 1;
-        const again = test.diagnostic()?.retryCount ?? 0;
-        if (again > 0) console.log(`tried again ${again} times: ${module.relativeModuleId}: ${test.fullName}`);
-      }
-      // A file that cannot be loaded contains no test that could fail.
-      if (module.errors().length > 0) count.failed += 1;
+      const one = tally(module);
+      // The whole file runs again, in a new process: what a test has left behind does not spoil its second chance.
+      const hasChance = again !== undefined && module.project.name === "interop" && one.failed > 0;
+      if (hasChance) anew.push(module.relativeModuleId);
+      else for (const state of ["passed", "failed", "skipped"] as const) count[state] += one[state];
     }
+    if (again !== undefined) writeFileSync(again, JSON.stringify({ anew, failed: count.failed > 0 || unhandled.length > 0 }));
     const missing = missingPeers();
     if (count.skipped > 0 && missing.length > 0) console.log(`${count.skipped} tests did not run, most of them for lack of ${missing.join(", ")}: ${installPeers(missing)}`);
-    const tally = process.env["TEST_TALLY"];
-    if (tally !== undefined) appendFileSync(tally, `${count.passed} ${count.failed}\n`);
+    const counts = process.env["TEST_TALLY"];
+    if (counts !== undefined) appendFileSync(counts, `${count.passed} ${count.failed}\n`);
   }
+}
+
+function tally(module: TestModule): { passed: number; failed: number; skipped: number } {
+  // A file that cannot be loaded contains no test that could fail.
+  const count = { passed: 0, failed: module.errors().length > 0 ? 1 : 0, skipped: 0 };
+  for (const test of module.children.allTests()) {
+    const { state } = test.result();
+    if (state !== "pending") count[state] += 1;
+  }
+  return count;
 }

@@ -69,6 +69,7 @@ export class BrowserPhone {
     await this.page.evaluate(`phone.call(${JSON.stringify(target)})`);
   }
 
+  /** Only when it has heard "established" itself: a JsSIP that is still waiting for the 200 sends CANCEL, and leaves a 200 that crosses it unanswered. */
   async hangUp(): Promise<void> {
     await this.page.evaluate("phone.hangUp()");
   }
