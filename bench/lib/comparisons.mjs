@@ -16,8 +16,8 @@ export function comparison() {
   return `## CPU per relayed message
 
 ${command(found)}; ${settings.flows} flows, ${settings.size} octets, window ${settings.window}, ${settings.rounds} rounds of ${settings.seconds} s.
-Each edge had the choice between a core over UDP and one over TCP: of its costs the lower one counts. In the last columns, how many times
-what Sluice needs the others need. The floor reads no SIP and no WebSocket: for WS it is that of TCP, for WSS that of TLS.
+Each edge ran with a core over UDP and with one over TCP, and the cheaper of the two counts. The columns "x Sluice" say how many times as much
+CPU as Sluice an edge needs. The floor reads neither SIP nor WebSocket: its figure for WS is that of TCP, and for WSS that of TLS.
 
 ${parts.join("\n\n")}
 
@@ -46,7 +46,7 @@ export function costTable({ base, noise, rows, starved, runs }) {
     const ratio = row.counts || row.name === base ? fixed(row.ratio) : `(${fixed(row.ratio)})`;
     return [row.name, fixed(row.cost), ratio, fixed(row.rate / 1000, 0), fixed(row.p50, 0), fixed(row.p99, 0), fixed(row.p999, 0), row.lost, row.wrong];
   });
-  const busy = starved > 0 ? ` In ${starved} of ${runs} runs the edge was not busy all the time (the load or other work was the limit): rates and latencies say little, and costs hold what waking up takes.` : "";
+  const busy = starved > 0 ? ` In ${starved} of ${runs} runs the edge was not busy all the time (the load or other work was the limit): rates and latencies say little, and costs include waking up.` : "";
   return `${markdown(["edge", "us CPU / message", `x ${base}`, "kmsg/s", "p50 us", "p99 us", "p99.9 us", "lost", "wrong"], cells)}\n\nNoise: ${fixed(100 * noise, 1)} %.${busy}`;
 }
 
@@ -56,7 +56,7 @@ export function workers() {
   const parts = found.results.map(({ legs, workload, summary }) => `### ${workload}, ${legsText(legs)}, two workers\n\n${costTable(summary)}`);
   return `## Two shards against two workers
 
-${command(found)}. Both CPUs are the edge's, and the load, which sleeps between events, has to share one of them: only the costs say something.
+${command(found)}. The edge has both CPUs, and the load, which sleeps between events, shares one of them: only the costs are meaningful.
 
 ${parts.join("\n\n")}`;
 }
@@ -72,14 +72,14 @@ export function rates() {
   const spread = Math.max(...found.results.map(({ rows }) => rows[0].spread));
   return `## Highest rate
 
-${command(found)}. The highest rate on one core at which under 0.1 % is lost and never more waits than 20 ms of it, found by halving, each step tried
-twice; then the latencies at half of the edge's own highest rate, open loop. Where the load was the limit, the edge would have held more.
+${command(found)}. The highest rate on one core at which less than 0.1 % is lost and at most 20 ms of traffic is queued, found by halving, each step tried
+twice; then the latencies at half of the edge's own highest rate, open loop. Where the load was the limit, the edge could have done more.
 
 ${chart("rate", "Highest rate under 0.1 % loss", bars)}
 
 ${markdown(["edge", "workload", "kmsg/s", "Sluice holds x", "p50 us at half", "p99 us", "p99.9 us", "limit"], cells)}
 
-Noise: the first edge ran at both ends of each round, and differed from itself by at most ${fixed(100 * spread, 0)} %.`;
+Noise: the first edge ran at both ends of each round, and its two runs differed by at most ${fixed(100 * spread, 0)} %.`;
 }
 
 export function storm() {
@@ -91,7 +91,7 @@ export function storm() {
   const cells = results.flatMap(({ legs, rows }) => rows.map((row) => [row.name, legsText(legs), fixed(row.seconds), `${fixed(row.least)}-${fixed(row.most)}`, fixed(row.cpu), fixed((1e6 * row.cpu) / settings.flows, 0), row.lost, row.closed, row.refused]));
   return `## Reconnect storm
 
-${command(found)}: ${settings.flows} clients connect, ${settings["at-once"]} of them on their way at any time, and each registers once it is in; over TLS each does a full
+${command(found)}: ${settings.flows} clients connect, ${settings["at-once"]} of them connecting at any time, and each registers once it is connected; over TLS each does a full
 handshake (TLS 1.3, P-256). Medians of ${settings.rounds} round${settings.rounds === "1" ? "" : "s"}, in which the first edge runs twice.
 
 ${chart("storm", "Seconds until all are in", bars)}
@@ -107,7 +107,7 @@ export function memory() {
   const cells = rows.map((row) => [row.name, legsText(row.legs), row.counted_flows, fixed(row.pss_bytes_per_flow, 0)]);
   return `## Memory of an idle flow
 
-${command(found)}. User memory (PSS) that each further flow takes, without the kernel's sockets.
+${command(found)}. User memory (PSS) of each further flow, without the kernel's sockets.
 
 ${chart("idle", "Octets of user memory of an idle flow", bars)}
 
@@ -134,16 +134,16 @@ export function keepAlives() {
 }
 
 export function mixed() {
-  return openLoop("mixed", "A day's mixture", "Of 25 exchanges 20 are keep-alives, 3 refreshes, 2 calls.");
+  return openLoop("mixed", "A day's mixture", "Of 25 exchanges, 20 are keep-alives, 3 are refreshes and 2 are calls.");
 }
 
 export function held() {
-  return openLoop("held", "Many idle flows", "All flows are open, and few say something at any time.");
+  return openLoop("held", "Many idle flows", "All flows are open, and few of them are active at any time.");
 }
 
 export function hostile() {
   const text =
-    "The good traffic (REGISTER, MESSAGE, calls) comes beside attacks: octets that are no SIP, messages cut short or with impossible lengths, forged tokens, " +
-    "handshakes left half done. The good must lose nothing; the cost holds the attacks too. The last column counts attacks that came out at the core.";
+    "Good traffic (REGISTER, MESSAGE, calls) beside attacks: octets that are not SIP, messages cut short or with impossible lengths, forged tokens, " +
+    "half-finished handshakes. Good traffic must lose nothing; the cost includes the attacks. The last column counts attacks that reached the core.";
   return openLoop("hostile", "Beside attacks", text, [{ head: "attacks", field: "attacks" }, { head: "let through", field: "let_through" }]);
 }

@@ -51,11 +51,11 @@ function head() {
 
 <!-- Made by \`npm run bench -- quick\` or \`full\`: do not edit. -->
 
-What is counted, and how the edges are set up, is told in [bench/README.md](../bench/README.md). Ratios are taken within a round, medians over
-the rounds; the first edge runs twice in each round, and what its runs differ by is the noise. A ratio in brackets does not exceed it.
+[bench/README.md](../bench/README.md) says what is counted and how the edges are set up. Ratios are taken within a round, and medians over
+the rounds. The first edge runs twice in each round; the difference between its two runs is the noise, and a ratio in brackets is within it.
 
 Machine: ${machine.cpu}, ${machine.cores} cores, ${machine.memory_gib} GiB, Linux ${machine.kernel}, Node ${machine.node}, ${machine.compiler},
-${machine.kamailio ?? "no Kamailio"}. Unless it is said otherwise, the edge had CPU 0 and one worker, the load CPU 1; load average at the end ${machine.load_average}. ${machine.when}.`;
+${machine.kamailio ?? "no Kamailio"}. Unless stated otherwise, the edge had CPU 0 and one worker, and the load had CPU 1; load average at the end ${machine.load_average}. ${machine.when}.`;
 }
 
 function sizes() {
@@ -79,7 +79,7 @@ function heap() {
   const cells = found.threads.map((thread) => [thread.thread, thread.idle_second, thread.growth, fixed(thread.per_message, 3), thread.collections]);
   return `## JavaScript heap
 
-${command(found)}: ${found.relayed} messages. What grew or shrank in the time is what the threads do without a message (timers, the probe itself).
+${command(found)}: ${found.relayed} messages. An idle second shows what the threads allocate without a message (timers, the probe itself).
 
 ${markdown(["thread", "octets in an idle second", "octets grown", "octets / message", "collections"], cells)}`;
 }

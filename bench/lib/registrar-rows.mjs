@@ -44,8 +44,8 @@ export function registrars() {
     `## Registrar
 
 ${command(found)}; ${settings.aors} addresses of record with ${settings.flows} flows each, ${settings.rounds} rounds of ${settings.seconds} s.
-Sluice keeps bindings over kill -9, Kamailio has them in memory, with credentials in memory too. An edge in front of both sends what phones send: first registrations, refreshes
-with two GRUUs in each 200, and a MESSAGE or an INVITE (100, 486 and ACK) to a user with one device.${starved > 0 ? ` In ${starved} of ${rows.length} cases the server was not busy all the time: rates and latencies say little, and costs hold what waking up takes.` : ""}
+Sluice's bindings survive kill -9, Kamailio's are in memory only; both have the credentials in memory. An edge in front of each sends what phones send: first registrations, refreshes
+with two GRUUs in each 200, and a MESSAGE or an INVITE (100, 486 and ACK) to a user with one device.${starved > 0 ? ` In ${starved} of ${rows.length} cases the server was not busy all the time: rates and latencies say little, and costs include waking up.` : ""}
 
 ${chart("registrar", "CPU per request in us, registrars", bars)}
 
