@@ -16,16 +16,21 @@
     },
     {
       "target_name": "sluice",
-      "dependencies": ["core"],
+      "dependencies": ["core", "sluice-keeper"],
       "sources": ["<!@(node scripts/list-sources.mjs sources.txt addon/)", "<!@(node scripts/list-sources.mjs sources.txt tls/)"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"],
     },
     {
+      "target_name": "sluice-keeper",
+      "type": "executable",
+      "sources": ["<!@(node scripts/list-sources.mjs sources.txt keeper/)", "native/core/transport/descriptor_channel.cc"],
+    },
+    {
       "target_name": "core_test",
       "type": "executable",
       "dependencies": ["core"],
-      "sources": ["<!@(node scripts/list-sources.mjs tests.txt test/)"],
+      "sources": ["<!@(node scripts/list-sources.mjs tests.txt test/)", "native/keeper/holdings.cc"],
     },
     {
       "target_name": "tls_test",

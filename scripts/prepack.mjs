@@ -1,6 +1,6 @@
-/** `npm pack` runs this first: makes dist/, and prebuilds/ with the addon for this machine and, if the cross compiler is present, for arm64. */
+/** `npm pack` runs this first: makes dist/, and prebuilds/ with addon and keeper for this machine and, if the cross compiler is present, for arm64. */
 import { chmodSync, copyFileSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { ADDON, cmakeJs } from "./lib/native.mjs";
 import { prepare } from "./lib/prepare.mjs";
 import { ROOT, has, mustRun, say } from "./lib/run.mjs";
@@ -25,5 +25,7 @@ function provide(arch, addon, strip) {
   mkdirSync(folder, { recursive: true });
   copyFileSync(addon, join(folder, "sluice.node"));
   chmodSync(join(folder, "sluice.node"), 0o644);
-  if (has(strip)) mustRun(strip, strip, ["--strip-unneeded", join(folder, "sluice.node")]);
+  copyFileSync(join(dirname(addon), "sluice-keeper"), join(folder, "sluice-keeper"));
+  chmodSync(join(folder, "sluice-keeper"), 0o755);
+  for (const file of ["sluice.node", "sluice-keeper"]) if (has(strip)) mustRun(strip, strip, ["--strip-unneeded", join(folder, file)]);
 }

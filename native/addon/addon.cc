@@ -3,6 +3,7 @@
 
 #include "cluster.h"
 #include "gruus.h"
+#include "keeper_host.h"
 #include "listener_check.h"
 #include "location.h"
 #include "process.h"
@@ -34,6 +35,12 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("duplicate", Napi::Function::New(env, sluice::duplicate));
   exports.Set("endWithParent", Napi::Function::New(env, sluice::end_with_parent));
   exports.Set("standIn", Napi::Function::New(env, sluice::stand_in));
+  exports.Set("setKeeper", Napi::Function::New(env, sluice::set_keeper));
+  exports.Set("keeperDeath", Napi::Function::New(env, sluice::keeper_death));
+  exports.Set("keeperFlows", Napi::Function::New(env, sluice::keeper_flows));
+  exports.Set("keeperWill", Napi::Function::New(env, sluice::keeper_will));
+  exports.Set("keeperFarewell", Napi::Function::New(env, sluice::keeper_farewell));
+  exports.Set("keeperLives", Napi::Function::New(env, sluice::keeper_lives));
   exports.Set("sdNotify", Napi::Function::New(env, sluice::sd_notify));
   sluice::define_reader(env, exports);
   sluice::Location::define(env, exports);

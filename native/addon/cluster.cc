@@ -28,6 +28,10 @@ std::vector<std::vector<int>> read_sockets(const Napi::Array& shards) {
 
 Cluster::~Cluster() {
   for (const int wake : wakes) close(wake);
+  for (const LeftFlows& one : left) {
+    if (one.memory >= 0) close(one.memory);
+    for (const MovingFlow& flow : one.flows) close(flow.fd);
+  }
 }
 
 Napi::Value create_cluster(const Napi::CallbackInfo& info) {

@@ -16,6 +16,7 @@
 #include "core/flow/flow_commons.h"
 #include "core/home/login_guard.h"
 #include "core/home/nonce_table.h"
+#include "core/shard/moving_flow.h"
 #include "core/transport/listener_sockets.h"
 #include "core/transport/tls_session.h"
 
@@ -42,6 +43,8 @@ struct Cluster {
   NonceTable nonces;
   LoginGuard guard;
   RecentSet silences;     // ways to a device that stayed silent recently
+  int keeper = -1;        // channel to it; -1: there is none
+  std::vector<LeftFlows> left;  // by a process that crashed, of each shard
   Meeting stop;           // where the shards wait until all have stopped, before another process takes over
 
   // What logins have left, for the successor of this process; all shards at rest.

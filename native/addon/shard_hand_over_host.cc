@@ -324,6 +324,8 @@ Napi::Value ShardHost::take_over(const Napi::CallbackInfo& info, Shard& shard) {
   steps.done("taken");
   Cluster& cluster = *running_->cluster;
   if (!cluster.stop.wait(cluster.rings.size(), kStopMs)) return fault("another shard could not take over");
+  // Before it says anything over them: what the one before has left is old from then on.
+  shard.kept().tell_memory(true);
   shard.resume();
   thaw();
   shard.expect_followers(info[0].ToNumber().Int32Value());

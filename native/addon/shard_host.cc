@@ -90,6 +90,8 @@ void ShardHost::define(Napi::Env env, Napi::Object exports) {
                                        InstanceMethod<&ShardHost::call<&ShardHost::hand_over_flows>>("handOver"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::take_over>>("takeOver"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::resume>>("resume"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::keep_flows>>("keepFlows"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::revive>>("revive"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::release_flows>>("releaseFlows"),
                                        InstanceMethod<&ShardHost::close>("close"),
                                    }));
@@ -126,6 +128,7 @@ ShardHost::ShardHost(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ShardHos
   running_->env = info.Env();
   running_->shard = std::make_unique<Shard>(std::move(edge), read_keys(config.Get("keys").As<Napi::Array>(), node), records.Data(), verdicts.Data(),
                                             static_cast<int64_t*>(counter_memory), rings, cluster->wakes, cluster->sockets.of(shard), cluster->flows);
+  if (cluster->keeper >= 0) running_->shard->keep(cluster->keeper);
 }
 
 ShardHost::~ShardHost() {

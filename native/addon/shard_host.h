@@ -133,6 +133,9 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   Napi::Value take_over(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value resume(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value release_flows(const Napi::CallbackInfo& info, Shard& shard);
+  // keeper_host.cc
+  Napi::Value keep_flows(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value revive(const Napi::CallbackInfo& info, Shard& shard);
   UpgradeWord judge(const Upgrade& upgrade, const Address& client, uint16_t listener) noexcept override;
 
   static void on_prepare(uv_prepare_t* prepare);

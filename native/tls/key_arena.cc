@@ -79,7 +79,8 @@ KeyArena& key_arena() noexcept {
 void ForgetKeys::operator()(RecordState* state) const noexcept {
   forget_key(state->in.key);
   forget_key(state->out.key);
-  key_arena().give(state);
+  if (is_lent) OPENSSL_cleanse(state, sizeof *state);
+  else key_arena().give(state);
 }
 
 RecordStatePtr new_record_state() noexcept { return RecordStatePtr(key_arena().take()); }

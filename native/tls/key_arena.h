@@ -8,6 +8,7 @@
 namespace sluice {
 
 struct ForgetKeys {
+  bool is_lent = false;  // somebody else's memory
   void operator()(RecordState* state) const noexcept;
 };
 using RecordStatePtr = std::unique_ptr<RecordState, ForgetKeys>;

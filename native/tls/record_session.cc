@@ -36,6 +36,15 @@ std::unique_ptr<RecordSession> RecordSession::resume(Text state) noexcept {
   return std::make_unique<RecordSession>(std::move(own));
 }
 
+bool RecordSession::live_in(char* memory, size_t octets) noexcept {
+  if (octets < sizeof(RecordState)) return false;
+  if (memory == reinterpret_cast<char*>(state_.get())) return true;
+  auto* const state = reinterpret_cast<RecordState*>(memory);
+  std::memcpy(state, state_.get(), sizeof *state);
+  state_ = RecordStatePtr(state, ForgetKeys{true});
+  return true;
+}
+
 TlsResult RecordSession::receive(Text& wire, char* plain, size_t room, size_t& size, std::vector<char>& out) noexcept {
   RecordState& state = *state_;
   size = 0;

@@ -23,6 +23,7 @@ class RecordSession final : public TlsSession {
   Text fault() const noexcept override { return fault_; }
 
   Text state() const noexcept override { return Text(reinterpret_cast<const char*>(state_.get()), sizeof *state_); }
+  bool live_in(char* memory, size_t octets) noexcept override;
   // nullptr: `state` is none that it could go on with.
   static std::unique_ptr<RecordSession> resume(Text state) noexcept;
 

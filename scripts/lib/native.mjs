@@ -17,7 +17,7 @@ const JOBS = String(availableParallelism());
 export function buildNative({ tests = false, gyp = false } = {}) {
   const tool = gyp || !has("cmake") ? "node-gyp" : "cmake-js";
   const sources = newest(
-    [join(ROOT, "native/core"), join(ROOT, "native/addon"), join(ROOT, "native/tls"), ...["sources.txt", "tests.txt", "CMakeLists.txt"].map((name) => join(ROOT, "native", name)), join(ROOT, "binding.gyp")],
+    [join(ROOT, "native/core"), join(ROOT, "native/addon"), join(ROOT, "native/keeper"), join(ROOT, "native/tls"), ...["sources.txt", "tests.txt", "CMakeLists.txt"].map((name) => join(ROOT, "native", name)), join(ROOT, "binding.gyp")],
     CPP,
   );
   const wanted = tests ? newest([join(ROOT, "native/test"), join(ROOT, "native/tls_test")], CPP) : 0;

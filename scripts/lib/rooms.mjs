@@ -6,9 +6,9 @@ import { ROOT } from "./run.mjs";
 const IMPORT = /\b(?:from|import)\s*\(?\s*"(\.[^"]+)"/;
 const INCLUDE = /^\s*#\s*include\s+"([^"]+)"/;
 
-/** The two houses: how a file refers to another, and which room a path belongs to. `tls` and `addon` are next to native/core. */
+/** The two houses: how a file refers to another, and which room a path belongs to. `tls`, `keeper` and `addon` are next to native/core. */
 export const HOUSES = [
-  { name: "native", folder: "native", files: /^native\/(core|tls|addon)\/.*\.(cc|h|def)$/, uses: INCLUDE, paths: includePaths, roomOf: (path) => /^native\/(?:core\/)?([^/]+)\//.exec(path)?.[1] },
+  { name: "native", folder: "native", files: /^native\/(core|tls|keeper|addon)\/.*\.(cc|h|def)$/, uses: INCLUDE, paths: includePaths, roomOf: (path) => /^native\/(?:core\/)?([^/]+)\//.exec(path)?.[1] },
   { name: "src", folder: "src", files: /^src\/.*\.ts$/, uses: IMPORT, paths: importPaths, roomOf: (path) => /^src\/([^/]+)\//.exec(path)?.[1] ?? "." },
 ];
 

@@ -32,6 +32,8 @@ export const processMetrics: readonly RunningMetric[] = [
     read: ({ pool }) => Array.from({ length: pool.size }, (_, shard) => [String(shard), Number(pool.seats.of(shard).counter(Counter.requestsIn) + pool.seats.of(shard).counter(Counter.responsesIn))]),
   },
   { name: "upgrades_total", help: "Upgrades of this process and of those before it that it took over from.", label: "result", labels: "done; failed: the old process went on; refused: it did not begin", read: ({ upgrades }) => Object.entries(upgrades) },
+  gauge("keeper_up", "1 while a keeper holds what must outlive a crash; 0 also without `SLUICE_KEEPER`.", ({ keeper }) => Number(keeper?.isUp ?? false)),
+  counter("crashes_total", "Crashes since the keeper began, after which it started the server again.", ({ keeper }) => keeper?.crashes ?? 0),
   gauge("draining", "1 from the beginning of a drain on.", ({ state }) => Number(state === "draining")),
   gauge("drain_seconds", "Seconds until the drain is done, at the latest; it stands still during a pause.", ({ drainView }) => drainView?.seconds ?? 0),
   gauge("flows_limit", "`SLUICE_MAX_FLOWS`.", ({ config }) => config.maxFlows),

@@ -105,6 +105,8 @@ export interface Running {
   /** Packets of SLUICE_HEP and SLUICE_PCAP that could not be sent or written. */
   readonly capturesLost: number;
   readonly upgrades: UpgradeCounts;
+  /** Undefined: there is none (SLUICE_KEEPER). */
+  readonly keeper: { readonly isUp: boolean; readonly crashes: number } | undefined;
   /** Nothing may change while another process gets ready to take over. */
   readonly isUpgrading: boolean;
   /** Another process, started from what is on disk now, takes over. Rejects with one line when this one goes on. */

@@ -74,6 +74,8 @@ SLUICE_ variables configure it: sluice print-config prints them, docs/configurat
     const log = createLog(config.logLevel);
     for (const warning of warnings) log.warn(warning);
     try {
+      const { Keeper } = await import("../process/keeper.js");
+      if (config.keeper === "on" && values.successor !== true && !Keeper.isPresent) Keeper.become();
       const { serve, succeed } = await import("../process/run.js");
       if (values.successor) await succeed(config, log, new (await import("../process/predecessor.js")).Predecessor());
       else await serve(config, log);

@@ -301,6 +301,13 @@ export const table = {
     "1000",
     "Client connections closed per second at the end of a drain, so that they do not all reach the next edge together; `0` = all at once.",
   ),
+  keeper: withDefault(
+    "SLUICE_KEEPER",
+    oneOf(["on", "off"]),
+    "off",
+    "`on`: a small program of its own runs the server, holds its sockets, and starts it again after a crash, so that flows outlive `kill -9`, an abort " +
+      "and the OOM killer. See docs/operate/keeper.md.",
+  ),
   ...observeVariables,
   envFile: optional(
     "SLUICE_ENV_FILE",

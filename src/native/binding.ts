@@ -86,6 +86,10 @@ export interface Shard extends ObjectPort {
    */
   takeOver(channel: number): { readonly since: number; readonly steps: MoveSteps; readonly objects: string } | string;
   resume(): void;
+  /** The keeper gets to know a shard without flows; a text: it cannot. */
+  keepFlows(): string | undefined;
+  /** Goes on with what a process that crashed has left, after `keeperFlows`; `fault`: why it cannot. */
+  revive(): Revived;
   /**
    * Another process has it all: lets go of what moved, and serves the rest without reading from listeners. Who is in a handshake follows over the
    * channel when it is over, and the shard owns that; -1: nobody follows.
@@ -101,6 +105,25 @@ export interface MovedFlows {
   /** Milliseconds of the monotonic clock, the same for all processes. */
   readonly stoppedAt: number;
   readonly steps: MoveSteps;
+}
+
+/** What became of the connections of a process that crashed, and messages that it had received and perhaps not handled. */
+export interface Revived {
+  readonly kept: number;
+  readonly lost: number;
+  readonly messages: number;
+  readonly fault?: string;
+}
+
+/** How that process ended, and what it has left to the next one. */
+export interface Death {
+  readonly pid: number;
+  /** As waitpid(2) reports it; -1: unknown. */
+  readonly status: number;
+  readonly crashes: number;
+  /** Milliseconds of the monotonic clock. */
+  readonly since: number;
+  readonly parts: readonly { readonly text: string; readonly descriptors: readonly number[] }[];
 }
 
 /** When each step was done, on the same clock. */
@@ -155,6 +178,17 @@ export interface Binding extends Reader {
   sendDescriptors(channel: number, text: string, descriptors: readonly number[]): number;
   /** Waits for a while; a negative errno when nothing sound comes. */
   receiveDescriptors(channel: number): { readonly text: string; readonly descriptors: readonly number[] } | number;
+  /** The channel to the keeper, for shards that are made from now on. */
+  setKeeper(cluster: number, channel: number): void;
+  /** How the process before ended, without parts if there was none; a negative errno: the keeper does not answer. */
+  keeperDeath(channel: number): Death | number;
+  /** Fetches its connections, for `Shard.revive`; an errno, 0: done. */
+  keeperFlows(cluster: number): number;
+  /** One of `parts` parts of what the next process needs; an errno, 0: sent. */
+  keeperWill(channel: number, part: number, parts: number, text: string, descriptors: readonly number[]): number;
+  /** This process ends as it should, so no other one is to go on. */
+  keeperFarewell(channel: number): void;
+  keeperLives(channel: number): boolean;
   /** A listening socket, or -errno. */
   listenTcp(address: string, port: number): number;
   /** Another descriptor for the same, or -errno. */

@@ -38,26 +38,49 @@ interface Will extends Omit<Bequest, "tableKey" | "seed" | "sockets" | "admin" |
 
 const FORMAT = 1;
 
+/** A message: a text, and descriptors, which stay open here too. */
+export interface Part {
+  readonly text: string;
+  readonly descriptors: readonly number[];
+}
+
 /** Throws one line. The descriptors stay open here too. */
-export function leave(channel: number, { tableKey, seed, sockets, admin, channels, lock, ...rest }: Bequest): void {
+export function leave(channel: number, bequest: Bequest): void {
+  for (const part of partsOf(bequest)) send(channel, part);
+}
+
+export function partsOf({ tableKey, seed, sockets, admin, channels, lock, ...rest }: Bequest): readonly Part[] {
   const will: Will = { ...rest, tableKey: base64(tableKey), seed: base64(seed), adminUrl: admin?.url, hasLock: lock !== undefined, shards: sockets.length, format: FORMAT };
-  send(channel, JSON.stringify(will), [...(admin === undefined ? [] : [admin.socket]), ...(lock === undefined ? [] : [lock])]);
-  sockets.forEach((own, shard) => send(channel, `shard ${shard}`, [...own, ...channels.slice(shard, shard + 1)]));
+  return [
+    { text: JSON.stringify(will), descriptors: [...(admin === undefined ? [] : [admin.socket]), ...(lock === undefined ? [] : [lock])] },
+    ...sockets.map((own, shard) => ({ text: `shard ${shard}`, descriptors: [...own, ...channels.slice(shard, shard + 1)] })),
+  ];
 }
 
 /** Throws one line. */
 export function inherit(channel: number): Bequest {
-  const { text, descriptors } = receive(channel);
+  const bequest = read(() => receive(channel), true);
+  closeSync(channel);
+  return bequest;
+}
+
+/** The same from parts that are here already, without channels. Throws one line. */
+export function readParts(parts: readonly Part[]): Bequest {
+  const left = [...parts];
+  return read(() => left.shift() ?? { text: "{}", descriptors: [] }, false);
+}
+
+function read(next: () => Part, hasChannels: boolean): Bequest {
+  const { text, descriptors } = next();
   const { format, tableKey, seed, adminUrl, hasLock, shards, ...rest } = JSON.parse(text) as Will;
   if (format !== FORMAT) throw new Error(`the process that is to be replaced speaks format ${format}, this version ${FORMAT}: drain it instead`);
   const sockets: (readonly number[])[] = [];
   const channels: number[] = [];
   for (let shard = 0; shard < shards; shard += 1) {
-    const own = receive(channel).descriptors;
-    sockets.push(own.slice(0, -1));
-    channels.push(own.at(-1) ?? -1);
+    const own = next().descriptors;
+    sockets.push(hasChannels ? own.slice(0, -1) : own);
+    if (hasChannels) channels.push(own.at(-1) ?? -1);
   }
-  closeSync(channel);
   const socket = adminUrl === undefined ? undefined : descriptors[0];
   const lock = hasLock ? descriptors.at(-1) : undefined;
   const admin = adminUrl === undefined || socket === undefined ? undefined : { url: adminUrl, socket };
@@ -72,12 +95,12 @@ export function checkHeir({ mode, stateDir, location }: Config, bequest: Bequest
   if (mode !== "edge" && location !== bequest.location) throw new Error(`${table.location.name}: expected the same as before; another place for the bindings takes a restart`);
 }
 
-function send(channel: number, text: string, descriptors: readonly number[]): void {
+function send(channel: number, { text, descriptors }: Part): void {
   const errno = binding.sendDescriptors(channel, text, descriptors);
   if (errno !== 0) throw new Error(`the sockets cannot be handed over: ${getSystemErrorName(-errno)}`);
 }
 
-function receive(channel: number): { readonly text: string; readonly descriptors: readonly number[] } {
+function receive(channel: number): Part {
   const given = binding.receiveDescriptors(channel);
   if (typeof given === "number") throw new Error(`the sockets of the process that is to be replaced do not come: ${getSystemErrorName(given)}`);
   return given;

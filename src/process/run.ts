@@ -10,6 +10,7 @@ import { binding } from "../native/load.js";
 import type { Log } from "../observe/log.js";
 import { bannerOf } from "./banner.js";
 import { checkHeir } from "./bequest.js";
+import { Keeper } from "./keeper.js";
 import type { Predecessor } from "./predecessor.js";
 import { keepPrivate } from "./private-state.js";
 import { removeRunning, writeRunning } from "./running-file.js";
@@ -28,19 +29,26 @@ const HOLD_MS = 2_000;
 
 /** Resolves when the process has been told to end and is done; rejects with one line when it cannot start. */
 export async function serve(config: Config, log: Log): Promise<void> {
+  const keeper = Keeper.join(true);
+  // Of a process that crashed.
+  const before = keeper?.bequest;
+  if (before !== undefined) checkHeir(config, before);
   const orders = new Orders();
   keepPrivate(config.stateDir);
-  const identity = newIdentity();
-  const service = new Service(config, shardConfigs(config, identity), log, () => orders.end("the operator"));
+  const identity: Identity = before ?? newIdentity();
+  const service = new Service(config, shardConfigs(config, identity, before), log, () => orders.end("the operator"));
+  service.keepWith(keeper);
   warnOfDescriptors(config, log);
-  const starting = service.start();
+  const starting = service.start(before);
   if ((await Promise.race([starting, orders.told])) !== undefined) {
     // Told to end before it was up; a failing start no longer matters.
     starting.catch(() => undefined);
     return end(service, "it could not start");
   }
-  const upgrades = { done: 0, failed: 0, refused: 0 };
-  service.mayBeReplaced(new Upgrade(service, { identity, counts: upgrades, isSettled: true, onReplaced: (...by) => orders.replaced(...by) }));
+  const counts = before?.upgrades ?? { done: 0, failed: 0, refused: 0 };
+  const upgrade = new Upgrade(service, { identity, counts, isSettled: true, onReplaced: (...by) => orders.replaced(...by) });
+  service.mayBeReplaced(upgrade);
+  keeper?.leave(upgrade.bequest, log);
   if (process.stdout.isTTY) process.stdout.write(bannerOf(service));
   log.info({ mode: config.mode, listeners: listenersOf(service), shards: config.shards, pid: process.pid }, "sluice is up");
   await run(service, orders);
@@ -53,16 +61,21 @@ export async function succeed(config: Config, log: Log, predecessor: Predecessor
   const orders = new Orders();
   keepPrivate(config.stateDir);
   const identity: Identity = bequest;
+  const keeper = Keeper.join(false);
   const service = new Service(config, shardConfigs(config, identity, bequest), log, () => orders.end("the operator"));
+  service.keepWith(keeper);
   await service.prepare(bequest);
   predecessor.say({ kind: "ready", version: version(), follows: true });
   const began = await service.takeOver(bequest);
   predecessor.say({ kind: "taken", since: Math.max(...began.map(({ since }) => since)), steps: began.map(({ steps }) => steps) });
   await service.stepIn(bequest, await predecessor.totals);
   const { upgrades: counts, pid: before } = bequest;
-  service.mayBeReplaced(new Upgrade(service, { identity, counts, isSettled: false, onReplaced: (...by) => orders.replaced(...by) }));
+  const upgrade = new Upgrade(service, { identity, counts, isSettled: false, onReplaced: (...by) => orders.replaced(...by) });
+  service.mayBeReplaced(upgrade);
+  keeper?.leave(upgrade.bequest, log);
   log.info({ mode: config.mode, listeners: listenersOf(service), shards: config.shards, pid: process.pid, before }, "sluice took over from another process");
-  predecessor.followStandIn();
+  // A keeper stays, and becomes the parent of this process.
+  if (keeper === undefined) predecessor.followStandIn();
   void predecessor.gone.then((isStoodFor) => service.settle(isStoodFor));
   await run(service, orders);
 }
@@ -95,7 +108,8 @@ async function run(service: Service, orders: Orders): Promise<void> {
     service.stepBack();
     if (await successor.isSteady(HOLD_MS)) {
       // Not before: to systemd the death of the main process is the end of the service.
-      manager.handOver(successor.pid);
+      if (service.keeper === undefined) manager.handOver(successor.pid);
+      else manager.close();
       return finish(service, successor, report);
     }
     // A drain, a signal: whoever ended that process meant the service, so nothing begins again here.
@@ -116,7 +130,7 @@ async function run(service: Service, orders: Orders): Promise<void> {
 async function finish(service: Service, successor: Successor, { pid, kept }: UpgradeReport): Promise<void> {
   const { log, isStoodFor } = service;
   // Under systemd the main process is the other one now. Elsewhere whoever started this process waits for it, and must not see it end.
-  const standsIn = !isStoodFor && !ServiceManager.isPresent;
+  const standsIn = !isStoodFor && !ServiceManager.isPresent && service.keeper === undefined;
   await service.bequeath(pid);
   await successor.leave(standsIn);
   if (kept > 0) {
@@ -130,6 +144,7 @@ async function finish(service: Service, successor: Successor, { pid, kept }: Upg
 
 async function end(service: Service, why: string): Promise<void> {
   const { log, config } = service;
+  service.keeper?.farewell();
   const ended = await service.close(why);
   removeRunning(config.stateDir);
   log.info("stopped");

@@ -11,6 +11,7 @@ import { readEnvironment } from "../config/environment.js";
 import type { Environment } from "../config/read.js";
 import type { FlowKey } from "../config/flow-key.js";
 import { showHostPort } from "../config/host-port.js";
+import { binding } from "../native/load.js";
 import type { ShardConfig, ShardListener } from "../native/shard-settings.js";
 import { type Capture, createCapture } from "../observe/capture.js";
 import type { Log } from "../observe/log.js";
@@ -27,6 +28,7 @@ import { printable } from "../base/printable.js";
 import type { DrainView } from "../admin/drain-view.js";
 import type { Bequest } from "./bequest.js";
 import { EmbeddedStore } from "./embedded-store.js";
+import type { Keeper } from "./keeper.js";
 import { Peers } from "./peers.js";
 import { reread } from "./reload.js";
 import type { Upgrade } from "./upgrade.js";
@@ -55,6 +57,7 @@ export class Service implements Running {
   readonly webhooks: Webhooks | undefined;
   readonly bindings: BindingsView | undefined;
   store: EmbeddedStore | undefined;
+  keeper: Keeper | undefined;
   state: "up" | "draining" = "up";
   config: Config;
   readonly #peers: Peers;
@@ -121,16 +124,25 @@ export class Service implements Running {
     return this.#capture?.lost() ?? 0;
   }
 
-  /** Resolves when all listeners are open; rejects with one line, and everything is closed again. */
-  async start(): Promise<void> {
+  /** Before it starts. */
+  keepWith(keeper: Keeper | undefined): void {
+    this.keeper = keeper;
+    if (keeper !== undefined) binding.setKeeper(this.#cluster, keeper.channel);
+    keeper?.watch(this.log);
+  }
+
+  /** Resolves when all listeners are open; rejects with one line, and everything is closed again. `before`: of a process that crashed, and whose flows go on here. */
+  async start(before?: Bequest): Promise<void> {
     try {
       // Before the admin plane, which shows it, and before the shards, which share it.
       this.store = await EmbeddedStore.open(this.config, this.#cluster, this.log);
       await this.#begin();
       await this.#makeAdmin();
-      await this.#openAdmin(undefined);
+      await this.#openAdmin(before?.admin);
       await this.#load();
-      await this.pool.go();
+      if (before !== undefined) this.keeper?.takeFlows(this.#cluster);
+      const began = await this.pool.go([], before !== undefined);
+      this.keeper?.tell(this.log, began.flatMap(({ revived }) => revived ?? []));
       this.#certificates?.watch((material) => this.pool.orders.setTls(material));
     } catch (error) {
       await this.close();

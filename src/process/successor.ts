@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { within } from "../base/within.js";
 import type { MoveSteps } from "../native/binding.js";
 import type { CounterTotals } from "../shard/seats.js";
+import { KEEPER_VARIABLE } from "./keeper.js";
 
 /** From the child. `taken`: it reads, since when on the monotonic clock, and, in this version, when each shard had done what; `failed`: it ends, and says why. */
 export type FromSuccessor = { readonly kind: "ready"; readonly version: string; /** It takes what follows after the others. */ readonly follows?: boolean } | ({ readonly kind: "taken" } & Taken) | { readonly kind: "failed"; readonly why: string };
@@ -30,11 +31,14 @@ export class Successor {
   #hear: (message: FromSuccessor) => void = () => undefined;
   readonly #heard: FromSuccessor[] = [];
 
-  /** `channel`: the end that it gets as descriptor 4. */
-  constructor(channel: number) {
+  /** `channel`: the end that it gets as descriptor 4. `keeper`: the channel to the keeper, if there is one, which both have. */
+  constructor(channel: number, keeper?: number) {
     // The name, not what it stood for when this process began: a link may lead to a new version by now.
     const program = process.argv[1] ?? "";
-    const child = spawn(process.execPath, [...process.execArgv, program, "start", SUCCESSOR_OPTION], { stdio: ["inherit", "inherit", "inherit", "ipc", channel] });
+    const child = spawn(process.execPath, [...process.execArgv, program, "start", SUCCESSOR_OPTION], {
+      stdio: ["inherit", "inherit", "inherit", "ipc", channel, ...(keeper === undefined ? [] : [keeper])],
+      env: { ...process.env, ...(keeper === undefined ? {} : { [KEEPER_VARIABLE]: "5" }) },
+    });
     this.#child = child;
     child.on("message", (message: FromSuccessor) => {
       if (message.kind === "failed") this.#why = message.why;

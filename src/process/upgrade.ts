@@ -12,6 +12,7 @@ import { binding } from "../native/load.js";
 import type { Identity } from "../shard/shard-config.js";
 import { type Bequest, leave } from "./bequest.js";
 import type { EmbeddedStore } from "./embedded-store.js";
+import type { Keeper } from "./keeper.js";
 import { Successor } from "./successor.js";
 
 /** Loading modules, reading users, asking the DNS. */
@@ -37,6 +38,7 @@ export interface Replaceable extends Pick<Running, "config" | "pool" | "log" | "
   readonly cluster: number;
   readonly store: EmbeddedStore | undefined;
   readonly admin: Bequest["admin"];
+  readonly keeper: Keeper | undefined;
 }
 
 export class Upgrade {
@@ -142,7 +144,7 @@ export class Upgrade {
     let successor: Successor | undefined;
     let hasBegun = false;
     try {
-      successor = this.#successor = new Successor(theirs[0] ?? -1);
+      successor = this.#successor = new Successor(theirs[0] ?? -1, this.#service.keeper?.channel);
       this.#leave(ours[0] ?? -1, theirs.slice(1));
       // Only the other process must hold these ends, or its death would go unnoticed.
       theirs.splice(0).forEach(closeSync);
@@ -182,11 +184,14 @@ export class Upgrade {
   }
 
   #leave(channel: number, channels: readonly number[]): void {
-    const { identity } = this.#options;
-    const { config, listeners, cluster, admin, store } = this.#service;
-    const sockets = binding.clusterSockets(cluster);
-    const upgrades = { ...this.#counts, done: this.#counts.done + 1 };
-    leave(channel, { ...identity, pid: process.pid, mode: config.mode, stateDir: config.stateDir, location: config.location, lock: store?.lock, isStoodFor: this.#isStoodFor, upgrades, listeners, sockets, channels, admin });
+    leave(channel, { ...this.bequest, lock: this.#service.store?.lock, upgrades: { ...this.#counts, done: this.#counts.done + 1 }, channels });
+  }
+
+  /** What any process after this one needs. */
+  get bequest(): Bequest {
+    const { config, listeners, cluster, admin } = this.#service;
+    const { mode, stateDir, location } = config;
+    return { ...this.#options.identity, pid: process.pid, mode, stateDir, location, lock: undefined, isStoodFor: this.#isStoodFor, upgrades: this.#counts, listeners, sockets: binding.clusterSockets(cluster), channels: [], admin };
   }
 
   #handOver(channels: readonly number[], isRehearsal: boolean): Promise<readonly (MovedFlows | undefined)[]> {

@@ -1,6 +1,6 @@
 /** The messages between the main thread and the shards; rare, never one per SIP message. */
 import type { TrustedNet, UpstreamTarget } from "../native/address-port.js";
-import type { Alert, MoveSteps } from "../native/binding.js";
+import type { Alert, MoveSteps, Revived } from "../native/binding.js";
 import type { ShardConfig, ShardKey, ShardLimits, ShardNames } from "../native/shard-settings.js";
 import type { BindingNewsRow, NewsRow, TapFilter } from "../native/inspect.js";
 import type { Login } from "../auth/authenticator.js";
@@ -40,14 +40,15 @@ export type ToShard =
   | { readonly kind: "pause"; readonly isPaused: boolean }
   /** The drain is called off. */
   | { readonly kind: "stay" }
-  /** All shards are ready: from now on it reads. With a channel it first takes over what another process sends there. */
-  | { readonly kind: "go"; readonly channel: number | undefined }
+  /** All shards are ready: from now on it reads. With a channel it first takes over what another process sends there. `revives`: what one that crashed has left. */
+  | { readonly kind: "go"; readonly channel: number | undefined; readonly revives: boolean }
   | { readonly kind: "close" };
 
 /** `since`: when a shard began to read, if it took over from another process (MovedFlows.stoppedAt). */
 export interface Began {
   readonly since: number;
   readonly steps: MoveSteps;
+  readonly revived?: Revived;
 }
 
 export type FromShard =

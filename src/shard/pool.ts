@@ -83,10 +83,10 @@ export class ShardPool {
     await Promise.all(threads.map(({ ready }) => ready));
   }
 
-  /** Resolves when all shards read; with `channels`, one for each, when all have taken over what came there. */
-  async go(channels: readonly number[] = []): Promise<readonly Began[]> {
+  /** Resolves when all shards read; with `channels`, one for each, when all have taken over what came there. `revives`: they go on with what a process that crashed has left. */
+  async go(channels: readonly number[] = [], revives = false): Promise<readonly Began[]> {
     const { threads } = this.seats;
-    threads.forEach((thread, shard) => this.#go(thread, channels[shard]));
+    threads.forEach((thread, shard) => this.#go(thread, channels[shard], revives));
     const began = await Promise.all(threads.map(({ up }) => up));
     for (const seat of this.seats.all) seat.isUp();
     this.#watch = setInterval(() => this.#look(), BEAT_MS);
@@ -192,9 +192,9 @@ export class ShardPool {
   }
 
   /** What was ordered meanwhile is in force before it reads the first message. */
-  #go(thread: ShardThread, channel?: number): void {
+  #go(thread: ShardThread, channel?: number, revives = false): void {
     this.orders.repeatTo(thread);
-    thread.tell({ kind: "go", channel });
+    thread.tell({ kind: "go", channel, revives });
   }
 
   #look(): void {

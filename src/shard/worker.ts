@@ -208,7 +208,7 @@ port.on("message", (message: ToShard) => {
       stay();
       break;
     case "go":
-      go(message.channel);
+      go(message.channel, message.revives);
       break;
     case "close":
       void close();
@@ -216,10 +216,13 @@ port.on("message", (message: ToShard) => {
   }
 });
 
-function go(channel: number | undefined): void {
+function go(channel: number | undefined, revives: boolean): void {
   // Numbers ask nothing of the event loop; hooks may.
   const errno = shard.start(onBatch, home !== undefined || stage === undefined ? decideSafely : undefined);
   if (errno !== undefined) return say({ kind: "failed", why: `its sockets cannot be watched: ${getSystemErrorName(-errno)}` });
+  const revived = revives ? shard.revive() : undefined;
+  const unkept = channel === undefined && !revives ? shard.keepFlows() : undefined;
+  if (unkept !== undefined) fault(`flows of shard ${start.config.shard} would not outlive a crash: ${unkept}`);
   const taken = channel === undefined ? { since: 0, steps: {}, objects: "" } : shard.takeOver(channel);
   if (typeof taken === "string") return say({ kind: "failed", why: taken });
   try {
@@ -236,7 +239,7 @@ function go(channel: number | undefined): void {
     const news = shard.news();
     if (news.length > 0 || bindingNews.length > 0) say({ kind: "news", news, bindings: bindingNews.splice(0) });
   }, BEAT_MS);
-  say({ kind: "up", began: { since: taken.since, steps: taken.steps } });
+  say({ kind: "up", began: { since: taken.since, steps: taken.steps, ...(revived && { revived }) } });
 }
 
 /** Waits for the store's writes; then the thread ends, whatever timers are left. */

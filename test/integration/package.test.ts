@@ -30,7 +30,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 test("the package contains what runs and what builds the addon, and nothing else", () => {
   const kinds = new Set(packed.map((path) => path.split("/").slice(0, path.startsWith("native/") ? 2 : 1).join("/")));
   expect([...kinds].sort()).toEqual(
-    ["CHANGELOG.md", "LICENSE", "README.md", "binding.gyp", "deploy", "dist", "native/CMakeLists.txt", "native/addon", "native/core", "native/sources.txt", "native/tests.txt", "native/tls", "package.json", "prebuilds", "scripts", "src"].sort(),
+    ["CHANGELOG.md", "LICENSE", "README.md", "binding.gyp", "deploy", "dist", "native/CMakeLists.txt", "native/addon", "native/core", "native/keeper", "native/sources.txt", "native/tests.txt", "native/tls", "package.json", "prebuilds", "scripts", "src"].sort(),
   );
   expect(packed.filter((path) => /\.map$|tsbuildinfo|\.test\./.test(path))).toEqual([]);
   // Nothing from deleted sources.

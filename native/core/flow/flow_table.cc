@@ -7,14 +7,28 @@ namespace sluice {
 FlowTable::FlowTable(const SipKey& table_key, uint32_t first_generation) noexcept
     : table_key_(table_key), index_(1024, 0), generation_(first_generation) {}
 
+void FlowTable::live_in(KeptMemory& memory) noexcept {
+  SLUICE_INVARIANT(slabs_.empty());
+  kept_ = &memory;
+  head_ = &memory.head();
+  head_->slots = next_fresh_;
+  head_->generation = generation_;
+}
+
+// Kept memory is all zero, as far as it is new, and so a free slot.
+void FlowTable::add_slab() noexcept {
+  if (kept_ != nullptr) return slabs_.push_back(kept_->flows(static_cast<uint32_t>(slabs_.size()) << kSlabBits));
+  slabs_.push_back(own_slabs_.emplace_back(std::make_unique<Flow[]>(kSlabSize)).get());
+}
+
 uint32_t FlowTable::open(FlowKind kind, const Address& remote, uint16_t listener) noexcept {
   uint32_t slot = free_;
   if (slot != 0) {
     free_ = entry(slot).chain;
   } else {
     slot = next_fresh_;
-    if (slot >> kSlabBits >= slabs_.size()) slabs_.push_back(std::make_unique<Flow[]>(kSlabSize));
-    ++next_fresh_;
+    if (slot >> kSlabBits >= slabs_.size()) add_slab();
+    head_->slots = ++next_fresh_;
   }
   Flow& flow = entry(slot);
   SLUICE_INVARIANT(flow.timer.prev == 0 && flow.timer.next == 0);
@@ -24,7 +38,7 @@ uint32_t FlowTable::open(FlowKind kind, const Address& remote, uint16_t listener
   flow.remote = remote;
   flow.listener = listener;
   if (++generation_ == 0) ++generation_;
-  flow.generation = generation_;
+  flow.generation = head_->generation = generation_;
   ++size_;
   if (kind == FlowKind::udp) add_to_index(slot);
   return slot;
@@ -40,8 +54,8 @@ void FlowTable::add_to_index(uint32_t slot) noexcept {
 
 bool FlowTable::place(uint32_t slot, const Flow& flow) noexcept {
   if (slot == 0 || slot >= kMostSlots) return false;
-  while (slot >> kSlabBits >= slabs_.size()) slabs_.push_back(std::make_unique<Flow[]>(kSlabSize));
-  if (slot >= next_fresh_) next_fresh_ = slot + 1;
+  while (slot >> kSlabBits >= slabs_.size()) add_slab();
+  if (slot >= next_fresh_) head_->slots = next_fresh_ = slot + 1;
   Flow& placed = entry(slot);
   if (placed.state != FlowState::free_slot) return false;
   const uint32_t due = flow.timer.due;
@@ -53,7 +67,7 @@ bool FlowTable::place(uint32_t slot, const Flow& flow) noexcept {
 }
 
 void FlowTable::settle(uint32_t generation) noexcept {
-  generation_ = generation;
+  generation_ = head_->generation = generation;
   free_ = 0;
   for (uint32_t slot = next_fresh_ - 1; slot > 0; --slot) {
     Flow& flow = entry(slot);

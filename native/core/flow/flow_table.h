@@ -6,6 +6,7 @@
 
 #include "core/crypto/siphash.h"
 #include "core/flow/flow_token.h"
+#include "core/flow/kept_memory.h"
 #include "core/flow/unsent_queue.h"
 #include "core/sip/address.h"
 #include "core/sip/framer.h"
@@ -28,8 +29,14 @@ struct alignas(64) Flow {
   uint32_t generation = 0;
   uint32_t last_seen = 0;       // tick of the last octet
   uint32_t birth = 0;           // UDP: see FlowName::birth; stream: tick at which it opened
-  uint32_t died = 0;            // UDP: birth unit of the last death, with kMark_died
-  uint32_t chain = 0;           // UDP: next in the hash bucket; free: next free slot
+  union {
+    uint32_t died = 0;          // UDP: birth unit of the last death, with kMark_died
+    uint32_t octets_read;       // stream: taken from the socket so far, modulo 2^32
+  };
+  union {
+    uint32_t chain = 0;         // UDP: next in the hash bucket; free: next free slot
+    uint32_t octets_sent;       // stream: given to the socket or to `out` so far, modulo 2^32
+  };
   uint32_t pending = 0;         // first request waiting on this flow
   uint16_t supervise = 0;       // it ends after this many seconds without a sign of life; 0: not supervised
   uint16_t pings = 0;           // in the second `ping_second`
@@ -88,6 +95,11 @@ class FlowTable {
  public:
   FlowTable(const SipKey& table_key, uint32_t first_generation) noexcept;
 
+  // Before the first flow: from now on they lie in that memory, which outlives the table.
+  void live_in(KeptMemory& memory) noexcept;
+  // Where the turn stands, for whoever must go on after a crash.
+  KeptHead& head() noexcept { return *head_; }
+
   // The caller has checked SourceShares for room. Sets `kind` and `remote`; adds a UDP flow to the index.
   uint32_t open(FlowKind kind, const Address& remote, uint16_t listener) noexcept;
   void release(uint32_t slot) noexcept;
@@ -138,12 +150,17 @@ class FlowTable {
     SLUICE_INVARIANT(slot != 0 && slot < next_fresh_);
     return slabs_[slot >> kSlabBits][slot & (kSlabSize - 1)];
   }
+  void add_slab() noexcept;
   uint32_t bucket_of(const Address& remote, uint16_t listener) const noexcept;
   void add_to_index(uint32_t slot) noexcept;
   void grow_index() noexcept;
 
   const SipKey& table_key_;
-  std::vector<std::unique_ptr<Flow[]>> slabs_;
+  std::vector<Flow*> slabs_;
+  std::vector<std::unique_ptr<Flow[]>> own_slabs_;  // those that are not in kept memory
+  KeptMemory* kept_ = nullptr;
+  KeptHead nobody_;  // reads it
+  KeptHead* head_ = &nobody_;
   std::vector<uint32_t> index_;  // UDP buckets
   uint32_t next_fresh_ = 1;
   uint32_t free_ = 0;

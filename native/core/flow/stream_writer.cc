@@ -59,9 +59,11 @@ void StreamWriter::queue(uint32_t slot, Text frame, Text head, Text body) noexce
     const iovec parts[3] = {part_of(frame), part_of(head), part_of(body)};
     if (flow.layer != nullptr && flow.layer->tls && flow.state != FlowState::connecting) {
       if (!encrypt(*flow.layer->tls, parts, 3) || !keep(slot, Text(records_.data(), records_.size()))) fail(slot);
+      flow.octets_sent += static_cast<uint32_t>(records_.size());
       return;
     }
     if (!keep(slot, parts, 3)) fail(slot);
+    flow.octets_sent += static_cast<uint32_t>(frame.size() + head.size() + body.size());
     return;
   }
   if (entries_.size() == kMaxEntries) flush();
@@ -122,6 +124,7 @@ bool StreamWriter::send_records(uint32_t slot, Text records) noexcept {
   Flow& flow = flows_.at(slot);
   if (records.empty()) return true;
   if (flow.marks & kMark_closing) return false;
+  flow.octets_sent += static_cast<uint32_t>(records.size());
   // What a dialled connection holds back before TLS is open is plaintext; the handshake records overtake it.
   const bool opening = flow.state == FlowState::connecting;
   if (flow.out.empty() || opening) {
@@ -177,7 +180,8 @@ bool StreamWriter::gather(size_t first) noexcept {
   one.parts = parts_.size() - one.first_part;
   const bool is_full = one.parts + 3 > kMaxParts;
   if (flow.layer != nullptr && flow.layer->tls) {
-    if (!encrypt(*flow.layer->tls, &parts_[one.first_part], one.parts)) return fail(slot), true;
+    flows_.head().writing = slot;  // its records have numbers that the peer has not seen
+    if (!encrypt(*flow.layer->tls, &parts_[one.first_part], one.parts)) return flows_.head().writing = 0, fail(slot), true;
     std::vector<char>& sealed = sealed_[writes_.size()];
     sealed.swap(records_);
     parts_.resize(one.first_part);
@@ -185,6 +189,8 @@ bool StreamWriter::gather(size_t first) noexcept {
     one.parts = 1;
     one.octets = sealed.size();
   }
+  flow.octets_sent += static_cast<uint32_t>(one.octets);
+  flows_.head().writing = 0;
   writes_.push_back(one);
   return !is_full;
 }

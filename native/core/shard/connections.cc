@@ -125,7 +125,11 @@ void Connections::note_origin(uint32_t slot, const Address& remote) noexcept {
 void Connections::accepted(int fd, const Address& remote, uint16_t listener) noexcept {
   const uint32_t slot = adopt(fd, remote, listener, Opening::accepted);
   if (slot == 0) return;
-  if (add_layer(slot)) timers_.arm(slot);
+  if (!add_layer(slot)) return;
+  timers_.arm(slot);
+  // One over TLS follows when its handshake is over.
+  const StreamLayer* const layer = ground_.flows.at(slot).layer;
+  if (layer == nullptr || !layer->is_secure) ground_.kept.keep(slot);
 }
 
 // False: the flow has been closed again.
@@ -361,6 +365,7 @@ void Connections::close(uint32_t slot, Counter why) noexcept {
   ends_.gone(slot);
   ends_.note(slot, why);
   timers_.cancel(slot);
+  ground_.kept.drop(slot);
   // Now, while its layer still tells the transport.
   if (flow.flags & kFlow_dialled) forget_dialled(slot);
   if (flow.layer != nullptr) drop_layer(flow);

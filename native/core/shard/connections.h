@@ -90,6 +90,8 @@ class Connections {
   void follow(uint32_t slot) noexcept;
   // One that has come after the others.
   void joined(uint32_t slot) noexcept;
+  // One that has outlived the process before.
+  void revived(uint32_t slot) noexcept;
 
  private:
   struct CoreConnection {

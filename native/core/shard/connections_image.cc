@@ -81,6 +81,7 @@ void Connections::came(uint32_t slot, bool is_watched) noexcept {
   Flow& flow = ground_.flows.at(slot);
   flow.upstream = -1;
   shares_.take_over(flow);
+  if ((flow.flags & kFlow_dialled) == 0) ground_.kept.has(slot);
   ground_.counters.add(Counter::stream_flows);
   if (flow.layer != nullptr && flow.layer->has_handshake_place) {
     shares_.take_over_handshake(flow.remote);
@@ -100,7 +101,7 @@ void Connections::watch_new(int epoll, const MovingFlow& flow) noexcept {
 
 // The peer must see the end, and epoll forget the connection, although another process has it open.
 void Connections::close_descriptor(int fd) noexcept {
-  if (is_shared_) {
+  if (is_shared_ || ground_.kept.is_on()) {
     epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
     shutdown(fd, SHUT_RDWR);
   }
@@ -125,6 +126,7 @@ void Connections::watch_all() noexcept {
 void Connections::let_go(uint32_t slot) noexcept {
   Flow& flow = ground_.flows.at(slot);
   ground_.counters.add(Counter::stream_flows, -1);
+  ground_.kept.forget(slot);
   ends_.notes().drop(slot);
   timers_.cancel(slot);
   if (flow.flags & kFlow_dialled) forget_dialled(slot);
@@ -142,6 +144,13 @@ void Connections::follow(uint32_t slot) noexcept {
 
 void Connections::joined(uint32_t slot) noexcept {
   note_origin(slot, ground_.flows.at(slot).remote);
+  came(slot, false);
+  ground_.kept.keep(slot);
+}
+
+void Connections::revived(uint32_t slot) noexcept {
+  const Flow& flow = ground_.flows.at(slot);
+  if ((flow.flags & kFlow_core) == 0) note_origin(slot, flow.remote);
   came(slot, false);
 }
 

@@ -9,6 +9,7 @@
 #include "core/flow/fault_answers.h"
 #include "core/flow/flow_commons.h"
 #include "core/flow/flow_table.h"
+#include "core/flow/kept_flows.h"
 #include "core/flow/refusal_tally.h"
 #include "core/observe/news.h"
 #include "core/relay/edge_config.h"
@@ -29,6 +30,7 @@ struct Ground {
         pool(config.limits.max_buffer_bytes),
         commons(all_shards),
         flows(config.table_key, first_generation),
+        kept(flows, counters),
         refusals(config.table_key, counters),
         faults(derive(config.table_key, "faults")),
         news(counters, config.notes, config.table_key) {
@@ -45,6 +47,7 @@ struct Ground {
   BufferPool pool;
   FlowCommons& commons;  // shared by the process
   FlowTable flows;
+  KeptFlows kept;
   RefusalTally refusals;
   FaultAnswers faults;
   NewsQueue news;

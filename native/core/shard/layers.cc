@@ -50,6 +50,7 @@ void StreamReader::take_proxy_header(uint32_t slot, char* data, size_t size) noe
     delete flow.layer;
     flow.layer = nullptr;
   }
+  ground_.kept.note_layer(slot);
   timers_.arm(slot);
   const Text rest(data + header.size, size - header.size);
   if (rest.empty()) return;
@@ -68,7 +69,10 @@ void StreamReader::shake_hands() noexcept {
     shaking_.pop_front();
     Flow* const flow = ground_.flows.find(handle);
     if (flow == nullptr || flow->layer == nullptr || !std::exchange(flow->layer->awaits_turn, false)) continue;
-    if ((flow->marks & (kMark_deaf | kMark_closing)) == 0) receive(handle.slot);
+    if (flow->marks & (kMark_deaf | kMark_closing)) continue;
+    ground_.kept.reads(handle.slot);
+    receive(handle.slot);
+    ground_.kept.reads(0);
   }
 }
 
@@ -167,6 +171,7 @@ void StreamReader::decrypt(uint32_t slot, Text wire) noexcept {
     ground_.counters.add(Counter::tls_handshakes);
     if (was_resumed) ground_.counters.add(Counter::tls_resumed);
     connections_.handshake_done(slot);
+    if ((flow.flags & kFlow_dialled) == 0 && is_portable(flow)) ground_.kept.keep(slot);
     if (flow.state != FlowState::connecting) timers_.arm(slot);
     else if (!connections_.opened(slot)) return;
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 namespace sluice {
 
@@ -9,6 +10,12 @@ struct MovingFlow {
   uint32_t slot = 0;
   uint32_t generation = 0;
   int fd = -1;
+};
+
+// What a process that crashed has left of a shard; the descriptors are whoever's who has it.
+struct LeftFlows {
+  int memory = -1;
+  std::vector<MovingFlow> flows;
 };
 
 struct MoveCounts {

@@ -58,9 +58,11 @@ Shard::Shard(EdgeConfig config, const KeyRing& keys, int32_t* records, int32_t* 
       registering_(ground_, turn_, responder_, object_, inspect_),
       proxying_(ground_, turn_, outbox_, responder_, object_, object_events_, registering_),
       handover_({ground_, crossing_, upstreams_, admission_, object_events_, responder_, remembered_, timers_, ends_, udp_flows_, connections_, core_sender_, streams_, object_, registering_, proxying_}),
-      followers_(ground_, timers_, connections_, streams_) {}
+      followers_(ground_, timers_, connections_, streams_),
+      revival_(ground_, timers_, udp_flows_, connections_) {}
 
 Shard::~Shard() noexcept {
+  if (!frozen_) ground_.kept.stop(true);
   if (frozen_) handover_.let_go();  // perhaps the successor has the connections: they must not hear from us that they end
   if (epoll_ >= 0) close(epoll_);
 }
@@ -103,7 +105,7 @@ void Shard::rehearse(std::vector<char>& image) noexcept {
 }
 
 void Shard::resume() noexcept {
-  frozen_ = false;
+  if (std::exchange(frozen_, false)) ground_.kept.tell_memory(true);
   handover_.end_announcing();
   ground_.clock.read();
   crossing_.wake_self();
@@ -112,6 +114,7 @@ void Shard::resume() noexcept {
 // As long as the successor has a descriptor open, epoll goes on reporting ours although we have closed it. So there is a new epoll.
 void Shard::release(int channel) noexcept {
   handover_.let_go();
+  ground_.kept.stop(false);
   listeners_.leave();
   close(std::exchange(epoll_, -1));
   frozen_ = false;
@@ -129,6 +132,10 @@ void Shard::expect(const std::vector<MovingFlow>& flows) noexcept {
 
 const char* Shard::adopt(Text image, std::vector<MovingFlow>& flows) noexcept {
   return begin() != 0 ? "the system is out of descriptors" : handover_.adopt(image, flows);
+}
+
+const char* Shard::revive(int memory, const std::vector<MovingFlow>& flows, RevivedCounts& counts) noexcept {
+  return begin() != 0 ? "the system is out of descriptors" : revival_.take(memory, flows, counts);
 }
 
 void Shard::take_ring() noexcept {
@@ -208,6 +215,7 @@ void Shard::execute() noexcept {
   proxying_.finish();
   turn_clock_.handled(turn_.count());
   turn_.end();
+  ground_.kept.turn_has(0);
   in_turn_ = false;
   settle();
 }
@@ -251,6 +259,11 @@ void Shard::carry_out(unsigned i) noexcept {
 void Shard::settle() noexcept {
   if (in_turn_ || frozen_) return;  // called within a turn, whose end does the same, or while nothing may be sent
   followers_.send();
+  send_and_close();
+  ground_.kept.flush();
+}
+
+void Shard::send_and_close() noexcept {
   // Closing flows may produce output, and sending that may fail again; whatever is left waits for the next turn.
   for (unsigned round = 0; round < kSettlings; ++round) {
     outbox_.flush();

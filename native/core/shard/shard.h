@@ -40,6 +40,7 @@
 #include "core/shard/proxying.h"
 #include "core/shard/registering.h"
 #include "core/shard/relay.h"
+#include "core/shard/revival.h"
 #include "core/shard/stream_reader.h"
 #include "core/shard/turn_clock.h"
 
@@ -83,6 +84,12 @@ class Shard {
   // With its settings in force, before it reads. nullptr, or why it cannot take over; then it is as it was before.
   // The descriptors that it keeps become -1.
   const char* adopt(Text image, std::vector<MovingFlow>& flows) noexcept;
+
+  // Before open(): a keeper gets to know the flows. 0 or an errno; then it does not.
+  int keep(int channel) noexcept { return ground_.kept.begin(channel, ground_.config.boot, ground_.config.shard, ground_.config.shards); }
+  KeptFlows& kept() noexcept { return ground_.kept; }
+  // With its settings in force, before it reads: goes on with the flows of a process that crashed. nullptr, or why it cannot.
+  const char* revive(int memory, const std::vector<MovingFlow>& flows, RevivedCounts& counts) noexcept;
   bool take_loop_ready() noexcept { return std::exchange(loop_ready_, false); }
 
   // Waits until there is something to do, at most `timeout` ms (-1: for ever), and receives one batch; returns the number of records.
@@ -142,6 +149,7 @@ class Shard {
   unsigned receive() noexcept;
   void event(const epoll_event& event) noexcept;
   void take_ring() noexcept;
+  void send_and_close() noexcept;
   void tick() noexcept;
   void flow_due(uint32_t slot) noexcept;
   void carry_out(unsigned i) noexcept;
@@ -174,6 +182,7 @@ class Shard {
   Proxying proxying_;
   Handover handover_;
   Followers followers_;
+  Revival revival_;
 
   int epoll_ = -1;
   int loop_ = -1;      // not ours

@@ -93,6 +93,7 @@ unsigned Shard::receive() noexcept {
   registering_.read();
   proxying_.read();
   in_turn_ = false;
+  ground_.kept.turn_has(turn_.count());
   if (turn_.count() == 0) settle();
   return turn_.count();
 }

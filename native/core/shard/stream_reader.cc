@@ -14,6 +14,12 @@ static_assert(kCoreRead + 16 * 1024 + sizeof(FlowBuffer) <= BufferPool::kLargest
 }  // namespace
 
 void StreamReader::event(uint32_t slot, uint32_t events) noexcept {
+  ground_.kept.reads(slot);
+  handle(slot, events);
+  ground_.kept.reads(0);
+}
+
+void StreamReader::handle(uint32_t slot, uint32_t events) noexcept {
   Flow& flow = ground_.flows.at(slot);
   if (flow.state == FlowState::connecting) return connected(slot);
   if (events & EPOLLERR) return connections_.close(slot, Counter::flows_closed);
@@ -43,7 +49,9 @@ ssize_t StreamReader::receive_into(uint32_t slot, char* room, size_t most) noexc
 bool StreamReader::has_received(uint32_t slot, ssize_t n, int error) noexcept {
   if (n > 0) {
     ground_.counters.add(Counter::bytes_in, n);
-    ground_.flows.at(slot).last_seen = ground_.clock.tick();
+    Flow& flow = ground_.flows.at(slot);
+    flow.last_seen = ground_.clock.tick();
+    flow.octets_read += static_cast<uint32_t>(n);
     return true;
   }
   if (n == 0) connections_.peer_closed(slot);
@@ -53,7 +61,11 @@ bool StreamReader::has_received(uint32_t slot, ssize_t n, int error) noexcept {
 
 unsigned StreamReader::readable(const epoll_event* events, unsigned count) noexcept {
   const unsigned together = joint_.run(events, count);
-  for (unsigned i = 0; i < together; ++i) take(joint_.at(i));
+  for (unsigned i = 0; i < together; ++i) {
+    ground_.kept.reads(joint_.at(i).flow.slot);
+    take(joint_.at(i));
+  }
+  if (together > 0) ground_.kept.reads(0);
   return together;
 }
 
@@ -116,9 +128,11 @@ void StreamReader::resume() noexcept {
     resumes_.pop_back();
     flow->marks &= static_cast<uint8_t>(~kMark_resumes);
     std::memcpy(room, flow->in->data(), held);
+    ground_.kept.reads(handle.slot);
     give_back(ground_.pool, flow->in);
     turn_.use_stream(held);
     deliver(handle.slot, room, held);
+    ground_.kept.reads(0);
   }
 }
 

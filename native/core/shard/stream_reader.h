@@ -35,6 +35,7 @@ class StreamReader {
 
  private:
   // stream_reader.cc
+  void handle(uint32_t slot, uint32_t events) noexcept;
   void receive(uint32_t slot) noexcept;
   void receive_long(uint32_t slot) noexcept;
   ssize_t receive_into(uint32_t slot, char* room, size_t most) noexcept;

@@ -81,6 +81,11 @@ void UdpFlows::came(uint32_t slot) noexcept {
   ground_.counters.add(Counter::udp_flows);
 }
 
+void UdpFlows::revived(uint32_t slot) noexcept {
+  came(slot);
+  ages_.add(slot, ground_.flows.at(slot).generation);
+}
+
 void UdpFlows::died(uint32_t slot, Counter why) noexcept {
   Flow& flow = ground_.flows.at(slot);
   ends_.note(slot, why);

@@ -27,6 +27,8 @@ class UdpFlows {
 
   // For the successor of this process: a flow that the table has adopted, and after all of them their ages.
   void came(uint32_t slot) noexcept;
+  // One that has outlived the process before, whose ages nobody knows.
+  void revived(uint32_t slot) noexcept;
   void adopt_ages(ImageReader& image) noexcept { ages_.adopt(image, ground_.flows); }
   void freeze_ages(ImageWriter& image) const noexcept { ages_.freeze(image, ground_.flows); }
 

@@ -34,6 +34,7 @@ void StreamReader::take_upgrade(uint32_t slot, char* data, size_t size) noexcept
   }
   ground_.counters.add(Counter::ws_upgrades);
   flow.layer->stage = Stage::open;
+  ground_.kept.note_layer(slot);
   connections_.handshake_done(slot);
   timers_.arm(slot);
   if (size > upgrade.head.size()) frame_websocket(slot, data + upgrade.head.size(), size - upgrade.head.size());

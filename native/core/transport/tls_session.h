@@ -46,6 +46,8 @@ class TlsSession {
 
   // Everything it is, as plain octets that another process can go on with (TlsProvider::resume); empty: it cannot leave this one.
   virtual Text state() const noexcept { return Text(); }
+  // From now on it is in that memory, which is ours until the session ends, and always up to date. False: it needs more, or has no such state.
+  virtual bool live_in(char*, size_t) noexcept { return false; }
 };
 
 constexpr size_t kTlsSlack = 20 * 1024;  // an unfinished record in the session

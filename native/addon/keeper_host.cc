@@ -1,0 +1,140 @@
+#include "keeper_host.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/transport/descriptor_channel.h"
+#include "core/transport/keeper_word.h"
+#include "shard_host.h"
+
+namespace sluice {
+namespace {
+
+constexpr int kKeeperPatienceMs = 10'000;
+constexpr size_t kMostGiven = DescriptorChannel::kMostDescriptors;
+
+Text message_of(const void* from, size_t size) { return Text(static_cast<const char*>(from), size); }
+
+int tell_keeper(int channel, KeeperWord word) {
+  const KeeperHead head{word, 0, 0, getpid()};
+  DescriptorChannel keeper(channel);
+  keeper.set_patience(kKeeperPatienceMs);
+  return keeper.send(message_of(&head, sizeof head), nullptr, 0);
+}
+
+Napi::Object part_object(Napi::Env env, const char* text, size_t size, const int* descriptors, size_t count) {
+  Napi::Array list = Napi::Array::New(env, count);
+  for (uint32_t i = 0; i < count; ++i) list[i] = static_cast<double>(descriptors[i]);
+  Napi::Object part = Napi::Object::New(env);
+  part.Set("text", Napi::String::New(env, text, size));
+  part.Set("descriptors", list);
+  return part;
+}
+
+}  // namespace
+
+Napi::Value set_keeper(const Napi::CallbackInfo& info) {
+  if (const auto cluster = find_cluster(info[0].ToNumber().Uint32Value())) cluster->keeper = info[1].ToNumber().Int32Value();
+  return info.Env().Undefined();
+}
+
+Napi::Value keeper_death(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const int channel = info[0].ToNumber().Int32Value();
+  const auto failed = [&](int error) { return Napi::Number::New(env, -error); };
+  // No child of ours is to have it.
+  fcntl(channel, F_SETFD, FD_CLOEXEC);
+  if (const int error = tell_keeper(channel, KeeperWord::ask_will); error != 0) return failed(error);
+  KeeperDeath death{};
+  std::vector<char> room(kMostWillOctets);
+  int descriptors[kMostGiven];
+  size_t count = 0;
+  DescriptorChannel keeper(channel);
+  const ssize_t head = keeper.receive(room.data(), room.size(), descriptors, &count);
+  if (head < 0) return failed(static_cast<int>(-head));
+  if (static_cast<size_t>(head) != sizeof death || count != 0) return failed(EPROTO);
+  std::memcpy(&death, room.data(), sizeof death);
+  Napi::Array parts = Napi::Array::New(env);
+  for (uint32_t i = 0; i < death.head.count; ++i) {
+    const ssize_t size = keeper.receive(room.data(), room.size(), descriptors, &count);
+    if (size < 0) return failed(static_cast<int>(-size));
+    parts[i] = part_object(env, room.data(), static_cast<size_t>(size), descriptors, count);
+  }
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("pid", static_cast<double>(death.head.pid));
+  result.Set("status", static_cast<double>(death.status));
+  result.Set("crashes", static_cast<double>(death.crashes));
+  result.Set("since", static_cast<double>(death.at_ns) / 1e6);
+  result.Set("parts", parts);
+  return result;
+}
+
+Napi::Value keeper_flows(const Napi::CallbackInfo& info) {
+  const auto cluster = find_cluster(info[0].ToNumber().Uint32Value());
+  if (!cluster) return Napi::Number::New(info.Env(), EINVAL);
+  cluster->left.resize(cluster->rings.size());
+  int error = tell_keeper(cluster->keeper, KeeperWord::ask_flows);
+  if (error == 0) error = receive_left(cluster->keeper, cluster->left);
+  return Napi::Number::New(info.Env(), error);
+}
+
+Napi::Value keeper_will(const Napi::CallbackInfo& info) {
+  const std::string text = info[3].ToString();
+  const auto list = info[4].As<Napi::Array>();
+  std::vector<int> descriptors;
+  for (uint32_t i = 0; i < list.Length(); ++i) descriptors.push_back(Napi::Value(list[i]).ToNumber().Int32Value());
+  const KeeperHead head{KeeperWord::will, info[1].ToNumber().Uint32Value(), info[2].ToNumber().Uint32Value(), getpid()};
+  const std::string octets = std::string(message_of(&head, sizeof head)) + text;
+  const bool fits = descriptors.size() <= kMostGiven && octets.size() <= kMostWillOctets;
+  DescriptorChannel keeper(info[0].ToNumber().Int32Value());
+  keeper.set_patience(kKeeperPatienceMs);
+  return Napi::Number::New(info.Env(), fits ? keeper.send(Text(octets.data(), octets.size()), descriptors.data(), descriptors.size()) : E2BIG);
+}
+
+Napi::Value keeper_farewell(const Napi::CallbackInfo& info) {
+  tell_keeper(info[0].ToNumber().Int32Value(), KeeperWord::farewell);
+  return info.Env().Undefined();
+}
+
+Napi::Value keeper_lives(const Napi::CallbackInfo& info) {
+  pollfd end{info[0].ToNumber().Int32Value(), 0, 0};
+  return Napi::Boolean::New(info.Env(), poll(&end, 1, 0) == 0);
+}
+
+// keepFlows(): the keeper gets to know a shard that is new; a text: it cannot
+Napi::Value ShardHost::keep_flows(const Napi::CallbackInfo& info, Shard& shard) {
+  if (running_->cluster->keeper < 0) return info.Env().Undefined();
+  shard.kept().tell_memory(false);
+  if (shard.kept().is_on()) return info.Env().Undefined();
+  return Napi::String::New(info.Env(), "the system has no memory that the keeper could hold, or there is no keeper any more");
+}
+
+// revive(): {kept, lost, messages, fault?}, of the process that crashed
+Napi::Value ShardHost::revive(const Napi::CallbackInfo& info, Shard& shard) {
+  Napi::Object result = Napi::Object::New(info.Env());
+  RevivedCounts counts;
+  Cluster& cluster = *running_->cluster;
+  const size_t number = shard.config().shard;
+  LeftFlows left = number < cluster.left.size() ? std::exchange(cluster.left[number], LeftFlows()) : LeftFlows();
+  if (left.memory >= 0) {
+    const char* const fault = shard.revive(left.memory, left.flows, counts);
+    ::close(left.memory);
+    if (fault != nullptr) result.Set("fault", Napi::String::New(info.Env(), fault));
+  }
+  // Before it says anything over them: what the other process has left is old from then on.
+  shard.kept().settle();
+  shard.kept().tell_memory(true);
+  result.Set("kept", static_cast<double>(counts.kept));
+  result.Set("lost", static_cast<double>(counts.lost));
+  result.Set("messages", static_cast<double>(counts.messages));
+  return result;
+}
+
+}  // namespace sluice

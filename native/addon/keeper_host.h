@@ -1,0 +1,22 @@
+// A server and its keeper (core/transport/keeper_word.h). src/process/keeper.ts has the steps.
+#pragma once
+
+#include <napi.h>
+
+namespace sluice {
+
+// setKeeper(cluster: number, channel: number): for shards from now on
+Napi::Value set_keeper(const Napi::CallbackInfo& info);
+// keeperDeath(channel: number): {pid, status, crashes, since, parts: {text, descriptors}[]}, what the process before left; without parts there was
+// none. A negative errno: the keeper does not answer.
+Napi::Value keeper_death(const Napi::CallbackInfo& info);
+// keeperFlows(cluster: number): an errno; 0: its connections are there, for Shard.revive()
+Napi::Value keeper_flows(const Napi::CallbackInfo& info);
+// keeperWill(channel: number, part: number, parts: number, text: string, descriptors: number[]): an errno, 0: sent
+Napi::Value keeper_will(const Napi::CallbackInfo& info);
+// keeperFarewell(channel: number): the process ends as it should
+Napi::Value keeper_farewell(const Napi::CallbackInfo& info);
+// keeperLives(channel: number): boolean
+Napi::Value keeper_lives(const Napi::CallbackInfo& info);
+
+}  // namespace sluice

@@ -1,0 +1,176 @@
+#include "core/flow/kept_flows.h"
+
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "core/transport/descriptor_channel.h"
+#include "core/transport/stream_layer.h"
+
+namespace sluice {
+namespace {
+
+constexpr size_t kMostPlaces = DescriptorChannel::kMostDescriptors;
+// What waits for a keeper that does not take it is looked through when it has grown to this.
+constexpr size_t kManyBegun = 65'536;
+
+constexpr uint64_t add_place(uint64_t hash, uint64_t value) { return (hash ^ value) * 0x100'0000'01b3; }
+
+}  // namespace
+
+// Everything of a flow that the next process reads, and where it is.
+uint64_t kept_layout() noexcept {
+  uint64_t hash = 0xcbf2'9ce4'8422'2325;
+  for (const size_t at : {sizeof(Flow), offsetof(Flow, remote), offsetof(Flow, listener), offsetof(Flow, generation), offsetof(Flow, last_seen), offsetof(Flow, birth), offsetof(Flow, died),
+                          offsetof(Flow, chain), offsetof(Flow, supervise), offsetof(Flow, pings), offsetof(Flow, kind), offsetof(Flow, state), offsetof(Flow, flags), offsetof(Flow, marks),
+                          offsetof(Flow, framer), offsetof(Flow, ping_second), offsetof(Flow, in), offsetof(Flow, out), offsetof(Flow, layer), offsetof(Flow, messages), sizeof(KeptHead),
+                          sizeof(KeptLayer), static_cast<size_t>(FlowState::draining_out), static_cast<size_t>(kMark_deaf), static_cast<size_t>(Stage::open)})
+    hash = add_place(hash, at);
+  return hash;
+}
+
+bool count_octets(int fd, uint32_t& read, uint32_t& sent) noexcept {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  int unread = 0, under_way = 0;
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 || size < offsetof(tcp_info, tcpi_segs_out) || ioctl(fd, SIOCINQ, &unread) != 0 || ioctl(fd, SIOCOUTQ, &under_way) != 0) return false;
+  read = static_cast<uint32_t>(info.tcpi_bytes_received) - static_cast<uint32_t>(unread);
+  sent = static_cast<uint32_t>(info.tcpi_bytes_acked) + static_cast<uint32_t>(under_way);
+  return true;
+}
+
+int KeptFlows::begin(int channel, uint16_t boot, uint8_t shard, uint8_t shards) noexcept {
+  int error = 0;
+  memory_ = KeptMemory::make(error);
+  if (!memory_) return error;
+  KeptHead& head = memory_->head();
+  head.layout = kept_layout();
+  head.boot = boot;
+  head.shard = shard;
+  head.shards = shards;
+  flows_.live_in(*memory_);
+  shard_ = shard;
+  channel_ = channel;
+  return 0;
+}
+
+void KeptFlows::tell_memory(bool goes_on) noexcept {
+  if (!is_on()) return;
+  const KeeperHead head{KeeperWord::memory, shard_, goes_on ? 1u : 0u, getpid()};
+  const int fd = memory_->fd();
+  const int error = DescriptorChannel(channel_).send(Text(reinterpret_cast<const char*>(&head), sizeof head), &fd, 1);
+  if (error != 0) failed(error);
+}
+
+void KeptFlows::stop(bool ends) noexcept {
+  if (!is_on()) return;
+  const KeeperHead head{ends ? KeeperWord::end : KeeperWord::left, shard_, 0, getpid()};
+  DescriptorChannel(channel_).try_send(Text(reinterpret_cast<const char*>(&head), sizeof head), nullptr, 0);
+  failed(0);
+}
+
+void KeptFlows::tell(uint32_t slot) noexcept {
+  if (slot >= told_.size()) told_.resize(std::max<size_t>(flows_.slots(), slot + 1u));
+  told_[slot] = flows_.at(slot).generation;
+}
+
+void KeptFlows::add(uint32_t slot) noexcept {
+  tell(slot);
+  write_layer(slot);
+  begun_.push_back(flows_.handle(slot));
+  if (begun_.size() % kManyBegun == 0) std::erase_if(begun_, [this](FlowHandle one) { return flows_.find(one) == nullptr; });
+}
+
+void KeptFlows::adopt(uint32_t slot) noexcept {
+  tell(slot);
+  adopted_.push_back(flows_.handle(slot));
+}
+
+void KeptFlows::write_layer(uint32_t slot) noexcept {
+  const Flow& flow = flows_.at(slot);
+  if (flow.layer == nullptr) return;
+  KeptLayer& layer = memory_->layer(slot);
+  layer.generation = 0;
+  layer.stage = static_cast<uint8_t>(flow.layer->stage);
+  layer.is_secure = flow.layer->is_secure;
+  layer.is_websocket = flow.layer->is_websocket;
+  layer.must_have_proxy_header = flow.layer->must_have_proxy_header;
+  // Without its keys it cannot be gone on with.
+  if (flow.layer->is_secure && !(flow.layer->tls && flow.layer->tls->live_in(layer.tls, KeptLayer::kMostTls))) return;
+  layer.generation = flow.generation;
+}
+
+// What the process before had counted is not known here, so the kernel is asked, while nothing is under way between it and us.
+void KeptFlows::count_adopted() noexcept {
+  for (size_t left = kLooks; left > 0 && !adopted_.empty(); --left) {
+    const FlowHandle one = adopted_.back();
+    adopted_.pop_back();
+    Flow* const flow = flows_.find(one);
+    uint32_t read = 0, sent = 0;
+    if (flow == nullptr || !count_octets(flow->fd, read, sent)) continue;
+    flow->octets_read = read;
+    flow->octets_sent = sent + static_cast<uint32_t>(flow->out.octets());
+    write_layer(one.slot);
+  }
+}
+
+bool KeptFlows::send(KeeperWord word, const std::vector<KeptPlace>& places, size_t count, const int* descriptors) noexcept {
+  struct {
+    KeeperHead head;
+    KeptPlace places[kMostPlaces];
+  } message;
+  message.head = {word, shard_, static_cast<uint32_t>(count), getpid()};
+  std::memcpy(message.places, places.data(), count * sizeof(KeptPlace));
+  const Text octets(reinterpret_cast<const char*>(&message), sizeof(KeeperHead) + count * sizeof(KeptPlace));
+  const int error = DescriptorChannel(channel_).try_send(octets, descriptors, descriptors == nullptr ? 0 : count);
+  if (error != 0 && error != EAGAIN) failed(error);
+  return error == 0;
+}
+
+// False: the keeper takes no more now.
+bool KeptFlows::send_begun() noexcept {
+  std::vector<KeptPlace> places;
+  int descriptors[kMostPlaces];
+  size_t looked = 0;
+  for (; looked < begun_.size() && places.size() < kMostPlaces; ++looked) {
+    const Flow* const flow = flows_.find(begun_[looked]);
+    if (flow == nullptr) continue;
+    descriptors[places.size()] = flow->fd;
+    places.push_back({begun_[looked].slot, begun_[looked].generation});
+  }
+  if (!places.empty() && !send(KeeperWord::keep, places, places.size(), descriptors)) return false;
+  counters_.add(Counter::keeper_told, static_cast<int64_t>(places.size()));
+  begun_.erase(begun_.begin(), begun_.begin() + static_cast<ptrdiff_t>(looked));
+  return true;
+}
+
+bool KeptFlows::send_ended() noexcept {
+  const size_t count = std::min(kMostPlaces, ended_.size());
+  if (!send(KeeperWord::drop, ended_, count, nullptr)) return false;
+  ended_.erase(ended_.begin(), ended_.begin() + static_cast<ptrdiff_t>(count));
+  return true;
+}
+
+void KeptFlows::send_news() noexcept {
+  while (!ended_.empty() && send_ended()) continue;
+  while (!begun_.empty() && is_on() && send_begun()) continue;
+  if (is_on()) count_adopted();
+}
+
+// The keeper is gone: the main thread says so. The memory stays, for flows lie in it.
+void KeptFlows::failed(int) noexcept {
+  channel_ = -1;
+  begun_.clear();
+  ended_.clear();
+  adopted_.clear();
+  told_.clear();
+}
+
+}  // namespace sluice

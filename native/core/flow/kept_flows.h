@@ -1,0 +1,100 @@
+// What a shard tells the keeper: which connections it has, so that they outlive a crash of this process (docs/decisions/keeper.md). Said at the
+// end of a turn, when one was accepted or has ended; a message costs nothing.
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "core/base/counters.h"
+#include "core/flow/flow_table.h"
+#include "core/transport/keeper_word.h"
+
+namespace sluice {
+
+// By which a version knows its own flows.
+uint64_t kept_layout() noexcept;
+
+// What the kernel has given us of a connection, and what it has taken from us, modulo 2^32. False: it does not say.
+bool count_octets(int fd, uint32_t& read, uint32_t& sent) noexcept;
+
+class KeptFlows {
+ public:
+  KeptFlows(FlowTable& flows, Counters& counters) noexcept : flows_(flows), counters_(counters) {}
+  KeptFlows(const KeptFlows&) = delete;
+  KeptFlows& operator=(const KeptFlows&) = delete;
+
+  // Before the first flow. 0 or an errno; then there is no keeper for this shard.
+  int begin(int channel, uint16_t boot, uint8_t shard, uint8_t shards) noexcept;
+  bool is_on() const noexcept { return channel_ >= 0; }
+  KeptMemory& memory() noexcept { return *memory_; }  // since begin()
+  // Where the flows are from now on. `goes_on`: those that the keeper has are ours; else it forgets them.
+  void tell_memory(bool goes_on) noexcept;
+  // The shard ends, or its flows go on in another process, which tells the keeper itself: `ends` or not.
+  void stop(bool ends) noexcept;
+
+  // A connection is one that another process could go on with.
+  void keep(uint32_t slot) noexcept {
+    if (is_on()) add(slot);
+  }
+  // The keeper has had this one before.
+  void has(uint32_t slot) noexcept {
+    if (is_on()) adopt(slot);
+  }
+  // Its layer has changed.
+  void note_layer(uint32_t slot) noexcept {
+    if (is_on() && is_told(slot)) write_layer(slot);
+  }
+  void drop(uint32_t slot) noexcept {
+    if (is_on() && is_told(slot)) ended_.push_back({slot, std::exchange(told_[slot], 0)});
+  }
+  // The keeper has one that is none.
+  void refuse(FlowHandle handle) noexcept {
+    if (is_on()) ended_.push_back({handle.slot, handle.generation});
+  }
+  // Another process has it.
+  void forget(uint32_t slot) noexcept {
+    if (is_on() && slot < told_.size()) told_[slot] = 0;
+  }
+
+  // All that it has had before are counted, so that the next crash finds them as this one did.
+  void settle() noexcept {
+    while (!adopted_.empty()) count_adopted();
+  }
+  // At the end of a turn.
+  void flush() noexcept {
+    if (!begun_.empty() || !ended_.empty() || !adopted_.empty()) send_news();
+  }
+
+  // The octets of a connection are dealt with: should the process end now, nobody knows how far it got.
+  void reads(uint32_t slot) noexcept { flows_.head().reading = slot; }
+  void turn_has(uint32_t messages) noexcept { flows_.head().batch = messages; }
+
+ private:
+  // Adopted connections looked at in a turn: each costs three system calls.
+  static constexpr size_t kLooks = 64;
+
+  bool is_told(uint32_t slot) const noexcept { return slot < told_.size() && told_[slot] == flows_.at(slot).generation; }
+  void tell(uint32_t slot) noexcept;
+  void add(uint32_t slot) noexcept;
+  void adopt(uint32_t slot) noexcept;
+  void write_layer(uint32_t slot) noexcept;
+  void count_adopted() noexcept;
+  bool send_begun() noexcept;
+  bool send_ended() noexcept;
+  bool send(KeeperWord word, const std::vector<KeptPlace>& places, size_t count, const int* descriptors) noexcept;
+  void send_news() noexcept;
+  void failed(int error) noexcept;
+
+  FlowTable& flows_;
+  Counters& counters_;
+  int channel_ = -1;  // not ours
+  uint8_t shard_ = 0;
+  std::unique_ptr<KeptMemory> memory_;
+  std::vector<uint32_t> told_;       // generation by slot
+  std::vector<FlowHandle> begun_;    // not told yet
+  std::vector<FlowHandle> adopted_;  // not counted yet
+  std::vector<KeptPlace> ended_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,165 @@
+#include "core/shard/revival.h"
+
+#include <unistd.h>
+
+#include <new>
+
+#include "core/flow/flow_image.h"
+#include "core/transport/descriptor_channel.h"
+
+namespace sluice {
+namespace {
+
+constexpr uint8_t kUnfinished = kMark_wants_write | kMark_partial | kMark_resumes | kMark_peer_closed | kMark_closing | kMark_deaf;
+constexpr uint8_t kMarksKept = kMark_spoke | kMark_bound;
+
+// Whether all that was read of it has been dealt with, and all that was written has gone: nothing of it was in the memory of the process.
+bool is_between_messages(const Flow& flow, const MovingFlow& one, const KeptHead& head) noexcept {
+  if ((flow.marks & kUnfinished) || flow.in != nullptr || !flow.out.empty() || one.slot == head.reading || one.slot == head.writing) return false;
+  uint32_t read = 0, sent = 0;
+  return count_octets(one.fd, read, sent) && read == flow.octets_read && sent == flow.octets_sent;
+}
+
+}  // namespace
+
+int receive_left(int channel, std::vector<LeftFlows>& shards) noexcept {
+  constexpr size_t kMost = DescriptorChannel::kMostDescriptors;
+  struct {
+    KeeperHead head;
+    KeptPlace places[kMost];
+  } message;
+  int descriptors[kMost];
+  for (;;) {
+    size_t count = 0, taken = 0;
+    const ssize_t size = DescriptorChannel(channel).receive(reinterpret_cast<char*>(&message), sizeof message, descriptors, &count);
+    if (size < 0) return static_cast<int>(-size);
+    const bool is_whole = static_cast<size_t>(size) >= sizeof(KeeperHead);
+    if (is_whole && message.head.word == KeeperWord::over) return 0;
+    if (is_whole && message.head.shard < shards.size()) {
+      LeftFlows& left = shards[message.head.shard];
+      const bool has_places = message.head.count == count && static_cast<size_t>(size) == sizeof(KeeperHead) + count * sizeof(KeptPlace);
+      if (message.head.word == KeeperWord::memory && count == 1 && left.memory < 0) left.memory = descriptors[taken++];
+      if (message.head.word == KeeperWord::keep && has_places)
+        for (; taken < count; ++taken) left.flows.push_back({message.places[taken].slot, message.places[taken].generation, descriptors[taken]});
+    }
+    for (; taken < count; ++taken) close(descriptors[taken]);
+  }
+}
+
+const char* Revival::take(int memory, const std::vector<MovingFlow>& flows, RevivedCounts& counts) noexcept {
+  const char* fault = nullptr;
+  const std::unique_ptr<KeptMemory> before = KeptMemory::read(memory, kept_layout(), fault);
+  const EdgeConfig& config = ground_.config;
+  if (before) {
+    const KeptHead& head = before->head();
+    if (head.boot != config.boot || head.shard != config.shard || head.shards != config.shards) fault = "it is another shard's";
+    if (head.slots == 0 || head.slots > FlowTable::kMostSlots) fault = "it is damaged";
+    if (ground_.flows.size() != 0) fault = "this shard has flows of its own";
+  }
+  if (fault == nullptr) {
+    take_all(*before, flows, counts);
+  } else {
+    for (const MovingFlow& one : flows) refuse(one);
+    counts.lost = static_cast<uint32_t>(flows.size());
+  }
+  ground_.counters.add(Counter::crash_flows_kept, counts.kept);
+  ground_.counters.add(Counter::crash_flows_lost, counts.lost);
+  ground_.counters.add(Counter::crash_messages_lost, counts.messages);
+  return fault;
+}
+
+void Revival::take_all(const KeptMemory& memory, const std::vector<MovingFlow>& flows, RevivedCounts& counts) noexcept {
+  const KeptHead& head = memory.head();
+  counts.messages = head.batch <= k_batch_size ? head.batch : 0;
+  for (const MovingFlow& one : flows) {
+    if (take_one(memory, one)) ++counts.kept;
+    else refuse(one), ++counts.lost;
+  }
+  for (uint32_t slot = 1; slot < head.slots; ++slot) {
+    const Flow& flow = *memory.flows(slot);
+    if (flow.state == FlowState::free_slot || ground_.flows.open_at(slot) != nullptr) continue;
+    if (flow.kind == FlowKind::udp) take_udp(memory, slot);
+  }
+  ground_.flows.settle(head.generation);
+}
+
+bool Revival::take_one(const KeptMemory& memory, const MovingFlow& one) noexcept {
+  const KeptHead& head = memory.head();
+  const auto& listeners = ground_.config.listeners;
+  if (one.slot == 0 || one.slot >= head.slots || one.generation == 0) return false;
+  const Flow& from = *memory.flows(one.slot);
+  const bool is_sound = from.state == FlowState::open && from.kind == FlowKind::stream && from.generation == one.generation && from.listener < listeners.size() &&
+                        is_stream(listeners[from.listener].transport) && (from.flags & kFlow_dialled) == 0 && from.framer.crlf < 4;
+  if (!is_sound || !is_between_messages(from, one, head)) return false;
+  Flow flow;
+  flow.remote = from.remote;
+  flow.listener = from.listener;
+  flow.fd = one.fd;
+  flow.generation = from.generation;
+  flow.last_seen = from.last_seen;
+  flow.birth = from.birth;
+  flow.octets_read = from.octets_read;
+  flow.octets_sent = from.octets_sent;
+  flow.supervise = from.supervise;
+  flow.pings = from.pings;
+  flow.state = FlowState::open;
+  flow.flags = from.flags;
+  flow.marks = from.marks & kMarksKept;
+  flow.framer.crlf = from.framer.crlf;
+  flow.ping_second = from.ping_second;
+  flow.messages = from.messages;
+  if (from.layer != nullptr && !has_layer(memory, one, flow)) return false;
+  if (!ground_.flows.place(one.slot, flow)) return forget_belongings(ground_.pool, flow), false;
+  connections_.revived(one.slot);
+  timers_.arm(one.slot);
+  return true;
+}
+
+bool Revival::has_layer(const KeptMemory& memory, const MovingFlow& one, Flow& flow) noexcept {
+  const KeptLayer& from = memory.layer(one.slot);
+  if (from.generation != one.generation || from.stage > static_cast<uint8_t>(Stage::open)) return false;
+  std::unique_ptr<StreamLayer> layer(new (std::nothrow) StreamLayer);
+  if (!layer) return false;
+  layer->stage = static_cast<Stage>(from.stage);
+  layer->is_secure = from.is_secure != 0;
+  layer->is_websocket = from.is_websocket != 0;
+  layer->must_have_proxy_header = from.must_have_proxy_header != 0;
+  layer->has_handshake_place = layer->stage == Stage::upgrade && (flow.flags & kFlow_core) == 0;
+  if (layer->is_secure) {
+    TlsProvider* const tls = connections_.tls();
+    if (tls != nullptr) layer->tls = tls->resume(Text(from.tls, sizeof from.tls));
+    if (!layer->tls) return false;
+  }
+  flow.layer = layer.release();
+  return true;
+}
+
+// Its token leads to it in any case; here is what makes a dead one stay dead, and a silent one noticed.
+void Revival::take_udp(const KeptMemory& memory, uint32_t slot) noexcept {
+  const Flow& from = *memory.flows(slot);
+  const auto& listeners = ground_.config.listeners;
+  if (from.state != FlowState::open || from.generation == 0 || from.listener >= listeners.size() || is_stream(listeners[from.listener].transport)) return;
+  Flow flow;
+  flow.kind = FlowKind::udp;
+  flow.state = FlowState::open;
+  flow.remote = from.remote;
+  flow.listener = from.listener;
+  flow.generation = from.generation;
+  flow.last_seen = from.last_seen;
+  flow.birth = from.birth;
+  flow.died = from.died;
+  flow.supervise = from.supervise;
+  flow.flags = from.flags;
+  flow.marks = from.marks & (kMark_died | kMark_bound);
+  flow.messages = from.messages;
+  if (!ground_.flows.place(slot, flow)) return;
+  udp_flows_.revived(slot);
+  timers_.arm(slot);
+}
+
+void Revival::refuse(const MovingFlow& one) noexcept {
+  ground_.kept.refuse({one.slot, one.generation});
+  close(one.fd);
+}
+
+}  // namespace sluice

@@ -1,0 +1,181 @@
+#include "server.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <utility>
+
+namespace sluice {
+namespace {
+
+constexpr int kPatienceMs = 10'000;
+constexpr int kRoom = 4 << 20;  // of the channel, for what a server says while we do not run
+constexpr uint64_t kSecond = 1'000'000'000;
+constexpr const char* kSignals[] = {"SIGQUIT", "SIGILL", "SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL", "SIGSEGV", "SIGTERM"};
+constexpr int kNumbers[] = {SIGQUIT, SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGKILL, SIGSEGV, SIGTERM};
+
+bool is_alive(pid_t pid) {
+  if (pid <= 0) return false;
+  const int watch = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+  if (watch < 0) return false;
+  pollfd end{watch, POLLIN, 0};
+  const bool has_ended = poll(&end, 1, 0) > 0;
+  close(watch);
+  return !has_ended;
+}
+
+[[noreturn]] void become(std::vector<char*> command, int channel) {
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  if (channel == kKeeperChannel) fcntl(channel, F_SETFD, 0);
+  else dup2(channel, kKeeperChannel);
+  setenv(kKeeperVariable, std::to_string(kKeeperChannel).c_str(), 1);
+  command.push_back(nullptr);
+  execv(command[0], command.data());
+  _exit(127);
+}
+
+}  // namespace
+
+uint64_t clock_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * kSecond + static_cast<uint64_t>(now.tv_nsec);
+}
+
+void say(const char* level, const std::string& text) {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  tm parts{};
+  gmtime_r(&now.tv_sec, &parts);
+  char time[32];
+  const size_t size = std::strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%S", &parts);
+  std::snprintf(time + size, sizeof time - size, ".%03ldZ", now.tv_nsec / 1'000'000);
+  const std::string line = std::string("{\"level\":\"") + level + "\",\"time\":\"" + time + "\",\"keeper\":" + std::to_string(getpid()) + ",\"msg\":\"" + text + "\"}\n";
+  // A log that nobody reads must not stop us.
+  pollfd room{STDOUT_FILENO, POLLOUT, 0};
+  if (poll(&room, 1, 0) == 1 && (room.revents & POLLOUT) && write(STDOUT_FILENO, line.data(), line.size()) < 0) return;
+}
+
+std::string how_of(int status) {
+  if (status == -1) return "it has ended";
+  if (WIFEXITED(status)) return "it ended with status " + std::to_string(WEXITSTATUS(status));
+  for (size_t i = 0; i < sizeof kNumbers / sizeof *kNumbers; ++i)
+    if (kNumbers[i] == WTERMSIG(status)) return std::string(kSignals[i]) + " ended it";
+  return "signal " + std::to_string(WTERMSIG(status)) + " ended it";
+}
+
+void Server::pass_on(int signal) const { kill(pid_, signal); }
+
+bool Server::start() {
+  int ends[2];
+  if (const int error = DescriptorChannel::open(ends); error != 0) return say("error", std::string("no channel to a server: ") + std::strerror(error)), false;
+  for (const int end : ends) setsockopt(end, SOL_SOCKET, SO_SNDBUF, &kRoom, sizeof kRoom);
+  const pid_t child = fork();
+  if (child == 0) become(command_, ends[1]);
+  close(ends[1]);
+  if (child < 0) return close(ends[0]), say("error", std::string("no server can be started: ") + std::strerror(errno)), false;
+  if (channel_ >= 0) close(channel_);
+  channel_ = ends[0];
+  is_heard_ = true;
+  before_ = 0;
+  started_ = clock_ns();
+  look_at(child);
+  if (watch_ >= 0) return true;
+  say("fatal", std::string("the kernel does not say when a process ends (pidfd_open: ") + std::strerror(errno) + "); set SLUICE_KEEPER=off");
+  kill(child, SIGKILL);
+  return false;
+}
+
+void Server::look_at(pid_t pid) {
+  pid_ = pid;
+  if (watch_ >= 0) close(watch_);
+  watch_ = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+  if (watch_ >= 0) fcntl(watch_, F_SETFD, FD_CLOEXEC);
+}
+
+// The memory of its flows is what counts now.
+void Server::serves(pid_t pid) {
+  if (pid == pid_ || pid <= 0) return;
+  before_ = pid_;
+  look_at(pid);
+}
+
+bool Server::hear_all() {
+  static char room[kMostWillOctets + sizeof(KeeperHead)];
+  int descriptors[DescriptorChannel::kMostDescriptors];
+  for (;;) {
+    size_t count = 0;
+    const ssize_t size = DescriptorChannel(channel_).try_receive(room, sizeof room, descriptors, &count);
+    if (size == -EAGAIN) return true;
+    if (size == -EMFILE) {
+      if (clock_ns() - complained_ > 60 * kSecond) say("error", "too few file descriptors: some connections would not outlive a crash; raise LimitNOFILE (ulimit -n)");
+      complained_ = clock_ns();
+      continue;
+    }
+    if (size < 0) return false;
+    KeeperHead head{};
+    if (static_cast<size_t>(size) < sizeof head) {
+      for (size_t i = 0; i < count; ++i) close(descriptors[i]);
+      continue;
+    }
+    std::memcpy(&head, room, sizeof head);
+    take(head, Text(room + sizeof head, static_cast<size_t>(size) - sizeof head), descriptors, count);
+  }
+}
+
+void Server::take(const KeeperHead& head, Text rest, const int* descriptors, size_t count) {
+  DescriptorChannel channel(channel_);
+  channel.set_patience(kPatienceMs);
+  switch (head.word) {
+    case KeeperWord::farewell: is_ending = true; break;
+    case KeeperWord::left:
+      if (head.pid == before_) before_ = 0;
+      break;
+    case KeeperWord::ask_will: holdings_.give_will(channel, death_); break;
+    case KeeperWord::ask_flows: holdings_.give_flows(channel); break;
+    case KeeperWord::memory:
+      if (head.shard == 0) serves(head.pid);
+      [[fallthrough]];
+    default: return holdings_.take(head, rest, descriptors, count);
+  }
+  for (size_t i = 0; i < count; ++i) close(descriptors[i]);
+}
+
+bool Server::has_ended(int& status) {
+  status = -1;
+  hear();
+  if (is_alive(pid_)) return false;  // it was another one's word that came last
+  waitpid(pid_, &status, WNOHANG);
+  if (!is_alive(before_)) return true;
+  look_at(std::exchange(before_, 0));
+  return false;
+}
+
+int Server::crashed(int status) {
+  death_.status = status;
+  death_.at_ns = clock_ns();
+  death_.head.pid = pid_;
+  ++death_.crashes;
+  quick_ = clock_ns() - started_ < kQuickNs ? quick_ + 1 : 0;
+  const std::string what = "the server with pid " + std::to_string(pid_) + " has crashed: " + how_of(status);
+  if (quick_ >= kMostQuick) {
+    say("fatal", what + "; that was the fifth time in a row within ten seconds of its start, so the keeper gives up, and all connections end");
+    return -1;
+  }
+  say("error", what + "; " + std::to_string(holdings_.connections()) + " connections are kept, and it is started again");
+  return quick_ <= 1 ? 0 : 50 << quick_;
+}
+
+}  // namespace sluice

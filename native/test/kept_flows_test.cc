@@ -1,0 +1,365 @@
+// A shard whose process crashes: the next one goes on with what the keeper holds. The crash is that nobody takes a turn of the shard any more.
+#include "core/flow/flow_image.h"
+#include "keeper/holdings.h"
+#include "shard_rig.h"
+#include "websocket_client.h"
+
+namespace sluice::kept_flows_test {
+using namespace test;
+
+namespace {
+
+// Its records begin with their number and end with '|'. As with TLS, one that is lost or comes twice breaks it. '?' shakes hands.
+struct CountedTls final : TlsSession {
+  struct Numbers {
+    uint32_t in = 0;
+    uint32_t out = 0;
+    char rest[KeptLayer::kMostTls - 8] = {};
+  };
+  TlsResult receive(Text& wire, char* plain, size_t room, size_t& size, std::vector<char>& out) noexcept override {
+    size = 0;
+    if (!opened && !wire.empty() && wire[0] == '?') {
+      wire.remove_prefix(1);
+      out.push_back('!');
+      opened = true;
+    }
+    for (size_t end = wire.find('|'); opened && end != Text::npos; end = wire.find('|')) {
+      if (wire[0] != static_cast<char>('a' + numbers->in++ % 26)) return TlsResult::failed;
+      size += wire.substr(1, end - 1).copy(plain + size, room - size);
+      wire.remove_prefix(end + 1);
+    }
+    return TlsResult::ok;
+  }
+  bool send(Text plain, std::vector<char>& out) noexcept override {
+    out.push_back(static_cast<char>('a' + numbers->out++ % 26));
+    out.insert(out.end(), plain.begin(), plain.end());
+    out.push_back('|');
+    return true;
+  }
+  void close(std::vector<char>& out) noexcept override { out.push_back('.'); }
+  bool is_open() const noexcept override { return opened; }
+  bool was_resumed() const noexcept override { return false; }
+  Text fault() const noexcept override { return "wrong number"; }
+  Text state() const noexcept override { return opened ? Text(reinterpret_cast<const char*>(numbers), sizeof *numbers) : Text(); }
+  bool live_in(char* memory, size_t size) noexcept override {
+    CHECK(size == sizeof *numbers);
+    numbers = new (memory) Numbers(*numbers);
+    return true;
+  }
+  Numbers own;
+  Numbers* numbers = &own;
+  bool opened = false;
+};
+
+struct CountedProvider final : TlsProvider {
+  std::unique_ptr<TlsSession> accept() noexcept override { return std::make_unique<CountedTls>(); }
+  std::unique_ptr<TlsSession> dial(Text) noexcept override { return nullptr; }
+  std::unique_ptr<TlsSession> resume(Text state) noexcept override {
+    auto session = std::make_unique<CountedTls>();
+    if (state.size() != sizeof session->own) return nullptr;
+    std::memcpy(static_cast<void*>(&session->own), state.data(), state.size());
+    session->opened = true;
+    return session;
+  }
+};
+
+// A keeper, and one shard after the other that crashes.
+class Crashes {
+ public:
+  Crashes() {
+    CHECK_EQ(DescriptorChannel::open(ends_), 0);
+    rigs_.push_back(std::make_unique<ShardRig>());
+    prepare();
+    CHECK_EQ(now()->keep(ends_[0]), 0);
+    now()->kept().tell_memory(false);
+  }
+  ~Crashes() {
+    // The newest has the connections: those before end without a word.
+    for (const auto& rig : rigs_) (*rig)->kept().stop(false);
+    for (const int end : ends_) close(end);
+  }
+  ShardRig& now() { return *rigs_.back(); }
+  size_t held() {
+    hear();
+    return holdings.connections();
+  }
+  std::string crash() {
+    hear();
+    auto next = std::make_unique<ShardRig>(now());
+    CHECK_EQ((*next)->keep(ends_[0]), 0);
+    int give[2];
+    CHECK_EQ(DescriptorChannel::open(give), 0);
+    DescriptorChannel to(give[1]);
+    CHECK_EQ(holdings.give_flows(to), 0);
+    std::vector<LeftFlows> left(1);
+    CHECK_EQ(receive_left(give[0], left), 0);
+    for (const int end : give) close(end);
+    rigs_.push_back(std::move(next));
+    prepare();
+    counts = {};
+    const char* const fault = now()->revive(left[0].memory, left[0].flows, counts);
+    close(left[0].memory);
+    now()->kept().settle();
+    now()->kept().tell_memory(true);
+    CHECK_EQ(now()->open(), 0);
+    now().turn();
+    hear();
+    return fault == nullptr ? "" : fault;
+  }
+  const Peer core = Peer::bound(SOCK_DGRAM);
+  Holdings holdings;
+  RevivedCounts counts;
+
+ private:
+  void prepare() {
+    now().upstreams({{Transport::udp, core.port()}});
+    now()->set_tls(tls_);
+  }
+  void hear() {
+    static char room[1 << 16];
+    int descriptors[DescriptorChannel::kMostDescriptors];
+    size_t count = 0;
+    for (ssize_t size; (size = DescriptorChannel(ends_[1]).try_receive(room, sizeof room, descriptors, &count)) > 0;) {
+      KeeperHead head{};
+      std::memcpy(&head, room, sizeof head);
+      holdings.take(head, Text(room + sizeof head, static_cast<size_t>(size) - sizeof head), descriptors, count);
+    }
+  }
+  int ends_[2] = {-1, -1};
+  std::vector<std::unique_ptr<ShardRig>> rigs_;
+  std::shared_ptr<TlsProvider> tls_ = std::make_shared<CountedProvider>();
+};
+
+// A request of the core over the token of that flow, and its response.
+template <typename Wrap, typename Seal>
+void reaches(Crashes& all, const Peer& phone, const std::string& route, Wrap&& plain, Seal&& seal, int number) {
+  all.core.send_to(all.now().port(ShardRig::kCoreUdp), Request{.method = "OPTIONS", .number = number, .lines = route}.text());
+  const std::string asked = plain(all.now().hear(phone, "OPTIONS"));
+  phone.send(seal(answer_to(asked, 200)));
+  CHECK(holds(all.now().hear(all.core, "200 Whatever"), "Call-ID: c" + std::to_string(number)));
+}
+
+const auto as_it_is = [](const std::string& text) { return text; };
+
+}  // namespace
+
+TEST("a connection outlives two crashes, and its token leads to it") {
+  Crashes all;
+  Peer phone = Peer::tcp(all.now().port(ShardRig::kClientTcp));
+  all.now().turn();
+  const FlowHandle flow = all.now().flow(FlowKind::stream);
+  const std::string route = all.now().route_to(flow, ShardRig::kCoreUdp);
+  CHECK_EQ(all.held(), 1u);
+  reaches(all, phone, route, as_it_is, as_it_is, 1);
+  for (int crash = 2; crash < 4; ++crash) {
+    CHECK_EQ(all.crash(), "");
+    CHECK_EQ(all.counts.kept, 1u);
+    CHECK_EQ(all.counts.lost, 0u);
+    reaches(all, phone, route, as_it_is, as_it_is, crash);
+  }
+  CHECK_EQ(all.now().count(Counter::stream_flows), 1);
+  // The peer sees the end although the keeper has a descriptor of it, and so does the keeper.
+  phone.half_close();
+  CHECK(all.now().until([&] { return all.now().at(flow) == nullptr; }));
+  all.now().hear(phone, "<EOF>");
+  CHECK_EQ(all.held(), 0u);
+}
+
+TEST("what waits in the socket while nobody runs is read by the next process") {
+  Crashes all;
+  const Peer phone = Peer::tcp(all.now().port(ShardRig::kClientTcp));
+  all.now().turn();
+  CHECK_EQ(all.held(), 1u);
+  phone.send(Request{.method = "OPTIONS", .number = 5, .transport = "TCP"}.text());
+  CHECK_EQ(all.crash(), "");
+  const std::string asked = all.now().hear(all.core, "OPTIONS");
+  CHECK(holds(asked, "Call-ID: c5"));
+}
+
+TEST("WebSocket and TLS connections outlive crashes, at any stage after a TLS handshake") {
+  Crashes all;
+  const Peer half = Peer::tcp(all.now().port(ShardRig::kClientWs));
+  all.now().turn();
+  const Peer web = Peer::tcp(all.now().port(ShardRig::kClientWs));
+  web.send(websocket_upgrade());
+  all.now().hear(web, "101");
+  const Peer shaking = Peer::tcp(all.now().port(ShardRig::kClientTls));
+  all.now().turn();
+  CHECK_EQ(all.held(), 2u);
+  const Peer secure = Peer::tcp(all.now().port(ShardRig::kClientTls));
+  secure.send("?");
+  all.now().hear(secure, "!");
+  CHECK_EQ(all.held(), 3u);
+  int number = 10;
+  uint32_t sent = 0;
+  const auto seal = [&](const std::string& text) { return std::string(1, static_cast<char>('a' + sent++ % 26)) + text + "|"; };
+  const auto frame = [](const std::string& text) { return websocket_frame(1, text); };
+  for (int crash = 0; crash < 3; ++crash) {
+    CHECK_EQ(all.crash(), "");
+    CHECK_EQ(all.counts.kept, 3u);
+    CHECK_EQ(all.counts.lost, 0u);
+    secure.send(seal(Request{.method = "OPTIONS", .number = ++number, .transport = "TLS"}.text()));
+    const std::string asked = all.now().hear(all.core, "OPTIONS");
+    all.core.send_to(all.now().port(ShardRig::kCoreUdp), answer_to(asked, 200));
+    const std::string got = all.now().hear(secure, "200 Whatever");
+    CHECK_EQ(got[0], static_cast<char>('a' + crash));  // its records have gone on counting
+    web.send(frame(Request{.method = "OPTIONS", .number = ++number, .transport = "WS"}.text()));
+    CHECK(holds(all.now().hear(all.core, "OPTIONS"), "Call-ID: c" + std::to_string(number)));
+  }
+  half.send(websocket_upgrade());
+  all.now().hear(half, "101");
+  CHECK_EQ(all.now().count(Counter::handshakes), 0);
+}
+
+TEST("a connection of which something was in the memory of the process is closed and counted") {
+  Crashes all;
+  const uint16_t port = all.now().port(ShardRig::kClientTcp);
+  const Peer good = Peer::tcp(port);
+  const Peer half = Peer::tcp(port);
+  all.now().turn();
+  half.send("OPTIONS sip:bob@exa");
+  all.now().turn();
+  // Octets that the process had read when it ended, before it said so.
+  const Peer read = Peer::tcp(port);
+  all.now().turn();
+  CHECK_EQ(all.held(), 3u);
+  std::vector<FlowFacts> found;
+  uint32_t cursor = 0;
+  all.now()->inspect().flows(cursor, UINT32_MAX, SIZE_MAX, FlowFilter(), found);
+  CHECK_EQ(found.size(), 3u);
+  read.send("xy");
+  char octets[2];
+  for (const FlowFacts& one : found) {
+    sockaddr_in at{};
+    socklen_t size = sizeof at;
+    getpeername(one.flow->fd, reinterpret_cast<sockaddr*>(&at), &size);
+    if (ntohs(at.sin_port) == read.port()) CHECK_EQ(recv(one.flow->fd, octets, 2, 0), 2);
+  }
+  CHECK_EQ(all.crash(), "");
+  CHECK_EQ(all.counts.kept, 1u);
+  CHECK_EQ(all.counts.lost, 2u);
+  CHECK_EQ(all.now().count(Counter::crash_flows_lost), 2);
+  CHECK_EQ(all.held(), 1u);
+  CHECK_EQ(all.now().count(Counter::stream_flows), 1);
+}
+
+TEST("what was sent and not counted, or counted and not sent, ends a connection") {
+  Crashes all;
+  const Peer phone = Peer::tcp(all.now().port(ShardRig::kClientTcp));
+  all.now().turn();
+  const FlowHandle flow = all.now().flow(FlowKind::stream);
+  CHECK_EQ(send(all.now().at(flow)->fd, "x", 1, 0), 1);
+  CHECK_EQ(all.crash(), "");
+  CHECK_EQ(all.counts.lost, 1u);
+}
+
+TEST("a slot that has a new connection since is not mistaken for the one before") {
+  Crashes all;
+  Peer first = Peer::tcp(all.now().port(ShardRig::kClientTcp));
+  all.now().turn();
+  const FlowHandle gone = all.now().flow(FlowKind::stream);
+  first.close();
+  CHECK(all.now().until([&] { return all.now().flow(FlowKind::stream).slot == 0; }));
+  const Peer second = Peer::tcp(all.now().port(ShardRig::kClientTcp));
+  all.now().turn();
+  const FlowHandle fresh = all.now().flow(FlowKind::stream);
+  CHECK_EQ(fresh.slot, gone.slot);
+  CHECK_EQ(all.crash(), "");
+  CHECK_EQ(all.counts.kept, 1u);
+  CHECK(all.now().at(gone) == nullptr);
+  CHECK(all.now().at(fresh) != nullptr);
+  // And the next one gets a generation that nobody has had.
+  const Peer third = Peer::tcp(all.now().port(ShardRig::kClientTcp));
+  all.now().turn();
+  CHECK_EQ(all.now().count(Counter::stream_flows), 2);
+}
+
+TEST("UDP flows are remembered, dead ones among them") {
+  Crashes all;
+  all.now().clients_hear_us();
+  all.now().policy = [](unsigned, const int32_t* record, int32_t* verdict) {
+    if (!record[kRecord_is_response]) return false;
+    verdict[kVerdict_action] = static_cast<int32_t>(Action::relay_response);
+    verdict[kVerdict_edits] = static_cast<int32_t>(kEdit_mark_outbound | kEdit_flow_timer);
+    verdict[kVerdict_flow_timer] = 60;
+    return true;
+  };
+  const Peer phone = Peer::udp(all.now().port(ShardRig::kClientUdp));
+  phone.send(Request{.method = "REGISTER", .lines = "Contact: <sip:alice@10.0.0.1;ob>;reg-id=1;+sip.instance=\"<urn:x>\"\r\nSupported: outbound, path\r\n"}.text());
+  const std::string request = all.now().hear(all.core, "REGISTER");
+  all.core.send_to(all.now().port(ShardRig::kCoreUdp), answer_to(request, 200, "Contact: <sip:alice@10.0.0.1;ob>;expires=600\r\n"));
+  all.now().hear(phone, "200 Whatever");
+  const FlowHandle flow = all.now().flow(FlowKind::udp);
+  CHECK(flow.slot != 0);
+  CHECK_EQ(all.crash(), "");
+  CHECK(all.now().at(flow) != nullptr);
+  CHECK_EQ(all.now().count(Counter::udp_flows), 1);
+  reaches(all, phone, all.now().route_to_udp(phone.port()), as_it_is, as_it_is, 3);
+}
+
+TEST("memory of another version, of another shard, or damaged, loses the connections and nothing else") {
+  for (const int fault : {0, 1, 2}) {
+    Crashes all;
+    const Peer phone = Peer::tcp(all.now().port(ShardRig::kClientTcp));
+    all.now().turn();
+    CHECK_EQ(all.held(), 1u);
+    KeptHead& head = all.now()->kept().memory().head();
+    if (fault == 0) ++head.layout;
+    if (fault == 1) ++head.boot;
+    if (fault == 2) head.slots = UINT32_MAX;
+    const char* const expected[] = {"another version has written it", "it is another shard's", "it is damaged"};
+    CHECK_EQ(all.crash(), expected[fault]);
+    CHECK_EQ(all.counts.lost, 1u);
+    CHECK_EQ(all.held(), 0u);
+    const Peer next = Peer::tcp(all.now().port(ShardRig::kClientTcp));
+    all.now().turn();
+    CHECK_EQ(all.held(), 1u);
+  }
+}
+
+TEST("a keeper that dies leaves a shard that works") {
+  int ends[2];
+  CHECK_EQ(DescriptorChannel::open(ends), 0);
+  Scene scene;
+  CHECK_EQ(scene.rig->keep(ends[0]), 0);
+  close(ends[1]);
+  Peer phone = Peer::tcp(scene.rig.port(ShardRig::kClientTcp));
+  scene.rig.turn();
+  CHECK(!scene.rig->kept().is_on());
+  phone.send(Request{.method = "OPTIONS", .number = 4, .transport = "TCP"}.text());
+  CHECK(holds(scene.rig.hear(scene.core, "OPTIONS"), "Call-ID: c4"));
+  scene.rig.end();
+  close(ends[0]);
+}
+
+TEST("a keeper that does not listen gets it all later") {
+  int ends[2];
+  CHECK_EQ(DescriptorChannel::open(ends), 0);
+  Holdings holdings;
+  {
+    Scene scene;
+    CHECK_EQ(scene.rig->keep(ends[0]), 0);
+    scene.rig->kept().tell_memory(false);
+    std::vector<Peer> phones;
+    for (int i = 0; i < 2000 && phones.size() < 400; ++i) {
+      phones.push_back(Peer::tcp(scene.rig.port(ShardRig::kClientTcp)));
+      scene.rig.turn();
+    }
+    for (size_t i = 0; i < 100; ++i) phones[i].close();
+    CHECK(scene.rig.until([&] { return scene.rig.count(Counter::stream_flows) == 300; }));
+    char room[8192];
+    int descriptors[DescriptorChannel::kMostDescriptors];
+    size_t count = 0;
+    CHECK(scene.rig.until([&] {
+      for (ssize_t size; (size = DescriptorChannel(ends[1]).try_receive(room, sizeof room, descriptors, &count)) > 0;) {
+        KeeperHead head{};
+        std::memcpy(&head, room, sizeof head);
+        holdings.take(head, Text(room + sizeof head, static_cast<size_t>(size) - sizeof head), descriptors, count);
+      }
+      return holdings.connections() == 300;
+    }));
+  }
+  for (const int end : ends) close(end);
+}
+
+}  // namespace sluice::kept_flows_test

@@ -1,0 +1,178 @@
+/** A keeper holds the flows while the server crashes and is started again: phones, core and callers notice nothing but a pause. */
+import { type SpawnSyncReturns, spawnSync } from "node:child_process";
+import { expect, onTestFinished, test } from "vitest";
+import { type Dialog, call, inDialog, register } from "../support/calls.js";
+import { type Cast, cast } from "../support/cast.js";
+import { tlsSettings } from "../support/certificates.js";
+import { MAIN } from "../support/edge.js";
+import { Installation } from "../support/installation.js";
+import { childOf, crash } from "../support/kept-server.js";
+import { Party } from "../support/party.js";
+import { freePort } from "../support/ports.js";
+import { complete } from "../support/sip-text.js";
+import { askForUpgrade } from "../support/upgrading.js";
+import type { Transport } from "../support/wire.js";
+
+const LIMIT = { timeout: 120_000 };
+const TRANSPORTS: readonly Transport[] = ["udp", "tcp", "ws", "tls", "wss"];
+const KEEPER = { SLUICE_KEEPER: "on" };
+
+const kept = (settings: Readonly<Record<string, string>> = {}, program = MAIN): Promise<Cast> =>
+  cast({ process: true, own: true, client: "tcp", program, settings: { ...KEEPER, ...settings } });
+
+/** A request of the core that goes through a phone's token, and its answer. */
+async function reaches({ C }: Cast, phone: Party, path: readonly string[]): Promise<void> {
+  await C.say(`MESSAGE sip:U@192.0.2.1 SIP/2.0\nRoute: ${path.join(", ")}`);
+  await phone.request("MESSAGE");
+  await phone.reply("200 OK");
+  await C.response(200);
+}
+
+test("phones over every transport keep their flows, tokens and calls through two crashes", LIMIT, async () => {
+  const ports = new Map<Transport, number>();
+  for (const transport of TRANSPORTS) ports.set(transport, await freePort("127.0.0.1"));
+  const listen = [...ports].map(([transport, port]) => `${transport}:127.0.0.1:${port}`).join(",");
+  const company = await cast({ process: true, own: true, program: MAIN, settings: { ...KEEPER, SLUICE_LISTEN: listen, SLUICE_SHARDS: "2", ...tlsSettings() } });
+  const { C, SUT } = company;
+  const phones: { readonly phone: Party; readonly path: readonly string[]; readonly dialog: Dialog }[] = [];
+  for (const [transport, port] of ports) {
+    const phone = new Party(`U-${transport}`, `127.0.0.1:${port}`, company.scene, company.company);
+    phone.attach(await company.dial(phone, port, transport, 0));
+    const path = await register(phone, C);
+    phones.push({ phone, path, dialog: await call(C, phone, `Route: ${path.join(", ")}`) });
+  }
+  for (const [round, signal] of (["SIGKILL", "SIGABRT"] as const).entries()) {
+    const said = await crash(SUT, signal);
+    expect(said).toMatchObject({ how: signal, crashes: round + 1, kept: 4, lost: 0 });
+    for (const { phone, path } of phones) await reaches(company, phone, path);
+  }
+  // Half of them hang up, the others are hung up on.
+  for (const [at, { phone, dialog }] of phones.entries()) {
+    const { callerRoute, calleeRoute, callId } = dialog;
+    const [from, to, route] = at % 2 === 0 ? [phone, C, calleeRoute] : [C, phone, callerRoute];
+    await from.say(inDialog("BYE", `sip:${to.name}@${to.at}`, route, callId, 2));
+    await to.request("BYE");
+    await to.reply("200 OK");
+    await from.response(200);
+  }
+  for (const { phone } of phones) expect(phone.wire.isOpen).toBe(true);
+  SUT.terminate();
+  expect(await SUT.exited()).toBe(0);
+});
+
+test("what arrives while nobody runs is answered by the next process", LIMIT, async () => {
+  const company = await kept();
+  const { C, SUT, U } = company;
+  await register(U, C);
+  const server = childOf(SUT.pid) ?? expect.unreachable();
+  process.kill(server, "SIGKILL");
+  await U.say("OPTIONS sip:bob@example.com SIP/2.0\nCall-ID: meanwhile");
+  await C.request("OPTIONS");
+  await C.reply("200 OK");
+  await U.response(200);
+});
+
+test("a connection of which half a message was read ends, and is counted", LIMIT, async () => {
+  const company = await kept();
+  const { C, SUT, U, U2 } = company;
+  const path = await register(U, C);
+  await register(U2, C);
+  const whole = complete(`OPTIONS sip:bob@example.com SIP/2.0\nCall-ID: half`, U2);
+  await U2.send(whole.slice(0, 40));
+  // It has been read when what came later on another connection has.
+  await reaches(company, U, path);
+  expect(await crash(SUT)).toMatchObject({ kept: 1, lost: 1 });
+  await expect.poll(() => U2.wire.isOpen).toBe(false);
+  await reaches(company, U, path);
+});
+
+test("an upgrade under a keeper, and a crash after it", LIMIT, async () => {
+  const company = await kept();
+  const { C, SUT, U } = company;
+  const path = await register(U, C);
+  for (let round = 1; round < 3; round += 1) {
+    const old = childOf(SUT.pid) ?? expect.unreachable();
+    expect(await askForUpgrade(SUT)).toContain("all is handed over: this process ends");
+    await reaches(company, U, path);
+    // What it had started belongs to the keeper when it has ended.
+    await expect.poll(() => childOf(SUT.pid)).not.toBe(old);
+    expect(await crash(SUT)).toMatchObject({ crashes: round, kept: 2, lost: 0 });
+    await reaches(company, U, path);
+  }
+  SUT.terminate();
+  expect(await SUT.exited()).toBe(0);
+});
+
+test.each(["new", "old"] as const)("the %s process of an upgrade is killed when both still have everything", LIMIT, async (which) => {
+  const company = await kept();
+  const { C, SUT, U } = company;
+  const path = await register(U, C);
+  const old = childOf(SUT.pid) ?? expect.unreachable();
+  SUT.signal("SIGUSR2");
+  await expect.poll(() => SUT.output, { timeout: 60_000 }).toContain("upgrade: another process has taken over");
+  const successor = childOf(old) ?? expect.unreachable();
+  process.kill(which === "new" ? successor : old, "SIGKILL");
+  if (which === "new") await expect.poll(() => SUT.output, { timeout: 60_000 }).toContain("has died: this one goes on");
+  await reaches(company, U, path);
+  // And whoever is left is the server, whose crash is one.
+  await expect.poll(() => childOf(SUT.pid)).toBe(which === "new" ? old : successor);
+  expect(await crash(SUT)).toMatchObject({ crashes: 1, kept: 2 });
+  await reaches(company, U, path);
+});
+
+test("a server that is killed while its successor gets ready is started again", LIMIT, async () => {
+  const company = await kept();
+  const { C, SUT, U } = company;
+  const path = await register(U, C);
+  SUT.signal("SIGUSR2");
+  await expect.poll(() => SUT.output).toContain("upgrade: starting the process");
+  expect(await crash(SUT)).toMatchObject({ crashes: 1, kept: 2, lost: 0 });
+  await reaches(company, U, path);
+});
+
+test("a server that crashes at once, again and again, is given up", LIMIT, async () => {
+  const installation = new Installation();
+  const company = await kept({}, installation.program);
+  const { C, SUT, U } = company;
+  await register(U, C);
+  expect(await crash(SUT)).toMatchObject({ kept: 2 });
+  installation.install("process.abort();");
+  process.kill(childOf(SUT.pid) ?? expect.unreachable(), "SIGKILL");
+  expect(await SUT.exited()).toBe(134);
+  expect(SUT.output).toContain("the keeper gives up");
+  await expect.poll(() => U.wire.isOpen).toBe(false);
+  // As the service manager would.
+  installation.restore();
+  await SUT.restart();
+  await company.reconnect(U);
+  await reaches(company, U, await register(U, C));
+});
+
+test("a keeper that is killed leaves a service that goes on and says so", LIMIT, async () => {
+  const company = await kept();
+  const { C, SUT, U } = company;
+  const path = await register(U, C);
+  const server = childOf(SUT.pid) ?? expect.unreachable();
+  onTestFinished(() => void process.kill(server, "SIGTERM"));
+  await SUT.kill();
+  await expect.poll(() => SUT.output, { timeout: 20_000 }).toContain("the keeper has died");
+  await reaches(company, U, path);
+  await company.reconnect(U);
+  await reaches(company, U, await register(U, C));
+});
+
+test("a faulty configuration and a port in use end it at once, with the status of the server", LIMIT, async () => {
+  const company = await kept();
+  const run = (settings: Readonly<Record<string, string>>): SpawnSyncReturns<string> =>
+    spawnSync(process.execPath, [MAIN], { env: { PATH: process.env["PATH"], SLUICE_MODE: "edge", SLUICE_STATE_DIR: company.SUT.stateDir, SLUICE_ADMIN_LISTEN: "off", ...KEEPER, ...settings }, encoding: "utf8", timeout: 60_000 });
+  expect(run({ SLUICE_LISTEN: "sctp:127.0.0.1:1" }).status).toBe(78);
+  const second = run({ SLUICE_LISTEN: company.SUT.settings["SLUICE_LISTEN"] ?? "", SLUICE_UPSTREAM: "sip:127.0.0.1" });
+  expect(second.status).toBe(1);
+  expect(second.stdout).not.toContain("crashed");
+  await reaches(company, company.U, await register(company.U, company.C));
+});
+
+test("without SLUICE_KEEPER there is none", LIMIT, async () => {
+  const company = await cast({ process: true, own: true, client: "tcp" });
+  expect(childOf(company.SUT.pid)).toBeUndefined();
+});
