@@ -187,4 +187,34 @@ TEST("TR-27 handshakes take turns in the order in which they came, however many 
   CHECK_EQ(next, clients.size());
 }
 
+TEST("TR-27 while 256 handshakes wait for their turn, TLS connections stay with the kernel, those over TCP do not, and all are served in the end") {
+  ShardRig rig([](EdgeConfig& config) { config.limits.max_flows_per_source = 10'000; });
+  rig->set_tls(std::make_unique<TlsDoubles<HelloTls>>());
+  std::vector<Peer> clients;
+  for (int i = 0; i < 600; ++i) {
+    clients.push_back(Peer::tcp(rig.port(ShardRig::kClientTls)));
+    clients.back().send("H");
+  }
+  size_t waiting = 0;
+  for (int turns = 0; turns < 40; ++turns) {
+    rig.decide(rig->await(0));
+    rig->execute();
+    waiting = std::max(waiting, static_cast<size_t>(rig.count(Counter::handshakes)));
+  }
+  CHECK(waiting >= 256);
+  CHECK(waiting < 600);
+  CHECK(rig.count(Counter::accepts_paused) > 0);
+  const int64_t before = rig.count(Counter::flows_opened);
+  const Peer beside = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  CHECK(rig.until([&] { return rig.count(Counter::flows_opened) > before; }));
+  std::vector<bool> served(clients.size());
+  CHECK(rig.until([&] {
+    if (rig.count(Counter::handshakes) == 0) rig.pass(Clock::kTickMs);  // the listener is looked at again
+    for (size_t i = 0; i < clients.size(); ++i)
+      if (!served[i]) served[i] = holds(clients[i].drain(), "hello");
+    return std::find(served.begin(), served.end(), false) == served.end();
+  }));
+  CHECK_EQ(rig.count(Counter::handshakes_refused), 0);
+}
+
 }  // namespace sluice::shard_turn_test

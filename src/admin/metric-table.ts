@@ -105,7 +105,7 @@ export const metricTable: readonly MetricRow[] = [
   { name: "registers_passed_over", help: "REGISTER requests that an upstream seems to have dropped; a late answer to one of them still shows that it is overloaded. At most 16,384 for each shard.", gauge: true, values: one(Counter.registersPassed) },
   { name: "register_window", help: "REGISTER requests that the upstreams get at a time.", gauge: true, values: one(Counter.registerWindow) },
   { name: "register_rate", help: "REGISTER requests that busy upstreams answer in a second.", gauge: true, values: one(Counter.registerRate) },
-  { name: "accepts_paused_total", help: "Times that a listener left new connections to the kernel because the upstream has too many REGISTERs.", values: one(Counter.acceptsPaused) },
+  { name: "accepts_paused_total", help: "Times that a listener left new connections to the kernel because the upstream has too many REGISTERs, or too many TLS handshakes wait for their turn.", values: one(Counter.acceptsPaused) },
   { name: "registers_accepted_total", help: "2xx responses to them.", values: one(Counter.registersOk) },
   {
     name: "registers_handled_total",

@@ -759,7 +759,7 @@ export const counterProse: readonly string[] = [
   "REGISTER requests that the upstream seems to have dropped, whose late answer would still count",
   "REGISTER requests that the upstreams get at a time now",
   "REGISTER requests a second that busy upstreams answer now",
-  "times that a listener stopped accepting connections because the upstream has too many REGISTERs",
+  "times that a listener stopped accepting connections because too many REGISTERs wait for the upstream, or too many TLS handshakes for their turn",
   "1xx responses relayed or generated",
   "2xx responses relayed or generated",
   "3xx responses relayed or generated",

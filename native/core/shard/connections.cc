@@ -173,12 +173,16 @@ bool Connections::is_in_handshake(FlowHandle handle) noexcept {
   return flow != nullptr && flow->layer != nullptr && flow->layer->has_handshake_place;
 }
 
-// Many sources that never finish a handshake would keep everybody out: the one that has lasted longest gives way.
+// Many sources that never finish a handshake would keep everybody out: of those whose peer is silent, the one that has lasted longest gives way.
 bool Connections::end_oldest_handshake() noexcept {
-  while (!handshakes_.empty()) {
+  for (size_t left = handshakes_.size(); left > 0; --left) {
     const FlowHandle oldest = handshakes_.front();
     handshakes_.pop_front();
     if (!is_in_handshake(oldest)) continue;
+    if (ground_.flows.at(oldest.slot).layer->awaits_turn) {  // it waits for us
+      handshakes_.push_back(oldest);
+      continue;
+    }
     ground_.counters.add(Counter::handshakes_refused);
     give_handshake(ground_.flows.at(oldest.slot));
     close_soon(oldest.slot, Counter::flows_refused);

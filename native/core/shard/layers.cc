@@ -60,13 +60,12 @@ void StreamReader::take_proxy_header(uint32_t slot, char* data, size_t size) noe
 
 // Of a thousand that are ready epoll names some in each turn, in an order that leaves others waiting until their peers give up.
 void StreamReader::await_handshake(uint32_t slot) noexcept {
-  if (!std::exchange(ground_.flows.at(slot).layer->awaits_turn, true)) shaking_.push_back(ground_.flows.handle(slot));
+  if (!std::exchange(ground_.flows.at(slot).layer->awaits_turn, true)) handshakes_.add(ground_.flows.handle(slot));
 }
 
 void StreamReader::shake_hands() noexcept {
-  while (!shaking_.empty() && turn_.may_shake_hands()) {
-    const FlowHandle handle = shaking_.front();
-    shaking_.pop_front();
+  while (!handshakes_.empty() && turn_.may_shake_hands()) {
+    const FlowHandle handle = handshakes_.next();
     Flow* const flow = ground_.flows.find(handle);
     if (flow == nullptr || flow->layer == nullptr || !std::exchange(flow->layer->awaits_turn, false)) continue;
     if (flow->marks & (kMark_deaf | kMark_closing)) continue;

@@ -67,10 +67,14 @@ void Listeners::accept_all(uint16_t listener) noexcept {
   }
 }
 
-// The core itself is never kept waiting where it has a listener of its own, and the kernel's queue never overflows: it would drop the SYNs
-// of phones, which then come later and later.
+// The core itself is never kept waiting where it has a listener of its own. While the upstream is the bottleneck, the kernel's queue never
+// overflows: it would drop the SYNs of phones, which then come later and later. While our own handshakes are, that is the lesser evil:
+// phones that are let in and give up before their turn redial at once, and the work on them was for nothing.
 bool Listeners::may_accept(uint16_t listener) const noexcept {
-  if (admission_.accepts() > 0 || ground_.config.listeners[listener].facing == Facing::core) return true;
+  const Listener& on = ground_.config.listeners[listener];
+  if (on.facing == Facing::core) return true;
+  if (is_secure(on.transport) && on.ends_tls && handshakes_.is_long()) return false;
+  if (admission_.accepts() > 0) return true;
   tcp_info info{};
   socklen_t size = sizeof info;
   // Of a listening socket: how many wait, and how many may.

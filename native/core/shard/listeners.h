@@ -5,14 +5,15 @@
 
 #include "core/relay/admission.h"
 #include "core/shard/connections.h"
+#include "core/shard/handshake_queue.h"
 
 namespace sluice {
 
 class Listeners {
  public:
   // `sockets`: one per listener. The epoll marker of listener i is `first_marker + i`.
-  Listeners(Ground& ground, Outbox& outbox, Connections& connections, BanSet& bans, Admission& admission, std::vector<int> sockets, uint64_t first_marker) noexcept
-      : ground_(ground), outbox_(outbox), connections_(connections), bans_(bans), admission_(admission), sockets_(std::move(sockets)), first_marker_(first_marker) {}
+  Listeners(Ground& ground, Outbox& outbox, Connections& connections, BanSet& bans, Admission& admission, const HandshakeQueue& handshakes, std::vector<int> sockets, uint64_t first_marker) noexcept
+      : ground_(ground), outbox_(outbox), connections_(connections), bans_(bans), admission_(admission), handshakes_(handshakes), sockets_(std::move(sockets)), first_marker_(first_marker) {}
 
   void open(int epoll) noexcept;
   int socket_of(uint16_t listener) const noexcept { return sockets_[listener]; }
@@ -35,6 +36,7 @@ class Listeners {
   Connections& connections_;
   BanSet& bans_;
   Admission& admission_;
+  const HandshakeQueue& handshakes_;
   std::vector<int> sockets_;
   uint64_t first_marker_;
   int epoll_ = -1;

@@ -170,6 +170,7 @@ class Shard {
   FlowEnds ends_;
   UdpFlows udp_flows_;
   Connections connections_;
+  HandshakeQueue handshakes_;
   Listeners listeners_;
   CoreSender core_sender_;
   Intake intake_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/shard/connections.h"
+#include "core/shard/handshake_queue.h"
 #include "core/shard/intake.h"
 #include "core/shard/joint_reads.h"
 #include "core/transport/upgrade_gate.h"
@@ -10,8 +11,8 @@ namespace sluice {
 
 class StreamReader {
  public:
-  StreamReader(Ground& ground, Turn& turn, Intake& intake, Connections& connections, FlowTimers& timers, Outbox& outbox) noexcept
-      : ground_(ground), turn_(turn), intake_(intake), connections_(connections), timers_(timers), outbox_(outbox), joint_(ground, turn, outbox.streams().ring()) {}
+  StreamReader(Ground& ground, Turn& turn, Intake& intake, Connections& connections, FlowTimers& timers, Outbox& outbox, HandshakeQueue& handshakes) noexcept
+      : ground_(ground), turn_(turn), intake_(intake), connections_(connections), timers_(timers), outbox_(outbox), handshakes_(handshakes), joint_(ground, turn, outbox.streams().ring()) {}
 
   // Decides on each WebSocket handshake; outlives this. nullptr: nobody does.
   void set_upgrade_gate(UpgradeGate* gate) noexcept { gate_ = gate; }
@@ -72,9 +73,9 @@ class StreamReader {
   Connections& connections_;
   FlowTimers& timers_;
   Outbox& outbox_;
+  HandshakeQueue& handshakes_;
   UpgradeGate* gate_ = nullptr;
   JointReads joint_;
-  std::deque<FlowHandle> shaking_;   // they wait for a turn, each once
   std::vector<FlowHandle> resumes_;  // flows with complete messages left in their buffers
   std::vector<char> tls_out_;        // what TLS sends while it receives
 };
