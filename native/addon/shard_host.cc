@@ -18,6 +18,7 @@ void ShardHost::define(Napi::Env env, Napi::Object exports) {
                                        InstanceMethod<&ShardHost::start>("start"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::next>>("next"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::finish>>("finish"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::forget_verdicts>>("forgetVerdicts"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::message>>("message"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::source>>("source"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::custom_reply>>("customReply"),
@@ -137,13 +138,14 @@ ShardHost::~ShardHost() {
   if (running_->hook == nullptr && !running_->closing) delete running_;  // never started
 }
 
-// start(onBatch, decide?): undefined, or the errno of what failed
+// start(onBatch, decide?, isFunctionOfRecord?): undefined, or the errno of what failed
 Napi::Value ShardHost::start(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (running_ == nullptr || running_->hook != nullptr) return env.Undefined();
   if (const int error = running_->shard->open(); error != 0) return Napi::Number::New(env, error);
   on_batch_ = Napi::Persistent(info[0].As<Napi::Function>());
   if (info[1].IsFunction()) decide_ = Napi::Persistent(info[1].As<Napi::Function>());
+  if (!decide_.IsEmpty() && info[2].ToBoolean()) said_ = std::make_unique<VerdictMemory>();
   uv_loop_t* loop = nullptr;
   napi_get_uv_event_loop(env, &loop);
   running_->loop = loop;
@@ -184,6 +186,7 @@ void ShardHost::spin(Running* running) noexcept {
 // Lets JavaScript decide on the batch. Uses the plain calls of Node-API and checks their results: node-addon-api would end the process when
 // JavaScript can no longer run, as is the case once the worker is being stopped.
 void ShardHost::hand_over(unsigned count) noexcept {
+  if (recall(count)) return running_->shard->execute();
   const napi_env env = running_->env;
   const Napi::HandleScope scope(env);
   napi_value none, argument;
@@ -191,18 +194,30 @@ void ShardHost::hand_over(unsigned count) noexcept {
   // Numbers need nothing from the event loop and leave no promises, so they are not decided in a callback.
   bool needs_callback = decide_.IsEmpty() || !running_->shard->object_events().empty();
   if (count > 0 && !decide_.IsEmpty()) {
+    Turn& turn = running_->shard->turn();
     napi_value result = nullptr;
     uint32_t left = 0;
+    running_->shard->counters().add(Counter::policy_asked, count);
     report(napi_call_function(env, none, decide_.Value(), 1, &argument, &result));
-    if (napi_get_value_uint32(env, result, &left) == napi_ok && left > 0) {
+    const bool has_decided = napi_get_value_uint32(env, result, &left) == napi_ok;
+    if (has_decided && left > 0) {
       needs_callback = true;
       running_->shard->spread_objects();
     }
+    if (has_decided && said_ && running_ != nullptr) said_->learn(turn.record(0), turn.verdict(0), count);
   }
   napi_value global;
   if (needs_callback && napi_get_global(env, &global) == napi_ok) report(napi_make_callback(env, nullptr, global, on_batch_.Value(), 1, &argument, nullptr));
   else if (running_ != nullptr) running_->shard->execute();  // what has thrown may have closed it
   if (running_ != nullptr) ask_stores(true);
+}
+
+// Whether the verdicts are known, and nothing else waits for JavaScript.
+bool ShardHost::recall(unsigned count) noexcept {
+  Shard& shard = *running_->shard;
+  if (count == 0 || !said_ || !shard.object_events().empty() || has_lookups()) return false;
+  Turn& turn = shard.turn();
+  return said_->recall(turn.record(0), turn.verdicts(), count);
 }
 
 // What our own code has thrown goes to the worker's uncaughtException. There is no exception when the worker is being stopped.
@@ -218,6 +233,12 @@ Napi::Value ShardHost::next(const Napi::CallbackInfo& info, Shard& shard) {
   // Timers and promises are waiting for the end of this turn.
   const bool is_long = shard.turn_clock().elapsed() > kLongTurnNs;
   return Napi::Number::New(info.Env(), is_long ? 0 : shard.collect());
+}
+
+// forgetVerdicts(): from now on decide() may say something else about the same record
+Napi::Value ShardHost::forget_verdicts(const Napi::CallbackInfo& info, Shard&) {
+  if (said_) said_->forget();
+  return info.Env().Undefined();
 }
 
 // finish(): carries out the verdicts and leaves the rest to the next turn

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "core/shard/shard.h"
+#include "core/shard/verdict_memory.h"
 #include "cluster.h"
 
 namespace sluice {
@@ -48,6 +49,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
 
   Napi::Value start(const Napi::CallbackInfo& info);
   Napi::Value next(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value forget_verdicts(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value finish(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value message(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value source(const Napi::CallbackInfo& info, Shard& shard);
@@ -142,6 +144,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   static void on_closed(uv_handle_t* handle);
   static void spin(Running* running) noexcept;
   void hand_over(unsigned count) noexcept;
+  bool recall(unsigned count) noexcept;
   void report(napi_status status) noexcept;
   static void end(Running* running);
   static void on_environment_ends(napi_async_cleanup_hook_handle handle, void* running);
@@ -154,6 +157,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   Napi::Reference<Napi::Int32Array> requests_;
   Napi::FunctionReference on_batch_;
   Napi::FunctionReference decide_;
+  std::unique_ptr<VerdictMemory> said_;  // by decide_; none: it depends on more than the records
   Napi::FunctionReference on_upgrade_;
   Napi::FunctionReference on_saves_;
   Napi::FunctionReference on_lookups_;

@@ -21,9 +21,12 @@ export interface Shard extends ObjectPort {
   /**
    * Starts receiving. `onBatch(n)` means that n records await verdicts, or for 0, that there are events. If `decide(n)` is given, it is
    * called first and only writes verdicts: it must not throw, await or set a timer. `onBatch` is then called only if it returns how many
-   * messages need more than that, or if there are events. Returns an errno on failure. After `close` every method throws.
+   * messages need more than that, or if there are events. With `isFunctionOfRecord` it is not asked about a record that it has decided on
+   * since the last `forgetVerdicts`. Returns an errno on failure. After `close` every method throws.
    */
-  start(onBatch: (count: number) => void, decide?: (count: number) => number): number | undefined;
+  start(onBatch: (count: number) => void, decide?: (count: number) => number, isFunctionOfRecord?: boolean): number | undefined;
+  /** What `decide` says depends on has changed. */
+  forgetVerdicts(): void;
   /** Carries out the verdicts and returns the size of the next batch; 0: nothing is left, or the turn has lasted long enough. */
   next(): number;
   /** Carries the verdicts out and leaves the rest to the next turn. */

@@ -38,7 +38,7 @@ const verdicts = new Int32Array(Const.batchSize * Const.verdictFields);
 const counters = new BigInt64Array(start.counters);
 const beats = new Int32Array(start.beats);
 let ending = false;
-const rules: EdgeRules = { outbound: start.outbound, flowTimer: start.config.flowTimer, draining: false, isReplaced: false, home: start.home !== undefined };
+let rules: EdgeRules = { outbound: start.outbound, flowTimer: start.config.flowTimer, draining: false, isReplaced: false, home: start.home !== undefined };
 const shard = new binding.Shard(start.config, records, verdicts, counters);
 const say = (message: FromShard): void => port.postMessage(message);
 // What an edge without hooks never needs is loaded only where it is used: the registrar and its stores cost each thread a quarter of a second.
@@ -62,6 +62,11 @@ const home = start.home && (await (await import("./assemble-home.js")).openHome(
   },
   onRetransmission: () => add(Counter.absorbed),
 }));
+
+function setRules(changed: Partial<EdgeRules>): void {
+  rules = { ...rules, ...changed };
+  shard.forgetVerdicts();
+}
 
 function add(which: number): void {
   counters[which] = (counters[which] ?? 0n) + 1n;
@@ -126,7 +131,7 @@ function relayed(): bigint {
 let draining: Drain | undefined;
 
 function drain(seconds: number, rate: number): void {
-  rules.draining = true;
+  setRules({ draining: true });
   shard.stopAccepting();
   draining = new Drain(seconds, rate, {
     shard,
@@ -140,7 +145,7 @@ function drain(seconds: number, rate: number): void {
 function stay(): void {
   draining?.stop();
   draining = undefined;
-  rules.draining = false;
+  setRules({ draining: false });
   home?.path.leave(false);
   shard.startAccepting();
 }
@@ -175,8 +180,7 @@ port.on("message", (message: ToShard) => {
       break;
     case "rules":
       shard.setLimits(message.limits, message.flowTimer);
-      rules.flowTimer = message.flowTimer;
-      rules.outbound = message.outbound;
+      setRules({ flowTimer: message.flowTimer, outbound: message.outbound });
       break;
     case "names":
       shard.setNames(message.names.names, message.names.realms, message.names.wsOrigins, message.names.wsPaths);
@@ -192,7 +196,7 @@ port.on("message", (message: ToShard) => {
       break;
     case "ask":
       // Whoever is still here registers elsewhere, that is with the process that took over.
-      if (message.question.kind === "release") rules.draining = rules.isReplaced = true;
+      if (message.question.kind === "release") setRules({ draining: true, isReplaced: true });
       void answer(shard, home, message.question).then(
         (given) => say({ kind: "answer", id: message.id, answer: given }),
         (error: unknown) => say({ kind: "no-answer", id: message.id, reason: error instanceof Error ? error.message : String(error) }),
@@ -217,8 +221,8 @@ port.on("message", (message: ToShard) => {
 });
 
 function go(channel: number | undefined, revives: boolean): void {
-  // Numbers ask nothing of the event loop; hooks may.
-  const errno = shard.start(onBatch, home !== undefined || stage === undefined ? decideSafely : undefined);
+  // Numbers ask nothing of the event loop; hooks may. What the edge decides depends on nothing but the record and the rules.
+  const errno = shard.start(onBatch, home !== undefined || stage === undefined ? decideSafely : undefined, decideRows === decide);
   if (errno !== undefined) return say({ kind: "failed", why: `its sockets cannot be watched: ${getSystemErrorName(-errno)}` });
   const revived = revives ? shard.revive() : undefined;
   const unkept = channel === undefined && !revives ? shard.keepFlows() : undefined;

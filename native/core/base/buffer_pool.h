@@ -25,6 +25,15 @@ class BufferPool {
   // `capacity` is what take() returned.
   void give(void* buffer, size_t capacity) noexcept;
 
+  // Memory of somebody else counts like what is lent. False: over the cap.
+  bool charge(size_t octets) noexcept {
+    if (octets > cap_ || lent_ > cap_ - octets) return false;
+    shrink(cap_ - octets - lent_);
+    lent_ += octets;
+    return true;
+  }
+  void refund(size_t octets) noexcept { lent_ -= octets; }
+
   size_t lent() const noexcept { return lent_; }
   size_t idle() const noexcept { return idle_; }
   // What may still be lent.

@@ -43,7 +43,7 @@ uint32_t PendingTable::open(uint64_t key) noexcept {
   }
   if (++size_ > index_.size()) grow_index();
   Pending& entry = at(index);
-  SLUICE_INVARIANT(entry.timer.prev == 0 && entry.sent == nullptr && entry.answer == nullptr);
+  SLUICE_INVARIANT(entry.timer.prev == 0 && entry.sent == nullptr && entry.answer.empty());
   entry = Pending{};
   entry.key = key;
   uint32_t& bucket = index_[key & (index_.size() - 1)];
@@ -54,7 +54,7 @@ uint32_t PendingTable::open(uint64_t key) noexcept {
 
 void PendingTable::close(uint32_t index, uint32_t* head) noexcept {
   Pending& entry = at(index);
-  SLUICE_INVARIANT(entry.timer.prev == 0 && entry.sent == nullptr && entry.answer == nullptr);
+  SLUICE_INVARIANT(entry.timer.prev == 0 && entry.sent == nullptr && entry.answer.empty());
   if (head != nullptr && entry.flow != 0) leave(index, head);
   uint32_t* link = &index_[entry.key & (index_.size() - 1)];
   while (*link != index) link = &at(*link).chain;

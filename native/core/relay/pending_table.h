@@ -38,7 +38,7 @@ struct Pending {
   Method method = Method::unknown;
   Address to;              // for kPending_repeat
   FlowBuffer* sent = nullptr;    // the request as it was sent, with our Via on top
-  FlowBuffer* answer = nullptr;  // for kPending_replay: the final response as it was relayed
+  Text answer;                   // for kPending_replay: the final response as it was relayed
 };
 
 class PendingTable {
@@ -50,7 +50,7 @@ class PendingTable {
 
   uint32_t find(uint64_t key) noexcept;  // 0: none
   uint32_t open(uint64_t key) noexcept;  // 0: full
-  // Unlinks the entry from `head`, the first entry of its flow (nullptr: it waits on none). The caller returns the buffers to the pool.
+  // Unlinks the entry from `head`, the first entry of its flow (nullptr: it waits on none). The caller returns what it has kept.
   void close(uint32_t index, uint32_t* head) noexcept;
   void wait_on(uint32_t index, uint32_t flow, uint32_t* head) noexcept;
 

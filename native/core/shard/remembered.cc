@@ -1,6 +1,7 @@
 #include "core/shard/remembered.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/relay/own_output.h"
 
@@ -23,7 +24,7 @@ Remembered::Remembered(Ground& ground, Outbox& outbox, Responder& responder) noe
 Remembered::~Remembered() noexcept {
   table_.each([&](Pending& entry) {
     give_back(ground_.pool, entry.sent);
-    give_back(ground_.pool, entry.answer);
+    answers_.give_back(entry.answer);
   });
 }
 
@@ -68,17 +69,19 @@ void Remembered::forget(uint32_t index) noexcept {
   Pending& entry = table_.at(index);
   shares_.give(entry.share);
   give_back(ground_.pool, entry.sent);
-  give_back(ground_.pool, entry.answer);
+  forget_answer(entry);
   wheel_.cancel(index);
   table_.close(index, head_of(entry));
   ground_.counters.add(Counter::pending, -1);
 }
 
+void Remembered::forget_answer(Pending& entry) noexcept { answers_.give_back(std::exchange(entry.answer, Text())); }
+
+// Instead of what was kept before. False: there is no room; then nothing is kept.
 bool Remembered::keep_answer(Pending& entry, Text head, Text body) noexcept {
-  give_back(ground_.pool, entry.answer);
-  if (append(ground_.pool, entry.answer, head) && (body.empty() || append(ground_.pool, entry.answer, body))) return true;
-  give_back(ground_.pool, entry.answer);
-  return false;
+  forget_answer(entry);
+  entry.answer = answers_.keep(head, body);
+  return !entry.answer.empty();
 }
 
 void Remembered::answered(uint64_t key, int status, Text head, Text body) noexcept {
@@ -124,8 +127,8 @@ bool Remembered::is_retransmission(uint64_t key, Text branch) noexcept {
   if ((entry.roles & kPending_replay) == 0) return false;
   ground_.counters.add(Counter::absorbed);
   ReturnPath back;
-  if (entry.answer == nullptr || !read_own_branch(branch, back)) return true;
-  const Text octets = outbox_.copied(entry.answer->text());
+  if (entry.answer.empty() || !read_own_branch(branch, back)) return true;
+  const Text octets = outbox_.copied(entry.answer);
   if (!octets.empty()) responder_.send_back(back, octets, Text(), false);
   return true;
 }
@@ -181,7 +184,7 @@ void describe_pending(Image& image, AnyPending& entry) noexcept {
 void Remembered::freeze_one(ImageWriter& image, const Pending& entry) noexcept {
   describe_pending(image, entry);
   put_buffer(image, entry.sent);
-  put_buffer(image, entry.answer);
+  image.text(entry.answer);
 }
 
 void Remembered::freeze_completed(ImageWriter& image) const noexcept {
@@ -223,7 +226,7 @@ void Remembered::adopt_one(ImageReader& image) noexcept {
   const uint32_t now = ground_.clock.tick();
   wheel_.arm(index, static_cast<int32_t>(due - now) > 0 ? due - now : 1);
   ground_.counters.add(Counter::pending);
-  if ((!sent.empty() && !append(ground_.pool, entry.sent, sent)) || (!answer.empty() && !append(ground_.pool, entry.answer, answer)))
+  if ((!sent.empty() && !append(ground_.pool, entry.sent, sent)) || (!answer.empty() && !keep_answer(entry, answer, Text())))
     image.fail("it holds more octets than a shard may");
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/base/image.h"
+#include "core/base/octet_log.h"
 #include "core/relay/pending_shares.h"
 #include "core/relay/pending_table.h"
 #include "core/shard/responder.h"
@@ -89,6 +90,7 @@ class Remembered {
   uint32_t* head_of(const Pending& entry) noexcept { return entry.flow != 0 ? &ground_.flows.at(entry.flow).pending : nullptr; }
   bool has_room(uint16_t share) const noexcept;
   bool keep_answer(Pending& entry, Text head, Text body) noexcept;
+  void forget_answer(Pending& entry) noexcept;
   void completed(uint32_t index, uint64_t key) noexcept;
   void answer(uint32_t index, int status) noexcept;
   void due(uint32_t index) noexcept;
@@ -98,6 +100,7 @@ class Remembered {
   Outbox& outbox_;
   Responder& responder_;
   PendingTable table_;
+  OctetLog answers_{ground_.pool};
   PendingShares shares_;
   Nodes nodes_{table_};
   TimingWheel<Nodes> wheel_;

@@ -69,7 +69,10 @@ Shard::~Shard() noexcept {
 
 // Flows may come from another process before the shard opens.
 int Shard::begin() noexcept {
-  if (epoll_ < 0) epoll_ = epoll_create1(EPOLL_CLOEXEC);
+  if (epoll_ < 0) {
+    epoll_ = epoll_create1(EPOLL_CLOEXEC);
+    alarm_.watch(epoll_, kAlarmEvent);
+  }
   outbox_.streams().attach(epoll_);
   connections_.attach(epoll_);
   return epoll_ < 0 ? errno : 0;

@@ -30,6 +30,7 @@
 #include <array>
 #include <utility>
 
+#include "core/shard/alarm.h"
 #include "core/shard/core_sender.h"
 #include "core/shard/datagram_reader.h"
 #include "core/shard/followers.h"
@@ -127,6 +128,7 @@ class Shard {
   ObjectEvents& object_events() noexcept { return object_events_; }
   uint32_t pending() const noexcept { return remembered_.size() + proxying_.open_count() + registering_.waiting(); }
   Turn& turn() noexcept { return turn_; }
+  Counters& counters() noexcept { return ground_.counters; }
   Tap& tap() noexcept { return tap_; }
   ObjectGate& object() noexcept { return object_; }
   Inspect& inspect() noexcept { return inspect_; }
@@ -135,7 +137,7 @@ class Shard {
 
  private:
   // Markers of descriptors that are not flows; a flow's event carries its generation, which is never 0, in the upper half.
-  static constexpr uint64_t kWakeEvent = 2, kLoopEvent = 3, kFollowEvent = 4, kListenerEvent = 16;
+  static constexpr uint64_t kWakeEvent = 2, kLoopEvent = 3, kFollowEvent = 4, kAlarmEvent = 5, kListenerEvent = 16;
 
   int begin() noexcept;
   void await_loop(int timeout) noexcept;
@@ -186,6 +188,7 @@ class Shard {
   Revival revival_;
 
   int epoll_ = -1;
+  Alarm alarm_;
   int loop_ = -1;      // not ours
   bool frozen_ = false;
   bool in_turn_ = false;  // collect() or execute() is running

@@ -13,7 +13,9 @@ constexpr unsigned kTurnsWithoutPolicy = 32;
 // No handshake begins after this, and reading stops after twice as much, and the rest waits for the next turn: a thousand connections that begin or end.
 constexpr uint64_t kReadingNs = 1'000'000;
 constexpr int kEventsBetweenLooks = 16;
-constexpr uint64_t kTickNs = Clock::kTickMs * uint64_t{1'000'000};
+constexpr uint64_t kRestNs = 50'000;
+constexpr uint64_t kMs = 1'000'000;  // ns
+constexpr uint64_t kTickNs = Clock::kTickMs * kMs;
 // Of ticks, below what FlowTimers takes for a pause of the process.
 constexpr uint32_t kMostQuiet = 16;
 
@@ -43,12 +45,13 @@ uint32_t Shard::quiet_for() const noexcept {
   return std::min({kMostQuiet, timers_.quiet_for(), remembered_.quiet_for(), proxying_.quiet_for(), upstreams_.quiet_for()});
 }
 
-// At most `timeout` ms, and no longer than until something is due.
+// At most `timeout` ms, and no longer than until something is due; as of epoll_wait(), which an alarm ends.
 int Shard::nap(int timeout, uint64_t now) noexcept {
   if (timeout == 0 || has_work()) return 0;
-  const uint64_t due = ticked_ + quiet_for() * kTickNs;
-  const int most = due <= now ? 0 : static_cast<int>((due - now + 999'999) / 1'000'000);
-  return timeout < 0 ? most : std::min(timeout, most);
+  uint64_t due = ticked_ + quiet_for() * kTickNs;
+  if (timeout > 0) due = std::min(due, now + static_cast<uint64_t>(timeout) * kMs);
+  if (due <= now) return 0;
+  return alarm_.set(due, now) ? -1 : static_cast<int>((due - now + kMs - 1) / kMs);
 }
 
 void Shard::await_loop(int timeout) noexcept {
@@ -62,13 +65,17 @@ unsigned Shard::await(int timeout) noexcept {
   if (is_done || is_crowded_) {
     const uint64_t now = now_ns();
     turn_clock_.wait_begins(now);
-    turn_clock_.wait_ends(is_done ? poll(nap(timeout, now)) : read_clock());
+    const uint64_t then = is_done ? poll(nap(timeout, now)) : read_clock();
+    turn_clock_.wait_ends(then);
+    // After a rest there is one datagram as a rule, and the kernel need not look for a second one. If there are more, epoll says so.
+    datagrams_.expect(then - now > kRestNs ? 1 : k_batch_size);
   }
   return receive();
 }
 
 unsigned Shard::collect() noexcept {
   if (frozen_) return 0;
+  datagrams_.expect(k_batch_size);
   // A turn may hold only keep-alives and nothing for the policy: then the next one follows at once, within a bound.
   for (unsigned turn = 0; turn < kTurnsWithoutPolicy; ++turn) {
     if (event_at_ == event_count_) poll(0);
@@ -131,6 +138,8 @@ void Shard::event(const epoll_event& event) noexcept {
     loop_ready_ = true;
   } else if (low == kFollowEvent) {
     followers_.take();
+  } else if (low == kAlarmEvent) {
+    // It has woken us, which is all.
   } else {
     const uint16_t listener = static_cast<uint16_t>(low - kListenerEvent);
     if (is_stream(ground_.config.listeners[listener].transport)) return listeners_.accept_all(listener);

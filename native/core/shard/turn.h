@@ -75,6 +75,7 @@ class Turn {
   void take() noexcept { ++count_; }
   int32_t* record(unsigned i) noexcept { return &records_[i * k_record_fields]; }
   const int32_t* record(unsigned i) const noexcept { return &records_[i * k_record_fields]; }
+  int32_t* verdicts() noexcept { return verdicts_; }
   const int32_t* verdict(unsigned i) const noexcept { return &verdicts_[i * k_verdict_fields]; }
   // A verdict that nobody writes means `drop`.
   void clear_verdicts() noexcept { std::memset(verdicts_, 0, count_ * k_verdict_fields * sizeof(int32_t)); }
