@@ -1,6 +1,7 @@
 /**
  * A registrar's CPU for each REGISTER (new, refreshed, with digest) and for each MESSAGE and INVITE that finds a device, its highest rate and its
  * memory per binding: Kamailio with bindings in memory and Sluice with bindings that survive kill -9, alternating in one run.
+ * With `--flows 3 --devices 3` each flow is a device of its own, and a call rings all of them.
  * `npm run bench -- registrar [--aors 20000] [--seconds 3] [--rounds 3] [--digests none,md5,sha256] [--search 0]`, then `-- document` for docs/benchmarks.md
  */
 import { parseArgs } from "node:util";
@@ -13,6 +14,8 @@ const { values: args } = parseArgs({
   options: {
     aors: { type: "string", default: "20000" },
     flows: { type: "string", default: "2" },
+    // That the flows of a user belong to.
+    devices: { type: "string", default: "1" },
     seconds: { type: "string", default: "3" },
     rounds: { type: "string", default: "3" },
     window: { type: "string", default: "96" },
@@ -36,7 +39,7 @@ for (let round = 0; round < Number(rounds); round += 1) {
 }
 
 async function measure(name, digest, asked) {
-  const server = await REGISTRARS[name](digest);
+  const server = await REGISTRARS[name](digest, Number(args.devices));
   try {
     return await runHomeLoads({ ...load, workload: asked, digest, pid: server.pid });
   } finally {

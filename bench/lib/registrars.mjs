@@ -42,11 +42,11 @@ function passwords(digest, users) {
 }
 
 /** Raw sockets (udp4_raw) cost Kamailio more here, on the loopback interface, so it sends by the ordinary ones. */
-function kamailioRegistrar({ digest = "none" } = {}) {
+function kamailioRegistrar({ digest = "none", devices = 1 } = {}) {
   const folder = temporaryFolder();
   const file = join(ROOT, "bench/kamailio/registrar.cfg");
   const memory = ["-x", "tlsf", "-X", "tlsf", "-m", "1024"];
-  const defines = [`LISTEN_PORT=${EDGE_PORT}`, ...(digest === "none" ? [] : ["WITH_DIGEST", `DIGEST_ALGORITHM="${ALGORITHMS[digest]}"`, `PASSWORD="${PASSWORD}"`])];
+  const defines = [`LISTEN_PORT=${EDGE_PORT}`, ...(digest === "none" ? [] : ["WITH_DIGEST", `DIGEST_ALGORITHM="${ALGORITHMS[digest]}"`, `PASSWORD="${PASSWORD}"`]), ...(devices > 1 ? ["WITH_FORKS"] : [])];
   const args = ["-DD", "-E", "-f", file, "-Y", folder, "-P", join(folder, "pid"), ...memory, ...defines.flatMap((define) => ["-A", define])];
   return startPinned("kamailio-registrar", "kamailio", args, {}, "udp");
 }
@@ -92,7 +92,7 @@ function answers(port) {
 }
 
 export const REGISTRARS = {
-  kamailio: (digest) => kamailioRegistrar({ digest }),
+  kamailio: (digest, devices) => kamailioRegistrar({ digest, devices }),
   sluice: (digest) => sluiceRegistrar({ digest }),
   // Without the fast path.
   objects: (digest) => sluiceRegistrar({ digest, env: { SLUICE_FAST_PATH: "off" } }),

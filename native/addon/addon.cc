@@ -8,6 +8,7 @@
 #include "location.h"
 #include "process.h"
 #include "reader.h"
+#include "kept_answers_host.h"
 #include "logins.h"
 #include "sd_notify.h"
 #include "shard_host.h"
@@ -46,6 +47,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   sluice::Location::define(env, exports);
   sluice::Gruus::define(env, exports);
   sluice::Logins::define(env, exports);
+  sluice::KeptAnswersHost::define(env, exports);
   sluice::ShardHost::define(env, exports);
   return exports;
 }

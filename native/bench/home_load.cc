@@ -27,7 +27,7 @@ class HomeLoad {
         window_(static_cast<uint32_t>(o.number("window"))),
         timeout_(o.number("timeout-ms") * 1'000'000LL),
         peers_(parse_address(o.text("server")), parse_address(o.text("local")), static_cast<uint32_t>(o.number("aors")), static_cast<uint32_t>(o.number("flows")),
-               digest_named(o.text("digest")), static_cast<uint32_t>(o.number("expires"))),
+               static_cast<uint32_t>(o.number("devices")), digest_named(o.text("digest")), static_cast<uint32_t>(o.number("expires"))),
         server_(static_cast<pid_t>(o.number("pid"))),
         kill_after_(static_cast<uint64_t>(o.number("kill-after"))) {}
 
@@ -191,7 +191,7 @@ class HomeLoad {
 
 int main(int argc, char** argv) {
   Options options(argc, argv,
-                  {{"server", "127.0.0.1:15060"}, {"local", "127.0.0.1:15070"}, {"workload", "first,refresh"}, {"aors", "10000"}, {"flows", "2"}, {"window", "96"},
+                  {{"server", "127.0.0.1:15060"}, {"local", "127.0.0.1:15070"}, {"workload", "first,refresh"}, {"aors", "10000"}, {"flows", "2"}, {"devices", "1"}, {"window", "96"},
                    {"rate", "0"}, {"seconds", "5"}, {"warmup", "0.5"}, {"digest", "none"}, {"timeout-ms", "2000"}, {"pid", "0"}, {"search", "0"}, {"log", ""}, {"expires", "0"}, {"kill-after", "0"}});
   // Too large for the stack because of its buffers.
   static HomeLoad load(options);

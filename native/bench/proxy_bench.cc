@@ -1,10 +1,11 @@
 // A registrar's shard that proxies by numbers, with a caller and the edge of the callees in front of it, in one thread: the cost in user space
-// of an INVITE that finds one device and is declined (INVITE, 100, its copy, 100, 486, ACK, 486, ACK), and of a MESSAGE with its 200.
-// `proxy_bench [invite|message [ROUNDS [WINDOW]]]`: WINDOW requests wait in the socket when the shard's turn begins.
+// of an INVITE that finds one device and is declined (INVITE, 100, its copy, 100, 486, ACK, 486, ACK), or three of them (fork), and of a
+// MESSAGE with its 200. `proxy_bench [invite|fork|message [ROUNDS [WINDOW]]]`: WINDOW requests wait in the socket when the shard's turn begins.
 //
 // As relay_bench it counts instructions under callgrind, and prints the CPU time of the shard's turns otherwise.
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -29,7 +30,7 @@ class Nobody final : public BindingSink {
 
 class Bench {
  public:
-  Bench(bool invites, uint32_t window, const std::string& folder) : invites_(invites), window_(window) {
+  Bench(bool invites, uint32_t devices, uint32_t window, const std::string& folder) : invites_(invites), devices_(devices), window_(window) {
     caller_ = bound_socket(SOCK_DGRAM, caller_port_);
     phones_ = bound_socket(SOCK_DGRAM, phones_port_);
     const int room = 4 << 20;
@@ -75,12 +76,13 @@ class Bench {
   void add(BindingStore& store, uint32_t user) {
     const uint64_t now = now_ns() / 1'000'000;
     const std::string name = "u" + std::to_string(user), aor = "sip:" + name + "@example.org";
-    for (uint32_t reg_id = 1; reg_id <= 2; ++reg_id) {
-      const std::string instance = "urn:uuid:00000000-0000-1000-8000-0000000" + std::to_string(10'000 + user);
+    for (uint32_t flow = 0; flow < std::max(2u, devices_); ++flow) {
+      const uint32_t reg_id = 1 + flow / devices_, device = user * devices_ + flow % devices_;
+      const std::string instance = "urn:uuid:00000000-0000-1000-8000-0000000" + std::to_string(10'000 + device);
       const std::string uri = "sip:" + name + "@192.0.2.7:49152;transport=tcp;ob", key = "f" + std::to_string(reg_id) + " " + instance;
       const std::string params = ";reg-id=" + std::to_string(reg_id) + ";+sip.instance=\"<" + instance + ">\"";
       const std::string route = "<sip:AQEBaW5kZXhlZC10b2tlbi0w" + name + "@127.0.0.1:" + std::to_string(phones_port_) + ";lr;ob>";
-      const std::string path = std::to_string(route.size()) + ":" + route, call_id = name + "-" + std::to_string(reg_id) + "@192.0.2.7";
+      const std::string path = std::to_string(route.size()) + ":" + route, call_id = name + "-" + std::to_string(flow) + "@192.0.2.7";
       RegisterOperation asked;
       asked.aor = aor;
       asked.call_id = call_id;
@@ -89,7 +91,7 @@ class Bench {
       asked.now = now;
       Binding& one = asked.put.emplace_back();
       one.expires = now + 3'600'000;
-      one.updated = now + reg_id;
+      one.updated = now + flow;
       one.cseq = 1;
       one.reg_id = reg_id;
       one.q = 1'000;
@@ -144,7 +146,7 @@ class Bench {
       to.insert(to.size() - 2, ";tag=callee");
       send_by(phones_, (invites_ ? "SIP/2.0 486 Busy Here\r\n" : "SIP/2.0 200 OK\r\n") + vias + to + rest);
     }
-    if (heard != window_) ++wrong_;
+    if (heard != window_ * devices_) ++wrong_;
   }
 
   void read_finals() {
@@ -176,6 +178,7 @@ class Bench {
   }
 
   bool invites_;
+  uint32_t devices_;
   uint32_t window_;
   uint16_t caller_port_ = 0, phones_port_ = 0;
   RecentSet silences_;
@@ -196,7 +199,7 @@ int main(int count, char** arguments) {
   const std::string folder = mkdtemp(made);
   int status = 0;
   {
-    const auto bench = std::make_unique<Bench>(what == "invite", window, folder);
+    const auto bench = std::make_unique<Bench>(what != "message", what == "fork" ? 3 : 1, window, folder);
     for (int i = 0; i < 20; ++i) bench->round();
     bench->forget();
     for (int i = 0; i < rounds; ++i) bench->round();

@@ -8,9 +8,10 @@ namespace sluice::test {
 
 // What travels from one process to the next, with duplicates of the descriptors.
 struct Moving {
-  explicit Moving(Shard& from) {
+  // `layout`: of the image (image.h).
+  explicit Moving(Shard& from, uint32_t layout = kImageVersion) {
     CHECK(from.freeze());
-    from.write_image(image, flows);
+    from.write_image(image, flows, layout);
     for (MovingFlow& one : flows) one.fd = dup(one.fd);
     CHECK_EQ(from.collect(), 0u);
   }

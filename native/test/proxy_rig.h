@@ -56,8 +56,9 @@ class ProxyRig : public ShardRig {
 
  public:
   // A flow of bob's phone, behind the edge at this port.
-  void add(uint32_t reg_id, uint16_t edge, const std::string& instance = kInstance) {
+  void add(uint32_t reg_id, uint16_t edge, const std::string& instance = kInstance, uint16_t q = 1'000) {
     KeptBinding one = flow_binding(instance, reg_id, now_ns() / 1'000'000 + 3'600'000);
+    one.q = q;
     one.updated = ++updated;
     const std::string route = "<sip:t" + std::to_string(reg_id) + "@127.0.0.1:" + std::to_string(edge) + ";lr;ob>";
     one[Part::path] = std::to_string(route.size()) + ":" + route;
@@ -67,6 +68,12 @@ class ProxyRig : public ShardRig {
     KeptBinding one = plain_binding("192.0.2.1", now_ns() / 1'000'000 + 3'600'000);
     one.updated = ++updated;
     one[Part::flow] = id;
+    save(one);
+  }
+  // Where its Contact leads is known to DNS alone.
+  void add_named() {
+    KeptBinding one = plain_binding("phone.example.net", now_ns() / 1'000'000 + 3'600'000);
+    one.updated = ++updated;
     save(one);
   }
   size_t bindings() { return lookup(store->table(), kAor, 0).size(); }

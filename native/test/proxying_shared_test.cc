@@ -107,7 +107,7 @@ TEST("SA-5 PX-16.10-1 a CANCEL that comes while the shared store is asked ends t
   CHECK_EQ(rig.heard(edge), "");
 }
 
-TEST("SA-5 a request for several devices, for none, or for a dead flow comes again for the object path, as it was received and admitted") {
+TEST("SA-5 a request for a Contact with a name, for none, or for a dead flow comes again for the object path, as it was received and admitted") {
   const TemporaryFolder folder;
   SharedRig rig(folder.path());
   const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp)), caller = Peer::udp(rig.port(ShardRig::kClientUdp));
@@ -120,7 +120,7 @@ TEST("SA-5 a request for several devices, for none, or for a dead flow comes aga
   here[Part::path].replace(0, 2, std::to_string(here[Part::path].size() - 3));
   int number = 0;
   for (const auto& bindings : std::vector<std::vector<KeptBinding>>{
-           {}, {behind(1, edge.port()), behind(2, edge.port(), "urn:uuid:00000000-0000-1000-8000-00000000000b")}, {dead}, {here}}) {
+           {}, {behind(1, edge.port()), plain_binding("phone.example.net", now_ns() / 1'000'000 + 3'600'000)}, {dead}, {here}}) {
     rig.states.clear();
     caller.send(invite(++number).text());
     rig.answer(rig.question(), found(bindings));

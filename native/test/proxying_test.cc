@@ -33,7 +33,7 @@ TEST("PX-16.6-1 a request to one device: its copy has our Via, the Path as Route
   CHECK_EQ(rig.count(Counter::buffer_bytes), 0);
 }
 
-TEST("which requests take the object path: several devices, a GRUU, SIPS, a Path, no binding, a flow that has ended, a faulty or second header") {
+TEST("which requests take the object path: a GRUU, SIPS, a Path, no binding, a Contact with a name, a faulty or second header") {
   const TemporaryFolder folder;
   ProxyRig rig(folder.path());
   const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp)), caller = Peer::udp(rig.port(ShardRig::kClientUdp));
@@ -61,8 +61,10 @@ TEST("which requests take the object path: several devices, a GRUU, SIPS, a Path
     CHECK(state_of(request) == RequestState::unread);
   }
   rig.add(3, edge.port(), "urn:uuid:00000000-0000-1000-8000-00000000000b");
+  CHECK(state_of(Request()) == RequestState::open);
+  rig.add_named();
   CHECK(state_of(Request()) == RequestState::unread);
-  CHECK_EQ(rig.bindings(), 3u);
+  CHECK_EQ(rig.bindings(), 4u);
 }
 
 TEST("OB-7-20 430 removes the binding and goes on to the other flow; the caller never sees it") {

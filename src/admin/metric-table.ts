@@ -132,6 +132,7 @@ export const metricTable: readonly MetricRow[] = [
     values: { answered: Counter.callsAnswered, declined: Counter.callsDeclined, cancelled: Counter.callsCancelled, failed: Counter.callsFailed, refused: Counter.callsRefused },
   },
   { name: "policy_asked_total", help: "Messages that the decisions in JavaScript were asked about. An edge without a policy module remembers the last 64 kinds of message for each shard, and decides the others as before.", values: one(Counter.policyAsked) },
+  { name: "redis_rows_unreadable_total", help: "Rows of bindings in Redis that could not be read and were left out, each time that one was met: see who else writes there.", values: one(Counter.rowsUnreadable) },
   { name: "bindings_refused_total", help: "REGISTER requests refused because their source has used up its share of bindings.", values: one(Counter.bindingsRefused) },
   { name: "flow_tokens_refused_total", help: "Flow tokens refused.", label: "reason", values: { forged: Counter.tokensForged, gone: Counter.tokensGone } },
   { name: "flow_tokens_elsewhere_total", help: "Flow tokens of other edges of the farm.", values: one(Counter.tokensElsewhere) },

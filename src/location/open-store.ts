@@ -17,6 +17,8 @@ export interface StoreOptions extends NativeStoreOptions {
   readonly report?: (error: unknown) => void;
   /** Hears what happens to bindings in a Redis; those of an embedded store the main thread takes itself. */
   readonly tell?: (news: BindingNewsRow) => void;
+  /** So many rows of an address in a Redis cannot be read. */
+  readonly unread?: (rows: number) => void;
 }
 
 /** Opens the store that the configuration names; each thread opens its own, all of them see the same bindings. Rejects with StoreUnavailable. */

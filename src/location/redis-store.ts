@@ -44,6 +44,8 @@ export interface RedisStoreOptions {
   readonly report?: (error: unknown) => void;
   /** Hears what happens to bindings through this node. */
   readonly tell?: (news: BindingNewsRow) => void;
+  /** So many rows of an address cannot be read and are left out. */
+  readonly unread?: (rows: number) => void;
 }
 
 export class RedisStore implements LocationStore {
@@ -55,6 +57,7 @@ export class RedisStore implements LocationStore {
   readonly #timer: NodeJS.Timeout;
   readonly #limit = new CommandLimit();
   readonly #tell: (news: BindingNewsRow) => void;
+  readonly #unread: (rows: number) => void;
   readonly #fault: (error: unknown) => void;
   #offset = Date.now() - monotonic();
   #most: number;
@@ -63,10 +66,11 @@ export class RedisStore implements LocationStore {
   /** Of flows that ended; the process waits for it as it ends. */
   readonly #removing = new Set<Promise<number>>();
 
-  private constructor(url: string, node: string, { maxBindings = MAX_BINDINGS, listener, report = () => undefined, tell = () => undefined }: RedisStoreOptions) {
+  private constructor(url: string, node: string, { maxBindings = MAX_BINDINGS, listener, report = () => undefined, tell = () => undefined, unread = () => undefined }: RedisStoreOptions) {
     this.node = node;
     this.#most = maxBindings / SHARES;
     this.#tell = tell;
+    this.#unread = unread;
     this.#fault = report;
     const client = connectRedis(url, listener);
     client.defineCommand("sluiceRegister", { numberOfKeys: 1, lua: REGISTER });
@@ -245,7 +249,10 @@ export class RedisStore implements LocationStore {
   #readAll(aor: string, texts: readonly string[]): readonly Binding[] {
     const bindings = texts.flatMap((text) => readIfSound(aor, text) ?? []);
     const unread = texts.length - bindings.length;
-    if (unread > 0) this.#fault(new Error(`${unread} of ${texts.length} rows of ${hashOf(aor)} in Redis cannot be read and are left out: see who else writes there`));
+    if (unread > 0) {
+      this.#unread(unread);
+      this.#fault(new Error(`${unread} of ${texts.length} rows of ${hashOf(aor)} in Redis cannot be read and are left out: see who else writes there`));
+    }
     return bindings;
   }
 

@@ -6,6 +6,18 @@ import type { Location } from "./location-handle.js";
 import type { ObjectPort } from "./object-port.js";
 import type { ShardConfig, ShardKey, ShardLimits, ShardListener, TlsMaterial } from "./shard-settings.js";
 
+/** Responses with the key of their transaction, kept outside of the collected heap. Texts are latin1; `until` is on the caller's clock, and those that are added later are kept for longer. */
+export interface KeptAnswers {
+  /** Instead of an earlier one with its key. The oldest gives way. */
+  add(key: string, octets: Uint8Array, flow: string, until: number): void;
+  get(key: string): readonly [octets: string, flow: string] | undefined;
+  /** Forgets those whose time is over. */
+  sweep(now: number): void;
+  /** Those that are kept for longer than until `least`, the oldest first. */
+  all(least: number): readonly (readonly [key: string, octets: string, flow: string, until: number])[];
+  size(): number;
+}
+
 /** Something that the rest of the process should know. `event` is a number of `Event` in layout.ts. */
 export interface Alert extends AddressPort {
   readonly event: number;
@@ -216,6 +228,7 @@ export interface Binding extends Reader {
   readonly Location: new (folder: string, maxBindings: number, maxOctets: number, clockOffset: number, now: number, lock?: number) => Location;
   readonly Gruus: new (key: Uint8Array) => GruuWriter;
   readonly Logins: new (cluster: number) => Logins;
+  readonly KeptAnswers: new (most: number, mostOctets: number) => KeptAnswers;
   /** The port (the kernel's choice for 0), or -errno. */
   checkListener(transport: Transport, address: string, port: number): number;
   /** One line of sd_notify(3); false without a service manager. */

@@ -29,6 +29,7 @@ export function statusForCaller(status: number): number {
 
 /** The challenges of all 401 and 407: the chosen response has only one of those that the caller must answer (RFC 3261 16.7 step 7). */
 export function challengesOf(responses: readonly SipMessage[], chosen: SipMessage): readonly string[] {
+  if (chosen.status !== 401 && chosen.status !== 407) return [];
   const challenging = responses.filter((response) => response !== chosen && (response.status === 401 || response.status === 407));
   return challenging.flatMap((response) =>
     response.fields.filter(({ key }) => key === "www-authenticate" || key === "proxy-authenticate").map(({ raw }) => raw),

@@ -22,6 +22,8 @@ export interface RegistrarEvents {
   readonly connection: (isUp: boolean, error?: Error) => void;
   /** Hears what happens to bindings in a Redis. */
   readonly tell: (news: BindingNewsRow) => void;
+  /** So many rows of an address in a Redis cannot be read. */
+  readonly unread: (rows: number) => void;
 }
 
 /** Each thread opens its own; all of them see the same bindings. Rejects when the store cannot be opened. */
@@ -29,10 +31,10 @@ export async function openRegistrar(
   config: Config,
   domains: Domains,
   authenticator: Authenticator | undefined,
-  { report, connection, tell }: RegistrarEvents,
+  { report, connection, tell, unread }: RegistrarEvents,
 ): Promise<RegistrarParts> {
   const { location, stateDir, durable, maxBindings } = config;
-  const store = await openLocationStore({ location, stateDir, durable, maxBindings, listener: connection, report, tell });
+  const store = await openLocationStore({ location, stateDir, durable, maxBindings, listener: connection, report, tell, unread });
   // The keys that sign tokens are the only secret that all nodes of a cluster share; further keys are derived from them, each under its own name.
   const gruus = new Gruus(config.flowKeys[0]?.key ?? new Uint8Array(0));
   const registrar = new Registrar({ store, gruus, report }, registrarRules(config, domains, authenticator));

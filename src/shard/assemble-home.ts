@@ -55,6 +55,8 @@ export interface HomeEvents {
   readonly onStore: (isUp: boolean, reason: string) => void;
   /** Something happened to a binding in a Redis. */
   readonly onBinding: (news: BindingNewsRow) => void;
+  /** So many rows in a Redis could not be read. */
+  readonly onUnread: (rows: number) => void;
   /** It may come for each request. */
   readonly onLogin: (login: Login) => void;
   /** The object path has taken a retransmission. */
@@ -62,7 +64,7 @@ export interface HomeEvents {
 }
 
 /** Rejects when the location store or the users cannot be opened. */
-export async function openHome(shard: Shard, config: ShardConfig, settings: Config, { onFault, onStore, onBinding, onLogin, onRetransmission }: HomeEvents): Promise<Home> {
+export async function openHome(shard: Shard, config: ShardConfig, settings: Config, { onFault, onStore, onBinding, onUnread, onLogin, onRetransmission }: HomeEvents): Promise<Home> {
   const { listeners, t1Ms, branchSeconds, limits } = config;
   let current = settings;
   const connection = (isUp: boolean, error?: Error): void => onStore(isUp, error?.message ?? "");
@@ -77,7 +79,7 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
   const onProven: AuthenticatorNeeds["onProven"] = (user, realm, algorithm, ha1) => learn(user, realm, algorithm, ha1);
   const needs = { logins: new binding.Logins(config.cluster), report: onFault, onLogin: heardOf, onProven };
   let door = await openDoor(settings, isUpstream, needs);
-  const { registrar, store, gruus } = await openRegistrar(settings, door.domains, door.authenticator, { report: onFault, connection, tell: onBinding });
+  const { registrar, store, gruus } = await openRegistrar(settings, door.domains, door.authenticator, { report: onFault, connection, tell: onBinding, unread: onUnread });
   const keepSeconds = (): number => (current.flowTimer > 0 ? current.flowTimer : KEEP_SECONDS);
   const servesOutbound = settings.outbound !== "off";
   const bindings = store instanceof NativeStore ? store.table : sharedBindings(shard, listeners, store, onFault);

@@ -58,6 +58,9 @@ const ANSWER_OWN = 512;
 /** Too many transactions. */
 const BUSY: ResponseSpec = { status: 503, headers: [["Retry-After", "10"]] };
 
+/** C++ has answered the request before, and answers it again. */
+const REPEAT = "repeat";
+
 /** How a request came. */
 interface Arrival {
   readonly listener: number;
@@ -66,6 +69,8 @@ interface Arrival {
   readonly room: number;
   /** Of a REGISTER: `RegisterDesk.whoOf`. */
   readonly who: number;
+  /** `RegisterDesk.repeats`. */
+  readonly isAnswered: boolean;
 }
 
 export class ObjectPath {
@@ -121,8 +126,9 @@ export class ObjectPath {
     const room = roomOf(message.method, records[row + RecordField.flowFlags]!);
     // A request that follows a live flow never comes here.
     const followed = walked.target < 0 ? incoming : { ...incoming, deadFlow: { owner: shard.routeOwner(item, walked.target) } };
-    const refusal = this.#request(followed, { listener: origin.listener, isFirstHop: records[row + RecordField.viaCount] === 1, room, who: desk?.whoOf(item) ?? 0 });
-    if (refusal !== undefined) this.#refuse(item, verdicts, refusal);
+    const refusal = this.#request(followed, { listener: origin.listener, isFirstHop: records[row + RecordField.viaCount] === 1, room, who: desk?.whoOf(item) ?? 0, isAnswered: desk?.repeats(item) === true });
+    if (refusal === REPEAT) verdicts[item * Const.verdictFields + VerdictField.action] = Action.register;
+    else if (refusal !== undefined) this.#refuse(item, verdicts, refusal);
   }
 
   /** Resolves when no REGISTER waits for the store or its users any more, or after a while. Lookups are asked again by the next process. */
@@ -207,7 +213,7 @@ export class ObjectPath {
   }
 
   /** A stateless refusal; undefined: something else has taken the request. */
-  #request(incoming: Incoming, arrival: Arrival): ResponseSpec | undefined {
+  #request(incoming: Incoming, arrival: Arrival): ResponseSpec | typeof REPEAT | undefined {
     const { table, proxy, onFault } = this.#options;
     const { request, sender, payer } = incoming;
     const fault = faultOf(request);
@@ -219,6 +225,7 @@ export class ObjectPath {
       return undefined;
     }
     if (table.takesRetransmission(key)) return undefined;
+    if (arrival.isAnswered) return REPEAT;
     const server = table.newServerTransaction(key, request, sender, payer, arrival.room);
     if (server === undefined) return BUSY;
     const failed = (error: unknown): void => this.#failed(server, error);

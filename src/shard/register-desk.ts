@@ -87,6 +87,8 @@ export class RegisterDesk {
       return true;
     }
     const who = this.whoOf(item);
+    // It changes nothing, so it overtakes nobody.
+    if (this.repeats(item)) return this.#stateOf(item) === RegisterState.answered && this.#decides(item, records, verdicts);
     if (!this.#held.has(who) && !this.#left.has(who) && this.#decides(item, records, verdicts)) return true;
     if (who !== 0) this.#left.add(who);
     return false;
@@ -154,6 +156,12 @@ export class RegisterDesk {
     const { nonceMs, offered } = this.#options?.authenticator ?? { nonceMs: 0, offered: [] };
     this.#shard.offerLogins(nonceMs, offered.map((algorithm) => DIGESTS.indexOf(algorithm)));
     this.#shard.forgetHa1s();
+  }
+
+  /** Whether C++ has answered that transaction, and will do so again (RFC 3261 17.2.2). */
+  repeats(item: number): boolean {
+    const state = this.#stateOf(item);
+    return state === RegisterState.answered || state === RegisterState.damaged;
   }
 
   /** Identifies the address of record of a REGISTER of the batch; 0: unknown. */

@@ -60,6 +60,7 @@ const home = start.home && (await (await import("./assemble-home.js")).openHome(
     if (bindingNews.length < MAX_BINDING_NEWS) bindingNews.push(news);
     else add(Counter.newsLost);
   },
+  onUnread: (rows) => add(Counter.rowsUnreadable, rows),
   onRetransmission: () => add(Counter.absorbed),
 }));
 
@@ -68,8 +69,8 @@ function setRules(changed: Partial<EdgeRules>): void {
   shard.forgetVerdicts();
 }
 
-function add(which: number): void {
-  counters[which] = (counters[which] ?? 0n) + 1n;
+function add(which: number, count = 1): void {
+  counters[which] = (counters[which] ?? 0n) + BigInt(count);
 }
 
 /** Every login is counted, but only a few failures are logged, or guessing would fill the disk. */

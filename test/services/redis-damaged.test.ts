@@ -10,22 +10,23 @@ import { testWith } from "../support/test-with.js";
 const test = testWith("redis-server");
 const KEY = `sluice:aor:{${AOR}}`;
 
-async function stage(): Promise<{ store: RedisStore; faults: string[]; put: (rows: Readonly<Record<string, string>>) => Promise<unknown>; keys: () => Promise<readonly string[]> }> {
+async function stage(): Promise<{ store: RedisStore; faults: string[]; unread: number[]; put: (rows: Readonly<Record<string, string>>) => Promise<unknown>; keys: () => Promise<readonly string[]> }> {
   const server = await RedisServer.start();
   onTestFinished(() => server.stop());
   const faults: string[] = [];
-  const store = await RedisStore.open(server.url, "node-one", { report: (error) => faults.push(String(error)) });
+  const unread: number[] = [];
+  const store = await RedisStore.open(server.url, "node-one", { report: (error) => faults.push(String(error)), unread: (rows) => unread.push(rows) });
   onTestFinished(() => store.close());
   const { Redis } = await import("ioredis");
   const admin = new Redis(server.url);
   onTestFinished(() => admin.disconnect());
-  return { store, faults, put: (rows) => admin.hset(KEY, rows), keys: () => admin.hkeys(KEY) };
+  return { store, faults, unread, put: (rows) => admin.hset(KEY, rows), keys: () => admin.hkeys(KEY) };
 }
 
 const uris = (bindings: readonly { readonly contactUri: string }[]): readonly string[] => bindings.map(({ contactUri }) => contactUri).sort();
 
 test("SA-5 rows that cannot be read are left out of lookups and counted, and the next REGISTER removes what no version can have written", async () => {
-  const { store, faults, put, keys } = await stage();
+  const { store, faults, unread, put, keys } = await stage();
   await store.save(AOR, operation({ put: [plainBinding(store, "sip:a@h")] }));
   const row = (differences: object): string => JSON.stringify(toRow({ ...plainBinding(store, "sip:evil@h"), ...differences }));
   await put({
@@ -40,6 +41,7 @@ test("SA-5 rows that cannot be read are left out of lookups and counted, and the
   });
   expect(uris(await store.lookup(AOR))).toEqual(["sip:a@h", "sip:folded@h"]);
   expect(faults).toEqual([expect.stringContaining(`7 of 9 rows of ${KEY}`)]);
+  expect(unread).toEqual([7]);
   const saved = await store.save(AOR, operation({ cseq: 2, put: [plainBinding(store, "sip:b@h", { cseq: 2 })] }));
   expect(saved.outcome === "saved" && uris(saved.bindings)).toEqual(["sip:a@h", "sip:b@h", "sip:folded@h"]);
   expect(await keys()).not.toEqual(expect.arrayContaining(["text"]));

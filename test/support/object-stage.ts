@@ -59,7 +59,7 @@ export class ObjectStage {
     const home = config && homeConfig(config);
     if (shardConfig === undefined || home === undefined) throw new Error(errors.join("\n"));
     const fault = (error: unknown): void => void stage.faults.push(error);
-    stage.#home = await openHome(stage.#port(), shardConfig, home, { onFault: fault, onStore: () => undefined, onBinding: () => undefined, onLogin: () => undefined, onRetransmission: () => undefined });
+    stage.#home = await openHome(stage.#port(), shardConfig, home, { onFault: fault, onStore: () => undefined, onBinding: () => undefined, onUnread: () => undefined, onLogin: () => undefined, onRetransmission: () => undefined });
     return stage;
   }
 

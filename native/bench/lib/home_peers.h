@@ -17,7 +17,7 @@ namespace sluice::bench {
 
 enum class HomeWork { kRegister, kMessage, kInvite, kQuery };
 
-// One flow of a user's only device.
+// One flow of a user's device.
 struct Phone {
   uint32_t sent = 0, acknowledged = 0;  // CSeq numbers; 0: none
   uint32_t nonce_count = 0;
@@ -26,9 +26,9 @@ struct Phone {
 
 class HomePeers {
  public:
-  // `expires`: what each REGISTER asks for; 0: as below.
-  HomePeers(const sockaddr_in& server, const sockaddr_in& local, uint32_t users, uint32_t flows, Digest digest, uint32_t expires)
-      : server_(server), users_(users), flows_(flows), digest_(digest), expires_(expires), datagrams_(local, false), requests_(text_of(datagrams_.fd())), phones_(users * flows) {}
+  // `devices`: that the flows of a user belong to. `expires`: what each REGISTER asks for; 0: as below.
+  HomePeers(const sockaddr_in& server, const sockaddr_in& local, uint32_t users, uint32_t flows, uint32_t devices, Digest digest, uint32_t expires)
+      : server_(server), users_(users), flows_(flows), devices_(devices), digest_(digest), expires_(expires), datagrams_(local, false), requests_(text_of(datagrams_.fd())), phones_(users * flows) {}
 
   std::vector<Phone>& phones() noexcept { return phones_; }
   Ledger& ledger() noexcept { return ledger_; }
@@ -67,7 +67,8 @@ class HomePeers {
     phone.sent = cseq;
     Login login{digest_};
     if (!phone.nonce.empty()) login.nonce = phone.nonce.c_str(), login.count = ++phone.nonce_count;
-    commit(requests_.write_register(datagrams_.room(), Datagrams::kRoom, number / flows_, 1 + number % flows_, number, cseq, expires_ != 0 ? expires_ : expires_of(cseq), login));
+    const uint32_t user = number / flows_, flow = number % flows_;
+    commit(requests_.write_register(datagrams_.room(), Datagrams::kRoom, user, user * devices_ + flow % devices_, 1 + flow / devices_, number, cseq, expires_ != 0 ? expires_ : expires_of(cseq), login));
   }
 
   // A call that has come to its phone: 486 to an INVITE, 200 to everything else.
@@ -141,7 +142,7 @@ class HomePeers {
   }
 
   sockaddr_in server_;
-  uint32_t users_, flows_;
+  uint32_t users_, flows_, devices_;
   Digest digest_;
   uint32_t expires_;
   Datagrams datagrams_;

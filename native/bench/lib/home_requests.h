@@ -25,9 +25,9 @@ class HomeRequests {
   // `edge`: host and port where Path and Via lead.
   explicit HomeRequests(std::string edge) : edge_(std::move(edge)) {}
 
-  // The REGISTER of a device behind an edge, about 700 octets without credentials; `phone` counts the flows of all users. Each user has an
-  // address of its own, so that nobody uses up the share of a source.
-  size_t write_register(char* out, size_t room, uint32_t user, uint32_t reg_id, uint32_t phone, uint32_t cseq, uint32_t expires, const Login& login) const {
+  // The REGISTER of a device behind an edge, about 700 octets without credentials; `phone` counts the flows of all users, `device` their
+  // devices. Each user has an address of its own, so that nobody uses up the share of a source.
+  size_t write_register(char* out, size_t room, uint32_t user, uint32_t device, uint32_t reg_id, uint32_t phone, uint32_t cseq, uint32_t expires, const Login& login) const {
     char credentials[512] = "";
     if (login.nonce != nullptr) write_credentials(credentials, sizeof credentials, user, login);
     return printed(std::snprintf(out, room,
@@ -39,7 +39,7 @@ class HomeRequests {
         "Call-ID: %08x-%08x@192.0.2.7\r\nCSeq: %u REGISTER\r\nSupported: outbound, path, gruu\r\n"
         "Contact: <sip:u%u@192.0.2.7:49152;transport=tcp;ob>;reg-id=%u;+sip.instance=\"<urn:uuid:00000000-0000-1000-8000-%012x>\"\r\n"
         "%sExpires: %u\r\nUser-Agent: a device of the bench\r\nAllow: INVITE, ACK, BYE, CANCEL, OPTIONS, NOTIFY, MESSAGE\r\nContent-Length: 0\r\n\r\n",
-        kDomain, edge_.c_str(), phone, cseq, phone, user >> 16 & 255, user >> 8 & 255, user & 255, phone, edge_.c_str(), user, kDomain, cseq, user, kDomain, phone, boot_, cseq, user, reg_id, user, credentials, expires), room);
+        kDomain, edge_.c_str(), phone, cseq, phone, user >> 16 & 255, user >> 8 & 255, user & 255, phone, edge_.c_str(), user, kDomain, cseq, user, kDomain, phone, boot_, cseq, user, reg_id, device, credentials, expires), room);
   }
 
   static constexpr uint32_t kQuerySeq = 1;

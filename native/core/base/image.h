@@ -19,7 +19,7 @@ template <typename T>
 concept ImageField = std::is_trivially_copyable_v<T> && !std::is_pointer_v<T> && std::has_unique_object_representations_v<T>;
 
 // The layout that this version writes, and the oldest one that it reads. Numbers of enumerations are part of the layout.
-constexpr uint32_t kImageVersion = 1;
+constexpr uint32_t kImageVersion = 2;
 constexpr uint32_t kOldestImageVersion = 1;
 
 enum class ImageOf : uint32_t { shard = 1, process = 2, logins = 3, flow = 4 };
@@ -152,7 +152,9 @@ template <typename Read>
 const char* adopt_image(Text octets, ImageOf of, Read&& read) {
   const char* fault = nullptr;
   uint32_t version = 0;
-  ImageReader image(open_image(octets, of, version, fault), version);
+  // Only then is the version known.
+  const Text inside = open_image(octets, of, version, fault);
+  ImageReader image(inside, version);
   if (fault != nullptr) return fault;
   read(image);
   image.expect(image.empty(), "something follows its end");

@@ -14,12 +14,15 @@ void ContactLines::begin(Text aor, Text key, uint64_t now, GruuWriter* gruus) no
   lines_.clear();
   aor_ = aor;
   key_ = key;
+  call_id_ = Text();
+  watched_path_.clear();
   now_ = now;
   gruus_ = gruus;
   is_whole_ = true;
 }
 
 void ContactLines::take(const Binding& binding) noexcept {
+  if (!call_id_.empty() && binding.cseq == cseq_ && binding[Part::call_id] == call_id_) watched_path_ = binding[Part::path];
   const size_t mark = out_.size();
   out_.put("Contact: <");
   out_.put(binding[Part::uri]);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "core/base/edit_list.h"
@@ -18,7 +19,14 @@ class ContactLines final : public BindingSink {
 
   // Starts a response. `key` is that of the REGISTER's binding; `gruus` is nullptr for a device that does not support them.
   void begin(Text aor, Text key, uint64_t now, GruuWriter* gruus) noexcept;
+  // From now on notices the Path of the binding that a REGISTER with these numbers made.
+  void watch(Text call_id, uint32_t cseq) noexcept {
+    call_id_ = call_id;
+    cseq_ = cseq;
+  }
   void take(const Binding& binding) noexcept override;
+  // As netstrings; until the next response.
+  Text watched_path() const noexcept { return watched_path_; }
 
   // False: the lines are unusable.
   bool is_whole() const noexcept { return is_whole_ && !out_.full(); }
@@ -38,6 +46,9 @@ class ContactLines final : public BindingSink {
   std::vector<Line> lines_;
   Text aor_;
   Text key_;
+  Text call_id_;  // empty: no binding is watched
+  uint32_t cseq_ = 0;
+  std::string watched_path_;
   uint64_t now_ = 0;
   GruuWriter* gruus_ = nullptr;
   bool is_whole_ = true;

@@ -4,17 +4,32 @@
 #include <bit>
 
 namespace sluice {
+namespace {
+
+constexpr uint32_t kGrantedSince = 2;  // layouts of images
+
+}  // namespace
 
 RegisterMemory::RegisterMemory(uint32_t capacity) noexcept : sets_(std::bit_ceil(std::clamp(capacity / kWays, 16u, 1u << 20))) {}
 
-RegisterState RegisterMemory::find(uint64_t transaction, uint32_t now) const noexcept {
-  if (memory_ == nullptr) return RegisterState::open;
+const RegisterMemory::Entry* RegisterMemory::entry_of(uint64_t transaction, uint32_t now) const noexcept {
+  if (memory_ == nullptr) return nullptr;
   for (const Entry& entry : set_of(transaction).entries)
-    if (entry.transaction == transaction && !is_over(entry, now)) return entry.state;
-  return RegisterState::open;
+    if (entry.transaction == transaction && !is_over(entry, now)) return &entry;
+  return nullptr;
 }
 
-void RegisterMemory::remember(uint64_t transaction, RegisterState state, uint32_t now, uint32_t ends) noexcept {
+RegisterState RegisterMemory::find(uint64_t transaction, uint32_t now) const noexcept {
+  const Entry* const entry = entry_of(transaction, now);
+  return entry == nullptr ? RegisterState::open : entry->state;
+}
+
+RegisterGranted RegisterMemory::granted(uint64_t transaction, uint32_t now) const noexcept {
+  const Entry* const entry = entry_of(transaction, now);
+  return entry == nullptr ? RegisterGranted() : RegisterGranted{entry->grants, entry->flow_timer};
+}
+
+void RegisterMemory::remember(uint64_t transaction, RegisterState state, uint32_t now, uint32_t ends, const RegisterGranted& granted) noexcept {
   if (memory_ == nullptr) {
     memory_ = zeroed<Set>(sets_);
     prefer_large_pages(memory_.get(), sets_ * sizeof(Set));
@@ -26,7 +41,12 @@ void RegisterMemory::remember(uint64_t transaction, RegisterState state, uint32_
     if (is_same || place == nullptr || (!is_over(*place, now) && (is_over(entry, now) || static_cast<int32_t>(entry.ends - place->ends) < 0))) place = &entry;
     if (is_same) break;
   }
-  *place = {transaction, ends, state};
+  constexpr uint32_t kGrants = kGrant_outbound | kGrant_require_outbound | kGrant_gruu, kLongest = (1u << 24) - 1;
+  place->transaction = transaction;
+  place->ends = ends;
+  place->state = state;
+  place->grants = granted.grants & kGrants & 15u;
+  place->flow_timer = std::min(granted.flow_timer, kLongest) & kLongest;
 }
 
 void RegisterMemory::forget(uint64_t transaction) noexcept {
@@ -41,7 +61,8 @@ void RegisterMemory::freeze(ImageWriter& image, uint32_t now) const noexcept {
   for (uint32_t set = 0; memory_ != nullptr && set < sets_; ++set) {
     for (const Entry& entry : memory_[set].entries) {
       if (is_over(entry, now) || entry.state == RegisterState::waiting) continue;
-      image.fields(entry.transaction, entry.ends, entry.state);
+      image.fields(entry.transaction, entry.ends, RegisterState{entry.state});
+      if (image.version() >= kGrantedSince) image.fields(static_cast<uint8_t>(entry.grants), uint32_t{entry.flow_timer});
       ++count;
     }
   }
@@ -54,9 +75,13 @@ void RegisterMemory::adopt(ImageReader& image, uint32_t now) noexcept {
     uint32_t ends = 0;
     RegisterState state = RegisterState::unread;
     image.fields(transaction, ends, state);
+    uint8_t grants = 0;
+    RegisterGranted granted;
+    if (image.version() >= kGrantedSince) image.fields(grants, granted.flow_timer);
+    granted.grants = grants;
     image.expect(state == RegisterState::answered || state == RegisterState::held, "what became of a REGISTER is unknown");
     if (!image.good()) return;
-    remember(transaction, state, now, ends);
+    remember(transaction, state, now, ends, granted);
   }
 }
 

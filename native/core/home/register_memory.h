@@ -1,6 +1,6 @@
 // Which REGISTERs over UDP were answered recently, and on which path: a retransmission is answered again and changes nothing (RFC 3261
-// 17.2.2). It remembers transactions, not responses: the response is built again, with the same To tag. It is bounded and replaces the
-// oldest; a retransmission that comes later is handled like a new request.
+// 17.2.2). It remembers transactions and what they were granted, not responses: the response is built again, with the same To tag. It is
+// bounded and replaces the oldest; a retransmission that comes later is handled like a new request.
 #pragma once
 
 #include "core/base/image.h"
@@ -8,6 +8,12 @@
 #include "core/base/zeroed.h"
 
 namespace sluice {
+
+// What a 200 has besides its Contacts.
+struct RegisterGranted {
+  uint32_t grants = 0;      // kGrant_ bits
+  uint32_t flow_timer = 0;  // seconds, 0: none
+};
 
 class RegisterMemory {
  public:
@@ -20,7 +26,8 @@ class RegisterMemory {
   }
   // `answered`, `held` or `waiting`; `open`: unknown. `transaction` is a keyed hash, so that strangers cannot choose which entry is replaced.
   RegisterState find(uint64_t transaction, uint32_t now) const noexcept;
-  void remember(uint64_t transaction, RegisterState state, uint32_t now, uint32_t ends) noexcept;
+  RegisterGranted granted(uint64_t transaction, uint32_t now) const noexcept;
+  void remember(uint64_t transaction, RegisterState state, uint32_t now, uint32_t ends, const RegisterGranted& granted = {}) noexcept;
   void forget(uint64_t transaction) noexcept;
 
   // For the successor of this process. What waits for a store is not among it: its answer will not come.
@@ -35,13 +42,18 @@ class RegisterMemory {
   struct Entry {
     uint64_t transaction;
     uint32_t ends;  // tick
-    RegisterState state;  // `unread`: an empty entry
+    RegisterState state : 4;  // `unread`: an empty entry
+    uint32_t grants : 4;
+    uint32_t flow_timer : 24;
   };
+  static_assert(sizeof(Entry) == 16, "a million of them are in memory");
+
   struct alignas(64) Set {
     Entry entries[kWays];
   };
 
   static bool is_over(const Entry& entry, uint32_t now) noexcept { return entry.state == RegisterState::unread || static_cast<int32_t>(now - entry.ends) >= 0; }
+  const Entry* entry_of(uint64_t transaction, uint32_t now) const noexcept;
   Set& set_of(uint64_t transaction) const noexcept { return memory_[transaction & (sets_ - 1)]; }
 
   uint32_t sets_;

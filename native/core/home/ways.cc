@@ -35,13 +35,6 @@ void Ways::take(const Binding& binding) noexcept {
   else ++count_;
 }
 
-bool Ways::is_one_device() const noexcept {
-  if (!is_plain_ || count_ == 0) return false;
-  for (size_t i = 1; i < count_; ++i)
-    if (ways_[i].device != ways_[0].device) return false;
-  return true;
-}
-
 bool Ways::read(const Binding& binding, Way& way) noexcept {
   Uri uri;
   // It has a second way besides its flow.
@@ -49,6 +42,7 @@ bool Ways::read(const Binding& binding, Way& way) noexcept {
   if (!parse_uri(binding[Part::uri], uri) || uri.scheme != Scheme::sip || !uri.headers.empty() || find_uri_param(uri.params, "method", nullptr)) return false;
   way = Way{};
   way.updated = binding.updated;
+  way.q = binding.q;
   char digits[20];
   const Text updated(digits, static_cast<size_t>(std::to_chars(digits, digits + sizeof digits, binding.updated).ptr - digits));
   way.key = hash({binding[Part::key]});

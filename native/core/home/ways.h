@@ -1,5 +1,5 @@
-// The ways to the one device that a request is for (RFC 3261 16.5, RFC 5626 7): the flows of one instance, or one plain Contact. An address
-// with several devices, and a way that needs a name looked up, are left to the object path; the rules are those of src/proxy/target.ts.
+// The ways to the devices that a request is for (RFC 3261 16.5, RFC 5626 7): the flows of an instance, or a plain Contact. A way that needs a
+// name looked up is left to the object path; the rules are those of src/proxy/target.ts.
 #pragma once
 
 #include <array>
@@ -19,6 +19,7 @@ struct Way {
   uint64_t key = 0;       // of the binding, whose refresh keeps it
   uint64_t identity = 0;  // a refreshed binding is another way
   uint64_t updated = 0;
+  uint16_t q = 0;         // thousandths
   Text binding;           // its key as text
   Text uri;               // the Request-URI of the copy
   Text flow;              // its id; empty: the address
@@ -30,7 +31,7 @@ struct Way {
 
 class Ways final : public BindingSink {
  public:
-  static constexpr size_t kMost = 8;
+  static constexpr size_t kMost = 10;  // as many bindings as an address may have by default
 
   // Forgets what it has and receives the bindings of an address. `node`: which of those that share the store we are; empty: it is ours alone.
   void begin(const SipKey& key, Text aor, Text node = Text()) noexcept;
@@ -38,8 +39,8 @@ class Ways final : public BindingSink {
   void miss() noexcept { is_plain_ = false; }
   void take(const Binding& binding) noexcept override;
 
-  // False: the object path has to look. There is at least one way, and all lead to one device.
-  bool is_one_device() const noexcept;
+  // False: the object path has to look.
+  bool is_plain() const noexcept { return is_plain_ && count_ > 0; }
   // The most recent first, as it is the most likely to be alive; those that stayed silent a moment ago last. The table names the most recent
   // one last, which decides between those of the same millisecond.
   template <typename Silent>

@@ -145,7 +145,8 @@ const char* Handover::adopt(Text octets, std::vector<MovingFlow>& flows) noexcep
   std::sort(flows.begin(), flows.end(), has_lower_place);
   const char* fault = nullptr;
   uint32_t version = 0;
-  ImageReader image(open_image(octets, ImageOf::shard, version, fault), version);
+  const Text inside = open_image(octets, ImageOf::shard, version, fault);
+  ImageReader image(inside, version);
   if (fault != nullptr) image.fail(fault);
   check_place(image);
   image.expect(ground_.flows.size() == 0, "this shard has flows of its own");

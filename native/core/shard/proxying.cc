@@ -118,7 +118,7 @@ void Proxying::sort(Ways& ways) noexcept {
 
 // Whether numbers are enough for these ways.
 bool Proxying::are_plain(const Ways& ways) noexcept {
-  if (!ways.is_one_device()) return false;
+  if (!ways.is_plain()) return false;
   for (size_t i = 0; i < ways.count(); ++i) {
     const Way& way = ways.at(i);
     // The object path removes a binding whose flow has ended.
@@ -167,18 +167,18 @@ void Proxying::begin(unsigned i, const Asked& asked) noexcept {
   if (index == 0) return responder_.reply(item, 503, Text(), 0, "Retry-After: 10\r\n");
   ServerTransaction& server = desk_->servers.at(index);
   server.aor = asked.request.aor;
-  server.max_breadth = asked.request.max_breadth;
+  desk_->servers.open_context(index).free = asked.request.max_breadth;
   if (item.source.from_core) server.neighbour = object_.neighbour_of_item(i);
-  if (desk_->shared != nullptr) ask(index, nullptr);
+  if (desk_->shared != nullptr) ask(index, nullptr, nullptr);
   else start(index, asked.ways, &item.message);
 }
 
 void Proxying::start(uint32_t index, const Ways& ways, const Message* request) noexcept {
   ground_.counters.add(Counter::requests_by_numbers);
-  ProxiedContext& context = desk_->servers.at(index).context;
-  context.device = ways.at(0).device;
-  for (size_t at = 0; at < ways.count(); ++at) context.plan[context.planned++] = {ways.at(at).key, ways.at(at).identity};
-  try_next(index, ways, nullptr, request);
+  ProxiedContext& context = *desk_->servers.context_of(index);
+  context.begin(ways);
+  start_waiting(index, &ways, request);
+  if (!context.is_trying()) conclude(index, nullptr);
 }
 
 // RFC 3261 9.2, 16.10: 200 whether it has an effect or not, 481 without an INVITE.
@@ -186,13 +186,13 @@ void Proxying::cancel(unsigned i, uint32_t index) noexcept {
   const Item& item = turn_.item(i);
   desk_->servers.answer_cancel(i, index, settings_.keep_seconds);
   if (index == 0) return;
-  ServerTransaction& server = desk_->servers.at(index);
-  if (!server.is_open()) return;
+  ProxiedContext* const context = desk_->servers.context_of(index);
+  if (context == nullptr || !desk_->servers.at(index).is_open()) return;
   char room[1'024];
   Writer reasons(room, sizeof room);
   put_reasons(item.message, reasons);
-  server.context.cancelled = server.context.closed = true;
-  if (server.context.branch != 0) desk_->clients.cancel(server.context.branch, reasons.full() ? Text() : reasons.text());
+  context->cancelled = true;
+  close(*context, reasons.full() ? Text() : reasons.text(), nullptr);
 }
 
 void Proxying::leave(unsigned i) noexcept {
@@ -253,7 +253,11 @@ void Proxying::adopt(ImageReader& image) noexcept {
   // The answer that they waited for will not come here.
   if (desk_->shared != nullptr)
     desk_->servers.each_open([this](uint32_t index) {
-      if (desk_->servers.at(index).context.branch == 0) ask(index, nullptr);
+      ProxiedContext* const context = desk_->servers.context_of(index);
+      if (context == nullptr) return;
+      if (!context->has_begun()) ask(index, nullptr, nullptr);
+      for (Fork& fork : context->all())
+        if (fork.state == Fork::State::trying && fork.branch == 0) ask(index, &fork, nullptr);
     });
 }
 

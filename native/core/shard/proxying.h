@@ -1,6 +1,6 @@
-// Requests that find one device of one of our users, proxied by numbers (RFC 3261 16, RFC 5626 7): fills the rows for the policy, and
-// carries out its verdicts from the first copy to the best response. The rules are those of src/proxy/response-context.ts for one device;
-// docs/decisions/requests-by-numbers.md says which requests come here.
+// Requests to our users, proxied by numbers (RFC 3261 16, RFC 5626 7): fills the rows for the policy, and carries out its verdicts from the
+// first copy to the best response. The rules are those of src/proxy/response-context.ts; docs/decisions/requests-by-numbers.md says which
+// requests come here.
 #pragma once
 
 #include <bitset>
@@ -120,25 +120,30 @@ class Proxying final : public ClientUser {
   void cancel(unsigned i, uint32_t server) noexcept;
 
   // proxying_shared.cc
-  void ask(uint32_t server, const Message* best) noexcept;
+  // `fork`: which device has failed, and `last` what it said; nullptr: the request has just come.
+  void ask(uint32_t server, Fork* fork, const Message* last) noexcept;
   void find_shared(uint32_t server, SharedOutcomes& outcomes) noexcept;
+  void answer_fork(uint32_t server, Fork& fork, bool is_found) noexcept;
   void leave_admitted(uint32_t server) noexcept;
   void remember_held(uint64_t key, const Source& source) noexcept;
 
   // proxying_context.cc
   uint32_t owner_of(const ClientWay& branch) noexcept;  // 0: it has ended
-  // `request`: its own, while it is in the batch.
-  void try_next(uint32_t server, const Ways& ways, const Message* last, const Message* request = nullptr) noexcept;
-  void look_again(uint32_t server, const Message* last) noexcept;
-  const Way* next_way(ProxiedContext& context, const Ways& ways) noexcept;
-  ClientTransactions::Started send_copy(uint32_t server, const Way& way, bool has_other, const Message* request) noexcept;
+  // `request`: its own, while it is in the batch. `ways`: nullptr: they are looked up.
+  void start_waiting(uint32_t server, const Ways* ways, const Message* request) noexcept;
+  bool try_next(uint32_t server, Fork& fork, const Ways& ways, const Message* request) noexcept;
+  void look_again(uint32_t server, Fork& fork, const Message* last) noexcept;
+  void end_fork(uint32_t server, Fork& fork, const Message* response) noexcept;
+  void close(ProxiedContext& context, Text reasons, const Fork* but) noexcept;
+  ClientTransactions::Started send_copy(uint32_t server, Fork& fork, const Way& way, const Message* request) noexcept;
   void put_record_routes(const ServerTransaction& server, const ClientWay& to, Writer& out) noexcept;
   void put_pair(const FlowId& flow, Side first, const Neighbour* neighbour, Writer& out) noexcept;
-  void failed_with(uint32_t server, const ClientWay& branch, int status, const Message* response) noexcept;
-  void drop_binding(const ServerTransaction& server, const ClientWay& branch) noexcept;
+  void failed_with(uint32_t server, Fork& fork, const ClientWay& branch, int status, const Message* response) noexcept;
+  void drop_binding(const ServerTransaction& server, const Fork& fork, const ClientWay& branch) noexcept;
   void note_silence(const ClientWay& branch, bool silent) noexcept;
   void pass_on(uint32_t server, const Message& response) noexcept;
   void conclude(uint32_t server, const Message* best) noexcept;
+  void answer(uint32_t server, ProxiedContext& context, const Message* best) noexcept;
 
   Ground& ground_;
   Turn& turn_;

@@ -42,51 +42,60 @@ FlowId flow_of(const EdgeConfig& config, const Source& source) noexcept {
 
 uint32_t Proxying::owner_of(const ClientWay& branch) noexcept { return desk_->servers.holds(branch.owner, branch.owner_serial) ? branch.owner : 0; }
 
-// A copy that cannot be sent at once ends its branch in the same moment (RFC 3261 16.9).
-void Proxying::try_next(uint32_t index, const Ways& ways, const Message* last, const Message* request) noexcept {
-  ServerTransaction& server = desk_->servers.at(index);
-  ProxiedContext& context = server.context;
-  context.branch = 0;
-  while (!context.closed) {
-    const Way* const way = next_way(context, ways);
-    if (way == nullptr) break;
-    const ClientTransactions::Started started = send_copy(index, *way, context.tried < context.planned, request);
-    if (started == ClientTransactions::Started::sent) return;
-    if (started == ClientTransactions::Started::no_room) {
-      context.lacked_room = true;
-      break;
+// Those that Max-Breadth and their q let ring now. One that cannot be reached ends in the same moment, and the next one begins.
+void Proxying::start_waiting(uint32_t index, const Ways* ways, const Message* request) noexcept {
+  ProxiedContext& context = *desk_->servers.context_of(index);
+  while (Fork* const fork = context.next_to_start()) {
+    if (ways == nullptr && desk_->shared != nullptr) {
+      ask(index, fork, nullptr);
+      continue;
     }
+    if (ways == nullptr) find_ways(desk_->servers.at(index).aor, desk_->ways);
+    if (!try_next(index, *fork, ways == nullptr ? desk_->ways : *ways, request)) context.end(*fork);
+  }
+}
+
+// A copy that cannot be sent at once ends its branch in the same moment (RFC 3261 16.9). False: no way is left.
+bool Proxying::try_next(uint32_t index, Fork& fork, const Ways& ways, const Message* request) noexcept {
+  using Started = ClientTransactions::Started;
+  ProxiedContext& context = *desk_->servers.context_of(index);
+  fork.branch = 0;
+  while (!context.closed) {
+    const Way* const way = context.next_way(fork, ways);
+    if (way == nullptr) return false;
+    const Started started = send_copy(index, fork, *way, request);
+    if (started == Started::sent) return true;
+    if (started == Started::no_room) return context.lacked_room = true, false;
     context.flow_failed = true;
   }
-  conclude(index, last);
+  return false;
 }
 
-// The ways in the order in which they were found, then those that the device has registered in the meantime (OB-7-21), once.
-const Way* Proxying::next_way(ProxiedContext& context, const Ways& ways) noexcept {
-  for (;;) {
-    while (context.tried < context.planned) {
-      const uint64_t key = context.plan[context.tried++].key;
-      for (size_t i = 0; i < ways.count(); ++i)
-        if (ways.at(i).key == key && ways.at(i).device == context.device) return &ways.at(i);
-    }
-    if (context.looked_again) return nullptr;
-    context.looked_again = true;
-    for (size_t i = 0; i < ways.count() && context.planned < ProxiedContext::kMostWays; ++i) {
-      const Way& way = ways.at(i);
-      const ProxiedContext::Planned* const first = context.plan.data();
-      const bool is_known = std::any_of(first, first + context.planned, [&](const ProxiedContext::Planned& one) { return one.identity == way.identity; });
-      if (!is_known && way.device == context.device) context.plan[context.planned++] = {way.key, way.identity};
-    }
-  }
-}
-
-void Proxying::look_again(uint32_t index, const Message* last) noexcept {
-  if (desk_->shared != nullptr) return ask(index, last);
+void Proxying::look_again(uint32_t index, Fork& fork, const Message* last) noexcept {
+  if (desk_->shared != nullptr) return ask(index, &fork, last);
   find_ways(desk_->servers.at(index).aor, desk_->ways);
-  try_next(index, desk_->ways, last);
+  if (!try_next(index, fork, desk_->ways, nullptr)) end_fork(index, fork, last);
 }
 
-ClientTransactions::Started Proxying::send_copy(uint32_t index, const Way& way, bool has_other, const Message* received) noexcept {
+// A device has ended. What it said waits for what the others say, unless it was the only one.
+void Proxying::end_fork(uint32_t index, Fork& fork, const Message* response) noexcept {
+  ProxiedContext& context = *desk_->servers.context_of(index);
+  if (response != nullptr && !(context.best.empty() && context.is_last(fork))) {
+    context.best.hear(*response, outbox_.scratch(response->size + context.best.text().size()));
+    response = nullptr;
+  }
+  context.end(fork);
+  start_waiting(index, nullptr, nullptr);
+  if (!context.is_trying()) conclude(index, response);
+}
+
+void Proxying::close(ProxiedContext& context, Text reasons, const Fork* but) noexcept {
+  context.closed = true;
+  for (const Fork& one : context.all())
+    if (&one != but && one.branch != 0) desk_->clients.cancel(one.branch, reasons);
+}
+
+ClientTransactions::Started Proxying::send_copy(uint32_t index, Fork& fork, const Way& way, const Message* received) noexcept {
   using Started = ClientTransactions::Started;
   ServerTransaction& server = desk_->servers.at(index);
   ClientWay branch;
@@ -115,16 +124,16 @@ ClientTransactions::Started Proxying::send_copy(uint32_t index, const Way& way, 
   forwarding.uri = way.uri;
   forwarding.own_lines = own.text();
   forwarding.path = way.path;
-  forwarding.max_breadth = server.max_breadth;
+  forwarding.max_breadth = fork.breadth;
   forwarding.source = &server.source;
   forwarding.realms = &config.realms;
   Writer out = outbox_.scratch();
   if (!write_forwarded(request, forwarding, out)) return Started::no_way;
-  uint32_t made = 0;
-  const Started started = desk_->clients.start(branch, branch_text, outbox_.commit(out), request.body(), has_other ? settings_.silence_ms : 0, server.payer, server.is_exempt, made);
-  server.context.branch = made;
+  const uint32_t silence = desk_->servers.context_of(index)->has_other(fork) ? settings_.silence_ms : 0;
+  const Started started = desk_->clients.start(branch, branch_text, outbox_.commit(out), request.body(), silence, server.payer, server.is_exempt, fork.branch);
+  fork.tried = KeptOctets();
   // Another node's bindings are that node's to judge.
-  if (desk_->shared != nullptr) server.tried = way.is_foreign ? Text() : way.binding;
+  if (desk_->shared != nullptr && !way.is_foreign) fork.tried.keep(way.binding);
   return started;
 }
 
@@ -163,50 +172,48 @@ void Proxying::heard(uint32_t index, const Message& response) noexcept {
   const ClientWay branch = desk_->clients.at(index);
   const uint32_t server = owner_of(branch);
   if (server == 0) return;
-  ProxiedContext& context = desk_->servers.at(server).context;
-  const bool is_current = context.branch == index;
-  if (is_current) note_silence(branch, false);
-  if (response.status < 300) {
-    const uint64_t serial = branch.owner_serial;
-    if (response.status >= 200) {
-      context.closed = true;
-      if (is_current) context.branch = 0;
-      else if (context.branch != 0) desk_->clients.cancel(context.branch, kElsewhere);
-    }
-    if (desk_->servers.holds(server, serial)) pass_on(server, response);
-    // It led nowhere, and nobody else is asked.
-    if (response.status >= 200 && desk_->servers.holds(server, serial) && context.branch == 0) conclude(server, nullptr);
-    return;
+  ProxiedContext* const context = desk_->servers.context_of(server);
+  Fork* const fork = context == nullptr ? nullptr : context->fork_of(index);
+  if (fork != nullptr) note_silence(branch, false);
+  if (response.status >= 300) {
+    if (fork == nullptr) return;
+    if (response.status >= kDeclinedByAll) close(*context, Text(), fork);
+    return failed_with(server, *fork, branch, response.status, &response);
   }
-  if (!is_current) return;
-  if (response.status >= kDeclinedByAll) context.closed = true;
-  failed_with(server, branch, response.status, &response);
+  if (response.status < 200) return pass_on(server, response);
+  if (context != nullptr) close(*context, kElsewhere, fork);
+  if (fork != nullptr) context->end(*fork);
+  pass_on(server, response);
+  // What may be left is to answer a request whose 2xx led nowhere.
+  if (context != nullptr && desk_->servers.holds(server, branch.owner_serial) && !context->is_trying()) conclude(server, nullptr);
 }
 
 void Proxying::failed(uint32_t index, ClientFailure why) noexcept {
   const ClientWay branch = desk_->clients.at(index);
   const uint32_t server = owner_of(branch);
-  if (server == 0 || desk_->servers.at(server).context.branch != index) return;
+  ProxiedContext* const context = server == 0 ? nullptr : desk_->servers.context_of(server);
+  Fork* const fork = context == nullptr ? nullptr : context->fork_of(index);
+  if (fork == nullptr) return;
   if (why == ClientFailure::timeout && !desk_->clients.at(index).was_heard) note_silence(branch, true);
-  failed_with(server, branch, why == ClientFailure::transport ? kFlowFailed : kTimedOut, nullptr);
+  failed_with(server, *fork, branch, why == ClientFailure::transport ? kFlowFailed : kTimedOut, nullptr);
 }
 
-void Proxying::failed_with(uint32_t index, const ClientWay& branch, int status, const Message* response) noexcept {
-  ServerTransaction& server = desk_->servers.at(index);
-  ProxiedContext& context = server.context;
-  context.branch = 0;
+void Proxying::failed_with(uint32_t index, Fork& fork, const ClientWay& branch, int status, const Message* response) noexcept {
+  const ServerTransaction& server = desk_->servers.at(index);
+  ProxiedContext& context = *desk_->servers.context_of(index);
+  fork.branch = 0;
   // An edge said so, or our own flow ended; an unreachable edge says nothing about the flows behind it.
-  if (status == kFlowFailed && (response != nullptr || branch.goes_over_flow)) drop_binding(server, branch);
+  if (status == kFlowFailed && (response != nullptr || branch.goes_over_flow)) drop_binding(server, fork, branch);
   const bool is_unreachable = response == nullptr && status == kFlowFailed;
   if (is_unreachable) context.flow_failed = true;
   const bool moves = is_unreachable || settings_.failover.test(static_cast<size_t>(status));
-  if (moves && !context.closed && server.is_open()) look_again(index, response);
-  else conclude(index, response);
+  if (moves && !context.closed && server.is_open()) look_again(index, fork, response);
+  else end_fork(index, fork, response);
 }
 
-void Proxying::drop_binding(const ServerTransaction& server, const ClientWay& branch) noexcept {
+void Proxying::drop_binding(const ServerTransaction& server, const Fork& fork, const ClientWay& branch) noexcept {
   if (desk_->shared != nullptr) {
-    if (!server.tried.empty()) desk_->shared->remove(server.aor, server.tried, branch.updated);
+    if (!fork.tried.empty()) desk_->shared->remove(server.aor, fork.tried.text(), branch.updated);
     return;
   }
   find_ways(server.aor, desk_->ways);
@@ -236,22 +243,29 @@ void Proxying::pass_on(uint32_t index, const Message& response) noexcept {
   desk_->servers.send(index, response.status, outbox_.commit(head));
 }
 
-// The only branch has ended: the best response goes back, if any (RFC 3261 16.7 step 6).
+// All devices have ended: the best response goes back, if any (RFC 3261 16.7 step 6).
 void Proxying::conclude(uint32_t index, const Message* best) noexcept {
   ServerTransactions& servers = desk_->servers;
-  const ServerTransaction& server = servers.at(index);
-  if (!server.is_open()) return;
-  if (best == nullptr && !server.best.empty() && scan_own_output(server.best.text(), *ground_.spare)) best = ground_.spare.get();
-  const ProxiedContext& context = server.context;
+  const uint64_t serial = servers.at(index).serial;
+  if (servers.at(index).is_open()) answer(index, *servers.context_of(index), best);
+  if (servers.holds(index, serial)) servers.drop_context(index);
+}
+
+void Proxying::answer(uint32_t index, ProxiedContext& context, const Message* best) noexcept {
+  ServerTransactions& servers = desk_->servers;
+  const bool is_invite = servers.at(index).is_invite();
+  // Its answer ends the context.
+  const BestResponse kept = std::move(context.best);
+  if (best == nullptr && !kept.empty() && scan_own_output(kept.text(), *ground_.spare)) best = ground_.spare.get();
   const int status = best == nullptr ? 0 : best->status;
   if (context.cancelled && (status == 0 || status == kTimedOut || status == kFlowFailed)) return servers.respond(index, 487);
   if (best == nullptr) {
     if (context.flow_failed && !context.lacked_room) return servers.respond(index, 480);
     if (context.lacked_room) return servers.respond(index, kUnavailable, "Retry-After: 10\r\n");
     // RFC 4320 4.2: whoever sent a request other than INVITE has given up already.
-    return server.is_invite() ? servers.respond(index, kTimedOut) : servers.abandon(index);
+    return is_invite ? servers.respond(index, kTimedOut) : servers.abandon(index);
   }
-  if (status == kTimedOut && !server.is_invite()) return servers.abandon(index);
+  if (status == kTimedOut && !is_invite) return servers.abandon(index);
   // Neither is true of the server that passes it on (RFC 5626 11.5, RFC 3261 16.7 step 6).
   if (status == kFlowFailed) return servers.respond(index, 480);
   if (status == kUnavailable) return servers.respond(index, 500);

@@ -1,14 +1,15 @@
 // Requests whose ways a store has that several nodes share. They get their transaction first, so that their sender has its 100 and its CANCEL
 // finds them; then the store is asked, and what numbers cannot do goes to the object path, which asks no more who the caller is.
+#include "core/relay/own_output.h"
 #include "core/shard/proxying.h"
 
 namespace sluice {
 
-// `best`: what goes back if there is no further way.
-void Proxying::ask(uint32_t index, const Message* best) noexcept {
-  ServerTransaction& server = desk_->servers.at(index);
-  if (best != nullptr) server.best.keep(Text(best->data, best->size));
-  desk_->shared->ask({index, server.serial}, server.aor);
+void Proxying::ask(uint32_t index, Fork* fork, const Message* last) noexcept {
+  const ServerTransaction& server = desk_->servers.at(index);
+  if (fork != nullptr && last != nullptr) fork->last.keep(Text(last->data, last->size));
+  const uint8_t number = fork == nullptr ? SharedLookups::Asker::kWhole : desk_->servers.context_of(index)->number_of(*fork);
+  desk_->shared->ask({index, server.serial, number}, server.aor);
 }
 
 void Proxying::answer_shared(uint32_t batch, Text octets) noexcept {
@@ -16,20 +17,21 @@ void Proxying::answer_shared(uint32_t batch, Text octets) noexcept {
   SharedOutcomes outcomes(octets);
   for (const SharedLookups::Asker& asker : desk_->shared->end(batch)) {
     const bool is_found = outcomes.next() == SharedOutcome::saved;
-    if (!desk_->servers.holds(asker.server, asker.serial) || !desk_->servers.at(asker.server).is_open()) continue;
-    if (is_found) {
-      find_shared(asker.server, outcomes);
-      continue;
-    }
-    desk_->servers.at(asker.server).context.lacked_room = true;
-    conclude(asker.server, nullptr);
+    ProxiedContext* const context = desk_->servers.holds(asker.server, asker.serial) ? desk_->servers.context_of(asker.server) : nullptr;
+    if (context == nullptr) continue;
+    if (is_found) find_shared(asker.server, outcomes);
+    else context->lacked_room = true;
+    if (asker.fork < context->fork_count) answer_fork(asker.server, context->forks[asker.fork], is_found);
+    else if (!is_found || context->closed) conclude(asker.server, nullptr);
+    else if (are_plain(desk_->ways)) start(asker.server, desk_->ways);
+    else leave_admitted(asker.server);
   }
 }
 
+// The rows become `ways`.
 void Proxying::find_shared(uint32_t index, SharedOutcomes& outcomes) noexcept {
-  const ServerTransaction& server = desk_->servers.at(index);
   Ways& ways = desk_->ways;
-  ways.begin(ground_.config.table_key, server.aor, desk_->shared->node());
+  ways.begin(ground_.config.table_key, desk_->servers.at(index).aor, desk_->shared->node());
   const uint64_t now = store_now();
   using Row = SharedOutcomes::Row;
   Binding binding;
@@ -38,16 +40,21 @@ void Proxying::find_shared(uint32_t index, SharedOutcomes& outcomes) noexcept {
     else if (binding.expires > now) ways.take(binding);
   }
   sort(ways);
-  if (server.context.closed || server.context.planned > 0) return try_next(index, ways, nullptr);
-  if (are_plain(ways)) return start(index, ways);
-  leave_admitted(index);
+}
+
+void Proxying::answer_fork(uint32_t index, Fork& fork, bool is_found) noexcept {
+  if (fork.state != Fork::State::trying || fork.branch != 0) return;
+  const KeptOctets last = std::move(fork.last);
+  if (is_found && try_next(index, fork, desk_->ways, nullptr)) return;
+  const bool has_said = !last.empty() && scan_own_output(last.text(), *ground_.spare);
+  end_fork(index, fork, has_said ? ground_.spare.get() : nullptr);
 }
 
 // It comes again as it was received, and has no transaction here any more.
 void Proxying::leave_admitted(uint32_t index) noexcept {
   const ServerTransaction& server = desk_->servers.at(index);
   if (server.request == nullptr || !object_.take_again(server.source, server.request->text())) {
-    desk_->servers.at(index).context.lacked_room = true;
+    desk_->servers.context_of(index)->lacked_room = true;
     return conclude(index, nullptr);
   }
   remember_held(server.link.hash, server.source);

@@ -50,7 +50,8 @@ void Registering::read(unsigned i) noexcept {
   if (!request.aor.empty()) row[kRegister_who] = static_cast<int32_t>(siphash(ground_.config.table_key, request.aor.data(), request.aor.size()) | 1);
   RegisterState state = RegisterState::open;
   if (item.source.kind == FlowKind::udp) state = desk_->memory.find(transaction, ground_.clock.tick());
-  if (state != RegisterState::held && (!is_read || (state == RegisterState::open && !ground_.clock.reached(desk_->rests_until)))) state = RegisterState::unread;
+  if (state == RegisterState::answered && !is_read && !request.aor.empty()) state = RegisterState::damaged;
+  else if (state != RegisterState::held && (!is_read || (state == RegisterState::open && !ground_.clock.reached(desk_->rests_until)))) state = RegisterState::unread;
   row[kRegister_state] = static_cast<int32_t>(state);
   row[kRegister_asked] = request.asked;
   row[kRegister_flags] = static_cast<int32_t>(request.flags);
@@ -93,10 +94,10 @@ void Registering::carry_out(unsigned i) noexcept {
   if (is_known && is_waiting(i)) return ground_.counters.add(Counter::absorbed);
   const auto grants = static_cast<uint32_t>(turn_.verdict(i)[kVerdict_edits]);
   const bool challenges = (grants & (kGrant_challenge | kGrant_stale_challenge)) != 0;
-  const bool grants_flow = (grants & kGrant_outbound) != 0;
+  const bool asks_flow = is_known && (desk_->requests[i].flags & kAsk_flow) != 0;
   const Done* const original = is_known && !challenges ? original_of(i) : nullptr;
   const bool is_orphan = is_known && (desk_->copies >> i & 1) != 0 && original == nullptr;
-  if (!is_known || is_orphan || (!challenges && grants_flow != ((desk_->requests[i].flags & kAsk_flow) != 0))) return ground_.counters.add(Counter::dropped);
+  if (!is_known || is_orphan || (!challenges && !is_again(i) && ((grants & kGrant_outbound) != 0) != asks_flow)) return ground_.counters.add(Counter::dropped);
   ground_.counters.add(Counter::registers_by_numbers);
   if (!item.source.from_core) ground_.counters.add(Counter::registers_in);
   object_.await_answer(item);
@@ -136,10 +137,9 @@ const Registering::Done* Registering::original_of(unsigned i) const noexcept {
 // RFC 3261 10.3 step 7. False: the store cannot save anything now.
 bool Registering::save(unsigned i, bool is_copy, uint64_t now, Outcome& outcome) noexcept {
   const RegisterRequest& request = desk_->requests[i];
-  const int32_t* const verdict = turn_.verdict(i);
-  const auto grants = static_cast<uint32_t>(verdict[kVerdict_edits]);
-  desk_->contacts.begin(request.aor, request.key, now, (grants & kGrant_gruu) != 0 ? desk_->gruus.get() : nullptr);
-  if (state(i) == RegisterState::answered || is_copy) {
+  desk_->contacts.begin(request.aor, request.key, now, (granted(i).grants & kGrant_gruu) != 0 ? desk_->gruus.get() : nullptr);
+  if (is_again(i) || is_copy) {
+    if (state(i) == RegisterState::damaged) desk_->contacts.watch(turn_.item(i).message.text(turn_.item(i).message.call_id), request.cseq);
     desk_->store->table().lookup(request.aor, now, desk_->contacts);
     return true;
   }
@@ -193,7 +193,7 @@ void Registering::write_operation(unsigned i, uint64_t now) noexcept {
 bool Registering::hold(unsigned i) noexcept {
   const Item& item = turn_.item(i);
   const int32_t* const verdict = turn_.verdict(i);
-  const auto grants = static_cast<uint32_t>(verdict[kVerdict_edits]);
+  const uint32_t grants = granted(i).grants;
   RegisterOperation& operation = desk_->operation;
   write_operation(i, store_now());
   SharedRegisters::Asked asked;
@@ -208,7 +208,7 @@ bool Registering::hold(unsigned i) noexcept {
   asked.request = &desk_->requests[i];
   asked.transaction = desk_->transactions[i];
   asked.is_flow = (grants & kGrant_outbound) != 0;
-  asked.wants_gruus = (grants & kGrant_gruu) != 0;
+  asked.grants = grants;
   asked.is_exempt = !find_client(item, asked.client);
   asked.is_charged = settings_.is_open && !asked.is_exempt && !operation.put.empty();
   asked.seconds = static_cast<uint32_t>(std::max(verdict[kVerdict_target], 0));
@@ -217,12 +217,19 @@ bool Registering::hold(unsigned i) noexcept {
   return desk_->shared->hold(asked, operation);
 }
 
-RegisterExtras Registering::extras_of(unsigned i) const noexcept {
+// A retransmission gets what the first one got, whatever the rules, or its other fields, say now.
+RegisterGranted Registering::granted(unsigned i) const noexcept {
+  if (is_again(i)) return desk_->memory.granted(desk_->transactions[i], ground_.clock.tick());
   const int32_t* const verdict = turn_.verdict(i);
+  return {static_cast<uint32_t>(verdict[kVerdict_edits]), static_cast<uint32_t>(std::max(verdict[kVerdict_flow_timer], 0))};
+}
+
+RegisterExtras Registering::extras_of(unsigned i) const noexcept {
+  const RegisterGranted got = granted(i);
   RegisterExtras extras;
-  extras.path = desk_->requests[i].path;
-  extras.requires_outbound = (verdict[kVerdict_edits] & static_cast<int32_t>(kGrant_require_outbound)) != 0;
-  extras.flow_timer = static_cast<uint32_t>(std::max(verdict[kVerdict_flow_timer], 0));
+  extras.path = state(i) == RegisterState::damaged ? desk_->contacts.watched_path() : desk_->requests[i].path;
+  extras.requires_outbound = (got.grants & kGrant_require_outbound) != 0;
+  extras.flow_timer = got.flow_timer;
   extras.supported = settings_.supported;
   return extras;
 }
@@ -305,7 +312,7 @@ void Registering::leave(unsigned i) noexcept {
   const Item& item = turn_.item(i);
   if (!item.message.is_request || item.message.method != Method::register_) return;
   ground_.counters.add(Counter::registers_by_objects);
-  if (desk_ == nullptr || item.source.kind != FlowKind::udp || state(i) == RegisterState::answered || state(i) == RegisterState::waiting) return;
+  if (desk_ == nullptr || item.source.kind != FlowKind::udp || is_again(i) || state(i) == RegisterState::waiting) return;
   const uint32_t now = ground_.clock.tick();
   desk_->memory.remember(transaction_of(item), RegisterState::held, now, now + Clock::ticks(uint64_t{ground_.config.branch_seconds} * 1'000));
 }
@@ -332,7 +339,7 @@ void Registering::send(const Done& done) noexcept {
   const Item& item = turn_.item(done.item);
   const uint32_t now = ground_.clock.tick();
   if (done.changes && item.source.kind == FlowKind::udp)
-    desk_->memory.remember(desk_->transactions[done.item], RegisterState::answered, now, now + Clock::ticks(uint64_t{ground_.config.branch_seconds} * 1'000));
+    desk_->memory.remember(desk_->transactions[done.item], RegisterState::answered, now, now + Clock::ticks(uint64_t{ground_.config.branch_seconds} * 1'000), granted(done.item));
   if (done.changes && !done.is_copy && !item.source.from_core) bind(done.item);
   ground_.counters.add(Counter::replies);
   responder_.count(done.status, Method::register_);

@@ -119,6 +119,8 @@ class Registering {
   const Done* original_of(unsigned i) const noexcept;
   uint64_t store_now() const noexcept { return now_ns() / 1'000'000 + static_cast<uint64_t>(desk_->clock_offset); }
   void write_operation(unsigned i, uint64_t now) noexcept;
+  RegisterGranted granted(unsigned i) const noexcept;
+  bool is_again(unsigned i) const noexcept { return state(i) == RegisterState::answered || state(i) == RegisterState::damaged; }
   RegisterExtras extras_of(unsigned i) const noexcept;
   bool is_waiting(unsigned i) const noexcept;
   bool hold(unsigned i) noexcept;

@@ -148,7 +148,6 @@ void ServerTransactions::send(uint32_t index, int status, Text octets, bool own)
   put(one, status, octets, own);
   if (status < 200) return keep(one, status, octets);
   --open_;
-  one.best = KeptOctets();
   one.resend_at = 0;
   const uint64_t memory = 64 * uint64_t{ground_.config.t1_ms};
   if (!one.is_invite()) {
@@ -213,7 +212,6 @@ void ServerTransactions::finish(uint32_t index, ServerState state, uint64_t mill
   give_back(ground_.pool, one.request);
   object_.release(std::exchange(one.place, 0));
   one.ends_at = timers_.after(milliseconds);
-  one.aor = one.tried = std::string();
   const auto kind = state == ServerState::accepted ? AnswerMemory::Kind::accepted : AnswerMemory::Kind::answered;
   const uint16_t share = one.is_exempt ? uint16_t{0} : memory_.share_of(one.payer);
   if (!memory_.take(kind, {index, one.serial}, share, one.answer.size())) return close(index);
@@ -221,6 +219,16 @@ void ServerTransactions::finish(uint32_t index, ServerState state, uint64_t mill
   one.is_remembered = true;
   arm(index);
   make_room();
+}
+
+// A binding that turns out to lead nowhere is removed as long as a copy waits.
+void ServerTransactions::drop_context(uint32_t index) noexcept {
+  ServerTransaction& one = at(index);
+  if (one.context == 0) return;
+  ProxiedContext& context = contexts_.at(one.context);
+  context = ProxiedContext();
+  contexts_.give(std::exchange(one.context, 0));
+  one.aor = std::string();
 }
 
 void ServerTransactions::make_room() noexcept {
@@ -256,6 +264,7 @@ void ServerTransactions::close(uint32_t index) noexcept {
   give_back(ground_.pool, one.request);
   give_back(ground_.pool, one.last);
   if (one.place != 0) object_.release(one.place);
+  drop_context(index);
   timers_.cancel(index);
   by_key_.remove(index);
   one = ServerTransaction();

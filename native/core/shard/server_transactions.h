@@ -8,9 +8,9 @@
 #include "core/base/hash_chains.h"
 #include "core/base/kept_octets.h"
 #include "core/base/slab.h"
-#include "core/home/ways.h"
 #include "core/shard/answer_memory.h"
 #include "core/shard/object_gate.h"
+#include "core/shard/proxied_context.h"
 #include "core/shard/transaction_timers.h"
 
 namespace sluice {
@@ -23,25 +23,6 @@ enum class ServerState : uint8_t {
   answered,   // any other: its final response, for retransmissions
 };
 
-// The response context of a request (RFC 3261 16.7) that has one device: which way is tried, and which are left (proxying.h).
-struct ProxiedContext {
-  static constexpr size_t kMostWays = 16;
-  struct Planned {
-    uint64_t key = 0;  // Way::key and Way::identity
-    uint64_t identity = 0;
-  };
-  uint32_t branch = 0;  // the client transaction that is tried, 0: none
-  uint64_t device = 0;  // Way::device
-  std::array<Planned, kMostWays> plan;
-  uint8_t planned = 0;
-  uint8_t tried = 0;
-  bool looked_again = false;
-  bool closed = false;  // no further way is tried: cancelled, accepted or refused by a 6xx
-  bool cancelled = false;
-  bool flow_failed = false;  // a way could not be used
-  bool lacked_room = false;
-};
-
 struct ServerTransaction {
   WheelNode timer;
   HashLink link;
@@ -50,8 +31,6 @@ struct ServerTransaction {
   FlowBuffer* last = nullptr;     // the response to repeat
   KeptOctets answer;              // the same, once a request other than INVITE is answered
   std::string aor;
-  std::string tried;      // the key of the binding that is tried, if we may remove it from a store that nodes share
-  KeptOctets best;        // while that is asked for further ways: the response that goes back if there is none
   Source source;
   ReturnPath back;
   Neighbour neighbour;    // of a request from the core: where it wants to be reached within a dialog
@@ -62,14 +41,13 @@ struct ServerTransaction {
   bool is_remembered = false;
   bool is_cancelled = false;  // and as long as the CANCEL may come again, it gets the same answer (RFC 3261 17.2.2, timer J)
   uint32_t loop = 0;
-  uint32_t max_breadth = 0;
   uint32_t interval_ms = 0;
   uint32_t resend_at = 0;  // tick, 0: never; of a request other than INVITE that waits, when it gets a 100
   uint32_t ends_at = 0;    // tick, 0: never
   int last_status = 0;
   Method method = Method::unknown;
   ServerState state = ServerState::proceeding;
-  ProxiedContext context;
+  uint32_t context = 0;   // its ProxiedContext; 0: none, it was answered and no copy waits any more
 
   bool is_invite() const noexcept { return method == Method::invite; }
   bool is_reliable() const noexcept { return source.kind == FlowKind::stream; }
@@ -91,6 +69,10 @@ class ServerTransactions {
   uint32_t open(unsigned i, uint64_t key, const Address& payer, bool is_exempt) noexcept;
 
   ServerTransaction& at(uint32_t index) noexcept { return slab_.at(index); }
+  // nullptr: it was answered, and no copy waits any more.
+  ProxiedContext* context_of(uint32_t index) noexcept { return at(index).context == 0 ? nullptr : &contexts_.at(at(index).context); }
+  ProxiedContext& open_context(uint32_t index) noexcept { return contexts_.at(at(index).context = contexts_.take()); }
+  void drop_context(uint32_t index) noexcept;
   bool holds(uint32_t index, uint64_t serial) noexcept { return index != 0 && slab_.at(index).serial == serial; }
   // `visit(index)`: those that were not answered yet.
   template <typename Visit>
@@ -150,6 +132,7 @@ class ServerTransactions {
   Outbox& outbox_;
   ObjectGate& object_;
   Slab<ServerTransaction> slab_;
+  Slab<ProxiedContext> contexts_;
   HashChains<Links> by_key_{Links{slab_}};
   Nodes nodes_{slab_};
   TransactionTimers<Nodes> timers_;

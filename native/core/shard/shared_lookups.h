@@ -17,10 +17,13 @@ class SharedLookups {
 
   Text node() const noexcept { return node_; }
 
-  // A server transaction that waits. There is at most one question for each, so that its own bound is the bound of these.
+  // A server transaction that waits, or one of its devices (proxied_context.h). There is at most one question for each, so that their own bound
+  // is the bound of these.
   struct Asker {
+    static constexpr uint8_t kWhole = 255;
     uint32_t server = 0;
     uint64_t serial = 0;
+    uint8_t fork = kWhole;
   };
   void ask(const Asker& asker, Text aor);
   // A binding led nowhere: it goes unless it was refreshed since. Nobody waits for that, but the questions of the batch come after it.

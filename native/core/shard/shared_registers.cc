@@ -73,7 +73,7 @@ bool SharedRegisters::hold(const Asked& asked, const RegisterOperation& operatio
   held.flow_timer = asked.extras.flow_timer;
   held.changes = asked.changes;
   held.is_flow = asked.is_flow;
-  held.wants_gruus = asked.wants_gruus;
+  held.grants = asked.grants;
   const uint32_t now = ground_.clock.tick();
   if (asked.changes && source.kind == FlowKind::udp)
     memory_.remember(asked.transaction, RegisterState::waiting, now, now + Clock::ticks(uint64_t{ground_.config.branch_seconds} * 1'000));
@@ -122,12 +122,14 @@ void SharedRegisters::answer(uint32_t batch, Text octets, uint64_t now, GruuWrit
 
 SharedRegisters::Answer SharedRegisters::accept(uint32_t index, SharedOutcomes& outcomes, uint64_t now, GruuWriter* gruus, ContactLines& contacts, DateLine& date) {
   const Held& held = held_[index];
-  contacts.begin(held.piece(kAor), held.piece(kKey), now, held.wants_gruus ? gruus : nullptr);
+  contacts.begin(held.piece(kAor), held.piece(kKey), now, (held.grants & kGrant_gruu) != 0 ? gruus : nullptr);
   using Row = SharedOutcomes::Row;
   Binding binding;
   // A row that cannot be read leads nowhere, but the others do.
-  for (Row row; (row = outcomes.next_row(binding)) != Row::none;)
+  for (Row row; (row = outcomes.next_row(binding)) != Row::none;) {
     if (row == Row::read) contacts.take(binding);
+    else ground_.counters.add(Counter::rows_unreadable);
+  }
   if (!outcomes.is_sound() || !contacts.is_whole()) return refuse(index, 500, "Server Internal Error");
   size_t most = SIZE_MAX;
   // As in Registering::accept().
@@ -169,7 +171,7 @@ void SharedRegisters::send(const Answer& answer) noexcept {
   if (held.changes && held.source.kind == FlowKind::udp) {
     const uint32_t now = ground_.clock.tick();
     // A refusal is not remembered.
-    if (is_saved) memory_.remember(held.transaction, RegisterState::answered, now, now + Clock::ticks(uint64_t{ground_.config.branch_seconds} * 1'000));
+    if (is_saved) memory_.remember(held.transaction, RegisterState::answered, now, now + Clock::ticks(uint64_t{ground_.config.branch_seconds} * 1'000), {held.grants, held.flow_timer});
     else memory_.forget(held.transaction);
   }
   if (is_saved && !held.source.from_core) bind(held);

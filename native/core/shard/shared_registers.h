@@ -38,7 +38,7 @@ class SharedRegisters {
     uint64_t transaction = 0;
     bool changes = false;     // or else it asks for the bindings
     bool is_flow = false;
-    bool wants_gruus = false;
+    uint32_t grants = 0;      // kGrant_ bits
     bool is_charged = false;  // to `client`
     bool is_exempt = false;   // a neighbour that does not name its client
     Address client;
@@ -74,7 +74,7 @@ class SharedRegisters {
     uint32_t flow_timer = 0;
     bool changes = false;
     bool is_flow = false;
-    bool wants_gruus = false;
+    uint32_t grants = 0;  // kGrant_ bits
     uint32_t ends[kPieces] = {};
     std::unique_ptr<char[]> octets;
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/base/buffer_image.h"
+#include "core/shard/context_image.h"
 
 namespace sluice {
 namespace {
@@ -14,23 +15,16 @@ constexpr const char* kTooMuch = "it holds more octets than a shard may";
 
 size_t octets_in(const FlowBuffer* buffer) noexcept { return buffer == nullptr ? 0 : buffer->size - buffer->done; }
 
-template <typename Image, typename AnyContext>
-void describe_context(Image& image, AnyContext& context) noexcept {
-  image.fields(context.branch, context.device, context.planned, context.tried, context.looked_again, context.closed, context.cancelled, context.flow_failed, context.lacked_room);
-  for (auto& one : context.plan) {
-    if (&one - context.plan.data() >= context.planned) break;
-    image.fields(one.key, one.identity);
-  }
-}
-
 template <typename Image, typename AnyServer>
 void describe_server(Image& image, AnyServer& one) noexcept {
-  image.fields(one.link.hash, one.serial, one.neighbour.transport, one.neighbour.address, one.payer, one.is_exempt, one.is_remembered, one.loop, one.max_breadth, one.interval_ms,
-               one.resend_at, one.ends_at, one.last_status, one.method, one.state);
+  // Layout 1 has Max-Breadth here.
+  [[maybe_unused]] uint32_t breadth = kWholeBreadth;
+  image.fields(one.link.hash, one.serial, one.neighbour.transport, one.neighbour.address, one.payer, one.is_exempt, one.is_remembered, one.loop);
+  if (image.version() < kForksSince) image.fields(breadth);
+  image.fields(one.interval_ms, one.resend_at, one.ends_at, one.last_status, one.method, one.state);
   describe_source(image, one.source);
   describe_return_path(image, one.back);
   image.fields(one.back.transaction);
-  describe_context(image, one.context);
 }
 
 template <typename Image, typename AnyClient>
@@ -70,10 +64,10 @@ void TransactionsImage::freeze(ImageWriter& image) noexcept {
     if (!moves(one)) continue;
     image.fields(index);
     describe_server(image, one);
+    put_context(image, servers_.context_of(index));
     put_buffer(image, one.request);
     put_buffer(image, one.last);
-    // One that is open has no answer yet, but perhaps what goes back if the lookup that it waits for finds no further way.
-    image.text(one.is_open() ? one.best.text() : one.answer.text());
+    put_answer(image, one.answer.text(), servers_.context_of(index));
     image.text(one.aor);
     ++count;
   }
@@ -97,9 +91,12 @@ void TransactionsImage::adopt(ImageReader& image) noexcept {
   for (uint32_t left = image.count(sizeof(uint64_t)); left > 0 && image.good(); --left) adopt_server(image);
   for (uint32_t left = image.count(sizeof(uint64_t)); left > 0 && image.good(); --left) adopt_client(image);
   for (const auto& [there, here] : server_places_) {
-    uint32_t& branch = servers_.at(here).context.branch;
-    const auto found = client_places_.find(branch);
-    branch = found == client_places_.end() ? 0 : found->second;
+    ProxiedContext* const context = servers_.context_of(here);
+    if (context == nullptr) continue;
+    for (Fork& fork : context->all()) {
+      const auto found = client_places_.find(fork.branch);
+      fork.branch = found == client_places_.end() ? 0 : found->second;
+    }
   }
   servers_.make_room();
   clients_.make_room();
@@ -110,15 +107,18 @@ void TransactionsImage::adopt_server(ImageReader& image) noexcept {
   ServerTransaction read;
   image.fields(there);
   describe_server(image, read);
+  std::unique_ptr<ProxiedContext> context = read_context(image);
   const uint64_t key = std::exchange(read.link.hash, 0);
   image.expect(is_in_range(ground_.config, read.source) && read.back.kind <= BackKind::probe && read.back.listener < ground_.config.listeners.size() && read.back.shard < ground_.config.shards &&
-                   read.state <= ServerState::answered && read.context.planned <= ProxiedContext::kMostWays && read.context.tried <= read.context.planned,
+                   read.state <= ServerState::answered && (context != nullptr || read.state != ServerState::proceeding),
                kOutOfRange);
   read.request = read_buffer(image, ground_.pool);
   read.last = read_buffer(image, ground_.pool);
   const Text answer = image.text();
   read.aor = image.text();
-  if (!image.good() || (!answer.empty() && !(read.is_open() ? read.best : read.answer).keep(answer))) {
+  // Layout 1 has here what goes back if the lookup that an open one waits for finds no further way.
+  const bool is_heard = image.version() < kForksSince && read.is_open();
+  if (!image.good() || (!answer.empty() && !(is_heard ? context->forks[0].last : read.answer).keep(answer))) {
     give_back(ground_.pool, read.request);
     give_back(ground_.pool, read.last);
     return image.fail(kTooMuch);
@@ -140,6 +140,8 @@ void TransactionsImage::adopt_server(ImageReader& image) noexcept {
     server_places_[there] = index;
   }
   const uint32_t index = server_places_[there];
+  if (image.version() < kForksSince && !servers_.at(index).is_open()) context.reset();
+  if (context != nullptr) servers_.open_context(index) = std::move(*context);
   if (servers_.at(index).is_open()) ++servers_.open_;
   servers_.by_key_.add(index, key);
   servers_.arm(index);
