@@ -88,6 +88,7 @@ Napi::Value ShardHost::ends(const Napi::CallbackInfo& info, Shard& shard) {
     one.Set("why", static_cast<double>(end->why));
     one.Set("lastedMs", static_cast<double>(inspect.ms_since(end->opened) - inspect.ms_since(end->ended)));
     one.Set("endedMs", static_cast<double>(inspect.ms_since(end->ended)));
+    one.Set("endedAt", static_cast<double>(end->ended) * Clock::kTickMs);
     one.Set("messages", static_cast<double>(end->messages));
     one.Set("aor", text(env, Text(end->text, end->aor_size)));
     one.Set("instance", text(env, Text(end->text + end->aor_size, end->instance_size)));

@@ -31,7 +31,7 @@ export interface AorView extends AorRow {
   readonly expiresInSeconds: number | null;
 }
 
-export interface EndedView extends Omit<FlowEndRow, "why" | "listener"> {
+export interface EndedView extends Omit<FlowEndRow, "why" | "listener" | "endedAt"> {
   readonly shard: number;
   readonly transport: string;
   readonly reason: string;
@@ -141,7 +141,8 @@ export class Flows {
     const all = await this.#pool.inquiries.askAll({ kind: "ends", filter: filterOf(word), sort, most });
     const rows = all.flatMap(({ shard, answer }) => answer.ends.map((row) => ({ shard, ...row })));
     const first = rows.sort(orderOf(endColumns, sort)).slice(0, most);
-    return { rows: first.map(({ shard, ...row }) => this.#endedView(shard, row)), total: all.reduce((sum, { answer }) => sum + answer.total, 0) };
+    const now = Math.max(...first.map(({ endedMs, endedAt }) => endedMs + endedAt));
+    return { rows: first.map(({ shard, ...row }) => this.#endedView(shard, row, now)), total: all.reduce((sum, { answer }) => sum + answer.total, 0) };
   }
 
   #next(shard: number, cursor: number): string {
@@ -166,7 +167,7 @@ export class Flows {
     };
   }
 
-  #endedView(shard: number, { why, listener, ...row }: FlowEndRow): EndedView {
-    return { shard, transport: this.#listeners[listener]?.transport ?? "", reason: REASONS[why] ?? "unknown", ...row };
+  #endedView(shard: number, { why, listener, endedAt, ...row }: FlowEndRow, now: number): EndedView {
+    return { shard, transport: this.#listeners[listener]?.transport ?? "", reason: REASONS[why] ?? "unknown", ...row, endedMs: now - endedAt };
   }
 }

@@ -10,7 +10,7 @@ import { type StaticFile, dashboardFiles } from "./files.js";
 import { Guard } from "./guard.js";
 import { type Check, healthText, liveness, readiness } from "./health.js";
 import { Live } from "./live.js";
-import { Metrics } from "./metrics.js";
+import type { Metrics } from "./metrics.js";
 import { ControlRefusal } from "./control-refusal.js";
 import { ControlRequest } from "./control-request.js";
 import type { Running } from "./running.js";
@@ -18,6 +18,8 @@ import { NodeServer } from "./web/node-server.js";
 import type { WebAnswer, WebRequest, WebServer } from "./web/web-server.js";
 
 const MAX_BODY = 64 * 1024;
+/** What a start can do without is loaded then at the latest: later, another version may be installed in its place. */
+const WARM_MS = 10_000;
 // What the dashboard needs and nothing else: no scripts from elsewhere, no framing.
 const SECURITY: readonly (readonly [string, string])[] = [
   ["Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"],
@@ -35,17 +37,17 @@ export class AdminServer {
   readonly control: Control;
   readonly #running: Running;
   readonly #guard: Guard;
-  readonly #metrics: Metrics;
+  #metrics: Promise<Metrics> | undefined;
   readonly #files: ReadonlyMap<string, StaticFile>;
   readonly #live: Live;
   readonly #web: WebServer;
+  readonly #warming: NodeJS.Timeout;
   #socket = -1;
 
   constructor(running: Running) {
     this.#running = running;
     this.control = new Control(running);
     this.#guard = new Guard(running.config.adminToken);
-    this.#metrics = new Metrics(running, version(), () => this.control.bans.list().length);
     this.#files = dashboardFiles();
     this.#live = new Live(this.control, running.tracer, running.history);
     this.#web = new NodeServer({
@@ -55,6 +57,7 @@ export class AdminServer {
       opened: (client) => this.#live.opened(client),
       closed: (client) => this.#live.closed(client),
     });
+    this.#warming = setTimeout(() => this.#warmUp(), WARM_MS).unref();
   }
 
   /** The URL; throws one line when the address is in use. `open`: a socket that listens there already. */
@@ -80,6 +83,7 @@ export class AdminServer {
   }
 
   close(): void {
+    clearTimeout(this.#warming);
     this.control.close();
     this.#live.close();
     this.#web.close();
@@ -113,7 +117,7 @@ export class AdminServer {
     // The page itself contains no secrets: it asks for the token when the API refuses it.
     if (file) return { status: 200, type: file.type, body: file.octets };
     guard();
-    if (path === "/metrics") return { status: 200, type: this.#metrics.contentType, body: await this.#metrics.text() };
+    if (path === "/metrics") return this.#measured();
     if (!path.startsWith("/api/")) throw new ControlRefusal(404, `there is no ${path}`);
     const { handler, places } = this.control.find(method, path.slice(5));
     // What it changed would be lost with this process.
@@ -122,6 +126,24 @@ export class AdminServer {
     // A trace that has been promised misses no message, and an address that has been banned gets none through.
     if (method !== "GET") await this.#running.pool.inquiries.carriedOut();
     return json(200, answer);
+  }
+
+  async #measured(): Promise<Answer> {
+    this.#metrics ??= this.#openMetrics();
+    const metrics = await this.#metrics;
+    return { status: 200, type: metrics.contentType, body: await metrics.text() };
+  }
+
+  async #openMetrics(): Promise<Metrics> {
+    const { Metrics: Opened } = await import("./metrics.js");
+    return new Opened(this.#running, version(), () => this.control.bans.list().length);
+  }
+
+  #warmUp(): void {
+    this.#web.warmUp();
+    this.#metrics ??= this.#openMetrics();
+    // Whoever asks for them is told what is wrong.
+    this.#metrics.catch(() => undefined);
   }
 
   /** What the guard checks is read before the first await. */

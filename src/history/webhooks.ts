@@ -7,7 +7,7 @@ import type { Config } from "../config/config.js";
 import type { Log } from "../observe/log.js";
 import type { History } from "./history.js";
 import type { Journal } from "./journal.js";
-import { Receiver } from "./receiver.js";
+import type { Receiver } from "./receiver.js";
 import type { Place } from "./segments.js";
 
 /** A crash repeats what was delivered in so many milliseconds. */
@@ -50,11 +50,13 @@ export class Webhooks {
   }
 
   async start(): Promise<void> {
+    // HTTP and TLS are loaded only where they are used.
+    const { Receiver: Opened } = await import("./receiver.js");
     const places = this.#read();
     await this.#journal.written();
     const { end } = this.#journal;
     this.#receivers = this.#config.webhooks.map(
-      (webhook) => new Receiver({ webhook, secret: this.#secret, journal: this.#journal, place: places[nameOf(webhook.url)] ?? end, log: this.#log, onMove: () => this.#noteSoon() }),
+      (webhook) => new Opened({ webhook, secret: this.#secret, journal: this.#journal, place: places[nameOf(webhook.url)] ?? end, log: this.#log, onMove: () => this.#noteSoon() }),
     );
     // A new receiver begins here, even if the process dies at once.
     this.#note();

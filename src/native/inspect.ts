@@ -81,6 +81,8 @@ export interface FlowEndRow extends AddressPort {
   readonly why: number;
   readonly lastedMs: number;
   readonly endedMs: number;
+  /** In milliseconds by the clock that all shards share, which do not answer at the same moment. */
+  readonly endedAt: number;
   readonly messages: number;
   readonly aor: string;
   readonly instance: string;

@@ -66,7 +66,7 @@ function loudest(sources: ReadonlyMap<string, TalkerRow>, most: number): readonl
 
 /** The first one is the list's own order. */
 export const endColumns = {
-  endedMs: least(({ endedMs }: FlowEndRow) => endedMs),
+  endedMs: most(({ endedAt }: FlowEndRow) => endedAt),
   lastedMs: least(({ lastedMs }: FlowEndRow) => lastedMs),
   messages: most(({ messages }: FlowEndRow) => messages),
   aor: least(({ aor }: FlowEndRow) => aor),

@@ -2,7 +2,6 @@
 import { X509Certificate, randomBytes } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { isIP } from "node:net";
-import { createSecureContext, rootCertificates } from "node:tls";
 import { isDeepStrictEqual } from "node:util";
 import type { Config } from "../config/config.js";
 import { isSecure, showListener } from "../config/listener.js";
@@ -120,6 +119,8 @@ export class Certificates {
   }
 
   #read({ tlsCert = [], tlsKey = [], tlsCa, tlsClientCert, tlsRecords }: Config): TlsMaterial {
+    // An edge without TLS does not load it.
+    const { createSecureContext, rootCertificates } = process.getBuiltinModule("node:tls");
     const authorities = tlsCa === undefined ? rootCertificates.join("\n") : readText(table.tlsCa.name, tlsCa);
     check(table.tlsCa.name, tlsCa ?? "", () => new X509Certificate(authorities));
     const pairs = tlsCert.map((file, index) => {

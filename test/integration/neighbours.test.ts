@@ -24,8 +24,8 @@ const PHONES = 20;
 /** Attacks per second: keeps a good part of a core busy and still leaves one for the phones. */
 const PACE = 400;
 /** How many of an attack, and how many good requests meanwhile. */
-const ATTACKS = 200;
-const REQUESTS = 60;
+const ATTACKS = 120;
+const REQUESTS = 40;
 
 /** The attacks of the siege that starve others; the siege itself covers attempts to get in. */
 const KINDS = [

@@ -22,16 +22,16 @@ for (const how of ["SIGHUP", "reload"] as const) {
   test(`SA-9 ${how} changes limits and log level, reports what it cannot change, and loses no flow`, async () => {
     const { SUT, U, C, admin, file } = await stage("SLUICE_MAX_FLOWS_PER_SOURCE=100\nSLUICE_LOG_LEVEL=info\n");
     const path = await register(U, C);
-    writeFileSync(file, "SLUICE_MAX_FLOWS_PER_SOURCE=1\nSLUICE_LOG_LEVEL=debug\nSLUICE_SHARDS=1\nSLUICE_MAX_PENDING=50000\nSLUICE_T1_MS=400\n");
+    writeFileSync(file, "SLUICE_MAX_FLOWS_PER_SOURCE=1\nSLUICE_LOG_LEVEL=debug\nSLUICE_SHARDS=1\nSLUICE_MAX_PENDING=50000\nSLUICE_UDP_TOKEN_DAYS=29\n");
     if (how === "SIGHUP") SUT.signal("SIGHUP");
     else {
       expect((await admin.ask("POST", "/api/reload", {})).json).toEqual({
         changed: ["SLUICE_LOG_LEVEL", "SLUICE_MAX_FLOWS_PER_SOURCE", "SLUICE_MAX_PENDING"],
-        needRestart: ["SLUICE_T1_MS"],
+        needRestart: ["SLUICE_UDP_TOKEN_DAYS"],
         errors: [],
       });
     }
-    await expect.poll(() => SUT.output).toMatch(/"needRestart":\["SLUICE_T1_MS"\]/);
+    await expect.poll(() => SUT.output).toMatch(/"needRestart":\["SLUICE_UDP_TOKEN_DAYS"\]/);
     expect((await admin.get("/api/log")).json).toEqual({ level: "debug" });
     await C.say(`MESSAGE sip:U@192.0.2.1 SIP/2.0\nRoute: ${path.join(", ")}`);
     await U.request("MESSAGE");

@@ -1,6 +1,6 @@
 /** Brings the parties of a test together around an edge: SUT, U, U2, C and A in the vocabulary of the requirements. */
 import { onTestFinished } from "vitest";
-import { Edge, type Settings } from "./edge.js";
+import { Edge, PATIENT, type Settings } from "./edge.js";
 import { freePort, freePorts, hostPort } from "./ports.js";
 import type { Splitter, Transport } from "./wire.js";
 import { CoreTcp } from "./core-tcp.js";
@@ -140,6 +140,7 @@ export class Cast {
       ...(scenery.shared ? {} : { SLUICE_CORE_LISTEN: both(corePorts > 1 ? `${this.core}-${this.#corePort + corePorts - 1}` : this.core, "tcp") }),
       ...(isSecure ? tlsSettings() : {}),
       SLUICE_UPSTREAM: `sip:${upstream}${core === "tcp" ? ";transport=tcp" : ""}`,
+      ...PATIENT,
       ...scenery.settings,
     };
     this.SUT = await (scenery.process ? Edge.spawn(settings, scenery.program) : Edge.start(settings, scenery.program));

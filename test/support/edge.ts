@@ -25,6 +25,9 @@ const ALWAYS_SPAWNS = process.env["TEST_SERVERS"] === "process";
 
 export type Settings = Readonly<Record<string, string>>;
 
+/** Nothing is lost on loopback, so on a slow machine what the server repeats would only be read as something new. Tests of repetition set their own T1. */
+export const PATIENT: Settings = { SLUICE_T1_MS: "2000" };
+
 /** `TEST_PATH=objects` (npm run test:long): a home server leaves every request to its object path. */
 const paths: Settings = process.env["TEST_PATH"] === "objects" ? { SLUICE_FAST_PATH: "off" } : {};
 

@@ -1,6 +1,6 @@
 /** A registrar or standalone server under test, and the phones that register with it. */
 import { onTestFinished } from "vitest";
-import { Edge, MAIN, type Settings } from "./edge.js";
+import { Edge, MAIN, PATIENT, type Settings } from "./edge.js";
 import { CoreTcp } from "./core-tcp.js";
 import { type Company, Party } from "./party.js";
 import { freePort, hostPort } from "./ports.js";
@@ -91,7 +91,7 @@ export class Home {
     home.port = await freePort(home.host);
     // Nobody has registered under this name, so the request waits for the store, as a call does, and for earlier writes.
     home.company.barrier = `sip:nobody@${(settings["SLUICE_DOMAINS"] ?? DOMAIN).split(/[,=]/)[0]}`;
-    home.server = await Edge.start({ SLUICE_MODE: "standalone", SLUICE_DOMAINS: DOMAIN, SLUICE_LISTEN: `udp:${home.at},tcp:${home.at}`, ...settings }, program);
+    home.server = await Edge.start({ SLUICE_MODE: "standalone", SLUICE_DOMAINS: DOMAIN, SLUICE_LISTEN: `udp:${home.at},tcp:${home.at}`, ...PATIENT, ...settings }, program);
     return home;
   }
 

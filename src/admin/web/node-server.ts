@@ -1,7 +1,9 @@
 /** The web server of the admin plane, over node:http and ws. */
 import { type IncomingMessage, type Server, STATUS_CODES, type ServerResponse, createServer } from "node:http";
+import { createRequire } from "node:module";
 import type { Duplex } from "node:stream";
-import { type WebSocket, WebSocketServer } from "ws";
+import type * as WebSockets from "ws";
+import type { WebSocket, WebSocketServer } from "ws";
 import { LIVE_PATH, MAX_CONNECTIONS, REQUEST_MS, type WebAnswer, type WebClient, type WebHandlers, type WebRequest, type WebServer } from "./web-server.js";
 
 const MAX_FRAME = 1_024;
@@ -11,7 +13,7 @@ const CHECK_MS = 1_000;
 export class NodeServer implements WebServer {
   readonly #handlers: WebHandlers;
   readonly #server: Server;
-  readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME, perMessageDeflate: false });
+  #sockets: WebSocketServer | undefined;
 
   constructor(handlers: WebHandlers) {
     this.#handlers = handlers;
@@ -35,6 +37,10 @@ export class NodeServer implements WebServer {
 
   stopListening(): void {
     this.#server.close();
+  }
+
+  warmUp(): void {
+    void this.#webSockets;
   }
 
   close(): void {
@@ -65,7 +71,15 @@ export class NodeServer implements WebServer {
     if (request.path !== LIVE_PATH) return void socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
     const refusal = this.#handlers.refuse(request);
     if (refusal) return void socket.end(textOf(refusal));
-    this.#sockets.handleUpgrade(message, socket, head, (live) => this.#live(live));
+    this.#webSockets.handleUpgrade(message, socket, head, (live) => this.#live(live));
+  }
+
+  /** ws is a tenth of what a start costs, and few servers are watched in their first seconds. */
+  get #webSockets(): WebSocketServer {
+    if (this.#sockets !== undefined) return this.#sockets;
+    const { WebSocketServer: Sockets } = createRequire(import.meta.url)("ws") as typeof WebSockets;
+    this.#sockets = new Sockets({ noServer: true, maxPayload: MAX_FRAME, perMessageDeflate: false });
+    return this.#sockets;
   }
 
   #live(socket: WebSocket): void {

@@ -37,6 +37,8 @@ export interface WebHandlers {
 export interface WebServer {
   /** On a socket that listens already, which it then owns. Returns its port; undefined: the socket cannot be used. */
   listen(socket: number): Promise<number | undefined>;
+  /** Loads what only some requests need. */
+  warmUp(): void;
   /** No new connections. */
   stopListening(): void;
   /** Nor any of those that are open. */
