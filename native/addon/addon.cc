@@ -31,7 +31,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("sendDescriptors", Napi::Function::New(env, sluice::send_descriptors));
   exports.Set("receiveDescriptors", Napi::Function::New(env, sluice::receive_descriptors));
   exports.Set("clusterSockets", Napi::Function::New(env, sluice::cluster_sockets));
-  exports.Set("warmCluster", Napi::Function::New(env, sluice::warm_cluster));
+  exports.Set("sendCommonsAhead", Napi::Function::New(env, sluice::send_commons_ahead));
   exports.Set("listenTcp", Napi::Function::New(env, sluice::listen_tcp));
   exports.Set("duplicate", Napi::Function::New(env, sluice::duplicate));
   exports.Set("endWithParent", Napi::Function::New(env, sluice::end_with_parent));

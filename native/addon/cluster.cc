@@ -123,11 +123,9 @@ Napi::Value learn_past_flow(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), is_past);
 }
 
-void Cluster::write_logins(std::vector<char>& octets, uint32_t version) const {
-  ImageWriter image(ImageOf::logins, version);
-  nonces.freeze(image);
-  guard.freeze(image);
-  octets = image.finish();
+void Cluster::freeze_logins(ImageWriter& image, bool all) {
+  nonces.freeze(image, all);
+  guard.freeze(image, all);
 }
 
 const char* Cluster::adopt_logins(Text octets) {

@@ -47,8 +47,8 @@ struct Cluster {
   std::vector<LeftFlows> left;  // by a process that crashed, of each shard
   Meeting stop;           // where the shards wait until all have stopped, before another process takes over
 
-  // What logins have left, for the successor of this process; all shards at rest.
-  void write_logins(std::vector<char>& octets, uint32_t version = kImageVersion) const;
+  // What logins have left, for the successor of this process. `all`: ahead, while the shards run; and with all of them at rest what has come since.
+  void freeze_logins(ImageWriter& image, bool all);
   // nullptr, or why it cannot take over.
   const char* adopt_logins(Text octets);
 

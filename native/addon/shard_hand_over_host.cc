@@ -1,11 +1,8 @@
 // A shard moves to another process: its flows go ahead while it runs, then it stops, and its image follows. Each pair of shards, the old one
 // and the new one, has a channel of its own and moves on its own threads.
-#include <fcntl.h>
 #include <malloc.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -14,7 +11,7 @@
 #include <vector>
 
 #include "core/base/now_ns.h"
-#include "core/transport/descriptor_channel.h"
+#include "core/shard/move_channel.h"
 #include "shard_host.h"
 
 namespace sluice {
@@ -26,26 +23,8 @@ constexpr int kSendMs = 2'000;
 // The old process first gets ready, then its flows go ahead.
 constexpr int kReceiveMs = 20'000;
 
-// The image of the commons comes from the first shard, before its own, and so do logins and the place where the journal ends. `objects`: what
-// JavaScript leaves to JavaScript.
-enum class Piece : uint32_t { flows = 1, image = 2, commons = 3, logins = 4, store = 5, objects = 6 };
-
-struct PieceHead {
-  Piece piece;
-  uint32_t count;
-};
-
-struct FlowPlace {
-  uint32_t slot;
-  uint32_t generation;
-};
-
-struct JournalPlace {
-  PieceHead head;
-  uint64_t number, size, next_lsn;
-};
-
-constexpr size_t kMostFlows = DescriptorChannel::kMostDescriptors;
+// Written during the stop beside the image of the shard.
+constexpr size_t kWarmOctets = 256 << 10;
 
 // Means the same in both processes.
 double now_ms() noexcept { return static_cast<double>(now_ns()) / 1e6; }
@@ -64,100 +43,60 @@ class Steps {
   Napi::Object steps_;
 };
 
-// 0 or an errno. Without `waits` it stops at EAGAIN; `sent` says how many have gone.
-int send_flows(DescriptorChannel& channel, const std::vector<MovingFlow>& flows, bool waits, size_t& sent) {
-  for (sent = 0; sent < flows.size();) {
-    const size_t count = std::min(kMostFlows, flows.size() - sent);
-    struct {
-      PieceHead head;
-      FlowPlace places[kMostFlows];
-    } message;
-    int descriptors[kMostFlows];
-    message.head = {Piece::flows, static_cast<uint32_t>(count)};
-    for (size_t i = 0; i < count; ++i) {
-      const MovingFlow& flow = flows[sent + i];
-      message.places[i] = {flow.slot, flow.generation};
-      descriptors[i] = flow.fd;
-    }
-    const Text octets(reinterpret_cast<const char*>(&message), sizeof(PieceHead) + count * sizeof(FlowPlace));
-    const int error = waits ? channel.send(octets, descriptors, count) : channel.try_send(octets, descriptors, count);
-    if (error != 0) return error;
-    sent += count;
-  }
-  return 0;
+// Where an image is written: on the desk, if there is one, else into memory of our own that has been used once.
+std::unique_ptr<ImageWriter> writer(ImageOf of, Desk* desk, std::vector<char>&& memory = {}) {
+  return desk != nullptr ? std::make_unique<ImageWriter>(of, kImageVersion, desk->room()) : std::make_unique<ImageWriter>(of, kImageVersion, std::move(memory));
 }
 
-int send_image(DescriptorChannel& channel, Piece piece, Text image) {
-  const int file = memfd_create("image", MFD_CLOEXEC);
-  if (file < 0) return errno;
-  int error = 0;
-  for (size_t at = 0; at < image.size() && error == 0;) {
-    const ssize_t size = write(file, image.data() + at, image.size() - at);
-    if (size > 0) at += static_cast<size_t>(size);
-    else if (errno != EINTR) error = errno;
-  }
-  const PieceHead head{piece, 0};
-  if (error == 0) error = channel.send(Text(reinterpret_cast<const char*>(&head), sizeof head), &file, 1);
-  close(file);
-  return error;
+int send_image(MoveSender& sender, Desk* desk, Piece piece, ImageWriter& image) {
+  const Text octets = image.seal();
+  if (desk != nullptr && desk->holds(octets)) desk->keep(octets);
+  return sender.octets(piece, octets);
 }
 
-int send_place(DescriptorChannel& channel, const BindingStore::End& end) {
-  const JournalPlace place{{Piece::store, 0}, end.journal.number, end.journal.size, end.next_lsn};
-  return channel.send(Text(reinterpret_cast<const char*>(&place), sizeof place), nullptr, 0);
+// What has changed since the drafts went. Empty: it has gone.
+std::string send_last_drafts(MoveSender& sender, Desk* desk, Shard& shard) {
+  if (desk == nullptr) return {};
+  const auto image = writer(ImageOf::drafts, desk);
+  uint32_t slot = 0;
+  if (shard.draft(*image, slot, FlowTable::kMostSlots) == 0) return {};
+  if (const int error = send_image(sender, desk, Piece::drafts, *image); error != 0) return why("the last changes cannot be sent", error);
+  shard.draft_has_gone(image->since(0));
+  return {};
 }
 
 // What all shards have together. Empty: it has gone.
-std::string send_commons(DescriptorChannel& channel, Cluster& cluster, Shard& shard) {
-  std::vector<char> image;
-  cluster.flows.write_image(image);
-  int error = send_image(channel, Piece::commons, Text(image.data(), image.size()));
-  if (error == 0 && shard.config().home) {
-    cluster.write_logins(image);
-    error = send_image(channel, Piece::logins, Text(image.data(), image.size()));
-  }
-  wipe(image);
+std::string send_commons(MoveSender& sender, Desk* desk, Cluster& cluster, Shard& shard) {
+  int error = 0;
+  const auto send = [&](ImageOf of, Piece piece, auto&& write) {
+    if (error != 0) return;
+    const auto image = writer(of, desk);
+    write(*image);
+    error = send_image(sender, desk, piece, *image);
+  };
+  // Who has a desk has got the most of it ahead (send_commons_ahead).
+  const bool all = desk == nullptr;
+  send(ImageOf::process, Piece::commons, [&](ImageWriter& image) { cluster.flows.freeze(image, all); });
+  if (shard.config().home) send(ImageOf::logins, Piece::logins, [&](ImageWriter& image) { cluster.freeze_logins(image, all); });
   if (error != 0) return why("the state of the process cannot be sent", error);
   BindingStore* const store = shard.proxying().store();
   if (store == nullptr) return {};
   BindingStore::End end;
   if (error = store->leave(end); error != 0) return why("the location store cannot be written", error);
-  if (error = send_place(channel, end); error != 0) return why("the location store cannot be handed over", error);
+  if (error = sender.store(end); error != 0) return why("the location store cannot be handed over", error);
   return {};
 }
 
-// An image in a file of memory.
-class Mapped {
- public:
-  explicit Mapped(int file) noexcept {
-    struct stat status {};
-    fstat(file, &status);
-    size_ = static_cast<size_t>(status.st_size);
-    octets_ = size_ == 0 ? nullptr : mmap(nullptr, size_, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
-    close(file);
-    if (octets_ != nullptr && octets_ != MAP_FAILED) madvise(octets_, size_, MADV_DONTDUMP);
-  }
-  ~Mapped() {
-    if (octets_ != nullptr && octets_ != MAP_FAILED) munmap(octets_, size_);
-  }
-  Mapped(const Mapped&) = delete;
-  Mapped& operator=(const Mapped&) = delete;
-  Text octets() const noexcept { return octets_ == MAP_FAILED ? Text() : Text(static_cast<const char*>(octets_), size_); }
-
- private:
-  void* octets_ = nullptr;
-  size_t size_ = 0;
-};
-
 // A piece that comes once. nullptr: it was taken.
-const char* take_piece(Piece piece, int file, const JournalPlace& place, Cluster& cluster, Shard& shard, std::string& objects) {
+const char* take_piece(Piece piece, const MoveReceiver& receiver, Cluster& cluster, Shard& shard, std::string& objects) {
   switch (piece) {
-    case Piece::commons: return cluster.flows.adopt(Mapped(file).octets());
-    case Piece::logins: return cluster.adopt_logins(Mapped(file).octets());
-    case Piece::objects: objects = Mapped(file).octets(); return nullptr;
+    case Piece::commons: return cluster.flows.adopt(receiver.octets());
+    case Piece::logins: return cluster.adopt_logins(receiver.octets());
+    case Piece::objects: objects = receiver.octets(); return nullptr;
+    case Piece::drafts: return shard.adopt_drafts(receiver.octets());
     case Piece::store: {
       BindingStore* const store = shard.proxying().store();
-      const bool is_there = store != nullptr && store->take_over({{place.number, place.size}, place.next_lsn});
+      const bool is_there = store != nullptr && store->take_over(receiver.store());
       return is_there ? nullptr : "the journal of the location store does not end where the other process says";
     }
     default: return "it is of an unknown kind";
@@ -165,7 +104,7 @@ const char* take_piece(Piece piece, int file, const JournalPlace& place, Cluster
 }
 
 // What a connection will need here beside its place in the table: fresh memory costs a page fault for each four kilobytes, and these are dearest
-// while every shard stands still. So the memory is taken and touched when the connection is announced, and given back when the image has come.
+// while every shard stands still. So the memory is taken and touched when the connection is announced, and given back when more is said of it.
 class Warmth {
  public:
   Warmth() noexcept { mallopt(M_TRIM_THRESHOLD, kKept); }
@@ -189,36 +128,21 @@ class Warmth {
   std::vector<std::unique_ptr<char[]>> pieces_;
 };
 
-// Reads until the image is there; a memfd. Negative: an errno. The shard watches the flows as they come, while the old one still has them.
-int receive_pieces(DescriptorChannel& channel, Shard& shard, Cluster& cluster, std::string& objects, Warmth& warmth, const char*& fault) {
-  union {
-    struct {
-      PieceHead head;
-      FlowPlace places[kMostFlows];
-    };
-    JournalPlace place;
-  } message;
-  int descriptors[DescriptorChannel::kMostDescriptors];
+// Reads until the image is there: 0 or an errno. The shard watches the flows as they come, while the old one still has them.
+int receive_pieces(MoveReceiver& receiver, Shard& shard, Cluster& cluster, std::string& objects, const char*& fault) {
+  Warmth warmth;
   for (;;) {
-    size_t count = 0;
-    const ssize_t size = channel.receive(reinterpret_cast<char*>(&message), sizeof message, descriptors, &count);
-    if (size < 0) return static_cast<int>(size);
-    if (size == sizeof(PieceHead) && message.head.piece == Piece::image && count == 1) return descriptors[0];
-    const bool is_place = size == sizeof(JournalPlace) && message.head.piece == Piece::store && count == 0;
-    if (is_place || (size == sizeof(PieceHead) && message.head.piece != Piece::flows && message.head.piece != Piece::store && count == 1)) {
-      fault = take_piece(message.head.piece, is_place ? -1 : descriptors[0], message.place, cluster, shard, objects);
-      if (fault != nullptr) return -EPROTO;
+    Piece piece{};
+    if (const int error = receiver.next(piece); error != 0) return error;
+    if (piece == Piece::flows) {
+      warmth.add(receiver.flows().size());
+      shard.expect(receiver.flows());
       continue;
     }
-    const bool is_sound = static_cast<size_t>(size) == sizeof(PieceHead) + count * sizeof(FlowPlace) && message.head.piece == Piece::flows && message.head.count == count;
-    std::vector<MovingFlow> flows;
-    for (size_t i = 0; i < count; ++i) {
-      if (is_sound) flows.push_back({message.places[i].slot, message.places[i].generation, descriptors[i]});
-      else close(descriptors[i]);
-    }
-    if (!is_sound) return -EPROTO;
-    warmth.add(count);
-    shard.expect(flows);
+    if (piece == Piece::drafts || piece == Piece::image) warmth.give();
+    if (piece == Piece::image) return 0;
+    fault = take_piece(piece, receiver, cluster, shard, objects);
+    if (fault != nullptr) return EPROTO;
   }
 }
 
@@ -240,20 +164,72 @@ void ShardHost::thaw() noexcept {
 // announce(channel): whether more flows are left to send ahead; a text: what failed
 Napi::Value ShardHost::announce(const Napi::CallbackInfo& info, Shard& shard) {
   constexpr size_t kAtOnce = 64;
-  DescriptorChannel channel(info[0].ToNumber().Int32Value());
+  MoveSender sender(info[0].ToNumber().Int32Value(), nullptr);
   std::vector<MovingFlow>& flows = running_->ahead;
   const bool more = shard.announce(flows, kAtOnce - std::min(kAtOnce, flows.size()));
   size_t sent = 0;
-  const int error = send_flows(channel, flows, false, sent);
+  const int error = sender.flows(flows, false, sent);
   flows.erase(flows.begin(), flows.begin() + static_cast<ptrdiff_t>(sent));
   if (error != 0 && error != EAGAIN) return Napi::String::New(info.Env(), why("the flows cannot be sent ahead", error));
   return Napi::Boolean::New(info.Env(), more || !flows.empty());
 }
 
-// rehearse(): warms up what handOver() will do
+// draft(channel): {changed, more}, of one slice of the flows; a text: what failed
+Napi::Value ShardHost::draft(const Napi::CallbackInfo& info, Shard& shard) {
+  constexpr uint32_t kAtOnce = 1'024;
+  const auto fault = [&](int error) { return Napi::String::New(info.Env(), why("what is known about flows cannot be sent ahead", error)); };
+  if (running_->desk == nullptr) {
+    running_->desk = std::make_unique<Desk>();
+    running_->draft_at = 0;
+    if (const int error = running_->desk->make(shard.desk_octets()); error != 0) return fault(error);
+    if (const int error = MoveSender(info[0].ToNumber().Int32Value(), running_->desk.get()).desk(); error != 0) return fault(error);
+  }
+  Desk& desk = *running_->desk;
+  MoveSender sender(info[0].ToNumber().Int32Value(), &desk);
+  sender.set_patience(kSendMs);
+  ImageWriter image(ImageOf::drafts, kImageVersion, desk.room());
+  uint32_t changed = shard.draft(image, running_->draft_at, kAtOnce);
+  const Text octets = image.seal();
+  if (changed > 0 && desk.holds(octets)) {
+    desk.keep(octets);
+    if (const int error = sender.octets(Piece::drafts, octets); error != 0) return fault(error);
+    shard.draft_has_gone(octets);
+  } else {
+    changed = 0;  // there is no room: the rest goes during the stop
+  }
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("changed", static_cast<double>(changed));
+  result.Set("more", running_->draft_at != 0);
+  return result;
+}
+
+// rehearse(channel): warms up what handOver() will do; whether the other process says when it has taken what came before; a text: what failed
 Napi::Value ShardHost::rehearse(const Napi::CallbackInfo& info, Shard& shard) {
-  shard.rehearse(running_->image);
-  return info.Env().Undefined();
+  Desk* const desk = running_->desk.get();
+  const auto image = writer(ImageOf::shard, desk, std::exchange(running_->image, {}));
+  shard.rehearse(*image);
+  if (desk == nullptr) {
+    running_->image = image->finish();
+    wipe(running_->image);
+    return Napi::Boolean::New(info.Env(), false);
+  }
+  // The last drafts and the commons will lie in front of it.
+  const std::span<char> room = desk->room();
+  const size_t written = desk->holds(image->since(0)) ? image->size() : 0;
+  const size_t octets = std::min(room.size(), written + kWarmOctets);
+  std::memset(room.data() + written, 0, octets - written);
+  MoveSender sender(info[0].ToNumber().Int32Value(), desk);
+  sender.set_patience(kSendMs);
+  if (octets == 0) return Napi::Boolean::New(info.Env(), false);
+  if (const int error = sender.touch(Text(room.data(), octets)); error != 0) return Napi::String::New(info.Env(), why("the flows cannot be sent ahead", error));
+  return Napi::Boolean::New(info.Env(), true);
+}
+
+// heard(channel): whether it has said so; a text: what failed
+Napi::Value ShardHost::heard(const Napi::CallbackInfo& info, Shard&) {
+  const int error = MoveSender(info[0].ToNumber().Int32Value(), nullptr).heard();
+  if (error != 0 && error != EAGAIN) return Napi::String::New(info.Env(), why("the other process does not take the flows", error));
+  return Napi::Boolean::New(info.Env(), error == 0);
 }
 
 // pause(): reads no more, while JavaScript goes on
@@ -265,8 +241,9 @@ Napi::Value ShardHost::pause(const Napi::CallbackInfo& info, Shard&) {
 // handOver(channel, objects): {over, kept, stoppedAt}; a text: what failed. The shard has stopped in either case.
 Napi::Value ShardHost::hand_over_flows(const Napi::CallbackInfo& info, Shard& shard) {
   const auto fault = [&](const std::string& text) { return Napi::String::New(info.Env(), text); };
-  DescriptorChannel channel(info[0].ToNumber().Int32Value());
-  channel.set_patience(kSendMs);
+  Desk* const desk = running_->desk.get();
+  MoveSender sender(info[0].ToNumber().Int32Value(), desk);
+  sender.set_patience(kSendMs);
   freeze();
   if (!shard.freeze()) return fault("a turn of the shard is not over");
   Cluster& cluster = *running_->cluster;
@@ -274,22 +251,21 @@ Napi::Value ShardHost::hand_over_flows(const Napi::CallbackInfo& info, Shard& sh
   steps.done("stopped", running_->stopped_at);
   if (!cluster.stop.wait(cluster.rings.size(), kStopMs)) return fault("another shard did not stop in time");
   steps.done("allStopped");
-  std::vector<char> image = std::exchange(running_->image, {});
-  // Those that were to go ahead and did not.
-  std::vector<MovingFlow> rest = std::move(running_->ahead);
-  running_->ahead.clear();
-  shard.write_image(image, rest);
-  steps.done("written");
-  size_t sent = 0;
-  if (const int error = send_flows(channel, rest, true, sent); error != 0) return fault(why("the flows cannot be sent", error));
+  if (const std::string failed = send_last_drafts(sender, desk, shard); !failed.empty()) return fault(failed);
   if (shard.config().shard == 0) {
-    if (const std::string failed = send_commons(channel, cluster, shard); !failed.empty()) return fault(failed);
+    if (const std::string failed = send_commons(sender, desk, cluster, shard); !failed.empty()) return fault(failed);
   }
   steps.done("commonsSent");
+  // Those that were to go ahead and did not.
+  std::vector<MovingFlow> rest = std::exchange(running_->ahead, {});
+  const auto image = writer(ImageOf::shard, desk, std::exchange(running_->image, {}));
+  shard.write_image(*image, rest);
+  steps.done("written");
+  size_t sent = 0;
+  if (const int error = sender.flows(rest, true, sent); error != 0) return fault(why("the flows cannot be sent", error));
   int error = 0;
-  if (info[1].IsString()) error = send_image(channel, Piece::objects, info[1].ToString().Utf8Value());
-  if (error == 0) error = send_image(channel, Piece::image, Text(image.data(), image.size()));
-  wipe(image);
+  if (info[1].IsString()) error = sender.octets(Piece::objects, info[1].ToString().Utf8Value());
+  if (error == 0) error = send_image(sender, desk, Piece::image, *image);
   if (error != 0) return fault(why("the state of the shard cannot be sent", error));
   steps.done("sent");
   const MoveCounts moved = shard.moving();
@@ -305,21 +281,19 @@ Napi::Value ShardHost::hand_over_flows(const Napi::CallbackInfo& info, Shard& sh
 // left; a text: what failed, and none of them reads.
 Napi::Value ShardHost::take_over(const Napi::CallbackInfo& info, Shard& shard) {
   const auto fault = [&](const std::string& text) { return Napi::String::New(info.Env(), text); };
-  DescriptorChannel channel(info[0].ToNumber().Int32Value());
-  channel.set_patience(kReceiveMs);
+  MoveReceiver receiver(info[0].ToNumber().Int32Value());
+  receiver.set_patience(kReceiveMs);
   freeze();
   const char* broken = nullptr;
   std::string objects;
-  Warmth warmth;
-  const int file = receive_pieces(channel, shard, *running_->cluster, objects, warmth, broken);
+  const int error = receive_pieces(receiver, shard, *running_->cluster, objects, broken);
   if (broken != nullptr) return fault(broken);
-  if (file == -EMFILE) return fault("too few file descriptors: the kernel dropped some on the way");
-  if (file < 0) return fault(why("the flows did not arrive", -file));
+  if (error == EMFILE) return fault("too few file descriptors: the kernel dropped some on the way");
+  if (error != 0) return fault(why("the flows did not arrive", error));
   Steps steps(info.Env());
   steps.done("arrived");
-  warmth.give();
   std::vector<MovingFlow> none;
-  const char* const reason = shard.adopt(Mapped(file).octets(), none);
+  const char* const reason = shard.adopt(receiver.octets(), none);
   if (reason != nullptr) return fault(reason);
   steps.done("taken");
   Cluster& cluster = *running_->cluster;
@@ -341,6 +315,7 @@ Napi::Value ShardHost::take_over(const Napi::CallbackInfo& info, Shard& shard) {
 Napi::Value ShardHost::resume(const Napi::CallbackInfo& info, Shard& shard) {
   running_->ahead.clear();
   shard.resume();
+  running_->desk.reset();
   thaw();
   return info.Env().Undefined();
 }
@@ -348,6 +323,7 @@ Napi::Value ShardHost::resume(const Napi::CallbackInfo& info, Shard& shard) {
 // release(channel): lets go of what another process has taken over, and serves the rest, which follows over the channel; -1: it does not
 Napi::Value ShardHost::release_flows(const Napi::CallbackInfo& info, Shard& shard) {
   shard.release(info[0].ToNumber().Int32Value());
+  running_->desk.reset();
   thaw();
   return info.Env().Undefined();
 }

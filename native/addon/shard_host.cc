@@ -86,6 +86,8 @@ void ShardHost::define(Napi::Env env, Napi::Object exports) {
                                        InstanceMethod<&ShardHost::call<&ShardHost::learn_ha1>>("learnHa1"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::forget_ha1s>>("forgetHa1s"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::announce>>("announce"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::draft>>("draft"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::heard>>("heard"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::rehearse>>("rehearse"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::pause>>("pause"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::hand_over_flows>>("handOver"),

@@ -7,6 +7,7 @@
 
 #include <memory>
 
+#include "core/base/desk.h"
 #include "core/shard/shard.h"
 #include "core/shard/verdict_memory.h"
 #include "cluster.h"
@@ -36,6 +37,8 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
     double stopped_at = 0;          // since then
     std::vector<MovingFlow> ahead;  // announced, not sent yet
     std::vector<char> image;        // empty: memory for the image, used once before all shards stand still
+    std::unique_ptr<Desk> desk;     // instead of it, for a process that reads in place
+    uint32_t draft_at = 0;          // slot
   };
 
   using Method = Napi::Value (ShardHost::*)(const Napi::CallbackInfo&, Shard&);
@@ -130,6 +133,8 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   void thaw() noexcept;
   Napi::Value announce(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value rehearse(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value heard(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value draft(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value pause(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value hand_over_flows(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value take_over(const Napi::CallbackInfo& info, Shard& shard);

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "cluster.h"
+#include "core/shard/move_channel.h"
 #include "core/sip/address.h"
 #include "core/transport/descriptor_channel.h"
 #include "core/transport/socket_option.h"
@@ -111,14 +112,20 @@ Napi::Value cluster_sockets(const Napi::CallbackInfo& info) {
   return result;
 }
 
-Napi::Value warm_cluster(const Napi::CallbackInfo& info) {
-  if (const auto cluster = find_cluster(info[0].ToNumber().Uint32Value())) {
-    std::vector<char> image;
-    cluster->flows.write_image(image);
-    cluster->write_logins(image);
-    wipe(image);
+Napi::Value send_commons_ahead(const Napi::CallbackInfo& info) {
+  const auto cluster = find_cluster(info[0].ToNumber().Uint32Value());
+  if (!cluster) return Napi::Number::New(info.Env(), 0);
+  MoveSender sender(info[1].ToNumber().Int32Value(), nullptr);
+  sender.set_patience(5'000);
+  ImageWriter flows(ImageOf::process, kImageVersion);
+  cluster->flows.freeze(flows, true);
+  int error = sender.octets(Piece::commons, flows.seal());
+  if (info[2].ToBoolean() && error == 0) {
+    ImageWriter logins(ImageOf::logins, kImageVersion);
+    cluster->freeze_logins(logins, true);
+    error = sender.octets(Piece::logins, logins.seal());
   }
-  return info.Env().Undefined();
+  return Napi::Number::New(info.Env(), error);
 }
 
 Napi::Value listen_tcp(const Napi::CallbackInfo& info) {

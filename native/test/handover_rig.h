@@ -1,10 +1,33 @@
 // A shard and its successors, one after the other, as in upgrades of a process.
 #pragma once
 
+#include <deque>
+
 #include "core/transport/descriptor_channel.h"
 #include "shard_rig.h"
 
 namespace sluice::test {
+
+// What goes ahead about flows, in slices; the images stay, as on a desk.
+class Drafting {
+ public:
+  // How many had changed.
+  uint32_t round(Shard& from, Shard& to) {
+    uint32_t all = 0;
+    for (uint32_t slot = 0, first = 1; first != 0 || slot != 0; first = 0) {
+      ImageWriter& image = images_.emplace_back(ImageOf::drafts, kImageVersion);
+      const uint32_t changed = from.draft(image, slot, 3);
+      all += changed;
+      const char* const fault = changed == 0 ? nullptr : to.adopt_drafts(image.seal());
+      CHECK_EQ(std::string(fault == nullptr ? "" : fault), "");
+      from.draft_has_gone(image.since(0));
+    }
+    return all;
+  }
+
+ private:
+  std::deque<ImageWriter> images_;
+};
 
 // What travels from one process to the next, with duplicates of the descriptors.
 struct Moving {
@@ -42,11 +65,16 @@ class Generations {
     ShardRig& old = now();
     auto next = successor();
     std::vector<MovingFlow> ahead;
+    Drafting drafting;
     if (announces) {
       while (old->announce(ahead, 3)) continue;
       for (MovingFlow& one : ahead) one.fd = dup(one.fd);
       (*next)->expect(ahead);
+      if (drafts) drafting.round(*old, **next);
       if (meanwhile) meanwhile(old);
+      if (drafts) drafting.round(*old, **next);
+      CHECK(old->freeze());
+      if (drafts) changed_late = drafting.round(*old, **next);
     }
     Moving moving(*old);
     CHECK_EQ(moving.into(**next), "");
@@ -72,6 +100,8 @@ class Generations {
   void go(bool fails) { fails ? fail() : upgrade(); }
 
   bool announces = false;                      // connections go ahead
+  bool drafts = false;                         // and what is known about them
+  uint32_t changed_late = 0;                   // of that, during the last stop
   std::function<void(ShardRig&)> meanwhile;    // after that
   bool follows = false;                        // who is in a handshake comes later
 

@@ -140,6 +140,7 @@ class ShardRig {
   Shard* operator->() { return shard_.get(); }
   uint16_t port(size_t listener) const { return shard_->config().listeners[listener].bound.port; }
   int64_t count(Counter which) const { return counters_[static_cast<size_t>(which)]; }
+  uint64_t held(Holding what) const { return rings_->commons.shares.held(what); }
   void end() { shard_.reset(); }
 
   // From now on, no response to a client is withheld (answer_credit.h).

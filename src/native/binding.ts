@@ -89,8 +89,12 @@ export interface Shard extends ObjectPort {
   moveOut(most: number, busyOnes: boolean): number;
   /** Sends some connections ahead to the process that takes over, and says whether more are left; a text: what failed. */
   announce(channel: number): boolean | string;
-  /** Does what `handOver` will do, for nothing and while it works, so that code and memory are warm then. */
-  rehearse(): void;
+  /** Sends ahead what has changed of what is known about a slice of the flows; the slices come in turn. A text: what failed. */
+  draft(channel: number): { readonly changed: number; readonly more: boolean } | string;
+  /** Does what `handOver` will do, for nothing and while it works, so that code and memory are warm then. Whether `heard` will say that the other process has come so far; a text: what failed. */
+  rehearse(channel: number): boolean | string;
+  /** Whether it has. */
+  heard(channel: number): boolean | string;
   /** Reads no more until `resume`; what JavaScript sends still goes out, until `handOver`. */
   pause(): void;
   /** Stops, waits until all shards have stopped, and sends everything; a text: what failed. In either case it reads no more until `resume`. `objects`: what JavaScript leaves to that of the other process. */
@@ -185,8 +189,8 @@ export interface Binding extends Reader {
   closeCluster(cluster: number): void;
   /** The listening sockets of each shard. */
   clusterSockets(cluster: number): readonly (readonly number[])[];
-  /** Reads what the shards know jointly, so that the kernel need not find its pages when all of them stand still. */
-  warmCluster(cluster: number): void;
+  /** Sends ahead what the shards know jointly, over the channel of the first one: an errno, 0: it has gone. When all of them stand still only what has changed follows. */
+  sendCommonsAhead(cluster: number, channel: number, isHome: boolean): number;
   /** Two ends of a channel for descriptors between processes (unix(7), SEQPACKET), or an errno. */
   socketPair(): readonly [number, number] | number;
   /** An errno; 0: sent. The descriptors stay open here too. */

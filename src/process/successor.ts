@@ -6,7 +6,7 @@ import type { CounterTotals } from "../shard/seats.js";
 import { KEEPER_VARIABLE } from "./keeper.js";
 
 /** From the child. `taken`: it reads, since when on the monotonic clock, and, in this version, when each shard had done what; `failed`: it ends, and says why. */
-export type FromSuccessor = { readonly kind: "ready"; readonly version: string; /** It takes what follows after the others. */ readonly follows?: boolean } | ({ readonly kind: "taken" } & Taken) | { readonly kind: "failed"; readonly why: string };
+export type FromSuccessor = { readonly kind: "ready"; readonly version: string; /** It takes what follows after the others. */ readonly follows?: boolean; /** It reads what lies in memory that both have. */ readonly inPlace?: boolean } | ({ readonly kind: "taken" } & Taken) | { readonly kind: "failed"; readonly why: string };
 
 export interface Taken {
   readonly since: number;
@@ -25,6 +25,7 @@ export class Successor {
   readonly #child: ChildProcess;
   #version = "";
   #follows = false;
+  #inPlace = false;
   #taken: Taken = { since: 0 };
   #hasStopped = false;
   #why = "";
@@ -65,6 +66,11 @@ export class Successor {
   /** Whether it takes connections that follow after the others. */
   get takesFollowers(): boolean {
     return this.#follows;
+  }
+
+  /** Whether it reads what lies in memory that both have, and takes most of it ahead. */
+  get readsInPlace(): boolean {
+    return this.#inPlace;
   }
 
   /** It has ended because somebody told it to. */
@@ -120,6 +126,7 @@ export class Successor {
         if (message.kind === "ready") {
           this.#version = message.version;
           this.#follows = message.follows ?? false;
+          this.#inPlace = message.inPlace ?? false;
         }
         if (message.kind === "taken") this.#taken = message;
         if (message.kind === kind) resolve();

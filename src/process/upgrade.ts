@@ -137,7 +137,7 @@ export class Upgrade {
   }
 
   async #replace(): Promise<{ readonly successor: Successor; readonly report: UpgradeReport }> {
-    const { pool, cluster, store, log } = this.#service;
+    const { pool, store, log } = this.#service;
     const begin = performance.now();
     store?.hold();
     const [ours, theirs] = pairs(pool.size + 1);
@@ -151,8 +151,8 @@ export class Upgrade {
       await successor.ready(READY_MS);
       const channels = ours.slice(1);
       hasBegun = true;
-      binding.warmCluster(cluster);
       await this.#sendAhead(channels);
+      if (successor.readsInPlace) await this.#draft(channels);
       await this.#handOver(channels, true);
       const moved = (await successor.unlessItEnds(this.#handOver(channels, false))).filter((one) => one !== undefined);
       const { since, steps: theirSteps } = await successor.taken(TAKEN_MS);
@@ -197,6 +197,13 @@ export class Upgrade {
   #handOver(channels: readonly number[], isRehearsal: boolean): Promise<readonly (MovedFlows | undefined)[]> {
     const { pool } = this.#service;
     return Promise.all(channels.map((channel, shard) => pool.inquiries.ask(shard, { kind: "hand-over", channel, isRehearsal })));
+  }
+
+  async #draft(channels: readonly number[]): Promise<void> {
+    const { pool, cluster, config } = this.#service;
+    const errno = binding.sendCommonsAhead(cluster, channels[0] ?? -1, config.mode !== "edge");
+    if (errno !== 0) throw new Error(`the state of the process cannot be sent ahead: ${getSystemErrorName(-errno)}`);
+    await Promise.all(channels.map((channel, shard) => pool.ask(shard, { kind: "draft", channel })));
   }
 
   async #sendAhead(channels: readonly number[]): Promise<void> {

@@ -10,6 +10,10 @@ import { type EndsAnswer, type FlapperRow, type SilentAnswer, type TalkerRow, en
 const SLOTS_PER_SLICE = 8_192;
 /** Of flows sent ahead, for one question. */
 const ANNOUNCEMENTS = 1_000;
+/** So many flows may have changed when all shards stop. */
+const FEW_CHANGES = 64;
+/** At the most: on a busy server flows change all the time. */
+const PASSES = 4;
 
 export type Question =
   /** Answered after every order that was sent before it. */
@@ -29,8 +33,9 @@ export type Question =
   | { readonly kind: "bindings"; /** As addressOfRecord writes it. */ readonly aor: string }
   | { readonly kind: "unbind"; readonly aor: string }
   | { readonly kind: "close"; readonly slot: number; readonly generation: number }
-  /** The next four: another process takes over (src/process/upgrade.ts). */
+  /** The next five: another process takes over (src/process/upgrade.ts). */
   | { readonly kind: "announce"; readonly channel: number }
+  | { readonly kind: "draft"; readonly channel: number }
   | { readonly kind: "hand-over"; readonly channel: number; /** Nothing stops, and nothing is sent: what will run with all shards at rest has run once. */ readonly isRehearsal: boolean }
   | { readonly kind: "resume" }
   | { readonly kind: "release"; /** For those who follow, -1: nobody does. */ readonly channel: number };
@@ -61,6 +66,7 @@ export interface Answers {
   readonly close: boolean;
   /** Whether more flows are left to send ahead. */
   readonly announce: boolean;
+  readonly draft: true;
   readonly "hand-over": MovedFlows | undefined;
   readonly resume: true;
   readonly release: true;
@@ -103,6 +109,8 @@ export async function answer(shard: Shard, home: Pick<Home, "store" | "path"> | 
       return shard.closeFlow(question.slot, question.generation);
     case "announce":
       return announce(shard, question.channel);
+    case "draft":
+      return draft(shard, question.channel);
     case "hand-over":
       return handOver(shard, home?.path, question);
     case "resume":
@@ -125,6 +133,26 @@ async function announce(shard: Shard, channel: number): Promise<boolean> {
   return true;
 }
 
+/** What is known about flows goes ahead in slices, and again what has changed since, until little is left. */
+async function draft(shard: Shard, channel: number): Promise<true> {
+  for (let changed = Infinity, pass = 0; changed > FEW_CHANGES && pass < PASSES; pass += 1) {
+    changed = 0;
+    for (let more = true; more; await sleep(1)) {
+      const slice = sound(shard.draft(channel));
+      changed += slice.changed;
+      more = slice.more;
+    }
+    await rehearse(shard, channel);
+  }
+  return true;
+}
+
+/** Until the other process has taken all that was sent. */
+async function rehearse(shard: Shard, channel: number): Promise<void> {
+  if (!sound(shard.rehearse(channel))) return;
+  while (!sound(shard.heard(channel))) await sleep(1);
+}
+
 /** REGISTERs that wait for the store are answered here; nothing is read meanwhile. */
 async function handOver(shard: Shard, path: Home["path"] | undefined, { channel, isRehearsal }: Extract<Question, { kind: "hand-over" }>): Promise<MovedFlows | undefined> {
   if (!isRehearsal && path !== undefined) {
@@ -133,7 +161,7 @@ async function handOver(shard: Shard, path: Home["path"] | undefined, { channel,
   }
   if (path !== undefined) await path.rest();
   const objects = path?.moving();
-  if (isRehearsal) return void shard.rehearse();
+  if (isRehearsal) return void (await rehearse(shard, channel));
   path?.hold();
   return sound(shard.handOver(channel, objects));
 }

@@ -18,19 +18,34 @@ void wipe(std::vector<char>& image) noexcept {
   image.clear();
 }
 
+void ImageWriter::begin(ImageOf of) noexcept {
+  ImageHead head;
+  head.of = of;
+  head.version = version_;
+  std::memcpy(room(sizeof head), &head, sizeof head);
+}
+
 void ImageWriter::grow(size_t octets) noexcept {
   std::vector<char> bigger((size_ + octets) * 2 + 4096);
-  if (size_ > 0) std::memcpy(bigger.data(), octets_.data(), size_);
+  if (size_ > 0) std::memcpy(bigger.data(), place_.data(), size_);
   bigger.swap(octets_);
+  place_ = octets_;
   wipe(bigger);
 }
 
-std::vector<char> ImageWriter::finish() noexcept {
+void ImageWriter::wipe_own() noexcept { wipe(octets_); }
+
+Text ImageWriter::seal() noexcept {
   ImageHead head;
-  std::memcpy(&head, octets_.data(), sizeof head);
+  std::memcpy(&head, place_.data(), sizeof head);
   head.size = size_ - sizeof head;
-  head.crc = crc_of(head, Text(octets_.data() + sizeof head, head.size));
-  std::memcpy(octets_.data(), &head, sizeof head);
+  head.crc = crc_of(head, Text(place_.data() + sizeof head, head.size));
+  std::memcpy(place_.data(), &head, sizeof head);
+  return Text(place_.data(), size_);
+}
+
+std::vector<char> ImageWriter::finish() noexcept {
+  seal();
   octets_.resize(size_);
   return std::move(octets_);
 }

@@ -6,6 +6,7 @@
 #include <concepts>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -22,7 +23,7 @@ concept ImageField = std::is_trivially_copyable_v<T> && !std::is_pointer_v<T> &&
 constexpr uint32_t kImageVersion = 2;
 constexpr uint32_t kOldestImageVersion = 1;
 
-enum class ImageOf : uint32_t { shard = 1, process = 2, logins = 3, flow = 4 };
+enum class ImageOf : uint32_t { shard = 1, process = 2, logins = 3, flow = 4, drafts = 5 };
 
 // What an image begins with.
 struct ImageHead {
@@ -45,11 +46,14 @@ class ImageWriter {
   // `memory`: to write into, as far as it reaches; what is in it is lost.
   ImageWriter(ImageOf of, uint32_t version, std::vector<char>&& memory = {}) noexcept : version_(version), octets_(std::move(memory)) {
     octets_.resize(octets_.capacity());
-    ImageHead head;
-    head.of = of;
-    head.version = version;
-    std::memcpy(room(sizeof head), &head, sizeof head);
+    place_ = octets_;
+    begin(of);
   }
+  // Into memory of somebody else, as far as it reaches.
+  ImageWriter(ImageOf of, uint32_t version, std::span<char> memory) noexcept : version_(version), place_(memory) { begin(of); }
+  ~ImageWriter() { wipe_own(); }
+  ImageWriter(const ImageWriter&) = delete;
+  ImageWriter& operator=(const ImageWriter&) = delete;
   uint32_t version() const noexcept { return version_; }
 
   template <ImageField... T>
@@ -65,22 +69,32 @@ class ImageWriter {
   void count(size_t number) noexcept { fields(static_cast<uint32_t>(number)); }
   // A number that is known only after what follows it.
   size_t later() noexcept { return fields(uint32_t{0}), size_ - sizeof(uint32_t); }
-  void set(size_t at, uint32_t number) noexcept { std::memcpy(octets_.data() + at, &number, sizeof number); }
+  void set(size_t at, uint32_t number) noexcept { std::memcpy(place_.data() + at, &number, sizeof number); }
 
-  // The whole image.
+  // What has been written, and what of it from there on; back to there.
+  size_t size() const noexcept { return size_; }
+  Text since(size_t at) const noexcept { return Text(place_.data() + at, size_ - at); }
+  void take_back(size_t at) noexcept { size_ = at; }
+
+  // The whole image, where it was written. In memory of this writer if there was too little elsewhere.
+  Text seal() noexcept;
+  // The same, if it was not told where to write.
   std::vector<char> finish() noexcept;
 
  private:
   char* room(size_t octets) noexcept {
-    if (octets_.size() - size_ < octets) grow(octets);
+    if (place_.size() - size_ < octets) grow(octets);
     size_ += octets;
-    return octets_.data() + size_ - octets;
+    return place_.data() + size_ - octets;
   }
 
+  void begin(ImageOf of) noexcept;
   void grow(size_t octets) noexcept;
+  void wipe_own() noexcept;
 
   const uint32_t version_;
   std::vector<char> octets_;
+  std::span<char> place_;
   size_t size_ = 0;
 };
 

@@ -2,11 +2,15 @@
 
 namespace sluice {
 
+void FlowCommons::freeze(ImageWriter& image, bool all) {
+  owners.freeze(image, all);
+  origins.freeze(image, all);
+  answers.freeze(image);
+}
+
 void FlowCommons::write_image(std::vector<char>& octets, uint32_t version) {
   ImageWriter image(ImageOf::process, version);
-  owners.freeze(image);
-  origins.freeze(image);
-  answers.freeze(image);
+  freeze(image, true);
   octets = image.finish();
 }
 

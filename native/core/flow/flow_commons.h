@@ -17,7 +17,9 @@ struct FlowCommons {
   FlowOrigins origins;   // where a connection came from
   AnswerCredit answers;  // how much a UDP source may be answered
 
-  // For the successor of this process, which has the same table key; all its shards at rest. Not `shares`: its shards count for themselves.
+  // For the successor of this process, which has the same table key; not `shares`: its shards count for themselves. `all`: ahead, while the shards
+  // run; and with all of them at rest what has come since.
+  void freeze(ImageWriter& image, bool all);
   void write_image(std::vector<char>& octets, uint32_t version = kImageVersion);
   // nullptr, or why it cannot take over; then some of it may be there, which harms nobody.
   const char* adopt(Text octets);

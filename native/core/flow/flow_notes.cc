@@ -345,15 +345,17 @@ void FlowNotes::freeze_asked(ImageWriter& image) const noexcept {
 }
 
 void FlowNotes::adopt(ImageReader& image, FlowTable& flows) noexcept {
-  for (uint32_t left = image.count(sizeof(uint32_t)); left > 0; --left) {
-    uint32_t slot = 0;
-    image.fields(slot);
-    image.expect(flows.open_at(slot) != nullptr, "a registration is on no flow");
-    uint32_t registrations = image.count(sizeof(uint32_t));
-    image.expect(registrations <= kMaxAorsOfFlow, "a flow has too many registrations");
-    for (; registrations > 0 && image.good(); --registrations) read_registration(image, slot);
-  }
+  for (uint32_t left = image.count(sizeof(uint32_t)); left > 0; --left) adopt_slot(image, flows);
   read_asked(image);
+}
+
+void FlowNotes::adopt_slot(ImageReader& image, FlowTable& flows) noexcept {
+  uint32_t slot = 0;
+  image.fields(slot);
+  image.expect(flows.open_at(slot) != nullptr, "a registration is on no flow");
+  uint32_t registrations = image.count(sizeof(uint32_t));
+  image.expect(registrations <= kMaxAorsOfFlow, "a flow has too many registrations");
+  for (; registrations > 0 && image.good(); --registrations) read_registration(image, slot);
 }
 
 // Those of a slot come, and stay, in their order.

@@ -73,6 +73,9 @@ class FlowNotes {
     freeze_asked(image);
   }
   void adopt(ImageReader& image, FlowTable& flows) noexcept;
+  // The same for one flow.
+  void freeze_slot(ImageWriter& image, uint32_t slot) const noexcept;
+  void adopt_slot(ImageReader& image, FlowTable& flows) noexcept;
 
   const Registration* of(uint32_t slot) const noexcept { return slot < notes_.size() ? notes_[slot].get() : nullptr; }
   // `back` 0 is the newest; strangers come after all phones, and those that a drain ended come last. nullptr: there are not that many.
@@ -101,7 +104,6 @@ class FlowNotes {
   // `response` says for how long, or `seconds` if there is none.
   void grant(uint64_t key, uint32_t slot, const Address& peer, uint32_t tick, const Message* response, uint32_t seconds) noexcept;
   void add(uint32_t slot, const Address& peer, const Asked& asked, uint32_t tick, uint32_t seconds) noexcept;
-  void freeze_slot(ImageWriter& image, uint32_t slot) const noexcept;
   void freeze_asked(ImageWriter& image) const noexcept;
   Registration* make(Registration&& of, Text names, Text agent) noexcept;
   bool read_registration(ImageReader& image, uint32_t slot) noexcept;

@@ -22,6 +22,8 @@ uint32_t FlowOrigins::tag_of(const Address& remote) const noexcept {
 void FlowOrigins::put(const FlowName& connection, const Address& remote) noexcept {
   const uint64_t name = hash_of(connection);
   places_[name % kPlaces].store((name & kName) | tag_of(remote), std::memory_order_relaxed);
+  // After the place, so that a freeze() on another thread misses neither.
+  is_new_[name % kPlaces / kGroup].store(true, std::memory_order_release);
 }
 
 Origin FlowOrigins::compare(const FlowName& connection, const Address& sender) const noexcept {
@@ -31,15 +33,18 @@ Origin FlowOrigins::compare(const FlowName& connection, const Address& sender) c
   return static_cast<uint32_t>(kept) == tag_of(sender) ? Origin::same : Origin::other;
 }
 
-void FlowOrigins::freeze(ImageWriter& image) const noexcept {
+void FlowOrigins::freeze(ImageWriter& image, bool all) noexcept {
   image.fields(key_.k0, key_.k1);
   const size_t at = image.later();
   uint32_t known = 0;
-  for (uint32_t i = 0; i < kPlaces; ++i) {
-    const uint64_t place = places_[i].load(std::memory_order_relaxed);
-    if (place == 0) continue;
-    image.fields(i, place);
-    ++known;
+  for (uint32_t group = 0; group < is_new_.size(); ++group) {
+    if (!is_new_[group].exchange(false, std::memory_order_acquire) && !all) continue;
+    for (uint32_t i = group * kGroup; i < (group + 1) * kGroup; ++i) {
+      const uint64_t place = places_[i].load(std::memory_order_relaxed);
+      if (place == 0) continue;
+      image.fields(i, place);
+      ++known;
+    }
   }
   image.set(at, known);
 }

@@ -3,6 +3,7 @@
 // When two share a place the newer one wins, so it may forget, but it never grows.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <memory>
 
@@ -24,12 +25,13 @@ class FlowOrigins {
   // Whether the connection came from the same source (see SourceKey) as `sender`.
   Origin compare(const FlowName& connection, const Address& sender) const noexcept;
 
-  // For the successor of this process.
-  void freeze(ImageWriter& image) const noexcept;
+  // For the successor of this process. `all`: else what has come since the last time.
+  void freeze(ImageWriter& image, bool all) noexcept;
   void adopt(ImageReader& image) noexcept;
 
  private:
   static constexpr size_t kPlaces = 1u << 18;
+  static constexpr size_t kGroup = 64;  // places
 
   uint64_t hash_of(const FlowName& connection) const noexcept;
   uint32_t tag_of(const Address& remote) const noexcept;
@@ -37,6 +39,7 @@ class FlowOrigins {
   SipKey key_;
   // The upper half identifies the connection, the lower half its source.
   Zeroed<std::atomic<uint64_t>> places_ = zeroed<std::atomic<uint64_t>>(kPlaces);
+  std::array<std::atomic<bool>, kPlaces / kGroup> is_new_{};  // something in a group, since the last freeze()
 };
 
 }  // namespace sluice

@@ -48,6 +48,7 @@ void FlowOwners::put(uint64_t name, Text owner, const SourceKey* source) {
 void FlowOwners::add(Stripe& stripe, Entry&& entry, const SourceKey* source) {
   stripe.entries.push_back(std::move(entry));
   Entry& added = stripe.entries.back();
+  added.number = ++stripe.added;
   stripe.by_flow.emplace(added.flow, std::prev(stripe.entries.end()));
   stripe.octets += added.octets();
   if (source == nullptr) return;
@@ -98,16 +99,20 @@ FlowOwners::Size FlowOwners::size() {
   return size;
 }
 
-void FlowOwners::freeze(ImageWriter& image) {
+void FlowOwners::freeze(ImageWriter& image, bool all) {
   const size_t at = image.later();
   uint32_t known = 0;
   for (Stripe& stripe : stripes_) {
     const std::lock_guard<std::mutex> guard(stripe.lock);
-    for (const Entry& entry : stripe.entries) {
+    const uint64_t since = all ? 0 : stripe.frozen;
+    stripe.frozen = stripe.added;
+    auto entry = stripe.entries.end();
+    while (entry != stripe.entries.begin() && std::prev(entry)->number > since) --entry;
+    for (; entry != stripe.entries.end(); ++entry) {
       const SourceKey none{Address{}};
-      const SourceKey& source = entry.share != nullptr ? entry.share->source : none;
-      image.fields(entry.flow, entry.share != nullptr, source.high, source.low);
-      image.text(entry.owner);
+      const SourceKey& source = entry->share != nullptr ? entry->share->source : none;
+      image.fields(entry->flow, entry->share != nullptr, source.high, source.low);
+      image.text(entry->owner);
       ++known;
     }
   }

@@ -35,18 +35,19 @@ class FlowOwners {
   };
   Size size();
 
-  // For the successor of this process, which has the same key.
-  void freeze(ImageWriter& image);
+  // For the successor of this process, which has the same key. `all`: else what has come since the last time.
+  void freeze(ImageWriter& image, bool all);
   void adopt(ImageReader& image);
 
  private:
   static constexpr size_t kStripes = 16;
-  static constexpr size_t kOverhead = 192;  // of an entry, in addition to its text
+  static constexpr size_t kOverhead = 200;  // of an entry, in addition to its text
 
   struct Share;
   struct Entry {
     uint64_t flow;
     std::string owner;
+    uint64_t number = 0;     // of its stripe, in the order in which they came
     Share* share = nullptr;  // of its source
     Entry* older = nullptr;  // of the same source
     Entry* newer = nullptr;
@@ -69,6 +70,8 @@ class FlowOwners {
     std::unordered_map<SourceKey, Share, KeyHash> by_source;
     size_t octets = 0;
     size_t forgotten = 0;
+    uint64_t added = 0;
+    uint64_t frozen = 0;  // those up to there
   };
 
   uint64_t hash_of(const FlowName& flow) const noexcept;

@@ -17,7 +17,7 @@ bool LoginGuard::may_try(const Address& client, Text user, uint32_t now) noexcep
 void LoginGuard::failed(const Address& client, Text user, uint32_t now) noexcept {
   const std::lock_guard<std::mutex> guard(lock_);
   // A phone whose password was changed uses up its own allowance.
-  if (Entry* pair = proven_.find(key_of(&client, &user)); is_proven(pair, now)) return add_failure(*pair, kUserSeconds, now);
+  if (Entry* pair = proven_.change(key_of(&client, &user)); is_proven(pair, now)) return add_failure(*pair, kUserSeconds, now);
   add_failure(failures_.have(key_of(&client, nullptr), now), kSourceSeconds, now);
   add_failure(failures_.have(key_of(nullptr, &user), now), kUserSeconds, now);
 }
@@ -34,16 +34,21 @@ void LoginGuard::proved(const Address& client, Text user, uint32_t now) noexcept
   if (source.proven < 1'000) ++source.proven;
 }
 
-void LoginGuard::freeze(ImageWriter& image) const noexcept {
-  for (const Memory* memory : {&failures_, &proven_}) {
+void LoginGuard::freeze(ImageWriter& image, bool all) noexcept {
+  const std::lock_guard<std::mutex> guard(lock_);
+  for (Memory* memory : {&failures_, &proven_}) {
     const size_t at = image.later();
     uint32_t count = 0;
-    for (size_t i = 0; i < size_t{memory->sets} * Memory::kWays; ++i) {
-      const Entry& entry = memory->entries[i];
-      if (entry.key == 0) continue;
-      image.fields(entry.key, entry.last, entry.failures, entry.proven);
-      ++count;
+    for (size_t set = 0; set < memory->sets; ++set) {
+      if (!all && !memory->is_new[set]) continue;
+      for (size_t i = set * Memory::kWays; i < (set + 1) * Memory::kWays; ++i) {
+        const Entry& entry = memory->entries[i];
+        if (entry.key == 0) continue;
+        image.fields(entry.key, entry.last, entry.failures, entry.proven);
+        ++count;
+      }
     }
+    memory->is_new.assign(memory->sets, false);
     image.set(at, count);
   }
 }
@@ -80,15 +85,22 @@ void LoginGuard::add_failure(Entry& entry, uint32_t seconds, uint32_t now) noexc
   entry.last = now;
 }
 
-LoginGuard::Entry* LoginGuard::Memory::find(uint64_t key) noexcept {
-  Entry* const set = entries.get() + (key >> 1) % sets * kWays;
-  for (Entry* entry = set; entry < set + kWays; ++entry)
+const LoginGuard::Entry* LoginGuard::Memory::find(uint64_t key) const noexcept {
+  const Entry* const set = entries.get() + (key >> 1) % sets * kWays;
+  for (const Entry* entry = set; entry < set + kWays; ++entry)
     if (entry->key == key) return entry;
   return nullptr;
 }
 
+LoginGuard::Entry* LoginGuard::Memory::change(uint64_t key) noexcept {
+  Entry* const entry = const_cast<Entry*>(find(key));
+  if (entry != nullptr) is_new[(key >> 1) % sets] = true;
+  return entry;
+}
+
 LoginGuard::Entry& LoginGuard::Memory::have(uint64_t key, uint32_t now) noexcept {
-  if (Entry* entry = find(key); entry != nullptr) return *entry;
+  if (Entry* entry = change(key); entry != nullptr) return *entry;
+  is_new[(key >> 1) % sets] = true;
   Entry* const set = entries.get() + (key >> 1) % sets * kWays;
   Entry* const oldest = std::min_element(set, set + kWays, [](const Entry& a, const Entry& b) { return a.last < b.last; });
   *oldest = Entry{key, now, 0, 0};

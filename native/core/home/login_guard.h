@@ -5,6 +5,7 @@
 
 #include <array>
 #include <mutex>
+#include <vector>
 
 #include "core/base/bytes.h"
 #include "core/base/image.h"
@@ -23,8 +24,8 @@ class LoginGuard {
   void failed(const Address& client, Text user, uint32_t now) noexcept;
   void proved(const Address& client, Text user, uint32_t now) noexcept;
 
-  // For the successor of this process, which has the same key; nobody else uses it meanwhile.
-  void freeze(ImageWriter& image) const noexcept;
+  // For the successor of this process, which has the same key. `all`: else what has changed since the last time.
+  void freeze(ImageWriter& image, bool all) noexcept;
   void adopt(ImageReader& image) noexcept;
 
   static constexpr uint32_t kSourceBurst = 30, kSourceSeconds = 10;  // failures in a burst, and the time after which one is forgiven
@@ -42,11 +43,14 @@ class LoginGuard {
   // Eight entries per set; the least recently used gives way.
   struct Memory {
     static constexpr size_t kWays = 8;
-    explicit Memory(uint32_t count) : sets(count), entries(zeroed<Entry>(size_t{count} * kWays)) {}
-    Entry* find(uint64_t key) noexcept;
+    explicit Memory(uint32_t count) : sets(count), entries(zeroed<Entry>(size_t{count} * kWays)), is_new(count) {}
+    const Entry* find(uint64_t key) const noexcept;
+    // To change it. nullptr: there is none.
+    Entry* change(uint64_t key) noexcept;
     Entry& have(uint64_t key, uint32_t now) noexcept;
     const uint32_t sets;
     const Zeroed<Entry> entries;
+    std::vector<bool> is_new;  // something in a set, since the last freeze()
   };
 
   uint64_t key_of(const Address* client, const Text* user) const noexcept;

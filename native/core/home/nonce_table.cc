@@ -77,7 +77,7 @@ bool NonceTable::is_fresh(Text nonce, Text realm, const Address& client, uint64_
 bool NonceTable::use(Text nonce, Text user, uint32_t count) noexcept {
   uint8_t octets[kNonceOctets];
   if (count == 0 || nonce.size() != kNonceText || base64url_decode(nonce, octets, sizeof octets) != kNonceOctets) return false;
-  Entry fresh{{0, 0}, get48(octets + 4), 1, count};
+  Entry fresh{{0, 0}, get48(octets + 4), 1, count, 0};
   for (int half = 0; half < 2; ++half) {
     SipHasher hasher(hash_[half]);
     hasher.add(octets, sizeof octets);
@@ -87,6 +87,7 @@ bool NonceTable::use(Text nonce, Text user, uint32_t count) noexcept {
   Stripe& stripe = stripes_[fresh.key[1] % kStripes];
   const std::lock_guard<std::mutex> guard(stripe.lock);
   Entry* known = find(stripe, fresh.key);
+  fresh.round = stripe.round;
   if (known == nullptr) {
     if (stripe.floor >= fresh.made + 1) return false;
     add(stripe, fresh);
@@ -96,11 +97,13 @@ bool NonceTable::use(Text nonce, Text user, uint32_t count) noexcept {
     const uint32_t ahead = count - known->highest;
     known->bits = ahead < kWindow ? known->bits << ahead | 1 : 1;
     known->highest = count;
+    known->round = stripe.round;
     return true;
   }
   const uint32_t behind = known->highest - count;
   if (behind >= kWindow || (known->bits >> behind & 1) != 0) return false;
   known->bits |= uint64_t{1} << behind;
+  known->round = stripe.round;
   return true;
 }
 
@@ -141,15 +144,21 @@ void NonceTable::add(Stripe& stripe, const Entry& entry) noexcept {
   stripe.index[slot] = static_cast<uint16_t>(place + 1);
 }
 
-void NonceTable::freeze(ImageWriter& image) const noexcept {
+void NonceTable::freeze(ImageWriter& image, bool all) noexcept {
   image.fields(serial_.load());
-  for (const Stripe& stripe : stripes_) {
+  for (Stripe& stripe : stripes_) {
+    const std::lock_guard<std::mutex> guard(stripe.lock);
     image.fields(stripe.floor);
-    image.count(stripe.size);
+    const size_t at = image.later();
+    uint32_t count = 0;
     for (uint32_t i = 0; i < stripe.size; ++i) {
       const Entry& entry = stripe.entries[(stripe.next + capacity_ - stripe.size + i) % capacity_];
+      if (!all && entry.round != stripe.round) continue;
       image.fields(entry.key[0], entry.key[1], entry.made, entry.bits, entry.highest);
+      ++count;
     }
+    image.set(at, count);
+    ++stripe.round;
   }
 }
 
@@ -163,7 +172,8 @@ void NonceTable::adopt(ImageReader& image) noexcept {
       Entry entry{};
       image.fields(entry.key[0], entry.key[1], entry.made, entry.bits, entry.highest);
       if (!image.good()) return;
-      if (find(stripe, entry.key) == nullptr) add(stripe, entry);
+      if (Entry* const known = find(stripe, entry.key)) *known = entry;
+      else add(stripe, entry);
     }
   }
 }

@@ -50,8 +50,8 @@ class NonceTable {
   // other by up to 63 counts. Call only for correct credentials, so that strangers cannot fill the memory.
   bool use(Text nonce, Text user, uint32_t count) noexcept;
 
-  // For the successor of this process, which was made with the same seed; nobody else uses it meanwhile.
-  void freeze(ImageWriter& image) const noexcept;
+  // For the successor of this process, which was made with the same seed. `all`: else what has been used since the last time.
+  void freeze(ImageWriter& image, bool all) noexcept;
   void adopt(ImageReader& image) noexcept;
 
   uint64_t held() const noexcept { return held_.load(std::memory_order_relaxed); }
@@ -64,6 +64,7 @@ class NonceTable {
     uint64_t made;
     uint64_t bits;  // bit n: the count `highest - n` was used
     uint32_t highest;
+    uint32_t round;  // of its stripe, when it was used
   };
   struct alignas(64) Stripe {
     std::mutex lock;
@@ -71,6 +72,7 @@ class NonceTable {
     std::unique_ptr<uint16_t[]> index;  // twice as long; 0: empty, else the place of an entry plus one
     uint32_t next = 0;
     uint32_t size = 0;
+    uint32_t round = 1;  // one more after each freeze()
     uint64_t floor = 0;  // nonces made up to then may have been used and forgotten: they count as used
   };
   static constexpr size_t kStripes = 64;

@@ -1,17 +1,8 @@
 #include "core/shard/handover.h"
 
-#include <sys/epoll.h>
-#include <unistd.h>
-
 #include <algorithm>
 
 namespace sluice {
-namespace {
-
-bool has_lower_place(const MovingFlow& one, const MovingFlow& other) noexcept { return one.slot != other.slot ? one.slot < other.slot : one.generation < other.generation; }
-
-}  // namespace
-
 void Handover::choose() noexcept {
   moves_.assign(ground_.flows.slots(), false);
   for (uint32_t slot = 1; slot < ground_.flows.slots(); ++slot) {
@@ -42,43 +33,41 @@ void Handover::drop_ended(std::vector<MovingFlow>& flows) noexcept {
 
 void Handover::end_announcing() noexcept {
   parts_.connections.share_descriptors(false);
+  drafts_.clear();
   announced_.clear();
   announced_up_to_ = 0;
 }
 
-void Handover::expect(const MovingFlow& flow, int epoll) noexcept {
-  epoll_ = epoll;
-  if (flow.slot == 0 || flow.slot > most_slots()) return void(close(flow.fd));
-  if (flow.slot >= expected_.size()) expected_.resize(size_t{flow.slot} + flow.slot / 2 + 64);
-  drop_expected(expected_[flow.slot]);
-  expected_[flow.slot] = flow;
-  Connections::watch_new(epoll, flow);
+uint32_t Handover::draft(ImageWriter& image, uint32_t& slot, uint32_t most) noexcept {
+  const uint32_t slots = ground_.flows.slots();
+  const uint32_t from = std::max(slot, 1u);
+  const uint32_t to = from + most < slots ? from + most : slots;
+  freeze_place(image);
+  const uint32_t changed = drafts_.write(image, from, to, [this](uint32_t at, const Flow& flow) { return flow.kind == FlowKind::udp || was_announced(at, flow.generation); });
+  slot = to < slots ? to : 0;
+  return changed;
 }
 
-// epoll would go on reporting it as long as the other process has it open.
-void Handover::drop_expected(MovingFlow& flow) noexcept {
-  if (flow.fd < 0) return;
-  epoll_ctl(epoll_, EPOLL_CTL_DEL, flow.fd, nullptr);
-  close(std::exchange(flow.fd, -1));
-}
-
-void Handover::freeze(uint32_t version, std::vector<char>& octets, std::vector<MovingFlow>& rest) noexcept {
+void Handover::freeze(ImageWriter& image, std::vector<MovingFlow>& rest) noexcept {
   choose();
   drop_ended(rest);
-  ImageWriter image(ImageOf::shard, version, std::move(octets));
-  const EdgeConfig& config = ground_.config;
-  image.fields(config.node, config.shard, config.shards, config.boot);
-  image.count(config.listeners.size());
-  for (const Listener& listener : config.listeners) image.fields(listener.transport, listener.bound);
+  freeze_place(image);
   image.fields(ground_.flows.last_generation());
   freeze_flows(image, rest);
   freeze_closing(image);
   freeze_parts(image);
-  octets = image.finish();
+}
+
+void Handover::freeze_place(ImageWriter& image) const noexcept {
+  const EdgeConfig& config = ground_.config;
+  image.fields(config.node, config.shard, config.shards, config.boot);
+  image.count(config.listeners.size());
+  for (const Listener& listener : config.listeners) image.fields(listener.transport, listener.bound);
 }
 
 void Handover::freeze_flows(ImageWriter& image, std::vector<MovingFlow>& rest) noexcept {
   const size_t at = image.later();
+  uint32_t written = 0;
   moved_ = MoveCounts{};
   for (uint32_t slot = 1; slot < ground_.flows.slots(); ++slot) {
     const Flow* const flow = ground_.flows.open_at(slot);
@@ -87,11 +76,13 @@ void Handover::freeze_flows(ImageWriter& image, std::vector<MovingFlow>& rest) n
       ++moved_.kept;
       continue;
     }
-    freeze_flow(image, slot, *flow);
     ++moved_.over;
+    if (drafts_.hold(slot, flow->generation)) continue;
+    freeze_flow(image, slot, *flow);
+    ++written;
     if (flow->kind == FlowKind::stream && !was_announced(slot, flow->generation)) rest.push_back({slot, flow->generation, flow->fd});
   }
-  image.set(at, moved_.over);
+  image.set(at, written);
 }
 
 void Handover::freeze_closing(ImageWriter& image) noexcept {
@@ -107,8 +98,9 @@ void Handover::freeze_closing(ImageWriter& image) noexcept {
 
 void Handover::freeze_parts(ImageWriter& image) noexcept {
   const auto moving = [this](uint32_t slot) { return moves(slot); };
+  const auto is_in_image = [this](uint32_t slot) { return moves(slot) && !drafts_.hold(slot, ground_.flows.at(slot).generation); };
   parts_.timers.freeze(image);
-  parts_.ends.notes().freeze(image, moving);
+  parts_.ends.notes().freeze(image, is_in_image);
   parts_.udp_flows.freeze_ages(image);
   parts_.connections.freeze(image, moving);
   parts_.upstreams.freeze(image);
@@ -142,29 +134,51 @@ void Handover::let_go() noexcept {
 }
 
 const char* Handover::adopt(Text octets, std::vector<MovingFlow>& flows) noexcept {
-  std::sort(flows.begin(), flows.end(), has_lower_place);
+  std::sort(flows.begin(), flows.end(), Arrivals::is_before);
   const char* fault = nullptr;
   uint32_t version = 0;
   const Text inside = open_image(octets, ImageOf::shard, version, fault);
   ImageReader image(inside, version);
   if (fault != nullptr) image.fail(fault);
   check_place(image);
-  image.expect(ground_.flows.size() == 0, "this shard has flows of its own");
+  image.expect(has_drafts_ || ground_.flows.size() == 0, "this shard has flows of its own");
   const bool fits = image.good();
   if (fits) adopt_flows(image, flows);
   if (image.good()) adopt_closing(image);
   if (image.good()) adopt_parts(image);
   image.expect(image.empty(), "something follows its end");
-  for (MovingFlow& unwanted : expected_) drop_expected(unwanted);
-  expected_ = {};
-  if (fits && !image.good()) drop_all();
+  arrivals_.drop_unclaimed();
+  if ((fits || has_drafts_) && !image.good()) drop_all();
+  has_drafts_ = false;
   return image.fault();
+}
+
+const char* Handover::adopt_drafts(Text octets) noexcept {
+  std::vector<MovingFlow> none;
+  if (!has_drafts_ && ground_.flows.size() > 0) return "this shard has flows of its own";
+  has_drafts_ = true;
+  const char* const fault = adopt_image(octets, ImageOf::drafts, [&](ImageReader& image) {
+    check_place(image);
+    while (image.good() && !image.empty()) {
+      uint32_t slot = 0;
+      Draft draft = Draft::none;
+      image.fields(slot, draft);
+      if (ground_.flows.open_at(slot) != nullptr) arrivals_.take_back(slot);
+      if (draft == Draft::none) continue;
+      image.expect(draft == Draft::flow, "what is said of a flow is unknown");
+      if (image.good()) arrivals_.read(image, none);
+      if (image.good()) parts_.ends.notes().adopt_slot(image, ground_.flows);
+    }
+  });
+  if (fault != nullptr) drop_all();
+  return fault;
 }
 
 void Handover::drop_all() noexcept {
   moves_.assign(ground_.flows.slots(), true);
   let_go();
   ground_.closing.take(SIZE_MAX);
+  has_drafts_ = false;
 }
 
 // Whether the shard is the one that the image names.
@@ -189,44 +203,8 @@ void Handover::check_place(ImageReader& image) noexcept {
 void Handover::adopt_flows(ImageReader& image, std::vector<MovingFlow>& flows) noexcept {
   uint32_t generation = 0;
   image.fields(generation);
-  FlowDraft draft;
-  for (uint32_t left = image.count(sizeof(FlowHandle)); left > 0 && image.good(); --left) {
-    if (!read_flow(image, ground_.pool, parts_.connections.tls(), draft)) break;
-    adopt_flow(image, draft, flows);
-    if (!image.good()) forget_belongings(ground_.pool, draft.flow);
-  }
+  for (uint32_t left = image.count(sizeof(FlowHandle)); left > 0 && image.good(); --left) arrivals_.read(image, flows);
   ground_.flows.settle(image.good() ? generation : ground_.flows.last_generation());
-}
-
-void Handover::adopt_flow(ImageReader& image, FlowDraft& draft, std::vector<MovingFlow>& flows) noexcept {
-  Flow& flow = draft.flow;
-  const MovingFlow wanted{draft.slot, flow.generation, -1};
-  bool is_watched = false;
-  image.expect(draft.slot <= most_slots() && flow.listener < ground_.config.listeners.size(), "a flow is out of range");
-  if (flow.kind == FlowKind::stream) {
-    if (image.good()) flow.fd = take_descriptor(wanted, flows, is_watched);
-    image.expect(flow.fd >= 0, "the descriptor of a connection has not arrived");
-  } else {
-    image.expect(!is_stream(ground_.config.listeners[flow.listener].transport), "a UDP flow is on a listener for connections");
-  }
-  if (!image.good()) return;
-  if (!ground_.flows.place(draft.slot, flow)) {
-    if (flow.fd >= 0) close(flow.fd);
-    return image.fail("two flows have one slot");
-  }
-  if (flow.kind == FlowKind::stream) parts_.connections.came(draft.slot, is_watched);
-  else parts_.udp_flows.came(draft.slot);
-  if (draft.is_armed) parts_.timers.arm_at(draft.slot, flow.timer.due);
-  if (flow.kind == FlowKind::stream) parts_.streams.goes_on(draft.slot);
-}
-
-// -1: there is none.
-int Handover::take_descriptor(const MovingFlow& wanted, std::vector<MovingFlow>& flows, bool& is_watched) noexcept {
-  MovingFlow* const expected = wanted.slot < expected_.size() ? &expected_[wanted.slot] : nullptr;
-  is_watched = expected != nullptr && expected->generation == wanted.generation && expected->fd >= 0;
-  if (is_watched) return std::exchange(expected->fd, -1);
-  const auto found = std::lower_bound(flows.begin(), flows.end(), wanted, has_lower_place);
-  return found == flows.end() || has_lower_place(wanted, *found) ? -1 : std::exchange(found->fd, -1);
 }
 
 void Handover::adopt_closing(ImageReader& image) noexcept {

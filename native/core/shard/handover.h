@@ -4,9 +4,10 @@
 
 #include <vector>
 
-#include "core/flow/flow_image.h"
 #include "core/relay/admission.h"
+#include "core/shard/arrivals.h"
 #include "core/shard/core_sender.h"
+#include "core/shard/drafts.h"
 #include "core/shard/moving_flow.h"
 #include "core/shard/object_gate.h"
 #include "core/shard/proxying.h"
@@ -36,9 +37,13 @@ class Handover {
     Proxying& proxying;
   };
 
-  explicit Handover(const Parts& parts) noexcept : parts_(parts), ground_(parts.ground) {}
+  explicit Handover(const Parts& parts) noexcept
+      : parts_(parts),
+        ground_(parts.ground),
+        drafts_(parts.ground.flows, parts.ends.notes()),
+        arrivals_(parts.ground, parts.timers, parts.udp_flows, parts.connections, parts.streams) {}
   ~Handover() noexcept {
-    for (MovingFlow& unwanted : expected_) drop_expected(unwanted);
+    if (has_drafts_) drop_all();
   }
   Handover(const Handover&) = delete;
   Handover& operator=(const Handover&) = delete;
@@ -47,34 +52,37 @@ class Handover {
   // release or resume, another process has duplicates of our descriptors.
   bool announce(std::vector<MovingFlow>& out, size_t most) noexcept;
   void end_announcing() noexcept;
+  // What is known about announced connections and UDP flows goes ahead as well: appends what has changed since of the slots from `slot` on, at
+  // most so many, and says how many have. `slot` is the next one then, 0: these were all. The image stays where it is once it has gone.
+  uint32_t draft(ImageWriter& image, uint32_t& slot, uint32_t most) noexcept;
+  void draft_has_gone(Text image) noexcept { drafts_.gone(image); }
 
-  // `version`: the layout that the other process reads. `octets`: written into the memory that it has. `rest`: appends the connections that were not announced.
-  void freeze(uint32_t version, std::vector<char>& octets, std::vector<MovingFlow>& rest) noexcept;
+  // After the last drafts. `rest`: appends the connections that were not announced.
+  void freeze(ImageWriter& image, std::vector<MovingFlow>& rest) noexcept;
   // Counted by freeze().
   MoveCounts moving() const noexcept { return moved_; }
   // The successor has taken over: forgets what the last freeze() wrote, and closes its descriptors without a word to anyone.
   void let_go() noexcept;
 
-  // In the other process: an announced connection, whose descriptor is ours now. epoll watches it before anybody asks what it reports.
-  void expect(const MovingFlow& flow, int epoll) noexcept;
+  // In the other process: an announced connection, whose descriptor is ours now.
+  void expect(const MovingFlow& flow, int epoll) noexcept { arrivals_.expect(flow, epoll); }
+  // What has gone ahead. nullptr, or why it cannot take over; then the shard is empty again.
+  const char* adopt_drafts(Text octets) noexcept;
 
   // In an empty shard. nullptr: it has taken over, and the descriptors that it keeps are -1; else why not, and the shard is empty again.
   const char* adopt(Text octets, std::vector<MovingFlow>& flows) noexcept;
 
  private:
   bool was_announced(uint32_t slot, uint32_t generation) const noexcept { return slot < announced_.size() && announced_[slot] == generation; }
-  uint64_t most_slots() const noexcept { return uint64_t{ground_.config.limits.max_flows} * 16 + 65'536; }
-  int take_descriptor(const MovingFlow& wanted, std::vector<MovingFlow>& flows, bool& is_watched) noexcept;
   void drop_ended(std::vector<MovingFlow>& flows) noexcept;
-  void drop_expected(MovingFlow& flow) noexcept;
   bool moves(uint32_t slot) const noexcept { return slot < moves_.size() && moves_[slot]; }
   void choose() noexcept;
   void freeze_flows(ImageWriter& image, std::vector<MovingFlow>& rest) noexcept;
   void freeze_closing(ImageWriter& image) noexcept;
   void freeze_parts(ImageWriter& image) noexcept;
+  void freeze_place(ImageWriter& image) const noexcept;
   void check_place(ImageReader& image) noexcept;
   void adopt_flows(ImageReader& image, std::vector<MovingFlow>& flows) noexcept;
-  void adopt_flow(ImageReader& image, FlowDraft& draft, std::vector<MovingFlow>& flows) noexcept;
   void adopt_closing(ImageReader& image) noexcept;
   void adopt_parts(ImageReader& image) noexcept;
   void drop_all() noexcept;
@@ -85,8 +93,9 @@ class Handover {
   MoveCounts moved_;
   std::vector<uint32_t> announced_;  // generation by slot
   uint32_t announced_up_to_ = 0;     // slot
-  std::vector<MovingFlow> expected_;  // by slot
-  int epoll_ = -1;
+  Drafts drafts_;
+  Arrivals arrivals_;
+  bool has_drafts_ = false;  // of another process
 };
 
 }  // namespace sluice

@@ -100,11 +100,16 @@ bool Shard::freeze() noexcept {
   return true;
 }
 
-void Shard::rehearse(std::vector<char>& image) noexcept {
+void Shard::rehearse(ImageWriter& image) noexcept {
   if (in_turn_ || turn_.count() > 0) return;
   std::vector<MovingFlow> rest;
-  handover_.freeze(kImageVersion, image, rest);
-  wipe(image);
+  handover_.freeze(image, rest);
+}
+
+void Shard::write_image(std::vector<char>& octets, std::vector<MovingFlow>& rest, uint32_t version) noexcept {
+  ImageWriter image(ImageOf::shard, version, std::move(octets));
+  handover_.freeze(image, rest);
+  octets = image.finish();
 }
 
 void Shard::resume() noexcept {
@@ -132,6 +137,8 @@ void Shard::expect(const std::vector<MovingFlow>& flows) noexcept {
   if (begin() != 0) return;  // adopt() will miss them
   for (const MovingFlow& flow : flows) handover_.expect(flow, epoll_);
 }
+
+const char* Shard::adopt_drafts(Text image) noexcept { return begin() != 0 ? "the system is out of descriptors" : handover_.adopt_drafts(image); }
 
 const char* Shard::adopt(Text image, std::vector<MovingFlow>& flows) noexcept {
   return begin() != 0 ? "the system is out of descriptors" : handover_.adopt(image, flows);

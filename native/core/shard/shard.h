@@ -69,10 +69,15 @@ class Shard {
   // From freeze() on no turn is taken and no socket touched; false: a turn is not over yet.
   bool freeze() noexcept;
   // Once all shards are frozen. `rest`: appends the connections that have not gone ahead. `version`: of the layout that the other one reads.
-  void write_image(std::vector<char>& image, std::vector<MovingFlow>& rest, uint32_t version = kImageVersion) noexcept { handover_.freeze(version, image, rest); }
+  void write_image(std::vector<char>& image, std::vector<MovingFlow>& rest, uint32_t version = kImageVersion) noexcept;
+  void write_image(ImageWriter& image, std::vector<MovingFlow>& rest) noexcept { handover_.freeze(image, rest); }
   // Does the same for nothing, while it runs: code and memory are warm when all shards stand still.
-  // `image` stays empty, with memory for the one that follows.
-  void rehearse(std::vector<char>& image) noexcept;
+  void rehearse(ImageWriter& image) noexcept;
+  // What is known about flows goes ahead too, between turns and once more when all are frozen (Handover::draft).
+  uint32_t draft(ImageWriter& image, uint32_t& slot, uint32_t most) noexcept { return handover_.draft(image, slot, most); }
+  // As much room as all of this may need, of which little is used.
+  size_t desk_octets() const noexcept { return size_t{ground_.flows.slots()} * 1'024 + (32u << 20); }
+  void draft_has_gone(Text image) noexcept { handover_.draft_has_gone(image); }
   MoveCounts moving() const noexcept { return handover_.moving(); }
   // The other process has failed: all goes on as if nothing had been.
   void resume() noexcept;
@@ -82,6 +87,8 @@ class Shard {
   void expect_followers(int channel) noexcept { followers_.expect(channel, epoll_, kFollowEvent); }
   // In the other process: connections that have come ahead; their descriptors are ours from now on.
   void expect(const std::vector<MovingFlow>& flows) noexcept;
+  // And what is known about them, which may be said again; see adopt().
+  const char* adopt_drafts(Text image) noexcept;
   // With its settings in force, before it reads. nullptr, or why it cannot take over; then it is as it was before.
   // The descriptors that it keeps become -1.
   const char* adopt(Text image, std::vector<MovingFlow>& flows) noexcept;
