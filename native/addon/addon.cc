@@ -35,6 +35,8 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("listenTcp", Napi::Function::New(env, sluice::listen_tcp));
   exports.Set("duplicate", Napi::Function::New(env, sluice::duplicate));
   exports.Set("endWithParent", Napi::Function::New(env, sluice::end_with_parent));
+  exports.Set("passSignals", Napi::Function::New(env, sluice::pass_signals));
+  exports.Set("nameHeir", Napi::Function::New(env, sluice::name_heir));
   exports.Set("standIn", Napi::Function::New(env, sluice::stand_in));
   exports.Set("setKeeper", Napi::Function::New(env, sluice::set_keeper));
   exports.Set("keeperDeath", Napi::Function::New(env, sluice::keeper_death));

@@ -31,9 +31,32 @@ constexpr int kForwarded[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGQUIT};
 
 std::atomic<pid_t> stands_for{0};
 
+// Ignored by whoever does not know it, such as an earlier version that stands in.
+constexpr int kHeirSignal = SIGURG;
+
 // From the terminal (SI_KERNEL) it has reached the whole process group already.
 void pass_on(int signal, siginfo_t* info, void*) {
   if (info->si_code <= 0) kill(stands_for, signal);
+}
+
+// The process that this one stands for ends, and names the one that comes after it. It goes on passing signals to that one itself until it hears
+// that they go there directly now, so none is lost.
+void take_heir(int, siginfo_t* info, void*) {
+  if (info->si_code != SI_QUEUE || info->si_pid != stands_for || info->si_value.sival_int <= 0) return;
+  stands_for = info->si_value.sival_int;
+  kill(info->si_pid, kHeirSignal);
+}
+
+void catch_forwarded() {
+  struct sigaction action{};
+  action.sa_sigaction = pass_on;
+  action.sa_flags = SA_SIGINFO | SA_RESTART;
+  // None of them interrupts another: what came before the heir was named goes to the one before.
+  for (int signal : kForwarded) sigaddset(&action.sa_mask, signal);
+  sigaddset(&action.sa_mask, kHeirSignal);
+  for (int signal : kForwarded) sigaction(signal, &action, nullptr);
+  action.sa_sigaction = take_heir;
+  sigaction(kHeirSignal, &action, nullptr);
 }
 
 // A child of ours that runs; 0: there is none.
@@ -159,19 +182,27 @@ Napi::Value end_with_parent(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-Napi::Value stand_in(const Napi::CallbackInfo& info) {
+Napi::Value pass_signals(const Napi::CallbackInfo& info) {
   stands_for = info[0].ToNumber().Int32Value();
+  catch_forwarded();
+  return info.Env().Undefined();
+}
+
+Napi::Value name_heir(const Napi::CallbackInfo& info) {
+  sigval value{};
+  value.sival_int = info[0].ToNumber().Int32Value();
+  return Napi::Boolean::New(info.Env(), sigqueue(getppid(), kHeirSignal, value) == 0);
+}
+
+Napi::Value stand_in(const Napi::CallbackInfo& info) {
   // What that child starts in its place becomes our child when it ends.
   prctl(PR_SET_CHILD_SUBREAPER, 1);
-  struct sigaction action{};
-  action.sa_sigaction = pass_on;
-  action.sa_flags = SA_SIGINFO | SA_RESTART;
-  for (int signal : kForwarded) sigaction(signal, &action, nullptr);
   for (;;) {
     int status = 0;
     const pid_t ended = waitpid(-1, &status, 0);
     if (ended < 0 && errno == EINTR) continue;
     if (ended > 0 && ended != stands_for) continue;
+    // It was killed before it could name another.
     if (const pid_t next = any_child(); ended > 0 && next > 0) {
       stands_for = next;
       continue;

@@ -22,8 +22,12 @@ Napi::Value listen_tcp(const Napi::CallbackInfo& info);
 Napi::Value duplicate(const Napi::CallbackInfo& info);
 // endWithParent(): SIGTERM comes when the parent ends
 Napi::Value end_with_parent(const Napi::CallbackInfo& info);
-// standIn(child: number): never. Whoever started this process sees it run for as long as that child or one that replaces the child does;
-// signals are passed on, and the exit status is that of the last one.
+// passSignals(child: number): those that come from now on go there, and no longer to JavaScript
+Napi::Value pass_signals(const Napi::CallbackInfo& info);
+// nameHeir(process: number): boolean, whether the parent, which stands in, could be told to pass signals to that one. It answers with SIGURG.
+Napi::Value name_heir(const Napi::CallbackInfo& info);
+// standIn(): never; after passSignals(). Whoever started this process sees it run for as long as that child or one that replaces the child
+// does; the exit status is that of the last one.
 Napi::Value stand_in(const Napi::CallbackInfo& info);
 
 }  // namespace sluice

@@ -214,8 +214,12 @@ export interface Binding extends Reader {
   duplicate(descriptor: number): number;
   /** From now on SIGTERM comes when the parent ends. */
   endWithParent(): void;
-  /** Never returns: this process only waits for that child and for those that replace it, passes signals on, and ends with the status of the last one. */
-  standIn(child: number): never;
+  /** Signals that come from now on go to that process, and no longer to JavaScript. */
+  passSignals(child: number): void;
+  /** Tells the parent, which stands in, to pass signals to that process from now on; it answers with SIGURG. False: it cannot be told. */
+  nameHeir(process: number): boolean;
+  /** Never returns: after `passSignals` this process only waits for that child and for those that replace it, and ends with the status of the last one. */
+  standIn(): never;
   /** Connections are refused from now on, by all shards. */
   stopAccepting(cluster: number): void;
   /** And accepted again; each shard has to be told as well. */

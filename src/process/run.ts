@@ -16,6 +16,7 @@ import { keepPrivate } from "./private-state.js";
 import { removeRunning, writeRunning } from "./running-file.js";
 import { Service } from "./service.js";
 import { type OrderSignal, onSignal } from "./signals.js";
+import { nameHeir, standIn } from "./stand-in.js";
 import type { Successor } from "./successor.js";
 import { ServiceManager } from "./systemd.js";
 import { Upgrade } from "./upgrade.js";
@@ -139,7 +140,8 @@ async function finish(service: Service, successor: Successor, { pid, kept }: Upg
   }
   await service.close("");
   log.info({ pid, standsIn }, standsIn ? "all is handed over: this process only waits for the other one and passes signals on" : "all is handed over: this process ends");
-  if (standsIn) binding.standIn(pid);
+  if (standsIn) await standIn(pid);
+  else if (isStoodFor) await nameHeir(pid);
 }
 
 async function end(service: Service, why: string): Promise<void> {

@@ -292,6 +292,42 @@ test("a process that was to take over ends in one line when the one before is ki
   expect(lines).toEqual([expect.stringMatching(/did not arrive|do not come/)]);
 });
 
+test("a process that waits for the flows of one that is killed meanwhile ends in one line", LIMIT, async () => {
+  const { SUT } = await cast({ process: true, own: true });
+  SUT.signal("SIGUSR2");
+  await expect.poll(() => childrenOf(SUT.pid)).toHaveLength(1);
+  const [successor = 0] = childrenOf(SUT.pid);
+  // The one before sends nothing, so the new one loads, says that it is ready, and waits.
+  SUT.signal("SIGSTOP");
+  let ticks = "";
+  await expect.poll(() => ticks === (ticks = ticksOf(successor)), { interval: 300, timeout: 15_000 }).toBe(true);
+  const before = SUT.output.length;
+  await SUT.kill();
+  await expect.poll(() => isAlive(successor), { timeout: 60_000 }).toBe(false);
+  const lines = SUT.output.slice(before).split("\n").filter((line) => line !== "" && !line.startsWith("{"));
+  expect(lines).toEqual([expect.stringMatching(/did not arrive|do not come/)]);
+});
+
+test("a process that has taken over serves on when the one before is killed at once", LIMIT, async () => {
+  const company = await cast({ process: true, own: true });
+  const { SUT, U, C } = company;
+  const path = await register(U, C);
+  SUT.signal("SIGUSR2");
+  await expect.poll(() => SUT.output, { interval: 10 }).toContain("sluice took over from another process");
+  const [successor = 0] = childrenOf(SUT.pid);
+  onTestFinished(() => void (isAlive(successor) && process.kill(successor, "SIGKILL")));
+  await SUT.kill();
+  await reaches(company, U, path);
+  process.kill(successor, "SIGTERM");
+  await expect.poll(() => isAlive(successor), { timeout: 60_000 }).toBe(false);
+});
+
+/** Of the processor, as far as that process has used it. */
+function ticksOf(pid: number): string {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+  return `${fields[11]} ${fields[12]}`;
+}
+
 function childrenOf(pid: number): readonly number[] {
   // Its status is 1 when there are none.
   const { stdout } = spawnSync("pgrep", ["-P", String(pid)], { encoding: "utf8" });
