@@ -203,7 +203,7 @@ export class Upgrade {
     const { pool, cluster, config } = this.#service;
     const errno = binding.sendCommonsAhead(cluster, channels[0] ?? -1, config.mode !== "edge");
     if (errno !== 0) throw new Error(`the state of the process cannot be sent ahead: ${getSystemErrorName(-errno)}`);
-    await Promise.all(channels.map((channel, shard) => pool.ask(shard, { kind: "draft", channel })));
+    await Promise.all(channels.map((channel, shard) => pool.inquiries.ask(shard, { kind: "draft", channel })));
   }
 
   async #sendAhead(channels: readonly number[]): Promise<void> {
