@@ -15,7 +15,8 @@ class CorePeer {
   // Marks the core's descriptors in the events of the shared epoll descriptor.
   static constexpr uint64_t kTag = 1ULL << 40;
 
-  CorePeer(bool tcp, const sockaddr_in& local, int epoll) : tcp_(tcp), epoll_(epoll) {
+  // `by`: over UDP, the edge that the core's own requests reach; port 0: the one that the REGISTER came from.
+  CorePeer(bool tcp, const sockaddr_in& local, int epoll, const sockaddr_in& by) : tcp_(tcp), epoll_(epoll), by_(by) {
     if (tcp_) {
       listener_ = listening_socket(local);
       epoll_event event{EPOLLIN, {}};
@@ -34,7 +35,7 @@ class CorePeer {
   // What is committed next is for this flow. If its connection has ended, it goes where the last message came from.
   void choose(uint32_t flow) noexcept {
     if (flow >= ways_.size()) return;
-    if (!tcp_) edge_ = ways_[flow].edge;
+    if (!tcp_) edge_ = by_.sin_port != 0 ? by_ : ways_[flow].edge;
     else if (const auto found = streams_.find(ways_[flow].fd); found != streams_.end()) current_ = found->second.get();
   }
 
@@ -105,6 +106,7 @@ class CorePeer {
 
   bool tcp_;
   int epoll_;
+  sockaddr_in by_;
   int listener_ = -1;
   sockaddr_in edge_{};
   std::unique_ptr<Datagrams> datagrams_;

@@ -112,6 +112,7 @@ int MoveSender::heard() noexcept {
 int MoveReceiver::next(Piece& piece) noexcept {
   for (;;) {
     Message message;
+    message.head = {};
     int descriptors[kMostFlows];
     size_t count = 0;
     const ssize_t got = channel_.receive(reinterpret_cast<char*>(&message), sizeof message, descriptors, &count);

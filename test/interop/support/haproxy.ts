@@ -22,25 +22,37 @@ export class Haproxy {
   readonly #folder: string;
   readonly #program: Program;
 
-  private constructor(port: number, backend: string, certificate: CertificateFiles | undefined) {
+  private constructor(port: number, text: (pem: string) => string, certificate?: CertificateFiles) {
     this.port = port;
     this.#folder = mkdtempSync(join(tmpdir(), "sluice-haproxy-"));
     const file = join(this.#folder, "haproxy.cfg");
     const pem = join(this.#folder, "both.pem");
     if (certificate) writeFileSync(pem, readFileSync(certificate.certificate, "utf8") + readFileSync(certificate.key, "utf8"));
-    writeFileSync(file, certificate ? configuration(`${port} ssl crt ${pem}`, `${backend} send-proxy-v2-ssl`) : configuration(String(port), `${backend} send-proxy-v2`));
+    writeFileSync(file, text(pem));
     this.#program = new Program("haproxy", peerPath("haproxy"), ["-db", "-f", file], this.#folder);
   }
 
-  static async start(backend: string, { port, certificate }: Balancer = {}): Promise<Haproxy> {
-    const haproxy = new Haproxy(port ?? (await freePort(HOST)), backend, certificate);
+  static async start(backend: string, { port = 0, certificate }: Balancer = {}): Promise<Haproxy> {
+    const own = port === 0 ? await freePort(HOST) : port;
+    const one = (bind: string, options: string): string => `${DEFAULTS}${front("sip", bind, [`${backend} ${options}`])}`;
+    return new Haproxy(own, (pem) => (certificate ? one(`${own} ssl crt ${pem}`, "send-proxy-v2-ssl") : one(String(own), "send-proxy-v2")), certificate).#up();
+  }
+
+  /** In front of several edges: their client sides, which it tells the phones' addresses, and their core sides. One that refuses connections gets no more. */
+  static async spread(clients: { readonly port: number; readonly edges: readonly string[] }, cores: { readonly port: number; readonly edges: readonly string[] }): Promise<Haproxy> {
+    const check = "check inter 100ms fall 1 rise 1";
+    const text = `${DEFAULTS}${front("phones", String(clients.port), clients.edges.map((edge) => `${edge} send-proxy-v2 ${check}`))}${front("core", String(cores.port), cores.edges.map((edge) => `${edge} ${check}`))}`;
+    return new Haproxy(clients.port, () => text).#up();
+  }
+
+  async #up(): Promise<this> {
     try {
-      await haproxy.#program.until("its port", () => haproxy.#answers(), PATIENCE);
+      await this.#program.until("its port", () => this.#answers(), PATIENCE);
     } catch (error) {
-      await haproxy.stop();
+      await this.stop();
       throw error;
     }
-    return haproxy;
+    return this;
   }
 
   async stop(): Promise<void> {
@@ -57,17 +69,22 @@ export class Haproxy {
   }
 }
 
-function configuration(bind: string, server: string): string {
-  return `
+const DEFAULTS = `
 global
-  maxconn 100
+  maxconn 400
 defaults
   mode tcp
+  balance roundrobin
+  option redispatch
+  retries 2
   timeout connect 5s
   timeout client 60s
   timeout server 60s
-listen sip
+`;
+
+function front(name: string, bind: string, servers: readonly string[]): string {
+  return `listen ${name}
   bind ${HOST}:${bind}
-  server edge ${server}
+${servers.map((server, at) => `  server edge${at + 1} ${server}`).join("\n")}
 `;
 }

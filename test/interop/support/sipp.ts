@@ -22,6 +22,8 @@ export interface Manners {
   readonly answer?: "answer" | "ring";
   /** Percentage of datagrams that the caller loses, sent or received, except those that the scenario spares. */
   readonly lost?: number;
+  /** What its users' names begin with, instead of the transport. */
+  readonly name?: string;
 }
 
 interface Run {
@@ -49,6 +51,10 @@ function errorsOf(scenario: string, folder: string): string {
   return lines.join("\n").slice(0, 4_000);
 }
 
+function writeUsers(file: string, users: readonly string[]): void {
+  writeFileSync(file, ["SEQUENTIAL", ...users.map((user) => `${user};${randomUUID()}`), ""].join("\n"));
+}
+
 export class Population {
   readonly users: readonly string[];
   readonly #lost: number;
@@ -57,14 +63,15 @@ export class Population {
   readonly #program: Program;
 
   /** Clients named udp0, udp1, …, each on its own socket, register at once and then answer calls. */
-  constructor(transport: Transport, count: number, edge: string, { answer = "answer", lost = 0 }: Manners = {}) {
+  constructor(transport: Transport, count: number, edge: string, { answer = "answer", lost = 0, name = transport }: Manners = {}) {
     this.#lost = lost;
-    this.users = Array.from({ length: count }, (_, at) => `${transport}${at}`);
-    const lines = this.users.map((user) => `${user};${randomUUID()}`);
-    writeFileSync(this.#fields, ["SEQUENTIAL", ...lines, ""].join("\n"));
+    this.users = Array.from({ length: count }, (_, at) => `${name}${at}`);
+    writeUsers(this.#fields, this.users);
     this.#program = start({ scenario: "population", target: edge, folder: this.#folder, repeats: lost > 0 }, [
       ...["-oocsf", `${SCENARIOS}${answer}.xml`, "-inf", this.#fields, "-t", transport === "udp" ? "un" : "tn"],
       ...["-m", String(count), "-r", "100", "-max_socket", String(count + 10)],
+      // Those whose edge ends must not take the others with them.
+      ...["-max_reconnect", "1000", "-reconnect_sleep", "0", "-reconnect_close", "false"],
     ]);
   }
 
@@ -82,12 +89,14 @@ export class Population {
     }
   }
 
-  /** Calls its users in turn through the home proxy; SIPp's exit code is 0 if every call followed the scenario. */
-  async call(calls: number, perSecond: number, homeProxy: string, scenario: "caller" | "canceller" = "caller"): Promise<CallsMade> {
+  /** Calls these users in turn through the home proxy; SIPp's exit code is 0 if every call followed the scenario. */
+  async call(calls: number, perSecond: number, homeProxy: string, scenario: "caller" | "canceller" = "caller", users = this.users): Promise<CallsMade> {
+    const called = join(this.#folder, "called.csv");
+    writeUsers(called, users);
     const rate = ["-m", String(calls), "-r", String(perSecond), "-timeout", "60s", "-timeout_error"];
     const run = { scenario, target: homeProxy, folder: this.#folder, repeats: this.#lost > 0 };
     const losses = this.#lost > 0 ? ["-lost", String(this.#lost)] : [];
-    const { code } = await start(run, ["-oocsf", `${SCENARIOS}heard.xml`, "-inf", this.#fields, "-t", "u1", ...rate, ...losses]).exit();
+    const { code } = await start(run, ["-oocsf", `${SCENARIOS}heard.xml`, "-inf", called, "-t", "u1", ...rate, ...losses]).exit();
     return { code, errors: errorsOf(scenario, this.#folder) };
   }
 
