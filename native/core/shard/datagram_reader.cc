@@ -4,8 +4,6 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <algorithm>
-
 #include "core/relay/flow_id.h"
 #include "core/relay/via_branch.h"
 #include "core/sip/char_class.h"
@@ -64,7 +62,7 @@ DatagramReader::DatagramReader(Ground& ground, Turn& turn, Intake& intake, Outbo
 }
 
 void DatagramReader::receive(uint16_t listener) noexcept {
-  const unsigned room = std::min(turn_.datagram_places(), expected_);
+  const unsigned room = turn_.datagram_places();
   if (room == 0) return;  // the socket stays readable for the next turn
   const unsigned first = turn_.datagrams_used();
   mmsghdr* const headers = &headers_[first];

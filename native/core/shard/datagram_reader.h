@@ -18,8 +18,6 @@ class DatagramReader {
                  ObjectEvents& object, BanSet& bans) noexcept;
 
   void receive(uint16_t listener) noexcept;
-  // From now on no more than so many at a time.
-  void expect(unsigned datagrams) noexcept { expected_ = datagrams; }
   // From all listeners that the core may send to, whatever epoll says.
   void hear_core() noexcept;
   void read_icmp_errors(uint16_t listener) noexcept;
@@ -38,7 +36,6 @@ class DatagramReader {
   UpstreamHealth& upstreams_;
   ObjectEvents& object_;
   BanSet& bans_;
-  unsigned expected_ = k_batch_size;
   // What recvmmsg() fills in, one per place of the turn, allocated once.
   std::unique_ptr<mmsghdr[]> headers_;
   std::unique_ptr<iovec[]> parts_;

@@ -13,7 +13,6 @@ constexpr unsigned kTurnsWithoutPolicy = 32;
 // No handshake begins after this, and reading stops after twice as much, and the rest waits for the next turn: a thousand connections that begin or end.
 constexpr uint64_t kReadingNs = 1'000'000;
 constexpr int kEventsBetweenLooks = 16;
-constexpr uint64_t kRestNs = 50'000;
 constexpr uint64_t kMs = 1'000'000;  // ns
 constexpr uint64_t kTickNs = Clock::kTickMs * kMs;
 // Of ticks, below what FlowTimers takes for a pause of the process.
@@ -65,17 +64,13 @@ unsigned Shard::await(int timeout) noexcept {
   if (is_done || is_crowded_) {
     const uint64_t now = now_ns();
     turn_clock_.wait_begins(now);
-    const uint64_t then = is_done ? poll(nap(timeout, now)) : read_clock();
-    turn_clock_.wait_ends(then);
-    // After a rest there is one datagram as a rule, and the kernel need not look for a second one. If there are more, epoll says so.
-    datagrams_.expect(then - now > kRestNs ? 1 : k_batch_size);
+    turn_clock_.wait_ends(is_done ? poll(nap(timeout, now)) : read_clock());
   }
   return receive();
 }
 
 unsigned Shard::collect() noexcept {
   if (frozen_) return 0;
-  datagrams_.expect(k_batch_size);
   // A turn may hold only keep-alives and nothing for the policy: then the next one follows at once, within a bound.
   for (unsigned turn = 0; turn < kTurnsWithoutPolicy; ++turn) {
     if (event_at_ == event_count_) poll(0);
