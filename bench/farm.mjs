@@ -31,7 +31,7 @@ const hops = [];
 try {
   for (let round = 0; round < Number(args.rounds); round += 1)
     for (const window of ["1", "32"])
-      for (const by of ["one", "other"]) hops.push({ window, by, ...(await hop(window, by === "one" ? "0.0.0.0:0" : `${hostOf(2)}:${CORE_SIDE}`)) });
+      for (const by of ["one", "other"]) hops.push({ window, by, ...(await hop(window, by === "one" ? "" : `${hostOf(2)}:${CORE_SIDE}`)) });
   const rows = ["1", "32"].flatMap((window) =>
     ["one", "other"].map((by) => {
       const own = hops.filter((each) => each.window === window && each.by === by);

@@ -162,7 +162,7 @@ int main(int argc, char** argv) {
                    {"seconds", "3"},            {"warmup", "0.5"},           {"size", "700"},   {"spread", "0"}, {"pid", "0"},
                    {"timeout-ms", "1000"},      {"bare", "0"},               {"sockets", "each"}, {"sleep", "0"},
                    {"at-once", "64"},           {"attacks", "2000"}, {"attack", "all"},         {"search", "0"},         {"core-rate", "0"},
-                   {"hold", "0"}, {"by", "0.0.0.0:0"}});
+                   {"hold", "0"}, {"by", ""}});
   if (options.text("core").size() != kSentBySize) {
     std::fprintf(stderr, "load: --core must have %zu characters, such as 127.0.0.1:15070\n", kSentBySize);
     return 2;

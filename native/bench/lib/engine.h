@@ -56,7 +56,7 @@ class Engine {
         core_epoll_(epoll_create1(EPOLL_CLOEXEC)),
         requests_(requests_for(o)),
         clients_(streams_ ? ClientKind::kStreams : one_socket_ ? ClientKind::kOneSocket : ClientKind::kSockets, ways_to(o), epoll_),
-        core_(core_tcp_, parse_address(o.text("core")), core_epoll_, parse_address(o.text("by"))),
+        core_(core_tcp_, parse_address(o.text("core")), core_epoll_, o.text("by").empty() ? sockaddr_in{} : parse_address(o.text("by"))),
         exchange_(clients_, core_, requests_, flows_, bare_),
         attackers_(streams_, client_ == "ws", parse_address(o.text("edge")), o.text("attack")),
         edge_(static_cast<pid_t>(o.number("pid"))) {
