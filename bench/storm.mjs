@@ -12,7 +12,7 @@ import { fixed, median, table } from "./lib/figures.mjs";
 import { save } from "./lib/results.mjs";
 import { program } from "./lib/tools.mjs";
 
-const PRODUCT = ["core/relay/admission.cc", "core/relay/upstream_window.cc", "core/relay/waiting_room.cc", "core/crypto/siphash.cc", "core/flow/source_shares.cc", "core/sip/address.cc"];
+const PRODUCT = ["core/base/crc32c.cc", "core/base/image.cc", "core/relay/admission.cc", "core/relay/upstream_window.cc", "core/relay/waiting_room.cc", "core/crypto/siphash.cc", "core/flow/source_shares.cc", "core/sip/address.cc"];
 const args = optionsOver({ edges: "sluice,kamailio-stateless,kamailio-stateful", legs: "tcp-tcp,tls-tcp,wss-tcp", flows: "15000", "at-once": "1000", rounds: "2", "core-rate": "0", simulate: "0", out: "storm" });
 if (Number(args.simulate) > 0) await simulate();
 const legs = legsThere(args.legs);

@@ -1,5 +1,5 @@
 /** A new process takes over from the running one, flows and all; and whatever fails, the running one goes on. */
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, type Server, type Socket, connect, createServer } from "node:net";
@@ -17,6 +17,7 @@ import { Installation } from "../support/installation.js";
 import { Mailbox } from "../support/mailbox.js";
 import { Party } from "../support/party.js";
 import { freePort } from "../support/ports.js";
+import { childrenOf } from "../support/processes.js";
 import { SipMessage } from "../support/sip-message.js";
 import { complete, responseTo } from "../support/sip-text.js";
 import { TcpConnection } from "../support/tcp-connection.js";
@@ -326,12 +327,6 @@ test("a process that has taken over serves on when the one before is killed at o
 function ticksOf(pid: number): string {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
   return `${fields[11]} ${fields[12]}`;
-}
-
-function childrenOf(pid: number): readonly number[] {
-  // Its status is 1 when there are none.
-  const { stdout } = spawnSync("pgrep", ["-P", String(pid)], { encoding: "utf8" });
-  return stdout.split("\n").filter((line) => line !== "").map(Number);
 }
 
 function isAlive(pid: number): boolean {

@@ -1,7 +1,7 @@
 /** An upgrade of a server under test, from the order to its end. */
-import { spawnSync } from "node:child_process";
 import { expect } from "vitest";
 import type { Edge } from "./edge.js";
+import { familyOf } from "./processes.js";
 
 const OVER = /all is handed over|upgrade refused|upgrade failed|the process that took over has died/;
 
@@ -17,11 +17,4 @@ export async function askForUpgrade(server: Pick<Edge, "signal" | "output">): Pr
 export async function upgraded(server: Pick<Edge, "signal" | "output" | "pid">): Promise<void> {
   expect(await askForUpgrade(server)).toContain("all is handed over");
   await expect.poll(() => familyOf(server.pid)).toHaveLength(2);
-}
-
-/** That process and all that descend from it. */
-function familyOf(pid: number): readonly number[] {
-  // Its status is 1 when there are none.
-  const { stdout } = spawnSync("pgrep", ["-P", String(pid)], { encoding: "utf8" });
-  return [pid, ...stdout.split("\n").filter((line) => line !== "").map(Number).flatMap(familyOf)];
 }

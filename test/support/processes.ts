@@ -1,0 +1,17 @@
+/** Processes as /proc shows them. pgrep would wait for ever with the runtime of a sanitizer in front of it. */
+import { readFileSync } from "node:fs";
+
+/** Those that it has started, or that have become its own when their parent ended. */
+export function childrenOf(pid: number): readonly number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter((word) => word !== "").map(Number);
+  } catch {
+    // It has ended.
+    return [];
+  }
+}
+
+/** That process and all that descend from it. */
+export function familyOf(pid: number): readonly number[] {
+  return [pid, ...childrenOf(pid).flatMap(familyOf)];
+}
