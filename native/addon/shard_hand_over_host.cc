@@ -178,32 +178,45 @@ Napi::Value ShardHost::announce(const Napi::CallbackInfo& info, Shard& shard) {
 Napi::Value ShardHost::draft(const Napi::CallbackInfo& info, Shard& shard) {
   constexpr uint32_t kAtOnce = 1'024;
   const auto fault = [&](int error) { return Napi::String::New(info.Env(), why("what is known about flows cannot be sent ahead", error)); };
+  const auto result = [&](uint32_t changed, bool more) {
+    Napi::Object object = Napi::Object::New(info.Env());
+    object.Set("changed", static_cast<double>(changed));
+    object.Set("more", more);
+    return object;
+  };
+  const int channel = info[0].ToNumber().Int32Value();
   if (running_->desk == nullptr) {
-    running_->desk = std::make_unique<Desk>();
+    auto desk = std::make_unique<Desk>();
+    if (const int error = desk->make(shard.desk_octets()); error != 0) return fault(error);
+    MoveSender sender(channel, desk.get());
+    sender.never_wait();
+    // The other process is behind.
+    if (const int error = sender.desk(); error != 0) return error == EAGAIN ? Napi::Value(result(0, true)) : Napi::Value(fault(error));
+    running_->desk = std::move(desk);
     running_->draft_at = 0;
-    if (const int error = running_->desk->make(shard.desk_octets()); error != 0) return fault(error);
-    if (const int error = MoveSender(info[0].ToNumber().Int32Value(), running_->desk.get()).desk(); error != 0) return fault(error);
   }
   Desk& desk = *running_->desk;
-  MoveSender sender(info[0].ToNumber().Int32Value(), &desk);
-  sender.set_patience(kSendMs);
+  MoveSender sender(channel, &desk);
+  sender.never_wait();
   ImageWriter image(ImageOf::drafts, kImageVersion, desk.room());
-  uint32_t changed = shard.draft(image, running_->draft_at, kAtOnce);
+  uint32_t next = running_->draft_at;
+  const uint32_t changed = shard.draft(image, next, kAtOnce);
   const Text octets = image.seal();
-  if (changed > 0 && desk.holds(octets)) {
+  // Without room on the desk it goes during the stop.
+  const bool goes = changed > 0 && desk.holds(octets);
+  if (goes) {
+    const int error = sender.octets(Piece::drafts, octets);
+    if (error == EAGAIN) return result(0, true);
+    if (error != 0) return fault(error);
     desk.keep(octets);
-    if (const int error = sender.octets(Piece::drafts, octets); error != 0) return fault(error);
     shard.draft_has_gone(octets);
-  } else {
-    changed = 0;  // there is no room: the rest goes during the stop
   }
-  Napi::Object result = Napi::Object::New(info.Env());
-  result.Set("changed", static_cast<double>(changed));
-  result.Set("more", running_->draft_at != 0);
-  return result;
+  running_->draft_at = next;
+  return result(goes ? changed : 0, next != 0);
 }
 
-// rehearse(channel): warms up what handOver() will do; whether the other process says when it has taken what came before; a text: what failed
+// rehearse(channel): warms up what handOver() will do; whether the other process says when it has taken what came before; undefined: it is behind,
+// ask again; a text: what failed
 Napi::Value ShardHost::rehearse(const Napi::CallbackInfo& info, Shard& shard) {
   Desk* const desk = running_->desk.get();
   const auto image = writer(ImageOf::shard, desk, std::exchange(running_->image, {}));
@@ -219,9 +232,11 @@ Napi::Value ShardHost::rehearse(const Napi::CallbackInfo& info, Shard& shard) {
   const size_t octets = std::min(room.size(), written + kWarmOctets);
   std::memset(room.data() + written, 0, octets - written);
   MoveSender sender(info[0].ToNumber().Int32Value(), desk);
-  sender.set_patience(kSendMs);
+  sender.never_wait();
   if (octets == 0) return Napi::Boolean::New(info.Env(), false);
-  if (const int error = sender.touch(Text(room.data(), octets)); error != 0) return Napi::String::New(info.Env(), why("the flows cannot be sent ahead", error));
+  const int error = sender.touch(Text(room.data(), octets));
+  if (error == EAGAIN) return info.Env().Undefined();
+  if (error != 0) return Napi::String::New(info.Env(), why("the flows cannot be sent ahead", error));
   return Napi::Boolean::New(info.Env(), true);
 }
 

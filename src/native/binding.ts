@@ -91,8 +91,8 @@ export interface Shard extends ObjectPort {
   announce(channel: number): boolean | string;
   /** Sends ahead what has changed of what is known about a slice of the flows; the slices come in turn. A text: what failed. */
   draft(channel: number): { readonly changed: number; readonly more: boolean } | string;
-  /** Does what `handOver` will do, for nothing and while it works, so that code and memory are warm then. Whether `heard` will say that the other process has come so far; a text: what failed. */
-  rehearse(channel: number): boolean | string;
+  /** Does what `handOver` will do, for nothing and while it works, so that code and memory are warm then. Whether `heard` will say that the other process has come so far; undefined: it is behind, try again; a text: what failed. */
+  rehearse(channel: number): boolean | undefined | string;
   /** Whether it has. */
   heard(channel: number): boolean | string;
   /** Reads no more until `resume`; what JavaScript sends still goes out, until `handOver`. */

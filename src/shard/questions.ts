@@ -12,6 +12,8 @@ const SLOTS_PER_SLICE = 8_192;
 const ANNOUNCEMENTS = 1_000;
 /** So many flows may have changed when all shards stop. */
 const FEW_CHANGES = 64;
+/** Less than the main thread waits for an answer. */
+const PATIENCE_MS = 8_000;
 /** At the most: on a busy server flows change all the time. */
 const PASSES = 4;
 
@@ -135,22 +137,30 @@ async function announce(shard: Shard, channel: number): Promise<boolean> {
 
 /** What is known about flows goes ahead in slices, and again what has changed since, until little is left. */
 async function draft(shard: Shard, channel: number): Promise<true> {
+  const until = performance.now() + PATIENCE_MS;
   for (let changed = Infinity, pass = 0; changed > FEW_CHANGES && pass < PASSES; pass += 1) {
     changed = 0;
-    for (let more = true; more; await sleep(1)) {
+    for (let more = true; more; await soon(until)) {
       const slice = sound(shard.draft(channel));
       changed += slice.changed;
       more = slice.more;
     }
-    await rehearse(shard, channel);
+    await rehearse(shard, channel, until);
   }
   return true;
 }
 
 /** Until the other process has taken all that was sent. */
-async function rehearse(shard: Shard, channel: number): Promise<void> {
-  if (!sound(shard.rehearse(channel))) return;
-  while (!sound(shard.heard(channel))) await sleep(1);
+async function rehearse(shard: Shard, channel: number, until: number): Promise<void> {
+  let waits = sound(shard.rehearse(channel));
+  for (; waits === undefined; waits = sound(shard.rehearse(channel))) await soon(until);
+  if (waits) while (!sound(shard.heard(channel))) await soon(until);
+}
+
+/** Nothing asks about the channel after the time in which the main thread waits for an answer: its number may be another's by then. */
+async function soon(until: number): Promise<void> {
+  if (performance.now() > until) throw new Error("the other process does not take the flows in time");
+  await sleep(1);
 }
 
 /** REGISTERs that wait for the store are answered here; nothing is read meanwhile. */
@@ -161,7 +171,7 @@ async function handOver(shard: Shard, path: Home["path"] | undefined, { channel,
   }
   if (path !== undefined) await path.rest();
   const objects = path?.moving();
-  if (isRehearsal) return void (await rehearse(shard, channel));
+  if (isRehearsal) return void (await rehearse(shard, channel, performance.now() + PATIENCE_MS));
   path?.hold();
   return sound(shard.handOver(channel, objects));
 }

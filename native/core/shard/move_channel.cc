@@ -68,7 +68,7 @@ int MoveSender::flows(const std::vector<MovingFlow>& flows, bool waits, size_t& 
 int MoveSender::desk() noexcept {
   const PieceHead head{Piece::desk, 0};
   const int file = desk_->file();
-  return channel_.send(octets_of(head, sizeof head), &file, 1);
+  return send(octets_of(head, sizeof head), &file, 1);
 }
 
 int MoveSender::octets(Piece piece, Text octets) noexcept {
@@ -77,7 +77,7 @@ int MoveSender::octets(Piece piece, Text octets) noexcept {
       PieceHead head;
       Place place;
     } message{{piece, 0}, {desk_->place_of(octets), octets.size()}};
-    return channel_.send(octets_of(message, sizeof message), nullptr, 0);
+    return send(octets_of(message, sizeof message), nullptr, 0);
   }
   const int file = memfd_create("image", MFD_CLOEXEC);
   if (file < 0) return errno;
@@ -88,7 +88,7 @@ int MoveSender::octets(Piece piece, Text octets) noexcept {
     else if (errno != EINTR) error = errno;
   }
   const PieceHead head{piece, 0};
-  if (error == 0) error = channel_.send(octets_of(head, sizeof head), &file, 1);
+  if (error == 0) error = send(octets_of(head, sizeof head), &file, 1);
   close(file);
   return error;
 }
@@ -98,7 +98,7 @@ int MoveSender::store(const BindingStore::End& end) noexcept {
     PieceHead head;
     JournalPlace journal;
   } message{{Piece::store, 0}, {end.journal.number, end.journal.size, end.next_lsn}};
-  return channel_.send(octets_of(message, sizeof message), nullptr, 0);
+  return send(octets_of(message, sizeof message), nullptr, 0);
 }
 
 int MoveSender::heard() noexcept {

@@ -25,6 +25,8 @@ class MoveSender {
   // Owns neither.
   MoveSender(int channel, const Desk* desk) noexcept : channel_(channel), desk_(desk) {}
   void set_patience(int milliseconds) noexcept { channel_.set_patience(milliseconds); }
+  // A shard that serves must not wait for the other process: what finds no room is EAGAIN from now on.
+  void never_wait() noexcept { waits_ = false; }
 
   // Each: 0 or an errno.
   // Without `waits` it stops at EAGAIN; `sent` says how many have gone.
@@ -39,8 +41,11 @@ class MoveSender {
   int heard() noexcept;
 
  private:
+  int send(Text octets, const int* descriptors, size_t count) noexcept { return waits_ ? channel_.send(octets, descriptors, count) : channel_.try_send(octets, descriptors, count); }
+
   DescriptorChannel channel_;
   const Desk* desk_;
+  bool waits_ = true;
 };
 
 class MoveReceiver {
