@@ -9,7 +9,7 @@ const LOAD_OPTIONS = ["seconds", "warmup", "flows", "window", "rate", "size", "s
 
 /** The default options of `edge`, `quick` and `full`. */
 export const DEFAULTS = {
-  edges: Object.keys(EDGES).join(","),
+  edges: Object.keys(EDGES).filter((name) => !EDGES[name].byName).join(","),
   workloads: "register,terminate,originate,call",
   // Client side, then core side.
   legs: "udp-udp,tcp-udp,tcp-tcp,ws-udp,ws-tcp,tls-udp,tls-tcp,wss-udp,wss-tcp",

@@ -85,6 +85,11 @@ export const EDGES = {
     missing: () => (existsSync(SLUICE_MAIN) ? undefined : "Sluice is not built: npm run build"),
     command: (client, core, { workers }) => ({ file: process.execPath, args: [SLUICE_MAIN], env: sluiceEnvironment(client, core, workers) }),
   },
+  "sluice-keeper": {
+    byName: true,
+    missing: () => (existsSync(SLUICE_MAIN) ? undefined : "Sluice is not built: npm run build"),
+    command: (client, core, { workers }) => ({ file: process.execPath, args: [SLUICE_MAIN], env: { ...sluiceEnvironment(client, core, workers), SLUICE_KEEPER: "on" } }),
+  },
   "kamailio-stateless": kamailio("stateless"),
   "kamailio-stateful": kamailio("stateful"),
 };

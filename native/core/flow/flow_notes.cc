@@ -211,6 +211,7 @@ void FlowNotes::grant(uint64_t key, uint32_t slot, const Address& peer, uint32_t
 void FlowNotes::add(uint32_t slot, const Address& peer, const Asked& asked, uint32_t tick, uint32_t seconds) noexcept {
   const Text aor = asked.aor();
   const Text instance = asked.instance();
+  has_changed(slot);
   if (slot >= notes_.size()) notes_.resize(size_t{slot} + slot / 2 + 64);
   size_t count = 0;
   for (std::unique_ptr<Registration>* link = &notes_[slot]; *link != nullptr; link = &(*link)->next) {
@@ -356,6 +357,7 @@ void FlowNotes::adopt_slot(ImageReader& image, FlowTable& flows) noexcept {
   uint32_t registrations = image.count(sizeof(uint32_t));
   image.expect(registrations <= kMaxAorsOfFlow, "a flow has too many registrations");
   for (; registrations > 0 && image.good(); --registrations) read_registration(image, slot);
+  if (image.good()) has_changed(slot);
 }
 
 // Those of a slot come, and stay, in their order.

@@ -76,6 +76,15 @@ class FlowNotes {
   // The same for one flow.
   void freeze_slot(ImageWriter& image, uint32_t slot) const noexcept;
   void adopt_slot(ImageReader& image, FlowTable& flows) noexcept;
+  // From now on it tells which slots have changed.
+  void watch() noexcept { watches_ = true; }
+  // 0: none.
+  uint32_t take_changed() noexcept {
+    if (changed_.empty()) return 0;
+    const uint32_t slot = changed_.back();
+    changed_.pop_back();
+    return slot;
+  }
 
   const Registration* of(uint32_t slot) const noexcept { return slot < notes_.size() ? notes_[slot].get() : nullptr; }
   // `back` 0 is the newest; strangers come after all phones, and those that a drain ended come last. nullptr: there are not that many.
@@ -101,6 +110,9 @@ class FlowNotes {
     Text instance() const noexcept { return Text(text + aor_size, instance_size); }
   };
 
+  void has_changed(uint32_t slot) noexcept {
+    if (watches_) changed_.push_back(slot);
+  }
   // `response` says for how long, or `seconds` if there is none.
   void grant(uint64_t key, uint32_t slot, const Address& peer, uint32_t tick, const Message* response, uint32_t seconds) noexcept;
   void add(uint32_t slot, const Address& peer, const Asked& asked, uint32_t tick, uint32_t seconds) noexcept;
@@ -113,6 +125,8 @@ class FlowNotes {
   Counters& counters_;
   NewsQueue& news_;
   const bool tells_;
+  bool watches_ = false;
+  std::vector<uint32_t> changed_;  // slots
 
   std::unique_ptr<Asked[]> asked_;
   std::vector<std::unique_ptr<Registration>> notes_;  // by slot

@@ -31,7 +31,7 @@ uint64_t kept_layout() noexcept {
   for (const size_t at : {sizeof(Flow), offsetof(Flow, remote), offsetof(Flow, listener), offsetof(Flow, generation), offsetof(Flow, last_seen), offsetof(Flow, birth), offsetof(Flow, died),
                           offsetof(Flow, chain), offsetof(Flow, supervise), offsetof(Flow, pings), offsetof(Flow, kind), offsetof(Flow, state), offsetof(Flow, flags), offsetof(Flow, marks),
                           offsetof(Flow, framer), offsetof(Flow, ping_second), offsetof(Flow, in), offsetof(Flow, out), offsetof(Flow, layer), offsetof(Flow, messages), sizeof(KeptHead),
-                          sizeof(KeptLayer), static_cast<size_t>(FlowState::draining_out), static_cast<size_t>(kMark_deaf), static_cast<size_t>(Stage::open)})
+                          sizeof(KeptLayer), sizeof(KeptNotes), static_cast<size_t>(FlowState::draining_out), static_cast<size_t>(kMark_deaf), static_cast<size_t>(Stage::open)})
     hash = add_place(hash, at);
   return hash;
 }
@@ -105,6 +105,16 @@ void KeptFlows::write_layer(uint32_t slot) noexcept {
   // Without its keys it cannot be gone on with.
   if (flow.layer->is_secure && !(flow.layer->tls && flow.layer->tls->live_in(layer.tls, KeptLayer::kMostTls))) return;
   layer.generation = flow.generation;
+}
+
+void KeptFlows::note(uint32_t slot, Text image) noexcept {
+  const Flow* const flow = is_on() ? flows_.open_at(slot) : nullptr;
+  if (flow == nullptr) return;
+  KeptNotes& notes = memory_->notes(slot);
+  notes.generation = 0;
+  if (image.size() > KeptNotes::kMost) return;
+  notes.size = static_cast<uint32_t>(image.copy(notes.octets, KeptNotes::kMost));
+  notes.generation = flow->generation;
 }
 
 // What the process before had counted is not known here, so the kernel is asked, while nothing is under way between it and us.

@@ -52,6 +52,8 @@ class KeptFlows {
   void refuse(FlowHandle handle) noexcept {
     if (is_on()) ended_.push_back({handle.slot, handle.generation});
   }
+  // Who registered over it, which the next process reads if it is no longer than a place for it.
+  void note(uint32_t slot, Text image) noexcept;
   // Another process has it.
   void forget(uint32_t slot) noexcept {
     if (is_on() && slot < told_.size()) told_[slot] = 0;

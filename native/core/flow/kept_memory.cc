@@ -18,7 +18,8 @@ constexpr uint64_t kKeptMagic = 0x5357'4f4c'4654'504b;
 
 // Nothing of it takes memory before it is written to, so there is room for every slot that a token can name.
 constexpr size_t kKeptLayersAt = 4096 + size_t{FlowTable::kMostSlots} * KeptMemory::kFlowOctets;
-constexpr size_t kKeptOctets = kKeptLayersAt + size_t{FlowTable::kMostSlots} * sizeof(KeptLayer);
+constexpr size_t kKeptNotesAt = kKeptLayersAt + size_t{FlowTable::kMostSlots} * sizeof(KeptLayer);
+constexpr size_t kKeptOctets = kKeptNotesAt + size_t{FlowTable::kMostSlots} * sizeof(KeptNotes);
 static_assert(sizeof(Flow) == KeptMemory::kFlowOctets);
 
 }  // namespace
@@ -60,6 +61,8 @@ KeptMemory::~KeptMemory() noexcept {
   munmap(base_, kKeptOctets);
   if (fd_ >= 0) close(fd_);
 }
+
+KeptNotes& KeptMemory::notes(uint32_t slot) const noexcept { return *reinterpret_cast<KeptNotes*>(base_ + kKeptNotesAt + slot * sizeof(KeptNotes)); }
 
 KeptLayer& KeptMemory::layer(uint32_t slot) const noexcept { return *reinterpret_cast<KeptLayer*>(base_ + kKeptLayersAt + slot * sizeof(KeptLayer)); }
 

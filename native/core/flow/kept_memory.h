@@ -36,6 +36,14 @@ struct alignas(64) KeptLayer {
 };
 static_assert(sizeof(KeptLayer) == 256);
 
+// Who registered over a flow, as an image (FlowNotes::freeze_slot).
+struct KeptNotes {
+  static constexpr size_t kMost = 504;
+  uint32_t generation;  // of the flow that wrote it; 0: none
+  uint32_t size;
+  char octets[kMost];
+};
+
 class KeptMemory {
  public:
   static constexpr size_t kFlowOctets = 128;
@@ -53,6 +61,7 @@ class KeptMemory {
   // Of the slot and all that follow.
   Flow* flows(uint32_t slot) const noexcept { return reinterpret_cast<Flow*>(base_ + kHeadOctets + slot * kFlowOctets); }
   KeptLayer& layer(uint32_t slot) const noexcept;
+  KeptNotes& notes(uint32_t slot) const noexcept;
 
  private:
   static constexpr size_t kHeadOctets = 4096;

@@ -73,13 +73,15 @@ void Revival::take_all(const KeptMemory& memory, const std::vector<MovingFlow>& 
   counts.messages = head.batch <= k_batch_size ? head.batch : 0;
   for (const MovingFlow& one : flows) {
     if (take_one(memory, one)) ++counts.kept;
-    else refuse(one), ++counts.lost;
+    else refuse(one);
   }
   for (uint32_t slot = 1; slot < head.slots; ++slot) {
     const Flow& flow = *memory.flows(slot);
     if (flow.state == FlowState::free_slot || ground_.flows.open_at(slot) != nullptr) continue;
     if (flow.kind == FlowKind::udp) take_udp(memory, slot);
+    else if ((flow.flags & kFlow_dialled) == 0) ++counts.lost;  // whether the keeper had it or not
   }
+  for (uint32_t slot = 1; slot < head.slots; ++slot) take_notes(memory, slot);
   ground_.flows.settle(head.generation);
 }
 
@@ -155,6 +157,15 @@ void Revival::take_udp(const KeptMemory& memory, uint32_t slot) noexcept {
   if (!ground_.flows.place(slot, flow)) return;
   udp_flows_.revived(slot);
   timers_.arm(slot);
+}
+
+// One that is faulty is left out: the next REGISTER makes up for it.
+void Revival::take_notes(const KeptMemory& memory, uint32_t slot) noexcept {
+  const Flow* const flow = ground_.flows.open_at(slot);
+  const KeptNotes& from = memory.notes(slot);
+  if (flow == nullptr || from.generation != flow->generation || from.size > KeptNotes::kMost) return;
+  const bool is_whole = adopt_image(Text(from.octets, from.size), ImageOf::flow, [&](ImageReader& image) { ends_.notes().adopt_slot(image, ground_.flows); }) == nullptr;
+  if (!is_whole) ends_.notes().drop(slot);
 }
 
 void Revival::refuse(const MovingFlow& one) noexcept {

@@ -21,8 +21,8 @@ int receive_left(int channel, std::vector<LeftFlows>& shards) noexcept;
 
 class Revival {
  public:
-  Revival(Ground& ground, FlowTimers& timers, UdpFlows& udp_flows, Connections& connections) noexcept
-      : ground_(ground), timers_(timers), udp_flows_(udp_flows), connections_(connections) {}
+  Revival(Ground& ground, FlowTimers& timers, FlowEnds& ends, UdpFlows& udp_flows, Connections& connections) noexcept
+      : ground_(ground), timers_(timers), ends_(ends), udp_flows_(udp_flows), connections_(connections) {}
   Revival(const Revival&) = delete;
   Revival& operator=(const Revival&) = delete;
 
@@ -34,10 +34,12 @@ class Revival {
   bool take_one(const KeptMemory& memory, const MovingFlow& one) noexcept;
   void take_udp(const KeptMemory& memory, uint32_t slot) noexcept;
   bool has_layer(const KeptMemory& memory, const MovingFlow& one, Flow& flow) noexcept;
+  void take_notes(const KeptMemory& memory, uint32_t slot) noexcept;
   void refuse(const MovingFlow& one) noexcept;
 
   Ground& ground_;
   FlowTimers& timers_;
+  FlowEnds& ends_;
   UdpFlows& udp_flows_;
   Connections& connections_;
 };

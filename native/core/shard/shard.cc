@@ -12,6 +12,7 @@ namespace sluice {
 namespace {
 
 constexpr unsigned kSettlings = 4;
+constexpr unsigned kNotesAtOnce = 64;
 
 Text phrase_of(int32_t error) noexcept {
   static constexpr Text kPhrases[] = {
@@ -59,7 +60,7 @@ Shard::Shard(EdgeConfig config, const KeyRing& keys, int32_t* records, int32_t* 
       proxying_(ground_, turn_, outbox_, responder_, object_, object_events_, registering_),
       handover_({ground_, crossing_, upstreams_, admission_, object_events_, responder_, remembered_, timers_, ends_, udp_flows_, connections_, core_sender_, streams_, object_, registering_, proxying_}),
       followers_(ground_, timers_, connections_, streams_),
-      revival_(ground_, timers_, udp_flows_, connections_) {}
+      revival_(ground_, timers_, ends_, udp_flows_, connections_) {}
 
 Shard::~Shard() noexcept {
   if (!frozen_) ground_.kept.stop(true);
@@ -271,6 +272,25 @@ void Shard::settle() noexcept {
   followers_.send();
   send_and_close();
   ground_.kept.flush();
+  keep_notes();
+}
+
+// Some of them: after an upgrade all have changed.
+void Shard::keep_notes() noexcept {
+  for (unsigned left = kNotesAtOnce; left > 0; --left) {
+    const uint32_t slot = ends_.notes().take_changed();
+    if (slot == 0) return;
+    ImageWriter image(ImageOf::flow, kImageVersion);
+    ends_.notes().freeze_slot(image, slot);
+    const std::vector<char> octets = image.finish();
+    ground_.kept.note(slot, Text(octets.data(), octets.size()));
+  }
+}
+
+int Shard::keep(int channel) noexcept {
+  const int error = ground_.kept.begin(channel, ground_.config.boot, ground_.config.shard, ground_.config.shards);
+  if (error == 0) ends_.notes().watch();
+  return error;
 }
 
 void Shard::send_and_close() noexcept {

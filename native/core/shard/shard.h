@@ -94,7 +94,7 @@ class Shard {
   const char* adopt(Text image, std::vector<MovingFlow>& flows) noexcept;
 
   // Before open(): a keeper gets to know the flows. 0 or an errno; then it does not.
-  int keep(int channel) noexcept { return ground_.kept.begin(channel, ground_.config.boot, ground_.config.shard, ground_.config.shards); }
+  int keep(int channel) noexcept;
   KeptFlows& kept() noexcept { return ground_.kept; }
   // With its settings in force, before it reads: goes on with the flows of a process that crashed. nullptr, or why it cannot.
   const char* revive(int memory, const std::vector<MovingFlow>& flows, RevivedCounts& counts) noexcept;
@@ -159,6 +159,7 @@ class Shard {
   void event(const epoll_event& event) noexcept;
   void take_ring() noexcept;
   void send_and_close() noexcept;
+  void keep_notes() noexcept;
   void tick() noexcept;
   void flow_due(uint32_t slot) noexcept;
   void carry_out(unsigned i) noexcept;
