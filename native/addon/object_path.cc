@@ -1,9 +1,12 @@
 // What the object path needs from its shard: where a message came from, sending, and what became of flows and requests.
+#include <cstring>
 #include <ctime>
 
+#include "core/base/edit_list.h"
 #include "core/relay/flow_id.h"
 #include "core/relay/neighbour.h"
 #include "core/relay/object_branch.h"
+#include "latin1.h"
 #include "shard_config.h"
 #include "shard_host.h"
 
@@ -45,29 +48,42 @@ const char* name_of(Transport transport) {
 
 }  // namespace
 
-// origin(item)
-Napi::Value ShardHost::origin(const Napi::CallbackInfo& info, Shard& shard) {
-  const Napi::Env env = info.Env();
+// arrival(item, numbers, room, at), as src/native/arrivals.ts reads it
+Napi::Value ShardHost::arrival(const Napi::CallbackInfo& info, Shard& shard) {
   const uint32_t item = info[0].ToNumber().Uint32Value() % k_batch_size;
   const Source& source = shard.turn().item(item).source;
-  char ip[kMaxIpText];
-  char id[kMaxFlowId];
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("address", text(env, ip, format_ip(source.remote, ip)));
-  result.Set("port", static_cast<double>(source.remote.port));
-  result.Set("listener", static_cast<double>(source.listener));
-  result.Set("flow", text(env, id, shard.object().flow_id_of(item, id)));
-  result.Set("answerFlow", text(env, id, shard.object().answer_flow_of(item, id)));
-  result.Set("fromCore", source.from_core);
-  result.Set("loop", static_cast<double>(shard.object().loop_hash_of(item)));
-  if (!source.from_core) return result;
-  const Neighbour from = shard.object().neighbour_of_item(item);
-  Napi::Object neighbour = Napi::Object::New(env);
-  neighbour.Set("transport", Napi::String::New(env, name_of(from.transport)));
-  neighbour.Set("address", text(env, ip, format_ip(from.address, ip)));
-  neighbour.Set("port", static_cast<double>(from.address.port));
-  result.Set("neighbour", neighbour);
-  return result;
+  const Message& message = shard.turn().item(item).message;
+  auto numbers = info[1].As<Napi::Int32Array>();
+  auto room = info[2].As<Napi::Uint8Array>();
+  const size_t at = info[3].ToNumber().Uint32Value();
+  if (numbers.ElementLength() >= 2) {
+    numbers.Data()[0] = static_cast<int32_t>(message.size);
+    numbers.Data()[1] = static_cast<int32_t>(shard.object().loop_hash_of(item));
+  }
+  if (at <= room.ByteLength() && message.size <= room.ByteLength() - at) std::memcpy(room.Data() + at, message.data, message.size);
+  char octets[3 * kMaxIpText + 2 * kMaxFlowId + 64];
+  char ip[kMaxIpText], flow[kMaxFlowId], back[kMaxFlowId];
+  Writer out(octets, sizeof octets);
+  out.put(Text(ip, format_ip(source.remote, ip)));
+  out.put('\n');
+  out.put_number(source.remote.port);
+  out.put('\n');
+  out.put_number(source.listener);
+  out.put(source.from_core ? "\n1\n" : "\n0\n");
+  const Text here(flow, shard.object().flow_id_of(item, flow)), answer(back, shard.object().answer_flow_of(item, back));
+  out.put(here);
+  out.put('\n');
+  if (answer != here) out.put(answer);
+  if (source.from_core) {
+    const Neighbour from = shard.object().neighbour_of_item(item);
+    out.put('\n');
+    out.put(name_of(from.transport));
+    out.put('\n');
+    out.put(Text(ip, format_ip(from.address, ip)));
+    out.put('\n');
+    out.put_number(from.address.port);
+  }
+  return to_latin1(info.Env(), out.text());
 }
 
 // reserve(address, requests, octets, room, exempt): the place to release; 0: no room

@@ -46,7 +46,7 @@ void ShardHost::define(Napi::Env env, Napi::Object exports) {
                                        InstanceMethod<&ShardHost::call<&ShardHost::tapped>>("tapped"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::close_flow>>("closeFlow"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::move_out>>("moveOut"),
-                                       InstanceMethod<&ShardHost::call<&ShardHost::origin>>("origin"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::arrival>>("arrival"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::new_branch>>("newBranch"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::flow_token>>("flowToken"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::neighbour_mark>>("neighbourMark"),

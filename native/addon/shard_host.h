@@ -67,7 +67,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   Napi::Value start_accepting(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value pending(const Napi::CallbackInfo& info, Shard& shard);
   // object_path.cc
-  Napi::Value origin(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value arrival(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value new_branch(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value flow_token(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value neighbour_mark(const Napi::CallbackInfo& info, Shard& shard);

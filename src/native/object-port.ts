@@ -13,8 +13,6 @@ export interface Origin extends AddressPort {
   readonly answerFlow: string;
   /** The source is trusted: an edge or another proxy. */
   readonly fromCore: boolean;
-  /** Of a request: the loop hash for `newBranch` (RFC 5393 4.2). */
-  readonly loop: number;
   /** Of a trusted sender: where it wants to be reached (native/core/relay/neighbour.h). */
   readonly neighbour?: Neighbour;
 }
@@ -70,7 +68,11 @@ export interface RequestSettings {
 
 /** What the object path needs of its shard. Messages leave with the batch, or outside of one with `flush`. */
 export interface ObjectPort {
-  origin(item: number): Origin;
+  /**
+   * Where message `item` of the batch came from, as lines: address, port, listener, 1 for the core, flow, the flow of its answer if that is another, and of a neighbour transport, address and
+   * port. Its octets are copied to `room` from `at` on if there is enough of it. `numbers`: its size, and the loop hash of a request (RFC 5393 4.2).
+   */
+  arrival(item: number, numbers: Int32Array, room: Uint8Array, at: number): string;
   newBranch(loop: number): string;
   /** The user part of a Record-Route URI that leads to this flow; undefined: there is no such flow. */
   flowToken(flow: string, coreSide: boolean): string | undefined;

@@ -1,4 +1,5 @@
 /** The object path of a shard: it takes messages that need more than numbers to their transaction, the registrar or the home proxy. */
+import { Arrivals } from "../native/arrivals.js";
 import type { Shard } from "../native/binding.js";
 import type { FlowEvent } from "../native/object-port.js";
 import type { ShardConfig } from "../native/shard-settings.js";
@@ -75,12 +76,14 @@ interface Arrival {
 
 export class ObjectPath {
   readonly #options: ObjectPathOptions;
+  readonly #arrivals: Arrivals;
   #isLeaving = false;
   /** REGISTERs that wait for the store, or for what is known about users. */
   #registering = 0;
 
   constructor(options: ObjectPathOptions) {
     this.#options = options;
+    this.#arrivals = new Arrivals(options.shard);
   }
 
   /** Requests that were not answered yet. */
@@ -110,8 +113,8 @@ export class ObjectPath {
   receive(item: number, records: Int32Array, verdicts: Int32Array): void {
     const { shard, table, desk, requestDesk, payerOf } = this.#options;
     const row = item * Const.recordFields;
-    const message = new SipMessage(shard.message(item));
-    const origin = shard.origin(item);
+    const { octets, origin, loop } = this.#arrivals.take(item);
+    const message = new SipMessage(octets);
     if (records[row + RecordField.isResponse] !== 0) {
       // Only the target of the request can have responded.
       const isAnswer = table.receive(message, origin);
@@ -122,7 +125,7 @@ export class ObjectPath {
     // Then the first of our own "Routes" is the Request-URI.
     const isStrict = (records[row + RecordField.headers]! & HeaderFlag.strictUri) !== 0;
     const request = isStrict ? undoStrictRoute(message) : message;
-    const incoming = { request, sender: origin, payer: payerOf(request, origin), loop: origin.loop, ownRoutes: isStrict ? walked.cut - 1 : walked.cut, isAdmitted: requestDesk?.isAdmitted(item) === true };
+    const incoming = { request, sender: origin, payer: payerOf(request, origin), loop, ownRoutes: isStrict ? walked.cut - 1 : walked.cut, isAdmitted: requestDesk?.isAdmitted(item) === true };
     const room = roomOf(message.method, records[row + RecordField.flowFlags]!);
     // A request that follows a live flow never comes here.
     const followed = walked.target < 0 ? incoming : { ...incoming, deadFlow: { owner: shard.routeOwner(item, walked.target) } };

@@ -46,7 +46,7 @@ export class SipMessage {
   #isViaRead = false;
 
   constructor(octets: Uint8Array) {
-    this.#octets = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
+    this.#octets = Buffer.isBuffer(octets) ? octets : Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
   }
 
   get startLine(): string {

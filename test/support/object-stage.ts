@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { completeConfig, readSettings } from "../../src/config/read.js";
 import type { Shard } from "../../src/native/binding.js";
-import type { Origin } from "../../src/native/object-port.js";
 import { Const, HeaderFlag, RecordField, RouteFlag, RouteKind, ScanError } from "../../src/native/layout.js";
 import { type Home, openHome } from "../../src/shard/assemble-home.js";
 import { homeConfig, shardConfigs } from "../../src/shard/shard-config.js";
@@ -94,15 +93,12 @@ export class ObjectStage {
     const send = (octets: Uint8Array): void => void this.copies.push(new SipMessage(Buffer.from(octets)));
     const port: Partial<Shard> = {
       message: () => this.#octets,
-      origin: (): Origin => ({
-        address: this.#sender === "edge" ? "10.0.0.1" : "192.0.2.1",
-        port: 5_060,
-        listener: this.#sender.endsWith("TLS") ? 1 : 0,
-        flow: FLOWS[this.#sender],
-        answerFlow: FLOWS[this.#sender],
-        fromCore: this.#sender === "edge",
-        loop: 1,
-      }),
+      arrival: (_item, numbers, room, at) => {
+        numbers.set([this.#octets.length, 1]);
+        if (this.#octets.length <= room.length - at) room.set(this.#octets, at);
+        const address = this.#sender === "edge" ? "10.0.0.1" : "192.0.2.1";
+        return [address, 5_060, this.#sender.endsWith("TLS") ? 1 : 0, this.#sender === "edge" ? 1 : 0, FLOWS[this.#sender], ""].join("\n");
+      },
       newBranch: () => {
         if (this.failsToCopy) throw new Error("a copy that fails");
         return `z9hG4bKstage${(this.#branches += 1)}`;

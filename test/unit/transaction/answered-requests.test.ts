@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { AnsweredRequests } from "../../../src/transaction/answered-requests.js";
 
-const octets = new Uint8Array(1);
+const octets = Buffer.alloc(1);
 
 test("TX-8 a response is kept for its time, and then nothing is left of it", async () => {
   const answered = new AnsweredRequests(50, 10, 1_000);
