@@ -192,13 +192,16 @@ function clientKey(branch: string, method: string): string {
 
 /**
  * Branch, sent-by, method and flow: copying a branch does not lead into someone else's transaction (TX-10). Neighbours
- * may come back over another connection. Without the magic cookie the rules of RFC 2543 apply.
+ * may come back over another connection. Without the magic cookie the rules of RFC 2543 apply. A REGISTER is the same one only if it is about the
+ * same address, in the same call: `Registering::transaction_of` says why.
  */
 export function serverKey(request: SipMessage, method: string, sender: Sender): string {
   const top = request.values("Via")[0] ?? "";
   const { via } = request;
   const who = sender.fromCore ? sender.address : sender.flow;
   const kind = method === "ACK" ? "INVITE" : method;
-  if (via && COOKIE.test(via.branch)) return `${kind} ${via.branch} ${via.sentBy} ${who}`;
+  const isSame = via && COOKIE.test(via.branch);
+  if (isSame && kind === "REGISTER") return `${kind} ${via.branch} ${via.sentBy} ${who} ${request.uri} ${request.callId} ${request.tagOf("From") ?? ""} ${request.cseq.number} ${request.header("To") ?? ""}`;
+  if (isSame) return `${kind} ${via.branch} ${via.sentBy} ${who}`;
   return `${kind} ${top} ${request.uri} ${request.tagOf("From") ?? ""} ${request.callId} ${request.cseq.number} ${who}`;
 }
