@@ -8,6 +8,8 @@ import { LogRate } from "./log-rate.js";
 import { printable } from "../base/printable.js";
 
 const SAMPLE_CHARACTERS = 100;
+const CR = 13;
+const LF = 10;
 const HOLDINGS: Readonly<Record<number, { readonly name: string; readonly all: string; readonly share: string }>> = {
   [Holding.connection]: { name: "connections", all: "SLUICE_MAX_FLOWS", share: "SLUICE_MAX_FLOWS_PER_SOURCE" },
   [Holding.udpFlow]: { name: "UDP flows", all: "SLUICE_MAX_FLOWS", share: "SLUICE_MAX_FLOWS_PER_SOURCE" },
@@ -55,7 +57,7 @@ export class AlertLog {
       case Event.forgedToken:
         return this.#log.warn({ shard, peer }, "refused a forged flow token");
       case Event.malformed:
-        return this.#log.info({ shard, peer, fault: scanErrorReason[number] || "not SIP", sample: printable(sample, SAMPLE_CHARACTERS) }, "malformed message");
+        return this.#log.info({ shard, peer, fault: scanErrorReason[number] || "not SIP", sample: printable(firstLine(sample), SAMPLE_CHARACTERS) }, "malformed message");
       case Event.acceptFailed:
         return this.#log.error({ shard, error: getSystemErrorName(-number) }, "cannot accept connections");
       case Event.pingFlood:
@@ -74,4 +76,10 @@ export class AlertLog {
         return;
     }
   }
+}
+
+/** Header fields may hold credentials. */
+function firstLine(sample: Uint8Array): Uint8Array {
+  const end = sample.findIndex((octet) => octet === CR || octet === LF);
+  return end < 0 ? sample : sample.subarray(0, end);
 }

@@ -1,5 +1,5 @@
 /** The certificate and key files: read at the start, on SIGHUP and when one of them changes. With a bad file the previous ones stay in force. */
-import { X509Certificate, randomBytes } from "node:crypto";
+import { X509Certificate, createPrivateKey, randomBytes } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { isIP } from "node:net";
 import { isDeepStrictEqual } from "node:util";
@@ -126,6 +126,9 @@ export class Certificates {
     const pairs = tlsCert.map((file, index) => {
       const certificate = readText(table.tlsCert.name, file);
       const key = readText(table.tlsKey.name, tlsKey[index] ?? "");
+      // A file that is being written may be empty, which a context takes for none.
+      check(table.tlsCert.name, file, () => new X509Certificate(certificate));
+      check(table.tlsKey.name, tlsKey[index] ?? "", () => createPrivateKey(key));
       check(table.tlsCert.name, file, () => createSecureContext({ cert: certificate, key }));
       return { certificate, key };
     });

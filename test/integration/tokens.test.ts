@@ -98,7 +98,8 @@ test("OB-12-5 SA-16 no log line contains tokens, credentials or bodies", async (
   await C.request("REGISTER");
   await C.say(`MESSAGE sip:U@192.0.2.1 SIP/2.0\nRoute: <sip:${tokens[0]?.slice(0, -2)}AA@${core};lr>\n\nbody5ecre7`);
   await C.response(403);
-  await U.send("garbage 5ecre7\r\n\r\n");
+  await U.send("garbage\r\nAuthorization: 5ecre7\r\n\r\n");
+  await expect.poll(() => SUT.output).toContain("malformed message");
   await U.close();
   await C.settle();
   await C.say(`MESSAGE sip:U@192.0.2.1 SIP/2.0\nCSeq: 2 MESSAGE\nRoute: ${path.join(", ")}`);

@@ -13,8 +13,8 @@ function present(...folders: string[]): string[] {
   return files.filter((file) => file.endsWith(".cc")).sort();
 }
 
-test("native/sources.txt names every source of the core, of TLS and of the addon", () => {
-  expect(listed("sources.txt")).toEqual(present("core", "tls", "addon"));
+test("native/sources.txt names every source of the core, of TLS, of the addon and of the keeper", () => {
+  expect(listed("sources.txt")).toEqual(present("core", "tls", "addon", "keeper"));
 });
 
 test("native/tests.txt names every C++ test", () => {

@@ -1,4 +1,4 @@
-import { copyFileSync } from "node:fs";
+import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Config } from "../../../src/config/config.js";
@@ -67,5 +67,25 @@ test("TR-25 a certificate that changes after a reload has read it and before tha
   expect(certificates?.views()).toMatchObject([{ names: ["DNS:second.example.org"] }]);
   vi.advanceTimersByTime(1_000);
   expect(certificates?.views()).toMatchObject([{ names: ["DNS:third.example.org"] }]);
+  certificates?.close();
+});
+
+test.each(["certificate", "key"] as const)("TR-25 a %s that is empty while it is being written ends nothing: the previous one stays in force", (part) => {
+  const { authority } = testCertificates();
+  const issued = authority.issue(["DNS:written.example.org"]);
+  const live = { certificate: join(authority.folder, `written-${part}.pem`), key: join(authority.folder, `written-${part}.key`) };
+  copyFileSync(issued.certificate, live.certificate);
+  copyFileSync(issued.key, live.key);
+  const certificates = certificatesFor({ ...EDGE, SLUICE_LISTEN: "tls:127.0.0.1:5061", SLUICE_TLS_CERT: live.certificate, SLUICE_TLS_KEY: live.key });
+  const seen: TlsMaterial[] = [];
+  certificates?.watch((material) => seen.push(material));
+  writeFileSync(live[part], "");
+  vi.advanceTimersByTime(2_000);
+  expect(seen).toEqual([]);
+  const next = authority.issue(["DNS:written.example.org"]);
+  copyFileSync(next.certificate, live.certificate);
+  copyFileSync(next.key, live.key);
+  vi.advanceTimersByTime(2_000);
+  expect(seen).toHaveLength(1);
   certificates?.close();
 });

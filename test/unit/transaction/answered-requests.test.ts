@@ -8,7 +8,8 @@ const octets = Buffer.alloc(1);
 test("TX-8 a response is kept for its time, and then nothing is left of it", async () => {
   const answered = new AnsweredRequests(50, 10, 1_000);
   answered.add("a", octets, "flow");
-  expect(answered.get("a")).toMatchObject({ octets, flow: "flow" });
+  expect(answered.get("a")?.flow).toBe("flow");
+  expect([...(answered.get("a")?.octets ?? [])]).toEqual([...octets]);
   await expect.poll(() => answered.size).toBe(0);
   answered.add("b", octets, "flow");
   await sleep(10);
