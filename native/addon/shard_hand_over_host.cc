@@ -1,6 +1,8 @@
 // A shard moves to another process: its flows go ahead while it runs, then it stops, and its image follows. Each pair of shards, the old one
 // and the new one, has a channel of its own and moves on its own threads.
 #include <malloc.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -25,6 +27,18 @@ constexpr int kReceiveMs = 20'000;
 
 // Written during the stop beside the image of the shard.
 constexpr size_t kWarmOctets = 256 << 10;
+
+bool has_hung_up(int channel) {
+  pollfd end{channel, 0, 0};
+  return poll(&end, 1, 0) > 0 && (end.revents & POLLHUP) != 0;
+}
+
+// The process before has crashed, and its keeper starts another one with the same connections. Not even their end is ours to say.
+[[noreturn]] void end_unwanted() {
+  constexpr char kWhy[] = "{\"level\":\"error\",\"msg\":\"the process that this one was to replace has crashed, and the keeper starts another: this one ends; upgrade again\"}\n";
+  if (write(STDERR_FILENO, kWhy, sizeof kWhy - 1) < 0) _exit(1);
+  _exit(1);
+}
 
 // Means the same in both processes.
 double now_ms() noexcept { return static_cast<double>(now_ns()) / 1e6; }
@@ -315,6 +329,7 @@ Napi::Value ShardHost::take_over(const Napi::CallbackInfo& info, Shard& shard) {
   if (!cluster.stop.wait(cluster.rings.size(), kStopMs)) return fault("another shard could not take over");
   // Before it says anything over them: what the one before has left is old from then on.
   shard.kept().tell_memory(true);
+  if (cluster.keeper >= 0 && has_hung_up(cluster.keeper) && has_hung_up(info[0].ToNumber().Int32Value())) end_unwanted();
   shard.resume();
   thaw();
   shard.expect_followers(info[0].ToNumber().Int32Value());

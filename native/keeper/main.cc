@@ -76,6 +76,7 @@ int run(std::vector<char*> command) {
     pollfd told{signals, POLLIN, 0};
     if (wait > 0 && poll(&told, 1, wait) > 0) take_signals(signals, server);
     if (server.is_ending) return exit_code_of(status);
+    if (!server.is_over()) continue;
     if (!server.start()) return 1;
   }
 }

@@ -163,6 +163,15 @@ bool Server::has_ended(int& status) {
   return false;
 }
 
+bool Server::is_over() {
+  hear();
+  if (is_alive(pid_)) return false;
+  // Whoever was replacing it is refused from here on, and ends: two processes must not have the same connections.
+  shutdown(channel_, SHUT_RD);
+  hear();
+  return !is_alive(pid_);
+}
+
 int Server::crashed(int status) {
   death_.status = status;
   death_.at_ns = clock_ns();

@@ -33,6 +33,8 @@ class Server {
   void hear() { is_heard_ = is_heard_ && hear_all(); }
   // It has ended. False: another process serves, or did so before and goes on.
   bool has_ended(int& status);
+  // Nobody that it has started can say any more that it serves. False: somebody has said so just now.
+  bool is_over();
   // Says how long to wait before the next start, in ms; -1: it has crashed too often.
   int crashed(int status);
 

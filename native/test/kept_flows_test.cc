@@ -266,6 +266,31 @@ TEST("a connection of which something was in the memory of the process is closed
   CHECK_EQ(all.now().count(Counter::stream_flows), 1);
 }
 
+TEST("a connection of which a part of a record or of a message in frames has come is closed and counted, and kept when the rest has come") {
+  Crashes all;
+  const Peer secure = Peer::tcp(all.now().port(ShardRig::kClientTls));
+  secure.send("?");
+  all.now().hear(secure, "!");
+  const Peer web = Peer::tcp(all.now().port(ShardRig::kClientWs));
+  web.send(websocket_upgrade());
+  all.now().hear(web, "101");
+  const std::string asked = Request{.method = "OPTIONS", .number = 7, .transport = "WS"}.text();
+  secure.send("a");
+  secure.send("\r\n\r\n|");
+  all.now().hear(secure, "|");
+  web.send(websocket_frame(1, "", false));
+  web.send(websocket_frame(0, asked));
+  CHECK(holds(all.now().hear(all.core, "OPTIONS"), "Call-ID: c7"));
+  CHECK_EQ(all.crash(), "");
+  CHECK_EQ(all.counts.kept, 2u);
+  secure.send("b");
+  web.send(websocket_frame(1, "", false));
+  all.now().turn();
+  CHECK_EQ(all.crash(), "");
+  CHECK_EQ(all.counts.kept, 0u);
+  CHECK_EQ(all.counts.lost, 2u);
+}
+
 TEST("what was sent and not counted, or counted and not sent, ends a connection") {
   Crashes all;
   const Peer phone = Peer::tcp(all.now().port(ShardRig::kClientTcp));

@@ -6,7 +6,7 @@ import { type Cast, cast } from "../support/cast.js";
 import { tlsSettings } from "../support/certificates.js";
 import { MAIN } from "../support/edge.js";
 import { Installation } from "../support/installation.js";
-import { childOf, crash } from "../support/kept-server.js";
+import { childOf, crash, stateOf } from "../support/kept-server.js";
 import { Party } from "../support/party.js";
 import { freePort } from "../support/ports.js";
 import { complete } from "../support/sip-text.js";
@@ -127,6 +127,32 @@ test("a server that is killed while its successor gets ready is started again", 
   SUT.signal("SIGUSR2");
   await expect.poll(() => SUT.output).toContain("upgrade: starting the process");
   expect(await crash(SUT)).toMatchObject({ crashes: 1, kept: 2, lost: 0 });
+  await reaches(company, U, path);
+});
+
+test("a successor that comes too late, when its parent has crashed and the keeper starts another process, leaves the connections alone", LIMIT, async () => {
+  const installation = new Installation();
+  const company = await kept({}, installation.program);
+  const { C, SUT, U } = company;
+  const path = await register(U, C);
+  const old = childOf(SUT.pid) ?? expect.unreachable();
+  // It stops as soon as it has said that it is ready, so that everything is sent to it and it takes nothing.
+  installation.install(`const send = process.send.bind(process);
+process.send = (message, ...rest) => {
+  const sent = send(message, ...rest);
+  if (message.kind === "ready") process.kill(process.pid, "SIGSTOP");
+  return sent;
+};
+process.argv[1] = ${JSON.stringify(MAIN)};
+await import(${JSON.stringify(MAIN)});`);
+  SUT.signal("SIGUSR2");
+  const successor = await expect.poll(() => childOf(old), { timeout: 60_000 }).toBeDefined().then(() => childOf(old) ?? expect.unreachable());
+  await expect.poll(() => stateOf(successor), { timeout: 60_000 }).toBe("T");
+  installation.restore();
+  expect(await crash(SUT)).toMatchObject({ before: old, kept: 2, lost: 0 });
+  process.kill(successor, "SIGCONT");
+  await expect.poll(() => stateOf(successor), { timeout: 60_000 }).toBe(undefined);
+  await reaches(company, U, path);
   await reaches(company, U, path);
 });
 

@@ -11,6 +11,16 @@ export function childOf(pid: number): number | undefined {
   return child === undefined ? undefined : Number(child);
 }
 
+/** One letter, as the kernel says it; undefined: it has ended. */
+export function stateOf(pid: number): string | undefined {
+  try {
+    const state = /^State:\s+(\w)/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1];
+    return state === "Z" ? undefined : state;
+  } catch {
+    return undefined;
+  }
+}
+
 export interface Crash {
   readonly before: number;
   readonly how: string;

@@ -21,6 +21,9 @@ constexpr size_t kMostPlaces = DescriptorChannel::kMostDescriptors;
 // What waits for a keeper that does not take it is looked through when it has grown to this.
 constexpr size_t kManyBegun = 65'536;
 
+// Octets of a plain connection wait in `in`, where the flow shows them.
+bool is_unfinished(const StreamLayer& layer) noexcept { return layer.record != nullptr || layer.ws.opcode != Opcode::continuation; }
+
 constexpr uint64_t add_place(uint64_t hash, uint64_t value) { return (hash ^ value) * 0x100'0000'01b3; }
 
 }  // namespace
@@ -98,6 +101,7 @@ void KeptFlows::write_layer(uint32_t slot) noexcept {
   if (flow.layer == nullptr) return;
   KeptLayer& layer = memory_->layer(slot);
   layer.generation = 0;
+  layer.is_unfinished = is_unfinished(*flow.layer);
   layer.stage = static_cast<uint8_t>(flow.layer->stage);
   layer.is_secure = flow.layer->is_secure;
   layer.is_websocket = flow.layer->is_websocket;
@@ -116,6 +120,8 @@ void KeptFlows::note(uint32_t slot, Text image) noexcept {
   notes.size = static_cast<uint32_t>(image.copy(notes.octets, KeptNotes::kMost));
   notes.generation = flow->generation;
 }
+
+void KeptFlows::write_part(uint32_t slot) noexcept { memory_->layer(slot).is_unfinished = is_unfinished(*flows_.at(slot).layer); }
 
 // What the process before had counted is not known here, so the kernel is asked, while nothing is under way between it and us.
 void KeptFlows::count_adopted() noexcept {

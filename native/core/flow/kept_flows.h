@@ -45,6 +45,10 @@ class KeptFlows {
   void note_layer(uint32_t slot) noexcept {
     if (is_on() && is_told(slot)) write_layer(slot);
   }
+  // A part of a record or of a message of its layer has come, or the rest of it.
+  void note_part(uint32_t slot) noexcept {
+    if (is_on() && is_told(slot)) write_part(slot);
+  }
   void drop(uint32_t slot) noexcept {
     if (is_on() && is_told(slot)) ended_.push_back({slot, std::exchange(told_[slot], 0)});
   }
@@ -81,6 +85,7 @@ class KeptFlows {
   void add(uint32_t slot) noexcept;
   void adopt(uint32_t slot) noexcept;
   void write_layer(uint32_t slot) noexcept;
+  void write_part(uint32_t slot) noexcept;
   void count_adopted() noexcept;
   bool send_begun() noexcept;
   bool send_ended() noexcept;

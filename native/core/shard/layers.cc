@@ -108,13 +108,19 @@ void StreamReader::receive_record(uint32_t slot) noexcept {
 // `rest` may lie in the buffer of the record. False: the flow is closed.
 bool StreamReader::keep_record(uint32_t slot, Text rest) noexcept {
   FlowBuffer*& record = ground_.flows.at(slot).layer->record;
-  if (rest.empty()) return give_back(ground_.pool, record), true;
+  if (rest.empty()) {
+    if (record == nullptr) return true;
+    give_back(ground_.pool, record);
+    ground_.kept.note_part(slot);
+    return true;
+  }
   const bool goes_on = record != nullptr && rest.data() == record->text().data();  // it is still the same record
   if (record != nullptr) {
     record->done = record->size - static_cast<uint32_t>(rest.size());
   } else if (!append(ground_.pool, record, rest)) {
     return connections_.close(slot, Counter::flows_refused), false;
   }
+  ground_.kept.note_part(slot);
   if (!goes_on) timers_.arm(slot);
   return true;
 }

@@ -119,7 +119,7 @@ bool Revival::take_one(const KeptMemory& memory, const MovingFlow& one) noexcept
 
 bool Revival::has_layer(const KeptMemory& memory, const MovingFlow& one, Flow& flow) noexcept {
   const KeptLayer& from = memory.layer(one.slot);
-  if (from.generation != one.generation || from.stage > static_cast<uint8_t>(Stage::open)) return false;
+  if (from.is_unfinished != 0 || from.generation != one.generation || from.stage > static_cast<uint8_t>(Stage::open)) return false;
   std::unique_ptr<StreamLayer> layer(new (std::nothrow) StreamLayer);
   if (!layer) return false;
   layer->stage = static_cast<Stage>(from.stage);

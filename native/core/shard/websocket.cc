@@ -72,6 +72,7 @@ void StreamReader::frame_websocket(uint32_t slot, char* data, size_t size) noexc
 
 void StreamReader::keep_frames(uint32_t slot, WsReader& reader, bool whole) noexcept {
   const Text rest = reader.rest();
+  ground_.kept.note_part(slot);
   ground_.flows.at(slot).framer.need = static_cast<uint32_t>(reader.need());
   keep_unfinished(slot, rest, whole);
 }
