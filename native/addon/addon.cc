@@ -43,6 +43,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("keeperFlows", Napi::Function::New(env, sluice::keeper_flows));
   exports.Set("keeperWill", Napi::Function::New(env, sluice::keeper_will));
   exports.Set("keeperFarewell", Napi::Function::New(env, sluice::keeper_farewell));
+  exports.Set("keeperForgets", Napi::Function::New(env, sluice::keeper_forgets));
   exports.Set("keeperLives", Napi::Function::New(env, sluice::keeper_lives));
   exports.Set("sdNotify", Napi::Function::New(env, sluice::sd_notify));
   sluice::define_reader(env, exports);

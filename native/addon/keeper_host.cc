@@ -29,6 +29,12 @@ int tell_keeper(int channel, KeeperWord word) {
   return keeper.send(message_of(&head, sizeof head), nullptr, 0);
 }
 
+// One that is gone needs no word.
+Napi::Value say(const Napi::CallbackInfo& info, KeeperWord word) {
+  tell_keeper(info[0].ToNumber().Int32Value(), word);
+  return info.Env().Undefined();
+}
+
 Napi::Object part_object(Napi::Env env, const char* text, size_t size, const int* descriptors, size_t count) {
   Napi::Array list = Napi::Array::New(env, count);
   for (uint32_t i = 0; i < count; ++i) list[i] = static_cast<double>(descriptors[i]);
@@ -98,10 +104,8 @@ Napi::Value keeper_will(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), fits ? keeper.send(Text(octets.data(), octets.size()), descriptors.data(), descriptors.size()) : E2BIG);
 }
 
-Napi::Value keeper_farewell(const Napi::CallbackInfo& info) {
-  tell_keeper(info[0].ToNumber().Int32Value(), KeeperWord::farewell);
-  return info.Env().Undefined();
-}
+Napi::Value keeper_farewell(const Napi::CallbackInfo& info) { return say(info, KeeperWord::farewell); }
+Napi::Value keeper_forgets(const Napi::CallbackInfo& info) { return say(info, KeeperWord::forget); }
 
 Napi::Value keeper_lives(const Napi::CallbackInfo& info) {
   pollfd end{info[0].ToNumber().Int32Value(), 0, 0};

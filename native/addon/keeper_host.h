@@ -16,6 +16,8 @@ Napi::Value keeper_flows(const Napi::CallbackInfo& info);
 Napi::Value keeper_will(const Napi::CallbackInfo& info);
 // keeperFarewell(channel: number): the process ends as it should
 Napi::Value keeper_farewell(const Napi::CallbackInfo& info);
+// keeperForgets(channel: number): nothing of what the process before left is held any longer
+Napi::Value keeper_forgets(const Napi::CallbackInfo& info);
 // keeperLives(channel: number): boolean
 Napi::Value keeper_lives(const Napi::CallbackInfo& info);
 

@@ -14,13 +14,16 @@ Text octets_of(const void* from, size_t size) { return Text(static_cast<const ch
 
 }  // namespace
 
-Holdings::~Holdings() {
+Holdings::~Holdings() { forget(); }
+
+void Holdings::forget() {
   close_all(will_);
   close_all(draft_);
   for (Shard& shard : shards_) {
     drop_all(shard);
     if (shard.memory >= 0) close(shard.memory);
   }
+  shards_.clear();
 }
 
 void Holdings::close_all(std::vector<Part>& parts) {

@@ -20,6 +20,8 @@ class Holdings {
 
   // A message of a server; the descriptors are ours from now on. Whatever is not as it should be is closed and forgotten.
   void take(const KeeperHead& head, Text rest, const int* descriptors, size_t count);
+  // Whatever a server has left is closed.
+  void forget();
   // Whether a server was up, so that another one can go on.
   bool has_will() const { return !will_.empty(); }
   size_t connections() const { return connections_; }

@@ -140,6 +140,7 @@ void Server::take(const KeeperHead& head, Text rest, const int* descriptors, siz
   channel.set_patience(kPatienceMs);
   switch (head.word) {
     case KeeperWord::farewell: is_ending = true; break;
+    case KeeperWord::forget: holdings_.forget(); break;
     case KeeperWord::left:
       if (head.pid == before_) before_ = 0;
       break;

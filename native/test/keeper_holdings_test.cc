@@ -36,6 +36,22 @@ struct Keeper {
 
 }  // namespace
 
+TEST("what is forgotten is closed: the will, one that is not whole yet, connections, and the memory of every shard") {
+  const size_t before = open_descriptors();
+  Keeper keeper;
+  keeper.will(0, 1, "who it was");
+  keeper.will(0, 2, "who it will be");
+  keeper.keep({{1, 5}, {2, 6}});
+  keeper.say(KeeperWord::memory, 3, 0, {}, 1);
+  CHECK(keeper.holdings.has_will());
+  keeper.holdings.forget();
+  CHECK(!keeper.holdings.has_will());
+  CHECK_EQ(keeper.holdings.connections(), 0u);
+  CHECK_EQ(open_descriptors(), before);
+  keeper.keep({{1, 7}});
+  CHECK_EQ(keeper.holdings.connections(), 1u);
+}
+
 TEST("connections are held by slot and generation, each once") {
   const size_t before = open_descriptors();
   {

@@ -197,7 +197,7 @@ export const metricTable: readonly MetricRow[] = [
   { name: "object_messages_total", help: "Messages handed to the registrar and home proxy.", values: one(Counter.objectMessages) },
   { name: "received_bytes_total", help: "Octets received.", values: one(Counter.bytesIn) },
   { name: "sent_bytes_total", help: "Octets sent.", values: one(Counter.bytesOut) },
-  { name: "buffer_bytes", help: "Octets of unfinished and unsent messages.", gauge: true, values: one(Counter.bufferBytes) },
+  { name: "buffer_bytes", help: "Octets of unfinished, unsent and remembered messages.", gauge: true, values: one(Counter.bufferBytes) },
   { name: "upstream_failures_total", help: "Times an upstream target stopped answering.", values: one(Counter.upstreamFailures) },
   { name: "tls_handshakes_total", help: "TLS handshakes.", label: "result", values: { done: Counter.tlsHandshakes, failed: Counter.tlsFailed } },
   { name: "tls_handshakes_resumed_total", help: "TLS handshakes that resumed a session.", values: one(Counter.tlsResumed) },

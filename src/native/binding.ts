@@ -207,6 +207,8 @@ export interface Binding extends Reader {
   keeperWill(channel: number, part: number, parts: number, text: string, descriptors: readonly number[]): number;
   /** This process ends as it should, so no other one is to go on. */
   keeperFarewell(channel: number): void;
+  /** Nothing of what the process before left is to be held any longer; `keeperDeath` answers when that is so. */
+  keeperForgets(channel: number): void;
   keeperLives(channel: number): boolean;
   /** A listening socket, or -errno. */
   listenTcp(address: string, port: number): number;

@@ -742,7 +742,7 @@ export const counterProse: readonly string[] = [
   "runs of datagrams that the kernel refused as one and that were sent one by one",
   "octets received",
   "octets sent",
-  "octets of unfinished and unsent messages now",
+  "octets of unfinished, unsent and remembered messages now, as of the last tick",
   "times an upstream was found dead",
   "messages dropped by a rule",
   "datagrams and connections from banned sources",

@@ -2,7 +2,7 @@
  * The keeper as the server sees it: the small program that started this process, holds its sockets and the memory of its flows, and starts it again
  * after a crash (native/keeper, docs/decisions/keeper.md).
  */
-import { accessSync, constants } from "node:fs";
+import { accessSync, closeSync, constants } from "node:fs";
 import { constants as os } from "node:os";
 import { getSystemErrorName } from "node:util";
 import type { Death, Revived } from "../native/binding.js";
@@ -18,14 +18,14 @@ export class Keeper {
   readonly channel: number;
   /** Of the process before, and what it has left. */
   readonly death: Death | undefined;
-  readonly bequest: Bequest | undefined;
+  #bequest: Bequest | undefined;
   #isUp = true;
   #look: NodeJS.Timeout | undefined;
 
   private constructor(channel: number, death: Death | undefined) {
     this.channel = channel;
     this.death = death;
-    this.bequest = death === undefined || death.parts.length === 0 ? undefined : readParts(death.parts);
+    this.#bequest = death === undefined || death.parts.length === 0 ? undefined : readParts(death.parts);
   }
 
   static get isPresent(): boolean {
@@ -56,6 +56,10 @@ export class Keeper {
     throw new Error(`SLUICE_KEEPER: ${keeperPath} cannot be run (${getSystemErrorName(-errno)})`);
   }
 
+  get bequest(): Bequest | undefined {
+    return this.#bequest;
+  }
+
   get isUp(): boolean {
     return this.#isUp;
   }
@@ -66,7 +70,7 @@ export class Keeper {
   }
 
   /** For one without a line of its own it would look as if nothing had been. */
-  watch(log: Log): void {
+  #watch(log: Log): void {
     this.#look = setInterval(() => {
       if (binding.keeperLives(this.channel)) return;
       this.#isUp = false;
@@ -75,8 +79,18 @@ export class Keeper {
     }, LOOK_MS).unref();
   }
 
-  /** What the next process needs. */
+  /** This process cannot go on with what is left: its ports and locks are free when this returns. Throws one line. */
+  forget(): void {
+    for (const descriptor of this.death?.parts.flatMap(({ descriptors }) => descriptors) ?? []) closeSync(descriptor);
+    this.#bequest = undefined;
+    binding.keeperForgets(this.channel);
+    const now = binding.keeperDeath(this.channel);
+    if (typeof now === "number") throw new Error(`the keeper does not answer (${getSystemErrorName(now)})`);
+  }
+
+  /** What the next process needs. This one is up, so from now on it is told if there would be none. */
   leave(bequest: Bequest, log: Log): void {
+    this.#watch(log);
     const parts = partsOf(bequest);
     for (const [at, { text, descriptors }] of parts.entries()) {
       const errno = binding.keeperWill(this.channel, at, parts.length, text, descriptors);
@@ -99,7 +113,7 @@ export class Keeper {
   /** What became of the flows. */
   tell(log: Log, revived: readonly Revived[]): void {
     const { death } = this;
-    if (death === undefined || this.bequest === undefined) return;
+    if (death === undefined || this.#bequest === undefined) return;
     const now = Number(process.hrtime.bigint()) / 1e6;
     const sum = (of: "kept" | "lost" | "messages"): number => revived.reduce((total, one) => total + one[of], 0);
     const faults = revived.flatMap(({ fault }) => fault ?? []);

@@ -5,11 +5,12 @@ import { descriptorLimits } from "../base/descriptor-limits.js";
 import { version } from "../base/version.js";
 import type { Config } from "../config/config.js";
 import { Counter } from "../native/layout.js";
+import type { ShardConfig } from "../native/shard-settings.js";
 import { showShardListener } from "../native/listener-of.js";
 import { binding } from "../native/load.js";
 import type { Log } from "../observe/log.js";
 import { bannerOf } from "./banner.js";
-import { checkHeir } from "./bequest.js";
+import { type Bequest, checkHeir } from "./bequest.js";
 import { Keeper } from "./keeper.js";
 import type { Predecessor } from "./predecessor.js";
 import { keepPrivate } from "./private-state.js";
@@ -31,13 +32,10 @@ const HOLD_MS = 2_000;
 /** Resolves when the process has been told to end and is done; rejects with one line when it cannot start. */
 export async function serve(config: Config, log: Log): Promise<void> {
   const keeper = Keeper.join(true);
-  // Of a process that crashed.
-  const before = keeper?.bequest;
-  if (before !== undefined) checkHeir(config, before);
+  const { before, identity, shards } = takeUp(config, log, keeper);
   const orders = new Orders();
   keepPrivate(config.stateDir);
-  const identity: Identity = before ?? newIdentity();
-  const service = new Service(config, shardConfigs(config, identity, before), log, () => orders.end("the operator"));
+  const service = new Service(config, shards, log, () => orders.end("the operator"));
   service.keepWith(keeper);
   warnOfDescriptors(config, log);
   const starting = service.start(before);
@@ -53,6 +51,22 @@ export async function serve(config: Config, log: Log): Promise<void> {
   if (process.stdout.isTTY) process.stdout.write(bannerOf(service));
   log.info({ mode: config.mode, listeners: listenersOf(service), shards: config.shards, pid: process.pid }, "sluice is up");
   await run(service, orders);
+}
+
+/** After a crash, who the process before was; who has edited the configuration since then gets a restart instead. */
+function takeUp(config: Config, log: Log, keeper: Keeper | undefined): { before?: Bequest; identity: Identity; shards: readonly ShardConfig[] } {
+  const before = keeper?.bequest;
+  if (keeper !== undefined && before !== undefined) {
+    try {
+      checkHeir(config, before);
+      return { before, identity: before, shards: shardConfigs(config, before, before) };
+    } catch (error) {
+      log.error({ before: before.pid, reason: error instanceof Error ? error.message : String(error) }, "the process before crashed, and the configuration has changed since it started: this one starts anew, and all connections end");
+      keeper.forget();
+    }
+  }
+  const identity = newIdentity();
+  return { identity, shards: shardConfigs(config, identity, undefined) };
 }
 
 /** The same for a process that replaces the one that started it. */

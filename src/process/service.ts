@@ -128,7 +128,6 @@ export class Service implements Running {
   keepWith(keeper: Keeper | undefined): void {
     this.keeper = keeper;
     if (keeper !== undefined) binding.setKeeper(this.#cluster, keeper.channel);
-    keeper?.watch(this.log);
   }
 
   /** Resolves when all listeners are open; rejects with one line, and everything is closed again. `before`: of a process that crashed, and whose flows go on here. */

@@ -18,13 +18,13 @@ async function stage(): Promise<Cast & { readonly env: Record<string, string> }>
   return Object.assign(company, { env: { SLUICE_ADMIN_LISTEN: admin.listen } });
 }
 
-test("every command has help with an example, and wrong usage exits with 2 and one line", async () => {
+test("every command has help with an example, and wrong usage exits with 2 and one line", { timeout: 180_000 }, async () => {
   const overview = await sluice(["--help"]);
   expect(overview.code).toBe(0);
   const names = [...overview.out.matchAll(/^ {2}([a-z-]+) {2,}\S/gm)].map(([, name = ""]) => name);
   expect(names).toEqual(expect.arrayContaining(["start", "check-config", "print-config", "status", "top", "flows", "bindings", "token", "trace", "drain", "keys", "reload", "doctor", "probe"]));
-  for (const name of names) {
-    const help = await sluice([name, "--help"]);
+  const helps = await Promise.all(names.map(async (name) => ({ name, help: await sluice([name, "--help"]) })));
+  for (const { name, help } of helps) {
     expect(help.code, name).toBe(0);
     expect(help.out, name).toMatch(/^Usage: sluice /);
     expect(help.out, name).toMatch(new RegExp(`^ {2}(?:SLUICE_\\S+ )*sluice ${name}`, "m"));

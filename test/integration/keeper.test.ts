@@ -1,5 +1,8 @@
 /** A keeper holds the flows while the server crashes and is started again: phones, core and callers notice nothing but a pause. */
 import { type SpawnSyncReturns, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { type Dialog, call, inDialog, register } from "../support/calls.js";
 import { type Cast, cast } from "../support/cast.js";
@@ -172,6 +175,24 @@ test("a server that crashes at once, again and again, is given up", LIMIT, async
   await SUT.restart();
   await company.reconnect(U);
   await reaches(company, U, await register(U, C));
+});
+
+test("a crash after the number of shards was changed is a restart, with a line that names the variable", LIMIT, async () => {
+  const file = join(mkdtempSync(join(tmpdir(), "sluice-kept-")), "environment");
+  onTestFinished(() => rmSync(dirname(file), { recursive: true }));
+  writeFileSync(file, "SLUICE_SHARDS=1\n");
+  const company = await kept({ SLUICE_ENV_FILE: file, SLUICE_SHARDS: "" });
+  const { C, SUT, U } = company;
+  await register(U, C);
+  writeFileSync(file, "SLUICE_SHARDS=2\n");
+  process.kill(childOf(SUT.pid) ?? expect.unreachable(), "SIGKILL");
+  await expect.poll(() => SUT.output, { timeout: 60_000 }).toMatch(/SLUICE_SHARDS: expected 1 as before, not 2[^]*sluice is up/);
+  await expect.poll(() => U.wire.isOpen).toBe(false);
+  await company.reconnect(U);
+  const path = await register(U, C);
+  // From here on it is kept as ever; the connection to the core is one that the server has dialled.
+  expect(await crash(SUT)).toMatchObject({ kept: 1, lost: 0 });
+  await reaches(company, U, path);
 });
 
 test("a keeper that is killed leaves a service that goes on and says so", LIMIT, async () => {

@@ -19,6 +19,7 @@ class Counters {
     std::atomic_ref<int64_t> value(memory_[static_cast<uint32_t>(which)]);
     value.store(value.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
   }
+  void set(Counter which, int64_t to) noexcept { std::atomic_ref<int64_t>(memory_[static_cast<uint32_t>(which)]).store(to, std::memory_order_relaxed); }
   int64_t get(Counter which) const noexcept { return memory_[static_cast<uint32_t>(which)]; }
 
  private:

@@ -181,6 +181,7 @@ void Shard::tick() noexcept {
   listeners_.tick();
   object_events_.retry();
   upstreams_.look([this](int target) { return core_sender_.probe(target); });
+  ground_.counters.set(Counter::buffer_bytes, static_cast<int64_t>(ground_.pool.lent()));
 }
 
 void Shard::flow_due(uint32_t slot) noexcept {

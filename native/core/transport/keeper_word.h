@@ -16,6 +16,7 @@ enum class KeeperWord : uint32_t {
   end = 5,     // a shard has ended, and its connections with it
   left = 6,    // another process has taken over from this one
   farewell = 7,  // the server ends, as it was told to
+  forget = 10,   // it cannot go on with anything that the one before has left
   ask_will = 8,   // what did the process before leave?
   ask_flows = 9,  // and its connections?
   // From the keeper.
