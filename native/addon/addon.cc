@@ -27,6 +27,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("writeNow", Napi::Function::New(env, sluice::write_now));
   exports.Set("exitNow", Napi::Function::New(env, sluice::exit_now));
   exports.Set("become", Napi::Function::New(env, sluice::become));
+  exports.Set("imageVersion", Napi::Number::New(env, sluice::kImageVersion));
   exports.Set("socketPair", Napi::Function::New(env, sluice::socket_pair));
   exports.Set("sendDescriptors", Napi::Function::New(env, sluice::send_descriptors));
   exports.Set("receiveDescriptors", Napi::Function::New(env, sluice::receive_descriptors));

@@ -58,8 +58,8 @@ class Steps {
 };
 
 // Where an image is written: on the desk, if there is one, else into memory of our own that has been used once.
-std::unique_ptr<ImageWriter> writer(ImageOf of, Desk* desk, std::vector<char>&& memory = {}) {
-  return desk != nullptr ? std::make_unique<ImageWriter>(of, kImageVersion, desk->room()) : std::make_unique<ImageWriter>(of, kImageVersion, std::move(memory));
+std::unique_ptr<ImageWriter> writer(ImageOf of, uint32_t layout, Desk* desk, std::vector<char>&& memory = {}) {
+  return desk != nullptr ? std::make_unique<ImageWriter>(of, layout, desk->room()) : std::make_unique<ImageWriter>(of, layout, std::move(memory));
 }
 
 int send_image(MoveSender& sender, Desk* desk, Piece piece, ImageWriter& image) {
@@ -69,9 +69,9 @@ int send_image(MoveSender& sender, Desk* desk, Piece piece, ImageWriter& image) 
 }
 
 // What has changed since the drafts went. Empty: it has gone.
-std::string send_last_drafts(MoveSender& sender, Desk* desk, Shard& shard) {
+std::string send_last_drafts(MoveSender& sender, uint32_t layout, Desk* desk, Shard& shard) {
   if (desk == nullptr) return {};
-  const auto image = writer(ImageOf::drafts, desk);
+  const auto image = writer(ImageOf::drafts, layout, desk);
   uint32_t slot = 0;
   if (shard.draft(*image, slot, FlowTable::kMostSlots) == 0) return {};
   if (const int error = send_image(sender, desk, Piece::drafts, *image); error != 0) return why("the last changes cannot be sent", error);
@@ -80,11 +80,11 @@ std::string send_last_drafts(MoveSender& sender, Desk* desk, Shard& shard) {
 }
 
 // What all shards have together. Empty: it has gone.
-std::string send_commons(MoveSender& sender, Desk* desk, Cluster& cluster, Shard& shard) {
+std::string send_commons(MoveSender& sender, uint32_t layout, Desk* desk, Cluster& cluster, Shard& shard) {
   int error = 0;
   const auto send = [&](ImageOf of, Piece piece, auto&& write) {
     if (error != 0) return;
-    const auto image = writer(of, desk);
+    const auto image = writer(of, layout, desk);
     write(*image);
     error = send_image(sender, desk, piece, *image);
   };
@@ -175,9 +175,10 @@ void ShardHost::thaw() noexcept {
   uv_idle_start(&running_->idle, [](uv_idle_t*) {});
 }
 
-// announce(channel): whether more flows are left to send ahead; a text: what failed
+// announce(channel, layout): whether more flows are left to send ahead; a text: what failed. `layout`: of the images that follow.
 Napi::Value ShardHost::announce(const Napi::CallbackInfo& info, Shard& shard) {
   constexpr size_t kAtOnce = 64;
+  running_->layout = info[1].ToNumber().Uint32Value();
   MoveSender sender(info[0].ToNumber().Int32Value(), nullptr);
   std::vector<MovingFlow>& flows = running_->ahead;
   const bool more = shard.announce(flows, kAtOnce - std::min(kAtOnce, flows.size()));
@@ -212,7 +213,7 @@ Napi::Value ShardHost::draft(const Napi::CallbackInfo& info, Shard& shard) {
   Desk& desk = *running_->desk;
   MoveSender sender(channel, &desk);
   sender.never_wait();
-  ImageWriter image(ImageOf::drafts, kImageVersion, desk.room());
+  ImageWriter image(ImageOf::drafts, running_->layout, desk.room());
   uint32_t next = running_->draft_at;
   const uint32_t changed = shard.draft(image, next, kAtOnce);
   const Text octets = image.seal();
@@ -233,7 +234,7 @@ Napi::Value ShardHost::draft(const Napi::CallbackInfo& info, Shard& shard) {
 // ask again; a text: what failed
 Napi::Value ShardHost::rehearse(const Napi::CallbackInfo& info, Shard& shard) {
   Desk* const desk = running_->desk.get();
-  const auto image = writer(ImageOf::shard, desk, std::exchange(running_->image, {}));
+  const auto image = writer(ImageOf::shard, running_->layout, desk, std::exchange(running_->image, {}));
   shard.rehearse(*image);
   if (desk == nullptr) {
     running_->image = image->finish();
@@ -280,14 +281,14 @@ Napi::Value ShardHost::hand_over_flows(const Napi::CallbackInfo& info, Shard& sh
   steps.done("stopped", running_->stopped_at);
   if (!cluster.stop.wait(cluster.rings.size(), kStopMs)) return fault("another shard did not stop in time");
   steps.done("allStopped");
-  if (const std::string failed = send_last_drafts(sender, desk, shard); !failed.empty()) return fault(failed);
+  if (const std::string failed = send_last_drafts(sender, running_->layout, desk, shard); !failed.empty()) return fault(failed);
   if (shard.config().shard == 0) {
-    if (const std::string failed = send_commons(sender, desk, cluster, shard); !failed.empty()) return fault(failed);
+    if (const std::string failed = send_commons(sender, running_->layout, desk, cluster, shard); !failed.empty()) return fault(failed);
   }
   steps.done("commonsSent");
   // Those that were to go ahead and did not.
   std::vector<MovingFlow> rest = std::exchange(running_->ahead, {});
-  const auto image = writer(ImageOf::shard, desk, std::exchange(running_->image, {}));
+  const auto image = writer(ImageOf::shard, running_->layout, desk, std::exchange(running_->image, {}));
   shard.write_image(*image, rest);
   steps.done("written");
   size_t sent = 0;
@@ -352,7 +353,7 @@ Napi::Value ShardHost::resume(const Napi::CallbackInfo& info, Shard& shard) {
 
 // release(channel): lets go of what another process has taken over, and serves the rest, which follows over the channel; -1: it does not
 Napi::Value ShardHost::release_flows(const Napi::CallbackInfo& info, Shard& shard) {
-  shard.release(info[0].ToNumber().Int32Value());
+  shard.release(info[0].ToNumber().Int32Value(), running_->layout);
   running_->desk.reset();
   thaw();
   return info.Env().Undefined();

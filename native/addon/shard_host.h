@@ -39,6 +39,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
     std::vector<char> image;        // empty: memory for the image, used once before all shards stand still
     std::unique_ptr<Desk> desk;     // instead of it, for a process that reads in place
     uint32_t draft_at = 0;          // slot
+    uint32_t layout = kImageVersion;  // that the process which takes over reads
   };
 
   using Method = Napi::Value (ShardHost::*)(const Napi::CallbackInfo&, Shard&);

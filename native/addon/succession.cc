@@ -140,11 +140,12 @@ Napi::Value send_commons_ahead(const Napi::CallbackInfo& info) {
   if (!cluster) return Napi::Number::New(info.Env(), 0);
   MoveSender sender(info[1].ToNumber().Int32Value(), nullptr);
   sender.set_patience(5'000);
-  ImageWriter flows(ImageOf::process, kImageVersion);
+  const uint32_t layout = info[3].ToNumber().Uint32Value();
+  ImageWriter flows(ImageOf::process, layout);
   cluster->flows.freeze(flows, true);
   int error = sender.octets(Piece::commons, flows.seal());
   if (info[2].ToBoolean() && error == 0) {
-    ImageWriter logins(ImageOf::logins, kImageVersion);
+    ImageWriter logins(ImageOf::logins, layout);
     cluster->freeze_logins(logins, true);
     error = sender.octets(Piece::logins, logins.seal());
   }

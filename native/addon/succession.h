@@ -13,7 +13,7 @@ Napi::Value send_descriptors(const Napi::CallbackInfo& info);
 Napi::Value receive_descriptors(const Napi::CallbackInfo& info);
 // clusterSockets(cluster: number): number[][], the listening sockets of each shard
 Napi::Value cluster_sockets(const Napi::CallbackInfo& info);
-// sendCommonsAhead(cluster: number, channel: number, isHome: boolean): an errno, 0: what the shards have together has gone to the first of the
+// sendCommonsAhead(cluster: number, channel: number, isHome: boolean, layout: number): an errno, 0: what the shards have together has gone to the first of the
 // other process, and during the stop only what has changed since need follow
 Napi::Value send_commons_ahead(const Napi::CallbackInfo& info);
 // listenTcp(address: string, port: number): number, a listening socket, or a negative errno

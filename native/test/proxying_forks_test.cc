@@ -277,4 +277,71 @@ TEST("the layout of before knows one device of a request: it goes over and comes
   bob.heard("SIP/2.0 200 ");
 }
 
+TEST("PX-16.10-1 the layout of before: of several devices one that rings goes on, the others are cancelled, and those that waited do not begin") {
+  Bob bob({1'000, 1'000, 1'000, 1'000, 500});
+  bob.call();
+  const std::string silent = bob.copy(0), other = bob.copy(1), ringing = bob.copy(2), refused = bob.copy(3);
+  bob.say(3, refused, 404);
+  bob.copy(3, "ACK ");
+  for (const size_t phone : {1u, 2u}) bob.say(phone, phone == 2 ? ringing : other, 180);
+  bob.rig->turn();
+  CHECK_EQ(count_of(bob.caller->drain(), "SIP/2.0 180 "), 2u);
+  bob.upgrade(1);
+  bob.rig->pass(100);
+  const std::string cancel = bob.copy(1, "CANCEL");
+  CHECK_EQ(value_of(cancel, "Via"), value_of(other, "Via"));
+  bob.say(1, cancel, 200);
+  bob.say(1, other, 487);
+  bob.copy(1, "ACK ");
+  CHECK(!holds(bob.rig->heard(*bob.phones[0]), "CANCEL"));
+  bob.say(0, silent, 180);
+  CHECK_EQ(value_of(bob.copy(0, "CANCEL"), "Via"), value_of(silent, "Via"));
+  bob.say(0, silent, 487);
+  bob.copy(0, "ACK ");
+  CHECK_EQ(bob.rig->heard(*bob.caller), "");
+  bob.say(2, ringing, 486);
+  bob.copy(2, "ACK ");
+  bob.heard("SIP/2.0 486 ");
+  CHECK(bob.is_quiet(4));
+  CHECK_EQ((*bob.rig)->proxying().open_count(), 0u);
+}
+
+TEST("PX-16.7-4 the layout of before: a 2xx of a device that is left out passes, and ends the one that rings") {
+  Bob bob({1'000, 1'000});
+  bob.call();
+  const std::string ringing = bob.copy(0), other = bob.copy(1);
+  bob.say(0, ringing, 180);
+  bob.heard("180 ");
+  bob.upgrade(1);
+  bob.rig->pass(100);
+  bob.say(1, other, 200);
+  bob.heard("SIP/2.0 200 ");
+  CHECK(holds(bob.copy(0, "CANCEL"), "Call completed elsewhere"));
+}
+
+TEST("the layout of before: an answer is repeated although another device still waits, and a shared Max-Breadth stays shared") {
+  Bob bob({1'000, 1'000});
+  bob.call(Request());
+  const std::string one = bob.copy(0, "MESSAGE"), other = bob.copy(1, "MESSAGE");
+  bob.say(0, one, 202);
+  bob.heard("SIP/2.0 202 ");
+  bob.upgrade(1);
+  bob.call(Request());
+  bob.heard("SIP/2.0 202 ");
+  bob.say(1, other, 200);
+  CHECK_EQ(bob.rig->heard(*bob.caller), "");
+  const Peer again = Peer::udp(bob.rig->port(ShardRig::kCoreUdp));
+  bob.rig->add(2, again.port(), instance(1));
+  Request next = invite(2);
+  next.lines = "Max-Breadth: 2\r\n";
+  bob.call(next);
+  const std::string newest = first_of(bob.rig->hear(again, "INVITE"));
+  CHECK_EQ(value_of(newest, "Max-Breadth"), "1");
+  again.send(answer_to(newest, 180));
+  bob.heard("180 ");
+  bob.upgrade(1);
+  again.send(answer_to(newest, 430));
+  CHECK_EQ(value_of(bob.copy(0), "Max-Breadth"), "1");
+}
+
 }  // namespace sluice::proxying_test

@@ -87,8 +87,8 @@ export interface Shard extends ObjectPort {
   closeFlow(slot: number, generation: number): boolean;
   /** Closes up to `most` connections of clients and returns how many are left. */
   moveOut(most: number, busyOnes: boolean): number;
-  /** Sends some connections ahead to the process that takes over, and says whether more are left; a text: what failed. */
-  announce(channel: number): boolean | string;
+  /** Sends some connections ahead to the process that takes over, and says whether more are left; a text: what failed. `layout`: which all images that follow have. */
+  announce(channel: number, layout: number): boolean | string;
   /** Sends ahead what has changed of what is known about a slice of the flows; the slices come in turn. A text: what failed. */
   draft(channel: number): { readonly changed: number; readonly more: boolean } | string;
   /** Does what `handOver` will do, for nothing and while it works, so that code and memory are warm then. Whether `heard` will say that the other process has come so far; undefined: it is behind, try again; a text: what failed. */
@@ -189,8 +189,10 @@ export interface Binding extends Reader {
   closeCluster(cluster: number): void;
   /** The listening sockets of each shard. */
   clusterSockets(cluster: number): readonly (readonly number[])[];
+  /** The newest layout of images that this version reads and writes. */
+  readonly imageVersion: number;
   /** Sends ahead what the shards know jointly, over the channel of the first one: an errno, 0: it has gone. When all of them stand still only what has changed follows. */
-  sendCommonsAhead(cluster: number, channel: number, isHome: boolean): number;
+  sendCommonsAhead(cluster: number, channel: number, isHome: boolean, layout: number): number;
   /** Two ends of a channel for descriptors between processes (unix(7), SEQPACKET), or an errno. */
   socketPair(): readonly [number, number] | number;
   /** An errno; 0: sent. The descriptors stay open here too. */

@@ -80,7 +80,7 @@ export async function succeed(config: Config, log: Log, predecessor: Predecessor
   const service = new Service(config, shardConfigs(config, identity, bequest), log, () => orders.end("the operator"));
   service.keepWith(keeper);
   await service.prepare(bequest);
-  predecessor.say({ kind: "ready", version: version(), follows: true, inPlace: true });
+  predecessor.say({ kind: "ready", version: version(), follows: true, inPlace: true, layout: binding.imageVersion });
   const began = await service.takeOver(bequest);
   predecessor.say({ kind: "taken", since: Math.max(...began.map(({ since }) => since)), steps: began.map(({ steps }) => steps) });
   await service.stepIn(bequest, await predecessor.totals);

@@ -6,7 +6,7 @@ import type { CounterTotals } from "../shard/seats.js";
 import { KEEPER_VARIABLE } from "./keeper.js";
 
 /** From the child. `taken`: it reads, since when on the monotonic clock, and, in this version, when each shard had done what; `failed`: it ends, and says why. */
-export type FromSuccessor = { readonly kind: "ready"; readonly version: string; /** It takes what follows after the others. */ readonly follows?: boolean; /** It reads what lies in memory that both have. */ readonly inPlace?: boolean } | ({ readonly kind: "taken" } & Taken) | { readonly kind: "failed"; readonly why: string };
+export type FromSuccessor = { readonly kind: "ready"; readonly version: string; /** It takes what follows after the others. */ readonly follows?: boolean; /** It reads what lies in memory that both have. */ readonly inPlace?: boolean; /** The newest layout of images that it reads; who says nothing reads the first one, and knows no keeper. */ readonly layout?: number } | ({ readonly kind: "taken" } & Taken) | { readonly kind: "failed"; readonly why: string };
 
 export interface Taken {
   readonly since: number;
@@ -26,6 +26,7 @@ export class Successor {
   #version = "";
   #follows = false;
   #inPlace = false;
+  #layout: number | undefined;
   #taken: Taken = { since: 0 };
   #hasStopped = false;
   #why = "";
@@ -71,6 +72,16 @@ export class Successor {
   /** Whether it reads what lies in memory that both have, and takes most of it ahead. */
   get readsInPlace(): boolean {
     return this.#inPlace;
+  }
+
+  /** Of the images that it reads. */
+  get layout(): number {
+    return this.#layout ?? 1;
+  }
+
+  /** Whether it stays with the keeper. */
+  get knowsKeeper(): boolean {
+    return this.#layout !== undefined;
   }
 
   /** It has ended because somebody told it to. */
@@ -127,6 +138,7 @@ export class Successor {
           this.#version = message.version;
           this.#follows = message.follows ?? false;
           this.#inPlace = message.inPlace ?? false;
+          this.#layout = message.layout;
         }
         if (message.kind === "taken") this.#taken = message;
         if (message.kind === kind) resolve();

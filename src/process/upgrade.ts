@@ -149,10 +149,11 @@ export class Upgrade {
       // Only the other process must hold these ends, or its death would go unnoticed.
       theirs.splice(0).forEach(closeSync);
       await successor.ready(READY_MS);
+      const layout = this.#layoutFor(successor);
       const channels = ours.slice(1);
       hasBegun = true;
-      await this.#sendAhead(channels);
-      if (successor.readsInPlace) await this.#draft(channels);
+      await this.#sendAhead(channels, layout);
+      if (successor.readsInPlace) await this.#draft(channels, layout);
       await this.#handOver(channels, true);
       const moved = (await successor.unlessItEnds(this.#handOver(channels, false))).filter((one) => one !== undefined);
       const { since, steps: theirSteps } = await successor.taken(TAKEN_MS);
@@ -183,6 +184,15 @@ export class Upgrade {
     }
   }
 
+  /** Throws one line if the two of them cannot be neighbours. */
+  #layoutFor(successor: Successor): number {
+    const { keeper, log } = this.#service;
+    if (keeper !== undefined && !successor.knowsKeeper) throw new Error(`version ${successor.version} knows no keeper, which would start the server again beside it: drain this process, then start that one with SLUICE_KEEPER=off`);
+    const layout = Math.min(successor.layout, binding.imageVersion);
+    if (layout < binding.imageVersion) log.warn({ layout, ours: binding.imageVersion }, "upgrade: the process that is to take over is of an earlier version: it gets what that one can read (docs/operate/upgrade.md)");
+    return layout;
+  }
+
   #leave(channel: number, channels: readonly number[]): void {
     leave(channel, { ...this.bequest, lock: this.#service.store?.lock, upgrades: { ...this.#counts, done: this.#counts.done + 1 }, channels });
   }
@@ -199,17 +209,17 @@ export class Upgrade {
     return Promise.all(channels.map((channel, shard) => pool.inquiries.ask(shard, { kind: "hand-over", channel, isRehearsal })));
   }
 
-  async #draft(channels: readonly number[]): Promise<void> {
+  async #draft(channels: readonly number[], layout: number): Promise<void> {
     const { pool, cluster, config } = this.#service;
-    const errno = binding.sendCommonsAhead(cluster, channels[0] ?? -1, config.mode !== "edge");
+    const errno = binding.sendCommonsAhead(cluster, channels[0] ?? -1, config.mode !== "edge", layout);
     if (errno !== 0) throw new Error(`the state of the process cannot be sent ahead: ${getSystemErrorName(-errno)}`);
     await Promise.all(channels.map((channel, shard) => pool.inquiries.ask(shard, { kind: "draft", channel })));
   }
 
-  async #sendAhead(channels: readonly number[]): Promise<void> {
+  async #sendAhead(channels: readonly number[], layout: number): Promise<void> {
     const { pool } = this.#service;
     const all = async (channel: number, shard: number): Promise<void> => {
-      while (await pool.inquiries.ask(shard, { kind: "announce", channel })) continue;
+      while (await pool.inquiries.ask(shard, { kind: "announce", channel, layout })) continue;
     };
     await Promise.all(channels.map(all));
   }

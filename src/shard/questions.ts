@@ -36,7 +36,7 @@ export type Question =
   | { readonly kind: "unbind"; readonly aor: string }
   | { readonly kind: "close"; readonly slot: number; readonly generation: number }
   /** The next five: another process takes over (src/process/upgrade.ts). */
-  | { readonly kind: "announce"; readonly channel: number }
+  | { readonly kind: "announce"; readonly channel: number; /** Of the images that the other one reads. */ readonly layout: number }
   | { readonly kind: "draft"; readonly channel: number }
   | { readonly kind: "hand-over"; readonly channel: number; /** Nothing stops, and nothing is sent: what will run with all shards at rest has run once. */ readonly isRehearsal: boolean }
   | { readonly kind: "resume" }
@@ -110,7 +110,7 @@ export async function answer(shard: Shard, home: Pick<Home, "store" | "path"> | 
     case "close":
       return shard.closeFlow(question.slot, question.generation);
     case "announce":
-      return announce(shard, question.channel);
+      return announce(shard, question.channel, question.layout);
     case "draft":
       return draft(shard, question.channel);
     case "hand-over":
@@ -127,9 +127,9 @@ export async function answer(shard: Shard, home: Pick<Home, "store" | "path"> | 
 }
 
 /** In slices, with time for messages in between. */
-async function announce(shard: Shard, channel: number): Promise<boolean> {
+async function announce(shard: Shard, channel: number, layout: number): Promise<boolean> {
   for (let slice = 0; slice < ANNOUNCEMENTS; slice += 1) {
-    if (!sound(shard.announce(channel))) return false;
+    if (!sound(shard.announce(channel, layout))) return false;
     await sleep(1);
   }
   return true;

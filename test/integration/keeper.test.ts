@@ -159,6 +159,16 @@ await import(${JSON.stringify(MAIN)});`);
   await reaches(company, U, path);
 });
 
+test("a version that knows no keeper does not take over: the keeper would start the server again beside it", async () => {
+  const installation = new Installation();
+  const company = await kept({}, installation.program);
+  const { C, SUT, U } = company;
+  const path = await register(U, C);
+  installation.earlier();
+  expect(await askForUpgrade(SUT)).toContain("knows no keeper");
+  await reaches(company, U, path);
+});
+
 test("a server that crashes at once, again and again, is given up", LIMIT, async () => {
   const installation = new Installation();
   const company = await kept({}, installation.program);

@@ -8,6 +8,7 @@ import { tlsSettings } from "../support/certificates.js";
 import { authorization, hashOf, readChallenge } from "../support/digest-client.js";
 import { DOMAIN, Home, instanceOf } from "../support/home.js";
 import type { Settings } from "../support/edge.js";
+import { Installation } from "../support/installation.js";
 import type { Party } from "../support/party.js";
 import { freePort } from "../support/ports.js";
 import { RedisServer } from "../support/redis-server.js";
@@ -144,6 +145,41 @@ test("a call that rings at two devices goes on: one answers, the other gets a CA
     await phone.request("CANCEL");
     await phone.reply("200 OK");
   }
+});
+
+test("a version of before gets what it can read: of two devices that ring one goes on there, the other gets a CANCEL; then forward again", LIMIT, async () => {
+  const installation = new Installation();
+  const home = await Home.open({ SLUICE_SHARDS: "2" }, undefined, installation.program);
+  onTestFinished(() => home.close());
+  const phones: Party[] = [];
+  // What is sent to the first one must not come twice.
+  for (const transport of ["tcp", "udp"] as const) {
+    const phone = await home.phone(`P-${transport}`, transport);
+    await home.register(phone, { user: "bob", instance: instanceOf(phone.name) });
+    phones.push(phone);
+  }
+  const [first = expect.unreachable(), second = expect.unreachable()] = phones;
+  const A = await home.phone("A");
+  await A.say(invite("bob", `back@${home.scene}`, A.at));
+  for (const phone of phones) {
+    await phone.request("INVITE");
+    await phone.reply("180 Ringing");
+    await A.response(180);
+  }
+  const [atFirst, atSecond] = [first.last, second.last];
+  installation.earlier();
+  await upgraded(home.server);
+  expect(home.server.output).toContain("is of an earlier version");
+  // The one that has registered last is asked first.
+  await first.request("CANCEL");
+  await first.reply("200 OK");
+  await first.reply("487 Request Terminated", "", atFirst);
+  await first.request("ACK");
+  await second.reply("200 OK", `Contact: <sip:P2@${second.at}>`, atSecond);
+  await A.response(200);
+  installation.restore();
+  await upgraded(home.server);
+  for (const phone of phones) await home.register(phone, { user: "bob", instance: instanceOf(phone.name) });
 });
 
 test("registrations that the new process has answered outlive its death: the old one goes on with them", LIMIT, async () => {

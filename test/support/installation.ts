@@ -20,6 +20,12 @@ export class Installation {
     this.#replace((draft) => symlinkSync(MAIN, draft));
   }
 
+  /** The real program, which says no more when it is ready than the first version that could replace another. */
+  earlier(): void {
+    const ready = "{ kind: 'ready', version: message.version, follows: true }";
+    this.install(`process.removeAllListeners("disconnect");\nconst send = process.send.bind(process);\nprocess.send = (message, done) => send(message.kind === "ready" ? ${ready} : message, done);\nawait import(${JSON.stringify(MAIN)});`);
+  }
+
   /** A program of a few lines. `say(message)` tells the process that it is to replace. */
   install(lines: string): void {
     const head = "const say = (message) => new Promise((done) => process.send(message, done));\nprocess.on('disconnect', () => process.exit());\n";

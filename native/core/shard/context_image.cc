@@ -1,6 +1,7 @@
 #include "core/shard/context_image.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sluice {
 namespace {
@@ -22,7 +23,7 @@ void describe_context(Image& image, AnyContext& context) noexcept {
   }
 }
 
-// The one device of layout 1. Of several, the one that rings goes over; the copies of the others end in the next process, unheard.
+// The one device of layout 1.
 struct OneDevice {
   uint32_t branch = 0;
   uint64_t device = 0;
@@ -41,16 +42,13 @@ void describe_one(Image& image, Any& one) noexcept {
   for (size_t i = 0; i < one.planned; ++i) image.fields(one.plan[i].key, one.plan[i].identity);
 }
 
-OneDevice one_of(const ProxiedContext& context) noexcept {
+OneDevice one_of(const ProxiedContext& context, const Fork* fork) noexcept {
   OneDevice one;
   one.closed = context.closed;
   one.cancelled = context.cancelled;
   one.flow_failed = context.flow_failed;
   one.lacked_room = context.lacked_room;
-  const auto forks = context.all();
-  auto fork = std::find_if(forks.begin(), forks.end(), [](const Fork& each) { return each.state == Fork::State::trying; });
-  if (fork == forks.end()) fork = forks.begin();
-  if (fork == forks.end()) return one;
+  if (fork == nullptr) return one;
   one.branch = fork->branch;
   one.device = fork->device;
   one.looked_again = fork->looked_again;
@@ -63,21 +61,20 @@ OneDevice one_of(const ProxiedContext& context) noexcept {
   return one;
 }
 
-void take_one(const OneDevice& one, ProxiedContext& context) noexcept {
+void take_one(const OneDevice& one, uint32_t breadth, ProxiedContext& context) noexcept {
   context.closed = one.closed;
   context.cancelled = one.cancelled;
   context.flow_failed = one.flow_failed;
   context.lacked_room = one.lacked_room;
-  context.free = kWholeBreadth;
+  context.free = std::min(breadth, kWholeBreadth);
   if (one.planned == 0) return;
   context.fork_count = 1;
   Fork& fork = context.forks[0];
   fork.device = one.device;
   fork.branch = one.branch;
-  fork.breadth = kWholeBreadth;
+  fork.breadth = std::exchange(context.free, 0);
   fork.state = Fork::State::trying;
   fork.looked_again = one.looked_again;
-  context.free = 0;
   context.planned = one.planned;
   for (size_t i = 0; i < one.planned; ++i) context.plan[i] = {one.plan[i].key, one.plan[i].identity, 0, i < one.tried};
 }
@@ -89,10 +86,10 @@ void keep(ImageReader& image, KeptOctets& into) noexcept {
 
 }  // namespace
 
-void put_context(ImageWriter& image, ProxiedContext* context) noexcept {
+void put_context(ImageWriter& image, const ProxiedContext* context, const Fork* one) noexcept {
   if (image.version() < kForksSince) {
-    const OneDevice one = context == nullptr ? OneDevice() : one_of(*context);
-    return describe_one(image, one);
+    const OneDevice device = context == nullptr ? OneDevice() : one_of(*context, one);
+    return describe_one(image, device);
   }
   image.fields(context != nullptr);
   if (context == nullptr) return;
@@ -105,17 +102,12 @@ void put_context(ImageWriter& image, ProxiedContext* context) noexcept {
   image.text(context->best.text());
 }
 
-void put_answer(ImageWriter& image, Text answer, const ProxiedContext* context) noexcept {
-  const bool is_heard = image.version() < kForksSince && context != nullptr && context->has_begun();
-  image.text(is_heard ? context->forks[0].last.text() : answer);
-}
-
-std::unique_ptr<ProxiedContext> read_context(ImageReader& image) {
+std::unique_ptr<ProxiedContext> read_context(ImageReader& image, uint32_t breadth) {
   auto context = std::make_unique<ProxiedContext>();
   if (image.version() < kForksSince) {
     OneDevice one;
     describe_one(image, one);
-    take_one(one, *context);
+    take_one(one, breadth, *context);
     return context;
   }
   bool is_there = false;

@@ -12,10 +12,9 @@ namespace sluice {
 constexpr uint32_t kForksSince = 2;
 constexpr uint32_t kWholeBreadth = 60;  // as in plain_request.cc
 
-// nullptr: it has none.
-void put_context(ImageWriter& image, ProxiedContext* context) noexcept;
-// What was answered; layout 1 has what goes back if a device has no further way in the same place.
-void put_answer(ImageWriter& image, Text answer, const ProxiedContext* context) noexcept;
-std::unique_ptr<ProxiedContext> read_context(ImageReader& image);
+// `context`: nullptr: it has none. `one`: the device that goes over in layout 1; nullptr: none has begun.
+void put_context(ImageWriter& image, const ProxiedContext* context, const Fork* one) noexcept;
+// `breadth`: the Max-Breadth of layout 1.
+std::unique_ptr<ProxiedContext> read_context(ImageReader& image, uint32_t breadth);
 
 }  // namespace sluice

@@ -17,8 +17,9 @@ constexpr uint8_t kEnds = kMark_closing | kMark_deaf | kMark_peer_closed;
 
 }  // namespace
 
-void Followers::send_over(int channel) noexcept {
+void Followers::send_over(int channel, uint32_t version) noexcept {
   end();
+  version_ = version;
   channel_ = channel;
   connections_.leave_when_open(true);
 }
@@ -32,7 +33,7 @@ void Followers::send() noexcept {
 void Followers::send(FlowHandle handle) noexcept {
   const Flow* const flow = ground_.flows.find(handle);
   if (flow == nullptr || (flow->marks & kEnds)) return;
-  ImageWriter image(ImageOf::flow, kImageVersion);
+  ImageWriter image(ImageOf::flow, version_);
   freeze_flow(image, handle.slot, *flow);
   std::vector<char> octets = image.finish();
   const bool fits = octets.size() <= kMostOctets;

@@ -17,8 +17,8 @@ class Followers {
   Followers(const Followers&) = delete;
   Followers& operator=(const Followers&) = delete;
 
-  // In the process that has been replaced. The channel is ours from now on.
-  void send_over(int channel) noexcept;
+  // In the process that has been replaced. The channel is ours from now on. `version`: of the layout that the other one reads.
+  void send_over(int channel, uint32_t version) noexcept;
   // At the end of a turn: those whose handshake is over.
   void send() noexcept;
 
@@ -36,6 +36,7 @@ class Followers {
   Connections& connections_;
   StreamReader& streams_;
   int channel_ = -1;
+  uint32_t version_ = kImageVersion;
   int epoll_ = -1;           // that watches the channel
   std::vector<char> room_;  // for one of them
 };

@@ -121,7 +121,7 @@ void Shard::resume() noexcept {
 }
 
 // As long as the successor has a descriptor open, epoll goes on reporting ours although we have closed it. So there is a new epoll.
-void Shard::release(int channel) noexcept {
+void Shard::release(int channel, uint32_t version) noexcept {
   handover_.let_go();
   ground_.kept.stop(false);
   listeners_.leave();
@@ -131,7 +131,7 @@ void Shard::release(int channel) noexcept {
   watch(epoll_, crossing_.wake_fd(), kWakeEvent);
   if (loop_ >= 0) watch(epoll_, loop_, kLoopEvent);
   connections_.watch_all();
-  if (channel >= 0) followers_.send_over(channel);
+  if (channel >= 0) followers_.send_over(channel, version);
 }
 
 void Shard::expect(const std::vector<MovingFlow>& flows) noexcept {

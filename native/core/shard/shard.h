@@ -83,7 +83,7 @@ class Shard {
   void resume() noexcept;
   // The other process has it all: lets go of what moved, and serves the rest. Whoever is in a handshake follows over the channel, which is ours
   // from now on; -1: nobody does.
-  void release(int channel = -1) noexcept;
+  void release(int channel = -1, uint32_t version = kImageVersion) noexcept;
   void expect_followers(int channel) noexcept { followers_.expect(channel, epoll_, kFollowEvent); }
   // In the other process: connections that have come ahead; their descriptors are ours from now on.
   void expect(const std::vector<MovingFlow>& flows) noexcept;

@@ -16,10 +16,9 @@ constexpr const char* kTooMuch = "it holds more octets than a shard may";
 size_t octets_in(const FlowBuffer* buffer) noexcept { return buffer == nullptr ? 0 : buffer->size - buffer->done; }
 
 template <typename Image, typename AnyServer>
-void describe_server(Image& image, AnyServer& one) noexcept {
-  // Layout 1 has Max-Breadth here.
-  [[maybe_unused]] uint32_t breadth = kWholeBreadth;
+void describe_server(Image& image, AnyServer& one, uint32_t& breadth) noexcept {
   image.fields(one.link.hash, one.serial, one.neighbour.transport, one.neighbour.address, one.payer, one.is_exempt, one.is_remembered, one.loop);
+  // Max-Breadth.
   if (image.version() < kForksSince) image.fields(breadth);
   image.fields(one.interval_ms, one.resend_at, one.ends_at, one.last_status, one.method, one.state);
   describe_source(image, one.source);
@@ -60,30 +59,67 @@ void TransactionsImage::freeze(ImageWriter& image) noexcept {
   size_t at = image.later();
   uint32_t count = 0;
   for (const uint32_t index : in_order(servers_, servers_.by_key_)) {
-    const ServerTransaction& one = servers_.at(index);
-    if (!moves(one)) continue;
-    image.fields(index);
-    describe_server(image, one);
-    put_context(image, servers_.context_of(index));
-    put_buffer(image, one.request);
-    put_buffer(image, one.last);
-    put_answer(image, one.answer.text(), servers_.context_of(index));
-    image.text(one.aor);
+    if (!moves(servers_.at(index))) continue;
+    freeze_server(image, index);
     ++count;
   }
   image.set(at, count);
   at = image.later();
   count = 0;
   for (const uint32_t index : in_order(clients_, clients_.by_branch_)) {
-    const ClientTransaction& one = clients_.at(index);
-    image.fields(index);
-    describe_client(image, one);
-    put_buffer(image, one.sent);
-    put_buffer(image, one.reasons);
-    image.text(one.ack.text());
+    freeze_client(image, index);
     ++count;
   }
   image.set(at, count);
+}
+
+void TransactionsImage::freeze_server(ImageWriter& image, uint32_t index) noexcept {
+  const ServerTransaction& one = servers_.at(index);
+  const ProxiedContext* const context = servers_.context_of(index);
+  const Fork* const fork = one_of(context);
+  uint32_t breadth = fork != nullptr ? fork->breadth : context != nullptr ? context->free : kWholeBreadth;
+  image.fields(index);
+  describe_server(image, one, breadth);
+  put_context(image, context, fork);
+  put_buffer(image, one.request);
+  put_buffer(image, one.last);
+  // Layout 1 has here what goes back for one that is open if its device says no more.
+  const bool is_heard = image.version() < kForksSince && one.is_open() && fork != nullptr;
+  image.text(!is_heard ? one.answer.text() : fork->last.empty() ? context->best.text() : fork->last.text());
+  image.text(one.aor);
+}
+
+void TransactionsImage::freeze_client(ImageWriter& image, uint32_t index) noexcept {
+  ClientTransaction& one = clients_.at(index);
+  const uint32_t overdue_at = one.overdue_at;
+  // As if timer C were over: whoever has responded gets a CANCEL at once, the others when they do (ClientTransactions::overdue).
+  if (image.version() < kForksSince && is_left_out(index)) one.overdue_at = clients_.timers_.after(0);
+  image.fields(index);
+  describe_client(image, std::as_const(one));
+  one.overdue_at = overdue_at;
+  put_buffer(image, one.sent);
+  put_buffer(image, one.reasons);
+  image.text(one.ack.text());
+}
+
+const Fork* TransactionsImage::one_of(const ProxiedContext* context) noexcept {
+  if (context == nullptr || !context->has_begun()) return nullptr;
+  const Fork* found = nullptr;
+  for (const Fork& fork : context->all()) {
+    if (fork.state != Fork::State::trying) continue;
+    if (fork.branch != 0 && clients_.at(fork.branch).was_heard) return &fork;
+    if (found == nullptr) found = &fork;
+  }
+  return found == nullptr ? context->forks.data() : found;
+}
+
+// What is no INVITE cannot be cancelled, and its 2xx passes whoever sends it.
+bool TransactionsImage::is_left_out(uint32_t client) noexcept {
+  const ClientTransaction& one = clients_.at(client);
+  if (!one.is_invite() || one.has_ended || one.is_cancelling || !servers_.holds(one.owner, one.owner_serial)) return false;
+  ProxiedContext* const context = servers_.context_of(one.owner);
+  const Fork* const fork = context == nullptr ? nullptr : context->fork_of(client);
+  return fork != nullptr && fork != one_of(context);
 }
 
 void TransactionsImage::adopt(ImageReader& image) noexcept {
@@ -106,8 +142,9 @@ void TransactionsImage::adopt_server(ImageReader& image) noexcept {
   uint32_t there = 0;
   ServerTransaction read;
   image.fields(there);
-  describe_server(image, read);
-  std::unique_ptr<ProxiedContext> context = read_context(image);
+  uint32_t breadth = 0;
+  describe_server(image, read, breadth);
+  std::unique_ptr<ProxiedContext> context = read_context(image, breadth);
   const uint64_t key = std::exchange(read.link.hash, 0);
   image.expect(is_in_range(ground_.config, read.source) && read.back.kind <= BackKind::probe && read.back.listener < ground_.config.listeners.size() && read.back.shard < ground_.config.shards &&
                    read.state <= ServerState::answered && (context != nullptr || read.state != ServerState::proceeding),

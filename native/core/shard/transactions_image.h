@@ -21,6 +21,11 @@ class TransactionsImage {
 
  private:
   bool moves(const ServerTransaction& one) const noexcept;
+  // Layout 1 knows one device of a request. Of several, one that rings goes over; the copies for the others are cancelled by the next process.
+  const Fork* one_of(const ProxiedContext* context) noexcept;
+  bool is_left_out(uint32_t client) noexcept;
+  void freeze_server(ImageWriter& image, uint32_t index) noexcept;
+  void freeze_client(ImageWriter& image, uint32_t index) noexcept;
   void adopt_server(ImageReader& image) noexcept;
   void adopt_client(ImageReader& image) noexcept;
 
