@@ -12,7 +12,7 @@ function project(name: string, seconds: number, { alone = false, group = 0 } = {
       name,
       include: [`test/${name}/**/*.test.ts`],
       testTimeout: seconds * 1000 * patience,
-      hookTimeout: 30_000 * patience,
+      hookTimeout: 60_000 * patience,
       pool: "forks",
       // Files share the modules of test/support and the servers that wait in them.
       isolate: false,
@@ -43,7 +43,7 @@ export default defineConfig({
       project("conformance", 60),
       project("integration", 60),
       // With a Redis or a Chromium.
-      project("services", 60),
+      project("services", 120),
       // For `npm run fuzz`, which says how long.
       project("fuzz", 60),
       // After our own tests, which have no second chance (scripts/lib/vitest.mjs).

@@ -65,7 +65,7 @@ TEST("a filter for an AOR matches only whole AORs, ignoring case") {
 TEST("a filter for outcomes takes final responses to REGISTER and refusals of anything, but no requests or other successes") {
   TapFilter filter;
   filter.kind = TapFilter::outcome;
-  const WireTap tap({TapFilter{.kind = TapFilter::aor, .text = "a@b"}, filter}, SipKey{});
+  const WireTap tap({TapFilter{.kind = TapFilter::aor, .text = "a@b", .peer = {}}, filter}, SipKey{});
   const auto matches = [&](const std::string& start, const std::string& cseq) { return tap.match_outcome(start + "\r\nVia: x\r\n" + cseq + "\r\n\r\n"); };
   CHECK_EQ(matches("SIP/2.0 200 OK", "CSeq: 1 REGISTER"), 2u);
   CHECK_EQ(matches("SIP/2.0 200 OK", "cseq:1  REGISTER"), 2u);

@@ -26,8 +26,9 @@ export default class Closing implements Reporter {
 }
 
 function tally(module: TestModule): { passed: number; failed: number; skipped: number } {
-  // A file that cannot be loaded contains no test that could fail.
-  const count = { passed: 0, failed: module.errors().length > 0 ? 1 : 0, skipped: 0 };
+  // A file that cannot be loaded contains no test that could fail, and the tests of a suite whose hook has failed are skipped.
+  const broken = [module, ...module.children.allSuites()].filter((one) => one.errors().length > 0);
+  const count = { passed: 0, failed: broken.length, skipped: 0 };
   for (const test of module.children.allTests()) {
     const { state } = test.result();
     if (state !== "pending") count[state] += 1;
