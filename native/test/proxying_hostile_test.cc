@@ -67,6 +67,11 @@ TEST("CAN-5 CAN-6 a repeated CANCEL gets the same 200, with the To tag of the ca
     if (times > 0) CHECK_EQ(answer, first);
     first = answer;
   }
+  // RFC 3261 17.2.2, 17.2.3: branch, sent-by and method make it a repetition, whatever else its sender has changed.
+  std::string changed = follow(invite(), "CANCEL");
+  changed.replace(changed.find("<sip:alice@"), 11, "<sip:alicealice@");
+  caller.send(changed);
+  CHECK_EQ(rig.hear(caller, "SIP/2.0 200 "), first);
   const std::string cancel = rig.heard(edge);
   CHECK_EQ(count_of(cancel, "CANCEL sip:"), 1u);
   edge.send(answer_to(cancel, 200));
@@ -78,6 +83,24 @@ TEST("CAN-5 CAN-6 a repeated CANCEL gets the same 200, with the To tag of the ca
   rig.hear(caller, "SIP/2.0 200 ");
   caller.send(follow(invite(2), "CANCEL"));
   CHECK(holds(rig.hear(caller, "CSeq: 1 CANCEL"), "SIP/2.0 200 "));
+  CHECK_EQ(rig.heard(edge), "");
+}
+
+TEST("CAN-5 a CANCEL that overtook its INVITE stays where it got its 481, over UDP") {
+  const TemporaryFolder folder;
+  ProxyRig rig(folder.path());
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp)), caller = Peer::udp(rig.port(ShardRig::kClientUdp));
+  rig.add(1, edge.port());
+  caller.send(follow(invite(), "CANCEL"));
+  CHECK(rig.until([&] { return !rig.states.empty(); }));
+  CHECK(rig.states.at(0) == RequestState::unread);
+  caller.send(invite().text());
+  edge.send(answer_to(rig.hear(edge, "INVITE sip:"), 180));
+  rig.hear(caller, "180 ");
+  rig.states.clear();
+  caller.send(follow(invite(), "CANCEL"));
+  CHECK(rig.until([&] { return !rig.states.empty(); }));
+  CHECK(rig.states.at(0) == RequestState::held);
   CHECK_EQ(rig.heard(edge), "");
 }
 

@@ -171,6 +171,8 @@ export class Twin {
     for (const [name, { at }] of this.wires) text = text.replaceAll(at, `AT-${name}`);
     text = text
       .replaceAll(this.at, "SERVER")
+      // White space at the end of a line may be folded, and says nothing (RFC 3261 7.3.1).
+      .replace(/(?:\r\n)?[ \t]+(?=\r\n)/g, "")
       .replace(/branch=z9hG4bK(?!-twin)[^;,\s]+/g, "branch=B")
       .replace(/;rport=\d+/g, ";rport=R")
       .replace(/(^(?:To|t)[ \t]*:(?:.|\r\n[ \t])*; *tag=)[\w-]{8,}/im, "$1T")
@@ -236,10 +238,12 @@ export class Twins {
     for (const { heard } of this.both) heard.length = 0;
   }
 
-  /** Of the calls in question. */
+  /** Of the calls in question, and of what had their branches under another Call-ID. */
   #traces(heard: readonly Heard[]): string {
     const calls = new Set(heard.map(({ text }) => new SipMessage(text).header("Call-ID")));
-    return this.both.map(({ trace }, at) => `\n\n${at === 0 ? "by numbers" : "by objects"}\n${trace.filter((text) => calls.has(new SipMessage(text.slice(text.indexOf("\n") + 1)).header("Call-ID"))).join("\n")}`).join("");
+    const branches = new Set(heard.flatMap(({ text }) => text.match(/(?<=;branch=)z9hG4bK-twin[\w-]*/) ?? []));
+    const isOfThose = (text: string): boolean => calls.has(new SipMessage(text.slice(text.indexOf("\n") + 1)).header("Call-ID")) || [...branches].some((branch) => text.includes(`;branch=${branch}`));
+    return this.both.map(({ trace }, at) => `\n\n${at === 0 ? "by numbers" : "by objects"}\n${trace.filter(isOfThose).join("\n")}`).join("");
   }
 
   #count(text: string): void {

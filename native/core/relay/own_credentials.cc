@@ -9,6 +9,17 @@ constexpr Text kRealm = "realm";
 
 bool is_linear_space(char c) noexcept { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
+// Without the escapes that a quoted string may have.
+bool is_text_of(Text escaped, Text plain) noexcept {
+  size_t at = 0;
+  for (const char c : escaped) {
+    if (c == '\\') continue;
+    if (at == plain.size() || plain[at] != c) return false;
+    ++at;
+  }
+  return at == plain.size();
+}
+
 }  // namespace
 
 bool names_realm(Text credentials, const std::vector<std::string>& realms) noexcept {
@@ -21,7 +32,7 @@ bool names_realm(Text credentials, const std::vector<std::string>& realms) noexc
     while (begin < credentials.size() && (is_linear_space(credentials[begin]) || credentials[begin] == '"')) ++begin;
     const Text rest = credentials.substr(begin);
     const Text realm = rest.substr(0, std::min(rest.find_first_of("\", \t\r\n"), rest.size()));
-    if (std::find(realms.begin(), realms.end(), realm) != realms.end()) return true;
+    if (std::any_of(realms.begin(), realms.end(), [&](const std::string& ours) { return is_text_of(realm, ours); })) return true;
   }
   return false;
 }

@@ -15,6 +15,11 @@ bool AnswerMemory::take(Kind kind, const Entry& entry, uint16_t share, uint32_t 
   return true;
 }
 
+void AnswerMemory::grow(uint32_t octets) noexcept {
+  octets_ += octets;
+  ground_.counters.add(metrics_.octets_held, octets);
+}
+
 void AnswerMemory::give(uint16_t share, uint32_t octets) noexcept {
   shares_.give(share);
   octets_ -= octets;

@@ -32,6 +32,8 @@ class AnswerMemory {
   uint16_t share_of(const Address& source) const noexcept { return shares_.place_of(source); }
   // Once the memory is half full, no source may have more than an eighth of it; share 0 is nobody's. False: it may not be remembered.
   bool take(Kind kind, const Entry& entry, uint16_t share, uint32_t octets) noexcept;
+  // One that is remembered has as many octets more.
+  void grow(uint32_t octets) noexcept;
   // It has been forgotten.
   void give(uint16_t share, uint32_t octets) noexcept;
   // Calls forget(index), which must call give(), for the oldest until there is room. holds(index, serial): whether it is still remembered.

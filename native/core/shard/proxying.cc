@@ -76,14 +76,15 @@ RequestState Proxying::judge(unsigned i, Asked& asked, uint32_t& caller) noexcep
   for (int32_t route = 0; route < turn_.record(i)[kRecord_own_routes]; ++route)
     if (item.facts.routes[route].kind != RouteKind::plain) return RequestState::unread;
   const bool is_about_another = message.method == Method::ack || message.method == Method::cancel;
+  // RFC 3261 17.2.2: a CANCEL that overtook its INVITE got 481 there, and gets it again.
+  if (message.method == Method::cancel && is_held(desk_->servers.key_of(item, Method::cancel), item.source)) return RequestState::held;
   asked.key = desk_->servers.key_of(item, is_about_another ? Method::invite : message.method);
   if (item.admitted) return RequestState::admitted;
   const uint32_t known = desk_->servers.find(asked.key);
   // The ACK of a 2xx is no part of its transaction (RFC 6026 7.1).
   if (is_about_another) return known != 0 && (message.method == Method::cancel || desk_->servers.at(known).state != ServerState::accepted) ? RequestState::own : RequestState::unread;
   if (known != 0) return RequestState::own;
-  const bool may_be_held = item.source.kind == FlowKind::udp;
-  if (may_be_held && desk_->held.find(asked.key, ground_.clock.tick()) == RegisterState::held) return RequestState::held;
+  if (is_held(asked.key, item.source)) return RequestState::held;
   const int32_t* const record = turn_.record(i);
   if (record[kRecord_next_route] != static_cast<int32_t>(Hop::none) || (record[kRecord_headers] & static_cast<int32_t>(kHeader_strict_uri)) != 0 || item.facts.is_sips)
     return RequestState::unread;
@@ -198,7 +199,11 @@ void Proxying::cancel(unsigned i, uint32_t index) noexcept {
 void Proxying::leave(unsigned i) noexcept {
   const Item& item = turn_.item(i);
   const Method method = item.message.method;
-  if (!item.message.is_request || method == Method::register_ || method == Method::ack || method == Method::cancel) return;
+  if (!item.message.is_request || method == Method::register_ || method == Method::ack) return;
+  if (method == Method::cancel) {
+    if (desk_ != nullptr && desk_->asked[i].key != 0) remember_held(desk_->servers.key_of(item, method), item.source);
+    return;
+  }
   ground_.counters.add(Counter::requests_by_objects);
   if (desk_ != nullptr && has_cookie(item.message)) remember_held(desk_->asked[i].key, item.source);
 }

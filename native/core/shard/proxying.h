@@ -125,6 +125,7 @@ class Proxying final : public ClientUser {
   void find_shared(uint32_t server, SharedOutcomes& outcomes) noexcept;
   void answer_fork(uint32_t server, Fork& fork, bool is_found) noexcept;
   void leave_admitted(uint32_t server) noexcept;
+  bool is_held(uint64_t key, const Source& source) const noexcept;
   void remember_held(uint64_t key, const Source& source) noexcept;
 
   // proxying_context.cc

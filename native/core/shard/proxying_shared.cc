@@ -61,6 +61,10 @@ void Proxying::leave_admitted(uint32_t index) noexcept {
   desk_->servers.abandon(index);
 }
 
+bool Proxying::is_held(uint64_t key, const Source& source) const noexcept {
+  return source.kind == FlowKind::udp && desk_->held.find(key, ground_.clock.tick()) == RegisterState::held;
+}
+
 // Over a connection nothing comes twice.
 void Proxying::remember_held(uint64_t key, const Source& source) noexcept {
   if (source.kind != FlowKind::udp) return;

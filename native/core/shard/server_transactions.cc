@@ -13,6 +13,7 @@ namespace {
 constexpr uint32_t kT2 = 4'000, kT4 = 5'000;  // RFC 3261 17.1.2.2
 constexpr size_t kHeldOctets = 2'048;  // besides its messages, as in src/transaction/table.ts
 constexpr size_t kOwnTag = 11;
+constexpr size_t kMostCancelAnswer = 1'024;  // part of kHeldOctets; a longer one is made anew each time
 
 // When the sender's timer E has reached T2 (RFC 4320 4.1): T1, 2 T1, 4 T1 ... up to the first interval of at least T2.
 uint32_t until_t2(uint32_t t1) noexcept {
@@ -129,7 +130,7 @@ void ServerTransactions::put(const ServerTransaction& one, int status, Text octe
 }
 
 void ServerTransactions::put_again(ServerTransaction& one) noexcept {
-  const Text octets = one.last != nullptr ? one.last->text() : one.answer.text();
+  const Text octets = one.last != nullptr ? one.last->text() : one.is_invite() ? Text() : one.answer.text();
   if (!octets.empty()) object_.answer(one.back, {octets, one.last_status, Method::unknown, false, false});
 }
 
@@ -187,19 +188,26 @@ void ServerTransactions::acknowledge(uint32_t index) noexcept {
 
 void ServerTransactions::answer_cancel(unsigned i, uint32_t index, uint32_t keep_seconds) noexcept {
   const Item& item = turn_.item(i);
+  const ReturnPath back = return_path_of(ground_.config, object_.answer_way_of(i));
+  // RFC 3261 17.2.2: as it was, even if the sender has changed its From or Via.
+  if (index != 0 && at(index).is_invite() && !at(index).answer.empty()) return object_.answer(back, {at(index).answer.text(), 200, Method::cancel, true, true});
   const int status = index == 0 ? 481 : 200;
   const uint64_t serial = index == 0 ? ++serials_ : at(index).serial;
-  if (index != 0 && !at(index).is_cancelled) remember_cancel(at(index), index);
   char room[kOwnTag + 1];
   Writer out = outbox_.scratch();
   if (!write_response_head(item.message, item.source, status, reason_of(status), tag(serial, room), status == 200 ? keep_seconds : 0, out)) return;
   out.put("Content-Length: 0\r\n\r\n");
   ground_.counters.add(Counter::replies);
-  if (!out.full()) object_.answer(return_path_of(ground_.config, object_.answer_way_of(i)), {outbox_.commit(out), status, Method::cancel, true, true});
+  if (out.full()) return;
+  const Text octets = outbox_.commit(out);
+  if (index != 0 && !at(index).is_cancelled) remember_cancel(at(index), index, octets);
+  object_.answer(back, {octets, status, Method::cancel, true, true});
 }
 
-void ServerTransactions::remember_cancel(ServerTransaction& one, uint32_t index) noexcept {
+void ServerTransactions::remember_cancel(ServerTransaction& one, uint32_t index, Text octets) noexcept {
   one.is_cancelled = true;
+  // Over a connection nothing comes twice.
+  if (!one.is_reliable() && octets.size() <= kMostCancelAnswer && one.answer.keep(octets) && one.is_remembered) memory_.grow(one.answer.size());
   if (one.state != ServerState::confirmed) return;
   one.ends_at = timers_.after(cancel_memory());
   arm(index);

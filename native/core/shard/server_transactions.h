@@ -29,7 +29,7 @@ struct ServerTransaction {
   uint64_t serial = 0;  // whoever holds the index also holds this
   FlowBuffer* request = nullptr;  // as received, until it is answered
   FlowBuffer* last = nullptr;     // the response to repeat
-  KeptOctets answer;              // the same, once a request other than INVITE is answered
+  KeptOctets answer;              // the same, once a request other than INVITE is answered; of an INVITE over UDP: what answered its CANCEL
   std::string aor;
   Source source;
   ReturnPath back;
@@ -121,7 +121,7 @@ class ServerTransactions {
   void keep(ServerTransaction& one, int status, Text octets) noexcept;
   void finish(uint32_t index, ServerState state, uint64_t milliseconds) noexcept;
   uint64_t cancel_memory() const noexcept { return 64 * uint64_t{ground_.config.t1_ms}; }
-  void remember_cancel(ServerTransaction& one, uint32_t index) noexcept;
+  void remember_cancel(ServerTransaction& one, uint32_t index, Text octets) noexcept;
   void make_room() noexcept;
   void arm(uint32_t index) noexcept;
   void due(uint32_t index) noexcept;

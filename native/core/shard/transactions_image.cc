@@ -85,7 +85,9 @@ void TransactionsImage::freeze_server(ImageWriter& image, uint32_t index) noexce
   put_buffer(image, one.last);
   // Layout 1 has here what goes back for one that is open if its device says no more.
   const bool is_heard = image.version() < kForksSince && one.is_open() && fork != nullptr;
-  image.text(!is_heard ? one.answer.text() : fork->last.empty() ? context->best.text() : fork->last.text());
+  // What answered the CANCEL of an INVITE is nothing that it knows.
+  const Text answer = image.version() < kForksSince && one.is_invite() ? Text() : one.answer.text();
+  image.text(!is_heard ? answer : fork->last.empty() ? context->best.text() : fork->last.text());
   image.text(one.aor);
 }
 
