@@ -25,6 +25,11 @@ interface Heard {
 /** How a phone answers a request; undefined: not at all. */
 export type Manner = (request: SipMessage) => string | undefined;
 
+/** What a sender calls one transaction (RFC 3261 17.2.3). */
+function transactionOf(name: string, message: SipMessage): string {
+  return `${name} ${message.method} ${/;branch=([^;,\s]+)/.exec(message.header("Via"))?.[1] ?? ""}`;
+}
+
 const MAX_TRACED = 20_000;
 const MAX_ROUNDS = 400;
 const HOST = "127.0.0.1";
@@ -36,6 +41,8 @@ export class Twin {
   readonly trace: string[] = [];
   /** Challenges by the party that got them. */
   readonly challenges = new Map<string, SipMessage>();
+  /** The status of the last response to each transaction, repeated or not. */
+  readonly answers = new Map<string, number>();
   readonly #settled = new Mailbox<string>();
   /** Retransmissions come when they will. */
   readonly #seen = new Set<string>();
@@ -130,6 +137,7 @@ export class Twin {
     if (message.method === "OPTIONS" && !message.isResponse && message.all("Via").length === 1) return void incoming.answer(responseTo(message, "200 OK", "dev"));
     this.note(`${name} hears`, incoming.text);
     const heard = { by: name, ...this.#comparable(message) };
+    if (message.isResponse) this.answers.set(transactionOf(name, message), message.status);
     // A response may be made anew for a retransmission.
     const key = `${name} ${message.isResponse ? heard.text : incoming.text}`;
     if (this.#seen.has(key)) return;
@@ -191,6 +199,8 @@ export class Twins {
   readonly objects: Twin;
   /** What each party has got in all. */
   readonly statuses = new Map<string, number>();
+  /** REGISTERs by transaction: as the first one was sent; undefined: they were not all alike. */
+  readonly #registers = new Map<string, string | undefined>();
 
   private constructor(numbers: Twin, objects: Twin) {
     this.numbers = numbers;
@@ -213,20 +223,37 @@ export class Twins {
 
   /** Sends the octets to both; throws if anybody then gets from one of them what he does not get from the other. */
   async say(name: string, script: Script, why: string): Promise<void> {
+    const changed = this.#changedRegister(name, script);
     for (const twin of this.both) {
       const text = twin.render(name, script);
       twin.note(`${name} says`, text);
       await twin.wire(name).send(text);
     }
-    await this.agree(why);
+    await this.agree(why, changed);
   }
 
-  async agree(why: string): Promise<void> {
+  /** The transaction of a REGISTER whose sender has not sent the same each time. */
+  #changedRegister(name: string, script: Script): string | undefined {
+    if (typeof script !== "string" || !script.startsWith("REGISTER ")) return undefined;
+    const transaction = transactionOf(name, new SipMessage(script));
+    const isAlike = !this.#registers.has(transaction) || this.#registers.get(transaction) === script;
+    this.#registers.set(transaction, isAlike ? script : undefined);
+    return isAlike ? undefined : transaction;
+  }
+
+  /**
+   * `changed`: a REGISTER that came before with other octets. By objects it gets the octets of the first answer; by numbers, which remember what was
+   * granted and not the answer (docs/registrar.md), the same answer with its own From and Via and the bindings of now. The status must be the same.
+   */
+  async agree(why: string, changed?: string): Promise<void> {
     let lists: readonly Heard[][] = [];
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const turns = await Promise.all(this.both.map((twin) => twin.turn()));
       if (turns.includes(true)) continue;
       lists = this.both.map(({ heard }) => [...heard].sort((a, b) => (`${a.by}\n${a.text}` < `${b.by}\n${b.text}` ? -1 : 1)));
+      if (shown(lists[0]) === shown(lists[1])) break;
+      if (changed === undefined || this.numbers.answers.get(changed) !== this.objects.answers.get(changed)) continue;
+      lists = lists.map((list) => list.filter(({ by, text }) => !text.startsWith("SIP/2.0 ") || transactionOf(by, new SipMessage(text)) !== changed));
       if (shown(lists[0]) === shown(lists[1])) break;
     }
     const [numbers = [], objects = []] = lists;

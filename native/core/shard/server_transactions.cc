@@ -190,7 +190,10 @@ void ServerTransactions::answer_cancel(unsigned i, uint32_t index, uint32_t keep
   const Item& item = turn_.item(i);
   const ReturnPath back = return_path_of(ground_.config, object_.answer_way_of(i));
   // RFC 3261 17.2.2: as it was, even if the sender has changed its From or Via.
-  if (index != 0 && at(index).is_invite() && !at(index).answer.empty()) return object_.answer(back, {at(index).answer.text(), 200, Method::cancel, true, true});
+  if (index != 0 && !at(index).answer.empty()) {
+    ground_.counters.add(Counter::absorbed);
+    return object_.answer(back, {at(index).answer.text(), 200, Method::unknown, false, false});
+  }
   const int status = index == 0 ? 481 : 200;
   const uint64_t serial = index == 0 ? ++serials_ : at(index).serial;
   char room[kOwnTag + 1];
