@@ -3,7 +3,7 @@ import { Arrivals } from "../native/arrivals.js";
 import type { Shard } from "../native/binding.js";
 import type { FlowEvent } from "../native/object-port.js";
 import type { ShardConfig } from "../native/shard-settings.js";
-import { Action, Const, FlowFlag, HeaderFlag, ObjectEvent, RecordField, VerdictField } from "../native/layout.js";
+import { Action, Const, FlowFlag, HeaderFlag, ObjectEvent, RecordField, ScanError, VerdictField } from "../native/layout.js";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Binding } from "../location/binding.js";
 import type { LocationStore } from "../location/store.js";
@@ -219,15 +219,16 @@ export class ObjectPath {
   #request(incoming: Incoming, arrival: Arrival): ResponseSpec | typeof REPEAT | undefined {
     const { table, proxy, onFault } = this.#options;
     const { request, sender, payer } = incoming;
+    const key = request.error === ScanError.none ? serverKey(request, request.method, sender) : "";
+    // RFC 3261 17.2.3: a repetition is one, whatever else its sender has changed.
+    if (request.method !== "ACK" && table.takesRetransmission(key)) return undefined;
     const fault = faultOf(request);
     if (fault !== undefined) return request.method === "ACK" ? undefined : { status: 400, reason: fault, headers: [] };
-    const key = serverKey(request, request.method, sender);
     if (request.method === "ACK") {
       const isForUs = table.acknowledge(key) || request.tagOf("To") === table.statelessTag(key);
       if (!isForUs) proxy.acknowledge(incoming).catch(onFault);
       return undefined;
     }
-    if (table.takesRetransmission(key)) return undefined;
     if (arrival.isAnswered) return REPEAT;
     const server = table.newServerTransaction(key, request, sender, payer, arrival.room);
     if (server === undefined) return BUSY;

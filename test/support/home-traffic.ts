@@ -34,7 +34,9 @@ export async function joinAll(twins: Twins): Promise<void> {
 export function manner(request: SipMessage): string | undefined {
   const statuses = /-([\d.]+)$/.exec(request.header("Call-ID"))?.[1]?.split(".") ?? ["200"];
   const status = statuses[seedOf(request.uri.replace(/:\d{4,}/, "")) % statuses.length] ?? "200";
-  return status === "180" && request.method !== "INVITE" ? "200 OK" : `${status} As Told`;
+  // What nobody answers comes again, and goes on to the next device, when the timers of each server say so.
+  const isFinal = /^[2-6]\d\d$/.test(status);
+  return isFinal || (status === "180" && request.method === "INVITE") ? `${status} As Told` : "200 OK";
 }
 
 export interface Step {

@@ -48,6 +48,17 @@ test("TX-9 CANCEL finds its INVITE by an oddly written Via, and its copy has the
   expect(stage.copies[0]?.topVia).toBe(copy?.topVia);
 });
 
+test("TX-6 what has the branch of an INVITE is its repetition, even if its sender has broken the Contact", async () => {
+  await registerBob();
+  const invite = requestOf("INVITE", { Via: RARE_VIA });
+  expect(stage.take(invite)).toBe(true);
+  await expect.poll(() => stage.copies.length).toBe(1);
+  stage.answers.splice(0);
+  expect(stage.take(Buffer.from(invite.toString("latin1").replace("Content-Length", "Contact: nonsense\r\nContent-Length"), "latin1"))).toBe(true);
+  expect(stage.answers.map(({ status }) => status)).toEqual([100]);
+  expect(stage.copies.length).toBe(1);
+});
+
 test("the ACK of a failure ends here, however its Via is written", async () => {
   const invite = requestOf("INVITE", { uri: "sip:nobody@example.org", Via: RARE_VIA });
   expect(stage.take(invite)).toBe(true);
