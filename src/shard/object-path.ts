@@ -222,6 +222,7 @@ export class ObjectPath {
     const key = request.error === ScanError.none ? serverKey(request, request.method, sender) : "";
     // RFC 3261 17.2.3: a repetition is one, whatever else its sender has changed.
     if (request.method !== "ACK" && table.takesRetransmission(key)) return undefined;
+    if (arrival.isAnswered) return REPEAT;
     const fault = faultOf(request);
     if (fault !== undefined) return request.method === "ACK" ? undefined : { status: 400, reason: fault, headers: [] };
     if (request.method === "ACK") {
@@ -229,7 +230,6 @@ export class ObjectPath {
       if (!isForUs) proxy.acknowledge(incoming).catch(onFault);
       return undefined;
     }
-    if (arrival.isAnswered) return REPEAT;
     const server = table.newServerTransaction(key, request, sender, payer, arrival.room);
     if (server === undefined) return BUSY;
     const failed = (error: unknown): void => this.#failed(server, error);
