@@ -244,6 +244,43 @@ TEST("what a source holds is bounded for copies, too: where there is no room for
   bob.heard("SIP/2.0 486 ");
 }
 
+TEST("what devices have answered while others ring counts towards the share of the caller, in the next process too") {
+  Bob bob({1'000, 1'000, 1'000});
+  bob.call();
+  std::vector<std::string> copies{bob.copy(0), bob.copy(1), bob.copy(2)};
+  bob.say(2, copies[2], 180);
+  bob.heard("180 ");
+  const int64_t before = bob.rig->count(Counter::request_octets_held);
+  const std::string challenge = "WWW-Authenticate: Digest realm=\"one\", nonce=\"" + std::string(12'000, 'n') + "\"\r\n";
+  for (const size_t phone : {0u, 1u}) {
+    bob.say(phone, copies[phone], 401, challenge);
+    bob.copy(phone, "ACK ");
+  }
+  const int64_t held = bob.rig->count(Counter::request_octets_held);
+  CHECK(held > before + 18'000);
+  bob.upgrade();
+  CHECK(bob.rig->count(Counter::request_octets_held) > 24'000);
+  bob.say(2, copies[2], 486);
+  CHECK_EQ(count_of(bob.heard("SIP/2.0 401 "), "WWW-Authenticate"), 2u);
+  CHECK_EQ((*bob.rig)->proxying().open_count(), 0u);
+  bob.rig->pass(40'000);
+  CHECK_EQ(bob.rig->count(Counter::request_octets_held), 0);
+}
+
+TEST("where there is no room for what a device has answered, the others decide what its caller hears") {
+  for (const bool is_taken : {false, true}) {
+    Bob bob({1'000, 1'000}, [](EdgeConfig& config) { config.limits.reservations.octets_per_source = 24'000; });
+    bob.call();
+    const std::string one = bob.copy(0), other = bob.copy(1);
+    bob.say(0, one, 486, "X-Large: " + std::string(12'000, 'x') + "\r\n");
+    bob.copy(0, "ACK ");
+    bob.say(1, other, is_taken ? 200 : 404);
+    bob.heard(is_taken ? "SIP/2.0 200 " : "SIP/2.0 404 ");
+    bob.rig->pass(40'000);
+    CHECK_EQ(bob.rig->count(Counter::request_octets_held), 0);
+  }
+}
+
 TEST("devices that ring go on in the next process, and those of a lower q ring there when they have ended") {
   Bob bob({1'000, 1'000, 500});
   bob.call();

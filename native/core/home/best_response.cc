@@ -60,7 +60,7 @@ void BestResponse::hear(const Message& response, Writer room) noexcept {
     room.put(chosen.substr(0, head));
     put_challenges(other.substr(0, head_of(other)), room);
     room.put(chosen.substr(head));
-    if (!room.full()) return void(octets_.keep(room.text()));
+    if (!room.full() && room.size() <= kMost) return void(octets_.keep(room.text()));
   }
   if (is_better) octets_.keep(given);
 }

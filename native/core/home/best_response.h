@@ -10,8 +10,13 @@ namespace sluice {
 
 class BestResponse {
  public:
+  // No message is larger: what would grow beyond that gets no further challenges.
+  static constexpr size_t kMost = 65'535;
+
   // Keeps it if it is better than what was heard before; of two alike the first counts. `room`: for a moment.
   void hear(const Message& response, Writer room) noexcept;
+
+  void forget() noexcept { *this = BestResponse(); }
 
   bool empty() const noexcept { return octets_.empty(); }
   Text text() const noexcept { return octets_.text(); }

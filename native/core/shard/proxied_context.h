@@ -42,6 +42,7 @@ struct ProxiedContext {
   bool lacked_room = false;
   uint32_t free = 0;         // what is left of Max-Breadth (RFC 5393 5.3.3)
   BestResponse best;         // of the devices that have ended
+  uint32_t place = 0;        // Reservations: what `best` takes from the share of the caller
 
   std::span<Fork> all() noexcept { return {forks.data(), fork_count}; }
   std::span<const Fork> all() const noexcept { return {forks.data(), fork_count}; }

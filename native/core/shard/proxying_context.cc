@@ -82,6 +82,7 @@ void Proxying::end_fork(uint32_t index, Fork& fork, const Message* response) noe
   ProxiedContext& context = *desk_->servers.context_of(index);
   if (response != nullptr && !(context.best.empty() && context.is_last(fork))) {
     context.best.hear(*response, outbox_.scratch(response->size + context.best.text().size()));
+    desk_->servers.charge_best(index, Room::opening);
     response = nullptr;
   }
   context.end(fork);

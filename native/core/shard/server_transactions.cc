@@ -237,9 +237,21 @@ void ServerTransactions::drop_context(uint32_t index) noexcept {
   ServerTransaction& one = at(index);
   if (one.context == 0) return;
   ProxiedContext& context = contexts_.at(one.context);
+  if (context.place != 0) object_.release(context.place);
   context = ProxiedContext();
   contexts_.give(std::exchange(one.context, 0));
   one.aor = std::string();
+}
+
+void ServerTransactions::charge_best(uint32_t index, Room room) noexcept {
+  const ServerTransaction& one = at(index);
+  ProxiedContext& context = contexts_.at(one.context);
+  if (context.place != 0) object_.release(std::exchange(context.place, 0));
+  if (context.best.empty()) return;
+  context.place = object_.reserve(one.payer, 0, static_cast<uint32_t>(context.best.text().size()), room, one.is_exempt);
+  if (context.place != 0) return;
+  context.best.forget();
+  context.lacked_room = true;
 }
 
 void ServerTransactions::make_room() noexcept {

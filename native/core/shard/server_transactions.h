@@ -73,6 +73,8 @@ class ServerTransactions {
   ProxiedContext* context_of(uint32_t index) noexcept { return at(index).context == 0 ? nullptr : &contexts_.at(at(index).context); }
   ProxiedContext& open_context(uint32_t index) noexcept { return contexts_.at(at(index).context = contexts_.take()); }
   void drop_context(uint32_t index) noexcept;
+  // The best response so far counts towards the share of its sender, like the request. Without room nothing of it is kept.
+  void charge_best(uint32_t index, Room room) noexcept;
   bool holds(uint32_t index, uint64_t serial) noexcept { return index != 0 && slab_.at(index).serial == serial; }
   // `visit(index)`: those that were not answered yet.
   template <typename Visit>

@@ -180,7 +180,10 @@ void TransactionsImage::adopt_server(ImageReader& image) noexcept {
   }
   const uint32_t index = server_places_[there];
   if (image.version() < kForksSince && !servers_.at(index).is_open()) context.reset();
-  if (context != nullptr) servers_.open_context(index) = std::move(*context);
+  if (context != nullptr) {
+    servers_.open_context(index) = std::move(*context);
+    servers_.charge_best(index, Room::ending);
+  }
   if (servers_.at(index).is_open()) ++servers_.open_;
   servers_.by_key_.add(index, key);
   servers_.arm(index);
