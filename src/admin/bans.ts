@@ -1,4 +1,5 @@
 /** Networks that the operator has banned, each for a limited time. */
+import { messageOf } from "../base/message-of.js";
 import { steadyNow } from "../base/steady-clock.js";
 import { type Cidr, cidr } from "../config/cidr.js";
 import { Unexpected } from "../config/kind.js";
@@ -109,8 +110,4 @@ function networkOf(text: string): Cidr {
 
 function shown({ address, prefix, family }: Cidr): string {
   return prefix === (family === 4 ? 32 : 128) ? address : `${address}/${prefix}`;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,5 @@
 /** A log level for a limited time: it reverts by itself, so that a forgotten debug log does not fill the disk. */
+import { messageOf } from "../base/message-of.js";
 import type { Config } from "../config/config.js";
 import { table } from "../config/table.js";
 import type { Log } from "../observe/log.js";
@@ -38,7 +39,7 @@ export class LogLevel {
     try {
       table.logLevel.kind.parse(level);
     } catch (error) {
-      throw new ControlRefusal(400, `level: expected ${error instanceof Error ? error.message : String(error)}`);
+      throw new ControlRefusal(400, `level: expected ${messageOf(error)}`);
     }
     clearTimeout(this.#timer);
     this.#log.info({ from: this.#log.level, to: level, seconds }, "log level changed for a time");

@@ -1,5 +1,6 @@
 /** The admin planes of the other edges of the farm. Each is asked with the token that all share; one that does not answer is named. */
 import { request } from "node:http";
+import { messageOf } from "../base/message-of.js";
 import type { FarmNode } from "../config/farm-node.js";
 import { showHostPort } from "../config/host-port.js";
 import type { Running } from "./running.js";
@@ -52,7 +53,7 @@ export class Neighbours {
     try {
       return { node, answer: await exchange<T>(showHostPort(admin.host, admin.port), this.#running.config.adminToken ?? "", order) };
     } catch (error) {
-      return { node, error: error instanceof Error ? error.message : String(error) };
+      return { node, error: messageOf(error) };
     }
   }
 }

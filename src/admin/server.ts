@@ -1,6 +1,7 @@
 /** The admin plane's listener: health, metrics, JSON control, dashboard and live stream, on the main thread, apart from all SIP. */
 import { closeSync } from "node:fs";
 import { getSystemErrorName } from "node:util";
+import { messageOf } from "../base/message-of.js";
 import { showHostPort, type HostPort } from "../config/host-port.js";
 import { binding } from "../native/load.js";
 import { portOwner } from "../base/port-owner.js";
@@ -104,7 +105,7 @@ export class AdminServer {
     } catch (error) {
       if (error instanceof ControlRefusal) return json(error.status, { error: error.message });
       this.#running.log.error({ err: error, path: request.path }, "an admin request failed");
-      return json(500, { error: error instanceof Error ? error.message : String(error) });
+      return json(500, { error: messageOf(error) });
     }
   }
 

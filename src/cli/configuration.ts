@@ -1,6 +1,7 @@
 /** `sluice start`, `check-config` and `print-config`: commands that need the configuration rather than a running process. */
 import { fstatSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { messageOf } from "../base/message-of.js";
 import { readEnvironment } from "../config/environment.js";
 import { Unexpected } from "../config/kind.js";
 import { printConfig } from "../config/print.js";
@@ -81,9 +82,9 @@ SLUICE_ variables configure it: sluice print-config prints them, docs/configurat
       else await serve(config, log);
       return Exit.ok;
     } catch (error) {
-      if (values.successor) await failSuccession(error instanceof Error ? error.message : String(error));
+      if (values.successor) await failSuccession(messageOf(error));
       // For example a port in use: one line, for the operator who has just started this.
-      complain(error instanceof Error ? error.message : String(error));
+      complain(messageOf(error));
       log.debug({ err: error }, "cannot run");
       return Exit.failed;
     }

@@ -3,6 +3,7 @@ import { X509Certificate, createPrivateKey } from "node:crypto";
 import { promises as dns } from "node:dns";
 import { constants, accessSync, existsSync, readFileSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
+import { messageOf } from "../base/message-of.js";
 import { HtdigestUsers } from "../auth/htdigest.js";
 import { HttpCredentials } from "../auth/http-credentials.js";
 import type { Config } from "../config/config.js";
@@ -93,8 +94,4 @@ async function capture({ hep }: Config): Promise<readonly Check[]> {
   } catch (error) {
     return [{ name: "HEP", result: "fail", detail: messageOf(error) }];
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -3,6 +3,7 @@ import { constants, accessSync, existsSync, readFileSync } from "node:fs";
 import { promises as dns } from "node:dns";
 import { getSystemErrorName } from "node:util";
 import { descriptorLimits } from "../base/descriptor-limits.js";
+import { messageOf } from "../base/message-of.js";
 import type { Config } from "../config/config.js";
 import { keyFileOf } from "../config/key-file.js";
 import { showHostPort } from "../config/host-port.js";
@@ -150,6 +151,6 @@ async function answers({ transport, address, port }: ResolvedTarget): Promise<Ch
     if (answer) return { name: "upstream", result: "ok", detail: `${place} answers OPTIONS with ${answer.status} in ${Math.round(performance.now() - started)} ms` };
     return { name: "upstream", result: "fail", detail: `${place} does not answer OPTIONS` };
   } catch (error) {
-    return { name: "upstream", result: "fail", detail: `${place}: ${error instanceof Error ? error.message : String(error)}` };
+    return { name: "upstream", result: "fail", detail: `${place}: ${messageOf(error)}` };
   }
 }

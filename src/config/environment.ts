@@ -1,6 +1,7 @@
 /** The environment that the configuration is read from: the process's own, and what it does not set from the file that SLUICE_ENV_FILE names. */
 import { readFileSync } from "node:fs";
 import { parseEnv } from "node:util";
+import { messageOf } from "../base/message-of.js";
 import { expected } from "./kind.js";
 import type { Environment } from "./read.js";
 import { table } from "./table.js";
@@ -13,7 +14,7 @@ export function readEnvironment(own: Environment = process.env): Environment {
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    return expected(`a file that can be read: ${error instanceof Error ? error.message : String(error)}`);
+    return expected(`a file that can be read: ${messageOf(error)}`);
   }
   const set = Object.entries(own).filter(([, value]) => value !== undefined && value !== "");
   return { ...parseEnv(text), ...Object.fromEntries(set) };

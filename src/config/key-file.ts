@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, fstatSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { messageOf } from "../base/message-of.js";
 import { commaList } from "./comma-list.js";
 import { type FlowKey, MAX_FLOW_KEYS, flowKey, sameFlowKey } from "./flow-key.js";
 import { expected } from "./kind.js";
@@ -22,7 +23,7 @@ export function readKeyFile(stateDir: string): readonly FlowKey[] | undefined {
     file = openSync(path, "r");
   } catch (error) {
     if (isCode(error, "ENOENT")) return undefined;
-    return expected(`a folder whose flow.keys can be read: ${message(error)}`);
+    return expected(`a folder whose flow.keys can be read: ${messageOf(error)}`);
   }
   try {
     const stat = fstatSync(file);
@@ -39,7 +40,7 @@ function parseFile(path: string, text: string): readonly FlowKey[] {
   try {
     return keys.parse(lines.filter((line) => line !== "" && !line.startsWith("#")).join(","));
   } catch (error) {
-    return expected(`sound keys in ${path}, ${message(error)} there`);
+    return expected(`sound keys in ${path}, ${messageOf(error)} there`);
   }
 }
 
@@ -73,7 +74,7 @@ function makeKeyFile(stateDir: string): readonly FlowKey[] {
       unlinkSync(draft);
     }
   } catch (error) {
-    return expected(`a folder that can be written to: ${message(error)}`);
+    return expected(`a folder that can be written to: ${messageOf(error)}`);
   }
   return readKeyFile(stateDir) ?? expected(`${path} to stay where it is`);
 }
@@ -95,8 +96,4 @@ export function rewriteKeyFile(stateDir: string, ring: readonly FlowKey[]): void
 
 function isCode(error: unknown, code: string): boolean {
   return error instanceof Error && "code" in error && error.code === code;
-}
-
-function message(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,5 @@
 /** Writes lines to the history in the background: a bounded queue, one write at a time, and while the disk refuses, another try every second. */
+import { messageOf } from "../base/message-of.js";
 import { within } from "../base/within.js";
 import type { Log } from "../observe/log.js";
 import { type Place, type Segments, wholeLines } from "./segments.js";
@@ -150,7 +151,7 @@ export class Journal {
   }
 
   #failed(error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     if (this.#fault === "") this.#log.error({ reason }, "the history cannot be written: make room on the disk of SLUICE_STATE_DIR; everything else goes on");
     this.#fault = reason;
     this.#again = setTimeout(() => {

@@ -3,6 +3,7 @@
  * fails, one request at a time tries it, with pauses that double; when it works, the number of requests at once doubles.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf } from "../base/message-of.js";
 import type { Webhook } from "../config/webhook.js";
 import type { Log } from "../observe/log.js";
 import { CONTENT_TYPE, DELIVERED, cloudEvent, signature } from "./cloud-event.js";
@@ -154,7 +155,7 @@ export class Receiver {
       return `HTTP status ${status}`;
     } catch (error) {
       this.#attemptsFailed += 1;
-      return error instanceof Error ? error.message : String(error);
+      return messageOf(error);
     }
   }
 

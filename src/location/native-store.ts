@@ -7,6 +7,7 @@ import { constants } from "node:os";
 import { resolve } from "node:path";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { getSystemErrorName } from "node:util";
+import { messageOf } from "../base/message-of.js";
 import type { Location, LocationCounts } from "../native/location-handle.js";
 import type { BindingNews } from "../native/inspect.js";
 import { binding } from "../native/load.js";
@@ -65,7 +66,7 @@ export class NativeStore implements LocationStore {
       }
       return store;
     } catch (error) {
-      throw new StoreUnavailable(`the location store cannot be opened: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+      throw new StoreUnavailable(`the location store cannot be opened: ${messageOf(error)}`, { cause: error });
     }
   }
 

@@ -1,5 +1,6 @@
 /** Tries a SIP server as an outbound phone would use it (RFC 5626), step by step, and says what it found. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf } from "../base/message-of.js";
 import type { SipMessage } from "../sip/message.js";
 import type { LinkTarget } from "./link.js";
 import type { Flow, Phone } from "./phone.js";
@@ -63,7 +64,7 @@ export class Probe {
     try {
       return await this.#phone.connect(regId, target);
     } catch (error) {
-      this.#add("connection", "fail", `no ${target.transport} to ${target.host}:${target.port}: ${error instanceof Error ? error.message : String(error)}`);
+      this.#add("connection", "fail", `no ${target.transport} to ${target.host}:${target.port}: ${messageOf(error)}`);
       return undefined;
     }
   }

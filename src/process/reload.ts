@@ -1,5 +1,6 @@
 /** What a reload may change in a running process, and what it may not. */
 import { readFileSync } from "node:fs";
+import { messageOf } from "../base/message-of.js";
 import { HtdigestUsers } from "../auth/htdigest.js";
 import type { Config } from "../config/config.js";
 import { Unexpected } from "../config/kind.js";
@@ -57,7 +58,7 @@ function faultOfUsers({ mode, auth }: Config): string | undefined {
     new HtdigestUsers(readFileSync(auth.path, "latin1"));
     return undefined;
   } catch (error) {
-    return `${table.auth.name}: expected ${error instanceof Error ? error.message : String(error)}`;
+    return `${table.auth.name}: expected ${messageOf(error)}`;
   }
 }
 

@@ -2,6 +2,7 @@
 import { sayDrain } from "../admin/drain-view.js";
 import type { UpgradeReport } from "../admin/running.js";
 import { descriptorLimits } from "../base/descriptor-limits.js";
+import { messageOf } from "../base/message-of.js";
 import { version } from "../base/version.js";
 import type { Config } from "../config/config.js";
 import { Counter } from "../native/layout.js";
@@ -61,7 +62,7 @@ function takeUp(config: Config, log: Log, keeper: Keeper | undefined): { before?
       checkHeir(config, before);
       return { before, identity: before, shards: shardConfigs(config, before, before) };
     } catch (error) {
-      log.error({ before: before.pid, reason: error instanceof Error ? error.message : String(error) }, "the process before crashed, and the configuration has changed since it started: this one starts anew, and all connections end");
+      log.error({ before: before.pid, reason: messageOf(error) }, "the process before crashed, and the configuration has changed since it started: this one starts anew, and all connections end");
       keeper.forget();
     }
   }

@@ -7,6 +7,7 @@ import { getSystemErrorName } from "node:util";
 import { ControlRefusal } from "../admin/control-refusal.js";
 import type { Running, UpgradeCounts, UpgradeReport } from "../admin/running.js";
 import { descriptorLimits } from "../base/descriptor-limits.js";
+import { messageOf } from "../base/message-of.js";
 import type { MovedFlows, MoveSteps } from "../native/binding.js";
 import { binding } from "../native/load.js";
 import type { Identity } from "../shard/shard-config.js";
@@ -116,7 +117,7 @@ export class Upgrade {
       this.#options.onReplaced(successor, report);
       return report;
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       this.failed();
       log.error({ reason }, "the upgrade failed: this process goes on as before");
       throw new ControlRefusal(409, `the upgrade failed, the running process goes on as before: ${reason}`);

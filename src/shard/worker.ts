@@ -1,6 +1,7 @@
 /** The thread of one shard: the native loop wakes it, the policy decides batch by batch. */
 import { getSystemErrorName } from "node:util";
 import { parentPort, workerData } from "node:worker_threads";
+import { messageOf, stackOf } from "../base/message-of.js";
 import type { Login, LoginResult } from "../auth/authenticator.js";
 import { decide } from "../edge/decide.js";
 import { decideHome } from "../edge/decide-home.js";
@@ -50,7 +51,7 @@ const logins = new LogRate({ perSecond: 1 });
 const bindingNews: BindingNewsRow[] = [];
 const fault = (error: unknown): void => {
   if (error instanceof StoreUnavailable && error.isKnown) return;
-  if (faults.allows("fault")) say({ kind: "fault", message: textOf(error) });
+  if (faults.allows("fault")) say({ kind: "fault", message: stackOf(error) });
 };
 const home = start.home && (await (await import("./assemble-home.js")).openHome(shard, start.config, start.home, {
   onFault: fault,
@@ -77,10 +78,6 @@ function add(which: number, count = 1): void {
 function onLogin(login: Login): void {
   add(LOGIN_COUNTERS[login.result]);
   if (login.result !== "accepted" && logins.allows(networkOf(login.source))) say({ kind: "login", login });
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 const decideRows: Decide = home !== undefined ? decideHome : stage === undefined ? decide : stage.decide.bind(stage);
@@ -187,7 +184,7 @@ port.on("message", (message: ToShard) => {
       shard.setNames(message.names.names, message.names.realms, message.names.wsOrigins, message.names.wsPaths);
       break;
     case "home":
-      home?.configure(message.settings).catch((error: unknown) => say({ kind: "fault", message: textOf(error) }));
+      home?.configure(message.settings).catch((error: unknown) => say({ kind: "fault", message: stackOf(error) }));
       break;
     case "bans":
       shard.setBans(message.nets);
@@ -200,7 +197,7 @@ port.on("message", (message: ToShard) => {
       if (message.question.kind === "release") setRules({ draining: true, isReplaced: true });
       void answer(shard, home, message.question).then(
         (given) => say({ kind: "answer", id: message.id, answer: given }),
-        (error: unknown) => say({ kind: "no-answer", id: message.id, reason: error instanceof Error ? error.message : String(error) }),
+        (error: unknown) => say({ kind: "no-answer", id: message.id, reason: messageOf(error) }),
       );
       break;
     case "drain":

@@ -3,6 +3,7 @@ import { X509Certificate, createPrivateKey, randomBytes } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { isIP } from "node:net";
 import { isDeepStrictEqual } from "node:util";
+import { messageOf } from "../base/message-of.js";
 import type { Config } from "../config/config.js";
 import { isSecure, showListener } from "../config/listener.js";
 import { table } from "../config/table.js";
@@ -96,7 +97,7 @@ export class Certificates {
       const material = this.#read(config);
       return () => this.#use(config, material, stamp);
     } catch (error) {
-      onFault(error instanceof Error ? error.message : String(error));
+      onFault(messageOf(error));
       return undefined;
     }
   }

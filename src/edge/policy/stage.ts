@@ -1,4 +1,5 @@
 /** Runs the operator's hooks around the built-in policy, request by request; the built-in policy alone decides a whole batch at once. */
+import { stackOf } from "../../base/message-of.js";
 import { showHostPort } from "../../config/host-port.js";
 import type { AddressPort, UpstreamTarget } from "../../native/address-port.js";
 import type { Shard, UpgradeHook } from "../../native/binding.js";
@@ -64,7 +65,7 @@ class PolicyStage {
       if (!Number.isInteger(status) || (status !== 101 && (status < 200 || status > 599))) throw new Error(`the hook upgrade returned an invalid status, ${status}`);
       return { status, headers: headerLines("upgrade", headers) };
     } catch (error) {
-      this.#onFault(error instanceof Error ? (error.stack ?? error.message) : String(error));
+      this.#onFault(stackOf(error));
       return { status: 500, headers: "" };
     }
   }
@@ -83,7 +84,7 @@ class PolicyStage {
         else if (records[row + RecordField.error] !== ScanError.none) decideRequest(records, row, verdicts, out, rules);
         else this.#apply(item, records, row, verdicts, out, rules);
       } catch (error) {
-        this.#onFault(error instanceof Error ? (error.stack ?? error.message) : String(error));
+        this.#onFault(stackOf(error));
         failRow(records, row, verdicts, out);
       }
     }
