@@ -14,13 +14,13 @@ import { optionsOver } from "./lib/compare.mjs";
 import { CORE_PORT, EDGE_PORT, SLUICE_MAIN } from "./lib/edges.mjs";
 import { fixed, median, table } from "./lib/figures.mjs";
 import { runLoad } from "./lib/load.mjs";
+import { cpuOf } from "./lib/process-family.mjs";
 import { save } from "./lib/results.mjs";
 import { OUT } from "./lib/tools.mjs";
 
 const TOKEN = "0123456789abcdef0123456789abcdef";
 const CORE_SIDE = 26061;
 const ADMIN = 26065;
-const TICKS = 100; // a second, in /proc
 const TRIES = 200;
 const hostOf = (node) => `127.0.0.${node}`;
 
@@ -79,16 +79,14 @@ async function start(node) {
 
 /** Requests of the core to phones of the first edge, which reach it or the other one. */
 async function hop(window, by) {
-  const before = edges.map(({ pid }) => ticksOf(pid));
+  const before = cpuOfEdges();
   const figures = await runLoad({ edge: `${hostOf(1)}:${EDGE_PORT}`, workload: "terminate", flows: args.flows, window, seconds: args.seconds, by });
   if (figures === undefined) fail("the load produced no figures");
-  const ticks = edges.map(({ pid }, at) => ticksOf(pid) - before[at]);
-  return { p50_us: figures.p50_us, p99_us: figures.p99_us, done: figures.done, mismatched: figures.mismatched, cpu_us: (ticks[0] + ticks[1]) * (1e6 / TICKS) / figures.done };
+  return { p50_us: figures.p50_us, p99_us: figures.p99_us, done: figures.done, mismatched: figures.mismatched, cpu_us: ((cpuOfEdges() - before) * 1e6) / figures.done };
 }
 
-function ticksOf(pid) {
-  const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ").at(-1).split(" ");
-  return Number(fields[11]) + Number(fields[12]);
+function cpuOfEdges() {
+  return edges.reduce((sum, { pid }) => sum + cpuOf(pid), 0);
 }
 
 /** A phone that the first edge has, asked for at the second. */

@@ -70,6 +70,13 @@ function kamailio(config) {
   };
 }
 
+function sluice(more = {}) {
+  return {
+    missing: () => (existsSync(SLUICE_MAIN) ? undefined : "Sluice is not built: npm run build"),
+    command: (client, core, { workers }) => ({ file: process.execPath, args: [SLUICE_MAIN], env: { ...sluiceEnvironment(client, core, workers), ...more } }),
+  };
+}
+
 export const EDGES = {
   floor: {
     bare: true,
@@ -81,15 +88,8 @@ export const EDGES = {
       return { file: program("relay_floor"), args: ["--client", BENEATH[client], "--core-leg", core, ...addresses, "--size", String(size), "--cert", cert, "--key", key] };
     },
   },
-  sluice: {
-    missing: () => (existsSync(SLUICE_MAIN) ? undefined : "Sluice is not built: npm run build"),
-    command: (client, core, { workers }) => ({ file: process.execPath, args: [SLUICE_MAIN], env: sluiceEnvironment(client, core, workers) }),
-  },
-  "sluice-keeper": {
-    byName: true,
-    missing: () => (existsSync(SLUICE_MAIN) ? undefined : "Sluice is not built: npm run build"),
-    command: (client, core, { workers }) => ({ file: process.execPath, args: [SLUICE_MAIN], env: { ...sluiceEnvironment(client, core, workers), SLUICE_KEEPER: "on" } }),
-  },
+  sluice: sluice(),
+  "sluice-keeper": { byName: true, ...sluice({ SLUICE_KEEPER: "on" }) },
   "kamailio-stateless": kamailio("stateless"),
   "kamailio-stateful": kamailio("stateful"),
 };
