@@ -6,7 +6,7 @@
  */
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { DEFAULTS, legsThere, optionsOver } from "./lib/compare.mjs";
+import { DEFAULTS, legsThere, loadOptionsOf, optionsOver } from "./lib/compare.mjs";
 import { SLUICE_MAIN, sluiceEnvironment, startPinned } from "./lib/edges.mjs";
 import { fixed, table } from "./lib/figures.mjs";
 import { runLoad } from "./lib/load.mjs";
@@ -37,9 +37,8 @@ async function run(legs) {
   const env = { ...sluiceEnvironment(client, core, args.shards), SLUICE_KEEPER: "on" };
   const edge = await startPinned("sluice-keeper", process.execPath, [SLUICE_MAIN], env, client, "ignore", "0,1");
   let isOver = false;
-  const options = { ...DEFAULTS, workload: args.workload, client, "core-leg": core, flows: args.flows, rate: args.rate, hold: args.hold, sleep: "1", "timeout-ms": "8000", seconds: String(Number(args.times) * 5 + SPARE_SECONDS), pid: String(edge.pid) };
-  for (const name of ["edges", "legs", "workloads", "rounds", "workers"]) delete options[name];
-  const load = runLoad(options).finally(() => (isOver = true));
+  const options = loadOptionsOf({ ...DEFAULTS, flows: args.flows, rate: args.rate, hold: args.hold, sleep: "1", "timeout-ms": "8000", seconds: String(Number(args.times) * 5 + SPARE_SECONDS) });
+  const load = runLoad({ ...options, workload: args.workload, client, "core-leg": core, pid: edge.pid }).finally(() => (isOver = true));
   await sleep(SPARE_SECONDS * 700);
   for (let time = 1; time <= Number(args.times) && !isOver; time += 1) {
     process.kill(familyOf(edge.pid)[1], "SIGKILL");

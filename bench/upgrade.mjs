@@ -9,7 +9,7 @@ import { mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync } from "node:
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ROOT } from "../scripts/lib/run.mjs";
-import { DEFAULTS, legsThere, optionsOver } from "./lib/compare.mjs";
+import { DEFAULTS, legsThere, loadOptionsOf, optionsOver } from "./lib/compare.mjs";
 import { sluiceEnvironment, startPinned } from "./lib/edges.mjs";
 import { fixed, table } from "./lib/figures.mjs";
 import { runLoad } from "./lib/load.mjs";
@@ -57,9 +57,8 @@ async function run(legs, upgrades) {
   const seen = { before: 0, peak: 0, descriptorsBefore: 0, descriptorsPeak: 0 };
   let isOver = false;
   // A request is lost when nobody has answered it for so long.
-  const options = { ...DEFAULTS, workload: args.workload, client, "core-leg": core, flows: args.flows, rate: args.rate, hold: args.hold, sleep: "1", "timeout-ms": "8000", seconds: String(Math.max(upgrades.length, 2) * USUAL_SECONDS), pid: String(edge.pid) };
-  for (const name of ["edges", "legs", "workloads", "rounds", "workers"]) delete options[name];
-  const load = runLoad(options).finally(() => (isOver = true));
+  const options = loadOptionsOf({ ...DEFAULTS, flows: args.flows, rate: args.rate, hold: args.hold, sleep: "1", "timeout-ms": "8000", seconds: String(Math.max(upgrades.length, 2) * USUAL_SECONDS) });
+  const load = runLoad({ ...options, workload: args.workload, client, "core-leg": core, pid: edge.pid }).finally(() => (isOver = true));
   const watch = (async () => {
     for (; !isOver; await sleep(LOOK_MS)) look(edge.pid, seen);
   })();

@@ -86,15 +86,19 @@ export async function compare(args, edges, done) {
   return results;
 }
 
-/** Starts an edge once and runs one workload after the other on it. Passes on only options that the load program knows. */
+/** Those that the load program knows. */
+export function loadOptionsOf(args) {
+  return Object.fromEntries(LOAD_OPTIONS.filter((option) => args[option] !== undefined).map((option) => [option, args[option]]));
+}
+
+/** Starts an edge once and runs one workload after the other on it. */
 export async function runs(args, name, legs, workloads) {
   const [client, core] = legs.split("-");
   const { size, workers = "1" } = args;
   const edge = await startEdge(name, client, core, { size, workers: Number(workers) });
   try {
     const bare = EDGES[name].bare ? 1 : 0;
-    const given = Object.fromEntries(LOAD_OPTIONS.filter((option) => args[option] !== undefined).map((option) => [option, args[option]]));
-    const options = { client: EDGES[name].clientOf?.(client) ?? client, "core-leg": core, workload: workloads, pid: edge.pid, bare, ...given };
+    const options = { client: EDGES[name].clientOf?.(client) ?? client, "core-leg": core, workload: workloads, pid: edge.pid, bare, ...loadOptionsOf(args) };
     const figures = await runLoads(options);
     const whole = figures.filter(({ done }) => done !== 0);
     if (whole.length < workloads.split(",").length) say(`${name}, ${legs}, ${workloads}: a run produced no figures`);
