@@ -9,9 +9,10 @@ import { type Cast, cast } from "../support/cast.js";
 import { tlsSettings } from "../support/certificates.js";
 import { MAIN } from "../support/edge.js";
 import { Installation } from "../support/installation.js";
-import { childOf, crash, stateOf } from "../support/kept-server.js";
+import { childOf, crash } from "../support/kept-server.js";
 import { Party } from "../support/party.js";
 import { freePort } from "../support/ports.js";
+import { stateOf } from "../support/processes.js";
 import { complete } from "../support/sip-text.js";
 import { askForUpgrade } from "../support/upgrading.js";
 import type { Transport } from "../support/wire.js";
@@ -232,4 +233,5 @@ test("a faulty configuration and a port in use end it at once, with the status o
 test("without SLUICE_KEEPER there is none", LIMIT, async () => {
   const company = await cast({ process: true, own: true, client: "tcp" });
   expect(childOf(company.SUT.pid)).toBeUndefined();
+  expect(stateOf(company.SUT.pid)).toBeDefined();
 });

@@ -1,24 +1,13 @@
 /** A server that a keeper runs: the process under test is the keeper, its child the server. */
-import { readFileSync } from "node:fs";
 import { expect } from "vitest";
 import type { Edge } from "./edge.js";
+import { childrenOf } from "./processes.js";
 
 const GOES_ON = "the process before crashed: this one goes on with its flows";
 
 /** The child of that process; undefined: it has none. */
 export function childOf(pid: number): number | undefined {
-  const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").split(" ").filter((word) => word !== "");
-  return child === undefined ? undefined : Number(child);
-}
-
-/** One letter, as the kernel says it; undefined: it has ended. */
-export function stateOf(pid: number): string | undefined {
-  try {
-    const state = /^State:\s+(\w)/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1];
-    return state === "Z" ? undefined : state;
-  } catch {
-    return undefined;
-  }
+  return childrenOf(pid)[0];
 }
 
 export interface Crash {

@@ -15,3 +15,13 @@ export function childrenOf(pid: number): readonly number[] {
 export function familyOf(pid: number): readonly number[] {
   return [pid, ...childrenOf(pid).flatMap(familyOf)];
 }
+
+/** One letter, as the kernel says it; undefined: it has ended. */
+export function stateOf(pid: number): string | undefined {
+  try {
+    const state = /^State:\s+(\w)/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1];
+    return state === "Z" ? undefined : state;
+  } catch {
+    return undefined;
+  }
+}
