@@ -7,6 +7,7 @@ import { type Cast, cast } from "../support/cast.js";
 import type { Party } from "../support/party.js";
 import { freePort, hostPort } from "../support/ports.js";
 import { register } from "../support/calls.js";
+import { residentOctets } from "../support/processes.js";
 import { TcpConnection } from "../support/tcp-connection.js";
 import { UdpSocket } from "../support/udp-socket.js";
 
@@ -150,14 +151,10 @@ test("PX-16.11-3 ACKs along a token leave no state", async () => {
     U.forget();
   };
   await send(2_000);
-  const before = residentBytes(SUT.pid);
+  const before = residentOctets(SUT.pid);
   await send(20_000);
-  expect(residentBytes(SUT.pid) - before).toBeLessThan(8 * 1024 * 1024);
+  expect(residentOctets(SUT.pid) - before).toBeLessThan(8 * 1024 * 1024);
 });
-
-function residentBytes(pid: number): number {
-  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1]) * 1024;
-}
 
 /** Puts U on a port outside the range from which the kernel might assign it to others while it is free for a moment. */
 async function ownPort(company: Cast): Promise<number> {

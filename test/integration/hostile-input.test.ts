@@ -1,5 +1,4 @@
 /** Bad input: an error response or a drop, never a crash, and good traffic is served meanwhile. */
-import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { type Cast, cast } from "../support/cast.js";
@@ -8,6 +7,7 @@ import { register } from "../support/calls.js";
 import { seeded } from "../support/prng.js";
 import { TcpConnection } from "../support/tcp-connection.js";
 import type { Party } from "../support/party.js";
+import { residentOctets } from "../support/processes.js";
 
 const MEGABYTE = 1024 * 1024;
 
@@ -32,10 +32,6 @@ async function goodCall({ U2, C }: Cast): Promise<void> {
   while ((await C.next()).header("Call-ID") !== call.header("Call-ID"));
   await C.reply("200 OK", `Contact: <sip:C@${C.at}>`);
   await U2.response(200);
-}
-
-function residentBytes(pid: number): number {
-  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1]) * 1024;
 }
 
 const BAD_LENGTHS = {
@@ -75,20 +71,20 @@ test("TR-18 leading zeros are digits", async () => {
 describe.concurrent("limits", () => {
   test("TR-19 an announced body beyond the limit is 413 and costs no memory", async ({ onTestFinished }) => {
     const { SUT, U, C } = await cast({ process: true, client: "tcp" }, onTestFinished);
-    const before = residentBytes(SUT.pid);
+    const before = residentOctets(SUT.pid);
     await U.send(withLength(U, "Content-Length: 2000000000", "x".repeat(1_000)));
     expect([400, 413, 513]).toContain((await U.next()).status);
     await connection(U).expectClosed();
-    expect(residentBytes(SUT.pid) - before).toBeLessThan(16 * MEGABYTE);
+    expect(residentOctets(SUT.pid) - before).toBeLessThan(16 * MEGABYTE);
     await C.nothing();
   });
 
   test("TR-19 a head without an end is cut off", async ({ onTestFinished }) => {
     const { SUT, U, C } = await cast({ process: true, client: "tcp" }, onTestFinished);
-    const before = residentBytes(SUT.pid);
+    const before = residentOctets(SUT.pid);
     await U.send(`MESSAGE sip:bob@example.com SIP/2.0\r\nX-Long: ${"x".repeat(2 * MEGABYTE)}`);
     await connection(U).expectClosed();
-    expect(residentBytes(SUT.pid) - before).toBeLessThan(32 * MEGABYTE);
+    expect(residentOctets(SUT.pid) - before).toBeLessThan(32 * MEGABYTE);
     await C.nothing();
   });
 

@@ -1,13 +1,13 @@
 /** Malicious REGISTERs: the right error, bounded memory, and everyone else served as usual. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { Asker, manyTimes } from "../support/asker.js";
 import { often } from "../support/often.js";
 import { authorization, hashOf, readChallenge } from "../support/digest-client.js";
-import type { Edge } from "../support/edge.js";
 import { DOMAIN, Home, instanceOf } from "../support/home.js";
+import { residentOctets } from "../support/processes.js";
 
 const AT_ONCE = 64;
 const MEGABYTE = 1 << 20;
@@ -24,11 +24,6 @@ function register(user: string, lines: string): string {
   requests += 1;
   const address = `<sip:${user}@${DOMAIN}>`;
   return `REGISTER sip:${DOMAIN} SIP/2.0\nFrom: ${address};tag=h\nTo: ${address}\nCall-ID: hostile-${requests}\n${lines}`;
-}
-
-/** Octets of memory that the server uses. */
-function memoryOf(server: Edge): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, "latin1"))?.[1]) * 1_024;
 }
 
 test("REG-24 TR-19 50, 200 and 10,000 Contacts in one REGISTER: 403, 400 and 513, nothing is stored, and the next phone is served", async () => {
@@ -53,14 +48,14 @@ test("REG-24 OB-6-33 thousands of registrations of one address: as many as allow
   const asker = await asked(home);
   await asker.ask(register("bob", "Contact: <sip:bob@192.0.2.1>"), home.port);
   const counts = new Map<number, number>();
-  const before = memoryOf(home.server);
+  const before = residentOctets(home.server.pid);
   await manyTimes(often(10_000), AT_ONCE, async (at) => {
     const answer = await asker.ask(register("mallory", `Contact: <sip:m${at}@192.0.2.7>`), home.port);
     counts.set(answer?.status ?? 0, (counts.get(answer?.status ?? 0) ?? 0) + 1);
   });
   // SLUICE_MAX_PENDING counts unanswered requests: responses kept for retransmissions do not make anyone be refused.
   expect(Object.fromEntries(counts)).toEqual({ 200: 10, 403: often(10_000) - 10 });
-  expect(memoryOf(home.server) - before).toBeLessThan(150 * MEGABYTE);
+  expect(residentOctets(home.server.pid) - before).toBeLessThan(150 * MEGABYTE);
   const phone = await home.phone("asker");
   expect(await home.contactsOf(phone, "mallory")).toHaveLength(10);
   expect(await home.contactsOf(phone, "bob")).toHaveLength(1);
@@ -93,7 +88,7 @@ test("AU-1 AU-17 thousands of wrong credentials: 401 each, for existing and othe
   const with_ = (header: string, user: string, password: string, nc: number): string =>
     `Contact: <sip:${user}@192.0.2.1>\nAuthorization: ${authorization(readChallenge(header), { user, password, method: "REGISTER", uri: `sip:${DOMAIN}`, nc })}`;
   const first = await challenge();
-  const before = memoryOf(home.server);
+  const before = residentOctets(home.server.pid);
   const answers = new Set<string>();
   await manyTimes(often(5_000), AT_ONCE, async (at) => {
     const user = at % 2 === 0 ? "bob" : `nobody${at}`;
@@ -102,7 +97,7 @@ test("AU-1 AU-17 thousands of wrong credentials: 401 each, for existing and othe
   });
   // No response reveals whether a user exists; persistent guessers are blocked.
   expect([...answers].sort()).toEqual(["SIP/2.0 401 Unauthorized 1", "SIP/2.0 503 Service Unavailable 0"]);
-  expect(memoryOf(home.server) - before).toBeLessThan(100 * MEGABYTE);
+  expect(residentOctets(home.server.pid) - before).toBeLessThan(100 * MEGABYTE);
   const right = await asker.ask(register("bob", with_(first, "bob", "secret", 9_999)), home.port);
   expect(right?.status).toBe(503);
 });

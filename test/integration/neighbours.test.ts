@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -17,6 +17,7 @@ import { Edge } from "../support/edge.js";
 import { PATIENCE } from "../support/mailbox.js";
 import { often } from "../support/often.js";
 import { freePort } from "../support/ports.js";
+import { residentOctets } from "../support/processes.js";
 
 const DOMAIN = "example.org";
 const PASSWORD = "correct horse";
@@ -125,20 +126,16 @@ async function attack(kinds: string, attacks: number, requests: number): Promise
   expect(server.isRunning).toBe(true);
 }
 
-function residentOctets(): number {
-  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${server.pid}/status`, "utf8"))?.[1]) * 1_024;
-}
-
 for (const kind of KINDS) {
   test(`next to an attacker, ${kind}: no request is lost`, () => attack(kind, ATTACKS, REQUESTS));
 }
 
 test("after all attacks at once, memory stays within a tenth of what it was during them", { timeout: 180_000 }, async () => {
   await attack("all", often(8_000), often(2_000));
-  const midst = residentOctets();
+  const midst = residentOctets(server.pid);
   await attack("all", often(8_000), often(2_000));
   attackers.send({ pace: 0 });
   // A minute in full: state remembered for 32 seconds is gone by then (RFC 3261 17.2).
   await sleep(often(60) * 1_000);
-  expect(residentOctets()).toBeLessThan(midst * 1.1);
+  expect(residentOctets(server.pid)).toBeLessThan(midst * 1.1);
 });

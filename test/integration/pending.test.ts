@@ -1,9 +1,9 @@
 /** Requests waiting for a response on a client's flow: the flow may die or stall, or someone else may answer in its place. */
-import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { type SipMessage } from "../support/sip-message.js";
 import { cast } from "../support/cast.js";
 import { register } from "../support/calls.js";
+import { residentOctets } from "../support/processes.js";
 import { responseTo } from "../support/sip-text.js";
 import { TcpConnection } from "../support/tcp-connection.js";
 
@@ -107,7 +107,7 @@ test("OB-5.3.1-12 OB-5.4-8 a client that does not read loses its flow, memory st
   const { SUT, U, U2, C } = await cast({ process: true, client: "tcp", settings: { SLUICE_QUEUE_MAX: "65536" } });
   const path = await register(U, C);
   const path2 = await register(U2, C);
-  const before = residentBytes(SUT.pid);
+  const before = residentOctets(SUT.pid);
   if (U.wire instanceof TcpConnection) U.wire.pause();
   const body = "x".repeat(30_000);
   let failed: SipMessage | undefined;
@@ -118,7 +118,7 @@ test("OB-5.3.1-12 OB-5.4-8 a client that does not read loses its flow, memory st
     failed = await C.next(1).catch(() => undefined);
   }
   expect(failed?.status).toBe(430);
-  expect(residentBytes(SUT.pid) - before).toBeLessThan(64 * 1024 * 1024);
+  expect(residentOctets(SUT.pid) - before).toBeLessThan(64 * 1024 * 1024);
   U.leave();
   await U.close();
   await U2.nothing();
@@ -126,7 +126,3 @@ test("OB-5.3.1-12 OB-5.4-8 a client that does not read loses its flow, memory st
   await C.say(`MESSAGE sip:U2@${U2.at} SIP/2.0\nRoute: ${path2.join(", ")}`);
   await U2.request("MESSAGE");
 });
-
-function residentBytes(pid: number): number {
-  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1]) * 1024;
-}

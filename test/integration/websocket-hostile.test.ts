@@ -1,8 +1,8 @@
 /** WebSocket clients that violate RFC 6455, and unwelcome pages: refused, closed with a code, and no state is left. */
-import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { type Cast, cast } from "../support/cast.js";
+import { residentOctets } from "../support/processes.js";
 import { webSocketEdge } from "../support/websocket-edge.js";
 import { RawSocket } from "../support/raw-socket.js";
 import { complete } from "../support/sip-text.js";
@@ -88,14 +88,13 @@ test("WS-F-1 WS-F-2 WS-F-3 WS-4.1-3 faulty frames end the connection with the ma
 
 test("WS-F-3 a huge length costs no memory", async () => {
   const company = await cast({ process: true, client: "ws" });
-  const resident = (): number => Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${company.SUT.pid}/status`, "latin1"))?.[1]) * 1024;
-  const before = resident();
+  const before = residentOctets(company.SUT.pid);
   for (let at = 0; at < 200; at += 1) {
     const socket = await upgraded(company);
     socket.write(Buffer.concat([Buffer.from([0x82, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, 1, 2, 3, 4]), Buffer.alloc(10_000, 0x78)]));
     await socket.expectClosed();
   }
-  expect(resident() - before).toBeLessThan(32 * MEGABYTE);
+  expect(residentOctets(company.SUT.pid) - before).toBeLessThan(32 * MEGABYTE);
 });
 
 test("TR-20 a message that has begun in frames must end in time", { timeout: 20_000 }, async () => {

@@ -25,3 +25,8 @@ export function stateOf(pid: number): string | undefined {
     return undefined;
   }
 }
+
+/** Octets of memory that it has. */
+export function residentOctets(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1]) * 1_024;
+}
