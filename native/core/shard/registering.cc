@@ -193,7 +193,6 @@ void Registering::write_operation(unsigned i, uint64_t now) noexcept {
 bool Registering::hold(unsigned i) noexcept {
   const Item& item = turn_.item(i);
   const int32_t* const verdict = turn_.verdict(i);
-  const uint32_t grants = granted(i).grants;
   RegisterOperation& operation = desk_->operation;
   write_operation(i, store_now());
   SharedRegisters::Asked asked;
@@ -207,8 +206,7 @@ bool Registering::hold(unsigned i) noexcept {
   asked.message = &item;
   asked.request = &desk_->requests[i];
   asked.transaction = desk_->transactions[i];
-  asked.is_flow = (grants & kGrant_outbound) != 0;
-  asked.grants = grants;
+  asked.grants = granted(i).grants;
   asked.is_exempt = !find_client(item, asked.client);
   asked.is_charged = settings_.is_open && !asked.is_exempt && !operation.put.empty();
   asked.seconds = static_cast<uint32_t>(std::max(verdict[kVerdict_target], 0));

@@ -72,7 +72,6 @@ bool SharedRegisters::hold(const Asked& asked, const RegisterOperation& operatio
   held.seconds = asked.seconds;
   held.flow_timer = asked.extras.flow_timer;
   held.changes = asked.changes;
-  held.is_flow = asked.is_flow;
   held.grants = asked.grants;
   const uint32_t now = ground_.clock.tick();
   if (asked.changes && source.kind == FlowKind::udp)
@@ -188,7 +187,7 @@ void SharedRegisters::send(const Answer& answer) noexcept {
 void SharedRegisters::bind(const Held& held) noexcept {
   const Text flow = held.piece(kFlow);
   object_.bind_flow(flow, held.flow_timer);
-  if (held.seconds > 0) object_.own_flow(flow, held.piece(kAor), held.is_flow ? held.piece(kInstance) : Text(), held.piece(kKey));
+  if (held.seconds > 0) object_.own_flow(flow, held.piece(kAor), (held.grants & kGrant_outbound) != 0 ? held.piece(kInstance) : Text(), held.piece(kKey));
   inspect_.note_register(flow, held.piece(kRequest), held.seconds);
 }
 

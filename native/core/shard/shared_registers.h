@@ -37,7 +37,6 @@ class SharedRegisters {
     const RegisterRequest* request = nullptr;
     uint64_t transaction = 0;
     bool changes = false;     // or else it asks for the bindings
-    bool is_flow = false;
     uint32_t grants = 0;      // kGrant_ bits
     bool is_charged = false;  // to `client`
     bool is_exempt = false;   // a neighbour that does not name its client
@@ -73,7 +72,6 @@ class SharedRegisters {
     uint32_t seconds = 0;
     uint32_t flow_timer = 0;
     bool changes = false;
-    bool is_flow = false;
     uint32_t grants = 0;  // kGrant_ bits
     uint32_t ends[kPieces] = {};
     std::unique_ptr<char[]> octets;
