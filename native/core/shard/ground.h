@@ -39,6 +39,9 @@ struct Ground {
   Ground(const Ground&) = delete;
   Ground& operator=(const Ground&) = delete;
 
+  // The tick until which what becomes of a request that comes now is remembered, for its retransmissions.
+  uint32_t branch_end() const noexcept { return clock.tick() + Clock::ticks(uint64_t{config.branch_seconds} * 1'000); }
+
   EdgeConfig config;
   KeyRing keys;
   Counters counters;

@@ -67,9 +67,7 @@ bool Proxying::is_held(uint64_t key, const Source& source) const noexcept {
 
 // Over a connection nothing comes twice.
 void Proxying::remember_held(uint64_t key, const Source& source) noexcept {
-  if (source.kind != FlowKind::udp) return;
-  const uint32_t now = ground_.clock.tick();
-  desk_->held.remember(key, RegisterState::held, now, now + Clock::ticks(uint64_t{ground_.config.branch_seconds} * 1'000));
+  if (source.kind == FlowKind::udp) desk_->held.remember(key, RegisterState::held, ground_.clock.tick(), ground_.branch_end());
 }
 
 }  // namespace sluice

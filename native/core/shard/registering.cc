@@ -311,8 +311,7 @@ void Registering::leave(unsigned i) noexcept {
   if (!item.message.is_request || item.message.method != Method::register_) return;
   ground_.counters.add(Counter::registers_by_objects);
   if (desk_ == nullptr || item.source.kind != FlowKind::udp || is_again(i) || state(i) == RegisterState::waiting) return;
-  const uint32_t now = ground_.clock.tick();
-  desk_->memory.remember(transaction_of(item), RegisterState::held, now, now + Clock::ticks(uint64_t{ground_.config.branch_seconds} * 1'000));
+  desk_->memory.remember(transaction_of(item), RegisterState::held, ground_.clock.tick(), ground_.branch_end());
 }
 
 // A 200 promises that the binding outlives the process.
@@ -335,9 +334,8 @@ void Registering::leave_together() noexcept {
 
 void Registering::send(const Done& done) noexcept {
   const Item& item = turn_.item(done.item);
-  const uint32_t now = ground_.clock.tick();
   if (done.changes && item.source.kind == FlowKind::udp)
-    desk_->memory.remember(desk_->transactions[done.item], RegisterState::answered, now, now + Clock::ticks(uint64_t{ground_.config.branch_seconds} * 1'000), granted(done.item));
+    desk_->memory.remember(desk_->transactions[done.item], RegisterState::answered, ground_.clock.tick(), ground_.branch_end(), granted(done.item));
   if (done.changes && !done.is_copy && !item.source.from_core) bind(done.item);
   ground_.counters.add(Counter::replies);
   responder_.count(done.status, Method::register_);

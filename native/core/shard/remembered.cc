@@ -41,17 +41,16 @@ void Remembered::add(const Request& request, Text head, Text body) noexcept {
     table_.close(index, nullptr);
     return counters.add(Counter::pending_refused);
   }
-  const uint32_t now = ground_.clock.tick();
   entry.share = share;
   shares_.take(share);
   entry.roles = request.roles;
   entry.method = request.method;
   entry.listener = request.listener;
   entry.to = request.to;
-  entry.ends = now + Clock::ticks(uint64_t{ground_.config.branch_seconds} * 1000);
+  entry.ends = ground_.branch_end();
   if (request.flow != 0) table_.wait_on(index, request.flow, &ground_.flows.at(request.flow).pending);
   entry.interval_ms = ground_.config.t1_ms;
-  wheel_.arm(index, repeats ? Clock::ticks(entry.interval_ms) : entry.ends - now);
+  wheel_.arm(index, repeats ? Clock::ticks(entry.interval_ms) : entry.ends - ground_.clock.tick());
   counters.add(Counter::pending);
 }
 

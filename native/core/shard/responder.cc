@@ -207,7 +207,7 @@ void Responder::reply(const Item& item, int status, Text reason, uint32_t retry_
   char tag[StatelessAnswers::kTag];
   const uint64_t transaction = transaction_id(transaction_hash(request_hash(config, message), item.facts.top_via.branch, item.facts.top_via.host));
   if (message.method == Method::invite && message.has_tag_to)
-    answers_.remember(transaction, ground_.clock.tick(), ground_.clock.tick() + Clock::ticks(uint64_t{config.branch_seconds} * 1000));
+    answers_.remember(transaction, ground_.clock.tick(), ground_.branch_end());
   Answer answer;
   answer.status = status;
   answer.reason = reason;

@@ -73,9 +73,8 @@ bool SharedRegisters::hold(const Asked& asked, const RegisterOperation& operatio
   held.flow_timer = asked.extras.flow_timer;
   held.changes = asked.changes;
   held.grants = asked.grants;
-  const uint32_t now = ground_.clock.tick();
   if (asked.changes && source.kind == FlowKind::udp)
-    memory_.remember(asked.transaction, RegisterState::waiting, now, now + Clock::ticks(uint64_t{ground_.config.branch_seconds} * 1'000));
+    memory_.remember(asked.transaction, RegisterState::waiting, ground_.clock.tick(), ground_.branch_end());
   if (new_.empty()) {
     names_.clear();
     saves_.clear();
@@ -168,9 +167,8 @@ void SharedRegisters::send(const Answer& answer) noexcept {
   Held& held = held_[answer.held];
   const bool is_saved = held.changes && answer.status == 200;
   if (held.changes && held.source.kind == FlowKind::udp) {
-    const uint32_t now = ground_.clock.tick();
     // A refusal is not remembered.
-    if (is_saved) memory_.remember(held.transaction, RegisterState::answered, now, now + Clock::ticks(uint64_t{ground_.config.branch_seconds} * 1'000), {held.grants, held.flow_timer});
+    if (is_saved) memory_.remember(held.transaction, RegisterState::answered, ground_.clock.tick(), ground_.branch_end(), {held.grants, held.flow_timer});
     else memory_.forget(held.transaction);
   }
   if (is_saved && !held.source.from_core) bind(held);
