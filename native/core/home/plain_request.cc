@@ -9,7 +9,6 @@ namespace sluice {
 namespace {
 
 // As in src/proxy and src/registrar.
-constexpr uint32_t kMostBreadth = 60;
 constexpr size_t kMostBreadthDigits = 9;
 constexpr size_t kMostAorOctets = 512;
 // Lines that a proxy removes; an EditList holds more.

@@ -8,6 +8,8 @@
 
 namespace sluice {
 
+constexpr uint32_t kMostBreadth = 60;  // RFC 5393 5.3.3.2: of a request that asks for none, or for more
+
 struct PlainRequest {
   std::string aor;
   Text caller_realm;        // the domain of the From if it is one of ours, else empty

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/home/plain_request.h"
+
 namespace sluice {
 namespace {
 
@@ -12,7 +14,7 @@ template <typename Image, typename AnyContext>
 void describe_context(Image& image, AnyContext& context) noexcept {
   image.fields(context.fork_count, context.planned, context.closed, context.cancelled, context.flow_failed, context.lacked_room, context.free);
   if constexpr (Image::kReads) {
-    image.expect(context.fork_count <= ProxiedContext::kMostForks && context.planned <= ProxiedContext::kMostWays && context.free <= kWholeBreadth, kContextOutOfRange);
+    image.expect(context.fork_count <= ProxiedContext::kMostForks && context.planned <= ProxiedContext::kMostWays && context.free <= kMostBreadth, kContextOutOfRange);
     if (!image.good()) context.fork_count = context.planned = 0;
   }
   for (auto& fork : context.all()) image.fields(fork.device, fork.branch, fork.breadth, fork.q, fork.state, fork.looked_again);
@@ -66,7 +68,7 @@ void take_one(const OneDevice& one, uint32_t breadth, ProxiedContext& context) n
   context.cancelled = one.cancelled;
   context.flow_failed = one.flow_failed;
   context.lacked_room = one.lacked_room;
-  context.free = std::min(breadth, kWholeBreadth);
+  context.free = std::min(breadth, kMostBreadth);
   if (one.planned == 0) return;
   context.fork_count = 1;
   Fork& fork = context.forks[0];
@@ -115,7 +117,7 @@ std::unique_ptr<ProxiedContext> read_context(ImageReader& image, uint32_t breadt
   if (!is_there) return nullptr;
   describe_context(image, *context);
   for (Fork& fork : context->all()) {
-    image.expect(fork.state <= Fork::State::over && fork.breadth <= kWholeBreadth, kContextOutOfRange);
+    image.expect(fork.state <= Fork::State::over && fork.breadth <= kMostBreadth, kContextOutOfRange);
     keep(image, fork.tried);
     keep(image, fork.last);
   }

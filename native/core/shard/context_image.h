@@ -10,7 +10,6 @@ namespace sluice {
 
 // The layout that knows several devices of a request; the one before knew one.
 constexpr uint32_t kForksSince = 2;
-constexpr uint32_t kWholeBreadth = 60;  // as in plain_request.cc
 
 // `context`: nullptr: it has none. `one`: the device that goes over in layout 1; nullptr: none has begun.
 void put_context(ImageWriter& image, const ProxiedContext* context, const Fork* one) noexcept;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/base/buffer_image.h"
+#include "core/home/plain_request.h"
 #include "core/shard/context_image.h"
 
 namespace sluice {
@@ -77,7 +78,7 @@ void TransactionsImage::freeze_server(ImageWriter& image, uint32_t index) noexce
   const ServerTransaction& one = servers_.at(index);
   const ProxiedContext* const context = servers_.context_of(index);
   const Fork* const fork = one_of(context);
-  uint32_t breadth = fork != nullptr ? fork->breadth : context != nullptr ? context->free : kWholeBreadth;
+  uint32_t breadth = fork != nullptr ? fork->breadth : context != nullptr ? context->free : kMostBreadth;
   image.fields(index);
   describe_server(image, one, breadth);
   put_context(image, context, fork);
