@@ -35,6 +35,7 @@ class HashChains {
     --size_;
   }
 
+  size_t size() const noexcept { return size_; }
   template <typename See>
   void each(See&& see) {
     for (const uint32_t head : heads_)

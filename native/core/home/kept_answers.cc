@@ -17,7 +17,7 @@ uint32_t KeptAnswers::index_of(Text key) noexcept {
 
 void KeptAnswers::add(const Answer& answer) {
   if (const uint32_t old = index_of(answer.key); old != 0) forget(old);
-  while (held_ > 0 && (order_.size() >= most_ || octets_ + answer.octets.size() > most_octets_)) forget_oldest();
+  while (size() > 0 && (order_.size() >= most_ || octets_ + answer.octets.size() > most_octets_)) forget_oldest();
   const uint32_t index = slab_.take();
   Entry& entry = slab_.at(index);
   std::string names;
@@ -29,7 +29,6 @@ void KeptAnswers::add(const Answer& answer) {
   entry.key_size = static_cast<uint32_t>(answer.key.size());
   entry.flow_size = static_cast<uint32_t>(answer.flow.size());
   octets_ += answer.octets.size();
-  ++held_;
   by_key_.add(index, hash_of(answer.key));
   order_.push_back({index, entry.serial});
 }
@@ -54,7 +53,6 @@ void KeptAnswers::forget_oldest() noexcept {
 void KeptAnswers::forget(uint32_t index) noexcept {
   Entry& entry = slab_.at(index);
   octets_ -= answer_of(entry).octets.size();
-  --held_;
   by_key_.remove(index);
   entry = Entry();
   slab_.give(index);

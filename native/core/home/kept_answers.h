@@ -29,7 +29,7 @@ class KeptAnswers {
   bool find(Text key, Answer& out) noexcept;
   // Forgets those whose time is over.
   void sweep(double now) noexcept;
-  size_t size() const noexcept { return held_; }
+  size_t size() const noexcept { return by_key_.size(); }
   template <typename See>
   void each(See&& see) {
     for (const Place& place : order_)
@@ -66,7 +66,6 @@ class KeptAnswers {
   HashChains<Links> by_key_{Links{slab_}};
   std::deque<Place> order_;  // the oldest first; those that were replaced count until they are
   uint64_t serials_ = 0;
-  size_t held_ = 0;
   size_t octets_ = 0;
 };
 
