@@ -5,9 +5,10 @@
 namespace sluice {
 
 void ProxiedContext::begin(const Ways& ways) noexcept {
-  for (size_t i = 0; i < ways.count() && planned < kMostWays; ++i) {
+  const auto fork_for = [this](const Way& way) { return std::find_if(all().begin(), all().end(), [&](const Fork& one) { return one.device == way.device; }); };
+  for (size_t i = 0; i < ways.count(); ++i) {
     const Way& way = ways.at(i);
-    const auto known = std::find_if(all().begin(), all().end(), [&](const Fork& one) { return one.device == way.device; });
+    const auto known = fork_for(way);
     Fork& fork = known != all().end() ? *known : forks[fork_count++];
     fork.device = way.device;
     fork.q = std::max(fork.q, way.q);
@@ -16,8 +17,7 @@ void ProxiedContext::begin(const Ways& ways) noexcept {
   std::stable_sort(all().begin(), all().end(), [](const Fork& one, const Fork& other) { return one.q > other.q; });
   for (size_t i = 0; i < ways.count() && planned < kMostWays; ++i) {
     const Way& way = ways.at(i);
-    const auto fork = std::find_if(all().begin(), all().end(), [&](const Fork& one) { return one.device == way.device; });
-    plan[planned++] = {way.key, way.identity, number_of(*fork), false};
+    plan[planned++] = {way.key, way.identity, number_of(*fork_for(way)), false};
   }
 }
 
