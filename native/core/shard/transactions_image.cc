@@ -77,7 +77,8 @@ void TransactionsImage::freeze(ImageWriter& image) noexcept {
 void TransactionsImage::freeze_server(ImageWriter& image, uint32_t index) noexcept {
   const ServerTransaction& one = servers_.at(index);
   const ProxiedContext* const context = servers_.context_of(index);
-  const Fork* const fork = one_of(context);
+  const bool knows_one = image.version() < kForksSince;
+  const Fork* const fork = knows_one ? one_of(context) : nullptr;
   uint32_t breadth = fork != nullptr ? fork->breadth : context != nullptr ? context->free : kMostBreadth;
   image.fields(index);
   describe_server(image, one, breadth);
@@ -85,9 +86,9 @@ void TransactionsImage::freeze_server(ImageWriter& image, uint32_t index) noexce
   put_buffer(image, one.request);
   put_buffer(image, one.last);
   // Layout 1 has here what goes back for one that is open if its device says no more.
-  const bool is_heard = image.version() < kForksSince && one.is_open() && fork != nullptr;
+  const bool is_heard = fork != nullptr && one.is_open();
   // What answered the CANCEL of an INVITE is nothing that it knows.
-  const Text answer = image.version() < kForksSince && one.is_invite() ? Text() : one.answer.text();
+  const Text answer = knows_one && one.is_invite() ? Text() : one.answer.text();
   image.text(!is_heard ? answer : fork->last.empty() ? context->best.text() : fork->last.text());
   image.text(one.aor);
 }
