@@ -11,14 +11,15 @@ namespace sluice {
 
 class KeptOctets {
  public:
-  // Keeps both parts as one text. False: no memory; then nothing is kept.
-  bool keep(Text octets, Text rest = Text()) noexcept {
-    const size_t size = octets.size() + rest.size();
+  // Keeps all parts as one text. False: no memory; then nothing is kept.
+  bool keep(Text octets, Text rest = Text(), Text end = Text()) noexcept {
+    const size_t size = octets.size() + rest.size() + end.size();
     octets_.reset(new (std::nothrow) char[size]);
     size_ = octets_ == nullptr ? 0 : static_cast<uint32_t>(size);
     if (octets_ == nullptr) return false;
     std::memcpy(octets_.get(), octets.data(), octets.size());
     if (!rest.empty()) std::memcpy(octets_.get() + octets.size(), rest.data(), rest.size());
+    if (!end.empty()) std::memcpy(octets_.get() + octets.size() + rest.size(), end.data(), end.size());
     return true;
   }
   Text text() const noexcept { return Text(octets_.get(), size_); }

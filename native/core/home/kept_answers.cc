@@ -1,7 +1,5 @@
 #include "core/home/kept_answers.h"
 
-#include <string>
-
 namespace sluice {
 
 KeptAnswers::Answer KeptAnswers::answer_of(const Entry& entry) noexcept {
@@ -20,10 +18,7 @@ void KeptAnswers::add(const Answer& answer) {
   while (size() > 0 && (order_.size() >= most_ || octets_ + answer.octets.size() > most_octets_)) forget_oldest();
   const uint32_t index = slab_.take();
   Entry& entry = slab_.at(index);
-  std::string names;
-  names.reserve(answer.key.size() + answer.flow.size());
-  names.append(answer.key).append(answer.flow);
-  if (!entry.texts.keep(names, answer.octets)) return slab_.give(index);
+  if (!entry.texts.keep(answer.key, answer.flow, answer.octets)) return slab_.give(index);
   entry.serial = ++serials_;
   entry.until = answer.until;
   entry.key_size = static_cast<uint32_t>(answer.key.size());
