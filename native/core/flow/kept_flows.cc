@@ -111,16 +111,6 @@ void KeptFlows::write_layer(uint32_t slot) noexcept {
   layer.generation = flow.generation;
 }
 
-void KeptFlows::note(uint32_t slot, Text image) noexcept {
-  const Flow* const flow = is_on() ? flows_.open_at(slot) : nullptr;
-  if (flow == nullptr) return;
-  KeptNotes& notes = memory_->notes(slot);
-  notes.generation = 0;
-  if (image.size() > KeptNotes::kMost) return;
-  notes.size = static_cast<uint32_t>(image.copy(notes.octets, KeptNotes::kMost));
-  notes.generation = flow->generation;
-}
-
 void KeptFlows::write_part(uint32_t slot) noexcept { memory_->layer(slot).is_unfinished = is_unfinished(*flows_.at(slot).layer); }
 
 // What the process before had counted is not known here, so the kernel is asked, while nothing is under way between it and us.

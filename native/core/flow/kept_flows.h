@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/counters.h"
+#include "core/base/image.h"
 #include "core/flow/flow_table.h"
 #include "core/transport/keeper_word.h"
 
@@ -56,8 +57,20 @@ class KeptFlows {
   void refuse(FlowHandle handle) noexcept {
     if (is_on()) ended_.push_back({handle.slot, handle.generation});
   }
-  // Who registered over it, which the next process reads if it is no longer than a place for it.
-  void note(uint32_t slot, Text image) noexcept;
+  // Who registered over it, as `write(ImageWriter&)` says, right where the next process reads it; one that is too long for that is left out.
+  template <typename Write>
+  void note(uint32_t slot, Write&& write) noexcept {
+    const Flow* const flow = is_on() ? flows_.open_at(slot) : nullptr;
+    if (flow == nullptr) return;
+    KeptNotes& notes = memory_->notes(slot);
+    notes.generation = 0;
+    ImageWriter image(ImageOf::flow, kImageVersion, notes.octets);
+    write(image);
+    const Text octets = image.seal();
+    if (octets.data() != notes.octets) return;
+    notes.size = static_cast<uint32_t>(octets.size());
+    notes.generation = flow->generation;
+  }
   // Another process has it.
   void forget(uint32_t slot) noexcept {
     if (is_on() && slot < told_.size()) told_[slot] = 0;

@@ -281,10 +281,7 @@ void Shard::keep_notes() noexcept {
   for (unsigned left = kNotesAtOnce; left > 0; --left) {
     const uint32_t slot = ends_.notes().take_changed();
     if (slot == 0) return;
-    ImageWriter image(ImageOf::flow, kImageVersion);
-    ends_.notes().freeze_slot(image, slot);
-    const std::vector<char> octets = image.finish();
-    ground_.kept.note(slot, Text(octets.data(), octets.size()));
+    ground_.kept.note(slot, [&](ImageWriter& image) { ends_.notes().freeze_slot(image, slot); });
   }
 }
 
