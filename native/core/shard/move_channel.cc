@@ -11,22 +11,6 @@
 namespace sluice {
 namespace {
 
-constexpr size_t kMostFlows = DescriptorChannel::kMostDescriptors;
-
-struct FlowPlace {
-  uint32_t slot;
-  uint32_t generation;
-};
-
-// On the desk.
-struct Place {
-  uint64_t at, size;
-};
-
-struct JournalPlace {
-  uint64_t number, size, next_lsn;
-};
-
 template <typename Body>
 Text octets_of(const Body& message, size_t size) noexcept {
   return Text(reinterpret_cast<const char*>(&message), size);
@@ -34,30 +18,18 @@ Text octets_of(const Body& message, size_t size) noexcept {
 
 }  // namespace
 
-struct MoveReceiver::Message {
-  PieceHead head;
-  union {
-    FlowPlace flows[kMostFlows];
-    Place place;
-    JournalPlace journal;
-  };
-};
-
 int MoveSender::flows(const std::vector<MovingFlow>& flows, bool waits, size_t& sent) noexcept {
   for (sent = 0; sent < flows.size();) {
-    const size_t count = std::min(kMostFlows, flows.size() - sent);
-    struct {
-      PieceHead head;
-      FlowPlace places[kMostFlows];
-    } message;
-    int descriptors[kMostFlows];
+    const size_t count = std::min(PieceMessage::kMostFlows, flows.size() - sent);
+    PieceMessage message;
+    int descriptors[PieceMessage::kMostFlows];
     message.head = {Piece::flows, static_cast<uint32_t>(count)};
     for (size_t i = 0; i < count; ++i) {
       const MovingFlow& flow = flows[sent + i];
-      message.places[i] = {flow.slot, flow.generation};
+      message.flows[i] = {flow.slot, flow.generation};
       descriptors[i] = flow.fd;
     }
-    const Text octets = octets_of(message, sizeof(PieceHead) + count * sizeof(FlowPlace));
+    const Text octets = octets_of(message, sizeof(PieceHead) + count * sizeof(PieceMessage::FlowPlace));
     const int error = waits ? channel_.send(octets, descriptors, count) : channel_.try_send(octets, descriptors, count);
     if (error != 0) return error;
     sent += count;
@@ -73,11 +45,10 @@ int MoveSender::desk() noexcept {
 
 int MoveSender::octets(Piece piece, Text octets) noexcept {
   if (desk_ != nullptr && desk_->holds(octets)) {
-    const struct {
-      PieceHead head;
-      Place place;
-    } message{{piece, 0}, {desk_->place_of(octets), octets.size()}};
-    return send(octets_of(message, sizeof message), nullptr, 0);
+    PieceMessage message;
+    message.head = {piece, 0};
+    message.place = {desk_->place_of(octets), octets.size()};
+    return send(octets_of(message, sizeof(PieceHead) + sizeof message.place), nullptr, 0);
   }
   const int file = memfd_create("image", MFD_CLOEXEC);
   if (file < 0) return errno;
@@ -94,11 +65,10 @@ int MoveSender::octets(Piece piece, Text octets) noexcept {
 }
 
 int MoveSender::store(const BindingStore::End& end) noexcept {
-  const struct {
-    PieceHead head;
-    JournalPlace journal;
-  } message{{Piece::store, 0}, {end.journal.number, end.journal.size, end.next_lsn}};
-  return send(octets_of(message, sizeof message), nullptr, 0);
+  PieceMessage message;
+  message.head = {Piece::store, 0};
+  message.journal = {end.journal.number, end.journal.size, end.next_lsn};
+  return send(octets_of(message, sizeof(PieceHead) + sizeof message.journal), nullptr, 0);
 }
 
 int MoveSender::heard() noexcept {
@@ -111,9 +81,9 @@ int MoveSender::heard() noexcept {
 
 int MoveReceiver::next(Piece& piece) noexcept {
   for (;;) {
-    Message message;
+    PieceMessage message;
     message.head = {};
-    int descriptors[kMostFlows];
+    int descriptors[PieceMessage::kMostFlows];
     size_t count = 0;
     const ssize_t got = channel_.receive(reinterpret_cast<char*>(&message), sizeof message, descriptors, &count);
     if (got < 0) return static_cast<int>(-got);
@@ -124,10 +94,10 @@ int MoveReceiver::next(Piece& piece) noexcept {
     if (size == sizeof(PieceHead) && count == 1 && piece != Piece::store) {
       const int error = take_file(piece, descriptors[0]);
       if (error != 0 || piece != Piece::desk) return error;
-    } else if (size == sizeof(PieceHead) + sizeof(JournalPlace) && count == 0 && piece == Piece::store) {
+    } else if (size == sizeof(PieceHead) + sizeof message.journal && count == 0 && piece == Piece::store) {
       store_ = {{message.journal.number, message.journal.size}, message.journal.next_lsn};
       return 0;
-    } else if (size == sizeof(PieceHead) + sizeof(Place) && count == 0 && piece != Piece::store) {
+    } else if (size == sizeof(PieceHead) + sizeof message.place && count == 0 && piece != Piece::store) {
       const int error = take_place(message);
       if (error != 0 || piece != Piece::touch) return error;
     } else {
@@ -137,8 +107,8 @@ int MoveReceiver::next(Piece& piece) noexcept {
   }
 }
 
-int MoveReceiver::take_flows(const Message& message, size_t size, const int* descriptors, size_t count) noexcept {
-  const bool is_sound = size == sizeof(PieceHead) + count * sizeof(FlowPlace) && message.head.count == count;
+int MoveReceiver::take_flows(const PieceMessage& message, size_t size, const int* descriptors, size_t count) noexcept {
+  const bool is_sound = size == sizeof(PieceHead) + count * sizeof(PieceMessage::FlowPlace) && message.head.count == count;
   flows_.clear();
   for (size_t i = 0; i < count; ++i) {
     if (is_sound) flows_.push_back({message.flows[i].slot, message.flows[i].generation, descriptors[i]});
@@ -163,8 +133,8 @@ int MoveReceiver::take_file(Piece piece, int file) noexcept {
   return 0;
 }
 
-int MoveReceiver::take_place(const Message& message) noexcept {
-  const Place& place = message.place;
+int MoveReceiver::take_place(const PieceMessage& message) noexcept {
+  const PieceMessage::DeskPlace& place = message.place;
   if (desk_ == nullptr) return EPROTO;
   if (message.head.piece == Piece::touch) {
     desk_->touch(place.at, place.size);

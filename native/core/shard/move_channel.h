@@ -20,6 +20,27 @@ struct PieceHead {
   uint32_t count;  // of flows
 };
 
+// A whole message; it ends with what its piece has.
+struct PieceMessage {
+  static constexpr size_t kMostFlows = DescriptorChannel::kMostDescriptors;
+  struct FlowPlace {
+    uint32_t slot, generation;
+  };
+  struct DeskPlace {
+    uint64_t at, size;
+  };
+  struct JournalPlace {
+    uint64_t number, size, next_lsn;
+  };
+
+  PieceHead head;
+  union {
+    FlowPlace flows[kMostFlows];
+    DeskPlace place;
+    JournalPlace journal;
+  };
+};
+
 class MoveSender {
  public:
   // Owns neither.
@@ -65,11 +86,9 @@ class MoveReceiver {
   const BindingStore::End& store() const noexcept { return store_; }
 
  private:
-  struct Message;
-
-  int take_flows(const Message& message, size_t size, const int* descriptors, size_t count) noexcept;
+  int take_flows(const PieceMessage& message, size_t size, const int* descriptors, size_t count) noexcept;
   int take_file(Piece piece, int file) noexcept;
-  int take_place(const Message& message) noexcept;
+  int take_place(const PieceMessage& message) noexcept;
   void drop_copy() noexcept;
 
   DescriptorChannel channel_;
