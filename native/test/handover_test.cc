@@ -1,5 +1,6 @@
 // A shard goes over to another process with its connections and UDP flows: every message arrives exactly once, and nobody notices.
 #include "handover_rig.h"
+#include "tls_doubles.h"
 #include "websocket_client.h"
 
 namespace sluice::handover_test {
@@ -12,62 +13,6 @@ namespace {
 
 // Time stands still here.
 void many_pings(EdgeConfig& config) { config.limits.pings_per_second = 1000; }
-
-Peer register_over_tcp(ShardRig& rig, const Peer& core) {
-  Peer phone = Peer::tcp(rig.port(ShardRig::kClientTcp));
-  phone.send(Request{.method = "REGISTER", .transport = "TCP", .lines = "Contact: <sip:alice@10.0.0.1;transport=tcp;ob>;reg-id=1;+sip.instance=\"<urn:x>\"\r\nSupported: outbound, path\r\n"}.text());
-  const std::string request = rig.hear(core, "REGISTER");
-  core.send_to(rig.port(ShardRig::kCoreUdp), answer_to(request, 200, "Contact: <sip:alice@10.0.0.1;transport=tcp;ob>;expires=600\r\n"));
-  rig.hear(phone, "200 Whatever");
-  return phone;
-}
-
-// Its records end with '|' and begin with their number. As with TLS, a record that is lost or comes twice breaks it.
-struct NumberedTls final : TlsSession {
-  struct Numbers {
-    uint32_t in = 0;
-    uint32_t out = 0;
-  };
-  TlsResult receive(Text& wire, char* plain, size_t room, size_t& size, std::vector<char>& out) noexcept override {
-    size = 0;
-    for (; !opened && !wire.empty(); wire.remove_prefix(1)) {
-      if (wire[0] != '?') continue;
-      out.push_back('!');
-      opened = true;
-    }
-    for (size_t end = wire.find('|'); opened && end != Text::npos; end = wire.find('|')) {
-      if (wire[0] != static_cast<char>('a' + numbers.in++ % 26)) return TlsResult::failed;
-      size += wire.substr(1, end - 1).copy(plain + size, room - size);
-      wire.remove_prefix(end + 1);
-    }
-    return TlsResult::ok;
-  }
-  bool send(Text plain, std::vector<char>& out) noexcept override {
-    out.push_back(static_cast<char>('a' + numbers.out++ % 26));
-    out.insert(out.end(), plain.begin(), plain.end());
-    out.push_back('|');
-    return true;
-  }
-  void close(std::vector<char>& out) noexcept override { out.push_back('.'); }
-  bool is_open() const noexcept override { return opened; }
-  bool was_resumed() const noexcept override { return false; }
-  Text fault() const noexcept override { return "wrong number"; }
-  Text state() const noexcept override { return opened ? Text(reinterpret_cast<const char*>(&numbers), sizeof numbers) : Text(); }
-  Numbers numbers;
-  bool opened = false;
-};
-
-struct NumberedProvider final : TlsProvider {
-  std::unique_ptr<TlsSession> accept() noexcept override { return std::make_unique<NumberedTls>(); }
-  std::unique_ptr<TlsSession> dial(Text) noexcept override { return nullptr; }
-  std::unique_ptr<TlsSession> resume(Text state) noexcept override {
-    auto session = std::make_unique<NumberedTls>();
-    if (state.size() != sizeof session->numbers) return nullptr;
-    std::memcpy(&session->numbers, state.data(), state.size());
-    session->opened = true;
-    return session;
-  }
-};
 
 struct TlsPhone {
   Peer peer;
@@ -82,7 +27,7 @@ TEST("a connection goes over with its registration, and its token leads to it") 
     Generations all;
     const Peer core = Peer::bound(SOCK_DGRAM);
     all.prepare([&](ShardRig& rig) { rig.upstreams({{Transport::udp, core.port()}}); });
-    Peer phone = register_over_tcp(all.now(), core);
+    Peer phone = register_alice(all.now(), core, Transport::tcp);
     const FlowHandle flow = all.now().flow(FlowKind::stream);
     const std::string route = all.now().route_to(flow, ShardRig::kCoreUdp);
     all.go(fails);
@@ -330,17 +275,8 @@ TEST("a UDP flow keeps its registration, its age and its token") {
     const Peer core = Peer::bound(SOCK_DGRAM);
     all.prepare([&](ShardRig& rig) { rig.upstreams({{Transport::udp, core.port()}}); });
     all.now().clients_hear_us();
-    all.now().policy = [](unsigned, const int32_t* record, int32_t* verdict) {
-      if (!record[kRecord_is_response]) return false;
-      verdict[kVerdict_action] = static_cast<int32_t>(Action::relay_response);
-      verdict[kVerdict_edits] = static_cast<int32_t>(kEdit_mark_outbound | kEdit_flow_timer);
-      verdict[kVerdict_flow_timer] = 60;
-      return true;
-    };
-    const Peer phone = Peer::udp(all.now().port(ShardRig::kClientUdp));
-    phone.send(Request{.method = "REGISTER", .lines = "Contact: <sip:alice@10.0.0.1;ob>;reg-id=1;+sip.instance=\"<urn:x>\"\r\nSupported: outbound, path\r\n"}.text());
-    core.send_to(all.now().port(ShardRig::kCoreUdp), answer_to(all.now().hear(core, "REGISTER"), 200, "Contact: <sip:alice@10.0.0.1;ob>;expires=600\r\n"));
-    all.now().hear(phone, "200 Whatever");
+    all.now().grant_flow_timer(60);
+    const Peer phone = register_alice(all.now(), core, Transport::udp);
     const FlowHandle flow = all.now().flow(FlowKind::udp);
     CHECK(flow.slot != 0);
     all.now().pass(500);
@@ -357,112 +293,6 @@ TEST("a UDP flow keeps its registration, its age and its token") {
     rig.pass(80'000);
     CHECK_EQ(rig.count(Counter::flows_expired), 1);
   }
-}
-
-TEST("connections go ahead; one that ends or begins meanwhile is no other's") {
-  for (const bool drafts : {false, true}) {
-    const Peer core = Peer::bound(SOCK_DGRAM);
-    Generations all;
-    all.prepare([&](ShardRig& rig) { rig.upstreams({{Transport::udp, core.port()}}); });
-    all.announces = true;
-    all.drafts = drafts;
-    std::vector<Peer> phones;
-    for (int i = 0; i < 10; ++i) phones.push_back(Peer::tcp(all.now().port(ShardRig::kClientTcp)));
-    all.now().turn();
-    Peer late;
-    all.meanwhile = [&](ShardRig& rig) {
-      phones[3].close();
-      phones[7].send("not SIP at all\r\n\r\n");
-      CHECK(rig.until([&] { return rig.count(Counter::stream_flows) == 8; }));
-      // The peer sees the end although a duplicate is open elsewhere.
-      CHECK(holds(phones[7].drain(), "<EOF>") || holds(phones[7].drain(), "<RESET>"));
-      late = Peer::tcp(rig.port(ShardRig::kClientTcp));
-      rig.turn();
-    };
-    all.upgrade();
-    CHECK_EQ(all.now().count(Counter::stream_flows), 9);
-    CHECK_EQ(all.before().count(Counter::stream_flows), 0);
-    late.send(Request{.number = 100, .transport = "TCP"}.text());
-    all.now().hear(core, "Call-ID: c100\r\n");
-    for (size_t i = 0; i < phones.size(); ++i) {
-      if (i == 3 || i == 7) continue;
-      phones[i].send(Request{.number = static_cast<int>(i), .transport = "TCP"}.text());
-      const std::string relayed = all.now().hear(core, "Call-ID: c" + std::to_string(i) + "\r\n");
-      core.send_to(all.now().port(ShardRig::kCoreUdp), answer_to(relayed, 200));
-      CHECK(holds(all.now().hear(phones[i], "SIP/2.0 200"), "Call-ID: c" + std::to_string(i) + "\r\n"));
-    }
-    all.before().end();
-    for (size_t i = 0; i < phones.size(); ++i) CHECK_EQ(i == 3 || i == 7 ? "" : phones[i].drain(), "");
-  }
-}
-
-TEST("what is known about flows goes ahead, and during the stop only what has changed since") {
-  Generations all;
-  const Peer core = Peer::bound(SOCK_DGRAM);
-  all.prepare([&](ShardRig& rig) { rig.upstreams({{Transport::udp, core.port()}}); });
-  all.announces = all.drafts = true;
-  std::vector<Peer> phones;
-  for (int i = 0; i < 8; ++i) phones.push_back(register_over_tcp(all.now(), core));
-  const auto talk = [&](ShardRig& rig, size_t phone, int number) {
-    phones[phone].send(Request{.number = number, .transport = "TCP"}.text());
-    const std::string relayed = rig.hear(core, "Call-ID: c" + std::to_string(number) + "\r\n");
-    core.send_to(rig.port(ShardRig::kCoreUdp), answer_to(relayed, 200));
-    CHECK(holds(rig.hear(phones[phone], "SIP/2.0 200"), "Call-ID: c" + std::to_string(number) + "\r\n"));
-  };
-  // One speaks after the first round, one is in the middle of a message by then, and one registers anew.
-  all.meanwhile = [&](ShardRig& rig) {
-    talk(rig, 2, 50);
-    phones[4].send("OPTIONS sip:bob@exam");
-    rig.turn();
-    phones[6].send(Request{.method = "REGISTER", .number = 51, .transport = "TCP", .lines = "Contact: <sip:carol@10.0.0.1;transport=tcp;ob>;reg-id=1;+sip.instance=\"<urn:y>\"\r\nSupported: outbound, path\r\n"}.text());
-    const std::string request = rig.hear(core, "Call-ID: c51\r\n");
-    core.send_to(rig.port(ShardRig::kCoreUdp), answer_to(request, 200, "Contact: <sip:carol@10.0.0.1;transport=tcp;ob>;expires=600\r\n"));
-    rig.hear(phones[6], "200 Whatever");
-  };
-  all.upgrade();
-  CHECK_EQ(all.changed_late, 0u);
-  all.meanwhile = nullptr;
-  phones[4].send("ple.com SIP/2.0\r\n");
-  CHECK_EQ(all.now().count(Counter::stream_flows), 8);
-  CHECK_EQ(all.before().count(Counter::stream_flows), 0);
-  for (size_t i = 0; i < phones.size(); ++i)
-    if (i != 4) talk(all.now(), i, 60 + static_cast<int>(i));
-  // Each limit still knows who has what: eight connections of one address.
-  CHECK_EQ(all.now().held(Holding::connection), 8u);
-  all.upgrade();
-  for (size_t i = 0; i < phones.size(); ++i)
-    if (i != 4) talk(all.now(), i, 80 + static_cast<int>(i));
-  all.before().end();
-  for (Peer& phone : phones) CHECK_EQ(phone.drain(), "");
-}
-
-TEST("drafts that are damaged, another shard's or of a connection that never came are refused, and leave nothing behind") {
-  ShardRig old;
-  Peer phone = Peer::tcp(old.port(ShardRig::kClientTcp));
-  old.turn();
-  std::vector<MovingFlow> ahead;
-  while (old->announce(ahead, 3)) continue;
-  ImageWriter image(ImageOf::drafts, kImageVersion);
-  uint32_t slot = 0;
-  CHECK_EQ(old->draft(image, slot, 100), 1u);
-  const Text whole = image.seal();
-  const auto refusal = [&](Text octets, const ShardRig::Change& change, bool comes) {
-    ShardRig next(old, change);
-    std::vector<MovingFlow> own = ahead;
-    for (MovingFlow& one : own) one.fd = dup(one.fd);
-    if (comes) next->expect(own);
-    else for (const MovingFlow& one : own) close(one.fd);
-    const char* const fault = next->adopt_drafts(octets);
-    CHECK_EQ(next.count(Counter::stream_flows), fault == nullptr ? 1 : 0);
-    return std::string(fault == nullptr ? "" : fault);
-  };
-  CHECK_EQ(refusal(whole, nullptr, true), "");
-  CHECK_EQ(refusal(whole, nullptr, false), "the descriptor of a connection has not arrived");
-  CHECK_EQ(refusal(whole, [](EdgeConfig& config) { config.shards = 3; }, true), "SLUICE_SHARDS has changed, or it is another shard's");
-  std::string damaged(whole);
-  damaged.back() ^= 1;
-  CHECK_EQ(refusal(damaged, nullptr, true), "it was damaged on its way");
-  CHECK_EQ(phone.drain(), "");
 }
 
 }  // namespace sluice::handover_test

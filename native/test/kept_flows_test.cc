@@ -2,6 +2,7 @@
 #include "core/flow/flow_image.h"
 #include "keeper/holdings.h"
 #include "shard_rig.h"
+#include "tls_doubles.h"
 #include "websocket_client.h"
 
 namespace sluice::kept_flows_test {
@@ -9,59 +10,17 @@ using namespace test;
 
 namespace {
 
-// Its records begin with their number and end with '|'. As with TLS, one that is lost or comes twice breaks it. '?' shakes hands.
-struct CountedTls final : TlsSession {
-  struct Numbers {
-    uint32_t in = 0;
-    uint32_t out = 0;
-    char rest[KeptLayer::kMostTls - 8] = {};
-  };
-  TlsResult receive(Text& wire, char* plain, size_t room, size_t& size, std::vector<char>& out) noexcept override {
-    size = 0;
-    if (!opened && !wire.empty() && wire[0] == '?') {
-      wire.remove_prefix(1);
-      out.push_back('!');
-      opened = true;
-    }
-    for (size_t end = wire.find('|'); opened && end != Text::npos; end = wire.find('|')) {
-      if (wire[0] != static_cast<char>('a' + numbers->in++ % 26)) return TlsResult::failed;
-      size += wire.substr(1, end - 1).copy(plain + size, room - size);
-      wire.remove_prefix(end + 1);
-    }
-    return TlsResult::ok;
+// The keeper takes all that it was told.
+void take_all(int channel, Holdings& holdings) {
+  static char room[1 << 16];
+  int descriptors[DescriptorChannel::kMostDescriptors];
+  size_t count = 0;
+  for (ssize_t size; (size = DescriptorChannel(channel).try_receive(room, sizeof room, descriptors, &count)) > 0;) {
+    KeeperHead head{};
+    std::memcpy(&head, room, sizeof head);
+    holdings.take(head, Text(room + sizeof head, static_cast<size_t>(size) - sizeof head), descriptors, count);
   }
-  bool send(Text plain, std::vector<char>& out) noexcept override {
-    out.push_back(static_cast<char>('a' + numbers->out++ % 26));
-    out.insert(out.end(), plain.begin(), plain.end());
-    out.push_back('|');
-    return true;
-  }
-  void close(std::vector<char>& out) noexcept override { out.push_back('.'); }
-  bool is_open() const noexcept override { return opened; }
-  bool was_resumed() const noexcept override { return false; }
-  Text fault() const noexcept override { return "wrong number"; }
-  Text state() const noexcept override { return opened ? Text(reinterpret_cast<const char*>(numbers), sizeof *numbers) : Text(); }
-  bool live_in(char* memory, size_t size) noexcept override {
-    CHECK(size == sizeof *numbers);
-    numbers = new (memory) Numbers(*numbers);
-    return true;
-  }
-  Numbers own;
-  Numbers* numbers = &own;
-  bool opened = false;
-};
-
-struct CountedProvider final : TlsProvider {
-  std::unique_ptr<TlsSession> accept() noexcept override { return std::make_unique<CountedTls>(); }
-  std::unique_ptr<TlsSession> dial(Text) noexcept override { return nullptr; }
-  std::unique_ptr<TlsSession> resume(Text state) noexcept override {
-    auto session = std::make_unique<CountedTls>();
-    if (state.size() != sizeof session->own) return nullptr;
-    std::memcpy(static_cast<void*>(&session->own), state.data(), state.size());
-    session->opened = true;
-    return session;
-  }
-};
+}
 
 // A keeper, and one shard after the other that crashes.
 class Crashes {
@@ -115,19 +74,10 @@ class Crashes {
     now().upstreams({{Transport::udp, core.port()}});
     now()->set_tls(tls_);
   }
-  void hear() {
-    static char room[1 << 16];
-    int descriptors[DescriptorChannel::kMostDescriptors];
-    size_t count = 0;
-    for (ssize_t size; (size = DescriptorChannel(ends_[1]).try_receive(room, sizeof room, descriptors, &count)) > 0;) {
-      KeeperHead head{};
-      std::memcpy(&head, room, sizeof head);
-      holdings.take(head, Text(room + sizeof head, static_cast<size_t>(size) - sizeof head), descriptors, count);
-    }
-  }
+  void hear() { take_all(ends_[1], holdings); }
   int ends_[2] = {-1, -1};
   std::vector<std::unique_ptr<ShardRig>> rigs_;
-  std::shared_ptr<TlsProvider> tls_ = std::make_shared<CountedProvider>();
+  std::shared_ptr<TlsProvider> tls_ = std::make_shared<NumberedProvider>();
 };
 
 // A request of the core over the token of that flow, and its response.
@@ -167,11 +117,7 @@ TEST("a connection outlives two crashes, and its token leads to it") {
 
 TEST("who registered over a connection is known after a crash, and after the next one") {
   Crashes all;
-  const Peer phone = Peer::tcp(all.now().port(ShardRig::kClientTcp));
-  phone.send(Request{.method = "REGISTER", .transport = "TCP", .lines = "Contact: <sip:alice@10.0.0.1;transport=tcp;ob>;reg-id=1;+sip.instance=\"<urn:x>\"\r\nSupported: outbound, path\r\n"}.text());
-  const std::string request = all.now().hear(all.core, "REGISTER");
-  all.core.send_to(all.now().port(ShardRig::kCoreUdp), answer_to(request, 200, "Contact: <sip:alice@10.0.0.1;transport=tcp;ob>;expires=600\r\n"));
-  all.now().hear(phone, "200 Whatever");
+  const Peer phone = register_alice(all.now(), all.core, Transport::tcp);
   for (int crash = 0; crash < 2; ++crash) {
     CHECK_EQ(all.crash(), "");
     std::vector<FlowFacts> found;
@@ -325,18 +271,8 @@ TEST("a slot that has a new connection since is not mistaken for the one before"
 TEST("UDP flows are remembered, dead ones among them") {
   Crashes all;
   all.now().clients_hear_us();
-  all.now().policy = [](unsigned, const int32_t* record, int32_t* verdict) {
-    if (!record[kRecord_is_response]) return false;
-    verdict[kVerdict_action] = static_cast<int32_t>(Action::relay_response);
-    verdict[kVerdict_edits] = static_cast<int32_t>(kEdit_mark_outbound | kEdit_flow_timer);
-    verdict[kVerdict_flow_timer] = 60;
-    return true;
-  };
-  const Peer phone = Peer::udp(all.now().port(ShardRig::kClientUdp));
-  phone.send(Request{.method = "REGISTER", .lines = "Contact: <sip:alice@10.0.0.1;ob>;reg-id=1;+sip.instance=\"<urn:x>\"\r\nSupported: outbound, path\r\n"}.text());
-  const std::string request = all.now().hear(all.core, "REGISTER");
-  all.core.send_to(all.now().port(ShardRig::kCoreUdp), answer_to(request, 200, "Contact: <sip:alice@10.0.0.1;ob>;expires=600\r\n"));
-  all.now().hear(phone, "200 Whatever");
+  all.now().grant_flow_timer(60);
+  const Peer phone = register_alice(all.now(), all.core, Transport::udp);
   const FlowHandle flow = all.now().flow(FlowKind::udp);
   CHECK(flow.slot != 0);
   CHECK_EQ(all.crash(), "");
@@ -395,15 +331,8 @@ TEST("a keeper that does not listen gets it all later") {
     }
     for (size_t i = 0; i < 100; ++i) phones[i].close();
     CHECK(scene.rig.until([&] { return scene.rig.count(Counter::stream_flows) == 300; }));
-    char room[8192];
-    int descriptors[DescriptorChannel::kMostDescriptors];
-    size_t count = 0;
     CHECK(scene.rig.until([&] {
-      for (ssize_t size; (size = DescriptorChannel(ends[1]).try_receive(room, sizeof room, descriptors, &count)) > 0;) {
-        KeeperHead head{};
-        std::memcpy(&head, room, sizeof head);
-        holdings.take(head, Text(room + sizeof head, static_cast<size_t>(size) - sizeof head), descriptors, count);
-      }
+      take_all(ends[1], holdings);
       return holdings.connections() == 300;
     }));
   }

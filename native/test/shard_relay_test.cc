@@ -16,13 +16,7 @@ TEST("OB-5.1-2 OB-5.1-3 OB-5.1-5 OB-5.4-12 a REGISTER leaves with our Path, and 
   CHECK(holds(request, ";lr;ob>"));
   CHECK_EQ(count_of(request, "Via: SIP/2.0/UDP"), 2u);
   CHECK(holds(request, ";rport=" + std::to_string(client.port()) + ";received=127.0.0.1"));
-  rig.policy = [](unsigned, const int32_t* record, int32_t* verdict) {
-    if (!record[kRecord_is_response]) return false;
-    verdict[kVerdict_action] = static_cast<int32_t>(Action::relay_response);
-    verdict[kVerdict_edits] = static_cast<int32_t>(kEdit_mark_outbound | kEdit_flow_timer);
-    verdict[kVerdict_flow_timer] = 120;
-    return true;
-  };
+  rig.grant_flow_timer(120);
   core.send_to(rig.port(ShardRig::kCoreUdp), answer_to(request, 200, "Flow-Timer: 5\r\n"));
   const std::string answer = rig.hear(client, "SIP/2.0 200");
   CHECK_EQ(count_of(answer, "Via: "), 1u);

@@ -225,6 +225,16 @@ class ShardRig {
   }
   // Decides on a message instead; false: leaves it to the default policy.
   std::function<bool(unsigned, const int32_t* record, int32_t* verdict)> policy;
+  // Every response makes the flow of its request an outbound flow, with this Flow-Timer.
+  void grant_flow_timer(int32_t seconds) {
+    policy = [seconds](unsigned, const int32_t* record, int32_t* verdict) {
+      if (!record[kRecord_is_response]) return false;
+      verdict[kVerdict_action] = static_cast<int32_t>(Action::relay_response);
+      verdict[kVerdict_edits] = static_cast<int32_t>(kEdit_mark_outbound | kEdit_flow_timer);
+      verdict[kVerdict_flow_timer] = seconds;
+      return true;
+    };
+  }
 
   // The only open flow of this kind; slot 0: none.
   FlowHandle flow(FlowKind kind, bool core = false) {
@@ -294,6 +304,18 @@ class ShardRig {
   ListenerSockets sockets_;
   std::unique_ptr<Shard> shard_;
 };
+
+// Alice registers from a new connection, or from a new port over UDP.
+inline Peer register_alice(ShardRig& rig, const Peer& core, Transport transport) {
+  const bool is_tcp = transport == Transport::tcp;
+  Peer phone = is_tcp ? Peer::tcp(rig.port(ShardRig::kClientTcp)) : Peer::udp(rig.port(ShardRig::kClientUdp));
+  const std::string contact = std::string("Contact: <sip:alice@10.0.0.1") + (is_tcp ? ";transport=tcp" : "") + ";ob>";
+  phone.send(Request{.method = "REGISTER", .transport = is_tcp ? "TCP" : "UDP", .lines = contact + ";reg-id=1;+sip.instance=\"<urn:x>\"\r\nSupported: outbound, path\r\n"}.text());
+  const std::string request = rig.hear(core, "REGISTER");
+  core.send_to(rig.port(ShardRig::kCoreUdp), answer_to(request, 200, contact + ";expires=600\r\n"));
+  rig.hear(phone, "200 Whatever");
+  return phone;
+}
 
 // A shard and its core, over UDP.
 struct Scene {
