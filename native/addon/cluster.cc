@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "core/relay/flow_id.h"
+#include "part.h"
 #include "shard_config.h"
 #include "tls_material.h"
 
@@ -17,10 +18,7 @@ std::vector<std::shared_ptr<Cluster>> clusters;
 
 std::vector<std::vector<int>> read_sockets(const Napi::Array& shards) {
   std::vector<std::vector<int>> sockets(shards.Length());
-  for (uint32_t shard = 0; shard < shards.Length(); ++shard) {
-    const auto own = Napi::Value(shards[shard]).As<Napi::Array>();
-    for (uint32_t i = 0; i < own.Length(); ++i) sockets[shard].push_back(Napi::Value(own[i]).ToNumber().Int32Value());
-  }
+  for (uint32_t shard = 0; shard < shards.Length(); ++shard) sockets[shard] = read_descriptors(shards[shard]);
   return sockets;
 }
 

@@ -12,36 +12,25 @@
 
 #include "core/transport/descriptor_channel.h"
 #include "core/transport/keeper_word.h"
+#include "part.h"
 #include "shard_host.h"
 
 namespace sluice {
 namespace {
 
 constexpr int kKeeperPatienceMs = 10'000;
-constexpr size_t kMostGiven = DescriptorChannel::kMostDescriptors;
-
-Text message_of(const void* from, size_t size) { return Text(static_cast<const char*>(from), size); }
 
 int tell_keeper(int channel, KeeperWord word) {
   const KeeperHead head{word, 0, 0, getpid()};
   DescriptorChannel keeper(channel);
   keeper.set_patience(kKeeperPatienceMs);
-  return keeper.send(message_of(&head, sizeof head), nullptr, 0);
+  return keeper.send(message_of(head), nullptr, 0);
 }
 
 // One that is gone needs no word.
 Napi::Value say(const Napi::CallbackInfo& info, KeeperWord word) {
   tell_keeper(info[0].ToNumber().Int32Value(), word);
   return info.Env().Undefined();
-}
-
-Napi::Object part_object(Napi::Env env, const char* text, size_t size, const int* descriptors, size_t count) {
-  Napi::Array list = Napi::Array::New(env, count);
-  for (uint32_t i = 0; i < count; ++i) list[i] = static_cast<double>(descriptors[i]);
-  Napi::Object part = Napi::Object::New(env);
-  part.Set("text", Napi::String::New(env, text, size));
-  part.Set("descriptors", list);
-  return part;
 }
 
 }  // namespace
@@ -60,7 +49,7 @@ Napi::Value keeper_death(const Napi::CallbackInfo& info) {
   if (const int error = tell_keeper(channel, KeeperWord::ask_will); error != 0) return failed(error);
   KeeperDeath death{};
   std::vector<char> room(kMostWillOctets);
-  int descriptors[kMostGiven];
+  int descriptors[DescriptorChannel::kMostDescriptors];
   size_t count = 0;
   DescriptorChannel keeper(channel);
   const ssize_t head = keeper.receive(room.data(), room.size(), descriptors, &count);
@@ -71,7 +60,7 @@ Napi::Value keeper_death(const Napi::CallbackInfo& info) {
   for (uint32_t i = 0; i < death.head.count; ++i) {
     const ssize_t size = keeper.receive(room.data(), room.size(), descriptors, &count);
     if (size < 0) return failed(static_cast<int>(-size));
-    parts[i] = part_object(env, room.data(), static_cast<size_t>(size), descriptors, count);
+    parts[i] = part_object(env, Text(room.data(), static_cast<size_t>(size)), descriptors, count);
   }
   Napi::Object result = Napi::Object::New(env);
   result.Set("pid", static_cast<double>(death.head.pid));
@@ -93,15 +82,9 @@ Napi::Value keeper_flows(const Napi::CallbackInfo& info) {
 
 Napi::Value keeper_will(const Napi::CallbackInfo& info) {
   const std::string text = info[3].ToString();
-  const auto list = info[4].As<Napi::Array>();
-  std::vector<int> descriptors;
-  for (uint32_t i = 0; i < list.Length(); ++i) descriptors.push_back(Napi::Value(list[i]).ToNumber().Int32Value());
   const KeeperHead head{KeeperWord::will, info[1].ToNumber().Uint32Value(), info[2].ToNumber().Uint32Value(), getpid()};
-  const std::string octets = std::string(message_of(&head, sizeof head)) + text;
-  const bool fits = descriptors.size() <= kMostGiven && octets.size() <= kMostWillOctets;
-  DescriptorChannel keeper(info[0].ToNumber().Int32Value());
-  keeper.set_patience(kKeeperPatienceMs);
-  return Napi::Number::New(info.Env(), fits ? keeper.send(Text(octets.data(), octets.size()), descriptors.data(), descriptors.size()) : E2BIG);
+  const std::string octets = std::string(message_of(head)) + text;
+  return Napi::Number::New(info.Env(), octets.size() > kMostWillOctets ? E2BIG : send_part(info[0].ToNumber().Int32Value(), octets, info[4], kKeeperPatienceMs));
 }
 
 Napi::Value keeper_farewell(const Napi::CallbackInfo& info) { return say(info, KeeperWord::farewell); }

@@ -21,12 +21,14 @@
 #include "core/sip/address.h"
 #include "core/transport/descriptor_channel.h"
 #include "core/transport/socket_option.h"
+#include "part.h"
 
 namespace sluice {
 namespace {
 
 constexpr size_t kMostText = 64 << 10;
 constexpr int kBacklog = 512;
+constexpr int kPatienceMs = 5'000;
 constexpr int kForwarded[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGQUIT};
 
 std::atomic<pid_t> stands_for{0};
@@ -90,20 +92,12 @@ pid_t any_child() noexcept {
 Napi::Value socket_pair(const Napi::CallbackInfo& info) {
   int ends[2];
   if (const int error = DescriptorChannel::open(ends); error != 0) return Napi::Number::New(info.Env(), error);
-  Napi::Array result = Napi::Array::New(info.Env(), 2);
-  for (uint32_t i = 0; i < 2; ++i) result[i] = static_cast<double>(ends[i]);
-  return result;
+  return descriptor_list(info.Env(), ends, 2);
 }
 
 Napi::Value send_descriptors(const Napi::CallbackInfo& info) {
   const std::string text = info[1].ToString();
-  const auto list = info[2].As<Napi::Array>();
-  std::vector<int> descriptors;
-  for (uint32_t i = 0; i < list.Length(); ++i) descriptors.push_back(Napi::Value(list[i]).ToNumber().Int32Value());
-  DescriptorChannel channel(info[0].ToNumber().Int32Value());
-  channel.set_patience(5'000);
-  const int error = descriptors.size() > DescriptorChannel::kMostDescriptors ? E2BIG : channel.send(text, descriptors.data(), descriptors.size());
-  return Napi::Number::New(info.Env(), error);
+  return Napi::Number::New(info.Env(), send_part(info[0].ToNumber().Int32Value(), text, info[2], kPatienceMs));
 }
 
 Napi::Value receive_descriptors(const Napi::CallbackInfo& info) {
@@ -111,15 +105,10 @@ Napi::Value receive_descriptors(const Napi::CallbackInfo& info) {
   int descriptors[DescriptorChannel::kMostDescriptors];
   size_t count = 0;
   DescriptorChannel channel(info[0].ToNumber().Int32Value());
-  channel.set_patience(5'000);
+  channel.set_patience(kPatienceMs);
   const ssize_t size = channel.receive(room.data(), room.size(), descriptors, &count);
   if (size < 0) return Napi::Number::New(info.Env(), static_cast<double>(size));
-  Napi::Array list = Napi::Array::New(info.Env(), count);
-  for (uint32_t i = 0; i < count; ++i) list[i] = static_cast<double>(descriptors[i]);
-  Napi::Object result = Napi::Object::New(info.Env());
-  result.Set("text", Napi::String::New(info.Env(), room.data(), static_cast<size_t>(size)));
-  result.Set("descriptors", list);
-  return result;
+  return part_object(info.Env(), Text(room.data(), static_cast<size_t>(size)), descriptors, count);
 }
 
 Napi::Value cluster_sockets(const Napi::CallbackInfo& info) {
@@ -128,9 +117,7 @@ Napi::Value cluster_sockets(const Napi::CallbackInfo& info) {
   Napi::Array result = Napi::Array::New(info.Env(), shards);
   for (uint32_t shard = 0; shard < shards; ++shard) {
     const std::vector<int>& own = cluster->sockets.of(shard);
-    Napi::Array list = Napi::Array::New(info.Env(), own.size());
-    for (uint32_t i = 0; i < own.size(); ++i) list[i] = static_cast<double>(own[i]);
-    result[shard] = list;
+    result[shard] = descriptor_list(info.Env(), own.data(), own.size());
   }
   return result;
 }
@@ -139,7 +126,7 @@ Napi::Value send_commons_ahead(const Napi::CallbackInfo& info) {
   const auto cluster = find_cluster(info[0].ToNumber().Uint32Value());
   if (!cluster) return Napi::Number::New(info.Env(), 0);
   MoveSender sender(info[1].ToNumber().Int32Value(), nullptr);
-  sender.set_patience(5'000);
+  sender.set_patience(kPatienceMs);
   const uint32_t layout = info[3].ToNumber().Uint32Value();
   ImageWriter flows(ImageOf::process, layout);
   cluster->flows.freeze(flows, true);

@@ -10,8 +10,6 @@ namespace {
 
 constexpr uint32_t kMostParts = 2 * kMostKeptShards;
 
-Text octets_of(const void* from, size_t size) { return Text(static_cast<const char*>(from), size); }
-
 }  // namespace
 
 Holdings::~Holdings() { forget(); }
@@ -110,10 +108,10 @@ void Holdings::drop_all(Shard& shard) {
 int Holdings::give_will(DescriptorChannel& channel, KeeperDeath death) const {
   death.head.word = KeeperWord::death;
   death.head.count = static_cast<uint32_t>(will_.size());
-  int error = channel.send(octets_of(&death, sizeof death), nullptr, 0);
+  int error = channel.send(message_of(death), nullptr, 0);
   for (const Part& part : will_) {
     if (error != 0) break;
-    error = channel.send(Text(part.text.data(), part.text.size()), part.descriptors.data(), part.descriptors.size());
+    error = channel.send(part.text, part.descriptors.data(), part.descriptors.size());
   }
   return error;
 }
@@ -122,7 +120,7 @@ int Holdings::give_flows(DescriptorChannel& channel) const {
   int error = 0;
   for (uint32_t number = 0; number < shards_.size() && error == 0; ++number) error = give_shard(channel, number);
   const KeeperHead over{KeeperWord::over, 0, 0, getpid()};
-  return error != 0 ? error : channel.send(octets_of(&over, sizeof over), nullptr, 0);
+  return error != 0 ? error : channel.send(message_of(over), nullptr, 0);
 }
 
 int Holdings::give_shard(DescriptorChannel& channel, uint32_t number) const {
@@ -133,11 +131,11 @@ int Holdings::give_shard(DescriptorChannel& channel, uint32_t number) const {
     KeptPlace places[DescriptorChannel::kMostDescriptors];
   } message;
   message.head = {KeeperWord::memory, number, 0, getpid()};
-  int error = channel.send(octets_of(&message, sizeof(KeeperHead)), &shard.memory, 1);
+  int error = channel.send(message_of(message, sizeof(KeeperHead)), &shard.memory, 1);
   message.head.word = KeeperWord::keep;
   int descriptors[DescriptorChannel::kMostDescriptors];
   const auto give = [&] {
-    if (error == 0 && message.head.count > 0) error = channel.send(octets_of(&message, sizeof(KeeperHead) + message.head.count * sizeof(KeptPlace)), descriptors, message.head.count);
+    if (error == 0 && message.head.count > 0) error = channel.send(message_of(message, sizeof(KeeperHead) + message.head.count * sizeof(KeptPlace)), descriptors, message.head.count);
     message.head.count = 0;
   };
   for (uint32_t slot = 0; slot < shard.held.size() && error == 0; ++slot) {

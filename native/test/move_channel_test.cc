@@ -80,20 +80,19 @@ TEST("a message that makes no sense is refused, and its descriptors are closed")
     for (const int one : {fd[0], fd[1], events}) close(one);
     return error;
   };
-  const auto text = [](const auto& message, size_t size) { return Text(reinterpret_cast<const char*>(&message), size); };
-  CHECK_EQ(refused(text(place, sizeof place), 0, true), 0);
-  CHECK_EQ(refused(text(place, sizeof place), 0, false), EPROTO);
-  CHECK_EQ(refused(text(place, sizeof place), 1, true), EPROTO);
-  CHECK_EQ(refused(text(place, 12), 0, true), EPROTO);
-  CHECK_EQ(refused(text(place, 3), 0, true), EPROTO);
+  CHECK_EQ(refused(message_of(place, sizeof place), 0, true), 0);
+  CHECK_EQ(refused(message_of(place, sizeof place), 0, false), EPROTO);
+  CHECK_EQ(refused(message_of(place, sizeof place), 1, true), EPROTO);
+  CHECK_EQ(refused(message_of(place, 12), 0, true), EPROTO);
+  CHECK_EQ(refused(message_of(place, 3), 0, true), EPROTO);
   place.at = 4'095;
-  CHECK_EQ(refused(text(place, sizeof place), 0, true), EPROTO);
+  CHECK_EQ(refused(message_of(place, sizeof place), 0, true), EPROTO);
   place.at = UINT64_MAX;
-  CHECK_EQ(refused(text(place, sizeof place), 0, true), EPROTO);
+  CHECK_EQ(refused(message_of(place, sizeof place), 0, true), EPROTO);
   place.head = {Piece::flows, 3};
-  CHECK_EQ(refused(text(place, sizeof place), 2, true), EPROTO);
+  CHECK_EQ(refused(message_of(place, sizeof place), 2, true), EPROTO);
   place.head = {Piece::store, 0};
-  CHECK_EQ(refused(text(place, sizeof place), 0, true), EPROTO);
+  CHECK_EQ(refused(message_of(place, sizeof place), 0, true), EPROTO);
 }
 
 }  // namespace sluice::move_channel_test

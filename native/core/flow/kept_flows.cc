@@ -68,15 +68,15 @@ void KeptFlows::tell_memory(bool goes_on) noexcept {
   if (!is_on()) return;
   const KeeperHead head{KeeperWord::memory, shard_, goes_on ? 1u : 0u, getpid()};
   const int fd = memory_->fd();
-  const int error = DescriptorChannel(channel_).send(Text(reinterpret_cast<const char*>(&head), sizeof head), &fd, 1);
-  if (error != 0) failed(error);
+  const int error = DescriptorChannel(channel_).send(message_of(head), &fd, 1);
+  if (error != 0) let_go();
 }
 
 void KeptFlows::stop(bool ends) noexcept {
   if (!is_on()) return;
   const KeeperHead head{ends ? KeeperWord::end : KeeperWord::left, shard_, 0, getpid()};
-  DescriptorChannel(channel_).try_send(Text(reinterpret_cast<const char*>(&head), sizeof head), nullptr, 0);
-  failed(0);
+  DescriptorChannel(channel_).try_send(message_of(head), nullptr, 0);
+  let_go();
 }
 
 void KeptFlows::tell(uint32_t slot) noexcept {
@@ -134,9 +134,9 @@ bool KeptFlows::send(KeeperWord word, const std::vector<KeptPlace>& places, size
   } message;
   message.head = {word, shard_, static_cast<uint32_t>(count), getpid()};
   std::memcpy(message.places, places.data(), count * sizeof(KeptPlace));
-  const Text octets(reinterpret_cast<const char*>(&message), sizeof(KeeperHead) + count * sizeof(KeptPlace));
+  const Text octets = message_of(message, sizeof(KeeperHead) + count * sizeof(KeptPlace));
   const int error = DescriptorChannel(channel_).try_send(octets, descriptors, descriptors == nullptr ? 0 : count);
-  if (error != 0 && error != EAGAIN) failed(error);
+  if (error != 0 && error != EAGAIN) let_go();
   return error == 0;
 }
 
@@ -171,7 +171,7 @@ void KeptFlows::send_news() noexcept {
 }
 
 // The keeper is gone: the main thread says so. The memory stays, for flows lie in it.
-void KeptFlows::failed(int) noexcept {
+void KeptFlows::let_go() noexcept {
   channel_ = -1;
   begun_.clear();
   ended_.clear();

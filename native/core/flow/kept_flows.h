@@ -104,7 +104,7 @@ class KeptFlows {
   bool send_ended() noexcept;
   bool send(KeeperWord word, const std::vector<KeptPlace>& places, size_t count, const int* descriptors) noexcept;
   void send_news() noexcept;
-  void failed(int error) noexcept;
+  void let_go() noexcept;
 
   FlowTable& flows_;
   Counters& counters_;

@@ -9,15 +9,6 @@
 #include <utility>
 
 namespace sluice {
-namespace {
-
-template <typename Body>
-Text octets_of(const Body& message, size_t size) noexcept {
-  return Text(reinterpret_cast<const char*>(&message), size);
-}
-
-}  // namespace
-
 int MoveSender::flows(const std::vector<MovingFlow>& flows, bool waits, size_t& sent) noexcept {
   for (sent = 0; sent < flows.size();) {
     const size_t count = std::min(PieceMessage::kMostFlows, flows.size() - sent);
@@ -29,7 +20,7 @@ int MoveSender::flows(const std::vector<MovingFlow>& flows, bool waits, size_t& 
       message.flows[i] = {flow.slot, flow.generation};
       descriptors[i] = flow.fd;
     }
-    const Text octets = octets_of(message, sizeof(PieceHead) + count * sizeof(PieceMessage::FlowPlace));
+    const Text octets = message_of(message, sizeof(PieceHead) + count * sizeof(PieceMessage::FlowPlace));
     const int error = waits ? channel_.send(octets, descriptors, count) : channel_.try_send(octets, descriptors, count);
     if (error != 0) return error;
     sent += count;
@@ -40,7 +31,7 @@ int MoveSender::flows(const std::vector<MovingFlow>& flows, bool waits, size_t& 
 int MoveSender::desk() noexcept {
   const PieceHead head{Piece::desk, 0};
   const int file = desk_->file();
-  return send(octets_of(head, sizeof head), &file, 1);
+  return send(message_of(head), &file, 1);
 }
 
 int MoveSender::octets(Piece piece, Text octets) noexcept {
@@ -48,7 +39,7 @@ int MoveSender::octets(Piece piece, Text octets) noexcept {
     PieceMessage message;
     message.head = {piece, 0};
     message.place = {desk_->place_of(octets), octets.size()};
-    return send(octets_of(message, sizeof(PieceHead) + sizeof message.place), nullptr, 0);
+    return send(message_of(message, sizeof(PieceHead) + sizeof message.place), nullptr, 0);
   }
   const int file = memfd_create("image", MFD_CLOEXEC);
   if (file < 0) return errno;
@@ -59,7 +50,7 @@ int MoveSender::octets(Piece piece, Text octets) noexcept {
     else if (errno != EINTR) error = errno;
   }
   const PieceHead head{piece, 0};
-  if (error == 0) error = send(octets_of(head, sizeof head), &file, 1);
+  if (error == 0) error = send(message_of(head), &file, 1);
   close(file);
   return error;
 }
@@ -68,7 +59,7 @@ int MoveSender::store(const BindingStore::End& end) noexcept {
   PieceMessage message;
   message.head = {Piece::store, 0};
   message.journal = {end.journal.number, end.journal.size, end.next_lsn};
-  return send(octets_of(message, sizeof(PieceHead) + sizeof message.journal), nullptr, 0);
+  return send(message_of(message, sizeof(PieceHead) + sizeof message.journal), nullptr, 0);
 }
 
 int MoveSender::heard() noexcept {
@@ -138,7 +129,7 @@ int MoveReceiver::take_place(const PieceMessage& message) noexcept {
   if (desk_ == nullptr) return EPROTO;
   if (message.head.piece == Piece::touch) {
     desk_->touch(place.at, place.size);
-    return channel_.send(octets_of(message.head, sizeof message.head), nullptr, 0);
+    return channel_.send(message_of(message.head), nullptr, 0);
   }
   octets_ = desk_->at(place.at, place.size);
   return octets_.empty() ? EPROTO : 0;

@@ -9,6 +9,12 @@
 
 namespace sluice {
 
+// A thing as it lies in memory, or the first octets of it: a message between two processes of this machine.
+template <typename T>
+Text message_of(const T& thing, size_t size = sizeof(T)) noexcept {
+  return Text(reinterpret_cast<const char*>(&thing), size);
+}
+
 class DescriptorChannel {
  public:
   // The kernel's limit for one message is 253.
