@@ -6,26 +6,22 @@
 #include <span>
 
 #include "core/base/bytes.h"
+#include "core/base/shared_memory.h"
 
 namespace sluice {
 
 class Desk {
  public:
-  Desk() = default;
-  ~Desk() noexcept;
-  Desk(const Desk&) = delete;
-  Desk& operator=(const Desk&) = delete;
-
-  // A new one; it takes memory only where it is written. 0 or an errno.
-  int make(size_t octets) noexcept;
+  // A new one. 0 or an errno.
+  int make(size_t octets) noexcept { return memory_.make("desk", octets); }
   // That of the other process, whose descriptor is ours now.
   int open(int file) noexcept;
-  int file() const noexcept { return file_; }
+  int file() const noexcept { return memory_.file(); }
 
   // What may be written on.
-  std::span<char> room() noexcept { return std::span<char>(octets_ + kept_, size_ - kept_); }
-  bool holds(Text octets) const noexcept { return octets_ != nullptr && octets.data() >= octets_ && octets.data() < octets_ + size_; }
-  size_t place_of(Text octets) const noexcept { return static_cast<size_t>(octets.data() - octets_); }
+  std::span<char> room() noexcept { return std::span<char>(memory_.octets() + kept_, memory_.size() - kept_); }
+  bool holds(Text octets) const noexcept { return memory_.octets() != nullptr && octets.data() >= memory_.octets() && octets.data() < memory_.octets() + memory_.size(); }
+  size_t place_of(Text octets) const noexcept { return static_cast<size_t>(octets.data() - memory_.octets()); }
   // Nothing is written over what lies there.
   void keep(Text octets) noexcept;
 
@@ -35,12 +31,8 @@ class Desk {
   void touch(size_t place, size_t size) const noexcept;
 
  private:
-  int map(size_t octets, int access) noexcept;
-
-  char* octets_ = nullptr;
-  size_t size_ = 0;
+  SharedMemory memory_;
   size_t kept_ = 0;
-  int file_ = -1;
 };
 
 }  // namespace sluice

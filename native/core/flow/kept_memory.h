@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "core/base/shared_memory.h"
+
 namespace sluice {
 
 struct Flow;
@@ -52,24 +54,20 @@ class KeptMemory {
   static std::unique_ptr<KeptMemory> make(int& error) noexcept;
   // What a process that has ended left. nullptr: `fault` says why it cannot be read. The descriptor stays the caller's.
   static std::unique_ptr<KeptMemory> read(int fd, uint64_t layout, const char*& fault) noexcept;
-  ~KeptMemory() noexcept;
-  KeptMemory(const KeptMemory&) = delete;
-  KeptMemory& operator=(const KeptMemory&) = delete;
 
-  int fd() const noexcept { return fd_; }
-  KeptHead& head() const noexcept { return *reinterpret_cast<KeptHead*>(base_); }
+  int fd() const noexcept { return memory_.file(); }
+  KeptHead& head() const noexcept { return *reinterpret_cast<KeptHead*>(memory_.octets()); }
   // Of the slot and all that follow.
-  Flow* flows(uint32_t slot) const noexcept { return reinterpret_cast<Flow*>(base_ + kHeadOctets + slot * kFlowOctets); }
+  Flow* flows(uint32_t slot) const noexcept { return reinterpret_cast<Flow*>(memory_.octets() + kHeadOctets + slot * kFlowOctets); }
   KeptLayer& layer(uint32_t slot) const noexcept;
   KeptNotes& notes(uint32_t slot) const noexcept;
 
  private:
   static constexpr size_t kHeadOctets = 4096;
 
-  KeptMemory(int fd, char* base) noexcept : fd_(fd), base_(base) {}
+  KeptMemory() = default;
 
-  int fd_;  // -1: not ours
-  char* base_;
+  SharedMemory memory_;
 };
 
 }  // namespace sluice
