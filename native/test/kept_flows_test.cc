@@ -247,6 +247,21 @@ TEST("what was sent and not counted, or counted and not sent, ends a connection"
   CHECK_EQ(all.counts.lost, 1u);
 }
 
+TEST("a connection is closed if the process ends while a record of it is sealed, or when that has not been sent") {
+  Crashes all;
+  const Peer secure = Peer::tcp(all.now().port(ShardRig::kClientTls));
+  secure.send("?");
+  all.now().hear(secure, "!");
+  CHECK_EQ(all.held(), 1u);
+  ShardRig& old = all.now();
+  NumberedTls::while_sealing = [&] { CHECK_EQ(all.crash(), ""); };
+  secure.send("a\r\n\r\n|");
+  CHECK(old.until([&] { return &all.now() != &old; }));
+  CHECK_EQ(all.counts.kept, 0u);
+  CHECK_EQ(all.counts.lost, 1u);
+  CHECK_EQ(all.held(), 0u);
+}
+
 TEST("a slot that has a new connection since is not mistaken for the one before") {
   Crashes all;
   Peer first = Peer::tcp(all.now().port(ShardRig::kClientTcp));

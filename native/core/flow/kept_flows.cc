@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "core/base/crc32c.h"
 #include "core/transport/descriptor_channel.h"
 #include "core/transport/stream_layer.h"
 
@@ -24,19 +25,15 @@ constexpr size_t kManyBegun = 65'536;
 // Octets of a plain connection wait in `in`, where the flow shows them.
 bool is_unfinished(const StreamLayer& layer) noexcept { return layer.record != nullptr || layer.ws.opcode != Opcode::continuation; }
 
-constexpr uint64_t add_place(uint64_t hash, uint64_t value) { return (hash ^ value) * 0x100'0000'01b3; }
-
 }  // namespace
 
 // Everything of a flow that the next process reads, and where it is.
 uint64_t kept_layout() noexcept {
-  uint64_t hash = 0xcbf2'9ce4'8422'2325;
-  for (const size_t at : {sizeof(Flow), offsetof(Flow, remote), offsetof(Flow, listener), offsetof(Flow, generation), offsetof(Flow, last_seen), offsetof(Flow, birth), offsetof(Flow, died),
+  const size_t places[] = {sizeof(Flow), offsetof(Flow, remote), offsetof(Flow, listener), offsetof(Flow, generation), offsetof(Flow, last_seen), offsetof(Flow, birth), offsetof(Flow, died),
                           offsetof(Flow, chain), offsetof(Flow, supervise), offsetof(Flow, pings), offsetof(Flow, kind), offsetof(Flow, state), offsetof(Flow, flags), offsetof(Flow, marks),
-                          offsetof(Flow, framer), offsetof(Flow, ping_second), offsetof(Flow, in), offsetof(Flow, out), offsetof(Flow, layer), offsetof(Flow, messages), sizeof(KeptHead),
-                          sizeof(KeptLayer), sizeof(KeptNotes), static_cast<size_t>(FlowState::draining_out), static_cast<size_t>(kMark_deaf), static_cast<size_t>(Stage::open)})
-    hash = add_place(hash, at);
-  return hash;
+                          offsetof(Flow, framer), offsetof(Flow, ping_second), offsetof(Flow, in), offsetof(Flow, out), offsetof(Flow, layer), offsetof(Flow, messages), sizeof(KeptHead), offsetof(KeptHead, batch),
+                          sizeof(KeptLayer), sizeof(KeptNotes), static_cast<size_t>(FlowState::draining_out), static_cast<size_t>(kMark_deaf), static_cast<size_t>(Stage::open)};
+  return crc32c(0, places, sizeof places);
 }
 
 bool count_octets(int fd, uint32_t& read, uint32_t& sent) noexcept {

@@ -18,7 +18,6 @@ struct KeptHead {
   uint32_t slots = 0;       // FlowTable::slots()
   uint32_t generation = 0;  // FlowTable::last_generation()
   uint32_t reading = 0;     // the slot whose octets are being dealt with at this moment; 0: none
-  uint32_t writing = 0;     // the same of one whose records are being sealed
   uint32_t batch = 0;       // messages of the turn that is not over
   uint16_t boot = 0;
   uint8_t shard = 0;

@@ -179,18 +179,19 @@ bool StreamWriter::gather(size_t first) noexcept {
   }
   one.parts = parts_.size() - one.first_part;
   const bool is_full = one.parts + 3 > kMaxParts;
+  // Before its records take numbers that the peer has not seen: from here until all has gone, the count is not the kernel's, so that after a crash
+  // nobody goes on with the connection (revival.cc).
+  flow.octets_sent += static_cast<uint32_t>(one.octets);
   if (flow.layer != nullptr && flow.layer->tls) {
-    flows_.head().writing = slot;  // its records have numbers that the peer has not seen
-    if (!encrypt(*flow.layer->tls, &parts_[one.first_part], one.parts)) return flows_.head().writing = 0, fail(slot), true;
+    if (!encrypt(*flow.layer->tls, &parts_[one.first_part], one.parts)) return fail(slot), true;
     std::vector<char>& sealed = sealed_[writes_.size()];
     sealed.swap(records_);
     parts_.resize(one.first_part);
     parts_.push_back({sealed.data(), sealed.size()});
     one.parts = 1;
+    flow.octets_sent += static_cast<uint32_t>(sealed.size() - one.octets);
     one.octets = sealed.size();
   }
-  flow.octets_sent += static_cast<uint32_t>(one.octets);
-  flows_.head().writing = 0;
   writes_.push_back(one);
   return !is_full;
 }

@@ -15,7 +15,7 @@ constexpr uint8_t kMarksKept = kMark_spoke | kMark_bound;
 
 // Whether all that was read of it has been dealt with, and all that was written has gone: nothing of it was in the memory of the process.
 bool is_between_messages(const Flow& flow, const MovingFlow& one, const KeptHead& head) noexcept {
-  if ((flow.marks & kUnfinished) || flow.in != nullptr || !flow.out.empty() || one.slot == head.reading || one.slot == head.writing) return false;
+  if ((flow.marks & kUnfinished) || flow.in != nullptr || !flow.out.empty() || one.slot == head.reading) return false;
   uint32_t read = 0, sent = 0;
   return count_octets(one.fd, read, sent) && read == flow.octets_read && sent == flow.octets_sent;
 }
