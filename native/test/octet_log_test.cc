@@ -11,7 +11,7 @@ namespace sluice::octet_log_test {
 
 TEST("TR-19 what is kept is the head and the body as one text, and stays as it is") {
   BufferPool pool(64u << 20);
-  OctetLog log(pool);
+  OctetLog log(pool, 64u << 20);
   const Text first = log.keep("head", "body"), second = log.keep("x", Text());
   CHECK_EQ(first, "headbody");
   CHECK_EQ(second, "x");
@@ -22,7 +22,7 @@ TEST("TR-19 what is kept is the head and the body as one text, and stays as it i
 
 TEST("TR-19 nothing, and what is too long, is not kept, and nothing of it has to be given back") {
   BufferPool pool(64u << 20);
-  OctetLog log(pool);
+  OctetLog log(pool, 64u << 20);
   const std::string longest(OctetLog::kMostKept, 'a'), longer(OctetLog::kMostKept + 1, 'a');
   CHECK(log.keep(Text(), Text()).empty());
   CHECK(log.keep(longer, Text()).empty());
@@ -36,7 +36,7 @@ TEST("TR-19 nothing, and what is too long, is not kept, and nothing of it has to
 TEST("TR-19 what is kept never takes more pieces than allowed, and one of which nothing is kept any longer serves again or goes back to the system") {
   constexpr size_t kMost = 3;
   BufferPool pool(kMost * OctetLog::kPiece);
-  OctetLog log(pool);
+  OctetLog log(pool, kMost * OctetLog::kPiece);
   const std::string text(1000, 'k');
   std::deque<Text> kept;
   for (Text one = log.keep(text, Text()); !one.empty(); one = log.keep(text, Text())) kept.push_back(one);
@@ -57,9 +57,27 @@ TEST("TR-19 what is kept never takes more pieces than allowed, and one of which 
   CHECK_EQ(pool.lent(), log.pieces() * OctetLog::kPiece);
 }
 
+TEST("TR-19 one text that stays in each piece takes no more than the log may have: the rest of the pool is for others") {
+  BufferPool pool(64u << 20);
+  OctetLog log(pool, 8u << 20);
+  const std::string long_text(OctetLog::kMostKept, 'l');
+  std::deque<Text> stay;
+  for (Text one = log.keep("ringing", Text()); !one.empty(); one = log.keep("ringing", Text())) {
+    stay.push_back(one);
+    for (int i = 0; i < 8; ++i) log.give_back(log.keep(long_text, Text()));
+    if (stay.size() > 1'000'000) break;
+    std::deque<Text> go;
+    for (int i = 0; i < 8; ++i) go.push_back(log.keep(long_text, Text()));
+    for (const Text text : go) log.give_back(text);
+  }
+  CHECK_EQ(log.pieces(), 4u);
+  CHECK_EQ(pool.left(), 56u << 20);
+  for (const Text text : stay) log.give_back(text);
+}
+
 TEST("TR-19 whatever is kept and given back in whatever order, no two texts overlap") {
   BufferPool pool(8u << 20);
-  OctetLog log(pool);
+  OctetLog log(pool, 64u << 20);
   std::mt19937 random(11);
   struct Held {
     Text text;

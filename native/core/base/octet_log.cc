@@ -49,7 +49,7 @@ void OctetLog::give_back(Text kept) noexcept {
 
 // Aligned to its size, so that a text leads to its piece.
 OctetLog::Piece* OctetLog::map() noexcept {
-  if (!pool_.charge(kPiece)) return nullptr;
+  if (pieces_ >= most_ || !pool_.charge(kPiece)) return nullptr;
   void* const mapped = mmap(nullptr, 2 * kPiece, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapped == MAP_FAILED) return pool_.refund(kPiece), nullptr;
   char* const begin = static_cast<char*>(mapped);

@@ -14,8 +14,9 @@ class OctetLog {
   static constexpr size_t kPiece = 2u << 20;
   static constexpr size_t kMostKept = kPiece / 8;  // of one text
 
-  // Its memory counts towards the cap of the pool. It comes piece by piece, and a piece goes back when nothing in it is kept any longer.
-  explicit OctetLog(BufferPool& pool) noexcept : pool_(pool) {}
+  // Its memory counts towards the cap of the pool, and `most` octets is all that it takes of it: one text keeps a whole piece from going
+  // back, so whoever lets one wait in each must not get the room of others. It comes piece by piece.
+  OctetLog(BufferPool& pool, size_t most) noexcept : pool_(pool), most_((most + kPiece - 1) / kPiece) {}
   ~OctetLog() noexcept;  // nothing is kept any longer
   OctetLog(const OctetLog&) = delete;
   OctetLog& operator=(const OctetLog&) = delete;
@@ -38,6 +39,7 @@ class OctetLog {
   void drop(Piece* piece) noexcept;
 
   BufferPool& pool_;
+  const size_t most_;  // pieces
   size_t pieces_ = 0;
   Piece* at_ = nullptr;     // where the next text goes
   Piece* spare_ = nullptr;  // so that a piece is not given back and fetched again and again

@@ -24,7 +24,7 @@ Remembered::Remembered(Ground& ground, Outbox& outbox, Responder& responder) noe
 Remembered::~Remembered() noexcept {
   table_.each([&](Pending& entry) {
     give_back(ground_.pool, entry.sent);
-    answers_.give_back(entry.answer);
+    log_of(entry).give_back(entry.answer);
   });
 }
 
@@ -74,12 +74,13 @@ void Remembered::forget(uint32_t index) noexcept {
   ground_.counters.add(Counter::pending, -1);
 }
 
-void Remembered::forget_answer(Pending& entry) noexcept { answers_.give_back(std::exchange(entry.answer, Text())); }
+void Remembered::forget_answer(Pending& entry) noexcept { log_of(entry).give_back(std::exchange(entry.answer, Text())); }
 
 // Instead of what was kept before. False: there is no room; then nothing is kept.
-bool Remembered::keep_answer(Pending& entry, Text head, Text body) noexcept {
+bool Remembered::keep_answer(Pending& entry, PendingState state, Text head, Text body) noexcept {
   forget_answer(entry);
-  entry.answer = answers_.keep(head, body);
+  entry.state = state;
+  entry.answer = log_of(entry).keep(head, body);
   return !entry.answer.empty();
 }
 
@@ -96,15 +97,14 @@ void Remembered::answered(uint64_t key, int status, Text head, Text body) noexce
       wheel_.arm(index, rings);
     }
     // A client that retransmits its INVITE during ringing gets the last provisional response again (RFC 3261 17.2.1, RFC 3581 3).
-    if ((entry.roles & kPending_replay) && status > 100) keep_answer(entry, head, body);
+    if ((entry.roles & kPending_replay) && status > 100) keep_answer(entry, PendingState::proceeding, head, body);
     return;
   }
   if ((entry.roles & kPending_replay) == 0) return forget(index);
   // RFC 3261 17.2.2: the sender may not have received it, and since it came over a reliable hop only we can send it again.
   give_back(ground_.pool, entry.sent);
-  if (!keep_answer(entry, head, body)) return forget(index);
+  if (!keep_answer(entry, PendingState::completed, head, body)) return forget(index);
   if (entry.flow != 0) table_.leave(index, head_of(entry));
-  entry.state = PendingState::completed;
   wheel_.arm(index, Clock::ticks(uint64_t{ground_.config.branch_seconds} * 1000));
   completed(index, key);
 }
@@ -225,8 +225,9 @@ void Remembered::adopt_one(ImageReader& image) noexcept {
   const uint32_t now = ground_.clock.tick();
   wheel_.arm(index, static_cast<int32_t>(due - now) > 0 ? due - now : 1);
   ground_.counters.add(Counter::pending);
-  if ((!sent.empty() && !append(ground_.pool, entry.sent, sent)) || (!answer.empty() && !keep_answer(entry, answer, Text())))
-    image.fail("it holds more octets than a shard may");
+  if (!sent.empty() && !append(ground_.pool, entry.sent, sent)) return image.fail("it holds more octets than a shard may");
+  // Responses have a bound of their own; without one this is what it is while we run.
+  if (!answer.empty() && !keep_answer(entry, entry.state, answer, Text()) && entry.state == PendingState::completed) forget(index);
 }
 
 }  // namespace sluice

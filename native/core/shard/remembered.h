@@ -89,7 +89,8 @@ class Remembered {
   void adopt_one(ImageReader& image) noexcept;
   uint32_t* head_of(const Pending& entry) noexcept { return entry.flow != 0 ? &ground_.flows.at(entry.flow).pending : nullptr; }
   bool has_room(uint16_t share) const noexcept;
-  bool keep_answer(Pending& entry, Text head, Text body) noexcept;
+  bool keep_answer(Pending& entry, PendingState state, Text head, Text body) noexcept;
+  OctetLog& log_of(const Pending& entry) noexcept { return entry.state == PendingState::completed ? answers_ : provisionals_; }
   void forget_answer(Pending& entry) noexcept;
   void completed(uint32_t index, uint64_t key) noexcept;
   void answer(uint32_t index, int status) noexcept;
@@ -100,7 +101,9 @@ class Remembered {
   Outbox& outbox_;
   Responder& responder_;
   PendingTable table_;
-  OctetLog answers_{ground_.pool};
+  // A call may ring for minutes, and must not keep the memory of final responses, which are many and go soon.
+  OctetLog answers_{ground_.pool, ground_.config.limits.max_buffer_bytes / 4};
+  OctetLog provisionals_{ground_.pool, ground_.config.limits.max_buffer_bytes / 8};
   PendingShares shares_;
   Nodes nodes_{table_};
   TimingWheel<Nodes> wheel_;
