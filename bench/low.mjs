@@ -7,11 +7,11 @@ import { fixed, table } from "./lib/figures.mjs";
 import { summary } from "./lib/report.mjs";
 import { save } from "./lib/results.mjs";
 
-const args = optionsOver({ ...DEFAULTS, edges: "floor,sluice", workloads: "register,call", legs: "udp-udp,tcp-tcp,ws-tcp,tls-udp,wss-udp", rounds: "1", seconds: "1", warmup: "0.3", "rate-warmup": "3", windows: "1,8,32,96", rates: "1000,6000,20000", idle: "30", settle: "20", out: "low" });
+const args = optionsOver({ ...DEFAULTS, edges: "floor,sluice", workloads: "register,call", legs: "udp-udp,tcp-tcp,ws-tcp,tls-udp,wss-udp", rounds: "1", seconds: "1", warmup: "0.3", "rate-warmup": "3", windows: "1,8,32,96", rates: "1000,6000,20000", idle: "30", settle: "12", out: "low" });
 const legs = legsThere(args.legs);
 const edges = edgesThere(args.edges, legs);
 // At a low rate it takes seconds until JavaScript is compiled; that is the cost of a start, not of a message.
-const loads = [...args.windows.split(",").map((window) => ({ load: `window ${window}`, window, rate: "0" })), ...args.rates.split(",").map((rate) => ({ load: `${rate}/s`, rate, warmup: args["rate-warmup"] }))];
+const loads = [...args.windows.split(",").map((window) => ({ load: `window ${window}`, window, rate: "0", settle: "0" })), ...args.rates.split(",").map((rate) => ({ load: `${rate}/s`, rate, warmup: args["rate-warmup"] }))];
 const rows = [];
 for (const pair of legs) {
   for (const { load, ...settings } of loads) {
@@ -36,7 +36,6 @@ function show(some) {
 async function idleShare() {
   const edge = await startEdge("sluice", "udp", "udp", { size: args.size, workers: 1 });
   try {
-    // The collector tidies up once after the start.
     await sleep(1_000 * Number(args.settle));
     const before = cpuNs(edge.pid);
     await sleep(1_000 * Number(args.idle));

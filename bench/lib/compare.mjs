@@ -1,4 +1,5 @@
 /** Compares edges: they alternate, A B C A in each round, for one pair of transports and one workload at a time. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { fail, say } from "../../scripts/lib/run.mjs";
 import { EDGES, startEdge } from "./edges.mjs";
@@ -29,6 +30,8 @@ export const DEFAULTS = {
   workers: "1",
   // 1: the load waits for events instead of spinning.
   sleep: "0",
+  // Seconds before the load begins: eight seconds after a start, V8 collects what the start has left behind.
+  settle: "0",
 };
 
 /** These defaults, overridden by the command line; all values are text. */
@@ -94,10 +97,11 @@ export function loadOptionsOf(args) {
 /** Starts an edge once and runs one workload after the other on it. */
 export async function runs(args, name, legs, workloads) {
   const [client, core] = legs.split("-");
-  const { size, workers = "1" } = args;
+  const { size, workers = "1", settle = "0" } = args;
   const edge = await startEdge(name, client, core, { size, workers: Number(workers) });
   try {
     const bare = EDGES[name].bare ? 1 : 0;
+    if (!bare) await sleep(1_000 * Number(settle));
     const options = { client: EDGES[name].clientOf?.(client) ?? client, "core-leg": core, workload: workloads, pid: edge.pid, bare, ...loadOptionsOf(args) };
     const figures = await runLoads(options);
     const whole = figures.filter(({ done }) => done !== 0);

@@ -1,9 +1,9 @@
 /** Whether a shard is alive: it counts its beats in memory that the main thread watches. */
 
 /** How often a shard beats, and how often the main thread checks. */
-export const BEAT_MS = 250;
-const SILENT_LOOKS = 4;
-const HUNG_LOOKS = 20;
+export const BEAT_MS = 500;
+const SILENT_LOOKS = 2;
+const HUNG_LOOKS = 10;
 
 /** `silent`: for a second, it should get no traffic; `hung`: for five, it is ended and restarted. */
 export type Pulse = "beats" | "silent" | "hung";
