@@ -89,4 +89,35 @@ TEST("TX-8 a retransmission of a request on the object path goes there") {
   CHECK(rig.bindings().empty());
 }
 
+TEST("TX-8 a refused REGISTER that comes again is refused again, whatever the store or its sender says by then, until it is forgotten") {
+  const TemporaryFolder folder;
+  RegistrarRig rig(folder.path());
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp));
+  Asked asked;
+  asked.number = 5;
+  rig.ask(edge, asked);
+  asked.number = 6;
+  asked.cseq = 4;
+  const std::string late = rig.ask(edge, asked);
+  CHECK(holds(late, "SIP/2.0 500 CSeq Out Of Order\r\n"));
+  const uint64_t lsn = rig.store->table().next_lsn();
+  asked.contact = "<sip:bob@192.0.2.9>";
+  CHECK_EQ(rig.ask(edge, asked), late);
+  CHECK(rig.states.back() == RegisterState::refused);
+  asked.contact = "<sip:bob@192.0.2.9>, <";
+  CHECK_EQ(rig.ask(edge, asked), late);
+  asked.number = 7;
+  asked.cseq = 0;
+  asked.contact = "<sip:bob@192.0.2.8>";
+  rig.ask(edge, asked);
+  asked.number = 8;
+  asked.contact = "<sip:bob@192.0.2.9>";
+  CHECK(holds(rig.ask(edge, asked), "SIP/2.0 403 Too Many Contacts\r\n"));
+  rig.configure(3);
+  CHECK(holds(rig.ask(edge, asked), "SIP/2.0 403 Too Many Contacts\r\n"));
+  CHECK_EQ(rig.store->table().next_lsn(), lsn + 1);
+  rig.pass(40'000);
+  CHECK(holds(rig.ask(edge, asked), "SIP/2.0 200 OK\r\n"));
+}
+
 }  // namespace sluice::register_retransmission_test

@@ -48,7 +48,7 @@ class RegistrarRig : public ShardRig {
       const int32_t* const row = rows + i * k_register_fields;
       states.push_back(static_cast<RegisterState>(row[kRegister_state]));
       whos.push_back(row[kRegister_who]);
-      const bool is_read = states.back() == RegisterState::open || states.back() == RegisterState::answered;
+      const bool is_read = states.back() == RegisterState::open || states.back() == RegisterState::answered || states.back() == RegisterState::refused;
       verdict[kVerdict_action] = static_cast<int32_t>(is_read ? Action::register_ : Action::object);
       verdict[kVerdict_target] = row[kRegister_asked] < 0 ? 3'600 : row[kRegister_asked];
       const auto flags = static_cast<uint32_t>(row[kRegister_flags]);

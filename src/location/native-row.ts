@@ -22,6 +22,8 @@ export class NativeRows {
   numbers = new Float64Array(ANSWER_HEAD + 16 * ROW_NUMBERS);
   #at = 0;
   #text = "";
+  /** Of the row that is read. */
+  readonly #parts: string[] = [];
 
   /** Fills the table; returns the text. */
   write(aor: string, { callId, cseq, everything, put, drop, maxContacts, maxFlows, payer = "" }: RegisterOperation, now: number): string {
@@ -47,15 +49,14 @@ export class NativeRows {
     if (this.#reserve(ANSWER_HEAD + count * ROW_NUMBERS)) return undefined;
     const bindings: Binding[] = [];
     let begin = 0;
-    for (let row = 0; row < count; row += 1) {
-      const at = ANSWER_HEAD + row * ROW_NUMBERS;
-      const parts: string[] = [];
-      for (let part = 0; part < PARTS; part += 1) {
-        const end = begin + (this.numbers[at + FIELDS + part] ?? 0);
-        parts.push(text.slice(begin, end));
+    for (let row = 0, at = ANSWER_HEAD; row < count; row += 1, at += ROW_NUMBERS) {
+      this.#parts.length = 0;
+      for (let part = at + FIELDS; part < at + ROW_NUMBERS; part += 1) {
+        const end = begin + (this.numbers[part] ?? 0);
+        this.#parts.push(text.slice(begin, end));
         begin = end;
       }
-      bindings.push(bindingOf(aor, this.numbers.subarray(at, at + FIELDS), parts));
+      bindings.push(bindingOf(aor, this.numbers, at, this.#parts));
     }
     return bindings;
   }
@@ -85,28 +86,32 @@ export class NativeRows {
   }
 }
 
-function bindingOf(aor: string, fields: Float64Array, parts: readonly string[]): Binding {
-  const [expiresAt = 0, updatedAt = 0, cseq = 0, regId = 0, q = 0, flags = 0] = fields;
+/** `at`: where the row begins. Properties are added one by one, because spreading copies the object each time. */
+function bindingOf(aor: string, numbers: Float64Array, at: number, parts: readonly string[]): Binding {
   const [contactUri = "", contactParams = "", instance = "", path = "", callId = "", key = "", flow = "", userAgent = "", node = ""] = parts;
-  return {
+  const numberAt = (field: number): number => numbers[at + field] ?? 0;
+  const flags = numberAt(5);
+  const regId = numberAt(3);
+  const binding: { -readonly [Key in keyof Binding]: Binding[Key] } = {
     aor,
     key,
     callId,
-    cseq,
-    expiresAt,
-    updatedAt,
+    cseq: numberAt(2),
+    expiresAt: numberAt(0),
+    updatedAt: numberAt(1),
     outbound: (flags & OUTBOUND) !== 0,
     contactUri,
     contactParams,
     path: splitPath(path),
-    q,
-    ...(flow !== "" && { flow }),
-    ...(instance !== "" && { instance }),
-    ...(regId !== 0 && { regId }),
-    ...(userAgent !== "" && { userAgent }),
-    ...((flags & DIRECT) !== 0 && { direct: true }),
-    ...(node !== "" && { node }),
+    q: numberAt(4),
   };
+  if (flow !== "") binding.flow = flow;
+  if (instance !== "") binding.instance = instance;
+  if (regId !== 0) binding.regId = regId;
+  if (userAgent !== "") binding.userAgent = userAgent;
+  if ((flags & DIRECT) !== 0) binding.direct = true;
+  if (node !== "") binding.node = node;
+  return binding;
 }
 
 /** Values may contain any octet, so each has its length in front. */

@@ -296,6 +296,7 @@ export const RegisterState = {
   held: 3,
   waiting: 4,
   damaged: 5,
+  refused: 6,
 } as const;
 export type RegisterState = (typeof RegisterState)[keyof typeof RegisterState];
 

@@ -1,6 +1,5 @@
 /** Whether a REGISTER creates a flow (RFC 5626 6): it has instance and reg-id, and its first hop supports outbound. */
 import { RegisterFlag } from "../native/layout.js";
-import { hasOptionTag } from "../sip/header-list.js";
 import type { SipMessage } from "../sip/message.js";
 import { parseNameAddr } from "../sip/name-addr.js";
 import { findParameter } from "../sip/parameters.js";
@@ -23,7 +22,7 @@ export function isOutbound(
   const asks = contacts.some(({ instance, regId }) => instance !== undefined && regId !== undefined);
   if (!asks) return false;
   const hopHasIt = from.firstHop ? from.flowIsOutboundCapable : isFirstHopOutbound(obFlags(path), obPathCheck);
-  const use = useOfOutbound(outbound, hopHasIt, hasOptionTag(request.headers("supported"), "outbound"));
+  const use = useOfOutbound(outbound, hopHasIt, request.supports("outbound"));
   return use === Outbound.lacking ? refuse(439, "First Hop Lacks Outbound Support") : use === Outbound.flow;
 }
 

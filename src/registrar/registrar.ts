@@ -61,7 +61,8 @@ export class Registrar {
     try {
       this.#checkDomain(request);
       this.#checkRequire(request);
-      const checked = await this.#options.authenticator?.check(request, "registrar", claimantOf(request, from.address, from.isEdge));
+      const { authenticator } = this.#options;
+      const checked = authenticator && (await authenticator.check(request, "registrar", claimantOf(request, from.address, from.isEdge)));
       return checked?.ok === false ? checked.response : await this.#register(request, from);
     } catch (error) {
       if (error instanceof RegisterRefusal) return error.response;
@@ -95,17 +96,16 @@ export class Registrar {
       everything || contacts.length > 0
         ? await this.#save(aor, this.#operation(request, from, { aor, path, everything, contacts, outbound }), from)
         : await this.#parts.store.lookup(aor);
-    const supports = (tag: string): boolean => hasOptionTag(request.headers("supported"), tag);
     return registeredResponse({
       bindings,
       first: contacts.map((contact) => keyOf(contact, outbound)),
       room: bindings.length > 1 ? (from.answerRoom?.() ?? Infinity) : Infinity,
       now: this.#parts.store.now(),
       path,
-      requiresOutbound: outbound && supports("outbound"),
+      requiresOutbound: outbound && request.supports("outbound"),
       flowTimer: from.firstHop ? this.#options.flowTimer : 0,
       supported: this.#supported,
-      gruus: supports("gruu") ? this.#parts.gruus : undefined,
+      gruus: request.supports("gruu") ? this.#parts.gruus : undefined,
     });
   }
 
@@ -121,7 +121,7 @@ export class Registrar {
   #path(request: SipMessage, from: RequestSource): readonly string[] {
     const path = joinHeaderLists(request.headers("path")) ?? refuse(400, "Bad Path");
     if (path.length === 0) return path;
-    const phoneSupportsIt = hasOptionTag([...request.headers("supported"), ...request.headers("require")], "path");
+    const phoneSupportsIt = request.supports("path") || hasOptionTag(request.headers("require"), "path");
     const use = useOfPath(this.#options.pathMode, from.isEdge, phoneSupportsIt);
     if (use === PathUse.untrusted) refuse(403, "Path From Untrusted Sender");
     const isAddress = (value: string): boolean => parseUri(parseNameAddr(value)?.uri ?? "") !== undefined;

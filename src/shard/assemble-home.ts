@@ -90,7 +90,7 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
   const requestDesk = lookups && new RequestDesk({ shard, bindings: lookups, proves: (item) => desk?.login(item) === LoginState.proven });
   requestDesk?.configure(requestRules(settings, door, keepSeconds()));
   const timers = timerTable(t1Ms, branchSeconds);
-  const outlet = new NativeOutlet(shard, listeners);
+  const outlet = new NativeOutlet(shard);
   const newTag = tags();
   const table = new TransactionTable({ outlet, timers, port: shard, most: limits.maxPending, newTag, onRetransmission, get keepSeconds() { return keepSeconds(); } });
   const names = new ResolvedNames(new DnsRecords(new dns.Resolver()));

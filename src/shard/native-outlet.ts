@@ -1,19 +1,15 @@
 /** The transport of the transactions: it hands messages to the shard, which sends them together when the current work is done. */
 import type { ObjectPort } from "../native/object-port.js";
-import type { ShardListener } from "../native/shard-settings.js";
-import { listenerOfFlow } from "../proxy/listeners.js";
 import type { Hop, Outlet } from "../transaction/hop.js";
 
 export class NativeOutlet implements Outlet {
   readonly #port: ObjectPort;
-  readonly #listeners: readonly ShardListener[];
   #flushing = false;
   /** What is to be sent if the process goes on after all; undefined: it is sent at once. */
   #held: (() => void)[] | undefined;
 
-  constructor(port: ObjectPort, listeners: readonly ShardListener[]) {
+  constructor(port: ObjectPort) {
     this.#port = port;
-    this.#listeners = listeners;
   }
 
   /** Another process may be sending from now on. */
@@ -33,7 +29,7 @@ export class NativeOutlet implements Outlet {
   }
 
   isReliableFlow(flow: string): boolean {
-    return listenerOfFlow(this.#listeners, flow)?.transport !== "udp";
+    return !flow.startsWith("u/");
   }
 
   send(hop: Hop, octets: Uint8Array): string | undefined {

@@ -81,14 +81,15 @@ export class RegisterDesk {
 
   /** Decides on one message of the batch if numbers are enough; its messages come in order. */
   takes(item: number, records: Int32Array, verdicts: Int32Array): boolean {
-    // C++ drops it.
-    if (this.#stateOf(item) === RegisterState.waiting) {
+    const state = this.#stateOf(item);
+    // C++ drops the first, and refuses the second as before.
+    if (state === RegisterState.waiting || state === RegisterState.refused) {
       verdicts[item * Const.verdictFields + VerdictField.action] = Action.register;
       return true;
     }
     const who = this.whoOf(item);
     // It changes nothing, so it overtakes nobody.
-    if (this.repeats(item)) return this.#stateOf(item) === RegisterState.answered && this.#decides(item, records, verdicts);
+    if (this.repeats(item)) return state === RegisterState.answered && this.#decides(item, records, verdicts);
     if (!this.#held.has(who) && !this.#left.has(who) && this.#decides(item, records, verdicts)) return true;
     if (who !== 0) this.#left.add(who);
     return false;

@@ -52,5 +52,6 @@ export class Domains {
 
 /** Without the dot of a fully qualified name, and without brackets. */
 function nameOf({ host }: SipUri): string {
-  return host.replace(/\.$/, "").replace(/^\[|\]$/g, "");
+  const name = host.endsWith(".") ? host.slice(0, -1) : host;
+  return name.includes("[") || name.endsWith("]") ? name.replace(/^\[|\]$/g, "") : name;
 }

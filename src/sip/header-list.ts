@@ -1,8 +1,11 @@
 /** Header values that share a line: `a, "b,c" <sip:d,e>, f` cut at the commas between them (RFC 3261 7.3.1). */
 import { found, readList } from "../native/reader.js";
+import { rememberingLast } from "./recent.js";
 
 /** The values without surrounding white space, in order. Undefined: one is empty, or a quote or an angle bracket does not close. */
-export function splitHeaderList(text: string): readonly string[] | undefined {
+export const splitHeaderList = rememberingLast(readHeaderList);
+
+function readHeaderList(text: string): readonly string[] | undefined {
   const count = readList(text);
   if (count < 0) return undefined;
   const values: string[] = [];

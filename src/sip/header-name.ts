@@ -25,5 +25,5 @@ const COMPACT = new Map(Object.entries({
 
 export function headerKey(name: string): string {
   const lower = name.toLowerCase();
-  return COMPACT.get(lower) ?? lower;
+  return lower.length === 1 ? (COMPACT.get(lower) ?? lower) : lower;
 }

@@ -3,11 +3,10 @@
  */
 import { LineField, MessageField, headerText } from "../native/layout.js";
 import { found, numberAt, piece, readMessage } from "../native/reader.js";
-import { splitHeaderList } from "./header-list.js";
+import { optionTags, splitHeaderList } from "./header-list.js";
 import { headerKey } from "./header-name.js";
-import { type Via, parseVia } from "./via.js";
+import { type Stamp, type Via, parseVia } from "./via.js";
 
-const NONE: readonly HeaderField[] = [];
 /** By HeaderId; "" for those that the scanner has no number for. */
 const KEYS = headerText.map((name) => name.toLowerCase());
 
@@ -40,10 +39,14 @@ interface Reading {
 export class SipMessage {
   readonly #octets: Buffer;
   #reading: Reading | undefined;
-  #byKey: Map<string, HeaderField[]> | undefined;
-  readonly #values = new Map<string, readonly string[]>();
+  /** Name and values in turn, of the names that were asked for: few, so looking is cheaper than a Map for each message. */
+  readonly #values: (string | readonly string[])[] = [];
+  #supported: readonly string[] | undefined;
   #via: Via | undefined;
   #isViaRead = false;
+
+  /** `viaLines` of a request for its last stamp: all copies and responses have the same. */
+  stamped: { readonly stamp: Stamp; readonly lines: readonly string[] } | undefined = undefined;
 
   constructor(octets: Uint8Array) {
     this.#octets = Buffer.isBuffer(octets) ? octets : Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
@@ -84,25 +87,39 @@ export class SipMessage {
 
   /** The first field of that name, long or compact; undefined: there is none. */
   header(name: string): string | undefined {
-    return this.fieldsOf(name)[0]?.value;
+    const key = headerKey(name);
+    for (const field of this.fields) if (field.key === key) return field.value;
+    return undefined;
   }
 
   /** Every field of that name, one per line; values that share a line are not split. */
   headers(name: string): readonly string[] {
-    return this.fieldsOf(name).map(({ value }) => value);
+    const key = headerKey(name);
+    const values: string[] = [];
+    for (const field of this.fields) if (field.key === key) values.push(field.value);
+    return values;
   }
 
   /** Every field of that name. */
   fieldsOf(name: string): readonly HeaderField[] {
-    this.#byKey ??= groupByKey(this.fields);
-    return this.#byKey.get(headerKey(name)) ?? NONE;
+    const key = headerKey(name);
+    return this.fields.filter((field) => field.key === key);
   }
 
   /** Every value of that name in all its lines, lists split; a line with an unclosed quote counts as one value. */
   values(name: string): readonly string[] {
-    let values = this.#values.get(name);
-    if (values === undefined) this.#values.set(name, (values = this.headers(name).flatMap((line) => splitHeaderList(line) ?? [line])));
+    const known = this.#values.indexOf(name);
+    if (known >= 0) return this.#values[known + 1] as readonly string[];
+    const values: string[] = [];
+    for (const line of this.headers(name)) for (const value of splitHeaderList(line) ?? [line]) values.push(value);
+    this.#values.push(name, values);
     return values;
+  }
+
+  /** Whether that option tag is in its Supported. */
+  supports(tag: string): boolean {
+    this.#supported ??= optionTags(this.headers("supported"));
+    return this.#supported.includes(tag);
   }
 
   /** The first Via; undefined: there is none, or it cannot be read. */
@@ -176,14 +193,4 @@ function readingOf(octets: Buffer): Reading {
 /** RFC 3261 7.3.1: a line that begins with white space continues the previous one, as if a single space were there. */
 function unfold(value: string): string {
   return value.includes("\r\n") ? value.replace(/\r\n[ \t]+/g, " ") : value;
-}
-
-function groupByKey(fields: readonly HeaderField[]): Map<string, HeaderField[]> {
-  const groups = new Map<string, HeaderField[]>();
-  for (const field of fields) {
-    const group = groups.get(field.key);
-    if (group === undefined) groups.set(field.key, [field]);
-    else group.push(field);
-  }
-  return groups;
 }

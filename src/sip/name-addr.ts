@@ -2,6 +2,7 @@
 import { AddressField } from "../native/layout.js";
 import { piece, readAddress } from "../native/reader.js";
 import { type Parameter, foundParameters } from "./parameters.js";
+import { rememberingLast } from "./recent.js";
 
 export interface NameAddr {
   /** As received, quotes included; "" when absent. */
@@ -13,7 +14,9 @@ export interface NameAddr {
 }
 
 /** One value, as `splitHeaderList` leaves it. Undefined: not an address. */
-export function parseNameAddr(text: string): NameAddr | undefined {
+export const parseNameAddr = rememberingLast(readNameAddr);
+
+function readNameAddr(text: string): NameAddr | undefined {
   const count = readAddress(text);
   if (count < 0) return undefined;
   return {
@@ -25,5 +28,5 @@ export function parseNameAddr(text: string): NameAddr | undefined {
 
 /** The URI in a value of From, Contact, Route, Path and the like; undefined: it cannot be read. */
 export function uriIn(value: string): string | undefined {
-  return readAddress(value) < 0 ? undefined : piece(value, AddressField.uriAt);
+  return parseNameAddr(value)?.uri;
 }

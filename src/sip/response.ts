@@ -28,24 +28,21 @@ export function makeResponse(request: SipMessage, { spec, toTag, stamp }: Respon
   return Buffer.from(lines.join(END), "latin1");
 }
 
-/** Of a request, for its last stamp: all copies and responses have the same. */
-const written = new WeakMap<SipMessage, { readonly stamp: Stamp; readonly lines: readonly string[] }>();
-
 /** The Via fields of a request as they go on and come back: the first value stamped, the rest as received. */
 export function viaLines(request: SipMessage, stamp: Stamp): readonly string[] {
-  const last = written.get(request);
+  const last = request.stamped;
   if (last !== undefined && last.stamp.address === stamp.address && last.stamp.port === stamp.port && last.stamp.keep === stamp.keep) return last.lines;
   const lines = writeVias(request, stamp);
-  written.set(request, { stamp, lines });
+  request.stamped = { stamp, lines };
   return lines;
 }
 
 function writeVias(request: SipMessage, stamp: Stamp): readonly string[] {
-  const fields = request.fields.filter(({ key }) => key === "via");
-  return fields.map(({ raw, value }, at) => {
+  return request.fieldsOf("via").map(({ raw, value }, at) => {
     if (at > 0) return raw;
+    if (!value.includes(",")) return `Via: ${stampVia(value, stamp, request.via)}`;
     const [top = value, ...rest] = splitHeaderList(value) ?? [value];
-    return `Via: ${[stampVia(top, stamp), ...rest].join(", ")}`;
+    return `Via: ${[stampVia(top, stamp, request.via), ...rest].join(", ")}`;
   });
 }
 

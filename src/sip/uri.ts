@@ -2,6 +2,7 @@
 import { UriField } from "../native/layout.js";
 import { found, numberAt, piece, readUri } from "../native/reader.js";
 import type { Parameter } from "./parameters.js";
+import { rememberingLast } from "./recent.js";
 
 export interface SipUri {
   readonly scheme: "sip" | "sips";
@@ -22,7 +23,9 @@ export function schemeOf(text: string): string | undefined {
 }
 
 /** Undefined: not a SIP or SIPS URI. */
-export function parseUri(text: string): SipUri | undefined {
+export const parseUri = rememberingLast(readSipUri);
+
+function readSipUri(text: string): SipUri | undefined {
   const scheme = schemeOf(text);
   if (scheme !== "sip" && scheme !== "sips") return undefined;
   const port = numberAt(UriField.port);

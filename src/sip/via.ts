@@ -15,7 +15,15 @@ export interface Via {
   readonly hasRport: boolean;
   /** Asks for keep-alives and has no answer yet. */
   readonly asksKeep: boolean;
+  /** Where its parameters rport, received and keep begin and end; -1: it has none. */
+  readonly places: readonly number[];
 }
+
+const RPORT = 0;
+const RECEIVED = 2;
+const KEEP = 4;
+
+const PLACES = [ViaField.rportParamAt, ViaField.receivedParamAt, ViaField.keepParamAt].flatMap((at) => [at, at + 1]);
 
 /** Undefined: not a Via. */
 export function parseVia(value: string): Via | undefined {
@@ -30,6 +38,7 @@ export function parseVia(value: string): Via | undefined {
     branch: piece(value, ViaField.branchAt) ?? "",
     hasRport: found[ViaField.hasRport] !== 0,
     asksKeep: found[ViaField.asksKeep] !== 0,
+    places: PLACES.map(numberAt),
   };
 }
 
@@ -40,21 +49,20 @@ export interface Stamp {
   readonly keep?: number | undefined;
 }
 
-/** The top Via of a request, completed with the sender's actual address (RFC 3261 18.2.1, RFC 3581 4). */
-export function stampVia(value: string, stamp: Stamp): string {
-  const via = parseVia(value);
+/** The top Via of a request, completed with the sender's actual address (RFC 3261 18.2.1, RFC 3581 4). `via`: what it says. */
+export function stampVia(value: string, stamp: Stamp, via = parseVia(value)): string {
   if (via === undefined) return value;
-  const answersKeep = via.asksKeep && stamp.keep !== undefined;
-  const changes = [
-    { at: ViaField.rportParamAt, text: "" },
-    { at: ViaField.receivedParamAt, text: "" },
-    ...(answersKeep ? [{ at: ViaField.keepParamAt, text: `;keep=${stamp.keep}` }] : []),
-  ].map(({ at, text }) => ({ begin: numberAt(at), end: numberAt(at + 1), text }));
+  const { places } = via;
+  const placeOf = (at: number): number => places[at] ?? -1;
+  const isKept = via.asksKeep && stamp.keep !== undefined;
+  const cuts = (isKept ? [RPORT, RECEIVED, KEEP] : [RPORT, RECEIVED]).filter((at) => placeOf(at) >= 0);
+  if (cuts.length > 1) cuts.sort((one, other) => placeOf(one) - placeOf(other));
   let stamped = "";
   let done = 0;
-  for (const { begin, end, text } of changes.filter((change) => change.begin >= 0).sort((one, other) => one.begin - other.begin)) {
-    stamped += value.slice(done, begin) + text;
-    done = end;
+  for (const at of cuts) {
+    stamped += value.slice(done, placeOf(at));
+    if (at === KEEP) stamped += `;keep=${stamp.keep}`;
+    done = placeOf(at + 1);
   }
   stamped += value.slice(done);
   if (via.hasRport) stamped += `;rport=${stamp.port}`;

@@ -42,10 +42,14 @@ export class ServerTransaction {
     this.#isInvite = options.request.method === "INVITE";
     this.#isReliable = options.outlet.isReliableFlow(options.sender.flow);
     this.#interval = options.timers.t1;
-    // RFC 3261 17.2.1: this stops retransmissions; RFC 4320 4.1: other requests get a 100 only when their sender has slowed down anyway.
+    // RFC 3261 17.2.1: this stops retransmissions.
     if (moved !== undefined) this.#goOn(moved);
     else if (this.#isInvite) this.respond({ status: 100, headers: [] });
-    else this.#deadline.set(options.timers.trying, () => this.#slow());
+  }
+
+  /** It has not been answered at once. RFC 4320 4.1: requests other than INVITE get a 100 only when their sender has slowed down anyway. */
+  wait(): void {
+    if (this.isOpen && !this.#isInvite) this.#deadline.set(this.#options.timers.trying, () => this.#slow());
   }
 
   #goOn({ state, last, interval, left }: MovingServer): void {

@@ -38,6 +38,8 @@ export class TransactionTable {
   readonly #options: TableOptions;
   #tagKey = randomBytes(16);
   readonly #servers = new Map<string, ServerTransaction>();
+  /** New in this turn: most are answered before it ends, and need no timer. */
+  #fresh: ServerTransaction[] = [];
   readonly #answered: AnsweredRequests;
   readonly #clients = new Map<string, ClientTransaction>();
   /** Client transactions by the flow that their request left by. */
@@ -89,7 +91,16 @@ export class TransactionTable {
   /** Undefined: there is no room for it. `key`: that of the request; `room`: Const.roomOpening and so on. */
   newServerTransaction(key: string, request: SipMessage, sender: Sender, payer: Payer, room: number): ServerTransaction | undefined {
     const place = this.#options.port.reserve(payer.address, 1, request.octets.length + OVERHEAD, room, payer.isExempt);
-    return place === 0 ? undefined : this.#newServer(key, request, sender, payer, place);
+    if (place === 0) return undefined;
+    const transaction = this.#newServer(key, request, sender, payer, place);
+    if (this.#fresh.push(transaction) === 1) setImmediate(() => this.#turnEnds());
+    return transaction;
+  }
+
+  #turnEnds(): void {
+    const fresh = this.#fresh;
+    this.#fresh = [];
+    for (const transaction of fresh) transaction.wait();
   }
 
   #newServer(key: string, request: SipMessage, sender: Sender, payer: Payer, place: number, moved?: MovingServer): ServerTransaction {

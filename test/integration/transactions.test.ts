@@ -198,6 +198,18 @@ test("CAN-4 CAN-9 a CANCEL without a matching transaction is 481, whatever it re
   await B.nothing();
 });
 
+for (const path of ["on", "off"]) test(`CAN-9 a CANCEL ends here, so it takes effect whatever else in it cannot be read, with SLUICE_FAST_PATH=${path}`, async () => {
+  const { A, B } = await callee("udp", { SLUICE_FAST_PATH: path });
+  await A.say(INVITE);
+  const invite = A.sent;
+  await B.request("INVITE");
+  await B.reply("180 Ringing");
+  await A.response(180);
+  await A.say(`${cancelOf(invite)}\nContact: <sip:\nRecord-Route: ,\nEvent: one\nEvent: two`);
+  expect((await A.response(200)).header("CSeq")).toBe("1 CANCEL");
+  await B.request("CANCEL");
+});
+
 test("CAN-11 a callee that never ends a cancelled call is given up: 487", async () => {
   const { A, B } = await callee("udp", { SLUICE_T1_MS: "20" });
   await A.say(INVITE);

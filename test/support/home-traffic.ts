@@ -24,6 +24,7 @@ export const HOME = {
   // Nothing is sent twice, and nobody is given up.
   SLUICE_T1_MS: "4000",
   SLUICE_FAILOVER_MS: "600000",
+  SLUICE_TIMER_C_SECONDS: "86400",
 } as const;
 
 export async function joinAll(twins: Twins): Promise<void> {

@@ -30,7 +30,6 @@ function transactionOf(name: string, message: SipMessage): string {
   return `${name} ${message.method} ${/;branch=([^;,\s]+)/.exec(message.header("Via"))?.[1] ?? ""}`;
 }
 
-const REFUSALS = new Set([403, 500, 503]);
 const MAX_TRACED = 20_000;
 const MAX_ROUNDS = 400;
 const HOST = "127.0.0.1";
@@ -225,8 +224,6 @@ export class Twins {
   /** Sends the octets to both; throws if anybody then gets from one of them what he does not get from the other. */
   async say(name: string, script: Script, why: string): Promise<void> {
     const changed = this.#changedRegister(name, script);
-    // C++ remembers no refusal of the store's: it would decide anew, and the two would have different bindings from then on (docs/registrar.md).
-    if (changed !== undefined && this.both.some(({ answers }) => REFUSALS.has(answers.get(changed) ?? 0))) return;
     for (const twin of this.both) {
       const text = twin.render(name, script);
       twin.note(`${name} says`, text);

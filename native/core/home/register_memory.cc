@@ -60,7 +60,7 @@ void RegisterMemory::freeze(ImageWriter& image, uint32_t now) const noexcept {
   uint32_t count = 0;
   for (uint32_t set = 0; memory_ != nullptr && set < sets_; ++set) {
     for (const Entry& entry : memory_[set].entries) {
-      if (is_over(entry, now) || entry.state == RegisterState::waiting) continue;
+      if (is_over(entry, now) || entry.state == RegisterState::waiting || entry.state == RegisterState::refused) continue;
       image.fields(entry.transaction, entry.ends, RegisterState{entry.state});
       if (image.version() >= kGrantedSince) image.fields(static_cast<uint8_t>(entry.grants), uint32_t{entry.flow_timer});
       ++count;

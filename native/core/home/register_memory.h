@@ -1,8 +1,9 @@
 // Which REGISTERs over UDP were answered recently, and on which path: a retransmission is answered again and changes nothing (RFC 3261
-// 17.2.2). It remembers transactions and what they were granted, not responses: the response is built again, with the same To tag. It is
+// 17.2.2). It remembers transactions and what they were granted or refused with, not responses: the response is built again, with the same To tag. It is
 // bounded and replaces the oldest; a retransmission that comes later is handled like a new request.
 #pragma once
 
+#include "core/base/bytes.h"
 #include "core/base/image.h"
 #include "core/base/layout.h"
 #include "core/base/zeroed.h"
@@ -14,6 +15,9 @@ struct RegisterGranted {
   uint32_t grants = 0;      // kGrant_ bits
   uint32_t flow_timer = 0;  // seconds, 0: none
 };
+
+// Why the store refuses a REGISTER.
+constexpr Text refusal_reason(int status) noexcept { return status == 403 ? "Too Many Contacts" : status == 500 ? "CSeq Out Of Order" : "Service Unavailable"; }
 
 class RegisterMemory {
  public:
@@ -28,9 +32,13 @@ class RegisterMemory {
   RegisterState find(uint64_t transaction, uint32_t now) const noexcept;
   RegisterGranted granted(uint64_t transaction, uint32_t now) const noexcept;
   void remember(uint64_t transaction, RegisterState state, uint32_t now, uint32_t ends, const RegisterGranted& granted = {}) noexcept;
+  // The store has refused it: it is `refused` from now on.
+  void refuse(uint64_t transaction, int status, uint32_t now, uint32_t ends) noexcept { remember(transaction, RegisterState::refused, now, ends, {0, static_cast<uint32_t>(status)}); }
+  int refusal(uint64_t transaction, uint32_t now) const noexcept { return static_cast<int>(granted(transaction, now).flow_timer); }
   void forget(uint64_t transaction) noexcept;
 
-  // For the successor of this process. What waits for a store is not among it: its answer will not come.
+  // For the successor of this process. What waits for a store is not among it: its answer will not come. Nor is what was refused: an older process
+  // knows no such state, and the store will say the same to what has not changed.
   void freeze(ImageWriter& image, uint32_t now) const noexcept;
   void adopt(ImageReader& image, uint32_t now) noexcept;
 
@@ -44,7 +52,7 @@ class RegisterMemory {
     uint32_t ends;  // tick
     RegisterState state : 4;  // `unread`: an empty entry
     uint32_t grants : 4;
-    uint32_t flow_timer : 24;
+    uint32_t flow_timer : 24;  // or the status of a refusal
   };
   static_assert(sizeof(Entry) == 16, "a million of them are in memory");
 

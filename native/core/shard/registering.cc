@@ -51,7 +51,8 @@ void Registering::read(unsigned i) noexcept {
   RegisterState state = RegisterState::open;
   if (item.source.kind == FlowKind::udp) state = desk_->memory.find(transaction, ground_.clock.tick());
   if (state == RegisterState::answered && !is_read && !request.aor.empty()) state = RegisterState::damaged;
-  else if (state != RegisterState::held && (!is_read || (state == RegisterState::open && !ground_.clock.reached(desk_->rests_until)))) state = RegisterState::unread;
+  else if (state == RegisterState::open && !ground_.clock.reached(desk_->rests_until)) state = RegisterState::unread;
+  else if (!is_read && state != RegisterState::held && state != RegisterState::refused) state = RegisterState::unread;
   row[kRegister_state] = static_cast<int32_t>(state);
   row[kRegister_asked] = request.asked;
   row[kRegister_flags] = static_cast<int32_t>(request.flags);
@@ -92,7 +93,8 @@ void Registering::carry_out(unsigned i) noexcept {
   const Item& item = turn_.item(i);
   const bool is_known = desk_ != nullptr && item.message.method == Method::register_ && state(i) != RegisterState::unread && state(i) != RegisterState::held;
   if (is_known && is_waiting(i)) return ground_.counters.add(Counter::absorbed);
-  const auto grants = static_cast<uint32_t>(turn_.verdict(i)[kVerdict_edits]);
+  const bool is_refused = is_known && state(i) == RegisterState::refused;
+  const auto grants = is_refused ? 0 : static_cast<uint32_t>(turn_.verdict(i)[kVerdict_edits]);
   const bool challenges = (grants & (kGrant_challenge | kGrant_stale_challenge)) != 0;
   const bool asks_flow = is_known && (desk_->requests[i].flags & kAsk_flow) != 0;
   const Done* const original = is_known && !challenges ? original_of(i) : nullptr;
@@ -105,18 +107,19 @@ void Registering::carry_out(unsigned i) noexcept {
     desk_->answers.clear();
     if (desk_->store != nullptr) desk_->failures = desk_->store->journal().failures();
   }
-  if (desk_->shared != nullptr && !challenges && hold(i)) return;
+  if (desk_->shared != nullptr && !challenges && !is_refused && hold(i)) return;
   Done done;
   done.item = i;
   done.is_copy = original != nullptr;
   Outcome outcome = Outcome::saved;
   const uint64_t now = store_now();
   if (challenges) refuse(401, "Unauthorized", done);
+  else if (is_refused) refuse_as_before(done);
   else if (desk_->shared != nullptr) refuse_for_now(done);
   else if (original != nullptr && original->status != 200) refuse(original->status, original->reason, done);
   else if (!save(i, done.is_copy, now, outcome)) refuse_for_now(done);
-  else if (outcome == Outcome::out_of_order) refuse(500, "CSeq Out Of Order", done);
-  else if (outcome == Outcome::full) refuse(403, "Too Many Contacts", done);
+  else if (outcome == Outcome::out_of_order) refuse(500, refusal_reason(500), done);
+  else if (outcome == Outcome::full) refuse(403, refusal_reason(403), done);
   else if (outcome == Outcome::no_room) rest(done);
   else if (outcome == Outcome::source_full) refuse_source(done);
   else accept(done);
@@ -285,7 +288,13 @@ void Registering::keep(int status, const Writer& out, Done& done) noexcept {
   desk_->answers.commit(out);
 }
 
-void Registering::refuse_for_now(Done& done) noexcept { refuse(503, "Service Unavailable", done); }
+void Registering::refuse_for_now(Done& done) noexcept { refuse(503, refusal_reason(503), done); }
+
+// RFC 3261 17.2.2: whatever has changed since, in the store or in what its sender says.
+void Registering::refuse_as_before(Done& done) noexcept {
+  const int status = desk_->memory.refusal(desk_->transactions[done.item], ground_.clock.tick());
+  refuse(status, refusal_reason(status), done);
+}
 
 // Of a user who has authenticated the limits of his own address are enough. A neighbour that does not name its client vouches for it.
 uint16_t Registering::payer_of(const Item& item) const noexcept {
@@ -334,13 +343,19 @@ void Registering::leave_together() noexcept {
 
 void Registering::send(const Done& done) noexcept {
   const Item& item = turn_.item(done.item);
-  if (done.changes && item.source.kind == FlowKind::udp)
-    desk_->memory.remember(desk_->transactions[done.item], RegisterState::answered, ground_.clock.tick(), ground_.branch_end(), granted(done.item));
+  if (item.source.kind == FlowKind::udp) remember(done);
   if (done.changes && !done.is_copy && !item.source.from_core) bind(done.item);
   ground_.counters.add(Counter::replies);
   responder_.count(done.status, Method::register_);
   const ReturnPath back = return_path_of(ground_.config, object_.answer_way_of(done.item));
   responder_.send_back(back, desk_->answers.part(done.answer_at, done.answer_size), Text(), true, item.tapped);
+}
+
+void Registering::remember(const Done& done) noexcept {
+  const uint64_t transaction = desk_->transactions[done.item];
+  if (done.changes) desk_->memory.remember(transaction, RegisterState::answered, ground_.clock.tick(), ground_.branch_end(), granted(done.item));
+  // No state is kept for a challenge (RFC 3261 26.3.2.4).
+  else if (state(done.item) == RegisterState::open && done.status >= 300 && done.status != 401) desk_->memory.refuse(transaction, done.status, ground_.clock.tick(), ground_.branch_end());
 }
 
 // From now on the bindings end with the client's flow; requests that carry its token afterwards are routed to the owner's bindings.

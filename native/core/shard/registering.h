@@ -120,7 +120,7 @@ class Registering {
   uint64_t store_now() const noexcept { return now_ns() / 1'000'000 + static_cast<uint64_t>(desk_->clock_offset); }
   void write_operation(unsigned i, uint64_t now) noexcept;
   RegisterGranted granted(unsigned i) const noexcept;
-  bool is_again(unsigned i) const noexcept { return state(i) == RegisterState::answered || state(i) == RegisterState::damaged; }
+  bool is_again(unsigned i) const noexcept { return state(i) == RegisterState::answered || state(i) == RegisterState::damaged || state(i) == RegisterState::refused; }
   RegisterExtras extras_of(unsigned i) const noexcept;
   bool is_waiting(unsigned i) const noexcept;
   bool hold(unsigned i) noexcept;
@@ -129,10 +129,12 @@ class Registering {
   void refuse(int status, Text reason, Done& done) noexcept;
   void keep(int status, const Writer& out, Done& done) noexcept;
   void refuse_for_now(Done& done) noexcept;
+  void refuse_as_before(Done& done) noexcept;
   void refuse_source(Done& done) noexcept;
   void rest(Done& done) noexcept;
   void leave_together() noexcept;
   void send(const Done& done) noexcept;
+  void remember(const Done& done) noexcept;
   void bind(unsigned i) noexcept;
 
   Ground& ground_;

@@ -106,12 +106,12 @@ void SharedRegisters::answer(uint32_t batch, Text octets, uint64_t now, GruuWrit
   for (const uint32_t index : found->second) {
     switch (outcomes.next()) {
       case SharedOutcome::saved: made_.push_back(accept(index, outcomes, now, gruus, contacts, date)); break;
-      case SharedOutcome::out_of_order: made_.push_back(refuse(index, 500, "CSeq Out Of Order")); break;
-      case SharedOutcome::full: made_.push_back(refuse(index, 403, "Too Many Contacts")); break;
+      case SharedOutcome::out_of_order: made_.push_back(refuse(index, 500, refusal_reason(500))); break;
+      case SharedOutcome::full: made_.push_back(refuse(index, 403, refusal_reason(403))); break;
       case SharedOutcome::source_full:
         object_.refused_binding(held_[index].client);
         [[fallthrough]];
-      case SharedOutcome::failed: made_.push_back(refuse(index, 503, "Service Unavailable")); break;
+      case SharedOutcome::failed: made_.push_back(refuse(index, 503, refusal_reason(503))); break;
     }
   }
   batches_out_.erase(found);
@@ -154,7 +154,10 @@ SharedRegisters::Answer SharedRegisters::refuse(uint32_t index, int status, Text
     write_response_head(*ground_.spare, held.source, status, reason, StatelessAnswers::tag(ground_.config, held.transaction, nullptr, tag), 0, out);
   if (status == 503) put_retry_after(held.transaction, out);
   out.put(kRegisterEnd);
-  return answer_to(index, status, out);
+  Answer answer = answer_to(index, status, out);
+  // Rows that could not be read may be mended by the time it asks again.
+  answer.is_refusal = reason == refusal_reason(status);
+  return answer;
 }
 
 SharedRegisters::Answer SharedRegisters::answer_to(uint32_t index, int status, const Writer& out) {
@@ -167,8 +170,8 @@ void SharedRegisters::send(const Answer& answer) noexcept {
   Held& held = held_[answer.held];
   const bool is_saved = held.changes && answer.status == 200;
   if (held.changes && held.source.kind == FlowKind::udp) {
-    // A refusal is not remembered.
     if (is_saved) memory_.remember(held.transaction, RegisterState::answered, ground_.clock.tick(), ground_.branch_end(), {held.grants, held.flow_timer});
+    else if (answer.is_refusal) memory_.refuse(held.transaction, answer.status, ground_.clock.tick(), ground_.branch_end());
     else memory_.forget(held.transaction);
   }
   if (is_saved && !held.source.from_core) bind(held);

@@ -85,6 +85,7 @@ class SharedRegisters {
     uint32_t held;
     int status;
     size_t at, size;
+    bool is_refusal = false;  // the store's own
   };
 
   Answer accept(uint32_t index, SharedOutcomes& outcomes, uint64_t now, GruuWriter* gruus, ContactLines& contacts, DateLine& date);

@@ -40,7 +40,7 @@ function opened(): { desk: RegisterDesk; decide: (batch: readonly (readonly [num
   return { desk, decide };
 }
 
-const { open, unread } = RegisterState;
+const { open, unread, refused } = RegisterState;
 
 test("REG-15 a REGISTER by numbers does not overtake one of its address that the object path takes, in the same batch or while that one is in work", () => {
   const { desk, decide } = opened();
@@ -52,6 +52,12 @@ test("REG-15 a REGISTER by numbers does not overtake one of its address that the
   expect(decide([[7, open]])).toEqual([false]);
   desk.release(7);
   expect(decide([[7, open], [8, open]])).toEqual([true, true]);
+});
+
+test("TX-8 a REGISTER that was refused is left to C++ again, and overtakes nobody", () => {
+  const { desk, decide } = opened();
+  desk.hold(7);
+  expect(decide([[7, refused], [7, open]])).toEqual([true, false]);
 });
 
 test("a closed desk decides nothing, until a reload opens it again", () => {
