@@ -6,12 +6,11 @@
 import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { mkdirSync, openSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { ROOT, fail } from "../scripts/lib/run.mjs";
+import { fail } from "../scripts/lib/run.mjs";
 import { optionsOver } from "./lib/compare.mjs";
-import { CORE_PORT, EDGE_PORT, SLUICE_MAIN } from "./lib/edges.mjs";
+import { CORE_PORT, EDGE_PORT, SLUICE_MAIN, startLogged } from "./lib/edges.mjs";
 import { fixed, median, table } from "./lib/figures.mjs";
 import { runLoad } from "./lib/load.mjs";
 import { cpuOf } from "./lib/process-family.mjs";
@@ -25,7 +24,6 @@ const TRIES = 200;
 const hostOf = (node) => `127.0.0.${node}`;
 
 const args = optionsOver({ flows: "500", rounds: "3", seconds: "3", out: "farm" });
-mkdirSync(OUT, { recursive: true });
 const edges = await Promise.all([1, 2].map(start));
 const hops = [];
 try {
@@ -43,10 +41,10 @@ try {
   console.log(`\nMESSAGEs of the core to ${args.flows} phones, UDP\n${table(header, rows)}`);
   const places = await where();
   const refusals = await refused();
-  console.log(`\n${table(["", "median ms", "longest ms", "times"], [["GET /api/where", ...span(places.asked)], ["sluice where", ...span(places.commands)], ["430, its edge is dead", ...span(refusals)]])}`);
+  console.log(`\n${table(["", "median ms", "longest ms", "times"], [["GET /api/where", ...span(places.asked)], ["sluice where", ...span(places.commands)], ["node -e 0", ...span(places.bare)], ["sluice where less node -e 0", ...span(places.commands.map((command, at) => command - places.bare[at]))], ["430, its edge is dead", ...span(refusals)]])}`);
   save(args.out, { settings: args, hops, places, refusals });
 } finally {
-  for (const edge of edges) edge.kill("SIGKILL");
+  for (const { child } of edges) child.kill("SIGKILL");
 }
 
 async function start(node) {
@@ -66,15 +64,7 @@ async function start(node) {
     SLUICE_ADMIN_LISTEN: `${host}:${ADMIN}`,
     SLUICE_ADMIN_TOKEN: TOKEN,
   };
-  const log = join(OUT, `farm-${node}.log`);
-  const output = openSync(log, "w");
-  const child = spawn("taskset", ["-c", "0", process.execPath, SLUICE_MAIN], { cwd: ROOT, env: { ...process.env, ...env }, stdio: ["ignore", output, output] });
-  process.once("exit", () => child.kill("SIGKILL"));
-  for (let waited = 0; !readFileSync(log, "utf8").includes("sluice is up"); waited += 50) {
-    if (child.exitCode !== null || waited > 10_000) fail(`edge ${node} did not start:\n${readFileSync(log, "utf8").slice(-2000)}`);
-    await sleep(50);
-  }
-  return child;
+  return startLogged(`farm-${node}`, process.execPath, [SLUICE_MAIN], env, { isUp: (log) => readFileSync(log, "utf8").includes("sluice is up") });
 }
 
 /** Requests of the core to phones of the first edge, which reach it or the other one. */
@@ -100,22 +90,29 @@ async function where() {
     asked.push(performance.now() - from);
     if (flows.length !== 1 || flows[0].node !== 1) fail("the farm does not find its phone");
   }
-  for (let i = 0; i < 5; i += 1) {
-    const from = performance.now();
-    const [status] = await once(spawn(process.execPath, [SLUICE_MAIN, "where", "bench@example.com", "--admin", `${hostOf(2)}:${ADMIN}`], { env: { ...process.env, SLUICE_ADMIN_TOKEN: TOKEN } }), "exit");
-    commands.push(performance.now() - from);
-    if (status !== 0) fail("sluice where failed");
+  const bare = [];
+  for (let i = 0; i < 11; i += 1) {
+    bare.push(await timed(["-e", "0"]));
+    commands.push(await timed([SLUICE_MAIN, "where", "bench@example.com", "--admin", `${hostOf(2)}:${ADMIN}`]));
   }
   phone.close();
   core.close();
-  return { asked, commands };
+  return { asked, commands, bare };
+}
+
+/** Milliseconds that a program of Node takes. */
+async function timed(args) {
+  const from = performance.now();
+  const [status] = await once(spawn(process.execPath, args, { stdio: "ignore", env: { ...process.env, SLUICE_ADMIN_TOKEN: TOKEN } }), "exit");
+  if (status !== 0) fail(`${args.join(" ")} failed`);
+  return performance.now() - from;
 }
 
 /** The first edge dies; what the second one says about a phone of it, once it knows. */
 async function refused() {
   const { phone, core, routes } = await registered();
-  edges[0].kill("SIGKILL");
-  await once(edges[0], "exit");
+  edges[0].child.kill("SIGKILL");
+  await once(edges[0].child, "exit");
   const times = [];
   for (let i = 0; i < TRIES; i += 1) {
     const request = ["MESSAGE sip:bench@example.com SIP/2.0", `Via: SIP/2.0/UDP 127.0.0.1:${CORE_PORT};branch=z9hG4bK-dead-${i}`, ...routes, "From: <sip:a@example.com>;tag=a", "To: <sip:bench@example.com>", `Call-ID: dead-${i}`, "CSeq: 1 MESSAGE", "Max-Forwards: 70", "Content-Length: 0", "", ""].join("\r\n");

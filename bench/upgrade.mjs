@@ -3,7 +3,8 @@
  * processes need at the peak? The same load runs once without an upgrade, to tell the machine's own pauses from ours. A hundred calls are up
  * all the time and end afterwards. "mixed": a fifth of the flows over each transport.
  * `npm run bench -- upgrade [--legs mixed-udp,tcp-udp] [--flows 15000] [--rate 2500] [--times 10] [--workload hostile] [--back FOLDER]`
- * With --back, a checkout of the version before that is built, there is one more upgrade to that version and one back to this one.
+ * With --back, a checkout of the version before that is built, there is one more upgrade to that version and one back to this one. With --calm off
+ * the run without an upgrade is left out. After each upgrade what is known so far is printed and saved, so a run that is cut short is not lost.
  */
 import { mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -11,8 +12,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ROOT } from "../scripts/lib/run.mjs";
 import { DEFAULTS, legsThere, loadOptionsOf, optionsOver } from "./lib/compare.mjs";
 import { sluiceEnvironment, startPinned } from "./lib/edges.mjs";
-import { fixed, table } from "./lib/figures.mjs";
-import { runLoad } from "./lib/load.mjs";
+import { fixed, median, table } from "./lib/figures.mjs";
+import { startLoad } from "./lib/load.mjs";
 import { familyOf, memoryOf } from "./lib/process-family.mjs";
 import { save } from "./lib/results.mjs";
 import { OUT } from "./lib/tools.mjs";
@@ -22,19 +23,23 @@ const STEPS = "upgrade: milliseconds from when the first shard stopped";
 const OVER = /all is handed over|the upgrade failed|upgrade refused/;
 /** Between the end of one upgrade and the beginning of the next. */
 const PAUSE_MS = 300;
-/** What an upgrade takes at least: the old process holds everything for two seconds. */
-const USUAL_SECONDS = 6;
+/** The load ends after the last upgrade; by itself only if one hangs. */
+const LONGEST_SECONDS = 60;
+const CALM_SECONDS = 12;
 const LOOK_MS = 50;
+/** The load tells so often what it has counted, from when all are registered and the calls are up. */
+const PROGRESS_SECONDS = 0.2;
+const SETTLED_SECONDS = 1.5;
 /** Leads to the version that the next process is of. */
 const CURRENT = join(OUT, "current");
 
-const args = optionsOver({ legs: "mixed-udp", flows: "15000", rate: "2500", times: "10", hold: "100", workload: "mixed", shards: "2", back: "", out: "upgrade" });
+const args = optionsOver({ legs: "mixed-udp", flows: "15000", rate: "2500", times: "10", hold: "100", workload: "mixed", shards: "2", back: "", calm: "on", out: "upgrade" });
 /** The folder of the version that each upgrade leads to. */
 const targets = [...Array.from({ length: Number(args.times) }, () => ROOT), ...(args.back === "" ? [] : [resolve(args.back), ROOT])];
 const results = [];
 mkdirSync(OUT, { recursive: true });
 for (const legs of legsThere(args.legs)) {
-  const calm = await run(legs, []);
+  const calm = args.calm === "off" ? {} : await run(legs, []);
   const upgraded = await run(legs, targets);
   if (calm !== undefined && upgraded !== undefined) results.push({ legs, calm, upgraded });
 }
@@ -42,10 +47,9 @@ const header = ["legs", "upgrades", "flows lost", "messages lost", "doubled or w
 const rows = results.map(({ legs, calm, upgraded }) => {
   const stops = upgraded.upgrades.map(({ stoppedMs }) => stoppedMs).sort((a, b) => a - b);
   const ms = (us) => fixed(us / 1_000);
-  return [legs, `${stops.length} of ${targets.length}`, upgraded.closed, upgraded.lost, upgraded.mismatched, upgraded.held, ms(upgraded.p50_us), ms(upgraded.p99_us), ms(upgraded.max_us), ms(calm.max_us), fixed(stops[stops.length >> 1]), fixed(stops.at(-1)), mib(upgraded.before), mib(upgraded.peak), upgraded.descriptorsBefore, upgraded.descriptorsPeak];
+  return [legs, `${stops.length} of ${targets.length}`, upgraded.closed, upgraded.lost, upgraded.mismatched, upgraded.held, ms(upgraded.p50_us), ms(upgraded.p99_us), ms(upgraded.max_us), ms(calm.max_us), fixed(median(stops)), fixed(stops.at(-1)), mib(upgraded.before), mib(upgraded.peak), upgraded.descriptorsBefore, upgraded.descriptorsPeak];
 });
 console.log(`\n${args.flows} flows, ${args.rate} exchanges a second, ${targets.length} upgrades in a row\n${table(header, rows)}`);
-for (const { upgraded } of results) for (const [at, { stoppedMs }] of upgraded.upgrades.entries()) console.log(`upgrade ${at + 1}: ${fixed(stoppedMs)} ms ${JSON.stringify(upgraded.steps[at] ?? {})}`);
 save(args.out, { settings: args, results });
 process.exitCode = results.every(({ upgraded }) => upgraded.closed + upgraded.lost + upgraded.mismatched === 0 && upgraded.upgrades.length === targets.length && upgraded.held === Number(args.hold)) ? 0 : 1;
 
@@ -57,12 +61,15 @@ async function run(legs, upgrades) {
   const seen = { before: 0, peak: 0, descriptorsBefore: 0, descriptorsPeak: 0 };
   let isOver = false;
   // A request is lost when nobody has answered it for so long.
-  const options = loadOptionsOf({ ...DEFAULTS, flows: args.flows, rate: args.rate, hold: args.hold, sleep: "1", "timeout-ms": "8000", seconds: String(Math.max(upgrades.length, 2) * USUAL_SECONDS) });
-  const load = runLoad({ ...options, workload: args.workload, client, "core-leg": core, pid: edge.pid }).finally(() => (isOver = true));
+  let soFar;
+  const seconds = upgrades.length === 0 ? CALM_SECONDS : (upgrades.length + 1) * LONGEST_SECONDS;
+  const options = loadOptionsOf({ ...DEFAULTS, flows: args.flows, rate: args.rate, hold: args.hold, sleep: "1", "timeout-ms": "8000", seconds: String(seconds) });
+  const { figures: load, end } = startLoad({ ...options, workload: args.workload, client, "core-leg": core, pid: edge.pid, progress: PROGRESS_SECONDS }, (figures) => (soFar = figures));
+  void load.finally(() => (isOver = true));
   const watch = (async () => {
     for (; !isOver; await sleep(LOOK_MS)) look(edge.pid, seen);
   })();
-  await registered(edge.pid, Number(args.flows) * (client === "mixed" ? 0.8 : 1), () => isOver);
+  while (!isOver && !(soFar?.seconds >= SETTLED_SECONDS)) await sleep(LOOK_MS);
   Object.assign(seen, { before: seen.peak, descriptorsBefore: seen.descriptorsPeak });
   for (const [time, folder] of upgrades.entries()) {
     if (isOver) break;
@@ -70,24 +77,27 @@ async function run(legs, upgrades) {
     edge.child.kill("SIGUSR2");
     while (!isOver && lines(edge.log, OVER).length <= time) await sleep(LOOK_MS);
     await sleep(PAUSE_MS);
+    const now = { ...seen, ...soFar, ...upgradesIn(edge.log) };
+    const [taken, steps] = [now.upgrades.at(time), now.steps[time] ?? {}];
+    console.log(`upgrade ${time + 1} of ${upgrades.length}: ${taken === undefined ? "did not happen" : `${fixed(taken.stoppedMs)} ms`}; so far lost ${soFar.lost}, wrong ${soFar.mismatched}, flows closed ${soFar.closed}, calls up ${soFar.held} ${JSON.stringify(steps)}`);
+    save(args.out, { settings: args, results, unfinished: { legs, ...now } });
   }
+  if (upgrades.length > 0) end();
   const figures = await load;
   await watch;
-  const [taken, steps] = [TAKEN, STEPS].map((words) => lines(edge.log, words).map((line) => JSON.parse(line)));
+  const all = upgradesIn(edge.log);
   await edge.stop();
-  return figures && { ...figures, ...seen, upgrades: taken, steps: steps.map(({ shards }) => shards) };
+  return figures && { ...figures, ...seen, ...all };
+}
+
+function upgradesIn(log) {
+  const [upgrades, steps] = [TAKEN, STEPS].map((words) => lines(log, words).map((line) => JSON.parse(line)));
+  return { upgrades, steps: steps.map(({ shards, cpu }) => ({ shards, cpu })) };
 }
 
 function lead(folder) {
   rmSync(CURRENT, { force: true });
   symlinkSync(folder, CURRENT);
-}
-
-/** The load says nothing until it is over, but connections show in the descriptors; over UDP there are none. */
-async function registered(pid, connections, isOver) {
-  const until = performance.now() + 15_000;
-  while (!isOver() && performance.now() < until && descriptorsOf(pid) < connections) await sleep(LOOK_MS);
-  await sleep(1_500);
 }
 
 function look(pid, seen) {

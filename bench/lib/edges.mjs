@@ -102,6 +102,15 @@ export async function startEdge(name, client, core, options) {
 
 export async function startPinned(name, file, args, env, client, stdio = "ignore", cpus = "0") {
   await portFree(client);
+  const edge = await startLogged(name, file, args, env, { stdio, cpus, isUp: () => portOpen(client) });
+  // The port is open before the worker reads from it.
+  await sleep(400);
+  return edge;
+}
+
+/** A process that is up when `isUp(log)` says so; it writes to build/bench/NAME.log, and ends with this one. */
+export async function startLogged(name, file, args, env, { stdio = "ignore", cpus = "0", isUp }) {
+  mkdirSync(OUT, { recursive: true });
   const log = join(OUT, `${name}.log`);
   const output = openSync(log, "w");
   const child = spawn("taskset", ["-c", cpus, file, ...args], {
@@ -119,15 +128,13 @@ export async function startPinned(name, file, args, env, client, stdio = "ignore
     clearTimeout(late);
     process.off("exit", orphaned);
   };
-  for (let waited = 0; !portOpen(client); waited += 50) {
+  for (let waited = 0; !isUp(log); waited += 50) {
     if (child.exitCode !== null || waited > 10_000) {
       await stop();
       fail(`${name} did not start:\n${readFileSync(log, "utf8").slice(-2000)}`);
     }
     await sleep(50);
   }
-  // The port is open before the worker reads from it.
-  await sleep(400);
   return { pid: child.pid, child, stop, log, command: [file, ...args].join(" ").replaceAll(`${ROOT}`, "") };
 }
 

@@ -33,6 +33,13 @@ Napi::Value say(const Napi::CallbackInfo& info, KeeperWord word) {
   return info.Env().Undefined();
 }
 
+std::string why_not_kept(int error) {
+  if (error == 0) return "there is no keeper any more";
+  if (error == ENOMEM) return "each shard maps 15 GB of addresses, of which it uses little, and that was refused: raise LimitAS (ulimit -v), or set SLUICE_KEEPER=off";
+  if (error == EFBIG) return "each shard has a file of 15 GB in memory, of which it uses little, and no file may be so large: raise LimitFSIZE (ulimit -f), or set SLUICE_KEEPER=off";
+  return std::string("the memory for them cannot be made: ") + std::strerror(error);
+}
+
 }  // namespace
 
 Napi::Value set_keeper(const Napi::CallbackInfo& info) {
@@ -100,7 +107,7 @@ Napi::Value ShardHost::keep_flows(const Napi::CallbackInfo& info, Shard& shard) 
   if (running_->cluster->keeper < 0) return info.Env().Undefined();
   shard.kept().tell_memory(false);
   if (shard.kept().is_on()) return info.Env().Undefined();
-  return Napi::String::New(info.Env(), "the system has no memory that the keeper could hold, or there is no keeper any more");
+  return Napi::String::New(info.Env(), why_not_kept(running_->keep_error));
 }
 
 // revive(): {kept, lost, messages, fault?}, of the process that crashed

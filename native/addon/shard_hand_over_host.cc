@@ -43,18 +43,33 @@ bool has_hung_up(int channel) {
 // Means the same in both processes.
 double now_ms() noexcept { return static_cast<double>(now_ns()) / 1e6; }
 
+// Of this thread.
+double cpu_ms() noexcept {
+  timespec used;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return static_cast<double>(used.tv_sec) * 1e3 + static_cast<double>(used.tv_nsec) / 1e6;
+}
+
 std::string why(const char* what, int error) { return std::string(what) + ": " + std::strerror(error); }
 
-// When which step was done, for the operator who wants to know where the time went.
+// When which step was done, and how long this thread had worked for it by then: the rest it has waited for others, or for a processor. For the
+// operator who wants to know where the time went.
 class Steps {
  public:
-  explicit Steps(Napi::Env env) : steps_(Napi::Object::New(env)) {}
-  void done(const char* step) { steps_.Set(step, now_ms()); }
+  explicit Steps(Napi::Env env, double cpu = cpu_ms()) : steps_(Napi::Object::New(env)), cpu_(Napi::Object::New(env)), from_(cpu) {}
+  void done(const char* step) {
+    steps_.Set(step, now_ms());
+    cpu_.Set(step, cpu_ms() - from_);
+  }
   void done(const char* step, double when) { steps_.Set(step, when); }
-  Napi::Object list() const { return steps_; }
+  void tell(Napi::Object& result) const {
+    result.Set("steps", steps_);
+    result.Set("cpu", cpu_);
+  }
 
  private:
-  Napi::Object steps_;
+  Napi::Object steps_, cpu_;
+  const double from_;
 };
 
 // Where an image is written: on the desk, if there is one, else into memory of our own that has been used once.
@@ -143,11 +158,16 @@ class Warmth {
 };
 
 // Reads until the image is there: 0 or an errno. The shard watches the flows as they come, while the old one still has them.
-int receive_pieces(MoveReceiver& receiver, Shard& shard, Cluster& cluster, std::string& objects, const char*& fault) {
+// `cpu`: what this thread had worked when the last pieces came that had gone ahead of the stop.
+int receive_pieces(MoveReceiver& receiver, Shard& shard, Cluster& cluster, std::string& objects, const char*& fault, Haste& haste, double& cpu) {
   Warmth warmth;
-  for (;;) {
+  for (uint32_t touches = 0;;) {
     Piece piece{};
     if (const int error = receiver.next(piece); error != 0) return error;
+    if (std::exchange(touches, receiver.touches()) != receiver.touches()) {
+      cpu = cpu_ms();
+      haste.begin();
+    }
     if (piece == Piece::flows) {
       warmth.add(receiver.flows().size());
       shard.expect(receiver.flows());
@@ -172,6 +192,7 @@ void ShardHost::freeze() noexcept {
 void ShardHost::thaw() noexcept {
   if (!running_->frozen) return;
   running_->frozen = false;
+  running_->haste.end();
   uv_idle_start(&running_->idle, [](uv_idle_t*) {});
 }
 
@@ -275,6 +296,7 @@ Napi::Value ShardHost::hand_over_flows(const Napi::CallbackInfo& info, Shard& sh
   MoveSender sender(info[0].ToNumber().Int32Value(), desk);
   sender.set_patience(kSendMs);
   freeze();
+  running_->haste.begin();
   if (!shard.freeze()) return fault("a turn of the shard is not over");
   Cluster& cluster = *running_->cluster;
   Steps steps(info.Env());
@@ -303,7 +325,7 @@ Napi::Value ShardHost::hand_over_flows(const Napi::CallbackInfo& info, Shard& sh
   result.Set("over", static_cast<double>(moved.over));
   result.Set("kept", static_cast<double>(moved.kept));
   result.Set("stoppedAt", running_->stopped_at);
-  result.Set("steps", steps.list());
+  steps.tell(result);
   return result;
 }
 
@@ -316,11 +338,12 @@ Napi::Value ShardHost::take_over(const Napi::CallbackInfo& info, Shard& shard) {
   freeze();
   const char* broken = nullptr;
   std::string objects;
-  const int error = receive_pieces(receiver, shard, *running_->cluster, objects, broken);
+  double cpu = cpu_ms();
+  const int error = receive_pieces(receiver, shard, *running_->cluster, objects, broken, running_->haste, cpu);
   if (broken != nullptr) return fault(broken);
   if (error == EMFILE) return fault("too few file descriptors: the kernel dropped some on the way");
   if (error != 0) return fault(why("the flows did not arrive", error));
-  Steps steps(info.Env());
+  Steps steps(info.Env(), cpu);
   steps.done("arrived");
   std::vector<MovingFlow> none;
   const char* const reason = shard.adopt(receiver.octets(), none);
@@ -337,7 +360,7 @@ Napi::Value ShardHost::take_over(const Napi::CallbackInfo& info, Shard& shard) {
   Napi::Object result = Napi::Object::New(info.Env());
   result.Set("since", now_ms());
   steps.done("allTaken");
-  result.Set("steps", steps.list());
+  steps.tell(result);
   result.Set("objects", Napi::String::New(info.Env(), objects));
   return result;
 }

@@ -131,7 +131,7 @@ ShardHost::ShardHost(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ShardHos
   running_->env = info.Env();
   running_->shard = std::make_unique<Shard>(std::move(edge), read_keys(config.Get("keys").As<Napi::Array>(), node), records.Data(), verdicts.Data(),
                                             static_cast<int64_t*>(counter_memory), rings, cluster->wakes, cluster->sockets.of(shard), cluster->flows);
-  if (cluster->keeper >= 0) running_->shard->keep(cluster->keeper);
+  if (cluster->keeper >= 0) running_->keep_error = running_->shard->keep(cluster->keeper);
 }
 
 ShardHost::~ShardHost() {

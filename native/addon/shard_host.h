@@ -11,6 +11,7 @@
 #include "core/shard/shard.h"
 #include "core/shard/verdict_memory.h"
 #include "cluster.h"
+#include "haste.h"
 
 namespace sluice {
 
@@ -39,6 +40,8 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
     std::vector<char> image;        // empty: memory for the image, used once before all shards stand still
     std::unique_ptr<Desk> desk;     // instead of it, for a process that reads in place
     uint32_t draft_at = 0;          // slot
+    int keep_error = 0;             // why the keeper cannot have its flows; an errno
+    Haste haste;                    // while all wait for it
     uint32_t layout = kImageVersion;  // that the process which takes over reads
   };
 

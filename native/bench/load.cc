@@ -1,4 +1,5 @@
-// The load program: the clients and the core of any RFC 5626 edge, in one process on one CPU core. Prints one line of JSON per workload.
+// The load program: the clients and the core of any RFC 5626 edge, in one process on one CPU core. Prints one line of JSON per workload; with
+// --progress SECONDS also what is known so far. SIGTERM: the workload ends now, and its figures are printed.
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -162,7 +163,7 @@ int main(int argc, char** argv) {
                    {"seconds", "3"},            {"warmup", "0.5"},           {"size", "700"},   {"spread", "0"}, {"pid", "0"},
                    {"timeout-ms", "1000"},      {"bare", "0"},               {"sockets", "each"}, {"sleep", "0"},
                    {"at-once", "64"},           {"attacks", "2000"}, {"attack", "all"},         {"search", "0"},         {"core-rate", "0"},
-                   {"hold", "0"}, {"by", ""}});
+                   {"hold", "0"}, {"by", ""}, {"progress", "0"}});
   if (options.text("core").size() != kSentBySize) {
     std::fprintf(stderr, "load: --core must have %zu characters, such as 127.0.0.1:15070\n", kSentBySize);
     return 2;
@@ -173,6 +174,7 @@ int main(int argc, char** argv) {
   setrlimit(RLIMIT_NOFILE, &limit);
   // OpenSSL may write to connections that the edge has closed.
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGTERM, [](int) { is_told_to_end = 1; });
   // Too large for the stack because of its buffers.
   static Load load(options);
   return load.run();

@@ -29,6 +29,7 @@ struct Settings {
   double arrive_s = 1;        // they come within so many seconds
   double backlog = 4'096;     // connections that the kernel keeps for us
   double again_s = 30;        // a phone that failed tries again after this
+  double follow = -1;         // what happens to this phone is printed (to stderr)
 };
 
 struct Phone {
@@ -57,14 +58,17 @@ class Storm {
     for (now_ = kSecond; in_ < phones_.size() && now_ < 7'200 * kSecond; now_ += kMs) step();
     const double seconds = static_cast<double>(last_ - kSecond) / kSecond, ideal = std::max(s_.phones / s_.rate, s_.phones * (s_.connection_us + s_.register_us) / 1e6);
     uint32_t most = 0, thrice = 0;
-    for (const Phone& phone : phones_) {
-      most = std::max<uint32_t>(most, phone.put_off);
-      thrice += phone.put_off > 2;
+    int64_t unlucky = -1;  // the first phone with three
+    for (size_t i = 0; i < phones_.size(); ++i) {
+      most = std::max<uint32_t>(most, phones_[i].put_off);
+      if (phones_[i].put_off <= 2) continue;
+      ++thrice;
+      if (unlucky < 0) unlucky = static_cast<int64_t>(i);
     }
     std::printf("{\"workload\":\"storm-simulated\",\"flows\":%.0f,\"rate\":%.0f,\"refuses\":%.0f,\"seconds_until_all\":%.2f,\"at_best\":%.2f,\"in\":%zu,\"put_off\":%llu,\"put_off_by_upstream\":%llu,"
-                "\"most_503_of_a_phone\":%u,\"more_than_two_503\":%u,\"timed_out\":%llu,\"most_waiting\":%u,\"edge_cpu_seconds\":%.2f}\n",
+                "\"most_503_of_a_phone\":%u,\"more_than_two_503\":%u,\"first_of_those\":%lld,\"timed_out\":%llu,\"most_waiting\":%u,\"edge_cpu_seconds\":%.2f}\n",
                 s_.phones, s_.rate, s_.refuses, seconds, ideal, in_, static_cast<unsigned long long>(numbers_[static_cast<size_t>(Counter::registers_put_off)]),
-                static_cast<unsigned long long>(refused_), most, thrice, static_cast<unsigned long long>(timed_out_), most_waiting_, cpu_used_ / 1e6);
+                static_cast<unsigned long long>(refused_), most, thrice, static_cast<long long>(unlucky), static_cast<unsigned long long>(timed_out_), most_waiting_, cpu_used_ / 1e6);
   }
 
  private:
@@ -88,6 +92,14 @@ class Storm {
   void use(double us) { cpu_ -= us, cpu_used_ += us; }
   void later(uint64_t pause, uint32_t phone, Due::Kind kind) { due_.push({now_ - kSecond + pause, phone, phones_[phone].transaction, kind}); }
 
+  // `number`: the rank of a REGISTER, or seconds.
+  void tell(uint32_t phone, const char* what, unsigned number) const {
+    if (static_cast<double>(phone) != s_.follow) return;
+    const auto of = [this](Counter counter) { return static_cast<long long>(numbers_[static_cast<size_t>(counter)]); };
+    std::fprintf(stderr, "%.3f s: phone %u %s (%u); %lld wait, the window is %lld, %lld a second\n", static_cast<double>(now_ - kSecond) / kSecond, phone, what, number,
+                 of(Counter::registers_waiting), of(Counter::register_window), of(Counter::register_rate));
+  }
+
   void happen(const Due& due) {
     Phone& phone = phones_[due.phone];
     if (phone.is_in) return;
@@ -101,6 +113,7 @@ class Storm {
     if (due.transaction != phone.transaction) return;
     ++timed_out_;
     ++phone.transaction;
+    tell(due.phone, "has given up", 0);
     later(static_cast<uint64_t>(s_.again_s * kSecond), due.phone, Due::register_);
   }
 
@@ -146,8 +159,10 @@ class Storm {
     source.slot = index;
     source.generation = transaction;
     source.remote.ip[0] = static_cast<uint8_t>(index >> 8), source.remote.ip[1] = static_cast<uint8_t>(index);
-    const Admission::Request request{.key = key_of(index, transaction), .target = 0, .rank = admission_.rank_of(hash, now_), .source = source};
-    switch (admission_.ask(request, now_)) {
+    const Admission::Request request{.key = key_of(index, transaction), .target = 0, .rank = admission_.rank_of(hash, now_), .source = source, .phone = hash};
+    const Admission::Answer answer = admission_.ask(request, now_);
+    tell(index, answer == Admission::Answer::send ? "is sent" : answer == Admission::Answer::wait ? "waits" : answer == Admission::Answer::refuse ? "would wait too long" : "is absorbed", static_cast<unsigned>(request.rank));
+    switch (answer) {
       case Admission::Answer::send: return upstream_.push_back({now_, index, transaction});
       case Admission::Answer::absorb: return;
       case Admission::Answer::wait:
@@ -162,6 +177,7 @@ class Storm {
     Phone& phone = phones_[index];
     ++phone.put_off;
     ++phone.transaction;
+    tell(index, "is told to come back in so many seconds", seconds);
     later(seconds * kSecond, index, Due::register_);
   }
 
@@ -195,6 +211,7 @@ class Storm {
       }
       admission_.registered(phone_of(one.phone));
       phone.is_in = true;
+      tell(one.phone, "is in", 0);
       ++in_;
       last_ = now_;
     }
@@ -229,7 +246,7 @@ int main(int argc, char** argv) {
   Settings settings;
   const std::pair<const char*, double*> known[] = {
       {"--phones", &settings.phones}, {"--rate", &settings.rate}, {"--latency-ms", &settings.latency_ms}, {"--refuses", &settings.refuses}, {"--pause-ms", &settings.pause_ms}, {"--connection-us", &settings.connection_us},
-      {"--register-us", &settings.register_us}, {"--arrive-s", &settings.arrive_s}, {"--backlog", &settings.backlog}, {"--again-s", &settings.again_s}};
+      {"--register-us", &settings.register_us}, {"--arrive-s", &settings.arrive_s}, {"--backlog", &settings.backlog}, {"--again-s", &settings.again_s}, {"--follow", &settings.follow}};
   for (int i = 1; i + 1 < argc; i += 2) {
     const auto found = std::find_if(std::begin(known), std::end(known), [&](const auto& one) { return std::strcmp(one.first, argv[i]) == 0; });
     if (found == std::end(known)) return std::fprintf(stderr, "storm_sim: no option %s\n", argv[i]), 2;

@@ -30,15 +30,15 @@ EdgeConfig settings() {
 }
 
 // A fuzzer guesses neither a checksum nor what must agree with the settings, so the input is what comes after that.
-std::vector<char> image_with(const EdgeConfig& config, Text rest) {
-  ImageWriter writer(ImageOf::shard, kImageVersion);
+std::vector<char> image_with(const EdgeConfig& config, uint32_t version, Text rest) {
+  ImageWriter writer(ImageOf::shard, version);
   writer.fields(config.node, config.shard, config.shards, config.boot);
   writer.count(config.listeners.size());
   for (const Listener& listener : config.listeners) writer.fields(listener.transport, listener.bound);
   std::vector<char> image = writer.finish();
   image.insert(image.end(), rest.begin(), rest.end());
   ImageHead head;
-  head.version = kImageVersion;
+  head.version = version;
   head.size = image.size() - sizeof head;
   head.crc = crc32c(crc32c(0, &head, sizeof head), image.data() + sizeof head, head.size);
   std::memcpy(image.data(), &head, sizeof head);
@@ -61,8 +61,11 @@ std::vector<MovingFlow> descriptors() {
 
 }  // namespace
 
+// The first octet chooses the layout, among those that are read; what goes on is written in it, too.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const std::vector<char> image = image_with(settings(), Text(reinterpret_cast<const char*>(data), size));
+  if (size == 0) return 0;
+  const uint32_t version = kOldestImageVersion + data[0] % (kImageVersion - kOldestImageVersion + 1);
+  const std::vector<char> image = image_with(settings(), version, Text(reinterpret_cast<const char*>(data + 1), size - 1));
   static int32_t records[k_batch_size * k_record_fields];
   static int32_t verdicts[k_batch_size * k_verdict_fields];
   int64_t counters[static_cast<size_t>(Counter::count_)] = {};
@@ -86,7 +89,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       std::vector<char> again;
       std::vector<MovingFlow> rest;
       if (!shard.freeze()) std::abort();
-      shard.write_image(again, rest);
+      shard.write_image(again, rest, version);
     }
   }
   for (const MovingFlow& flow : flows)

@@ -86,6 +86,76 @@ TEST("a phone that was told when to come back is forgotten after those that were
   CHECK_EQ(memory.comes_back(phone(59)), 200u);
 }
 
+TEST("a phone that a full line of the memory has no room for is kept in another one: of a million that were told to come back, hardly one is forgotten") {
+  PhoneMemory memory;
+  const auto phone = [](uint32_t i) { return static_cast<uint32_t>((uint64_t{i} + 1) * 0x9E3779B97F4A7C15u >> 17); };
+  constexpr uint32_t kPhones = 1'000'000;
+  for (uint32_t i = 0; i < kPhones; ++i) memory.told(phone(i), 100 + i / 5'000);
+  uint32_t forgotten = 0;
+  for (uint32_t i = 0; i < kPhones; ++i) forgotten += memory.comes_back(phone(i)) == 100 + i / 5'000 ? 0 : 1;
+  CHECK(forgotten < kPhones / 1'000);
+}
+
+TEST("a phone that was told twice goes before those that were told once, for its REGISTER and the one with credentials, if it comes on time") {
+  PhoneMemory memory;
+  memory.told(1, 100);
+  CHECK_EQ(memory.turns(1), 0u);
+  memory.told(1, 200);
+  CHECK_EQ(memory.turns(1), 2u);
+  memory.took_turn(1);
+  memory.took_turn(1);
+  memory.took_turn(1);
+  CHECK_EQ(memory.turns(1), 0u);
+  CHECK_EQ(memory.comes_back(1), 200u);
+  Storm storm;
+  const auto rank = [&](uint64_t phone) { return storm.admission.rank_of(static_cast<uint32_t>(phone), storm.now); };
+  for (const uint64_t phone : {11, 12, 13, 14}) storm.admission.turned_away(static_cast<uint32_t>(phone), storm.now);
+  for (const uint64_t phone : {12, 13, 14}) storm.admission.turned_away(static_cast<uint32_t>(phone), storm.now);
+  CHECK(rank(11) == Rank::told);
+  CHECK(rank(12) == Rank::twice);
+  storm.admission.registered(14);
+  CHECK(rank(14) == Rank::known);
+  fill(storm);
+  storm.ask(11, rank(11));
+  storm.ask(12, rank(12));
+  storm.ask(15, Rank::registered);
+  CHECK(rank(12) == Rank::twice);
+  storm.now += 300 * kMs;
+  for (uint64_t i = 0; i < 3; ++i) storm.answer(1000 + i);
+  CHECK((storm.go() == std::vector<uint64_t>{15, 12, 11}));
+  CHECK(rank(13) == Rank::twice);
+  storm.now += 40 * kSecond;
+  CHECK(rank(13) == Rank::told);
+}
+
+TEST("a phone that was told twice is not told a third time, however long the line of those that were told once") {
+  Storm storm;
+  storm.bounds = {64u << 20, 100'000};
+  fill(storm);
+  // An upstream that answers 100 a second, and 40 times as many phones that come back.
+  uint64_t phone = 100'000;
+  size_t answered = 0;
+  const auto tenth = [&] {
+    for (int i = 0; i < 400; ++i, ++phone) storm.ask(phone, Rank::told);
+    for (int i = 0; i < 10 && answered < storm.sent.size(); ++i) storm.answer(storm.sent[answered++]);
+    storm.go();
+    storm.pass(100 * kMs);
+  };
+  for (int i = 0; i < 100; ++i) tenth();
+  CHECK(!storm.told.empty());
+  storm.told.clear();
+  for (uint64_t twice = 1; twice <= 50; ++twice) {
+    storm.admission.turned_away(static_cast<uint32_t>(twice), storm.now);
+    storm.admission.turned_away(static_cast<uint32_t>(twice), storm.now);
+    storm.ask(twice, storm.admission.rank_of(static_cast<uint32_t>(twice), storm.now));
+    storm.ask(twice + 60'000, Rank::told);
+    CHECK(!storm.told.contains(twice));
+    CHECK(storm.told.contains(twice + 60'000));
+  }
+  for (int i = 0; i < 30; ++i) tenth();
+  for (uint64_t twice = 1; twice <= 50; ++twice) CHECK(std::find(storm.sent.begin(), storm.sent.end(), twice) != storm.sent.end());
+}
+
 TEST("of what waits, one of each source goes by turns, and one in eight goes from the lowest rank") {
   Storm storm;
   fill(storm);

@@ -21,7 +21,7 @@ class Storm {
     Source source;
     source.slot = static_cast<uint32_t>(phone);
     source.remote.ip[0] = static_cast<uint8_t>(phone >> 8), source.remote.ip[1] = static_cast<uint8_t>(phone);
-    const Admission::Request request{phone, static_cast<int>(target), rank, source};
+    const Admission::Request request{phone, static_cast<int>(target), rank, source, static_cast<uint32_t>(phone)};
     switch (admission.ask(request, now)) {
       case Admission::Answer::send: sent.push_back(phone); return;
       case Admission::Answer::absorb: ++absorbed; return;

@@ -8,6 +8,7 @@ import { Bans } from "./bans.js";
 import { Flows } from "./flows.js";
 import { historyPage } from "./history-page.js";
 import { dropFarmKey, rotateFarmKeys } from "./farm-keys.js";
+import { farm } from "./farm-view.js";
 import { addKey, dropKey, keyViews, putFirst, rotateKeys } from "./keys.js";
 import { Neighbours } from "./neighbours.js";
 import { where } from "./where.js";
@@ -83,6 +84,7 @@ export class Control {
         if (request.optionalText("farm", "") !== "") await dropFarmKey(running, neighbours, idIn(request));
         return { keys: dropKey(running, idIn(request), keysAreInFile()) };
       }),
+      route("GET", "farm", () => farm(running, this.status, neighbours)),
       route("GET", "where/*", (request) => where(running, this.flows, neighbours, request.place(0))),
       route("GET", "certificates", () => ({ certificates: running.certificates() })),
       route("GET", "bans", () => ({ bans: this.bans.list() })),

@@ -10,6 +10,9 @@ import { hexOf } from "./starts.js";
 export interface Status {
   readonly version: string;
   readonly mode: string;
+  /** Its number in the farm, and how many other edges are in it. */
+  readonly node: number;
+  readonly neighbours: number;
   readonly state: "up" | "draining";
   /** Null: it is not draining. */
   readonly drain: DrainView | null;
@@ -48,7 +51,7 @@ export class StatusPage {
   }
 
   read(): Status {
-    const { pool, config, state, drainView, listeners, log, targetCount } = this.#running;
+    const { pool, config, state, drainView, listeners, log, targetCount, farmNodes } = this.#running;
     const counters = Object.fromEntries(Object.entries(Counter).map(([name, which]) => [name, Number(pool.seats.counter(which))]));
     // A sample is the whole interval between two looks.
     const loopDelayMs = Math.max(0, Math.round(this.#delay.percentile(99) / 10_000 - DELAY_SAMPLE_MS * 100) / 100);
@@ -56,6 +59,8 @@ export class StatusPage {
     return {
       version: version(),
       mode: config.mode,
+      node: config.node,
+      neighbours: farmNodes.length,
       state,
       drain: drainView ?? null,
       pid: process.pid,

@@ -103,7 +103,7 @@ export interface Shard extends ObjectPort {
    * Takes over what `handOver` of another process sends; for one that has been started. Returns when it began to read, which is as soon as all shards
    * have taken over; a text: what failed, and none of them reads.
    */
-  takeOver(channel: number): { readonly since: number; readonly steps: MoveSteps; readonly objects: string } | string;
+  takeOver(channel: number): { readonly since: number; readonly steps: MoveSteps; readonly cpu: MoveSteps; readonly objects: string } | string;
   resume(): void;
   /** The keeper gets to know a shard without flows; a text: it cannot. */
   keepFlows(): string | undefined;
@@ -124,6 +124,7 @@ export interface MovedFlows {
   /** Milliseconds of the monotonic clock, the same for all processes. */
   readonly stoppedAt: number;
   readonly steps: MoveSteps;
+  readonly cpu: MoveSteps;
 }
 
 /** What became of the connections of a process that crashed, and messages that it had received and perhaps not handled. */
@@ -145,7 +146,7 @@ export interface Death {
   readonly parts: readonly { readonly text: string; readonly descriptors: readonly number[] }[];
 }
 
-/** When each step was done, on the same clock. */
+/** When each step was done, on the same clock; `cpu`: for how many milliseconds the thread had worked by then since the stop. */
 export type MoveSteps = Readonly<Record<string, number>>;
 
 /** The scanner: each reading writes numbers of layout.ts into the table and returns how many things it found, -1: malformed. See src/native/reader.ts. */

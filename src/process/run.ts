@@ -83,7 +83,7 @@ export async function succeed(config: Config, log: Log, predecessor: Predecessor
   await service.prepare(bequest);
   predecessor.say({ kind: "ready", version: version(), follows: true, inPlace: true, layout: binding.imageVersion });
   const began = await service.takeOver(bequest);
-  predecessor.say({ kind: "taken", since: Math.max(...began.map(({ since }) => since)), steps: began.map(({ steps }) => steps) });
+  predecessor.say({ kind: "taken", since: Math.max(...began.map(({ since }) => since)), steps: began.map(({ steps }) => steps), cpu: began.map(({ cpu }) => cpu) });
   await service.stepIn(bequest, await predecessor.totals);
   const { upgrades: counts, pid: before } = bequest;
   const upgrade = new Upgrade(service, { identity, counts, isSettled: false, onReplaced: (...by) => orders.replaced(...by) });

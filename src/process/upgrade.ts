@@ -157,12 +157,14 @@ export class Upgrade {
       if (successor.readsInPlace) await this.#draft(channels, layout);
       await this.#handOver(channels, true);
       const moved = (await successor.unlessItEnds(this.#handOver(channels, false))).filter((one) => one !== undefined);
-      const { since, steps: theirSteps } = await successor.taken(TAKEN_MS);
+      const { since, steps: theirSteps, cpu: theirCpu } = await successor.taken(TAKEN_MS);
       await successor.tell({ kind: "totals", totals: pool.seats.totals() });
       const now = performance.now();
       const sum = (of: "over" | "kept"): number => moved.reduce((total, one) => total + one[of], 0);
       const from = Math.min(...moved.map(({ stoppedAt }) => stoppedAt));
-      log.debug({ shards: moved.map(({ steps }, shard) => milestones({ ...steps, ...theirSteps?.[shard] }, from)) }, "upgrade: milliseconds from when the first shard stopped");
+      const shards = moved.map(({ steps }, shard) => milestones({ ...steps, ...theirSteps?.[shard] }, from));
+      const cpu = moved.map((own, shard) => milestones({ ...own.cpu, ...theirCpu?.[shard] }, 0));
+      log.debug({ shards, cpu }, "upgrade: milliseconds from when the first shard stopped, and milliseconds of work of each thread by then");
       const report = {
         pid: successor.pid,
         version: successor.version,

@@ -48,6 +48,7 @@ export type ToShard =
 export interface Began {
   readonly since: number;
   readonly steps: MoveSteps;
+  readonly cpu: MoveSteps;
   readonly revived?: Revived;
 }
 

@@ -225,7 +225,7 @@ function go(channel: number | undefined, revives: boolean): void {
   const revived = revives ? shard.revive() : undefined;
   const unkept = channel === undefined && !revives ? shard.keepFlows() : undefined;
   if (unkept !== undefined) fault(`flows of shard ${start.config.shard} would not outlive a crash: ${unkept}`);
-  const taken = channel === undefined ? { since: 0, steps: {}, objects: "" } : shard.takeOver(channel);
+  const taken = channel === undefined ? { since: 0, steps: {}, cpu: {}, objects: "" } : shard.takeOver(channel);
   if (typeof taken === "string") return say({ kind: "failed", why: taken });
   try {
     if (taken.objects !== "") home?.path.takeOver(taken.objects);
@@ -241,7 +241,7 @@ function go(channel: number | undefined, revives: boolean): void {
     const news = shard.news();
     if (news.length > 0 || bindingNews.length > 0) say({ kind: "news", news, bindings: bindingNews.splice(0) });
   }, BEAT_MS);
-  say({ kind: "up", began: { since: taken.since, steps: taken.steps, ...(revived && { revived }) } });
+  say({ kind: "up", began: { since: taken.since, steps: taken.steps, cpu: taken.cpu, ...(revived && { revived }) } });
 }
 
 /** Waits for the store's writes; then the thread ends, whatever timers are left. */

@@ -29,6 +29,19 @@ test("every edge says where a phone is, names those that do not answer, and its 
   expect(json["silent"]).toEqual([{ node: 3, error: expect.stringContaining("ECONNREFUSED") as string }]);
 });
 
+test("every edge says how all of them do, the one that answers and those that do not", async () => {
+  const farm = await FarmOfEdges.administered(3, MAIN);
+  await farm.register(await farm.client("U", 2, "tcp"));
+  await farm.edges[2]?.kill();
+  const { nodes } = (await farm.ask(1, "GET", "farm")).json as { readonly nodes: readonly Record<string, unknown>[] };
+  expect(nodes).toEqual([
+    expect.objectContaining({ node: 1, isThis: true, state: "up", flows: expect.objectContaining({ stream: 0 }) as object }),
+    expect.objectContaining({ node: 2, isThis: false, state: "up", flows: expect.objectContaining({ stream: 1 }) as object, version: expect.any(String) as string }),
+    { node: 3, isThis: false, error: expect.stringContaining("ECONNREFUSED") as string },
+  ]);
+  expect((await farm.ask(1, "GET", "status")).json).toMatchObject({ node: 1, neighbours: 2 });
+});
+
 test("keys are rotated on all edges from one of them, and tokens of before and of now are good everywhere; a key that is dropped is gone everywhere", async () => {
   const farm = await FarmOfEdges.administered(2);
   const rings = async (): Promise<string[]> => Promise.all([1, 2].map(async (node) => ((await farm.ask(node, "GET", "keys")).json as unknown as Ring).keys.map(({ id }) => id).join(" ")));

@@ -12,7 +12,8 @@ import { UdpSocket } from "./udp-socket.js";
 import type { Transport } from "./wire.js";
 
 const NAME = "farm.example";
-const TOKEN = "0123456789abcdef0123456789abcdef";
+/** Of every admin plane. */
+export const TOKEN = "0123456789abcdef0123456789abcdef";
 const KEY = Buffer.alloc(32, 7).toString("base64");
 let scenes = 0;
 
@@ -66,12 +67,16 @@ export class FarmOfEdges {
   /** A request to the admin plane of an edge; by default with the token that all share. */
   async ask(node: number, method: string, path: string, body?: object): Promise<{ readonly status: number; readonly json: Record<string, unknown> }> {
     const headers = { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" };
-    const answer = await fetch(`http://${hostPort(hostOf(node), this.#adminPort)}/api/${path}`, { method, headers, ...(body && { body: JSON.stringify(body) }) });
+    const answer = await fetch(`${this.adminUrl(node)}api/${path}`, { method, headers, ...(body && { body: JSON.stringify(body) }) });
     return { status: answer.status, json: (await answer.json()) as Record<string, unknown> };
   }
 
+  adminUrl(node: number): string {
+    return `http://${hostPort(hostOf(node), this.#adminPort)}/`;
+  }
+
   async metric(node: number, name: string): Promise<string | undefined> {
-    const answer = await fetch(`http://${hostPort(hostOf(node), this.#adminPort)}/metrics`, { headers: { authorization: `Bearer ${TOKEN}` } });
+    const answer = await fetch(`${this.adminUrl(node)}metrics`, { headers: { authorization: `Bearer ${TOKEN}` } });
     return (await answer.text()).split("\n").find((line) => line.startsWith(`${name} `))?.slice(name.length + 1);
   }
 

@@ -2,15 +2,20 @@
 #pragma once
 
 #include <poll.h>
+#include <signal.h>
 
 #include <deque>
 
 #include "attackers.h"
 #include "exchange.h"
+#include "json_line.h"
 #include "options.h"
 #include "process_tree.h"
 
 namespace sluice::bench {
+
+// By SIGTERM: the phase that runs ends as if its time were over.
+inline volatile sig_atomic_t is_told_to_end = 0;
 
 struct Sample {
   int64_t when = 0;
@@ -52,6 +57,7 @@ class Engine {
         timeout_(o.number("timeout-ms") * 1000000LL),
         attack_interval_(interval_of(o.real("attacks") * Attackers::steps(streams_))),
         hold_(static_cast<uint32_t>(o.number("hold"))),
+        tell_every_(static_cast<int64_t>(o.real("progress") * 1e9)),
         epoll_(epoll_create1(EPOLL_CLOEXEC)),
         core_epoll_(epoll_create1(EPOLL_CLOEXEC)),
         requests_(requests_for(o)),
@@ -74,7 +80,7 @@ class Engine {
     uint32_t registered = 0;
     clients_.redial(true);
     while (registered < flows - first) {
-      if (now_ns() > deadline) {
+      if (now_ns() > deadline || is_told_to_end) {
         registered = 0;
         for (uint32_t flow = first; flow < clients_.flows(); ++flow) registered += exchange_.registered(flow);
         std::fprintf(stderr, "load: of %u flows %u could register; %u are on their way, %llu were refused and %llu cut off\n", flows - first, registered,
@@ -110,7 +116,9 @@ class Engine {
     int64_t due = begin, attack_due = begin;
     Phase phase;
     bool warm = false;
-    for (int64_t now = begin; now < until; now = now_ns()) {
+    int64_t told = begin;
+    for (int64_t now = begin; now < until && !is_told_to_end; now = now_ns()) {
+      if (tell_every_ > 0 && now - told >= tell_every_) told = now, tell(static_cast<double>(now - begin) / 1e9);
       if (!warm && now >= from) warm = true, start_of_count(phase);
       // Latency counts from when the request was due, not from when the program got round to sending it.
       for (unsigned burst = 0; burst < Datagrams::kBatch; ++burst) {
@@ -180,6 +188,15 @@ class Engine {
     for (const int64_t until = now_ns() + timeout_; exchange_.held() < hold_ && now_ns() < until;) expire_and_round();
   }
 
+  // What is known so far, for whoever does not want to wait for the end.
+  void tell(double seconds) {
+    JsonLine line;
+    line.text("workload", "progress").real("seconds", seconds).count("sent", exchange_.ledger().opened()).count("done", exchange_.tally().done);
+    line.count("lost", exchange_.ledger().lost()).count("mismatched", exchange_.tally().mismatched).count("held", exchange_.held());
+    line.count("closed", clients_.closed()).count("waiting", exchange_.ledger().open_count()).print_line();
+    std::fflush(stdout);
+  }
+
   static int64_t interval_of(double rate) noexcept { return rate > 0 ? static_cast<int64_t>(1e9 / rate) : 0; }
 
   void start_of_count(Phase& phase) {
@@ -243,6 +260,7 @@ class Engine {
   uint32_t flows_, window_, flow_ = 0;
   int64_t timeout_, attack_interval_;
   uint32_t hold_;
+  int64_t tell_every_;
   int epoll_, core_epoll_;
   RequestsOf requests_;
   Clients clients_;

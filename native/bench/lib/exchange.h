@@ -159,7 +159,9 @@ class Exchange {
     const bool call = cseq_method(m) == "BYE";
     if (call && !calls_.complete(m)) return tally_.mismatch("end of a call that lacks a step", m);
     switch (ledger_.close(m.seq, flow, opened)) {
-      case Ledger::Outcome::kUnknown: return tally_.mismatch("response to nothing that waits: late or twice", m);
+      case Ledger::Outcome::kLate: return tally_.mismatch("response to what was given up as lost", m);
+      case Ledger::Outcome::kTwice: return tally_.mismatch("response to what has been answered", m);
+      case Ledger::Outcome::kUnknown: return tally_.mismatch("response to nothing that was asked lately", m);
       case Ledger::Outcome::kWrongFlow: return tally_.mismatch("response on the wrong flow", m);
       case Ledger::Outcome::kDone: break;
     }

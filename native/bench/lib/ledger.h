@@ -8,7 +8,7 @@ namespace sluice::bench {
 
 class Ledger {
  public:
-  enum class Outcome { kDone, kUnknown, kWrongFlow };
+  enum class Outcome { kDone, kLate, kTwice, kUnknown, kWrongFlow };
 
   Ledger() : slots_(kSlots) {}
 
@@ -18,14 +18,15 @@ class Ledger {
     uint32_t seq = next_++;
     Slot& slot = slots_[seq % kSlots];
     if (slot.open) lose(slot);
-    slot = {when, seq, flow, true, false, 0};
+    slot = {when, seq, flow, true, false, false, 0};
     ++open_;
     return seq;
   }
 
   Outcome close(uint32_t seq, uint32_t flow, int64_t& opened) noexcept {
     Slot& slot = slots_[seq % kSlots];
-    if (!slot.open || slot.seq != seq) return Outcome::kUnknown;
+    if (slot.seq != seq || (!slot.open && slot.when == 0)) return Outcome::kUnknown;
+    if (!slot.open) return slot.lost ? Outcome::kLate : Outcome::kTwice;
     if (slot.flow != flow) return Outcome::kWrongFlow;
     opened = slot.when;
     slot.open = false;
@@ -69,11 +70,13 @@ class Ledger {
     uint32_t flow = 0;
     bool open = false;
     bool held = false;
+    bool lost = false;
     uint8_t note = 0;
   };
 
   void lose(Slot& slot) noexcept {
     slot.open = false;
+    slot.lost = true;
     --open_;
     ++lost_;
   }

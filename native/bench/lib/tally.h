@@ -22,11 +22,12 @@ struct Tally {
   uint64_t rounds = 0;
   uint64_t empty_rounds = 0;
 
-  // Prints the first one, since the count alone helps nobody.
+  // Prints the first ones, since the count alone helps nobody.
   void mismatch(const char* why, const Message& m) {
-    if (mismatched++ > 0) return;
-    std::fprintf(stderr, "load: %s: %s %d, flow %08x, %zu Via, %zu Route, Call-ID %.*s\n", why, std::string(m.response ? "response" : m.method).c_str(),
-                 m.status, m.flow, m.via.count, m.routes, static_cast<int>(value_of(m.call_id).size()), value_of(m.call_id).data());
+    constexpr uint64_t kMostPrinted = 8;
+    if (mismatched++ >= kMostPrinted) return;
+    std::fprintf(stderr, "load: %s: %s %d to %s, flow %08x, %zu Via, %zu Route, Call-ID %.*s\n", why, std::string(m.response ? "response" : m.method).c_str(),
+                 m.status, std::string(cseq_method(m)).c_str(), m.flow, m.via.count, m.routes, static_cast<int>(value_of(m.call_id).size()), value_of(m.call_id).data());
   }
 };
 

@@ -1,6 +1,7 @@
 #include "core/relay/admission.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace sluice {
@@ -24,7 +25,13 @@ struct RankAllowance {
   double seconds;  // that it may wait behind others
   size_t eighths;  // of the octets: those of lower rank leave room for the others
 };
-constexpr RankAllowance kRankAllowances[] = {{8, 7}, {8, 8}, {8, 7}, {4, 6}, {4, 5}};
+constexpr double kLongestOfTwice = 16;
+constexpr RankAllowance kRankAllowances[] = {{8, 7}, {8, 8}, {kLongestOfTwice, 8}, {8, 7}, {4, 6}, {4, 5}};
+// Who was told twice goes before those who were told once for so long after the time that it was told.
+constexpr uint32_t kTwiceFor = 32;  // seconds
+// In an image, whose numbers of ranks are older than `twice`.
+constexpr uint8_t kImageOfRank[] = {0, 1, 2, 2, 3, 4};
+constexpr Rank kRankOfImage[] = {Rank::urgent, Rank::registered, Rank::told, Rank::known, Rank::first};
 
 // Of the octets that a rank may use, the last eighth is for sources that have few waiting.
 constexpr size_t kForModest = 8;
@@ -32,9 +39,9 @@ constexpr size_t kForModest = 8;
 // and one turn in eight begins at the lowest rank, so that nobody who comes back again and again keeps newcomers out.
 constexpr uint32_t kTurnOfUrgent = 2, kTurnOfLowest = 8;
 using Order = std::array<Rank, WaitingRoom::kRanks>;
-constexpr Order kUrgentFirst{Rank::urgent, Rank::registered, Rank::told, Rank::known, Rank::first};
-constexpr Order kUrgentLast{Rank::registered, Rank::told, Rank::known, Rank::first, Rank::urgent};
-constexpr Order kLowestFirst{Rank::first, Rank::known, Rank::told, Rank::registered, Rank::urgent};
+constexpr Order kUrgentFirst{Rank::urgent, Rank::registered, Rank::twice, Rank::told, Rank::known, Rank::first};
+constexpr Order kUrgentLast{Rank::registered, Rank::twice, Rank::told, Rank::known, Rank::first, Rank::urgent};
+constexpr Order kLowestFirst{Rank::first, Rank::known, Rank::told, Rank::twice, Rank::registered, Rank::urgent};
 
 const Order& order_of(uint32_t turn) noexcept {
   return turn % kTurnOfLowest == kTurnOfLowest - 1 ? kLowestFirst : turn % kTurnOfUrgent != 0 ? kUrgentLast : kUrgentFirst;
@@ -59,9 +66,10 @@ Admission::Answer Admission::ask(const Request& request, uint64_t now) noexcept 
       lane.window.sent();
       under_way(index, State::asked, now);
     }
+    phones_.took_turn(request.phone);
     return Answer::send;
   }
-  const bool too_long = lane.window.has_shown_rate() && wait_of(request) > allowance_of_rank(request.rank).seconds;
+  const bool too_long = lane.window.has_shown_rate() && wait_of(request) > longest_of(request);
   return too_long ? Answer::refuse : Answer::wait;
 }
 
@@ -90,11 +98,13 @@ bool Admission::keep(const Request& request, Text head, Text body, const Bounds&
   const size_t allowed = bounds.octets / 8 * allowance_of_rank(request.rank).eighths, with_it = room_.octets() + head.size() + body.size();
   if (with_it > allowed || room_.held_by(request.source) >= bounds.of_source) return false;
   if (with_it > allowed / kForModest * (kForModest - 1) && !room_.is_modest(request.source)) return false;
+  if (room_.size() >= kMost / 8 * allowance_of_rank(request.rank).eighths) return false;
   const uint32_t index = open(request, now);
   if (index == 0) return false;
   lane_of(request.target);
   if (room_.add(request.target, request.rank, request.source, head, body, index, now) == 0) return forget(index), false;
   entries_[index].state = State::waiting;
+  phones_.took_turn(request.phone);
   counters_.add(Counter::registers_waiting);
   counters_.add(Counter::registers_waited);
   return true;
@@ -119,7 +129,10 @@ uint32_t Admission::put_off(uint32_t phone, int target, uint64_t now) noexcept {
 Rank Admission::rank_of(uint32_t phone, uint64_t now) const noexcept {
   if (!phones_.knows(phone)) return Rank::first;
   const uint32_t told = phones_.comes_back(phone);
-  return told == 0 ? Rank::known : told <= second_of(now) + 1 ? Rank::told : Rank::first;
+  const uint32_t second = second_of(now);
+  if (told == 0) return Rank::known;
+  if (told > second + 1) return Rank::first;
+  return phones_.turns(phone) > 0 && second <= told + kTwiceFor ? Rank::twice : Rank::told;
 }
 
 void Admission::answered(uint64_t key, bool refused, uint64_t now) noexcept {
@@ -239,6 +252,12 @@ double Admission::wait_of(const Request& request) noexcept {
   return ahead / lanes_[static_cast<size_t>(target)].window.rate();
 }
 
+// A phone that was told twice is not told a third time as long as it can be avoided, whatever its rank.
+double Admission::longest_of(const Request& request) const noexcept {
+  const double own = allowance_of_rank(request.rank).seconds;
+  return phones_.turns(request.phone) > 0 ? std::max(own, kLongestOfTwice) : own;
+}
+
 // One that later ones have overtaken, or a probe, was dropped: it says nothing of the upstream, and takes no room from others any more.
 void Admission::give_up_silent(uint64_t now) noexcept {
   for (int target = 0; target < lanes_in_use_; ++target) lanes_[static_cast<size_t>(target)].is_doubted = false;
@@ -334,7 +353,7 @@ void Admission::freeze(ImageWriter& image) const noexcept {
   image.count(room_.size());
   for (int target = 0; target < lanes_in_use_; ++target) {
     room_.each(target, [&](const Waiting& waiting) {
-      image.fields(entries_[waiting.entry].link.hash, waiting.lane, waiting.rank, waiting.since);
+      image.fields(entries_[waiting.entry].link.hash, waiting.lane, kImageOfRank[static_cast<size_t>(waiting.rank)], waiting.since);
       describe_source(image, waiting.source);
       image.text(waiting.octets.text());
     });
@@ -348,11 +367,13 @@ void Admission::adopt(ImageReader& image, const EdgeConfig& config, int targets)
     Request request{.source = source};
     int8_t target = 0;
     uint64_t since = 0;
-    image.fields(request.key, target, request.rank, since);
+    uint8_t rank = 0;
+    image.fields(request.key, target, rank, since);
     describe_source(image, source);
     const Text octets = image.text();
-    image.expect(request.rank <= Rank::first && is_in_range(config, source) && !octets.empty(), "a REGISTER that waits is out of range");
+    image.expect(rank < std::size(kRankOfImage) && is_in_range(config, source) && !octets.empty(), "a REGISTER that waits is out of range");
     if (!image.good()) return;
+    request.rank = kRankOfImage[rank];
     // One whose upstream is gone joins the first.
     request.target = target >= 0 && target < targets ? target : 0;
     if (chains_.find(request.key) == 0) keep(request, octets, Text(), kAnyNumber, since);

@@ -24,6 +24,7 @@ class Admission {
     int target = 0;    // upstream
     Rank rank = Rank::first;
     const Source& source;
+    uint32_t phone = 0;  // 0: unknown
   };
   using Waiting = WaitingRoom::Place;
   // What is known of an upstream beside its answers.
@@ -157,6 +158,7 @@ class Admission {
   Answer come_back(uint32_t index, const Request& request, uint64_t now) noexcept;
   uint32_t ahead_of(int target, Rank rank) const noexcept;
   double wait_of(const Request& request) noexcept;
+  double longest_of(const Request& request) const noexcept;
   void give_up_silent(uint64_t now) noexcept;
   void pass_over(uint32_t index) noexcept;
   bool look_at(int target, uint64_t now) noexcept;

@@ -13,9 +13,9 @@
 
 namespace sluice {
 
-// Who goes first: an emergency; a refresh over a flow that is registered; a phone that comes back when it was told to; one that was
-// registered before; any other.
-enum class Rank : uint8_t { urgent, registered, told, known, first };
+// Who goes first: an emergency; a refresh over a flow that is registered; a phone that was told twice to come back, and does; one that was
+// told once; one that was registered before; any other.
+enum class Rank : uint8_t { urgent, registered, twice, told, known, first };
 
 class WaitingRoom {
  public:
@@ -37,7 +37,7 @@ class WaitingRoom {
     uint32_t before = 0, after = 0;  // of the first of a source: whose turn it is before and after
   };
 
-  static constexpr size_t kRanks = 5;
+  static constexpr size_t kRanks = 6;
 
   explicit WaitingRoom(const SipKey& key) noexcept : shares_(key), places_(1) {}
 

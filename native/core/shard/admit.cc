@@ -36,12 +36,9 @@ bool Relay::admit(const Item& item, uint64_t transaction, int target, bool urgen
   Admission::Request request{.key = transaction_id(transaction), .target = target, .source = item.source};
   const bool registered = item.source.flow_flags & kFlow_registered;
   request.rank = urgent ? Rank::urgent : registered ? Rank::registered : Rank::first;
-  uint32_t phone = 0;
   // In quiet times nobody asks who it is.
-  if (request.rank == Rank::first && admission_.has_waiting()) {
-    phone = phone_of(ground_.config, item.message);
-    request.rank = admission_.rank_of(phone, now);
-  }
+  if (admission_.has_waiting()) request.phone = phone_of(ground_.config, item.message);
+  if (request.rank == Rank::first && request.phone != 0) request.rank = admission_.rank_of(request.phone, now);
   switch (admission_.ask(request, now)) {
     case Admission::Answer::send: return true;
     case Admission::Answer::absorb: return ground_.counters.add(Counter::absorbed), false;
@@ -53,11 +50,11 @@ bool Relay::admit(const Item& item, uint64_t transaction, int target, bool urgen
     }
     case Admission::Answer::refuse: break;
   }
-  if (phone == 0) phone = phone_of(ground_.config, item.message);
+  if (request.phone == 0) request.phone = phone_of(ground_.config, item.message);
   char text[40];
   Writer line(text, sizeof text);
   line.put("Retry-After: ");
-  line.put_number(admission_.put_off(phone, target, now));
+  line.put_number(admission_.put_off(request.phone, target, now));
   line.put("\r\n");
   responder_.reply(item, 503, Text(), 0, line.text());
   return false;

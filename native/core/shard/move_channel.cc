@@ -129,6 +129,7 @@ int MoveReceiver::take_place(const PieceMessage& message) noexcept {
   if (desk_ == nullptr) return EPROTO;
   if (message.head.piece == Piece::touch) {
     desk_->touch(place.at, place.size);
+    ++touches_;
     return channel_.send(message_of(message.head), nullptr, 0);
   }
   octets_ = desk_->at(place.at, place.size);

@@ -84,6 +84,8 @@ class MoveReceiver {
   // Until the next one.
   Text octets() const noexcept { return octets_; }
   const BindingStore::End& store() const noexcept { return store_; }
+  // How often the other process has announced what will lie on the desk: what comes after the last time comes in its stop.
+  uint32_t touches() const noexcept { return touches_; }
 
  private:
   int take_flows(const PieceMessage& message, size_t size, const int* descriptors, size_t count) noexcept;
@@ -97,6 +99,7 @@ class MoveReceiver {
   Text octets_;
   std::vector<MovingFlow> flows_;
   BindingStore::End store_;
+  uint32_t touches_ = 0;
 };
 
 }  // namespace sluice

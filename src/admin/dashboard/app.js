@@ -1,4 +1,5 @@
 /** The page: an overview, the lists, and the phone that somebody looks for; the URL says which. */
+import { Farm } from "/farm.js";
 import { listenToKeys } from "/keys.js";
 import { ask, listen } from "/link.js";
 import { ListView } from "/lists.js";
@@ -21,6 +22,7 @@ root.dataset.theme = localStorage.getItem("sluice-theme") ?? (matchMedia("(prefe
 const overview = new Overview();
 const survey = new Survey(byId("survey"));
 const upstreams = new Upstreams(byId("upstreams"));
+const farm = new Farm(byId("farm"));
 const lists = new ListView();
 const phone = new PhoneView();
 let beats = 0;
@@ -84,13 +86,15 @@ function heard(event) {
   beats += 1;
 }
 
-function show({ mode, version, state, uptimeSeconds }) {
+function show({ mode, node, neighbours, version, state, uptimeSeconds }) {
+  Object.assign(server, { node, neighbours });
+  byId("farm-part").hidden = neighbours === 0;
   if (server.mode !== mode) {
     server.mode = mode;
     byId("places").replaceChildren(make("a", { href: href({}), text: "Overview", "data-list": "overview" }), ...lists.links());
     markPlace();
   }
-  setText(byId("mode"), `${version} ${mode}`);
+  setText(byId("mode"), `${version} ${mode}${neighbours > 0 ? ` ${node}` : ""}`);
   pill(state === "up" ? "up" : "draining", state === "up" ? "up" : "bad");
   setText(byId("since"), `for ${span(uptimeSeconds * 1000)}`);
 }
@@ -107,6 +111,7 @@ async function slow() {
     const [targets, counts] = await Promise.all([ask("GET", "/api/upstreams"), ask("GET", "/api/survey")]);
     upstreams.show(targets.upstreams, server.mode);
     survey.show(counts);
+    if (server.neighbours > 0) await farm.refresh();
   } catch (error) {
     say(error.message, "fail");
   }

@@ -1,5 +1,6 @@
 /** The page of one phone: what is registered, its flows, what ended, and its messages as they pass. */
 import { CommandLine } from "/command.js";
+import { Elsewhere, elsewhereOf } from "/farm.js";
 import { byId, note, setText } from "/make.js";
 import { ban, removeBindings } from "/orders.js";
 import { addressIn, bindingsOf, endsOf, flowsOf, historyOf, isAor, MAX_FLOWS } from "/phone-data.js";
@@ -17,6 +18,7 @@ export class PhoneView {
   word = "";
   #trace = new TraceView();
   #tables = new PhoneTables();
+  #elsewhere = new Elsewhere(byId("elsewhere"));
   #command = new CommandLine(byId("phone-command"));
   #beats = 0;
   #seen;
@@ -38,6 +40,7 @@ export class PhoneView {
     setText(byId("phone-now"), "Looking …");
     drawPicture(byId("picture"), []);
     byId("history").replaceChildren();
+    byId("elsewhere").replaceChildren();
     byId("phone-ban").hidden = addressIn(word) === "";
     this.#command.show("flows", word);
     byId("phone-title").focus({ preventScroll: true });
@@ -89,6 +92,7 @@ export class PhoneView {
       const { flows, more } = await flowsOf(word);
       const bindings = await bindingsOf(word, flows);
       const ended = withEnded ? await endsOf(word) : undefined;
+      if (withEnded) void this.#lookElsewhere(word);
       if (word !== this.word) return;
       byId("phone").dataset.milliseconds = String(Math.round(performance.now() - started));
       this.#seen = { flows, bindings, more };
@@ -100,6 +104,18 @@ export class PhoneView {
       this.#show();
     } catch (error) {
       if (word === this.word) byId("phone-now").replaceChildren(note(error.message, "fail"));
+    }
+  }
+
+  /** Asks every edge of the farm, so it is done seldom, and nothing waits for it. */
+  async #lookElsewhere(word) {
+    byId("elsewhere-part").hidden = server.neighbours === 0;
+    if (server.neighbours === 0) return;
+    try {
+      const found = await elsewhereOf(word, server.node);
+      if (word === this.word) this.#elsewhere.show(found);
+    } catch (error) {
+      if (word === this.word) this.#elsewhere.fail(error.message);
     }
   }
 

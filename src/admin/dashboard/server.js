@@ -1,5 +1,5 @@
 /** What the last status said of the server. */
-export const server = { mode: "" };
+export const server = { mode: "", node: 0, neighbours: 0 };
 
 /** An edge has none: they are with its registrar. */
 export function hasBindings() {
