@@ -1,4 +1,7 @@
-/** `npm run build` and `npm run build:native`, the latter using node-gyp with `--gyp`. Regenerates the generated sources first. */
+/**
+ * `npm run build` and `npm run build:native`, the latter using node-gyp with `--gyp`. Regenerates the generated sources first. `modules` leaves
+ * core_test out, so that `npm test` can start before it is compiled.
+ */
 import { checkNode, checkPlatform } from "./lib/check.mjs";
 import { install } from "./lib/install.mjs";
 import { writeLayout } from "./lib/layout.mjs";
@@ -10,5 +13,5 @@ checkNode();
 checkPlatform();
 install();
 writeLayout();
-buildNative({ tests: true, gyp: words.includes("--gyp") });
+buildNative({ what: words.includes("modules") ? "modules" : "all", gyp: words.includes("--gyp") });
 if (!words.includes("native")) buildTypescript();

@@ -1,8 +1,7 @@
 /** `npm run docs`: writes the documents that are generated from the code and the tests. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { COMPLIANCE_MD, complianceDocument } from "./lib/compliance.mjs";
-import { FLOOR_PLAN_SVG, floorPlan } from "./lib/floor-plan.mjs";
+import { DOCUMENTS } from "./lib/documents.mjs";
 import { install } from "./lib/install.mjs";
 import { ROOT } from "./lib/run.mjs";
 import { buildTypescript } from "./lib/typescript.mjs";
@@ -13,5 +12,4 @@ const { configurationDocument } = await import("../build/modules/config/document
 writeFileSync(join(ROOT, "docs/configuration.md"), configurationDocument());
 const { metricsDocument } = await import("../build/modules/admin/metric-document.js");
 writeFileSync(join(ROOT, "docs/operate/metrics.md"), metricsDocument());
-writeFileSync(COMPLIANCE_MD, complianceDocument());
-writeFileSync(FLOOR_PLAN_SVG, floorPlan());
+for (const [path, made] of DOCUMENTS) writeFileSync(path, made());

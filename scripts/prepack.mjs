@@ -9,14 +9,13 @@ import { declareTypes } from "./lib/typescript.mjs";
 // SLUICE_PREBUILD=native omits the latter.
 const CROSS = "aarch64-linux-gnu";
 
-// Builds the addon with core_test, as `npm test` does, so that neither build undoes the other.
-prepare({ tests: true });
+prepare();
 declareTypes();
 provide(process.arch, ADDON, "strip");
 if (process.env.SLUICE_PREBUILD !== "native" && process.arch !== "arm64" && has(`${CROSS}-g++`) && has("cmake")) {
   say("cross compiling the addon for arm64 …");
   const settings = { CMAKE_SYSTEM_NAME: "Linux", CMAKE_SYSTEM_PROCESSOR: "aarch64", CMAKE_CXX_COMPILER: `${CROSS}-g++` };
-  cmakeJs({ out: "build/arm64", target: "sluice", settings });
+  cmakeJs({ out: "build/arm64", targets: ["sluice"], settings });
   provide("arm64", join(ROOT, "build/arm64/Release/sluice.node"), `${CROSS}-strip`);
 }
 

@@ -7,7 +7,7 @@ import { ROOT, fail, mustRun, outputOf, run, say } from "./lib/run.mjs";
 const versions = process.argv.slice(2);
 if (versions.length === 0) versions.push("22", "24");
 
-prepare({ tests: true });
+prepare({ what: "all" });
 const failed = versions.filter((version) => {
   const binary = fetchNode(version);
   say(`testing on Node ${outputOf(binary, ["--version"])} …`);

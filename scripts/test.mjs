@@ -4,9 +4,10 @@
  */
 import { checkNode, checkPlatform } from "./lib/check.mjs";
 import { coreTest } from "./lib/core-test.mjs";
+import { outOfDate } from "./lib/documents.mjs";
 import { readCompliance, summary } from "./lib/compliance.mjs";
 import { install } from "./lib/install.mjs";
-import { say, start } from "./lib/run.mjs";
+import { fail, say, start } from "./lib/run.mjs";
 import { vitest } from "./lib/vitest.mjs";
 
 const OWN_PROJECTS = ["unit", "conformance", "integration"];
@@ -24,6 +25,8 @@ const wants = (part) => (named.length === 0 ? OWN_PARTS : named).includes(part);
 
 checkNode();
 checkPlatform();
+const stale = wants("lint") ? outOfDate() : [];
+if (stale.length > 0) fail(`out of date, run npm run docs: ${stale.join(", ")}`);
 install();
 const failed = [];
 const attempt = (part, status) => {
@@ -38,9 +41,10 @@ const checks = [
   ["lint", "node_modules/oxlint/bin/oxlint"],
 ].filter(([part]) => wants(part));
 const checking = checks.map(async ([part, ...args]) => attempt(part, await node(...args)));
-if ((await start(process.execPath, ["scripts/build.mjs"], { shows: "at once" })) !== 0) process.exit(1);
+if ((await start(process.execPath, ["scripts/build.mjs", "modules"], { shows: "at once" })) !== 0) process.exit(1);
 await Promise.all(checking);
-const native = wants("native") ? coreTest() : 0;
+// The other tests wait now and then; core_test is compiled in that time.
+const native = wants("native") ? start("nice", [process.execPath, "scripts/build.mjs", "native"], { shows: "at once" }).then((status) => status || coreTest()) : 0;
 
 const projects = PROJECTS.filter(wants);
 if (projects.length > 0) {

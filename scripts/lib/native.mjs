@@ -1,5 +1,5 @@
 /** Builds the addon and the C++ tests into build/Release, with cmake-js if CMake is present, else with node-gyp. */
-import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { ROOT, fail, has, mustRun, outputOf, say } from "./run.mjs";
@@ -13,32 +13,37 @@ const CPP = [".cc", ".h", ".def", ".txt", ".gyp"];
 
 const JOBS = String(availableParallelism());
 
-/** `tests` also builds core_test; `gyp` insists on node-gyp. */
-export function buildNative({ tests = false, gyp = false } = {}) {
+/** What is built, and of which targets it consists: the addon alone, all that Node loads, or that and core_test. */
+const TARGETS = { addon: ["sluice"], modules: ["sluice", "tls_test"], all: [] };
+
+/** `gyp` insists on node-gyp. */
+export function buildNative({ what = "addon", gyp = false } = {}) {
   const tool = gyp || !has("cmake") ? "node-gyp" : "cmake-js";
   const sources = newest(
     [join(ROOT, "native/core"), join(ROOT, "native/addon"), join(ROOT, "native/keeper"), join(ROOT, "native/tls"), ...["sources.txt", "tests.txt", "CMakeLists.txt"].map((name) => join(ROOT, "native", name)), join(ROOT, "binding.gyp")],
     CPP,
   );
-  const wanted = tests ? newest([join(ROOT, "native/test"), join(ROOT, "native/tls_test")], CPP) : 0;
+  const tests = newest([join(ROOT, "native/test"), join(ROOT, "native/tls_test")], CPP);
+  const isFresh = (built) => what === "addon" || built >= Math.max(sources, tests);
   const stamp = readStamp();
   const fresh = stamp.tool === tool || (!gyp && stamp.tool !== undefined);
-  if (fresh && existsSync(ADDON) && stamp.addon >= sources && (!tests || stamp.tests >= Math.max(sources, wanted))) return;
+  if (fresh && existsSync(ADDON) && stamp.addon >= sources && isFresh(what === "all" ? stamp.tests : stamp.modules)) return;
   checkCompiler(tool);
   // The two tools put different makefiles in the same folder.
   if (stamp.tool !== undefined && stamp.tool !== tool) rmSync(join(ROOT, "build"), { recursive: true, force: true });
   say(`building the C++ addon with ${tool} …`);
   const started = Date.now();
-  const target = tests ? undefined : "sluice";
-  if (tool === "cmake-js") cmakeJs({ out: "build", target });
-  else nodeGyp(target);
-  writeStamp({ tool, addon: started, tests: tests ? started : (stamp.tests ?? 0) });
+  if (tool === "cmake-js") cmakeJs({ out: "build", targets: TARGETS[what] });
+  else nodeGyp(TARGETS[what]);
+  const at = (built, before = 0) => (built ? started : before);
+  writeStamp({ tool, addon: started, modules: at(what !== "addon", stamp.modules), tests: at(what === "all", stamp.tests) });
 }
 
-/** Runs cmake-js into any folder, with any further settings of native/CMakeLists.txt. */
-export function cmakeJs({ out, target, settings = {} }) {
+/** Runs cmake-js into any folder, with any further settings of native/CMakeLists.txt. Without `targets` it builds all. */
+export function cmakeJs({ out, targets = [], settings = {} }) {
   const args = ["node_modules/cmake-js/bin/cmake-js", "build", "-d", "native", "-O", out, "--prefer-make", "--parallel", JOBS, "--log-level", "error"];
-  if (target !== undefined) args.push("--target", target);
+  // It takes one only.
+  if (targets.length > 0) args.push("--target", targets.length > 1 ? "modules" : targets[0]);
   for (const [name, value] of Object.entries(settings)) args.push(`--CD${name}=${value}`);
   mustRun("the C++ build", process.execPath, args, { env: headerEnvironment(), quiet: true });
 }
@@ -51,11 +56,11 @@ export function cmake({ out, target, settings = {}, env = {} }) {
   mustRun("the C++ build", "cmake", ["--build", out, "--parallel", JOBS, ...(target ? ["--target", target] : [])], { quiet: true });
 }
 
-function nodeGyp(target) {
+function nodeGyp(targets) {
   const tool = [findNodeGyp()];
   const options = { env: headerEnvironment(), quiet: true };
   mustRun("node-gyp configure", process.execPath, [...tool, "configure", "--loglevel=error"], options);
-  mustRun("the C++ build", process.execPath, [...tool, "build", ...(target ? [target] : []), "--jobs", JOBS, "--loglevel=error"], options);
+  mustRun("the C++ build", process.execPath, [...tool, "build", ...targets, "--jobs", JOBS, "--loglevel=error"], options);
 }
 
 /** npm includes node-gyp but does not put it on the PATH. */
@@ -79,12 +84,14 @@ function readStamp() {
   try {
     return JSON.parse(readFileSync(STAMP, "utf8"));
   } catch {
-    return { tool: existsSync(join(ROOT, "build/config.gypi")) ? "node-gyp" : undefined, addon: 0, tests: 0 };
+    return { tool: existsSync(join(ROOT, "build/config.gypi")) ? "node-gyp" : undefined, addon: 0, modules: 0, tests: 0 };
   }
 }
 
 function writeStamp(stamp) {
   if (timeOf(ADDON) === 0) fail(`the C++ build did not produce ${ADDON}`);
   mkdirSync(dirname(STAMP), { recursive: true });
-  writeFileSync(STAMP, JSON.stringify(stamp));
+  // Others may read it at any time.
+  writeFileSync(`${STAMP}.draft`, JSON.stringify(stamp));
+  renameSync(`${STAMP}.draft`, STAMP);
 }

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { Admin } from "../support/admin.js";
 import { cast } from "../support/cast.js";
-import { sluice } from "../support/command.js";
+import { sluiceWithin } from "../support/command.js";
 
 test("SA-11 standalone: a binding is looked up and removed, its flow is found by its AOR, its messages are traced", async () => {
   const admin = await Admin.choose();
@@ -17,7 +17,7 @@ test("SA-11 standalone: a binding is looked up and removed, its flow is found by
   await expect.poll(async () => ((await admin.get(`/api/traces/${trace}`)).json["messages"] as unknown[]).length).toBe(2);
   expect((await admin.get("/readyz?verbose")).text).toContain("[+] location store");
   const env = { SLUICE_ADMIN_LISTEN: admin.listen };
-  expect((await sluice(["bindings", "sip:alice@example.com"], env)).out).toContain("sip:alice@192.0.2.1");
-  expect((await sluice(["bindings", "--remove", "sip:alice@example.com"], env)).code).toBe(0);
-  expect((await sluice(["bindings", "sip:alice@example.com"], env)).code).toBe(3);
+  expect((await sluiceWithin(["bindings", "sip:alice@example.com"], env)).out).toContain("sip:alice@192.0.2.1");
+  expect((await sluiceWithin(["bindings", "--remove", "sip:alice@example.com"], env)).code).toBe(0);
+  expect((await sluiceWithin(["bindings", "sip:alice@example.com"], env)).code).toBe(3);
 });

@@ -10,7 +10,7 @@ import { answerChallenge } from "../../src/phone/digest.js";
 import { Admin } from "../support/admin.js";
 import { register } from "../support/calls.js";
 import { cast } from "../support/cast.js";
-import { Running, sluice } from "../support/command.js";
+import { Running, sluiceWithin } from "../support/command.js";
 import { DOMAIN, Home } from "../support/home.js";
 import type { Party } from "../support/party.js";
 import { RedisServer } from "../support/redis-server.js";
@@ -65,16 +65,16 @@ test("an edge knows who registered, whose flow died and why, which call failed a
   expect(live).toEqual((await events(admin)).slice(0, live.length).reverse());
 
   const env = { SLUICE_ADMIN_LISTEN: admin.listen };
-  const { out } = await sluice(["history", `failing@${U.scene}`], env);
+  const { out } = await sluiceWithin(["history", `failing@${U.scene}`], env);
   expect(out).toContain(`486 Busy Here from ${C.at}, Q.850;cause=17;text="busy", Call-ID failing@${U.scene}`);
-  const all = JSON.parse((await sluice(["history", "--json", "--limit", "2"], env)).out) as { rows: HistoryEvent[]; next: string };
+  const all = JSON.parse((await sluiceWithin(["history", "--json", "--limit", "2"], env)).out) as { rows: HistoryEvent[]; next: string };
   expect(all.rows).toHaveLength(2);
-  const rest = JSON.parse((await sluice(["history", "--json", "--next", all.next], env)).out) as { rows: HistoryEvent[]; next: string };
+  const rest = JSON.parse((await sluiceWithin(["history", "--json", "--next", all.next], env)).out) as { rows: HistoryEvent[]; next: string };
   expect([...all.rows, ...rest.rows]).toEqual(await events(admin));
   expect(rest.next).toBe("");
-  expect((await sluice(["history", "--to", "1h"], env)).code).toBe(3);
-  expect((await sluice(["history", "--from", "90m", "somebody@example.com"], env)).code).toBe(0);
-  for (const wrong of [["--from", "yesterday"], ["--kind", "colour"], ["--follow", "--kind", "colour"], ["--next", "x"]]) expect((await sluice(["history", ...wrong], env)).code, wrong.join(" ")).toBe(2);
+  expect((await sluiceWithin(["history", "--to", "1h"], env)).code).toBe(3);
+  expect((await sluiceWithin(["history", "--from", "90m", "somebody@example.com"], env)).code).toBe(0);
+  for (const wrong of [["--from", "yesterday"], ["--kind", "colour"], ["--follow", "--kind", "colour"], ["--next", "x"]]) expect((await sluiceWithin(["history", ...wrong], env)).code, wrong.join(" ")).toBe(2);
 
   // As it happens, without the dashboard; until it listens, what happens is not for it.
   const following = new Running(["history", "--follow", "--json", "--kind", "banned"], env);

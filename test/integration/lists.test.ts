@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { Admin } from "../support/admin.js";
 import { register } from "../support/calls.js";
 import { cast, type Cast } from "../support/cast.js";
-import { sluice } from "../support/command.js";
+import { sluiceWithin } from "../support/command.js";
 import { Home } from "../support/home.js";
 import { RedisServer } from "../support/redis-server.js";
 import { testWith } from "../support/test-with.js";
@@ -37,23 +37,23 @@ test("silent: the flows of clients, the most silent first, in pages", async () =
   expect(found.map(({ address, port }) => `${String(address)}:${String(port)}`)).toEqual(expect.arrayContaining([U.at, U2.at]));
   // Neither the registrar nor the caller on the core side is a client.
   for (const { side } of found) expect(side).toBe("client");
-  const first = JSON.parse((await sluice(["silent", "--limit", "1", "--json"], env)).out) as { rows: Row[]; next: string };
+  const first = JSON.parse((await sluiceWithin(["silent", "--limit", "1", "--json"], env)).out) as { rows: Row[]; next: string };
   expect(first.rows).toHaveLength(1);
-  const second = JSON.parse((await sluice(["silent", "--limit", "1", "--from", first.next, "--json"], env)).out) as { rows: Row[] };
+  const second = JSON.parse((await sluiceWithin(["silent", "--limit", "1", "--from", first.next, "--json"], env)).out) as { rows: Row[] };
   expect(second.rows[0]?.["id"]).not.toBe(first.rows[0]?.["id"]);
-  expect(await sluice(["silent", "nobody-of-that-name"], env)).toMatchObject({ code: 3, err: expect.stringContaining("nothing in this list matches nobody-of-that-name") as string });
+  expect(await sluiceWithin(["silent", "nobody-of-that-name"], env)).toMatchObject({ code: 3, err: expect.stringContaining("nothing in this list matches nobody-of-that-name") as string });
   // By part of an address too; all that match are counted, not only those on the page.
   for (const [q, total] of [["127.0.0", found.length], [U.at.split(":")[0], found.length], ["somebody", found.length], ["128.0.0", 0]] as const) expect((await admin.get(`/api/silent?limit=1&q=${q}`)).json["total"], q).toBe(total);
   // The flows themselves come in pages too.
   const pages: string[] = [];
   for (let from = ""; ; ) {
-    const page = JSON.parse((await sluice(["flows", "somebody", "--limit", "1", "--json", "--from", from], env)).out) as { flows: Row[]; next: string };
+    const page = JSON.parse((await sluiceWithin(["flows", "somebody", "--limit", "1", "--json", "--from", from], env)).out) as { flows: Row[]; next: string };
     pages.push(...page.flows.map(({ id }) => String(id)));
     from = page.next;
     if (from === "" || pages.length > 4) break;
   }
   expect(pages.sort()).toEqual(found.map(({ id }) => String(id)).sort());
-  expect(await sluice(["silent", "--sort", "colour"], env)).toMatchObject({ code: 2, err: expect.stringContaining("idleMs, ageMs, messages") as string });
+  expect(await sluiceWithin(["silent", "--sort", "colour"], env)).toMatchObject({ code: 2, err: expect.stringContaining("idleMs, ageMs, messages") as string });
 });
 
 test("top-talkers: who sends while it listens, and nobody who is quiet", async () => {
@@ -89,8 +89,8 @@ test("flappers: whose flows end again and again, not those that the operator end
   await expect.poll(async () => (await rows(admin, "flappers"))[0]?.["ends"]).toBe(3);
   const [first] = await rows(admin, "flappers");
   expect(first).toMatchObject({ who: "sip:somebody@example.com", source: "127.0.0.1", reason: "closed by the peer or the network" });
-  const { flows } = JSON.parse((await sluice(["flows", "--json", U.at], env)).out) as { flows: { id: string }[] };
-  await sluice(["flows", "--close", flows[0]?.id ?? ""], env);
+  const { flows } = JSON.parse((await sluiceWithin(["flows", "--json", U.at], env)).out) as { flows: { id: string }[] };
+  await sluiceWithin(["flows", "--close", flows[0]?.id ?? ""], env);
   await expect.poll(async () => ((await admin.get("/api/ended?q=somebody")).json["flows"] as Row[]).length).toBe(4);
   // A page at a time, either way round, and how many there are on all pages.
   const ended = async (query: string): Promise<Row> => (await admin.get(`/api/ended?q=somebody&${query}`)).json;
@@ -104,17 +104,17 @@ test("flappers: whose flows end again and again, not those that the operator end
     const found = await column(sort.replace("-", ""), `sort=${sort}`);
     expect(found).toEqual(found.toSorted((one, other) => sign * (one - other)));
   }
-  const command = async (...words: string[]): Promise<Row> => JSON.parse((await sluice(["flows", "--ended", "somebody", "--json", ...words], env)).out) as Row;
+  const command = async (...words: string[]): Promise<Row> => JSON.parse((await sluiceWithin(["flows", "--ended", "somebody", "--json", ...words], env)).out) as Row;
   const portsOf = ({ flows }: Row): readonly unknown[] => (flows as Row[]).map(({ port }) => port);
   expect(portsOf(await command("--limit", "3", "--sort=-lastedMs"))).toEqual(portsOf(await ended("limit=3&sort=-lastedMs")));
   expect(portsOf(await command("--limit", "3", "--from", "3"))).toEqual(portsOf(await ended("limit=3&from=3")));
-  expect((await sluice(["flows", "--ended", "somebody", "--limit", "3"], env)).out).toContain("… and more: --from 3");
+  expect((await sluiceWithin(["flows", "--ended", "somebody", "--limit", "3"], env)).out).toContain("… and more: --from 3");
   // The lists say how full they are, and what they lost.
   const { text } = await admin.get("/metrics");
   for (const line of ['ended_flows{of="phones"} 3', 'ended_flows{of="moved"} 1', 'ended_flows_forgotten_total{of="phones"} 0', "registrations_unlisted_total 0"]) expect(text).toContain(`\nsluice_${line}\n`);
   expect((await ended("sort=why"))["error"]).toMatch(/sort must be one of endedMs, /);
   expect((await rows(admin, "flappers"))[0]?.["ends"]).toBe(3);
-  expect((await sluice(["flappers"], env)).out).toMatch(/sip:somebody@example\.com +3 /);
+  expect((await sluiceWithin(["flappers"], env)).out).toMatch(/sip:somebody@example\.com +3 /);
   await company.reconnect(U);
 });
 
@@ -138,11 +138,11 @@ test("refused: who gets which failure, how often, over UDP without a flow too; n
   ]);
   // By text, both ways.
   for (const [sort, first] of [["aor", "sip:U@example.com"], ["-aor", "sip:stranger@example.com"]] as const) expect((await rows(admin, `refused?sort=${sort}`))[0]?.["aor"]).toBe(first);
-  expect(JSON.parse((await sluice(["refused", "603", "--json"], env)).out)).toMatchObject({ rows: [{ status: 603, count: 1 }], next: "" });
+  expect(JSON.parse((await sluiceWithin(["refused", "603", "--json"], env)).out)).toMatchObject({ rows: [{ status: 603, count: 1 }], next: "" });
   // A status is not part of a name.
   for (const word of ["404", "603"]) expect((await rows(admin, `refused?q=${word}`)).map(({ status }) => status)).toEqual([Number(word)]);
   expect((await rows(admin, "refused?q=strange")).map(({ status }) => status)).toEqual([404]);
-  expect((await sluice(["refused", "nobody-of-that-name"], env)).err).toContain("nothing in this list matches");
+  expect((await sluiceWithin(["refused", "nobody-of-that-name"], env)).err).toContain("nothing in this list matches");
   const { text } = await admin.get("/metrics");
   expect(text).toMatch(/^sluice_refused_sources 2$/m);
   expect(text).toMatch(/^sluice_failures_sent_total\{code="404"\} 3$/m);
@@ -162,8 +162,8 @@ test("flows: by how long they have been silent and how old they are, in the clas
     for (const { side } of found) expect(side).toBe("client");
   }
   expect(await admin.get("/api/flows?silence=soon")).toMatchObject({ status: 400 });
-  expect((await sluice(["flows", "--age", "0-30"], env)).out).toContain(U.at);
-  expect((await sluice(["flows", "--silence", "86400-"], env)).code).toBe(3);
+  expect((await sluiceWithin(["flows", "--age", "0-30"], env)).out).toContain(U.at);
+  expect((await sluiceWithin(["flows", "--silence", "86400-"], env)).code).toBe(3);
 });
 
 for (const store of ["embedded", "redis"] as const) {
@@ -193,9 +193,9 @@ for (const store of ["embedded", "redis"] as const) {
     expect(names(await list({ q: "user1" }))).toEqual(all.filter((aor) => aor.includes("user1")));
     expect(names(await list({ domain: "example.net" }))).toEqual(["sip:zoe@example.net"]);
     expect(names(await list({ q: "zoe@example.net" }))).toEqual(["sip:zoe@example.net"]);
-    const command = await sluice(["bindings", "--json", "--domain", "example.com", "--sort", "expires", "--limit", "1"], env);
+    const command = await sluiceWithin(["bindings", "--json", "--domain", "example.com", "--sort", "expires", "--limit", "1"], env);
     expect(JSON.parse(command.out)).toMatchObject({ bindings: [{ aor: "sip:user00@example.com" }] });
-    expect((await sluice(["bindings", "nobody@example.com"], env)).code).toBe(3);
+    expect((await sluiceWithin(["bindings", "nobody@example.com"], env)).code).toBe(3);
     // Page by page nothing is left out and nothing comes twice.
     for (const sort of ["", "expires"]) {
       const seen: string[] = [];
@@ -222,7 +222,7 @@ test("bindings: a registrar names the edge that a phone came through", async () 
   const home = await Home.start({ SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.1", SLUICE_ADMIN_LISTEN: admin.listen });
   const edge = await home.phone("edge", "udp");
   await home.register(edge, { user: "alice", contact: "sip:alice@192.0.2.1", path: "<sip:token@edge1.example.com:5070;lr>, <sip:192.0.2.9;lr>" });
-  const { out } = await sluice(["bindings", "alice@example.com"], { SLUICE_ADMIN_LISTEN: admin.listen });
+  const { out } = await sluiceWithin(["bindings", "alice@example.com"], { SLUICE_ADMIN_LISTEN: admin.listen });
   expect(out).toMatch(/ via\n/);
   expect(out).toMatch(/ edge1\.example\.com:5070, 192\.0\.2\.9\n/);
 });

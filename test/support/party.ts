@@ -29,6 +29,8 @@ export class Party implements Sender {
   /** host:port of the edge, as this party sees it. */
   readonly edge: string;
   scene: string;
+  /** With 200, unlike an upstream that hangs. */
+  answersProbes = true;
   readonly #company: Company;
 
   constructor(name: string, edge: string, scene: string, company: Company) {
@@ -45,8 +47,9 @@ export class Party implements Sender {
     const { message } = received;
     const callId = message.header("Call-ID");
     if (message.isResponse && callId.startsWith("settle-")) this.#settled.put(received);
-    else if (isProbe(message)) void received.answer(responseTo(message, "200 OK", this.name));
-    else if (!isOfAnotherScene(callId, this.scene)) this.#inbox.put(received);
+    else if (isProbe(message)) {
+      if (this.answersProbes) void received.answer(responseTo(message, "200 OK", this.name));
+    } else if (!isOfAnotherScene(callId, this.scene)) this.#inbox.put(received);
   };
 
   attach(wire: Wire): this {
