@@ -13,7 +13,7 @@ const CPP = [".cc", ".h", ".def", ".txt", ".gyp"];
 
 const JOBS = String(availableParallelism());
 
-/** What is built, and of which targets it consists: the addon alone, all that Node loads, or that and core_test. */
+/** Of which targets what is built consists: the addon alone, all that Node loads, or that and core_test. */
 const TARGETS = { addon: ["sluice"], modules: ["sluice", "tls_test"], all: [] };
 
 /** `gyp` insists on node-gyp. */
