@@ -1,5 +1,6 @@
 /** A seat of the pool: a shard across the threads that it has one after the other, and what is kept from one to the next. */
 import { Counter } from "../native/layout.js";
+import { BEAT_MS } from "./heartbeat.js";
 import type { ShardThread } from "./shard-thread.js";
 
 // The first death may be an accident; a shard that dies repeatedly must not take the processor from the others.
@@ -7,7 +8,7 @@ const FIRST_RESTART_MS = 100;
 const MAX_RESTART_MS = 10_000;
 const STEADY_MS = 60_000;
 /** In how many checks a shard may be down before the process counts as unhealthy: ten seconds' worth. */
-const MAX_AWAY = 40;
+const MAX_AWAY = 10_000 / BEAT_MS;
 const COUNTERS = Object.keys(Counter).length;
 
 /** Counters of a current amount, which ends with the shard; the others count events. */
