@@ -61,8 +61,8 @@ export class Registrar {
     try {
       this.#checkDomain(request);
       this.#checkRequire(request);
-      const { authenticator } = this.#options;
-      const checked = authenticator && (await authenticator.check(request, "registrar", claimantOf(request, from.address, from.isEdge)));
+      // It waits even where nobody is asked: REGISTERs that came before it in the batch and are decided by numbers take effect first.
+      const checked = await this.#options.authenticator?.check(request, "registrar", claimantOf(request, from.address, from.isEdge));
       return checked?.ok === false ? checked.response : await this.#register(request, from);
     } catch (error) {
       if (error instanceof RegisterRefusal) return error.response;
