@@ -35,7 +35,7 @@ class Peer {
   }
   ~Peer() { close(); }
 
-  static Peer bound(int type, uint16_t port = 0) {
+  static Peer bound(int type, uint16_t port = 0, const char* from = "127.0.0.1") {
     const int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
     const int on = 1, room = 4 << 20;
     // Not for any port: the kernel might then choose one that a shard has, and the peer would talk to itself.
@@ -45,6 +45,7 @@ class Peer {
     }
     if (type == SOCK_DGRAM && setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) != 0) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
     sockaddr_in at = loopback(port);
+    inet_pton(AF_INET, from, &at.sin_addr);
     CHECK(bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0);
     return Peer(fd);
   }
@@ -53,8 +54,8 @@ class Peer {
     CHECK(listen(peer.fd_, 16) == 0);
     return peer;
   }
-  static Peer udp(uint16_t to) {
-    Peer peer = bound(SOCK_DGRAM);
+  static Peer udp(uint16_t to, const char* from = "127.0.0.1") {
+    Peer peer = bound(SOCK_DGRAM, 0, from);
     peer.connect_to(to);
     return peer;
   }

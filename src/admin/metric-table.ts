@@ -172,6 +172,7 @@ export const metricTable: readonly MetricRow[] = [
   { name: "copies_held_bytes", help: "Octets of these.", gauge: true, values: one(Counter.copyOctetsHeld) },
   { name: "copies_forgotten_total", help: "Such INVITEs forgotten early for lack of room, refused ones first.", values: one(Counter.copiesForgotten) },
   { name: "pending_refused_total", help: "Requests relayed statelessly because the table was full.", values: one(Counter.pendingRefused) },
+  { name: "responses_forgotten_total", help: "Responses that were remembered for retransmissions and forgotten early for lack of room.", values: one(Counter.responsesForgotten) },
   { name: "retransmissions_total", help: "Requests retransmitted over UDP.", values: one(Counter.retransmissions) },
   { name: "retransmissions_absorbed_total", help: "Retransmissions answered from memory or dropped.", values: one(Counter.absorbed) },
   {

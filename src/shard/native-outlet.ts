@@ -29,7 +29,7 @@ export class NativeOutlet implements Outlet {
   }
 
   isReliableFlow(flow: string): boolean {
-    return !flow.startsWith("u/");
+    return !flow.startsWith("u/");  // native/core/relay/flow_id.h
   }
 
   send(hop: Hop, octets: Uint8Array): string | undefined {

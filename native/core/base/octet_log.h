@@ -27,6 +27,8 @@ class OctetLog {
   void give_back(Text kept) noexcept;
 
   size_t pieces() const noexcept { return pieces_; }
+  size_t most() const noexcept { return most_ * kPiece; }
+  bool is_over_half() const noexcept { return pieces_ * 2 > most_; }
 
  private:
   struct Piece {

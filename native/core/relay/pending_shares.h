@@ -1,4 +1,4 @@
-// How much of the pending table each source uses. This runs for every remembered request, so sources are counted by a hash keyed with a
+// How much of a memory each source uses, of the pending table for example. This runs for every remembered request, so sources are counted by a hash keyed with a
 // secret of the shard, without a lock: sources with the same hash share one part.
 #pragma once
 
@@ -23,11 +23,11 @@ class PendingShares {
     return static_cast<uint16_t>((hash >> 40) % (kPlaces - 1) + 1);
   }
 
-  void take(uint16_t place) noexcept {
-    if (place != 0) ++held_[place];
+  void take(uint16_t place, uint32_t amount = 1) noexcept {
+    if (place != 0) held_[place] += amount;
   }
-  void give(uint16_t place) noexcept {
-    if (place != 0) --held_[place];
+  void give(uint16_t place, uint32_t amount = 1) noexcept {
+    if (place != 0) held_[place] -= amount;
   }
   uint32_t held(uint16_t place) const noexcept { return held_[place]; }
 

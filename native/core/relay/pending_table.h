@@ -33,6 +33,7 @@ struct Pending {
   uint32_t ends = 0;       // tick
   uint16_t listener = 0;   // that the request left from
   uint16_t share = 0;      // see PendingShares
+  uint16_t payer = 0;      // whose share of the octets `answer` takes
   uint8_t roles = 0;
   PendingState state = PendingState::trying;
   Method method = Method::unknown;

@@ -293,6 +293,8 @@ void Registering::refuse_for_now(Done& done) noexcept { refuse(503, refusal_reas
 // RFC 3261 17.2.2: whatever has changed since, in the store or in what its sender says.
 void Registering::refuse_as_before(Done& done) noexcept {
   const int status = desk_->memory.refusal(desk_->transactions[done.item], ground_.clock.tick());
+  // What the object path has remembered meanwhile may have taken its place.
+  if (status == 0) return refuse_for_now(done);
   refuse(status, refusal_reason(status), done);
 }
 

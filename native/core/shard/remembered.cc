@@ -19,6 +19,7 @@ Remembered::Remembered(Ground& ground, Outbox& outbox, Responder& responder) noe
       responder_(responder),
       table_(ground.config.table_key, ground.config.limits.max_pending),
       shares_(derive(ground.config.table_key, "pending shares")),
+      octets_(derive(ground.config.table_key, "pending shares")),
       wheel_(nodes_, ground.clock.tick()) {}
 
 Remembered::~Remembered() noexcept {
@@ -74,14 +75,31 @@ void Remembered::forget(uint32_t index) noexcept {
   ground_.counters.add(Counter::pending, -1);
 }
 
-void Remembered::forget_answer(Pending& entry) noexcept { log_of(entry).give_back(std::exchange(entry.answer, Text())); }
+// Whose octets a response is: the client's that asked or, where the core did, the client's that has answered.
+uint16_t Remembered::payer_of(const Pending& entry) const noexcept {
+  return entry.share != 0 || entry.flow == 0 ? entry.share : octets_.place_of(ground_.flows.at(entry.flow).remote);
+}
 
-// Instead of what was kept before. False: there is no room; then nothing is kept.
+void Remembered::forget_answer(Pending& entry) noexcept {
+  octets_.give(entry.payer, static_cast<uint32_t>(entry.answer.size()));
+  log_of(entry).give_back(std::exchange(entry.answer, Text()));
+}
+
+// Instead of what was kept before. False: there is no room, then nothing is kept. Once the log is half full, no source may have more than an
+// eighth of it; when it is full, the oldest final responses make room for a new one.
 bool Remembered::keep_answer(Pending& entry, PendingState state, Text head, Text body) noexcept {
+  const uint16_t payer = payer_of(entry);
   forget_answer(entry);
   entry.state = state;
-  entry.answer = log_of(entry).keep(head, body);
-  return !entry.answer.empty();
+  OctetLog& log = log_of(entry);
+  const size_t octets = head.size() + body.size();
+  if (octets > OctetLog::kMostKept || (payer != 0 && log.is_over_half() && octets_.held(payer) + octets > log.most() / 8)) return false;
+  entry.answer = log.keep(head, body);
+  while (entry.answer.empty() && state == PendingState::completed && forget_oldest(entry)) entry.answer = log.keep(head, body);
+  if (entry.answer.empty()) return false;
+  entry.payer = payer;
+  octets_.take(payer, static_cast<uint32_t>(octets));
+  return true;
 }
 
 void Remembered::answered(uint64_t key, int status, Text head, Text body) noexcept {
@@ -106,17 +124,31 @@ void Remembered::answered(uint64_t key, int status, Text head, Text body) noexce
   if (!keep_answer(entry, PendingState::completed, head, body)) return forget(index);
   if (entry.flow != 0) table_.leave(index, head_of(entry));
   wheel_.arm(index, Clock::ticks(uint64_t{ground_.config.branch_seconds} * 1000));
-  completed(index, key);
+  completed(index);
 }
 
 // Remembered responses are worth less than requests that are still waiting: the oldest make room.
-void Remembered::completed(uint32_t index, uint64_t key) noexcept {
-  const size_t most = ground_.config.limits.max_pending / 4 + 1;
-  if (completed_.size() < most) return completed_.push_back(key);
-  completed_at_ %= completed_.size();  // the limit may have shrunk
-  const uint32_t oldest = table_.find(completed_[completed_at_]);
-  if (oldest != 0 && oldest != index && table_.at(oldest).state == PendingState::completed) forget(oldest);
-  completed_[completed_at_++] = key;
+void Remembered::completed(uint32_t index) noexcept {
+  const Pending& newest = table_.at(index);
+  completed_.push_back(newest.key);
+  while (completed_.size() > ground_.config.limits.max_pending / 4 + 1) forget_front(newest);
+}
+
+// False: none is left but `newest`.
+bool Remembered::forget_oldest(const Pending& newest) noexcept {
+  while (!completed_.empty())
+    if (forget_front(newest)) return true;
+  return false;
+}
+
+// False: that one was forgotten before.
+bool Remembered::forget_front(const Pending& newest) noexcept {
+  const uint32_t oldest = table_.find(completed_.front());
+  completed_.pop_front();
+  if (oldest == 0 || &table_.at(oldest) == &newest || table_.at(oldest).state != PendingState::completed) return false;
+  ground_.counters.add(Counter::responses_forgotten);
+  forget(oldest);
+  return true;
 }
 
 bool Remembered::is_retransmission(uint64_t key, Text branch) noexcept {
@@ -188,7 +220,7 @@ void Remembered::freeze_one(ImageWriter& image, const Pending& entry) noexcept {
 
 void Remembered::freeze_completed(ImageWriter& image) const noexcept {
   image.count(completed_.size());
-  for (size_t i = 0; i < completed_.size(); ++i) image.fields(completed_[(completed_at_ + i) % completed_.size()]);
+  for (const uint64_t key : completed_) image.fields(key);
 }
 
 void Remembered::adopt(ImageReader& image) noexcept {

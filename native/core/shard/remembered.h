@@ -1,6 +1,7 @@
 // Remembered requests: sends 430 when the flow they wait on dies, retransmits over unreliable hops, repeats final responses.
 #pragma once
 
+#include <deque>
 #include <vector>
 
 #include "core/base/image.h"
@@ -91,8 +92,11 @@ class Remembered {
   bool has_room(uint16_t share) const noexcept;
   bool keep_answer(Pending& entry, PendingState state, Text head, Text body) noexcept;
   OctetLog& log_of(const Pending& entry) noexcept { return entry.state == PendingState::completed ? answers_ : provisionals_; }
+  uint16_t payer_of(const Pending& entry) const noexcept;
   void forget_answer(Pending& entry) noexcept;
-  void completed(uint32_t index, uint64_t key) noexcept;
+  void completed(uint32_t index) noexcept;
+  bool forget_oldest(const Pending& newest) noexcept;
+  bool forget_front(const Pending& newest) noexcept;
   void answer(uint32_t index, int status) noexcept;
   void due(uint32_t index) noexcept;
   void forget(uint32_t index) noexcept;
@@ -104,11 +108,11 @@ class Remembered {
   // A call may ring for minutes, and must not keep the memory of final responses, which are many and go soon.
   OctetLog answers_{ground_.pool, ground_.config.limits.max_buffer_bytes / 4};
   OctetLog provisionals_{ground_.pool, ground_.config.limits.max_buffer_bytes / 8};
-  PendingShares shares_;
+  PendingShares shares_;  // of the table
+  PendingShares octets_;  // of the responses
   Nodes nodes_{table_};
   TimingWheel<Nodes> wheel_;
-  std::vector<uint64_t> completed_;  // keys of remembered responses, oldest first from completed_at_ on
-  size_t completed_at_ = 0;
+  std::deque<uint64_t> completed_;  // keys of remembered final responses, the oldest first; some are forgotten
 };
 
 }  // namespace sluice
