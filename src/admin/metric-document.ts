@@ -25,6 +25,7 @@ export function metricsDocument(): string {
     ...[...processMetrics, ...historyMetrics].map(({ name, help, gauge, label, labels }) => `| \`sluice_${name}\` | ${gauge ? "gauge" : "counter"} | ${label === undefined ? "" : `\`${label}\`: ${labels ?? ""}`} | ${help} |`),
     ...storeMetrics.map(({ name, help, gauge }) => `| \`sluice_${name}\` | ${gauge ? "gauge" : "counter"} | | ${help} |`),
     "| `sluice_upstream_up` | gauge | `target`: transport:address:port, at most 64 | Whether an upstream target answers. |",
+    "| `sluice_farm_node_up` | gauge | `node`: its number in `SLUICE_FARM` | Whether another edge of the farm answers. |",
     "| `sluice_certificate_expiry_timestamp_seconds` | gauge | `file` | When a certificate expires. |",
     "| `sluice_bans` | gauge | | Addresses and networks that are banned now, at most 4,096. |",
     "| `sluice_build_info` | gauge | `version`, `node`, `mode` | Always 1. |",

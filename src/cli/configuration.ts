@@ -66,7 +66,7 @@ SLUICE_ variables configure it: sluice print-config prints them, docs/configurat
     const { values } = readOptions(args, { successor: { type: "boolean" } });
     const { config, faults, warnings } = readOwn();
     if (config === undefined) {
-      for (const line of [...warnings, ...faults]) complain(line);
+      complainAll(warnings, faults);
       if (values.successor) await failSuccession(`its configuration is invalid: ${faults.join("; ")}`);
       return Exit.badConfig;
     }
@@ -109,7 +109,7 @@ export const checkConfig: Command = {
     const { place, config, faults, warnings } = readConfiguration();
     if (values.json) printJson({ ok: config !== undefined, of: place?.says, faults, warnings });
     else {
-      for (const line of [...warnings, ...faults]) complain(line);
+      complainAll(warnings, faults);
       if (place !== undefined) print(`${config === undefined ? "invalid" : "valid"}: ${place.says}`);
     }
     return config === undefined ? Exit.badConfig : Exit.ok;
@@ -131,7 +131,7 @@ It speaks of the server that runs here, unless the shell sets SLUICE_ variables 
   run: (args) => {
     const { values } = readOptions(args, { output: { type: "string" } });
     const { place, environment, config, faults, warnings } = readConfiguration();
-    for (const line of [...warnings, ...faults]) complain(line);
+    complainAll(warnings, faults);
     if (isStdout(environment[table.envFile.name])) throw new CommandError(Exit.usage, `${environment[table.envFile.name]} is both read and written, and the shell has emptied it: print-config --output FILE writes another one`);
     if (config === undefined) return Exit.badConfig;
     if (values.output !== undefined) return writeConfig(values.output, environment);
@@ -141,6 +141,12 @@ It speaks of the server that runs here, unless the shell sets SLUICE_ variables 
     return Exit.ok;
   },
 };
+
+/** Warnings stop nothing, and say that they are warnings. */
+function complainAll(warnings: readonly string[], faults: readonly string[]): void {
+  for (const line of warnings) complain(`warning: ${line}`);
+  for (const line of faults) complain(line);
+}
 
 /** Whether the shell redirects our output to that file. */
 function isStdout(path: string | undefined): boolean {

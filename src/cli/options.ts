@@ -24,7 +24,7 @@ export function readOptions<T extends NonNullable<ParseArgsConfig["options"]>>(
     return parsed;
   } catch (error) {
     if (error instanceof CommandError) throw error;
-    throw new CommandError(Exit.usage, error instanceof Error ? (error.message.split(". ")[0] ?? "") : String(error));
+    throw new CommandError(Exit.usage, `${error instanceof Error ? (error.message.split(". ")[0] ?? "") : String(error)}; --help lists the options`);
   }
 }
 

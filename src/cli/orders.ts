@@ -87,7 +87,7 @@ Exits with 78 when the configuration is invalid; nothing has changed then.
 
 export const keys: Command = {
   name: "keys",
-  summary: "flow token keys: list their ids, rotate",
+  summary: "flow token keys: list their ids, rotate, drop one",
   usage: "[rotate | drop ID]",
   help: `
   --farm             on all edges of SLUICE_FARM, one step after the other; each needs ;admin=HOST:PORT there${COMMON_HELP}

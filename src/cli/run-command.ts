@@ -42,7 +42,7 @@ function help(name: string | undefined): number {
 }
 
 function commandHelp({ name, usage, summary, help: text }: Command): string {
-  return [`Usage: sluice ${`${name} ${usage}`.trim()}`, "", `${summary[0]?.toUpperCase()}${summary.slice(1)}.`, text].join("\n");
+  return [`Usage: sluice ${`${name} ${usage}`.trim()}`, "", `${summary[0]?.toUpperCase()}${summary.slice(1)}${summary.endsWith("?") ? "" : "."}`, text].join("\n");
 }
 
 function overview(): string {

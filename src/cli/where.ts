@@ -12,7 +12,7 @@ export const where: Command = {
   help: `${COMMON_HELP}
 
 Asks every edge of SLUICE_FARM that says where its admin plane is (;admin=HOST:PORT). Exits with 3 when no edge has it, and
-with 1 when an edge did not answer and the others do not have it.
+with 1 when an edge did not answer and the others do not have it. Without SLUICE_FARM it asks this server alone.
 
   sluice where alice@example.com`,
   run: async (args) => {
@@ -26,6 +26,6 @@ with 1 when an edge did not answer and the others do not have it.
     }
     for (const { node, error } of found.silent) complain(`node ${node}: ${error}`);
     if (found.flows.length > 0) return Exit.ok;
-    throw new CommandError(found.silent.length > 0 ? Exit.failed : Exit.notFound, found.silent.length > 0 ? `no edge that answers has ${word}` : `no edge has ${word}`);
+    throw new CommandError(found.silent.length > 0 ? Exit.failed : Exit.notFound, found.silent.length > 0 ? `no edge that answers has ${word}` : `no edge has ${word}; at its registrar, sluice bindings shows the edge that it came through`);
   },
 };

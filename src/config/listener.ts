@@ -54,7 +54,7 @@ function parseListener(text: string, mayBeRange: boolean): Listener {
   const transport = TRANSPORTS.find((one) => one === name) ?? expected(`TRANSPORT:ADDRESS:PORT with one of ${TRANSPORTS.join(", ")}`);
   const { first, lastPort } = mayBeRange ? readRange(place.slice(colon + 1)) : { first: place.slice(colon + 1), lastPort: undefined };
   const address = splitHostPort(first);
-  if (address?.port === undefined) return expected(`${transport}:ADDRESS:PORT, an IPv6 address in brackets`);
+  if (address?.port === undefined) return expected(`${transport}:ADDRESS:PORT with a port up to ${MAX_PORT}, an IPv6 address in brackets`);
   if (lastPort !== undefined && (address.port === 0 || lastPort <= address.port)) expected(`${transport}:ADDRESS:FIRST-LAST with the lower port first`);
   const { family, name: host } = address.host;
   if (family === undefined) return expected(`an IPv4 or bracketed IPv6 address to listen on, not the name ${host}`);
