@@ -6,7 +6,9 @@ import type { Binding } from "./binding.js";
 import type { RegisterOperation } from "./store.js";
 
 const HEAD_NUMBERS = 10;
-const FIELDS = 6;
+/** The numbers of a binding, in this order. */
+const Field = { expiresAt: 0, updatedAt: 1, cseq: 2, regId: 3, q: 4, flags: 5 } as const;
+const FIELDS = Object.keys(Field).length;
 const PARTS = 9;
 const ROW_NUMBERS = FIELDS + PARTS;
 /** The first two numbers of an answer are an outcome and how many bindings there are. */
@@ -89,21 +91,21 @@ export class NativeRows {
 /** `at`: where the row begins. Properties are added one by one, because spreading copies the object each time. */
 function bindingOf(aor: string, numbers: Float64Array, at: number, parts: readonly string[]): Binding {
   const [contactUri = "", contactParams = "", instance = "", path = "", callId = "", key = "", flow = "", userAgent = "", node = ""] = parts;
-  const numberAt = (field: number): number => numbers[at + field] ?? 0;
-  const flags = numberAt(5);
-  const regId = numberAt(3);
+  const numberOf = (field: keyof typeof Field): number => numbers[at + Field[field]] ?? 0;
+  const flags = numberOf("flags");
+  const regId = numberOf("regId");
   const binding: { -readonly [Key in keyof Binding]: Binding[Key] } = {
     aor,
     key,
     callId,
-    cseq: numberAt(2),
-    expiresAt: numberAt(0),
-    updatedAt: numberAt(1),
+    cseq: numberOf("cseq"),
+    expiresAt: numberOf("expiresAt"),
+    updatedAt: numberOf("updatedAt"),
     outbound: (flags & OUTBOUND) !== 0,
     contactUri,
     contactParams,
     path: splitPath(path),
-    q: numberAt(4),
+    q: numberOf("q"),
   };
   if (flow !== "") binding.flow = flow;
   if (instance !== "") binding.instance = instance;

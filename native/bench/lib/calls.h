@@ -30,10 +30,8 @@ class Calls {
     start(flow, seq, route);
   }
   void end_held(int64_t now) {
-    for (const auto& [flow, seq] : held_) {
-      ledger_.go_on(seq, now);
-      hang_up(flow, seq);
-    }
+    ledger_.go_on(now);
+    for (const auto& [flow, seq] : held_) hang_up(flow, seq);
     held_.clear();
   }
   size_t held() const noexcept { return held_.size(); }

@@ -1,7 +1,9 @@
 // The requests waiting for a response: one that comes late, twice, for no request or on the wrong flow does not count as delivered.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace sluice::bench {
@@ -34,11 +36,12 @@ class Ledger {
     return Outcome::kDone;
   }
 
-  // One that takes as long as it likes, until it goes on as if it had just been sent.
+  // One that takes as long as it likes, until all that do go on as if they had just been sent.
   void hold(uint32_t seq) noexcept { slots_[seq % kSlots].held = true; }
-  void go_on(uint32_t seq, int64_t now) noexcept {
-    slots_[seq % kSlots].held = false;
-    slots_[seq % kSlots].when = now;
+  void go_on(int64_t now) noexcept {
+    for (Slot& slot : slots_)
+      if (std::exchange(slot.held, false)) slot.when = now;
+    oldest_ = next_ - std::min(next_, kSlots);
   }
 
   // The caller's note on a waiting request, initially zero; nullptr: it is not waiting on this flow.
