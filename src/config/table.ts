@@ -87,7 +87,8 @@ export const table = {
     "SLUICE_TRUSTED",
     commaList(cidr),
     "the addresses and ports of the upstream",
-    "Sources that count as the core on listeners that both sides share.",
+    "Sources that count as the core on listeners that both sides share. A registrar that opens connections of its own (TCP, TLS) calls from any port, " +
+      "and gets 403 until its address stands here without a port, or until it uses `SLUICE_CORE_LISTEN`.",
   ),
   proxyTrusted: withDefault(
     "SLUICE_PROXY_TRUSTED",

@@ -137,7 +137,7 @@ export class Probe {
     const to = `sip:${this.#phone.aor.slice(4)}`;
     const dead = await this.#phone.ask(from, "OPTIONS", to, [`Route: ${path.join(", ")}`]);
     if (dead?.status === 430) this.#add("430", "ok", "a request for the dead flow is 430 Flow Failed at once (RFC 5626 5.3)");
-    else this.#add("430", "note", `a request for the dead flow is ${dead ? `${dead.status}` : "not answered"}: RFC 5626 5.3 has 430`);
+    else this.#add("430", "note", `a request for the dead flow is ${dead ? `${dead.status}` : "not answered"}: RFC 5626 5.3 has 430${dead?.status === 403 ? ", but a server may take such requests from its core alone" : ""}`);
     const forged = path.map((value) => value.replace(/(sips?:[^@>]*)(.)(.)@/i, (_, head: string, one: string, two: string) => `${head}${two}${one === "A" ? "B" : "A"}@`));
     const refused = await this.#phone.ask(from, "OPTIONS", to, [`Route: ${forged.join(", ")}`]);
     if (refused?.status === 403) this.#add("403", "ok", "a forged flow token is 403 (RFC 5626 5.3)");
