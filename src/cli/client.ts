@@ -43,18 +43,20 @@ export async function ask<T>({ url, token }: AdminPlane, method: string, path: s
 export async function send({ url, token }: AdminPlane, method: string, path: string, body?: object, patience = PATIENCE_MS): Promise<{ readonly status: number; readonly text: string }> {
   const { request } = await import("node:http");
   return new Promise((resolve, reject) => {
-    const headers = { "content-type": "application/json", ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
+    const text = body === undefined ? "" : JSON.stringify(body);
+    // Without it Node sends the body of a DELETE unframed, and the server takes it for another request.
+    const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(text), ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
     const asked = request(new URL(path, url), { method, headers, timeout: patience, agent: false }, (response) => {
-      let text = "";
+      let answer = "";
       response.setEncoding("utf8");
-      response.on("data", (part: string) => (text += part));
-      response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
+      response.on("data", (part: string) => (answer += part));
+      response.on("end", () => resolve({ status: response.statusCode ?? 0, text: answer }));
     });
     asked.on("timeout", () => asked.destroy(new Error("no answer in time")));
     asked.on("error", (error) => {
       const code = "code" in error ? String(error.code) : error.message;
       reject(new CommandError(Exit.notRunning, `nothing answers at ${url.host} (${code}): is sluice running? --admin names another address`));
     });
-    asked.end(body === undefined ? undefined : JSON.stringify(body));
+    asked.end(text);
   });
 }

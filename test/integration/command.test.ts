@@ -89,7 +89,13 @@ test("SA-11 status, flows, token and keys describe the running process", async (
   expect((await sluice(["flows", "--close", flow?.id ?? ""], env)).code).toBe(0);
   await expect.poll(async () => (await sluiceWithin(["token", path], env)).code).toBe(3);
   expect((await sluiceWithin(["flows", "--ended", "somebody"], env)).out).toContain("closed by the operator");
-  expect((await sluice(["keys", "rotate"], env)).out.trim().split("\n")).toHaveLength(3);
+  const rotated = (await sluice(["keys", "rotate"], env)).out.trim().split("\n");
+  expect(rotated).toHaveLength(3);
+  const [signs = "", before = ""] = rotated.slice(1).map((line) => /\d+/.exec(line)?.[0]);
+  expect(await sluice(["keys", "drop", signs], env)).toMatchObject({ code: 1, err: expect.stringContaining(`key ${signs} signs: rotate first`) as string });
+  const dropped = await sluice(["keys", "drop", before], env);
+  expect(dropped).toMatchObject({ code: 0, err: "" });
+  expect(dropped.out.trim().split("\n")).toHaveLength(2);
   expect((await sluiceWithin(["bindings"], env)).code).toBe(1);
   expect((await sluice(["ban", "198.51.100.1", "--seconds", "5"], env)).out).toContain("198.51.100.1");
   expect((await sluice(["log", "debug", "--seconds", "5"], env)).out).toMatch(/debug, back to info/);
