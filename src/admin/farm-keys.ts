@@ -98,8 +98,13 @@ class Rotation {
 
   async #ask(node: number, order: Order, so: string): Promise<readonly KeyView[]> {
     const { answer, error } = await this.#neighbours.ask<Keys>(node, order);
-    if (answer === undefined) throw new ControlRefusal(409, `node ${node}: ${error ?? "no answer"}; ${so}`);
+    if (answer === undefined || !hasKeys(answer)) throw new ControlRefusal(409, `node ${node}: ${error ?? "it names no keys"}; ${so}`);
     this.#rings.set(node, answer.keys);
     return answer.keys;
   }
+}
+
+/** Something else than an admin plane may be at its address. */
+function hasKeys(answer: Partial<Keys>): boolean {
+  return Array.isArray(answer.keys);
 }

@@ -6,6 +6,7 @@ import { showHostPort } from "../config/host-port.js";
 import type { Running } from "./running.js";
 
 const MAX_OCTETS = 4 << 20;
+const MAX_ERROR = 200;
 
 export interface NodeAnswer<T> {
   readonly node: number;
@@ -59,6 +60,7 @@ export class Neighbours {
 }
 
 function exchange<T>(place: string, token: string, { method, path, body, patience }: Order): Promise<T> {
+  const strange = (): Error => new Error(`${place} answers with no JSON: is an admin plane there?`);
   return new Promise((resolve, reject) => {
     const headers = { "content-type": "application/json", authorization: `Bearer ${token}` };
     const asked = request(new URL(`/api/${path}`, `http://${place}`), { method, headers, agent: false }, (response) => {
@@ -71,13 +73,19 @@ function exchange<T>(place: string, token: string, { method, path, body, patienc
       response.on("error", reject);
       response.on("end", () => {
         try {
-          const answer = JSON.parse(text) as T & { readonly error?: string };
-          if (response.statusCode === 200) resolve(answer);
-          else reject(new Error(`${place} refuses: ${answer.error ?? `HTTP status ${response.statusCode}`}`));
+          const answer = JSON.parse(text) as (T & { readonly error?: unknown }) | null;
+          if (typeof answer !== "object" || answer === null) reject(strange());
+          else if (response.statusCode === 200) resolve(answer);
+          else reject(new Error(`${place} refuses: ${typeof answer.error === "string" ? answer.error.slice(0, MAX_ERROR) : `HTTP status ${response.statusCode}`}`));
         } catch {
-          reject(new Error(`${place} answers with no JSON: is an admin plane there?`));
+          reject(strange());
         }
       });
+    });
+    // 101 is the end of HTTP, and neither a response nor an error.
+    asked.on("upgrade", (_response, socket) => {
+      socket.destroy();
+      reject(strange());
     });
     // For all of it: a node that sends an octet now and then has not answered either.
     const timer = setTimeout(() => asked.destroy(new Error(`${place} does not answer within ${patience} ms`)), patience);

@@ -18,7 +18,19 @@ export async function where(running: Running, flows: Flows, neighbours: Neighbou
   const [own, others] = await Promise.all([flows.list(word, MOST, "", { silence: "", age: "" }), neighbours.askAll<FlowList>({ method: "GET", path, patience: PATIENCE_MS })]);
   const answers = [{ node: running.config.node, answer: own }, ...others];
   return {
-    flows: answers.flatMap(({ node, answer }) => (answer?.flows ?? []).map((flow) => ({ node, ...flow }))),
+    flows: answers.flatMap(({ node, answer }) => flowsIn(answer).map((flow) => ({ ...flow, node }))),
     silent: others.flatMap(({ node, error }) => (error === undefined ? [] : [{ node, error }])),
   };
+}
+
+/** A neighbour may be of another version, or something else may be at its address. */
+function flowsIn(answer: Partial<FlowList> | undefined): readonly FlowView[] {
+  const flows: unknown = answer?.flows;
+  return Array.isArray(flows) ? (flows as readonly unknown[]).slice(0, MOST).filter(isFlow) : [];
+}
+
+function isFlow(flow: unknown): flow is FlowView {
+  if (typeof flow !== "object" || flow === null) return false;
+  const { id, aors } = flow as Partial<Record<keyof FlowView, unknown>>;
+  return typeof id === "string" && Array.isArray(aors) && aors.every((one: unknown) => typeof one === "object" && one !== null && "aor" in one && typeof one.aor === "string");
 }

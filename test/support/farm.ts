@@ -41,14 +41,14 @@ export class FarmOfEdges {
   }
 
   /** The same with admin planes that know one another, and the keys in a file of each state folder, as `sluice keys rotate --farm` needs them. */
-  static async administered(count: number, program?: string): Promise<FarmOfEdges> {
+  static async administered(count: number, program?: string, listed = count): Promise<FarmOfEdges> {
     const admin = await freePort("127.0.0.2");
     const settings = (node: number): Settings => {
       const state = mkdtempSync(join(tmpdir(), "sluice-farm-"));
       writeFileSync(join(state, "flow.keys"), `1:${KEY}\n`, { mode: 0o600 });
       return { SLUICE_FLOW_KEYS: "", SLUICE_STATE_DIR: state, SLUICE_ADMIN_LISTEN: hostPort(hostOf(node), admin), SLUICE_ADMIN_TOKEN: TOKEN };
     };
-    const farm = await FarmOfEdges.#start(count, (node, port) => `sip:${hostPort(hostOf(node), port)};transport=udp;admin=${hostPort(hostOf(node), admin)}`, settings, count, program);
+    const farm = await FarmOfEdges.#start(count, (node, port) => `sip:${hostPort(hostOf(node), port)};transport=udp;admin=${hostPort(hostOf(node), admin)}`, settings, listed, program);
     farm.#adminPort = admin;
     return farm;
   }

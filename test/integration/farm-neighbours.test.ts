@@ -1,0 +1,67 @@
+/** Something else than an admin plane is where an edge of the farm should be: it is named, and nothing of what it says is passed on. */
+import { createServer, type Server, type Socket } from "node:net";
+import { onTestFinished, expect, test } from "vitest";
+import { FarmOfEdges } from "../support/farm.js";
+
+type Answer = (socket: Socket) => void;
+
+/** Edge 2 is only listed; `answer` is what happens at its admin plane. */
+async function farmWith(answer: { is: Answer }): Promise<FarmOfEdges> {
+  const farm = await FarmOfEdges.administered(1, undefined, 2);
+  const { hostname, port } = new URL(farm.adminUrl(2));
+  const sockets = new Set<Socket>();
+  const liar = await new Promise<Server>((resolve) => {
+    const server = createServer((socket) => {
+      sockets.add(socket);
+      socket.on("error", () => undefined);
+      socket.once("data", () => answer.is(socket));
+    }).listen(Number(port), hostname, () => resolve(server));
+  });
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    liar.close();
+  });
+  return farm;
+}
+
+const json = (text: string): Answer => (socket) => socket.end(`HTTP/1.1 200 OK\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`);
+const GOOD = { version: "1", state: "up", drain: null, uptimeSeconds: 1, flows: { stream: 1, udp: 2, limit: 3 }, pending: 0 };
+const status = (but: object): string => JSON.stringify({ ...GOOD, ...but });
+
+test("a neighbour whose answer is not what it should be is named as one that cannot be read, and the others are shown", async () => {
+  const answer = { is: json(status({})) };
+  const farm = await farmWith(answer);
+  const second = async (): Promise<unknown> => {
+    const { status: code, json: said } = await farm.ask(1, "GET", "farm");
+    const nodes = said["nodes"] as readonly { readonly node: number }[] | undefined;
+    expect({ code, nodes: nodes?.map(({ node }) => node) }).toEqual({ code: 200, nodes: [1, 2] });
+    return nodes?.[1];
+  };
+  expect(await second()).toEqual({ node: 2, isThis: false, ...GOOD });
+  const deep = `{"a":${"[".repeat(20_000)}${"]".repeat(20_000)}}`;
+  answer.is = json(status({ drain: "deep" }).replace('"deep"', deep));
+  expect(await second()).toEqual({ node: 2, isThis: false, ...GOOD });
+  const wrong = ["null", "7", "[]", "{}", status({ flows: null }), status({ flows: "<b>" }), status({ state: "constructor" }), status({ version: ["<script>"] }), status({ version: "x".repeat(1_000) }), status({ pending: { a: 1 } })];
+  for (const text of wrong) {
+    answer.is = json(text);
+    expect(await second(), text.slice(0, 100)).toEqual({ node: 2, isThis: false, error: expect.stringContaining("admin plane") as string });
+  }
+});
+
+test("a neighbour that leaves HTTP has not answered, and nobody waits for it", async () => {
+  const farm = await farmWith({ is: (socket) => socket.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n") });
+  const error = expect.stringContaining("admin plane") as string;
+  expect((await farm.ask(1, "GET", "farm")).json["nodes"]).toEqual([expect.objectContaining({ node: 1 }), { node: 2, isThis: false, error }]);
+  expect((await farm.ask(1, "GET", "where/x@example.com")).json).toEqual({ flows: [], silent: [{ node: 2, error }] });
+});
+
+test("where a phone is: a neighbour can say neither that another edge has it nor what is not a flow", async () => {
+  const answer = { is: json("{}") };
+  const farm = await farmWith(answer);
+  for (const flows of [null, "flows", {}, [null, 7, { id: 1, aors: [] }, { id: "a", aors: "x" }, { id: "a", aors: [null] }]]) {
+    answer.is = json(JSON.stringify({ flows }));
+    expect(await farm.ask(1, "GET", "where/x@example.com")).toEqual({ status: 200, json: { flows: [], silent: [] } });
+  }
+  answer.is = json(JSON.stringify({ flows: [{ node: "<b>", id: "0.1.1", aors: [{ aor: "x@example.com" }] }] }));
+  expect((await farm.ask(1, "GET", "where/x@example.com")).json["flows"]).toEqual([{ node: 2, id: "0.1.1", aors: [{ aor: "x@example.com" }] }]);
+});
