@@ -198,7 +198,7 @@ TEST("OB-7-19 OB-7-20 each device has its own flows: one goes on to its next flo
   bob.heard("SIP/2.0 486 ");
 }
 
-TEST("LD-5-2 LD-5-3 Max-Breadth 2 with three devices: two ring, the third when one of them has finished") {
+TEST("LD-5-2 LD-5-3 LD-5-6 Max-Breadth 2 with three devices: two ring, the third when one of them has finished") {
   Bob bob({1'000, 1'000, 1'000});
   Request request = invite();
   request.lines = "Max-Breadth: 2\r\n";
