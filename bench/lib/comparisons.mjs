@@ -79,7 +79,19 @@ ${chart("rate", "Highest rate under 0.1 % loss", bars)}
 
 ${markdown(["edge", "workload", "kmsg/s", "Sluice holds x", "p50 us at half", "p99 us", "p99.9 us", "limit"], cells)}
 
-Noise: the first edge ran at both ends of each round, and its two runs differed by at most ${fixed(100 * spread, 0)} %.`;
+Noise: the first edge ran at both ends of each round, and its two runs differed by at most ${fixed(100 * spread, 0)} %.${sameRates(found.results)}`;
+}
+
+/** What all edges take at one rate, which every one of them holds. */
+function sameRates(results) {
+  const cells = results.flatMap(({ legs, workload, atHalf }) =>
+    [...new Set((atHalf?.rows ?? []).map(({ name }) => name))].map((name) => {
+      const middle = (field) => median(atHalf.rows.filter((run) => run.name === name).map((run) => run[field]));
+      return [name, `${workload}, ${legsText(legs)}`, atHalf.rate, fixed(middle("edge_cpu_us_per_message")), ...["p50_us", "p99_us", "p999_us"].map((field) => fixed(middle(field), 0))];
+    }),
+  );
+  if (cells.length === 0) return "";
+  return `\n\nAll at half of what the better Kamailio holds:\n\n${markdown(["edge", "workload", "exchanges a second", "us CPU / message", "p50 us", "p99 us", "p99.9 us"], cells)}`;
 }
 
 export function storm() {

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { ROOT } from "../../scripts/lib/run.mjs";
 import { comparison, held, hostile, keepAlives, memory, mixed, rates, storm, workers } from "./comparisons.mjs";
+import { attacks, flows, lows, shares } from "./edge-chapters.mjs";
 import { fixed } from "./figures.mjs";
 import { CHARTS, DOCS, command, folded, legsText, markdown } from "./markdown.mjs";
 import { registrars } from "./registrar-rows.mjs";
@@ -13,6 +14,9 @@ const FILE = join(DOCS, "benchmarks.md");
 const CHAPTERS = [
   ["", head],
   ["CPU per relayed message", comparison],
+  ["From one request to saturation", lows],
+  ["Many active flows", flows],
+  ["What each shard gets", shares],
   ["Registrar", registrars],
   ["Two shards against two workers", workers],
   ["Highest rate", rates],
@@ -21,6 +25,7 @@ const CHAPTERS = [
   ["Keep-alives", keepAlives],
   ["A day's mixture", mixed],
   ["Beside attacks", hostile],
+  ["Attacks, one by one", attacks],
   ["Many idle flows", held],
   ["Capacity", sizes],
   ["JavaScript heap", heap],

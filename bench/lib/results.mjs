@@ -1,5 +1,5 @@
 /** Results as JSON in build/bench, each with the machine, the command and the settings that produced it. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { machine } from "./machine.mjs";
 import { OUT } from "./tools.mjs";
@@ -18,4 +18,11 @@ export function save(name, result) {
 export function load(name) {
   const file = join(OUT, `${name}.json`);
   return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : undefined;
+}
+
+/** The latest results with this name or one that begins with it and a hyphen: parts that were measured apart. */
+export function loadAll(name) {
+  if (!existsSync(OUT)) return [];
+  const names = readdirSync(OUT).map((file) => /^(.*)\.json$/.exec(file)?.[1] ?? "");
+  return names.filter((each) => each === name || each.startsWith(`${name}-`)).sort().map(load);
 }
