@@ -78,6 +78,37 @@ TEST("a verdict for a Route value that is absent or has no flow produces 430 and
   }
 }
 
+TEST("a 403 for a request along a token from an upstream's address that is not trusted is told to the operator, no other") {
+  ShardRig rig;
+  const Peer phone = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  rig.turn();
+  const std::string route = rig.route_to(rig.flow(FlowKind::stream));
+  rig.policy = [](unsigned, const int32_t*, int32_t* verdict) {
+    verdict[kVerdict_action] = static_cast<int32_t>(Action::reply);
+    verdict[kVerdict_status] = 403;
+    return true;
+  };
+  const Peer caller = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  const auto refused = [&](int number, const std::string& lines) {
+    caller.send(Request{.method = "INVITE", .number = number, .transport = "TCP", .lines = lines}.text());
+    CHECK(holds(rig.hear(caller, "SIP/2.0"), "SIP/2.0 403"));
+  };
+  refused(1, route);
+  CHECK_EQ(rig->alerts().size(), 0u);  // it has no upstream yet
+  const Peer core = Peer::bound(SOCK_DGRAM);
+  rig.upstreams({{Transport::udp, core.port()}});
+  refused(2, "");
+  CHECK_EQ(rig->alerts().size(), 0u);
+  refused(3, route);
+  CHECK_EQ(rig->alerts().size(), 1u);
+  CHECK(rig->alerts()[0].event == Event::core_not_trusted);
+  CHECK_EQ(rig->alerts()[0].peer.port, caller.port());
+  const Peer trusted = Peer::udp(rig.port(ShardRig::kCoreUdp));
+  trusted.send(Request{.method = "INVITE", .number = 4, .lines = route}.text());
+  CHECK(holds(rig.hear(trusted, "SIP/2.0"), "SIP/2.0 403"));
+  CHECK_EQ(rig->alerts().size(), 1u);
+}
+
 TEST("a verdict for a nonexistent upstream uses another one") {
   ShardRig rig;
   const Peer core = Peer::bound(SOCK_DGRAM);

@@ -496,11 +496,12 @@ export const Event = {
   sourceFull: 12,
   answerWithheld: 13,
   allFull: 14,
-  callFailed: 15,
-  callRefused: 16,
-  flowRegistered: 17,
-  flowUnregistered: 18,
-  flowLost: 19,
+  coreNotTrusted: 15,
+  callFailed: 16,
+  callRefused: 17,
+  flowRegistered: 18,
+  flowUnregistered: 19,
+  flowLost: 20,
 } as const;
 export type Event = (typeof Event)[keyof typeof Event];
 

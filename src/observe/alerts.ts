@@ -56,6 +56,12 @@ export class AlertLog {
         return this.#log.warn({ shard, node: number, address: peer }, "an edge of the farm does not answer: its tokens get 430 until it does");
       case Event.forgedToken:
         return this.#log.warn({ shard, peer }, "refused a forged flow token");
+      case Event.coreNotTrusted:
+        return this.#log.warn(
+          { shard, peer },
+          "answered 403 to a request for a client from an upstream's address, but from a port or connection that does not count as the core: " +
+            "if the upstream calls this way, put its address without a port into SLUICE_TRUSTED, or give it a SLUICE_CORE_LISTEN",
+        );
       case Event.malformed:
         return this.#log.info({ shard, peer, fault: scanErrorReason[number] || "not SIP", sample: printable(firstLine(sample), SAMPLE_CHARACTERS) }, "malformed message");
       case Event.acceptFailed:

@@ -232,6 +232,13 @@ void Shard::execute() noexcept {
   settle();
 }
 
+// A registrar that opens connections of its own calls from any port, so it counts as a client until the operator says otherwise.
+void Shard::forbidden(unsigned i) noexcept {
+  const Source& source = turn_.item(i).source;
+  if (source.from_core || turn_.record(i)[kRecord_own_routes] == 0 || !upstreams_.targets().has_host(source.remote)) return;
+  ground_.alerts.add(Event::core_not_trusted, source.remote);
+}
+
 void Shard::carry_out(unsigned i) noexcept {
   const Item& item = turn_.item(i);
   const int32_t* verdict = turn_.verdict(i);
@@ -251,6 +258,7 @@ void Shard::carry_out(unsigned i) noexcept {
         responder_.reply(item, custom->status, Text(custom->reason.data(), custom->reason.size()), 0, Text(custom->headers.data(), custom->headers.size()));
       } else {
         responder_.reply(item, verdict[kVerdict_status], phrase_of(verdict[kVerdict_reason]), static_cast<uint32_t>(verdict[kVerdict_retry_after]));
+        if (verdict[kVerdict_status] == 403) forbidden(i);
       }
       return;
     case Action::object:

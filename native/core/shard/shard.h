@@ -162,6 +162,7 @@ class Shard {
   void keep_notes() noexcept;
   void tick() noexcept;
   void flow_due(uint32_t slot) noexcept;
+  void forbidden(unsigned i) noexcept;
   void carry_out(unsigned i) noexcept;
 
   Ground ground_;

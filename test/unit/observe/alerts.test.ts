@@ -19,3 +19,14 @@ test("a thousand sources in a second write a hundred lines of a kind, and an ups
   expect(forged).toBeLessThanOrEqual(2 * 101);
   expect(lines.at(-1)).toContain("an upstream does not answer");
 });
+
+test("an upstream that calls from where it is not trusted: the line says what to change", () => {
+  const lines: string[] = [];
+  const log = { warn: (fields: object, message: string) => lines.push(`${JSON.stringify(fields)} ${message}`), debug: () => undefined } as unknown as Log;
+  const untrusted: Alert = { event: Event.coreNotTrusted, address: "10.0.0.1", port: 40_000, number: 0, sample: Buffer.alloc(0) };
+  new AlertLog(log).write(0, [untrusted, untrusted]);
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).toContain("10.0.0.1:40000");
+  expect(lines[0]).toContain("SLUICE_TRUSTED");
+  expect(lines[0]).toContain("SLUICE_CORE_LISTEN");
+});
