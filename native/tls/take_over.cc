@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "aead.h"
 #include "key_schedule.h"
 #include "record_protection.h"
 
@@ -100,7 +101,7 @@ void HandshakeWatch::note_flight(Text records) noexcept {
 RecordStatePtr HandshakeWatch::take_over(SSL* ssl, Text flight) const noexcept {
   const SSL_SESSION* session = SSL_get_session(ssl);
   AeadSuite suite;
-  if (!SSL_is_init_finished(ssl) || session == nullptr || SSL_has_pending(ssl) || !find_suite(SSL_get_current_cipher(ssl), suite)) return nullptr;
+  if (!SSL_is_init_finished(ssl) || session == nullptr || SSL_has_pending(ssl) || !find_suite(SSL_get_current_cipher(ssl), suite) || !has_aead(suite)) return nullptr;
   RecordStatePtr state = new_record_state();
   if (!state) return nullptr;
   state->version = static_cast<uint16_t>(SSL_version(ssl));
