@@ -50,6 +50,14 @@ class PendingTable {
   uint64_t key_of(Text branch, Method method) const noexcept;
 
   uint32_t find(uint64_t key) noexcept;  // 0: none
+  // Has the caches fetch what find() will look at: the table is larger than they are.
+  void fetch(uint64_t key) noexcept {
+    const uint32_t first = index_[key & (index_.size() - 1)];
+    if (first == 0) return;
+    const Pending& entry = at(first);
+    __builtin_prefetch(&entry);
+    __builtin_prefetch(reinterpret_cast<const char*>(&entry) + 64);
+  }
   uint32_t open(uint64_t key) noexcept;  // 0: full
   // Unlinks the entry from `head`, the first entry of its flow (nullptr: it waits on none). The caller returns what it has kept.
   void close(uint32_t index, uint32_t* head) noexcept;

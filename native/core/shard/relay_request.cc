@@ -69,10 +69,12 @@ void Relay::request(unsigned i) noexcept {
   const bool to_stream = is_stream(leg.transport);
   const uint64_t key = remembered_.key_of(branch, message.method);
   const uint8_t roles = roles_of(item, to_flow, to_stream);
-  if ((roles & kPending_replay) && remembered_.is_retransmission(key, branch)) return;
-
+  // Written before it is known whether it is a retransmission: meanwhile what tells is fetched from memory.
+  if (roles != 0) remembered_.fetch(key);
   Writer head = outbox_.scratch();
-  if (!write_request(i, leg, branch, head)) return responder_.reply(item, 500);
+  const bool is_written = write_request(i, leg, branch, head);
+  if ((roles & kPending_replay) && remembered_.is_retransmission(key, branch)) return;
+  if (!is_written) return responder_.reply(item, 500);
   Text body = message.body();
   const Text octets = outbox_.finished(head, body);
   if (to_stream && !outbox_.streams().accepts(leg.slot, octets.size() + body.size())) return responder_.reply(item, 503, Text(), kRetryAfterSeconds);

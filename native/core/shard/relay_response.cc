@@ -12,6 +12,8 @@ void Relay::response(unsigned i) noexcept {
   const ReturnPath& back = item.facts.back;
   const bool to_stream = back.kind == BackKind::stream;
 
+  const uint64_t key = remembered_.key_of(item.facts.top_via.branch, message.method);
+  remembered_.fetch(key);
   char buffer[256];
   Writer text(buffer, sizeof buffer);
   EditList edits;
@@ -35,7 +37,6 @@ void Relay::response(unsigned i) noexcept {
   if (!edits.apply(message.data, message.head_size, head)) return ground_.counters.add(Counter::send_dropped);
   Text body = message.body();
   const Text octets = outbox_.finished(head, body);
-  const uint64_t key = remembered_.key_of(item.facts.top_via.branch, message.method);
   remembered_.answered(key, message.status, octets, body);
   const bool changes_flow = flags & (kEdit_mark_outbound | kEdit_mark_registered | kEdit_flow_timer | kEdit_supervise);
   const uint32_t slot = changes_flow ? note_flow(back, flags, static_cast<uint32_t>(verdict[kVerdict_flow_timer])) : 0;

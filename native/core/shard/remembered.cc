@@ -127,11 +127,20 @@ void Remembered::answered(uint64_t key, int status, Text head, Text body) noexce
   completed(index);
 }
 
-// Remembered responses are worth less than requests that are still waiting: the oldest make room.
+// Remembered responses are worth less than requests that are still waiting: the oldest make room. Nobody has touched those since, nor what stands
+// beside them in the wheel.
 void Remembered::completed(uint32_t index) noexcept {
+  constexpr size_t kNear = 2;
+  constexpr size_t kFar = 4;
   const Pending& newest = table_.at(index);
   completed_.push_back(newest.key);
-  while (completed_.size() > ground_.config.limits.max_pending / 4 + 1) forget_front(newest);
+  const size_t most = ground_.config.limits.max_pending / 4 + 1;
+  if (completed_.size() <= most) return;
+  if (most > kFar) {
+    table_.fetch(completed_[kFar]);
+    if (const uint32_t next = table_.find(completed_[kNear]); next != 0) wheel_.fetch_beside(next);
+  }
+  while (completed_.size() > most) forget_front(newest);
 }
 
 // False: none is left but `newest`.

@@ -37,6 +37,8 @@ class Remembered {
   Remembered& operator=(const Remembered&) = delete;
 
   uint64_t key_of(Text branch, Method method) const noexcept { return table_.key_of(branch, method); }
+  // It is about to be looked for.
+  void fetch(uint64_t key) noexcept { table_.fetch(key); }
   void add(const Request& request, Text head, Text body) noexcept;
   // Its response, as it is relayed.
   void answered(uint64_t key, int status, Text head, Text body) noexcept;
