@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "arrival.h"
 #include "check.h"
 
 namespace sluice::test {
@@ -78,6 +79,7 @@ class Peer {
     return ntohs(at.sin_port);
   }
   Peer accept() const {
+    await_arrival();
     Peer peer(::accept(fd_, nullptr, nullptr));
     peer.send_at_once();
     return peer;
@@ -90,8 +92,9 @@ class Peer {
     sockaddr_in to = loopback(port);
     sendto(fd_, octets.data(), octets.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof to);
   }
-  // What has arrived; ends with "<EOF>" if the other side has closed, "<RESET>" if it was cut off.
+  // What has been sent to it; ends with "<EOF>" if the other side has closed, "<RESET>" if it was cut off.
   std::string drain() const {
+    await_arrival();
     std::string all;
     std::string room(1 << 16, '\0');
     ssize_t n;

@@ -159,9 +159,10 @@ class ShardRig {
   }
   bool upstream_lives(int target = 0) { return shard_->inspect().upstreams().targets().at(target).alive; }
 
-  // Takes turns until nothing is left to do; returns how many messages the policy saw.
+  // Takes turns until nothing is left to do of what the peers have sent; returns how many messages the policy saw.
   unsigned turn() {
     unsigned total = 0;
+    await_arrival();
     while (const unsigned count = shard_->collect()) {
       total += count;
       decide(count);
