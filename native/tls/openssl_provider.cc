@@ -3,6 +3,12 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "openssl_session.h"
 #include "record_session.h"
 
@@ -37,19 +43,40 @@ bool use_pair(SSL_CTX* context, const TlsMaterial::Pair& pair) noexcept {
   return key && SSL_CTX_use_PrivateKey(context, key.get()) == 1 && SSL_CTX_check_private_key(context) == 1;
 }
 
+// To read a hundred authorities takes some 50 ms, so those read last are kept: new certificates, ticket keys and contexts come with the same ones.
+class Authorities {
+ public:
+  using Certificates = std::vector<OpensslPtr<X509>>;
+
+  // Empty: there is none in it.
+  std::shared_ptr<const Certificates> of(const std::string& text) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (certificates_ != nullptr && text == text_) return certificates_;
+    auto read = std::make_shared<Certificates>();
+    const OpensslPtr<BIO> from = memory_of(text);
+    while (X509* next = PEM_read_bio_X509(from.get(), nullptr, nullptr, nullptr)) read->emplace_back(next);
+    ERR_clear_error();  // the end of the text
+    text_ = text;
+    return certificates_ = std::move(read);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::string text_;
+  std::shared_ptr<const Certificates> certificates_;
+};
+
 // `named`: send their names to clients, so that these can choose a suitable certificate.
 bool use_authorities(SSL_CTX* context, const std::string& authorities, bool named) noexcept {
-  const OpensslPtr<BIO> text = memory_of(authorities);
+  // Never destroyed: at the end of the process OpenSSL may go first.
+  static Authorities& last_read = *new Authorities;
+  const auto certificates = last_read.of(authorities);
   X509_STORE* store = SSL_CTX_get_cert_store(context);
-  size_t count = 0;
-  while (X509* next = PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr)) {
-    const OpensslPtr<X509> one(next);
-    ++count;
-    X509_STORE_add_cert(store, next);
-    if (named) SSL_CTX_add_client_CA(context, next);
+  for (const auto& one : *certificates) {
+    X509_STORE_add_cert(store, one.get());
+    if (named) SSL_CTX_add_client_CA(context, one.get());
   }
-  ERR_clear_error();
-  return count > 0;
+  return !certificates->empty();
 }
 
 struct Contexts {
