@@ -7,7 +7,10 @@ import { coreTest } from "./lib/core-test.mjs";
 import { outOfDate } from "./lib/documents.mjs";
 import { readCompliance, summary } from "./lib/compliance.mjs";
 import { install } from "./lib/install.mjs";
+import { writeLayout } from "./lib/layout.mjs";
+import { buildNative, modulesBuilt } from "./lib/native.mjs";
 import { fail, say, start } from "./lib/run.mjs";
+import { buildTypescript } from "./lib/typescript.mjs";
 import { vitest } from "./lib/vitest.mjs";
 
 const OWN_PROJECTS = ["unit", "conformance", "integration"];
@@ -32,25 +35,29 @@ const failed = [];
 const attempt = (part, status) => {
   if (status !== 0) failed.push(part);
 };
-const node = (...args) => start(process.execPath, args);
-
-// The static checks need no build, so they run alongside the compilers.
+// Everyone waits for what Node loads, so the static checks, which need no build, leave it the processors.
 const checks = [
   ["types", "node_modules/typescript/bin/tsc", "--noEmit", "--incremental", "--tsBuildInfoFile", "build/types.tsbuildinfo"],
   ["lint", "scripts/rooms.mjs"],
   ["lint", "node_modules/oxlint/bin/oxlint"],
 ].filter(([part]) => wants(part));
-const checking = checks.map(async ([part, ...args]) => attempt(part, await node(...args)));
-if ((await start(process.execPath, ["scripts/build.mjs", "modules"], { shows: "at once" })) !== 0) process.exit(1);
-await Promise.all(checking);
-// The other tests wait now and then; core_test is compiled in that time.
-const native = wants("native") ? start("nice", [process.execPath, "scripts/build.mjs", "native"], { shows: "at once" }).then((status) => status || coreTest()) : 0;
-
+writeLayout();
 const projects = PROJECTS.filter(wants);
+const checking = checks.map(async ([part, ...args]) => attempt(part, await start("nice", [process.execPath, ...args])));
+let native;
+if (wants("native")) {
+  // core_test is compiled last, while the others run.
+  const building = start(process.execPath, ["scripts/build.mjs", "native"], { shows: "at once" });
+  if (!(await modulesBuilt(building))) process.exit(1);
+  native = building.then((status) => status || coreTest());
+} else if (projects.length > 0) buildNative({ what: "modules" });
+
 if (projects.length > 0) {
+  buildTypescript();
   attempt(projects.join(", "), await vitest(projects.flatMap((name) => ["--project", name])));
 }
-attempt("native", await native);
+attempt("native", (await native) ?? 0);
+await Promise.all(checking);
 if (named.length === 0) say(summary(readCompliance()));
 if (failed.length > 0) say(`failed: ${failed.join(", ")}`);
 process.exitCode = failed.length > 0 ? 1 : 0;
