@@ -47,7 +47,8 @@ class ByProject extends BaseSequencer {
 export default defineConfig({
   test: {
     projects: [
-      project("unit", 10),
+      // Some start a Node, which takes seconds where many others start.
+      project("unit", 30),
       project("conformance", 60),
       project("integration", 60),
       // With a Redis or a Chromium.
