@@ -234,4 +234,45 @@ TEST("a REGISTER that was answered is remembered for its time, and the oldest is
   CHECK(memory.find(9, 21) == RegisterState::open);
 }
 
+TEST("TX-8 the process that takes over knows what was refused, and with which status; an older one is not told") {
+  RegisterMemory memory(64);
+  memory.remember(1, RegisterState::answered, 100, 200, {kGrant_gruu, 120});
+  memory.refuse(2, 403, 100, 200);
+  memory.refuse(3, 503, 100, 200);
+  memory.remember(4, RegisterState::waiting, 100, 200);
+  const auto told = [&](uint32_t layout, RegisterMemory& next) {
+    ImageWriter image(ImageOf::shard, layout);
+    const size_t at = image.size();
+    memory.freeze(image, 150);
+    ImageReader reader(image.since(at), layout);
+    next.adopt(reader, 150);
+    return reader.good() && reader.empty();
+  };
+  RegisterMemory next(64), older(64);
+  CHECK(told(kImageVersion, next));
+  CHECK_EQ(next.granted(1, 150).flow_timer, 120u);
+  for (const uint64_t transaction : {2, 3}) CHECK(next.find(transaction, 150) == RegisterState::refused);
+  CHECK_EQ(next.refusal(2, 150), 403);
+  CHECK_EQ(next.refusal(3, 150), 503);
+  CHECK(next.find(2, 201) == RegisterState::open);
+  CHECK(next.find(4, 150) == RegisterState::open);
+  CHECK(told(2, older));
+  CHECK(older.find(1, 150) == RegisterState::answered);
+  CHECK(older.find(2, 150) == RegisterState::open);
+}
+
+TEST("a refusal in an image without a status that refuses, or in an older layout, is a fault") {
+  const auto fault = [](uint32_t layout, uint32_t status) {
+    ImageWriter image(ImageOf::shard, layout);
+    const size_t at = image.size();
+    image.fields(uint32_t{1}, uint64_t{7}, uint32_t{200}, RegisterState::refused, uint8_t{0}, status);
+    ImageReader reader(image.since(at), layout);
+    RegisterMemory(64).adopt(reader, 100);
+    return !reader.good();
+  };
+  CHECK(!fault(kImageVersion, 403));
+  CHECK(fault(kImageVersion, 200));
+  CHECK(fault(2, 403));
+}
+
 }  // namespace sluice::register_request_test

@@ -6,7 +6,9 @@
 namespace sluice {
 namespace {
 
-constexpr uint32_t kGrantedSince = 2;  // layouts of images
+// Layouts of images.
+constexpr uint32_t kGrantedSince = 2;
+constexpr uint32_t kRefusedSince = 3;
 
 }  // namespace
 
@@ -60,7 +62,7 @@ void RegisterMemory::freeze(ImageWriter& image, uint32_t now) const noexcept {
   uint32_t count = 0;
   for (uint32_t set = 0; memory_ != nullptr && set < sets_; ++set) {
     for (const Entry& entry : memory_[set].entries) {
-      if (is_over(entry, now) || entry.state == RegisterState::waiting || entry.state == RegisterState::refused) continue;
+      if (is_over(entry, now) || entry.state == RegisterState::waiting || (entry.state == RegisterState::refused && image.version() < kRefusedSince)) continue;
       image.fields(entry.transaction, entry.ends, RegisterState{entry.state});
       if (image.version() >= kGrantedSince) image.fields(static_cast<uint8_t>(entry.grants), uint32_t{entry.flow_timer});
       ++count;
@@ -79,7 +81,8 @@ void RegisterMemory::adopt(ImageReader& image, uint32_t now) noexcept {
     RegisterGranted granted;
     if (image.version() >= kGrantedSince) image.fields(grants, granted.flow_timer);
     granted.grants = grants;
-    image.expect(state == RegisterState::answered || state == RegisterState::held, "what became of a REGISTER is unknown");
+    const bool is_refused = state == RegisterState::refused && image.version() >= kRefusedSince && granted.flow_timer >= 400 && granted.flow_timer < 700;
+    image.expect(state == RegisterState::answered || state == RegisterState::held || is_refused, "what became of a REGISTER is unknown");
     if (!image.good()) return;
     remember(transaction, state, now, ends, granted);
   }

@@ -37,8 +37,8 @@ class RegisterMemory {
   int refusal(uint64_t transaction, uint32_t now) const noexcept { return static_cast<int>(granted(transaction, now).flow_timer); }
   void forget(uint64_t transaction) noexcept;
 
-  // For the successor of this process. What waits for a store is not among it: its answer will not come. Nor is what was refused: an older process
-  // knows no such state, and the store will say the same to what has not changed.
+  // For the successor of this process. What waits for a store is not among it: its answer will not come. An older process knows nothing that was
+  // refused; there the store decides on it anew.
   void freeze(ImageWriter& image, uint32_t now) const noexcept;
   void adopt(ImageReader& image, uint32_t now) noexcept;
 
