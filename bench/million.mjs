@@ -2,7 +2,7 @@
  * A million bindings: how much memory, how long a start takes, and what all of them expiring at once does to the turns of the shard.
  * `npm run bench -- million [--bindings 1000000] [--expires 60] [--apart 0]`
  *
- * A turn is timed by the clock, so it counts what else ran on its processor. With `--apart 1` nothing else of the server does: the shard's thread
+ * A turn is timed by the clock, so it counts what else ran on its processor; of most long ones the server says whether it worked or waited. With `--apart 1` nothing else of the server does: the shard's thread
  * keeps its processor, and all other threads share the one of the load. In either case the kernel says how long that thread waited for it.
  */
 import { spawnSync } from "node:child_process";
@@ -27,6 +27,7 @@ const rows = [];
 
 const metrics = async () => (await fetch(`http://${PLANE}/metrics`)).text();
 const value = (text, name) => Number(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)`, "m").exec(text)?.[1] ?? Number.NaN);
+const longTurns = (text) => Object.fromEntries([...text.matchAll(/^sluice_long_turns_total\{.*?cause="(\w+)".*?\} (\d+)/gm)].map(([, cause, count]) => [cause, Number(count)]));
 const turns = (text) => [...text.matchAll(/^sluice_turn_seconds_bucket\{.*?le="([^"]+)".*?\} (\d+)/gm)].map(([, limit, count]) => [limit, Number(count)]);
 
 try {
@@ -49,6 +50,7 @@ try {
   const shard = busiestThread(server.pid);
   if (args.apart === "1") for (const thread of threadsOf(server.pid)) if (thread !== shard) spawnSync("taskset", ["-cp", "1", thread]);
   const begin = turns(await metrics());
+  const longBefore = longTurns(await metrics());
   const waits = new WaitWatch(server.pid, shard);
   await sleep((Number(args.expires) + 30) * 1_000);
   const { cpu, times, waited, longest } = waits.stop();
@@ -56,6 +58,8 @@ try {
   rows.push(["bindings after they expired", value(text, "sluice_location_bindings")]);
   const count = Object.fromEntries(turns(text).map(([limit, of], index) => [limit, of - begin[index][1]]));
   rows.push(["turns meanwhile", `${count["+Inf"]}, longer than 5 ms: ${count["+Inf"] - count["0.005"]}`]);
+  const long = Object.entries(longTurns(text)).map(([cause, of]) => `${cause} ${of - (longBefore[cause] ?? 0)}`);
+  rows.push(["of the long ones, by cause", long.join(", ")]);
   rows.push(["the shard's thread meanwhile", `${fixed(cpu, 1)} s of CPU; ready ${times} times, waited ${fixed(waited * 1_000, 1)} ms for a processor in all, at most ${fixed(longest * 1_000, 1)} ms in 10 ms`]);
   await server.stop();
 } finally {

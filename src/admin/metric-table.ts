@@ -91,6 +91,12 @@ export const metricTable: readonly MetricRow[] = [
     label: "code",
     values: { 403: Counter.replies403, 430: Counter.replies430, 503: Counter.replies503 },
   },
+  {
+    name: "long_turns_total",
+    help: "Turns of more than 5 ms (`sluice_turn_seconds`): those in which the shard's thread worked as long, those in which it waited for a processor, and those that came too suddenly to tell.",
+    label: "cause",
+    values: { work: Counter.longTurnsWorked, processor: Counter.longTurnsWaited, unknown: Counter.longTurnsUnknown },
+  },
   { name: "registers_total", help: "REGISTER requests of clients.", values: one(Counter.registersIn) },
   { name: "registers_waiting", help: "REGISTER requests that wait for a busy upstream now.", gauge: true, values: one(Counter.registersWaiting) },
   { name: "registers_waited_total", help: "REGISTER requests that had to wait for a busy upstream.", values: one(Counter.registersWaited) },

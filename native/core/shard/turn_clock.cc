@@ -1,5 +1,7 @@
 #include "core/shard/turn_clock.h"
 
+#include <ctime>
+
 namespace sluice {
 namespace {
 
@@ -16,6 +18,15 @@ constexpr Step kSteps[] = {
     {100'000'000, Counter::turns_100ms, Counter::messages_100ms},   {UINT64_MAX, Counter::turns_longer, Counter::messages_longer},
 };
 
+constexpr uint64_t kLong = 5'000'000;
+constexpr uint64_t kBusy = 1'000'000;
+
+uint64_t cpu_ns() noexcept {
+  timespec used;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return static_cast<uint64_t>(used.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(used.tv_nsec);
+}
+
 }  // namespace
 
 void TurnClock::wait_begins(uint64_t now) noexcept {
@@ -25,10 +36,22 @@ void TurnClock::wait_begins(uint64_t now) noexcept {
   const Step* step = kSteps;
   while (took > step->nanoseconds) ++step;
   counters_.add(step->turns);
+  if (took > kLong) judge();
+  was_busy_ = took > kBusy;
   if (messages_ == 0) return;
   counters_.add(step->messages, messages_);
   counters_.add(Counter::message_nanoseconds, static_cast<int64_t>(took * messages_));
   messages_ = 0;
+}
+
+void TurnClock::wait_ends(uint64_t now) noexcept {
+  began_ = now;
+  cpu_began_ = was_busy_ ? cpu_ns() : 0;
+}
+
+void TurnClock::judge() noexcept {
+  if (cpu_began_ == 0) return counters_.add(Counter::long_turns_unknown);
+  counters_.add(cpu_ns() - cpu_began_ > kLong ? Counter::long_turns_worked : Counter::long_turns_waited);
 }
 
 }  // namespace sluice
