@@ -73,6 +73,7 @@ export class HomeTraffic {
     const what = this.#random(20);
     if (what < 2 && this.#last !== undefined) return this.#last;
     if (what < 7) return this.#following() ?? this.#request();
+    if (what === 7) return this.#keep(this.#together());
     return what < 13 ? this.#keep(this.#register()) : this.#keep(this.#request());
   }
 
@@ -128,9 +129,15 @@ export class HomeTraffic {
     return this.#one([`<${uri}>${parameters}${expires}`, `"A, \\"B\\"" <${uri}>${expires}${parameters}`]);
   }
 
-  #register(): Step {
-    const voice = this.#one<Voice>(["edge", "edge", "edge", "far", "wired", "wired", "caller"]);
+  /** REGISTERs of one user in one segment, so that the server reads them at once: numbers decide on some, objects on others, and each counts in its turn. */
+  #together(): Step {
     const user = this.#one(USERS);
+    const scripts = Array.from({ length: 2 + this.#random(4) }, () => this.#register("wired", user).script);
+    if (scripts.every((script) => typeof script === "string")) return { voice: "wired", script: scripts.join("") };
+    return { voice: "wired", script: (twin) => scripts.map((script) => (typeof script === "string" ? script : script(twin))).join("") };
+  }
+
+  #register(voice = this.#one<Voice>(["edge", "edge", "edge", "far", "wired", "wired", "caller"]), user = this.#one(USERS)): Step {
     const isBehind = voice === "edge" || voice === "far";
     const contacts = [...Array(this.#one([1, 1, 1, 1, 1, 1, 0, 2, 2, 3])).keys()].map(() => this.#contact(user, voice));
     const isAll = this.#random(20) === 0;
