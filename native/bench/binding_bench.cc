@@ -123,6 +123,37 @@ double run(BindingStore& store, uint32_t users, uint32_t cseq, const std::string
   return (cpu_ns() - begin - making) / (users * 2.0 / parts);
 }
 
+// What two threads gain on this machine whatever they do, with a loop that uses nothing but registers, and one that waits for memory: the floor for
+// the line after it.
+double chase(std::vector<uint32_t>& next, uint32_t from, size_t steps) {
+  uint32_t at = from;
+  for (size_t i = 0; i < steps; ++i) at = next[at];
+  return at;
+}
+double spin(uint64_t seed, size_t steps) {
+  for (size_t i = 0; i < steps; ++i) seed = seed * 6'364'136'223'846'793'005ull + 1'442'695'040'888'963'407ull;
+  return static_cast<double>(seed);
+}
+template <typename Work>
+double of_two(Work&& work, size_t steps) {
+  static volatile double seen;
+  const double begin = elapsed_ms();
+  std::thread other([&] { seen = work(1, steps / 2); });
+  const double own = work(2, steps / 2);
+  other.join();
+  const double two = elapsed_ms() - begin, alone = elapsed_ms();
+  seen = own + work(3, steps);
+  return two / (elapsed_ms() - alone);
+}
+void floor_of_two() {
+  std::vector<uint32_t> next(32u << 20);  // 128 MB, one cycle through all of it
+  const auto size = static_cast<uint32_t>(next.size());
+  for (uint32_t i = 0; i < size; ++i) next[i] = static_cast<uint32_t>((i * 1'664'525ull + 1'013'904'223ull) & (size - 1));
+  const double spun = of_two([](uint64_t seed, size_t steps) { return spin(seed, steps); }, 400'000'000);
+  const double chased = of_two([&](uint64_t seed, size_t steps) { return chase(next, static_cast<uint32_t>(seed * 7'919), steps); }, 10'000'000);
+  std::printf("%-44s %8.2f of the time of one thread; that wait for memory %.2f\n", "two threads that only reckon", spun, chased);
+}
+
 // Two threads share the work of one: twice the CPU of one each would mean that they wait for each other all the time.
 void run_by_two(BindingStore& store, uint32_t users, uint32_t cseq) {
   double cost[2];
@@ -136,30 +167,38 @@ void run_by_two(BindingStore& store, uint32_t users, uint32_t cseq) {
   std::printf("%-44s %8.0f ns CPU, in %.2f of the time of one thread\n", "refresh, table and journal, two threads", (cost[0] + cost[1]) / 2, two / (elapsed_ms() - alone));
 }
 
-long page_faults() {
+rusage usage_now() {
   rusage usage;
   getrusage(RUSAGE_THREAD, &usage);
-  return usage.ru_minflt + usage.ru_majflt;
+  return usage;
 }
 
-// Where the longest slice took page faults, it waited for the kernel's memory and not for what it did.
+// By the clock, by CPU, and whether the kernel gave the processor to somebody else meanwhile: a slice that is long only then did nothing long. Where
+// the longest slice took page faults, it waited for the kernel's memory and not for what it did.
 template <typename Step>
 void in_slices(const char* what, size_t bindings, Step&& step) {
-  double longest = 0;
+  double longest_cpu = 0, longest = 0, longest_alone = 0;
   long faults = 0;
-  size_t slices = 0, long_ones = 0;
+  size_t slices = 0, over = 0, over_preempted = 0, preempted = 0;
   const double begin = cpu_ns();
   for (bool more = true; more; ++slices) {
-    const long before = page_faults();
-    const double slice = cpu_ns();
+    const rusage before = usage_now();
+    const double at = elapsed_ms(), cpu = cpu_ns();
     more = step();
-    const double took = cpu_ns() - slice;
-    long_ones += took > 1.2e6;
-    if (took <= longest) continue;
-    longest = took;
-    faults = page_faults() - before;
+    const double took_cpu = (cpu_ns() - cpu) / 1e6, took = elapsed_ms() - at;
+    const rusage after = usage_now();
+    const bool was_preempted = after.ru_nivcsw != before.ru_nivcsw;
+    preempted += was_preempted;
+    over += took > 1;
+    over_preempted += took > 1 && was_preempted;
+    longest = std::max(longest, took);
+    if (!was_preempted) longest_alone = std::max(longest_alone, took);
+    if (took_cpu <= longest_cpu) continue;
+    longest_cpu = took_cpu;
+    faults = after.ru_minflt + after.ru_majflt - before.ru_minflt - before.ru_majflt;
   }
-  std::printf("%-44s %8.0f ms CPU for %zu, %zu slices, %zu over 1.2 ms, the longest %.2f ms with %ld page faults\n", what, (cpu_ns() - begin) / 1e6, bindings, slices, long_ones, longest / 1e6, faults);
+  std::printf("%-44s %8.0f ms CPU for %zu, %zu slices, %zu preempted; longest %.2f ms CPU with %ld page faults, %.2f ms by the clock, %.2f unless preempted; over 1 ms: %zu, of which preempted %zu\n", what, (cpu_ns() - begin) / 1e6, bindings,
+              slices, preempted, longest_cpu, faults, longest, longest_alone, over, over_preempted);
 }
 
 // Nanoseconds. What the machine does meanwhile does not hit the same piece every time.
@@ -197,6 +236,7 @@ int main(int argc, char** argv) {
     table.set_log(nullptr);
     std::printf("%-44s %8.0f ns CPU\n", "refresh, table alone", run(*store, users, 3, ""));
     table.set_log(&store->journal());
+    floor_of_two();
     run_by_two(*store, users, 4);
     Nowhere sink;
     const double begin = cpu_ns();

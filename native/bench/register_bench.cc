@@ -1,16 +1,19 @@
 // A registrar's shard and one edge in front of it, in one thread: the cost in user space of a REGISTER that refreshes one of two flows, with
 // its journal. `register_bench [ROUNDS [WINDOW [none|md5|sha256 [FOLDER]]]]`: WINDOW requests wait in the socket when the shard's turn begins,
-// with credentials for digest authentication or without.
+// with credentials for digest authentication or without. `register_bench ROUNDS WINDOW two`: then two shards, each with an edge, on one store, and on
+// two; how long they take for the work of one.
 //
 // As relay_bench it counts instructions under callgrind, and prints the CPU time of the shard's turns otherwise. Temporary GRUUs are not
 // encrypted here, because the core has no cipher.
 #include <sys/socket.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "core/base/wall_ms.h"
 #include "core/crypto/md5.h"
@@ -53,8 +56,8 @@ std::string digest_of(Asks asks, const std::string& text) {
 }
 
 // What bench/registrar.mjs sends, about 700 octets.
-TemplateText make_register(uint32_t reg_id, uint16_t edge) {
-  const std::string user = std::string("u") + kFlowMark, id = std::to_string(reg_id);
+TemplateText make_register(uint32_t reg_id, uint16_t edge, char first) {
+  const std::string user = std::string(1, first) + kFlowMark, id = std::to_string(reg_id);
   return TemplateText(
       "REGISTER sip:example.org SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK" + user + "x" + id + "x" + kSeqMark + ";rport\r\n" +
       "Via: SIP/2.0/TCP 192.0.2.7:49152;branch=z9hG4bKa" + user + ";received=198.51.100.7;rport=49152\r\n" +
@@ -67,15 +70,14 @@ TemplateText make_register(uint32_t reg_id, uint16_t edge) {
 
 class Bench {
  public:
-  Bench(uint32_t window, Asks asks, const std::string& folder) : window_(window), asks_(asks) {
+  // `first`: of the names of its users.
+  Bench(uint32_t window, Asks asks, std::shared_ptr<BindingStore> store, char first = 'u') : window_(window), asks_(asks) {
     uint16_t edge_port = 0;
     edge_ = bound_socket(SOCK_DGRAM, edge_port);
     const int room = 4 << 20;
     setsockopt(edge_, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
     const uint16_t port = free_port(SOCK_DGRAM);
     shard_.open(home_config(port));
-    std::shared_ptr<BindingStore> store = BindingStore::open(folder, {kUsers * 4, kUsers * 4'096}, 1).store;
-    if (store == nullptr) die("store");
     shard_->registering().open(std::move(store), 0, std::make_unique<Clear>(), rows_);
     RegisterSettings settings;
     settings.domains.add("example.org", "example.org");
@@ -83,7 +85,7 @@ class Bench {
     shard_->registering().configure(std::move(settings));
     const sockaddr_in registrar = loopback(port);
     if (connect(edge_, reinterpret_cast<const sockaddr*>(&registrar), sizeof registrar) != 0) die("connect");
-    for (uint32_t i = 0; i < kFlows; ++i) requests_[i] = make_register(i + 1, edge_port);
+    for (uint32_t i = 0; i < kFlows; ++i) requests_[i] = make_register(i + 1, edge_port, first);
     if (asks_ != Asks::nothing) ask();
     turn();
   }
@@ -103,6 +105,10 @@ class Bench {
       if (size <= 0) die("no answer");
       if (std::memcmp(buffer, "SIP/2.0 200", 11) != 0) bad_ = std::string(buffer, static_cast<size_t>(size));
     }
+  }
+
+  void rounds(int count) {
+    for (int i = 0; i < count; ++i) round();
   }
 
   double spent() const { return shard_.spent(); }
@@ -181,6 +187,36 @@ class Bench {
   std::string bad_;
 };
 
+std::shared_ptr<BindingStore> opened(const std::string& folder) {
+  std::shared_ptr<BindingStore> store = BindingStore::open(folder, {kUsers * 8, kUsers * 8'192}, 1).store;
+  if (store == nullptr) die("store");
+  return store;
+}
+
+// So many rounds of both in turn, in one thread, and at once, in two.
+double time_of_two(Bench& one, Bench& other, int rounds) {
+  using std::chrono::steady_clock;
+  const auto begin = steady_clock::now();
+  one.rounds(rounds / 2);
+  other.rounds(rounds / 2);
+  const auto middle = steady_clock::now();
+  std::thread thread([&] { other.rounds(rounds / 2); });
+  one.rounds(rounds / 2);
+  thread.join();
+  return static_cast<double>((steady_clock::now() - middle).count()) / static_cast<double>((middle - begin).count());
+}
+
+void compare_two(int rounds, uint32_t window, const std::string& folder) {
+  const auto store = opened(folder + "/a");
+  const auto one = std::make_unique<Bench>(window, Asks::nothing, store, 'u'), other = std::make_unique<Bench>(window, Asks::nothing, store, 'v');
+  const auto apart = std::make_unique<Bench>(window, Asks::nothing, opened(folder + "/b"), 'w');
+  for (Bench* each : {one.get(), other.get(), apart.get()}) each->rounds(static_cast<int>(kUsers * kFlows / window) + 1);
+  const double shared = time_of_two(*one, *other, rounds), alone = time_of_two(*one, *apart, rounds);
+  std::printf("two shards in two threads, window %u: %.2f of the time of one thread with one store, %.2f with a store each\n", window, shared, alone);
+  for (Bench* each : {one.get(), other.get(), apart.get()})
+    if (!each->bad().empty()) die(each->bad().c_str());
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -191,11 +227,13 @@ int main(int count, char** arguments) {
   char made[] = "/tmp/sluice-bench-XXXXXX";
   const std::string folder = count > 4 ? arguments[4] : mkdtemp(made);
   int status = 0;
-  {
-    const auto bench = std::make_unique<Bench>(window, asks, folder);
-    for (uint32_t i = 0; i < kUsers * kFlows / window + 1; ++i) bench->round();
+  if (named == "two") {
+    compare_two(rounds, window, folder);
+  } else {
+    const auto bench = std::make_unique<Bench>(window, asks, opened(folder));
+    bench->rounds(static_cast<int>(kUsers * kFlows / window) + 1);
     bench->forget();
-    for (int i = 0; i < rounds; ++i) bench->round();
+    bench->rounds(rounds);
     const double messages = rounds * static_cast<double>(window);
     std::printf("register, window %u: %.0f ns of CPU each, %.0f messages\n", window, bench->spent() / messages, messages);
     if (!bench->bad().empty()) std::printf("%s\n", bench->bad().c_str()), status = 1;

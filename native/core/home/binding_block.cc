@@ -55,7 +55,8 @@ BindingForm form_of(const Binding& binding) noexcept {
     form.bits |= kInstanceIsInParams;
     form.instance_at = static_cast<uint8_t>(at);
   }
-  size_t octets = sizeof(BindingBlock);
+  if ((binding.flags & kDirect) == 0 && !binding[Part::flow].empty()) form.bits |= kIsInFlowChain;
+  size_t octets = sizeof(BindingBlock) + ((form.bits & kIsInFlowChain) != 0 ? sizeof(FlowLinks) : 0);
   for (size_t i = 0; i < kParts; ++i) {
     const size_t size = binding.parts[i].size();
     if (size > UINT16_MAX) return form;
@@ -78,7 +79,11 @@ void write_block(const Binding& binding, const BindingForm& form, BindingBlock& 
   block.payer = binding.payer;
   block.form = form.bits;
   block.instance_at = form.instance_at;
-  auto* const after = reinterpret_cast<char*>(&block + 1);
+  auto* after = reinterpret_cast<char*>(&block + 1);
+  if ((form.bits & kIsInFlowChain) != 0) {
+    block.flow_links() = FlowLinks{};
+    after += sizeof(FlowLinks);
+  }
   const bool is_wide = (form.bits & kSizesAreWide) != 0;
   char* at = after + (is_wide ? kParts : 0);
   for (size_t i = 0; i < kParts; ++i) {

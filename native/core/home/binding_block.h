@@ -13,11 +13,19 @@ constexpr uint8_t kKeyIsOfFlow = 1;
 constexpr uint8_t kInstanceIsInParams = 2;
 // Only in memory: a text has 256 octets or more, so the high octets of all sizes stand in front of the texts.
 constexpr uint8_t kSizesAreWide = 4;
+// Only in memory: it ends with its flow, so FlowLinks follow the fixed fields. Those behind an edge do not, and need none.
+constexpr uint8_t kIsInFlowChain = 8;
 
 // Whether this form stores the part itself.
 constexpr bool is_kept(uint8_t form, Part which) noexcept {
   return !(which == Part::key && (form & kKeyIsOfFlow) != 0) && !(which == Part::instance && (form & kInstanceIsInParams) != 0);
 }
+
+// Places in the chain of its flow (flow_chains.h).
+struct FlowLinks {
+  BlockRef next;
+  BlockRef prev;
+};
 
 struct BindingBlock {
   uint64_t lsn;  // of the record that put it here; later records refer to it by this
@@ -29,8 +37,6 @@ struct BindingBlock {
   uint32_t reg_id;
   BlockRef head;  // its address of record
   BlockRef next;  // the next binding of the same address
-  BlockRef flow_next;
-  BlockRef flow_prev;
   uint16_t q;
   uint16_t payer;
   uint8_t flags;
@@ -39,19 +45,20 @@ struct BindingBlock {
   uint8_t low_sizes[kParts];
 
   size_t size_of(Part which) const noexcept { return low_sizes[static_cast<size_t>(which)] | ((form & kSizesAreWide) != 0 ? size_t{high_sizes()[static_cast<size_t>(which)]} << 8 : 0); }
-  const char* texts() const noexcept { return reinterpret_cast<const char*>(this + 1) + ((form & kSizesAreWide) != 0 ? kParts : 0); }
+  const char* texts() const noexcept { return reinterpret_cast<const char*>(high_sizes()) + ((form & kSizesAreWide) != 0 ? kParts : 0); }
+  FlowLinks& flow_links() noexcept { return *reinterpret_cast<FlowLinks*>(this + 1); }  // only with kIsInFlowChain
   size_t text_octets() const noexcept;
   uint64_t changed() const noexcept { return lsn + age; }
   Text part(Part which) const noexcept;  // any part except a flow's key
-  Text lifeline() const noexcept { return (flags & kDirect) != 0 ? Text() : part(Part::flow); }  // the flow with which it ends
+  Text lifeline() const noexcept { return (form & kIsInFlowChain) != 0 ? part(Part::flow) : Text(); }  // the flow with which it ends
   bool is_named(Text key) const noexcept;  // by this key or an equivalent one
   bool has_key(Text key) const noexcept;
   size_t octets() const noexcept { return static_cast<size_t>(texts() - reinterpret_cast<const char*>(this)) + text_octets(); }
 
  private:
-  const uint8_t* high_sizes() const noexcept { return reinterpret_cast<const uint8_t*>(this + 1); }
+  const uint8_t* high_sizes() const noexcept { return reinterpret_cast<const uint8_t*>(this + 1) + ((form & kIsInFlowChain) != 0 ? sizeof(FlowLinks) : 0); }
 };
-static_assert(sizeof(BindingBlock) == 80, "a million of them are in memory");
+static_assert(sizeof(BindingBlock) == 72, "a million of them are in memory");
 
 struct BindingForm {
   uint8_t bits = 0;

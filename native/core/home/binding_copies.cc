@@ -9,7 +9,6 @@ namespace {
 
 // A piece is copied under one lock, in far less than a millisecond.
 constexpr uint32_t kSlotsAtOnce = 256;
-constexpr size_t kOctetsAtOnce = 64 << 10;
 constexpr size_t kOctetsOfRecord = 1 << 20;
 // More than any configuration allows an address; this bounds what a damaged file can claim.
 constexpr uint16_t kMostOfAddress = 4'096;
@@ -25,7 +24,7 @@ bool BindingTable::copy_some(Walk& walk, std::string& out) {
     walk.slot = stripe.index.size();
     walk.upheavals = stripe.index.upheavals();
   }
-  const size_t most = out.size() + kOctetsAtOnce;
+  const size_t most = out.size() + kPiece;
   for (uint32_t looked = 0; walk.slot > 0 && looked < kSlotsAtOnce && out.size() < most; ++looked)
     if (const BlockRef ref = stripe.index.ref_at(--walk.slot); ref != 0) copy_address(head(ref), out);
   walk.longest = std::max(walk.longest, now_ns() - begin);

@@ -87,7 +87,9 @@ class BindingTable {
     bool begun = false;
     uint64_t longest = 0;  // longest time a lock was held, nanoseconds
   };
-  bool copy_some(Walk& walk, std::string& out);  // false: that was the last piece
+  // False: that was the last piece. Appends less than this and the records of one address.
+  static constexpr size_t kPiece = 16 << 10;
+  bool copy_some(Walk& walk, std::string& out);
 
   // An address of record, and when the first and the last of its bindings expire.
   struct AddressRow {

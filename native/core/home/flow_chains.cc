@@ -15,11 +15,10 @@ void FlowChains::link(BlockRef ref) noexcept {
   const uint64_t hash = hash_of(flow);
   Stripe& stripe = stripe_of(hash);
   const std::lock_guard<std::mutex> guard(stripe.lock);
-  fresh.flow_prev = 0;
   RefIndex::Slot* const slot = find(stripe, hash, flow);
-  fresh.flow_next = slot == nullptr ? 0 : slot->ref;
+  fresh.flow_links() = FlowLinks{slot == nullptr ? 0 : slot->ref, 0};
   if (slot == nullptr) return stripe.index.insert(static_cast<uint32_t>(hash), ref);
-  block(slot->ref).flow_prev = ref;
+  block(slot->ref).flow_links().prev = ref;
   slot->ref = ref;
 }
 
@@ -30,13 +29,14 @@ void FlowChains::unlink(BlockRef ref) noexcept {
   const uint64_t hash = hash_of(flow);
   Stripe& stripe = stripe_of(hash);
   const std::lock_guard<std::mutex> guard(stripe.lock);
-  if (gone.flow_next != 0) block(gone.flow_next).flow_prev = gone.flow_prev;
-  if (gone.flow_prev != 0) {
-    block(gone.flow_prev).flow_next = gone.flow_next;
+  const auto [next, prev] = gone.flow_links();
+  if (next != 0) block(next).flow_links().prev = prev;
+  if (prev != 0) {
+    block(prev).flow_links().next = next;
     return;
   }
   RefIndex::Slot* const slot = stripe.index.find(static_cast<uint32_t>(hash), [ref](BlockRef first) { return first == ref; });
-  if (gone.flow_next != 0) slot->ref = gone.flow_next;
+  if (next != 0) slot->ref = next;
   else stripe.index.erase(slot);
 }
 
@@ -46,7 +46,7 @@ void FlowChains::some_of(Text flow, size_t most, std::vector<uint64_t>& hashes) 
   Stripe& stripe = stripe_of(hash);
   const std::lock_guard<std::mutex> guard(stripe.lock);
   const RefIndex::Slot* const slot = find(stripe, hash, flow);
-  for (BlockRef ref = slot == nullptr ? 0 : slot->ref; ref != 0 && hashes.size() < most; ref = block(ref).flow_next) {
+  for (BlockRef ref = slot == nullptr ? 0 : slot->ref; ref != 0 && hashes.size() < most; ref = block(ref).flow_links().next) {
     const uint64_t aor = arena_.at<AorHead>(block(ref).head)->hash;
     if (hashes.empty() || hashes.back() != aor) hashes.push_back(aor);
   }

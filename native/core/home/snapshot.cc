@@ -18,7 +18,10 @@ constexpr size_t kWrittenAtOnce = 1 << 20;
 constexpr uint64_t kSyncedAtOnce = 16 << 20;
 
 int write_table(int fd, BindingTable& table, uint64_t journal, const std::atomic<bool>& stop, SnapshotFigures& figures) {
-  std::string out(kFileHeader, '\0');
+  std::string out;
+  // With its pages touched, so that the kernel has nothing to provide while a lock is held.
+  out.resize(kWrittenAtOnce + 2 * BindingTable::kPiece);
+  out.resize(kFileHeader);
   write_file_header({FileKind::snapshot, table.key(), journal}, out.data());
   uint64_t unsynced = 0;
   BindingTable::Walk walk;
