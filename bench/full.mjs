@@ -21,5 +21,6 @@ bench("edge", "--workloads", "originate", "--legs", "wss-tcp", "--flows", "10000
 bench("heap"); // 0.5
 bench("size", "--rounds", "1", "--seconds", "1"); // 1.5
 bench("registrar", "--seconds", "2", "--rounds", "2"); // 4
+bench("registrar", "--flows", "3", "--devices", "3", "--aors", "5000", "--digests", "none", "--workloads", "first,message,invite", "--seconds", "2", "--rounds", "2", "--out", "registrar-forks"); // 1
 bench("registrar", "--search", "1", "--digests", "none,md5", "--workloads", "first,refresh,message", "--seconds", "1", "--rounds", "1", "--out", "registrar-rate"); // 2
 writeDocument();

@@ -1,7 +1,7 @@
 /**
  * A registrar's CPU for each REGISTER (new, refreshed, with digest) and for each MESSAGE and INVITE that finds a device, its highest rate and its
  * memory per binding: Kamailio with bindings in memory and Sluice with bindings that survive kill -9, alternating in one run.
- * With `--flows 3 --devices 3` each flow is a device of its own, and a call rings all of them.
+ * With `--flows 3 --devices 3` each flow is a device of its own, and a call rings all of them; `--out registrar-forks` for docs/benchmarks.md.
  * `npm run bench -- registrar [--aors 20000] [--seconds 3] [--rounds 3] [--digests none,md5,sha256] [--search 0]`, then `-- document` for docs/benchmarks.md
  */
 import { parseArgs } from "node:util";

@@ -51,9 +51,26 @@ ${chart("registrar", "CPU per request in us, registrars", bars)}
 
 ${markdown(["workload", "server", "us CPU each", `x ${names[0]}`, "thousand a second", "p99 ms", "octets a binding", "lost", "wrong"], cells)}`,
   ];
+  const forked = load("registrar-forks");
+  if (forked !== undefined) parts.push(forks(forked));
   const searched = load("registrar-rate");
   if (searched !== undefined) parts.push(highest(searched));
   return parts.join("\n\n");
+}
+
+function forks(found) {
+  const { settings, runs } = found;
+  const names = settings.servers.split(",");
+  const rows = registrarRows(runs, names);
+  const bars = rows.map(({ workload, name, cost }) => ({ name: `${workload} ${name}`, value: cost, text: `${fixed(cost, 1)} us`, own: name === "sluice" }));
+  const cells = rows.map((row) => [row.workload, row.name, fixed(row.cost, 1), fixed(row.ratio), fixed(row.rate / 1_000, 1), fixed(row.p99 / 1_000, 1), row.lost, row.wrong]);
+  return `### To ${settings.devices} devices at once
+
+${command(found)}; each flow is a device of its own, and a request rings all of them.
+
+${chart("registrar-forks", `CPU per request in us, ${settings.devices} devices each`, bars)}
+
+${markdown(["workload", "server", "us CPU each", `x ${names[0]}`, "thousand a second", "p99 ms", "lost", "wrong"], cells)}`;
 }
 
 function highest(found) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/buffer_image.h"
 #include "core/relay/own_output.h"
 
 namespace sluice {
