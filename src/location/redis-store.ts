@@ -61,8 +61,8 @@ export class RedisStore implements LocationStore {
   readonly #fault: (error: unknown) => void;
   #offset = Date.now() - monotonic();
   #most: number;
-  /** By address of record: whether the last REGISTER may put its bindings. */
-  readonly #charging = new Map<string, Promise<boolean>>();
+  /** By address of record: when what the last REGISTER asks for is on its way. */
+  readonly #turns = new Map<string, Promise<unknown>>();
   /** Of flows that ended; the process waits for it as it ends. */
   readonly #removing = new Set<Promise<number>>();
 
@@ -113,8 +113,19 @@ export class RedisStore implements LocationStore {
   }
 
   async save(aor: string, operation: RegisterOperation): Promise<SaveResult> {
-    const { callId, cseq, everything, put, drop, maxContacts, maxFlows } = operation;
-    if (!(await this.#mayPut(aor, operation))) return { outcome: "source-full" };
+    const reply = await this.#inTurn(aor, operation);
+    if (reply === undefined) return { outcome: "source-full" };
+    const [outcome, after = [], news = []] = await reply.rows;
+    if (outcome === "out-of-order" || outcome === "full") return { outcome };
+    for (const line of news) {
+      const end = line.indexOf(" ");
+      this.#report(line.slice(0, end) as BindingEvent, aor, line.slice(end + 1));
+    }
+    return { outcome: "saved", bindings: this.#readAll(aor, after) };
+  }
+
+  /** Sends it at once. */
+  #register(aor: string, { callId, cseq, everything, put, drop, maxContacts, maxFlows }: RegisterOperation): Sent {
     // Before the reply, which may be lost although the server carried the command out.
     for (const binding of put) {
       const flow = lifeline(binding);
@@ -122,13 +133,7 @@ export class RedisStore implements LocationStore {
     }
     const numbers = [this.now(), callId, cseq, everything ? 1 : 0, maxContacts, maxFlows, drop.length].map(String);
     const rows = put.map((binding) => JSON.stringify(toRow(binding)));
-    const [outcome, after = [], news = []] = await this.#ask(() => this.#client.sluiceRegister(hashOf(aor), ...numbers, ...drop, ...rows));
-    if (outcome === "out-of-order" || outcome === "full") return { outcome };
-    for (const line of news) {
-      const end = line.indexOf(" ");
-      this.#report(line.slice(0, end) as BindingEvent, aor, line.slice(end + 1));
-    }
-    return { outcome: "saved", bindings: this.#readAll(aor, after) };
+    return { rows: this.#ask(() => this.#client.sluiceRegister(hashOf(aor), ...numbers, ...drop, ...rows)) };
   }
 
   async #runBatch(rows: readonly BatchRow[], operations: Uint8Array): Promise<readonly Buffer[]> {
@@ -147,6 +152,8 @@ export class RedisStore implements LocationStore {
   }
 
   async lookup(aor: string): Promise<readonly Binding[]> {
+    const before = this.#turns.get(aor);
+    if (before !== undefined) await before;
     const rows = await this.#ask(() => this.#client.sluiceRows(hashOf(aor)));
     if (rows === null) throw new Error(`${hashOf(aor)} has more than ${MOST_ROWS} rows in Redis, which no registrar writes: delete it, and the phone registers again`);
     const now = this.now();
@@ -221,22 +228,24 @@ export class RedisStore implements LocationStore {
     await closeRedis(this.#client);
   }
 
-  /** Whether the source has a share left. That takes a command of its own, so whatever comes next for the same address waits for its outcome. */
-  async #mayPut(aor: string, { payer, put }: RegisterOperation): Promise<boolean> {
-    const before = this.#charging.get(aor);
+  /**
+   * Sends the operation, unless its source has no share left. To learn that takes a command of its own, so whatever comes next for the same address waits
+   * until this one is on its way.
+   */
+  #inTurn(aor: string, operation: RegisterOperation): Sent | Promise<Sent | undefined> {
+    const { payer, put } = operation;
+    const before = this.#turns.get(aor);
     const isCharged = payer !== undefined && put.length > 0;
-    if (before === undefined && !isCharged) return true;
-    const charged = (async () => {
+    if (before === undefined && !isCharged) return this.#register(aor, operation);
+    const sent = (async () => {
       await before;
-      return !isCharged || (await this.#charge(payer, put));
+      return isCharged && !(await this.#charge(payer, put)) ? undefined : this.#register(aor, operation);
     })();
-    const settled = charged.catch(() => false);
-    this.#charging.set(aor, settled);
-    try {
-      return await charged;
-    } finally {
-      if (this.#charging.get(aor) === settled) this.#charging.delete(aor);
-    }
+    const settled = sent.catch(() => undefined).finally(() => {
+      if (this.#turns.get(aor) === settled) this.#turns.delete(aor);
+    });
+    this.#turns.set(aor, settled);
+    return sent;
   }
 
   /** False: the source has used up its share. What its bindings are called there is short, whatever it registers. */
@@ -283,6 +292,11 @@ export class RedisStore implements LocationStore {
       throw new StoreUnavailable("Redis does not answer", { cause: error });
     }
   }
+}
+
+/** A reply that is to come: as an object, so that nobody waits for it by mistake. */
+interface Sent {
+  readonly rows: ReturnType<Scripts["sluiceRegister"]>;
 }
 
 function hashOf(aor: string): string {

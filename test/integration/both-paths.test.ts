@@ -40,7 +40,8 @@ for (const kind of ["no credentials", "digest", "Redis", "Redis and digest"]) te
   const twins = await Twins.open(settings, manner, kind.startsWith("Redis") ? await databases() : []);
   onTestFinished(() => twins.close());
   await joinAll(twins);
-  const traffic = new HomeTraffic(seeded(SEED), authenticates);
+  // Redis lists what was registered in the same millisecond by its keys: two servers need not agree on who came last.
+  const traffic = new HomeTraffic(seeded(SEED), authenticates, !kind.startsWith("Redis"));
   for (let step = 0; step < STEPS; step += 1) {
     const { voice, script } = traffic.next();
     await twins.say(voice, script, `TEST_SEED=${SEED}, step ${step}, ${voice}:\n${twins.numbers.render(voice, script)}`);

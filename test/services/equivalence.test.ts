@@ -112,3 +112,22 @@ test("REG-13 REG-14 both stores give the same answers and hold the same bindings
     { numRuns: 400 },
   );
 });
+
+test("REG-15 what is asked of a store right after a REGISTER of the same address comes after it, whoever pays for that", async () => {
+  for (const [name, store] of Object.entries({ embedded, redis })) for (const payer of [undefined, "192.0.2.1"]) {
+    const aor = `sip:after-${name}-${payer === undefined ? "nobody" : "somebody"}@example.com`;
+    const put = (uri: string, cseq: number): Binding => plainBinding(store, uri, { aor, callId: "one", cseq });
+    const charged = (put: readonly Binding[], cseq: number) => ({ ...operation({ callId: "one", cseq, put }), ...(payer !== undefined && { payer }) });
+    const first = put("sip:a@h", 1);
+    const saved = store.save(aor, charged([first], 1));
+    const found = store.lookup(aor);
+    const also = store.save(aor, charged([put("sip:b@h", 2)], 2));
+    const dropped = store.save(aor, operation({ callId: "one", cseq: 3, drop: [first.key] }));
+    const left = store.lookup(aor);
+    expect((await saved).outcome, aor).toBe("saved");
+    expect((await found).map(({ contactUri }) => contactUri), aor).toEqual(["sip:a@h"]);
+    expect(await also, aor).toMatchObject({ outcome: "saved", bindings: [{}, {}] });
+    expect((await dropped).outcome, aor).toBe("saved");
+    expect((await left).map(({ contactUri }) => contactUri), aor).toEqual(["sip:b@h"]);
+  }
+});

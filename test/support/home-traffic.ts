@@ -58,22 +58,25 @@ const pick = <T>(random: Random, of: readonly [T, ...T[]]): T => of[random(of.le
 export class HomeTraffic {
   readonly #random: Random;
   readonly #authenticates: boolean;
+  readonly #isTogether: boolean;
   #count = 0;
   /** INVITEs that may still ring. */
   readonly #calls: Call[] = [];
   /** What was sent, for retransmissions. */
   #last: Step | undefined;
 
-  constructor(random: Random, authenticates = false) {
+  /** `isTogether`: now and then several REGISTERs come in one segment. */
+  constructor(random: Random, authenticates = false, isTogether = true) {
     this.#random = random;
     this.#authenticates = authenticates;
+    this.#isTogether = isTogether;
   }
 
   next(): Step {
     const what = this.#random(20);
     if (what < 2 && this.#last !== undefined) return this.#last;
     if (what < 7) return this.#following() ?? this.#request();
-    if (what === 7) return this.#keep(this.#together());
+    if (what === 7 && this.#isTogether) return this.#keep(this.#together());
     return what < 13 ? this.#keep(this.#register()) : this.#keep(this.#request());
   }
 

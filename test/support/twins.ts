@@ -189,6 +189,8 @@ export class Twin {
       .replace(/sip:[\w-]{30,}@/g, "sip:TOKEN@")
       .replace(/;nb=[^;>]+/g, ";nb=N")
       .replace(/^Date: .*$/m, "Date: D")
+      // Spread at random.
+      .replace(/^Retry-After: \d+/m, "Retry-After: S")
       .replace(/;expires=(\d+)/g, (_, seconds: string) => (expires.push(Number(seconds)), ";expires=E"));
     return { text, expires };
   }
