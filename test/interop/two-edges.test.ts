@@ -9,6 +9,7 @@ import { Edge } from "../support/edge.js";
 import { Home } from "../support/home.js";
 import type { Party } from "../support/party.js";
 import { freePort } from "../support/ports.js";
+import { standsStill } from "../support/processes.js";
 import type { SipMessage } from "../support/sip-message.js";
 import type { Transport } from "../support/wire.js";
 import { Baresip } from "./support/baresip.js";
@@ -49,13 +50,19 @@ async function edgeProxy(host: string, registrar: string, core: Transport): Prom
   return { process, client };
 }
 
+/** From here on it reads nothing. */
+async function hang(edge: EdgeProxy): Promise<void> {
+  edge.process.signal("SIGSTOP");
+  await expect.poll(() => standsStill(edge.process.pid)).toBe(true);
+}
+
 async function stage(core: Transport, { ringing = true, branchTimer = NEVER } = {}): Promise<Stage> {
   const home = await Home.spawn({ SLUICE_MODE: "registrar", SLUICE_EDGES: "127.0.0.2,127.0.0.3", SLUICE_FAILOVER_MS: String(branchTimer) });
   const E1 = await edgeProxy("127.0.0.2", home.at, core);
   const E2 = await edgeProxy("127.0.0.3", home.at, core);
   const caller = await home.phone("caller");
   // The most recently registered flow is tried first: E1 gets the REGISTER after E2's has been answered.
-  E1.process.signal("SIGSTOP");
+  await hang(E1);
   const starting = Baresip.start({ user: "bob", edge: [E1.client, E2.client], transports: ["tcp", "tcp"], ringing });
   await expect.poll(() => home.contactsOf(caller, "bob")).toHaveLength(1);
   E1.process.signal("SIGCONT");
@@ -103,7 +110,7 @@ for (const core of ["udp", "tcp"] as const) {
 
   test(`SA-20 OB-7-5 DNS-5 a hanging edge: the branch timer moves the call to the other one, core over ${core}`, async () => {
     const { E1, E2, bob, caller } = await stage(core, { branchTimer: BRANCH_TIMER });
-    E1.process.signal("SIGSTOP");
+    await hang(E1);
     const called = performance.now();
     const request = await invite(caller);
     await caller.response(180);
@@ -116,7 +123,7 @@ for (const core of ["udp", "tcp"] as const) {
 test("SA-20 OB-7-3 OB-7-6 kill -9 of the edge while the call is being set up: it rings through the other one at once", async () => {
   const { E1, E2, bob, caller } = await stage("tcp");
   // The edge has the INVITE, and dies before forwarding it.
-  E1.process.signal("SIGSTOP");
+  await hang(E1);
   const request = await invite(caller);
   await caller.settle();
   await E1.process.kill();

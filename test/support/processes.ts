@@ -1,5 +1,5 @@
 /** Processes as /proc shows them. pgrep would wait for ever with the runtime of a sanitizer in front of it. */
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 
 /** Those that it has started, or that have become its own when their parent ended. */
 export function childrenOf(pid: number): readonly number[] {
@@ -24,6 +24,11 @@ export function stateOf(pid: number): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Whether SIGSTOP has reached all its threads: on another processor one may still read, and forward, what comes after the signal was sent. */
+export function standsStill(pid: number): boolean {
+  return readdirSync(`/proc/${pid}/task`).every((thread) => /^State:\s+T/m.test(readFileSync(`/proc/${pid}/task/${thread}/status`, "latin1")));
 }
 
 /** Octets of memory that it has. */
