@@ -37,10 +37,11 @@ struct Cipher {
   OSSL_FUNC_cipher_final_fn* final = nullptr;
   OSSL_FUNC_cipher_get_ctx_params_fn* get = nullptr;
   void* provider = nullptr;
+  EVP_CIPHER* fetched = nullptr;  // kept for good, so that its provider stays
 
   explicit Cipher(const char* name) noexcept {
-    EVP_CIPHER* const evp = EVP_CIPHER_fetch(nullptr, name, nullptr);  // kept for good, so that its provider stays
-    const OSSL_PROVIDER* const from = evp == nullptr ? nullptr : EVP_CIPHER_get0_provider(evp);
+    fetched = EVP_CIPHER_fetch(nullptr, name, nullptr);
+    const OSSL_PROVIDER* const from = fetched == nullptr ? nullptr : EVP_CIPHER_get0_provider(fetched);
     if (from == nullptr) return;
     int no_cache = 0;
     const OSSL_ALGORITHM* const all = OSSL_PROVIDER_query_operation(from, OSSL_OP_CIPHER, &no_cache);
