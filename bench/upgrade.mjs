@@ -27,6 +27,8 @@ const PAUSE_MS = 300;
 const LONGEST_SECONDS = 60;
 const CALM_SECONDS = 12;
 const LOOK_MS = 50;
+/** At memory and descriptors, which takes the kernel some ten milliseconds of a processor; both processes live for two seconds. */
+const COUNT_MS = 500;
 /** The load tells so often what it has counted, from when all are registered and the calls are up. */
 const PROGRESS_SECONDS = 0.2;
 const SETTLED_SECONDS = 1.5;
@@ -67,7 +69,7 @@ async function run(legs, upgrades) {
   const { figures: load, end } = startLoad({ ...options, workload: args.workload, client, "core-leg": core, pid: edge.pid, progress: PROGRESS_SECONDS }, (figures) => (soFar = figures));
   void load.finally(() => (isOver = true));
   const watch = (async () => {
-    for (; !isOver; await sleep(LOOK_MS)) look(edge.pid, seen);
+    for (; !isOver; await sleep(COUNT_MS)) look(edge.pid, seen);
   })();
   while (!isOver && !(soFar?.seconds >= SETTLED_SECONDS)) await sleep(LOOK_MS);
   Object.assign(seen, { before: seen.peak, descriptorsBefore: seen.descriptorsPeak });

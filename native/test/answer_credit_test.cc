@@ -21,6 +21,41 @@ Address address(const char* text, uint16_t port = 0) {
 
 }  // namespace
 
+TEST("the successor gets every account ahead, and then those that have changed since") {
+  const SipKey key{1, 2};
+  AnswerCredit before(key), next(key);
+  const auto accounts = [&](bool all) {
+    ImageWriter image(ImageOf::process, kImageVersion);
+    before.freeze(image, all);
+    const std::vector<char> octets = image.finish();
+    const char* const fault = adopt_image(Text(octets.data(), octets.size()), ImageOf::process, [&](ImageReader& reader) { next.adopt(reader); });
+    CHECK_EQ(std::string(fault == nullptr ? "" : fault), "");
+    return octets.size();
+  };
+  const size_t none = accounts(true);
+  before.received(address("192.0.2.1"), 100);
+  before.heard_us(address("192.0.2.2"));
+  const size_t two = accounts(true);
+  CHECK(two > none);
+  CHECK_EQ(next.room(address("192.0.2.1")), size_t{300});
+  CHECK_EQ(next.room(address("192.0.2.2")), SIZE_MAX);
+  // A source that has heard us changes nothing more; each of the others counts.
+  before.heard_us(address("192.0.2.2"));
+  before.received(address("192.0.2.2"), 500);
+  CHECK(before.may_send(address("192.0.2.2"), 500, Kind::final));
+  CHECK_EQ(accounts(false), none);
+  CHECK(before.may_send(address("192.0.2.1"), 120, Kind::final));
+  CHECK(accounts(false) > none);
+  CHECK_EQ(next.room(address("192.0.2.1")), size_t{180});
+  before.received(address("192.0.2.1"), 10);
+  CHECK(before.may_send(address("192.0.2.3"), 10, Kind::question));
+  CHECK(accounts(false) > none);
+  CHECK_EQ(next.room(address("192.0.2.1")), size_t{210});
+  CHECK(!next.may_send(address("192.0.2.3"), 10, Kind::question));
+  CHECK_EQ(accounts(false), none);
+  CHECK_EQ(accounts(true) > two, true);
+}
+
 TEST("a source gets three times what it has sent, whatever port the response goes to") {
   AnswerCredit credit(SipKey{1, 2});
   credit.received(address("192.0.2.1", 5060), 100);

@@ -31,6 +31,7 @@ AnswerCredit::Place& AnswerCredit::find_or_make(const Name& name) noexcept {
     if (account.credit != kProven && chosen->load(std::memory_order_relaxed).credit == kProven) chosen = &place;
   }
   chosen->store({name.mark, 0}, std::memory_order_relaxed);
+  has_changed(name.line);
   return *chosen;
 }
 
@@ -40,14 +41,19 @@ void AnswerCredit::received(const Address& source, size_t octets) noexcept {
   const uint32_t more = static_cast<uint32_t>(std::min<size_t>(octets * kTimes, kMaxCredit));
   // Another shard may change the account, or give its place to another source.
   Account account = place.load(std::memory_order_relaxed);
-  while (account.mark == name.mark && account.credit != kProven &&
-         !place.compare_exchange_weak(account, {account.mark, std::min(account.credit + more, kMaxCredit)}, std::memory_order_relaxed)) {
+  while (account.mark == name.mark && account.credit != kProven) {
+    if (!place.compare_exchange_weak(account, {account.mark, std::min(account.credit + more, kMaxCredit)}, std::memory_order_relaxed)) continue;
+    return has_changed(name.line);
   }
 }
 
 void AnswerCredit::heard_us(const Address& source) noexcept {
   const Name name = name_of(source);
-  find_or_make(name).store({name.mark, kProven}, std::memory_order_relaxed);
+  Place& place = find_or_make(name);
+  const Account account = place.load(std::memory_order_relaxed);
+  if (account.mark == name.mark && account.credit == kProven) return;
+  place.store({name.mark, kProven}, std::memory_order_relaxed);
+  has_changed(name.line);
 }
 
 bool AnswerCredit::may_send(const Address& source, size_t octets, Kind kind) noexcept {
@@ -65,6 +71,7 @@ bool AnswerCredit::may_send(const Address& source, size_t octets, Kind kind) noe
     if (account.mark != name.mark || account.credit < needed) return false;
     if (account.credit == kProven) return true;
   } while (!place->compare_exchange_weak(account, {account.mark, account.credit - cost}, std::memory_order_relaxed));
+  has_changed(name.line);
   return true;
 }
 
@@ -76,14 +83,18 @@ size_t AnswerCredit::room(const Address& source) noexcept {
   return account.credit == kProven ? SIZE_MAX : account.credit;
 }
 
-void AnswerCredit::freeze(ImageWriter& image) const noexcept {
+void AnswerCredit::freeze(ImageWriter& image, bool all) noexcept {
+  constexpr uint32_t kPlaces = kGroup * kLine;
   const size_t at = image.later();
   uint32_t known = 0;
-  for (uint32_t i = 0; i < kLines * kLine; ++i) {
-    const Account account = lines_[i / kLine].places[i % kLine].load(std::memory_order_relaxed);
-    if (account.mark == 0) continue;
-    image.fields(i, account.mark, account.credit);
-    ++known;
+  for (uint32_t group = 0; group < is_new_.size(); ++group) {
+    if (!is_new_[group].exchange(false, std::memory_order_acquire) && !all) continue;
+    for (uint32_t i = group * kPlaces; i < (group + 1) * kPlaces; ++i) {
+      const Account account = lines_[i / kLine].places[i % kLine].load(std::memory_order_relaxed);
+      if (account.mark == 0) continue;
+      image.fields(i, account.mark, account.credit);
+      ++known;
+    }
   }
   image.set(at, known);
 }

@@ -3,6 +3,7 @@
 // another received.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <memory>
 
@@ -32,8 +33,8 @@ class AnswerCredit {
   // The longest final response it would get now.
   size_t room(const Address& source) noexcept;
 
-  // For the successor of this process, which has the same key.
-  void freeze(ImageWriter& image) const noexcept;
+  // For the successor of this process, which has the same key. `all`: else what has come since the last time.
+  void freeze(ImageWriter& image, bool all) noexcept;
   void adopt(ImageReader& image) noexcept;
 
  private:
@@ -41,6 +42,7 @@ class AnswerCredit {
   // sources, however many, never cost another source its proof. Only the credit or limit of one that has been silent for longer is lost.
   static constexpr size_t kLine = 8;
   static constexpr size_t kLines = 1u << 15;
+  static constexpr size_t kGroup = 64;  // lines
   static constexpr uint32_t kMaxCredit = 1 << 16;
   static constexpr uint32_t kProven = UINT32_MAX;
 
@@ -64,10 +66,13 @@ class AnswerCredit {
   Name name_of(const Address& source) noexcept;
   // nullptr: unknown.
   static Place* find(const Name& name) noexcept;
-  static Place& find_or_make(const Name& name) noexcept;
+  Place& find_or_make(const Name& name) noexcept;
+  // After it, so that a freeze() beside it either sees what has changed or leaves the mark.
+  void has_changed(const Line& line) noexcept { is_new_[static_cast<size_t>(&line - lines_.get()) / kGroup].store(true, std::memory_order_release); }
 
   SipKey key_;
   Zeroed<Line> lines_ = zeroed<Line>(kLines);
+  std::array<std::atomic<bool>, kLines / kGroup> is_new_{};  // something in a group, since the last freeze()
 };
 
 }  // namespace sluice

@@ -5,7 +5,7 @@ namespace sluice {
 void FlowCommons::freeze(ImageWriter& image, bool all) {
   owners.freeze(image, all);
   origins.freeze(image, all);
-  answers.freeze(image);
+  answers.freeze(image, all);
 }
 
 void FlowCommons::write_image(std::vector<char>& octets, uint32_t version) {

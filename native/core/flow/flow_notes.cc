@@ -196,6 +196,7 @@ void FlowNotes::grant(uint64_t key, uint32_t slot, const Address& peer, uint32_t
   if (entry.key != key) return;
   entry.key = 0;
   if (slot == 0) return;
+  if (marked_ != nullptr && slot < marked_->size()) (*marked_)[slot] = 1;
   const auto granted_to = [&](uint32_t contact) { return response != nullptr ? granted_seconds(*response, contact) : seconds; };
   if (!entry.refresh) return add(slot, peer, entry, tick, entry.leaves ? 0 : granted_to(entry.contact));
   for (Registration* note = slot < notes_.size() ? notes_[slot].get() : nullptr; note != nullptr; note = note->next.get()) {

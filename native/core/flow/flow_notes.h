@@ -86,6 +86,9 @@ class FlowNotes {
     return slot;
   }
 
+  // Where it marks the slots over which somebody registers, refreshes and ends included, as far as there is a place for them; nullptr: nowhere.
+  void mark_in(std::vector<uint8_t>* slots) noexcept { marked_ = slots; }
+
   const Registration* of(uint32_t slot) const noexcept { return slot < notes_.size() ? notes_[slot].get() : nullptr; }
   // `back` 0 is the newest; strangers come after all phones, and those that a drain ended come last. nullptr: there are not that many.
   const FlowEnd* end_at(size_t back) const noexcept;
@@ -127,6 +130,7 @@ class FlowNotes {
   const bool tells_;
   bool watches_ = false;
   std::vector<uint32_t> changed_;  // slots
+  std::vector<uint8_t>* marked_ = nullptr;
 
   std::unique_ptr<Asked[]> asked_;
   std::vector<std::unique_ptr<Registration>> notes_;  // by slot

@@ -1,13 +1,16 @@
 // What goes ahead of a shard while it still runs. Most connections rest most of the time: what is known about them is sent before the stop, and
 // again where it has changed. With all shards at rest only the last changes are left.
 //
-// A draft is told from the next one by its octets, so nothing has to be noted while a message passes.
+// A flow of which no octet has changed, and over which nobody has registered meanwhile, is as it was: what belongs to it changes only with octets
+// that come or go, which are counted there. Any other is described again, and has changed if its draft is another one. So nothing has to be noted
+// while a message passes.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
 #include "core/base/image.h"
+#include "core/base/invariant.h"
 #include "core/flow/flow_notes.h"
 #include "core/flow/flow_table.h"
 
@@ -21,7 +24,7 @@ enum class Draft : uint8_t {
 
 class Drafts {
  public:
-  Drafts(FlowTable& flows, const FlowNotes& notes) noexcept : flows_(flows), notes_(notes) {}
+  Drafts(FlowTable& flows, FlowNotes& notes) noexcept : flows_(flows), notes_(notes) {}
   Drafts(const Drafts&) = delete;
   Drafts& operator=(const Drafts&) = delete;
 
@@ -32,9 +35,13 @@ class Drafts {
   template <typename MayGo>
   uint32_t write(ImageWriter& image, uint32_t from, uint32_t to, MayGo&& may_go) noexcept {
     round_.clear();
-    if (records_.size() < flows_.slots()) records_.resize(flows_.slots());
+    grow();
     for (uint32_t slot = from; slot < to; ++slot) {
       const Flow* const flow = flows_.open_at(slot);
+      if (flow != nullptr && rests(slot, *flow)) {
+        SLUICE_INVARIANT(is_simple(*flow) && is_as_drawn(image, slot, *flow));
+        continue;
+      }
       if (flow != nullptr && is_simple(*flow) && may_go(slot, *flow)) draw(image, slot, *flow);
       else if (records_[slot].size > 0) strike_out(image, slot);
     }
@@ -45,16 +52,17 @@ class Drafts {
 
   // Whether all that is known about the flow has gone.
   bool hold(uint32_t slot, uint32_t generation) const noexcept { return slot < records_.size() && records_[slot].size > 0 && records_[slot].generation == generation; }
-  void clear() noexcept {
-    records_.clear();
-    round_.clear();
-  }
+  void clear() noexcept;
 
  private:
   struct Record {
     const char* octets = nullptr;
     uint32_t size = 0;  // 0: nothing has gone
     uint32_t generation = 0;
+  };
+  // A flow as it was when its draft was drawn.
+  struct alignas(64) Likeness {
+    char octets[sizeof(Flow)];
   };
   struct Change {
     uint32_t slot;
@@ -63,12 +71,19 @@ class Drafts {
     uint32_t size;
   };
 
+  void grow() noexcept;
+  bool rests(uint32_t slot, const Flow& flow) const noexcept;
+  bool is_as_drawn(ImageWriter& image, uint32_t slot, const Flow& flow) noexcept;
+  Text describe(ImageWriter& image, uint32_t slot, const Flow& flow) noexcept;
+  void remember(uint32_t slot) noexcept;
   void draw(ImageWriter& image, uint32_t slot, const Flow& flow) noexcept;
   void strike_out(ImageWriter& image, uint32_t slot) noexcept;
 
   FlowTable& flows_;
-  const FlowNotes& notes_;
-  std::vector<Record> records_;  // by slot
+  FlowNotes& notes_;
+  std::vector<Record> records_;       // by slot
+  std::vector<Likeness> likenesses_;  // by slot
+  std::vector<uint8_t> noted_;        // by slot: somebody has registered since
   std::vector<Change> round_;
 };
 

@@ -7,7 +7,7 @@ void Handover::choose() noexcept {
   moves_.assign(ground_.flows.slots(), false);
   for (uint32_t slot = 1; slot < ground_.flows.slots(); ++slot) {
     const Flow* const flow = ground_.flows.open_at(slot);
-    moves_[slot] = flow != nullptr && is_portable(*flow);
+    moves_[slot] = flow != nullptr && (drafts_.hold(slot, flow->generation) || is_portable(*flow));
   }
 }
 

@@ -1,7 +1,10 @@
 /** Checks deploy/ against the program: metric names, variables, log lines, paths. */
-import { readFileSync, readdirSync, existsSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { metricTable } from "../../../src/admin/metric-table.js";
 import { processMetrics } from "../../../src/admin/process-metrics.js";
 import { storeMetrics } from "../../../src/admin/store-metrics.js";
@@ -80,6 +83,21 @@ describe("deploy/", () => {
     expect(unit).toContain("RestartPreventExitStatus=78");
     // That rule counts for the main process only.
     expect(unit).not.toContain("ExecStartPre");
+  });
+
+  test.skipIf(spawnSync("systemd-analyze", ["--version"]).error !== undefined)("SA-8 systemd finds no fault with the unit, nor with what may be added to it", () => {
+    const folder = mkdtempSync(join(tmpdir(), "sluice-unit-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    cpSync(`${ROOT}deploy/systemd/sluice.service`, join(folder, "sluice.service"));
+    const verify = (): object => {
+      const { status, stdout, stderr } = spawnSync("systemd-analyze", ["verify", "--man=no", join(folder, "sluice.service")], { encoding: "utf8" });
+      return { status, said: stdout + stderr };
+    };
+    expect(verify()).toEqual({ status: 0, said: "" });
+    for (const name of ["keeper.conf", "upgrade-on-reload.conf"]) cpSync(`${ROOT}deploy/systemd/${name}`, join(folder, "sluice.service.d", name));
+    expect(verify()).toEqual({ status: 0, said: "" });
+    writeFileSync(join(folder, "sluice.service.d/broken.conf"), "[Service]\nNotifyAcces=all\nType=sometimes\n");
+    expect(verify()).not.toEqual({ status: 0, said: "" });
   });
 
   test("variables set by the files exist in the table", () => {
