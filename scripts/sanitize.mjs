@@ -10,7 +10,7 @@ import { ROOT, fail, has, outputOf, run, say } from "./lib/run.mjs";
 const SANITIZE = "address,undefined";
 // The tests that exercise C++ more than every test does: parsers, framing, TLS, WebSocket, tokens, the ring between shards, floods.
 const INTEGRATION =
-  "addresses answers bans both-paths core-legs farm flow-death flows framing hairpin home-shards hostile-input hostile-registers pending proxy-protocol " +
+  "addresses answers bans both-paths core-legs farm flow-death flows framing hairpin home-shards hostile-input hostile-registers keeper keeper-home pending proxy-protocol " +
   "shards stun tls tls-records tls-upstream tokens trace transactions upgrade upgrade-home websocket websocket-hostile websocket-policy";
 const FILES = ["test/unit/native/tls-records.test.ts", "test/conformance/", ...INTEGRATION.split(" ").map((name) => `test/integration/${name}.test.ts`)];
 const named = process.argv.slice(2);
@@ -41,7 +41,7 @@ for (const name of ["package.json", "tsconfig.json", "vitest.config.ts", "src", 
 program("load");
 symlinkSync(join(ROOT, "build/bench"), join(tree, "build/bench"));
 symlinkSync(join(ROOT, "node_modules"), join(tree, "node_modules"));
-for (const name of ["sluice.node", "tls_test.node"]) cpSync(join(ROOT, "build/sanitize/native/Release", name), join(tree, "build/Release", name));
+for (const name of ["sluice.node", "sluice-keeper", "tls_test.node"]) cpSync(join(ROOT, "build/sanitize/native/Release", name), join(tree, "build/Release", name));
 
 const runtime = outputOf(process.env.CXX ?? "c++", ["-print-file-name=libasan.so"]);
 if (runtime === undefined || !existsSync(runtime)) fail("libasan is missing: apt-get install -y libgcc-12-dev");

@@ -40,6 +40,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("nameHeir", Napi::Function::New(env, sluice::name_heir));
   exports.Set("standIn", Napi::Function::New(env, sluice::stand_in));
   exports.Set("setKeeper", Napi::Function::New(env, sluice::set_keeper));
+  exports.Set("keeperCalls", Napi::Function::New(env, sluice::keeper_calls));
   exports.Set("keeperDeath", Napi::Function::New(env, sluice::keeper_death));
   exports.Set("keeperFlows", Napi::Function::New(env, sluice::keeper_flows));
   exports.Set("keeperWill", Napi::Function::New(env, sluice::keeper_will));

@@ -47,6 +47,18 @@ Napi::Value set_keeper(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value keeper_calls(const Napi::CallbackInfo& info) {
+  const int channel = info[0].ToNumber().Int32Value();
+  fcntl(channel, F_SETFD, FD_CLOEXEC);
+  pollfd word{channel, POLLIN, 0};
+  while (poll(&word, 1, -1) < 0 && errno == EINTR) continue;
+  KeeperHead head{};
+  int descriptors[DescriptorChannel::kMostDescriptors];
+  size_t count = 0;
+  const ssize_t size = DescriptorChannel(channel).receive(reinterpret_cast<char*>(&head), sizeof head, descriptors, &count);
+  return Napi::Boolean::New(info.Env(), size == sizeof head && head.word == KeeperWord::serve);
+}
+
 Napi::Value keeper_death(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const int channel = info[0].ToNumber().Int32Value();

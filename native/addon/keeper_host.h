@@ -7,6 +7,8 @@ namespace sluice {
 
 // setKeeper(cluster: number, channel: number): for shards from now on
 Napi::Value set_keeper(const Napi::CallbackInfo& info);
+// keeperCalls(channel: number): waits for as long as it takes; whether it is this process's turn to serve, or false: the keeper is gone
+Napi::Value keeper_calls(const Napi::CallbackInfo& info);
 // keeperDeath(channel: number): {pid, status, crashes, since, parts: {text, descriptors}[]}, what the process before left; without parts there was
 // none. A negative errno: the keeper does not answer.
 Napi::Value keeper_death(const Napi::CallbackInfo& info);

@@ -1,4 +1,4 @@
-// sluice-keeper PROGRAM ARGUMENTS: runs a server, and holds its sockets and the memory of its flows while it crashes and is started again
+// sluice-keeper [--standby] PROGRAM ARGUMENTS: runs a server, and holds its sockets and the memory of its flows while it crashes and is started again
 // (docs/decisions/keeper.md). It reads nothing from them. No Node, no threads, no configuration.
 #include <poll.h>
 #include <sys/prctl.h>
@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstring>
 
 #include "server.h"
 
@@ -49,7 +50,16 @@ void take_signals(int from, Server& server) {
   }
 }
 
-int run(std::vector<char*> command) {
+// Until then, or until somebody ends all of it. The end of a child is a signal as well.
+void rest(int milliseconds, int signals, Server& server) {
+  const uint64_t until = clock_ns() + static_cast<uint64_t>(milliseconds) * 1'000'000;
+  for (uint64_t now = clock_ns(); now < until && !server.is_ending; now = clock_ns()) {
+    pollfd told{signals, POLLIN, 0};
+    if (poll(&told, 1, static_cast<int>((until - now) / 1'000'000) + 1) > 0) take_signals(signals, server);
+  }
+}
+
+int run(std::vector<char*> command, bool has_standby) {
   prctl(PR_SET_DUMPABLE, 0);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   rlimit limit{};
@@ -57,13 +67,14 @@ int run(std::vector<char*> command) {
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
   const int signals = open_signals();
-  Server server(std::move(command));
+  Server server(std::move(command), has_standby);
   if (!server.start()) return 1;
   for (;;) {
-    pollfd ready[] = {{signals, POLLIN, 0}, {server.channel(), POLLIN, 0}, {server.watch(), POLLIN, 0}};
-    poll(ready, 3, -1);
+    pollfd ready[] = {{signals, POLLIN, 0}, {server.channel(), POLLIN, 0}, {server.watch(), POLLIN, 0}, {server.standby().watch(), POLLIN, 0}};
+    poll(ready, 4, server.standby().rest_ms());
     if (ready[0].revents) take_signals(signals, server);
     if (ready[1].revents) server.hear();
+    if (!server.is_ending) server.tend();
     int status = -1;
     if (ready[2].revents == 0 || !server.has_ended(status)) {
       reap(server.pid());
@@ -73,8 +84,7 @@ int run(std::vector<char*> command) {
     if (was_told || !server.holdings().has_will()) return exit_code_of(status);
     const int wait = server.crashed(status);
     if (wait < 0) return exit_code_of(status);
-    pollfd told{signals, POLLIN, 0};
-    if (wait > 0 && poll(&told, 1, wait) > 0) take_signals(signals, server);
+    rest(wait, signals, server);
     if (server.is_ending) return exit_code_of(status);
     if (!server.is_over()) continue;
     if (!server.start()) return 1;
@@ -85,9 +95,11 @@ int run(std::vector<char*> command) {
 }  // namespace sluice
 
 int main(int count, char** arguments) {
-  if (count < 2) {
-    sluice::say("fatal", "usage: sluice-keeper PROGRAM [ARGUMENT]…; `SLUICE_KEEPER=on sluice` starts it");
+  const bool has_standby = count > 1 && std::strcmp(arguments[1], "--standby") == 0;
+  const int first = has_standby ? 2 : 1;
+  if (count <= first) {
+    sluice::say("fatal", "usage: sluice-keeper [--standby] PROGRAM [ARGUMENT]…; `SLUICE_KEEPER=on sluice` starts it");
     return 2;
   }
-  return sluice::run(std::vector<char*>(arguments + 1, arguments + count));
+  return sluice::run(std::vector<char*>(arguments + first, arguments + count), has_standby);
 }

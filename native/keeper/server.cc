@@ -19,7 +19,6 @@ namespace sluice {
 namespace {
 
 constexpr int kPatienceMs = 10'000;
-constexpr int kRoom = 4 << 20;  // of the channel, for what a server says while we do not run
 constexpr uint64_t kSecond = 1'000'000'000;
 constexpr const char* kSignals[] = {"SIGQUIT", "SIGILL", "SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL", "SIGSEGV", "SIGTERM"};
 constexpr int kNumbers[] = {SIGQUIT, SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGKILL, SIGSEGV, SIGTERM};
@@ -32,18 +31,6 @@ bool is_alive(pid_t pid) {
   const bool has_ended = poll(&end, 1, 0) > 0;
   close(watch);
   return !has_ended;
-}
-
-[[noreturn]] void become(std::vector<char*> command, int channel) {
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
-  if (channel == kKeeperChannel) fcntl(channel, F_SETFD, 0);
-  else dup2(channel, kKeeperChannel);
-  setenv(kKeeperVariable, std::to_string(kKeeperChannel).c_str(), 1);
-  command.push_back(nullptr);
-  execv(command[0], command.data());
-  _exit(127);
 }
 
 }  // namespace
@@ -79,22 +66,20 @@ std::string how_of(int status) {
 void Server::pass_on(int signal) const { kill(pid_, signal); }
 
 bool Server::start() {
-  int ends[2];
-  if (const int error = DescriptorChannel::open(ends); error != 0) return say("error", std::string("no channel to a server: ") + std::strerror(error)), false;
-  for (const int end : ends) setsockopt(end, SOL_SOCKET, SO_SNDBUF, &kRoom, sizeof kRoom);
-  const pid_t child = fork();
-  if (child == 0) become(command_, ends[1]);
-  close(ends[1]);
-  if (child < 0) return close(ends[0]), say("error", std::string("no server can be started: ") + std::strerror(errno)), false;
+  Child child;
+  const bool waited = standby_.take(child);
+  if (!waited && !spawn(command_, false, child)) return false;
   if (channel_ >= 0) close(channel_);
-  channel_ = ends[0];
+  channel_ = child.channel;
   is_heard_ = true;
   before_ = 0;
   started_ = clock_ns();
-  look_at(child);
+  look_at(child.pid);
+  const KeeperHead turn{KeeperWord::serve, 0, 0, getpid()};
+  if (waited) DescriptorChannel(channel_).try_send(message_of(turn), nullptr, 0);
   if (watch_ >= 0) return true;
   say("fatal", std::string("the kernel does not say when a process ends (pidfd_open: ") + std::strerror(errno) + "); set SLUICE_KEEPER=off");
-  kill(child, SIGKILL);
+  kill(child.pid, SIGKILL);
   return false;
 }
 
@@ -107,6 +92,7 @@ void Server::look_at(pid_t pid) {
 
 // The memory of its flows is what counts now.
 void Server::serves(pid_t pid) {
+  standby_.serves();
   if (pid == pid_ || pid <= 0) return;
   before_ = pid_;
   look_at(pid);
@@ -178,14 +164,15 @@ int Server::crashed(int status) {
   death_.at_ns = clock_ns();
   death_.head.pid = pid_;
   ++death_.crashes;
-  quick_ = clock_ns() - started_ < kQuickNs ? quick_ + 1 : 0;
+  const uint64_t lived = death_.at_ns - started_;
+  quick_ = lived < kQuickNs ? quick_ + 1 : 0;
   const std::string what = "the server with pid " + std::to_string(pid_) + " has crashed: " + how_of(status);
   if (quick_ >= kMostQuick) {
     say("fatal", what + "; that was the fifth time in a row within ten seconds of its start, so the keeper gives up, and all connections end");
     return -1;
   }
   say("error", what + "; " + std::to_string(holdings_.connections()) + " connections are kept, and it is started again");
-  return quick_ <= 1 ? 0 : 50 << quick_;
+  return quick_ <= 1 || lived >= kServedNs ? 0 : 50 << quick_;
 }
 
 }  // namespace sluice

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "holdings.h"
+#include "standby.h"
 
 namespace sluice {
 
@@ -18,9 +19,10 @@ uint64_t clock_ns();
 
 class Server {
  public:
-  explicit Server(std::vector<char*> command) : command_(std::move(command)) {}
+  // `has_standby`: a second one is kept ready.
+  Server(std::vector<char*> command, bool has_standby) : command_(std::move(command)), standby_(has_standby) {}
 
-  // False: nothing can be started.
+  // The standby goes on, if there is one. False: nothing can be started.
   bool start();
   // -1: nobody is at the other end.
   int channel() const { return is_heard_ ? channel_ : -1; }
@@ -38,6 +40,9 @@ class Server {
   // Says how long to wait before the next start, in ms; -1: it has crashed too often.
   int crashed(int status);
 
+  Standby& standby() { return standby_; }
+  void tend() { standby_.tend(command_); }
+
   // It was told to end, or said that it does.
   bool is_ending = false;
   const Holdings& holdings() const { return holdings_; }
@@ -46,6 +51,8 @@ class Server {
   // So many crashes, each within so long of the start, are too many.
   static constexpr uint32_t kMostQuick = 5;
   static constexpr uint64_t kQuickNs = 10'000'000'000;
+  // One that has lived for so long has served, and the next one is not kept waiting: only a start that fails again and again costs too much.
+  static constexpr uint64_t kServedNs = 1'500'000'000;
 
   bool hear_all();
   void take(const KeeperHead& head, Text rest, const int* descriptors, size_t count);
@@ -54,6 +61,7 @@ class Server {
 
   std::vector<char*> command_;
   Holdings holdings_;
+  Standby standby_;
   KeeperDeath death_{};
   int channel_ = -1;
   bool is_heard_ = false;

@@ -64,6 +64,8 @@ SLUICE_ variables configure it: sluice print-config prints them, docs/configurat
   SLUICE_UPSTREAM=sip:registrar.example.org SLUICE_LISTEN=udp:192.0.2.1:5060,tcp:192.0.2.1:5060 sluice start`,
   run: async (args) => {
     const { values } = readOptions(args, { successor: { type: "boolean" } });
+    // Before the configuration is read, which may change while it waits.
+    if (process.env["KEEPER_STANDBY"] !== undefined) await (await import("../process/stand-by.js")).standBy();
     const { config, faults, warnings } = readOwn();
     if (config === undefined) {
       complainAll(warnings, faults);
@@ -76,7 +78,7 @@ SLUICE_ variables configure it: sluice print-config prints them, docs/configurat
     for (const warning of warnings) log.warn(warning);
     try {
       const { Keeper } = await import("../process/keeper.js");
-      if (config.keeper === "on" && values.successor !== true && !Keeper.isPresent) Keeper.become();
+      if (config.keeper !== "off" && values.successor !== true && !Keeper.isPresent) Keeper.become(config.keeper === "standby");
       const { serve, succeed } = await import("../process/run.js");
       if (values.successor) await succeed(config, log, new (await import("../process/predecessor.js")).Predecessor());
       else await serve(config, log);

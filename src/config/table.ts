@@ -304,10 +304,10 @@ export const table = {
   ),
   keeper: withDefault(
     "SLUICE_KEEPER",
-    oneOf(["on", "off"]),
+    oneOf(["on", "standby", "off"]),
     "off",
     "`on`: a small program of its own runs the server, holds its sockets, and starts it again after a crash, so that flows outlive `kill -9`, an abort " +
-      "and the OOM killer. See docs/operate/keeper.md.",
+      "and the OOM killer. `standby`: a second process waits with everything loaded, so that the pause is shorter. See docs/operate/keeper.md.",
   ),
   ...observeVariables,
   envFile: optional(

@@ -202,6 +202,8 @@ export interface Binding extends Reader {
   receiveDescriptors(channel: number): { readonly text: string; readonly descriptors: readonly number[] } | number;
   /** The channel to the keeper, for shards that are made from now on. */
   setKeeper(cluster: number, channel: number): void;
+  /** Waits for as long as it takes until the server has crashed that this process is to follow; false: the keeper has ended. */
+  keeperCalls(channel: number): boolean;
   /** How the process before ended, without parts if there was none; a negative errno: the keeper does not answer. */
   keeperDeath(channel: number): Death | number;
   /** Fetches its connections, for `Shard.revive`; an errno, 0: done. */

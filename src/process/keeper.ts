@@ -12,6 +12,8 @@ import { type Bequest, partsOf, readParts } from "./bequest.js";
 
 /** Names the descriptor of the channel, in a server that a keeper runs. */
 export const KEEPER_VARIABLE = "KEEPER_CHANNEL";
+/** In a server that waits until the first one has crashed. */
+const STANDBY_VARIABLE = "KEEPER_STANDBY";
 const LOOK_MS = 1_000;
 
 export class Keeper {
@@ -32,6 +34,12 @@ export class Keeper {
     return process.env[KEEPER_VARIABLE] !== undefined;
   }
 
+  /** Returns when the server has crashed that this one is to follow, however long that takes; ends this process when the keeper ends. */
+  static standBy(): void {
+    delete process.env[STANDBY_VARIABLE];
+    if (!binding.keeperCalls(Number(process.env[KEEPER_VARIABLE]))) process.exit(0);
+  }
+
   /** Undefined: this process has none. `asks`: it was started by the keeper, not by a process that it replaces. Throws one line. */
   static join(asks: boolean): Keeper | undefined {
     const channel = process.env[KEEPER_VARIABLE];
@@ -44,7 +52,7 @@ export class Keeper {
   }
 
   /** Never returns if it succeeds: this process becomes the keeper, which starts the server. Throws one line. */
-  static become(): never {
+  static become(hasStandby: boolean): never {
     const [node, program] = [process.execPath, process.argv[1] ?? ""];
     try {
       accessSync(keeperPath, constants.X_OK);
@@ -52,7 +60,7 @@ export class Keeper {
       throw new Error(`SLUICE_KEEPER: ${keeperPath} is not there or cannot be run; build it, or set SLUICE_KEEPER=off`);
     }
     const environment = Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
-    const errno = binding.become(keeperPath, [keeperPath, node, ...process.execArgv, program, "start"], environment, false);
+    const errno = binding.become(keeperPath, [keeperPath, ...(hasStandby ? ["--standby"] : []), node, ...process.execArgv, program, "start"], environment, false);
     throw new Error(`SLUICE_KEEPER: ${keeperPath} cannot be run (${getSystemErrorName(-errno)})`);
   }
 

@@ -13,6 +13,59 @@ const LOADING_MS = 30_000;
 /** Thus the collector copies 2 MB at most while messages wait, not 16; what stays alive is moved on all the sooner. */
 const YOUNG_MEGABYTES = 6;
 
+/** A thread that has loaded everything but does not know yet which shard it will be. */
+interface WarmThread {
+  readonly worker: Worker;
+  /** 1: what it will be is in its port. */
+  readonly gate: Int32Array;
+}
+
+/** In the order of the shards that they will be. */
+const warm: WarmThread[] = [];
+
+/** What a thread gets that starts as none yet. */
+export interface Waiting {
+  readonly gate: Int32Array;
+  /** Whether it will need the registrar. */
+  readonly isHome: boolean;
+}
+
+/** Starts the threads of shards to come. Resolves when they have loaded everything, or have ended. */
+export async function warmThreads({ shards, isHome }: { readonly shards: number; readonly isHome: boolean }): Promise<void> {
+  await Promise.all(
+    Array.from({ length: shards }, (_, shard) => {
+      const gate = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+      const worker = newWorker(shard, { gate, isHome } satisfies Waiting);
+      warm.push({ worker, gate });
+      return new Promise<void>((resolve) => {
+        worker.once("message", () => resolve());
+        worker.once("error", () => resolve());
+        worker.once("exit", () => resolve());
+      });
+    }),
+  );
+}
+
+/** One that waits, if there is one for this shard. */
+function workerOf(shard: number, start: ShardStart): Worker {
+  const { worker, gate } = warm.shift() ?? {};
+  if (worker === undefined || gate === undefined || worker.threadId < 0) return newWorker(shard, start);
+  worker.postMessage(start);
+  Atomics.store(gate, 0, 1);
+  Atomics.notify(gate, 0);
+  return worker;
+}
+
+function newWorker(shard: number, workerData: ShardStart | Waiting): Worker {
+  return new Worker(join(PACKAGE_FOLDER, "dist/shard.js"), {
+    workerData,
+    name: `shard ${shard}`,
+    stdout: true,
+    stderr: true,
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
+  });
+}
+
 class Milestone<T = void> {
   resolve!: (value: T) => void;
   reject!: (error: Error) => void;
@@ -44,13 +97,7 @@ export class ShardThread {
     const beats = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
     const { shard } = start.config;
     this.#heartbeat = new Heartbeat(new Int32Array(beats));
-    this.#worker = new Worker(join(PACKAGE_FOLDER, "dist/shard.js"), {
-      workerData: { ...start, beats } satisfies ShardStart,
-      name: `shard ${shard}`,
-      stdout: true,
-      stderr: true,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
-    });
+    this.#worker = workerOf(shard, { ...start, beats });
     let reason = new Error(`shard ${shard} ended before it was up`);
     const [ready, up, ended] = [new Milestone(), new Milestone<Began>(), new Milestone()];
     this.ready = ready.promise;

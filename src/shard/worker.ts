@@ -1,6 +1,6 @@
 /** The thread of one shard: the native loop wakes it, the policy decides batch by batch. */
 import { getSystemErrorName } from "node:util";
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { messageOf, stackOf } from "../base/message-of.js";
 import type { Login, LoginResult } from "../auth/authenticator.js";
 import { decide } from "../edge/decide.js";
@@ -18,6 +18,7 @@ import { Drain } from "./drain.js";
 import { BEAT_MS } from "./heartbeat.js";
 import type { FromShard, ShardStart, ToShard } from "./messages.js";
 import { answer } from "./questions.js";
+import type { Waiting } from "./shard-thread.js";
 
 const BATCHES_PER_WAKE = 8;
 const MAX_BINDING_NEWS = 8_192;
@@ -32,7 +33,7 @@ const LOGIN_COUNTERS: Readonly<Record<LoginResult, number>> = {
 
 const port = parentPort;
 if (port === null) throw new Error("this file is the entry of a worker thread");
-const start = workerData as ShardStart;
+const start = "gate" in workerData ? await turn(workerData as Waiting) : (workerData as ShardStart);
 
 const records = new Int32Array(Const.batchSize * Const.recordFields);
 const verdicts = new Int32Array(Const.batchSize * Const.verdictFields);
@@ -64,6 +65,14 @@ const home = start.home && (await (await import("./assemble-home.js")).openHome(
   onUnread: (rows) => add(Counter.rowsUnreadable, rows),
   onRetransmission: () => add(Counter.absorbed),
 }));
+
+/** A thread that was started ahead waits here until it knows which shard it is. */
+async function turn({ gate, isHome }: Waiting): Promise<ShardStart> {
+  if (isHome) await import("./assemble-home.js");
+  port?.postMessage({ kind: "warm" });
+  Atomics.wait(gate, 0, 0);
+  return (port === null ? undefined : receiveMessageOnPort(port))?.message as ShardStart;
+}
 
 function setRules(changed: Partial<EdgeRules>): void {
   rules = { ...rules, ...changed };

@@ -3,6 +3,7 @@ import { type SpawnSyncReturns, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { type Dialog, call, inDialog, register } from "../support/calls.js";
 import { type Cast, cast } from "../support/cast.js";
@@ -12,7 +13,7 @@ import { Installation } from "../support/installation.js";
 import { childOf, crash } from "../support/kept-server.js";
 import { Party } from "../support/party.js";
 import { freePort } from "../support/ports.js";
-import { stateOf } from "../support/processes.js";
+import { childrenOf, isAsleep, stateOf } from "../support/processes.js";
 import { complete } from "../support/sip-text.js";
 import { askForUpgrade } from "../support/upgrading.js";
 import type { Transport } from "../support/wire.js";
@@ -177,8 +178,11 @@ test("a server that crashes at once, again and again, is given up", LIMIT, async
   await register(U, C);
   expect(await crash(SUT)).toMatchObject({ kept: 2 });
   installation.install("process.abort();");
+  const began = performance.now();
   process.kill(childOf(SUT.pid) ?? expect.unreachable(), "SIGKILL");
   expect(await SUT.exited()).toBe(134);
+  // It waits before the third, the fourth and the fifth start.
+  expect(performance.now() - began).toBeGreaterThan(1_150);
   expect(SUT.output).toContain("the keeper gives up");
   await expect.poll(() => U.wire.isOpen).toBe(false);
   // As the service manager would.
@@ -186,6 +190,50 @@ test("a server that crashes at once, again and again, is given up", LIMIT, async
   await SUT.restart();
   await company.reconnect(U);
   await reaches(company, U, await register(U, C));
+});
+
+test("a server that has served for two seconds is started again at once, also after its third crash", LIMIT, async () => {
+  const company = await kept();
+  const { C, SUT, U } = company;
+  const path = await register(U, C);
+  for (let crashes = 1; crashes <= 3; crashes += 1) {
+    await sleep(2_000);
+    const old = childOf(SUT.pid) ?? expect.unreachable();
+    const began = performance.now();
+    process.kill(old, "SIGKILL");
+    await expect.poll(() => ![old, undefined].includes(childOf(SUT.pid)), { timeout: 60_000, interval: 5 }).toBe(true);
+    // With a wait it would be 400 ms after the third.
+    expect(performance.now() - began).toBeLessThan(350);
+    await expect.poll(() => SUT.output.split("goes on with its flows").length, { timeout: 60_000 }).toBe(crashes + 1);
+  }
+  await reaches(company, U, path);
+});
+
+test("a standby goes on after a crash, and another one waits then; it ends with the keeper", LIMIT, async () => {
+  const company = await kept({ SLUICE_KEEPER: "standby", SLUICE_SHARDS: "2" });
+  const { C, SUT, U } = company;
+  const path = await register(U, C);
+  const standby = async (): Promise<number> => {
+    const server = childOf(SUT.pid);
+    await expect.poll(() => childrenOf(SUT.pid).length, { timeout: 60_000 }).toBe(2);
+    const other = childrenOf(SUT.pid).find((pid) => pid !== server) ?? expect.unreachable();
+    // Until it waits in the kernel, with all threads.
+    await expect.poll(() => isAsleep(other), { timeout: 60_000, interval: 200 }).toBe(true);
+    return other;
+  };
+  const first = await standby();
+  expect(await crash(SUT)).toMatchObject({ kept: 2, lost: 0 });
+  expect(childOf(SUT.pid)).toBe(first);
+  await reaches(company, U, path);
+  const second = await standby();
+  // One that is not needed is no loss, and an upgrade makes another, since it may be of another version.
+  await askForUpgrade(SUT);
+  await expect.poll(() => stateOf(second), { timeout: 60_000 }).toBeUndefined();
+  await expect.poll(() => childrenOf(SUT.pid).length, { timeout: 60_000 }).toBe(2);
+  await reaches(company, U, path);
+  const all = childrenOf(SUT.pid);
+  await SUT.stop();
+  for (const pid of all) await expect.poll(() => stateOf(pid), { timeout: 60_000 }).toBeUndefined();
 });
 
 test("a crash after the number of shards was changed is a restart, with a line that names the variable", LIMIT, async () => {

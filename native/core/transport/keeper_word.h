@@ -22,6 +22,7 @@ enum class KeeperWord : uint32_t {
   // From the keeper.
   death = 16,  // KeeperDeath, and then as many parts of a will as `count` says
   over = 17,   // these were all
+  serve = 18,  // to a standby: the server has crashed, and it is its turn
 };
 
 struct KeeperHead {
@@ -48,5 +49,6 @@ constexpr uint32_t kMostKeptShards = 64;  // FlowName::shard has six bits
 constexpr size_t kMostWillOctets = 64 << 10;
 constexpr int kKeeperChannel = 5;         // descriptor of the channel in a server
 constexpr const char* kKeeperVariable = "KEEPER_CHANNEL";
+constexpr const char* kStandbyVariable = "KEEPER_STANDBY";  // set in a server that waits until the first one has crashed
 
 }  // namespace sluice
