@@ -34,29 +34,46 @@ export function adminPlaneOf(given: string | undefined, place?: Place): AdminPla
 /** The JSON answer; ends the command when the process is not running or refuses. */
 export async function ask<T>({ url, token }: AdminPlane, method: string, path: string, body?: object, patience = PATIENCE_MS): Promise<T> {
   const { status, text } = await send({ url, token }, method, path, body, patience);
-  const answer = JSON.parse(text || "{}") as T & { readonly error?: string };
+  const answer = parse<T>(text, url);
   if (status < 300) return answer;
   const exit = status === 404 ? Exit.notFound : status === 400 ? Exit.usage : Exit.failed;
   throw new CommandError(exit, answer.error ?? `HTTP status ${status}`);
 }
 
+function parse<T>(text: string, { host }: URL): T & { readonly error?: string } {
+  try {
+    return JSON.parse(text || "{}") as T & { readonly error?: string };
+  } catch {
+    throw new CommandError(Exit.failed, `${host} answers with no JSON: is an admin plane there?`);
+  }
+}
+
+/**
+ * One question of HTTP/1.0, whose answer ends with its connection. By hand, because loading node:http takes longer than the server needs to answer.
+ * Ends the command when nobody answers.
+ */
 export async function send({ url, token }: AdminPlane, method: string, path: string, body?: object, patience = PATIENCE_MS): Promise<{ readonly status: number; readonly text: string }> {
-  const { request } = await import("node:http");
-  return new Promise((resolve, reject) => {
-    const text = body === undefined ? "" : JSON.stringify(body);
-    // Without it Node sends the body of a DELETE unframed, and the server takes it for another request.
-    const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(text), ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
-    const asked = request(new URL(path, url), { method, headers, timeout: patience, agent: false }, (response) => {
-      let answer = "";
-      response.setEncoding("utf8");
-      response.on("data", (part: string) => (answer += part));
-      response.on("end", () => resolve({ status: response.statusCode ?? 0, text: answer }));
-    });
-    asked.on("timeout", () => asked.destroy(new Error("no answer in time")));
-    asked.on("error", (error) => {
+  const to = new URL(path, url);
+  if (to.protocol !== "http:") throw new CommandError(Exit.usage, `${url.origin}: expected http://, since the admin plane speaks no TLS itself`);
+  if (token !== undefined && /[^\x20-\x7e]/.test(token)) throw new CommandError(Exit.badConfig, `${table.adminToken.name}: expected printable ASCII`);
+  const text = body === undefined ? "" : JSON.stringify(body);
+  const head = [`${method} ${to.pathname}${to.search} HTTP/1.0`, `Host: ${to.host}`, "Content-Type: application/json", `Content-Length: ${Buffer.byteLength(text)}`, ...(token === undefined ? [] : [`Authorization: Bearer ${token}`])];
+  const { connect } = await import("node:net");
+  const answer = await new Promise<string>((resolve, reject) => {
+    const parts: Buffer[] = [];
+    const socket = connect(Number(to.port || "80"), to.hostname.replace(/^\[(.*)\]$/, "$1"), () => socket.write(`${head.join("\r\n")}\r\n\r\n${text}`));
+    socket.on("data", (part) => parts.push(part));
+    socket.on("end", () => resolve(Buffer.concat(parts).toString()));
+    socket.setTimeout(patience, () => socket.destroy(new Error("no answer in time")));
+    socket.on("error", (error) => {
       const code = "code" in error ? String(error.code) : error.message;
       reject(new CommandError(Exit.notRunning, `nothing answers at ${url.host} (${code}): is sluice running? --admin names another address`));
     });
-    asked.end(text);
   });
+  const end = answer.indexOf("\r\n\r\n");
+  const rest = answer.slice(end + 4);
+  const [, status] = /^HTTP\/1\.[01] (\d{3})/.exec(answer) ?? [];
+  const [, length = "0"] = /^content-length: *(\d+)/im.exec(answer.slice(0, end)) ?? [];
+  if (status === undefined || end < 0 || Buffer.byteLength(rest) < Number(length)) throw new CommandError(Exit.failed, `${url.host} gives no whole answer of HTTP: is an admin plane there?`);
+  return { status: Number(status), text: rest };
 }

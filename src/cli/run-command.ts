@@ -1,8 +1,6 @@
 /** Finds the sub-command and runs it. */
-import { version } from "../base/version.js";
-import { nearest } from "../config/nearest.js";
 import { type Command, CommandError, Exit } from "./command.js";
-import { commands } from "./commands.js";
+import { commandNames, loadCommand, loadCommands } from "./commands.js";
 import { complain, print } from "./output.js";
 
 /** The exit code. */
@@ -18,26 +16,29 @@ export async function runCommand(args: readonly string[]): Promise<number> {
 
 async function main(args: readonly string[]): Promise<number> {
   const [name = "start", ...rest] = args;
-  if (name === "--version" || name === "-v") return print(version()), Exit.ok;
+  if (name === "--version" || name === "-v") {
+    print((await import("../base/version.js")).version());
+    return Exit.ok;
+  }
   if (name === "--help" || name === "-h" || name === "help") return help(rest[0]);
   // The flags of the first version.
   const word = name === "--check-config" || name === "--print-config" ? name.slice(2) : name;
-  const command = commands.find((one) => one.name === word);
-  if (command === undefined) return unknown(word);
   if (rest.includes("--help") || rest.includes("-h")) return help(word);
-  return command.run(rest);
+  const command = await loadCommand(word);
+  return command === undefined ? unknown(word) : command.run(rest);
 }
 
-function unknown(word: string): number {
-  const meant = nearest(word, commands.map((one) => one.name));
+async function unknown(word: string): Promise<number> {
+  const { nearest } = await import("../config/nearest.js");
+  const meant = nearest(word, commandNames);
   complain(`unknown command ${word}${meant === undefined ? "" : `, did you mean ${meant}?`}; --help lists the commands`);
   return Exit.usage;
 }
 
-function help(name: string | undefined): number {
-  const command = name === undefined ? undefined : commands.find((one) => one.name === name);
+async function help(name: string | undefined): Promise<number> {
+  const command = name === undefined ? undefined : await loadCommand(name);
   if (name !== undefined && command === undefined) return unknown(name);
-  print(command === undefined ? overview() : commandHelp(command));
+  print(command === undefined ? overview(await loadCommands()) : commandHelp(command));
   return Exit.ok;
 }
 
@@ -45,7 +46,7 @@ function commandHelp({ name, usage, summary, help: text }: Command): string {
   return [`Usage: sluice ${`${name} ${usage}`.trim()}`, "", `${summary[0]?.toUpperCase()}${summary.slice(1)}${summary.endsWith("?") ? "" : "."}`, text].join("\n");
 }
 
-function overview(): string {
+function overview(commands: readonly Command[]): string {
   return [
     "Sluice, a SIP edge, registrar and standalone server for SIP Outbound (RFC 5626).",
     "",

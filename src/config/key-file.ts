@@ -1,5 +1,4 @@
 /** The key file of the state folder: made at the first start, so that tokens outlive a restart (decision D4). */
-import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, fstatSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf } from "../base/message-of.js";
@@ -60,7 +59,7 @@ function makeKeyFile(stateDir: string): readonly FlowKey[] {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     const file = openSync(draft, "wx", 0o600);
     try {
-      writeFileSync(file, `${HEADING}\n1:${randomBytes(KEY_OCTETS).toString("base64")}\n`);
+      writeFileSync(file, `${HEADING}\n1:${Buffer.from(crypto.getRandomValues(new Uint8Array(KEY_OCTETS))).toString("base64")}\n`);
       fsyncSync(file);
     } finally {
       closeSync(file);
