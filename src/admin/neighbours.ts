@@ -1,11 +1,14 @@
 /** The admin planes of the other edges of the farm. Each is asked with the token that all share; one that does not answer is named. */
 import { request } from "node:http";
+import { JsonNesting } from "../base/json-nesting.js";
 import { messageOf } from "../base/message-of.js";
 import type { FarmNode } from "../config/farm-node.js";
 import { showHostPort } from "../config/host-port.js";
 import type { Running } from "./running.js";
 
-const MAX_OCTETS = 4 << 20;
+/** Fifty flows are 25 KB. To parse what a liar sends takes a few milliseconds of the main thread then, not seconds. */
+const MAX_CHARACTERS = 256 << 10;
+const MAX_DEPTH = 16;
 const MAX_ERROR = 200;
 
 export interface NodeAnswer<T> {
@@ -65,10 +68,12 @@ function exchange<T>(place: string, token: string, { method, path, body, patienc
     const headers = { "content-type": "application/json", authorization: `Bearer ${token}` };
     const asked = request(new URL(`/api/${path}`, `http://${place}`), { method, headers, agent: false }, (response) => {
       let text = "";
+      const nesting = new JsonNesting();
       response.setEncoding("utf8");
       response.on("data", (part: string) => {
-        text += part;
-        if (text.length > MAX_OCTETS) asked.destroy(new Error(`${place} answers too much`));
+        if (!asked.destroyed && !nesting.isWithin(MAX_DEPTH, part)) asked.destroy(strange());
+        else if (text.length + part.length > MAX_CHARACTERS) asked.destroy(new Error(`${place} answers too much: is an admin plane there?`));
+        else text += part;
       });
       response.on("error", reject);
       response.on("end", () => {

@@ -38,10 +38,10 @@ test("a neighbour whose answer is not what it should be is named as one that can
     return nodes?.[1];
   };
   expect(await second()).toEqual({ node: 2, isThis: false, ...GOOD });
-  const deep = `{"a":${"[".repeat(20_000)}${"]".repeat(20_000)}}`;
-  answer.is = json(status({ drain: "deep" }).replace('"deep"', deep));
+  const nested = (depth: number): string => status({ drain: "deep" }).replace('"deep"', `{"a":${"[".repeat(depth)}${"]".repeat(depth)}}`);
+  answer.is = json(nested(10));
   expect(await second()).toEqual({ node: 2, isThis: false, ...GOOD });
-  const wrong = ["null", "7", "[]", "{}", status({ flows: null }), status({ flows: "<b>" }), status({ state: "constructor" }), status({ version: ["<script>"] }), status({ version: "x".repeat(1_000) }), status({ pending: { a: 1 } })];
+  const wrong = ["null", "7", "[]", "{}", status({ flows: null }), status({ flows: "<b>" }), status({ state: "constructor" }), status({ version: ["<script>"] }), status({ version: "x".repeat(1_000) }), status({ pending: { a: 1 } }), nested(20_000), nested(100), status({ note: "x".repeat(300_000) })];
   for (const text of wrong) {
     answer.is = json(text);
     expect(await second(), text.slice(0, 100)).toEqual({ node: 2, isThis: false, error: expect.stringContaining("admin plane") as string });
