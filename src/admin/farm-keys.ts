@@ -4,7 +4,7 @@
  */
 import { type FlowKey, MAX_FLOW_KEYS } from "../config/flow-key.js";
 import { ControlRefusal } from "./control-refusal.js";
-import { addKey, freshKey, keyViews, putFirst, showKey, type KeyView } from "./keys.js";
+import { addKey, freshKey, keyViews, mustHave, putFirst, showKey, type KeyView } from "./keys.js";
 import type { Neighbours, Order } from "./neighbours.js";
 import type { Running } from "./running.js";
 
@@ -32,6 +32,7 @@ export async function rotateFarmKeys(running: Running, neighbours: Neighbours, k
 
 /** Takes a key that no longer signs away from all edges, this one last. */
 export async function dropFarmKey(running: Running, neighbours: Neighbours, id: number): Promise<void> {
+  mustHave(running.config.flowKeys, id);
   const rotation = new Rotation(running, neighbours);
   await rotation.look();
   rotation.mustNotSign(id);

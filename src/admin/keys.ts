@@ -64,11 +64,14 @@ export function putFirst(running: Running, id: number, keysAreInFile: boolean): 
 export function dropKey(running: Running, id: number, keysAreInFile: boolean): readonly KeyView[] {
   const ring = running.config.flowKeys;
   if (ring[0]?.id === id) throw new ControlRefusal(409, `key ${id} signs: rotate first`);
-  if (ring.some((key) => key.id === id)) {
-    write(running, ring.filter((key) => key.id !== id), keysAreInFile);
-    running.log.warn({ key: id }, "a flow key is gone: tokens that it signed get 430");
-  }
+  mustHave(ring, id);
+  write(running, ring.filter((key) => key.id !== id), keysAreInFile);
+  running.log.warn({ key: id }, "a flow key is gone: tokens that it signed get 430");
   return keyViews(running);
+}
+
+export function mustHave(ring: readonly FlowKey[], id: number): void {
+  if (ring.every((key) => key.id !== id)) throw new ControlRefusal(404, `there is no key ${id}: the keys are ${ring.map((key) => key.id).join(", ")}`);
 }
 
 export function showKey({ id, key }: FlowKey): string {

@@ -8,7 +8,8 @@ const PATIENCE_MS = 500;
 const MOST = 50;
 
 export interface WhereView {
-  readonly flows: readonly (FlowView & { readonly node: number })[];
+  /** `node` is left out where there is no farm. */
+  readonly flows: readonly (FlowView & { readonly node?: number | undefined })[];
   /** The edges that did not answer, and why: the phone may be there. */
   readonly silent: readonly { readonly node: number; readonly error: string }[];
 }
@@ -16,7 +17,8 @@ export interface WhereView {
 export async function where(running: Running, flows: Flows, neighbours: Neighbours, word: string): Promise<WhereView> {
   const path = `flows?${new URLSearchParams({ q: word, limit: String(MOST) }).toString()}`;
   const [own, others] = await Promise.all([flows.list(word, MOST, "", { silence: "", age: "" }), neighbours.askAll<FlowList>({ method: "GET", path, patience: PATIENCE_MS })]);
-  const answers = [{ node: running.config.node, answer: own }, ...others];
+  const { node: number, farm } = running.config;
+  const answers = [{ node: farm.length === 0 ? undefined : number, answer: own }, ...others];
   return {
     flows: answers.flatMap(({ node, answer }) => flowsIn(answer).map((flow) => ({ ...flow, node }))),
     silent: others.flatMap(({ node, error }) => (error === undefined ? [] : [{ node, error }])),

@@ -1,5 +1,5 @@
 /** `sluice flows`: the flows of clients, found by AOR, instance, address or name. */
-import type { EndedView, FlowList, FlowView } from "../admin/flows.js";
+import type { AorView, EndedView, FlowList, FlowView } from "../admin/flows.js";
 import { ask, adminPlaneOf, type AdminPlane } from "./client.js";
 import { type Command, CommandError, Exit } from "./command.js";
 import { COMMON_HELP, readOptions, wholeNumber } from "./options.js";
@@ -60,6 +60,7 @@ function moreText(next: string): string {
 }
 
 function flowsText({ flows: found, next }: FlowList): string {
+  const newest = newestOf(found);
   const rows = found.map((flow) => [
     flow.id,
     `${flow.transport} ${flow.address}:${flow.port}`,
@@ -68,13 +69,34 @@ function flowsText({ flows: found, next }: FlowList): string {
     span(flow.idleMs),
     flow.messages,
     flow.octetsIn + flow.octetsOut > 0 ? `${octets(flow.octetsIn)}/${octets(flow.octetsOut)}` : "",
-    flow.aors.map(({ aor, regId, instance, userAgent, expiresInSeconds }) => `${aor}${regId === 0 ? "" : ` reg-id=${regId}`}${instance === "" ? "" : ` ${instance}`}${until(expiresInSeconds)}${userAgent === "" ? "" : ` (${userAgent})`}`).join(", "),
+    flow.aors.map((one) => `${one.aor}${one.regId === 0 ? "" : ` reg-id=${one.regId}`}${one.instance === "" ? "" : ` ${one.instance}`}${until(flow, one, newest)}${one.userAgent === "" ? "" : ` (${one.userAgent})`}`).join(", "),
   ]);
   return tableText(["flow", "client", "", "age", "silent", "messages", "in/out", "registered"], rows) + moreText(next);
 }
 
+/** Which registration each is of: one of an instance replaces that of before, over whatever flow that came (RFC 5626 6). */
+function registrationOf({ aor, instance, regId }: AorView): string | undefined {
+  return instance === "" ? undefined : JSON.stringify([aor, instance, regId]);
+}
+
+/** Of each registration, the flow over which it was refreshed last. */
+function newestOf(found: readonly FlowView[]): ReadonlyMap<string, { readonly id: string; readonly refreshedMs: number }> {
+  const newest = new Map<string, { readonly id: string; readonly refreshedMs: number }>();
+  for (const { id, aors } of found) {
+    for (const one of aors) {
+      const of = registrationOf(one);
+      if (of !== undefined && one.refreshedMs < (newest.get(of)?.refreshedMs ?? Infinity)) newest.set(of, { id, refreshedMs: one.refreshedMs });
+    }
+  }
+  return newest;
+}
+
 /** How long the registration lasts, not the flow. */
-function until(seconds: number | null): string {
+function until({ id, dead }: FlowView, one: AorView, newest: ReturnType<typeof newestOf>): string {
+  const seconds = one.expiresInSeconds;
+  const last = newest.get(registrationOf(one) ?? "")?.id ?? id;
+  if (last !== id) return ` until it registered over ${last}`;
+  if (dead) return " until the flow died";
   if (seconds === null) return "";
   return seconds > 0 ? ` for another ${span(seconds * 1_000)}` : ` RAN OUT ${span(-seconds * 1_000)} ago`;
 }

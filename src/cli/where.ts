@@ -22,7 +22,9 @@ with 1 when an edge did not answer and the others do not have it. Without SLUICE
     const found = await ask<WhereView>(adminPlaneOf(values.admin), "GET", `/api/where/${encodeURIComponent(word)}`);
     if (values.json) printJson(found);
     else if (found.flows.length > 0) {
-      print(tableText(["node", "flow", "transport", "from", "silent for", "AORs"], found.flows.map(({ node, id, transport, address, port, idleMs, aors }) => [node, id, transport, `${address}:${port}`, span(idleMs), aors.map(({ aor }) => aor).join(" ")])));
+      const inFarm = found.flows.some(({ node }) => node !== undefined);
+      const rows = found.flows.map(({ node, id, transport, address, port, idleMs, aors }) => [...(inFarm ? [node ?? ""] : []), id, transport, `${address}:${port}`, span(idleMs), aors.map(({ aor }) => aor).join(" ")]);
+      print(tableText([...(inFarm ? ["node"] : []), "flow", "transport", "from", "silent for", "AORs"], rows));
     }
     for (const { node, error } of found.silent) complain(`node ${node}: ${error}`);
     if (found.flows.length > 0) return Exit.ok;

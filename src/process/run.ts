@@ -14,7 +14,7 @@ import { bannerOf } from "./banner.js";
 import { type Bequest, checkHeir } from "./bequest.js";
 import { Keeper } from "./keeper.js";
 import type { Predecessor } from "./predecessor.js";
-import { keepPrivate } from "./private-state.js";
+import { keepPrivate, leaveNone } from "./private-state.js";
 import { removeRunning, writeRunning } from "./running-file.js";
 import { Service } from "./service.js";
 import { type OrderSignal, onSignal } from "./signals.js";
@@ -35,11 +35,14 @@ export async function serve(config: Config, log: Log): Promise<void> {
   const keeper = Keeper.join(true);
   const { before, identity, shards } = takeUp(config, log, keeper);
   const orders = new Orders();
-  keepPrivate(config.stateDir);
+  const isNew = keepPrivate(config.stateDir);
   const service = new Service(config, shards, log, () => orders.end("the operator"));
   service.keepWith(keeper);
   warnOfDescriptors(config, log);
-  const starting = service.start(before);
+  const starting = service.start(before).catch((error: unknown) => {
+    if (isNew) leaveNone(config.stateDir);
+    throw error;
+  });
   if ((await Promise.race([starting, orders.told])) !== undefined) {
     // Told to end before it was up; a failing start no longer matters.
     starting.catch(() => undefined);

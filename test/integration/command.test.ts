@@ -1,13 +1,15 @@
 /** The `sluice` command: what it prints, as text and as JSON, and the exit codes that scripts rely on. */
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { Admin } from "../support/admin.js";
 import { register } from "../support/calls.js";
 import { cast, type Cast } from "../support/cast.js";
 import { Running, sluice, sluiceWithin } from "../support/command.js";
+import { Home, instanceOf } from "../support/home.js";
 import { freePort } from "../support/ports.js";
 
 const DEMO = fileURLToPath(new URL("../../dist/demo.js", import.meta.url));
@@ -102,6 +104,57 @@ test("SA-11 status, flows, token and keys describe the running process", async (
   expect((await sluice(["top", "--times", "1", "--json"], env)).out).toMatch(/"rates":\{/);
 });
 
+test("a flow that died, or whose phone has registered over another one since, is not shown as registered", async () => {
+  const admin = await Admin.choose();
+  const env = { SLUICE_ADMIN_LISTEN: admin.listen };
+  const home = await Home.spawn(env);
+  const [bob, again, A] = [await home.phone("bob"), await home.phone("bob"), await home.phone("A")];
+  const shown = async (): Promise<readonly string[]> => (await sluiceWithin(["flows", "bob"], env)).out.trim().split("\n").slice(1);
+  const registration = { instance: instanceOf("bob"), regId: 1 };
+  await home.register(bob, registration);
+  await expect.poll(shown).toEqual([expect.stringMatching(/for another \d+ min/)]);
+  await home.register(again, registration);
+  await expect.poll(async () => (await shown()).find((line) => line.includes(bob.at))).toMatch(/until it registered over \d+\.\d+\.\d+/);
+  expect((await shown()).find((line) => line.includes(again.at))).toContain("for another");
+  await again.close();
+  again.leave();
+  await A.say("INVITE sip:bob@example.com SIP/2.0\nContact: <sip:A@192.0.2.1>");
+  await A.response(480);
+  await expect.poll(async () => (await shown()).find((line) => line.includes(again.at))).toMatch(/ dead .*until the flow died/);
+});
+
+test("a key that is not there cannot be dropped, and the answer names those that are", async () => {
+  const { env } = await stage();
+  await expect.poll(async () => (await sluiceWithin(["status"], env)).code).toBe(0);
+  for (const where of [[], ["--farm"]]) expect(await sluice(["keys", "drop", "63", ...where], env)).toMatchObject({ code: 3, out: "", err: expect.stringMatching(/there is no key 63: the keys are \d/) as string });
+});
+
+test("without a farm nobody speaks of nodes", async () => {
+  const { env, U, C } = await stage();
+  await register(U, C);
+  const found = await sluice(["where", "somebody@example.com"], env);
+  expect(found).toMatchObject({ code: 0, err: "" });
+  expect(found.out).toMatch(/^flow +transport/);
+  expect((JSON.parse((await sluiceWithin(["where", "--json", U.at], env)).out) as { readonly flows: readonly object[] }).flows).toEqual([expect.not.objectContaining({ node: expect.anything() as unknown })]);
+});
+
+test("a list of edges that cannot be read, and a first start that fails", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-cli-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  for (const farm of ["x", "1=x", "128.0.0.1", "1000=sip:10.0.0.1"]) {
+    expect(await sluiceWithin(["check-config"], { SLUICE_FARM: farm }), farm).toMatchObject({ code: 78, err: expect.stringMatching(/^sluice: SLUICE_FARM: expected each edge with its number, such as 1=sip:10\.0\.0\.1:5060/m) as string });
+  }
+  const policy = join(folder, "policy.mjs");
+  writeFileSync(policy, 'throw new Error("no such policy");');
+  const port = await freePort();
+  const failed = await sluice(["start"], {
+    SLUICE_STATE_DIR: join(folder, "state"), SLUICE_POLICY: policy, SLUICE_HISTORY_MEGABYTES: "0", SLUICE_ADMIN_LISTEN: "off", SLUICE_FLOW_KEYS: `1:${Buffer.alloc(32, 7).toString("base64")}`,
+    SLUICE_UPSTREAM: "sip:127.0.0.1:9", SLUICE_LISTEN: `udp:127.0.0.1:${port}`,
+  });
+  expect(failed).toMatchObject({ code: 1, err: expect.stringContaining("no such policy") as string });
+  expect(readdirSync(folder)).toEqual(["policy.mjs"]);
+});
+
 test("trace draws the ladder of one phone, live", async () => {
   const { env, U, U2, C } = await stage();
   const trace = new Running(["trace", "somebody@example.com", "--seconds", "20"], env);
@@ -145,4 +198,19 @@ test("the demo shows two flows, a pulled cable, 430 and the second flow, and exi
   expect(out).toMatch(/the first over flow ([12]), the second over flow (?!\1)[12]/);
   expect(out).toMatch(/Dashboard: http:\/\/127\.0\.0\.1:\d+\//);
   expect(code).toBe(0);
+});
+
+test("what is no admin plane is named, however it answers, and nothing hangs", async () => {
+  let answer = "";
+  const server = createServer((socket) => socket.on("error", () => undefined).once("data", () => socket.end(answer)));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  const place = server.address() as AddressInfo;
+  const asked = (...args: readonly string[]): Promise<{ readonly code: number | null; readonly err: string }> => sluiceWithin([...args, "--admin", `127.0.0.1:${place.port}`]);
+  for (answer of ["", "SSH-2.0-OpenSSH_9.2\r\n", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n{}", "HTTP/1.1 200 OK\r\n\r\n<html>"]) {
+    expect(await asked("flows"), answer).toMatchObject({ code: 1, err: expect.stringMatching(/is an admin plane there\?\n$/) as string });
+  }
+  answer = 'HTTP/1.0 404 Not Found\r\nX: y\r\nContent-Length: 15\r\n\r\n{"error":"näh"}'.replace("15", "16");
+  expect(await asked("flows")).toEqual({ code: 3, out: "", err: "sluice: näh\n" });
+  expect(await sluiceWithin(["flows", "--admin", "https://127.0.0.1"])).toMatchObject({ code: 2, err: expect.stringContaining("expected http://") as string });
 });
