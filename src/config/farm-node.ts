@@ -27,7 +27,7 @@ export const farmPlace: Kind<FarmPlace> = {
   parse: (text) => {
     const [, place] = /;admin=([^;]*)/i.exec(text) ?? [];
     const [, digits, rest = ""] = /^(?:(\d{1,3})=)?(.+)$/.exec(text.replace(/;admin=[^;]*/i, "")) ?? [];
-    if (!/^sips?:/i.test(rest)) return expected("each edge with its number, such as 1=sip:10.0.0.1:5060,2=sip:10.0.0.2:5060, or one domain whose SRV records are the edges, such as sip:farm.example.com;transport=tcp");
+    if (digits === undefined && !/^sips?:/i.test(rest)) return expected("each edge with its number, such as 1=sip:10.0.0.1:5060,2=sip:10.0.0.2:5060, or one domain whose SRV records are the edges, such as sip:farm.example.com;transport=tcp");
     if (digits === undefined) return domainOf(rest, place);
     if (Number(digits) > MAX_NODE) return expected(`NODE=URI with a node from 0 to ${MAX_NODE}, such as 2=sip:10.0.0.2:5060`);
     return Object.freeze({ node: Number(digits), uri: upstream.parse(rest), admin: place === undefined ? undefined : adminOf(place) });
