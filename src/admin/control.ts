@@ -46,7 +46,7 @@ export class Control {
     const starts = new Starts(running.config.stateDir, running.boot);
     this.status = new StatusPage(running);
     this.logLevel = new LogLevel(log, running.config.logLevel);
-    this.flows = new Flows(pool, running.listeners);
+    this.flows = new Flows(pool, running.listeners, running.bindings);
     this.lists = new Lists(pool, this.flows);
     this.bans = new Bans(pool, log, banFileOf(running.config.stateDir), (happening) => running.history.record([happening]));
     const neighbours = new Neighbours(running);

@@ -10,6 +10,7 @@ import { REASONS } from "../observe/end-reasons.js";
 import { endColumns } from "../shard/lists.js";
 import type { ShardPool } from "../shard/pool.js";
 import { ControlRefusal } from "./control-refusal.js";
+import type { BindingsView } from "./running.js";
 
 export interface FlowView extends Omit<FlowRow, "slot" | "generation" | "listener" | "flags" | "aors"> {
   /** shard.slot.generation: never names another flow. */
@@ -29,6 +30,8 @@ export interface FlowView extends Omit<FlowRow, "slot" | "generation" | "listene
 export interface AorView extends AorRow {
   /** Negative: expired. Null: the registrar did not say for how long. */
   readonly expiresInSeconds: number | null;
+  /** At a home, of one with an instance: whether the registration is still there. It ends before the flow when a call has found nobody. */
+  readonly isBound?: boolean;
 }
 
 export interface EndedView extends Omit<FlowEndRow, "why" | "listener" | "endedAt"> {
@@ -85,13 +88,22 @@ function millisecondsOf(name: string, text: string): { readonly least: number; r
   return { least: milliseconds(least), below: below === "" ? MAX_MS : milliseconds(below) };
 }
 
+const MOST_BINDINGS = 100;
+
+function keyOf({ instance, regId }: { readonly instance: string; readonly regId: number }): string {
+  return `${regId} ${instance.toLowerCase()}`;
+}
+
 export class Flows {
   readonly #pool: ShardPool;
   readonly #listeners: readonly ShardListener[];
+  readonly #bindings: BindingsView | undefined;
 
-  constructor(pool: ShardPool, listeners: readonly ShardListener[]) {
+  /** `bindings`: of a home. */
+  constructor(pool: ShardPool, listeners: readonly ShardListener[], bindings?: BindingsView) {
     this.#pool = pool;
     this.#listeners = listeners;
+    this.#bindings = bindings;
   }
 
   /** Shard after shard, at most `limit`; `from` is what an earlier answer gave as `next`. */
@@ -107,9 +119,31 @@ export class Flows {
       const part = await this.#pool.inquiries.ask(shard, { kind: "flows", filter, most: limit - flows.length, cursor });
       flows.push(...part.flows.map((row) => this.view(shard, row)));
       cursor = part.cursor;
-      if (flows.length >= limit) return { flows, next: this.#next(shard, cursor) };
+      if (flows.length >= limit) return { flows: await this.#withBindings(flows), next: this.#next(shard, cursor) };
     }
-    return { flows, next: "" };
+    return { flows: await this.#withBindings(flows), next: "" };
+  }
+
+  async #withBindings(flows: readonly FlowView[]): Promise<readonly FlowView[]> {
+    const bindings = this.#bindings;
+    if (bindings === undefined) return flows;
+    const names = new Set(flows.flatMap(({ aors }) => aors.flatMap(({ aor, instance }) => (instance === "" ? [] : [aor]))));
+    const known = new Map<string, ReadonlySet<string>>();
+    for (const aor of names) {
+      try {
+        const rows = (await bindings.list({ word: aor, domain: "", withinSeconds: 0, sort: "", limit: MOST_BINDINGS, from: "" })).bindings;
+        known.set(aor, new Set(rows.map(keyOf)));
+      } catch {
+        // The store is away, or that is no address of its domains.
+      }
+    }
+    return flows.map((flow) => ({
+      ...flow,
+      aors: flow.aors.map((one) => {
+        const keys = one.instance === "" ? undefined : known.get(one.aor);
+        return keys === undefined ? one : { ...one, isBound: keys.has(keyOf(one)) };
+      }),
+    }));
   }
 
   /** Of all shards together. */

@@ -97,6 +97,7 @@ function until({ id, dead }: FlowView, one: AorView, newest: ReturnType<typeof n
   const last = newest.get(registrationOf(one) ?? "")?.id ?? id;
   if (last !== id) return ` until it registered over ${last}`;
   if (dead) return " until the flow died";
+  if (one.isBound === false) return " until nobody answered there";
   if (seconds === null) return "";
   return seconds > 0 ? ` for another ${span(seconds * 1_000)}` : ` RAN OUT ${span(-seconds * 1_000)} ago`;
 }
