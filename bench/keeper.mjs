@@ -2,7 +2,8 @@
  * Crashes under load with a keeper: the server is killed (SIGKILL) several times while flows over all transports are up. How many flows live on, how
  * many messages are lost, how long does nobody answer? A hundred calls are up all the time and end afterwards.
  * The gap includes the start of a process, so that is measured as well: the same server on other ports, beside the same load.
- * `npm run bench -- keeper [--legs mixed-udp,tcp-udp] [--flows 15000] [--rate 2500] [--times 4]`
+ * `npm run bench -- keeper [--legs mixed-udp,tcp-udp] [--flows 15000] [--rate 2500] [--times 4] [--keeper standby] [--pause 2.5]`
+ * With a standby, a pause of ten seconds lets the next one get ready.
  * After the fifth crash in a row the keeper gives up, so four are the most. What it costs when nothing happens: `npm run bench -- storm --edges sluice,sluice-keeper`, `npm run bench -- edge --edges sluice,sluice-keeper`.
  */
 import { spawn } from "node:child_process";
@@ -20,8 +21,6 @@ import { OUT } from "./lib/tools.mjs";
 
 const GOES_ON = "this one goes on with its flows";
 const LOOK_MS = 20;
-/** After a crash, for figures of a service that runs. */
-const PAUSE_MS = 2_500;
 /** The load ends after the last crash; by itself only if one is not outlived. */
 const LONGEST_SECONDS = 60;
 const PROGRESS_SECONDS = 0.2;
@@ -29,7 +28,9 @@ const SETTLED_SECONDS = 1.5;
 const STARTS = 3;
 const OTHER_PORT = 26_160;
 
-const args = optionsOver({ legs: "mixed-udp", flows: "15000", rate: "2500", times: "4", hold: "100", workload: "mixed", shards: "2", out: "keeper" });
+const args = optionsOver({ legs: "mixed-udp", flows: "15000", rate: "2500", times: "4", hold: "100", workload: "mixed", shards: "2", keeper: "on", pause: "2.5", out: "keeper" });
+/** After a crash, for figures of a service that runs. */
+const PAUSE_MS = Number(args.pause) * 1_000;
 const results = [];
 for (const legs of legsThere(args.legs)) results.push({ legs, ...(await run(legs)) });
 const header = ["legs", "crashes", "flows kept", "flows lost", "closed", "messages lost", "wrong", "calls up", "gap ms, median", "most", "start ms, median", "gap less the start", "longest answer ms"];
@@ -43,7 +44,7 @@ save(args.out, { settings: args, results });
 
 async function run(legs) {
   const [client, core] = legs.split("-");
-  const env = { ...sluiceEnvironment(client, core, args.shards), SLUICE_KEEPER: "on" };
+  const env = { ...sluiceEnvironment(client, core, args.shards), SLUICE_KEEPER: args.keeper };
   const edge = await startPinned("sluice-keeper", process.execPath, [SLUICE_MAIN], env, client, "ignore", "0,1");
   let isOver = false;
   let soFar;
@@ -54,6 +55,7 @@ async function run(legs) {
   const starts = [];
   while (!isOver && starts.length < STARTS) starts.push(await start());
   for (let time = 1; time <= Number(args.times) && !isOver; time += 1) {
+    // The oldest child serves, a standby is younger.
     process.kill(familyOf(edge.pid)[1], "SIGKILL");
     while (!isOver && crashesIn(edge.log).length < time) await sleep(LOOK_MS);
     await sleep(PAUSE_MS);

@@ -22,6 +22,14 @@ constexpr size_t kMostPlaces = DescriptorChannel::kMostDescriptors;
 // What waits for a keeper that does not take it is looked through when it has grown to this.
 constexpr size_t kManyBegun = 65'536;
 
+// Of a connection that never rests.
+constexpr int kTries = 100;
+
+bool ask_kernel(int fd, tcp_info& info) noexcept {
+  socklen_t size = sizeof info;
+  return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && size >= offsetof(tcp_info, tcpi_segs_out);
+}
+
 // Octets of a plain connection wait in `in`, where the flow shows them.
 bool is_unfinished(const StreamLayer& layer) noexcept { return layer.record != nullptr || layer.ws.opcode != Opcode::continuation; }
 
@@ -37,13 +45,18 @@ uint64_t kept_layout() noexcept {
 }
 
 bool count_octets(int fd, uint32_t& read, uint32_t& sent) noexcept {
-  tcp_info info{};
-  socklen_t size = sizeof info;
-  int unread = 0, under_way = 0;
-  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 || size < offsetof(tcp_info, tcpi_segs_out) || ioctl(fd, SIOCINQ, &unread) != 0 || ioctl(fd, SIOCOUTQ, &under_way) != 0) return false;
-  read = static_cast<uint32_t>(info.tcpi_bytes_received) - static_cast<uint32_t>(unread);
-  sent = static_cast<uint32_t>(info.tcpi_bytes_acked) + static_cast<uint32_t>(under_way);
-  return true;
+  tcp_info info{}, again{};
+  if (!ask_kernel(fd, info)) return false;
+  // Between two questions more may come, or be acknowledged, and then the numbers do not belong together.
+  for (int tries = 0; tries < kTries; ++tries, info = again) {
+    int unread = 0, under_way = 0;
+    if (ioctl(fd, SIOCINQ, &unread) != 0 || ioctl(fd, SIOCOUTQ, &under_way) != 0 || !ask_kernel(fd, again)) return false;
+    if (again.tcpi_bytes_received != info.tcpi_bytes_received || again.tcpi_bytes_acked != info.tcpi_bytes_acked) continue;
+    read = static_cast<uint32_t>(info.tcpi_bytes_received) - static_cast<uint32_t>(unread);
+    sent = static_cast<uint32_t>(info.tcpi_bytes_acked) + static_cast<uint32_t>(under_way);
+    return true;
+  }
+  return false;
 }
 
 int KeptFlows::begin(int channel, uint16_t boot, uint8_t shard, uint8_t shards) noexcept {

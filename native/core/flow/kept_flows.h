@@ -42,6 +42,12 @@ class KeptFlows {
   void has(uint32_t slot) noexcept {
     if (is_on()) adopt(slot);
   }
+  // That one, which came last, has been counted already.
+  void is_counted(uint32_t slot) noexcept {
+    if (!is_on() || adopted_.empty() || adopted_.back().slot != slot) return;
+    adopted_.pop_back();
+    write_layer(slot);
+  }
   // Its layer has changed.
   void note_layer(uint32_t slot) noexcept {
     if (is_on() && is_told(slot)) write_layer(slot);
@@ -90,7 +96,7 @@ class KeptFlows {
   void turn_has(uint32_t messages) noexcept { flows_.head().batch = messages; }
 
  private:
-  // Adopted connections looked at in a turn: each costs three system calls.
+  // Adopted connections looked at in a turn: each costs four system calls.
   static constexpr size_t kLooks = 64;
 
   bool is_told(uint32_t slot) const noexcept { return slot < told_.size() && told_[slot] == flows_.at(slot).generation; }

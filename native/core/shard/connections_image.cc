@@ -152,6 +152,8 @@ void Connections::revived(uint32_t slot) noexcept {
   const Flow& flow = ground_.flows.at(slot);
   if ((flow.flags & kFlow_core) == 0) note_origin(slot, flow.remote);
   came(slot, false);
+  // As the process before had, or it would not go on.
+  ground_.kept.is_counted(slot);
 }
 
 void Connections::let_go_unsent() noexcept {
