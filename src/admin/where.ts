@@ -6,11 +6,12 @@ import type { Running } from "./running.js";
 /** An edge that is up answers in a few milliseconds. */
 const PATIENCE_MS = 500;
 const MOST = 50;
+const UNREADABLE = "its flows cannot be read: is an admin plane of the same version there?";
 
 export interface WhereView {
   /** `node` is left out where there is no farm. */
   readonly flows: readonly (FlowView & { readonly node?: number | undefined })[];
-  /** The edges that did not answer, and why: the phone may be there. */
+  /** The edges that did not answer, or not with what they should, and why: the phone may be there. */
   readonly silent: readonly { readonly node: number; readonly error: string }[];
 }
 
@@ -21,7 +22,7 @@ export async function where(running: Running, flows: Flows, neighbours: Neighbou
   const answers = [{ node: farm.length === 0 ? undefined : number, answer: own }, ...others];
   return {
     flows: answers.flatMap(({ node, answer }) => flowsIn(answer).map((flow) => ({ ...flow, node }))),
-    silent: others.flatMap(({ node, error }) => (error === undefined ? [] : [{ node, error }])),
+    silent: others.flatMap(({ node, answer, error = isSound(answer) ? undefined : UNREADABLE }) => (error === undefined ? [] : [{ node, error }])),
   };
 }
 
@@ -29,6 +30,11 @@ export async function where(running: Running, flows: Flows, neighbours: Neighbou
 function flowsIn(answer: Partial<FlowList> | undefined): readonly FlowView[] {
   const flows: unknown = answer?.flows;
   return Array.isArray(flows) ? (flows as readonly unknown[]).slice(0, MOST).filter(isFlow) : [];
+}
+
+function isSound(answer: Partial<FlowList> | undefined): boolean {
+  const flows: unknown = answer?.flows;
+  return Array.isArray(flows) && (flows as readonly unknown[]).slice(0, MOST).every(isFlow);
 }
 
 function isFlow(flow: unknown): flow is FlowView {

@@ -55,13 +55,15 @@ test("a neighbour that leaves HTTP has not answered, and nobody waits for it", a
   expect((await farm.ask(1, "GET", "where/x@example.com")).json).toEqual({ flows: [], silent: [{ node: 2, error }] });
 });
 
-test("where a phone is: a neighbour can say neither that another edge has it nor what is not a flow", async () => {
+test("where a phone is: a neighbour can say neither that another edge has it nor what is not a flow, and is named if it says what is none", async () => {
   const answer = { is: json("{}") };
   const farm = await farmWith(answer);
   for (const flows of [null, "flows", {}, [null, 7, { id: 1, aors: [] }, { id: "a", aors: "x" }, { id: "a", aors: [null] }]]) {
     answer.is = json(JSON.stringify({ flows }));
-    expect(await farm.ask(1, "GET", "where/x@example.com")).toEqual({ status: 200, json: { flows: [], silent: [] } });
+    expect(await farm.ask(1, "GET", "where/x@example.com")).toEqual({ status: 200, json: { flows: [], silent: [{ node: 2, error: expect.stringContaining("admin plane") as string }] } });
   }
+  answer.is = json(JSON.stringify({ flows: [] }));
+  expect((await farm.ask(1, "GET", "where/x@example.com")).json).toEqual({ flows: [], silent: [] });
   answer.is = json(JSON.stringify({ flows: [{ node: "<b>", id: "0.1.1", aors: [{ aor: "x@example.com" }] }] }));
   expect((await farm.ask(1, "GET", "where/x@example.com")).json["flows"]).toEqual([{ node: 2, id: "0.1.1", aors: [{ aor: "x@example.com" }] }]);
 });
