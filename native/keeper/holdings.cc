@@ -39,7 +39,7 @@ void Holdings::take(const KeeperHead& head, Text rest, const int* descriptors, s
   size_t taken = 0;
   const bool has_places = head.count <= DescriptorChannel::kMostDescriptors && rest.size() == head.count * sizeof(KeptPlace);
   KeptPlace places[DescriptorChannel::kMostDescriptors];
-  if (has_places) std::memcpy(places, rest.data(), rest.size());
+  if (has_places && head.count > 0) std::memcpy(places, rest.data(), rest.size());
   if (head.word == KeeperWord::will) {
     take_will(head, rest, descriptors, count);
     taken = count;
