@@ -71,7 +71,7 @@ int run(std::vector<char*> command, bool has_standby) {
   if (!server.start()) return 1;
   for (;;) {
     pollfd ready[] = {{signals, POLLIN, 0}, {server.channel(), POLLIN, 0}, {server.watch(), POLLIN, 0}, {server.standby().watch(), POLLIN, 0}};
-    poll(ready, 4, server.standby().rest_ms());
+    poll(ready, 4, server.rest_ms());
     if (ready[0].revents) take_signals(signals, server);
     if (ready[1].revents) server.hear();
     if (!server.is_ending) server.tend();

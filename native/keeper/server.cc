@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -74,6 +75,7 @@ bool Server::start() {
   is_heard_ = true;
   before_ = 0;
   started_ = clock_ns();
+  turn_due_ = waited ? started_ + kTurnNs : 0;
   look_at(child.pid);
   const KeeperHead turn{KeeperWord::serve, 0, 0, getpid()};
   if (waited) DescriptorChannel(channel_).try_send(message_of(turn), nullptr, 0);
@@ -81,6 +83,23 @@ bool Server::start() {
   say("fatal", std::string("the kernel does not say when a process ends (pidfd_open: ") + std::strerror(errno) + "); set SLUICE_KEEPER=off");
   kill(child.pid, SIGKILL);
   return false;
+}
+
+void Server::tend() {
+  if (turn_due_ != 0 && clock_ns() >= turn_due_) {
+    turn_due_ = 0;
+    say("error", "the standby with pid " + std::to_string(pid_) + " was told to go on and has not said a word since: it is killed");
+    kill(pid_, SIGKILL);
+  }
+  standby_.tend(command_);
+}
+
+int Server::rest_ms() const {
+  const int rest = standby_.rest_ms();
+  if (turn_due_ == 0) return rest;
+  const uint64_t now = clock_ns();
+  const int turn = now >= turn_due_ ? 0 : static_cast<int>((turn_due_ - now) / 1'000'000) + 1;
+  return rest < 0 ? turn : std::min(rest, turn);
 }
 
 void Server::look_at(pid_t pid) {
@@ -124,6 +143,7 @@ bool Server::hear_all() {
 void Server::take(const KeeperHead& head, Text rest, const int* descriptors, size_t count) {
   DescriptorChannel channel(channel_);
   channel.set_patience(kPatienceMs);
+  turn_due_ = 0;
   switch (head.word) {
     case KeeperWord::farewell: is_ending = true; break;
     case KeeperWord::forget: holdings_.forget(); break;

@@ -41,7 +41,9 @@ class Server {
   int crashed(int status);
 
   Standby& standby() { return standby_; }
-  void tend() { standby_.tend(command_); }
+  void tend();
+  // Milliseconds until there is something to tend; -1: nothing is due.
+  int rest_ms() const;
 
   // It was told to end, or said that it does.
   bool is_ending = false;
@@ -53,6 +55,9 @@ class Server {
   static constexpr uint64_t kQuickNs = 10'000'000'000;
   // One that has lived for so long has served, and the next one is not kept waiting: only a start that fails again and again costs too much.
   static constexpr uint64_t kServedNs = 1'500'000'000;
+
+  // A standby that has not said a word for so long after it was told to serve hangs: it is killed, and a start like any other follows.
+  static constexpr uint64_t kTurnNs = 10'000'000'000;
 
   bool hear_all();
   void take(const KeeperHead& head, Text rest, const int* descriptors, size_t count);
@@ -69,6 +74,7 @@ class Server {
   pid_t before_ = 0;  // which it has replaced, and which goes on if this one ends soon
   int watch_ = -1;
   uint64_t started_ = 0;
+  uint64_t turn_due_ = 0;  // when a standby must have said its first word; 0: it has, or none was told
   uint32_t quick_ = 0;
   uint64_t complained_ = 0;
 };

@@ -17,8 +17,9 @@ export function jsonText(value: unknown, indent?: number): string {
   return visible(JSON.stringify(value, null, indent), "\n");
 }
 
+/** What a server has said may stand in it. */
 export function complain(text: string): void {
-  process.stderr.write(`sluice: ${text}\n`);
+  process.stderr.write(`sluice: ${visible(text, "\n")}\n`);
 }
 
 function hasColour(): boolean {

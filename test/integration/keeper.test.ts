@@ -236,6 +236,21 @@ test("a standby goes on after a crash, and another one waits then; it ends with 
   for (const pid of all) await expect.poll(() => stateOf(pid), { timeout: 60_000 }).toBeUndefined();
 });
 
+test("a standby that hangs when it is needed is killed, and a start like any other keeps the flows", LIMIT, async () => {
+  const company = await kept({ SLUICE_KEEPER: "standby" });
+  const { C, SUT, U } = company;
+  const path = await register(U, C);
+  const server = childOf(SUT.pid) ?? expect.unreachable();
+  await expect.poll(() => childrenOf(SUT.pid).length, { timeout: 60_000 }).toBe(2);
+  const standby = childrenOf(SUT.pid).find((pid) => pid !== server) ?? expect.unreachable();
+  await expect.poll(() => isAsleep(standby), { timeout: 60_000, interval: 200 }).toBe(true);
+  process.kill(standby, "SIGSTOP");
+  process.kill(server, "SIGKILL");
+  await expect.poll(() => SUT.output, { timeout: 60_000 }).toMatch(/was told to go on and has not said a word since[^]*this one goes on with its flows/);
+  expect(stateOf(standby)).toBeUndefined();
+  await reaches(company, U, path);
+});
+
 test("a crash after the number of shards was changed is a restart, with a line that names the variable", LIMIT, async () => {
   const file = join(mkdtempSync(join(tmpdir(), "sluice-kept-")), "environment");
   onTestFinished(() => rmSync(dirname(file), { recursive: true }));
