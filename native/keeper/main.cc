@@ -53,9 +53,9 @@ void take_signals(int from, Server& server) {
 // Until then, or until somebody ends all of it. The end of a child is a signal as well.
 void rest(int milliseconds, int signals, Server& server) {
   const uint64_t until = clock_ns() + static_cast<uint64_t>(milliseconds) * 1'000'000;
-  for (uint64_t now = clock_ns(); now < until && !server.is_ending; now = clock_ns()) {
+  while (clock_ns() < until && !server.is_ending) {
     pollfd told{signals, POLLIN, 0};
-    if (poll(&told, 1, static_cast<int>((until - now) / 1'000'000) + 1) > 0) take_signals(signals, server);
+    if (poll(&told, 1, ms_until(until)) > 0) take_signals(signals, server);
   }
 }
 

@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <utility>
@@ -40,6 +39,12 @@ uint64_t clock_ns() {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
   return static_cast<uint64_t>(now.tv_sec) * kSecond + static_cast<uint64_t>(now.tv_nsec);
+}
+
+int ms_until(uint64_t due) {
+  if (due == 0) return -1;
+  const uint64_t now = clock_ns();
+  return now >= due ? 0 : static_cast<int>((due - now) / 1'000'000) + 1;
 }
 
 void say(const char* level, const std::string& text) {
@@ -96,10 +101,8 @@ void Server::tend() {
 
 int Server::rest_ms() const {
   const int rest = standby_.rest_ms();
-  if (turn_due_ == 0) return rest;
-  const uint64_t now = clock_ns();
-  const int turn = now >= turn_due_ ? 0 : static_cast<int>((turn_due_ - now) / 1'000'000) + 1;
-  return rest < 0 ? turn : std::min(rest, turn);
+  const int turn = ms_until(turn_due_);
+  return rest < 0 ? turn : turn < 0 ? rest : std::min(rest, turn);
 }
 
 void Server::look_at(pid_t pid) {

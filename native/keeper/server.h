@@ -16,6 +16,8 @@ void say(const char* level, const std::string& text);
 // "SIGKILL ended it", as waitpid(2) reports it; -1: unknown.
 std::string how_of(int status);
 uint64_t clock_ns();
+// Milliseconds for poll(2), rounded up; -1: `due` is 0, so never.
+int ms_until(uint64_t due);
 
 class Server {
  public:

@@ -2,19 +2,12 @@
 // nobody reads until then.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <vector>
 
-namespace sluice {
+#include "child.h"
 
-// Starts the program as a child with the other end of a channel; `waits`: as a standby. False: it cannot be started, and a line says why.
-struct Child {
-  pid_t pid = 0;
-  int channel = -1;
-};
-bool spawn(const std::vector<char*>& command, bool waits, Child& child);
+namespace sluice {
 
 class Standby {
  public:

@@ -8,6 +8,7 @@ import { printConfig } from "../config/print.js";
 import { type Environment, completeConfig, readSettings } from "../config/read.js";
 import type { Config } from "../config/config.js";
 import { table } from "../config/table.js";
+import { STANDBY_VARIABLE } from "../process/keeper-variables.js";
 import { type Command, CommandError, Exit } from "./command.js";
 import { type Place, findPlace } from "./place.js";
 import { readOptions } from "./options.js";
@@ -65,7 +66,7 @@ SLUICE_ variables configure it: sluice print-config prints them, docs/configurat
   run: async (args) => {
     const { values } = readOptions(args, { successor: { type: "boolean" } });
     // Before the configuration is read, which may change while it waits.
-    if (process.env["KEEPER_STANDBY"] !== undefined) await (await import("../process/stand-by.js")).standBy();
+    if (process.env[STANDBY_VARIABLE] !== undefined) await (await import("../process/stand-by.js")).standBy();
     const { config, faults, warnings } = readOwn();
     if (config === undefined) {
       complainAll(warnings, faults);

@@ -59,6 +59,7 @@ function makeKeyFile(stateDir: string): readonly FlowKey[] {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     const file = openSync(draft, "wx", 0o600);
     try {
+      // Not by node:crypto: every command that reads the configuration would have to load it.
       writeFileSync(file, `${HEADING}\n1:${Buffer.from(crypto.getRandomValues(new Uint8Array(KEY_OCTETS))).toString("base64")}\n`);
       fsyncSync(file);
     } finally {

@@ -9,11 +9,8 @@ import type { Death, Revived } from "../native/binding.js";
 import { binding, keeperPath } from "../native/load.js";
 import type { Log } from "../observe/log.js";
 import { type Bequest, partsOf, readParts } from "./bequest.js";
+import { KEEPER_VARIABLE, STANDBY_VARIABLE } from "./keeper-variables.js";
 
-/** Names the descriptor of the channel, in a server that a keeper runs. */
-export const KEEPER_VARIABLE = "KEEPER_CHANNEL";
-/** In a server that waits until the first one has crashed. */
-const STANDBY_VARIABLE = "KEEPER_STANDBY";
 const LOOK_MS = 1_000;
 
 export class Keeper {

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { within } from "../base/within.js";
 import type { MoveSteps } from "../native/binding.js";
 import type { CounterTotals } from "../shard/seats.js";
-import { KEEPER_VARIABLE } from "./keeper.js";
+import { KEEPER_VARIABLE } from "./keeper-variables.js";
 
 /** From the child. `taken`: it reads, since when on the monotonic clock, and, in this version, when each shard had done what, and its work for that; `failed`: it ends, and says why. */
 export type FromSuccessor = { readonly kind: "ready"; readonly version: string; /** It takes what follows after the others. */ readonly follows?: boolean; /** It reads what lies in memory that both have. */ readonly inPlace?: boolean; /** The newest layout of images that it reads; who says nothing reads the first one, and knows no keeper. */ readonly layout?: number } | ({ readonly kind: "taken" } & Taken) | { readonly kind: "failed"; readonly why: string };
