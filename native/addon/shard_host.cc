@@ -3,6 +3,7 @@
 #include <cstring>
 #include <utility>
 
+#include "core/base/now_ns.h"
 #include "shard_config.h"
 
 namespace sluice {
@@ -203,14 +204,18 @@ void ShardHost::hand_over(unsigned count) noexcept {
     report(napi_call_function(env, none, decide_.Value(), 1, &argument, &result));
     const bool has_decided = napi_get_value_uint32(env, result, &left) == napi_ok;
     if (has_decided && left > 0) {
-      needs_callback = true;
-      running_->shard->spread_objects();
+      needs_callback |= running_->shard->spread_objects();
     }
     if (has_decided && said_ && running_ != nullptr) said_->learn(turn.record(0), turn.verdict(0), count);
   }
   napi_value global;
-  if (needs_callback && napi_get_global(env, &global) == napi_ok) report(napi_make_callback(env, nullptr, global, on_batch_.Value(), 1, &argument, nullptr));
-  else if (running_ != nullptr) running_->shard->execute();  // what has thrown may have closed it
+  if (needs_callback && napi_get_global(env, &global) == napi_ok) {
+    const uint64_t began = now_ns();
+    report(napi_make_callback(env, nullptr, global, on_batch_.Value(), 1, &argument, nullptr));
+    if (running_ != nullptr) running_->shard->objects_took(now_ns() - began);
+  } else if (running_ != nullptr) {
+    running_->shard->execute();  // what has thrown may have closed it
+  }
   if (running_ != nullptr) ask_stores(true);
 }
 

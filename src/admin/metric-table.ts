@@ -171,6 +171,7 @@ export const metricTable: readonly MetricRow[] = [
   { name: "requests_held", help: "Requests that the registrar and home proxy hold now.", gauge: true, values: one(Counter.requestsHeld) },
   { name: "requests_held_bytes", help: "Octets of the requests that the registrar and home proxy hold.", gauge: true, values: one(Counter.requestOctetsHeld) },
   { name: "requests_refused_total", help: "Requests to the registrar and home proxy refused for lack of room.", values: one(Counter.requestsRefused) },
+  { name: "object_requests_refused_total", help: "Requests that needed the object path, refused or dropped because their source had its share of it.", values: one(Counter.objectsRefused) },
   { name: "answers_held", help: "Answered requests that the home proxy remembers for retransmissions.", gauge: true, values: one(Counter.answersHeld) },
   { name: "answers_held_bytes", help: "Octets of the responses that it remembers for them.", gauge: true, values: one(Counter.answerOctetsHeld) },
   { name: "answers_forgotten_total", help: "Answered requests that the home proxy forgot early for lack of room.", values: one(Counter.answersForgotten) },

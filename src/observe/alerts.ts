@@ -16,6 +16,7 @@ const HOLDINGS: Readonly<Record<number, { readonly name: string; readonly all: s
   [Holding.transaction]: { name: "requests", all: "SLUICE_MAX_PENDING", share: "SLUICE_MAX_PENDING_PER_SOURCE" },
   [Holding.handshake]: { name: "unfinished handshakes", all: "SLUICE_MAX_FLOWS", share: "SLUICE_MAX_FLOWS_PER_SOURCE" },
   [Holding.binding]: { name: "bindings", all: "SLUICE_MAX_BINDINGS", share: "an eighth of SLUICE_MAX_BINDINGS" },
+  [Holding.object]: { name: "requests for the object path", all: "", share: "500 a second" },
 };
 
 export class AlertLog {

@@ -1,12 +1,18 @@
 /** Malicious REGISTERs: the right error, bounded memory, and everyone else served as usual. */
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { Asker, manyTimes } from "../support/asker.js";
 import { often } from "../support/often.js";
 import { authorization, hashOf, readChallenge } from "../support/digest-client.js";
 import { DOMAIN, Home, instanceOf } from "../support/home.js";
+import { metric } from "../support/crowd.js";
+import { freePort, hostPort } from "../support/ports.js";
+import { complete } from "../support/sip-text.js";
 import { residentOctets } from "../support/processes.js";
 
 const AT_ONCE = 64;
@@ -100,4 +106,41 @@ test("AU-1 AU-17 thousands of wrong credentials: 401 each, for existing and othe
   expect(residentOctets(home.server.pid) - before).toBeLessThan(100 * MEGABYTE);
   const right = await asker.ask(register("bob", with_(first, "bob", "secret", 9_999)), home.port);
   expect(right?.status).toBe(503);
+});
+
+test("TR-27 a source that floods a home with what only objects can refuse gets 503 for most of it; a phone beside it gets every answer", { timeout: 60_000 }, async () => {
+  const admin = await freePort();
+  const home = await Home.spawn({ SLUICE_ADMIN_LISTEN: hostPort("127.0.0.1", admin) });
+  const hostile = createSocket("udp4");
+  const good = await Asker.open(home.scene, "127.0.0.3");
+  hostile.bind(0, "127.0.0.2");
+  await once(hostile, "listening");
+  onTestFinished(async () => void hostile.close(await good.close()));
+  // A reg-id of 0, a Path from somebody who is no edge, and an extension that nobody here has heard of.
+  const refused = [
+    `Contact: <sip:m@192.0.2.7>;reg-id=0;+sip.instance="<${instanceOf("mallory")}>"`,
+    "Path: <sip:stolen@192.0.2.8;lr;ob>\nSupported: path, outbound\nContact: <sip:m@192.0.2.7>",
+    "Require: nonsense\nContact: <sip:m@192.0.2.7>",
+  ];
+  const sender = { transport: "udp", at: hostPort("127.0.0.2", hostile.address().port), name: "mallory", scene: home.scene } as const;
+  let isOver = false;
+  const flood = async (): Promise<void> => {
+    for (let at = 0; !isOver; at += 1) {
+      hostile.send(complete(register("mallory", refused[at % refused.length] ?? ""), sender), home.port, "127.0.0.1");
+      // Some 15,000 a second: more than objects can answer, less than makes the kernel drop what others send.
+      if (at % 50 === 49) await sleep(3);
+    }
+  };
+  const flooding = flood();
+  // What numbers decide, and what takes the same path as the flood.
+  const answers = new Set<number | undefined>();
+  let tries = 0;
+  for (; tries < 2_000 && (tries < 50 || (await metric(admin, "object_requests_refused_total")) < 1_000); tries += 1) {
+    answers.add((await good.ask(register(`bob${tries}`, "Contact: <sip:bob@192.0.2.1>"), home.port))?.status);
+    answers.add((await good.ask(register(`bob${tries}`, ""), home.port))?.status);
+  }
+  isOver = true;
+  await flooding;
+  expect([...answers]).toEqual([200]);
+  expect(tries).toBeLessThan(2_000);
 });

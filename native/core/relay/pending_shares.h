@@ -29,6 +29,7 @@ class PendingShares {
   void give(uint16_t place, uint32_t amount = 1) noexcept {
     if (place != 0) held_[place] -= amount;
   }
+  void clear() noexcept { held_.fill(0); }
   uint32_t held(uint16_t place) const noexcept { return held_[place]; }
 
  private:

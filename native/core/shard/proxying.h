@@ -54,6 +54,10 @@ class Proxying final : public ClientUser {
     if (desk_ == nullptr) return;
     for (unsigned i = 0; i < turn_.count(); ++i) read(i);
   }
+  // Item i belongs to a transaction of the object path.
+  bool is_held(unsigned i) const noexcept { return desk_ != nullptr && state(i) == RequestState::held; }
+  // A neighbour that speaks for many.
+  bool is_vouched(const Source& source) const noexcept;
   // Of item i, whose From is one of ours.
   LoginState check_login(unsigned i) noexcept;
   // Carries out the verdict on item i.
@@ -110,7 +114,6 @@ class Proxying final : public ClientUser {
   void read(unsigned i) noexcept;
   int32_t twin_of(unsigned i) const noexcept;
   RequestState judge(unsigned i, Asked& asked, uint32_t& caller) noexcept;
-  bool is_vouched(const Source& source) const noexcept;
   uint64_t store_now() const noexcept;
   void sort(Ways& ways) noexcept;
   bool find_ways(Text aor, Ways& out) noexcept;

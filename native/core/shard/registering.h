@@ -59,6 +59,8 @@ class Registering {
   }
 
   RegisterLogin& login() noexcept { return login_; }
+  // Item i belongs to a transaction of the object path.
+  bool is_held(unsigned i) const noexcept { return desk_ != nullptr && turn_.item(i).message.method == Method::register_ && state(i) == RegisterState::held; }
   // Of item i.
   LoginState check_login(unsigned i) noexcept;
 

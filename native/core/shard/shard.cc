@@ -7,12 +7,14 @@
 #include <random>
 
 #include "core/base/now_ns.h"
+#include "core/shard/claimant.h"
 
 namespace sluice {
 namespace {
 
 constexpr unsigned kSettlings = 4;
 constexpr unsigned kNotesAtOnce = 64;
+constexpr uint32_t kRetrySeconds = 5;  // at least, for whoever has had his share of the object path
 
 Text phrase_of(int32_t error) noexcept {
   static constexpr Text kPhrases[] = {
@@ -58,6 +60,7 @@ Shard::Shard(EdgeConfig config, const KeyRing& keys, int32_t* records, int32_t* 
       inspect_(ground_, connections_, udp_flows_, upstreams_, ends_.notes(), bans_),
       registering_(ground_, turn_, responder_, object_, inspect_),
       proxying_(ground_, turn_, outbox_, responder_, object_, object_events_, registering_),
+      object_shares_(derive(ground_.config.table_key, "object shares")),
       handover_({ground_, crossing_, upstreams_, admission_, object_events_, responder_, remembered_, timers_, ends_, udp_flows_, connections_, core_sender_, streams_, object_, registering_, proxying_}),
       followers_(ground_, timers_, connections_, streams_),
       revival_(ground_, timers_, ends_, udp_flows_, connections_) {}
@@ -210,13 +213,31 @@ void Shard::flow_due(uint32_t slot) noexcept {
 }
 
 // A batch of requests decided by numbers grows beyond what the object path can take in a turn, and the next batch may be all objects.
-void Shard::spread_objects() noexcept {
+bool Shard::spread_objects() noexcept {
   unsigned objects = 0;
   for (unsigned i = 0; i < turn_.count(); ++i) {
-    if (static_cast<Action>(turn_.verdict(i)[kVerdict_action]) != Action::object || ++objects <= Turn::kObjectBatch) continue;
+    if (static_cast<Action>(turn_.verdict(i)[kVerdict_action]) != Action::object || refuses_object(i) || ++objects <= Turn::kObjectBatch) continue;
     // As from another shard, it comes before what is received then. If the ring is full, it stays.
     if (intake_.hand_over(ground_.config.shard, turn_.item(i))) turn_.postpone(i);
   }
+  return objects > 0;
+}
+
+// Whose share of the object path it counts towards. False: nobody's, because a neighbour vouches for it or it is a response.
+bool Shard::find_payer(const Item& item, Address& payer) const noexcept {
+  return item.message.is_request && !item.admitted && !proxying_.is_vouched(item.source) && find_client(item, payer);
+}
+
+bool Shard::refuses_object(unsigned i) noexcept {
+  const Item& item = turn_.item(i);
+  Address payer;
+  if (!find_payer(item, payer) || !object_shares_.refuses(payer, ground_.clock.tick())) return false;
+  ground_.counters.add(Counter::objects_refused);
+  ground_.alerts.add(Event::source_full, payer, static_cast<int32_t>(Holding::object));
+  // What the object path has begun to answer gets no other answer.
+  if (registering_.is_held(i) || proxying_.is_held(i)) turn_.drop(i);
+  else turn_.refuse(i, kRetrySeconds);
+  return true;
 }
 
 void Shard::execute() noexcept {
@@ -263,6 +284,10 @@ void Shard::carry_out(unsigned i) noexcept {
       return;
     case Action::object:
       turn_.note_object();
+      {
+        Address payer;
+        object_shares_.take(find_payer(item, payer) ? &payer : nullptr, ground_.clock.tick());
+      }
       registering_.leave(i);
       proxying_.leave(i);
       return object_.take(i);

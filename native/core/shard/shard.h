@@ -38,6 +38,7 @@
 #include "core/shard/inspect.h"
 #include "core/shard/moving_flow.h"
 #include "core/shard/object_gate.h"
+#include "core/shard/object_shares.h"
 #include "core/shard/proxying.h"
 #include "core/shard/registering.h"
 #include "core/shard/relay.h"
@@ -105,8 +106,10 @@ class Shard {
   // The same without waiting. 0: nothing left to do for now.
   unsigned collect() noexcept;
   TurnClock& turn_clock() noexcept { return turn_clock_; }
-  // The verdicts are written: of those for the object path, no more than fit in a turn stay in this one.
-  void spread_objects() noexcept;
+  // The verdicts are written: of those for the object path, no more than their source has a share in and than fit in a turn stay in this one. False: none.
+  bool spread_objects() noexcept;
+  // What the object path did in the turn took so long.
+  void objects_took(uint64_t nanoseconds) noexcept { object_shares_.took(nanoseconds); }
   // Carries out the verdicts of the batch and sends. A verdict that was not written means `drop`.
   void execute() noexcept;
   // Sends what was written outside execute(), and closes flows that are due to close.
@@ -163,6 +166,8 @@ class Shard {
   void tick() noexcept;
   void flow_due(uint32_t slot) noexcept;
   void forbidden(unsigned i) noexcept;
+  bool find_payer(const Item& item, Address& payer) const noexcept;
+  bool refuses_object(unsigned i) noexcept;
   void carry_out(unsigned i) noexcept;
 
   Ground ground_;
@@ -192,6 +197,7 @@ class Shard {
   Inspect inspect_;
   Registering registering_;
   Proxying proxying_;
+  ObjectShares object_shares_;
   Handover handover_;
   Followers followers_;
   Revival revival_;

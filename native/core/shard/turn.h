@@ -60,6 +60,15 @@ class Turn {
   }
   // A message of this batch went to the object path.
   void note_object() noexcept { ++objects_; }
+  void drop(unsigned i) noexcept { verdicts_[i * k_verdict_fields + kVerdict_action] = static_cast<int32_t>(Action::drop); }
+  // 503; it may come again after so many seconds.
+  void refuse(unsigned i, uint32_t seconds) noexcept {
+    int32_t* const verdict = verdicts_ + i * k_verdict_fields;
+    std::memset(verdict, 0, k_verdict_fields * sizeof *verdict);
+    verdict[kVerdict_action] = static_cast<int32_t>(Action::reply);
+    verdict[kVerdict_status] = 503;
+    verdict[kVerdict_retry_after] = static_cast<int32_t>(seconds);
+  }
   void postpone(unsigned i) noexcept { verdicts_[i * k_verdict_fields + kVerdict_action] = static_cast<int32_t>(Action::postpone); }
 
   // So many messages the object path takes in less than 5 ms (docs/decisions/turns.md).
