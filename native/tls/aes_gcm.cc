@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 
+#include "core/crypto/own_aes_gcm.h"
 #include "openssl_ptr.h"
 
 namespace sluice {
@@ -28,6 +29,7 @@ class AesGcm final : public Sealer {
 }  // namespace
 
 std::unique_ptr<Sealer> make_aes_gcm(const uint8_t* key) noexcept {
+  if (std::unique_ptr<Sealer> own = make_own_aes_gcm(key); own != nullptr) return own;
   OpensslPtr<EVP_CIPHER_CTX> context(EVP_CIPHER_CTX_new());
   if (!context || EVP_EncryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, key, nullptr) != 1) return nullptr;
   return std::make_unique<AesGcm>(std::move(context));
