@@ -115,7 +115,10 @@ test("TR-27 a source that floods a home with what only objects can refuse gets 5
   const good = await Asker.open(home.scene, "127.0.0.3");
   hostile.bind(0, "127.0.0.2");
   await once(hostile, "listening");
-  onTestFinished(async () => void hostile.close(await good.close()));
+  onTestFinished(async () => {
+    hostile.close();
+    await good.close();
+  });
   // A reg-id of 0, a Path from somebody who is no edge, and an extension that nobody here has heard of.
   const refused = [
     `Contact: <sip:m@192.0.2.7>;reg-id=0;+sip.instance="<${instanceOf("mallory")}>"`,
