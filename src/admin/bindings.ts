@@ -20,6 +20,19 @@ export function bindingsOf(pool: ShardPool, config: () => Config): BindingsView 
       const { bindings, next } = await pool.inquiries.askAny({ kind: "list-bindings", query });
       return { bindings: bindings.map(viewOf), next };
     },
+    registrations: async (texts) => {
+      const domains = new Domains(domainsOf(config()));
+      const named = texts.flatMap((text) => {
+        const key = keyIn(text, domains);
+        return key === undefined ? [] : [[text, key] as const];
+      });
+      if (named.length === 0) return new Map();
+      const found = await pool.inquiries.askAny({ kind: "registrations", aors: named.map(([, key]) => key) });
+      return new Map(named.flatMap(([text], at) => {
+        const those = found[at];
+        return those === undefined ? [] : [[text, those] as const];
+      }));
+    },
     remove: (aor) => pool.inquiries.askAny({ kind: "unbind", aor: keyOf(aor) }),
   };
 }
@@ -33,8 +46,12 @@ function isWhole(word: string): boolean {
 }
 
 /** An alias stands for the domain that it is another name of. */
+function keyIn(text: string, domains: Domains): string | undefined {
+  return addressOfRecord(/^sips?:/i.test(text) ? text : `sip:${text}`, domains);
+}
+
 function aorOf(text: string, domains: Domains): string {
-  const key = addressOfRecord(/^sips?:/i.test(text) ? text : `sip:${text}`, domains);
+  const key = keyIn(text, domains);
   if (key === undefined) throw new ControlRefusal(400, "bindings are looked up by a whole address of record: sip:alice@example.com");
   return key;
 }

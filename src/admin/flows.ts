@@ -88,8 +88,6 @@ function millisecondsOf(name: string, text: string): { readonly least: number; r
   return { least: milliseconds(least), below: below === "" ? MAX_MS : milliseconds(below) };
 }
 
-const MOST_BINDINGS = 100;
-
 function keyOf({ instance, regId }: { readonly instance: string; readonly regId: number }): string {
   return `${regId} ${instance.toLowerCase()}`;
 }
@@ -128,15 +126,10 @@ export class Flows {
     const bindings = this.#bindings;
     if (bindings === undefined) return flows;
     const names = new Set(flows.flatMap(({ aors }) => aors.flatMap(({ aor, instance }) => (instance === "" ? [] : [aor]))));
-    const known = new Map<string, ReadonlySet<string>>();
-    for (const aor of names) {
-      try {
-        const rows = (await bindings.list({ word: aor, domain: "", withinSeconds: 0, sort: "", limit: MOST_BINDINGS, from: "" })).bindings;
-        known.set(aor, new Set(rows.map(keyOf)));
-      } catch {
-        // The store is away, or that is no address of its domains.
-      }
-    }
+    // Without an answer, the store is away.
+    const found = names.size === 0 ? undefined : await bindings.registrations([...names]).catch(() => undefined);
+    if (found === undefined) return flows;
+    const known = new Map([...found].map(([aor, those]) => [aor, new Set(those.map(keyOf))]));
     return flows.map((flow) => ({
       ...flow,
       aors: flow.aors.map((one) => {

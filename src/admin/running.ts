@@ -9,6 +9,7 @@ import type { ShardListener } from "../native/shard-settings.js";
 import type { Log } from "../observe/log.js";
 import type { FarmNode } from "../config/farm-node.js";
 import type { DrainView } from "./drain-view.js";
+import type { Registration } from "../shard/list-bindings.js";
 import type { ShardPool } from "../shard/pool.js";
 import type { Tracer } from "./tracer.js";
 
@@ -70,6 +71,8 @@ export interface BindingsRequest {
 /** The location service of a registrar. */
 export interface BindingsView {
   list(query: BindingsRequest): Promise<{ readonly bindings: readonly BindingView[]; readonly next: string }>;
+  /** What is registered for each of these addresses, in one question. Those that nobody here can have, or that the store does not know about now, are not there. */
+  registrations(aors: readonly string[]): Promise<ReadonlyMap<string, readonly Registration[]>>;
   /** How many were removed. */
   remove(aor: string): Promise<number>;
 }

@@ -34,6 +34,28 @@ export interface BindingPage {
   readonly next: string;
 }
 
+/** What identifies a binding that is a flow, or that has an instance at least. */
+export interface Registration {
+  /** "": none. */
+  readonly instance: string;
+  /** 0: none. */
+  readonly regId: number;
+}
+
+/** Addresses that are looked up at once. */
+const TOGETHER = TURN / LOOKUP;
+
+/** Of each address; undefined: it cannot be looked up. A Redis is asked about many at once. */
+export async function registrations(store: Pick<LocationStore, "lookup">, aors: readonly string[]): Promise<readonly (readonly Registration[] | undefined)[]> {
+  const found: (readonly Registration[] | undefined)[] = [];
+  for (let at = 0; at < aors.length; at += TOGETHER) {
+    if (at > 0) await nextTurn();
+    for (const one of await Promise.allSettled(aors.slice(at, at + TOGETHER).map((aor) => store.lookup(aor))))
+      found.push(one.status === "rejected" ? undefined : one.value.map(({ instance = "", regId = 0 }) => ({ instance, regId })));
+  }
+  return found;
+}
+
 export async function listBindings(store: LocationStore, query: BindingQuery): Promise<BindingPage> {
   return query.sort === "expires" ? byExpiry(store, query) : inNoOrder(store, query);
 }

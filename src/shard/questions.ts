@@ -4,7 +4,7 @@ import type { LocationStore } from "../location/store.js";
 import type { Home } from "./assemble-home.js";
 import type { MovedFlows, Shard } from "../native/binding.js";
 import type { FlowFilter, FlowRow, RefusalRow, SurveyRow, TokenRow, UpstreamRow } from "../native/inspect.js";
-import { type BindingPage, type BindingQuery, type BindingRow, listBindings } from "./list-bindings.js";
+import { type BindingPage, type BindingQuery, type BindingRow, type Registration, listBindings, registrations } from "./list-bindings.js";
 import { type EndsAnswer, type FlapperRow, type SilentAnswer, type TalkerRow, endedFlows, flappers, silentFlows, talkers } from "./lists.js";
 
 const SLOTS_PER_SLICE = 8_192;
@@ -33,6 +33,7 @@ export type Question =
   | { readonly kind: "token"; readonly text: string }
   | { readonly kind: "upstreams" }
   | { readonly kind: "bindings"; /** As addressOfRecord writes it. */ readonly aor: string }
+  | { readonly kind: "registrations"; /** As addressOfRecord writes them. */ readonly aors: readonly string[] }
   | { readonly kind: "unbind"; readonly aor: string }
   | { readonly kind: "close"; readonly slot: number; readonly generation: number }
   /** The next five: another process takes over (src/process/upgrade.ts). */
@@ -63,6 +64,8 @@ export interface Answers {
   readonly token: TokenRow;
   readonly upstreams: readonly UpstreamRow[];
   readonly bindings: readonly BindingRow[];
+  /** One for each address; undefined: the store does not say. */
+  readonly registrations: readonly (readonly Registration[] | undefined)[];
   /** How many were removed. */
   readonly unbind: number;
   readonly close: boolean;
@@ -105,6 +108,8 @@ export async function answer(shard: Shard, home: Pick<Home, "store" | "path"> | 
       return shard.upstreams();
     case "bindings":
       return store === undefined ? [] : (await store.lookup(question.aor)).map((one) => ({ ...one, expiresInSeconds: Math.round((one.expiresAt - store.now()) / 1_000) }));
+    case "registrations":
+      return store === undefined ? question.aors.map(() => []) : registrations(store, question.aors);
     case "unbind":
       return store === undefined ? 0 : unbind(store, question.aor);
     case "close":
