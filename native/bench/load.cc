@@ -110,6 +110,7 @@ class Load {
   // connecting to the core does not count.
   int storm() {
     if (!engine_.open_and_register(1, 1)) return 1;
+    engine_.clients().prepare(engine_.flows());
     const Sample begin = engine_.sample();
     const uint32_t registering = o_.real("core-rate") > 0 ? engine_.flows() : at_once_;
     if (!engine_.open_and_register(engine_.flows(), at_once_, registering)) return 1;

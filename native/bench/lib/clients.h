@@ -32,6 +32,14 @@ class Clients {
     if (one_socket()) datagrams_ = std::make_unique<Datagrams>(sockaddr_in{AF_INET, 0, {INADDR_ANY}, {}}, true);
   }
 
+  // Makes what flows up to this number say first over TLS.
+  void prepare(uint32_t flows) {
+    if (!context_) return;
+    prepared_.resize(flows);
+    for (uint32_t flow = flows_; flow < flows; ++flow)
+      if (way_of(flow).layers.tls) prepared_[flow] = TlsSession::prepared(*context_);
+  }
+
   // Starts opening flows up to this number, with at most `at_once` in progress.
   void open(uint32_t flows, uint32_t at_once) {
     if (kind_ == ClientKind::kStreams) {
@@ -153,7 +161,14 @@ class Clients {
     epoll_event event{EPOLLIN | EPOLLOUT, {}};
     event.data.u64 = flow;
     epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
-    return Connection(fd, layers, layers.tls ? *context_ : none_);
+    return Connection(fd, layers, layers.tls ? session_of(flow, fd) : TlsSession());
+  }
+
+  TlsSession session_of(uint32_t flow, int fd) {
+    if (flow >= prepared_.size() || !prepared_[flow]) return TlsSession::client(*context_, fd);
+    TlsSession made = std::move(prepared_[flow]);
+    made.attach(fd);
+    return made;
   }
 
   // A socket whose connect() has at least begun.
@@ -182,7 +197,7 @@ class Clients {
   std::vector<Way> ways_;
   int epoll_;
   std::optional<TlsContext> context_;
-  TlsContext none_;
+  std::vector<TlsSession> prepared_;  // for the first connection of each flow
   uint32_t flows_ = 0, opening_ = 0;
   uint64_t closed_ = 0, refused_ = 0;
   bool redial_ = false;

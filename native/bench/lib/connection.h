@@ -21,8 +21,7 @@ class Connection {
   enum class Step { kGoesOn, kOpened, kFailed };
 
   // connect() has begun on the descriptor.
-  Connection(int fd, Layers layers, const TlsContext& context)
-      : stream_(fd, layers.tls ? TlsSession::client(context, fd) : TlsSession()), websocket_(layers.websocket), datagram_(layers.datagram) {}
+  Connection(int fd, Layers layers, TlsSession tls) : stream_(fd, std::move(tls)), websocket_(layers.websocket), datagram_(layers.datagram) {}
 
   int fd() const noexcept { return stream_.fd(); }
   bool open() const noexcept { return phase_ == Phase::kOpen; }

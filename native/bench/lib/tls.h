@@ -1,6 +1,7 @@
 // TLS of the benchmark programs, from the system's OpenSSL; without its headers, a message says what is missing (the build sets BENCH_TLS).
 #pragma once
 
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include <cerrno>
@@ -67,11 +68,25 @@ class TlsSession {
  public:
   static TlsSession client(const TlsContext& context, int fd) { return TlsSession(context, fd, &SSL_set_connect_state); }
   static TlsSession server(const TlsContext& context, int fd) { return TlsSession(context, fd, &SSL_set_accept_state); }
+  // A client's that has made its ClientHello before it has a connection: phones that come together each have a processor of their own for it.
+  static TlsSession prepared(const TlsContext& context) {
+    TlsSession made(context, -1, &SSL_set_connect_state);
+    BIO* const wire = BIO_new(BIO_s_mem());
+    SSL_set_bio(made.ssl_, BIO_new(BIO_s_mem()), wire);
+    BIO_set_mem_eof_return(SSL_get_rbio(made.ssl_), -1);
+    made.outcome(SSL_do_handshake(made.ssl_));
+    char* hello = nullptr;
+    const long size = BIO_get_mem_data(wire, &hello);
+    made.hello_.assign(hello, static_cast<size_t>(size));
+    return made;
+  }
+  void attach(int fd) noexcept { SSL_set_fd(ssl_, fd); }
 
   TlsSession() = default;
-  TlsSession(TlsSession&& other) noexcept : ssl_(std::exchange(other.ssl_, nullptr)) {}
+  TlsSession(TlsSession&& other) noexcept : ssl_(std::exchange(other.ssl_, nullptr)), hello_(std::move(other.hello_)) {}
   TlsSession& operator=(TlsSession&& other) noexcept {
     std::swap(ssl_, other.ssl_);
+    hello_.swap(other.hello_);
     return *this;
   }
   ~TlsSession() { SSL_free(ssl_); }
@@ -79,6 +94,12 @@ class TlsSession {
   explicit operator bool() const noexcept { return ssl_ != nullptr; }
 
   Handshake handshake() noexcept {
+    if (!hello_.empty()) {
+      const std::string hello = std::exchange(hello_, std::string());
+      // The first octets of a connection find room.
+      if (::send(SSL_get_fd(ssl_), hello.data(), hello.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(hello.size())) return Handshake::kFailed;
+      return Handshake::kGoesOn;
+    }
     int n = SSL_do_handshake(ssl_);
     if (n == 1) return Handshake::kDone;
     return outcome(n) < 0 && errno == EAGAIN ? Handshake::kGoesOn : Handshake::kFailed;
@@ -92,7 +113,7 @@ class TlsSession {
 
  private:
   TlsSession(const TlsContext& context, int fd, void (*set_role)(SSL*)) : ssl_(SSL_new(context.context_)) {
-    SSL_set_fd(ssl_, fd);
+    if (fd >= 0) SSL_set_fd(ssl_, fd);
     set_role(ssl_);
   }
 
@@ -106,6 +127,7 @@ class TlsSession {
   }
 
   SSL* ssl_ = nullptr;
+  std::string hello_;  // not sent yet
 };
 
 #else
@@ -126,6 +148,8 @@ class TlsSession {
  public:
   static TlsSession client(const TlsContext&, int) { return {}; }
   static TlsSession server(const TlsContext&, int) { return {}; }
+  static TlsSession prepared(const TlsContext&) { return {}; }
+  void attach(int) noexcept {}
   explicit operator bool() const noexcept { return false; }
   Handshake handshake() noexcept { return Handshake::kFailed; }
   ssize_t read(char*, size_t) noexcept { return 0; }

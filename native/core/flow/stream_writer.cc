@@ -262,8 +262,11 @@ void StreamWriter::watch(uint32_t slot, bool for_writing) noexcept {
   epoll_ctl(epoll_, EPOLL_CTL_MOD, flow.fd, &event);
 }
 
+// Of a connection whose handshake waits for its turn only the end is told, as long as no answer can be on its way: epoll would name thousands of
+// them in each turn, and before those of other phones.
 uint32_t StreamWriter::events_of(const Flow& flow) noexcept {
-  const uint32_t reading = flow.marks & kMark_peer_closed ? 0u : static_cast<uint32_t>(EPOLLIN | EPOLLRDHUP);
+  uint32_t reading = flow.marks & kMark_peer_closed ? 0u : static_cast<uint32_t>(EPOLLIN | EPOLLRDHUP);
+  if (flow.layer != nullptr && flow.layer->awaits_turn) reading = flow.layer->tls ? 0u : static_cast<uint32_t>(EPOLLRDHUP);
   return reading | (flow.marks & kMark_wants_write ? static_cast<uint32_t>(EPOLLOUT) : 0u);
 }
 

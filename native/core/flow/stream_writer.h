@@ -52,6 +52,7 @@ class StreamWriter {
   CallRing& ring() noexcept { return ring_; }
 
   void watch(uint32_t slot, bool for_writing) noexcept;
+  void watch_again(uint32_t slot) noexcept { watch(slot, (flows_.at(slot).marks & kMark_wants_write) != 0); }
   // What epoll must report about it.
   static uint32_t events_of(const Flow& flow) noexcept;
 

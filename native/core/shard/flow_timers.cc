@@ -78,8 +78,9 @@ Missed FlowTimers::missed(const Flow& flow) const noexcept {
     return silent_for(udp_memory(flow)) && flow.pending == 0 ? Missed::idle : Missed::nothing;
   }
   if (flow.state == FlowState::connecting || (flow.marks & kMark_peer_closed)) return Missed::connecting;
+  if (flow.layer != nullptr && flow.layer->awaits_turn) return Missed::may_have_spoken;  // it waits for us
   if (is_partial(flow)) return Missed::message;
-  if (!is_ready(flow) && open_for(limits.handshake_seconds)) return Missed::handshake;
+  if (!is_ready(flow) && open_for(limits.handshake_seconds)) return may_be_unread(flow) ? Missed::may_have_spoken : Missed::handshake;
   if (dead) return Missed::life_sign;
   if (flow.flags & kFlow_core) return Missed::nothing;
   if ((flow.marks & kMark_spoke) == 0 && open_for(limits.first_message_seconds)) return Missed::handshake;

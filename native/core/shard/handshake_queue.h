@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <utility>
 
 #include "core/flow/flow_table.h"
 
@@ -9,23 +10,23 @@ namespace sluice {
 
 class HandshakeQueue {
  public:
-  // Each at most once; StreamLayer::awaits_turn says so.
-  void add(FlowHandle handle) { waiting_.push_back(handle); }
-  bool empty() const noexcept { return waiting_.empty(); }
-  // The first may be closed by now.
+  // Each at most once; StreamLayer::awaits_turn says so. `has_begun`: its peer has had our first answer.
+  void add(FlowHandle handle, bool has_begun) { (has_begun ? begun_ : new_).push_back(handle); }
+  bool empty() const noexcept { return new_.empty() && begun_.empty(); }
+  // One may be closed by now. Those that have begun and new ones take turns: nobody's second half waits behind a thousand first ones, and
+  // who sends a handshake octet by octet keeps no newcomer out.
   FlowHandle next() noexcept {
-    const FlowHandle first = waiting_.front();
-    waiting_.pop_front();
+    std::deque<FlowHandle>& queue = new_.empty() || (!begun_.empty() && std::exchange(is_begun_next_, !is_begun_next_)) ? begun_ : new_;
+    const FlowHandle first = queue.front();
+    queue.pop_front();
     return first;
   }
-  // More would wait here longer than a phone does. In the kernel's queue, or before it, they cost nothing and lose nothing.
-  bool is_long() const noexcept { return waiting_.size() >= kLong; }
+  size_t size() const noexcept { return new_.size() + begun_.size(); }
 
  private:
-  // A handshake takes about a millisecond.
-  static constexpr size_t kLong = 256;
-
-  std::deque<FlowHandle> waiting_;
+  std::deque<FlowHandle> new_;
+  std::deque<FlowHandle> begun_;
+  bool is_begun_next_ = true;
 };
 
 }  // namespace sluice

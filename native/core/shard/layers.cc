@@ -60,7 +60,10 @@ void StreamReader::take_proxy_header(uint32_t slot, char* data, size_t size) noe
 
 // Of a thousand that are ready epoll names some in each turn, in an order that leaves others waiting until their peers give up.
 void StreamReader::await_handshake(uint32_t slot) noexcept {
-  if (!std::exchange(ground_.flows.at(slot).layer->awaits_turn, true)) handshakes_.add(ground_.flows.handle(slot));
+  StreamLayer& layer = *ground_.flows.at(slot).layer;
+  if (std::exchange(layer.awaits_turn, true)) return;
+  handshakes_.add(ground_.flows.handle(slot), layer.tls != nullptr);
+  outbox_.streams().watch_again(slot);
 }
 
 void StreamReader::shake_hands() noexcept {
@@ -69,6 +72,7 @@ void StreamReader::shake_hands() noexcept {
     Flow* const flow = ground_.flows.find(handle);
     if (flow == nullptr || flow->layer == nullptr || !std::exchange(flow->layer->awaits_turn, false)) continue;
     if (flow->marks & (kMark_deaf | kMark_closing)) continue;
+    outbox_.streams().watch_again(handle.slot);
     ground_.kept.reads(handle.slot);
     receive(handle.slot);
     ground_.kept.reads(0);
@@ -125,10 +129,15 @@ bool StreamReader::keep_record(uint32_t slot, Text rest) noexcept {
   return true;
 }
 
+// Its time counts from now: a phone is not to blame for the thousand handshakes before its own.
 bool StreamReader::begin_tls(uint32_t slot) noexcept {
-  StreamLayer& layer = *ground_.flows.at(slot).layer;
-  if (!layer.tls && connections_.tls() != nullptr) layer.tls = connections_.tls()->accept();
-  if (layer.tls) return true;
+  Flow& flow = ground_.flows.at(slot);
+  if (connections_.tls() != nullptr) flow.layer->tls = connections_.tls()->accept();
+  if (flow.layer->tls) {
+    flow.birth = ground_.clock.tick();
+    timers_.arm(slot);
+    return true;
+  }
   connections_.close(slot, Counter::flows_refused);
   return false;
 }

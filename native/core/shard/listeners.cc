@@ -6,8 +6,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
+#include "core/shard/shares.h"
 #include "core/transport/tune_stream.h"
 
 namespace sluice {
@@ -15,6 +17,8 @@ namespace {
 
 constexpr int kAcceptsPerTurn = 64;
 constexpr uint32_t kAcceptPauseMs = 100;
+// A handshake takes about a millisecond, and a phone gives up after 32 seconds at the latest (RFC 3261 17.1.2.2, Timer F).
+constexpr size_t kMostHandshakes = 16'384;
 
 }  // namespace
 
@@ -68,17 +72,22 @@ void Listeners::accept_all(uint16_t listener) noexcept {
 }
 
 // The core itself is never kept waiting where it has a listener of its own. While the upstream is the bottleneck, the kernel's queue never
-// overflows: it would drop the SYNs of phones, which then come later and later. While our own handshakes are, that is the lesser evil:
-// phones that are let in and give up before their turn redial at once, and the work on them was for nothing.
+// overflows: it would drop the SYNs of phones, which then come later and later. While our own handshakes are, half of the places for them may be
+// taken by phones that wait for their turn; then the kernel's queue fills up.
 bool Listeners::may_accept(uint16_t listener) const noexcept {
   const Listener& on = ground_.config.listeners[listener];
   if (on.facing == Facing::core) return true;
-  if (is_secure(on.transport) && on.ends_tls && handshakes_.is_long()) return false;
+  if (is_secure(on.transport) && on.ends_tls && handshakes_.size() >= most_handshakes()) return false;
   if (admission_.accepts() > 0) return true;
   tcp_info info{};
   socklen_t size = sizeof info;
   // Of a listening socket: how many wait, and how many may.
   return getsockopt(sockets_[listener], IPPROTO_TCP, TCP_INFO, &info, &size) != 0 || info.tcpi_unacked * 2 > info.tcpi_sacked;
+}
+
+// Of this shard, that wait for their turn.
+size_t Listeners::most_handshakes() const noexcept {
+  return std::clamp<size_t>(Shares::most_handshakes(ground_.config.limits) / 2 / ground_.config.shards, 1, kMostHandshakes);
 }
 
 void Listeners::pause(uint16_t listener, uint32_t milliseconds) noexcept {

@@ -29,6 +29,7 @@ class Listeners {
   void watch(size_t listener) noexcept;
   void look_away(size_t listener) noexcept;
   bool may_accept(uint16_t listener) const noexcept;
+  size_t most_handshakes() const noexcept;
   void pause(uint16_t listener, uint32_t milliseconds) noexcept;
 
   Ground& ground_;

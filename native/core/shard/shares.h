@@ -21,8 +21,9 @@ class Shares {
   // in total and per source.
   Grant take_handshake(const Address& source) noexcept {
     const FlowLimits& limits = ground_.config.limits;
-    return take_within({std::max(limits.max_flows / 8, kLeastHandshakes), std::max(limits.max_flows_per_source / 4, kLeastHandshakesOfSource)}, Holding::handshake, source);
+    return take_within({most_handshakes(limits), std::max(limits.max_flows_per_source / 4, kLeastHandshakesOfSource)}, Holding::handshake, source);
   }
+  static uint32_t most_handshakes(const FlowLimits& limits) noexcept { return std::max(limits.max_flows / 8, kLeastHandshakes); }
   void give_handshake(const Address& source) noexcept { ground_.commons.shares.give(Holding::handshake, source, 1); }
   // A flow that comes from another process keeps its place there.
   void take_over(const Flow& flow) noexcept {
