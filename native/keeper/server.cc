@@ -115,6 +115,7 @@ void Server::look_at(pid_t pid) {
 // The memory of its flows is what counts now.
 void Server::serves(pid_t pid) {
   standby_.serves();
+  has_served_ = true;
   if (pid == pid_ || pid <= 0) return;
   before_ = pid_;
   look_at(pid);
@@ -155,6 +156,9 @@ void Server::take(const KeeperHead& head, Text rest, const int* descriptors, siz
       break;
     case KeeperWord::ask_will: holdings_.give_will(channel, death_); break;
     case KeeperWord::ask_flows: holdings_.give_flows(channel); break;
+    case KeeperWord::will:
+      has_served_ = true;
+      return holdings_.take(head, rest, descriptors, count);
     case KeeperWord::memory:
       if (head.shard == 0) serves(head.pid);
       [[fallthrough]];
@@ -183,11 +187,13 @@ bool Server::is_over() {
 }
 
 int Server::crashed(int status) {
+  const uint64_t now = clock_ns();
   death_.status = status;
-  death_.at_ns = clock_ns();
+  // One that has never served has ended nothing: the pause goes on.
+  if (std::exchange(has_served_, false) || death_.at_ns == 0) death_.at_ns = now;
   death_.head.pid = pid_;
   ++death_.crashes;
-  const uint64_t lived = death_.at_ns - started_;
+  const uint64_t lived = now - started_;
   quick_ = lived < kQuickNs ? quick_ + 1 : 0;
   const std::string what = "the server with pid " + std::to_string(pid_) + " has crashed: " + how_of(status);
   if (quick_ >= kMostQuick) {

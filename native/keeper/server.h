@@ -76,6 +76,7 @@ class Server {
   pid_t before_ = 0;  // which it has replaced, and which goes on if this one ends soon
   int watch_ = -1;
   uint64_t started_ = 0;
+  bool has_served_ = false;  // since the last crash
   uint64_t turn_due_ = 0;  // when a standby must have said its first word; 0: it has, or none was told
   uint32_t quick_ = 0;
   uint64_t complained_ = 0;

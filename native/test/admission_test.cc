@@ -75,6 +75,21 @@ TEST("answers that are late, or missing, make the window smaller") {
   CHECK_EQ(silent.sent.size(), 32u);
 }
 
+TEST("an upstream that stands still by turns, and then answers many at once, is not taken for a faster one") {
+  Storm storm;
+  fill(storm);
+  for (uint64_t phone = 1; phone <= 3'000; ++phone) storm.ask(10'000 + phone);
+  size_t answered = 0;
+  // 200 a second, fifty at a time.
+  for (int round = 0; round < 32; ++round) {
+    storm.pass(250 * kMs);
+    for (int i = 0; i < 50 && answered < storm.sent.size(); ++i) storm.answer(storm.sent[answered++]);
+    storm.go();
+  }
+  CHECK(storm.count(Counter::register_rate) > 150);
+  CHECK(storm.count(Counter::register_rate) < 260);
+}
+
 TEST("a phone that was told when to come back is forgotten after those that were only registered") {
   PhoneMemory memory;
   // All in one line of eight.

@@ -3,7 +3,7 @@ import type { BindingView } from "../admin/running.js";
 import { ask, adminPlaneOf } from "./client.js";
 import { type Command, CommandError, Exit } from "./command.js";
 import { COMMON_HELP, readOptions, wholeNumber } from "./options.js";
-import { print, printJson, span, tableText } from "./output.js";
+import { nothingFound, print, printJson, span, tableText } from "./output.js";
 
 export const bindings: Command = {
   name: "bindings",
@@ -42,7 +42,8 @@ PART is part of an AOR, without @. "via" is the edge that the phone came through
     if (values.json) printJson(answer);
     else if (answer.bindings.length > 0) print(text(answer));
     if (answer.bindings.length > 0) return Exit.ok;
-    throw new CommandError(Exit.notFound, word === "" ? "there are no such bindings" : `no binding for ${word}`);
+    const isSearch = word !== "" || (values.domain ?? values.within ?? values.from) !== undefined;
+    return nothingFound(isSearch, word !== "" ? `no binding for ${word}` : isSearch ? "there are no such bindings" : "there are no bindings");
   },
 };
 

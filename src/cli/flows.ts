@@ -3,7 +3,7 @@ import type { AorView, EndedView, FlowList, FlowView } from "../admin/flows.js";
 import { ask, adminPlaneOf, type AdminPlane } from "./client.js";
 import { type Command, CommandError, Exit } from "./command.js";
 import { COMMON_HELP, readOptions, wholeNumber } from "./options.js";
-import { octets, print, printJson, span, tableText } from "./output.js";
+import { nothingFound, octets, print, printJson, span, tableText } from "./output.js";
 
 export const flows: Command = {
   name: "flows",
@@ -18,7 +18,7 @@ export const flows: Command = {
   --sort COLUMN      with --ended: endedMs, lastedMs, messages, aor, reason; --sort=-COLUMN: the other way round
   --close            close the flow named shard.slot.generation${COMMON_HELP}
 
-Exits with 3 when nothing was found.
+Exits with 3 when what was looked for was not found.
 
   sluice flows alice@example.com
   sluice flows 192.0.2.7
@@ -38,7 +38,10 @@ Exits with 3 when nothing was found.
     if (values.json) printJson(list);
     else if (list.flows.length > 0) print(flowsText(list));
     if (list.flows.length > 0) return Exit.ok;
-    throw new CommandError(Exit.notFound, word === "" ? "there are no such flows" : `no flow for ${word}; --ended shows those that ended`);
+    const { q, from } = page;
+    if (q !== "") return nothingFound(true, `no flow for ${q}; --ended shows those that ended`);
+    const isSearch = from !== "" || (values.silence ?? values.age) !== undefined;
+    return nothingFound(isSearch, isSearch ? "there are no such flows" : "there are no flows of clients");
   },
 };
 
@@ -52,7 +55,7 @@ async function showEnded(plane: AdminPlane, request: { readonly q: string; reado
   if (json) printJson(page);
   else if (page.flows.length > 0) print(endedText(page.flows) + moreText(page.next));
   if (page.flows.length > 0) return Exit.ok;
-  throw new CommandError(Exit.notFound, `no flow ended recently${request.q === "" ? "" : ` for ${request.q}`}`);
+  return nothingFound(request.q !== "" || request.from !== "", `no flow ended recently${request.q === "" ? "" : ` for ${request.q}`}`);
 }
 
 function moreText(next: string): string {

@@ -4,7 +4,7 @@ import type { FlapperView, Page, RefusedView, TalkerView } from "../admin/lists.
 import { ask, adminPlaneOf } from "./client.js";
 import { type Command, CommandError, Exit } from "./command.js";
 import { COMMON_HELP, readOptions, wholeNumber } from "./options.js";
-import { print, printJson, span, tableText } from "./output.js";
+import { nothingFound, print, printJson, span, tableText } from "./output.js";
 
 interface ListSpec<Row> {
   readonly name: string;
@@ -31,7 +31,7 @@ function list<Row>({ name, summary, seconds, sorts, none, word = "part of an AOR
   --from CURSOR      continue where an earlier answer ended${seconds === undefined ? "" : `\n  --seconds N        ${seconds.help} (${seconds.usual})`}${COMMON_HELP}
 
 WORD is ${word}. ${note}
-Exits with 3 when nothing was found.
+Exits with 3 when WORD was not found.
 
   sluice ${name}
   sluice ${name} --limit 5 --json`,
@@ -45,7 +45,7 @@ Exits with 3 when nothing was found.
       if (values.json) printJson(page);
       else if (page.rows.length > 0) print(tableText(head, page.rows.map(cells)) + (page.next === "" ? "" : `\n… and more: --from ${page.next}`));
       if (page.rows.length > 0) return Exit.ok;
-      throw new CommandError(Exit.notFound, q === "" ? none : `nothing in this list matches ${q}`);
+      return nothingFound(q !== "" || values.from !== undefined, q === "" ? none : `nothing in this list matches ${q}`);
     },
   };
 }

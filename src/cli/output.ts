@@ -1,6 +1,7 @@
 /** Output of commands: data to stdout, everything else to stderr, colour only on a terminal. */
 import { styleText } from "node:util";
 import { visible } from "../base/printable.js";
+import { CommandError, Exit } from "./command.js";
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -20,6 +21,13 @@ export function jsonText(value: unknown, indent?: number): string {
 /** What a server has said may stand in it. */
 export function complain(text: string): void {
   process.stderr.write(`sluice: ${visible(text, "\n")}\n`);
+}
+
+/** The exit code of a list that is empty: who asked for all has the answer, who looked for something has not found it. */
+export function nothingFound(isSearch: boolean, text: string): number {
+  if (isSearch) throw new CommandError(Exit.notFound, text);
+  complain(text);
+  return Exit.ok;
 }
 
 function hasColour(): boolean {

@@ -22,12 +22,17 @@ with 1 when an edge did not answer and the others do not have it. Without SLUICE
     const found = await ask<WhereView>(adminPlaneOf(values.admin), "GET", `/api/where/${encodeURIComponent(word)}`);
     if (values.json) printJson(found);
     else if (found.flows.length > 0) {
-      const inFarm = found.flows.some(({ node }) => node !== undefined);
-      const rows = found.flows.map(({ node, id, transport, address, port, idleMs, aors }) => [...(inFarm ? [node ?? ""] : []), id, transport, `${address}:${port}`, span(idleMs), aors.map(({ aor }) => aor).join(" ")]);
-      print(tableText([...(inFarm ? ["node"] : []), "flow", "transport", "from", "silent for", "AORs"], rows));
+      const rows = found.flows.map(({ node, id, transport, address, port, idleMs, aors }) => [...(found.isFarm ? [node ?? ""] : []), id, transport, `${address}:${port}`, span(idleMs), aors.map(({ aor }) => aor).join(" ")]);
+      print(tableText([...(found.isFarm ? ["node"] : []), "flow", "transport", "from", "silent for", "AORs"], rows));
     }
     for (const { node, error } of found.silent) complain(`node ${node}: ${error}`);
     if (found.flows.length > 0) return Exit.ok;
-    throw new CommandError(found.silent.length > 0 ? Exit.failed : Exit.notFound, found.silent.length > 0 ? `no edge that answers has ${word}` : `no edge has ${word}; at its registrar, sluice bindings shows the edge that it came through`);
+    if (found.silent.length > 0) throw new CommandError(Exit.failed, `no edge that answers has ${word}`);
+    throw new CommandError(Exit.notFound, `${missing(found, word)} shows the edge that it came through`);
   },
 };
+
+function missing({ mode, isFarm }: WhereView, word: string): string {
+  if (mode !== "edge") return `nobody registered over a flow of this server as ${word}; sluice bindings`;
+  return `${isFarm ? "no edge has" : "this edge, which belongs to no farm (SLUICE_FARM), does not have"} ${word}; at its registrar, sluice bindings`;
+}

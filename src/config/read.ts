@@ -176,14 +176,17 @@ function listenedTwice({ listen, coreListen }: Settings): string[] {
   return errors;
 }
 
+const PREFIX = "SLUICE_";
+
 /** A line for each SLUICE_ variable that does not exist. */
 export function misspelt(environment: Environment): string[] {
   const names = Object.values(table).map(({ name }) => name);
   const known = new Set<string>(names);
-  const unknown = Object.keys(environment).filter((name) => name.startsWith("SLUICE_") && !known.has(name));
+  const unknown = Object.keys(environment).filter((name) => name.startsWith(PREFIX) && !known.has(name));
   return unknown.sort().map((name) => {
-    const meant = nearest(name, names);
-    const hint = meant === undefined ? "" : `, did you mean ${meant}?`;
+    // What all of them begin with is no likeness.
+    const meant = nearest(name.slice(PREFIX.length), names.map((one) => one.slice(PREFIX.length)));
+    const hint = meant === undefined ? "" : `, did you mean ${PREFIX}${meant}?`;
     return `${printable(name, 80)}: there is no such variable${hint}`;
   });
 }

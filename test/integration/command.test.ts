@@ -20,6 +20,14 @@ async function stage(): Promise<Cast & { readonly env: Record<string, string> }>
   return Object.assign(company, { env: { SLUICE_ADMIN_LISTEN: admin.listen } });
 }
 
+/** Of a standalone server that nobody has spoken to. */
+async function adminOfHome(): Promise<Record<string, string>> {
+  const { listen } = await Admin.choose();
+  const env = { SLUICE_ADMIN_LISTEN: listen };
+  await Home.start(env);
+  return env;
+}
+
 test("every command has help with an example, and wrong usage exits with 2 and one line", async () => {
   const overview = await sluice(["--help"]);
   expect(overview.code).toBe(0);
@@ -136,6 +144,22 @@ test("without a farm nobody speaks of nodes", async () => {
   expect(found).toMatchObject({ code: 0, err: "" });
   expect(found.out).toMatch(/^flow +transport/);
   expect((JSON.parse((await sluiceWithin(["where", "--json", U.at], env)).out) as { readonly flows: readonly object[] }).flows).toEqual([expect.not.objectContaining({ node: expect.anything() as unknown })]);
+});
+
+test("where: whoever has nobody says what this server is, and where else to look", async () => {
+  const { env } = await stage();
+  expect(await sluiceWithin(["where", "nobody@example.com"], env)).toEqual({ code: 3, out: "", err: expect.stringMatching(/^sluice: this edge, which belongs to no farm \(SLUICE_FARM\), does not have nobody@example\.com; at its registrar, sluice bindings shows/) as string });
+  const home = await adminOfHome();
+  expect(await sluiceWithin(["where", "nobody@example.com"], home)).toEqual({ code: 3, out: "", err: expect.stringMatching(/^sluice: nobody registered over a flow of this server as nobody@example\.com; sluice bindings shows/) as string });
+});
+
+test("an empty list is no failure for whoever asked for all of it, but whoever looked for something has not found it", async () => {
+  const home = await adminOfHome();
+  for (const list of [["flows"], ["flows", "--ended"], ["bindings"], ["silent"], ["refused"]]) {
+    expect(await sluiceWithin(list, home), list.join(" ")).toEqual({ code: 0, out: "", err: expect.stringMatching(/^sluice: .*\b(?:no|nobody)\b.*\n$/) as string });
+    expect(await sluiceWithin([...list, "absent"], home), list.join(" ")).toMatchObject({ code: 3, out: "" });
+  }
+  expect(await sluiceWithin(["flows", "--silence", "300-3600"], home)).toMatchObject({ code: 3 });
 });
 
 test("a list of edges that cannot be read, and a first start that fails", async () => {

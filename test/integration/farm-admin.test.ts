@@ -19,7 +19,7 @@ test("every edge says where a phone is, names those that do not answer, and its 
     expect(json["silent"]).toEqual([]);
     expect(json["flows"]).toEqual([expect.objectContaining({ node: 2, transport: "tcp" })]);
   }
-  expect((await farm.ask(1, "GET", "where/absent@example.com")).json).toEqual({ flows: [], silent: [] });
+  expect((await farm.ask(1, "GET", "where/absent@example.com")).json).toEqual({ mode: "edge", isFarm: true, flows: [], silent: [] });
   await expect.poll(() => farm.metric(1, 'sluice_farm_node_up{node="2"}')).toBe("1");
   await expect.poll(() => farm.metric(1, 'sluice_farm_node_up{node="3"}')).toBe("1");
   expect(await farm.metric(1, 'sluice_farm_node_up{node="1"}')).toBeUndefined();

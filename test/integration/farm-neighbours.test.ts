@@ -26,6 +26,7 @@ async function farmWith(answer: { is: Answer }): Promise<FarmOfEdges> {
 
 const json = (text: string): Answer => (socket) => socket.end(`HTTP/1.1 200 OK\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`);
 const GOOD = { version: "1", state: "up", drain: null, uptimeSeconds: 1, flows: { stream: 1, udp: 2, limit: 3 }, pending: 0 };
+const IN_FARM = { mode: "edge", isFarm: true };
 const status = (but: object): string => JSON.stringify({ ...GOOD, ...but });
 
 test("a neighbour whose answer is not what it should be is named as one that cannot be read, and the others are shown", async () => {
@@ -52,18 +53,19 @@ test("a neighbour that leaves HTTP has not answered, and nobody waits for it", a
   const farm = await farmWith({ is: (socket) => socket.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n") });
   const error = expect.stringContaining("admin plane") as string;
   expect((await farm.ask(1, "GET", "farm")).json["nodes"]).toEqual([expect.objectContaining({ node: 1 }), { node: 2, isThis: false, error }]);
-  expect((await farm.ask(1, "GET", "where/x@example.com")).json).toEqual({ flows: [], silent: [{ node: 2, error }] });
+  expect((await farm.ask(1, "GET", "where/x@example.com")).json).toEqual({ ...IN_FARM, flows: [], silent: [{ node: 2, error }] });
 });
 
 test("where a phone is: a neighbour can say neither that another edge has it nor what is not a flow, and is named if it says what is none", async () => {
   const answer = { is: json("{}") };
   const farm = await farmWith(answer);
-  for (const flows of [null, "flows", {}, [null, 7, { id: 1, aors: [] }, { id: "a", aors: "x" }, { id: "a", aors: [null] }]]) {
+  const flow = { id: "0.1.1", transport: "tcp", address: "192.0.2.1", port: 5060, idleMs: 7, aors: [{ aor: "x@example.com" }] };
+  for (const flows of [null, "flows", {}, [null, 7, { ...flow, id: 1 }, { ...flow, aors: "x" }, { ...flow, aors: [null] }, { ...flow, address: undefined }, { ...flow, port: "5060" }, { ...flow, port: null }, { ...flow, idleMs: {} }, { ...flow, transport: 7 }]]) {
     answer.is = json(JSON.stringify({ flows }));
-    expect(await farm.ask(1, "GET", "where/x@example.com")).toEqual({ status: 200, json: { flows: [], silent: [{ node: 2, error: expect.stringContaining("admin plane") as string }] } });
+    expect(await farm.ask(1, "GET", "where/x@example.com")).toEqual({ status: 200, json: { ...IN_FARM, flows: [], silent: [{ node: 2, error: expect.stringContaining("admin plane") as string }] } });
   }
   answer.is = json(JSON.stringify({ flows: [] }));
-  expect((await farm.ask(1, "GET", "where/x@example.com")).json).toEqual({ flows: [], silent: [] });
-  answer.is = json(JSON.stringify({ flows: [{ node: "<b>", id: "0.1.1", aors: [{ aor: "x@example.com" }] }] }));
-  expect((await farm.ask(1, "GET", "where/x@example.com")).json["flows"]).toEqual([{ node: 2, id: "0.1.1", aors: [{ aor: "x@example.com" }] }]);
+  expect((await farm.ask(1, "GET", "where/x@example.com")).json).toEqual({ ...IN_FARM, flows: [], silent: [] });
+  answer.is = json(JSON.stringify({ flows: [{ ...flow, node: "<b>" }] }));
+  expect((await farm.ask(1, "GET", "where/x@example.com")).json["flows"]).toEqual([{ ...flow, node: 2 }]);
 });

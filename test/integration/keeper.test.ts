@@ -248,6 +248,8 @@ test("a standby that hangs when it is needed is killed, and a start like any oth
   process.kill(server, "SIGKILL");
   await expect.poll(() => SUT.output, { timeout: 60_000 }).toMatch(/was told to go on and has not said a word since[^]*this one goes on with its flows/);
   expect(stateOf(standby)).toBeUndefined();
+  // From the end of the server, not from that of the standby.
+  expect(Number(/"gapMs":(\d+)/.exec(SUT.output)?.[1])).toBeGreaterThan(10_000);
   await reaches(company, U, path);
 });
 

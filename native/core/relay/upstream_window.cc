@@ -22,6 +22,7 @@ constexpr double kSteepestCut = 0.3;
 constexpr double kPaceGrowth[] = {1.02, 1.04, 1.08, 1.15, 1.3};  // in each interval since the last 503
 constexpr uint32_t kQuietIntervals = 100;
 constexpr uint64_t kBestPeriod = 5 * UpstreamWindow::kSecond;
+constexpr uint32_t kTelling = 32;
 constexpr double kLeastPace = 2;
 constexpr uint32_t kLeastRefusals = 3, kRefusedShare = 50;  // at least so many, and one in so many
 constexpr uint64_t kGuessedTime = 10 * UpstreamWindow::kMs;
@@ -142,7 +143,7 @@ void UpstreamWindow::close_interval(bool wanted, uint64_t now) noexcept {
     best_before_ = std::exchange(best_, 0);
     best_since_ = now;
   }
-  best_ = std::max(best_, done);
+  best_ = std::max(best_, lately(done, now));
   if (is_refusing()) {
     const double before = pace_ > 0 ? pace_ : static_cast<double>(done_ + refused_) * kSecond / static_cast<double>(now - interval_);
     pace_ = std::max({kLeastPace, done * kAfterRefusals, before * kSteepestCut});
@@ -157,6 +158,18 @@ void UpstreamWindow::close_interval(bool wanted, uint64_t now) noexcept {
   done_ = refused_ = silent_ = 0;
   was_wanted_ = wanted;
   interval_ = now;
+}
+
+// Answers a second over the last intervals: an upstream that was held up for a moment answers many at once then, which it could not do for long.
+// So few that they tell nothing count by the interval that ends.
+double UpstreamWindow::lately(double done_now, uint64_t now) noexcept {
+  latest_[intervals_++ % kLatest] = {interval_, done_};
+  const size_t count = std::min<size_t>(intervals_, kLatest);
+  uint32_t done = 0;
+  for (size_t i = 0; i < count; ++i) done += latest_[i].done;
+  if (done < kTelling) return done_now;
+  const uint64_t since = latest_[intervals_ > kLatest ? intervals_ % kLatest : 0].since;
+  return static_cast<double>(done) * kSecond / static_cast<double>(now - since);
 }
 
 // A registrar may have its reasons for a single 503.

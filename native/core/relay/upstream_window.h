@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 
 namespace sluice {
@@ -48,6 +49,7 @@ class UpstreamWindow {
  private:
   static constexpr uint32_t kShown = 5;  // intervals
   static constexpr uint64_t kLagging = 10 * kSecond;
+  static constexpr size_t kLatest = 10;  // intervals, a second
 
   bool is_crowded() const noexcept { return in_flight_ * 2 >= window_ + spare_; }
   bool is_refusing() const noexcept;
@@ -55,6 +57,7 @@ class UpstreamWindow {
   void came_late(uint64_t sent, uint64_t now) noexcept;
   void shrink(double by, double least, uint64_t pause, uint64_t now) noexcept;
   void close_interval(bool wanted, uint64_t now) noexcept;
+  double lately(double done_now, uint64_t now) noexcept;
 
   double window_ = 64;
   double spare_ = 0;
@@ -73,9 +76,15 @@ class UpstreamWindow {
   uint32_t refused_ = 0;     // 503s in it
   uint32_t silent_ = 0;      // given up in it
   bool was_wanted_ = false;  // when it began
+  struct Interval {
+    uint64_t since = 0;
+    uint32_t done = 0;
+  };
+  std::array<Interval, kLatest> latest_{};
+  size_t intervals_ = 0;     // that have ended
   double rate_ = 0;
   uint32_t shown_ = 0;       // intervals in which it had all it could take
-  double best_ = 0, best_before_ = 0;  // the most answers a second of this period and the one before
+  double best_ = 0, best_before_ = 0;  // the most answers in a second of this period and the one before
   uint64_t best_since_ = 0;
   double pace_ = 0;          // REGISTERs a second, 0: any number
   double tokens_ = 0;

@@ -42,7 +42,7 @@ struct KeeperDeath {
   KeeperHead head;
   int32_t status;     // as waitpid(2) reports it; -1: unknown
   uint32_t crashes;   // so far
-  uint64_t at_ns;     // CLOCK_MONOTONIC
+  uint64_t at_ns;     // CLOCK_MONOTONIC: since when nobody has served
 };
 
 constexpr uint32_t kMostKeptShards = 64;  // FlowName::shard has six bits

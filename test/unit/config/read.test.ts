@@ -68,6 +68,10 @@ test("a misspelt variable gets a warning with the nearest one", () => {
   expect(settings?.flowTimer).toBe(0);
 });
 
+test("a variable that resembles none gets no suggestion: what all begin with is no likeness", () => {
+  expect(readSettings({ ...UPSTREAM, SLUICE_NOSUCH: "1" }).warnings).toEqual(["SLUICE_NOSUCH: there is no such variable"]);
+});
+
 test("a listener claimed by both sides is an error, one without a port is not", () => {
   const both = "udp:127.0.0.1:5060";
   expect(readSettings({ ...UPSTREAM, SLUICE_LISTEN: both, SLUICE_CORE_LISTEN: both }).errors).toEqual([
