@@ -24,9 +24,9 @@ const odd = { aor: "tel:+123", instance: "urn:uuid:e", regId: 1 };
 
 /** Dave's row cannot be read. */
 const store = {
-  lookup: async (aor: string): Promise<readonly Binding[]> => {
-    if (aor === unknown.aor) throw new Error("unreadable");
-    return aor === bound.aor ? [{ instance: "urn:uuid:a", regId: 1 } as Binding] : [{ instance: "urn:uuid:b", regId: 1 } as Binding];
+  lookup: (aor: string): Promise<readonly Binding[]> => {
+    if (aor === unknown.aor) return Promise.reject(new Error("unreadable"));
+    return Promise.resolve(aor === bound.aor ? [{ instance: "urn:uuid:a", regId: 1 } as Binding] : [{ instance: "urn:uuid:b", regId: 1 } as Binding]);
   },
 };
 
@@ -44,10 +44,8 @@ test("one question for the registrations of a whole page; those that cannot be l
 });
 
 test("without an answer the flows are shown all the same", async () => {
-  const ask = async (question: Question): Promise<unknown> => {
-    if (question.kind !== "flows") throw new Error("the shard is ending");
-    return { flows: [flowOf(1, bound)], cursor: 0 };
-  };
+  const ask = (question: Question): Promise<unknown> =>
+    question.kind === "flows" ? Promise.resolve({ flows: [flowOf(1, bound)], cursor: 0 }) : Promise.reject(new Error("the shard is ending"));
   const pool = { size: 1, inquiries: { ask: (_: number, question: Question) => ask(question), askAny: ask } } as unknown as ShardPool;
   const { flows } = await new Flows(pool, [], bindingsOf(pool, () => config)).list("", 100, "");
   expect(flows.map(({ aors }) => aors.map(({ isBound }) => isBound))).toEqual([[undefined]]);
