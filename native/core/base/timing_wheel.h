@@ -37,6 +37,13 @@ class TimingWheel {
     ++size_;
   }
 
+  // The same, but an earlier deadline stays, and whoever is called then arms the node anew: so a deadline that each message moves ahead costs
+  // nothing, and the nodes beside it need not come from memory.
+  void arm_by(uint32_t index, uint32_t delay) noexcept {
+    const WheelNode& node = nodes_.node(index);
+    if (node.prev == 0 || static_cast<int32_t>(now_ + delay - node.due) < 0) arm(index, delay);
+  }
+
   void cancel(uint32_t index) noexcept {  // no-op when not armed
     WheelNode& node = nodes_.node(index);
     if (node.prev == 0) return;

@@ -140,8 +140,14 @@ bool is_zero(Text digits) noexcept { return !digits.empty() && digits.find_first
 
 }  // namespace
 
+void FlowNotes::make_asked() noexcept {
+  if (asked_) return;
+  asked_ = std::make_unique<Asked[]>(kAsked);
+  texts_.reset(new AskedText[kAsked]);
+}
+
 void FlowNotes::asked(uint64_t key, const Message& request, uint32_t slot) noexcept {
-  if (!asked_) asked_ = std::make_unique<Asked[]>(kAsked);
+  make_asked();
   Asked& entry = asked_[key % kAsked];
   entry.key = 0;
   entry.mark = contacts_mark(request, mix(1, request.text(request.to_value)));
@@ -152,7 +158,8 @@ void FlowNotes::asked(uint64_t key, const Message& request, uint32_t slot) noexc
     entry.key = key;
     return;
   }
-  const size_t aor = write_plain_aor(request.text(request.to_value), entry.text);
+  char* const text = text_of(entry);
+  const size_t aor = write_plain_aor(request.text(request.to_value), text);
   if (aor == 0) return;
   entry.aor_size = static_cast<uint8_t>(aor);
   entry.instance_size = 0;
@@ -174,13 +181,13 @@ void FlowNotes::asked(uint64_t key, const Message& request, uint32_t slot) noexc
       if (find_param(address.params, "reg-id", &found)) entry.reg_id = number_of(found);
       if (!find_param(address.params, "+sip.instance", &found)) continue;
       const Text instance = unquoted(found);
-      std::memcpy(entry.text + aor, instance.data(), instance.size());
+      std::memcpy(text + aor, instance.data(), instance.size());
       entry.instance_size = static_cast<uint8_t>(instance.size());
     }
   }
   if (!contact) return;  // a query (RFC 3261 10.2.3)
   const Text agent = cut(user_agent(request), kMaxNotedAgent);
-  if (!agent.empty()) std::memcpy(entry.text + aor + entry.instance_size, agent.data(), agent.size());
+  if (!agent.empty()) std::memcpy(text + aor + entry.instance_size, agent.data(), agent.size());
   entry.agent_size = static_cast<uint8_t>(agent.size());
   entry.leaves = leaves;
   entry.key = key;
@@ -198,7 +205,7 @@ void FlowNotes::grant(uint64_t key, uint32_t slot, const Address& peer, uint32_t
   if (slot == 0) return;
   if (marked_ != nullptr && slot < marked_->size()) (*marked_)[slot] = 1;
   const auto granted_to = [&](uint32_t contact) { return response != nullptr ? granted_seconds(*response, contact) : seconds; };
-  if (!entry.refresh) return add(slot, peer, entry, tick, entry.leaves ? 0 : granted_to(entry.contact));
+  if (!entry.refresh) return add(slot, peer, entry, text_of(entry), tick, entry.leaves ? 0 : granted_to(entry.contact));
   for (Registration* note = slot < notes_.size() ? notes_[slot].get() : nullptr; note != nullptr; note = note->next.get()) {
     if (note->mark != entry.mark) continue;
     note->refreshed = tick;
@@ -209,9 +216,9 @@ void FlowNotes::grant(uint64_t key, uint32_t slot, const Address& peer, uint32_t
   }
 }
 
-void FlowNotes::add(uint32_t slot, const Address& peer, const Asked& asked, uint32_t tick, uint32_t seconds) noexcept {
-  const Text aor = asked.aor();
-  const Text instance = asked.instance();
+void FlowNotes::add(uint32_t slot, const Address& peer, const Asked& asked, const char* text, uint32_t tick, uint32_t seconds) noexcept {
+  const Text aor(text, asked.aor_size);
+  const Text instance(text + asked.aor_size, asked.instance_size);
   has_changed(slot);
   if (slot >= notes_.size()) notes_.resize(size_t{slot} + slot / 2 + 64);
   size_t count = 0;
@@ -222,7 +229,7 @@ void FlowNotes::add(uint32_t slot, const Address& peer, const Asked& asked, uint
     if (asked.leaves) {
       std::unique_ptr<Registration> rest = std::move(note.next);
       *link = std::move(rest);
-      tell(Event::flow_unregistered, peer, asked);
+      tell(Event::flow_unregistered, peer, asked, text);
     } else {
       note.refreshed = tick;
       note.granted = seconds;
@@ -242,12 +249,12 @@ void FlowNotes::add(uint32_t slot, const Address& peer, const Asked& asked, uint
   first.mark = asked.mark;
   first.aor_size = static_cast<uint8_t>(aor.size());
   first.instance_size = static_cast<uint8_t>(instance.size());
-  const Text names(asked.text, aor.size() + instance.size());
+  const Text names(text, aor.size() + instance.size());
   Registration* const note = make(std::move(first), names, Text(names.data() + names.size(), asked.agent_size));
   if (note == nullptr) return;
   note->next = std::move(notes_[slot]);
   notes_[slot].reset(note);
-  tell(Event::flow_registered, peer, asked);
+  tell(Event::flow_registered, peer, asked, text);
 }
 
 // nullptr: no memory.
@@ -262,8 +269,8 @@ Registration* FlowNotes::make(Registration&& of, Text names, Text agent) noexcep
   return note;
 }
 
-void FlowNotes::tell(Event event, const Address& peer, const Asked& asked) noexcept {
-  if (tells_) news_.registration(event, peer, asked.aor(), asked.instance(), asked.reg_id);
+void FlowNotes::tell(Event event, const Address& peer, const Asked& asked, const char* text) noexcept {
+  if (tells_) news_.registration(event, peer, Text(text, asked.aor_size), Text(text + asked.aor_size, asked.instance_size), asked.reg_id);
 }
 
 void FlowNotes::ended(uint32_t slot, const Flow& flow, Counter why, uint32_t tick) noexcept {
@@ -340,7 +347,7 @@ void FlowNotes::freeze_asked(ImageWriter& image) const noexcept {
     const Asked& asked = asked_[i];
     if (asked.key == 0) continue;
     describe_asked(image, asked);
-    image.text(asked.refresh ? Text() : Text(asked.text, noted_size(asked)));
+    image.text(asked.refresh ? Text() : Text(text_of(asked), noted_size(asked)));
     ++count;
   }
   image.set(at, count);
@@ -383,11 +390,12 @@ void FlowNotes::read_asked(ImageReader& image) noexcept {
     Asked read;
     describe_asked(image, read);
     const Text text = image.text();
-    image.expect(text.size() <= sizeof read.text && (read.refresh || text.size() == noted_size(read)), "the text of a REGISTER is out of range");
+    image.expect(text.size() <= sizeof(AskedText) && (read.refresh || text.size() == noted_size(read)), "the text of a REGISTER is out of range");
     if (!image.good()) return;
-    if (!text.empty()) std::memcpy(read.text, text.data(), text.size());
-    if (!asked_) asked_ = std::make_unique<Asked[]>(kAsked);
-    asked_[read.key % kAsked] = read;
+    make_asked();
+    Asked& entry = asked_[read.key % kAsked];
+    entry = read;
+    if (!text.empty()) std::memcpy(text_of(entry), text.data(), text.size());
   }
 }
 

@@ -48,6 +48,14 @@ class FlowNotes {
   // `tells`: whether `news` hears of registrations too; of flows that end it always does.
   FlowNotes(Counters& counters, NewsQueue& news, bool tells) noexcept : counters_(counters), news_(news), tells_(tells) {}
 
+  // Have the caches fetch where the registrations of a slot are, and then the first of them.
+  void fetch_place(uint32_t slot) const noexcept {
+    if (slot < notes_.size()) __builtin_prefetch(&notes_[slot]);
+  }
+  void fetch(uint32_t slot) const noexcept {
+    if (const Registration* const first = of(slot)) __builtin_prefetch(first, 1);
+  }
+
   // A client's REGISTER leaves for the core under `key`, its transaction's key there; `slot` is its flow, 0: not remembered yet.
   void asked(uint64_t key, const Message& request, uint32_t slot) noexcept;
   // Its 2xx arrived, which says for how long; `slot` is the client's flow, 0 if it is unknown.
@@ -97,8 +105,9 @@ class FlowNotes {
   static constexpr size_t kAsked = 2048;
   static constexpr size_t kMaxAorsOfFlow = 16;
 
-  // A REGISTER in transit. A second one in the same place replaces it; the next refresh makes up for the loss.
-  struct Asked {
+  // A REGISTER in transit. A second one in the same place replaces it; the next refresh makes up for the loss. Two of them share a cache line, since
+  // a refresh needs no more than this.
+  struct alignas(32) Asked {
     uint64_t key = 0;
     uint32_t reg_id = 0;
     uint32_t contact = 0;
@@ -108,9 +117,11 @@ class FlowNotes {
     uint8_t agent_size = 0;
     bool leaves = false;
     bool refresh = false;
-    char text[234];  // AOR, instance and User-Agent, one after the other
-    Text aor() const noexcept { return Text(text, aor_size); }
-    Text instance() const noexcept { return Text(text + aor_size, instance_size); }
+  };
+  static_assert(sizeof(Asked) == 32);
+  // AOR, instance and User-Agent of one that is no refresh, one after the other.
+  struct AskedText {
+    char octets[234];
   };
 
   void has_changed(uint32_t slot) noexcept {
@@ -118,12 +129,14 @@ class FlowNotes {
   }
   // `response` says for how long, or `seconds` if there is none.
   void grant(uint64_t key, uint32_t slot, const Address& peer, uint32_t tick, const Message* response, uint32_t seconds) noexcept;
-  void add(uint32_t slot, const Address& peer, const Asked& asked, uint32_t tick, uint32_t seconds) noexcept;
+  void add(uint32_t slot, const Address& peer, const Asked& asked, const char* text, uint32_t tick, uint32_t seconds) noexcept;
+  char* text_of(const Asked& asked) const noexcept { return texts_[static_cast<size_t>(&asked - asked_.get())].octets; }
+  void make_asked() noexcept;
   void freeze_asked(ImageWriter& image) const noexcept;
   Registration* make(Registration&& of, Text names, Text agent) noexcept;
   bool read_registration(ImageReader& image, uint32_t slot) noexcept;
   void read_asked(ImageReader& image) noexcept;
-  void tell(Event event, const Address& peer, const Asked& asked) noexcept;
+  void tell(Event event, const Address& peer, const Asked& asked, const char* text) noexcept;
 
   Counters& counters_;
   NewsQueue& news_;
@@ -133,6 +146,7 @@ class FlowNotes {
   std::vector<uint8_t>* marked_ = nullptr;
 
   std::unique_ptr<Asked[]> asked_;
+  std::unique_ptr<AskedText[]> texts_;
   std::vector<std::unique_ptr<Registration>> notes_;  // by slot
   AgentNames agents_;
   EndList ends_{kEnds, counters_, Counter::ended_phones, Counter::ended_phones_forgotten};

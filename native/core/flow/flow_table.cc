@@ -47,7 +47,7 @@ uint32_t FlowTable::open(FlowKind kind, const Address& remote, uint16_t listener
 void FlowTable::add_to_index(uint32_t slot) noexcept {
   Flow& flow = entry(slot);
   if (++udp_size_ > index_.size()) grow_index();
-  const uint32_t bucket = bucket_of(flow.remote, flow.listener);
+  const uint32_t bucket = bucket_of(flow);
   flow.chain = index_[bucket];
   index_[bucket] = slot;
 }
@@ -81,7 +81,7 @@ void FlowTable::release(uint32_t slot) noexcept {
   Flow& flow = at(slot);
   SLUICE_INVARIANT(flow.timer.prev == 0 && flow.timer.next == 0 && flow.pending == 0);
   if (flow.kind == FlowKind::udp) {
-    uint32_t* link = &index_[bucket_of(flow.remote, flow.listener)];
+    uint32_t* link = &index_[bucket_of(flow)];
     while (*link != slot) link = &at(*link).chain;
     *link = flow.chain;
     --udp_size_;
@@ -97,16 +97,16 @@ Flow* FlowTable::find_stream(uint32_t slot, uint32_t generation) noexcept {
   return flow != nullptr && flow->kind == FlowKind::stream && (flow->marks & kMark_closing) == 0 ? flow : nullptr;
 }
 
-uint32_t FlowTable::find_udp(const Address& remote, uint16_t listener) noexcept {
-  if (udp_size_ == 0) return 0;
-  for (uint32_t slot = index_[bucket_of(remote, listener)]; slot != 0; slot = at(slot).chain) {
+uint32_t FlowTable::find_udp(const Address& remote, uint16_t listener, uint32_t hash) noexcept {
+  for (uint32_t slot = index_[bucket_of(hash)]; slot != 0; slot = at(slot).chain) {
     const Flow& flow = at(slot);
     if (flow.listener == listener && flow.remote == remote) return slot;
   }
   return 0;
 }
 
-uint32_t FlowTable::bucket_of(const Address& remote, uint16_t listener) const noexcept {
+uint32_t FlowTable::hash_of(const Address& remote, uint16_t listener) noexcept {
+  if (last_.hash != 0 && last_.listener == listener && last_.remote == remote) return last_.hash;
   SipHasher hash(table_key_);
   const uint16_t tail[2] = {remote.port, listener};
   if (remote.is_v4()) {
@@ -118,7 +118,8 @@ uint32_t FlowTable::bucket_of(const Address& remote, uint16_t listener) const no
     hash.add(remote.ip, 16);
     hash.add(tail, sizeof tail);
   }
-  return static_cast<uint32_t>(hash.finish()) & (static_cast<uint32_t>(index_.size()) - 1);
+  last_ = {remote, listener, static_cast<uint32_t>(hash.finish())};
+  return last_.hash;
 }
 
 void FlowTable::grow_index() noexcept {
@@ -128,7 +129,7 @@ void FlowTable::grow_index() noexcept {
     for (uint32_t slot = head; slot != 0;) {
       Flow& flow = at(slot);
       const uint32_t after = flow.chain;
-      const uint32_t bucket = bucket_of(flow.remote, flow.listener);
+      const uint32_t bucket = bucket_of(flow);
       flow.chain = index_[bucket];
       index_[bucket] = slot;
       slot = after;

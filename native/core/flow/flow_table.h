@@ -137,7 +137,21 @@ class FlowTable {
   // The live connection that a token names; nullptr: wrong generation, closed, or never opened.
   Flow* find_stream(uint32_t slot, uint32_t generation) noexcept;
   // The remembered UDP flow between `remote` and a listener; 0: none.
-  uint32_t find_udp(const Address& remote, uint16_t listener) noexcept;
+  uint32_t find_udp(const Address& remote, uint16_t listener) noexcept { return udp_size_ == 0 ? 0 : find_udp(remote, listener, hash_of(remote, listener)); }
+  // The same for several, whose places come from memory together: first the bucket of each is fetched, then the flow in it.
+  uint32_t find_udp(const Address& remote, uint16_t listener, uint32_t hash) noexcept;
+  uint32_t hash_of(const Address& remote, uint16_t listener) noexcept;
+  void fetch_bucket(uint32_t hash) const noexcept { __builtin_prefetch(&index_[bucket_of(hash)]); }
+  void fetch_udp(uint32_t hash) const noexcept { fetch(first_with(hash)); }
+  // The first flow in its bucket, most often the one with this hash; 0: none.
+  uint32_t first_with(uint32_t hash) const noexcept { return index_[bucket_of(hash)]; }
+  // Any number may be given, even one that names no slot.
+  void fetch(uint32_t slot) const noexcept {
+    if (slot == 0 || slot >= next_fresh_) return;
+    const auto* const octets = reinterpret_cast<const char*>(&slabs_[slot >> kSlabBits][slot & (kSlabSize - 1)]);
+    __builtin_prefetch(octets, 1);
+    __builtin_prefetch(octets + 64, 1);
+  }
 
   uint32_t size() const noexcept { return size_; }
   uint32_t slots() const noexcept { return next_fresh_; }
@@ -151,7 +165,8 @@ class FlowTable {
     return slabs_[slot >> kSlabBits][slot & (kSlabSize - 1)];
   }
   void add_slab() noexcept;
-  uint32_t bucket_of(const Address& remote, uint16_t listener) const noexcept;
+  uint32_t bucket_of(uint32_t hash) const noexcept { return hash & (static_cast<uint32_t>(index_.size()) - 1); }
+  uint32_t bucket_of(const Flow& flow) noexcept { return bucket_of(hash_of(flow.remote, flow.listener)); }
   void add_to_index(uint32_t slot) noexcept;
   void grow_index() noexcept;
 
@@ -162,6 +177,11 @@ class FlowTable {
   KeptHead nobody_;  // reads it
   KeptHead* head_ = &nobody_;
   std::vector<uint32_t> index_;  // UDP buckets
+  struct {
+    Address remote;
+    uint16_t listener = 0;
+    uint32_t hash = 0;  // 0: nothing has been asked for
+  } last_;  // a message often asks for the same flow again, and the core has one address
   uint32_t next_fresh_ = 1;
   uint32_t free_ = 0;
   uint32_t size_ = 0;

@@ -168,9 +168,10 @@ size_t make_token(const KeyRing& ring, const FlowName& flow, Side side, char* ou
   return base64url_encode(octets, covered + kTokenMacOctets, out);
 }
 
-TokenVerdict read_token(const KeyRing& ring, Text user, FlowName& flow, Side& side) noexcept {
-  uint8_t octets[kUdpV6Octets];
-  int size = user.size() < kTokenLookalike ? -1 : base64url_decode(user, octets, sizeof octets);
+TokenVerdict decode_token(Text user, ReadToken& token) noexcept {
+  static_assert(ReadToken::kMost == kUdpV6Octets);
+  uint8_t* const octets = token.octets;
+  int size = user.size() < kTokenLookalike ? -1 : base64url_decode(user, octets, sizeof token.octets);
   if (size < 0) {
     char text[kMaxAlteredText];
     bool plain = true;
@@ -178,19 +179,15 @@ TokenVerdict read_token(const KeyRing& ring, Text user, FlowName& flow, Side& si
     if (!plain) return length <= sizeof text && looks_altered(text, length) ? TokenVerdict::forged : TokenVerdict::none;
     if (length < kTokenLookalike) return TokenVerdict::none;
     if (length > kMaxTokenText) return TokenVerdict::forged;
-    size = base64url_decode(Text(text, length), octets, sizeof octets);
+    size = base64url_decode(Text(text, length), octets, sizeof token.octets);
   }
   if (size < 3 || !opens_token(octets)) return TokenVerdict::forged;
   const unsigned kind = octets[1] >> 6;
   if (static_cast<size_t>(size) != octets_of_kind(kind)) return TokenVerdict::forged;
-  const HmacKey* key = ring.find(octets[0] & 0x3F);
-  if (key == nullptr) return TokenVerdict::unknown_key;
-  const size_t covered = static_cast<size_t>(size) - kTokenMacOctets;
-  const Side claimed = (octets[1] & kSideBit) != 0 ? Side::core : Side::client;
+  token.size = static_cast<uint8_t>(size);
+  token.side = (octets[1] & kSideBit) != 0 ? Side::core : Side::client;
   octets[1] &= static_cast<uint8_t>(~kSideBit);
-  if (!same_mac(ring.seal(*key, octets, covered, claimed), octets + covered)) return TokenVerdict::forged;
-  flow = FlowName{};
-  side = claimed;
+  FlowName& flow = token.flow = FlowName{};
   flow.node = static_cast<uint8_t>((octets[1] & kNodeMask) | octets[2] >> kShardBits << kNodeBits);
   flow.shard = octets[2] & kShardMask;
   const uint8_t* at = octets + 3;
@@ -206,6 +203,23 @@ TokenVerdict read_token(const KeyRing& ring, Text user, FlowName& flow, Side& si
     get_address(at, flow.local, kind == kUdpV4);
   }
   return TokenVerdict::ok;
+}
+
+TokenVerdict verify_token(const KeyRing& ring, const ReadToken& token) noexcept {
+  const HmacKey* key = ring.find(token.octets[0] & 0x3F);
+  if (key == nullptr) return TokenVerdict::unknown_key;
+  const size_t covered = token.size - kTokenMacOctets;
+  return same_mac(ring.seal(*key, token.octets, covered, token.side), token.octets + covered) ? TokenVerdict::ok : TokenVerdict::forged;
+}
+
+TokenVerdict read_token(const KeyRing& ring, Text user, FlowName& flow, Side& side) noexcept {
+  ReadToken token;
+  TokenVerdict verdict = decode_token(user, token);
+  if (verdict == TokenVerdict::ok) verdict = verify_token(ring, token);
+  if (verdict != TokenVerdict::ok) return verdict;
+  flow = token.flow;
+  side = token.side;
+  return verdict;
 }
 
 }  // namespace sluice

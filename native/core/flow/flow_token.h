@@ -86,4 +86,16 @@ size_t make_token(const KeyRing& ring, const FlowName& flow, Side side, char* ou
 // with one altered character. The MAC is compared in constant time.
 TokenVerdict read_token(const KeyRing& ring, Text user, FlowName& flow, Side& side) noexcept;
 
+// The same in two steps, so that the flow it names can come from memory while its MAC is computed.
+struct ReadToken {
+  static constexpr size_t kMost = 54;  // octets of the longest token
+  FlowName flow;
+  Side side = Side::client;
+  uint8_t size = 0;
+  uint8_t octets[kMost];
+};
+// `ok`: it has our format, which anybody can write. Only then `token` is set.
+TokenVerdict decode_token(Text user, ReadToken& token) noexcept;
+TokenVerdict verify_token(const KeyRing& ring, const ReadToken& token) noexcept;
+
 }  // namespace sluice

@@ -52,6 +52,7 @@ class Admission {
   uint32_t put_off(uint32_t phone, int target, uint64_t now) noexcept;
   void answered(uint64_t key, bool refused, uint64_t now) noexcept;
 
+  void fetch(uint32_t phone) const noexcept { phones_.fetch(phone); }
   void registered(uint32_t phone) noexcept { phones_.registered(phone); }
   // By the upstream's own 503: it goes first when it comes back.
   void turned_away(uint32_t phone, uint64_t now) noexcept { phones_.told(phone, static_cast<uint32_t>(now / UpstreamWindow::kSecond)); }

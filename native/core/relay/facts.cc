@@ -51,13 +51,33 @@ RouteKind judge(const Surroundings& around, const Source& source, const FlowName
   return around.flows.find_stream(flow.slot, flow.generation) != nullptr ? RouteKind::alive : RouteKind::gone;
 }
 
+// Of a token that may yet be forged: it only names what is brought nearer.
+void fetch_flow(const Surroundings& around, const FlowName& flow) noexcept {
+  if (flow.node != around.config.node || flow.shard != around.config.shard) return;
+  if (flow.kind == FlowKind::stream) return around.flows.fetch(flow.slot);
+  const int listener = find_listener(around.config, Transport::udp, flow.local);
+  if (listener >= 0) around.flows.fetch_udp(around.flows.hash_of(flow.remote, static_cast<uint16_t>(listener)));
+}
+
+TokenVerdict read_own_token(const Surroundings& around, Text user, OwnRoute& route, Side& side) noexcept {
+  ReadToken token;
+  TokenVerdict verdict = decode_token(user, token);
+  if (verdict != TokenVerdict::ok) return verdict;
+  fetch_flow(around, token.flow);
+  verdict = verify_token(around.keys, token);
+  if (verdict != TokenVerdict::ok) return verdict;
+  route.flow = token.flow;
+  side = token.side;
+  return verdict;
+}
+
 // Classifies one of our URIs. False: it is not ours.
 bool own_route(const Surroundings& around, const Source& source, const Uri& uri, OwnRoute& route, int32_t* number) noexcept {
   if (!is_sip(uri) || uri.port_zero) return false;
   // DET-15: a token does not make a host ours; if several edges share keys, it may be a neighbour's.
   if (!is_own_host(around.config, uri.host, port_of(uri))) return false;
   Side side = Side::client;
-  const TokenVerdict verdict = uri.has_user ? read_token(around.keys, uri.user, route.flow, side) : TokenVerdict::none;
+  const TokenVerdict verdict = uri.has_user ? read_own_token(around, uri.user, route, side) : TokenVerdict::none;
   uint32_t whose = 0;
   switch (verdict) {
     case TokenVerdict::none: route.kind = RouteKind::plain; break;

@@ -13,6 +13,8 @@ class PhoneMemory {
  public:
   static constexpr size_t kMost = 1u << 21;  // places; 16 MB
 
+  // Has the caches fetch what is known about it.
+  void fetch(uint32_t phone) const noexcept { __builtin_prefetch(&places_[line_of(phone)], 1); }
   void registered(uint32_t phone) noexcept {
     if (phone != 0) put(phone, 0, 0);
   }

@@ -5,11 +5,9 @@
 #include <cstring>
 
 namespace sluice {
-namespace {
-
 // Of the address of record, in a REGISTER or its response: keyed, and two multiplications for each eight octets, because every registration pays it.
 // Whoever found two that collide would only trade the places of two phones in a storm.
-uint32_t phone_of(const EdgeConfig& config, const Message& message) noexcept {
+uint32_t Relay::phone_of(const EdgeConfig& config, const Message& message) noexcept {
   uint64_t hash = config.table_key.k0;
   const auto add = [&](Text text) {
     while (!text.empty()) {
@@ -27,8 +25,6 @@ uint32_t phone_of(const EdgeConfig& config, const Message& message) noexcept {
   }
   return static_cast<uint32_t>(hash >> 32);
 }
-
-}  // namespace
 
 // False: it waits, or is answered.
 bool Relay::admit(const Item& item, uint64_t transaction, int target, bool urgent) noexcept {
@@ -60,12 +56,13 @@ bool Relay::admit(const Item& item, uint64_t transaction, int target, bool urgen
   return false;
 }
 
-void Relay::note_register_answer(const Item& item) noexcept {
+void Relay::note_register_answer(unsigned i) noexcept {
+  const Item& item = turn_.item(i);
   const Message& response = item.message;
   const uint64_t now = turn_clock_.now();
   admission_.answered(item.facts.back.transaction, response.status == 503, now);
-  if (response.status / 100 == 2) admission_.registered(phone_of(ground_.config, response));
-  else if (response.status == 503) admission_.turned_away(phone_of(ground_.config, response), now);
+  if (response.status / 100 == 2) admission_.registered(ahead_[i].phone);
+  else if (response.status == 503) admission_.turned_away(ahead_[i].phone, now);
   let_waiting_go();
 }
 

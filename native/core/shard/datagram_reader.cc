@@ -51,7 +51,7 @@ Text quoted_branch(Text quoted) noexcept {
 DatagramReader::DatagramReader(Ground& ground, Turn& turn, Intake& intake, Outbox& outbox, Listeners& listeners, UdpFlows& flows, UpstreamHealth& upstreams,
                                ObjectEvents& object, BanSet& bans) noexcept
     : ground_(ground), turn_(turn), intake_(intake), outbox_(outbox), listeners_(listeners), flows_(flows), upstreams_(upstreams), object_(object), bans_(bans),
-      headers_(new mmsghdr[k_batch_size]()), parts_(new iovec[k_batch_size]), peers_(new sockaddr_storage[k_batch_size]()) {
+      headers_(new mmsghdr[k_batch_size]()), parts_(new iovec[k_batch_size]), peers_(new sockaddr_storage[k_batch_size]()), senders_(new Sender[k_batch_size]) {
   for (unsigned i = 0; i < k_batch_size; ++i) {
     parts_[i] = {turn_.datagram_place(i), Turn::kDatagram};
     headers_[i].msg_hdr.msg_iov = &parts_[i];
@@ -68,14 +68,25 @@ void DatagramReader::receive(uint16_t listener) noexcept {
   mmsghdr* const headers = &headers_[first];
   const int n = recvmmsg(listeners_.socket_of(listener), headers, room, MSG_DONTWAIT, nullptr);
   if (n > 0) turn_.use_datagrams(static_cast<unsigned>(n));
+  const bool has_clients = ground_.config.listeners[listener].facing != Facing::core;
+  // With many flows, what is known about the senders is in no cache: it comes while the messages before are read.
   for (int i = 0; i < n; ++i) {
+    senders_[i].address = from_sockaddr(static_cast<const sockaddr*>(headers[i].msg_hdr.msg_name));
+    senders_[i].hash = ground_.flows.hash_of(senders_[i].address, listener);
+    if (!has_clients) continue;
+    ground_.flows.fetch_bucket(senders_[i].hash);
+    ground_.commons.answers.fetch(senders_[i].address);
+  }
+  constexpr int kAhead = 2;
+  for (int i = 0; i < n && i < kAhead; ++i) ground_.flows.fetch_udp(senders_[i].hash);
+  for (int i = 0; i < n; ++i) {
+    if (i + kAhead < n) ground_.flows.fetch_udp(senders_[i + kAhead].hash);
     headers[i].msg_hdr.msg_namelen = sizeof(sockaddr_storage);
     if (headers[i].msg_hdr.msg_flags & MSG_TRUNC) {
       ground_.counters.add(Counter::malformed);
       continue;
     }
-    const Address from = from_sockaddr(static_cast<const sockaddr*>(headers[i].msg_hdr.msg_name));
-    take(listener, from, static_cast<char*>(headers[i].msg_hdr.msg_iov->iov_base), headers[i].msg_len);
+    take(listener, senders_[i], static_cast<char*>(headers[i].msg_hdr.msg_iov->iov_base), headers[i].msg_len);
   }
 }
 
@@ -85,10 +96,11 @@ void DatagramReader::hear_core() noexcept {
     if (listeners[i].transport == Transport::udp && listeners[i].facing != Facing::client) receive(static_cast<uint16_t>(i));
 }
 
-void DatagramReader::take(uint16_t listener, const Address& from, char* data, size_t size) noexcept {
+void DatagramReader::take(uint16_t listener, const Sender& sender, char* data, size_t size) noexcept {
+  const Address& from = sender.address;
   ground_.counters.add(Counter::bytes_in, static_cast<int64_t>(size));
   if (bans_.holds(from)) return ground_.counters.add(Counter::banned);
-  const uint32_t slot = ground_.flows.find_udp(from, listener);
+  const uint32_t slot = ground_.flows.find_udp(from, listener, sender.hash);
   Flow* const flow = slot != 0 ? &ground_.flows.at(slot) : nullptr;
   if (flow != nullptr) flow->last_seen = ground_.clock.tick();
   if (is_blank_datagram(data, size)) return ground_.counters.add(Counter::datagram_keepalives);

@@ -23,7 +23,12 @@ class DatagramReader {
   void read_icmp_errors(uint16_t listener) noexcept;
 
  private:
-  void take(uint16_t listener, const Address& from, char* data, size_t size) noexcept;
+  struct Sender {
+    Address address;
+    uint32_t hash;  // FlowTable::hash_of()
+  };
+
+  void take(uint16_t listener, const Sender& sender, char* data, size_t size) noexcept;
   void take_stun(uint16_t listener, const Address& from, const char* data, size_t size) noexcept;
   void unreachable(uint16_t listener, const Address& peer, Text quoted) noexcept;
 
@@ -40,6 +45,7 @@ class DatagramReader {
   std::unique_ptr<mmsghdr[]> headers_;
   std::unique_ptr<iovec[]> parts_;
   std::unique_ptr<sockaddr_storage[]> peers_;
+  std::unique_ptr<Sender[]> senders_;  // of the datagrams that have come together
 };
 
 }  // namespace sluice

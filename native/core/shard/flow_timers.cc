@@ -63,7 +63,7 @@ void FlowTimers::arm(uint32_t slot) noexcept {
   }
   if (is_partial(flow)) at_most(limits.message_seconds * Clock::kTicksPerSecond);
   if (wait == 0) wheel_.cancel(slot);
-  else wheel_.arm(slot, wait);
+  else wheel_.arm_by(slot, wait);
 }
 
 Missed FlowTimers::missed(const Flow& flow) const noexcept {

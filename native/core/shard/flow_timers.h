@@ -35,7 +35,7 @@ class FlowTimers {
  public:
   explicit FlowTimers(Ground& ground) noexcept : ground_(ground), wheel_(nodes_, ground.clock.tick()) {}
 
-  // Arms the next deadline of an open flow, from everything known about it.
+  // Arms the next deadline of an open flow, from everything known about it. An earlier one stays; when it comes, nothing is missed yet.
   void arm(uint32_t slot) noexcept;
   void arm_in(uint32_t slot, uint32_t seconds) noexcept {
     SLUICE_INVARIANT(ground_.flows.open_at(slot) != nullptr);

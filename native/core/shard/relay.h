@@ -30,7 +30,11 @@ class Relay {
         turn_clock_(turn_clock),
         answer_times_(ground.counters, Clock::ticks(AnswerTimes::kGiveUpMs)) {}
 
-  // Carry out the verdict on item i of the batch.
+  // Has the caches fetch what carrying out the verdict on item i will look at, in steps that build on each other. With many flows, that is in
+  // no cache, so call each step some items ahead.
+  static constexpr unsigned kFetchSteps = 3;
+  void fetch(unsigned i, unsigned step) noexcept;
+  // Carry out the verdict on item i of the batch. All steps of fetch() come before.
   void request(unsigned i) noexcept;
   void response(unsigned i) noexcept;
   // admit.cc
@@ -72,10 +76,16 @@ class Relay {
   void expect(const Item& item) noexcept;
   // admit.cc
   bool admit(const Item& item, uint64_t transaction, int target, bool urgent) noexcept;
-  void note_register_answer(const Item& item) noexcept;
+  static uint32_t phone_of(const EdgeConfig& config, const Message& message) noexcept;
+  void note_register_answer(unsigned i) noexcept;
   void let_waiting_go() noexcept;
   // relay_response.cc
-  uint32_t note_flow(const ReturnPath& back, uint32_t edits, uint32_t flow_timer) noexcept;  // its slot, 0: none
+  struct Ahead {
+    uint32_t hash;   // FlowTable::hash_of() where the response goes by UDP
+    uint32_t slot;   // of the flow, or of another one with its hash; 0: none
+    uint32_t phone;  // of a REGISTER's response to a client
+  };
+  uint32_t note_flow(unsigned i, uint32_t edits, uint32_t flow_timer) noexcept;  // its slot, 0: none
   uint32_t slot_of(const ReturnPath& back) noexcept;
   void note_granted(uint64_t key, uint32_t slot, const Message& response) noexcept;
 
@@ -94,6 +104,7 @@ class Relay {
   Admission& admission_;
   const TurnClock& turn_clock_;
   AnswerTimes answer_times_;
+  std::array<Ahead, k_batch_size> ahead_;
 };
 
 }  // namespace sluice

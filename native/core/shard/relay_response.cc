@@ -4,6 +4,33 @@
 
 namespace sluice {
 
+void Relay::fetch(unsigned i, unsigned step) noexcept {
+  const Item& item = turn_.item(i);
+  const Message& message = item.message;
+  Ahead& ahead = ahead_[i];
+  const bool registers = message.method == Method::register_;
+  const Action action = static_cast<Action>(turn_.verdict(i)[kVerdict_action]);
+  const bool is_response = !message.is_request && action == Action::relay_response;
+  if (step == 0) {
+    ahead = Ahead{};
+    if (!is_response) {
+      if (registers && action == Action::relay_upstream) ahead.slot = item.source.slot;
+      return;
+    }
+    const ReturnPath& back = item.facts.back;
+    if (back.from_core) return;
+    if (registers) admission_.fetch(ahead.phone = phone_of(ground_.config, message));
+    if (back.kind == BackKind::stream) return ground_.flows.fetch(ahead.slot = back.slot);
+    ground_.commons.answers.fetch(back.remote);
+    ground_.flows.fetch_bucket(ahead.hash = ground_.flows.hash_of(back.remote, back.listener));
+    return;
+  }
+  if (step == 1 && is_response && !item.facts.back.from_core && item.facts.back.kind != BackKind::stream) ground_.flows.fetch(ahead.slot = ground_.flows.first_with(ahead.hash));
+  if (!registers || ahead.slot == 0 || !ground_.config.notes) return;
+  if (step == 1) notes_.fetch_place(ahead.slot);
+  else notes_.fetch(ahead.slot);
+}
+
 void Relay::response(unsigned i) noexcept {
   Item& item = turn_.item(i);
   const Message& message = item.message;
@@ -39,7 +66,7 @@ void Relay::response(unsigned i) noexcept {
   const Text octets = outbox_.finished(head, body);
   remembered_.answered(key, message.status, octets, body);
   const bool changes_flow = flags & (kEdit_mark_outbound | kEdit_mark_registered | kEdit_flow_timer | kEdit_supervise);
-  const uint32_t slot = changes_flow ? note_flow(back, flags, static_cast<uint32_t>(verdict[kVerdict_flow_timer])) : 0;
+  const uint32_t slot = changes_flow ? note_flow(i, flags, static_cast<uint32_t>(verdict[kVerdict_flow_timer])) : 0;
   ground_.counters.add(Counter::responses_relayed);
   const int status = flags & kEdit_as_480 ? 480 : message.status;
   if (message.method == Method::register_ && status / 100 == 2 && !back.from_core) {
@@ -49,7 +76,7 @@ void Relay::response(unsigned i) noexcept {
   responder_.count(status, message.method);
   ground_.news.response(Event::call_failed, message.method, message.status, item.source.remote, Text(message.data, message.head_size));
   answer_times_.answered(key, ground_.clock.tick());
-  if (message.method == Method::register_ && !back.from_core) note_register_answer(item);
+  if (message.method == Method::register_ && !back.from_core) note_register_answer(i);
   responder_.send_back(back, octets, body, message.status >= 200, item.tapped);
 }
 
@@ -64,7 +91,8 @@ uint32_t Relay::slot_of(const ReturnPath& back) noexcept {
   return ours && ground_.flows.find_stream(back.slot, back.generation) != nullptr ? back.slot : 0;
 }
 
-uint32_t Relay::note_flow(const ReturnPath& back, uint32_t edits, uint32_t flow_timer) noexcept {
+uint32_t Relay::note_flow(unsigned i, uint32_t edits, uint32_t flow_timer) noexcept {
+  const ReturnPath& back = turn_.item(i).facts.back;
   const uint32_t slot = back.kind == BackKind::stream ? slot_of(back) : udp_flows_.remember(back.remote, back.listener, 0, edits & (kEdit_mark_outbound | kEdit_mark_registered));
   if (slot == 0) return 0;
   if (edits & kEdit_mark_outbound) ground_.flows.at(slot).flags |= kFlow_outbound;

@@ -169,6 +169,7 @@ class Shard {
   bool find_payer(const Item& item, Address& payer) const noexcept;
   bool refuses_object(unsigned i) noexcept;
   void carry_out(unsigned i) noexcept;
+  void fetch_and_carry_out() noexcept;
 
   Ground ground_;
   Turn turn_;

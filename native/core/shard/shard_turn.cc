@@ -26,6 +26,11 @@ bool Shard::has_work() noexcept { return streams_.has_more() || !ground_.closing
 uint64_t Shard::poll(int timeout) noexcept {
   event_count_ = std::max(0, epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), timeout));
   event_at_ = 0;
+  // With many connections, what is known about them is in no cache.
+  for (int i = 0; i < event_count_; ++i) {
+    const uint64_t data = events_[static_cast<size_t>(i)].data.u64;
+    if (data >> 32 != 0) ground_.flows.fetch(static_cast<uint32_t>(data));
+  }
   return read_clock();
 }
 
