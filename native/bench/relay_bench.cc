@@ -2,7 +2,8 @@
 //
 // Under callgrind it counts instructions, which do not depend on what else the machine is doing (bench/README.md). On its own it prints
 // the CPU time of the shard's turns, including system calls. After the number of rounds may stand `bare`: without what the history and the
-// operator are told; `message`: no REGISTER but a MESSAGE; `jitter`: each 200 grants another time, as registrars do that spread their phones.
+// operator are told; `message`: no REGISTER but a MESSAGE; `terminate`: a MESSAGE from the core along the client's token, over UDP; `jitter`: each
+// 200 grants another time, as registrars do that spread their phones; `flows=N`: so many clients that take turns, 64 at a time.
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -13,6 +14,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "lib/bench_shard.h"
 #include "lib/message.h"
@@ -28,9 +30,12 @@ constexpr uint32_t kClients = 64;
 constexpr size_t kSize = 700;
 constexpr uint8_t kKey[32] = {1, 2, 3, 4, 5, 6, 7, 8};
 
+enum class Workload { registers, message, terminate };
+
 class Bench {
  public:
-  Bench(bool tcp, bool notes, bool registers, bool jitter) : tcp_(tcp), registers_(registers), jitter_(jitter), type_(tcp ? SOCK_STREAM : SOCK_DGRAM) {
+  Bench(bool tcp, bool notes, Workload workload, bool jitter, uint32_t flows)
+      : tcp_(tcp), jitter_(jitter), workload_(workload), type_(tcp ? SOCK_STREAM : SOCK_DGRAM), clients_(flows), routes_(workload == Workload::terminate ? flows : 0) {
     const Transport transport = tcp ? Transport::tcp : Transport::udp;
     uint16_t core_port = 0;
     core_ = bound_socket(type_, core_port);
@@ -51,20 +56,37 @@ class Bench {
     upstreams.add(core, "127.0.0.1");
     shard_->set_upstreams(upstreams);
     sockaddr_in edge = loopback(edge_port);
-    for (int& client : clients_) {
+    core_side_ = loopback(config.listeners[1].bound.port);
+    for (size_t i = 0; i < clients_.size(); ++i) {
+      int& client = clients_[i];
       client = socket(AF_INET, type_, 0);
-      if (client < 0 || connect(client, as_sockaddr(edge), sizeof edge) != 0) die("connect");
+      // Each has its own address, so that limits per source do not become what is measured.
+      sockaddr_in own = loopback(0);
+      own.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + static_cast<uint32_t>(i));
+      if (client < 0 || bind(client, as_sockaddr(own), sizeof own) != 0 || connect(client, as_sockaddr(edge), sizeof edge) != 0) die("connect");
+      if (i % 64 == 63) turn();
     }
-    const bench::Requests requests = bench::make_requests(tcp_ ? "tcp" : "udp", tcp_ ? "tcp" : "udp", "127.0.0.1:" + std::to_string(core_port), kSize);
-    request_ = registers_ ? requests.client_register : requests.client_message;
+    requests_ = bench::make_requests(tcp_ ? "tcp" : "udp", tcp_ ? "tcp" : "udp", "127.0.0.1:" + std::to_string(core_port), kSize);
     turn();
+    for (size_t i = 0; workload != Workload::message && i < clients_.size(); i += kClients) from_clients(true);
   }
 
-  // Every client sends one request.
   void round() {
+    if (workload_ == Workload::terminate) to_clients();
+    else from_clients(workload_ == Workload::registers);
+  }
+
+  double spent() const { return shard_.spent(); }
+  void forget() { shard_.forget(); }
+
+ private:
+  // Each of the next 64 clients sends one request, and gets its answer.
+  void from_clients(bool registers) {
+    is_registering_ = registers;
     for (uint32_t i = 0; i < kClients; ++i) {
-      const size_t size = static_cast<size_t>(request_.write(buffer_, i, seq_) - buffer_);
-      if (send(clients_[i], buffer_, size, 0) < 0) die("send");
+      const uint32_t flow = (first_ + i) % static_cast<uint32_t>(clients_.size());
+      const size_t size = static_cast<size_t>((registers ? requests_.client_register : requests_.client_message).write(buffer_, flow, seq_) - buffer_);
+      if (send(clients_[flow], buffer_, size, 0) < 0) die("send");
     }
     ++seq_;
     turn();
@@ -76,18 +98,46 @@ class Bench {
     }
     answer_all();
     turn();
-    for (int client : clients_) {
-      pollfd ready{client, POLLIN, 0};
-      for (int tries = 0; poll(&ready, 1, tries > 0) != 1; turn())
-        if (++tries > 1000) die("no answer");
-      if (recv(client, buffer_, sizeof buffer_, 0) <= 0) die("recv");
-    }
+    for (uint32_t i = 0; i < kClients; ++i) receive(clients_[next_flow()]);
   }
 
-  double spent() const { return shard_.spent(); }
-  void forget() { shard_.forget(); }
+  // The core sends a request to each of the next 64 clients, and gets its answer.
+  void to_clients() {
+    is_registering_ = false;
+    for (uint32_t i = 0; i < kClients; ++i) {
+      const uint32_t flow = (first_ + i) % static_cast<uint32_t>(clients_.size());
+      const size_t size = static_cast<size_t>(requests_.core_message.write(buffer_, routes_[flow], flow, seq_) - buffer_);
+      if (sendto(core_, buffer_, size, 0, as_sockaddr(core_side_), sizeof core_side_) < 0) die("sendto");
+    }
+    ++seq_;
+    turn();
+    for (uint32_t i = 0; i < kClients; ++i) {
+      const int client = clients_[next_flow()];
+      const size_t size = receive(client);
+      bench::Message message;
+      char answer[4096];
+      if (bench::read_message(bench::Text(buffer_, size), message) != bench::Read::kWhole) die("message");
+      if (send(client, answer, bench::write_response(message, answer, sizeof answer), 0) < 0) die("send");
+    }
+    turn();
+    for (uint32_t got = 0; got < kClients;) got += std::memcmp((receive(core_), buffer_), "SIP/2.0 ", 8) == 0;
+  }
 
- private:
+  uint32_t next_flow() {
+    const uint32_t flow = first_;
+    first_ = (first_ + 1) % static_cast<uint32_t>(clients_.size());
+    return flow;
+  }
+
+  size_t receive(int fd) {
+    pollfd ready{fd, POLLIN, 0};
+    for (int tries = 0; poll(&ready, 1, tries > 0) != 1; turn())
+      if (++tries > 1000) die("no answer");
+    const ssize_t n = recv(fd, buffer_, sizeof buffer_, 0);
+    if (n <= 0) die("recv");
+    return static_cast<size_t>(n);
+  }
+
   void answer_all() {
     size_t held = 0;
     for (uint32_t answered = 0; answered < kClients;) {
@@ -102,6 +152,7 @@ class Bench {
       while (at < held && bench::read_message(bench::Text(buffer_ + at, held - at), message) == bench::Read::kWhole) {
         at += message.size;
         char answer[4096];
+        if (!routes_.empty() && message.flow < routes_.size()) learn_route(message);
         std::string contact(message.contact);
         if (jitter_ && contact.size() > 2) message.contact = contact.insert(contact.size() - 2, ";expires=" + std::to_string(3200 + seq_ % 400));
         const size_t length = bench::write_response(message, answer, sizeof answer);
@@ -114,15 +165,23 @@ class Bench {
     }
   }
 
-  // The policy: the same verdict for every message here.
+  void learn_route(const bench::Message& message) {
+    std::string& route = routes_[message.flow];
+    if (!route.empty()) return;
+    for (size_t i = 0; i < message.path.count; ++i) route.append("Route: ").append(bench::value_of(message.path.line[i])).append("\r\n");
+  }
+
+  // The policy: the same verdict for every message of a workload.
   void decide(unsigned count) {
     for (unsigned i = 0; i < count; ++i) {
       int32_t* verdict = shard_.verdict(i);
       const bool response = shard_.record(i)[kRecord_is_response] != 0;
-      verdict[kVerdict_action] = static_cast<int32_t>(response ? Action::relay_response : Action::relay_upstream);
-      verdict[kVerdict_target] = -1;
+      const bool to_flow = !response && shard_.record(i)[kRecord_from_core] != 0;
+      verdict[kVerdict_action] = static_cast<int32_t>(response ? Action::relay_response : to_flow ? Action::relay_to_flow : Action::relay_upstream);
+      verdict[kVerdict_target] = to_flow ? 0 : -1;
+      verdict[kVerdict_cut_routes] = to_flow ? 2 : 0;
       const uint32_t edits = response ? kEdit_mark_outbound : kEdit_path | kEdit_path_ob | kEdit_mark_outbound;
-      verdict[kVerdict_edits] = registers_ ? static_cast<int32_t>(edits) : 0;
+      verdict[kVerdict_edits] = is_registering_ ? static_cast<int32_t>(edits) : 0;
     }
   }
 
@@ -131,14 +190,18 @@ class Bench {
   }
 
   bool tcp_;
-  bool registers_;
   bool jitter_;
+  Workload workload_;
+  bool is_registering_ = true;
   int type_;
   BenchShard shard_;
-  bench::TemplateText request_;
+  bench::Requests requests_;
+  sockaddr_in core_side_{};
   int core_ = -1;
   int connection_ = -1;
-  int clients_[kClients];
+  std::vector<int> clients_;
+  std::vector<std::string> routes_;  // of each client, once it is known
+  uint32_t first_ = 0;  // the client whose turn it is
   uint32_t seq_ = 1;
   char buffer_[1 << 17];
 };
@@ -149,7 +212,11 @@ int main(int count, char** arguments) {
   const bool tcp = count > 1 && std::strcmp(arguments[1], "tcp") == 0;
   const int rounds = count > 2 ? std::atoi(arguments[2]) : 2000;
   const auto has = [&](const char* word) { return std::any_of(arguments + std::min(count, 3), arguments + count, [&](const char* one) { return std::strcmp(one, word) == 0; }); };
-  const auto bench = std::make_unique<Bench>(tcp, !has("bare"), !has("message"), has("jitter"));
+  uint32_t flows = kClients;
+  for (int i = 3; i < count; ++i)
+    if (std::strncmp(arguments[i], "flows=", 6) == 0) flows = std::max(kClients, static_cast<uint32_t>(std::atoi(arguments[i] + 6)));
+  const Workload workload = has("terminate") && !tcp ? Workload::terminate : has("message") ? Workload::message : Workload::registers;
+  const auto bench = std::make_unique<Bench>(tcp, !has("bare"), workload, has("jitter"), flows);
   for (int i = 0; i < 10; ++i) bench->round();
   bench->forget();
   for (int i = 0; i < rounds; ++i) bench->round();
