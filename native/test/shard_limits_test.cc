@@ -323,4 +323,25 @@ TEST("TR-20 a long message is read in pieces into its own buffer") {
   CHECK(rig.hear(connection, "Call-ID: c2").size() > 60'000);
 }
 
+TEST("each unfinished message has its whole time, whatever was unfinished before it") {
+  ShardRig rig;
+  const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  CHECK(rig.until([&] { return rig.count(Counter::stream_flows) == 1; }));
+  const std::string text = Request{}.text();
+  const auto comes = [&](std::string_view octets, int64_t requests) {
+    const int64_t before = rig.count(Counter::bytes_in);
+    client.send(std::string(octets));
+    CHECK(rig.until([&] { return rig.count(Counter::bytes_in) == before + static_cast<int64_t>(octets.size()); }));
+    CHECK_EQ(rig.count(Counter::requests_in), requests);
+  };
+  const uint64_t wait = rig->config().limits.message_seconds * 1000;
+  comes(text.substr(0, 20), 0);
+  rig.pass(wait - 5'000);
+  comes(text.substr(20), 1);
+  comes(text.substr(0, 20), 1);
+  rig.pass(2'000);
+  CHECK_EQ(rig.count(Counter::stream_flows), 1);
+  comes(text.substr(20), 2);
+}
+
 }  // namespace sluice::shard_limits_test

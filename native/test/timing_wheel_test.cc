@@ -234,4 +234,24 @@ TEST("OB-5.4-15 what the budget leaves comes next, and may still be moved or can
   CHECK_EQ(wheel.size(), 0u);
 }
 
+TEST("a deadline that moves ahead stays where it is, without a look at the nodes beside it; one that comes nearer moves") {
+  Nodes nodes(4);
+  Wheel wheel(nodes, 0);
+  for (uint32_t index = 1; index <= 3; ++index) wheel.arm(index, 10);
+  nodes.touched = 0;
+  wheel.arm_by(2, 10);
+  wheel.arm_by(2, 500);
+  CHECK_EQ(nodes.touched, 2u);
+  wheel.arm_by(3, 4);
+  wheel.arm_by(4, 6);
+  std::string seen;
+  const auto note = [&](uint32_t index) { seen += std::to_string(index) + " "; };
+  wheel.advance(4, 100, note);
+  CHECK_EQ(seen, "3 ");
+  wheel.advance(6, 100, note);
+  CHECK_EQ(seen, "3 4 ");
+  CHECK_EQ(wheel.advance(10, 100, note), 2u);
+  CHECK_EQ(wheel.size(), 0u);
+}
+
 }  // namespace sluice::timing_wheel_test

@@ -38,7 +38,7 @@ bool FlowTimers::pings(const Flow& flow) const noexcept {
   return flow.layer != nullptr && flow.layer->is_websocket && is_ready(flow) && ground_.config.ws_ping_seconds != 0;
 }
 
-void FlowTimers::arm(uint32_t slot) noexcept {
+uint32_t FlowTimers::deadline(uint32_t slot) const noexcept {
   const Flow& flow = ground_.flows.at(slot);
   const FlowLimits& limits = ground_.config.limits;
   const uint32_t now = ground_.clock.tick();
@@ -62,8 +62,13 @@ void FlowTimers::arm(uint32_t slot) noexcept {
     at_most(static_cast<int32_t>(due - now) > 0 ? due - now : 1);
   }
   if (is_partial(flow)) at_most(limits.message_seconds * Clock::kTicksPerSecond);
+  return wait;
+}
+
+void FlowTimers::arm(uint32_t slot) noexcept {
+  const uint32_t wait = deadline(slot);
   if (wait == 0) wheel_.cancel(slot);
-  else wheel_.arm_by(slot, wait);
+  else wheel_.arm(slot, wait);
 }
 
 Missed FlowTimers::missed(const Flow& flow) const noexcept {
@@ -95,7 +100,9 @@ void FlowTimers::supervise(uint32_t slot, uint32_t seconds) noexcept {
   flow.supervise = static_cast<uint16_t>(std::min<uint32_t>(seconds, UINT16_MAX));
   if (seconds != 0) flow.flags |= kFlow_supervised;
   else flow.flags &= static_cast<uint8_t>(~kFlow_supervised);
-  arm(slot);
+  const uint32_t wait = deadline(slot);
+  if (wait == 0) wheel_.cancel(slot);
+  else wheel_.arm_by(slot, wait);
 }
 
 }  // namespace sluice

@@ -35,7 +35,7 @@ class FlowTimers {
  public:
   explicit FlowTimers(Ground& ground) noexcept : ground_(ground), wheel_(nodes_, ground.clock.tick()) {}
 
-  // Arms the next deadline of an open flow, from everything known about it. An earlier one stays; when it comes, nothing is missed yet.
+  // Arms the next deadline of an open flow, from everything known about it.
   void arm(uint32_t slot) noexcept;
   void arm_in(uint32_t slot, uint32_t seconds) noexcept {
     SLUICE_INVARIANT(ground_.flows.open_at(slot) != nullptr);
@@ -50,7 +50,8 @@ class FlowTimers {
   void adopt(ImageReader& image) noexcept { image.fields(last_tick_, patience_until_); }
 
   void cancel(uint32_t slot) noexcept { wheel_.cancel(slot); }
-  // From now on the flow ends after this many seconds without a sign of life; 0: never for that reason.
+  // From now on the flow ends after this many seconds without a sign of life; 0: never for that reason. An earlier deadline stays armed: each
+  // refresh comes here, and if nothing is missed then, the flow is armed anew.
   void supervise(uint32_t slot, uint32_t seconds) noexcept;
 
   Missed missed(const Flow& flow) const noexcept;
@@ -72,6 +73,7 @@ class FlowTimers {
   };
   static constexpr size_t kExpiriesPerTick = 2048;
 
+  uint32_t deadline(uint32_t slot) const noexcept;  // ticks from now; 0: none
   bool pings(const Flow& flow) const noexcept;
   // Whether a sign of life may have arrived already and be still unread.
   bool may_be_unread(const Flow& flow) const noexcept;
