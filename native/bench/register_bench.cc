@@ -68,6 +68,7 @@ class Bench {
     setsockopt(edge_, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
     const uint16_t port = free_port(SOCK_DGRAM);
     shard_.open(home_config(port));
+    const uint8_t key[kAes256Key] = {1, 2, 3};
     shard_->registering().open(std::move(store), 0, make_own_aes_gcm(key), rows_);
     RegisterSettings settings;
     settings.domains.add("example.org", "example.org");

@@ -12,8 +12,6 @@ namespace {
 
 constexpr uint32_t kSilenceSeconds = 600;  // how long a way that stayed silent is tried last, as in native/addon/object_path.cc
 
-uint32_t monotonic_seconds() noexcept { return static_cast<uint32_t>(now_ns() / 1'000'000'000); }
-
 // RFC 3326: why the caller cancels, as lines.
 void put_reasons(const Message& cancel, Writer& out) noexcept {
   constexpr Text kName = "Reason";
@@ -102,18 +100,17 @@ bool Proxying::is_vouched(const Source& source) const noexcept {
   return !is_in(settings_.edges, source.remote) || is_in(settings_.trusted, source.remote) || object_.upstreams().has_host(source.remote);
 }
 
-uint64_t Proxying::store_now() const noexcept { return now_ns() / 1'000'000 + static_cast<uint64_t>(desk_->clock_offset); }
-
 bool Proxying::find_ways(Text aor, Ways& out) noexcept {
+  const uint64_t now = now_ns();
   out.begin(ground_.config.table_key, aor);
-  desk_->store->table().lookup(aor, store_now(), out);
-  sort(out);
+  desk_->store->table().lookup(aor, store_time(now), out);
+  sort(out, now);
   return out.count() > 0;
 }
 
-void Proxying::sort(Ways& ways) noexcept {
+void Proxying::sort(Ways& ways, uint64_t now) noexcept {
   if (ways.count() < 2) return;
-  const uint32_t seconds = monotonic_seconds();
+  const auto seconds = static_cast<uint32_t>(now / 1'000'000'000);
   ways.sort([&](uint64_t way) { return desk_->silences->holds(way, seconds, kSilenceSeconds); });
 }
 

@@ -114,8 +114,9 @@ class Proxying final : public ClientUser {
   void read(unsigned i) noexcept;
   int32_t twin_of(unsigned i) const noexcept;
   RequestState judge(unsigned i, Asked& asked, uint32_t& caller) noexcept;
-  uint64_t store_now() const noexcept;
-  void sort(Ways& ways) noexcept;
+  // Milliseconds of the store's clock at that moment of now_ns().
+  uint64_t store_time(uint64_t now) const noexcept { return now / 1'000'000 + static_cast<uint64_t>(desk_->clock_offset); }
+  void sort(Ways& ways, uint64_t now) noexcept;
   bool find_ways(Text aor, Ways& out) noexcept;
   bool are_plain(const Ways& ways) noexcept;
   void begin(unsigned i, const Asked& asked) noexcept;

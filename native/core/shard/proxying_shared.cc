@@ -1,5 +1,6 @@
 // Requests whose ways a store has that several nodes share. They get their transaction first, so that their sender has its 100 and its CANCEL
 // finds them; then the store is asked, and what numbers cannot do goes to the object path, which asks no more who the caller is.
+#include "core/base/now_ns.h"
 #include "core/relay/own_output.h"
 #include "core/shard/proxying.h"
 
@@ -32,14 +33,14 @@ void Proxying::answer_shared(uint32_t batch, Text octets) noexcept {
 void Proxying::find_shared(uint32_t index, SharedOutcomes& outcomes) noexcept {
   Ways& ways = desk_->ways;
   ways.begin(ground_.config.table_key, desk_->servers.at(index).aor, desk_->shared->node());
-  const uint64_t now = store_now();
+  const uint64_t now = now_ns();
   using Row = SharedOutcomes::Row;
   Binding binding;
   for (Row row; (row = outcomes.next_row(binding)) != Row::none;) {
     if (row == Row::damaged) ways.miss();
-    else if (binding.expires > now) ways.take(binding);
+    else if (binding.expires > store_time(now)) ways.take(binding);
   }
-  sort(ways);
+  sort(ways, now);
 }
 
 void Proxying::answer_fork(uint32_t index, Fork& fork, bool is_found) noexcept {

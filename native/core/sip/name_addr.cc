@@ -49,7 +49,7 @@ const char* read_address(const Runs& runs, const char* p, const char* end, NameA
   if (*p == '<') return read_bracketed(p, end, out);
   if (*p == '"') {
     const char* quote = p;
-    p = skip_quoted(runs, p, end);
+    p = skip_quoted(p, end);
     if (p == nullptr) return nullptr;
     out.display = between(quote, p);
     p = skip_lws(p, end);
@@ -143,7 +143,7 @@ bool ValueList::next(Text& value) noexcept {
   const char* p = start;
   while (p < end && *p != ',') {
     if (*p == '"') {
-      p = skip_quoted(CharRuns(), p, end);
+      p = skip_quoted(p, end);
       if (p == nullptr) sound_ = false, p = end;
     } else if (*p == '<') {
       p = static_cast<const char*>(std::memchr(p, '>', static_cast<size_t>(end - p)));
