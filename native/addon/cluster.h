@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "core/base/meeting.h"
@@ -45,6 +46,7 @@ struct Cluster {
   RecentSet silences;     // ways to a device that stayed silent recently
   int keeper = -1;        // channel to it; -1: there is none
   std::vector<LeftFlows> left;  // by a process that crashed, of each shard
+  LeftFlows take_left(size_t shard) { return shard < left.size() ? std::exchange(left[shard], LeftFlows()) : LeftFlows(); }
   Meeting stop;           // where the shards wait until all have stopped, before another process takes over
 
   // What logins have left, for the successor of this process. `all`: ahead, while the shards run; and with all of them at rest what has come since.

@@ -93,6 +93,7 @@ Napi::Value keeper_death(const Napi::CallbackInfo& info) {
 Napi::Value keeper_flows(const Napi::CallbackInfo& info) {
   const auto cluster = find_cluster(info[0].ToNumber().Uint32Value());
   if (!cluster) return Napi::Number::New(info.Env(), EINVAL);
+  for (LeftFlows& left : cluster->left) left.drop();
   cluster->left.resize(cluster->rings.size());
   int error = tell_keeper(cluster->keeper, KeeperWord::ask_flows);
   if (error == 0) error = receive_left(cluster->keeper, cluster->left);
@@ -127,13 +128,12 @@ Napi::Value ShardHost::revive(const Napi::CallbackInfo& info, Shard& shard) {
   Napi::Object result = Napi::Object::New(info.Env());
   RevivedCounts counts;
   Cluster& cluster = *running_->cluster;
-  const size_t number = shard.config().shard;
-  LeftFlows left = number < cluster.left.size() ? std::exchange(cluster.left[number], LeftFlows()) : LeftFlows();
+  LeftFlows left = cluster.take_left(shard.config().shard);
   if (left.memory >= 0) {
-    const char* const fault = shard.revive(left.memory, left.flows, counts);
-    ::close(left.memory);
+    const char* const fault = shard.revive(left.memory, std::exchange(left.flows, {}), counts);
     if (fault != nullptr) result.Set("fault", Napi::String::New(info.Env(), fault));
   }
+  left.drop();
   // Before it says anything over them: what the other process has left is old from then on.
   shard.kept().settle();
   shard.kept().tell_memory(true);

@@ -320,6 +320,7 @@ Napi::Value ShardHost::hand_over_flows(const Napi::CallbackInfo& info, Shard& sh
   if (error == 0) error = send_image(sender, desk, Piece::image, *image);
   if (error != 0) return fault(why("the state of the shard cannot be sent", error));
   steps.done("sent");
+  running_->is_handed_over = true;
   const MoveCounts moved = shard.moving();
   Napi::Object result = Napi::Object::New(info.Env());
   result.Set("over", static_cast<double>(moved.over));
@@ -336,10 +337,13 @@ Napi::Value ShardHost::take_over(const Napi::CallbackInfo& info, Shard& shard) {
   MoveReceiver receiver(info[0].ToNumber().Int32Value());
   receiver.set_patience(kReceiveMs);
   freeze();
+  Cluster& cluster = *running_->cluster;
+  // For the process before, should this one end too soon: it goes on without that, if there is no memory for it.
+  if (cluster.keeper < 0) shard.keep(-1);
   const char* broken = nullptr;
   std::string objects;
   double cpu = cpu_ms();
-  const int error = receive_pieces(receiver, shard, *running_->cluster, objects, broken, running_->haste, cpu);
+  const int error = receive_pieces(receiver, shard, cluster, objects, broken, running_->haste, cpu);
   if (broken != nullptr) return fault(broken);
   if (error == EMFILE) return fault("too few file descriptors: the kernel dropped some on the way");
   if (error != 0) return fault(why("the flows did not arrive", error));
@@ -349,10 +353,10 @@ Napi::Value ShardHost::take_over(const Napi::CallbackInfo& info, Shard& shard) {
   const char* const reason = shard.adopt(receiver.octets(), none);
   if (reason != nullptr) return fault(reason);
   steps.done("taken");
-  Cluster& cluster = *running_->cluster;
   if (!cluster.stop.wait(cluster.rings.size(), kStopMs)) return fault("another shard could not take over");
   // Before it says anything over them: what the one before has left is old from then on.
   shard.kept().tell_memory(true);
+  if (cluster.keeper < 0) shard.kept().show_memory(info[0].ToNumber().Int32Value(), true);
   if (cluster.keeper >= 0 && has_hung_up(cluster.keeper) && has_hung_up(info[0].ToNumber().Int32Value())) end_unwanted();
   shard.resume();
   thaw();
@@ -365,17 +369,33 @@ Napi::Value ShardHost::take_over(const Napi::CallbackInfo& info, Shard& shard) {
   return result;
 }
 
-// resume(): reads on, as if it had never stopped
+// resume(channel): reads on, with what passed if the other process had begun to; how many connections are lost by that. `channel`: over which
+// flows went, -1: none
 Napi::Value ShardHost::resume(const Napi::CallbackInfo& info, Shard& shard) {
+  RevivedCounts counts;
+  LeftFlows left = running_->cluster->take_left(shard.config().shard);
+  const int channel = info[0].ToNumber().Int32Value();
+  if (std::exchange(running_->is_handed_over, false)) {
+    if (left.memory < 0 && channel >= 0) left.memory = receive_memory(channel);
+    shard.take_back(left.memory, std::exchange(left.flows, {}), counts);
+  }
+  left.drop();
   running_->ahead.clear();
   shard.resume();
   running_->desk.reset();
   thaw();
+  return Napi::Number::New(info.Env(), static_cast<double>(counts.lost));
+}
+
+// settled(): the process before is gone
+Napi::Value ShardHost::settled(const Napi::CallbackInfo& info, Shard& shard) {
+  shard.kept().hide_memory();
   return info.Env().Undefined();
 }
 
 // release(channel): lets go of what another process has taken over, and serves the rest, which follows over the channel; -1: it does not
 Napi::Value ShardHost::release_flows(const Napi::CallbackInfo& info, Shard& shard) {
+  running_->is_handed_over = false;
   shard.release(info[0].ToNumber().Int32Value(), running_->layout);
   running_->desk.reset();
   thaw();

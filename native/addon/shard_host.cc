@@ -94,6 +94,7 @@ void ShardHost::define(Napi::Env env, Napi::Object exports) {
                                        InstanceMethod<&ShardHost::call<&ShardHost::hand_over_flows>>("handOver"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::take_over>>("takeOver"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::resume>>("resume"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::settled>>("settled"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::keep_flows>>("keepFlows"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::revive>>("revive"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::release_flows>>("releaseFlows"),

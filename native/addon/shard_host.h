@@ -40,6 +40,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
     std::vector<char> image;        // empty: memory for the image, used once before all shards stand still
     std::unique_ptr<Desk> desk;     // instead of it, for a process that reads in place
     uint32_t draft_at = 0;          // slot
+    bool is_handed_over = false;    // the other process may have begun to read
     int keep_error = 0;             // why the keeper cannot have its flows; an errno
     Haste haste;                    // while all wait for it
     uint32_t layout = kImageVersion;  // that the process which takes over reads
@@ -143,6 +144,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   Napi::Value hand_over_flows(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value take_over(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value resume(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value settled(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value release_flows(const Napi::CallbackInfo& info, Shard& shard);
   // keeper_host.cc
   Napi::Value keep_flows(const Napi::CallbackInfo& info, Shard& shard);

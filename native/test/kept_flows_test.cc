@@ -1,6 +1,6 @@
 // A shard whose process crashes: the next one goes on with what the keeper holds. The crash is that nobody takes a turn of the shard any more.
 #include "core/flow/flow_image.h"
-#include "keeper/holdings.h"
+#include "keeper_double.h"
 #include "shard_rig.h"
 #include "tls_doubles.h"
 #include "websocket_client.h"
@@ -9,18 +9,6 @@ namespace sluice::kept_flows_test {
 using namespace test;
 
 namespace {
-
-// The keeper takes all that it was told.
-void take_all(int channel, Holdings& holdings) {
-  static char room[1 << 16];
-  int descriptors[DescriptorChannel::kMostDescriptors];
-  size_t count = 0;
-  for (ssize_t size; (size = DescriptorChannel(channel).try_receive(room, sizeof room, descriptors, &count)) > 0;) {
-    KeeperHead head{};
-    std::memcpy(&head, room, sizeof head);
-    holdings.take(head, Text(room + sizeof head, static_cast<size_t>(size) - sizeof head), descriptors, count);
-  }
-}
 
 // A keeper, and one shard after the other that crashes.
 class Crashes {

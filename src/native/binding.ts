@@ -104,7 +104,10 @@ export interface Shard extends ObjectPort {
    * have taken over; a text: what failed, and none of them reads.
    */
   takeOver(channel: number): { readonly since: number; readonly steps: MoveSteps; readonly cpu: MoveSteps; readonly objects: string } | string;
-  resume(): void;
+  /** Reads on. `channel`: over which flows went to another process, -1: none. Returns how many connections are lost, because that process had begun to read. */
+  resume(channel: number): number;
+  /** The process before is gone: what was written for it alone is written no longer. */
+  settled(): void;
   /** The keeper gets to know a shard without flows; a text: it cannot. */
   keepFlows(): string | undefined;
   /** Goes on with what a process that crashed has left, after `keeperFlows`; `fault`: why it cannot. */

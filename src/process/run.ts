@@ -139,8 +139,8 @@ async function run(service: Service, orders: Orders): Promise<void> {
       await service.bequeath(successor.pid);
       return end(service, "");
     }
-    log.error({ pid: successor.pid, reason: await successor.ended }, "the process that took over has died: this one goes on");
-    await service.stepForward();
+    const lost = await service.stepForward();
+    log.error({ pid: successor.pid, reason: await successor.ended, lost }, "the process that took over has died: this one goes on");
     orders.again();
   }
 }

@@ -172,6 +172,7 @@ export class Service implements Running {
   async settle(isStoodFor: boolean): Promise<void> {
     await this.#begin();
     this.store?.settle();
+    await this.pool.inquiries.askAll({ kind: "settled" });
     this.#upgrade?.allow(isStoodFor);
   }
 
@@ -246,12 +247,12 @@ export class Service implements Running {
     this.#admin?.stopListening();
   }
 
-  /** It died: this one goes on. */
-  async stepForward(): Promise<void> {
-    this.store?.goOn();
-    await this.pool.inquiries.askAll({ kind: "resume" });
+  /** It died: this one goes on. Resolves with how many connections are lost. */
+  async stepForward(): Promise<number> {
+    const lost = (await this.#upgrade?.goOn()) ?? 0;
     await this.#admin?.listenAgain();
     this.#upgrade?.failed();
+    return lost;
   }
 
   /** Lets go of everything that the process `pid` has now. What cannot move, such as handshakes, is served on. */

@@ -52,6 +52,8 @@ export class Upgrade {
   #successor: Successor | undefined;
   /** To the shards of the successor, for what follows. */
   #channels: number[] = [];
+  /** The same while flows go over, and as long as this process can still go on. */
+  #ways: readonly number[] = [];
 
   constructor(service: Replaceable, options: UpgradeOptions) {
     this.#service = service;
@@ -84,12 +86,24 @@ export class Upgrade {
     const successor = this.#successor;
     if (!this.#isRunning || successor === undefined) return;
     await successor.kill();
-    this.#service.store?.goOn();
-    await this.#service.pool.inquiries.askAll({ kind: "resume" });
+    await this.goOn();
+  }
+
+  /** The other process is no more. Resolves with how many connections are lost, because that one knew more about them. */
+  async goOn(): Promise<number> {
+    const { store, keeper, cluster, pool, log } = this.#service;
+    store?.goOn();
+    try {
+      keeper?.takeFlows(cluster);
+    } catch (error) {
+      log.error({ reason: messageOf(error) }, "the keeper does not tell what passed meanwhile");
+    }
+    return pool.resume(this.#ways);
   }
 
   /** Of each shard; whoever takes them closes them. */
   takeChannels(): readonly number[] {
+    this.#ways = [];
     return this.#channels.splice(0);
   }
 
@@ -151,7 +165,7 @@ export class Upgrade {
       theirs.splice(0).forEach(closeSync);
       await successor.ready(READY_MS);
       const layout = this.#layoutFor(successor);
-      const channels = ours.slice(1);
+      const channels = (this.#ways = ours.slice(1));
       hasBegun = true;
       await this.#sendAhead(channels, layout);
       if (successor.readsInPlace) await this.#draft(channels, layout);
@@ -174,13 +188,15 @@ export class Upgrade {
         seconds: Math.round(now - begin) / 1_000,
       };
       if (successor.takesFollowers) this.#channels = ours.splice(1);
+      else this.#ways = [];
       return { successor, report };
     } catch (error) {
       // A channel to a process that has ended breaks: how it ended says more.
       const how = successor === undefined || (await successor.isSteady(DEATH_MS)) ? undefined : await successor.ended;
       await successor?.kill();
-      store?.goOn();
-      if (hasBegun) await pool.inquiries.askAll({ kind: "resume" });
+      if (hasBegun) await this.goOn();
+      else store?.goOn();
+      this.#ways = [];
       throw how === undefined ? error : new Error(how);
     } finally {
       for (const end of [...ours, ...theirs]) closeSync(end);

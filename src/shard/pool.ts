@@ -93,6 +93,12 @@ export class ShardPool {
     return began;
   }
 
+  /** No other process has taken over, or it has died: reads on. `channels`: over which flows went to that one. Resolves with how many connections are lost. */
+  async resume(channels: readonly number[]): Promise<number> {
+    const lost = await Promise.all(this.seats.running.map((shard) => this.inquiries.ask(shard, { kind: "resume", channel: channels[shard] ?? -1 })));
+    return lost.reduce((sum, one) => sum + one, 0);
+  }
+
   /** Another process has taken over; `channels`: one for each shard if connections may follow over them. */
   async release(channels: readonly number[]): Promise<void> {
     await Promise.all(this.seats.running.map((shard) => this.inquiries.ask(shard, { kind: "release", channel: channels[shard] ?? -1 })));

@@ -36,11 +36,12 @@ export type Question =
   | { readonly kind: "registrations"; /** As addressOfRecord writes them. */ readonly aors: readonly string[] }
   | { readonly kind: "unbind"; readonly aor: string }
   | { readonly kind: "close"; readonly slot: number; readonly generation: number }
-  /** The next five: another process takes over (src/process/upgrade.ts). */
+  /** The next six: another process takes over (src/process/upgrade.ts). */
   | { readonly kind: "announce"; readonly channel: number; /** Of the images that the other one reads. */ readonly layout: number }
   | { readonly kind: "draft"; readonly channel: number }
   | { readonly kind: "hand-over"; readonly channel: number; /** Nothing stops, and nothing is sent: what will run with all shards at rest has run once. */ readonly isRehearsal: boolean }
-  | { readonly kind: "resume" }
+  | { readonly kind: "resume"; /** Over which flows went, -1: none is left. */ readonly channel: number }
+  | { readonly kind: "settled" }
   | { readonly kind: "release"; /** For those who follow, -1: nobody does. */ readonly channel: number };
 
 export interface FlowsAnswer {
@@ -73,7 +74,9 @@ export interface Answers {
   readonly announce: boolean;
   readonly draft: true;
   readonly "hand-over": MovedFlows | undefined;
-  readonly resume: true;
+  /** Connections that are lost, because the other process knew more about them. */
+  readonly resume: number;
+  readonly settled: true;
   readonly release: true;
 }
 
@@ -120,9 +123,13 @@ export async function answer(shard: Shard, home: Pick<Home, "store" | "path"> | 
       return draft(shard, question.channel);
     case "hand-over":
       return handOver(shard, home?.path, question);
-    case "resume":
-      shard.resume();
+    case "resume": {
+      const lost = shard.resume(question.channel);
       home?.path.goOn();
+      return lost;
+    }
+    case "settled":
+      shard.settled();
       return true;
     case "release":
       home?.path.drop();

@@ -20,7 +20,7 @@ template <typename T>
 concept ImageField = std::is_trivially_copyable_v<T> && !std::is_pointer_v<T> && std::has_unique_object_representations_v<T>;
 
 // The layout that this version writes, and the oldest one that it reads. Numbers of enumerations are part of the layout.
-constexpr uint32_t kImageVersion = 3;
+constexpr uint32_t kImageVersion = 4;
 constexpr uint32_t kOldestImageVersion = 1;
 
 enum class ImageOf : uint32_t { shard = 1, process = 2, logins = 3, flow = 4, drafts = 5 };

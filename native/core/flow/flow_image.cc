@@ -7,6 +7,8 @@
 namespace sluice {
 namespace {
 
+constexpr uint32_t kCountedSince = 4;  // the layout
+
 // Which of these follow.
 enum Holds : uint8_t { kHolds_in = 1, kHolds_out = 2, kHolds_layer = 4, kHolds_timer = 8 };
 
@@ -20,6 +22,8 @@ template <typename Image, typename AnyFlow>
 void describe_flow(Image& image, AnyFlow& flow) noexcept {
   image.fields(flow.generation, flow.remote, flow.listener, flow.kind, flow.state, flow.flags, flow.marks, flow.last_seen, flow.birth, flow.died, flow.timer.due,
                flow.supervise, flow.pings, flow.waiting, flow.ping_second, flow.messages, flow.waiting_until, flow.framer.crlf, flow.framer.need);
+  // With `died`, which is octets_read, all that passed over a connection: who goes on after a crash compares it with what the kernel says.
+  if (flow.kind == FlowKind::stream && image.version() >= kCountedSince) image.fields(flow.octets_sent);
 }
 
 template <typename Image, typename AnyLayer>
@@ -81,6 +85,7 @@ bool read_flow(ImageReader& image, BufferPool& pool, TlsProvider* tls, FlowDraft
   image.fields(draft.slot, holds);
   describe_flow(image, flow);
   draft.is_armed = (holds & kHolds_timer) != 0;
+  draft.is_counted = image.version() >= kCountedSince;
   const bool is_stream = flow.kind == FlowKind::stream;
   image.expect(is_stream || flow.kind == FlowKind::udp, "the kind of a flow is unknown");
   image.expect(flow.state == FlowState::open || (is_stream && flow.state == FlowState::connecting), "the state of a flow is unknown");

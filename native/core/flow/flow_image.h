@@ -17,6 +17,7 @@ void freeze_flow(ImageWriter& image, uint32_t slot, const Flow& flow) noexcept;
 struct FlowDraft {
   uint32_t slot = 0;
   bool is_armed = false;  // until flow.timer.due
+  bool is_counted = false;  // its octets are
   Flow flow;
 };
 

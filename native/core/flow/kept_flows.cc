@@ -44,7 +44,7 @@ uint64_t kept_layout() noexcept {
   return crc32c(0, places, sizeof places);
 }
 
-bool count_octets(int fd, uint32_t& read, uint32_t& sent) noexcept {
+bool count_octets(int fd, bool was_dialled, uint32_t& read, uint32_t& sent) noexcept {
   tcp_info info{}, again{};
   if (!ask_kernel(fd, info)) return false;
   // Between two questions more may come, or be acknowledged, and then the numbers do not belong together.
@@ -53,7 +53,8 @@ bool count_octets(int fd, uint32_t& read, uint32_t& sent) noexcept {
     if (ioctl(fd, SIOCINQ, &unread) != 0 || ioctl(fd, SIOCOUTQ, &under_way) != 0 || !ask_kernel(fd, again)) return false;
     if (again.tcpi_bytes_received != info.tcpi_bytes_received || again.tcpi_bytes_acked != info.tcpi_bytes_acked) continue;
     read = static_cast<uint32_t>(info.tcpi_bytes_received) - static_cast<uint32_t>(unread);
-    sent = static_cast<uint32_t>(info.tcpi_bytes_acked) + static_cast<uint32_t>(under_way);
+    // Of a connection that was dialled it counts the SYN, too.
+    sent = static_cast<uint32_t>(info.tcpi_bytes_acked) + static_cast<uint32_t>(under_way) - (was_dialled ? 1 : 0);
     return true;
   }
   return false;
@@ -71,21 +72,25 @@ int KeptFlows::begin(int channel, uint16_t boot, uint8_t shard, uint8_t shards) 
   flows_.live_in(*memory_);
   shard_ = shard;
   channel_ = channel;
+  is_on_ = true;
   return 0;
 }
 
 void KeptFlows::tell_memory(bool goes_on) noexcept {
-  if (!is_on()) return;
+  if (channel_ >= 0 && show_memory(channel_, goes_on) != 0) let_go();
+}
+
+int KeptFlows::show_memory(int channel, bool goes_on) const noexcept {
+  if (!is_on()) return ENODEV;
   const KeeperHead head{KeeperWord::memory, shard_, goes_on ? 1u : 0u, getpid()};
   const int fd = memory_->fd();
-  const int error = DescriptorChannel(channel_).send(message_of(head), &fd, 1);
-  if (error != 0) let_go();
+  return DescriptorChannel(channel).send(message_of(head), &fd, 1);
 }
 
 void KeptFlows::stop(bool ends) noexcept {
   if (!is_on()) return;
   const KeeperHead head{ends ? KeeperWord::end : KeeperWord::left, shard_, 0, getpid()};
-  DescriptorChannel(channel_).try_send(message_of(head), nullptr, 0);
+  if (channel_ >= 0) DescriptorChannel(channel_).try_send(message_of(head), nullptr, 0);
   let_go();
 }
 
@@ -97,6 +102,7 @@ void KeptFlows::tell(uint32_t slot) noexcept {
 void KeptFlows::add(uint32_t slot) noexcept {
   tell(slot);
   write_layer(slot);
+  if (channel_ < 0) return;
   begun_.push_back(flows_.handle(slot));
   if (begun_.size() % kManyBegun == 0) std::erase_if(begun_, [this](FlowHandle one) { return flows_.find(one) == nullptr; });
 }
@@ -130,7 +136,7 @@ void KeptFlows::count_adopted() noexcept {
     adopted_.pop_back();
     Flow* const flow = flows_.find(one);
     uint32_t read = 0, sent = 0;
-    if (flow == nullptr || !count_octets(flow->fd, read, sent)) continue;
+    if (flow == nullptr || !count_octets(flow->fd, false, read, sent)) continue;
     flow->octets_read = read;
     flow->octets_sent = sent + static_cast<uint32_t>(flow->out.octets());
     write_layer(one.slot);
@@ -176,12 +182,13 @@ bool KeptFlows::send_ended() noexcept {
 
 void KeptFlows::send_news() noexcept {
   while (!ended_.empty() && send_ended()) continue;
-  while (!begun_.empty() && is_on() && send_begun()) continue;
+  while (!begun_.empty() && send_begun()) continue;
   if (is_on()) count_adopted();
 }
 
 // The keeper is gone: the main thread says so. The memory stays, for flows lie in it.
 void KeptFlows::let_go() noexcept {
+  is_on_ = false;
   channel_ = -1;
   begun_.clear();
   ended_.clear();

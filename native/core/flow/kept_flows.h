@@ -1,5 +1,6 @@
 // What a shard tells the keeper: which connections it has, so that they outlive a crash of this process (docs/decisions/keeper.md). Said at the
-// end of a turn, when one was accepted or has ended; a message costs nothing.
+// end of a turn, when one was accepted or has ended; a message costs nothing. Without a keeper the process before reads the memory, as long as it
+// can still go on in the place of this one.
 #pragma once
 
 #include <memory>
@@ -16,8 +17,8 @@ namespace sluice {
 // By which a version knows its own flows.
 uint64_t kept_layout() noexcept;
 
-// What the kernel has given us of a connection, and what it has taken from us, modulo 2^32. False: it does not say.
-bool count_octets(int fd, uint32_t& read, uint32_t& sent) noexcept;
+// What the kernel has given us of an open connection, and what it has taken from us, modulo 2^32. False: it does not say.
+bool count_octets(int fd, bool was_dialled, uint32_t& read, uint32_t& sent) noexcept;
 
 class KeptFlows {
  public:
@@ -25,12 +26,19 @@ class KeptFlows {
   KeptFlows(const KeptFlows&) = delete;
   KeptFlows& operator=(const KeptFlows&) = delete;
 
-  // Before the first flow. 0 or an errno; then there is no keeper for this shard.
+  // Before the first flow. `channel`: to the keeper, -1: there is none. 0 or an errno; then nobody reads of this shard.
   int begin(int channel, uint16_t boot, uint8_t shard, uint8_t shards) noexcept;
-  bool is_on() const noexcept { return channel_ >= 0; }
+  bool is_on() const noexcept { return is_on_; }
   KeptMemory& memory() noexcept { return *memory_; }  // since begin()
+  bool is_memory(int file) const noexcept { return memory_ != nullptr && memory_->is(file); }
   // Where the flows are from now on. `goes_on`: those that the keeper has are ours; else it forgets them.
   void tell_memory(bool goes_on) noexcept;
+  // Without a keeper, over another channel. 0 or an errno.
+  int show_memory(int channel, bool goes_on) const noexcept;
+  // Nobody reads it any longer, unless a keeper does.
+  void hide_memory() noexcept {
+    if (channel_ < 0) let_go();
+  }
   // The shard ends, or its flows go on in another process, which tells the keeper itself: `ends` or not.
   void stop(bool ends) noexcept;
 
@@ -41,6 +49,12 @@ class KeptFlows {
   // The keeper has had this one before.
   void has(uint32_t slot) noexcept {
     if (is_on()) adopt(slot);
+  }
+  // The same of one that we dialled, which no keeper has.
+  void has_dialled(uint32_t slot) noexcept {
+    if (!is_on()) return;
+    tell(slot);
+    write_layer(slot);
   }
   // That one, which came last, has been counted already.
   void is_counted(uint32_t slot) noexcept {
@@ -57,11 +71,13 @@ class KeptFlows {
     if (is_on() && is_told(slot)) write_part(slot);
   }
   void drop(uint32_t slot) noexcept {
-    if (is_on() && is_told(slot)) ended_.push_back({slot, std::exchange(told_[slot], 0)});
+    if (!is_on() || !is_told(slot)) return;
+    const KeptPlace place{slot, std::exchange(told_[slot], 0)};
+    if (channel_ >= 0) ended_.push_back(place);
   }
   // The keeper has one that is none.
   void refuse(FlowHandle handle) noexcept {
-    if (is_on()) ended_.push_back({handle.slot, handle.generation});
+    if (channel_ >= 0) ended_.push_back({handle.slot, handle.generation});
   }
   // Who registered over it, as `write(ImageWriter&)` says, right where the next process reads it; one that is too long for that is left out.
   template <typename Write>
@@ -114,6 +130,7 @@ class KeptFlows {
 
   FlowTable& flows_;
   Counters& counters_;
+  bool is_on_ = false;
   int channel_ = -1;  // not ours
   uint8_t shard_ = 0;
   std::unique_ptr<KeptMemory> memory_;

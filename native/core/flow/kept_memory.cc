@@ -1,6 +1,7 @@
 #include "core/flow/kept_memory.h"
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <new>
@@ -39,6 +40,11 @@ std::unique_ptr<KeptMemory> KeptMemory::read(int fd, uint64_t layout, const char
   if (found->memory_.size() != kKeptOctets) return fault = "it has another size", nullptr;
   if (found->head().magic != kKeptMagic || found->head().layout != layout) return fault = "another version has written it", nullptr;
   return found;
+}
+
+bool KeptMemory::is(int file) const noexcept {
+  struct stat ours {}, other {};
+  return fstat(fd(), &ours) == 0 && fstat(file, &other) == 0 && ours.st_ino == other.st_ino && ours.st_dev == other.st_dev;
 }
 
 KeptNotes& KeptMemory::notes(uint32_t slot) const noexcept { return *reinterpret_cast<KeptNotes*>(memory_.octets() + kKeptNotesAt + slot * sizeof(KeptNotes)); }

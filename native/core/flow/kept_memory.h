@@ -55,6 +55,8 @@ class KeptMemory {
   static std::unique_ptr<KeptMemory> read(int fd, uint64_t layout, const char*& fault) noexcept;
 
   int fd() const noexcept { return memory_.file(); }
+  // Whether it is that file.
+  bool is(int file) const noexcept;
   KeptHead& head() const noexcept { return *reinterpret_cast<KeptHead*>(memory_.octets()); }
   // Of the slot and all that follow.
   Flow* flows(uint32_t slot) const noexcept { return reinterpret_cast<Flow*>(memory_.octets() + kHeadOctets + slot * kFlowOctets); }

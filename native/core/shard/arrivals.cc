@@ -52,7 +52,7 @@ void Arrivals::place(ImageReader& image, FlowDraft& draft, std::vector<MovingFlo
     if (flow.fd >= 0) close(flow.fd);
     return image.fail("two flows have one slot");
   }
-  if (flow.kind == FlowKind::stream) connections_.came(draft.slot, is_watched);
+  if (flow.kind == FlowKind::stream) connections_.came(draft.slot, is_watched, draft.is_counted);
   else udp_flows_.came(draft.slot);
   if (draft.is_armed) timers_.arm_at(draft.slot, flow.timer.due);
   if (flow.kind == FlowKind::stream) streams_.goes_on(draft.slot);

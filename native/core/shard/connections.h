@@ -73,7 +73,8 @@ class Connections {
   void freeze(ImageWriter& image, const std::function<bool(uint32_t)>& moves) const noexcept;
   void adopt(ImageReader& image) noexcept;
   // A flow that the table has adopted is watched and counted. Its origin comes with the commons. `is_watched`: epoll has its descriptor already.
-  void came(uint32_t slot, bool is_watched) noexcept;
+  // `is_counted`: so are its octets.
+  void came(uint32_t slot, bool is_watched, bool is_counted = true) noexcept;
   // The flow goes on in another process: our descriptor is closed without a word to the peer.
   void let_go(uint32_t slot) noexcept;
   void let_go_unsent() noexcept;
@@ -89,9 +90,13 @@ class Connections {
   // It has left.
   void follow(uint32_t slot) noexcept;
   // One that has come after the others.
-  void joined(uint32_t slot) noexcept;
+  void joined(uint32_t slot, bool is_counted) noexcept;
   // One that has outlived the process before.
   void revived(uint32_t slot) noexcept;
+  // One that has outlived the process after this one: nothing of it is here any longer, so it is watched for what comes.
+  void taken_back(uint32_t slot) noexcept;
+  // One that cannot go on, for what the process after this one knew about it: its peer hears nothing from us.
+  void lose(uint32_t slot) noexcept;
 
  private:
   struct CoreConnection {

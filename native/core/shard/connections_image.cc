@@ -77,11 +77,13 @@ void Connections::adopt(ImageReader& image) noexcept {
   });
 }
 
-void Connections::came(uint32_t slot, bool is_watched) noexcept {
+void Connections::came(uint32_t slot, bool is_watched, bool is_counted) noexcept {
   Flow& flow = ground_.flows.at(slot);
   flow.upstream = -1;
   shares_.take_over(flow);
-  if ((flow.flags & kFlow_dialled) == 0) ground_.kept.has(slot);
+  if (flow.flags & kFlow_dialled) ground_.kept.has_dialled(slot);
+  else ground_.kept.has(slot);
+  if (is_counted) ground_.kept.is_counted(slot);
   ground_.counters.add(Counter::stream_flows);
   if (flow.layer != nullptr && flow.layer->has_handshake_place) {
     shares_.take_over_handshake(flow.remote);
@@ -142,9 +144,9 @@ void Connections::follow(uint32_t slot) noexcept {
   let_go(slot);
 }
 
-void Connections::joined(uint32_t slot) noexcept {
+void Connections::joined(uint32_t slot, bool is_counted) noexcept {
   note_origin(slot, ground_.flows.at(slot).remote);
-  came(slot, false);
+  came(slot, false, is_counted);
   ground_.kept.keep(slot);
 }
 
@@ -152,8 +154,22 @@ void Connections::revived(uint32_t slot) noexcept {
   const Flow& flow = ground_.flows.at(slot);
   if ((flow.flags & kFlow_core) == 0) note_origin(slot, flow.remote);
   came(slot, false);
-  // As the process before had, or it would not go on.
-  ground_.kept.is_counted(slot);
+}
+
+void Connections::taken_back(uint32_t slot) noexcept {
+  watch(slot, EPOLL_CTL_MOD);
+  timers_.arm(slot);
+  ground_.kept.note_layer(slot);
+}
+
+// What TLS would seal has a number that the other process may have used, and what a WebSocket would send may land in the middle of a frame.
+void Connections::lose(uint32_t slot) noexcept {
+  Flow& flow = ground_.flows.at(slot);
+  if (flow.layer != nullptr) {
+    flow.layer->tls.reset();
+    flow.layer->close_sent = true;
+  }
+  close(slot, Counter::flows_closed);
 }
 
 void Connections::let_go_unsent() noexcept {

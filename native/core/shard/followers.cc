@@ -85,7 +85,7 @@ void Followers::adopt(Text octets, int fd) noexcept {
   flow.generation = generation;
   flow.timer = WheelNode{};
   flow.fd = fd;
-  connections_.joined(slot);
+  connections_.joined(slot, draft.is_counted);
   timers_.arm(slot);
   streams_.goes_on(slot);
 }

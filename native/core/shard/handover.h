@@ -59,6 +59,8 @@ class Handover {
 
   // After the last drafts. `rest`: appends the connections that were not announced.
   void freeze(ImageWriter& image, std::vector<MovingFlow>& rest) noexcept;
+  // Since freeze().
+  bool moves(uint32_t slot) const noexcept { return slot < moves_.size() && moves_[slot]; }
   // Counted by freeze().
   MoveCounts moving() const noexcept { return moved_; }
   // The successor has taken over: forgets what the last freeze() wrote, and closes its descriptors without a word to anyone.
@@ -75,7 +77,6 @@ class Handover {
  private:
   bool was_announced(uint32_t slot, uint32_t generation) const noexcept { return slot < announced_.size() && announced_[slot] == generation; }
   void drop_ended(std::vector<MovingFlow>& flows) noexcept;
-  bool moves(uint32_t slot) const noexcept { return slot < moves_.size() && moves_[slot]; }
   void choose() noexcept;
   void freeze_flows(ImageWriter& image, std::vector<MovingFlow>& rest) noexcept;
   void freeze_closing(ImageWriter& image) noexcept;

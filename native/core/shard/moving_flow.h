@@ -1,7 +1,10 @@
 // A connection on its way to the process that takes over: its place in the flow table, and its descriptor.
 #pragma once
 
+#include <unistd.h>
+
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace sluice {
@@ -16,6 +19,12 @@ struct MovingFlow {
 struct LeftFlows {
   int memory = -1;
   std::vector<MovingFlow> flows;
+
+  // Nobody wants them.
+  void drop() noexcept {
+    if (memory >= 0) close(std::exchange(memory, -1));
+    for (const MovingFlow& one : std::exchange(flows, {})) close(one.fd);
+  }
 };
 
 struct MoveCounts {

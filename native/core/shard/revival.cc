@@ -11,16 +11,14 @@ namespace sluice {
 namespace {
 
 constexpr uint8_t kUnfinished = kMark_wants_write | kMark_partial | kMark_resumes | kMark_peer_closed | kMark_closing | kMark_deaf;
-constexpr uint8_t kMarksKept = kMark_spoke | kMark_bound;
-
-// Whether all that was read of it has been dealt with, and all that was written has gone: nothing of it was in the memory of the process.
-bool is_between_messages(const Flow& flow, const MovingFlow& one, const KeptHead& head) noexcept {
-  if ((flow.marks & kUnfinished) || flow.in != nullptr || !flow.out.empty() || one.slot == head.reading) return false;
-  uint32_t read = 0, sent = 0;
-  return count_octets(one.fd, read, sent) && read == flow.octets_read && sent == flow.octets_sent;
-}
 
 }  // namespace
+
+bool is_between_messages(const Flow& flow, uint32_t slot, int fd, const KeptHead& head) noexcept {
+  if ((flow.marks & kUnfinished) || flow.in != nullptr || !flow.out.empty() || slot == head.reading) return false;
+  uint32_t read = 0, sent = 0;
+  return count_octets(fd, (flow.flags & kFlow_dialled) != 0, read, sent) && read == flow.octets_read && sent == flow.octets_sent;
+}
 
 int receive_left(int channel, std::vector<LeftFlows>& shards) noexcept {
   constexpr size_t kMost = DescriptorChannel::kMostDescriptors;
@@ -49,10 +47,9 @@ int receive_left(int channel, std::vector<LeftFlows>& shards) noexcept {
 const char* Revival::take(int memory, const std::vector<MovingFlow>& flows, RevivedCounts& counts) noexcept {
   const char* fault = nullptr;
   const std::unique_ptr<KeptMemory> before = KeptMemory::read(memory, kept_layout(), fault);
-  const EdgeConfig& config = ground_.config;
   if (before) {
     const KeptHead& head = before->head();
-    if (head.boot != config.boot || head.shard != config.shard || head.shards != config.shards) fault = "it is another shard's";
+    if (!is_ours(head)) fault = "it is another shard's";
     if (head.slots == 0 || head.slots > FlowTable::kMostSlots) fault = "it is damaged";
     if (ground_.flows.size() != 0) fault = "this shard has flows of its own";
   }
@@ -66,6 +63,11 @@ const char* Revival::take(int memory, const std::vector<MovingFlow>& flows, Revi
   ground_.counters.add(Counter::crash_flows_lost, counts.lost);
   ground_.counters.add(Counter::crash_messages_lost, counts.messages);
   return fault;
+}
+
+bool Revival::is_ours(const KeptHead& head) const noexcept {
+  const EdgeConfig& config = ground_.config;
+  return head.boot == config.boot && head.shard == config.shard && head.shards == config.shards;
 }
 
 void Revival::take_all(const KeptMemory& memory, const std::vector<MovingFlow>& flows, RevivedCounts& counts) noexcept {
@@ -92,7 +94,7 @@ bool Revival::take_one(const KeptMemory& memory, const MovingFlow& one) noexcept
   const Flow& from = *memory.flows(one.slot);
   const bool is_sound = from.state == FlowState::open && from.kind == FlowKind::stream && from.generation == one.generation && from.listener < listeners.size() &&
                         is_stream(listeners[from.listener].transport) && (from.flags & kFlow_dialled) == 0 && from.framer.crlf < 4;
-  if (!is_sound || !is_between_messages(from, one, head)) return false;
+  if (!is_sound || !is_between_messages(from, one.slot, one.fd, head)) return false;
   Flow flow;
   flow.remote = from.remote;
   flow.listener = from.listener;
@@ -164,6 +166,7 @@ void Revival::take_notes(const KeptMemory& memory, uint32_t slot) noexcept {
   const Flow* const flow = ground_.flows.open_at(slot);
   const KeptNotes& from = memory.notes(slot);
   if (flow == nullptr || from.generation != flow->generation || from.size > KeptNotes::kMost) return;
+  ends_.notes().drop(slot);
   const bool is_whole = adopt_image(Text(from.octets, from.size), ImageOf::flow, [&](ImageReader& image) { ends_.notes().adopt_slot(image, ground_.flows); }) == nullptr;
   if (!is_whole) ends_.notes().drop(slot);
 }

@@ -123,6 +123,12 @@ void Shard::resume() noexcept {
   crossing_.wake_self();
 }
 
+void Shard::take_back(int memory, const std::vector<MovingFlow>& flows, RevivedCounts& counts) noexcept {
+  SLUICE_INVARIANT(frozen_);
+  ground_.clock.read();
+  revival_.take_back(memory, flows, [this](uint32_t slot) { return handover_.moves(slot); }, counts);
+}
+
 // As long as the successor has a descriptor open, epoll goes on reporting ours although we have closed it. So there is a new epoll.
 void Shard::release(int channel, uint32_t version) noexcept {
   handover_.let_go();

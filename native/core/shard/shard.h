@@ -82,6 +82,9 @@ class Shard {
   MoveCounts moving() const noexcept { return handover_.moving(); }
   // The other process has failed: all goes on as if nothing had been.
   void resume() noexcept;
+  // Before that, if it may have taken over and had begun to read: what passed over the flows meanwhile is in its memory, -1: unknown. The
+  // descriptors of `flows` are ours from now on.
+  void take_back(int memory, const std::vector<MovingFlow>& flows, RevivedCounts& counts) noexcept;
   // The other process has it all: lets go of what moved, and serves the rest. Whoever is in a handshake follows over the channel, which is ours
   // from now on; -1: nobody does.
   void release(int channel = -1, uint32_t version = kImageVersion) noexcept;
