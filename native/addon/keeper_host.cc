@@ -36,6 +36,7 @@ Napi::Value say(const Napi::CallbackInfo& info, KeeperWord word) {
 std::string why_not_kept(int error) {
   if (error == 0) return "there is no keeper any more";
   if (error == ENOMEM) return "each shard maps 15 GB of addresses, of which it uses little, and that was refused: raise LimitAS (ulimit -v), or set SLUICE_KEEPER=off";
+  if (error == ENOSPC) return "the system promises no more memory (vm.overcommit_memory=2): raise vm.overcommit_ratio, or set SLUICE_KEEPER=off";
   if (error == EFBIG) return "each shard has a file of 15 GB in memory, of which it uses little, and no file may be so large: raise LimitFSIZE (ulimit -f), or set SLUICE_KEEPER=off";
   return std::string("the memory for them cannot be made: ") + std::strerror(error);
 }

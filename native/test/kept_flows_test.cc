@@ -13,11 +13,12 @@ namespace {
 // A keeper, and one shard after the other that crashes.
 class Crashes {
  public:
-  Crashes() {
+  // `most`: octets of memory that each shard may take.
+  explicit Crashes(size_t most = SIZE_MAX) : most_(most) {
     CHECK_EQ(DescriptorChannel::open(ends_), 0);
     rigs_.push_back(std::make_unique<ShardRig>());
     prepare();
-    CHECK_EQ(now()->keep(ends_[0]), 0);
+    CHECK_EQ(now()->keep(ends_[0], most_), 0);
     now()->kept().tell_memory(false);
   }
   ~Crashes() {
@@ -33,7 +34,7 @@ class Crashes {
   std::string crash() {
     hear();
     auto next = std::make_unique<ShardRig>(now());
-    CHECK_EQ((*next)->keep(ends_[0]), 0);
+    CHECK_EQ((*next)->keep(ends_[0], most_), 0);
     int give[2];
     CHECK_EQ(DescriptorChannel::open(give), 0);
     DescriptorChannel to(give[1]);
@@ -63,6 +64,7 @@ class Crashes {
     now()->set_tls(tls_);
   }
   void hear() { take_all(ends_[1], holdings); }
+  const size_t most_;
   int ends_[2] = {-1, -1};
   std::vector<std::unique_ptr<ShardRig>> rigs_;
   std::shared_ptr<TlsProvider> tls_ = std::make_shared<NumberedProvider>();
@@ -117,7 +119,7 @@ TEST("who registered over a connection is known after a crash, and after the nex
   }
   // One that is damaged is left out, and nothing else.
   const FlowHandle flow = all.now().flow(FlowKind::stream);
-  all.now()->kept().memory().notes(flow.slot).octets[40] ^= 1;
+  all.now()->kept().memory().notes(flow.slot)->octets[40] ^= 1;
   CHECK_EQ(all.crash(), "");
   CHECK_EQ(all.counts.kept, 1u);
 }
@@ -302,6 +304,39 @@ TEST("memory of another version, of another shard, or damaged, loses the connect
     all.now().turn();
     CHECK_EQ(all.held(), 1u);
   }
+}
+
+// Where the system promises no more memory, as with vm.overcommit_memory=2, it must not be touched: that would be the end of the process.
+TEST("flows for which there is no memory that outlives a crash work as without a keeper, are counted, and are lost in a crash") {
+  constexpr size_t kHead = 20 << 10, kPieceOfFlows = kKeptPiece * KeptMemory::kFlowOctets;
+  for (const bool has_flows : {false, true}) {
+    Crashes all(has_flows ? kHead + kPieceOfFlows : kHead);
+    const Peer plain = Peer::tcp(all.now().port(ShardRig::kClientTcp));
+    all.now().turn();
+    const Peer web = Peer::tcp(all.now().port(ShardRig::kClientWs));
+    web.send(websocket_upgrade());
+    all.now().hear(web, "101");
+    const Peer secure = Peer::tcp(all.now().port(ShardRig::kClientTls));
+    secure.send("?");
+    all.now().hear(secure, "!");
+    secure.send("a" + Request{.method = "OPTIONS", .number = 1, .transport = "TLS"}.text() + "|");
+    all.now().hear(all.core, "Call-ID: c1");
+    const Peer phone = register_alice(all.now(), all.core, Transport::tcp);
+    CHECK_EQ(all.held(), has_flows ? 2u : 0u);
+    CHECK_EQ(all.now().count(Counter::keeper_full), has_flows ? 2 : 4);
+    CHECK_EQ(all.crash(), "");
+    CHECK_EQ(all.counts.kept, has_flows ? 2u : 0u);
+    CHECK_EQ(all.counts.lost, has_flows ? 2u : 0u);  // of the others nobody knows
+    const Peer next = Peer::tcp(all.now().port(ShardRig::kClientTcp));
+    next.send(Request{.method = "OPTIONS", .number = 2, .transport = "TCP"}.text());
+    all.now().hear(all.core, "Call-ID: c2");
+  }
+}
+
+TEST("memory of which not even the head is promised is refused before the first flow") {
+  ShardRig rig;
+  CHECK_EQ(rig->keep(-1, 4'096), ENOSPC);
+  CHECK(!rig->kept().is_on());
 }
 
 TEST("a keeper that dies leaves a shard that works") {

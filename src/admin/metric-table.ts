@@ -103,6 +103,7 @@ export const metricTable: readonly MetricRow[] = [
   { name: "registers_put_off_total", help: "REGISTER requests answered 503 with the time to come back, because the upstream has too many.", values: one(Counter.registersPutOff) },
   { name: "registers_unanswered_total", help: "REGISTER requests that the upstream did not answer in time: within four seconds, or half a second if it answered something later.", values: one(Counter.registersUnanswered) },
   { name: "keeper_connections_total", help: "Connections that the keeper was given.", values: one(Counter.keeperTold) },
+  { name: "keeper_full_total", help: "Connections that would not outlive a crash, for want of memory that does.", values: one(Counter.keeperFull) },
   { name: "crash_flows_kept_total", help: "Connections that outlived the crash of the process before.", values: one(Counter.crashFlowsKept) },
   { name: "crash_flows_lost_total", help: "Connections that did not: half a message, or part of an answer, was in its memory, or a handshake was under way.", values: one(Counter.crashFlowsLost) },
   { name: "crash_messages_lost_total", help: "Messages that the process before had received when it crashed, and perhaps not handled: at most a batch of each shard.", values: one(Counter.crashMessagesLost) },

@@ -13,13 +13,13 @@ namespace sluice {
 class Desk {
  public:
   // A new one. 0 or an errno.
-  int make(size_t octets) noexcept { return memory_.make("desk", octets); }
+  int make(size_t octets, size_t most = SIZE_MAX) noexcept { return memory_.make("desk", octets, most); }
   // That of the other process, whose descriptor is ours now.
   int open(int file) noexcept;
   int file() const noexcept { return memory_.file(); }
 
-  // What may be written on.
-  std::span<char> room() noexcept { return std::span<char>(memory_.octets() + kept_, memory_.size() - kept_); }
+  // What may be written on: what comes next, as much as the system has memory for.
+  std::span<char> room() noexcept;
   bool holds(Text octets) const noexcept { return memory_.octets() != nullptr && octets.data() >= memory_.octets() && octets.data() < memory_.octets() + memory_.size(); }
   size_t place_of(Text octets) const noexcept { return static_cast<size_t>(octets.data() - memory_.octets()); }
   // Nothing is written over what lies there.
@@ -33,6 +33,7 @@ class Desk {
  private:
   SharedMemory memory_;
   size_t kept_ = 0;
+  size_t promised_ = 0;
 };
 
 }  // namespace sluice

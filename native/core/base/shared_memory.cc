@@ -14,10 +14,20 @@ SharedMemory::~SharedMemory() noexcept {
   if (file_ >= 0) close(file_);
 }
 
-int SharedMemory::make(const char* name, size_t octets) noexcept {
+int SharedMemory::make(const char* name, size_t octets, size_t most) noexcept {
+  left_ = most;
   file_ = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (file_ < 0 || ftruncate(file_, static_cast<off_t>(octets)) != 0 || fcntl(file_, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0) return errno;
   return map(file_, octets, PROT_READ | PROT_WRITE);
+}
+
+int SharedMemory::promise(size_t at, size_t octets) noexcept {
+  if (octets > left_) return ENOSPC;
+  int error;
+  do error = fallocate(file_, 0, static_cast<off_t>(at), static_cast<off_t>(octets)) == 0 ? 0 : errno;
+  while (error == EINTR);
+  if (error == 0) left_ -= octets;
+  return error;
 }
 
 int SharedMemory::read(int file) noexcept {

@@ -1,5 +1,6 @@
 #include "core/flow/flow_table.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace sluice {
@@ -11,15 +12,21 @@ void FlowTable::live_in(KeptMemory& memory) noexcept {
   SLUICE_INVARIANT(slabs_.empty());
   kept_ = &memory;
   head_ = &memory.head();
-  head_->slots = next_fresh_;
+  head_->slots = 0;
   head_->generation = generation_;
 }
 
-// Kept memory is all zero, as far as it is new, and so a free slot.
+// Kept memory is all zero, as far as it is new, and so a free slot. Once there is none for a slab, there is none for those after it.
 void FlowTable::add_slab() noexcept {
-  if (kept_ != nullptr) return slabs_.push_back(kept_->flows(static_cast<uint32_t>(slabs_.size()) << kSlabBits));
+  const uint32_t first = static_cast<uint32_t>(slabs_.size()) << kSlabBits;
+  if (Flow* const slab = kept_ != nullptr && kept_slots_ == first ? kept_->make_flows(first) : nullptr) {
+    kept_slots_ += kSlabSize;
+    return slabs_.push_back(slab);
+  }
   slabs_.push_back(own_slabs_.emplace_back(std::make_unique<Flow[]>(kSlabSize)).get());
 }
+
+void FlowTable::say_slots() noexcept { head_->slots = std::min(next_fresh_, kept_slots_); }
 
 uint32_t FlowTable::open(FlowKind kind, const Address& remote, uint16_t listener) noexcept {
   uint32_t slot = free_;
@@ -28,7 +35,8 @@ uint32_t FlowTable::open(FlowKind kind, const Address& remote, uint16_t listener
   } else {
     slot = next_fresh_;
     if (slot >> kSlabBits >= slabs_.size()) add_slab();
-    head_->slots = ++next_fresh_;
+    ++next_fresh_;
+    say_slots();
   }
   Flow& flow = entry(slot);
   SLUICE_INVARIANT(flow.timer.prev == 0 && flow.timer.next == 0);
@@ -55,7 +63,10 @@ void FlowTable::add_to_index(uint32_t slot) noexcept {
 bool FlowTable::place(uint32_t slot, const Flow& flow) noexcept {
   if (slot == 0 || slot >= kMostSlots) return false;
   while (slot >> kSlabBits >= slabs_.size()) add_slab();
-  if (slot >= next_fresh_) head_->slots = next_fresh_ = slot + 1;
+  if (slot >= next_fresh_) {
+    next_fresh_ = slot + 1;
+    say_slots();
+  }
   Flow& placed = entry(slot);
   if (placed.state != FlowState::free_slot) return false;
   const uint32_t due = flow.timer.due;

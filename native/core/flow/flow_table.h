@@ -97,6 +97,8 @@ class FlowTable {
 
   // Before the first flow: from now on they lie in that memory, which outlives the table.
   void live_in(KeptMemory& memory) noexcept;
+  // Whether that flow does: there may be no memory for all.
+  bool is_kept(uint32_t slot) const noexcept { return slot < kept_slots_; }
   // Where the turn stands, for whoever must go on after a crash.
   KeptHead& head() noexcept { return *head_; }
 
@@ -159,12 +161,14 @@ class FlowTable {
  private:
   static constexpr uint32_t kSlabBits = 10;
   static constexpr uint32_t kSlabSize = 1u << kSlabBits;
+  static_assert(kSlabSize == kKeptPiece);
 
   Flow& entry(uint32_t slot) noexcept {
     SLUICE_INVARIANT(slot != 0 && slot < next_fresh_);
     return slabs_[slot >> kSlabBits][slot & (kSlabSize - 1)];
   }
   void add_slab() noexcept;
+  void say_slots() noexcept;
   uint32_t bucket_of(uint32_t hash) const noexcept { return hash & (static_cast<uint32_t>(index_.size()) - 1); }
   uint32_t bucket_of(const Flow& flow) noexcept { return bucket_of(hash_of(flow.remote, flow.listener)); }
   void add_to_index(uint32_t slot) noexcept;
@@ -174,6 +178,7 @@ class FlowTable {
   std::vector<Flow*> slabs_;
   std::vector<std::unique_ptr<Flow[]>> own_slabs_;  // those that are not in kept memory
   KeptMemory* kept_ = nullptr;
+  uint32_t kept_slots_ = 0;      // that have a place there
   KeptHead nobody_;  // reads it
   KeptHead* head_ = &nobody_;
   std::vector<uint32_t> index_;  // UDP buckets

@@ -60,9 +60,9 @@ bool count_octets(int fd, bool was_dialled, uint32_t& read, uint32_t& sent) noex
   return false;
 }
 
-int KeptFlows::begin(int channel, uint16_t boot, uint8_t shard, uint8_t shards) noexcept {
+int KeptFlows::begin(int channel, uint16_t boot, uint8_t shard, uint8_t shards, size_t most) noexcept {
   int error = 0;
-  memory_ = KeptMemory::make(error);
+  memory_ = KeptMemory::make(error, most);
   if (!memory_) return error;
   KeptHead& head = memory_->head();
   head.layout = kept_layout();
@@ -100,22 +100,28 @@ void KeptFlows::tell(uint32_t slot) noexcept {
 }
 
 void KeptFlows::add(uint32_t slot) noexcept {
+  if (!write_layer(slot)) return counters_.add(Counter::keeper_full);
   tell(slot);
-  write_layer(slot);
   if (channel_ < 0) return;
   begun_.push_back(flows_.handle(slot));
   if (begun_.size() % kManyBegun == 0) std::erase_if(begun_, [this](FlowHandle one) { return flows_.find(one) == nullptr; });
 }
 
 void KeptFlows::adopt(uint32_t slot) noexcept {
+  if (!flows_.is_kept(slot)) {
+    counters_.add(Counter::keeper_full);
+    return refuse(flows_.handle(slot));
+  }
   tell(slot);
   adopted_.push_back(flows_.handle(slot));
 }
 
-void KeptFlows::write_layer(uint32_t slot) noexcept {
+bool KeptFlows::write_layer(uint32_t slot) noexcept {
   const Flow& flow = flows_.at(slot);
-  if (flow.layer == nullptr) return;
-  KeptLayer& layer = memory_->layer(slot);
+  if (flow.layer == nullptr || !flows_.is_kept(slot)) return flows_.is_kept(slot);
+  KeptLayer* const place = memory_->make_layer(slot);
+  if (place == nullptr) return false;
+  KeptLayer& layer = *place;
   layer.generation = 0;
   layer.is_unfinished = is_unfinished(*flow.layer);
   layer.stage = static_cast<uint8_t>(flow.layer->stage);
@@ -123,11 +129,14 @@ void KeptFlows::write_layer(uint32_t slot) noexcept {
   layer.is_websocket = flow.layer->is_websocket;
   layer.must_have_proxy_header = flow.layer->must_have_proxy_header;
   // Without its keys it cannot be gone on with.
-  if (flow.layer->is_secure && !(flow.layer->tls && flow.layer->tls->live_in(layer.tls, KeptLayer::kMostTls))) return;
+  if (flow.layer->is_secure && !(flow.layer->tls && flow.layer->tls->live_in(layer.tls, KeptLayer::kMostTls))) return true;
   layer.generation = flow.generation;
+  return true;
 }
 
-void KeptFlows::write_part(uint32_t slot) noexcept { memory_->layer(slot).is_unfinished = is_unfinished(*flows_.at(slot).layer); }
+void KeptFlows::write_part(uint32_t slot) noexcept {
+  if (KeptLayer* const layer = memory_->layer(slot)) layer->is_unfinished = is_unfinished(*flows_.at(slot).layer);
+}
 
 // What the process before had counted is not known here, so the kernel is asked, while nothing is under way between it and us.
 void KeptFlows::count_adopted() noexcept {

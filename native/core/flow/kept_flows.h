@@ -26,8 +26,9 @@ class KeptFlows {
   KeptFlows(const KeptFlows&) = delete;
   KeptFlows& operator=(const KeptFlows&) = delete;
 
-  // Before the first flow. `channel`: to the keeper, -1: there is none. 0 or an errno; then nobody reads of this shard.
-  int begin(int channel, uint16_t boot, uint8_t shard, uint8_t shards) noexcept;
+  // Before the first flow. `channel`: to the keeper, -1: there is none. `most`: octets that the memory may take. 0 or an errno; then nobody reads of
+  // this shard.
+  int begin(int channel, uint16_t boot, uint8_t shard, uint8_t shards, size_t most = SIZE_MAX) noexcept;
   bool is_on() const noexcept { return is_on_; }
   KeptMemory& memory() noexcept { return *memory_; }  // since begin()
   bool is_memory(int file) const noexcept { return memory_ != nullptr && memory_->is(file); }
@@ -52,9 +53,7 @@ class KeptFlows {
   }
   // The same of one that we dialled, which no keeper has.
   void has_dialled(uint32_t slot) noexcept {
-    if (!is_on()) return;
-    tell(slot);
-    write_layer(slot);
+    if (is_on() && write_layer(slot)) tell(slot);
   }
   // That one, which came last, has been counted already.
   void is_counted(uint32_t slot) noexcept {
@@ -82,16 +81,16 @@ class KeptFlows {
   // Who registered over it, as `write(ImageWriter&)` says, right where the next process reads it; one that is too long for that is left out.
   template <typename Write>
   void note(uint32_t slot, Write&& write) noexcept {
-    const Flow* const flow = is_on() ? flows_.open_at(slot) : nullptr;
-    if (flow == nullptr) return;
-    KeptNotes& notes = memory_->notes(slot);
-    notes.generation = 0;
-    ImageWriter image(ImageOf::flow, kImageVersion, notes.octets);
+    const Flow* const flow = is_on() && flows_.is_kept(slot) ? flows_.open_at(slot) : nullptr;
+    KeptNotes* const notes = flow == nullptr ? nullptr : memory_->make_notes(slot);
+    if (notes == nullptr) return;
+    notes->generation = 0;
+    ImageWriter image(ImageOf::flow, kImageVersion, notes->octets);
     write(image);
     const Text octets = image.seal();
-    if (octets.data() != notes.octets) return;
-    notes.size = static_cast<uint32_t>(octets.size());
-    notes.generation = flow->generation;
+    if (octets.data() != notes->octets) return;
+    notes->size = static_cast<uint32_t>(octets.size());
+    notes->generation = flow->generation;
   }
   // Another process has it.
   void forget(uint32_t slot) noexcept {
@@ -119,7 +118,8 @@ class KeptFlows {
   void tell(uint32_t slot) noexcept;
   void add(uint32_t slot) noexcept;
   void adopt(uint32_t slot) noexcept;
-  void write_layer(uint32_t slot) noexcept;
+  // False: there is no memory for it.
+  bool write_layer(uint32_t slot) noexcept;
   void write_part(uint32_t slot) noexcept;
   void count_adopted() noexcept;
   bool send_begun() noexcept;

@@ -12,16 +12,24 @@ namespace sluice {
 
 struct Flow;
 
+// Slots for which memory is promised together, as many as FlowTable adds at a time.
+constexpr uint32_t kKeptPiece = 1u << 10;
+
+enum KeptPiece : uint8_t { kPiece_layers = 1, kPiece_notes = 2 };
+
 struct KeptHead {
+  static constexpr uint32_t kMostPieces = (1u << 24) / kKeptPiece;  // FlowTable::kMostSlots
+
   uint64_t magic = 0;
   uint64_t layout = 0;      // of the version that wrote it
-  uint32_t slots = 0;       // FlowTable::slots()
+  uint32_t slots = 0;       // FlowTable::slots(), as far as they lie here
   uint32_t generation = 0;  // FlowTable::last_generation()
   uint32_t reading = 0;     // the slot whose octets are being dealt with at this moment; 0: none
   uint32_t batch = 0;       // messages of the turn that is not over
   uint16_t boot = 0;
   uint8_t shard = 0;
   uint8_t shards = 0;
+  uint8_t pieces[kMostPieces] = {};  // KeptPiece bits: what there is besides the flows
 };
 
 // What a flow with a layer needs beside its place in the table.
@@ -49,8 +57,8 @@ class KeptMemory {
  public:
   static constexpr size_t kFlowOctets = 128;
 
-  // New and all zero. nullptr: `error` is an errno.
-  static std::unique_ptr<KeptMemory> make(int& error) noexcept;
+  // New and all zero. `most`: octets that it may take. nullptr: `error` is an errno.
+  static std::unique_ptr<KeptMemory> make(int& error, size_t most) noexcept;
   // What a process that has ended left. nullptr: `fault` says why it cannot be read. The descriptor stays the caller's.
   static std::unique_ptr<KeptMemory> read(int fd, uint64_t layout, const char*& fault) noexcept;
 
@@ -58,15 +66,22 @@ class KeptMemory {
   // Whether it is that file.
   bool is(int file) const noexcept;
   KeptHead& head() const noexcept { return *reinterpret_cast<KeptHead*>(memory_.octets()); }
-  // Of the slot and all that follow.
-  Flow* flows(uint32_t slot) const noexcept { return reinterpret_cast<Flow*>(memory_.octets() + kHeadOctets + slot * kFlowOctets); }
-  KeptLayer& layer(uint32_t slot) const noexcept;
-  KeptNotes& notes(uint32_t slot) const noexcept;
+  // Of a slot below `head().slots`.
+  Flow* flow(uint32_t slot) const noexcept { return reinterpret_cast<Flow*>(memory_.octets() + kHeadOctets + slot * kFlowOctets); }
+  // nullptr: there is none.
+  KeptLayer* layer(uint32_t slot) const noexcept;
+  KeptNotes* notes(uint32_t slot) const noexcept;
+
+  // The same, and a place for it; for flows: of the slot and the others of its piece. nullptr: there is no memory for it.
+  Flow* make_flows(uint32_t slot) noexcept;
+  KeptLayer* make_layer(uint32_t slot) noexcept;
+  KeptNotes* make_notes(uint32_t slot) noexcept;
 
  private:
-  static constexpr size_t kHeadOctets = 4096;
+  static constexpr size_t kHeadOctets = 20 << 10;
 
   KeptMemory() = default;
+  bool make_piece(KeptPiece which, uint32_t slot, size_t at, size_t each) noexcept;
 
   SharedMemory memory_;
 };

@@ -50,7 +50,7 @@ const char* Revival::take(int memory, const std::vector<MovingFlow>& flows, Revi
   if (before) {
     const KeptHead& head = before->head();
     if (!is_ours(head)) fault = "it is another shard's";
-    if (head.slots == 0 || head.slots > FlowTable::kMostSlots) fault = "it is damaged";
+    if (head.slots > FlowTable::kMostSlots) fault = "it is damaged";
     if (ground_.flows.size() != 0) fault = "this shard has flows of its own";
   }
   if (fault == nullptr) {
@@ -78,7 +78,7 @@ void Revival::take_all(const KeptMemory& memory, const std::vector<MovingFlow>& 
     else refuse(one);
   }
   for (uint32_t slot = 1; slot < head.slots; ++slot) {
-    const Flow& flow = *memory.flows(slot);
+    const Flow& flow = *memory.flow(slot);
     if (flow.state == FlowState::free_slot || ground_.flows.open_at(slot) != nullptr) continue;
     if (flow.kind == FlowKind::udp) take_udp(memory, slot);
     else if ((flow.flags & kFlow_dialled) == 0) ++counts.lost;  // whether the keeper had it or not
@@ -91,7 +91,7 @@ bool Revival::take_one(const KeptMemory& memory, const MovingFlow& one) noexcept
   const KeptHead& head = memory.head();
   const auto& listeners = ground_.config.listeners;
   if (one.slot == 0 || one.slot >= head.slots || one.generation == 0) return false;
-  const Flow& from = *memory.flows(one.slot);
+  const Flow& from = *memory.flow(one.slot);
   const bool is_sound = from.state == FlowState::open && from.kind == FlowKind::stream && from.generation == one.generation && from.listener < listeners.size() &&
                         is_stream(listeners[from.listener].transport) && (from.flags & kFlow_dialled) == 0 && from.framer.crlf < 4;
   if (!is_sound || !is_between_messages(from, one.slot, one.fd, head)) return false;
@@ -120,7 +120,9 @@ bool Revival::take_one(const KeptMemory& memory, const MovingFlow& one) noexcept
 }
 
 bool Revival::has_layer(const KeptMemory& memory, const MovingFlow& one, Flow& flow) noexcept {
-  const KeptLayer& from = memory.layer(one.slot);
+  const KeptLayer* const place = memory.layer(one.slot);
+  if (place == nullptr) return false;
+  const KeptLayer& from = *place;
   if (from.is_unfinished != 0 || from.generation != one.generation || from.stage > static_cast<uint8_t>(Stage::open)) return false;
   std::unique_ptr<StreamLayer> layer(new (std::nothrow) StreamLayer);
   if (!layer) return false;
@@ -140,7 +142,7 @@ bool Revival::has_layer(const KeptMemory& memory, const MovingFlow& one, Flow& f
 
 // Its token leads to it in any case; here is what makes a dead one stay dead, and a silent one noticed.
 void Revival::take_udp(const KeptMemory& memory, uint32_t slot) noexcept {
-  const Flow& from = *memory.flows(slot);
+  const Flow& from = *memory.flow(slot);
   const auto& listeners = ground_.config.listeners;
   if (from.state != FlowState::open || from.generation == 0 || from.listener >= listeners.size() || is_stream(listeners[from.listener].transport)) return;
   Flow flow;
@@ -164,8 +166,10 @@ void Revival::take_udp(const KeptMemory& memory, uint32_t slot) noexcept {
 // One that is faulty is left out: the next REGISTER makes up for it.
 void Revival::take_notes(const KeptMemory& memory, uint32_t slot) noexcept {
   const Flow* const flow = ground_.flows.open_at(slot);
-  const KeptNotes& from = memory.notes(slot);
-  if (flow == nullptr || from.generation != flow->generation || from.size > KeptNotes::kMost) return;
+  const KeptNotes* const place = memory.notes(slot);
+  if (flow == nullptr || place == nullptr) return;
+  const KeptNotes& from = *place;
+  if (from.generation != flow->generation || from.size > KeptNotes::kMost) return;
   ends_.notes().drop(slot);
   const bool is_whole = adopt_image(Text(from.octets, from.size), ImageOf::flow, [&](ImageReader& image) { ends_.notes().adopt_slot(image, ground_.flows); }) == nullptr;
   if (!is_whole) ends_.notes().drop(slot);

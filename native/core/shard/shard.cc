@@ -335,8 +335,8 @@ void Shard::keep_notes() noexcept {
   }
 }
 
-int Shard::keep(int channel) noexcept {
-  const int error = ground_.kept.begin(channel, ground_.config.boot, ground_.config.shard, ground_.config.shards);
+int Shard::keep(int channel, size_t most) noexcept {
+  const int error = ground_.kept.begin(channel, ground_.config.boot, ground_.config.shard, ground_.config.shards, most);
   if (error == 0) ends_.notes().watch();
   return error;
 }

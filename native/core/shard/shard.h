@@ -97,8 +97,8 @@ class Shard {
   // The descriptors that it keeps become -1.
   const char* adopt(Text image, std::vector<MovingFlow>& flows) noexcept;
 
-  // Before open(): a keeper gets to know the flows. 0 or an errno; then it does not.
-  int keep(int channel) noexcept;
+  // Before open(): a keeper gets to know the flows (KeptFlows::begin). 0 or an errno; then it does not.
+  int keep(int channel, size_t most = SIZE_MAX) noexcept;
   KeptFlows& kept() noexcept { return ground_.kept; }
   // With its settings in force, before it reads: goes on with the flows of a process that crashed. nullptr, or why it cannot.
   const char* revive(int memory, const std::vector<MovingFlow>& flows, RevivedCounts& counts) noexcept;

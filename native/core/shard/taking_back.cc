@@ -14,7 +14,7 @@ namespace {
 // What it knows of the flow here, if that is still the same one there.
 const Flow* same_flow(const KeptMemory* memory, uint32_t slot, uint32_t generation) noexcept {
   if (memory == nullptr || slot >= memory->head().slots) return nullptr;
-  const Flow* const flow = memory->flows(slot);
+  const Flow* const flow = memory->flow(slot);
   return flow->state != FlowState::free_slot && flow->generation == generation ? flow : nullptr;
 }
 
@@ -35,7 +35,7 @@ void Revival::take_back(int memory, const std::vector<MovingFlow>& flows, const 
   std::unique_ptr<KeptMemory> after;
   // The keeper may not have heard of another one than ours.
   if (memory >= 0 && !ground_.kept.is_memory(memory)) after = KeptMemory::read(memory, kept_layout(), fault);
-  if (after && (!is_ours(after->head()) || after->head().slots == 0 || after->head().slots > FlowTable::kMostSlots)) after.reset();
+  if (after && (!is_ours(after->head()) || after->head().slots > FlowTable::kMostSlots)) after.reset();
   connections_.share_descriptors(true);  // the kernel may not have closed those of the other process yet; until resume()
   std::vector<MovingFlow> fresh;
   for (const MovingFlow& one : flows) {
@@ -60,9 +60,9 @@ void Revival::take_back(int memory, const std::vector<MovingFlow>& flows, const 
   if (!after) return;
   const uint32_t slots = after->head().slots;
   for (uint32_t slot = 1; slot < slots; ++slot)
-    if (after->flows(slot)->kind == FlowKind::udp && ground_.flows.open_at(slot) == nullptr) take_udp(*after, slot);
+    if (after->flow(slot)->kind == FlowKind::udp && ground_.flows.open_at(slot) == nullptr) take_udp(*after, slot);
   for (uint32_t slot = 1; slot < slots; ++slot)
-    if (after->notes(slot).generation != 0) take_notes(*after, slot);
+    take_notes(*after, slot);
   ground_.flows.settle(after->head().generation);
 }
 
@@ -82,7 +82,7 @@ Revival::Fate Revival::fate_of(const KeptMemory* memory, uint32_t slot) noexcept
 
 bool Revival::goes_on_as(const KeptMemory& memory, uint32_t slot) noexcept {
   Flow& own = ground_.flows.at(slot);
-  const Flow& from = *memory.flows(slot);
+  const Flow& from = *memory.flow(slot);
   if (from.kind != FlowKind::stream || from.state != FlowState::open || from.framer.crlf >= 4 || !is_between_messages(from, slot, own.fd, memory.head())) return false;
   if ((from.layer == nullptr) != (own.layer == nullptr) || (own.layer != nullptr && !takes_layer(memory, slot))) return false;
   give_back(ground_.pool, own.in);
@@ -105,7 +105,9 @@ bool Revival::goes_on_as(const KeptMemory& memory, uint32_t slot) noexcept {
 // Not in the middle of a handshake.
 bool Revival::takes_layer(const KeptMemory& memory, uint32_t slot) noexcept {
   StreamLayer& own = *ground_.flows.at(slot).layer;
-  const KeptLayer& from = memory.layer(slot);
+  const KeptLayer* const place = memory.layer(slot);
+  if (place == nullptr) return false;
+  const KeptLayer& from = *place;
   if (from.is_unfinished != 0 || from.generation != ground_.flows.at(slot).generation || from.stage != static_cast<uint8_t>(own.stage) || (from.is_secure != 0) != own.is_secure) return false;
   if (own.is_secure) {
     TlsProvider* const tls = connections_.tls();

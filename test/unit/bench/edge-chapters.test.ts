@@ -11,6 +11,8 @@ vi.mock("../../../bench/lib/markdown.mjs", async (original) => ({ ...(await orig
 const machine = { load_average: "0.10" };
 const put = (name: string, result: object): void => writeFileSync(join(out, `${name}.json`), JSON.stringify({ command: `npm run bench -- ${name}`, machine, ...result }));
 
+// Whoever ran before in this process may have loaded them with the real folder.
+vi.resetModules();
 const chapters = await import("../../../bench/lib/edge-chapters.mjs");
 afterAll(() => rmSync(out, { recursive: true }));
 
