@@ -1,4 +1,4 @@
-// AES-256-GCM: our own where the processor has the instructions, else OpenSSL's.
+// AES-256-GCM from OpenSSL.
 #pragma once
 
 #include <memory>
@@ -7,7 +7,7 @@
 
 namespace sluice {
 
-// `key`: 32 octets. nullptr: OpenSSL has no such cipher either.
+// `key`: 32 octets. nullptr: OpenSSL has no such cipher.
 std::unique_ptr<Sealer> make_aes_gcm(const uint8_t* key) noexcept;
 
 }  // namespace sluice

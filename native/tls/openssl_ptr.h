@@ -13,7 +13,6 @@ namespace sluice {
 struct OpensslFree {
   void operator()(BIO* one) const noexcept { BIO_free(one); }
   void operator()(SSL* one) const noexcept { SSL_free(one); }
-  void operator()(EVP_CIPHER_CTX* one) const noexcept { EVP_CIPHER_CTX_free(one); }
   void operator()(SSL_CTX* one) const noexcept { SSL_CTX_free(one); }
   void operator()(X509* one) const noexcept { X509_free(one); }
   void operator()(EVP_PKEY* one) const noexcept { EVP_PKEY_free(one); }
