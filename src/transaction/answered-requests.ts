@@ -2,6 +2,7 @@
  * Responses to requests other than INVITE: over UDP such a request may be retransmitted for as long as timer J (RFC 3261 17.2.2). A server
  * with thousands of registrations a second answers a hundred thousand in that time, so only the responses are kept, outside of the collected
  * heap, and one timer serves all. If there are too many, the oldest is forgotten, and a retransmission of its request is handled like a new one.
+ * The ACKs of refusals are kept in the same way, for as long as timer D (17.1.1.2).
  */
 import { Const } from "../native/layout.js";
 import { binding } from "../native/load.js";

@@ -22,12 +22,14 @@ export interface ClientOptions {
   readonly outlet: Outlet;
   readonly timers: TimerTable;
   readonly user: ClientUser;
+  /** Called with the ACK of a refusal over UDP: it may have to be repeated after the transaction has ended (timer D). */
+  readonly onRefused: (ack: Uint8Array) => void;
   readonly onEnd: () => void;
 }
 
 export class ClientTransaction {
   readonly #options: Omit<ClientOptions, "octets" | "user">;
-  /** What it was made of and whom it tells; undefined: it only repeats its ACK, for half a minute, and must not keep the whole call in memory for that. */
+  /** What it was made of and whom it tells; undefined: it has told him for the last time. */
   #sent: { readonly request: SipMessage; readonly octets: Buffer; readonly user: ClientUser } | undefined;
   readonly #isInvite: boolean;
   readonly #isReliable: boolean;
@@ -35,7 +37,6 @@ export class ClientTransaction {
   readonly #deadline = new Timer();
   #state: ClientState = "calling";
   #interval: number;
-  #ack: Buffer | undefined;
   #flow: string | undefined;
 
   constructor({ octets, user, ...options }: ClientOptions) {
@@ -98,7 +99,8 @@ export class ClientTransaction {
     if (status < 200) this.#provisional(response);
     else if (this.#isInvite) this.#inviteFinal(response);
     else if (this.isPending) {
-      this.#finish("completed", this.#isReliable ? 0 : this.#options.timers.t4);
+      // Timer K would only absorb what matches nothing without it, either.
+      this.#end();
       this.#leave()?.onResponse(response);
     }
   }
@@ -138,24 +140,18 @@ export class ClientTransaction {
   }
 
   #inviteFinal(response: SipMessage): void {
-    const { timers } = this.#options;
+    const { timers, outlet, hop, onRefused } = this.#options;
     if (response.status < 300) {
       // RFC 6026 7.2: each 2xx goes to the user, whose ACK is not part of this transaction.
-      if (this.isPending) this.#finish("accepted", timers.memory);
+      if (this.isPending) this.#remain("accepted", timers.memory);
       if (this.#state === "accepted") this.#sent?.user.onResponse(response);
     } else if (this.isPending) {
-      this.#ack = this.#sent && ackOf(this.#sent.request, response);
-      this.#sendAck();
-      this.#finish("completed", this.#isReliable ? 0 : timers.d);
+      const ack = this.#sent && ackOf(this.#sent.request, response);
+      if (ack !== undefined) outlet.send(hop, ack);
+      if (ack !== undefined && !this.#isReliable) onRefused(ack);
+      this.#end();
       this.#leave()?.onResponse(response);
-    } else if (this.#state === "completed") {
-      this.#sendAck();
     }
-  }
-
-  #sendAck(): void {
-    const { outlet, hop } = this.#options;
-    if (this.#ack !== undefined) outlet.send(hop, this.#ack);
   }
 
   #retransmit(): void {
@@ -166,11 +162,10 @@ export class ClientTransaction {
     this.#resend.set(this.#interval, () => this.#retransmit());
   }
 
-  #finish(state: ClientState, memory: number): void {
+  #remain(state: ClientState, memory: number): void {
     this.#state = state;
     this.#resend.clear();
-    if (memory === 0) this.#end();
-    else this.#deadline.set(memory, () => this.#end());
+    this.#deadline.set(memory, () => this.#end());
   }
 
   #end(): void {

@@ -42,12 +42,15 @@ export class TransactionTable {
   #fresh: ServerTransaction[] = [];
   readonly #answered: AnsweredRequests;
   readonly #clients = new Map<string, ClientTransaction>();
+  /** ACKs of refusals, by the keys of the client transactions that have ended, and as JSON where they went. Nothing else is left of these transactions. */
+  readonly #acks: AnsweredRequests;
   /** Client transactions by the flow that their request left by. */
   readonly #byFlow = new Map<string, Set<ClientTransaction>>();
 
   constructor(options: TableOptions) {
     this.#options = options;
     this.#answered = new AnsweredRequests(options.timers.memory, options.most, options.most * ANSWER_OCTETS);
+    this.#acks = new AnsweredRequests(options.timers.d, options.most, options.most * ANSWER_OCTETS);
   }
 
   /** Requests that were not answered yet. */
@@ -126,7 +129,8 @@ export class TransactionTable {
       this.#clients.delete(key);
       if (transaction.flow !== undefined) this.#forget(transaction.flow, transaction);
     };
-    const transaction = new ClientTransaction({ method, octets, hop, outlet, timers, user, onEnd });
+    const onRefused = (ack: Uint8Array): void => this.#acks.add(key, ack, JSON.stringify(hop));
+    const transaction = new ClientTransaction({ method, octets, hop, outlet, timers, user, onRefused, onEnd });
     this.#clients.set(key, transaction);
     if (moved !== undefined) transaction.goOn(moved);
     else if (!transaction.start()) return "no way";
@@ -137,10 +141,22 @@ export class TransactionTable {
   /** False: it answers nothing that we sent, or comes from elsewhere than the request went; it is dropped (RFC 6026 8.2). */
   receive(response: SipMessage, sender: Sender): boolean {
     const { via } = response;
-    const transaction = via && this.#clients.get(clientKey(via.branch, response.cseq.method));
-    if (!transaction || !mayAnswer(transaction.hop, sender)) return false;
+    const key = via && clientKey(via.branch, response.cseq.method);
+    if (key === undefined) return false;
+    const transaction = this.#clients.get(key);
+    if (transaction === undefined) return response.status >= 300 && this.#acknowledgesAgain(key, sender);
+    if (!mayAnswer(transaction.hop, sender)) return false;
     transaction.receive(response);
     return true;
+  }
+
+  /** The refusal came again (RFC 3261 17.1.1.2). */
+  #acknowledgesAgain(key: string, sender: Sender): boolean {
+    const kept = this.#acks.get(key);
+    if (kept === undefined) return false;
+    const hop = JSON.parse(kept.flow) as Hop;
+    if (mayAnswer(hop, sender)) this.#options.outlet.send(hop, kept.octets);
+    return mayAnswer(hop, sender);
   }
 
   /** Fails everything that waits for an answer over this flow. */
