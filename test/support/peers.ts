@@ -17,6 +17,7 @@ const PACKAGES = {
   "redis-server": "redis-server",
   tshark: "tshark",
   "gnutls-cli": "gnutls-bin",
+  systemctl: "systemd",
 } as const;
 
 export type Peer = keyof typeof PACKAGES;

@@ -1,0 +1,139 @@
+/** A real systemd as process 1 of its own namespaces, with the units of deploy/systemd. */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, onTestFinished } from "vitest";
+import { childrenOf } from "../../support/processes.js";
+
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+const UNITS = join(ROOT, "deploy/systemd");
+const BOOT = join(ROOT, "test/interop/systemd/boot.sh");
+
+/** Pings its server every 100 ms over one connection; at SIGTERM it says what has become of it. */
+const PHONE = `
+const socket = require("node:net").connect(5060, "127.0.0.1");
+const said = { sent: 0, pongs: 0, closed: false, longestMs: 0 };
+let last = Date.now();
+socket.once("data", () => process.stdout.write("up\\n"));
+socket.on("data", (pong) => {
+  said.pongs += pong.length / 2;
+  said.longestMs = Math.max(said.longestMs, Date.now() - last);
+  last = Date.now();
+});
+socket.on("close", () => (said.closed = true)).on("error", () => undefined);
+setInterval(() => socket.write("\\r\\n\\r\\n") && said.sent++, 100);
+process.on("SIGTERM", () => process.stdout.write(JSON.stringify(said), () => process.exit()));
+`;
+
+export interface Phone {
+  /** Ends it. */
+  end(): Promise<{ readonly sent: number; readonly pongs: number; readonly closed: boolean; readonly longestMs: number }>;
+}
+
+export interface Unit {
+  readonly MainPID: number;
+  readonly ActiveState: string;
+  readonly NRestarts: number;
+  readonly Result: string;
+}
+
+/** Whether this process may do what boot.sh does. */
+export function maySystemd(): boolean {
+  const tried = "mount --make-rprivate / && mount -t cgroup2 cgroup2 /sys/fs/cgroup && mount -t tmpfs tmpfs /opt";
+  return spawnSync("unshare", ["--cgroup", "--mount", "--pid", "--fork", "--net", "--uts", "--ipc", "sh", "-c", tried]).status === 0;
+}
+
+export class Systemd {
+  readonly #process: ChildProcess;
+  readonly #folder: string;
+  #console = "";
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+    this.#process = spawn("bash", [BOOT, ROOT, folder], { stdio: ["ignore", "pipe", "pipe"] });
+    for (const stream of [this.#process.stdout, this.#process.stderr]) stream?.setEncoding("utf8").on("data", (text: string) => (this.#console += text));
+  }
+
+  /** With the unit and these drop-ins of it. Its configuration is that of a standalone server on port 5060. */
+  static async boot(...dropIns: readonly string[]): Promise<Systemd> {
+    const folder = mkdtempSync(join(tmpdir(), "sluice-systemd-"));
+    for (const name of ["units/sluice.service.d", "sluice", "written"]) mkdirSync(join(folder, name), { recursive: true });
+    cpSync(join(UNITS, "sluice.service"), join(folder, "units/sluice.service"));
+    for (const name of dropIns) cpSync(join(UNITS, name), join(folder, "units/sluice.service.d", name));
+    for (const file of readdirSync(join(folder, "units"), { recursive: true, encoding: "utf8" }).filter((name) => /\.(?:service|conf)$/.test(name))) {
+      const path = join(folder, "units", file);
+      writeFileSync(path, readFileSync(path, "utf8").replaceAll("/usr/bin/node", process.execPath));
+    }
+    writeFileSync(join(folder, "sluice/sluice.env"), "SLUICE_MODE=standalone\nSLUICE_LISTEN=udp:127.0.0.1:5060,tcp:127.0.0.1:5060\nSLUICE_ADMIN_LISTEN=127.0.0.1:5080\nSLUICE_AUTH=off\nSLUICE_DRAIN_SECONDS=1\n", { mode: 0o644 });
+    const booted = new Systemd(folder);
+    onTestFinished(() => booted.#end());
+    await expect.poll(() => booted.run("systemctl", "is-active", "basic.target").out, { timeout: 30_000, message: "it does not boot" }).toBe("active\n");
+    return booted;
+  }
+
+  /** Runs a command beside process 1, in all its namespaces. */
+  run(...command: readonly string[]): { readonly status: number | null; readonly out: string } {
+    const { status, stdout, stderr } = spawnSync("nsenter", ["-t", String(this.#pid()), "-m", "-p", "-n", "-u", "-i", "-C", "--", ...command], { encoding: "utf8" });
+    return { status, out: stdout + stderr };
+  }
+
+  /** Throws what the service and systemd said if that fails. */
+  systemctl(...words: readonly string[]): void {
+    const { status, out } = this.run("systemctl", ...words);
+    if (status !== 0) throw new Error(`systemctl ${words.join(" ")}: ${out}${this.#console}\n${this.journal()}`);
+  }
+
+  get unit(): Unit {
+    const fields = Object.fromEntries(this.run("systemctl", "show", "sluice", "-p", "MainPID,ActiveState,NRestarts,Result").out.split("\n").map((line) => line.split("=", 2)));
+    return { MainPID: Number(fields["MainPID"]), ActiveState: String(fields["ActiveState"]), NRestarts: Number(fields["NRestarts"]), Result: String(fields["Result"]) };
+  }
+
+  /** Of the service, as in its namespace. */
+  childrenOf(pid: number): readonly number[] {
+    return this.run("cat", `/proc/${pid}/task/${pid}/children`).out.split(" ").filter((word) => /^\d+$/.test(word)).map(Number);
+  }
+
+  journal(): string {
+    return this.run("journalctl", "-u", "sluice", "-o", "cat").out;
+  }
+
+  configure(line: string): void {
+    this.run("sh", "-c", `echo '${line}' >> /etc/sluice/sluice.env`);
+  }
+
+  /** Connected, and answered once. */
+  async phone(): Promise<Phone> {
+    const child = spawn("nsenter", ["-t", String(this.#pid()), "-n", process.execPath, "-e", PHONE], { stdio: ["ignore", "pipe", "inherit"] });
+    let out = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
+    const ended = new Promise((resolve) => child.on("close", resolve));
+    onTestFinished(() => void child.kill());
+    await expect.poll(() => out).toBe("up\n");
+    return {
+      end: async () => {
+        child.kill();
+        await ended;
+        return JSON.parse(out.slice("up".length)) as Awaited<ReturnType<Phone["end"]>>;
+      },
+    };
+  }
+
+  /** Of process 1, seen from here. */
+  #pid(): number {
+    return childrenOf(this.#process.pid ?? 0)[0] ?? 0;
+  }
+
+  async #end(): Promise<void> {
+    const ended = new Promise((resolve) => this.#process.on("close", resolve));
+    if (this.#process.exitCode === null) {
+      this.#process.kill("SIGKILL");
+      await ended;
+    }
+    // The last of its processes end after it.
+    const group = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].map((base) => join(base, `sluice-test-${this.#process.pid}`)).find((path) => existsSync(path));
+    if (group !== undefined) await expect.poll(() => spawnSync("find", [group, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"]) && existsSync(group)).toBe(false);
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
