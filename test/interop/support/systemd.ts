@@ -86,8 +86,9 @@ export class Systemd {
   }
 
   get unit(): Unit {
-    const fields = Object.fromEntries(this.run("systemctl", "show", "sluice", "-p", "MainPID,ActiveState,NRestarts,Result").out.split("\n").map((line) => line.split("=", 2)));
-    return { MainPID: Number(fields["MainPID"]), ActiveState: String(fields["ActiveState"]), NRestarts: Number(fields["NRestarts"]), Result: String(fields["Result"]) };
+    const { out } = this.run("systemctl", "show", "sluice", "-p", "MainPID,ActiveState,NRestarts,Result");
+    const field = (name: keyof Unit): string => new RegExp(`^${name}=(.*)$`, "m").exec(out)?.[1] ?? "";
+    return { MainPID: Number(field("MainPID")), ActiveState: field("ActiveState"), NRestarts: Number(field("NRestarts")), Result: field("Result") };
   }
 
   /** Of the service, as in its namespace. */
