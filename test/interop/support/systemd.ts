@@ -6,31 +6,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished } from "vitest";
 import { childrenOf } from "../../support/processes.js";
+import { type Phone, phoneIn } from "./pinging-phone.js";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const UNITS = join(ROOT, "deploy/systemd");
 const BOOT = join(ROOT, "test/interop/systemd/boot.sh");
-
-/** Pings its server every 100 ms over one connection; at SIGTERM it says what has become of it. */
-const PHONE = `
-const socket = require("node:net").connect(5060, "127.0.0.1");
-const said = { sent: 0, pongs: 0, closed: false, longestMs: 0 };
-let last = Date.now();
-socket.once("data", () => process.stdout.write("up\\n"));
-socket.on("data", (pong) => {
-  said.pongs += pong.length / 2;
-  said.longestMs = Math.max(said.longestMs, Date.now() - last);
-  last = Date.now();
-});
-socket.on("close", () => (said.closed = true)).on("error", () => undefined);
-setInterval(() => socket.write("\\r\\n\\r\\n") && said.sent++, 100);
-process.on("SIGTERM", () => process.stdout.write(JSON.stringify(said), () => process.exit()));
-`;
-
-export interface Phone {
-  /** Ends it. */
-  end(): Promise<{ readonly sent: number; readonly pongs: number; readonly closed: boolean; readonly longestMs: number }>;
-}
 
 export interface Unit {
   readonly MainPID: number;
@@ -104,21 +84,8 @@ export class Systemd {
     this.run("sh", "-c", `echo '${line}' >> /etc/sluice/sluice.env`);
   }
 
-  /** Connected, and answered once. */
-  async phone(): Promise<Phone> {
-    const child = spawn("nsenter", ["-t", String(this.#pid()), "-n", process.execPath, "-e", PHONE], { stdio: ["ignore", "pipe", "inherit"] });
-    let out = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
-    const ended = new Promise((resolve) => child.on("close", resolve));
-    onTestFinished(() => void child.kill());
-    await expect.poll(() => out).toBe("up\n");
-    return {
-      end: async () => {
-        child.kill();
-        await ended;
-        return JSON.parse(out.slice("up".length)) as Awaited<ReturnType<Phone["end"]>>;
-      },
-    };
+  phone(): Promise<Phone> {
+    return phoneIn(this.#pid());
   }
 
   /** Of process 1, seen from here. */
