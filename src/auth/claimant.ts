@@ -17,9 +17,8 @@ export function claimantOf(request: SipMessage, address: string, fromCore: boole
 /** The Via below the neighbour's own is the one that it stamped; those further down are what the client wrote. Undefined: the neighbour names no client. */
 export function clientOf(request: SipMessage, address: string, fromCore: boolean): string | undefined {
   if (!fromCore) return address;
-  const via = request.values("Via")[1] ?? "";
-  const received = /;[ \t]*received[ \t]*=[ \t]*([^\s;]+)/i.exec(via)?.[1] ?? parseVia(via)?.host ?? "";
-  const literal = received.replace(/^\[|\]$/g, "");
+  const via = parseVia(request.values("Via")[1] ?? "");
+  const literal = (via?.received || via?.host || "").replace(/^\[|\]$/g, "");
   // A scope (fe80::1%eth0) means nothing outside of the neighbour.
   return isIP(literal) === 0 || literal.includes("%") ? undefined : literal;
 }

@@ -11,6 +11,8 @@ export interface Via {
   /** 0: none was given. */
   readonly port: number;
   readonly branch: string;
+  /** What a server has noted as the sender's address, as it stands there; empty: nothing. */
+  readonly received: string;
   /** Asks for symmetric responses. */
   readonly hasRport: boolean;
   /** Asks for keep-alives and has no answer yet. */
@@ -36,10 +38,17 @@ export function parseVia(value: string): Via | undefined {
     host,
     port,
     branch: piece(value, ViaField.branchAt) ?? "",
+    received: valueOf(piece(value, ViaField.receivedParamAt)),
     hasRport: found[ViaField.hasRport] !== 0,
     asksKeep: found[ViaField.asksKeep] !== 0,
     places: PLACES.map(numberAt),
   };
+}
+
+/** Of a parameter with its name; empty: it has none. */
+function valueOf(parameter: string | undefined): string {
+  const equals = parameter?.indexOf("=") ?? -1;
+  return equals < 0 ? "" : (parameter ?? "").slice(equals + 1).trim();
 }
 
 export interface Stamp {

@@ -59,6 +59,19 @@ test("WS-5.3-1 a client that asks for rport gets both received and rport", async
   expect((await C.request("OPTIONS")).all("Via")[1]).toBe(`SIP/2.0/WS x.invalid;branch=z9hG4bKrport;rport=${wire(U).port};received=127.0.0.1`);
 });
 
+test("WS-5.3-1 a client that names an address gets its own noted, as over any transport, and one that names its own does not", async () => {
+  const { U, C } = await cast({ client: "ws" });
+  for (const named of ["203.0.113.7", "203.0.113.7:5060;received=203.0.113.8", "[2001:db8::7]"]) {
+    await U.say(`OPTIONS sip:bob@example.com SIP/2.0\nVia: SIP/2.0/WS ${named};branch=z9hG4bKnamed`);
+    expect((await C.request("OPTIONS")).all("Via")[1]).toBe(`SIP/2.0/WS ${named.split(";")[0]};branch=z9hG4bKnamed;received=127.0.0.1`);
+    await C.reply("200 OK");
+    await U.response(200);
+  }
+  await U.say("OPTIONS sip:bob@example.com SIP/2.0\nVia: SIP/2.0/WS 127.0.0.1;branch=z9hG4bKown");
+  expect((await C.request("OPTIONS")).all("Via")[1]).toBe("SIP/2.0/WS 127.0.0.1;branch=z9hG4bKown");
+  await C.reply("200 OK");
+});
+
 test("WS-5.1-2 WS-5.3-4 the transport in a client's Via does not matter: behind a TLS offloader it says WSS", async () => {
   const { U, C } = await cast({ client: "ws" });
   await U.say("OPTIONS sip:bob@example.com SIP/2.0\nVia: SIP/2.0/WSS offloaded.invalid;branch=z9hG4bKoff;alias");
