@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/base/now_ns.h"
 #include "shard_rig.h"
 #include "tls_doubles.h"
 
@@ -73,6 +74,20 @@ TEST("TR-20 TR-27 a handshake that waits for its turn longer than handshakes may
   CHECK(served < 60);
   CHECK_EQ(crowd.rig.hear(silent, "<EOF>"), "<EOF>");
   CHECK(crowd.rig.until([&] { return crowd.serve() == crowd.phones.size(); }));
+}
+
+TEST("TR-27 handshakes that wait for their turn follow each other at once when nothing else happens") {
+  Crowd crowd;
+  crowd.come(100);
+  crowd.greet();
+  const uint64_t began = now_ns();
+  while (crowd.rig.count(Counter::tls_handshakes) < 100 && now_ns() - began < 10'000'000'000) {
+    crowd.rig.decide(crowd.rig->await(1'000));
+    crowd.rig->execute();
+  }
+  CHECK_EQ(crowd.rig.count(Counter::tls_handshakes), 100);
+  // A turn has time for two: if the shard slept until its next tick in between, this would take two and a half seconds.
+  CHECK(now_ns() - began < 1'500'000'000);
 }
 
 TEST("TR-27 a phone that gives up before its turn costs no handshake") {

@@ -27,7 +27,8 @@ class StreamReader {
   void shake_hands() noexcept;
   // Continues with flows that have complete messages left from the previous turn.
   void resume() noexcept;
-  bool has_more() const noexcept { return !resumes_.empty(); }
+  // Nothing of it shows on a socket that epoll would name.
+  bool has_more() const noexcept { return !resumes_.empty() || !handshakes_.empty(); }
   void ping_websocket(uint32_t slot) noexcept;
   // A flow of another process has come with complete messages in its buffer.
   void goes_on(uint32_t slot) noexcept {
