@@ -42,6 +42,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("setKeeper", Napi::Function::New(env, sluice::set_keeper));
   exports.Set("keeperCalls", Napi::Function::New(env, sluice::keeper_calls));
   exports.Set("keeperDeath", Napi::Function::New(env, sluice::keeper_death));
+  exports.Set("keeperFetches", Napi::Function::New(env, sluice::keeper_fetches));
   exports.Set("keeperFlows", Napi::Function::New(env, sluice::keeper_flows));
   exports.Set("keeperWill", Napi::Function::New(env, sluice::keeper_will));
   exports.Set("keeperFarewell", Napi::Function::New(env, sluice::keeper_farewell));

@@ -5,6 +5,7 @@
 #include <napi.h>
 
 #include <cstring>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -29,6 +30,12 @@ inline SipKey sip_key_of(const uint8_t octets[16]) noexcept {
   return key;
 }
 
+// What the keeper holds, or why that did not come; an errno.
+struct FetchedFlows {
+  std::vector<LeftFlows> left;
+  int error = 0;
+};
+
 struct Cluster {
   static constexpr size_t kSeedOctets = 96;
   // `seed`: kSeedOctets random octets.
@@ -45,6 +52,7 @@ struct Cluster {
   LoginGuard guard;
   RecentSet silences;     // ways to a device that stayed silent recently
   int keeper = -1;        // channel to it; -1: there is none
+  std::future<FetchedFlows> fetching;
   std::vector<LeftFlows> left;  // by a process that crashed, of each shard
   LeftFlows take_left(size_t shard) { return shard < left.size() ? std::exchange(left[shard], LeftFlows()) : LeftFlows(); }
   Meeting stop;           // where the shards wait until all have stopped, before another process takes over

@@ -6,7 +6,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <future>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -31,6 +33,20 @@ int tell_keeper(int channel, KeeperWord word) {
 Napi::Value say(const Napi::CallbackInfo& info, KeeperWord word) {
   tell_keeper(info[0].ToNumber().Int32Value(), word);
   return info.Env().Undefined();
+}
+
+// On a thread of its own, of which nobody waits for the end: thousands of descriptors take the kernel a while.
+std::future<FetchedFlows> fetch(int channel, size_t shards) {
+  std::packaged_task<FetchedFlows()> task([channel, shards] {
+    FetchedFlows fetched;
+    fetched.left.resize(shards);
+    fetched.error = tell_keeper(channel, KeeperWord::ask_flows);
+    if (fetched.error == 0) fetched.error = receive_left(channel, fetched.left);
+    return fetched;
+  });
+  std::future<FetchedFlows> result = task.get_future();
+  std::thread(std::move(task)).detach();
+  return result;
 }
 
 std::string why_not_kept(int error) {
@@ -91,14 +107,21 @@ Napi::Value keeper_death(const Napi::CallbackInfo& info) {
   return result;
 }
 
+Napi::Value keeper_fetches(const Napi::CallbackInfo& info) {
+  const auto cluster = find_cluster(info[0].ToNumber().Uint32Value());
+  if (!cluster) return info.Env().Undefined();
+  cluster->fetching = fetch(cluster->keeper, cluster->rings.size());
+  return info.Env().Undefined();
+}
+
 Napi::Value keeper_flows(const Napi::CallbackInfo& info) {
   const auto cluster = find_cluster(info[0].ToNumber().Uint32Value());
   if (!cluster) return Napi::Number::New(info.Env(), EINVAL);
+  if (!cluster->fetching.valid()) cluster->fetching = fetch(cluster->keeper, cluster->rings.size());
+  FetchedFlows fetched = cluster->fetching.get();
   for (LeftFlows& left : cluster->left) left.drop();
-  cluster->left.resize(cluster->rings.size());
-  int error = tell_keeper(cluster->keeper, KeeperWord::ask_flows);
-  if (error == 0) error = receive_left(cluster->keeper, cluster->left);
-  return Napi::Number::New(info.Env(), error);
+  cluster->left = std::move(fetched.left);
+  return Napi::Number::New(info.Env(), fetched.error);
 }
 
 Napi::Value keeper_will(const Napi::CallbackInfo& info) {

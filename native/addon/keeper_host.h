@@ -12,7 +12,9 @@ Napi::Value keeper_calls(const Napi::CallbackInfo& info);
 // keeperDeath(channel: number): {pid, status, crashes, since, parts: {text, descriptors}[]}, what the process before left; without parts there was
 // none. A negative errno: the keeper does not answer.
 Napi::Value keeper_death(const Napi::CallbackInfo& info);
-// keeperFlows(cluster: number): an errno; 0: its connections are there, for Shard.revive()
+// keeperFetches(cluster: number): asks it for its connections while other things are done; nothing else is heard of it until keeperFlows()
+Napi::Value keeper_fetches(const Napi::CallbackInfo& info);
+// keeperFlows(cluster: number): an errno; 0: its connections are there, for Shard.revive() and Shard.resume()
 Napi::Value keeper_flows(const Napi::CallbackInfo& info);
 // keeperWill(channel: number, part: number, parts: number, text: string, descriptors: number[]): an errno, 0: sent
 Napi::Value keeper_will(const Napi::CallbackInfo& info);

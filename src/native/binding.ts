@@ -211,6 +211,8 @@ export interface Binding extends Reader {
   keeperDeath(channel: number): Death | number;
   /** Fetches its connections, for `Shard.revive`; an errno, 0: done. */
   keeperFlows(cluster: number): number;
+  /** Begins to fetch them, so that `keeperFlows` waits for less. In between nothing else may be asked of the keeper. */
+  keeperFetches(cluster: number): void;
   /** One of `parts` parts of what the next process needs; an errno, 0: sent. */
   keeperWill(channel: number, part: number, parts: number, text: string, descriptors: readonly number[]): number;
   /** This process ends as it should, so no other one is to go on. */

@@ -103,6 +103,11 @@ export class Keeper {
     }
   }
 
+  /** The connections begin to come, while this process does something else. */
+  fetchFlows(cluster: number): void {
+    binding.keeperFetches(cluster);
+  }
+
   /** Throws one line. */
   takeFlows(cluster: number): void {
     const errno = binding.keeperFlows(cluster);

@@ -133,6 +133,7 @@ export class Service implements Running {
   /** Resolves when all listeners are open; rejects with one line, and everything is closed again. `before`: of a process that crashed, and whose flows go on here. */
   async start(before?: Bequest): Promise<void> {
     try {
+      if (before !== undefined) this.keeper?.fetchFlows(this.#cluster);
       // Before the admin plane, which shows it, and before the shards, which share it.
       this.store = await EmbeddedStore.open(this.config, this.#cluster, this.log);
       await this.#begin();

@@ -27,7 +27,7 @@ constexpr int kTries = 100;
 
 bool ask_kernel(int fd, tcp_info& info) noexcept {
   socklen_t size = sizeof info;
-  return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && size >= offsetof(tcp_info, tcpi_segs_out);
+  return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && size >= offsetof(tcp_info, tcpi_min_rtt);
 }
 
 // Octets of a plain connection wait in `in`, where the flow shows them.
@@ -58,6 +58,16 @@ bool count_octets(int fd, bool was_dialled, uint32_t& read, uint32_t& sent) noex
     return true;
   }
   return false;
+}
+
+// What is neither unread nor on its way is in two of its numbers.
+bool has_counted(int fd, bool was_dialled, uint32_t read, uint32_t sent) noexcept {
+  tcp_info info{};
+  if (!ask_kernel(fd, info)) return false;
+  const uint32_t acknowledged = static_cast<uint32_t>(info.tcpi_bytes_acked) - (was_dialled ? 1 : 0);
+  if (info.tcpi_unacked == 0 && info.tcpi_notsent_bytes == 0 && acknowledged == sent && static_cast<uint32_t>(info.tcpi_bytes_received) == read) return true;
+  uint32_t had_read = 0, had_sent = 0;
+  return count_octets(fd, was_dialled, had_read, had_sent) && had_read == read && had_sent == sent;
 }
 
 int KeptFlows::begin(int channel, uint16_t boot, uint8_t shard, uint8_t shards, size_t most) noexcept {

@@ -19,6 +19,8 @@ uint64_t kept_layout() noexcept;
 
 // What the kernel has given us of an open connection, and what it has taken from us, modulo 2^32. False: it does not say.
 bool count_octets(int fd, bool was_dialled, uint32_t& read, uint32_t& sent) noexcept;
+// Whether these are the counts, of which most are told by one question.
+bool has_counted(int fd, bool was_dialled, uint32_t read, uint32_t sent) noexcept;
 
 class KeptFlows {
  public:

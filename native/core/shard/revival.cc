@@ -16,8 +16,7 @@ constexpr uint8_t kUnfinished = kMark_wants_write | kMark_partial | kMark_resume
 
 bool is_between_messages(const Flow& flow, uint32_t slot, int fd, const KeptHead& head) noexcept {
   if ((flow.marks & kUnfinished) || flow.in != nullptr || !flow.out.empty() || slot == head.reading) return false;
-  uint32_t read = 0, sent = 0;
-  return count_octets(fd, (flow.flags & kFlow_dialled) != 0, read, sent) && read == flow.octets_read && sent == flow.octets_sent;
+  return has_counted(fd, (flow.flags & kFlow_dialled) != 0, flow.octets_read, flow.octets_sent);
 }
 
 int receive_left(int channel, std::vector<LeftFlows>& shards) noexcept {

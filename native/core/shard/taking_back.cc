@@ -70,10 +70,8 @@ Revival::Fate Revival::fate_of(const KeptMemory* memory, uint32_t slot) noexcept
   const Flow& own = ground_.flows.at(slot);
   const Flow* const from = same_flow(memory, slot, own.generation);
   if (memory != nullptr && from == nullptr) return Fate::had_ended;
-  uint32_t read = 0, sent = 0;
   const bool is_open = own.state == FlowState::open;
-  if (!count_octets(own.fd, is_open && (own.flags & kFlow_dialled), read, sent)) return Fate::is_lost;
-  const bool is_untouched = read == own.octets_read && sent + static_cast<uint32_t>(own.out.octets()) == own.octets_sent;
+  const bool is_untouched = has_counted(own.fd, is_open && (own.flags & kFlow_dialled), own.octets_read, own.octets_sent - static_cast<uint32_t>(own.out.octets()));
   // A record that was sealed there, and not sent, has its number.
   const bool was_used = from != nullptr && (from->octets_read != own.octets_read || from->octets_sent != own.octets_sent || slot == memory->head().reading);
   if (is_untouched && !was_used) return Fate::goes_on;
