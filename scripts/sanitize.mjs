@@ -10,7 +10,7 @@ import { ROOT, fail, has, outputOf, run, say } from "./lib/run.mjs";
 const SANITIZE = "address,undefined";
 // The tests that exercise C++ more than every test does: parsers, framing, TLS, WebSocket, tokens, the ring between shards, floods.
 const INTEGRATION =
-  "addresses answers bans both-paths core-legs farm flow-death flows framing hairpin home-shards hostile-input hostile-registers keeper keeper-home pending proxy-protocol " +
+  "addresses answers bans both-paths core-legs deaths-in-a-row farm flow-death flows framing hairpin home-shards hostile-input hostile-registers keeper keeper-home pending proxy-protocol " +
   "shards stun tls tls-records tls-upstream tokens trace transactions upgrade upgrade-home websocket websocket-hostile websocket-policy";
 const FILES = ["test/unit/native/tls-records.test.ts", "test/conformance/", ...INTEGRATION.split(" ").map((name) => `test/integration/${name}.test.ts`)];
 const named = process.argv.slice(2);
