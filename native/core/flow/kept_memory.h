@@ -41,7 +41,7 @@ struct alignas(64) KeptLayer {
   uint8_t is_websocket;
   uint8_t must_have_proxy_header;
   uint8_t is_unfinished;  // a part of a record or of a message is in this process alone
-  char tls[kMostTls];   // TlsSession::live_in()
+  alignas(8) char tls[kMostTls];  // TlsSession::live_in()
 };
 static_assert(sizeof(KeptLayer) == 256);
 
