@@ -41,9 +41,9 @@ for (const transport of ["ws", "wss"] as const) {
     const request = await C.request("REGISTER");
     const path = request.all("Path");
     expect(path.at(-1)).toContain(`@${client};transport=ws;lr;ob>`);
-    expect(request.all("Via")[1]).toBe(`SIP/2.0/${transport.toUpperCase()} df7jal23ls0d.invalid;branch=z9hG4bK56sdasks;alias`);
+    expect(request.all("Via")[1]).toBe(`SIP/2.0/${transport.toUpperCase()} df7jal23ls0d.invalid;branch=z9hG4bK56sdasks;alias;received=127.0.0.1`);
     await C.reply("200 OK", "Supported: path, outbound");
-    expect((await U.response(200)).header("Via")).toBe(`SIP/2.0/${transport.toUpperCase()} df7jal23ls0d.invalid;branch=z9hG4bK56sdasks;alias`);
+    expect((await U.response(200)).header("Via")).toBe(`SIP/2.0/${transport.toUpperCase()} df7jal23ls0d.invalid;branch=z9hG4bK56sdasks;alias;received=127.0.0.1`);
     await C.say(`INVITE sip:b@df7jal23ls0d.invalid;transport=ws SIP/2.0\nRoute: ${path.join(", ")}\nContact: <sip:C@${C.at}>`);
     const invite = await U.request("INVITE");
     expect(invite.all("Via")[0]).toMatch(new RegExp(`^SIP/2.0/${transport.toUpperCase()} ${client.replaceAll(".", "\\.")};branch=`));
@@ -77,7 +77,7 @@ test("WS-5.1-2 WS-5.3-4 the transport in a client's Via does not matter: behind 
   await U.say("OPTIONS sip:bob@example.com SIP/2.0\nVia: SIP/2.0/WSS offloaded.invalid;branch=z9hG4bKoff;alias");
   await C.request("OPTIONS");
   await C.reply("200 OK");
-  expect((await U.response(200)).header("Via")).toBe("SIP/2.0/WSS offloaded.invalid;branch=z9hG4bKoff;alias");
+  expect((await U.response(200)).header("Via")).toBe("SIP/2.0/WSS offloaded.invalid;branch=z9hG4bKoff;alias;received=127.0.0.1");
 });
 
 test("WS-4.2-1 WS-4.2-2 WS-4.2-3 binary is read like text; text leaves as text, and anything that is not UTF-8 as binary", async () => {

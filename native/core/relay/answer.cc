@@ -24,12 +24,8 @@ void put_lower_vias(const Message& request, Writer& out) noexcept {
 }
 
 bool needs_received(const Via& via, const Source& source) noexcept {
-  if (via.has_rport) return true;
   Address named;
-  if (parse_ip(via.host, named)) return !named.same_ip(source.remote);
-  // RFC 7118 5.3: a browser does not know its own address, and only its connection is ever used. But whoever names another one gets it
-  // corrected like anybody else: a home believes what it finds there (core/shard/claimant.h).
-  return !is_websocket(source.transport);
+  return via.has_rport || !parse_ip(via.host, named) || !named.same_ip(source.remote);
 }
 
 }  // namespace
