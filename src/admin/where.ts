@@ -35,15 +35,18 @@ export async function where(running: Running, flows: Flows, neighbours: Neighbou
 const TEXTS = ["id", "transport", "address"] as const;
 const NUMBERS = ["port", "idleMs"] as const;
 
-/** A neighbour may be of another version, or something else may be at its address. */
-function flowsIn(answer: Partial<FlowList> | undefined): readonly FlowView[] {
+/** What a neighbour calls flows: it may be of another version, or something else may be at its address. Undefined: no list. */
+function rowsIn(answer: Partial<FlowList> | undefined): readonly unknown[] | undefined {
   const flows: unknown = answer?.flows;
-  return Array.isArray(flows) ? (flows as readonly unknown[]).slice(0, MOST).filter(isFlow) : [];
+  return Array.isArray(flows) ? (flows as readonly unknown[]).slice(0, MOST) : undefined;
+}
+
+function flowsIn(answer: Partial<FlowList> | undefined): readonly FlowView[] {
+  return (rowsIn(answer) ?? []).filter(isFlow);
 }
 
 function isSound(answer: Partial<FlowList> | undefined): boolean {
-  const flows: unknown = answer?.flows;
-  return Array.isArray(flows) && (flows as readonly unknown[]).slice(0, MOST).every(isFlow);
+  return rowsIn(answer)?.every(isFlow) ?? false;
 }
 
 function isFlow(flow: unknown): flow is FlowView {

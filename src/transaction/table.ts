@@ -155,8 +155,9 @@ export class TransactionTable {
     const kept = this.#acks.get(key);
     if (kept === undefined) return false;
     const hop = JSON.parse(kept.flow) as Hop;
-    if (mayAnswer(hop, sender)) this.#options.outlet.send(hop, kept.octets);
-    return mayAnswer(hop, sender);
+    if (!mayAnswer(hop, sender)) return false;
+    this.#options.outlet.send(hop, kept.octets);
+    return true;
   }
 
   /** Fails everything that waits for an answer over this flow. */
