@@ -196,6 +196,7 @@ Napi::Value read_via(const Napi::CallbackInfo& info) {
   table.put(via.host);
   table.put(via.port);
   table.put(or_none(via.branch));
+  table.put(or_none(via.received));
   table.put(via.has_rport);
   table.put(via.has_keep && !via.keep_has_value);
   table.put(or_none(via.rport_param));

@@ -38,17 +38,11 @@ export function parseVia(value: string): Via | undefined {
     host,
     port,
     branch: piece(value, ViaField.branchAt) ?? "",
-    received: valueOf(piece(value, ViaField.receivedParamAt)),
+    received: piece(value, ViaField.receivedAt) ?? "",
     hasRport: found[ViaField.hasRport] !== 0,
     asksKeep: found[ViaField.asksKeep] !== 0,
     places: PLACES.map(numberAt),
   };
-}
-
-/** Of a parameter with its name; empty: it has none. */
-function valueOf(parameter: string | undefined): string {
-  const equals = parameter?.indexOf("=") ?? -1;
-  return equals < 0 ? "" : (parameter ?? "").slice(equals + 1).trim();
 }
 
 export interface Stamp {
