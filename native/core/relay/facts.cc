@@ -92,9 +92,6 @@ bool own_route(const Surroundings& around, const Source& source, const Uri& uri,
   return true;
 }
 
-// Whether its token is authentic.
-bool has_flow(const OwnRoute& route) noexcept { return route.kind == RouteKind::alive || route.kind == RouteKind::gone || route.kind == RouteKind::elsewhere; }
-
 // What the first token in a client's Route set says about the sender; later ones say nothing.
 uint32_t claim_of(const Surroundings& around, const Source& source, const OwnRoute& route, int32_t number) noexcept {
   return !has_flow(route) || source.from_core || (number & static_cast<int32_t>(kRoute_source)) ? 0 : claim_of(around, source, route.flow);

@@ -19,6 +19,8 @@ struct OwnRoute {
   RouteKind kind = RouteKind::plain;
   FlowName flow;
 };
+// Whether its token is authentic.
+constexpr bool has_flow(const OwnRoute& route) noexcept { return route.kind == RouteKind::alive || route.kind == RouteKind::gone || route.kind == RouteKind::elsewhere; }
 
 // Another server, and how it is reached.
 struct Neighbour {

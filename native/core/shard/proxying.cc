@@ -94,6 +94,12 @@ RequestState Proxying::judge(unsigned i, Asked& asked, uint32_t& caller) noexcep
   return RequestState::open;
 }
 
+bool Proxying::is_about_held(unsigned i) const noexcept {
+  const Item& item = turn_.item(i);
+  if (desk_ == nullptr || (item.message.method != Method::ack && item.message.method != Method::cancel)) return false;
+  return desk_->asked[i].key != 0 && is_held(desk_->asked[i].key, item.source);
+}
+
 // As `Admission` in src/proxy/admission.ts.
 bool Proxying::is_vouched(const Source& source) const noexcept {
   if (!source.from_core) return false;

@@ -56,6 +56,8 @@ class Proxying final : public ClientUser {
   }
   // Item i belongs to a transaction of the object path.
   bool is_held(unsigned i) const noexcept { return desk_ != nullptr && state(i) == RequestState::held; }
+  // It is the ACK or CANCEL of one.
+  bool is_about_held(unsigned i) const noexcept;
   // A neighbour that speaks for many.
   bool is_vouched(const Source& source) const noexcept;
   // Of item i, whose From is one of ours.

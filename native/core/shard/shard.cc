@@ -229,19 +229,34 @@ bool Shard::spread_objects() noexcept {
   return objects > 0;
 }
 
-// Whose share of the object path it counts towards. False: nobody's, because a neighbour vouches for it or it is a response.
-bool Shard::find_payer(const Item& item, Address& payer) const noexcept {
-  return item.message.is_request && !item.admitted && !proxying_.is_vouched(item.source) && find_client(item, payer);
+// Whose share of the object path it counts towards. False: nobody's, because it is a response.
+bool Shard::find_payer(unsigned i, ObjectPayer& payer) const noexcept {
+  const Item& item = turn_.item(i);
+  if (!item.message.is_request || item.admitted) return false;
+  payer.is_neighbour = !find_client(item, payer.source) || proxying_.is_vouched(item.source);
+  if (payer.is_neighbour) payer.source = item.source.remote;
+  payer.claim = claim_of(i);
+  return true;
+}
+
+ObjectClaim Shard::claim_of(unsigned i) const noexcept {
+  const Item& item = turn_.item(i);
+  const Message& message = item.message;
+  const int32_t* const record = turn_.record(i);
+  for (int32_t route = 0; route < record[kRecord_own_routes]; ++route)
+    if (has_flow(item.facts.routes[route])) return ObjectClaim::proven;
+  if (proxying_.is_about_held(i)) return ObjectClaim::proven;
+  if ((record[kRecord_headers] & static_cast<int32_t>(kHeader_emergency)) != 0 || (record[kRecord_contact] & static_cast<int32_t>(kContact_sos)) != 0) return ObjectClaim::emergency;
+  return message.method == Method::ack || message.method == Method::bye || message.method == Method::cancel ? ObjectClaim::said : ObjectClaim::ordinary;
 }
 
 bool Shard::refuses_object(unsigned i) noexcept {
-  const Item& item = turn_.item(i);
-  Address payer;
-  if (!find_payer(item, payer) || !object_shares_.refuses(payer, ground_.clock.tick())) return false;
+  ObjectPayer payer;
+  if (!find_payer(i, payer) || !object_shares_.refuses(payer, ground_.clock.tick())) return false;
   ground_.counters.add(Counter::objects_refused);
-  ground_.alerts.add(Event::source_full, payer, static_cast<int32_t>(Holding::object));
-  // What the object path has begun to answer gets no other answer.
-  if (registering_.is_held(i) || proxying_.is_held(i)) turn_.drop(i);
+  ground_.alerts.add(Event::source_full, payer.source, static_cast<int32_t>(Holding::object));
+  // What the object path has begun to answer gets no other answer, and an ACK none at all.
+  if (registering_.is_held(i) || proxying_.is_held(i) || turn_.item(i).message.method == Method::ack) turn_.drop(i);
   else turn_.refuse(i, kRetrySeconds);
   return true;
 }
@@ -302,8 +317,8 @@ void Shard::carry_out(unsigned i) noexcept {
     case Action::object:
       turn_.note_object();
       {
-        Address payer;
-        object_shares_.take(find_payer(item, payer) ? &payer : nullptr, ground_.clock.tick());
+        ObjectPayer payer;
+        object_shares_.take(find_payer(i, payer) ? &payer : nullptr, ground_.clock.tick());
       }
       registering_.leave(i);
       proxying_.leave(i);

@@ -169,7 +169,8 @@ class Shard {
   void tick() noexcept;
   void flow_due(uint32_t slot) noexcept;
   void forbidden(unsigned i) noexcept;
-  bool find_payer(const Item& item, Address& payer) const noexcept;
+  bool find_payer(unsigned i, ObjectPayer& payer) const noexcept;
+  ObjectClaim claim_of(unsigned i) const noexcept;
   bool refuses_object(unsigned i) noexcept;
   void carry_out(unsigned i) noexcept;
   void fetch_and_carry_out() noexcept;
