@@ -213,13 +213,7 @@ TokenVerdict verify_token(const KeyRing& ring, const ReadToken& token) noexcept 
 }
 
 TokenVerdict read_token(const KeyRing& ring, Text user, FlowName& flow, Side& side) noexcept {
-  ReadToken token;
-  TokenVerdict verdict = decode_token(user, token);
-  if (verdict == TokenVerdict::ok) verdict = verify_token(ring, token);
-  if (verdict != TokenVerdict::ok) return verdict;
-  flow = token.flow;
-  side = token.side;
-  return verdict;
+  return read_token(ring, user, flow, side, [](const FlowName&) {});
 }
 
 }  // namespace sluice

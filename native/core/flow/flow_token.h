@@ -86,7 +86,7 @@ size_t make_token(const KeyRing& ring, const FlowName& flow, Side side, char* ou
 // with one altered character. The MAC is compared in constant time.
 TokenVerdict read_token(const KeyRing& ring, Text user, FlowName& flow, Side& side) noexcept;
 
-// The same in two steps, so that the flow it names can come from memory while its MAC is computed.
+// The two steps of it.
 struct ReadToken {
   static constexpr size_t kMost = 54;  // octets of the longest token
   FlowName flow;
@@ -97,5 +97,19 @@ struct ReadToken {
 // `ok`: it has our format, which anybody can write. Only then `token` is set.
 TokenVerdict decode_token(Text user, ReadToken& token) noexcept;
 TokenVerdict verify_token(const KeyRing& ring, const ReadToken& token) noexcept;
+
+// As read_token above. `fetch` gets the flow that the token names, which may yet be forged, so that it comes from memory while the MAC is computed.
+template <typename Fetch>
+TokenVerdict read_token(const KeyRing& ring, Text user, FlowName& flow, Side& side, Fetch fetch) noexcept {
+  ReadToken token;
+  TokenVerdict verdict = decode_token(user, token);
+  if (verdict != TokenVerdict::ok) return verdict;
+  fetch(token.flow);
+  verdict = verify_token(ring, token);
+  if (verdict != TokenVerdict::ok) return verdict;
+  flow = token.flow;
+  side = token.side;
+  return verdict;
+}
 
 }  // namespace sluice

@@ -59,25 +59,14 @@ void fetch_flow(const Surroundings& around, const FlowName& flow) noexcept {
   if (listener >= 0) around.flows.fetch_udp(around.flows.hash_of(flow.remote, static_cast<uint16_t>(listener)));
 }
 
-TokenVerdict read_own_token(const Surroundings& around, Text user, OwnRoute& route, Side& side) noexcept {
-  ReadToken token;
-  TokenVerdict verdict = decode_token(user, token);
-  if (verdict != TokenVerdict::ok) return verdict;
-  fetch_flow(around, token.flow);
-  verdict = verify_token(around.keys, token);
-  if (verdict != TokenVerdict::ok) return verdict;
-  route.flow = token.flow;
-  side = token.side;
-  return verdict;
-}
-
 // Classifies one of our URIs. False: it is not ours.
 bool own_route(const Surroundings& around, const Source& source, const Uri& uri, OwnRoute& route, int32_t* number) noexcept {
   if (!is_sip(uri) || uri.port_zero) return false;
   // DET-15: a token does not make a host ours; if several edges share keys, it may be a neighbour's.
   if (!is_own_host(around.config, uri.host, port_of(uri))) return false;
   Side side = Side::client;
-  const TokenVerdict verdict = uri.has_user ? read_own_token(around, uri.user, route, side) : TokenVerdict::none;
+  TokenVerdict verdict = TokenVerdict::none;
+  if (uri.has_user) verdict = read_token(around.keys, uri.user, route.flow, side, [&around](const FlowName& flow) { fetch_flow(around, flow); });
   uint32_t whose = 0;
   switch (verdict) {
     case TokenVerdict::none: route.kind = RouteKind::plain; break;
