@@ -6,7 +6,7 @@ import type { Location } from "./location-handle.js";
 import type { ObjectPort } from "./object-port.js";
 import type { ShardConfig, ShardKey, ShardLimits, ShardListener, TlsMaterial } from "./shard-settings.js";
 
-/** Responses with the key of their transaction, kept outside of the collected heap. Texts are latin1; `until` is on the caller's clock, and those that are added later are kept for longer. */
+/** What answers retransmissions (src/transaction/completed.ts), with the key of its transaction, kept outside of the collected heap. Texts are latin1; `until` is on the caller's clock, and those that are added later are kept for longer. */
 export interface KeptAnswers {
   /** Instead of an earlier one with its key. The oldest gives way. */
   add(key: string, octets: Uint8Array, flow: string, until: number): void;

@@ -3,7 +3,7 @@ import { createHmac, randomBytes } from "node:crypto";
 import type { ObjectPort } from "../native/object-port.js";
 import { Const } from "../native/layout.js";
 import { SipMessage } from "../sip/message.js";
-import { AnsweredRequests } from "./answered-requests.js";
+import { CompletedTransactions } from "./completed.js";
 import { type ClientUser, ClientTransaction } from "./client.js";
 import { type Hop, type Outlet, type Payer, type Sender, mayAnswer } from "./hop.js";
 import type { MovingClient, MovingServer, MovingTransactions } from "./moving.js";
@@ -40,17 +40,17 @@ export class TransactionTable {
   readonly #servers = new Map<string, ServerTransaction>();
   /** New in this turn: most are answered before it ends, and need no timer. */
   #fresh: ServerTransaction[] = [];
-  readonly #answered: AnsweredRequests;
+  readonly #completedServers: CompletedTransactions;
   readonly #clients = new Map<string, ClientTransaction>();
-  /** ACKs of refusals, by the keys of the client transactions that have ended, and as JSON where they went. Nothing else is left of these transactions. */
-  readonly #acks: AnsweredRequests;
+  /** Those whose INVITE was refused: their ACKs, by their keys. */
+  readonly #completedClients: CompletedTransactions;
   /** Client transactions by the flow that their request left by. */
   readonly #byFlow = new Map<string, Set<ClientTransaction>>();
 
   constructor(options: TableOptions) {
     this.#options = options;
-    this.#answered = new AnsweredRequests(options.timers.memory, options.most, options.most * ANSWER_OCTETS);
-    this.#acks = new AnsweredRequests(options.timers.d, options.most, options.most * ANSWER_OCTETS);
+    this.#completedServers = new CompletedTransactions(options.timers.memory, options.most, options.most * ANSWER_OCTETS);
+    this.#completedClients = new CompletedTransactions(options.timers.d, options.most, options.most * ANSWER_OCTETS);
   }
 
   /** Requests that were not answered yet. */
@@ -68,9 +68,9 @@ export class TransactionTable {
   takesRetransmission(key: string): boolean {
     const { outlet, onRetransmission } = this.#options;
     const server = this.#servers.get(key);
-    const answered = server === undefined ? this.#answered.get(key) : undefined;
+    const completed = server === undefined ? this.#completedServers.get(key) : undefined;
     if (server !== undefined) server.onRetransmission();
-    else if (answered !== undefined) outlet.answer(answered.flow, answered.octets, false);
+    else if (completed !== undefined) outlet.answer(completed.way, completed.octets, false);
     else return false;
     onRetransmission();
     return true;
@@ -112,7 +112,7 @@ export class TransactionTable {
       this.#servers.delete(key);
       port.release(place);
     };
-    const onAnswered = (octets: Uint8Array): void => this.#answered.add(key, octets, sender.answerFlow);
+    const onAnswered = (octets: Uint8Array): void => this.#completedServers.add(key, octets, sender.answerFlow);
     const transaction = new ServerTransaction({ request, sender, payer, outlet, timers, keepSeconds, toTag: moved?.toTag ?? newTag(), statelessTag: () => this.statelessTag(key), onAnswered, onEnd }, moved);
     this.#servers.set(key, transaction);
     return transaction;
@@ -129,7 +129,7 @@ export class TransactionTable {
       this.#clients.delete(key);
       if (transaction.flow !== undefined) this.#forget(transaction.flow, transaction);
     };
-    const onRefused = (ack: Uint8Array): void => this.#acks.add(key, ack, JSON.stringify(hop));
+    const onRefused = (ack: Uint8Array): void => this.#completedClients.add(key, ack, JSON.stringify(hop));
     const transaction = new ClientTransaction({ method, octets, hop, outlet, timers, user, onRefused, onEnd });
     this.#clients.set(key, transaction);
     if (moved !== undefined) transaction.goOn(moved);
@@ -152,11 +152,11 @@ export class TransactionTable {
 
   /** The refusal came again (RFC 3261 17.1.1.2). */
   #acknowledgesAgain(key: string, sender: Sender): boolean {
-    const kept = this.#acks.get(key);
-    if (kept === undefined) return false;
-    const hop = JSON.parse(kept.flow) as Hop;
+    const completed = this.#completedClients.get(key);
+    if (completed === undefined) return false;
+    const hop = JSON.parse(completed.way) as Hop;
     if (!mayAnswer(hop, sender)) return false;
-    this.#options.outlet.send(hop, kept.octets);
+    this.#options.outlet.send(hop, completed.octets);
     return true;
   }
 
@@ -178,7 +178,7 @@ export class TransactionTable {
   /** For the next process: everything but the copies that were sent, which their users know. */
   moving(): MovingTransactions {
     const servers = [...this.#servers].map(([key, server]) => server.moving(key));
-    return { tagKey: this.#tagKey.toString("base64"), servers, answered: this.#answered.moving() };
+    return { tagKey: this.#tagKey.toString("base64"), servers, answered: this.#completedServers.moving() };
   }
 
   /** The server transactions of the process before, by their keys. */
@@ -190,7 +190,7 @@ export class TransactionTable {
       const request = new SipMessage(toOctets(moved.request));
       this.#newServer(key, request, sender, payer, port.reserve(payer.address, 1, request.octets.length + OVERHEAD, Const.roomEnding, payer.isExempt), moved);
     }
-    for (const answer of answered) this.#answered.goOn(answer);
+    for (const answer of answered) this.#completedServers.goOn(answer);
     return this.#servers;
   }
 

@@ -1,5 +1,5 @@
-// Responses of the object path to requests other than INVITE over UDP, for retransmissions (RFC 3261 17.2.2): a hundred thousand in half a
-// minute, which JavaScript's collector would copy twice each. The oldest gives way.
+// What completed transactions of the object path answer retransmissions with (src/transaction/completed.ts): responses (RFC 3261 17.2.2), a hundred
+// thousand in half a minute, which JavaScript's collector would copy twice each, and ACKs (17.1.1.2). The oldest gives way.
 #pragma once
 
 #include <deque>
@@ -15,7 +15,7 @@ class KeptAnswers {
  public:
   struct Answer {
     Text key;  // of the transaction
-    Text flow;  // that it went to
+    Text flow;  // that it went to; for an ACK its hop, as JSON
     Text octets;
     double until = 0;
   };

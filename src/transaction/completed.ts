@@ -1,23 +1,24 @@
 /**
- * Responses to requests other than INVITE: over UDP such a request may be retransmitted for as long as timer J (RFC 3261 17.2.2). A server
- * with thousands of registrations a second answers a hundred thousand in that time, so only the responses are kept, outside of the collected
- * heap, and one timer serves all. If there are too many, the oldest is forgotten, and a retransmission of its request is handled like a new one.
- * The ACKs of refusals are kept in the same way, for as long as timer D (17.1.1.2).
+ * What is left of completed transactions: the octets that answer a retransmission. A server transaction leaves its response; for requests other
+ * than INVITE over UDP that is for as long as timer J (RFC 3261 17.2.2). A client transaction whose INVITE was refused leaves its ACK, for as long
+ * as timer D (17.1.1.2). A server with thousands of registrations a second answers a hundred thousand in timer J, so only the octets are kept,
+ * outside of the collected heap, and one timer serves all. If there are too many, the oldest is forgotten; a retransmitted request is then handled
+ * like a new one.
  */
 import { Const } from "../native/layout.js";
 import { binding } from "../native/load.js";
 import type { KeptAnswers } from "../native/binding.js";
 import { type MovingAnswer, toOctets } from "./moving.js";
 
-export interface Answered {
+export interface Completed {
   readonly octets: Uint8Array;
-  /** The flow that it went to. */
-  readonly flow: string;
+  /** Where they went: a server transaction names the flow, a client transaction its hop, as JSON. */
+  readonly way: string;
 }
 
 const SWEEP_MS = 1_000;
 
-export class AnsweredRequests {
+export class CompletedTransactions {
   readonly #kept: KeptAnswers;
   readonly #memory: number;
   #isSweeping = false;
@@ -32,9 +33,9 @@ export class AnsweredRequests {
     return this.#kept.size();
   }
 
-  get(key: string): Answered | undefined {
+  get(key: string): Completed | undefined {
     const found = this.#kept.get(key);
-    return found && { octets: toOctets(found[0]), flow: found[1] };
+    return found && { octets: toOctets(found[0]), way: found[1] };
   }
 
   /** What may still be asked for, for the next process. */
@@ -49,8 +50,8 @@ export class AnsweredRequests {
   }
 
   /** `memory`: milliseconds that are left. */
-  add(key: string, octets: Uint8Array, flow: string, memory = this.#memory): void {
-    this.#kept.add(key, octets, flow, performance.now() + memory);
+  add(key: string, octets: Uint8Array, way: string, memory = this.#memory): void {
+    this.#kept.add(key, octets, way, performance.now() + memory);
     this.#sweepLater();
   }
 
