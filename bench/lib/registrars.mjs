@@ -66,11 +66,13 @@ async function startRedis() {
   const port = await freePort();
   const child = spawn("taskset", ["-c", "1", "redis-server", "--port", port, "--bind", "127.0.0.1", "--dir", temporaryFolder(), "--save", "", "--appendonly", "no"], { stdio: "ignore" });
   const ended = new Promise((resolve) => child.on("exit", resolve));
-  process.once("exit", () => child.kill("SIGKILL"));
+  const kill = () => child.kill("SIGKILL");
+  process.once("exit", kill);
   while (!(await answers(port))) await new Promise((resolve) => setTimeout(resolve, 20));
   const stop = async () => {
-    child.kill("SIGKILL");
+    kill();
     await ended;
+    process.off("exit", kill);
   };
   return { url: `redis://127.0.0.1:${port}`, stop };
 }

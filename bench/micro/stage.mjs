@@ -29,13 +29,16 @@ export function registrarOver(store) {
   return new Registrar({ store, gruus: new Gruus(SECRET), authenticator: undefined, report: console.error }, OPTIONS);
 }
 
+const folders = [];
+process.once("exit", () => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+
 /** A folder that is deleted when the benchmark ends. */
 export function temporaryFolder() {
   // On the project's disk, not in memory, because this measures commits.
   const parent = join(import.meta.dirname, "../../build/bench");
   mkdirSync(parent, { recursive: true });
   const folder = mkdtempSync(join(parent, "micro-"));
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  folders.push(folder);
   return folder;
 }
 
