@@ -136,7 +136,7 @@ double spin(uint64_t seed, size_t steps) {
 }
 template <typename Work>
 double of_two(Work&& work, size_t steps) {
-  static volatile double seen;
+  [[maybe_unused]] static volatile double seen;
   const double begin = elapsed_ms();
   std::thread other([&] { seen = work(1, steps / 2); });
   const double own = work(2, steps / 2);

@@ -67,7 +67,7 @@ function stateOf(what, gyp = false) {
     [join(ROOT, "native/core"), join(ROOT, "native/addon"), join(ROOT, "native/keeper"), join(ROOT, "native/tls"), ...["sources.txt", "tests.txt", "CMakeLists.txt"].map((name) => join(ROOT, "native", name)), join(ROOT, "binding.gyp")],
     CPP,
   );
-  const tests = newest([join(ROOT, "native/test"), join(ROOT, "native/tls_test")], CPP);
+  const tests = newest(["test", "tls_test", "bench"].map((folder) => join(ROOT, "native", folder)), CPP);
   const reaches = (built) => what === "addon" || built >= Math.max(sources, tests);
   const isOurs = (stamp) => stamp.tool === tool || (!gyp && stamp.tool !== undefined);
   const suffices = (stamp) => isOurs(stamp) && existsSync(ADDON) && stamp.addon >= sources && reaches(what === "all" ? stamp.tests : stamp.modules);
