@@ -50,6 +50,13 @@ class Peer {
     CHECK(bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0);
     return Peer(fd);
   }
+  // A port that a shard may open as long as this keeps everybody else away: the load of another program opens thousands of connections a second.
+  static Peer reserved(int type) {
+    Peer peer = bound(type);
+    const int on = 1;
+    for (const int option : {SO_REUSEADDR, SO_REUSEPORT}) CHECK(setsockopt(peer.fd_, SOL_SOCKET, option, &on, sizeof on) == 0);
+    return peer;
+  }
   static Peer listening() {
     Peer peer = bound(SOCK_STREAM);
     CHECK(listen(peer.fd_, 16) == 0);

@@ -105,13 +105,15 @@ class ShardRig {
     config.table_key = {1, 2};
     config.branch_keys = BranchKeys(SipKey{3, 4});
     std::vector<ListenerSockets::Place> places;
+    std::vector<Peer> reserved;
     const std::pair<Transport, Facing> wanted[] = {{Transport::udp, Facing::client}, {Transport::tcp, Facing::client}, {Transport::udp, Facing::core},
                                                    {Transport::tcp, Facing::core},   {Transport::tls, Facing::client}, {Transport::ws, Facing::client}};
     for (const auto& [transport, facing] : wanted) {
       Listener listener;
       listener.transport = transport;
       listener.facing = facing;
-      listener.bound = address("127.0.0.1", Peer::bound(transport == Transport::udp ? SOCK_DGRAM : SOCK_STREAM).port());
+      reserved.push_back(Peer::reserved(transport == Transport::udp ? SOCK_DGRAM : SOCK_STREAM));
+      listener.bound = address("127.0.0.1", reserved.back().port());
       places.push_back({transport, listener.bound});
       listener.sent_by = "127.0.0.1:" + std::to_string(listener.bound.port);
       config.aliases.push_back(listener.bound);
