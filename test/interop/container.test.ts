@@ -12,11 +12,12 @@ import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { childrenOf } from "../support/processes.js";
 import { phoneIn } from "./support/pinging-phone.js";
-import { maySystemd } from "./support/systemd.js";
+import { needNamespaces } from "./support/systemd.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-test.skipIf(!maySystemd())("SA-8 in a container process 1 stays, with or without a keeper: it passes signals on to the process that works, connections outlive upgrades, and its end is that of the server", async () => {
+test("SA-8 in a container process 1 stays, with or without a keeper: it passes signals on to the process that works, connections outlive upgrades, and its end is that of the server", async (context) => {
+  needNamespaces(context);
   for (const keeper of ["off", "on"]) {
     const folder = mkdtempSync(join(tmpdir(), "sluice-container-"));
     mkdirSync(join(folder, "state"));

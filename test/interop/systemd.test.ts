@@ -6,11 +6,12 @@
  */
 import { expect } from "vitest";
 import { testWith } from "../support/test-with.js";
-import { Systemd, maySystemd } from "./support/systemd.js";
+import { Systemd, needNamespaces } from "./support/systemd.js";
 
 const test = testWith("systemctl");
 
-test.skipIf(!maySystemd())("SA-8 systemd starts the unit, its reload upgrades without losing a connection, a bad configuration leaves all as it was, a crash is a restart", async () => {
+test("SA-8 systemd starts the unit, its reload upgrades without losing a connection, a bad configuration leaves all as it was, a crash is a restart", async (context) => {
+  needNamespaces(context);
   const systemd = await Systemd.boot("upgrade-on-reload.conf");
   systemd.systemctl("start", "sluice");
   const first = systemd.unit.MainPID;
@@ -35,7 +36,8 @@ test.skipIf(!maySystemd())("SA-8 systemd starts the unit, its reload upgrades wi
   expect(systemd.unit).toMatchObject({ MainPID: 0, ActiveState: "inactive", Result: "success" });
 });
 
-test.skipIf(!maySystemd())("SA-8 under systemd the keeper is the main process: the server is killed, upgraded and killed again, and connections stay", async () => {
+test("SA-8 under systemd the keeper is the main process: the server is killed, upgraded and killed again, and connections stay", async (context) => {
+  needNamespaces(context);
   const systemd = await Systemd.boot("upgrade-on-reload.conf", "keeper.conf");
   systemd.systemctl("start", "sluice");
   const { MainPID: keeper } = systemd.unit;

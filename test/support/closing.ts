@@ -1,4 +1,4 @@
-/** At the end of a run: counts the tests, says what was left out for lack of a program, and names the files of interop that deserve a second chance. */
+/** At the end of a run: counts the tests, says what was left out and why, and names the files of interop that deserve a second chance. */
 import { appendFileSync, writeFileSync } from "node:fs";
 import type { Reporter, TestModule } from "vitest/node";
 import { installPeers, missingPeers } from "./peers.js";
@@ -18,11 +18,25 @@ export default class Closing implements Reporter {
       else for (const state of ["passed", "failed", "skipped"] as const) count[state] += one[state];
     }
     if (again !== undefined) writeFileSync(again, JSON.stringify({ anew, failed: count.failed > 0 || unhandled.length > 0 }));
+    for (const [why, names] of leftOut(modules)) console.log(`${names.length === 1 ? "1 test" : `${names.length} tests`} did not run: ${why}\n${names.map((name) => `  ${name}`).join("\n")}`);
     const missing = missingPeers();
     if (count.skipped > 0 && missing.length > 0) console.log(`${count.skipped} tests did not run, most of them for lack of ${missing.join(", ")}: ${installPeers(missing)}`);
     const counts = process.env["TEST_TALLY"];
     if (counts !== undefined) appendFileSync(counts, `${count.passed} ${count.failed}\n`);
   }
+}
+
+/** The names of the tests that gave a reason for which they did not run, by that reason. */
+function leftOut(modules: ReadonlyArray<TestModule>): ReadonlyMap<string, readonly string[]> {
+  const byReason = new Map<string, string[]>();
+  for (const module of modules) {
+    for (const test of module.children.allTests("skipped")) {
+      const result = test.result();
+      if (result.state !== "skipped" || result.note === undefined) continue;
+      byReason.set(result.note, [...(byReason.get(result.note) ?? []), `${module.relativeModuleId}: ${test.name}`]);
+    }
+  }
+  return byReason;
 }
 
 function tally(module: TestModule): { passed: number; failed: number; skipped: number } {
