@@ -71,7 +71,7 @@ size_t BindingTable::expire(uint64_t now, uint64_t budget, uint32_t& cursor, boo
   more = true;
   for (; cursor < kStripes; ++cursor) {
     Stripe& stripe = stripes_[cursor];
-    do {
+    for (bool is_behind = true; is_behind;) {
       if (begun && now_ns() > end) return removed;
       begun = true;
       const std::lock_guard<std::mutex> guard(stripe.lock);
@@ -85,7 +85,8 @@ size_t BindingTable::expire(uint64_t now, uint64_t budget, uint32_t& cursor, boo
         drop_empty(stripe, of);
         ++removed;
       });
-    } while (stripe.wheel.is_behind());
+      is_behind = stripe.wheel.is_behind();
+    }
   }
   cursor = 0;
   more = false;
