@@ -5,61 +5,34 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
-import { type Dialog, call, inDialog, register } from "../support/calls.js";
+import { register } from "../support/calls.js";
 import { type Cast, cast } from "../support/cast.js";
 import { tlsSettings } from "../support/certificates.js";
 import { MAIN } from "../support/edge.js";
+import { hangUp, listenOn, portOfEach, reaches, talking } from "../support/every-transport.js";
 import { Installation } from "../support/installation.js";
 import { childOf, crash } from "../support/kept-server.js";
-import { Party } from "../support/party.js";
-import { freePort } from "../support/ports.js";
 import { childrenOf, isAsleep, stateOf } from "../support/processes.js";
 import { complete } from "../support/sip-text.js";
 import { askForUpgrade } from "../support/upgrading.js";
-import type { Transport } from "../support/wire.js";
 
 const LIMIT = { timeout: 120_000 };
-const TRANSPORTS: readonly Transport[] = ["udp", "tcp", "ws", "tls", "wss"];
 const KEEPER = { SLUICE_KEEPER: "on" };
 
 const kept = (settings: Readonly<Record<string, string>> = {}, program = MAIN): Promise<Cast> =>
   cast({ process: true, own: true, client: "tcp", program, settings: { ...KEEPER, ...settings } });
 
-/** A request of the core that goes through a phone's token, and its answer. */
-async function reaches({ C }: Cast, phone: Party, path: readonly string[]): Promise<void> {
-  await C.say(`MESSAGE sip:U@192.0.2.1 SIP/2.0\nRoute: ${path.join(", ")}`);
-  await phone.request("MESSAGE");
-  await phone.reply("200 OK");
-  await C.response(200);
-}
-
 test("phones over every transport keep their flows, tokens and calls through two crashes", LIMIT, async () => {
-  const ports = new Map<Transport, number>();
-  for (const transport of TRANSPORTS) ports.set(transport, await freePort("127.0.0.1"));
-  const listen = [...ports].map(([transport, port]) => `${transport}:127.0.0.1:${port}`).join(",");
-  const company = await cast({ process: true, own: true, program: MAIN, settings: { ...KEEPER, SLUICE_LISTEN: listen, SLUICE_SHARDS: "2", ...tlsSettings() } });
-  const { C, SUT } = company;
-  const phones: { readonly phone: Party; readonly path: readonly string[]; readonly dialog: Dialog }[] = [];
-  for (const [transport, port] of ports) {
-    const phone = new Party(`U-${transport}`, `127.0.0.1:${port}`, company.scene, company.company);
-    phone.attach(await company.dial(phone, port, transport, 0));
-    const path = await register(phone, C);
-    phones.push({ phone, path, dialog: await call(C, phone, `Route: ${path.join(", ")}`) });
-  }
+  const ports = await portOfEach();
+  const company = await cast({ process: true, own: true, program: MAIN, settings: { ...KEEPER, SLUICE_LISTEN: listenOn(ports), SLUICE_SHARDS: "2", ...tlsSettings() } });
+  const { SUT } = company;
+  const phones = await talking(company, ports);
   for (const [round, signal] of (["SIGKILL", "SIGABRT"] as const).entries()) {
     const said = await crash(SUT, signal);
     expect(said).toMatchObject({ how: signal, crashes: round + 1, kept: 4, lost: 0 });
     for (const { phone, path } of phones) await reaches(company, phone, path);
   }
-  // Half of them hang up, the others are hung up on.
-  for (const [at, { phone, dialog }] of phones.entries()) {
-    const { callerRoute, calleeRoute, callId } = dialog;
-    const [from, to, route] = at % 2 === 0 ? [phone, C, calleeRoute] : [C, phone, callerRoute];
-    await from.say(inDialog("BYE", `sip:${to.name}@${to.at}`, route, callId, 2));
-    await to.request("BYE");
-    await to.reply("200 OK");
-    await from.response(200);
-  }
+  await hangUp(company, phones);
   for (const { phone } of phones) expect(phone.wire.isOpen).toBe(true);
   SUT.terminate();
   expect(await SUT.exited()).toBe(0);

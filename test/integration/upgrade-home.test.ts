@@ -4,21 +4,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { Admin } from "../support/admin.js";
-import { tlsSettings } from "../support/certificates.js";
 import { authorization, hashOf, readChallenge } from "../support/digest-client.js";
 import { DOMAIN, Home, instanceOf } from "../support/home.js";
 import type { Settings } from "../support/edge.js";
+import { homeWithPhones } from "../support/every-transport.js";
 import { Installation } from "../support/installation.js";
 import type { Party } from "../support/party.js";
-import { freePort } from "../support/ports.js";
 import { RedisServer } from "../support/redis-server.js";
 import type { SipMessage } from "../support/sip-message.js";
-import { TcpConnection } from "../support/tcp-connection.js";
 import { upgraded } from "../support/upgrading.js";
-import type { Transport } from "../support/wire.js";
 
 const LIMIT = { timeout: 120_000 };
-const STREAMS: readonly Transport[] = ["tcp", "ws", "tls", "wss"];
 
 function invite(user: string, callId: string, at: string): string {
   return `INVITE sip:${user}@example.com SIP/2.0\nCall-ID: ${callId}\nContact: <sip:A@${at}>`;
@@ -61,13 +57,6 @@ async function hangUp({ caller, phone, callId, recorded }: Call, isCaller: boole
   await from.response(200);
 }
 
-async function phoneOver(home: Home, name: string, transport: Transport, port: number): Promise<Party> {
-  const phone = await home.phone(name);
-  if (transport === "udp") return phone;
-  await phone.close();
-  return phone.attach(await TcpConnection.open({ host: home.host, port }, phone.receive, { transport }));
-}
-
 const WAYS: readonly (readonly [string, number, () => Promise<Settings>])[] = [
   ["two upgrades", 2, () => Promise.resolve({})],
   ["an upgrade on the object path", 1, () => Promise.resolve({ SLUICE_FAST_PATH: "off" })],
@@ -81,18 +70,7 @@ async function redisSettings(): Promise<Settings> {
 }
 
 test.each(WAYS)("phones over every transport keep flows, bindings and calls through %s; what rings goes on ringing and is answered", LIMIT, async (_, upgrades, more) => {
-  const ports = new Map<Transport, number>();
-  for (const transport of STREAMS) ports.set(transport, await freePort("127.0.0.1"));
-  const streams = [...ports].map(([transport, port]) => `${transport}:127.0.0.1:${port}`).join(",");
-  const udp = await freePort("127.0.0.1");
-  const home = await Home.spawn({ SLUICE_LISTEN: `udp:127.0.0.1:${udp},${streams}`, SLUICE_SHARDS: "2", ...tlsSettings(), ...(await more()) });
-  home.port = udp;
-  const phones: Party[] = [];
-  for (const transport of ["udp", ...STREAMS] as const) {
-    const phone = await phoneOver(home, `bob-${transport}`, transport, ports.get(transport) ?? udp);
-    await home.register(phone, { instance: instanceOf(phone.name) });
-    phones.push(phone);
-  }
+  const { home, phones } = await homeWithPhones(await more());
   const A = await home.phone("A");
   for (let round = 0; round < upgrades; round += 1) {
     const up: Call[] = [];

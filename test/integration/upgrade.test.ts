@@ -8,11 +8,12 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { readRunning } from "../../src/process/running-file.js";
 import { Admin } from "../support/admin.js";
-import { type Dialog, call, inDialog, register } from "../support/calls.js";
-import { type Cast, cast } from "../support/cast.js";
+import { register } from "../support/calls.js";
+import { cast } from "../support/cast.js";
 import { testCertificates, tlsSettings } from "../support/certificates.js";
 import { CoreTls } from "../support/core-tls.js";
 import { Edge } from "../support/edge.js";
+import { hangUp, listenOn, portOfEach, reaches, talking } from "../support/every-transport.js";
 import { Installation } from "../support/installation.js";
 import { Mailbox } from "../support/mailbox.js";
 import { Party } from "../support/party.js";
@@ -22,35 +23,16 @@ import { SipMessage } from "../support/sip-message.js";
 import { complete, responseTo } from "../support/sip-text.js";
 import { TcpConnection } from "../support/tcp-connection.js";
 import { askForUpgrade } from "../support/upgrading.js";
-import type { Incoming, Transport } from "../support/wire.js";
+import type { Incoming } from "../support/wire.js";
 
 const LIMIT = { timeout: 120_000 };
-const STREAMS: readonly Transport[] = ["tcp", "ws", "tls", "wss"];
-
-const message = (path: readonly string[]): string => `MESSAGE sip:U@192.0.2.1 SIP/2.0\nRoute: ${path.join(", ")}`;
-
-/** A request of the core that goes through a phone's token, and its answer. */
-async function reaches(company: Cast, phone: Party, path: readonly string[]): Promise<void> {
-  await company.C.say(message(path));
-  await phone.request("MESSAGE");
-  await phone.reply("200 OK");
-  await company.C.response(200);
-}
 
 test("phones over every transport keep their flows, tokens and calls through two upgrades", LIMIT, async () => {
-  const ports = new Map<Transport, number>();
-  for (const transport of ["udp", ...STREAMS] as const) ports.set(transport, await freePort("127.0.0.1"));
-  const listen = [...ports].map(([transport, port]) => `${transport}:127.0.0.1:${port}`).join(",");
+  const ports = await portOfEach();
   const installation = new Installation();
-  const company = await cast({ process: true, own: true, program: installation.program, settings: { SLUICE_LISTEN: listen, SLUICE_SHARDS: "2", SLUICE_MESSAGE_SECONDS: "300", ...tlsSettings() } });
-  const { C, SUT } = company;
-  const phones: { readonly phone: Party; readonly path: readonly string[]; readonly dialog: Dialog }[] = [];
-  for (const [transport, port] of ports) {
-    const phone = new Party(`U-${transport}`, `127.0.0.1:${port}`, company.scene, company.company);
-    phone.attach(await company.dial(phone, port, transport, 0));
-    const path = await register(phone, C);
-    phones.push({ phone, path, dialog: await call(C, phone, `Route: ${path.join(", ")}`) });
-  }
+  const company = await cast({ process: true, own: true, program: installation.program, settings: { SLUICE_LISTEN: listenOn(ports), SLUICE_SHARDS: "2", SLUICE_MESSAGE_SECONDS: "300", ...tlsSettings() } });
+  const { SUT } = company;
+  const phones = await talking(company, ports);
   const tcp = phones.map(({ phone }) => phone).find(({ transport }) => transport === "tcp") ?? expect.unreachable();
   for (let round = 0; round < 2; round += 1) {
     // Half a request is on its way when the process changes.
@@ -61,15 +43,7 @@ test("phones over every transport keep their flows, tokens and calls through two
     await tcp.response(200);
     for (const { phone, path } of phones) await reaches(company, phone, path);
   }
-  // Half of them hang up, the others are hung up on.
-  for (const [at, { phone, dialog }] of phones.entries()) {
-    const { callerRoute, calleeRoute, callId } = dialog;
-    const [from, to, route] = at % 2 === 0 ? [phone, C, calleeRoute] : [C, phone, callerRoute];
-    await from.say(inDialog("BYE", `sip:${to.name}@${to.at}`, route, callId, 2));
-    await to.request("BYE");
-    await to.reply("200 OK");
-    await from.response(200);
-  }
+  await hangUp(company, phones);
   for (const { phone } of phones) expect(phone.wire.isOpen).toBe(true);
   // And the process that was started first still answers for all of them.
   expect(SUT.isRunning).toBe(true);
