@@ -186,19 +186,15 @@ Napi::Value ShardHost::login_of(const Napi::CallbackInfo& info, Shard& shard) {
   return login;
 }
 
-// learnHa1(user, realm, algorithm, octets)
-Napi::Value ShardHost::learn_ha1(const Napi::CallbackInfo& info, Shard& shard) {
-  const DigestAlgorithm algorithm = algorithm_of(info[2]);
-  const auto ha1 = info[3].As<Napi::Uint8Array>();
-  const std::string user = from_latin1(info[0]), realm = from_latin1(info[1]);
-  if (ha1.ElementLength() == digest_size(algorithm)) shard.registering().login().ha1s().learn(user, realm, algorithm, ha1.Data());
+// learnHa1s(lines)
+Napi::Value ShardHost::learn_ha1s(const Napi::CallbackInfo& info, Shard& shard) {
+  shard.registering().login().learn(from_latin1(info[0]));
   return info.Env().Undefined();
 }
 
-// forgetHa1s()
-Napi::Value ShardHost::forget_ha1s(const Napi::CallbackInfo& info, Shard& shard) {
-  shard.registering().login().ha1s().forget();
-  return info.Env().Undefined();
+// startHa1s(count)
+Napi::Value ShardHost::start_ha1s(const Napi::CallbackInfo& info, Shard& shard) {
+  return Napi::Boolean::New(info.Env(), shard.registering().login().ha1s().start_over(info[0].ToNumber().Uint32Value()));
 }
 
 // What the batch needs of the store that nodes share. From within a callback that happens before its promises go on, so that no REGISTER of

@@ -109,8 +109,8 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   Napi::Value share_requests(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value answer_requests(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value set_requests(const Napi::CallbackInfo& info, Shard& shard);
-  Napi::Value learn_ha1(const Napi::CallbackInfo& info, Shard& shard);
-  Napi::Value forget_ha1s(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value learn_ha1s(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value start_ha1s(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value set_registers(const Napi::CallbackInfo& info, Shard& shard);
   void ask_stores(bool as_callback) noexcept;
   bool has_lookups() const noexcept;

@@ -151,4 +151,34 @@ TEST("an HA1 is remembered until newer ones replace it or all are forgotten") {
   CHECK(cache.find(std::to_string(kMany - 1), "r", DigestAlgorithm::md5) == nullptr);
 }
 
+TEST("all HA1s of a file have room in the cache, hardly any replaces another, and however many come, their octets are bounded") {
+  Ha1Cache cache(SipKey{1, 2});
+  for (const size_t count : {size_t{3}, size_t{20'000}, Ha1Cache::kMost / 2}) {
+    CHECK(cache.start_over(count));
+    size_t replaced = 0, known = 0;
+    for (size_t i = 0; i < count; ++i) replaced += cache.learn(std::to_string(i), "r", DigestAlgorithm::md5, at(kHa1Md5));
+    for (size_t i = 0; i < count; ++i) known += cache.find(std::to_string(i), "r", DigestAlgorithm::md5) != nullptr;
+    CHECK_EQ(known, count - replaced);
+    CHECK(replaced <= count / 50);
+  }
+  CHECK(!cache.start_over(Ha1Cache::kMost));
+  size_t known = 0;
+  for (size_t i = 0; i < 2 * Ha1Cache::kMost; ++i) cache.learn(std::to_string(i), "r", DigestAlgorithm::md5, at(kHa1Md5));
+  for (size_t i = 0; i < 2 * Ha1Cache::kMost; ++i) known += cache.find(std::to_string(i), "r", DigestAlgorithm::md5) != nullptr;
+  CHECK(known <= Ha1Cache::kMost);
+}
+
+TEST("lines of user, realm and HA1 are learnt, and what is none is left out") {
+  Ha1Cache cache(SipKey{1, 2});
+  const std::string md5 = "939e7578ed9e3c518a452acee763bce9", sha256 = md5 + md5, upper = "939E7578ED9E3C518A452ACEE763BCE9";
+  CHECK_EQ(cache.learn_lines("bob\nexample.org\n" + md5 + "\nbob\nexample.org\n" + sha256 + "\nshort\nr\n12\nbad\nr\nx" + md5.substr(1) + "\neve\nr\n" + upper + "\ncut\nr"), 0u);
+  const uint8_t first[] = {0x93, 0x9e, 0x75, 0x78};
+  const auto knows = [&](Text user, Text realm, DigestAlgorithm algorithm) {
+    const uint8_t* const ha1 = cache.find(user, realm, algorithm);
+    return ha1 != nullptr && std::memcmp(ha1, first, sizeof first) == 0 && ha1[15] == 0xe9 && (algorithm == DigestAlgorithm::md5 || ha1[31] == 0xe9);
+  };
+  CHECK(knows("bob", "example.org", DigestAlgorithm::md5) && knows("bob", "example.org", DigestAlgorithm::sha256) && knows("eve", "r", DigestAlgorithm::md5));
+  for (const Text user : {"short", "bad", "cut"}) CHECK(cache.find(user, "r", DigestAlgorithm::md5) == nullptr && cache.find(user, "r", DigestAlgorithm::sha256) == nullptr);
+}
+
 }  // namespace sluice::digest_test

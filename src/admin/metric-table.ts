@@ -215,6 +215,7 @@ export const metricTable: readonly MetricRow[] = [
   { name: "handshakes_refused_total", help: "Connections closed because too many handshakes were unfinished, in all or of their source.", values: one(Counter.handshakesRefused) },
   { name: "websocket_handshakes_total", help: "WebSocket handshakes.", label: "result", values: { agreed: Counter.wsUpgrades, refused: Counter.wsRefused } },
   { name: "logins_accepted_total", help: "Requests with valid credentials.", values: one(Counter.loginsAccepted) },
+  { name: "ha1s_forgotten_total", help: "Hashes of users that made room for others, of which a shard has some 131072 ready at most; such a user's next login takes a little longer.", values: one(Counter.ha1sForgotten) },
   {
     name: "logins_failed_total",
     help: "Requests with credentials for one of our nonces that were refused.",

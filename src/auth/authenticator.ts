@@ -8,7 +8,7 @@ import { retryAfter } from "../sip/retry-after.js";
 import { type SipUri, parseUri } from "../sip/uri.js";
 import { unescapeUri } from "../sip/uri-key.js";
 import type { Claimant } from "./claimant.js";
-import { CredentialsUnavailable, type CredentialStore } from "./credential-store.js";
+import { CredentialsUnavailable, type CredentialStore, type Ha1List } from "./credential-store.js";
 import { type DigestCredentials, readCredentials } from "./credentials.js";
 import { type DigestAlgorithm, HEX_DIGITS, provesHa1 } from "./digest.js";
 import { type Identity, isAddressOf, isAnonymous, telephoneNumber, uriOfHeader, userNames } from "./identity.js";
@@ -31,7 +31,7 @@ export interface AuthenticatorOptions {
   readonly report: (error: unknown) => void;
   readonly onLogin: (login: Login) => void;
   /** Gets the HA1 of each user who has proved knowledge of the password. */
-  readonly onProven: (user: string, realm: string, algorithm: DigestAlgorithm, ha1: string) => void;
+  readonly onProven: (user: string, realm: string, ha1: string) => void;
 }
 
 /** `password`: wrong, or no such user; `identity`: another user's address; `replay`: credentials used before. */
@@ -111,7 +111,7 @@ export class Authenticator {
         this.#tell("password", credentials, claimant);
         return this.#challenge(role, realm, claimant);
       }
-      this.#options.onProven(username, credentials.realm, algorithm, ha1);
+      this.#options.onProven(username, credentials.realm, ha1);
       return await this.#admit(credentials, request, role, claimant);
     } catch (error) {
       report(error);
@@ -127,6 +127,11 @@ export class Authenticator {
   /** As `CredentialStore.findNow`. */
   ha1Now(user: string, realm: string, algorithm: DigestAlgorithm): string | undefined {
     return this.#store.findNow?.(user, realm)?.[algorithm];
+  }
+
+  /** As `CredentialStore.all`, of the algorithms that are offered. */
+  get ha1s(): Ha1List | undefined {
+    return this.#store.all?.(this.offered);
   }
 
   /** How long a nonce is valid. */

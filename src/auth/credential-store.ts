@@ -4,6 +4,13 @@ import type { DigestAlgorithm } from "./digest.js";
 /** HA1 by algorithm, the hash of `user:realm:password` in hexadecimal digits; never a password. */
 export type Ha1s = Readonly<Partial<Record<DigestAlgorithm, string>>>;
 
+/** Three lines for each: user, realm and HA1; text is octets as latin1 characters. */
+export interface Ha1List {
+  readonly count: number;
+  /** Some hundred at a time, so that other work can come in between. */
+  readonly slices: Iterable<string>;
+}
+
 /** The store cannot be queried: the request is answered 503. */
 export class CredentialsUnavailable extends Error {
   override readonly name = "CredentialsUnavailable";
@@ -14,6 +21,8 @@ export interface CredentialStore {
   find(user: string, realm: string): Promise<Ha1s | undefined>;
   /** The same at once, if this store has it at hand; valid as long as `revision` is the same. */
   findNow?(user: string, realm: string): Ha1s | undefined;
+  /** All HA1s of these algorithms, as far as they are at hand; valid as long as `revision` is the same. */
+  all?(algorithms: readonly DigestAlgorithm[]): Ha1List;
   /** Whether there is such a user; a store without this cannot be queried on behalf of strangers. Rejects with CredentialsUnavailable. */
   knows?(user: string, realm: string): Promise<boolean>;
   /** The algorithms that every user has a hash for; undefined: the store cannot tell. */

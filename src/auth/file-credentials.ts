@@ -1,7 +1,7 @@
 /** Users from an htdigest file, which is read again when it changes. */
 import { readFileSync, statSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
-import type { CredentialStore, Ha1s } from "./credential-store.js";
+import type { CredentialStore, Ha1List, Ha1s } from "./credential-store.js";
 import type { DigestAlgorithm } from "./digest.js";
 import { HtdigestUsers } from "./htdigest.js";
 
@@ -40,6 +40,10 @@ export class FileCredentials implements CredentialStore {
 
   findNow(user: string, realm: string): Ha1s | undefined {
     return this.#users.find(user, realm);
+  }
+
+  all(algorithms: readonly DigestAlgorithm[]): Ha1List {
+    return this.#users.all(algorithms);
   }
 
   async knows(user: string, realm: string): Promise<boolean> {

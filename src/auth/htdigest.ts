@@ -1,7 +1,7 @@
 /** Files of `user:realm:HA1` lines, as htdigest writes them: 32 hexadecimal digits are MD5, 64 are SHA-256. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type DigestAlgorithm, HEX_DIGITS } from "./digest.js";
-import type { Ha1s } from "./credential-store.js";
+import type { Ha1List, Ha1s } from "./credential-store.js";
 
 /** Lines read in one go where others wait: a fraction of a millisecond. */
 const SLICE_LINES = 500;
@@ -35,6 +35,28 @@ export class HtdigestUsers {
 
   find(user: string, realm: string): Ha1s | undefined {
     return this.#users.get(keyOf(user, realm));
+  }
+
+  /** As `CredentialStore.all`. */
+  all(algorithms: readonly DigestAlgorithm[]): Ha1List {
+    const count = algorithms.reduce((sum, algorithm) => sum + this.#having[algorithm], 0);
+    return { count, slices: this.#slices(algorithms) };
+  }
+
+  *#slices(algorithms: readonly DigestAlgorithm[]): Generator<string> {
+    let lines = "";
+    let count = 0;
+    for (const [key, ha1s] of this.#users) {
+      for (const algorithm of algorithms) {
+        const ha1 = ha1s[algorithm];
+        if (ha1 !== undefined) lines += `${key}\n${ha1}\n`;
+      }
+      count += 1;
+      if (count % SLICE_LINES !== 0) continue;
+      yield lines;
+      lines = "";
+    }
+    yield lines;
   }
 
   /** Lines from `at` on, `most` of them, the first one with that number; where the next one begins. */

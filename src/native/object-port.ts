@@ -151,9 +151,10 @@ export interface ObjectPort {
   checkLogin(item: number): LoginState;
   /** Whose credentials they claim to be; undefined: they are for src/auth to read. */
   loginOf(item: number): ClaimedLogin | undefined;
-  /** For `checkLogin`. */
-  learnHa1(user: string, realm: string, algorithm: number, ha1: Uint8Array): void;
-  forgetHa1s(): void;
+  /** For `checkLogin`: three lines for each HA1, which are user, realm (octets as latin1 characters) and HA1 in hexadecimal digits. */
+  learnHa1s(lines: string): void;
+  /** Forgets them, and makes room for so many; false: some of them will replace others. */
+  startHa1s(count: number): boolean;
   flush(): void;
   takeEvents(): readonly FlowEvent[] | undefined;
 }

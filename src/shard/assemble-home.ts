@@ -76,7 +76,7 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
     onLogin(login);
   };
   let learn: AuthenticatorNeeds["onProven"] = () => undefined;
-  const onProven: AuthenticatorNeeds["onProven"] = (user, realm, algorithm, ha1) => learn(user, realm, algorithm, ha1);
+  const onProven: AuthenticatorNeeds["onProven"] = (user, realm, ha1) => learn(user, realm, ha1);
   const needs = { logins: new binding.Logins(config.cluster), report: onFault, onLogin: heardOf, onProven };
   let door = await openDoor(settings, isUpstream, needs);
   const { registrar, store, gruus } = await openRegistrar(settings, door.domains, door.authenticator, { report: onFault, connection, tell: onBinding, unread: onUnread });
@@ -141,6 +141,7 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
   const close = async (): Promise<void> => {
     isOpen = false;
     clearInterval(sweeping);
+    desk?.close();
     await door.authenticator?.close();
     await store.close();
   };

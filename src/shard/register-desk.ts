@@ -1,5 +1,7 @@
 /** Decides for a shard which REGISTERs C++ carries out, on the same table as the object path. */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Authenticator } from "../auth/authenticator.js";
+import type { Ha1List } from "../auth/credential-store.js";
 import type { DigestAlgorithm } from "../auth/digest.js";
 import type { StoreBatches } from "../location/store.js";
 import type { Shard } from "../native/binding.js";
@@ -14,7 +16,7 @@ import { type RegistrarOptions, supportedBy } from "../registrar/registrar-optio
 const DIGESTS: readonly DigestAlgorithm[] = ["MD5", "SHA-256"];
 
 export interface RegisterDeskNeeds {
-  readonly shard: Pick<Shard, "serveRegisters" | "shareRegisters" | "setStoreClock" | "answerRegisters" | "setRegisters" | "offerLogins" | "checkLogin" | "loginOf" | "learnHa1" | "forgetHa1s">;
+  readonly shard: Pick<Shard, "serveRegisters" | "shareRegisters" | "setStoreClock" | "answerRegisters" | "setRegisters" | "offerLogins" | "checkLogin" | "loginOf" | "learnHa1s" | "startHa1s">;
   readonly bindings: Location | SharedBindings;
   /** For temporary GRUUs. */
   readonly gruuKey: Uint8Array;
@@ -41,6 +43,8 @@ export class RegisterDesk {
   #options: RegistrarOptions | undefined;
   /** The revision of the users whose HA1s C++ has. */
   #revision: number | undefined;
+  /** The users whom C++ gets to know. */
+  #teaching: Ha1List | undefined;
 
   constructor({ shard, bindings, gruuKey, servesOutbound }: RegisterDeskNeeds) {
     this.#shard = shard;
@@ -71,8 +75,13 @@ export class RegisterDesk {
     const { domains, maxContacts, maxFlows, authenticator } = options;
     // Without configured domains every host counts as ours, which C++ cannot look up.
     this.#options = domains.isEmpty || !isOpen ? undefined : options;
-    this.#startOver(undefined);
+    this.#startOver(this.#options?.authenticator?.revision);
     this.#shard.setRegisters({ domains: shownNames(domains), isOpen: authenticator === undefined, maxContacts, maxFlows, keepSeconds, supported: supportedBy(options).join(", ") });
+  }
+
+  /** The shard is about to be closed. */
+  close(): void {
+    this.#teaching = undefined;
   }
 
   startBatch(): void {
@@ -123,11 +132,11 @@ export class RegisterDesk {
   }
 
   /** A user has proved that he has the password: next time C++ can check it, until the users change. */
-  learn(user: string, realm: string, algorithm: DigestAlgorithm, ha1: string): void {
+  learn(user: string, realm: string, ha1: string): void {
     const revision = this.#options?.authenticator?.revision;
     if (revision === undefined) return;
     if (revision !== this.#revision) this.#startOver(revision);
-    this.#shard.learnHa1(user, realm, DIGESTS.indexOf(algorithm), Buffer.from(ha1, "hex"));
+    this.#shard.learnHa1s(`${user}\n${realm}\n${ha1}\n`);
   }
 
   /** What the credentials of a request of the batch prove; if it is `proven`, they are used up. */
@@ -147,7 +156,7 @@ export class RegisterDesk {
     const algorithm = DIGESTS[claimed?.algorithm ?? -1];
     if (claimed === undefined || algorithm === undefined) return false;
     const ha1 = authenticator.ha1Now(claimed.user, claimed.realm, algorithm);
-    if (ha1 !== undefined) this.#shard.learnHa1(claimed.user, claimed.realm, claimed.algorithm, Buffer.from(ha1, "hex"));
+    if (ha1 !== undefined) this.#shard.learnHa1s(`${claimed.user}\n${claimed.realm}\n${ha1}\n`);
     return ha1 !== undefined;
   }
 
@@ -156,7 +165,21 @@ export class RegisterDesk {
     this.#revision = revision;
     const { nonceMs, offered } = this.#options?.authenticator ?? { nonceMs: 0, offered: [] };
     this.#shard.offerLogins(nonceMs, offered.map((algorithm) => DIGESTS.indexOf(algorithm)));
-    this.#shard.forgetHa1s();
+    const all = revision === undefined ? undefined : this.#options?.authenticator?.ha1s;
+    const fits = this.#shard.startHa1s(all?.count ?? 0);
+    this.#teaching = all;
+    // If there is not room for all, those who log in are taught one by one.
+    if (all !== undefined && fits) void this.#teachAll(all);
+  }
+
+  /** So that the first login of a user costs what others do. Other work comes in between: users who log in meanwhile are taught one by one. */
+  async #teachAll(all: Ha1List): Promise<void> {
+    for (const lines of all.slices) {
+      // Also so that nothing is done in the batch that has noticed the change.
+      await nextTurn();
+      if (this.#teaching !== all) return;
+      this.#shard.learnHa1s(lines);
+    }
   }
 
   /** Whether C++ has answered that transaction, and will do so again (RFC 3261 17.2.2). */

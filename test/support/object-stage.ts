@@ -133,8 +133,8 @@ export class ObjectStage {
       serveRequests: () => undefined,
       setRequests: () => undefined,
       offerLogins: () => undefined,
-      learnHa1: () => undefined,
-      forgetHa1s: () => undefined,
+      learnHa1s: () => undefined,
+      startHa1s: () => true,
       flush: () => undefined,
       takeEvents: () => undefined,
     };

@@ -1,31 +1,72 @@
 #include "core/home/ha1_cache.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
-#include <new>
+
+#include "core/sip/char_class.h"
 
 namespace sluice {
+namespace {
+
+// The text up to the end of the line, which is taken from `lines`.
+Text take_line(Text& lines) noexcept {
+  const Text line = lines.substr(0, lines.find('\n'));
+  lines.remove_prefix(std::min(lines.size(), line.size() + 1));
+  return line;
+}
+
+uint8_t value_of(char digit) noexcept { return static_cast<uint8_t>(is_digit(digit) ? digit - '0' : lower(digit) - 'a' + 10); }
+
+}  // namespace
+
+size_t Ha1Cache::sets_for(size_t count) noexcept { return std::bit_ceil((std::clamp<size_t>(count, 1, kMost / 2) * 2 + kWays - 1) / kWays); }
+
+bool Ha1Cache::start_over(size_t count) noexcept {
+  forget();
+  count_ = sets_for(count);
+  return count <= kMost / 2;
+}
 
 const uint8_t* Ha1Cache::find(uint64_t name) const noexcept {
   if (sets_ == nullptr) return nullptr;
-  for (const Entry& entry : sets_[name % kSets].entries)
-    if (entry.name == name) return entry.ha1;
-  return nullptr;
+  const Set& set = sets_[place_of(name)];
+  const uint64_t* const place = std::find(set.names, set.names + kWays, name);
+  return place == set.names + kWays ? nullptr : set.ha1s[place - set.names];
 }
 
-void Ha1Cache::learn(Text user, Text realm, DigestAlgorithm algorithm, const uint8_t* ha1) noexcept {
-  if (sets_ == nullptr) sets_.reset(new (std::nothrow) Set[kSets]);
-  if (sets_ == nullptr) return;
+bool Ha1Cache::learn(Text user, Text realm, DigestAlgorithm algorithm, const uint8_t* ha1) noexcept {
+  if (sets_ == nullptr) {
+    sets_ = zeroed<Set>(count_);
+    prefer_large_pages(sets_.get(), count_ * sizeof(Set));
+  }
   const uint64_t name = name_of(user, realm, algorithm);
-  Set& set = sets_[name % kSets];
-  Entry* place = std::find_if(std::begin(set.entries), std::end(set.entries), [&](const Entry& entry) { return entry.name == name; });
-  if (place == std::end(set.entries)) place = &set.entries[set.next++ % kWays];
-  place->name = name;
-  std::memcpy(place->ha1, ha1, digest_size(algorithm));
+  Set& set = sets_[place_of(name)];
+  uint64_t* place = std::find(set.names, set.names + kWays, name);
+  if (place == set.names + kWays) place = std::find(set.names, set.names + kWays, uint64_t{0});
+  const bool is_full = place == set.names + kWays;
+  // Any of them: the upper bits of a name are as good as random.
+  if (is_full) place = set.names + (name >> 32) % kWays;
+  *place = name;
+  std::memcpy(set.ha1s[place - set.names], ha1, digest_size(algorithm));
+  return is_full;
+}
+
+size_t Ha1Cache::learn_lines(Text lines) noexcept {
+  size_t replaced = 0;
+  while (!lines.empty()) {
+    const Text user = take_line(lines), realm = take_line(lines), digits = take_line(lines);
+    const DigestAlgorithm algorithm = digits.size() == 2 * digest_size(DigestAlgorithm::md5) ? DigestAlgorithm::md5 : DigestAlgorithm::sha256;
+    if (digits.size() != 2 * digest_size(algorithm) || !std::all_of(digits.begin(), digits.end(), is_hex)) continue;
+    uint8_t ha1[kMaxDigest];
+    for (size_t i = 0; i < digits.size() / 2; ++i) ha1[i] = static_cast<uint8_t>(value_of(digits[2 * i]) << 4 | value_of(digits[2 * i + 1]));
+    replaced += learn(user, realm, algorithm, ha1);
+  }
+  return replaced;
 }
 
 void Ha1Cache::forget() noexcept {
-  if (sets_ != nullptr) explicit_bzero(static_cast<void*>(sets_.get()), kSets * sizeof(Set));
+  if (sets_ != nullptr) explicit_bzero(static_cast<void*>(sets_.get()), count_ * sizeof(Set));
   sets_.reset();
 }
 

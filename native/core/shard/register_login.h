@@ -29,6 +29,8 @@ class RegisterLogin {
   void configure(LoginSettings settings) { settings_ = std::move(settings); }
   // Until the users change.
   Ha1Cache& ha1s() noexcept { return ha1s_; }
+  // As Ha1Cache::learn_lines().
+  void learn(Text lines) noexcept { ground_.counters.add(Counter::ha1s_forgotten, ha1s_.learn_lines(lines)); }
 
   // Of a REGISTER for that address of record, or of another request whose From is an address of that realm. `proven` uses the credentials up.
   LoginState check(const Item& item, Text aor, const ServedDomains& domains) noexcept;

@@ -1,13 +1,16 @@
 /** Which REGISTERs of a batch numbers decide, and that none overtakes another of its address. */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
+import type { Authenticator } from "../../../src/auth/authenticator.js";
 import type { Location } from "../../../src/native/location-handle.js";
 import { Action, Const, LoginState, Method, RecordField, RegisterField, RegisterState, VerdictField } from "../../../src/native/layout.js";
 import { RegisterDesk } from "../../../src/shard/register-desk.js";
 import { OPTIONS } from "../../support/registrar-stage.js";
 
 /** A desk over rows that stand for what C++ has read: `[who, state]` for each REGISTER of the next batch. */
-function opened(): { desk: RegisterDesk; decide: (batch: readonly (readonly [number, number])[]) => boolean[] } {
+function opened(): { desk: RegisterDesk; decide: (batch: readonly (readonly [number, number])[]) => boolean[]; learnt: readonly string[] } {
   let rows: Int32Array = new Int32Array(0);
+  const learnt: string[] = [];
   const shard = {
     serveRegisters: (_table: Location, given: Int32Array) => void (rows = given),
     shareRegisters: () => undefined,
@@ -17,8 +20,8 @@ function opened(): { desk: RegisterDesk; decide: (batch: readonly (readonly [num
     offerLogins: () => undefined,
     checkLogin: () => LoginState.left,
     loginOf: () => undefined,
-    learnHa1: () => undefined,
-    forgetHa1s: () => undefined,
+    learnHa1s: (lines: string) => void learnt.push(lines),
+    startHa1s: (count: number) => (learnt.splice(0), count < 1_000),
   };
   const desk = new RegisterDesk({ shard, bindings: {} as Location, gruuKey: new Uint8Array(32), servesOutbound: true });
   desk.configure(OPTIONS, 30);
@@ -37,7 +40,7 @@ function opened(): { desk: RegisterDesk; decide: (batch: readonly (readonly [num
       return isTaken;
     });
   };
-  return { desk, decide };
+  return { desk, decide, learnt };
 }
 
 const { open, unread, refused } = RegisterState;
@@ -66,4 +69,37 @@ test("a closed desk decides nothing, until a reload opens it again", () => {
   expect(decide([[7, open]])).toEqual([false]);
   desk.configure(OPTIONS, 30, true);
   expect(decide([[7, open]])).toEqual([true]);
+});
+
+function authenticatorOf(count: number, slices: Iterable<string>): Authenticator {
+  return { revision: 1, nonceMs: 1_000, offered: ["MD5"], ha1s: { count, slices } } as unknown as Authenticator;
+}
+
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) await nextTurn();
+}
+
+test("C++ gets to know all users of a file, a slice in each turn, and none of those who have been replaced meanwhile", async () => {
+  const { desk, learnt } = opened();
+  desk.configure({ ...OPTIONS, authenticator: authenticatorOf(3, ["a", "b", "c"]) }, 30);
+  expect(learnt).toEqual([]);
+  await turns(2);
+  expect(learnt.length).toBeLessThan(3);
+  desk.configure({ ...OPTIONS, authenticator: authenticatorOf(2, ["d", "e"]) }, 30);
+  await turns(6);
+  expect(learnt).toEqual(["d", "e"]);
+  desk.configure(OPTIONS, 30, false);
+  await turns(2);
+  expect(learnt).toEqual([]);
+});
+
+test("users for whom there is no room are left until they log in, and nothing is learnt once the shard is closed", async () => {
+  const { desk, learnt } = opened();
+  desk.configure({ ...OPTIONS, authenticator: authenticatorOf(1_000, ["a"]) }, 30);
+  await turns(3);
+  expect(learnt).toEqual([]);
+  desk.configure({ ...OPTIONS, authenticator: authenticatorOf(2, ["b"]) }, 30);
+  desk.close();
+  await turns(3);
+  expect(learnt).toEqual([]);
 });
