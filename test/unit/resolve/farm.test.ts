@@ -2,30 +2,20 @@
 import { promises as dns } from "node:dns";
 import { expect, onTestFinished, test } from "vitest";
 import { farmPlace } from "../../../src/config/farm-node.js";
-import type { Clock } from "../../../src/resolve/clock.js";
 import { DnsRecords } from "../../../src/resolve/dns-records.js";
 import { Farm } from "../../../src/resolve/farm.js";
 import { type DnsRecord, DnsServer } from "../../support/dns-server.js";
+import { StandingClock } from "../../support/standing-clock.js";
 
 const srv = (weight: number, target: string, priority = 0): DnsRecord => ({ type: "SRV", name: "_sip._tcp.farm.example.com", priority, weight, port: 5060 + weight, target });
 const a = (name: string, address: string): DnsRecord => ({ type: "A", name, address });
 const HOSTS = [a("edge1.example.com", "192.0.2.1"), a("edge2.example.com", "192.0.2.2"), a("edge3.example.com", "192.0.2.3")];
 
-/** A clock that stands still until it is set. */
-class Standing implements Clock {
-  time = 0;
-  readonly now = (): number => this.time;
-  readonly at = (_time: number, wake: () => void): (() => void) => {
-    const timer = setTimeout(wake, 2_000);
-    return () => clearTimeout(timer);
-  };
-}
-
-async function farm(records: readonly DnsRecord[]): Promise<{ farm: Farm; server: DnsServer; clock: Standing; faults: string[]; changes: () => number }> {
+async function farm(records: readonly DnsRecord[]): Promise<{ farm: Farm; server: DnsServer; clock: StandingClock; faults: string[]; changes: () => number }> {
   const server = await DnsServer.start([...records, ...HOSTS]);
   const resolver = new dns.Resolver({ timeout: 500, tries: 1 });
   resolver.setServers([`127.0.0.1:${server.port}`]);
-  const clock = new Standing();
+  const clock = new StandingClock();
   const faults: string[] = [];
   let changes = 0;
   const made = new Farm([farmPlace.parse("sip:farm.example.com;transport=tcp;admin=5080")], new DnsRecords(resolver, { clock, retryMs: 50 }), {

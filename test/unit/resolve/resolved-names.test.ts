@@ -4,33 +4,23 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import type { Clock } from "../../../src/resolve/clock.js";
 import { DnsRecords } from "../../../src/resolve/dns-records.js";
 import { HOSTS_FILE_MS, fromHostsFile } from "../../../src/resolve/hosts-file.js";
 import { ResolvedNames } from "../../../src/resolve/resolved-names.js";
 import { type ResolvedTarget, inTryingOrder } from "../../../src/resolve/resolved-target.js";
 import type { UpstreamUri } from "../../../src/resolve/upstream-uri.js";
 import { type DnsRecord, DnsServer } from "../../support/dns-server.js";
+import { StandingClock } from "../../support/standing-clock.js";
 
 const a = (name: string, address: string): DnsRecord => ({ type: "A", name, address });
 const uri = (host: string): UpstreamUri => ({ scheme: "sip", host, port: 5060, transport: "udp", priority: 0, weight: 1 });
 
-/** A clock that stands still until it is set. */
-class Standing implements Clock {
-  time = 0;
-  readonly now = (): number => this.time;
-  readonly at = (_time: number, wake: () => void): (() => void) => {
-    const timer = setTimeout(wake, 2_000);
-    return () => clearTimeout(timer);
-  };
-}
-
-async function names(records: readonly DnsRecord[], most?: number): Promise<{ server: DnsServer; clock: Standing; names: ResolvedNames }> {
+async function names(records: readonly DnsRecord[], most?: number): Promise<{ server: DnsServer; clock: StandingClock; names: ResolvedNames }> {
   const server = await DnsServer.start(records);
   onTestFinished(() => server.close());
   const resolver = new dns.Resolver({ timeout: 500, tries: 1 });
   resolver.setServers([`127.0.0.1:${server.port}`]);
-  const clock = new Standing();
+  const clock = new StandingClock();
   return { server, clock, names: new ResolvedNames(new DnsRecords(resolver, { clock, retryMs: 50 }), { families: [4], hostsFile: "/dev/null" }, most) };
 }
 
