@@ -15,7 +15,7 @@ class Counters {
   // `memory` holds Counter::count_ numbers and outlives this.
   explicit Counters(int64_t* memory) noexcept : memory_(memory) {}
 
-  void add(Counter which, int64_t amount = 1) noexcept {
+  [[gnu::always_inline]] void add(Counter which, int64_t amount = 1) noexcept {
     std::atomic_ref<int64_t> value(memory_[static_cast<uint32_t>(which)]);
     value.store(value.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
   }

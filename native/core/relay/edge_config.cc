@@ -21,11 +21,14 @@ int find_listener(const EdgeConfig& config, Transport transport, const Address& 
 }
 
 bool is_own_host(const EdgeConfig& config, Text host, uint16_t port) noexcept {
+  // Most often it is written as we write it.
+  for (const Alias& alias : config.aliases)
+    if (alias.address.port == port && alias.host == host) return true;
   Address address;
   if (parse_ip(host, address)) {
     address.port = port;
-    for (const Address& alias : config.aliases)
-      if (alias == address) return true;
+    for (const Alias& alias : config.aliases)
+      if (alias.address == address) return true;
     return false;
   }
   for (const std::string& name : config.names)

@@ -75,6 +75,17 @@ struct BranchKeys {
   }
 };
 
+// An address and port of ours, and how messages write the address.
+struct Alias {
+  Alias(const Address& of) : address(of) {
+    char ip[kMaxIpText];
+    host.assign(ip, format_ip(of, ip));
+    if (!of.is_v4()) host.insert(0, "[").append("]");
+  }
+  Address address;
+  std::string host;
+};
+
 struct EdgeConfig {
   uint8_t node = 0;   // of the farm, below 128
   uint8_t shard = 0;
@@ -83,7 +94,7 @@ struct EdgeConfig {
   SipKey table_key;   // hashes tables that strangers fill
   BranchKeys branch_keys;
   std::vector<Listener> listeners;
-  std::vector<Address> aliases;          // every address and port that belongs to us
+  std::vector<Alias> aliases;            // every address and port that belongs to us
   std::vector<std::string> realms;       // ours: credentials for them go no further; empty on an edge
   std::vector<std::string> names;        // host names that belong to us, on any of our ports
   std::vector<TrustedNet> trusted;

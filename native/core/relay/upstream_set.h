@@ -41,6 +41,8 @@ class UpstreamSet {
 
   // Chooses among the live targets of the lowest priority, by weight; -1: none is alive. `tried`: a bit for each target to skip.
   int pick(uint64_t hash, uint64_t tried = 0) const noexcept;
+  // Whether pick() depends on the hash.
+  bool has_choice() const noexcept { return upstreams_ > 1; }
 
   // -1: none.
   int find(const Address& address, Transport transport) const noexcept;

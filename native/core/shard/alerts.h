@@ -22,7 +22,7 @@ class Alerts {
   static constexpr size_t kMost = 64;
   static constexpr size_t kMostOfStrangers = 48;  // the rest is reserved for our own failures
 
-  void add(Event event, const Address& peer, int32_t number = 0, Text sample = Text()) noexcept {
+  [[gnu::cold, gnu::noinline]] void add(Event event, const Address& peer, int32_t number = 0, Text sample = Text()) noexcept {
     const bool is_ours = event == Event::upstream_up || event == Event::upstream_down || event == Event::upstream_busy || event == Event::upstream_calm || event == Event::accept_failed;
     if (list_.size() >= (is_ours ? kMost : kMostOfStrangers)) return;
     Alert alert{};

@@ -16,7 +16,7 @@ class Intake {
   // Takes the message in turn.next(). `crossed`: another shard handed it over. `admitted`: Item::admitted.
   void take(const Source& source, bool crossed, bool admitted = false) noexcept;
   // A datagram that cannot be SIP: it is counted, and that is all.
-  void not_sip(const Address& from, Text octets) noexcept;
+  [[gnu::cold]] void not_sip(const Address& from, Text octets) noexcept;
   // Hands a message of the batch, or the next one, to the shard that owns its flow or transaction.
   // False: the other shard's ring is full.
   bool hand_over(uint8_t shard, const Item& item) noexcept;
@@ -24,7 +24,7 @@ class Intake {
   bool take_again(const Source& source, Text octets) noexcept;
 
  private:
-  void faulty(Counter why, const Address& from, ScanError error, Text octets) noexcept;
+  [[gnu::cold]] void faulty(Counter why, const Address& from, ScanError error, Text octets) noexcept;
   void take_request(Item& item, int32_t* record) noexcept;
   uint8_t transaction_owner_of(const Item& item, const int32_t* record) const noexcept;
   void take_response(Item& item, int32_t* record) noexcept;

@@ -70,7 +70,7 @@ class Relay {
   void put_record_route(Writer& out, const NextLeg& leg, Side first, const Neighbour* neighbour) noexcept;
   void put_bare_record_route(Writer& out, const NextLeg& leg) noexcept;
   void put_uri(Writer& out, Text header, const NextLeg& leg, Side side, const FlowName* flow, Text params, const Neighbour* neighbour) noexcept;
-  void refuse_sips(const Item& item) noexcept;
+  [[gnu::cold]] void refuse_sips(const Item& item) noexcept;
   uint8_t roles_of(const Item& item, bool to_flow, bool to_stream) const noexcept;
   void remember(const Item& item, uint64_t key, uint8_t roles, NextLeg& leg, Text head, Text body) noexcept;
   void expect(const Item& item) noexcept;

@@ -42,14 +42,14 @@ void Relay::request(unsigned i) noexcept {
   const Action action = static_cast<Action>(verdict[kVerdict_action]);
   const bool to_flow = action == Action::relay_to_flow;
   const FlowName* const flow = to_flow ? verdict_flow(i) : nullptr;
-  if (flow != nullptr && flow->shard != ground_.config.shard && flow->shard < ground_.config.shards) {
+  if (flow != nullptr && flow->shard != ground_.config.shard && flow->shard < ground_.config.shards) [[unlikely]] {
     if (!item.crossed) intake_.hand_over(flow->shard, item);
     return;
   }
   NextLeg leg;
   leg.sips = item.facts.is_sips;
   if (leg.sips && !is_secure(item.source.transport)) return refuse_sips(item);
-  if (!choose_hop(i, leg)) {
+  if (!choose_hop(i, leg)) [[unlikely]] {
     // A node of the farm that is gone has taken its flows with it.
     if (to_flow || action == Action::relay_to_node) responder_.reply(item, 430);
     else responder_.reply(item, 503, Text(), kRetryAfterSeconds);
@@ -74,10 +74,10 @@ void Relay::request(unsigned i) noexcept {
   Writer head = outbox_.scratch();
   const bool is_written = write_request(i, leg, branch, head);
   if ((roles & kPending_replay) && remembered_.is_retransmission(key, branch)) return;
-  if (!is_written) return responder_.reply(item, 500);
+  if (!is_written) [[unlikely]] return responder_.reply(item, 500);
   Text body = message.body();
   const Text octets = outbox_.finished(head, body);
-  if (to_stream && !outbox_.streams().accepts(leg.slot, octets.size() + body.size())) return responder_.reply(item, 503, Text(), kRetryAfterSeconds);
+  if (to_stream && !outbox_.streams().accepts(leg.slot, octets.size() + body.size())) [[unlikely]] return responder_.reply(item, 503, Text(), kRetryAfterSeconds);
 
   if (message.method != Method::ack) remember(item, key, roles, leg, octets, body);
   if (!to_flow && message.method != Method::ack) answer_times_.asked(key, ground_.clock.tick());

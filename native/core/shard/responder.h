@@ -49,8 +49,8 @@ class Responder {
  private:
   void count_outcome(int status, Method method) noexcept;
   bool may_send(const Address& to, Text head, Text body) noexcept;
-  void withhold(const ReturnPath& back, Text head, Text body) noexcept;
-  void ask(const ReturnPath& back) noexcept;
+  [[gnu::cold]] void withhold(const ReturnPath& back, Text head, Text body) noexcept;
+  [[gnu::cold]] void ask(const ReturnPath& back) noexcept;
   void deliver(FlowHandle to, Text head, Text body, bool final) noexcept;
 
   Ground& ground_;

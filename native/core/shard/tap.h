@@ -17,12 +17,12 @@ class Tap {
   std::vector<char> drain() noexcept;
 
   // The functions below require the tap to be on.
-  void received(Item& item) noexcept;
-  void sent(const Address& to, uint16_t listener, Text octets) noexcept;
+  [[gnu::cold]] void received(Item& item) noexcept;
+  [[gnu::cold]] void sent(const Address& to, uint16_t listener, Text octets) noexcept;
   // A request leaves. `to_client`: for a flow, not for the core.
-  void leaves(Item& item, bool to_client, const Address& to, uint16_t listener, Text head, Text body) noexcept;
+  [[gnu::cold]] void leaves(Item& item, bool to_client, const Address& to, uint16_t listener, Text head, Text body) noexcept;
   // A response leaves. `filters`: those that matched its request or the response itself.
-  void answer(uint32_t filters, const ReturnPath& back, Text head, Text body) noexcept;
+  [[gnu::cold]] void answer(uint32_t filters, const ReturnPath& back, Text head, Text body) noexcept;
   uint32_t match(const Message& message) const noexcept { return tap_ != nullptr ? tap_->match(message) : 0; }
 
  private:

@@ -36,7 +36,8 @@ void UpstreamHealth::set(const UpstreamSet& upstreams) noexcept {
   punctuality_ = punctuality;
 }
 
-int UpstreamHealth::pick(Text call_id) const noexcept { return targets_.pick(hash_of(call_id)); }
+// Where there is no choice, it does not matter whose call it is.
+int UpstreamHealth::pick(Text call_id) const noexcept { return targets_.pick(targets_.has_choice() ? hash_of(call_id) : 0); }
 
 size_t UpstreamHealth::order(Text call_id, std::array<int, UpstreamSet::kCapacity>& out) const noexcept {
   const uint64_t hash = hash_of(call_id);

@@ -16,7 +16,7 @@ inline Text between(const char* from, const char* to) noexcept { return Text(fro
 
 // LWS, any amount: blanks, and line ends followed by a blank. A line end without a blank after it is never LWS, so accepted text
 // cannot contain the end of a header line.
-inline const char* skip_blanks(const char* p, const char* end) noexcept {
+[[gnu::cold, gnu::noinline]] inline const char* skip_blanks(const char* p, const char* end) noexcept {
   while (p < end) {
     if (is_blank(*p)) {
       ++p;
@@ -30,7 +30,7 @@ inline const char* skip_blanks(const char* p, const char* end) noexcept {
 }
 
 // Most of the time there is none, or one blank.
-inline const char* skip_lws(const char* p, const char* end) noexcept {
+[[gnu::always_inline]] inline const char* skip_lws(const char* p, const char* end) noexcept {
   if (p == end || static_cast<uint8_t>(*p) > ' ') return p;
   return *p == ' ' && end - p > 1 && static_cast<uint8_t>(p[1]) > ' ' ? p + 1 : skip_blanks(p, end);
 }
@@ -60,7 +60,7 @@ inline const char* skip_quoted_text(const char* p, const char* end) noexcept {
 }
 
 // A quoted string with its quotes; `p` is at the opening one. A backslash may escape any octet except CR and LF, even NUL.
-inline const char* skip_quoted(const char* p, const char* end) noexcept {
+[[gnu::noinline]] inline const char* skip_quoted(const char* p, const char* end) noexcept {
   for (++p; (p = skip_quoted_text(p, end)) < end; ++p) {
     if (*p == '"') return p + 1;
     if (*p == '\\') {
@@ -95,7 +95,7 @@ inline bool has_loose_control(Text text) noexcept {
 }
 
 // "[" IPv6address "]". Checks only the alphabet, since RFC 5118 4.10 wants the three-colon form tolerated; refuses a zone id.
-inline const char* skip_ipv6_reference(const char* p, const char* end) noexcept {
+[[gnu::cold, gnu::noinline]] inline const char* skip_ipv6_reference(const char* p, const char* end) noexcept {
   int colons = 0;
   const char* q = p + 1;
   for (; q < end && (is_hex(*q) || *q == ':' || *q == '.'); ++q) colons += *q == ':';
@@ -160,24 +160,10 @@ struct Param {
   Text value;  // a quoted string keeps its quotes; empty when there is none
 };
 
-// `p` is at the ';'. Also skips LWS after the parameter.
+// One that has blanks, or a value that is not plain.
 template <typename Runs>
-const char* read_param(const Runs& runs, const char* p, const char* end, Param& out) noexcept {
+[[gnu::noinline]] const char* read_any_param(const Runs& runs, const char* p, const char* end, Param& out) noexcept {
   const char* start = p;
-  // Nearly always it is plain words without blanks.
-  const auto ends = [end](const char* at) { return at == end || *at == ';' || *at == ','; };
-  const char* first = runs.plain(p + 1, end);
-  if (first > p + 1 && ends(first)) {
-    out = {between(p, first), between(p + 1, first), Text()};
-    return first;
-  }
-  if (first > p + 1 && *first == '=') {
-    const char* second = runs.plain(first + 1, end);
-    if (second > first + 1 && ends(second)) {
-      out = {between(p, second), between(p + 1, first), between(first + 1, second)};
-      return second;
-    }
-  }
   p = skip_lws(p + 1, end);
   const char* name = p;
   p = runs.skip(p, end, kChar_token);
@@ -196,6 +182,26 @@ const char* read_param(const Runs& runs, const char* p, const char* end, Param& 
   }
   out.whole = between(start, behind);
   return p;
+}
+
+// `p` is at the ';'. Also skips LWS after the parameter.
+template <typename Runs>
+const char* read_param(const Runs& runs, const char* p, const char* end, Param& out) noexcept {
+  // Nearly always it is plain words without blanks.
+  const auto ends = [end](const char* at) { return at == end || *at == ';' || *at == ','; };
+  const char* first = runs.plain(p + 1, end);
+  if (first > p + 1 && ends(first)) {
+    out = {between(p, first), between(p + 1, first), Text()};
+    return first;
+  }
+  if (first > p + 1 && *first == '=') {
+    const char* second = runs.plain(first + 1, end);
+    if (second > first + 1 && ends(second)) {
+      out = {between(p, second), between(p + 1, first), between(first + 1, second)};
+      return second;
+    }
+  }
+  return read_any_param(runs, p, end, out);
 }
 
 }  // namespace sluice

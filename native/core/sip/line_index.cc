@@ -18,7 +18,7 @@ class Indexer {
   Indexer(const char* head, size_t size, uint8_t most, HeaderLine* lines) noexcept : head_(head), size_(size), most_(most), lines_(lines) {}
 
   // A control octet that is not the CR of a CRLF.
-  void see(size_t at) noexcept {
+  [[gnu::cold, gnu::noinline]] void see(size_t at) noexcept {
     const char c = head_[at];
     if (c == '\n' && at > 0 && head_[at - 1] == '\r') return;
     if (c == '\r' && at + 1 == size_) return;  // cut off: we do not know what follows

@@ -20,10 +20,10 @@ Text nth_value(const Message& message, HeaderId id, size_t n) noexcept;
 
 // A strict router has put our own Record-Route URI into the Request-URI: the last Route value moves back there (RFC 3261 16.4). The
 // first `cut` Route values go as well. False: there is no Route value to put there.
-bool undo_strict_route(const Message& message, size_t cut, EditList& edits) noexcept;
+[[gnu::cold]] bool undo_strict_route(const Message& message, size_t cut, EditList& edits) noexcept;
 
 // The next hop is a strict router: its URI becomes the Request-URI, the old Request-URI goes to the end of Route (RFC 3261 16.6 step 6).
 // `next_uri` is the URI of the Route value after our own `cut` ones; `text` holds the new Route line until apply().
-void apply_strict_route(const Message& message, size_t cut, Text next_uri, Writer& text, EditList& edits) noexcept;
+[[gnu::cold]] void apply_strict_route(const Message& message, size_t cut, Text next_uri, Writer& text, EditList& edits) noexcept;
 
 }  // namespace sluice

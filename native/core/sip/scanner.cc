@@ -33,7 +33,7 @@ class Scanner {
     if (index.overflow) fail_framing(ScanError::too_many_headers);
     const StartLineResult start = scan_start_line(map_, Text(out_.data, index.start_line_end), limits_, out_);
     if (start.error != ScanError::none && !start.is_sip) fail_framing(start.error);
-    fail(start.error);
+    if (start.error != ScanError::none) fail(start.error);
     if (index.fault != ScanError::none) out_.reason = Slice{};  // the only slice whose octets are not checked one by one
     if (index.escaped_control) check_controls(index);
     for (uint8_t i = 0; i < index.count; ++i) scan_field(i);
@@ -60,18 +60,18 @@ class Scanner {
     std::memset(out_.first, kNoLine, sizeof out_.first);
   }
 
-  void fail(ScanError error) noexcept {
+  [[gnu::cold, gnu::noinline]] void fail(ScanError error) noexcept {
     if (out_.error == ScanError::none) out_.error = error;
   }
 
   // The first framing fault outranks faults that a stream survives: it decides what the receiver must do.
-  void fail_framing(ScanError error) noexcept {
+  [[gnu::cold, gnu::noinline]] void fail_framing(ScanError error) noexcept {
     if (out_.is_framed) out_.error = error;
     out_.is_framed = false;
   }
 
   // The first pass does not recognise quoted strings, so what it let through after a backslash is checked here (RFC 4475 3.1.1.2).
-  void check_controls(const LineIndex& index) noexcept {
+  [[gnu::cold, gnu::noinline]] void check_controls(const LineIndex& index) noexcept {
     bool loose = has_loose_control(Text(out_.data, index.start_line_end));
     if (loose) out_.reason = Slice{};
     for (uint8_t i = 0; i < index.count && !loose; ++i) {

@@ -117,10 +117,10 @@ void DatagramQueue::flush(Counters& counters) noexcept {
 }
 
 // Whether a train to this destination failed recently. Each failure lengthens the time until the next attempt.
-bool DatagramQueue::travels_apart(const Address& to) noexcept {
+bool DatagramQueue::find_refusal(const Address& to) noexcept {
   for (Refusal& refusal : refusals_) {
     if (refusal.left == 0 || !(refusal.to == to)) continue;
-    --refusal.left;
+    if (--refusal.left == 0) --refusing_;
     return true;
   }
   return false;
@@ -132,6 +132,7 @@ void DatagramQueue::send_apart_from_now(const Address& to) noexcept {
     if (refusal.to == to) place = &refusal;
   if (place == &refusals_[next_refusal_]) next_refusal_ = (next_refusal_ + 1) % kRefusals;
   place->wait = place->to == to && place->wait != 0 ? std::min(place->wait * 2, kLongestWait) : kFirstWait;
+  if (place->left == 0) ++refusing_;
   place->left = place->wait;
   place->to = to;
 }

@@ -58,13 +58,14 @@ class DatagramQueue {
   static constexpr uint32_t kLongestWait = 1u << 20;
 
   bool joins(const Address& to, size_t size) noexcept;
-  bool travels_apart(const Address& to) noexcept;
-  void send_apart_from_now(const Address& to) noexcept;
-  void refuse(const msghdr& header, int error, Counters& counters) noexcept;
+  bool travels_apart(const Address& to) noexcept { return refusing_ != 0 && find_refusal(to); }
+  [[gnu::cold]] bool find_refusal(const Address& to) noexcept;
+  [[gnu::cold]] void send_apart_from_now(const Address& to) noexcept;
+  [[gnu::cold]] void refuse(const msghdr& header, int error, Counters& counters) noexcept;
   void put_part(Text text) noexcept;
   void mark_trains() noexcept;
-  void send_apart(const mmsghdr& header, const Train& train, Counters& counters) noexcept;
-  bool send_fragmented(const msghdr& header) noexcept;
+  [[gnu::cold]] void send_apart(const mmsghdr& header, const Train& train, Counters& counters) noexcept;
+  [[gnu::cold]] bool send_fragmented(const msghdr& header) noexcept;
   void allow_fragments(bool allowed) noexcept;
 
   int fd_ = -1;
@@ -72,6 +73,7 @@ class DatagramQueue {
   bool trains_work_ = true;
   Refusal refusals_[kRefusals];
   size_t next_refusal_ = 0;
+  unsigned refusing_ = 0;  // of `refusals_`, those with something left
   std::vector<Refused> refused_;
   unsigned count_ = 0;
   unsigned parts_used_ = 0;
