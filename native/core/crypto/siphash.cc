@@ -52,21 +52,38 @@ void SipHasher::add(const void* data, size_t size) noexcept {
   const auto* octets = static_cast<const uint8_t*>(data);
   const unsigned held = 8 * (total_ & 7);
   total_ += size;
+  // In registers meanwhile.
+  uint64_t v0 = v0_, v1 = v1_, v2 = v2_, v3 = v3_, tail = tail_;
+  const auto compress = [&](uint64_t word) {
+    v3 ^= word;
+    sip_round(v0, v1, v2, v3);
+    sip_round(v0, v1, v2, v3);
+    v0 ^= word;
+  };
   // A piece may begin anywhere in a word, so each word is joined from octets held over and new ones.
   const auto take = [&](uint64_t word) {
-    compress(tail_ | word << held);
-    tail_ = held == 0 ? 0 : word >> (64 - held);
+    compress(tail | word << held);
+    tail = held == 0 ? 0 : word >> (64 - held);
   };
-  for (; size >= 8; octets += 8, size -= 8) {
+  const auto next_word = [&] {
     uint64_t word;
     std::memcpy(&word, octets, 8);
     if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
-    take(word);
+    octets += 8;
+    size -= 8;
+    return word;
+  };
+  if (held == 0) {
+    while (size >= 8) compress(next_word());
+  } else {
+    while (size >= 8) take(next_word());
   }
-  if (size == 0) return;
-  const uint64_t rest = last_octets(octets, size);
-  if (held + 8 * size >= 64) take(rest);
-  else tail_ |= rest << held;
+  if (size > 0) {
+    const uint64_t rest = last_octets(octets, size);
+    if (held + 8 * size >= 64) take(rest);
+    else tail |= rest << held;
+  }
+  v0_ = v0, v1_ = v1, v2_ = v2, v3_ = v3, tail_ = tail;
 }
 
 uint64_t SipHasher::finish() noexcept {
