@@ -4,6 +4,7 @@
 #include "bindings.h"
 #include "check.h"
 #include "core/home/shared_row.h"
+#include "shard_rig.h"
 
 namespace sluice::shared_row_test {
 using namespace test;
