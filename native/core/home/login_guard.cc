@@ -6,9 +6,9 @@ namespace sluice {
 
 LoginGuard::LoginGuard(const SipKey& key, uint32_t sets) : key_(key), failures_(sets), proven_(sets) {}
 
-bool LoginGuard::may_try(const Address& client, Text user, uint32_t now) noexcept {
+bool LoginGuard::may_try(uint64_t pair, const Address& client, Text user, uint32_t now) noexcept {
   const std::lock_guard<std::mutex> guard(lock_);
-  if (const Entry* pair = proven_.find(key_of(&client, &user)); is_proven(pair, now)) return failures_of(pair, kUserSeconds, now) < kUserBurst;
+  if (const Entry* known = proven_.find(pair); is_proven(known, now)) return failures_of(known, kUserSeconds, now) < kUserBurst;
   const Entry* source = failures_.find(key_of(&client, nullptr));
   const uint32_t most = kSourceBurst + (source == nullptr ? 0 : source->proven * kPerProvenUser);
   return failures_of(source, kSourceSeconds, now) < most && failures_of(failures_.find(key_of(nullptr, &user)), kUserSeconds, now) < kUserBurst;
@@ -22,13 +22,12 @@ void LoginGuard::failed(const Address& client, Text user, uint32_t now) noexcept
   add_failure(failures_.have(key_of(nullptr, &user), now), kUserSeconds, now);
 }
 
-void LoginGuard::proved(const Address& client, Text user, uint32_t now) noexcept {
+void LoginGuard::proved(uint64_t pair, const Address& client, uint32_t now) noexcept {
   const std::lock_guard<std::mutex> guard(lock_);
-  const uint64_t key = key_of(&client, &user);
-  const bool is_new = !is_proven(proven_.find(key), now);
-  Entry& pair = proven_.have(key, now);
-  pair.last = now;
-  pair.failures = 0;
+  const bool is_new = !is_proven(proven_.find(pair), now);
+  Entry& entry = proven_.have(pair, now);
+  entry.last = now;
+  entry.failures = 0;
   if (!is_new) return;
   Entry& source = failures_.have(key_of(&client, nullptr), now);
   if (source.proven < 1'000) ++source.proven;

@@ -19,10 +19,18 @@ class LoginGuard {
  public:
   explicit LoginGuard(const SipKey& key, uint32_t sets = 8'192);
 
-  // `now`: seconds of a clock that never runs backwards. False: too many failures; do not check the credentials.
-  bool may_try(const Address& client, Text user, uint32_t now) noexcept;
+  // What may_try() and proved() are asked with: something else is done until the entry has been fetched from a large memory.
+  uint64_t expect(const Address& client, Text user) const noexcept {
+    const uint64_t pair = key_of(&client, &user);
+    proven_.prefetch(pair);
+    return pair;
+  }
+  // `pair`: from expect(). `now`: seconds of a clock that never runs backwards. False: too many failures; do not check the credentials.
+  bool may_try(uint64_t pair, const Address& client, Text user, uint32_t now) noexcept;
+  bool may_try(const Address& client, Text user, uint32_t now) noexcept { return may_try(expect(client, user), client, user, now); }
   void failed(const Address& client, Text user, uint32_t now) noexcept;
-  void proved(const Address& client, Text user, uint32_t now) noexcept;
+  void proved(uint64_t pair, const Address& client, uint32_t now) noexcept;
+  void proved(const Address& client, Text user, uint32_t now) noexcept { proved(expect(client, user), client, now); }
 
   // For the successor of this process, which has the same key. `all`: else what has changed since the last time.
   void freeze(ImageWriter& image, bool all) noexcept;
@@ -43,8 +51,12 @@ class LoginGuard {
   // Eight entries per set; the least recently used gives way.
   struct Memory {
     static constexpr size_t kWays = 8;
+    static constexpr size_t kLine = 64;  // octets, of the caches
     explicit Memory(uint32_t count) : sets(count), entries(zeroed<Entry>(size_t{count} * kWays)), is_new(count) {}
     const Entry* find(uint64_t key) const noexcept;
+    void prefetch(uint64_t key) const noexcept {
+      for (size_t i = 0; i < kWays; i += kLine / sizeof(Entry)) __builtin_prefetch(&entries[(key >> 1) % sets * kWays + i]);
+    }
     // To change it. nullptr: there is none.
     Entry* change(uint64_t key) noexcept;
     Entry& have(uint64_t key, uint32_t now) noexcept;

@@ -58,9 +58,25 @@ void NonceTable::make(Text realm, const Address& client, uint64_t now, char* out
   base64url_encode(octets, kNonceOctets, out);
 }
 
-bool NonceTable::is_fresh(Text nonce, Text realm, const Address& client, uint64_t now, uint64_t life) const noexcept {
-  uint8_t octets[kNonceOctets];
-  if (nonce.size() != kNonceText || base64url_decode(nonce, octets, sizeof octets) != kNonceOctets) return false;
+NonceClaim NonceTable::expect(Text nonce, Text user) const noexcept {
+  NonceClaim claim;
+  claim.is_nonce = nonce.size() == kNonceText && base64url_decode(nonce, claim.octets, sizeof claim.octets) == kNonceOctets;
+  if (!claim.is_nonce) return NonceClaim{};
+  for (int half = 0; half < 2; ++half) {
+    SipHasher hasher(hash_[half]);
+    hasher.add(claim.octets, sizeof claim.octets);
+    hasher.add(user.data(), user.size());
+    claim.key[half] = hasher.finish();
+  }
+  const Stripe& stripe = stripes_[claim.key[1] % kStripes];
+  __builtin_prefetch(&stripe);
+  __builtin_prefetch(&stripe.index[static_cast<uint32_t>(claim.key[0]) & (capacity_ * 2 - 1)]);
+  return claim;
+}
+
+bool NonceTable::is_fresh(const NonceClaim& claim, Text realm, const Address& client, uint64_t now, uint64_t life) const noexcept {
+  if (!claim.is_nonce) return false;
+  const uint8_t* const octets = claim.octets;
   const uint64_t made = get48(octets + 4);
   const bool is_own = std::memcmp(octets, life_, sizeof life_) == 0;
   // The clocks of two nodes differ slightly.
@@ -74,16 +90,9 @@ bool NonceTable::is_fresh(Text nonce, Text realm, const Address& client, uint64_
   });
 }
 
-bool NonceTable::use(Text nonce, Text user, uint32_t count) noexcept {
-  uint8_t octets[kNonceOctets];
-  if (count == 0 || nonce.size() != kNonceText || base64url_decode(nonce, octets, sizeof octets) != kNonceOctets) return false;
-  Entry fresh{{0, 0}, get48(octets + 4), 1, count, 0};
-  for (int half = 0; half < 2; ++half) {
-    SipHasher hasher(hash_[half]);
-    hasher.add(octets, sizeof octets);
-    hasher.add(user.data(), user.size());
-    fresh.key[half] = hasher.finish();
-  }
+bool NonceTable::use(const NonceClaim& claim, uint32_t count) noexcept {
+  if (count == 0 || !claim.is_nonce) return false;
+  Entry fresh{{claim.key[0], claim.key[1]}, get48(claim.octets + 4), 1, count, 0};
   Stripe& stripe = stripes_[fresh.key[1] % kStripes];
   const std::lock_guard<std::mutex> guard(stripe.lock);
   Entry* known = find(stripe, fresh.key);

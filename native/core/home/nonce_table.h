@@ -27,6 +27,13 @@ namespace sluice {
 constexpr size_t kNonceOctets = 32;
 constexpr size_t kNonceText = 43;
 
+// A nonce that came with a user's credentials.
+struct NonceClaim {
+  bool is_nonce = false;  // else the rest is empty
+  uint8_t octets[kNonceOctets];
+  uint64_t key[2];  // of this user's use of it
+};
+
 class NonceTable {
  public:
   // The maximum age of another node's nonce: as long as a client takes to answer a challenge.
@@ -42,13 +49,18 @@ class NonceTable {
   // `now`: milliseconds of the wall clock (wall_ms.h). Writes kNonceText characters.
   void make(Text realm, const Address& client, uint64_t now, char* out) noexcept;
 
+  // What is_fresh() and use() are asked with: something else is done until its place has been fetched from a large memory.
+  NonceClaim expect(Text nonce, Text user) const noexcept;
+
   // Whether it was made for this realm and this client's network, either by this process at most `life` milliseconds ago, or by another
   // node with one of our keys at most kForeignLife ago.
-  bool is_fresh(Text nonce, Text realm, const Address& client, uint64_t now, uint64_t life) const noexcept;
+  bool is_fresh(const NonceClaim& claim, Text realm, const Address& client, uint64_t now, uint64_t life) const noexcept;
+  bool is_fresh(Text nonce, Text realm, const Address& client, uint64_t now, uint64_t life) const noexcept { return is_fresh(expect(nonce, {}), realm, client, now, life); }
 
   // Marks a count of a fresh nonce as used by this user. False: it was used before, or is too old to tell. Requests may overtake each
   // other by up to 63 counts. Call only for correct credentials, so that strangers cannot fill the memory.
-  bool use(Text nonce, Text user, uint32_t count) noexcept;
+  bool use(const NonceClaim& claim, uint32_t count) noexcept;
+  bool use(Text nonce, Text user, uint32_t count) noexcept { return use(expect(nonce, user), count); }
 
   // For the successor of this process, which was made with the same seed. `all`: else what has been used since the last time.
   void freeze(ImageWriter& image, bool all) noexcept;

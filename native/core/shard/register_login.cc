@@ -36,14 +36,6 @@ LoginState RegisterLogin::check(const Item& item, Text aor, const ServedDomains&
   if (item.message.line(credentials_header(item.message)) == nullptr) return LoginState::missing;
   DigestCredentials credentials;
   if (!read_credentials(item.message, credentials) || !offers(credentials.algorithm) || credentials.realm != realm) return LoginState::left;
-  const uint64_t user = ha1s_.expect(credentials.user, realm, credentials.algorithm);
-  if (!are_for(credentials, item.message, domains, item.source.from_core)) return LoginState::left;
-  const Address client = claimant_of(item);
-  const uint64_t now = wall_ms();
-  const auto seconds = static_cast<uint32_t>(now / 1'000);
-  if (!nonces_->is_fresh(credentials.nonce, realm, client, now, settings_.nonce_life)) return LoginState::stale;
-  const uint8_t* const ha1 = ha1s_.find(user);
-  if (ha1 == nullptr) return LoginState::unknown;
   char room[kMaxLoginName];
   Writer writer(room, sizeof room);
   writer.put(credentials.user);
@@ -51,8 +43,18 @@ LoginState RegisterLogin::check(const Item& item, Text aor, const ServedDomains&
   writer.put(realm);
   if (writer.full()) return LoginState::left;
   const Text name = writer.text();
-  if (!guard_->may_try(client, name, seconds) || !proves_ha1(credentials, ha1, ha2_) || !nonces_->use(credentials.nonce, name, credentials.count)) return LoginState::left;
-  guard_->proved(client, name, seconds);
+  const Address client = claimant_of(item);
+  const uint64_t user = ha1s_.expect(credentials.user, realm, credentials.algorithm), pair = guard_->expect(client, name);
+  const NonceClaim nonce = nonces_->expect(credentials.nonce, name);
+  if (!are_for(credentials, item.message, domains, item.source.from_core)) return LoginState::left;
+  const uint8_t* const ha1 = ha1s_.find(user);
+  __builtin_prefetch(ha1);
+  const uint64_t now = wall_ms();
+  const auto seconds = static_cast<uint32_t>(now / 1'000);
+  if (!nonces_->is_fresh(nonce, realm, client, now, settings_.nonce_life)) return LoginState::stale;
+  if (ha1 == nullptr) return LoginState::unknown;
+  if (!guard_->may_try(pair, client, name, seconds) || !proves_ha1(credentials, ha1, ha2_) || !nonces_->use(nonce, credentials.count)) return LoginState::left;
+  guard_->proved(pair, client, seconds);
   ground_.counters.add(Counter::logins_accepted);
   // Only this client got the nonce.
   ground_.commons.answers.heard_us(client);
