@@ -125,6 +125,23 @@ Napi::Value ShardHost::answer_requests(const Napi::CallbackInfo& info, Shard& sh
   return info.Env().Undefined();
 }
 
+// takeRequest(octets, flow, answerFlow, fromCore, wasAnswered, loop, payer, isExempt, aor)
+Napi::Value ShardHost::take_request(const Napi::CallbackInfo& info, Shard& shard) {
+  const auto octets = info[0].As<Napi::Uint8Array>();
+  const std::string flow = from_latin1(info[1]), answer_flow = from_latin1(info[2]), aor = from_latin1(info[8]);
+  DecidedRequest given;
+  given.octets = Text(reinterpret_cast<const char*>(octets.Data()), octets.ByteLength());
+  given.flow = flow;
+  given.answer_flow = answer_flow;
+  given.from_core = info[3].ToBoolean();
+  given.was_answered = info[4].ToBoolean();
+  given.loop = info[5].ToNumber().Uint32Value();
+  parse_ip(from_latin1(info[6]), given.payer);
+  given.is_exempt = info[7].ToBoolean();
+  given.aor = aor;
+  return Napi::Boolean::New(info.Env(), shard.proxying().take_decided(given));
+}
+
 // setRequests({domains: [name, host] [], edges, trusted, failoverStatus: number[], timerCMs, silenceMs, keepSeconds})
 Napi::Value ShardHost::set_requests(const Napi::CallbackInfo& info, Shard& shard) {
   const auto from = info[0].As<Napi::Object>();

@@ -83,6 +83,7 @@ void ShardHost::define(Napi::Env env, Napi::Object exports) {
                                        InstanceMethod<&ShardHost::call<&ShardHost::serve_requests>>("serveRequests"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::share_requests>>("shareRequests"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::answer_requests>>("answerRequests"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::take_request>>("takeRequest"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::set_requests>>("setRequests"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::learn_ha1s>>("learnHa1s"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::start_ha1s>>("startHa1s"),

@@ -108,6 +108,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   Napi::Value serve_requests(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value share_requests(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value answer_requests(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value take_request(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value set_requests(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value learn_ha1s(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value start_ha1s(const Napi::CallbackInfo& info, Shard& shard);

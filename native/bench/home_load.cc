@@ -33,6 +33,7 @@ class HomeLoad {
 
   int run() {
     if (!o_.text("log").empty()) read_log();
+    if (o_.number("escaped") != 0) peers_.requests().escape_callees();
     std::istringstream names(o_.text("workload"));
     for (std::string name; std::getline(names, name, ',');) {
       if (name == "first") first();
@@ -192,7 +193,7 @@ class HomeLoad {
 int main(int argc, char** argv) {
   Options options(argc, argv,
                   {{"server", "127.0.0.1:15060"}, {"local", "127.0.0.1:15070"}, {"workload", "first,refresh"}, {"aors", "10000"}, {"flows", "2"}, {"devices", "1"}, {"window", "96"},
-                   {"rate", "0"}, {"seconds", "5"}, {"warmup", "0.5"}, {"digest", "none"}, {"timeout-ms", "2000"}, {"pid", "0"}, {"search", "0"}, {"log", ""}, {"expires", "0"}, {"kill-after", "0"}});
+                   {"rate", "0"}, {"seconds", "5"}, {"warmup", "0.5"}, {"digest", "none"}, {"timeout-ms", "2000"}, {"pid", "0"}, {"search", "0"}, {"log", ""}, {"expires", "0"}, {"kill-after", "0"}, {"escaped", "0"}});
   // Too large for the stack because of its buffers.
   static HomeLoad load(options);
   return load.run();

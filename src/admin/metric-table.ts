@@ -122,7 +122,7 @@ export const metricTable: readonly MetricRow[] = [
   },
   {
     name: "requests_handled_total",
-    help: "Other requests to a registrar or standalone server that follow no flow token, without ACK and CANCEL, by the path that handled them.",
+    help: "Other requests to a registrar or standalone server that follow no flow token, without ACK and CANCEL, by the path that handled them. What objects decided and numbers carried out counts on both.",
     label: "path",
     values: { numbers: Counter.requestsByNumbers, objects: Counter.requestsByObjects },
   },

@@ -144,6 +144,11 @@ export interface ObjectPort {
   shareRequests(rows: Int32Array, node: string, find: (batch: number, aors: string, removals: string) => void): void;
   /** What the store says of the addresses of a batch; undefined: it did not answer. What follows from it leaves at once. */
   answerRequests(batch: number, outcomes: Uint8Array | undefined): void;
+  /**
+   * Has C++ proxy a request to the user with that address of record, which has been admitted here. `octets`: as received, without a Route beyond ours. `wasAnswered`: an INVITE, with 100.
+   * `payer`: whose share it takes, unless it `isExempt`. False: that takes objects, or there is no room; nothing has happened.
+   */
+  takeRequest(octets: Uint8Array, flow: string, answerFlow: string, fromCore: boolean, wasAnswered: boolean, loop: number, payer: string, isExempt: boolean, aor: string): boolean;
   setRequests(settings: RequestSettings): void;
   /** How REGISTERs log in: 0 is MD5, 1 is SHA-256, in the order in which they are offered. */
   offerLogins(nonceLifeMs: number, algorithms: readonly number[]): void;

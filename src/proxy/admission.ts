@@ -57,12 +57,18 @@ export class Admission {
     this.#trusted = new Networks(options.trusted);
   }
 
-  /** The refusal; undefined: the request may go on. ACK and CANCEL are not asked about (RFC 3261 22.1). Never rejects. */
-  async refusalOf(request: SipMessage, sender: Sender): Promise<ResponseSpec | undefined> {
+  /** What the rule says, before anything is proved. */
+  admits(request: SipMessage, sender: Sender): Admitted {
     const { authenticator, domains, foreignCallers } = this.#options;
     const isCallerOurs = domains.serves(uriOfHeader(request.header("From")));
     const isCalleeOurs = domains.serves(parseUri(request.uri));
-    const admitted = admits({ isCallerOurs, isCalleeOurs, isVouched: this.#vouches(sender), authenticates: authenticator !== undefined, foreignCallers });
+    return admits({ isCallerOurs, isCalleeOurs, isVouched: this.#vouches(sender), authenticates: authenticator !== undefined, foreignCallers });
+  }
+
+  /** The refusal; undefined: the request may go on. ACK and CANCEL are not asked about (RFC 3261 22.1). Never rejects. */
+  async refusalOf(request: SipMessage, sender: Sender): Promise<ResponseSpec | undefined> {
+    const { authenticator } = this.#options;
+    const admitted = this.admits(request, sender);
     if (admitted === "yes") return undefined;
     if (admitted === "no" || authenticator === undefined) return { status: 403, reason: "Relaying Denied", headers: [] };
     const result = await authenticator.check(request, "proxy", claimantOf(request, sender.address, sender.fromCore));

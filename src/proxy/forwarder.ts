@@ -40,6 +40,8 @@ export interface Incoming {
   readonly ownRoutes: number;
   /** Its caller was asked who he is before it came here. */
   readonly isAdmitted: boolean;
+  /** Numbers may go on with it: `request` has the octets that came, and has not come here because they are not enough. */
+  readonly isCarriable: boolean;
   /** It follows the token of a flow that is gone; `owner` is the device that registered over it, as `ownerOf` names it. */
   readonly deadFlow?: { readonly owner: string | undefined };
 }

@@ -20,7 +20,7 @@ export interface HomeProxyOptions {
   readonly port: Pick<ObjectPort, "flowLives" | "chooseUpstreams" | "noteSilence" | "wasSilent">;
   /** The address of record that a Request-URI of ours means; undefined: none. */
   readonly resolveDestination: (uri: string) => Destination | undefined;
-  readonly admission: Pick<Admission, "refusalOf">;
+  readonly admission: Pick<Admission, "admits" | "refusalOf">;
   /** Whether that address of ours belongs to a user, with or without bindings. */
   readonly isUser: (address: SipUri) => Promise<boolean>;
   /** Whether a Route of a binding leads to this node itself. */
@@ -29,6 +29,8 @@ export interface HomeProxyOptions {
   readonly isOurs: (uri: SipUri) => boolean;
   /** Upstreams are configured, even if their names cannot be resolved now. */
   readonly expectsUpstreams: boolean;
+  /** Has C++ carry out a request to the user with that address of record. False: this takes objects. */
+  readonly carry: (incoming: Incoming, aor: string, wasAnswered: boolean) => boolean;
   readonly failoverStatus: ReadonlySet<number>;
   readonly transportOf: TransportOf;
   readonly onFault: (error: unknown) => void;
@@ -52,6 +54,24 @@ export class HomeProxy {
 
   constructor(options: HomeProxyOptions) {
     this.#options = options;
+  }
+
+  /** Leaves a request to C++ before it has a transaction, if nobody has to prove anything (docs/decisions/objects-decide.md). */
+  carries(incoming: Incoming): boolean {
+    return incoming.isCarriable && this.#isAdmittedAtOnce(incoming) && this.#carry(incoming, false);
+  }
+
+  /** The same once its caller has proved who he is. */
+  #carriesAdmitted(server: ServerTransaction, incoming: Incoming): boolean {
+    // It has been tried before.
+    if (!incoming.isCarriable || this.#isAdmittedAtOnce(incoming) || !server.isOpen || this.#cancelled.has(server)) return false;
+    const isCarried = this.#carry(incoming, incoming.request.method === "INVITE");
+    if (isCarried) server.abandon();
+    return isCarried;
+  }
+
+  #isAdmittedAtOnce({ request, sender }: Incoming): boolean {
+    return this.#options.admission.admits(request, sender) === "yes";
   }
 
   /** Handles a new request; its transaction always gets an answer in the end. */
@@ -84,6 +104,7 @@ export class HomeProxy {
     if (deadFlow !== undefined) return this.#follow(server, incoming, deadFlow.owner);
     const refusal = isAdmitted ? undefined : await this.#options.admission.refusalOf(request, sender);
     if (refusal !== undefined) return void server.respond(refusal);
+    if (this.#carriesAdmitted(server, incoming)) return undefined;
     if (isSips(request.uri) && !isSecureFlow(sender.flow, this.#options.transportOf)) return this.#refuseSips(server);
     if (!this.#isForUs(request)) {
       const { port, expectsUpstreams } = this.#options;
@@ -100,6 +121,13 @@ export class HomeProxy {
     if (found.devices.length === 0 && found.lacksSips) return this.#refuseSips(server);
     if (found.devices.length === 0) return (await this.#exists(found.destination)) ? 480 : 404;
     return this.#fork(server, incoming, found.devices);
+  }
+
+  #carry(incoming: Incoming, wasAnswered: boolean): boolean {
+    const { request, ownRoutes } = incoming;
+    if (isSips(request.uri) || request.values("Route").length > ownRoutes || !this.#isForUs(request)) return false;
+    const destination = this.#options.resolveDestination(request.uri);
+    return destination?.kind === "aor" && this.#options.carry(incoming, destination.aor, wasAnswered);
   }
 
   #refuseSips(server: ServerTransaction): undefined {

@@ -1,5 +1,6 @@
 /** The transport of the transactions: it hands messages to the shard, which sends them together when the current work is done. */
 import type { ObjectPort } from "../native/object-port.js";
+import type { Incoming } from "../proxy/forwarder.js";
 import type { Hop, Outlet } from "../transaction/hop.js";
 
 export class NativeOutlet implements Outlet {
@@ -46,6 +47,15 @@ export class NativeOutlet implements Outlet {
     if (this.#held !== undefined) return void this.#held.push(() => this.answer(flow, octets, final, own));
     this.#flushSoon();
     this.#port.answerFlow(flow, octets, final, own);
+  }
+
+  /** Leaves a request, which has been admitted, to C++ (`ObjectPort.takeRequest`). False: it cannot carry it out. */
+  carry({ request, sender, payer, loop }: Incoming, aor: string, wasAnswered: boolean): boolean {
+    if (this.#held !== undefined) return false;
+    const { flow, answerFlow, fromCore } = sender;
+    const isTaken = this.#port.takeRequest(request.octets, flow, answerFlow, fromCore, wasAnswered, loop, payer.address, payer.isExempt, aor);
+    if (isTaken) this.#flushSoon();
+    return isTaken;
   }
 
   #flushSoon(): void {

@@ -64,6 +64,7 @@ const REPEAT = "repeat";
 
 /** How a request came. */
 interface Arrival {
+  readonly item: number;
   readonly listener: number;
   readonly isFirstHop: boolean;
   /** Const.roomOpening and so on. */
@@ -113,6 +114,10 @@ export class ObjectPath {
   receive(item: number, records: Int32Array, verdicts: Int32Array): void {
     const { shard, table, desk, requestDesk, payerOf } = this.#options;
     const row = item * Const.recordFields;
+    if (records[row + RecordField.isResponse] === 0 && requestDesk?.follows(item) === true) {
+      verdicts[item * Const.verdictFields + VerdictField.action] = Action.proxy;
+      return;
+    }
     const { octets, origin, loop } = this.#arrivals.take(item);
     const message = new SipMessage(octets);
     if (records[row + RecordField.isResponse] !== 0) {
@@ -125,11 +130,14 @@ export class ObjectPath {
     // Then the first of our own "Routes" is the Request-URI.
     const isStrict = (records[row + RecordField.headers]! & HeaderFlag.strictUri) !== 0;
     const request = isStrict ? undoStrictRoute(message) : message;
-    const incoming = { request, sender: origin, payer: payerOf(request, origin), loop, ownRoutes: isStrict ? walked.cut - 1 : walked.cut, isAdmitted: requestDesk?.isAdmitted(item) === true };
+    const ownRoutes = isStrict ? walked.cut - 1 : walked.cut;
+    const isAdmitted = requestDesk?.isAdmitted(item) === true;
+    const isCarriable = requestDesk?.isOpen === true && !isStrict && !isAdmitted && walked.target < 0;
+    const incoming = { request, sender: origin, payer: payerOf(request, origin), loop, ownRoutes, isAdmitted, isCarriable };
     const room = roomOf(message.method, records[row + RecordField.flowFlags]!);
     // A request that follows a live flow never comes here.
     const followed = walked.target < 0 ? incoming : { ...incoming, deadFlow: { owner: shard.routeOwner(item, walked.target) } };
-    const refusal = this.#request(followed, { listener: origin.listener, isFirstHop: records[row + RecordField.viaCount] === 1, room, who: desk?.whoOf(item) ?? 0, isAnswered: desk?.repeats(item) === true });
+    const refusal = this.#request(followed, { item, listener: origin.listener, isFirstHop: records[row + RecordField.viaCount] === 1, room, who: desk?.whoOf(item) ?? 0, isAnswered: desk?.repeats(item) === true });
     if (refusal === REPEAT) verdicts[item * Const.verdictFields + VerdictField.action] = Action.register;
     else if (refusal !== undefined) this.#refuse(item, verdicts, refusal);
   }
@@ -217,7 +225,7 @@ export class ObjectPath {
 
   /** A stateless refusal; undefined: something else has taken the request. */
   #request(incoming: Incoming, arrival: Arrival): ResponseSpec | typeof REPEAT | undefined {
-    const { table, proxy, onFault } = this.#options;
+    const { table, proxy, requestDesk, onFault } = this.#options;
     const { request, sender, payer } = incoming;
     const key = request.error === ScanError.none ? serverKey(request, request.method, sender) : "";
     // RFC 3261 17.2.3: a repetition is one, whatever else its sender has changed.
@@ -228,6 +236,10 @@ export class ObjectPath {
     if (request.method === "ACK") {
       const isForUs = table.acknowledge(key) || request.tagOf("To") === table.statelessTag(key);
       if (!isForUs) proxy.acknowledge(incoming).catch(onFault);
+      return undefined;
+    }
+    if (request.method !== "CANCEL" && request.method !== "REGISTER" && proxy.carries(incoming)) {
+      requestDesk?.carries(arrival.item);
       return undefined;
     }
     const server = table.newServerTransaction(key, request, sender, payer, arrival.room);

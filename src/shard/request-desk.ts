@@ -75,10 +75,26 @@ export class RequestDesk {
     return this.#rows[item * Const.requestFields + RequestField.state] === RequestState.admitted;
   }
 
+  /** C++ has request `item` of the batch, which the object path has decided. */
+  carries(item: number): void {
+    this.#rows[item * Const.requestFields + RequestField.state] = RequestState.own;
+  }
+
+  /** C++ has the first message of its transaction, which is in the same batch: so it gets this one, too. */
+  follows(item: number): boolean {
+    const twin = this.#rows[item * Const.requestFields + RequestField.twin]!;
+    return twin !== 0 && this.#rows[(twin - 1) * Const.requestFields + RequestField.state] === RequestState.own;
+  }
+
   /** Applies from the next batch on. */
   configure(rules: RequestRules): void {
     this.#rules = rules;
     this.#needs.shard.setRequests(rules.settings);
+  }
+
+  /** Numbers take requests. */
+  get isOpen(): boolean {
+    return this.#rules?.isOpen === true;
   }
 
   /** Writes the verdict on a request of the batch if numbers are enough; else the object path has to decide. */

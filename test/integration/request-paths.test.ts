@@ -1,6 +1,6 @@
 /**
- * A request proxied by numbers and one on the object path look the same to caller and device, and leave the same bindings. Each is sent to two
- * users who differ only in their name, once with a header that a proxy ignores and that forces the object path.
+ * A request proxied by numbers, one that objects decide and numbers carry out, and one on the object path look the same to caller and device, and
+ * leave the same bindings. Each is sent to three users who differ only in their name, with header fields that a proxy ignores and that choose its path.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,8 +15,10 @@ import { type Random, seeded } from "../support/prng.js";
 import type { SipMessage } from "../support/sip-message.js";
 
 const STEPS = often(60);
-/** Means something in a REGISTER alone. */
+/** Means something in a REGISTER alone: objects decide, numbers carry it out. */
 const ODD = "Path: <sip:192.0.2.99;lr>";
+/** More lines to remove than numbers have places for. */
+const MANY = Array.from({ length: 33 }, () => "Service-Route: <sip:192.0.2.98;lr>").join("\n");
 
 let home: Home;
 let admin: Admin;
@@ -58,6 +60,7 @@ async function counted(of = admin): Promise<{ readonly numbers: number; readonly
 function comparable({ text }: SipMessage, user: string): string {
   return text
     .replaceAll(`${ODD}\r\n`, "")
+    .replaceAll("Service-Route: <sip:192.0.2.98;lr>\r\n", "")
     .replaceAll(user, "USER")
     .replace(/branch=[^;,\s]+/g, "branch=B")
     .replace(/tag=[^;,\s]+/g, "tag=T")
@@ -166,13 +169,16 @@ test("PX-16.7-2 PX-16.7-10 both paths look the same to caller and device, and le
   for (let step = 0; step < STEPS; step += 1) {
     const call = drawn(random);
     const numbers = await played(call, `n${step}`, "");
-    const objects = await played(call, `o${step}`, ODD);
+    const decided = await played(call, `d${step}`, ODD);
+    const objects = await played(call, `o${step}`, MANY);
     expect(numbers, `seed ${seed}, step ${step}, ${JSON.stringify(call)}`).toEqual(objects);
+    expect(decided, `decided by objects, seed ${seed}, step ${step}, ${JSON.stringify(call)}`).toEqual(objects);
     for (const party of [one, phone, ...callers]) party.forget();
   }
   const after = await counted();
-  // Else the test would compare the object path with itself.
-  expect(after.numbers - before.numbers).toBe(STEPS);
+  // Else the test would compare a path with itself.
+  expect(after.numbers - before.numbers).toBe(2 * STEPS);
+  expect(after.objects - before.objects).toBeGreaterThanOrEqual(2 * STEPS);
 });
 
 test("TX-8 PX-16.6-1 a retransmission stays on its path, even if the other one would take it now", async () => {
@@ -236,4 +242,64 @@ test("AU-9 a caller of ours proves who he is to the numbers: once with each coun
   expect(await asked("carol", "wrong", (nc += 1), false)).toBe(407);
   expect(await asked("dave", "secret", (nc += 1), false)).toBe(403);
   expect((await counted(plane)).numbers).toBe(taken);
+});
+
+test("PX-16.6-1 the body of a datagram without Content-Length goes on by every path", async () => {
+  const A = callers[0] ?? one;
+  await home.registerBehind(one, "bodied", { instance: instanceOf("bodied") });
+  for (const extra of ["", `${ODD}\n`]) {
+    await A.exactly(`MESSAGE sip:bodied@${DOMAIN} SIP/2.0\nVia: SIP/2.0/UDP ${A.at};branch=z9hG4bKbody${extra.length};rport\nMax-Forwards: 70\nFrom: <sip:stranger@elsewhere.example>;tag=1\nTo: <sip:bodied@${DOMAIN}>\nCall-ID: body${extra.length}\nCSeq: 1 MESSAGE\n${extra}\nhello`);
+    expect((await one.request("MESSAGE")).text).toMatch(/\r\nContent-Length: 5\r\n(?:.+\r\n)*\r\nhello$/);
+    await one.reply("200 OK");
+    await A.response(200);
+  }
+});
+
+test("AU-9 TX-8 PX-16.7-10 a caller whom objects have asked keeps his one transaction when numbers go on with it", async () => {
+  const plane = await Admin.choose();
+  const server = await Home.start({ SLUICE_AUTH: `file:${join(folder, "users")}`, SLUICE_EDGES: "127.0.0.2", SLUICE_ADMIN_LISTEN: plane.listen, SLUICE_SHARDS: "1" });
+  const carol = await server.phone("carol", "udp");
+  const edge = await server.edge("E", "127.0.0.2");
+  const registerOf = (device: string): string => server.registerBehindOf(edge, "carol", { instance: instanceOf(device) });
+  await edge.say(registerOf("one"));
+  const registrarChallenge = (await edge.response(401)).all("WWW-Authenticate").map(readChallenge).find(({ algorithm }) => algorithm === "MD5");
+  if (registrarChallenge === undefined) throw new Error("an MD5 challenge");
+  for (const [at, device] of ["one", "two"].entries()) {
+    const header = authorization(registrarChallenge, { user: "carol", password: "secret", method: "REGISTER", uri: `sip:${DOMAIN}`, nc: at + 1 });
+    await edge.say(`${registerOf(device).replace(/branch=\w+/, `branch=z9hG4bK${device}`)}\nCSeq: 2 REGISTER\nAuthorization: ${header}`);
+    await edge.response(200);
+  }
+  const uri = `sip:carol@${DOMAIN}`;
+  const invite = (header = ""): string => `INVITE ${uri} SIP/2.0\nFrom: <sip:carol@${DOMAIN}>;tag=1\n${ODD}${header}`;
+  await carol.say(invite());
+  const challenge = (await carol.response(407)).all("Proxy-Authenticate").map(readChallenge).find(({ algorithm }) => algorithm === "MD5");
+  if (challenge === undefined) throw new Error("an MD5 challenge");
+  const before = await counted(plane);
+  await carol.say(invite(`\nProxy-Authorization: ${authorization(challenge, { user: "carol", password: "secret", method: "INVITE", uri, nc: 1 })}`));
+  const sent = carol.sent;
+  await carol.response(100);
+  expect((await edge.request("INVITE")).all("Proxy-Authorization")).toEqual([]);
+  const other = edge.last;
+  expect((await edge.request("INVITE")).all("Proxy-Authorization")).toEqual([]);
+  const asked = edge.last;
+  expect((await counted(plane)).numbers - before.numbers).toBe(1);
+  // Its credentials are used up, so it must not be asked again.
+  await carol.send(sent);
+  await carol.response(100);
+  await edge.reply("180 Ringing", "", asked);
+  await carol.response(180);
+  await carol.send(sent);
+  await carol.response(180);
+  const via = /^Via: (.*)\r$/m.exec(sent)?.[1] ?? "";
+  const callId = /^Call-ID: (.*)\r$/m.exec(sent)?.[1] ?? "";
+  const own = `Via: ${via}\nFrom: <sip:carol@${DOMAIN}>;tag=1\nCall-ID: ${callId}\nCSeq: 1`;
+  await carol.say(`CANCEL ${uri} SIP/2.0\n${own} CANCEL`);
+  await carol.response(200);
+  await edge.request("CANCEL");
+  await edge.reply("200 OK");
+  await edge.reply("487 Request Terminated", "", asked);
+  await edge.request("ACK");
+  await edge.reply("486 Busy Here", "", other);
+  await edge.request("ACK");
+  await carol.response(486);
 });

@@ -132,6 +132,8 @@ export class ObjectStage {
       setRegisters: () => undefined,
       serveRequests: () => undefined,
       setRequests: () => undefined,
+      // Here objects carry out what they decide.
+      takeRequest: () => false,
       offerLogins: () => undefined,
       learnHa1s: () => undefined,
       startHa1s: () => true,

@@ -31,6 +31,7 @@ class HomePeers {
       : server_(server), users_(users), flows_(flows), devices_(devices), digest_(digest), expires_(expires), datagrams_(local, false), requests_(text_of(datagrams_.fd())), phones_(users * flows) {}
 
   std::vector<Phone>& phones() noexcept { return phones_; }
+  HomeRequests& requests() noexcept { return requests_; }
   Ledger& ledger() noexcept { return ledger_; }
   Tally& tally() noexcept { return tally_; }
   Histogram& latencies() noexcept { return latencies_; }

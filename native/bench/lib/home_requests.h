@@ -52,13 +52,16 @@ class HomeRequests {
         kDomain, edge_.c_str(), user, seq, user, kDomain, user, kDomain, user, kQuerySeq, seq + 1), room);
   }
 
+  // From now on calls name their callees with an escape, so that the object path has to decide.
+  void escape_callees() noexcept { escapes_ = true; }
+
   // INVITE or MESSAGE of a stranger to a user.
   size_t write_call(char* out, size_t room, const char* method, uint32_t user, uint32_t seq) const {
     return printed(std::snprintf(out, room,
-        "%s sip:u%u@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bKc%08x%08x;rport\r\nMax-Forwards: 70\r\n"
+        "%s sip:%s%u@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bKc%08x%08x;rport\r\nMax-Forwards: 70\r\n"
         "From: <sip:caller@elsewhere.example>;tag=%08x\r\nTo: <sip:u%u@%s>\r\nCall-ID: %08x-%08x@192.0.2.9\r\nCSeq: 1 %s\r\n"
         "Contact: <sip:caller@192.0.2.9>\r\nContent-Length: 0\r\n\r\n",
-        method, user, kDomain, edge_.c_str(), user, seq, seq, user, kDomain, user, seq, method), room);
+        method, escapes_ ? "%75" : "u", user, kDomain, edge_.c_str(), user, seq, seq, user, kDomain, user, seq, method), room);
   }
 
   // The caller's ACK to a final response other than 2xx: the branch of its INVITE (RFC 3261 17.1.1.3).
@@ -92,6 +95,7 @@ class HomeRequests {
   }
 
   std::string edge_;
+  bool escapes_ = false;
   // Phones that have restarted register with other Call-IDs.
   uint32_t boot_ = static_cast<uint32_t>(getpid());
 };

@@ -78,17 +78,22 @@ bool has_cookie(const Message& message) noexcept {
   return message.has_via && message.via.branch.size() > kMagicCookie.size() && message.via.branch.substr(0, kMagicCookie.size()) == kMagicCookie;
 }
 
-bool read_plain_request(const Message& message, uint32_t contact, const ServedDomains& domains, PlainRequest& out) noexcept {
+bool read_copyable(const Message& message, PlainRequest& out) noexcept {
   if (!has_cookie(message) || is_continued(message.value(*message.line(HeaderId::via)))) return false;
-  if ((contact & (kContact_bad | kContact_star)) != 0 || message.line(HeaderId::path) != nullptr) return false;
-  for (const HeaderId id : {HeaderId::expires, HeaderId::max_breadth, HeaderId::event})
-    if (!is_single(message, id)) return false;
   // What follows a datagram's head belongs to it even without Content-Length.
   if (message.content_length < 0 && !message.body().empty()) return false;
   const auto* const end = message.lines + message.line_count;
   if (std::count_if(message.lines, end, [](const HeaderLine& line) { return is_removable(line.id); }) > static_cast<int>(kMostRemoved)) return false;
   out.max_breadth = breadth_of(message);
-  if (out.max_breadth == 0 || !has_sound_routes(message) || !read_callee(message, domains, out.aor)) return false;
+  return out.max_breadth != 0;
+}
+
+bool read_plain_request(const Message& message, uint32_t contact, const ServedDomains& domains, PlainRequest& out) noexcept {
+  if (!read_copyable(message, out)) return false;
+  if ((contact & (kContact_bad | kContact_star)) != 0 || message.line(HeaderId::path) != nullptr) return false;
+  for (const HeaderId id : {HeaderId::expires, HeaderId::max_breadth, HeaderId::event})
+    if (!is_single(message, id)) return false;
+  if (!has_sound_routes(message) || !read_callee(message, domains, out.aor)) return false;
   const Text from = message.text(message.from_value);
   NameAddr caller;
   Uri uri;

@@ -19,6 +19,9 @@ struct PlainRequest {
 // False: this request is for the object path. `contact`: ContactFlag bits of its record.
 bool read_plain_request(const Message& message, uint32_t contact, const ServedDomains& domains, PlainRequest& out) noexcept;
 
+// The part of it that concerns the copies alone: fills max_breadth. For a request that the object path has checked and found a callee for.
+bool read_copyable(const Message& message, PlainRequest& out) noexcept;
+
 // Whether the first Via has a branch that identifies its transaction (RFC 3261 17.2.3).
 bool has_cookie(const Message& message) noexcept;
 

@@ -40,9 +40,30 @@ size_t ObjectGate::neighbour_mark(Text token, const Neighbour& neighbour, char* 
   return write_neighbour(ground_.config.branch_keys.neighbour, token, neighbour, out);
 }
 
-Neighbour ObjectGate::neighbour_of_item(unsigned item) noexcept {
+Neighbour ObjectGate::neighbour_of_item(const Item& item) noexcept {
   const Surroundings around{ground_.config, ground_.keys, upstreams_.targets(), ground_.flows, ground_.commons, ground_.clock.birth()};
-  return neighbour_of(around, turn_.item(item).message, turn_.item(item).source);
+  return neighbour_of(around, item.message, item.source);
+}
+
+bool ObjectGate::read_source(Text id, bool from_core, Source& out) noexcept {
+  FlowId flow;
+  if (!parse_flow_id(ground_.config, id, flow)) return false;
+  if (flow.name.kind == FlowKind::udp) {
+    out = udp_flows_.source_of(flow.name.remote, flow.listener);
+    out.from_core = from_core;
+    return true;
+  }
+  const Flow* const open = flow.name.shard == ground_.config.shard ? ground_.flows.find_stream(flow.name.slot, flow.name.generation) : nullptr;
+  if (open == nullptr) return false;
+  out = source_of_flow(ground_.config, flow.name.slot, *open);
+  return true;
+}
+
+bool ObjectGate::read_answer_way(Text id, Source& way) const noexcept {
+  FlowId flow;
+  if (!parse_flow_id(ground_.config, id, flow) || flow.name.kind != way.kind) return false;
+  if (way.kind == FlowKind::udp) way.remote = flow.name.remote;
+  return true;
 }
 
 bool ObjectGate::flow_lives(Text id) noexcept {

@@ -39,7 +39,12 @@ class ObjectGate {
   size_t flow_token(Text id, Side side, char* out) noexcept;
   // What our core-side Record-Route URI with this token says about a neighbour: the one a request came from, or the one it goes to.
   size_t neighbour_mark(Text token, const Neighbour& neighbour, char* out) const noexcept;
-  Neighbour neighbour_of_item(unsigned item) noexcept;
+  Neighbour neighbour_of_item(const Item& item) noexcept;
+  Neighbour neighbour_of_item(unsigned item) noexcept { return neighbour_of_item(turn_.item(item)); }
+  // Where a request came from, perhaps in an earlier turn, by flow_id_of(). False: that flow is gone, or another shard's.
+  bool read_source(Text id, bool from_core, Source& out) noexcept;
+  // Turns that into answer_way_of(), by answer_flow_of().
+  bool read_answer_way(Text id, Source& way) const noexcept;
   bool flow_lives(Text id) noexcept;
   bool flow_lives(const FlowId& flow) noexcept;
   // The name in a token of this flow. False: no such flow.

@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "core/base/now_ns.h"
+#include "core/relay/own_output.h"
 #include "core/shard/claimant.h"
 #include "core/sip/lexer.h"
 
@@ -167,14 +168,40 @@ void Proxying::begin(unsigned i, const Asked& asked) noexcept {
   const Item& item = turn_.item(i);
   Address payer = item.source.remote;
   if (!asked.vouched) find_client(item, payer);
-  const uint32_t index = desk_->servers.open(i, asked.key, payer, asked.vouched);
+  const uint32_t index = desk_->servers.open(item, return_path_of(ground_.config, object_.answer_way_of(i)), asked.key, payer, asked.vouched);
   if (index == 0) return responder_.reply(item, 503, Text(), 0, "Retry-After: 10\r\n");
-  ServerTransaction& server = desk_->servers.at(index);
-  server.aor = asked.request.aor;
-  desk_->servers.open_context(index).free = asked.request.max_breadth;
-  if (item.source.from_core) server.neighbour = object_.neighbour_of_item(i);
+  prepare(index, item, asked.request);
   if (desk_->shared != nullptr) ask(index, nullptr, nullptr);
   else start(index, asked.ways, &item.message);
+}
+
+void Proxying::prepare(uint32_t index, const Item& item, const PlainRequest& request) noexcept {
+  ServerTransaction& server = desk_->servers.at(index);
+  server.aor = request.aor;
+  desk_->servers.open_context(index).free = request.max_breadth;
+  if (item.source.from_core) server.neighbour = object_.neighbour_of_item(item);
+}
+
+bool Proxying::take_decided(const DecidedRequest& given) noexcept {
+  if (desk_ == nullptr || desk_->shared != nullptr || given.aor.empty()) return false;
+  Item& item = desk_->decided;
+  PlainRequest& request = desk_->decided_request;
+  item.facts.clear();
+  if (!object_.read_source(given.flow, given.from_core, item.source)) return false;
+  Source way = item.source;
+  if (!object_.read_answer_way(given.answer_flow, way)) return false;
+  if (!scan_own_output(given.octets, item.message) || !item.message.read_top_via(item.facts.top_via) || !read_copyable(item.message, request)) return false;
+  // A datagram's body that no Content-Length announces.
+  if (item.message.size != given.octets.size()) return false;
+  item.facts.loop_hash = given.loop;
+  request.aor = given.aor;
+  const uint64_t key = desk_->servers.key_of(item, item.message.method);
+  if (desk_->servers.find(key) != 0 || !find_ways(given.aor, desk_->ways) || !are_plain(desk_->ways)) return false;
+  const uint32_t index = desk_->servers.open(item, return_path_of(ground_.config, way), key, given.payer, given.is_exempt, given.was_answered);
+  if (index == 0) return false;
+  prepare(index, item, request);
+  start(index, desk_->ways, &item.message);
+  return true;
 }
 
 void Proxying::start(uint32_t index, const Ways& ways, const Message* request) noexcept {

@@ -31,6 +31,19 @@ struct ProxySettings {
   uint32_t keep_seconds = 0;        // the response to `keep` (RFC 6223)
 };
 
+// A request that the object path has read, admitted and found a callee for.
+struct DecidedRequest {
+  Text octets;            // as received
+  Text flow;              // ids of where it came from, and where its responses go
+  Text answer_flow;
+  bool from_core = false;
+  bool was_answered = false;  // an INVITE, with 100
+  bool is_exempt = false;
+  Address payer;          // whose share of our memory it takes
+  uint32_t loop = 0;      // RFC 5393 4.2
+  Text aor;
+};
+
 class Proxying final : public ClientUser {
  public:
   Proxying(Ground& ground, Turn& turn, Outbox& outbox, Responder& responder, ObjectGate& object, ObjectEvents& events, Registering& registering) noexcept
@@ -64,6 +77,9 @@ class Proxying final : public ClientUser {
   LoginState check_login(unsigned i) noexcept;
   // Carries out the verdict on item i.
   void carry_out(unsigned i) noexcept;
+  // Carries out what the object path has decided. False: it takes more than numbers, or there is no room, and nothing has happened. The caller
+  // flushes the output.
+  bool take_decided(const DecidedRequest& given) noexcept;
   // Item i goes to the object path.
   void leave(unsigned i) noexcept;
   // Ends the turn: bindings that led nowhere leave the journal.
@@ -109,6 +125,8 @@ class Proxying final : public ClientUser {
     RegisterMemory held;  // transactions over UDP on the object path
     std::deque<Asked> asked;
     Ways ways;            // looked up again
+    Item decided{};
+    PlainRequest decided_request;
     bool changed = false;
   };
 
@@ -122,6 +140,7 @@ class Proxying final : public ClientUser {
   bool find_ways(Text aor, Ways& out) noexcept;
   bool are_plain(const Ways& ways) noexcept;
   void begin(unsigned i, const Asked& asked) noexcept;
+  void prepare(uint32_t server, const Item& item, const PlainRequest& request) noexcept;
   void start(uint32_t server, const Ways& ways, const Message* request = nullptr) noexcept;
   void cancel(unsigned i, uint32_t server) noexcept;
 

@@ -63,8 +63,7 @@ uint64_t ServerTransactions::key_of(const Item& item, Method method) const noexc
   return hash.finish();
 }
 
-uint32_t ServerTransactions::open(unsigned i, uint64_t key, const Address& payer, bool is_exempt) noexcept {
-  const Item& item = turn_.item(i);
+uint32_t ServerTransactions::open(const Item& item, const ReturnPath& back, uint64_t key, const Address& payer, bool is_exempt, bool was_answered) noexcept {
   const Message& message = item.message;
   const uint32_t place = object_.reserve(payer, 1, message.size + static_cast<uint32_t>(kHeldOctets), message.method == Method::bye ? Room::ending : Room::opening, is_exempt);
   if (place == 0) return 0;
@@ -79,7 +78,7 @@ uint32_t ServerTransactions::open(unsigned i, uint64_t key, const Address& payer
   one.serial = ++serials_;
   one.request = request;
   one.source = item.source;
-  one.back = return_path_of(ground_.config, object_.answer_way_of(i));
+  one.back = back;
   one.payer = payer;
   one.is_exempt = is_exempt;
   one.place = place;
@@ -91,7 +90,7 @@ uint32_t ServerTransactions::open(unsigned i, uint64_t key, const Address& payer
   if (one.is_invite()) {
     const Text octets = write_own(message, one, 100, Text());
     keep(one, 100, octets);
-    put(one, 100, octets, true);
+    if (!was_answered) put(one, 100, octets, true);
   } else {
     one.resend_at = timers_.after(until_t2(ground_.config.t1_ms));
     arm(index);

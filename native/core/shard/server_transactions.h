@@ -65,8 +65,9 @@ class ServerTransactions {
   // another connection; copying a branch leads into nobody else's transaction (TX-10).
   uint64_t key_of(const Item& item, Method method) const noexcept;
   uint32_t find(uint64_t key) noexcept { return by_key_.find(key); }
-  // Starts one for item i; 0: there is no room. An INVITE is answered 100 at once (RFC 3261 17.2.1).
-  uint32_t open(unsigned i, uint64_t key, const Address& payer, bool is_exempt) noexcept;
+  // Starts one for a request whose responses go `back`; 0: there is no room. An INVITE is answered 100 at once (RFC 3261 17.2.1), unless it
+  // `was_answered` so already.
+  uint32_t open(const Item& item, const ReturnPath& back, uint64_t key, const Address& payer, bool is_exempt, bool was_answered = false) noexcept;
 
   ServerTransaction& at(uint32_t index) noexcept { return slab_.at(index); }
   // nullptr: it was answered, and no copy waits any more.
