@@ -83,6 +83,41 @@ const auto as_it_is = [](const std::string& text) { return text; };
 
 }  // namespace
 
+TEST("a crash counts what its turn had taken from sockets and from the ring, until all that comes of it is sent") {
+  Crashes all;
+  const Peer datagrams = Peer::udp(all.now().port(ShardRig::kClientUdp)), stream = Peer::tcp(all.now().port(ShardRig::kClientTcp));
+  all.now().turn();
+  for (int i = 1; i <= 3; ++i) datagrams.send(Request{.number = i}.text());
+  stream.send(Request{.number = 4, .transport = "TCP"}.text() + Request{.number = 5, .transport = "TCP"}.text());
+  unsigned taken = 0;
+  // They may come in several turns, of which only the last is not over.
+  for (int tries = 0; tries < 100 && taken < 5; ++tries) {
+    if (taken > 0) all.now()->execute();
+    usleep(20'000);
+    taken = all.now()->await(0);
+  }
+  CHECK_EQ(taken, 5u);
+  const KeptHead& head = all.now()->kept().memory().head();
+  CHECK_EQ(head.batch, 5u);
+  all.now().decide(taken);
+  all.now()->execute();
+  CHECK_EQ(head.batch, 0u);
+  Source source;
+  source.transport = Transport::udp;
+  CHECK(all.now()->object().take_again(source, Request{.number = 6}.text()));
+  datagrams.send(Request{.number = 7}.text());
+  usleep(20'000);
+  CHECK_EQ(all.now()->await(0), 2u);
+  CHECK_EQ(all.crash(), "");
+  CHECK_EQ(all.counts.messages, 2);
+  CHECK_EQ(all.now().count(Counter::crash_messages_lost), 2);
+  CHECK(all.now()->object().take_again(source, Request{.number = 8}.text()));
+  CHECK_EQ(all.crash(), "");
+  CHECK_EQ(all.counts.messages, 1);
+  CHECK_EQ(all.crash(), "");
+  CHECK_EQ(all.counts.messages, 0);
+}
+
 TEST("a connection outlives two crashes, and its token leads to it") {
   Crashes all;
   Peer phone = Peer::tcp(all.now().port(ShardRig::kClientTcp));

@@ -110,7 +110,13 @@ class KeptFlows {
 
   // The octets of a connection are dealt with: should the process end now, nobody knows how far it got.
   void reads(uint32_t slot) noexcept { flows_.head().reading = slot; }
-  void turn_has(uint32_t messages) noexcept { flows_.head().batch = messages; }
+  // Before they are taken: so many messages may be lost with this turn. What was too much is taken back by a negative number.
+  void takes(int messages) noexcept { flows_.head().batch += static_cast<uint32_t>(messages); }
+  // All that came of them has been given to the kernel, or is told to be pending.
+  void turn_ends() noexcept { flows_.head().batch = 0; }
+  // Between shards, since the process began.
+  void has_handed(uint32_t records) noexcept { flows_.head().handed = records; }
+  void has_taken(uint32_t records) noexcept { flows_.head().taken = records; }
 
  private:
   // Adopted connections looked at in a turn: each costs four system calls.

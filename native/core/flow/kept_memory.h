@@ -25,7 +25,9 @@ struct KeptHead {
   uint32_t slots = 0;       // FlowTable::slots(), as far as they lie here
   uint32_t generation = 0;  // FlowTable::last_generation()
   uint32_t reading = 0;     // the slot whose octets are being dealt with at this moment; 0: none
-  uint32_t batch = 0;       // messages of the turn that is not over
+  uint32_t batch = 0;       // messages taken from sockets and rings in the turn that is not over, or more
+  uint32_t handed = 0;      // records given to rings, modulo 2^32
+  uint32_t taken = 0;       // from our own ring, the same
   uint16_t boot = 0;
   uint8_t shard = 0;
   uint8_t shards = 0;

@@ -16,7 +16,7 @@ void describe_record(Image& image, Head& head) noexcept {
 }  // namespace
 
 Crossing::Crossing(Ground& ground, std::vector<Ring*> rings, std::vector<int> wakes) noexcept
-    : counters_(ground.counters), rings_(std::move(rings)), wakes_(std::move(wakes)), shard_(ground.config.shard), config_(ground.config) {}
+    : counters_(ground.counters), kept_(ground.kept), rings_(std::move(rings)), wakes_(std::move(wakes)), shard_(ground.config.shard), config_(ground.config) {}
 
 bool Crossing::push(uint8_t shard, const RingHead& head, Text octets, Text body) noexcept {
   const iovec parts[3] = {{const_cast<RingHead*>(&head), sizeof head},
@@ -27,6 +27,7 @@ bool Crossing::push(uint8_t shard, const RingHead& head, Text octets, Text body)
     counters_.add(Counter::ring_full);
     return false;
   }
+  kept_.has_handed(++handed_);
   counters_.add(Counter::crossed);
   if (sleeps) wake(shard);
   return true;

@@ -37,7 +37,10 @@ class Crossing {
 
   // Our own ring. The octets are valid until pop(); false: the ring is empty.
   bool front(RingHead& head, Text& octets) noexcept;
-  void pop() noexcept { own().pop(); }
+  void pop() noexcept {
+    own().pop();
+    kept_.has_taken(++taken_);
+  }
   bool empty() noexcept;
 
   // For the successor of this process: what lies in our own ring. All shards must be at rest.
@@ -54,9 +57,12 @@ class Crossing {
   void wake(uint8_t shard) noexcept;
 
   Counters& counters_;
+  KeptFlows& kept_;
   std::vector<Ring*> rings_;
   std::vector<int> wakes_;
   uint8_t shard_;
+  uint32_t handed_ = 0;
+  uint32_t taken_ = 0;
   const EdgeConfig& config_;
 };
 

@@ -4,6 +4,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+
 #include "core/relay/flow_id.h"
 #include "core/relay/via_branch.h"
 #include "core/sip/char_class.h"
@@ -66,7 +68,9 @@ void DatagramReader::receive(uint16_t listener) noexcept {
   if (room == 0) return;  // the socket stays readable for the next turn
   const unsigned first = turn_.datagrams_used();
   mmsghdr* const headers = &headers_[first];
+  ground_.kept.takes(static_cast<int>(room));
   const int n = recvmmsg(listeners_.socket_of(listener), headers, room, MSG_DONTWAIT, nullptr);
+  ground_.kept.takes(std::max(n, 0) - static_cast<int>(room));
   if (n > 0) turn_.use_datagrams(static_cast<unsigned>(n));
   const bool has_clients = ground_.config.listeners[listener].facing != Facing::core;
   // With many flows, what is known about the senders is in no cache: it comes while the messages before are read.

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <new>
 
 #include "core/flow/flow_image.h"
@@ -10,6 +11,7 @@
 namespace sluice {
 namespace {
 
+constexpr uint32_t kMostInHand = 1u << 16;  // more is damage
 constexpr uint8_t kUnfinished = kMark_wants_write | kMark_partial | kMark_resumes | kMark_peer_closed | kMark_closing | kMark_deaf;
 
 }  // namespace
@@ -71,7 +73,8 @@ bool Revival::is_ours(const KeptHead& head) const noexcept {
 
 void Revival::take_all(const KeptMemory& memory, const std::vector<MovingFlow>& flows, RevivedCounts& counts) noexcept {
   const KeptHead& head = memory.head();
-  counts.messages = head.batch <= k_batch_size ? head.batch : 0;
+  // What one shard has handed another has taken, so only their sum says how much lay between them.
+  counts.messages = int64_t{std::min<uint32_t>(head.batch, kMostInHand)} + static_cast<int32_t>(head.handed - head.taken);
   for (const MovingFlow& one : flows) {
     if (take_one(memory, one)) ++counts.kept;
     else refuse(one);

@@ -17,7 +17,7 @@ using HadMoved = std::function<bool(uint32_t slot)>;
 struct RevivedCounts {
   uint32_t kept = 0;
   uint32_t lost = 0;      // connections, those in a handshake among them
-  uint32_t messages = 0;  // that were received and perhaps not handled
+  int64_t messages = 0;   // at most so many were received and not handled; summed over all shards, as what lies between two is counted by both
 };
 
 // From the keeper, after ask_flows: what each shard has left. 0 or an errno.

@@ -165,6 +165,7 @@ void Shard::take_ring() noexcept {
     char* room = turn_.stream_room(record.size());
     if (room == nullptr) return;
     record.copy(room, record.size());
+    ground_.kept.takes(1);
     crossing_.pop();
     turn_.use_stream(record.size());
     const Text octets(room, record.size());
@@ -269,9 +270,9 @@ void Shard::execute() noexcept {
   proxying_.finish();
   turn_clock_.handled(turn_.count());
   turn_.end();
-  ground_.kept.turn_has(0);
   in_turn_ = false;
   settle();
+  ground_.kept.turn_ends();
 }
 
 // What they look at comes from memory some items ahead.

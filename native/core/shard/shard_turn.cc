@@ -100,8 +100,10 @@ unsigned Shard::receive() noexcept {
   registering_.read();
   proxying_.read();
   in_turn_ = false;
-  ground_.kept.turn_has(turn_.count());
-  if (turn_.count() == 0) settle();
+  if (turn_.count() == 0) {
+    settle();
+    ground_.kept.turn_ends();
+  }
   return turn_.count();
 }
 

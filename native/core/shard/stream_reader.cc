@@ -169,6 +169,7 @@ void StreamReader::frame(uint32_t slot, char* data, size_t size) noexcept {
       return;
     }
     flow.marks |= kMark_spoke;
+    ground_.kept.takes(1);
     intake_.take(source_of_flow(ground_.config, slot, flow), false);
   }
   keep_unfinished(slot, Text(data, size), whole);

@@ -98,6 +98,7 @@ bool StreamReader::take_websocket_message(uint32_t slot, const WsEvent& event) n
   // RFC 7118 5: a WebSocket message contains exactly one SIP message.
   if (message.error == ScanError::none && !is_all_blank(text.substr(message.size))) message.error = ScanError::bad_content_length;
   flow.marks |= kMark_spoke;
+  ground_.kept.takes(1);
   intake_.take(source_of_flow(ground_.config, slot, flow), false);
   return true;
 }
