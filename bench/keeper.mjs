@@ -33,11 +33,11 @@ const args = optionsOver({ legs: "mixed-udp", flows: "15000", rate: "2500", time
 const PAUSE_MS = Number(args.pause) * 1_000;
 const results = [];
 for (const legs of legsThere(args.legs)) results.push({ legs, ...(await run(legs)) });
-const header = ["legs", "crashes", "flows kept", "flows lost", "closed", "messages lost", "wrong", "calls up", "gap ms, median", "most", "start ms, median", "gap less the start", "longest answer ms"];
+const header = ["legs", "crashes", "flows kept", "flows lost", "closed", "messages lost", "at most, by the server", "wrong", "calls up", "gap ms, median", "most", "start ms, median", "gap less the start", "longest answer ms"];
 const rows = results.map(({ legs, crashes, starts, figures }) => {
   const gaps = crashes.map(({ gapMs }) => gapMs).sort((a, b) => a - b);
   const sum = (of) => crashes.reduce((total, one) => total + one[of], 0);
-  return [legs, `${crashes.length} of ${args.times}`, sum("kept"), sum("lost"), figures.closed, figures.lost, figures.mismatched, figures.held, fixed(median(gaps)), fixed(gaps.at(-1)), fixed(median(starts)), fixed(median(gaps) - median(starts)), fixed(figures.max_us / 1_000)];
+  return [legs, `${crashes.length} of ${args.times}`, sum("kept"), sum("lost"), figures.closed, figures.lost, sum("messages"), figures.mismatched, figures.held, fixed(median(gaps)), fixed(gaps.at(-1)), fixed(median(starts)), fixed(median(gaps) - median(starts)), fixed(figures.max_us / 1_000)];
 });
 console.log(`\n${args.flows} flows, ${args.rate} exchanges a second, the server killed ${args.times} times\n${table(header, rows)}`);
 save(args.out, { settings: args, results });
@@ -60,7 +60,7 @@ async function run(legs) {
     while (!isOver && crashesIn(edge.log).length < time) await sleep(LOOK_MS);
     await sleep(PAUSE_MS);
     const crash = crashesIn(edge.log).at(time - 1);
-    console.log(`crash ${time}: ${crash === undefined ? "not outlived" : `kept ${crash.kept}, lost ${crash.lost}, gap ${crash.gapMs} ms`}; so far lost messages ${soFar?.lost}, wrong ${soFar?.mismatched}, flows closed ${soFar?.closed}, calls up ${soFar?.held}`);
+    console.log(`crash ${time}: ${crash === undefined ? "not outlived" : `kept ${crash.kept}, lost ${crash.lost}, messages at most ${crash.messages}, gap ${crash.gapMs} ms`}; so far lost messages ${soFar?.lost}, wrong ${soFar?.mismatched}, flows closed ${soFar?.closed}, calls up ${soFar?.held}`);
   }
   end();
   const figures = await load;

@@ -114,7 +114,7 @@ void Server::look_at(pid_t pid) {
 
 // The memory of its flows is what counts now.
 void Server::serves(pid_t pid) {
-  standby_.serves();
+  standby_.serves(pid != pid_ && pid > 0);
   has_served_ = true;
   if (pid == pid_ || pid <= 0) return;
   before_ = pid_;

@@ -12,9 +12,9 @@
 #include "server.h"
 
 namespace sluice {
-void Standby::serves() noexcept {
+void Standby::serves(bool may_give_way) noexcept {
   end();
-  if (is_wanted_) due_ = clock_ns() + kPauseNs;
+  if (is_wanted_) due_ = clock_ns() + (may_give_way ? kTrialNs : kPauseNs);
 }
 
 void Standby::tend(const std::vector<char*>& command) {

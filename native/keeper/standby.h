@@ -17,7 +17,8 @@ class Standby {
   Standby& operator=(const Standby&) = delete;
 
   // Somebody else serves now: one is started in a while, anew if there is one, which may be of another version.
-  void serves() noexcept;
+  // `may_give_way`: to the one before, after an upgrade.
+  void serves(bool may_give_way) noexcept;
   // Starts one when it is time.
   void tend(const std::vector<char*>& command);
   // Milliseconds until then; -1: nothing is due.
@@ -29,8 +30,9 @@ class Standby {
   void end() noexcept;
 
  private:
-  // Whoever has just begun to serve has all processors for that long, and may yet give way to the one before.
-  static constexpr uint64_t kPauseNs = 5'000'000'000;
+  // Whoever has just begun to serve has all processors for that long.
+  static constexpr uint64_t kPauseNs = 1'000'000'000;
+  static constexpr uint64_t kTrialNs = 5'000'000'000;
   // One that ends by itself, such as for want of memory.
   static constexpr uint64_t kAgainNs = 60'000'000'000;
 

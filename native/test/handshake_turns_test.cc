@@ -145,4 +145,55 @@ TEST("TR-27 while half of the places for handshakes wait for their turn, TLS con
   CHECK_EQ(crowd.rig.count(Counter::handshakes_refused), 0);
 }
 
+// Its handshake ends with '.', whatever came before.
+struct DripTls final : ClearTls {
+  TlsResult receive(Text& all, char* plain, size_t room, size_t& size, std::vector<char>& out) noexcept override {
+    size = 0;
+    if (opened) return ClearTls::receive(all, plain, room, size, out);
+    if (all.ends_with('.')) send("hello ", out);
+    all.remove_prefix(all.size());
+    return TlsResult::ok;
+  }
+};
+
+TEST("TR-27 handshakes that come octet by octet take half of the places for those that wait, and newcomers are let in and served meanwhile") {
+  Crowd crowd([](EdgeConfig& config) { config.limits.max_flows = 4'096; });
+  crowd.rig->set_tls(std::make_unique<TlsDoubles<DripTls>>());
+  crowd.come(300);
+  for (int octet = 0; octet < 2; ++octet) {
+    for (const Peer& phone : crowd.phones) phone.send("x");
+    for (int turns = 0; turns < 400 * (1 - octet) + 4; ++turns) crowd.one_turn();
+  }
+  // More than half of the 512 places wait again.
+  CHECK_EQ(crowd.rig.count(Counter::accepts_paused), 0);
+  const Peer newcomer = Peer::tcp(crowd.rig.port(ShardRig::kClientTls));
+  newcomer.send(".");
+  std::string heard;
+  for (int turns = 0; turns < 12 && heard.empty(); ++turns) {
+    crowd.one_turn();
+    heard = newcomer.drain();
+  }
+  CHECK(holds(heard, "hello"));
+  CHECK_EQ(crowd.rig.count(Counter::accepts_paused), 0);
+}
+
+TEST("TR-27 a handshake in more than 64 pieces is ended and counted; one in a few goes on") {
+  Crowd crowd;
+  crowd.rig->set_tls(std::make_unique<TlsDoubles<DripTls>>());
+  crowd.come(2);
+  for (int i = 0; i < 20; ++i) {
+    crowd.phones[1].send("x");
+    CHECK(crowd.rig.until([&] { return crowd.rig.count(Counter::bytes_in) == i + 1; }));
+  }
+  crowd.phones[1].send(".");
+  CHECK(holds(crowd.rig.hear(crowd.phones[1], "hello"), "hello"));
+  for (int i = 0; i < 65; ++i) {
+    CHECK_EQ(crowd.rig.count(Counter::handshakes_refused), 0);
+    crowd.phones[0].send("x");
+    CHECK(crowd.rig.until([&] { return crowd.rig.count(Counter::bytes_in) == i + 22; }));
+  }
+  CHECK(holds(crowd.rig.hear(crowd.phones[0], "<EOF>"), "<EOF>"));
+  CHECK_EQ(crowd.rig.count(Counter::handshakes_refused), 1);
+}
+
 }  // namespace sluice::handshake_turns_test

@@ -1,6 +1,7 @@
 // Connections whose TLS handshake can go on, in the order in which they came: a turn has time for a few (turn.h).
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <utility>
 
@@ -21,7 +22,9 @@ class HandshakeQueue {
     queue.pop_front();
     return first;
   }
-  size_t size() const noexcept { return new_.size() + begun_.size(); }
+  // Of `most` places for those that wait, so many are taken. Those that have begun take half of them at most: a source that sends its handshakes
+  // octet by octet has all of them here again and again, and would keep newcomers with the kernel.
+  size_t taken_of(size_t most) const noexcept { return new_.size() + std::min(begun_.size(), most / 2); }
 
  private:
   std::deque<FlowHandle> new_;

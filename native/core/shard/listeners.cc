@@ -77,7 +77,7 @@ void Listeners::accept_all(uint16_t listener) noexcept {
 bool Listeners::may_accept(uint16_t listener) const noexcept {
   const Listener& on = ground_.config.listeners[listener];
   if (on.facing == Facing::core) return true;
-  if (is_secure(on.transport) && on.ends_tls && handshakes_.size() >= most_handshakes()) return false;
+  if (is_secure(on.transport) && on.ends_tls && handshakes_.taken_of(most_handshakes()) >= most_handshakes()) return false;
   if (admission_.accepts() > 0) return true;
   tcp_info info{};
   socklen_t size = sizeof info;
