@@ -177,23 +177,4 @@ TEST("TR-27 handshakes that come octet by octet take half of the places for thos
   CHECK_EQ(crowd.rig.count(Counter::accepts_paused), 0);
 }
 
-TEST("TR-27 a handshake in more than 64 pieces is ended and counted; one in a few goes on") {
-  Crowd crowd;
-  crowd.rig->set_tls(std::make_unique<TlsDoubles<DripTls>>());
-  crowd.come(2);
-  for (int i = 0; i < 20; ++i) {
-    crowd.phones[1].send("x");
-    CHECK(crowd.rig.until([&] { return crowd.rig.count(Counter::bytes_in) == i + 1; }));
-  }
-  crowd.phones[1].send(".");
-  CHECK(holds(crowd.rig.hear(crowd.phones[1], "hello"), "hello"));
-  for (int i = 0; i < 65; ++i) {
-    CHECK_EQ(crowd.rig.count(Counter::handshakes_refused), 0);
-    crowd.phones[0].send("x");
-    CHECK(crowd.rig.until([&] { return crowd.rig.count(Counter::bytes_in) == i + 22; }));
-  }
-  CHECK(holds(crowd.rig.hear(crowd.phones[0], "<EOF>"), "<EOF>"));
-  CHECK_EQ(crowd.rig.count(Counter::handshakes_refused), 1);
-}
-
 }  // namespace sluice::handshake_turns_test

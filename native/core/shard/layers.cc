@@ -158,15 +158,7 @@ void StreamReader::decrypt(uint32_t slot, Text wire) noexcept {
   const FlowHandle handle = ground_.flows.handle(slot);
   std::unique_ptr<TlsSession>& tls = flow.layer->tls;
   const bool was_open = tls->is_open();
-  if (!was_open) {
-    turn_.shake_hands();
-    // A turn is worth a thousand messages, and who sends octet by octet would have one for each.
-    if ((flow.flags & kFlow_dialled) == 0 && flow.layer->turns++ == StreamLayer::kMostTurns) {
-      ground_.counters.add(Counter::handshakes_refused);
-      ground_.alerts.add(Event::tls_failed, flow.remote, 0, "the handshake comes in too many pieces");
-      return connections_.close(slot, Counter::flows_faulty);
-    }
-  }
+  if (!was_open) turn_.shake_hands();
   const size_t held = flow.in == nullptr ? 0 : flow.in->size;
   const size_t most = wire.size() + kTlsSlack;
   char* room = turn_.stream_room(held + most);

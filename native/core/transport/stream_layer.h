@@ -27,8 +27,6 @@ struct StreamLayer {
   bool pinged = false;          // we sent a ping and wait for any sign of life
   bool close_sent = false;      // we sent a close frame
   bool awaits_turn = false;     // its handshake goes on when others have had their turn
-  uint8_t turns = 0;            // that its handshake has had, of kMostTurns
-  static constexpr uint8_t kMostTurns = 64;  // the longest, with a chain of certificates from the client, takes some twenty
 };
 
 }  // namespace sluice
