@@ -198,6 +198,28 @@ TEST("bodies of 48 KB pass both ways over connections") {
   CHECK_EQ(rig.count(Counter::requests_held), 0);
 }
 
+TEST("PX-16.3-6 two requests with one branch in one batch: when nothing is left of the first, nobody has admitted the second, and it goes nowhere") {
+  const TemporaryFolder folder;
+  ProxyRig rig(folder.path(), [](EdgeConfig& config) { config.limits.reservations.octets_per_source = 30'000; });
+  const Peer edge = Peer::udp(rig.port(ShardRig::kCoreUdp)), phone = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  rig.add(1, edge.port());
+  // There is room for the second, but not for the first, of which nothing stays over TCP.
+  Request large, small;
+  large.transport = small.transport = "TCP";
+  large.number = small.number = 9;
+  large.body = std::string(40'000, 'x');
+  small.body = "in another name";
+  phone.send(large.text() + small.text());
+  std::string answers = rig.hear(phone, "SIP/2.0 503 ");
+  answers += rig.heard(phone);
+  CHECK_EQ(count_of(answers, "SIP/2.0 503 "), 2u);
+  CHECK_EQ(rig.twins, 1);
+  CHECK_EQ(rig.heard(edge), "");
+  small.number = 10;
+  phone.send(small.text());
+  rig.hear(edge, "in another name");
+}
+
 TEST("what was answered has a memory of its own: when it is full, the oldest gives way, and all of it ends in time") {
   const TemporaryFolder folder;
   ProxyRig rig(folder.path(), [](EdgeConfig& config) { config.limits.max_pending = 16; });

@@ -150,7 +150,8 @@ void Proxying::carry_out(unsigned i) noexcept {
     return;
   }
   const RequestState is = state(i);
-  if (is != RequestState::open && is != RequestState::own && desk_->rows[i * k_request_fields + kRequest_twin] == 0) return ground_.counters.add(Counter::dropped);
+  const bool has_twin = desk_->rows[i * k_request_fields + kRequest_twin] != 0;
+  if (is != RequestState::open && is != RequestState::own && !has_twin) return ground_.counters.add(Counter::dropped);
   const Asked& asked = desk_->asked[i];
   // The same request may be twice in the batch.
   const uint32_t server = desk_->servers.find(asked.key);
@@ -161,15 +162,19 @@ void Proxying::carry_out(unsigned i) noexcept {
   object_.await_answer(item);
   if (message.method == Method::cancel) return cancel(i, server);
   if (server != 0) return desk_->servers.repeat(server);
+  // Of the first of them nothing is left, and nobody has admitted this one, which may say something else.
+  if (has_twin) return refuse_for_now(item);
   if (is == RequestState::open) begin(i, asked);
 }
+
+void Proxying::refuse_for_now(const Item& item) noexcept { responder_.reply(item, 503, Text(), 0, "Retry-After: 10\r\n"); }
 
 void Proxying::begin(unsigned i, const Asked& asked) noexcept {
   const Item& item = turn_.item(i);
   Address payer = item.source.remote;
   if (!asked.vouched) find_client(item, payer);
   const uint32_t index = desk_->servers.open(item, return_path_of(ground_.config, object_.answer_way_of(i)), asked.key, payer, asked.vouched);
-  if (index == 0) return responder_.reply(item, 503, Text(), 0, "Retry-After: 10\r\n");
+  if (index == 0) return refuse_for_now(item);
   prepare(index, item, asked.request);
   if (desk_->shared != nullptr) ask(index, nullptr, nullptr);
   else start(index, asked.ways, &item.message);

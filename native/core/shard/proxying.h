@@ -140,6 +140,7 @@ class Proxying final : public ClientUser {
   bool find_ways(Text aor, Ways& out) noexcept;
   bool are_plain(const Ways& ways) noexcept;
   void begin(unsigned i, const Asked& asked) noexcept;
+  void refuse_for_now(const Item& item) noexcept;
   void prepare(uint32_t server, const Item& item, const PlainRequest& request) noexcept;
   void start(uint32_t server, const Ways& ways, const Message* request = nullptr) noexcept;
   void cancel(unsigned i, uint32_t server) noexcept;
