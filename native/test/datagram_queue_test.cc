@@ -106,6 +106,25 @@ TEST("a datagram too long for any packet is lost alone") {
   CHECK(sender.counters.get(Counter::send_dropped) == 1);
 }
 
+TEST("OB-13-1 the longest datagram arrives, one octet more is refused when it is put in, and what is before and after it is sent") {
+  Sender sender;
+  Socket peer;
+  sender.send(peer, "before it");
+  sender.send(peer, "head", std::string(65'504, 'x'));
+  CHECK(sender.queue.has_refused());
+  sender.send(peer, "head", std::string(65'503, 'x'));
+  sender.queue.flush(sender.counters);
+  const std::vector<std::string> got = peer.all();
+  CHECK_EQ(got.size(), 2u);
+  CHECK_EQ(got[0], "before it");
+  CHECK_EQ(got[1].size(), 65'507u);
+  CHECK_EQ(sender.counters.get(Counter::send_dropped), 1);
+  CHECK_EQ(sender.counters.get(Counter::bytes_out), 9 + 65'507);
+  const std::vector<DatagramQueue::Refused> refused = sender.queue.take_refused();
+  CHECK_EQ(refused.size(), 1u);
+  CHECK(refused[0].to == peer.address && refused[0].error == EMSGSIZE && refused[0].octets == "head");
+}
+
 TEST("a destination that refuses trains gets its datagrams one by one, and all others keep their trains") {
   Sender sender;
   Socket good;

@@ -1,6 +1,7 @@
 // What may go wrong with a request that is proxied by numbers: messages that come twice, late, mutilated, or from somebody else.
 #include <algorithm>
 
+#include "core/shard/context_image.h"
 #include "proxy_rig.h"
 
 namespace sluice::proxying_hostile_test {
@@ -43,6 +44,49 @@ TEST("PX-16.7-1 a response without the caller's Via goes nowhere, and nothing is
   CHECK(rig.until([&] { return rig->proxying().open_count() == 0; }));
   CHECK_EQ(rig.heard(caller), "");
   CHECK_EQ(rig.count(Counter::requests_held), 0);
+}
+
+TEST("PX-16.9-1 OB-7-13 OB-13-1 a stranger's request that is too long for the callee's datagram gets 513, one that a filter holds back 480; the binding stays") {
+  for (const bool too_long : {true, false}) {
+    const TemporaryFolder folder;
+    ProxyRig rig(folder.path());
+    const Peer phone = Peer::udp(rig.port(ShardRig::kClientUdp)), caller = Peer::udp(rig.port(ShardRig::kClientUdp));
+    const std::string forbidden = "u/127.0.0.1/" + std::to_string(rig.port(ShardRig::kClientUdp)) + "/127.255.255.255/5060";  // a broadcast, which gives EACCES
+    rig.add_flow(too_long ? rig.udp_id(phone) : forbidden);
+    Request request = invite();
+    if (too_long) request.body.assign(65'507 - request.text().size() - 4, 'x');
+    caller.send(request.text());
+    const std::string wanted = too_long ? "SIP/2.0 513 " : "SIP/2.0 480 ";
+    const std::string heard = rig.hear(caller, wanted);
+    caller.send(follow(request, "ACK", tag_of(heard.substr(heard.find(wanted)))));
+    CHECK_EQ(rig.heard(phone), "");
+    CHECK_EQ(rig.bindings(), 1u);
+    CHECK_EQ(rig.count(Counter::requests_by_numbers), 1);
+    CHECK_EQ(rig.count(Counter::send_dropped), 1);
+    CHECK_EQ(rig.count(Counter::requests_held), 0);
+    if (!too_long) continue;
+    caller.send(invite(2).text());
+    rig.hear(phone, "Call-ID: c2\r\n");
+  }
+}
+
+TEST("that a copy was too long goes over to the process that takes over, unless somebody has responded") {
+  const auto told = [](const ProxiedContext& context) {
+    ImageWriter image(ImageOf::shard, kImageVersion);
+    const size_t at = image.size();
+    put_context(image, &context, nullptr);
+    ImageReader reader(image.since(at), kImageVersion);
+    auto next = read_context(reader, 60);
+    CHECK(reader.good() && reader.empty());
+    return next;
+  };
+  ProxiedContext context;
+  CHECK(!told(context)->too_large);
+  context.too_large = true;
+  CHECK(told(context)->too_large);
+  CHECK(told(context)->best.empty());
+  CHECK(context.best.restore("SIP/2.0 486 Busy Here\r\n\r\n", 486));
+  CHECK_EQ(told(context)->best.status(), 486);
 }
 
 TEST("CAN-5 CAN-6 a repeated CANCEL gets the same 200, with the To tag of the call, and has no second effect; after the end it has none at all") {

@@ -226,6 +226,25 @@ TEST("TR-23 a request of the object path whose connection fails is reported by i
   CHECK_EQ(second.drain(), "");
 }
 
+TEST("PX-16.9-1 OB-13-1 a request that is too long, or that a filter holds back, is reported as such; its flow lives on") {
+  HomeRig rig(be_home);
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  const std::string local = "u/127.0.0.1/" + std::to_string(rig.port(ShardRig::kClientUdp)) + "/";
+  const std::string id = local + "127.0.0.1/" + std::to_string(client.port()), forbidden = local + "127.255.255.255/5060";  // a broadcast, which gives EACCES
+  const std::string longer = new_branch(rig), held = new_branch(rig);
+  CHECK(rig->object().send_to_flow(id, own_request(rig, longer) + std::string(65'507, 'x')));
+  CHECK(rig->object().send_to_flow(forbidden, own_request(rig, held)));
+  rig->settle();
+  CHECK(rig.until([&] { return !events_of(rig, ObjectEventKind::held_back).empty(); }));
+  CHECK_EQ(events_of(rig, ObjectEventKind::too_large).at(0), longer);
+  CHECK_EQ(events_of(rig, ObjectEventKind::held_back).at(0), held);
+  CHECK_EQ(events_of(rig, ObjectEventKind::send_failed).size(), 0u);
+  CHECK_EQ(client.drain(), "");
+  CHECK(rig->object().send_to_flow(id, own_request(rig, new_branch(rig))));
+  rig->settle();
+  rig.hear(client, "MESSAGE sip:");
+}
+
 TEST("OB-7-13 an ICMP message about a client is reported with the branch of the request it quotes") {
   HomeRig rig(be_home);
   Peer client = Peer::bound(SOCK_DGRAM);

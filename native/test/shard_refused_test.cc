@@ -88,6 +88,36 @@ TEST("PX-16.9-1 a request that the kernel does not let through, as with a filter
   CHECK_EQ(rig->pending(), 0u);
 }
 
+TEST("PX-16.9-1 OB-13-1 a request that is too long for a datagram gets 513 at once; its flow and its upstream take the next one") {
+  ShardRig rig;
+  const Peer upstream = Peer::bound(SOCK_DGRAM);
+  rig.upstreams({{Transport::udp, upstream.port()}});
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp)), core = Peer::udp(rig.port(ShardRig::kCoreUdp));
+  rig.clients_hear_us();
+  const FlowName flow = [&] {
+    FlowName name;
+    name.kind = FlowKind::udp;
+    name.birth = birth_at(rig.time.unix_seconds());
+    name.remote = address("127.0.0.1", client.port());
+    name.local = rig->config().listeners[ShardRig::kClientUdp].bound;
+    return name;
+  }();
+  const auto of_octets = [](Request request, size_t octets) {
+    request.body.assign(octets - request.text().size() - 4, 'x');
+    CHECK_EQ(request.text().size(), octets);
+    return request.text();
+  };
+  core.send(of_octets({.method = "INVITE", .number = 1, .lines = rig.route_to(flow, ShardRig::kCoreUdp)}, 65'507));
+  CHECK(holds(rig.hear(core, "SIP/2.0"), "SIP/2.0 513 Message Too Large\r\n"));
+  core.send(Request{.method = "INVITE", .number = 2, .lines = rig.route_to(flow, ShardRig::kCoreUdp)}.text());
+  rig.hear(client, "Call-ID: c2\r\n");
+  client.send(of_octets({.method = "INVITE", .number = 3}, 65'507));
+  CHECK(holds(rig.hear(client, "SIP/2.0"), "SIP/2.0 513 Message Too Large\r\n"));
+  CHECK(rig.upstream_lives());
+  client.send(Request{.method = "INVITE", .number = 4}.text());
+  rig.hear(upstream, "Call-ID: c4\r\n");
+}
+
 TEST("in a table that fills up one source gets an eighth, and others are still remembered") {
   ShardRig rig([](EdgeConfig& config) { config.limits.max_pending = 160; });
   const Peer core = Peer::bound(SOCK_DGRAM);

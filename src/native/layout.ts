@@ -511,6 +511,8 @@ export const ObjectEvent = {
   flowGoneElsewhere: 1,
   sendFailed: 2,
   unreachable: 3,
+  tooLarge: 4,
+  heldBack: 5,
 } as const;
 export type ObjectEvent = (typeof ObjectEvent)[keyof typeof ObjectEvent];
 

@@ -41,6 +41,8 @@ export interface MovingContext {
   readonly closed: boolean;
   readonly cancelled: boolean;
   readonly flowFailed: boolean;
+  /** Undefined from a process that does not know it. */
+  readonly tooLarge?: boolean;
 }
 
 interface Attempt {
@@ -61,6 +63,7 @@ const ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"';
 const FLOW_FAILED = 430;
 const TIMED_OUT = 408;
 const UNAVAILABLE = 503;
+const TOO_LARGE = 513;
 const RETRY_AFTER: readonly [string, string] = ["Retry-After", "10"];
 
 export class ResponseContext implements BranchUser {
@@ -76,6 +79,8 @@ export class ResponseContext implements BranchUser {
   /** A device, or a neighbour, could not be reached. */
   #flowFailed = false;
   #neighbourFailed = false;
+  /** A copy was longer than any datagram. */
+  #tooLarge = false;
   /** The caller holds too much for another copy. */
   #lackedRoom = false;
   #broke = false;
@@ -92,11 +97,12 @@ export class ResponseContext implements BranchUser {
   }
 
   /** Instead of `start`: it waits for copies that the process before has sent. Its device has no further way to try. */
-  goOn({ responses, closed, cancelled, flowFailed, branches }: MovingContext, made: (moved: MovingBranch, user: BranchUser) => Branch): void {
+  goOn({ responses, closed, cancelled, flowFailed, tooLarge = false, branches }: MovingContext, made: (moved: MovingBranch, user: BranchUser) => Branch): void {
     this.#responses.push(...responses.map((text) => new SipMessage(toOctets(text))));
     this.#closed = closed;
     this.#cancelled = cancelled;
     this.#flowFailed = flowFailed;
+    this.#tooLarge = tooLarge;
     for (const moved of branches) {
       const device: Device = { name: moved.id, q: 0, targets: [] };
       this.#attempts.add({ device, left: [], hops: [], tried: new Set(), breadth: 1, target: undefined, hop: moved.hop, branch: made(moved, this), lookedAgain: true });
@@ -106,7 +112,8 @@ export class ResponseContext implements BranchUser {
 
   moving(): MovingContext {
     const branches = [...this.#attempts].flatMap(({ branch }) => branch?.moving() ?? []);
-    return { branches, responses: this.#responses.map(({ octets }) => toText(octets)), closed: this.#closed, cancelled: this.#cancelled, flowFailed: this.#flowFailed };
+    const responses = this.#responses.map(({ octets }) => toText(octets));
+    return { branches, responses, closed: this.#closed, cancelled: this.#cancelled, flowFailed: this.#flowFailed, tooLarge: this.#tooLarge };
   }
 
   /** Another process has it: nothing more comes of it here. */
@@ -144,7 +151,13 @@ export class ResponseContext implements BranchUser {
     const attempt = this.#attemptOf(branch);
     if (attempt === undefined) return;
     if (why === "timeout" && !branch.wasHeard) this.#noteSilence(attempt, true);
-    this.#failedWith(attempt, why === "transport" ? FLOW_FAILED : TIMED_OUT, undefined);
+    if (why === "timeout") return this.#failedWith(attempt, TIMED_OUT, undefined);
+    if (why === "transport") return this.#failedWith(attempt, FLOW_FAILED, undefined);
+    // The next request may well get through, so the binding stays; the next way may be a connection, which takes any length.
+    if (why === "too large") this.#tooLarge = true;
+    else this.#noteUnreachable(attempt);
+    if (this.#closed) this.#conclude(attempt, undefined);
+    else this.#moveOn(attempt);
   }
 
   #noteSilence(attempt: Attempt | undefined, silent: boolean): void {
@@ -290,6 +303,7 @@ export class ResponseContext implements BranchUser {
   #withoutAnswer(isInvite: boolean): void {
     const { server } = this.#options;
     if (this.#broke) server.respond({ status: 500, headers: [] });
+    else if (this.#tooLarge) server.respond({ status: TOO_LARGE, headers: [] });
     else if (this.#flowFailed && !this.#lackedRoom) server.respond({ status: 480, headers: [] });
     else if (this.#neighbourFailed || this.#lackedRoom) server.respond({ status: UNAVAILABLE, headers: [RETRY_AFTER] });
     else if (isInvite) server.respond({ status: TIMED_OUT, headers: [] });

@@ -204,7 +204,9 @@ export class ObjectPath {
     const { table, store, onFault } = this.#options;
     for (const { kind, text } of events) {
       try {
-        if (kind === ObjectEvent.sendFailed) table.sendFailed(text);
+        if (kind === ObjectEvent.sendFailed) table.sendFailed(text, "transport");
+        else if (kind === ObjectEvent.tooLarge) table.sendFailed(text, "too large");
+        else if (kind === ObjectEvent.heldBack) table.sendFailed(text, "held back");
         else if (kind === ObjectEvent.unreachable) this.#unreachable(table.flowOf(text));
         else table.flowEnded(text);
       } catch (error) {

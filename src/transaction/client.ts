@@ -5,8 +5,11 @@ import type { Hop, Outlet } from "./hop.js";
 import type { ClientState, MovingClient } from "./moving.js";
 import { Timer, type TimerTable } from "./timers.js";
 
-/** `timeout`: timer B or F; `transport`: it could not be sent, or the flow ended (RFC 3261 17.1.4). */
-export type Failure = "timeout" | "transport";
+/**
+ * `timeout`: timer B or F; `transport`: it could not be sent, or the flow ended (RFC 3261 17.1.4). The others speak of this request alone, not of its
+ * flow: it is longer than any datagram, or the kernel did not let it out.
+ */
+export type Failure = "timeout" | "transport" | "too large" | "held back";
 
 export interface ClientUser {
   /** Every response that is new: provisional ones, the final one, and each further 2xx to an INVITE. */

@@ -4,7 +4,7 @@ import type { ObjectPort } from "../native/object-port.js";
 import { Const } from "../native/layout.js";
 import { SipMessage } from "../sip/message.js";
 import { CompletedTransactions } from "./completed.js";
-import { type ClientUser, ClientTransaction } from "./client.js";
+import { type ClientUser, ClientTransaction, type Failure } from "./client.js";
 import { type Hop, type Outlet, type Payer, type Sender, mayAnswer } from "./hop.js";
 import type { MovingClient, MovingServer, MovingTransactions } from "./moving.js";
 import { toOctets } from "./moving.js";
@@ -166,8 +166,8 @@ export class TransactionTable {
   }
 
   /** The request with this branch could not be sent after all. */
-  sendFailed(branch: string): void {
-    for (const method of ["INVITE", ""]) this.#clients.get(`${branch} ${method}`)?.fail("transport");
+  sendFailed(branch: string, why: Failure): void {
+    for (const method of ["INVITE", ""]) this.#clients.get(`${branch} ${method}`)?.fail(why);
   }
 
   /** The flow over which the request with this branch was sent; undefined: it is forgotten. */

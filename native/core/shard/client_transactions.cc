@@ -258,8 +258,8 @@ void ClientTransactions::flow_ended(Text id) noexcept {
     if (at(index).serial == serial) fail(index, ClientFailure::transport);
 }
 
-void ClientTransactions::send_failed(Text branch) noexcept {
-  if (const uint32_t index = by_branch_.find(key_of(branch, false)); index != 0) fail(index, ClientFailure::transport);
+void ClientTransactions::send_failed(Text branch, ClientFailure why) noexcept {
+  if (const uint32_t index = by_branch_.find(key_of(branch, false)); index != 0) fail(index, why);
 }
 
 size_t ClientTransactions::flow_of(Text branch, char* id) noexcept {

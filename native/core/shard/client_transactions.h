@@ -21,7 +21,8 @@ enum class ClientState : uint8_t {
   accepted,   // INVITE, 2xx: each further one passes
 };
 
-enum class ClientFailure : uint8_t { timeout, transport };
+// The last two speak of this request alone, not of its flow: it is longer than any datagram, or the kernel did not let it out.
+enum class ClientFailure : uint8_t { timeout, transport, too_large, held_back };
 
 // What its user says about a transaction: where it goes, and whom it belongs to (proxying.h).
 struct ClientWay {
@@ -100,7 +101,7 @@ class ClientTransactions {
   void cancel(uint32_t index, Text reasons) noexcept;
   // Fails everything that waits for a response over the flow with this id.
   void flow_ended(Text id) noexcept;
-  void send_failed(Text branch) noexcept;
+  void send_failed(Text branch, ClientFailure why) noexcept;
   // The id of the flow that the request with this branch left by; 0: it is forgotten.
   size_t flow_of(Text branch, char* id) noexcept;
   void tick() noexcept;

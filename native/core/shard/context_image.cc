@@ -8,6 +8,8 @@
 namespace sluice {
 namespace {
 
+// Written as the best status if no response is there: a copy was longer than any datagram.
+constexpr int32_t kTooLargeStatus = 513;
 constexpr const char* kContextOutOfRange = "a response context is out of range";
 
 template <typename Image, typename AnyContext>
@@ -100,7 +102,7 @@ void put_context(ImageWriter& image, const ProxiedContext* context, const Fork* 
     image.text(fork.tried.text());
     image.text(fork.last.text());
   }
-  image.fields(static_cast<int32_t>(context->best.status()));
+  image.fields(context->best.empty() && context->too_large ? kTooLargeStatus : static_cast<int32_t>(context->best.status()));
   image.text(context->best.text());
 }
 
@@ -124,7 +126,8 @@ std::unique_ptr<ProxiedContext> read_context(ImageReader& image, uint32_t breadt
   int32_t status = 0;
   image.fields(status);
   const Text best = image.text();
-  if (!context->best.restore(best, status)) image.fail("it holds more octets than a shard may");
+  context->too_large = best.empty() && status == kTooLargeStatus;
+  if (!context->best.restore(best, context->too_large ? 0 : status)) image.fail("it holds more octets than a shard may");
   return context;
 }
 

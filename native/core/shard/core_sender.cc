@@ -10,7 +10,8 @@
 namespace sluice {
 namespace {
 
-// No route at all: the next datagram will not find one either. A filter or a full kernel table may let the next one through.
+// No route at all: the next datagram will not find one either. A filter may let the next one through, and a shorter one may fit: such an error
+// speaks of one datagram, never of a flow.
 bool has_no_way(int error) noexcept { return error == ENETUNREACH || error == EHOSTUNREACH || error == ENETDOWN || error == EINVAL; }
 
 }  // namespace
@@ -98,7 +99,9 @@ void CoreSender::redirect_refused(const DatagramQueue::Refused& refused) noexcep
     if (!to_node && refused.octets.size() == message.size && send_elsewhere(message)) return;
   }
   // If there is no route to a flow, nobody can be reached over it now (RFC 5626 5.3), but it has not ended.
-  responder_.answer_sent(message, (to_node || target < 0) && no_way ? 430 : 503);
+  if (no_way) responder_.answer_sent(message, to_node || target < 0 ? 430 : 503);
+  else if (refused.error == EMSGSIZE) responder_.answer_sent(message, 513, ObjectEventKind::too_large);
+  else responder_.answer_sent(message, 503, ObjectEventKind::held_back);
   Via via;
   if (parse_via(message.text(message.top_via), via)) remembered_.drop(remembered_.key_of(via.branch, message.method));
 }

@@ -164,7 +164,7 @@ void DatagramReader::read_icmp_errors(uint16_t listener) noexcept {
 // If the quote is too short for that, timers find the failure.
 void DatagramReader::unreachable(uint16_t listener, const Address& peer, Text quoted) noexcept {
   const Text branch = quoted_branch(quoted);
-  if (object_.unreachable(branch)) return;
+  if (object_.datagram_failed(ObjectEventKind::unreachable, branch)) return;
   const int target = upstreams_.targets().find(peer, Transport::udp);
   const bool is_core = target >= 0 || is_core_side(ground_.config, listener, peer);
   NextHop asked;

@@ -40,11 +40,11 @@ bool ObjectEvents::send_failed(Text branch) noexcept {
   return true;
 }
 
-bool ObjectEvents::unreachable(Text branch) noexcept {
+bool ObjectEvents::datagram_failed(ObjectEventKind kind, Text branch) noexcept {
   uint8_t keeper = 0;
   KeptBy by = KeptBy::objects;
   if (!ground_.config.home || !read_object_branch(ground_.config, branch, keeper, by) || keeper != ground_.config.shard) return false;
-  add(ObjectEventKind::unreachable, branch, by == KeptBy::objects, by == KeptBy::numbers);
+  add(kind, branch, by == KeptBy::objects, by == KeptBy::numbers);
   return true;
 }
 
@@ -104,7 +104,7 @@ void ObjectEvents::adopt(ImageReader& image) noexcept {
       ObjectEvent event{};
       image.fields(event.kind);
       event.text = image.text();
-      image.expect(event.kind <= ObjectEventKind::unreachable, "an event of the object path is unknown");
+      image.expect(event.kind <= ObjectEventKind::held_back, "an event of the object path is unknown");
       list->push_back(std::move(event));
     }
   }

@@ -37,8 +37,9 @@ class ObjectEvents {
   void flow_unreachable(Text id) noexcept { list_.push_back({ObjectEventKind::flow_gone, std::string(id)}); }
   // A request could not be sent. False: it belongs to no transaction of the home proxy.
   bool send_failed(Text branch) noexcept;
-  // ICMP reports that the request with this branch reached nothing. False: it belongs to no transaction of this shard.
-  bool unreachable(Text branch) noexcept;
+  // The datagram with the request of this branch failed: `unreachable`, `too_large` or `held_back`. Each shard sends its own. False: it belongs to
+  // no transaction of this shard.
+  bool datagram_failed(ObjectEventKind kind, Text branch) noexcept;
   // Retries what did not fit in another shard's ring.
   void retry() noexcept;
   bool has_unsent() const noexcept { return !unsent_.empty(); }

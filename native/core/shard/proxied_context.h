@@ -39,6 +39,7 @@ struct ProxiedContext {
   bool closed = false;  // no further way is tried: cancelled, accepted or refused by a 6xx
   bool cancelled = false;
   bool flow_failed = false;  // a way could not be used
+  bool too_large = false;    // a copy was longer than any datagram
   bool lacked_room = false;
   uint32_t free = 0;         // what is left of Max-Breadth (RFC 5393 5.3.3)
   BestResponse best;         // of the devices that have ended

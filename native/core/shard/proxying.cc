@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <optional>
 
 #include "core/base/now_ns.h"
 #include "core/relay/own_output.h"
@@ -24,6 +25,16 @@ void put_reasons(const Message& cancel, Writer& out) noexcept {
     out.put("Reason: ");
     out.put(cancel.value(line));
     out.put("\r\n");
+  }
+}
+
+// If a request alone has failed, rather than a flow.
+std::optional<ClientFailure> failure_of(ObjectEventKind kind) noexcept {
+  switch (kind) {
+    case ObjectEventKind::send_failed: return ClientFailure::transport;
+    case ObjectEventKind::too_large: return ClientFailure::too_large;
+    case ObjectEventKind::held_back: return ClientFailure::held_back;
+    default: return std::nullopt;
   }
 }
 
@@ -254,8 +265,8 @@ void Proxying::take_events() noexcept {
   if (desk_ == nullptr) return;
   ObjectEvent event;
   while (events_.take_for_numbers(event)) {
-    if (event.kind == ObjectEventKind::send_failed) {
-      desk_->clients.send_failed(event.text);
+    if (const auto why = failure_of(event.kind)) {
+      desk_->clients.send_failed(event.text, *why);
       continue;
     }
     if (event.kind != ObjectEventKind::unreachable) {

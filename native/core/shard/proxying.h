@@ -166,6 +166,8 @@ class Proxying final : public ClientUser {
   void put_record_routes(const ServerTransaction& server, const ClientWay& to, Writer& out) noexcept;
   void put_pair(const FlowId& flow, Side first, const Neighbour* neighbour, Writer& out) noexcept;
   void failed_with(uint32_t server, Fork& fork, const ClientWay& branch, int status, const Message* response) noexcept;
+  // A way of the device has ended, perhaps with this response. `moves`: its next one is tried, if there is any.
+  void go_on(uint32_t server, Fork& fork, const Message* response, bool moves) noexcept;
   void drop_binding(const ServerTransaction& server, const Fork& fork, const ClientWay& branch) noexcept;
   void note_silence(const ClientWay& branch, bool silent) noexcept;
   void pass_on(uint32_t server, const Message& response) noexcept;

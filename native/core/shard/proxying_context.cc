@@ -10,7 +10,7 @@
 namespace sluice {
 namespace {
 
-constexpr int kFlowFailed = 430, kTimedOut = 408, kUnavailable = 503, kDeclinedByAll = 600;
+constexpr int kFlowFailed = 430, kTimedOut = 408, kUnavailable = 503, kTooLarge = 513, kDeclinedByAll = 600;
 constexpr Text kElsewhere = "Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n";
 constexpr size_t kOwnLines = 2'048;  // our Via and Record-Routes
 
@@ -196,7 +196,12 @@ void Proxying::failed(uint32_t index, ClientFailure why) noexcept {
   Fork* const fork = context == nullptr ? nullptr : context->fork_of(index);
   if (fork == nullptr) return;
   if (why == ClientFailure::timeout && !desk_->clients.at(index).was_heard) note_silence(branch, true);
-  failed_with(server, *fork, branch, why == ClientFailure::transport ? kFlowFailed : kTimedOut, nullptr);
+  if (why == ClientFailure::timeout) return failed_with(server, *fork, branch, kTimedOut, nullptr);
+  if (why == ClientFailure::transport) return failed_with(server, *fork, branch, kFlowFailed, nullptr);
+  // The next request may well get through, so the binding stays; the next way may be a connection, which takes any length.
+  (why == ClientFailure::too_large ? context->too_large : context->flow_failed) = true;
+  fork->branch = 0;
+  go_on(server, *fork, nullptr, true);
 }
 
 void Proxying::failed_with(uint32_t index, Fork& fork, const ClientWay& branch, int status, const Message* response) noexcept {
@@ -207,8 +212,11 @@ void Proxying::failed_with(uint32_t index, Fork& fork, const ClientWay& branch, 
   if (status == kFlowFailed && (response != nullptr || branch.goes_over_flow)) drop_binding(server, fork, branch);
   const bool is_unreachable = response == nullptr && status == kFlowFailed;
   if (is_unreachable) context.flow_failed = true;
-  const bool moves = is_unreachable || settings_.failover.test(static_cast<size_t>(status));
-  if (moves && !context.closed && server.is_open()) look_again(index, fork, response);
+  go_on(index, fork, response, is_unreachable || settings_.failover.test(static_cast<size_t>(status)));
+}
+
+void Proxying::go_on(uint32_t index, Fork& fork, const Message* response, bool moves) noexcept {
+  if (moves && !desk_->servers.context_of(index)->closed && desk_->servers.at(index).is_open()) look_again(index, fork, response);
   else end_fork(index, fork, response);
 }
 
@@ -261,6 +269,7 @@ void Proxying::answer(uint32_t index, ProxiedContext& context, const Message* be
   const int status = best == nullptr ? 0 : best->status;
   if (context.cancelled && (status == 0 || status == kTimedOut || status == kFlowFailed)) return servers.respond(index, 487);
   if (best == nullptr) {
+    if (context.too_large) return servers.respond(index, kTooLarge);
     if (context.flow_failed && !context.lacked_room) return servers.respond(index, 480);
     if (context.lacked_room) return servers.respond(index, kUnavailable, "Retry-After: 10\r\n");
     // RFC 4320 4.2: whoever sent a request other than INVITE has given up already.

@@ -152,10 +152,12 @@ void Responder::deliver(FlowHandle to, Text head, Text body, bool final) noexcep
   if (final && flow->waiting > 0 && --flow->waiting == 0 && (flow->marks & kMark_peer_closed)) ground_.closing.add(to, Counter::flows_closed);
 }
 
-void Responder::answer_sent(const Message& sent, int status) noexcept {
+void Responder::answer_sent(const Message& sent, int status, ObjectEventKind failure) noexcept {
   Via via;
   ReturnPath back;
-  if (sent.method == Method::ack || !parse_via(sent.text(sent.top_via), via) || object_.send_failed(via.branch) || !read_own_branch(via.branch, back)) return;
+  if (sent.method == Method::ack || !parse_via(sent.text(sent.top_via), via)) return;
+  const bool is_told = failure == ObjectEventKind::send_failed ? object_.send_failed(via.branch) : object_.datagram_failed(failure, via.branch);
+  if (is_told || !read_own_branch(via.branch, back)) return;
   if (status == 430 && !back.from_core) status = 480;  // RFC 5626 11.5: no endpoint ever sees 430
   Answer answer;
   answer.status = status;

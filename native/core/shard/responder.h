@@ -21,8 +21,9 @@ class Responder {
 
   // Answers a request we have received.
   void reply(const Item& item, int status, Text reason = Text(), uint32_t retry_after = 0, Text headers = Text()) noexcept;
-  // Answers a request that we have sent, or were about to send, as if its next hop had done so.
-  void answer_sent(const Message& sent, int status) noexcept;
+  // Answers a request that we have sent, or were about to send, as if its next hop had done so. `failure`: what its transaction learns if it is
+  // one of the home proxy.
+  void answer_sent(const Message& sent, int status, ObjectEventKind failure = ObjectEventKind::send_failed) noexcept;
   // The octets must live until the next flush. `final`: no other response to this request follows.
   void send_back(const ReturnPath& back, Text head, Text body, bool final, uint32_t tapped = 0) noexcept;
   // The same for a response that another shard hands to us.

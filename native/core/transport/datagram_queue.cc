@@ -14,6 +14,8 @@ namespace {
 
 // Fits an Ethernet frame after an IPv6 header; longer datagrams travel alone, in fragments if they must.
 constexpr size_t kMaxSegment = 1400;
+// What the length of an IP packet leaves to UDP: that of IPv4 has 20 octets of its own in it, that of IPv6 has not (RFC 791 3.1, RFC 8200 3).
+constexpr size_t kMostOverV4 = 65'507, kMostOverV6 = 65'527;
 constexpr size_t kMaxTrainOctets = 60'000;
 constexpr unsigned kMaxSegments = 64;
 
@@ -46,6 +48,7 @@ void DatagramQueue::put_part(Text text) noexcept {
 
 void DatagramQueue::add(const Address& to, Text head, Text body, Counters& counters) noexcept {
   const size_t size = head.size() + body.size();
+  if (size > kMostOverV4 && (size > kMostOverV6 || to.is_v4())) [[unlikely]] return keep_refused(to, EMSGSIZE, head, counters);
   if (parts_used_ + 2 > kMax * 2) flush(counters);
   counters.add(Counter::bytes_out, static_cast<int64_t>(size));
   if (!joins(to, size)) {
@@ -152,12 +155,16 @@ void DatagramQueue::send_apart(const mmsghdr& header, const Train& train, Counte
   }
 }
 
-// No route, a filter, or too long for any packet: tell whoever asked for it, so it need not wait for a timeout.
 void DatagramQueue::refuse(const msghdr& header, int error, Counters& counters) noexcept {
+  const iovec& first = header.msg_iov[0];
+  keep_refused(from_sockaddr(static_cast<const sockaddr*>(header.msg_name)), error, Text(static_cast<const char*>(first.iov_base), first.iov_len), counters);
+}
+
+// No route, a filter, or too long for any packet: tell whoever asked for it, so it need not wait for a timeout.
+void DatagramQueue::keep_refused(const Address& to, int error, Text head, Counters& counters) noexcept {
   counters.add(Counter::send_dropped);
   if (is_congestion(error) || error == ECONNREFUSED || refused_.size() == kMostRefused) return;
-  const iovec& first = header.msg_iov[0];
-  refused_.push_back({from_sockaddr(static_cast<const sockaddr*>(header.msg_name)), error, std::string(static_cast<const char*>(first.iov_base), first.iov_len)});
+  refused_.push_back({to, error, std::string(head)});
 }
 
 bool DatagramQueue::send_fragmented(const msghdr& header) noexcept {

@@ -20,7 +20,7 @@ class DatagramQueue {
   void attach(int fd, bool v6) noexcept;
   int fd() const noexcept { return fd_; }
 
-  // The octets must live until flush().
+  // The octets must live until flush(). One longer than any datagram is refused at once, with EMSGSIZE.
   void add(const Address& to, Text head, Text body, Counters& counters) noexcept;
   void flush(Counters& counters) noexcept;
 
@@ -61,6 +61,7 @@ class DatagramQueue {
   bool travels_apart(const Address& to) noexcept { return refusing_ != 0 && find_refusal(to); }
   [[gnu::cold]] bool find_refusal(const Address& to) noexcept;
   [[gnu::cold]] void send_apart_from_now(const Address& to) noexcept;
+  [[gnu::cold]] void keep_refused(const Address& to, int error, Text head, Counters& counters) noexcept;
   [[gnu::cold]] void refuse(const msghdr& header, int error, Counters& counters) noexcept;
   void put_part(Text text) noexcept;
   void mark_trains() noexcept;
