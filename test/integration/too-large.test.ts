@@ -6,22 +6,38 @@ import type { Party } from "../support/party.js";
 
 /** The longest datagram that IPv4 has room for. */
 const LONGEST = 65_507;
-/** What chooses the path: lines, and how the user is spelled. */
+/** What chooses the path: lines, how the user is spelled, and the settings of the server. */
 const PATHS = {
-  numbers: { lines: [], spelled: (user: string) => user },
-  "decided by objects": { lines: ["Path: <sip:192.0.2.99;lr>"], spelled: (user: string) => user },
-  objects: { lines: [], spelled: (user: string) => `%75${user.slice(1)}` },
-};
+  numbers: { lines: [], spelled: (user: string) => user, fast: "on" },
+  "decided by objects": { lines: ["Path: <sip:192.0.2.99;lr>"], spelled: (user: string) => user, fast: "on" },
+  "decided by objects, an escaped name": { lines: [], spelled: (user: string) => `%75${user.slice(1)}`, fast: "on" },
+  objects: { lines: [], spelled: (user: string) => user, fast: "off" },
+} as const;
 
 let home: Home;
 let admin: Admin;
 let names = 0;
 
+interface Server {
+  readonly home: Home;
+  readonly admin: Admin;
+}
+const servers = new Map<string, Server>();
+
 beforeAll(async () => {
-  admin = await Admin.choose();
-  home = await Home.open({ SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_SHARDS: "1", SLUICE_FAILOVER_MS: "600000" });
+  for (const fast of ["on", "off"]) {
+    const itsAdmin = await Admin.choose();
+    const settings = { SLUICE_ADMIN_LISTEN: itsAdmin.listen, SLUICE_SHARDS: "1", SLUICE_FAILOVER_MS: "600000", SLUICE_FAST_PATH: fast };
+    servers.set(fast, { admin: itsAdmin, home: await Home.open(settings) });
+  }
 });
-afterAll(() => home.close());
+afterAll(async () => {
+  for (const server of servers.values()) await server.home.close();
+});
+
+function use(fast: string): void {
+  ({ home, admin } = servers.get(fast) ?? expect.unreachable());
+}
 
 const newName = (): string => `u${(names += 1)}`;
 
@@ -52,10 +68,11 @@ async function acknowledge(caller: Party, user: string): Promise<void> {
   await caller.exactly([`ACK sip:${user}@${DOMAIN} SIP/2.0`, ...copied, "CSeq: 1 ACK", "Max-Forwards: 70", "Content-Length: 0", "", ""].join("\n"));
 }
 
-for (const [path, { lines, spelled }] of Object.entries(PATHS)) {
+for (const [path, { lines, spelled, fast }] of Object.entries(PATHS)) {
   for (const method of ["INVITE", "MESSAGE"]) {
     for (const transport of ["udp", "tcp"] as const) {
       test(`PX-16.9-1 OB-13-1 OB-7-13 ${path}, ${method} over ${transport}: too long for the callee's datagram, it gets 513, and the callee stays bound`, async () => {
+        use(fast);
         const user = newName();
         const callee = await home.phone(user);
         const caller = await home.phone("A", transport);
@@ -81,6 +98,7 @@ for (const [path, { lines, spelled }] of Object.entries(PATHS)) {
   }
 
   test(`OB-7-12 OB-13-1 ${path}: what is too long for one flow goes over the connection that the device has besides, and both stay bound`, async () => {
+    use(fast);
     const user = newName();
     const stream = await home.phone(user, "tcp");
     const datagrams = await home.phone(user);
@@ -103,7 +121,8 @@ for (const [path, { lines, spelled }] of Object.entries(PATHS)) {
   });
 }
 
-test("PX-16.7-6 OB-13-1 one device gets no copy because it would be too long, and the answer of the other one goes back", async () => {
+for (const fast of ["on", "off"]) test(`PX-16.7-6 OB-13-1 fast path ${fast}: one device gets no copy because it would be too long, and the answer of the other one goes back`, async () => {
+  use(fast);
   const user = newName();
   const datagrams = await home.phone(user);
   const stream = await home.phone(user, "tcp");
