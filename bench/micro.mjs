@@ -7,12 +7,13 @@ import { ROOT, fail } from "../scripts/lib/run.mjs";
 import { fixed, table } from "./lib/figures.mjs";
 import { save } from "./lib/results.mjs";
 
-const DIST = join(ROOT, "dist");
-if (!existsSync(join(DIST, "edge/decide.js"))) fail("Sluice is not built: npm run build");
-const bring = (file) => import(pathToFileURL(join(DIST, file)).href);
+// The bundle in dist/ has no files of single functions.
+const MODULES = join(ROOT, "build/modules");
+if (!existsSync(join(MODULES, "edge/decide.js"))) fail("Sluice is not built: npm run build");
+const bring = (file) => import(pathToFileURL(join(MODULES, file)).href);
 const { decide } = await bring("edge/decide.js");
 const { walkRoutes } = await bring("edge/route-walk.js");
-const { registerTreatment, needsRecordRoute } = await bring("edge/outbound.js");
+const { registerTreatment, recordRouting } = await bring("edge/outbound.js");
 const { Const, ContactFlag, Hop, Method, OptionFlag, RecordField, RouteKind, RouteFlag } = await bring("native/layout.js");
 
 const BATCH = 64;
@@ -53,13 +54,14 @@ const cases = {
     for (let item = 0; item < BATCH; ++item) kept += registerTreatment(register, item * Const.recordFields, "auto", false);
   },
   "Record-Route or none": () => {
-    for (let item = 0; item < BATCH; ++item) kept += needsRecordRoute(outgoing, item * Const.recordFields, "auto", false, false) ? 1 : 0;
+    for (let item = 0; item < BATCH; ++item) kept += recordRouting(outgoing, item * Const.recordFields, "auto", false, false);
   },
 };
 
 const rows = [];
 const suite = new Benchmark.Suite();
 for (const [name, work] of Object.entries(cases)) suite.add(name, work, { minSamples: 40, maxTime: 2 });
+suite.on("error", ({ target }) => fail(`${target.name}: ${target.error.message}`));
 suite.on("cycle", ({ target }) => rows.push({ name: target.name, ns: 1e9 / target.hz / BATCH, margin: target.stats.rme }));
 suite.run();
 if (kept === 0) fail("the suites did nothing");

@@ -14,7 +14,7 @@ import { fixed, table } from "./lib/figures.mjs";
 import { machine } from "./lib/machine.mjs";
 import { cpuOf, memoryOf } from "./lib/process-family.mjs";
 import { OUT, certificate } from "./lib/tools.mjs";
-import { temporaryFolder } from "./micro/stage.mjs";
+import { temporaryFolder } from "./lib/temporary-folder.mjs";
 
 const { values: args } = parseArgs({
   options: {

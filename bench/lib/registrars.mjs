@@ -5,7 +5,7 @@ import { writeFileSync } from "node:fs";
 import { createConnection, createServer } from "node:net";
 import { join } from "node:path";
 import { ROOT } from "../../scripts/lib/run.mjs";
-import { temporaryFolder } from "../micro/stage.mjs";
+import { temporaryFolder } from "./temporary-folder.mjs";
 import { CORE_PORT, EDGE_PORT, SLUICE_MAIN, startPinned } from "./edges.mjs";
 import { runProgram } from "./load.mjs";
 
