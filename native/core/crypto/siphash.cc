@@ -25,11 +25,11 @@ static inline void sip_round(uint64_t& v0, uint64_t& v1, uint64_t& v2, uint64_t&
   v2 = std::rotl(v2, 32);
 }
 
-void SipHasher::compress(uint64_t word) noexcept {
-  v3_ ^= word;
-  sip_round(v0_, v1_, v2_, v3_);
-  sip_round(v0_, v1_, v2_, v3_);
-  v0_ ^= word;
+[[gnu::always_inline]] static inline void compress(uint64_t& v0, uint64_t& v1, uint64_t& v2, uint64_t& v3, uint64_t word) noexcept {
+  v3 ^= word;
+  sip_round(v0, v1, v2, v3);
+  sip_round(v0, v1, v2, v3);
+  v0 ^= word;
 }
 
 // Fewer than eight octets as a little-endian number.
@@ -54,15 +54,9 @@ void SipHasher::add(const void* data, size_t size) noexcept {
   total_ += size;
   // In registers meanwhile.
   uint64_t v0 = v0_, v1 = v1_, v2 = v2_, v3 = v3_, tail = tail_;
-  const auto compress = [&](uint64_t word) {
-    v3 ^= word;
-    sip_round(v0, v1, v2, v3);
-    sip_round(v0, v1, v2, v3);
-    v0 ^= word;
-  };
   // A piece may begin anywhere in a word, so each word is joined from octets held over and new ones.
   const auto take = [&](uint64_t word) {
-    compress(tail | word << held);
+    compress(v0, v1, v2, v3, tail | word << held);
     tail = held == 0 ? 0 : word >> (64 - held);
   };
   const auto next_word = [&] {
@@ -74,7 +68,7 @@ void SipHasher::add(const void* data, size_t size) noexcept {
     return word;
   };
   if (held == 0) {
-    while (size >= 8) compress(next_word());
+    while (size >= 8) compress(v0, v1, v2, v3, next_word());
   } else {
     while (size >= 8) take(next_word());
   }
@@ -87,7 +81,7 @@ void SipHasher::add(const void* data, size_t size) noexcept {
 }
 
 uint64_t SipHasher::finish() noexcept {
-  compress(tail_ | total_ << 56);
+  compress(v0_, v1_, v2_, v3_, tail_ | total_ << 56);
   v2_ ^= 0xFF;
   for (int i = 0; i < 4; ++i) sip_round(v0_, v1_, v2_, v3_);
   return v0_ ^ v1_ ^ v2_ ^ v3_;

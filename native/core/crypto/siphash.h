@@ -25,7 +25,6 @@ class SipHasher {
   uint64_t finish() noexcept;
 
  private:
-  [[gnu::always_inline]] inline void compress(uint64_t word) noexcept;
   uint64_t v0_, v1_, v2_, v3_;
   uint64_t tail_ = 0;
   uint64_t total_ = 0;
