@@ -73,10 +73,14 @@ test("OB-12-6 PATH-5.3-1 a thousand forged Paths get 403 each, and no calls are 
   const bob = await home.phone("bob", "tcp");
   await home.register(bob, { instance: instanceOf("bob") });
   const statuses = new Set<number | undefined>();
-  await manyTimes(1_000, AT_ONCE, async () => {
-    const stolen = `Path: <sip:stolen@${asker.at};lr;ob>\nSupported: path, outbound\nContact: <sip:bob@192.0.2.7>;reg-id=1;+sip.instance="<${instanceOf("bob")}>"`;
-    statuses.add((await asker.ask(register("bob", stolen), home.port))?.status);
-  });
+  // Fewer in a second than a source's share of the object path, which a slow machine would refuse more of.
+  for (let batch = 0; batch < 5; batch += 1) {
+    await manyTimes(200, AT_ONCE, async () => {
+      const stolen = `Path: <sip:stolen@${asker.at};lr;ob>\nSupported: path, outbound\nContact: <sip:bob@192.0.2.7>;reg-id=1;+sip.instance="<${instanceOf("bob")}>"`;
+      statuses.add((await asker.ask(register("bob", stolen), home.port))?.status);
+    });
+    await sleep(500);
+  }
   expect([...statuses]).toEqual([403]);
   const caller = await home.phone("caller");
   await caller.say("INVITE sip:bob@example.com SIP/2.0\nContact: <sip:caller@192.0.2.1>");
