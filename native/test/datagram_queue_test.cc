@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <unistd.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -40,11 +41,11 @@ struct Socket {
 struct Sender {
   Sender() { queue.attach(socket.fd, false); }
 
-  void send(const Socket& to, const std::string& head, const std::string& body = "") {
+  void send(const Socket& to, const std::string& head, const std::string& body = "", DatagramQueue::Order order = DatagramQueue::Order::kept) {
     texts.push_back(head);
     const Text kept(texts.back());
     texts.push_back(body);
-    queue.add(to.address, kept, texts.back(), counters);
+    queue.add(to.address, kept, texts.back(), counters, order);
   }
 
   Socket socket;
@@ -81,6 +82,65 @@ TEST("two alternating destinations each get their datagrams") {
   sender.queue.flush(sender.counters);
   CHECK(left.all().size() == 7);
   CHECK(right.all().size() == 13);
+}
+
+TEST("what goes first leaves before the others, both in the order in which they were added, and each as one train") {
+  Sender sender;
+  Socket peer;
+  std::vector<std::string> first, kept;
+  for (char i = 0; i < 10; ++i) {
+    first.push_back(std::string(300, static_cast<char>('a' + i)));
+    kept.push_back(std::string(500, static_cast<char>('A' + i)));
+    sender.send(peer, kept.back().substr(0, 400), kept.back().substr(400));
+    sender.send(peer, first.back(), "", DatagramQueue::Order::first);
+  }
+  sender.queue.flush(sender.counters);
+  std::vector<std::string> wanted = first;
+  wanted.insert(wanted.end(), kept.begin(), kept.end());
+  CHECK(peer.all() == wanted);
+  // A receiver that accepts whole trains can see them.
+  const int on = 1;
+  setsockopt(peer.fd, IPPROTO_UDP, 104 /* UDP_GRO */, &on, sizeof on);
+  for (size_t i = 0; i < 10; ++i) {
+    sender.send(peer, kept[i]);
+    sender.send(peer, first[i], "", DatagramQueue::Order::first);
+  }
+  sender.queue.flush(sender.counters);
+  const std::vector<std::string> trains = peer.all();
+  CHECK_EQ(trains.size(), 2u);
+  CHECK_EQ(trains[0].size(), 3'000u);
+  CHECK_EQ(trains[1].size(), 5'000u);
+}
+
+TEST("a train takes what follows it even past others, but nothing overtakes what is on its way to the same destination") {
+  Sender sender;
+  Socket left, right;
+  const int on = 1;
+  for (const Socket* one : {&left, &right}) setsockopt(one->fd, IPPROTO_UDP, 104 /* UDP_GRO */, &on, sizeof on);
+  for (int i = 0; i < 5; ++i) {
+    sender.send(left, std::string(300, 'l'));
+    sender.send(right, std::string(200, 'r'));
+  }
+  sender.send(left, std::string(900, 'L'));
+  sender.send(left, std::string(300, 'm'));
+  sender.queue.flush(sender.counters);
+  const std::vector<std::string> got = left.all();
+  CHECK_EQ(got.size(), 2u);
+  CHECK_EQ(got[0], std::string(1'500, 'l'));
+  CHECK_EQ(got[1], std::string(900, 'L') + std::string(300, 'm'));
+  CHECK_EQ(right.all().size(), 1u);
+}
+
+TEST("as many datagrams and trains as one turn may bring arrive") {
+  Sender sender;
+  std::vector<std::unique_ptr<Socket>> peers;
+  for (int i = 0; i < 100; ++i) peers.push_back(std::make_unique<Socket>());
+  for (int round = 0; round < 3; ++round)
+    for (const auto& peer : peers) sender.send(*peer, std::string(100, 'x'));
+  for (int i = 0; i < 200; ++i) sender.send(*peers[0], std::string(10, 'y'));
+  sender.queue.flush(sender.counters);
+  CHECK_EQ(peers[0]->all().size(), 203u);
+  for (size_t i = 1; i < peers.size(); ++i) CHECK_EQ(peers[i]->all().size(), 3u);
 }
 
 TEST("OB-5.3.1-15 more datagrams than fit in a train, and datagrams longer than a frame, all arrive") {

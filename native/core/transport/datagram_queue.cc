@@ -35,64 +35,83 @@ void DatagramQueue::attach(int fd, bool v6) noexcept {
   allow_fragments(false);
 }
 
-bool DatagramQueue::joins(const Address& to, size_t size) noexcept {
-  if (count_ == 0 || !trains_work_) return false;
-  const Train& train = trains_[count_ - 1];
-  return !train.closed && size <= train.segment && train.segment <= kMaxSegment && train.segments < kMaxSegments && size > 0 &&
-         train.octets + size <= kMaxTrainOctets && to == last_to_ && !travels_apart(to);
+bool DatagramQueue::takes(const Train& train, size_t size) noexcept {
+  return trains_work_ && !train.closed && size <= train.segment && train.segment <= kMaxSegment && train.segments < kMaxSegments && size > 0 &&
+         train.octets + size <= kMaxTrainOctets && !travels_apart(train.to);
 }
 
-void DatagramQueue::put_part(Text text) noexcept {
-  if (!text.empty()) parts_[parts_used_++] = {const_cast<char*>(text.data()), text.size()};
+// The train that the datagram joins; trains_used_: a new one. Only the newest to its destination, so that what is kept in order stays so.
+unsigned DatagramQueue::train_for(const Address& to, size_t size, Order order) noexcept {
+  const unsigned last = trains_used_ > kLooksBack ? trains_used_ - kLooksBack : 0;
+  for (unsigned i = trains_used_; i-- > last;)
+    if (trains_[i].to == to && trains_[i].order == order) return takes(trains_[i], size) ? i : trains_used_;
+  return trains_used_;
 }
 
-void DatagramQueue::add(const Address& to, Text head, Text body, Counters& counters) noexcept {
+void DatagramQueue::add(const Address& to, Text head, Text body, Counters& counters, Order order) noexcept {
   const size_t size = head.size() + body.size();
   if (size > kMostOverV4 && (size > kMostOverV6 || to.is_v4())) [[unlikely]] return keep_refused(to, EMSGSIZE, head, counters);
-  if (parts_used_ + 2 > kMax * 2) flush(counters);
+  if (datagrams_ == kMost) flush(counters);
   counters.add(Counter::bytes_out, static_cast<int64_t>(size));
-  if (!joins(to, size)) {
-    if (count_ == kMax) flush(counters);
-    msghdr& header = headers_[count_].msg_hdr;
-    header = msghdr{};
-    header.msg_name = &peers_[count_];
-    header.msg_namelen = to_sockaddr(to, v6_, &peers_[count_]);
-    header.msg_iov = &parts_[parts_used_];
-    trains_[count_] = Train{};
-    trains_[count_].segment = static_cast<uint16_t>(size < 65'535 ? size : 65'535);
-    last_to_ = to;
-    ++count_;
+  unsigned joined = train_for(to, size, order);
+  if (joined == trains_used_) {
+    if (trains_used_ == kMostTrains) flush(counters), joined = 0;
+    Train& made = trains_[trains_used_++] = Train{};
+    made.to = to;
+    made.order = order;
+    made.segment = static_cast<uint16_t>(size < 65'535 ? size : 65'535);
   }
-  Train& train = trains_[count_ - 1];
-  const unsigned before = parts_used_;
-  put_part(head);
-  put_part(body);
-  headers_[count_ - 1].msg_hdr.msg_iovlen += parts_used_ - before;
+  waiting_[datagrams_++] = {head, body, joined};
+  Train& train = trains_[joined];
   ++train.segments;
+  train.parts = static_cast<uint16_t>(train.parts + !head.empty() + !body.empty());
   train.octets += static_cast<uint32_t>(size);
   train.closed = size < train.segment;
 }
 
-void DatagramQueue::mark_trains() noexcept {
-  for (unsigned i = 0; i < count_; ++i) {
-    if (trains_[i].segments < 2) continue;
-    msghdr& header = headers_[i].msg_hdr;
-    header.msg_control = controls_[i];
-    header.msg_controllen = kControl;
-    cmsghdr* control = CMSG_FIRSTHDR(&header);
-    control->cmsg_level = SOL_UDP;
-    control->cmsg_type = UDP_SEGMENT;
-    control->cmsg_len = CMSG_LEN(sizeof(uint16_t));
-    std::memcpy(CMSG_DATA(control), &trains_[i].segment, sizeof(uint16_t));
+// Gives each train a header, and its parts one piece of `parts_`.
+void DatagramQueue::arrange() noexcept {
+  iovec* next[kMostTrains];
+  iovec* at = parts_;
+  unsigned headers = 0;
+  for (const Order order : {Order::first, Order::kept}) {
+    for (unsigned i = 0; i < trains_used_; ++i) {
+      const Train& train = trains_[i];
+      if (train.order != order) continue;
+      msghdr& header = headers_[headers].msg_hdr;
+      header = msghdr{};
+      header.msg_name = &peers_[i];
+      header.msg_namelen = to_sockaddr(train.to, v6_, &peers_[i]);
+      header.msg_iov = next[i] = at;
+      header.msg_iovlen = train.parts;
+      at += train.parts;
+      if (train.segments > 1) mark(header, i);
+      sent_[headers++] = &train;
+    }
+  }
+  for (unsigned i = 0; i < datagrams_; ++i) {
+    const Datagram& one = waiting_[i];
+    for (const Text part : {one.head, one.body})
+      if (!part.empty()) *next[one.train]++ = {const_cast<char*>(part.data()), part.size()};
   }
 }
 
+void DatagramQueue::mark(msghdr& header, unsigned train) noexcept {
+  header.msg_control = controls_[train];
+  header.msg_controllen = kControl;
+  cmsghdr* control = CMSG_FIRSTHDR(&header);
+  control->cmsg_level = SOL_UDP;
+  control->cmsg_type = UDP_SEGMENT;
+  control->cmsg_len = CMSG_LEN(sizeof(uint16_t));
+  std::memcpy(CMSG_DATA(control), &trains_[train].segment, sizeof(uint16_t));
+}
+
 void DatagramQueue::flush(Counters& counters) noexcept {
-  mark_trains();
+  arrange();
   unsigned at = 0;
   unsigned reports = 0;
-  while (at < count_) {
-    const int sent = sendmmsg(fd_, headers_ + at, count_ - at, MSG_DONTWAIT | MSG_NOSIGNAL);
+  while (at < trains_used_) {
+    const int sent = sendmmsg(fd_, headers_ + at, trains_used_ - at, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent > 0) {
       at += static_cast<unsigned>(sent);
       reports = 0;
@@ -101,22 +120,23 @@ void DatagramQueue::flush(Counters& counters) noexcept {
     // This reports an ICMP error about an earlier datagram and says nothing about this one: try again.
     if (sent < 0 && (errno == EINTR || (is_icmp_report(errno) && ++reports <= kReports))) continue;
     reports = 0;
-    if (trains_[at].segments > 1 && !is_congestion(errno)) {
+    const Train& train = *sent_[at];
+    if (train.segments > 1 && !is_congestion(errno)) {
       counters.add(Counter::trains_refused);
       // These two errors come from a kernel that does not support trains. Any other (no route, a device without checksums, a filter, a
       // small MTU) concerns one path and says nothing about the others.
       if (errno == ENOPROTOOPT || errno == EOPNOTSUPP) trains_work_ = false;
-      else send_apart_from_now(from_sockaddr(static_cast<const sockaddr*>(headers_[at].msg_hdr.msg_name)));
-      send_apart(headers_[at], trains_[at], counters);
+      else send_apart_from_now(train.to);
+      send_apart(headers_[at], train, counters);
     } else if (is_congestion(errno)) {
-      counters.add(Counter::send_dropped, trains_[at].segments);
+      counters.add(Counter::send_dropped, train.segments);
     } else if (errno != EMSGSIZE || !send_fragmented(headers_[at].msg_hdr)) {
       refuse(headers_[at].msg_hdr, errno, counters);
     }
     ++at;
   }
-  count_ = 0;
-  parts_used_ = 0;
+  datagrams_ = 0;
+  trains_used_ = 0;
 }
 
 // Whether a train to this destination failed recently. Each failure lengthens the time until the next attempt.

@@ -16,12 +16,18 @@ namespace sluice {
 
 class DatagramQueue {
  public:
+  // Whether a datagram may overtake others of the turn to the same destination.
+  enum class Order : uint8_t {
+    kept,
+    first,  // it leaves before those that are kept
+  };
+
   // `v6`: the socket is AF_INET6.
   void attach(int fd, bool v6) noexcept;
   int fd() const noexcept { return fd_; }
 
   // The octets must live until flush(). One longer than any datagram is refused at once, with EMSGSIZE.
-  void add(const Address& to, Text head, Text body, Counters& counters) noexcept;
+  void add(const Address& to, Text head, Text body, Counters& counters, Order order = Order::kept) noexcept;
   void flush(Counters& counters) noexcept;
 
   // A datagram that the kernel refused, and why.
@@ -35,14 +41,24 @@ class DatagramQueue {
   bool has_refused() const noexcept { return !refused_.empty(); }
 
  private:
-  static constexpr unsigned kMax = 64;
+  static constexpr unsigned kMost = 128;       // datagrams
+  static constexpr unsigned kMostTrains = 64;
+  static constexpr unsigned kLooksBack = 4;    // trains, for one that a datagram may join
   static constexpr size_t kControl = CMSG_SPACE(sizeof(uint16_t));
 
-  // Consecutive datagrams with the same destination and length, which the kernel takes as one (UDP_SEGMENT).
+  struct Datagram {
+    Text head, body;
+    unsigned train;
+  };
+
+  // Datagrams with the same destination and length, which the kernel takes as one (UDP_SEGMENT).
   struct Train {
+    Address to;
     uint16_t segment = 0;   // length of each; the last may be shorter
     uint16_t segments = 0;
     uint32_t octets = 0;
+    uint16_t parts = 0;     // of which the segments consist
+    Order order = Order::kept;
     bool closed = false;
   };
 
@@ -57,14 +73,15 @@ class DatagramQueue {
   static constexpr uint32_t kFirstWait = 256;
   static constexpr uint32_t kLongestWait = 1u << 20;
 
-  bool joins(const Address& to, size_t size) noexcept;
+  unsigned train_for(const Address& to, size_t size, Order order) noexcept;
+  bool takes(const Train& train, size_t size) noexcept;
   bool travels_apart(const Address& to) noexcept { return refusing_ != 0 && find_refusal(to); }
   [[gnu::cold]] bool find_refusal(const Address& to) noexcept;
   [[gnu::cold]] void send_apart_from_now(const Address& to) noexcept;
   [[gnu::cold]] void keep_refused(const Address& to, int error, Text head, Counters& counters) noexcept;
   [[gnu::cold]] void refuse(const msghdr& header, int error, Counters& counters) noexcept;
-  void put_part(Text text) noexcept;
-  void mark_trains() noexcept;
+  void arrange() noexcept;
+  void mark(msghdr& header, unsigned train) noexcept;
   [[gnu::cold]] void send_apart(const mmsghdr& header, const Train& train, Counters& counters) noexcept;
   [[gnu::cold]] bool send_fragmented(const msghdr& header) noexcept;
   void allow_fragments(bool allowed) noexcept;
@@ -76,14 +93,16 @@ class DatagramQueue {
   size_t next_refusal_ = 0;
   unsigned refusing_ = 0;  // of `refusals_`, those with something left
   std::vector<Refused> refused_;
-  unsigned count_ = 0;
-  unsigned parts_used_ = 0;
-  Address last_to_;
-  mmsghdr headers_[kMax];
-  Train trains_[kMax];
-  iovec parts_[kMax * 2];
-  sockaddr_storage peers_[kMax];
-  alignas(cmsghdr) char controls_[kMax][kControl];
+  unsigned datagrams_ = 0;
+  unsigned trains_used_ = 0;
+  Datagram waiting_[kMost];
+  Train trains_[kMostTrains];
+  // As flush() hands them to the kernel: those that go first, then the others as they were added.
+  mmsghdr headers_[kMostTrains];
+  const Train* sent_[kMostTrains];
+  iovec parts_[kMost * 2];
+  sockaddr_storage peers_[kMostTrains];
+  alignas(cmsghdr) char controls_[kMostTrains][kControl];
 };
 
 }  // namespace sluice
