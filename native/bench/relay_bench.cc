@@ -2,8 +2,9 @@
 //
 // Under callgrind it counts instructions, which do not depend on what else the machine is doing (bench/README.md). On its own it prints
 // the CPU time of the shard's turns, including system calls. After the number of rounds may stand `bare`: without what the history and the
-// operator are told; `message`: no REGISTER but a MESSAGE; `terminate`: a MESSAGE from the core along the client's token, over UDP; `jitter`: each
-// 200 grants another time, as registrars do that spread their phones; `flows=N`: so many clients that take turns, 64 at a time.
+// operator are told; `message`: no REGISTER but a MESSAGE; `terminate`: a MESSAGE from the core along the client's token, over UDP; `call`: INVITE,
+// 180, 200, ACK, BYE and 200, likewise, each side ending every second call; `jitter`: each 200 grants another time, as registrars do that spread their
+// phones; `flows=N`: so many clients that take turns, 64 at a time.
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -30,12 +31,14 @@ constexpr uint32_t kClients = 64;
 constexpr size_t kSize = 700;
 constexpr uint8_t kKey[32] = {1, 2, 3, 4, 5, 6, 7, 8};
 
-enum class Workload { registers, message, terminate };
+enum class Workload { registers, message, terminate, call };
+
+bool is_from_core(Workload workload) { return workload == Workload::terminate || workload == Workload::call; }
 
 class Bench {
  public:
   Bench(bool tcp, bool notes, Workload workload, bool jitter, uint32_t flows)
-      : tcp_(tcp), jitter_(jitter), workload_(workload), type_(tcp ? SOCK_STREAM : SOCK_DGRAM), clients_(flows), routes_(workload == Workload::terminate ? flows : 0) {
+      : tcp_(tcp), jitter_(jitter), workload_(workload), type_(tcp ? SOCK_STREAM : SOCK_DGRAM), clients_(flows), routes_(is_from_core(workload) ? flows : 0), dialogs_(workload == Workload::call ? flows : 0) {
     const Transport transport = tcp ? Transport::tcp : Transport::udp;
     uint16_t core_port = 0;
     core_ = bound_socket(type_, core_port);
@@ -73,13 +76,21 @@ class Bench {
 
   void round() {
     if (workload_ == Workload::terminate) to_clients();
+    else if (workload_ == Workload::call) calls();
     else from_clients(workload_ == Workload::registers);
   }
 
   double spent() const { return shard_.spent(); }
   void forget() { shard_.forget(); }
+  uint32_t messages() const { return (workload_ == Workload::call ? 6 : 2) * kClients; }  // of a round
 
  private:
+  // The two route sets of a call.
+  struct Dialog {
+    std::string core;
+    std::string client;
+  };
+
   // Each of the next 64 clients sends one request, and gets its answer.
   void from_clients(bool registers) {
     is_registering_ = registers;
@@ -121,6 +132,87 @@ class Bench {
     }
     turn();
     for (uint32_t got = 0; got < kClients;) got += std::memcmp((receive(core_), buffer_), "SIP/2.0 ", 8) == 0;
+  }
+
+  // The core calls each of the next 64 clients.
+  void calls() {
+    is_registering_ = false;
+    const auto flow_at = [this](uint32_t i) { return (first_ + i) % static_cast<uint32_t>(clients_.size()); };
+    for (uint32_t i = 0; i < kClients; ++i) from_core(requests_.core_invite, routes_[flow_at(i)], flow_at(i));
+    turn();
+    // Two responses each: all of them together do not fit into the core's socket.
+    for (uint32_t i = 0; i < kClients; i += kClients / 2) {
+      for (uint32_t k = 0; k < kClients / 2; ++k) answer_call(flow_at(i + k));
+      turn();
+      for (uint32_t got = 0; got < kClients;) got += core_got_response();
+    }
+    for (uint32_t i = 0; i < kClients; ++i) from_core(requests_.core_ack, dialogs_[flow_at(i)].core, flow_at(i));
+    turn();
+    for (uint32_t i = 0; i < kClients; ++i) {
+      const uint32_t flow = flow_at(i);
+      receive(clients_[flow]);
+      if (i % 2 == 0) from_core(requests_.core_bye, dialogs_[flow].core, flow);
+      else from_client(flow, static_cast<size_t>(requests_.client_bye.write(buffer_, dialogs_[flow].client, flow, seq_) - buffer_));
+    }
+    turn();
+    for (uint32_t i = 0; i < kClients; i += 2) answer_bye(flow_at(i));
+    for (uint32_t left = kClients / 2; left > 0; --left) answer_at_core();
+    turn();
+    for (uint32_t got = 0; got < kClients / 2;) got += core_got_response();
+    for (uint32_t i = 1; i < kClients; i += 2) receive(clients_[flow_at(i)]);
+    for (uint32_t i = 0; i < kClients; ++i) next_flow();
+    ++seq_;
+  }
+
+  void from_core(const bench::RoutedText& text, const std::string& route, uint32_t flow) {
+    const size_t size = static_cast<size_t>(text.write(buffer_, route, flow, seq_) - buffer_);
+    if (sendto(core_, buffer_, size, 0, as_sockaddr(core_side_), sizeof core_side_) < 0) die("sendto");
+  }
+
+  void from_client(uint32_t flow, size_t size) {
+    if (send(clients_[flow], buffer_, size, 0) < 0) die("send");
+  }
+
+  bench::Message received(int fd) {
+    const size_t size = receive(fd);
+    bench::Message message;
+    if (bench::read_message(bench::Text(buffer_, size), message) != bench::Read::kWhole) die("message");
+    return message;
+  }
+
+  void answer_call(uint32_t flow) {
+    const bench::Message invite = received(clients_[flow]);
+    if (dialogs_[flow].client.empty()) keep_routes(dialogs_[flow].client, invite, false);
+    char contact[256], sdp[256], answer[4096];
+    const bench::Text line(contact, static_cast<size_t>(requests_.client_contact.write(contact, flow, seq_) - contact));
+    const bench::Text body(sdp, static_cast<size_t>(requests_.sdp.write(sdp, flow, seq_) - sdp));
+    if (send(clients_[flow], answer, bench::write_response(invite, answer, sizeof answer, {"180 Ringing", line}), 0) < 0) die("send");
+    if (send(clients_[flow], answer, bench::write_response(invite, answer, sizeof answer, {"200 OK", line, body}), 0) < 0) die("send");
+  }
+
+  void answer_bye(uint32_t flow) {
+    const bench::Message bye = received(clients_[flow]);
+    char answer[4096];
+    if (send(clients_[flow], answer, bench::write_response(bye, answer, sizeof answer), 0) < 0) die("send");
+  }
+
+  void answer_at_core() {
+    const bench::Message bye = received(core_);
+    char answer[4096];
+    if (sendto(core_, answer, bench::write_response(bye, answer, sizeof answer), 0, as_sockaddr(core_side_), sizeof core_side_) < 0) die("sendto");
+  }
+
+  // Whether it was one: the edge also probes its upstream now and then.
+  bool core_got_response() {
+    const bench::Message message = received(core_);
+    if (message.response && message.flow < dialogs_.size() && dialogs_[message.flow].core.empty()) keep_routes(dialogs_[message.flow].core, message, true);
+    return message.response;
+  }
+
+  // RFC 3261 12.1
+  static void keep_routes(std::string& routes, const bench::Message& message, bool reversed) {
+    const size_t count = message.record_route.count;
+    for (size_t i = 0; i < count; ++i) routes.append("Route: ").append(bench::value_of(message.record_route.line[reversed ? count - 1 - i : i])).append("\r\n");
   }
 
   uint32_t next_flow() {
@@ -179,9 +271,10 @@ class Bench {
       const bool to_flow = !response && shard_.record(i)[kRecord_from_core] != 0;
       verdict[kVerdict_action] = static_cast<int32_t>(response ? Action::relay_response : to_flow ? Action::relay_to_flow : Action::relay_upstream);
       verdict[kVerdict_target] = to_flow ? 0 : -1;
-      verdict[kVerdict_cut_routes] = to_flow ? 2 : 0;
+      verdict[kVerdict_cut_routes] = response ? 0 : shard_.record(i)[kRecord_own_routes];
       const uint32_t edits = response ? kEdit_mark_outbound : kEdit_path | kEdit_path_ob | kEdit_mark_outbound;
-      verdict[kVerdict_edits] = is_registering_ ? static_cast<int32_t>(edits) : 0;
+      const bool opens_dialog = !response && shard_.record(i)[kRecord_method] == static_cast<int32_t>(Method::invite);
+      verdict[kVerdict_edits] = static_cast<int32_t>(is_registering_ ? edits : opens_dialog ? uint32_t{kEdit_record_route} : 0);
     }
   }
 
@@ -201,6 +294,7 @@ class Bench {
   int connection_ = -1;
   std::vector<int> clients_;
   std::vector<std::string> routes_;  // of each client, once it is known
+  std::vector<Dialog> dialogs_;      // likewise
   uint32_t first_ = 0;  // the client whose turn it is
   uint32_t seq_ = 1;
   char buffer_[1 << 17];
@@ -215,12 +309,12 @@ int main(int count, char** arguments) {
   uint32_t flows = kClients;
   for (int i = 3; i < count; ++i)
     if (std::strncmp(arguments[i], "flows=", 6) == 0) flows = std::max(kClients, static_cast<uint32_t>(std::atoi(arguments[i] + 6)));
-  const Workload workload = has("terminate") && !tcp ? Workload::terminate : has("message") ? Workload::message : Workload::registers;
+  const Workload workload = has("terminate") && !tcp ? Workload::terminate : has("call") && !tcp ? Workload::call : has("message") ? Workload::message : Workload::registers;
   const auto bench = std::make_unique<Bench>(tcp, !has("bare"), workload, has("jitter"), flows);
   for (int i = 0; i < 10; ++i) bench->round();
   bench->forget();
   for (int i = 0; i < rounds; ++i) bench->round();
-  std::printf("relay %s %zuB: %.0f ns of CPU a message, %d messages\n", tcp ? "tcp" : "udp", kSize, bench->spent() / rounds / (2 * kClients),
-              rounds * 2 * static_cast<int>(kClients));
+  std::printf("relay %s %zuB: %.0f ns of CPU a message, %u messages\n", tcp ? "tcp" : "udp", kSize, bench->spent() / rounds / bench->messages(),
+              static_cast<unsigned>(rounds) * bench->messages());
   return 0;
 }
