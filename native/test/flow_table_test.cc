@@ -57,6 +57,34 @@ TEST("UDP flows are found by address and listener, however many there are") {
   CHECK_EQ(table.flows.size(), 2500u);
 }
 
+TEST("the hash of an address depends on its key and on every bit of address, port and listener, and fills buckets evenly") {
+  const AddressHash hash(SipKey{1, 2}), other(SipKey{1, 3});
+  for (const Address& whole : {address("192.0.2.1", 5060), address("2001:db8::9", 5060)}) {
+    const uint32_t as_it_is = hash(whole, 3);
+    CHECK(other(whole, 3) != as_it_is);
+    for (unsigned bit = whole.is_v4() ? 96 : 0; bit < 128; ++bit) {
+      Address flipped = whole;
+      flipped.ip[bit / 8] ^= static_cast<uint8_t>(1u << bit % 8);
+      CHECK(hash(flipped, 3) != as_it_is);
+    }
+    for (unsigned bit = 0; bit < 16; ++bit) {
+      Address flipped = whole;
+      flipped.port ^= static_cast<uint16_t>(1u << bit);
+      CHECK(hash(flipped, 3) != as_it_is);
+      CHECK(hash(whole, static_cast<uint16_t>(3u ^ 1u << bit)) != as_it_is);
+    }
+  }
+  // Addresses, or ports, in a row; chance alone gives 16 in a bucket, hardly ever 50.
+  for (const bool ports : {false, true}) {
+    std::vector<unsigned> buckets(1024);
+    for (uint32_t i = 0; i < 16 * 1024; ++i) {
+      Address one = address("10.0.0.1", static_cast<uint16_t>(ports ? 1024 + i : 5060));
+      if (!ports) one.ip[14] = static_cast<uint8_t>(i >> 8), one.ip[15] = static_cast<uint8_t>(i);
+      CHECK(++buckets[hash(one, 0) % buckets.size()] < 50);
+    }
+  }
+}
+
 TEST("a response is expected for a limited time, not for ever") {
   Flow flow;
   CHECK(!owes_answer(flow, 100));

@@ -1,5 +1,6 @@
 // The building blocks of relaying: branches, remembered requests, Route sets, responses, and reading our own output.
 #include "core/relay/answer.h"
+#include "core/relay/loop.h"
 #include "core/relay/object_branch.h"
 #include "core/relay/own_output.h"
 #include "core/relay/pending_table.h"
@@ -34,6 +35,32 @@ std::string edited(const Scanned& scanned, const EditList& edits) {
 }
 
 }  // namespace
+
+TEST("LD-4.2-1 the loop hash covers every octet of every Route, where each begins and ends, and their order") {
+  const EdgeConfig config = config_of();
+  const auto hash_of = [&](const std::vector<std::string>& routes) {
+    std::string lines;
+    for (const std::string& route : routes) lines += "Route: <sip:" + route + "@192.0.2.1;lr>\r\n";
+    const Scanned scanned("INVITE sip:u@example.com SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKa\r\n" + lines +
+                          "From: <sip:a@example.com>;tag=1\r\nTo: <sip:u@example.com>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n");
+    CHECK(scanned.message.error == ScanError::none);
+    return loop_hash_of(request_hash(config, scanned.message), scanned.message);
+  };
+  for (size_t size = 1; size < 80; ++size) {
+    const std::string whole(size, 'a');
+    const uint32_t as_it_is = hash_of({whole, "other"});
+    CHECK_EQ(hash_of({whole, "other"}), as_it_is);
+    for (size_t i = 0; i < size; ++i) {
+      std::string changed = whole;
+      changed[i] = 'b';
+      CHECK(hash_of({changed, "other"}) != as_it_is);
+    }
+    CHECK(hash_of({whole + "a", "other"}) != as_it_is);
+    CHECK(hash_of({"other", whole}) != as_it_is);
+    CHECK(hash_of({whole}) != as_it_is);
+    CHECK(hash_of({}) != as_it_is);
+  }
+}
 
 TEST("PX-16.11-2 a branch says where its response goes, for each kind of return path") {
   const EdgeConfig config = config_of();

@@ -6,7 +6,7 @@
 namespace sluice {
 
 FlowTable::FlowTable(const SipKey& table_key, uint32_t first_generation) noexcept
-    : table_key_(table_key), index_(1024, 0), generation_(first_generation) {}
+    : hash_(table_key), index_(1024, 0), generation_(first_generation) {}
 
 void FlowTable::live_in(KeptMemory& memory) noexcept {
   SLUICE_INVARIANT(slabs_.empty());
@@ -114,23 +114,6 @@ uint32_t FlowTable::find_udp(const Address& remote, uint16_t listener, uint32_t 
     if (flow.listener == listener && flow.remote == remote) return slot;
   }
   return 0;
-}
-
-uint32_t FlowTable::hash_of(const Address& remote, uint16_t listener) noexcept {
-  if (last_.hash != 0 && last_.listener == listener && last_.remote == remote) return last_.hash;
-  SipHasher hash(table_key_);
-  const uint16_t tail[2] = {remote.port, listener};
-  if (remote.is_v4()) {
-    uint8_t word[8];
-    std::memcpy(word, remote.ip + 12, 4);
-    std::memcpy(word + 4, tail, sizeof tail);
-    hash.add(word, sizeof word);
-  } else {
-    hash.add(remote.ip, 16);
-    hash.add(tail, sizeof tail);
-  }
-  last_ = {remote, listener, static_cast<uint32_t>(hash.finish())};
-  return last_.hash;
 }
 
 void FlowTable::grow_index() noexcept {

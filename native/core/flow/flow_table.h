@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/crypto/siphash.h"
+#include "core/flow/address_hash.h"
 #include "core/flow/flow_token.h"
 #include "core/flow/kept_memory.h"
 #include "core/flow/unsent_queue.h"
@@ -142,7 +142,7 @@ class FlowTable {
   uint32_t find_udp(const Address& remote, uint16_t listener) noexcept { return udp_size_ == 0 ? 0 : find_udp(remote, listener, hash_of(remote, listener)); }
   // The same for several, whose places come from memory together: first the bucket of each is fetched, then the flow in it.
   uint32_t find_udp(const Address& remote, uint16_t listener, uint32_t hash) noexcept;
-  uint32_t hash_of(const Address& remote, uint16_t listener) noexcept;
+  uint32_t hash_of(const Address& remote, uint16_t listener) const noexcept { return hash_(remote, listener); }
   void fetch_bucket(uint32_t hash) const noexcept { __builtin_prefetch(&index_[bucket_of(hash)]); }
   void fetch_udp(uint32_t hash) const noexcept { fetch(first_with(hash)); }
   // The first flow in its bucket, most often the one with this hash; 0: none.
@@ -170,11 +170,11 @@ class FlowTable {
   void add_slab() noexcept;
   void say_slots() noexcept;
   uint32_t bucket_of(uint32_t hash) const noexcept { return hash & (static_cast<uint32_t>(index_.size()) - 1); }
-  uint32_t bucket_of(const Flow& flow) noexcept { return bucket_of(hash_of(flow.remote, flow.listener)); }
+  uint32_t bucket_of(const Flow& flow) const noexcept { return bucket_of(hash_of(flow.remote, flow.listener)); }
   void add_to_index(uint32_t slot) noexcept;
   void grow_index() noexcept;
 
-  const SipKey& table_key_;
+  const AddressHash hash_;
   std::vector<Flow*> slabs_;
   std::vector<std::unique_ptr<Flow[]>> own_slabs_;  // those that are not in kept memory
   KeptMemory* kept_ = nullptr;
@@ -182,11 +182,6 @@ class FlowTable {
   KeptHead nobody_;  // reads it
   KeptHead* head_ = &nobody_;
   std::vector<uint32_t> index_;  // UDP buckets
-  struct {
-    Address remote;
-    uint16_t listener = 0;
-    uint32_t hash = 0;  // 0: nothing has been asked for
-  } last_;  // a message often asks for the same flow again, and the core has one address
   uint32_t next_fresh_ = 1;
   uint32_t free_ = 0;
   uint32_t size_ = 0;

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "core/base/utf8.h"
@@ -12,6 +13,7 @@ namespace sluice {
 namespace {
 
 constexpr size_t kMaxEntries = CallRing::kMost;
+static_assert(kMaxEntries <= UINT16_MAX);
 constexpr size_t kMaxParts = 128;
 constexpr size_t kRecord = 16 * 1024;         // most plaintext in one TLS record
 constexpr size_t kKeptRecords = 256 * 1024;   // capacity kept for the next turn
@@ -67,7 +69,10 @@ void StreamWriter::queue(uint32_t slot, Text frame, Text head, Text body) noexce
     return;
   }
   if (entries_.size() == kMaxEntries) flush();
-  Entry& entry = entries_.emplace_back(Entry{slot, flow.generation, head, body, static_cast<uint8_t>(frame.size()), {}});
+  uint16_t& last = last_[slot % kChains];
+  if (last != 0) entries_[last - 1u].next = static_cast<uint16_t>(entries_.size());
+  Entry& entry = entries_.emplace_back(Entry{slot, flow.generation, head, body, 0, static_cast<uint8_t>(frame.size()), {}});
+  last = static_cast<uint16_t>(entries_.size());
   if (!frame.empty()) frame.copy(entry.frame, sizeof entry.frame);
 }
 
@@ -78,6 +83,7 @@ void StreamWriter::flush() noexcept {
     if (!gather(i)) write_gathered();
   }
   write_gathered();
+  if (!entries_.empty()) std::memset(last_, 0, sizeof last_);
   entries_.clear();
   if (records_.capacity() > kKeptRecords) records_ = std::vector<char>();
 }
@@ -168,8 +174,9 @@ bool StreamWriter::gather(size_t first) noexcept {
   }
   Flow& flow = *known;
   Write one{slot, flow.generation, parts_.size(), 0, 0, false};
-  for (size_t i = first; i < entries_.size() && parts_.size() - one.first_part + 3 <= kMaxParts; ++i) {
+  for (size_t i = first, next = 1; next != 0 && parts_.size() - one.first_part + 3 <= kMaxParts; i = next) {
     Entry& entry = entries_[i];
+    next = entry.next;
     if (entry.slot != slot || entry.generation != flow.generation) continue;
     if (entry.frame_size > 0) parts_.push_back({entry.frame, entry.frame_size});
     parts_.push_back(part_of(entry.head));

@@ -62,9 +62,11 @@ class StreamWriter {
     uint32_t generation;  // the slot may belong to somebody else by the time of flush()
     Text head;
     Text body;
+    uint16_t next;        // perhaps of the same connection; 0: none
     uint8_t frame_size;   // WebSocket: octets of the frame header in front
     char frame[kMaxServerHeader];
   };
+  static constexpr size_t kChains = 256;
 
   // What flush() writes to one connection.
   struct Write {
@@ -93,6 +95,7 @@ class StreamWriter {
   CloseList& closing_;
   int epoll_ = -1;
   std::vector<Entry> entries_;
+  uint16_t last_[kChains] = {};  // of the entries with the same slot modulo kChains, their count up to there; 0: none
   std::vector<Write> writes_;
   std::vector<iovec> parts_;
   std::vector<char> records_;  // of TLS, for one connection at a time

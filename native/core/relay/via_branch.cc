@@ -28,24 +28,26 @@ size_t way_size(BackKind kind) noexcept {
   return 0;
 }
 
+// `data`: at most kMaxOctets.
 uint64_t mac_of(const EdgeConfig& config, const uint8_t* data, size_t size, const NextHop& next) noexcept {
-  SipHasher hash(config.branch_keys.via);
-  hash.add(data, size);
-  uint8_t name[20] = {};
+  uint8_t covered[kMaxOctets + 20];
+  std::memcpy(covered, data, size);
+  uint8_t* const name = covered + size;
   if (next.core) {
-    hash.add(name, 1);
+    name[0] = 0;
+    size += 1;
   } else if (next.kind == FlowKind::udp) {
     std::memcpy(name, next.remote.ip, 16);
     put16(name + 16, next.remote.port);
     put16(name + 18, next.listener);
-    hash.add(name, sizeof name);
+    size += 20;
   } else {
     name[0] = 1;
     put32(name + 1, next.slot);
     put32(name + 5, next.generation);
-    hash.add(name, 9);
+    size += 9;
   }
-  return hash.finish();
+  return siphash(config.branch_keys.via, covered, size);
 }
 
 // Decodes a branch in our format; returns the number of octets, or 0.
