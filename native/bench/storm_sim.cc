@@ -17,6 +17,7 @@ using namespace sluice;
 
 constexpr uint64_t kMs = 1'000'000, kSecond = 1'000 * kMs;
 constexpr uint64_t kTimerF = 32 * kSecond;
+constexpr Admission::Bounds kBounds{64u << 20, 1'000};
 
 struct Settings {
   double phones = 15'000;
@@ -166,11 +167,11 @@ class Storm {
       case Admission::Answer::send: return upstream_.push_back({now_, index, transaction});
       case Admission::Answer::absorb: return;
       case Admission::Answer::wait:
-        if (admission_.keep(request, Text(kOctets, sizeof kOctets), Text(), {64u << 20, 1'000}, now_)) return;
+        if (admission_.keep(request, Text(kOctets, sizeof kOctets), Text(), kBounds, now_)) return;
         break;
       case Admission::Answer::refuse: break;
     }
-    put_off(index, admission_.put_off(hash, 0, now_));
+    put_off(index, admission_.put_off(request, kBounds, now_));
   }
 
   void put_off(uint32_t index, uint32_t seconds) {

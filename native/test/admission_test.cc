@@ -187,6 +187,61 @@ TEST("of what waits, one of each source goes by turns, and one in eight goes fro
   CHECK_EQ(std::count_if(gone.begin(), gone.end(), [](uint64_t phone) { return (phone & 0xFFFF) == 0x0101; }), 2);
 }
 
+// A phone of that source; a Storm takes it from the lower half.
+uint64_t phone_at(uint64_t source, uint64_t number) { return source + ((number + 1) << 16); }
+
+TEST("a registered flow that sends one REGISTER after the other goes eight times as often as each other source, and nobody is sent away because of it") {
+  Storm storm;
+  uint64_t flood = 0;
+  size_t answered = 0;
+  // An upstream that answers 50 a second, and six times as many over one flow.
+  const auto tenth = [&] {
+    for (int i = 0; i < 30; ++i) storm.ask(phone_at(0x0101, flood++), Rank::registered);
+    for (int i = 0; i < 5 && answered < storm.sent.size(); ++i) storm.answer(storm.sent[answered++]);
+    storm.go();
+    storm.pass(100 * kMs);
+  };
+  for (int i = 0; i < 100; ++i) tenth();
+  CHECK(!storm.told.empty());
+  storm.told.clear();
+  storm.sent.erase(storm.sent.begin(), storm.sent.begin() + static_cast<std::ptrdiff_t>(answered));
+  answered = 0;
+  for (uint64_t i = 0; i < 100; ++i) storm.ask(0x0200 + i, i % 2 == 0 ? Rank::first : Rank::told);
+  for (uint64_t i = 0; i < 100; ++i) CHECK(!storm.told.contains(0x0200 + i));
+  storm.ask(0x0401, Rank::registered);
+  CHECK(!storm.told.contains(0x0401));
+  const size_t before = storm.sent.size();
+  for (int i = 0; i < 50; ++i) tenth();
+  const auto went = [&](auto&& is_one) { return std::count_if(storm.sent.begin() + static_cast<std::ptrdiff_t>(before), storm.sent.end(), is_one); };
+  CHECK_EQ(went([](uint64_t phone) { return phone == 0x0401; }), 1);
+  CHECK_EQ(went([](uint64_t phone) { return (phone & 0xFF00) == 0x0200; }), 100);
+}
+
+TEST("addresses that one source makes up keep other phones away no longer than as many phones as it may have") {
+  Storm storm;
+  storm.bounds.of_source = 40;
+  fill(storm);
+  for (uint64_t i = 0; i < 5'000; ++i) storm.ask(phone_at(0x0101, i));
+  CHECK_EQ(storm.told.size(), 5'000u - 40);
+  const Source source;
+  const uint32_t told = storm.admission.put_off({.key = 1, .source = source, .phone = 7}, storm.bounds, storm.now);
+  Storm calm;
+  calm.bounds.of_source = 40;
+  fill(calm);
+  for (uint64_t i = 0; i < 80; ++i) calm.ask(phone_at(0x0101, i));
+  CHECK_EQ(told, calm.admission.put_off({.key = 1, .source = source, .phone = 7}, calm.bounds, calm.now));
+  // When all is calm, it may have as many again.
+  const auto most_told = [&] { return std::max_element(storm.told.begin(), storm.told.end(), [](auto& a, auto& b) { return a.second < b.second; })->second; };
+  const uint32_t most = most_told();
+  for (uint64_t i = 0; i < 64; ++i) storm.answer(1000 + i);
+  while (!storm.go().empty()) storm.answer(storm.sent.back());
+  storm.pass(20 * kSecond);
+  storm.told.clear();
+  fill(storm, 3000);
+  for (uint64_t i = 0; i < 5'000; ++i) storm.ask(phone_at(0x0101, 10'000 + i));
+  CHECK(most_told() <= most);
+}
+
 TEST("whoever calls himself an emergency leaves every second turn to the others, and waits no longer than eight seconds either") {
   for (const uint64_t sources : {1, 10}) {
     Storm storm;

@@ -30,7 +30,7 @@ class Storm {
         break;
       case Admission::Answer::refuse: break;
     }
-    told[phone] = admission.put_off(static_cast<uint32_t>(phone), static_cast<int>(target), now);
+    told[phone] = admission.put_off(request, bounds, now);
   }
   void answer(uint64_t phone, bool refused = false) { admission.answered(phone, refused, now); }
   // Those that may go now, in their order.

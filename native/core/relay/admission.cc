@@ -38,14 +38,16 @@ constexpr size_t kForModest = 8;
 // Who goes before whom, turn by turn. Emergencies leave every second turn to the others, since whoever writes `sos` into his Contact is one;
 // and one turn in eight begins at the lowest rank, so that nobody who comes back again and again keeps newcomers out.
 constexpr uint32_t kTurnOfUrgent = 2, kTurnOfLowest = 8;
-using Order = std::array<Rank, WaitingRoom::kRanks>;
+// A registered flow may send any number of REGISTERs, each about another address. So its source goes before others only so many times as often as
+// one of them does.
+constexpr uint64_t kTurnsOfRegistered = 8;
+using Order = Admission::Order;
 constexpr Order kUrgentFirst{Rank::urgent, Rank::registered, Rank::twice, Rank::told, Rank::known, Rank::first};
 constexpr Order kUrgentLast{Rank::registered, Rank::twice, Rank::told, Rank::known, Rank::first, Rank::urgent};
 constexpr Order kLowestFirst{Rank::first, Rank::known, Rank::told, Rank::twice, Rank::registered, Rank::urgent};
-
-const Order& order_of(uint32_t turn) noexcept {
-  return turn % kTurnOfLowest == kTurnOfLowest - 1 ? kLowestFirst : turn % kTurnOfUrgent != 0 ? kUrgentLast : kUrgentFirst;
-}
+constexpr Order kUrgentFirstRegisteredLast{Rank::urgent, Rank::twice, Rank::told, Rank::known, Rank::first, Rank::registered};
+constexpr Order kRegisteredLast{Rank::twice, Rank::told, Rank::known, Rank::first, Rank::registered, Rank::urgent};
+constexpr Rank kBelowRegistered[] = {Rank::twice, Rank::told, Rank::known, Rank::first};
 
 const RankAllowance& allowance_of_rank(Rank rank) noexcept { return kRankAllowances[static_cast<size_t>(rank)]; }
 uint32_t second_of(uint64_t now) noexcept { return static_cast<uint32_t>(now / kStormSecond); }
@@ -110,19 +112,24 @@ bool Admission::keep(const Request& request, Text head, Text body, const Bounds&
   return true;
 }
 
-// A phone that comes too early is told the same again: it moves nobody else.
-uint32_t Admission::put_off(uint32_t phone, int target, uint64_t now) noexcept {
+// A phone that comes too early is told the same again: it moves nobody else. Nor does one of a source that has been promised as much as it may have
+// phones: addresses cost nothing, and each would keep all later phones away for longer.
+uint32_t Admission::put_off(const Request& request, const Bounds& bounds, uint64_t now) noexcept {
   counters_.add(Counter::registers_put_off);
-  const uint32_t told = phones_.comes_back(phone), second = second_of(now);
+  const uint32_t told = phones_.comes_back(request.phone), second = second_of(now);
   if (told > second && told - second <= kLongestPause) return told - second;
-  Lane& lane = lane_of(target);
+  Lane& lane = lane_of(request.target);
   const double rate = lane.window.rate();
-  const uint64_t done = now + static_cast<uint64_t>(ahead_of(target, Rank::first) / rate * kStormSecond);
-  lane.promised = std::max(lane.promised, done) + static_cast<uint64_t>(kStormSecond / rate);
-  const uint64_t pause = std::clamp<uint64_t>((lane.promised - now + kStormSecond - 1) / kStormSecond, 1, kLongestPause);
+  const uint64_t done = now + static_cast<uint64_t>(ahead_of(request.target, Rank::first) / rate * kStormSecond);
+  const uint64_t free = std::max(lane.promised, done) + static_cast<uint64_t>(kStormSecond / rate);
+  const uint64_t pause = std::clamp<uint64_t>((free - now + kStormSecond - 1) / kStormSecond, 1, kLongestPause);
+  const uint16_t share = promises_.place_of(request.source.remote);
+  if (promises_.held(share) >= bounds.of_source) return static_cast<uint32_t>(pause);
+  promises_.take(share);
+  has_promised_ = true;
   // Those beyond are spread over all of it.
-  if (pause == kLongestPause) lane.promised = now + kLongestPause * kStormSecond / 2;
-  phones_.told(phone, second + static_cast<uint32_t>(pause));
+  lane.promised = pause == kLongestPause ? now + kLongestPause * kStormSecond / 2 : free;
+  phones_.told(request.phone, second + static_cast<uint32_t>(pause));
   return static_cast<uint32_t>(pause);
 }
 
@@ -215,15 +222,30 @@ uint32_t Admission::next_of(int target, uint64_t now) noexcept {
   Lane& lane = lanes_[static_cast<size_t>(target)];
   if (!lane.health.is_alive || now - room_.at(oldest).since > kLongestWait) return oldest;
   if (!lane.window.has_room(now)) return 0;
-  for (const Rank rank : order_of(lane.turn))
+  for (const Rank rank : order_of(target))
     if (const uint32_t place = room_.next(target, rank); place != 0) return place;
   return 0;
+}
+
+uint32_t Admission::sources_below_registered(int target) const noexcept {
+  uint32_t count = 0;
+  for (const Rank rank : kBelowRegistered) count += room_.sources(target, rank);
+  return count;
+}
+
+const Order& Admission::order_of(int target) const noexcept {
+  const uint32_t turn = lanes_[static_cast<size_t>(target)].turn;
+  if (turn % kTurnOfLowest == kTurnOfLowest - 1) return kLowestFirst;
+  const uint64_t registered = room_.sources(target, Rank::registered) * kTurnsOfRegistered;
+  const bool yields = turn % std::max<uint64_t>(registered + sources_below_registered(target), 1) >= registered;
+  if (turn % kTurnOfUrgent != 0) return yields ? kRegisteredLast : kUrgentLast;
+  return yields ? kUrgentFirstRegisteredLast : kUrgentFirst;
 }
 
 // Of those that wait, nobody goes before one that has just come.
 bool Admission::is_next(int target, Rank rank) const noexcept {
   if (room_.oldest(target) == 0) return true;
-  for (const Rank before : order_of(lanes_[static_cast<size_t>(target)].turn)) {
+  for (const Rank before : order_of(target)) {
     if (room_.next(target, before) != 0) return false;
     if (before == rank) return true;
   }
@@ -245,7 +267,15 @@ double Admission::wait_of(const Request& request) noexcept {
   if (request.rank == Rank::urgent) {
     ahead += std::min(own, ahead_of(target, Rank::first) - urgent);
   } else {
-    ahead += ahead_of(target, request.rank) - room_.waiting(target, request.rank) - urgent;
+    const uint32_t registered = room_.waiting(target, Rank::registered);
+    // So many turns of theirs come to so many of the others.
+    const uint64_t turns = std::max(room_.sources(target, Rank::registered), 1u) * kTurnsOfRegistered, others = std::max(sources_below_registered(target), 1u);
+    if (request.rank == Rank::registered) {
+      ahead += static_cast<uint32_t>(std::min<uint64_t>(ahead_of(target, Rank::first) - registered - urgent, own * others / turns));
+    } else {
+      ahead += ahead_of(target, request.rank) - room_.waiting(target, request.rank) - registered - urgent;
+      ahead += static_cast<uint32_t>(std::min<uint64_t>(registered, (ahead + uint64_t{1}) * turns / others));
+    }
     ahead += std::min(ahead, urgent);
   }
   if (request.rank == Rank::first) ahead = std::min(ahead, own * kTurnOfLowest);
@@ -318,6 +348,10 @@ void Admission::count() noexcept {
     is_long = is_long || (lane.window.has_shown_rate() && ahead_of(i, Rank::first) / lane.window.rate() > allowance_of_rank(Rank::first).seconds);
     window += lane.window.window();
     if (lane.is_busy) rate += lane.window.rate();
+  }
+  if (has_promised_ && std::none_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) { return lane.is_busy; })) {
+    promises_.clear();
+    has_promised_ = false;
   }
   accepts_ = is_long ? std::max(kLeastAccepts, static_cast<uint32_t>(rate * kAcceptsShare)) : UINT32_MAX;
   const auto show = [&](Counter counter, int64_t now, int64_t& before) { counters_.add(counter, now - std::exchange(before, now)); };

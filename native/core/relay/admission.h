@@ -35,12 +35,14 @@ class Admission {
   };
   struct Bounds {
     size_t octets;       // of all that wait
-    uint32_t of_source;  // number
+    uint32_t of_source;  // number, and as many that were told to come back
   };
+
+  using Order = std::array<Rank, WaitingRoom::kRanks>;
 
   static constexpr uint32_t kMost = 65'536;  // REGISTERs under way or waiting, of a shard
 
-  Admission(Counters& counters, const SipKey& key) noexcept : counters_(counters), room_(key), entries_(1) {}
+  Admission(Counters& counters, const SipKey& key) noexcept : counters_(counters), room_(key), promises_(key), entries_(1) {}
   Admission(const Admission&) = delete;
   Admission& operator=(const Admission&) = delete;
 
@@ -49,7 +51,7 @@ class Admission {
   // False: there is no room.
   bool keep(const Request& request, Text head, Text body, const Bounds& bounds, uint64_t now) noexcept;
   // Seconds until this phone should come back.
-  uint32_t put_off(uint32_t phone, int target, uint64_t now) noexcept;
+  uint32_t put_off(const Request& request, const Bounds& bounds, uint64_t now) noexcept;
   void answered(uint64_t key, bool refused, uint64_t now) noexcept;
 
   void fetch(uint32_t phone) const noexcept { phones_.fetch(phone); }
@@ -155,6 +157,9 @@ class Admission {
   void under_way(uint32_t index, State state, uint64_t now) noexcept;
   void leave(uint32_t place) noexcept;
   uint32_t next_of(int target, uint64_t now) noexcept;
+  uint32_t sources_below_registered(int target) const noexcept;
+  // In which they go in this turn.
+  const Order& order_of(int target) const noexcept;
   bool is_next(int target, Rank rank) const noexcept;
   Answer come_back(uint32_t index, const Request& request, uint64_t now) noexcept;
   uint32_t ahead_of(int target, Rank rank) const noexcept;
@@ -168,6 +173,8 @@ class Admission {
   Counters& counters_;
   PhoneMemory phones_;
   WaitingRoom room_;
+  PendingShares promises_;      // phones of each source that were told to come back, since all was calm
+  bool has_promised_ = false;
   std::vector<Entry> entries_;
   HashChains<Links> chains_{Links{*this}};
   uint32_t free_ = 0;

@@ -62,6 +62,7 @@ class WaitingRoom {
   size_t octets() const noexcept { return octets_; }
   // Of each rank and upstream.
   uint32_t sources() const noexcept { return sources_; }
+  uint32_t sources(int lane, Rank rank) const noexcept { return line(lane, rank).sources; }
   uint32_t held_by(const Source& source) const noexcept { return shares_.held(shares_.place_of(source.remote)); }
   uint32_t waiting(int lane, Rank rank) const noexcept { return line(lane, rank).size; }
   // Of that rank before one more of this source.

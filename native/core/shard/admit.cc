@@ -35,22 +35,21 @@ bool Relay::admit(const Item& item, uint64_t transaction, int target, bool urgen
   // In quiet times nobody asks who it is.
   if (admission_.has_waiting()) request.phone = phone_of(ground_.config, item.message);
   if (request.rank == Rank::first && request.phone != 0) request.rank = admission_.rank_of(request.phone, now);
+  const FlowLimits& limits = ground_.config.limits;
+  const Admission::Bounds bounds{limits.max_buffer_bytes / 4, limits.max_flows_per_source};
   switch (admission_.ask(request, now)) {
     case Admission::Answer::send: return true;
     case Admission::Answer::absorb: return ground_.counters.add(Counter::absorbed), false;
-    case Admission::Answer::wait: {
-      const FlowLimits& limits = ground_.config.limits;
-      const Admission::Bounds bounds{limits.max_buffer_bytes / 4, limits.max_flows_per_source};
+    case Admission::Answer::wait:
       if (admission_.keep(request, Text(item.message.data, item.message.size), Text(), bounds, now)) return expect(item), false;
       break;
-    }
     case Admission::Answer::refuse: break;
   }
   if (request.phone == 0) request.phone = phone_of(ground_.config, item.message);
   char text[40];
   Writer line(text, sizeof text);
   line.put("Retry-After: ");
-  line.put_number(admission_.put_off(request.phone, target, now));
+  line.put_number(admission_.put_off(request, bounds, now));
   line.put("\r\n");
   responder_.reply(item, 503, Text(), 0, line.text());
   return false;
