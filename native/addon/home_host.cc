@@ -125,10 +125,10 @@ Napi::Value ShardHost::answer_requests(const Napi::CallbackInfo& info, Shard& sh
   return info.Env().Undefined();
 }
 
-// takeRequest(octets, flow, answerFlow, fromCore, wasAnswered, loop, payer, isExempt, aor)
+// takeRequest(octets, flow, answerFlow, fromCore, wasAnswered, loop, payer, isExempt, aor, instance, life)
 Napi::Value ShardHost::take_request(const Napi::CallbackInfo& info, Shard& shard) {
   const auto octets = info[0].As<Napi::Uint8Array>();
-  const std::string flow = from_latin1(info[1]), answer_flow = from_latin1(info[2]), aor = from_latin1(info[8]);
+  const std::string flow = from_latin1(info[1]), answer_flow = from_latin1(info[2]), aor = from_latin1(info[8]), instance = from_latin1(info[9]), life = from_latin1(info[10]);
   DecidedRequest given;
   given.octets = Text(reinterpret_cast<const char*>(octets.Data()), octets.ByteLength());
   given.flow = flow;
@@ -138,7 +138,7 @@ Napi::Value ShardHost::take_request(const Napi::CallbackInfo& info, Shard& shard
   given.loop = info[5].ToNumber().Uint32Value();
   parse_ip(from_latin1(info[6]), given.payer);
   given.is_exempt = info[7].ToBoolean();
-  given.aor = aor;
+  given.callee = {aor, instance, life};
   return Napi::Boolean::New(info.Env(), shard.proxying().take_decided(given));
 }
 
@@ -203,10 +203,15 @@ Napi::Value ShardHost::login_of(const Napi::CallbackInfo& info, Shard& shard) {
   return login;
 }
 
-// learnHa1s(lines)
+// learnHa1s(lines, seconds)
 Napi::Value ShardHost::learn_ha1s(const Napi::CallbackInfo& info, Shard& shard) {
-  shard.registering().login().learn(from_latin1(info[0]));
+  shard.registering().login().learn(from_latin1(info[0]), info[1].ToNumber().Uint32Value());
   return info.Env().Undefined();
+}
+
+// wipeHa1s(): true: something is left
+Napi::Value ShardHost::wipe_ha1s(const Napi::CallbackInfo& info, Shard& shard) {
+  return Napi::Boolean::New(info.Env(), shard.registering().login().ha1s().wipe());
 }
 
 // startHa1s(count)

@@ -264,6 +264,8 @@ Napi::Value ShardHost::was_silent(const Napi::CallbackInfo& info, Shard& shard) 
 
 Napi::Value ShardHost::flush(const Napi::CallbackInfo& info, Shard& shard) {
   shard.settle();
+  // A request that was handed over may have asked.
+  ask_stores(false);
   return info.Env().Undefined();
 }
 

@@ -87,6 +87,7 @@ void ShardHost::define(Napi::Env env, Napi::Object exports) {
                                        InstanceMethod<&ShardHost::call<&ShardHost::set_requests>>("setRequests"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::learn_ha1s>>("learnHa1s"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::start_ha1s>>("startHa1s"),
+                                       InstanceMethod<&ShardHost::call<&ShardHost::wipe_ha1s>>("wipeHa1s"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::announce>>("announce"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::draft>>("draft"),
                                        InstanceMethod<&ShardHost::call<&ShardHost::heard>>("heard"),

@@ -111,6 +111,7 @@ class ShardHost : public Napi::ObjectWrap<ShardHost>, private UpgradeGate {
   Napi::Value take_request(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value set_requests(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value learn_ha1s(const Napi::CallbackInfo& info, Shard& shard);
+  Napi::Value wipe_ha1s(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value start_ha1s(const Napi::CallbackInfo& info, Shard& shard);
   Napi::Value set_registers(const Napi::CallbackInfo& info, Shard& shard);
   void ask_stores(bool as_callback) noexcept;

@@ -168,6 +168,32 @@ TEST("all HA1s of a file have room in the cache, hardly any replaces another, an
   CHECK(known <= Ha1Cache::kMost);
 }
 
+TEST("an HA1 with an end is unknown from then on, one user is forgotten without the others, and what is forgotten is wiped a part at a time") {
+  Ha1Cache cache(SipKey{1, 2});
+  cache.learn("bob", "r", DigestAlgorithm::md5, at(kHa1Md5), 100);
+  cache.learn("eve", "r", DigestAlgorithm::md5, at(kHa1Md5));
+  CHECK(cache.find("bob", "r", DigestAlgorithm::md5, 99) != nullptr);
+  CHECK(cache.find("bob", "r", DigestAlgorithm::md5, 100) == nullptr);
+  CHECK(cache.find("bob", "r", DigestAlgorithm::md5, 1'000'000) == nullptr);
+  CHECK(cache.find("eve", "r", DigestAlgorithm::md5, 1'000'000) != nullptr);
+  // Taught again without an end.
+  cache.learn("bob", "r", DigestAlgorithm::md5, at(kHa1Md5));
+  CHECK(cache.find("bob", "r", DigestAlgorithm::md5, 100) != nullptr);
+  cache.learn("bob", "r", DigestAlgorithm::sha256, at(kHa1Sha256));
+  CHECK_EQ(cache.learn_lines("bob\nr\n\nnobody\nr\n\n"), 0u);
+  CHECK(cache.find("bob", "r", DigestAlgorithm::md5) == nullptr && cache.find("bob", "r", DigestAlgorithm::sha256) == nullptr);
+  CHECK(cache.find("eve", "r", DigestAlgorithm::md5) != nullptr);
+  CHECK(cache.start_over(Ha1Cache::kMost / 2));
+  CHECK(cache.wipe());
+  cache.learn("bob", "r", DigestAlgorithm::md5, at(kHa1Md5));
+  CHECK(cache.start_over(3));
+  CHECK(cache.find("bob", "r", DigestAlgorithm::md5) == nullptr);
+  int steps = 1;
+  while (cache.wipe()) ++steps;
+  CHECK(steps > 40);
+  CHECK(!cache.wipe());
+}
+
 TEST("lines of user, realm and HA1 are learnt, and what is none is left out") {
   Ha1Cache cache(SipKey{1, 2});
   const std::string md5 = "939e7578ed9e3c518a452acee763bce9", sha256 = md5 + md5, upper = "939E7578ED9E3C518A452ACEE763BCE9";

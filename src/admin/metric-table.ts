@@ -122,10 +122,11 @@ export const metricTable: readonly MetricRow[] = [
   },
   {
     name: "requests_handled_total",
-    help: "Other requests to a registrar or standalone server that follow no flow token, without ACK and CANCEL, by the path that handled them. What objects decided and numbers carried out counts on both.",
+    help: "Other requests to a registrar or standalone server that follow no flow token, without ACK and CANCEL, by the path that handled them.",
     label: "path",
     values: { numbers: Counter.requestsByNumbers, objects: Counter.requestsByObjects },
   },
+  { name: "requests_decided_total", help: "Those of the path `objects` that numbers carried out once objects had admitted them.", values: one(Counter.requestsDecided) },
   {
     name: "registrations_total",
     help: "Final responses to REGISTER, sent to clients and edges: 2xx; failures of ours (408, 430, 5xx, 6xx); denials (other 4xx, but for challenges and 423).",

@@ -30,8 +30,8 @@ export interface AuthenticatorOptions {
   /** Called when the credential store cannot be queried. */
   readonly report: (error: unknown) => void;
   readonly onLogin: (login: Login) => void;
-  /** Gets the HA1 of each user who has proved knowledge of the password. */
-  readonly onProven: (user: string, realm: string, ha1: string) => void;
+  /** Gets the HA1 of each user who has proved knowledge of the password. `keepMs`: as `CredentialStore.keepMs`. */
+  readonly onProven: (user: string, realm: string, ha1: string, keepMs: number) => void;
 }
 
 /** `password`: wrong, or no such user; `identity`: another user's address; `replay`: credentials used before. */
@@ -104,14 +104,15 @@ export class Authenticator {
       return unavailable();
     }
     try {
-      const ha1 = (await this.#store.find(username, credentials.realm))?.[algorithm];
+      const found = await this.#store.find(username, credentials.realm);
+      const ha1 = found?.[algorithm];
       const proven = provesHa1(credentials, algorithm, ha1 ?? NOBODY[algorithm], request.method);
-      if (!proven || ha1 === undefined) {
+      if (!proven || found === undefined || ha1 === undefined) {
         logins.failed(claimant.address, name);
         this.#tell("password", credentials, claimant);
         return this.#challenge(role, realm, claimant);
       }
-      this.#options.onProven(username, credentials.realm, ha1);
+      this.#options.onProven(username, credentials.realm, ha1, this.#store.keepMs?.(found) ?? Infinity);
       return await this.#admit(credentials, request, role, claimant);
     } catch (error) {
       report(error);

@@ -29,5 +29,7 @@ export interface CredentialStore {
   commonAlgorithms?(): readonly DigestAlgorithm[];
   /** Changes with the users, so that results of `find` may be reused until then; undefined: call `find` each time. */
   revision?(): number | undefined;
+  /** How long that result of `find` may be reused, in milliseconds, if `revision` stays the same; without this: as long as that. */
+  keepMs?(found: Ha1s): number;
   close(): Promise<void>;
 }

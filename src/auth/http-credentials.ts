@@ -21,6 +21,8 @@ export class HttpCredentials implements CredentialStore {
   readonly #url: string;
   readonly #timeoutMs: number;
   readonly #kept = new Map<string, Answer>();
+  /** Until when an answer with HA1s may be used. */
+  readonly #until = new WeakMap<Ha1s, number>();
   /** Queries in flight; the same query waits for the same answer. */
   readonly #asking = new Map<string, Promise<Answer>>();
 
@@ -39,6 +41,15 @@ export class HttpCredentials implements CredentialStore {
     const answer = this.#ask(question).finally(() => this.#asking.delete(question));
     this.#asking.set(question, answer);
     return (await answer).ha1s;
+  }
+
+  /** What is known of each user has its own end. */
+  revision(): number {
+    return 0;
+  }
+
+  keepMs(found: Ha1s): number {
+    return Math.max(0, (this.#until.get(found) ?? 0) - performance.now());
   }
 
   close(): Promise<void> {
@@ -68,6 +79,7 @@ export class HttpCredentials implements CredentialStore {
   #keep(question: string, answer: Answer): void {
     this.#kept.delete(question);
     if (answer.until <= performance.now()) return;
+    if (answer.ha1s !== undefined) this.#until.set(answer.ha1s, answer.until);
     this.#kept.set(question, answer);
     // The oldest goes: a Map keeps the order of insertion.
     if (this.#kept.size > MAX_KEPT) this.#kept.delete(this.#kept.keys().next().value ?? "");

@@ -10,12 +10,14 @@ export interface AuthenticatorNeeds {
   readonly report: (error: unknown) => void;
   readonly onLogin: (login: Login) => void;
   readonly onProven: AuthenticatorOptions["onProven"];
+  /** That user has changed, or is gone. */
+  readonly onChanged: (user: string, realm: string) => void;
 }
 
 /** Undefined: no authentication. Rejects if the users cannot be read. */
 export async function openAuthenticator(config: Config, domains: Domains, needs: AuthenticatorNeeds): Promise<Authenticator | undefined> {
   const { auth, location, authAlgorithms, nonceSeconds } = config;
-  const credentials = await openCredentials(auth, location, needs.report);
+  const credentials = await openCredentials(auth, location, needs);
   const algorithms = authAlgorithms.map((name) => (name === "md5" ? "MD5" : "SHA-256"));
   return credentials && new Authenticator(credentials, { domains, algorithms, nonceSeconds, ...needs });
 }

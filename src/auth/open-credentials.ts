@@ -1,18 +1,19 @@
 /** From the configuration to a credential store. */
 import type { UserSource } from "../config/user-source.js";
 import type { CredentialStore } from "./credential-store.js";
+import type { AuthenticatorNeeds } from "./open-authenticator.js";
 import { FileCredentials } from "./file-credentials.js";
 import { HttpCredentials } from "./http-credentials.js";
 
 /** `location`: the URL of the Redis with the bindings. Undefined: no authentication. Rejects if a file is invalid. */
-export async function openCredentials(source: UserSource, location: string, report: (error: unknown) => void): Promise<CredentialStore | undefined> {
+export async function openCredentials(source: UserSource, location: string, { report, onChanged }: Pick<AuthenticatorNeeds, "report" | "onChanged">): Promise<CredentialStore | undefined> {
   switch (source.kind) {
     case "off":
       return undefined;
     case "file":
       return FileCredentials.open(source.path, report);
     case "redis":
-      return new (await import("./redis-credentials.js")).RedisCredentials(location);
+      return new (await import("./redis-credentials.js")).RedisCredentials(location, onChanged);
     case "http":
       return new HttpCredentials(source.url);
   }

@@ -2,22 +2,37 @@
 import type { Cluster, Redis } from "ioredis";
 import { CredentialsUnavailable, type CredentialStore, type Ha1s } from "./credential-store.js";
 import { CommandLimit, closeRedis, connectRedis } from "../location/redis-client.js";
+import { RedisChanges } from "../location/redis-changes.js";
+
+const PREFIX = "sluice:auth:";
 
 export class RedisCredentials implements CredentialStore {
   readonly #client: Redis | Cluster;
   readonly #limit = new CommandLimit();
+  readonly #changes: RedisChanges;
+  /** By what was found: how many users had changed when it was asked for. */
+  readonly #asked = new WeakMap<Ha1s, number>();
 
-  constructor(url: string) {
+  /** `onChanged` is called with each user who has changed, or is gone. */
+  constructor(url: string, onChanged: (user: string, realm: string) => void) {
     this.#client = connectRedis(url);
+    this.#changes = new RedisChanges(url, PREFIX, (key) => {
+      // A realm may hold a colon, and so may a user.
+      const name = key.slice(PREFIX.length);
+      for (let at = name.indexOf(":"); at >= 0; at = name.indexOf(":", at + 1)) onChanged(name.slice(at + 1), name.slice(0, at));
+    });
   }
 
   async find(user: string, realm: string): Promise<Ha1s | undefined> {
     // The Redis client writes UTF-8: what arrived as UTF-8 leaves as the same octets.
-    const key = Buffer.from(`sluice:auth:${realm}:${user}`, "latin1").toString("utf8");
+    const key = Buffer.from(`${PREFIX}${realm}:${user}`, "latin1").toString("utf8");
+    const asked = this.#changes.count;
     try {
       const [md5, sha256] = await this.#limit.run(() => this.#client.hmget(key, "MD5", "SHA-256"));
       if (!md5 && !sha256) return undefined;
-      return { ...(md5 && { MD5: md5 }), ...(sha256 && { "SHA-256": sha256 }) };
+      const found = { ...(md5 && { MD5: md5 }), ...(sha256 && { "SHA-256": sha256 }) };
+      this.#asked.set(found, asked);
+      return found;
     } catch (error) {
       throw new CredentialsUnavailable("Redis does not answer", { cause: error });
     }
@@ -27,7 +42,16 @@ export class RedisCredentials implements CredentialStore {
     return (await this.find(user, realm)) !== undefined;
   }
 
-  close(): Promise<void> {
-    return closeRedis(this.#client);
+  revision(): number | undefined {
+    return this.#changes.era;
+  }
+
+  /** The news that a user has changed may have come before the answer of before. */
+  keepMs(found: Ha1s): number {
+    return this.#changes.era !== undefined && this.#asked.get(found) === this.#changes.count ? Infinity : 0;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#changes.close(), closeRedis(this.#client)]);
   }
 }

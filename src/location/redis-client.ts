@@ -27,14 +27,19 @@ const COMMON = {
   reconnectOnError: (error: Error) => error.message.startsWith("READONLY"),
 } satisfies CommonRedisOptions;
 
+interface SubscriberOptions {
+  readonly autoResubscribe: false;
+  readonly protocol: 2;
+}
+
 /** Those that were told to end. */
 const leaving = new WeakSet<Redis | Cluster>();
 
 const retryDelay = (times: number): number => Math.min(times * 50, MAX_RETRY_MS);
 
 /** A client for a URL as redis-url.ts reads it. It connects and reconnects by itself. */
-export function connectRedis(url: string, listener: ConnectionListener = () => undefined): Redis | Cluster {
-  const client = makeClient(url);
+export function connectRedis(url: string, listener: ConnectionListener = () => undefined, more: SubscriberOptions | Record<never, never> = {}): Redis | Cluster {
+  const client = makeClient(url, more);
   let lastError: Error | undefined;
   let isUp: boolean | undefined;
   const tell = (up: boolean): void => {
@@ -53,6 +58,14 @@ export function connectRedis(url: string, listener: ConnectionListener = () => u
     setTimeout(again, MAX_RETRY_MS).unref();
   });
   return client;
+}
+
+/** One that hears what is published, and does not subscribe again by itself; undefined: a cluster. */
+export function connectSubscriber(url: string): Redis | undefined {
+  if (readRedisUrl(url).kind === "cluster") return undefined;
+  // With RESP3 news has a form that ioredis 6.0 does not pass on.
+  const client = connectRedis(url, undefined, { autoResubscribe: false, protocol: 2 });
+  return client instanceof Redis ? client : undefined;
 }
 
 /** Waits for commands that were sent. */
@@ -77,7 +90,7 @@ export class CommandLimit {
   }
 }
 
-function makeClient(url: string): Redis | Cluster {
+function makeClient(url: string, more: SubscriberOptions | Record<never, never>): Redis | Cluster {
   const { kind, isTls, hosts, username, password, name } = readRedisUrl(url);
   const tls = isTls ? { tls: {} } : {};
   const login = { ...(username !== "" && { username }), ...(password !== "" && { password }) };
@@ -90,7 +103,7 @@ function makeClient(url: string): Redis | Cluster {
       redisOptions: { ...COMMON, enableAutoPipelining: false, ...login, ...tls },
     });
   }
-  const options = { ...COMMON, ...login, ...tls, retryStrategy: retryDelay };
+  const options = { ...COMMON, ...login, ...tls, retryStrategy: retryDelay, ...more };
   if (kind === "sentinel") {
     return new Redis({ ...options, sentinels: [...hosts], name, failoverDetector: true, sentinelRetryStrategy: retryDelay });
   }

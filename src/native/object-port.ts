@@ -145,10 +145,11 @@ export interface ObjectPort {
   /** What the store says of the addresses of a batch; undefined: it did not answer. What follows from it leaves at once. */
   answerRequests(batch: number, outcomes: Uint8Array | undefined): void;
   /**
-   * Has C++ proxy a request to the user with that address of record, which has been admitted here. `octets`: as received, without a Route beyond ours. `wasAnswered`: an INVITE, with 100.
+   * Has C++ proxy a request, which has been admitted here, to the user with that address of record, or to an upstream if it is empty. `instance`: the one of his devices that a GRUU names; empty: all.
+   * `life`: octets as latin1 characters that a temporary GRUU names besides (`Destination`); empty: it is none. `octets`: as received, without a Route beyond ours. `wasAnswered`: an INVITE, with 100.
    * `payer`: whose share it takes, unless it `isExempt`. False: that takes objects, or there is no room; nothing has happened.
    */
-  takeRequest(octets: Uint8Array, flow: string, answerFlow: string, fromCore: boolean, wasAnswered: boolean, loop: number, payer: string, isExempt: boolean, aor: string): boolean;
+  takeRequest(octets: Uint8Array, flow: string, answerFlow: string, fromCore: boolean, wasAnswered: boolean, loop: number, payer: string, isExempt: boolean, aor: string, instance: string, life: string): boolean;
   setRequests(settings: RequestSettings): void;
   /** How REGISTERs log in: 0 is MD5, 1 is SHA-256, in the order in which they are offered. */
   offerLogins(nonceLifeMs: number, algorithms: readonly number[]): void;
@@ -156,10 +157,15 @@ export interface ObjectPort {
   checkLogin(item: number): LoginState;
   /** Whose credentials they claim to be; undefined: they are for src/auth to read. */
   loginOf(item: number): ClaimedLogin | undefined;
-  /** For `checkLogin`: three lines for each HA1, which are user, realm (octets as latin1 characters) and HA1 in hexadecimal digits. */
-  learnHa1s(lines: string): void;
-  /** Forgets them, and makes room for so many; false: some of them will replace others. */
+  /**
+   * For `checkLogin`: three lines for each HA1, which are user, realm (octets as latin1 characters) and HA1 in hexadecimal digits; without digits, what is known of that user is forgotten.
+   * `seconds`: how long they may be used; 0: until they are forgotten.
+   */
+  learnHa1s(lines: string, seconds: number): void;
+  /** Forgets them, and makes room for so many; false: some of them will replace others. Then `wipeHa1s` is due. */
   startHa1s(count: number): boolean;
+  /** Wipes a part of what was forgotten from memory; false: nothing is left. */
+  wipeHa1s(): boolean;
   flush(): void;
   takeEvents(): readonly FlowEvent[] | undefined;
 }

@@ -65,10 +65,9 @@ export class Admission {
     return admits({ isCallerOurs, isCalleeOurs, isVouched: this.#vouches(sender), authenticates: authenticator !== undefined, foreignCallers });
   }
 
-  /** The refusal; undefined: the request may go on. ACK and CANCEL are not asked about (RFC 3261 22.1). Never rejects. */
-  async refusalOf(request: SipMessage, sender: Sender): Promise<ResponseSpec | undefined> {
+  /** The refusal of one that `admits` has looked at; undefined: it may go on. ACK and CANCEL are not asked about (RFC 3261 22.1). Never rejects. */
+  async refusalOf(request: SipMessage, sender: Sender, admitted: Admitted): Promise<ResponseSpec | undefined> {
     const { authenticator } = this.#options;
-    const admitted = this.admits(request, sender);
     if (admitted === "yes") return undefined;
     if (admitted === "no" || authenticator === undefined) return { status: 403, reason: "Relaying Denied", headers: [] };
     const result = await authenticator.check(request, "proxy", claimantOf(request, sender.address, sender.fromCore));

@@ -3,12 +3,12 @@ import type { Binding } from "../location/binding.js";
 import { type LocationStore, StoreUnavailable } from "../location/store.js";
 import type { UpstreamChoice } from "../native/address-port.js";
 import type { ObjectPort } from "../native/object-port.js";
-import type { Destination } from "../registrar/gruu.js";
+import type { Callee, Destination } from "../registrar/gruu.js";
 import type { SipMessage } from "../sip/message.js";
 import { type SipUri, isSips, parseUri } from "../sip/uri.js";
 import type { Hop } from "../transaction/hop.js";
 import type { ServerTransaction } from "../transaction/server.js";
-import type { Admission } from "./admission.js";
+import type { Admission, Admitted } from "./admission.js";
 import type { Forwarder, Incoming } from "./forwarder.js";
 import { type MovingContext, ResponseContext } from "./response-context.js";
 import { SIPS_NOT_ALLOWED, type TransportOf, isSecureFlow, isSecureHop, takesSips } from "./sips.js";
@@ -29,8 +29,8 @@ export interface HomeProxyOptions {
   readonly isOurs: (uri: SipUri) => boolean;
   /** Upstreams are configured, even if their names cannot be resolved now. */
   readonly expectsUpstreams: boolean;
-  /** Has C++ carry out a request to the user with that address of record. False: this takes objects. */
-  readonly carry: (incoming: Incoming, aor: string, wasAnswered: boolean) => boolean;
+  /** Has C++ carry out a request to one of our users, or to an upstream. False: this takes objects. */
+  readonly carry: (incoming: Incoming, callee: Callee, wasAnswered: boolean) => boolean;
   readonly failoverStatus: ReadonlySet<number>;
   readonly transportOf: TransportOf;
   readonly onFault: (error: unknown) => void;
@@ -43,6 +43,7 @@ interface Found {
   readonly lacksSips: boolean;
 }
 
+const UPSTREAM: Callee = { aor: "", instance: "", life: "" };
 const MAX_BREADTH = 60;
 const RETRY_AFTER: readonly [string, string] = ["Retry-After", "10"];
 
@@ -56,29 +57,29 @@ export class HomeProxy {
     this.#options = options;
   }
 
+  /** What the rule says of a new request, before anything is proved. */
+  admits({ request, sender, isAdmitted, deadFlow }: Incoming): Admitted {
+    return isAdmitted || deadFlow !== undefined ? "yes" : this.#options.admission.admits(request, sender);
+  }
+
   /** Leaves a request to C++ before it has a transaction, if nobody has to prove anything (docs/decisions/objects-decide.md). */
-  carries(incoming: Incoming): boolean {
-    return incoming.isCarriable && this.#isAdmittedAtOnce(incoming) && this.#carry(incoming, false);
+  carries(incoming: Incoming, admitted: Admitted): boolean {
+    return incoming.isCarriable && admitted === "yes" && this.#carry(incoming, false);
   }
 
   /** The same once its caller has proved who he is. */
-  #carriesAdmitted(server: ServerTransaction, incoming: Incoming): boolean {
-    // It has been tried before.
-    if (!incoming.isCarriable || this.#isAdmittedAtOnce(incoming) || !server.isOpen || this.#cancelled.has(server)) return false;
+  #carriesProven(server: ServerTransaction, incoming: Incoming): boolean {
+    if (!incoming.isCarriable || !server.isOpen || this.#cancelled.has(server)) return false;
     const isCarried = this.#carry(incoming, incoming.request.method === "INVITE");
     if (isCarried) server.abandon();
     return isCarried;
   }
 
-  #isAdmittedAtOnce({ request, sender }: Incoming): boolean {
-    return this.#options.admission.admits(request, sender) === "yes";
-  }
-
   /** Handles a new request; its transaction always gets an answer in the end. */
-  async handle(server: ServerTransaction, incoming: Incoming): Promise<void> {
+  async handle(server: ServerTransaction, incoming: Incoming, admitted: Admitted): Promise<void> {
     server.onCancel = (cancel) => this.#cancel(server, cancel);
     try {
-      const status = await this.#proceed(server, incoming);
+      const status = await this.#proceed(server, incoming, admitted);
       if (status !== undefined) server.respond({ status, headers: status === 503 ? [RETRY_AFTER] : [] });
     } catch (error) {
       const isAway = error instanceof StoreUnavailable;
@@ -99,12 +100,14 @@ export class HomeProxy {
   }
 
   /** The status to answer with; undefined: the branches will answer. */
-  async #proceed(server: ServerTransaction, incoming: Incoming): Promise<number | undefined> {
-    const { request, sender, deadFlow, isAdmitted } = incoming;
+  async #proceed(server: ServerTransaction, incoming: Incoming, admitted: Admitted): Promise<number | undefined> {
+    const { request, sender, deadFlow } = incoming;
     if (deadFlow !== undefined) return this.#follow(server, incoming, deadFlow.owner);
-    const refusal = isAdmitted ? undefined : await this.#options.admission.refusalOf(request, sender);
-    if (refusal !== undefined) return void server.respond(refusal);
-    if (this.#carriesAdmitted(server, incoming)) return undefined;
+    if (admitted !== "yes") {
+      const refusal = await this.#options.admission.refusalOf(request, sender, admitted);
+      if (refusal !== undefined) return void server.respond(refusal);
+      if (this.#carriesProven(server, incoming)) return undefined;
+    }
     if (isSips(request.uri) && !isSecureFlow(sender.flow, this.#options.transportOf)) return this.#refuseSips(server);
     if (!this.#isForUs(request)) {
       const { port, expectsUpstreams } = this.#options;
@@ -125,9 +128,10 @@ export class HomeProxy {
 
   #carry(incoming: Incoming, wasAnswered: boolean): boolean {
     const { request, ownRoutes } = incoming;
-    if (isSips(request.uri) || request.values("Route").length > ownRoutes || !this.#isForUs(request)) return false;
+    if (isSips(request.uri) || request.values("Route").length > ownRoutes) return false;
+    if (!this.#isForUs(request)) return this.#options.expectsUpstreams && this.#options.carry(incoming, UPSTREAM, wasAnswered);
     const destination = this.#options.resolveDestination(request.uri);
-    return destination?.kind === "aor" && this.#options.carry(incoming, destination.aor, wasAnswered);
+    return destination !== undefined && this.#options.carry(incoming, destination, wasAnswered);
   }
 
   #refuseSips(server: ServerTransaction): undefined {

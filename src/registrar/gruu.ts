@@ -9,12 +9,21 @@ import { binding as addon } from "../native/load.js";
 import { addressOfRecord } from "./address-of-record.js";
 import { normalUrn } from "./instance.js";
 
+/** Whom a request is for, as C++ wants to know it. */
+export interface Callee {
+  /** Empty: nobody of ours. */
+  readonly aor: string;
+  /** The device that a GRUU names; empty: all of them. */
+  readonly instance: string;
+  /** Of a temporary GRUU: what `lifeOf` says of a binding of that device; else empty. */
+  readonly life: string;
+}
+
 /**
  * Where a Request-URI leads: `aor` to look up in the store; `pick` selects the bindings, all of them if the URI is
  * not a GRUU. If none is left, a temporary GRUU gets 404, a public one 480 (RFC 5627 5.3).
  */
-export interface Destination {
-  readonly aor: string;
+export interface Destination extends Callee {
   readonly kind: "aor" | "public-gruu" | "temporary-gruu";
   pick(bindings: readonly Binding[]): readonly Binding[];
 }
@@ -47,10 +56,10 @@ export class Gruus {
     const aor = parsed === undefined ? undefined : addressOfRecord(parsed, domains);
     if (parsed === undefined || aor === undefined) return undefined;
     const gr = findParameter(parsed.parameters, "gr");
-    if (gr === undefined) return { aor, kind: "aor", pick: (bindings) => bindings };
+    if (gr === undefined) return { aor, kind: "aor", instance: "", life: "", pick: (bindings) => bindings };
     if (gr.value === undefined) return this.#open(parsed.user ?? "");
     const instance = normalUrn(gr.value.replace(/%[0-9a-f]{2}/gi, (escape) => String.fromCharCode(Number.parseInt(escape.slice(1), 16))));
-    return instance === undefined ? undefined : { aor, kind: "public-gruu", pick: (bindings) => ofInstance(bindings, instance) };
+    return instance === undefined ? undefined : { aor, kind: "public-gruu", instance, life: "", pick: (bindings) => ofInstance(bindings, instance) };
   }
 
   #open(user: string): Destination | undefined {
@@ -71,7 +80,7 @@ export class Gruus {
       // Valid for as long as the binding keeps its Call-ID (RFC 5627 5.1).
       return found.some((binding) => lifeOf(binding) === life) ? found : [];
     };
-    return { aor, kind: "temporary-gruu", pick };
+    return { aor, kind: "temporary-gruu", instance, life, pick };
   }
 }
 

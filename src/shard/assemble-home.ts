@@ -75,16 +75,18 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
     shard.heardUs(login.source);
     onLogin(login);
   };
-  let learn: AuthenticatorNeeds["onProven"] = () => undefined;
-  const onProven: AuthenticatorNeeds["onProven"] = (user, realm, ha1) => learn(user, realm, ha1);
-  const needs = { logins: new binding.Logins(config.cluster), report: onFault, onLogin: heardOf, onProven };
+  // C++ knows nobody yet.
+  let users: Pick<RegisterDesk, "learn" | "forget"> = { learn: () => undefined, forget: () => undefined };
+  const onProven: AuthenticatorNeeds["onProven"] = (user, realm, ha1, keepMs) => users.learn(user, realm, ha1, keepMs);
+  const onChanged: AuthenticatorNeeds["onChanged"] = (user, realm) => users.forget(user, realm);
+  const needs = { logins: new binding.Logins(config.cluster), report: onFault, onLogin: heardOf, onProven, onChanged };
   let door = await openDoor(settings, isUpstream, needs);
   const { registrar, store, gruus } = await openRegistrar(settings, door.domains, door.authenticator, { report: onFault, connection, tell: onBinding, unread: onUnread });
   const keepSeconds = (): number => (current.flowTimer > 0 ? current.flowTimer : KEEP_SECONDS);
   const servesOutbound = settings.outbound !== "off";
   const bindings = store instanceof NativeStore ? store.table : sharedBindings(shard, listeners, store, onFault);
   const desk = bindings && new RegisterDesk({ shard, bindings, gruuKey: gruus.key, servesOutbound });
-  if (desk !== undefined) learn = desk.learn.bind(desk);
+  if (desk !== undefined) users = desk;
   desk?.configure(registrarRules(settings, door.domains, door.authenticator), keepSeconds(), takesNumbers(settings));
   const lookups = store instanceof NativeStore ? store.location : sharedLookups(store, onFault);
   const requestDesk = lookups && new RequestDesk({ shard, bindings: lookups, proves: (item) => desk?.login(item) === LoginState.proven });
@@ -110,11 +112,11 @@ export async function openHome(shard: Shard, config: ShardConfig, settings: Conf
     store,
     port: shard,
     resolveDestination: (uri) => gruus.resolve(uri, door.domains),
-    admission: { admits: (request, sender) => door.admission.admits(request, sender), refusalOf: (request, sender) => door.admission.refusalOf(request, sender) },
+    admission: { admits: (request, sender) => door.admission.admits(request, sender), refusalOf: (request, sender, admitted) => door.admission.refusalOf(request, sender, admitted) },
     isUser: async (address) => (await door.authenticator?.knows(address)) ?? true,
     leadsHere: (route) => leadsTo(listeners, route),
     isOurs: (uri) => door.domains.serves(uri),
-    carry: (incoming, aor, wasAnswered) => outlet.carry(incoming, aor, wasAnswered),
+    carry: (incoming, callee, wasAnswered) => outlet.carry(incoming, callee, wasAnswered),
     get expectsUpstreams() { return current.upstream.length > 0; },
     get failoverStatus() { return new Set(current.failoverStatus); },
     transportOf: (flow) => listenerOfFlow(listeners, flow)?.transport,

@@ -1,5 +1,6 @@
 /** The transport of the transactions: it hands messages to the shard, which sends them together when the current work is done. */
 import type { ObjectPort } from "../native/object-port.js";
+import type { Callee } from "../registrar/gruu.js";
 import type { Incoming } from "../proxy/forwarder.js";
 import type { Hop, Outlet } from "../transaction/hop.js";
 
@@ -50,10 +51,10 @@ export class NativeOutlet implements Outlet {
   }
 
   /** Leaves a request, which has been admitted, to C++ (`ObjectPort.takeRequest`). False: it cannot carry it out. */
-  carry({ request, sender, payer, loop }: Incoming, aor: string, wasAnswered: boolean): boolean {
+  carry({ request, sender, payer, loop }: Incoming, { aor, instance, life }: Callee, wasAnswered: boolean): boolean {
     if (this.#held !== undefined) return false;
     const { flow, answerFlow, fromCore } = sender;
-    const isTaken = this.#port.takeRequest(request.octets, flow, answerFlow, fromCore, wasAnswered, loop, payer.address, payer.isExempt, aor);
+    const isTaken = this.#port.takeRequest(request.octets, flow, answerFlow, fromCore, wasAnswered, loop, payer.address, payer.isExempt, aor, instance, life);
     if (isTaken) this.#flushSoon();
     return isTaken;
   }

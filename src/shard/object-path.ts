@@ -240,7 +240,9 @@ export class ObjectPath {
       if (!isForUs) proxy.acknowledge(incoming).catch(onFault);
       return undefined;
     }
-    if (request.method !== "CANCEL" && request.method !== "REGISTER" && proxy.carries(incoming)) {
+    const isProxied = request.method !== "CANCEL" && request.method !== "REGISTER";
+    const admitted = isProxied ? proxy.admits(incoming) : "yes";
+    if (isProxied && proxy.carries(incoming, admitted)) {
       requestDesk?.carries(arrival.item);
       return undefined;
     }
@@ -250,7 +252,7 @@ export class ObjectPath {
     try {
       if (request.method === "CANCEL") this.#cancel(server, incoming);
       else if (request.method === "REGISTER") void this.#registerInTurn(server, arrival).catch(failed);
-      else proxy.handle(server, incoming).catch(failed);
+      else proxy.handle(server, incoming, admitted).catch(failed);
     } catch (error) {
       failed(error);
     }

@@ -15,8 +15,11 @@ import { type RegistrarOptions, supportedBy } from "../registrar/registrar-optio
 /** In the order of `DigestAlgorithm` in native/core/home/digest.h. */
 const DIGESTS: readonly DigestAlgorithm[] = ["MD5", "SHA-256"];
 
+/** So many users of a store that does not name them are known to C++ at a time. */
+const OTHERS_USERS = 32_768;
+
 export interface RegisterDeskNeeds {
-  readonly shard: Pick<Shard, "serveRegisters" | "shareRegisters" | "setStoreClock" | "answerRegisters" | "setRegisters" | "offerLogins" | "checkLogin" | "loginOf" | "learnHa1s" | "startHa1s">;
+  readonly shard: Pick<Shard, "serveRegisters" | "shareRegisters" | "setStoreClock" | "answerRegisters" | "setRegisters" | "offerLogins" | "checkLogin" | "loginOf" | "learnHa1s" | "startHa1s" | "wipeHa1s">;
   readonly bindings: Location | SharedBindings;
   /** For temporary GRUUs. */
   readonly gruuKey: Uint8Array;
@@ -45,6 +48,8 @@ export class RegisterDesk {
   #revision: number | undefined;
   /** The users whom C++ gets to know. */
   #teaching: Ha1List | undefined;
+  #isWiping = false;
+  #isClosed = false;
 
   constructor({ shard, bindings, gruuKey, servesOutbound }: RegisterDeskNeeds) {
     this.#shard = shard;
@@ -82,6 +87,7 @@ export class RegisterDesk {
   /** The shard is about to be closed. */
   close(): void {
     this.#teaching = undefined;
+    this.#isClosed = true;
   }
 
   startBatch(): void {
@@ -131,12 +137,17 @@ export class RegisterDesk {
     }
   }
 
-  /** A user has proved that he has the password: next time C++ can check it, until the users change. */
-  learn(user: string, realm: string, ha1: string): void {
+  /** A user has proved that he has the password: next time C++ can check it, for `keepMs` or until the users change. */
+  learn(user: string, realm: string, ha1: string, keepMs: number): void {
     const revision = this.#options?.authenticator?.revision;
-    if (revision === undefined) return;
+    if (revision === undefined || keepMs < 1_000) return;
     if (revision !== this.#revision) this.#startOver(revision);
-    this.#shard.learnHa1s(`${user}\n${realm}\n${ha1}\n`);
+    this.#shard.learnHa1s(`${user}\n${realm}\n${ha1}\n`, keepMs === Infinity ? 0 : Math.floor(keepMs / 1_000));
+  }
+
+  /** That user has changed. */
+  forget(user: string, realm: string): void {
+    if (!this.#isClosed) this.#shard.learnHa1s(`${user}\n${realm}\n\n`, 0);
   }
 
   /** What the credentials of a request of the batch prove; if it is `proven`, they are used up. */
@@ -156,7 +167,7 @@ export class RegisterDesk {
     const algorithm = DIGESTS[claimed?.algorithm ?? -1];
     if (claimed === undefined || algorithm === undefined) return false;
     const ha1 = authenticator.ha1Now(claimed.user, claimed.realm, algorithm);
-    if (ha1 !== undefined) this.#shard.learnHa1s(`${claimed.user}\n${claimed.realm}\n${ha1}\n`);
+    if (ha1 !== undefined) this.#shard.learnHa1s(`${claimed.user}\n${claimed.realm}\n${ha1}\n`, 0);
     return ha1 !== undefined;
   }
 
@@ -166,10 +177,19 @@ export class RegisterDesk {
     const { nonceMs, offered } = this.#options?.authenticator ?? { nonceMs: 0, offered: [] };
     this.#shard.offerLogins(nonceMs, offered.map((algorithm) => DIGESTS.indexOf(algorithm)));
     const all = revision === undefined ? undefined : this.#options?.authenticator?.ha1s;
-    const fits = this.#shard.startHa1s(all?.count ?? 0);
+    const fits = this.#shard.startHa1s(all?.count ?? OTHERS_USERS);
     this.#teaching = all;
+    if (!this.#isWiping) void this.#wipe();
     // If there is not room for all, those who log in are taught one by one.
     if (all !== undefined && fits) void this.#teachAll(all);
+  }
+
+  /** Megabytes at once would be a turn of milliseconds. */
+  async #wipe(): Promise<void> {
+    this.#isWiping = true;
+    do await nextTurn();
+    while (!this.#isClosed && this.#shard.wipeHa1s());
+    this.#isWiping = false;
   }
 
   /** So that the first login of a user costs what others do. Other work comes in between: users who log in meanwhile are taught one by one. */
@@ -178,7 +198,7 @@ export class RegisterDesk {
       // Also so that nothing is done in the batch that has noticed the change.
       await nextTurn();
       if (this.#teaching !== all) return;
-      this.#shard.learnHa1s(lines);
+      this.#shard.learnHa1s(lines, 0);
     }
   }
 

@@ -137,6 +137,7 @@ export class ObjectStage {
       offerLogins: () => undefined,
       learnHa1s: () => undefined,
       startHa1s: () => true,
+      wipeHa1s: () => false,
       flush: () => undefined,
       takeEvents: () => undefined,
     };

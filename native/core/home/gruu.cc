@@ -12,7 +12,6 @@
 namespace sluice {
 namespace {
 
-constexpr size_t kLife = 8;
 constexpr size_t kMostClear = 2'048;
 constexpr size_t kMostNamed = 4'096;
 
@@ -34,6 +33,17 @@ void put_escaped(Text text, Writer& out) noexcept {
 
 }  // namespace
 
+bool write_gruu_life(const Binding& binding, char (&out)[kGruuLife]) noexcept {
+  char named[kMostNamed];
+  Writer name(named, sizeof named);
+  for (const Text part : {binding[Part::key], Text("\n"), binding[Part::call_id]}) name.put(part);
+  if (name.full()) return false;
+  uint8_t digest[kSha256Size];
+  sha256(named, name.size(), digest);
+  std::memcpy(out, digest, sizeof out);
+  return true;
+}
+
 bool GruuWriter::put(Text aor, const Binding& binding, Writer& out) noexcept {
   out.put(";pub-gruu=\"");
   out.put(aor);
@@ -45,17 +55,13 @@ bool GruuWriter::put(Text aor, const Binding& binding, Writer& out) noexcept {
   return sealed && !out.full();
 }
 
-// Valid for as long as the binding keeps its Call-ID.
 bool GruuWriter::put_temporary(Text aor, const Binding& binding, Writer& out) noexcept {
-  char named[kMostNamed];
-  Writer name(named, sizeof named);
-  for (const Text part : {binding[Part::key], Text("\n"), binding[Part::call_id]}) name.put(part);
-  uint8_t digest[kSha256Size];
-  sha256(named, name.size(), digest);
+  char life[kGruuLife];
+  if (!write_gruu_life(binding, life)) return false;
   char octets[kMostClear];
   Writer clear(octets, sizeof octets);
-  for (const Text part : {Text(reinterpret_cast<const char*>(digest), kLife), aor, Text("\n"), binding[Part::instance]}) clear.put(part);
-  if (name.full() || clear.full()) return false;
+  for (const Text part : {Text(life, sizeof life), aor, Text("\n"), binding[Part::instance]}) clear.put(part);
+  if (clear.full()) return false;
   uint8_t iv[Sealer::kIv];
   take_iv(iv);
   uint8_t sealed[Sealer::kIv + kMostClear + Sealer::kTag];

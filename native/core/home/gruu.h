@@ -10,6 +10,10 @@
 
 namespace sluice {
 
+// What a temporary GRUU is valid for: as long as the binding keeps its Call-ID. False: its names are too long for any GRUU.
+constexpr size_t kGruuLife = 8;
+bool write_gruu_life(const Binding& binding, char (&out)[kGruuLife]) noexcept;
+
 class GruuWriter {
  public:
   explicit GruuWriter(std::unique_ptr<Sealer> sealer) noexcept : sealer_(std::move(sealer)) {}

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "core/home/gruu.h"
 #include "core/home/register_request.h"
 #include "core/relay/uri_place.h"
 #include "core/sip/name_addr.h"
@@ -22,17 +23,46 @@ bool read_place(const Uri& uri, Address& to, Transport& transport) noexcept {
 
 }  // namespace
 
-void Ways::begin(const SipKey& key, Text aor, Text node) noexcept {
+void Ways::begin(const SipKey& key, const Callee& callee, Text node) noexcept {
   key_ = key;
-  aor_ = aor;
+  callee_ = callee;
   node_ = node;
   count_ = used_ = 0;
   is_plain_ = true;
+  has_life_ = false;
+}
+
+// As `Destination.pick` in src/registrar/gruu.ts.
+void Ways::end() noexcept {
+  if (!callee_.life.empty() && !has_life_) count_ = 0;
 }
 
 void Ways::take(const Binding& binding) noexcept {
+  if (!callee_.instance.empty() && binding[Part::instance] != callee_.instance) return;
+  char life[kGruuLife];
+  if (!callee_.life.empty() && !has_life_) has_life_ = write_gruu_life(binding, life) && Text(life, sizeof life) == callee_.life;
   if (count_ == kMost || !read(binding, ways_[count_])) is_plain_ = false;
   else ++count_;
+}
+
+bool Ways::add_upstream(Transport transport, const Address& to, Text uri) noexcept {
+  if (count_ == kMost) return false;
+  Way& way = ways_[count_];
+  way = Way{};
+  way.device = 1;
+  way.key = way.identity = upstream_key(transport, to);
+  way.q = 1'000;
+  way.to = to;
+  way.transport = transport;
+  if (count_ > 0) way.uri = ways_[0].uri;
+  else if (!keep(uri, way.uri)) return false;
+  ++count_;
+  return true;
+}
+
+uint64_t Ways::upstream_key(Transport transport, const Address& to) const noexcept {
+  const char kind = static_cast<char>(transport);
+  return hash({Text("upstream "), Text(&kind, 1), Text(reinterpret_cast<const char*>(to.ip), sizeof to.ip), Text(reinterpret_cast<const char*>(&to.port), sizeof to.port)});
 }
 
 bool Ways::read(const Binding& binding, Way& way) noexcept {
@@ -47,7 +77,7 @@ bool Ways::read(const Binding& binding, Way& way) noexcept {
   const Text updated(digits, static_cast<size_t>(std::to_chars(digits, digits + sizeof digits, binding.updated).ptr - digits));
   way.key = hash({binding[Part::key]});
   // As `identityOf` in src/proxy/target.ts.
-  way.identity = hash({aor_, Text(" "), binding[Part::key], Text(" "), updated});
+  way.identity = hash({callee_.aor, Text(" "), binding[Part::key], Text(" "), updated});
   const bool is_flow = binding.outbound() && !binding[Part::instance].empty();
   way.device = is_flow ? hash({Text("instance "), binding[Part::instance]}) : hash({Text("contact "), binding[Part::uri], Text(" "), binding[Part::flow], binding[Part::path]});
   way.is_foreign = !binding[Part::flow].empty() && binding[Part::node] != node_;

@@ -13,6 +13,13 @@
 
 namespace sluice {
 
+// Whom a request is for.
+struct Callee {
+  Text aor;       // empty: nobody of ours, so it goes to an upstream
+  Text instance;  // a GRUU names one of the devices (RFC 5627); empty: all of them
+  Text life;      // of a temporary GRUU: write_gruu_life() of a binding of that device; empty: it is none
+};
+
 // Where a copy goes: over a flow, or to an address (a Path, or a Contact without one).
 struct Way {
   uint64_t device = 0;    // the same for all flows of an instance
@@ -20,7 +27,7 @@ struct Way {
   uint64_t identity = 0;  // a refreshed binding is another way
   uint64_t updated = 0;
   uint16_t q = 0;         // thousandths
-  Text binding;           // its key as text
+  Text binding;           // its key as text; empty: an upstream
   Text uri;               // the Request-URI of the copy
   Text flow;              // its id; empty: the address
   Text path;              // netstrings, the Route of the copy
@@ -33,11 +40,17 @@ class Ways final : public BindingSink {
  public:
   static constexpr size_t kMost = 10;  // as many bindings as an address may have by default
 
-  // Forgets what it has and receives the bindings of an address. `node`: which of those that share the store we are; empty: it is ours alone.
-  void begin(const SipKey& key, Text aor, Text node = Text()) noexcept;
+  // Forgets what it has and receives the bindings of an address, then end(). `node`: which of those that share the store we are; empty: it is ours
+  // alone. What `callee` and `node` name lives until then.
+  void begin(const SipKey& key, const Callee& callee, Text node = Text()) noexcept;
+  void end() noexcept;
   // One that cannot be read.
   void miss() noexcept { is_plain_ = false; }
   void take(const Binding& binding) noexcept override;
+  // One to an upstream, besides which there are no others. False: there is no room.
+  bool add_upstream(Transport transport, const Address& to, Text uri) noexcept;
+  // Way::key of that.
+  uint64_t upstream_key(Transport transport, const Address& to) const noexcept;
 
   // False: the object path has to look.
   bool is_plain() const noexcept { return is_plain_ && count_ > 0; }
@@ -67,12 +80,13 @@ class Ways final : public BindingSink {
   uint64_t hash(std::initializer_list<Text> parts) const noexcept;
 
   SipKey key_;
-  Text aor_;
+  Callee callee_;
   Text node_;
   std::array<Way, kMost> ways_;
   std::array<bool, kMost> silent_{};
   size_t count_ = 0;
   bool is_plain_ = true;
+  bool has_life_ = false;
   size_t used_ = 0;
   char texts_[kRoom];
 };

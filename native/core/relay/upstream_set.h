@@ -11,6 +11,7 @@ namespace sluice {
 
 // RFC 3261 18.1.1, for an unknown path MTU.
 constexpr bool is_too_large_for_udp(size_t octets) noexcept { return octets > 1300; }
+constexpr size_t kGrowth = 300;  // of a request that passes through us: Via, Path or Record-Route
 
 struct Upstream {
   Address address;

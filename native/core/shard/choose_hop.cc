@@ -2,12 +2,6 @@
 #include "core/shard/relay.h"
 
 namespace sluice {
-namespace {
-
-constexpr size_t kGrowth = 300;  // of a request that passes through us: Via, Path or Record-Route
-
-}  // namespace
-
 // The flow that the verdict names; nullptr: none.
 const FlowName* Relay::verdict_flow(unsigned i) const noexcept {
   const int32_t index = turn_.verdict(i)[kVerdict_target];

@@ -81,7 +81,8 @@ bool ClientTransactions::dispatch(ClientWay& one, Text octets, Text& id, char* r
     return true;
   }
   char ip[kMaxIpText];
-  const Text host(ip, format_ip(one.to, ip));
+  const int upstream = one.binding == 0 ? object_.upstreams().find(one.to, one.transport) : -1;
+  const Text host = upstream < 0 ? Text(ip, format_ip(one.to, ip)) : object_.upstreams().name(upstream);
   id = Text(room, object_.send_to_address(one.transport, one.to, host, octets, room));
   return !id.empty() && parse_flow_id(ground_.config, id, one.flow);
 }
@@ -216,6 +217,7 @@ void ClientTransactions::send_cancel(uint32_t index) noexcept {
   way.transport = one.transport;
   way.flow = one.flow;
   way.to = one.to;
+  way.binding = one.binding;
   uint32_t made = 0;
   start(way, via.branch, octets, Text(), 0, Address(), true, made);
   if (one.has_ended) return;

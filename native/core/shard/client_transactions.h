@@ -35,7 +35,7 @@ struct ClientWay {
   uint32_t owner = 0;
   uint64_t owner_serial = 0;
   uint64_t way = 0;      // Way::identity
-  uint64_t binding = 0;  // Way::key
+  uint64_t binding = 0;  // Way::key; 0: an upstream
   uint64_t updated = 0;
 
   bool is_invite() const noexcept { return method == Method::invite; }

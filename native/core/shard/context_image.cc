@@ -8,8 +8,6 @@
 namespace sluice {
 namespace {
 
-// Written as the best status if no response is there: a copy was longer than any datagram.
-constexpr int32_t kTooLargeStatus = 513;
 constexpr const char* kContextOutOfRange = "a response context is out of range";
 
 template <typename Image, typename AnyContext>
@@ -102,7 +100,8 @@ void put_context(ImageWriter& image, const ProxiedContext* context, const Fork* 
     image.text(fork.tried.text());
     image.text(fork.last.text());
   }
-  image.fields(context->best.empty() && context->too_large ? kTooLargeStatus : static_cast<int32_t>(context->best.status()));
+  // It stands for the best response if there is none.
+  image.fields(context->best.empty() && context->too_large ? int32_t{kTooLargeStatus} : static_cast<int32_t>(context->best.status()));
   image.text(context->best.text());
 }
 

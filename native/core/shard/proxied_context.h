@@ -2,13 +2,18 @@
 // flow at a time (RFC 5626 7). It says what comes next, and proxying.h does it; the rules of src/proxy/response-context.ts.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <span>
+#include <string>
 
 #include "core/home/best_response.h"
 #include "core/home/ways.h"
 
 namespace sluice {
+
+// If it was too long for any datagram.
+constexpr int kTooLargeStatus = 513;
 
 // One device.
 struct Fork {
@@ -44,6 +49,8 @@ struct ProxiedContext {
   uint32_t free = 0;         // what is left of Max-Breadth (RFC 5393 5.3.3)
   BestResponse best;         // of the devices that have ended
   uint32_t place = 0;        // Reservations: what `best` takes from the share of the caller
+  std::string instance, life;  // of the Callee
+  bool was_decided = false;    // objects have admitted it
 
   std::span<Fork> all() noexcept { return {forks.data(), fork_count}; }
   std::span<const Fork> all() const noexcept { return {forks.data(), fork_count}; }
@@ -61,6 +68,10 @@ struct ProxiedContext {
   // The ways in the order in which they were found, then those that the device has registered in the meantime (OB-7-21), once.
   const Way* next_way(Fork& fork, const Ways& ways) noexcept;
   bool has_other(const Fork& fork) const noexcept;
+  // Whether a way with that Way::key was found at first.
+  bool plans(uint64_t key) const noexcept {
+    return std::any_of(plan.begin(), plan.begin() + planned, [key](const Planned& one) { return one.key == key; });
+  }
 };
 
 }  // namespace sluice

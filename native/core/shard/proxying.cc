@@ -100,7 +100,7 @@ RequestState Proxying::judge(unsigned i, Asked& asked, uint32_t& caller) noexcep
     return RequestState::unread;
   if (!read_plain_request(message, static_cast<uint32_t>(record[kRecord_contact]), settings_.domains, asked.request)) return RequestState::unread;
   // A store that nodes share is asked once the caller is admitted.
-  if (desk_->shared == nullptr && (!find_ways(asked.request.aor, asked.ways) || !are_plain(asked.ways))) return RequestState::unread;
+  if (desk_->shared == nullptr && (!find_ways({asked.request.aor, Text(), Text()}, asked.ways) || !are_plain(asked.ways))) return RequestState::unread;
   asked.vouched = is_vouched(item.source);
   caller = (asked.request.caller_realm.empty() ? 0u : kCaller_ours) | (asked.vouched ? kCaller_vouched : 0u);
   return RequestState::open;
@@ -118,12 +118,47 @@ bool Proxying::is_vouched(const Source& source) const noexcept {
   return !is_in(settings_.edges, source.remote) || is_in(settings_.trusted, source.remote) || object_.upstreams().has_host(source.remote);
 }
 
-bool Proxying::find_ways(Text aor, Ways& out) noexcept {
+bool Proxying::find_ways(const Callee& callee, Ways& out) noexcept {
   const uint64_t now = now_ns();
-  out.begin(ground_.config.table_key, aor);
-  desk_->store->table().lookup(aor, store_time(now), out);
+  out.begin(ground_.config.table_key, callee);
+  desk_->store->table().lookup(callee.aor, store_time(now), out);
+  out.end();
   sort(out, now);
   return out.count() > 0;
+}
+
+bool Proxying::find_upstreams(const Message& request, Ways& out) noexcept {
+  out.begin(ground_.config.table_key, Callee());
+  std::array<int, UpstreamSet::kCapacity> order;
+  const size_t count = object_.choose_upstreams(request.text(request.call_id), order);
+  const Text uri = request.text(request.request_uri);
+  for (size_t i = 0; i < count; ++i) {
+    const Upstream& one = object_.upstreams().at(order[i]);
+    // RFC 3261 18.1.1: what is too large for UDP goes by TCP to a neighbour that speaks it.
+    const bool prefers_stream = one.transport == Transport::udp && is_too_large_for_udp(request.size + kGrowth) && object_.takes_stream(one.address);
+    if ((prefers_stream && !out.add_upstream(Transport::tcp, one.address, uri)) || !out.add_upstream(one.transport, one.address, uri)) return false;
+  }
+  return out.count() > 0;
+}
+
+// An upstream that was chosen at first is tried even if it has died since; no other one is.
+void Proxying::look_up(uint32_t index) noexcept {
+  const ServerTransaction& server = desk_->servers.at(index);
+  if (!server.aor.empty()) return void(find_ways(callee_of(index), desk_->ways));
+  Ways& ways = desk_->ways;
+  ways.begin(ground_.config.table_key, Callee());
+  if (server.request == nullptr || !scan_own_output(server.request->text(), *ground_.spare)) return;
+  const Text uri = ground_.spare->text(ground_.spare->request_uri);
+  const UpstreamSet& upstreams = object_.upstreams();
+  const ProxiedContext& context = *desk_->servers.context_of(index);
+  for (int i = 0; i < upstreams.size(); ++i)
+    for (const Transport transport : {Transport::tcp, upstreams.at(i).transport})
+      if (context.plans(ways.upstream_key(transport, upstreams.at(i).address))) ways.add_upstream(transport, upstreams.at(i).address, uri);
+}
+
+Callee Proxying::callee_of(uint32_t index) noexcept {
+  const ProxiedContext& context = *desk_->servers.context_of(index);
+  return {desk_->servers.at(index).aor, context.instance, context.life};
 }
 
 void Proxying::sort(Ways& ways, uint64_t now) noexcept {
@@ -199,7 +234,7 @@ void Proxying::prepare(uint32_t index, const Item& item, const PlainRequest& req
 }
 
 bool Proxying::take_decided(const DecidedRequest& given) noexcept {
-  if (desk_ == nullptr || desk_->shared != nullptr || given.aor.empty()) return false;
+  if (desk_ == nullptr) return false;
   Item& item = desk_->decided;
   PlainRequest& request = desk_->decided_request;
   item.facts.clear();
@@ -210,20 +245,30 @@ bool Proxying::take_decided(const DecidedRequest& given) noexcept {
   // A datagram's body that no Content-Length announces.
   if (item.message.size != given.octets.size()) return false;
   item.facts.loop_hash = given.loop;
-  request.aor = given.aor;
+  const Callee& callee = given.callee;
+  request.aor = callee.aor;
   const uint64_t key = desk_->servers.key_of(item, item.message.method);
-  if (desk_->servers.find(key) != 0 || !find_ways(given.aor, desk_->ways) || !are_plain(desk_->ways)) return false;
+  if (desk_->servers.find(key) != 0) return false;
+  const bool is_upstream = callee.aor.empty(), asks = desk_->shared != nullptr && !is_upstream;
+  if (is_upstream ? !find_upstreams(item.message, desk_->ways) : !asks && (!find_ways(callee, desk_->ways) || !are_plain(desk_->ways))) return false;
   const uint32_t index = desk_->servers.open(item, return_path_of(ground_.config, way), key, given.payer, given.is_exempt, given.was_answered);
   if (index == 0) return false;
   prepare(index, item, request);
-  start(index, desk_->ways, &item.message);
+  ProxiedContext& context = *desk_->servers.context_of(index);
+  context.instance = callee.instance;
+  context.life = callee.life;
+  context.was_decided = true;
+  ground_.counters.add(Counter::requests_decided);
+  if (asks) ask(index, nullptr, nullptr);
+  else start(index, desk_->ways, &item.message);
   return true;
 }
 
 void Proxying::start(uint32_t index, const Ways& ways, const Message* request) noexcept {
-  ground_.counters.add(Counter::requests_by_numbers);
   ProxiedContext& context = *desk_->servers.context_of(index);
+  if (!context.was_decided) ground_.counters.add(Counter::requests_by_numbers);
   context.begin(ways);
+  if (desk_->servers.at(index).aor.empty()) context.all().front().looked_again = true;
   start_waiting(index, &ways, request);
   if (!context.is_trying()) conclude(index, nullptr);
 }
@@ -250,7 +295,8 @@ void Proxying::leave(unsigned i) noexcept {
     if (desk_ != nullptr && desk_->asked[i].key != 0) remember_held(desk_->servers.key_of(item, method), item.source);
     return;
   }
-  ground_.counters.add(Counter::requests_by_objects);
+  // One that numbers have left counted then.
+  if (!item.admitted) ground_.counters.add(Counter::requests_by_objects);
   if (desk_ != nullptr && has_cookie(item.message)) remember_held(desk_->asked[i].key, item.source);
 }
 

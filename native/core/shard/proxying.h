@@ -41,7 +41,7 @@ struct DecidedRequest {
   bool is_exempt = false;
   Address payer;          // whose share of our memory it takes
   uint32_t loop = 0;      // RFC 5393 4.2
-  Text aor;
+  Callee callee;
 };
 
 class Proxying final : public ClientUser {
@@ -137,7 +137,13 @@ class Proxying final : public ClientUser {
   // Milliseconds of the store's clock at that moment of now_ns().
   uint64_t store_time(uint64_t now) const noexcept { return now / 1'000'000 + static_cast<uint64_t>(desk_->clock_offset); }
   void sort(Ways& ways, uint64_t now) noexcept;
-  bool find_ways(Text aor, Ways& out) noexcept;
+  bool find_ways(const Callee& callee, Ways& out) noexcept;
+  // The live upstreams, the best first (RFC 3263 4.3). False: there are none, or too many.
+  bool find_upstreams(const Message& request, Ways& out) noexcept;
+  // Of one that has a transaction: `desk_->ways` becomes those of now.
+  void look_up(uint32_t server) noexcept;
+  Callee callee_of(uint32_t server) noexcept;
+  bool asks_store(uint32_t server) const noexcept { return desk_->shared != nullptr && !desk_->servers.at(server).aor.empty(); }
   bool are_plain(const Ways& ways) noexcept;
   void begin(unsigned i, const Asked& asked) noexcept;
   void refuse_for_now(const Item& item) noexcept;
@@ -168,6 +174,8 @@ class Proxying final : public ClientUser {
   void failed_with(uint32_t server, Fork& fork, const ClientWay& branch, int status, const Message* response) noexcept;
   // A way of the device has ended, perhaps with this response. `moves`: its next one is tried, if there is any.
   void go_on(uint32_t server, Fork& fork, const Message* response, bool moves) noexcept;
+  // Its way could not be used.
+  void note_unreachable(uint32_t server) noexcept;
   void drop_binding(const ServerTransaction& server, const Fork& fork, const ClientWay& branch) noexcept;
   void note_silence(const ClientWay& branch, bool silent) noexcept;
   void pass_on(uint32_t server, const Message& response) noexcept;

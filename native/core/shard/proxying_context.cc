@@ -10,7 +10,7 @@
 namespace sluice {
 namespace {
 
-constexpr int kFlowFailed = 430, kTimedOut = 408, kUnavailable = 503, kTooLarge = 513, kDeclinedByAll = 600;
+constexpr int kFlowFailed = 430, kTimedOut = 408, kUnavailable = 503, kDeclinedByAll = 600;
 constexpr Text kElsewhere = "Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n";
 constexpr size_t kOwnLines = 2'048;  // our Via and Record-Routes
 
@@ -46,11 +46,11 @@ uint32_t Proxying::owner_of(const ClientWay& branch) noexcept { return desk_->se
 void Proxying::start_waiting(uint32_t index, const Ways* ways, const Message* request) noexcept {
   ProxiedContext& context = *desk_->servers.context_of(index);
   while (Fork* const fork = context.next_to_start()) {
-    if (ways == nullptr && desk_->shared != nullptr) {
+    if (ways == nullptr && asks_store(index)) {
       ask(index, fork, nullptr);
       continue;
     }
-    if (ways == nullptr) find_ways(desk_->servers.at(index).aor, desk_->ways);
+    if (ways == nullptr) look_up(index);
     if (!try_next(index, *fork, ways == nullptr ? desk_->ways : *ways, request)) context.end(*fork);
   }
 }
@@ -66,14 +66,14 @@ bool Proxying::try_next(uint32_t index, Fork& fork, const Ways& ways, const Mess
     const Started started = send_copy(index, fork, *way, request);
     if (started == Started::sent) return true;
     if (started == Started::no_room) return context.lacked_room = true, false;
-    context.flow_failed = true;
+    note_unreachable(index);
   }
   return false;
 }
 
 void Proxying::look_again(uint32_t index, Fork& fork, const Message* last) noexcept {
-  if (desk_->shared != nullptr) return ask(index, &fork, last);
-  find_ways(desk_->servers.at(index).aor, desk_->ways);
+  if (asks_store(index)) return ask(index, &fork, last);
+  look_up(index);
   if (!try_next(index, fork, desk_->ways, nullptr)) end_fork(index, fork, last);
 }
 
@@ -107,8 +107,11 @@ ClientTransactions::Started Proxying::send_copy(uint32_t index, Fork& fork, cons
   branch.method = server.method;
   branch.owner = index;
   branch.owner_serial = server.serial;
-  branch.way = way.identity;
-  branch.binding = way.key;
+  // An upstream has no binding.
+  if (!way.binding.empty()) {
+    branch.way = way.identity;
+    branch.binding = way.key;
+  }
   branch.updated = way.updated;
   const EdgeConfig& config = ground_.config;
   const uint16_t listener = branch.goes_over_flow ? branch.flow.listener : core_listener(config, way.transport, way.to.is_v4());
@@ -199,19 +202,21 @@ void Proxying::failed(uint32_t index, ClientFailure why) noexcept {
   if (why == ClientFailure::timeout) return failed_with(server, *fork, branch, kTimedOut, nullptr);
   if (why == ClientFailure::transport) return failed_with(server, *fork, branch, kFlowFailed, nullptr);
   // The next request may well get through, so the binding stays; the next way may be a connection, which takes any length.
-  (why == ClientFailure::too_large ? context->too_large : context->flow_failed) = true;
+  if (why == ClientFailure::too_large) context->too_large = true;
+  else note_unreachable(server);
   fork->branch = 0;
   go_on(server, *fork, nullptr, true);
 }
 
 void Proxying::failed_with(uint32_t index, Fork& fork, const ClientWay& branch, int status, const Message* response) noexcept {
   const ServerTransaction& server = desk_->servers.at(index);
-  ProxiedContext& context = *desk_->servers.context_of(index);
   fork.branch = 0;
+  const bool is_upstream = server.aor.empty(), is_unreachable = response == nullptr && status == kFlowFailed;
+  if (is_unreachable) note_unreachable(index);
+  // RFC 3263 4.3: one that stays silent, cannot be reached or answers 503 is skipped for the next.
+  if (is_upstream) return go_on(index, fork, response, response == nullptr || status == kUnavailable);
   // An edge said so, or our own flow ended; an unreachable edge says nothing about the flows behind it.
   if (status == kFlowFailed && (response != nullptr || branch.goes_over_flow)) drop_binding(server, fork, branch);
-  const bool is_unreachable = response == nullptr && status == kFlowFailed;
-  if (is_unreachable) context.flow_failed = true;
   go_on(index, fork, response, is_unreachable || settings_.failover.test(static_cast<size_t>(status)));
 }
 
@@ -220,12 +225,18 @@ void Proxying::go_on(uint32_t index, Fork& fork, const Message* response, bool m
   else end_fork(index, fork, response);
 }
 
+// Only that of a phone is a reason for 480; an upstream may be back in a moment.
+void Proxying::note_unreachable(uint32_t index) noexcept {
+  ProxiedContext& context = *desk_->servers.context_of(index);
+  (desk_->servers.at(index).aor.empty() ? context.lacked_room : context.flow_failed) = true;
+}
+
 void Proxying::drop_binding(const ServerTransaction& server, const Fork& fork, const ClientWay& branch) noexcept {
   if (desk_->shared != nullptr) {
     if (!fork.tried.empty()) desk_->shared->remove(server.aor, fork.tried.text(), branch.updated);
     return;
   }
-  find_ways(server.aor, desk_->ways);
+  find_ways({server.aor, Text(), Text()}, desk_->ways);
   for (size_t i = 0; i < desk_->ways.count(); ++i) {
     const Way& way = desk_->ways.at(i);
     if (way.key == branch.binding && desk_->store->table().remove(server.aor, way.binding, branch.updated)) desk_->changed = true;
@@ -233,6 +244,7 @@ void Proxying::drop_binding(const ServerTransaction& server, const Fork& fork, c
 }
 
 void Proxying::note_silence(const ClientWay& branch, bool silent) noexcept {
+  if (branch.way == 0) return;
   if (silent) desk_->silences->add(branch.way, static_cast<uint32_t>(now_ns() / 1'000'000'000));
   else desk_->silences->remove(branch.way);
 }
@@ -269,7 +281,7 @@ void Proxying::answer(uint32_t index, ProxiedContext& context, const Message* be
   const int status = best == nullptr ? 0 : best->status;
   if (context.cancelled && (status == 0 || status == kTimedOut || status == kFlowFailed)) return servers.respond(index, 487);
   if (best == nullptr) {
-    if (context.too_large) return servers.respond(index, kTooLarge);
+    if (context.too_large) return servers.respond(index, kTooLargeStatus);
     if (context.flow_failed && !context.lacked_room) return servers.respond(index, 480);
     if (context.lacked_room) return servers.respond(index, kUnavailable, "Retry-After: 10\r\n");
     // RFC 4320 4.2: whoever sent a request other than INVITE has given up already.

@@ -32,7 +32,7 @@ void Proxying::answer_shared(uint32_t batch, Text octets) noexcept {
 // The rows become `ways`.
 void Proxying::find_shared(uint32_t index, SharedOutcomes& outcomes) noexcept {
   Ways& ways = desk_->ways;
-  ways.begin(ground_.config.table_key, desk_->servers.at(index).aor, desk_->shared->node());
+  ways.begin(ground_.config.table_key, callee_of(index), desk_->shared->node());
   const uint64_t now = now_ns();
   using Row = SharedOutcomes::Row;
   Binding binding;
@@ -40,6 +40,7 @@ void Proxying::find_shared(uint32_t index, SharedOutcomes& outcomes) noexcept {
     if (row == Row::damaged) ways.miss();
     else if (binding.expires > store_time(now)) ways.take(binding);
   }
+  ways.end();
   sort(ways, now);
 }
 
@@ -59,6 +60,7 @@ void Proxying::leave_admitted(uint32_t index) noexcept {
     return conclude(index, nullptr);
   }
   remember_held(server.link.hash, server.source);
+  if (!desk_->servers.context_of(index)->was_decided) ground_.counters.add(Counter::requests_by_objects);
   desk_->servers.abandon(index);
 }
 

@@ -47,7 +47,7 @@ LoginState RegisterLogin::check(const Item& item, Text aor, const ServedDomains&
   const uint64_t user = ha1s_.expect(credentials.user, realm, credentials.algorithm), pair = guard_->expect(client, name);
   const NonceClaim nonce = nonces_->expect(credentials.nonce, name);
   if (!are_for(credentials, item.message, domains, item.source.from_core)) return LoginState::left;
-  const uint8_t* const ha1 = ha1s_.find(user);
+  const uint8_t* const ha1 = ha1s_.find(user, ground_.clock.tick());
   __builtin_prefetch(ha1);
   const uint64_t now = wall_ms();
   const auto seconds = static_cast<uint32_t>(now / 1'000);

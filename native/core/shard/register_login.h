@@ -2,6 +2,7 @@
 // challenge for those who have not shown who they are. Whoever fails to prove it is left to src/auth, which says so and counts it.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "core/base/edit_list.h"
@@ -29,8 +30,11 @@ class RegisterLogin {
   void configure(LoginSettings settings) { settings_ = std::move(settings); }
   // Until the users change.
   Ha1Cache& ha1s() noexcept { return ha1s_; }
-  // As Ha1Cache::learn_lines().
-  void learn(Text lines) noexcept { ground_.counters.add(Counter::ha1s_forgotten, ha1s_.learn_lines(lines)); }
+  // As Ha1Cache::learn_lines(). `seconds`: how long they may be used; 0: until the users change.
+  void learn(Text lines, uint32_t seconds) noexcept {
+    const uint32_t until = seconds == 0 ? 0 : std::max(ground_.clock.tick() + seconds * Clock::kTicksPerSecond, 1u);
+    ground_.counters.add(Counter::ha1s_forgotten, ha1s_.learn_lines(lines, until));
+  }
 
   // Of a REGISTER for that address of record, or of another request whose From is an address of that realm. `proven` uses the credentials up.
   LoginState check(const Item& item, Text aor, const ServedDomains& domains) noexcept;

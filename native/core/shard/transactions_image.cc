@@ -35,6 +35,19 @@ void describe_client(Image& image, AnyClient& one) noexcept {
   image.fields(one.flow.listener, name.kind, name.node, name.shard, name.boot, name.slot, name.generation, name.birth, name.remote, name.local);
 }
 
+// Its callee, in the place of an address of record: a version that knows no more finds nobody by a GRUU, and tries no further way.
+std::string callee_text(const ServerTransaction& one, const ProxiedContext* context) {
+  return context == nullptr || context->instance.empty() ? one.aor : one.aor + "\n" + context->instance + "\n" + context->life;
+}
+
+void read_callee(Text text, ServerTransaction& one, ProxiedContext* context) {
+  const size_t first = text.find('\n'), second = first == Text::npos ? first : text.find('\n', first + 1);
+  one.aor = text.substr(0, first);
+  if (context == nullptr || second == Text::npos) return;
+  context->instance = text.substr(first + 1, second - first - 1);
+  context->life = text.substr(second + 1);
+}
+
 // In the order in which they began, which is that of what is forgotten first.
 template <typename Table, typename Chains>
 std::vector<uint32_t> in_order(Table& table, Chains& chains) {
@@ -90,7 +103,7 @@ void TransactionsImage::freeze_server(ImageWriter& image, uint32_t index) noexce
   // What answered the CANCEL of an INVITE is nothing that it knows.
   const Text answer = knows_one && one.is_invite() ? Text() : one.answer.text();
   image.text(!is_heard ? answer : fork->last.empty() ? context->best.text() : fork->last.text());
-  image.text(one.aor);
+  image.text(callee_text(one, context));
 }
 
 void TransactionsImage::freeze_client(ImageWriter& image, uint32_t index) noexcept {
@@ -156,7 +169,7 @@ void TransactionsImage::adopt_server(ImageReader& image) noexcept {
   read.request = read_buffer(image, ground_.pool);
   read.last = read_buffer(image, ground_.pool);
   const Text answer = image.text();
-  read.aor = image.text();
+  read_callee(image.text(), read, context.get());
   // Layout 1 has here what goes back if the lookup that an open one waits for finds no further way.
   const bool is_heard = image.version() < kForksSince && read.is_open();
   if (!image.good() || (!answer.empty() && !(is_heard ? context->forks[0].last : read.answer).keep(answer))) {

@@ -87,7 +87,7 @@ testWith("redis-server")("users are found in Redis, and an unreachable Redis is 
   const admin = new Redis(server.url);
   await admin.hset("sluice:auth:example.org:café", { "SHA-256": SHA256 });
   admin.disconnect();
-  const credentials = new RedisCredentials(server.url);
+  const credentials = new RedisCredentials(server.url, () => undefined);
   onTestFinished(() => credentials.close());
   await expect.poll(() => credentials.find("caf\u00c3\u00a9", "example.org").catch(() => "away")).toEqual({ "SHA-256": SHA256 });
   expect(await credentials.find("nobody", "example.org")).toBeUndefined();

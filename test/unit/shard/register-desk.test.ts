@@ -22,6 +22,7 @@ function opened(): { desk: RegisterDesk; decide: (batch: readonly (readonly [num
     loginOf: () => undefined,
     learnHa1s: (lines: string) => void learnt.push(lines),
     startHa1s: (count: number) => (learnt.splice(0), count < 1_000),
+    wipeHa1s: () => false,
   };
   const desk = new RegisterDesk({ shard, bindings: {} as Location, gruuKey: new Uint8Array(32), servesOutbound: true });
   desk.configure(OPTIONS, 30);
