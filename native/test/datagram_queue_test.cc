@@ -185,6 +185,25 @@ TEST("OB-13-1 the longest datagram arrives, one octet more is refused when it is
   CHECK(refused[0].to == peer.address && refused[0].error == EMSGSIZE && refused[0].octets == "head");
 }
 
+TEST("OB-13-1 what is kept of refused datagrams in a turn is bounded in number and in octets, and of one that is too long only the head") {
+  Sender sender;
+  Socket nowhere;
+  nowhere.address.port = 0;  // EINVAL, whatever is sent there
+  const auto refused = [&](unsigned count, size_t octets) {
+    const std::string text(octets, 'x');
+    for (unsigned i = 0; i < count; ++i) sender.queue.add(nowhere.address, text, Text(), sender.counters), sender.queue.flush(sender.counters);
+    return sender.queue.take_refused().size();
+  };
+  CHECK_EQ(refused(300, 100), 256u);
+  CHECK_EQ(refused(200, 10'000), (1u << 20) / 10'000);
+  CHECK_EQ(refused(200, 10'000), (1u << 20) / 10'000);  // in the next turn
+  const std::string long_one = "MESSAGE sip:a@b SIP/2.0\r\n\r\n" + std::string(66'000, 'x');
+  for (int i = 0; i < 100; ++i) sender.queue.add(nowhere.address, long_one, Text(), sender.counters);
+  const std::vector<DatagramQueue::Refused> kept = sender.queue.take_refused();
+  CHECK_EQ(kept.size(), 100u);
+  CHECK_EQ(kept.back().octets, "MESSAGE sip:a@b SIP/2.0\r\n\r\n");
+}
+
 TEST("a destination that refuses trains gets its datagrams one by one, and all others keep their trains") {
   Sender sender;
   Socket good;

@@ -67,7 +67,7 @@ for (const transport of ["udp", "tcp"] as const) {
   });
 }
 
-for (const status of ["486 Busy Here", "503 Service Unavailable", "404 Not Found", "600 Busy Everywhere", "302 Moved Temporarily"]) {
+for (const status of ["486 Busy Here", "503 Service Unavailable", "404 Not Found", "600 Busy Everywhere", "302 Moved Temporarily", "513 Message Too Large"]) {
   test(`OB-7-4 PX-16.7-7 no other flow is tried after ${status}`, async () => {
     const { A, E1, E2 } = await twoFlows();
     await A.say(INVITE);
@@ -78,6 +78,20 @@ for (const status of ["486 Busy Here", "503 Service Unavailable", "404 Not Found
     await E2.nothing();
   });
 }
+
+test("OB-7-4 OB-13-1 513 moves the call to the other flow where SLUICE_FAILOVER_STATUS says so, and the binding stays", async () => {
+  const { A, E1, E2 } = await twoFlows("udp", { ...NEVER_LATER, SLUICE_FAILOVER_STATUS: "408,430,513" });
+  for (const call of ["one", "two"]) {
+    await A.say(`${INVITE}\nCall-ID: ${call}@${A.scene}`);
+    await E1.request("INVITE");
+    await E1.reply("513 Message Too Large");
+    await E1.request("ACK");
+    await E2.request("INVITE");
+    await E2.reply("486 Busy Here");
+    await E2.request("ACK");
+    await A.response(486);
+  }
+});
 
 test("OB-7-5 OB-7-8 408 moves on, but the binding stays", async () => {
   const { A, E1, E2 } = await twoFlows();

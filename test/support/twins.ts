@@ -2,6 +2,7 @@
  * Two servers that hear the same octets and must look the same: one decides by numbers what it can, the other has SLUICE_FAST_PATH=off. What differs between
  * any two servers (their address, tags, branches, tokens, nonces) is taken away, then everything that each party got is compared.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import { Admin } from "./admin.js";
 import { Edge, type Settings } from "./edge.js";
@@ -33,6 +34,8 @@ function transactionOf(name: string, message: SipMessage): string {
 const MAX_TRACED = 20_000;
 const MAX_ROUNDS = 400;
 const HOST = "127.0.0.1";
+/** Requests of one source; a server that is slow takes 500 of them on the object path (docs/registrar.md), and refuses the rest. */
+const MOST_A_SECOND = 450;
 
 /** One of the two, with a socket of each party. */
 export class Twin {
@@ -46,6 +49,8 @@ export class Twin {
   readonly #settled = new Mailbox<string>();
   /** Retransmissions come when they will. */
   readonly #seen = new Set<string>();
+  /** When each source has sent its latest MOST_A_SECOND. */
+  readonly #sent = new Map<string, number[]>();
   readonly #invites = new Map<string, { readonly request: SipMessage; readonly answer: Incoming["answer"] }>();
   /** Requests that nobody has answered yet. */
   readonly #open: { readonly key: string; readonly answer: () => void }[] = [];
@@ -91,6 +96,17 @@ export class Twin {
     return text.replaceAll("{server}", this.at).replaceAll("{me}", this.wire(name).at);
   }
 
+  /** What `name` says, as soon as the share of its source has room. */
+  async send(name: string, octets: string): Promise<void> {
+    const wire = this.wire(name);
+    const host = wire.at.slice(0, wire.at.lastIndexOf(":"));
+    const times = this.#sent.get(host) ?? [];
+    this.#sent.set(host, times);
+    while (times.length >= MOST_A_SECOND) await sleep(Math.max(0, (times.shift() ?? 0) + 1_000 - performance.now()));
+    times.push(performance.now());
+    await wire.send(octets);
+  }
+
   note(what: string, text: string): void {
     this.trace.push(`${new Date().toISOString()} ${what}\n${text}`);
     if (this.trace.length > MAX_TRACED) this.trace.shift();
@@ -110,7 +126,7 @@ export class Twin {
   async #settle(): Promise<void> {
     await Promise.all([...this.wires].map(async ([name, wire]) => {
       const via = `SIP/2.0/${wire.transport.toUpperCase()} ${wire.at};branch=${newBranch()};rport`;
-      await wire.send(exactly(`OPTIONS sip:nobody@example.com SIP/2.0\nVia: ${via}\nMax-Forwards: 70\nFrom: <sip:a@elsewhere.example>;tag=1\nTo: <sip:b@example.com>\nCall-ID: settle-${name}\nCSeq: 1 OPTIONS\nContent-Length: 0`));
+      await this.send(name, exactly(`OPTIONS sip:nobody@example.com SIP/2.0\nVia: ${via}\nMax-Forwards: 70\nFrom: <sip:a@elsewhere.example>;tag=1\nTo: <sip:b@example.com>\nCall-ID: settle-${name}\nCSeq: 1 OPTIONS\nContent-Length: 0`));
       await this.#settled.take(`${name}, OPTIONS to the server`);
     }));
   }
@@ -229,7 +245,7 @@ export class Twins {
     for (const twin of this.both) {
       const text = twin.render(name, script);
       twin.note(`${name} says`, text);
-      await twin.wire(name).send(text);
+      await twin.send(name, text);
     }
     await this.agree(why, changed);
   }

@@ -201,7 +201,8 @@ void Proxying::failed(uint32_t index, ClientFailure why) noexcept {
   if (why == ClientFailure::timeout && !desk_->clients.at(index).was_heard) note_silence(branch, true);
   if (why == ClientFailure::timeout) return failed_with(server, *fork, branch, kTimedOut, nullptr);
   if (why == ClientFailure::transport) return failed_with(server, *fork, branch, kFlowFailed, nullptr);
-  // The next request may well get through, so the binding stays; the next way may be a connection, which takes any length.
+  // The next request may well get through, so the binding stays; the next way may be a connection, which takes any length. A 513 that an edge sends for
+  // the same reason is a response, after which RFC 5626 7 allows no other flow.
   if (why == ClientFailure::too_large) context->too_large = true;
   else note_unreachable(server);
   fork->branch = 0;

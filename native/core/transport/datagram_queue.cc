@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "core/sip/scanner.h"
+
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
 #endif
@@ -21,6 +23,12 @@ constexpr unsigned kMaxSegments = 64;
 
 // A socket holds one ICMP error report at a time, so a datagram that keeps failing is itself at fault.
 constexpr unsigned kReports = 2;
+
+// All of it if it has no end.
+size_t head_size(Text message) noexcept {
+  const size_t end = find_head_end(message.data(), message.size(), 0);
+  return end == 0 ? message.size() : end;
+}
 
 bool is_icmp_report(int error) noexcept { return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH; }
 
@@ -180,11 +188,14 @@ void DatagramQueue::refuse(const msghdr& header, int error, Counters& counters) 
   keep_refused(from_sockaddr(static_cast<const sockaddr*>(header.msg_name)), error, Text(static_cast<const char*>(first.iov_base), first.iov_len), counters);
 }
 
-// No route, a filter, or too long for any packet: tell whoever asked for it, so it need not wait for a timeout.
-void DatagramQueue::keep_refused(const Address& to, int error, Text head, Counters& counters) noexcept {
+// No route, a filter, or too long for any packet: tell whoever asked for it, so it need not wait for a timeout. What there is no room for has to.
+void DatagramQueue::keep_refused(const Address& to, int error, Text octets, Counters& counters) noexcept {
   counters.add(Counter::send_dropped);
-  if (is_congestion(error) || error == ECONNREFUSED || refused_.size() == kMostRefused) return;
-  refused_.push_back({to, error, std::string(head)});
+  // What is too long is answered, and goes nowhere else: that takes its head.
+  if (error == EMSGSIZE) octets = octets.substr(0, head_size(octets));
+  if (is_congestion(error) || error == ECONNREFUSED || refused_.size() == kMostRefused || octets.size() > kMostRefusedOctets - refused_octets_) return;
+  refused_octets_ += octets.size();
+  refused_.push_back({to, error, std::string(octets)});
 }
 
 bool DatagramQueue::send_fragmented(const msghdr& header) noexcept {

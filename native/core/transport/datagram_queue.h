@@ -37,7 +37,10 @@ class DatagramQueue {
     std::string octets;  // of a long datagram, only the head
   };
   // Those since the last call. Lack of buffers does not count: such a datagram is simply lost, as any may be.
-  std::vector<Refused> take_refused() noexcept { return std::exchange(refused_, {}); }
+  std::vector<Refused> take_refused() noexcept {
+    refused_octets_ = 0;
+    return std::exchange(refused_, {});
+  }
   bool has_refused() const noexcept { return !refused_.empty(); }
 
  private:
@@ -68,7 +71,7 @@ class DatagramQueue {
     uint32_t wait = 0;
     uint32_t left = 0;
   };
-  static constexpr size_t kMostRefused = 256;
+  static constexpr size_t kMostRefused = 256, kMostRefusedOctets = 1u << 20;
   static constexpr size_t kRefusals = 8;
   static constexpr uint32_t kFirstWait = 256;
   static constexpr uint32_t kLongestWait = 1u << 20;
@@ -78,7 +81,7 @@ class DatagramQueue {
   bool travels_apart(const Address& to) noexcept { return refusing_ != 0 && find_refusal(to); }
   [[gnu::cold]] bool find_refusal(const Address& to) noexcept;
   [[gnu::cold]] void send_apart_from_now(const Address& to) noexcept;
-  [[gnu::cold]] void keep_refused(const Address& to, int error, Text head, Counters& counters) noexcept;
+  [[gnu::cold]] void keep_refused(const Address& to, int error, Text octets, Counters& counters) noexcept;
   [[gnu::cold]] void refuse(const msghdr& header, int error, Counters& counters) noexcept;
   void arrange() noexcept;
   void mark(msghdr& header, unsigned train) noexcept;
@@ -93,6 +96,7 @@ class DatagramQueue {
   size_t next_refusal_ = 0;
   unsigned refusing_ = 0;  // of `refusals_`, those with something left
   std::vector<Refused> refused_;
+  size_t refused_octets_ = 0;
   unsigned datagrams_ = 0;
   unsigned trains_used_ = 0;
   Datagram waiting_[kMost];
