@@ -30,7 +30,8 @@ uint32_t seconds_now() {
   return static_cast<uint32_t>(now.tv_sec);
 }
 
-uint64_t hash_of_text(const EdgeConfig& config, const std::string& text) { return siphash(config.table_key, text.data(), text.size()); }
+// As Ways hashes it.
+uint64_t hash_of_text(const EdgeConfig& config, const std::string& text) { return table_hash(config.table_key, text.data(), text.size()); }
 
 // False: not a literal address.
 bool read_destination(const Napi::Value& ip, const Napi::Value& port, Address& out) {

@@ -45,6 +45,13 @@ struct Read {
     source.remote = address("10.0.0.1", 5060);
     source.from_core = from_core;
     is_read = read_register(message, source, served(), request);
+    // With the Contact as the facts have read it, too.
+    OnlyContact contact;
+    int32_t count = 0;
+    contact_flags(message, &count, contact);
+    RegisterRequest again;
+    CHECK_EQ(read_register(message, source, served(), again, &contact), is_read);
+    if (is_read) CHECK(again.uri == request.uri && again.params == request.params && again.key == request.key && again.asked == request.asked && again.flags == request.flags);
   }
   std::string text;
   Message message;

@@ -359,4 +359,22 @@ TEST("OB-5.4-14 a UDP flow that died stays dead for its old tokens across the wr
   CHECK(holds(rig.hear(core, "SIP/2.0"), "SIP/2.0 430"));
 }
 
+TEST("the id of a flow says the same without its text") {
+  ShardRig rig;
+  for (const FlowKind kind : {FlowKind::udp, FlowKind::stream}) {
+    Source source;
+    source.kind = kind;
+    source.remote = address("192.0.2.1", 5070);
+    source.listener = kind == FlowKind::udp ? ShardRig::kClientUdp : ShardRig::kClientTcp;
+    source.slot = 7;
+    source.generation = 9;
+    char id[kMaxFlowId];
+    FlowId read;
+    CHECK(parse_flow_id(rig->config(), Text(id, format_flow_id(rig->config(), source, id)), read));
+    const FlowId made = flow_id_of(rig->config(), source);
+    CHECK(read.listener == made.listener && read.name.kind == made.name.kind && read.name.shard == made.name.shard && read.name.boot == made.name.boot);
+    CHECK(read.name.slot == made.name.slot && read.name.generation == made.name.generation && read.name.remote == made.name.remote && read.name.local == made.name.local);
+  }
+}
+
 }  // namespace sluice::shard_relay_test

@@ -1,6 +1,7 @@
 // Shares per source: exact across all threads, IPv6 by /64, nothing left over.
 #include "core/flow/source_shares.h"
 
+#include <array>
 #include <thread>
 
 #include "check.h"
@@ -55,6 +56,38 @@ TEST("TR-21 all sources together have a limit too, and a refused source leaves n
   shares.give(Holding::transaction_octets, address("192.0.2.2"), 400);
   CHECK_EQ(shares.held(Holding::transaction_octets), 0u);
   CHECK_EQ(shares.sources(), 0u);
+}
+
+TEST("TR-21 what is taken together is given together, all or nothing, and needs no look-up") {
+  SourceShares shares;
+  const Address source = address("192.0.2.1");
+  const auto wanted = [](uint64_t number, uint64_t octets) {
+    return std::array{SourceShares::Wanted{Holding::transaction, number, {10, 4}}, SourceShares::Wanted{Holding::transaction_octets, octets, {1'000, 600}}};
+  };
+  SourceShares::Place first = nullptr, second = nullptr, none = nullptr;
+  CHECK(shares.take(wanted(1, 100), source, first) == Grant::given);
+  CHECK(shares.take(wanted(2, 500), source, second) == Grant::given);
+  CHECK(first != nullptr && first == second);
+  CHECK(shares.take(wanted(1, 1), source, none) == Grant::source_full);
+  CHECK(shares.take(wanted(2, 0), source, none) == Grant::source_full);
+  CHECK(shares.take(wanted(1, 401), address("192.0.2.2"), none) == Grant::all_full);
+  CHECK(none == nullptr);
+  CHECK_EQ(shares.sources(), 1u);
+  CHECK_EQ(shares.held(Holding::transaction), 3u);
+  CHECK_EQ(shares.held(Holding::transaction_octets), 600u);
+  // Others come and go meanwhile.
+  for (int i = 0; i < 1'000; ++i) {
+    Address other = address("198.51.100.0");
+    other.ip[14] = static_cast<uint8_t>(i >> 8);
+    other.ip[15] = static_cast<uint8_t>(i);
+    CHECK(shares.take(Holding::connection, other, 1, ShareLimit()) == Grant::given);
+  }
+  shares.give(wanted(1, 100), first);
+  CHECK_EQ(shares.held_by(Holding::transaction, source), 2u);
+  shares.give(wanted(2, 500), second);
+  CHECK_EQ(shares.held_by(Holding::transaction_octets, source), 0u);
+  CHECK_EQ(shares.held(Holding::transaction), 0u);
+  CHECK_EQ(shares.sources(), 1'000u);
 }
 
 TEST("TR-21 four threads never get more than the limit, and the count is exact afterwards") {

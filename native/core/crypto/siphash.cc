@@ -6,7 +6,8 @@
 
 namespace sluice {
 
-SipHasher::SipHasher(const SipKey& key) noexcept
+template <int kRounds, int kLastRounds>
+BasicSipHasher<kRounds, kLastRounds>::BasicSipHasher(const SipKey& key) noexcept
     : v0_(key.k0 ^ 0x736f6d6570736575ull),
       v1_(key.k1 ^ 0x646f72616e646f6dull),
       v2_(key.k0 ^ 0x6c7967656e657261ull),
@@ -25,10 +26,10 @@ static inline void sip_round(uint64_t& v0, uint64_t& v1, uint64_t& v2, uint64_t&
   v2 = std::rotl(v2, 32);
 }
 
+template <int kRounds>
 [[gnu::always_inline]] static inline void compress(uint64_t& v0, uint64_t& v1, uint64_t& v2, uint64_t& v3, uint64_t word) noexcept {
   v3 ^= word;
-  sip_round(v0, v1, v2, v3);
-  sip_round(v0, v1, v2, v3);
+  for (int i = 0; i < kRounds; ++i) sip_round(v0, v1, v2, v3);
   v0 ^= word;
 }
 
@@ -48,7 +49,8 @@ static inline uint64_t last_octets(const uint8_t* octets, size_t size) noexcept 
   return value;
 }
 
-void SipHasher::add(const void* data, size_t size) noexcept {
+template <int kRounds, int kLastRounds>
+void BasicSipHasher<kRounds, kLastRounds>::add(const void* data, size_t size) noexcept {
   const auto* octets = static_cast<const uint8_t*>(data);
   const unsigned held = 8 * (total_ & 7);
   total_ += size;
@@ -56,7 +58,7 @@ void SipHasher::add(const void* data, size_t size) noexcept {
   uint64_t v0 = v0_, v1 = v1_, v2 = v2_, v3 = v3_, tail = tail_;
   // A piece may begin anywhere in a word, so each word is joined from octets held over and new ones.
   const auto take = [&](uint64_t word) {
-    compress(v0, v1, v2, v3, tail | word << held);
+    compress<kRounds>(v0, v1, v2, v3, tail | word << held);
     tail = held == 0 ? 0 : word >> (64 - held);
   };
   const auto next_word = [&] {
@@ -68,7 +70,7 @@ void SipHasher::add(const void* data, size_t size) noexcept {
     return word;
   };
   if (held == 0) {
-    while (size >= 8) compress(v0, v1, v2, v3, next_word());
+    while (size >= 8) compress<kRounds>(v0, v1, v2, v3, next_word());
   } else {
     while (size >= 8) take(next_word());
   }
@@ -80,15 +82,25 @@ void SipHasher::add(const void* data, size_t size) noexcept {
   v0_ = v0, v1_ = v1, v2_ = v2, v3_ = v3, tail_ = tail;
 }
 
-uint64_t SipHasher::finish() noexcept {
-  compress(v0_, v1_, v2_, v3_, tail_ | total_ << 56);
+template <int kRounds, int kLastRounds>
+uint64_t BasicSipHasher<kRounds, kLastRounds>::finish() noexcept {
+  compress<kRounds>(v0_, v1_, v2_, v3_, tail_ | total_ << 56);
   v2_ ^= 0xFF;
-  for (int i = 0; i < 4; ++i) sip_round(v0_, v1_, v2_, v3_);
+  for (int i = 0; i < kLastRounds; ++i) sip_round(v0_, v1_, v2_, v3_);
   return v0_ ^ v1_ ^ v2_ ^ v3_;
 }
 
+template class BasicSipHasher<2, 4>;
+template class BasicSipHasher<1, 3>;
+
 uint64_t siphash(const SipKey& key, const void* data, size_t size) noexcept {
   SipHasher hasher(key);
+  hasher.add(data, size);
+  return hasher.finish();
+}
+
+uint64_t table_hash(const SipKey& key, const void* data, size_t size) noexcept {
+  TableHasher hasher(key);
   hasher.add(data, size);
   return hasher.finish();
 }

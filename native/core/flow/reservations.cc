@@ -3,6 +3,11 @@
 namespace sluice {
 namespace {
 
+// Without the first one, if that is for no request.
+std::span<const SourceShares::Wanted> of_both(const SourceShares::Wanted (&both)[2], uint64_t requests) noexcept {
+  return std::span(both).subspan(requests == 0 ? 1 : 0);
+}
+
 uint64_t part_of(uint64_t limit, Room room) noexcept { return limit - limit / 8 * (8 - static_cast<uint64_t>(room)); }
 
 }  // namespace
@@ -12,15 +17,14 @@ Reservations::~Reservations() noexcept {
 }
 
 Grant Reservations::take(const Address& source, uint64_t requests, uint64_t octets, Room room, bool exempt, const ReservationLimits& limits, uint32_t& place) noexcept {
-  const ShareLimit number{part_of(limits.requests, room), exempt ? UINT64_MAX : part_of(limits.requests_per_source, room)};
-  const ShareLimit memory{part_of(limits.octets, room), exempt ? UINT64_MAX : part_of(limits.octets_per_source, room)};
-  Grant grant = requests == 0 ? Grant::given : shares_.take(Holding::transaction, source, requests, number);
+  const auto asked = [&](Holding what, uint64_t amount, uint64_t all, uint64_t each) {
+    return SourceShares::Wanted{what, amount, {part_of(all, room), exempt ? UINT64_MAX : part_of(each, room)}};
+  };
+  const SourceShares::Wanted wanted[] = {asked(Holding::transaction, requests, limits.requests, limits.requests_per_source),
+                                         asked(Holding::transaction_octets, octets, limits.octets, limits.octets_per_source)};
+  SourceShares::Place share = nullptr;
+  const Grant grant = shares_.take(of_both(wanted, requests), source, share);
   if (grant != Grant::given) return grant;
-  grant = shares_.take(Holding::transaction_octets, source, octets, memory);
-  if (grant != Grant::given) {
-    if (requests != 0) shares_.give(Holding::transaction, source, requests);
-    return grant;
-  }
   if (free_.empty()) {
     place = static_cast<uint32_t>(entries_.size());
     entries_.emplace_back();
@@ -28,7 +32,7 @@ Grant Reservations::take(const Address& source, uint64_t requests, uint64_t octe
     place = free_.back();
     free_.pop_back();
   }
-  entries_[place] = Entry{source, requests, octets, true};
+  entries_[place] = Entry{share, requests, octets, true};
   return Grant::given;
 }
 
@@ -36,8 +40,8 @@ void Reservations::give(uint32_t place) noexcept {
   if (octets_of(place) == 0) return;
   Entry& entry = entries_[place];
   entry.is_taken = false;
-  if (entry.requests != 0) shares_.give(Holding::transaction, entry.source, entry.requests);
-  shares_.give(Holding::transaction_octets, entry.source, entry.octets);
+  const SourceShares::Wanted given[] = {{Holding::transaction, entry.requests, {}}, {Holding::transaction_octets, entry.octets, {}}};
+  shares_.give(of_both(given, entry.requests), entry.share);
   free_.push_back(place);
 }
 

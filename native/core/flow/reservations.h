@@ -37,7 +37,7 @@ class Reservations {
 
  private:
   struct Entry {
-    Address source;
+    SourceShares::Place share = nullptr;
     uint64_t requests = 0;
     uint64_t octets = 0;
     bool is_taken = false;

@@ -15,10 +15,6 @@ bool SourceShares::Held::is_empty() const noexcept {
   return true;
 }
 
-SourceShares::SourceShares() : hash_{random_sip_key()} {
-  for (Stripe& stripe : stripes_) stripe.sources = decltype(stripe.sources)(16, hash_);
-}
-
 bool SourceShares::take_of_all(Holding what, uint64_t amount, uint64_t limit) noexcept {
   std::atomic<uint64_t>& total = totals_[index_of(what)];
   uint64_t held = total.load(std::memory_order_relaxed);
@@ -29,39 +25,66 @@ bool SourceShares::take_of_all(Holding what, uint64_t amount, uint64_t limit) no
 }
 
 Grant SourceShares::take(Holding what, const Address& source, uint64_t amount, const ShareLimit& limit) noexcept {
-  if (!take_of_all(what, amount, limit.all)) return Grant::all_full;
-  const SourceKey key(source);
+  const Wanted wanted{what, amount, limit};
+  Place place = nullptr;
+  return take({&wanted, 1}, source, place);
+}
+
+Grant SourceShares::take(std::span<const Wanted> all, const Address& source, Place& place) noexcept {
+  const HashedKey key = key_of(source);
   Stripe& stripe = stripe_of(key);
-  {
-    const std::lock_guard<std::mutex> guard(stripe.lock);
-    uint64_t& held = stripe.sources[key].amounts[index_of(what)];
-    if (amount <= limit.each && held <= limit.each - amount) {
-      held += amount;
-      return Grant::given;
+  const std::lock_guard<std::mutex> guard(stripe.lock);
+  auto& entry = *stripe.sources.try_emplace(key).first;
+  Held& held = entry.second;
+  Grant grant = Grant::given;
+  size_t taken = 0;
+  for (; taken < all.size(); ++taken) {
+    const auto& [what, amount, limit] = all[taken];
+    if (!take_of_all(what, amount, limit.all)) {
+      grant = Grant::all_full;
+      break;
     }
-    // A refused source that holds nothing leaves no entry.
-    const auto found = stripe.sources.find(key);
-    if (found->second.is_empty()) stripe.sources.erase(found);
+    uint64_t& share = held.amounts[index_of(what)];
+    if (amount > limit.each || share > limit.each - amount) {
+      totals_[index_of(what)].fetch_sub(amount, std::memory_order_relaxed);
+      grant = Grant::source_full;
+      break;
+    }
+    share += amount;
   }
-  totals_[index_of(what)].fetch_sub(amount, std::memory_order_relaxed);
-  return Grant::source_full;
+  if (grant == Grant::given) return place = &entry, grant;
+  give_from(stripe, entry, all.first(taken));
+  return grant;
 }
 
 void SourceShares::give(Holding what, const Address& source, uint64_t amount) noexcept {
-  const SourceKey key(source);
+  const Wanted given{what, amount, {}};
+  const HashedKey key = key_of(source);
   Stripe& stripe = stripe_of(key);
-  {
-    const std::lock_guard<std::mutex> guard(stripe.lock);
-    const auto found = stripe.sources.find(key);
-    if (found == stripe.sources.end() || found->second.amounts[index_of(what)] < amount) return;
-    found->second.amounts[index_of(what)] -= amount;
-    if (found->second.is_empty()) stripe.sources.erase(found);
+  const std::lock_guard<std::mutex> guard(stripe.lock);
+  const auto found = stripe.sources.find(key);
+  if (found != stripe.sources.end() && found->second.amounts[index_of(what)] >= amount) give_from(stripe, *found, {&given, 1});
+}
+
+void SourceShares::give(std::span<const Wanted> all, Place place) noexcept {
+  Stripe& stripe = stripe_of(place->first);
+  const std::lock_guard<std::mutex> guard(stripe.lock);
+  give_from(stripe, *place, all);
+}
+
+// A source that holds nothing leaves no entry.
+void SourceShares::give_from(Stripe& stripe, Sources::value_type& entry, std::span<const Wanted> all) noexcept {
+  for (const Wanted& one : all) {
+    entry.second.amounts[index_of(one.what)] -= one.amount;
+    totals_[index_of(one.what)].fetch_sub(one.amount, std::memory_order_relaxed);
   }
-  totals_[index_of(what)].fetch_sub(amount, std::memory_order_relaxed);
+  if (!entry.second.is_empty()) return;
+  const HashedKey key = entry.first;
+  stripe.sources.erase(key);
 }
 
 uint64_t SourceShares::held_by(Holding what, const Address& source) noexcept {
-  const SourceKey key(source);
+  const HashedKey key = key_of(source);
   Stripe& stripe = stripe_of(key);
   const std::lock_guard<std::mutex> guard(stripe.lock);
   const auto found = stripe.sources.find(key);

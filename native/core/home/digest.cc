@@ -21,9 +21,12 @@ constexpr Text kCredentialNames[] = {"username", "realm", "nonce", "uri", "respo
 constexpr size_t kCredentials = std::size(kCredentialNames);
 enum CredentialName : size_t { kCredential_username, kCredential_realm, kCredential_nonce, kCredential_uri, kCredential_response, kCredential_algorithm, kCredential_qop, kCredential_nc, kCredential_cnonce };
 
+// Most phones write a word as it is written here.
+bool is_word(Text text, Text word) noexcept { return text.size() == word.size() && (text == word || same_text(text, word)); }
+
 size_t credential_named(Text name) noexcept {
   size_t i = 0;
-  while (i < kCredentials && (kCredentialNames[i].size() != name.size() || !same_text(kCredentialNames[i], name))) ++i;
+  while (i < kCredentials && !is_word(name, kCredentialNames[i])) ++i;
   return i;
 }
 
@@ -127,9 +130,9 @@ bool read_credentials(const Message& request, DigestCredentials& out) noexcept {
   if (!take_values(text, values)) return false;
   out = DigestCredentials{values[kCredential_username], values[kCredential_realm], values[kCredential_nonce], values[kCredential_uri], values[kCredential_response], values[kCredential_cnonce], values[kCredential_nc], request.text(request.method_text)};
   if (out.user.empty() || out.realm.empty() || out.nonce.empty() || out.uri.empty() || out.cnonce.empty()) return false;
-  if (!same_text(values[kCredential_qop], "auth") || !read_count(out.nc, out.count)) return false;
-  if (same_text(values[kCredential_algorithm], "SHA-256")) out.algorithm = DigestAlgorithm::sha256;
-  else if (!same_text(values[kCredential_algorithm], "MD5")) return false;
+  if (!is_word(values[kCredential_qop], "auth") || !read_count(out.nc, out.count)) return false;
+  if (is_word(values[kCredential_algorithm], "SHA-256")) out.algorithm = DigestAlgorithm::sha256;
+  else if (!is_word(values[kCredential_algorithm], "MD5")) return false;
   return out.response.size() == 2 * digest_size(out.algorithm);
 }
 

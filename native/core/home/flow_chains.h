@@ -32,7 +32,7 @@ class FlowChains {
   };
   static constexpr size_t kStripes = 64;
 
-  uint64_t hash_of(Text flow) const noexcept { return siphash(key_, flow.data(), flow.size()); }
+  uint64_t hash_of(Text flow) const noexcept { return table_hash(key_, flow.data(), flow.size()); }
   Stripe& stripe_of(uint64_t hash) noexcept { return stripes_[hash >> 58]; }
   RefIndex::Slot* find(Stripe& stripe, uint64_t hash, Text flow) noexcept;
   BindingBlock& block(BlockRef ref) const noexcept { return *arena_.at<BindingBlock>(ref); }

@@ -63,8 +63,8 @@ uint32_t breadth_of(const Message& message) noexcept {
 }
 
 bool read_callee(const Message& message, const ServedDomains& domains, std::string& aor) noexcept {
-  Uri uri;
-  if (!parse_uri(message.text(message.request_uri), uri) || uri.scheme != Scheme::sip || !uri.has_user) return false;
+  const Uri& uri = message.uri;
+  if (message.request_uri.empty() || uri.scheme != Scheme::sip || !uri.has_user) return false;
   const Text host = domains.shown(uri.host);
   // An escape may mean the same as the character; a GRUU names one of the devices (RFC 5627).
   if (host.empty() || uri.user.find('%') != Text::npos || (uri.known_params & kUri_gr)) return false;

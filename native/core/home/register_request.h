@@ -8,6 +8,7 @@
 #include "core/base/edit_list.h"
 #include "core/base/layout.h"
 #include "core/home/served_domains.h"
+#include "core/relay/contact_flags.h"
 #include "core/relay/source.h"
 #include "core/sip/message.h"
 
@@ -38,7 +39,8 @@ struct RegisterRequest {
 };
 
 // False: this REGISTER is for the object path. `aor` is set anyway if the To names one of our users.
-bool read_register(const Message& message, const Source& source, const ServedDomains& domains, RegisterRequest& out) noexcept;
+// `contact`: as it was read already, or nullptr.
+bool read_register(const Message& message, const Source& source, const ServedDomains& domains, RegisterRequest& out, const OnlyContact* contact = nullptr) noexcept;
 
 // Steps through a path stored as netstrings. False: there are no more values.
 bool next_path_value(Text& path, Text& value) noexcept;

@@ -28,6 +28,7 @@ void Ways::begin(const SipKey& key, const Callee& callee, Text node) noexcept {
   callee_ = callee;
   node_ = node;
   count_ = used_ = 0;
+  instance_ = Text();
   is_plain_ = true;
   has_life_ = false;
 }
@@ -66,10 +67,13 @@ uint64_t Ways::upstream_key(Transport transport, const Address& to) const noexce
 }
 
 bool Ways::read(const Binding& binding, Way& way) noexcept {
-  Uri uri;
   // It has a second way besides its flow.
   if ((binding.flags & kDirect) != 0) return false;
-  if (!parse_uri(binding[Part::uri], uri) || uri.scheme != Scheme::sip || !uri.headers.empty() || find_uri_param(uri.params, "method", nullptr)) return false;
+  Uri uri;
+  // The flows of a device have one Contact most often, and it has just been read.
+  const bool is_needed = binding[Part::path].empty() && binding[Part::flow].empty();
+  const bool is_known = !is_needed && count_ > 0 && ways_[count_ - 1].uri == binding[Part::uri];
+  if (!is_known && (!parse_uri(binding[Part::uri], uri) || uri.scheme != Scheme::sip || !uri.headers.empty() || find_uri_param(uri.params, "method", nullptr))) return false;
   way = Way{};
   way.updated = binding.updated;
   way.q = binding.q;
@@ -79,7 +83,7 @@ bool Ways::read(const Binding& binding, Way& way) noexcept {
   // As `identityOf` in src/proxy/target.ts.
   way.identity = hash({callee_.aor, Text(" "), binding[Part::key], Text(" "), updated});
   const bool is_flow = binding.outbound() && !binding[Part::instance].empty();
-  way.device = is_flow ? hash({Text("instance "), binding[Part::instance]}) : hash({Text("contact "), binding[Part::uri], Text(" "), binding[Part::flow], binding[Part::path]});
+  way.device = is_flow ? device_of(binding[Part::instance]) : hash({Text("contact "), binding[Part::uri], Text(" "), binding[Part::flow], binding[Part::path]});
   way.is_foreign = !binding[Part::flow].empty() && binding[Part::node] != node_;
   if (!keep(binding[Part::key], way.binding) || !keep(binding[Part::uri], way.uri)) return false;
   if (!way.is_foreign && !keep(binding[Part::flow], way.flow)) return false;
@@ -96,6 +100,15 @@ bool Ways::read(const Binding& binding, Way& way) noexcept {
   return next_path_value(path, first) && parse_name_addr(first, route) && parse_uri(route.uri_text, uri) && find_uri_param(uri.params, "lr", nullptr) && read_place(uri, way.to, way.transport);
 }
 
+// That of the binding before, most often.
+uint64_t Ways::device_of(Text instance) noexcept {
+  if (instance != instance_) {
+    device_ = hash({Text("instance "), instance});
+    if (!keep(instance, instance_)) instance_ = Text();
+  }
+  return device_;
+}
+
 bool Ways::keep(Text text, Text& out) noexcept {
   if (text.size() > kRoom - used_) return false;
   if (!text.empty()) std::memcpy(texts_ + used_, text.data(), text.size());
@@ -105,7 +118,7 @@ bool Ways::keep(Text text, Text& out) noexcept {
 }
 
 uint64_t Ways::hash(std::initializer_list<Text> parts) const noexcept {
-  SipHasher hasher(key_);
+  TableHasher hasher(key_);
   for (const Text part : parts) hasher.add(part.data(), part.size());
   return hasher.finish();
 }

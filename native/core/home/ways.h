@@ -76,6 +76,7 @@ class Ways final : public BindingSink {
     return silent_[one] != silent_[other] ? silent_[other] : ways_[one].updated >= ways_[other].updated;
   }
   bool read(const Binding& binding, Way& way) noexcept;
+  uint64_t device_of(Text instance) noexcept;
   bool keep(Text text, Text& out) noexcept;
   uint64_t hash(std::initializer_list<Text> parts) const noexcept;
 
@@ -87,6 +88,8 @@ class Ways final : public BindingSink {
   size_t count_ = 0;
   bool is_plain_ = true;
   bool has_life_ = false;
+  Text instance_;        // whose hash device_ is; empty: none
+  uint64_t device_ = 0;
   size_t used_ = 0;
   char texts_[kRoom];
 };

@@ -8,8 +8,7 @@
 namespace sluice {
 namespace {
 
-uint32_t flags_of_contact(const NameAddr& address, bool registers) noexcept {
-  Uri uri;
+uint32_t flags_of_contact(const NameAddr& address, bool registers, Uri& uri) noexcept {
   if (!parse_uri(address.uri_text, uri)) return kContact_bad;
   uint32_t flags = 0;
   if (uri.known_params & kUri_ob) flags |= kContact_ob;
@@ -22,16 +21,18 @@ uint32_t flags_of_contact(const NameAddr& address, bool registers) noexcept {
 
 }  // namespace
 
-uint32_t contact_flags(const Message& message, int32_t* count) noexcept {
+uint32_t contact_flags(const Message& message, int32_t* count, OnlyContact& only) noexcept {
   uint32_t flags = 0;
+  *count = 0;
+  NameAddr& address = only.address;
+  Uri& uri = only.uri;
   const bool registers = message.method == Method::register_;
   for (const HeaderLine* line = message.line(HeaderId::contact); line != nullptr; line = message.next(*line)) {
     Text list = message.value(*line);
-    NameAddr address;
     // Well-formed values are split as they are read; from the first faulty one on, the list is split at its commas.
     while (!list.empty() && take_name_addr(list, address)) {
       ++*count;
-      flags |= flags_of_contact(address, registers);
+      flags |= flags_of_contact(address, registers, uri);
       if (list.empty()) break;
       list.remove_prefix(1);
       // A trailing comma.
@@ -42,9 +43,10 @@ uint32_t contact_flags(const Message& message, int32_t* count) noexcept {
     for (Text value; values.next(value);) {
       ++*count;
       if (value == "*") flags |= kContact_star;
-      else flags |= parse_name_addr(value, address) ? flags_of_contact(address, registers) : static_cast<uint32_t>(kContact_bad);
+      else flags |= parse_name_addr(value, address) ? flags_of_contact(address, registers, uri) : static_cast<uint32_t>(kContact_bad);
     }
   }
+  only.is_read = *count == 1 && (flags & static_cast<uint32_t>(kContact_bad | kContact_star)) == 0;
   return flags;
 }
 

@@ -1,7 +1,6 @@
 #include "core/relay/facts.h"
 
 #include "core/flow/birth.h"
-#include "core/relay/contact_flags.h"
 #include "core/relay/loop.h"
 #include "core/relay/neighbour.h"
 #include "core/relay/uri_place.h"
@@ -347,7 +346,7 @@ void read_request_facts(const Surroundings& around, const Message& message, cons
             : Hop::foreign);
   }
   if (message.line(HeaderId::contact) != nullptr)
-    record[kRecord_contact] = static_cast<int32_t>(contact_flags(message, &record[kRecord_contact_count]));
+    record[kRecord_contact] = static_cast<int32_t>(contact_flags(message, &record[kRecord_contact_count], facts.contact));
   record[kRecord_options] = static_cast<int32_t>(option_flags(message));
   record[kRecord_headers] = static_cast<int32_t>(headers);
   if (facts.has_neighbour) lead_to_neighbour(around, uri, facts, record);

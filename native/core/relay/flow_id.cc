@@ -66,6 +66,23 @@ size_t format_flow_id(const EdgeConfig& config, const Source& source, char* out)
   return text.size();
 }
 
+FlowId flow_id_of(const EdgeConfig& config, const Source& source) noexcept {
+  FlowId flow;
+  flow.listener = source.listener;
+  flow.name.kind = source.kind;
+  flow.name.shard = source.shard;
+  if (source.kind == FlowKind::udp) {
+    flow.name.shard = config.shard;
+    flow.name.local = config.listeners[source.listener].bound;
+    flow.name.remote = source.remote;
+  } else {
+    flow.name.boot = config.boot;
+    flow.name.slot = source.slot;
+    flow.name.generation = source.generation;
+  }
+  return flow;
+}
+
 Source source_of(const FlowId& flow) noexcept {
   Source source;
   source.kind = flow.name.kind;

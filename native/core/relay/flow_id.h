@@ -19,6 +19,9 @@ struct FlowId {
 // Writes the text, at most kMaxFlowId octets, and returns its length.
 size_t format_flow_id(const EdgeConfig& config, const Source& source, char* out) noexcept;
 
+// The same without its text: what parse_flow_id() reads in it.
+FlowId flow_id_of(const EdgeConfig& config, const Source& source) noexcept;
+
 // Where a message over this flow would come from.
 Source source_of(const FlowId& flow) noexcept;
 

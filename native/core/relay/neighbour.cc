@@ -23,18 +23,23 @@ void put_mac(const SipKey& key, Text token, const uint8_t* octets, size_t size, 
   for (size_t i = 0; i < kMarkMacOctets; ++i, mac >>= 8) out[i] = static_cast<uint8_t>(mac);
 }
 
-// The first value of a header field, if it is a SIP URI with a literal address that is not ours.
+// If it is a SIP URI with a literal address that is not ours.
+bool names_address(const EdgeConfig& config, const Uri& uri, Neighbour& out) noexcept {
+  if (!is_sip(uri) || uri.port_zero || !parse_ip(uri.host, out.address)) return false;
+  if (is_own_host(config, uri.host, port_of(uri))) return false;
+  out.address.port = port_of(uri);
+  out.transport = transport_of(uri);
+  return true;
+}
+
+// The same of the first value of a header field.
 bool names_address(const EdgeConfig& config, const Message& message, HeaderId id, Neighbour& out) noexcept {
   const HeaderLine* line = message.line(id);
   if (line == nullptr) return false;
   Text list = message.value(*line);
   NameAddr address;
   Uri uri;
-  if (!take_name_addr(list, address) || !parse_uri(address.uri_text, uri) || !is_sip(uri) || uri.port_zero || !parse_ip(uri.host, out.address)) return false;
-  if (is_own_host(config, uri.host, port_of(uri))) return false;
-  out.address.port = port_of(uri);
-  out.transport = transport_of(uri);
-  return true;
+  return take_name_addr(list, address) && parse_uri(address.uri_text, uri) && names_address(config, uri, out);
 }
 
 }  // namespace
@@ -69,10 +74,12 @@ bool read_neighbour(const SipKey& key, Text token, Text value, Neighbour& out) n
   return true;
 }
 
-Neighbour neighbour_of(const Surroundings& around, const Message& message, const Source& source) noexcept {
+Neighbour neighbour_of(const Surroundings& around, const Message& message, const OnlyContact& contact, const Source& source) noexcept {
   Neighbour named;
+  const EdgeConfig& config = around.config;
   const bool records = message.line(HeaderId::record_route) != nullptr;
-  if (names_address(around.config, message, records ? HeaderId::record_route : HeaderId::contact, named) && !named.address.is_unusable_peer() &&
+  const bool is_named = !records && contact.is_read ? names_address(config, contact.uri, named) : names_address(config, message, records ? HeaderId::record_route : HeaderId::contact, named);
+  if (is_named && !named.address.is_unusable_peer() &&
       (named.address.same_ip(source.remote) || is_trusted(around.config, named.address) || around.upstreams.find(named.address, named.transport) >= 0))
     return named;
   named.address = source.remote;

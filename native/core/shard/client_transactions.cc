@@ -49,9 +49,7 @@ ClientTransactions::Started ClientTransactions::start(const ClientWay& way, Text
     return Started::no_room;
   }
   ClientWay made = way;
-  char room[kMaxFlowId];
-  Text id;
-  if (!dispatch(made, sent->text(), id, room)) {
+  if (!dispatch(made, sent->text())) {
     give_back(ground_.pool, sent);
     object_.release(place);
     return Started::no_way;
@@ -69,29 +67,28 @@ ClientTransactions::Started ClientTransactions::start(const ClientWay& way, Text
   if (silence > 0) one.overdue_at = timers_.after(silence);
   else if (one.is_invite()) one.overdue_at = timers_.after(timer_c_);
   by_branch_.add(index, key_of(branch, is_cancel));
-  by_flow_.add(index, flow_key(id));
+  char id[kMaxFlowId];
+  by_flow_.add(index, flow_key(Text(id, format_flow_id(ground_.config, source_of(made.flow), id))));
   arm(index);
   return Started::sent;
 }
 
-bool ClientTransactions::dispatch(ClientWay& one, Text octets, Text& id, char* room) noexcept {
-  if (one.goes_over_flow) {
-    if (!object_.send_to_flow(one.flow, octets)) return false;
-    id = Text(room, format_flow_id(ground_.config, source_of(one.flow), room));
-    return true;
-  }
+bool ClientTransactions::dispatch(ClientWay& one, Text octets) noexcept {
+  if (one.goes_over_flow) return object_.send_to_flow(one.flow, octets);
   char ip[kMaxIpText];
   const int upstream = one.binding == 0 ? object_.upstreams().find(one.to, one.transport) : -1;
-  const Text host = upstream < 0 ? Text(ip, format_ip(one.to, ip)) : object_.upstreams().name(upstream);
-  id = Text(room, object_.send_to_address(one.transport, one.to, host, octets, room));
-  return !id.empty() && parse_flow_id(ground_.config, id, one.flow);
+  Text host;
+  if (upstream >= 0) host = object_.upstreams().name(upstream);
+  else if (one.transport != Transport::udp) host = Text(ip, format_ip(one.to, ip));
+  Source way;
+  if (!object_.send_to_address(one.transport, one.to, host, octets, way)) return false;
+  one.flow = flow_id_of(ground_.config, way);
+  return true;
 }
 
 bool ClientTransactions::send_again(const ClientWay& one, Text octets) noexcept {
-  char room[kMaxFlowId];
-  Text id;
   ClientWay copy = one;
-  return dispatch(copy, octets, id, room);
+  return dispatch(copy, octets);
 }
 
 // From the flow that was asked, or from the neighbour (OB-5.3.1-11, TX-10).

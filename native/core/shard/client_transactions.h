@@ -125,7 +125,8 @@ class ClientTransactions {
 
   uint64_t key_of(Text branch, bool is_cancel) const noexcept;
   uint64_t flow_key(Text id) const noexcept;
-  bool dispatch(ClientWay& one, Text octets, Text& id, char* room) noexcept;
+  // Sends the octets, and notes over which flow.
+  bool dispatch(ClientWay& one, Text octets) noexcept;
   bool send_again(const ClientWay& one, Text octets) noexcept;
   bool may_answer(const ClientWay& one, const Source& source) const noexcept;
   void provisional(uint32_t index, const Message& response) noexcept;

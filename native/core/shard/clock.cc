@@ -7,14 +7,30 @@
 namespace sluice {
 namespace {
 
+uint64_t whole_ms(const timespec& time) noexcept { return static_cast<uint64_t>(time.tv_sec) * 1000 + static_cast<uint64_t>(time.tv_nsec) / 1'000'000; }
+
 class SystemTime final : public TimeSource {
  public:
+  SystemTime() noexcept {
+    timespec step{};
+    clock_getres(CLOCK_MONOTONIC_COARSE, &step);
+    step_ms_ = whole_ms(step) + 1;
+  }
   uint64_t monotonic_ms() const noexcept override {
     timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
+    return whole_ms(now);
+  }
+  // The kernel moves that clock on at each of its ticks; reading it does not ask the processor's counter.
+  uint64_t soon_ms() const noexcept override {
+    timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return whole_ms(now) + step_ms_;
   }
   uint64_t unix_seconds() const noexcept override { return static_cast<uint64_t>(time(nullptr)); }
+
+ private:
+  uint64_t step_ms_ = 0;
 };
 
 }  // namespace
@@ -24,10 +40,8 @@ const TimeSource& system_time() noexcept {
   return source;
 }
 
-uint32_t Clock::tick_by_now() const noexcept { return static_cast<uint32_t>(source_.monotonic_ms() / kTickMs); }
-
 void Clock::read() noexcept {
-  tick_ = tick_by_now();
+  tick_ = static_cast<uint32_t>(source_.monotonic_ms() / kTickMs);
   unix_seconds_ = source_.unix_seconds();
   birth_ = birth_at(unix_seconds_);
 }

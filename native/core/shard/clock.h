@@ -9,6 +9,8 @@ class TimeSource {
  public:
   virtual ~TimeSource() = default;
   virtual uint64_t monotonic_ms() const noexcept = 0;
+  // That time or a little later, for much less: what only must not be too early.
+  virtual uint64_t soon_ms() const noexcept { return monotonic_ms(); }
   virtual uint64_t unix_seconds() const noexcept = 0;
 };
 
@@ -24,8 +26,8 @@ class Clock {
 
   void read() noexcept;
   uint32_t tick() const noexcept { return tick_; }
-  // The tick that it is by now: a turn may have lasted longer than one.
-  uint32_t tick_by_now() const noexcept;
+  // The tick that it is by now or a few milliseconds later: a turn may have lasted longer than one.
+  uint32_t tick_by_now() const noexcept { return static_cast<uint32_t>(source_.soon_ms() / kTickMs); }
   uint64_t unix_seconds() const noexcept { return unix_seconds_; }
   uint32_t birth() const noexcept { return birth_; }  // see FlowName::birth
   bool reached(uint32_t due) const noexcept { return static_cast<int32_t>(tick_ - due) >= 0; }

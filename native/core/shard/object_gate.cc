@@ -42,7 +42,7 @@ size_t ObjectGate::neighbour_mark(Text token, const Neighbour& neighbour, char* 
 
 Neighbour ObjectGate::neighbour_of_item(const Item& item) noexcept {
   const Surroundings around{ground_.config, ground_.keys, upstreams_.targets(), ground_.flows, ground_.commons, ground_.clock.birth()};
-  return neighbour_of(around, item.message, item.source);
+  return neighbour_of(around, item.message, item.facts.contact, item.source);
 }
 
 bool ObjectGate::read_source(Text id, bool from_core, Source& out) noexcept {
@@ -144,21 +144,27 @@ void ObjectGate::answer(const ReturnPath& back, const Response& response) noexce
 }
 
 size_t ObjectGate::send_to_address(Transport transport, const Address& to, Text host, Text octets, char* id) noexcept {
-  if (to.is_unusable_peer()) return 0;
+  Source way;
+  return send_to_address(transport, to, host, octets, way) ? format_flow_id(ground_.config, way, id) : 0;
+}
+
+bool ObjectGate::send_to_address(Transport transport, const Address& to, Text host, Text octets, Source& way) noexcept {
+  if (to.is_unusable_peer()) return false;
   const int upstream = upstreams_.targets().find(to, transport);
   if (upstream >= 0) upstreams_.asked(upstream);
   if (transport != Transport::udp) {
     const uint32_t slot = connections_.to_core(to, transport, host);
     if (slot == 0 && upstream >= 0) upstreams_.failed(upstream);
-    if (slot == 0 || !send_over(ground_.flows.handle(slot), octets)) return 0;
-    return format_flow_id(ground_.config, source_of_flow(ground_.config, slot, ground_.flows.at(slot)), id);
+    if (slot == 0 || !send_over(ground_.flows.handle(slot), octets)) return false;
+    way = source_of_flow(ground_.config, slot, ground_.flows.at(slot));
+    return true;
   }
   const uint16_t listener = core_listener(ground_.config, transport, to.is_v4());
-  if (!outbox_.sends_from(listener)) return 0;
-  const Source way = udp_flows_.source_of(to, listener);
+  if (!outbox_.sends_from(listener)) return false;
+  way = udp_flows_.source_of(to, listener);
   // Try a neighbour again even if it was unreachable a moment ago: it is an address, not anyone's flow.
   if (way.slot != 0) ground_.flows.at(way.slot).flags &= static_cast<uint8_t>(~kFlow_dead);
-  return send_datagram(listener, to, octets) ? format_flow_id(ground_.config, way, id) : 0;
+  return send_datagram(listener, to, octets);
 }
 
 size_t ObjectGate::answer_room(Text id) noexcept {

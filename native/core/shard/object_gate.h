@@ -81,6 +81,8 @@ class ObjectGate {
   // Sends a request to a neighbour, which over TLS must prove that it is `host` (RFC 5922 4). Writes the id of the flow it leaves by;
   // 0: it cannot be sent.
   size_t send_to_address(Transport transport, const Address& to, Text host, Text octets, char* id) noexcept;
+  // The same; `way`: the flow, if it returns true.
+  bool send_to_address(Transport transport, const Address& to, Text host, Text octets, Source& way) noexcept;
   // From now on the end of this flow is an ObjectEvent. `supervise_seconds`: its Flow-Timer, 0: none.
   void bind_flow(Text id, uint32_t supervise_seconds) noexcept;
   // Remembers who registered over that flow (flow_owners.h).
