@@ -60,7 +60,7 @@ async function run(legs) {
     while (!isOver && crashesIn(edge.log).length < time) await sleep(LOOK_MS);
     await sleep(PAUSE_MS);
     const crash = crashesIn(edge.log).at(time - 1);
-    console.log(`crash ${time}: ${crash === undefined ? "not outlived" : `kept ${crash.kept}, lost ${crash.lost}, messages at most ${crash.messages}, gap ${crash.gapMs} ms`}; so far lost messages ${soFar?.lost}, wrong ${soFar?.mismatched}, flows closed ${soFar?.closed}, calls up ${soFar?.held}`);
+    console.log(`crash ${time}: ${crash === undefined ? "not outlived" : `kept ${crash.kept}, lost ${crash.lost}, messages at most ${crash.messages}, requests ${crash.requests}, gap ${crash.gapMs} ms`}; so far lost messages ${soFar?.lost}, wrong ${soFar?.mismatched}, flows closed ${soFar?.closed}, calls up ${soFar?.held}`);
   }
   end();
   const figures = await load;

@@ -147,7 +147,7 @@ Napi::Value ShardHost::keep_flows(const Napi::CallbackInfo& info, Shard& shard) 
   return Napi::String::New(info.Env(), why_not_kept(running_->keep_error));
 }
 
-// revive(): {kept, lost, messages, fault?}, of the process that crashed
+// revive(): {kept, lost, messages, requests, fault?}, of the process that crashed
 Napi::Value ShardHost::revive(const Napi::CallbackInfo& info, Shard& shard) {
   Napi::Object result = Napi::Object::New(info.Env());
   RevivedCounts counts;
@@ -164,6 +164,7 @@ Napi::Value ShardHost::revive(const Napi::CallbackInfo& info, Shard& shard) {
   result.Set("kept", static_cast<double>(counts.kept));
   result.Set("lost", static_cast<double>(counts.lost));
   result.Set("messages", static_cast<double>(counts.messages));
+  result.Set("requests", static_cast<double>(counts.requests));
   return result;
 }
 

@@ -107,6 +107,7 @@ export const metricTable: readonly MetricRow[] = [
   { name: "crash_flows_kept_total", help: "Connections that outlived the crash of the process before.", values: one(Counter.crashFlowsKept) },
   { name: "crash_flows_lost_total", help: "Connections that did not: half a message, or part of an answer, was in its memory, or a handshake was under way.", values: one(Counter.crashFlowsLost) },
   { name: "crash_messages_lost_total", help: "Messages that the process before had received when it crashed, and perhaps not handled: at most a batch of each shard.", values: one(Counter.crashMessagesLost) },
+  { name: "crash_requests_lost_total", help: "Requests that waited for an answer in the process before when it crashed, or over a connection that is gone, and may get none.", values: one(Counter.crashRequestsLost) },
   { name: "flows_followed_total", help: "Connections that went over to another process after an upgrade, when their TLS handshake was over: those that left, and those that came.", values: one(Counter.flowsFollowed) },
   { name: "registers_waiting_sources", help: "Sources whose REGISTER requests wait for a busy upstream and take turns, in each rank.", gauge: true, values: one(Counter.registerSources) },
   { name: "registers_passed_over", help: "REGISTER requests that an upstream seems to have dropped; a late answer to one of them still shows that it is overloaded. At most 16,384 for each shard.", gauge: true, values: one(Counter.registersPassed) },

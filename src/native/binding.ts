@@ -135,6 +135,7 @@ export interface Revived {
   readonly kept: number;
   readonly lost: number;
   readonly messages: number;
+  readonly requests: number;
   readonly fault?: string;
 }
 

@@ -125,9 +125,9 @@ export class Keeper {
     const { death } = this;
     if (death === undefined || this.#bequest === undefined) return;
     const now = Number(process.hrtime.bigint()) / 1e6;
-    const sum = (of: "kept" | "lost" | "messages"): number => revived.reduce((total, one) => total + one[of], 0);
+    const sum = (of: "kept" | "lost" | "messages" | "requests"): number => revived.reduce((total, one) => total + one[of], 0);
     const faults = revived.flatMap(({ fault }) => fault ?? []);
-    const row = { before: death.pid, how: howOf(death.status), crashes: death.crashes, kept: sum("kept"), lost: sum("lost"), messages: sum("messages"), gapMs: Math.round(now - death.since) };
+    const row = { before: death.pid, how: howOf(death.status), crashes: death.crashes, kept: sum("kept"), lost: sum("lost"), messages: sum("messages"), requests: sum("requests"), gapMs: Math.round(now - death.since) };
     if (faults.length > 0) log.error({ ...row, faults }, "the process before crashed, and what it has left cannot be used");
     else log.warn(row, "the process before crashed: this one goes on with its flows");
   }

@@ -16,6 +16,8 @@ export interface Crash {
   readonly crashes: number;
   readonly kept: number;
   readonly lost: number;
+  readonly messages: number;
+  readonly requests: number;
   readonly gapMs: number;
 }
 

@@ -114,6 +114,8 @@ class KeptFlows {
   void takes(int messages) noexcept { flows_.head().batch += static_cast<uint32_t>(messages); }
   // All that came of them has been given to the kernel, or is told to be pending.
   void turn_ends() noexcept { flows_.head().batch = 0; }
+  // What waits in this process alone when a turn is over.
+  void waits(uint32_t requests) noexcept { flows_.head().waiting = requests; }
   // Between shards, since the process began.
   void has_handed(uint32_t records) noexcept { flows_.head().handed = records; }
   void has_taken(uint32_t records) noexcept { flows_.head().taken = records; }

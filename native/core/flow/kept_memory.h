@@ -28,6 +28,7 @@ struct KeptHead {
   uint32_t batch = 0;       // messages taken from sockets and rings in the turn that is not over, or more
   uint32_t handed = 0;      // records given to rings, modulo 2^32
   uint32_t taken = 0;       // from our own ring, the same
+  uint32_t waiting = 0;     // requests and answers that wait in the process alone, between two turns
   uint16_t boot = 0;
   uint8_t shard = 0;
   uint8_t shards = 0;

@@ -12,6 +12,9 @@ namespace sluice {
 namespace {
 
 constexpr uint32_t kMostInHand = 1u << 16;  // more is damage
+constexpr uint32_t kMostWaiting = 1u << 24;  // the same
+// Of the shortest REGISTER over which there is a flow, octets.
+constexpr size_t kLeastRegister = 300;
 constexpr uint8_t kUnfinished = kMark_wants_write | kMark_partial | kMark_resumes | kMark_peer_closed | kMark_closing | kMark_deaf;
 
 }  // namespace
@@ -63,6 +66,7 @@ const char* Revival::take(int memory, const std::vector<MovingFlow>& flows, Revi
   ground_.counters.add(Counter::crash_flows_kept, counts.kept);
   ground_.counters.add(Counter::crash_flows_lost, counts.lost);
   ground_.counters.add(Counter::crash_messages_lost, counts.messages);
+  ground_.counters.add(Counter::crash_requests_lost, counts.requests);
   return fault;
 }
 
@@ -86,7 +90,23 @@ void Revival::take_all(const KeptMemory& memory, const std::vector<MovingFlow>& 
     else if ((flow.flags & kFlow_dialled) == 0) ++counts.lost;  // whether the keeper had it or not
   }
   for (uint32_t slot = 1; slot < head.slots; ++slot) take_notes(memory, slot);
+  counts.requests = int64_t{std::min(head.waiting, kMostWaiting)} + count_unanswered(memory);
   ground_.flows.settle(head.generation);
+}
+
+// Over connections that are gone: what came over them, and, with one that we had dialled, what may have gone over it. Everything else finds its way
+// by the Via.
+uint32_t Revival::count_unanswered(const KeptMemory& memory) noexcept {
+  const uint32_t slots = memory.head().slots, now = ground_.clock.tick();
+  uint32_t gone = 0, living = 0;
+  bool has_dialled_core = false;
+  for (uint32_t slot = 1; slot < slots; ++slot) {
+    const Flow& flow = *memory.flow(slot);
+    if (flow.state != FlowState::open || flow.kind != FlowKind::stream) continue;
+    has_dialled_core = has_dialled_core || ((flow.flags & kFlow_dialled) != 0 && (flow.flags & kFlow_core) != 0);
+    if (owes_answer(flow, now)) (ground_.flows.open_at(slot) == nullptr ? gone : living) += flow.waiting;
+  }
+  return gone + (has_dialled_core ? living : 0);
 }
 
 bool Revival::take_one(const KeptMemory& memory, const MovingFlow& one) noexcept {
@@ -163,6 +183,8 @@ void Revival::take_udp(const KeptMemory& memory, uint32_t slot) noexcept {
   if (!ground_.flows.place(slot, flow)) return;
   udp_flows_.revived(slot);
   timers_.arm(slot);
+  // What its REGISTER has earned lets the answer through that it waits for.
+  if ((flow.flags & kFlow_core) == 0) ground_.commons.answers.received(flow.remote, kLeastRegister);
 }
 
 // One that is faulty is left out: the next REGISTER makes up for it.

@@ -18,6 +18,7 @@ struct RevivedCounts {
   uint32_t kept = 0;
   uint32_t lost = 0;      // connections, those in a handshake among them
   int64_t messages = 0;   // at most so many were received and not handled; summed over all shards, as what lies between two is counted by both
+  int64_t requests = 0;   // at most so many waited for an answer that nobody gives them now
 };
 
 // From the keeper, after ask_flows: what each shard has left. 0 or an errno.
@@ -57,6 +58,7 @@ class Revival {
   bool takes_layer(const KeptMemory& memory, uint32_t slot) noexcept;
   Fate follow_udp(const KeptMemory* memory, uint32_t slot) noexcept;
   void take_udp(const KeptMemory& memory, uint32_t slot) noexcept;
+  uint32_t count_unanswered(const KeptMemory& memory) noexcept;
   bool has_layer(const KeptMemory& memory, const MovingFlow& one, Flow& flow) noexcept;
   void take_notes(const KeptMemory& memory, uint32_t slot) noexcept;
   void refuse(const MovingFlow& one) noexcept;

@@ -340,6 +340,8 @@ void Shard::settle() noexcept {
   send_and_close();
   ground_.kept.flush();
   keep_notes();
+  const Counters& counters = ground_.counters;
+  ground_.kept.waits(static_cast<uint32_t>(counters.get(Counter::requests_held) + counters.get(Counter::registers_waiting) + counters.get(Counter::answers_waiting)));
 }
 
 // Some of them: after an upgrade all have changed.
