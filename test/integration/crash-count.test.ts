@@ -20,6 +20,13 @@ const CRASHES = 3;
 const BATCH = 64;
 const SHARDS = 2;
 
+interface Figures {
+  readonly workload: string;
+  readonly done: number;
+  readonly lost: number;
+  readonly mismatched: number;
+}
+
 let load: string;
 beforeAll(() => {
   load = program("load");
@@ -76,8 +83,10 @@ test.each([
   const options = { edge: listener, core, client, "core-leg": "udp", workload, flows: "200", rate: "0", seconds: "60", warmup: "0", "timeout-ms": "8000", sleep: "1", progress: "0.1", pid: String(edge.pid) };
   const child = spawn(load, Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]), { stdio: ["ignore", "pipe", "inherit"] });
   onTestFinished(() => void child.kill("SIGKILL"));
-  let figures: { readonly workload: string; readonly done: number; readonly lost: number; readonly mismatched: number } | undefined;
-  createInterface({ input: child.stdout }).on("line", (line) => (figures = JSON.parse(line)));
+  let figures: Figures | undefined;
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    figures = JSON.parse(line) as Figures;
+  });
   const ended = new Promise((resolve) => child.on("close", resolve));
   const done = (): number => figures?.done ?? 0;
   const crashes: Crash[] = [];
