@@ -111,9 +111,8 @@ function faultsOfRanges({ mode, shards, coreListen }: Settings): string[] {
   ];
 }
 
-function misfits({ mode, policy, auth, domains, location, minExpires, defaultExpires, maxExpires }: Settings): string[] {
+function misfits({ auth, domains, location, minExpires, defaultExpires, maxExpires }: Settings): string[] {
   const errors: string[] = [];
-  if (policy !== undefined && mode !== "edge") errors.push(`${table.policy.name}: expected only with ${table.mode.name}=edge`);
   if (auth.kind !== "off" && domains.length === 0) {
     errors.push(`${table.domains.name}: expected a domain, because ${table.auth.name} needs it as its realm`);
   }

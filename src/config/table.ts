@@ -201,7 +201,7 @@ export const table = {
     "SLUICE_POLICY",
     existingFile,
     "the built-in policy",
-    "A module with your own hooks. Every request then becomes a JavaScript object, which costs CPU; without it none does.",
+    "A module with your own hooks. Every request of an edge then becomes a JavaScript object, which costs CPU; without it none does. A registrar or standalone server has the hook `isUrgent` alone, for what its drain turns away.",
   ),
   logLevel: withDefault(
     "SLUICE_LOG_LEVEL",

@@ -13,7 +13,7 @@ export function decideHome(records: Int32Array, verdicts: Int32Array, count: num
   for (let item = 0; item < count; item += 1) {
     const row = item * Const.recordFields;
     const out = item * Const.verdictFields;
-    if (records[row + RecordField.isResponse] === 0) request(records, row, verdicts, out, rules);
+    if (records[row + RecordField.isResponse] === 0) decideHomeRequest(records, row, verdicts, out, rules);
     else if ((records[row + RecordField.headers]! & HeaderFlag.proxiedAnswer) !== 0) verdicts[out + VerdictField.action] = Action.proxy;
     else if ((records[row + RecordField.headers]! & HeaderFlag.objectAnswer) !== 0) verdicts[out + VerdictField.action] = Action.object;
     else decideResponse(records, row, verdicts, out, rules);
@@ -22,7 +22,7 @@ export function decideHome(records: Int32Array, verdicts: Int32Array, count: num
   return objects;
 }
 
-function request(records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): void {
+export function decideHomeRequest(records: Int32Array, row: number, verdicts: Int32Array, out: number, rules: EdgeRules): void {
   if (isSettled(records, row, verdicts, out, rules)) return;
   if (leadsOn(records, row)) toNeighbour(records, row, verdicts, out);
   else if (isBetweenNeighbours(records, row)) fromCore(records, row, verdicts, out);

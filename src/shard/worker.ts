@@ -44,7 +44,9 @@ let rules: EdgeRules = { outbound: start.outbound, flowTimer: start.config.flowT
 const shard = new binding.Shard(start.config, records, verdicts, counters);
 const say = (message: FromShard): void => port.postMessage(message);
 // What an edge without hooks never needs is loaded only where it is used: the registrar and its stores cost each thread a quarter of a second.
-const stage = start.policy === undefined ? undefined : await (await import("../edge/policy/stage.js")).loadPolicyStage(start.policy, shard, start.config, (message) => say({ kind: "fault", message }));
+const onPolicyFault = (message: string): void => say({ kind: "fault", message });
+const stage = start.policy === undefined || start.home !== undefined ? undefined : await (await import("../edge/policy/stage.js")).loadPolicyStage(start.policy, shard, start.config, onPolicyFault);
+const urgency = start.policy === undefined || start.home === undefined ? undefined : await (await import("../edge/policy/urgent-stage.js")).loadUrgentStage(start.policy, shard, start.config, onPolicyFault);
 // A store that is away fails every request.
 const faults = new LogRate();
 const logins = new LogRate({ perSecond: 1 });
@@ -89,7 +91,7 @@ function onLogin(login: Login): void {
   if (login.result !== "accepted" && logins.allows(networkOf(login.source))) say({ kind: "login", login });
 }
 
-const decideRows: Decide = home !== undefined ? decideHome : stage === undefined ? decide : stage.decide.bind(stage);
+const decideRows: Decide = home !== undefined ? (urgency?.decide.bind(urgency) ?? decideHome) : stage === undefined ? decide : stage.decide.bind(stage);
 
 /** What numbers cannot decide goes to the object path. A failure with one message is answered 500 and affects no other of the batch. */
 function takeObjects(count: number): void {

@@ -1,9 +1,12 @@
 /** SIGTERM: no new requests, pending ones complete, and the process exits in time (RFC 5626 4.5). */
 import { fileURLToPath } from "node:url";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { Admin, type AdminAnswer } from "../support/admin.js";
 import { register } from "../support/calls.js";
 import { cast } from "../support/cast.js";
+import { Edge } from "../support/edge.js";
+import { Home } from "../support/home.js";
+import { freePort } from "../support/ports.js";
 import { TcpConnection } from "../support/tcp-connection.js";
 
 for (const client of ["udp", "tcp"] as const) {
@@ -108,4 +111,41 @@ test("SA-8 an emergency passes an edge that drains: a call to urn:service:sos, a
   await admin.ask("POST", "/api/drain", { action: "stop" });
   await C.reply("486 Busy Here", "", held);
   await U2.response(486);
+});
+
+test.each(["on", "off"])("SA-8 what the hook isUrgent names passes a home server that drains, and nothing else is shown to it; fast path %s", async (fastPath) => {
+  const admin = await Admin.choose();
+  const home = await Home.start({ SLUICE_DRAIN_SECONDS: "600", SLUICE_ADMIN_LISTEN: admin.listen, SLUICE_FAST_PATH: fastPath, SLUICE_POLICY: fileURLToPath(new URL("policies/alarm.mjs", import.meta.url)) });
+  const [A, bob] = [await home.phone("A"), await home.phone("bob")];
+  await home.register(bob);
+  const say = (method: string, lines: string): Promise<unknown> => A.say(`${method} sip:bob@example.com SIP/2.0\nTo: <sip:bob@example.com>\nCall-ID: ${method}${lines}@${home.scene}\nContact: <sip:A@${A.at}>${lines}`);
+  // It holds the drain up.
+  await say("INVITE", "\nX-Faulty: yes");
+  await bob.request("INVITE");
+  const held = bob.last;
+  await bob.reply("180 Ringing");
+  await A.response(180);
+  await admin.ask("POST", "/api/drain", { action: "start" });
+  await expect.poll(async () => (await admin.get("/api/status")).json["state"]).toBe("draining");
+  await say("MESSAGE", "");
+  await A.response(503);
+  await say("MESSAGE", "\nX-Faulty: yes");
+  await A.response(500);
+  await say("MESSAGE", "\nX-Alarm: yes");
+  await bob.request("MESSAGE");
+  await bob.reply("200 OK");
+  await A.response(200);
+  await A.say(`REGISTER sip:example.com SIP/2.0\nFrom: <sip:A@example.com>;tag=a\nTo: <sip:A@example.com>\nContact: <sip:A@${A.at}>\nX-Alarm: yes`);
+  await A.response(200);
+  await admin.ask("POST", "/api/drain", { action: "stop" });
+  await bob.reply("486 Busy Here", "", held);
+  await A.response(486);
+});
+
+test("a home server has no other hook: a module with one stops the start with one line", async () => {
+  const policy = fileURLToPath(new URL("policies/tenant.mjs", import.meta.url));
+  const server = Edge.launch({ SLUICE_MODE: "standalone", SLUICE_LISTEN: `udp:127.0.0.1:${await freePort()}`, SLUICE_POLICY: policy });
+  onTestFinished(() => server.stop());
+  expect(await server.exited()).not.toBe(0);
+  expect(server.output).toContain("SLUICE_POLICY: the hook allow is for an edge");
 });

@@ -14,7 +14,7 @@ export interface Policy {
   readonly allow?: (request: PolicyRequest) => boolean | undefined;
   /** One of `request.upstreams` that a request bound for the upstream goes to. */
   readonly route?: (request: PolicyRequest) => string | undefined;
-  /** True: an emergency. When the upstream is busy, its REGISTER waits for no other, like one with `sos` in its Contact (3GPP TS 24.229); it also passes an edge that drains. */
+  /** True: an emergency. When the upstream is busy, its REGISTER waits for no other, like one with `sos` in its Contact (3GPP TS 24.229); it also passes a server that drains. A registrar or standalone server has this hook alone, and asks it about what its drain turns away. */
   readonly isUrgent?: (request: PolicyRequest) => boolean | undefined;
   /** An answer of the edge's own; the request goes no further. */
   readonly reply?: (request: PolicyRequest) => PolicyReply | undefined;
@@ -47,4 +47,12 @@ export async function loadPolicy(url: string): Promise<Policy> {
     if (typeof value !== "function") throw new Error(`SLUICE_POLICY: ${name} is not a function`);
   }
   return Object.fromEntries(exported);
+}
+
+/** A hook's answer. A request cannot wait for a promise, and a promise must not pass for a yes. */
+export function saidAtOnce<T>(hook: string, said: T): T {
+  if (typeof (said as { then?: unknown } | undefined)?.then !== "function") return said;
+  // Its own rejection is reported with this one.
+  Promise.resolve(said).catch(() => undefined);
+  throw new Error(`the hook ${hook} returned a promise; a hook must return at once, so keep what it needs at hand`);
 }

@@ -9,17 +9,9 @@ import type { OutboundMode } from "../outbound.js";
 import { decideRequest, type EdgeRules } from "../decide-request.js";
 import { decideResponse } from "../decide-response.js";
 import { failRow, reply } from "../verdicts.js";
-import { type Policy, type PolicyReply, loadPolicy } from "./hooks.js";
+import { type Policy, type PolicyReply, loadPolicy, saidAtOnce } from "./hooks.js";
 import { PolicyRequest } from "./policy-request.js";
 import { UpgradeRequest } from "./upgrade-request.js";
-
-/** A hook's answer. A request cannot wait for a promise, and a promise must not pass for a yes. */
-function saidAtOnce<T>(hook: string, said: T): T {
-  if (typeof (said as { then?: unknown } | undefined)?.then !== "function") return said;
-  // Its own rejection is reported with this one.
-  Promise.resolve(said).catch(() => undefined);
-  throw new Error(`the hook ${hook} returned a promise; a hook must return at once, so keep what it needs at hand`);
-}
 
 const TOKEN = /^[\w!%'*+.`~-]+$/;
 // Characters that would end the line or hide in it.
