@@ -113,6 +113,36 @@ TEST("OB-5.2-2 every octet of the key matters") {
   }
 }
 
+TEST("OB-5.2-2 what a ring remembers changes no verdict: a thousand flows in turn, altered tokens of each, another key with the same id") {
+  KeyRing ring = ring_of({{5, kSecret}});
+  for (int round = 0; round < 2; ++round) {
+    for (uint32_t i = 0; i < 1000; ++i) {
+      FlowName flow = i % 3 == 0 ? stream_flow() : kFlows[i % 3];
+      if (flow.kind == FlowKind::stream) flow.generation = i;
+      else flow.remote.port = static_cast<uint16_t>(1 + i);
+      for (const Side side : {Side::client, Side::core}) {
+        char text[kMaxTokenText];
+        const Text made(text, make_token(ring, flow, side, text));
+        CHECK_EQ(std::string(made), token(flow, ring_of({{5, kSecret}}), side));
+        FlowName read;
+        Side of = Side::client;
+        CHECK_EQ(read_token(ring, made, read, of), TokenVerdict::ok);
+        CHECK(of == side);
+        std::string altered(made);
+        altered[(i + 6) % altered.size()] ^= 1;
+        CHECK(verdict(altered, ring) != TokenVerdict::ok);
+        CHECK_EQ(verdict(std::string(made), ring), TokenVerdict::ok);
+      }
+    }
+  }
+  const std::string before = token(stream_flow(), ring);
+  CHECK_EQ(verdict(before, ring), TokenVerdict::ok);
+  ring.clear();
+  CHECK_EQ(verdict(before, ring), TokenVerdict::unknown_key);
+  CHECK(ring.add(5, reinterpret_cast<const uint8_t*>(kOtherSecret.data()), kOtherSecret.size()));
+  CHECK_EQ(verdict(before, ring), TokenVerdict::forged);
+}
+
 TEST("OB-5.2-5 the first key signs, all verify, and a removed key is unknown") {
   const std::string old_token = token(stream_flow(), ring_of({{5, kSecret}}));
   const KeyRing both = ring_of({{6, kOtherSecret}, {5, kSecret}});

@@ -11,7 +11,6 @@ namespace {
 
 constexpr uint8_t kTokenVersion = 0x40;
 constexpr uint8_t kVersionMask = 0xC0;
-constexpr size_t kTokenMacOctets = 12;
 constexpr uint8_t kSideBit = 0x20;
 constexpr uint8_t kNodeMask = 0x1F;   // of octet 1: the lower bits
 constexpr unsigned kNodeBits = 5;
@@ -120,13 +119,25 @@ bool KeyRing::add(uint8_t id, const uint8_t* key, size_t size) noexcept {
   return true;
 }
 
+// What differs between flows: slot and generation, or the remote address.
+size_t KeyRing::place_of(const uint8_t* octets, size_t size) noexcept {
+  uint64_t word, more = 0;
+  std::memcpy(&word, octets + 4, sizeof word);
+  if (size > kUdpV4Octets - kTokenMacOctets) std::memcpy(&more, octets + 16, sizeof more);
+  return ((word ^ more) * 0x9E37'79B9'7F4A'7C15u) >> 56;
+}
+
 const uint8_t* KeyRing::seal(const HmacKey& key, const uint8_t* octets, size_t size, Side side) const noexcept {
-  if (size != sealed_size_ || std::memcmp(octets, sealed_, size) != 0) {
-    key.mac(octets, size, mac_);
-    std::memcpy(sealed_, octets, size);
-    sealed_size_ = size;
+  static_assert(kSealed == 256 && sizeof Sealed::macs <= kSha256Size);
+  Sealed& one = sealed_[place_of(octets, size)];
+  if (size != one.size || std::memcmp(octets, one.octets, size) != 0) {
+    uint8_t mac[kSha256Size];
+    key.mac(octets, size, mac);
+    std::memcpy(one.macs, mac, sizeof one.macs);
+    std::memcpy(one.octets, octets, size);
+    one.size = static_cast<uint8_t>(size);
   }
-  return mac_ + (side == Side::core ? kTokenMacOctets : 0);
+  return one.macs + (side == Side::core ? kTokenMacOctets : 0);
 }
 
 const HmacKey* KeyRing::signing(uint8_t& id) const noexcept {

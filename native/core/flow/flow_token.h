@@ -42,6 +42,7 @@ enum class TokenVerdict : uint8_t {
 
 constexpr size_t kMinFlowKey = 20;      // octets: 160 bits (OB-5.2-2)
 constexpr size_t kMaxTokenText = 72;
+constexpr size_t kTokenMacOctets = 12;
 constexpr size_t kTokenLookalike = 24;  // a base64url user part this long counts as a token, so a truncated one is `forged`, never `none`
 
 // The keys that sign and verify tokens, and the node of the farm that signs. The first key signs, all verify.
@@ -55,7 +56,10 @@ class KeyRing {
 
   // False: the id is taken or above kMaxKeyId, the key is shorter than kMinFlowKey, or the ring is full.
   bool add(uint8_t id, const uint8_t* key, size_t size) noexcept;
-  void clear() noexcept { count_ = sealed_size_ = 0; }
+  void clear() noexcept {
+    count_ = 0;
+    for (Sealed& one : sealed_) one.size = 0;
+  }
   uint8_t node() const noexcept { return node_; }
   bool empty() const noexcept { return count_ == 0; }
   const HmacKey* signing(uint8_t& id) const noexcept;
@@ -68,14 +72,21 @@ class KeyRing {
     uint8_t id;
     HmacKey key;
   };
-  static constexpr size_t kMostSealed = 42;
+  // A flow's octets and the MACs of its two tokens. They come together, and those of a call come again and again. Each shard has its own ring.
+  struct Sealed {
+    static constexpr size_t kMost = 42;
+    uint8_t size = 0;  // 0: none
+    uint8_t octets[kMost];
+    uint8_t macs[2 * kTokenMacOctets];
+  };
+  static constexpr size_t kSealed = 256;  // 17 KB: more would take memory that no cache holds, which is slower than SHA-256
+
+  static size_t place_of(const uint8_t* octets, size_t size) noexcept;
+
   uint8_t node_;
   Entry entries_[kMaxKeys];
   size_t count_ = 0;
-  // The last MAC is kept, since the two tokens of a flow come one right after the other. Each shard has its own ring.
-  mutable uint8_t sealed_[kMostSealed];
-  mutable uint8_t mac_[kSha256Size];
-  mutable size_t sealed_size_ = 0;
+  mutable Sealed sealed_[kSealed];
 };
 
 // Writes the token and returns its length (32, 40 or 72); 0: the ring is empty. `out` has room for kMaxTokenText octets.
