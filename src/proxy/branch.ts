@@ -1,6 +1,6 @@
 /** One branch of a request: a client transaction towards one target, with timer C and its cancelling (RFC 3261 16.6 to 16.10). */
 import type { SipMessage } from "../sip/message.js";
-import { cancelOf } from "../sip/request.js";
+import { type SentCopy, cancelOf } from "../sip/request.js";
 import type { ClientTransaction, Failure } from "../transaction/client.js";
 import type { Hop, Payer } from "../transaction/hop.js";
 import { type MovingBranch, toOctets, toText } from "../transaction/moving.js";
@@ -21,6 +21,8 @@ export interface BranchOptions {
   /** Who asked for it: the copy is on his share of what we hold. */
   readonly payer: Payer;
   readonly octets: Buffer;
+  /** Undefined: the process before has made it. */
+  readonly copy: SentCopy | undefined;
   readonly hop: Hop;
   readonly user: BranchUser;
   /** Milliseconds of timer C, and of the wait for a silent target while there is another one (0: none). */
@@ -56,12 +58,12 @@ export class Branch {
   }
 
   #begin(moved?: MovingBranch["client"]): Unsent | undefined {
-    const { table, id, method, octets, hop, payer } = this.#options;
+    const { table, id, method, octets, copy, hop, payer } = this.#options;
     const user = {
       onResponse: (response: SipMessage): void => this.#heard(response),
       onFailure: (why: Failure): void => this.#failed(why),
     };
-    const transaction = table.newClientTransaction(id, method, octets, hop, user, payer, moved);
+    const transaction = table.newClientTransaction(id, method, octets, hop, user, payer, moved, copy);
     if (typeof transaction === "string") {
       this.#ended = true;
       return transaction;
@@ -71,9 +73,9 @@ export class Branch {
   }
 
   /** One that the process before has sent. */
-  static goOn(moved: MovingBranch, options: Omit<BranchOptions, "id" | "method" | "payer" | "octets" | "hop">): Branch {
+  static goOn(moved: MovingBranch, options: Omit<BranchOptions, "id" | "method" | "payer" | "octets" | "copy" | "hop">): Branch {
     const { id, method, payer, hop, wasHeard, cancelling, cancelSent, left } = moved;
-    const branch = new Branch({ ...options, id, method, payer, hop, octets: toOctets(moved.octets) });
+    const branch = new Branch({ ...options, id, method, payer, hop, octets: toOctets(moved.octets), copy: undefined });
     branch.#wasHeard = wasHeard;
     branch.#cancelling = cancelling;
     branch.#cancelSent = cancelSent;
@@ -154,12 +156,13 @@ export class Branch {
   }
 
   #sendCancel(): void {
-    const request = this.#transaction?.request;
-    if (this.#cancelSent || this.#cancelling === undefined || request === undefined) return;
+    if (this.#cancelSent || this.#cancelling === undefined) return;
+    const copy = this.#transaction?.copy;
+    if (copy === undefined) return;
     this.#cancelSent = true;
     const { table, id, hop, cancelPatience } = this.#options;
     const nobody = { onResponse: (): void => undefined, onFailure: (): void => undefined };
-    table.newClientTransaction(id, "CANCEL", cancelOf(request, this.#cancelling), hop, nobody);
+    table.newClientTransaction(id, "CANCEL", cancelOf(copy, this.#cancelling), hop, nobody);
     if (!this.#ended) this.#timer.set(cancelPatience, () => this.#overdue());
   }
 }

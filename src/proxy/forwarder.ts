@@ -3,7 +3,7 @@ import type { Neighbour, ObjectPort } from "../native/object-port.js";
 import type { ShardListener } from "../native/shard-settings.js";
 import type { ResolvedNames } from "../resolve/resolved-names.js";
 import type { HeaderField, SipMessage } from "../sip/message.js";
-import { forwardRequest } from "../sip/request.js";
+import { type SentCopy, forwardRequest } from "../sip/request.js";
 import { isSips } from "../sip/uri.js";
 import type { Hop, Outlet, Payer, Sender } from "../transaction/hop.js";
 import type { MovingBranch } from "../transaction/moving.js";
@@ -112,11 +112,11 @@ export class Forwarder {
     return flow === undefined ? undefined : { kind: "flow", flow };
   }
 
-  #copy({ request, sender, loop, ownRoutes }: Incoming, target: Target, hop: Hop, breadth: number): { readonly id: string; readonly octets: Buffer } | undefined {
+  #copy({ request, sender, loop, ownRoutes }: Incoming, target: Target, hop: Hop, breadth: number): { readonly id: string; readonly octets: Buffer; readonly copy: SentCopy } | undefined {
     const listener = this.#listenerOf(hop);
     if (listener === undefined || (isSips(request.uri) && !isSecureHop(hop, () => listener.transport))) return undefined;
     const id = this.#options.port.newBranch(loop);
-    const octets = forwardRequest(request, {
+    const copy = forwardRequest(request, {
       uri: inSchemeOf(request.uri, target.uri),
       via: viaOf(listener, hop.kind === "flow" ? listener.transport : hop.transport, id),
       recordRoutes: this.#recordRoutes(request, sender, hop),
@@ -126,7 +126,7 @@ export class Forwarder {
       fromTrusted: sender.fromCore,
       endsHere: this.#options.endsHere,
     });
-    return { id, octets };
+    return { id, octets: copy.octets, copy };
   }
 
   #listenerOf(hop: Hop): ShardListener | undefined {

@@ -27,12 +27,32 @@ export interface Forwarding {
   readonly endsHere: (field: HeaderField) => boolean;
 }
 
+/** What was sent, and what a CANCEL or ACK repeats of it: so it need not be read for that. */
+export interface SentCopy {
+  readonly octets: Buffer;
+  readonly uri: string;
+  /** Its top Via and its Routes, as lines. */
+  readonly lines: readonly string[];
+  /** A request with the same From, To, Call-ID and CSeq. */
+  readonly like: SipMessage;
+}
+
+/** One that was not written here, but by the process before. */
+export function readCopy(octets: Buffer): SentCopy {
+  const like = new SipMessage(octets);
+  const via = like.fields.find(({ key }) => key === "via");
+  return { octets, uri: like.uri, lines: [via?.raw ?? "", ...like.fields.filter(({ key }) => key === "route").map(({ raw }) => raw)], like };
+}
+
 /** All other fields stay octet for octet, as does the body (RFC 3261 16.6 step 1). */
-export function forwardRequest(request: SipMessage, forwarding: Forwarding): Buffer {
+export function forwardRequest(request: SipMessage, forwarding: Forwarding): SentCopy {
   const { uri, routes } = looseRoute(forwarding.uri, forwarding.routes);
-  const lines = [`${request.method} ${uri} SIP/2.0`, `Via: ${forwarding.via}`];
+  const own = [`Via: ${forwarding.via}`];
+  for (const value of routes) own.push(`Route: ${value}`);
+  const [top = "", ...routeLines] = own;
+  const lines = [`${request.method} ${uri} SIP/2.0`, top];
   for (const value of forwarding.recordRoutes) lines.push(`Record-Route: ${value}`);
-  for (const value of routes) lines.push(`Route: ${value}`);
+  lines.push(...routeLines);
   lines.push(`Max-Forwards: ${forwardsLeft(request)}`, `Max-Breadth: ${forwarding.maxBreadth}`);
   const vias = viaLines(request, forwarding.stamp);
   let via = 0;
@@ -50,7 +70,9 @@ export function forwardRequest(request: SipMessage, forwarding: Forwarding): Buf
     if (key === "content-length") hasLength = true;
   }
   if (!hasLength) lines.push(`Content-Length: ${request.body.length}`);
-  return Buffer.concat([Buffer.from([...lines, "", ""].join(END), "latin1"), request.body]);
+  lines.push("", "");
+  const head = Buffer.from(lines.join(END), "latin1");
+  return { octets: request.body.length === 0 ? head : Buffer.concat([head, request.body]), uri, lines: own, like: request };
 }
 
 /** A Via line under the name that it came with, `v` or another. */
@@ -84,26 +106,24 @@ function forwardsLeft(request: SipMessage): number {
 }
 
 /** The CANCEL of a request that we sent: only its own top Via, the same Route, and the Reason we got for cancelling (RFC 3261 9.1, RFC 3326). */
-export function cancelOf(sent: SipMessage, reasons: readonly string[]): Buffer {
-  return hopByHop("CANCEL", sent, sent.header("To") ?? "", reasons.map((value) => `Reason: ${value}`));
+export function cancelOf(sent: SentCopy, reasons: readonly string[]): Buffer {
+  return hopByHop("CANCEL", sent, sent.like.header("To") ?? "", reasons.map((value) => `Reason: ${value}`));
 }
 
 /** The ACK of a final response other than 2xx, with the To of that response (RFC 3261 17.1.1.3). */
-export function ackOf(sent: SipMessage, response: SipMessage): Buffer {
+export function ackOf(sent: SentCopy, response: SipMessage): Buffer {
   return hopByHop("ACK", sent, response.header("To") ?? "", []);
 }
 
-function hopByHop(method: string, sent: SipMessage, to: string, added: readonly string[]): Buffer {
-  const via = sent.fields.find(({ key }) => key === "via");
+function hopByHop(method: string, { uri, lines: own, like }: SentCopy, to: string, added: readonly string[]): Buffer {
   const lines = [
-    `${method} ${sent.uri} SIP/2.0`,
-    via?.raw ?? "",
-    ...sent.fields.filter(({ key }) => key === "route").map(({ raw }) => raw),
+    `${method} ${uri} SIP/2.0`,
+    ...own,
     `Max-Forwards: ${MAX_FORWARDS}`,
-    `From: ${sent.header("From") ?? ""}`,
+    `From: ${like.header("From") ?? ""}`,
     `To: ${to}`,
-    `Call-ID: ${sent.callId}`,
-    `CSeq: ${sent.cseq.number} ${method}`,
+    `Call-ID: ${like.callId}`,
+    `CSeq: ${like.cseq.number} ${method}`,
     ...added,
     "Content-Length: 0",
     "",

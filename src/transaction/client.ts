@@ -1,6 +1,6 @@
 /** Client transactions (RFC 3261 17.1, RFC 6026 7.2): a sent request, until no response can follow. */
-import { SipMessage } from "../sip/message.js";
-import { ackOf } from "../sip/request.js";
+import type { SipMessage } from "../sip/message.js";
+import { type SentCopy, ackOf, readCopy } from "../sip/request.js";
 import type { Hop, Outlet } from "./hop.js";
 import type { ClientState, MovingClient } from "./moving.js";
 import { Timer, type TimerTable } from "./timers.js";
@@ -21,6 +21,8 @@ export interface ClientUser {
 export interface ClientOptions {
   readonly method: string;
   readonly octets: Buffer;
+  /** The same as it was made; undefined: it is read when an ACK or a CANCEL is due. */
+  readonly copy: SentCopy | undefined;
   readonly hop: Hop;
   readonly outlet: Outlet;
   readonly timers: TimerTable;
@@ -31,9 +33,9 @@ export interface ClientOptions {
 }
 
 export class ClientTransaction {
-  readonly #options: Omit<ClientOptions, "octets" | "user">;
+  readonly #options: Omit<ClientOptions, "octets" | "copy" | "user">;
   /** What it was made of and whom it tells; undefined: it has told him for the last time. */
-  #sent: { readonly request: SipMessage; readonly octets: Buffer; readonly user: ClientUser } | undefined;
+  #sent: { readonly octets: Buffer; readonly copy: SentCopy | undefined; readonly user: ClientUser } | undefined;
   readonly #isInvite: boolean;
   readonly #isReliable: boolean;
   readonly #resend = new Timer();
@@ -42,18 +44,17 @@ export class ClientTransaction {
   #interval: number;
   #flow: string | undefined;
 
-  constructor({ octets, user, ...options }: ClientOptions) {
+  constructor({ octets, copy, user, ...options }: ClientOptions) {
     this.#options = options;
-    this.#sent = { request: new SipMessage(octets), octets, user };
-    // What we have written is read only for an ACK or a CANCEL.
+    this.#sent = { octets, copy, user };
     this.#isInvite = options.method === "INVITE";
     this.#isReliable = options.outlet.isReliable(options.hop);
     this.#interval = options.timers.t1;
   }
 
   /** Undefined: it has been refused. */
-  get request(): SipMessage | undefined {
-    return this.#sent?.request;
+  get copy(): SentCopy | undefined {
+    return this.#sent && (this.#sent.copy ?? readCopy(this.#sent.octets));
   }
 
   get hop(): Hop {
@@ -149,7 +150,8 @@ export class ClientTransaction {
       if (this.isPending) this.#remain("accepted", timers.memory);
       if (this.#state === "accepted") this.#sent?.user.onResponse(response);
     } else if (this.isPending) {
-      const ack = this.#sent && ackOf(this.#sent.request, response);
+      const { copy } = this;
+      const ack = copy && ackOf(copy, response);
       if (ack !== undefined) outlet.send(hop, ack);
       if (ack !== undefined && !this.#isReliable) onRefused(ack);
       this.#end();
