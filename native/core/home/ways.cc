@@ -118,7 +118,7 @@ bool Ways::keep(Text text, Text& out) noexcept {
 }
 
 uint64_t Ways::hash(std::initializer_list<Text> parts) const noexcept {
-  TableHasher hasher(key_);
+  SipHasher hasher(key_);
   for (const Text part : parts) hasher.add(part.data(), part.size());
   return hasher.finish();
 }
