@@ -123,7 +123,8 @@ function hopByHop(method: string, { uri, lines: own, like }: SentCopy, to: strin
     `From: ${like.header("From") ?? ""}`,
     `To: ${to}`,
     `Call-ID: ${like.callId}`,
-    `CSeq: ${like.cseq.number} ${method}`,
+    // As it was written: some devices compare text.
+    `CSeq: ${/^\d+/.exec(like.header("CSeq") ?? "")?.[0] ?? like.cseq.number} ${method}`,
     ...added,
     "Content-Length: 0",
     "",
