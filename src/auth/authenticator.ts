@@ -57,6 +57,7 @@ const NOBODY = { "SHA-256": "0".repeat(HEX_DIGITS["SHA-256"]), MD5: "0".repeat(H
 export class Authenticator {
   readonly #store: CredentialStore;
   readonly #options: AuthenticatorOptions;
+  #isClosed = false;
 
   constructor(store: CredentialStore, options: AuthenticatorOptions) {
     this.#store = store;
@@ -112,7 +113,8 @@ export class Authenticator {
         this.#tell("password", credentials, claimant);
         return this.#challenge(role, realm, claimant);
       }
-      this.#options.onProven(username, credentials.realm, ha1, this.#store.keepMs?.(found) ?? Infinity);
+      // After a reload his store may be another, which knows nothing of this.
+      if (!this.#isClosed) this.#options.onProven(username, credentials.realm, ha1, this.#store.keepMs?.(found) ?? Infinity);
       return await this.#admit(credentials, request, role, claimant);
     } catch (error) {
       report(error);
@@ -141,6 +143,7 @@ export class Authenticator {
   }
 
   close(): Promise<void> {
+    this.#isClosed = true;
     return this.#store.close();
   }
 

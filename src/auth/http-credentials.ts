@@ -2,6 +2,7 @@
  * Users from an external HTTP server: POST of `{"user", "realm"}`, answered 200 with `{"MD5": HA1, "SHA-256": HA1}`, one of them
  * at least, or 404. An answer is cached for its `Cache-Control: max-age`, and not at all without one (RFC 9111 5.2.2.1).
  */
+import { isUtf8 } from "node:buffer";
 import { CredentialsUnavailable, type CredentialStore, type Ha1s } from "./credential-store.js";
 import { HEX_DIGITS } from "./digest.js";
 
@@ -32,6 +33,8 @@ export class HttpCredentials implements CredentialStore {
   }
 
   async find(user: string, realm: string): Promise<Ha1s | undefined> {
+    // JSON cannot name him: U+FFFD in the place of what is not UTF-8 may be somebody else.
+    if (!isUtf8(Buffer.from(user + realm, "latin1"))) return undefined;
     const question = JSON.stringify({ user: utf8(user), realm: utf8(realm) });
     const kept = this.#kept.get(question);
     if (kept !== undefined && kept.until > performance.now()) return kept.ha1s;

@@ -24,8 +24,8 @@ export class RedisCredentials implements CredentialStore {
   }
 
   async find(user: string, realm: string): Promise<Ha1s | undefined> {
-    // The Redis client writes UTF-8: what arrived as UTF-8 leaves as the same octets.
-    const key = Buffer.from(`${PREFIX}${realm}:${user}`, "latin1").toString("utf8");
+    // The same octets as arrived: as text, all that is not UTF-8 would be one and the same user.
+    const key = Buffer.from(`${PREFIX}${realm}:${user}`, "latin1");
     const asked = this.#changes.count;
     try {
       const [md5, sha256] = await this.#limit.run(() => this.#client.hmget(key, "MD5", "SHA-256"));

@@ -18,6 +18,11 @@ const DIGESTS: readonly DigestAlgorithm[] = ["MD5", "SHA-256"];
 /** So many users of a store that does not name them are known to C++ at a time. */
 const OTHERS_USERS = 32_768;
 
+/** As `learnHa1s` reads them. Nothing, if a store has a name or an HA1 in which a line ends: it would be read as what is known of somebody else. */
+function linesOf(user: string, realm: string, ha1: string): string {
+  return user.includes("\n") || realm.includes("\n") || !/^[0-9a-f]*$/i.test(ha1) ? "" : `${user}\n${realm}\n${ha1}\n`;
+}
+
 export interface RegisterDeskNeeds {
   readonly shard: Pick<Shard, "serveRegisters" | "shareRegisters" | "setStoreClock" | "answerRegisters" | "setRegisters" | "offerLogins" | "checkLogin" | "loginOf" | "learnHa1s" | "startHa1s" | "wipeHa1s">;
   readonly bindings: Location | SharedBindings;
@@ -142,12 +147,12 @@ export class RegisterDesk {
     const revision = this.#options?.authenticator?.revision;
     if (revision === undefined || keepMs < 1_000) return;
     if (revision !== this.#revision) this.#startOver(revision);
-    this.#shard.learnHa1s(`${user}\n${realm}\n${ha1}\n`, keepMs === Infinity ? 0 : Math.floor(keepMs / 1_000));
+    this.#shard.learnHa1s(linesOf(user, realm, ha1), keepMs === Infinity ? 0 : Math.floor(keepMs / 1_000));
   }
 
   /** That user has changed. */
   forget(user: string, realm: string): void {
-    if (!this.#isClosed) this.#shard.learnHa1s(`${user}\n${realm}\n\n`, 0);
+    if (!this.#isClosed) this.#shard.learnHa1s(linesOf(user, realm, ""), 0);
   }
 
   /** What the credentials of a request of the batch prove; if it is `proven`, they are used up. */
@@ -167,7 +172,7 @@ export class RegisterDesk {
     const algorithm = DIGESTS[claimed?.algorithm ?? -1];
     if (claimed === undefined || algorithm === undefined) return false;
     const ha1 = authenticator.ha1Now(claimed.user, claimed.realm, algorithm);
-    if (ha1 !== undefined) this.#shard.learnHa1s(`${claimed.user}\n${claimed.realm}\n${ha1}\n`, 0);
+    if (ha1 !== undefined) this.#shard.learnHa1s(linesOf(claimed.user, claimed.realm, ha1), 0);
     return ha1 !== undefined;
   }
 

@@ -42,6 +42,14 @@ test("users are looked up over HTTP by name and realm, in UTF-8", async () => {
   expect(questions).toEqual([{ user: "café", realm: "example.org" }]);
 });
 
+test("AU-9 a name that is not UTF-8 is nobody's, even if a user is called U+FFFD", async () => {
+  const { url, questions } = await hook(reply(200, { MD5 }));
+  const credentials = new HttpCredentials(url);
+  expect(await credentials.find("\u00ff", "example.org")).toBeUndefined();
+  expect(questions).toEqual([]);
+  expect(await credentials.find("\u00ef\u00bf\u00bd", "example.org")).toEqual({ MD5 });
+});
+
 test("without max-age every lookup is sent, with it none is repeated, and 404 is an answer", async () => {
   const fresh = await hook(reply(200, { MD5 }));
   const kept = await hook(reply(404, {}, { "cache-control": "private, max-age=60" }));
@@ -86,11 +94,15 @@ testWith("redis-server")("users are found in Redis, and an unreachable Redis is 
   onTestFinished(() => server.stop());
   const admin = new Redis(server.url);
   await admin.hset("sluice:auth:example.org:café", { "SHA-256": SHA256 });
+  await admin.hset("sluice:auth:example.org:\ufffd", { MD5 });
   admin.disconnect();
   const credentials = new RedisCredentials(server.url, () => undefined);
   onTestFinished(() => credentials.close());
   await expect.poll(() => credentials.find("caf\u00c3\u00a9", "example.org").catch(() => "away")).toEqual({ "SHA-256": SHA256 });
   expect(await credentials.find("nobody", "example.org")).toBeUndefined();
+  expect(await credentials.find("\u00ef\u00bf\u00bd", "example.org")).toEqual({ MD5 });
+  // Not UTF-8: another name than U+FFFD, whose changes would not be heard.
+  expect(await credentials.find("\u00ff", "example.org")).toBeUndefined();
   await server.kill();
   await expect(credentials.find("nobody", "example.org")).rejects.toHaveProperty("name", "CredentialsUnavailable");
 });

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, onTestFinished, test, vi } from "vitest";
 import { type AuthenticationResult, Authenticator, type AuthenticatorOptions, type Login as AuthenticatorLogin } from "../../../src/auth/authenticator.js";
+import type { CredentialStore } from "../../../src/auth/credential-store.js";
 import { FileCredentials } from "../../../src/auth/file-credentials.js";
 import { Domains } from "../../../src/sip/domains.js";
 import type { ResponseSpec } from "../../../src/sip/response-spec.js";
@@ -28,9 +29,9 @@ function userFile(users: readonly (readonly [string, string])[], algorithms: rea
 
 const BOB = [["bob", "secret"]] as const;
 
-function authenticator(path = userFile(BOB), differences: Partial<AuthenticatorOptions> = {}): Authenticator {
+function authenticator(path = userFile(BOB), differences: Partial<AuthenticatorOptions> = {}, store: CredentialStore = new FileCredentials(path, () => undefined)): Authenticator {
   const options: AuthenticatorOptions = { domains: new Domains([{ name: REALM }]), algorithms: ["SHA-256", "MD5"], nonceSeconds: 300, logins, report: () => undefined, onLogin: (login) => void seen.push(login), onProven: () => undefined, ...differences };
-  return new Authenticator(new FileCredentials(path, () => undefined), options);
+  return new Authenticator(store, options);
 }
 
 const LOGIN: Login = { user: "bob", password: "secret", method: "REGISTER", uri: "sip:example.org" };
@@ -323,4 +324,30 @@ test("OB-12-3 REG-3 PATH-5.3-1 nothing is stored before the credentials are veri
   const header = authorization(readChallenge(asked.all("WWW-Authenticate")[0] ?? ""), LOGIN);
   expect((await stage.register(`Authorization: ${header}\n${contact}`)).status).toBe(200);
   expect(await stage.store.lookup("sip:bob@example.org")).toHaveLength(1);
+});
+
+test("AU-9 what a store says after a reload has closed it is not passed on for later logins", async () => {
+  const users = new FileCredentials(userFile(BOB), () => undefined);
+  const asked: (() => void)[] = [];
+  const store: CredentialStore = {
+    find: async (user, realm) => {
+      await new Promise<void>((resolve) => asked.push(resolve));
+      return users.find(user, realm);
+    },
+    close: () => users.close(),
+  };
+  const onProven = vi.fn();
+  const one = authenticator("", { onProven }, store);
+  const offer = await challenge(one);
+  const login = async (nc: number, meanwhile: () => unknown): Promise<number> => {
+    const status = statusOf(one, authorization(offer, { ...LOGIN, nc }));
+    await expect.poll(() => asked.length).toBe(1);
+    meanwhile();
+    asked.pop()?.();
+    return status;
+  };
+  expect(await login(1, () => undefined)).toBe(200);
+  expect(onProven).toHaveBeenCalledTimes(1);
+  expect(await login(2, () => one.close())).toBe(200);
+  expect(onProven).toHaveBeenCalledTimes(1);
 });

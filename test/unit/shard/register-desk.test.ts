@@ -104,3 +104,19 @@ test("users for whom there is no room are left until they log in, and nothing is
   await turns(3);
   expect(learnt).toEqual([]);
 });
+
+test("AU-9 no name of a user and no HA1 in a store says anything about another user", () => {
+  const { desk, learnt } = opened();
+  desk.configure({ ...OPTIONS, authenticator: { revision: 1, nonceMs: 1_000, offered: ["MD5"] } as unknown as Authenticator }, 30);
+  const ha1 = "0".repeat(32), ofBob = `bob\nexample.com\n${ha1}\n`;
+  desk.forget(`x\nexample.com\n\n${ofBob}y`, "example.com");
+  desk.forget("y", `example.com\n\n${ofBob}`);
+  desk.learn(ofBob, "example.com", ha1, Infinity);
+  desk.learn("x", "example.com", `${ha1}\n${ofBob}`, Infinity);
+  // As octets it has the same ends of lines.
+  desk.learn("x", "example.com", `${ha1}\n${ofBob}`.replaceAll("\n", "\u010a"), Infinity);
+  expect(learnt.join("")).toBe("");
+  desk.learn("x", "example.com", ha1, Infinity);
+  desk.forget("x", "example.com");
+  expect(learnt.filter((lines) => lines !== "")).toEqual([`x\nexample.com\n${ha1}\n`, "x\nexample.com\n\n"]);
+});
