@@ -31,7 +31,7 @@ uint32_t seconds_now() {
 }
 
 // As Ways hashes it.
-uint64_t hash_of_text(const EdgeConfig& config, const std::string& text) { return table_hash(config.table_key, text.data(), text.size()); }
+uint64_t hash_of_text(const EdgeConfig& config, const std::string& text) { return siphash(config.table_key, text.data(), text.size()); }
 
 // False: not a literal address.
 bool read_destination(const Napi::Value& ip, const Napi::Value& port, Address& out) {

@@ -101,6 +101,26 @@ TEST("a silent way gives way to the next one after an upgrade, too; its timer go
   CHECK(holds(rigs.now().hear(caller, "200 "), "SIP/2.0 200 "));
 }
 
+TEST("what an image calls the ways of a request is what other versions call them: SipHash-2-4 of their texts") {
+  const SipKey key{1, 2};
+  const auto named = [&](const std::string& text) { return siphash(key, text.data(), text.size()); };
+  KeptBinding phone = flow_binding(kInstance, 1, 1'000), plain = plain_binding("192.0.2.1", 1'000);
+  phone[Part::path] = "27:<sip:token@192.0.2.9;lr;ob>";
+  Ways ways;
+  ways.begin(key, {kAor, Text(), Text()});
+  ways.take(phone.view());
+  ways.take(plain.view());
+  ways.end();
+  CHECK_EQ(ways.count(), 2u);
+  for (size_t i = 0; i < 2; ++i) {
+    const std::string& binding = (i == 0 ? phone : plain)[Part::key];
+    CHECK_EQ(ways.at(i).key, named(binding));
+    CHECK_EQ(ways.at(i).identity, named(kAor + (" " + binding) + " 1"));
+  }
+  CHECK_EQ(ways.at(0).device, named("instance " + std::string(kInstance)));
+  CHECK_EQ(ways.at(1).device, named("contact " + plain[Part::uri] + " "));
+}
+
 TEST("a refusal is repeated by the successor until the ACK comes, with the same To tag; then it is quiet") {
   CalledThroughEdge rigs;
   const Peer &edge = rigs.edge, &caller = rigs.caller;

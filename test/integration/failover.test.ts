@@ -123,6 +123,25 @@ test("OB-7-5 DNS-5 a silent edge is abandoned for the next flow, and if it answe
   await A.response(200);
 });
 
+for (const first of ["numbers", "objects"] as const) {
+  test(`OB-7-5 DNS-5 a flow that stayed silent comes last for the next request, which takes the other path: ${first} first`, async () => {
+    const { A, E1, E2 } = await twoFlows("udp", { SLUICE_FAILOVER_MS: "2000", SLUICE_DOMAINS: "example.com" });
+    // What a datagram holds after a head without Content-Length is left to objects.
+    const send = (path: string, rest: string): Promise<void> =>
+      A.exactly(`MESSAGE sip:bob@example.com SIP/2.0\nVia: SIP/2.0/UDP ${A.at};branch=z9hG4bK-${path}-${first};rport\nMax-Forwards: 70\nFrom: <sip:a@elsewhere.example>;tag=1\nTo: <sip:bob@example.com>\nCall-ID: ${path}-${first}\nCSeq: 1 MESSAGE\n${rest}`);
+    const sends = [(): Promise<void> => send("numbers", "Content-Length: 0\n\n"), (): Promise<void> => send("objects", "\nhello")];
+    if (first === "objects") sends.reverse();
+    for (const [at, say] of sends.entries()) {
+      await say();
+      if (at === 0) await E1.request("MESSAGE");
+      // The second one sooner than it would come after another silence.
+      await E2.request("MESSAGE", at === 0 ? 6_000 : 1_500);
+      await E2.reply("200 OK");
+      await A.response(200);
+    }
+  });
+}
+
 test("OB-7-9 when every flow has failed the caller gets 480, and the bindings are gone", async () => {
   const { A, E1, E2 } = await twoFlows();
   await A.say(`${INVITE}\nCall-ID: one@${A.scene}`);
