@@ -131,6 +131,17 @@ TEST("the checksum has the values of RFC 3720 B.4") {
   CHECK_EQ(crc32c(crc32c(0, octets, 13), octets + 13, 19), 0x46dd794eu);
 }
 
+// A new version follows the journal that the version before writes, and the version before that of a new one that it takes over from. A fixed hash, so that
+// it cannot change in the writer and the reader at once; its values are in siphash_test.cc.
+TEST("REG-26 a record names its address of record by SipHash-2-4, as every version expects it") {
+  const SmallJournal journal;
+  const std::string aor = aor_of(1);
+  RecordReader record;
+  CHECK(record.read(Text(journal.octets).substr(kFileHeader)) == RecordReader::Result::whole);
+  CHECK_EQ(record.aor(), aor);
+  CHECK(record.hash() == siphash(kKey, aor.data(), aor.size()));
+}
+
 TEST("a journal with any bit flipped yields everything before the damage and reports where it is") {
   const TemporaryFolder folder;
   const SmallJournal journal;

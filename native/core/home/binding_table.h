@@ -122,7 +122,8 @@ class BindingTable {
   static constexpr size_t kStripes = 1'024;  // so that one turn of a wheel moves about a thousand of a million bindings
   static constexpr uint32_t kTickShift = 4;  // 16 ms: the wheel's longest delay is three days, then it is armed again
 
-  uint64_t hash_of(Text aor) const noexcept { return table_hash(key_, aor.data(), aor.size()); }
+  // It stands in the files of the store, which other versions read and write.
+  uint64_t hash_of(Text aor) const noexcept { return siphash(key_, aor.data(), aor.size()); }
   Stripe& stripe_of(uint64_t hash) noexcept { return stripes_[hash >> 54]; }
   BindingBlock& block(BlockRef ref) const noexcept { return *arena_.at<BindingBlock>(ref); }
   AorHead& head(BlockRef ref) const noexcept { return *arena_.at<AorHead>(ref); }
