@@ -1,10 +1,12 @@
 /**
- * The edge is upgraded again and again while real phones are registered and in calls, with Kamailio as their registrar and home proxy.
+ * The edge is upgraded again and again while real phones are registered and in calls, under a load of other phones, with Kamailio as the registrar
+ * and home proxy of all.
  *
  * Needs: kamailio, baresip, linphonec, chromium
  */
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { testCertificates, tlsSettings } from "../support/certificates.js";
+import { SteadyLoad } from "../support/steady-load.js";
 import { upgraded } from "../support/upgrading.js";
 import type { Transport } from "../support/wire.js";
 import { Baresip } from "./support/baresip.js";
@@ -15,7 +17,12 @@ import { Stage } from "./support/stage.js";
 
 const test = testWith("kamailio", "baresip", "linphonec", "chromium");
 const LIMIT = { timeout: 240_000 };
-const UPGRADES = 3;
+/** In each of two rounds. */
+const UPGRADES = 5;
+/** So gentle that Kamailio, with one process for each transport, is never what fails. */
+const LOAD = { phones: 40, rate: 300 };
+/** Answered requests of each kind; the upgrades take three times as long. */
+const LEAST = 500;
 
 describe("upgrades while phones are in calls", () => {
   const stage = new Stage({ layers: ["tls", "ws", "wss"], settings: { ...tlsSettings(), SLUICE_WS_ORIGINS: ORIGIN, SLUICE_OUTBOUND: "force", SLUICE_SHARDS: "2" } });
@@ -44,6 +51,7 @@ describe("upgrades while phones are in calls", () => {
     const before = await stage.registrar.registered(users);
     const registers = (): readonly number[] => [tcp, tls, udp].map((one) => one?.received.filter(({ method }) => method === "REGISTER").length ?? 0);
     const sent = registers();
+    const load = stage.with(await SteadyLoad.start({ host: "127.0.0.1", port: Number(stage.client.split(":")[1]) }, LOAD));
     for (let round = 1; round <= 2; round += 1) {
       const isFirst = round === 1;
       await (isFirst ? tcp.call(tls) : tls.call(tcp));
@@ -65,6 +73,9 @@ describe("upgrades while phones are in calls", () => {
         await udp.hungUp();
       }
     }
+    const { answered, faults } = await load.finish();
+    expect(faults).toEqual([]);
+    for (const kind of ["REGISTER udp", "REGISTER tcp", "MESSAGE udp", "MESSAGE tcp"]) expect(answered[kind], kind).toBeGreaterThan(LEAST);
     expect(registers()).toEqual(sent);
     for (const page of [jssip, sipjs]) expect((await page.log()).filter((line) => /registered|connected/.test(line))).toHaveLength(2);
     expect(await stage.registrar.registered(users)).toEqual(before);

@@ -10,7 +10,7 @@ const AGAIN_MS = 2_000;
 export class ManyPhones {
   readonly #sockets: Socket[] = [];
 
-  /** `prefix`: user names are prefix0 and so on. */
+  /** `prefix`: user names are prefix0 and so on. Each time they have other Contacts, of which a registrar takes only so many for a user. */
   async register(count: number, port: number, prefix = "user"): Promise<void> {
     let next = 0;
     const one = async (): Promise<void> => {
