@@ -2,13 +2,9 @@
  * Random sequences of REGISTERs, requests to those who registered, CANCELs, ACKs and retransmissions: with the fast path and without it, everybody hears the
  * same, and the same bindings are left.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
 import type { Settings } from "../support/edge.js";
-import { hashOf } from "../support/digest-client.js";
-import { DOMAIN, HOME, HomeTraffic, PASSWORD, USERS, joinAll, manner } from "../support/home-traffic.js";
+import { HOME, HomeTraffic, joinAll, manner, users } from "../support/home-traffic.js";
 import { often } from "../support/often.js";
 import { seeded } from "../support/prng.js";
 import { RedisServer } from "../support/redis-server.js";
@@ -18,14 +14,6 @@ import { Twins } from "../support/twins.js";
 /** In `npm test` enough for every kind of request and refusal to occur. */
 const STEPS = often(4_000, 0.075);
 const SEED = Number(process.env["TEST_SEED"] ?? "5626");
-
-function users(): string {
-  const folder = mkdtempSync(join(tmpdir(), "sluice-users-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const file = join(folder, "users");
-  writeFileSync(file, USERS.flatMap((user) => ["SHA-256", "MD5"].map((name) => `${user}:${DOMAIN}:${hashOf(name, `${user}:${DOMAIN}:${PASSWORD}`)}\n`)).join(""));
-  return file;
-}
 
 /** Each has a database of its own. */
 async function databases(): Promise<readonly [Settings, Settings]> {

@@ -1,5 +1,9 @@
 /** REGISTERs, requests to those who registered, and what follows, as phones, callers and edges send them, and now and then as they must not. */
-import { authorization, readChallenge } from "./digest-client.js";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { authorization, hashOf, readChallenge } from "./digest-client.js";
 import { type Random, seedOf } from "./prng.js";
 import type { SipMessage } from "./sip-message.js";
 import { exactly } from "./sip-text.js";
@@ -26,6 +30,15 @@ export const HOME = {
   SLUICE_FAILOVER_MS: "600000",
   SLUICE_TIMER_C_SECONDS: "86400",
 } as const;
+
+/** The path of a file with the users and their PASSWORD, as long as the test lasts. */
+export function users(): string {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-users-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, "users");
+  writeFileSync(file, USERS.flatMap((user) => ["SHA-256", "MD5"].map((name) => `${user}:${DOMAIN}:${hashOf(name, `${user}:${DOMAIN}:${PASSWORD}`)}\n`)).join(""));
+  return file;
+}
 
 export async function joinAll(twins: Twins): Promise<void> {
   for (const [name, transport, host] of VOICES) await twins.join(name, transport, host);

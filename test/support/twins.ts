@@ -202,6 +202,8 @@ export class Twin {
       .replace(/(^(?:To|t)[ \t]*:(?:.|\r\n[ \t])*; *tag=)[\w-]{8,}/im, "$1T")
       .replace(/temp-gruu="sip:tgruu\.[\w-]+@/g, 'temp-gruu="sip:TEMPORARY@')
       .replace(/nonce="[^"]{40,}"/g, 'nonce="N"')
+      // Credentials in a field that a response repeats.
+      .replace(/response="[0-9a-f]{32,64}"/g, 'response="R"')
       .replace(/sip:[\w-]{30,}@/g, "sip:TOKEN@")
       .replace(/;nb=[^;>]+/g, ";nb=N")
       .replace(/^Date: .*$/m, "Date: D")
