@@ -19,6 +19,12 @@ const common = {
 /** What each command needs before it can ask a server, in one file: it takes longer to find many. */
 const COMMAND = [{ name: "command", test: /\/src\/cli\/(?:run-command|client|options|output)\.ts$/ }];
 
+/** What several of the parts have in common that a shard loads when it needs them: the rules of edges and homes, and how addresses are written. */
+const SHARD = [
+  { name: "rules", test: /\/src\/edge\/(?:decide-[^/]*|route-walk|verdicts)\.ts$/ },
+  { name: "addresses", test: /\/(?:host-port|redis-url)\.ts$/ },
+];
+
 /** One entry, with parts that it loads only when it needs them. A file may be in the parts of several entries, which never meet in one thread. */
 function program(name, entry, groups = []) {
   const output = { dir: DIST, format: "esm", sourcemap: true, entryFileNames: "[name].js", chunkFileNames: `${name}/[name].js`, codeSplitting: { groups } };
@@ -30,7 +36,7 @@ const modules = readdirSync(SRC, { recursive: true }).filter((name) => name.ends
 export default defineConfig([
   program("main", "main.ts", COMMAND),
   program("index", "index.ts"),
-  program("shard", "shard/worker.ts"),
+  program("shard", "shard/worker.ts", SHARD),
   program("read-lmdb", "location/read-lmdb.ts"),
   program("demo", "demo/main.ts"),
   {
