@@ -141,6 +141,20 @@ TEST("TX-1 TX-3 a request from a connection to a datagram hop is retransmitted u
   CHECK_EQ(rig->pending(), 0u);
 }
 
+TEST("TX-3 no request is retransmitted before T1 is over, however late in a tick of the clock it came") {
+  ShardRig rig([](EdgeConfig& config) { config.t1_ms = 500; });
+  const Peer core = Peer::bound(SOCK_DGRAM);
+  rig.upstreams({{Transport::udp, core.port()}});
+  const Peer client = Peer::tcp(rig.port(ShardRig::kClientTcp));
+  rig.pass(40);
+  client.send(Request{.method = "INVITE", .transport = "TCP"}.text());
+  const std::string request = rig.hear(core, "INVITE sip:");
+  rig.pass(490);
+  CHECK_EQ(core.drain(), "");
+  rig.pass(60);
+  CHECK_EQ(rig.hear(core, "INVITE sip:"), request);
+}
+
 TEST("TX-8 a datagram request to a connection is relayed once, and its response repeated") {
   ShardRig rig;
   const Peer core = Peer::listening();

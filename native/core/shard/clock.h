@@ -32,6 +32,8 @@ class Clock {
   uint32_t birth() const noexcept { return birth_; }  // see FlowName::birth
   bool reached(uint32_t due) const noexcept { return static_cast<int32_t>(tick_ - due) >= 0; }
   uint32_t ms_since(uint32_t tick) const noexcept { return (tick_ - tick) * kTickMs; }
+  // Until so many milliseconds have passed from now, never sooner: a part of this tick is over, and the clock stands still during a turn.
+  uint32_t ticks_from_now(uint64_t milliseconds) const noexcept { return ticks(source_.soon_ms() + milliseconds) - tick_; }
   static constexpr uint32_t ticks(uint64_t milliseconds) noexcept { return static_cast<uint32_t>((milliseconds + kTickMs - 1) / kTickMs); }
 
  private:

@@ -52,7 +52,7 @@ void Remembered::add(const Request& request, Text head, Text body) noexcept {
   entry.ends = ground_.branch_end();
   if (request.flow != 0) table_.wait_on(index, request.flow, &ground_.flows.at(request.flow).pending);
   entry.interval_ms = ground_.config.t1_ms;
-  wheel_.arm(index, repeats ? Clock::ticks(entry.interval_ms) : entry.ends - ground_.clock.tick());
+  wheel_.arm(index, repeats ? ground_.clock.ticks_from_now(entry.interval_ms) : entry.ends - ground_.clock.tick());
   counters.add(Counter::pending);
 }
 
@@ -210,7 +210,7 @@ void Remembered::due(uint32_t index) noexcept {
   }
   entry.interval_ms *= 2;
   if (!invite && (entry.interval_ms > kT2Ms || entry.state == PendingState::proceeding)) entry.interval_ms = kT2Ms;
-  wheel_.arm(index, std::min(Clock::ticks(entry.interval_ms), entry.ends - ground_.clock.tick()));
+  wheel_.arm(index, std::min(ground_.clock.ticks_from_now(entry.interval_ms), entry.ends - ground_.clock.tick()));
 }
 
 namespace {
