@@ -3,15 +3,12 @@ import type { Config } from "../config/config.js";
 import type { Domains } from "../sip/domains.js";
 import type { Logins } from "../native/binding.js";
 import { Authenticator, type AuthenticatorOptions, type Login } from "./authenticator.js";
-import { openCredentials } from "./open-credentials.js";
+import { type CredentialNeeds, openCredentials } from "./open-credentials.js";
 
-export interface AuthenticatorNeeds {
+export interface AuthenticatorNeeds extends CredentialNeeds {
   readonly logins: Logins;
-  readonly report: (error: unknown) => void;
   readonly onLogin: (login: Login) => void;
   readonly onProven: AuthenticatorOptions["onProven"];
-  /** That user has changed, or is gone. */
-  readonly onChanged: (user: string, realm: string) => void;
 }
 
 /** Undefined: no authentication. Rejects if the users cannot be read. */

@@ -1,12 +1,17 @@
 /** From the configuration to a credential store. */
 import type { UserSource } from "../config/user-source.js";
 import type { CredentialStore } from "./credential-store.js";
-import type { AuthenticatorNeeds } from "./open-authenticator.js";
 import { FileCredentials } from "./file-credentials.js";
 import { HttpCredentials } from "./http-credentials.js";
 
+export interface CredentialNeeds {
+  readonly report: (error: unknown) => void;
+  /** That user has changed, or is gone. */
+  readonly onChanged: (user: string, realm: string) => void;
+}
+
 /** `location`: the URL of the Redis with the bindings. Undefined: no authentication. Rejects if a file is invalid. */
-export async function openCredentials(source: UserSource, location: string, { report, onChanged }: Pick<AuthenticatorNeeds, "report" | "onChanged">): Promise<CredentialStore | undefined> {
+export async function openCredentials(source: UserSource, location: string, { report, onChanged }: CredentialNeeds): Promise<CredentialStore | undefined> {
   switch (source.kind) {
     case "off":
       return undefined;
