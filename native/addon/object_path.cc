@@ -3,6 +3,7 @@
 #include <ctime>
 
 #include "core/base/edit_list.h"
+#include "core/home/ways.h"
 #include "core/relay/flow_id.h"
 #include "core/relay/neighbour.h"
 #include "core/relay/object_branch.h"
@@ -30,8 +31,8 @@ uint32_t seconds_now() {
   return static_cast<uint32_t>(now.tv_sec);
 }
 
-// As Ways hashes it.
-uint64_t hash_of_text(const EdgeConfig& config, const std::string& text) { return siphash(config.table_key, text.data(), text.size()); }
+// As numbers name the way (Way::identity).
+uint64_t name_of_way(const EdgeConfig& config, const std::string& identity) { return Ways::hash(config.table_key, {identity}); }
 
 // False: not a literal address.
 bool read_destination(const Napi::Value& ip, const Napi::Value& port, Address& out) {
@@ -251,7 +252,7 @@ Napi::Value ShardHost::route_owner(const Napi::CallbackInfo& info, Shard& shard)
 
 // noteSilence(way, silent)
 Napi::Value ShardHost::note_silence(const Napi::CallbackInfo& info, Shard& shard) {
-  const uint64_t way = hash_of_text(shard.config(), info[0].ToString());
+  const uint64_t way = name_of_way(shard.config(), info[0].ToString());
   if (info[1].ToBoolean()) running_->cluster->silences.add(way, seconds_now());
   else running_->cluster->silences.remove(way);
   return info.Env().Undefined();
@@ -260,7 +261,7 @@ Napi::Value ShardHost::note_silence(const Napi::CallbackInfo& info, Shard& shard
 // wasSilent(way)
 Napi::Value ShardHost::was_silent(const Napi::CallbackInfo& info, Shard& shard) {
   const Napi::Env env = info.Env();
-  return Napi::Boolean::New(env, running_->cluster->silences.holds(hash_of_text(shard.config(), info[0].ToString()), seconds_now(), kSilenceSeconds));
+  return Napi::Boolean::New(env, running_->cluster->silences.holds(name_of_way(shard.config(), info[0].ToString()), seconds_now(), kSilenceSeconds));
 }
 
 Napi::Value ShardHost::flush(const Napi::CallbackInfo& info, Shard& shard) {

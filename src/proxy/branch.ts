@@ -1,6 +1,6 @@
 /** One branch of a request: a client transaction towards one target, with timer C and its cancelling (RFC 3261 16.6 to 16.10). */
 import type { SipMessage } from "../sip/message.js";
-import { type SentCopy, cancelOf } from "../sip/request.js";
+import { type Sent, cancelOf, octetsOf } from "../sip/request.js";
 import type { ClientTransaction, Failure } from "../transaction/client.js";
 import type { Hop, Payer } from "../transaction/hop.js";
 import { type MovingBranch, toOctets, toText } from "../transaction/moving.js";
@@ -20,9 +20,7 @@ export interface BranchOptions {
   readonly method: string;
   /** Who asked for it: the copy is on his share of what we hold. */
   readonly payer: Payer;
-  readonly octets: Buffer;
-  /** Undefined: the process before has made it. */
-  readonly copy: SentCopy | undefined;
+  readonly sent: Sent;
   readonly hop: Hop;
   readonly user: BranchUser;
   /** Milliseconds of timer C, and of the wait for a silent target while there is another one (0: none). */
@@ -58,12 +56,12 @@ export class Branch {
   }
 
   #begin(moved?: MovingBranch["client"]): Unsent | undefined {
-    const { table, id, method, octets, copy, hop, payer } = this.#options;
+    const { table, id, method, sent, hop, payer } = this.#options;
     const user = {
       onResponse: (response: SipMessage): void => this.#heard(response),
       onFailure: (why: Failure): void => this.#failed(why),
     };
-    const transaction = table.newClientTransaction(id, method, octets, hop, user, payer, moved, copy);
+    const transaction = table.newClientTransaction(id, method, sent, hop, user, payer, moved);
     if (typeof transaction === "string") {
       this.#ended = true;
       return transaction;
@@ -73,9 +71,9 @@ export class Branch {
   }
 
   /** One that the process before has sent. */
-  static goOn(moved: MovingBranch, options: Omit<BranchOptions, "id" | "method" | "payer" | "octets" | "copy" | "hop">): Branch {
+  static goOn(moved: MovingBranch, options: Omit<BranchOptions, "id" | "method" | "payer" | "sent" | "hop">): Branch {
     const { id, method, payer, hop, wasHeard, cancelling, cancelSent, left } = moved;
-    const branch = new Branch({ ...options, id, method, payer, hop, octets: toOctets(moved.octets), copy: undefined });
+    const branch = new Branch({ ...options, id, method, payer, hop, sent: toOctets(moved.octets) });
     branch.#wasHeard = wasHeard;
     branch.#cancelling = cancelling;
     branch.#cancelSent = cancelSent;
@@ -87,10 +85,10 @@ export class Branch {
   /** Undefined: it waits for nothing. */
   moving(): MovingBranch | undefined {
     if (this.#ended || this.#transaction === undefined) return undefined;
-    const { id, method, payer, octets, hop } = this.#options;
+    const { id, method, payer, sent, hop } = this.#options;
     return {
       id, method, payer, hop,
-      octets: toText(octets),
+      octets: toText(octetsOf(sent)),
       client: this.#transaction.moving(),
       wasHeard: this.#wasHeard,
       cancelling: this.#cancelling,

@@ -99,7 +99,7 @@ export class Forwarder {
     for (const place of await this.waysTo(incoming, target)) {
       const hop = this.#connect(target, place);
       const copy = hop && this.#copy(incoming, target, hop, 1);
-      if (hop !== undefined && copy !== undefined && this.#options.outlet.send(hop, copy.octets) !== undefined) return;
+      if (hop !== undefined && copy !== undefined && this.#options.outlet.send(hop, copy.sent.octets) !== undefined) return;
     }
   }
 
@@ -112,11 +112,11 @@ export class Forwarder {
     return flow === undefined ? undefined : { kind: "flow", flow };
   }
 
-  #copy({ request, sender, loop, ownRoutes }: Incoming, target: Target, hop: Hop, breadth: number): { readonly id: string; readonly octets: Buffer; readonly copy: SentCopy } | undefined {
+  #copy({ request, sender, loop, ownRoutes }: Incoming, target: Target, hop: Hop, breadth: number): { readonly id: string; readonly sent: SentCopy } | undefined {
     const listener = this.#listenerOf(hop);
     if (listener === undefined || (isSips(request.uri) && !isSecureHop(hop, () => listener.transport))) return undefined;
     const id = this.#options.port.newBranch(loop);
-    const copy = forwardRequest(request, {
+    const sent = forwardRequest(request, {
       uri: inSchemeOf(request.uri, target.uri),
       via: viaOf(listener, hop.kind === "flow" ? listener.transport : hop.transport, id),
       recordRoutes: this.#recordRoutes(request, sender, hop),
@@ -126,7 +126,7 @@ export class Forwarder {
       fromTrusted: sender.fromCore,
       endsHere: this.#options.endsHere,
     });
-    return { id, octets: copy.octets, copy };
+    return { id, sent };
   }
 
   #listenerOf(hop: Hop): ShardListener | undefined {

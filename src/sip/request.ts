@@ -37,8 +37,17 @@ export interface SentCopy {
   readonly like: SipMessage;
 }
 
-/** One that was not written here, but by the process before. */
-export function readCopy(octets: Buffer): SentCopy {
+/** Octets alone: what no ACK or CANCEL repeats most often, or what the process before has written. */
+export type Sent = SentCopy | Buffer;
+
+export function octetsOf(sent: Sent): Buffer {
+  return Buffer.isBuffer(sent) ? sent : sent.octets;
+}
+
+/** Reads what is known of octets only. */
+export function copyOf(sent: Sent): SentCopy {
+  if (!Buffer.isBuffer(sent)) return sent;
+  const octets = sent;
   const like = new SipMessage(octets);
   const via = like.fields.find(({ key }) => key === "via");
   return { octets, uri: like.uri, lines: [via?.raw ?? "", ...like.fields.filter(({ key }) => key === "route").map(({ raw }) => raw)], like };

@@ -1,6 +1,6 @@
 /** Client transactions (RFC 3261 17.1, RFC 6026 7.2): a sent request, until no response can follow. */
 import type { SipMessage } from "../sip/message.js";
-import { type SentCopy, ackOf, readCopy } from "../sip/request.js";
+import { type Sent, type SentCopy, ackOf, copyOf, octetsOf } from "../sip/request.js";
 import type { Hop, Outlet } from "./hop.js";
 import type { ClientState, MovingClient } from "./moving.js";
 import { Timer, type TimerTable } from "./timers.js";
@@ -20,9 +20,7 @@ export interface ClientUser {
 
 export interface ClientOptions {
   readonly method: string;
-  readonly octets: Buffer;
-  /** The same as it was made; undefined: it is read when an ACK or a CANCEL is due. */
-  readonly copy: SentCopy | undefined;
+  readonly sent: Sent;
   readonly hop: Hop;
   readonly outlet: Outlet;
   readonly timers: TimerTable;
@@ -33,9 +31,9 @@ export interface ClientOptions {
 }
 
 export class ClientTransaction {
-  readonly #options: Omit<ClientOptions, "octets" | "copy" | "user">;
+  readonly #options: Omit<ClientOptions, "sent" | "user">;
   /** What it was made of and whom it tells; undefined: it has told him for the last time. */
-  #sent: { readonly octets: Buffer; readonly copy: SentCopy | undefined; readonly user: ClientUser } | undefined;
+  #sent: { readonly sent: Sent; readonly user: ClientUser } | undefined;
   readonly #isInvite: boolean;
   readonly #isReliable: boolean;
   readonly #resend = new Timer();
@@ -44,9 +42,9 @@ export class ClientTransaction {
   #interval: number;
   #flow: string | undefined;
 
-  constructor({ octets, copy, user, ...options }: ClientOptions) {
+  constructor({ sent, user, ...options }: ClientOptions) {
     this.#options = options;
-    this.#sent = { octets, copy, user };
+    this.#sent = { sent, user };
     this.#isInvite = options.method === "INVITE";
     this.#isReliable = options.outlet.isReliable(options.hop);
     this.#interval = options.timers.t1;
@@ -54,7 +52,7 @@ export class ClientTransaction {
 
   /** Undefined: it has been refused. */
   get copy(): SentCopy | undefined {
-    return this.#sent && (this.#sent.copy ?? readCopy(this.#sent.octets));
+    return this.#sent && copyOf(this.#sent.sent);
   }
 
   get hop(): Hop {
@@ -74,7 +72,7 @@ export class ClientTransaction {
   /** Sends the request. False: it cannot be sent, and the transaction has ended without a word to its user (RFC 3261 17.1.4). */
   start(): boolean {
     const { outlet, hop, timers } = this.#options;
-    this.#flow = this.#sent && outlet.send(hop, this.#sent.octets);
+    this.#flow = this.#sent && outlet.send(hop, octetsOf(this.#sent.sent));
     if (this.#flow === undefined) {
       this.#end();
       return false;
@@ -161,7 +159,7 @@ export class ClientTransaction {
 
   #retransmit(): void {
     const { outlet, hop, timers } = this.#options;
-    if (this.#sent === undefined || outlet.send(hop, this.#sent.octets) === undefined) return this.fail("transport");
+    if (this.#sent === undefined || outlet.send(hop, octetsOf(this.#sent.sent)) === undefined) return this.fail("transport");
     this.#interval = this.#isInvite ? this.#interval * 2 : Math.min(this.#interval * 2, timers.t2);
     if (this.#state === "proceeding") this.#interval = timers.t2;
     this.#resend.set(this.#interval, () => this.#retransmit());

@@ -3,7 +3,7 @@ import { createHmac, randomBytes } from "node:crypto";
 import type { ObjectPort } from "../native/object-port.js";
 import { Const } from "../native/layout.js";
 import { SipMessage } from "../sip/message.js";
-import type { SentCopy } from "../sip/request.js";
+import { type Sent, octetsOf } from "../sip/request.js";
 import { CompletedTransactions } from "./completed.js";
 import { type ClientUser, ClientTransaction, type Failure } from "./client.js";
 import { type Hop, type Outlet, type Payer, type Sender, mayAnswer } from "./hop.js";
@@ -120,9 +120,9 @@ export class TransactionTable {
   }
 
   /** Sends a request whose top Via has a branch of ours; if that fails, no transaction is left. `payer`: whose share it counts towards. */
-  newClientTransaction(branch: string, method: string, octets: Buffer, hop: Hop, user: ClientUser, payer?: Payer, moved?: MovingClient, copy?: SentCopy): ClientTransaction | Unsent {
+  newClientTransaction(branch: string, method: string, sent: Sent, hop: Hop, user: ClientUser, payer?: Payer, moved?: MovingClient): ClientTransaction | Unsent {
     const { outlet, timers, port } = this.#options;
-    const place = payer && port.reserve(payer.address, 0, octets.length + OVERHEAD, Const.roomOpening, payer.isExempt);
+    const place = payer && port.reserve(payer.address, 0, octetsOf(sent).length + OVERHEAD, Const.roomOpening, payer.isExempt);
     if (place === 0) return "no room";
     const key = clientKey(branch, method);
     const onEnd = (): void => {
@@ -131,7 +131,7 @@ export class TransactionTable {
       if (transaction.flow !== undefined) this.#forget(transaction.flow, transaction);
     };
     const onRefused = (ack: Uint8Array): void => this.#completedClients.add(key, ack, JSON.stringify(hop));
-    const transaction = new ClientTransaction({ method, octets, copy, hop, outlet, timers, user, onRefused, onEnd });
+    const transaction = new ClientTransaction({ method, sent, hop, outlet, timers, user, onRefused, onEnd });
     this.#clients.set(key, transaction);
     if (moved !== undefined) transaction.goOn(moved);
     else if (!transaction.start()) return "no way";

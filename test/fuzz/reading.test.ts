@@ -7,7 +7,7 @@ import { headerKey } from "../../src/sip/header-name.js";
 import { SipMessage } from "../../src/sip/message.js";
 import { parseNameAddr, uriIn } from "../../src/sip/name-addr.js";
 import { findParameter } from "../../src/sip/parameters.js";
-import { ackOf, cancelOf, forwardRequest, readCopy } from "../../src/sip/request.js";
+import { ackOf, cancelOf, forwardRequest, copyOf } from "../../src/sip/request.js";
 import { makeResponse, withoutTopVia } from "../../src/sip/response.js";
 import { parseUri } from "../../src/sip/uri.js";
 import { parseVia } from "../../src/sip/via.js";
@@ -91,7 +91,7 @@ function compareCopy(request: SipMessage): void {
   expect(copy.values("Route")).toHaveLength(routes.length);
   const refusal = new SipMessage(makeResponse(copy, { spec: { status: 486, headers: [] }, toTag: "t", stamp: STAMP }));
   // As the process after an upgrade makes them.
-  const read = readCopy(sent.octets);
+  const read = copyOf(sent.octets);
   expect([cancelOf(read, ["SIP;cause=487"]), ackOf(read, refusal)]).toEqual([cancelOf(sent, ["SIP;cause=487"]), ackOf(sent, refusal)]);
   for (const hop of [cancelOf(sent, ["SIP;cause=487"]), ackOf(sent, refusal)]) {
     const message = new SipMessage(hop);

@@ -117,9 +117,8 @@ bool Ways::keep(Text text, Text& out) noexcept {
   return true;
 }
 
-// What a request has tried goes with it to the next process (context_image.h).
-uint64_t Ways::hash(std::initializer_list<Text> parts) const noexcept {
-  SipHasher hasher(key_);
+uint64_t Ways::hash(const SipKey& key, std::initializer_list<Text> parts) noexcept {
+  SipHasher hasher(key);
   for (const Text part : parts) hasher.add(part.data(), part.size());
   return hasher.finish();
 }

@@ -44,6 +44,9 @@ class Ways final : public BindingSink {
   // alone. What `callee` and `node` name lives until then.
   void begin(const SipKey& key, const Callee& callee, Text node = Text()) noexcept;
   void end() noexcept;
+  // What a way is called, and all that tells one from another. What a request has tried goes with it to the next process (context_image.h).
+  static uint64_t hash(const SipKey& key, std::initializer_list<Text> parts) noexcept;
+
   // One that cannot be read.
   void miss() noexcept { is_plain_ = false; }
   void take(const Binding& binding) noexcept override;
@@ -78,7 +81,7 @@ class Ways final : public BindingSink {
   bool read(const Binding& binding, Way& way) noexcept;
   uint64_t device_of(Text instance) noexcept;
   bool keep(Text text, Text& out) noexcept;
-  uint64_t hash(std::initializer_list<Text> parts) const noexcept;
+  uint64_t hash(std::initializer_list<Text> parts) const noexcept { return hash(key_, parts); }
 
   SipKey key_;
   Callee callee_;

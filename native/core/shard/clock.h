@@ -26,8 +26,6 @@ class Clock {
 
   void read() noexcept;
   uint32_t tick() const noexcept { return tick_; }
-  // The tick that it is by now or a few milliseconds later: a turn may have lasted longer than one.
-  uint32_t tick_by_now() const noexcept { return static_cast<uint32_t>(source_.soon_ms() / kTickMs); }
   uint64_t unix_seconds() const noexcept { return unix_seconds_; }
   uint32_t birth() const noexcept { return birth_; }  // see FlowName::birth
   bool reached(uint32_t due) const noexcept { return static_cast<int32_t>(tick_ - due) >= 0; }

@@ -16,10 +16,9 @@ class TransactionTimers {
  public:
   TransactionTimers(Nodes& nodes, const Clock& clock) noexcept : clock_(clock), wheel_(nodes, clock.tick()) {}
 
-  // The tick that comes so many milliseconds from now, never 0. No timer fires early, although the clock stands still between two ticks, and
-  // for as long as a turn lasts.
+  // The tick that comes so many milliseconds from now, never 0.
   uint32_t after(uint64_t milliseconds) const noexcept {
-    const uint32_t at = clock_.tick_by_now() + Clock::ticks(milliseconds) + (in_tick_ ? 0 : 1);
+    const uint32_t at = clock_.tick() + clock_.ticks_from_now(milliseconds);
     return at == 0 ? 1 : at;
   }
 
@@ -38,9 +37,7 @@ class TransactionTimers {
   // Calls due(index) for each that is due; under a flood the rest waits for the next tick.
   template <typename Due>
   void tick(Due&& due) noexcept {
-    in_tick_ = true;
     wheel_.advance(clock_.tick(), kPerTick, due);
-    in_tick_ = false;
   }
 
  private:
@@ -48,7 +45,6 @@ class TransactionTimers {
 
   const Clock& clock_;
   TimingWheel<Nodes> wheel_;
-  bool in_tick_ = false;
 };
 
 }  // namespace sluice
