@@ -152,8 +152,10 @@ test("refused: who gets which failure, how often, over UDP without a flow too; n
 });
 
 test("flows: by how long they have been silent and how old they are, in the classes of the survey, of clients only", async () => {
-  const { admin, env, U, C } = await stage();
+  const { admin, env, U, U2, C } = await stage();
+  // A connection counts from when its shard has accepted it, so both are heard of first.
   await register(U, C);
+  await register(U2, C);
   const flows = async (query: string): Promise<readonly Row[]> => (await admin.get(`/api/flows?${query}`)).json["flows"] as readonly Row[];
   const { silence, ages } = (await admin.get("/api/survey")).json as { silence: number[]; ages: number[] };
   for (const [query, count] of [["silence=0-30", silence[0]], ["age=0-30", ages[0]], ["silence=30-60", 0], ["age=86400-", 0]] as const) {
