@@ -30,7 +30,7 @@ export interface AuthenticatorOptions {
   /** Called when the credential store cannot be queried. */
   readonly report: (error: unknown) => void;
   readonly onLogin: (login: Login) => void;
-  /** Gets the HA1 of each user who has proved knowledge of the password. `keepMs`: as `CredentialStore.keepMs`. */
+  /** Gets the HA1 of each user who has proved knowledge of the password. `keepMs`: as in `FoundUser`. */
   readonly onProven: (user: string, realm: string, ha1: string, keepMs: number) => void;
 }
 
@@ -106,7 +106,7 @@ export class Authenticator {
     }
     try {
       const found = await this.#store.find(username, credentials.realm);
-      const ha1 = found?.[algorithm];
+      const ha1 = found?.ha1s[algorithm];
       const proven = provesHa1(credentials, algorithm, ha1 ?? NOBODY[algorithm], request.method);
       if (!proven || found === undefined || ha1 === undefined) {
         logins.failed(claimant.address, name);
@@ -114,7 +114,7 @@ export class Authenticator {
         return this.#challenge(role, realm, claimant);
       }
       // After a reload his store may be another, which knows nothing of this.
-      if (!this.#isClosed) this.#options.onProven(username, credentials.realm, ha1, this.#store.keepMs?.(found) ?? Infinity);
+      if (!this.#isClosed) this.#options.onProven(username, credentials.realm, ha1, found.keepMs);
       return await this.#admit(credentials, request, role, claimant);
     } catch (error) {
       report(error);

@@ -4,6 +4,13 @@ import type { DigestAlgorithm } from "./digest.js";
 /** HA1 by algorithm, the hash of `user:realm:password` in hexadecimal digits; never a password. */
 export type Ha1s = Readonly<Partial<Record<DigestAlgorithm, string>>>;
 
+/** What a store says of a user. */
+export interface FoundUser {
+  readonly ha1s: Ha1s;
+  /** How long this may be reused without asking again, in milliseconds, if `revision` stays the same; Infinity: as long as that. */
+  readonly keepMs: number;
+}
+
 /** Three lines for each: user, realm and HA1; text is octets as latin1 characters. */
 export interface Ha1List {
   readonly count: number;
@@ -18,8 +25,8 @@ export class CredentialsUnavailable extends Error {
 
 export interface CredentialStore {
   /** Undefined: there is no such user. User and realm are octets as latin1 characters. Rejects with CredentialsUnavailable. */
-  find(user: string, realm: string): Promise<Ha1s | undefined>;
-  /** The same at once, if this store has it at hand; valid as long as `revision` is the same. */
+  find(user: string, realm: string): Promise<FoundUser | undefined>;
+  /** His HA1s at once, if this store has it at hand; valid as long as `revision` is the same. */
   findNow?(user: string, realm: string): Ha1s | undefined;
   /** All HA1s of these algorithms, as far as they are at hand; valid as long as `revision` is the same. */
   all?(algorithms: readonly DigestAlgorithm[]): Ha1List;
@@ -29,7 +36,5 @@ export interface CredentialStore {
   commonAlgorithms?(): readonly DigestAlgorithm[];
   /** Changes with the users, so that results of `find` may be reused until then; undefined: call `find` each time. */
   revision?(): number | undefined;
-  /** How long that result of `find` may be reused, in milliseconds, if `revision` stays the same; without this: as long as that. */
-  keepMs?(found: Ha1s): number;
   close(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 /** Users from an htdigest file, which is read again when it changes. */
 import { readFileSync, statSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
-import type { CredentialStore, Ha1List, Ha1s } from "./credential-store.js";
+import type { CredentialStore, FoundUser, Ha1List, Ha1s } from "./credential-store.js";
 import type { DigestAlgorithm } from "./digest.js";
 import { HtdigestUsers } from "./htdigest.js";
 
@@ -32,10 +32,11 @@ export class FileCredentials implements CredentialStore {
     return new FileCredentials(path, report, { version, users: await readInSlices(path) });
   }
 
-  async find(user: string, realm: string): Promise<Ha1s | undefined> {
+  async find(user: string, realm: string): Promise<FoundUser | undefined> {
     // A user who was removed longer ago is not let in once more.
     if (this.#isStale()) await this.#looking;
-    return this.#users.find(user, realm);
+    const ha1s = this.#users.find(user, realm);
+    return ha1s && { ha1s, keepMs: Infinity };
   }
 
   findNow(user: string, realm: string): Ha1s | undefined {

@@ -3,7 +3,7 @@
  * at least, or 404. An answer is cached for its `Cache-Control: max-age`, and not at all without one (RFC 9111 5.2.2.1).
  */
 import { isUtf8 } from "node:buffer";
-import { CredentialsUnavailable, type CredentialStore, type Ha1s } from "./credential-store.js";
+import { CredentialsUnavailable, type CredentialStore, type FoundUser, type Ha1s } from "./credential-store.js";
 import { HEX_DIGITS } from "./digest.js";
 
 const TIMEOUT_MS = 2_000;
@@ -22,8 +22,6 @@ export class HttpCredentials implements CredentialStore {
   readonly #url: string;
   readonly #timeoutMs: number;
   readonly #kept = new Map<string, Answer>();
-  /** Until when an answer with HA1s may be used. */
-  readonly #until = new WeakMap<Ha1s, number>();
   /** Queries in flight; the same query waits for the same answer. */
   readonly #asking = new Map<string, Promise<Answer>>();
 
@@ -32,18 +30,11 @@ export class HttpCredentials implements CredentialStore {
     this.#timeoutMs = timeoutMs;
   }
 
-  async find(user: string, realm: string): Promise<Ha1s | undefined> {
+  async find(user: string, realm: string): Promise<FoundUser | undefined> {
     // JSON cannot name him: U+FFFD in the place of what is not UTF-8 may be somebody else.
     if (!isUtf8(Buffer.from(user + realm, "latin1"))) return undefined;
-    const question = JSON.stringify({ user: utf8(user), realm: utf8(realm) });
-    const kept = this.#kept.get(question);
-    if (kept !== undefined && kept.until > performance.now()) return kept.ha1s;
-    const asking = this.#asking.get(question);
-    if (asking !== undefined) return (await asking).ha1s;
-    if (this.#asking.size >= MAX_AT_ONCE) throw new CredentialsUnavailable("too many questions to the credential server at once");
-    const answer = this.#ask(question).finally(() => this.#asking.delete(question));
-    this.#asking.set(question, answer);
-    return (await answer).ha1s;
+    const { ha1s, until } = await this.#answer(JSON.stringify({ user: utf8(user), realm: utf8(realm) }));
+    return ha1s && { ha1s, keepMs: Math.max(0, until - performance.now()) };
   }
 
   /** What is known of each user has its own end. */
@@ -51,12 +42,19 @@ export class HttpCredentials implements CredentialStore {
     return 0;
   }
 
-  keepMs(found: Ha1s): number {
-    return Math.max(0, (this.#until.get(found) ?? 0) - performance.now());
-  }
-
   close(): Promise<void> {
     return Promise.resolve();
+  }
+
+  #answer(question: string): Answer | Promise<Answer> {
+    const kept = this.#kept.get(question);
+    if (kept !== undefined && kept.until > performance.now()) return kept;
+    const asking = this.#asking.get(question);
+    if (asking !== undefined) return asking;
+    if (this.#asking.size >= MAX_AT_ONCE) throw new CredentialsUnavailable("too many questions to the credential server at once");
+    const answer = this.#ask(question).finally(() => this.#asking.delete(question));
+    this.#asking.set(question, answer);
+    return answer;
   }
 
   async #ask(question: string): Promise<Answer> {
@@ -82,7 +80,6 @@ export class HttpCredentials implements CredentialStore {
   #keep(question: string, answer: Answer): void {
     this.#kept.delete(question);
     if (answer.until <= performance.now()) return;
-    if (answer.ha1s !== undefined) this.#until.set(answer.ha1s, answer.until);
     this.#kept.set(question, answer);
     // The oldest goes: a Map keeps the order of insertion.
     if (this.#kept.size > MAX_KEPT) this.#kept.delete(this.#kept.keys().next().value ?? "");

@@ -1,6 +1,6 @@
 /** Users from Redis: the hash `sluice:auth:REALM:USER` with the fields `MD5` and `SHA-256`, each an HA1. */
 import type { Cluster, Redis } from "ioredis";
-import { CredentialsUnavailable, type CredentialStore, type Ha1s } from "./credential-store.js";
+import { CredentialsUnavailable, type CredentialStore, type FoundUser } from "./credential-store.js";
 import { CommandLimit, closeRedis, connectRedis } from "../location/redis-client.js";
 import { RedisChanges } from "../location/redis-changes.js";
 
@@ -10,8 +10,6 @@ export class RedisCredentials implements CredentialStore {
   readonly #client: Redis | Cluster;
   readonly #limit = new CommandLimit();
   readonly #changes: RedisChanges;
-  /** By what was found: how many users had changed when it was asked for. */
-  readonly #asked = new WeakMap<Ha1s, number>();
 
   /** `onChanged` is called with each user who has changed, or is gone. */
   constructor(url: string, onChanged: (user: string, realm: string) => void) {
@@ -23,16 +21,16 @@ export class RedisCredentials implements CredentialStore {
     });
   }
 
-  async find(user: string, realm: string): Promise<Ha1s | undefined> {
+  async find(user: string, realm: string): Promise<FoundUser | undefined> {
     // The same octets as arrived: as text, all that is not UTF-8 would be one and the same user.
     const key = Buffer.from(`${PREFIX}${realm}:${user}`, "latin1");
-    const asked = this.#changes.count;
+    const { count } = this.#changes;
     try {
       const [md5, sha256] = await this.#limit.run(() => this.#client.hmget(key, "MD5", "SHA-256"));
       if (!md5 && !sha256) return undefined;
-      const found = { ...(md5 && { MD5: md5 }), ...(sha256 && { "SHA-256": sha256 }) };
-      this.#asked.set(found, asked);
-      return found;
+      const ha1s = { ...(md5 && { MD5: md5 }), ...(sha256 && { "SHA-256": sha256 }) };
+      // The news that he has changed may have come before the answer of before.
+      return { ha1s, keepMs: this.#changes.era !== undefined && this.#changes.count === count ? Infinity : 0 };
     } catch (error) {
       throw new CredentialsUnavailable("Redis does not answer", { cause: error });
     }
@@ -44,11 +42,6 @@ export class RedisCredentials implements CredentialStore {
 
   revision(): number | undefined {
     return this.#changes.era;
-  }
-
-  /** The news that a user has changed may have come before the answer of before. */
-  keepMs(found: Ha1s): number {
-    return this.#changes.era !== undefined && this.#asked.get(found) === this.#changes.count ? Infinity : 0;
   }
 
   async close(): Promise<void> {

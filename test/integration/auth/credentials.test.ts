@@ -38,7 +38,7 @@ const reply = (status: number, body: unknown, headers: Record<string, string> = 
 
 test("users are looked up over HTTP by name and realm, in UTF-8", async () => {
   const { url, questions } = await hook(reply(200, { MD5, "SHA-256": SHA256, other: 1 }));
-  expect(await new HttpCredentials(url).find("caf\u00c3\u00a9", "example.org")).toEqual({ MD5, "SHA-256": SHA256 });
+  expect(await new HttpCredentials(url).find("caf\u00c3\u00a9", "example.org")).toHaveProperty("ha1s", { MD5, "SHA-256": SHA256 });
   expect(questions).toEqual([{ user: "café", realm: "example.org" }]);
 });
 
@@ -47,14 +47,14 @@ test("AU-9 a name that is not UTF-8 is nobody's, even if a user is called U+FFFD
   const credentials = new HttpCredentials(url);
   expect(await credentials.find("\u00ff", "example.org")).toBeUndefined();
   expect(questions).toEqual([]);
-  expect(await credentials.find("\u00ef\u00bf\u00bd", "example.org")).toEqual({ MD5 });
+  expect(await credentials.find("\u00ef\u00bf\u00bd", "example.org")).toHaveProperty("ha1s", { MD5 });
 });
 
 test("without max-age every lookup is sent, with it none is repeated, and 404 is an answer", async () => {
   const fresh = await hook(reply(200, { MD5 }));
   const kept = await hook(reply(404, {}, { "cache-control": "private, max-age=60" }));
   for (let count = 0; count < 3; count += 1) {
-    expect(await new HttpCredentials(fresh.url).find("bob", "r")).toEqual({ MD5 });
+    expect(await new HttpCredentials(fresh.url).find("bob", "r")).toHaveProperty("ha1s", { MD5 });
   }
   expect(fresh.questions).toHaveLength(3);
   const credentials = new HttpCredentials(kept.url);
@@ -66,7 +66,7 @@ test("simultaneous lookups of the same user share the answer", async () => {
   const { url, questions } = await hook((response) => void setTimeout(() => reply(200, { MD5 })(response), 50));
   const credentials = new HttpCredentials(url);
   const answers = await Promise.all(Array.from({ length: 50 }, () => credentials.find("bob", "r")));
-  expect(answers).toEqual(Array(50).fill({ MD5 }));
+  expect(answers.map((found) => found?.ha1s)).toEqual(Array(50).fill({ MD5 }));
   expect(questions).toHaveLength(1);
 });
 
@@ -98,9 +98,9 @@ testWith("redis-server")("users are found in Redis, and an unreachable Redis is 
   admin.disconnect();
   const credentials = new RedisCredentials(server.url, () => undefined);
   onTestFinished(() => credentials.close());
-  await expect.poll(() => credentials.find("caf\u00c3\u00a9", "example.org").catch(() => "away")).toEqual({ "SHA-256": SHA256 });
+  await expect.poll(() => credentials.find("caf\u00c3\u00a9", "example.org").catch(() => "away")).toHaveProperty("ha1s", { "SHA-256": SHA256 });
   expect(await credentials.find("nobody", "example.org")).toBeUndefined();
-  expect(await credentials.find("\u00ef\u00bf\u00bd", "example.org")).toEqual({ MD5 });
+  expect(await credentials.find("\u00ef\u00bf\u00bd", "example.org")).toHaveProperty("ha1s", { MD5 });
   // Not UTF-8: another name than U+FFFD, whose changes would not be heard.
   expect(await credentials.find("\u00ff", "example.org")).toBeUndefined();
   await server.kill();

@@ -273,10 +273,10 @@ test("the file is reloaded when it changes, unless it is invalid", async () => {
     await new Promise((resolve) => setTimeout(resolve, 1_050));
   };
   await change(`alice:${REALM}:${"a".repeat(32)}\n`);
-  expect(await users.find("alice", REALM)).toEqual({ MD5: "a".repeat(32) });
+  expect(await users.find("alice", REALM)).toHaveProperty("ha1s", { MD5: "a".repeat(32) });
   expect(await users.find("bob", REALM)).toBeUndefined();
   await change("nonsense\n");
-  expect(await users.find("alice", REALM)).toEqual({ MD5: "a".repeat(32) });
+  expect(await users.find("alice", REALM)).toHaveProperty("ha1s", { MD5: "a".repeat(32) });
   expect(errors.map(String)).toEqual(["Error: user:realm:HA1 with 32 or 64 hexadecimal digits in line 1"]);
 });
 
@@ -307,7 +307,7 @@ test("a file with twenty thousand users is read a slice at a time: other work ge
   const users = await FileCredentials.open(path, () => undefined);
   clearInterval(others);
   expect(turns).toBeGreaterThan(10);
-  expect(await users.find("user19999", REALM)).toEqual({ MD5: "a".repeat(32) });
+  expect(await users.find("user19999", REALM)).toHaveProperty("ha1s", { MD5: "a".repeat(32) });
   expect(users.commonAlgorithms()).toEqual(["MD5"]);
   writeFileSync(path, `${[...lines.slice(0, 12_344), "nonsense", ...lines].join("\n")}\n`);
   await expect(FileCredentials.open(path, () => undefined)).rejects.toThrow("in line 12345");
