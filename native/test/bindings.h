@@ -69,7 +69,7 @@ inline KeptBinding flow_binding(const std::string& instance, uint32_t reg_id, ui
   one[Part::params] = ";reg-id=" + std::to_string(reg_id) + ";+sip.instance=\"<" + instance + ">\"";
   one[Part::instance] = instance;
   one[Part::key] = "f" + std::to_string(reg_id) + " " + instance;
-  one[Part::path] = "28:<sip:token@192.0.2.9;lr;ob>";
+  one[Part::path] = "27:<sip:token@192.0.2.9;lr;ob>";
   return one;
 }
 

@@ -35,6 +35,7 @@ export class ManyPhones {
     const send = (): void => socket.send(text, port, "127.0.0.1");
     // A datagram may be lost (RFC 3261 17.1.2.2).
     const again = setInterval(send, AGAIN_MS);
+    socket.once("close", () => clearInterval(again));
     send();
     const [octets] = (await answered) as [Buffer];
     clearInterval(again);
