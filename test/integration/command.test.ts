@@ -182,11 +182,11 @@ test("a list of edges that cannot be read, and a first start that fails", async 
 test("trace draws the ladder of one phone, live", async () => {
   const { env, U, U2, C } = await stage();
   const trace = new Running(["trace", "somebody@example.com", "--seconds", "20"], env);
-  await expect.poll(() => trace.err, { timeout: 5_000 }).toMatch(/tracing/);
+  await expect.poll(() => trace.err).toMatch(/tracing/);
   await U2.say("MESSAGE sip:other@example.com SIP/2.0\nTo: <sip:other@example.com>");
   await C.request("MESSAGE");
   await register(U, C);
-  await expect.poll(() => trace.out.match(/[▶◀]/g)?.length ?? 0, { timeout: 5_000 }).toBe(4);
+  await expect.poll(() => trace.out.match(/[▶◀]/g)?.length ?? 0).toBe(4);
   trace.process.kill("SIGINT");
   const { code, out } = await trace.ended();
   expect(code).toBe(0);

@@ -16,10 +16,14 @@ test("PX-16.1-2 TX-1 an INVITE from a TCP core to a UDP client is retransmitted 
   const second = await U.request("INVITE");
   expect(second.text).toBe(first.text);
   await U.request("INVITE");
+  const asked = U.last;
   await U.reply("180 Ringing");
   await C.response(180);
+  // What was sent before the 180 came.
+  await U.settle();
+  U.forget();
   await U.nothing(12 * T1);
-  await U.reply("200 OK", `Contact: <sip:U@${U.at}>`);
+  await U.reply("200 OK", `Contact: <sip:U@${U.at}>`, asked);
   await C.response(200);
   await C.nothing();
 });
@@ -32,6 +36,8 @@ test("PX-16.1-2 TX-3 a MESSAGE from a TCP core to a UDP client is retransmitted 
   expect((await U.request("MESSAGE")).text).toBe(first.text);
   await U.reply("200 OK");
   await C.response(200);
+  await U.settle();
+  U.forget();
   await U.nothing(12 * T1);
   await C.nothing();
 });

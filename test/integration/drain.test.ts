@@ -34,7 +34,7 @@ test("SA-8 a final response for a request that was pending at SIGTERM still arri
   await U.say("INVITE sip:bob@example.com SIP/2.0\nContact: <sip:U@192.0.2.1>");
   await C.request("INVITE");
   SUT.terminate();
-  await expect.poll(() => SUT.output, { timeout: 5_000 }).toMatch(/drain|stopp|SIGTERM/i);
+  await expect.poll(() => SUT.output).toMatch(/drain|stopp|SIGTERM/i);
   await C.reply("200 OK", `Contact: <sip:C@${C.at}>`);
   await U.response(200);
   expect(await SUT.exited()).toBe(0);

@@ -101,7 +101,8 @@ test("OB-6-24 OB-5.4-14 Flow-Timer: a silent flow is dead, and so is its binding
   const answer = await home.register(U, { instance: instanceOf("U") });
   expect(answer.header("Flow-Timer")).toBe("1");
   expect(answer.header("Require")).toBe("outbound");
-  await sleep(7_000);
+  await sleep(6_000);
+  await expectNoBindings(A, "bob");
   await A.say(invite("bob", home.scene, "timer"));
   await A.response(480);
   await U.nothing();

@@ -61,7 +61,7 @@ test("an edge knows who registered, whose flow died and why, which call failed a
   await admin.ask("POST", "/api/bans", { address: "198.51.100.9", seconds: 60 });
   await admin.ask("DELETE", "/api/bans/198.51.100.9");
   await expect.poll(async () => kinds(await events(admin, { q: "198.51.100.9" }))).toEqual(["banned", "ban-ended"]);
-  expect(live.map(({ kind }) => kind)).toEqual(["registered", "call-failed", "flow-dead", "banned", "ban-ended"]);
+  await expect.poll(() => live.map(({ kind }) => kind)).toEqual(["registered", "call-failed", "flow-dead", "banned", "ban-ended"]);
   expect(live).toEqual((await events(admin)).slice(0, live.length).reverse());
 
   const env = { SLUICE_ADMIN_LISTEN: admin.listen };

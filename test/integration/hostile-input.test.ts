@@ -122,8 +122,7 @@ describe.concurrent("limits", () => {
       const party = await company.newClient(`more${at}`).catch(() => undefined);
       if (party) more.push(party);
     }
-    await sleep(300);
-    expect(more.filter((party) => party.wire.isOpen).length).toBeLessThanOrEqual(5);
+    await expect.poll(() => more.filter((party) => party.wire.isOpen).length).toBeLessThanOrEqual(5);
     for (const party of more) {
       party.leave();
       await party.close();

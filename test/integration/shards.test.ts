@@ -75,7 +75,7 @@ test("SA-6 OB-5.3.1-9 a pending request gets 430 even if flow and request are on
     await caller.say(`INVITE sip:x@${client.at} SIP/2.0\nRoute: ${path.join(", ")}\nContact: <sip:c@${caller.at}>`);
     await client.request("INVITE");
     await client.close();
-    await caller.response(430, 1_000);
+    await caller.atOnce(430);
   }
 });
 

@@ -59,6 +59,8 @@ test.each(["udp", "tcp", "ws"] as const)("an upstream that does not answer gets 
 
 test("a REGISTER that waits and is repeated over UDP goes to the upstream once, and the log says why", async () => {
   const { SUT, U, U2, C } = await cast({ client: "udp", own: true });
+  await register(U2, C);
+  C.answersProbes = false;
   await newcomers(U, WINDOW);
   const asked = await waiting(C, WINDOW);
   await U.say(`${registerOf("again", U)}\nVia: SIP/2.0/UDP ${U.at};branch=z9hG4bK-again`);

@@ -120,7 +120,7 @@ test("DET-22 a hundred forged tokens are reported in a few lines", async () => {
   for (let at = 1; at <= 100; at += 1) {
     expect(await statusOf(C, `<sip:${token.slice(0, -3)}${at % 10}AA@${core};lr>`, at)).toBe(403);
   }
-  await expect.poll(() => SUT.output.slice(before), { timeout: 5_000 }).toMatch(/forged/i);
+  await expect.poll(() => SUT.output.slice(before)).toMatch(/forged/i);
   expect(SUT.output.length - before).toBeLessThan(10_000);
 });
 

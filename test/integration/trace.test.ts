@@ -157,7 +157,7 @@ testWith("tshark")("SA-16 tshark reads a pcap of a call: both directions, valid 
   await U.say(WITH_SECRETS);
   await C.request("REGISTER");
   await C.settle();
-  await expect.poll(() => existsSync(file) && statSync(file).size, { timeout: 5_000 }).toBeGreaterThan(2_000);
+  await expect.poll(() => existsSync(file) && statSync(file).size).toBeGreaterThan(2_000);
   SUT.terminate();
   await SUT.exited();
   expect(statSync(file).mode & 0o077).toBe(0);
@@ -179,7 +179,7 @@ test("HEP3 packets carry each message with its addresses, time and Call-ID, samp
   const { U, C, client } = await cast({ settings: { SLUICE_HEP: `udp://127.0.0.1:${port}`, SLUICE_HEP_ID: "77" } });
   await register(U, C);
   const ours = (): Map<number, Buffer>[] => packets.map(chunksOf).filter((chunks) => (chunks.get(15)?.toString() ?? "").includes("REGISTER sip:example.com") || /CSeq: \d+ REGISTER/.test(chunks.get(15)?.toString() ?? ""));
-  await expect.poll(() => ours().length, { timeout: 5_000 }).toBeGreaterThanOrEqual(4);
+  await expect.poll(() => ours().length).toBeGreaterThanOrEqual(4);
   const [first] = ours();
   expect(first?.get(3)).toEqual(Buffer.from([127, 0, 0, 1]));
   expect(`127.0.0.1:${first?.get(7)?.readUInt16BE()}`).toBe(U.at);

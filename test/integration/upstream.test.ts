@@ -128,7 +128,7 @@ test("PX-16.9-1 TR-23 without a live target the response is 503 with Retry-After
   const port = await freePort();
   const { U } = await cast({ client: "tcp", settings: { SLUICE_UPSTREAM: `sip:127.0.0.1:${port};transport=tcp` } });
   await U.say("REGISTER sip:example.com SIP/2.0\nContact: <sip:U@192.0.2.1>");
-  const refused = await U.response(503, 2_000);
+  const refused = await U.response(503);
   expect(Number(refused.header("Retry-After"))).toBeGreaterThan(0);
 });
 
@@ -169,7 +169,7 @@ test("DNS-11 names written by a client are never looked up and never contacted",
   await U.say("INVITE sip:bob@host.invalid SIP/2.0\nContact: <sip:U@df7jal23ls0d.invalid;ob>");
   await C.request("INVITE");
   await U.say("INVITE sip:bob@example.com SIP/2.0\nCSeq: 2 INVITE\nRoute: <sip:host.invalid;lr>");
-  await U.response(403, 1_000);
+  await U.atOnce(403);
 });
 
 test("OB-8-9 we never send STUN requests", async () => {

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { type Socket, connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { onTestFinished } from "vitest";
+import { PATIENCE } from "./mailbox.js";
 
 export const HOST = "127.0.0.1";
 /** Another source: all of 127.0.0.0/8 is this machine. */
@@ -81,7 +82,7 @@ export async function registerAll(port: number, count: number, domain: string): 
     const begin = performance.now();
     socket.send(Buffer.from(text, "latin1"), port, HOST);
     const answered = once(socket, "message") as Promise<[Buffer]>;
-    const first = await Promise.race([answered, sleep(3_000, undefined)]);
+    const first = await Promise.race([answered, sleep(PATIENCE, undefined, { ref: false })]);
     if (first === undefined) throw new Error(`REGISTER ${at} got no answer`);
     const status = first[0].toString("latin1").split("\r\n", 1).join("");
     if (!status.startsWith("SIP/2.0 200")) throw new Error(`REGISTER ${at}: ${status}`);

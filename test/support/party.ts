@@ -28,7 +28,10 @@ export class Party implements Sender {
   readonly name: string;
   /** host:port of the edge, as this party sees it. */
   readonly edge: string;
-  scene: string;
+  #scene: string;
+  /** The requests of this scene, and of those before it: their copies may still come in this one, when T1 is over. */
+  readonly #seen = new Set<string>();
+  readonly #past = new Set<string>();
   /** With 200, unlike an upstream that hangs. */
   answersProbes = true;
   readonly #company: Company;
@@ -36,7 +39,7 @@ export class Party implements Sender {
   constructor(name: string, edge: string, scene: string, company: Company) {
     this.name = name;
     this.edge = edge;
-    this.scene = scene;
+    this.#scene = scene;
     this.#company = company;
     company.add(this);
   }
@@ -49,8 +52,25 @@ export class Party implements Sender {
     if (message.isResponse && callId.startsWith("settle-")) this.#settled.put(received);
     else if (isProbe(message)) {
       if (this.answersProbes) void received.answer(responseTo(message, "200 OK", this.name));
-    } else if (!isOfAnotherScene(callId, this.scene)) this.#inbox.put(received);
+    } else if (!isOfAnotherScene(callId, this.scene)) this.#hear(received);
   };
+
+  #hear(received: Received): void {
+    if (this.#past.has(received.text)) return;
+    if (!received.message.isResponse) this.#seen.add(received.text);
+    this.#inbox.put(received);
+  }
+
+  get scene(): string {
+    return this.#scene;
+  }
+
+  /** What comes again from the scene before is not heard in the new one. */
+  set scene(scene: string) {
+    this.#scene = scene;
+    for (const text of this.#seen) this.#past.add(text);
+    this.#seen.clear();
+  }
 
   attach(wire: Wire): this {
     this.#wire = wire;
@@ -124,22 +144,33 @@ export class Party implements Sender {
     return message;
   }
 
+  /** The response has been sent when the server has processed what everyone sent before: at once, whatever a machine takes for it. */
+  async atOnce(status: number): Promise<SipMessage> {
+    await this.#allSettle();
+    return this.response(status, 0);
+  }
+
   async pong(): Promise<void> {
     const message = await this.next();
     if (message.text !== PONG) throw new Error(`${this.name} expected a pong and got:\n${message.text}`);
   }
 
   /**
-   * Asserts that nothing is waiting for this party once the server has processed what everyone sent. Twice, for what one shard has handed to
-   * another. With `wait`, nothing may arrive for this many milliseconds either.
+   * Asserts that nothing is waiting for this party once the server has processed what everyone sent. With `wait`, nothing may arrive for this
+   * many milliseconds either.
    */
   async nothing(wait = 0): Promise<void> {
-    for (let round = 0; round < 2; round += 1) await Promise.all([...this.#company].map((party) => party.settle()));
-    // What has arrived is now in our socket buffers: one turn of the event loop reads it, another delivers it.
-    for (let round = 0; round < 3; round += 1) await turn();
+    await this.#allSettle();
     if (wait > 0) await sleep(wait);
     const texts = this.#inbox.peek().filter(({ message }) => message.status !== 100).map(({ text }) => text);
     if (texts.length > 0) throw new Error(`${this.name} expected nothing and got:\n${texts.join("\n")}`);
+  }
+
+  /** Twice, for what one shard has handed to another. */
+  async #allSettle(): Promise<void> {
+    for (let round = 0; round < 2; round += 1) await Promise.all([...this.#company].map((party) => party.settle()));
+    // What has arrived is now in our socket buffers: one turn of the event loop reads it, another delivers it.
+    for (let round = 0; round < 3; round += 1) await turn();
   }
 
   /** Returns when the server has processed what this party sent before: its OPTIONS has been answered. */
