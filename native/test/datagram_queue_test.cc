@@ -131,6 +131,39 @@ TEST("a train takes what follows it even past others, but nothing overtakes what
   CHECK_EQ(right.all().size(), 1u);
 }
 
+TEST("what is free leaves last, and with those of its length, whatever was added in between; a shorter one ends a train only when several wait") {
+  Sender sender;
+  Socket peer, other;
+  const int on = 1;
+  for (const Socket* one : {&peer, &other}) setsockopt(one->fd, IPPROTO_UDP, 104 /* UDP_GRO */, &on, sizeof on);
+  constexpr size_t kSizes[] = {400, 900, 650};
+  for (char round = 0; round < 10; ++round) {
+    for (const size_t size : kSizes) sender.send(peer, std::string(size, static_cast<char>('a' + round)), "", DatagramQueue::Order::free);
+    sender.send(other, std::string(500, 'o'), "", DatagramQueue::Order::free);
+  }
+  sender.send(peer, std::string(700, 'k'));
+  sender.queue.flush(sender.counters);
+  std::vector<std::string> wanted{std::string(700, 'k')};
+  for (const size_t size : kSizes) {
+    wanted.emplace_back();
+    for (char round = 0; round < 10; ++round) wanted.back() += std::string(size, static_cast<char>('a' + round));
+  }
+  CHECK(peer.all() == wanted);
+  CHECK_EQ(other.all().size(), 1u);
+  // Where no two have the same length, all arrive, and in fewer trains than there are datagrams.
+  size_t octets = 0;
+  for (size_t i = 0; i < 100; ++i) {
+    const size_t size = 300 + i * 37 % 101 * 7;
+    octets += size;
+    sender.send(peer, std::string(size, 'x'), "", DatagramQueue::Order::free);
+  }
+  sender.queue.flush(sender.counters);
+  const std::vector<std::string> got = peer.all();
+  CHECK(got.size() <= 75);
+  for (const std::string& one : got) octets -= one.size();
+  CHECK_EQ(octets, size_t{0});
+}
+
 TEST("as many datagrams and trains as one turn may bring arrive") {
   Sender sender;
   std::vector<std::unique_ptr<Socket>> peers;

@@ -309,6 +309,7 @@ export const RegisterFlag = {
   supportsOutbound: 32,
   supportsPath: 64,
   supportsGruu: 128,
+  credentials: 256,
 } as const;
 export type RegisterFlag = (typeof RegisterFlag)[keyof typeof RegisterFlag];
 

@@ -7,7 +7,7 @@ import type { StoreBatches } from "../location/store.js";
 import type { Shard } from "../native/binding.js";
 import type { Location } from "../native/location-handle.js";
 import type { SharedNode } from "../native/object-port.js";
-import { Action, Const, HeaderFlag, LoginState, RecordField, RegisterField, RegisterGrant, RegisterState, VerdictField } from "../native/layout.js";
+import { Action, Const, HeaderFlag, LoginState, RecordField, RegisterField, RegisterFlag, RegisterGrant, RegisterState, VerdictField } from "../native/layout.js";
 import { shownNames } from "../registrar/address-of-record.js";
 import { decideRegister } from "../registrar/decide-register.js";
 import { type RegistrarOptions, supportedBy } from "../registrar/registrar-options.js";
@@ -51,6 +51,10 @@ export class RegisterDesk {
   #options: RegistrarOptions | undefined;
   /** The revision of the users whose HA1s C++ has. */
   #revision: number | undefined;
+  /** Whether it may be asked about users until the batch ends; undefined: nobody has looked yet. */
+  #isKnowing: boolean | undefined;
+  /** C++ has algorithms to challenge with. */
+  #isOffering = false;
   /** The users whom C++ gets to know. */
   #teaching: Ha1List | undefined;
   #isWiping = false;
@@ -97,6 +101,7 @@ export class RegisterDesk {
 
   startBatch(): void {
     this.#left.clear();
+    this.#isKnowing = undefined;
   }
 
   /** Decides on one message of the batch if numbers are enough; its messages come in order. */
@@ -127,7 +132,7 @@ export class RegisterDesk {
     // A retransmission was checked the first time.
     if (state === RegisterState.answered) return true;
     // Last, because it uses up the credentials.
-    switch (this.login(item)) {
+    switch (this.login(item, (this.#rows[register + RegisterField.flags]! & RegisterFlag.credentials) !== 0)) {
       case LoginState.proven:
         return true;
       case LoginState.missing:
@@ -155,15 +160,21 @@ export class RegisterDesk {
     if (!this.#isClosed) this.#shard.learnHa1s(linesOf(user, realm, ""), 0);
   }
 
-  /** What the credentials of a request of the batch prove; if it is `proven`, they are used up. */
-  login(item: number): LoginState {
+  /** What the credentials of a request of the batch prove; if it is `proven`, they are used up. `hasSome`: false only if it has none. */
+  login(item: number, hasSome = true): LoginState {
     const authenticator = this.#options?.authenticator;
     if (authenticator === undefined) return LoginState.proven;
-    const { revision } = authenticator;
-    if (revision === undefined) return LoginState.left;
-    if (revision !== this.#revision) this.#startOver(revision);
+    this.#isKnowing ??= this.#followUsers(authenticator);
+    if (!this.#isKnowing) return LoginState.left;
+    if (!hasSome && this.#isOffering) return LoginState.missing;
     const login = this.#shard.checkLogin(item);
     return login === LoginState.unknown && this.#teach(item, authenticator) ? this.#shard.checkLogin(item) : login;
+  }
+
+  /** False: the store has yet to say whether its users are those whom C++ knows. */
+  #followUsers({ revision }: Authenticator): boolean {
+    if (revision !== undefined && revision !== this.#revision) this.#startOver(revision);
+    return revision !== undefined;
   }
 
   /** Whether the store has that user's HA1 at hand. */
@@ -180,6 +191,7 @@ export class RegisterDesk {
   #startOver(revision: number | undefined): void {
     this.#revision = revision;
     const { nonceMs, offered } = this.#options?.authenticator ?? { nonceMs: 0, offered: [] };
+    this.#isOffering = offered.length > 0;
     this.#shard.offerLogins(nonceMs, offered.map((algorithm) => DIGESTS.indexOf(algorithm)));
     const all = revision === undefined ? undefined : this.#options?.authenticator?.ha1s;
     const fits = this.#shard.startHa1s(all?.count ?? OTHERS_USERS);

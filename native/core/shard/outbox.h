@@ -33,9 +33,16 @@ class Outbox {
 
   void attach(uint16_t listener, int fd, bool v6) noexcept { datagrams_[listener].attach(fd, v6); }
   bool sends_from(size_t listener) const noexcept { return listener < datagrams_.size() && datagrams_[listener].fd() >= 0; }
+  // A 100 and an ACK may go first: nothing that leaves for the same destination in the same turn has to come before them (RFC 3261 17.1.1.2,
+  // 17.1.1.3, 13.2.2.4). A registrar has one beside every copy and every refusal of an INVITE, and they make trains of their own.
+  static DatagramQueue::Order order_of(Text head) noexcept {
+    constexpr Text kTrying = "SIP/2.0 100 ", kAck = "ACK ";
+    return head.substr(0, kTrying.size()) == kTrying || head.substr(0, kAck.size()) == kAck ? DatagramQueue::Order::first : DatagramQueue::Order::kept;
+  }
   // The octets must live until flush().
-  void datagram(uint16_t listener, const Address& to, Text head, Text body = Text()) noexcept {
-    datagrams_[listener].add(to, head, body, counters_, order_of(head));
+  void datagram(uint16_t listener, const Address& to, Text head, Text body = Text()) noexcept { datagram(listener, to, head, body, order_of(head)); }
+  void datagram(uint16_t listener, const Address& to, Text head, Text body, DatagramQueue::Order order) noexcept {
+    datagrams_[listener].add(to, head, body, counters_, order);
   }
   StreamWriter& streams() noexcept { return streams_; }
   // Calls `see(listener, refused)` for each datagram that the kernel refused. False: there was none.
@@ -56,13 +63,6 @@ class Outbox {
   static constexpr size_t kScratch = 2u << 20;
   // The longest head, with what relaying adds to it and a body short enough to be copied.
   static constexpr size_t kUsual = 65'536 + 4096 + 1024;
-
-  // A 100 and an ACK may go first: nothing that leaves for the same destination in the same turn has to come before them (RFC 3261 17.1.1.2,
-  // 17.1.1.3, 13.2.2.4). A registrar has one beside every copy and every refusal of an INVITE, and they make trains of their own.
-  static DatagramQueue::Order order_of(Text head) noexcept {
-    constexpr Text kTrying = "SIP/2.0 100 ", kAck = "ACK ";
-    return head.substr(0, kTrying.size()) == kTrying || head.substr(0, kAck.size()) == kAck ? DatagramQueue::Order::first : DatagramQueue::Order::kept;
-  }
 
   Counters& counters_;
   StreamWriter streams_;

@@ -56,8 +56,8 @@ LoginState RegisterLogin::check(const Item& item, Text aor, const ServedDomains&
   if (!guard_->may_try(pair, client, name, seconds) || !proves_ha1(credentials, ha1, ha2_) || !nonces_->use(nonce, credentials.count)) return LoginState::left;
   guard_->proved(pair, client, seconds);
   ground_.counters.add(Counter::logins_accepted);
-  // Only this client got the nonce.
-  ground_.commons.answers.heard_us(client);
+  // Only this client got the nonce. Behind a neighbour it gets no datagrams from us, so it needs no account.
+  if (!item.source.from_core) ground_.commons.answers.heard_us(client);
   return LoginState::proven;
 }
 

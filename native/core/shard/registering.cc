@@ -55,7 +55,8 @@ void Registering::read(unsigned i) noexcept {
   else if (!is_read && state != RegisterState::held && state != RegisterState::refused) state = RegisterState::unread;
   row[kRegister_state] = static_cast<int32_t>(state);
   row[kRegister_asked] = request.asked;
-  row[kRegister_flags] = static_cast<int32_t>(request.flags);
+  const bool has_credentials = message.line(credentials_header(message)) != nullptr;
+  row[kRegister_flags] = static_cast<int32_t>(request.flags | (has_credentials ? kAsk_credentials : 0u));
 }
 
 // The same for a retransmission, different for every other client's request (TX-10), and for every other address of record: the response
@@ -350,7 +351,7 @@ void Registering::send(const Done& done) noexcept {
   ground_.counters.add(Counter::replies);
   responder_.count(done.status, Method::register_);
   const ReturnPath back = return_path_of(ground_.config, object_.answer_way_of(done.item));
-  responder_.send_back(back, desk_->answers.part(done.answer_at, done.answer_size), Text(), true, item.tapped);
+  responder_.answer_register(back, desk_->answers.part(done.answer_at, done.answer_size), item.tapped);
 }
 
 void Registering::remember(const Done& done) noexcept {

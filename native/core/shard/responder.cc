@@ -83,7 +83,7 @@ void Responder::count(int status, Method method) noexcept {
   if (status >= 200 && (method == Method::invite || method == Method::register_)) count_outcome(status, method);
 }
 
-void Responder::send_back(const ReturnPath& back, Text head, Text body, bool final, uint32_t tapped) noexcept {
+void Responder::send_back(const ReturnPath& back, Text head, Text body, bool final, uint32_t tapped, DatagramQueue::Order order) noexcept {
   if (tap_.on()) tap_.answer(tapped, back, head, body);
   if (back.kind == BackKind::udp_v4 || back.kind == BackKind::udp_v6) {
     if (!outbox_.sends_from(back.listener)) return;
@@ -91,7 +91,7 @@ void Responder::send_back(const ReturnPath& back, Text head, Text body, bool fin
     // The source may be forged: never send it more than three times what the forger has sent.
     const bool is_stranger = !back.from_core && !is_core_side(ground_.config, back.listener, back.remote);
     if (is_stranger && !may_send(back.remote, head, body)) return withhold(back, head, body);
-    outbox_.datagram(back.listener, back.remote, head, body);
+    outbox_.datagram(back.listener, back.remote, head, body, order);
     return;
   }
   const EdgeConfig& config = ground_.config;

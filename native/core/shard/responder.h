@@ -25,7 +25,10 @@ class Responder {
   // one of the home proxy.
   void answer_sent(const Message& sent, int status, ObjectEventKind failure = ObjectEventKind::send_failed) noexcept;
   // The octets must live until the next flush. `final`: no other response to this request follows.
-  void send_back(const ReturnPath& back, Text head, Text body, bool final, uint32_t tapped = 0) noexcept;
+  void send_back(const ReturnPath& back, Text head, Text body, bool final, uint32_t tapped = 0) noexcept { send_back(back, head, body, final, tapped, Outbox::order_of(head)); }
+  // The same for our own final response to a REGISTER: as a datagram it may overtake all others, since it is the only one of its transaction, and
+  // the transactions of clients do not wait for each other (RFC 3261 17.1.2).
+  void answer_register(const ReturnPath& back, Text octets, uint32_t tapped) noexcept { send_back(back, octets, Text(), true, tapped, DatagramQueue::Order::free); }
   // The same for a response that another shard hands to us.
   void deliver(const RingHead& head, Text octets) noexcept;
   void count(int status, Method method) noexcept;
@@ -48,6 +51,7 @@ class Responder {
   void let_go() noexcept { withheld_.let_go(); }
 
  private:
+  void send_back(const ReturnPath& back, Text head, Text body, bool final, uint32_t tapped, DatagramQueue::Order order) noexcept;
   void count_outcome(int status, Method method) noexcept;
   bool may_send(const Address& to, Text head, Text body) noexcept;
   [[gnu::cold]] void withhold(const ReturnPath& back, Text head, Text body) noexcept;

@@ -177,7 +177,7 @@ void SharedRegisters::send(const Answer& answer) noexcept {
   if (is_saved && !held.source.from_core) bind(held);
   ground_.counters.add(Counter::replies);
   responder_.count(answer.status, Method::register_);
-  responder_.send_back(held.back, answers_.part(answer.at, answer.size), Text(), true, held.tapped);
+  responder_.answer_register(held.back, answers_.part(answer.at, answer.size), held.tapped);
   object_.release(held.place);
   held.octets.reset();
   free_.push_back(answer.held);

@@ -43,17 +43,33 @@ void DatagramQueue::attach(int fd, bool v6) noexcept {
   allow_fragments(false);
 }
 
-bool DatagramQueue::takes(const Train& train, size_t size) noexcept {
-  return trains_work_ && !train.closed && size <= train.segment && train.segment <= kMaxSegment && train.segments < kMaxSegments && size > 0 &&
-         train.octets + size <= kMaxTrainOctets && !travels_apart(train.to);
+bool DatagramQueue::has_room(const Train& train, size_t size) const noexcept {
+  return trains_work_ && !train.closed && size <= train.segment && train.segment <= kMaxSegment && train.segments < kMaxSegments && size > 0 && train.octets + size <= kMaxTrainOctets;
 }
 
 // The train that the datagram joins; trains_used_: a new one. Only the newest to its destination, so that what is kept in order stays so.
 unsigned DatagramQueue::train_for(const Address& to, size_t size, Order order) noexcept {
+  if (order == Order::free) return free_train_for(to, size);
   const unsigned last = trains_used_ > kLooksBack ? trains_used_ - kLooksBack : 0;
   for (unsigned i = trains_used_; i-- > last;)
-    if (trains_[i].to == to && trains_[i].order == order) return takes(trains_[i], size) ? i : trains_used_;
+    if (trains_[i].to == to && trains_[i].order == order) return has_room(trains_[i], size) && !travels_apart(to) ? i : trains_used_;
   return trains_used_;
+}
+
+// One of its length. Where all lengths differ, a shorter one ends a train, as it may (UDP_SEGMENT), but only once several wait for their like.
+unsigned DatagramQueue::free_train_for(const Address& to, size_t size) noexcept {
+  const unsigned last = trains_used_ > kLooksBackFree ? trains_used_ - kLooksBackFree : 0;
+  unsigned joined = trains_used_, open = 0;
+  for (unsigned i = trains_used_; i-- > last;) {
+    const Train& train = trains_[i];
+    if (train.order != Order::free || train.closed || !(train.to == to)) continue;
+    ++open;
+    if (!has_room(train, size)) continue;
+    joined = i;
+    if (train.segment == size) break;
+  }
+  const bool is_new = joined == trains_used_ || (trains_[joined].segment != size && open < kMostLengths);
+  return is_new || travels_apart(to) ? trains_used_ : joined;
 }
 
 void DatagramQueue::add(const Address& to, Text head, Text body, Counters& counters, Order order) noexcept {
@@ -82,7 +98,7 @@ void DatagramQueue::arrange() noexcept {
   iovec* next[kMostTrains];
   iovec* at = parts_;
   unsigned headers = 0;
-  for (const Order order : {Order::first, Order::kept}) {
+  for (const Order order : {Order::first, Order::kept, Order::free}) {
     for (unsigned i = 0; i < trains_used_; ++i) {
       const Train& train = trains_[i];
       if (train.order != order) continue;

@@ -20,6 +20,7 @@ class DatagramQueue {
   enum class Order : uint8_t {
     kept,
     first,  // it leaves before those that are kept
+    free,   // it leaves after those, in any order: with others of its length, so that there are fewer trains
   };
 
   // `v6`: the socket is AF_INET6.
@@ -47,6 +48,8 @@ class DatagramQueue {
   static constexpr unsigned kMost = 128;       // datagrams
   static constexpr unsigned kMostTrains = 64;
   static constexpr unsigned kLooksBack = 4;    // trains, for one that a datagram may join
+  static constexpr unsigned kLooksBackFree = 8;
+  static constexpr unsigned kMostLengths = 4;  // trains to one destination that wait for others of their length
   static constexpr size_t kControl = CMSG_SPACE(sizeof(uint16_t));
 
   struct Datagram {
@@ -77,7 +80,8 @@ class DatagramQueue {
   static constexpr uint32_t kLongestWait = 1u << 20;
 
   unsigned train_for(const Address& to, size_t size, Order order) noexcept;
-  bool takes(const Train& train, size_t size) noexcept;
+  unsigned free_train_for(const Address& to, size_t size) noexcept;
+  bool has_room(const Train& train, size_t size) const noexcept;
   bool travels_apart(const Address& to) noexcept { return refusing_ != 0 && find_refusal(to); }
   [[gnu::cold]] bool find_refusal(const Address& to) noexcept;
   [[gnu::cold]] void send_apart_from_now(const Address& to) noexcept;
@@ -101,7 +105,7 @@ class DatagramQueue {
   unsigned trains_used_ = 0;
   Datagram waiting_[kMost];
   Train trains_[kMostTrains];
-  // As flush() hands them to the kernel: those that go first, then the others as they were added.
+  // As flush() hands them to the kernel: those that go first, then those that are kept, as they were added, then those that are free.
   mmsghdr headers_[kMostTrains];
   const Train* sent_[kMostTrains];
   iovec parts_[kMost * 2];

@@ -3,13 +3,21 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { Authenticator } from "../../../src/auth/authenticator.js";
 import type { Location } from "../../../src/native/location-handle.js";
-import { Action, Const, LoginState, Method, RecordField, RegisterField, RegisterState, VerdictField } from "../../../src/native/layout.js";
+import { Action, Const, LoginState, Method, RecordField, RegisterField, RegisterFlag, RegisterGrant, RegisterState, VerdictField } from "../../../src/native/layout.js";
 import { RegisterDesk } from "../../../src/shard/register-desk.js";
 import { OPTIONS } from "../../support/registrar-stage.js";
 
-/** A desk over rows that stand for what C++ has read: `[who, state]` for each REGISTER of the next batch. */
-function opened(): { desk: RegisterDesk; decide: (batch: readonly (readonly [number, number])[]) => boolean[]; learnt: readonly string[] } {
+/** A desk over rows that stand for what C++ has read: `[who, state, flags]` for each REGISTER of the next batch. `checked`: whose credentials it had checked, `granted`: by its last batch. */
+function opened(): {
+  desk: RegisterDesk;
+  decide: (batch: readonly (readonly [who: number, state: number, flags?: number])[]) => boolean[];
+  learnt: readonly string[];
+  checked: readonly number[];
+  granted: readonly number[];
+} {
   let rows: Int32Array = new Int32Array(0);
+  const checked: number[] = [];
+  const granted: number[] = [];
   const learnt: string[] = [];
   const shard = {
     serveRegisters: (_table: Location, given: Int32Array) => void (rows = given),
@@ -18,7 +26,7 @@ function opened(): { desk: RegisterDesk; decide: (batch: readonly (readonly [num
     answerRegisters: () => undefined,
     setRegisters: () => undefined,
     offerLogins: () => undefined,
-    checkLogin: () => LoginState.left,
+    checkLogin: (item: number) => (checked.push(item), LoginState.left),
     loginOf: () => undefined,
     learnHa1s: (lines: string) => void learnt.push(lines),
     startHa1s: (count: number) => (learnt.splice(0), count < 1_000),
@@ -26,22 +34,25 @@ function opened(): { desk: RegisterDesk; decide: (batch: readonly (readonly [num
   };
   const desk = new RegisterDesk({ shard, bindings: {} as Location, gruuKey: new Uint8Array(32), servesOutbound: true });
   desk.configure(OPTIONS, 30);
-  const decide = (batch: readonly (readonly [number, number])[]): boolean[] => {
+  const decide = (batch: readonly (readonly [who: number, state: number, flags?: number])[]): boolean[] => {
     const records = new Int32Array(Const.batchSize * Const.recordFields);
     const verdicts = new Int32Array(Const.batchSize * Const.verdictFields);
     rows.fill(0);
     desk.startBatch();
-    return batch.map(([who, state], item) => {
+    granted.length = 0;
+    return batch.map(([who, state, flags = 0], item) => {
       records[item * Const.recordFields + RecordField.method] = Method.register;
       rows[item * Const.registerFields + RegisterField.who] = who;
       rows[item * Const.registerFields + RegisterField.state] = state;
       rows[item * Const.registerFields + RegisterField.asked] = 600;
+      rows[item * Const.registerFields + RegisterField.flags] = flags;
       const isTaken = desk.takes(item, records, verdicts);
       expect(verdicts[item * Const.verdictFields + VerdictField.action] === Action.register).toBe(isTaken);
+      granted.push(verdicts[item * Const.verdictFields + VerdictField.edits]!);
       return isTaken;
     });
   };
-  return { desk, decide, learnt };
+  return { desk, decide, learnt, checked, granted };
 }
 
 const { open, unread, refused } = RegisterState;
@@ -79,6 +90,30 @@ function authenticatorOf(count: number, slices: Iterable<string>): Authenticator
 async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn += 1) await nextTurn();
 }
+
+test("AU-1 a REGISTER without credentials is challenged without another look at it, one with some is checked, and the store is asked about its users once a batch", () => {
+  const { desk, decide, checked, granted } = opened();
+  let looks = 0;
+  let revision: number | undefined = 1;
+  const authenticator = {
+    get revision() {
+      looks += 1;
+      return revision;
+    },
+    nonceMs: 1_000,
+    offered: ["MD5"],
+  } as unknown as Authenticator;
+  desk.configure({ ...OPTIONS, authenticator }, 30);
+  looks = 0;
+  expect(decide([[7, open], [8, open, RegisterFlag.credentials], [9, open], [10, RegisterState.answered]])).toEqual([true, false, true, true]);
+  expect(checked).toEqual([1]);
+  expect(granted).toEqual([RegisterGrant.challenge, 0, RegisterGrant.challenge, 0]);
+  expect(looks).toBe(1);
+  // Who the users are is not known now.
+  revision = undefined;
+  expect(decide([[7, open], [8, open, RegisterFlag.credentials]])).toEqual([false, false]);
+  expect(checked).toEqual([1]);
+});
 
 test("C++ gets to know all users of a file, a slice in each turn, and none of those who have been replaced meanwhile", async () => {
   const { desk, learnt } = opened();
