@@ -48,7 +48,7 @@ function opened(): {
       rows[item * Const.registerFields + RegisterField.flags] = flags;
       const isTaken = desk.takes(item, records, verdicts);
       expect(verdicts[item * Const.verdictFields + VerdictField.action] === Action.register).toBe(isTaken);
-      granted.push(verdicts[item * Const.verdictFields + VerdictField.edits]!);
+      granted.push(verdicts[item * Const.verdictFields + VerdictField.edits] ?? 0);
       return isTaken;
     });
   };
