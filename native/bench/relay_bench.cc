@@ -2,8 +2,8 @@
 //
 // Under callgrind it counts instructions, which do not depend on what else the machine is doing (bench/README.md). On its own it prints
 // the CPU time of the shard's turns, including system calls. After the number of rounds may stand `bare`: without what the history and the
-// operator are told; `message`: no REGISTER but a MESSAGE; `terminate`: a MESSAGE from the core along the client's token, over UDP; `call`: INVITE,
-// 180, 200, ACK, BYE and 200, likewise, each side ending every second call; `jitter`: each 200 grants another time, as registrars do that spread their
+// operator are told; `message`: no REGISTER but a MESSAGE; `terminate`: a MESSAGE from the core along the client's token; `call`: INVITE, 180, 200,
+// ACK, BYE and 200, each side ending every second call; `jitter`: each 200 grants another time, as registrars do that spread their
 // phones; `flows=N`: so many clients that take turns, 64 at a time.
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -15,6 +15,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lib/bench_shard.h"
@@ -118,7 +119,7 @@ class Bench {
     for (uint32_t i = 0; i < kClients; ++i) {
       const uint32_t flow = (first_ + i) % static_cast<uint32_t>(clients_.size());
       const size_t size = static_cast<size_t>(requests_.core_message.write(buffer_, routes_[flow], flow, seq_) - buffer_);
-      if (sendto(core_, buffer_, size, 0, as_sockaddr(core_side_), sizeof core_side_) < 0) die("sendto");
+      send_from_core(buffer_, size);
     }
     ++seq_;
     turn();
@@ -131,7 +132,7 @@ class Bench {
       if (send(client, answer, bench::write_response(message, answer, sizeof answer), 0) < 0) die("send");
     }
     turn();
-    for (uint32_t got = 0; got < kClients;) got += std::memcmp((receive(core_), buffer_), "SIP/2.0 ", 8) == 0;
+    for (uint32_t got = 0; got < kClients;) got += received_by_core().response;
   }
 
   // The core calls each of the next 64 clients.
@@ -165,8 +166,28 @@ class Bench {
   }
 
   void from_core(const bench::RoutedText& text, const std::string& route, uint32_t flow) {
-    const size_t size = static_cast<size_t>(text.write(buffer_, route, flow, seq_) - buffer_);
-    if (sendto(core_, buffer_, size, 0, as_sockaddr(core_side_), sizeof core_side_) < 0) die("sendto");
+    send_from_core(buffer_, static_cast<size_t>(text.write(buffer_, route, flow, seq_) - buffer_));
+  }
+
+  void send_from_core(const char* octets, size_t size) {
+    const ssize_t sent = tcp_ ? send(connection_, octets, size, 0) : sendto(core_, octets, size, 0, as_sockaddr(core_side_), sizeof core_side_);
+    if (sent != static_cast<ssize_t>(size)) die("send");
+  }
+
+  // The next one; it lives until the next call.
+  bench::Message received_by_core() {
+    if (!tcp_) return received(core_);
+    bench::Message message;
+    while (bench::read_message(bench::Text(stream_ + stream_at_, stream_end_ - stream_at_), message) != bench::Read::kWhole) {
+      std::memmove(stream_, stream_ + stream_at_, stream_end_ - stream_at_);
+      stream_end_ -= std::exchange(stream_at_, 0);
+      await(connection_);
+      const ssize_t n = recv(connection_, stream_ + stream_end_, sizeof stream_ - stream_end_, 0);
+      if (n <= 0) die("recv");
+      stream_end_ += static_cast<size_t>(n);
+    }
+    stream_at_ += message.size;
+    return message;
   }
 
   void from_client(uint32_t flow, size_t size) {
@@ -197,14 +218,14 @@ class Bench {
   }
 
   void answer_at_core() {
-    const bench::Message bye = received(core_);
+    const bench::Message bye = received_by_core();
     char answer[4096];
-    if (sendto(core_, answer, bench::write_response(bye, answer, sizeof answer), 0, as_sockaddr(core_side_), sizeof core_side_) < 0) die("sendto");
+    send_from_core(answer, bench::write_response(bye, answer, sizeof answer));
   }
 
   // Whether it was one: the edge also probes its upstream now and then.
   bool core_got_response() {
-    const bench::Message message = received(core_);
+    const bench::Message message = received_by_core();
     if (message.response && message.flow < dialogs_.size() && dialogs_[message.flow].core.empty()) keep_routes(dialogs_[message.flow].core, message, true);
     return message.response;
   }
@@ -221,10 +242,14 @@ class Bench {
     return flow;
   }
 
-  size_t receive(int fd) {
+  void await(int fd) {
     pollfd ready{fd, POLLIN, 0};
     for (int tries = 0; poll(&ready, 1, tries > 0) != 1; turn())
       if (++tries > 1000) die("no answer");
+  }
+
+  size_t receive(int fd) {
+    await(fd);
     const ssize_t n = recv(fd, buffer_, sizeof buffer_, 0);
     if (n <= 0) die("recv");
     return static_cast<size_t>(n);
@@ -298,6 +323,9 @@ class Bench {
   uint32_t first_ = 0;  // the client whose turn it is
   uint32_t seq_ = 1;
   char buffer_[1 << 17];
+  char stream_[1 << 17];  // of the core over TCP: what is not taken yet
+  size_t stream_at_ = 0;
+  size_t stream_end_ = 0;
 };
 
 }  // namespace
@@ -309,7 +337,7 @@ int main(int count, char** arguments) {
   uint32_t flows = kClients;
   for (int i = 3; i < count; ++i)
     if (std::strncmp(arguments[i], "flows=", 6) == 0) flows = std::max(kClients, static_cast<uint32_t>(std::atoi(arguments[i] + 6)));
-  const Workload workload = has("terminate") && !tcp ? Workload::terminate : has("call") && !tcp ? Workload::call : has("message") ? Workload::message : Workload::registers;
+  const Workload workload = has("terminate") ? Workload::terminate : has("call") ? Workload::call : has("message") ? Workload::message : Workload::registers;
   const auto bench = std::make_unique<Bench>(tcp, !has("bare"), workload, has("jitter"), flows);
   for (int i = 0; i < 10; ++i) bench->round();
   bench->forget();

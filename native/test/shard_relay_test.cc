@@ -274,6 +274,20 @@ TEST("an upstream that has never responded is tried by requests and probed each 
   CHECK(rig.upstream_lives());
 }
 
+TEST("a probe that nobody accepts goes nowhere else, so a request is the first to try an upstream that has come up since") {
+  ShardRig rig([](EdgeConfig& config) { config.probe_seconds = 10; });
+  const Peer core = Peer::bound(SOCK_STREAM);
+  rig.upstreams({{Transport::tcp, core.port()}});
+  for (int i = 0; i < 4; ++i) rig.pass(900);
+  CHECK(rig.upstream_lives());
+  CHECK_EQ(listen(core.fd(), 8), 0);
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  client.send(Request().text());
+  const Peer connection = rig.accept(core);
+  rig.hear(connection, "MESSAGE sip:");
+  CHECK_EQ(client.drain(), "");
+}
+
 TEST("DNS-8 the kernel's ICMP reports show that a datagram upstream is dead") {
   ShardRig rig;
   Peer core = Peer::bound(SOCK_DGRAM);

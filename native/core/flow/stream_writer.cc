@@ -164,6 +164,18 @@ bool StreamWriter::opened(uint32_t slot) noexcept {
   return sent;
 }
 
+// What a turn writes for the core stands one after the other in memory: it is described to the kernel once, not message by message.
+void StreamWriter::add_part(Text text, size_t first) noexcept {
+  if (parts_.size() > first) {
+    iovec& last = parts_.back();
+    if (static_cast<const char*>(last.iov_base) + last.iov_len == text.data()) {
+      last.iov_len += text.size();
+      return;
+    }
+  }
+  parts_.push_back(part_of(text));
+}
+
 // All entries of the connection of this one become one write; over TLS they are sealed. False: perhaps not all.
 bool StreamWriter::gather(size_t first) noexcept {
   const uint32_t slot = entries_[first].slot;
@@ -179,8 +191,8 @@ bool StreamWriter::gather(size_t first) noexcept {
     next = entry.next;
     if (entry.slot != slot || entry.generation != flow.generation) continue;
     if (entry.frame_size > 0) parts_.push_back({entry.frame, entry.frame_size});
-    parts_.push_back(part_of(entry.head));
-    if (!entry.body.empty()) parts_.push_back(part_of(entry.body));
+    add_part(entry.head, one.first_part);
+    if (!entry.body.empty()) add_part(entry.body, one.first_part);
     one.octets += entry.frame_size + entry.head.size() + entry.body.size();
     entry.slot = 0;
   }

@@ -79,6 +79,7 @@ class StreamWriter {
   };
 
   void queue(uint32_t slot, Text frame, Text head, Text body) noexcept;
+  void add_part(Text text, size_t first) noexcept;
   bool gather(size_t first) noexcept;
   void write_gathered() noexcept;
   void write(const Write& one, ssize_t done) noexcept;

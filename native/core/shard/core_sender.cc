@@ -14,6 +14,13 @@ namespace {
 // speaks of one datagram, never of a flow.
 bool has_no_way(int error) noexcept { return error == ENETUNREACH || error == EHOSTUNREACH || error == ENETDOWN || error == EINVAL; }
 
+// It asks one target whether it lives, so it goes to no other, and says nothing of whether a request would be answered.
+bool is_probe(const Message& message) noexcept {
+  Via via;
+  ReturnPath back;
+  return message.method == Method::options && parse_via(message.text(message.top_via), via) && read_own_branch(via.branch, back) && back.kind == BackKind::probe;
+}
+
 }  // namespace
 
 uint32_t CoreSender::probe(int target) noexcept {
@@ -67,13 +74,10 @@ void CoreSender::redirect(Text messages) noexcept {
     const bool usable = scan_own_output(messages, message);
     // Unless its end is certain, there is no telling where the next one begins.
     if (!message.is_framed || message.size > messages.size()) return ground_.counters.add(Counter::send_dropped);
-    if (usable && message.is_request) {
-      // A node of the farm that cannot be reached has taken its flows with it.
-      if (leads_to_node(ground_.config, ground_.keys, message)) responder_.answer_sent(message, 430);
-      else if (!send_elsewhere(message)) responder_.answer_sent(message, 503);
-    } else {
-      ground_.counters.add(Counter::send_dropped);
-    }
+    if (!usable || !message.is_request) ground_.counters.add(Counter::send_dropped);
+    // A node of the farm that cannot be reached has taken its flows with it.
+    else if (leads_to_node(ground_.config, ground_.keys, message)) responder_.answer_sent(message, 430);
+    else if (!is_probe(message) && !send_elsewhere(message)) responder_.answer_sent(message, 503);
     messages.remove_prefix(message.size);
   }
 }
@@ -95,6 +99,7 @@ void CoreSender::redirect_refused(const DatagramQueue::Refused& refused) noexcep
   const bool to_node = leads_to_node(ground_.config, ground_.keys, message);
   if (target >= 0 && no_way) {
     upstreams_.failed(target);
+    if (is_probe(message)) return;
     // The body of a long one is gone with the turn.
     if (!to_node && refused.octets.size() == message.size && send_elsewhere(message)) return;
   }
